@@ -1,0 +1,81 @@
+// Package memnet serves an http.Handler over in-memory pipes.
+//
+// It exists for tests: inside a testing/synctest bubble a real socket is "I/O wait", which never counts as durably
+// blocked, so that virtual time stands still; a net.Pipe does count. Every client that a test builds dials through
+// [Net.Dial], and the whole bot with both simulators runs in one bubble, without ports and without sleeps.
+//
+// Go 1.27 brings httptest.NewTestServer, which will replace this package.
+package memnet
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"sync"
+)
+
+// Net is an in-memory network with one server on it. Whatever host is dialed, that server answers.
+type Net struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+	srv    *http.Server
+	served chan struct{}
+}
+
+// Serve starts an HTTP server for h. The caller ends it with [Net.Close].
+func Serve(h http.Handler) *Net {
+	n := &Net{conns: make(chan net.Conn), closed: make(chan struct{}), served: make(chan struct{})}
+	n.srv = &http.Server{Handler: h} //nolint:gosec // in memory: no slow clients
+	go func() {
+		defer close(n.served)
+		_ = n.srv.Serve(n)
+	}()
+	return n
+}
+
+// Dial connects to the server. It has the shape of net.Dialer.DialContext; network and address are ignored. After
+// [Net.Close] it fails as a refused connection would.
+func (n *Net) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	client, server := net.Pipe()
+	select {
+	case n.conns <- server:
+		return client, nil
+	case <-n.closed:
+		return nil, errors.New("connection refused")
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Client returns an HTTP client whose connections end at the server. It follows no proxy.
+func (n *Net) Client() *http.Client {
+	return &http.Client{Transport: &http.Transport{DialContext: n.Dial}}
+}
+
+// Accept is part of net.Listener.
+func (n *Net) Accept() (net.Conn, error) {
+	select {
+	case c := <-n.conns:
+		return c, nil
+	case <-n.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// Addr is part of net.Listener.
+func (n *Net) Addr() net.Addr { return addr{} }
+
+// Close refuses new connections and cuts those that HTTP still owns; hijacked ones (WebSockets) are their handler's.
+func (n *Net) Close() error {
+	n.once.Do(func() { close(n.closed) })
+	err := n.srv.Close()
+	<-n.served
+	return err
+}
+
+type addr struct{}
+
+func (addr) Network() string { return "memory" }
+func (addr) String() string  { return "memory" }

@@ -1,0 +1,291 @@
+package pace
+
+import (
+	"slices"
+	"time"
+)
+
+// core decides. It is a pure state machine: all it knows comes in as values with the time they are of, and
+// it starts nothing. Not safe for concurrent use.
+type core struct {
+	share    float64
+	perMin   map[Method]int
+	methods  map[Method]*limiter
+	channels map[string]*limiter // posts
+	lanes    []*lane             // as opened
+	asked    []time.Time         // when the answers of the last minute were opened
+	ends     *ends
+	latency  float64 // seconds of a call, smoothed
+	speed    float64 // characters a second that the model writes, smoothed
+	flying   int     // calls under way
+	serial   int
+}
+
+// lane is one answer as the core knows it.
+type lane struct {
+	serial  int
+	channel string
+	opened  time.Time
+	load    Load
+	fresh   bool // load was set since the call under way began
+
+	first   time.Time // when there was text first
+	arrived time.Time // when text came last
+
+	posted bool      // something of it is visible or was tried to be
+	shown  int       // visible characters
+	reads  time.Time // when the reader has read what is visible
+	sent   time.Time // when the last call was sent
+	oldest time.Time // since when there is text that is not visible
+
+	closingAt time.Time
+	flying    bool
+	tries     int       // failed calls in a row
+	notBefore time.Time // backoff
+
+	continued bool // the rest went out as a new message
+	visible   bool // the complete text can be seen
+	visibleAt time.Time
+	over      bool
+	err       error
+	wantText  bool // a call is due and would gain from the text that is about to come
+}
+
+// call is a decision: to make this call now.
+type call struct {
+	lane    *lane
+	kind    Kind
+	final   bool
+	why     reason
+	hasText bool
+	oldest  time.Time // of the text that becomes visible
+	at      time.Time
+}
+
+// reason is why a call is made; also the order in which calls get budget.
+type reason int
+
+const (
+	final    reason = iota // the answer is complete
+	first                  // the first text, or a new page
+	read                   // the reader runs out of text
+	live                   // to look alive
+	tidyUp                 // the small print and buttons of an answer whose text went out otherwise
+	printing               // small print only
+	carryOn                // a continuation message
+)
+
+func (r reason) String() string {
+	return [...]string{"final", "first", "read", "live", "tidy", "print", "continue"}[r]
+}
+
+func newCore(perMinute map[Method]int, share float64) *core {
+	if share <= 0 || share > 1 {
+		share = 1
+	}
+	return &core{
+		share: share, perMin: perMinute, methods: make(map[Method]*limiter), channels: make(map[string]*limiter),
+		ends: newEnds(), latency: 0.1, speed: modelSpeed,
+	}
+}
+
+func (c *core) setShare(share float64) {
+	if share <= 0 || share > 1 {
+		share = 1
+	}
+	c.share = share
+	for _, l := range c.methods {
+		l.share = share
+	}
+	for _, l := range c.channels {
+		l.share = share
+	}
+}
+
+// limit is the limiter of a method.
+func (c *core) limit(m Method) *limiter {
+	l := c.methods[m]
+	if l == nil {
+		n := c.perMin[m]
+		if n <= 0 {
+			n = limitOf(m)
+		}
+		l = newLimiter(n, c.share)
+		c.methods[m] = l
+	}
+	return l
+}
+
+// budget is the limiter that a call of this lane needs.
+func (c *core) budget(l *lane, k Kind) *limiter {
+	if k.Method() != MethodPost {
+		return c.limit(k.Method())
+	}
+	p := c.channels[l.channel]
+	if p == nil {
+		p = newPostLimiter(c.share)
+		c.channels[l.channel] = p
+	}
+	return p
+}
+
+func (c *core) open(now time.Time, channel string) *lane {
+	c.serial++
+	l := &lane{serial: c.serial, channel: channel, opened: now}
+	c.lanes = append(c.lanes, l)
+	c.asked = append(c.asked, now)
+	return l
+}
+
+func (c *core) drop(l *lane) {
+	if i := slices.Index(c.lanes, l); i >= 0 {
+		c.lanes = slices.Delete(c.lanes, i, i+1)
+	}
+	l.over = true
+	for ch, p := range c.channels { // forget idle channels
+		if p.flying == 0 && len(c.lanes) == 0 && p.level >= p.size() {
+			delete(c.channels, ch)
+		}
+	}
+}
+
+// set gives the newest load, whose text came last at the time at.
+func (c *core) set(now time.Time, l *lane, load Load, at time.Time) {
+	if l.over {
+		return
+	}
+	if load.Text > 0 && l.first.IsZero() {
+		l.first = at
+		l.oldest = at
+	}
+	if load.Text > l.load.Text {
+		if l.load.Text == l.shown {
+			l.oldest = at
+		}
+		l.arrived = at
+	}
+	closing := l.load.Closing
+	l.load, l.fresh = load, true
+	l.load.Closing = closing || load.Closing
+	if l.load.Closing && !closing {
+		c.closing(now, l)
+	}
+}
+
+// closing notes that an answer is complete.
+func (c *core) closing(now time.Time, l *lane) {
+	l.closingAt, l.tries, l.notBefore = now, 0, time.Time{}
+	if l.load.Text == 0 {
+		return // an error message, or stopped before a word: says nothing of how long answers last
+	}
+	c.ends.add(now.Sub(l.opened))
+	if d := now.Sub(l.first).Seconds(); d > 0.5 {
+		c.speed += (float64(l.load.Text)/d - c.speed) / 8
+	}
+}
+
+// next is the kind of call that the lane needs.
+func (l *lane) next() Kind {
+	if l.load.Next != None {
+		return l.load.Next
+	}
+	if l.posted {
+		return Edit
+	}
+	return Post
+}
+
+// done takes the outcome of a call.
+func (c *core) done(now time.Time, k call, out Outcome) {
+	l := k.lane
+	lim := c.budget(l, k.kind)
+	c.flying--
+	l.flying = false
+	l.load = merge(l.load, out.Load, l.fresh)
+	if l.load.Closing && l.closingAt.IsZero() {
+		c.closing(now, l)
+	}
+	switch {
+	case out.Skipped:
+		lim.unspend()
+		l.tries++ // a sender that skips for ever must not spin
+		l.notBefore = now.Add(backoff(l.tries, l.serial) / 8)
+	case out.RetryAfter > 0:
+		lim.refused(now, out.RetryAfter)
+	default:
+		lim.accepted(now)
+		c.latency += (min(now.Sub(k.at).Seconds(), 5) - c.latency) / 8
+	}
+	if out.Failed {
+		l.over, l.err = true, out.Err
+		return
+	}
+	if out.RetryAfter > 0 || out.Skipped && l.load.Dirty {
+		return
+	}
+	if out.Err != nil {
+		l.tries++
+		l.notBefore = now.Add(backoff(l.tries, l.serial))
+		if l.load.Closing && l.tries >= mostTries {
+			l.over, l.err = true, out.Err
+		}
+		return
+	}
+	l.tries, l.notBefore = 0, time.Time{}
+	l.posted = true
+	l.show(now, k, out.Shown)
+	if k.kind == Continue {
+		l.continued = true
+	}
+	l.conclude(now)
+}
+
+// show notes what a call made visible.
+func (l *lane) show(now time.Time, k call, shown int) {
+	if shown > l.shown {
+		l.reads = later(l.reads, now).Add(seconds(float64(shown-l.shown) / readSpeed))
+		l.oldest = k.at // text that came while the call was under way
+	}
+	l.shown = shown
+}
+
+// conclude notes when nothing is left.
+func (l *lane) conclude(now time.Time) {
+	if !l.load.Closing {
+		return
+	}
+	if !l.visible && (!l.load.Dirty || l.continued && l.shown >= l.load.Text) {
+		l.visible, l.visibleAt = true, now
+	}
+	l.over = l.over || !l.load.Dirty
+}
+
+// merge is the load that counts after a call: now is the newest that was set, out what the sender says.
+func merge(set, out Load, fresh bool) Load {
+	closing := set.Closing || out.Closing
+	switch {
+	case !fresh || set.Rev < out.Rev:
+	case set.Rev > out.Rev:
+		out = set
+	case set.Rev == 0:
+		out.Text = max(out.Text, set.Text)
+		out.Dirty = out.Dirty || set.Dirty
+	}
+	out.Closing = closing
+	return out
+}
+
+const (
+	// mostTries is how often a final that fails (5xx, time-out) is tried: with the backoff, for about 15 s.
+	mostTries = 6
+	// backoffFirst and backoffMost are the first and longest pause after a failed call.
+	backoffFirst = 500 * time.Millisecond
+	backoffMost  = 8 * time.Second
+)
+
+// backoff doubles with every try. Its jitter, up to a fifth, comes from the lane's number: lanes that failed
+// together do not come back together, and the core stays a function of its values.
+func backoff(tries, serial int) time.Duration {
+	d := min(backoffFirst<<min(tries-1, 8), backoffMost)
+	return d - d*time.Duration((serial*7+tries*3)%16)/80
+}

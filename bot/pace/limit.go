@@ -1,0 +1,231 @@
+package pace
+
+import (
+	"slices"
+	"time"
+)
+
+const (
+	// minute is the span that Slack's tiers count over (docs.slack.dev, rate limits: "per minute").
+	minute = time.Minute
+	// cautiousBurst is the burst of the bucket that Slack may be using instead of a window: its documents
+	// tolerate "short bursts" and name no number; ten is what one second of ten busy threads needs.
+	cautiousBurst = 10
+	// farBelow is the part of the window under which a refusal cannot be the window's: then it is a bucket.
+	farBelow = 0.8
+	// smoothFirst is how long a learned bucket is believed before the window is tried again; each
+	// time the trial fails the span doubles, up to smoothMost.
+	smoothFirst = 5 * time.Minute
+	smoothMost  = time.Hour
+	// slower is what remains of the believed rate when even smooth pacing is refused: somebody else spends too.
+	slower = 0.8
+	// postsAMinute is Slack's "about one message a second per channel, short bursts tolerated".
+	postsAMinute = 60
+)
+
+// limitOf are calls a minute and workspace by Slack's tiers (docs.slack.dev, method pages, August 2026).
+func limitOf(m Method) int {
+	switch m {
+	case MethodStart, MethodStop:
+		return 20 // tier 2
+	case MethodAppend, "users.info":
+		return 100 // tier 4
+	}
+	return 50 // tier 3: chat.update, chat.delete, conversations.replies, …
+}
+
+// limiter is what we believe of Slack's limiter for one method (or for the posts of one channel). Both
+// models are kept all the time: a sliding window, which is believed at first, and a token bucket, which is
+// believed after a refusal that the window cannot explain. Calls that can wait have to fit both.
+type limiter struct {
+	window int  // calls in any minute; 0 = no window
+	only   bool // there is nothing but the bucket
+	share  float64
+
+	flying int         // calls under way: Slack may count them any moment up to their return
+	past   []time.Time // when calls of the last minute returned, sorted
+
+	paused time.Time // no call before
+
+	burst, level, slow float64   // of the bucket; slow scales its rate
+	at                 time.Time // of level
+
+	smooth    time.Time     // until then the bucket is believed
+	smoothFor time.Duration // of the last time
+}
+
+func newLimiter(perMinute int, share float64) *limiter {
+	return &limiter{window: perMinute, share: share, burst: cautiousBurst, level: cautiousBurst, slow: 1}
+}
+
+// newPostLimiter is one channel's.
+func newPostLimiter(share float64) *limiter {
+	l := newLimiter(postsAMinute, share)
+	l.only = true
+	return l
+}
+
+// rate is the bucket's refill a second.
+func (l *limiter) rate() float64 {
+	return float64(l.window) * l.share * l.slow / minute.Seconds()
+}
+
+// cap is the window's size.
+func (l *limiter) cap() int { return max(1, int(float64(l.window)*l.share)) }
+
+func (l *limiter) size() float64 { return max(1, l.burst*l.share) }
+
+// move brings the bucket and the window to now.
+func (l *limiter) move(now time.Time) {
+	if !l.at.IsZero() && now.After(l.at) {
+		l.level = min(l.size(), l.level+l.rate()*now.Sub(l.at).Seconds())
+	}
+	l.level = min(l.level, l.size())
+	l.at = now
+	old, _ := slices.BinarySearchFunc(l.past, now.Add(-minute), func(t, edge time.Time) int {
+		if t.After(edge) {
+			return 1
+		}
+		return -1
+	})
+	l.past = slices.Delete(l.past, 0, old)
+	if !l.smooth.IsZero() && !now.Before(l.smooth) {
+		l.smooth, l.burst, l.slow = time.Time{}, cautiousBurst, 1
+	}
+}
+
+// bucketed says that the bucket is believed.
+func (l *limiter) bucketed() bool { return l.only || !l.smooth.IsZero() }
+
+// windowWithin is how many calls the window allows up to now+h.
+func (l *limiter) windowWithin(now time.Time, h time.Duration) int {
+	n := l.cap() - l.flying - len(l.past)
+	for _, t := range l.past {
+		if t.Add(minute).After(now.Add(h)) {
+			break
+		}
+		n++
+	}
+	return n
+}
+
+// within is how many calls could be made up to now+h, as far as is believed; with h = 0, at once.
+func (l *limiter) within(now time.Time, h time.Duration) int {
+	l.move(now)
+	if l.paused.After(now.Add(h)) {
+		return 0
+	}
+	if !l.bucketed() {
+		return l.windowWithin(now, h)
+	}
+	return l.cautious(now, h)
+}
+
+// cautious is within under both models.
+func (l *limiter) cautious(now time.Time, h time.Duration) int {
+	l.move(now)
+	if l.paused.After(now.Add(h)) {
+		return 0
+	}
+	n := int(l.level + l.rate()*h.Seconds() + 1e-6)
+	if l.only {
+		return n
+	}
+	return min(n, l.windowWithin(now, h))
+}
+
+// soonest is when the n-th call from now (n >= 1) can be made, as far as is believed.
+func (l *limiter) soonest(now time.Time, n int) time.Time {
+	l.move(now)
+	at := now
+	if l.paused.After(at) {
+		at = l.paused
+	}
+	if !l.only {
+		switch free := l.cap() - l.flying - len(l.past); {
+		case n <= free:
+		case n-free <= len(l.past):
+			at = later(at, l.past[n-free-1].Add(minute))
+		default:
+			at = later(at, now.Add(minute))
+		}
+	}
+	if l.bucketed() && l.level < float64(n) {
+		wait := (float64(n) - l.level) / l.rate()
+		at = later(at, now.Add(time.Duration(wait*float64(time.Second))+time.Microsecond))
+	}
+	return at
+}
+
+// spend counts a call that is sent now.
+func (l *limiter) spend(now time.Time) {
+	l.move(now)
+	l.flying++
+	l.level = max(0, l.level-1)
+}
+
+// unspend takes back a call that was never made.
+func (l *limiter) unspend() {
+	l.flying--
+	l.level = min(l.size(), l.level+1)
+}
+
+// accepted says that a call returned now. Slack counted it at some moment before, so that its place is
+// free again a minute from now at the latest; that makes the window exact without a margin.
+func (l *limiter) accepted(now time.Time) {
+	l.flying--
+	if !l.only {
+		i, _ := slices.BinarySearchFunc(l.past, now, time.Time.Compare)
+		l.past = slices.Insert(l.past, i, now)
+	}
+}
+
+// refused says that Slack refused a call.
+func (l *limiter) refused(now time.Time, after time.Duration) {
+	l.move(now)
+	l.flying--
+	fresh := !now.Before(l.paused) // not one of several that were under way together
+	l.paused = later(l.paused, now.Add(after))
+	if used := len(l.past) + l.flying; !l.only && float64(used) >= farBelow*float64(l.cap()) {
+		return // the window, or others who spend of it: the pause says enough
+	}
+	if !fresh {
+		return
+	}
+	if l.bucketed() {
+		if !l.only {
+			l.slow *= slower
+		}
+	} else {
+		l.smoothFor = min(max(smoothFirst, 2*l.smoothFor), smoothMost)
+		l.smooth = now.Add(l.smoothFor)
+	}
+	if !l.only {
+		l.burst = min(l.burst, max(1, l.drained(now)/l.share))
+	}
+	l.level = 0
+}
+
+// drained is the largest excess of the last minute's calls over the refill: what the bucket held before it
+// was empty.
+func (l *limiter) drained(now time.Time) float64 {
+	most := 0.0
+	for i, t := range l.past {
+		most = max(most, float64(len(l.past)-i+l.flying)-l.rate()*now.Sub(t).Seconds())
+	}
+	return most
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func sooner(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,302 @@
+package pace
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// Method is the name of a Slack Web API method. Every method has its own budget.
+type Method string
+
+// The methods that lanes use.
+const (
+	MethodPost   Method = "chat.postMessage"
+	MethodEdit   Method = "chat.update"
+	MethodDelete Method = "chat.delete"
+	MethodStart  Method = "chat.startStream"
+	MethodAppend Method = "chat.appendStream"
+	MethodStop   Method = "chat.stopStream"
+)
+
+// Kind says what a call does.
+type Kind int
+
+// The kinds of calls.
+const (
+	// None is no call.
+	None Kind = iota
+	// Post is a new message: the first of an answer, or its next page.
+	Post
+	// Edit changes the newest message.
+	Edit
+	// Continue posts what is not visible yet as a new message, because the edit that would show it is
+	// refused for too long. Only pace asks for it, and only for a final; a Load never says it.
+	Continue
+	// Start begins a native stream.
+	Start
+	// Append adds to a native stream.
+	Append
+	// Stop ends a native stream; it may carry text.
+	Stop
+	// Delete removes a message.
+	Delete
+)
+
+// String is the kind in lower case.
+func (k Kind) String() string {
+	switch k {
+	case Post:
+		return "post"
+	case Edit:
+		return "edit"
+	case Continue:
+		return "continue"
+	case Start:
+		return "start"
+	case Append:
+		return "append"
+	case Stop:
+		return "stop"
+	case Delete:
+		return "delete"
+	case None:
+	}
+	return "none"
+}
+
+// Method is the method whose budget a call of this kind needs.
+func (k Kind) Method() Method {
+	switch k {
+	case Post, Continue:
+		return MethodPost
+	case Start:
+		return MethodStart
+	case Append:
+		return MethodAppend
+	case Stop:
+		return MethodStop
+	case Delete:
+		return MethodDelete
+	case Edit, None:
+	}
+	return MethodEdit
+}
+
+// Load is what an answer could show now. It is a value; the newest replaces the one before.
+type Load struct {
+	// Text is the number of characters of the whole answer that exist now, small print not counted.
+	Text int
+	// Next is the kind of call that would show more of it. The zero value means Post as long as nothing
+	// was shown, then Edit.
+	Next Kind
+	// Dirty says that a call would change something; small print and buttons count.
+	Dirty bool
+	// Closing says that the answer is complete, so this is (part of) its final.
+	Closing bool
+	// Rev orders loads: of a Set that comes while a call is under way and the call's own Outcome.Load the
+	// one with the higher Rev counts. A sender that counts its changes under its mutex never shows pace
+	// an old Next. With zeros the outcome counts, and a Set meanwhile only adds Text, Dirty and Closing.
+	Rev uint64
+}
+
+// Outcome is what came of a call.
+type Outcome struct {
+	// Shown is the number of characters of the whole answer that are visible after the call. When the
+	// call failed it is what was visible before.
+	Shown int
+	// Load is what remains to be shown. A final is done when its Load is not Dirty.
+	Load Load
+	// Err says that the call failed. Without RetryAfter and Failed it is tried again, a few times.
+	Err error
+	// RetryAfter, if above zero, says that Slack refused the call for its rate (HTTP 429, or ratelimited).
+	// The method pauses that long; the lane then sends what is newest.
+	RetryAfter time.Duration
+	// Failed says that no further call will help. The lane ends, and Close returns Err.
+	Failed bool
+	// Skipped says that no call was made (there was nothing to send, or it was not of the right kind);
+	// it costs no budget. Load says what is next.
+	Skipped bool
+}
+
+// Sender makes the calls of one lane.
+type Sender interface {
+	// Send makes one call of the given kind with the newest text and blocks until its outcome is known.
+	// final says that the answer is complete, so that the call shows it whole if it fits. There is never
+	// more than one call of a lane under way. ctx ends with Scheduler.Run.
+	Send(ctx context.Context, kind Kind, final bool) Outcome
+}
+
+// Hooks tell of what happens, for metrics. Each may be nil; they are called from Run, one at a time, and
+// must not block or call back into the Scheduler.
+type Hooks struct {
+	// Call: a call is made, and why: "first", "read", "live", "print", "final", "continue", "tidy".
+	Call func(m Method, reason string)
+	// Refused: Slack refused a call for its rate.
+	Refused func(m Method, retryAfter time.Duration)
+	// Left: how many edits could be made at once now.
+	Left func(edits int)
+	// EndLag: from Close to the complete text being visible.
+	EndLag func(d time.Duration)
+	// Staleness: how old the oldest text was that a call made visible.
+	Staleness func(d time.Duration)
+}
+
+// Config of a Scheduler. The zero value is usable.
+type Config struct {
+	// Limits are calls a minute by method; methods that are missing have those of Slack's documents.
+	Limits map[Method]int
+	// Senders is how many calls may be under way at once; 0 means 16.
+	Senders int
+	// Share of the budget that this process may use, above 0 up to 1; 0 means 1.
+	Share float64
+	Hooks Hooks
+}
+
+// ErrStopped is the error of Close and Take when Run has ended.
+var ErrStopped = errors.New("pace: scheduler stopped")
+
+// ErrAbandoned is the error of Close when the lane was abandoned.
+var ErrAbandoned = errors.New("pace: lane abandoned")
+
+// Scheduler shares the budget among lanes. Its methods are safe for concurrent use.
+type Scheduler struct {
+	hooks   Hooks
+	senders int
+	wake    chan struct{} // holds one: "look again"
+	stopped chan struct{} // closed when Run has ended
+
+	mu   sync.Mutex // guards all below
+	core *core
+	live map[*lane]*Lane
+	// queues are those who wait in Take; the first has the turn
+	queues map[Method][]*ticket
+}
+
+// New returns a Scheduler. Nothing is sent before Run.
+func New(cfg Config) *Scheduler {
+	return &Scheduler{
+		hooks:   cfg.Hooks,
+		senders: cmpOr(cfg.Senders, defaultSenders),
+		wake:    make(chan struct{}, 1),
+		stopped: make(chan struct{}),
+		core:    newCore(cfg.Limits, cfg.Share),
+		live:    make(map[*lane]*Lane),
+		queues:  make(map[Method][]*ticket),
+	}
+}
+
+// Open adds an answer that is to be shown in a channel. It does not block. The lane must be ended with
+// Close or Abandon.
+func (s *Scheduler) Open(channel string, snd Sender) *Lane {
+	l := &Lane{s: s, snd: snd, done: make(chan struct{})}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l.core = s.core.open(time.Now(), channel)
+	s.live[l.core] = l
+	return l
+}
+
+// SetShare sets the part of the budget, above 0 up to 1, that this process may use; others use the rest.
+func (s *Scheduler) SetShare(share float64) {
+	s.mu.Lock()
+	s.core.setShare(share)
+	s.mu.Unlock()
+	s.poke()
+}
+
+// Left is how many calls of a method could be made within d from now, as far as is known. (A stream may
+// be started only while there is room for its stop.)
+func (s *Scheduler) Left(m Method, d time.Duration) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.core.limit(m).within(time.Now(), d)
+}
+
+// poke makes Run look again.
+func (s *Scheduler) poke() {
+	select {
+	case s.wake <- struct{}{}:
+	default: // it will look anyway
+	}
+}
+
+// Lane is one answer. Its methods are safe for concurrent use.
+type Lane struct {
+	s    *Scheduler
+	snd  Sender
+	core *lane         // owned by s.core, guarded by s.mu
+	done chan struct{} // closed when the answer is visible or given up
+	err  error         // set before done is closed
+	told bool          // done is closed; guarded by s.mu
+
+	mu      sync.Mutex // guards all below; never held together with s.mu taken after it
+	load    Load       // the newest
+	arrived time.Time  // when its text last grew
+	fresh   bool       // load is newer than what Run knows
+	armed   bool       // Run wants to know of the next text
+}
+
+// Set replaces what the answer could show. It never blocks for a call, keeps no queue (the newest load
+// wins), and after Close does nothing.
+func (l *Lane) Set(load Load) {
+	l.set(load, false)
+}
+
+func (l *Lane) set(load Load, closing bool) {
+	l.mu.Lock()
+	if l.load.Closing && !closing {
+		l.mu.Unlock()
+		return
+	}
+	wake := closing || l.armed || load.Dirty && !l.load.Dirty || load.Text > 0 && l.load.Text == 0 || load.Next != l.load.Next
+	if load.Text > l.load.Text {
+		l.arrived = time.Now()
+	}
+	l.load, l.fresh = load, true
+	if wake {
+		l.armed = false
+	}
+	l.mu.Unlock()
+	if wake {
+		l.s.poke()
+	}
+}
+
+// Close sets the complete answer and returns when it is visible: when the Sender reported a Load that is
+// not dirty, or that nothing but the tidying up after a continuation message remains (which goes on
+// without the caller). It returns the Sender's error when that was permanent, ErrStopped when Run has ended, and the cause of ctx when
+// that ends first; the lane then makes no further call.
+func (l *Lane) Close(ctx context.Context, load Load) error {
+	load.Closing = true
+	l.set(load, true)
+	select {
+	case <-l.done:
+		return l.err
+	case <-l.s.stopped:
+		select {
+		case <-l.done: // both at once: what was reached counts
+			return l.err
+		default:
+			return ErrStopped
+		}
+	case <-ctx.Done():
+		l.Abandon()
+		return context.Cause(ctx)
+	}
+}
+
+// Abandon ends the lane without a final: it makes no further call. One that is under way is not cancelled.
+func (l *Lane) Abandon() {
+	l.s.mu.Lock()
+	defer l.s.mu.Unlock()
+	l.s.endLocked(l, ErrAbandoned)
+}
+
+func cmpOr(v, def int) int {
+	if v > 0 {
+		return v
+	}
+	return def
+}

@@ -1,0 +1,151 @@
+package pace
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// defaultSenders is how many calls may be under way at once. Slack answers in about 0.1 s and allows 50
+// edits a minute, so this only matters when Slack hangs.
+const defaultSenders = 16
+
+// result is what a sender goroutine hands back to Run.
+type result struct {
+	lane *Lane
+	call call
+	out  Outcome
+}
+
+// Run makes the calls until ctx ends, and returns after those under way did. It is called once.
+func (s *Scheduler) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	results := make(chan result, s.senders) // never blocks a sender
+	defer close(s.stopped)
+	defer wg.Wait()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.wake:
+		case <-timer.C:
+		case r := <-results:
+			s.finish(r)
+		}
+		calls, next := s.look(time.Now())
+		for _, c := range calls {
+			wg.Go(func() {
+				results <- result{lane: c.to, call: c.call, out: c.to.snd.Send(ctx, c.call.kind, c.call.final)}
+			})
+		}
+		timer.Reset(next)
+	}
+}
+
+// order is a call with its receiver.
+type order struct {
+	call call
+	to   *Lane
+}
+
+// look folds in what lanes have set and asks the core what to call now, and after how long to look again.
+func (s *Scheduler) look(now time.Time) ([]order, time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, cl := range s.core.lanes {
+		s.live[cl].foldLocked(now)
+	}
+	s.settleLocked()
+	var orders []order
+	calls, next := s.core.decide(now, s.senders)
+	for _, c := range calls {
+		orders = append(orders, order{call: c, to: s.live[c.lane]})
+		if s.hooks.Call != nil {
+			s.hooks.Call(c.kind.Method(), c.why.String())
+		}
+		if c.hasText && s.hooks.Staleness != nil {
+			s.hooks.Staleness(now.Sub(c.oldest))
+		}
+	}
+	if len(calls) > 0 && s.hooks.Left != nil {
+		s.hooks.Left(s.core.limit(MethodEdit).within(now, 0))
+	}
+	s.settleLocked()
+	for _, cl := range s.core.lanes {
+		if cl.wantText {
+			l := s.live[cl]
+			l.mu.Lock()
+			l.armed = true
+			if l.fresh { // it came between the fold and now
+				s.poke()
+			}
+			l.mu.Unlock()
+		}
+	}
+	return orders, max(next.Sub(now), 0)
+}
+
+// foldLocked hands the lane's newest load to the core. The caller holds s.mu.
+func (l *Lane) foldLocked(now time.Time) {
+	l.mu.Lock()
+	load, at, fresh := l.load, l.arrived, l.fresh
+	l.fresh = false
+	l.mu.Unlock()
+	if fresh {
+		l.s.core.set(now, l.core, load, at)
+	}
+}
+
+// finish hands an outcome to the core.
+func (s *Scheduler) finish(r result) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	if r.out.RetryAfter > 0 && s.hooks.Refused != nil {
+		s.hooks.Refused(r.call.kind.Method(), r.out.RetryAfter)
+	}
+	r.lane.foldLocked(now)
+	s.core.done(now, r.call, r.out)
+	// What Set compares with has to follow what the sender said, or a clean lane that turns dirty again
+	// would not wake anybody.
+	r.lane.mu.Lock()
+	if !r.lane.fresh {
+		r.lane.load = r.call.lane.load
+	}
+	r.lane.mu.Unlock()
+	s.settleLocked()
+}
+
+// settleLocked ends the lanes that the core has finished with. The caller holds s.mu.
+func (s *Scheduler) settleLocked() {
+	for i := len(s.core.lanes) - 1; i >= 0; i-- {
+		cl := s.core.lanes[i]
+		l := s.live[cl]
+		if cl.visible && !l.told {
+			l.told = true
+			if s.hooks.EndLag != nil {
+				s.hooks.EndLag(cl.visibleAt.Sub(cl.closingAt))
+			}
+			close(l.done)
+		}
+		if cl.over {
+			s.endLocked(l, cl.err)
+		}
+	}
+}
+
+// endLocked removes the lane. The caller holds s.mu.
+func (s *Scheduler) endLocked(l *Lane, err error) {
+	if _, ok := s.live[l.core]; !ok {
+		return
+	}
+	delete(s.live, l.core)
+	s.core.drop(l.core)
+	if !l.told {
+		l.told = true
+		l.err = err
+		close(l.done)
+	}
+}

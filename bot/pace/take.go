@@ -1,0 +1,98 @@
+package pace
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// takeTime is how long a call that was taken may be under way: its place in the window is free a minute
+// after that.
+const takeTime = time.Second
+
+// ticket is a place in the queue of those who wait for a method.
+type ticket struct {
+	head chan struct{} // closed when it is this one's turn
+}
+
+// Take waits until a call of a method, such as conversations.replies, fits the method's budget and counts it
+// as made now. Those who wait for the same method are served in the order in which they came; nobody else is
+// delayed. It returns the cause of ctx when that ends first, and ErrStopped when Run has ended. When Slack refuses the call, say so with
+// Refused and take again.
+func (s *Scheduler) Take(ctx context.Context, m Method) error {
+	t := &ticket{head: make(chan struct{})}
+	s.mu.Lock()
+	s.queues[m] = append(s.queues[m], t)
+	if len(s.queues[m]) == 1 {
+		close(t.head)
+	}
+	s.mu.Unlock()
+	defer s.leave(m, t)
+	select {
+	case <-t.head:
+	case <-ctx.Done():
+		return fmt.Errorf("wait for %s: %w", m, context.Cause(ctx))
+	case <-s.stopped:
+		return ErrStopped
+	}
+	for {
+		wait := s.tryTake(m)
+		if wait <= 0 {
+			return nil
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return fmt.Errorf("wait for %s: %w", m, context.Cause(ctx))
+		case <-s.stopped:
+			timer.Stop()
+			return ErrStopped
+		}
+	}
+}
+
+// tryTake counts a call, or says how long to wait before trying again.
+func (s *Scheduler) tryTake(m Method) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now, lim := time.Now(), s.core.limit(m)
+	if lim.within(now, 0) > 0 {
+		lim.spend(now)
+		lim.accepted(now.Add(takeTime))
+		return 0
+	}
+	return max(lim.soonest(now, 1).Sub(now), time.Millisecond)
+}
+
+// leave gives the turn to the next.
+func (s *Scheduler) leave(m Method, t *ticket) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	q := s.queues[m]
+	i := slices.Index(q, t)
+	q = slices.Delete(q, i, i+1)
+	if i == 0 && len(q) > 0 {
+		close(q[0].head)
+	}
+	if len(q) == 0 {
+		delete(s.queues, m)
+		return
+	}
+	s.queues[m] = q
+}
+
+// Refused says that Slack refused a call that was taken. The method pauses for retryAfter.
+func (s *Scheduler) Refused(m Method, retryAfter time.Duration) {
+	s.mu.Lock()
+	lim := s.core.limit(m)
+	lim.flying++ // the call was counted as returned
+	if n := len(lim.past); n > 0 {
+		lim.past = lim.past[:n-1]
+	}
+	lim.refused(time.Now(), retryAfter)
+	s.mu.Unlock()
+	s.poke()
+}

@@ -1,0 +1,165 @@
+package llm
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// idleConnTimeout is less than the 5 s after which vLLM closes an idle connection (facts/vllm.md §1.1), so that a question never
+	// goes out on a connection that the server is just closing.
+	idleConnTimeout = 4 * time.Second
+	// dialTimeout bounds one connection attempt: a server that is down must be said within 10 s (issue 4).
+	dialTimeout = 5 * time.Second
+	// sideTimeout bounds the requests that are not chat; all of them are answered without the GPU.
+	sideTimeout = 5 * time.Second
+	// maxIdleConns is more than the answers a bot has in progress (BOT_MAX_ANSWERS is 64).
+	maxIdleConns = 128
+)
+
+// Client talks to one server. It is safe for concurrent use and owns no goroutines between calls.
+type Client struct {
+	cfg  Config
+	http *http.Client
+	base string // with /v1, no trailing slash
+	root string // without /v1
+	log  *slog.Logger
+
+	// plain counts what this server refused of stream_options: 0 nothing, 1 continuous_usage_stats, 2 stream_options.
+	plain atomic.Int32
+
+	mu     sync.Mutex      // guards the fields below; never held across I/O
+	models []ModelInfo     // as last seen
+	seen   time.Time       // when
+	opens  map[string]bool // models whose template opens the thinking tag
+}
+
+// New checks cfg. It does not talk to the server, which may be down.
+func New(cfg Config) (*Client, error) {
+	base, root, err := splitBase(cfg.BaseURL)
+	if err != nil {
+		return nil, err
+	}
+	cfg.APIKey = strings.TrimSpace(cfg.APIKey)
+	if strings.ContainsFunc(cfg.APIKey, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return nil, errors.New("the API key has a character that no HTTP header may carry (LLM_API_KEY)")
+	}
+	cfg.Extra = maps.Clone(cfg.Extra)
+	if cfg.FirstTokenTimeout == 0 {
+		cfg.FirstTokenTimeout = DefaultFirstTokenTimeout
+	}
+	if cfg.IdleTimeout == 0 {
+		cfg.IdleTimeout = DefaultIdleTimeout
+	}
+	c := &Client{cfg: cfg, base: base, root: root, log: cfg.Log, opens: map[string]bool{}}
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
+	}
+	c.http = httpClient(cfg)
+	return c, nil
+}
+
+// httpClient returns a client without a total timeout. One that is given is copied, never changed.
+func httpClient(cfg Config) *http.Client {
+	if cfg.HTTP == nil {
+		return &http.Client{Transport: &http.Transport{
+			// No proxy: the server is local, and a proxy of the environment would cut long streams.
+			DialContext:           (&net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}).DialContext,
+			ForceAttemptHTTP2:     true,
+			TLSHandshakeTimeout:   dialTimeout,
+			ExpectContinueTimeout: time.Second,
+			MaxIdleConns:          maxIdleConns,
+			MaxIdleConnsPerHost:   maxIdleConns,
+			IdleConnTimeout:       idleConnTimeout,
+			DisableCompression:    true, // a compressed stream arrives in lumps
+		}}
+	}
+	h := *cfg.HTTP
+	h.Timeout = 0
+	// SGLang and a full llama.cpp hold the headers back until the first token: the header timeout must not be the shorter one.
+	if t, ok := h.Transport.(*http.Transport); ok && t.ResponseHeaderTimeout > 0 &&
+		(cfg.FirstTokenTimeout < 0 || t.ResponseHeaderTimeout < cfg.FirstTokenTimeout) {
+		t = t.Clone()
+		t.ResponseHeaderTimeout = 0
+		h.Transport = t
+	}
+	return &h
+}
+
+var versionSegment = regexp.MustCompile(`^v[0-9]+[a-z0-9]*$`)
+
+// splitBase returns the OpenAI root with its version segment (added if missing), and the server's root above it.
+func splitBase(raw string) (base, root string, err error) {
+	s := strings.TrimSpace(raw)
+	if s == "" {
+		return "", "", errors.New("the address of the model server is empty (LLM_BASE_URL)")
+	}
+	if !strings.Contains(s, "://") {
+		s = "http://" + s
+	}
+	u, err := url.Parse(s)
+	if err != nil {
+		// The parser's own text repeats the address, which may hold a password.
+		return "", "", errors.New("the address of the model server is not a URL (LLM_BASE_URL)")
+	}
+	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return "", "", fmt.Errorf("the address of the model server must start with http:// or https://, not %q (LLM_BASE_URL)", u.Scheme)
+	}
+	u.RawQuery, u.Fragment, u.ForceQuery = "", "", false
+	path := strings.TrimRight(u.Path, "/")
+	path = strings.TrimRight(strings.TrimSuffix(path, "/chat/completions"), "/")
+	above, last := path, ""
+	if i := strings.LastIndexByte(path, '/'); i >= 0 && versionSegment.MatchString(path[i+1:]) {
+		above, last = path[:i], path[i+1:]
+	}
+	if last == "" {
+		last = "v1"
+	}
+	above = strings.TrimRight(above, "/")
+	u.RawPath = ""
+	u.Path = above
+	root = strings.TrimRight(u.String(), "/")
+	u.Path = above + "/" + last
+	return u.String(), root, nil
+}
+
+// authorize adds the key.
+func (c *Client) authorize(r *http.Request) {
+	if c.cfg.APIKey != "" {
+		r.Header.Set("Authorization", "Bearer "+c.cfg.APIKey)
+	}
+}
+
+// readLimited reads at most limit bytes; what is more is cut.
+func readLimited(r io.Reader, limit int64) ([]byte, error) {
+	return io.ReadAll(io.LimitReader(r, limit))
+}
+
+// opensThinking says whether the model's template is known to open the thinking tag in the prompt.
+func (c *Client) opensThinking(model string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.opens[model]
+}
+
+// learnThinking remembers it.
+func (c *Client) learnThinking(model string, opens bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if opens {
+		c.opens[model] = true
+		return
+	}
+	delete(c.opens, model)
+}

@@ -1,0 +1,152 @@
+package llm
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Kind is the sort of failure, as far as it matters to what is done next.
+type Kind int
+
+// The kinds of failure.
+const (
+	KindServer       Kind = iota // any other failure of the server
+	KindDown                     // refused, reset before an answer, unknown host, 502, 504
+	KindLoading                  // the model is being loaded or scaled
+	KindRestarting               // draining, or the engine died
+	KindOverloaded               // its queue is full
+	KindUnauthorized             // 401, 403
+	KindNoModel                  // the server does not serve this model
+	KindContext                  // the prompt does not fit; Limit and Prompt if the server said them
+	KindBadRequest               // the request is refused as it is
+	KindCut                      // the stream ended without a finish reason
+	KindSilent                   // a timer of this client ran out
+	KindAborted                  // finish_reason abort, and we did not ask for it
+	KindEmpty                    // the answer has no text
+)
+
+// String names the kind for logs and metrics labels.
+func (k Kind) String() string {
+	names := [...]string{
+		"server", "down", "loading", "restarting", "overloaded", "unauthorized", "no_model", "context", "bad_request", "cut", "silent",
+		"aborted", "empty",
+	}
+	if k < 0 || int(k) >= len(names) {
+		return fmt.Sprintf("kind_%d", int(k))
+	}
+	return names[k]
+}
+
+// Error is every failure of the server or of the way to it. A cancelled context is not one: it comes back as the context's own error.
+type Error struct {
+	Kind    Kind
+	Op      string // what was asked: chat, models, health …
+	Status  int    // HTTP status, or the code of an error in the stream; 0: none
+	Limit   int    // tokens, KindContext: the model's window; 0: not said
+	Prompt  int    // tokens, KindContext: the prompt (sometimes only a lower bound); 0: not said
+	Message string // the server's own words, cut; for the log, not for people
+	Err     error  // the cause below, if any
+
+	again   bool // worth one more try although its kind is not
+	thought bool // KindEmpty: only reasoning came, or could have come
+	length  bool // KindEmpty: the length limit ended it
+
+	notServer bool // what answered is no model server
+}
+
+// Error is for the log: it may hold addresses and Go's own text.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString("llm")
+	if e.Op != "" {
+		b.WriteString(" " + e.Op)
+	}
+	b.WriteString(": " + e.Kind.String())
+	if e.Status != 0 {
+		fmt.Fprintf(&b, " (%d)", e.Status)
+	}
+	if e.Message != "" {
+		fmt.Fprintf(&b, ": %q", e.Message)
+	}
+	if e.Err != nil {
+		fmt.Fprintf(&b, ": %v", e.Err)
+	}
+	return b.String()
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Away says that the server is away or full: wait with backoff and ask again.
+func (e *Error) Away() bool {
+	switch e.Kind {
+	case KindDown, KindLoading, KindRestarting, KindOverloaded:
+		return true
+	default:
+		return false
+	}
+}
+
+// Again says that one more try, at once, is worth it: the answer broke off for a reason that need not come back.
+func (e *Error) Again() bool {
+	switch e.Kind {
+	case KindCut, KindSilent, KindAborted:
+		return true
+	default:
+		return e.again
+	}
+}
+
+// User is one plain sentence for the person who asked: no addresses, no names of ours, no Go text.
+func (e *Error) User() string {
+	switch e.Kind {
+	case KindDown:
+		return "The model server is not reachable at the moment."
+	case KindLoading:
+		return "The model is still loading."
+	case KindRestarting:
+		return "The model server is restarting."
+	case KindOverloaded:
+		return "The model server is busy at the moment."
+	case KindUnauthorized:
+		return "The model server refused access (access refused)."
+	case KindNoModel:
+		return "There is no such model on the model server."
+	case KindContext:
+		if e.Limit > 0 && e.Prompt > e.Limit {
+			return fmt.Sprintf("This is too long for the model: %s tokens, and it takes %s.", thousands(e.Prompt), thousands(e.Limit))
+		}
+		return "This is too long for the model."
+	case KindBadRequest:
+		return "The model server did not accept this request."
+	case KindCut:
+		return "The answer was interrupted and is incomplete."
+	case KindSilent:
+		return "The model timed out: nothing came for too long."
+	case KindAborted:
+		return "The answer was interrupted by the model server and is incomplete."
+	case KindEmpty:
+		switch {
+		case e.length && e.thought:
+			return "The model reached its length limit while it was still thinking."
+		case e.length:
+			return "The model reached its length limit before it wrote an answer."
+		case e.thought:
+			return "The model thought about it and then gave an empty answer."
+		default:
+			return "The model gave an empty answer."
+		}
+	default:
+		return "The model server reported an error."
+	}
+}
+
+func thousands(n int) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+func lower(s string) string { return strings.ToLower(s) }

@@ -1,0 +1,107 @@
+package llm
+
+import (
+	"crypto/x509"
+	"errors"
+	"net"
+	"regexp"
+)
+
+// Hint is the next step for the operator. It names the variable to change, if there is one.
+func (e *Error) Hint() string {
+	switch e.Kind {
+	case KindDown:
+		return e.downHint()
+	case KindLoading:
+		return "The server is loading the model; wait, and look at its log if it takes more than some minutes."
+	case KindRestarting:
+		return "The server is stopping, restarting, or its engine died; look at its log. The bot goes on by itself when it is back."
+	case KindOverloaded:
+		return "The server's queue is full (vLLM: --max-num-queued-reqs, --max-num-seqs); lower BOT_MAX_ANSWERS or add a server."
+	case KindUnauthorized:
+		return "Set LLM_API_KEY to the key that the server was started with (vLLM: --api-key); Ollama also refuses foreign host names."
+	case KindNoModel:
+		if names := aliases(e.Message); names != "" {
+			return "Set LLM_MODEL to a served model (" + names + "), or leave it empty for the first one."
+		}
+		return "Set LLM_MODEL to a name that /v1/models lists, or leave it empty for the first one."
+	case KindContext:
+		return "The prompt is longer than the model's window: start vLLM with a larger --max-model-len (llama.cpp: -c), or shorten LLM_SYSTEM_PROMPT."
+	case KindBadRequest:
+		return e.requestHint()
+	case KindCut:
+		return "The connection broke off in mid-answer: the server was restarted or a proxy in between timed out; check both logs and LLM_BASE_URL."
+	case KindSilent:
+		if errors.Is(e.Err, errNoFirstToken) {
+			return "No token came in time: the server is overloaded or stuck. LLM_FIRST_TOKEN_TIMEOUT is the limit."
+		}
+		return "The tokens stopped coming: the server is overloaded or stuck. LLM_IDLE_TIMEOUT is the limit."
+	case KindAborted:
+		return "The server gave the request up, as vLLM does when it is stopped; start it with --shutdown-timeout to let answers finish."
+	case KindEmpty:
+		if e.length {
+			return "Raise LLM_MAX_TOKENS (or the server's window), or lower LLM_REASONING_EFFORT."
+		}
+		return "The model ended without text: check its chat template, and whether the prompt fits (Ollama and LM Studio cut it without saying so)."
+	default:
+		return e.serverHint()
+	}
+}
+
+func (e *Error) downHint() string {
+	if dns, ok := errors.AsType[*net.DNSError](e.Err); ok && dns.IsNotFound {
+		return "The host name in LLM_BASE_URL is not known here."
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](e.Err); ok {
+		return "The certificate behind LLM_BASE_URL is not trusted here: add its authority, or use http:// if the server has no TLS."
+	}
+	if _, ok := errors.AsType[x509.HostnameError](e.Err); ok {
+		return "The certificate behind LLM_BASE_URL is for another host name."
+	}
+	if e.Status != 0 {
+		return "A proxy or router answers for LLM_BASE_URL, but the model server behind it does not; start it, or look at its log."
+	}
+	return "Start the model server, or set LLM_BASE_URL to where it listens (usually http://HOST:8000/v1; vLLM refuses connections while it loads)."
+}
+
+func (e *Error) requestHint() string {
+	switch low := lower(e.Message); {
+	case contains(low, "reasoning_effort", "harmony does not support", "not supported by harmony"):
+		return "Change LLM_REASONING_EFFORT (gpt-oss takes low, medium, high), or leave it empty."
+	case contains(low, "temperature"):
+		return "Change LLM_TEMPERATURE (0 to 2), or leave it empty."
+	case contains(low, "max_tokens", "max_completion_tokens"):
+		return "Lower LLM_MAX_TOKENS, or leave it empty."
+	case contains(low, "multimodal", "image", "content part"):
+		return "The model reads no images."
+	case contains(low, "system role", "roles must alternate"):
+		return "The model's chat template refuses this order of roles; set LLM_SYSTEM_PROMPT to nothing, or serve it with another --chat-template."
+	case contains(low, "continue_final_message"):
+		return "Set LLM_RESUME=restart: this server cannot continue an answer."
+	default:
+		return "The server refuses the request; check LLM_EXTRA_BODY and the server's log."
+	}
+}
+
+func (e *Error) serverHint() string {
+	switch {
+	case e.notServer:
+		return "LLM_BASE_URL leads to a web page, not to a model server; it usually ends in /v1."
+	case e.Status == 404, e.Status == 405:
+		return "There is no chat at this address: check LLM_BASE_URL (it usually ends in /v1; KServe: /openai/v1)."
+	case contains(lower(e.Message), "mmproj", "image input"):
+		return "The model reads no images."
+	default:
+		return "Look at the model server's log."
+	}
+}
+
+var validAliases = regexp.MustCompile(`Valid aliases: ([^\n]*?)\.?$`)
+
+// aliases returns the served names that vLLM lists in its refusal.
+func aliases(message string) string {
+	if m := validAliases.FindStringSubmatch(message); m != nil {
+		return m[1]
+	}
+	return ""
+}

@@ -1,0 +1,136 @@
+// Package llm is the client of a local OpenAI-compatible model server: vLLM first, and Ollama, llama.cpp, SGLang, LM Studio, TGI
+// and routers in front of them.
+//
+// It promises:
+//   - A stream counts as complete only when the server said why it ended (finish_reason). Everything else is an [*Error] with a
+//     [Kind]; the text that came before it was delivered. Errors never travel as text.
+//   - Reasoning never arrives as answer text: not in either field name, not in tags, not in tags split over deltas. The one case that
+//     cannot be known in advance (a template that opened the tag in the prompt) is taken back with [Delta.Retract].
+//   - There is no total timeout: one timer runs until the first token, another between tokens. Cancelling the context closes the
+//     connection, which ends the request on the server.
+//   - Numbers (tokens, limits) are the server's own; nothing is estimated. A chunk is not a token.
+//
+// go-openai is the client for chat; what it cannot send and what it misreads is put right in wire.go and sse.go, and nowhere else.
+package llm
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+)
+
+// Role says who speaks in a [Message].
+type Role string
+
+// The roles that every server knows.
+const (
+	RoleSystem    Role = "system"
+	RoleUser      Role = "user"
+	RoleAssistant Role = "assistant"
+)
+
+// Image is a picture in a message, sent inline.
+type Image struct {
+	MIME string // such as image/png
+	Data []byte
+}
+
+// Message is one message of the conversation.
+type Message struct {
+	Role    Role
+	Content string
+	Images  []Image
+}
+
+// Request asks for one completion.
+type Request struct {
+	Model           string // empty: [Config.Model], and if that is empty the first served model
+	Messages        []Message
+	Temperature     *float64       // nil: the server decides; 0 is really sent
+	MaxTokens       int            // 0: the server decides
+	ReasoningEffort string         // empty: unset. gpt-oss takes low, medium, high and refuses others
+	Extra           map[string]any // merged into the JSON body last and wins, after [Config.Extra]; a nil value removes the field
+	Continue        bool           // the last message is an unfinished answer: only what follows it comes back (vLLM, not gpt-oss)
+	ID              string         // X-Request-Id; empty: none
+}
+
+// Delta is a piece of an answer. A delta is not a token: servers send none, one or many tokens in it.
+type Delta struct {
+	Text, Reasoning  string
+	CompletionTokens int // the server's running count, reasoning included; 0: not said
+	// Retract says that the Text of all earlier deltas of this stream was reasoning and must be dropped: the chat template opened the
+	// thinking tag in the prompt, and only the closing tag came. It happens at most once in a stream, and only the first time a
+	// model does this; from then on the client knows.
+	Retract bool
+}
+
+// Finish is why the server stopped, in its own word.
+type Finish string
+
+// The finish reasons known to be sent (vLLM).
+const (
+	FinishStop       Finish = "stop"
+	FinishLength     Finish = "length"
+	FinishAbort      Finish = "abort"
+	FinishToolCalls  Finish = "tool_calls"
+	FinishRepetition Finish = "repetition"
+)
+
+// Usage is the server's own count of tokens.
+type Usage struct {
+	PromptTokens     int
+	CachedTokens     int // of PromptTokens; 0 also when the server does not say
+	CompletionTokens int // reasoning included
+	ReasoningTokens  int // of CompletionTokens; 0 also when the server does not say (and wrong with some vLLM parsers)
+	Known            bool
+}
+
+// Timing is what the server itself measured (vLLM --enable-per-request-metrics, llama.cpp timings). Zero: not said.
+type Timing struct {
+	Queue      time.Duration // waiting to be scheduled
+	FirstToken time.Duration // from being scheduled to the first token, so without Queue
+	Generation time.Duration // first token to last
+	Rate       float64       // tokens a second
+	Known      bool
+}
+
+// Result is what is known of a stream when it has ended, also when it ended with an error.
+type Result struct {
+	Model      string // as the server names it
+	ID         string
+	Finish     Finish // empty: none came
+	StopReason string // the stop string or token id that ended it, if the server says
+	Usage      Usage
+	TTFT       time.Duration // from sending the request to the first delta with text or reasoning; 0 if none came
+	Elapsed    time.Duration // from sending the request to the last token
+	Thought    time.Duration // first reasoning delta to first text delta (or to the last reasoning)
+	Server     Timing
+}
+
+// ModelInfo is one card of /v1/models.
+type ModelInfo struct {
+	ID, Root, Parent, OwnedBy string
+	MaxModelLen               int // tokens; 0: the server does not say
+}
+
+// Defaults of [Config] (design §5).
+const (
+	DefaultFirstTokenTimeout = 10 * time.Minute
+	DefaultIdleTimeout       = 60 * time.Second
+)
+
+// Config says where the server is and how patient to be.
+type Config struct {
+	// BaseURL is the OpenAI-compatible root. A trailing slash, a missing /v1 or a missing http:// are forgiven. Health, metrics,
+	// version and tokenize are asked one level above /v1.
+	BaseURL string
+	APIKey  string // sent as a Bearer token; empty: none
+	Model   string // empty: the first served model
+	// HTTP makes the requests; it is not changed, and its Timeout does not apply to streams. nil: a transport without a proxy and
+	// without a total timeout, whose idle connections are dropped before vLLM drops them.
+	HTTP              *http.Client
+	FirstTokenTimeout time.Duration // from sending to the first text or reasoning; 0: DefaultFirstTokenTimeout; negative: none
+	IdleTimeout       time.Duration // between deltas after that; 0: DefaultIdleTimeout; negative: none
+	Extra             map[string]any
+	Log               *slog.Logger // nil: no log
+}

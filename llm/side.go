@@ -1,0 +1,122 @@
+package llm
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+)
+
+// Limits of what is read into memory. The answers are small; these only keep a wrong server from filling it.
+const (
+	maxErrorBody = 64 << 10 // an error text; vLLM's longest seen is 2 kB
+	maxSideBody  = 32 << 20 // /tokenize returns all ids: about 8 bytes a token
+)
+
+// Health asks the server whether it is well. A server without /health is [errors.ErrUnsupported]. nil is no proof: vLLM says 200 while it
+// drains. It blocks for at most 5 s.
+func (c *Client) Health(ctx context.Context) error {
+	_, err := c.side(ctx, "health", http.MethodGet, c.root+"/health", nil)
+	return err
+}
+
+// Version asks for the server's version (vLLM, Ollama). Others are [errors.ErrUnsupported]. It blocks for at most 10 s.
+func (c *Client) Version(ctx context.Context) (string, error) {
+	body, err := c.side(ctx, "version", http.MethodGet, c.root+"/version", nil)
+	if errors.Is(err, errors.ErrUnsupported) {
+		body, err = c.side(ctx, "version", http.MethodGet, c.root+"/api/version", nil)
+	}
+	if err != nil {
+		return "", err
+	}
+	var v struct {
+		Version string `json:"version"`
+	}
+	if err := json.Unmarshal(body, &v); err != nil || v.Version == "" {
+		return "", fmt.Errorf("llm version: %w", errors.ErrUnsupported)
+	}
+	return v.Version, nil
+}
+
+// Tokenize counts the tokens of a conversation with the model's own template, as it would be sent. For gpt-oss the server's count is
+// approximate (facts/vllm.md §2). An empty model is the one that an empty [Request.Model] means. Servers that cannot are
+// [errors.ErrUnsupported]. Images are not counted.
+func (c *Client) Tokenize(ctx context.Context, model string, msgs []Message) (count, maxModelLen int, err error) {
+	if model == "" {
+		if model, _, err = c.modelName(ctx, ""); err != nil {
+			return 0, 0, err
+		}
+	}
+	type message struct {
+		Role    Role   `json:"role"`
+		Content string `json:"content"`
+	}
+	ask := struct {
+		Model    string    `json:"model"`
+		Messages []message `json:"messages"`
+		Generate bool      `json:"add_generation_prompt"`
+	}{Model: model, Messages: []message{}, Generate: true}
+	for _, m := range msgs {
+		ask.Messages = append(ask.Messages, message{m.Role, m.Content})
+	}
+	send, err := json.Marshal(ask)
+	if err != nil {
+		return 0, 0, fmt.Errorf("llm tokenize: %w", err)
+	}
+	body, err := c.side(ctx, "tokenize", http.MethodPost, c.root+"/tokenize", send)
+	if err != nil {
+		return 0, 0, err
+	}
+	var got struct {
+		Count       *number `json:"count"`
+		MaxModelLen *number `json:"max_model_len"`
+	}
+	// llama.cpp has a /tokenize too, but it knows no messages: its answer has no count.
+	if err := json.Unmarshal(body, &got); err != nil || got.Count == nil {
+		return 0, 0, fmt.Errorf("llm tokenize: %w", errors.ErrUnsupported)
+	}
+	return got.Count.int(), value(got.MaxModelLen).int(), nil
+}
+
+// side makes one short request and returns the body of a 2xx answer.
+func (c *Client) side(ctx context.Context, op, method, url string, send []byte) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, sideTimeout)
+	defer cancel()
+	var body io.Reader
+	if send != nil {
+		body = bytes.NewReader(send)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, url, body)
+	if err != nil {
+		return nil, fmt.Errorf("llm %s: %w", op, err)
+	}
+	if send != nil {
+		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("X-Idempotency-Key", newKey())
+	}
+	c.authorize(req)
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, transportError(ctx, op, err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode >= http.StatusBadRequest {
+		got, _ := readLimited(resp.Body, maxErrorBody)
+		// Only /v1/models must be there; the rest is optional, and a server without it says 404, 405 or 501.
+		switch resp.StatusCode {
+		case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+			if op != "models" && classify(op, resp.StatusCode, got).Kind != KindNoModel {
+				return nil, fmt.Errorf("llm %s: %w", op, errors.ErrUnsupported)
+			}
+		}
+		return nil, classify(op, resp.StatusCode, got)
+	}
+	got, err := readLimited(resp.Body, maxSideBody)
+	if err != nil {
+		return nil, transportError(ctx, op, err)
+	}
+	return got, nil
+}

@@ -1,0 +1,249 @@
+package llm
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+const (
+	// maxLine bounds one line of a stream. Our chunks have some hundred bytes; a line of 1 MB has been seen with logprobs.
+	maxLine = 8 << 20
+	// maxDrain is what is read after [DONE] so that the connection can be used again: the last HTTP chunk, or a trailer.
+	maxDrain = 4 << 10
+)
+
+var errLineTooLong = fmt.Errorf("a line of the stream has more than %d bytes", maxLine)
+
+// sseReader turns what servers send into what go-openai reads safely. It returns only lines of the form "data: PAYLOAD\n", where
+// PAYLOAD is one JSON object or [DONE]; it returns as soon as it has one. It closes these traps (facts/vllm.md §6):
+//   - comments, event:, id:, retry: and blank lines are dropped: go-openai counts them (its limit is 300 in a gap) and mixes them into
+//     the next error, which is lost;
+//   - errors in all forms (object, string, an "error:" line, an "error" event) become an ordinary payload { "error": …}, with
+//     the space that keeps go-openai's own error path away, so that they reach parseChunk;
+//   - the end of the connection without [DONE] is io.ErrUnexpectedEOF, never io.EOF, which go-openai means as success;
+//   - the last line counts without a newline if it is whole; a line has a limit;
+//   - CRLF, "data:" without a space and an object over several data lines are read; a whole JSON body instead of a stream is one event.
+type sseReader struct {
+	body  io.ReadCloser
+	src   *bufio.Reader
+	out   []byte // what Read has not yet returned
+	buf   []byte // behind out
+	long  []byte // a line longer than src's buffer
+	pend  []byte // data lines of an object that is not whole yet
+	begun bool   // the first byte has been looked at
+	isErr bool   // the current event is called error
+	done  bool   // [DONE] came
+	err   error  // what comes after out
+}
+
+func newSSEReader(body io.ReadCloser) *sseReader {
+	return &sseReader{body: body, src: bufio.NewReader(body)}
+}
+
+// Read is part of io.Reader.
+func (s *sseReader) Read(p []byte) (int, error) {
+	for len(s.out) == 0 {
+		if s.err != nil {
+			return 0, s.err
+		}
+		s.step()
+	}
+	n := copy(p, s.out)
+	s.out = s.out[n:]
+	return n, nil
+}
+
+// Close reads the rest of a finished stream, so that the connection can be used again, and closes the body. The caller's timer
+// bounds the reading.
+func (s *sseReader) Close() error {
+	if s.done {
+		_, _ = io.CopyN(io.Discard, s.src, maxDrain)
+	}
+	return s.body.Close()
+}
+
+// step reads one line and sets out or err, or neither.
+func (s *sseReader) step() {
+	if !s.begun {
+		s.begun = true
+		if first, err := s.first(); err == nil && (first == '{' || first == '<' || first == '[') {
+			s.whole(first)
+			return
+		}
+	}
+	line, err := s.line()
+	if err != nil {
+		s.end(line, err)
+		return
+	}
+	s.take(line)
+}
+
+// end handles what the connection ended with: a last line without a newline counts if it is whole.
+func (s *sseReader) end(line []byte, err error) {
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	s.err = err
+	if len(line) == 0 && len(s.pend) == 0 {
+		return
+	}
+	s.take(line) // may find [DONE]
+	if payload, ok := bytes.CutPrefix(s.out, []byte("data: ")); ok && !s.done && !json.Valid(payload) {
+		s.out = nil
+	}
+	if len(s.pend) > 0 && json.Valid(s.pend) {
+		s.emit(s.pend)
+	}
+}
+
+// first returns the first byte that is not white space, without consuming it.
+func (s *sseReader) first() (byte, error) {
+	for {
+		b, err := s.src.Peek(1)
+		if err != nil {
+			return 0, err
+		}
+		switch b[0] {
+		case ' ', '\t', '\r', '\n':
+			_, _ = s.src.Discard(1)
+		case 0xEF: // a byte order mark
+			if bom, err := s.src.Peek(3); err == nil && string(bom) == "\xef\xbb\xbf" {
+				_, _ = s.src.Discard(3)
+				continue
+			}
+			return b[0], nil
+		default:
+			return b[0], nil
+		}
+	}
+}
+
+// whole reads a body that is not a stream: an answer in one piece, an error with status 200, or a web page.
+func (s *sseReader) whole(first byte) {
+	body, err := readLimited(s.src, maxLine)
+	s.done = err == nil
+	s.err = err
+	if err == nil {
+		s.err = io.EOF
+	}
+	if first == '<' {
+		body, _ = json.Marshal(map[string]any{"error": map[string]any{"message": snippet(string(body)), "type": typeNoStream, "code": 404}})
+	}
+	if !json.Valid(body) {
+		if s.err == io.EOF { //nolint:errorlint // set above
+			s.err = io.ErrUnexpectedEOF
+		}
+		return
+	}
+	for i, b := range body {
+		if b == '\n' || b == '\r' {
+			body[i] = ' '
+		}
+	}
+	s.emit(bytes.TrimSpace(body))
+}
+
+// typeNoStream marks an answer that came from something that is not a model server.
+const typeNoStream = "not_a_model_server"
+
+// line returns the next line without its end. It is valid until the next call. With an error it returns what there was.
+func (s *sseReader) line() ([]byte, error) {
+	s.long = s.long[:0]
+	for {
+		part, err := s.src.ReadSlice('\n')
+		if err == nil && len(s.long) == 0 {
+			return bytes.TrimRight(part, "\r\n"), nil
+		}
+		s.long = append(s.long, part...)
+		switch {
+		case err == nil:
+			return bytes.TrimRight(s.long, "\r\n"), nil
+		case errors.Is(err, bufio.ErrBufferFull) && len(s.long) > maxLine:
+			return nil, errLineTooLong
+		case !errors.Is(err, bufio.ErrBufferFull):
+			return bytes.TrimRight(s.long, "\r\n"), err
+		}
+	}
+}
+
+// take handles one line.
+func (s *sseReader) take(line []byte) {
+	if payload, ok := bytes.CutPrefix(line, []byte("data:")); ok {
+		s.data(bytes.TrimSpace(payload))
+		return
+	}
+	if len(line) == 0 {
+		if len(s.pend) > 0 { // the event ended: whole or not, that is its payload
+			s.emit(s.pend)
+		}
+		s.isErr = false
+		return
+	}
+	name, rest, _ := bytes.Cut(line, []byte(":"))
+	rest = bytes.TrimSpace(rest)
+	switch {
+	case len(name) == 0: // a comment
+	case string(name) == "event":
+		s.isErr = string(rest) == "error"
+	case string(name) == "id", string(name) == "retry":
+	case string(name) == "error":
+		s.emitError(rest)
+	case bytes.IndexByte(line, '{') >= 0:
+		// Not a field of the protocol. If it is an object it was meant as one; else it must not pass as nothing.
+		s.emit(bytes.TrimSpace(line))
+	}
+}
+
+func (s *sseReader) data(payload []byte) {
+	switch {
+	case len(payload) == 0:
+	case string(payload) == "[DONE]":
+		if len(s.pend) > 0 {
+			s.emit(s.pend)
+			s.out = append(s.out, "data: [DONE]\n"...)
+		} else {
+			s.emit(payload)
+		}
+		s.done, s.err = true, io.EOF
+	case len(s.pend) > 0:
+		s.pend = append(append(s.pend, ' '), payload...)
+		if len(s.pend) > maxLine {
+			s.err = errLineTooLong
+		}
+	case payload[0] == '{' && payload[len(payload)-1] != '}':
+		s.pend = append(s.pend[:0], payload...)
+	case s.isErr:
+		s.emitError(payload)
+	default:
+		s.emit(payload)
+	}
+}
+
+// emitError emits what an error line or event carried.
+func (s *sseReader) emitError(payload []byte) {
+	switch {
+	case bytes.HasPrefix(payload, []byte(`{"error"`)):
+		s.emit(payload)
+	case json.Valid(payload):
+		s.emit(append(append([]byte(`{"error":`), payload...), '}'))
+	default:
+		quoted, _ := json.Marshal(string(payload))
+		s.emit(append(append([]byte(`{"error":`), quoted...), '}'))
+	}
+}
+
+func (s *sseReader) emit(payload []byte) {
+	s.buf = append(s.buf[:0], "data: "...)
+	if bytes.HasPrefix(payload, []byte(`{"error":`)) {
+		s.buf = append(s.buf, "{ "...)
+		payload = payload[1:]
+	}
+	s.buf = append(append(s.buf, payload...), '\n')
+	s.out = s.buf
+	s.pend = s.pend[:0]
+}

@@ -1,0 +1,359 @@
+package llm
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/sashabaranov/go-openai"
+)
+
+const (
+	// tailTimeout is how long the usage and [DONE] may take after the finish reason; vLLM sends them with it.
+	tailTimeout = 3 * time.Second
+	// drainTimeout is how long the last HTTP chunk may take after [DONE].
+	drainTimeout = 100 * time.Millisecond
+)
+
+var (
+	errNoFirstToken = errors.New("no token came in time")
+	errNoNextToken  = errors.New("no further token came in time")
+	errNoFinish     = errors.New("the stream ended without a finish reason")
+)
+
+// Stream asks for one completion and calls on for every delta, in order, from the calling goroutine. It blocks until the stream has ended.
+//
+// The Result is as complete as possible also with an error. An error from on ends the request and is returned as it is; the end of ctx
+// does too, and comes back as ctx's error. Everything else is an [*Error]. After an error the deltas that were given to on are valid, but
+// the answer is not complete.
+func (c *Client) Stream(ctx context.Context, req Request, on func(Delta) error) (Result, error) {
+	name, guessed, err := c.modelName(ctx, req.Model)
+	if err != nil {
+		return Result{}, err
+	}
+	for {
+		plain := c.plain.Load()
+		a := &answer{client: c, model: name, on: on}
+		err := a.run(ctx, &req, plain)
+		if err == nil || a.begun {
+			return a.res, err
+		}
+		e, ok := errors.AsType[*Error](err)
+		if !ok {
+			return a.res, err
+		}
+		switch {
+		case e.Kind == KindNoModel:
+			c.forgetModels()
+			if !guessed {
+				return a.res, err
+			}
+			// The server was restarted with another model since we looked.
+			m, lookErr := c.Model(ctx)
+			if lookErr != nil || m.ID == name {
+				return a.res, err
+			}
+			name, guessed = m.ID, false
+		case e.Kind == KindBadRequest && plain < 2 && contains(strings.ToLower(e.Message), "stream_options", "stream options", "continuous_usage"):
+			c.plain.CompareAndSwap(plain, plain+1)
+		default:
+			return a.res, err
+		}
+	}
+}
+
+// answer is one attempt.
+type answer struct {
+	client *Client
+	model  string
+	on     func(Delta) error
+	res    Result
+	open   bool // the server answered with a stream
+	begun  bool // an event came
+
+	split     *splitter
+	wroteText bool // some text other than white space
+	thought   bool // some reasoning
+	tool      bool
+	tokens    int // the last running count that on was told
+
+	sent, firstThought, lastThought, firstText time.Time
+}
+
+func (a *answer) run(parent context.Context, req *Request, plain int32) error {
+	ctx, cancel := context.WithCancelCause(parent)
+	defer cancel(nil)
+	c := a.client
+	a.split = newSplitter(c.opensThinking(a.model))
+	cfg := openai.DefaultConfig(c.cfg.APIKey)
+	cfg.BaseURL = c.base
+	cfg.HTTPClient = &call{client: c, model: a.model, req: req, plain: plain}
+
+	a.sent = time.Now()
+	timer := newTimer(cancel, c.cfg.FirstTokenTimeout, errNoFirstToken)
+	defer timer.stop()
+	stream, err := openai.NewClientWithConfig(cfg).CreateChatCompletionStream(ctx, chatRequest(req))
+	if err != nil {
+		return a.failed(parent, ctx, err)
+	}
+	defer func() {
+		if a.res.Finish != "" {
+			timer.set(drainTimeout, nil)
+		} else {
+			cancel(nil) // nothing more is wanted
+		}
+		_ = stream.Close()
+	}()
+	a.open = true
+	return a.end(parent, ctx, a.read(stream, timer))
+}
+
+// read hands the events on until the stream ends; nil means [DONE].
+func (a *answer) read(stream *openai.ChatCompletionStream, timer *timer) error {
+	var ch chunk
+	for {
+		raw, err := stream.RecvRaw()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := parseChunk(raw, &ch); err != nil {
+			return &Error{Kind: KindCut, Op: "chat", Message: snippet(string(raw)), Err: fmt.Errorf("an unreadable event: %w", err)}
+		}
+		a.begun = true
+		if ch.err != nil {
+			return a.serverError(ch.err)
+		}
+		if err := a.take(&ch, timer); err != nil {
+			return &callbackError{err}
+		}
+	}
+}
+
+// callbackError carries an error of on through the layers untouched.
+type callbackError struct{ err error }
+
+func (e *callbackError) Error() string { return e.err.Error() }
+func (e *callbackError) Unwrap() error { return e.err }
+
+// take accounts for one chunk and hands its text on. Only on's errors come back.
+func (a *answer) take(ch *chunk, timer *timer) error {
+	r := &a.res
+	if r.ID == "" {
+		r.ID = ch.id
+	}
+	if r.Model == "" {
+		r.Model = ch.model
+	}
+	if ch.usage.Known {
+		r.Usage = ch.usage
+	}
+	if ch.timing.Known {
+		r.Server = ch.timing
+	}
+	if !ch.choice {
+		return nil
+	}
+	now := time.Now()
+	r.Elapsed = now.Sub(a.sent)
+	if ch.split {
+		a.split.field()
+	}
+	d := Delta{Reasoning: ch.reasoning}
+	if ch.text != "" {
+		s := a.split.feed(ch.text)
+		d.Text, d.Retract = s.text, s.retract
+		d.Reasoning += s.reasoning
+		if a.split.learned {
+			a.split.learned = false
+			a.client.learnThinking(a.model, true)
+		}
+	}
+	if r.TTFT == 0 && (ch.text != "" || ch.reasoning != "") {
+		r.TTFT = max(now.Sub(a.sent), 1)
+	}
+	a.tool = a.tool || ch.tool
+	if ch.finish != "" {
+		r.Finish, r.StopReason = Finish(ch.finish), ch.stopReason
+		timer.set(tailTimeout, nil)
+	} else if r.Finish == "" && (r.TTFT > 0 || a.tool) {
+		timer.set(a.client.cfg.IdleTimeout, errNoNextToken)
+	}
+	if ch.usage.CompletionTokens > a.tokens {
+		a.tokens = ch.usage.CompletionTokens
+		d.CompletionTokens = a.tokens
+	}
+	return a.give(d, now)
+}
+
+// give calls on, if there is something to say.
+func (a *answer) give(d Delta, now time.Time) error {
+	if d.Retract {
+		a.wroteText, a.firstText = false, time.Time{}
+		a.thought = true
+	}
+	if d.Reasoning != "" {
+		if a.firstThought.IsZero() {
+			a.firstThought = now
+		}
+		a.lastThought = now
+		a.thought = true
+	}
+	if d.Text != "" {
+		if a.firstText.IsZero() {
+			a.firstText = now
+		}
+		a.wroteText = a.wroteText || strings.TrimSpace(d.Text) != ""
+	}
+	if d == (Delta{}) {
+		return nil
+	}
+	a.begun = true
+	return a.on(d)
+}
+
+// end decides what the end of the stream means. err is nil after [DONE].
+func (a *answer) end(parent, ctx context.Context, err error) error {
+	defer a.times()
+	if own, ok := errors.AsType[*callbackError](err); ok {
+		return own.err
+	}
+	whole := a.res.Finish != ""
+	rest := a.split.flush(a.res.Finish == FinishStop)
+	if a.split.unlearned {
+		a.client.learnThinking(a.model, false)
+	}
+	if onErr := a.give(Delta{Text: rest.text, Reasoning: rest.reasoning}, a.sent.Add(a.res.Elapsed)); onErr != nil {
+		return onErr
+	}
+	if parent.Err() != nil && !whole {
+		return ctxError(parent)
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	if !whole {
+		return a.failed(parent, ctx, err)
+	}
+	switch a.res.Finish {
+	case FinishAbort:
+		return &Error{Kind: KindAborted, Op: "chat"}
+	case "error":
+		return &Error{Kind: KindServer, Op: "chat", Message: "finish_reason error", again: true}
+	}
+	if !a.wroteText {
+		e := &Error{Kind: KindEmpty, Op: "chat", thought: a.thought, length: a.res.Finish == FinishLength}
+		if a.tool {
+			e.Message = "the model called a tool and wrote no text"
+		}
+		return e
+	}
+	return nil
+}
+
+// times sets what can only be known at the end.
+func (a *answer) times() {
+	if a.firstThought.IsZero() {
+		return
+	}
+	until := a.firstText
+	if until.IsZero() {
+		until = a.lastThought
+	}
+	a.res.Thought = max(until.Sub(a.firstThought), 0)
+}
+
+// failed names an error of the way: before the first event the server is down, after it the stream was cut.
+func (a *answer) failed(parent, ctx context.Context, err error) error {
+	if parent.Err() != nil {
+		return ctxError(parent)
+	}
+	cause := context.Cause(ctx)
+	if errors.Is(cause, errNoFirstToken) || errors.Is(cause, errNoNextToken) {
+		return &Error{Kind: KindSilent, Op: "chat", Err: cause}
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	if err == nil {
+		err = errNoFinish
+	}
+	if a.open {
+		return &Error{Kind: KindCut, Op: "chat", Err: err}
+	}
+	return &Error{Kind: KindDown, Op: "chat", Err: err}
+}
+
+// serverError is an error event inside a stream.
+func (a *answer) serverError(api *apiError) error {
+	e := api.error("chat", api.status())
+	// The same request may well succeed: gpt-oss's Harmony parser fails by chance (facts/vllm.md §1.3), and 0.33 no longer says why.
+	e.again = e.Kind == KindServer && e.Status >= http.StatusInternalServerError
+	return e
+}
+
+// timer ends the request with a cause when it runs out. It belongs to one goroutine.
+type timer struct {
+	cancel context.CancelCauseFunc
+	t      *time.Timer
+	cause  error
+}
+
+func newTimer(cancel context.CancelCauseFunc, d time.Duration, cause error) *timer {
+	t := &timer{cancel: cancel}
+	t.set(d, cause)
+	return t
+}
+
+// set starts the timer anew; d <= 0 means never.
+func (t *timer) set(d time.Duration, cause error) {
+	if t.t != nil && d > 0 && errors.Is(t.cause, cause) {
+		t.t.Reset(d)
+		return
+	}
+	t.stop()
+	t.t, t.cause = nil, cause
+	if d > 0 {
+		t.t = time.AfterFunc(d, func() { t.cancel(cause) })
+	}
+}
+
+func (t *timer) stop() {
+	if t.t != nil {
+		t.t.Stop()
+	}
+}
+
+// chatRequest is req in go-openai's types; what they cannot say is added in wire.go.
+func chatRequest(req *Request) openai.ChatCompletionRequest {
+	out := openai.ChatCompletionRequest{
+		Model:           placeholder,
+		Stream:          true,
+		ReasoningEffort: req.ReasoningEffort,
+		Messages:        make([]openai.ChatCompletionMessage, 0, len(req.Messages)),
+	}
+	for _, m := range req.Messages {
+		msg := openai.ChatCompletionMessage{Role: string(m.Role), Content: m.Content}
+		if len(m.Images) > 0 {
+			msg.Content = ""
+			if m.Content != "" {
+				msg.MultiContent = append(msg.MultiContent, openai.ChatMessagePart{Type: openai.ChatMessagePartTypeText, Text: m.Content})
+			}
+			for _, img := range m.Images {
+				msg.MultiContent = append(msg.MultiContent, openai.ChatMessagePart{
+					Type:     openai.ChatMessagePartTypeImageURL,
+					ImageURL: &openai.ChatMessageImageURL{URL: "data:" + img.MIME + ";base64," + base64.StdEncoding.EncodeToString(img.Data)},
+				})
+			}
+		}
+		out.Messages = append(out.Messages, msg)
+	}
+	return out
+}

@@ -1,0 +1,122 @@
+package llm
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+)
+
+// placeholder goes to go-openai instead of the model's name: it refuses names that begin with o1, o3, o4 or gpt-5 when max_tokens or a
+// temperature is set, and some old names altogether. The real name is put into the body afterwards.
+const placeholder = "m"
+
+// call is one chat request: the HTTPDoer that go-openai sends it through. It puts into the body what go-openai's types cannot say,
+// reads errors itself, and hands the response back through sseReader. Together with sse.go it is the one place where
+// go-openai's traps are closed (facts/vllm.md §6).
+type call struct {
+	client *Client
+	model  string
+	req    *Request
+	plain  int32 // see Client.plain
+}
+
+// Do is part of openai.HTTPDoer.
+func (k *call) Do(r *http.Request) (*http.Response, error) {
+	if err := k.rewrite(r); err != nil {
+		return nil, err
+	}
+	resp, err := k.client.http.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode >= http.StatusBadRequest {
+		defer func() { _ = resp.Body.Close() }()
+		body, _ := readLimited(resp.Body, maxErrorBody)
+		return nil, classify("chat", resp.StatusCode, body)
+	}
+	resp.Body = newSSEReader(resp.Body)
+	return resp, nil
+}
+
+func (k *call) rewrite(r *http.Request) error {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return fmt.Errorf("read the request: %w", err)
+	}
+	_ = r.Body.Close()
+	if body, err = k.merge(body); err != nil {
+		return err
+	}
+	r.ContentLength = int64(len(body))
+	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	r.Body, _ = r.GetBody()
+	r.Header.Del("Connection")
+	// With this header Go sends a POST again by itself when the server closed the pooled connection before it answered a byte.
+	r.Header.Set("X-Idempotency-Key", newKey())
+	if id := headerSafe(k.req.ID); id != "" {
+		r.Header.Set("X-Request-Id", id)
+	}
+	return nil
+}
+
+// merge puts the missing fields into the JSON body.
+func (k *call) merge(body []byte) ([]byte, error) {
+	var m map[string]any
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber()
+	if err := dec.Decode(&m); err != nil {
+		return nil, fmt.Errorf("read the request: %w", err)
+	}
+	m["model"] = k.model
+	switch k.plain {
+	case 0:
+		m["stream_options"] = map[string]any{"include_usage": true, "continuous_usage_stats": true}
+	case 1:
+		m["stream_options"] = map[string]any{"include_usage": true}
+	default:
+		delete(m, "stream_options")
+	}
+	if k.req.Temperature != nil {
+		m["temperature"] = *k.req.Temperature
+	}
+	if k.req.MaxTokens > 0 {
+		m["max_tokens"] = k.req.MaxTokens // the one name that Ollama knows
+	}
+	if k.req.Continue {
+		m["continue_final_message"], m["add_generation_prompt"] = true, false
+	}
+	for _, extra := range []map[string]any{k.client.cfg.Extra, k.req.Extra} {
+		for name, v := range extra {
+			if v == nil {
+				delete(m, name)
+				continue
+			}
+			m[name] = v
+		}
+	}
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(m); err != nil {
+		return nil, fmt.Errorf("write the request: %w", err)
+	}
+	return bytes.TrimRight(out.Bytes(), "\n"), nil
+}
+
+func newKey() string { return rand.Text() }
+
+// headerSafe returns s if every HTTP server takes it as a header value, else what is left of it.
+func headerSafe(s string) string {
+	const longest = 128
+	s = strings.Map(func(r rune) rune {
+		if r <= ' ' || r > '~' {
+			return -1
+		}
+		return r
+	}, s)
+	return s[:min(len(s), longest)]
+}

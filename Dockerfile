@@ -1,0 +1,27 @@
+# docker build --build-arg VERSION=$(git describe --tags --always) -t llmbot .
+FROM golang:1.26-bookworm AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+ARG VERSION=dev
+RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /out/llmbot ./cmd/llmbot \
+ && mkdir /out/data
+
+# Has the certificates that Slack needs, time zones, and nothing to run besides.
+FROM gcr.io/distroless/static-debian12:nonroot
+ARG VERSION=dev
+LABEL org.opencontainers.image.title="llmbot" \
+      org.opencontainers.image.description="Slack bot for teams that run their own model on vLLM" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}"
+COPY --from=build /out/llmbot /llmbot
+# A fresh volume takes its owner from here. The root file system may be read-only: the bot writes to /data alone.
+COPY --from=build --chown=65532:65532 /out/data /data
+COPY LICENSE /LICENSE
+ENV STATE_DIR=/data
+VOLUME /data
+USER 65532:65532
+# OPS_ADDR stays on the loopback of the container unless set: its pages are not for everybody.
+ENTRYPOINT ["/llmbot"]
+CMD ["serve"]

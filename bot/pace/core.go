@@ -13,6 +13,7 @@ type core struct {
 	methods  map[Method]*limiter
 	channels map[string]*limiter // posts
 	lanes    []*lane             // as opened
+	reasons  [carryOn + 1]int    // calls made, by why
 	asked    []time.Time         // when the answers of the last minute were opened
 	ends     *ends
 	latency  float64 // seconds of a call, smoothed
@@ -36,6 +37,7 @@ type lane struct {
 	shown  int       // visible characters
 	reads  time.Time // when the reader has read what is visible
 	sent   time.Time // when the last call was sent
+	paced  time.Time // the same without the wait for the next piece of text
 	oldest time.Time // since when there is text that is not visible
 
 	closingAt time.Time

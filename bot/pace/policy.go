@@ -10,19 +10,17 @@ import (
 const (
 	// readSpeed is characters a second that a person reads: 240 words a minute are 5.3 tokens a second
 	// (facts/pace.md), a token of English Markdown is about 4.2 characters.
-	readSpeed = 22.0
+	readSpeed = 22.3
 	// modelSpeed is characters a second that a model writes, before one was seen: 50 tokens.
 	modelSpeed = 210.0
 	// liveEvery is how often an answer grows when the budget does not matter. 14 calls for 12 seconds.
-	liveEvery = 970 * time.Millisecond
+	liveEvery = 985 * time.Millisecond
 	// printEvery is the same for small print that changes without text.
 	printEvery = 2 * time.Second
 	// finalWait is how long a final may wait for its edit; then the rest goes out as a new message.
 	finalWait = 2 * time.Second
 	// postWait is the longest that a first post waits to carry weight: a reader's patience.
 	postWait = 2 * time.Second
-	// stallSlack is a pause in reading that nobody notices; an edit this much later carries more.
-	stallSlack = 40 * time.Millisecond
 	// tokenGap is the longest gap between two pieces of text of a fast model (30 tokens a second): a call
 	// that is due waits that long for the next piece, since right after it the call shows one piece more.
 	tokenGap = 35 * time.Millisecond
@@ -179,8 +177,8 @@ func (c *core) wish(p *plan, l *lane) wish {
 	case creates:
 		w.why, w.due = first, later(l.opened, l.sent.Add(liveEvery))
 	case unseen > 0:
-		lively := l.sent.Add(p.lively)
-		out := l.reads.Add(stallSlack - seconds(c.latency))
+		lively := l.paced.Add(p.lively)
+		out := l.reads.Add(-seconds(c.latency))
 		if float64(unseen) < worthwhile*float64(l.shown) || !out.Before(lively) {
 			w.why, w.due = live, lively
 		} else {
@@ -241,7 +239,7 @@ func (c *core) late(p *plan, w wish, lim *limiter, n int) (Kind, time.Time) {
 	out := l.reads.Add(-seconds(c.latency))
 	switch {
 	case soon.After(deadline): // it cannot be in time
-	case !out.After(p.now) && soon.After(p.now.Add(stallSlack)):
+	case !out.After(p.now) && soon.After(p.now):
 	default:
 		return None, sooner(soon, later(out, p.now.Add(time.Millisecond)))
 	}
@@ -288,12 +286,16 @@ func (c *core) send(p *plan, w wish, kind Kind) call {
 	if kind == Continue {
 		k.why = carryOn
 	}
+	c.reasons[k.why]++
 	if w.why == final && kind == Edit {
 		p.pending--
 		for i := range p.need {
 			p.need[i]--
 		}
 	}
-	l.flying, l.fresh, l.sent = true, false, p.now
+	l.flying, l.fresh, l.sent, l.paced = true, false, p.now, p.now
+	if p.now.Sub(w.due) <= tokenGap { // waited for text only: the beat stays
+		l.paced = w.due
+	}
 	return k
 }

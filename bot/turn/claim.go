@@ -1,0 +1,370 @@
+package turn
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Claim is the right, and the duty, to answer one thread. Whoever gets one ends it with Done (without more) or Release; until
+// then the Desk renews it. All methods are safe for concurrent use.
+type Claim struct {
+	d    *Desk
+	key  string
+	slot *slot
+	lost chan struct{} // closed by loseLocked
+
+	// Guarded by d.mu:
+	epoch    uint64        // 0: assumed, not in the store yet
+	answers  TS            // For
+	ids      []string      // Reply, as last said here
+	asked    TS            // asked here, perhaps not in the store
+	answered TS            // answered here, perhaps not in the store
+	assumed  bool          // For and Reply are not in the store yet
+	state    claimState    //
+	stopped  chan struct{} // closed when answers is stopped
+	stopTS   TS            // newest stop heard of
+	trusted  time.Time     // start of the last write that succeeded
+	renewAt  time.Time     // when to renew next
+	renewing bool          // a renewal is under way
+	taken    bool          // counts in d.held
+}
+
+type claimState int
+
+const (
+	claimLive    claimState = iota
+	claimClosing            // Done or Release is writing
+	claimPending            // over for the caller; the store does not know yet
+	claimOver               // over for all, or lost
+)
+
+// Key is the thread.
+func (c *Claim) Key() string { return c.key }
+
+// Epoch counts the owners of the thread. 0 while the claim is only assumed.
+func (c *Claim) Epoch() uint64 {
+	c.d.mu.Lock()
+	defer c.d.unlock()
+	return c.epoch
+}
+
+// For is what is to be answered: this ask and all before it. It moves on only in a Done that says more.
+func (c *Claim) For() TS {
+	c.d.mu.Lock()
+	defer c.d.unlock()
+	return c.answers
+}
+
+// Lost is closed when another process is known to have the thread. It stays open when the claim ends by Done or Release, and
+// when it merely lapsed.
+func (c *Claim) Lost() <-chan struct{} { return c.lost }
+
+// Stopped is closed when what For says was stopped, perhaps before it began. The claim stays: the caller shows that it stopped and calls
+// Done. After a Done that says more it is another channel.
+func (c *Claim) Stopped() <-chan struct{} {
+	c.d.mu.Lock()
+	defer c.d.unlock()
+	return c.stopped
+}
+
+// Check says whether the caller may still write to the thread: nil, ErrLapsed or ErrLost. It is cheap and does no I/O; ask
+// before each write to Slack, and once more after the last one, since a process may be frozen in between. A stop does not
+// make it fail. An assumed claim passes until the store knows better.
+func (c *Claim) Check() error {
+	c.d.mu.Lock()
+	defer c.d.unlock()
+	switch {
+	case c.state == claimPending || c.state == claimOver:
+		return ErrLost
+	case c.assumed && c.epoch == 0:
+		return nil
+	case elapsed(c.trusted) >= c.d.cfg.TTL*3/4:
+		return ErrLapsed
+	}
+	return nil
+}
+
+// elapsed is the time since t on the monotonic or on the wall clock, whichever says more: the monotonic one of Linux stands
+// still while a machine sleeps.
+func elapsed(t time.Time) time.Duration {
+	now := time.Now()
+	return max(now.Sub(t), now.Round(0).Sub(t.Round(0)))
+}
+
+// Reply records the messages of the answer, oldest first, so that a successor finds them. One write, which also renews. When
+// the store fails, ids go along with the next write that succeeds.
+func (c *Claim) Reply(ctx context.Context, ids []string) error {
+	ids = slices.Clone(ids)
+	c.d.mu.Lock()
+	c.ids = ids
+	c.d.unlock()
+	_, err := c.write(ctx, whatReply, func(r Record) Record { return r })
+	return err
+}
+
+// Done says that everything up to answered has its answer; usually that is For, or newer if the turn read newer messages. One write: if
+// the thread is owed more (and this process does not drain), more is true, the claim stays, For has moved on, and the caller
+// answers again; else the thread is released. With an error the claim is over: ErrLost if another process has the thread, and
+// with the store's own error the Desk goes on trying to write this in the background and releases the thread then.
+func (c *Claim) Done(ctx context.Context, answered TS) (more bool, err error) {
+	r, err := c.end(ctx, "mark answered", answered, func(r Record, drained bool) Record {
+		r.Answered, r.Tries = r.Answered.Max(answered), 0
+		if drained || !r.Owed() {
+			r.Owner = ""
+			return r
+		}
+		return r.next()
+	})
+	if err != nil {
+		return false, err
+	}
+	c.d.mu.Lock()
+	defer c.d.unlock()
+	if r.Owner == "" {
+		c.endLocked()
+		return false, nil
+	}
+	if c.state == claimOver { // lost between the write and now
+		return false, fmt.Errorf("mark answered in thread %s: %w", c.key, ErrLost)
+	}
+	c.state = claimLive
+	if r.For != c.answers {
+		c.answers, c.ids = r.For, nil
+		if c.stopTS.Compare(c.answers) < 0 {
+			c.stopped = make(chan struct{})
+		}
+		c.stopLocked(c.stopTS)
+	}
+	return true, nil
+}
+
+// Release gives the thread back, as it is: it is still owed its answer, and whoever has room claims it at once (this process
+// only after TTL/4, to let others go first). One write. The claim is over in any case; with an error the thread is free later: when a write in the background
+// succeeds, or when its lease has run out.
+func (c *Claim) Release(ctx context.Context) error {
+	_, err := c.end(ctx, "release", "", func(r Record, _ bool) Record {
+		r.Owner = ""
+		return r
+	})
+	if err != nil {
+		return err
+	}
+	c.d.mu.Lock()
+	defer c.d.unlock()
+	if s, ok := c.d.seen[c.key]; ok {
+		s.notBefore = time.Now().Add(c.d.cfg.TTL / 4)
+		c.d.seen[c.key] = s
+	}
+	c.endLocked()
+	return nil
+}
+
+// end does the write of Done and Release.
+func (c *Claim) end(ctx context.Context, what string, answered TS, apply func(r Record, drained bool) Record) (Record, error) {
+	d := c.d
+	d.mu.Lock()
+	if c.state != claimLive {
+		d.unlock()
+		return Record{}, fmt.Errorf("%s in thread %s: %w", what, c.key, ErrLost)
+	}
+	c.state = claimClosing
+	drained := d.drained
+	d.unlock()
+
+	r, err := c.write(ctx, what, func(r Record) Record { return apply(r, drained) })
+	if err != nil {
+		d.mu.Lock()
+		defer d.unlock()
+		if c.state == claimClosing {
+			c.state, c.answered, c.renewAt = claimPending, c.answered.Max(answered), time.Now()
+			c.retireLocked()
+			d.nudge()
+		}
+	}
+	return r, err
+}
+
+// write is the one read-modify-write of a live claim: apply, on the record as it is, if it is still ours. It renews the lease.
+func (c *Claim) write(ctx context.Context, what string, apply func(Record) Record) (Record, error) {
+	d := c.d
+	start := time.Now()
+	var out Record
+	var ours, last bool
+	err := d.store.Update(ctx, d.cfg.Prefix+c.key, func(old []byte) ([]byte, error) {
+		r, err := Decode(old)
+		if err != nil {
+			return nil, err
+		}
+		// What was said here last must win however writes overlap; so it is read here, not before.
+		d.mu.Lock()
+		out, ours = c.putLocked(r)
+		last = c.state == claimPending
+		d.mu.Unlock()
+		if !ours {
+			return nil, ErrKeep
+		}
+		out = apply(out)
+		return out.Encode()
+	})
+
+	d.mu.Lock()
+	defer d.unlock()
+	d.heardLocked(start, err)
+	if err != nil {
+		return out, fmt.Errorf("%s in thread %s: %w", what, c.key, err)
+	}
+	defer d.observeLocked(c.key, out)
+	if !ours {
+		// Only this process releases its epoch: a store that tried twice, or a write that overlapped with the release.
+		released := out.Owner == "" && out.Epoch == c.epoch
+		switch {
+		case c.state == claimPending:
+			c.endLocked()
+		case !released:
+			c.loseLocked()
+		case c.state == claimClosing && what != whatRenew && what != whatReply:
+			return out, nil
+		}
+		return out, fmt.Errorf("%s in thread %s: %w", what, c.key, ErrLost)
+	}
+	if c.epoch == 0 && out.Owner == d.cfg.Owner {
+		c.epoch = out.Epoch
+	}
+	if start.After(c.trusted) {
+		c.trusted = start
+	}
+	c.assumed = false
+	if last {
+		c.endLocked()
+	}
+	return out, nil
+}
+
+const (
+	whatRenew = "renew"
+	whatReply = "record messages"
+)
+
+// putLocked writes into r what the claim knows. ours is false if r is not the claim's to write.
+func (c *Claim) putLocked(r Record) (_ Record, ours bool) {
+	me := c.d.cfg.Owner
+	pending := c.state == claimPending
+	own := true
+	switch {
+	case c.state == claimOver:
+		return r, false
+	case c.epoch != 0:
+		if r.Owner != me || r.Epoch != c.epoch {
+			return r, false
+		}
+		r.Beat++
+	case r.Owner == me: // assumed, and an earlier try was written although the store said no
+		r.Beat++
+	case r.Owner == "" && c.answers.After(r.Answered):
+		r.Owner, r.Epoch, r.Beat = me, r.Epoch+1, 0
+	case pending: // answered from memory while another process has the thread: what was answered is answered
+		own = false
+	default:
+		return r, false
+	}
+	r.Asked = r.Asked.Max(c.asked)
+	if own && c.assumed && c.answers.After(r.Answered) {
+		r.For, r.Tries = c.answers, 0
+	}
+	if own && r.For == c.answers {
+		r.Reply = slices.Clone(c.ids)
+	}
+	if c.assumed || pending {
+		r.Answered = r.Answered.Max(c.answered)
+	}
+	if own && pending {
+		r.Owner = ""
+	}
+	return r, true
+}
+
+// stopLocked takes in a stop.
+func (c *Claim) stopLocked(ts TS) {
+	c.stopTS = c.stopTS.Max(ts)
+	if c.stopTS == "" || c.stopTS.Compare(c.answers) < 0 {
+		return
+	}
+	select {
+	case <-c.stopped:
+	default:
+		close(c.stopped)
+	}
+}
+
+// loseLocked ends a claim that another process has.
+func (c *Claim) loseLocked() {
+	if c.state == claimOver {
+		return
+	}
+	if c.state != claimPending {
+		close(c.lost)
+		key, epoch, d := c.key, c.epoch, c.d
+		d.after = append(d.after, func() {
+			d.cfg.Log.Info("claim lost", "thread", key, "epoch", epoch)
+			if h := d.cfg.Hooks.Lost; h != nil {
+				h(key, epoch)
+			}
+		})
+	}
+	c.endLocked()
+}
+
+// endLocked ends a claim for good.
+func (c *Claim) endLocked() {
+	c.retireLocked()
+	c.state = claimOver
+	c.slot.ended = max(c.slot.ended, c.epoch)
+	if c.slot.claim == c {
+		c.slot.claim = nil
+		if c.slot.busy == 0 {
+			delete(c.d.slots, c.key)
+		}
+	}
+	c.d.nudge()
+}
+
+// retireLocked says that the caller has no more to do with it.
+func (c *Claim) retireLocked() {
+	if c.taken {
+		c.taken = false
+		c.d.held--
+	}
+}
+
+// Assume gives a claim that is known in this process only, for a thread whose Ask the store did not take: the answer is written
+// from memory, and the Desk goes on trying to write the ask, the claim, and what became of them. Two processes that both
+// hear of the ask and both cannot reach the store may both assume it; Check cannot tell. nil if
+// this process has a claim already: its Done will say that there is more. Not blocking. After Drain always nil.
+func (d *Desk) Assume(key string, ts TS) *Claim {
+	d.mu.Lock()
+	defer d.unlock()
+	if d.drained || key == "" || ts == "" {
+		return nil
+	}
+	s := d.enterLocked(key)
+	defer d.leaveLocked(key, s)
+	now := time.Now()
+	c := &Claim{
+		d: d, key: key, slot: s, lost: make(chan struct{}), stopped: make(chan struct{}),
+		answers: ts, asked: ts, assumed: true, trusted: now, renewAt: now,
+	}
+	if old := s.claim; old != nil {
+		old.asked = old.asked.Max(ts)
+		if old.state != claimPending {
+			return nil
+		}
+		// The last answer is not in the store yet: this claim brings both there.
+		c.epoch, c.asked, c.answered, c.trusted = old.epoch, old.asked, old.answered, old.trusted
+		old.state = claimOver
+	}
+	s.claim = c
+	return c
+}
+

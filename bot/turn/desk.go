@@ -1,0 +1,344 @@
+package turn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Defaults of Config; the figures are the project's own (issue 7), not anybody's limits.
+const (
+	DefaultTTL    = 6 * time.Second
+	DefaultPrefix = "thread/"
+	DefaultLimit  = 64 // as many as BOT_MAX_ANSWERS
+)
+
+// Config is what a Desk needs to know; it must not be changed after NewDesk.
+type Config struct {
+	Owner  string        // unique id of this start of this process; required, never used again by another one
+	TTL    time.Duration // how long an owner may be silent; 0 = DefaultTTL. The same in all processes
+	Prefix string        // of the keys in the store; "" = DefaultPrefix. Nothing but thread records may lie under it
+	Limit  int           // how many taken-over claims are held at once; 0 = DefaultLimit. Claims by Ask do not count
+	Alone  bool          // no other process uses the store: any other owner is dead, and its threads are taken over at once
+
+	// Owed is told of each claim that was not asked for by Ask: a thread that is owed an answer and had no live owner. It must
+	// not block, and must not call the Desk or the Claim in the same goroutine except for what does no I/O. The claim is the
+	// callee's: it ends it with Done or Release. nil: this process takes nothing over.
+	Owed func(*Claim, Record)
+
+	Log   *slog.Logger // nil: silent
+	Hooks Hooks
+}
+
+// Hooks are told what happens, for metrics. They must not block; nil ones are not called.
+type Hooks struct {
+	Renewed func(took time.Duration, err error)          // one try to renew a lease, over
+	Took    func(key string, r Record, dead bool)        // a claim handed to Owed; dead: from an owner that fell silent
+	Lost    func(key string, epoch uint64)               // a claim of ours that another process has now
+	Store   func(answers bool, silent time.Duration)     // the store stopped answering, or answers again after silent
+	Asked   func(took time.Duration, fresh bool, err error) // one Ask or Note, over
+}
+
+// Asked is what became of an Ask.
+type Asked struct {
+	New    bool   // this was news: nothing as new had been asked in this thread
+	Claim  *Claim // not nil: this call claimed the thread, and the caller answers it
+	Record Record // as it is now
+}
+
+// Desk is one process's view of all threads. All methods are safe for concurrent use.
+type Desk struct {
+	store Store
+	cfg   Config
+	wake  chan struct{} // holds one token if Run has to look again
+
+	mu      sync.Mutex          // guards all below, and the fields of all Claims that say so; never held across I/O
+	slots   map[string]*slot    // the keys for which this process has a claim or a write under way
+	seen    map[string]sighting // the records that owe an answer, as last heard
+	drained bool                // no new claims
+	batch   bool                // a batch of takeovers is under way
+	held    int                 // live claims that were taken over
+	failing time.Time           // when the first of the store's failures since its last answer began; zero: it answers
+	floor   time.Time           // when the store last came back from an outage: silence of owners counts from then on
+	after   []func()            // hooks and log lines, to be run without mu
+}
+
+// slot is what a process knows of its own doing in one thread.
+type slot struct {
+	claim *Claim // live, or not yet written as finished; nil: none
+	ended uint64 // newest epoch that is over here
+	busy  int    // calls under way that may make a claim
+}
+
+// sighting is one owed record as seen from here.
+type sighting struct {
+	rec       Record
+	since     time.Time // when (Owner, Epoch, Beat) was first seen
+	notBefore time.Time // no attempt before: after a failure, or after this process released it
+}
+
+// NewDesk returns a desk; Run has to run for its leases to last. It panics without an Owner.
+func NewDesk(store Store, cfg Config) *Desk {
+	if cfg.Owner == "" {
+		panic("turn: Config.Owner is empty")
+	}
+	if cfg.TTL <= 0 {
+		cfg.TTL = DefaultTTL
+	}
+	if cfg.Prefix == "" {
+		cfg.Prefix = DefaultPrefix
+	}
+	if cfg.Limit <= 0 {
+		cfg.Limit = DefaultLimit
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Desk{store: store, cfg: cfg, wake: make(chan struct{}, 1), slots: map[string]*slot{}, seen: map[string]sighting{}}
+}
+
+// Ask notes durably that something with timestamp ts wants an answer in thread key, and claims the thread if nobody has it, in
+// one write; no write if it was known and there is nothing to claim. It blocks for the store, at most until ctx ends. After an
+// error nothing is known: asking again is always right, and if the write was made after all, the thread is
+// answered without asking again. A thread that this process answers already gives no Claim: that answer's Done says that there
+// is more. After Drain it is Note.
+func (d *Desk) Ask(ctx context.Context, key string, ts TS) (Asked, error) {
+	return d.ask(ctx, key, ts, true)
+}
+
+// Note is Ask without claiming: whoever has room claims it, this process too unless it drains.
+func (d *Desk) Note(ctx context.Context, key string, ts TS) (Asked, error) {
+	return d.ask(ctx, key, ts, false)
+}
+
+func (d *Desk) ask(ctx context.Context, key string, ts TS, claim bool) (Asked, error) {
+	if key == "" || ts == "" {
+		return Asked{}, fmt.Errorf("ask %q in thread %q: empty", ts, key)
+	}
+	d.mu.Lock()
+	claim = claim && !d.drained
+	s := d.enterLocked(key)
+	var live uint64
+	if s.claim != nil {
+		live = s.claim.epoch
+	}
+	d.unlock()
+
+	start := time.Now()
+	var out Record
+	var fresh, mine bool
+	err := d.store.Update(ctx, d.cfg.Prefix+key, func(old []byte) ([]byte, error) {
+		r, err := Decode(old)
+		if err != nil {
+			return nil, err
+		}
+		fresh, mine = ts.After(r.Asked), false
+		r.Asked = r.Asked.Max(ts)
+		switch {
+		case !claim || !r.Owed():
+		case r.Owner == "":
+			r, mine = r.claim(d.cfg.Owner), true
+		case r.Owner == d.cfg.Owner && r.Epoch != live:
+			// An earlier Ask of this process was written, but its caller was told otherwise, or not yet. The beat makes this
+			// write a renewal.
+			r.Beat++
+			mine = true
+		}
+		out = r
+		if !fresh && !mine {
+			return nil, ErrKeep
+		}
+		return r.Encode()
+	})
+
+	d.mu.Lock()
+	defer d.unlock()
+	d.heardLocked(start, err)
+	defer d.leaveLocked(key, s)
+	if h := d.cfg.Hooks.Asked; h != nil {
+		took := time.Since(start)
+		d.after = append(d.after, func() { h(took, fresh, err) })
+	}
+	if err != nil {
+		return Asked{}, fmt.Errorf("ask in thread %s: %w", key, err)
+	}
+	a := Asked{New: fresh, Record: out}
+	if mine {
+		a.Claim = d.registerLocked(key, s, out, start, false)
+	}
+	d.observeLocked(key, out)
+	return a, nil
+}
+
+// Stop tells whoever answers thread key that nothing asked at or before ts is to be written further. An answer of this process
+// is told at once, before the one write (none if nothing is owed or a later stop is known); another process hears of it
+// through its Watch. Blocks for the store, at most until ctx ends.
+func (d *Desk) Stop(ctx context.Context, key string, ts TS) error {
+	d.mu.Lock()
+	if s := d.slots[key]; s != nil && s.claim != nil {
+		s.claim.stopLocked(ts)
+	}
+	d.unlock()
+	start := time.Now()
+	err := d.store.Update(ctx, d.cfg.Prefix+key, func(old []byte) ([]byte, error) {
+		r, err := Decode(old)
+		if err != nil {
+			return nil, err
+		}
+		if !r.Owed() || !ts.After(r.Stop) {
+			return nil, ErrKeep
+		}
+		r.Stop = ts
+		return r.Encode()
+	})
+	d.mu.Lock()
+	defer d.unlock()
+	d.heardLocked(start, err)
+	if err != nil {
+		return fmt.Errorf("stop thread %s: %w", key, err)
+	}
+	return nil
+}
+
+// Drain ends the making of claims, for good: Ask only notes, nothing is taken over, and Done releases a thread that is owed
+// more, so that another process goes on with it. Running claims are renewed as before. It does not block; calls under way may still
+// give a claim, which the callee releases.
+func (d *Desk) Drain() {
+	d.mu.Lock()
+	defer d.unlock()
+	d.drained = true
+}
+
+// Owners counts the owed threads that each process answers, as far as heard; "" counts those that nobody has. A process that died is in it for up to a
+// TTL. It does not block.
+func (d *Desk) Owners() map[string]int {
+	d.mu.Lock()
+	defer d.unlock()
+	n := map[string]int{}
+	for _, s := range d.seen {
+		n[s.rec.Owner]++
+	}
+	return n
+}
+
+// unlock unlocks mu and runs what was put off until then.
+func (d *Desk) unlock() {
+	after := d.after
+	d.after = nil
+	d.mu.Unlock()
+	for _, fn := range after {
+		fn()
+	}
+}
+
+// nudge makes Run look again.
+func (d *Desk) nudge() {
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+// enterLocked says that a call begins that may make a claim; leaveLocked that it is over.
+func (d *Desk) enterLocked(key string) *slot {
+	s := d.slots[key]
+	if s == nil {
+		s = &slot{}
+		d.slots[key] = s
+	}
+	s.busy++
+	return s
+}
+
+func (d *Desk) leaveLocked(key string, s *slot) {
+	s.busy--
+	if s.busy == 0 && s.claim == nil {
+		delete(d.slots, key)
+	}
+	d.nudge() // the key may be a candidate again
+}
+
+// registerLocked makes the Claim for a record that was written with this process as the owner; nil if that epoch has one or
+// had one.
+func (d *Desk) registerLocked(key string, s *slot, r Record, start time.Time, taken bool) *Claim {
+	if r.Epoch <= s.ended {
+		return nil
+	}
+	if old := s.claim; old != nil {
+		if old.epoch >= r.Epoch {
+			return nil
+		}
+		if old.epoch == 0 && old.state != claimPending { // the ask of an assumed claim came through: now it is a real one
+			old.epoch, old.trusted = r.Epoch, start
+			return nil
+		}
+		old.loseLocked() // it lapsed, another process had the thread meanwhile, and now it is ours again
+	}
+	c := &Claim{
+		d: d, key: key, slot: s, lost: make(chan struct{}), stopped: make(chan struct{}),
+		epoch: r.Epoch, answers: r.For, ids: r.Reply, trusted: start, renewAt: start.Add(d.cfg.TTL / 4), taken: taken,
+	}
+	s.claim = c
+	if taken {
+		d.held++
+	}
+	c.stopLocked(r.Stop)
+	d.nudge()
+	return c
+}
+
+// observeLocked takes in what a record is now, from Watch or from a write of our own. It may be an old state.
+func (d *Desk) observeLocked(key string, r Record) {
+	if s := d.slots[key]; s != nil && s.claim != nil {
+		if c := s.claim; c.epoch != 0 && r.Epoch > c.epoch {
+			c.loseLocked()
+		} else {
+			c.stopLocked(r.Stop)
+		}
+	}
+	if !r.Owed() {
+		delete(d.seen, key)
+		return
+	}
+	old, ok := d.seen[key]
+	if ok && r.Owner == old.rec.Owner && r.Epoch == old.rec.Epoch && r.Beat == old.rec.Beat {
+		old.rec = r
+		d.seen[key] = old
+		return
+	}
+	d.seen[key] = sighting{rec: r, since: time.Now(), notBefore: old.notBefore}
+	if !ok || r.Owner != old.rec.Owner {
+		d.nudge() // what only beats is due later than before
+	}
+}
+
+// heardLocked notes whether the store answered a call that began at start.
+func (d *Desk) heardLocked(start time.Time, err error) {
+	answers := err == nil || errors.Is(err, ErrCorrupt)
+	switch {
+	case answers && !d.failing.IsZero():
+		silent := time.Since(d.failing)
+		d.failing = time.Time{}
+		if silent > d.cfg.TTL/4 {
+			// Owners could not renew either. Give them the time to do it, else every process takes over from all the others.
+			d.floor = time.Now()
+		}
+		d.after = append(d.after, func() {
+			d.cfg.Log.Info("store answers again", "silent", silent)
+			if h := d.cfg.Hooks.Store; h != nil {
+				h(true, silent)
+			}
+		})
+	case !answers && d.failing.IsZero() && !errors.Is(err, context.Canceled):
+		d.failing = start
+		d.after = append(d.after, func() {
+			d.cfg.Log.Warn("store does not answer", "error", err)
+			if h := d.cfg.Hooks.Store; h != nil {
+				h(false, 0)
+			}
+		})
+	}
+}

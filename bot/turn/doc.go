@@ -1,0 +1,42 @@
+// Package turn decides which thread is owed an answer, and which process writes it. It is a protocol over a Store with an atomic
+// read-modify-write and a watch, and knows neither Slack nor a model.
+//
+// # One record a thread
+//
+// A Record is a level, not a log. A thread is owed an answer iff Asked > Answered. Asking is max, so a redelivered event, the two events of
+// one post, and a second replica need no table of events: they find that nothing is new. Asking and claiming are one write,
+// so there is no moment in which a question is known and nobody is responsible: the record has an Owner, or it is owed and unowned, and then
+// every process with room tries to claim it.
+//
+// # One owner at a time
+//
+// Every write of an owner is conditional on (Owner, Epoch). A claim raises Epoch, so that all writes of the owner before fail. At
+// most one process has a Claim whose Check passes, for real claims (see Assume for the one exception, which is for a
+// store that is away). Within a process there is at most one live Claim a thread.
+//
+// # A lease without clocks
+//
+// An owner changes Beat every TTL/4. Another process takes over when it has seen the same (Owner, Epoch, Beat) for a TTL, measured on
+// its own monotonic clock from the moment when it saw it, and the write of the takeover is conditional on the record still being the same.
+// The owner trusts its lease for 3/4 TTL from the start of its last write that succeeded. That write
+// was made after its start and seen after it was made; so the other's TTL ends at least TTL/4 after the owner stopped trusting, whatever the
+// clocks say: only durations are measured, each by one process. TTL/4 is the time that a write to Slack which was
+// allowed may take. A process that is frozen between Check and its write is the case that no lease can rule out: ask Check again after the write.
+// A taker that was frozen itself is safe, since Beat never returns to an earlier value in an Epoch.
+//
+// # Nothing is lost
+//
+// Done marks what was answered and releases in one write, unless more was asked meanwhile: then the claim stays and For moves on. A
+// write whose outcome is unknown (a timeout) is safe to repeat, and if nobody repeats it: a record that names this process without a claim here is claimed
+// again by this process. A Done that the store did not take is written later in the background. An owner that dies leaves
+// For and Reply, so that the successor goes on with the same answer in the same messages; Tries counts those deaths, so that a thread
+// that kills its owners can get a sentence instead. Takeovers go oldest ask first, at most Config.Limit are
+// held at once, and when the store comes back from an outage all owners get a TTL to renew first.
+//
+// # Costs
+//
+// Ask, Note, Stop, Reply, Done and Release are one write each at most, and block for the store until ctx ends. A live claim costs a
+// write every TTL/4. Check, For, Epoch, Stopped, Lost, Assume, Drain and Owners do no I/O.
+// Hooks and log lines run on the goroutine that caused them, without locks. Config.Owed is called in the order of the asks within a
+// batch.
+package turn

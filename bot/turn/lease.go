@@ -1,0 +1,263 @@
+package turn
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+)
+
+// takeAtOnce bounds the takeovers that are written together.
+const takeAtOnce = 8
+
+// Run watches the records, renews this process's leases, and takes over what is owed and has no live owner, until ctx ends; it then
+// waits for all its goroutines and returns nil. Claims that are left then lapse by themselves. A store that fails is tried
+// again for ever. Call it once.
+func (d *Desk) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() { d.watch(ctx) })
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-d.wake:
+		case <-timer.C:
+		}
+		if wait := d.tick(ctx, &wg); wait >= 0 {
+			timer.Reset(wait)
+		} else {
+			timer.Stop()
+		}
+	}
+}
+
+// watch hears of all records, for as long as ctx lasts.
+func (d *Desk) watch(ctx context.Context) {
+	for {
+		start := time.Now()
+		err := d.store.Watch(ctx, d.cfg.Prefix, d.changed)
+		if ctx.Err() != nil {
+			return
+		}
+		if err == nil {
+			err = errors.New("watch ended")
+		}
+		if time.Since(start) > d.cfg.TTL/4 {
+			start = time.Now() // it worked for a while
+		}
+		d.mu.Lock()
+		d.heardLocked(start, err)
+		d.unlock()
+		if !pause(ctx, d.cfg.TTL/4) {
+			return
+		}
+	}
+}
+
+// pause waits; false if ctx ended.
+func pause(ctx context.Context, wait time.Duration) bool {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// changed is the fn of Watch.
+func (d *Desk) changed(key string, value []byte) {
+	key = key[len(d.cfg.Prefix):]
+	r, err := Decode(value)
+	if err != nil {
+		d.cfg.Log.Error("thread record unreadable", "thread", key, "error", err)
+	}
+	d.mu.Lock()
+	defer d.unlock()
+	d.heardLocked(time.Now(), nil)
+	if err != nil || len(value) == 0 {
+		delete(d.seen, key)
+		return
+	}
+	d.observeLocked(key, r)
+}
+
+// candidate is a thread to be taken over.
+type candidate struct {
+	key  string
+	seen Record
+	slot *slot
+}
+
+// tick starts what is due and returns how long nothing else will be; negative: until something happens.
+func (d *Desk) tick(ctx context.Context, wg *sync.WaitGroup) time.Duration {
+	d.mu.Lock()
+	defer d.unlock()
+	now := time.Now()
+	soon := now.Add(d.cfg.TTL / 32) // what is due that soon goes along: fewer wake-ups, and stores commit together
+	var next time.Time
+	later := func(t time.Time) {
+		if next.IsZero() || t.Before(next) {
+			next = t
+		}
+	}
+	for _, s := range d.slots {
+		c := s.claim
+		switch {
+		case c == nil || c.renewing:
+		case c.renewAt.After(soon):
+			later(c.renewAt)
+		default:
+			c.renewing = true
+			wg.Go(func() { d.renew(ctx, c) })
+		}
+	}
+	if room := min(takeAtOnce, d.cfg.Limit-d.held); room > 0 && !d.batch && !d.drained && d.cfg.Owed != nil {
+		var found []candidate
+		for key, s := range d.seen {
+			if d.slots[key] != nil {
+				continue // ours, or about to be
+			}
+			if at := d.dueLocked(s); at.After(now) {
+				later(at)
+			} else {
+				found = append(found, candidate{key: key, seen: s.rec})
+			}
+		}
+		if len(found) > 0 {
+			slices.SortFunc(found, func(a, b candidate) int {
+				return cmp.Or(a.seen.Asked.Compare(b.seen.Asked), cmp.Compare(a.key, b.key))
+			})
+			found = found[:min(room, len(found))]
+			for i := range found {
+				found[i].slot = d.enterLocked(found[i].key)
+			}
+			d.batch = true
+			wg.Go(func() { d.takeAll(ctx, found) })
+		}
+	}
+	if next.IsZero() {
+		return -1
+	}
+	return max(0, next.Sub(now))
+}
+
+// dueLocked is when an owed thread may be claimed.
+func (d *Desk) dueLocked(s sighting) time.Time {
+	var at time.Time
+	switch {
+	case s.rec.Owner == "":
+	case s.rec.Owner == d.cfg.Owner:
+		// A write of ours of which we were told that it failed. Not at once, since Watch may tell old states.
+		at = s.since.Add(d.cfg.TTL / 4)
+	case d.cfg.Alone:
+	default:
+		at = s.since
+		if d.floor.After(at) {
+			at = d.floor
+		}
+		at = at.Add(d.cfg.TTL)
+	}
+	if s.notBefore.After(at) {
+		at = s.notBefore
+	}
+	return at
+}
+
+// renew does one renewal, or writes what a pending claim left to write.
+func (d *Desk) renew(ctx context.Context, c *Claim) {
+	// A renewal that takes longer is not worth waiting for: the next try may meet a better connection.
+	ctx, cancel := context.WithTimeout(ctx, d.cfg.TTL/4)
+	defer cancel()
+	start := time.Now()
+	_, err := c.write(ctx, whatRenew, func(r Record) Record { return r })
+	d.mu.Lock()
+	defer d.unlock()
+	if h := d.cfg.Hooks.Renewed; h != nil {
+		took := time.Since(start)
+		d.after = append(d.after, func() { h(took, err) })
+	}
+	c.renewing = false
+	switch {
+	case err == nil:
+		c.renewAt = start.Add(d.cfg.TTL / 4)
+	case c.state != claimOver:
+		c.renewAt = time.Now().Add(d.cfg.TTL / 12) // nine tries in the time that the lease is trusted
+	}
+	d.nudge()
+}
+
+// takeAll claims the threads of one batch and hands them over in their order.
+func (d *Desk) takeAll(ctx context.Context, batch []candidate) {
+	claims := make([]*Claim, len(batch))
+	records := make([]Record, len(batch))
+	var wg sync.WaitGroup
+	for i, cand := range batch {
+		wg.Go(func() { claims[i], records[i] = d.take(ctx, cand) })
+	}
+	wg.Wait()
+	for i, c := range claims {
+		if c == nil {
+			continue
+		}
+		from := batch[i].seen.Owner
+		d.cfg.Log.Info("thread taken over", "thread", c.key, "epoch", records[i].Epoch, "from", from, "tries", records[i].Tries)
+		if h := d.cfg.Hooks.Took; h != nil {
+			h(c.key, records[i], from != "" && from != d.cfg.Owner)
+		}
+		d.cfg.Owed(c, records[i])
+	}
+	d.mu.Lock()
+	defer d.unlock()
+	d.batch = false
+	d.nudge()
+}
+
+// take claims one thread if it still is as it was seen.
+func (d *Desk) take(ctx context.Context, cand candidate) (*Claim, Record) {
+	ctx, cancel := context.WithTimeout(ctx, d.cfg.TTL/4)
+	defer cancel()
+	start := time.Now()
+	var out Record
+	var mine bool
+	err := d.store.Update(ctx, d.cfg.Prefix+cand.key, func(old []byte) ([]byte, error) {
+		r, err := Decode(old)
+		if err != nil {
+			return nil, err
+		}
+		mine = r.Owed() && (r.Owner == "" ||
+			r.Owner == cand.seen.Owner && r.Epoch == cand.seen.Epoch && r.Beat == cand.seen.Beat)
+		if !mine {
+			out = r
+			return nil, ErrKeep
+		}
+		out = r.claim(d.cfg.Owner)
+		if r.Owner != "" && r.Owner != d.cfg.Owner {
+			out.Tries++
+		}
+		return out.Encode()
+	})
+	d.mu.Lock()
+	defer d.unlock()
+	d.heardLocked(start, err)
+	defer d.leaveLocked(cand.key, cand.slot)
+	if err != nil {
+		if s, ok := d.seen[cand.key]; ok {
+			s.notBefore = time.Now().Add(d.cfg.TTL / 4)
+			d.seen[cand.key] = s
+		}
+		return nil, Record{}
+	}
+	var c *Claim
+	if mine {
+		c = d.registerLocked(cand.key, cand.slot, out, start, true)
+	}
+	d.observeLocked(cand.key, out)
+	return c, out
+}

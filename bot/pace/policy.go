@@ -36,7 +36,7 @@ const (
 	tidyFor = 5 * time.Minute
 	// longAnswer is the quantile of the known durations that a first post plans for: shorter answers need
 	// less, longer ones get a draft.
-	longAnswer = 0.8
+	longAnswer = 0.9
 	// idleLook is how soon to look again when nothing is to be done.
 	idleLook = time.Hour
 )
@@ -58,6 +58,7 @@ type wish struct {
 // plan is what is the same for all lanes at one moment.
 type plan struct {
 	now      time.Time
+	firsts   map[string]int // first posts that wait, by channel
 	open     int           // answers being written
 	wait     time.Duration // of a first post
 	lively   time.Duration // between two edits of an answer for liveliness
@@ -109,7 +110,7 @@ func (c *core) decide(now time.Time, senders int) (calls []call, next time.Time)
 
 // plan looks at all lanes once.
 func (c *core) plan(now time.Time) *plan {
-	p := &plan{now: now}
+	p := &plan{now: now, firsts: make(map[string]int)}
 	for len(c.asked) > 0 && now.Sub(c.asked[0]) > minute {
 		c.asked = c.asked[1:]
 	}
@@ -117,6 +118,9 @@ func (c *core) plan(now time.Time) *plan {
 	for _, l := range c.lanes {
 		if l.visible || l.over {
 			continue
+		}
+		if !l.posted && !l.flying && l.load.Text > 0 {
+			p.firsts[l.channel]++
 		}
 		if !l.load.Closing {
 			p.open++
@@ -244,10 +248,10 @@ func (c *core) late(p *plan, w wish, lim *limiter, n int) (Kind, time.Time) {
 		return None, sooner(soon, later(out, p.now.Add(time.Millisecond)))
 	}
 	post := c.budget(l, Continue)
-	if post.within(p.now, 0) > 0 {
-		return Continue, p.now
+	if others := p.firsts[l.channel]; post.within(p.now, 0) <= others { // whose readers see nothing at all
+		return None, sooner(soon, post.soonest(p.now, others+1))
 	}
-	return None, sooner(soon, post.soonest(p.now, 1))
+	return Continue, p.now
 }
 
 // safe says that, with one edit spent now on something else, the finals that may end within each of the

@@ -367,4 +367,3 @@ func (d *Desk) Assume(key string, ts TS) *Claim {
 	s.claim = c
 	return c
 }
-

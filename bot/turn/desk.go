@@ -35,10 +35,10 @@ type Config struct {
 
 // Hooks are told what happens, for metrics. They must not block; nil ones are not called.
 type Hooks struct {
-	Renewed func(took time.Duration, err error)          // one try to renew a lease, over
-	Took    func(key string, r Record, dead bool)        // a claim handed to Owed; dead: from an owner that fell silent
-	Lost    func(key string, epoch uint64)               // a claim of ours that another process has now
-	Store   func(answers bool, silent time.Duration)     // the store stopped answering, or answers again after silent
+	Renewed func(took time.Duration, err error)             // one try to renew a lease, over
+	Took    func(key string, r Record, dead bool)           // a claim handed to Owed; dead: from an owner that fell silent
+	Lost    func(key string, epoch uint64)                  // a claim of ours that another process has now
+	Store   func(answers bool, silent time.Duration)        // the store stopped answering, or answers again after silent
 	Asked   func(took time.Duration, fresh bool, err error) // one Ask or Note, over
 }
 

@@ -81,11 +81,12 @@ done
 case $host in 0.0.0.0) probe=127.0.0.1 ;; ::) probe=::1 ;; *) probe=$host ;; esac
 
 listening() { (exec 3<>"/dev/tcp/$probe/$port") 2>/dev/null; }
-healthy() { # one request without curl, which a machine with vllm need not have
-  local line
-  line=$(exec 3<>"/dev/tcp/$probe/$port" && printf 'GET /health HTTP/1.0\r\nHost: localhost\r\n\r\n' >&3 && IFS= read -r -t 5 answer <&3 && echo "$answer") 2>/dev/null || return 1
-  [[ $line == HTTP/1.*' 200'* ]]
-}
+healthy() ( # one request without curl, which a machine with vllm need not have
+  exec 2>/dev/null
+  exec 3<>"/dev/tcp/$probe/$port" || exit 1
+  printf 'GET /health HTTP/1.0\r\nHost: localhost\r\n\r\n' >&3
+  IFS= read -r -t 5 answer <&3 && [[ $answer == HTTP/1.*' 200'* ]]
+)
 
 check_port() {
   listening || return 0
@@ -283,17 +284,17 @@ serve() {
   trimmer=$!
   while :; do # a signal ends the wait before the server has
     status=0
-    wait "$pid" || status=$?
+    wait "$pid" 2>/dev/null || status=$?
     alive || break
   done
   kill "$trimmer" 2>/dev/null || true
   kill -TERM -- "-$pid" 2>/dev/null || true # a killed server leaves its engine behind, which holds the GPU memory
   for _ in {1..20}; do kill -0 "$tee_pid" 2>/dev/null || break; sleep 0.1; done
-  if [[ -n $gave_up ]]; then exit 1; fi
-  if [[ $stopping -gt 0 ]]; then rm -f "$log"; say 'stopped'; exit 0; fi
-  diagnose "$status"
+  if [[ $stopping -gt 0 && -z $gave_up ]]; then rm -f "$log"; say 'stopped'; exit 0; fi
+  if [[ -z $gave_up ]]; then diagnose "$status"; fi
   say "its log: $log" >&2
-  exit $((status == 0 ? 1 : status))
+  if [[ $status -eq 0 || -n $gave_up ]]; then status=1; fi
+  exit "$status"
 }
 
 choose_runner

@@ -79,6 +79,7 @@ VLLM_API_KEY=s3cret bash deploy/start-vllm.sh --port "$port" >"$tmp/out" 2>&1 &
 job=$!
 await 'ready after'
 await "LLM_BASE_URL=http://127.0.0.1:$port/v1"
+if grep -q 'dev/tcp' "$tmp/out"; then fail 'the wait for the server makes noise'; fi
 await 'LLM_MODEL=openai/gpt-oss-120b'
 await 'key=s3cret' # the simulated server says what it was given
 cp "$tmp/out" "$tmp/first"
@@ -100,6 +101,8 @@ wait "$job" || fail 'second start did not stop well'
 job=''
 grep -qF 'fakevllm: last words' "$tmp/out" || fail 'the server was not stopped by SIGTERM, or its last words were lost'
 passed=$((passed + 1))
+
+FAKE_VLLM=slow check 'never ready' 1 'not ready after 2 s' '--wait 7200' 'its log:' -- --port "$port" --wait 2
 
 # Without vllm the container image is used; docker itself is not started here.
 mkdir "$tmp/docker"

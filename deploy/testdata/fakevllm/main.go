@@ -1,5 +1,5 @@
 // Command fakevllm stands in for `vllm` in the test of start-vllm.sh. FAKE_VLLM says how it ends: "ready" (default)
-// serves /health until SIGTERM, any other value is a text that it writes before it fails, as the engine does.
+// serves /health until SIGTERM, "slow" never comes so far, any other value is a text that it writes before it fails, as the engine does.
 package main
 
 import (
@@ -37,7 +37,7 @@ func run(args []string) error {
 		return nil
 	}
 	fmt.Println("fakevllm:", strings.Join(args, " "), "key="+os.Getenv("VLLM_API_KEY"))
-	if how := os.Getenv("FAKE_VLLM"); how != "" && how != "ready" {
+	if how := os.Getenv("FAKE_VLLM"); how != "" && how != "ready" && how != "slow" {
 		return errors.New(how)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
@@ -46,7 +46,9 @@ func run(args []string) error {
 	srv := &http.Server{Addr: "127.0.0.1:" + port, ReadHeaderTimeout: time.Second, Handler: http.NewServeMux()}
 	srv.Handler.(*http.ServeMux).HandleFunc("/health", func(http.ResponseWriter, *http.Request) {})
 	failed := make(chan error, 1)
-	go func() { failed <- srv.ListenAndServe() }()
+	if os.Getenv("FAKE_VLLM") != "slow" {
+		go func() { failed <- srv.ListenAndServe() }()
+	}
 	select {
 	case err := <-failed:
 		return err

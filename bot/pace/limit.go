@@ -12,7 +12,9 @@ const (
 	// tolerate "short bursts" and name no number; ten is what one second of ten busy threads needs.
 	cautiousBurst = 10
 	// farBelow is the part of the window under which a refusal cannot be the window's: then it is a bucket.
-	farBelow = 0.8
+	// (A bucket with a burst allows up to 60 in its first minute, so one may look like a full window; then the
+	// second refusal within a minute tells.)
+	farBelow = 0.9
 	// smoothFirst is how long a learned bucket is believed before the window is tried again; each
 	// time the trial fails the span doubles, up to smoothMost.
 	smoothFirst = 5 * time.Minute
@@ -45,7 +47,8 @@ type limiter struct {
 	flying int         // calls under way: Slack may count them any moment up to their return
 	past   []time.Time // when calls of the last minute returned, sorted
 
-	paused time.Time // no call before
+	paused      time.Time // no call before
+	lastRefusal time.Time
 
 	burst, level, slow float64   // of the bucket; slow scales its rate
 	at                 time.Time // of level
@@ -74,6 +77,12 @@ func (l *limiter) rate() float64 {
 func (l *limiter) cap() int { return max(1, int(float64(l.window)*l.share)) }
 
 func (l *limiter) size() float64 { return max(1, l.burst*l.share) }
+
+// full says that the bucket does not refill any more.
+func (l *limiter) full(now time.Time) bool {
+	l.move(now)
+	return l.level > l.size()-1e-6
+}
 
 // move brings the bucket and the window to now.
 func (l *limiter) move(now time.Time) {
@@ -186,11 +195,13 @@ func (l *limiter) refused(now time.Time, after time.Duration) {
 	l.flying--
 	fresh := !now.Before(l.paused) // not one of several that were under way together
 	l.paused = later(l.paused, now.Add(after))
-	if used := len(l.past) + l.flying; !l.only && float64(used) >= farBelow*float64(l.cap()) {
-		return // the window, or others who spend of it: the pause says enough
-	}
 	if !fresh {
 		return
+	}
+	again := !l.lastRefusal.IsZero() && now.Sub(l.lastRefusal) < minute
+	l.lastRefusal = now
+	if used := len(l.past) + l.flying; !l.bucketed() && !again && float64(used) >= farBelow*float64(l.cap()) {
+		return // the window, or others who spend of it: the pause says enough
 	}
 	if l.bucketed() {
 		if !l.only {

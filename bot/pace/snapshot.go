@@ -60,7 +60,7 @@ func (s *Scheduler) Snapshot() Snapshot {
 	snap := Snapshot{
 		Methods: make(map[Method]Budget), Channels: make(map[string]Budget), Lanes: []LaneState{},
 		Flying: c.flying, Share: c.share, Latency: c.latency, Speed: c.speed,
-		Lasts: c.ends.quantile(longAnswer).Seconds(), PostWait: p.wait.Seconds(), Lively: p.lively.Seconds(),
+		Lasts: c.ends.quantile(longAnswer).Seconds(), PostWait: p.wait.Seconds(), Lively: p.lively[MethodEdit].Seconds(),
 	}
 	for m, l := range c.methods {
 		b := l.snapshot(now)

@@ -1,0 +1,119 @@
+package pace
+
+import (
+	"time"
+)
+
+// horizons are the spans over which finals must be safe: near ones see the bunch that is ending, far ones
+// what refills meanwhile.
+func horizons() []time.Duration {
+	return []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second}
+}
+
+// grant finds the kind of call for which there is budget, or says when to look again.
+func (c *core) grant(p *plan, w wish) (Kind, time.Time) {
+	now, lim := p.now, c.budget(w.lane, w.kind)
+	can := lim.within(now, 0) > 0
+	switch w.why {
+	case final:
+		if can && p.queued[lim] == 0 {
+			return w.kind, now
+		}
+		p.queued[lim]++
+		return c.late(p, w, lim)
+	case first:
+		if w.early && w.due.After(now) && !lim.full(now) {
+			return None, w.due // another one went
+		}
+		if can {
+			return w.kind, now
+		}
+		return None, lim.soonest(now, 1)
+	case read, live, tidyUp, printing, carryOn:
+	}
+	if !can || p.queued[lim] > 0 {
+		return None, later(lim.soonest(now, 1), now.Add(lookAgain))
+	}
+	// Only a reader who runs out of text is worth the risk that Slack's limiter is the stricter one.
+	cautious := w.why != read
+	if cautious && lim.cautious(now, 0) < 1 || w.kind == Edit && !c.safe(p, lim, cautious) {
+		return None, now.Add(lookAgain)
+	}
+	fresh := now.Sub(w.lane.arrived) <= justNow
+	if more := w.due.Add(tokenGap); (w.why == read || w.why == live) && !fresh && now.Before(more) {
+		w.lane.wantText = true
+		return None, more
+	}
+	return w.kind, now
+}
+
+// late decides about a final for which there is no budget now, the last of those in p.queued.
+func (c *core) late(p *plan, w wish, lim *limiter) (Kind, time.Time) {
+	l, soon := w.lane, lim.soonest(p.now, p.queued[lim])
+	if l.load.Text <= l.shown || w.kind == Delete {
+		return None, soon // there is nothing to read that could be late
+	}
+	out := l.reads.Add(-seconds(c.latency))
+	inTime := !soon.After(l.closingAt.Add(finalWait))
+	if inTime && (out.After(p.now) || !soon.After(p.now)) {
+		return None, sooner(soon, later(out, p.now)) // not urgent: the reader still has text
+	}
+	// Those who see nothing at all come first.
+	post, others := c.budget(l, Continue), p.firsts[l.channel]
+	if post.within(p.now, 0) <= others {
+		return None, sooner(soon, post.soonest(p.now, others+1))
+	}
+	return Continue, p.now
+}
+
+// safe says that, with one edit spent now on something else, the finals that may end within each of the
+// horizons can still be served with what refills meanwhile.
+func (c *core) safe(p *plan, lim *limiter, cautious bool) bool {
+	if p.need == nil {
+		for _, h := range horizons() {
+			n := float64(p.pending) + p.perAsked*c.ends.early(h)
+			for _, l := range c.lanes {
+				if !l.over && !l.load.Closing && !l.native() {
+					n += c.ends.chance(p.now.Sub(l.opened), h)
+				}
+			}
+			p.need = append(p.need, n)
+		}
+	}
+	for i, h := range horizons() {
+		have := lim.within(p.now, h)
+		if cautious {
+			have = lim.cautious(p.now, h)
+		}
+		if float64(have-1) < p.need[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// send counts a call as sent.
+func (c *core) send(p *plan, w wish, kind Kind) call {
+	l := w.lane
+	k := call{lane: l, kind: kind, final: l.load.Closing, why: w.why, at: p.now, hasText: l.load.Text > l.shown, oldest: l.oldest}
+	if kind == Continue {
+		k.why = carryOn
+	}
+	if w.why == final && w.kind == Edit {
+		p.pending--
+		for i := range p.need {
+			p.need[i]--
+		}
+	}
+	if w.why == first && !l.posted && l.load.Text > 0 {
+		p.firsts[l.channel]--
+	}
+	c.budget(l, kind).spend(p.now)
+	c.flying++
+	c.reasons[k.why]++
+	l.flying, l.fresh, l.sent, l.paced = true, false, p.now, p.now
+	if p.now.Sub(w.due) <= tokenGap { // it waited for text only: the beat stays
+		l.paced = sooner(w.due, p.now)
+	}
+	return k
+}

@@ -1,0 +1,219 @@
+package turn_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"llmbot/bot/turn"
+)
+
+const ttl = 6 * time.Second
+
+// faulty is a store as one process sees it, with the faults of a network and a database.
+type faulty struct {
+	turn.Store
+
+	mu     sync.Mutex    // guards all below
+	down   error         // every call fails with it
+	hang   chan struct{} // calls wait for it to be closed
+	unsure int           // so many updates are made, but fail with errUnsure
+	writes int
+}
+
+var (
+	errDown   = errors.New("database is away")
+	errUnsure = errors.New("connection broke off after commit")
+)
+
+func (f *faulty) set(fn func(f *faulty)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	fn(f)
+}
+
+func (f *faulty) wait(ctx context.Context) error {
+	f.mu.Lock()
+	hang, down := f.hang, f.down
+	f.mu.Unlock()
+	if hang != nil {
+		select {
+		case <-hang:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return down
+}
+
+func (f *faulty) Update(ctx context.Context, key string, fn func([]byte) ([]byte, error)) error {
+	if err := f.wait(ctx); err != nil {
+		return err
+	}
+	written := false
+	err := f.Store.Update(ctx, key, func(old []byte) ([]byte, error) {
+		if rand.IntN(4) == 0 {
+			_, _ = fn(old) // fn may run again
+		}
+		b, err := fn(old)
+		written = err == nil
+		return b, err
+	})
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err == nil && written {
+		f.writes++
+		if f.unsure > 0 {
+			f.unsure--
+			return errUnsure
+		}
+	}
+	return err
+}
+
+// Watch breaks off when the store goes down, as a connection does.
+func (f *faulty) Watch(ctx context.Context, prefix string, fn func(string, []byte)) error {
+	if err := f.wait(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	err := f.Store.Watch(ctx, prefix, func(key string, value []byte) {
+		if err := f.wait(ctx); err != nil {
+			cancel(err)
+			return
+		}
+		fn(key, value)
+	})
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return err
+}
+
+type taken struct {
+	*turn.Claim
+	rec turn.Record
+	at  time.Time
+}
+
+// process is one desk with what it was handed.
+type process struct {
+	*turn.Desk
+	store *faulty
+	owed  chan taken
+	stop  func() // kills it: no beats, no watch, no release
+}
+
+// start starts a process; it is killed at the end of the test.
+func start(t *testing.T, store turn.Store, owner string, options ...func(*turn.Config)) *process {
+	t.Helper()
+	p := &process{store: &faulty{Store: store}, owed: make(chan taken, 1000)}
+	cfg := turn.Config{Owner: owner, TTL: ttl, Owed: func(c *turn.Claim, r turn.Record) { p.owed <- taken{c, r, time.Now()} }}
+	for _, o := range options {
+		o(&cfg)
+	}
+	p.Desk = turn.NewDesk(p.store, cfg)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := p.Run(ctx); err != nil {
+			t.Errorf("run: %v", err)
+		}
+	}()
+	p.stop = func() { cancel(); <-done }
+	t.Cleanup(p.stop)
+	return p
+}
+
+// ask asks and expects no error.
+func (p *process) ask(t *testing.T, key string, ts turn.TS) turn.Asked {
+	t.Helper()
+	a, err := p.Ask(t.Context(), key, ts)
+	if err != nil {
+		t.Fatalf("ask: %v", err)
+	}
+	return a
+}
+
+// claim asks and expects a claim.
+func (p *process) claim(t *testing.T, key string, ts turn.TS) *turn.Claim {
+	t.Helper()
+	a := p.ask(t, key, ts)
+	if !a.New || a.Claim == nil {
+		t.Fatalf("ask %s: new %v, claim %v", ts, a.New, a.Claim)
+	}
+	return a.Claim
+}
+
+// next is the next thread that the process took over.
+func (p *process) next(t *testing.T) taken {
+	t.Helper()
+	select {
+	case c := <-p.owed:
+		return c
+	case <-time.After(time.Minute):
+		t.Fatal("nothing taken over within a minute")
+		return taken{}
+	}
+}
+
+// none expects that nothing was taken over.
+func (p *process) none(t *testing.T) {
+	t.Helper()
+	select {
+	case c := <-p.owed:
+		t.Errorf("took over %s: %+v", c.Key(), c.rec)
+	default:
+	}
+}
+
+func done(t *testing.T, c *turn.Claim, answered turn.TS) {
+	t.Helper()
+	if more, err := c.Done(t.Context(), answered); more || err != nil {
+		t.Fatalf("done: more %v, %v", more, err)
+	}
+}
+
+func record(t *testing.T, s turn.Store, key string) turn.Record {
+	t.Helper()
+	var r turn.Record
+	err := s.Update(t.Context(), "thread/"+key, func(old []byte) ([]byte, error) {
+		var err error
+		if r, err = turn.Decode(old); err != nil {
+			return nil, err
+		}
+		return nil, turn.ErrKeep
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func live(t *testing.T, c *turn.Claim) {
+	t.Helper()
+	if err := c.Check(); err != nil {
+		t.Errorf("claim of epoch %d: %v", c.Epoch(), err)
+	}
+}
+
+func gone(t *testing.T, c *turn.Claim, want error) {
+	t.Helper()
+	if err := c.Check(); !errors.Is(err, want) || want == turn.ErrLost && errors.Is(err, turn.ErrLapsed) {
+		t.Errorf("check says %v, want %v", err, want)
+	}
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,120 +1,160 @@
-// Package render turns growing Markdown into pages that Slack accepts. It is pure: text in, values out.
+// Package render turns growing Markdown into pages that Slack accepts.
+//
+// It is pure: text in, values out; nothing is read, logged or timed. It keeps these promises:
+//
+//   - Each page is valid Markdown by itself: a fence that is cut is closed and reopened with its info string, a table repeats
+//     its header, a list goes on with its number, emphasis is closed and reopened.
+//   - Nothing is lost or doubled but white space at a cut, and what is reopened.
+//   - No page exceeds its [Limits], in Slack's own counting, on the safe side.
+//   - A page never changes once a later page has been returned, and pages are the same however the text arrived: a cut is
+//     decided by the text before it alone. The scanner only goes forward; the nearer the page's end, the lesser the border
+//     at which it cuts (heading, blank line, line, sentence, word, rune).
+//   - Model text is dead: no mention, no special token, no disguised link works, in code neither.
+//   - An update costs what is new, plus one copy of the current page.
 package render
 
 import (
+	"math"
 	"strings"
-	"unicode/utf8"
 )
 
-// Limits is the budget of one page, in Slack's own counting. Zero means no limit.
+// Limits is the budget of one page. Zero means no limit; anything below [MinLimit] counts as MinLimit.
 type Limits struct {
-	Chars  int // counted characters: & counts 5, < and > count 4, a heading 100 more
-	Blocks int // rendered blocks
+	Chars  int // characters as Slack counts them: & is 5, < and > are 4, a heading 100 more, an astral rune 2
+	Blocks int // rendered blocks: a heading, a fence, a table, a divider, a run of other text
 	Bytes  int // UTF-8 bytes of Page.Markdown
 }
 
-// MessageLimits is the budget of a message with one markdown block (facts/slack.md §3.2).
-func MessageLimits() Limits { return Limits{Chars: 11_500, Blocks: 40} }
+// MinLimit is the least number of characters or bytes that a page can have: reopened constructs need room.
+const MinLimit = 500
 
-// StreamLimits is the budget of one natively streamed message (facts/slack.md §2.3).
-func StreamLimits() Limits { return Limits{Chars: 11_500, Blocks: 40, Bytes: 9_000} }
+const (
+	messageChars  = 11_500 // Slack refuses about 13,200, and 12,000 in one markdown block: facts/slack.md §3.2
+	messageBlocks = 40     // Slack refuses 50: facts/slack.md §3.2
+	streamBytes   = 9_000  // streams break at 10.6-11.3 kB: facts/slack.md §2.3
+	headingChars  = 100    // what a heading counts beyond its text: facts/slack.md §3.2
+	tableRows     = 99     // rows below a table's header, Slack takes 100 with it: facts/slack.md §3.2
+	tableChars    = 9_500  // of all tables of a message, Slack takes 10,000: facts/slack.md §3.2
+)
+
+// MessageLimits is the budget of a message with one markdown block.
+func MessageLimits() Limits { return Limits{Chars: messageChars, Blocks: messageBlocks} }
+
+// StreamLimits is the budget of one natively streamed message.
+func StreamLimits() Limits {
+	return Limits{Chars: messageChars, Blocks: messageBlocks, Bytes: streamBytes}
+}
 
 // A Page is one message's worth of Markdown.
 type Page struct {
-	Markdown string // valid by itself; mentions dead; open constructs closed: what goes into a markdown block
-	Open     string // the same without the provisional closers: while the text only grows, Open only gains a suffix
-	End      int    // byte offset in the source up to which this page reaches
-	Chars    int    // as Slack counts
-	Blocks   int    // as Slack counts
+	// Markdown is valid by itself: what goes into a markdown block. Constructs that are still open at the end are closed,
+	// half ones show without their marks or not yet.
+	Markdown string
+	// Open is the page without what is undecided or provisional. While the text grows it only gains a suffix, up to the
+	// finished page, whose Open and Markdown are equal: native streams append what is new in it.
+	Open string
+	// End is the byte offset in the source up to which this page reaches. White space at a cut may belong to neither page.
+	// For the last page it is the end of what Markdown shows in full, or less.
+	End    int
+	Chars  int // of Markdown, as in Limits
+	Blocks int // of Markdown, as in Limits
 }
 
 // Doc renders one answer. It is not safe for concurrent use.
-type Doc struct{ lim Limits }
+type Doc struct {
+	lim   Limits
+	zones [levels]Limits // from where on a page may end at a border of that level
+	atom  Limits         // what is larger is not kept whole
+
+	text  string
+	pages []Page
+	state
+	snap    state // the page before what must not stand alone at its end: a heading, a list marker, an opening fence
+	hasSnap bool
+	eof     bool // nothing follows the text
+	eager   bool // a copy that shows what is undecided
+	stopped bool // eager only: the page is full
+}
 
 // New returns a Doc whose pages stay within lim.
-func New(lim Limits) *Doc { return &Doc{lim: lim} }
-
-// Set takes the whole text so far and returns all its pages. The slice is valid until the next Set.
-func (d *Doc) Set(text string, _ bool) []Page {
-	var pages []Page
-	limit := d.lim.Chars
-	if limit == 0 || d.lim.Bytes > 0 && d.lim.Bytes < limit {
-		limit = d.lim.Bytes
-	}
-	if limit == 0 {
-		limit = len(text)*8 + 1
-	}
-	limit -= 200
-	fence, start, used := "", 0, 0
-	var b strings.Builder
-	flush := func(end int) {
-		md, open := b.String(), b.String()
-		if fence != "" {
-			md += "\n```"
+func New(lim Limits) *Doc {
+	norm := func(n, least int) int {
+		if n <= 0 {
+			return math.MaxInt / 2000
 		}
-		if strings.TrimSpace(md) != "" {
-			pages = append(pages, Page{Markdown: md, Open: open, End: end, Chars: used, Blocks: 1})
+		return max(n, least)
+	}
+	d := &Doc{lim: Limits{Chars: norm(lim.Chars, MinLimit), Blocks: norm(lim.Blocks, 4), Bytes: norm(lim.Bytes, MinLimit)}}
+	for l := range d.zones {
+		share := level(l).share()
+		d.zones[l] = Limits{Chars: d.lim.Chars / 1000 * share, Bytes: d.lim.Bytes / 1000 * share}
+		if d.lim.Chars < 1_000_000 {
+			d.zones[l].Chars = d.lim.Chars * share / 1000
 		}
-		b.Reset()
-		used = 0
-		if fence != "" {
-			b.WriteString(fence + "\n")
+		if d.lim.Bytes < 1_000_000 {
+			d.zones[l].Bytes = d.lim.Bytes * share / 1000
 		}
 	}
-	for line := range strings.Lines(text) {
-		out := strings.ReplaceAll(line, "<", "&lt;")
-		for out != "" {
-			part := out
-			for len(part) > limit/8 {
-				cut := limit / 8
-				for !utf8.RuneStart(part[cut]) {
-					cut--
-				}
-				part = part[:cut]
-			}
-			if used+8*len(part) > limit {
-				flush(start)
-			}
-			b.WriteString(part)
-			used += 8 * len(part)
-			out = out[len(part):]
-		}
-		start += len(line)
-		if t := strings.TrimSpace(line); strings.HasPrefix(t, "```") {
-			if fence == "" {
-				fence = t
-			} else {
-				fence = ""
-			}
-		}
-	}
-	flush(len(text))
-	return pages
+	// A word that begins before this zone fits, whatever it turns out to be: see stepPlain.
+	d.zones[levSentence].Chars = min(d.zones[levSentence].Chars, d.lim.Chars-wordMax-60)
+	d.zones[levSentence].Bytes = min(d.zones[levSentence].Bytes, d.lim.Bytes-wordMax-60)
+	d.atom = Limits{Chars: d.lim.Chars / 4, Bytes: d.lim.Bytes / 4}
+	d.reset()
+	return d
 }
 
-// Mrkdwn escapes s for mrkdwn text objects: & < > become entities, @here, @channel and @everyone lose their power.
-func Mrkdwn(s string) string {
-	s = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s)
-	return strings.NewReplacer("@here", "@\u2060here", "@channel", "@\u2060channel", "@everyone", "@\u2060everyone").Replace(s)
+func (d *Doc) reset() {
+	d.text, d.eof, d.hasSnap = "", false, false
+	d.pages = nil
+	d.state = state{fresh: true, prev: -1}
+	d.snap = state{}
 }
 
-// Plain is the last resort when Slack refuses blocks: the text as parts for the text argument, escaped.
-func Plain(text string) []string {
-	var parts []string
-	for s := Mrkdwn(text); s != ""; {
-		n := min(len(s), 3800)
-		for n < len(s) && !utf8.RuneStart(s[n]) {
-			n--
-		}
-		parts, s = append(parts, s[:n]), s[n:]
+// Set takes the whole text so far and returns its pages. The text normally grows; when it does not extend the last one, or
+// the last one was final, everything starts anew. With final, nothing is held back. The slice is valid until the next Set.
+func (d *Doc) Set(text string, final bool) []Page {
+	if d.eof && (text != d.text || !final) || !strings.HasPrefix(text, d.text) {
+		d.reset()
 	}
-	return parts
+	d.text, d.eof = text, final
+	d.scan()
+	p, ok := d.last()
+	if !ok {
+		return d.pages
+	}
+	return append(d.pages[:len(d.pages):len(d.pages)], p)
 }
 
-// Fallback is the text argument that goes with blocks: what a phone notification shows.
-func Fallback(text string) string {
-	if p := Plain(text[:min(len(text), 3000)]); len(p) > 0 {
-		return p[0]
+// last is the page that is being written; not ok if it has nothing to show.
+func (d *Doc) last() (Page, bool) {
+	c := *d // the copy writes behind len(d.buf), where d has nothing yet
+	c.hasSnap = false
+	if !d.eof {
+		c.eager = true
+		c.scan()
 	}
-	return ""
+	c.dropEmpty()
+	if c.fresh {
+		return Page{}, false
+	}
+	p := Page{End: c.pos, Chars: c.chars, Blocks: c.blocks}
+	if c.nl > 0 && c.fence.n == 0 && !d.eof {
+		p.End = min(p.End, c.shown)
+	}
+	open := d.buf
+	if d.hasSnap && !d.eof {
+		open = d.snap.buf
+	}
+	tail := c.closers(!d.eof)
+	p.Chars += cost(tail)
+	p.Markdown = string(c.buf) + tail
+	switch {
+	case d.eof:
+		p.Open = p.Markdown
+	case strings.HasPrefix(p.Markdown, string(open)):
+		p.Open = p.Markdown[:len(open)]
+	default:
+		p.Open = string(open)
+	}
+	return p, true
 }

@@ -1,0 +1,192 @@
+package render
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// joiner is the word joiner: invisible, breaks nothing, and no token or mention survives it.
+const joiner = "\u2060"
+
+// How `<` is made harmless. In prose it becomes &lt;, which Slack was measured to show literally and dead in markdown blocks,
+// while & and > must stay as they are, for URLs and quotes (facts/slack.md §3.5). Whether Slack decodes &lt; in code is
+// unverified there, so code gets the joiner behind the < instead, and only where a live token could begin: other
+// code stays as it can be copied. Both forms are dead in both places, so safety does not hang on knowing where code begins.
+// When a live workspace shows that entities are decoded in code, codeEntity can be set.
+const (
+	proseLess  = "&lt;"
+	codeEntity = false
+)
+
+// cost counts s as Slack may at most: characters in UTF-16 units, & as 5, < and > as 4. What we wrote as &lt; counts 8.
+func cost(s string) int {
+	n := 0
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '&':
+			n += 5
+		case c == '<' || c == '>':
+			n += 4
+		case c < utf8.RuneSelf:
+			n++
+		case c >= 0xf0:
+			n += 2
+		case c >= 0xc0:
+			n++
+		}
+	}
+	return n
+}
+
+// clean makes s valid UTF-8 without NULs.
+func clean(s string) string {
+	if !utf8.ValidString(s) {
+		var b strings.Builder
+		for _, r := range s { // one replacement for each byte: how the text was cut must not matter
+			b.WriteRune(r)
+		}
+		s = b.String()
+	}
+	if strings.IndexByte(s, 0) >= 0 {
+		s = strings.ReplaceAll(s, "\x00", "\uFFFD")
+	}
+	return s
+}
+
+// wholeRunes cuts off the beginning of a character at the end of s.
+func wholeRunes(s string) string {
+	for i := 1; i <= utf8.UTFMax && i <= len(s); i++ {
+		if c := s[len(s)-i]; utf8.RuneStart(c) {
+			if !utf8.FullRuneInString(s[len(s)-i:]) {
+				return s[:len(s)-i]
+			}
+			break
+		}
+	}
+	return s
+}
+
+// escapeCode makes code dead that is shown as code.
+func escapeCode(s string) string {
+	if strings.IndexAny(s, "<&") < 0 {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		if c := s[i]; c == '<' || c == '&' {
+			live, _ := liveInCode(s[i:], true)
+			k := 1
+			if live && c == '&' {
+				k = entityLen(s[i:])
+			}
+			b.WriteString(s[i : i+k])
+			if live {
+				b.WriteString(joiner)
+			}
+			i += k
+			continue
+		}
+		b.WriteByte(s[i])
+		i++
+	}
+	return b.String()
+}
+
+// liveInCode reports whether the < or the &lt; at the beginning of s could begin a token of Slack: a mention, a command, a link.
+// Not ok: more text is needed.
+func liveInCode(s string, full bool) (live, ok bool) {
+	if s[0] == '&' {
+		k := entityLen(s)
+		switch {
+		case k == 0:
+			return false, full || !maybeEntity(s)
+		case !isLess(s[:k]):
+			return false, true
+		case k == len(s):
+			return false, full
+		}
+		return s[k] == '!' || s[k] == '@' || s[k] == '#', true
+	}
+	rest := s[1:]
+	if rest == "" {
+		return false, full
+	}
+	switch c := rest[0]; {
+	case c == '@' || c == '#':
+		return true, true
+	case c == '!':
+		for _, harmless := range []string{"!--", "!doctype", "![cdata["} {
+			k := min(len(rest), len(harmless))
+			if strings.EqualFold(rest[:k], harmless[:k]) {
+				if k == len(harmless) {
+					return false, true
+				}
+				if !full {
+					return false, false
+				}
+			}
+		}
+		return true, true
+	case !isAlnum(c):
+		return false, true
+	}
+	for i := range min(len(rest), 256) {
+		switch c := rest[i]; {
+		case c == '|':
+			return true, true
+		case c <= ' ' || c == '<' || c == '>':
+			return false, true
+		case c == ':':
+			switch strings.ToLower(rest[:i]) {
+			case "mailto", "tel", "sms", "slack", "javascript", "data", "callto":
+				return true, true
+			}
+			switch after := rest[i+1:]; {
+			case strings.HasPrefix(after, "//"):
+				return true, true
+			case !full && (after == "" || after == "/"):
+				return false, false
+			}
+		}
+	}
+	return false, full || len(rest) >= 256
+}
+
+func isAlnum(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+}
+
+// entityLen is the length of the entity at the beginning of s, 0 if there is none.
+func entityLen(s string) int {
+	for i := 1; i < len(s) && i < 34; i++ {
+		if c := s[i]; c == ';' && i > 1 {
+			return i + 1
+		} else if !isAlnum(c) && (c != '#' || i > 1) {
+			return 0
+		}
+	}
+	return 0
+}
+
+// maybeEntity reports whether s, which begins with &, could become an entity.
+func maybeEntity(s string) bool {
+	for i := 1; i < len(s); i++ {
+		if !isAlnum(s[i]) && (s[i] != '#' || i > 1) {
+			return false
+		}
+	}
+	return len(s) < 34
+}
+
+// isLess reports whether an entity means <.
+func isLess(e string) bool {
+	switch e = strings.ToLower(strings.Trim(e, "&;")); {
+	case e == "lt":
+		return true
+	case strings.HasPrefix(e, "#x"):
+		return strings.TrimLeft(e[2:], "0") == "3c"
+	case strings.HasPrefix(e, "#"):
+		return strings.TrimLeft(e[1:], "0") == "60"
+	}
+	return false
+}

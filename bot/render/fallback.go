@@ -1,0 +1,183 @@
+package render
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// fallbackBytes is the most of a text argument: chat.update refuses 4,000 UTF-8 bytes (facts/slack.md §3.2).
+const fallbackBytes = 3_800
+
+// Mrkdwn escapes s for mrkdwn text objects: & < > become entities, @here, @channel and @everyone lose their power.
+func Mrkdwn(s string) string {
+	s = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(clean(s))
+	if strings.IndexByte(s, '@') < 0 {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		b.WriteByte(s[i])
+		if s[i] != '@' {
+			continue
+		}
+		for _, word := range []string{"channel", "here", "everyone"} {
+			if len(s)-i-1 >= len(word) && strings.EqualFold(s[i+1:i+1+len(word)], word) {
+				b.WriteString(joiner)
+			}
+		}
+	}
+	return b.String()
+}
+
+// Plain is the last resort, when Slack refuses blocks: the text as parts for the text argument, each of at most 3,800 bytes,
+// escaped, cut at paragraphs, lines or words, code fences balanced.
+func Plain(text string) []string {
+	var parts []string
+	s := strings.Trim(Mrkdwn(text), "\n")
+	fenced := false
+	for s != "" {
+		n := cutAt(s, fallbackBytes-10)
+		part := s[:n]
+		s = strings.TrimLeft(s[n:], "\n")
+		if fenced {
+			part = "```\n" + part
+		}
+		if fenced = strings.Count(part, "```")%2 == 1; fenced {
+			part += "\n```"
+		}
+		if strings.TrimSpace(part) != "" {
+			parts = append(parts, part)
+		}
+	}
+	return parts
+}
+
+// cutAt finds where escaped text is cut so that the first part has at most limit bytes.
+func cutAt(s string, limit int) int {
+	if len(s) <= limit {
+		return len(s)
+	}
+	for _, border := range []string{"\n\n", "\n", " "} {
+		if i := strings.LastIndex(s[:limit], border); i > limit/2 {
+			return i + len(border)
+		}
+	}
+	n := limit
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	if i := strings.LastIndexByte(s[:n], '&'); i > 0 && n-i < 6 && strings.IndexByte(s[i:n], ';') < 0 {
+		n = i
+	}
+	for n > 3 && s[n-1] == '`' && n < len(s) && s[n] == '`' {
+		n--
+	}
+	return n
+}
+
+// Fallback is the text argument that goes with the blocks, what a notification shows: the beginning of the answer without
+// Markdown marks, at most 3,800 bytes, escaped.
+func Fallback(text string) string {
+	const enough = 2 * fallbackBytes
+	more := len(text) > enough
+	if more {
+		text = wholeRunes(text[:enough])
+	}
+	var b strings.Builder
+	fence := ""
+	for line := range strings.Lines(text) {
+		t := strings.TrimSpace(line)
+		if n := 0; t != "" && (t[0] == '`' || t[0] == '~') {
+			if n = runLen(t); n >= 3 && (fence == "" || strings.HasPrefix(t, fence) && n == len(t)) {
+				if fence == "" {
+					fence = t[:n]
+				} else {
+					fence = ""
+				}
+				continue
+			}
+		}
+		if fence == "" {
+			t = stripLine(t)
+		} else {
+			t = strings.TrimRight(line, " \t\r\n")
+		}
+		if t == "" && (b.Len() == 0 || strings.HasSuffix(b.String(), "\n\n")) {
+			continue
+		}
+		b.WriteString(t + "\n")
+	}
+	s := Mrkdwn(strings.TrimSpace(b.String()))
+	if len(s) <= fallbackBytes-4 && !more {
+		return s
+	}
+	return strings.TrimRight(s[:cutAt(s, fallbackBytes-4)], " \n") + "…"
+}
+
+// stripLine takes the marks off a line of prose.
+func stripLine(t string) string {
+	for strings.HasPrefix(t, ">") {
+		t = strings.TrimSpace(t[1:])
+	}
+	if is, _ := isDelimiter(t, true); is || t != "" && isRule(t+"\n") || t != "" && strings.Trim(t, "=") == "" {
+		return ""
+	}
+	if n := len(t) - len(strings.TrimLeft(t, "#")); n > 0 && n <= 6 && strings.HasPrefix(t[n:], " ") {
+		t = strings.TrimSpace(strings.TrimRight(t[n:], "#"))
+	}
+	if len(t) > 1 && t[1] == ' ' && (t[0] == '-' || t[0] == '*' || t[0] == '+') {
+		t = "• " + strings.TrimSpace(t[2:])
+	}
+	if strings.HasPrefix(t, "|") && strings.HasSuffix(t, "|") && len(t) > 1 {
+		parts := strings.Split(t[1:len(t)-1], "|")
+		for i := range parts {
+			parts[i] = strings.TrimSpace(parts[i])
+		}
+		t = strings.Join(parts, " · ")
+	}
+	return stripInline(t)
+}
+
+// stripInline takes the marks off text: links show their text, emphasis and code lose their marks.
+func stripInline(t string) string {
+	var b strings.Builder
+	for i := 0; i < len(t); {
+		switch c := t[i]; {
+		case c == '\\' && i+1 < len(t) && punct(rune(t[i+1])):
+			b.WriteByte(t[i+1])
+			i += 2
+		case c == '`':
+			n := runLen(t[i:])
+			end := strings.Index(t[i+n:], t[i:i+n])
+			if end < 0 {
+				b.WriteString(t[i : i+n])
+				i += n
+				continue
+			}
+			b.WriteString(t[i+n : i+n+end])
+			i += 2*n + end
+		case c == '[' || c == '!' && i+1 < len(t) && t[i+1] == '[':
+			start := i + strings.IndexByte(t[i:], '[')
+			end, _ := labelEnd(t[start:], true)
+			if _, n, _ := link(t[i:], start-i, true); n > 1 && end > 0 {
+				b.WriteString(stripInline(t[start+1 : start+end-1]))
+				i += n
+				continue
+			}
+			b.WriteByte(c)
+			i++
+		case c == '*' || c == '~' || c == '_':
+			n := runLen(t[i:])
+			inWord := i > 0 && isAlnum(t[i-1]) && i+n < len(t) && isAlnum(t[i+n])
+			alone := (i == 0 || t[i-1] == ' ') && (i+n == len(t) || t[i+n] == ' ')
+			if alone || c == '_' && inWord || c == '~' && n != 2 || n > 3 {
+				b.WriteString(t[i : i+n])
+			}
+			i += n
+		default:
+			b.WriteByte(c)
+			i++
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,75 @@
+package render
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// update rewrites the golden files.
+func update() bool { return flag.Lookup("update").Value.String() == "true" }
+
+func TestMain(m *testing.M) {
+	flag.Bool("update", false, "rewrite golden files")
+	flag.Parse()
+	os.Exit(m.Run()) //nolint:forbidigo // TestMain must
+}
+
+// show prints pages for golden files.
+func show(pages []Page) string {
+	var b strings.Builder
+	for i, p := range pages {
+		fmt.Fprintf(&b, "════ page %d: %d chars, %d blocks, end %d\n%s\n", i+1, p.Chars, p.Blocks, p.End, p.Markdown)
+	}
+	return b.String()
+}
+
+func TestGolden(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.md")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no test data", err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			src, err := os.ReadFile(file) //nolint:gosec // test data
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := string(src)
+			got := "#### as messages\n" + show(New(MessageLimits()).Set(text, true)) +
+				"#### small pages\n" + show(New(Limits{Chars: 900, Blocks: 12}).Set(text, true)) +
+				"#### cut in the middle, growing\n" + show(New(MessageLimits()).Set(text[:len(text)/2], false)) +
+				"#### fallback\n" + Fallback(text) + "\n"
+			golden := strings.TrimSuffix(file, ".md") + ".golden"
+			if update() {
+				if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			want, err := os.ReadFile(golden) //nolint:gosec // test data
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != string(want) {
+				t.Errorf("differs from %s; run with -update and look at the difference\n%s", golden, got)
+			}
+			for _, lim := range []Limits{MessageLimits(), StreamLimits(), {Chars: 700, Blocks: 10}} {
+				checkAll(t, text, lim, steps(rand.New(rand.NewPCG(1, 2)), len(text), 40)) //nolint:gosec // not a secret
+			}
+		})
+	}
+}
+
+func steps(r *rand.Rand, n, most int) []int {
+	var at []int
+	for i := 0; i < n; {
+		i = min(n, i+1+r.IntN(most))
+		at = append(at, i)
+	}
+	return at
+}

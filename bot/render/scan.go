@@ -1,0 +1,539 @@
+package render
+
+import (
+	"strconv"
+	"strings"
+)
+
+const (
+	lineMax = 1_000 // bytes of a line up to which its kind is waited for
+	infoMax = 300   // bytes of an opening fence's line
+	deepest = 8     // quote marks and list marks at the beginning of a line
+)
+
+// scan goes as far as the text decides.
+func (d *Doc) scan() {
+	for !d.stopped && d.pos < len(d.text) && d.step() {
+	}
+}
+
+// step does the next thing; false if more text is needed for it.
+func (d *Doc) step() bool {
+	switch d.mode {
+	case atLine:
+		return d.stepLine()
+	case inText:
+		return d.stepText()
+	case atCode:
+		return d.stepCodeLine()
+	default:
+		return d.stepCode()
+	}
+}
+
+func (d *Doc) rest() string { return d.text[d.pos:] }
+
+// prefix is the beginning of a line: indentation, quote marks, list marks.
+type prefix struct {
+	n      int // bytes
+	lead   int // bytes of indentation and quote marks
+	first  int // column of the first mark or content behind the quote marks
+	col    int // column of the content
+	quote  int
+	marks  int
+	number string // of the last list mark, "" for a bullet
+	digits int    // where the number begins
+	last   int    // column of the last list mark
+}
+
+// readPrefix reads the beginning of a line; false if more text is needed.
+func readPrefix(s string, full bool) (p prefix, ok bool) {
+	i, col := 0, 0
+	spaces := func() {
+		for i < len(s) && (s[i] == ' ' || s[i] == '\t') {
+			if s[i] == '\t' {
+				col += 3
+			}
+			col++
+			i++
+		}
+	}
+	for spaces(); i < len(s) && s[i] == '>' && p.quote < deepest; spaces() {
+		p.quote++
+		i++
+		col = 0
+		if i < len(s) && s[i] == ' ' {
+			i++
+		}
+	}
+	p.n, p.lead, p.first, p.col, p.last = i, i, col, col, -1
+	for p.marks < deepest {
+		if i == len(s) {
+			return p, full
+		}
+		j := i
+		for j < len(s) && j-i < 9 && s[j] >= '0' && s[j] <= '9' {
+			j++
+		}
+		number := s[i:j]
+		switch {
+		case j == len(s):
+			return p, full
+		case number != "" && s[j] != '.' && s[j] != ')', number == "" && s[j] != '-' && s[j] != '*' && s[j] != '+':
+			return p, true
+		}
+		j++
+		if j == len(s) && !full {
+			return p, false
+		}
+		if j == len(s) || s[j] != ' ' && s[j] != '\t' {
+			return p, true
+		}
+		if number == "" && isRule(s[i:]) {
+			if p.marks == 0 && !full && !strings.Contains(s, "\n") {
+				return p, false
+			}
+			return p, true
+		}
+		p.marks++
+		p.number, p.digits, p.last = number, i, col
+		col += j - i
+		i = j
+		spaces()
+		if col > p.last+len(number)+5 { // a code block in the item: leave its indentation alone
+			col = p.last + len(number) + 2
+		}
+		p.n, p.col = i, col
+	}
+	return p, true
+}
+
+// isRule reports whether the line could be a divider as far as it is there.
+func isRule(s string) bool {
+	c := s[0]
+	if c != '-' && c != '*' && c != '_' {
+		return false
+	}
+	for i := range len(s) {
+		switch s[i] {
+		case c, ' ', '\t':
+		case '\n':
+			return strings.Count(s[:i], string(c)) >= 3
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// stepLine decides what kind of line begins here and writes its beginning.
+func (d *Doc) stepLine() bool {
+	s := d.rest()
+	p, ok := readPrefix(s, d.eof)
+	if !ok && len(s) < lineMax {
+		return false
+	}
+	body := s[p.n:]
+	if body == "" && !d.eof && len(s) < lineMax {
+		return false
+	}
+	if body == "" || body[0] == '\n' {
+		return d.blankLine(p, s)
+	}
+	if p.quote != d.quote {
+		d.endTable()
+	}
+	if d.table.on || d.table.resume != "" {
+		if done, more := d.tableLine(p, s); done {
+			return more
+		}
+	}
+	if p.marks == 0 {
+		if done, more := d.startTable(p, s); done {
+			return more
+		}
+	}
+	switch c := body[0]; {
+	case p.marks == 0 && isRule(body), c == '=' && d.para && p.marks == 0 && onlyOf(body, '='):
+		return d.rule(p, s)
+	case c == '#':
+		n := runLen(body)
+		if n == len(body) && n <= 6 && !d.eof {
+			return false
+		}
+		if n <= 6 && n < len(body) && (body[n] == ' ' || body[n] == '\t') {
+			return d.heading(p, n)
+		}
+	case c == '`' || c == '~':
+		n := runLen(body)
+		if n == len(body) && n < infoMax && !d.eof {
+			return false
+		}
+		if n >= 3 {
+			if done, more := d.openFence(p, body, n); done {
+				return more
+			}
+		}
+	}
+	return d.textLine(p)
+}
+
+// runLen is how often s repeats its first byte.
+func runLen(s string) int {
+	n := 1
+	for n < len(s) && s[n] == s[0] {
+		n++
+	}
+	return n
+}
+
+func onlyOf(s string, c byte) bool {
+	line, _, _ := strings.Cut(s, "\n")
+	return strings.Trim(line, string(c)) == "" || strings.TrimRight(strings.TrimRight(line, " \t"), string(c)) == ""
+}
+
+func (d *Doc) blankLine(p prefix, s string) bool {
+	n := p.n
+	if n < len(s) {
+		n++
+	}
+	if p.quote > 0 || p.marks > 0 {
+		if !d.fresh || p.marks > 0 {
+			if !d.run && !d.roomBlock() || !d.room(levLine, 5*p.n+8, p.n+8) {
+				return true
+			}
+			d.runBlock()
+			d.put(clean(strings.TrimRight(d.lead(p, s), " \t")))
+			d.commit()
+		}
+	}
+	d.pos += n
+	d.nl++
+	d.para, d.prev, d.blank = false, -1, true
+	d.quote = p.quote
+	d.endTable()
+	return true
+}
+
+// lead is the beginning of a line as it is written on this page: indentation without what the page does without, and the
+// number that the list has reached.
+func (d *Doc) lead(p prefix, s string) string {
+	d.setBase(p)
+	out := s[:p.lead]
+	if p.quote == 0 {
+		out = strings.Repeat(" ", min(max(0, p.first-d.base), 40))
+	}
+	if p.marks == 0 {
+		return out
+	}
+	num := p.number
+	if l := d.item(p); num != "" && l != nil && strconv.Itoa(l.num) != num && l.num > l.start {
+		num = strconv.Itoa(l.num)
+	}
+	return out + s[p.lead:p.digits] + num + s[p.digits+len(p.number):p.n]
+}
+
+// setBase finds how many columns of indentation the page does without: all that its first line has, if that is in a list.
+func (d *Doc) setBase(p prefix) {
+	switch {
+	case p.quote > 0:
+	case !d.fresh:
+		d.base = min(d.base, p.first)
+	case d.nList > 0 || p.marks > 0:
+		d.base = p.first
+	default:
+		d.base = 0
+	}
+}
+
+// item notes the list item that begins with p and returns its list, if the number that it shows may differ from the one that
+// it has on this page: when the model numbers all items alike, the first item of a page needs its real number.
+func (d *Doc) item(p prefix) *list {
+	for d.nList > 0 && d.lists[d.nList-1].col > p.last {
+		d.nList--
+	}
+	num, err := strconv.Atoi(p.number)
+	if err != nil {
+		num = 0
+	}
+	if d.nList > 0 && d.lists[d.nList-1].col == p.last && d.lists[d.nList-1].ordered == (p.number != "") {
+		l := &d.lists[d.nList-1]
+		first := l.page != d.page
+		l.page = d.page
+		if num != l.start {
+			l.num, first = num, false
+		} else {
+			l.num++
+		}
+		if first {
+			return l
+		}
+		return nil
+	}
+	if d.nList == maxList {
+		return nil
+	}
+	if d.nList > 0 && d.lists[d.nList-1].col == p.last {
+		d.nList--
+	}
+	d.lists[d.nList] = list{col: p.last, ordered: p.number != "", start: num, num: num, page: d.page}
+	d.nList++
+	return nil
+}
+
+// leave ends the lists that a line at that column is not part of.
+func (d *Doc) leave(col int) {
+	for d.nList > 0 && d.lists[d.nList-1].col >= col {
+		d.nList--
+	}
+}
+
+func (d *Doc) runBlock() {
+	if !d.run {
+		d.blocks++
+		d.run = true
+	}
+}
+
+// textLine begins a line of text.
+func (d *Doc) textLine(p prefix) bool {
+	l := levLine
+	switch {
+	case d.blank && p.first == 0 && p.quote == 0:
+		l = levBlank
+	case p.marks > 0 && p.first <= d.base:
+		l = levItem
+	}
+	return d.beginText(p, l, "", 0)
+}
+
+func (d *Doc) heading(p prefix, n int) bool {
+	if !d.roomBlock() {
+		return true
+	}
+	d.nList = 0
+	mark := d.rest()[p.n : p.n+n+1]
+	d.run = false
+	p.n += n + 1
+	return d.beginText(p, levHeading, mark, headingChars)
+}
+
+func (d *Doc) beginText(p prefix, l level, mark string, more int) bool {
+	s := d.rest()
+	if !d.run && !d.roomBlock() || !d.room(l, p.n*2+more+8, p.n) {
+		return true
+	}
+	if p.marks == 0 && (d.blank || p.first > 0) && !d.fresh {
+		d.leave(p.first)
+	}
+	d.hold()
+	p.n -= len(mark)
+	out := d.lead(p, s)
+	p.n += len(mark)
+	if d.para && p.marks == 0 && p.quote == d.quote && strings.IndexByte(s[:min(len(s), lineMax)], '|') < 0 {
+		d.prev = -1
+	}
+	d.runBlock()
+	d.put(clean(out) + mark)
+	d.chars += more
+	if more > 0 {
+		d.head = true
+	}
+	d.line, d.pos = d.pos, d.pos+p.n
+	d.quote, d.col = p.quote, p.col
+	d.mode, d.mid, d.para = inText, false, more == 0
+	return true
+}
+
+// rule writes a line that is a divider, or makes the line above a heading; whichever it is, it counts as both.
+func (d *Doc) rule(p prefix, s string) bool {
+	n := strings.IndexByte(s, '\n')
+	if n < 0 && !d.eof {
+		if len(s) > lineMax {
+			return d.textLine(p)
+		}
+		return false
+	}
+	if n < 0 {
+		n = len(s)
+	}
+	if strings.Count(s[p.n:n], s[p.n:p.n+1]) < 3 && !(d.para && p.marks == 0) || n > lineMax {
+		return d.textLine(p)
+	}
+	more := 0
+	if d.para {
+		more = headingChars
+	}
+	if !d.roomBlock() || !d.room(levLine, n+more+5*p.quote, n) {
+		return true
+	}
+	d.nList = 0
+	d.put(clean(d.lead(p, s) + strings.TrimRight(s[p.n:n], " \t\r")))
+	d.chars += more
+	d.blocks++
+	d.run, d.para, d.prev = false, false, -1
+	d.hasSnap = false
+	d.quote = p.quote
+	d.pos += n
+	d.endLine()
+	return true
+}
+
+// endLine takes the line break, if there is one.
+func (d *Doc) endLine() {
+	d.shown = d.pos
+	if d.pos < len(d.text) && d.text[d.pos] == '\n' {
+		d.pos++
+	}
+	d.nl++
+	d.nEmph = 0
+	d.mode, d.mid = atLine, false
+}
+
+// openFence begins a fence; not done if it is none.
+func (d *Doc) openFence(p prefix, body string, n int) (done, more bool) {
+	end := strings.IndexByte(body, '\n')
+	switch {
+	case end < 0 && !d.eof && len(body) <= infoMax:
+		return true, false
+	case end < 0 && d.eof:
+		end = len(body)
+	case end < 0:
+		return false, false
+	}
+	info := strings.TrimRight(body[n:end], " \t\r")
+	if end > infoMax || body[0] == '`' && strings.IndexByte(info, '`') >= 0 || n > 40 {
+		return false, false
+	}
+	if d.eager && d.pos+p.n+end+1 >= len(d.text) {
+		return true, false // an empty box would flicker
+	}
+	info = clean(escapeCode(info))
+	l := levLine
+	if d.blank {
+		l = levBlank
+	}
+	if !d.roomBlock() || !d.room(l, cost(info)+2*n+2*p.n+60, len(info)+2*n+2*p.n+60) {
+		return true, true
+	}
+	d.hold()
+	if p.marks == 0 {
+		d.leave(max(p.first, 1))
+	}
+	out := d.lead(p, d.rest())
+	d.blocks++
+	d.put(clean(out) + body[:n] + info)
+	d.run, d.para, d.prev, d.head = false, false, -1, false
+	d.fence = fence{char: body[0], n: n, indent: p.col, quote: p.quote, info: info}
+	if p.quote > 0 {
+		d.fence.indent = 0
+	}
+	d.quote = p.quote
+	d.pos += p.n + end
+	d.endLine()
+	d.mode = atCode
+	return true, true
+}
+
+// stepCodeLine begins a line in a fence, or ends the fence.
+func (d *Doc) stepCodeLine() bool {
+	s := d.rest()
+	f := d.fence
+	i, quote := 0, 0
+	for ; i < len(s) && quote < f.quote; i++ {
+		if s[i] == '>' {
+			quote++
+		} else if s[i] != ' ' {
+			break
+		}
+	}
+	if quote < f.quote {
+		if i == len(s) && !d.eof {
+			return false
+		}
+		d.fence, d.mode, d.run, d.hasSnap = fence{}, atLine, false, false // the quote ended, and so did the fence
+		return true
+	}
+	if f.quote > 0 && i < len(s) && s[i] == ' ' {
+		i++
+	}
+	lead := i
+	col := 0
+	for ; i < len(s) && (s[i] == ' ' || s[i] == '\t'); i++ {
+		col++
+		if s[i] == '\t' {
+			col += 3
+		}
+		if i-lead >= lineMax {
+			break
+		}
+	}
+	body := s[i:]
+	if body == "" && !d.eof {
+		return false
+	}
+	if body != "" && body[0] == f.char {
+		n := runLen(body)
+		j := n
+		for j < len(body) && (body[j] == ' ' || body[j] == '\t' || body[j] == '\r') {
+			j++
+		}
+		if j == len(body) && !d.eof && n < lineMax {
+			return false
+		}
+		if n >= f.n && (j == len(body) || body[j] == '\n') {
+			return d.closeFence(i + j)
+		}
+	}
+	if body == "" || body[0] == '\n' {
+		if f.quote > 0 && !d.fresh {
+			if !d.room(levLine, 5*f.quote, 2*f.quote) {
+				return true
+			}
+			d.put(strings.TrimSpace(strings.Repeat("> ", f.quote)))
+		}
+		d.pos += i
+		if body != "" {
+			d.pos++
+		}
+		d.nl++
+		d.blank = true
+		return true
+	}
+	l := levLine
+	if d.blank {
+		l = levItem
+	}
+	strip := lead
+	for c := 0; strip < i && c < d.base; strip++ {
+		c++
+		if s[strip] == '\t' {
+			c += 3
+		}
+	}
+	quotes := strings.Repeat("> ", f.quote)
+	// The rest of the indentation stays with the first word of the line.
+	if !d.room(l, 5*f.quote+2, len(quotes)+2) {
+		return true
+	}
+	if d.fresh {
+		d.add(quotes) // after the reopened fence; fresh until the first word
+	} else {
+		d.put(quotes)
+	}
+	d.pos += strip
+	d.mode, d.mid = inCode, false
+	return true
+}
+
+// closeFence writes the closing fence; room for it was kept.
+func (d *Doc) closeFence(n int) bool {
+	f := d.fence
+	d.fence.n = 0
+	d.put(strings.Repeat("> ", f.quote) + strings.Repeat(" ", max(0, f.indent-d.base)) + strings.Repeat(string(f.char), f.n))
+	d.fence = fence{}
+	d.run, d.hasSnap = false, false
+	d.pos += n
+	d.endLine()
+	return true
+}

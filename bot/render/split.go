@@ -1,0 +1,266 @@
+package render
+
+import "strings"
+
+// level is how good a place is for a page to end.
+type level int
+
+const (
+	levHeading level = iota
+	levBlank
+	levItem
+	levLine
+	levSentence
+	levWord
+	levNone // only when the page is full
+	levels
+)
+
+// share is the part of a page, in thousandths, that must be filled before the page may end at such a place. Cuts are made
+// forward only, so these numbers are the price of never taking back what is shown: the worst loss of a page is a fifth.
+func (l level) share() int {
+	switch l {
+	case levHeading:
+		return 800
+	case levBlank:
+		return 860
+	case levItem:
+		return 900
+	case levLine:
+		return 930
+	case levSentence:
+		return 955
+	case levWord:
+		return 975
+	default:
+		return 1000
+	}
+}
+
+type mark struct {
+	char byte
+	n    int
+	at   int // length of buf after it
+}
+
+type fence struct {
+	char   byte
+	n      int // 0: no fence is open
+	indent int
+	quote  int
+	info   string
+}
+
+type table struct {
+	on     bool
+	head   string // header and delimiter row, to be repeated
+	resume string // head of a table that a giant row interrupted
+	rows   int
+}
+
+type list struct {
+	col     int
+	ordered bool
+	start   int
+	num     int
+	page    int // on which the last item began
+}
+
+const (
+	maxEmph = 4
+	maxList = 10
+)
+
+type mode uint8
+
+const (
+	atLine mode = iota // at the beginning of a line, outside of fences
+	inText
+	atCode // at the beginning of a line in a fence
+	inCode
+)
+
+// state is all that the scanner knows; copying it is a snapshot.
+type state struct {
+	pos      int    // what of the source is done
+	shown    int    // source offset behind the last thing put on the page
+	buf      []byte // the page
+	chars    int    // of buf
+	blocks   int
+	cells    int  // characters of tables
+	page     int  // number of the page
+	fresh    bool // the page has nothing but reopened constructs
+	run      bool // the page ends in a run of rich text
+	nl       int  // line breaks owed before the next thing
+	base     int  // columns of indentation that this page does without
+	mode     mode
+	mid      bool // in a word
+	head     bool // in a heading
+	blank    bool // a blank line precedes
+	para     bool // the line before was text
+	line     int  // where the current line begins
+	prev     int  // where the text line before begins, if it has a pipe; or -1
+	notTable int  // offset + 1 of a line that is no table
+	quote    int  // of the current line
+	col      int  // of the current line's content
+	emph     [maxEmph]mark
+	nEmph    int
+	lists    [maxList]list
+	nList    int
+	fence    fence
+	table    table
+}
+
+// closeCost is what closers will count.
+func (d *Doc) closeCost() int {
+	n := 0
+	for _, m := range d.emph[:d.nEmph] {
+		n += m.n
+	}
+	if f := d.fence; f.n > 0 {
+		n += 1 + 5*f.quote + max(0, f.indent-d.base) + f.n
+	}
+	return n
+}
+
+func (d *Doc) fits(chars, bytes int) bool {
+	c := d.closeCost() + d.nl
+	return d.chars+c+chars <= d.lim.Chars && len(d.buf)+c+bytes <= d.lim.Bytes
+}
+
+// full reports whether the page is in the zone in which it may end at a border of that level.
+func (d *Doc) full(l level) bool {
+	return d.chars >= d.zones[l].Chars || len(d.buf) >= d.zones[l].Bytes
+}
+
+// room makes room for the next thing, before which there is a border of level l. It reports false if the page was cut: then the
+// state is another one, perhaps an earlier one, and the caller begins again from it.
+func (d *Doc) room(l level, chars, bytes int) bool {
+	if l != levNone && !d.fresh && !d.hasSnap && d.full(l) || !d.fits(chars, bytes) {
+		return !d.cut()
+	}
+	return true
+}
+
+// roomBlock is room for one more block.
+func (d *Doc) roomBlock() bool {
+	if d.blocks+1 > d.lim.Blocks {
+		return !d.cut()
+	}
+	return true
+}
+
+// cut ends the page here, or before what must not end it. It reports false if the page has nothing yet.
+func (d *Doc) cut() bool {
+	if d.eager {
+		d.stopped = true
+		return true
+	}
+	if d.hasSnap && !d.snap.fresh {
+		d.state = d.snap
+	}
+	d.hasSnap = false
+	if d.fresh {
+		return false
+	}
+	tail := d.closers(true)
+	md := string(d.buf) + tail
+	d.pages = append(d.pages, Page{Markdown: md, Open: md, End: d.pos, Chars: d.chars + cost(tail), Blocks: d.blocks})
+	d.buf, d.chars, d.blocks, d.cells = nil, 0, 0, 0
+	d.begin()
+	return true
+}
+
+// begin begins a page: what is open is opened again.
+func (d *Doc) begin() {
+	d.page++
+	d.fresh, d.run, d.nl, d.mid = true, false, 0, false
+	quote := strings.Repeat("> ", d.quote)
+	switch {
+	case d.fence.n > 0:
+		f := d.fence
+		d.base = f.indent
+		info := f.info
+		if len(info) > 60 {
+			info = ""
+		}
+		quote = strings.Repeat("> ", f.quote)
+		d.add(quote + strings.Repeat(string(f.char), f.n) + info + "\n")
+		if d.mode == inCode {
+			d.add(quote)
+		}
+		d.blocks = 1
+	case d.table.on:
+		if d.table.head != "" {
+			d.add(d.table.head + "\n")
+		}
+		d.table.rows = 0
+		d.cells = d.chars
+		d.blocks = 1
+	case d.mode == inText:
+		d.base = d.col
+		d.add(quote)
+		for i := range d.nEmph {
+			m := &d.emph[i]
+			d.add(strings.Repeat(string(m.char), m.n))
+			m.at = len(d.buf)
+		}
+		d.blocks, d.run = 1, true
+	}
+}
+
+// closers closes what is open. An emphasis that has not been closed is literal when nothing follows.
+func (d *Doc) closers(emph bool) string {
+	var b strings.Builder
+	if emph && d.mode == inText {
+		for i := d.nEmph - 1; i >= 0; i-- {
+			b.WriteString(strings.Repeat(string(d.emph[i].char), d.emph[i].n))
+		}
+	}
+	if f := d.fence; f.n > 0 {
+		b.WriteString("\n" + strings.Repeat("> ", f.quote) + strings.Repeat(" ", max(0, f.indent-d.base)))
+		b.WriteString(strings.Repeat(string(f.char), f.n))
+	}
+	return b.String()
+}
+
+// dropEmpty takes back emphasis marks with nothing behind them.
+func (d *Doc) dropEmpty() {
+	for d.mode == inText && d.nEmph > 0 && d.emph[d.nEmph-1].at == len(d.buf) && !d.eof {
+		d.nEmph--
+		d.buf = d.buf[:len(d.buf)-d.emph[d.nEmph].n]
+		d.chars -= d.emph[d.nEmph].n
+	}
+}
+
+// hold takes the snapshot to which a cut goes back until commit.
+func (d *Doc) hold() {
+	if !d.hasSnap && !d.eager {
+		d.snap, d.hasSnap = d.state, true
+	}
+}
+
+// commit says that something stands on the page that may end it.
+func (d *Doc) commit() {
+	if !d.head || d.chars-d.snap.chars > d.lim.Chars/4 || len(d.buf)-len(d.snap.buf) > d.lim.Bytes/4 {
+		d.hasSnap = false
+	}
+}
+
+// add writes without looking at limits.
+func (d *Doc) add(s string) {
+	d.buf = append(d.buf, s...)
+	d.chars += cost(s)
+}
+
+// put writes s after the line breaks that are owed.
+func (d *Doc) put(s string) {
+	if !d.fresh {
+		for range d.nl {
+			d.buf = append(d.buf, '\n')
+		}
+		d.chars += d.nl
+	}
+	d.nl, d.fresh, d.blank = 0, false, false
+	d.add(s)
+}

@@ -1,0 +1,185 @@
+package render
+
+import "strings"
+
+const rowMax = 4_000 // bytes of a table row that is kept whole
+
+func (d *Doc) endTable() { d.table = table{} }
+
+// isDelimiter reports whether a line is a table's delimiter row, such as |---|:-:|; maybe, if it is not complete.
+func isDelimiter(s string, full bool) (is, maybe bool) {
+	line, _, ended := strings.Cut(s, "\n")
+	if strings.Trim(line, " \t\r>|:-") != "" {
+		return false, false
+	}
+	if !ended && !full {
+		return false, len(line) < lineMax
+	}
+	return strings.Contains(line, "-") && strings.Contains(line, "|"), false
+}
+
+// cells counts the cells of a row.
+func cells(row string) int {
+	row = strings.TrimSuffix(strings.TrimPrefix(strings.TrimLeft(strings.TrimSpace(row), "> "), "|"), "|")
+	n := 1
+	for i := 0; i < len(row); i++ {
+		switch row[i] {
+		case '\\':
+			i++
+		case '|':
+			n++
+		}
+	}
+	return n
+}
+
+// row is a line of a table as it is written.
+func (d *Doc) row(p prefix, line string) string {
+	return clean(d.lead(p, line)) + inline(strings.TrimRight(line[p.n:], " \t\r"))
+}
+
+// startTable begins a table at its header, or at the delimiter row when the header was taken for text; not done if there is none.
+func (d *Doc) startTable(p prefix, s string) (done, more bool) {
+	if d.prev >= 0 && d.para && strings.IndexByte("|:-", s[p.n]) >= 0 {
+		switch is, maybe := isDelimiter(s, d.eof); {
+		case maybe:
+			return true, false
+		case is:
+			line, _, _ := strings.Cut(s, "\n")
+			head, _, _ := strings.Cut(d.text[d.prev:], "\n")
+			if q, ok := readPrefix(head, true); ok && q.marks == 0 && cells(head) == cells(line) {
+				return d.lateTable(p, q, head, line)
+			}
+		}
+	}
+	if s[p.n] != '|' || d.notTable == d.pos+1 {
+		return false, false
+	}
+	head, below, ended := strings.Cut(s, "\n")
+	switch {
+	case !ended && !d.eof && len(head) <= rowMax:
+		return true, false
+	case len(head) > rowMax, !ended:
+		return false, false
+	}
+	is, maybe := isDelimiter(below, d.eof)
+	if maybe {
+		return true, false
+	}
+	line, _, _ := strings.Cut(below, "\n")
+	q, ok := readPrefix(line, true)
+	if !is || !ok || q.quote != p.quote || cells(head) != cells(line) {
+		d.notTable = d.pos + 1
+		return false, false
+	}
+	l := levLine
+	if d.blank {
+		l = levBlank
+	}
+	size := cost(head)*2 + cost(line) + 2
+	if size > d.lim.Chars/3 || len(head)*5+len(line) > d.lim.Bytes/3 {
+		d.notTable = d.pos + 1
+		return false, false
+	}
+	if !d.roomBlock() || !d.room(l, size, len(head)*5+len(line)) || d.cells+size > tableChars && d.cells > 0 && d.cut() {
+		return true, true
+	}
+	d.hold()
+	out := d.row(p, head)
+	out += "\n" + d.row(q, line)
+	d.put(out)
+	d.beginRows(out, p.quote)
+	d.pos += len(head) + 1 + len(line)
+	d.endLine()
+	return true, true
+}
+
+func (d *Doc) beginRows(head string, quote int) {
+	d.blocks++
+	d.cells += cost(head)
+	if cost(head) > d.lim.Chars/4 || len(head) > d.lim.Bytes/4 {
+		head = ""
+	}
+	d.table = table{on: true, head: head}
+	d.run, d.para, d.prev, d.head = false, false, -1, false
+	d.quote = quote
+}
+
+// lateTable begins a table whose header, without a pipe in front, is on the page as text already.
+func (d *Doc) lateTable(p, q prefix, head, line string) (done, more bool) {
+	out := d.row(p, line)
+	if !d.roomBlock() || !d.fits(cost(out)+2, len(out)+2) {
+		d.prev = -1
+		if !d.cut() {
+			return false, false
+		}
+		return true, true
+	}
+	d.put(out)
+	d.beginRows(d.row(q, head)+"\n"+out, p.quote)
+	d.hasSnap = false
+	d.pos += len(line)
+	d.endLine()
+	return true, true
+}
+
+// tableLine writes a row; not done if the line is none.
+func (d *Doc) tableLine(p prefix, s string) (done, more bool) {
+	line, _, ended := strings.Cut(s, "\n")
+	if p.marks > 0 || strings.IndexByte("#`~=", s[p.n]) >= 0 {
+		d.endTable()
+		return false, false
+	}
+	if !ended && !d.eof && len(line) <= rowMax {
+		return true, false
+	}
+	if strings.IndexByte(line[:min(len(line), rowMax)], '|') < 0 {
+		d.endTable()
+		return false, false
+	}
+	out := ""
+	if len(line) <= rowMax {
+		out = d.row(p, line)
+	}
+	if out == "" || cost(out) > d.lim.Chars/2 || len(out) > d.lim.Bytes/2 {
+		head := d.table.head + d.table.resume
+		d.endTable()
+		d.table.resume = head
+		d.notTable = d.pos + 1
+		d.nl = max(d.nl, 2)
+		return false, false
+	}
+	if d.table.resume != "" {
+		if s[p.n] != '|' {
+			d.endTable()
+			return false, false
+		}
+		return true, d.resumeTable()
+	}
+	if d.table.rows >= tableRows && d.cut() || d.cells+cost(out) > tableChars && !d.fresh && d.cut() ||
+		!d.room(levLine, cost(out), len(out)) {
+		return true, true
+	}
+	d.put(out)
+	d.commit()
+	d.cells += cost(out)
+	d.table.rows++
+	d.pos += len(line)
+	d.endLine()
+	return true, true
+}
+
+// resumeTable writes the header again after a row that was too large for a page.
+func (d *Doc) resumeTable() bool {
+	head := d.table.resume
+	if !d.roomBlock() || !d.room(levLine, cost(head)+2, len(head)+2) {
+		return true
+	}
+	d.hold()
+	d.nl = 2
+	d.put(head)
+	d.beginRows(head, d.quote)
+	d.nl = 1
+	d.mode = atLine
+	return true
+}

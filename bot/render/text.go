@@ -1,0 +1,342 @@
+package render
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+const (
+	wordMax = 200 // what is longer is no word that is moved to the next page whole
+	emphMax = 120 // bytes after an opening emphasis mark in which its end is waited for
+)
+
+// stepText does the next word or construct of a line of text.
+func (d *Doc) stepText() bool {
+	s := d.rest()
+	n := spaces(s)
+	if n == len(s) {
+		if !d.eof {
+			return false
+		}
+		d.pos += n
+		return true
+	}
+	sp, body := s[:min(n, 40)], s[n:]
+	if body[0] == '\r' && len(body) > 1 && body[1] == '\n' {
+		n++
+		body = body[1:]
+	}
+	switch body[0] {
+	case '\n':
+		if n >= 2 && sp == "  " && d.fits(2, 2) && !d.fresh {
+			d.put(sp)
+		}
+		d.pos += n
+		if d.line >= 0 && d.para && strings.IndexByte(d.text[d.line:min(d.pos, d.line+lineMax)], '|') >= 0 && d.pos-d.line < lineMax {
+			d.prev = d.line
+		} else {
+			d.prev = -1
+		}
+		if d.head {
+			d.head, d.run = false, false
+		}
+		d.endLine()
+		return true
+	case '*', '_', '~':
+		return d.stepEmph(n, sp, body)
+	case '\\', '`', '[', '!', '<', '&', '@':
+		out, k, ok := atom(body, before(d.text[:d.pos+n]), d.eof)
+		if !ok {
+			if !d.eager {
+				return false
+			}
+			if out, k = half(body); k == 0 {
+				return false
+			}
+		}
+		if k > 1 && (cost(out) > d.atom.Chars || len(out) > d.atom.Bytes) {
+			out, k = literal(body)
+		}
+		return d.unit(n, sp, out, k)
+	}
+	return d.stepPlain(n, sp, body, textSpecial)
+}
+
+// before is what precedes an @: the word that it would be part of.
+func before(s string) string { return s[max(0, len(s)-2_000):] }
+
+func spaces(s string) int {
+	n := 0
+	for n < len(s) && (s[n] == ' ' || s[n] == '\t') {
+		n++
+	}
+	return n
+}
+
+// borderLevel is what stands between the page so far and the next word.
+func (d *Doc) borderLevel(n int) level {
+	if n == 0 {
+		return levNone
+	}
+	if r, _ := utf8.DecodeLastRune(d.buf); sentenceEnd(r) {
+		return levSentence
+	}
+	return levWord
+}
+
+func sentenceEnd(r rune) bool {
+	switch r {
+	case '.', '!', '?', ':', ';', '。', '！', '？', '…', '：', '；':
+		return true
+	}
+	return false
+}
+
+// unit puts out, which stands for k bytes of the source after n bytes of space.
+func (d *Doc) unit(n int, sp, out string, k int) bool {
+	l := d.borderLevel(n)
+	if d.fresh && d.mode == inText {
+		sp = ""
+	}
+	if !d.room(l, cost(sp)+cost(out), len(sp)+len(out)) {
+		return true
+	}
+	if sp != "" {
+		d.put(sp)
+	}
+	d.put(out)
+	d.pos += n + k
+	d.shown = d.pos
+	d.mid = true
+	d.commit()
+	return true
+}
+
+func textSpecial(c byte) bool {
+	switch c {
+	case '\n', '\r', '\\', '`', '[', '!', '<', '&', '@', '*', '_', '~':
+		return true
+	}
+	return false
+}
+
+func codeSpecial(c byte) bool { return c == '\n' || c == '<' || c == '&' }
+
+// stepPlain puts plain words: all at once while the page is far from full, else one by one.
+func (d *Doc) stepPlain(n int, sp, body string, special func(byte) bool) bool {
+	i := 1
+	for i < len(body) && !special(body[i]) {
+		i++
+	}
+	run := body[:i]
+	if i == len(body) && !d.eof {
+		run = wholeRunes(run)
+	}
+	run = strings.TrimRight(run, " \t")
+	if run == "" {
+		return false
+	}
+	if d.below(cost(sp)+cost(run), len(sp)+len(run)) {
+		return d.unit(n, sp, clean(run), len(run))
+	}
+	w := strings.IndexAny(run, " \t")
+	whole := w >= 0 || len(run) < len(body) || d.eof
+	if w < 0 {
+		w = len(run)
+	}
+	word := run[:w]
+	if d.mid && n == 0 || len(word) > wordMax || cost(word) > wordMax {
+		return d.fill(n, sp, word)
+	}
+	if !whole && !d.eager && !d.below(cost(sp)+cost(word), len(sp)+len(word)) {
+		return false
+	}
+	return d.unit(n, sp, clean(word), len(word))
+}
+
+// below reports whether the page stays below the zone in which words are looked at one by one.
+func (d *Doc) below(chars, bytes int) bool {
+	z, c := d.zones[levSentence], d.closeCost()+d.nl
+	return d.chars+c+chars <= z.Chars && len(d.buf)+c+bytes <= z.Bytes
+}
+
+// fill puts as much of a giant word as the page takes.
+func (d *Doc) fill(n int, sp, word string) bool {
+	l := d.borderLevel(n)
+	if d.fresh && d.mode == inText {
+		sp = ""
+	}
+	k := cluster(word)
+	if k == len(word) && d.pos+n+k == len(d.text) && !d.eof && !d.eager && !d.below(0, 0) {
+		return false // it may go on
+	}
+	if !d.room(l, cost(sp)+cost(word[:k]), len(sp)+k) {
+		return true
+	}
+	chars, bytes := cost(sp)+cost(word[:k]), len(sp)+k
+	for k < len(word) {
+		if r, _ := utf8.DecodeLastRuneInString(word[:k]); r > 0x2e80 && sentenceEnd(r) && !d.below(chars, bytes) {
+			break
+		}
+		next := cluster(word[k:])
+		if k+next == len(word) && d.pos+n+k+next == len(d.text) && !d.eof && !d.eager && !d.below(chars, bytes) {
+			break
+		}
+		c := cost(word[k : k+next])
+		if !d.fits(chars+c, bytes+next+3) {
+			break
+		}
+		chars, bytes, k = chars+c, bytes+next, k+next
+	}
+	ended := d.mid && n == 0
+	d.unit(n, sp, clean(word[:k]), k)
+	if r, _ := utf8.DecodeLastRune(d.buf); ended && r > 0x2e80 && sentenceEnd(r) && !d.below(0, 0) && d.pos < len(d.text) {
+		d.room(levSentence, 0, 0)
+	}
+	return true
+}
+
+// cluster is the length of the first character as a person sees it: joiners, variation selectors, skin tones, combining
+// marks and flags stay together, up to a sane length.
+func cluster(s string) int {
+	r, n := utf8.DecodeRuneInString(s)
+	flag := isFlag(r)
+	for n < len(s) && n < 64 {
+		r, k := utf8.DecodeRuneInString(s[n:])
+		switch {
+		case r == 0x200d:
+			n += k
+			if n < len(s) {
+				_, k = utf8.DecodeRuneInString(s[n:])
+				n += k
+			}
+		case flag && isFlag(r):
+			flag = false
+			n += k
+		case r >= 0x300 && (unicode.Is(unicode.M, r) || r >= 0x1f3fb && r <= 0x1f3ff):
+			n += k
+		default:
+			return n
+		}
+	}
+	return n
+}
+
+func isFlag(r rune) bool { return r >= 0x1f1e6 && r <= 0x1f1ff }
+
+// stepEmph does a run of emphasis marks.
+func (d *Doc) stepEmph(n int, sp, body string) bool {
+	r := runLen(body)
+	if r == len(body) && !d.eof {
+		if r > wordMax {
+			return d.unit(n, sp, body[:wordMax], wordMax)
+		}
+		return false
+	}
+	c := body[0]
+	next, _ := utf8.DecodeRuneInString(body[r:])
+	prev, _ := utf8.DecodeLastRuneInString(d.text[:d.pos+n])
+	if d.pos+n == 0 {
+		prev = ' '
+	}
+	if r == len(body) {
+		next = ' '
+	}
+	left := !unicode.IsSpace(next) && (!punct(next) || unicode.IsSpace(prev) || punct(prev))
+	right := !unicode.IsSpace(prev) && (!punct(prev) || unicode.IsSpace(next) || punct(next))
+	opens, closes := left, right
+	if c == '_' {
+		opens, closes = left && (!right || punct(prev)), right && (!left || punct(next))
+	}
+	if r > 3 || c == '~' && r != 2 {
+		k := min(r, wordMax)
+		return d.unit(n, sp, body[:k], k)
+	}
+	if closes && d.nEmph > 0 && d.emph[d.nEmph-1].char == c && !d.fresh {
+		top := &d.emph[d.nEmph-1]
+		k := min(r, top.n)
+		if top.n -= k; top.n == 0 {
+			d.nEmph--
+		}
+		d.put(body[:k]) // room for it was kept
+		d.pos += n + k
+		d.shown = d.pos
+		d.mid = true
+		return true
+	}
+	if !opens || d.nEmph == maxEmph || d.fence.n > 0 {
+		return d.unit(n, sp, body[:r], r)
+	}
+	window := body[r:min(len(body), r+emphMax)]
+	line, _, ended := strings.Cut(window, "\n")
+	if !strings.Contains(line, body[:r]) {
+		switch {
+		case ended, len(line) < emphMax && d.eof && r < 2:
+			return d.unit(n, sp, body[:r], r)
+		case len(line) < emphMax && !d.eof && !d.eager:
+			return false
+		}
+	}
+	l := d.borderLevel(n)
+	if d.fresh {
+		sp = ""
+	}
+	if !d.room(l, cost(sp)+2*r+1, len(sp)+2*r+1) {
+		return true
+	}
+	d.hold()
+	if sp != "" {
+		d.put(sp)
+	}
+	d.put(body[:r])
+	d.emph[d.nEmph] = mark{char: c, n: r, at: len(d.buf)}
+	d.nEmph++
+	d.pos += n + r
+	d.mid = true
+	return true
+}
+
+func punct(r rune) bool { return unicode.IsPunct(r) || unicode.IsSymbol(r) }
+
+// stepCode does the next piece of a line in a fence.
+func (d *Doc) stepCode() bool {
+	s := d.rest()
+	n := spaces(s)
+	if n == len(s) && n < wordMax {
+		if !d.eof {
+			return false
+		}
+		d.pos += n
+		return true
+	}
+	if n >= wordMax {
+		return d.fill(0, "", s[:wordMax])
+	}
+	sp, body := s[:n], s[n:]
+	switch body[0] {
+	case '\n':
+		if n > 0 && d.fits(n, n) {
+			d.put(sp)
+		}
+		d.pos += n
+		d.endLine()
+		d.mode = atCode
+		return true
+	case '<', '&':
+		live, ok := liveInCode(body, d.eof)
+		if !ok {
+			return false
+		}
+		k := 1
+		if body[0] == '&' && live {
+			k = entityLen(body)
+		}
+		out := body[:k]
+		if live {
+			out += joiner
+		}
+		return d.unit(n, sp, out, k)
+	}
+	return d.stepPlain(n, sp, body, codeSpecial)
+}

@@ -13,27 +13,19 @@ import (
 	"time"
 
 	"llmbot/llm/llmsim"
-	"llmbot/llm/llmsim/memnet"
 )
 
 // client talks to a simulated server in memory.
 type client struct {
 	t   *testing.T
 	sim *llmsim.Server
-	net *memnet.Net
 	c   *http.Client
 }
 
 func serve(t *testing.T, cfg llmsim.Config) *client {
 	t.Helper()
 	sim := llmsim.New(cfg)
-	n := memnet.Serve(sim)
-	c := n.Client()
-	t.Cleanup(func() {
-		c.CloseIdleConnections()
-		_ = n.Close()
-	})
-	return &client{t: t, sim: sim, net: n, c: c}
+	return &client{t: t, sim: sim, c: inMemory(t, sim)}
 }
 
 // do sends a request and returns what came, however it ended.

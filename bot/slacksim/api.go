@@ -1,0 +1,318 @@
+package slacksim
+
+import (
+	"encoding/json"
+	"io"
+	"maps"
+	"mime"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// maxBody is how much of a request is read, in bytes.
+const maxBody = 4 << 20
+
+// call is one request on its way through the Web API.
+type call struct {
+	method string
+	args   map[string]string
+	app    bool // called with the app-level token
+}
+
+// method is one method of the Web API.
+type method struct {
+	run      func(*Sim, *call) (obj, *refusal) // with the lock held
+	tier     int                               // calls a minute
+	perChan  bool                              // the tier counts per channel
+	scope    string                            // needed; "*:read" means of the channel's kind
+	app      bool                              // takes the app-level token instead
+	required []string
+}
+
+func methodTable() map[string]method {
+	// The places for what later issues need: chat.startStream, chat.appendStream, chat.stopStream (streams.go),
+	// files.getUploadURLExternal, files.completeUploadExternal, files.info (files.go), views.open, views.publish (views.go).
+	return map[string]method{
+		"auth.test":                   {run: (*Sim).authTestLocked},
+		"apps.connections.open":       {run: (*Sim).connectionsOpenLocked, tier: tier3, scope: "connections:write", app: true},
+		"chat.postMessage":            {run: (*Sim).postMessageLocked, tier: tierPost, perChan: true, scope: "chat:write", required: []string{"channel"}},
+		"chat.update":                 {run: (*Sim).updateLocked, tier: tier3, scope: "chat:write", required: []string{"channel", "ts"}},
+		"chat.delete":                 {run: (*Sim).deleteLocked, tier: tier3, scope: "chat:write", required: []string{"channel", "ts"}},
+		"chat.postEphemeral":          {run: (*Sim).postEphemeralLocked, tier: tier4, scope: "chat:write", required: []string{"channel", "user"}},
+		"chat.getPermalink":           {run: (*Sim).permalinkLocked, required: []string{"channel", "message_ts"}},
+		"conversations.info":          {run: (*Sim).infoLocked, tier: tier3, scope: "*:read", required: []string{"channel"}},
+		"conversations.list":          {run: (*Sim).convListLocked, tier: tier2, scope: "*:read"},
+		"users.conversations":         {run: (*Sim).convListLocked, tier: tier3, scope: "*:read"},
+		"conversations.members":       {run: (*Sim).membersLocked, tier: tier4, scope: "*:read", required: []string{"channel"}},
+		"conversations.replies":       {run: (*Sim).repliesLocked, tier: tier3, scope: "*:history", required: []string{"channel", "ts"}},
+		"conversations.history":       {run: (*Sim).historyLocked, tier: tier3, scope: "*:history", required: []string{"channel"}},
+		"conversations.open":          {run: (*Sim).convOpenLocked, tier: tier3, scope: "im:write"},
+		"users.info":                  {run: (*Sim).userInfoLocked, tier: tier4, scope: "users:read", required: []string{"user"}},
+		"users.list":                  {run: (*Sim).userListLocked, tier: tier2, scope: "users:read"},
+		"bots.info":                   {run: (*Sim).botInfoLocked, tier: tier3, scope: "users:read"},
+		"team.info":                   {run: (*Sim).teamInfoLocked, tier: tier3, scope: "team:read"},
+		"assistant.threads.setStatus": {run: (*Sim).setStatusLocked, tier: tier4, scope: "chat:write", required: []string{"channel_id", "thread_ts", "status"}}, // "special", unpublished
+	}
+}
+
+// serveAPI answers one Web API request.
+func (s *Sim) serveAPI(w http.ResponseWriter, r *http.Request, name string) {
+	args, bad := parseArgs(w, r)
+	secret, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !bearer {
+		secret = args["token"]
+	}
+	delete(args, "token")
+	c := &call{method: name, args: args}
+
+	s.mu.Lock()
+	if s.cfg.BaseURL == "" && r.Host != "" {
+		s.base = "http://" + r.Host
+	}
+	s.calls = bounded(s.calls)
+	s.calls = append(s.calls, Call{Method: name, At: time.Now(), Args: args})
+	at := len(s.calls) - 1
+	id := s.touchLocked()
+	s.calls[at].seq = id
+	m := s.methods[name]
+	fault := s.faultLocked(name, c.channelArg())
+	var no *refusal
+	switch {
+	case m.run == nil:
+		no = refuse("unknown_method")
+	case bad != "":
+		no = refuse(bad)
+	default:
+		if no = s.admitLocked(m, c, secret); no == nil && fault == nil {
+			no = s.limitLocked(m, c)
+		}
+	}
+	s.mu.Unlock()
+
+	if no == nil && fault != nil {
+		no = s.sabotage(r, fault)
+		if !fault.Carry && no != nil {
+			s.answer(w, id, nil, no, true, false)
+			return
+		}
+	}
+	if no != nil && no.status == http.StatusTooManyRequests && fault == nil {
+		s.answer(w, id, nil, no, true, false)
+		return
+	}
+	if !s.sleep(r.Context(), s.cfg.Latency/2) {
+		s.answer(w, id, nil, &refusal{status: http.StatusServiceUnavailable}, true, false)
+		return
+	}
+	carried := no == nil || fault != nil && fault.Carry && no.carry
+	var reply obj
+	if carried {
+		s.mu.Lock()
+		res, failed := m.run(s, c)
+		reply = res
+		if no == nil {
+			no = failed
+		}
+		carried = failed == nil
+		s.mu.Unlock()
+	}
+	s.sleep(r.Context(), s.cfg.Latency-s.cfg.Latency/2)
+	if fault != nil && fault.Carry && fault.Hang {
+		s.hang(r)
+	}
+	s.answer(w, id, reply, no, no != nil && !carried && fault != nil, carried)
+}
+
+// sabotage says how a fault replaces the answer; nil if the call is to go on.
+func (s *Sim) sabotage(r *http.Request, f *Fault) *refusal {
+	s.sleep(r.Context(), f.Delay)
+	switch {
+	case f.Hang && !f.Carry:
+		s.hang(r)
+		return &refusal{status: http.StatusServiceUnavailable}
+	case f.Status != 0:
+		return &refusal{name: faultName(f), status: f.Status, retryAfter: f.RetryAfter, carry: true}
+	case f.Error != "":
+		return &refusal{name: f.Error, retryAfter: f.RetryAfter, carry: true}
+	}
+	return nil
+}
+
+func faultName(f *Fault) string {
+	if f.Error == "" && f.Status == http.StatusTooManyRequests {
+		return "ratelimited"
+	}
+	return f.Error
+}
+
+// hang holds a request until its client leaves.
+func (s *Sim) hang(r *http.Request) {
+	select {
+	case <-r.Context().Done():
+	case <-s.done:
+	}
+}
+
+// admitLocked checks token, scope and required arguments.
+func (s *Sim) admitLocked(m method, c *call, secret string) *refusal {
+	switch secret {
+	case "":
+		return refuse("not_authed")
+	case s.cfg.AppToken:
+		c.app = true
+	case s.cfg.BotToken:
+	default:
+		return refuse("invalid_auth")
+	}
+	if c.app != m.app {
+		return refuse("not_allowed_token_type")
+	}
+	if needed := s.missingScopeLocked(m.scope, c); needed != "" {
+		return &refusal{name: "missing_scope", extra: obj{"needed": needed, "provided": strings.Join(s.cfg.Scopes, ",")}}
+	}
+	var missing []string
+	for _, k := range m.required {
+		if _, ok := c.args[k]; !ok {
+			missing = append(missing, "[ERROR] missing required field: "+k)
+		}
+	}
+	if missing != nil {
+		return &refusal{name: "invalid_arguments", extra: obj{"response_metadata": obj{"messages": missing}}}
+	}
+	return nil
+}
+
+// missingScopeLocked returns the scope that is needed and was not granted.
+func (s *Sim) missingScopeLocked(scope string, c *call) string {
+	if scope == "" || c.app || slices.Contains(s.cfg.Scopes, scope) {
+		return ""
+	}
+	what, wild := strings.CutPrefix(scope, "*:")
+	if !wild {
+		return scope
+	}
+	if ch := s.channels[c.args["channel"]]; ch != nil {
+		if scope = ch.family() + ":" + what; slices.Contains(s.cfg.Scopes, scope) {
+			return ""
+		}
+		return scope
+	}
+	var any []string
+	for _, family := range []string{"channels", "groups", "im", "mpim"} {
+		if slices.Contains(s.cfg.Scopes, family+":"+what) {
+			return ""
+		}
+		any = append(any, family+":"+what)
+	}
+	return strings.Join(any, ",")
+}
+
+func (s *Sim) limitLocked(m method, c *call) *refusal {
+	key := c.method
+	if m.perChan {
+		key += " " + c.args["channel"]
+	}
+	if ok, after := s.limits.take(key, m.tier, time.Now()); !ok {
+		return &refusal{name: "ratelimited", status: http.StatusTooManyRequests, retryAfter: after}
+	}
+	return nil
+}
+
+// answer writes the reply and notes it.
+func (s *Sim) answer(w http.ResponseWriter, id uint64, reply obj, no *refusal, refused, carried bool) {
+	status, name := http.StatusOK, ""
+	if no != nil {
+		reply = obj{"ok": false, "error": no.name}
+		maps.Copy(reply, no.extra)
+		if name = no.name; no.status != 0 {
+			status = no.status
+		}
+		if name == "" {
+			name = "http " + strconv.Itoa(status)
+		}
+		if no.retryAfter > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(no.retryAfter))
+		}
+		refused = refused || status == http.StatusTooManyRequests
+	} else {
+		reply["ok"] = true
+	}
+	s.mu.Lock()
+	if i, ok := slices.BinarySearchFunc(s.calls, id, func(c Call, id uint64) int { return int(c.seq) - int(id) }); ok {
+		c := &s.calls[i]
+		c.Done, c.OK, c.Error, c.Refused, c.Carried, c.Status, c.Result = time.Now(), no == nil, name, refused, carried, status, reply
+	}
+	s.touchLocked()
+	s.mu.Unlock()
+
+	if status >= http.StatusInternalServerError {
+		http.Error(w, "upstream error", status)
+		return
+	}
+	h := w.Header()
+	h.Set("X-Oauth-Scopes", strings.Join(s.cfg.Scopes, ","))
+	h.Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	if err := json.NewEncoder(w).Encode(reply); err != nil {
+		s.log.Debug("answer not written", "error", err)
+	}
+}
+
+// channelArg is the channel that a call is about; setStatus names it differently.
+func (c *call) channelArg() string {
+	if id := c.args["channel"]; id != "" {
+		return id
+	}
+	return c.args["channel_id"]
+}
+
+func (c *call) bool(key string) bool { return c.args[key] == "true" || c.args[key] == "1" }
+
+// parseArgs reads a form, a multipart form or a JSON body; the query counts too. Nested JSON values stay JSON text.
+func parseArgs(w http.ResponseWriter, r *http.Request) (args map[string]string, bad string) {
+	args = map[string]string{}
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil {
+		kind = ""
+	}
+	if kind == "application/json" {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return args, "request_timeout"
+		}
+		if len(strings.TrimSpace(string(body))) == 0 {
+			return args, ""
+		}
+		var raw map[string]json.RawMessage
+		if err := json.Unmarshal(body, &raw); err != nil {
+			return args, "invalid_json"
+		}
+		for k, v := range raw {
+			var text string
+			switch {
+			case string(v) == "null":
+			case json.Unmarshal(v, &text) == nil:
+				args[k] = text
+			default:
+				args[k] = string(v)
+			}
+		}
+		return args, ""
+	}
+	if kind == "multipart/form-data" {
+		err = r.ParseMultipartForm(maxBody) //nolint:gosec // bounded by MaxBytesReader above
+	} else {
+		err = r.ParseForm()
+	}
+	if err != nil {
+		return args, "invalid_form_data"
+	}
+	for k, v := range r.Form {
+		args[k] = v[0]
+	}
+	return args, ""
+}

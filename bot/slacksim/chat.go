@@ -1,0 +1,228 @@
+package slacksim
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+)
+
+// statusFor is how long a status stays if nothing is posted (facts: slack.md §4).
+const statusFor = 2 * time.Minute
+
+// botChannelLocked finds the channel that the bot names by id, "#name" or a person's id, and checks that it may write there.
+func (s *Sim) botChannelLocked(id string) (*channel, *refusal) {
+	c := s.channels[id]
+	if c == nil && strings.HasPrefix(id, "#") {
+		if found, err := s.channelLocked(id); err == nil {
+			c = found
+		}
+	}
+	if c == nil && s.users[id] != nil {
+		c = s.dmLocked(id)
+	}
+	switch {
+	case c == nil, c.Private && !c.members[s.cfg.Bot.UserID]:
+		return nil, refuse("channel_not_found")
+	case !c.members[s.cfg.Bot.UserID]:
+		return c, refuse("not_in_channel")
+	}
+	return c, nil
+}
+
+func parseMetadata(raw string) (obj, *refusal) {
+	if raw == "" || raw == "null" {
+		return nil, nil
+	}
+	var meta obj
+	if err := json.Unmarshal([]byte(raw), &meta); err != nil {
+		return nil, refuse("invalid_metadata_format")
+	}
+	if len(meta) == 0 {
+		return nil, nil
+	}
+	if str(meta["event_type"]) == "" {
+		return nil, &refusal{name: "invalid_metadata_schema"}
+	}
+	return meta, nil
+}
+
+func (s *Sim) postMessageLocked(c *call) (obj, *refusal) {
+	ch, no := s.botChannelLocked(c.args["channel"])
+	if no != nil {
+		return nil, no
+	}
+	body, no := parseContent(c.args)
+	if no != nil {
+		return nil, no
+	}
+	if !body.hasText && len(body.blocks) == 0 {
+		return nil, refuse("no_text")
+	}
+	meta, no := parseMetadata(c.args["metadata"])
+	if no != nil {
+		return nil, no
+	}
+	m := &message{
+		user: s.cfg.Bot.UserID, botID: s.cfg.Bot.BotID, text: cutRunes(body.text, cutPostText), blocks: body.blocks, metadata: meta,
+		noUnfurl: isFalse(c.args["unfurl_links"]) && isFalse(c.args["unfurl_media"]),
+	}
+	if ts := c.args["thread_ts"]; ts != "" {
+		m.thread = ch.root(ts)
+		m.broadcast = m.thread != "" && c.bool("reply_broadcast")
+	}
+	s.addLocked(ch, m)
+	delete(s.status, threadKey{ch.ID, cmp.Or(m.thread, m.ts)})
+	s.watchLocked(c, m)
+	s.newMessageEventsLocked(ch, m)
+	return obj{"channel": ch.ID, "ts": m.ts, "message": s.messageLocked(ch, m, true)}, nil
+}
+
+func isFalse(arg string) bool { return arg == "false" || arg == "0" }
+
+// watchLocked notes whom a message of the bot pings and which URLs Slack would fetch for it.
+func (s *Sim) watchLocked(c *call, m *message) {
+	parse := c.args["parse"] == "full" || c.bool("link_names")
+	for _, who := range pingsIn(m.text, m.blocks, parse) {
+		s.pings = append(bounded(s.pings), Ping{Channel: m.channel, TS: m.ts, Method: c.method, Who: who})
+	}
+	if m.noUnfurl {
+		return
+	}
+	for _, u := range urlsIn(m.text, m.blocks) {
+		found := Unfurl{Channel: m.channel, TS: m.ts, URL: u}
+		if !slices.Contains(s.unfurls, found) {
+			s.unfurls = append(bounded(s.unfurls), found)
+		}
+	}
+}
+
+// ownLocked finds a message of the bot's.
+func (s *Sim) ownLocked(c *call, denied string) (*channel, *message, *refusal) {
+	ch, no := s.botChannelLocked(c.args["channel"])
+	if ch == nil || no != nil && no.name == "channel_not_found" {
+		return nil, nil, refuse("channel_not_found")
+	}
+	m := ch.find(c.args["ts"])
+	switch {
+	case m == nil:
+		return nil, nil, refuse("message_not_found")
+	case m.botID != s.cfg.Bot.BotID:
+		return nil, nil, refuse(denied)
+	}
+	return ch, m, nil
+}
+
+func (s *Sim) updateLocked(c *call) (obj, *refusal) {
+	ch, m, no := s.ownLocked(c, "cant_update_message")
+	if no != nil {
+		return nil, no
+	}
+	if len(c.args["text"]) > maxUpdateText {
+		return nil, refuse("msg_too_long")
+	}
+	body, no := parseContent(c.args)
+	if no != nil {
+		return nil, no
+	}
+	meta, no := parseMetadata(c.args["metadata"])
+	if no != nil {
+		return nil, no
+	}
+	if !body.hasText && !body.hasBlocks {
+		return nil, refuse("no_text")
+	}
+	before := s.messageLocked(ch, m, true)
+	if c.args["metadata"] != "" {
+		m.metadata = meta
+	}
+	if body.hasText || len(body.blocks) > 0 {
+		m.text = body.text
+	}
+	m.blocks = body.blocks // text alone removes the blocks
+	if len(body.blocks) == 0 {
+		m.edited, m.editor = s.nextTSLocked(), s.cfg.Bot.UserID
+	}
+	s.changedLocked(m)
+	s.watchLocked(c, m)
+	after := s.messageLocked(ch, m, true)
+	s.messageEventLocked(ch, obj{"type": "message", "subtype": "message_changed", "hidden": true, "message": after, "previous_message": before})
+	return obj{"channel": ch.ID, "ts": m.ts, "text": m.text, "message": after}, nil
+}
+
+func (s *Sim) deleteLocked(c *call) (obj, *refusal) {
+	ch, m, no := s.ownLocked(c, "cant_delete_message")
+	if no != nil {
+		return nil, no
+	}
+	s.removeLocked(ch, m)
+	return obj{"channel": ch.ID, "ts": m.ts}, nil
+}
+
+func (s *Sim) postEphemeralLocked(c *call) (obj, *refusal) {
+	ch, no := s.botChannelLocked(c.args["channel"])
+	if no != nil {
+		return nil, no
+	}
+	if s.users[c.args["user"]] == nil || !ch.members[c.args["user"]] {
+		return nil, refuse("user_not_in_channel")
+	}
+	body, no := parseContent(c.args)
+	if no != nil {
+		return nil, no
+	}
+	if !body.hasText && len(body.blocks) == 0 {
+		return nil, refuse("no_text")
+	}
+	m := &message{user: s.cfg.Bot.UserID, botID: s.cfg.Bot.BotID, text: body.text, blocks: body.blocks,
+		noUnfurl: isFalse(c.args["unfurl_links"]) && isFalse(c.args["unfurl_media"])}
+	if ts := c.args["thread_ts"]; ts != "" {
+		m.thread = ch.root(ts)
+	}
+	s.addEphemeralLocked(ch.ID, c.args["user"], m)
+	s.watchLocked(c, m)
+	return obj{"message_ts": m.ts}, nil
+}
+
+// addEphemeralLocked shows a message to one person. It is in no channel's history and has no events.
+func (s *Sim) addEphemeralLocked(channel, user string, m *message) {
+	m.channel, m.ts, m.ephemeral = channel, s.nextTSLocked(), user
+	s.ephemerals = append(bounded(s.ephemerals), m)
+	s.changedLocked(m)
+}
+
+func (s *Sim) permalinkLocked(c *call) (obj, *refusal) {
+	ch := s.channels[c.args["channel"]]
+	if ch == nil {
+		return nil, refuse("channel_not_found")
+	}
+	m := ch.find(c.args["message_ts"])
+	if m == nil {
+		return nil, refuse("message_not_found")
+	}
+	link := s.base + "/archives/" + ch.ID + "/p" + strings.Replace(m.ts, ".", "", 1)
+	if m.thread != "" {
+		link += "?thread_ts=" + m.thread + "&cid=" + ch.ID
+	}
+	return obj{"channel": ch.ID, "permalink": link}, nil
+}
+
+func (s *Sim) setStatusLocked(c *call) (obj, *refusal) {
+	ch, no := s.botChannelLocked(c.args["channel_id"])
+	if no != nil {
+		return nil, no
+	}
+	root := ch.root(c.args["thread_ts"])
+	if root == "" {
+		return nil, refuse("invalid_thread_ts")
+	}
+	key := threadKey{ch.ID, root}
+	if text := c.args["status"]; text == "" {
+		delete(s.status, key)
+	} else {
+		s.status[key] = &status{text: text, until: time.Now().Add(statusFor)}
+	}
+	ch.byTS[root].rev = s.touchLocked()
+	return obj{}, nil
+}

@@ -1,0 +1,254 @@
+package slacksim
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+const (
+	maxSockets    = 10               // an app; facts: slack.md §1.5
+	maxFrame      = 20_480           // bytes of a frame from the app; longer ones are dropped
+	pingEvery     = 10 * time.Second // facts: slack.md §8.4
+	pongWithin    = 2*pingEvery + 5*time.Second
+	writeWithin   = 10 * time.Second
+	ticketFor     = 30 * time.Second
+	warningBefore = 10 * time.Second // between the warning and the end of a socket
+	outBound      = 4096             // frames waiting for a slow app; more are lost, and redelivered for want of an ack
+)
+
+// socket is one WebSocket of the app's.
+type socket struct {
+	id   int
+	ws   *websocket.Conn
+	out  chan frame
+	gone chan struct{} // closed when the reader has ended: a hijacked request's context does not end with its client
+
+	dead bool // half-open: guarded by Sim.mu
+}
+
+type frame struct {
+	data []byte
+	last bool // the socket is closed after it
+}
+
+// send queues a frame. It never blocks; when the app does not read, frames are lost.
+func (c *socket) send(data []byte, last bool) {
+	select {
+	case c.out <- frame{data, last}:
+	default:
+	}
+}
+
+func (s *Sim) connectionsOpenLocked(*call) (obj, *refusal) {
+	ticket := fmt.Sprintf("%016x%016x", s.rand.Uint64(), s.rand.Uint64())
+	s.tickets[ticket] = time.Now().Add(ticketFor)
+	url := "ws" + strings.TrimPrefix(s.base, "http") + "/link/?ticket=" + ticket + "&app_id=" + s.cfg.Bot.AppID
+	return obj{"url": url}, nil
+}
+
+// serveLink runs one socket until either side ends it.
+func (s *Sim) serveLink(w http.ResponseWriter, r *http.Request) {
+	ticket := r.URL.Query().Get("ticket")
+	s.mu.Lock()
+	until, ok := s.tickets[ticket]
+	delete(s.tickets, ticket)
+	s.mu.Unlock()
+	if !ok || time.Now().After(until) {
+		http.Error(w, "bad ticket", http.StatusUnauthorized)
+		return
+	}
+	up := websocket.Upgrader{WriteBufferSize: 32 << 10}
+	ws, err := up.Upgrade(w, r, nil)
+	if err != nil {
+		s.log.Debug("no websocket", "error", err)
+		return
+	}
+	c := &socket{ws: ws, out: make(chan frame, outBound), gone: make(chan struct{})}
+	if !s.register(c) {
+		_ = ws.Close()
+		return
+	}
+	defer func() {
+		s.unregister(c)
+		close(c.gone)
+		_ = ws.Close()
+	}()
+	s.read(c)
+}
+
+// register greets a socket and makes it one of those that get envelopes.
+func (s *Sim) register(c *socket) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.opened++
+	s.lastSocket++
+	c.id = s.lastSocket
+	reason := ""
+	if s.refuse.times != 0 {
+		s.refuse.times--
+		reason = s.refuse.reason
+	} else if len(s.sockets) >= maxSockets {
+		reason = "too_many_websockets"
+	}
+	if reason != "" {
+		c.send(disconnectFrame(reason), true)
+	} else {
+		host := fmt.Sprintf("applink-sim-%d", c.id)
+		c.send([]byte(jsonText(obj{"type": "hello", "num_connections": len(s.sockets) + 1, "connection_info": obj{"app_id": s.cfg.Bot.AppID},
+			"debug_info": obj{"host": host, "started": time.Now().UTC().Format("2006-01-02 15:04:05.000"), "build_number": 1, "approximate_connection_time": 18060}})), false)
+		s.sockets = append(s.sockets, c)
+	}
+	s.goLocked(func() { s.write(c) })
+	s.touchLocked()
+	if reason == "" {
+		s.releaseLocked()
+	}
+	return true
+}
+
+func disconnectFrame(reason string) []byte {
+	return []byte(jsonText(obj{"type": "disconnect", "reason": reason, "debug_info": obj{"host": "applink-sim"}}))
+}
+
+func (s *Sim) unregister(c *socket) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := len(s.sockets)
+	s.sockets = slices.DeleteFunc(s.sockets, func(o *socket) bool { return o == c })
+	if len(s.sockets) != n {
+		s.touchLocked()
+	}
+}
+
+// read takes acks from the app until the socket ends or no pong comes.
+func (s *Sim) read(c *socket) {
+	pong := func(string) error { return c.ws.SetReadDeadline(time.Now().Add(pongWithin)) }
+	c.ws.SetPongHandler(pong)
+	_ = pong("")
+	for {
+		_, data, err := c.ws.ReadMessage()
+		s.mu.Lock()
+		dead := c.dead
+		s.mu.Unlock()
+		switch {
+		case dead:
+			// Half-open: whatever the app still sends disappears, until it gives up or the workspace closes.
+			raw := c.ws.NetConn()
+			_ = raw.SetReadDeadline(time.Time{})
+			_, _ = io.Copy(io.Discard, raw)
+			return
+		case err != nil:
+			if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() || errors.Is(err, os.ErrDeadlineExceeded) {
+				s.log.Debug("socket dropped: no pong", "socket", c.id)
+			}
+			return
+		}
+		s.acceptAck(data)
+	}
+}
+
+// write sends frames and pings until the reader has ended.
+func (s *Sim) write(c *socket) {
+	ping := time.NewTicker(pingEvery)
+	defer ping.Stop()
+	var silent time.Time // since when the socket is half-open
+	for {
+		var f frame
+		typ := websocket.TextMessage
+		select {
+		case <-c.gone:
+			return
+		case f = <-c.out:
+		case <-ping.C:
+			typ = websocket.PingMessage
+		}
+		s.mu.Lock()
+		dead := c.dead
+		s.mu.Unlock()
+		if dead {
+			// Slack does not know yet, and sends into the void until the pongs are missed.
+			if silent.IsZero() {
+				silent = time.Now()
+			} else if time.Since(silent) >= 2*pingEvery {
+				s.unregister(c)
+			}
+			continue
+		}
+		_ = c.ws.SetWriteDeadline(time.Now().Add(writeWithin))
+		if err := c.ws.WriteMessage(typ, f.data); err != nil || f.last {
+			_ = c.ws.Close() // ends the reader
+			<-c.gone
+			return
+		}
+	}
+}
+
+// Disconnect announces the end of all open sockets and ends them as Slack does: "warning" is sent first, 10 s later
+// "refresh_requested", then the socket is closed; any other reason is sent and the socket is closed at once.
+func (s *Sim) Disconnect(reason string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range slices.Clone(s.sockets) {
+		if reason != "warning" {
+			c.send(disconnectFrame(reason), true)
+			continue
+		}
+		c.send(disconnectFrame(reason), false)
+		s.goLocked(func() {
+			t := time.NewTimer(warningBefore)
+			defer t.Stop()
+			select {
+			case <-t.C:
+				c.send(disconnectFrame("refresh_requested"), true)
+			case <-c.gone:
+			case <-s.done:
+			}
+		})
+	}
+}
+
+// Cut ends all open sockets without a word, as a broken network does.
+func (s *Sim) Cut() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.sockets {
+		_ = c.ws.NetConn().Close()
+	}
+}
+
+// HalfOpen makes the n oldest sockets (all, if n < 0) silent without closing them, as a lost NAT entry does: nothing that either
+// side sends arrives any more. Slack notices after about 20 s, and until then goes on choosing such sockets for envelopes.
+func (s *Sim) HalfOpen(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, c := range s.sockets {
+		if n < 0 || i < n {
+			c.dead = true
+			_ = c.ws.NetConn().SetReadDeadline(time.Now()) // wakes the reader
+		}
+	}
+}
+
+// sleepDone waits for d, or says false if the workspace closes first.
+func (s *Sim) sleepDone(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-s.done:
+		return false
+	}
+}

@@ -1,0 +1,231 @@
+package slacksim
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// What the workspace tells people (not the bot; the bot reads error names).
+var (
+	ErrClosed           = errors.New("the workspace is closed")
+	ErrUserNotFound     = errors.New("user not found")
+	ErrChannelNotFound  = errors.New("channel not found")
+	ErrMessageNotFound  = errors.New("message not found")
+	ErrNotMember        = errors.New("not a member of the channel")
+	ErrNotYours         = errors.New("not your message")
+	ErrNoText           = errors.New("no text")
+	ErrCommandNotFound  = errors.New("not a valid command")
+	ErrDispatchFailed   = errors.New("failed with the error \"dispatch_failed\"")
+	ErrOperationTimeout = errors.New("failed with the error \"operation_timeout\"")
+	ErrButtonNotFound   = errors.New("no such button")
+)
+
+// Message is a message as somebody in the channel sees it.
+type Message struct {
+	Channel, TS string
+	ThreadTS    string // the thread's parent; empty for a message outside of threads
+	User        string
+	BotID       string           // not empty: written by a bot
+	Text        string           // entity-escaped, as Slack stores it
+	Blocks      []map[string]any // as they were sent
+	Plain       string           // what a reader sees: of the blocks if there are some, else of the text; Markdown stays as it is
+	Edited      bool             // has the "(edited)" mark
+	Deleted     bool
+	Metadata    map[string]any
+	Ephemeral   string    // the only user who sees it; empty: everybody
+	Versions    []Version // every text that was visible, oldest first; the last is the present one
+}
+
+// Version is what a message showed from a moment on.
+type Version struct {
+	At     time.Time
+	Plain  string
+	Text   string
+	Blocks []map[string]any
+}
+
+// Buttons returns the action_ids in the message's blocks, in order.
+func (m Message) Buttons() []string {
+	var ids []string
+	for _, e := range buttons(m.Blocks) {
+		ids = append(ids, str(e["action_id"]))
+	}
+	return ids
+}
+
+// Call is one Web API request.
+type Call struct {
+	Method  string
+	At      time.Time         // when it arrived
+	Done    time.Time         // when it was answered; zero while it is not
+	Args    map[string]string // without the token; nested values as JSON
+	OK      bool
+	Error   string // Slack's error name, or "http 503"
+	Refused bool   // by a limit or a fault, without any effect
+	Carried bool   // it took effect, even if the answer said otherwise
+	Status  int    // HTTP
+	Result  map[string]any
+
+	seq uint64
+}
+
+// Ping is a notification that a message of the bot caused.
+type Ping struct {
+	Channel, TS string
+	Method      string // the call that did it. Slack does not notify for edits; they are listed, since they still show a live mention
+	Who         string // "here", "channel", "everyone", "U…" or "S…"
+}
+
+// Unfurl is a URL that Slack's servers would have fetched.
+type Unfurl struct{ Channel, TS, URL string }
+
+// Message returns one message, also a deleted one.
+func (s *Sim) Message(channel, ts string) (Message, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c, err := s.channelLocked(channel)
+	if err != nil || c.byTS[ts] == nil {
+		return Message{}, false
+	}
+	return s.viewLocked(c.byTS[ts]), true
+}
+
+// Channel returns the messages of a channel that are not in threads, oldest first, without deleted ones.
+func (s *Sim) Channel(channel string) []Message {
+	return s.list(channel, func(m *message) bool { return !m.deleted && (m.thread == "" || m.broadcast) })
+}
+
+// Thread returns a thread, the parent first, without deleted replies. A deleted parent that has replies is there, as Deleted.
+func (s *Sim) Thread(channel, ts string) []Message {
+	return s.list(channel, func(m *message) bool {
+		return m.ts == ts && (!m.deleted || m.tombstone) || m.thread == ts && !m.deleted
+	})
+}
+
+// Replies is Thread without the parent: what was written under it.
+func (s *Sim) Replies(channel, ts string) []Message {
+	return s.list(channel, func(m *message) bool { return m.thread == ts && !m.deleted })
+}
+
+func (s *Sim) list(channel string, want func(*message) bool) []Message {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c, err := s.channelLocked(channel)
+	if err != nil {
+		return nil
+	}
+	var out []Message
+	for _, m := range c.messages {
+		if want(m) {
+			out = append(out, s.viewLocked(m))
+		}
+	}
+	return out
+}
+
+// Ephemerals returns what only this user was shown, oldest first.
+func (s *Sim) Ephemerals(user string) []Message {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u, err := s.userLocked(user)
+	if err != nil {
+		return nil
+	}
+	var out []Message
+	for _, m := range s.ephemerals {
+		if m.ephemeral == u.ID && !m.deleted {
+			out = append(out, s.viewLocked(m))
+		}
+	}
+	return out
+}
+
+// Status returns the "is thinking…" line of a thread, or "".
+func (s *Sim) Status(channel, threadTS string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c, err := s.channelLocked(channel)
+	if err != nil {
+		return ""
+	}
+	return s.status[threadKey{c.ID, threadTS}].now(time.Now())
+}
+
+// Calls returns all Web API calls, or those of some methods, in the order of their arrival.
+func (s *Sim) Calls(methods ...string) []Call {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []Call
+	for _, c := range s.calls {
+		if len(methods) == 0 || slices.Contains(methods, c.Method) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// Notified returns who was, or could have been, notified by the bot's messages. A safe bot causes none.
+func (s *Sim) Notified() []Ping {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.pings)
+}
+
+// Unfurled returns the URLs that the bot posted without both unfurl flags set to false. A safe bot causes none.
+func (s *Sim) Unfurled() []Unfurl {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.unfurls)
+}
+
+// Envelopes returns everything that was sent over sockets, redeliveries too, in order.
+func (s *Sim) Envelopes() []Envelope {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]Envelope, len(s.envelopes))
+	for i, e := range s.envelopes {
+		out[i] = *e
+	}
+	return out
+}
+
+// Sockets returns how many sockets are open.
+func (s *Sim) Sockets() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.sockets)
+}
+
+// Opened returns how many sockets were ever opened.
+func (s *Sim) Opened() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.opened
+}
+
+// viewLocked copies a message for a caller outside of the lock. Blocks and metadata are never changed in place, so they are shared.
+func (s *Sim) viewLocked(m *message) Message {
+	return Message{
+		Channel: m.channel, TS: m.ts, ThreadTS: m.thread, User: m.user, BotID: m.botID, Text: m.text, Blocks: m.blocks,
+		Plain: s.plainLocked(m.text, m.blocks), Edited: m.edited != "", Deleted: m.deleted, Metadata: maps.Clone(m.metadata),
+		Ephemeral: m.ephemeral, Versions: slices.Clone(m.versions),
+	}
+}
+
+// buttons lists the interactive elements of blocks.
+func buttons(blocks []obj) []obj {
+	var out []obj
+	for _, b := range blocks {
+		for _, e := range append(objs(b["elements"]), objs([]any{b["accessory"]})...) {
+			if id := str(e["action_id"]); id != "" && strings.TrimSpace(id) != "" {
+				e = maps.Clone(e)
+				e["block_id"] = b["block_id"]
+				out = append(out, e)
+			}
+		}
+	}
+	return out
+}

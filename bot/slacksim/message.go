@@ -1,0 +1,257 @@
+package slacksim
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+type obj = map[string]any
+
+// message is a message as the workspace stores it. Blocks and metadata are replaced, never changed in place.
+type message struct {
+	channel, ts string
+	thread      string // parent's ts, for replies
+	user, botID string
+	text        string
+	blocks      []obj  // as sent
+	edited      string // ts of the edit that left a mark
+	editor      string
+	metadata    obj
+	noUnfurl    bool
+	deleted     bool
+	tombstone   bool // a deleted parent with replies
+	broadcast   bool
+	ephemeral   string
+	versions    []Version
+	rev         uint64
+}
+
+type status struct {
+	text  string
+	until time.Time
+}
+
+func (st *status) now(now time.Time) string {
+	if st == nil || !now.Before(st.until) {
+		return ""
+	}
+	return st.text
+}
+
+// nextTSLocked makes a message timestamp: unique in the workspace, and increasing.
+func (s *Sim) nextTSLocked() string {
+	s.lastMicro = max(time.Now().UnixMicro(), s.lastMicro+1)
+	return fmt.Sprintf("%d.%06d", s.lastMicro/1e6, s.lastMicro%1e6)
+}
+
+// idLocked makes an id such as Ev0000000012.
+func (s *Sim) idLocked(prefix string) string {
+	s.lastID++
+	return fmt.Sprintf("%s%010d", prefix, s.lastID)
+}
+
+// addLocked puts a new message into its channel and tells everybody.
+func (s *Sim) addLocked(c *channel, m *message) {
+	m.channel, m.ts = c.ID, s.nextTSLocked()
+	c.messages = append(c.messages, m)
+	c.byTS[m.ts] = m
+	s.changedLocked(m)
+	if p := c.byTS[m.thread]; p != nil {
+		p.rev = s.rev // its reply count
+	}
+}
+
+// changedLocked notes what the message shows now.
+func (s *Sim) changedLocked(m *message) {
+	m.rev = s.touchLocked()
+	if !m.deleted {
+		m.versions = append(m.versions, Version{At: time.Now(), Text: m.text, Blocks: m.blocks, Plain: s.plainLocked(m.text, m.blocks)})
+	}
+}
+
+// rootLocked finds the parent of the thread that ts belongs to. Slack asks for the parent's ts; for a reply's we take its parent.
+// It returns "" if ts is unknown or deleted for good: a post then lands outside of the thread, as on Slack.
+func (c *channel) root(ts string) string {
+	m := c.byTS[ts]
+	switch {
+	case m == nil || m.deleted && !m.tombstone:
+		return ""
+	case m.thread != "":
+		return m.thread
+	}
+	return m.ts
+}
+
+// replies returns the visible replies, oldest first.
+func (c *channel) replies(ts string) []*message {
+	var out []*message
+	for _, m := range c.messages {
+		if m.thread == ts && !m.deleted {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// find returns a message that is still there.
+func (c *channel) find(ts string) *message {
+	if m := c.byTS[ts]; m != nil && !m.deleted {
+		return m
+	}
+	return nil
+}
+
+// removeLocked deletes a message. A parent with replies stays as a tombstone.
+func (s *Sim) removeLocked(c *channel, m *message) {
+	before := s.messageLocked(c, m, true)
+	m.deleted = true
+	m.tombstone = len(c.replies(m.ts)) > 0
+	s.changedLocked(m)
+	ev := obj{"type": "message", "subtype": "message_deleted", "hidden": true, "deleted_ts": m.ts, "previous_message": before}
+	if m.tombstone {
+		ev = obj{"type": "message", "subtype": "message_changed", "hidden": true, "message": s.messageLocked(c, m, true), "previous_message": before}
+	}
+	s.messageEventLocked(c, ev)
+}
+
+// messageLocked is the message as the Web API and the events show it.
+func (s *Sim) messageLocked(c *channel, m *message, meta bool) obj {
+	o := obj{"type": "message", "ts": m.ts, "team": s.cfg.Team.ID}
+	if m.thread != "" {
+		o["thread_ts"] = m.thread
+		if p := c.byTS[m.thread]; p != nil {
+			o["parent_user_id"] = p.user
+		}
+	} else if rs := c.replies(m.ts); len(rs) > 0 {
+		var who []string
+		for _, r := range rs {
+			if !slices.Contains(who, r.user) {
+				who = append(who, r.user)
+			}
+		}
+		o["thread_ts"], o["reply_count"], o["reply_users_count"] = m.ts, len(rs), len(who)
+		o["reply_users"], o["latest_reply"], o["is_locked"], o["subscribed"] = who, rs[len(rs)-1].ts, false, true
+	}
+	if m.tombstone {
+		o["subtype"], o["user"], o["text"], o["hidden"] = "tombstone", "USLACKBOT", "This message was deleted.", true
+		return o
+	}
+	o["user"], o["text"] = m.user, m.text
+	if u := s.users[m.user]; u != nil {
+		o["team"] = u.TeamID
+		if u.TeamID != s.cfg.Team.ID {
+			o["user_team"], o["source_team"] = u.TeamID, u.TeamID
+		}
+	}
+	if m.broadcast {
+		o["subtype"] = "thread_broadcast"
+	}
+	if m.botID != "" {
+		o["bot_id"] = m.botID
+		app := "A" + strings.TrimPrefix(m.botID, "B")
+		if m.botID == s.cfg.Bot.BotID {
+			app = s.cfg.Bot.AppID
+		}
+		name := ""
+		if u := s.users[m.user]; u != nil {
+			name = u.Name
+		}
+		o["app_id"] = app
+		o["bot_profile"] = obj{"id": m.botID, "app_id": app, "name": name, "deleted": false, "updated": 1, "team_id": s.cfg.Team.ID,
+			"icons": obj{"image_36": "", "image_48": "", "image_72": ""}}
+	}
+	if b := s.translateLocked(m); len(b) > 0 {
+		o["blocks"] = b
+	}
+	if m.edited != "" {
+		o["edited"] = obj{"user": m.editor, "ts": m.edited}
+	}
+	if m.metadata != nil {
+		o["metadata"] = obj{"event_type": m.metadata["event_type"]}
+		if meta {
+			o["metadata"] = m.metadata
+		}
+	}
+	return o
+}
+
+// translateLocked returns the blocks that Slack makes of a message: rich_text for what people write, and for markdown blocks
+// what they expand to. Every block gets a block_id.
+func (s *Sim) translateLocked(m *message) []any {
+	var out []any
+	if len(m.blocks) == 0 && m.botID == "" && m.text != "" {
+		out = append(out, richText(textElements(m.text)))
+	}
+	for _, b := range m.blocks {
+		if b["type"] == "markdown" {
+			for _, e := range expandMarkdown(str(b["text"])) {
+				out = append(out, e)
+			}
+			continue
+		}
+		out = append(out, clone(b))
+	}
+	for i := range out {
+		if b := out[i].(obj); str(b["block_id"]) == "" {
+			b["block_id"] = "b" + strconv.Itoa(i+1)
+		}
+	}
+	return out
+}
+
+// clone copies the top level of a block.
+func clone(o obj) obj {
+	c := make(obj, len(o)+1)
+	for k, v := range o {
+		c[k] = v
+	}
+	return c
+}
+
+// str, objs and truth read loosely typed JSON.
+func str(v any) string {
+	t, _ := v.(string)
+	return t
+}
+
+func objs(v any) []obj {
+	switch l := v.(type) {
+	case []obj:
+		return l
+	case []any:
+		var out []obj
+		for _, e := range l {
+			if o, ok := e.(obj); ok {
+				out = append(out, o)
+			}
+		}
+		return out
+	}
+	return nil
+}
+
+func jsonText(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return ""
+	}
+	return string(b)
+}
+
+// seconds compares message timestamps: "1700000000.000200" as microseconds. A bad one is 0.
+func tsMicro(ts string) int64 {
+	sec, frac, _ := strings.Cut(ts, ".")
+	n, err := strconv.ParseInt(sec, 10, 64)
+	if err != nil {
+		return 0
+	}
+	f, err := strconv.ParseInt((frac + "000000")[:6], 10, 64)
+	if err != nil {
+		f = 0
+	}
+	return n*1e6 + f
+}

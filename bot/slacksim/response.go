@@ -1,0 +1,121 @@
+package slacksim
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// A response_url may be used five times within 30 minutes (facts: slack.md §5.5).
+const (
+	responseUses = 5
+	responseFor  = 30 * time.Minute
+)
+
+// responseURL is where the app may answer a command or a click.
+type responseURL struct {
+	channel, user string
+	about         string // ts of the clicked message
+	uses          int
+	until         time.Time
+}
+
+func (s *Sim) responseURLLocked(channel, user, about string) string {
+	id := s.idLocked("r")
+	s.responses[id] = &responseURL{channel: channel, user: user, about: about, until: time.Now().Add(responseFor)}
+	return s.base + "/response/" + id
+}
+
+// serveResponse takes an answer to a command or a click.
+func (s *Sim) serveResponse(w http.ResponseWriter, r *http.Request, id string) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		http.Error(w, "invalid_payload", http.StatusBadRequest)
+		return
+	}
+	s.mu.Lock()
+	u := s.responses[id]
+	ok := u != nil && u.uses < responseUses && time.Now().Before(u.until)
+	if ok {
+		u.uses++
+	}
+	s.calls = append(bounded(s.calls), Call{Method: "response_url", At: time.Now(), Done: time.Now(), OK: ok, Carried: ok,
+		Args: map[string]string{"payload": string(body)}, Status: http.StatusOK, seq: s.touchLocked()})
+	s.mu.Unlock()
+	if !ok {
+		http.Error(w, "expired_url", http.StatusNotFound)
+		return
+	}
+	if !s.sleep(r.Context(), s.cfg.Latency/2) {
+		return
+	}
+	_, no := s.respond(body, u.channel, u.user, u.about)
+	s.sleep(r.Context(), s.cfg.Latency-s.cfg.Latency/2)
+	if no != nil {
+		http.Error(w, no.name, http.StatusBadRequest)
+		return
+	}
+	_, _ = io.WriteString(w, "ok")
+}
+
+// respond shows an answer that came in an ack or at a response_url. An empty one shows nothing. With no ephemeral message as a
+// result, the Message is zero.
+func (s *Sim) respond(payload json.RawMessage, channel, user, about string) (Message, *refusal) {
+	var raw map[string]json.RawMessage
+	if len(payload) == 0 || json.Unmarshal(payload, &raw) != nil || len(raw) == 0 {
+		return Message{}, nil
+	}
+	args := map[string]string{}
+	for k, v := range raw {
+		var text string
+		if json.Unmarshal(v, &text) == nil {
+			args[k] = text
+		} else {
+			args[k] = string(v)
+		}
+	}
+	body, no := parseContent(args)
+	if no != nil {
+		return Message{}, no
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.channels[channel]
+	old := c.find(about)
+	if i := slices.IndexFunc(s.ephemerals, func(m *message) bool { return m.ts == about }); i >= 0 {
+		old = s.ephemerals[i]
+	}
+	replace := args["replace_original"] == "true"
+	switch {
+	case args["delete_original"] == "true" && old != nil:
+		if old.ephemeral != "" {
+			old.deleted = true
+			s.changedLocked(old)
+		} else {
+			s.removeLocked(c, old)
+		}
+		return Message{}, nil
+	case !body.hasText && len(body.blocks) == 0:
+		return Message{}, nil
+	case replace && old != nil:
+		old.text, old.blocks = body.text, body.blocks
+		s.changedLocked(old)
+		return Message{}, nil
+	}
+	m := &message{user: s.cfg.Bot.UserID, botID: s.cfg.Bot.BotID, text: body.text, blocks: body.blocks, noUnfurl: isFalse(args["unfurl_links"]) && isFalse(args["unfurl_media"])}
+	if ts := args["thread_ts"]; ts != "" {
+		m.thread = c.root(ts)
+	}
+	from := &call{method: "response_url", args: args}
+	if args["response_type"] == "in_channel" {
+		s.addLocked(c, m)
+		s.watchLocked(from, m)
+		s.newMessageEventsLocked(c, m)
+		return Message{}, nil
+	}
+	s.addEphemeralLocked(channel, user, m)
+	s.watchLocked(from, m)
+	return s.viewLocked(m), nil
+}

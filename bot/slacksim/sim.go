@@ -1,0 +1,236 @@
+// Package slacksim is a Slack workspace on this machine: an http.Handler that speaks Slack's Web API and Socket Mode well
+// enough that a bot cannot tell, and that is strict where Slack is strict (token types, scopes, lengths, rate limits).
+//
+// It promises:
+//   - every wait is a timer, a channel or a context, so the whole workspace runs inside a testing/synctest bubble;
+//   - one mutex owns all state; nothing is sent on a network while it is held;
+//   - [Sim.Close] returns when every goroutine that the workspace started, and every request it served, has ended;
+//   - with the same [Config.Seed] the random choices (which socket, which event first) come in the same order.
+//
+// It shares no code with the bot or with its Slack library, so that it cannot share their mistakes. Where Slack does not
+// document its behaviour, the comment at the code says what was chosen.
+package slacksim
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Limiter names a way to count calls against Slack's rate tiers.
+type Limiter string
+
+// The limiters. Slack publishes only "n a minute" and "short bursts are tolerated"; a bot has to live with either.
+const (
+	LimiterWindow Limiter = "window" // at most n calls in any 60 s
+	LimiterBucket Limiter = "bucket" // n a minute, with bursts of 10
+	LimiterOff    Limiter = "off"
+)
+
+// Config describes a workspace and the app installed in it. The zero value is a usable workspace: a few channels and
+// people, and an app with the scopes and events that the bot's manifest asks for.
+type Config struct {
+	Scopes   []string      // granted to the bot token; nil means DefaultScopes
+	Events   []string      // subscribed bot events; nil means DefaultEvents
+	Commands []string      // slash commands of the manifest, with the slash; nil means /llm-status
+	Limiter  Limiter       // default: LimiterWindow
+	Latency  time.Duration // of every accepted call: half before it takes effect, half after. Refusals by a limit take none
+
+	Team     Team
+	Bot      Bot
+	Users    []User
+	Channels []Channel
+
+	BotToken string // default: DefaultBotToken
+	AppToken string // default: DefaultAppToken
+
+	// HoldEvents is how many events wait for a socket while none is open; when more come, the oldest is lost. The default, 0,
+	// loses them at once, as Slack's documentation says ("you may lose events").
+	HoldEvents int
+
+	Seed    uint64       // of every random choice
+	BaseURL string       // root of all URLs given out, such as http://127.0.0.1:8080; empty: taken from the request's Host
+	Hosts   []string     // hosts besides loopback under which the browser page may be opened
+	Notice  string       // shown at the top of the browser page
+	Log     *slog.Logger // default: discards
+}
+
+// Default tokens of the workspace.
+const (
+	DefaultBotToken = "xoxb-slacksim-bot" //nolint:gosec // not a secret: the emulator's own
+	DefaultAppToken = "xapp-slacksim-app" //nolint:gosec // not a secret: the emulator's own
+)
+
+// logBound is how many calls, envelopes, pings and unfurls are remembered; the oldest half goes when it is reached.
+const logBound = 50_000
+
+// Sim is the workspace. Its methods may be called from several goroutines at once.
+type Sim struct {
+	cfg     Config
+	log     *slog.Logger
+	methods map[string]method
+	page    http.Handler
+
+	done chan struct{}  // closed by Close
+	wg   sync.WaitGroup // requests and goroutines; Add only under mu while not closed
+
+	mu         sync.Mutex // guards everything below
+	closed     bool
+	changed    chan struct{} // closed and replaced at every change
+	rev        uint64        // number of the newest change
+	rand       *rand.Rand
+	lastMicro  int64 // newest message timestamp
+	lastID     int
+	base       string // root of our URLs as clients see it
+	users      map[string]*User
+	userOrder  []string
+	channels   map[string]*channel
+	chanOrder  []string
+	ephemerals []*message
+	status     map[threadKey]*status
+	calls      []Call
+	pings      []Ping
+	unfurls    []Unfurl
+	limits     limits
+	faults     []*Fault
+	eventFault []*EventFault
+	order      Order
+	refuse     refusedSockets
+	tickets    map[string]time.Time
+	sockets    []*socket
+	lastSocket int
+	opened     int
+	waiting    map[string]*delivery // by envelope id
+	envelopes  []*Envelope
+	held       []*delivery
+	responses  map[string]*responseURL
+}
+
+type threadKey struct{ channel, ts string }
+
+// New makes a workspace. The caller ends it with [Sim.Close].
+func New(cfg Config) *Sim {
+	cfg = cfg.withDefaults()
+	s := &Sim{
+		cfg: cfg, log: cfg.Log, done: make(chan struct{}), changed: make(chan struct{}),
+		rand:  rand.New(rand.NewPCG(cfg.Seed, 0x51ac)), //nolint:gosec // repeatable, not secret
+		base:  cmp.Or(strings.TrimSuffix(cfg.BaseURL, "/"), "http://localhost"),
+		users: map[string]*User{}, channels: map[string]*channel{}, status: map[threadKey]*status{},
+		limits: newLimits(cfg.Limiter), tickets: map[string]time.Time{}, waiting: map[string]*delivery{},
+		responses: map[string]*responseURL{},
+	}
+	s.methods = methodTable()
+	s.seed()
+	s.page = s.newPage()
+	return s
+}
+
+// ServeHTTP serves the Web API under /api/ (and under any other prefix, if the last path element is a method's name), the
+// sockets under /link/, answers to commands under /response/, and the browser page under everything else.
+func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !s.begin() {
+		http.Error(w, "closed", http.StatusServiceUnavailable)
+		return
+	}
+	defer s.wg.Done()
+	last := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
+	switch {
+	case strings.HasPrefix(r.URL.Path, "/link/"):
+		s.serveLink(w, r)
+	case strings.HasPrefix(r.URL.Path, "/response/"):
+		s.serveResponse(w, r, last)
+	case strings.HasPrefix(r.URL.Path, "/api/"), s.methods[last].run != nil:
+		s.serveAPI(w, r, last)
+	default: // a later issue serves /files/ here
+		s.page.ServeHTTP(w, r)
+	}
+}
+
+// Close cuts all sockets and hanging requests and waits for everything that runs. It may be called more than once.
+func (s *Sim) Close() {
+	s.mu.Lock()
+	if !s.closed {
+		s.closed = true
+		close(s.done)
+		for _, c := range s.sockets {
+			_ = c.ws.NetConn().Close()
+		}
+	}
+	s.mu.Unlock()
+	s.wg.Wait()
+}
+
+// Wait blocks until ok says true, and asks again after every change in the workspace. It returns ctx's error if ctx ends
+// first. ok runs on the caller's goroutine and may use all methods of the workspace.
+func (s *Sim) Wait(ctx context.Context, ok func(*Sim) bool) error {
+	for {
+		s.mu.Lock()
+		changed := s.changed
+		s.mu.Unlock()
+		if ok(s) {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.done:
+			return ErrClosed
+		}
+	}
+}
+
+// begin counts a request; the caller calls wg.Done. It says false after Close.
+func (s *Sim) begin() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.wg.Add(1)
+	return true
+}
+
+// goLocked runs f on a goroutine that Close waits for.
+func (s *Sim) goLocked(f func()) {
+	if !s.closed {
+		s.wg.Go(f)
+	}
+}
+
+// touchLocked tells all waiters that something changed, and numbers the change.
+func (s *Sim) touchLocked() uint64 {
+	s.rev++
+	close(s.changed)
+	s.changed = make(chan struct{})
+	return s.rev
+}
+
+// sleep waits for d, or says false if ctx or the workspace ends first.
+func (s *Sim) sleep(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+	case <-s.done:
+	}
+	return false
+}
+
+// bounded drops the older half of a log that has reached its bound.
+func bounded[T any](log []T) []T {
+	if len(log) < logBound {
+		return log
+	}
+	return append(log[:0:0], log[logBound/2:]...)
+}

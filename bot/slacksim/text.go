@@ -1,0 +1,231 @@
+package slacksim
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+var (
+	// token is Slack's markup for things in text: <@U…>, <#C…|name>, <!here>, <https://…|label>.
+	token = regexp.MustCompile(`<(@[UW][A-Z0-9]+|#[CGD][A-Z0-9]+|!(?:here|channel|everyone|subteam\^[A-Z0-9]+|date\^[^>|]*)|(?:https?://|mailto:|tel:)[^<>|\s]+)(?:\|([^<>]*))?>`)
+	// bareURL is a link that a person types.
+	bareURL = regexp.MustCompile(`https?://[^\s<>|]+[^\s<>|.,;:!?)\]"'*_]`)
+	// typedName is what the composer turns into a mention: @name, #channel.
+	typedName = regexp.MustCompile(`(^|[\s(,;:*_])([@#])([a-zA-Z][\w-]*)`)
+	// entity is one of the three that Slack knows.
+	entity = regexp.MustCompile(`&(amp|lt|gt);`)
+	// wide is a word that pings a channel when Slack parses names.
+	wide = regexp.MustCompile(`(?:^|[^\w@/.])@(here|channel|everyone)\b`)
+	// anyURL is anything Slack would crawl in a message of an app.
+	anyURL = regexp.MustCompile(`https?://[^\s<>|)\]"'` + "`" + `]+`)
+)
+
+// escapeFree escapes & < > outside of tokens and entities: how Slack stores text.
+func escapeFree(text string) string {
+	var b strings.Builder
+	at := 0
+	for _, loc := range token.FindAllStringIndex(text, -1) {
+		b.WriteString(escapePlain(text[at:loc[0]]))
+		b.WriteString(text[loc[0]:loc[1]])
+		at = loc[1]
+	}
+	b.WriteString(escapePlain(text[at:]))
+	return b.String()
+}
+
+func escapePlain(text string) string {
+	var b strings.Builder
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '&' && entity.FindStringIndex(text[i:]) != nil && entity.FindStringIndex(text[i:])[0] == 0, c != '&' && c != '<' && c != '>':
+			b.WriteByte(c)
+		default:
+			b.WriteString(map[byte]string{'&': "&amp;", '<': "&lt;", '>': "&gt;"}[c])
+		}
+	}
+	return b.String()
+}
+
+func decode(text string) string {
+	return strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(text)
+}
+
+// typedLocked turns what a person types into stored text: names and links become tokens, the rest is escaped.
+func (s *Sim) typedLocked(text string) string {
+	text = typedName.ReplaceAllStringFunc(text, func(found string) string {
+		p := typedName.FindStringSubmatch(found)
+		switch {
+		case p[2] == "#":
+			if c, err := s.channelLocked(p[3]); err == nil {
+				return p[1] + "<#" + c.ID + "|" + c.Name + ">"
+			}
+		case slices.Contains([]string{"here", "channel", "everyone"}, p[3]):
+			return p[1] + "<!" + p[3] + ">"
+		default:
+			if u, err := s.userLocked(p[3]); err == nil {
+				return p[1] + "<@" + u.ID + ">"
+			}
+		}
+		return found
+	})
+	var b strings.Builder
+	at := 0
+	plain := func(t string) {
+		pos := 0
+		for _, loc := range bareURL.FindAllStringIndex(t, -1) {
+			b.WriteString(escapePlain(t[pos:loc[0]]) + "<" + escapePlain(t[loc[0]:loc[1]]) + ">")
+			pos = loc[1]
+		}
+		b.WriteString(escapePlain(t[pos:]))
+	}
+	for _, loc := range token.FindAllStringIndex(text, -1) {
+		plain(text[at:loc[0]])
+		b.WriteString(text[loc[0]:loc[1]])
+		at = loc[1]
+	}
+	plain(text[at:])
+	return b.String()
+}
+
+// plainTextLocked is stored text as a reader sees it.
+func (s *Sim) plainTextLocked(text string) string {
+	return decode(token.ReplaceAllStringFunc(text, func(found string) string {
+		p := token.FindStringSubmatch(found)
+		switch what := p[1]; {
+		case what[0] == '@':
+			if u := s.users[what[1:]]; u != nil {
+				return "@" + u.Name
+			}
+			return what
+		case what[0] == '#':
+			if c := s.channels[what[1:]]; c != nil {
+				return "#" + c.Name
+			}
+			return what
+		case what[0] == '!':
+			if p[2] != "" {
+				return p[2]
+			}
+			return "@" + what[1:]
+		case p[2] != "":
+			return p[2]
+		default:
+			return what
+		}
+	}))
+}
+
+// plainLocked is what a reader sees: the blocks if there are some, else the text. Markdown stays as it is.
+func (s *Sim) plainLocked(text string, blocks []obj) string {
+	if len(blocks) == 0 {
+		return s.plainTextLocked(text)
+	}
+	var parts []string
+	for _, b := range blocks {
+		if t := s.plainBlockLocked(b); t != "" {
+			parts = append(parts, t)
+		}
+	}
+	return strings.Join(parts, "\n")
+}
+
+func (s *Sim) plainBlockLocked(b obj) string {
+	switch b["type"] {
+	case "markdown":
+		return s.plainTextLocked(str(b["text"]))
+	case "divider":
+		return "---"
+	}
+	var parts []string
+	for _, t := range textsOf(b) {
+		if t.typ == "plain_text" {
+			parts = append(parts, t.text)
+		} else {
+			parts = append(parts, s.plainTextLocked(t.text))
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+// textObject is a piece of text in a block: a text object, a markdown block or a rich_text element.
+type textObject struct {
+	typ, text string
+	verbatim  bool
+}
+
+// textsOf collects all texts of a block, depth first in reading order.
+func textsOf(v any) []textObject {
+	var out []textObject
+	switch x := v.(type) {
+	case obj:
+		typ, text := str(x["type"]), ""
+		if t, ok := x["text"].(string); ok {
+			text = t
+		}
+		if text != "" {
+			verbatim, _ := x["verbatim"].(bool)
+			return append(out, textObject{typ, text, verbatim})
+		}
+		for _, k := range []string{"title", "text", "fields", "elements", "accessory", "rows", "label", "alt_text", "caption", "subtitle", "body"} {
+			if child, ok := x[k]; ok {
+				out = append(out, textsOf(child)...)
+			}
+		}
+	case []obj:
+		for _, e := range x {
+			out = append(out, textsOf(e)...)
+		}
+	case []any:
+		for _, e := range x {
+			out = append(out, textsOf(e)...)
+		}
+	}
+	return out
+}
+
+// pingsIn finds whom a message of the bot would notify. Slack resolves tokens in text, in mrkdwn and in markdown blocks; in
+// mrkdwn without verbatim it also parses the bare words (facts: slack.md §3.5). Whether code protects a token is unknown, so
+// it does not here.
+func pingsIn(text string, blocks []obj, parseNames bool) []string {
+	var who []string
+	add := func(t string, bare bool) {
+		for _, p := range token.FindAllStringSubmatch(t, -1) {
+			switch w := p[1]; {
+			case w[0] == '@', w == "!here", w == "!channel", w == "!everyone":
+				who = append(who, w[1:])
+			case strings.HasPrefix(w, "!subteam^"):
+				who = append(who, strings.TrimPrefix(w, "!subteam^"))
+			}
+		}
+		if bare {
+			for _, p := range wide.FindAllStringSubmatch(token.ReplaceAllString(t, " "), -1) {
+				who = append(who, p[1])
+			}
+		}
+	}
+	add(text, parseNames)
+	for _, b := range blocks {
+		if b["type"] == "rich_text" {
+			continue // has typed elements, and no tokens in its text
+		}
+		for _, t := range textsOf(b) {
+			if t.typ != "plain_text" {
+				add(t.text, t.typ == "mrkdwn" && !t.verbatim)
+			}
+		}
+	}
+	return who
+}
+
+// urlsIn finds the URLs that Slack would crawl.
+func urlsIn(text string, blocks []obj) []string {
+	urls := anyURL.FindAllString(text, -1)
+	for _, b := range blocks {
+		for _, t := range textsOf(b) {
+			urls = append(urls, anyURL.FindAllString(t.text, -1)...)
+		}
+	}
+	slices.Sort(urls)
+	return slices.Compact(urls)
+}

@@ -1,6 +1,7 @@
 package pace
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -15,10 +16,11 @@ type core struct {
 	lanes    []*lane             // as opened
 	reasons  [carryOn + 1]int    // calls made, by why
 	asked    []time.Time         // when the answers of the last minute were opened
-	ends     *ends
-	latency  float64 // seconds of a call, smoothed
-	speed    float64 // characters a second that the model writes, smoothed
-	flying   int     // calls under way
+	ends     *ends               // from being asked to the last token
+	texts    *ends               // from the first text to the last token
+	latency  float64             // seconds of a call, smoothed
+	speed    float64             // characters a second that the model writes, smoothed
+	flying   int                 // calls under way
 	serial   int
 }
 
@@ -87,7 +89,7 @@ func newCore(perMinute map[Method]int, share float64) *core {
 	}
 	return &core{
 		share: share, perMin: perMinute, methods: make(map[Method]*limiter), channels: make(map[string]*limiter),
-		ends: newEnds(), latency: 0.1, speed: modelSpeed,
+		ends: newEnds(), texts: newEnds(), latency: 0.1, speed: modelSpeed,
 	}
 }
 
@@ -131,7 +133,17 @@ func (c *core) budget(l *lane, k Kind) *limiter {
 	return p
 }
 
+// mostChannels is how many channels' post budgets are kept before the idle ones are forgotten.
+const mostChannels = 256
+
 func (c *core) open(now time.Time, channel string) *lane {
+	if len(c.channels) > mostChannels {
+		for ch, p := range c.channels {
+			if p.flying == 0 && p.full(now) && !p.paused.After(now) {
+				delete(c.channels, ch)
+			}
+		}
+	}
 	c.serial++
 	l := &lane{serial: c.serial, channel: channel, opened: now}
 	c.lanes = append(c.lanes, l)
@@ -144,11 +156,6 @@ func (c *core) drop(l *lane) {
 		c.lanes = slices.Delete(c.lanes, i, i+1)
 	}
 	l.over = true
-	for ch, p := range c.channels { // forget idle channels
-		if p.flying == 0 && len(c.lanes) == 0 && p.level >= p.size() {
-			delete(c.channels, ch)
-		}
-	}
 }
 
 // set gives the newest load, whose text came last at the time at.
@@ -181,6 +188,7 @@ func (c *core) closing(now time.Time, l *lane) {
 		return // an error message, or stopped before a word: says nothing of how long answers last
 	}
 	c.ends.add(now.Sub(l.opened))
+	c.texts.add(now.Sub(l.first))
 	if d := now.Sub(l.first).Seconds(); d > 0.5 {
 		c.speed += (float64(l.load.Text)/d - c.speed) / 8
 	}
@@ -210,27 +218,36 @@ func (c *core) done(now time.Time, k call, out Outcome) {
 	switch {
 	case out.Skipped:
 		lim.unspend()
-		l.tries++ // a sender that skips for ever must not spin
-		l.notBefore = now.Add(backoff(l.tries, l.serial) / 8)
+		if l.tries++; l.tries > 1 { // a sender that skips for ever must not spin
+			l.notBefore = now.Add(backoff(l.tries, l.serial))
+		}
 	case out.RetryAfter > 0:
 		lim.refused(now, out.RetryAfter)
 	default:
 		lim.accepted(now)
-		c.latency += (min(now.Sub(k.at).Seconds(), 5) - c.latency) / 8
+		if out.Err == nil {
+			c.latency += (min(now.Sub(k.at).Seconds(), 5) - c.latency) / 8
+		}
 	}
 	if out.Failed {
-		l.over, l.err = true, out.Err
+		l.over, l.err = true, cmp.Or(out.Err, ErrFailed)
 		return
 	}
-	if out.RetryAfter > 0 || out.Skipped && l.load.Dirty {
+	if out.RetryAfter > 0 {
 		return
 	}
-	if out.Err != nil {
+	if out.Err != nil && !out.Skipped {
 		l.tries++
 		l.notBefore = now.Add(backoff(l.tries, l.serial))
+	}
+	if out.Err != nil || out.Skipped && l.load.Dirty {
 		if l.load.Closing && l.tries >= mostTries {
-			l.over, l.err = true, out.Err
+			l.over, l.err = true, cmp.Or(out.Err, ErrFailed)
 		}
+		return
+	}
+	if out.Skipped {
+		l.conclude(now)
 		return
 	}
 	l.tries, l.notBefore = 0, time.Time{}
@@ -262,7 +279,8 @@ func (l *lane) conclude(now time.Time) {
 	l.over = l.over || !l.load.Dirty
 }
 
-// merge is the load that counts after a call: now is the newest that was set, out what the sender says.
+// merge is the load that counts after a call: set is the newest that was set, out what the sender says;
+// fresh says that set came since the call was sent.
 func merge(set, out Load, fresh bool) Load {
 	closing := set.Closing || out.Closing
 	switch {

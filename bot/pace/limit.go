@@ -90,7 +90,7 @@ func (l *limiter) move(now time.Time) {
 		l.level = min(l.size(), l.level+l.rate()*now.Sub(l.at).Seconds())
 	}
 	l.level = min(l.level, l.size())
-	l.at = now
+	l.at = later(l.at, now)
 	old, _ := slices.BinarySearchFunc(l.past, now.Add(-minute), func(t, edge time.Time) int {
 		if t.After(edge) {
 			return 1
@@ -214,7 +214,7 @@ func (l *limiter) refused(now time.Time, after time.Duration) {
 	if !l.only {
 		l.burst = min(l.burst, max(1, l.drained(now)/l.share))
 	}
-	l.level = 0
+	l.level = max(0, 1-l.rate()*after.Seconds()) // Slack says when it takes the next one
 }
 
 // drained is the largest excess of the last minute's calls over the refill: what the bucket held before it

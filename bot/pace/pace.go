@@ -111,7 +111,8 @@ type Outcome struct {
 	// Err says that the call failed. Without RetryAfter and Failed it is tried again, a few times.
 	Err error
 	// RetryAfter, if above zero, says that Slack refused the call for its rate (HTTP 429, or ratelimited).
-	// The method pauses that long; the lane then sends what is newest.
+	// The method pauses that long (posts: in this channel); the lane then sends what is newest. A refusal
+	// that names no time should say a second.
 	RetryAfter time.Duration
 	// Failed says that no further call will help. The lane ends, and Close returns Err.
 	Failed bool
@@ -157,6 +158,9 @@ type Config struct {
 // ErrStopped is the error of Close and Take when Run has ended.
 var ErrStopped = errors.New("pace: scheduler stopped")
 
+// ErrFailed is the error of Close when the Sender gave up without saying why.
+var ErrFailed = errors.New("pace: sender gave up")
+
 // ErrAbandoned is the error of Close when the lane was abandoned.
 var ErrAbandoned = errors.New("pace: lane abandoned")
 
@@ -172,6 +176,7 @@ type Scheduler struct {
 	live map[*lane]*Lane
 	// queues are those who wait in Take; the first has the turn
 	queues map[Method][]*ticket
+	idle   chan struct{} // closed when no lane is left; nil if nobody asked
 }
 
 // New returns a Scheduler. Nothing is sent before Run.
@@ -214,6 +219,29 @@ func (s *Scheduler) Left(m Method, d time.Duration) int {
 	return s.core.limit(m).within(time.Now(), d)
 }
 
+// Idle returns nil when no lane is left, those included that only wait for the tidying up after a continuation
+// message, ErrStopped when Run has ended, and the cause of ctx when that ends first.
+func (s *Scheduler) Idle(ctx context.Context) error {
+	s.mu.Lock()
+	if len(s.live) == 0 {
+		s.mu.Unlock()
+		return nil
+	}
+	if s.idle == nil {
+		s.idle = make(chan struct{})
+	}
+	idle := s.idle
+	s.mu.Unlock()
+	select {
+	case <-idle:
+		return nil
+	case <-s.stopped:
+		return ErrStopped
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 // poke makes Run look again.
 func (s *Scheduler) poke() {
 	select {
@@ -231,7 +259,7 @@ type Lane struct {
 	err  error         // set before done is closed
 	told bool          // done is closed; guarded by s.mu
 
-	mu      sync.Mutex // guards all below; never held together with s.mu taken after it
+	mu      sync.Mutex // guards all below; taken after s.mu, or alone
 	load    Load       // the newest
 	arrived time.Time  // when its text last grew
 	fresh   bool       // load is newer than what Run knows
@@ -266,8 +294,9 @@ func (l *Lane) set(load Load, closing bool) {
 
 // Close sets the complete answer and returns when it is visible: when the Sender reported a Load that is
 // not dirty, or that nothing but the tidying up after a continuation message remains (which goes on
-// without the caller). It returns the Sender's error when that was permanent, ErrStopped when Run has ended, and the cause of ctx when
-// that ends first; the lane then makes no further call.
+// without the caller, see Idle). It returns the Sender's error when that was permanent or came back a few
+// times, ErrStopped when Run has ended, and the cause of ctx when that ends first; the lane then makes no
+// further call. It may be called again, and then says the same.
 func (l *Lane) Close(ctx context.Context, load Load) error {
 	load.Closing = true
 	l.set(load, true)

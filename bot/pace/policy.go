@@ -178,7 +178,7 @@ func (c *core) postWait(p *plan) time.Duration {
 	if p.open <= fewOpen {
 		return 0
 	}
-	lim, long := c.limit(MethodEdit), c.ends.quantile(longAnswer)
+	lim, long := c.limit(MethodEdit), c.texts.quantile(longAnswer)
 	answers := float64(p.open+p.pending) + p.perAsked*long.Seconds()
 	edits := max(1, float64(lim.cautious(p.now, long))/answers)
 	grow := 1 + c.speed/readSpeed

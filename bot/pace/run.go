@@ -17,12 +17,19 @@ type result struct {
 	out  Outcome
 }
 
-// Run makes the calls until ctx ends, and returns after those under way did. It is called once.
+// Run makes the calls until ctx ends, and returns nil after those under way did. It is called once. To lose
+// nothing, close the lanes and wait with Idle before ctx ends.
 func (s *Scheduler) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	results := make(chan result, s.senders) // never blocks a sender
-	defer close(s.stopped)
-	defer wg.Wait()
+	defer func() {
+		wg.Wait()
+		close(results)
+		for r := range results { // a final that came through while we stop was shown
+			s.finish(r)
+		}
+		close(s.stopped)
+	}()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -143,6 +150,10 @@ func (s *Scheduler) endLocked(l *Lane, err error) {
 	}
 	delete(s.live, l.core)
 	s.core.drop(l.core)
+	if len(s.live) == 0 && s.idle != nil {
+		close(s.idle)
+		s.idle = nil
+	}
 	if !l.told {
 		l.told = true
 		l.err = err

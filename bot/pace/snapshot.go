@@ -15,8 +15,8 @@ type Snapshot struct {
 	Flying int `json:"flying"`
 	// Share is this process's part of the budget.
 	Share float64 `json:"share"`
-	// Latency of a call, characters a second that the model writes, and the duration of four out of five
-	// answers, as learnt.
+	// Latency of a call, characters a second that the model writes, and how long the text of nine out of ten
+	// answers grows, as learnt.
 	Latency float64 `json:"latency_s"`
 	Speed   float64 `json:"chars_per_s"`
 	Lasts   float64 `json:"answer_s"`
@@ -60,7 +60,7 @@ func (s *Scheduler) Snapshot() Snapshot {
 	snap := Snapshot{
 		Methods: make(map[Method]Budget), Channels: make(map[string]Budget), Lanes: []LaneState{},
 		Flying: c.flying, Share: c.share, Latency: c.latency, Speed: c.speed,
-		Lasts: c.ends.quantile(longAnswer).Seconds(), PostWait: p.wait.Seconds(), Lively: p.lively[MethodEdit].Seconds(),
+		Lasts: c.texts.quantile(longAnswer).Seconds(), PostWait: p.wait.Seconds(), Lively: p.lively[MethodEdit].Seconds(),
 	}
 	for m, l := range c.methods {
 		b := l.snapshot(now)

@@ -56,3 +56,18 @@ func inMemory(t *testing.T, h http.Handler) *http.Client {
 	})
 	return c
 }
+
+// rawConn is a connection to a server of h.
+func rawConn(t *testing.T, h http.Handler) net.Conn {
+	t.Helper()
+	c := inMemory(t, h)
+	tr, ok := c.Transport.(*http.Transport)
+	if !ok {
+		t.Fatal("no transport")
+	}
+	conn, err := tr.DialContext(t.Context(), "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}

@@ -79,6 +79,9 @@ func (c *call) play(t Tape) {
 		err = c.run(t, true)
 	}
 	if errors.Is(err, errInterrupted) {
+		if c.sched.IsZero() { // it waited in the queue
+			c.sched = time.Now()
+		}
 		err = c.run(c.then, false)
 	}
 	c.end(err)

@@ -178,7 +178,7 @@ func (s *Server) accept(rec *Request, bad *apiError, sc scripted) (*call, *apiEr
 	chat.Usage = chat.Usage || wire.UsageInLast
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cfg.MaxQueued > 0 && s.running+len(s.waiting) >= s.cfg.MaxQueued {
+	if s.cfg.MaxQueued > 0 && len(s.live) >= s.cfg.MaxQueued {
 		s.m.rejected++
 		return nil, queueFull()
 	}

@@ -55,11 +55,11 @@ func (c *client) chat(body string) (*http.Response, string, error) {
 // ask is the body of a streamed question.
 func ask(question string, extra ...string) string {
 	q, _ := json.Marshal(question) //nolint:errchkjson // a string
-	more := ""
+	var more strings.Builder
 	for _, e := range extra {
-		more += "," + e
+		more.WriteString("," + e)
 	}
-	return `{"model":"llmsim","messages":[{"role":"user","content":` + string(q) + `}],"stream":true` + more + `}`
+	return `{"model":"llmsim","messages":[{"role":"user","content":` + string(q) + `}],"stream":true` + more.String() + `}`
 }
 
 const withUsage = `"stream_options":{"include_usage":true}`

@@ -1,0 +1,244 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"llmbot/bot/turn"
+)
+
+// Limits and time-outs of the bot.
+const (
+	DefaultMaxAnswers = 64               // answers in progress (design §5)
+	DefaultDrain      = 25 * time.Second // on SIGTERM (design §5)
+	storeTimeout      = time.Second      // a store that takes longer is away: the ask is answered from memory and not acked (design §3)
+	maxInbox          = 64               // messages to one thread that its actor has not taken yet
+	closeGrace        = 5 * time.Second  // what is left for the last Slack calls when the drain time is over
+)
+
+// Errors of Handle.
+var (
+	// ErrNotDurable says that an ask is being answered, but the store did not take it: it must not be acked.
+	ErrNotDurable = errors.New("ask is not durable")
+	// ErrDraining says that the bot is stopping and did not take the ask: it must not be acked.
+	ErrDraining = errors.New("bot is stopping")
+	// ErrBusy says that too much waits for one thread. The ask was noted; the turn that comes to it reads the thread.
+	ErrBusy = errors.New("thread has too many messages waiting")
+)
+
+// The causes that end a turn early.
+var (
+	errStopped  = errors.New("stopped by a person")
+	errShutdown = errors.New("the bot is stopping")
+)
+
+// Config of a Bot.
+type Config struct {
+	Owner        string // unique id of this process
+	Name         string // the bot's display name
+	System       string // system prompt
+	Temperature  *float64
+	MaxTokens    int // 0: the server decides
+	Effort       string
+	Policy       Policy
+	MaxAnswers   int           // 0: DefaultMaxAnswers
+	DrainTimeout time.Duration // 0: DefaultDrain
+	Version      string        // for the status
+	// Durable says that the store outlives the process, so that what comes while the bot stops may be noted and acked.
+	Durable bool
+}
+
+// Deps is what a Bot needs of others.
+type Deps struct {
+	Model   Model
+	Server  Server
+	Replier Replier
+	History History
+	Room    Room
+	Store   turn.Store
+	Log     *slog.Logger
+}
+
+// Bot answers. Its methods are safe for concurrent use.
+type Bot struct {
+	cfg     Config
+	dep     Deps
+	log     *slog.Logger
+	desk    *turn.Desk
+	slots   *slots
+	speeds  speeds
+	window  window
+	answers answers
+	wake    chan struct{} // holds one: an actor is to be started
+
+	mu       sync.Mutex // guards all below
+	actors   map[Thread]*actor
+	starting []*actor // in actors, without a goroutine yet
+	draining bool
+}
+
+// New returns a Bot that does nothing before Run.
+func New(cfg Config, dep Deps) *Bot {
+	if cfg.MaxAnswers <= 0 {
+		cfg.MaxAnswers = DefaultMaxAnswers
+	}
+	if cfg.DrainTimeout <= 0 {
+		cfg.DrainTimeout = DefaultDrain
+	}
+	b := &Bot{
+		cfg: cfg, dep: dep, log: dep.Log,
+		slots: newSlots(cfg.MaxAnswers), answers: answers{store: dep.Store}, wake: make(chan struct{}, 1),
+		actors: map[Thread]*actor{},
+	}
+	b.desk = turn.NewDesk(dep.Store, turn.Config{Owner: cfg.Owner, Log: dep.Log, Owed: b.owed})
+	return b
+}
+
+// Run answers until ctx ends, then drains: it takes no new asks, lets running answers finish for DrainTimeout, marks what is left,
+// and returns when all of its goroutines did.
+func (b *Bot) Run(ctx context.Context) error {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx)) // outlives ctx, for the drain
+	defer cancel()
+	cut, cutAll := context.WithCancelCause(work) // of the model's streams
+	defer cutAll(nil)
+
+	var actors, desk sync.WaitGroup
+	desk.Go(func() {
+		if err := b.desk.Run(work); err != nil && work.Err() == nil {
+			b.log.ErrorContext(work, "desk_ended", "error", err)
+		}
+	})
+	for ctx.Err() == nil {
+		select {
+		case <-b.wake:
+			b.startActors(&actors, work, cut)
+		case <-ctx.Done():
+		}
+	}
+	left := b.drain()
+	if b.cfg.Durable {
+		b.desk.Drain() // another process, or the next one, goes on with what is not begun
+	}
+	b.log.InfoContext(work, "drain_started", "threads", left)
+	b.startActors(&actors, work, cut)
+
+	idle := make(chan struct{})
+	go func() { actors.Wait(); close(idle) }()
+	over := time.NewTimer(b.cfg.DrainTimeout)
+	defer over.Stop()
+	select {
+	case <-idle:
+	case <-over.C:
+		cutAll(errShutdown)
+		end := time.NewTimer(closeGrace)
+		defer end.Stop()
+		select {
+		case <-idle:
+		case <-end.C:
+			cancel()
+			<-idle
+		}
+	}
+	cancel()
+	desk.Wait()
+	b.log.InfoContext(ctx, "bot_stopped")
+	return nil
+}
+
+func (b *Bot) drain() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.draining = true
+	return len(b.actors)
+}
+
+func (b *Bot) startActors(wg *sync.WaitGroup, work, cut context.Context) {
+	b.mu.Lock()
+	starting := b.starting
+	b.starting = nil
+	b.mu.Unlock()
+	for _, a := range starting {
+		wg.Go(func() { a.run(work, cut) })
+	}
+}
+
+// Handle takes an event. It returns when the event is durable and may be acked, or with the reason why it must not be. It blocks
+// for at most the store's time-out.
+func (b *Bot) Handle(ctx context.Context, ev Event) error {
+	switch ev := ev.(type) {
+	case Asked:
+		return b.ask(ctx, ev)
+	default:
+		return nil
+	}
+}
+
+func (b *Bot) ask(ctx context.Context, ev Asked) error {
+	key, ts := ev.Thread.String(), turn.TS(ev.TS)
+	noteCtx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	if b.isDraining() {
+		if !b.cfg.Durable {
+			return ErrDraining
+		}
+		_, err := b.desk.Note(noteCtx, key, ts)
+		return err
+	}
+	asked, err := b.desk.Ask(noteCtx, key, ts)
+	if err != nil {
+		b.log.WarnContext(ctx, "ask_not_noted", "thread", key, "ask", ev.TS, "error", err)
+		return errors.Join(ErrNotDurable, b.deliver(ev.Thread, mail{ask: &ev, claim: b.desk.Assume(key, ts)}))
+	}
+	if asked.Claim == nil && !asked.New {
+		return nil // known, and somebody's
+	}
+	return b.deliver(ev.Thread, mail{ask: &ev, claim: asked.Claim})
+}
+
+func (b *Bot) isDraining() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.draining
+}
+
+// owed is told of claims that this process has taken over.
+func (b *Bot) owed(claim *turn.Claim, _ turn.Record) {
+	t, ok := parseThread(claim.Key())
+	if !ok {
+		return
+	}
+	if err := b.deliver(t, mail{claim: claim}); err != nil {
+		b.log.Warn("claim_not_delivered", "thread", claim.Key(), "error", err)
+	}
+}
+
+// deliver puts mail into a thread's inbox, and sees to it that the thread has an actor. It does not block.
+func (b *Bot) deliver(t Thread, m mail) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	a := b.actors[t]
+	switch {
+	case a != nil && len(a.inbox) >= maxInbox && m.claim == nil:
+		return ErrBusy
+	case a == nil && m.claim == nil:
+		return nil // nobody is at work on it here, and nothing was claimed
+	case a == nil:
+		a = &actor{bot: b, thread: t, wake: make(chan struct{}, 1)}
+		b.actors[t] = a
+		b.starting = append(b.starting, a)
+		poke(b.wake)
+	}
+	a.inbox = append(a.inbox, m)
+	poke(a.wake)
+	return nil
+}
+
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,77 @@
+package bot
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"llmbot/llm"
+)
+
+// Footer is the small print of a finished answer: `156 tokens in 4.2s = 37.1 tok/s · first token 0.31s · MODEL`.
+//
+// The tokens are the server's own count (reasoning included), the seconds run from sending the request to the last token, and the
+// speed is the one divided by the other: the interactive speed of one person, time to first token included. What the server did
+// not say is left out.
+func Footer(r llm.Result) string {
+	parts := make([]string, 0, 3)
+	if speed := Speed(r.Usage.CompletionTokens, r.Elapsed); speed != "" && r.Usage.Known {
+		parts = append(parts, speed)
+	} else if r.Elapsed > 0 {
+		parts = append(parts, seconds(r.Elapsed, 1))
+	}
+	if r.TTFT > 0 {
+		parts = append(parts, "first token "+seconds(r.TTFT, 2))
+	}
+	if r.Model != "" {
+		parts = append(parts, r.Model)
+	}
+	return strings.Join(parts, " · ")
+}
+
+// Speed is `156 tokens in 4.2s = 37.1 tok/s`; empty when there is nothing to divide.
+func Speed(tokens int, d time.Duration) string {
+	if tokens <= 0 || d <= 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s %s in %s = %s tok/s", thousands(tokens), plural(tokens, "token"), seconds(d, 1), rate(tokens, d))
+}
+
+// live is the small print while the answer is written.
+func live(tokens int, d time.Duration) string {
+	if tokens <= 0 || d < time.Second {
+		return "writing…"
+	}
+	return fmt.Sprintf("writing… %s %s · %s tok/s", thousands(tokens), plural(tokens, "token"), rate(tokens, d))
+}
+
+func rate(tokens int, d time.Duration) string {
+	return strconv.FormatFloat(float64(tokens)/d.Seconds(), 'f', 1, 64)
+}
+
+// seconds are always plain seconds, never minutes: figures that are compared look alike.
+func seconds(d time.Duration, digits int) string {
+	s := strconv.FormatFloat(d.Seconds(), 'f', digits, 64)
+	whole, rest, _ := strings.Cut(s, ".")
+	n, err := strconv.Atoi(whole)
+	if err != nil || n < 1000 {
+		return s + "s"
+	}
+	return thousands(n) + "." + rest + "s"
+}
+
+func thousands(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return what
+	}
+	return what + "s"
+}

@@ -1,0 +1,115 @@
+package bot
+
+import (
+	"context"
+
+	"llmbot/llm"
+)
+
+// Thread is a Slack thread: the channel and the ts of its first message.
+type Thread struct{ Channel, TS string }
+
+// String is the thread's key in logs and in the store.
+func (t Thread) String() string { return t.Channel + "/" + t.TS }
+
+// Model streams one completion. It calls on for every delta in order and returns the server's own usage.
+type Model interface {
+	Stream(ctx context.Context, req llm.Request, on func(llm.Delta) error) (llm.Result, error)
+}
+
+// Server is what is asked of the model server beside completions. Its methods block for at most their ctx.
+type Server interface {
+	// Model is the model that an empty Request.Model means.
+	Model(ctx context.Context) (llm.ModelInfo, error)
+	Version(ctx context.Context) (string, error)
+	Metrics(ctx context.Context) (llm.Metrics, error)
+}
+
+// Replier opens an answer in a thread, or takes over one that another process began. Open does not block for Slack.
+type Replier interface {
+	Open(ctx context.Context, t Thread, r Reply) (Draft, error)
+}
+
+// Reply ties the messages of an answer to the turn that owes it.
+type Reply struct {
+	For    string          // what is answered; goes into each message's metadata, with Epoch
+	User   string          // who asked
+	Epoch  uint64          // of the claim
+	Adopt  []string        // messages to take over, oldest first
+	Posted func(id string) // told of each new message; may block for the store
+	Check  func() error    // asked before every write to Slack; an error ends the draft
+}
+
+// Draft shows the whole text so far; the newest wins.
+type Draft interface {
+	Set(a Answer)                              // never blocks
+	Close(ctx context.Context, a Answer) error // returns when a is visible, or says why not
+}
+
+// Phase is how far an answer is.
+type Phase int
+
+// The phases of an answer.
+const (
+	Waiting Phase = iota // nothing written yet: thinking, queued, or waiting for the server
+	Writing              // the text grows
+	Done                 // complete
+	Stopped              // stopped by a person; the text stays
+	Failed               // broke off; the text stays and is marked
+)
+
+// Final says whether nothing will follow.
+func (p Phase) Final() bool { return p >= Done }
+
+// Answer is what a thread shows of an answer: values only.
+type Answer struct {
+	Text   string // the model's Markdown, the whole of it so far
+	Notice string // a sentence of ours to the reader (the server is away, the answer was cut); never part of Text
+	Small  string // small print under it: live speed, then the footer
+	Status string // what the bot is doing before there is text: "is thinking…"
+	Phase  Phase
+}
+
+// History reads the thread; Slack is the transcript.
+type History interface {
+	// Messages returns all messages of a thread, oldest first. It may read several pages, waits for the read budget, and returns
+	// with the cause of ctx when that takes too long.
+	Messages(ctx context.Context, t Thread) ([]Message, error)
+}
+
+// Room is what the bot asks and tells about people.
+type Room interface {
+	// Person looks a user up; it may block for the network.
+	Person(ctx context.Context, user string) (Person, error)
+	// Channel is the name of a channel without #; empty for a direct message.
+	Channel(ctx context.Context, channel string) (string, error)
+	// Whisper shows text to one person only, in the thread if it has messages. Best effort.
+	Whisper(ctx context.Context, t Thread, user, text string) error
+}
+
+// Person is a user of the workspace.
+type Person struct {
+	ID, Name string
+	Guest    bool // single- or multi-channel guest
+	External bool // of another organisation (Slack Connect)
+	Bot      bool
+}
+
+// Message is a message of a thread as people read it: entities unescaped, mentions as names.
+type Message struct {
+	TS     string
+	User   string // empty for some apps
+	Name   string // display name
+	Text   string // of Self: what Slack gives back, a translation
+	Self   bool   // this bot wrote it
+	Bot    bool   // another bot or app wrote it
+	Notice bool   // Self: no answer but a word of ours
+	For    string // Self: what it answers
+	Files  []File
+}
+
+// File is a file of a message.
+type File struct {
+	ID, Name, MIME string
+	Size           int64 // bytes
+}

@@ -1,0 +1,162 @@
+// Package prompt turns a Slack thread into the messages of one model request.
+//
+// It is pure: values in, values out. It promises that the roles alternate (system, then user and assistant in turn, the last one
+// user), as strict chat templates demand; that the same thread gives the same bytes, so that the server's prefix cache holds from
+// turn to turn; and that, when the thread is too long for the window, whole old turns leave in big steps and never the newest.
+package prompt
+
+import (
+	"strings"
+	"time"
+
+	"llmbot/llm"
+)
+
+// Speaker is who wrote a turn, as the model sees it.
+type Speaker int
+
+// The speakers.
+const (
+	Person Speaker = iota // a human: user role, with the name in front
+	Other                 // another bot or app: a third party in the user role, never the assistant
+	Self                  // this bot: assistant role, the exact Markdown it wrote
+)
+
+// Turn is one message of the thread.
+type Turn struct {
+	Who    Speaker
+	Name   string // display name; not used for Self
+	Text   string // unescaped, mentions as names
+	Images []llm.Image
+}
+
+// Input is all that a prompt depends on.
+type Input struct {
+	System  string    // the operator's system prompt
+	Bot     string    // the bot's display name; empty: not told
+	Channel string    // name without #; empty: a direct message
+	Date    time.Time // only the day is used: the prefix must not change within it
+	Turns   []Turn    // oldest first; the last is what is asked
+	Budget  int       // tokens that the prompt may take; 0: no limit known
+	Ratio   float64   // bytes of text in a token, measured; 0: BytesPerToken
+}
+
+// Output is the prompt and what it cost.
+type Output struct {
+	Messages []llm.Message
+	LeftOut  int // turns that had to leave
+	Tokens   int // estimated
+}
+
+const (
+	// BytesPerToken is the first estimate, before the server's usage has taught a better one: English prose has about 4 bytes in
+	// a token, code and other languages less (facts/vllm.md §3 shows 3 to 4). Too low costs an old turn, too high a refused request.
+	BytesPerToken = 3.0
+	// overhead is what a chat template adds to a message: role, begin and end marks.
+	overhead = 8
+	// steps is how many steps the window is cut into when old turns leave: each leaves room for many more turns, so that the
+	// prefix stays as it is for long.
+	steps = 3
+)
+
+// Build makes the prompt.
+func Build(in Input) Output {
+	system := systemText(in)
+	costs := make([]int, len(in.Turns))
+	total := Estimate(system, in.Ratio)
+	budget := in.Budget
+	for i, t := range in.Turns {
+		costs[i] = Estimate(line(t), in.Ratio)
+		total += costs[i]
+	}
+	first := 0
+	if budget > 0 && total > budget {
+		first = cut(costs, total-budget, max(budget/steps, 1))
+	}
+	out := Output{LeftOut: first}
+	out.Messages = append(out.Messages, llm.Message{Role: llm.RoleSystem, Content: system})
+	for _, t := range in.Turns[first:] {
+		out.add(t)
+	}
+	for _, m := range out.Messages {
+		out.Tokens += Estimate(m.Content, in.Ratio)
+	}
+	return out
+}
+
+// Estimate is the number of tokens that a message of this text will about take.
+func Estimate(text string, ratio float64) int {
+	if ratio <= 0 {
+		ratio = BytesPerToken
+	}
+	return int(float64(len(text))/ratio) + overhead
+}
+
+// cut says how many of the oldest turns leave so that at least over tokens go: what goes is rounded up to a multiple of step, as
+// counted from the beginning of the thread, so that the next turns find the same beginning. The newest turn always stays.
+func cut(costs []int, over, step int) int {
+	goal := (over + step - 1) / step * step
+	gone, first := 0, 0
+	for first < len(costs)-1 && gone < goal {
+		gone += costs[first]
+		first++
+	}
+	return first
+}
+
+// add appends a turn; turns of the same role that follow each other become one message.
+func (out *Output) add(t Turn) {
+	role := llm.RoleUser
+	if t.Who == Self {
+		role = llm.RoleAssistant
+	}
+	text := line(t)
+	last := &out.Messages[len(out.Messages)-1]
+	switch {
+	case last.Role == role:
+		last.Content += "\n\n" + text
+		last.Images = append(last.Images, t.Images...)
+	case last.Role == llm.RoleSystem && role == llm.RoleAssistant:
+		// Strict templates want a user message first: what the answer answered has left.
+		out.Messages = append(out.Messages, llm.Message{Role: llm.RoleUser, Content: "(earlier messages)"},
+			llm.Message{Role: role, Content: text})
+	default:
+		out.Messages = append(out.Messages, llm.Message{Role: role, Content: text, Images: t.Images})
+	}
+}
+
+func line(t Turn) string {
+	text := strings.TrimSpace(t.Text)
+	switch {
+	case t.Who == Self:
+		return text
+	case t.Name == "":
+		return text
+	case t.Who == Other:
+		return t.Name + " (a bot): " + text
+	default:
+		return t.Name + ": " + text
+	}
+}
+
+func systemText(in Input) string {
+	var b strings.Builder
+	b.WriteString(strings.TrimSpace(in.System))
+	if b.Len() > 0 {
+		b.WriteString("\n\n")
+	}
+	b.WriteString("You are answering in a Slack ")
+	if in.Channel == "" {
+		b.WriteString("direct message")
+	} else {
+		b.WriteString("thread in the channel #" + in.Channel)
+	}
+	if in.Bot != "" {
+		b.WriteString("; your name there is " + in.Bot)
+	}
+	b.WriteString(". Messages of people begin with their name; do not begin yours with a name. Write Markdown.")
+	if !in.Date.IsZero() {
+		b.WriteString(" Today is " + in.Date.Format("Monday, 2 January 2006") + ".")
+	}
+	return b.String()
+}

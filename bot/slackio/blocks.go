@@ -1,0 +1,81 @@
+package slackio
+
+import (
+	"strings"
+
+	"github.com/slack-go/slack"
+
+	"llmbot/bot"
+	"llmbot/bot/render"
+)
+
+// content is one message of an answer: values that can be compared.
+type content struct {
+	markdown string // the page; empty: only words of ours
+	notice   string
+	small    string
+	plain    bool // without blocks, because Slack refused them
+}
+
+// contents are the messages that show an answer: its pages, and under the last one what we say ourselves. It is pure.
+func contents(pages []render.Page, a bot.Answer, plain bool) []content {
+	var out []content
+	for _, p := range pages {
+		out = append(out, content{markdown: p.Markdown, plain: plain})
+	}
+	if len(out) == 0 {
+		if a.Notice == "" && !a.Phase.Final() {
+			return nil
+		}
+		out = append(out, content{plain: plain})
+	}
+	last := &out[len(out)-1]
+	last.notice, last.small = a.Notice, a.Small
+	if last.markdown == "" && last.notice == "" {
+		last.notice = "There is no answer: it was stopped before it began."
+	}
+	return out
+}
+
+// fallback is the text argument: what a notification shows, and what is left when blocks are refused.
+func (c content) fallback() string {
+	text := c.markdown
+	if text == "" {
+		text = c.notice
+	}
+	return render.Fallback(text)
+}
+
+// options are the arguments of the message.
+func (c content) options() []slack.MsgOption {
+	if c.plain {
+		text := strings.Join(render.Plain(c.markdown), "")
+		for _, more := range []string{c.notice, c.small} {
+			if more != "" {
+				text += "\n\n_" + render.Mrkdwn(more) + "_"
+			}
+		}
+		// An empty list takes the blocks of an earlier version away (facts/slack.md §3.3).
+		return []slack.MsgOption{slack.MsgOptionText(strings.TrimSpace(text), false), slack.MsgOptionBlocks()}
+	}
+	var blocks []slack.Block
+	if c.markdown != "" {
+		blocks = append(blocks, slack.NewMarkdownBlock("", c.markdown))
+	}
+	if c.notice != "" {
+		if c.markdown == "" {
+			blocks = append(blocks, slack.NewSectionBlock(mrkdwn(c.notice), nil, nil))
+		} else {
+			blocks = append(blocks, slack.NewContextBlock("", mrkdwn("⚠️ "+c.notice)))
+		}
+	}
+	if c.small != "" {
+		blocks = append(blocks, slack.NewContextBlock("", mrkdwn(c.small)))
+	}
+	return []slack.MsgOption{slack.MsgOptionText(c.fallback(), false), slack.MsgOptionBlocks(blocks...)}
+}
+
+// mrkdwn is a text object in which nothing is live: escaped, and verbatim so that Slack does not look for names in it.
+func mrkdwn(s string) *slack.TextBlockObject {
+	return slack.NewTextBlockObject(slack.MarkdownType, render.Mrkdwn(s), false, true)
+}

@@ -1,0 +1,69 @@
+package slackio
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/slack-go/slack"
+)
+
+// kind is what a failed call means for what is done next.
+type kind int
+
+const (
+	fine      kind = iota
+	limited        // refused for its rate: wait retryAfter
+	tooLong        // the content is refused: smaller, then plain
+	gone           // the message cannot be edited any more: a new one
+	denied         // no further call will help
+	transient      // 5xx, time-outs, connections: the call may have been carried out or not
+)
+
+// failure is an error of a call, understood.
+type failure struct {
+	kind       kind
+	reason     string // Slack's own word, if it said one
+	retryAfter time.Duration
+}
+
+// limitedPause is how long a method rests when Slack says ratelimited without saying for how long (HTTP 200).
+const limitedPause = 5 * time.Second
+
+// classify understands an error of slack-go (facts/slack.md §1.6, §3.3). It is pure.
+func classify(err error) failure {
+	if err == nil {
+		return failure{}
+	}
+	if e, ok := errors.AsType[*slack.RateLimitedError](err); ok {
+		return failure{kind: limited, reason: "ratelimited", retryAfter: max(e.RetryAfter, time.Second)}
+	}
+	if e, ok := errors.AsType[slack.StatusCodeError](err); ok {
+		if e.Code == http.StatusTooManyRequests {
+			return failure{kind: limited, reason: "ratelimited", retryAfter: limitedPause}
+		}
+		if e.Code < http.StatusInternalServerError && e.Code != http.StatusRequestTimeout {
+			return failure{kind: denied, reason: e.Status}
+		}
+		return failure{kind: transient, reason: e.Status}
+	}
+	e, ok := errors.AsType[slack.SlackErrorResponse](err)
+	if !ok {
+		return failure{kind: transient}
+	}
+	f := failure{kind: denied, reason: e.Err}
+	is := func(words ...string) bool { return slices.Contains(words, e.Err) }
+	switch {
+	case is("ratelimited", "rate_limited", "message_limit_exceeded"):
+		f.kind, f.retryAfter = limited, limitedPause
+	case is("invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_blocks_too_many", "msg_too_long", "block_mismatch", "markdown_text_conflict",
+		"metadata_too_large", "no_text"):
+		f.kind = tooLong
+	case is("message_not_found", "cant_update_message", "edit_window_closed"):
+		f.kind = gone
+	case is("internal_error", "fatal_error", "service_unavailable", "request_timeout", "update_failed", "team_added_to_org", "messaging_processing_failed"):
+		f.kind = transient
+	}
+	return f
+}

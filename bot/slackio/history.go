@@ -1,0 +1,150 @@
+package slackio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/slack-go/slack"
+
+	"llmbot/bot"
+	"llmbot/bot/pace"
+)
+
+const (
+	methodReplies pace.Method = "conversations.replies"
+
+	repliesPage  = 200 // messages a page; Slack recommends no more (facts/slack.md §1.3)
+	repliesPages = 5   // pages of one read; the newest messages of a longer thread are read, and the first one
+	readTries    = 4   // a read that Slack refuses is taken again
+)
+
+// Messages reads a thread, oldest first. It waits for the read budget, which delays nobody else's edits.
+func (s *Slack) Messages(ctx context.Context, t bot.Thread) ([]bot.Message, error) {
+	raw, err := s.replies(ctx, t, "")
+	if err != nil {
+		return nil, err
+	}
+	out := make([]bot.Message, 0, len(raw))
+	for _, m := range raw {
+		if m.SubType == "tombstone" || m.SubType != "" && m.SubType != "bot_message" && m.SubType != "file_share" && m.SubType != "thread_broadcast" {
+			continue // joins, topic changes, what was deleted
+		}
+		out = append(out, s.message(ctx, m))
+	}
+	return out, nil
+}
+
+// replies reads the messages of a thread from oldest on (all: empty), page by page.
+func (s *Slack) replies(ctx context.Context, t bot.Thread, oldest string) ([]slack.Message, error) {
+	var out []slack.Message
+	cursor := ""
+	for page := 0; ; page++ {
+		messages, next, err := s.repliesPage(ctx, slack.GetConversationRepliesParameters{
+			ChannelID: t.Channel, Timestamp: t.TS, Cursor: cursor, Limit: repliesPage, Oldest: oldest, Inclusive: true, IncludeAllMetadata: true,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("read thread %s: %w", t, err)
+		}
+		out = append(out, messages...)
+		if len(out) > repliesPages*repliesPage { // keep the first message and the newest
+			out = append(out[:1], out[len(out)-(repliesPages-1)*repliesPage:]...)
+		}
+		if next == "" {
+			return out, nil
+		}
+		cursor = next
+	}
+}
+
+func (s *Slack) repliesPage(ctx context.Context, p slack.GetConversationRepliesParameters) ([]slack.Message, string, error) {
+	for try := 1; ; try++ {
+		if err := s.pace.Take(ctx, methodReplies); err != nil {
+			return nil, "", err
+		}
+		type result struct {
+			messages []slack.Message
+			next     string
+		}
+		r, err := timed(ctx, func(ctx context.Context) (result, error) {
+			messages, _, next, err := s.api.GetConversationRepliesContext(ctx, &p)
+			return result{messages, next}, err
+		})
+		if err == nil {
+			return r.messages, r.next, nil
+		}
+		f := classify(err)
+		if f.kind == limited {
+			s.pace.Refused(methodReplies, f.retryAfter)
+			continue // the next Take waits, until ctx ends
+		}
+		if f.kind != transient || try == readTries || ctx.Err() != nil {
+			return nil, "", err
+		}
+	}
+}
+
+// message is a message as people read it.
+func (s *Slack) message(ctx context.Context, m slack.Message) bot.Message {
+	out := bot.Message{
+		TS: m.Timestamp, User: m.User, Self: s.own(m), For: metadata(m, metaAsked), Notice: metadata(m, metaNotice) != "",
+	}
+	out.Bot = !out.Self && (m.BotID != "" || m.SubType == "bot_message")
+	text := m.Text
+	if text == "" {
+		text = blocksText(m.Blocks)
+	}
+	name := func(user string) string {
+		who, err := s.Person(ctx, user)
+		if err != nil || who.Name == "" {
+			return user
+		}
+		return who.Name
+	}
+	out.Text = unescape(text, s.self.User, name)
+	for _, f := range m.Files {
+		out.Files = append(out.Files, bot.File{ID: f.ID, Name: f.Name, MIME: f.Mimetype, Size: int64(f.Size)})
+	}
+	switch {
+	case out.Self:
+		out.Name = s.self.Name
+	case out.Bot:
+		out.Name = botName(m)
+	default:
+		out.Name = name(m.User)
+	}
+	return out
+}
+
+func botName(m slack.Message) string {
+	if m.Username != "" {
+		return m.Username
+	}
+	if m.BotProfile != nil && m.BotProfile.Name != "" {
+		return m.BotProfile.Name
+	}
+	return "another app"
+}
+
+// blocksText is what can be read of blocks that came without text.
+func blocksText(blocks slack.Blocks) string {
+	var parts []string
+	for _, b := range blocks.BlockSet {
+		switch b := b.(type) {
+		case *slack.SectionBlock:
+			if b.Text != nil {
+				parts = append(parts, b.Text.Text)
+			}
+		case *slack.HeaderBlock:
+			if b.Text != nil {
+				parts = append(parts, b.Text.Text)
+			}
+		case *slack.MarkdownBlock:
+			parts = append(parts, b.Text)
+		}
+	}
+	return strings.Join(parts, "\n")
+}
+
+var errNobody = errors.New("no user")

@@ -1,0 +1,124 @@
+package slackio
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"llmbot/bot"
+)
+
+// intake takes envelopes from both sockets. Its own part never blocks: what may take time runs in a handler.
+type intake struct {
+	slack   *Slack
+	handler Handler
+	room    chan struct{} // a place for each handler
+}
+
+// take handles one envelope. ack may be called from a handler.
+func (in *intake) take(ctx context.Context, handlers *sync.WaitGroup, env envelope, ack func(payload any)) {
+	select {
+	case in.room <- struct{}{}:
+	default:
+		in.slack.log.ErrorContext(ctx, "event_refused", "envelope", env.ID, "reason", "too many events at once")
+		return // not acked: Slack delivers it again
+	}
+	handlers.Go(func() {
+		defer func() { <-in.room }()
+		in.handle(ctx, env, ack)
+	})
+}
+
+func (in *intake) handle(ctx context.Context, env envelope, ack func(payload any)) {
+	s := in.slack
+	switch env.Type {
+	case "events_api":
+		raw, reason := decodeEvent(env.Payload, s.self)
+		if raw == nil {
+			s.log.DebugContext(ctx, "event_ignored", "envelope", env.ID, "reason", reason)
+			ack(nil)
+			return
+		}
+		in.asked(ctx, env, raw, ack)
+	case "slash_commands":
+		in.command(ctx, env, ack)
+	default: // interactive: the bot has no buttons yet
+		ack(nil)
+	}
+}
+
+// asked hands a message to the bot, once: whoever comes second waits for what becomes of the first.
+func (in *intake) asked(ctx context.Context, env envelope, raw *rawAsk, ack func(payload any)) {
+	s := in.slack
+	key := raw.Channel + "/" + raw.TS
+	flight, first := s.seen.begin(key, time.Now())
+	if first {
+		ev := raw.asked(s.plain(ctx, raw.Text))
+		err := in.handler.Handle(ctx, ev)
+		if errors.Is(err, bot.ErrBusy) { // noted, so it is durable
+			s.log.WarnContext(ctx, "thread_busy", "thread", ev.Thread.String(), "ask", ev.TS)
+			err = nil
+		}
+		if err != nil {
+			s.log.WarnContext(ctx, "event_not_acked", "thread", ev.Thread.String(), "ask", ev.TS, "envelope", env.ID, "error", err)
+		}
+		s.seen.end(key, flight, err)
+	} else {
+		s.log.DebugContext(ctx, "event_duplicate", "envelope", env.ID, "ask", raw.TS, "attempt", env.Attempt)
+	}
+	select {
+	case <-flight.over:
+		if flight.err == nil {
+			ack(nil)
+		}
+	case <-ctx.Done():
+	}
+}
+
+// flights remembers which messages were handled, by channel and ts (facts/slack.md §0.4: event ids differ for the same message).
+type flights struct {
+	mu   sync.Mutex // guards all below
+	byID map[string]*flight
+	old  []string // keys in byID, oldest first
+}
+
+// flight is the handling of one message.
+type flight struct {
+	over chan struct{} // closed when it is
+	err  error         // set before that
+}
+
+// maxSeen is how many messages are remembered. A workspace that mentions the bot once a second reaches back almost three hours; the
+// store knows the rest.
+const maxSeen = 10_000
+
+func newFlights() *flights { return &flights{byID: map[string]*flight{}} }
+
+// begin says whether this is the first to handle key.
+func (f *flights) begin(key string, _ time.Time) (*flight, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if fl := f.byID[key]; fl != nil {
+		return fl, false
+	}
+	fl := &flight{over: make(chan struct{})}
+	f.byID[key] = fl
+	f.old = append(f.old, key)
+	if len(f.old) > maxSeen {
+		delete(f.byID, f.old[0])
+		f.old = f.old[1:]
+	}
+	return fl, true
+}
+
+// end says what became of it. One that failed is forgotten, so that its redelivery is handled anew.
+func (f *flights) end(key string, fl *flight, err error) {
+	f.mu.Lock()
+	if err != nil && f.byID[key] == fl {
+		delete(f.byID, key)
+	}
+	f.mu.Unlock()
+	fl.err = err
+	close(fl.over)
+}

@@ -1,0 +1,204 @@
+// Package slackio is Slack's wire: sockets, events, calls. It is the only package that imports slack-go.
+//
+// It promises:
+//   - An envelope is acked when its event is durable, or at once if there is nothing to do; never before. What is not acked Slack
+//     delivers again. The same message that comes twice (app_mention and message, two sockets, a redelivery) is handled once.
+//   - Two sockets overlap, so that a refresh of one loses nothing.
+//   - Every write of an answer goes through package pace; no draft ever waits for the network in Set.
+//   - Whatever the model writes cannot ping anybody, and no link in it is unfurled.
+//
+// # Goroutines
+//
+//	Run ─► 2 links (slack-go's own reader and writer each) ─► intake ─► ≤ 256 handlers
+//	    ─► pace.Scheduler ─► ≤ 16 senders ─► draft.Send
+//	Open ─► 1 status line a draft, until its Close
+package slackio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/slack-go/slack"
+
+	"llmbot/bot"
+	"llmbot/bot/pace"
+)
+
+const (
+	callTimeout = 15 * time.Second // one Web API call: slack-go's client has none of its own (facts/slack.md §8.1)
+	maxHandlers = 256              // events being handled at once; more are not acked, so Slack delivers them again
+)
+
+// Config says which app this is and how Slack is reached.
+type Config struct {
+	AppToken, BotToken string
+	APIURL             string            // root of the Web API with a trailing slash; empty: Slack's
+	HTTP               *http.Client      // required; its time-out does not matter
+	Dialer             *websocket.Dialer // nil: one that honours the proxy of the environment
+	Command            string            // the slash command, such as /llm-status
+	Pace               pace.Config
+	Log                *slog.Logger
+}
+
+// Handler takes what happens. Handle returns when the event is durable (it is then acked) or with the reason why it is not.
+type Handler interface {
+	Handle(ctx context.Context, ev bot.Event) error
+	Status(ctx context.Context, c bot.Command) string
+}
+
+// Slack is one app in one workspace. It is a bot.Replier, bot.History and bot.Room.
+type Slack struct {
+	cfg    Config
+	log    *slog.Logger
+	api    *slack.Client
+	pace   *pace.Scheduler
+	people people
+	seen   *flights
+	self   Self // set by Connect, before anything reads it
+
+	mu       sync.Mutex // guards all below
+	open     int        // sockets that are connected
+	noStatus bool       // assistant.threads.setStatus was refused for good
+}
+
+// Self is who the bot is in its workspace.
+type Self struct{ User, Bot, Name, Team, TeamName string }
+
+// New returns a Slack that does nothing before Connect.
+func New(cfg Config) *Slack {
+	options := []slack.Option{slack.OptionAppLevelToken(cfg.AppToken), slack.OptionHTTPClient(cfg.HTTP)}
+	if cfg.APIURL != "" {
+		options = append(options, slack.OptionAPIURL(cfg.APIURL))
+	}
+	s := &Slack{
+		cfg: cfg, log: cfg.Log, api: slack.New(cfg.BotToken, options...), pace: pace.New(cfg.Pace), seen: newFlights(),
+	}
+	s.people = newPeople()
+	return s
+}
+
+// Connect asks Slack who the bot is. It waits for a Slack that does not answer until ctx ends; an error means that the token is not
+// good.
+func (s *Slack) Connect(ctx context.Context) (Self, error) {
+	for pause := time.Second; ; pause = min(2*pause, 30*time.Second) {
+		who, err := timed(ctx, s.api.AuthTestContext)
+		if err == nil {
+			s.self = Self{User: who.UserID, Bot: who.BotID, Name: who.User, Team: who.TeamID, TeamName: who.Team}
+			return s.self, nil
+		}
+		f := classify(err)
+		if f.kind == denied {
+			return Self{}, &TokenError{Variable: "SLACK_BOT_TOKEN", Reason: f.reason, Err: err}
+		}
+		s.log.WarnContext(ctx, "slack_away", "error", err, "retry_s", int(pause.Seconds()))
+		if err := wait(ctx, max(pause, f.retryAfter)); err != nil {
+			return Self{}, fmt.Errorf("ask slack who the bot is: %w", err)
+		}
+	}
+}
+
+// Run receives and answers until ctx ends, and returns after all its goroutines did. It returns early with a [TokenError] when Slack
+// refuses the app token. Connect has to be called first.
+func (s *Slack) Run(ctx context.Context, h Handler) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer cancel()
+	in := &intake{slack: s, handler: h, room: make(chan struct{}, maxHandlers)}
+	failed := make(chan error, 2)
+	all.Go(func() {
+		if err := s.pace.Run(ctx); err != nil && ctx.Err() == nil {
+			failed <- fmt.Errorf("pace: %w", err)
+		}
+	})
+	for n := range 2 {
+		all.Go(func() {
+			if err := s.link(ctx, n, in); err != nil {
+				select {
+				case failed <- err:
+				default:
+				}
+			}
+		})
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-failed:
+		return err
+	}
+}
+
+// Sockets is how many sockets are connected now.
+func (s *Slack) Sockets() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open
+}
+
+// Pace is the scheduler's state, for /debug/pace.
+func (s *Slack) Pace() pace.Snapshot { return s.pace.Snapshot() }
+
+func (s *Slack) opened(delta int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open += delta
+}
+
+// TokenError says that Slack does not accept a token.
+type TokenError struct {
+	Variable string // the variable to change
+	Reason   string // Slack's own word
+	Err      error
+}
+
+// Error is for the log and the terminal; it holds no secret.
+func (e *TokenError) Error() string {
+	return fmt.Sprintf("slack refused %s: %s", e.Variable, e.Reason)
+}
+
+// Unwrap returns the cause.
+func (e *TokenError) Unwrap() error { return e.Err }
+
+// Hint is the next step.
+func (e *TokenError) Hint() string {
+	switch e.Reason {
+	case "not_allowed_token_type":
+		return "Set SLACK_BOT_TOKEN to the token that begins with xoxb- and SLACK_APP_TOKEN to the one that begins with xapp-."
+	case "missing_scope":
+		if e.Variable == "SLACK_APP_TOKEN" {
+			return "Make a new app-level token with the scope connections:write (Basic Information, App-Level Tokens)."
+		}
+		return "Install the app again with the manifest that `llmbot manifest` prints."
+	case "account_inactive", "token_revoked", "token_expired":
+		return "The token was revoked. Install the app again and copy the new token."
+	default:
+		return "Copy " + e.Variable + " again from the app's page on api.slack.com/apps; it must be of the workspace that the app is installed in."
+	}
+}
+
+// timed bounds one call.
+func timed[T any](ctx context.Context, call func(context.Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, callTimeout, errors.New("slack did not answer in time"))
+	defer cancel()
+	return call(ctx)
+}
+
+// wait returns after d, or with the cause of ctx.
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

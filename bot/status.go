@@ -1,0 +1,81 @@
+package bot
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"llmbot/llm"
+)
+
+// statusTimeout is how long the model server may take: Slack wants the answer to a command within 3 s (facts/slack.md §5.5).
+const statusTimeout = 2 * time.Second
+
+// Status says how the model server is doing, one line a fact, for the person who asked. It takes 2 s at most, whatever the server does.
+func (b *Bot) Status(ctx context.Context, _ Command) string {
+	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
+	defer cancel()
+	var (
+		all               sync.WaitGroup
+		model             llm.ModelInfo
+		version           string
+		metrics           llm.Metrics
+		modelErr, metrErr error
+	)
+	all.Go(func() { model, modelErr = b.dep.Server.Model(ctx) })
+	all.Go(func() { version, _ = b.dep.Server.Version(ctx) }) // not every server has one; the line is left out then
+	all.Go(func() { metrics, metrErr = b.dep.Server.Metrics(ctx) })
+	all.Wait()
+
+	var lines []string
+	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	if modelErr != nil {
+		add("Model server: %s", unreachable(modelErr))
+		b.log.WarnContext(ctx, "status_model_away", "error", modelErr)
+	} else {
+		add("Model server: up")
+		add("Model: %s", model.ID)
+		if model.MaxModelLen > 0 {
+			add("Context length: %s", tokens(model.MaxModelLen))
+		}
+		if version != "" {
+			add("Version: %s", version)
+		}
+	}
+	if metrErr == nil && metrics.Known {
+		add("Requests: %.0f running, %.0f waiting", metrics.Running, metrics.Waiting)
+		add("KV cache %.0f %%", 100*metrics.KVCacheUsage)
+	}
+	if s := b.speeds.interactive(); s.n > 0 {
+		add("Interactive speed (what one person sees): %.1f tok/s median, %.1f tok/s in the slowest 5 %%, first token %s median, %s p95 (last %d %s)",
+			s.median, s.slow, seconds(s.ttft, 2), seconds(s.ttft95, 2), s.n, plural(s.n, "answer"))
+	} else {
+		add("Interactive speed: no answer yet since I started")
+	}
+	b.mu.Lock()
+	busy := len(b.actors)
+	b.mu.Unlock()
+	add("Answers in progress here: %d, queued: %d", max(busy-b.slots.queued(), 0), b.slots.queued())
+	if b.cfg.Version != "" {
+		add("llmbot %s", b.cfg.Version)
+	}
+	return strings.Join(lines, "\n")
+}
+
+func unreachable(err error) string {
+	if e, ok := asLLM(err); ok {
+		return "down. " + e.User()
+	}
+	return "down. It did not answer within " + seconds(statusTimeout, 0) + "."
+}
+
+// tokens is a context length as people compare it: `131,072 tokens (128k)`.
+func tokens(n int) string {
+	s := thousands(n) + " tokens"
+	if n >= 1024 && n%1024 == 0 {
+		s += fmt.Sprintf(" (%dk)", n/1024)
+	}
+	return s
+}

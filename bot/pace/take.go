@@ -37,6 +37,11 @@ func (s *Scheduler) Take(ctx context.Context, m Method) error {
 		return ErrStopped
 	}
 	for {
+		select {
+		case <-s.stopped:
+			return ErrStopped
+		default:
+		}
 		wait := s.tryTake(m)
 		if wait <= 0 {
 			return nil

@@ -66,7 +66,10 @@ func (s *Sim) serveLink(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "bad ticket", http.StatusUnauthorized)
 		return
 	}
-	up := websocket.Upgrader{WriteBufferSize: 32 << 10}
+	up := websocket.Upgrader{WriteBufferSize: 32 << 10, CheckOrigin: func(r *http.Request) bool {
+		o := r.Header.Get("Origin") // slack-go sends Slack's own; a page in a browser has no business here
+		return o == "" || o == "https://api.slack.com"
+	}}
 	ws, err := up.Upgrade(w, r, nil)
 	if err != nil {
 		s.log.Debug("no websocket", "error", err)

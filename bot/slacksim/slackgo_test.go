@@ -14,22 +14,15 @@ import (
 	"github.com/slack-go/slack/socketmode"
 
 	"llmbot/bot/slacksim"
-	"llmbot/llm/llmsim/memnet"
 )
 
 // TestRealClient lets slack-go's own clients talk to the workspace: connect, get a mention, answer, edit, read back.
 func TestRealClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		sim := slacksim.New(slacksim.Config{Latency: 100 * time.Millisecond})
-		net := memnet.Serve(sim)
-		defer func() {
-			sim.Close()
-			_ = net.Close()
-		}()
-		hc := net.Client()
-		defer hc.CloseIdleConnections()
-		api := slack.New(sim.BotToken(), slack.OptionAppLevelToken(sim.AppToken()), slack.OptionAPIURL("http://slack.test/api/"), slack.OptionHTTPClient(hc))
-		dialer := &websocket.Dialer{NetDialContext: net.Dial, HandshakeTimeout: 10 * time.Second, WriteBufferSize: 32 << 10}
+		sim, closeAll := serve(t, slacksim.Config{Latency: 100 * time.Millisecond})
+		defer closeAll()
+		api := slack.New(sim.BotToken(), slack.OptionAppLevelToken(sim.AppToken()), slack.OptionAPIURL("http://slack.test/api/"), slack.OptionHTTPClient(sim.http))
+		dialer := &websocket.Dialer{NetDialContext: sim.net.Dial, HandshakeTimeout: 10 * time.Second, WriteBufferSize: 32 << 10}
 		sm := socketmode.New(api, socketmode.OptionDialer(dialer))
 
 		ctx, cancel := context.WithCancel(t.Context())

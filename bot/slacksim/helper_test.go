@@ -1,0 +1,173 @@
+package slacksim_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"llmbot/bot/slacksim"
+)
+
+// pipes is a listener whose connections are in-memory pipes, so that bubbles can see them wait.
+type pipes struct {
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.done:
+		return nil, net.ErrClosed
+	}
+}
+func (p *pipes) Close() error   { p.once.Do(func() { close(p.done) }); return nil }
+func (p *pipes) Addr() net.Addr { return &net.IPAddr{} }
+func (p *pipes) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	client, server := net.Pipe()
+	select {
+	case p.conns <- server:
+		return client, nil
+	case <-p.done:
+		return nil, errors.New("connection refused")
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// space is a served workspace and raw clients for it.
+type space struct {
+	*slacksim.Sim
+
+	t    *testing.T
+	net  *pipes
+	http *http.Client
+}
+
+// serve starts a workspace; the test's end (of the bubble's function) must call the returned function.
+func serve(t *testing.T, cfg slacksim.Config) (*space, func()) {
+	t.Helper()
+	s := &space{Sim: slacksim.New(cfg), t: t, net: &pipes{conns: make(chan net.Conn), done: make(chan struct{})}}
+	s.http = &http.Client{Transport: &http.Transport{DialContext: s.net.Dial}}
+	srv := &http.Server{Handler: s.Sim}
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = srv.Serve(s.net) })
+	return s, func() {
+		s.http.CloseIdleConnections()
+		s.Close()
+		_ = srv.Close()
+		wg.Wait()
+	}
+}
+
+type reply map[string]any
+
+func (r reply) err() string { e, _ := r["error"].(string); return e }
+
+// call calls a method with the bot token and a form.
+func (s *space) call(method string, args ...string) reply {
+	s.t.Helper()
+	r, _ := s.callAs(s.BotToken(), method, args...)
+	return r
+}
+
+func (s *space) callAs(token, method string, args ...string) (reply, *http.Response) {
+	s.t.Helper()
+	form := url.Values{}
+	for i := 0; i < len(args); i += 2 {
+		form.Set(args[i], args[i+1])
+	}
+	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, "http://slack.test/api/"+method, strings.NewReader(form.Encode()))
+	must(s.t, err)
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	res, err := s.http.Do(req)
+	if err != nil {
+		return reply{"error": err.Error()}, nil
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	must(s.t, err)
+	var r reply
+	if json.Unmarshal(body, &r) != nil {
+		r = reply{"error": "not json: " + strings.TrimSpace(string(body))}
+	}
+	return r, res
+}
+
+// link is a raw socket of the app's. It collects frames; acks says which envelopes it acks.
+type link struct {
+	ws     *websocket.Conn
+	mu     sync.Mutex
+	frames []map[string]any
+	ack    func(frame map[string]any) any // nil: no ack; a value: acked with it as payload; true: acked without one
+	done   chan struct{}
+}
+
+func (s *space) link(ack func(map[string]any) any) *link {
+	s.t.Helper()
+	r, _ := s.callAs(s.AppToken(), "apps.connections.open")
+	u, _ := r["url"].(string)
+	d := &websocket.Dialer{NetDialContext: s.net.Dial, HandshakeTimeout: 10 * time.Second, WriteBufferSize: 32 << 10}
+	ws, res, err := d.DialContext(s.t.Context(), u, nil)
+	must(s.t, err)
+	_ = res.Body.Close()
+	l := &link{ws: ws, ack: ack, done: make(chan struct{})}
+	go func() {
+		defer close(l.done)
+		defer ws.Close()
+		for {
+			var f map[string]any
+			if ws.ReadJSON(&f) != nil {
+				return
+			}
+			l.mu.Lock()
+			l.frames = append(l.frames, f)
+			l.mu.Unlock()
+			id, _ := f["envelope_id"].(string)
+			if id == "" || l.ack == nil {
+				continue
+			}
+			if v := l.ack(f); v == true {
+				_ = ws.WriteJSON(map[string]any{"envelope_id": id})
+			} else if v != nil {
+				_ = ws.WriteJSON(map[string]any{"envelope_id": id, "payload": v})
+			}
+		}
+	}()
+	return l
+}
+
+func ackAll(map[string]any) any { return true }
+
+func (l *link) got() []map[string]any {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]map[string]any(nil), l.frames...)
+}
+
+// events are the inner events of the frames, without redeliveries.
+func (l *link) events() []map[string]any {
+	var out []map[string]any
+	for _, f := range l.got() {
+		if p, ok := f["payload"].(map[string]any); ok && f["type"] == "events_api" && f["retry_attempt"] == 0.0 {
+			e, _ := p["event"].(map[string]any)
+			out = append(out, e)
+		}
+	}
+	return out
+}

@@ -1,59 +1,107 @@
 package render
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
 	"unicode/utf8"
 )
 
+var (
+	reLive    = regexp.MustCompile(`(?i)<([!@#]|[a-z][a-z0-9+.-]*://|mailto:|[a-z0-9][^\s<>|]{0,200}\|)`)
+	reFence   = regexp.MustCompile("^((?:[ \t]*>)*)[ \t]*(?:(?:[-*+]|[0-9]{1,9}[.)])[ \t]+)*(`{3,40}|~{3,40})(.*)$")
+	reLead    = regexp.MustCompile(`^(?: *>)*`)
+	reHeading = regexp.MustCompile(`^#{1,6}[ \t]`)
+)
+
 // The checks here share no code with the package: they know only what Slack and a reader see.
 
-// checkAll renders text in the given steps and checks all that the package promises.
+// probe keeps the first thing found wrong.
+type probe struct{ err string }
+
+func (p *probe) Errorf(format string, args ...any) {
+	if p.err == "" {
+		p.err = fmt.Sprintf(format, args...)
+	}
+}
+
+// checkAll renders text in the given steps and checks all that the package promises. A text that fails is made smaller first.
 func checkAll(t *testing.T, text string, lim Limits, at []int) {
 	t.Helper()
+	err := check(text, lim, at)
+	if err == "" {
+		return
+	}
+	for size, tries := len(text)/2, 0; size > 0 && tries < 4_000; {
+		smaller := false
+		for i := 0; i+size <= len(text); tries++ {
+			if !utf8.RuneStart(text[i]) || i+size < len(text) && !utf8.RuneStart(text[i+size]) {
+				i++
+				continue
+			}
+			less := text[:i] + text[i+size:]
+			steps := make([]int, len(less))
+			for j := range steps {
+				steps[j] = j
+			}
+			if e := check(less, lim, steps); e != "" {
+				text, err, at, smaller = less, e, nil, true
+			} else {
+				i += size
+			}
+		}
+		if !smaller {
+			size /= 2
+		}
+	}
+	t.Fatalf("limits %v, steps %v (none: each byte), text %q: %s", lim, at, text, err)
+}
+
+func check(text string, lim Limits, at []int) string {
+	t := new(probe)
 	whole := clonePages(New(lim).Set(text, true))
 	d := New(lim)
 	var before []Page
 	for _, n := range at {
 		pages := d.Set(text[:n], false)
 		checkGrowth(t, before, pages)
-		for _, p := range pages {
-			checkPage(t, p, lim)
+		for i, p := range pages {
+			if i >= len(before)-1 {
+				checkPage(t, p, lim)
+			}
 		}
 		before = clonePages(pages)
-		if t.Failed() {
-			t.Fatalf("after %d bytes of %q", n, text)
+		if t.err != "" {
+			return fmt.Sprintf("after %d bytes: %s", n, t.err)
 		}
 	}
 	pages := d.Set(text, true)
 	checkGrowth(t, before, pages)
 	if len(pages) != len(whole) {
-		t.Fatalf("%d pages in steps %v, %d at once: %q\n%s\n---- at once\n%s", len(pages), at, len(whole), text, show(pages), show(whole))
+		t.Errorf("%d pages in steps, %d at once\n%s\n---- at once\n%s", len(pages), len(whole), show(pages), show(whole))
+		return t.err
 	}
 	for i, p := range pages {
 		checkPage(t, p, lim)
 		if p != whole[i] {
-			t.Errorf("page %d depends on how the text arrived\n%+v\n%+v", i, p, whole[i])
+			t.Errorf("page %d depends on how the text arrived\n%q\n%q", i, p.Markdown, whole[i].Markdown)
 		}
 	}
 	checkLost(t, text, pages)
-	if t.Failed() {
-		t.Fatalf("steps %v of %q", at, text)
-	}
+	return t.err
 }
 
 func clonePages(p []Page) []Page { return append([]Page(nil), p...) }
 
-func checkGrowth(t *testing.T, before, after []Page) {
-	t.Helper()
+func checkGrowth(t *probe, before, after []Page) {
 	if len(after) < len(before) {
 		t.Errorf("a page vanished: %d -> %d", len(before), len(after))
 		return
 	}
 	for i, p := range before {
 		if i < len(before)-1 && p != after[i] {
-			t.Errorf("page %d changed after a later one was shown\n%+v\n%+v", i, p, after[i])
+			t.Errorf("page %d changed after a later one was shown\n%q\n%q", i, p.Markdown, after[i].Markdown)
 		}
 		if !strings.HasPrefix(after[i].Open, p.Open) {
 			t.Errorf("Open of page %d took something back\n%q\n%q", i, p.Open, after[i].Open)
@@ -61,8 +109,7 @@ func checkGrowth(t *testing.T, before, after []Page) {
 	}
 }
 
-func checkPage(t *testing.T, p Page, lim Limits) {
-	t.Helper()
+func checkPage(t *probe, p Page, lim Limits) {
 	for _, s := range []string{p.Markdown, p.Open} {
 		if !utf8.ValidString(s) {
 			t.Errorf("not valid UTF-8: %q", s)
@@ -94,7 +141,7 @@ func checkPage(t *testing.T, p Page, lim Limits) {
 
 // live finds something that Slack could act on.
 func live(s string) string {
-	for _, m := range regexp.MustCompile(`(?i)<([!@#]|[a-z][a-z0-9+.-]*://|mailto:|[a-z0-9][^\s<>|]{0,200}\|)`).FindAllStringIndex(s, -1) {
+	for _, m := range reLive.FindAllStringIndex(s, -1) {
 		rest := strings.ToLower(s[m[0]:])
 		if !strings.HasPrefix(rest, "<!--") && !strings.HasPrefix(rest, "<!doctype") && !strings.HasPrefix(rest, "<![cdata[") {
 			return s[m[0]:m[1]]
@@ -105,7 +152,7 @@ func live(s string) string {
 
 // fenceLine matches what opens or closes a fence, behind quote and list marks.
 func fenceLine(line string) (quote int, marks, info string, ok bool) {
-	m := regexp.MustCompile("^((?:[ \t]*>)*)[ \t]*(?:(?:[-*+]|[0-9]{1,9}[.)])[ \t]+)*(`{3,40}|~{3,40})(.*)$").FindStringSubmatch(line)
+	m := reFence.FindStringSubmatch(line)
 	if m == nil || m[2][0] == '`' && strings.Contains(m[3], "`") {
 		return 0, "", "", false
 	}
@@ -116,7 +163,7 @@ func fenceLine(line string) (quote int, marks, info string, ok bool) {
 func walk(s string, visit func(line, fence string, opens bool)) (open bool) {
 	fence, depth := "", 0
 	for line := range strings.SplitSeq(s, "\n") {
-		lead := regexp.MustCompile(`^(?: *>)*`).FindString(line)
+		lead := reLead.FindString(line)
 		if fence != "" && strings.Count(lead, ">") < depth {
 			fence = ""
 		}
@@ -129,7 +176,10 @@ func walk(s string, visit func(line, fence string, opens bool)) (open bool) {
 		case fence != "":
 			// A list mark before the marks makes it code.
 			_, code, _, bare := fenceLine(line)
-			body := strings.TrimLeft(line, "> \t")
+			body := strings.TrimLeft(line, " \t")
+			for range depth {
+				body = strings.TrimLeft(strings.TrimPrefix(body, ">"), " \t")
+			}
 			if bare && info == "" && strings.HasPrefix(body, code) && strings.HasPrefix(code, fence) {
 				visit(line, fence, false)
 				fence = ""
@@ -164,7 +214,7 @@ func count(s string) (chars, blocks int) {
 			run = false
 		case fence != "":
 			run = false
-		case regexp.MustCompile(`^#{1,6}[ \t]`).MatchString(line):
+		case reHeading.MatchString(line):
 			blocks++
 			chars += 100
 			run = false
@@ -191,8 +241,7 @@ func letters(s string) string {
 
 // checkLost compares the letters of each page with those of its part of the source: reopened constructs may come before, and
 // entities and addresses may have been rewritten.
-func checkLost(t *testing.T, text string, pages []Page) {
-	t.Helper()
+func checkLost(t *probe, text string, pages []Page) {
 	start := 0
 	norm := func(s string) string {
 		s = strings.ReplaceAll(s, "&lt;", "")

@@ -20,18 +20,19 @@ const (
 
 // cost counts s as Slack may at most: characters in UTF-16 units, & as 5, < and > as 4. What we wrote as &lt; counts 8.
 func cost(s string) int {
-	n := 0
-	for i := 0; i < len(s); i++ {
+	n := len(s)
+	for i := range len(s) {
 		switch c := s[i]; {
-		case c == '&':
-			n += 5
-		case c == '<' || c == '>':
-			n += 4
+		case c < 0x40:
+			if c == '&' {
+				n += 4
+			} else if c >= '<' && c != '=' && c != '?' {
+				n += 3
+			}
 		case c < utf8.RuneSelf:
-			n++
+		case c < 0xc0:
+			n--
 		case c >= 0xf0:
-			n += 2
-		case c >= 0xc0:
 			n++
 		}
 	}
@@ -115,7 +116,7 @@ func liveInCode(s string, full bool) (live, ok bool) {
 	case c == '@' || c == '#':
 		return true, true
 	case c == '!':
-		for _, harmless := range []string{"!--", "!doctype", "![cdata["} {
+		for _, harmless := range harmlessTags() {
 			k := min(len(rest), len(harmless))
 			if strings.EqualFold(rest[:k], harmless[:k]) {
 				if k == len(harmless) {
@@ -150,6 +151,19 @@ func liveInCode(s string, full bool) (live, ok bool) {
 		}
 	}
 	return false, full || len(rest) >= 256
+}
+
+// harmlessTags begin declarations of HTML, which code may have, and which are none of Slack's commands.
+func harmlessTags() [3]string { return [...]string{"!--", "!doctype", "![cdata["} }
+
+// harmlessLen is the length of a < that is not live, with what belongs to it.
+func harmlessLen(s string) int {
+	for _, tag := range harmlessTags() {
+		if len(s) > len(tag) && strings.EqualFold(s[1:1+len(tag)], tag) {
+			return 1 + len(tag)
+		}
+	}
+	return 1
 }
 
 func isAlnum(c byte) bool {

@@ -14,6 +14,7 @@
 package render
 
 import (
+	"bytes"
 	"math"
 	"strings"
 )
@@ -134,7 +135,7 @@ func (d *Doc) last() (Page, bool) {
 		c.scan()
 	}
 	c.dropEmpty()
-	if c.fresh {
+	if c.fresh || len(bytes.TrimSpace(c.buf)) == 0 {
 		return Page{}, false
 	}
 	p := Page{End: c.pos, Chars: c.chars, Blocks: c.blocks}

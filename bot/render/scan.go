@@ -50,11 +50,13 @@ type prefix struct {
 func readPrefix(s string, full bool) (p prefix, ok bool) {
 	i, col := 0, 0
 	spaces := func() {
-		for i < len(s) && (s[i] == ' ' || s[i] == '\t') {
+		for i < len(s) && (s[i] == ' ' || s[i] == '\t' || s[i] == '\r') {
 			if s[i] == '\t' {
 				col += 3
 			}
-			col++
+			if s[i] != '\r' {
+				col++
+			}
 			i++
 		}
 	}
@@ -116,7 +118,7 @@ func isRule(s string) bool {
 	}
 	for i := range len(s) {
 		switch s[i] {
-		case c, ' ', '\t':
+		case c, ' ', '\t', '\r':
 		case '\n':
 			return strings.Count(s[:i], string(c)) >= 3
 		default:
@@ -451,7 +453,9 @@ func (d *Doc) stepCodeLine() bool {
 		if i == len(s) && !d.eof {
 			return false
 		}
-		d.fence, d.mode, d.run, d.hasSnap = fence{}, atLine, false, false // the quote ended, and so did the fence
+		nl := max(d.nl, 1)
+		d.closeFence(0) // the quote ended, and so did the fence
+		d.nl = nl
 		return true
 	}
 	if f.quote > 0 && i < len(s) && s[i] == ' ' {
@@ -459,7 +463,7 @@ func (d *Doc) stepCodeLine() bool {
 	}
 	lead := i
 	col := 0
-	for ; i < len(s) && (s[i] == ' ' || s[i] == '\t'); i++ {
+	for ; i < len(s) && (s[i] == ' ' || s[i] == '\t' || s[i] == '\r'); i++ {
 		col++
 		if s[i] == '\t' {
 			col += 3
@@ -533,7 +537,9 @@ func (d *Doc) closeFence(n int) bool {
 	d.put(strings.Repeat("> ", f.quote) + strings.Repeat(" ", max(0, f.indent-d.base)) + strings.Repeat(string(f.char), f.n))
 	d.fence = fence{}
 	d.run, d.hasSnap = false, false
-	d.pos += n
-	d.endLine()
+	if d.pos += n; n > 0 {
+		d.endLine()
+	}
+	d.mode, d.shown = atLine, d.pos
 	return true
 }

@@ -1,6 +1,9 @@
 package render
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // level is how good a place is for a page to end.
 type level int
@@ -95,6 +98,7 @@ type state struct {
 	base     int  // columns of indentation that this page does without
 	mode     mode
 	mid      bool // in a word
+	torn     bool // the page begins in the middle of a line
 	head     bool // in a heading
 	blank    bool // a blank line precedes
 	para     bool // the line before was text
@@ -118,7 +122,7 @@ func (d *Doc) closeCost() int {
 		n += m.n
 	}
 	if f := d.fence; f.n > 0 {
-		n += 1 + 5*f.quote + max(0, f.indent-d.base) + f.n
+		n += 4 + 5*f.quote + max(0, f.indent-d.base) + f.n
 	}
 	return n
 }
@@ -166,7 +170,7 @@ func (d *Doc) cut() bool {
 	tail := d.closers(true)
 	md := string(d.buf) + tail
 	d.pages = append(d.pages, Page{Markdown: md, Open: md, End: d.pos, Chars: d.chars + cost(tail), Blocks: d.blocks})
-	d.buf, d.chars, d.blocks, d.cells = nil, 0, 0, 0
+	d.buf, d.chars, d.blocks, d.cells = make([]byte, 0, len(d.buf)), 0, 0, 0
 	d.begin()
 	return true
 }
@@ -176,6 +180,7 @@ func (d *Doc) begin() {
 	d.page++
 	d.fresh, d.run, d.nl, d.mid = true, false, 0, false
 	quote := strings.Repeat("> ", d.quote)
+	d.torn = d.mode == inText || d.mode == inCode
 	switch {
 	case d.fence.n > 0:
 		f := d.fence
@@ -218,6 +223,10 @@ func (d *Doc) closers(emph bool) string {
 		}
 	}
 	if f := d.fence; f.n > 0 {
+		last := d.buf[bytes.LastIndexByte(d.buf, '\n')+1:]
+		if last = bytes.TrimLeft(last, "> \t"); d.mode == inCode && len(last) >= f.n && len(bytes.Trim(last, string(f.char)+" \t")) == 0 {
+			b.WriteString(joiner) // code that would close the fence if the line ended here
+		}
 		b.WriteString("\n" + strings.Repeat("> ", f.quote) + strings.Repeat(" ", max(0, f.indent-d.base)))
 		b.WriteString(strings.Repeat(string(f.char), f.n))
 	}
@@ -254,7 +263,12 @@ func (d *Doc) add(s string) {
 }
 
 // put writes s after the line breaks that are owed.
-func (d *Doc) put(s string) {
+func (d *Doc) put(s string) { d.putOf(s, cost(s)) }
+
+func (d *Doc) putOf(s string, chars int) {
+	if s == "" && d.fresh {
+		return
+	}
 	if !d.fresh {
 		for range d.nl {
 			d.buf = append(d.buf, '\n')
@@ -262,5 +276,6 @@ func (d *Doc) put(s string) {
 		d.chars += d.nl
 	}
 	d.nl, d.fresh, d.blank = 0, false, false
-	d.add(s)
+	d.buf = append(d.buf, s...)
+	d.chars += chars
 }

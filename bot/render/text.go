@@ -7,8 +7,9 @@ import (
 )
 
 const (
-	wordMax = 200 // what is longer is no word that is moved to the next page whole
-	emphMax = 120 // bytes after an opening emphasis mark in which its end is waited for
+	wordMax = 200    // what is longer is no word that is moved to the next page whole
+	cjk     = 0x2e80 // from here on scripts do without spaces between words
+	emphMax = 120    // bytes after an opening emphasis mark in which its end is waited for
 )
 
 // stepText does the next word or construct of a line of text.
@@ -22,11 +23,7 @@ func (d *Doc) stepText() bool {
 		d.pos += n
 		return true
 	}
-	sp, body := s[:min(n, 40)], s[n:]
-	if body[0] == '\r' && len(body) > 1 && body[1] == '\n' {
-		n++
-		body = body[1:]
-	}
+	sp, body := noCR(s[:min(n, 40)]), s[n:]
 	switch body[0] {
 	case '\n':
 		if n >= 2 && sp == "  " && d.fits(2, 2) && !d.fresh {
@@ -68,7 +65,7 @@ func before(s string) string { return s[max(0, len(s)-2_000):] }
 
 func spaces(s string) int {
 	n := 0
-	for n < len(s) && (s[n] == ' ' || s[n] == '\t') {
+	for n < len(s) && (s[n] == ' ' || s[n] == '\t' || s[n] == '\r') {
 		n++
 	}
 	return n
@@ -76,11 +73,12 @@ func spaces(s string) int {
 
 // borderLevel is what stands between the page so far and the next word.
 func (d *Doc) borderLevel(n int) level {
-	if n == 0 {
-		return levNone
-	}
-	if r, _ := utf8.DecodeLastRune(d.buf); sentenceEnd(r) {
+	r, _ := utf8.DecodeLastRune(d.buf)
+	switch {
+	case sentenceEnd(r) && (n > 0 || r >= cjk):
 		return levSentence
+	case n == 0:
+		return levNone
 	}
 	return levWord
 }
@@ -95,22 +93,47 @@ func sentenceEnd(r rune) bool {
 
 // unit puts out, which stands for k bytes of the source after n bytes of space.
 func (d *Doc) unit(n int, sp, out string, k int) bool {
-	l := d.borderLevel(n)
+	return d.unitOf(n, sp, out, cost(out), k)
+}
+
+func (d *Doc) unitOf(n int, sp, out string, chars, k int) bool {
+	l := levNone
+	if !d.below(0, 0) {
+		l = d.borderLevel(n)
+	}
 	if d.fresh && d.mode == inText {
 		sp = ""
 	}
-	if !d.room(l, cost(sp)+cost(out), len(sp)+len(out)) {
+	if !d.room(l, len(sp)+chars, len(sp)+len(out)) {
 		return true
 	}
 	if sp != "" {
 		d.put(sp)
 	}
-	d.put(out)
+	if d.torn && sp == "" && out != "" && marksLine(out[0], d.mode, d.fence.char, out) {
+		d.put(joiner)
+	}
+	d.torn = false
+	d.putOf(out, chars)
 	d.pos += n + k
 	d.shown = d.pos
 	d.mid = true
 	d.commit()
 	return true
+}
+
+// marksLine reports whether out would mean something else at the beginning of a line.
+func marksLine(c byte, m mode, fence byte, out string) bool {
+	if m == inCode {
+		return c == fence
+	}
+	switch c {
+	case '#', '>', '-', '+', '=', '|', '*', '~', '_':
+		return true
+	case '`':
+		return runLen(out) >= 3
+	}
+	return c >= '0' && c <= '9'
 }
 
 func textSpecial(c byte) bool {
@@ -121,7 +144,14 @@ func textSpecial(c byte) bool {
 	return false
 }
 
-func codeSpecial(c byte) bool { return c == '\n' || c == '<' || c == '&' }
+func noCR(s string) string {
+	if strings.IndexByte(s, '\r') >= 0 {
+		return strings.ReplaceAll(s, "\r", "")
+	}
+	return s
+}
+
+func codeSpecial(c byte) bool { return c == '\n' || c == '\r' || c == '<' || c == '&' }
 
 // stepPlain puts plain words: all at once while the page is far from full, else one by one.
 func (d *Doc) stepPlain(n int, sp, body string, special func(byte) bool) bool {
@@ -137,8 +167,9 @@ func (d *Doc) stepPlain(n int, sp, body string, special func(byte) bool) bool {
 	if run == "" {
 		return false
 	}
-	if d.below(cost(sp)+cost(run), len(sp)+len(run)) {
-		return d.unit(n, sp, clean(run), len(run))
+	out := clean(run)
+	if c := cost(out); d.below(len(sp)+c, len(sp)+len(out)) {
+		return d.unitOf(n, sp, out, c, len(run))
 	}
 	w := strings.IndexAny(run, " \t")
 	whole := w >= 0 || len(run) < len(body) || d.eof
@@ -146,13 +177,14 @@ func (d *Doc) stepPlain(n int, sp, body string, special func(byte) bool) bool {
 		w = len(run)
 	}
 	word := run[:w]
-	if d.mid && n == 0 || len(word) > wordMax || cost(word) > wordMax {
+	out = clean(word)
+	if d.mid && n == 0 || len(out) > wordMax || cost(out) > wordMax || strings.IndexFunc(out, func(r rune) bool { return r >= cjk }) >= 0 {
 		return d.fill(n, sp, word)
 	}
-	if !whole && !d.eager && !d.below(cost(sp)+cost(word), len(sp)+len(word)) {
+	if !whole && !d.eager && !d.below(cost(sp)+cost(out), len(sp)+len(out)) {
 		return false
 	}
-	return d.unit(n, sp, clean(word), len(word))
+	return d.unit(n, sp, out, len(word))
 }
 
 // below reports whether the page stays below the zone in which words are looked at one by one.
@@ -171,30 +203,26 @@ func (d *Doc) fill(n int, sp, word string) bool {
 	if k == len(word) && d.pos+n+k == len(d.text) && !d.eof && !d.eager && !d.below(0, 0) {
 		return false // it may go on
 	}
-	if !d.room(l, cost(sp)+cost(word[:k]), len(sp)+k) {
+	first := clean(word[:k])
+	chars, bytes := cost(sp)+cost(first), len(sp)+len(first)
+	if !d.room(l, chars, bytes) {
 		return true
 	}
-	chars, bytes := cost(sp)+cost(word[:k]), len(sp)+k
 	for k < len(word) {
-		if r, _ := utf8.DecodeLastRuneInString(word[:k]); r > 0x2e80 && sentenceEnd(r) && !d.below(chars, bytes) {
+		if r, _ := utf8.DecodeLastRuneInString(word[:k]); r >= cjk && sentenceEnd(r) && !d.below(chars, bytes) {
 			break
 		}
 		next := cluster(word[k:])
 		if k+next == len(word) && d.pos+n+k+next == len(d.text) && !d.eof && !d.eager && !d.below(chars, bytes) {
 			break
 		}
-		c := cost(word[k : k+next])
-		if !d.fits(chars+c, bytes+next+3) {
+		c := clean(word[k : k+next])
+		if !d.fits(chars+cost(c), bytes+len(c)) {
 			break
 		}
-		chars, bytes, k = chars+c, bytes+next, k+next
+		chars, bytes, k = chars+cost(c), bytes+len(c), k+next
 	}
-	ended := d.mid && n == 0
-	d.unit(n, sp, clean(word[:k]), k)
-	if r, _ := utf8.DecodeLastRune(d.buf); ended && r > 0x2e80 && sentenceEnd(r) && !d.below(0, 0) && d.pos < len(d.text) {
-		d.room(levSentence, 0, 0)
-	}
-	return true
+	return d.unit(n, sp, clean(word[:k]), k)
 }
 
 // cluster is the length of the first character as a person sees it: joiners, variation selectors, skin tones, combining
@@ -313,7 +341,7 @@ func (d *Doc) stepCode() bool {
 	if n >= wordMax {
 		return d.fill(0, "", s[:wordMax])
 	}
-	sp, body := s[:n], s[n:]
+	sp, body := noCR(s[:n]), s[n:]
 	switch body[0] {
 	case '\n':
 		if n > 0 && d.fits(n, n) {
@@ -331,6 +359,9 @@ func (d *Doc) stepCode() bool {
 		k := 1
 		if body[0] == '&' && live {
 			k = entityLen(body)
+		}
+		if body[0] == '<' && !live {
+			k = harmlessLen(body)
 		}
 		out := body[:k]
 		if live {

@@ -123,3 +123,54 @@ const (
 )
 
 func fill(n int) string { return strings.Repeat("x", n) }
+
+// pipes is a listener of in-memory connections: a server that answers whatever host is dialed, also in a synctest bubble.
+type pipes struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+// serve serves h until the test ends and returns a client of it.
+func serve(t testing.TB, h http.Handler) *http.Client {
+	t.Helper()
+	p := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
+	srv := &http.Server{Handler: h} //nolint:gosec // in memory: no slow clients
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = srv.Serve(p) })
+	tr := &http.Transport{DialContext: p.dial, MaxIdleConnsPerHost: 1 << 10}
+	t.Cleanup(func() {
+		tr.CloseIdleConnections()
+		_ = srv.Close()
+		wg.Wait()
+	})
+	return &http.Client{Transport: tr}
+}
+
+func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	near, far := net.Pipe()
+	select {
+	case p.conns <- far:
+		return near, nil
+	case <-p.closed:
+		return nil, errors.New("connection refused")
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error {
+	p.once.Do(func() { close(p.closed) })
+	return nil
+}
+
+func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "memory"} }

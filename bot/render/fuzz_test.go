@@ -42,7 +42,7 @@ func randomLimits(r *rand.Rand) Limits {
 
 // TestRandomAnswers is the fuzz test over answers made of Markdown.
 func TestRandomAnswers(t *testing.T) {
-	rounds := 3_000
+	rounds := 1_500
 	if testing.Short() {
 		rounds = 500
 	}

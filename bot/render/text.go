@@ -163,6 +163,7 @@ func (d *Doc) stepPlain(n int, sp, body string, special func(byte) bool) bool {
 	if i == len(body) && !d.eof {
 		run = wholeRunes(run)
 	}
+	all := len(run)
 	run = strings.TrimRight(run, " \t")
 	if run == "" {
 		return false
@@ -172,14 +173,14 @@ func (d *Doc) stepPlain(n int, sp, body string, special func(byte) bool) bool {
 		return d.unitOf(n, sp, out, c, len(run))
 	}
 	w := strings.IndexAny(run, " \t")
-	whole := w >= 0 || len(run) < len(body) || d.eof
+	whole := w >= 0 || len(run) < all || i < len(body) || d.eof
 	if w < 0 {
 		w = len(run)
 	}
 	word := run[:w]
 	out = clean(word)
 	if d.mid && n == 0 || len(out) > wordMax || cost(out) > wordMax || strings.IndexFunc(out, func(r rune) bool { return r >= cjk }) >= 0 {
-		return d.fill(n, sp, word)
+		return d.fill(n, sp, word, !whole)
 	}
 	if !whole && !d.eager && !d.below(cost(sp)+cost(out), len(sp)+len(out)) {
 		return false
@@ -193,14 +194,14 @@ func (d *Doc) below(chars, bytes int) bool {
 	return d.chars+c+chars <= z.Chars && len(d.buf)+c+bytes <= z.Bytes
 }
 
-// fill puts as much of a giant word as the page takes.
-func (d *Doc) fill(n int, sp, word string) bool {
+// fill puts as much of a giant word as the page takes; an open word may go on.
+func (d *Doc) fill(n int, sp, word string, open bool) bool {
 	l := d.borderLevel(n)
 	if d.fresh && d.mode == inText {
 		sp = ""
 	}
 	k := cluster(word)
-	if k == len(word) && d.pos+n+k == len(d.text) && !d.eof && !d.eager && !d.below(0, 0) {
+	if k == len(word) && open && !d.eager && !d.below(0, 0) {
 		return false // it may go on
 	}
 	first := clean(word[:k])
@@ -213,7 +214,7 @@ func (d *Doc) fill(n int, sp, word string) bool {
 			break
 		}
 		next := cluster(word[k:])
-		if k+next == len(word) && d.pos+n+k+next == len(d.text) && !d.eof && !d.eager && !d.below(chars, bytes) {
+		if k+next == len(word) && open && !d.eager && !d.below(chars, bytes) {
 			break
 		}
 		c := clean(word[k : k+next])
@@ -339,7 +340,7 @@ func (d *Doc) stepCode() bool {
 		return true
 	}
 	if n >= wordMax {
-		return d.fill(0, "", s[:wordMax])
+		return d.fill(0, "", s[:wordMax], false)
 	}
 	sp, body := noCR(s[:n]), s[n:]
 	switch body[0] {

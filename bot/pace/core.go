@@ -64,6 +64,7 @@ type call struct {
 	hasText bool
 	oldest  time.Time // of the text that becomes visible
 	at      time.Time
+	risky   bool // only the window allows it, see limiter
 }
 
 // reason is why a call is made; also the order in which calls get budget.
@@ -217,14 +218,14 @@ func (c *core) done(now time.Time, k call, out Outcome) {
 	}
 	switch {
 	case out.Skipped:
-		lim.unspend()
+		lim.unspend(k.risky)
 		if l.tries++; l.tries > 1 { // a sender that skips for ever must not spin
 			l.notBefore = now.Add(backoff(l.tries, l.serial))
 		}
 	case out.RetryAfter > 0:
-		lim.refused(now, out.RetryAfter)
+		lim.refused(now, out.RetryAfter, k.risky)
 	default:
-		lim.accepted(now)
+		lim.accepted(now, k.risky)
 		if out.Err == nil {
 			c.latency += (min(now.Sub(k.at).Seconds(), 5) - c.latency) / 8
 		}

@@ -85,8 +85,7 @@ func (r *rig) posted(s float64, text int) *lane {
 func (r *rig) spendAll(s float64) {
 	lim := r.c.limit(MethodEdit)
 	for range 50 {
-		lim.spend(at(s))
-		lim.accepted(at(s))
+		lim.accepted(at(s), lim.spend(at(s)))
 	}
 }
 
@@ -152,9 +151,8 @@ func TestDraftsLeaveRoomForFinals(t *testing.T) {
 	for i := range 5 {
 		r.posted(float64(i)/10, 500)
 	}
-	for lim.within(at(10), 0) > 5 {
-		lim.spend(at(10))
-		lim.accepted(at(10))
+	for lim.windowWithin(at(10), 0) > 5 {
+		lim.accepted(at(10), lim.spend(at(10)))
 	}
 	r.set(11, a, 300)
 	r.none(11) // five edits, six answers that may end any moment

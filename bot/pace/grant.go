@@ -13,6 +13,9 @@ func horizons() []time.Duration {
 // grant finds the kind of call for which there is budget, or says when to look again.
 func (c *core) grant(p *plan, w wish) (Kind, time.Time) {
 	now, lim := p.now, c.budget(w.lane, w.kind)
+	if until, ok := p.blocked[lim]; ok && w.why > first { // wishes come sorted, so this one is no better off
+		return None, until
+	}
 	can := lim.within(now, 0) > 0
 	switch w.why {
 	case final:
@@ -32,12 +35,14 @@ func (c *core) grant(p *plan, w wish) (Kind, time.Time) {
 	case read, live, tidyUp, printing, carryOn:
 	}
 	if !can || p.queued[lim] > 0 {
-		return None, later(lim.soonest(now, 1), now.Add(lookAgain))
+		p.blocked[lim] = later(lim.soonest(now, 1), now.Add(lookAgain))
+		return None, p.blocked[lim]
 	}
 	// Only a reader who runs out of text is worth the risk that Slack's limiter is the stricter one.
 	cautious := w.why != read
 	if cautious && lim.cautious(now, 0) < 1 || w.kind == Edit && !c.safe(p, lim, cautious) {
-		return None, now.Add(lookAgain)
+		p.blocked[lim] = now.Add(lookAgain)
+		return None, p.blocked[lim]
 	}
 	fresh := now.Sub(w.lane.arrived) <= justNow
 	if more := w.due.Add(tokenGap); (w.why == read || w.why == live) && !fresh && now.Before(more) {
@@ -108,7 +113,7 @@ func (c *core) send(p *plan, w wish, kind Kind) call {
 	if w.why == first && !l.posted && l.load.Text > 0 {
 		p.firsts[l.channel]--
 	}
-	c.budget(l, kind).spend(p.now)
+	k.risky = c.budget(l, kind).spend(p.now)
 	c.flying++
 	c.reasons[k.why]++
 	l.flying, l.fresh, l.sent, l.paced = true, false, p.now, p.now

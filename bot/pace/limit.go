@@ -19,6 +19,11 @@ const (
 	// time the trial fails the span doubles, up to smoothMost.
 	smoothFirst = 5 * time.Minute
 	smoothMost  = time.Hour
+	// probes is how many calls may be under way that only the window allows, until Slack has taken so many of
+	// them that it surely counts a window: a wrong guess then costs that many refusals, not one for each call
+	// that was on its way.
+	probes   = 2
+	trustful = 10
 	// slower is what remains of the believed rate when even smooth pacing is refused: somebody else spends too.
 	slower = 0.8
 	// postsAMinute is Slack's "about one message a second per channel, short bursts tolerated".
@@ -46,6 +51,9 @@ type limiter struct {
 
 	flying int         // calls under way: Slack may count them any moment up to their return
 	past   []time.Time // when calls of the last minute returned, sorted
+
+	risky int // of flying: those that the bucket would not have allowed
+	taken int // such calls that Slack took since its last refusal
 
 	paused      time.Time // no call before
 	lastRefusal time.Time
@@ -91,12 +99,10 @@ func (l *limiter) move(now time.Time) {
 	}
 	l.level = min(l.level, l.size())
 	l.at = later(l.at, now)
-	old, _ := slices.BinarySearchFunc(l.past, now.Add(-minute), func(t, edge time.Time) int {
-		if t.After(edge) {
-			return 1
-		}
-		return -1
-	})
+	old, edge := 0, now.Add(-minute)
+	for old < len(l.past) && !l.past[old].After(edge) {
+		old++
+	}
 	l.past = slices.Delete(l.past, 0, old)
 	if !l.smooth.IsZero() && !now.Before(l.smooth) {
 		l.smooth, l.burst, l.slow = time.Time{}, cautiousBurst, 1
@@ -124,10 +130,14 @@ func (l *limiter) within(now time.Time, h time.Duration) int {
 	if l.paused.After(now.Add(h)) {
 		return 0
 	}
-	if !l.bucketed() {
-		return l.windowWithin(now, h)
+	if l.bucketed() {
+		return l.cautious(now, h)
 	}
-	return l.cautious(now, h)
+	n := l.windowWithin(now, h)
+	if h == 0 && l.level < 1 && l.taken < trustful {
+		n = min(n, probes-l.risky) // the others go when these return
+	}
+	return n
 }
 
 // cautious is within under both models.
@@ -166,23 +176,40 @@ func (l *limiter) soonest(now time.Time, n int) time.Time {
 	return at
 }
 
-// spend counts a call that is sent now.
-func (l *limiter) spend(now time.Time) {
+// spend counts a call that is sent now. It says whether only the window allows it; what ends the call has to
+// say so too.
+func (l *limiter) spend(now time.Time) (risky bool) {
 	l.move(now)
 	l.flying++
+	risky = l.level < 1 && !l.bucketed()
+	if risky {
+		l.risky++
+	}
 	l.level = max(0, l.level-1)
+	return risky
+}
+
+// landed counts a call that is not under way any more.
+func (l *limiter) landed(risky bool) {
+	l.flying--
+	if risky {
+		l.risky--
+	}
 }
 
 // unspend takes back a call that was never made.
-func (l *limiter) unspend() {
-	l.flying--
+func (l *limiter) unspend(risky bool) {
+	l.landed(risky)
 	l.level = min(l.size(), l.level+1)
 }
 
 // accepted says that a call returned now. Slack counted it at some moment before, so that its place is
 // free again a minute from now at the latest; that makes the window exact without a margin.
-func (l *limiter) accepted(now time.Time) {
-	l.flying--
+func (l *limiter) accepted(now time.Time, risky bool) {
+	l.landed(risky)
+	if risky {
+		l.taken++
+	}
 	if !l.only {
 		i, _ := slices.BinarySearchFunc(l.past, now, time.Time.Compare)
 		l.past = slices.Insert(l.past, i, now)
@@ -190,9 +217,10 @@ func (l *limiter) accepted(now time.Time) {
 }
 
 // refused says that Slack refused a call.
-func (l *limiter) refused(now time.Time, after time.Duration) {
+func (l *limiter) refused(now time.Time, after time.Duration, risky bool) {
 	l.move(now)
-	l.flying--
+	l.landed(risky)
+	l.taken = 0
 	fresh := !now.Before(l.paused) // not one of several that were under way together
 	l.paused = later(l.paused, now.Add(after))
 	if !fresh {

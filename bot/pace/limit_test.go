@@ -11,8 +11,7 @@ func at(s float64) time.Time { return simTime(s) }
 
 // use makes a call at t that returns at once.
 func use(l *limiter, t float64) {
-	l.spend(at(t))
-	l.accepted(at(t))
+	l.accepted(at(t), l.spend(at(t)))
 }
 
 func TestWindow(t *testing.T) {
@@ -45,20 +44,23 @@ func TestWindow(t *testing.T) {
 func TestWindowIsExactWhateverTheLatency(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	l := newLimiter(50, 1)
-	type flight struct{ counted, back float64 }
+	type flight struct {
+		back  float64
+		risky bool
+	}
 	var flights []flight
 	var counted []float64
 	for now := 0.0; now < 600; now += 0.05 {
 		for i := len(flights) - 1; i >= 0; i-- {
 			if flights[i].back <= now {
-				l.accepted(at(now))
+				l.accepted(at(now), flights[i].risky)
 				flights = append(flights[:i], flights[i+1:]...)
 			}
 		}
 		if r.Float64() < 0.2 && l.within(at(now), 0) > 0 {
-			l.spend(at(now))
+			risky := l.spend(at(now))
 			back := now + r.Float64()*2
-			flights = append(flights, flight{back: back})
+			flights = append(flights, flight{back, risky})
 			counted = append(counted, now+r.Float64()*(back-now))
 		}
 	}
@@ -80,8 +82,7 @@ func TestWindowIsExactWhateverTheLatency(t *testing.T) {
 
 func TestLearning(t *testing.T) {
 	refuse := func(l *limiter, t, after float64) {
-		l.spend(at(t))
-		l.refused(at(t), seconds(after))
+		l.refused(at(t), seconds(after), l.spend(at(t)))
 	}
 	t.Run("a bucket", func(t *testing.T) {
 		l := newLimiter(50, 1)
@@ -143,8 +144,8 @@ func TestLearning(t *testing.T) {
 		l := newLimiter(50, 1)
 		l.spend(at(0))
 		l.spend(at(0))
-		l.refused(at(0.1), time.Second)
-		l.refused(at(0.1), time.Second)
+		l.refused(at(0.1), time.Second, false)
+		l.refused(at(0.1), time.Second, false)
 		if l.slow != 1 || l.flying != 0 {
 			t.Errorf("slow %v, flying %d; want one lesson from one refusal", l.slow, l.flying)
 		}
@@ -174,6 +175,22 @@ func TestShare(t *testing.T) {
 	c.setShare(7)
 	if n := c.limit(MethodEdit).within(at(2), 0); n != 50 {
 		t.Errorf("%d edits with a share out of range, want all 50", n)
+	}
+}
+
+func TestProbes(t *testing.T) {
+	l := newLimiter(50, 1)
+	for range cautiousBurst {
+		use(l, 0)
+	}
+	for i := range trustful {
+		if n := l.within(at(0), 0); n != probes {
+			t.Fatalf("%d calls at once after a burst and %d more, want %d probes", n, i, probes)
+		}
+		use(l, 0)
+	}
+	if n := l.within(at(0), 0); n != 50-cautiousBurst-trustful {
+		t.Errorf("%d calls at once, want all that the window has left: Slack counts a window", n)
 	}
 }
 

@@ -67,6 +67,7 @@ type plan struct {
 	lively   map[Method]time.Duration // between two calls of an answer for liveliness
 	perAsked float64                  // answers asked a second
 	queued   map[*limiter]int         // finals that found no budget
+	blocked  map[*limiter]time.Time   // nothing but finals and posts, until then
 	need     []float64                // edits for finals within horizons; nil until asked for
 }
 
@@ -121,7 +122,7 @@ func (c *core) decide(now time.Time, senders int) (calls []call, next time.Time)
 func (c *core) plan(now time.Time) *plan {
 	p := &plan{
 		now: now, firsts: make(map[string]int), unposted: make(map[string]int),
-		lively: make(map[Method]time.Duration), queued: make(map[*limiter]int),
+		lively: make(map[Method]time.Duration), queued: make(map[*limiter]int), blocked: make(map[*limiter]time.Time),
 	}
 	old := 0
 	for old < len(c.asked) && now.Sub(c.asked[old]) > minute {

@@ -84,7 +84,7 @@ func policyCore(w *world) {
 			} else {
 				f.retry = w.post(now, a)
 			}
-			if f.retry > 0 {
+			if f.retry > 0 && !w.slow429 {
 				f.at = now
 			}
 			flights = append(flights, f)

@@ -145,6 +145,7 @@ type world struct {
 	answers     []*answer
 	burst       int // of the edit limiter, 0 = window
 	refuseFinal bool
+	slow429     bool // a refusal takes as long as any call
 	edits       *simLimiter
 	posts       map[int]*simLimiter
 	spoilt      bool // the final was refused once

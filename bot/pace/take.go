@@ -65,8 +65,7 @@ func (s *Scheduler) tryTake(m Method) time.Duration {
 	defer s.mu.Unlock()
 	now, lim := time.Now(), s.core.limit(m)
 	if lim.within(now, 0) > 0 {
-		lim.spend(now)
-		lim.accepted(now.Add(takeTime))
+		lim.accepted(now.Add(takeTime), lim.spend(now))
 		return 0
 	}
 	return max(lim.soonest(now, 1).Sub(now), time.Millisecond)
@@ -97,7 +96,7 @@ func (s *Scheduler) Refused(m Method, retryAfter time.Duration) {
 	if n := len(lim.past); n > 0 {
 		lim.past = lim.past[:n-1]
 	}
-	lim.refused(time.Now(), retryAfter)
+	lim.refused(time.Now(), retryAfter, false)
 	s.mu.Unlock()
 	s.poke()
 }

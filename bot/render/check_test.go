@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -235,7 +236,7 @@ func letters(s string) string {
 	var b strings.Builder
 	for _, r := range strings.ToValidUTF8(s, "") {
 		switch {
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r > 0x7f && r != 0x2060 && r != utf8.RuneError && r != 0xa0 && r != 0x85:
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r > 0x7f && r != 0x2060 && r != utf8.RuneError && !unicode.IsSpace(r):
 			b.WriteRune(r)
 		}
 	}

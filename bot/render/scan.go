@@ -6,9 +6,10 @@ import (
 )
 
 const (
-	lineMax = 1_000 // bytes of a line up to which its kind is waited for
-	infoMax = 300   // bytes of an opening fence's line
-	deepest = 8     // quote marks and list marks at the beginning of a line
+	lineMax  = 1_000 // bytes of a line up to which its kind is waited for
+	fenceMax = 40    // marks of a fence that are written; what has more is closed by as many
+	infoMax  = 300   // bytes of an opening fence's line
+	deepest  = 8     // quote marks and list marks at the beginning of a line
 )
 
 // scan goes as far as the text decides.
@@ -175,6 +176,7 @@ func (d *Doc) stepLine() bool {
 			if done, more := d.openFence(p, body, n); done {
 				return more
 			}
+			d.torn = true // no fence, and must not look like one
 		}
 	}
 	return d.textLine(p)
@@ -404,9 +406,10 @@ func (d *Doc) openFence(p prefix, body string, n int) (done, more bool) {
 		return false, false
 	}
 	info := strings.TrimRight(body[n:end], " \t\r")
-	if end > infoMax || body[0] == '`' && strings.IndexByte(info, '`') >= 0 || n > 40 {
+	if end > infoMax || body[0] == '`' && strings.IndexByte(info, '`') >= 0 {
 		return false, false
 	}
+	n = min(n, fenceMax)
 	if d.eager && d.pos+p.n+end+1 >= len(d.text) {
 		return true, false // an empty box would flicker
 	}

@@ -110,7 +110,7 @@ func (d *Doc) unitOf(n int, sp, out string, chars, k int) bool {
 	if sp != "" {
 		d.put(sp)
 	}
-	if d.torn && sp == "" && out != "" && marksLine(out[0], d.mode, d.fence.char, out) {
+	if d.torn && out != "" && marksLine(out[0], d.mode, d.fence.char, out) {
 		d.put(joiner)
 	}
 	d.torn = false

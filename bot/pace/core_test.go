@@ -92,7 +92,7 @@ func (r *rig) spendAll(s float64) {
 func TestDeadlineIsWhenTheReaderRunsOut(t *testing.T) {
 	r := newRig(t)
 	for range 12 { // so many that liveliness has nothing to spend
-		r.posted(0, 223) // ten seconds of reading
+		r.posted(0, 240) // ten seconds of reading
 	}
 	l := r.c.lanes[0]
 	r.set(5, l, 2000)

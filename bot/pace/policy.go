@@ -8,9 +8,10 @@ import (
 )
 
 const (
-	// readSpeed is characters a second that a person reads: 240 words a minute are 5.3 tokens a second
-	// (facts/pace.md), a token of English Markdown is about 4.2 characters.
-	readSpeed = 22.3
+	// readSpeed is characters a second that a reader reads for whom we plan. 240 words a minute are 5.3 tokens
+	// a second (facts/pace.md), a token of English Markdown is about 4.2 characters, which makes 22; a little
+	// more, since who reads faster stalls and who reads slower notices nothing.
+	readSpeed = 24.0
 	// modelSpeed is characters a second that a model writes, before one was seen: 50 tokens.
 	modelSpeed = 210.0
 	// liveEvery is how often an answer grows when the budget does not matter: about every second, 14 calls

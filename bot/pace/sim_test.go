@@ -58,7 +58,7 @@ func compare(out io.Writer) {
 		for i, burst := range []int{0, 10} {
 			for _, p := range policies {
 				f := run(s, burst, false, 5, p.run)
-				fmt.Fprintf(out, "%-24s %-7s %-10s %6.2f %6.2f %7.2f %7.2f %7.2f %7.2f %6.1f %5d %5d %d of %d\n", s.name, []string{"window", "bucket"}[i], p.name,
+				fmt.Fprintf(out, "%-24s %-7s %-10s %6.3f %6.3f %7.3f %7.2f %7.2f %7.2f %6.1f %5d %5d %d of %d\n", s.name, []string{"window", "bucket"}[i], p.name,
 					f.first, f.stale, f.stall, f.lag, f.lag95, f.lagMax, f.calls, f.continued, f.refused, f.incomplete, f.answers)
 			}
 		}

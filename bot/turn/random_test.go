@@ -1,0 +1,354 @@
+package turn_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"llmbot/bot/turn"
+)
+
+// world is the random test's view from above.
+type world struct {
+	t     *testing.T
+	store *turn.Mem
+
+	mu     sync.Mutex // guards all below
+	rng    *rand.Rand
+	held   map[string]map[*turn.Claim]string // by thread: the claims that somebody works on, and their process
+	asked  map[string]turn.TS
+	wrote  map[string]map[turn.TS]int // by thread: how often the end of an answer to it was really marked
+	claims int
+	done   int
+	lost   int
+}
+
+func (w *world) int(n int) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.rng.IntN(n)
+}
+
+// check is the invariant: at most one claim of a thread passes Check at any time.
+func (w *world) check() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for key, claims := range w.held {
+		var owners []string
+		for c, p := range claims {
+			if c.Check() == nil {
+				owners = append(owners, fmt.Sprintf("%s (epoch %d)", p, c.Epoch()))
+			}
+		}
+		if len(owners) > 1 {
+			w.t.Errorf("%s is written by %v", key, owners)
+		}
+	}
+}
+
+func (w *world) hold(p string, c *turn.Claim) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.held[c.Key()] == nil {
+		w.held[c.Key()] = map[*turn.Claim]string{}
+	}
+	w.held[c.Key()][c] = p
+	w.claims++
+}
+
+func (w *world) drop(c *turn.Claim) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.held[c.Key()], c)
+}
+
+// answer works on a claim as the bot does, until it is over or ctx (the process) ends.
+func (w *world) answer(ctx context.Context, name string, c *turn.Claim) {
+	w.hold(name, c)
+	defer w.drop(c)
+	for {
+		if !sleep(ctx, time.Duration(w.int(5000))*time.Millisecond) {
+			return
+		}
+		if w.int(2) == 0 {
+			_ = c.Reply(ctx, []string{fmt.Sprint(name, c.Epoch())}) // may be lost; the next call says it
+		}
+		w.check()
+		for errors.Is(c.Check(), turn.ErrLapsed) && ctx.Err() == nil {
+			sleep(ctx, 100*time.Millisecond)
+		}
+		if c.Check() != nil {
+			w.mu.Lock()
+			w.lost++
+			w.mu.Unlock()
+			return
+		}
+		if w.int(10) == 0 {
+			_ = c.Release(ctx)
+			return
+		}
+		answers := c.For()
+		more, err := c.Done(ctx, answers)
+		if err == nil {
+			w.mu.Lock()
+			w.wrote[c.Key()][answers]++
+			w.done++
+			w.mu.Unlock()
+		}
+		if !more {
+			return
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// run is one process, from its start to its kill.
+func (w *world) run(ctx context.Context, name string) {
+	ctx, kill := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer kill()
+	store := &faulty{Store: w.store}
+	var turns sync.WaitGroup
+	defer turns.Wait()
+	claims := make(chan *turn.Claim, 1000)
+	d := turn.NewDesk(store, turn.Config{
+		Owner: name, TTL: ttl, Limit: 1 + w.int(8),
+		Owed: func(c *turn.Claim, _ turn.Record) { claims <- c },
+	})
+	wg.Go(func() { _ = d.Run(ctx) })
+	wg.Go(func() {
+		for {
+			select {
+			case c := <-claims:
+				turns.Go(func() { w.answer(ctx, name, c) })
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	wg.Go(func() { w.trouble(ctx, store) })
+	for range 5 + w.int(60) {
+		if !sleep(ctx, time.Duration(w.int(1500))*time.Millisecond) {
+			return
+		}
+		w.ask(ctx, d, name, &turns)
+	}
+	if w.int(2) == 0 { // a deploy instead of a kill
+		d.Drain()
+		w.ask(ctx, d, name, &turns)
+		sleep(ctx, time.Duration(w.int(8000))*time.Millisecond)
+	}
+}
+
+// ask asks something, as Slack does: again and again until it is taken, and sometimes once more.
+func (w *world) ask(ctx context.Context, d *turn.Desk, name string, turns *sync.WaitGroup) {
+	w.mu.Lock()
+	key := fmt.Sprint("k", w.rng.IntN(6))
+	ts := turn.TS(fmt.Sprintf("%d.%06d", time.Now().Unix(), w.rng.IntN(1e6)))
+	twice := w.rng.IntN(5) == 0
+	if w.wrote[key] == nil {
+		w.wrote[key] = map[turn.TS]int{}
+	}
+	w.mu.Unlock()
+	for ctx.Err() == nil {
+		short, cancel := context.WithTimeout(ctx, time.Second)
+		a, err := d.Ask(short, key, ts)
+		cancel()
+		if err != nil {
+			sleep(ctx, time.Second)
+			continue
+		}
+		w.mu.Lock()
+		w.asked[key] = w.asked[key].Max(ts) // acked
+		w.mu.Unlock()
+		if c := a.Claim; c != nil {
+			turns.Go(func() { w.answer(ctx, name, c) })
+		}
+		if !twice {
+			return
+		}
+		twice = false
+	}
+}
+
+// trouble is what befalls one process's connection to the store.
+func (w *world) trouble(ctx context.Context, store *faulty) {
+	for sleep(ctx, time.Duration(w.int(15000))*time.Millisecond) {
+		hang := make(chan struct{})
+		kind := w.int(3)
+		store.set(func(f *faulty) {
+			switch kind {
+			case 0:
+				f.down = errDown
+			case 1:
+				f.hang = hang
+			case 2:
+				f.unsure = 3
+			}
+		})
+		sleep(ctx, time.Duration(w.int(9000))*time.Millisecond)
+		store.set(func(f *faulty) { f.down, f.hang, f.unsure = nil, nil, 0 })
+		close(hang)
+	}
+}
+
+// TestRandomWorlds lets processes start, ask, answer, hang, lose their store, drain and die as dice fall. At any time at most one
+// claim of a thread passes its Check; in the end everything asked is answered; nothing is marked answered twice.
+func TestRandomWorlds(t *testing.T) {
+	seeds := 10
+	if testing.Short() {
+		seeds = 3
+	}
+	var claims, done, lost int
+	for seed := range seeds {
+		synctest.Test(t, func(t *testing.T) {
+			w := &world{
+				t: t, store: turn.NewMem(), rng: rand.New(rand.NewPCG(uint64(seed), 1)),
+				held: map[string]map[*turn.Claim]string{}, asked: map[string]turn.TS{}, wrote: map[string]map[turn.TS]int{},
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				for sleep(ctx, 50*time.Millisecond) {
+					w.check()
+				}
+			})
+			var lives sync.WaitGroup
+			for i := range 3 {
+				lives.Go(func() {
+					for n := range 4 {
+						w.run(ctx, fmt.Sprintf("p%d.%d", i, n))
+					}
+				})
+			}
+			lives.Wait()
+			// One healthy process is left to finish everything.
+			last := start(t, w.store, "last")
+			wg.Go(func() {
+				for {
+					select {
+					case c := <-last.owed:
+						wg.Go(func() { w.answer(ctx, "last", c.Claim) })
+					case <-ctx.Done():
+						return
+					}
+				}
+			})
+			time.Sleep(5 * time.Minute)
+			cancel()
+			wg.Wait()
+			last.stop()
+			for key, ts := range w.asked {
+				if r := record(t, w.store, key); r.Owed() || ts.After(r.Answered) || r.Owner != "" {
+					t.Errorf("seed %d: %s asked %s: %+v", seed, key, ts, r)
+				}
+			}
+			for key, answers := range w.wrote {
+				for ts, n := range answers {
+					if n > 1 {
+						t.Errorf("seed %d: %s: %s answered %d times", seed, key, ts, n)
+					}
+				}
+			}
+			claims, done, lost = claims+w.claims, done+w.done, lost+w.lost
+		})
+	}
+	t.Logf("%d claims, %d answers, %d lost on the way", claims, done, lost)
+	if done < 100 || lost == 0 {
+		t.Error("the worlds are too quiet to say anything")
+	}
+}
+
+// TestHammer is for the race detector: real time, several goroutines on every method of two desks.
+func TestHammer(t *testing.T) {
+	m := turn.NewMem()
+	const short = 80 * time.Millisecond
+	work := make(chan *turn.Claim, 10000)
+	cfg := turn.Config{TTL: short, Owed: func(c *turn.Claim, _ turn.Record) { work <- c }}
+	ctx, cancel := context.WithCancel(t.Context())
+	var desks []*turn.Desk
+	var wg, askers sync.WaitGroup
+	for _, name := range []string{"a", "b"} {
+		cfg.Owner = name
+		d := turn.NewDesk(m, cfg)
+		desks = append(desks, d)
+		wg.Go(func() { _ = d.Run(ctx) })
+	}
+	for g := range 8 {
+		d := desks[g%2]
+		askers.Go(func() {
+			for n := range 150 {
+				key, ts := fmt.Sprint("k", n%5), turn.TS(fmt.Sprintf("%d.%d", n+1, g))
+				a, err := d.Ask(ctx, key, ts)
+				if err != nil {
+					t.Errorf("ask: %v", err)
+				}
+				if a.Claim != nil {
+					work <- a.Claim
+				}
+				switch n % 10 {
+				case 3:
+					_ = d.Stop(ctx, key, ts)
+				case 5:
+					_, _ = d.Note(ctx, key, ts)
+				case 7:
+					if c := d.Assume(key, ts); c != nil {
+						work <- c
+					}
+				}
+				d.Owners()
+			}
+		})
+		wg.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case c := <-work:
+					_, _, _ = c.Epoch(), c.Key(), c.Check()
+					_ = c.Reply(ctx, []string{"m"})
+					closed(c.Stopped())
+					closed(c.Lost())
+					if n%7 == 0 {
+						_ = c.Release(ctx)
+					} else if more, _ := c.Done(ctx, c.For()); more {
+						work <- c
+					}
+				case <-ctx.Done():
+					return
+				}
+			}
+		})
+	}
+	askers.Wait()
+	for begin := time.Now(); ; {
+		owed := 0
+		for n := range 5 {
+			if record(t, m, fmt.Sprint("k", n)).Owed() {
+				owed++
+			}
+		}
+		if owed == 0 {
+			break
+		}
+		if time.Since(begin) > 20*time.Second {
+			t.Fatalf("%d threads still owed", owed)
+		}
+		<-time.After(short / 4)
+	}
+	desks[0].Drain()
+	cancel()
+	wg.Wait()
+}

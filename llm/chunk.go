@@ -35,6 +35,11 @@ func parseChunk(raw []byte, c *chunk) error {
 		return nil
 	}
 	*c = chunk{}
+	return fullChunk(raw, c)
+}
+
+// fullChunk reads any shape; c is empty.
+func fullChunk(raw []byte, c *chunk) error {
 	var w wireChunk
 	if len(raw) == 0 || (raw[0] != '{' && string(raw) != "null") {
 		return errNoObject

@@ -349,13 +349,17 @@ func (s *scanner) skip(depth int) bool {
 	}
 }
 
-// number passes over a number.
+// number passes over a whole number; fractions and powers are for the full parser.
 func (s *scanner) number() bool {
 	if s.i < len(s.b) && s.b[s.i] == '-' {
 		s.i++
 	}
-	if _, ok := s.count(); ok {
-		return true
+	from := s.i
+	for s.i < len(s.b) && s.b[s.i] >= '0' && s.b[s.i] <= '9' {
+		s.i++
 	}
-	return false // fractions and powers are for the full parser
+	if digits := s.i - from; digits == 0 || (digits > 1 && s.b[from] == '0') {
+		return false
+	}
+	return s.i >= len(s.b) || (s.b[s.i] != '.' && s.b[s.i] != 'e' && s.b[s.i] != 'E')
 }

@@ -93,9 +93,9 @@ func FuzzCore(f *testing.F) {
 					t.Fatal("51 edits within a minute")
 				}
 			}
-			for i := len(c.lanes) - 1; i >= 0; i-- {
-				if c.lanes[i].over {
-					c.drop(c.lanes[i])
+			for _, l := range slices.Backward(c.lanes) {
+				if l.over {
+					c.drop(l)
 				}
 			}
 		}

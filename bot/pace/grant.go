@@ -16,7 +16,7 @@ func (c *core) grant(p *plan, w wish) (Kind, time.Time) {
 	if until, ok := p.blocked[lim]; ok && w.why > first { // wishes come sorted, so this one is no better off
 		return None, until
 	}
-	can := lim.within(now, 0) > 0
+	can := lim.can(now)
 	switch w.why {
 	case final:
 		if can && p.queued[lim] == 0 {

@@ -133,11 +133,16 @@ func (l *limiter) within(now time.Time, h time.Duration) int {
 	if l.bucketed() {
 		return l.cautious(now, h)
 	}
-	n := l.windowWithin(now, h)
-	if h == 0 && l.level < 1 && l.taken < trustful {
-		n = min(n, probes-l.risky) // the others go when these return
+	return l.windowWithin(now, h)
+}
+
+// can says that a call may be made now. What only the window allows goes a few at a time at first; the others
+// go when these return.
+func (l *limiter) can(now time.Time) bool {
+	if l.within(now, 0) < 1 {
+		return false
 	}
-	return n
+	return l.bucketed() || l.level >= 1 || l.taken >= trustful || l.risky < probes
 }
 
 // cautious is within under both models.

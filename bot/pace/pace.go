@@ -91,7 +91,8 @@ type Load struct {
 	// Next is the kind of call that would show more of it. The zero value means Post as long as nothing
 	// was shown, then Edit.
 	Next Kind
-	// Dirty says that a call would change something; small print and buttons count.
+	// Dirty says that a call would change something; small print and buttons count. Small print without any
+	// text is posted at once, so before there is text it should be Dirty only if it is worth a message.
 	Dirty bool
 	// Closing says that the answer is complete, so this is (part of) its final.
 	Closing bool

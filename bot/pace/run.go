@@ -2,6 +2,7 @@ package pace
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -127,8 +128,7 @@ func (s *Scheduler) finish(r result) {
 
 // settleLocked ends the lanes that the core has finished with. The caller holds s.mu.
 func (s *Scheduler) settleLocked() {
-	for i := len(s.core.lanes) - 1; i >= 0; i-- {
-		cl := s.core.lanes[i]
+	for _, cl := range slices.Backward(s.core.lanes) { // which are removed on the way
 		l := s.live[cl]
 		if cl.visible && !l.told {
 			l.told = true

@@ -2,6 +2,7 @@ package pace
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -20,7 +21,6 @@ type arrival struct {
 func policyCore(w *world) {
 	w.start()
 	c := newCore(nil, 1)
-	defer func() { w.reasons = c.reasons }()
 	lanes := make(map[*lane]*answer)
 	of := make(map[*answer]*lane)
 	var flights []arrival
@@ -89,9 +89,9 @@ func policyCore(w *world) {
 			}
 			flights = append(flights, f)
 		}
-		for i := len(c.lanes) - 1; i >= 0; i-- {
-			if c.lanes[i].over {
-				c.drop(c.lanes[i])
+		for _, l := range slices.Backward(c.lanes) {
+			if l.over {
+				c.drop(l)
 			}
 		}
 	}

@@ -141,17 +141,14 @@ func (l *simLimiter) call(t float64) (retryAfter float64) {
 
 // world is one run.
 type world struct {
-	name        string
 	answers     []*answer
 	burst       int // of the edit limiter, 0 = window
 	refuseFinal bool
 	slow429     bool // a refusal takes as long as any call
 	edits       *simLimiter
 	posts       map[int]*simLimiter
-	spoilt      bool // the final was refused once
 	stop        float64
 	refusals    int
-	reasons     [carryOn + 1]int
 }
 
 func (w *world) start() {
@@ -194,11 +191,10 @@ func (w *world) count(a *answer, retryAfter float64) float64 {
 type figures struct {
 	answers, incomplete, refused, continued        int
 	first, stale, stall, lag, lag95, lagMax, calls float64
-	reasons                                        [carryOn + 1]int
 }
 
 func (w *world) figures() figures {
-	f := figures{reasons: w.reasons, answers: len(w.answers), refused: w.refusals}
+	f := figures{answers: len(w.answers), refused: w.refusals}
 	var lags []float64
 	n := float64(len(w.answers))
 	for _, a := range w.answers {
@@ -229,9 +225,6 @@ func mean(runs []figures) figures {
 		m.incomplete = max(m.incomplete, f.incomplete)
 		m.refused = max(m.refused, f.refused)
 		m.continued += f.continued
-		for i, n := range f.reasons {
-			m.reasons[i] += n
-		}
 		m.first += f.first / n
 		m.stale += f.stale / n
 		m.stall += f.stall / n
@@ -242,9 +235,6 @@ func mean(runs []figures) figures {
 	}
 	m.continued /= len(runs)
 	m.answers /= len(runs)
-	for i := range m.reasons {
-		m.reasons[i] /= len(runs)
-	}
 	return m
 }
 

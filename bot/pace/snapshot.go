@@ -11,6 +11,8 @@ type Snapshot struct {
 	// Channels are the post budgets of the channels that were used.
 	Channels map[string]Budget `json:"channels"`
 	Lanes    []LaneState       `json:"lanes"`
+	// Calls are the calls made so far by why they were made, as Hooks.Call says it.
+	Calls map[string]int `json:"calls"`
 	// Flying is the number of calls under way.
 	Flying int `json:"flying"`
 	// Share is this process's part of the budget.
@@ -59,8 +61,12 @@ func (s *Scheduler) Snapshot() Snapshot {
 	p := c.plan(now)
 	snap := Snapshot{
 		Methods: make(map[Method]Budget), Channels: make(map[string]Budget), Lanes: []LaneState{},
+		Calls:  make(map[string]int),
 		Flying: c.flying, Share: c.share, Latency: c.latency, Speed: c.speed,
 		Lasts: c.texts.quantile(longAnswer).Seconds(), PostWait: p.wait.Seconds(), Lively: p.lively[MethodEdit].Seconds(),
+	}
+	for why, n := range c.reasons {
+		snap.Calls[reason(why).String()] = n
 	}
 	for m, l := range c.methods {
 		b := l.snapshot(now)

@@ -64,7 +64,7 @@ func (s *Scheduler) tryTake(m Method) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now, lim := time.Now(), s.core.limit(m)
-	if lim.within(now, 0) > 0 {
+	if lim.can(now) {
 		lim.accepted(now.Add(takeTime), lim.spend(now))
 		return 0
 	}

@@ -115,7 +115,9 @@ func link(s string, bang int, full bool) (string, int, bool) {
 		case '\n':
 			return no, 1, true
 		case '\\':
-			i++
+			if i+1 < len(s) && s[i+1] != '\n' {
+				i++
+			}
 		case '(':
 			depth++
 		case ')':
@@ -138,7 +140,9 @@ func labelEnd(s string, full bool) (int, bool) {
 	for i := 0; i < len(s) && i < labelMax; i++ {
 		switch s[i] {
 		case '\\':
-			i++
+			if i+1 < len(s) && s[i+1] != '\n' {
+				i++
+			}
 		case '\n':
 			return 0, true
 		case '[':
@@ -286,7 +290,11 @@ func half(s string) (string, int) {
 		return s[:n] + clean(escapeCode(code)) + s[:n], len(s)
 	case '!':
 		if len(s) > 1 {
-			return half(s[1:])
+			out, n := half(s[1:])
+			if n > 0 {
+				n++
+			}
+			return out, n
 		}
 	case '[':
 		label := s[1:]

@@ -51,7 +51,7 @@ type prefix struct {
 func readPrefix(s string, full bool) (p prefix, ok bool) {
 	i, col := 0, 0
 	spaces := func() {
-		for i < len(s) && (s[i] == ' ' || s[i] == '\t' || s[i] == '\r') {
+		for most := i + 40; i < most && i < len(s) && (s[i] == ' ' || s[i] == '\t' || s[i] == '\r'); {
 			if s[i] == '\t' {
 				col += 3
 			}
@@ -410,9 +410,6 @@ func (d *Doc) openFence(p prefix, body string, n int) (done, more bool) {
 		return false, false
 	}
 	n = min(n, fenceMax)
-	if d.eager && d.pos+p.n+end+1 >= len(d.text) {
-		return true, false // an empty box would flicker
-	}
 	info = clean(escapeCode(info))
 	l := levLine
 	if d.blank {
@@ -426,10 +423,11 @@ func (d *Doc) openFence(p prefix, body string, n int) (done, more bool) {
 		d.leave(max(p.first, 1))
 	}
 	out := d.lead(p, d.rest())
+	from, chars := len(d.buf), d.chars
 	d.blocks++
 	d.put(clean(out) + body[:n] + info)
 	d.run, d.para, d.prev, d.head = false, false, -1, false
-	d.fence = fence{char: body[0], n: n, indent: p.col, quote: p.quote, info: info}
+	d.fence = fence{char: body[0], n: n, indent: p.col, quote: p.quote, info: info, from: from, chars: chars, to: len(d.buf)}
 	if p.quote > 0 {
 		d.fence.indent = 0
 	}

@@ -52,6 +52,9 @@ type fence struct {
 	indent int
 	quote  int
 	info   string
+	from   int // length of buf before it
+	chars  int // and what it counted
+	to     int // length of buf after the opening line
 }
 
 type table struct {
@@ -184,7 +187,7 @@ func (d *Doc) begin() {
 	switch {
 	case d.fence.n > 0:
 		f := d.fence
-		d.base = f.indent
+		d.base, d.fence.to = f.indent, -1
 		info := f.info
 		if len(info) > 60 {
 			info = ""
@@ -233,8 +236,12 @@ func (d *Doc) closers(emph bool) string {
 	return b.String()
 }
 
-// dropEmpty takes back emphasis marks with nothing behind them.
+// dropEmpty takes back emphasis marks and an opening fence with nothing behind them: an empty box would flicker.
 func (d *Doc) dropEmpty() {
+	if f := d.fence; f.n > 0 && len(d.buf) == f.to && !d.eof {
+		d.buf, d.chars, d.fence = d.buf[:f.from], f.chars, fence{}
+		d.blocks--
+	}
 	for d.mode == inText && d.nEmph > 0 && d.emph[d.nEmph-1].at == len(d.buf) && !d.eof {
 		d.nEmph--
 		d.buf = d.buf[:len(d.buf)-d.emph[d.nEmph].n]

@@ -51,6 +51,7 @@ func (d *Doc) stepText() bool {
 			if out, k = half(body); k == 0 {
 				return false
 			}
+			d.torn = true
 		}
 		if k > 1 && (cost(out) > d.atom.Chars || len(out) > d.atom.Bytes) {
 			out, k = literal(body)

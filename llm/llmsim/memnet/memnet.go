@@ -30,7 +30,7 @@ func Serve(h http.Handler) *Net {
 	n.srv = &http.Server{Handler: h} //nolint:gosec // in memory: no slow clients
 	go func() {
 		defer close(n.served)
-		_ = n.srv.Serve(n)
+		_ = n.srv.Serve(listener{n})
 	}()
 	return n
 }
@@ -54,25 +54,33 @@ func (n *Net) Client() *http.Client {
 	return &http.Client{Transport: &http.Transport{DialContext: n.Dial}}
 }
 
-// Accept is part of net.Listener.
-func (n *Net) Accept() (net.Conn, error) {
+// Close refuses new connections and cuts those that HTTP still owns; hijacked ones (WebSockets) are their handler's.
+func (n *Net) Close() error {
+	n.refuse()
+	err := n.srv.Close()
+	<-n.served
+	return err
+}
+
+func (n *Net) refuse() { n.once.Do(func() { close(n.closed) }) }
+
+// listener is the server's end. Its Close must not be the Net's: http.Server closes its listeners under a lock of its own.
+type listener struct{ n *Net }
+
+func (l listener) Accept() (net.Conn, error) {
 	select {
-	case c := <-n.conns:
+	case c := <-l.n.conns:
 		return c, nil
-	case <-n.closed:
+	case <-l.n.closed:
 		return nil, net.ErrClosed
 	}
 }
 
-// Addr is part of net.Listener.
-func (n *Net) Addr() net.Addr { return addr{} }
+func (l listener) Addr() net.Addr { return addr{} }
 
-// Close refuses new connections and cuts those that HTTP still owns; hijacked ones (WebSockets) are their handler's.
-func (n *Net) Close() error {
-	n.once.Do(func() { close(n.closed) })
-	err := n.srv.Close()
-	<-n.served
-	return err
+func (l listener) Close() error {
+	l.n.refuse()
+	return nil
 }
 
 type addr struct{}

@@ -257,10 +257,11 @@ func at(s, before string, full bool) (string, int, bool) {
 // inline writes a whole piece of text, such as a link's text or a row of a table.
 func inline(s string) string {
 	var b strings.Builder
+	ends := textSpecial()
 	i := 0
 	for i < len(s) {
 		j := i
-		for j < len(s) && (!textSpecial(s[j]) || s[j] == '*' || s[j] == '_' || s[j] == '~' || s[j] == '\n' || s[j] == '\r') {
+		for j < len(s) && (!ends.has(s[j]) || s[j] == '*' || s[j] == '_' || s[j] == '~' || s[j] == '\n' || s[j] == '\r') {
 			j++
 		}
 		b.WriteString(clean(s[i:j]))

@@ -120,6 +120,9 @@ type state struct {
 
 // closeCost is what closers will count.
 func (d *Doc) closeCost() int {
+	if d.nEmph == 0 && d.fence.n == 0 {
+		return 0
+	}
 	n := 0
 	for _, m := range d.emph[:d.nEmph] {
 		n += m.n

@@ -58,7 +58,7 @@ func (d *Doc) stepText() bool {
 		}
 		return d.unit(n, sp, out, k)
 	}
-	return d.stepPlain(n, sp, body, textSpecial)
+	return d.stepPlain(n, sp, body, textSpecial())
 }
 
 // before is what precedes an @: the word that it would be part of.
@@ -137,13 +137,24 @@ func marksLine(c byte, m mode, fence byte, out string) bool {
 	return c >= '0' && c <= '9'
 }
 
-func textSpecial(c byte) bool {
-	switch c {
-	case '\n', '\r', '\\', '`', '[', '!', '<', '&', '@', '*', '_', '~':
-		return true
+// special is a set of ASCII characters at which plain text ends: a table without a package variable.
+type special struct{ lo, hi uint64 }
+
+func (s special) has(c byte) bool {
+	if c < 64 {
+		return s.lo>>c&1 != 0
 	}
-	return false
+	return c < 128 && s.hi>>(c-64)&1 != 0
 }
+
+func textSpecial() special {
+	return special{
+		1<<'\n' | 1<<'\r' | 1<<'!' | 1<<'&' | 1<<'*' | 1<<'<',
+		1<<('@'-64) | 1<<('['-64) | 1<<('\\'-64) | 1<<('_'-64) | 1<<('`'-64) | 1<<('~'-64),
+	}
+}
+
+func codeSpecial() special { return special{lo: 1<<'\n' | 1<<'\r' | 1<<'<' | 1<<'&'} }
 
 func noCR(s string) string {
 	if strings.IndexByte(s, '\r') >= 0 {
@@ -152,12 +163,10 @@ func noCR(s string) string {
 	return s
 }
 
-func codeSpecial(c byte) bool { return c == '\n' || c == '\r' || c == '<' || c == '&' }
-
 // stepPlain puts plain words: all at once while the page is far from full, else one by one.
-func (d *Doc) stepPlain(n int, sp, body string, special func(byte) bool) bool {
+func (d *Doc) stepPlain(n int, sp, body string, ends special) bool {
 	i := 1
-	for i < len(body) && !special(body[i]) {
+	for i < len(body) && !ends.has(body[i]) {
 		i++
 	}
 	run := body[:i]
@@ -328,48 +337,3 @@ func (d *Doc) stepEmph(n int, sp, body string) bool {
 }
 
 func punct(r rune) bool { return unicode.IsPunct(r) || unicode.IsSymbol(r) }
-
-// stepCode does the next piece of a line in a fence.
-func (d *Doc) stepCode() bool {
-	s := d.rest()
-	n := spaces(s)
-	if n == len(s) && n < wordMax {
-		if !d.eof {
-			return false
-		}
-		d.pos += n
-		return true
-	}
-	if n >= wordMax {
-		return d.fill(0, "", s[:wordMax], false)
-	}
-	sp, body := noCR(s[:n]), s[n:]
-	switch body[0] {
-	case '\n':
-		if n > 0 && d.fits(n, n) {
-			d.put(sp)
-		}
-		d.pos += n
-		d.endLine()
-		d.mode = atCode
-		return true
-	case '<', '&':
-		live, ok := liveInCode(body, d.eof)
-		if !ok {
-			return false
-		}
-		k := 1
-		if body[0] == '&' && live {
-			k = entityLen(body)
-		}
-		if body[0] == '<' && !live {
-			k = harmlessLen(body)
-		}
-		out := body[:k]
-		if live {
-			out += joiner
-		}
-		return d.unit(n, sp, out, k)
-	}
-	return d.stepPlain(n, sp, body, codeSpecial)
-}

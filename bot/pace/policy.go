@@ -35,6 +35,9 @@ const (
 	justNow = 2 * time.Millisecond
 	// worthwhile is the part of the visible text that an edit under pressure should at least add.
 	worthwhile = 0.5
+	// halfTurn: such an edit should also last its reader for half of the time until the answer's next turn, if
+	// all that are open take turns. Else a slow model spends the minute's edits on its first sentences.
+	halfTurn = 0.5
 	// liveAhead is how far ahead liveliness shares out what is left.
 	liveAhead = 30 * time.Second
 	// lookAgain is how soon to look again when something waits for a condition that has no moment.
@@ -65,6 +68,7 @@ type plan struct {
 	firsts   map[string]int           // first posts that wait, by channel
 	unposted map[string]int           // the same, and those that will come
 	wait     time.Duration            // of a first post
+	carry    float64                  // characters that an edit should add
 	lively   map[Method]time.Duration // between two calls of an answer for liveliness
 	perAsked float64                  // answers asked a second
 	queued   map[*limiter]int         // finals that found no budget
@@ -155,6 +159,8 @@ func (c *core) plan(now time.Time) *plan {
 	}
 	p.perAsked = float64(len(c.asked)) / minute.Seconds()
 	p.wait = c.postWait(p)
+	turn := float64(max(0, p.open-1)) * minute.Seconds() / float64(c.limit(MethodEdit).cap())
+	p.carry = halfTurn * turn * readSpeed
 
 	// Liveliness shares what both models of the limiter leave over for the finals.
 	spare := float64(c.limit(MethodEdit).cautious(now, liveAhead)-p.open-p.pending) - p.perAsked*c.ends.early(liveAhead)
@@ -225,7 +231,7 @@ func (c *core) wish(p *plan, l *lane) wish {
 	case unseen > 0:
 		lively := l.paced.Add(c.livelyOf(p, w.kind))
 		out := l.reads.Add(-seconds(c.latency)) // the reader has read all, if the call goes now
-		worth := float64(unseen) >= worthwhile*float64(l.shown)
+		worth := float64(unseen) >= max(worthwhile*float64(l.shown), p.carry)
 		if worth && out.Before(lively) {
 			w.why, w.due = read, out
 		} else {

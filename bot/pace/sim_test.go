@@ -52,6 +52,9 @@ func compare(out io.Writer) {
 		name string
 		run  func(*world)
 	}{{"llmbot", policyCore}, {"1-s timer", policyTimer}, {"256 chars", policyBuffer}}
+	fmt.Fprintln(out, `Seconds, means over five seeds (429s, incomplete, lag max: the worst seed). first: first token -> first visible text.
+stale: age of the oldest invisible token, averaged while the answer streams. stall: the reader has nothing left
+although text exists. lag: last token -> complete text visible. calls: per answer. cont: continuation messages.`)
 	fmt.Fprintf(out, "%-24s %-7s %-10s %6s %6s %7s %7s %7s %7s %6s %5s %5s %s\n", "load", "limiter", "policy",
 		"first", "stale", "stall", "lag", "lag p95", "lag max", "calls", "cont", "429s", "incomplete")
 	for _, s := range scenarios() {

@@ -36,8 +36,8 @@ func TestPolicyGoals(t *testing.T) {
 		for _, g := range goals() {
 			if g.name == s.name {
 				// A refusal comes at once in the definitions, and as late as any answer in life.
-				g.check(t, run(s, g.burst, false, 2, policyCore))
-				g.check(t, run(s, g.burst, true, 2, policyCore))
+				g.check(t, run(s, g.burst, false, 1, policyCore))
+				g.check(t, run(s, g.burst, true, 1, policyCore))
 			}
 		}
 	}

@@ -212,8 +212,23 @@ func (s *Scheduler) SetShare(share float64) {
 	s.poke()
 }
 
-// Left is how many calls of a method could be made within d from now, as far as is known. (A stream may
-// be started only while there is room for its stop.)
+// StreamFits says that a native stream may be opened now: there is budget for its start, and for its stop
+// beside those of all streams that are open. A lane counts as a stream as soon as a Load says Start; one that
+// is not Dirty does.
+func (s *Scheduler) StreamFits() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now, streams := time.Now(), 0
+	for _, cl := range s.core.lanes {
+		s.live[cl].foldLocked(now)
+		if cl.native() && !cl.over {
+			streams++
+		}
+	}
+	return s.core.limit(MethodStart).can(now) && s.core.limit(MethodStop).cautious(now, 0) > streams
+}
+
+// Left is how many calls of a method could be made within d from now, as far as is known.
 func (s *Scheduler) Left(m Method, d time.Duration) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

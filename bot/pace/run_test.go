@@ -236,6 +236,21 @@ func TestTake(t *testing.T) {
 	})
 }
 
+func TestStreamFits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(Config{})
+		for i := range cautiousBurst {
+			if !s.StreamFits() {
+				t.Fatalf("no room for stream %d", i)
+			}
+			s.Open("D", &script{}).Set(Load{Next: Start})
+		}
+		if s.StreamFits() {
+			t.Error("room for a stream whose stop may find no budget")
+		}
+	})
+}
+
 func TestSnapshotIsJSON(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t, Config{Share: 0.5})

@@ -200,14 +200,14 @@ func (s *Sim) missingScopeLocked(scope string, c *call) string {
 		}
 		return scope
 	}
-	var any []string
+	var needed []string
 	for _, family := range []string{"channels", "groups", "im", "mpim"} {
 		if slices.Contains(s.cfg.Scopes, family+":"+what) {
 			return ""
 		}
-		any = append(any, family+":"+what)
+		needed = append(needed, family+":"+what)
 	}
-	return strings.Join(any, ",")
+	return strings.Join(needed, ",")
 }
 
 func (s *Sim) limitLocked(m method, c *call) *refusal {

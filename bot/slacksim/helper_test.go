@@ -118,7 +118,7 @@ type link struct {
 	done   chan struct{}
 }
 
-func (s *space) link(ack func(map[string]any) any) *link {
+func (s *space) link(ack func(map[string]any) any, setup ...func(*websocket.Conn)) *link {
 	s.t.Helper()
 	r, _ := s.callAs(s.AppToken(), "apps.connections.open")
 	u, _ := r["url"].(string)
@@ -127,8 +127,14 @@ func (s *space) link(ack func(map[string]any) any) *link {
 	must(s.t, err)
 	_ = res.Body.Close()
 	l := &link{ws: ws, ack: ack, done: make(chan struct{})}
+	for _, f := range setup {
+		f(ws)
+	}
+	greeted := make(chan struct{})
+	greet := sync.OnceFunc(func() { close(greeted) })
 	go func() {
 		defer close(l.done)
+		defer greet()
 		defer ws.Close()
 		for {
 			var f map[string]any
@@ -138,6 +144,7 @@ func (s *space) link(ack func(map[string]any) any) *link {
 			l.mu.Lock()
 			l.frames = append(l.frames, f)
 			l.mu.Unlock()
+			greet()
 			id, _ := f["envelope_id"].(string)
 			if id == "" || l.ack == nil {
 				continue
@@ -149,6 +156,7 @@ func (s *space) link(ack func(map[string]any) any) *link {
 			}
 		}
 	}()
+	<-greeted // the handshake's answer comes before the socket gets envelopes
 	return l
 }
 

@@ -3,6 +3,7 @@ package slacksim
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -206,9 +207,7 @@ func (s *Sim) translateLocked(m *message) []any {
 // clone copies the top level of a block.
 func clone(o obj) obj {
 	c := make(obj, len(o)+1)
-	for k, v := range o {
-		c[k] = v
-	}
+	maps.Copy(c, o)
 	return c
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -237,10 +238,5 @@ func (s *Sim) ask(ctx context.Context, d *delivery) (json.RawMessage, error) {
 }
 
 func (s *Sim) scopeLocked(scope string) bool {
-	for _, g := range s.cfg.Scopes {
-		if g == scope {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(s.cfg.Scopes, scope)
 }

@@ -47,6 +47,11 @@ func escapePlain(text string) string {
 	return b.String()
 }
 
+// escapeAll escapes what a person types: an entity that is typed is meant literally.
+func escapeAll(text string) string {
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(text)
+}
+
 func decode(text string) string {
 	return strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(text)
 }
@@ -74,10 +79,10 @@ func (s *Sim) typedLocked(text string) string {
 	plain := func(t string) {
 		pos := 0
 		for _, loc := range bareURL.FindAllStringIndex(t, -1) {
-			b.WriteString(escapePlain(t[pos:loc[0]]) + "<" + escapePlain(t[loc[0]:loc[1]]) + ">")
+			b.WriteString(escapeAll(t[pos:loc[0]]) + "<" + escapeAll(t[loc[0]:loc[1]]) + ">")
 			pos = loc[1]
 		}
-		b.WriteString(escapePlain(t[pos:]))
+		b.WriteString(escapeAll(t[pos:]))
 	}
 	for _, loc := range token.FindAllStringIndex(text, -1) {
 		plain(text[at:loc[0]])

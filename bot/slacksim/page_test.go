@@ -1,0 +1,130 @@
+package slacksim_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"llmbot/bot/slacksim"
+)
+
+// page sends a request of the browser page.
+func (s *space) page(method, path, body string, header ...string) *http.Response {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.t.Context(), method, "http://localhost:8080"+path, strings.NewReader(body))
+	must(s.t, err)
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	if h := req.Header.Get("Host"); h != "" {
+		req.Host = h
+	}
+	res, err := s.http.Do(req)
+	must(s.t, err)
+	return res
+}
+
+func TestPage(t *testing.T) {
+	bubble(t, slacksim.Config{Notice: "a simulated model", Hosts: []string{"demo.lan"}}, func(t *testing.T, s *space) {
+		status := func(method, path, body string, header ...string) int {
+			res := s.page(method, path, body, header...)
+			_ = res.Body.Close()
+			return res.StatusCode
+		}
+		say := `{"user":"U0ALICE001","channel":"C0GENERAL1","text":"hi @llm"}`
+		for _, c := range []struct {
+			want         int
+			method, path string
+			body         string
+			header       []string
+		}{
+			{200, "GET", "/", "", nil},
+			{200, "GET", "/app.js", "", nil},
+			{200, "GET", "/markdown.js", "", nil},
+			{200, "GET", "/style.css", "", nil},
+			{200, "GET", "/", "", []string{"Host", "127.0.0.1:99"}},
+			{200, "GET", "/", "", []string{"Host", "[::1]:99"}},
+			{200, "GET", "/", "", []string{"Host", "demo.lan"}},
+			{403, "GET", "/", "", []string{"Host", "evil.example"}},
+			{403, "GET", "/page/events?user=alice", "", []string{"Host", "localhost.evil.example:8080"}},
+			{403, "POST", "/page/say", say, []string{"Origin", "https://evil.example"}},
+			{403, "POST", "/page/say", say, []string{"Sec-Fetch-Site", "cross-site"}},
+			{200, "POST", "/page/say", say, []string{"Sec-Fetch-Site", "same-origin"}},
+			{400, "POST", "/page/say", "{", nil},
+			{422, "POST", "/page/say", `{"user":"U404","channel":"C0GENERAL1","text":"x"}`, nil},
+			{422, "POST", "/page/say", `{"user":"U0ALICE001","channel":"C0GENERAL1","text":"  "}`, nil},
+			{422, "POST", "/page/command", `{"user":"U0ALICE001","channel":"C0GENERAL1","command":"/llm-status"}`, nil},
+			{404, "GET", "/page/events?user=U404", "", nil},
+		} {
+			if got := status(c.method, c.path, c.body, c.header...); got != c.want {
+				t.Errorf("%s %s %v: %d, want %d", c.method, c.path, c.header, got, c.want)
+			}
+		}
+		if n := len(s.Channel("general")); n != 1 {
+			t.Errorf("%d messages", n)
+		}
+		res := s.page("GET", "/page/state", "")
+		defer res.Body.Close()
+		var state struct {
+			Notice   string
+			Channels []map[string]any
+		}
+		must(t, json.NewDecoder(res.Body).Decode(&state))
+		if state.Notice != "a simulated model" || len(state.Channels) != 11 {
+			t.Errorf("%+v", state)
+		}
+	})
+}
+
+func TestPageIsLive(t *testing.T) {
+	bubble(t, slacksim.Config{}, func(t *testing.T, s *space) {
+		res := s.page("GET", "/page/events?user=bob", "")
+		defer res.Body.Close()
+		lines := bufio.NewScanner(res.Body)
+		lines.Buffer(nil, 1<<20)
+		next := func() (d struct {
+			Messages []struct{ Text, Channel string }
+			Statuses []struct{ Text string }
+			Updates  int
+		},
+		) {
+			for lines.Scan() {
+				if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
+					must(t, json.Unmarshal([]byte(data), &d))
+					return d
+				}
+			}
+			t.Fatal("the stream ended")
+			return d
+		}
+		if d := next(); len(d.Messages) != 0 {
+			t.Errorf("%+v", d)
+		}
+		s.Say("alice", "@alice", "", "private")
+		if d := next(); len(d.Messages) != 0 {
+			t.Errorf("bob sees %+v", d)
+		}
+		synctest.Wait()
+		ts := s.Say("alice", "general", "", "public")
+		if d := next(); len(d.Messages) != 1 || d.Messages[0].Text != "public" {
+			t.Errorf("%+v", d)
+		}
+		s.call("assistant.threads.setStatus", "channel_id", s.ChannelID("general"), "thread_ts", ts, "status", "is thinking…")
+		for {
+			if d := next(); len(d.Statuses) == 1 && d.Statuses[0].Text == "is thinking…" {
+				break
+			}
+		}
+		r := s.call("chat.postMessage", "channel", s.ChannelID("general"), "thread_ts", ts, "text", "x")
+		mine, _ := r["ts"].(string)
+		s.call("chat.update", "channel", s.ChannelID("general"), "ts", mine, "text", "y")
+		for {
+			if d := next(); len(d.Statuses) == 0 && d.Updates == 1 {
+				break
+			}
+		}
+	})
+}

@@ -12,11 +12,8 @@ const joiner = "\u2060"
 // while & and > must stay as they are, for URLs and quotes (facts/slack.md §3.5). Whether Slack decodes &lt; in code is
 // unverified there, so code gets the joiner behind the < instead, and only where a live token could begin: other
 // code stays as it can be copied. Both forms are dead in both places, so safety does not hang on knowing where code begins.
-// When a live workspace shows that entities are decoded in code, codeEntity can be set.
-const (
-	proseLess  = "&lt;"
-	codeEntity = false
-)
+// Should a live workspace show that entities are decoded in code, liveInCode's callers are the place to write proseLess.
+const proseLess = "&lt;"
 
 // cost counts s as Slack may at most: characters in UTF-16 units, & as 5, < and > as 4. What we wrote as &lt; counts 8.
 func cost(s string) int {
@@ -69,7 +66,7 @@ func wholeRunes(s string) string {
 
 // escapeCode makes code dead that is shown as code.
 func escapeCode(s string) string {
-	if strings.IndexAny(s, "<&") < 0 {
+	if !strings.ContainsAny(s, "<&") {
 		return s
 	}
 	var b strings.Builder

@@ -129,9 +129,9 @@ func stripLine(t string) string {
 		t = "• " + strings.TrimSpace(t[2:])
 	}
 	if strings.HasPrefix(t, "|") && strings.HasSuffix(t, "|") && len(t) > 1 {
-		parts := strings.Split(t[1:len(t)-1], "|")
+		parts := strings.Split(strings.ReplaceAll(t[1:len(t)-1], `\|`, "\x00"), "|")
 		for i := range parts {
-			parts[i] = strings.TrimSpace(parts[i])
+			parts[i] = strings.ReplaceAll(strings.TrimSpace(parts[i]), "\x00", "|")
 		}
 		t = strings.Join(parts, " · ")
 	}

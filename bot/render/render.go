@@ -16,6 +16,7 @@ package render
 import (
 	"bytes"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -123,7 +124,7 @@ func (d *Doc) Set(text string, final bool) []Page {
 	if !ok {
 		return d.pages
 	}
-	return append(d.pages[:len(d.pages):len(d.pages)], p)
+	return append(slices.Clip(d.pages), p)
 }
 
 // last is the page that is being written; not ok if it has nothing to show.

@@ -16,7 +16,7 @@ func update() bool { return flag.Lookup("update").Value.String() == "true" }
 func TestMain(m *testing.M) {
 	flag.Bool("update", false, "rewrite golden files")
 	flag.Parse()
-	os.Exit(m.Run()) //nolint:forbidigo // TestMain must
+	os.Exit(m.Run())
 }
 
 // show prints pages for golden files.
@@ -35,7 +35,7 @@ func TestGolden(t *testing.T) {
 	}
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			src, err := os.ReadFile(file) //nolint:gosec // test data
+			src, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -51,7 +51,7 @@ func TestGolden(t *testing.T) {
 				}
 				return
 			}
-			want, err := os.ReadFile(golden) //nolint:gosec // test data
+			want, err := os.ReadFile(golden)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -59,7 +59,7 @@ func TestGolden(t *testing.T) {
 				t.Errorf("differs from %s; run with -update and look at the difference\n%s", golden, got)
 			}
 			for _, lim := range []Limits{MessageLimits(), StreamLimits(), {Chars: 700, Blocks: 10}} {
-				checkAll(t, text, lim, steps(rand.New(rand.NewPCG(1, 2)), len(text), 40)) //nolint:gosec // not a secret
+				checkAll(t, text, lim, steps(rand.New(rand.NewPCG(1, 2)), len(text), 40))
 			}
 		})
 	}

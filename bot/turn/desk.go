@@ -59,6 +59,7 @@ type Desk struct {
 	slots   map[string]*slot    // the keys for which this process has a claim or a write under way
 	seen    map[string]sighting // the records that owe an answer, as last heard
 	drained bool                // no new claims
+	settled time.Time           // no takeovers before: lets Watch tell what is there, so that the oldest ask is known
 	batch   bool                // a batch of takeovers is under way
 	held    int                 // live claims that were taken over
 	failing time.Time           // when the first of the store's failures since its last answer began; zero: it answers

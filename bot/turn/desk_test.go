@@ -117,6 +117,28 @@ func TestRedelivery(t *testing.T) {
 	})
 }
 
+// A redelivery that was slow to hear of its claim, while the other one was answered meanwhile, must not give a second claim.
+func TestSlowRedelivery(t *testing.T) {
+	bubble(t, func(t *testing.T, m *turn.Mem) {
+		p := start(t, m, "a")
+		gate, slow := make(chan struct{}), make(chan turn.Asked)
+		p.store.set(func(f *faulty) { f.slow = gate })
+		go func() { slow <- p.ask(t, "k", "1.0") }()
+		synctest.Wait() // it is written, but nobody here knows
+		p.store.set(func(f *faulty) { f.slow = nil })
+		a := p.ask(t, "k", "1.0")
+		if a.New || a.Claim == nil {
+			t.Fatalf("%+v", a)
+		}
+		live(t, a.Claim)
+		done(t, a.Claim, "1.0")
+		close(gate)
+		if a := <-slow; a.Claim != nil {
+			t.Errorf("a claim of epoch %d, which is over", a.Claim.Epoch())
+		}
+	})
+}
+
 func TestAsksWhileAnswering(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {
 		a, b := start(t, m, "a"), start(t, m, "b")
@@ -198,6 +220,7 @@ func TestNoteIsTakenByWhoeverHasRoom(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {
 		a, b := start(t, m, "a"), start(t, m, "b")
 		a.Drain()
+		time.Sleep(time.Second)
 		begin := time.Now()
 		if n, err := a.Note(t.Context(), "k", "1.0"); err != nil || !n.New || n.Claim != nil {
 			t.Fatal(n, err)

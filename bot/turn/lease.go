@@ -19,6 +19,9 @@ func (d *Desk) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() { d.watch(ctx) })
+	d.mu.Lock()
+	d.settled = time.Now().Add(d.cfg.TTL / 64)
+	d.unlock()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -90,9 +93,10 @@ func (d *Desk) changed(key string, value []byte) {
 
 // candidate is a thread to be taken over.
 type candidate struct {
-	key  string
-	seen Record
-	slot *slot
+	key   string
+	seen  Record
+	slot  *slot
+	probe bool // the store was away: if it is back, see heardLocked
 }
 
 // tick starts what is due and returns how long nothing else will be; negative: until something happens.
@@ -102,7 +106,7 @@ func (d *Desk) tick(ctx context.Context, wg *sync.WaitGroup) time.Duration {
 	now := time.Now()
 	soon := now.Add(d.cfg.TTL / 32) // what is due that soon goes along: fewer wake-ups, and stores commit together
 	var next time.Time
-	later := func(t time.Time) {
+	plan := func(t time.Time) {
 		if next.IsZero() || t.Before(next) {
 			next = t
 		}
@@ -110,11 +114,12 @@ func (d *Desk) tick(ctx context.Context, wg *sync.WaitGroup) time.Duration {
 	for _, s := range d.slots {
 		c := s.claim
 		switch {
-		case c == nil || c.renewing:
+		case c == nil:
 		case c.renewAt.After(soon):
-			later(c.renewAt)
-		default:
-			c.renewing = true
+			plan(c.renewAt)
+		case !c.renewing:
+			c.renewing, c.renewAt = true, now.Add(d.cfg.TTL/4)
+			plan(c.renewAt) // so that a renewal that succeeds need not wake anybody
 			wg.Go(func() { d.renew(ctx, c) })
 		}
 	}
@@ -124,8 +129,8 @@ func (d *Desk) tick(ctx context.Context, wg *sync.WaitGroup) time.Duration {
 			if d.slots[key] != nil {
 				continue // ours, or about to be
 			}
-			if at := d.dueLocked(s); at.After(now) {
-				later(at)
+			if at := later(d.dueLocked(s), d.settled); at.After(now) {
+				plan(at)
 			} else {
 				found = append(found, candidate{key: key, seen: s.rec})
 			}
@@ -135,8 +140,9 @@ func (d *Desk) tick(ctx context.Context, wg *sync.WaitGroup) time.Duration {
 				return cmp.Or(a.seen.Asked.Compare(b.seen.Asked), cmp.Compare(a.key, b.key))
 			})
 			found = found[:min(room, len(found))]
+			probe := !d.failing.IsZero() && now.Sub(d.failing) > d.cfg.TTL/4
 			for i := range found {
-				found[i].slot = d.enterLocked(found[i].key)
+				found[i].slot, found[i].probe = d.enterLocked(found[i].key), probe
 			}
 			d.batch = true
 			wg.Go(func() { d.takeAll(ctx, found) })
@@ -158,16 +164,16 @@ func (d *Desk) dueLocked(s sighting) time.Time {
 		at = s.since.Add(d.cfg.TTL / 4)
 	case d.cfg.Alone:
 	default:
-		at = s.since
-		if d.floor.After(at) {
-			at = d.floor
-		}
-		at = at.Add(d.cfg.TTL)
+		at = later(s.since, d.floor).Add(d.cfg.TTL)
 	}
-	if s.notBefore.After(at) {
-		at = s.notBefore
+	return later(at, s.notBefore)
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
 	}
-	return at
+	return a
 }
 
 // renew does one renewal, or writes what a pending claim left to write.
@@ -185,12 +191,12 @@ func (d *Desk) renew(ctx context.Context, c *Claim) {
 	}
 	c.renewing = false
 	switch {
-	case err == nil:
+	case err == nil && c.state != claimPending:
 		c.renewAt = start.Add(d.cfg.TTL / 4)
 	case c.state != claimOver:
 		c.renewAt = time.Now().Add(d.cfg.TTL / 12) // nine tries in the time that the lease is trusted
+		d.nudge()
 	}
-	d.nudge()
 }
 
 // takeAll claims the threads of one batch and hands them over in their order.
@@ -232,7 +238,7 @@ func (d *Desk) take(ctx context.Context, cand candidate) (*Claim, Record) {
 			return nil, err
 		}
 		mine = r.Owed() && (r.Owner == "" ||
-			r.Owner == cand.seen.Owner && r.Epoch == cand.seen.Epoch && r.Beat == cand.seen.Beat)
+			!cand.probe && r.Owner == cand.seen.Owner && r.Epoch == cand.seen.Epoch && r.Beat == cand.seen.Beat)
 		if !mine {
 			out = r
 			return nil, ErrKeep

@@ -91,7 +91,7 @@ func TestAloneNeedNotWait(t *testing.T) {
 		a.stop()
 		begin := time.Now()
 		b := start(t, m, "b", func(c *turn.Config) { c.Alone = true })
-		if c := b.next(t); c.at != begin || c.rec.Tries != 1 {
+		if c := b.next(t); c.at.Sub(begin) > ttl/64 || c.rec.Tries != 1 {
 			t.Errorf("after %s, %+v", c.at.Sub(begin), c.rec)
 		}
 	})

@@ -24,36 +24,39 @@ func back(ps ...*process) {
 	}
 }
 
-// The store is away for ten seconds for everybody: leases lapse, nobody takes over, and the owners go on.
+// The store is away for ten seconds and more for everybody: leases lapse, nobody takes over, and the owners go on.
 func TestLeasesComeBackAfterAnOutage(t *testing.T) {
-	bubble(t, func(t *testing.T, m *turn.Mem) {
-		a, b := start(t, m, "a"), start(t, m, "b")
-		var claims []*turn.Claim
-		for n := range 20 {
-			claims = append(claims, a.claim(t, fmt.Sprint("a", n), "1.0"), b.claim(t, fmt.Sprint("b", n), "1.0"))
-		}
-		time.Sleep(ttl)
-		away(a, b)
-		time.Sleep(ttl*3/4 + ttl/4)
-		for _, c := range claims {
-			gone(t, c, turn.ErrLapsed)
-		}
-		time.Sleep(10*time.Second - ttl)
-		back(a, b)
-		time.Sleep(ttl / 3)
-		for _, c := range claims {
-			live(t, c)
-			if closed(c.Lost()) {
-				t.Error("lost in an outage")
+	for n := range 16 {
+		bubble(t, func(t *testing.T, m *turn.Mem) {
+			a, b := start(t, m, "a"), start(t, m, "b")
+			var claims []*turn.Claim
+			for n := range 5 {
+				claims = append(claims, a.claim(t, fmt.Sprint("a", n), "1.0"), b.claim(t, fmt.Sprint("b", n), "1.0"))
+				time.Sleep(ttl / 10)
 			}
-		}
-		time.Sleep(time.Minute)
-		a.none(t)
-		b.none(t)
-		for _, c := range claims {
-			done(t, c, "1.0")
-		}
-	})
+			time.Sleep(ttl)
+			away(a, b)
+			time.Sleep(ttl*3/4 + ttl/4)
+			for _, c := range claims {
+				gone(t, c, turn.ErrLapsed)
+			}
+			time.Sleep(4*time.Second + time.Duration(n)*100*time.Millisecond)
+			back(a, b)
+			time.Sleep(ttl / 2)
+			for _, c := range claims {
+				live(t, c)
+				if closed(c.Lost()) {
+					t.Error("lost in an outage")
+				}
+			}
+			time.Sleep(time.Minute)
+			a.none(t)
+			b.none(t)
+			for _, c := range claims {
+				done(t, c, "1.0")
+			}
+		})
+	}
 }
 
 func TestShortOutageIsNotNoticed(t *testing.T) {

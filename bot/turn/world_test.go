@@ -20,6 +20,7 @@ type faulty struct {
 	mu     sync.Mutex    // guards all below
 	down   error         // every call fails with it
 	hang   chan struct{} // calls wait for it to be closed
+	slow   chan struct{} // updates return when it is closed, long after they were made
 	unsure int           // so many updates are made, but fail with errUnsure
 	writes int
 }
@@ -62,6 +63,12 @@ func (f *faulty) Update(ctx context.Context, key string, fn func([]byte) ([]byte
 		written = err == nil
 		return b, err
 	})
+	f.mu.Lock()
+	slow := f.slow
+	f.mu.Unlock()
+	if slow != nil {
+		<-slow
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err == nil && written {

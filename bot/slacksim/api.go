@@ -80,14 +80,16 @@ func (s *Sim) serveAPI(w http.ResponseWriter, r *http.Request, name string) {
 	m := s.methods[name]
 	fault := s.faultLocked(name, c.channelArg())
 	var no *refusal
+	limited := false
 	switch {
 	case m.run == nil:
 		no = refuse("unknown_method")
 	case bad != "":
 		no = refuse(bad)
 	default:
-		if no = s.admitLocked(m, c, secret); no == nil && fault == nil {
+		if no = s.admitLocked(m, c, secret); no == nil && (fault == nil || fault.passes()) {
 			no = s.limitLocked(m, c)
+			limited = no != nil
 		}
 	}
 	s.mu.Unlock()
@@ -99,7 +101,7 @@ func (s *Sim) serveAPI(w http.ResponseWriter, r *http.Request, name string) {
 			return
 		}
 	}
-	if no != nil && no.status == http.StatusTooManyRequests && fault == nil {
+	if limited {
 		s.answer(w, id, nil, no, true, false)
 		return
 	}
@@ -304,7 +306,7 @@ func parseArgs(w http.ResponseWriter, r *http.Request) (args map[string]string, 
 		return args, ""
 	}
 	if kind == "multipart/form-data" {
-		err = r.ParseMultipartForm(maxBody) //nolint:gosec // bounded by MaxBytesReader above
+		err = r.ParseMultipartForm(maxBody)
 	} else {
 		err = r.ParseForm()
 	}

@@ -175,8 +175,10 @@ func (s *Sim) postEphemeralLocked(c *call) (obj, *refusal) {
 	if !body.hasText && len(body.blocks) == 0 {
 		return nil, refuse("no_text")
 	}
-	m := &message{user: s.cfg.Bot.UserID, botID: s.cfg.Bot.BotID, text: body.text, blocks: body.blocks,
-		noUnfurl: isFalse(c.args["unfurl_links"]) && isFalse(c.args["unfurl_media"])}
+	m := &message{
+		user: s.cfg.Bot.UserID, botID: s.cfg.Bot.BotID, text: body.text, blocks: body.blocks,
+		noUnfurl: isFalse(c.args["unfurl_links"]) && isFalse(c.args["unfurl_media"]),
+	}
 	if ts := c.args["thread_ts"]; ts != "" {
 		m.thread = ch.root(ts)
 	}

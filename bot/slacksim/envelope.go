@@ -3,6 +3,7 @@ package slacksim
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -178,8 +179,8 @@ func (s *Sim) acceptAck(frame []byte) {
 		d.loseAcks--
 		return
 	}
-	for i := len(s.envelopes) - 1; i >= 0; i-- {
-		if e := s.envelopes[i]; e.ID == ack.ID {
+	for _, e := range slices.Backward(s.envelopes) {
+		if e.ID == ack.ID {
 			if e.Acked.IsZero() {
 				e.Acked = time.Now()
 			}

@@ -1,8 +1,6 @@
 package slacksim
 
-import (
-	"time"
-)
+import "time"
 
 // Fault makes calls of a method fail. The faults given are asked in order, and the first that fits a call is used up by one.
 type Fault struct {
@@ -18,6 +16,9 @@ type Fault struct {
 	Delay      time.Duration // the answer comes so much later, and is otherwise good if nothing else is set
 	Carry      bool          // the call takes effect, and only its answer is replaced
 }
+
+// passes says that the call reaches Slack, and counts against the limits.
+func (f *Fault) passes() bool { return f.Carry || !f.Hang && f.Status == 0 && f.Error == "" }
 
 // Fail adds a fault.
 func (s *Sim) Fail(f Fault) {
@@ -81,7 +82,7 @@ type refusedSockets struct {
 	reason string
 }
 
-// RefuseSockets answers the next n sockets (all, if n < 0) with a hello and, at once, a disconnect with reason, such as
+// RefuseSockets answers the next n sockets (all, if n < 0) with a disconnect with reason instead of a hello, such as
 // "link_disabled" or "too_many_websockets".
 func (s *Sim) RefuseSockets(n int, reason string) {
 	s.mu.Lock()

@@ -72,7 +72,7 @@ func (s *Sim) serveLink(w http.ResponseWriter, r *http.Request) {
 	}}
 	ws, err := up.Upgrade(w, r, nil)
 	if err != nil {
-		s.log.Debug("no websocket", "error", err)
+		s.log.DebugContext(r.Context(), "no websocket", "error", err)
 		return
 	}
 	c := &socket{ws: ws, out: make(chan frame, outBound), gone: make(chan struct{})}
@@ -109,8 +109,10 @@ func (s *Sim) register(c *socket) bool {
 		c.send(disconnectFrame(reason), true)
 	} else {
 		host := fmt.Sprintf("applink-sim-%d", c.id)
-		c.send([]byte(jsonText(obj{"type": "hello", "num_connections": len(s.sockets) + 1, "connection_info": obj{"app_id": s.cfg.Bot.AppID},
-			"debug_info": obj{"host": host, "started": time.Now().UTC().Format("2006-01-02 15:04:05.000"), "build_number": 1, "approximate_connection_time": 18060}})), false)
+		c.send([]byte(jsonText(obj{
+			"type": "hello", "num_connections": len(s.sockets) + 1, "connection_info": obj{"app_id": s.cfg.Bot.AppID},
+			"debug_info": obj{"host": host, "started": time.Now().UTC().Format("2006-01-02 15:04:05.000"), "build_number": 1, "approximate_connection_time": 18060},
+		})), false)
 		s.sockets = append(s.sockets, c)
 	}
 	s.goLocked(func() { s.write(c) })

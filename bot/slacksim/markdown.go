@@ -35,8 +35,10 @@ func expandMarkdown(md string) []obj {
 			for i++; i < len(lines) && !closesFence(lines[i], mark); i++ {
 				code = append(code, lines[i])
 			}
-			out = append(out, obj{"type": "rich_text", "elements": []any{obj{"type": "rich_text_preformatted", "border": 0,
-				"elements": []any{obj{"type": "text", "text": decode(strings.Join(code, "\n"))}}}}})
+			out = append(out, obj{"type": "rich_text", "elements": []any{obj{
+				"type": "rich_text_preformatted", "border": 0,
+				"elements": []any{obj{"type": "text", "text": decode(strings.Join(code, "\n"))}},
+			}}})
 		case mdHeading.MatchString(line):
 			flush()
 			out = append(out, obj{"type": "header", "text": obj{"type": "plain_text", "text": cutRunes(decode(mdHeading.FindStringSubmatch(line)[2]), 150), "emoji": true}})

@@ -162,8 +162,10 @@ func (s *Sim) messageLocked(c *channel, m *message, meta bool) obj {
 			name = u.Name
 		}
 		o["app_id"] = app
-		o["bot_profile"] = obj{"id": m.botID, "app_id": app, "name": name, "deleted": false, "updated": 1, "team_id": s.cfg.Team.ID,
-			"icons": obj{"image_36": "", "image_48": "", "image_72": ""}}
+		o["bot_profile"] = obj{
+			"id": m.botID, "app_id": app, "name": name, "deleted": false, "updated": 1, "team_id": s.cfg.Team.ID,
+			"icons": obj{"image_36": "", "image_48": "", "image_72": ""},
+		}
 	}
 	if b := s.translateLocked(m); len(b) > 0 {
 		o["blocks"] = b

@@ -117,11 +117,15 @@ func (s *Sim) pageState(w http.ResponseWriter, _ *http.Request) {
 	}
 	for _, id := range s.chanOrder {
 		c := s.channels[id]
-		channels = append(channels, obj{"id": c.ID, "name": c.Name, "kind": c.kind(), "im": c.im, "shared": c.ExtShared,
-			"bot": c.members[s.cfg.Bot.UserID], "members": c.Members})
+		channels = append(channels, obj{
+			"id": c.ID, "name": c.Name, "kind": c.kind(), "im": c.im, "shared": c.ExtShared,
+			"bot": c.members[s.cfg.Bot.UserID], "members": c.Members,
+		})
 	}
-	state := obj{"team": obj{"name": s.cfg.Team.Name}, "bot": obj{"id": s.cfg.Bot.UserID, "name": s.cfg.Bot.Name}, "users": users,
-		"channels": channels, "commands": s.cfg.Commands, "notice": s.cfg.Notice}
+	state := obj{
+		"team": obj{"name": s.cfg.Team.Name}, "bot": obj{"id": s.cfg.Bot.UserID, "name": s.cfg.Bot.Name}, "users": users,
+		"channels": channels, "commands": s.cfg.Commands, "notice": s.cfg.Notice,
+	}
 	s.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")
 	s.writeJSON(w, state)
@@ -167,8 +171,10 @@ func (s *Sim) pageChangesLocked(u *User, seen uint64) obj {
 	now := time.Now()
 	messages, statuses := []any{}, []any{}
 	show := func(c *channel, m *message) {
-		o := obj{"channel": m.channel, "ts": m.ts, "thread_ts": m.thread, "user": m.user, "bot": m.botID != "", "text": m.text, "edited": m.edited != "",
-			"deleted": m.deleted && !m.tombstone, "tombstone": m.tombstone, "ephemeral": m.ephemeral != "", "broadcast": m.broadcast, "edits": len(m.versions) - 1}
+		o := obj{
+			"channel": m.channel, "ts": m.ts, "thread_ts": m.thread, "user": m.user, "bot": m.botID != "", "text": m.text, "edited": m.edited != "",
+			"deleted": m.deleted && !m.tombstone, "tombstone": m.tombstone, "ephemeral": m.ephemeral != "", "broadcast": m.broadcast, "edits": len(m.versions) - 1,
+		}
 		if m.botID != "" {
 			o["blocks"] = m.blocks
 		}
@@ -202,6 +208,8 @@ func (s *Sim) pageChangesLocked(u *User, seen uint64) obj {
 			statuses = append(statuses, obj{"channel": k.channel, "thread_ts": k.ts, "text": text})
 		}
 	}
-	return obj{"rev": s.rev, "messages": messages, "statuses": statuses, "sockets": len(s.sockets),
-		"updates": len(s.limits.used("chat.update", now)), "updates_limit": tier3}
+	return obj{
+		"rev": s.rev, "messages": messages, "statuses": statuses, "sockets": len(s.sockets),
+		"updates": len(s.limits.used("chat.update", now)), "updates_limit": tier3,
+	}
 }

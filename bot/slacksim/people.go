@@ -54,8 +54,10 @@ func (s *Sim) Edit(user, channel, ts, text string) error {
 	before := s.messageLocked(c, m, true)
 	m.text, m.edited, m.editor = s.typedLocked(text), s.nextTSLocked(), m.user
 	s.changedLocked(m)
-	s.messageEventLocked(c, obj{"type": "message", "subtype": "message_changed", "hidden": true,
-		"message": s.messageLocked(c, m, true), "previous_message": before})
+	s.messageEventLocked(c, obj{
+		"type": "message", "subtype": "message_changed", "hidden": true,
+		"message": s.messageLocked(c, m, true), "previous_message": before,
+	})
 	if s.mentionedLocked(c, m) {
 		s.mentionEventLocked(c, m)
 	}
@@ -113,8 +115,10 @@ func (s *Sim) Invite(channel string) error {
 	}
 	c.members[s.cfg.Bot.UserID], c.NoBot = true, false
 	s.touchLocked()
-	s.eventLocked("member_joined_channel", c.family()+":read", c, obj{"type": "member_joined_channel", "user": s.cfg.Bot.UserID,
-		"channel": c.ID, "channel_type": strings.ToUpper(c.ID[:1]), "team": s.cfg.Team.ID, "event_ts": s.nextTSLocked()})
+	s.eventLocked("member_joined_channel", c.family()+":read", c, obj{
+		"type": "member_joined_channel", "user": s.cfg.Bot.UserID,
+		"channel": c.ID, "channel_type": strings.ToUpper(c.ID[:1]), "team": s.cfg.Team.ID, "event_ts": s.nextTSLocked(),
+	})
 	return nil
 }
 

@@ -41,8 +41,10 @@ func (s *Sim) serveResponse(w http.ResponseWriter, r *http.Request, id string) {
 	if ok {
 		u.uses++
 	}
-	s.calls = append(bounded(s.calls), Call{Method: "response_url", At: time.Now(), Done: time.Now(), OK: ok, Carried: ok,
-		Args: map[string]string{"payload": string(body)}, Status: http.StatusOK, seq: s.touchLocked()})
+	s.calls = append(bounded(s.calls), Call{
+		Method: "response_url", At: time.Now(), Done: time.Now(), OK: ok, Carried: ok,
+		Args: map[string]string{"payload": string(body)}, Status: http.StatusOK, seq: s.touchLocked(),
+	})
 	s.mu.Unlock()
 	if !ok {
 		http.Error(w, "expired_url", http.StatusNotFound)

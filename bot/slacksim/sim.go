@@ -118,7 +118,7 @@ func New(cfg Config) *Sim {
 	cfg = cfg.withDefaults()
 	s := &Sim{
 		cfg: cfg, log: cfg.Log, done: make(chan struct{}), changed: make(chan struct{}),
-		rand:  rand.New(rand.NewPCG(cfg.Seed, 0x51ac)), //nolint:gosec // repeatable, not secret
+		rand:  rand.New(rand.NewPCG(cfg.Seed, 0x51ac)),
 		base:  cmp.Or(strings.TrimSuffix(cfg.BaseURL, "/"), "http://localhost"),
 		users: map[string]*User{}, channels: map[string]*channel{}, status: map[threadKey]*status{},
 		limits: newLimits(cfg.Limiter), tickets: map[string]time.Time{}, waiting: map[string]*delivery{},

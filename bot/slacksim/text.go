@@ -13,8 +13,6 @@ var (
 	bareURL = regexp.MustCompile(`https?://[^\s<>|]+[^\s<>|.,;:!?)\]"'*_]`)
 	// typedName is what the composer turns into a mention: @name, #channel.
 	typedName = regexp.MustCompile(`(^|[\s(,;:*_])([@#])([a-zA-Z][\w-]*)`)
-	// entity is one of the three that Slack knows.
-	entity = regexp.MustCompile(`&(amp|lt|gt);`)
 	// wide is a word that pings a channel when Slack parses names.
 	wide = regexp.MustCompile(`(?:^|[^\w@/.])@(here|channel|everyone)\b`)
 	// anyURL is anything Slack would crawl in a message of an app.
@@ -36,15 +34,24 @@ func escapeFree(text string) string {
 
 func escapePlain(text string) string {
 	var b strings.Builder
-	for i := 0; i < len(text); i++ {
+	for i := range len(text) {
 		switch c := text[i]; {
-		case c == '&' && entity.FindStringIndex(text[i:]) != nil && entity.FindStringIndex(text[i:])[0] == 0, c != '&' && c != '<' && c != '>':
-			b.WriteByte(c)
+		case c == '<':
+			b.WriteString("&lt;")
+		case c == '>':
+			b.WriteString("&gt;")
+		case c == '&' && !isEntity(text[i:]):
+			b.WriteString("&amp;")
 		default:
-			b.WriteString(map[byte]string{'&': "&amp;", '<': "&lt;", '>': "&gt;"}[c])
+			b.WriteByte(c)
 		}
 	}
 	return b.String()
+}
+
+// isEntity says that text begins with one of the three entities that Slack knows.
+func isEntity(text string) bool {
+	return strings.HasPrefix(text, "&amp;") || strings.HasPrefix(text, "&lt;") || strings.HasPrefix(text, "&gt;")
 }
 
 // escapeAll escapes what a person types: an entity that is typed is meant literally.

@@ -2,8 +2,10 @@ package slacksim
 
 func (s *Sim) authTestLocked(*call) (obj, *refusal) {
 	t, b := s.cfg.Team, s.cfg.Bot
-	return obj{"url": "https://" + t.Domain + ".slack.com/", "team": t.Name, "team_id": t.ID, "user": b.Name, "user_id": b.UserID,
-		"bot_id": b.BotID, "is_enterprise_install": false}, nil
+	return obj{
+		"url": "https://" + t.Domain + ".slack.com/", "team": t.Name, "team_id": t.ID, "user": b.Name, "user_id": b.UserID,
+		"bot_id": b.BotID, "is_enterprise_install": false,
+	}, nil
 }
 
 func (s *Sim) userObjLocked(u *User) obj {

@@ -1,0 +1,290 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+)
+
+// secret is a value that never prints.
+type secret string
+
+const mask = "***"
+
+// String hides the value.
+func (s secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return mask
+}
+
+// GoString hides the value from %#v.
+func (s secret) GoString() string { return s.String() }
+
+// LogValue hides the value from slog.
+func (s secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// MarshalText hides the value from JSON and the like.
+func (s secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Config is the whole configuration. The names of the variables are stable. `doc` is what docs/configuration.md says of each.
+type Config struct {
+	AppToken secret `env:"SLACK_APP_TOKEN" doc:"app-level token, xapp-…, with the scope connections:write; needed by serve"`
+	BotToken secret `env:"SLACK_BOT_TOKEN" doc:"bot token, xoxb-…; needed by serve"`
+	SlackURL string `env:"SLACK_API_URL" envDefault:"https://slack.com/api/" doc:"another Web API root (GovSlack, the emulator)"`
+
+	BaseURL           string        `env:"LLM_BASE_URL" envDefault:"http://localhost:8000/v1" doc:"the OpenAI-compatible root of the model server"`
+	APIKey            secret        `env:"LLM_API_KEY" doc:"sent as a bearer token"`
+	Model             string        `env:"LLM_MODEL" doc:"the model to ask for; empty: the first that is served"`
+	SystemPrompt      string        `env:"LLM_SYSTEM_PROMPT" doc:"the system prompt; empty: a short neutral one"`
+	SystemPromptFile  string        `env:"LLM_SYSTEM_PROMPT_FILE" doc:"a file with the system prompt, instead of LLM_SYSTEM_PROMPT"`
+	Temperature       *float64      `env:"LLM_TEMPERATURE" doc:"0 to 2; unset: the server decides"`
+	MaxTokens         int           `env:"LLM_MAX_TOKENS" doc:"longest answer in tokens; unset: the server decides"`
+	ReasoningEffort   string        `env:"LLM_REASONING_EFFORT" doc:"such as low, medium, high; unset: the server decides"`
+	ExtraBody         string        `env:"LLM_EXTRA_BODY" doc:"a JSON object that is merged into each request"`
+	FirstTokenTimeout time.Duration `env:"LLM_FIRST_TOKEN_TIMEOUT" envDefault:"10m" doc:"how long the first token may take (queue and prefill)"`
+	IdleTimeout       time.Duration `env:"LLM_IDLE_TIMEOUT" envDefault:"60s" doc:"how long the model may be silent in an answer"`
+	Resume            string        `env:"LLM_RESUME" envDefault:"auto" doc:"how a broken-off answer goes on: auto, continue, restart"`
+
+	Stream        string        `env:"BOT_STREAM" envDefault:"auto" doc:"how answers grow: auto, edit, native, off"`
+	FollowUps     string        `env:"BOT_FOLLOW_UPS" envDefault:"solo" doc:"when no mention is needed in a thread: solo (one person talks with the bot), always, mention (never)"`
+	Command       string        `env:"BOT_COMMAND" envDefault:"/llm-status" doc:"the slash command"`
+	AllowChannels []string      `env:"BOT_ALLOW_CHANNELS" doc:"channel ids, comma-separated; empty: all"`
+	AllowUsers    []string      `env:"BOT_ALLOW_USERS" doc:"user ids, comma-separated; empty: all"`
+	DenyUsers     []string      `env:"BOT_DENY_USERS" doc:"user ids, comma-separated"`
+	AllowExternal bool          `env:"BOT_ALLOW_EXTERNAL" envDefault:"false" doc:"answer people of other organisations (Slack Connect)"`
+	AllowGuests   bool          `env:"BOT_ALLOW_GUESTS" envDefault:"false" doc:"answer guests of the workspace"`
+	ChannelsFile  string        `env:"BOT_CHANNELS_FILE" doc:"per-channel prompt, model, temperature (YAML)"`
+	MaxAnswers    int           `env:"BOT_MAX_ANSWERS" envDefault:"64" doc:"answers in progress; more wait, and are told their place"`
+	DrainTimeout  time.Duration `env:"BOT_DRAIN_TIMEOUT" envDefault:"25s" doc:"on SIGTERM, how long running answers may take to finish"`
+
+	StateURL      string     `env:"STATE_URL" doc:"postgres://… for replicas, memory: for trying out; empty: SQLite in STATE_DIR/state.db"`
+	StateDir      string     `env:"STATE_DIR" envDefault:"./data" doc:"folder of the state; made if missing"`
+	OpsAddr       string     `env:"OPS_ADDR" envDefault:"127.0.0.1:9464" doc:"address of /livez /readyz /metrics /debug; empty: none"`
+	GPUMetricsURL string     `env:"GPU_METRICS_URL" doc:"a DCGM exporter, for GPU figures in the status"`
+	LogLevel      slog.Level `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn, error"`
+	LogFormat     string     `env:"LOG_FORMAT" envDefault:"text" doc:"text or json"`
+
+	extra map[string]any // of ExtraBody
+}
+
+// defaultPrompt is the system prompt when none is configured.
+const defaultPrompt = "You are a helpful assistant. Answer in the language of the question, briefly and precisely. Say so when you are not sure."
+
+// problem is one thing that is wrong, with its next step.
+type problem struct{ what, hint string }
+
+// configError lists everything that is wrong with the configuration.
+type configError struct{ problems []problem }
+
+// Error is a list for the terminal.
+func (e *configError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "the configuration has %d problem", len(e.problems))
+	if len(e.problems) > 1 {
+		b.WriteString("s")
+	}
+	for _, p := range e.problems {
+		fmt.Fprintf(&b, "\n  - %s\n    → %s", p.what, p.hint)
+	}
+	return b.String()
+}
+
+// loadConfig reads the environment, over a file if one is named, and reports all problems at once, those of more checks too.
+func loadConfig(environ []string, file string, more ...func(*Config) []problem) (Config, error) {
+	var bad []problem
+	vars := env.ToMap(environ)
+	if file != "" {
+		fromFile, err := readEnvFile(file)
+		if err != nil {
+			bad = append(bad, problem{err.Error(), "Check the path and the lines of --env-file."})
+		}
+		for k, v := range fromFile {
+			if _, set := vars[k]; !set { // what is set for this process wins
+				vars[k] = v
+			}
+		}
+	}
+	for k, v := range vars { // an empty variable is an unset one: compose files pass them on like that
+		if v == "" {
+			delete(vars, k)
+		}
+	}
+	var c Config
+	err := env.ParseWithOptions(&c, env.Options{Environment: vars, FuncMap: map[reflect.Type]env.ParserFunc{
+		reflect.TypeFor[slog.Level](): func(v string) (any, error) {
+			var l slog.Level
+			return l, l.UnmarshalText([]byte(v))
+		},
+	}})
+	bad = append(bad, parseProblems(err, vars)...)
+	for _, check := range append(more, (*Config).check) {
+		bad = append(bad, check(&c)...)
+	}
+	if len(bad) > 0 {
+		return Config{}, &configError{bad}
+	}
+	return c, nil
+}
+
+// parseProblems are the values that have the wrong form.
+func parseProblems(err error, vars map[string]string) []problem {
+	if err == nil {
+		return nil
+	}
+	all, ok := errors.AsType[env.AggregateError](err)
+	if !ok {
+		return []problem{{err.Error(), "Correct the value."}}
+	}
+	var bad []problem
+	for _, e := range all.Errors {
+		p, ok := errors.AsType[env.ParseError](e)
+		if !ok {
+			bad = append(bad, problem{e.Error(), "Correct the value."})
+			continue
+		}
+		field, _ := reflect.TypeFor[Config]().FieldByName(p.Name)
+		name := field.Tag.Get("env")
+		value := vars[name]
+		if field.Type == reflect.TypeFor[secret]() {
+			value = mask
+		}
+		bad = append(bad, problem{fmt.Sprintf("%s is %q", name, value), "It must be " + form(p.Type) + ": " + field.Tag.Get("doc") + "."})
+	}
+	return bad
+}
+
+func form(t reflect.Type) string {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch {
+	case t == reflect.TypeFor[time.Duration]():
+		return "a duration such as 90s or 10m"
+	case t == reflect.TypeFor[slog.Level]():
+		return "one of debug, info, warn, error"
+	case t.Kind() == reflect.Bool:
+		return "true or false"
+	case t.Kind() == reflect.Int:
+		return "a whole number"
+	case t.Kind() == reflect.Float64:
+		return "a number"
+	default:
+		return "another value"
+	}
+}
+
+// check finds values that have the right form and still cannot work.
+func (c *Config) check() []problem {
+	var bad []problem
+	add := func(ok bool, what, hint string) {
+		if !ok {
+			bad = append(bad, problem{what, hint})
+		}
+	}
+	oneOf := func(name, v string, words ...string) {
+		add(v == "" || slices.Contains(words, v), fmt.Sprintf("%s is %q", name, v), "It must be one of "+strings.Join(words, ", ")+".")
+	}
+	address := func(name, v string) {
+		u, err := url.Parse(v)
+		add(v == "" || err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "", fmt.Sprintf("%s is %q", name, v),
+			"It must be an http or https address, such as http://localhost:8000/v1.")
+	}
+	address("SLACK_API_URL", c.SlackURL)
+	address("LLM_BASE_URL", c.BaseURL)
+	address("GPU_METRICS_URL", c.GPUMetricsURL)
+	if c.SlackURL != "" && !strings.HasSuffix(c.SlackURL, "/") {
+		c.SlackURL += "/"
+	}
+	oneOf("BOT_STREAM", c.Stream, "auto", "edit", "native", "off")
+	oneOf("BOT_FOLLOW_UPS", c.FollowUps, "solo", "always", "mention")
+	oneOf("LLM_RESUME", c.Resume, "auto", "continue", "restart")
+	oneOf("LOG_FORMAT", c.LogFormat, "text", "json")
+	add(c.Command == "" || strings.HasPrefix(c.Command, "/") && len(c.Command) <= 32 && !strings.ContainsAny(c.Command, " \t"),
+		fmt.Sprintf("BOT_COMMAND is %q", c.Command), "It must begin with / and have at most 32 characters, without spaces.")
+	add(c.Temperature == nil || *c.Temperature >= 0 && *c.Temperature <= 2, "LLM_TEMPERATURE is out of range", "It must be from 0 to 2.")
+	add(c.MaxTokens >= 0, fmt.Sprintf("LLM_MAX_TOKENS is %d", c.MaxTokens), "Leave it unset, so that the server decides, or give a number above 0.")
+	add(c.MaxAnswers > 0, fmt.Sprintf("BOT_MAX_ANSWERS is %d", c.MaxAnswers), "It must be at least 1.")
+	for name, d := range map[string]time.Duration{
+		"LLM_FIRST_TOKEN_TIMEOUT": c.FirstTokenTimeout, "LLM_IDLE_TIMEOUT": c.IdleTimeout, "BOT_DRAIN_TIMEOUT": c.DrainTimeout,
+	} {
+		add(d >= 0, fmt.Sprintf("%s is %s", name, d), "It must not be negative.")
+	}
+	if c.OpsAddr != "" {
+		_, _, err := net.SplitHostPort(c.OpsAddr)
+		add(err == nil, fmt.Sprintf("OPS_ADDR is %q", c.OpsAddr), "It must be host:port, such as 127.0.0.1:9464, or empty.")
+	}
+	add(c.StateURL == "" || c.StateURL == "memory:" || strings.HasPrefix(c.StateURL, "postgres://") || strings.HasPrefix(c.StateURL, "postgresql://"),
+		"STATE_URL is not an address that I know", "It must be empty (SQLite in STATE_DIR), postgres://user@host/database, or memory:")
+	if c.ExtraBody != "" {
+		if err := json.Unmarshal([]byte(c.ExtraBody), &c.extra); err != nil || c.extra == nil {
+			add(false, "LLM_EXTRA_BODY is not a JSON object", `It must look like {"top_k": 20}.`)
+		}
+	}
+	if c.SystemPromptFile != "" {
+		add(c.SystemPrompt == "", "LLM_SYSTEM_PROMPT and LLM_SYSTEM_PROMPT_FILE are both set", "Set one of them.")
+		b, err := os.ReadFile(c.SystemPromptFile)
+		add(err == nil, fmt.Sprintf("LLM_SYSTEM_PROMPT_FILE cannot be read: %v", err), "Check the path and the rights.")
+		c.SystemPrompt = string(b)
+	}
+	return bad
+}
+
+// tokens checks what serve needs of Slack.
+func (c *Config) tokens() []problem {
+	var bad []problem
+	check := func(name string, v secret, prefix, where string) {
+		switch {
+		case v == "":
+			bad = append(bad, problem{name + " is not set", where})
+		case !strings.HasPrefix(string(v), prefix):
+			bad = append(bad, problem{name + " does not begin with " + prefix, where})
+		}
+	}
+	check("SLACK_APP_TOKEN", c.AppToken, "xapp-", "Basic Information, App-Level Tokens: make one with the scope connections:write. It begins with xapp-.")
+	check("SLACK_BOT_TOKEN", c.BotToken, "xoxb-", "OAuth & Permissions, after installing the app (`llmbot manifest` makes it). It begins with xoxb-.")
+	if len(bad) > 0 {
+		bad[len(bad)-1].hint += " To try llmbot without Slack: llmbot demo"
+	}
+	return bad
+}
+
+// readEnvFile reads KEY=VALUE lines: # comments, an export in front and quotes around the value are fine.
+func readEnvFile(path string) (map[string]string, error) {
+	b, err := os.ReadFile(path) //nolint:gosec // the operator names it
+	if err != nil {
+		return nil, fmt.Errorf("read the env file: %w", err)
+	}
+	vars := map[string]string{}
+	n := 0
+	for line := range strings.Lines(string(b)) {
+		n++
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		key, value, ok := strings.Cut(strings.TrimPrefix(line, "export "), "=")
+		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
+		if !ok || key == "" || strings.ContainsAny(key, " \t") {
+			return nil, fmt.Errorf("%s, line %d: it is not NAME=value", path, n)
+		}
+		if q := len(value); q >= 2 && (value[0] == '"' || value[0] == '\'') && value[q-1] == value[0] {
+			value = value[1 : q-1]
+		} else if before, _, comment := strings.Cut(value, " #"); comment {
+			value = strings.TrimSpace(before)
+		}
+		vars[key] = value
+	}
+	return vars, nil
+}

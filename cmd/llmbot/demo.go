@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"llmbot/bot/slacksim"
+	"llmbot/llm"
+	"llmbot/llm/llmsim"
+)
+
+// probeTimeout is how long a local port may take to say which models it serves.
+const probeTimeout = 700 * time.Millisecond
+
+// candidate is a place where a model server usually is.
+type candidate struct{ name, url string }
+
+func candidates() []candidate {
+	return []candidate{
+		{"vLLM", "http://127.0.0.1:8000/v1"},
+		{"Ollama", "http://127.0.0.1:11434/v1"},
+		{"llama.cpp", "http://127.0.0.1:8080/v1"},
+		{"LM Studio", "http://127.0.0.1:1234/v1"},
+	}
+}
+
+func runDemo(ctx context.Context, p process, args []string) error {
+	f := flags(p, "demo", "a Slack workspace on this machine: browser page, emulated Slack, the real bot, your model server or a simulated one")
+	s := simFlags{}
+	f.StringVar(&s.addr, "addr", "127.0.0.1:8765", "address of the page; when it is taken and not given, any free port")
+	f.StringVar(&s.limiter, "limiter", "window", "the emulated Slack's rate limits: window, bucket, off")
+	f.DurationVar(&s.latency, "latency", 100*time.Millisecond, "of the emulated Slack's calls")
+	logFile := f.String("log", "", "file for the bot's log; - for standard error")
+	if err := parse(f, args); err != nil {
+		return err
+	}
+	cfg, err := loadConfig(p.env, "")
+	if err != nil {
+		return err
+	}
+	given := false
+	f.Visit(func(fl *flag.Flag) { given = given || fl.Name == "addr" })
+	simCfg, err := s.config(appManifest("llm", cfg.Command))
+	if err != nil {
+		return err
+	}
+	logTo, closeLog, err := openLog(p, *logFile)
+	if err != nil {
+		return err
+	}
+	defer closeLog()
+
+	l, err := listen(ctx, s.addr)
+	if err != nil && !given {
+		l, err = listen(ctx, "127.0.0.1:0")
+	}
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	model, err := findModel(ctx, p, &cfg)
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	simCfg.Notice = model.notice
+	sim := slacksim.New(simCfg)
+	cfg.SlackURL = "http://" + l.Addr().String() + "/api/"
+	cfg.AppToken, cfg.BotToken, cfg.StateURL = secret(sim.AppToken()), secret(sim.BotToken()), "memory:"
+
+	fmt.Fprintf(p.out, "\n  llmbot demo: open  http://%s/\n\n  %s\n  In #general, write:  @%s what can you do?\n\n  Ctrl-C ends it.\n",
+		l.Addr(), model.notice, simCfg.Bot.Name)
+	var all sync.WaitGroup
+	var botErr, webErr error
+	web, closeWeb := context.WithCancel(context.WithoutCancel(ctx))
+	defer closeWeb()
+	all.Go(func() {
+		webErr = serveHTTP(web, l, sim, sim.Close)
+		cancel()
+	})
+	all.Go(func() {
+		botErr = serve(ctx, cfg, newLog(logTo, cfg))
+		cancel()
+		closeWeb() // Slack goes last: the bot drains into it
+	})
+	all.Wait()
+	return errors.Join(botErr, webErr, model.stop())
+}
+
+// openLog opens the demo's log; without a name there is none, for the terminal shows where to look.
+func openLog(p process, name string) (io.Writer, func(), error) {
+	switch name {
+	case "":
+		return io.Discard, func() {}, nil
+	case "-":
+		return p.err, func() {}, nil
+	}
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // the operator names it
+	if err != nil {
+		return nil, nil, &hintError{fmt.Errorf("open the log: %w", err), "Give -log another file."}
+	}
+	return f, func() { _ = f.Close() }, nil
+}
+
+// demoModel is the model server of the demo.
+type demoModel struct {
+	notice string
+	stop   func() error
+}
+
+// findModel takes the configured server, else the first that answers on this machine, else it starts a simulated one. It sets
+// cfg.BaseURL.
+func findModel(ctx context.Context, p process, cfg *Config) (demoModel, error) {
+	none := func() error { return nil }
+	for _, v := range p.env {
+		if strings.HasPrefix(v, "LLM_BASE_URL=") && v != "LLM_BASE_URL=" {
+			name := probe(ctx, cfg.BaseURL, string(cfg.APIKey))
+			if name == "" {
+				return demoModel{"Model server: " + cfg.BaseURL + " (from LLM_BASE_URL; it does not answer yet)", none}, nil
+			}
+			return demoModel{"Model server: " + cfg.BaseURL + " (from LLM_BASE_URL), model " + name, none}, nil
+		}
+	}
+	for _, c := range candidates() {
+		if name := probe(ctx, c.url, string(cfg.APIKey)); name != "" {
+			cfg.BaseURL = c.url
+			return demoModel{"Model server: " + c.url + " (found on the usual port of " + c.name + "), model " + name, none}, nil
+		}
+	}
+	l, err := listen(ctx, "127.0.0.1:0")
+	if err != nil {
+		return demoModel{}, err
+	}
+	sim := llmsim.New(llmsim.Config{Model: "simulated-model", Speed: 40, FirstToken: 300 * time.Millisecond, PromptDetails: true})
+	srv := &http.Server{Handler: sim, ReadHeaderTimeout: headerTimeout, IdleTimeout: llmsim.KeepAliveIdle}
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Serve(l) }()
+	cfg.BaseURL, cfg.Model, cfg.APIKey = "http://"+l.Addr().String()+"/v1", "", ""
+	return demoModel{
+		"Model server: a simulated one (canned answers), because none answered on the ports 8000, 11434, 8080, 1234. Set LLM_BASE_URL to use yours.",
+		func() error {
+			err := srv.Close()
+			<-ended
+			return err
+		},
+	}, nil
+}
+
+// probe returns the first model that a server serves; empty: there is no server, or none that speaks this protocol.
+func probe(ctx context.Context, url, key string) string {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	c, err := llm.New(llm.Config{BaseURL: url, APIKey: key})
+	if err != nil {
+		return ""
+	}
+	m, err := c.Model(ctx)
+	if err != nil {
+		return ""
+	}
+	return m.ID
+}

@@ -1,0 +1,162 @@
+// Command llmbot is a Slack bot for teams that run their own model on a vLLM server.
+//
+// This package wires everything: it is the only place that reads the environment, parses flags, catches signals, or exits. Each command
+// has a file of its own.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+)
+
+// Exit statuses.
+const (
+	exitOK     = 0
+	exitFailed = 1 // it did not work
+	exitUsage  = 2 // it was called wrongly, or the configuration is not good
+	exitKilled = 130
+)
+
+func main() {
+	ctx, stop := signals(context.Background())
+	code := run(ctx, os.Args[1:], process{env: os.Environ(), in: os.Stdin, out: os.Stdout, err: os.Stderr})
+	stop()
+	os.Exit(code)
+}
+
+// signals returns a context that ends with the first SIGINT or SIGTERM; the second ends the process at once.
+func signals(parent context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(parent)
+	got := make(chan os.Signal, 2)
+	signal.Notify(got, os.Interrupt, syscall.SIGTERM)
+	done := make(chan struct{})
+	go func() {
+		for n := 0; ; n++ {
+			select {
+			case <-got:
+				if n > 0 {
+					os.Exit(exitKilled)
+				}
+				cancel()
+			case <-done:
+				return
+			}
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(got)
+		close(done)
+		cancel()
+	}
+}
+
+// process is what a command has of the world.
+type process struct {
+	env      []string
+	in       io.Reader
+	out, err io.Writer
+}
+
+// command is one subcommand.
+type command struct {
+	name, summary string
+	run           func(ctx context.Context, p process, args []string) error
+}
+
+func commands() []command {
+	return []command{
+		{"serve", "the bot (also without a command)", runServe},
+		{"demo", "a Slack workspace on this machine with the bot in it: no account, no GPU", runDemo},
+		{"slacksim", "the emulated Slack alone, for a bot in any language", runSlackSim},
+		{"manifest", "the Slack app manifest and the link that creates the app", runManifest},
+		{"version", "version, commit, Go, dependencies", runVersion},
+	}
+}
+
+// run is the whole program but for the process around it.
+func run(ctx context.Context, args []string, p process) int {
+	name := "serve"
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		name, args = args[0], args[1:]
+	} else if len(args) > 0 && (args[0] == "-h" || args[0] == "-help" || args[0] == "--help") {
+		name = "help"
+	}
+	if name == "help" {
+		usage(p.out)
+		return exitOK
+	}
+	for _, c := range commands() {
+		if c.name == name {
+			return status(c.run(ctx, p, args), p.err)
+		}
+	}
+	fmt.Fprintf(p.err, "llmbot: there is no command %q.\n\n", name)
+	usage(p.err)
+	return exitUsage
+}
+
+// status tells an error to the person at the terminal, with its next step.
+func status(err error, w io.Writer) int {
+	var hinted interface{ Hint() string }
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, flag.ErrHelp):
+		return exitOK
+	case errors.Is(err, errUsage):
+		return exitUsage
+	}
+	fmt.Fprintf(w, "llmbot: %v\n", err)
+	if errors.As(err, &hinted) && hinted.Hint() != "" {
+		fmt.Fprintf(w, "  → %s\n", hinted.Hint())
+	}
+	if _, bad := errors.AsType[*configError](err); bad {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// errUsage says that the flag package has already told what was wrong.
+var errUsage = errors.New("wrong usage")
+
+func usage(w io.Writer) {
+	fmt.Fprint(w, "llmbot answers in Slack threads with your own model.\n\nUsage: llmbot [command] [flags]\n\n")
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  %-9s %s\n", c.name, c.summary)
+	}
+	fmt.Fprint(w, "\n`llmbot COMMAND -h` shows a command's flags. To see it work: llmbot demo\n")
+}
+
+// flags is a flag set that tells errors to the terminal, once.
+func flags(p process, name, what string) *flag.FlagSet {
+	f := flag.NewFlagSet("llmbot "+name, flag.ContinueOnError)
+	f.SetOutput(p.err)
+	f.Usage = func() {
+		fmt.Fprintf(f.Output(), "llmbot %s: %s\n", name, what)
+		f.PrintDefaults()
+	}
+	return f
+}
+
+// parse parses and refuses what is left over.
+func parse(f *flag.FlagSet, args []string) error {
+	if err := f.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return err
+		}
+		return errUsage
+	}
+	if f.NArg() > 0 {
+		fmt.Fprintf(f.Output(), "%s: unexpected argument %q\n", f.Name(), f.Arg(0))
+		f.Usage()
+		return errUsage
+	}
+	return nil
+}

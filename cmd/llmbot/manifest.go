@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+)
+
+// Limits of the manifest schema (facts: Slack's manifest-schema of 2026-07-21).
+const (
+	maxAppName     = 35
+	maxDisplayName = 80
+	maxCommand     = 32
+)
+
+// slackManifest is the part of Slack's app manifest that this app uses.
+type slackManifest struct {
+	Display struct {
+		Name        string `yaml:"name"`
+		Description string `yaml:"description"`
+	} `yaml:"display_information"`
+	Features struct {
+		Home struct {
+			Home     bool `yaml:"home_tab_enabled"`
+			Messages bool `yaml:"messages_tab_enabled"`
+			ReadOnly bool `yaml:"messages_tab_read_only_enabled"`
+		} `yaml:"app_home"`
+		Bot struct {
+			Name   string `yaml:"display_name"`
+			Online bool   `yaml:"always_online"`
+		} `yaml:"bot_user"`
+		Commands []slashCommand `yaml:"slash_commands"`
+	} `yaml:"features"`
+	OAuth struct {
+		Scopes struct {
+			Bot []string `yaml:"bot"`
+		} `yaml:"scopes"`
+	} `yaml:"oauth_config"`
+	Settings struct {
+		Events struct {
+			Bot []string `yaml:"bot_events"`
+		} `yaml:"event_subscriptions"`
+		Interactivity struct {
+			Enabled bool `yaml:"is_enabled"`
+		} `yaml:"interactivity"`
+		OrgDeploy bool `yaml:"org_deploy_enabled"`
+		Socket    bool `yaml:"socket_mode_enabled"`
+		Rotation  bool `yaml:"token_rotation_enabled"`
+	} `yaml:"settings"`
+}
+
+type slashCommand struct {
+	Command     string `yaml:"command"`
+	Description string `yaml:"description"`
+	Hint        string `yaml:"usage_hint,omitempty"`
+	Escape      bool   `yaml:"should_escape"`
+}
+
+// appManifest is what the app needs of Slack: no more scopes and events than are used.
+func appManifest(name, command string) slackManifest {
+	var m slackManifest
+	m.Display.Name = name
+	m.Display.Description = "Ask our own model; answers stay on our servers"
+	m.Features.Home.Home, m.Features.Home.Messages = true, true // messages: without it nobody can write to the bot directly
+	m.Features.Bot.Name, m.Features.Bot.Online = name, true
+	m.Features.Commands = []slashCommand{{Command: command, Description: "How the model server is doing", Hint: "[details | help]"}}
+	m.OAuth.Scopes.Bot = []string{
+		"app_mentions:read", "chat:write", "commands",
+		"channels:history", "groups:history", "im:history", "mpim:history", // to read the thread
+		"channels:read", "groups:read", "im:read", "mpim:read", // the channel's name
+		"users:read", // speakers' names, and who is a guest
+		"files:read",
+	}
+	// message.*: direct messages, follow-ups, edits and deletions of questions; app_home_opened: the Home tab.
+	m.Settings.Events.Bot = []string{"app_mention", "message.channels", "message.groups", "message.im", "message.mpim", "app_home_opened"}
+	m.Settings.Interactivity.Enabled = true
+	m.Settings.Socket = true // rotation stays off: it would end the static bot token
+	return m
+}
+
+// createLink opens Slack's page for a new app with the manifest filled in.
+func createLink(manifest string) string {
+	return "https://api.slack.com/apps?new_app=1&manifest_yaml=" + strings.ReplaceAll(url.QueryEscape(manifest), "+", "%20")
+}
+
+func runManifest(_ context.Context, p process, args []string) error {
+	f := flags(p, "manifest", "prints the Slack app manifest on standard output, and the link that creates the app on standard error")
+	name := f.String("name", "llm", "name of the app and of its bot user")
+	command := f.String("command", "/llm-status", "the slash command (BOT_COMMAND)")
+	asJSON := f.Bool("json", false, "as JSON instead of YAML")
+	if err := parse(f, args); err != nil {
+		return err
+	}
+	if *name == "" || len(*name) > min(maxAppName, maxDisplayName) {
+		return &configError{[]problem{{fmt.Sprintf("-name is %q", *name), fmt.Sprintf("Slack takes 1 to %d characters.", maxAppName)}}}
+	}
+	if !strings.HasPrefix(*command, "/") || len(*command) > maxCommand {
+		return &configError{[]problem{{fmt.Sprintf("-command is %q", *command), "It must begin with / and have at most 32 characters."}}}
+	}
+	text, err := yaml.Marshal(appManifest(*name, *command))
+	if err != nil {
+		return fmt.Errorf("write the manifest: %w", err)
+	}
+	out := string(text)
+	if *asJSON {
+		var v any
+		if err := yaml.Unmarshal(text, &v); err != nil {
+			return fmt.Errorf("write the manifest: %w", err)
+		}
+		b, err := json.MarshalIndent(v, "", "  ")
+		if err != nil {
+			return fmt.Errorf("write the manifest: %w", err)
+		}
+		out = string(b) + "\n"
+	}
+	fmt.Fprint(p.out, out)
+	fmt.Fprintf(p.err, "\nCreate the app with it:\n<%s>\n", createLink(string(text)))
+	return nil
+}
+
+// readManifest reads a manifest from a file, YAML or JSON.
+func readManifest(path string) (slackManifest, error) {
+	var m slackManifest
+	b, err := os.ReadFile(path) //nolint:gosec // the operator names it
+	if err != nil {
+		return m, fmt.Errorf("read the manifest: %w", err)
+	}
+	if err := yaml.Unmarshal(b, &m); err != nil {
+		return m, fmt.Errorf("read the manifest %s: %w", path, err)
+	}
+	return m, nil
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"llmbot/bot/slacksim"
+)
+
+// headerTimeout is for the small servers of this machine: a client that sends no request must not hold a connection.
+const headerTimeout = 10 * time.Second
+
+// simFlags are the flags of the emulated Slack.
+type simFlags struct {
+	addr, limiter, manifest string
+	latency                 time.Duration
+}
+
+func (s *simFlags) config(m slackManifest) (slacksim.Config, error) {
+	if s.manifest != "" {
+		var err error
+		if m, err = readManifest(s.manifest); err != nil {
+			return slacksim.Config{}, err
+		}
+	}
+	limiter := slacksim.Limiter(s.limiter)
+	switch limiter {
+	case slacksim.LimiterWindow, slacksim.LimiterBucket, slacksim.LimiterOff:
+	default:
+		return slacksim.Config{}, &configError{[]problem{{fmt.Sprintf("-limiter is %q", s.limiter), "It must be one of window, bucket, off."}}}
+	}
+	if s.latency < 0 {
+		return slacksim.Config{}, &configError{[]problem{{"-latency is negative", "It must be a duration such as 100ms."}}}
+	}
+	cfg := slacksim.Config{
+		Scopes: m.OAuth.Scopes.Bot, Events: m.Settings.Events.Bot, Limiter: limiter, Latency: s.latency, Seed: uint64(time.Now().UnixNano()), //nolint:gosec // any seed will do
+		Bot: slacksim.Bot{UserID: "U0LLMBOT01", BotID: "B0LLMBOT01", AppID: "A0LLMBOT01", Name: m.Features.Bot.Name},
+	}
+	for _, c := range m.Features.Commands {
+		cfg.Commands = append(cfg.Commands, c.Command)
+	}
+	return cfg, nil
+}
+
+func runSlackSim(ctx context.Context, p process, args []string) error {
+	f := flags(p, "slacksim", "an emulated Slack workspace: Web API, Socket Mode, limits, and a browser page")
+	var s simFlags
+	f.StringVar(&s.addr, "addr", "127.0.0.1:8766", "address to serve on")
+	f.StringVar(&s.limiter, "limiter", "window", "rate limits: window (n in any 60 s), bucket (n a minute, bursts of 10), off")
+	f.StringVar(&s.manifest, "manifest", "", "app manifest (YAML or JSON) whose scopes, events and commands the app has; default: llmbot's own")
+	f.DurationVar(&s.latency, "latency", 100*time.Millisecond, "of every Web API call")
+	if err := parse(f, args); err != nil {
+		return err
+	}
+	cfg, err := s.config(appManifest("llm", "/llm-status"))
+	if err != nil {
+		return err
+	}
+	l, err := listen(ctx, s.addr)
+	if err != nil {
+		return err
+	}
+	sim := slacksim.New(cfg)
+	fmt.Fprintf(p.out, "An emulated Slack is at http://%s/\n\nPoint a bot there with\n\n", l.Addr())
+	fmt.Fprintf(p.out, "export SLACK_API_URL=http://%s/api/\nexport SLACK_APP_TOKEN=%s\nexport SLACK_BOT_TOKEN=%s\n\nCtrl-C ends it.\n", l.Addr(), sim.AppToken(), sim.BotToken())
+	return serveHTTP(ctx, l, sim, sim.Close)
+}
+
+// listen takes an address, and says what to do when it is taken.
+func listen(ctx context.Context, addr string) (net.Listener, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, &hintError{fmt.Errorf("listen on %s: %w", addr, err), "Another program may be using it: choose another one with -addr, such as -addr 127.0.0.1:0 for any free port."}
+	}
+	return l, nil
+}
+
+// serveHTTP serves until ctx ends; first says what must end before the connections are cut.
+func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, first func()) error {
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: headerTimeout}
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Serve(l) }()
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-ended:
+	}
+	first()
+	closeErr := srv.Close()
+	if err == nil {
+		if err = <-ended; errors.Is(err, http.ErrServerClosed) {
+			err = nil
+		}
+	}
+	return errors.Join(err, closeErr)
+}
+
+// hintError is an error with its next step.
+type hintError struct {
+	error
+
+	hint string
+}
+
+// Hint is the next step.
+func (e *hintError) Hint() string { return e.hint }
+
+// Unwrap returns the cause.
+func (e *hintError) Unwrap() error { return e.error }

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+)
+
+// Set by -ldflags -X; build information is the fallback, for a Docker build has no repository.
+var (
+	version string
+	commit  string
+)
+
+// build is what is known of this binary.
+type build struct {
+	Version string            `json:"version"`
+	Commit  string            `json:"commit,omitempty"`
+	Go      string            `json:"go"`
+	OS      string            `json:"os"`
+	Arch    string            `json:"arch"`
+	Modules map[string]string `json:"modules"`
+}
+
+func buildInfo() build {
+	b := build{Version: version, Commit: commit, Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH, Modules: map[string]string{}}
+	info, ok := debug.ReadBuildInfo()
+	if ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				b.Commit = cmp.Or(b.Commit, s.Value)
+			}
+		}
+		for _, m := range info.Deps {
+			b.Modules[m.Path] = m.Version
+		}
+		if v := info.Main.Version; v != "(devel)" {
+			b.Version = cmp.Or(b.Version, v)
+		}
+	}
+	b.Version = cmp.Or(b.Version, "dev")
+	return b
+}
+
+// short is the version as people say it.
+func (b build) short() string {
+	if len(b.Commit) >= 7 {
+		return b.Version + " (" + b.Commit[:7] + ")"
+	}
+	return b.Version
+}
+
+func runVersion(_ context.Context, p process, args []string) error {
+	f := flags(p, "version", "version, commit, Go and dependencies")
+	asJSON := f.Bool("json", false, "as JSON, with all modules")
+	if err := parse(f, args); err != nil {
+		return err
+	}
+	b := buildInfo()
+	if *asJSON {
+		e := json.NewEncoder(p.out)
+		e.SetIndent("", "  ")
+		return e.Encode(b)
+	}
+	_, err := fmt.Fprintf(p.out, "llmbot %s, %s, %s/%s\n", b.short(), b.Go, b.OS, b.Arch)
+	return err
+}

@@ -1,0 +1,318 @@
+package bench
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"llmbot/llm"
+)
+
+// session is a server that is ready to be measured.
+type session struct {
+	srv      Server
+	cfg      Config // with defaults, model and salt
+	ignore   bool   // the end token is ignored
+	words    int    // of each prompt
+	next     int    // number of the next prompt: none is sent twice
+	progress func(Progress)
+}
+
+// Words of the two prompts that measure how many tokens a word has. The first is the beginning of the second.
+const (
+	fewWords  = 8
+	manyWords = 72
+)
+
+// prepare looks at the server, finds the length of the prompts, and warms up.
+func prepare(ctx context.Context, srv Server, cfg Config, progress func(Progress)) (*session, error) {
+	cfg = cfg.withDefaults()
+	if progress == nil {
+		progress = func(Progress) {}
+	}
+	s := &session{srv: srv, progress: progress}
+	progress(Progress{Name: cfg.Name, Phase: PhasePrepare, Concurrency: cfg.Concurrency})
+	info, err := srv.Model(ctx)
+	if err != nil && cfg.Model == "" {
+		return nil, fmt.Errorf("ask for the model: %w", err)
+	}
+	window := info.MaxModelLen
+	if cfg.Model == "" {
+		cfg.Model = info.ID
+	} else if cfg.Model != info.ID {
+		window = 0 // that of another model
+	}
+	for cfg.Salt == 0 {
+		var b [8]byte
+		_, _ = rand.Read(b[:]) // never fails
+		cfg.Salt = binary.LittleEndian.Uint64(b[:])
+	}
+	s.cfg = cfg
+	s.ignore = cfg.EOS == EOSIgnore || cfg.EOS == EOSAuto && takesIgnoreEOS(info.OwnedBy)
+	base, perWord, err := s.calibrate(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("count the tokens of a short prompt: %w", err)
+	}
+	s.words = max(int(math.Round(float64(cfg.InputTokens)/perWord)), 1)
+	if need := base + cfg.InputTokens + cfg.OutputTokens; window > 0 && need > window {
+		return nil, fmt.Errorf("%d tokens of prompt (with the chat template) and %d of answer do not fit the model's window of %d tokens",
+			base+cfg.InputTokens, cfg.OutputTokens, window)
+	}
+	if cfg.WarmUps == 0 {
+		return s, nil
+	}
+	warm := cfg
+	warm.Prompts, warm.RequestRate = cfg.WarmUps, 0
+	warm.Concurrency = min(max(cfg.Concurrency, 1), cfg.WarmUps)
+	outs, _ := s.load(ctx, warm, Progress{Phase: PhaseWarmUp})
+	if err := context.Cause(ctx); err != nil {
+		return nil, fmt.Errorf("warm up: %w", err)
+	}
+	for _, o := range outs {
+		if o.err != nil {
+			return nil, fmt.Errorf("warm up: %w", o.err)
+		}
+	}
+	return s, nil
+}
+
+// takesIgnoreEOS knows the servers that take ignore_eos by what they say of themselves in /v1/models.
+func takesIgnoreEOS(ownedBy string) bool {
+	o := strings.ToLower(ownedBy)
+	return strings.Contains(o, "vllm") || strings.Contains(o, "sglang")
+}
+
+// calibrate asks for one token each after two prompts and returns what the server counts for the chat template alone and for a word.
+// A server that tells no usage is taken to count a token a word.
+func (s *session) calibrate(ctx context.Context) (base int, perWord float64, err error) {
+	few, many := fewWords, manyWords
+	var counts [2]int
+	long := prompts{seed: s.cfg.Seed, salt: s.cfg.Salt, words: many, askLong: !s.ignore}.text(s.next)
+	s.next++
+	words := strings.Fields(long)
+	for i, text := range []string{strings.Join(words[:few], " ") + strings.TrimPrefix(long, strings.Join(words[:many], " ")), long} {
+		o := s.ask(ctx, text, 1, time.Now(), nil)
+		if e, ok := errors.AsType[*llm.Error](o.err); o.err != nil && (!ok || e.Kind != llm.KindEmpty) {
+			return 0, 0, o.err
+		}
+		if counts[i] = o.input; counts[i] == 0 {
+			return 0, 1, nil
+		}
+	}
+	perWord = float64(counts[1]-counts[0]) / float64(many-few)
+	if perWord < 0.25 || perWord > 16 { // a server that counts something else
+		return 0, 1, nil
+	}
+	return max(counts[0]-int(math.Round(perWord*float64(few))), 0), perWord, nil
+}
+
+// measure runs the load of cfg and reports it.
+func (s *session) measure(ctx context.Context, cfg Config, round int) (Report, error) {
+	started := time.Now()
+	outs, took := s.load(ctx, cfg, Progress{Phase: PhaseMeasure, Round: round})
+	r := report(outs, took)
+	r.Name, r.Model, r.StartedAt = cfg.Name, cfg.Model, started.UTC().Truncate(time.Millisecond)
+	r.MaxConcurrency, r.RequestRate, r.Prompts = cfg.Concurrency, cfg.RequestRate, cfg.Prompts
+	r.InputTokens, r.OutputTokens, r.IgnoreEOS, r.Seed = cfg.InputTokens, cfg.OutputTokens, s.ignore, cfg.Seed
+	for _, o := range outs {
+		if o.err == nil && o.output < cfg.OutputTokens && o.finish != llm.FinishLength {
+			r.Short++
+		}
+	}
+	if len(outs) < cfg.Prompts || r.Unfinished > 0 {
+		r.Interrupted = true
+		return r, context.Cause(ctx)
+	}
+	return r, nil
+}
+
+// live is what the requests in progress add up to, for the progress line.
+type live struct{ tokens, running atomic.Int64 }
+
+// load sends cfg.Prompts requests, at most cfg.Concurrency at once, and returns their outcomes when all have ended. After the end of ctx
+// no more are sent.
+func (s *session) load(ctx context.Context, cfg Config, p Progress) ([]outcome, time.Duration) {
+	p.Name, p.Concurrency, p.Total = cfg.Name, cfg.Concurrency, cfg.Prompts
+	make1 := prompts{seed: cfg.Seed, salt: cfg.Salt, words: s.words, askLong: !s.ignore}
+	first := s.next
+	s.next += cfg.Prompts
+	workers := cfg.Concurrency
+	if workers == 0 || workers > cfg.Prompts {
+		workers = cfg.Prompts
+	}
+	var now live
+	jobs := make(chan int)
+	done := make(chan outcome, cfg.Prompts) // so that a slow progress callback keeps nobody waiting
+	start := time.Now()
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		defer close(jobs)
+		dispatch(ctx, cfg, start, jobs)
+	})
+	for range workers {
+		wg.Go(func() {
+			for i := range jobs {
+				text := make1.text(first + i)
+				now.running.Add(1)
+				o := s.ask(ctx, text, cfg.OutputTokens, start, &now)
+				now.running.Add(-1)
+				done <- o
+			}
+		})
+	}
+	go func() {
+		wg.Wait()
+		close(done)
+	}()
+	return s.collect(done, start, p, &now), time.Since(start)
+}
+
+// dispatch hands out the numbers of the requests when they are due.
+func dispatch(ctx context.Context, cfg Config, start time.Time, jobs chan<- int) {
+	var due []float64
+	if cfg.RequestRate > 0 {
+		due = arrivals(cfg.Seed, cfg.Prompts, cfg.RequestRate)
+	}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for i := range cfg.Prompts {
+		if due != nil {
+			timer.Reset(time.Until(start.Add(time.Duration(due[i] * float64(time.Second)))))
+			select {
+			case <-timer.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		select {
+		case jobs <- i:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// collect owns the outcomes and the progress until done is closed.
+func (s *session) collect(done <-chan outcome, start time.Time, p Progress, now *live) []outcome {
+	var outs []outcome
+	tick := time.NewTicker(progressEvery)
+	defer tick.Stop()
+	rate := rater{}
+	say := func() {
+		p.Tokens, p.Running, p.Elapsed = int(now.tokens.Load()), int(now.running.Load()), time.Since(start)
+		p.Rate = rate.add(p.Elapsed, p.Tokens)
+		s.progress(p)
+	}
+	say()
+	for {
+		select {
+		case o, ok := <-done:
+			if !ok {
+				say()
+				return outs
+			}
+			outs = append(outs, o)
+			switch {
+			case o.err == nil:
+				p.Done++
+			case !o.unfinished:
+				p.Failed++
+			}
+		case <-tick.C:
+		}
+		say()
+	}
+}
+
+// rater tells a rate over about the last second.
+type rater struct{ seen []event }
+
+func (r *rater) add(at time.Duration, tokens int) float64 {
+	r.seen = append(r.seen, event{at, tokens})
+	for len(r.seen) > 2 && r.seen[1].at <= at-time.Second {
+		r.seen = r.seen[1:]
+	}
+	old := r.seen[0]
+	return per(tokens-old.tokens, at-old.at)
+}
+
+// ask sends one request and watches it to its end. start is when the run began.
+func (s *session) ask(ctx context.Context, text string, tokens int, start time.Time, now *live) outcome {
+	req := llm.Request{
+		Model: s.cfg.Model, Messages: []llm.Message{{Role: llm.RoleUser, Content: text}}, MaxTokens: tokens, Temperature: s.cfg.Temperature,
+		Extra: maps.Clone(s.cfg.Extra),
+	}
+	if s.ignore {
+		if req.Extra == nil {
+			req.Extra = map[string]any{}
+		}
+		if _, set := req.Extra["ignore_eos"]; !set {
+			req.Extra["ignore_eos"] = true
+		}
+	}
+	var o outcome
+	counted := 0 // tokens that the server told on the way
+	began := time.Now()
+	res, err := s.srv.Stream(ctx, req, func(d llm.Delta) error {
+		at := time.Since(began)
+		n := 1 // unless the server says otherwise, an event is a token
+		if d.CompletionTokens > 0 {
+			n = max(d.CompletionTokens-counted, 0)
+			counted = d.CompletionTokens
+		}
+		if len(o.events) == 0 {
+			o.ttft = at
+		} else {
+			o.gaps = append(o.gaps, at-o.e2el)
+		}
+		o.e2el = at
+		o.events = append(o.events, event{at, n})
+		if now != nil {
+			now.tokens.Add(int64(n))
+		}
+		return nil
+	})
+	ended := time.Since(began)
+	// The last event with a choice may have had no text: a bare finish reason. The client timed it, from the same moment.
+	if len(o.events) > 0 && res.Elapsed > o.e2el {
+		o.gaps = append(o.gaps, res.Elapsed-o.e2el)
+		o.e2el = res.Elapsed
+	}
+	o.sent = began.Sub(start)
+	o.ended = o.sent + ended
+	for i := range o.events {
+		o.events[i].at += o.sent
+	}
+	o.finish, o.input, o.cached = res.Finish, res.Usage.PromptTokens, res.Usage.CachedTokens
+	o.output, o.counted = res.Usage.CompletionTokens, res.Usage.Known
+	if !o.counted {
+		o.output = max(len(o.events), counted)
+	}
+	o.err = verdict(res, err, len(o.events))
+	o.unfinished = o.err != nil && ctx.Err() != nil
+	return o
+}
+
+// verdict says whether a request ended well. An answer without visible text that the server ended properly did: it may be all reasoning, or
+// white space, and its tokens were as much work as any.
+func verdict(res llm.Result, err error, events int) error {
+	if e, ok := errors.AsType[*llm.Error](err); ok && e.Kind == llm.KindEmpty && events > 0 &&
+		(res.Finish == llm.FinishLength || res.Finish == llm.FinishStop) {
+		return nil
+	}
+	if err == nil && events == 0 {
+		return &llm.Error{Kind: llm.KindEmpty, Op: "bench"}
+	}
+	return err
+}

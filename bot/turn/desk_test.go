@@ -1,6 +1,7 @@
 package turn_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -287,6 +288,16 @@ func TestReleaseLetsOthersGoFirst(t *testing.T) {
 	})
 }
 
+// lazy is a store that takes a millisecond to tell of a record.
+type lazy struct{ turn.Store }
+
+func (l lazy) Watch(ctx context.Context, prefix string, fn func(string, []byte)) error {
+	return l.Store.Watch(ctx, prefix, func(key string, value []byte) {
+		time.Sleep(time.Millisecond)
+		fn(key, value)
+	})
+}
+
 func TestOldestFirst(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {
 		a := start(t, m, "a", func(c *turn.Config) { c.Owed = nil })
@@ -297,7 +308,7 @@ func TestOldestFirst(t *testing.T) {
 			}
 		}
 		const limit = 5
-		b := start(t, m, "b", func(c *turn.Config) { c.Limit = limit })
+		b := start(t, lazy{m}, "b", func(c *turn.Config) { c.Limit = limit })
 		var holding []taken
 		for n := range 40 {
 			if n >= limit {

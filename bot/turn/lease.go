@@ -213,7 +213,7 @@ func (d *Desk) takeAll(ctx context.Context, batch []candidate) {
 			continue
 		}
 		from := batch[i].seen.Owner
-		d.cfg.Log.Info("thread taken over", "thread", c.key, "epoch", records[i].Epoch, "from", from, "tries", records[i].Tries)
+		d.cfg.Log.InfoContext(ctx, "thread taken over", "thread", c.key, "epoch", records[i].Epoch, "from", from, "tries", records[i].Tries)
 		if h := d.cfg.Hooks.Took; h != nil {
 			h(c.key, records[i], from != "" && from != d.cfg.Owner)
 		}

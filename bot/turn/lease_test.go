@@ -97,6 +97,54 @@ func TestAloneNeedNotWait(t *testing.T) {
 	})
 }
 
+// The lease counts from the start of a renewal, however late its success is told.
+func TestLeaseCountsFromTheStart(t *testing.T) {
+	bubble(t, func(t *testing.T, m *turn.Mem) {
+		a := start(t, m, "a")
+		c := a.claim(t, "k", "1.0")
+		gate, never := make(chan struct{}), make(chan struct{})
+		time.Sleep(time.Second)
+		a.store.set(func(f *faulty) { f.slow = gate })
+		time.Sleep(1500 * time.Millisecond) // a renewal began at 1.5 s
+		a.store.set(func(f *faulty) { f.hang, f.slow = never, nil })
+		close(gate)
+		time.Sleep(3400 * time.Millisecond)
+		live(t, c)
+		time.Sleep(100 * time.Millisecond) // now it is 6 s
+		gone(t, c, turn.ErrLapsed)
+	})
+}
+
+// A renewal between the write of Done and its return must not bring the messages of the last answer back.
+func TestRenewalDuringDone(t *testing.T) {
+	bubble(t, func(t *testing.T, m *turn.Mem) {
+		a := start(t, m, "a")
+		c := a.claim(t, "k", "1.0")
+		if err := c.Reply(t.Context(), []string{"m"}); err != nil {
+			t.Error(err)
+		}
+		a.ask(t, "k", "2.0")
+		gate, ended := make(chan struct{}), make(chan bool)
+		a.store.set(func(f *faulty) { f.slow = gate })
+		go func() {
+			more, err := c.Done(t.Context(), "1.0")
+			ended <- more && err == nil
+		}()
+		time.Sleep(ttl / 2)
+		if r := record(t, m, "k"); r.For != "2.0" || r.Reply != nil || r.Beat < 3 {
+			t.Errorf("%+v", r)
+		}
+		live(t, c)
+		a.store.set(func(f *faulty) { f.slow = nil })
+		close(gate)
+		if !<-ended {
+			t.Error("no more, or an error")
+		}
+		live(t, c)
+		done(t, c, "2.0")
+	})
+}
+
 // A frozen owner is one whose store calls hang and who does not look; when it wakes, its first look says no.
 func TestFrozenOwnerWakes(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {

@@ -211,7 +211,8 @@ func live(t *testing.T, c *turn.Claim) {
 
 func gone(t *testing.T, c *turn.Claim, want error) {
 	t.Helper()
-	if err := c.Check(); !errors.Is(err, want) || want == turn.ErrLost && errors.Is(err, turn.ErrLapsed) {
+	err := c.Check()
+	if lapsed := errors.Is(want, turn.ErrLapsed); !errors.Is(err, want) || errors.Is(err, turn.ErrLapsed) != lapsed {
 		t.Errorf("check says %v, want %v", err, want)
 	}
 }

@@ -85,7 +85,10 @@ func testWatchDelete(t *testing.T, p pair) {
 }
 
 func testWatchPrefix(t *testing.T, p pair) {
-	keys := []string{"a", "a/", "a/b", "a/b/", "a/b/c", "a/bc", "a0", "a.", "A/b", "a%", "a%b", "a_b", "axb", "b", "ab", "", "a\U0010FFFF", "a\U0010FFFFx", "a\U0010FFFE", `a\b`}
+	keys := []string{
+		"a", "a/", "a/b", "a/b/", "a/b/c", "a/bc", "a0", "a.", "A/b", "a%", "a%b", "a_b", "axb", "b", "ab", "", "a\U0010FFFF", "a\U0010FFFFx", "a\U0010FFFE", `a\b`,
+		"xa/b/c", "xa%b", "xa_b", `xa\b`, "xa\U0010FFFF",
+	}
 	prefixes := []string{"", "a", "a/", "a/b", "a%", "a_", "a\U0010FFFF", `a\`, "nothing", "a/b/c"}
 	views := make([]*view, len(prefixes))
 	for i, prefix := range prefixes {

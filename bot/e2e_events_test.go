@@ -1,0 +1,236 @@
+package bot_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"llmbot/bot"
+	"llmbot/bot/slacksim"
+	"llmbot/llm/llmsim"
+)
+
+// once asks, and fails unless there is one answer and one model call after everything that may be delivered again was.
+func once(t *testing.T, w *world, channel string) {
+	t.Helper()
+	ts := w.ask("alice", channel, "", "in 5 words")
+	w.answered(channel, ts, 1)
+	time.Sleep(7 * time.Minute)
+	oneFooter(t, w.answers(channel, ts))
+	if n := len(w.answers(channel, ts)); n != 1 || w.model.Total() != 1 {
+		t.Errorf("%d messages, %d requests", n, w.model.Total())
+	}
+}
+
+func TestEventsThatComeTwiceAreAnsweredOnce(t *testing.T) {
+	faults := map[string]func(s *slacksim.Sim){
+		"mention first":   func(s *slacksim.Sim) { s.SetOrder(slacksim.OrderMentionFirst) },
+		"message first":   func(s *slacksim.Sim) { s.SetOrder(slacksim.OrderMessageFirst) },
+		"doubled":         func(s *slacksim.Sim) { s.FailEvent(slacksim.EventFault{Times: -1, Duplicate: 3}) },
+		"mention late":    func(s *slacksim.Sim) { s.FailEvent(slacksim.EventFault{Type: "app_mention", Delay: time.Minute}) },
+		"message late":    func(s *slacksim.Sim) { s.FailEvent(slacksim.EventFault{Type: "message", Delay: 3 * time.Second}) },
+		"mention dropped": func(s *slacksim.Sim) { s.FailEvent(slacksim.EventFault{Type: "app_mention", Drop: true}) },
+		"message dropped": func(s *slacksim.Sim) { s.FailEvent(slacksim.EventFault{Type: "message", Drop: true}) },
+	}
+	for name, fault := range faults {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, worldConfig{model: llmsim.Config{Speed: 50}, slack: slacksim.Config{HoldEvents: 10}}, func(t *testing.T, w *world) {
+				fault(w.slack)
+				once(t, w, "general")
+			})
+		})
+	}
+	t.Run("cut", func(t *testing.T) {
+		inWorld(t, worldConfig{model: llmsim.Config{Speed: 50}, slack: slacksim.Config{HoldEvents: 10}, lateAcks: true}, func(t *testing.T, w *world) {
+			w.slack.Cut()
+			once(t, w, "general")
+		})
+	})
+	t.Run("ack lost", func(t *testing.T) {
+		inWorld(t, worldConfig{model: llmsim.Config{Speed: 50}, lateAcks: true}, func(t *testing.T, w *world) {
+			w.slack.FailEvent(slacksim.EventFault{Times: 2, LoseAck: true})
+			once(t, w, "general")
+		})
+	})
+}
+
+func TestFollowUpsThatComeReordered(t *testing.T) {
+	inWorld(t, worldConfig{model: llmsim.Config{Speed: 20}}, func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "write 60 tokens")
+		w.answered("general", ts, 1)
+		w.slack.FailEvent(slacksim.EventFault{Times: 2, Delay: 2 * time.Second}) // both events of the first
+		w.ask("bob", "general", ts, "early one")
+		time.Sleep(100 * time.Millisecond)
+		w.ask("carol", "general", ts, "late one")
+		w.answered("general", ts, 2)
+		time.Sleep(20 * time.Second)
+		all := ""
+		for _, m := range w.model.Last().Chat.Messages {
+			all += m.Content + "\n"
+		}
+		if !strings.Contains(all, "early one") || !strings.Contains(all, "late one") || w.model.Total() != 2 {
+			t.Errorf("%d requests; %s", w.model.Total(), all)
+		}
+	})
+}
+
+func TestEveryEnvelopeIsAckedInTime(t *testing.T) {
+	faults := map[string]slacksim.Fault{
+		"users.info slow":         {Method: "users.info", Times: -1, Delay: 8 * time.Second},
+		"users.info hangs":        {Method: "users.info", Times: -1, Hang: true},
+		"users.info rate-limited": {Method: "users.info", Times: 2, Status: 429, RetryAfter: 4},
+		"everything slow":         {Times: -1, Delay: 4 * time.Second},
+	}
+	for name, f := range faults {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, worldConfig{model: llmsim.Config{Speed: 50}, bot: bot.Config{Policy: bot.Policy{AllowGuests: true, AllowExternal: true}}}, func(t *testing.T, w *world) {
+				w.slack.Fail(f)
+				ts := w.ask("alice", "general", "", "what does @bob think of @carol in 5 words")
+				w.slack.Say("bob", "general", ts, "not for the bot")
+				w.slack.Say("deploybot", "general", "", w.slack.Mention()+" deployed")
+				other := w.slack.Say("carol", "random", "", "hello")
+				if err := w.slack.Edit("carol", "random", other, "hello you"); err != nil {
+					t.Fatal(err)
+				}
+				if err := w.slack.Delete("carol", "random", other); err != nil {
+					t.Fatal(err)
+				}
+				w.answered("general", ts, 1)
+				if n := w.model.Total(); n != 1 {
+					t.Errorf("%d requests", n)
+				}
+			})
+		})
+	}
+}
+
+func TestOwnPostsAndBotsChangeNothing(t *testing.T) {
+	inWorld(t, worldConfig{model: llmsim.Config{Speed: 50, Answer: func(*llmsim.Chat) string { return "Ask <@U0LLMBOT01> or @llm." }}}, func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "hello")
+		w.answered("general", ts, 1)
+		dm := w.slack.Say("alice", "@alice", "", "hello")
+		w.answered("@alice", dm, 1)
+		w.slack.Say("deploybot", "general", "", w.slack.Mention()+" hello")
+		w.slack.Say("deploybot", "general", ts, w.slack.Mention()+" hello")
+		time.Sleep(time.Minute)
+		if n := w.model.Total(); n != 2 {
+			t.Errorf("%d requests", n)
+		}
+		if n := len(w.slack.Ephemerals("alice")); n != 0 {
+			t.Errorf("%d ephemerals", n)
+		}
+		if err := w.slack.Edit("alice", "general", ts, w.slack.Mention()+" hello again"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if n := w.model.Total(); n != 2 {
+			t.Errorf("%d requests after an edit", n)
+		}
+	})
+}
+
+func TestWhoMayNotAskGetsOneWord(t *testing.T) {
+	deny := bot.Policy{Deny: []string{"U0BOB00001"}, Channels: []string{"C0GENERAL1", "C0EXTERN01"}}
+	tests := map[string]struct {
+		policy              bot.Policy
+		user, channel, says string
+	}{
+		"guest":         {bot.Policy{}, "gina", "general", "guests"},
+		"external":      {bot.Policy{}, "erik", "shared-extern", "this organisation"},
+		"denied":        {deny, "bob", "general", "may not answer you"},
+		"not allowed":   {bot.Policy{Users: []string{"U0BOB00001"}}, "alice", "general", "may not answer you"},
+		"other channel": {deny, "alice", "random", "in this channel"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, worldConfig{bot: bot.Config{Policy: tt.policy}}, func(t *testing.T, w *world) {
+				ts := w.ask(tt.user, tt.channel, "", "hello")
+				time.Sleep(time.Minute)
+				e := w.slack.Ephemerals(tt.user)
+				if len(e) != 1 || !strings.Contains(e[0].Plain, tt.says) {
+					t.Fatalf("ephemerals: %+v", e)
+				}
+				if e[0].ThreadTS != "" {
+					t.Error("an ephemeral message in a thread without messages is not seen")
+				}
+				if w.model.Total() != 0 || len(w.answers(tt.channel, ts)) != 0 {
+					t.Errorf("%d requests, %d answers", w.model.Total(), len(w.answers(tt.channel, ts)))
+				}
+			})
+		})
+	}
+	t.Run("allowed", func(t *testing.T) {
+		inWorld(t, worldConfig{bot: bot.Config{Policy: bot.Policy{AllowGuests: true, AllowExternal: true}}}, func(t *testing.T, w *world) {
+			w.answered("general", w.ask("gina", "general", "", "hello"), 1)
+			w.answered("shared-extern", w.ask("erik", "shared-extern", "", "hello"), 1)
+		})
+	})
+	t.Run("in a thread beside a member", func(t *testing.T) {
+		inWorld(t, worldConfig{model: llmsim.Config{Speed: 20}}, func(t *testing.T, w *world) {
+			ts := w.ask("alice", "general", "", "write 60 tokens")
+			time.Sleep(time.Second)
+			w.ask("bob", "general", ts, "a fair question")
+			w.ask("gina", "general", ts, "a guest's question")
+			w.answered("general", ts, 2)
+			m := w.model.Last().Chat.Messages
+			if last := m[len(m)-1].Content; !strings.Contains(last, "a fair question") || strings.Contains(last, "guest's") {
+				t.Errorf("the model was asked %q", last)
+			}
+			if e := w.slack.Ephemerals("gina"); len(e) != 1 || e[0].ThreadTS != ts {
+				t.Errorf("ephemerals: %+v", e)
+			}
+		})
+	})
+}
+
+func TestNothingAsked(t *testing.T) {
+	inWorld(t, worldConfig{}, func(t *testing.T, w *world) {
+		w.slack.Say("alice", "general", "", w.slack.Mention())
+		time.Sleep(time.Minute)
+		if e := w.slack.Ephemerals("alice"); len(e) != 1 || !strings.Contains(e[0].Plain, "What would you like to know?") || w.model.Total() != 0 {
+			t.Errorf("%+v, %d requests", e, w.model.Total())
+		}
+		// A bare mention in a thread asks for a word on what was said there.
+		ts := w.slack.Say("alice", "general", "", "the build is slow")
+		w.slack.Say("bob", "general", ts, w.slack.Mention())
+		w.answered("general", ts, 1)
+		if m := w.model.Last().Chat.Messages; !strings.Contains(m[len(m)-1].Content, "the build is slow") {
+			t.Errorf("%+v", m)
+		}
+	})
+}
+
+func TestSocketsThatComeAndGo(t *testing.T) {
+	inWorld(t, worldConfig{model: llmsim.Config{Speed: 20}}, func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "write 200 tokens")
+		time.Sleep(time.Second)
+		w.slack.Disconnect("warning")
+		time.Sleep(5 * time.Second)
+		second := w.ask("bob", "general", "", "in 5 words")
+		oneFooter(t, w.answered("general", second, 1))
+		oneFooter(t, w.answered("general", ts, 1))
+		w.until("both sockets are back", time.Minute, func() bool { return w.slack.Sockets() == 2 })
+		for range 3 {
+			w.slack.Disconnect("refresh_requested")
+			time.Sleep(time.Second)
+			w.until("both sockets are back", time.Minute, func() bool { return w.slack.Sockets() == 2 })
+		}
+		w.answered("general", w.ask("bob", "general", "", "in 5 words"), 1)
+	})
+}
+
+func TestFuseStopsStormsOfConnects(t *testing.T) {
+	inWorld(t, worldConfig{}, func(t *testing.T, w *world) {
+		w.slack.RefuseSockets(-1, "link_disabled")
+		before := len(w.slack.Calls("apps.connections.open"))
+		w.slack.Disconnect("link_disabled")
+		time.Sleep(5 * time.Minute)
+		if n := len(w.slack.Calls("apps.connections.open")) - before; n > 100 {
+			t.Errorf("%d connects in 5 minutes", n)
+		}
+		w.logged("level=ERROR", "socket_fuse")
+		w.slack.Heal()
+		w.until("both sockets are back", 5*time.Minute, func() bool { return w.slack.Sockets() == 2 })
+		w.answered("general", w.ask("bob", "general", "", "in 5 words"), 1)
+	})
+}

@@ -1,0 +1,262 @@
+package bot_test
+
+import (
+	"context"
+	"log/slog"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"llmbot/bot"
+	"llmbot/bot/slackio"
+	"llmbot/bot/slacksim"
+	"llmbot/bot/turn"
+	"llmbot/llm"
+	"llmbot/llm/llmsim"
+	"llmbot/llm/llmsim/memnet"
+)
+
+// world is a workspace, a model server and the bot between them, in one bubble.
+type world struct {
+	t     *testing.T
+	slack *slacksim.Sim
+	model *llmsim.Server
+	log   *logBuffer
+	bot   *bot.Bot
+	stop  func() // SIGTERM, and wait
+	term  func() // SIGTERM alone
+}
+
+type worldConfig struct {
+	slack slacksim.Config
+	model llmsim.Config
+	llm   llm.Config
+	bot   bot.Config
+	store turn.Store
+	mode  llmsim.Mode // of the model server at the start
+
+	lateAcks bool // acks may be late or missing: the store is away
+}
+
+// inWorld runs a test inside a bubble, with a bot that has its sockets open, and checks at the end what must hold in every world.
+func inWorld(t *testing.T, cfg worldConfig, test func(t *testing.T, w *world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{t: t, slack: slacksim.New(cfg.slack), model: llmsim.New(cfg.model), log: &logBuffer{}}
+		w.model.SetMode(cfg.mode)
+		slackNet, modelNet := memnet.Serve(w.slack), memnet.Serve(w.model)
+		w.start(cfg, slackNet, modelNet)
+		defer func() {
+			w.stop()
+			w.slack.Close()
+			_ = slackNet.Close()
+			_ = modelNet.Close()
+		}()
+		w.until("both sockets are open", time.Minute, func() bool { return w.slack.Sockets() == 2 })
+		test(t, w)
+		time.Sleep(10 * time.Second) // whatever is still to come
+		w.check(cfg)
+	})
+}
+
+func (w *world) start(cfg worldConfig, slackNet, modelNet *memnet.Net) {
+	t := w.t
+	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	client := modelNet.Client()
+	cfg.llm.BaseURL, cfg.llm.HTTP, cfg.llm.Log = "http://model/v1", client, log
+	model, err := llm.New(cfg.llm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slackHTTP := slackNet.Client()
+	s := slackio.New(slackio.Config{
+		AppToken: slacksim.DefaultAppToken, BotToken: slacksim.DefaultBotToken, APIURL: "http://slack/api/",
+		HTTP: slackHTTP, Dialer: &websocket.Dialer{NetDialContext: slackNet.Dial}, Command: "/llm-status", Log: log,
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	self, err := s.Connect(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := cfg.store
+	if store == nil {
+		store = turn.NewMem()
+	}
+	cfg.bot.Owner, cfg.bot.Name = "test-1", self.Name
+	w.bot = bot.New(cfg.bot, bot.Deps{Model: model, Server: model, Replier: s, History: s, Room: s, Store: store, Log: log})
+	var all sync.WaitGroup
+	sockets, closeSockets := context.WithCancel(context.WithoutCancel(ctx))
+	all.Go(func() {
+		if err := s.Run(sockets, w.bot); err != nil {
+			t.Errorf("slack: %v", err)
+		}
+	})
+	all.Go(func() {
+		if err := w.bot.Run(ctx); err != nil {
+			t.Errorf("bot: %v", err)
+		}
+		closeSockets()
+	})
+	w.term = cancel
+	w.stop = sync.OnceFunc(func() {
+		cancel()
+		all.Wait()
+		slackHTTP.CloseIdleConnections()
+		client.CloseIdleConnections()
+		_ = store.Close()
+	})
+}
+
+// private marks what people and models write in these tests: it must not be in the log above Debug.
+const private = "zq"
+
+// secrets is what never belongs into Slack: addresses, Go's own text.
+var internal = regexp.MustCompile(`(?i)http://model|127\.0\.0\.1|connection refused|\bdial\b|\bEOF\b|context (deadline|canceled)|goroutine|panic|/v1|xox[bp]-|xapp-`)
+
+// check is what must hold at the end of every test.
+func (w *world) check(cfg worldConfig) {
+	w.t.Helper()
+	if p := w.slack.Notified(); len(p) > 0 {
+		w.t.Errorf("pinged: %v", p)
+	}
+	if u := w.slack.Unfurled(); len(u) > 0 {
+		w.t.Errorf("unfurled: %v", u)
+	}
+	for _, c := range w.slack.Calls("chat.postMessage", "chat.update", "chat.postEphemeral", "assistant.threads.setStatus") {
+		for k, v := range c.Args {
+			if m := internal.FindString(v); m != "" {
+				w.t.Errorf("%s shows %q in %s: %.300s", c.Method, m, k, v)
+			}
+		}
+	}
+	if !cfg.lateAcks {
+		for _, e := range w.slack.Envelopes() {
+			if e.Acked.IsZero() || e.Acked.Sub(e.Sent) > slacksim.AckTimeout {
+				w.t.Errorf("envelope %s (%s, attempt %d) sent %s, acked %s", e.ID, e.Type, e.Attempt, e.Sent.Format(clock), e.Acked.Format(clock))
+			}
+		}
+	}
+	for line := range strings.Lines(w.log.String()) {
+		if strings.Contains(line, slacksim.DefaultAppToken) || strings.Contains(line, slacksim.DefaultBotToken) {
+			w.t.Errorf("secret in the log: %s", line)
+		}
+		if strings.Contains(line, private) && !strings.Contains(line, "level=DEBUG") {
+			w.t.Errorf("message text in the log: %s", line)
+		}
+		if strings.Contains(line, "panicked") {
+			w.t.Errorf("%s", line)
+		}
+	}
+}
+
+const clock = "15:04:05.000"
+
+// until waits in virtual time.
+func (w *world) until(what string, atMost time.Duration, ok func() bool) {
+	w.t.Helper()
+	for end := time.Now().Add(atMost); !ok(); {
+		if time.Now().After(end) {
+			w.t.Fatalf("%s: not after %s\n%s", what, atMost, w.log.tail(6000))
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+}
+
+// ask says something to the bot.
+func (w *world) ask(user, channel, threadTS, text string) string {
+	return w.slack.Say(user, channel, threadTS, w.slack.Mention()+" "+text)
+}
+
+// answers are the bot's messages of a thread.
+func (w *world) answers(channel, ts string) []slacksim.Message {
+	var out []slacksim.Message
+	for _, m := range w.slack.Replies(channel, ts) {
+		if m.BotID == w.slack.Bot().BotID && !m.Deleted {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// answered waits for the n-th answer's footer and returns the messages.
+func (w *world) answered(channel, ts string, n int) []slacksim.Message {
+	w.t.Helper()
+	w.until("the answer is complete", 5*time.Minute, func() bool { return footers(w.answers(channel, ts)) >= n })
+	return w.answers(channel, ts)
+}
+
+// says waits until the thread's last message of the bot holds words.
+func (w *world) says(channel, ts, words string, atMost time.Duration) []slacksim.Message {
+	w.t.Helper()
+	w.until("the bot says "+words, atMost, func() bool { return strings.Contains(text(w.answers(channel, ts)), words) })
+	return w.answers(channel, ts)
+}
+
+// logged fails unless the log has a line with all words.
+func (w *world) logged(words ...string) {
+	w.t.Helper()
+	for line := range strings.Lines(w.log.String()) {
+		ok := true
+		for _, word := range words {
+			ok = ok && strings.Contains(line, word)
+		}
+		if ok {
+			return
+		}
+	}
+	w.t.Errorf("no line with %q in the log:\n%s", words, w.log.tail(3000))
+}
+
+func text(messages []slacksim.Message) string {
+	var b strings.Builder
+	for _, m := range messages {
+		b.WriteString(m.Plain + "\n")
+	}
+	return b.String()
+}
+
+func footers(messages []slacksim.Message) int {
+	return strings.Count(text(messages), "first token ")
+}
+
+// oneFooter fails unless only the last of the messages has small print, and that once.
+func oneFooter(t *testing.T, messages []slacksim.Message) {
+	t.Helper()
+	for i, m := range messages {
+		want := 0
+		if i == len(messages)-1 {
+			want = 1
+		}
+		if n := strings.Count(m.Plain, "first token "); n != want || strings.Contains(m.Plain, "writing…") {
+			t.Errorf("message %d of %d has %d footers: …%s", i+1, len(messages), n, m.Plain[max(0, len(m.Plain)-200):])
+		}
+	}
+}
+
+// logBuffer is a log that may be read while it is written.
+type logBuffer struct {
+	mu sync.Mutex // guards b
+	b  strings.Builder
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func (l *logBuffer) tail(n int) string {
+	s := l.String()
+	return s[max(0, len(s)-n):]
+}

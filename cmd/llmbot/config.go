@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/url"
 	"os"
@@ -29,8 +30,8 @@ func (s secret) String() string {
 	return mask
 }
 
-// GoString hides the value from %#v.
-func (s secret) GoString() string { return s.String() }
+// Format hides the value from every verb; a String method would only do so for some.
+func (s secret) Format(f fmt.State, verb rune) { fmt.Fprintf(f, fmt.FormatString(f, verb), s.String()) }
 
 // LogValue hides the value from slog.
 func (s secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
@@ -85,6 +86,12 @@ const defaultPrompt = "You are a helpful assistant. Answer in the language of th
 // problem is one thing that is wrong, with its next step.
 type problem struct{ what, hint string }
 
+// about is the variable, with which most problems begin.
+func (p problem) about() string {
+	name, _, _ := strings.Cut(p.what, " ")
+	return name
+}
+
 // configError lists everything that is wrong with the configuration.
 type configError struct{ problems []problem }
 
@@ -105,6 +112,7 @@ func (e *configError) Error() string {
 func loadConfig(environ []string, file string, more ...func(*Config) []problem) (Config, error) {
 	var bad []problem
 	vars := env.ToMap(environ)
+	unset(vars)
 	if file != "" {
 		fromFile, err := readEnvFile(file)
 		if err != nil {
@@ -116,11 +124,7 @@ func loadConfig(environ []string, file string, more ...func(*Config) []problem) 
 			}
 		}
 	}
-	for k, v := range vars { // an empty variable is an unset one: compose files pass them on like that
-		if v == "" {
-			delete(vars, k)
-		}
-	}
+	unset(vars)
 	var c Config
 	err := env.ParseWithOptions(&c, env.Options{Environment: vars, FuncMap: map[reflect.Type]env.ParserFunc{
 		reflect.TypeFor[slog.Level](): func(v string) (any, error) {
@@ -128,14 +132,22 @@ func loadConfig(environ []string, file string, more ...func(*Config) []problem) 
 			return l, l.UnmarshalText([]byte(v))
 		},
 	}})
-	bad = append(bad, parseProblems(err, vars)...)
+	wrongForm := parseProblems(err, vars)
+	bad = append(bad, wrongForm...)
 	for _, check := range append(more, (*Config).check) {
-		bad = append(bad, check(&c)...)
+		bad = append(bad, slices.DeleteFunc(check(&c), func(p problem) bool { // it saw a zero there
+			return slices.ContainsFunc(wrongForm, func(w problem) bool { return w.about() == p.about() })
+		})...)
 	}
 	if len(bad) > 0 {
 		return Config{}, &configError{bad}
 	}
 	return c, nil
+}
+
+// unset takes empty variables for unset ones: compose files pass them on like that.
+func unset(vars map[string]string) {
+	maps.DeleteFunc(vars, func(_, v string) bool { return v == "" })
 }
 
 // parseProblems are the values that have the wrong form.
@@ -198,12 +210,15 @@ func (c *Config) check() []problem {
 	}
 	address := func(name, v string) {
 		u, err := url.Parse(v)
-		add(v == "" || err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "", fmt.Sprintf("%s is %q", name, v),
+		add(v == "" || err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "", fmt.Sprintf("%s is %q", name, withoutPassword(v)),
 			"It must be an http or https address, such as http://localhost:8000/v1.")
 	}
 	address("SLACK_API_URL", c.SlackURL)
 	address("LLM_BASE_URL", c.BaseURL)
 	address("GPU_METRICS_URL", c.GPUMetricsURL)
+	for _, list := range []*[]string{&c.AllowChannels, &c.AllowUsers, &c.DenyUsers} {
+		*list = trimmed(*list)
+	}
 	if c.SlackURL != "" && !strings.HasSuffix(c.SlackURL, "/") {
 		c.SlackURL += "/"
 	}
@@ -239,6 +254,26 @@ func (c *Config) check() []problem {
 		c.SystemPrompt = string(b)
 	}
 	return bad
+}
+
+// trimmed is a list without the spaces around its commas, and without what is empty.
+func trimmed(list []string) []string {
+	var out []string
+	for _, v := range list {
+		if v = strings.TrimSpace(v); v != "" {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// withoutPassword is an address as it may be printed.
+func withoutPassword(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return mask
+	}
+	return u.Redacted()
 }
 
 // tokens checks what serve needs of Slack.
@@ -279,12 +314,19 @@ func readEnvFile(path string) (map[string]string, error) {
 		if !ok || key == "" || strings.ContainsAny(key, " \t") {
 			return nil, fmt.Errorf("%s, line %d: it is not NAME=value", path, n)
 		}
-		if q := len(value); q >= 2 && (value[0] == '"' || value[0] == '\'') && value[q-1] == value[0] {
-			value = value[1 : q-1]
-		} else if before, _, comment := strings.Cut(value, " #"); comment {
-			value = strings.TrimSpace(before)
-		}
-		vars[key] = value
+		vars[key] = unquoted(value)
 	}
 	return vars, nil
+}
+
+// unquoted is the value without its quotes and without the comment behind it.
+func unquoted(value string) string {
+	if value != "" && (value[0] == '"' || value[0] == '\'') {
+		inside, rest, closed := strings.Cut(value[1:], value[:1])
+		if rest = strings.TrimSpace(rest); closed && (rest == "" || rest[0] == '#') {
+			return inside
+		}
+	}
+	before, _, _ := strings.Cut(" "+value, " #")
+	return strings.TrimSpace(before)
 }

@@ -124,9 +124,9 @@ func findModel(ctx context.Context, p process, cfg *Config) (demoModel, error) {
 		if strings.HasPrefix(v, "LLM_BASE_URL=") && v != "LLM_BASE_URL=" {
 			name := probe(ctx, cfg.BaseURL, string(cfg.APIKey))
 			if name == "" {
-				return demoModel{"Model server: " + cfg.BaseURL + " (from LLM_BASE_URL; it does not answer yet)", none}, nil
+				return demoModel{"Model server: " + withoutPassword(cfg.BaseURL) + " (from LLM_BASE_URL; it does not answer yet)", none}, nil
 			}
-			return demoModel{"Model server: " + cfg.BaseURL + " (from LLM_BASE_URL), model " + name, none}, nil
+			return demoModel{"Model server: " + withoutPassword(cfg.BaseURL) + " (from LLM_BASE_URL), model " + name, none}, nil
 		}
 	}
 	for _, c := range candidates() {

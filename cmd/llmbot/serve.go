@@ -70,7 +70,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 		}
 		return err
 	}
-	log.InfoContext(ctx, "connected", "team", self.TeamName, "bot", self.Name, "version", buildInfo().short(), "model_url", cfg.BaseURL)
+	log.InfoContext(ctx, "connected", "team", self.TeamName, "bot", self.Name, "version", buildInfo().short(), "model_url", withoutPassword(cfg.BaseURL))
 	b := bot.New(botConfig(cfg, self, durable), bot.Deps{
 		Model: model, Server: model, Replier: slack, History: slack, Room: slack, Store: store, Log: log,
 	})

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the generated files instead of comparing them")
+
+// variable is one field of Config as the operator knows it.
+type variable struct{ name, standard, doc string }
+
+// documented are all variables of Config, in its order.
+func documented() []variable {
+	var all []variable
+	for f := range reflect.TypeFor[Config]().Fields() {
+		if name := f.Tag.Get("env"); name != "" {
+			all = append(all, variable{name, f.Tag.Get("envDefault"), f.Tag.Get("doc")})
+		}
+	}
+	return all
+}
+
+// variables are the names of all variables.
+func variables() []string {
+	var names []string
+	for _, v := range documented() {
+		names = append(names, v.name)
+	}
+	return names
+}
+
+// group is one heading of the page, with the first parts of the names under it.
+type group struct {
+	title    string
+	prefixes []string
+}
+
+func groups() []group {
+	return []group{
+		{"Slack", []string{"SLACK"}},
+		{"Model server", []string{"LLM"}},
+		{"Answers, and who may ask", []string{"BOT"}},
+		{"State and operation", []string{"STATE", "OPS", "GPU", "LOG"}},
+	}
+}
+
+// configurationPage is docs/configuration.md.
+func configurationPage() string {
+	var b strings.Builder
+	b.WriteString(`# Configuration
+
+<!-- Generated from the struct Config in cmd/llmbot/config.go: go test ./cmd/llmbot -run Configuration -update -->
+
+` + "`llmbot serve`" + ` and ` + "`llmbot demo`" + ` are configured by environment variables. ` + "`llmbot serve --env-file FILE`" + ` reads them from a file
+with ` + "`NAME=value`" + ` lines too ([deploy/env.example](../deploy/env.example) has them all); what is set in the environment wins.
+
+An empty variable counts as unset. Durations are written like ` + "`90s`" + ` or ` + "`10m`" + `, lists with commas. All problems are reported at
+once, each with what to do, and the program ends with status 2. Secrets print as ` + "`***`" + `. The demo brings its own Slack, so it
+ignores the Slack tokens.
+`)
+	for _, g := range groups() {
+		fmt.Fprintf(&b, "\n## %s\n\n| name | default | meaning |\n|---|---|---|\n", g.title)
+		for _, v := range documented() {
+			prefix, _, _ := strings.Cut(v.name, "_")
+			if !slices.Contains(g.prefixes, prefix) {
+				continue
+			}
+			standard := ""
+			if v.standard != "" {
+				standard = "`" + v.standard + "`"
+			}
+			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", v.name, standard, strings.ReplaceAll(v.doc, "|", `\|`))
+		}
+	}
+	return b.String()
+}
+
+func TestConfigurationPage(t *testing.T) {
+	t.Parallel()
+	path, want := filepath.Join(repository(), "docs", "configuration.md"), configurationPage()
+	for _, v := range documented() {
+		if v.doc == "" {
+			t.Errorf("%s has no doc tag", v.name)
+		}
+		if !strings.Contains(want, "| `"+v.name+"` |") {
+			t.Errorf("%s is in no group", v.name)
+		}
+	}
+	if *update {
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != want {
+		t.Error("docs/configuration.md is not what Config says: go test ./cmd/llmbot -run Configuration -update")
+	}
+}
+
+// The example holds each variable once, commented out with its default, or with the beginning of its token.
+func TestEnvExample(t *testing.T) {
+	t.Parallel()
+	b, err := os.ReadFile(filepath.Join(repository(), "deploy", "env.example"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	standard := map[string]string{}
+	for _, v := range documented() {
+		standard[v.name] = v.standard
+	}
+	standard["SLACK_APP_TOKEN"], standard["SLACK_BOT_TOKEN"] = "xapp-", "xoxb-"
+	seen := map[string]bool{}
+	for line := range strings.Lines(string(b)) {
+		line = strings.TrimSpace(line)
+		text, commented := strings.CutPrefix(line, "#")
+		name, value, ok := strings.Cut(text, "=")
+		if line == "" || commented && (!ok || strings.ContainsAny(name, " \t")) {
+			continue // prose
+		}
+		want, known := standard[name]
+		switch {
+		case !known:
+			t.Errorf("%q names no variable", line)
+		case seen[name]:
+			t.Errorf("%s is there twice", name)
+		case value != want:
+			t.Errorf("%s is %q, the default is %q", name, value, want)
+		case commented == strings.HasSuffix(name, "_TOKEN"):
+			t.Errorf("%q: only what is required is not commented out", line)
+		}
+		seen[name] = true
+	}
+	for name := range standard {
+		if !seen[name] {
+			t.Errorf("%s is missing", name)
+		}
+	}
+}

@@ -341,7 +341,8 @@ func (c *Claim) retireLocked() {
 // Assume gives a claim that is known in this process only, for a thread whose Ask the store did not take: the answer is written
 // from memory, and the Desk goes on trying to write the ask, the claim, and what became of them. Two processes that both
 // hear of the ask and both cannot reach the store may both assume it; Check cannot tell. nil if
-// this process has a claim already: its Done will say that there is more. Not blocking. After Drain always nil.
+// this process has a claim already (its Done will say that there is more), or has answered ts although the store does not
+// know yet. Not blocking. After Drain always nil.
 func (d *Desk) Assume(key string, ts TS) *Claim {
 	d.mu.Lock()
 	defer d.unlock()
@@ -357,7 +358,7 @@ func (d *Desk) Assume(key string, ts TS) *Claim {
 	}
 	if old := s.claim; old != nil {
 		old.asked = old.asked.Max(ts)
-		if old.state != claimPending {
+		if old.state != claimPending || !ts.After(old.answered) {
 			return nil
 		}
 		// The last answer is not in the store yet: this claim brings both there.

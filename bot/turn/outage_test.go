@@ -303,3 +303,28 @@ func TestAssumeGivesWay(t *testing.T) {
 		done(t, other, "1.0")
 	})
 }
+
+// Slack delivers again what was not acked: an ask that was answered while the store was away must not be answered again.
+func TestAssumeOnceOnly(t *testing.T) {
+	bubble(t, func(t *testing.T, m *turn.Mem) {
+		a := start(t, m, "a")
+		time.Sleep(time.Second)
+		away(a)
+		c := a.Assume("k", "1.0")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := c.Done(ctx, "1.0"); err == nil {
+			t.Fatal("a store that is away took it")
+		}
+		if again := a.Assume("k", "1.0"); again != nil {
+			t.Error("assumed again after it was answered")
+		}
+		if next := a.Assume("k", "2.0"); next == nil {
+			t.Error("a newer ask is not assumed")
+		} else if err := next.Release(ctx); err == nil {
+			t.Error("a store that is away took the release")
+		}
+		back(a)
+		time.Sleep(ttl)
+	})
+}

@@ -37,6 +37,7 @@ type Input struct {
 	Channel string    // name without #; empty: a direct message
 	Date    time.Time // only the day is used: the prefix must not change within it
 	Turns   []Turn    // oldest first; the last is what is asked
+	First   int       // so many of the oldest turns have left before and stay away: the beginning must not move back and forth
 	Budget  int       // tokens that the prompt may take; 0: no limit known
 	Ratio   float64   // bytes of text in a token, measured; 0: BytesPerToken
 }
@@ -62,16 +63,15 @@ const (
 // Build makes the prompt.
 func Build(in Input) Output {
 	system := systemText(in)
-	costs := make([]int, len(in.Turns))
+	first := min(max(in.First, 0), max(len(in.Turns)-1, 0))
+	costs := make([]int, len(in.Turns)-first)
 	total := Estimate(system, in.Ratio)
-	budget := in.Budget
-	for i, t := range in.Turns {
+	for i, t := range in.Turns[first:] {
 		costs[i] = Estimate(line(t), in.Ratio)
 		total += costs[i]
 	}
-	first := 0
-	if budget > 0 && total > budget {
-		first = cut(costs, total-budget, max(budget/steps, 1))
+	if in.Budget > 0 && total > in.Budget {
+		first += cut(costs, total-in.Budget, max(in.Budget/steps, 1))
 	}
 	out := Output{LeftOut: first}
 	out.Messages = append(out.Messages, llm.Message{Role: llm.RoleSystem, Content: system})
@@ -92,8 +92,8 @@ func Estimate(text string, ratio float64) int {
 	return int(float64(len(text))/ratio) + overhead
 }
 
-// cut says how many of the oldest turns leave so that at least over tokens go: what goes is rounded up to a multiple of step, as
-// counted from the beginning of the thread, so that the next turns find the same beginning. The newest turn always stays.
+// cut says how many of the oldest turns leave so that at least over tokens go. What goes is rounded up to a multiple of step, so that
+// the next turns find the same beginning for long. The newest turn always stays.
 func cut(costs []int, over, step int) int {
 	goal := (over + step - 1) / step * step
 	gone, first := 0, 0

@@ -71,18 +71,18 @@ func TestWindowMovesInBigSteps(t *testing.T) {
 		if out.Tokens > 4000 {
 			t.Fatalf("turn %d: %d tokens", n, out.Tokens)
 		}
-		text := ""
+		var text strings.Builder
 		for _, m := range out.Messages[:len(out.Messages)-1] {
-			text += string(m.Role) + m.Content
+			text.WriteString(string(m.Role) + m.Content)
 		}
 		switch {
 		case out.LeftOut != before:
 			changes++
 			before = out.LeftOut
-		case !strings.HasPrefix(text, last):
+		case !strings.HasPrefix(text.String(), last):
 			t.Fatalf("turn %d: the prefix changed", n)
 		}
-		last = text
+		last = text.String()
 	}
 	if changes == 0 || changes > 40 {
 		t.Errorf("the beginning moved %d times in 200 turns", changes)

@@ -74,6 +74,7 @@ func commands() []command {
 	return []command{
 		{"serve", "the bot (also without a command)", runServe},
 		{"demo", "a Slack workspace on this machine with the bot in it: no account, no GPU", runDemo},
+		{"chat", "the same model in the terminal, for people and scripts", runChat},
 		{"slacksim", "the emulated Slack alone, for a bot in any language", runSlackSim},
 		{"manifest", "the Slack app manifest and the link that creates the app", runManifest},
 		{"version", "version, commit, Go, dependencies", runVersion},
@@ -112,6 +113,8 @@ func status(err error, w io.Writer) int {
 		return exitOK
 	case errors.Is(err, errUsage):
 		return exitUsage
+	case errors.Is(err, errInterrupted):
+		return exitKilled
 	}
 	fmt.Fprintf(w, "llmbot: %v\n", err)
 	if errors.As(err, &hinted) && hinted.Hint() != "" {

@@ -1,0 +1,184 @@
+package term
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"llmbot/bot"
+)
+
+// Chat is a conversation at a terminal.
+type Chat struct {
+	Model    bot.Model
+	Server   bot.Server
+	Place    bot.Replier
+	Lines    Lines
+	Say      func(text string) // shows a word of ours, Markdown, between answers
+	Settings Settings
+	Address  string       // of the server, for the first line and /status
+	Log      *slog.Logger // nil: no log
+}
+
+const help = `- **quit** or **exit**, Ctrl-D: leave
+- **clear**: forget the conversation
+- **/status**: how the model server is doing
+- **/help**: this list
+- Ctrl-C: stop the answer; at the prompt, clear the line
+- Alt-Enter: a new line in the question; a pasted text may have many
+- ↑ ↓: earlier questions; a question that begins with a space is not remembered`
+
+// A word behind a slash is meant as a command; /etc/hosts is not.
+var command = regexp.MustCompile(`^/[a-z]+$`)
+
+// Run holds the conversation until the person leaves (nil), ctx ends (its cause), or the terminal fails.
+func (c *Chat) Run(ctx context.Context) error {
+	a := &asker{
+		model: c.Model, server: c.Server, settings: c.Settings, log: logger(c.Log), wait: true, talk: talk{system: c.Settings.System},
+	}
+	c.Say(c.greeting(ctx))
+	for {
+		line, err := c.Lines.ReadLine(ctx)
+		if err != nil {
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return err
+		}
+		switch word := strings.TrimSpace(line); word {
+		case "":
+		case "quit", "exit", "/quit", "/exit":
+			return nil
+		case "clear", "/clear":
+			a.talk.forget()
+			a.told = 0
+			c.Say("The conversation is forgotten.")
+		case "/status":
+			c.Say(c.status(ctx, a))
+		case "/help":
+			c.Say(help)
+		default:
+			if command.MatchString(word) {
+				c.Say(fmt.Sprintf("There is no command `%s`.\n\n%s", word, help))
+				continue
+			}
+			if err := c.answer(ctx, a, word); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// answer asks one question; Ctrl-C stops it. The error is one of the terminal, or the cause of ctx.
+func (c *Chat) answer(ctx context.Context, a *asker, question string) error {
+	draft, err := c.Place.Open(ctx, bot.Thread{}, bot.Reply{})
+	if err != nil {
+		return err
+	}
+	asking, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var (
+		out  outcome
+		all  sync.WaitGroup
+		done = make(chan struct{})
+	)
+	all.Go(func() {
+		defer close(done)
+		out = a.ask(asking, draft, question)
+	})
+	kb := c.Lines.keys()
+	for waiting := true; waiting; {
+		select {
+		case <-done:
+			waiting = false
+		case got := <-kb.next():
+			if kb.during(got) || got.err != nil {
+				stop(ErrStopped)
+			}
+		}
+	}
+	all.Wait()
+	if err := draft.Close(context.WithoutCancel(ctx), out.answer); err != nil {
+		return err
+	}
+	c.Say("")
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// greeting says who is there.
+func (c *Chat) greeting(ctx context.Context) string {
+	ctx, cancel := context.WithTimeout(ctx, modelTimeout)
+	defer cancel()
+	m, err := c.Server.Model(ctx)
+	if err != nil {
+		return away(err) + "\n\nYour question will wait for it. /help shows the commands."
+	}
+	s := "**" + m.ID + "** at " + c.Address
+	if m.MaxModelLen > 0 {
+		s += fmt.Sprintf(", %d tokens", m.MaxModelLen)
+	}
+	return s + ". /help shows the commands."
+}
+
+// status says how the server is doing and how full the window is. It takes about 2 s at most.
+func (c *Chat) status(ctx context.Context, a *asker) string {
+	ctx, cancel := context.WithTimeout(ctx, modelTimeout)
+	defer cancel()
+	lines := []string{"- Address: " + c.Address}
+	add := func(format string, args ...any) { lines = append(lines, "- "+fmt.Sprintf(format, args...)) }
+	begun := time.Now()
+	m, err := c.Server.Model(ctx)
+	if err != nil {
+		add("Model server: down. %s", strings.ReplaceAll(away(err), "\n", " "))
+	} else {
+		add("Model server: up (answered in %d ms)", time.Since(begun).Milliseconds())
+		add("Model: %s", m.ID)
+		if v, err := c.Server.Version(ctx); err == nil && v != "" { // not every server has one
+			add("Version: %s", v)
+		}
+		if metrics, err := c.Server.Metrics(ctx); err == nil && metrics.Known {
+			add("Requests: %.0f running, %.0f waiting", metrics.Running, metrics.Waiting)
+			add("KV cache: %.0f %%", 100*metrics.KVCacheUsage)
+		}
+	}
+	kept := len(a.talk.turns) - a.talk.left
+	fill := fmt.Sprintf("%d messages, about %d tokens", kept, a.talk.tokens())
+	if m.MaxModelLen > 0 {
+		fill += fmt.Sprintf(" of %d", m.MaxModelLen)
+	}
+	if a.talk.left > 0 {
+		fill += fmt.Sprintf("; %d older ones left out", a.talk.left)
+	}
+	add("Conversation: %s", fill)
+	return strings.Join(lines, "\n")
+}
+
+// away is an error with its next step.
+func away(err error) string {
+	var e interface {
+		User() string
+		Hint() string
+	}
+	if errors.As(err, &e) {
+		return e.User() + "\n→ " + e.Hint()
+	}
+	return "The model server did not answer."
+}
+
+// Say shows Markdown of ours on a terminal; empty text is an empty line.
+func (r *Room) Say(text string) {
+	look := r.Look
+	look.Plain = false
+	look.Width = r.Size().known().Width
+	lines := append(NewMarkdown().Lines(text, look), "")
+	_, _ = io.WriteString(r.Out, strings.Join(lines, "\r\n")+"\r\n") // a terminal that is gone shows at the next read
+}

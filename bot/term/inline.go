@@ -1,0 +1,111 @@
+package term
+
+import (
+	"strings"
+
+	"github.com/yuin/goldmark/ast"
+	extast "github.com/yuin/goldmark/extension/ast"
+	"github.com/yuin/goldmark/util"
+)
+
+// inline is the text in a block. A line end of the source stays one: models write poems and addresses like that.
+func (r *renderer) inline(n ast.Node, a attr) []span {
+	var out []span
+	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
+		out = append(out, r.node(c, a)...)
+	}
+	return out
+}
+
+func (r *renderer) node(n ast.Node, a attr) []span {
+	switch n := n.(type) {
+	case *ast.Text:
+		s := string(n.Value(r.src))
+		if !n.IsRaw() {
+			s = unescape(s)
+		}
+		if n.SoftLineBreak() || n.HardLineBreak() {
+			s += "\n"
+		}
+		return []span{{s, a}}
+	case *ast.String:
+		return []span{{string(n.Value), a}}
+	case *ast.CodeSpan:
+		return []span{{strings.ReplaceAll(r.rawText(n), "\n", " "), a | code | bold}}
+	case *ast.Emphasis:
+		if n.Level >= 2 {
+			return r.inline(n, a|bold)
+		}
+		return r.inline(n, a|italic)
+	case *extast.Strikethrough:
+		return r.inline(n, a|strike)
+	case *extast.TaskCheckBox:
+		if n.IsChecked {
+			return []span{{"[x] ", a}}
+		}
+		return []span{{"[ ] ", a}}
+	case *ast.Link:
+		return r.link(r.inline(n, a|underline|address), string(n.Destination))
+	case *ast.Image:
+		return r.link(append([]span{{"image: ", a | dim}}, r.inline(n, a)...), string(n.Destination))
+	case *ast.AutoLink:
+		return []span{{string(n.URL(r.src)), a | underline | address}}
+	case *ast.RawHTML:
+		return r.html(n, a)
+	default:
+		return r.inline(n, a)
+	}
+}
+
+// link shows the address behind the words, unless they are the same: where a link leads must be seen.
+func (r *renderer) link(words []span, dest string) []span {
+	var b strings.Builder
+	for _, w := range words {
+		b.WriteString(w.text)
+	}
+	dest = unescape(dest)
+	if dest == "" || b.String() == dest || "mailto:"+b.String() == dest {
+		return words
+	}
+	if b.Len() == 0 {
+		return []span{{dest, underline | address}}
+	}
+	return append(words, span{" (" + dest + ")", dim})
+}
+
+// html shows a tag as it is written, but for the line break that models put into tables.
+func (r *renderer) html(n *ast.RawHTML, a attr) []span {
+	var b strings.Builder
+	for i := range n.Segments.Len() {
+		at := n.Segments.At(i)
+		b.Write(at.Value(r.src))
+	}
+	switch strings.ToLower(strings.ReplaceAll(b.String(), " ", "")) {
+	case "<br>", "<br/>":
+		return []span{{"\n", a}}
+	}
+	return []span{{b.String(), a}}
+}
+
+// rawText is the source text of n's children.
+func (r *renderer) rawText(n ast.Node) string {
+	var b strings.Builder
+	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
+		switch c := c.(type) {
+		case *ast.Text:
+			b.Write(c.Value(r.src))
+		case *ast.String:
+			b.Write(c.Value)
+		}
+	}
+	return b.String()
+}
+
+// unescape resolves backslashes and entities. What they may stand for is cleaned again where lines are made.
+func unescape(s string) string {
+	if !strings.ContainsAny(s, `\&`) {
+		return s
+	}
+	b := util.UnescapePunctuations([]byte(s))
+	return string(util.ResolveEntityNames(util.ResolveNumericReferences(b)))
+}

@@ -1,0 +1,214 @@
+package term
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/extension"
+	extast "github.com/yuin/goldmark/extension/ast"
+	"github.com/yuin/goldmark/parser"
+	"github.com/yuin/goldmark/text"
+)
+
+// Markdown turns Markdown into lines for a screen. It keeps a parser, and may be used by one goroutine at a time.
+type Markdown struct{ parser parser.Parser }
+
+// NewMarkdown returns a renderer of CommonMark with tables, strikethrough and task lists.
+func NewMarkdown() *Markdown {
+	return &Markdown{goldmark.New(goldmark.WithExtensions(extension.Table, extension.Strikethrough, extension.TaskList)).Parser()}
+}
+
+// Lines renders src: one string a line of the screen, none wider than look allows, each with its own looks.
+func (m *Markdown) Lines(src string, look Look) []string {
+	src = Clean(src)
+	if strings.TrimSpace(src) == "" {
+		return nil
+	}
+	if look.Plain {
+		return plainLines(src, look)
+	}
+	r := renderer{src: []byte(src), look: look}
+	r.children(m.parse(src), min(look.columns(), mostWidth), nil, true)
+	return r.out
+}
+
+func plainLines(src string, look Look) []string {
+	var out []string
+	for l := range strings.SplitSeq(strings.Trim(src, "\n"), "\n") {
+		for _, part := range chop(l, 0, look.columns()) {
+			out = append(out, look.line(part))
+		}
+	}
+	return out
+}
+
+func (m *Markdown) parse(src string) ast.Node {
+	return m.parser.Parse(text.NewReader([]byte(src)))
+}
+
+// Settled says how many bytes at the beginning of src are blocks that no further text can change. They end with a line.
+func (m *Markdown) Settled(src string) int {
+	whole := src[:strings.LastIndexByte(src, '\n')+1] // a line that is still being written may become anything
+	if whole == "" {
+		return 0
+	}
+	last := m.parse(whole).LastChild()
+	if last == nil || last.PreviousSibling() == nil {
+		return 0
+	}
+	pos := last.Pos()
+	if pos <= 0 || pos > len(whole) {
+		return 0
+	}
+	return strings.LastIndexByte(whole[:pos], '\n') + 1
+}
+
+// renderer collects the lines of one text.
+type renderer struct {
+	src  []byte
+	look Look
+	out  []string
+}
+
+// prefix is what stands before the lines of a block: the first time first, then rest.
+type prefix struct{ first, rest []span }
+
+// take is the prefix of the next line.
+func (p *prefix) take() []span {
+	if p == nil {
+		return nil
+	}
+	s := p.first
+	p.first = p.rest
+	return s
+}
+
+// emit writes one line behind all prefixes.
+func (r *renderer) emit(pre []*prefix, spans []span) {
+	var all []span
+	for _, p := range pre {
+		all = append(all, p.take()...)
+	}
+	r.out = append(r.out, strings.TrimRight(r.look.line(append(all, spans...)), " "))
+}
+
+// children renders the blocks of n; loose ones have an empty line between them.
+func (r *renderer) children(n ast.Node, most int, pre []*prefix, loose bool) {
+	first := true
+	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
+		if c.Kind() == ast.KindLinkReferenceDefinition {
+			continue
+		}
+		if !first && loose {
+			r.emit(pre, nil)
+		}
+		first = false
+		r.block(c, most, pre)
+	}
+}
+
+func (r *renderer) block(n ast.Node, most int, pre []*prefix) {
+	most = max(most, leastWidth)
+	switch n := n.(type) {
+	case *ast.Heading:
+		a := bold | title
+		if n.Level == 1 {
+			a |= underline
+		}
+		r.text(r.inline(n, a), most, pre)
+	case *ast.Paragraph, *ast.TextBlock:
+		r.text(r.inline(n, 0), most, pre)
+	case *ast.List:
+		r.list(n, most, pre)
+	case *ast.Blockquote:
+		bar := []span{{"│ ", dim}}
+		r.children(n, most-2, nest(pre, &prefix{bar, bar}), true)
+	case *ast.FencedCodeBlock:
+		if lang := string(n.Language(r.src)); lang != "" {
+			r.emit(pre, []span{{"  " + lang, dim}})
+		}
+		r.code(n, most, pre, code)
+	case *ast.CodeBlock:
+		r.code(n, most, pre, code)
+	case *ast.ThematicBreak:
+		r.emit(pre, []span{{strings.Repeat("─", min(most, 40)), dim}})
+	case *extast.Table:
+		r.table(n, most, pre)
+	case *ast.HTMLBlock:
+		r.raw(n, most, pre)
+	default:
+		if n.HasChildren() && n.FirstChild().Type() == ast.TypeBlock {
+			r.children(n, most, pre, true)
+			return
+		}
+		r.text(r.inline(n, 0), most, pre)
+	}
+}
+
+func nest(pre []*prefix, p *prefix) []*prefix { return append(pre[:len(pre):len(pre)], p) }
+
+func (r *renderer) text(spans []span, most int, pre []*prefix) {
+	for _, l := range wrap(spans, most) {
+		r.emit(pre, l)
+	}
+}
+
+// code shows a code block two columns in, so that it can be told from text also without colours.
+func (r *renderer) code(n ast.Node, most int, pre []*prefix, a attr) {
+	lines := n.Lines()
+	for i := range lines.Len() {
+		at := lines.At(i)
+		for _, l := range chop(strings.TrimRight(string(at.Value(r.src)), "\n"), a, most-2) {
+			r.emit(pre, append([]span{{"  ", 0}}, l...))
+		}
+	}
+	if lines.Len() == 0 {
+		r.emit(pre, nil)
+	}
+}
+
+// raw shows HTML as it is written: a terminal has nothing better.
+func (r *renderer) raw(n *ast.HTMLBlock, most int, pre []*prefix) {
+	lines := n.Lines()
+	for i := range lines.Len() {
+		at := lines.At(i)
+		r.text([]span{{strings.TrimRight(string(at.Value(r.src)), "\n"), 0}}, most, pre)
+	}
+	if n.HasClosure() {
+		r.text([]span{{strings.TrimRight(string(n.ClosureLine.Value(r.src)), "\n"), 0}}, most, pre)
+	}
+}
+
+func (r *renderer) list(n *ast.List, most int, pre []*prefix) {
+	number := n.Start
+	mark := "• "
+	if depth(n)%2 == 1 {
+		mark = "◦ "
+	}
+	for item := n.FirstChild(); item != nil; item = item.NextSibling() {
+		if n.IsOrdered() {
+			mark = fmt.Sprintf("%d. ", number)
+			number++
+		}
+		w := width(mark)
+		p := &prefix{[]span{{mark, 0}}, []span{{strings.Repeat(" ", w), 0}}}
+		if !item.HasChildren() {
+			r.emit(nest(pre, p), nil)
+			continue
+		}
+		r.children(item, most-w, nest(pre, p), false)
+	}
+}
+
+// depth is how many lists are around n.
+func depth(n ast.Node) int {
+	d := 0
+	for p := n.Parent(); p != nil; p = p.Parent() {
+		if p.Kind() == ast.KindList {
+			d++
+		}
+	}
+	return d
+}

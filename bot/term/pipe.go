@@ -1,0 +1,71 @@
+package term
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"llmbot/bot"
+)
+
+// Pipe is an output that is no terminal, as a place to answer in. The text goes to Out as the model wrote it, with a line end behind
+// it, once the answer has ended: it could not be taken back. Everything else goes to Err.
+type Pipe struct {
+	Out, Err io.Writer
+	Progress *Room // a terminal to show the waiting on; nil: none
+	Dumb     bool  // Out is a terminal after all, one that only appends: the text is cleaned
+}
+
+var _ bot.Replier = (*Pipe)(nil)
+
+// Open begins an answer.
+func (p *Pipe) Open(ctx context.Context, t bot.Thread, r bot.Reply) (bot.Draft, error) {
+	d := &pipeDraft{pipe: p}
+	if p.Progress != nil {
+		var err error
+		if d.progress, err = p.Progress.Open(ctx, t, r); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+type pipeDraft struct {
+	pipe     *Pipe
+	progress bot.Draft
+}
+
+// Set shows the status only.
+func (d *pipeDraft) Set(a bot.Answer) {
+	if d.progress == nil {
+		return
+	}
+	if a.Status == "" && !a.Phase.Final() {
+		a.Status = "writing"
+	}
+	d.progress.Set(bot.Answer{Status: a.Status, Notice: a.Notice, Phase: a.Phase})
+}
+
+// Close writes the answer.
+func (d *pipeDraft) Close(ctx context.Context, a bot.Answer) error {
+	if d.progress != nil {
+		if err := d.progress.Close(ctx, bot.Answer{Phase: a.Phase}); err != nil {
+			return err
+		}
+	}
+	if d.pipe.Dumb {
+		a.Text = Clean(a.Text)
+	}
+	if a.Text != "" {
+		if _, err := io.WriteString(d.pipe.Out, strings.TrimSuffix(a.Text, "\n")+"\n"); err != nil {
+			return fmt.Errorf("write the answer: %w", err)
+		}
+	}
+	for _, s := range []string{a.Notice, a.Small} {
+		if s != "" {
+			fmt.Fprintln(d.pipe.Err, Clean(s))
+		}
+	}
+	return nil
+}

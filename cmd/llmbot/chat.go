@@ -1,0 +1,253 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	xterm "golang.org/x/term"
+
+	"llmbot/bot"
+	"llmbot/bot/term"
+	"llmbot/llm"
+)
+
+// mostPiped is how much piped text is read: more fits into no model.
+const mostPiped = 16 << 20 // bytes
+
+// errInterrupted says that a signal ended the command before its work was done.
+var errInterrupted = errors.New("interrupted")
+
+// chatFlags are the flags of chat; most stand for a variable of the environment.
+type chatFlags struct {
+	envFile, log     string
+	reasoning, plain bool
+	noSystem         bool
+	vars             []string // NAME=value
+}
+
+func parseChat(p process, args []string) (chatFlags, string, error) {
+	var c chatFlags
+	f := flags(p, "chat", `talk with the model in the terminal; llmbot chat "question" and piped text are answered once`)
+	values := map[string]string{
+		"url": "LLM_BASE_URL", "model": "LLM_MODEL", "system": "LLM_SYSTEM_PROMPT", "temperature": "LLM_TEMPERATURE", "max-tokens": "LLM_MAX_TOKENS",
+	}
+	f.String("url", "", "the OpenAI-compatible root of the model server (LLM_BASE_URL)")
+	f.String("model", "", "the model to ask for (LLM_MODEL)")
+	f.String("system", "", `the system prompt (LLM_SYSTEM_PROMPT); -system "" for none`)
+	f.String("temperature", "", "0 to 2 (LLM_TEMPERATURE)")
+	f.String("max-tokens", "", "longest answer in tokens (LLM_MAX_TOKENS)")
+	f.StringVar(&c.envFile, "env-file", "", "file with NAME=value lines; variables that are set win over it")
+	f.StringVar(&c.log, "log", "", "file for the log; none by default")
+	f.BoolVar(&c.reasoning, "reasoning", false, "show the model's reasoning, dimmed, above the answer")
+	f.BoolVar(&c.plain, "plain", false, "show Markdown as it is written")
+	if err := f.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return c, "", err
+		}
+		return c, "", errUsage
+	}
+	f.Visit(func(fl *flag.Flag) {
+		name, ok := values[fl.Name]
+		if !ok {
+			return
+		}
+		c.vars = append(c.vars, name+"="+fl.Value.String())
+		if fl.Name == "system" {
+			c.vars = append(c.vars, "LLM_SYSTEM_PROMPT_FILE=")
+			c.noSystem = fl.Value.String() == ""
+		}
+	})
+	return c, strings.Join(f.Args(), " "), nil
+}
+
+func runChat(ctx context.Context, p process, args []string) error {
+	fl, question, err := parseChat(p, args)
+	if err != nil {
+		return err
+	}
+	cfg, err := loadConfig(append(p.env[:len(p.env):len(p.env)], fl.vars...), fl.envFile)
+	if err != nil {
+		return err
+	}
+	if cfg.SystemPrompt == "" && !fl.noSystem {
+		cfg.SystemPrompt = defaultPrompt
+	}
+	logTo, closeLog, err := openLog(p, fl.log)
+	if err != nil {
+		return err
+	}
+	defer closeLog()
+	log := newLog(logTo, cfg)
+	model, err := llm.New(llm.Config{
+		BaseURL: cfg.BaseURL, APIKey: string(cfg.APIKey), Model: cfg.Model, FirstTokenTimeout: cfg.FirstTokenTimeout,
+		IdleTimeout: cfg.IdleTimeout, Extra: cfg.extra, Log: log,
+	})
+	if err != nil {
+		return fmt.Errorf("set up the model's client: %w", err)
+	}
+	settings := term.Settings{
+		System: cfg.SystemPrompt, Temperature: cfg.Temperature, MaxTokens: cfg.MaxTokens, Effort: cfg.ReasoningEffort,
+		ShowReasoning: fl.reasoning,
+	}
+	in, out := terminal(p.in), terminal(p.out)
+	if question == "" && in != nil {
+		err = interactive(ctx, p, term.Chat{
+			Model: model, Server: model, Settings: settings, Address: shownAddress(cfg.BaseURL), Log: log,
+		}, fl.plain)
+	} else {
+		if in == nil {
+			piped, err := readPiped(ctx, p.in)
+			if err != nil {
+				return interrupted(ctx, err)
+			}
+			question = term.Question(question, piped)
+		}
+		if question == "" {
+			return &configError{[]problem{{"there is no question", `Ask it: llmbot chat "question", or pipe it in. Without both, in a terminal, llmbot chat is a conversation.`}}}
+		}
+		err = term.Once{Model: model, Server: model, Place: place(p, out, fl.plain), Settings: settings, Log: log}.Ask(ctx, question)
+	}
+	return interrupted(ctx, err)
+}
+
+// interrupted gives an error of the model to the person in plain words, with the next step.
+func interrupted(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return errInterrupted
+	}
+	if e, ok := errors.AsType[*llm.Error](err); ok {
+		return &hintError{errors.New(e.User()), e.Hint()}
+	}
+	return err
+}
+
+// interactive holds a conversation; the terminal gets its settings back whatever happens.
+func interactive(ctx context.Context, p process, chat term.Chat, plain bool) error {
+	in, out := terminal(p.in), terminal(p.out)
+	chat.Place = place(p, out, plain)
+	room, whole := chat.Place.(*term.Room)
+	if !whole { // cooked: the terminal edits, and Ctrl-C is a signal
+		lines := term.NewPlainLines(in, func() { fmt.Fprint(p.err, "> ") })
+		defer lines.Close()
+		chat.Lines = lines
+		chat.Say = func(text string) { fmt.Fprintln(p.err, text) }
+		return chat.Run(ctx)
+	}
+	history, err := term.OpenHistory(historyPath(p.env))
+	if err != nil {
+		fmt.Fprintf(p.err, "llmbot: %v\n", err)
+	}
+	before, err := xterm.MakeRaw(int(in.Fd()))
+	if err != nil {
+		return fmt.Errorf("set up the terminal: %w", err)
+	}
+	defer func() { _ = xterm.Restore(int(in.Fd()), before) }()
+	lines := term.NewEditor(in, out, room.Size, history, "> ")
+	defer lines.Close()
+	chat.Lines, chat.Say = lines, room.Say
+	return chat.Run(ctx)
+}
+
+// place is where answers appear.
+func place(p process, out *os.File, plain bool) bot.Replier {
+	look := term.Look{Colour: envValue(p.env, "NO_COLOR") == "", Plain: plain}
+	dumb := envValue(p.env, "TERM") == "dumb"
+	room := func(f *os.File) *term.Room { return &term.Room{Out: f, Size: sizeOf(f), Look: look} }
+	if out != nil && !dumb {
+		return room(out)
+	}
+	pipe := &term.Pipe{Out: p.out, Err: p.err, Dumb: out != nil}
+	if f := terminal(p.err); f != nil && !dumb {
+		pipe.Progress = room(f)
+	}
+	return pipe
+}
+
+func sizeOf(f *os.File) func() term.Size {
+	return func() term.Size {
+		w, h, err := xterm.GetSize(int(f.Fd()))
+		if err != nil { // not known
+			return term.Size{}
+		}
+		return term.Size{Width: w, Height: h}
+	}
+}
+
+// terminal is f as a terminal; nil if it is none.
+func terminal(f any) *os.File {
+	if file, ok := f.(*os.File); ok && file != nil && xterm.IsTerminal(int(file.Fd())) {
+		return file
+	}
+	return nil
+}
+
+// readPiped reads all of in, or until ctx ends.
+func readPiped(ctx context.Context, in io.Reader) (string, error) {
+	if in == nil {
+		return "", nil
+	}
+	type read struct {
+		text []byte
+		err  error
+	}
+	done := make(chan read, 1)
+	go func() { // nothing but the end of its input can end it; the process does not wait for that
+		b, err := io.ReadAll(io.LimitReader(in, mostPiped+1))
+		done <- read{b, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	case r := <-done:
+		switch {
+		case r.err != nil:
+			return "", fmt.Errorf("read standard input: %w", r.err)
+		case len(r.text) > mostPiped:
+			return "", &hintError{errors.New("standard input is too long"), "No model reads more than some megabytes: send a part of it."}
+		}
+		return string(r.text), nil
+	}
+}
+
+// historyPath is the file of what was asked; empty: none.
+func historyPath(env []string) string {
+	dir := envValue(env, "XDG_STATE_HOME")
+	if !filepath.IsAbs(dir) {
+		home := envValue(env, "HOME")
+		if home == "" {
+			return ""
+		}
+		dir = filepath.Join(home, ".local", "state")
+	}
+	return filepath.Join(dir, "llmbot", "chat_history")
+}
+
+// envValue is the value of a variable; of several, the last.
+func envValue(env []string, name string) string {
+	value := ""
+	for _, v := range env {
+		if rest, ok := strings.CutPrefix(v, name+"="); ok {
+			value = rest
+		}
+	}
+	return value
+}
+
+// shownAddress is an address without what may be secret in it.
+func shownAddress(url string) string {
+	if scheme, rest, ok := strings.Cut(url, "://"); ok {
+		if host, path, _ := strings.Cut(rest, "/"); strings.Contains(host, "@") {
+			return scheme + "://" + host[strings.LastIndexByte(host, '@')+1:] + "/" + path
+		}
+	}
+	return url
+}

@@ -66,7 +66,7 @@ type Config struct {
 	Extra        map[string]any // merged into each request, see [llm.Request]
 
 	// WarmUps are full-length requests before the measurement, not counted; 0: as many as Concurrency, at most 16; negative: none.
-	// One or two tiny requests that measure how many tokens a word has come before them in any case.
+	// Five short requests that measure how many tokens a word has come before them in any case.
 	WarmUps int
 
 	// Seed chooses the words and the arrival times. The first words of each prompt are new in every run, whatever the seed.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,14 +23,14 @@ type session struct {
 	cfg      Config // with defaults, model and salt
 	ignore   bool   // the end token is ignored
 	words    int    // of each prompt
-	next     int    // number of the next prompt: none is sent twice
+	next     int    // number of the next full prompt: none is sent twice
 	progress func(Progress)
 }
 
-// Words of the two prompts that measure how many tokens a word has. The first is the beginning of the second.
+// The vocabulary is counted in so many parts, since all of it need not fit a small window; fewWords of a part tell the chat template's share.
 const (
-	fewWords  = 8
-	manyWords = 72
+	countParts = 4
+	fewWords   = 8
 )
 
 // prepare looks at the server, finds the length of the prompts, and warms up.
@@ -61,10 +62,14 @@ func prepare(ctx context.Context, srv Server, cfg Config, progress func(Progress
 	if err != nil {
 		return nil, fmt.Errorf("count the tokens of a short prompt: %w", err)
 	}
-	s.words = max(int(math.Round(float64(cfg.InputTokens)/perWord)), 1)
-	if need := base + cfg.InputTokens + cfg.OutputTokens; window > 0 && need > window {
+	text := cfg.InputTokens
+	if !s.ignore {
+		text -= len(strings.Fields(askLong)) // about a token a word; base has it already
+	}
+	s.words = max(int(math.Round(float64(text)/perWord)), 1)
+	if prompt := base + int(float64(s.words)*perWord); window > 0 && prompt+cfg.OutputTokens > window {
 		return nil, fmt.Errorf("%d tokens of prompt (with the chat template) and %d of answer do not fit the model's window of %d tokens",
-			base+cfg.InputTokens, cfg.OutputTokens, window)
+			prompt, cfg.OutputTokens, window)
 	}
 	if cfg.WarmUps == 0 {
 		return s, nil
@@ -90,28 +95,39 @@ func takesIgnoreEOS(ownedBy string) bool {
 	return strings.Contains(o, "vllm") || strings.Contains(o, "sglang")
 }
 
-// calibrate asks for one token each after two prompts and returns what the server counts for the chat template alone and for a word.
-// A server that tells no usage is taken to count a token a word.
+// calibrate asks for one token each after prompts that hold the whole vocabulary once, and returns what the server counts for the chat
+// template alone and for a word on average. A server that tells no usage is taken to count a token a word.
 func (s *session) calibrate(ctx context.Context) (base int, perWord float64, err error) {
-	few, many := fewWords, manyWords
-	var counts [2]int
-	long := prompts{seed: s.cfg.Seed, salt: s.cfg.Salt, words: many, askLong: !s.ignore}.text(s.next)
-	s.next++
-	words := strings.Fields(long)
-	for i, text := range []string{strings.Join(words[:few], " ") + strings.TrimPrefix(long, strings.Join(words[:many], " ")), long} {
-		o := s.ask(ctx, text, 1, time.Now(), nil)
-		if e, ok := errors.AsType[*llm.Error](o.err); o.err != nil && (!ok || e.Kind != llm.KindEmpty) {
-			return 0, 0, o.err
-		}
-		if counts[i] = o.input; counts[i] == 0 {
-			return 0, 1, nil
-		}
+	tail := ""
+	if !s.ignore {
+		tail = askLong
 	}
-	perWord = float64(counts[1]-counts[0]) / float64(many-few)
-	if perWord < 0.25 || perWord > 16 { // a server that counts something else
+	count := func(words []string) (int, error) {
+		o := s.ask(ctx, strings.Join(words, " ")+tail, 1, time.Now(), nil)
+		if e, ok := errors.AsType[*llm.Error](o.err); o.err != nil && (!ok || e.Kind != llm.KindEmpty) {
+			return 0, o.err
+		}
+		return o.input, nil
+	}
+	words := vocabulary()
+	few, err := count(words[:fewWords])
+	if err != nil || few == 0 {
+		return 0, 1, err
+	}
+	sum := 0
+	for part := range slices.Chunk(words, len(words)/countParts) {
+		n, err := count(part)
+		if err != nil {
+			return 0, 1, err
+		}
+		sum += n
+	}
+	// few = base + fewWords·perWord and sum = countParts·base + all words·perWord.
+	perWord = float64(sum-countParts*few) / float64(len(words)-countParts*fewWords)
+	if perWord < 0.25 || perWord > 16 { // the server counts something else
 		return 0, 1, nil
 	}
-	return max(counts[0]-int(math.Round(perWord*float64(few))), 0), perWord, nil
+	return max(few-int(math.Round(fewWords*perWord)), 0), perWord, nil
 }
 
 // measure runs the load of cfg and reports it.

@@ -69,5 +69,5 @@ coast coat cold color come common cook cool copper copy corn corner cost cotton 
 dance danger dark date day dead deal dear death deep degree depend desert design dinner direct dog door double down draw dream dress drink drive drop dry
 dust duty each ear early earth east easy eat edge egg eight end enemy energy engine enough equal even event ever every exact eye face fact fall family
 famous far farm fast fat father fear feel feet few field fight figure fill final find fine finger finish fire first fish fit five flat floor flow flower
-fly follow food foot force forest form four free fresh friend front fruit full game garden gas gate gather general`)
+fly follow food foot force forest form four free fresh friend front fruit full game garden gas gate gather general gift girl give glad glass gold good grand grass gray great green ground group grow guess`)
 }

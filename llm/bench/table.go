@@ -1,0 +1,187 @@
+package bench
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Width of a report's table, as vLLM prints it.
+const (
+	tableWidth = 50
+	labelWidth = 40
+)
+
+// Table is the report for a terminal, in the rows and words of `vllm bench serve`, and what they mean. It ends in a line end.
+func (r Report) Table() string { return Table(r) }
+
+// Table is one table of several reports, a column each, for a sweep or rounds. It is empty for none.
+func Table(reports ...Report) string {
+	if len(reports) == 0 {
+		return ""
+	}
+	const column = 12
+	var b strings.Builder
+	width := max(tableWidth, labelWidth+1+column*len(reports)-3)
+	line := func(fill, text string) {
+		n := width - len([]rune(text))
+		b.WriteString(strings.Repeat(fill, n/2) + text + strings.Repeat(fill, n-n/2) + "\n")
+	}
+	row := func(label string, cell func(Report) string) {
+		var cells strings.Builder
+		for _, r := range reports {
+			fmt.Fprintf(&cells, "%-*s", column, cell(r))
+		}
+		fmt.Fprintf(&b, "%-*s %s\n", labelWidth, label, strings.TrimRight(cells.String(), " "))
+	}
+	count := func(label string, n func(Report) int) {
+		row(label, func(r Report) string { return fmt.Sprint(n(r)) })
+	}
+	number := func(label string, x func(Report) float64) {
+		row(label, func(r Report) string { return fmt.Sprintf("%.2f", x(r)) })
+	}
+	// rare rows show only where there is something to say.
+	rare := func(label string, n func(Report) int) {
+		for _, r := range reports {
+			if n(r) > 0 {
+				count(label, n)
+				return
+			}
+		}
+	}
+	line("=", " Serving Benchmark Result ")
+	count("Successful requests:", func(r Report) int { return r.Completed })
+	count("Failed requests:", func(r Report) int { return r.Failed })
+	rare("Unfinished requests (interrupted):", func(r Report) int { return r.Unfinished })
+	row("Maximum request concurrency:", func(r Report) string {
+		if r.MaxConcurrency == 0 {
+			return "no limit"
+		}
+		return fmt.Sprint(r.MaxConcurrency)
+	})
+	if reports[0].RequestRate > 0 {
+		number("Request rate configured (RPS):", func(r Report) float64 { return r.RequestRate })
+	}
+	number("Benchmark duration (s):", func(r Report) float64 { return r.DurationS })
+	count("Total input tokens:", func(r Report) int { return r.TotalInput })
+	rare("Input tokens from the prefix cache:", func(r Report) int { return r.Cached })
+	count("Total generated tokens:", func(r Report) int { return r.TotalOutput })
+	number("Request throughput (req/s):", func(r Report) float64 { return r.RequestThroughput })
+	number("Output token throughput (tok/s):", func(r Report) float64 { return r.OutputThroughput })
+	number("Peak output token throughput (tok/s):", func(r Report) float64 { return r.PeakOutputThroughput })
+	count("Peak concurrent requests:", func(r Report) int { return r.PeakConcurrency })
+	number("Total token throughput (tok/s):", func(r Report) float64 { return r.TotalThroughput })
+	for _, m := range metrics() {
+		line("-", m.title)
+		number("Mean "+m.name+" (ms):", func(r Report) float64 { return m.of(r).MeanMS })
+		number("Median "+m.name+" (ms):", func(r Report) float64 { return m.of(r).MedianMS })
+		number("P99 "+m.name+" (ms):", func(r Report) float64 { return m.of(r).P99MS })
+	}
+	line("=", "")
+	for _, s := range explain(reports) {
+		b.WriteString(s + "\n")
+	}
+	return b.String()
+}
+
+// metric is one of the latencies, in the order in which vLLM prints them.
+type metric struct {
+	name, title, plain string
+	of                 func(Report) Distribution
+}
+
+func metrics() []metric {
+	return []metric{
+		{"TTFT", "Time to First Token", "how long one waits for the first word", func(r Report) Distribution { return r.TTFT }},
+		{
+			"TPOT", "Time per Output Token (excl. 1st token)", "the time each further token takes, averaged over an answer",
+			func(r Report) Distribution { return r.TPOT },
+		},
+		{"ITL", "Inter-token Latency", "the gaps between the pieces of an answer as they arrive", func(r Report) Distribution { return r.ITL }},
+		{"E2EL", "End-to-end Latency", "how long the whole answer takes", func(r Report) Distribution { return r.E2EL }},
+	}
+}
+
+// explain says in plain lines what the numbers mean and what is doubtful about them.
+func explain(reports []Report) []string {
+	var out []string
+	for _, r := range reports {
+		out = append(out, speeds(r)...)
+	}
+	if len(out) > 0 {
+		out = append(out,
+			"Interactive speed is 1 / TPOT: how fast one answer grows for the person who reads it. System throughput is all answers together.",
+			"So 20–50 tok/s for one person and 875 tok/s for ten prompts at once are both correct, of the same server.")
+	}
+	for _, r := range reports {
+		out = append(out, doubts(r)...)
+	}
+	return out
+}
+
+func speeds(r Report) []string {
+	if r.Completed == 0 {
+		return nil
+	}
+	what := fmt.Sprintf("with %d at once", r.MaxConcurrency)
+	switch {
+	case r.MaxConcurrency == 1:
+		what = "one at a time"
+	case r.MaxConcurrency == 0:
+		what = fmt.Sprintf("at %g requests a second", r.RequestRate)
+	}
+	if r.Name != "" {
+		what = r.Name + ", " + what
+	}
+	return []string{fmt.Sprintf("%s: interactive speed %s after %.2f s to the first token; system throughput %.1f tok/s.",
+		what, speed(r), r.TTFT.MedianMS/1000, r.OutputThroughput)}
+}
+
+func speed(r Report) string {
+	if r.InteractiveSpeed() == 0 {
+		return "unknown"
+	}
+	return fmt.Sprintf("%.1f tok/s", r.InteractiveSpeed())
+}
+
+// doubts are the reasons not to believe a report as it stands.
+func doubts(r Report) []string {
+	var out []string
+	say := func(format string, args ...any) {
+		s := fmt.Sprintf(format, args...)
+		if r.Name != "" {
+			s = r.Name + ": " + s
+		}
+		out = append(out, s)
+	}
+	if r.Interrupted {
+		say("interrupted after %d of %d requests: the numbers are of this part.", r.Completed+r.Failed, r.Prompts)
+	}
+	for _, f := range r.Failures {
+		say("%d failed (%s), for example: %s", f.Count, f.Kind, f.Example)
+	}
+	if r.Short > 0 {
+		say("%d of %d answers ended before %d tokens; the throughput is lower for it.", r.Short, r.Completed, r.OutputTokens)
+	}
+	if r.Uncounted > 0 {
+		say("the server told no token counts for %d answers: each of their events is counted as one token.", r.Uncounted)
+	}
+	if r.TotalInput > 0 && r.Cached > r.TotalInput/4 {
+		say("%d of %d input tokens came from the prefix cache, so that the first tokens came sooner than for new prompts.", r.Cached, r.TotalInput)
+	}
+	return out
+}
+
+// Benchstat is the report as a line of Go's benchmark format, for benchstat: print one for each round.
+func (r Report) Benchstat() string {
+	name := strings.Map(func(c rune) rune {
+		if c <= ' ' || c == '/' || c > '~' {
+			return '_'
+		}
+		return c
+	}, r.Name)
+	if name == "" {
+		name = "server"
+	}
+	return fmt.Sprintf("BenchmarkServe/server=%s/concurrency=%d %d %.3f ms/ttft %.4f ms/tpot %.4f ms/itl %.3f ms/e2el %.3f output-tok/s %.4f req/s\n",
+		name, r.MaxConcurrency, max(r.Completed, 1), r.TTFT.MedianMS, r.TPOT.MedianMS, r.ITL.MedianMS, r.E2EL.MedianMS, r.OutputThroughput, r.RequestThroughput)
+}

@@ -1,0 +1,183 @@
+// Package browser_test opens the demo in a real browser and uses it as a new user does. It is a module of its own, so that the browser's
+// driver stays out of llmbot's dependencies; .ci/run runs it.
+package browser_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/chromedp"
+)
+
+// patience is how long one step may take. It is reached only by a test that fails, or by a very slow model of your own: the demo
+// takes a model server of this machine if one answers.
+const patience = 2 * time.Minute
+
+// footer is the small print of a finished answer.
+var footer = regexp.MustCompile(`^[\d,]+ tokens? in [\d.,]+s = [\d.,]+ tok/s · first token [\d.,]+s(?: · (.+))?$`)
+
+// answer is a message of the bot in the thread, as it is on the screen.
+type answer struct{ Text, Small string }
+
+// answer is the n-th message of the bot in the open thread, counted from 1.
+func (v *visitor) answer(n int) answer {
+	v.t.Helper()
+	a := get(v, chromedp.Evaluate[answer](fmt.Sprintf(`(() => {
+		const m = [...document.querySelectorAll('#replies .msg')].filter((m) => m.querySelector('.tag'))[%d];
+		if (!m) return {Text: '', Small: ''};
+		const small = m.querySelector('.small')?.innerText ?? '';
+		const text = m.querySelector('.body').innerText;
+		return {Text: small ? text.slice(0, -small.length) : text, Small: small};
+	})()`, n-1)))
+	a.Small = strings.TrimSpace(a.Small)
+	return a
+}
+
+// finished waits until the n-th answer has its footer, and returns all different texts that were visible on the way, the last one too.
+func (v *visitor) finished(n int) (answer, []string) {
+	v.t.Helper()
+	var seen []string
+	for {
+		a := v.answer(n)
+		if a.Text != "" && (len(seen) == 0 || seen[len(seen)-1] != a.Text) {
+			seen = append(seen, a.Text)
+			if len(seen) == 2 {
+				v.picture("growing")
+			}
+		}
+		if footer.MatchString(a.Small) {
+			return a, seen
+		}
+		if strings.Contains(a.Small, " tok/s · first token") {
+			v.t.Fatalf("the footer is %q", a.Small)
+		}
+		select {
+		case <-v.ctx.Done():
+			v.t.Fatalf("no footer under answer %d: %+v, after %d versions", n, a, len(seen))
+		case <-time.After(40 * time.Millisecond):
+		}
+	}
+}
+
+// write types into a message box and presses Enter.
+func (v *visitor) write(box, text string) {
+	v.t.Helper()
+	v.do(chromedp.SendKeys(chromedp.CSS(box+" textarea"), text), chromedp.Func(pressEnter))
+}
+
+// pressEnter is the key as a keyboard sends it: the page may prevent the line break, which the driver's own Enter would insert all the same.
+func pressEnter(ctx context.Context, page *chromedp.Target) error {
+	for _, kind := range []input.DispatchKeyEventType{input.DispatchKeyEventTypeKeyDown, input.DispatchKeyEventTypeKeyUp} {
+		key := input.DispatchKeyEventParams{Type: kind, Key: "Enter", Code: "Enter", WindowsVirtualKeyCode: 13, NativeVirtualKeyCode: 13}
+		if kind == input.DispatchKeyEventTypeKeyDown {
+			key.Text = "\r"
+		}
+		if _, err := cdp.Call(ctx, page, input.DispatchKeyEvent, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *visitor) text(selector string) string {
+	v.t.Helper()
+	return get(v, chromedp.Text(chromedp.CSS(selector)))
+}
+
+func TestDemo(t *testing.T) {
+	v := visit(t, startDemo(t))
+
+	v.do(chromedp.WaitVisible(chromedp.CSS(`#list button`)), chromedp.WaitVisible(chromedp.CSS(`#link.up`)))
+	if notice := v.text("#notice"); !strings.HasPrefix(notice, "Model server: ") {
+		t.Errorf("the page does not say which model server it uses: %q", notice)
+	}
+	v.picture("start")
+
+	// The answer grows in a thread that opens by itself, and ends with its footer.
+	v.write("#box", "@llm write 120 tokens with a table and a code block")
+	v.do(chromedp.WaitVisible(chromedp.CSS(`#thread`)))
+	first, seen := v.finished(1)
+	v.picture("finished")
+	if len(seen) < 2 {
+		t.Errorf("the answer did not grow: %d version", len(seen))
+	}
+	if len(seen) > 1 && len(seen[0]) >= len(first.Text) {
+		t.Errorf("the answer was as long from the start on:\n%s\n---\n%s", seen[0], first.Text)
+	}
+	t.Logf("%d versions were visible; %s", len(seen), first.Small)
+
+	// A further question in the thread.
+	v.write("#reply", "@llm now in 5 words")
+	second, _ := v.finished(2)
+	if again := v.answer(1); again != first {
+		t.Errorf("the first answer changed: %+v, was %+v", again, first)
+	}
+	t.Logf("follow-up: %q; %s", strings.TrimSpace(second.Text), second.Small)
+	v.picture("follow-up")
+
+	// The slash command answers only me.
+	model := footer.FindStringSubmatch(first.Small)[1]
+	v.write("#box", "/llm-status")
+	v.do(chromedp.WaitVisible(chromedp.CSS(`#list .msg.only`)))
+	status := v.text(`#list .msg.only`)
+	for _, want := range []string{"Only visible to you", "Model: " + model, "tok/s"} {
+		if !strings.Contains(status, want) {
+			t.Errorf("the status lacks %q:\n%s", want, status)
+		}
+	}
+	if left := get(v, chromedp.Value(chromedp.CSS("#box textarea"))); left != "" {
+		t.Errorf("the message box keeps %q after Enter", left)
+	}
+	v.picture("status")
+
+	// A narrow window still shows the thread and lets one write.
+	v.do(chromedp.EmulateViewport(600, 800))
+	v.picture("narrow")
+}
+
+// TestPicture makes the picture of the README: PICTURE=docs/demo.png (seen from the repository).
+func TestPicture(t *testing.T) {
+	path := os.Getenv("PICTURE")
+	if path == "" {
+		t.Skip("PICTURE names no file")
+	}
+	v := visit(t, startDemo(t))
+	v.do(chromedp.WaitVisible(chromedp.CSS(`#link.up`)), chromedp.EmulateViewport(1536, 960, chromedp.EmulateScale(1280.0/1536))) // the whole answer on 1280×800
+	v.write("#box", "@llm how do I write a parser? With code, please")
+	v.do(chromedp.WaitVisible(chromedp.CSS(`#thread`)))
+	v.finished(1)
+	v.write("#box", "/llm-status")
+	v.do(chromedp.WaitVisible(chromedp.CSS(`#list .msg.only`)))
+	v.do(chromedp.Evaluate[chromedp.Void](`document.activeElement.blur()`))
+	png := get(v, chromedp.CaptureScreenshot())
+	if err := os.WriteFile(filepath.Join("..", "..", path), png, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// do runs actions and ends the test when one fails.
+func (v *visitor) do(actions ...chromedp.Action[chromedp.Void]) {
+	v.t.Helper()
+	get(v, chromedp.Steps(actions...))
+}
+
+// get runs an action for its value and ends the test when it fails.
+func get[T any](v *visitor, action chromedp.Action[T]) T {
+	v.t.Helper()
+	ctx, cancel := context.WithTimeout(v.ctx, patience)
+	defer cancel()
+	value, err := chromedp.Run(ctx, action)
+	if err != nil {
+		v.picture("failed")
+		v.t.Fatalf("%v\nthe page: %q", err, v.complaints())
+	}
+	return value
+}

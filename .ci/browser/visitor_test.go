@@ -1,0 +1,188 @@
+package browser_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+// startDemo builds the program, starts its demo on a free port without any configuration, and returns the first URL that it prints.
+func startDemo(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	binary := filepath.Join(dir, "llmbot")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "./cmd/llmbot")
+	build.Dir = filepath.Join("..", "..")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	logFile := filepath.Join(dir, "bot.log")
+	demo := exec.Command(binary, "demo", "-addr", "127.0.0.1:0", "-log", logFile)
+	for _, v := range os.Environ() {
+		if name, _, _ := strings.Cut(v, "="); !regexp.MustCompile(`^(LLM|SLACK|BOT|STATE|OPS|GPU|LOG)_`).MatchString(name) {
+			demo.Env = append(demo.Env, v)
+		}
+	}
+	var out output
+	demo.Stdout, demo.Stderr = &out, &out
+	if err := demo.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = demo.Process.Signal(syscall.SIGTERM)
+		kill := time.AfterFunc(30*time.Second, func() { _ = demo.Process.Kill() })
+		if err := demo.Wait(); err != nil {
+			t.Errorf("the demo's end: %v\n%s", err, out.text())
+		}
+		kill.Stop()
+		if t.Failed() {
+			b, _ := os.ReadFile(logFile)
+			t.Logf("the bot's log:\n%s", b)
+		}
+	})
+	first := regexp.MustCompile(`https?://\S+`)
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if found := first.FindString(out.text()); found != "" && strings.HasSuffix(out.text(), "ends it.\n") {
+			t.Log(strings.TrimSpace(out.text()))
+			return found
+		}
+	}
+	t.Fatalf("the demo printed no address:\n%s", out.text())
+	return ""
+}
+
+// output collects what a process prints.
+type output struct {
+	mu sync.Mutex // guards b
+	b  strings.Builder
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(p)
+}
+
+func (o *output) text() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
+}
+
+// visitor is somebody in front of the browser.
+type visitor struct {
+	t        *testing.T
+	ctx      context.Context
+	pictures string
+	shots    int
+
+	mu  sync.Mutex // guards bad
+	bad []string   // errors on the console, requests to elsewhere
+}
+
+// visit opens an address in a fresh browser that reaches nothing but this machine. At the end it checks that the page did not complain
+// and asked nobody else.
+func visit(t *testing.T, address string) *visitor {
+	t.Helper()
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1280, 800), chromedp.UserDataDir(t.TempDir()),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("lang", "en-GB"),
+		chromedp.Flag("force-color-profile", "srgb"), chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"),
+	)
+	if path := os.Getenv("CHROMIUM"); path != "" {
+		options = append(options, chromedp.ExecPath(path))
+	}
+	ctx, cancelAll := context.WithTimeout(context.Background(), 4*patience)
+	ctx, cancelBrowser := chromedp.NewExecAllocator(ctx, options...)
+	v := &visitor{t: t, pictures: os.Getenv("SCREENSHOTS")}
+	ctx, cancelPage := chromedp.NewContext(ctx, chromedp.WithListener(v.hear))
+	v.ctx = ctx
+	if v.pictures == "" {
+		v.pictures = t.TempDir()
+	}
+	t.Cleanup(func() {
+		if err := chromedp.Cancel(ctx); err != nil { // waits for the browser's end
+			t.Logf("the browser's end: %v", err)
+		}
+		cancelPage()
+		cancelBrowser()
+		cancelAll()
+		for _, c := range v.complaints() {
+			t.Error(c)
+		}
+	})
+	if err := chromedp.Do(ctx); err != nil { // starts the browser
+		t.Fatalf("start the browser: %v", err)
+	}
+	v.do(chromedp.EmulateViewport(1280, 800), chromedp.Navigate(address))
+	return v
+}
+
+func (v *visitor) complain(format string, args ...any) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.bad = append(v.bad, fmt.Sprintf(format, args...))
+}
+
+func (v *visitor) complaints() []string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return append([]string(nil), v.bad...)
+}
+
+// hear notes what must not happen.
+func (v *visitor) hear(event any) {
+	switch e := event.(type) {
+	case *network.EventRequestWillBeSent:
+		u, err := url.Parse(e.Request.URL)
+		if err != nil || u.Scheme != "data" && u.Hostname() != "127.0.0.1" {
+			v.complain("a request left this machine: %s", e.Request.URL)
+		}
+	case *network.EventWebSocketCreated:
+		v.complain("a socket was opened: %s", e.URL)
+	case *runtime.EventExceptionThrown:
+		said, _ := json.Marshal(e.ExceptionDetails)
+		v.complain("exception: %s", said)
+	case *runtime.EventConsoleAPICalled:
+		if e.Type == runtime.ConsoleAPICalledTypeError || e.Type == runtime.ConsoleAPICalledTypeWarning {
+			said, _ := json.Marshal(e.Args)
+			v.complain("console: %s", said)
+		}
+	case *log.EventEntryAdded:
+		if e.Entry.Level == log.EntryLevelError || e.Entry.Level == log.EntryLevelWarning {
+			v.complain("log: %s %s", e.Entry.Text, e.Entry.URL)
+		}
+	}
+}
+
+// picture saves what is on the screen. It is for people: it fails no test.
+func (v *visitor) picture(name string) {
+	v.shots++
+	ctx, cancel := context.WithTimeout(v.ctx, 10*time.Second)
+	defer cancel()
+	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+	if err == nil {
+		err = os.MkdirAll(v.pictures, 0o755)
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(v.pictures, fmt.Sprintf("%d-%s.png", v.shots, name)), png, 0o644)
+	}
+	if err != nil {
+		v.t.Logf("no picture %s: %v", name, err)
+	}
+}

@@ -33,14 +33,15 @@ type method struct {
 }
 
 func methodTable() map[string]method {
-	// The places for what later issues need: chat.startStream, chat.appendStream, chat.stopStream (streams.go),
-	// files.getUploadURLExternal, files.completeUploadExternal, files.info (files.go), views.open, views.publish (views.go).
 	return map[string]method{
 		"auth.test":                   {run: (*Sim).authTestLocked},
 		"apps.connections.open":       {run: (*Sim).connectionsOpenLocked, tier: tier3, scope: "connections:write", app: true},
 		"chat.postMessage":            {run: (*Sim).postMessageLocked, tier: tierPost, perChan: true, scope: "chat:write", required: []string{"channel"}},
 		"chat.update":                 {run: (*Sim).updateLocked, tier: tier3, scope: "chat:write", required: []string{"channel", "ts"}},
 		"chat.delete":                 {run: (*Sim).deleteLocked, tier: tier3, scope: "chat:write", required: []string{"channel", "ts"}},
+		"chat.startStream":            {run: (*Sim).startStreamLocked, tier: tier2, scope: "chat:write", required: []string{"channel"}},
+		"chat.appendStream":           {run: (*Sim).appendStreamLocked, tier: tier4, scope: "chat:write", required: []string{"channel", "ts"}},
+		"chat.stopStream":             {run: (*Sim).stopStreamLocked, tier: tier2, scope: "chat:write", required: []string{"channel", "ts"}},
 		"chat.postEphemeral":          {run: (*Sim).postEphemeralLocked, tier: tier4, scope: "chat:write", required: []string{"channel", "user"}},
 		"chat.getPermalink":           {run: (*Sim).permalinkLocked, required: []string{"channel", "message_ts"}},
 		"conversations.info":          {run: (*Sim).infoLocked, tier: tier3, scope: "*:read", required: []string{"channel"}},

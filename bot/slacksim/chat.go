@@ -53,7 +53,7 @@ func (s *Sim) postMessageLocked(c *call) (obj, *refusal) {
 	if no != nil {
 		return nil, no
 	}
-	body, no := parseContent(c.args)
+	body, no := s.parseContentLocked(c.args)
 	if no != nil {
 		return nil, no
 	}
@@ -122,7 +122,7 @@ func (s *Sim) updateLocked(c *call) (obj, *refusal) {
 	if len(c.args["text"]) > maxUpdateText {
 		return nil, refuse("msg_too_long")
 	}
-	body, no := parseContent(c.args)
+	body, no := s.parseContentLocked(c.args)
 	if no != nil {
 		return nil, no
 	}
@@ -132,6 +132,14 @@ func (s *Sim) updateLocked(c *call) (obj, *refusal) {
 	}
 	if !body.hasText && !body.hasBlocks {
 		return nil, refuse("no_text")
+	}
+	switch state := s.streamLocked(m); {
+	case state == StreamLive:
+		return nil, refuse("streaming_state_conflict")
+	case state != "" && len(m.blocks) > 0 && !body.hasBlocks: // what was streamed has rich blocks
+		return nil, refuse("block_mismatch")
+	case state == StreamBroken:
+		m.stream.state = StreamStopped
 	}
 	before := s.messageLocked(ch, m, true)
 	if c.args["metadata"] != "" {
@@ -156,6 +164,9 @@ func (s *Sim) deleteLocked(c *call) (obj, *refusal) {
 	if no != nil {
 		return nil, no
 	}
+	if s.streamLocked(m) == StreamLive {
+		return nil, refuse("cant_delete_message")
+	}
 	s.removeLocked(ch, m)
 	return obj{"channel": ch.ID, "ts": m.ts}, nil
 }
@@ -168,7 +179,7 @@ func (s *Sim) postEphemeralLocked(c *call) (obj, *refusal) {
 	if s.users[c.args["user"]] == nil || !ch.members[c.args["user"]] {
 		return nil, refuse("user_not_in_channel")
 	}
-	body, no := parseContent(c.args)
+	body, no := s.parseContentLocked(c.args)
 	if no != nil {
 		return nil, no
 	}

@@ -36,7 +36,10 @@ type Message struct {
 	Deleted     bool
 	Metadata    map[string]any
 	Ephemeral   string    // the only user who sees it; empty: everybody
-	Versions    []Version // every text that was visible, oldest first; the last is the present one
+	Versions    []Version // every text that was visible, oldest first; the last is the present one. Of a stream: to its recipient
+
+	Stream    StreamState // of a native stream
+	Recipient string      // who reads along while the stream is live; empty in direct messages
 }
 
 // Version is what a message showed from a moment on.
@@ -91,6 +94,22 @@ func (s *Sim) Message(channel, ts string) (Message, bool) {
 		return Message{}, false
 	}
 	return s.viewLocked(c.byTS[ts]), true
+}
+
+// MessageFor returns a message as one person sees it now: of a native stream in a channel only its recipient sees more than
+// the first chunk until it is stopped. Versions stay those of the recipient.
+func (s *Sim) MessageFor(viewer, channel, ts string) (Message, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u, err := s.userLocked(viewer)
+	if err != nil {
+		return Message{}, false
+	}
+	c, err := s.channelLocked(channel)
+	if err != nil || c.byTS[ts] == nil || !c.members[u.ID] {
+		return Message{}, false
+	}
+	return s.viewForLocked(c.byTS[ts], u.ID), true
 }
 
 // Channel returns the messages of a channel that are not in threads, oldest first, without deleted ones.
@@ -207,10 +226,18 @@ func (s *Sim) Opened() int {
 }
 
 // viewLocked copies a message for a caller outside of the lock. Blocks and metadata are never changed in place, so they are shared.
-func (s *Sim) viewLocked(m *message) Message {
+func (s *Sim) viewLocked(m *message) Message { return s.viewForLocked(m, "") }
+
+func (s *Sim) viewForLocked(m *message, viewer string) Message {
+	text, blocks, _ := s.shownLocked(m, viewer)
+	recipient := ""
+	if m.stream != nil && !m.stream.private {
+		recipient = m.stream.recipient
+	}
 	return Message{
-		Channel: m.channel, TS: m.ts, ThreadTS: m.thread, User: m.user, BotID: m.botID, Text: m.text, Blocks: m.blocks,
-		Plain: s.plainLocked(m.text, m.blocks), Edited: m.edited != "", Deleted: m.deleted, Metadata: maps.Clone(m.metadata),
+		Stream: s.streamLocked(m), Recipient: recipient,
+		Channel: m.channel, TS: m.ts, ThreadTS: m.thread, User: m.user, BotID: m.botID, Text: text, Blocks: blocks,
+		Plain: s.plainLocked(text, blocks), Edited: m.edited != "", Deleted: m.deleted, Metadata: maps.Clone(m.metadata),
 		Ephemeral: m.ephemeral, Versions: slices.Clone(m.versions),
 	}
 }

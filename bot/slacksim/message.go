@@ -29,6 +29,7 @@ type message struct {
 	ephemeral   string
 	versions    []Version
 	rev         uint64
+	stream      *stream // not nil: a native stream, or what was one
 }
 
 type status struct {
@@ -169,6 +170,9 @@ func (s *Sim) messageLocked(c *channel, m *message, meta bool) obj {
 	}
 	if b := s.translateLocked(m); len(b) > 0 {
 		o["blocks"] = b
+	}
+	if m.stream != nil { // "completed" is Slack's word; the others are guesses
+		o["streaming_state"] = map[StreamState]string{StreamLive: "in_progress", StreamBroken: "errored", StreamStopped: "completed"}[s.streamLocked(m)]
 	}
 	if m.edited != "" {
 		o["edited"] = obj{"user": m.editor, "ts": m.edited}

@@ -171,12 +171,19 @@ func (s *Sim) pageChangesLocked(u *User, seen uint64) obj {
 	now := time.Now()
 	messages, statuses := []any{}, []any{}
 	show := func(c *channel, m *message) {
+		text, blocks, all := s.shownLocked(m, u.ID)
 		o := obj{
-			"channel": m.channel, "ts": m.ts, "thread_ts": m.thread, "user": m.user, "bot": m.botID != "", "text": m.text, "edited": m.edited != "",
+			"channel": m.channel, "ts": m.ts, "thread_ts": m.thread, "user": m.user, "bot": m.botID != "", "text": text, "edited": m.edited != "",
 			"deleted": m.deleted && !m.tombstone, "tombstone": m.tombstone, "ephemeral": m.ephemeral != "", "broadcast": m.broadcast, "edits": len(m.versions) - 1,
 		}
 		if m.botID != "" {
-			o["blocks"] = m.blocks
+			o["blocks"] = blocks
+		}
+		if m.stream != nil {
+			o["stream"] = m.stream.state
+			if !all {
+				o["reads_along"] = s.nameLocked(m.stream.recipient)
+			}
 		}
 		if m.ephemeral == "" && m.thread == "" {
 			rs := c.replies(m.ts)

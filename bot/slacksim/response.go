@@ -78,12 +78,12 @@ func (s *Sim) respond(payload json.RawMessage, channel, user, about string) (Mes
 			args[k] = string(v)
 		}
 	}
-	body, no := parseContent(args)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	body, no := s.parseContentLocked(args)
 	if no != nil {
 		return Message{}, no
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	c := s.channels[channel]
 	old := c.find(about)
 	if i := slices.IndexFunc(s.ephemerals, func(m *message) bool { return m.ts == about }); i >= 0 {

@@ -243,3 +243,10 @@ func (s *Sim) dmLocked(user string) *channel {
 	}
 	return nil
 }
+
+func (s *Sim) nameLocked(user string) string {
+	if u := s.users[user]; u != nil {
+		return u.Name
+	}
+	return user
+}

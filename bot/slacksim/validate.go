@@ -55,8 +55,8 @@ type content struct {
 	hasText   bool
 }
 
-// parseContent validates what is to be shown.
-func parseContent(args map[string]string) (content, *refusal) {
+// parseContentLocked validates what is to be shown.
+func (s *Sim) parseContentLocked(args map[string]string) (content, *refusal) {
 	var c content
 	raw, given := args["blocks"]
 	c.hasBlocks = given && raw != "" && raw != "null"
@@ -90,14 +90,14 @@ func parseContent(args map[string]string) (content, *refusal) {
 		}
 	}
 	c.text, c.hasText = escapeFree(text), text != ""
-	if r := validateBlocks(c.blocks); r != nil {
+	if r := s.validateLocked(c.blocks); r != nil {
 		return c, r
 	}
 	return c, nil
 }
 
-// validateBlocks applies Slack's limits to a message's blocks.
-func validateBlocks(blocks []obj) *refusal {
+// validateLocked applies Slack's limits to a message's blocks.
+func (s *Sim) validateLocked(blocks []obj) *refusal {
 	if len(blocks) > maxBlocks {
 		return invalidBlocks(fmt.Sprintf("no more than %d items allowed [json-pointer:/blocks]", maxBlocks))
 	}

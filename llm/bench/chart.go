@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"html/template"
+	"math"
 	"slices"
 	"strconv"
 
@@ -37,13 +38,13 @@ func (p plot) svg() (template.HTML, error) {
 	if p.bars {
 		opt := charts.NewBarChartOptionWithData(p.rows)
 		opt.Title, opt.Legend, opt.CategoryAxis = title, legend, axis
-		opt.ValueAxis[0].Min = new(0.0)
+		opt.ValueAxis[0].Min, opt.ValueAxis[0].Max, opt.ValueAxis[0].LabelCount = p.axis()
 		opt.ValueFormatter = short
 		err = paint.BarChart(opt)
 	} else {
 		opt := charts.NewLineChartOptionWithData(p.rows)
 		opt.Title, opt.Legend, opt.XAxis = title, legend, axis
-		opt.YAxis[0].Min = new(0.0)
+		opt.YAxis[0].Min, opt.YAxis[0].Max, opt.YAxis[0].LabelCount = p.axis()
 		opt.ValueFormatter = short
 		if len(p.labels) > 12 {
 			opt.Symbol.Shape = charts.SymbolNone
@@ -58,6 +59,20 @@ func (p plot) svg() (template.HTML, error) {
 		return "", fmt.Errorf("draw %q: %w", p.title, err)
 	}
 	return template.HTML(out), nil //nolint:gosec // the library escapes text; nothing in it comes from the server but numbers and the model's name
+}
+
+// axis returns a value axis from 0 whose labels are round numbers.
+func (p plot) axis() (least, most *float64, labels int) {
+	top := 0.0
+	for _, row := range p.rows {
+		top = max(top, slices.Max(row))
+	}
+	step := roundStep(top / 5)
+	if step == 0 {
+		return new(0.0), new(1.0), 2
+	}
+	n := math.Ceil(top / step * (1 - 1e-9))
+	return new(0.0), new(n * step), int(n) + 1
 }
 
 // short writes a number as an axis wants it.

@@ -70,7 +70,7 @@ type Failure struct {
 	Example string `json:"example"` // the first one's error: server's words, for the operator
 }
 
-// Moment is a piece of the timeline. All pieces of a report have one width.
+// Moment is a piece of the timeline. All pieces of a report have one width but the last, which is longer.
 type Moment struct {
 	FromS     float64 `json:"from_s"` // since the start of the run
 	WidthS    float64 `json:"width_s"`
@@ -241,18 +241,23 @@ func timeline(outs []outcome, took time.Duration) []Moment {
 		return []Moment{}
 	}
 	step := time.Duration(width * float64(time.Second))
-	out := make([]Moment, (took+step-1)/step)
+	out := make([]Moment, max(took/step, 1)) // what remains belongs to the last
 	last := len(out) - 1
 	for i := range out {
 		out[i] = Moment{FromS: float64(i) * width, WidthS: width}
 	}
+	out[last].WidthS = took.Seconds() - out[last].FromS
 	for _, o := range outs {
 		for _, e := range o.events {
-			out[min(int(e.at/step), last)].OutputTPS += float64(e.tokens) / width
+			i := min(int(e.at/step), last)
+			out[i].OutputTPS += float64(e.tokens) / out[i].WidthS
 		}
 		for i := min(int(o.sent/step), last); i <= min(int(o.ended/step), last); i++ {
 			from, to := time.Duration(i)*step, time.Duration(i+1)*step
-			out[i].Running += max(min(o.ended, to)-max(o.sent, from), 0).Seconds() / width
+			if i == last {
+				to = took
+			}
+			out[i].Running += max(min(o.ended, to)-max(o.sent, from), 0).Seconds() / out[i].WidthS
 		}
 	}
 	return out

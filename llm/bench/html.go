@@ -70,9 +70,7 @@ func writePage(w io.Writer, c *Comparison, reports []Report) error {
 		}
 		v.Sections = append(v.Sections, s)
 	}
-	for _, r := range reports {
-		v.Explain = append(v.Explain, speeds(r)...)
-	}
+	v.Explain = explain(reports)
 	if err := t.Execute(w, v); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}

@@ -142,7 +142,7 @@ func report(outs []outcome, took time.Duration) Report {
 			continue
 		case o.err != nil:
 			r.Failed++
-			r.fail(o)
+			r.Failures = addFailure(r.Failures, o)
 			continue
 		}
 		r.Completed++
@@ -179,14 +179,16 @@ func (o outcome) failure() string {
 	return "other"
 }
 
-func (r *Report) fail(o outcome) {
+// addFailure counts o, which failed, in list.
+func addFailure(list []Failure, o outcome) []Failure {
 	kind := o.failure()
-	i := slices.IndexFunc(r.Failures, func(f Failure) bool { return f.Kind == kind })
+	i := slices.IndexFunc(list, func(f Failure) bool { return f.Kind == kind })
 	if i < 0 {
-		r.Failures = append(r.Failures, Failure{Kind: kind, Example: o.err.Error()})
-		i = len(r.Failures) - 1
+		list = append(list, Failure{Kind: kind, Example: o.err.Error()})
+		i = len(list) - 1
 	}
-	r.Failures[i].Count++
+	list[i].Count++
+	return list
 }
 
 // peakConcurrency is the most requests that were in progress at one moment. One that ends when another is sent makes room for it.

@@ -80,6 +80,11 @@ func Table(reports ...Report) string {
 	for _, s := range explain(reports) {
 		b.WriteString(s + "\n")
 	}
+	for _, r := range reports {
+		for _, s := range doubts(r) {
+			b.WriteString(s + "\n")
+		}
+	}
 	return b.String()
 }
 
@@ -101,7 +106,7 @@ func metrics() []metric {
 	}
 }
 
-// explain says in plain lines what the numbers mean and what is doubtful about them.
+// explain says in plain lines how fast the servers are, and what the two kinds of speed mean.
 func explain(reports []Report) []string {
 	var out []string
 	for _, r := range reports {
@@ -111,9 +116,6 @@ func explain(reports []Report) []string {
 		out = append(out,
 			"Interactive speed is 1 / TPOT: how fast one answer grows for the person who reads it. System throughput is all answers together.",
 			"So 20–50 tok/s for one person and 875 tok/s for ten prompts at once are both correct, of the same server.")
-	}
-	for _, r := range reports {
-		out = append(out, doubts(r)...)
 	}
 	return out
 }

@@ -53,6 +53,7 @@ func methodTable() map[string]method {
 		"conversations.open":          {run: (*Sim).convOpenLocked, tier: tier3, scope: "im:write"},
 		"users.info":                  {run: (*Sim).userInfoLocked, tier: tier4, scope: "users:read", required: []string{"user"}},
 		"users.list":                  {run: (*Sim).userListLocked, tier: tier2, scope: "users:read"},
+		"files.info":                  {run: (*Sim).fileInfoLocked, tier: tier4, scope: "files:read", required: []string{"file"}},
 		"bots.info":                   {run: (*Sim).botInfoLocked, tier: tier3, scope: "users:read"},
 		"team.info":                   {run: (*Sim).teamInfoLocked, tier: tier3, scope: "team:read"},
 		"assistant.threads.setStatus": {run: (*Sim).setStatusLocked, tier: tier4, scope: "chat:write", required: []string{"channel_id", "thread_ts", "status"}}, // "special", unpublished

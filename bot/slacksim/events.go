@@ -29,7 +29,9 @@ func (s *Sim) mentionedLocked(c *channel, m *message) bool {
 func (s *Sim) mentionEventLocked(c *channel, m *message) {
 	ev := s.messageLocked(c, m, true)
 	ev["type"], ev["channel"], ev["event_ts"] = "app_mention", c.ID, m.ts
-	delete(ev, "subtype")
+	for _, k := range []string{"subtype", "files", "upload", "display_as_bot"} { // Slack leaves the files out of it
+		delete(ev, k)
+	}
 	trimReplies(ev)
 	s.eventLocked("app_mention", "app_mentions:read", c, ev)
 }

@@ -38,6 +38,8 @@ type Message struct {
 	Ephemeral   string    // the only user who sees it; empty: everybody
 	Versions    []Version // every text that was visible, oldest first; the last is the present one. Of a stream: to its recipient
 
+	Files []map[string]any // file objects, as files.info returns them
+
 	Stream    StreamState // of a native stream
 	Recipient string      // who reads along while the stream is live; empty in direct messages
 }
@@ -234,8 +236,12 @@ func (s *Sim) viewForLocked(m *message, viewer string) Message {
 	if m.stream != nil && !m.stream.private {
 		recipient = m.stream.recipient
 	}
+	var files []map[string]any
+	for _, f := range m.files {
+		files = append(files, f.objLocked(s, false))
+	}
 	return Message{
-		Stream: s.streamLocked(m), Recipient: recipient,
+		Files: files, Stream: s.streamLocked(m), Recipient: recipient,
 		Channel: m.channel, TS: m.ts, ThreadTS: m.thread, User: m.user, BotID: m.botID, Text: text, Blocks: blocks,
 		Plain: s.plainLocked(text, blocks), Edited: m.edited != "", Deleted: m.deleted, Metadata: maps.Clone(m.metadata),
 		Ephemeral: m.ephemeral, Versions: slices.Clone(m.versions),

@@ -29,6 +29,7 @@ type message struct {
 	ephemeral   string
 	versions    []Version
 	rev         uint64
+	files       []*file
 	stream      *stream // not nil: a native stream, or what was one
 }
 
@@ -151,6 +152,9 @@ func (s *Sim) messageLocked(c *channel, m *message, meta bool) obj {
 	}
 	if m.broadcast {
 		o["subtype"] = "thread_broadcast"
+	}
+	if len(m.files) > 0 {
+		o["subtype"], o["upload"], o["display_as_bot"], o["files"] = "file_share", false, false, s.fileObjsLocked(m.files)
 	}
 	if m.botID != "" {
 		o["bot_id"] = m.botID

@@ -19,10 +19,14 @@ var web embed.FS
 // pageBeat is how often the page hears from us without a change, so that it sees the status line and the budget expire.
 const pageBeat = 5 * time.Second
 
+// maxPageBody is how much one request of the page may bring, in bytes: a few files in base64.
+const maxPageBody = 32 << 20
+
 // newPage serves the browser page and its endpoints:
 //
 //	GET  /                 the page, with /app.js and /style.css
 //	GET  /page/state       people, channels, commands and the notice
+//	GET  /page/file?user=U…&id=F…       a file
 //	GET  /page/events?user=U…&after=0   server-sent events: what changed since, for this person
 //	POST /page/say, /page/command, /page/click, /page/delete   JSON, as that person
 //
@@ -36,8 +40,9 @@ func (s *Sim) newPage() http.Handler {
 	mux.Handle("GET /", http.FileServerFS(files))
 	mux.HandleFunc("GET /page/state", s.pageState)
 	mux.HandleFunc("GET /page/events", s.pageEvents)
-	mux.HandleFunc("POST /page/say", s.pageDo(func(r *http.Request, q pageRequest) (any, error) {
-		ts, err := s.say(q.User, q.Channel, q.ThreadTS, q.Text)
+	mux.HandleFunc("GET /page/file", s.pageFile)
+	mux.HandleFunc("POST /page/say", s.pageDo(func(_ *http.Request, q pageRequest) (any, error) {
+		ts, err := s.say(q.User, q.Channel, q.ThreadTS, q.Text, q.Files...)
 		return obj{"ts": ts}, err
 	}))
 	mux.HandleFunc("POST /page/command", s.pageDo(func(r *http.Request, q pageRequest) (any, error) {
@@ -82,13 +87,16 @@ type pageRequest struct {
 	Text     string `json:"text"`
 	Command  string `json:"command"`
 	ActionID string `json:"action_id"`
+	Value    string `json:"value"`
+
+	Files []Upload `json:"files"` // with name, type and data in base64
 }
 
 // pageDo decodes a request of the page, and answers with what a person would read if it fails.
 func (s *Sim) pageDo(do func(*http.Request, pageRequest) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var q pageRequest
-		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&q); err != nil {
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxPageBody)).Decode(&q); err != nil {
 			http.Error(w, "not JSON", http.StatusBadRequest)
 			return
 		}
@@ -184,6 +192,13 @@ func (s *Sim) pageChangesLocked(u *User, seen uint64) obj {
 			if !all {
 				o["reads_along"] = s.nameLocked(m.stream.recipient)
 			}
+		}
+		if len(m.files) > 0 {
+			files := []any{}
+			for _, f := range m.files {
+				files = append(files, obj{"id": f.id, "name": f.name, "type": f.mime, "size": len(f.data)})
+			}
+			o["files"] = files
 		}
 		if m.ephemeral == "" && m.thread == "" {
 			rs := c.replies(m.ts)

@@ -21,14 +21,14 @@ func (s *Sim) Say(user, channel, threadTS, text string) string {
 	return ts
 }
 
-func (s *Sim) say(user, channel, threadTS, text string) (string, error) {
+func (s *Sim) say(user, channel, threadTS, text string, files ...Upload) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	u, c, err := s.memberLocked(user, channel)
 	if err != nil {
 		return "", err
 	}
-	if strings.TrimSpace(text) == "" {
+	if strings.TrimSpace(text) == "" && len(files) == 0 {
 		return "", ErrNoText
 	}
 	m := &message{user: u.ID, botID: u.BotID, text: s.typedLocked(text)}
@@ -37,6 +37,7 @@ func (s *Sim) say(user, channel, threadTS, text string) (string, error) {
 			return "", fmt.Errorf("%w: thread %s", ErrMessageNotFound, threadTS)
 		}
 	}
+	m.files = s.addFilesLocked(u.ID, c.ID, files)
 	s.addLocked(c, m)
 	s.newMessageEventsLocked(c, m)
 	return m.ts, nil

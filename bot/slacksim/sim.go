@@ -109,6 +109,7 @@ type Sim struct {
 	envelopes  []*Envelope
 	held       []*delivery
 	responses  map[string]*responseURL
+	files      map[string]*file
 }
 
 type threadKey struct{ channel, ts string }
@@ -122,7 +123,7 @@ func New(cfg Config) *Sim {
 		base:  cmp.Or(strings.TrimSuffix(cfg.BaseURL, "/"), "http://localhost"),
 		users: map[string]*User{}, channels: map[string]*channel{}, status: map[threadKey]*status{},
 		limits: newLimits(cfg.Limiter), tickets: map[string]time.Time{}, waiting: map[string]*delivery{},
-		responses: map[string]*responseURL{},
+		responses: map[string]*responseURL{}, files: map[string]*file{},
 	}
 	s.methods = methodTable()
 	s.seed()
@@ -131,7 +132,7 @@ func New(cfg Config) *Sim {
 }
 
 // ServeHTTP serves the Web API under /api/ (and under any other prefix, if the last path element is a method's name), the
-// sockets under /link/, answers to commands under /response/, and the browser page under everything else.
+// sockets under /link/, answers to commands under /response/, files under /files/, and the browser page under everything else.
 func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !s.begin() {
 		http.Error(w, "closed", http.StatusServiceUnavailable)
@@ -146,7 +147,9 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveResponse(w, r, last)
 	case strings.HasPrefix(r.URL.Path, "/api/"), s.methods[last].run != nil:
 		s.serveAPI(w, r, last)
-	default: // a later issue serves /files/ here
+	case strings.HasPrefix(r.URL.Path, "/files/"):
+		s.serveFile(w, r)
+	default:
 		s.page.ServeHTTP(w, r)
 	}
 }

@@ -2,6 +2,7 @@ package slacksim
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -335,9 +336,7 @@ func setTask(blocks []obj, ch obj) []obj {
 	delete(card, "id")
 	if i := slices.IndexFunc(blocks, func(b obj) bool { return b["type"] == "task_card" && b["task_id"] == ch["id"] }); i >= 0 {
 		merged := clone(blocks[i])
-		for k, v := range card {
-			merged[k] = v
-		}
+		maps.Copy(merged, card)
 		blocks[i] = merged
 		return blocks
 	}

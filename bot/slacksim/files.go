@@ -1,0 +1,226 @@
+package slacksim
+
+import (
+	"fmt"
+	"html"
+	"mime"
+	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Upload is a file that a person attaches.
+type Upload struct {
+	Name string
+	Type string // mimetype; empty: by the name's ending, else by the content
+	Data []byte
+}
+
+// file is an uploaded file. It never changes.
+type file struct {
+	id, user, channel string
+	name, title, mime string
+	data              []byte
+	made              time.Time
+}
+
+// previewRunes is how much of a snippet stands in its file object.
+const previewRunes = 500
+
+// Upload writes a message with files as a person, as Say does; the text may be empty. The app gets a message event with subtype
+// file_share and files[]; its app_mention, if the bot is mentioned, has no files.
+func (s *Sim) Upload(user, channel, threadTS, text string, files ...Upload) string {
+	ts, err := s.say(user, channel, threadTS, text, files...)
+	if err != nil {
+		panic(err)
+	}
+	return ts
+}
+
+func (s *Sim) addFilesLocked(user, channel string, list []Upload) []*file {
+	var out []*file
+	for _, u := range list {
+		f := &file{id: s.idLocked("F"), user: user, channel: channel, name: path.Base("/" + u.Name), mime: u.Type, data: u.Data, made: time.Now()}
+		if f.name == "/" {
+			f.name = "file"
+		}
+		f.title = f.name
+		if f.mime == "" {
+			f.mime, _ = fileKind(f.name)
+		}
+		if f.mime == "" {
+			f.mime, _, _ = strings.Cut(http.DetectContentType(u.Data), ";")
+		}
+		s.files[f.id] = f
+		out = append(out, f)
+	}
+	return out
+}
+
+// fileKind is the mimetype and Slack's filetype for a name's ending. Slack calls source code text/plain.
+func fileKind(name string) (mimetype, filetype string) {
+	ending := strings.ToLower(strings.TrimPrefix(path.Ext(name), "."))
+	switch ending {
+	case "":
+		return "", ""
+	case "png", "gif", "webp":
+		return "image/" + ending, ending
+	case "jpg", "jpeg":
+		return "image/jpeg", "jpg"
+	case "pdf":
+		return "application/pdf", "pdf"
+	case "zip":
+		return "application/zip", "zip"
+	case "csv":
+		return "text/csv", "csv"
+	case "md":
+		return "text/markdown", "markdown"
+	case "html":
+		return "text/html", "html"
+	case "json":
+		return "application/json", "json"
+	}
+	for filetype, endings := range map[string]string{
+		"text": "txt log conf ini env", "python": "py", "javascript": "js", "typescript": "ts", "shell": "sh bash", "go": "go",
+		"yaml": "yaml yml", "xml": "xml", "sql": "sql", "c": "c h", "cpp": "cc cpp hpp", "java": "java", "rust": "rs", "ruby": "rb",
+		"css": "css", "diff": "diff patch", "tsv": "tsv", "kotlin": "kt", "swift": "swift", "php": "php",
+	} {
+		if slices.Contains(strings.Fields(endings), ending) {
+			return "text/plain", filetype
+		}
+	}
+	return "", ending
+}
+
+// textual says that Slack keeps the file as a snippet. It is so for text that is uploaded, and for text that is typed as one.
+func (f *file) textual() bool {
+	return strings.HasPrefix(f.mime, "text/") || f.mime == "application/json"
+}
+
+// objLocked is a file object, as events, conversations.replies and files.info have it. hidden is the form in which files of
+// another organisation come: nothing but the id, to be looked up with files.info (facts: slack.md §5.7).
+func (f *file) objLocked(s *Sim, hidden bool) obj {
+	o := obj{"id": f.id, "created": f.made.Unix(), "timestamp": f.made.Unix(), "user": f.user}
+	if hidden {
+		o["mode"], o["file_access"] = "file_access", "check_file_info"
+		return o
+	}
+	_, filetype := fileKind(f.name)
+	if filetype == "" {
+		if filetype = "binary"; f.textual() {
+			filetype = "text"
+		}
+	}
+	root := s.base + "/files/" + s.cfg.Team.ID + "-" + f.id
+	name := url.PathEscape(strings.ToLower(strings.ReplaceAll(f.name, " ", "_")))
+	o["name"], o["title"], o["mimetype"], o["filetype"], o["pretty_type"] = f.name, f.title, f.mime, filetype, strings.ToUpper(filetype)
+	o["user_team"], o["mode"], o["size"], o["editable"], o["file_access"] = s.users[f.user].TeamID, "hosted", len(f.data), false, "visible"
+	o["is_external"], o["external_type"], o["is_public"], o["public_url_shared"], o["display_as_bot"], o["username"] = false, "", true, false, false, ""
+	o["url_private"], o["url_private_download"] = root+"/"+name, root+"/download/"+name
+	o["permalink"] = "https://" + s.cfg.Team.Domain + ".slack.com/files/" + f.user + "/" + f.id + "/" + name
+	o["has_rich_preview"], o["is_starred"] = false, false
+	if f.textual() {
+		text := string(f.data)
+		lines := strings.Count(text, "\n") + 1
+		o["mode"], o["editable"] = "snippet", true
+		o["preview"], o["preview_is_truncated"] = cutRunes(text, previewRunes), len(cutRunes(text, previewRunes)) < len(text)
+		o["lines"], o["lines_more"], o["preview_highlight"] = lines, max(0, lines-5), "<pre>"+html.EscapeString(cutRunes(text, previewRunes))+"</pre>"
+	}
+	return o
+}
+
+// foreignLocked says that a file comes from another organisation.
+func (f *file) foreignLocked(s *Sim) bool { return s.users[f.user].TeamID != s.cfg.Team.ID }
+
+func (s *Sim) fileObjsLocked(files []*file) []any {
+	var out []any
+	for _, f := range files {
+		out = append(out, f.objLocked(s, f.foreignLocked(s)))
+	}
+	return out
+}
+
+func (s *Sim) fileInfoLocked(c *call) (obj, *refusal) {
+	f := s.files[c.args["file"]]
+	if f == nil || !s.channels[f.channel].members[s.cfg.Bot.UserID] {
+		return nil, refuse("file_not_found")
+	}
+	return obj{"file": f.objLocked(s, false), "comments": []any{}, "response_metadata": obj{"next_cursor": ""}}, nil
+}
+
+// serveFile serves url_private and url_private_download to the bot. Without rights the answer is the workspace's sign-in page, with
+// status 200. The request is listed among the calls as "url_private" and takes faults under that name.
+func (s *Sim) serveFile(w http.ResponseWriter, r *http.Request) {
+	id, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/files/"), "/")
+	_, id, _ = strings.Cut(id, "-")
+	secret, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	s.mu.Lock()
+	f := s.files[id]
+	ok := f != nil && secret == s.cfg.BotToken && s.scopeLocked("files:read") && s.channels[f.channel].members[s.cfg.Bot.UserID]
+	fault := s.faultLocked("url_private", "")
+	call := Call{Method: "url_private", At: time.Now(), Args: map[string]string{"file": id}, OK: ok, Carried: ok, Status: http.StatusOK}
+	if !ok {
+		call.Error = "sign-in page"
+	}
+	if fault != nil && fault.Status != 0 {
+		call.OK, call.Refused, call.Carried, call.Status, call.Error = false, true, false, fault.Status, "http "+strconv.Itoa(fault.Status)
+	}
+	call.seq = s.touchLocked()
+	call.Done = call.At
+	s.calls = append(bounded(s.calls), call)
+	s.mu.Unlock()
+	if fault != nil {
+		if no := s.sabotage(r, fault); no != nil {
+			if no.retryAfter > 0 {
+				w.Header().Set("Retry-After", strconv.Itoa(no.retryAfter))
+			}
+			http.Error(w, no.name, max(no.status, http.StatusBadRequest))
+			return
+		}
+	}
+	if !s.sleep(r.Context(), s.cfg.Latency) {
+		return
+	}
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if !ok {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = fmt.Fprintf(w, "<!DOCTYPE html><html><head><title>Sign in | Slack</title></head><body><h1>Sign in to %s</h1></body></html>", html.EscapeString(s.cfg.Team.Name))
+		return
+	}
+	s.sendFile(w, f, true)
+}
+
+// sendFile writes a file. As a download it is never shown, so that no file becomes a page of ours.
+func (s *Sim) sendFile(w http.ResponseWriter, f *file, download bool) {
+	kind := f.mime
+	if strings.HasPrefix(kind, "text/") {
+		kind += "; charset=utf-8"
+	}
+	w.Header().Set("Content-Type", kind)
+	w.Header().Set("Content-Length", strconv.Itoa(len(f.data)))
+	if download {
+		w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": f.name}))
+	}
+	if _, err := w.Write(f.data); err != nil {
+		s.log.Debug("file not written", "error", err)
+	}
+}
+
+// pageFile serves a file to somebody who reads the page: images to be shown, all else as a download.
+func (s *Sim) pageFile(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	f := s.files[r.URL.Query().Get("id")]
+	u, err := s.userLocked(r.URL.Query().Get("user"))
+	ok := f != nil && err == nil && s.channels[f.channel].members[u.ID]
+	s.mu.Unlock()
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	inline := []string{"image/png", "image/jpeg", "image/gif", "image/webp"}
+	s.sendFile(w, f, !slices.Contains(inline, f.mime))
+}

@@ -132,14 +132,14 @@ type pipes struct {
 }
 
 // serve serves h until the test ends and returns a client of it.
-func serve(t testing.TB, h http.Handler) *http.Client {
-	t.Helper()
+func serve(tb testing.TB, h http.Handler) *http.Client {
+	tb.Helper()
 	p := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
-	srv := &http.Server{Handler: h} //nolint:gosec // in memory: no slow clients
+	srv := &http.Server{Handler: h}
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = srv.Serve(p) })
 	tr := &http.Transport{DialContext: p.dial, MaxIdleConnsPerHost: 1 << 10}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		tr.CloseIdleConnections()
 		_ = srv.Close()
 		wg.Wait()

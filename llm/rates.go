@@ -60,7 +60,7 @@ func Rates(prev, cur Metrics, dt time.Duration) RateSet {
 }
 
 // Quantiles returns those of the whole life of the server.
-func (h Histogram) Quantiles() Quantiles { return h.quantiles() }
+func (h *Histogram) Quantiles() Quantiles { return h.quantiles() }
 
 // HitRate is the share of looked up tokens that the prefix cache had, over the whole life of the server; -1: nothing was looked up.
 func (m Metrics) HitRate() float64 {
@@ -106,21 +106,21 @@ func restarted(prev, cur Metrics) bool {
 }
 
 // since returns what was added to prev; with other buckets that cannot be said, and it is empty.
-func (h Histogram) since(prev Histogram) Histogram {
+func (h *Histogram) since(prev Histogram) *Histogram {
 	if len(prev.Bounds) == 0 && prev.Count == 0 {
 		return h
 	}
 	if !slices.Equal(h.Bounds, prev.Bounds) {
-		return Histogram{}
+		return &Histogram{}
 	}
-	d := Histogram{Bounds: h.Bounds, Counts: make([]float64, len(h.Counts)), Sum: h.Sum - prev.Sum, Count: h.Count - prev.Count}
+	d := &Histogram{Bounds: h.Bounds, Counts: make([]float64, len(h.Counts)), Sum: h.Sum - prev.Sum, Count: h.Count - prev.Count}
 	for i := range h.Counts {
 		d.Counts[i] = max(h.Counts[i]-prev.Counts[i], 0)
 	}
 	return d
 }
 
-func (h Histogram) quantiles() Quantiles {
+func (h *Histogram) quantiles() Quantiles {
 	if h.Count <= 0 {
 		return Quantiles{}
 	}
@@ -131,7 +131,7 @@ func (h Histogram) quantiles() Quantiles {
 }
 
 // quantile returns the value that a share q of the observations did not exceed.
-func (h Histogram) quantile(q float64) time.Duration {
+func (h *Histogram) quantile(q float64) time.Duration {
 	if len(h.Bounds) == 0 {
 		return 0
 	}

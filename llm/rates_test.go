@@ -11,10 +11,14 @@ func TestRates(t *testing.T) {
 		return Histogram{Bounds: []float64{1, 2, math.Inf(1)}, Counts: []float64{a, b, c}, Count: c, Sum: c}
 	}
 	at := time.Unix(1000, 0)
-	prev := Metrics{Known: true, At: at, PromptTokens: 100, GenerationTokens: 10, PrefixQueries: 100, PrefixHits: 10, Success: map[string]float64{"stop": 1},
-		TTFT: hist(5, 5, 5), Started: at}
-	cur := Metrics{Known: true, At: at.Add(10 * time.Second), PromptTokens: 300, GenerationTokens: 510, PrefixQueries: 300, PrefixHits: 160,
-		Success: map[string]float64{"stop": 10, "length": 1}, TTFT: hist(55, 105, 105), Started: at.Add(time.Millisecond)}
+	prev := Metrics{
+		Known: true, At: at, PromptTokens: 100, GenerationTokens: 10, PrefixQueries: 100, PrefixHits: 10, Success: map[string]float64{"stop": 1},
+		TTFT: hist(5, 5, 5), Started: at,
+	}
+	cur := Metrics{
+		Known: true, At: at.Add(10 * time.Second), PromptTokens: 300, GenerationTokens: 510, PrefixQueries: 300, PrefixHits: 160,
+		Success: map[string]float64{"stop": 10, "length": 1}, TTFT: hist(55, 105, 105), Started: at.Add(time.Millisecond),
+	}
 	r := Rates(prev, cur, 0)
 	if !r.Known || r.PromptRate != 20 || r.GenerationRate != 50 || r.RequestRate != 1 || r.PrefixHitRate != 0.75 || r.AcceptanceRate != -1 {
 		t.Errorf("%+v", r)
@@ -36,7 +40,7 @@ func TestRates(t *testing.T) {
 		}
 	}
 	// What lies above the last finite bound is reported as that bound.
-	if q := (Histogram{Bounds: []float64{1, math.Inf(1)}, Counts: []float64{0, 4}, Count: 4}).Quantiles(); q.P50 != time.Second {
+	if q := (&Histogram{Bounds: []float64{1, math.Inf(1)}, Counts: []float64{0, 4}, Count: 4}).Quantiles(); q.P50 != time.Second {
 		t.Errorf("%+v", q)
 	}
 	h := hist(1, 2, 3)

@@ -2,6 +2,7 @@ package prompt
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,17 +25,20 @@ func TestBuild(t *testing.T) {
 		{
 			"two people and an answer",
 			[]Turn{person("Anna", "Hi"), self("Hello **Anna**"), person("Ben", "And me?")},
-			[]string{"user: Anna: Hi", "assistant: Hello **Anna**", "user: Ben: And me?"}, 0,
+			[]string{"user: Anna: Hi", "assistant: Hello **Anna**", "user: Ben: And me?"},
+			0,
 		},
 		{
 			"people who write one after the other share a message",
 			[]Turn{person("Anna", "Hi"), person("Ben", "Ho"), {Who: Other, Name: "CI", Text: "red"}},
-			[]string{"user: Anna: Hi\n\nBen: Ho\n\nCI (a bot): red"}, 0,
+			[]string{"user: Anna: Hi\n\nBen: Ho\n\nCI (a bot): red"},
+			0,
 		},
 		{
 			"an answer without its question",
 			[]Turn{self("Hello"), person("Anna", "Hi")},
-			[]string{"user: (earlier messages)", "assistant: Hello", "user: Anna: Hi"}, 0,
+			[]string{"user: (earlier messages)", "assistant: Hello", "user: Anna: Hi"},
+			0,
 		},
 	}
 	for _, tt := range tests {
@@ -67,7 +71,7 @@ func TestWindowMovesInBigSteps(t *testing.T) {
 		turns = append(turns, person("Anna", fmt.Sprintf("question %d %s", n, strings.Repeat("word ", 40))), self(strings.Repeat("answer ", 60)))
 		// The measured ratio moves a little all the time; the beginning must not follow it.
 		ratio := 3 + 0.2*float64(n%5)
-		out := Build(Input{Turns: append(turns[:len(turns):len(turns)], person("Anna", "next")), Budget: 4000, First: before, Ratio: ratio})
+		out := Build(Input{Turns: append(slices.Clip(turns), person("Anna", "next")), Budget: 4000, First: before, Ratio: ratio})
 		if out.Tokens > 4000 {
 			t.Fatalf("turn %d: %d tokens", n, out.Tokens)
 		}

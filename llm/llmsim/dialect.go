@@ -181,7 +181,7 @@ func (sh shape) id(n uint64, asked string) string {
 		}
 		return fmt.Sprintf("chatcmpl-%016x", x)
 	case familyRust:
-		return fmt.Sprintf("chatcmpl-%08x", uint32(x)) //nolint:gosec // the low half is meant
+		return fmt.Sprintf("chatcmpl-%08x", uint32(x))
 	case familyOllama:
 		return fmt.Sprintf("chatcmpl-%d", x%1000)
 	case familyLlama:

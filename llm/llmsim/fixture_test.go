@@ -19,7 +19,7 @@ const testdata = "../testdata"
 
 func fixture(t *testing.T, name string) string {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(testdata, name)) //nolint:gosec // a name from this file
+	b, err := os.ReadFile(filepath.Join(testdata, name))
 	if err != nil {
 		t.Fatal(err)
 	}

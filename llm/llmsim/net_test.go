@@ -45,7 +45,7 @@ func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 func inMemory(t *testing.T, h http.Handler) *http.Client {
 	t.Helper()
 	p := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
-	srv := &http.Server{Handler: h} //nolint:gosec // in memory: no slow clients
+	srv := &http.Server{Handler: h}
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = srv.Serve(p) })
 	c := &http.Client{Transport: &http.Transport{DialContext: p.dial}}

@@ -30,6 +30,7 @@ type message struct {
 	versions    []Version
 	rev         uint64
 	files       []*file
+	attachments []any   // previews of links
 	stream      *stream // not nil: a native stream, or what was one
 }
 
@@ -177,6 +178,9 @@ func (s *Sim) messageLocked(c *channel, m *message, meta bool) obj {
 	}
 	if m.stream != nil { // "completed" is Slack's word; the others are guesses
 		o["streaming_state"] = map[StreamState]string{StreamLive: "in_progress", StreamBroken: "errored", StreamStopped: "completed"}[s.streamLocked(m)]
+	}
+	if len(m.attachments) > 0 {
+		o["attachments"] = m.attachments
 	}
 	if m.edited != "" {
 		o["edited"] = obj{"user": m.editor, "ts": m.edited}

@@ -52,6 +52,9 @@ func (s *Sim) Edit(user, channel, ts, text string) error {
 	if err != nil {
 		return err
 	}
+	if strings.TrimSpace(text) == "" && len(m.files) == 0 {
+		return ErrNoText
+	}
 	before := s.messageLocked(c, m, true)
 	m.text, m.edited, m.editor = s.typedLocked(text), s.nextTSLocked(), m.user
 	s.changedLocked(m)
@@ -62,6 +65,36 @@ func (s *Sim) Edit(user, channel, ts, text string) error {
 	if s.mentionedLocked(c, m) {
 		s.mentionEventLocked(c, m)
 	}
+	return nil
+}
+
+// UnfurlLink does what Slack does some time after somebody wrote a link: it adds a preview to the message. The app gets a
+// message_changed in which neither text nor "edited" changed. It returns ErrNoText if there is no link in the message.
+func (s *Sim) UnfurlLink(channel, ts string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c, err := s.channelLocked(channel)
+	if err != nil {
+		return err
+	}
+	m := c.find(ts)
+	if m == nil {
+		return fmt.Errorf("%w: %s", ErrMessageNotFound, ts)
+	}
+	links := urlsIn(m.text, m.blocks)
+	if len(links) == 0 {
+		return fmt.Errorf("%w: a link", ErrNoText)
+	}
+	before := s.messageLocked(c, m, true)
+	m.attachments = nil
+	for i, l := range links {
+		m.attachments = append(m.attachments, obj{"id": i + 1, "from_url": l, "original_url": l, "title": l, "fallback": l, "service_name": "web"})
+	}
+	s.changedLocked(m)
+	s.messageEventLocked(c, obj{
+		"type": "message", "subtype": "message_changed", "hidden": true,
+		"message": s.messageLocked(c, m, true), "previous_message": before,
+	})
 	return nil
 }
 

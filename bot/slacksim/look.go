@@ -4,7 +4,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -246,19 +245,4 @@ func (s *Sim) viewForLocked(m *message, viewer string) Message {
 		Plain: s.plainLocked(text, blocks), Edited: m.edited != "", Deleted: m.deleted, Metadata: maps.Clone(m.metadata),
 		Ephemeral: m.ephemeral, Versions: slices.Clone(m.versions),
 	}
-}
-
-// buttons lists the interactive elements of blocks.
-func buttons(blocks []obj) []obj {
-	var out []obj
-	for _, b := range blocks {
-		for _, e := range append(objs(b["elements"]), objs([]any{b["accessory"]})...) {
-			if id := str(e["action_id"]); id != "" && strings.TrimSpace(id) != "" {
-				e = maps.Clone(e)
-				e["block_id"] = b["block_id"]
-				out = append(out, e)
-			}
-		}
-	}
-	return out
 }

@@ -199,19 +199,28 @@ func (s *Sim) messageLocked(c *channel, m *message, meta bool) obj {
 func (s *Sim) translateLocked(m *message) []any {
 	var out []any
 	if len(m.blocks) == 0 && m.botID == "" && m.text != "" {
-		out = append(out, richText(textElements(m.text)))
+		text := richText(textElements(m.text))
+		text["block_id"] = "b0"
+		out = append(out, text)
 	}
-	for _, b := range m.blocks {
+	for _, b := range translateBlocks(m.blocks) {
+		out = append(out, b)
+	}
+	return out
+}
+
+// translateBlocks is translateLocked for blocks alone.
+func translateBlocks(blocks []obj) []obj {
+	var out []obj
+	for _, b := range blocks {
 		if b["type"] == "markdown" {
-			for _, e := range expandMarkdown(str(b["text"])) {
-				out = append(out, e)
-			}
+			out = append(out, expandMarkdown(str(b["text"]))...)
 			continue
 		}
 		out = append(out, clone(b))
 	}
-	for i := range out {
-		if b := out[i].(obj); str(b["block_id"]) == "" {
+	for i, b := range out {
+		if str(b["block_id"]) == "" {
 			b["block_id"] = "b" + strconv.Itoa(i+1)
 		}
 	}

@@ -28,7 +28,7 @@ const maxPageBody = 32 << 20
 //	GET  /page/state       people, channels, commands and the notice
 //	GET  /page/file?user=U…&id=F…       a file
 //	GET  /page/events?user=U…&after=0   server-sent events: what changed since, for this person
-//	POST /page/say, /page/command, /page/click, /page/edit, /page/delete   JSON, as that person
+//	POST /page/say, /page/command, /page/click, /page/stop, /page/edit, /page/delete   JSON, as that person
 //
 // It is for one machine: only loopback hosts (and Config.Hosts) are served, against DNS rebinding, and no other origin may post.
 func (s *Sim) newPage() http.Handler {
@@ -50,7 +50,10 @@ func (s *Sim) newPage() http.Handler {
 		return obj{"ts": m.TS}, err
 	}))
 	mux.HandleFunc("POST /page/click", s.pageDo(func(r *http.Request, q pageRequest) (any, error) {
-		return obj{}, s.Click(r.Context(), q.User, q.Channel, q.TS, q.ActionID)
+		return obj{}, s.ClickValue(r.Context(), q.User, q.Channel, q.TS, q.ActionID, q.Value)
+	}))
+	mux.HandleFunc("POST /page/stop", s.pageDo(func(_ *http.Request, q pageRequest) (any, error) {
+		return obj{}, s.StopSession(q.User, q.Channel, q.ThreadTS)
 	}))
 	mux.HandleFunc("POST /page/edit", s.pageDo(func(_ *http.Request, q pageRequest) (any, error) {
 		return obj{}, s.Edit(q.User, q.Channel, q.TS, q.Text)

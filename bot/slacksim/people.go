@@ -198,55 +198,6 @@ func (s *Sim) Command(ctx context.Context, user, channel, command, text string) 
 	return m, nil
 }
 
-// Click presses a button of a message, or of an ephemeral message that the person sees, and waits for the app's ack, at most AckTimeout.
-func (s *Sim) Click(ctx context.Context, user, channel, ts, actionID string) error {
-	s.mu.Lock()
-	u, c, err := s.memberLocked(user, channel)
-	if err != nil {
-		s.mu.Unlock()
-		return err
-	}
-	m := c.find(ts)
-	for _, e := range s.ephemerals {
-		if e.ts == ts && e.ephemeral == u.ID && !e.deleted {
-			m = e
-		}
-	}
-	var button obj
-	if m != nil {
-		for _, b := range buttons(m.blocks) {
-			if str(b["action_id"]) == actionID {
-				button = b
-			}
-		}
-	}
-	if button == nil {
-		s.mu.Unlock()
-		return fmt.Errorf("%w: %s", ErrButtonNotFound, actionID)
-	}
-	button["action_ts"] = s.nextTSLocked()
-	if str(button["block_id"]) == "" {
-		button["block_id"] = "b1"
-	}
-	container := obj{"type": "message", "message_ts": ts, "channel_id": c.ID, "is_ephemeral": m.ephemeral != ""}
-	if m.thread != "" {
-		container["thread_ts"] = m.thread
-	}
-	payload := obj{
-		"type": "block_actions", "token": "slacksim", "api_app_id": s.cfg.Bot.AppID, "container": container, "trigger_id": s.idLocked("trigger."),
-		"user": obj{"id": u.ID, "username": u.Name, "name": u.Name, "team_id": u.TeamID},
-		"team": obj{"id": s.cfg.Team.ID, "domain": s.cfg.Team.Domain}, "enterprise": nil, "is_enterprise_install": false,
-		"channel":      obj{"id": c.ID, "name": c.Name},
-		"message":      s.messageLocked(c, m, true),
-		"state":        obj{"values": obj{}},
-		"response_url": s.responseURLLocked(c.ID, u.ID, ts), "actions": []any{button},
-	}
-	d := &delivery{kind: "interactive", typ: "interactive", answer: make(chan json.RawMessage, 1), payload: []byte(jsonText(payload))}
-	s.mu.Unlock()
-	_, err = s.ask(ctx, d)
-	return err
-}
-
 // ask sends a command or a click and waits for its ack.
 func (s *Sim) ask(ctx context.Context, d *delivery) (json.RawMessage, error) {
 	s.mu.Lock()

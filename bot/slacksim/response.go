@@ -93,7 +93,7 @@ func (s *Sim) respond(payload json.RawMessage, channel, user, about string) (Mes
 	switch {
 	case args["delete_original"] == "true" && old != nil:
 		if old.ephemeral != "" {
-			old.deleted = true
+			old.deleted = true // no event: it is in no history
 			s.changedLocked(old)
 		} else {
 			s.removeLocked(c, old)
@@ -102,8 +102,8 @@ func (s *Sim) respond(payload json.RawMessage, channel, user, about string) (Mes
 	case !body.hasText && len(body.blocks) == 0:
 		return Message{}, nil
 	case replace && old != nil:
-		old.text, old.blocks = body.text, body.blocks
-		s.changedLocked(old)
+		s.replaceLocked(c, old, body)
+		s.watchLocked(&call{method: "response_url", args: args}, old)
 		return Message{}, nil
 	}
 	m := &message{user: s.cfg.Bot.UserID, botID: s.cfg.Bot.BotID, text: body.text, blocks: body.blocks, noUnfurl: isFalse(args["unfurl_links"]) && isFalse(args["unfurl_media"])}
@@ -120,4 +120,17 @@ func (s *Sim) respond(payload json.RawMessage, channel, user, about string) (Mes
 	s.addEphemeralLocked(channel, user, m)
 	s.watchLocked(from, m)
 	return s.viewLocked(m), nil
+}
+
+// replaceLocked puts new content into the message that a response_url is about. The app gets the change of a message that is
+// in the channel's history.
+func (s *Sim) replaceLocked(c *channel, m *message, body content) {
+	before := s.messageLocked(c, m, true)
+	m.text, m.blocks = body.text, body.blocks
+	s.changedLocked(m)
+	if m.ephemeral == "" {
+		s.messageEventLocked(c, obj{
+			"type": "message", "subtype": "message_changed", "hidden": true, "message": s.messageLocked(c, m, true), "previous_message": before,
+		})
+	}
 }

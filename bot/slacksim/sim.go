@@ -38,6 +38,7 @@ type Config struct {
 	Scopes   []string      // granted to the bot token; nil means DefaultScopes
 	Events   []string      // subscribed bot events; nil means DefaultEvents
 	Commands []string      // slash commands of the manifest, with the slash; nil means /llm-status
+	Agent    bool          // the app is declared as an agent: it has sessions (agents.sessions.setStatus) with a stop button
 	Limiter  Limiter       // default: LimiterWindow
 	Latency  time.Duration // of every accepted call: half before it takes effect, half after. Refusals by a limit take none
 
@@ -110,6 +111,7 @@ type Sim struct {
 	held       []*delivery
 	responses  map[string]*responseURL
 	files      map[string]*file
+	sessions   map[threadKey]*session
 }
 
 type threadKey struct{ channel, ts string }
@@ -123,7 +125,7 @@ func New(cfg Config) *Sim {
 		base:  cmp.Or(strings.TrimSuffix(cfg.BaseURL, "/"), "http://localhost"),
 		users: map[string]*User{}, channels: map[string]*channel{}, status: map[threadKey]*status{},
 		limits: newLimits(cfg.Limiter), tickets: map[string]time.Time{}, waiting: map[string]*delivery{},
-		responses: map[string]*responseURL{}, files: map[string]*file{},
+		responses: map[string]*responseURL{}, files: map[string]*file{}, sessions: map[threadKey]*session{},
 	}
 	s.methods = methodTable()
 	s.seed()

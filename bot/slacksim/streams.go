@@ -202,6 +202,9 @@ func (s *Sim) stopStreamLocked(c *call) (obj, *refusal) {
 	if meta != nil {
 		m.metadata = meta
 	}
+	if status := c.args["session_status"]; status != "" && s.cfg.Agent {
+		s.noteSessionLocked(threadKey{ch.ID, m.thread}, status)
+	}
 	m.stream.state = StreamStopped
 	close(m.stream.ended)
 	s.changedLocked(m)
@@ -351,9 +354,4 @@ func setPlan(blocks []obj, title string) []obj {
 		return blocks
 	}
 	return slices.Insert(blocks, 0, plan)
-}
-
-// sessionStatus says whether Slack knows a session's status (agents.sessions.setStatus, chat.stopStream).
-func sessionStatus(status string) bool {
-	return slices.Contains([]string{"active", "processing", "suspended", "closed"}, status)
 }

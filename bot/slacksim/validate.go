@@ -211,6 +211,18 @@ func checkBlock(b obj, at string) []string {
 					bad("must be less than %d characters [json-pointer:%s/value]", maxButtonValue+1, at)
 				}
 			}
+			if e["type"] == "feedback_buttons" {
+				for _, k := range []string{"positive_button", "negative_button"} {
+					b, _ := e[k].(obj)
+					text(b["text"], at+"/"+k+"/text", maxButtonText, "plain_text")
+					if n := utf8.RuneCountInString(str(b["value"])); n == 0 || n > maxButtonValue {
+						bad("must be 1 to %d characters [json-pointer:%s/%s/value]", maxButtonValue, at, k)
+					}
+				}
+			}
+			if typ == "context_actions" && e["type"] != "feedback_buttons" && e["type"] != "icon_button" {
+				bad("unsupported type: %s [json-pointer:%s/type]", str(e["type"]), at)
+			}
 			if id := str(e["action_id"]); id != "" && seen[id] {
 				bad("`action_id` already exists [json-pointer:%s/action_id]", at)
 			} else {

@@ -1,0 +1,117 @@
+package slacksim
+
+import (
+	"errors"
+	"slices"
+	"time"
+)
+
+// sessionFor is how long an agent session is "processing" without news (facts: slack.md §4).
+const sessionFor = time.Hour
+
+// ErrNothingToStop says that no agent session of the thread shows a stop button.
+var ErrNothingToStop = errors.New("nothing to stop")
+
+// session is an agent session: what the app says of its work in a thread.
+type session struct {
+	status, title string
+	until         time.Time
+}
+
+func (se *session) now(now time.Time) string {
+	switch {
+	case se == nil:
+		return ""
+	case se.status == "processing" && !now.Before(se.until):
+		return "active"
+	}
+	return se.status
+}
+
+// setSessionLocked is agents.sessions.setStatus. Only apps that are declared as agents have sessions (Config.Agent).
+func (s *Sim) setSessionLocked(c *call) (obj, *refusal) {
+	if !s.cfg.Agent {
+		return nil, refuse("not_agent_app")
+	}
+	ch, no := s.botChannelLocked(c.args["channel_id"])
+	if no != nil {
+		return nil, no
+	}
+	root := ch.root(c.args["thread_ts"])
+	if root == "" {
+		return nil, refuse("invalid_thread_ts")
+	}
+	status := c.args["status"]
+	if !sessionStatus(status) {
+		return nil, refuse("invalid_arguments")
+	}
+	se := s.noteSessionLocked(threadKey{ch.ID, root}, status)
+	if se.title == "" {
+		se.title = c.args["title"]
+	}
+	return obj{"status": status, "agent_status": status, "title": se.title}, nil
+}
+
+func (s *Sim) noteSessionLocked(key threadKey, status string) *session {
+	se := s.sessions[key]
+	if se == nil {
+		se = &session{}
+		s.sessions[key] = se
+	}
+	se.status, se.until = status, time.Now().Add(sessionFor)
+	if m := s.channels[key.channel].byTS[key.ts]; m != nil {
+		m.rev = s.touchLocked()
+	}
+	return se
+}
+
+// Session returns the status of the agent session of a thread: active, processing, suspended or closed; "" if there is none.
+func (s *Sim) Session(channel, threadTS string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c, err := s.channelLocked(channel)
+	if err != nil {
+		return ""
+	}
+	return s.sessions[threadKey{c.ID, threadTS}].now(time.Now())
+}
+
+// StopSession presses Slack's own stop button in a thread. It is there while the session is "processing", or a stream of the bot
+// is live there, and the app subscribes to agent_session_stopped; else the error is ErrNothingToStop. The app gets the event;
+// appending to the streams of the thread fails with stopped_by_user from then on, stopping them does not.
+func (s *Sim) StopSession(user, channel, threadTS string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u, c, err := s.memberLocked(user, channel)
+	if err != nil {
+		return err
+	}
+	live := []any{}
+	for _, m := range c.messages {
+		if m.thread == threadTS && !m.deleted && s.streamLocked(m) == StreamLive {
+			live = append(live, m.ts)
+		}
+	}
+	if !s.stoppableLocked(threadKey{c.ID, threadTS}, len(live) > 0) {
+		return ErrNothingToStop
+	}
+	for _, ts := range live {
+		c.byTS[str(ts)].stream.byUser = true
+	}
+	s.touchLocked()
+	s.eventLocked("agent_session_stopped", "", c, obj{
+		"type": "agent_session_stopped", "channel": c.ID, "thread_ts": threadTS, "user": u.ID, "streaming_message_ts": live, "event_ts": s.nextTSLocked(),
+	})
+	return nil
+}
+
+// stoppableLocked says whether a thread shows Slack's stop button.
+func (s *Sim) stoppableLocked(key threadKey, streaming bool) bool {
+	processing := s.sessions[key].now(time.Now()) == "processing"
+	return s.cfg.Agent && slices.Contains(s.cfg.Events, "agent_session_stopped") && (processing || streaming)
+}
+
+// sessionStatus says whether Slack knows a session's status (agents.sessions.setStatus, chat.stopStream).
+func sessionStatus(status string) bool {
+	return slices.Contains([]string{"active", "processing", "suspended", "closed"}, status)
+}

@@ -207,6 +207,7 @@ func (c editorIO) Read(p []byte) (int, error) {
 type translator struct {
 	part  []byte // of an escape sequence or a character
 	paste bool
+	cr    bool // the last thing pasted was a CR: an LF behind it is the same line end
 }
 
 func (t *translator) translate(b []byte) []byte {
@@ -230,12 +231,8 @@ func (t *translator) translate(b []byte) []byte {
 		}
 		r, n := utf8.DecodeRune(b)
 		switch {
-		case t.paste && r == '\r':
-			if len(b) > 1 && b[1] == '\n' {
-				n = 2
-			}
-			out = utf8.AppendRune(out, markNewline)
-		case t.paste && r == '\n':
+		case t.paste && r == '\n' && t.cr:
+		case t.paste && (r == '\r' || r == '\n'):
 			out = utf8.AppendRune(out, markNewline)
 		case t.paste && r == '\t':
 			out = utf8.AppendRune(out, markTab)
@@ -246,6 +243,7 @@ func (t *translator) translate(b []byte) []byte {
 		default:
 			out = append(out, b[:n]...)
 		}
+		t.cr = r == '\r'
 		b = b[n:]
 	}
 	return out

@@ -91,7 +91,18 @@ func (r *renderer) emit(pre []*prefix, spans []span) {
 	for _, p := range pre {
 		all = append(all, p.take()...)
 	}
-	r.out = append(r.out, strings.TrimRight(r.look.line(append(all, spans...)), " "))
+	all = append(all, spans...)
+	if spansWidth(all) <= r.look.columns() {
+		r.out = append(r.out, strings.TrimRight(r.look.line(all), " "))
+		return
+	}
+	w := wrapper{most: r.look.columns()} // nested so deeply that there is no room: the painter must know each line
+	for _, s := range all {
+		w.letters(s)
+	}
+	for _, l := range append(w.lines, w.line) {
+		r.out = append(r.out, strings.TrimRight(r.look.line(l), " "))
+	}
 }
 
 // children renders the blocks of n; loose ones have an empty line between them.
@@ -101,13 +112,15 @@ func (r *renderer) children(n ast.Node, most int, pre []*prefix, loose bool) {
 		if c.Kind() == ast.KindLinkReferenceDefinition {
 			continue
 		}
-		if !first && loose {
+		if !first && (loose || isText(c) && isText(c.PreviousSibling())) {
 			r.emit(pre, nil)
 		}
 		first = false
 		r.block(c, most, pre)
 	}
 }
+
+func isText(n ast.Node) bool { return n.Kind() == ast.KindParagraph || n.Kind() == ast.KindTextBlock }
 
 func (r *renderer) block(n ast.Node, most int, pre []*prefix) {
 	most = max(most, leastWidth)

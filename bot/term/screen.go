@@ -39,7 +39,8 @@ type painter struct {
 	w     io.Writer
 	shown []string // the block as it was last painted
 	wide  int      // the width of the terminal then; 0: nothing painted yet
-	stale int      // from this line on, what has left the screen at the top is not what the block says
+	gone  int      // lines that have left the screen at the top
+	stale int      // the first of them that is not what the block says now; math.MaxInt: none
 }
 
 func newPainter(w io.Writer) *painter { return &painter{w: w, stale: math.MaxInt} }
@@ -57,19 +58,20 @@ func (p *painter) paint(lines []string, size Size, final bool) error {
 	for same < len(lines) && same < len(p.shown) && lines[same] == p.shown[same] {
 		same++
 	}
-	top := max(len(p.shown)-(size.Height-1), 0) // the first line that the cursor can reach
-	if same < top {
+	if same < p.gone {
 		p.stale = min(p.stale, same)
-		same = top
+		same = p.gone
 	}
 	from := same
 	switch {
-	case len(lines) < top: // the text was taken back, or is written anew: begin again with what is left of the screen
-		same, from = top, 0
-		p.stale = math.MaxInt
-	case final && p.stale < top:
-		same, from = top, p.stale
+	case len(lines) < p.gone: // the text was taken back, or is written anew: begin again on what is left of the screen
+		same, from = p.gone, 0
+		p.gone, p.stale = 0, math.MaxInt
+	case final && p.stale < p.gone:
+		from = p.stale
+		same = p.gone
 	}
+	p.gone = max(p.gone, len(lines)-(size.Height-1))
 	if same == len(p.shown) && from == len(lines) {
 		p.shown = slices.Clone(lines)
 		return p.flush(&b)
@@ -103,10 +105,7 @@ func (p *painter) resized(b *strings.Builder, size Size) {
 	}
 	up(b, min(rows, size.Height-1))
 	b.WriteString(eraseBelow)
-	if rows > size.Height-1 { // part of it has left the screen in another shape
-		p.stale = 0
-	}
-	p.shown = nil
+	p.shown, p.gone, p.stale = nil, 0, math.MaxInt // what has left the screen is written once more, in the new shape
 }
 
 // up goes to the beginning of the n-th line above.

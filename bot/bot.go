@@ -14,7 +14,7 @@ import (
 const (
 	DefaultMaxAnswers = 64               // answers in progress (design §5)
 	DefaultDrain      = 25 * time.Second // on SIGTERM (design §5)
-	storeTimeout      = time.Second      // a store that takes longer is away: the ask is answered from memory and not acked (design §3)
+	storeTimeout      = time.Second      // a store that takes longer is away: answers go on from memory, and asks are not acked (design §3)
 	maxInbox          = 64               // messages to one thread that its actor has not taken yet
 	closeGrace        = 5 * time.Second  // what is left for the last Slack calls when the drain time is over
 )
@@ -72,12 +72,14 @@ type Bot struct {
 	speeds  speeds
 	window  window
 	answers answers
-	wake    chan struct{} // holds one: an actor is to be started
+	turns   sync.WaitGroup // the actors' goroutines; only Run adds to it
+	wake    chan struct{}  // holds one: an actor is to be started, or has left
 
 	mu       sync.Mutex // guards all below
 	actors   map[Thread]*actor
 	starting []*actor // in actors, without a goroutine yet
-	draining bool
+	draining bool     // no new asks are taken
+	over     bool     // no actor is left, and none is started any more
 }
 
 // New returns a Bot that does nothing before Run.
@@ -105,7 +107,7 @@ func (b *Bot) Run(ctx context.Context) error {
 	cut, cutAll := context.WithCancelCause(work) // of the model's streams
 	defer cutAll(nil)
 
-	var actors, desk sync.WaitGroup
+	var desk sync.WaitGroup
 	desk.Go(func() {
 		if err := b.desk.Run(work); err != nil && work.Err() == nil {
 			b.log.ErrorContext(work, "desk_ended", "error", err)
@@ -114,7 +116,7 @@ func (b *Bot) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		select {
 		case <-b.wake:
-			b.startActors(&actors, work, cut)
+			b.startActors(work, cut)
 		case <-ctx.Done():
 		}
 	}
@@ -123,29 +125,32 @@ func (b *Bot) Run(ctx context.Context) error {
 		b.desk.Drain() // another process, or the next one, goes on with what is not begun
 	}
 	b.log.InfoContext(work, "drain_started", "threads", left)
-	b.startActors(&actors, work, cut)
-
-	idle := make(chan struct{})
-	go func() { actors.Wait(); close(idle) }()
-	over := time.NewTimer(b.cfg.DrainTimeout)
+	over, end := time.NewTimer(b.cfg.DrainTimeout), time.NewTimer(b.cfg.DrainTimeout+closeGrace)
 	defer over.Stop()
-	select {
-	case <-idle:
-	case <-over.C:
-		cutAll(errShutdown)
-		end := time.NewTimer(closeGrace)
-		defer end.Stop()
+	defer end.Stop()
+	for !b.finished() {
+		b.startActors(work, cut) // what was claimed while the drain began
 		select {
-		case <-idle:
+		case <-b.wake: // also poked by the last actor
+		case <-over.C:
+			cutAll(errShutdown)
 		case <-end.C:
 			cancel()
-			<-idle
 		}
 	}
 	cancel()
+	b.turns.Wait()
 	desk.Wait()
 	b.log.InfoContext(ctx, "bot_stopped")
 	return nil
+}
+
+// finished says whether no actor is left; from then on none begins.
+func (b *Bot) finished() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.over = len(b.actors) == 0
+	return b.over
 }
 
 func (b *Bot) drain() int {
@@ -155,13 +160,13 @@ func (b *Bot) drain() int {
 	return len(b.actors)
 }
 
-func (b *Bot) startActors(wg *sync.WaitGroup, work, cut context.Context) {
+func (b *Bot) startActors(work, cut context.Context) {
 	b.mu.Lock()
 	starting := b.starting
 	b.starting = nil
 	b.mu.Unlock()
 	for _, a := range starting {
-		wg.Go(func() { a.run(work, cut) })
+		b.turns.Go(func() { a.run(work, cut) })
 	}
 }
 
@@ -190,11 +195,15 @@ func (b *Bot) ask(ctx context.Context, ev Asked) error {
 	asked, err := b.desk.Ask(noteCtx, key, ts)
 	if err != nil {
 		b.log.WarnContext(ctx, "ask_not_noted", "thread", key, "ask", ev.TS, "error", err)
-		return errors.Join(ErrNotDurable, b.deliver(ev.Thread, mail{ask: &ev, claim: b.desk.Assume(key, ts)}))
+		if err := b.deliver(ev.Thread, mail{ask: &ev, claim: b.desk.Assume(key, ts)}); err != nil {
+			b.log.WarnContext(ctx, "ask_not_taken", "thread", key, "ask", ev.TS, "error", err)
+		}
+		return ErrNotDurable
 	}
-	if asked.Claim == nil && !asked.New {
-		return nil // known, and somebody's
+	if asked.Claim == nil && !ts.After(asked.Record.Answered) {
+		return nil // it has its answer
 	}
+	// It may be known and yet no news to the store: of two messages the older one can come last.
 	return b.deliver(ev.Thread, mail{ask: &ev, claim: asked.Claim})
 }
 
@@ -215,7 +224,8 @@ func (b *Bot) owed(claim *turn.Claim, _ turn.Record) {
 	}
 }
 
-// deliver puts mail into a thread's inbox, and sees to it that the thread has an actor. It does not block.
+// deliver puts mail into a thread's inbox, and sees to it that the thread has an actor. It does not block. A claim that comes when the
+// bot has stopped is left to lapse: the process ends.
 func (b *Bot) deliver(t Thread, m mail) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -223,6 +233,8 @@ func (b *Bot) deliver(t Thread, m mail) error {
 	switch {
 	case a != nil && len(a.inbox) >= maxInbox && m.claim == nil:
 		return ErrBusy
+	case b.over:
+		return ErrDraining
 	case a == nil && m.claim == nil:
 		return nil // nobody is at work on it here, and nothing was claimed
 	case a == nil:

@@ -18,11 +18,23 @@ func (t *turnRun) turns(ctx context.Context, asks []Asked) []prompt.Turn {
 		}
 		return turns
 	}
-	own, err := t.bot.answers.get(ctx, t.thread)
+	get, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	own, err := t.bot.answers.get(get, t.thread)
 	if err != nil {
 		t.bot.log.WarnContext(ctx, "answers_unread", "thread", t.thread.String(), "error", err)
 	}
-	return arrange(t.messages, own, t.upto())
+	return arrange(withAsks(t.messages, asks, func(ask Asked) string { return t.name(ctx, ask.User) }), own, turn.TS(asks[len(asks)-1].TS))
+}
+
+// withAsks adds asks that the thread does not show yet: what Slack gives back may be a moment old.
+func withAsks(messages []Message, asks []Asked, name func(Asked) string) []Message {
+	for _, ask := range asks {
+		if !slices.ContainsFunc(messages, func(m Message) bool { return m.TS == ask.TS }) {
+			messages = append(messages, Message{TS: ask.TS, User: ask.User, Name: name(ask), Text: ask.Text, Files: ask.Files})
+		}
+	}
+	return messages
 }
 
 // name is what a person is called; the id if Slack does not say.
@@ -71,10 +83,15 @@ func arrange(messages []Message, own map[string]string, upto turn.TS) []prompt.T
 			turns = append(turns, prompt.Turn{Who: prompt.Self, Text: text})
 		}
 	}
+	gone := map[string]bool{} // answers to questions that are not in the thread any more, and stand here in full
 	for _, m := range loose {
 		switch {
 		case m.Self:
-			turns = append(turns, prompt.Turn{Who: prompt.Self, Text: m.Text})
+			if !gone[m.For] {
+				self(m.For, []string{m.Text})
+			}
+			_, exact := own[m.For]
+			gone[m.For] = gone[m.For] || exact // its other messages are in it
 		case m.Bot:
 			turns = append(turns, prompt.Turn{Who: prompt.Other, Name: m.Name, Text: withFiles(m.Text, m.Files)})
 		default:

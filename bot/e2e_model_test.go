@@ -225,10 +225,16 @@ func TestLongAnswersAreComplete(t *testing.T) {
 // complete fails unless the numbered units are all there, in order, each once.
 func complete(t *testing.T, all, unit string, n int) {
 	t.Helper()
-	all = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(all)
+	var b strings.Builder
+	for line := range strings.Lines(strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(all)) {
+		if !strings.Contains(line, "first token ") && !strings.HasPrefix(line, "writing…") {
+			b.WriteString(strings.Join(strings.Fields(line), "")) // a message may end anywhere
+		}
+	}
+	all = b.String()
 	at := 0
 	for i := range n {
-		want := strings.TrimSpace(fmt.Sprintf(unit, i))
+		want := strings.Join(strings.Fields(fmt.Sprintf(unit, i)), "")
 		k := strings.Index(all[at:], want)
 		if k < 0 {
 			t.Fatalf("%d of %d (%q) is missing or not in order (present: %v)", i, n, want, strings.Contains(all, want))

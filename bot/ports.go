@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"errors"
 
 	"llmbot/llm"
 )
@@ -37,8 +38,11 @@ type Reply struct {
 	Epoch  uint64          // of the claim
 	Adopt  []string        // messages to take over, oldest first
 	Posted func(id string) // told of each new message; may block for the store
-	Check  func() error    // asked before every write to Slack; an error ends the draft
+	Check  func() error    // asked before every write to Slack; an error ends the draft, but for ErrNotNow
 }
+
+// ErrNotNow is a Check's error that may pass: it is asked again a little later.
+var ErrNotNow = errors.New("not known to be ours at the moment")
 
 // Draft shows the whole text so far; the newest wins.
 type Draft interface {
@@ -83,7 +87,7 @@ type Room interface {
 	Person(ctx context.Context, user string) (Person, error)
 	// Channel is the name of a channel without #; empty for a direct message.
 	Channel(ctx context.Context, channel string) (string, error)
-	// Whisper shows text to one person only, in the thread if it has messages. Best effort.
+	// Whisper shows text to one person only, in the thread, or in the channel if the thread has no TS. Best effort.
 	Whisper(ctx context.Context, t Thread, user, text string) error
 }
 

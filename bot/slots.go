@@ -33,7 +33,9 @@ func (s *slots) take(ctx context.Context, told func(place int)) error {
 	place := len(s.waiting)
 	s.mu.Unlock()
 	for {
-		told(place)
+		if place > 0 { // else the slot is the waiter's by now
+			told(place)
+		}
 		select {
 		case <-w.ready:
 			return nil

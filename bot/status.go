@@ -1,7 +1,9 @@
 package bot
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -23,11 +25,15 @@ func (b *Bot) Status(ctx context.Context, _ Command) string {
 		version           string
 		metrics           llm.Metrics
 		modelErr, metrErr error
+		versErr           error // not every server has one: only whether it is there counts
 	)
 	all.Go(func() { model, modelErr = b.dep.Server.Model(ctx) })
-	all.Go(func() { version, _ = b.dep.Server.Version(ctx) }) // not every server has one; the line is left out then
+	all.Go(func() { version, versErr = b.dep.Server.Version(ctx) })
 	all.Go(func() { metrics, metrErr = b.dep.Server.Metrics(ctx) })
 	all.Wait()
+	if modelErr == nil {
+		modelErr = cmp.Or(away(versErr), away(metrErr)) // the model may be known from before
+	}
 
 	var lines []string
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
@@ -62,6 +68,14 @@ func (b *Bot) Status(ctx context.Context, _ Command) string {
 		add("llmbot %s", b.cfg.Version)
 	}
 	return strings.Join(lines, "\n")
+}
+
+// away is err if it says that the server is not there.
+func away(err error) error {
+	if e, ok := asLLM(err); ok && e.Away() || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return nil
 }
 
 func unreachable(err error) string {

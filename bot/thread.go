@@ -32,11 +32,13 @@ type actor struct {
 	claim   *turn.Claim // nil: none
 	running chan report // nil: no turn runs
 	with    *turn.Claim // the claim of the turn that runs
+	refused turn.TS     // not empty: nobody who asked up to here may ask; the claim is still to be ended
 }
 
 // report is how a turn ended.
 type report struct {
 	answered turn.TS // up to here the thread has its answer
+	refused  bool    // or rather: nobody who asked may ask, so that nothing was written, and the claim was not ended
 	more     bool    // the claim goes on: something newer is owed
 }
 
@@ -94,8 +96,8 @@ func (a *actor) insert(ask Asked) {
 
 // start begins a turn for all that is asked so far.
 func (a *actor) start(work, cut context.Context) {
-	t := &turnRun{bot: a.bot, thread: a.thread, claim: a.claim, asks: a.asks}
-	a.asks, a.with = nil, a.claim
+	t := &turnRun{bot: a.bot, thread: a.thread, claim: a.claim, asks: a.asks, refused: a.refused}
+	a.asks, a.with, a.refused = nil, a.claim, ""
 	a.running = make(chan report, 1)
 	done := a.running
 	// The actor waits for the turn: it leaves its loop only when none runs.
@@ -116,6 +118,11 @@ func (a *actor) start(work, cut context.Context) {
 // finish takes what a turn left behind.
 func (a *actor) finish(r report) {
 	a.running = nil
+	if r.refused && a.claim == a.with {
+		// Older asks may have come since, of people who may ask: the events of two messages come in any order.
+		a.refused = r.answered
+		return
+	}
 	if !r.more && a.claim == a.with {
 		a.claim = nil
 	}
@@ -136,5 +143,8 @@ func (a *actor) leave() bool {
 		return false
 	}
 	delete(a.bot.actors, a.thread)
+	if a.bot.draining {
+		poke(a.bot.wake)
+	}
 	return true
 }

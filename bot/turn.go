@@ -19,23 +19,26 @@ const (
 	historyTimeout = 20 * time.Second // a read that takes longer is done without: an answer to the question alone beats none
 	modelTimeout   = 2 * time.Second  // to learn the context length; without it nothing is trimmed
 	closeTimeout   = 90 * time.Second // for the last Slack calls: longer than a minute, the longest that a budget can be empty
-	doneTimeout    = 10 * time.Second // for the store to take the end
+	doneTimeout    = 3 * time.Second  // for the store to take the end; then the desk goes on trying in the background
 )
 
 // turnRun is one turn: what is asked so far in a thread is answered by one answer. It runs in its own goroutine.
 type turnRun struct {
-	bot    *Bot
-	thread Thread
-	claim  *turn.Claim
-	asks   []Asked // oldest first; empty if this process has not seen them
+	bot     *Bot
+	thread  Thread
+	claim   *turn.Claim
+	asks    []Asked // oldest first; empty if this process has not seen them, or all were refused
+	refused turn.TS // what an earlier turn of the same claim has refused
 
 	messages []Message // the thread, if it was read
 	unread   bool      // it could not be read
+	draft    Draft     // open; nil: none
+	ids      []string  // of the messages of the answer
 }
 
 // upto is the newest thing that this turn answers.
 func (t *turnRun) upto() turn.TS {
-	ts := t.claim.For()
+	ts := t.claim.For().Max(t.refused)
 	for _, ask := range t.asks {
 		ts = ts.Max(turn.TS(ask.TS))
 	}
@@ -45,6 +48,9 @@ func (t *turnRun) upto() turn.TS {
 // run does the turn. work ends when nothing may block any more; cut when the stream must end.
 func (t *turnRun) run(work, cut context.Context) report {
 	upto := t.upto()
+	if len(t.asks) == 0 && t.refused != "" {
+		return t.done(work, upto)
+	}
 	ctx, cancel := context.WithCancelCause(cut)
 	var watch sync.WaitGroup
 	watch.Go(func() { t.watch(ctx, cancel) })
@@ -52,9 +58,12 @@ func (t *turnRun) run(work, cut context.Context) report {
 	defer cancel(nil)
 
 	t.read(ctx, upto)
+	if len(t.asks) == 0 && t.unread {
+		return t.release(work) // what is asked is not known: later, or another process
+	}
 	asks := t.admit(ctx)
 	if len(asks) == 0 {
-		return t.done(work, upto)
+		return report{answered: upto, more: true, refused: true}
 	}
 	return t.answer(work, ctx, asks, upto)
 }
@@ -109,7 +118,7 @@ func (t *turnRun) admit(ctx context.Context) []Asked {
 		case !told[ask.User]:
 			told[ask.User] = true
 			t.bot.log.InfoContext(ctx, "ask_refused", "thread", t.thread.String(), "ask", ask.TS, "user", ask.User)
-			t.whisper(ctx, ask.User, string(refusal))
+			t.whisper(ctx, ask, string(refusal))
 		}
 	}
 	return admitted
@@ -140,9 +149,13 @@ func (t *turnRun) check(ctx context.Context, ask Asked) Refusal {
 	return ""
 }
 
-func (t *turnRun) whisper(ctx context.Context, user, text string) {
-	if err := t.bot.dep.Room.Whisper(ctx, t.thread, user, text); err != nil {
-		t.bot.log.WarnContext(ctx, "whisper_failed", "thread", t.thread.String(), "user", user, "error", err)
+func (t *turnRun) whisper(ctx context.Context, ask Asked, text string) {
+	where := t.thread
+	if ask.Opens() {
+		where.TS = "" // there is no thread yet in which it could be seen
+	}
+	if err := t.bot.dep.Room.Whisper(ctx, where, ask.User, text); err != nil {
+		t.bot.log.WarnContext(ctx, "whisper_failed", "thread", t.thread.String(), "user", ask.User, "error", err)
 	}
 }
 
@@ -154,21 +167,28 @@ func (t *turnRun) answer(work, ctx context.Context, asks []Asked, upto turn.TS) 
 		b.log.ErrorContext(work, "answer_not_opened", "thread", t.thread.String(), "ask", string(upto), "error", err)
 		return t.done(work, upto)
 	}
-	err = b.slots.take(ctx, func(place int) {
+	t.draft = draft
+	return t.close(work, draft, t.write(ctx, draft, asks, upto), upto)
+}
+
+// write waits for a slot and has the model write.
+func (t *turnRun) write(ctx context.Context, draft Draft, asks []Asked, upto turn.TS) outcome {
+	b := t.bot
+	w := &writer{bot: b, draft: draft, id: "llmbot-" + strings.ReplaceAll(string(upto), ".", "-")}
+	if t.unread {
+		w.base.Notice = "I could not read the earlier messages of this thread, so this answers the question alone."
+	}
+	err := b.slots.take(ctx, func(place int) {
 		draft.Set(Answer{Status: fmt.Sprintf("is busy with other answers: you are number %d in the queue", place)})
 	})
-	w := &writer{bot: b, draft: draft, id: "llmbot-" + strings.ReplaceAll(string(upto), ".", "-")}
-	var out outcome
 	if err != nil {
-		out = w.ended(err, llm.Result{})
-	} else {
-		draft.Set(Answer{Status: "is thinking…"})
-		out = w.write(ctx, t.input(ctx, asks), llm.Request{
-			Temperature: b.cfg.Temperature, MaxTokens: b.cfg.MaxTokens, ReasoningEffort: b.cfg.Effort, ID: w.id,
-		})
-		b.slots.give()
+		return w.ended(err, llm.Result{})
 	}
-	return t.close(work, draft, out, upto)
+	defer b.slots.give()
+	draft.Set(Answer{Status: "is thinking…"})
+	return w.write(ctx, t.input(ctx, asks), llm.Request{
+		Temperature: b.cfg.Temperature, MaxTokens: b.cfg.MaxTokens, ReasoningEffort: b.cfg.Effort, ID: w.id,
+	})
 }
 
 // close shows the end of the answer and notes that the thread has it.
@@ -179,14 +199,19 @@ func (t *turnRun) close(work context.Context, draft Draft, out outcome, upto tur
 		ctx, cancel := context.WithCancelCause(work)
 		cancel(turn.ErrLost)
 		_ = draft.Close(ctx, out.answer)
+		t.draft = nil
 		return report{answered: upto}
 	}
 	ctx, cancel := context.WithTimeoutCause(work, closeTimeout, errors.New("slack did not take the end of the answer in time"))
 	defer cancel()
 	err := draft.Close(ctx, out.answer)
+	t.draft = nil
 	t.logEnd(work, out, err, upto)
+	if errors.Is(err, ErrNotNow) {
+		return t.release(work) // whoever has the thread when the store is back answers
+	}
 	if out.answer.Text != "" {
-		keep, cancel := context.WithTimeout(work, doneTimeout)
+		keep, cancel := context.WithTimeout(work, storeTimeout)
 		defer cancel()
 		if err := b.answers.put(keep, t.thread, string(upto), out.answer.Text); err != nil {
 			b.log.WarnContext(work, "answer_not_kept", "thread", t.thread.String(), "ask", string(upto), "error", err)
@@ -219,10 +244,26 @@ func (t *turnRun) logEnd(ctx context.Context, out outcome, closeErr error, upto 
 
 // giveUp ends a turn that cannot go on.
 func (t *turnRun) giveUp(work context.Context, sentence string) report {
-	if n := len(t.asks); n > 0 {
-		t.whisper(work, t.asks[n-1].User, sentence)
+	ctx, cancel := context.WithTimeout(work, closeTimeout)
+	defer cancel()
+	if t.draft != nil {
+		if err := t.draft.Close(ctx, Answer{Notice: sentence, Phase: Failed}); err != nil {
+			t.bot.log.ErrorContext(work, "answer_not_shown", "thread", t.thread.String(), "ask", string(t.upto()), "error", err)
+		}
+	} else if n := len(t.asks); n > 0 {
+		t.whisper(ctx, t.asks[n-1], sentence)
 	}
 	return t.done(work, t.upto())
+}
+
+// release gives the thread back unanswered.
+func (t *turnRun) release(work context.Context) report {
+	ctx, cancel := context.WithTimeout(work, doneTimeout)
+	defer cancel()
+	if err := t.claim.Release(ctx); err != nil && !errors.Is(err, turn.ErrLost) {
+		t.bot.log.WarnContext(work, "claim_not_released", "thread", t.thread.String(), "error", err)
+	}
+	return report{answered: t.upto()}
 }
 
 // done notes that the thread is answered up to a point. If the store does not take it now, the desk goes on trying.
@@ -238,13 +279,19 @@ func (t *turnRun) done(work context.Context, upto turn.TS) report {
 
 // reply ties the answer's messages to the claim.
 func (t *turnRun) reply(work context.Context, last Asked, upto turn.TS) Reply {
-	r := Reply{For: string(upto), User: last.User, Epoch: t.claim.Epoch(), Check: t.claim.Check}
-	var ids []string
+	r := Reply{For: string(upto), User: last.User, Epoch: t.claim.Epoch()}
+	r.Check = func() error {
+		err := t.claim.Check()
+		if errors.Is(err, turn.ErrLapsed) {
+			return fmt.Errorf("%w: %w", ErrNotNow, err)
+		}
+		return err
+	}
 	r.Posted = func(id string) { // one draft posts one message at a time
-		ids = append(ids, id)
-		ctx, cancel := context.WithTimeout(work, doneTimeout)
+		t.ids = append(t.ids, id)
+		ctx, cancel := context.WithTimeout(work, storeTimeout)
 		defer cancel()
-		if err := t.claim.Reply(ctx, ids); err != nil {
+		if err := t.claim.Reply(ctx, t.ids); err != nil {
 			t.bot.log.WarnContext(ctx, "reply_not_noted", "thread", t.thread.String(), "message", id, "error", err)
 		}
 	}
@@ -256,8 +303,10 @@ func (t *turnRun) input(ctx context.Context, asks []Asked) prompt.Input {
 	b := t.bot
 	in := prompt.Input{System: b.cfg.System, Bot: b.cfg.Name, Date: time.Now(), Ratio: b.window.bytesPerToken()}
 	if !asks[0].Direct {
-		name, err := b.dep.Room.Channel(ctx, t.thread.Channel)
-		if err != nil || name == "" {
+		named, cancel := context.WithTimeout(ctx, personTimeout)
+		defer cancel()
+		name, err := b.dep.Room.Channel(named, t.thread.Channel)
+		if err != nil {
 			b.log.WarnContext(ctx, "channel_unknown", "channel", t.thread.Channel, "error", err)
 			name = t.thread.Channel
 		}

@@ -27,8 +27,7 @@ type writer struct {
 	bot   *Bot
 	draft Draft
 	id    string // of the request, for the server's log too
-	model string
-	base  Answer // what is shown beside the text: a notice about older messages
+	base  Answer // what is shown beside the finished text: a notice about messages that the model did not get
 
 	shown  string // the longest text shown so far: it stays until a new try has overtaken it
 	text   string // of the current try
@@ -54,7 +53,6 @@ func (w *writer) write(ctx context.Context, in prompt.Input, req llm.Request) ou
 	for {
 		built := prompt.Build(in)
 		req.Messages = built.Messages
-		w.base.Notice = ""
 		if built.LeftOut > 0 {
 			w.base.Notice = "Older messages of this thread were left out: it is longer than the model can read."
 		}
@@ -73,7 +71,11 @@ func (w *writer) write(ctx context.Context, in prompt.Input, req llm.Request) ou
 			trimmed = true
 			in.Budget = smaller(failure, built.Tokens)
 		case failure.Away():
-			if awaySince.IsZero() {
+			switch {
+			case !awaySince.IsZero():
+			case w.text == "":
+				awaySince = w.sent // a connection that nobody takes fails only after some seconds
+			default:
 				awaySince = time.Now()
 			}
 			waited := time.Since(awaySince)

@@ -1,6 +1,7 @@
 package slackio
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/slack-go/slack"
@@ -17,8 +18,9 @@ type content struct {
 	plain    bool // without blocks, because Slack refused them
 }
 
-// contents are the messages that show an answer: its pages, and under the last one what we say ourselves. It is pure.
-func contents(pages []render.Page, a bot.Answer, plain bool) []content {
+// contents are the messages that show an answer: its pages, and under the last one what we say ourselves. more says that some of the
+// answer stands in other messages before them. It is pure.
+func contents(pages []render.Page, a bot.Answer, more, plain bool) []content {
 	var out []content
 	for _, p := range pages {
 		out = append(out, content{markdown: p.Markdown, plain: plain})
@@ -31,7 +33,10 @@ func contents(pages []render.Page, a bot.Answer, plain bool) []content {
 	}
 	last := &out[len(out)-1]
 	last.notice, last.small = a.Notice, a.Small
-	if last.markdown == "" && last.notice == "" {
+	if more && *last == (content{plain: plain}) {
+		return nil
+	}
+	if last.markdown == "" && last.notice == "" && !more {
 		last.notice = "There is no answer: it was stopped before it began."
 	}
 	return out
@@ -40,16 +45,14 @@ func contents(pages []render.Page, a bot.Answer, plain bool) []content {
 // fallback is the text argument: what a notification shows, and what is left when blocks are refused.
 func (c content) fallback() string {
 	text := c.markdown
-	if text == "" {
-		text = c.notice
-	}
-	return render.Fallback(text)
+	return render.Fallback(cmp.Or(text, c.notice, c.small))
 }
 
 // options are the arguments of the message.
 func (c content) options() []slack.MsgOption {
 	if c.plain {
-		text := strings.Join(render.Plain(c.markdown), "")
+		// The page's own &lt; would be escaped a second time.
+		text := strings.Join(render.Plain(strings.ReplaceAll(c.markdown, "&lt;", "<")), "\n\n")
 		for _, more := range []string{c.notice, c.small} {
 			if more != "" {
 				text += "\n\n_" + render.Mrkdwn(more) + "_"

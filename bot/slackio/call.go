@@ -3,6 +3,7 @@ package slackio
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/slack-go/slack"
@@ -28,7 +29,8 @@ type call struct {
 	page    int
 	content content
 	end     int
-	ts      string // of the message; empty: a new one
+	ts      string   // of the message; empty: a new one
+	known   []string // messages of this answer
 }
 
 func (c call) options() []slack.MsgOption {
@@ -42,19 +44,20 @@ func (c call) options() []slack.MsgOption {
 }
 
 // post posts a message. If an earlier post of it may have been carried out, the thread is looked through first: a page is never
-// doubled.
-func (s *Slack) post(ctx context.Context, c call, unsure bool) (string, error) {
+// doubled. found says that it was, perhaps with an older text.
+func (s *Slack) post(ctx context.Context, c call, unsure bool) (ts string, found bool, err error) {
 	if unsure {
 		ts, err := s.find(ctx, c)
-		if err != nil {
-			return "", err
-		}
-		if ts != "" {
-			c.ts = ts
-			return ts, s.edit(ctx, c)
+		switch {
+		case ts != "":
+			return ts, true, nil
+		case classify(err).kind == denied: // the thread may not be read: rather twice than not at all
+			s.log.WarnContext(ctx, "post_unsure", "thread", c.thread.String(), "ask", c.reply.For, "error", err)
+		case err != nil:
+			return "", false, err
 		}
 	}
-	return timed(ctx, func(ctx context.Context) (string, error) {
+	ts, err = timed(ctx, func(ctx context.Context) (string, error) {
 		_, ts, err := s.api.PostMessageContext(ctx, c.thread.Channel, append(c.options(),
 			slack.MsgOptionTS(c.thread.TS), slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl())...)
 		if err != nil {
@@ -65,6 +68,7 @@ func (s *Slack) post(ctx context.Context, c call, unsure bool) (string, error) {
 		}
 		return ts, nil
 	})
+	return ts, false, err
 }
 
 func (s *Slack) edit(ctx context.Context, c call) error {
@@ -97,7 +101,7 @@ func (s *Slack) find(ctx context.Context, c call) (string, error) {
 	}
 	for _, m := range messages {
 		asked, page := metadata(m, metaAsked), metadata(m, metaPage)
-		if s.own(m) && asked == c.reply.For && page == strconv.Itoa(c.page) {
+		if s.own(m) && !slices.Contains(c.known, m.Timestamp) && asked == c.reply.For && page == strconv.Itoa(c.page) {
 			return m.Timestamp, nil
 		}
 	}

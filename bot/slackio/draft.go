@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 	"unicode/utf8"
 
 	"llmbot/bot"
@@ -25,29 +26,32 @@ type draft struct {
 	lane   *pace.Lane
 	status *statusLine
 
-	mu       sync.Mutex // guards all below; never held across a call
-	answer   bot.Answer
-	rev      uint64 // counts the changes of answer
-	chars    int    // of answer.Text
-	doc      *render.Doc
-	base     int       // offset in the text at which doc begins: what is before it stands in fixed messages
-	fixed    int       // messages that do not change any more
-	want     []content // of the messages from fixed on, as of wantRev
-	ends     []int     // offsets in the text up to which they reach
-	wantRev  uint64
-	wantLen  int // bytes of text in want
-	sent     []sent
-	shown    int  // characters visible
-	smaller  int  // how often the content was refused
-	unsure   bool // a post may have been carried out although it failed
-	tidy     map[int]content // what fixed messages are to become when all else is visible
+	mu      sync.Mutex // guards all below; never held across a call
+	answer  bot.Answer
+	rev     uint64 // counts the changes of answer
+	chars   int    // of answer.Text
+	doc     *render.Doc
+	base    int       // offset in the text at which doc begins: what is before it stands in fixed messages
+	fixed   int       // messages that do not change any more
+	want    []content // of the messages from fixed on, as of wantRev
+	ends    []int     // offsets in the text up to which they reach
+	wantRev uint64
+	wantLen int // bytes of text in want
+	sent    []sent
+	shown   int  // characters visible
+	smaller int  // how often the content was refused
+	unsure  bool // a post may have been carried out although it failed
+	frozen  bool // messages cannot be edited here: what is not visible yet is posted when the answer is complete
+	dead    bool // no further call will help
 }
 
 // sent is a message that Slack has.
 type sent struct {
 	ts      string
 	content content
-	end     int // offset in the text up to which it reaches
+	end     int      // offset in the text up to which it reaches
+	stale   bool     // the text was written anew since: it shows some that is none any more
+	tidy    *content // of a fixed one: what it is to become when all else is visible; nil: as it is
 }
 
 // Open begins an answer, or takes over one. It does not block.
@@ -69,26 +73,48 @@ func (d *draft) Set(a bot.Answer) {
 	quiet := len(d.sent) > 0
 	d.mu.Unlock()
 	if quiet {
-		d.status.end()
+		d.status.end(false)
 	} else {
 		d.status.set(a.Status)
 	}
 	d.lane.Set(load)
 }
 
+// closeAgain is the pause after pace has given up on a Slack that is away: the answer's end is worth more tries.
+const closeAgain = 2 * time.Second
+
 // Close returns when a is visible, or says why not.
 func (d *draft) Close(ctx context.Context, a bot.Answer) error {
 	d.mu.Lock()
 	d.setLocked(a)
-	load := d.loadLocked(true)
+	load := new(d.loadLocked(true))
 	d.mu.Unlock()
-	err := d.lane.Close(ctx, load)
-	d.status.end()
+	var last error
+	err := d.lane.Close(ctx, *load)
+	for err != nil && ctx.Err() == nil && !errors.Is(err, pace.ErrStopped) {
+		if load, last = d.left(), err; load == nil {
+			break
+		}
+		if err = wait(ctx, closeAgain); err == nil {
+			err = d.s.pace.Open(d.thread.Channel, d).Close(ctx, *load)
+		}
+	}
+	d.status.end(true)
 	d.status.wait()
 	if err != nil {
-		return fmt.Errorf("show the answer in %s: %w", d.thread, err)
+		return fmt.Errorf("show the answer in %s: %w", d.thread, errors.Join(err, last))
 	}
 	return nil
+}
+
+// left is what remains to be shown; nil if no further call will help.
+func (d *draft) left() *pace.Load {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.dead {
+		return nil
+	}
+	return new(d.loadLocked(true))
 }
 
 func (d *draft) setLocked(a bot.Answer) {
@@ -97,10 +123,7 @@ func (d *draft) setLocked(a bot.Answer) {
 		d.chars += utf8.RuneCountInString(a.Text[len(old):])
 	} else {
 		d.chars = utf8.RuneCountInString(a.Text)
-		if d.base > 0 && !strings.HasPrefix(a.Text, old[:min(d.base, len(old))]) {
-			// Written anew after a part was fixed: all of it is shown again, in the same messages.
-			d.base, d.fixed, d.doc = 0, 0, render.New(render.MessageLimits())
-		}
+		d.anewLocked(commonPrefix(old, a.Text))
 	}
 	d.answer = a
 	d.rev++
@@ -114,7 +137,7 @@ func (d *draft) renderLocked() {
 	text, head := resume(d.answer.Text, d.base)
 	pages := d.doc.Set(text, d.answer.Phase.Final())
 	a := d.answer
-	d.want = contents(pages, a, d.smaller >= plainAfter)
+	d.want = contents(pages, a, d.base > 0, d.smaller >= plainAfter)
 	d.ends = d.ends[:0]
 	for _, p := range pages {
 		d.ends = append(d.ends, min(max(d.base+p.End-head, d.base), len(a.Text)))
@@ -131,6 +154,9 @@ func (d *draft) renderLocked() {
 // nextLocked is the next call: which message, and what kind. The messages are made right from the first to the last, so that a
 // reader never misses a piece in between.
 func (d *draft) nextLocked() (int, pace.Kind) {
+	if d.frozen && !d.answer.Phase.Final() {
+		return 0, pace.None
+	}
 	for i, w := range d.want {
 		at := d.fixed + i
 		switch {
@@ -146,8 +172,8 @@ func (d *draft) nextLocked() (int, pace.Kind) {
 	if len(d.sent) > d.fixed+len(d.want) && len(d.want) > 0 {
 		return len(d.sent) - 1, pace.Delete // an answer written anew was shorter
 	}
-	for at, c := range d.tidy {
-		if at < len(d.sent) && d.sent[at].content != c {
+	for at, m := range d.sent[:d.fixed] {
+		if m.tidy != nil && m.content != *m.tidy {
 			return at, pace.Edit
 		}
 	}
@@ -157,6 +183,9 @@ func (d *draft) nextLocked() (int, pace.Kind) {
 // loadLocked is what pace has to know. Unless exact is set it renders only now and then.
 func (d *draft) loadLocked(exact bool) pace.Load {
 	l := pace.Load{Text: d.chars, Rev: d.rev, Closing: d.answer.Phase.Final()}
+	if d.frozen && !l.Closing {
+		return l
+	}
 	if exact || d.wantLen == 0 || len(d.answer.Text) < d.wantLen || len(d.answer.Text)-d.wantLen >= renderEvery || l.Closing {
 		d.renderLocked()
 	}
@@ -171,131 +200,3 @@ func (d *draft) loadLocked(exact bool) pace.Load {
 	}
 	return l
 }
-
-// Send makes one call for pace.
-func (d *draft) Send(ctx context.Context, k pace.Kind, _ bool) pace.Outcome {
-	if d.reply.Check != nil {
-		if err := d.reply.Check(); err != nil {
-			return d.outcome(err, true)
-		}
-	}
-	d.mu.Lock()
-	d.renderLocked()
-	if k == pace.Continue {
-		d.fixLocked()
-	}
-	at, next := d.nextLocked()
-	if next == pace.None || next.Method() != k.Method() {
-		out := pace.Outcome{Shown: d.shown, Load: d.loadLocked(true), Skipped: true}
-		d.mu.Unlock()
-		return out
-	}
-	c := call{thread: d.thread, reply: d.reply, page: at}
-	switch {
-	case next == pace.Delete:
-	case at < d.fixed:
-		c.content, c.end = d.tidy[at], d.sent[at].end
-	default:
-		c.content, c.end = d.want[at-d.fixed], d.ends[at-d.fixed]
-	}
-	if at < len(d.sent) {
-		c.ts = d.sent[at].ts
-	}
-	text, unsure := d.answer.Text, d.unsure
-	d.mu.Unlock()
-
-	switch next {
-	case pace.Post:
-		ts, err := d.s.post(ctx, c, unsure)
-		if err == nil && d.reply.Posted != nil {
-			d.reply.Posted(ts)
-		}
-		d.status.end()
-		return d.posted(c, ts, text, err)
-	case pace.Delete:
-		return d.deleted(c, d.s.remove(ctx, c))
-	default:
-		return d.edited(c, text, d.s.edit(ctx, c))
-	}
-}
-
-func (d *draft) posted(c call, ts, text string, err error) pace.Outcome {
-	if err != nil {
-		return d.refused(c, err)
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.unsure = false
-	d.sent = append(d.sent, sent{ts: ts, content: c.content, end: c.end})
-	return d.visibleLocked(c, text)
-}
-
-func (d *draft) edited(c call, text string, err error) pace.Outcome {
-	if err != nil {
-		return d.refused(c, err)
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.sent[c.page].content, d.sent[c.page].end = c.content, c.end
-	return d.visibleLocked(c, text)
-}
-
-func (d *draft) deleted(c call, err error) pace.Outcome {
-	if f := classify(err); err != nil && f.kind != gone && f.kind != denied {
-		return d.refused(c, err)
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.sent = d.sent[:c.page]
-	return pace.Outcome{Shown: d.shown, Load: d.loadLocked(true)}
-}
-
-// visibleLocked counts what can be read now.
-func (d *draft) visibleLocked(c call, text string) pace.Outcome {
-	if c.page == len(d.sent)-1 {
-		d.shown = utf8.RuneCountInString(text[:min(c.end, len(text))])
-	}
-	return pace.Outcome{Shown: d.shown, Load: d.loadLocked(true)}
-}
-
-// refused decides what a failed call means for the answer.
-func (d *draft) refused(c call, err error) pace.Outcome {
-	f := classify(err)
-	d.s.log.Warn("answer_call_failed", "thread", d.thread.String(), "ask", d.reply.For, "message", c.ts, "page", c.page, "reason", f.reason, "error", err)
-	switch f.kind {
-	case limited:
-		out := d.outcome(err, false)
-		out.RetryAfter = f.retryAfter
-		return out
-	case tooLong:
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		if d.smaller > plainAfter {
-			return pace.Outcome{Shown: d.shown, Load: d.loadLocked(true), Err: err, Failed: true}
-		}
-		d.shrinkLocked(c.page)
-		return pace.Outcome{Shown: d.shown, Load: d.loadLocked(true)}
-	case gone:
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		if c.page < len(d.sent) {
-			d.sent = append(d.sent[:c.page], d.sent[c.page+1:]...)
-		}
-		return pace.Outcome{Shown: d.shown, Load: d.loadLocked(true)}
-	case transient:
-		d.mu.Lock()
-		d.unsure = d.unsure || c.ts == ""
-		d.mu.Unlock()
-		return d.outcome(err, false)
-	default:
-		return d.outcome(err, true)
-	}
-}
-
-func (d *draft) outcome(err error, failed bool) pace.Outcome {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return pace.Outcome{Shown: d.shown, Load: d.loadLocked(true), Err: err, Failed: failed}
-}
-
-var errNoText = errors.New("slack took the message without naming it")

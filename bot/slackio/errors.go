@@ -13,12 +13,13 @@ import (
 type kind int
 
 const (
-	fine      kind = iota
-	limited        // refused for its rate: wait retryAfter
-	tooLong        // the content is refused: smaller, then plain
-	gone           // the message cannot be edited any more: a new one
-	denied         // no further call will help
-	transient      // 5xx, time-outs, connections: the call may have been carried out or not
+	fine       kind = iota
+	limited         // refused for its rate: wait retryAfter
+	tooLong         // the content is refused: smaller, then plain
+	gone            // the message is not there any more: a new one
+	uneditable      // the message is there, and cannot be edited any more
+	denied          // no further call will help
+	transient       // 5xx, time-outs, connections: the call may have been carried out or not
 )
 
 // failure is an error of a call, understood.
@@ -60,8 +61,10 @@ func classify(err error) failure {
 	case is("invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_blocks_too_many", "msg_too_long", "block_mismatch", "markdown_text_conflict",
 		"metadata_too_large", "no_text"):
 		f.kind = tooLong
-	case is("message_not_found", "cant_update_message", "edit_window_closed"):
+	case is("message_not_found"):
 		f.kind = gone
+	case is("cant_update_message", "edit_window_closed"):
+		f.kind = uneditable
 	case is("internal_error", "fatal_error", "service_unavailable", "request_timeout", "update_failed", "team_added_to_org", "messaging_processing_failed"):
 		f.kind = transient
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/slack-go/slack"
 
@@ -17,8 +18,11 @@ const (
 
 	repliesPage  = 200 // messages a page; Slack recommends no more (facts/slack.md §1.3)
 	repliesPages = 5   // pages of one read; the newest messages of a longer thread are read, and the first one
-	readTries    = 4   // a read that Slack refuses is taken again
+	readTries    = 4   // a read that fails is taken again
 )
+
+// namesTimeout is how long the names of a thread's people may take together; after that ids stand in their place.
+const namesTimeout = 5 * time.Second
 
 // Messages reads a thread, oldest first. It waits for the read budget, which delays nobody else's edits.
 func (s *Slack) Messages(ctx context.Context, t bot.Thread) ([]bot.Message, error) {
@@ -27,6 +31,8 @@ func (s *Slack) Messages(ctx context.Context, t bot.Thread) ([]bot.Message, erro
 		return nil, err
 	}
 	out := make([]bot.Message, 0, len(raw))
+	ctx, cancel := context.WithTimeout(ctx, namesTimeout)
+	defer cancel()
 	for _, m := range raw {
 		if m.SubType == "tombstone" || m.SubType != "" && m.SubType != "bot_message" && m.SubType != "file_share" && m.SubType != "thread_broadcast" {
 			continue // joins, topic changes, what was deleted
@@ -46,6 +52,9 @@ func (s *Slack) replies(ctx context.Context, t bot.Thread, oldest string) ([]sla
 		})
 		if err != nil {
 			return nil, fmt.Errorf("read thread %s: %w", t, err)
+		}
+		if page > 0 && len(messages) > 0 && messages[0].Timestamp == t.TS {
+			messages = messages[1:] // some answers begin every page with the thread's first message
 		}
 		out = append(out, messages...)
 		if len(out) > repliesPages*repliesPage { // keep the first message and the newest

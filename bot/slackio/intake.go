@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"time"
 
 	"llmbot/bot"
 )
@@ -52,7 +51,7 @@ func (in *intake) handle(ctx context.Context, env envelope, ack func(payload any
 func (in *intake) asked(ctx context.Context, env envelope, raw *rawAsk, ack func(payload any)) {
 	s := in.slack
 	key := raw.Channel + "/" + raw.TS
-	flight, first := s.seen.begin(key, time.Now())
+	flight, first := s.seen.begin(key)
 	if first {
 		ev := raw.asked(s.plain(ctx, raw.Text))
 		err := in.handler.Handle(ctx, ev)
@@ -63,7 +62,7 @@ func (in *intake) asked(ctx context.Context, env envelope, raw *rawAsk, ack func
 		if err != nil {
 			s.log.WarnContext(ctx, "event_not_acked", "thread", ev.Thread.String(), "ask", ev.TS, "envelope", env.ID, "error", err)
 		}
-		s.seen.end(key, flight, err)
+		s.seen.end(flight, err)
 	} else {
 		s.log.DebugContext(ctx, "event_duplicate", "envelope", env.ID, "ask", raw.TS, "attempt", env.Attempt)
 	}
@@ -80,11 +79,12 @@ func (in *intake) asked(ctx context.Context, env envelope, raw *rawAsk, ack func
 type flights struct {
 	mu   sync.Mutex // guards all below
 	byID map[string]*flight
-	old  []string // keys in byID, oldest first
+	old  []*flight // as they began; those that failed may be in byID no more
 }
 
 // flight is the handling of one message.
 type flight struct {
+	key  string
 	over chan struct{} // closed when it is
 	err  error         // set before that
 }
@@ -96,27 +96,29 @@ const maxSeen = 10_000
 func newFlights() *flights { return &flights{byID: map[string]*flight{}} }
 
 // begin says whether this is the first to handle key.
-func (f *flights) begin(key string, _ time.Time) (*flight, bool) {
+func (f *flights) begin(key string) (*flight, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if fl := f.byID[key]; fl != nil {
 		return fl, false
 	}
-	fl := &flight{over: make(chan struct{})}
+	fl := &flight{key: key, over: make(chan struct{})}
 	f.byID[key] = fl
-	f.old = append(f.old, key)
+	f.old = append(f.old, fl)
 	if len(f.old) > maxSeen {
-		delete(f.byID, f.old[0])
+		if old := f.old[0]; f.byID[old.key] == old {
+			delete(f.byID, old.key)
+		}
 		f.old = f.old[1:]
 	}
 	return fl, true
 }
 
 // end says what became of it. One that failed is forgotten, so that its redelivery is handled anew.
-func (f *flights) end(key string, fl *flight, err error) {
+func (f *flights) end(fl *flight, err error) {
 	f.mu.Lock()
-	if err != nil && f.byID[key] == fl {
-		delete(f.byID, key)
+	if err != nil && f.byID[fl.key] == fl {
+		delete(f.byID, fl.key)
 	}
 	f.mu.Unlock()
 	fl.err = err

@@ -115,15 +115,17 @@ func lookUp[T any](ctx context.Context, s *Slack, m pace.Method, call func(conte
 	}
 }
 
-// Whisper shows text to one person only.
+// Whisper shows text to one person only: in the thread, or in the channel if there is no TS.
 func (s *Slack) Whisper(ctx context.Context, t bot.Thread, user, text string) error {
 	options := []slack.MsgOption{
 		slack.MsgOptionText(mrkdwn(text).Text, false), slack.MsgOptionBlocks(slack.NewSectionBlock(mrkdwn(text), nil, nil)),
 		slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl(),
 	}
-	threaded := append(options, slack.MsgOptionTS(t.TS)) //nolint:gocritic // both are needed
+	if t.TS != "" {
+		options = append(options, slack.MsgOptionTS(t.TS))
+	}
 	_, err := lookUp(ctx, s, methodEphemeral, func(ctx context.Context) (string, error) {
-		return s.api.PostEphemeralContext(ctx, t.Channel, user, threaded...)
+		return s.api.PostEphemeralContext(ctx, t.Channel, user, options...)
 	})
 	if err != nil {
 		return fmt.Errorf("whisper in %s: %w", t, err)

@@ -14,15 +14,19 @@ import (
 // statusAgain is when a status is shown again: Slack takes it away after two minutes (facts/slack.md §4).
 const statusAgain = 90 * time.Second
 
+// statusTimeout is how long one call may take: an answer's end waits for it.
+const statusTimeout = 3 * time.Second
+
 // statusLine shows "is thinking…" until there is text. It is best effort: Slack takes the method away in 2027, and a failure costs
 // nothing but the line. It has its own goroutine, so that no answer waits for it.
 type statusLine struct {
 	wake chan struct{} // holds one: text or over changed
 	done chan struct{} // closed when its goroutine has ended
 
-	mu   sync.Mutex // guards all below
-	text string
-	over bool
+	mu    sync.Mutex // guards all below
+	text  string
+	over  bool
+	clear bool // nothing was posted that would take the line away
 }
 
 func (s *Slack) newStatusLine(ctx context.Context, t bot.Thread) *statusLine {
@@ -47,11 +51,11 @@ func (l *statusLine) set(text string) {
 	}
 }
 
-// end ends the line: a message takes it away by itself. It does not block.
-func (l *statusLine) end() {
+// end ends the line. It does not block. A message takes the line away by itself; clear says that none came.
+func (l *statusLine) end(clear bool) {
 	l.mu.Lock()
 	changed := !l.over
-	l.over = true
+	l.over, l.clear = true, l.clear || clear && changed
 	l.mu.Unlock()
 	if changed {
 		l.poke()
@@ -77,6 +81,7 @@ func (l *statusLine) now() (string, bool) {
 func (l *statusLine) run(ctx context.Context, s *Slack, t bot.Thread) {
 	again := time.NewTicker(statusAgain)
 	defer again.Stop()
+	shown, late := false, false
 	for {
 		select {
 		case <-l.wake:
@@ -85,11 +90,26 @@ func (l *statusLine) run(ctx context.Context, s *Slack, t bot.Thread) {
 			return
 		}
 		text, over := l.now()
+		if !over && text != "" {
+			s.setStatus(ctx, t, text)
+			shown = true
+			if _, over = l.now(); over {
+				late = true // the message may have been there first
+			}
+		}
 		if over {
+			if shown && (late || l.stays()) {
+				s.setStatus(ctx, t, "")
+			}
 			return
 		}
-		s.setStatus(ctx, t, text)
 	}
+}
+
+func (l *statusLine) stays() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.clear
 }
 
 func (s *Slack) setStatus(ctx context.Context, t bot.Thread, text string) {
@@ -99,12 +119,14 @@ func (s *Slack) setStatus(ctx context.Context, t bot.Thread, text string) {
 	if off {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
+	defer cancel()
 	_, err := timed(ctx, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, s.api.SetAssistantThreadsStatusContext(ctx, slack.AssistantThreadsSetStatusParameters{
 			ChannelID: t.Channel, ThreadTS: t.TS, Status: text,
 		})
 	})
-	if err == nil || ctx.Err() != nil {
+	if err == nil {
 		return
 	}
 	f := classify(err)

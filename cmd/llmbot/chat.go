@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	xterm "golang.org/x/term"
@@ -34,12 +35,9 @@ type chatFlags struct {
 func parseChat(p process, args []string) (chatFlags, string, error) {
 	var c chatFlags
 	f := flags(p, "chat", `talk with the model in the terminal; llmbot chat "question" and piped text are answered once`)
-	values := map[string]string{
-		"url": "LLM_BASE_URL", "model": "LLM_MODEL", "system": "LLM_SYSTEM_PROMPT", "temperature": "LLM_TEMPERATURE", "max-tokens": "LLM_MAX_TOKENS",
-	}
 	f.String("url", "", "the OpenAI-compatible root of the model server (LLM_BASE_URL)")
 	f.String("model", "", "the model to ask for (LLM_MODEL)")
-	f.String("system", "", `the system prompt (LLM_SYSTEM_PROMPT); -system "" for none`)
+	f.String("system", "", `the system prompt; "" for none (LLM_SYSTEM_PROMPT)`)
 	f.String("temperature", "", "0 to 2 (LLM_TEMPERATURE)")
 	f.String("max-tokens", "", "longest answer in tokens (LLM_MAX_TOKENS)")
 	f.StringVar(&c.envFile, "env-file", "", "file with NAME=value lines; variables that are set win over it")
@@ -52,12 +50,13 @@ func parseChat(p process, args []string) (chatFlags, string, error) {
 		}
 		return c, "", errUsage
 	}
+	// A flag whose usage ends with the name of a variable stands for it, and is checked as it is.
 	f.Visit(func(fl *flag.Flag) {
-		name, ok := values[fl.Name]
+		_, name, ok := strings.Cut(strings.TrimSuffix(fl.Usage, ")"), "(LLM_")
 		if !ok {
 			return
 		}
-		c.vars = append(c.vars, name+"="+fl.Value.String())
+		c.vars = append(c.vars, "LLM_"+name+"="+fl.Value.String())
 		if fl.Name == "system" {
 			c.vars = append(c.vars, "LLM_SYSTEM_PROMPT_FILE=")
 			c.noSystem = fl.Value.String() == ""
@@ -71,7 +70,7 @@ func runChat(ctx context.Context, p process, args []string) error {
 	if err != nil {
 		return err
 	}
-	cfg, err := loadConfig(append(p.env[:len(p.env):len(p.env)], fl.vars...), fl.envFile)
+	cfg, err := loadConfig(append(slices.Clip(p.env), fl.vars...), fl.envFile)
 	if err != nil {
 		return err
 	}

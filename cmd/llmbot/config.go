@@ -72,7 +72,7 @@ type Config struct {
 
 	StateURL      string     `env:"STATE_URL" doc:"postgres://… for replicas, memory: for trying out; empty: SQLite in STATE_DIR/state.db"`
 	StateDir      string     `env:"STATE_DIR" envDefault:"./data" doc:"folder of the state; made if missing"`
-	OpsAddr       string     `env:"OPS_ADDR" envDefault:"127.0.0.1:9464" doc:"address of /livez /readyz /metrics /debug; empty: none"`
+	OpsAddr       string     `env:"OPS_ADDR" envDefault:"127.0.0.1:9464" doc:"address of /livez /readyz /metrics /debug; off: none"`
 	GPUMetricsURL string     `env:"GPU_METRICS_URL" doc:"a DCGM exporter, for GPU figures in the status"`
 	LogLevel      slog.Level `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn, error"`
 	LogFormat     string     `env:"LOG_FORMAT" envDefault:"text" doc:"text or json"`
@@ -236,9 +236,9 @@ func (c *Config) check() []problem {
 	} {
 		add(d >= 0, fmt.Sprintf("%s is %s", name, d), "It must not be negative.")
 	}
-	if c.OpsAddr != "" {
+	if c.OpsAddr != "" && c.OpsAddr != "off" {
 		_, _, err := net.SplitHostPort(c.OpsAddr)
-		add(err == nil, fmt.Sprintf("OPS_ADDR is %q", c.OpsAddr), "It must be host:port, such as 127.0.0.1:9464, or empty.")
+		add(err == nil, fmt.Sprintf("OPS_ADDR is %q", c.OpsAddr), "It must be host:port, such as 127.0.0.1:9464, or off.")
 	}
 	add(c.StateURL == "" || c.StateURL == "memory:" || strings.HasPrefix(c.StateURL, "postgres://") || strings.HasPrefix(c.StateURL, "postgresql://"),
 		"STATE_URL is not an address that I know", "It must be empty (SQLite in STATE_DIR), postgres://user@host/database, or memory:")
@@ -297,7 +297,7 @@ func (c *Config) tokens() []problem {
 
 // readEnvFile reads KEY=VALUE lines: # comments, an export in front and quotes around the value are fine.
 func readEnvFile(path string) (map[string]string, error) {
-	b, err := os.ReadFile(path) //nolint:gosec // the operator names it
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read the env file: %w", err)
 	}

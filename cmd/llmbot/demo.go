@@ -103,7 +103,7 @@ func openLog(p process, name string) (io.Writer, func(), error) {
 	case "-":
 		return p.err, func() {}, nil
 	}
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // the operator names it
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, nil, &hintError{fmt.Errorf("open the log: %w", err), "Give -log another file."}
 	}
@@ -117,7 +117,7 @@ type demoModel struct {
 }
 
 // findModel takes the configured server, else the first that answers on this machine, else it starts a simulated one. It sets
-// cfg.BaseURL.
+// cfg.BaseURL. The key goes only to the server that the environment names, never to whatever listens on a port.
 func findModel(ctx context.Context, p process, cfg *Config) (demoModel, error) {
 	none := func() error { return nil }
 	for _, v := range p.env {
@@ -130,7 +130,7 @@ func findModel(ctx context.Context, p process, cfg *Config) (demoModel, error) {
 		}
 	}
 	for _, c := range candidates() {
-		if name := probe(ctx, c.url, string(cfg.APIKey)); name != "" {
+		if name := probe(ctx, c.url, ""); name != "" {
 			cfg.BaseURL = c.url
 			return demoModel{"Model server: " + c.url + " (found on the usual port of " + c.name + "), model " + name, none}, nil
 		}
@@ -147,9 +147,7 @@ func findModel(ctx context.Context, p process, cfg *Config) (demoModel, error) {
 	return demoModel{
 		"Model server: a simulated one (canned answers), because none answered on the ports 8000, 11434, 8080, 1234. Set LLM_BASE_URL to use yours.",
 		func() error {
-			err := srv.Close()
-			<-ended
-			return err
+			return errors.Join(srv.Close(), served(<-ended))
 		},
 	}, nil
 }

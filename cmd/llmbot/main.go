@@ -75,6 +75,7 @@ func commands() []command {
 		{"serve", "the bot (also without a command)", runServe},
 		{"demo", "a Slack workspace on this machine with the bot in it: no account, no GPU", runDemo},
 		{"chat", "the same model in the terminal, for people and scripts", runChat},
+		{"bench", "interactive and batch speed of a model server, or of two side by side", runBench},
 		{"slacksim", "the emulated Slack alone, for a bot in any language", runSlackSim},
 		{"manifest", "the Slack app manifest and the link that creates the app", runManifest},
 		{"version", "version, commit, Go, dependencies", runVersion},

@@ -126,7 +126,7 @@ func runManifest(_ context.Context, p process, args []string) error {
 // readManifest reads a manifest from a file, YAML or JSON.
 func readManifest(path string) (slackManifest, error) {
 	var m slackManifest
-	b, err := os.ReadFile(path) //nolint:gosec // the operator names it
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return m, fmt.Errorf("read the manifest: %w", err)
 	}

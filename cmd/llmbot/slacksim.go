@@ -37,7 +37,7 @@ func (s *simFlags) config(m slackManifest) (slacksim.Config, error) {
 		return slacksim.Config{}, &configError{[]problem{{"-latency is negative", "It must be a duration such as 100ms."}}}
 	}
 	cfg := slacksim.Config{
-		Scopes: m.OAuth.Scopes.Bot, Events: m.Settings.Events.Bot, Limiter: limiter, Latency: s.latency, Seed: uint64(time.Now().UnixNano()), //nolint:gosec // any seed will do
+		Scopes: m.OAuth.Scopes.Bot, Events: m.Settings.Events.Bot, Limiter: limiter, Latency: s.latency, Seed: uint64(time.Now().UnixNano()),
 		Bot: slacksim.Bot{UserID: "U0LLMBOT01", BotID: "B0LLMBOT01", AppID: "A0LLMBOT01", Name: m.Features.Bot.Name},
 	}
 	for _, c := range m.Features.Commands {
@@ -93,11 +93,17 @@ func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, first func()
 	first()
 	closeErr := srv.Close()
 	if err == nil {
-		if err = <-ended; errors.Is(err, http.ErrServerClosed) {
-			err = nil
-		}
+		err = served(<-ended)
 	}
 	return errors.Join(err, closeErr)
+}
+
+// served is the error of http.Server.Serve, unless it was closed.
+func served(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
 }
 
 // hintError is an error with its next step.

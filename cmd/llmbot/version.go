@@ -10,10 +10,7 @@ import (
 )
 
 // Set by -ldflags -X; build information is the fallback, for a Docker build has no repository.
-var (
-	version string
-	commit  string
-)
+var version, commit string //nolint:gochecknoglobals // the linker can set nothing else
 
 // build is what is known of this binary.
 type build struct {

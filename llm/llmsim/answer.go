@@ -14,7 +14,7 @@ var (
 	reWords  = regexp.MustCompile(`(?i)\bin (\d+|one|two|three|four|five|six|seven|eight|nine|ten) words?\b`)
 	reTokens = regexp.MustCompile(`(?i)\b(\d[\d,]*) tokens?\b`)
 	reSay    = regexp.MustCompile(`(?is)^(?:say|echo|repeat)(?: exactly)?: ?(.+)$`)
-	reName   = regexp.MustCompile(`^(\p{Lu}[\p{L}\p{N} .'_-]{0,40}): `)
+	reName   = regexp.MustCompile(`^(\p{Lu}[\p{L}\p{N} .'_-]{0,40}|[\p{Ll}\p{N}][\p{L}\p{N}._-]{0,40}): `) // Slack's display names are often in small letters
 )
 
 const maxAskedTokens = 100_000
@@ -34,7 +34,7 @@ func readThread(c *Chat) thread {
 		switch m.Role {
 		case "user":
 			name, text := m.Name, m.Content
-			if found := reName.FindStringSubmatch(text); found != nil && name == "" {
+			if found := reName.FindStringSubmatch(text); found != nil && name == "" && !reSay.MatchString(text) {
 				name, text = found[1], text[len(found[0]):]
 			}
 			if name != "" && !slices.Contains(t.people, name) {

@@ -1,0 +1,252 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	xterm "golang.org/x/term"
+
+	"llmbot/llm"
+	"llmbot/llm/bench"
+)
+
+// batch is how many prompts at once show the system throughput, if nothing else is asked for.
+const batch = 10
+
+// benchFlags are the flags of bench.
+type benchFlags struct {
+	envFile, levels, out, against, eos string
+	rounds                             int
+	asJSON, benchstat                  bool
+	cfg                                bench.Config
+	vars                               []string
+}
+
+func parseBench(p process, args []string) (benchFlags, []int, error) {
+	var b benchFlags
+	f := flags(p, "bench", "measures the interactive and the batch speed of a model server, with vLLM's own definitions")
+	f.StringVar(&b.envFile, "env-file", "", "file with NAME=value lines; variables that are set win over it")
+	url := f.String("url", "", "the OpenAI-compatible root of the model server (LLM_BASE_URL)")
+	model := f.String("model", "", "the model to ask for (LLM_MODEL)")
+	f.StringVar(&b.levels, "c", "1,"+strconv.Itoa(batch), "how many requests at once; several levels are measured one after the other, such as 1,2,4,8")
+	f.IntVar(&b.cfg.Prompts, "n", 0, "requests a level (default: 10, and at least one for each request at once)")
+	f.IntVar(&b.cfg.InputTokens, "in", bench.DefaultInputTokens, "tokens of each prompt, without the chat template")
+	f.IntVar(&b.cfg.OutputTokens, "out", bench.DefaultOutputTokens, "tokens of each answer")
+	f.Float64Var(&b.cfg.RequestRate, "rate", 0, "requests that arrive a second (Poisson); 0: a new one is sent when one ends")
+	f.StringVar(&b.eos, "eos", "auto", "may the model end early: auto (no, where the server is vLLM or SGLang), ignore, obey")
+	f.IntVar(&b.cfg.WarmUps, "warmups", 0, "requests before the measurement, not counted; 0: as many as at once; -1: none")
+	f.Uint64Var(&b.cfg.Seed, "seed", 0, "chooses the words of the prompts")
+	f.BoolVar(&b.asJSON, "json", false, "print the report as JSON")
+	f.BoolVar(&b.benchstat, "benchstat", false, "print lines for benchstat")
+	f.StringVar(&b.out, "o", "", "also write a report with charts to this HTML file")
+	f.StringVar(&b.against, "vs", "", "a second server (its OpenAI-compatible root): both are measured in turns and compared")
+	f.IntVar(&b.rounds, "rounds", bench.DefaultRounds, "rounds of a comparison")
+	if err := parse(f, args); err != nil {
+		return b, nil, err
+	}
+	for name, value := range map[string]string{"LLM_BASE_URL": *url, "LLM_MODEL": *model} {
+		if value != "" {
+			b.vars = append(b.vars, name+"="+value)
+		}
+	}
+	levels, bad := b.check()
+	if len(bad) > 0 {
+		return b, nil, &configError{bad}
+	}
+	return b, levels, nil
+}
+
+// check finds flags that cannot work, and reads the levels.
+func (b *benchFlags) check() ([]int, []problem) {
+	var bad []problem
+	var levels []int
+	for word := range strings.SplitSeq(b.levels, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(word))
+		if err != nil || n < 1 {
+			bad = append(bad, problem{fmt.Sprintf("-c is %q", b.levels), "It must be one or more numbers above 0, such as 1,10."})
+			break
+		}
+		levels = append(levels, n)
+	}
+	switch b.eos {
+	case "auto":
+	case "ignore":
+		b.cfg.EOS = bench.EOSIgnore
+	case "obey":
+		b.cfg.EOS = bench.EOSObey
+	default:
+		bad = append(bad, problem{fmt.Sprintf("-eos is %q", b.eos), "It must be one of auto, ignore, obey."})
+	}
+	for name, n := range map[string]int{"-in": b.cfg.InputTokens, "-out": b.cfg.OutputTokens, "-rounds": b.rounds} {
+		if n < 1 {
+			bad = append(bad, problem{fmt.Sprintf("%s is %d", name, n), "It must be at least 1."})
+		}
+	}
+	if b.cfg.Prompts < 0 || b.cfg.RequestRate < 0 {
+		bad = append(bad, problem{"-n or -rate is negative", "Leave it out, or give a number above 0."})
+	}
+	if b.against != "" && len(levels) > 1 {
+		if b.levels != "1,"+strconv.Itoa(batch) {
+			bad = append(bad, problem{"-vs compares at one level, and -c gives several", "Give one, such as -c 10."})
+		}
+		levels = []int{batch}
+	}
+	return levels, bad
+}
+
+func runBench(ctx context.Context, p process, args []string) error {
+	b, levels, err := parseBench(p, args)
+	if err != nil {
+		return err
+	}
+	cfg, err := loadConfig(append(slices.Clip(p.env), b.vars...), b.envFile)
+	if err != nil {
+		return err
+	}
+	b.cfg.Name, b.cfg.Temperature = cfg.BaseURL, cfg.Temperature
+	line := newProgressLine(p.err)
+	defer line.clear()
+	client, err := benchClient(cfg, cfg.BaseURL)
+	if err != nil {
+		return err
+	}
+	if b.against != "" {
+		return b.compare(ctx, p, cfg, client, levels[0], line)
+	}
+	reports, runErr := bench.Sweep(ctx, client, b.cfg, levels, line.show)
+	line.clear()
+	if len(reports) == 0 {
+		return benchError(runErr)
+	}
+	if err := b.print(p.out, reports); err != nil {
+		return err
+	}
+	if err := b.html(p, func(w io.Writer) error { return bench.HTML(w, reports...) }); err != nil {
+		return err
+	}
+	return benchError(runErr)
+}
+
+func (b *benchFlags) compare(ctx context.Context, p process, cfg Config, client *llm.Client, level int, line *progressLine) error {
+	other, err := benchClient(cfg, b.against)
+	if err != nil {
+		return err
+	}
+	b.cfg.Concurrency = level
+	c, runErr := bench.Compare(ctx, bench.Target{Name: cfg.BaseURL, Server: client}, bench.Target{Name: b.against, Server: other}, b.cfg, b.rounds, line.show)
+	line.clear()
+	if len(c.Rows) == 0 {
+		return benchError(runErr)
+	}
+	if b.asJSON {
+		err = writeJSON(p.out, c)
+	} else {
+		_, err = io.WriteString(p.out, c.Table())
+	}
+	if err != nil {
+		return err
+	}
+	if err := b.html(p, c.HTML); err != nil {
+		return err
+	}
+	return benchError(runErr)
+}
+
+func (b *benchFlags) print(w io.Writer, reports []bench.Report) error {
+	switch {
+	case b.asJSON:
+		return writeJSON(w, reports)
+	case b.benchstat:
+		for _, r := range reports {
+			if _, err := io.WriteString(w, r.Benchstat()); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	_, err := io.WriteString(w, bench.Table(reports...))
+	return err
+}
+
+// html writes the report with charts, if one is wanted.
+func (b *benchFlags) html(p process, write func(io.Writer) error) error {
+	if b.out == "" {
+		return nil
+	}
+	f, err := os.Create(b.out)
+	if err != nil {
+		return &hintError{fmt.Errorf("write the report: %w", err), "Give -o another file."}
+	}
+	if err := write(f); err != nil {
+		_ = f.Close()
+		return fmt.Errorf("write the report: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	fmt.Fprintf(p.err, "The report is in %s\n", b.out)
+	return nil
+}
+
+func writeJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+func benchClient(cfg Config, url string) (*llm.Client, error) {
+	c, err := llm.New(llm.Config{
+		BaseURL: url, APIKey: string(cfg.APIKey), Model: cfg.Model, FirstTokenTimeout: cfg.FirstTokenTimeout, IdleTimeout: cfg.IdleTimeout, Extra: cfg.extra,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("set up the client for %s: %w", url, err)
+	}
+	return c, nil
+}
+
+// benchError is what a run that did not end well says at the terminal.
+func benchError(err error) error {
+	if err == nil || !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return errInterrupted
+}
+
+// progressLine is the live line of a run; without a terminal there is none.
+type progressLine struct {
+	w     io.Writer
+	live  bool
+	shown bool
+}
+
+func newProgressLine(w io.Writer) *progressLine {
+	f, ok := w.(*os.File)
+	return &progressLine{w: w, live: ok && xterm.IsTerminal(int(f.Fd()))}
+}
+
+func (l *progressLine) show(p bench.Progress) {
+	if !l.live {
+		return
+	}
+	where := string(p.Phase)
+	if p.Round > 0 {
+		where = fmt.Sprintf("round %d, %s, %s", p.Round, p.Name, where)
+	}
+	fmt.Fprintf(l.w, "\r\x1b[K%s: %d at once, %d of %d done, %d running, %d failed · %.0f tok/s now · %.0fs", where, p.Concurrency, p.Done, p.Total, p.Running,
+		p.Failed, p.Rate, p.Elapsed.Seconds())
+	l.shown = true
+}
+
+func (l *progressLine) clear() {
+	if l.shown {
+		fmt.Fprint(l.w, "\r\x1b[K")
+		l.shown = false
+	}
+}

@@ -59,7 +59,6 @@ func atDesk(t *testing.T, cfg llmsim.Config, settings Settings, do func(*desk)) 
 	})
 }
 
-
 func modelAt(t *testing.T, net *memnet.Net) *llm.Client {
 	t.Helper()
 	h := net.Client()

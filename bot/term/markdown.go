@@ -2,6 +2,7 @@ package term
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/yuin/goldmark"
@@ -160,7 +161,7 @@ func (r *renderer) block(n ast.Node, most int, pre []*prefix) {
 	}
 }
 
-func nest(pre []*prefix, p *prefix) []*prefix { return append(pre[:len(pre):len(pre)], p) }
+func nest(pre []*prefix, p *prefix) []*prefix { return append(slices.Clip(pre), p) }
 
 func (r *renderer) text(spans []span, most int, pre []*prefix) {
 	for _, l := range wrap(spans, most) {

@@ -91,7 +91,9 @@ func TestOnceFails(t *testing.T) {
 func TestOnceInterrupted(t *testing.T) {
 	out, small, err := once(t, func(s *llmsim.Server) {
 		s.NextTape(llmsim.Tape{llmsim.Text(strings.Repeat("word ", 100))})
-	}, func(ctx context.Context) (context.Context, context.CancelFunc) { return context.WithTimeout(ctx, 3*time.Second) })
+	}, func(ctx context.Context) (context.Context, context.CancelFunc) {
+		return context.WithTimeout(ctx, 3*time.Second)
+	})
 	if !errors.Is(err, context.DeadlineExceeded) || !strings.HasPrefix(out, "word word") || !strings.Contains(small, "stopped") {
 		t.Errorf("%v, %q, %q", err, out, small)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -187,7 +188,7 @@ func joinBlocks(a, b []string) []string {
 	case len(b) == 0:
 		return a
 	}
-	out := append(a[:len(a):len(a)], "")
+	out := append(slices.Clip(a), "")
 	return append(out, b...)
 }
 

@@ -141,7 +141,7 @@ func TestHistoryThatCannotBeReadIsSaid(t *testing.T) {
 }
 
 func TestTermLetsTheAnswerFinish(t *testing.T) {
-	inWorld(t, worldConfig{model: llmsim.Config{Speed: 20}}, func(t *testing.T, w *world) {
+	inWorld(t, worldConfig{lateAcks: true, model: llmsim.Config{Speed: 20}}, func(t *testing.T, w *world) {
 		ts := w.ask("alice", "general", "", "write 200 tokens")
 		time.Sleep(3 * time.Second)
 		w.term()
@@ -165,7 +165,7 @@ func TestTermLetsTheAnswerFinish(t *testing.T) {
 }
 
 func TestDrainThatTakesTooLongMarksTheAnswer(t *testing.T) {
-	inWorld(t, worldConfig{bot: bot.Config{DrainTimeout: 5 * time.Second}, model: llmsim.Config{Speed: 20}}, func(t *testing.T, w *world) {
+	inWorld(t, worldConfig{lateAcks: true, bot: bot.Config{DrainTimeout: 5 * time.Second}, model: llmsim.Config{Speed: 20}}, func(t *testing.T, w *world) {
 		ts := w.ask("alice", "general", "", "write 2000 tokens")
 		time.Sleep(3 * time.Second)
 		began := time.Now()
@@ -174,7 +174,7 @@ func TestDrainThatTakesTooLongMarksTheAnswer(t *testing.T) {
 			t.Errorf("stopping took %s", d)
 		}
 		got := text(w.answers("general", ts))
-		if !strings.Contains(got, "interrupted because I am being restarted") || !strings.Contains(got, "You asked") || strings.Contains(got, "writing…") {
+		if !strings.Contains(got, "interrupted because I am being restarted") || !strings.Contains(got, "ou asked") || strings.Contains(got, "writing…") {
 			t.Errorf("%s", got)
 		}
 		w.until("the server is free", time.Second, func() bool { return w.model.Running() == 0 })

@@ -37,7 +37,7 @@ type worldConfig struct {
 	model llmsim.Config
 	llm   llm.Config
 	bot   bot.Config
-	store turn.Store
+	store func() turn.Store // called inside the bubble
 	mode  llmsim.Mode // of the model server at the start
 
 	lateAcks bool // acks may be late or missing: the store is away
@@ -83,10 +83,10 @@ func (w *world) start(cfg worldConfig, slackNet, modelNet *memnet.Net) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store := cfg.store
-	if store == nil {
-		store = turn.NewMem()
+	if cfg.store == nil {
+		cfg.store = func() turn.Store { return turn.NewMem() }
 	}
+	store := cfg.store()
 	cfg.bot.Owner, cfg.bot.Name = "test-1", self.Name
 	w.bot = bot.New(cfg.bot, bot.Deps{Model: model, Server: model, Replier: s, History: s, Room: s, Store: store, Log: log})
 	var all sync.WaitGroup

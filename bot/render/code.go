@@ -29,15 +29,16 @@ func (d *Doc) openFence(p prefix, body string, n int) (done, more bool) {
 		return true, true
 	}
 	d.hold()
+	d.open()
 	if p.marks == 0 {
 		d.leave(max(p.first, 1))
 	}
 	out := d.lead(p, d.rest())
-	from, chars := len(d.buf), d.chars
 	d.blocks++
 	d.put(clean(out) + body[:n] + info)
+	d.opened = len(d.buf)
 	d.run, d.para, d.prev, d.head = false, false, -1, false
-	d.fence = fence{char: body[0], n: n, indent: p.col, quote: p.quote, info: info, from: from, chars: chars, to: len(d.buf)}
+	d.fence = fence{char: body[0], n: n, indent: p.col, quote: p.quote, info: info}
 	if p.quote > 0 {
 		d.fence.indent = 0
 	}
@@ -144,9 +145,12 @@ func (d *Doc) stepCodeLine() bool {
 // closeFence writes the closing fence; room for it was kept.
 func (d *Doc) closeFence(n int) bool {
 	f := d.fence
-	d.fence.n = 0
-	d.put(strings.Repeat("> ", f.quote) + strings.Repeat(" ", max(0, f.indent-d.base)) + strings.Repeat(string(f.char), f.n))
-	d.fence = fence{}
+	d.fence, d.mode = fence{}, atLine
+	if d.fresh {
+		d.reopen()
+	} else {
+		d.put(strings.Repeat("> ", f.quote) + strings.Repeat(" ", max(0, f.indent-d.base)) + strings.Repeat(string(f.char), f.n))
+	}
 	d.run, d.hasSnap = false, false
 	if d.pos += n; n > 0 {
 		d.endLine()
@@ -172,12 +176,15 @@ func (d *Doc) stepCode() bool {
 	sp, body := noCR(s[:n]), s[n:]
 	switch body[0] {
 	case '\n':
-		if n > 0 && d.fits(n, n) {
+		if n > 0 && !d.fresh && d.fits(n, n) {
 			d.put(sp)
 		}
 		d.pos += n
 		d.endLine()
 		d.mode = atCode
+		if d.fresh {
+			d.reopen()
+		}
 		return true
 	case '<', '&':
 		live, ok := liveInCode(body, d.eof)

@@ -274,8 +274,9 @@ func inline(s string) string {
 	return b.String()
 }
 
-// half shows a construct whose end has not come yet, without the marks that would be broken; 0 bytes: not at all.
-func half(s string) (string, int) {
+// halfOf shows a construct whose end has not come yet, without the marks that would be broken, and says how many bytes of it
+// are shown: none, or all up to there but the marks at its beginning.
+func halfOf(s string) (string, int) {
 	switch s[0] {
 	case '`':
 		n := runLen(s)
@@ -288,10 +289,10 @@ func half(s string) (string, int) {
 		if strings.TrimSpace(code) == "" {
 			return "", 0
 		}
-		return s[:n] + clean(escapeCode(code)) + s[:n], len(s)
+		return s[:n] + clean(escapeCode(code)) + s[:n], n + len(code)
 	case '!':
 		if len(s) > 1 {
-			out, n := half(s[1:])
+			out, n := halfOf(s[1:])
 			if n > 0 {
 				n++
 			}
@@ -307,7 +308,7 @@ func half(s string) (string, int) {
 			label = strings.TrimRight(label[:i], " ")
 		}
 		if label != "" {
-			return inline(label), len(s)
+			return inline(label), 1 + len(label)
 		}
 	}
 	return "", 0

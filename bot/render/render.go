@@ -10,6 +10,8 @@
 //     decided by the text before it alone. The scanner only goes forward; the nearer the page's end, the lesser the border
 //     at which it cuts (heading, blank line, line, sentence, word, rune).
 //   - Model text is dead: no mention, no special token, no disguised link works, in code neither.
+//   - All this holds after [Doc.Break] and [Doc.Shrink] too: what they leave alone never changes, and pages are the same however
+//     the text arrived between them.
 //   - An update costs what is new, plus one copy of the current page.
 package render
 
@@ -53,10 +55,11 @@ type Page struct {
 	// half ones show without their marks or not yet.
 	Markdown string
 	// Open is the page without what is undecided or provisional. While the text grows it only gains a suffix, up to the
-	// finished page, whose Open and Markdown are equal: native streams append what is new in it.
+	// finished page, whose Open and Markdown are equal: native streams append what is new in it. Markdown always begins with
+	// Open, so Markdown[len(Open):] completes a stream that stops here.
 	Open string
 	// End is the byte offset in the source up to which this page reaches. White space at a cut may belong to neither page.
-	// For the last page it is the end of what Markdown shows in full, or less.
+	// For the last page it is the end of what Markdown shows; after a Break the next page begins there.
 	End    int
 	Chars  int // of Markdown, as in Limits
 	Blocks int // of Markdown, as in Limits
@@ -71,7 +74,10 @@ type Doc struct {
 	text  string
 	pages []Page
 	state
-	snap    state // the page before what must not stand alone at its end: a heading, a list marker, an opening fence
+	first   Limits  // the limits of New
+	starts  []state // of each page, before begin
+	before  state   // before what d.opened is about
+	snap    state   // the page before what must not stand alone at its end: a heading, a list marker, an opening fence
 	hasSnap bool
 	eof     bool // nothing follows the text
 	eager   bool // a copy that shows what is undecided
@@ -80,13 +86,19 @@ type Doc struct {
 
 // New returns a Doc whose pages stay within lim.
 func New(lim Limits) *Doc {
+	d := &Doc{first: lim}
+	d.reset()
+	return d
+}
+
+func (d *Doc) setLimits(lim Limits) {
 	norm := func(n, least int) int {
 		if n <= 0 {
 			return math.MaxInt / 2000
 		}
 		return max(n, least)
 	}
-	d := &Doc{lim: Limits{Chars: norm(lim.Chars, MinLimit), Blocks: norm(lim.Blocks, 4), Bytes: norm(lim.Bytes, MinLimit)}}
+	d.lim = Limits{Chars: norm(lim.Chars, MinLimit), Blocks: norm(lim.Blocks, 4), Bytes: norm(lim.Bytes, MinLimit)}
 	for l := range d.zones {
 		share := level(l).share()
 		d.zones[l] = Limits{Chars: d.lim.Chars / 1000 * share, Bytes: d.lim.Bytes / 1000 * share}
@@ -101,15 +113,15 @@ func New(lim Limits) *Doc {
 	d.zones[levSentence].Chars = min(d.zones[levSentence].Chars, d.lim.Chars-wordMax-60)
 	d.zones[levSentence].Bytes = min(d.zones[levSentence].Bytes, d.lim.Bytes-wordMax-60)
 	d.atom = Limits{Chars: d.lim.Chars / 4, Bytes: d.lim.Bytes / 4}
-	d.reset()
-	return d
 }
 
 func (d *Doc) reset() {
 	d.text, d.eof, d.hasSnap = "", false, false
-	d.pages = nil
-	d.state = state{fresh: true, prev: -1}
-	d.snap = state{}
+	d.pages, d.starts = nil, nil
+	d.setLimits(d.first)
+	d.state = state{page: -1, prev: -1}
+	d.snap, d.before = state{}, state{}
+	d.begin(0)
 }
 
 // Set takes the whole text so far and returns its pages. The text normally grows; when it does not extend the last one, or
@@ -120,16 +132,18 @@ func (d *Doc) Set(text string, final bool) []Page {
 	}
 	d.text, d.eof = text, final
 	d.scan()
-	p, ok := d.last()
+	var c Doc
+	p, ok := d.view(&c)
 	if !ok {
 		return d.pages
 	}
 	return append(slices.Clip(d.pages), p)
 }
 
-// last is the page that is being written; not ok if it has nothing to show.
-func (d *Doc) last() (Page, bool) {
-	c := *d // the copy writes behind len(d.buf), where d has nothing yet
+// view is the page that is being written; not ok if it has nothing to show. It leaves c as a copy of d that has gone on eagerly
+// to the end of what the page shows.
+func (d *Doc) view(c *Doc) (Page, bool) {
+	*c = *d // the copy writes behind len(d.buf), where d has nothing yet
 	c.hasSnap = false
 	if !d.eof {
 		c.eager = true
@@ -144,7 +158,10 @@ func (d *Doc) last() (Page, bool) {
 		p.End = min(p.End, c.shown)
 	}
 	open := d.buf
-	if d.hasSnap && !d.eof {
+	switch {
+	case d.fresh:
+		open = nil // what is reopened may be taken back
+	case d.hasSnap:
 		open = d.snap.buf
 	}
 	tail := c.closers(!d.eof)
@@ -156,7 +173,7 @@ func (d *Doc) last() (Page, bool) {
 	case strings.HasPrefix(p.Markdown, string(open)):
 		p.Open = p.Markdown[:len(open)]
 	default:
-		p.Open = string(open)
+		p.Open = string(open) // not reached, as far as fuzzing knows
 	}
 	return p, true
 }

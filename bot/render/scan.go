@@ -201,6 +201,7 @@ func (d *Doc) blankLine(p prefix, s string) bool {
 	if n < len(s) {
 		n++
 	}
+	d.endTable()
 	if p.quote > 0 || p.marks > 0 {
 		if !d.fresh || p.marks > 0 {
 			if !d.run && !d.roomBlock() || !d.room(levLine, 5*p.n+8, p.n+8) {
@@ -215,7 +216,6 @@ func (d *Doc) blankLine(p prefix, s string) bool {
 	d.nl++
 	d.para, d.prev, d.blank = false, -1, true
 	d.quote = p.quote
-	d.endTable()
 	return true
 }
 
@@ -331,16 +331,18 @@ func (d *Doc) beginText(p prefix, l level, mark string, more int) bool {
 		d.leave(p.first)
 	}
 	d.hold()
+	d.open()
 	p.n -= len(mark)
 	out := d.lead(p, s)
 	p.n += len(mark)
 	d.runBlock()
 	d.put(clean(out) + mark)
+	d.opened = len(d.buf)
 	d.chars += more
 	if more > 0 {
 		d.head = true
 	}
-	d.line, d.pos = d.pos, d.pos+p.n
+	d.line, d.linePage, d.pos = d.pos, d.page, d.pos+p.n
 	d.quote, d.col = p.quote, p.col
 	d.mode, d.mid, d.para = inText, false, more == 0
 	return true

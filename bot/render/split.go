@@ -43,7 +43,6 @@ func (l level) share() int {
 type mark struct {
 	char byte
 	n    int
-	at   int // length of buf after it
 }
 
 type fence struct {
@@ -52,9 +51,6 @@ type fence struct {
 	indent int
 	quote  int
 	info   string
-	from   int // length of buf before it
-	chars  int // and what it counted
-	to     int // length of buf after the opening line
 }
 
 type table struct {
@@ -95,6 +91,7 @@ type state struct {
 	blocks   int
 	cells    int  // characters of tables
 	page     int  // number of the page
+	from     int  // where in the source the page begins
 	fresh    bool // the page has nothing but reopened constructs
 	run      bool // the page ends in a run of rich text
 	nl       int  // line breaks owed before the next thing
@@ -106,12 +103,16 @@ type state struct {
 	blank    bool // a blank line precedes
 	para     bool // the line before was text
 	line     int  // where the current line begins
+	linePage int  // and on which page
 	prev     int  // where the text line before begins, if it has a pipe; or -1
 	notTable int  // offset + 1 of a line that is no table
 	quote    int  // of the current line
 	col      int  // of the current line's content
 	emph     [maxEmph]mark
 	nEmph    int
+	nHeld    int    // of emph: cut by a Break, and not yet opened again; nEmph is 0 then
+	pre      string // the beginning of a construct that a Break cut
+	opened   int    // length of buf after the last thing that must not be shown with nothing behind it
 	lists    [maxList]list
 	nList    int
 	fence    fence
@@ -176,48 +177,8 @@ func (d *Doc) cut() bool {
 	tail := d.closers(true)
 	md := string(d.buf) + tail
 	d.pages = append(d.pages, Page{Markdown: md, Open: md, End: d.pos, Chars: d.chars + cost(tail), Blocks: d.blocks})
-	d.buf, d.chars, d.blocks, d.cells = make([]byte, 0, len(d.buf)), 0, 0, 0
-	d.begin()
+	d.begin(len(d.buf))
 	return true
-}
-
-// begin begins a page: what is open is opened again.
-func (d *Doc) begin() {
-	d.page++
-	d.fresh, d.run, d.nl, d.mid = true, false, 0, false
-	quote := strings.Repeat("> ", d.quote)
-	d.torn = d.mode == inText || d.mode == inCode
-	switch {
-	case d.fence.n > 0:
-		f := d.fence
-		d.base, d.fence.to = f.indent, -1
-		info := f.info
-		if len(info) > 60 {
-			info = ""
-		}
-		quote = strings.Repeat("> ", f.quote)
-		d.add(quote + strings.Repeat(string(f.char), f.n) + info + "\n")
-		if d.mode == inCode {
-			d.add(quote)
-		}
-		d.blocks = 1
-	case d.table.on:
-		if d.table.head != "" {
-			d.add(d.table.head + "\n")
-		}
-		d.table.rows = 0
-		d.cells = d.chars
-		d.blocks = 1
-	case d.mode == inText:
-		d.base = d.col
-		d.add(quote)
-		for i := range d.nEmph {
-			m := &d.emph[i]
-			d.add(strings.Repeat(string(m.char), m.n))
-			m.at = len(d.buf)
-		}
-		d.blocks, d.run = 1, true
-	}
 }
 
 // closers closes what is open. An emphasis that has not been closed is literal when nothing follows.
@@ -237,19 +198,6 @@ func (d *Doc) closers(emph bool) string {
 		b.WriteString(strings.Repeat(string(f.char), f.n))
 	}
 	return b.String()
-}
-
-// dropEmpty takes back emphasis marks and an opening fence with nothing behind them: an empty box would flicker.
-func (d *Doc) dropEmpty() {
-	if f := d.fence; f.n > 0 && len(d.buf) == f.to && !d.eof {
-		d.buf, d.chars, d.fence = d.buf[:f.from], f.chars, fence{}
-		d.blocks--
-	}
-	for d.mode == inText && d.nEmph > 0 && d.emph[d.nEmph-1].at == len(d.buf) && !d.eof {
-		d.nEmph--
-		d.buf = d.buf[:len(d.buf)-d.emph[d.nEmph].n]
-		d.chars -= d.emph[d.nEmph].n
-	}
 }
 
 // hold takes the snapshot to which a cut goes back until commit.

@@ -4,7 +4,13 @@ import "strings"
 
 const rowMax = 4_000 // bytes of a table row that is kept whole
 
-func (d *Doc) endTable() { d.table = table{} }
+func (d *Doc) endTable() {
+	on := d.table.on
+	d.table = table{}
+	if on && d.fresh {
+		d.reopen()
+	}
+}
 
 // isDelimiter reports whether a line is a table's delimiter row, such as |---|:-:|; maybe, if it is not complete.
 func isDelimiter(s string, full bool) (is, maybe bool) {
@@ -108,6 +114,14 @@ func (d *Doc) beginRows(head string, quote int) {
 // lateTable begins a table whose header, without a pipe in front, is on the page as text already.
 func (d *Doc) lateTable(p, q prefix, head, line string) (done, more bool) {
 	out := d.row(p, line)
+	table := d.row(q, head) + "\n" + out
+	if d.fresh { // a Break came between
+		out = table
+	}
+	if d.fresh && (cost(out) > d.lim.Chars/3 || len(out) > d.lim.Bytes/3) {
+		d.prev = -1
+		return false, false
+	}
 	if !d.roomBlock() || !d.fits(cost(out)+2, len(out)+2) {
 		d.prev = -1
 		if !d.cut() {
@@ -116,7 +130,7 @@ func (d *Doc) lateTable(p, q prefix, head, line string) (done, more bool) {
 		return true, true
 	}
 	d.put(out)
-	d.beginRows(d.row(q, head)+"\n"+out, p.quote)
+	d.beginRows(table, p.quote)
 	d.hasSnap = false
 	d.pos += len(line)
 	d.endLine()

@@ -14,6 +14,9 @@ const (
 
 // stepText does the next word or construct of a line of text.
 func (d *Doc) stepText() bool {
+	if d.nHeld > 0 || d.pre != "" {
+		return d.stepReopened()
+	}
 	s := d.rest()
 	n := spaces(s)
 	if n == len(s) {
@@ -30,7 +33,7 @@ func (d *Doc) stepText() bool {
 			d.put(sp)
 		}
 		d.pos += n
-		if d.line >= 0 && d.para && strings.IndexByte(d.text[d.line:min(d.pos, d.line+lineMax)], '|') >= 0 && d.pos-d.line < lineMax {
+		if (d.linePage == d.page || d.fresh) && d.para && strings.IndexByte(d.text[d.line:min(d.pos, d.line+lineMax)], '|') >= 0 && d.pos-d.line < lineMax {
 			d.prev = d.line
 		} else {
 			d.prev = -1
@@ -39,30 +42,37 @@ func (d *Doc) stepText() bool {
 			d.head, d.run = false, false
 		}
 		d.endLine()
+		if d.fresh {
+			d.torn = false
+			d.reopen()
+		}
 		return true
 	case '*', '_', '~':
 		return d.stepEmph(n, sp, body)
 	case '\\', '`', '[', '!', '<', '&', '@':
-		out, k, ok := atom(body, before(d.text[:d.pos+n]), d.eof)
+		out, k, ok := atom(body, d.text[max(d.from, d.pos+n-urlMax):d.pos+n], d.eof)
+		half := 0
 		if !ok {
 			if !d.eager {
 				return false
 			}
-			if out, k = half(body); k == 0 {
+			if out, half = halfOf(body); half == 0 {
 				return false
 			}
-			d.torn = true
+			d.torn, k = true, half
 		}
 		if k > 1 && (cost(out) > d.atom.Chars || len(out) > d.atom.Bytes) {
 			out, k = literal(body)
+			half = 0
 		}
-		return d.unit(n, sp, out, k)
+		more := d.unit(n, sp, out, k)
+		if half > 0 && !d.stopped {
+			d.halfShown(body[:half])
+		}
+		return more
 	}
 	return d.stepPlain(n, sp, body, textSpecial())
 }
-
-// before is what precedes an @: the word that it would be part of.
-func before(s string) string { return s[max(0, len(s)-2_000):] }
 
 func spaces(s string) int {
 	n := 0
@@ -111,10 +121,11 @@ func (d *Doc) unitOf(n int, sp, out string, chars, k int) bool {
 	if sp != "" {
 		d.put(sp)
 	}
-	if d.torn && out != "" && marksLine(out[0], d.mode, d.fence.char, out) {
-		d.put(joiner)
+	if d.torn && out != "" {
+		if d.torn = false; marksLine(out[0], d.mode, d.fence.char, out) {
+			d.put(joiner)
+		}
 	}
-	d.torn = false
 	d.putOf(out, chars)
 	d.pos += n + k
 	d.shown = d.pos
@@ -273,6 +284,9 @@ func (d *Doc) stepEmph(n int, sp, body string) bool {
 		}
 		return false
 	}
+	if r < len(body) && !d.eof && !utf8.FullRuneInString(body[r:]) {
+		return false
+	}
 	c := body[0]
 	next, _ := utf8.DecodeRuneInString(body[r:])
 	prev, _ := utf8.DecodeLastRuneInString(d.text[:d.pos+n])
@@ -292,13 +306,17 @@ func (d *Doc) stepEmph(n int, sp, body string) bool {
 		k := min(r, wordMax)
 		return d.unit(n, sp, body[:k], k)
 	}
-	if closes && d.nEmph > 0 && d.emph[d.nEmph-1].char == c && !d.fresh {
+	if closes && d.nEmph > 0 && d.emph[d.nEmph-1].char == c {
 		top := &d.emph[d.nEmph-1]
 		k := min(r, top.n)
 		if top.n -= k; top.n == 0 {
 			d.nEmph--
 		}
-		d.put(body[:k]) // room for it was kept
+		if d.fresh {
+			d.reopen()
+		} else {
+			d.put(body[:k]) // room for it was kept
+		}
 		d.pos += n + k
 		d.shown = d.pos
 		d.mid = true
@@ -325,12 +343,14 @@ func (d *Doc) stepEmph(n int, sp, body string) bool {
 		return true
 	}
 	d.hold()
+	d.open()
 	if sp != "" {
 		d.put(sp)
 	}
 	d.put(body[:r])
-	d.emph[d.nEmph] = mark{char: c, n: r, at: len(d.buf)}
+	d.emph[d.nEmph] = mark{char: c, n: r}
 	d.nEmph++
+	d.opened = len(d.buf)
 	d.pos += n + r
 	d.mid = true
 	return true

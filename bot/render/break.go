@@ -1,0 +1,205 @@
+package render
+
+import (
+	"slices"
+	"strings"
+)
+
+// Break ends the page that the last Set returned as its last one, as its Markdown shows it: it stays so, and its Open becomes
+// equal to its Markdown. The text from its End on begins a new page, with what is open there opened again: a fence with its info
+// string, a table's header, a list's number, a quote, emphasis, code in a line. A link that is cut in its text is two links; one that
+// is cut behind its text shows the text again. Emphasis that turns out to have no end is not opened again.
+//
+// The new page appears when something new can be shown on it. Break does nothing when the last Set was final, when it returned no
+// page, or when nothing has been shown since the last Break. It costs as much as an update.
+func (d *Doc) Break() {
+	if d.eof {
+		return
+	}
+	d.scan() // after a Shrink
+	var c Doc
+	p, ok := d.view(&c)
+	if !ok {
+		return
+	}
+	p.Open = p.Markdown
+	d.pages = append(d.pages, p)
+	d.state, d.hasSnap = c.state, false
+	d.nHeld = d.nEmph
+	d.begin(0)
+}
+
+// Shrink lays out the text anew within lim from where the page of that index begins; the pages before it stay, and the next
+// Set returns the new ones. It takes effect for all later pages too, and forgets the Breaks behind the beginning of that page.
+// Any page that the last Set returned can be given, also the last one and a page of a finished text (then the next Set must be final
+// with the same text); another index does nothing. lim may be larger too.
+//
+// It costs a copy of the state at the beginning of the page, about a kilobyte, which is kept for each page; the text behind
+// it is scanned again by the next Set, at the cost of a first one.
+func (d *Doc) Shrink(page int, lim Limits) {
+	if page < 0 || page > len(d.pages) {
+		return
+	}
+	d.setLimits(lim)
+	d.pages = slices.Clip(d.pages[:page])
+	d.state, d.hasSnap = d.starts[page], false
+	d.starts = d.starts[:page]
+	d.begin(0)
+}
+
+// begin begins a page: what is open is opened again. The buffer gets room for size bytes.
+func (d *Doc) begin(size int) {
+	d.buf = nil // let it go
+	d.starts = append(d.starts, d.state)
+	d.page++
+	d.from = d.pos
+	d.nl, d.mid = 0, false
+	d.torn = d.mode == inText || d.mode == inCode
+	if d.nHeld > 0 {
+		d.nEmph = 0 // see stepReopened
+	}
+	// Smaller limits may have come since.
+	if h := d.table.head; cost(h) > d.lim.Chars/4 || len(h) > d.lim.Bytes/4 {
+		d.table.head = ""
+	}
+	if h := d.table.resume; cost(h) > d.lim.Chars/4 || len(h) > d.lim.Bytes/4 {
+		d.table.resume = ""
+	}
+	d.reopen()
+	d.buf = slices.Grow(d.buf, size)
+}
+
+// reopen opens again what is open, on a page that has nothing yet. What turns out to end before anything follows it, which
+// happens after a Break only, is taken back by another reopen: no empty box, no header without rows.
+func (d *Doc) reopen() {
+	d.buf, d.chars, d.blocks, d.cells = nil, 0, 0, 0 // a new buffer: copies of d look at the old one
+	d.fresh, d.run, d.opened, d.hasSnap = true, false, -1, false
+	quote := strings.Repeat("> ", d.quote)
+	switch {
+	case d.fence.n > 0:
+		f := d.fence
+		d.base = f.indent
+		info := f.info
+		if len(info) > 60 {
+			info = ""
+		}
+		quote = strings.Repeat("> ", f.quote)
+		d.add(quote + strings.Repeat(string(f.char), f.n) + info + "\n")
+		if d.mode == inCode {
+			d.add(quote)
+		}
+		d.blocks = 1
+	case d.table.on:
+		if d.table.head != "" {
+			d.add(d.table.head + "\n")
+		}
+		d.table.rows = 0
+		d.cells = d.chars
+		d.blocks = 1
+	case d.mode == inText:
+		d.base = d.col
+		d.add(quote)
+		for i := range d.nEmph {
+			d.add(strings.Repeat(string(d.emph[i].char), d.emph[i].n))
+		}
+		d.blocks, d.run = 1, true
+	}
+}
+
+// open notes the state before something that must not be shown with nothing behind it, unless it follows such a thing.
+func (d *Doc) open() {
+	if d.opened != len(d.buf) {
+		d.before = d.state
+	}
+}
+
+// dropEmpty goes back before the beginning of a line, emphasis marks or an opening fence with nothing behind them: an empty box
+// would flicker.
+func (d *Doc) dropEmpty() {
+	if d.opened == len(d.buf) && !d.eof && (d.mode == inText || d.fence.n > 0) {
+		d.state = d.before
+	}
+}
+
+// stepReopened decides what a Break cut in two, at the beginning of its page: emphasis and constructs whose end had not come.
+func (d *Doc) stepReopened() bool {
+	if d.nHeld > 0 {
+		return d.stepHeld()
+	}
+	n := spaces(d.rest())
+	s := d.rest()[n:]
+	if s == "" {
+		if d.eof {
+			d.pos += n
+		}
+		return d.eof
+	}
+	full := d.eof
+	if len(s) > labelMax+urlMax {
+		s, full = s[:labelMax+urlMax], false // more than any construct has
+	}
+	head := d.pre
+	switch i := strings.IndexByte(head, '['); {
+	case i >= 0 && s[0] != ']':
+		head = head[:i+1]
+	case i < 0 && s[0] == '`':
+		head += " "
+	}
+	v := head + s
+	out, k, ok := "", 0, true
+	if s[0] != '\n' {
+		out, k, ok = atom(v, "", full)
+	}
+	half := 0
+	if !ok {
+		if out, half = halfOf(v); !d.eager || half <= len(head) {
+			return false
+		}
+		k = half
+	}
+	if k <= len(head) || cost(out) > d.atom.Chars || len(out) > d.atom.Bytes {
+		d.pre = "" // it was none
+		return true
+	}
+	if half == 0 && v[0] == '`' && strings.Trim(v[:k], "` ") == "" {
+		out = ""
+	}
+	more := d.unit(n, "", out, k-len(head))
+	if d.stopped {
+		return more
+	}
+	d.pre = ""
+	if half > 0 {
+		d.halfShown(v[:half])
+	}
+	return more
+}
+
+// halfShown ends the view behind the part of a construct that is shown.
+func (d *Doc) halfShown(s string) {
+	d.stopped = true
+	if s[0] == '`' {
+		s = s[:runLen(s)]
+	}
+	d.pre = s
+}
+
+// stepHeld opens emphasis again if its end comes, as stepEmph does.
+func (d *Doc) stepHeld() bool {
+	s := d.rest()
+	line, _, ended := strings.Cut(s[:min(len(s), emphMax)], "\n")
+	var kept [maxEmph]mark
+	n := 0
+	for _, m := range d.emph[:d.nHeld] {
+		switch {
+		case strings.Contains(line, strings.Repeat(string(m.char), m.n)), len(line) == emphMax, d.eager && !ended:
+			kept[n] = m
+			n++
+		case !ended && !d.eof:
+			return false
+		}
+	}
+	d.emph, d.nEmph, d.nHeld = kept, n, 0
+	d.reopen()
+	return true
+}

@@ -56,6 +56,7 @@ func methodTable() map[string]method {
 		"files.info":                  {run: (*Sim).fileInfoLocked, tier: tier4, scope: "files:read", required: []string{"file"}},
 		"bots.info":                   {run: (*Sim).botInfoLocked, tier: tier3, scope: "users:read"},
 		"team.info":                   {run: (*Sim).teamInfoLocked, tier: tier3, scope: "team:read"},
+		"views.publish":               {run: (*Sim).publishLocked, tier: tier4, required: []string{"user_id", "view"}},
 		"agents.sessions.setStatus":   {run: (*Sim).setSessionLocked, tier: tier3, scope: "chat:write", required: []string{"status"}},
 		"assistant.threads.setStatus": {run: (*Sim).setStatusLocked, tier: tier4, scope: "chat:write", required: []string{"channel_id", "thread_ts", "status"}}, // "special", unpublished
 	}

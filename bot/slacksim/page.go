@@ -28,7 +28,7 @@ const maxPageBody = 32 << 20
 //	GET  /page/state       people, channels, commands and the notice
 //	GET  /page/file?user=U…&id=F…       a file
 //	GET  /page/events?user=U…&after=0   server-sent events: what changed since, for this person
-//	POST /page/say, /page/command, /page/click, /page/stop, /page/edit, /page/delete   JSON, as that person
+//	POST /page/say, /page/command, /page/click, /page/home, /page/click-home, /page/stop, /page/edit, /page/delete   JSON, as that person
 //
 // It is for one machine: only loopback hosts (and Config.Hosts) are served, against DNS rebinding, and no other origin may post.
 func (s *Sim) newPage() http.Handler {
@@ -51,6 +51,12 @@ func (s *Sim) newPage() http.Handler {
 	}))
 	mux.HandleFunc("POST /page/click", s.pageDo(func(r *http.Request, q pageRequest) (any, error) {
 		return obj{}, s.ClickValue(r.Context(), q.User, q.Channel, q.TS, q.ActionID, q.Value)
+	}))
+	mux.HandleFunc("POST /page/home", s.pageDo(func(_ *http.Request, q pageRequest) (any, error) {
+		return obj{}, s.OpenHome(q.User)
+	}))
+	mux.HandleFunc("POST /page/click-home", s.pageDo(func(r *http.Request, q pageRequest) (any, error) {
+		return obj{}, s.ClickHome(r.Context(), q.User, q.ActionID, q.Value)
 	}))
 	mux.HandleFunc("POST /page/stop", s.pageDo(func(_ *http.Request, q pageRequest) (any, error) {
 		return obj{}, s.StopSession(q.User, q.Channel, q.ThreadTS)
@@ -236,8 +242,13 @@ func (s *Sim) pageChangesLocked(u *User, seen uint64) obj {
 			statuses = append(statuses, obj{"channel": k.channel, "thread_ts": k.ts, "text": text})
 		}
 	}
+	var view any // of the Home tab, if it changed
+	if h := s.homes[u.ID]; h != nil && h.rev > seen {
+		view = h.Blocks
+	}
 	return obj{
-		"rev": s.rev, "messages": messages, "statuses": statuses, "sockets": len(s.sockets),
+		"home": view,
+		"rev":  s.rev, "messages": messages, "statuses": statuses, "sockets": len(s.sockets),
 		"updates": len(s.limits.used("chat.update", now)), "updates_limit": tier3,
 	}
 }

@@ -39,6 +39,7 @@ type Config struct {
 	Events   []string      // subscribed bot events; nil means DefaultEvents
 	Commands []string      // slash commands of the manifest, with the slash; nil means /llm-status
 	Agent    bool          // the app is declared as an agent: it has sessions (agents.sessions.setStatus) with a stop button
+	NoCharts bool          // the workspace refuses data_visualization and data_table blocks, as some still do
 	Limiter  Limiter       // default: LimiterWindow
 	Latency  time.Duration // of every accepted call: half before it takes effect, half after. Refusals by a limit take none
 
@@ -111,6 +112,7 @@ type Sim struct {
 	held       []*delivery
 	responses  map[string]*responseURL
 	files      map[string]*file
+	homes      map[string]*home // by user id
 	sessions   map[threadKey]*session
 }
 
@@ -125,7 +127,7 @@ func New(cfg Config) *Sim {
 		base:  cmp.Or(strings.TrimSuffix(cfg.BaseURL, "/"), "http://localhost"),
 		users: map[string]*User{}, channels: map[string]*channel{}, status: map[threadKey]*status{},
 		limits: newLimits(cfg.Limiter), tickets: map[string]time.Time{}, waiting: map[string]*delivery{},
-		responses: map[string]*responseURL{}, files: map[string]*file{}, sessions: map[threadKey]*session{},
+		responses: map[string]*responseURL{}, files: map[string]*file{}, homes: map[string]*home{}, sessions: map[threadKey]*session{},
 	}
 	s.methods = methodTable()
 	s.seed()

@@ -148,6 +148,10 @@ func (s *Sim) plainBlockLocked(b obj) string {
 		return s.plainTextLocked(str(b["text"]))
 	case "divider":
 		return "---"
+	case "data_visualization":
+		return plainChart(b)
+	case "data_table":
+		return plainTable(b)
 	}
 	var parts []string
 	for _, t := range textsOf(b) {

@@ -104,7 +104,7 @@ func (s *Sim) validateLocked(blocks []obj) *refusal {
 	var problems []string
 	counted, rendered := 0, 0
 	for i, b := range blocks {
-		problems = append(problems, checkBlock(b, fmt.Sprintf("/blocks/%d", i))...)
+		problems = append(problems, s.checkBlockLocked(b, fmt.Sprintf("/blocks/%d", i))...)
 		n, c := measure(b)
 		rendered += n
 		counted += c
@@ -142,8 +142,8 @@ func countChars(text string) int {
 	return utf8.RuneCountInString(text) + 4*strings.Count(text, "&") + 3*strings.Count(text, "<") + 3*strings.Count(text, ">")
 }
 
-// checkBlock returns what is wrong with one block.
-func checkBlock(b obj, at string) []string {
+// checkBlockLocked returns what is wrong with one block.
+func (s *Sim) checkBlockLocked(b obj, at string) []string {
 	var p []string
 	bad := func(format string, a ...any) { p = append(p, fmt.Sprintf(format, a...)) }
 	text := func(v any, at string, most int, types ...string) {
@@ -232,16 +232,17 @@ func checkBlock(b obj, at string) []string {
 	case "rich_text":
 		items(b["elements"], at+"/elements", 1000)
 	case "table":
-		rows, _ := b["rows"].([]any)
-		if len(rows) == 0 || len(rows) > 100 {
-			bad("must have 1 to 100 rows [json-pointer:%s/rows]", at)
+		p = append(p, checkTable(b, at)...)
+	case "data_visualization", "data_table":
+		switch {
+		case s.cfg.NoCharts:
+			bad("unsupported type: %s [json-pointer:%s/type]", typ, at)
+		case typ == "data_table":
+			p = append(p, checkTable(b, at)...)
+		default:
+			p = append(p, checkChart(b, at)...)
 		}
-		for i, r := range rows {
-			if cells, _ := r.([]any); len(cells) > 20 {
-				bad("no more than 20 items allowed [json-pointer:%s/rows/%d]", at, i)
-			}
-		}
-	case "divider", "image", "file", "video", "input", "data_visualization", "data_table", "card", "carousel", "container", "plan", "task_card":
+	case "divider", "image", "file", "video", "input", "card", "carousel", "container", "plan", "task_card":
 	default: // "alert" too: only modals take it
 		bad("unsupported type: %s [json-pointer:%s/type]", typ, at)
 	}

@@ -1,0 +1,130 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+)
+
+const (
+	channel        = "llmbot"        // of NOTIFY
+	pollServer     = time.Second     // for what NOTIFY did not tell, as behind PgBouncer
+	connectTimeout = 3 * time.Second // if the URL names none
+	serverConns    = 4
+	// A connection is not kept for ever, so that a server behind a changed name or a proxy is found.
+	connLife = 30 * time.Minute
+)
+
+// openPostgres does not connect yet.
+func openPostgres(address string, _ *slog.Logger) (*backend, error) {
+	cfg, err := pgx.ParseConfig(address)
+	if err != nil {
+		return nil, &Error{what: "the address of the database cannot be read", hint: "It looks like postgres://user:password@host:5432/database?sslmode=require.", err: err}
+	}
+	// Without named prepared statements and settings of the session, PgBouncer's transaction mode works too.
+	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec
+	if cfg.ConnectTimeout == 0 {
+		cfg.ConnectTimeout = connectTimeout
+	}
+	if cfg.RuntimeParams["application_name"] == "" {
+		cfg.RuntimeParams["application_name"] = "llmbot"
+	}
+	db := stdlib.OpenDB(*cfg)
+	db.SetMaxOpenConns(serverConns)
+	db.SetMaxIdleConns(serverConns)
+	db.SetConnMaxLifetime(connLife)
+	where := fmt.Sprintf("%s:%d/%s", cfg.Host, cfg.Port, cfg.Database)
+	return &backend{
+		name: "postgres", where: where, writes: db, reads: db, chunk: maxBatch, poll: pollServer,
+		words: strings.NewReplacer(
+			// If this process is frozen in a transaction, the server ends it for the others' sake.
+			"{begin}", "BEGIN", "{guard}", "SET LOCAL idle_in_transaction_session_timeout = '2s'",
+			"{lock}", "SELECT pg_advisory_xact_lock(7811886512001)", // any number that nobody else has
+			"{there}", "SELECT count(*) FROM (SELECT to_regclass('llmbot_state') AS t) s WHERE t IS NOT NULL",
+			"{bytes}", "bytea", "{bytewise}", `COLLATE "C"`, "{now}", "extract(epoch FROM now())::bigint",
+			"{count}", "WITH counter AS ("+countSQL+" RETURNING seq) ", "{counter}", "counter", "{notify}", ", pg_notify('"+channel+"', key)::text",
+		),
+		open:    func(context.Context) error { return nil },
+		listen:  func(ctx context.Context, hint func(key string)) error { return listen(ctx, cfg, hint) },
+		trouble: serverTrouble, unmade: serverUnmade,
+		hints: func(err error) (string, string) { return serverHints(err, where) },
+		alone: func() bool { return false }, release: func() error { return nil },
+	}, nil
+}
+
+// listen tells the keys that other processes and this one say have changed, until it fails.
+func listen(ctx context.Context, cfg *pgx.ConnConfig, hint func(key string)) (err error) {
+	conn, err := pgx.ConnectConfig(ctx, cfg.Copy())
+	if err != nil {
+		return err
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		err = errors.Join(err, conn.Close(ctx))
+	}()
+	if _, err := conn.Exec(ctx, "LISTEN "+channel); err != nil {
+		return err
+	}
+	for {
+		n, err := conn.WaitForNotification(ctx)
+		if err != nil {
+			return err
+		}
+		hint(n.Payload)
+	}
+}
+
+// serverTrouble reads the error codes of https://www.postgresql.org/docs/current/errcodes-appendix.html.
+func serverTrouble(err error) trouble {
+	if _, ok := errors.AsType[*Error](err); ok {
+		return lasting
+	}
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return away // the way to the server, or its silence
+	}
+	switch {
+	case e.Code == "40001", e.Code == "40P01": // serialization failure, deadlock
+		return busy
+	case strings.HasPrefix(e.Code, "08"), strings.HasPrefix(e.Code, "57P0"): // connection; shutdown, start
+		return away
+	case e.Code == "53300", e.Code == "25006", e.Code == "57014": // too many connections, a standby, cancelled by a time limit
+		return away
+	}
+	return lasting
+}
+
+// serverUnmade says whether the server, or the driver before it sent anything, has said that a statement was not carried out.
+func serverUnmade(err error) bool {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return e.Code != "08007" && e.Code != "40003" // outcome unknown
+	}
+	return errors.Is(err, driver.ErrBadConn) || pgconn.SafeToRetry(err)
+}
+
+func serverHints(err error, where string) (what, hint string) {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return "PostgreSQL at " + where + " does not answer", "Is the server up, and is the address in STATE_URL right?"
+	}
+	switch {
+	case strings.HasPrefix(e.Code, "28"):
+		return "PostgreSQL at " + where + " refuses the login", "Correct user and password in STATE_URL."
+	case e.Code == "3D000":
+		return "PostgreSQL at " + where + " has no such database", "Make it (createdb), or correct STATE_URL."
+	case e.Code == "42501":
+		return "PostgreSQL at " + where + " does not let this user do that", "Grant it CREATE on the schema (once, for the tables), and everything on the tables llmbot_records and llmbot_state."
+	case e.Code == "53100":
+		return "the disk of PostgreSQL at " + where + " is full", "Make room there; llmbot goes on by itself then."
+	}
+	return "", ""
+}

@@ -1,0 +1,42 @@
+package sqlstore
+
+import (
+	"log/slog"
+	"testing"
+
+	"llmbot/bot/turn"
+	"llmbot/bot/turn/turntest"
+)
+
+// open opens a store that the test closes at its end.
+func open(t testing.TB, cfg Config) *Store {
+	t.Helper()
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
+	}
+	s, err := Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return s
+}
+
+func TestSQLite(t *testing.T) {
+	turntest.TestStore(t, func(t *testing.T) turn.Store { return open(t, Config{Dir: t.TempDir()}) })
+}
+
+func TestSQLiteInBubble(t *testing.T) {
+	turntest.TestBubble(t, func(t *testing.T) turn.Store { return open(t, Config{Dir: t.TempDir()}) })
+}
+
+func TestSQLitePair(t *testing.T) {
+	turntest.TestPair(t, func(t *testing.T) (a, b turn.Store) {
+		dir := t.TempDir()
+		return open(t, Config{Dir: dir}), open(t, Config{Dir: dir})
+	})
+}

@@ -1,0 +1,258 @@
+package sqlstore
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unicode/utf8"
+
+	"llmbot/bot/turn"
+)
+
+// Limits of this package; the figures are our own, but for maxKey, which is turn.Store's.
+const (
+	maxKey        = 512                    // bytes
+	maxWaiting    = 4096                   // updates that wait; more block
+	maxBatch      = 128                    // updates that are committed together
+	keepRecords   = 30 * 24 * time.Hour    // older records go
+	tombstoneKeep = 24 * time.Hour         // how long deletions are there to be heard of
+	sweepEvery    = time.Hour              // by Run
+	firstSweep    = time.Minute            // after a start, which has better things to do
+	callTimeout   = 5 * time.Second        // for one exchange with a database server, so that a dead one is noticed
+	retryAway     = 200 * time.Millisecond // between tries to reach a server
+	checkKey      = "check"                // what Check writes
+)
+
+// Config says where the records are; it must not be changed after Open.
+type Config struct {
+	URL string       // postgres://…, as libpq and pgx read it; "" is SQLite in Dir
+	Dir string       // folder of the SQLite file; made with its parents if missing
+	Log *slog.Logger // nil: silent
+}
+
+// Store is a turn.Store in a database. All methods are safe for concurrent use.
+type Store struct {
+	log   *slog.Logger
+	db    *backend
+	slots chan struct{} // one token for each waiting update
+
+	opening chan struct{} // holds a token while somebody opens the database
+	opened  atomic.Bool
+
+	mu       sync.Mutex // guards all below; never held across I/O
+	closed   bool
+	done     chan struct{}      // closed by Close
+	queue    []*op              // oldest first
+	writing  bool               // there is a writer
+	cancel   context.CancelFunc // ends the batch under way; nil: none, or it is local
+	cause    error              // why the writer has to try again; nil: it need not
+	watchers map[*watcher]struct{}
+	wg       sync.WaitGroup // the writer, and polls; added to under mu while not closed
+}
+
+var _ turn.Store = (*Store)(nil)
+
+// Open returns a store without touching the database. An error says that cfg is wrong. The store has to be closed.
+func Open(cfg Config) (*Store, error) {
+	log := cfg.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	var db *backend
+	var err error
+	switch {
+	case strings.HasPrefix(cfg.URL, "postgres://"), strings.HasPrefix(cfg.URL, "postgresql://"):
+		db, err = openPostgres(cfg.URL, log)
+	case cfg.URL != "":
+		scheme, _, _ := strings.Cut(cfg.URL, ":")
+		err = &Error{what: fmt.Sprintf("no such kind of database: %.20s:", scheme), hint: "Use postgres://user:password@host/database, or leave it empty for SQLite."}
+	case cfg.Dir == "":
+		err = &Error{what: "no folder for the SQLite file", hint: "Name one, for example ./data."}
+	default:
+		db, err = openSQLite(cfg.Dir, log)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Store{
+		log: log, db: db, slots: make(chan struct{}, maxWaiting), opening: make(chan struct{}, 1),
+		done: make(chan struct{}), watchers: map[*watcher]struct{}{},
+	}, nil
+}
+
+// ready opens the database if nobody has yet.
+func (s *Store) ready(ctx context.Context) error {
+	if s.opened.Load() {
+		return nil
+	}
+	select {
+	case s.opening <- struct{}{}:
+		defer func() { <-s.opening }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if s.opened.Load() {
+		return nil
+	}
+	if err := s.db.open(ctx); err != nil {
+		return err
+	}
+	if err := s.db.migrate(ctx); err != nil {
+		return err
+	}
+	s.opened.Store(true)
+	s.log.InfoContext(ctx, "store opened", "database", s.db.name, "where", s.db.where, "alone", s.db.alone())
+	return nil
+}
+
+// Check tells whether records can be written durably, by writing one. It blocks until that is known, at most until ctx ends;
+// give it a deadline. Errors of use to an operator are Errors.
+func (s *Store) Check(ctx context.Context) error {
+	stamp := []byte(time.Now().UTC().Format(time.RFC3339Nano))
+	return s.Update(ctx, checkKey, func([]byte) ([]byte, error) { return stamp, nil })
+}
+
+// Alone says whether no other Store, in this process or another of this machine, uses the same SQLite file at this moment. It
+// is exact: every other one that has ever written and still lives would be seen. So an owner found in a record read before the
+// call, other than ourselves, is dead if Alone is true. It may change at any time after: ask at the moment of use, never keep it. False before the
+// database is open, on PostgreSQL, and on systems without Linux's file locks. It does not block.
+func (s *Store) Alone() bool { return s.opened.Load() && s.db.alone() }
+
+// Run sweeps once an hour until ctx ends, and returns nil. Failures are logged.
+func (s *Store) Run(ctx context.Context) error {
+	for wait := firstSweep; ; wait = sweepEvery {
+		if !s.pause(ctx, wait) {
+			return nil
+		}
+		if n, err := s.Sweep(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, turn.ErrClosed) {
+			s.log.WarnContext(ctx, "sweep failed", "error", err)
+		} else if n > 0 {
+			s.log.InfoContext(ctx, "old records removed", "records", n)
+		}
+	}
+}
+
+// Sweep deletes records that were not written for 30 days, as Watch tells, and returns how many. It also forgets
+// deletions of more than a day ago. Time is the database's clock.
+func (s *Store) Sweep(ctx context.Context) (int, error) {
+	if err := s.begin(); err != nil {
+		return 0, err
+	}
+	defer s.wg.Done()
+	if err := s.ready(ctx); err != nil {
+		return 0, fmt.Errorf("sweep: %w", s.db.explain(err))
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	n, err := s.db.sweep(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("sweep: %w", s.db.explain(err))
+	}
+	if n > 0 {
+		s.tell(nil)
+	}
+	return n, nil
+}
+
+// begin says that something begins that Close has to wait for.
+func (s *Store) begin() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return turn.ErrClosed
+	}
+	s.wg.Add(1)
+	return nil
+}
+
+// pause waits; false if ctx ended or the store was closed.
+func (s *Store) pause(ctx context.Context, wait time.Duration) bool {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+	case <-s.done:
+	}
+	return false
+}
+
+// Close ends all watches, fails what waits, waits for a commit under way, and gives the database back. A second Close does
+// nothing.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	close(s.done)
+	if s.cancel != nil {
+		s.cancel()
+	}
+	waiting := s.queue
+	s.queue = nil
+	for w := range s.watchers {
+		w.end(turn.ErrClosed)
+	}
+	s.mu.Unlock()
+	for _, o := range waiting {
+		o.finish(turn.ErrClosed)
+	}
+	s.wg.Wait()
+	if err := s.db.close(); err != nil {
+		return fmt.Errorf("close the database: %w", err)
+	}
+	return nil
+}
+
+func checkKeyIs(key string) error {
+	if key == "" || len(key) > maxKey || !utf8.ValidString(key) || strings.ContainsRune(key, 0) {
+		return fmt.Errorf("not a key: %.40q of %d bytes", key, len(key))
+	}
+	return nil
+}
+
+// Error is a failure that waiting does not cure, or that an operator should know the next step for.
+type Error struct {
+	what, hint string
+	err        error
+}
+
+// Error says what is wrong.
+func (e *Error) Error() string {
+	if e.err == nil {
+		return e.what
+	}
+	return e.what + ": " + e.err.Error()
+}
+
+// Hint is the next step for the operator, a sentence or two.
+func (e *Error) Hint() string { return e.hint }
+
+// Unwrap returns the driver's error.
+func (e *Error) Unwrap() error { return e.err }
+
+// trouble is what an error of a database means for who asked.
+type trouble int
+
+const (
+	lasting trouble = iota // waiting does not help, or nobody knows what was done
+	busy                   // another process has the file; a matter of milliseconds
+	away                   // the server cannot be reached, or does not work now
+)
+
+// wait is how long to wait before the next try, the attempt-th since the last that worked.
+func (t trouble) wait(attempt int) time.Duration {
+	if t == busy {
+		return min(time.Duration(cmp.Or(attempt, 1))*500*time.Microsecond, 5*time.Millisecond)
+	}
+	return retryAway
+}

@@ -1,0 +1,243 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"llmbot/bot/turn"
+)
+
+const (
+	pageRows = 200                  // rows read at once by a Watch, none of which is held while fn runs
+	minPoll  = 5 * time.Millisecond // between two polls of a Watch: what is committed meanwhile is told together
+)
+
+// watcher is one Watch.
+type watcher struct {
+	prefix string
+	wake   chan struct{} // holds one token if there may be news
+	end    context.CancelCauseFunc
+}
+
+func (w *watcher) nudge() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// errBehind says that deletions may have been forgotten since the last poll, or that the database is another one than before.
+var errBehind = errors.New("changes were missed: the database was restored, or this process was asleep for a day")
+
+// Watch is the one of turn.Store. It returns when the database fails; deletions that were made before the next Watch begins are
+// not told by it.
+func (s *Store) Watch(ctx context.Context, prefix string, fn func(key string, value []byte)) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	watching, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	w := &watcher{prefix: prefix, wake: make(chan struct{}, 1), end: end}
+	if err := s.join(w); err != nil {
+		return err
+	}
+	defer s.part(w)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer end(nil) // before waiting
+	if s.db.listen != nil {
+		wg.Go(func() { s.hear(watching, w) })
+	}
+	err := s.follow(watching, w, fn)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case watching.Err() != nil:
+		return context.Cause(watching)
+	}
+	return fmt.Errorf("watch: %w", s.db.explain(err))
+}
+
+func (s *Store) join(w *watcher) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return turn.ErrClosed
+	}
+	s.watchers[w] = struct{}{}
+	return nil
+}
+
+func (s *Store) part(w *watcher) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.watchers, w)
+}
+
+// tell wakes the watchers of rows that this process wrote; of nil, all.
+func (s *Store) tell(rows map[string]*row) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for w := range s.watchers {
+		if rows == nil {
+			w.nudge()
+			continue
+		}
+		for key, r := range rows {
+			if r.written && strings.HasPrefix(key, w.prefix) {
+				w.nudge()
+				break
+			}
+		}
+	}
+}
+
+// hear wakes w when the database says that a key of it changed, for as long as ctx lasts. It is a hint: losing it costs a
+// poll's time, so failures are passed over.
+func (s *Store) hear(ctx context.Context, w *watcher) {
+	for {
+		err := s.db.listen(ctx, func(key string) {
+			if strings.HasPrefix(key, w.prefix) {
+				w.nudge()
+			}
+		})
+		if ctx.Err() != nil {
+			return
+		}
+		s.log.DebugContext(ctx, "listening ended", "error", err)
+		w.nudge() // something may have been said meanwhile
+		if !s.pause(ctx, s.db.poll) {
+			return
+		}
+	}
+}
+
+// place is how far a Watch has come in the order of (seq, key).
+type place struct {
+	seq  int64
+	key  string // "" between pages: all before seq was read
+	skip int64  // deletions up to here were made before the Watch began: nobody needs to hear of them
+}
+
+// change is one row as a Watch tells it.
+type change struct {
+	key   string
+	value []byte
+}
+
+// follow tells what there is and what changes.
+func (s *Store) follow(ctx context.Context, w *watcher, fn func(key string, value []byte)) error {
+	timer := time.NewTimer(s.db.poll)
+	defer timer.Stop()
+	for at, failed := (place{}), 0; ; {
+		changes, next, err := s.poll(ctx, w.prefix, at)
+		if err != nil {
+			if s.db.trouble(err) != busy {
+				return err
+			}
+			failed++
+			if !s.pause(ctx, busy.wait(failed)) {
+				return ctx.Err()
+			}
+			continue
+		}
+		failed = 0
+		for _, c := range changes {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			fn(c.key, c.value)
+		}
+		if at = next; at.key != "" {
+			continue // there may be more
+		}
+		if !s.pause(ctx, minPoll) {
+			return ctx.Err()
+		}
+		timer.Reset(s.db.poll - minPoll)
+		select {
+		case <-w.wake:
+		case <-timer.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// poll reads a page of what changed after at, and how far it came.
+func (s *Store) poll(ctx context.Context, prefix string, at place) (_ []change, next place, err error) {
+	if err := s.begin(); err != nil {
+		return nil, at, err
+	}
+	defer s.wg.Done()
+	if err := s.ready(ctx); err != nil {
+		return nil, at, err
+	}
+	if s.db.local {
+		ctx = context.WithoutCancel(ctx) // it is over in a moment
+	} else {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, callTimeout)
+		defer cancel()
+	}
+	// The counter is read before the rows, so all rows up to it are there to be read.
+	seq, purged, err := s.db.state(ctx)
+	switch between := at.key == "" && at.seq > 0; {
+	case err != nil:
+		return nil, at, err
+	case between && (at.seq > seq+1 || at.seq <= purged):
+		return nil, at, errBehind
+	case between && at.seq > seq:
+		return nil, at, nil // nothing new
+	case at.seq == 0:
+		at.skip = seq
+	}
+	changes, last, err := s.db.changes(ctx, prefix, at)
+	if err != nil {
+		return nil, at, err
+	}
+	if last.key != "" {
+		return changes, last, nil
+	}
+	return changes, place{seq: seq + 1}, nil
+}
+
+// state reads how far the counter is, and up to which number deletions may have been forgotten.
+func (b *backend) state(ctx context.Context) (seq, purged int64, err error) {
+	var version int
+	err = b.reads.QueryRowContext(ctx, `SELECT version, seq, purged FROM llmbot_state WHERE id = 1`).Scan(&version, &seq, &purged)
+	if err != nil {
+		return 0, 0, err
+	}
+	return seq, purged, tooNew(version)
+}
+
+// changes reads a page. last is its last row's place if there may be more rows; else it has no key.
+func (b *backend) changes(ctx context.Context, prefix string, at place) (_ []change, last place, err error) {
+	rows, err := b.reads.QueryContext(ctx, changesSQL, at.seq, at.key, int32(utf8.RuneCountInString(prefix)), prefix, pageRows)
+	if err != nil {
+		return nil, place{}, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	var changes []change
+	n := 0
+	for ; rows.Next(); n++ {
+		var c change
+		if err := rows.Scan(&last.seq, &c.key, &c.value); err != nil {
+			return nil, place{}, err
+		}
+		last.key, last.skip = c.key, at.skip
+		if c.value != nil || last.seq > at.skip {
+			changes = append(changes, c)
+		}
+	}
+	if n < pageRows {
+		last = place{}
+	}
+	return changes, last, rows.Err()
+}

@@ -81,7 +81,7 @@ func (p *painter) paint(lines []string, size Size, final bool) error {
 		b.WriteString(l + eraseRight + "\r\n")
 	}
 	if len(p.shown)-same > len(lines)-from {
-		b.WriteString(eraseBelow)
+		b.WriteString(eraseRight + eraseBelow) // tmux keeps what a bare eraseBelow takes from the first line in its history
 	}
 	p.shown = slices.Clone(lines)
 	return p.flush(&b)

@@ -289,3 +289,18 @@ func TestPastedLinesAreOneQuestion(t *testing.T) {
 		d.has(0, "Read: one⏎two⏎⇥three⏎four")
 	})
 }
+
+func TestServerThatDiesInAnAnswer(t *testing.T) {
+	atDesk(t, llmsim.Config{Speed: 10}, Settings{}, func(d *desk) {
+		d.model.NextTape(llmsim.Tape{llmsim.Text(strings.Repeat("word ", 100))})
+		d.typed("Go on\r")
+		d.after(3 * time.Second)
+		d.model.SetMode(llmsim.Refusing)
+		d.model.Interrupt(llmsim.Tape{llmsim.Cut()})
+		d.has(4*time.Second, "word word", "not reachable", "waiting")
+		d.model.NextTape(llmsim.Tape{llmsim.Text("Better now.")})
+		d.model.SetMode(llmsim.Up)
+		d.has(20*time.Second, "Better now.", " tok/s")
+		d.hasNot("word", "not reachable")
+	})
+}

@@ -64,12 +64,12 @@ func TestFollowUpsThatComeReordered(t *testing.T) {
 		w.ask("carol", "general", ts, "late one")
 		w.answered("general", ts, 2)
 		time.Sleep(20 * time.Second)
-		all := ""
+		var all strings.Builder
 		for _, m := range w.model.Last().Chat.Messages {
-			all += m.Content + "\n"
+			all.WriteString(m.Content + "\n")
 		}
-		if !strings.Contains(all, "early one") || !strings.Contains(all, "late one") || w.model.Total() != 2 {
-			t.Errorf("%d requests; %s", w.model.Total(), all)
+		if !strings.Contains(all.String(), "early one") || !strings.Contains(all.String(), "late one") || w.model.Total() != 2 {
+			t.Errorf("%d requests; %s", w.model.Total(), all.String())
 		}
 	})
 }

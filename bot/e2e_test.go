@@ -46,12 +46,12 @@ func TestFollowUpHasTheThreadAsContext(t *testing.T) {
 		w.ask("bob", "general", ts, "and why, @alice?")
 		w.answered("general", ts, 2)
 		chat := w.model.Last().Chat
-		roles := ""
+		var roles strings.Builder
 		for _, m := range chat.Messages {
-			roles += m.Role[:1]
+			roles.WriteString(m.Role[:1])
 		}
-		if roles != "suau" {
-			t.Fatalf("roles %s: %+v", roles, chat.Messages)
+		if roles.String() != "suau" {
+			t.Fatalf("roles %s: %+v", roles.String(), chat.Messages)
 		}
 		if chat.Messages[2].Content != exact {
 			t.Errorf("the answer came back as %q", chat.Messages[2].Content)

@@ -32,9 +32,10 @@ func (s *slots) take(ctx context.Context, told func(place int)) error {
 	s.waiting = append(s.waiting, w)
 	place := len(s.waiting)
 	s.mu.Unlock()
-	for {
-		if place > 0 { // else the slot is the waiter's by now
+	for last := 0; ; {
+		if place > 0 && place != last { // 0: the slot is the waiter's by now
 			told(place)
+			last = place
 		}
 		select {
 		case <-w.ready:

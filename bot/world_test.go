@@ -38,7 +38,7 @@ type worldConfig struct {
 	llm   llm.Config
 	bot   bot.Config
 	store func() turn.Store // called inside the bubble
-	mode  llmsim.Mode // of the model server at the start
+	mode  llmsim.Mode       // of the model server at the start
 
 	lateAcks bool // acks may be late or missing: the store is away
 }

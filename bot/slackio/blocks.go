@@ -52,14 +52,15 @@ func (c content) fallback() string {
 func (c content) options() []slack.MsgOption {
 	if c.plain {
 		// The page's own &lt; would be escaped a second time.
-		text := strings.Join(render.Plain(strings.ReplaceAll(c.markdown, "&lt;", "<")), "\n\n")
+		var text strings.Builder
+		text.WriteString(strings.Join(render.Plain(strings.ReplaceAll(c.markdown, "&lt;", "<")), "\n\n"))
 		for _, more := range []string{c.notice, c.small} {
 			if more != "" {
-				text += "\n\n_" + render.Mrkdwn(more) + "_"
+				text.WriteString("\n\n_" + render.Mrkdwn(more) + "_")
 			}
 		}
 		// An empty list takes the blocks of an earlier version away (facts/slack.md §3.3).
-		return []slack.MsgOption{slack.MsgOptionText(strings.TrimSpace(text), false), slack.MsgOptionBlocks()}
+		return []slack.MsgOption{slack.MsgOptionText(strings.TrimSpace(text.String()), false), slack.MsgOptionBlocks()}
 	}
 	var blocks []slack.Block
 	if c.markdown != "" {

@@ -143,7 +143,7 @@ func resume(text string, from int) (string, int) {
 		switch {
 		case fence == "" && (strings.HasPrefix(mark, "```") || strings.HasPrefix(mark, "~~~")):
 			fence = strings.TrimRight(mark, "\n")
-		case fence != "" && strings.TrimSpace(mark) == fence[:3]:
+		case fence != "" && closes(strings.TrimSpace(mark), fence):
 			fence = ""
 		}
 	}
@@ -152,6 +152,12 @@ func resume(text string, from int) (string, int) {
 	}
 	head := fence + "\n"
 	return head + strings.TrimPrefix(text[from:], "\n"), len(head) - (len(text[from:]) - len(strings.TrimPrefix(text[from:], "\n")))
+}
+
+// closes says whether a line ends a fence: the same marks, at least as many, and nothing else.
+func closes(line, fence string) bool {
+	marks := len(fence) - len(strings.TrimLeft(fence, fence[:1]))
+	return len(line) >= marks && strings.Trim(line, fence[:1]) == ""
 }
 
 var _ pace.Sender = (*draft)(nil)

@@ -1,0 +1,88 @@
+package bot_test
+
+import (
+	"go/build"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestImports holds the dependency table of docs/architecture.md: who may enter which room. Test code may import anything.
+func TestImports(t *testing.T) {
+	const (
+		slackGo  = "github.com/slack-go/slack"
+		openAI   = "github.com/sashabaranov/go-openai"
+		simNet   = "llmbot/llm/llmsim/memnet"
+		anything = "*"
+	)
+	own := map[string][]string{ // of ours; a room that is not here may import nothing of ours
+		"cmd/llmbot":        {anything},
+		"bot":               {"bot/turn", "bot/prompt", "llm"},
+		"bot/slackio":       {"bot", "bot/pace", "bot/render"},
+		"bot/term":          {"bot", "bot/prompt", "bot/render", "llm"},
+		"bot/prompt":        {"llm"},
+		"bot/sqlstore":      {"bot/turn"},
+		"bot/turn/turntest": {"bot/turn"},
+		"bot/ops":           {"bot", "bot/pace", "bot/turn", "llm"},
+		"llm/bench":         {"llm"},
+	}
+	only := map[string]string{slackGo: "bot/slackio", openAI: "llm"}                  // who alone may import it
+	std := []string{"bot/render", "bot/pace", "bot/turn", "bot/prompt", "llm/llmsim"} // nothing of others
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rooms := 0
+	err = filepath.WalkDir(root, func(dir string, e fs.DirEntry, err error) error {
+		if err != nil || !e.IsDir() {
+			return err
+		}
+		name := e.Name()
+		if dir != root && (strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") || name == "testdata") {
+			return filepath.SkipDir
+		}
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); dir != root && err == nil {
+			return filepath.SkipDir
+		}
+		pkg, err := build.ImportDir(dir, 0)
+		if err != nil {
+			return nil //nolint:nilerr // no Go files
+		}
+		rooms++
+		rel, err := filepath.Rel(root, dir)
+		if err != nil {
+			return err
+		}
+		room := filepath.ToSlash(rel)
+		for _, imp := range pkg.Imports {
+			ours, isOurs := strings.CutPrefix(imp, "llmbot/")
+			allowed := own[room]
+			switch {
+			case imp == simNet:
+				t.Errorf("%s imports %s: it is for tests", room, imp)
+			case isOurs && !slices.Contains(allowed, ours) && !slices.Contains(allowed, anything):
+				t.Errorf("%s may not import %s", room, imp)
+			case !isOurs && slices.Contains(std, room) && strings.Contains(strings.Split(imp, "/")[0], "."):
+				t.Errorf("%s imports %s, and should need the standard library only", room, imp)
+			case strings.HasPrefix(room, "bot/slacksim") && strings.Contains(imp, ".") && !strings.HasPrefix(imp, "github.com/gorilla/websocket"):
+				t.Errorf("%s imports %s", room, imp)
+			}
+			for lib, one := range only {
+				if (imp == lib || strings.HasPrefix(imp, lib+"/")) && room != one {
+					t.Errorf("%s imports %s: only %s may", room, imp, one)
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rooms < 9 {
+		t.Errorf("only %d packages under %s", rooms, path.Base(root))
+	}
+}

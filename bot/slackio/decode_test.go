@@ -1,0 +1,140 @@
+package slackio
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/slack-go/slack"
+)
+
+func testSelf() Self {
+	return Self{User: "U0LLMBOT01", Bot: "B0LLMBOT01", Name: "llm", Team: "T0ACME0001"}
+}
+
+// TestDecodeEvent decodes each payload of testdata/events and compares with what stands in its .golden.
+func TestDecodeEvent(t *testing.T) {
+	files, err := filepath.Glob("testdata/events/*.json")
+	if err != nil || len(files) < 10 {
+		t.Fatal(len(files), err)
+	}
+	for _, name := range files {
+		payload, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, reason := decodeEvent(payload, testSelf())
+		got := "ignored: " + reason + "\n"
+		if raw != nil {
+			out, err := json.MarshalIndent(raw.asked(raw.Text), "", "  ")
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = string(out) + "\n"
+		}
+		golden := strings.TrimSuffix(name, ".json") + ".golden"
+		if update := flag.Lookup("update"); update != nil && update.Value.String() == "true" {
+			if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(golden)
+		if err != nil || got != string(want) {
+			t.Errorf("%s:\n%s\nwant\n%s%v", name, got, want, err)
+		}
+	}
+}
+
+func FuzzDecodeEvent(f *testing.F) {
+	f.Add([]byte(`{"event":{"type":"app_mention","user":"U1","ts":"1.0","channel":"C1","text":"<@U0LLMBOT01> x"}}`))
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		raw, reason := decodeEvent(payload, testSelf())
+		if (raw == nil) == (reason == "") {
+			t.Fatalf("%v, %q", raw, reason)
+		}
+		if raw != nil {
+			if ev := raw.asked("x"); ev.TS == "" || ev.User == "" || ev.Thread.TS == "" || ev.Thread.Channel == "" || ev.User == testSelf().User {
+				t.Fatalf("%+v", ev)
+			}
+		}
+	})
+}
+
+func TestUnescape(t *testing.T) {
+	names := func(id string) string { return map[string]string{"U1": "alice", "W2": "bob"}[id] }
+	tests := map[string]string{
+		"<@U0> hello":                       "hello",
+		"<@U0|llm> hello <@U1>":             "hello @alice",
+		"ask <@W2|bobby> in <#C1|general>":  "ask @bobby in #general",
+		"in <#C1>":                          "in #C1",
+		"<!here> <!channel> <!everyone>":    "@here @channel @everyone",
+		"<!subteam^S1|@devs> <!subteam^S1>": "@devs @subteam",
+		"<!date^1392734382^{date}|Feb 18>":  "Feb 18",
+		"a &lt; b &amp;&amp; c &gt; d":      "a < b && c > d",
+		"&amp;lt;":                          "&lt;",
+		"<https://x.io/a?b=1&amp;c=2>":      "https://x.io/a?b=1&c=2",
+		"<https://x.io|docs>":               "docs (https://x.io)",
+		"<http://x.io|x.io>":                "x.io",
+		"<mailto:a@x.io|a@x.io>":            "a@x.io",
+		"<mailto:a@x.io|mail>":              "mail (mailto:a@x.io)",
+		"a < b and <@U1":                    "a < b and <@U1",
+		"<\n>":                              "<\n>",
+		"<<@U1>>":                           "<@alice>",
+		"":                                  "",
+		"  <@U0>\n":                         "",
+		"<@U0>, <@U0> x":                    ",  x",
+		"<>":                                "",
+	}
+	for in, want := range tests {
+		if got := unescape(in, "U0", names); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+
+func FuzzUnescape(f *testing.F) {
+	f.Add("<@U0> a &lt;b&gt; <https://x|y> &amp;amp; <!here>")
+	f.Fuzz(func(t *testing.T, text string) {
+		got := unescape(text, "U0", func(id string) string { return id })
+		if strings.Contains(got, "<@U0>") && !strings.Contains(text, "&") && !strings.Contains(text, "<<") && !strings.Contains(text, "|") {
+			t.Fatalf("%q: %q", text, got)
+		}
+		escaped := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(text)
+		if back := unescape(escaped, "U0", func(string) string { return "" }); back != strings.TrimSpace(text) {
+			t.Fatalf("%q came back as %q", text, back)
+		}
+	})
+}
+
+func TestClassify(t *testing.T) {
+	said := func(word string) error { return fmt.Errorf("chat.update: %w", slack.SlackErrorResponse{Err: word}) }
+	tests := []struct {
+		err   error
+		kind  kind
+		after time.Duration
+	}{
+		{nil, fine, 0},
+		{&slack.RateLimitedError{RetryAfter: 7 * time.Second}, limited, 7 * time.Second},
+		{&slack.RateLimitedError{}, limited, time.Second},
+		{slack.StatusCodeError{Code: 429}, limited, limitedPause},
+		{slack.StatusCodeError{Code: 503}, transient, 0}, {slack.StatusCodeError{Code: 408}, transient, 0}, {slack.StatusCodeError{Code: 404}, denied, 0},
+		{said("ratelimited"), limited, limitedPause}, {said("rate_limited"), limited, limitedPause},
+		{said("invalid_blocks"), tooLong, 0}, {said("msg_blocks_too_long"), tooLong, 0}, {said("msg_too_long"), tooLong, 0}, {said("block_mismatch"), tooLong, 0},
+		{said("message_not_found"), gone, 0}, {said("edit_window_closed"), uneditable, 0}, {said("cant_update_message"), uneditable, 0},
+		{said("internal_error"), transient, 0}, {said("fatal_error"), transient, 0}, {said("update_failed"), transient, 0},
+		{said("invalid_auth"), denied, 0}, {said("channel_not_found"), denied, 0}, {said("not_in_channel"), denied, 0}, {said("what_is_this"), denied, 0},
+		{context.DeadlineExceeded, transient, 0}, {errors.New("read: connection reset"), transient, 0}, {errNoText, transient, 0},
+	}
+	for _, tt := range tests {
+		if got := classify(tt.err); got.kind != tt.kind || got.retryAfter != tt.after {
+			t.Errorf("%v: %+v", tt.err, got)
+		}
+	}
+}

@@ -1,0 +1,294 @@
+package slackio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"llmbot/bot"
+	"llmbot/bot/render"
+	"llmbot/bot/slacksim"
+	"llmbot/llm/llmsim/memnet"
+)
+
+// inSlack runs a test with a Slack that paces, without sockets, in a bubble. root is a thread to answer in.
+func inSlack(t *testing.T, cfg slacksim.Config, test func(t *testing.T, s *Slack, sim *slacksim.Sim, root bot.Thread)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		sim := slacksim.New(cfg)
+		net := memnet.Serve(sim)
+		client := net.Client()
+		s := New(Config{
+			AppToken: slacksim.DefaultAppToken, BotToken: slacksim.DefaultBotToken, APIURL: "http://slack/api/", HTTP: client,
+			Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		})
+		if _, err := s.Connect(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var all sync.WaitGroup
+		all.Go(func() { _ = s.pace.Run(ctx) })
+		test(t, s, sim, bot.Thread{Channel: sim.ChannelID("general"), TS: sim.Say("alice", "general", "", "question")})
+		cancel()
+		all.Wait()
+		client.CloseIdleConnections()
+		sim.Close()
+		_ = net.Close()
+	})
+}
+
+func written(sim *slacksim.Sim, root bot.Thread) (all string, messages []slacksim.Message) {
+	for _, m := range sim.Replies(root.Channel, root.TS) {
+		if !m.Deleted {
+			all += m.Plain + "\n"
+			messages = append(messages, m)
+		}
+	}
+	return all, messages
+}
+
+// TestDraftRandom writes answers that grow, are written anew and meet all kinds of refusals: at the end the newest text is there in full,
+// with one footer, and nothing else is left of what was there before but marked pieces.
+func TestDraftRandom(t *testing.T) {
+	refusals := []slacksim.Fault{
+		{Error: "invalid_blocks"}, {Error: "msg_too_long"}, {Status: 503}, {Status: 503, Carry: true}, {Status: 429, RetryAfter: 5}, {Status: 429, RetryAfter: 40},
+		{Error: "internal_error", Carry: true}, {Error: "ratelimited"}, {Delay: 3 * time.Second}, {Method: "chat.update", Error: "edit_window_closed"},
+		{Method: "chat.update", Error: "message_not_found"},
+	}
+	for seed := range uint64(60) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			r := rand.New(rand.NewPCG(seed, 1))
+			inSlack(t, slacksim.Config{Latency: 50 * time.Millisecond, Seed: seed}, func(t *testing.T, s *Slack, sim *slacksim.Sim, root bot.Thread) {
+				d, err := s.Open(t.Context(), root, bot.Reply{For: root.TS})
+				if err != nil {
+					t.Fatal(err)
+				}
+				for range r.IntN(4) {
+					f := refusals[r.IntN(len(refusals))]
+					f.Skip, f.Times = r.IntN(6), 1+r.IntN(2)
+					if f.Method == "" {
+						f.Method = []string{"chat.update", "chat.postMessage"}[r.IntN(2)]
+					}
+					sim.Fail(f)
+				}
+				try, text := 0, ""
+				n := 20 + r.IntN(700)
+				for i := 0; i < n; i++ {
+					text += fmt.Sprintf("t%d-%04d <x> word. ", try, i)
+					if i%9 == 8 {
+						text += "\n\n"
+					}
+					d.Set(bot.Answer{Text: text, Small: fmt.Sprintf("writing… %d", i), Phase: bot.Writing})
+					time.Sleep(time.Duration(r.IntN(60)) * time.Millisecond)
+					if r.IntN(n) == 0 && try < 2 {
+						try, i, text = try+1, 0, text[:r.IntN(2)*(len(text)/2)]
+						text += fmt.Sprintf("t%d-%04d <x> word. ", try, 0)
+					}
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+				defer cancel()
+				if err := d.Close(ctx, bot.Answer{Text: text, Small: "the footer", Phase: bot.Done}); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(2 * time.Minute) // for the tidying up
+				all, messages := written(sim, root)
+				if strings.Count(all, "the footer") != 1 {
+					t.Errorf("%d footers in %d messages", strings.Count(all, "the footer"), len(messages))
+				}
+				all = strings.Join(strings.Fields(strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(all)), "")
+				at := 0
+				for w := range strings.FieldsSeq(text) {
+					k := strings.Index(all[at:], w)
+					if k < 0 {
+						t.Fatalf("%q is missing (%d messages)", w, len(messages))
+					}
+					at += k + len(w)
+				}
+			})
+		})
+	}
+}
+
+func TestDraftHammer(t *testing.T) {
+	inSlack(t, slacksim.Config{Latency: 20 * time.Millisecond}, func(t *testing.T, s *Slack, sim *slacksim.Sim, root bot.Thread) {
+		var all sync.WaitGroup
+		for g := range 8 {
+			all.Go(func() {
+				th := bot.Thread{Channel: root.Channel, TS: sim.Say("bob", "general", "", "q")}
+				d, err := s.Open(t.Context(), th, bot.Reply{For: th.TS})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				var text strings.Builder
+				for i := range 200 {
+					text.WriteString(fmt.Sprintf("g%d-%d ", g, i))
+					d.Set(bot.Answer{Text: text.String(), Small: "s", Phase: bot.Writing})
+					time.Sleep(time.Millisecond)
+				}
+				if err := d.Close(t.Context(), bot.Answer{Text: text.String(), Small: "end", Phase: bot.Done}); err != nil {
+					t.Error(err)
+				}
+				if got, _ := written(sim, th); !strings.Contains(got, fmt.Sprintf("g%d-199", g)) || !strings.Contains(got, "end") {
+					t.Errorf("%q", got)
+				}
+			})
+		}
+		all.Wait()
+	})
+}
+
+func TestDraftThatMayNotWrite(t *testing.T) {
+	inSlack(t, slacksim.Config{}, func(t *testing.T, s *Slack, sim *slacksim.Sim, root bot.Thread) {
+		lost := errors.New("lost")
+		open := time.Now().Add(30 * time.Second)
+		for _, check := range []func() error{
+			func() error { return lost },
+			func() error {
+				if time.Now().Before(open) {
+					return fmt.Errorf("%w: lapsed", bot.ErrNotNow)
+				}
+				return nil
+			},
+		} {
+			d, err := s.Open(t.Context(), root, bot.Reply{For: "1.0", Check: check})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+			err = d.Close(ctx, bot.Answer{Text: "text", Phase: bot.Done})
+			cancel()
+			_, messages := written(sim, root)
+			if first := errors.Is(check(), lost); first != errors.Is(err, lost) || first != (len(messages) == 0) {
+				t.Errorf("%v, %d messages", err, len(messages))
+			}
+		}
+	})
+}
+
+func TestStatusLineIsTakenAway(t *testing.T) {
+	inSlack(t, slacksim.Config{Latency: 500 * time.Millisecond}, func(t *testing.T, s *Slack, sim *slacksim.Sim, root bot.Thread) {
+		d, err := s.Open(t.Context(), root, bot.Reply{For: root.TS, Check: func() error { return errors.New("lost") }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Set(bot.Answer{Status: "is thinking…"})
+		time.Sleep(time.Second)
+		if got := sim.Status(root.Channel, root.TS); got != "is thinking…" {
+			t.Errorf("%q", got)
+		}
+		if err := d.Close(t.Context(), bot.Answer{Text: "x", Phase: bot.Done}); err == nil {
+			t.Error("closed")
+		}
+		if got := sim.Status(root.Channel, root.TS); got != "" {
+			t.Errorf("%q stays", got)
+		}
+	})
+}
+
+func TestContents(t *testing.T) {
+	pages := []render.Page{{Markdown: "one"}, {Markdown: "two"}}
+	tests := map[string]struct {
+		pages []render.Page
+		a     bot.Answer
+		more  bool
+		want  []content
+	}{
+		"nothing yet":   {nil, bot.Answer{Small: "s"}, false, nil},
+		"away":          {nil, bot.Answer{Notice: "away"}, false, []content{{notice: "away"}}},
+		"pages":         {pages, bot.Answer{Small: "s", Phase: bot.Writing}, false, []content{{markdown: "one"}, {markdown: "two", small: "s"}}},
+		"cut":           {pages[:1], bot.Answer{Small: "s", Notice: "n", Phase: bot.Failed}, false, []content{{markdown: "one", notice: "n", small: "s"}}},
+		"stopped early": {nil, bot.Answer{Small: "stopped", Phase: bot.Stopped}, false, []content{{notice: "There is no answer: it was stopped before it began.", small: "stopped"}}},
+		"print alone":   {nil, bot.Answer{Small: "s", Phase: bot.Done}, true, []content{{small: "s"}}},
+		"all elsewhere": {nil, bot.Answer{Phase: bot.Done}, true, nil},
+	}
+	for name, tt := range tests {
+		if got := contents(tt.pages, tt.a, tt.more, false); fmt.Sprint(got) != fmt.Sprint(tt.want) {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	if got := (content{}).options(); len(got) != 2 {
+		t.Errorf("%d options", len(got))
+	}
+}
+
+func TestResume(t *testing.T) {
+	for _, tt := range []struct {
+		text, at, want string
+	}{
+		{"plain text", "text", "text"},
+		{"```go\na\nb\n```\nc", "b", "```go\nb\n```\nc"},
+		{"```go\na\n```\nc", "c", "c"},
+		{"````\n```\na\n````\nc", "a", "````\na\n````\nc"},
+		{"````\n```\na\n````\nc", "c", "c"},
+		{"~~~ x\na\n~~~~\nc", "c", "c"},
+		{"~~~ x\na\n```\nc", "c", "~~~ x\nc"},
+	} {
+		if got, _ := resume(tt.text, strings.LastIndex(tt.text, tt.at)); got != tt.want {
+			t.Errorf("%q at %q: %q", tt.text, tt.at, got)
+		}
+	}
+}
+
+func FuzzResume(f *testing.F) {
+	f.Add("a\n```go\nx\ny\n```\nb", 9)
+	f.Add("~~~\nx", 4)
+	f.Add("````\n```\nx\n````\n", 9)
+	f.Fuzz(func(t *testing.T, text string, from int) {
+		from = min(max(from, 0), len(text))
+		got, head := resume(text, from)
+		if want := text[from:]; head >= 0 && got[head:] != want || head < 0 && got != want[-head:] {
+			if !strings.HasSuffix(want, got[max(head, 0):]) {
+				t.Fatalf("%q from %d: %q, %d", text, from, got, head)
+			}
+		}
+	})
+}
+
+func TestFlights(t *testing.T) {
+	f := newFlights()
+	var all sync.WaitGroup
+	var mu sync.Mutex // guards firsts
+	firsts := map[string]int{}
+	for range 8 {
+		all.Go(func() {
+			for i := range 500 {
+				key := fmt.Sprint(i)
+				fl, first := f.begin(key)
+				if first {
+					mu.Lock()
+					firsts[key]++
+					n := firsts[key]
+					mu.Unlock()
+					var err error
+					if i%10 == 0 && n < 3 {
+						err = errors.New("not durable")
+					}
+					f.end(fl, err)
+				}
+				<-fl.over
+			}
+		})
+	}
+	all.Wait()
+	for key, n := range firsts {
+		if n != 1 && !strings.HasSuffix(key, "0") || n > 3 {
+			t.Errorf("%s: %d", key, n)
+		}
+	}
+	for i := range maxSeen + 10 {
+		fl, _ := f.begin(fmt.Sprint("x", i))
+		f.end(fl, nil)
+	}
+	if len(f.byID) > maxSeen || len(f.old) != maxSeen {
+		t.Errorf("%d, %d", len(f.byID), len(f.old))
+	}
+}

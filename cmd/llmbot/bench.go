@@ -171,7 +171,7 @@ func (b *benchFlags) print(w io.Writer, reports []bench.Report) error {
 		}
 		return nil
 	}
-	_, err := io.WriteString(w, bench.Table(reports...))
+	_, err := fmt.Fprintln(w, strings.TrimRight(bench.Table(reports...), "\n"))
 	return err
 }
 

@@ -5,7 +5,9 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"strings"
 	"time"
 
@@ -48,7 +50,7 @@ func openPostgres(address string, _ *slog.Logger) (*backend, error) {
 			// If this process is frozen in a transaction, the server ends it for the others' sake.
 			"{begin}", "BEGIN", "{guard}", "SET LOCAL idle_in_transaction_session_timeout = '2s'",
 			"{lock}", "SELECT pg_advisory_xact_lock(7811886512001)", // any number that nobody else has
-			"{there}", "SELECT count(*) FROM (SELECT to_regclass('llmbot_state') AS t) s WHERE t IS NOT NULL",
+			"{there}", "SELECT count(*) FROM pg_catalog.pg_class WHERE relname = 'llmbot_state' AND pg_catalog.pg_table_is_visible(oid)",
 			"{bytes}", "bytea", "{bytewise}", `COLLATE "C"`, "{now}", "extract(epoch FROM now())::bigint",
 			"{count}", "WITH counter AS ("+countSQL+" RETURNING seq) ", "{counter}", "counter", "{notify}", ", pg_notify('"+channel+"', key)::text",
 		),
@@ -85,14 +87,12 @@ func listen(ctx context.Context, cfg *pgx.ConnConfig, hint func(key string)) (er
 
 // serverTrouble reads the error codes of https://www.postgresql.org/docs/current/errcodes-appendix.html.
 func serverTrouble(err error) trouble {
-	if _, ok := errors.AsType[*Error](err); ok {
-		return lasting
-	}
 	e, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok {
-		return away // the way to the server, or its silence
-	}
 	switch {
+	case unreachable(err):
+		return away
+	case !ok:
+		return lasting
 	case e.Code == "40001", e.Code == "40P01": // serialization failure, deadlock
 		return busy
 	case strings.HasPrefix(e.Code, "08"), strings.HasPrefix(e.Code, "57P0"): // connection; shutdown, start
@@ -101,6 +101,17 @@ func serverTrouble(err error) trouble {
 		return away
 	}
 	return lasting
+}
+
+// unreachable says whether err is about the way to the server, or its silence, not what it said.
+func unreachable(err error) bool {
+	if _, ok := errors.AsType[*pgconn.PgError](err); ok || err == nil {
+		return false
+	}
+	_, dial := errors.AsType[*pgconn.ConnectError](err)
+	_, wire := errors.AsType[net.Error](err)
+	return dial || wire || errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || pgconn.SafeToRetry(err)
 }
 
 // serverUnmade says whether the server, or the driver before it sent anything, has said that a statement was not carried out.
@@ -113,10 +124,11 @@ func serverUnmade(err error) bool {
 
 func serverHints(err error, where string) (what, hint string) {
 	e, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok {
+	if unreachable(err) {
 		return "PostgreSQL at " + where + " does not answer", "Is the server up, and is the address in STATE_URL right?"
 	}
 	switch {
+	case !ok:
 	case strings.HasPrefix(e.Code, "28"):
 		return "PostgreSQL at " + where + " refuses the login", "Correct user and password in STATE_URL."
 	case e.Code == "3D000":

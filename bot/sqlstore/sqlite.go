@@ -73,7 +73,7 @@ func openSQLite(dir string, _ *slog.Logger) (*backend, error) {
 			"{begin}", "BEGIN IMMEDIATE", "{guard}", "", "{lock}", "",
 			"{there}", "SELECT count(*) FROM sqlite_master WHERE name = 'llmbot_state'",
 			"{bytes}", "blob", "{bytewise}", "", "{now}", "unixepoch()",
-			"{count}", "", "{counter}", "llmbot_state WHERE id = 1", "{notify}", "",
+			"{count}", "", "{counter}", "llmbot_state WHERE id = 1", "{notify}", ", ''",
 		),
 		open: f.open, trouble: fileTrouble, unmade: func(err error) bool { return fileTrouble(err) == busy },
 		hints: f.hints, alone: f.lock.alone, release: f.lock.release,

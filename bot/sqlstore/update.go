@@ -198,7 +198,7 @@ func (s *Store) take(cancel context.CancelFunc) ([]*op, *batch) {
 // putBack lets ops be tried again, before all others.
 func (s *Store) putBack(ops []*op, cause error) {
 	s.mu.Lock()
-	s.cancel, s.cause = nil, cause
+	s.cancel, s.cause = nil, s.db.explain(cause)
 	closed := s.closed
 	if !closed {
 		s.queue = slices.Insert(s.queue, 0, ops...)
@@ -377,8 +377,8 @@ func (b *backend) writePart(ctx context.Context, q querier, dirty []*row, all ma
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
-		var key string
-		if err := rows.Scan(&key); err != nil {
+		var key, told string
+		if err := rows.Scan(&key, &told); err != nil {
 			return err
 		}
 		all[key].written = true

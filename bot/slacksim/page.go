@@ -247,8 +247,8 @@ func (s *Sim) pageChangesLocked(u *User, seen uint64) obj {
 		view = h.Blocks
 	}
 	return obj{
-		"home": view,
-		"rev":  s.rev, "messages": messages, "statuses": statuses, "sockets": len(s.sockets),
+		"boot": s.boot, "home": view, "stoppable": s.stoppableThreadsLocked(u),
+		"rev": s.rev, "messages": messages, "statuses": statuses, "sockets": len(s.sockets),
 		"updates": len(s.limits.used("chat.update", now)), "updates_limit": tier3,
 	}
 }

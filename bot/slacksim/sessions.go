@@ -111,6 +111,31 @@ func (s *Sim) stoppableLocked(key threadKey, streaming bool) bool {
 	return s.cfg.Agent && slices.Contains(s.cfg.Events, "agent_session_stopped") && (processing || streaming)
 }
 
+// stoppableThreadsLocked lists the threads in which a person sees Slack's stop button.
+func (s *Sim) stoppableThreadsLocked(u *User) []any {
+	list := []any{}
+	if !s.cfg.Agent {
+		return list
+	}
+	found := map[threadKey]bool{} // whether a stream is live there
+	for key := range s.sessions {
+		found[key] = false
+	}
+	for _, c := range s.channels {
+		for _, m := range c.messages {
+			if m.stream != nil && !m.deleted && s.streamLocked(m) == StreamLive {
+				found[threadKey{c.ID, m.thread}] = true
+			}
+		}
+	}
+	for key, streaming := range found {
+		if s.channels[key.channel].members[u.ID] && s.stoppableLocked(key, streaming) {
+			list = append(list, obj{"channel": key.channel, "thread_ts": key.ts})
+		}
+	}
+	return list
+}
+
 // sessionStatus says whether Slack knows a session's status (agents.sessions.setStatus, chat.stopStream).
 func sessionStatus(status string) bool {
 	return slices.Contains([]string{"active", "processing", "suspended", "closed"}, status)

@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -85,6 +86,7 @@ type Sim struct {
 	closed     bool
 	changed    chan struct{} // closed and replaced at every change
 	rev        uint64        // number of the newest change
+	boot       string        // tells this workspace from others that had the same address
 	rand       *rand.Rand
 	lastMicro  int64 // newest message timestamp
 	lastID     int
@@ -130,6 +132,7 @@ func New(cfg Config) *Sim {
 		responses: map[string]*responseURL{}, files: map[string]*file{}, homes: map[string]*home{}, sessions: map[threadKey]*session{},
 	}
 	s.methods = methodTable()
+	s.boot = strconv.FormatInt(time.Now().UnixNano(), 36)
 	s.seed()
 	s.page = s.newPage()
 	return s

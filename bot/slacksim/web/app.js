@@ -1,12 +1,17 @@
 'use strict';
 
 const $ = (id) => document.getElementById(id);
-const S = { state: null, me: null, channel: null, thread: null, messages: new Map(), statuses: [], unread: new Set(), drafts: new Map(), source: null, first: true };
+const S = {
+  state: null, me: null, channel: null, thread: null, tab: 'messages', home: null, editing: null,
+  messages: new Map(), statuses: [], stoppable: [], unread: new Set(), drafts: new Map(), source: null, fresh: true,
+};
 const key = (m) => m.channel + ' ' + m.ts;
 const names = {
   user: (id) => S.state.users.find((u) => u.id === id)?.name,
   channel: (id) => S.state.channels.find((c) => c.id === id)?.name,
 };
+const channel = (id) => S.state.channels.find((c) => c.id === id);
+const clock = (ts) => new Date(ts * 1000).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
 
 async function post(path, body) {
   const res = await fetch('page/' + path, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ user: S.me, ...body }) });
@@ -20,6 +25,9 @@ async function post(path, body) {
   return out;
 }
 
+// act posts and says whether it worked; the reason goes to the person.
+const act = (path, body) => post(path, body).then(() => true, (err) => { toast(err.message); return false; });
+
 function toast(text) {
   $('toast').textContent = text;
   $('toast').hidden = false;
@@ -29,42 +37,6 @@ function toast(text) {
 
 // ---- one message ----
 
-function block(b, m) {
-  switch (b.type) {
-    case 'markdown': return markdown(b.text, names);
-    case 'section': {
-      const e = el('div');
-      if (b.text) e.append(textObject(b.text));
-      for (const f of b.fields || []) e.append(textObject(f));
-      if (b.accessory) e.append(element(b.accessory, m));
-      return e;
-    }
-    case 'context': return el('div', 'small', ...b.elements.map((e) => textObject(e)));
-    case 'header': return el('h3', '', b.text.text);
-    case 'divider': return el('hr');
-    case 'actions': case 'context_actions': return el('div', '', ...b.elements.map((e) => element(e, m)));
-    default: return el('div', 'small', '[' + b.type + ']');
-  }
-}
-
-function textObject(t) {
-  if (t.type === 'plain_text') return el('p', '', t.text);
-  if (t.type === 'mrkdwn') return mrkdwn(t.text, names);
-  return el('span', '', '[' + t.type + ']');
-}
-
-function element(e, m) {
-  if (e.type !== 'button') return el('span', 'small', '[' + e.type + ']');
-  const b = el('button', 'btn ' + (e.style || ''), e.text.text);
-  b.type = 'button';
-  b.dataset.key = 'click ' + key(m) + ' ' + e.action_id;
-  b.onclick = () => {
-    b.disabled = true;
-    post('click', { channel: m.channel, ts: m.ts, action_id: e.action_id }).catch((err) => { b.disabled = false; toast(err.message); });
-  };
-  return b;
-}
-
 function face(u) {
   const f = el('div', 'face', (u?.bot ? '✦' : (u?.name || '?')[0].toUpperCase()));
   f.ariaHidden = 'true';
@@ -73,71 +45,163 @@ function face(u) {
   return f;
 }
 
-function message(m, inThread) {
+function head(m, u) {
+  const when = el('span', 'when', clock(m.ts));
+  when.title = new Date(m.ts * 1000).toLocaleString([], { hourCycle: 'h23' });
+  const tag = (text) => el('span', 'tag', text);
+  const e = el('div', 'head', el('span', 'who', u?.name || m.user), m.bot ? tag('APP') : null, u?.guest ? tag('GUEST') : null, u?.external ? tag('EXTERNAL') : null, when);
+  if (m.user === S.me && !m.tombstone && !m.bot) {
+    const button = (label, does) => {
+      const b = el('button', 'tool', label);
+      b.type = 'button';
+      b.onclick = does;
+      return b;
+    };
+    e.append(el('span', 'tools', button('Edit', () => { S.editing = key(m); render(); }), button('Delete', () => {
+      if (window.confirm('Delete this message?')) act('delete', { channel: m.channel, ts: m.ts });
+    })));
+  }
+  return e;
+}
+
+// plainTyped is what somebody would type to get a stored text.
+const plainTyped = (text) => decode(text.replace(/<@([^<>|\s]+)>/g, (all, id) => '@' + (names.user(id) || id)).replace(/<#([^<>|\s]+)(?:\|[^<>]*)?>/g, (all, id) => '#' + (names.channel(id) || id))
+  .replace(/<(https?:[^<>|\s]+)(?:\|[^<>]*)?>/g, '$1').replace(/<!(here|channel|everyone)>/g, '@$1'));
+
+function editor(m) {
+  const box = el('textarea');
+  box.value = plainTyped(m.text);
+  box.rows = Math.min(8, box.value.split('\n').length + 1);
+  box.ariaLabel = 'Edit the message';
+  const done = () => { S.editing = null; render(); };
+  const save = async () => { if (await act('edit', { channel: m.channel, ts: m.ts, text: box.value })) done(); };
+  const ok = el('button', 'btn primary', 'Save');
+  const no = el('button', 'btn', 'Cancel');
+  ok.type = no.type = 'button';
+  ok.onclick = save;
+  no.onclick = done;
+  box.onkeydown = (e) => {
+    if (e.key === 'Enter' && !e.shiftKey && !e.isComposing) { e.preventDefault(); save(); }
+    if (e.key === 'Escape') { e.stopPropagation(); done(); }
+  };
+  setTimeout(() => box.focus());
+  return el('div', 'edit', box, ok, no);
+}
+
+function files(list) {
+  return el('div', 'files', ...list.map((f) => {
+    const url = `page/file?user=${encodeURIComponent(S.me)}&id=${encodeURIComponent(f.id)}`;
+    const a = el('a', 'file', f.name + ' · ' + size(f.size));
+    a.href = url;
+    a.target = '_blank';
+    if (!/^image\/(png|jpeg|gif|webp)$/.test(f.type)) return a;
+    const img = el('img');
+    img.alt = f.name;
+    img.src = url;
+    img.onload = () => document.querySelectorAll('.scroll').forEach(follow);
+    a.replaceChildren(img, f.name + ' · ' + size(f.size));
+    return a;
+  }));
+}
+
+const size = (n) => (n < 1000 ? n + ' B' : n < 1e6 ? (n / 1000).toFixed(1) + ' kB' : (n / 1e6).toFixed(1) + ' MB');
+
+// parts describes what stands in a message, for sync.
+function parts(m, inThread) {
   const u = S.state.users.find((x) => x.id === m.user);
-  const body = el('div', 'body');
-  if (m.ephemeral) body.append(el('p', 'note', 'Only visible to you'));
-  const head = el('div', '', el('span', 'who', u?.name || m.user));
-  if (m.bot) head.append(el('span', 'tag', 'APP'));
-  if (u?.guest) head.append(el('span', 'tag', 'GUEST'));
-  if (u?.external) head.append(el('span', 'tag', 'EXTERNAL'));
-  head.append(el('span', 'when', new Date(m.ts * 1000).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })));
-  body.append(head);
-  if (m.tombstone) {
-    body.append(el('p', 'small', 'This message was deleted.'));
-  } else if (m.blocks?.length) {
-    for (const b of m.blocks) body.append(block(b, m));
-  } else {
-    body.append(mrkdwn(m.text, names));
+  const out = [];
+  const part = (k, sig, make) => out.push({ key: k, sig: JSON.stringify(sig), make });
+  if (m.ephemeral) part('only', 1, () => el('p', 'note', 'Only visible to you'));
+  part('head', [m.user === S.me, m.tombstone], () => head(m, u));
+  if (m.tombstone) part('gone', 1, () => el('p', 'small', 'This message was deleted.'));
+  else if (S.editing === key(m)) part('edit', 1, () => editor(m));
+  else if (m.blocks?.length) out.push(...blockSpecs(m.blocks, names, (a) => act('click', { channel: m.channel, ts: m.ts, ...a })));
+  else part('text', m.text, () => el('div', '', mrkdwn(m.text, names)));
+  if (m.files) part('files', m.files, () => files(m.files));
+  if (m.edited) part('edited', 1, () => el('span', 'mark', '(edited)'));
+  if (m.stream === 'live') part('live', m.reads_along, () => el('p', 'live', m.reads_along ? `still being written; only ${m.reads_along} reads along` : 'writing…'));
+  if (m.stream === 'broken') part('broken', 1, () => el('p', 'live broken', 'the stream broke off'));
+  if (!inThread && !m.ephemeral && (m.replies > 0 || !m.tombstone)) {
+    part('thread', [m.replies, m.last_reply], () => {
+      const n = m.replies > 0 ? (m.replies === 1 ? '1 reply' : m.replies + ' replies') : 'Reply in thread';
+      const open = el('button', 'thread-link', n, m.replies > 0 ? el('span', 'when', 'last at ' + clock(m.last_reply)) : null);
+      open.type = 'button';
+      open.onclick = () => openThread(m.ts);
+      return open;
+    });
   }
-  if (m.edited) body.append(el('span', 'mark', '(edited)'));
-  if (!inThread && m.replies > 0) {
-    const open = el('button', 'thread-link', m.replies === 1 ? '1 reply' : m.replies + ' replies');
-    open.onclick = () => openThread(m.ts);
-    body.append(open);
-  } else if (!inThread && !m.ephemeral && !m.tombstone) {
-    const open = el('button', 'thread-link', 'Reply in thread');
-    open.onclick = () => openThread(m.ts);
-    body.append(open);
-  }
-  return el('div', 'msg' + (m.ephemeral ? ' only' : ''), face(u), body);
+  return out;
+}
+
+function messageSpec(m, inThread) {
+  const fill = (e) => sync(e.lastChild, parts(m, inThread));
+  return {
+    key: key(m) + (inThread ? ' t' : ''),
+    sig: JSON.stringify([m, S.editing === key(m), S.me]),
+    make: () => {
+      const e = el('div', 'msg' + (m.ephemeral ? ' only' : ''), face(S.state.users.find((x) => x.id === m.user)), el('div', 'body'));
+      fill(e);
+      return e;
+    },
+    update: fill,
+  };
 }
 
 // ---- the panes ----
 
-// draw brings a pane up to date: only messages that changed get new nodes, so that selection and scrolling survive.
-function draw(pane, list, inThread, tail) {
-  const stick = pane.scrollHeight - pane.scrollTop - pane.clientHeight < 60;
-  const old = new Map([...pane.querySelectorAll(':scope > [data-key]')].map((e) => [e.dataset.key, e]));
-  const nodes = list.map((m) => {
-    const k = key(m) + (inThread ? ' t' : '');
-    const sig = JSON.stringify(m);
-    let e = old.get(k);
-    if (!e || e.sig !== sig) {
-      e = message(m, inThread);
-      e.dataset.key = k;
-      e.sig = sig;
-    }
-    return e;
+// A pane follows what grows at its end until its reader scrolls up; then a button leads back down.
+const follow = (pane) => {
+  if (pane.away) $(pane.id + '-down').hidden = pane.scrollHeight - pane.scrollTop - pane.clientHeight < 60;
+  else pane.scrollTop = pane.scrollHeight;
+};
+
+function wirePane(pane) {
+  const down = $(pane.id + '-down');
+  pane.addEventListener('scroll', () => {
+    pane.away = pane.scrollHeight - pane.scrollTop - pane.clientHeight > 60;
+    if (!pane.away) down.hidden = true;
   });
-  nodes.push(...tail);
-  nodes.forEach((n, i) => { if (pane.childNodes[i] !== n) pane.insertBefore(n, pane.childNodes[i] || null); });
-  while (pane.childNodes.length > nodes.length) pane.lastChild.remove();
-  if (stick) pane.scrollTop = pane.scrollHeight;
+  down.onclick = () => { toEnd(pane); };
+  new ResizeObserver(() => follow(pane)).observe(pane);
 }
 
-const statusLines = (thread) => S.statuses.filter((s) => s.channel === S.channel && (!thread || s.thread_ts === thread))
-  .map((s) => el('div', 'status', S.state.bot.name + ' ' + s.text));
+function toEnd(pane) {
+  pane.away = false;
+  $(pane.id + '-down').hidden = true;
+  pane.scrollTop = pane.scrollHeight;
+}
+
+function draw(pane, list, inThread, tail) {
+  sync(pane, [...list.map((m) => messageSpec(m, inThread)), ...tail]);
+  follow(pane);
+}
+
+const statusSpecs = (thread) => S.statuses.filter((s) => s.channel === S.channel && (!thread || s.thread_ts === thread))
+  .map((s) => ({ key: 'status ' + s.thread_ts, sig: s.text, make: () => el('div', 'status', S.state.bot.name + ' ' + s.text), update: (e) => { e.textContent = S.state.bot.name + ' ' + s.text; } }));
 
 function render() {
-  const c = S.state.channels.find((x) => x.id === S.channel);
+  const c = channel(S.channel);
+  const home = c.kind === 'im' && S.tab === 'home';
+  $('tabs').hidden = c.kind !== 'im';
+  for (const b of $('tabs').children) b.setAttribute('aria-selected', String(b.dataset.tab === S.tab));
+  for (const id of ['list', 'box']) $(id).hidden = home;
+  $('home').hidden = !home;
+  if (home) {
+    const specs = blockSpecs(S.home, names, (a) => act('click-home', a));
+    if (!specs.length) specs.push({ key: 'none', sig: '', make: () => el('div', 'empty', `${S.state.bot.name} has published nothing here yet.`) });
+    sync($('home'), specs);
+  }
   const all = [...S.messages.values()].filter((m) => m.channel === S.channel && !m.deleted).sort((a, b) => (a.ts < b.ts ? -1 : 1));
   const top = all.filter((m) => !m.thread_ts || m.broadcast);
-  const tail = S.thread ? [] : statusLines(null);
-  if (!top.length) tail.unshift(welcome(c));
+  const tail = S.thread ? [] : statusSpecs(null);
+  if (!top.length) tail.unshift({ key: 'welcome', sig: c.id + c.bot, make: () => welcome(c) });
   draw($('list'), top, false, tail);
-  $('thread').hidden = !S.thread;
-  if (S.thread) draw($('replies'), all.filter((m) => m.ts === S.thread || m.thread_ts === S.thread), true, statusLines(S.thread));
+  $('thread').hidden = !S.thread || home;
+  $('stop').hidden = !S.stoppable.some((t) => t.channel === S.channel && t.thread_ts === S.thread);
+  if (!S.thread) return;
+  const root = S.messages.get(S.channel + ' ' + S.thread);
+  $('thread-about').textContent = root?.replies > 0 ? (root.replies === 1 ? '1 reply' : root.replies + ' replies') : '';
+  draw($('replies'), all.filter((m) => m.ts === S.thread || m.thread_ts === S.thread), true, statusSpecs(S.thread));
 }
 
 function welcome(c) {
@@ -165,7 +229,7 @@ function drawChannels() {
     const b = el('button', '', label);
     b.type = 'button';
     if (c.id === S.channel) b.setAttribute('aria-current', 'true');
-    b.onclick = () => select(c.id);
+    b.onclick = () => { showNav(false); select(c.id); };
     return el('li', S.unread.has(c.id) && c.id !== S.channel ? 'unread' : '', b);
   };
   $('channels').replaceChildren(...member.filter((c) => c.kind !== 'im').map((c) => item(c, (c.kind === 'channel' ? '# ' : '🔒 ') + c.name)));
@@ -175,156 +239,149 @@ function drawChannels() {
 function select(id) {
   S.drafts.set(S.channel, input('box').value);
   S.channel = id;
-  S.thread = null;
+  S.thread = S.editing = null;
+  S.tab = 'messages';
   S.unread.delete(id);
-  const c = S.state.channels.find((x) => x.id === id);
+  const c = channel(id);
   $('title').textContent = c.kind === 'im' ? S.state.bot.name : (c.kind === 'channel' ? '# ' : '🔒 ') + c.name;
   $('about').textContent = c.kind === 'im' ? 'direct messages with the bot' : [c.shared && 'shared with another organisation', !c.bot && 'the bot is not here'].filter(Boolean).join(' · ');
   input('box').value = S.drafts.get(id) || '';
   input('box').placeholder = c.kind === 'im' ? 'Ask something' : `Ask @${S.state.bot.name} something`;
-  $('list').replaceChildren();
   drawChannels();
   render();
-  $('list').scrollTop = $('list').scrollHeight;
-  input('box').focus();
+  toEnd($('list'));
+  if (matchMedia('(min-width: 721px)').matches) input('box').focus();
+}
+
+function openTab(tab) {
+  S.tab = tab;
+  if (tab === 'home') act('home', {});
+  render();
+  toEnd($('list'));
 }
 
 function openThread(ts) {
   S.thread = ts;
-  $('replies').replaceChildren();
+  S.editing = null;
   render();
-  $('replies').scrollTop = $('replies').scrollHeight;
+  toEnd($('replies'));
   input('reply').focus();
 }
 
-// ---- writing ----
-
-const input = (form) => $(form).querySelector('textarea');
-
-async function send(form) {
-  const box = input(form);
-  const text = box.value;
-  if (!text.trim()) return;
-  const [word] = text.trim().split(/\s/, 1);
-  box.value = '';
-  try {
-    if (word.length > 1 && /^\/[\w-]+$/.test(word)) {
-      if (form === 'reply') throw new Error('Slash commands do not work in threads');
-      await post('command', { channel: S.channel, command: word, text: text.trim().slice(word.length).trim() });
-      return;
-    }
-    const { ts } = await post('say', { channel: S.channel, thread_ts: form === 'reply' ? S.thread : '', text });
-    const to = new RegExp('@' + S.state.bot.name + '\\b', 'i');
-    if (form === 'box' && (to.test(text) || S.state.channels.find((c) => c.id === S.channel).kind === 'im')) openThread(ts);
-  } catch (err) {
-    box.value = box.value || text;
-    toast(err.message);
-  }
-}
-
-// complete offers names behind an @, commands behind a leading /.
-function complete(form) {
-  const box = input(form);
-  const menu = $(form).querySelector('.names');
-  const before = box.value.slice(0, box.selectionStart);
-  const at = /(^|[\s(])@([\w-]*)$/.exec(before);
-  const slash = form === 'box' && /^\/([\w-]*)$/.exec(before);
-  let found = [];
-  if (at) found = [S.state.bot.name, ...S.state.users.map((u) => u.name)].filter((n, i, l) => l.indexOf(n) === i && n.startsWith(at[2].toLowerCase())).map((n) => '@' + n);
-  else if (slash) found = S.state.commands.filter((c) => c.startsWith(before));
-  menu.replaceChildren(...found.slice(0, 6).map((n, i) => {
-    const e = el('div', i === 0 ? 'on' : '', n);
-    e.onmousedown = (ev) => { ev.preventDefault(); pick(n); };
-    return e;
-  }));
-  menu.hidden = !found.length;
-  function pick(name) {
-    const start = at ? before.length - at[2].length - 1 : 0;
-    box.setRangeText(name + ' ', start, before.length, 'end');
-    menu.hidden = true;
-  }
-  menu.pick = () => pick(menu.querySelector('.on').textContent);
-}
-
-function wire(form) {
-  const box = input(form);
-  const menu = $(form).querySelector('.names');
-  $(form).onsubmit = (e) => { e.preventDefault(); menu.hidden = true; send(form); };
-  box.oninput = () => complete(form);
-  box.onblur = () => { menu.hidden = true; };
-  box.onkeydown = (e) => {
-    if (e.isComposing) return;
-    if (!menu.hidden) {
-      const on = menu.querySelector('.on');
-      const next = { ArrowDown: on.nextElementSibling, ArrowUp: on.previousElementSibling }[e.key];
-      if (e.key === 'ArrowDown' || e.key === 'ArrowUp') {
-        e.preventDefault();
-        if (next) { on.className = ''; next.className = 'on'; }
-        return;
-      }
-      // Enter completes only what is not written out already.
-      const typed = box.value.slice(0, box.selectionStart).split(/\s/).pop();
-      if (e.key === 'Tab' || (e.key === 'Enter' && typed !== on.textContent)) { e.preventDefault(); menu.pick(); return; }
-      if (e.key === 'Escape') { e.stopPropagation(); menu.hidden = true; return; }
-    }
-    if (e.key === 'Enter' && !e.shiftKey) { e.preventDefault(); $(form).requestSubmit(); }
-  };
+function showNav(on) {
+  document.body.classList.toggle('nav-open', on);
+  $('menu').setAttribute('aria-expanded', String(on));
 }
 
 // ---- live ----
 
 function listen() {
+  clearTimeout(listen.timer);
   S.source?.close();
   S.messages.clear();
-  S.first = true;
-  S.source = new EventSource('page/events?user=' + encodeURIComponent(S.me));
-  S.source.onmessage = (e) => {
-    const d = JSON.parse(e.data);
-    for (const m of d.messages) {
-      if (!S.first && m.channel !== S.channel && m.user !== S.me && !S.messages.has(key(m))) S.unread.add(m.channel);
-      S.messages.set(key(m), m);
-    }
-    S.first = false;
-    S.statuses = d.statuses;
-    $('link').className = d.sockets ? 'up' : '';
-    $('link').textContent = d.sockets ? 'bot connected' : 'no bot connected';
-    $('budget').textContent = `edits: ${d.updates} of ${d.updates_limit} a minute`;
-    $('budget').className = d.updates > 0.8 * d.updates_limit ? 'high' : '';
-    if (d.messages.length) drawChannels();
-    render();
+  S.home = null;
+  S.fresh = true;
+  const source = S.source = new EventSource('page/events?user=' + encodeURIComponent(S.me));
+  source.onmessage = (e) => hear(JSON.parse(e.data));
+  source.onerror = () => {
+    if (source !== S.source) return;
+    $('link').className = '';
+    $('link').textContent = 'page not connected';
+    // A new connection sends everything again: what is known is thrown away with its first event, and with it every gap. The
+    // browser reconnects by itself, except after an answer that was no stream.
+    S.fresh = true;
+    if (source.readyState === EventSource.CLOSED) listen.timer = setTimeout(reload, 2000);
   };
-  // The browser reconnects by itself; everything is sent again then.
-  S.source.onerror = () => { $('link').className = ''; $('link').textContent = 'page not connected'; };
 }
 
-async function start() {
-  S.state = await (await fetch('page/state')).json();
+// reload begins anew after a gap: the workspace behind the address may be another one.
+async function reload() {
+  try {
+    S.state = await (await fetch('page/state')).json();
+    describe();
+  } catch {
+    listen.timer = setTimeout(reload, 2000);
+    return;
+  }
+  listen();
+}
+
+function hear(d) {
+  const fresh = S.fresh;
+  if (fresh) {
+    S.messages.clear();
+    S.home = null;
+    S.fresh = false;
+    if (S.boot && d.boot !== S.boot) { // another workspace under the same address
+      S.boot = d.boot;
+      reload();
+      return;
+    }
+    S.boot = d.boot;
+  }
+  for (const m of d.messages) {
+    if (!fresh && m.channel !== S.channel && m.user !== S.me && !S.messages.has(key(m))) S.unread.add(m.channel);
+    S.messages.set(key(m), m);
+  }
+  if (S.thread && fresh && !S.messages.has(S.channel + ' ' + S.thread)) S.thread = null;
+  if (d.home) S.home = d.home;
+  S.statuses = d.statuses;
+  S.stoppable = d.stoppable;
+  $('link').className = d.sockets ? 'up' : '';
+  $('link').textContent = d.sockets ? 'bot connected' : 'no bot connected';
+  $('edits').textContent = `${d.updates} of ${d.updates_limit} edits`;
+  $('meter').max = d.updates_limit;
+  $('meter').high = 0.8 * d.updates_limit;
+  $('meter').value = d.updates;
+  $('budget').className = d.updates > 0.8 * d.updates_limit ? 'high' : '';
+  if (d.messages.length) drawChannels();
+  render();
+}
+
+// describe shows what the workspace is.
+function describe() {
   const people = S.state.users.filter((u) => !u.bot);
   document.title = S.state.team.name + ' · llmbot demo';
   $('team').textContent = S.state.team.name;
   $('notice').textContent = $('notice').title = S.state.notice;
-  $('me').append(...people.map((u) => {
+  $('me').replaceChildren(...people.map((u) => {
     const o = el('option', '', u.real_name + (u.guest ? ' (guest)' : u.external ? ' (other organisation)' : ''));
     o.value = u.id;
     return o;
   }));
-  const asked = new URLSearchParams(location.search);
-  S.me = people.find((u) => u.name === asked.get('as'))?.id || people[0].id;
+  if (!people.some((u) => u.id === S.me)) S.me = people[0].id;
   $('me').value = S.me;
-  $('me').onchange = () => { S.me = $('me').value; home(); listen(); };
-  $('close').onclick = () => { S.thread = null; render(); input('box').focus(); };
-  document.addEventListener('keydown', (e) => { if (e.key === 'Escape' && S.thread) $('close').onclick(); });
-  wire('box');
-  wire('reply');
-  home(asked.get('channel'));
-  if (asked.get('thread')) S.thread = asked.get('thread');
-  listen();
+  if (!channel(S.channel)) start.go();
+  else drawChannels();
 }
 
-function home(name) {
-  const mine = S.state.channels.filter((c) => c.members.includes(S.me) && (c.kind !== 'im' || c.im === S.me));
-  const want = mine.find((c) => c.name && c.name === name) || mine.find((c) => c.id === S.channel) || mine.find((c) => c.name === 'general') || mine[0];
-  select(want.id);
+async function start() {
+  S.state = await (await fetch('page/state')).json();
+  const asked = new URLSearchParams(location.search);
+  S.me = S.state.users.find((u) => !u.bot && u.name === asked.get('as'))?.id;
+  start.go = (name) => {
+    const mine = S.state.channels.filter((c) => c.members.includes(S.me) && (c.kind !== 'im' || c.im === S.me));
+    const want = mine.find((c) => name && (c.name === name || (c.kind === 'im' && name === 'bot'))) || mine.find((c) => c.id === S.channel) || mine.find((c) => c.name === 'general') || mine[0];
+    select(want.id);
+  };
+  for (const id of ['list', 'replies']) wirePane($(id));
+  wire('box');
+  wire('reply');
+  describe();
+  start.go(asked.get('channel'));
+  if (asked.get('tab') === 'home') openTab('home');
+  if (asked.get('thread')) S.thread = asked.get('thread');
+  $('me').onchange = () => { S.me = $('me').value; start.go(); listen(); };
+  $('close').onclick = () => { S.thread = null; render(); input('box').focus(); };
+  $('stop').onclick = () => act('stop', { channel: S.channel, thread_ts: S.thread });
+  $('menu').onclick = () => showNav(!document.body.classList.contains('nav-open'));
+  for (const b of $('tabs').children) b.onclick = () => openTab(b.dataset.tab);
+  document.addEventListener('keydown', (e) => {
+    if (e.key !== 'Escape') return;
+    if (document.body.classList.contains('nav-open')) showNav(false);
+    else if (S.thread) $('close').onclick();
+  });
+  listen();
 }
 
 start().catch((err) => toast('The workspace does not answer: ' + err.message));

@@ -1,0 +1,132 @@
+// Block Kit as DOM nodes, and the bookkeeping that keeps nodes which did not change.
+'use strict';
+
+// sync makes parent hold the nodes that specs describe: {key, sig, make(), update(node)}. A node whose sig is the same is left
+// alone, not even moved: a button that is being pressed stays the same button while the text above it grows.
+function sync(parent, specs) {
+  const old = parent.kids || new Map();
+  const kids = new Map();
+  for (const s of specs) {
+    let k = old.get(s.key);
+    if (!k) k = { node: s.make() };
+    else if (k.sig !== s.sig && !s.update) k = { node: s.make() };
+    else if (k.sig !== s.sig) s.update(k.node);
+    kids.set(s.key, { node: k.node, sig: s.sig });
+  }
+  const keep = new Set([...kids.values()].map((k) => k.node));
+  for (const n of [...parent.childNodes]) if (!keep.has(n)) n.remove();
+  [...keep].forEach((n, i) => { if (parent.childNodes[i] !== n) parent.insertBefore(n, parent.childNodes[i] || null); });
+  parent.kids = kids;
+}
+
+// grow puts fresh content in the place of old, and keeps what is equal from the beginning on: text that is selected stays so.
+function grow(old, fresh) {
+  const now = [...fresh.childNodes];
+  let i = 0;
+  while (i < now.length && old.childNodes[i]?.isEqualNode(now[i])) i++;
+  while (old.childNodes.length > i) old.lastChild.remove();
+  old.append(...now.slice(i));
+}
+
+// blockSpecs describes blocks for sync. on(action) is called when a button is pressed; it returns a promise.
+function blockSpecs(blocks, names, on) {
+  return (blocks || []).map((b, i) => ({
+    key: 'block ' + i + ' ' + b.type,
+    sig: JSON.stringify(b),
+    make: () => (b.type === 'markdown' ? el('div', 'md', markdown(b.text, names)) : block(b, names, on)),
+    update: b.type === 'markdown' ? (node) => grow(node, el('div', '', markdown(b.text, names))) : null,
+  }));
+}
+
+function block(b, names, on) {
+  switch (b.type) {
+    case 'markdown': return el('div', 'md', markdown(b.text, names));
+    case 'section': {
+      const text = el('div', 'grow', b.text ? textObject(b.text, names) : null);
+      if (b.fields) text.append(el('div', 'fields', ...b.fields.map((f) => el('div', '', textObject(f, names)))));
+      return el('div', 'section', text, b.accessory ? element(b.accessory, names, on) : null);
+    }
+    case 'context': return el('div', 'small', ...b.elements.map((e) => textObject(e, names)));
+    case 'header': return el('h3', 'header', b.text.text);
+    case 'divider': return el('hr');
+    case 'actions': case 'context_actions': return el('div', 'actions', ...b.elements.map((e) => element(e, names, on)));
+    case 'rich_text': return el('div', '', ...b.elements.map((e) => richText(e, names)));
+    case 'table': case 'data_table': return table(b, names);
+    case 'data_visualization': return chart(b);
+    case 'plan': return el('p', 'plan', b.title);
+    case 'task_card': return task(b, names);
+    case 'image': return el('div', 'small', '[image: ' + (b.alt_text || b.title?.text || '') + ']'); // nothing is fetched from elsewhere
+    default: return el('div', 'small', '[' + b.type + ']');
+  }
+}
+
+function textObject(t, names) {
+  if (t.type === 'plain_text') return el('p', '', t.text);
+  if (t.type === 'mrkdwn') return el('div', 'mrk', mrkdwn(t.text, names));
+  return el('span', '', '[' + t.type + ']');
+}
+
+function element(e, names, on) {
+  const button = (label, value, cls) => {
+    const b = el('button', 'btn ' + (cls || ''), label);
+    b.type = 'button';
+    b.onclick = () => {
+      const c = e.confirm;
+      if (c && !window.confirm([c.title?.text, c.text?.text].filter(Boolean).join('\n'))) return;
+      b.disabled = true;
+      on({ action_id: e.action_id, value }).then((ok) => {
+        b.disabled = false;
+        if (ok && e.type === 'feedback_buttons') for (const o of b.parentNode.children) o.ariaPressed = String(o === b);
+      });
+    };
+    return b;
+  };
+  switch (e.type) {
+    case 'button': return button(e.text.text, e.value, e.style);
+    case 'icon_button': return button(e.text?.text || e.icon, e.value, 'quiet');
+    case 'feedback_buttons': {
+      const one = (o, sign) => {
+        const b = button(sign + ' ' + o.text.text, o.value, 'quiet');
+        b.ariaLabel = o.accessibility_label || o.text.text;
+        return b;
+      };
+      return el('span', 'feedback', one(e.positive_button, '👍'), one(e.negative_button, '👎'));
+    }
+    default: return el('span', 'small', '[' + e.type + ']');
+  }
+}
+
+function richText(e, names) {
+  const inner = () => (e.elements || []).map((x) => richText(x, names));
+  switch (e.type) {
+    case 'rich_text_section': return el('span', 'rich', ...inner());
+    case 'rich_text_preformatted': return el('pre', '', el('code', '', ...inner()));
+    case 'rich_text_quote': return el('blockquote', '', ...inner());
+    case 'rich_text_list': return el(e.style === 'ordered' ? 'ol' : 'ul', '', ...inner().map((x) => el('li', '', x)));
+    case 'user': return el('span', 'at', '@' + (names.user(e.user_id) || e.user_id));
+    case 'channel': return el('span', 'at', '#' + (names.channel(e.channel_id) || e.channel_id));
+    case 'broadcast': return el('span', 'at loud', '@' + e.range);
+    case 'link': return link(e.url, [e.text || e.url]);
+    case 'text': {
+      let out = el('span', '', e.text);
+      for (const [k, tag] of [['bold', 'strong'], ['italic', 'em'], ['strike', 's'], ['code', 'code']]) if (e.style?.[k]) out = el(tag, '', out);
+      return out;
+    }
+    default: return el('span', '', e.text || '');
+  }
+}
+
+function table(b, names) {
+  const cell = (c) => {
+    if (c.type === 'rich_text') return (c.elements || []).map((e) => richText(e, names));
+    return [c.text || (c.value === undefined ? '' : String(c.value))];
+  };
+  const rows = b.rows.map((r, i) => el('tr', '', ...r.map((c) => el(i ? 'td' : 'th', c.type === 'raw_number' ? 'num' : '', ...cell(c)))));
+  return el('table', '', b.caption ? el('caption', '', b.caption) : null, el('thead', '', rows[0]), el('tbody', '', ...rows.slice(1)));
+}
+
+function task(b, names) {
+  const sign = { pending: '○', in_progress: '◐', complete: '●', error: '✕' }[b.status] || '○';
+  const text = (v) => (v ? el('div', 'small', ...(typeof v === 'string' ? [mrkdwn(v, names)] : (v.elements || []).map((e) => richText(e, names)))) : null);
+  return el('div', 'task ' + (b.status || ''), sign + ' ' + b.title, text(b.details), text(b.output));
+}

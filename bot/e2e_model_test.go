@@ -46,7 +46,7 @@ func TestServerThatGoesAwayInMidAnswer(t *testing.T) {
 					t.Fatalf("%d running", n)
 				}
 				part := w.says("general", ts, "I will answer as soon as it is there again.", 10*time.Second)
-				if !strings.Contains(text(part), "You asked") {
+				if !strings.Contains(text(part), "ou asked") {
 					t.Errorf("the text is gone: %s", text(part))
 				}
 				time.Sleep(time.Minute)

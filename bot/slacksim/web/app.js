@@ -6,6 +6,7 @@ const S = {
   messages: new Map(), statuses: [], stoppable: [], unread: new Set(), drafts: new Map(), source: null, fresh: true,
 };
 const key = (m) => m.channel + ' ' + m.ts;
+const place = (m, inThread) => key(m) + (inThread ? ' t' : ''); // a thread's parent stands in both panes
 const names = {
   user: (id) => S.state.users.find((u) => u.id === id)?.name,
   channel: (id) => S.state.channels.find((c) => c.id === id)?.name,
@@ -45,7 +46,7 @@ function face(u) {
   return f;
 }
 
-function head(m, u) {
+function head(m, u, here) {
   const when = el('span', 'when', clock(m.ts));
   when.title = new Date(m.ts * 1000).toLocaleString([], { hourCycle: 'h23' });
   const tag = (text) => el('span', 'tag', text);
@@ -57,7 +58,7 @@ function head(m, u) {
       b.onclick = does;
       return b;
     };
-    e.append(el('span', 'tools', button('Edit', () => { S.editing = key(m); render(); }), button('Delete', () => {
+    e.append(el('span', 'tools', button('Edit', () => { S.editing = here; render(); }), button('Delete', () => {
       if (window.confirm('Delete this message?')) act('delete', { channel: m.channel, ts: m.ts });
     })));
   }
@@ -108,13 +109,14 @@ const size = (n) => (n < 1000 ? n + ' B' : n < 1e6 ? (n / 1000).toFixed(1) + ' k
 
 // parts describes what stands in a message, for sync.
 function parts(m, inThread) {
+  const here = place(m, inThread);
   const u = S.state.users.find((x) => x.id === m.user);
   const out = [];
   const part = (k, sig, make) => out.push({ key: k, sig: JSON.stringify(sig), make });
   if (m.ephemeral) part('only', 1, () => el('p', 'note', 'Only visible to you'));
-  part('head', [m.user === S.me, m.tombstone], () => head(m, u));
+  part('head', [m.user === S.me, m.tombstone], () => head(m, u, here));
   if (m.tombstone) part('gone', 1, () => el('p', 'small', 'This message was deleted.'));
-  else if (S.editing === key(m)) part('edit', 1, () => editor(m));
+  else if (S.editing === here) part('edit', 1, () => editor(m));
   else if (m.blocks?.length) out.push(...blockSpecs(m.blocks, names, (a) => act('click', { channel: m.channel, ts: m.ts, ...a })));
   else part('text', m.text, () => el('div', '', mrkdwn(m.text, names)));
   if (m.files) part('files', m.files, () => files(m.files));
@@ -136,8 +138,8 @@ function parts(m, inThread) {
 function messageSpec(m, inThread) {
   const fill = (e) => sync(e.lastChild, parts(m, inThread));
   return {
-    key: key(m) + (inThread ? ' t' : ''),
-    sig: JSON.stringify([m, S.editing === key(m), S.me]),
+    key: place(m, inThread),
+    sig: JSON.stringify([m, S.editing === place(m, inThread), S.me]),
     make: () => {
       const e = el('div', 'msg' + (m.ephemeral ? ' only' : ''), face(S.state.users.find((x) => x.id === m.user)), el('div', 'body'));
       fill(e);
@@ -198,7 +200,10 @@ function render() {
   draw($('list'), top, false, tail);
   $('thread').hidden = !S.thread || home;
   $('stop').hidden = !S.stoppable.some((t) => t.channel === S.channel && t.thread_ts === S.thread);
-  if (!S.thread) return;
+  if (!S.thread) {
+    sync($('replies'), []);
+    return;
+  }
   const root = S.messages.get(S.channel + ' ' + S.thread);
   $('thread-about').textContent = root?.replies > 0 ? (root.replies === 1 ? '1 reply' : root.replies + ' replies') : '';
   draw($('replies'), all.filter((m) => m.ts === S.thread || m.thread_ts === S.thread), true, statusSpecs(S.thread));

@@ -48,7 +48,8 @@ function plot(c) {
     const v = bottom + i * unit;
     out.append(svg('line', { x1: L, x2: W - R, y1: y(v), y2: y(v), class: 'grid' }), svg('text', { x: L - 6, y: y(v) + 4, class: 'tick end' }, figure(v)));
   }
-  const every = Math.ceil(cats.length / Math.max(1, Math.floor((W - L - R) / (10 + 7 * Math.max(...cats.map((k) => k.length), 1)))));
+  const wide = matchMedia('(max-width: 720px)').matches ? 10 : 7; // of a character: style.css has larger ones for phones
+  const every = Math.ceil(cats.length / Math.max(1, Math.floor((W - L - R) / (10 + wide * Math.max(...cats.map((k) => k.length), 1)))));
   cats.forEach((k, i) => { if (i % every === 0) out.append(svg('text', { x: x(i), y: H - B + 16, class: 'tick mid' }, k)); });
   if (c.axis_config?.x_label) out.append(svg('text', { x: (L + W) / 2, y: H - 6, class: 'tick mid' }, c.axis_config.x_label));
   if (c.axis_config?.y_label) out.append(svg('text', { x: 0, y: 0, transform: `translate(11 ${(T + H - B) / 2}) rotate(-90)`, class: 'tick mid' }, c.axis_config.y_label));

@@ -91,6 +91,11 @@ func (s *Store) ready(ctx context.Context) error {
 	if s.opened.Load() {
 		return nil
 	}
+	if !s.db.local {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, callTimeout)
+		defer cancel()
+	}
 	select {
 	case s.opening <- struct{}{}:
 		defer func() { <-s.opening }()

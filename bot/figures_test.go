@@ -63,6 +63,13 @@ func (r *recorder) Stream(ctx context.Context, req llm.Request, on func(llm.Delt
 	})
 }
 
+// of returns the answer to the message ts, which is over; nil: there is none.
+func (r *recorder) of(ts string) *timeline {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.byID["llmbot-"+strings.ReplaceAll(ts, ".", "-")]
+}
+
 // look adds what was visible when, from the messages of the answer.
 func (tl *timeline) look(messages []slacksim.Message, start time.Time) {
 	type change struct {

@@ -118,9 +118,8 @@ func play(t testing.TB, sc scenario) figures {
 	time.Sleep(time.Duration(tokens)*20*time.Millisecond + 40*time.Second)
 
 	var sum figures
-	rec.mu.Lock()
 	for ts, channel := range asked {
-		tl := rec.byID["llmbot-"+strings.ReplaceAll(ts, ".", "-")]
+		tl := rec.of(ts)
 		if tl == nil || len(tl.born) == 0 {
 			sum.n, sum.incomplete = sum.n+1, sum.incomplete+1
 			continue
@@ -130,7 +129,6 @@ func play(t testing.TB, sc scenario) figures {
 		sum.add(tl)
 		sum.continued += len(messages) - 1
 	}
-	rec.mu.Unlock()
 	for _, c := range slack.Calls("chat.update", "chat.postMessage") {
 		if c.Refused {
 			sum.refused++

@@ -3,7 +3,6 @@ package bot_test
 import (
 	"context"
 	"log/slog"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -115,8 +114,18 @@ func (w *world) start(cfg worldConfig, slackNet, modelNet *memnet.Net) {
 // private marks what people and models write in these tests: it must not be in the log above Debug.
 const private = "zq"
 
-// secrets is what never belongs into Slack: addresses, Go's own text.
-var internal = regexp.MustCompile(`(?i)http://model|127\.0\.0\.1|connection refused|\bdial\b|\bEOF\b|context (deadline|canceled)|goroutine|panic|/v1|xox[bp]-|xapp-`)
+// leak finds what never belongs into Slack: addresses, Go's own text, secrets. (A regexp takes its time under the race detector.)
+func leak(s string) string {
+	for _, word := range []string{
+		"http://model", "127.0.0.1", "connection refused", "connection reset", "dial tcp", "dial ", "EOF", "context deadline", "context canceled", "goroutine", "panic",
+		"/v1", "xoxb-", "xoxp-", "xapp-",
+	} {
+		if strings.Contains(s, word) {
+			return word
+		}
+	}
+	return ""
+}
 
 // check is what must hold at the end of every test.
 func (w *world) check(cfg worldConfig) {
@@ -129,7 +138,7 @@ func (w *world) check(cfg worldConfig) {
 	}
 	for _, c := range w.slack.Calls("chat.postMessage", "chat.update", "chat.postEphemeral", "assistant.threads.setStatus") {
 		for k, v := range c.Args {
-			if m := internal.FindString(v); m != "" {
+			if m := leak(v); m != "" {
 				w.t.Errorf("%s shows %q in %s: %.300s", c.Method, m, k, v)
 			}
 		}

@@ -55,6 +55,7 @@ type Config struct {
 type Deps struct {
 	Model   Model
 	Server  Server
+	Counter Counter // nil: prompts are estimated only
 	Replier Replier
 	History History
 	Room    Room

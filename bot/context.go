@@ -14,7 +14,7 @@ func (t *turnRun) turns(ctx context.Context, asks []Asked) []prompt.Turn {
 	if len(t.messages) == 0 {
 		turns := make([]prompt.Turn, 0, len(asks))
 		for _, ask := range asks {
-			turns = append(turns, prompt.Turn{Who: prompt.Person, Name: t.name(ctx, ask.User), Text: withFiles(ask.Text, ask.Files)})
+			turns = append(turns, prompt.Turn{ID: ask.TS, Who: prompt.Person, Name: t.name(ctx, ask.User), Text: withFiles(ask.Text, ask.Files)})
 		}
 		return turns
 	}
@@ -80,7 +80,7 @@ func arrange(messages []Message, own map[string]string, upto turn.TS) []prompt.T
 			texts = []string{exact}
 		}
 		for _, text := range texts {
-			turns = append(turns, prompt.Turn{Who: prompt.Self, Text: text})
+			turns = append(turns, prompt.Turn{ID: "re " + what, Who: prompt.Self, Text: text})
 		}
 	}
 	gone := map[string]bool{} // answers to questions that are not in the thread any more, and stand here in full
@@ -93,9 +93,9 @@ func arrange(messages []Message, own map[string]string, upto turn.TS) []prompt.T
 			_, exact := own[m.For]
 			gone[m.For] = gone[m.For] || exact // its other messages are in it
 		case m.Bot:
-			turns = append(turns, prompt.Turn{Who: prompt.Other, Name: m.Name, Text: withFiles(m.Text, m.Files)})
+			turns = append(turns, prompt.Turn{ID: m.TS, Who: prompt.Other, Name: m.Name, Text: withFiles(m.Text, m.Files)})
 		default:
-			turns = append(turns, prompt.Turn{Who: prompt.Person, Name: m.Name, Text: withFiles(m.Text, m.Files)})
+			turns = append(turns, prompt.Turn{ID: m.TS, Who: prompt.Person, Name: m.Name, Text: withFiles(m.Text, m.Files)})
 		}
 		if texts := replies[m.TS]; len(texts) > 0 {
 			self(m.TS, texts)

@@ -174,7 +174,7 @@ func (t *turnRun) answer(work, ctx context.Context, asks []Asked, upto turn.TS) 
 // write waits for a slot and has the model write.
 func (t *turnRun) write(ctx context.Context, draft Draft, asks []Asked, upto turn.TS) outcome {
 	b := t.bot
-	w := &writer{bot: b, draft: draft, id: "llmbot-" + strings.ReplaceAll(string(upto), ".", "-")}
+	w := &writer{bot: b, thread: t.thread, draft: draft, id: "llmbot-" + strings.ReplaceAll(string(upto), ".", "-")}
 	if t.unread {
 		w.base.Notice = "I could not read the earlier messages of this thread, so this answers the question alone."
 	}
@@ -301,7 +301,7 @@ func (t *turnRun) reply(work context.Context, last Asked, upto turn.TS) Reply {
 // input gathers what the prompt is made of.
 func (t *turnRun) input(ctx context.Context, asks []Asked) prompt.Input {
 	b := t.bot
-	in := prompt.Input{System: b.cfg.System, Bot: b.cfg.Name, Date: time.Now(), Ratio: b.window.bytesPerToken()}
+	in := prompt.Input{System: b.cfg.System, Bot: b.cfg.Name, Date: time.Now()}
 	if !asks[0].Direct {
 		named, cancel := context.WithTimeout(ctx, personTimeout)
 		defer cancel()
@@ -318,6 +318,7 @@ func (t *turnRun) input(ctx context.Context, asks []Asked) prompt.Input {
 		in.Budget = budget(model.MaxModelLen, b.cfg.MaxTokens)
 	}
 	in.Turns = t.turns(ctx, asks)
+	b.window.fit(t.thread, &in)
 	return in
 }
 

@@ -1,8 +1,12 @@
 package bot
 
 import (
+	"context"
+	"slices"
 	"sync"
+	"time"
 
+	"llmbot/bot/prompt"
 	"llmbot/llm"
 )
 
@@ -10,42 +14,108 @@ const (
 	// answerShare is the part of the model's window that is kept free for the answer.
 	answerShare = 4
 	minAnswer   = 256 // tokens
-	// learning is how fast the measured bytes per token follow the last answers.
+	// learning is how fast the measured bytes per token of all threads follow the last answers.
 	learning = 0.3
+	// closeBy is how full the window may be by estimate before the server is asked for the exact count, in percent.
+	closeBy      = 85
+	countTimeout = time.Second // such a count may take: it stands before the first token
+	maxSeats     = 10_000      // threads whose window is remembered; then all are forgotten, which costs a prefix each
 )
 
-// window knows how much text fits into the model. The zero value is ready.
-type window struct {
-	mu    sync.Mutex // guards all below
-	ratio float64    // bytes in a token, from the server's usage; 0: unknown
+// Counter counts the tokens of a prompt exactly, where the server can.
+type Counter interface {
+	Tokenize(ctx context.Context, model string, msgs []llm.Message) (count, maxModelLen int, err error)
 }
 
-// learn takes the server's own count of a prompt.
-func (w *window) learn(msgs []llm.Message, u llm.Usage) {
-	size := 0
-	for _, m := range msgs {
-		if len(m.Images) > 0 {
-			return // pictures cost tokens that are no text
-		}
-		size += len(m.Content)
+// window knows how much text fits into the model: the server's own count of a thread's last prompt, and for what is new in it an estimate
+// that is calibrated by that count. The zero value is ready.
+type window struct {
+	mu    sync.Mutex // guards all below
+	ratio float64    // bytes in a token over all threads, from the server's usage; 0: unknown
+	seats map[Thread]seat
+}
+
+// seat is what is known of one thread.
+type seat struct {
+	ratio float64 // bytes in a token of its last prompt, the template's own tokens included
+	first string  // the first turn that its last prompt had
+}
+
+// fit fills in what is known of the thread: bytes per token, and which old turns have left before.
+func (w *window) fit(t Thread, in *prompt.Input) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	in.Ratio = w.ratio
+	s, ok := w.seats[t]
+	if !ok {
+		return
 	}
-	if !u.Known || u.PromptTokens < 50 || size < 200 {
-		return // the template's own tokens would outweigh the text
+	in.Ratio = s.ratio
+	if i := slices.IndexFunc(in.Turns, func(turn prompt.Turn) bool { return turn.ID == s.first }); i > 0 {
+		in.First = i
+	}
+}
+
+// learn takes the server's own count of a prompt, whose first turns left stayed away.
+func (w *window) learn(t Thread, in prompt.Input, left int, msgs []llm.Message, u llm.Usage) {
+	size, text := textSize(msgs)
+	if !text || !u.Known || u.PromptTokens <= 0 {
+		return
 	}
 	ratio := float64(size) / float64(u.PromptTokens)
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if len(w.seats) >= maxSeats || w.seats == nil {
+		w.seats = map[Thread]seat{}
+	}
+	s := seat{ratio: ratio}
+	if left < len(in.Turns) {
+		s.first = in.Turns[left].ID
+	}
+	w.seats[t] = s
+	if u.PromptTokens < 50 || size < 200 {
+		return // the template's own tokens outweigh the text: no measure for other threads
+	}
 	if w.ratio == 0 {
 		w.ratio = ratio
 	}
 	w.ratio += learning * (ratio - w.ratio)
 }
 
-// bytesPerToken is what was learnt; 0: nothing yet.
-func (w *window) bytesPerToken() float64 {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.ratio
+// textSize is the size of a prompt in bytes; false if it has pictures, whose tokens are no text.
+func textSize(msgs []llm.Message) (int, bool) {
+	size := 0
+	for _, m := range msgs {
+		if len(m.Images) > 0 {
+			return 0, false
+		}
+		size += len(m.Content)
+	}
+	return size, true
+}
+
+// exact builds the prompt, and when it comes close to the window counts it exactly, if the server can, and builds it by that count.
+func exact(ctx context.Context, c Counter, in *prompt.Input) prompt.Output {
+	out := prompt.Build(*in)
+	if c == nil || in.Budget <= 0 || out.Tokens*100 < in.Budget*closeBy {
+		return out
+	}
+	size, text := textSize(out.Messages)
+	if !text {
+		return out
+	}
+	ctx, cancel := context.WithTimeout(ctx, countTimeout)
+	defer cancel()
+	count, _, err := c.Tokenize(ctx, "", out.Messages)
+	if err != nil || count <= 0 {
+		return out // not every server counts; its refusal trims, if it comes to that
+	}
+	in.Ratio = float64(size) / float64(count)
+	if count <= in.Budget {
+		out.Tokens = count
+		return out
+	}
+	return prompt.Build(*in)
 }
 
 // budget is how many tokens a prompt may take; 0: not known.

@@ -24,10 +24,11 @@ const (
 
 // writer asks the model and shows what it writes. It belongs to one turn's goroutine.
 type writer struct {
-	bot   *Bot
-	draft Draft
-	id    string // of the request, for the server's log too
-	base  Answer // what is shown beside the finished text: a notice about messages that the model did not get
+	bot    *Bot
+	thread Thread
+	draft  Draft
+	id     string // of the request, for the server's log too
+	base   Answer // what is shown beside the finished text: a notice about messages that the model did not get
 
 	shown  string // the longest text shown so far: it stays until a new try has overtaken it
 	text   string // of the current try
@@ -50,15 +51,15 @@ func (w *writer) write(ctx context.Context, in prompt.Input, req llm.Request) ou
 		again     = 0
 		trimmed   = false
 	)
+	built := exact(ctx, w.bot.dep.Counter, &in)
 	for {
-		built := prompt.Build(in)
 		req.Messages = built.Messages
 		if built.LeftOut > 0 {
 			w.base.Notice = "Older messages of this thread were left out: it is longer than the model can read."
 		}
 		res, err := w.try(ctx, req)
 		if err == nil {
-			w.bot.window.learn(req.Messages, res.Usage)
+			w.bot.window.learn(w.thread, in, built.LeftOut, req.Messages, res.Usage)
 			return w.done(res)
 		}
 		failure, known := asLLM(err)
@@ -70,6 +71,7 @@ func (w *writer) write(ctx context.Context, in prompt.Input, req llm.Request) ou
 		case failure.Kind == llm.KindContext && !trimmed && len(in.Turns) > 1:
 			trimmed = true
 			in.Budget = smaller(failure, built.Tokens)
+			built = prompt.Build(in)
 		case failure.Away():
 			switch {
 			case !awaySince.IsZero():

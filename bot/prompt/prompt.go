@@ -24,6 +24,7 @@ const (
 
 // Turn is one message of the thread.
 type Turn struct {
+	ID     string // of the message, so that the caller finds it again
 	Who    Speaker
 	Name   string // display name; not used for Self
 	Text   string // unescaped, mentions as names
@@ -84,12 +85,13 @@ func Build(in Input) Output {
 	return out
 }
 
-// Estimate is the number of tokens that a message of this text will about take.
+// Estimate is the number of tokens that a message of this text will about take. A measured ratio has the template's own tokens in it;
+// without one they are added.
 func Estimate(text string, ratio float64) int {
 	if ratio <= 0 {
-		ratio = BytesPerToken
+		return int(float64(len(text))/BytesPerToken) + overhead
 	}
-	return int(float64(len(text))/ratio) + overhead
+	return int(float64(len(text))/ratio) + 1
 }
 
 // cut says how many of the oldest turns leave so that at least over tokens go. What goes is rounded up to a multiple of step, so that

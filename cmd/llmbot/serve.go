@@ -72,7 +72,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	}
 	log.InfoContext(ctx, "connected", "team", self.TeamName, "bot", self.Name, "version", buildInfo().short(), "model_url", withoutPassword(cfg.BaseURL))
 	b := bot.New(botConfig(cfg, self, durable), bot.Deps{
-		Model: model, Server: model, Replier: slack, History: slack, Room: slack, Store: store, Log: log,
+		Model: model, Server: model, Counter: model, Replier: slack, History: slack, Room: slack, Store: store, Log: log,
 	})
 	return runBoth(ctx, b, slack)
 }

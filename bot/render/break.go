@@ -100,6 +100,9 @@ func (d *Doc) reopen() {
 		d.base = d.col
 		d.add(quote)
 		for i := range d.nEmph {
+			if i > 0 && d.emph[i].char == '~' && d.emph[i-1].char == '~' {
+				d.add(joiner) // or it would be a fence
+			}
 			d.add(strings.Repeat(string(d.emph[i].char), d.emph[i].n))
 		}
 		d.blocks, d.run = 1, true
@@ -108,7 +111,11 @@ func (d *Doc) reopen() {
 
 // open notes the state before something that must not be shown with nothing behind it, unless it follows such a thing.
 func (d *Doc) open() {
-	if d.opened != len(d.buf) {
+	if d.opened == len(d.buf) {
+		return
+	}
+	// Most often hold has just taken the same copy.
+	if d.atSnap = d.hasSnap && d.snap.pos == d.pos && len(d.snap.buf) == len(d.buf) && d.snap.nl == d.nl; !d.atSnap {
 		d.before = d.state
 	}
 }
@@ -117,7 +124,11 @@ func (d *Doc) open() {
 // would flicker.
 func (d *Doc) dropEmpty() {
 	if d.opened == len(d.buf) && !d.eof && (d.mode == inText || d.fence.n > 0) {
-		d.state = d.before
+		if d.atSnap {
+			d.state = d.snap
+		} else {
+			d.state = d.before
+		}
 	}
 }
 

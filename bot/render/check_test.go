@@ -13,7 +13,8 @@ var (
 	reFence   = regexp.MustCompile("^((?:[ \t]*>)*)[ \t]*(?:(?:[-*+]|[0-9]{1,9}[.)])[ \t]+)*(`{3,40}|~{3,40})(.*)$")
 	reLead    = regexp.MustCompile(`^(?: *>)*`)
 	reHeading = regexp.MustCompile(`^#{1,6}[ \t]`)
-	reNumber  = regexp.MustCompile(`(?m)^[ \t\r>]*(?:(?:[-*+]|[0-9]{1,9}[.)])[ \t]+)*[0-9]{1,9}[.)](?:[ \t]|$)`)
+	reItem    = regexp.MustCompile(`^[ \t\r>]*[-*+0-9]`)
+	reNumber  = regexp.MustCompile(`(?m)^[ \t\r>]*(?:(?:[-*+]|[0-9]{1,9}[.)])[ \t]+){0,7}[0-9]{1,9}[.)](?:[ \t\r]|$)`)
 )
 
 // The checks here share no code with the package: they know only what Slack and a reader see.
@@ -90,7 +91,7 @@ func walk(s string, visit func(line, fence string, opens bool)) (open bool) {
 		}
 		q, marks, info, ok := fenceLine(line)
 		switch {
-		case fence == "" && ok && len(info) < 280:
+		case fence == "" && ok:
 			visit(line, "", true)
 			fence, depth = marks, q
 			continue
@@ -206,8 +207,7 @@ func checkLost(t *probe, text string, pages []Page) {
 			t.Errorf("page %d has nothing of its own: %q", i, p.Markdown)
 		}
 		src, got, earlier := norm(source[start:p.End]), norm(unnumbered(p.Markdown)), norm(source[:start])
-		if !strings.HasSuffix(got, src) && start > 0 && !strings.HasSuffix(strings.Trim(text[:start], " "), "\n") {
-			// In code, the rest of a line may look like the item of a list.
+		if cutItem(text, start) || cutItem(text, p.End) {
 			src, got, earlier = noDigits(src), noDigits(got), noDigits(earlier)
 		}
 		more, ok := strings.CutSuffix(got, src)
@@ -223,6 +223,13 @@ func checkLost(t *probe, text string, pages []Page) {
 	if rest := letters(text[start:]); rest != "" {
 		t.Errorf("%q is on no page", text[start:])
 	}
+}
+
+// cutItem reports whether the line that is cut there, or its rest, may look like the item of a list.
+func cutItem(text string, at int) bool {
+	line := text[strings.LastIndexByte(text[:at], '\n')+1:]
+	rest := strings.TrimLeft(text[at:], " \t\r>")
+	return reItem.MatchString(line) || rest != "" && rest[0] >= '0' && rest[0] <= '9'
 }
 
 // inOrder: got has all of src, perhaps more between.

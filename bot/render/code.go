@@ -36,7 +36,6 @@ func (d *Doc) openFence(p prefix, body string, n int) (done, more bool) {
 	out := d.lead(p, d.rest())
 	d.blocks++
 	d.put(clean(out) + body[:n] + info)
-	d.opened = len(d.buf)
 	d.run, d.para, d.prev, d.head = false, false, -1, false
 	d.fence = fence{char: body[0], n: n, indent: p.col, quote: p.quote, info: info}
 	if p.quote > 0 {
@@ -45,7 +44,7 @@ func (d *Doc) openFence(p prefix, body string, n int) (done, more bool) {
 	d.quote = p.quote
 	d.pos += p.n + end
 	d.endLine()
-	d.mode = atCode
+	d.mode, d.opened = atCode, len(d.buf)
 	return true, true
 }
 

@@ -66,13 +66,23 @@ func wholeRunes(s string) string {
 
 // escapeCode makes code dead that is shown as code.
 func escapeCode(s string) string {
-	if !strings.ContainsAny(s, "<&") {
-		return s
+	out, _ := escapeSpan(s, len(s), true)
+	return out
+}
+
+// escapeSpan is escapeCode for the first n bytes of s. What follows them may make a token of a < in them. Not ok: more text is
+// needed.
+func escapeSpan(s string, n int, full bool) (string, bool) {
+	if !strings.ContainsAny(s[:n], "<&") {
+		return s[:n], true
 	}
 	var b strings.Builder
-	for i := 0; i < len(s); {
+	for i := 0; i < n; {
 		if c := s[i]; c == '<' || c == '&' {
-			live, _ := liveInCode(s[i:], true)
+			live, ok := liveInCode(s[i:], full)
+			if !ok {
+				return "", false
+			}
 			k := 1
 			if live && c == '&' {
 				k = entityLen(s[i:])
@@ -87,7 +97,7 @@ func escapeCode(s string) string {
 		b.WriteByte(s[i])
 		i++
 	}
-	return b.String()
+	return b.String(), true
 }
 
 // liveInCode reports whether the < or the &lt; at the beginning of s could begin a token of Slack: a mention, a command, a link.

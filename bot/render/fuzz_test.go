@@ -88,3 +88,25 @@ func FuzzFallback(f *testing.F) {
 		}
 	})
 }
+
+func FuzzLives(f *testing.F) {
+	f.Add(uint64(1), uint64(2))
+	f.Fuzz(func(t *testing.T, a, b uint64) {
+		r := rand.New(rand.NewPCG(a, b))
+		text := randomText(r, 1+r.IntN(80))
+		ops := randomOps(r, text)
+		checkAll(t, text, randomLimits(r), steps(r, len(text), 1+r.IntN(60)), ops...)
+	})
+}
+
+func FuzzTextLives(f *testing.F) {
+	for i, s := range snippets() {
+		f.Add(s+s, uint64(i))
+	}
+	f.Fuzz(func(t *testing.T, text string, seed uint64) {
+		r := rand.New(rand.NewPCG(seed, 5))
+		text = strings.Repeat(text, 1+r.IntN(1+600/(1+len(text))))
+		ops := randomOps(r, text)
+		checkAll(t, text, randomLimits(r), steps(r, len(text), 1+r.IntN(1+len(text))), ops...)
+	})
+}

@@ -80,7 +80,8 @@ func codeSpan(s string, full bool) (string, int, bool) {
 			return "", 0, false
 		}
 		if k == n {
-			return s[:n] + clean(escapeCode(s[n:i])) + s[i:i+k], i + k, true
+			code, ok := escapeSpan(s[n:], i-n, full)
+			return s[:n] + clean(code) + s[i:i+k], i + k, ok
 		}
 		i += k
 	}

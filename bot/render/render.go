@@ -76,7 +76,8 @@ type Doc struct {
 	state
 	first   Limits  // the limits of New
 	starts  []state // of each page, before begin
-	before  state   // before what d.opened is about
+	before  state   // before what d.opened is about, unless atSnap
+	atSnap  bool    // snap is
 	snap    state   // the page before what must not stand alone at its end: a heading, a list marker, an opening fence
 	hasSnap bool
 	eof     bool // nothing follows the text
@@ -125,7 +126,8 @@ func (d *Doc) reset() {
 }
 
 // Set takes the whole text so far and returns its pages. The text normally grows; when it does not extend the last one, or
-// the last one was final, everything starts anew. With final, nothing is held back. The slice is valid until the next Set.
+// the last one was final and this one is not the same, everything starts anew within the limits of New, and Breaks and Shrinks
+// are forgotten. With final, nothing is held back. The slice is valid until the next Set.
 func (d *Doc) Set(text string, final bool) []Page {
 	if d.eof && (text != d.text || !final) || !strings.HasPrefix(text, d.text) {
 		d.reset()
@@ -167,13 +169,8 @@ func (d *Doc) view(c *Doc) (Page, bool) {
 	tail := c.closers(!d.eof)
 	p.Chars += cost(tail)
 	p.Markdown = string(c.buf) + tail
-	switch {
-	case d.eof:
-		p.Open = p.Markdown
-	case strings.HasPrefix(p.Markdown, string(open)):
-		p.Open = p.Markdown[:len(open)]
-	default:
-		p.Open = string(open) // not reached, as far as fuzzing knows
+	if p.Open = p.Markdown; !d.eof {
+		p.Open = p.Markdown[:min(len(open), len(c.buf))] // c.buf went on from d.buf, or back to snap.buf at most
 	}
 	return p, true
 }

@@ -93,7 +93,7 @@ func readPrefix(s string, full bool) (p prefix, ok bool) {
 			return p, true
 		}
 		if number == "" && isRule(s[i:]) {
-			if p.marks == 0 && !full && !strings.Contains(s, "\n") {
+			if !full && !strings.Contains(s, "\n") {
 				return p, false
 			}
 			return p, true
@@ -209,6 +209,7 @@ func (d *Doc) blankLine(p prefix, s string) bool {
 			}
 			d.runBlock()
 			d.put(clean(strings.TrimRight(d.lead(p, s), " \t")))
+			d.shown = d.pos + p.n
 			d.commit()
 		}
 	}
@@ -231,8 +232,8 @@ func (d *Doc) lead(p prefix, s string) string {
 		return out
 	}
 	num := p.number
-	if l := d.item(p); num != "" && l != nil && strconv.Itoa(l.num) != num && l.num > l.start {
-		num = strconv.Itoa(l.num)
+	if l := d.item(p); num != "" && l != nil && strconv.Itoa(int(l.num)) != num && l.num > l.start {
+		num = strconv.Itoa(int(l.num))
 	}
 	return out + s[p.lead:p.digits] + num + s[p.digits+len(p.number):p.n]
 }
@@ -256,10 +257,11 @@ func (d *Doc) item(p prefix) *list {
 	for d.nList > 0 && d.lists[d.nList-1].col > p.last {
 		d.nList--
 	}
-	num, err := strconv.Atoi(p.number)
+	n, err := strconv.ParseInt(p.number, 10, 32)
 	if err != nil {
-		num = 0
+		n = 0
 	}
+	num := int32(n)
 	if d.nList > 0 && d.lists[d.nList-1].col == p.last && d.lists[d.nList-1].ordered == (p.number != "") {
 		l := &d.lists[d.nList-1]
 		first := l.page != d.page
@@ -389,6 +391,6 @@ func (d *Doc) endLine() {
 		d.pos++
 	}
 	d.nl++
-	d.nEmph = 0
+	d.nEmph, d.opened = 0, -1
 	d.mode, d.mid = atLine, false
 }

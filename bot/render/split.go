@@ -62,10 +62,10 @@ type table struct {
 
 type list struct {
 	col     int
+	start   int32 // nine digits at most
+	num     int32
+	page    int32 // on which the last item began
 	ordered bool
-	start   int
-	num     int
-	page    int // on which the last item began
 }
 
 const (
@@ -89,25 +89,25 @@ type state struct {
 	buf      []byte // the page
 	chars    int    // of buf
 	blocks   int
-	cells    int  // characters of tables
-	page     int  // number of the page
-	from     int  // where in the source the page begins
-	fresh    bool // the page has nothing but reopened constructs
-	run      bool // the page ends in a run of rich text
-	nl       int  // line breaks owed before the next thing
-	base     int  // columns of indentation that this page does without
+	cells    int   // characters of tables
+	page     int32 // number of the page
+	from     int   // where in the source the page begins
+	fresh    bool  // the page has nothing but reopened constructs
+	run      bool  // the page ends in a run of rich text
+	nl       int   // line breaks owed before the next thing
+	base     int   // columns of indentation that this page does without
 	mode     mode
-	mid      bool // in a word
-	torn     bool // the page begins in the middle of a line
-	head     bool // in a heading
-	blank    bool // a blank line precedes
-	para     bool // the line before was text
-	line     int  // where the current line begins
-	linePage int  // and on which page
-	prev     int  // where the text line before begins, if it has a pipe; or -1
-	notTable int  // offset + 1 of a line that is no table
-	quote    int  // of the current line
-	col      int  // of the current line's content
+	mid      bool  // in a word
+	torn     bool  // the page begins in the middle of a line
+	head     bool  // in a heading
+	blank    bool  // a blank line precedes
+	para     bool  // the line before was text
+	line     int   // where the current line begins
+	linePage int32 // and on which page
+	prev     int   // where the text line before begins, if it has a pipe; or -1
+	notTable int   // offset + 1 of a line that is no table
+	quote    int   // of the current line
+	col      int   // of the current line's content
 	emph     [maxEmph]mark
 	nEmph    int
 	nHeld    int    // of emph: cut by a Break, and not yet opened again; nEmph is 0 then
@@ -136,6 +136,9 @@ func (d *Doc) closeCost() int {
 
 func (d *Doc) fits(chars, bytes int) bool {
 	c := d.closeCost() + d.nl
+	if d.torn {
+		c += len(joiner)
+	}
 	return d.chars+c+chars <= d.lim.Chars && len(d.buf)+c+bytes <= d.lim.Bytes
 }
 

@@ -347,6 +347,9 @@ func (d *Doc) stepEmph(n int, sp, body string) bool {
 	if sp != "" {
 		d.put(sp)
 	}
+	if d.fresh && len(d.buf) > 0 && c == '~' && d.buf[len(d.buf)-1] == c {
+		d.add(joiner) // or it would be a fence
+	}
 	d.put(body[:r])
 	d.emph[d.nEmph] = mark{char: c, n: r}
 	d.nEmph++

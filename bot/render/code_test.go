@@ -1,0 +1,104 @@
+package render
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+)
+
+// codeOf is all that stands in fences, without white space and what makes tokens dead.
+func codeOf(pages ...string) string {
+	var b strings.Builder
+	for _, s := range pages {
+		var lines []string
+		walk(s, func(line, fence string, _ bool) {
+			switch {
+			case fence == "":
+			case strings.TrimSpace(line) == fence: // it ends here, or it is the end that is shown
+			default:
+				lines = append(lines, line)
+			}
+		})
+		for _, line := range lines {
+			for _, r := range line {
+				if r > ' ' && r != '\u2060' {
+					b.WriteRune(r)
+				}
+			}
+		}
+	}
+	return b.String()
+}
+
+// rowsOf are the rows of tables below the header.
+func rowsOf(pages ...string) string {
+	var b strings.Builder
+	for _, s := range pages {
+		for line := range strings.SplitSeq(s, "\n") {
+			if strings.HasPrefix(line, "| row") {
+				b.WriteString(line + "\n")
+			}
+		}
+	}
+	return b.String()
+}
+
+// codeText is well-formed Markdown with much code, of any characters, and tables.
+func codeText(r *rand.Rand) string {
+	var b strings.Builder
+	parts := []string{
+		"*", "**", "_", "`", "``", "|", "<", ">", "&", "&lt;", "&amp;", "[", "](", ")", "\\", "#", "- ", "1. ", "~", "~~", "=", "x := f(a, b)", "if a < b && c > d {", "\t", "    ", " ", " ",
+		"<!channel>", "<@U1>", "<https://x.test|y>", "@here", "漢字", "👩‍👩‍👧", "0123456789", "\"%d\\n\"", "word", "// comment", strings.Repeat("long", 30), "\n", "\n", "\n\n",
+	}
+	for i := range 1 + r.IntN(4) {
+		fmt.Fprintf(&b, "Some **prose** %d with `code`.\n\n```go\n", i)
+		for range r.IntN(80) {
+			b.WriteString("c" + parts[r.IntN(len(parts))])
+		}
+		b.WriteString("\n```\n\n| name | value |\n|---|---|\n")
+		for j := range r.IntN(20) {
+			fmt.Fprintf(&b, "| row %d.%d | %d |\n", i, j, r.IntN(1_000_000))
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+func checkCode(t *testing.T, r *rand.Rand) {
+	t.Helper()
+	text := codeText(r)
+	ops := randomOps(r, text)
+	l := &life{doc: New(randomLimits(r))}
+	l.lims = []Limits{{}}
+	l.run(text, steps(r, len(text), 1+r.IntN(200)), ops)
+	var pages []string
+	for _, p := range l.pages {
+		pages = append(pages, p.Markdown)
+	}
+	if got, want := codeOf(pages...), codeOf(text); got != want {
+		t.Fatalf("ops %v\ncode %q\nwant %q\ntext %q\n%s", ops, got, want, text, show(l.pages))
+	}
+	for _, o := range ops { // a page that ends in a row splits it
+		for line := range strings.Lines(text[:o.at]) {
+			if !strings.HasSuffix(line, "\n") && strings.HasPrefix(line, "|") {
+				return
+			}
+		}
+	}
+	if got, want := rowsOf(pages...), rowsOf(text); got != want {
+		t.Fatalf("ops %v\nrows %q\nwant %q\ntext %q\n%s", ops, got, want, text, show(l.pages))
+	}
+}
+
+// TestCodeAndRows compares every character of code, and every row, with the source.
+func TestCodeAndRows(t *testing.T) {
+	for i := range 600 {
+		checkCode(t, rand.New(rand.NewPCG(uint64(i), 11)))
+	}
+}
+
+func FuzzCode(f *testing.F) {
+	f.Add(uint64(1), uint64(2))
+	f.Fuzz(func(t *testing.T, a, b uint64) { checkCode(t, rand.New(rand.NewPCG(a, b))) })
+}

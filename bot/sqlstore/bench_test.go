@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -71,10 +70,10 @@ func askAndClaim(b *testing.B, s *Store, dir string) {
 func BenchmarkTogether(b *testing.B) {
 	for _, callers := range []int{1, 10, 100, 1000} {
 		b.Run("sqlite/"+strconv.Itoa(callers), func(b *testing.B) {
-			together(b, open(b, Config{Dir: b.TempDir(), Log: slog.New(slog.NewTextHandler(io.Discard, nil))}), callers)
+			together(b, open(b, Config{Dir: b.TempDir(), Log: slog.New(slog.DiscardHandler)}), callers)
 		})
 		b.Run("postgres/"+strconv.Itoa(callers), func(b *testing.B) {
-			together(b, open(b, Config{URL: server(b), Log: slog.New(slog.NewTextHandler(io.Discard, nil))}), callers)
+			together(b, open(b, Config{URL: server(b), Log: slog.New(slog.DiscardHandler)}), callers)
 		})
 	}
 }

@@ -32,7 +32,7 @@ func refuses(t *testing.T, s *Store, what string) {
 func TestDamagedFile(t *testing.T) {
 	good := t.TempDir()
 	s := open(t, Config{Dir: good})
-	for _, key := range strings.Fields("a b c d e f g h") {
+	for key := range strings.FieldsSeq("a b c d e f g h") {
 		if err := s.Update(t.Context(), key, func([]byte) ([]byte, error) { return bytes.Repeat([]byte(key), 10_000), nil }); err != nil {
 			t.Fatal(err)
 		}

@@ -13,19 +13,19 @@ func add(old []byte) ([]byte, error) {
 	return strconv.AppendInt(nil, int64(n+1), 10), err
 }
 
-func count(t testing.TB, s *Store, key string, times int) {
-	t.Helper()
+func count(tb testing.TB, s *Store, key string, times int) {
+	tb.Helper()
 	for range times {
-		if err := s.Update(t.Context(), key, add); err != nil {
-			t.Errorf("count: %v", err)
+		if err := s.Update(tb.Context(), key, add); err != nil {
+			tb.Errorf("count: %v", err)
 			return
 		}
 	}
 }
 
-func value(t testing.TB, s *Store, key string) (n int) {
-	t.Helper()
-	err := s.Update(t.Context(), key, func(old []byte) ([]byte, error) {
+func value(tb testing.TB, s *Store, key string) (n int) {
+	tb.Helper()
+	err := s.Update(tb.Context(), key, func(old []byte) ([]byte, error) {
 		var err error
 		if n, err = strconv.Atoi("0" + string(old)); err != nil {
 			return nil, err
@@ -33,14 +33,14 @@ func value(t testing.TB, s *Store, key string) (n int) {
 		return nil, turn.ErrKeep
 	})
 	if err != nil {
-		t.Errorf("read %s: %v", key, err)
+		tb.Errorf("read %s: %v", key, err)
 	}
 	return n
 }
 
-func wantCount(t testing.TB, s *Store, key string, n int) {
-	t.Helper()
-	if got := value(t, s, key); got != n {
-		t.Errorf("%s is %d, want %d", key, got, n)
+func wantCount(tb testing.TB, s *Store, key string, n int) {
+	tb.Helper()
+	if got := value(tb, s, key); got != n {
+		tb.Errorf("%s is %d, want %d", key, got, n)
 	}
 }

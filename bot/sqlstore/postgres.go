@@ -29,7 +29,7 @@ const (
 func openPostgres(address string, _ *slog.Logger) (*backend, error) {
 	cfg, err := pgx.ParseConfig(address)
 	if err != nil {
-		return nil, &Error{what: "the address of the database cannot be read", hint: "It looks like postgres://user:password@host:5432/database?sslmode=require.", err: err}
+		return nil, &Error{what: "the address of the database cannot be read", hint: "It looks like postgres://USER@HOST:5432/DATABASE?sslmode=require, with the password after USER and a colon.", err: err}
 	}
 	// Without named prepared statements and settings of the session, PgBouncer's transaction mode works too.
 	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec
@@ -62,6 +62,9 @@ func openPostgres(address string, _ *slog.Logger) (*backend, error) {
 	}, nil
 }
 
+// errPooled says that there is nobody to listen to: polling has to do.
+var errPooled = errors.New("a connection pooler is in between")
+
 // listen tells the keys that other processes and this one say have changed, until it fails.
 func listen(ctx context.Context, cfg *pgx.ConnConfig, hint func(key string)) (err error) {
 	conn, err := pgx.ConnectConfig(ctx, cfg.Copy())
@@ -73,6 +76,15 @@ func listen(ctx context.Context, cfg *pgx.ConnConfig, hint func(key string)) (er
 		defer cancel()
 		err = errors.Join(err, conn.Close(ctx))
 	}()
+	// A pooler such as PgBouncer gives its clients another process number than the server's. Listening would stay with a connection
+	// that serves others then, and PgBouncer 1.18 has died of what came back.
+	var pid uint32
+	if err := conn.QueryRow(ctx, "SELECT pg_backend_pid()").Scan(&pid); err != nil {
+		return err
+	}
+	if pid != conn.PgConn().PID() {
+		return errPooled
+	}
 	if _, err := conn.Exec(ctx, "LISTEN "+channel); err != nil {
 		return err
 	}

@@ -19,20 +19,20 @@ import (
 )
 
 // server returns the address of a schema of its own.
-func server(t testing.TB) string {
-	t.Helper()
+func server(tb testing.TB) string {
+	tb.Helper()
 	address := os.Getenv("LLMBOT_TEST_POSTGRES")
 	if address == "" {
-		t.Skip("no PostgreSQL: run `.ci/postgres go test ./bot/sqlstore`, or set LLMBOT_TEST_POSTGRES=postgres://…")
+		tb.Skip("no PostgreSQL: run `.ci/postgres go test ./bot/sqlstore`, or set LLMBOT_TEST_POSTGRES=postgres://…")
 	}
 	db, err := sql.Open("pgx", address)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer db.Close()
 	name := fmt.Sprintf("test_%x", rand.Uint64())
 	if _, err := db.Exec("CREATE SCHEMA " + name); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	joint := "?"
 	if strings.Contains(address, "?") {

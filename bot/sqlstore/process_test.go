@@ -1,3 +1,5 @@
+//go:build linux
+
 package sqlstore
 
 import (
@@ -251,6 +253,20 @@ func TestAlone(t *testing.T) {
 	}
 }
 
+// publicDir returns a folder that every user can enter.
+func publicDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "sqlstore-test-") //nolint:usetesting // t.TempDir lies in a folder of this user alone
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 // asNobody checks dir in a process without root's power to write everywhere.
 func asNobody(t *testing.T, dir string) string {
 	t.Helper()
@@ -258,17 +274,13 @@ func asNobody(t *testing.T, dir string) string {
 	var as *syscall.Credential
 	if os.Getuid() == 0 {
 		as = &syscall.Credential{Uid: 65534, Gid: 65534}
-		place, err := os.MkdirTemp("/tmp", "sqlstore-test-")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { os.RemoveAll(place) })
+		place := publicDir(t)
 		program, err := os.ReadFile(binary)
 		if err != nil {
 			t.Fatal(err)
 		}
 		binary = filepath.Join(place, "child")
-		if err := errors.Join(os.Chmod(place, 0o755), os.WriteFile(binary, program, 0o755)); err != nil {
+		if err := os.WriteFile(binary, program, 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -281,14 +293,7 @@ func asNobody(t *testing.T, dir string) string {
 }
 
 func TestFolderThatCannotBeWritten(t *testing.T) {
-	base, err := os.MkdirTemp("/tmp", "sqlstore-test-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(base) })
-	if err := os.Chmod(base, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	base := publicDir(t)
 	empty, used := filepath.Join(base, "empty"), filepath.Join(base, "used")
 	if err := os.Mkdir(empty, 0o555); err != nil {
 		t.Fatal(err)

@@ -9,18 +9,18 @@ import (
 )
 
 // open opens a store that the test closes at its end.
-func open(t testing.TB, cfg Config) *Store {
-	t.Helper()
+func open(tb testing.TB, cfg Config) *Store {
+	tb.Helper()
 	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
+		cfg.Log = slog.New(slog.NewTextHandler(tb.Output(), nil))
 	}
 	s, err := Open(cfg)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := s.Close(); err != nil {
-			t.Errorf("close: %v", err)
+			tb.Errorf("close: %v", err)
 		}
 	})
 	return s

@@ -110,6 +110,9 @@ func (s *Store) hear(ctx context.Context, w *watcher) {
 			return
 		}
 		s.log.DebugContext(ctx, "listening ended", "error", err)
+		if errors.Is(err, errPooled) {
+			return
+		}
 		w.nudge() // something may have been said meanwhile
 		if !s.pause(ctx, s.db.poll) {
 			return

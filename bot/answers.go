@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"llmbot/bot/turn"
 )
@@ -54,8 +55,7 @@ func (a answers) put(ctx context.Context, t Thread, answered, text string) error
 		}
 		size := len(text)
 		kept := []written{{For: answered, Text: text}}
-		for i := len(list) - 1; i >= 0; i-- {
-			w := list[i]
+		for _, w := range slices.Backward(list) {
 			if w.For == answered {
 				continue
 			}

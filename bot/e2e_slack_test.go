@@ -72,9 +72,9 @@ func TestRefusedCallsLoseAndDoubleNothing(t *testing.T) {
 					w.slack.Fail(f)
 				}
 				ts := w.ask("alice", "general", "", "hello")
-				got := w.answered("general", ts, 1)
+				w.answered("general", ts, 1)
 				time.Sleep(2 * time.Minute)
-				got = w.answers("general", ts)
+				got := w.answers("general", ts)
 				all := text(got)
 				complete(t, all, unit, tt.sentences)
 				if n := footers(got); n != 1 {

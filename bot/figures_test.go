@@ -156,13 +156,13 @@ func (f *figures) add(tl *timeline) {
 	f.calls += float64(tl.calls)
 }
 
-func (f *figures) mean() figures {
-	m, n := *f, float64(max(f.n, 1))
+func (f *figures) mean() *figures {
+	m, n := new(*f), float64(max(f.n, 1))
 	m.first, m.stale, m.stall, m.lag, m.calls = f.first/n, f.stale/n, f.stall/n, f.lag/n, f.calls/n
 	return m
 }
 
-func (f figures) String() string {
+func (f *figures) String() string {
 	return fmt.Sprintf("first %.2f  staleness %.3f  stall %.2f  end lag %.2f/%.2f  calls %.1f  429s %d  continued %d  incomplete %d of %d",
 		f.first, f.stale, f.stall, f.lag, f.lagMax, f.calls, f.refused, f.continued, f.incomplete, f.n)
 }

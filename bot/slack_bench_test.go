@@ -64,8 +64,8 @@ func prose(n int) string {
 }
 
 // play runs a scenario with the whole bot between both simulators and measures what readers saw.
-func play(t testing.TB, sc scenario) figures {
-	t.Helper()
+func play(tb testing.TB, sc scenario) *figures {
+	tb.Helper()
 	tokens := max(sc.tokens, 600)
 	answer := prose(tokens)
 	cfg := slacksim.Config{Latency: 100 * time.Millisecond, Limiter: sc.limiter}
@@ -79,7 +79,7 @@ func play(t testing.TB, sc scenario) figures {
 	log := slog.New(slog.DiscardHandler)
 	client, err := llm.New(llm.Config{BaseURL: "http://model/v1", HTTP: modelHTTP, Log: log})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	s := slackio.New(slackio.Config{
 		AppToken: slack.AppToken(), BotToken: slack.BotToken(), APIURL: "http://slack/api/", HTTP: slackHTTP,
@@ -88,7 +88,7 @@ func play(t testing.TB, sc scenario) figures {
 	ctx, stop := context.WithCancel(context.Background())
 	self, err := s.Connect(ctx)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	rec := &recorder{model: client, start: time.Now(), byID: map[string]*timeline{}}
 	store := turn.NewMem()
@@ -102,7 +102,9 @@ func play(t testing.TB, sc scenario) figures {
 	}
 	// The bot has been asked a little before: names and channels are known, as on any day.
 	warm(slack, sc)
-	time.Sleep(90 * time.Second * map[bool]time.Duration{true: 0, false: 1}[*realTime])
+	if !*realTime {
+		time.Sleep(90 * time.Second)
+	}
 
 	asked := map[string]string{} // by thread
 	for i := range sc.threads {
@@ -194,7 +196,7 @@ func TestSlackGoals(t *testing.T) {
 func BenchmarkSlack(b *testing.B) {
 	for _, sc := range scenarios() {
 		b.Run(strings.ReplaceAll(sc.name, " ", "_"), func(b *testing.B) {
-			var f figures
+			var f *figures
 			if *realTime {
 				f = play(b, sc)
 			} else {

@@ -121,8 +121,13 @@ func TestPolicy(t *testing.T) {
 		external      bool
 		want          Refusal
 	}{
-		{Policy{}, "C9", "U9", false, ""}, {Policy{}, "C9", "U9", true, refuseExternal}, {Policy{AllowExternal: true}, "C9", "U9", true, ""},
-		{p, "C1", "U1", false, ""}, {p, "C2", "U1", false, refuseChannel}, {p, "C1", "U2", false, refuseUser}, {p, "C1", "U3", false, refuseUser},
+		{Policy{}, "C9", "U9", false, ""},
+		{Policy{}, "C9", "U9", true, refuseExternal},
+		{Policy{AllowExternal: true}, "C9", "U9", true, ""},
+		{p, "C1", "U1", false, ""},
+		{p, "C2", "U1", false, refuseChannel},
+		{p, "C1", "U2", false, refuseUser},
+		{p, "C1", "U3", false, refuseUser},
 	}
 	for _, tt := range tests {
 		if got := tt.p.Quick(tt.channel, tt.user, tt.external); got != tt.want {
@@ -134,8 +139,11 @@ func TestPolicy(t *testing.T) {
 		who  Person
 		want Refusal
 	}{
-		{Policy{}, Person{}, ""}, {Policy{}, Person{Guest: true}, refuseGuest}, {Policy{}, Person{External: true}, refuseExternal},
-		{Policy{AllowGuests: true}, Person{Guest: true}, ""}, {Policy{AllowGuests: true}, Person{Guest: true, External: true}, refuseExternal},
+		{Policy{}, Person{}, ""},
+		{Policy{}, Person{Guest: true}, refuseGuest},
+		{Policy{}, Person{External: true}, refuseExternal},
+		{Policy{AllowGuests: true}, Person{Guest: true}, ""},
+		{Policy{AllowGuests: true}, Person{Guest: true, External: true}, refuseExternal},
 		{Policy{AllowExternal: true}, Person{External: true}, ""},
 	} {
 		if got := tt.p.Check(tt.who); got != tt.want {

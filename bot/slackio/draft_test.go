@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"strings"
@@ -28,7 +27,7 @@ func inSlack(t *testing.T, cfg slacksim.Config, test func(t *testing.T, s *Slack
 		client := net.Client()
 		s := New(Config{
 			AppToken: slacksim.DefaultAppToken, BotToken: slacksim.DefaultBotToken, APIURL: "http://slack/api/", HTTP: client,
-			Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+			Log: slog.New(slog.DiscardHandler),
 		})
 		if _, err := s.Connect(t.Context()); err != nil {
 			t.Fatal(err)
@@ -59,8 +58,16 @@ func written(sim *slacksim.Sim, root bot.Thread) (all string, messages []slacksi
 // with one footer, and nothing else is left of what was there before but marked pieces.
 func TestDraftRandom(t *testing.T) {
 	refusals := []slacksim.Fault{
-		{Error: "invalid_blocks"}, {Error: "msg_too_long"}, {Status: 503}, {Status: 503, Carry: true}, {Status: 429, RetryAfter: 5}, {Status: 429, RetryAfter: 40},
-		{Error: "internal_error", Carry: true}, {Error: "ratelimited"}, {Delay: 3 * time.Second}, {Method: "chat.update", Error: "edit_window_closed"},
+		{Error: "invalid_blocks"},
+		{Error: "msg_too_long"},
+		{Status: 503},
+		{Status: 503, Carry: true},
+		{Status: 429, RetryAfter: 5},
+		{Status: 429, RetryAfter: 40},
+		{Error: "internal_error", Carry: true},
+		{Error: "ratelimited"},
+		{Delay: 3 * time.Second},
+		{Method: "chat.update", Error: "edit_window_closed"},
 		{Method: "chat.update", Error: "message_not_found"},
 	}
 	for seed := range uint64(60) {

@@ -25,24 +25,22 @@ const (
 
 // link keeps one socket open until ctx ends, or Slack refuses the app token.
 func (s *Slack) link(ctx context.Context, n int, in *intake) error {
-	if err := wait(ctx, time.Duration(n)*stagger); err != nil {
-		return nil
-	}
-	for pause := fusePause; ctx.Err() == nil; pause = min(2*pause, fusePauseMax) {
+	pause := time.Duration(n) * stagger
+	for wait(ctx, pause) == nil {
 		began := time.Now()
 		if err := s.connection(ctx, n, in); err != nil {
 			return err
 		}
-		if time.Since(began) > fusePauseMax {
+		if ctx.Err() != nil {
+			break
+		}
+		if pause = min(max(2*pause, fusePause), fusePauseMax); time.Since(began) > fusePauseMax {
 			pause = fusePause
 		}
-		jitter := rand.N(pause) //nolint:gosec // no secret
-		s.log.WarnContext(ctx, "socket_paused", "socket", n, "pause_ms", (pause + jitter).Milliseconds())
-		if err := wait(ctx, pause+jitter); err != nil {
-			return nil
-		}
+		pause += rand.N(pause / 2)
+		s.log.WarnContext(ctx, "socket_paused", "socket", n, "pause_ms", pause.Milliseconds())
 	}
-	return nil
+	return nil //nolint:nilerr // waiting ends with ctx, and so does this
 }
 
 // connection runs one slack-go client, which reconnects by itself, until the fuse blows or ctx ends. The error is a token that
@@ -94,7 +92,7 @@ func (s *Slack) connection(ctx context.Context, n int, in *intake) error {
 					return nil
 				}
 			case socketmode.EventTypeConnectionError:
-				if e, ok := ev.Data.(*slack.ConnectionErrorEvent); ok {
+				if e, ok := ev.Data.(*slack.ConnectionErrorEvent); ok && ctx.Err() == nil {
 					s.log.WarnContext(ctx, "socket_not_open", "socket", n, "error", e.ErrorObj, "attempt", e.Attempt)
 					if err := s.refused(e.ErrorObj); err != nil {
 						return err

@@ -157,7 +157,7 @@ func liveInCode(s string, full bool) (live, ok bool) {
 			}
 		}
 	}
-	return false, full || len(rest) >= 256
+	return len(rest) >= 256, full || len(rest) >= 256 // further than that nobody looks
 }
 
 // harmlessTags begin declarations of HTML, which code may have, and which are none of Slack's commands.

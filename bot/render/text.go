@@ -212,7 +212,7 @@ func (d *Doc) stepPlain(n int, sp, body string, ends special) bool {
 // below reports whether the page stays below the zone in which words are looked at one by one.
 func (d *Doc) below(chars, bytes int) bool {
 	z, c := d.zones[levSentence], d.closeCost()+d.nl
-	return d.chars+c+chars <= z.Chars && len(d.buf)+c+bytes <= z.Bytes
+	return d.chars+c+chars < z.Chars && len(d.buf)+c+bytes < z.Bytes // where full begins
 }
 
 // fill puts as much of a giant word as the page takes; an open word may go on.

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -145,7 +146,7 @@ func (s *Store) follow(ctx context.Context, w *watcher, fn func(key string, valu
 			}
 			failed++
 			if !s.pause(ctx, busy.wait(failed)) {
-				return ctx.Err()
+				return over(ctx)
 			}
 			continue
 		}
@@ -160,7 +161,7 @@ func (s *Store) follow(ctx context.Context, w *watcher, fn func(key string, valu
 			continue // there may be more
 		}
 		if !s.pause(ctx, minPoll) {
-			return ctx.Err()
+			return over(ctx)
 		}
 		timer.Reset(s.db.poll - minPoll)
 		select {
@@ -171,6 +172,9 @@ func (s *Store) follow(ctx context.Context, w *watcher, fn func(key string, valu
 		}
 	}
 }
+
+// over is why a pause ended early: Close ends pauses a moment before it ends the watches' contexts.
+func over(ctx context.Context) error { return cmp.Or(ctx.Err(), turn.ErrClosed) }
 
 // poll reads a page of what changed after at, and how far it came.
 func (s *Store) poll(ctx context.Context, prefix string, at place) (_ []change, next place, err error) {

@@ -49,6 +49,7 @@ type Config struct {
 	Version      string        // for the status
 	// Durable says that the store outlives the process, so that what comes while the bot stops may be noted and acked.
 	Durable bool
+	Alone   func() bool // see turn.Config
 }
 
 // Deps is what a Bot needs of others.
@@ -96,7 +97,7 @@ func New(cfg Config, dep Deps) *Bot {
 		slots: newSlots(cfg.MaxAnswers), answers: answers{store: dep.Store}, wake: make(chan struct{}, 1),
 		actors: map[Thread]*actor{},
 	}
-	b.desk = turn.NewDesk(dep.Store, turn.Config{Owner: cfg.Owner, Log: dep.Log, Owed: b.owed})
+	b.desk = turn.NewDesk(dep.Store, turn.Config{Owner: cfg.Owner, Alone: cfg.Alone, Log: dep.Log, Owed: b.owed})
 	return b
 }
 

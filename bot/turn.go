@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -210,6 +211,9 @@ func (t *turnRun) close(work context.Context, draft Draft, out outcome, upto tur
 	if errors.Is(err, ErrNotNow) {
 		return t.release(work) // whoever has the thread when the store is back answers
 	}
+	if errors.Is(out.err, errShutdown) && b.cfg.Durable {
+		return t.release(work) // another process, or the next one, finishes it in the same messages
+	}
 	if out.answer.Text != "" {
 		keep, cancel := context.WithTimeout(work, storeTimeout)
 		defer cancel()
@@ -279,7 +283,8 @@ func (t *turnRun) done(work context.Context, upto turn.TS) report {
 
 // reply ties the answer's messages to the claim.
 func (t *turnRun) reply(work context.Context, last Asked, upto turn.TS) Reply {
-	r := Reply{For: string(upto), User: last.User, Epoch: t.claim.Epoch()}
+	t.ids = t.claim.Messages()
+	r := Reply{For: string(upto), User: last.User, Epoch: t.claim.Epoch(), Adopt: slices.Clone(t.ids)}
 	r.Check = func() error {
 		err := t.claim.Check()
 		if errors.Is(err, turn.ErrLapsed) {

@@ -2,6 +2,7 @@ package bot_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -29,6 +30,8 @@ type world struct {
 	bot   *bot.Bot
 	stop  func() // SIGTERM, and wait
 	term  func() // SIGTERM alone
+	again func() // a new process, after stop
+	runs  int
 }
 
 type worldConfig struct {
@@ -49,7 +52,8 @@ func inWorld(t *testing.T, cfg worldConfig, test func(t *testing.T, w *world)) {
 		w := &world{t: t, slack: slacksim.New(cfg.slack), model: llmsim.New(cfg.model), log: &logBuffer{}}
 		w.model.SetMode(cfg.mode)
 		slackNet, modelNet := memnet.Serve(w.slack), memnet.Serve(w.model)
-		w.start(cfg, slackNet, modelNet)
+		w.again = func() { w.start(cfg, slackNet, modelNet) }
+		w.again()
 		defer func() {
 			w.stop()
 			w.slack.Close()
@@ -86,7 +90,8 @@ func (w *world) start(cfg worldConfig, slackNet, modelNet *memnet.Net) {
 		cfg.store = func() turn.Store { return turn.NewMem() }
 	}
 	store := cfg.store()
-	cfg.bot.Owner, cfg.bot.Name = "test-1", self.Name
+	w.runs++
+	cfg.bot.Owner, cfg.bot.Name = fmt.Sprintf("test-%d", w.runs), self.Name
 	w.bot = bot.New(cfg.bot, bot.Deps{Model: model, Server: model, Replier: s, History: s, Room: s, Store: store, Log: log})
 	var all sync.WaitGroup
 	sockets, closeSockets := context.WithCancel(context.WithoutCancel(ctx))

@@ -163,6 +163,9 @@ func (w *writer) ended(cause error, res llm.Result) outcome {
 	case errors.Is(cause, errStopped):
 		a.Small = join2("stopped", a.Small)
 	case errors.Is(cause, turn.ErrLost):
+	case w.bot.cfg.Durable:
+		a.Phase = Failed
+		a.Notice = "I am being restarted: this answer goes on in a moment."
 	default:
 		a.Phase = Failed
 		a.Notice = "The answer was interrupted because I am being restarted. Please ask again."

@@ -57,6 +57,13 @@ func (c *Claim) For() TS {
 	return c.answers
 }
 
+// Messages are those that the answer has so far, oldest first, as recorded by Reply, also by an owner before: they are to be taken over.
+func (c *Claim) Messages() []string {
+	c.d.mu.Lock()
+	defer c.d.unlock()
+	return slices.Clone(c.ids)
+}
+
 // Lost is closed when another process is known to have the thread. It stays open when the claim ends by Done or Release, and
 // when it merely lapsed.
 func (c *Claim) Lost() <-chan struct{} { return c.lost }

@@ -22,7 +22,7 @@ type Config struct {
 	TTL    time.Duration // how long an owner may be silent; 0 = DefaultTTL. The same in all processes
 	Prefix string        // of the keys in the store; "" = DefaultPrefix. Nothing but thread records may lie under it
 	Limit  int           // how many taken-over claims are held at once; 0 = DefaultLimit. Claims by Ask do not count
-	Alone  bool          // no other process uses the store: any other owner is dead, and its threads are taken over at once
+	Alone  func() bool   // says that no other process uses the store at this moment: any other owner is dead, and its threads are taken over at once; nil: never. Called with a lock held: no I/O worth the name
 
 	// Owed is told of each claim that was not asked for by Ask: a thread that is owed an answer and had no live owner. It must
 	// not block, and must not call the Desk or the Claim in the same goroutine except for what does no I/O. The claim is the

@@ -162,7 +162,7 @@ func (d *Desk) dueLocked(s sighting) time.Time {
 	case s.rec.Owner == d.cfg.Owner:
 		// A write of ours of which we were told that it failed. Not at once, since Watch may tell old states.
 		at = s.since.Add(d.cfg.TTL / 4)
-	case d.cfg.Alone:
+	case d.cfg.Alone != nil && d.cfg.Alone():
 	default:
 		at = later(s.since, d.floor).Add(d.cfg.TTL)
 	}

@@ -90,7 +90,7 @@ func TestAloneNeedNotWait(t *testing.T) {
 		a.claim(t, "k", "1.0")
 		a.stop()
 		begin := time.Now()
-		b := start(t, m, "b", func(c *turn.Config) { c.Alone = true })
+		b := start(t, m, "b", func(c *turn.Config) { c.Alone = func() bool { return true } })
 		if c := b.next(t); c.at.Sub(begin) > ttl/64 || c.rec.Tries != 1 {
 			t.Errorf("after %s, %+v", c.at.Sub(begin), c.rec)
 		}

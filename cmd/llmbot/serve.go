@@ -14,6 +14,7 @@ import (
 
 	"llmbot/bot"
 	"llmbot/bot/slackio"
+	"llmbot/bot/sqlstore"
 	"llmbot/bot/turn"
 	"llmbot/llm"
 )
@@ -43,7 +44,7 @@ func newLog(w io.Writer, cfg Config) *slog.Logger {
 // serve runs the bot until ctx ends, then drains it. The order of stopping: no new asks, running answers finish, sockets close, the
 // store closes.
 func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
-	store, durable, err := openStore(cfg, log)
+	store, err := openStore(cfg, log)
 	if err != nil {
 		return err
 	}
@@ -52,6 +53,9 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 			log.ErrorContext(ctx, "store_not_closed", "error", err)
 		}
 	}()
+	if err := store.ready(ctx, cfg, log); err != nil {
+		return err
+	}
 	model, err := llm.New(llm.Config{
 		BaseURL: cfg.BaseURL, APIKey: string(cfg.APIKey), Model: cfg.Model, FirstTokenTimeout: cfg.FirstTokenTimeout,
 		IdleTimeout: cfg.IdleTimeout, Extra: cfg.extra, Log: log,
@@ -71,21 +75,21 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 		return err
 	}
 	log.InfoContext(ctx, "connected", "team", self.TeamName, "bot", self.Name, "version", buildInfo().short(), "model_url", withoutPassword(cfg.BaseURL))
-	b := bot.New(botConfig(cfg, self, durable), bot.Deps{
-		Model: model, Server: model, Counter: model, Replier: slack, History: slack, Room: slack, Store: store, Log: log,
+	b := bot.New(botConfig(cfg, self, store), bot.Deps{
+		Model: model, Server: model, Counter: model, Replier: slack, History: slack, Room: slack, Store: store.Store, Log: log,
 	})
-	return runBoth(ctx, b, slack)
+	return runAll(ctx, b, slack, store.run)
 }
 
-// runBoth runs the bot and its sockets; the sockets close last, so that the last calls and acks go out.
-func runBoth(ctx context.Context, b *bot.Bot, slack *slackio.Slack) error {
+// runAll runs the bot, its sockets and the store's upkeep; the sockets close last, so that the last calls and acks go out.
+func runAll(ctx context.Context, b *bot.Bot, slack *slackio.Slack, upkeep func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	sockets, closeSockets := context.WithCancel(context.WithoutCancel(ctx))
 	defer closeSockets()
 	var (
-		all                sync.WaitGroup
-		botErr, socketsErr error
+		all                       sync.WaitGroup
+		botErr, socketsErr, dbErr error
 	)
 	all.Go(func() {
 		socketsErr = slack.Run(sockets, b)
@@ -95,11 +99,14 @@ func runBoth(ctx context.Context, b *bot.Bot, slack *slackio.Slack) error {
 		botErr = b.Run(ctx)
 		closeSockets()
 	})
+	if upkeep != nil {
+		all.Go(func() { dbErr = upkeep(sockets) })
+	}
 	all.Wait()
-	return errors.Join(socketsErr, botErr)
+	return errors.Join(socketsErr, botErr, dbErr)
 }
 
-func botConfig(cfg Config, self slackio.Self, durable bool) bot.Config {
+func botConfig(cfg Config, self slackio.Self, s store) bot.Config {
 	system := cfg.SystemPrompt
 	if system == "" {
 		system = defaultPrompt
@@ -107,7 +114,7 @@ func botConfig(cfg Config, self slackio.Self, durable bool) bot.Config {
 	host, _ := os.Hostname() // only a name to recognise in the store; the random part makes it unique
 	return bot.Config{
 		Owner: host + "-" + rand.Text()[:8], Name: self.Name, System: system, Temperature: cfg.Temperature, MaxTokens: cfg.MaxTokens,
-		Effort: cfg.ReasoningEffort, MaxAnswers: cfg.MaxAnswers, DrainTimeout: cfg.DrainTimeout, Version: buildInfo().short(), Durable: durable,
+		Effort: cfg.ReasoningEffort, MaxAnswers: cfg.MaxAnswers, DrainTimeout: cfg.DrainTimeout, Version: buildInfo().short(), Durable: s.durable, Alone: s.alone,
 		Policy: bot.Policy{
 			Channels: cfg.AllowChannels, Users: cfg.AllowUsers, Deny: cfg.DenyUsers,
 			AllowExternal: cfg.AllowExternal, AllowGuests: cfg.AllowGuests,
@@ -115,16 +122,48 @@ func botConfig(cfg Config, self slackio.Self, durable bool) bot.Config {
 	}
 }
 
-// openStore opens what remembers which thread is owed an answer, and says whether it outlives the process.
-func openStore(cfg Config, log *slog.Logger) (turn.Store, bool, error) {
-	switch cfg.StateURL {
-	case "memory:":
-	case "":
-		log.Warn("state_in_memory", "hint", "this version keeps its state in memory only: what is asked while it is down is lost")
-	default:
-		return nil, false, &configError{[]problem{{"STATE_URL names a database", "This version keeps its state in memory only: leave STATE_URL empty."}}}
+// store is what remembers which thread is owed an answer.
+type store struct {
+	turn.Store
+
+	durable bool                            // it outlives the process
+	alone   func() bool                     // see turn.Config; nil: not known
+	run     func(ctx context.Context) error // its own upkeep; nil: none
+	check   func(ctx context.Context) error // that it takes writes; nil: always
+}
+
+// openStore opens it as configured. A database that is away is no error: the bot starts, and answers from memory until it is there.
+func openStore(cfg Config, log *slog.Logger) (store, error) {
+	if cfg.StateURL == "memory:" {
+		return store{Store: turn.NewMem()}, nil
 	}
-	return turn.NewMem(), false, nil
+	db, err := sqlstore.Open(sqlstore.Config{URL: cfg.StateURL, Dir: cfg.StateDir, Log: log})
+	if err != nil {
+		return store{}, err
+	}
+	return store{Store: db, durable: true, alone: db.Alone, run: db.Run, check: db.Check}, nil
+}
+
+// storeCheckTimeout is how long the first write may take before the bot starts without it.
+const storeCheckTimeout = 5 * time.Second
+
+// ready says what is wrong with a store that cannot work: a folder that is read-only or full, a damaged file. One that is merely away
+// is only logged.
+func (s store) ready(ctx context.Context, cfg Config, log *slog.Logger) error {
+	if s.check == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeCheckTimeout)
+	defer cancel()
+	err := s.check(ctx)
+	if err == nil {
+		return nil
+	}
+	if cfg.StateURL == "" {
+		return err // a file does not come back by itself
+	}
+	log.ErrorContext(ctx, "store_away", "error", err)
+	return nil
 }
 
 // slackTransport honours the environment's proxy and gives up on connections that do not come to be. Each call has its own time-out.

@@ -22,7 +22,7 @@ func readMetrics(t *testing.T, name string) Metrics {
 
 func TestMetricsDialects(t *testing.T) {
 	m := readMetrics(t, "real/metrics_load.prom")
-	if m.Running != 4 || m.Waiting != 0 || math.Abs(m.KVCacheUsage-0.011) > 1e-3 || m.PrefixQueries != 4794 || m.PrefixHits != 1920 ||
+	if !m.KVCacheKnown || m.Running != 4 || m.Waiting != 0 || math.Abs(m.KVCacheUsage-0.011) > 1e-3 || m.PrefixQueries != 4794 || m.PrefixHits != 1920 ||
 		m.PromptTokens != 4794 || m.GenerationTokens != 785 || m.Success["length"] != 21 || m.TTFT.Count != 30 || m.ITL.Count != 755 ||
 		m.KVCacheTokens != 46592 || m.MaxConcurrency != 22.75 || m.Started.Unix() != 1795443624 {
 		t.Errorf("%+v", m)
@@ -42,7 +42,9 @@ func TestMetricsDialects(t *testing.T) {
 	if m := readMetrics(t, "real/metrics_2_api_servers.prom"); m.GenerationTokens != 12 || !m.Started.IsZero() {
 		t.Errorf("two API servers: %+v", m)
 	}
-	readMetrics(t, "real/llamacpp-metrics.prom")
+	if m := readMetrics(t, "real/llamacpp-metrics.prom"); m.KVCacheKnown {
+		t.Error("llama.cpp does not say how full its cache is")
+	}
 	if m, err := parseMetrics([]byte("<html>"), time.Time{}); err != nil || m.Known {
 		t.Errorf("a web page: %+v %v", m, err)
 	}

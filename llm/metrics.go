@@ -13,7 +13,8 @@ type Metrics struct {
 	At               time.Time // when it was read
 	Known            bool      // there was at least one family that we know
 	Running, Waiting float64   // requests, summed over engines and servers
-	KVCacheUsage     float64   // 0..1, the fullest engine
+	KVCacheUsage     float64   // 0..1, the fullest engine; see KVCacheKnown
+	KVCacheKnown     bool      // the server says how full its cache is; llama.cpp does not
 	PrefixQueries    float64   // tokens looked up in the prefix cache
 	PrefixHits       float64   // tokens found there
 	PromptTokens     float64
@@ -63,7 +64,9 @@ func families() []family {
 	}
 	running := add(func(m *Metrics) *float64 { return &m.Running })
 	waiting := add(func(m *Metrics) *float64 { return &m.Waiting })
-	usage := func(m *Metrics, v float64, _ map[string]string) { m.KVCacheUsage = max(m.KVCacheUsage, v) }
+	usage := func(m *Metrics, v float64, _ map[string]string) {
+		m.KVCacheUsage, m.KVCacheKnown = max(m.KVCacheUsage, v), true
+	}
 	queries := add(func(m *Metrics) *float64 { return &m.PrefixQueries })
 	hits := add(func(m *Metrics) *float64 { return &m.PrefixHits })
 	prompt := add(func(m *Metrics) *float64 { return &m.PromptTokens })

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"llmbot/bot"
+	"llmbot/llm"
 )
 
 // Chat is a conversation at a terminal.
@@ -135,19 +136,26 @@ func (c *Chat) status(ctx context.Context, a *asker) string {
 	defer cancel()
 	lines := []string{"- Address: " + c.Address}
 	add := func(format string, args ...any) { lines = append(lines, "- "+fmt.Sprintf(format, args...)) }
-	begun := time.Now()
 	m, err := c.Server.Model(ctx)
+	begun := time.Now()
+	version, versionErr := c.Server.Version(ctx) // not every server has one, but it must answer: the model may be known from before
+	took := time.Since(begun)
+	if err == nil && gone(versionErr) {
+		err = versionErr
+	}
 	if err != nil {
 		add("Model server: down. %s", strings.ReplaceAll(away(err), "\n", " "))
 	} else {
-		add("Model server: up (answered in %d ms)", time.Since(begun).Milliseconds())
+		add("Model server: up (answered in %d ms)", took.Milliseconds())
 		add("Model: %s", m.ID)
-		if v, err := c.Server.Version(ctx); err == nil && v != "" { // not every server has one
-			add("Version: %s", v)
+		if versionErr == nil && version != "" {
+			add("Version: %s", version)
 		}
 		if metrics, err := c.Server.Metrics(ctx); err == nil && metrics.Known {
 			add("Requests: %.0f running, %.0f waiting", metrics.Running, metrics.Waiting)
-			add("KV cache: %.0f %%", 100*metrics.KVCacheUsage)
+			if metrics.KVCacheKnown {
+				add("KV cache: %.0f %%", 100*metrics.KVCacheUsage)
+			}
 		}
 	}
 	kept := len(a.talk.turns) - a.talk.left
@@ -160,6 +168,12 @@ func (c *Chat) status(ctx context.Context, a *asker) string {
 	}
 	add("Conversation: %s", fill)
 	return strings.Join(lines, "\n")
+}
+
+// gone reports whether err says that the server is not there.
+func gone(err error) bool {
+	e, ok := errors.AsType[*llm.Error](err)
+	return ok && e.Away() || errors.Is(err, context.DeadlineExceeded)
 }
 
 // away is an error with its next step.

@@ -208,6 +208,20 @@ func TestRetractTakesBack(t *testing.T) {
 	})
 }
 
+func TestStatusAsksTheServerItself(t *testing.T) {
+	atDesk(t, llmsim.Config{}, Settings{}, func(d *desk) { // the greeting has learned the model already
+		d.model.SetMode(llmsim.Refusing)
+		d.typed("/status\r")
+		d.has(3*time.Second, "Model server: down.")
+		d.hasNot("Model server: up")
+	})
+	atDesk(t, llmsim.Config{Dialect: llmsim.Ollama}, Settings{}, func(d *desk) { // it has no version to tell, but it is there
+		d.typed("/status\r")
+		d.has(3*time.Second, "Model server: up")
+		d.hasNot("Version", "KV cache")
+	})
+}
+
 func TestServerThatIsAwayIsWaitedFor(t *testing.T) {
 	atDesk(t, llmsim.Config{}, Settings{}, func(d *desk) {
 		d.model.SetMode(llmsim.Refusing)

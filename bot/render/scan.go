@@ -161,11 +161,15 @@ func (d *Doc) stepLine() bool {
 		return d.rule(p, s)
 	case c == '#':
 		n := runLen(body)
-		if n == len(body) && n <= 6 && !d.eof {
+		m := n // carriage returns do not show: what is behind them follows the marks
+		for m < len(body) && body[m] == '\r' {
+			m++
+		}
+		if m == len(body) && n <= 6 && !d.eof {
 			return false
 		}
-		if n <= 6 && n < len(body) && (body[n] == ' ' || body[n] == '\t') {
-			return d.heading(p, n)
+		if n <= 6 && m < len(body) && (body[m] == ' ' || body[m] == '\t') {
+			return d.heading(p, m)
 		}
 	case c == '`' || c == '~':
 		n := runLen(body)
@@ -318,7 +322,7 @@ func (d *Doc) heading(p prefix, n int) bool {
 		return true
 	}
 	d.nList = 0
-	mark := d.rest()[p.n : p.n+n+1]
+	mark := strings.ReplaceAll(d.rest()[p.n:p.n+n+1], "\r", "")
 	d.run = false
 	p.n += n + 1
 	return d.beginText(p, levHeading, mark, headingChars)

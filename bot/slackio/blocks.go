@@ -66,6 +66,13 @@ func (c content) options() []slack.MsgOption {
 	if c.markdown != "" {
 		blocks = append(blocks, slack.NewMarkdownBlock("", c.markdown))
 	}
+	blocks = append(blocks, c.under()...)
+	return []slack.MsgOption{slack.MsgOptionText(c.fallback(), false), slack.MsgOptionBlocks(blocks...)}
+}
+
+// under are the blocks that stand under the page.
+func (c content) under() []slack.Block {
+	var blocks []slack.Block
 	if c.notice != "" {
 		if c.markdown == "" {
 			blocks = append(blocks, slack.NewSectionBlock(mrkdwn(c.notice), nil, nil))
@@ -76,7 +83,7 @@ func (c content) options() []slack.MsgOption {
 	if c.small != "" {
 		blocks = append(blocks, slack.NewContextBlock("", mrkdwn(c.small)))
 	}
-	return []slack.MsgOption{slack.MsgOptionText(c.fallback(), false), slack.MsgOptionBlocks(blocks...)}
+	return blocks
 }
 
 // mrkdwn is a text object in which nothing is live: escaped, and verbatim so that Slack does not look for names in it.

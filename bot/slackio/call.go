@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/slack-go/slack"
 
@@ -26,49 +27,119 @@ const (
 type call struct {
 	thread  bot.Thread
 	reply   bot.Reply
-	page    int
+	at      int // which message of the answer
 	content content
-	end     int
-	ts      string   // of the message; empty: a new one
-	known   []string // messages of this answer
+	page    stamp     // which page content is
+	end     int       // offset in the text up to which the message reaches then; negative: what is visible does not change
+	ts      string    // of the message; empty: a new one
+	known   []string  // messages of this answer
+	began   time.Time // when it was decided
+	tried   time.Time // since when a stream of this answer may have been started without our knowing
+
+	// Of streams:
+	chunk  string // what is appended
+	hidden string // end of the page that is not appended yet
+	bare   bool   // stop it with nothing
+	late   bool   // in place of a stop
 }
 
-func (c call) options() []slack.MsgOption {
+func (c call) options() []slack.MsgOption { return append(c.content.options(), c.metadata()) }
+
+func (c call) metadata() slack.MsgOption {
 	payload := map[string]any{
-		metaAsked: c.reply.For, metaEpoch: strconv.FormatUint(c.reply.Epoch, 10), metaPage: strconv.Itoa(c.page),
+		metaAsked: c.reply.For, metaEpoch: strconv.FormatUint(c.reply.Epoch, 10), metaPage: strconv.Itoa(c.at),
 	}
-	if c.content.markdown == "" {
+	if c.content.markdown == "" && !c.bare {
 		payload[metaNotice] = "true"
 	}
-	return append(c.content.options(), slack.MsgOptionMetadata(slack.SlackMetadata{EventType: metadataType, EventPayload: payload}))
+	return slack.MsgOptionMetadata(slack.SlackMetadata{EventType: metadataType, EventPayload: payload})
+}
+
+// posted is a message that was posted.
+type posted struct {
+	ts    string
+	found bool // an earlier call had posted it, perhaps with an older text
+	live  bool // it is a native stream
 }
 
 // post posts a message. If an earlier post of it may have been carried out, the thread is looked through first: a page is never
-// doubled. found says that it was, perhaps with an older text.
-func (s *Slack) post(ctx context.Context, c call, unsure bool) (ts string, found bool, err error) {
+// doubled.
+func (s *Slack) post(ctx context.Context, c call, unsure bool) (posted, error) {
 	if unsure {
-		ts, err := s.find(ctx, c)
+		p, err := s.find(ctx, c)
 		switch {
-		case ts != "":
-			return ts, true, nil
+		case p.found:
+			return p, nil
 		case classify(err).kind == denied: // the thread may not be read: rather twice than not at all
 			s.log.WarnContext(ctx, "post_unsure", "thread", c.thread.String(), "ask", c.reply.For, "error", err)
 		case err != nil:
-			return "", false, err
+			return posted{}, err
 		}
 	}
-	ts, err = timed(ctx, func(ctx context.Context) (string, error) {
+	ts, err := timed(ctx, func(ctx context.Context) (string, error) {
 		_, ts, err := s.api.PostMessageContext(ctx, c.thread.Channel, append(c.options(),
 			slack.MsgOptionTS(c.thread.TS), slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl())...)
-		if err != nil {
-			return "", fmt.Errorf("chat.postMessage: %w", err)
-		}
-		if ts == "" {
-			return "", errNoText
-		}
-		return ts, nil
+		return named(ts, "chat.postMessage", err)
 	})
-	return ts, false, err
+	return posted{ts: ts}, err
+}
+
+// named is the result of a call that makes a message.
+func named(ts, method string, err error) (string, error) {
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", method, err)
+	}
+	if ts == "" {
+		return "", errNoText
+	}
+	return ts, nil
+}
+
+// start begins a native stream. It has no metadata before its stop; chunks mode, since a stream is locked to the mode of its first
+// text (facts/slack.md §2.2).
+func (s *Slack) start(ctx context.Context, c call) (string, error) {
+	options := []slack.MsgOption{slack.MsgOptionTS(c.thread.TS), c.chunks()}
+	if !direct(c.thread.Channel) {
+		options = append(options, slack.MsgOptionRecipientUserID(c.reply.User), slack.MsgOptionRecipientTeamID(s.self.Team))
+	}
+	return timed(ctx, func(ctx context.Context) (string, error) {
+		_, ts, err := s.api.StartStreamContext(ctx, c.thread.Channel, options...)
+		return named(ts, "chat.startStream", err)
+	})
+}
+
+func (s *Slack) appendTo(ctx context.Context, c call) error {
+	_, err := timed(ctx, func(ctx context.Context) (struct{}, error) {
+		_, _, err := s.api.AppendStreamContext(ctx, c.thread.Channel, c.ts, c.chunks())
+		return struct{}{}, err
+	})
+	if err != nil {
+		return fmt.Errorf("chat.appendStream: %w", err)
+	}
+	return nil
+}
+
+// stop ends a native stream, with the rest of its text and what stands under it.
+func (s *Slack) stop(ctx context.Context, c call) error {
+	options := []slack.MsgOption{c.metadata()}
+	if c.chunk != "" {
+		options = append(options, c.chunks())
+	}
+	if under := c.content.under(); len(under) > 0 && !c.bare {
+		options = append(options, slack.MsgOptionBlocks(under...))
+	}
+	_, err := timed(ctx, func(ctx context.Context) (struct{}, error) {
+		_, _, err := s.api.StopStreamContext(ctx, c.thread.Channel, c.ts, options...)
+		return struct{}{}, err
+	})
+	if err != nil {
+		return fmt.Errorf("chat.stopStream: %w", err)
+	}
+	return nil
+}
+
+func (c call) chunks() slack.MsgOption {
+	return slack.MsgOptionChunks(slack.NewMarkdownTextChunk(c.chunk))
 }
 
 func (s *Slack) edit(ctx context.Context, c call) error {
@@ -93,19 +164,35 @@ func (s *Slack) remove(ctx context.Context, c call) error {
 	return nil
 }
 
-// find looks for a message of this answer and page in the thread; empty: there is none.
-func (s *Slack) find(ctx context.Context, c call) (string, error) {
+// find looks for a message of this answer and page in the thread.
+func (s *Slack) find(ctx context.Context, c call) (posted, error) {
 	messages, err := s.replies(ctx, c.thread, c.reply.For)
 	if err != nil {
-		return "", err
+		return posted{}, err
 	}
 	for _, m := range messages {
+		if !s.own(m) || slices.Contains(c.known, m.Timestamp) {
+			continue
+		}
 		asked, page := metadata(m, metaAsked), metadata(m, metaPage)
-		if s.own(m) && !slices.Contains(c.known, m.Timestamp) && asked == c.reply.For && page == strconv.Itoa(c.page) {
-			return m.Timestamp, nil
+		if asked == c.reply.For && page == strconv.Itoa(c.at) {
+			return posted{ts: m.Timestamp, found: true}, nil
+		}
+		// A stream says whose it is when it is stopped.
+		if asked == "" && !c.tried.IsZero() && at(m.Timestamp).After(c.tried.Add(-clockSkew)) {
+			return posted{ts: m.Timestamp, found: true, live: true}, nil
 		}
 	}
-	return "", nil
+	return posted{}, nil
+}
+
+// at is the time of a message; zero if it is none.
+func at(ts string) time.Time {
+	seconds, err := strconv.ParseFloat(ts, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.UnixMicro(int64(seconds * 1e6))
 }
 
 // metadata is a string of a message's metadata; empty if it is not ours or not there.

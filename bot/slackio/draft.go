@@ -11,7 +11,6 @@ import (
 
 	"llmbot/bot"
 	"llmbot/bot/pace"
-	"llmbot/bot/render"
 )
 
 // renderEvery is how many bytes an answer grows until Set looks whether it has outgrown its page: rendering at every token would
@@ -25,42 +24,49 @@ type draft struct {
 	reply  bot.Reply
 	lane   *pace.Lane
 	status *statusLine
+	silent bool // nothing is shown before the end
 
 	mu      sync.Mutex // guards all below; never held across a call
 	answer  bot.Answer
-	rev     uint64 // counts the changes of answer
+	rev     uint64 // counts the changes of answer and of how it is laid out
 	chars   int    // of answer.Text
-	doc     *render.Doc
-	base    int       // offset in the text at which doc begins: what is before it stands in fixed messages
-	fixed   int       // messages that do not change any more
-	want    []content // of the messages from fixed on, as of wantRev
-	ends    []int     // offsets in the text up to which they reach
-	wantRev uint64
-	wantLen int // bytes of text in want
+	layout         // answer.Text as pages
+	fixed   int    // messages that do not change any more, but for the tidying up at the end
+	aims    []aim  // of the messages from fixed on, as of aimRev
+	aimRev  uint64
+	aimLen  int // bytes of text in aims
 	sent    []sent
-	shown   int  // characters visible
-	smaller int  // how often the content was refused
-	unsure  bool // a post may have been carried out although it failed
-	frozen  bool // messages cannot be edited here: what is not visible yet is posted when the answer is complete
-	dead    bool // no further call will help
+	shown   int       // characters visible
+	last    pace.Load // the last one that was exact
+	unsure  bool      // a post may have been carried out although it failed
+	frozen  bool      // messages cannot be edited here: what is not visible yet is posted when the answer is complete
+	dead    bool      // no further call will help
+	streams streams
+}
+
+// aim is what a message is to be.
+type aim struct {
+	content content
+	open    string // of the page, as render.Page.Open
+	end     int    // offset in the text up to which it reaches
 }
 
 // sent is a message that Slack has.
 type sent struct {
 	ts      string
-	content content
-	end     int      // offset in the text up to which it reaches
-	stale   bool     // the text was written anew since: it shows some that is none any more
+	content content  // empty: not known
+	page    stamp    // which page that is
 	tidy    *content // of a fixed one: what it is to become when all else is visible; nil: as it is
+	stream  stream
 }
 
 // Open begins an answer, or takes over one. It does not block.
 func (s *Slack) Open(ctx context.Context, t bot.Thread, r bot.Reply) (bot.Draft, error) {
-	d := &draft{s: s, thread: t, reply: r, doc: render.New(render.MessageLimits())}
+	d := &draft{s: s, thread: t, reply: r, silent: s.cfg.Stream == StreamOff}
 	for _, ts := range r.Adopt {
 		d.sent = append(d.sent, sent{ts: ts})
 	}
-	d.lane = s.pace.Open(t.Channel, d)
+	d.startLane()
 	d.status = s.newStatusLine(ctx, t)
 	return d, nil
 }
@@ -99,6 +105,7 @@ func (d *draft) Close(ctx context.Context, a bot.Answer) error {
 			err = d.s.pace.Open(d.thread.Channel, d).Close(ctx, *load)
 		}
 	}
+	d.endStreams(ctx, err)
 	d.status.end(true)
 	d.status.wait()
 	if err != nil {
@@ -118,62 +125,85 @@ func (d *draft) left() *pace.Load {
 }
 
 func (d *draft) setLocked(a bot.Answer) {
-	old := d.answer.Text
-	if strings.HasPrefix(a.Text, old) {
-		d.chars += utf8.RuneCountInString(a.Text[len(old):])
-	} else {
-		d.chars = utf8.RuneCountInString(a.Text)
-		d.anewLocked(commonPrefix(old, a.Text))
-	}
+	old := d.answer
 	d.answer = a
 	d.rev++
+	if strings.HasPrefix(a.Text, old.Text) {
+		d.chars += utf8.RuneCountInString(a.Text[len(old.Text):])
+	} else {
+		d.chars = utf8.RuneCountInString(a.Text)
+		d.anewLocked(commonPrefix(old.Text, a.Text))
+	}
+	d.chooseLocked()
 }
 
-// renderLocked brings want up to date.
+// renderLocked brings aims up to date.
 func (d *draft) renderLocked() {
-	if d.wantRev == d.rev {
+	if d.aimRev == d.rev {
 		return
 	}
-	text, head := resume(d.answer.Text, d.base)
-	pages := d.doc.Set(text, d.answer.Phase.Final())
-	a := d.answer
-	d.want = contents(pages, a, d.base > 0, d.smaller >= plainAfter)
-	d.ends = d.ends[:0]
-	for _, p := range pages {
-		d.ends = append(d.ends, min(max(d.base+p.End-head, d.base), len(a.Text)))
+	a, final := d.answer, d.answer.Phase.Final()
+	if !final && d.streams.on {
+		a.Small = "" // what was streamed cannot be taken back
 	}
-	if len(pages) > 0 && a.Phase.Final() {
-		d.ends[len(pages)-1] = len(a.Text)
+	pages := d.pages(a.Text, final)
+	if d.silent && !final {
+		pages = nil
 	}
-	if len(pages) == 0 && len(d.want) > 0 {
-		d.ends = append(d.ends, d.base)
+	d.aims = d.aims[:0]
+	for i, c := range contents(pages, a, d.fixed > 0, false) {
+		c.plain = d.smaller >= plainAfter && d.skip+i >= d.plainFrom
+		w := aim{content: c, end: d.fixedTo}
+		if i < len(pages) {
+			w.open, w.end = pages[i].Open, min(pages[i].End, len(a.Text))
+		}
+		d.aims = append(d.aims, w)
 	}
-	d.wantRev, d.wantLen = d.rev, len(a.Text)
+	if n := len(d.aims); n > 0 && final {
+		d.aims[n-1].end = len(a.Text)
+	}
+	d.aimRev, d.aimLen = d.rev, len(a.Text)
 }
 
 // nextLocked is the next call: which message, and what kind. The messages are made right from the first to the last, so that a
 // reader never misses a piece in between.
 func (d *draft) nextLocked() (int, pace.Kind) {
-	if d.frozen && !d.answer.Phase.Final() {
+	final := d.answer.Phase.Final()
+	if d.frozen && !final {
 		return 0, pace.None
 	}
-	for i, w := range d.want {
+	for i, w := range d.aims {
 		at := d.fixed + i
 		switch {
+		case at >= len(d.sent) && d.streams.on && !final:
+			if w.open == "" {
+				return 0, pace.None
+			}
+			return at, pace.Start
 		case at >= len(d.sent):
 			return at, pace.Post
-		case d.sent[at].content != w:
+		case d.sent[at].stream.live:
+			if k := d.streamNextLocked(i); k != pace.None {
+				return at, k
+			}
+		case d.sent[at].content != w.content:
 			return at, pace.Edit
 		}
 	}
-	if !d.answer.Phase.Final() {
+	if !final {
 		return 0, pace.None
 	}
-	if len(d.sent) > d.fixed+len(d.want) && len(d.want) > 0 {
-		return len(d.sent) - 1, pace.Delete // an answer written anew was shorter
+	if last := len(d.sent) - 1; last >= d.fixed+len(d.aims) && len(d.aims) > 0 { // an answer written anew was shorter
+		if d.sent[last].stream.live {
+			return last, pace.Stop
+		}
+		return last, pace.Delete
 	}
-	for at, m := range d.sent[:d.fixed] {
-		if m.tidy != nil && m.content != *m.tidy {
+	for at, m := range d.sent {
+		switch {
+		case m.stream.live:
+			return at, pace.Stop
+		case at < d.fixed && m.tidy != nil && m.content != *m.tidy:
 			return at, pace.Edit
 		}
 	}
@@ -183,19 +213,30 @@ func (d *draft) nextLocked() (int, pace.Kind) {
 // loadLocked is what pace has to know. Unless exact is set it renders only now and then.
 func (d *draft) loadLocked(exact bool) pace.Load {
 	l := pace.Load{Text: d.chars, Rev: d.rev, Closing: d.answer.Phase.Final()}
-	if d.frozen && !l.Closing {
+	if (d.frozen || d.silent && d.answer.Notice == "") && !l.Closing {
+		if d.silent {
+			l.Text = 0 // nothing that anybody waits for
+		}
 		return l
 	}
-	if exact || d.wantLen == 0 || len(d.answer.Text) < d.wantLen || len(d.answer.Text)-d.wantLen >= renderEvery || l.Closing {
+	grown := len(d.answer.Text) - d.aimLen
+	exact = exact || l.Closing || d.aimLen == 0 || grown < 0 || grown >= renderEvery || d.streams.on && !d.last.Dirty
+	if exact {
 		d.renderLocked()
 	}
-	if d.wantRev == d.rev {
+	if d.aimRev == d.rev {
 		_, l.Next = d.nextLocked()
-		l.Dirty = l.Next != pace.None
+		if l.Dirty = l.Next != pace.None; !l.Dirty && d.streams.on {
+			l.Next = pace.Start // pace counts the streams to come, too
+		}
+		d.last = l
 		return l
 	}
 	l.Dirty, l.Next = true, pace.Edit
-	if len(d.sent) <= d.fixed {
+	switch {
+	case d.streams.on:
+		l.Next = d.last.Next
+	case len(d.sent) <= d.fixed:
 		l.Next = pace.Post
 	}
 	return l

@@ -227,39 +227,6 @@ func TestContents(t *testing.T) {
 	}
 }
 
-func TestResume(t *testing.T) {
-	for _, tt := range []struct {
-		text, at, want string
-	}{
-		{"plain text", "text", "text"},
-		{"```go\na\nb\n```\nc", "b", "```go\nb\n```\nc"},
-		{"```go\na\n```\nc", "c", "c"},
-		{"````\n```\na\n````\nc", "a", "````\na\n````\nc"},
-		{"````\n```\na\n````\nc", "c", "c"},
-		{"~~~ x\na\n~~~~\nc", "c", "c"},
-		{"~~~ x\na\n```\nc", "c", "~~~ x\nc"},
-	} {
-		if got, _ := resume(tt.text, strings.LastIndex(tt.text, tt.at)); got != tt.want {
-			t.Errorf("%q at %q: %q", tt.text, tt.at, got)
-		}
-	}
-}
-
-func FuzzResume(f *testing.F) {
-	f.Add("a\n```go\nx\ny\n```\nb", 9)
-	f.Add("~~~\nx", 4)
-	f.Add("````\n```\nx\n````\n", 9)
-	f.Fuzz(func(t *testing.T, text string, from int) {
-		from = min(max(from, 0), len(text))
-		got, head := resume(text, from)
-		if want := text[from:]; head >= 0 && got[head:] != want || head < 0 && got != want[-head:] {
-			if !strings.HasSuffix(want, got[max(head, 0):]) {
-				t.Fatalf("%q from %d: %q, %d", text, from, got, head)
-			}
-		}
-	})
-}
-
 func TestFlights(t *testing.T) {
 	f := newFlights()
 	var all sync.WaitGroup

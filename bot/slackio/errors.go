@@ -18,6 +18,7 @@ const (
 	tooLong         // the content is refused: smaller, then plain
 	gone            // the message is not there any more: a new one
 	uneditable      // the message is there, and cannot be edited any more
+	unstreamed      // the message is no live stream
 	denied          // no further call will help
 	transient       // 5xx, time-outs, connections: the call may have been carried out or not
 )
@@ -31,6 +32,14 @@ type failure struct {
 
 // limitedPause is how long a method rests when Slack says ratelimited without saying for how long (HTTP 200).
 const limitedPause = 5 * time.Second
+
+// errStreaming is Slack's word when a message is edited that is a live stream.
+const errStreaming = "streaming_state_conflict"
+
+// forGood says that a method was refused by reason of what it is: asking again is useless.
+func forGood(reason string) bool {
+	return slices.Contains([]string{"missing_scope", "unknown_method", "not_allowed_token_type", "method_deprecated"}, reason)
+}
 
 // classify understands an error of slack-go (facts/slack.md §1.6, §3.3). It is pure.
 func classify(err error) failure {
@@ -63,7 +72,9 @@ func classify(err error) failure {
 		f.kind = tooLong
 	case is("message_not_found"):
 		f.kind = gone
-	case is("cant_update_message", "edit_window_closed"):
+	case is("message_not_in_streaming_state"):
+		f.kind = unstreamed
+	case is("cant_update_message", "edit_window_closed", errStreaming):
 		f.kind = uneditable
 	case is("internal_error", "fatal_error", "service_unavailable", "request_timeout", "update_failed", "team_added_to_org", "messaging_processing_failed"):
 		f.kind = transient

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"llmbot/bot"
@@ -19,55 +20,88 @@ func (d *draft) Send(ctx context.Context, k pace.Kind, _ bool) pace.Outcome {
 	}
 	d.mu.Lock()
 	d.renderLocked()
-	if k == pace.Continue {
-		d.fixLocked()
-		d.renderLocked()
-	}
 	at, next := d.nextLocked()
-	if next == pace.None || next.Method() != k.Method() {
-		out := pace.Outcome{Shown: d.shown, Load: d.loadLocked(true), Skipped: true}
-		d.mu.Unlock()
-		return out
+	whole := false
+	if k == pace.Continue {
+		if at, next, whole = d.continueLocked(); next == pace.Stop { // all text is visible
+			defer d.mu.Unlock()
+			return pace.Outcome{Shown: d.chars, Load: d.loadLocked(true)}
+		}
 	}
-	c := d.callLocked(at, next)
+	if next == pace.None || !whole && next.Method() != k.Method() {
+		defer d.mu.Unlock()
+		return pace.Outcome{Shown: d.shown, Load: d.loadLocked(true), Skipped: true}
+	}
+	c := d.callLocked(at, next, whole)
 	text, unsure := d.answer.Text, d.unsure
+	d.streams.busy = true
 	d.mu.Unlock()
 
-	switch next {
-	case pace.Post:
-		ts, found, err := d.s.post(ctx, c, unsure)
-		if err != nil {
-			return d.refused(c, err)
-		}
-		d.status.end(false)
-		if d.reply.Posted != nil {
-			d.reply.Posted(ts)
-		}
-		if found {
-			c.content, c.end = content{}, 0 // what it shows is not known: it is edited next
-		}
-		return d.posted(c, ts, text)
-	case pace.Delete:
-		return d.deleted(c, d.s.remove(ctx, c))
-	default:
-		if err := d.s.edit(ctx, c); err != nil {
-			return d.refused(c, err)
-		}
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		return d.visibleLocked(c, text)
+	out := d.make(ctx, c, next, text, unsure)
+
+	d.mu.Lock()
+	d.streams.busy = false
+	over := d.streams.over
+	d.mu.Unlock()
+	if over {
+		d.hangUp(ctx)
 	}
+	return out
 }
 
-// callLocked is the call that brings message at to what it is to be.
-func (d *draft) callLocked(at int, next pace.Kind) call {
-	c := call{thread: d.thread, reply: d.reply, page: at}
-	switch {
+// make makes the call. text is the answer's as the call shows it.
+func (d *draft) make(ctx context.Context, c call, next pace.Kind, text string, unsure bool) pace.Outcome {
+	var err error
+	switch next {
+	case pace.Post:
+		var p posted
+		if p, err = d.s.post(ctx, c, unsure); err == nil {
+			if p.found {
+				c.content, c.page, c.end = content{}, stamp{}, -1 // what it shows is not known: it is edited next
+			}
+			return d.posted(c, p, text)
+		}
+	case pace.Start:
+		var ts string
+		if ts, err = d.s.start(ctx, c); err == nil {
+			return d.posted(c, posted{ts: ts, live: true}, text)
+		}
+	case pace.Append:
+		err = d.s.appendTo(ctx, c)
+	case pace.Stop:
+		err = d.s.stop(ctx, c)
+	case pace.Delete:
+		return d.deleted(c, d.s.remove(ctx, c))
+	case pace.Edit, pace.Continue, pace.None:
+		err = d.s.edit(ctx, c)
+	}
+	if err != nil {
+		return d.refused(c, next, err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if next == pace.Stop {
+		d.sent[c.at].stream.live = false
+		d.stopTimerLocked()
+	}
+	d.streams.late = d.streams.late || c.late
+	return d.visibleLocked(c, text)
+}
+
+// callLocked is the call that brings message at to what it is to be. whole says that all of a page is to be appended.
+func (d *draft) callLocked(at int, next pace.Kind, whole bool) call {
+	if next == pace.Stop {
+		d.rollLocked(at)
+	}
+	c := call{thread: d.thread, reply: d.reply, at: at, end: -1, late: whole, began: time.Now(), tried: d.streams.tried}
+	switch i := at - d.fixed; {
 	case next == pace.Delete:
-	case at < d.fixed:
-		c.content, c.end = *d.sent[at].tidy, d.sent[at].end
-	default:
-		c.content, c.end = d.want[at-d.fixed], d.ends[at-d.fixed]
+	case i >= 0 && i < len(d.aims):
+		c.content, c.end, c.page = d.aims[i].content, d.aims[i].end, d.stampLocked(i)
+	case i < 0 && d.sent[at].tidy != nil:
+		c.content, c.page = *d.sent[at].tidy, d.sent[at].page
+	case i < 0:
+		c.content, c.page = d.sent[at].content, d.sent[at].page
 	}
 	if at < len(d.sent) {
 		c.ts = d.sent[at].ts
@@ -75,62 +109,76 @@ func (d *draft) callLocked(at int, next pace.Kind) call {
 	for _, m := range d.sent {
 		c.known = append(c.known, m.ts)
 	}
+	if next == pace.Start || next == pace.Append || next == pace.Stop {
+		c = d.streamCallLocked(c, next, whole)
+	}
 	return c
 }
 
-func (d *draft) posted(c call, ts, text string) pace.Outcome {
+func (d *draft) posted(c call, p posted, text string) pace.Outcome {
+	d.status.end(false)
+	if d.reply.Posted != nil {
+		d.reply.Posted(p.ts)
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.unsure = false
-	d.sent = append(d.sent, sent{ts: ts})
+	d.unsure, d.streams.tried = false, time.Time{}
+	m := sent{ts: p.ts}
+	if p.live {
+		d.startedLocked(&m, c.began)
+	}
+	d.sent = append(d.sent, m)
 	return d.visibleLocked(c, text)
 }
 
 func (d *draft) deleted(c call, err error) pace.Outcome {
 	if f := classify(err); err != nil && f.kind != gone && f.kind != denied {
-		return d.refused(c, err)
+		return d.refused(c, pace.Delete, err)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.sent = d.sent[:c.page]
+	d.sent = d.sent[:c.at]
 	return pace.Outcome{Shown: d.shown, Load: d.loadLocked(true)}
 }
 
 // visibleLocked notes that a message shows what it was to show when the text was text.
 func (d *draft) visibleLocked(c call, text string) pace.Outcome {
-	m := &d.sent[c.page]
-	m.content, m.end, m.stale = c.content, c.end, false
-	upto := text[:min(c.end, len(text))]
-	if !strings.HasPrefix(d.answer.Text, upto) { // it was written anew during the call
-		m.end, m.stale = commonPrefix(d.answer.Text, upto), true
+	m := &d.sent[c.at]
+	m.content, m.page = c.content, c.page
+	if !strings.HasPrefix(d.answer.Text, text) { // it was written anew during the call
+		m.page.whole = false
 	}
-	if c.page == len(d.sent)-1 && c.content != (content{}) {
-		d.shown = utf8.RuneCountInString(upto)
+	if c.at == len(d.sent)-1 && c.end >= 0 {
+		d.shown = max(0, utf8.RuneCountInString(text[:min(c.end, len(text))])-c.hiddenChars())
 	}
 	return pace.Outcome{Shown: d.shown, Load: d.loadLocked(true)}
 }
 
 // refused decides what a failed call means for the answer.
-func (d *draft) refused(c call, err error) pace.Outcome {
+func (d *draft) refused(c call, next pace.Kind, err error) pace.Outcome {
 	f := classify(err)
-	d.s.log.Warn("answer_call_failed", "thread", d.thread.String(), "ask", d.reply.For, "message", c.ts, "page", c.page, "reason", f.reason, "error", err)
-	switch f.kind {
-	case limited:
+	d.s.log.Warn("answer_call_failed", "thread", d.thread.String(), "ask", d.reply.For, "call", next.String(), "message", c.ts, "page", c.at,
+		"reason", f.reason, "error", err)
+	if next == pace.Start || next == pace.Append || next == pace.Stop {
+		d.s.latch(f)
+	}
+	d.mu.Lock()
+	mended := d.mendStreamLocked(c, next, f)
+	if !mended && f.kind == transient && c.ts == "" {
+		d.unsure = true
+	}
+	if !mended && f.kind != limited && f.kind != transient {
+		mended = d.mendLocked(c, f)
+	}
+	d.mu.Unlock()
+	switch {
+	case mended:
+		return d.outcome(nil, false)
+	case f.kind == limited:
 		out := d.outcome(err, false)
 		out.RetryAfter = f.retryAfter
 		return out
-	case transient:
-		d.mu.Lock()
-		d.unsure = d.unsure || c.ts == ""
-		d.mu.Unlock()
-		return d.outcome(err, false)
 	default:
-		d.mu.Lock()
-		mended := d.mendLocked(c, f)
-		d.mu.Unlock()
-		if mended {
-			return d.outcome(nil, false)
-		}
 		return d.outcome(err, f.kind == denied)
 	}
 }

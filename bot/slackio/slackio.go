@@ -32,6 +32,7 @@ import (
 
 const (
 	callTimeout = 15 * time.Second // one Web API call: slack-go's client has none of its own (facts/slack.md §8.1)
+	tidyTime    = 4 * time.Second  // what may be left to tidy up at the end
 	maxHandlers = 256              // events being handled at once; more are not acked, so Slack delivers them again
 )
 
@@ -42,6 +43,7 @@ type Config struct {
 	HTTP               *http.Client      // required; its time-out does not matter
 	Dialer             *websocket.Dialer // nil: one that honours the proxy of the environment
 	Command            string            // the slash command, such as /llm-status
+	Stream             string            // how answers grow: StreamAuto (or empty), StreamEdit, StreamNative, StreamOff
 	Pace               pace.Config
 	Log                *slog.Logger
 }
@@ -62,9 +64,13 @@ type Slack struct {
 	seen   *flights
 	self   Self // set by Connect, before anything reads it
 
-	mu       sync.Mutex // guards all below
-	open     int        // sockets that are connected
-	noStatus bool       // assistant.threads.setStatus was refused for good
+	streaming sync.Mutex // held while it is decided whether an answer is streamed; taken before mu and pace's own
+
+	mu       sync.Mutex           // guards all below
+	open     int                  // sockets that are connected
+	noStatus bool                 // assistant.threads.setStatus was refused for good
+	noStream bool                 // and native streams
+	drafts   map[*draft]time.Time // answers that are streamed, with the time of their Close
 }
 
 // Self is who the bot is in its workspace.
@@ -78,6 +84,7 @@ func New(cfg Config) *Slack {
 	}
 	s := &Slack{
 		cfg: cfg, log: cfg.Log, api: slack.New(cfg.BotToken, options...), pace: pace.New(cfg.Pace), seen: newFlights(),
+		drafts: map[*draft]time.Time{},
 	}
 	s.people = newPeople()
 	return s
@@ -103,28 +110,36 @@ func (s *Slack) Connect(ctx context.Context) (Self, error) {
 	}
 }
 
-// Run receives and answers until ctx ends, and returns after all its goroutines did. It returns early with a [TokenError] when Slack
+// Run receives and answers until ctx ends; then it tidies up for a few seconds what is already visible (small print of messages that
+// go on in others, streams that are not stopped), and returns after all its goroutines did. It returns early with a [TokenError] when Slack
 // refuses the app token. Connect has to be called first.
 func (s *Slack) Run(ctx context.Context, h Handler) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var all sync.WaitGroup
-	defer all.Wait()
-	defer cancel()
+	sockets, closeSockets := context.WithCancel(ctx)
+	pacing, stopPacing := context.WithCancel(context.WithoutCancel(ctx))
+	var paced, linked sync.WaitGroup
+	defer func() {
+		closeSockets()
+		tidy, cancel := context.WithTimeout(pacing, tidyTime)
+		defer cancel()
+		if err := s.pace.Idle(tidy); err != nil {
+			s.log.WarnContext(ctx, "answers_not_tidy", "error", err)
+		}
+		stopPacing()
+		paced.Wait()
+		s.hangUp(ctx)
+		linked.Wait()
+	}()
 	in := &intake{slack: s, handler: h, room: make(chan struct{}, maxHandlers)}
 	failed := make(chan error, 2)
-	all.Go(func() {
-		if err := s.pace.Run(ctx); err != nil && ctx.Err() == nil {
-			failed <- fmt.Errorf("pace: %w", err)
+	paced.Go(func() {
+		if err := s.pace.Run(pacing); err != nil {
+			s.log.ErrorContext(ctx, "pace_ended", "error", err)
 		}
 	})
 	for n := range 2 {
-		all.Go(func() {
-			if err := s.link(ctx, n, in); err != nil {
-				select {
-				case failed <- err:
-				default:
-				}
+		linked.Go(func() {
+			if err := s.link(sockets, n, in); err != nil {
+				failed <- err
 			}
 		})
 	}

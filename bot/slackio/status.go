@@ -2,7 +2,6 @@ package slackio
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -130,7 +129,7 @@ func (s *Slack) setStatus(ctx context.Context, t bot.Thread, text string) {
 		return
 	}
 	f := classify(err)
-	if slices.Contains([]string{"missing_scope", "unknown_method", "not_allowed_token_type", "method_deprecated"}, f.reason) {
+	if forGood(f.reason) {
 		s.mu.Lock()
 		s.noStatus = true
 		s.mu.Unlock()

@@ -65,7 +65,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	}
 	slack := slackio.New(slackio.Config{
 		AppToken: string(cfg.AppToken), BotToken: string(cfg.BotToken), APIURL: cfg.SlackURL,
-		HTTP: &http.Client{Transport: slackTransport()}, Command: cfg.Command, Log: log,
+		HTTP: &http.Client{Transport: slackTransport()}, Command: cfg.Command, Stream: cfg.Stream, Log: log,
 	})
 	self, err := slack.Connect(ctx)
 	if err != nil {

@@ -1,0 +1,371 @@
+package slackio
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"llmbot/bot/pace"
+	"llmbot/bot/render"
+)
+
+// Values of Config.Stream.
+const (
+	StreamAuto   = "auto"   // native streams in direct messages, edits elsewhere; the default
+	StreamEdit   = "edit"   // edits everywhere
+	StreamNative = "native" // native streams everywhere; in channels only who asked sees them grow
+	StreamOff    = "off"    // only the finished answer is posted
+)
+
+const (
+	// streamAge is how old a stream may be when it is stopped and another goes on: Slack ends it after 5.2 minutes, whatever is
+	// appended; other bots rotate from 240 s on (facts/slack.md §2.3). The rest is for the stop to get its turn.
+	streamAge = 225 * time.Second
+	// streamGone is the age at which Slack has certainly ended a stream.
+	streamGone = 6 * time.Minute
+	// hangUpTimeout is how long a stream is tried to be stopped outside of pace, when nobody else will.
+	hangUpTimeout = 3 * time.Second
+	// clockSkew is how far Slack's clock may be behind ours.
+	clockSkew = 5 * time.Second
+)
+
+// streams is what an answer knows of its native streams. draft.mu guards it.
+type streams struct {
+	on    bool      // the next message is a stream; never again once it is false
+	late  bool      // the stop is refused for a while, and the text was appended instead
+	tried time.Time // of the first start that may have been carried out although it failed
+	busy  bool      // a call is under way
+	over  bool      // Close has returned: whoever finds a live stream stops it
+	timer *time.Timer
+	timed sync.WaitGroup // of timer's function
+}
+
+// stream is what is known of a message as a native stream. While it is live, the message can be appended to and stopped, and nothing
+// else.
+type stream struct {
+	live  bool
+	bare  bool // Slack refused what we appended or stopped it with: it is stopped with nothing, and then edited
+	stuck bool // Slack refused even that
+	began time.Time
+}
+
+// startLane opens the lane, and decides whether the answer is streamed.
+func (d *draft) startLane() {
+	s := d.s
+	s.streaming.Lock() // so that StreamFits counts one after the other
+	defer s.streaming.Unlock()
+	want := false
+	switch s.cfg.Stream {
+	case StreamAuto, "":
+		want = direct(d.thread.Channel)
+	case StreamNative:
+		want = direct(d.thread.Channel) || d.reply.User != ""
+	}
+	d.streams.on = want && len(d.sent) == 0 && !s.streamsOff() && s.pace.StreamFits()
+	d.lane = s.pace.Open(d.thread.Channel, d)
+	if !d.streams.on {
+		d.reset(render.MessageLimits())
+		return
+	}
+	d.reset(render.StreamLimits())
+	d.lane.Set(pace.Load{Next: pace.Start})
+	s.note(d)
+}
+
+// direct says that only one person and the bot are in a conversation.
+func direct(channel string) bool { return strings.HasPrefix(channel, "D") }
+
+// chooseLocked falls back to edits where a stream cannot show what is to be shown, or would be late.
+func (d *draft) chooseLocked() {
+	if !d.streams.on {
+		return
+	}
+	final, first := d.answer.Phase.Final(), len(d.sent) == 0
+	if !final && d.answer.Notice != "" || first && final || first && d.answer.Text != "" && d.s.pace.Left(pace.MethodStart, 0) < 1 {
+		d.fallLocked()
+	}
+}
+
+// fallLocked goes on with edits, for the rest of this answer.
+func (d *draft) fallLocked() {
+	if !d.streams.on {
+		return
+	}
+	d.streams.on = false
+	if len(d.sent) == 0 {
+		d.reset(render.MessageLimits())
+	}
+	d.laidOutLocked()
+}
+
+// streamNextLocked is what the live stream of aim i needs.
+func (d *draft) streamNextLocked(i int) pace.Kind {
+	w, m := d.aims[i], &d.sent[d.fixed+i]
+	switch {
+	case !d.fitsLocked(m, w.content):
+		return pace.Stop
+	case d.streams.late && m.content.markdown == w.content.markdown:
+		return pace.None // stopped at the end
+	case !d.streams.on, d.answer.Phase.Final(), i < len(d.aims)-1, time.Since(m.stream.began) >= streamAge:
+		return pace.Stop
+	case len(w.open) > len(m.content.markdown):
+		return pace.Append
+	}
+	return pace.None
+}
+
+// fitsLocked says that a stream becomes c by appending.
+func (d *draft) fitsLocked(m *sent, c content) bool {
+	return !m.stream.bare && !c.plain && m.content != (content{}) && strings.HasPrefix(c.markdown, m.content.markdown)
+}
+
+// streamCallLocked completes a call to a stream. A stream that cannot become what it is to be is only stopped, and edited then.
+func (d *draft) streamCallLocked(c call, next pace.Kind, whole bool) call {
+	if next == pace.Start {
+		w := d.aims[c.at-d.fixed]
+		c.content = content{markdown: w.open}
+		c.chunk, c.hidden = w.open, strings.TrimPrefix(w.content.markdown, w.open)
+		c.page.whole = c.hidden == ""
+		return c
+	}
+	m := &d.sent[c.at]
+	if c.at >= d.fixed+len(d.aims) || !d.fitsLocked(m, c.content) {
+		d.fallLocked()
+		c.content, c.page, c.end, c.bare = m.content, m.page, -1, true
+		return c
+	}
+	if next == pace.Append {
+		c.content = content{markdown: c.content.markdown}
+		if open := d.aims[c.at-d.fixed].open; !whole {
+			c.hidden = strings.TrimPrefix(c.content.markdown, open)
+			c.content.markdown = open
+		}
+		c.page.whole = c.hidden == ""
+	}
+	c.chunk = c.content.markdown[len(m.content.markdown):]
+	return c
+}
+
+// rollLocked ends the page of a live stream that is too old, or full, and decides how the answer goes on.
+func (d *draft) rollLocked(at int) {
+	if d.answer.Phase.Final() || !d.streams.on || at < d.fixed {
+		return
+	}
+	i := at - d.fixed
+	if !d.fitsLocked(&d.sent[at], d.aims[i].content) {
+		return
+	}
+	if i == len(d.aims)-1 {
+		d.do(step{at: len(d.answer.Text)})
+		d.rev++
+		d.renderLocked()
+	}
+	if !d.s.pace.StreamFits() {
+		d.fallLocked()
+		d.renderLocked()
+	}
+}
+
+// continueLocked is what is done for a final whose edit, or stop, is refused for too long. The text of a live stream can be appended;
+// else it goes on in a new message.
+func (d *draft) continueLocked() (at int, next pace.Kind, whole bool) {
+	at, next = d.nextLocked()
+	if next == pace.Stop && at >= d.fixed && at < d.fixed+len(d.aims) {
+		if m, c := &d.sent[at], d.aims[at-d.fixed].content; d.fitsLocked(m, c) {
+			if c.markdown != m.content.markdown {
+				return at, pace.Append, true
+			}
+			d.streams.late = true
+			at, next = d.nextLocked()
+			return at, next, false
+		}
+	}
+	d.fixLocked()
+	d.renderLocked()
+	at, next = d.nextLocked()
+	return at, next, false
+}
+
+// mendStreamLocked draws the conclusion from a call that failed because of a stream. false: there is none.
+func (d *draft) mendStreamLocked(c call, next pace.Kind, f failure) bool {
+	if next == pace.Start {
+		d.fallLocked()
+		if f.kind == transient && d.streams.tried.IsZero() {
+			d.streams.tried = c.began
+		}
+		return f.kind != limited && f.kind != transient
+	}
+	if c.at >= len(d.sent) || f.kind == gone {
+		d.fallLocked()
+		return false
+	}
+	m := &d.sent[c.at]
+	switch {
+	case next == pace.Append && f.kind == limited && !c.late:
+		return false
+	case next == pace.Append:
+		d.fallLocked()
+		m.stream.bare = true
+		if f.kind == transient { // it may have been carried out
+			m.content, m.page.whole = content{}, false
+		}
+		if f.kind == unstreamed {
+			m.stream.live = false
+		}
+	case next == pace.Stop && (f.kind == limited || f.kind == transient):
+		return false
+	case next == pace.Stop && f.kind == unstreamed: // it has expired, or an earlier stop was carried out
+		d.fallLocked()
+		m.stream.live, m.content, m.page.whole = false, content{}, false
+	case next == pace.Stop && !m.stream.bare && !c.bare:
+		d.fallLocked()
+		m.stream.bare = true
+	case next == pace.Stop:
+		d.fallLocked()
+		m.stream.live, m.stream.stuck = false, true
+	case next == pace.Edit && f.reason == errStreaming && !m.stream.stuck:
+		d.fallLocked()
+		m.stream = stream{live: true, bare: true, began: time.Now()}
+	default:
+		return false
+	}
+	d.rev++
+	return true
+}
+
+// startedLocked notes a new stream.
+func (d *draft) startedLocked(m *sent, began time.Time) {
+	m.stream = stream{live: true, began: began}
+	if d.streams.over {
+		return
+	}
+	d.stopTimerLocked()
+	d.streams.timed.Add(1)
+	d.streams.timer = time.AfterFunc(streamAge-time.Since(began), func() {
+		defer d.streams.timed.Done()
+		d.mu.Lock()
+		load := d.loadLocked(true)
+		d.mu.Unlock()
+		d.lane.Set(load) // the text may not grow for a while
+	})
+}
+
+func (d *draft) stopTimerLocked() {
+	if t := d.streams.timer; t != nil && t.Stop() {
+		d.streams.timed.Done()
+	}
+	d.streams.timer = nil
+}
+
+// endStreams returns when no stream of the answer needs the draft any more. After an error none is left live, as far as possible.
+func (d *draft) endStreams(ctx context.Context, err error) {
+	d.mu.Lock()
+	d.streams.over = err != nil
+	d.stopTimerLocked()
+	d.mu.Unlock()
+	d.streams.timed.Wait()
+	if err != nil {
+		d.hangUp(ctx)
+	}
+	d.s.forget(d, d.live())
+}
+
+func (d *draft) live() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.streams.busy || slices.ContainsFunc(d.sent, func(m sent) bool { return m.stream.live })
+}
+
+// hangUp stops what is still streaming when pace does not do it any more: Slack would show it as unfinished for ever.
+func (d *draft) hangUp(ctx context.Context) {
+	if d.reply.Check != nil && d.reply.Check() != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), hangUpTimeout)
+	defer cancel()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.streams.over = true
+	if d.streams.busy {
+		return // Send does it
+	}
+	for at := range d.sent {
+		if !d.sent[at].stream.live {
+			continue
+		}
+		d.renderLocked()
+		c := d.callLocked(at, pace.Stop, false)
+		d.streams.busy = true
+		d.mu.Unlock()
+		err := d.s.stop(ctx, c)
+		d.mu.Lock()
+		d.streams.busy = false
+		d.sent[at].stream.live = false
+		if err != nil {
+			d.s.log.WarnContext(ctx, "stream_not_stopped", "thread", d.thread.String(), "ask", d.reply.For, "message", c.ts, "error", err)
+			continue
+		}
+		d.sent[at].content, d.sent[at].page = c.content, c.page
+	}
+}
+
+// hiddenChars is how many characters of what c reaches to are not visible yet.
+func (c call) hiddenChars() int { return utf8.RuneCountInString(c.hidden) }
+
+// note remembers an answer that may be streamed, until forget.
+func (s *Slack) note(d *draft) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for old, closed := range s.drafts {
+		if !closed.IsZero() && time.Since(closed) > streamGone {
+			delete(s.drafts, old)
+		}
+	}
+	s.drafts[d] = time.Time{}
+}
+
+// forget lets go of an answer that is closed; one that is live is kept for as long as its stream can last.
+func (s *Slack) forget(d *draft, live bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, known := s.drafts[d]; known && live {
+		s.drafts[d] = time.Now()
+		return
+	}
+	delete(s.drafts, d)
+}
+
+// hangUp stops all streams that are left.
+func (s *Slack) hangUp(ctx context.Context) {
+	s.mu.Lock()
+	drafts := make([]*draft, 0, len(s.drafts))
+	for d := range s.drafts {
+		drafts = append(drafts, d)
+	}
+	s.mu.Unlock()
+	var all sync.WaitGroup
+	for _, d := range drafts {
+		all.Go(func() { d.hangUp(ctx) })
+	}
+	all.Wait()
+}
+
+// streamsOff says that Slack does not have the methods, or not for us.
+func (s *Slack) streamsOff() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.noStream
+}
+
+// latch notes a refusal that is for good.
+func (s *Slack) latch(f failure) {
+	if !forGood(f.reason) {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.noStream = true
+}

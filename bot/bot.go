@@ -15,7 +15,7 @@ const (
 	DefaultMaxAnswers = 64               // answers in progress (design §5)
 	DefaultDrain      = 25 * time.Second // on SIGTERM (design §5)
 	storeTimeout      = time.Second      // a store that takes longer is away: answers go on from memory, and asks are not acked (design §3)
-	maxInbox          = 64               // messages to one thread that its actor has not taken yet
+	maxInbox          = 64               // messages to one thread that wait for its next turn
 	closeGrace        = 5 * time.Second  // what is left for the last Slack calls when the drain time is over
 )
 
@@ -233,7 +233,7 @@ func (b *Bot) deliver(t Thread, m mail) error {
 	defer b.mu.Unlock()
 	a := b.actors[t]
 	switch {
-	case a != nil && len(a.inbox) >= maxInbox && m.claim == nil:
+	case a != nil && a.behind+len(a.inbox) >= maxInbox && m.claim == nil:
 		return ErrBusy
 	case b.over:
 		return ErrDraining

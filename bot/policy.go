@@ -4,7 +4,7 @@ import "slices"
 
 // Policy says who may ask the bot, and where. The zero value lets members of the workspace ask everywhere.
 type Policy struct {
-	Channels      []string // ids; empty: all
+	Channels      []string // ids; empty: all. Direct messages are always allowed
 	Users         []string // ids; empty: all
 	Deny          []string // ids; wins over Users
 	AllowExternal bool     // people of other organisations (Slack Connect)
@@ -22,14 +22,15 @@ const (
 	refuseGuest    Refusal = "I don't answer guests of this workspace. Please ask a member to ask me."
 )
 
-// Quick checks what needs no look-up: the lists and where the event says the author is from.
-func (p Policy) Quick(channel, user string, external bool) Refusal {
+// Quick checks what needs no look-up: the lists and where the event says the author is from. The list of channels is about channels: a
+// direct message is nobody else's.
+func (p Policy) Quick(channel string, ask Asked) Refusal {
 	switch {
-	case slices.Contains(p.Deny, user), len(p.Users) > 0 && !slices.Contains(p.Users, user):
+	case slices.Contains(p.Deny, ask.User), len(p.Users) > 0 && !slices.Contains(p.Users, ask.User):
 		return refuseUser
-	case len(p.Channels) > 0 && !slices.Contains(p.Channels, channel):
+	case len(p.Channels) > 0 && !ask.Direct && !slices.Contains(p.Channels, channel):
 		return refuseChannel
-	case external && !p.AllowExternal:
+	case ask.External && !p.AllowExternal:
 		return refuseExternal
 	}
 	return ""

@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"llmbot/llm"
 )
@@ -12,6 +13,9 @@ type Thread struct{ Channel, TS string }
 
 // String is the thread's key in logs and in the store.
 func (t Thread) String() string { return t.Channel + "/" + t.TS }
+
+// direct says whether it is in a direct message: their channels' ids begin with D.
+func (t Thread) direct() bool { return strings.HasPrefix(t.Channel, "D") }
 
 // Model streams one completion. It calls on for every delta in order and returns the server's own usage.
 type Model interface {

@@ -1,7 +1,6 @@
 package bot
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +13,9 @@ import (
 
 // statusTimeout is how long the model server may take: Slack wants the answer to a command within 3 s (facts/slack.md §5.5).
 const statusTimeout = 2 * time.Second
+
+// fewAnswers are too few to speak of their slowest 5 %.
+const fewAnswers = 20
 
 // Status says how the model server is doing, one line a fact, for the person who asked. It takes 2 s at most, whatever the server does.
 func (b *Bot) Status(ctx context.Context, _ Command) string {
@@ -31,8 +33,8 @@ func (b *Bot) Status(ctx context.Context, _ Command) string {
 	all.Go(func() { version, versErr = b.dep.Server.Version(ctx) })
 	all.Go(func() { metrics, metrErr = b.dep.Server.Metrics(ctx) })
 	all.Wait()
-	if modelErr == nil {
-		modelErr = cmp.Or(away(versErr), away(metrErr)) // the model may be known from before
+	if modelErr == nil && away(metrErr) != nil {
+		modelErr = away(versErr) // the model may be known from before; a server of which one page is slow is not down
 	}
 
 	var lines []string
@@ -52,13 +54,16 @@ func (b *Bot) Status(ctx context.Context, _ Command) string {
 	}
 	if metrErr == nil && metrics.Known {
 		add("Requests: %.0f running, %.0f waiting", metrics.Running, metrics.Waiting)
-		add("KV cache %.0f %%", 100*metrics.KVCacheUsage)
+		add("KV cache %.0f %%", 100*metrics.KVCacheUsage)
 	}
-	if s := b.speeds.interactive(); s.n > 0 {
-		add("Interactive speed (what one person sees): %.1f tok/s median, %.1f tok/s in the slowest 5 %%, first token %s median, %s p95 (last %d %s)",
-			s.median, s.slow, seconds(s.ttft, 2), seconds(s.ttft95, 2), s.n, plural(s.n, "answer"))
-	} else {
+	switch s := b.speeds.interactive(); {
+	case s.n == 0:
 		add("Interactive speed: no answer yet since I started")
+	case s.n < fewAnswers:
+		add("Interactive speed (what one person sees): %.1f tok/s median, first token %s median (last %d %s)", s.median, seconds(s.ttft, 2), s.n, plural(s.n, "answer"))
+	default:
+		add("Interactive speed (what one person sees): %.1f tok/s median, %.1f tok/s in the slowest 5 %%, first token %s median, %s p95 (last %d %s)",
+			s.median, s.slow, seconds(s.ttft, 2), seconds(s.ttft95, 2), s.n, plural(s.n, "answer"))
 	}
 	b.mu.Lock()
 	busy := len(b.actors)

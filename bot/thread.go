@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"llmbot/bot/turn"
@@ -27,6 +28,7 @@ type actor struct {
 	thread Thread
 	wake   chan struct{} // holds one: there is mail
 	inbox  []mail        // guarded by bot.mu
+	behind int           // asks that the actor has taken and no turn has; guarded by bot.mu
 
 	asks    []Asked     // not answered yet, oldest first
 	claim   *turn.Claim // nil: none
@@ -39,6 +41,7 @@ type actor struct {
 type report struct {
 	answered turn.TS // up to here the thread has its answer
 	refused  bool    // or rather: nobody who asked may ask, so that nothing was written, and the claim was not ended
+	told     []Asked // those refused, who were told
 	more     bool    // the claim goes on: something newer is owed
 }
 
@@ -67,7 +70,7 @@ func (a *actor) run(work, cut context.Context) {
 func (a *actor) read() {
 	a.bot.mu.Lock()
 	inbox := a.inbox
-	a.inbox = nil
+	a.inbox, a.behind = nil, len(a.asks)+len(a.inbox)
 	a.bot.mu.Unlock()
 	for _, m := range inbox {
 		if m.claim != nil {
@@ -98,6 +101,9 @@ func (a *actor) insert(ask Asked) {
 func (a *actor) start(work, cut context.Context) {
 	t := &turnRun{bot: a.bot, thread: a.thread, claim: a.claim, asks: a.asks, refused: a.refused}
 	a.asks, a.with, a.refused = nil, a.claim, ""
+	a.bot.mu.Lock()
+	a.behind = 0
+	a.bot.mu.Unlock()
 	a.running = make(chan report, 1)
 	done := a.running
 	// The actor waits for the turn: it leaves its loop only when none runs.
@@ -121,6 +127,9 @@ func (a *actor) finish(r report) {
 	if r.refused && a.claim == a.with {
 		// Older asks may have come since, of people who may ask: the events of two messages come in any order.
 		a.refused = r.answered
+		a.asks = slices.DeleteFunc(a.asks, func(ask Asked) bool { // delivered again meanwhile: once is enough
+			return slices.ContainsFunc(r.told, func(told Asked) bool { return told.TS == ask.TS })
+		})
 		return
 	}
 	if !r.more && a.claim == a.with {

@@ -39,11 +39,7 @@ type turnRun struct {
 
 // upto is the newest thing that this turn answers.
 func (t *turnRun) upto() turn.TS {
-	ts := t.claim.For().Max(t.refused)
-	for _, ask := range t.asks {
-		ts = ts.Max(turn.TS(ask.TS))
-	}
-	return ts
+	return t.claim.For().Max(t.newest())
 }
 
 // run does the turn. work ends when nothing may block any more; cut when the stream must end.
@@ -59,12 +55,16 @@ func (t *turnRun) run(work, cut context.Context) report {
 	defer cancel(nil)
 
 	t.read(ctx, upto)
-	if len(t.asks) == 0 && t.unread {
+	switch known := t.newest(); {
+	case !t.unread || !upto.After(known):
+	case len(t.asks) == 0:
 		return t.release(work) // what is asked is not known: later, or another process
+	default:
+		upto = known // Done says that there is more
 	}
 	asks := t.admit(ctx)
 	if len(asks) == 0 {
-		return report{answered: upto, more: true, refused: true}
+		return report{answered: upto, more: true, refused: true, told: t.asks}
 	}
 	return t.answer(work, ctx, asks, upto)
 }
@@ -94,14 +94,23 @@ func (t *turnRun) read(ctx context.Context, upto turn.TS) {
 		return
 	}
 	t.messages = messages
-	if len(t.asks) > 0 {
+	if !upto.After(t.newest()) {
 		return
 	}
-	for _, m := range messages {
+	for _, m := range messages { // its event came to another process, or this one has taken the thread over
 		if turn.TS(m.TS).Compare(upto) == 0 && !m.Self {
-			t.asks = append(t.asks, Asked{Thread: t.thread, TS: m.TS, User: m.User, Text: m.Text, Files: m.Files})
+			t.asks = append(t.asks, Asked{Thread: t.thread, TS: m.TS, User: m.User, Text: m.Text, Files: m.Files, Direct: t.thread.direct()})
 		}
 	}
+}
+
+// newest is the newest ask that this process has seen; empty: none.
+func (t *turnRun) newest() turn.TS {
+	ts := t.refused
+	for _, ask := range t.asks {
+		ts = ts.Max(turn.TS(ask.TS))
+	}
+	return ts
 }
 
 // admit asks the policy about everybody who asked, tells those who may not, and returns the asks that are answered.
@@ -109,7 +118,7 @@ func (t *turnRun) admit(ctx context.Context) []Asked {
 	admitted := make([]Asked, 0, len(t.asks))
 	told := map[string]bool{}
 	for _, ask := range t.asks {
-		refusal := t.bot.cfg.Policy.Quick(t.thread.Channel, ask.User, ask.External)
+		refusal := t.bot.cfg.Policy.Quick(t.thread.Channel, ask)
 		if refusal == "" {
 			refusal = t.check(ctx, ask)
 		}
@@ -131,9 +140,9 @@ func (t *turnRun) check(ctx context.Context, ask Asked) Refusal {
 	defer cancel()
 	who, err := t.bot.dep.Room.Person(ctx, ask.User)
 	if err != nil {
-		t.bot.log.WarnContext(ctx, "person_unknown", "user", ask.User, "error", err)
+		t.bot.log.ErrorContext(ctx, "person_unknown", "user", ask.User, "hint", "users.info must work (scope users:read) to tell guests and externals apart", "error", err)
 		if !t.bot.cfg.Policy.AllowGuests || !t.bot.cfg.Policy.AllowExternal {
-			return "I could not find out who you are because Slack did not answer. Please ask again in a moment."
+			return "I could not find out who you are, and I answer members only. Please ask again in a moment, or tell the people who run me."
 		}
 	}
 	if refusal := t.bot.cfg.Policy.Check(who); refusal != "" {
@@ -179,13 +188,10 @@ func (t *turnRun) write(ctx context.Context, draft Draft, asks []Asked, upto tur
 	if t.unread {
 		w.base.Notice = "I could not read the earlier messages of this thread, so this answers the question alone."
 	}
-	err := b.slots.take(ctx, func(place int) {
-		draft.Set(Answer{Status: fmt.Sprintf("is busy with other answers: you are number %d in the queue", place)})
-	})
-	if err != nil {
+	if err := w.enter(ctx); err != nil {
 		return w.ended(err, llm.Result{})
 	}
-	defer b.slots.give()
+	defer w.leave()
 	draft.Set(Answer{Status: "is thinking…"})
 	return w.write(ctx, t.input(ctx, asks), llm.Request{
 		Temperature: b.cfg.Temperature, MaxTokens: b.cfg.MaxTokens, ReasoningEffort: b.cfg.Effort, ID: w.id,

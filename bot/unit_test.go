@@ -126,11 +126,12 @@ func TestPolicy(t *testing.T) {
 		{Policy{AllowExternal: true}, "C9", "U9", true, ""},
 		{p, "C1", "U1", false, ""},
 		{p, "C2", "U1", false, refuseChannel},
+		{p, "D2", "U1", false, ""},
 		{p, "C1", "U2", false, refuseUser},
 		{p, "C1", "U3", false, refuseUser},
 	}
 	for _, tt := range tests {
-		if got := tt.p.Quick(tt.channel, tt.user, tt.external); got != tt.want {
+		if got := tt.p.Quick(tt.channel, Asked{User: tt.user, External: tt.external, Direct: strings.HasPrefix(tt.channel, "D")}); got != tt.want {
 			t.Errorf("%+v %s %s: %q", tt.p, tt.channel, tt.user, got)
 		}
 	}

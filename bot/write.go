@@ -30,6 +30,7 @@ type writer struct {
 	id     string // of the request, for the server's log too
 	base   Answer // what is shown beside the finished text: a notice about messages that the model did not get
 
+	inside bool   // it has a slot
 	shown  string // the longest text shown so far: it stays until a new try has overtaken it
 	text   string // of the current try
 	tokens int    // the server's running count in the current try
@@ -137,13 +138,33 @@ func (w *writer) wait(ctx context.Context, failure *llm.Error, waited, pause tim
 	}
 	w.bot.log.WarnContext(ctx, "model_away", "request", w.id, "kind", failure.Kind.String(), "hint", failure.Hint(), "error", failure,
 		"waited_s", int(waited.Seconds()))
+	w.leave() // others may have another server, or none to wait for
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return nil
+		return w.enter(ctx)
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	}
+}
+
+// enter waits for a slot, and tells the place in the queue as long as there is no text.
+func (w *writer) enter(ctx context.Context) error {
+	err := w.bot.slots.take(ctx, func(place int) {
+		if w.shown == "" {
+			w.draft.Set(Answer{Status: fmt.Sprintf("is busy with other answers: you are number %d in the queue", place)})
+		}
+	})
+	w.inside = err == nil
+	return err
+}
+
+// leave gives the slot back, if there is one.
+func (w *writer) leave() {
+	if w.inside {
+		w.inside = false
+		w.bot.slots.give()
 	}
 }
 

@@ -1,0 +1,72 @@
+package bot_test
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"llmbot/bot"
+	"llmbot/bot/turn"
+	"llmbot/llm"
+)
+
+// slowStage takes ten seconds for an answer, keeps the last message of each prompt, and has a thread to read.
+type slowStage struct {
+	stage
+
+	guard    sync.Mutex // guards all below
+	prompts  []string
+	messages []bot.Message
+}
+
+func (s *slowStage) Stream(_ context.Context, r llm.Request, on func(llm.Delta) error) (llm.Result, error) {
+	s.guard.Lock()
+	s.prompts = append(s.prompts, r.Messages[len(r.Messages)-1].Content)
+	s.guard.Unlock()
+	time.Sleep(10 * time.Second)
+	return llm.Result{Finish: llm.FinishStop}, on(llm.Delta{Text: "ok"})
+}
+
+func (s *slowStage) Messages(context.Context, bot.Thread) ([]bot.Message, error) {
+	s.guard.Lock()
+	defer s.guard.Unlock()
+	return s.messages, nil
+}
+
+// Two messages come during an answer, and the event of the newer one comes to another process: both reach the model.
+func TestEventThatCameToAnotherProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &slowStage{stage: stage{finals: map[string]int{}}}
+		for ts, text := range map[string]string{"1.0": "first", "2.0": "second", "3.0": "third"} {
+			s.messages = append(s.messages, bot.Message{TS: ts, User: "U", Name: "U", Text: text})
+		}
+		store := turn.NewMem()
+		b := bot.New(bot.Config{Owner: "A"}, bot.Deps{Model: s, Server: s, Replier: s, History: s, Room: s, Store: store, Log: slog.New(slog.DiscardHandler)})
+		other := turn.NewDesk(store, turn.Config{Owner: "B"})
+		ctx, cancel := context.WithCancel(t.Context())
+		var all sync.WaitGroup
+		all.Go(func() { _ = b.Run(ctx) })
+		thread := bot.Thread{Channel: "C", TS: "1.0"}
+		handle := func(ts, text string) {
+			if err := b.Handle(ctx, bot.Asked{Thread: thread, TS: ts, User: "U", Text: text}); err != nil {
+				t.Error(err)
+			}
+		}
+		handle("1.0", "first")
+		time.Sleep(time.Second)
+		handle("2.0", "second")
+		if _, err := other.Ask(ctx, thread.String(), "3.0"); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Minute)
+		cancel()
+		all.Wait()
+		if all := strings.Join(s.prompts, "\n"); !strings.Contains(all, "second") || !strings.Contains(all, "third") || len(s.prompts) != 2 {
+			t.Errorf("the prompts end in %q", s.prompts)
+		}
+	})
+}

@@ -162,6 +162,9 @@ var ErrStopped = errors.New("pace: scheduler stopped")
 // ErrFailed is the error of Close when the Sender gave up without saying why.
 var ErrFailed = errors.New("pace: sender gave up")
 
+// ErrPanic is the error of Close when the Sender panicked; the stack is in its text.
+var ErrPanic = errors.New("pace: sender panicked")
+
 // ErrAbandoned is the error of Close when the lane was abandoned.
 var ErrAbandoned = errors.New("pace: lane abandoned")
 

@@ -2,6 +2,8 @@ package pace
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -45,11 +47,21 @@ func (s *Scheduler) Run(ctx context.Context) error {
 		calls, next := s.look(time.Now())
 		for _, c := range calls {
 			wg.Go(func() {
-				results <- result{lane: c.to, call: c.call, out: c.to.snd.Send(ctx, c.call.kind, c.call.final)}
+				results <- result{lane: c.to, call: c.call, out: send(ctx, c)}
 			})
 		}
 		timer.Reset(next)
 	}
+}
+
+// send makes a call. A sender that panics ends its own answer, not all others.
+func send(ctx context.Context, o order) (out Outcome) {
+	defer func() {
+		if p := recover(); p != nil {
+			out = Outcome{Failed: true, Err: fmt.Errorf("%w: %v\n%s", ErrPanic, p, debug.Stack())}
+		}
+	}()
+	return o.to.snd.Send(ctx, o.call.kind, o.call.final)
 }
 
 // order is a call with its receiver.

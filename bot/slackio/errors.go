@@ -41,6 +41,14 @@ func forGood(reason string) bool {
 	return slices.Contains([]string{"missing_scope", "unknown_method", "not_allowed_token_type", "method_deprecated"}, reason)
 }
 
+// badToken says whether Slack refuses the token itself, so that no retry can help. Anything else, a proxy's 403 among it, may pass.
+func (f failure) badToken() bool {
+	return f.kind == denied && slices.Contains([]string{
+		"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "not_allowed_token_type", "missing_scope",
+		"team_disabled", "user_removed_from_team", "team_access_not_granted", "no_permission", "org_login_required", "ekm_access_denied",
+	}, f.reason)
+}
+
 // classify understands an error of slack-go (facts/slack.md §1.6, §3.3). It is pure.
 func classify(err error) failure {
 	if err == nil {

@@ -16,9 +16,9 @@ import (
 const (
 	methodReplies pace.Method = "conversations.replies"
 
-	repliesPage  = 200 // messages a page; Slack recommends no more (facts/slack.md §1.3)
-	repliesPages = 5   // pages of one read; the newest messages of a longer thread are read, and the first one
-	readTries    = 4   // a read that fails is taken again
+	repliesPage  = 1000 // messages a page: the most that Slack takes (facts/slack.md §1.3). Pages cost the budget of reads
+	repliesPages = 5    // pages that are kept of a longer thread: its first message and the newest
+	readTries    = 4    // a read that fails is taken again
 )
 
 // namesTimeout is how long the names of a thread's people may take together; after that ids stand in their place.

@@ -3,6 +3,8 @@ package slackio
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"sync"
 
 	"llmbot/bot"
@@ -25,6 +27,11 @@ func (in *intake) take(ctx context.Context, handlers *sync.WaitGroup, env envelo
 	}
 	handlers.Go(func() {
 		defer func() { <-in.room }()
+		defer func() { // what one person wrote must not end the bot for all; not acked, it comes again a few times
+			if p := recover(); p != nil {
+				in.slack.log.ErrorContext(ctx, "event_panicked", "envelope", env.ID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			}
+		}()
 		in.handle(ctx, env, ack)
 	})
 }

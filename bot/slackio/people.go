@@ -59,7 +59,7 @@ func (s *Slack) Person(ctx context.Context, user string) (bot.Person, error) {
 	}
 	who := bot.Person{
 		ID: user, Name: cmp.Or(u.Profile.DisplayName, u.RealName, u.Profile.RealName, u.Name, user),
-		Guest: u.IsRestricted || u.IsUltraRestricted, External: u.IsStranger || u.TeamID != "" && u.TeamID != s.self.Team, Bot: u.IsBot,
+		Guest: u.IsRestricted || u.IsUltraRestricted, External: u.IsStranger || u.TeamID != "" && u.TeamID != s.self.Team && !s.colleague(u), Bot: u.IsBot,
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -68,6 +68,11 @@ func (s *Slack) Person(ctx context.Context, user string) (bot.Person, error) {
 	}
 	p.users[user] = known[bot.Person]{value: who, until: time.Now().Add(peopleTTL)}
 	return who, nil
+}
+
+// colleague says whether a user of another workspace is of the same organisation (Enterprise Grid).
+func (s *Slack) colleague(u *slack.User) bool {
+	return s.self.Enterprise != "" && u.Enterprise.EnterpriseID == s.self.Enterprise
 }
 
 // Channel is the name of a channel, looked up at most once an hour; empty for a direct message.

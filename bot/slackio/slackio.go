@@ -59,6 +59,7 @@ type Slack struct {
 	cfg    Config
 	log    *slog.Logger
 	api    *slack.Client
+	opener *slack.Client // of the sockets: slack-go gives apps.connections.open no time-out
 	pace   *pace.Scheduler
 	people people
 	seen   *flights
@@ -74,16 +75,21 @@ type Slack struct {
 }
 
 // Self is who the bot is in its workspace.
-type Self struct{ User, Bot, Name, Team, TeamName string }
+type Self struct{ User, Bot, Name, Team, TeamName, Enterprise string }
 
 // New returns a Slack that does nothing before Connect.
 func New(cfg Config) *Slack {
-	options := []slack.Option{slack.OptionAppLevelToken(cfg.AppToken), slack.OptionHTTPClient(cfg.HTTP)}
-	if cfg.APIURL != "" {
-		options = append(options, slack.OptionAPIURL(cfg.APIURL))
+	client := func(h *http.Client) *slack.Client {
+		options := []slack.Option{slack.OptionAppLevelToken(cfg.AppToken), slack.OptionHTTPClient(h)}
+		if cfg.APIURL != "" {
+			options = append(options, slack.OptionAPIURL(cfg.APIURL))
+		}
+		return slack.New(cfg.BotToken, options...)
 	}
+	impatient := *cfg.HTTP
+	impatient.Timeout = callTimeout
 	s := &Slack{
-		cfg: cfg, log: cfg.Log, api: slack.New(cfg.BotToken, options...), pace: pace.New(cfg.Pace), seen: newFlights(),
+		cfg: cfg, log: cfg.Log, api: client(cfg.HTTP), opener: client(&impatient), pace: pace.New(cfg.Pace), seen: newFlights(),
 		drafts: map[*draft]time.Time{},
 	}
 	s.people = newPeople()
@@ -96,11 +102,11 @@ func (s *Slack) Connect(ctx context.Context) (Self, error) {
 	for pause := time.Second; ; pause = min(2*pause, 30*time.Second) {
 		who, err := timed(ctx, s.api.AuthTestContext)
 		if err == nil {
-			s.self = Self{User: who.UserID, Bot: who.BotID, Name: who.User, Team: who.TeamID, TeamName: who.Team}
+			s.self = Self{User: who.UserID, Bot: who.BotID, Name: who.User, Team: who.TeamID, TeamName: who.Team, Enterprise: who.EnterpriseID}
 			return s.self, nil
 		}
 		f := classify(err)
-		if f.kind == denied {
+		if f.badToken() {
 			return Self{}, &TokenError{Variable: "SLACK_BOT_TOKEN", Reason: f.reason, Err: err}
 		}
 		s.log.WarnContext(ctx, "slack_away", "error", err, "retry_s", int(pause.Seconds()))

@@ -3,6 +3,7 @@ package slackio
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"math/rand/v2"
 	"net/http"
 	"sync"
@@ -19,23 +20,31 @@ const (
 	fuseWindow   = 10 * time.Second //
 	fusePause    = 5 * time.Second  // first pause after that; doubles
 	fusePauseMax = 2 * time.Minute
-	frameBytes   = 32 << 10 // Slack drops continuation frames: one write must hold a whole ack (facts/slack.md §7.2)
+	maxBackoff   = 10 * time.Second // slack-go's own pauses between tries grow to 5 minutes
+	frameBytes   = 32 << 10         // Slack drops continuation frames: one write must hold a whole ack (facts/slack.md §7.2)
 	handshake    = 15 * time.Second
 )
+
+// errUnreachable says that slack-go has come to pauses between its tries that are too long for a bot.
+var errUnreachable = errors.New("slack is not reachable")
 
 // link keeps one socket open until ctx ends, or Slack refuses the app token.
 func (s *Slack) link(ctx context.Context, n int, in *intake) error {
 	pause := time.Duration(n) * stagger
 	for wait(ctx, pause) == nil {
 		began := time.Now()
-		if err := s.connection(ctx, n, in); err != nil {
-			return err
-		}
-		if ctx.Err() != nil {
-			break
-		}
-		if pause = min(max(2*pause, fusePause), fusePauseMax); time.Since(began) > fusePauseMax {
+		err := s.connection(ctx, n, in)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, errUnreachable):
 			pause = fusePause
+		case err != nil:
+			return err
+		default: // the fuse has blown
+			if pause = min(max(2*pause, fusePause), fusePauseMax); time.Since(began) > fusePauseMax {
+				pause = fusePause
+			}
 		}
 		pause += rand.N(pause / 2)
 		s.log.WarnContext(ctx, "socket_paused", "socket", n, "pause_ms", pause.Milliseconds())
@@ -43,12 +52,12 @@ func (s *Slack) link(ctx context.Context, n int, in *intake) error {
 	return nil //nolint:nilerr // waiting ends with ctx, and so does this
 }
 
-// connection runs one slack-go client, which reconnects by itself, until the fuse blows or ctx ends. The error is a token that
-// Slack refuses.
+// connection runs one slack-go client, which reconnects by itself, until the fuse blows or ctx ends. The error is errUnreachable, or a
+// token that Slack refuses.
 func (s *Slack) connection(ctx context.Context, n int, in *intake) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	client := socketmode.New(s.api, socketmode.OptionDialer(s.dialer()))
+	client := socketmode.New(s.opener, socketmode.OptionDialer(s.dialer()))
 	var (
 		all      sync.WaitGroup
 		handlers sync.WaitGroup
@@ -82,6 +91,7 @@ func (s *Slack) connection(ctx context.Context, n int, in *intake) error {
 			switch ev.Type {
 			case socketmode.EventTypeConnecting:
 				set(false)
+			case socketmode.EventTypeConnected: // one that fails is tried again by slack-go with growing pauses
 				now := time.Now()
 				connects = append(connects, now)
 				for len(connects) > 0 && now.Sub(connects[0]) > fuseWindow {
@@ -96,6 +106,9 @@ func (s *Slack) connection(ctx context.Context, n int, in *intake) error {
 					s.log.WarnContext(ctx, "socket_not_open", "socket", n, "error", e.ErrorObj, "attempt", e.Attempt)
 					if err := s.refused(e.ErrorObj); err != nil {
 						return err
+					}
+					if e.Backoff > maxBackoff && classify(e.ErrorObj).kind != limited {
+						return errUnreachable
 					}
 				}
 			case socketmode.EventTypeHello:
@@ -129,7 +142,7 @@ func (s *Slack) refused(err error) error {
 	if err == nil {
 		return nil
 	}
-	if f := classify(err); f.kind == denied {
+	if f := classify(err); f.badToken() {
 		return &TokenError{Variable: "SLACK_APP_TOKEN", Reason: f.reason, Err: err}
 	}
 	return nil

@@ -22,11 +22,12 @@ const batch = 10
 
 // benchFlags are the flags of bench.
 type benchFlags struct {
-	envFile, levels, out, against, eos string
-	rounds                             int
-	asJSON, benchstat                  bool
-	cfg                                bench.Config
-	vars                               []string
+	envFile, levels, out, eos string
+	against, againstKey       string // the key of the one server is never sent to the other
+	rounds                    int
+	asJSON, benchstat         bool
+	cfg                       bench.Config
+	vars                      []string
 }
 
 func parseBench(p process, args []string) (benchFlags, []int, error) {
@@ -47,6 +48,7 @@ func parseBench(p process, args []string) (benchFlags, []int, error) {
 	f.BoolVar(&b.benchstat, "benchstat", false, "print lines for benchstat")
 	f.StringVar(&b.out, "o", "", "also write a report with charts to this HTML file")
 	f.StringVar(&b.against, "vs", "", "a second server (its OpenAI-compatible root): both are measured in turns and compared")
+	f.StringVar(&b.againstKey, "vs-key", "", "the API key of the second server; LLM_API_KEY is not sent to it")
 	f.IntVar(&b.rounds, "rounds", bench.DefaultRounds, "rounds of a comparison")
 	if err := parse(f, args); err != nil {
 		return b, nil, err
@@ -110,10 +112,10 @@ func runBench(ctx context.Context, p process, args []string) error {
 	if err != nil {
 		return err
 	}
-	b.cfg.Name, b.cfg.Temperature = cfg.BaseURL, cfg.Temperature
+	b.cfg.Name, b.cfg.Temperature = withoutPassword(cfg.BaseURL), cfg.Temperature
 	line := newProgressLine(p.err)
 	defer line.clear()
-	client, err := benchClient(cfg, cfg.BaseURL)
+	client, err := benchClient(cfg, cfg.BaseURL, string(cfg.APIKey))
 	if err != nil {
 		return err
 	}
@@ -135,12 +137,12 @@ func runBench(ctx context.Context, p process, args []string) error {
 }
 
 func (b *benchFlags) compare(ctx context.Context, p process, cfg Config, client *llm.Client, level int, line *progressLine) error {
-	other, err := benchClient(cfg, b.against)
+	other, err := benchClient(cfg, b.against, b.againstKey)
 	if err != nil {
 		return err
 	}
 	b.cfg.Concurrency = level
-	c, runErr := bench.Compare(ctx, bench.Target{Name: cfg.BaseURL, Server: client}, bench.Target{Name: b.against, Server: other}, b.cfg, b.rounds, line.show)
+	c, runErr := bench.Compare(ctx, bench.Target{Name: withoutPassword(cfg.BaseURL), Server: client}, bench.Target{Name: withoutPassword(b.against), Server: other}, b.cfg, b.rounds, line.show)
 	line.clear()
 	if len(c.Rows) == 0 {
 		return benchError(runErr)
@@ -201,12 +203,12 @@ func writeJSON(w io.Writer, v any) error {
 	return e.Encode(v)
 }
 
-func benchClient(cfg Config, url string) (*llm.Client, error) {
+func benchClient(cfg Config, url, key string) (*llm.Client, error) {
 	c, err := llm.New(llm.Config{
-		BaseURL: url, APIKey: string(cfg.APIKey), Model: cfg.Model, FirstTokenTimeout: cfg.FirstTokenTimeout, IdleTimeout: cfg.IdleTimeout, Extra: cfg.extra,
+		BaseURL: url, APIKey: key, Model: cfg.Model, FirstTokenTimeout: cfg.FirstTokenTimeout, IdleTimeout: cfg.IdleTimeout, Extra: cfg.extra,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("set up the client for %s: %w", url, err)
+		return nil, fmt.Errorf("set up the client for %s: %w", withoutPassword(url), err)
 	}
 	return c, nil
 }

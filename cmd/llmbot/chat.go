@@ -97,7 +97,7 @@ func runChat(ctx context.Context, p process, args []string) error {
 	in, out := terminal(p.in), terminal(p.out)
 	if question == "" && in != nil {
 		err = interactive(ctx, p, term.Chat{
-			Model: model, Server: model, Settings: settings, Address: shownAddress(cfg.BaseURL), Log: log,
+			Model: model, Server: model, Settings: settings, Address: withoutPassword(cfg.BaseURL), Log: log,
 		}, fl.plain)
 	} else {
 		if in == nil {
@@ -239,14 +239,4 @@ func envValue(env []string, name string) string {
 		}
 	}
 	return value
-}
-
-// shownAddress is an address without what may be secret in it.
-func shownAddress(url string) string {
-	if scheme, rest, ok := strings.Cut(url, "://"); ok {
-		if host, path, _ := strings.Cut(rest, "/"); strings.Contains(host, "@") {
-			return scheme + "://" + host[strings.LastIndexByte(host, '@')+1:] + "/" + path
-		}
-	}
-	return url
 }

@@ -131,7 +131,7 @@ func findModel(ctx context.Context, p process, cfg *Config) (demoModel, error) {
 	}
 	for _, c := range candidates() {
 		if name := probe(ctx, c.url, ""); name != "" {
-			cfg.BaseURL = c.url
+			cfg.BaseURL, cfg.APIKey, cfg.Model = c.url, "", ""
 			return demoModel{"Model server: " + c.url + " (found on the usual port of " + c.name + "), model " + name, none}, nil
 		}
 	}

@@ -166,10 +166,12 @@ func (s store) ready(ctx context.Context, cfg Config, log *slog.Logger) error {
 	return nil
 }
 
-// slackTransport honours the environment's proxy and gives up on connections that do not come to be. Each call has its own time-out.
+// slackTransport honours the environment's proxy and gives up on connections that do not come to be. Package slackio bounds each call.
 func slackTransport() *http.Transport {
 	return &http.Transport{
 		Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 32, IdleConnTimeout: 60 * time.Second,
 		TLSHandshakeTimeout: 10 * time.Second, ForceAttemptHTTP2: true,
+		// All calls share one connection: a dead one has to be noticed.
+		HTTP2: &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second},
 	}
 }

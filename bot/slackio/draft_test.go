@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -35,12 +36,14 @@ func inSlack(t *testing.T, cfg slacksim.Config, test func(t *testing.T, s *Slack
 		ctx, cancel := context.WithCancel(t.Context())
 		var all sync.WaitGroup
 		all.Go(func() { _ = s.pace.Run(ctx) })
+		defer func() {
+			cancel()
+			all.Wait()
+			client.CloseIdleConnections()
+			sim.Close()
+			_ = net.Close()
+		}()
 		test(t, s, sim, bot.Thread{Channel: sim.ChannelID("general"), TS: sim.Say("alice", "general", "", "question")})
-		cancel()
-		all.Wait()
-		client.CloseIdleConnections()
-		sim.Close()
-		_ = net.Close()
 	})
 }
 
@@ -54,74 +57,119 @@ func written(sim *slacksim.Sim, root bot.Thread) (all string, messages []slacksi
 	return all, messages
 }
 
-// TestDraftRandom writes answers that grow, are written anew and meet all kinds of refusals: at the end the newest text is there in full,
-// with one footer, and nothing else is left of what was there before but marked pieces.
-func TestDraftRandom(t *testing.T) {
-	refusals := []slacksim.Fault{
-		{Error: "invalid_blocks"},
-		{Error: "msg_too_long"},
-		{Status: 503},
-		{Status: 503, Carry: true},
-		{Status: 429, RetryAfter: 5},
-		{Status: 429, RetryAfter: 40},
-		{Error: "internal_error", Carry: true},
-		{Error: "ratelimited"},
-		{Delay: 3 * time.Second},
-		{Method: "chat.update", Error: "edit_window_closed"},
+// refusals are what Slack does to calls in TestDraftRandom.
+func refusals() []slacksim.Fault {
+	return []slacksim.Fault{
+		{Error: "invalid_blocks"}, {Error: "msg_too_long"}, {Status: 503}, {Status: 503, Carry: true}, {Status: 429, RetryAfter: 5}, {Status: 429, RetryAfter: 40},
+		{Error: "internal_error", Carry: true}, {Error: "ratelimited"}, {Delay: 3 * time.Second}, {Method: "chat.update", Error: "edit_window_closed"},
 		{Method: "chat.update", Error: "message_not_found"},
 	}
-	for seed := range uint64(60) {
+}
+
+// streamRefusals are those that only streams meet.
+func streamRefusals() []slacksim.Fault {
+	return []slacksim.Fault{
+		{Method: "chat.appendStream", Error: "message_not_in_streaming_state"}, {Method: "chat.stopStream", Error: "message_not_in_streaming_state"},
+		{Method: "chat.appendStream", Error: "stopped_by_user"}, {Method: "chat.appendStream", Error: "streaming_mode_mismatch"}, {Hang: true}, {Hang: true, Carry: true},
+		{Method: "chat.startStream", Error: "user_not_found"}, {Method: "chat.startStream", Delay: 20 * time.Second}, {Method: "chat.startStream", Error: "unknown_method"}, {Method: "chat.appendStream", Error: "missing_scope"},
+	}
+}
+
+// TestDraftRandom writes answers that grow, are written anew and meet all kinds of refusals, in a channel and in direct messages: at the
+// end the newest text is there in full, with one footer, and nothing else is left of what was there before but marked pieces.
+func TestDraftRandom(t *testing.T) {
+	for seed := range uint64(160) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 1))
 			inSlack(t, slacksim.Config{Latency: 50 * time.Millisecond, Seed: seed}, func(t *testing.T, s *Slack, sim *slacksim.Sim, root bot.Thread) {
-				d, err := s.Open(t.Context(), root, bot.Reply{For: root.TS})
-				if err != nil {
-					t.Fatal(err)
+				faults, methods := refusals(), []string{"chat.update", "chat.postMessage"}
+				if seed%2 == 1 {
+					ts := sim.Say("alice", "@alice", "", "question")
+					root = bot.Thread{Channel: sim.ChannelID("@alice"), TS: ts}
+					faults = append(faults, streamRefusals()...)
+					methods = append(methods, "chat.startStream", "chat.appendStream", "chat.appendStream", "chat.stopStream", "chat.stopStream")
 				}
-				for range r.IntN(4) {
-					f := refusals[r.IntN(len(refusals))]
+				for range r.IntN(5) {
+					f := faults[r.IntN(len(faults))]
 					f.Skip, f.Times = r.IntN(6), 1+r.IntN(2)
 					if f.Method == "" {
-						f.Method = []string{"chat.update", "chat.postMessage"}[r.IntN(2)]
+						f.Method = methods[r.IntN(len(methods))]
+					}
+					if f.Method == "chat.startStream" {
+						f.Skip = r.IntN(2)
 					}
 					sim.Fail(f)
 				}
-				try, text := 0, ""
-				n := 20 + r.IntN(700)
-				for i := 0; i < n; i++ {
-					text += fmt.Sprintf("t%d-%04d <x> word. ", try, i)
-					if i%9 == 8 {
-						text += "\n\n"
-					}
-					d.Set(bot.Answer{Text: text, Small: fmt.Sprintf("writing… %d", i), Phase: bot.Writing})
-					time.Sleep(time.Duration(r.IntN(60)) * time.Millisecond)
-					if r.IntN(n) == 0 && try < 2 {
-						try, i, text = try+1, 0, text[:r.IntN(2)*(len(text)/2)]
-						text += fmt.Sprintf("t%d-%04d <x> word. ", try, 0)
-					}
-				}
-				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-				defer cancel()
-				if err := d.Close(ctx, bot.Answer{Text: text, Small: "the footer", Phase: bot.Done}); err != nil {
-					t.Fatal(err)
-				}
-				time.Sleep(2 * time.Minute) // for the tidying up
-				all, messages := written(sim, root)
-				if strings.Count(all, "the footer") != 1 {
-					t.Errorf("%d footers in %d messages", strings.Count(all, "the footer"), len(messages))
-				}
-				all = strings.Join(strings.Fields(strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(all)), "")
-				at := 0
-				for w := range strings.FieldsSeq(text) {
-					k := strings.Index(all[at:], w)
-					if k < 0 {
-						t.Fatalf("%q is missing (%d messages)", w, len(messages))
-					}
-					at += k + len(w)
+				tidy := randomDraft(t, r, s, sim, root)
+				frozen := slices.ContainsFunc(sim.Calls("chat.update"), func(c slacksim.Call) bool { return c.Error == "edit_window_closed" || c.Error == "message_not_found" })
+				if t.Failed() || !tidy && !frozen {
+					t.Error("small print is left")
 				}
 			})
 		})
 	}
+}
+
+func randomDraft(t *testing.T, r *rand.Rand, s *Slack, sim *slacksim.Sim, root bot.Thread) (tidy bool) {
+	t.Helper()
+	d, err := s.Open(t.Context(), root, bot.Reply{For: root.TS, User: sim.UserID("alice")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	try, text := 0, ""
+	n := 20 + r.IntN(700)
+	pause := 60
+	if r.IntN(6) == 0 {
+		pause = 1_200 // streams get old
+	}
+	for i := 0; i < n; i++ {
+		text += fmt.Sprintf("t%d-%04d <x> word. ", try, i)
+		if i%9 == 8 {
+			text += "\n\n"
+		}
+		a := bot.Answer{Text: text, Small: fmt.Sprintf("writing… %d", i), Phase: bot.Writing}
+		if r.IntN(4*n) == 0 {
+			a.Notice = "The server is away."
+		}
+		d.Set(a)
+		time.Sleep(time.Duration(r.IntN(pause)) * time.Millisecond)
+		if r.IntN(n) == 0 && try < 2 {
+			try, i, text = try+1, 0, text[:r.IntN(2)*(len(text)/2)]
+			text += fmt.Sprintf("t%d-%04d <x> word. ", try, 0)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	if err := d.Close(ctx, bot.Answer{Text: text, Small: "the footer", Phase: bot.Done}); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(2 * time.Minute) // for the tidying up
+	all, messages := written(sim, root)
+	if strings.Count(all, "the footer") != 1 {
+		t.Errorf("%d footers in %d messages", strings.Count(all, "the footer"), len(messages))
+	}
+	for _, m := range messages {
+		if m.Stream == slacksim.StreamLive || m.Stream == slacksim.StreamBroken {
+			t.Errorf("a stream is %s", m.Stream)
+		}
+		if m.Metadata["event_type"] != metadataType {
+			t.Errorf("a message without metadata: %.100q", m.Plain)
+		}
+	}
+	shown := all
+	all = strings.Join(strings.Fields(strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(all)), "")
+	at := 0
+	for w := range strings.FieldsSeq(text) {
+		k := strings.Index(all[at:], w)
+		if k < 0 {
+			t.Fatalf("%q is missing (%d messages)", w, len(messages))
+		}
+		at += k + len(w)
+	}
+	if len(messages) == 1 && strings.Count(all, strings.Fields(text)[0]) != 1 {
+		t.Errorf("doubled: %.300q", all)
+	}
+	return !strings.Contains(shown, "writing…")
 }
 
 func TestDraftHammer(t *testing.T) {

@@ -103,6 +103,10 @@ func (d *draft) laidOutLocked() {
 // mendLocked draws the conclusion from a refusal that has to do with the message, not with Slack. false: there is none.
 func (d *draft) mendLocked(c call, f failure) bool {
 	switch {
+	case c.at < d.fixed && f.kind == tooLong && d.sent[c.at].tidy != nil && !c.content.plain:
+		c.content.plain = true
+		d.sent[c.at].tidy = &c.content
+		d.rev++
 	case c.at < d.fixed: // all of the text is visible elsewhere
 		d.sent[c.at].tidy, d.sent[c.at].stream.live = nil, false
 		d.rev++

@@ -18,27 +18,44 @@ func (d *draft) Send(ctx context.Context, k pace.Kind, _ bool) pace.Outcome {
 			return d.forbidden(err)
 		}
 	}
+	o, out := d.choose(k)
+	if o == nil {
+		return out
+	}
+	defer d.made(ctx)
+	return d.make(ctx, *o)
+}
+
+// order is a call that is to be made.
+type order struct {
+	call   call
+	next   pace.Kind
+	text   string // of the answer, as the call shows it
+	unsure bool
+}
+
+// choose decides what to call when pace grants a call of a kind; nil: nothing, and why.
+func (d *draft) choose(k pace.Kind) (*order, pace.Outcome) {
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.renderLocked()
 	at, next := d.nextLocked()
 	whole := false
 	if k == pace.Continue {
 		if at, next, whole = d.continueLocked(); next == pace.Stop { // all text is visible
-			defer d.mu.Unlock()
-			return pace.Outcome{Shown: d.chars, Load: d.loadLocked(true)}
+			return nil, pace.Outcome{Shown: d.chars, Load: d.loadLocked(true)}
 		}
 	}
 	if next == pace.None || !whole && next.Method() != k.Method() {
-		defer d.mu.Unlock()
-		return pace.Outcome{Shown: d.shown, Load: d.loadLocked(true), Skipped: true}
+		return nil, pace.Outcome{Shown: d.shown, Load: d.loadLocked(true), Skipped: true}
 	}
 	c := d.callLocked(at, next, whole)
-	text, unsure := d.answer.Text, d.unsure
 	d.streams.busy = true
-	d.mu.Unlock()
+	return &order{c, next, d.answer.Text, d.unsure}, pace.Outcome{}
+}
 
-	out := d.make(ctx, c, next, text, unsure)
-
+// made is called after a call.
+func (d *draft) made(ctx context.Context) {
 	d.mu.Lock()
 	d.streams.busy = false
 	over := d.streams.over
@@ -46,16 +63,16 @@ func (d *draft) Send(ctx context.Context, k pace.Kind, _ bool) pace.Outcome {
 	if over {
 		d.hangUp(ctx)
 	}
-	return out
 }
 
-// make makes the call. text is the answer's as the call shows it.
-func (d *draft) make(ctx context.Context, c call, next pace.Kind, text string, unsure bool) pace.Outcome {
+// make makes the call.
+func (d *draft) make(ctx context.Context, o order) pace.Outcome {
+	c, next, text := o.call, o.next, o.text
 	var err error
 	switch next {
 	case pace.Post:
 		var p posted
-		if p, err = d.s.post(ctx, c, unsure); err == nil {
+		if p, err = d.s.post(ctx, c, o.unsure); err == nil {
 			if p.found {
 				c.content, c.page, c.end = content{}, stamp{}, -1 // what it shows is not known: it is edited next
 			}

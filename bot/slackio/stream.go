@@ -26,6 +26,8 @@ const (
 	streamAge = 225 * time.Second
 	// streamGone is the age at which Slack has certainly ended a stream.
 	streamGone = 6 * time.Minute
+	// mostStuck is how often a stream is tried to be stopped that Slack lets us neither stop nor edit.
+	mostStuck = 3
 	// hangUpTimeout is how long a stream is tried to be stopped outside of pace, when nobody else will.
 	hangUpTimeout = 3 * time.Second
 	// clockSkew is how far Slack's clock may be behind ours.
@@ -48,7 +50,7 @@ type streams struct {
 type stream struct {
 	live  bool
 	bare  bool // Slack refused what we appended or stopped it with: it is stopped with nothing, and then edited
-	stuck bool // Slack refused even that
+	stuck int  // how often Slack refused even that
 	began time.Time
 }
 
@@ -225,10 +227,11 @@ func (d *draft) mendStreamLocked(c call, next pace.Kind, f failure) bool {
 		m.stream.bare = true
 	case next == pace.Stop:
 		d.fallLocked()
-		m.stream.live, m.stream.stuck = false, true
-	case next == pace.Edit && f.reason == errStreaming && !m.stream.stuck:
+		m.stream.live = false // perhaps it can be edited
+		m.stream.stuck++
+	case next == pace.Edit && f.reason == errStreaming && m.stream.stuck < mostStuck:
 		d.fallLocked()
-		m.stream = stream{live: true, bare: true, began: time.Now()}
+		m.stream.live, m.stream.bare = true, true
 	default:
 		return false
 	}
@@ -286,29 +289,40 @@ func (d *draft) hangUp(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), hangUpTimeout)
 	defer cancel()
+	for {
+		c, ok := d.hanging()
+		if !ok {
+			return
+		}
+		err := d.s.stop(ctx, c)
+		if err != nil {
+			d.s.log.WarnContext(ctx, "stream_not_stopped", "thread", d.thread.String(), "ask", d.reply.For, "message", c.ts, "error", err)
+		}
+		d.hungUp(c, err)
+	}
+}
+
+// hanging is the call that stops a live stream; not ok if there is none, or Send will do it.
+func (d *draft) hanging() (call, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.streams.over = true
-	if d.streams.busy {
-		return // Send does it
+	at := slices.IndexFunc(d.sent, func(m sent) bool { return m.stream.live })
+	if at < 0 || d.streams.busy {
+		return call{}, false
 	}
-	for at := range d.sent {
-		if !d.sent[at].stream.live {
-			continue
-		}
-		d.renderLocked()
-		c := d.callLocked(at, pace.Stop, false)
-		d.streams.busy = true
-		d.mu.Unlock()
-		err := d.s.stop(ctx, c)
-		d.mu.Lock()
-		d.streams.busy = false
-		d.sent[at].stream.live = false
-		if err != nil {
-			d.s.log.WarnContext(ctx, "stream_not_stopped", "thread", d.thread.String(), "ask", d.reply.For, "message", c.ts, "error", err)
-			continue
-		}
-		d.sent[at].content, d.sent[at].page = c.content, c.page
+	d.streams.busy = true
+	d.renderLocked()
+	return d.callLocked(at, pace.Stop, false), true
+}
+
+func (d *draft) hungUp(c call, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.streams.busy = false
+	d.sent[c.at].stream.live = false
+	if err == nil {
+		d.sent[c.at].content, d.sent[c.at].page = c.content, c.page
 	}
 }
 

@@ -56,24 +56,24 @@ type Config struct {
 	ExtraBody         string        `env:"LLM_EXTRA_BODY" doc:"a JSON object that is merged into each request"`
 	FirstTokenTimeout time.Duration `env:"LLM_FIRST_TOKEN_TIMEOUT" envDefault:"10m" doc:"how long the first token may take (queue and prefill)"`
 	IdleTimeout       time.Duration `env:"LLM_IDLE_TIMEOUT" envDefault:"60s" doc:"how long the model may be silent in an answer"`
-	Resume            string        `env:"LLM_RESUME" envDefault:"auto" doc:"how a broken-off answer goes on: auto, continue, restart"`
+	Resume            string        `env:"LLM_RESUME" envDefault:"auto" doc:"how a broken-off answer goes on: auto, continue, restart (not in this version yet)"`
 
 	Stream        string        `env:"BOT_STREAM" envDefault:"auto" doc:"how answers grow: auto, edit, native, off"`
-	FollowUps     string        `env:"BOT_FOLLOW_UPS" envDefault:"solo" doc:"when no mention is needed in a thread: solo (one person talks with the bot), always, mention (never)"`
+	FollowUps     string        `env:"BOT_FOLLOW_UPS" envDefault:"solo" doc:"when no mention is needed in a thread: solo (one person talks with the bot), always, mention (never) (not in this version yet)"`
 	Command       string        `env:"BOT_COMMAND" envDefault:"/llm-status" doc:"the slash command"`
-	AllowChannels []string      `env:"BOT_ALLOW_CHANNELS" doc:"channel ids, comma-separated; empty: all"`
+	AllowChannels []string      `env:"BOT_ALLOW_CHANNELS" doc:"channel ids, comma-separated; empty: all. Direct messages are always allowed"`
 	AllowUsers    []string      `env:"BOT_ALLOW_USERS" doc:"user ids, comma-separated; empty: all"`
 	DenyUsers     []string      `env:"BOT_DENY_USERS" doc:"user ids, comma-separated"`
 	AllowExternal bool          `env:"BOT_ALLOW_EXTERNAL" envDefault:"false" doc:"answer people of other organisations (Slack Connect)"`
 	AllowGuests   bool          `env:"BOT_ALLOW_GUESTS" envDefault:"false" doc:"answer guests of the workspace"`
-	ChannelsFile  string        `env:"BOT_CHANNELS_FILE" doc:"per-channel prompt, model, temperature (YAML)"`
+	ChannelsFile  string        `env:"BOT_CHANNELS_FILE" doc:"per-channel prompt, model, temperature (YAML) (not in this version yet)"`
 	MaxAnswers    int           `env:"BOT_MAX_ANSWERS" envDefault:"64" doc:"answers in progress; more wait, and are told their place"`
 	DrainTimeout  time.Duration `env:"BOT_DRAIN_TIMEOUT" envDefault:"25s" doc:"on SIGTERM, how long running answers may take to finish"`
 
 	StateURL      string     `env:"STATE_URL" doc:"postgres://… for replicas, memory: for trying out; empty: SQLite in STATE_DIR/state.db"`
 	StateDir      string     `env:"STATE_DIR" envDefault:"./data" doc:"folder of the state; made if missing"`
-	OpsAddr       string     `env:"OPS_ADDR" envDefault:"127.0.0.1:9464" doc:"address of /livez /readyz /metrics /debug; off: none"`
-	GPUMetricsURL string     `env:"GPU_METRICS_URL" doc:"a DCGM exporter, for GPU figures in the status"`
+	OpsAddr       string     `env:"OPS_ADDR" envDefault:"127.0.0.1:9464" doc:"address of /livez /readyz /metrics /debug; off: none (not in this version yet)"`
+	GPUMetricsURL string     `env:"GPU_METRICS_URL" doc:"a DCGM exporter, for GPU figures in the status (not in this version yet)"`
 	LogLevel      slog.Level `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn, error"`
 	LogFormat     string     `env:"LOG_FORMAT" envDefault:"text" doc:"text or json"`
 
@@ -234,7 +234,7 @@ func (c *Config) check() []problem {
 	for name, d := range map[string]time.Duration{
 		"LLM_FIRST_TOKEN_TIMEOUT": c.FirstTokenTimeout, "LLM_IDLE_TIMEOUT": c.IdleTimeout, "BOT_DRAIN_TIMEOUT": c.DrainTimeout,
 	} {
-		add(d >= 0, fmt.Sprintf("%s is %s", name, d), "It must not be negative.")
+		add(d > 0, fmt.Sprintf("%s is %s", name, d), "It must be above 0, such as 30s.")
 	}
 	if c.OpsAddr != "" && c.OpsAddr != "off" {
 		_, _, err := net.SplitHostPort(c.OpsAddr)
@@ -275,6 +275,21 @@ func withoutPassword(address string) string {
 	}
 	return u.Redacted()
 }
+
+// later are the variables that are set and do nothing in this version.
+func (c *Config) later() []string {
+	var names []string
+	for f := range reflect.TypeFor[Config]().Fields() {
+		v := reflect.ValueOf(c).Elem().FieldByIndex(f.Index)
+		if strings.HasSuffix(f.Tag.Get("doc"), notYet) && fmt.Sprint(v.Interface()) != f.Tag.Get("envDefault") {
+			names = append(names, f.Tag.Get("env"))
+		}
+	}
+	return names
+}
+
+// notYet is how the meaning of a variable ends that is only reserved.
+const notYet = "(not in this version yet)"
 
 // tokens checks what serve needs of Slack.
 func (c *Config) tokens() []problem {

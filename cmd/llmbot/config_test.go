@@ -154,7 +154,7 @@ func TestWrongValues(t *testing.T) {
 		{"LLM_EXTRA_BODY=null", "LLM_EXTRA_BODY", `{"top_k": 20}`},
 		{"LLM_EXTRA_BODY={", "LLM_EXTRA_BODY", `{"top_k": 20}`},
 		{"LLM_FIRST_TOKEN_TIMEOUT=60", "LLM_FIRST_TOKEN_TIMEOUT", "90s"},
-		{"LLM_IDLE_TIMEOUT=-1s", "LLM_IDLE_TIMEOUT", "negative"},
+		{"LLM_IDLE_TIMEOUT=-1s", "LLM_IDLE_TIMEOUT", "above 0"},
 		{"LLM_RESUME=maybe", "LLM_RESUME", "auto, continue, restart"},
 		{"BOT_STREAM=yes", "BOT_STREAM", "auto, edit, native, off"},
 		{"BOT_FOLLOW_UPS=never", "BOT_FOLLOW_UPS", "solo, always, mention"},

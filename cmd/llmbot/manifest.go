@@ -61,7 +61,8 @@ type slashCommand struct {
 	Escape      bool   `yaml:"should_escape"`
 }
 
-// appManifest is what the app needs of Slack: no more scopes and events than are used.
+// appManifest is what the app needs of Slack. Files, the Home tab and buttons are asked for now although their part of the bot comes later:
+// a new scope would mean installing the app again.
 func appManifest(name, command string) slackManifest {
 	var m slackManifest
 	m.Display.Name = name

@@ -44,6 +44,9 @@ func newLog(w io.Writer, cfg Config) *slog.Logger {
 // serve runs the bot until ctx ends, then drains it. The order of stopping: no new asks, running answers finish, sockets close, the
 // store closes.
 func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
+	if names := cfg.later(); len(names) > 0 {
+		log.WarnContext(ctx, "config_not_used", "variables", names, "hint", "this version does not know them yet")
+	}
 	store, err := openStore(cfg, log)
 	if err != nil {
 		return err

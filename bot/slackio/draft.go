@@ -26,22 +26,23 @@ type draft struct {
 	status *statusLine
 	silent bool // nothing is shown before the end
 
-	mu      sync.Mutex // guards all below; never held across a call
-	answer  bot.Answer
-	rev     uint64 // counts the changes of answer and of how it is laid out
-	chars   int    // of answer.Text
-	layout         // answer.Text as pages
-	fixed   int    // messages that do not change any more, but for the tidying up at the end
-	aims    []aim  // of the messages from fixed on, as of aimRev
-	aimRev  uint64
-	aimLen  int // bytes of text in aims
-	sent    []sent
-	shown   int       // characters visible
-	last    pace.Load // the last one that was exact
-	unsure  bool      // a post may have been carried out although it failed
-	frozen  bool      // messages cannot be edited here: what is not visible yet is posted when the answer is complete
-	dead    bool      // no further call will help
-	streams streams
+	mu       sync.Mutex // guards all below; never held across a call
+	answer   bot.Answer
+	rev      uint64 // counts the changes of answer and of how it is laid out
+	chars    int    // of answer.Text
+	layout          // answer.Text as pages
+	fixed    int    // messages that do not change any more, but for the tidying up at the end
+	aims     []aim  // of the messages from fixed on, as of aimRev
+	aimRev   uint64
+	aimLen   int // bytes of text in aims
+	sent     []sent
+	shown    int       // characters visible
+	last     pace.Load // the last one that was exact
+	unsure   bool      // a post may have been carried out although it failed
+	frozen   bool      // messages cannot be edited here: what is not visible yet is posted when the answer is complete
+	complete bool      // Close has returned: all is visible
+	dead     bool      // no further call will help
+	streams  streams
 }
 
 // aim is what a message is to be.
@@ -66,7 +67,13 @@ func (s *Slack) Open(ctx context.Context, t bot.Thread, r bot.Reply) (bot.Draft,
 	for _, ts := range r.Adopt {
 		d.sent = append(d.sent, sent{ts: ts})
 	}
+	if len(r.Adopt) > 0 {
+		for _, old := range s.untidy(false) {
+			old.yield(r.Adopt)
+		}
+	}
 	d.startLane()
+	s.note(d)
 	d.status = s.newStatusLine(ctx, t)
 	return d, nil
 }

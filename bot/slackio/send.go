@@ -13,10 +13,8 @@ import (
 
 // Send makes one call for pace.
 func (d *draft) Send(ctx context.Context, k pace.Kind, _ bool) pace.Outcome {
-	if d.reply.Check != nil {
-		if err := d.reply.Check(); err != nil {
-			return d.forbidden(err)
-		}
+	if err := d.check(); err != nil {
+		return d.forbidden(err)
 	}
 	o, out := d.choose(k)
 	if o == nil {
@@ -24,6 +22,18 @@ func (d *draft) Send(ctx context.Context, k pace.Kind, _ bool) pace.Outcome {
 	}
 	defer d.made(ctx)
 	return d.make(ctx, *o)
+}
+
+// check says whether we may write. When all has become visible under our claim, what is left is tidying up; nobody else will do it, for
+// the thread has its answer.
+func (d *draft) check() error {
+	d.mu.Lock()
+	complete := d.complete
+	d.mu.Unlock()
+	if complete || d.reply.Check == nil {
+		return nil
+	}
+	return d.reply.Check()
 }
 
 // order is a call that is to be made.

@@ -74,7 +74,6 @@ func (d *draft) startLane() {
 	}
 	d.reset(render.StreamLimits())
 	d.lane.Set(pace.Load{Next: pace.Start})
-	s.note(d)
 }
 
 // direct says that only one person and the bot are in a conversation.
@@ -266,25 +265,39 @@ func (d *draft) stopTimerLocked() {
 // endStreams returns when no stream of the answer needs the draft any more. After an error none is left live, as far as possible.
 func (d *draft) endStreams(ctx context.Context, err error) {
 	d.mu.Lock()
-	d.streams.over = err != nil
+	d.complete, d.streams.over = err == nil, err != nil
 	d.stopTimerLocked()
 	d.mu.Unlock()
 	d.streams.timed.Wait()
 	if err != nil {
 		d.hangUp(ctx)
 	}
-	d.s.forget(d, d.live())
+	d.s.forget(d, err == nil && d.owes())
 }
 
-func (d *draft) live() bool {
+// owes says that something is left to be tidied up.
+func (d *draft) owes() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.streams.busy || slices.ContainsFunc(d.sent, func(m sent) bool { return m.stream.live })
+	d.renderLocked()
+	_, next := d.nextLocked()
+	return d.streams.busy || next != pace.None
+}
+
+// yield lets go of messages that another answer takes over.
+func (d *draft) yield(ids []string) {
+	d.mu.Lock()
+	ours := slices.ContainsFunc(d.sent, func(m sent) bool { return slices.Contains(ids, m.ts) })
+	d.mu.Unlock()
+	if ours {
+		d.lane.Abandon()
+		d.s.forget(d, false)
+	}
 }
 
 // hangUp stops what is still streaming when pace does not do it any more: Slack would show it as unfinished for ever.
 func (d *draft) hangUp(ctx context.Context) {
-	if d.reply.Check != nil && d.reply.Check() != nil {
+	if d.check() != nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), hangUpTimeout)
@@ -329,7 +342,7 @@ func (d *draft) hungUp(c call, err error) {
 // hiddenChars is how many characters of what c reaches to are not visible yet.
 func (c call) hiddenChars() int { return utf8.RuneCountInString(c.hidden) }
 
-// note remembers an answer that may be streamed, until forget.
+// note remembers an answer, until forget.
 func (s *Slack) note(d *draft) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -341,27 +354,34 @@ func (s *Slack) note(d *draft) {
 	s.drafts[d] = time.Time{}
 }
 
-// forget lets go of an answer that is closed; one that is live is kept for as long as its stream can last.
-func (s *Slack) forget(d *draft, live bool) {
+// forget lets go of an answer that is closed; one that is not tidy is kept for as long as a stream can last.
+func (s *Slack) forget(d *draft, owes bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, known := s.drafts[d]; known && live {
+	if _, known := s.drafts[d]; known && owes {
 		s.drafts[d] = time.Now()
 		return
 	}
 	delete(s.drafts, d)
 }
 
+// untidy are the answers that may have something to be tidied up; all: those that are not closed, too.
+func (s *Slack) untidy(all bool) []*draft {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []*draft
+	for d, closed := range s.drafts {
+		if all || !closed.IsZero() {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
 // hangUp stops all streams that are left.
 func (s *Slack) hangUp(ctx context.Context) {
-	s.mu.Lock()
-	drafts := make([]*draft, 0, len(s.drafts))
-	for d := range s.drafts {
-		drafts = append(drafts, d)
-	}
-	s.mu.Unlock()
 	var all sync.WaitGroup
-	for _, d := range drafts {
+	for _, d := range s.untidy(true) {
 		all.Go(func() { d.hangUp(ctx) })
 	}
 	all.Wait()

@@ -18,9 +18,13 @@ const statusTimeout = 2 * time.Second
 const fewAnswers = 20
 
 // Status says how the model server is doing, one line a fact, for the person who asked. It takes 2 s at most, whatever the server does.
-func (b *Bot) Status(ctx context.Context, _ Command) string {
+// Whom the policy refuses it tells so.
+func (b *Bot) Status(ctx context.Context, c Command) string {
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
+	if refusal := b.mayAsk(ctx, c); refusal != "" {
+		return string(refusal)
+	}
 	var (
 		all               sync.WaitGroup
 		model             llm.ModelInfo
@@ -73,6 +77,22 @@ func (b *Bot) Status(ctx context.Context, _ Command) string {
 		add("llmbot %s", b.cfg.Version)
 	}
 	return strings.Join(lines, "\n")
+}
+
+// mayAsk asks the policy about a command; where it is called does not matter, for only one person sees the answer.
+func (b *Bot) mayAsk(ctx context.Context, c Command) Refusal {
+	if refusal := b.cfg.Policy.Quick(c.Channel, Asked{User: c.User, Direct: true}); refusal != "" {
+		return refusal
+	}
+	if b.cfg.Policy.AllowGuests && b.cfg.Policy.AllowExternal {
+		return ""
+	}
+	who, err := b.dep.Room.Person(ctx, c.User)
+	if err != nil {
+		b.log.WarnContext(ctx, "person_unknown", "user", c.User, "error", err)
+		return "" // figures about the server are no secret worth a refusal to everybody
+	}
+	return b.cfg.Policy.Check(who)
 }
 
 // away is err if it says that the server is not there.

@@ -120,6 +120,7 @@ func (e apiError) error(op string, status int) *Error {
 	out.Kind = kindOf(op, status, low, e)
 	if out.Kind == KindContext {
 		out.Limit, out.Prompt = contextNumbers(low, e)
+		out.AtLeast = out.Prompt > 0 && strings.Contains(low, "prompt contains at least")
 	}
 	return out
 }

@@ -43,7 +43,8 @@ type Error struct {
 	Op      string // what was asked: chat, models, health …
 	Status  int    // HTTP status, or the code of an error in the stream; 0: none
 	Limit   int    // tokens, KindContext: the model's window; 0: not said
-	Prompt  int    // tokens, KindContext: the prompt (sometimes only a lower bound); 0: not said
+	Prompt  int    // tokens, KindContext: the prompt ; 0: not said
+	AtLeast bool   // Prompt is a lower bound: vLLM stops counting one token behind its window
 	Message string // the server's own words, cut; for the log, not for people
 	Err     error  // the cause below, if any
 
@@ -113,6 +114,9 @@ func (e *Error) User() string {
 	case KindNoModel:
 		return "There is no such model on the model server."
 	case KindContext:
+		if e.Limit > 0 && e.Prompt > e.Limit && e.AtLeast {
+			return fmt.Sprintf("This is too long for the model: more than %s tokens, and it takes %s.", thousands(e.Prompt-1), thousands(e.Limit))
+		}
 		if e.Limit > 0 && e.Prompt > e.Limit {
 			return fmt.Sprintf("This is too long for the model: %s tokens, and it takes %s.", thousands(e.Prompt), thousands(e.Limit))
 		}

@@ -114,6 +114,9 @@ func checkRow(t *testing.T, want row, raw []byte, piece int) {
 		if e.Limit != want.limit || e.Prompt != want.prompt {
 			t.Errorf("limit %d, prompt %d, want %d and %d (%v)", e.Limit, e.Prompt, want.limit, want.prompt, e)
 		}
+		if says := strings.Contains(e.User(), "more than"); e.AtLeast != want.atLeast || says != (want.atLeast && e.Prompt > e.Limit) {
+			t.Errorf("at least: %v, said as %q, want %v", e.AtLeast, e.User(), want.atLeast)
+		}
 		checkSentence(t, e)
 	}
 }

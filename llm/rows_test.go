@@ -7,6 +7,7 @@ type row struct {
 	finish          Finish
 	usage           string // prompt/cached/completion/reasoning; "": none
 	limit, prompt   int    // kind context
+	atLeast         bool   // the prompt is longer than the server counted
 }
 
 // realRows are the captures off live servers, with headers and chunk framing. Those that are no answer to a chat (models, version …) are
@@ -41,7 +42,7 @@ func realRows() []row {
 		{file: "http_400_badjson.http", kind: "bad_request"},
 		{file: "http_400_content_null.http", kind: "bad_request"},
 		{file: "http_400_content_part.http", kind: "bad_request"},
-		{file: "http_400_context.http", kind: "context", limit: 512, prompt: 513},
+		{file: "http_400_context.http", kind: "context", limit: 512, prompt: 513, atLeast: true},
 		{file: "http_400_context_chars.http", kind: "context", limit: 512, prompt: 0},
 		{file: "http_400_emptybody.http", kind: "bad_request"},
 		{file: "http_400_emptymessages.http", kind: "bad_request"},
@@ -138,7 +139,7 @@ func realRows() []row {
 		{file: "v033_chat_stream_plain_nousage.http", kind: "ok", text: "pon c DAMAG KIND 2017va", finish: "length"},
 		{file: "v033_chat_stream_plain_usage.http", kind: "ok", text: "pon c DAMAG KIND 2017va", finish: "length", usage: "39/0/6/0"},
 		{file: "v033_chat_stream_stopstring.http", kind: "ok", text: "pon ", finish: "stop", usage: "39/0/2/0"},
-		{file: "v033_http_400_context.http", kind: "context", limit: 512, prompt: 513},
+		{file: "v033_http_400_context.http", kind: "context", limit: 512, prompt: 513, atLeast: true},
 		{file: "v033_kill_engine_http_500.http", kind: "restarting"},
 		{file: "v033_kill_engine_stream.http", kind: "restarting", text: "pon c DAMAGIALicensord [vertbase"},
 		{file: "v033_models.http", kind: "cut"},
@@ -183,7 +184,7 @@ func madeRows() []row {
 		{file: "other_llamacpp_2025_error_line.sse", kind: "context", limit: 0, prompt: 0},
 		{file: "other_llamacpp_stream.sse", kind: "ok", text: "Hi", reasoning: "We", finish: "stop", usage: "237/236/35/0"},
 		{file: "other_ollama_stream.sse", kind: "ok", text: "Hi", reasoning: "We", finish: "stop", usage: "68/0/12/0"},
-		{file: "http_400_context.json", kind: "context", limit: 4096, prompt: 3585},
+		{file: "http_400_context.json", kind: "context", limit: 4096, prompt: 3585, atLeast: true},
 		{file: "http_400_context_chars.json", kind: "context", limit: 4096, prompt: 0},
 		{file: "http_400_context_gptoss_harmony.json", kind: "context", limit: 131072, prompt: 140001},
 		{file: "http_400_context_rust.json", kind: "context", limit: 8192, prompt: 9000},

@@ -136,7 +136,13 @@ func (a *asker) budget(ctx context.Context) int {
 // refused learns from a refusal of a prompt that was too long, of which we thought that it has tokens tokens, and returns the new budget.
 func (a *asker) refused(e *llm.Error, sent []llm.Message, tokens int) int {
 	a.talk.known = 0
-	if e.Limit > 0 && e.Prompt > 0 {
+	switch {
+	case e.Limit > 0 && e.AtLeast && tokens > e.Prompt: // our estimate knows better than a count that stopped
+		return budget(e.Limit, a.settings.MaxTokens)
+	case e.Limit > 0 && e.AtLeast: // by how much it was too long, nobody knows
+		a.talk.learn(sent, e.Prompt)
+		return budget(e.Limit, a.settings.MaxTokens) / 2
+	case e.Limit > 0 && e.Prompt > 0:
 		a.talk.learn(sent, e.Prompt)
 		return budget(e.Limit, a.settings.MaxTokens)
 	}

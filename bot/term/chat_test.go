@@ -215,7 +215,7 @@ func TestStatusAsksTheServerItself(t *testing.T) {
 		d.has(3*time.Second, "Model server: down.")
 		d.hasNot("Model server: up")
 	})
-	atDesk(t, llmsim.Config{Dialect: llmsim.Ollama}, Settings{}, func(d *desk) { // it has no version to tell, but it is there
+	atDesk(t, llmsim.Config{Dialect: llmsim.LlamaCPP}, Settings{}, func(d *desk) { // it has no version to tell, but it is there
 		d.typed("/status\r")
 		d.has(3*time.Second, "Model server: up")
 		d.hasNot("Version", "KV cache")
@@ -276,6 +276,25 @@ func TestLongConversationLosesItsBeginning(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestRefusalWithALowerBoundIsNotTakenForTheCount(t *testing.T) {
+	const bytesPerToken, window = 4, 512
+	sent := []llm.Message{{Role: llm.RoleUser, Content: strings.Repeat("word ", 1200)}} // 1500 tokens of which vLLM counts 513
+	for _, estimated := range []int{1500, 400} {
+		var a asker
+		limit := a.refused(&llm.Error{Kind: llm.KindContext, Limit: window, Prompt: window + 1, AtLeast: true}, sent, estimated)
+		ratio := a.talk.ratio
+		if ratio == 0 {
+			ratio = float64(len(sent[0].Content)) / float64(estimated)
+		}
+		if fits := float64(limit) * ratio; estimated > window && fits > window*bytesPerToken {
+			t.Errorf("estimated %d: a prompt of %.0f bytes would be sent, %d fit", estimated, fits, window*bytesPerToken)
+		}
+		if all := float64(limit) * ratio; all > float64(len(sent[0].Content))/2 {
+			t.Errorf("estimated %d: a prompt of %.0f of %d bytes would be sent, although no one knows by how much it was too long", estimated, all, len(sent[0].Content))
+		}
+	}
 }
 
 func TestSignalEndsTheConversation(t *testing.T) {

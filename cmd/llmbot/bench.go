@@ -133,7 +133,10 @@ func runBench(ctx context.Context, p process, args []string) error {
 	if err := b.html(p, func(w io.Writer) error { return bench.HTML(w, reports...) }); err != nil {
 		return err
 	}
-	return benchError(runErr)
+	if runErr != nil {
+		return benchError(runErr)
+	}
+	return failedRequests(reports)
 }
 
 func (b *benchFlags) compare(ctx context.Context, p process, cfg Config, client *llm.Client, level int, line *progressLine) error {
@@ -158,7 +161,10 @@ func (b *benchFlags) compare(ctx context.Context, p process, cfg Config, client 
 	if err := b.html(p, c.HTML); err != nil {
 		return err
 	}
-	return benchError(runErr)
+	if runErr != nil {
+		return benchError(runErr)
+	}
+	return failedRequests(slices.Concat(c.A, c.B))
 }
 
 func (b *benchFlags) print(w io.Writer, reports []bench.Report) error {
@@ -219,6 +225,19 @@ func benchError(err error) error {
 		return err
 	}
 	return errInterrupted
+}
+
+// failedRequests is an error if any request failed, so that a script sees it: the numbers are those of the others.
+func failedRequests(reports []bench.Report) error {
+	failed, all := 0, 0
+	for _, r := range reports {
+		failed += r.Failed
+		all += r.Failed + r.Completed
+	}
+	if failed == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d of %d requests failed", failed, all)
 }
 
 // progressLine is the live line of a run; without a terminal there is none.

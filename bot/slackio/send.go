@@ -143,7 +143,7 @@ func (d *draft) callLocked(at int, next pace.Kind, whole bool) call {
 }
 
 func (d *draft) posted(c call, p posted, text string) pace.Outcome {
-	d.status.end(false)
+	d.status.posted(c.began)
 	if d.reply.Posted != nil {
 		d.reply.Posted(p.ts)
 	}

@@ -71,7 +71,7 @@ type Slack struct {
 	open     int                  // sockets that are connected
 	noStatus bool                 // assistant.threads.setStatus was refused for good
 	noStream bool                 // and native streams
-	drafts   map[*draft]time.Time // answers that are streamed, with the time of their Close
+	drafts   map[*draft]time.Time // answers that are not finished, or not tidy: with the time of their Close
 }
 
 // Self is who the bot is in its workspace.

@@ -25,7 +25,8 @@ type statusLine struct {
 	mu    sync.Mutex // guards all below
 	text  string
 	over  bool
-	clear bool // nothing was posted that would take the line away
+	clear bool      // nothing was posted that would take the line away
+	shown time.Time // when the call that showed it last returned
 }
 
 func (s *Slack) newStatusLine(ctx context.Context, t bot.Thread) *statusLine {
@@ -61,6 +62,14 @@ func (l *statusLine) end(clear bool) {
 	}
 }
 
+// posted ends the line when a message came that takes it away, unless it was only shown while that was on its way: the call began then.
+func (l *statusLine) posted(began time.Time) {
+	l.mu.Lock()
+	meanwhile := !l.shown.Before(began)
+	l.mu.Unlock()
+	l.end(meanwhile)
+}
+
 // wait returns when the goroutine has ended, after end.
 func (l *statusLine) wait() { <-l.done }
 
@@ -92,7 +101,7 @@ func (l *statusLine) run(ctx context.Context, s *Slack, t bot.Thread) {
 		if !over && text != "" {
 			s.setStatus(ctx, t, text)
 			shown = true
-			if _, over = l.now(); over {
+			if over = l.showed(); over {
 				late = true // the message may have been there first
 			}
 		}
@@ -103,6 +112,14 @@ func (l *statusLine) run(ctx context.Context, s *Slack, t bot.Thread) {
 			return
 		}
 	}
+}
+
+// showed notes that a call has shown the line, and says whether it is over.
+func (l *statusLine) showed() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.shown = time.Now()
+	return l.over
 }
 
 func (l *statusLine) stays() bool {

@@ -15,7 +15,7 @@ func (e *Error) Hint() string {
 	case KindLoading:
 		return "The server is loading the model; wait, and look at its log if it takes more than some minutes."
 	case KindRestarting:
-		return "The server is stopping, restarting, or its engine died; look at its log. The bot goes on by itself when it is back."
+		return "The server is stopping, restarting, or its engine died; look at its log. llmbot serve goes on by itself when it is back."
 	case KindOverloaded:
 		return "The server's queue is full (vLLM: --max-num-queued-reqs, --max-num-seqs); lower BOT_MAX_ANSWERS or add a server."
 	case KindUnauthorized:

@@ -130,15 +130,18 @@ func TestStreamsThatAreRefused(t *testing.T) {
 func TestLongAnswersRollOver(t *testing.T) {
 	for _, chars := range []int{13_000, 40_000, 120_000} {
 		t.Run(fmt.Sprint(chars), func(t *testing.T) {
+			if raceDetector && chars > 40_000 {
+				t.Skip("takes long")
+			}
 			n := chars / len(unit)
 			inWorld(t, worldConfig{
 				slack: slacksim.Config{Latency: 100 * time.Millisecond},
 				model: llmsim.Config{Speed: 400, MaxModelLen: 200_000, Answer: numbered(n)},
 			}, func(t *testing.T, w *world) {
 				ts := w.slack.Say("alice", "@alice", "", "hello")
-				got := w.answered("@alice", ts, 1)
+				w.answered("@alice", ts, 1)
 				time.Sleep(time.Minute)
-				got = w.answers("@alice", ts)
+				got := w.answers("@alice", ts)
 				complete(t, seen(got), unit, n)
 				streamed(t, got)
 				oneFooter(t, got)
@@ -175,7 +178,10 @@ func fenced(n int) func(*llmsim.Chat) string {
 }
 
 func TestLongCodeStaysCode(t *testing.T) {
-	const n = 120_000 / len(unit)
+	n := 120_000 / len(unit)
+	if raceDetector { // ten times slower
+		n /= 5
+	}
 	for _, channel := range []string{"general", "@alice"} {
 		t.Run(channel, func(t *testing.T) {
 			inWorld(t, worldConfig{
@@ -273,7 +279,11 @@ func TestManyDirectMessagesAtOnce(t *testing.T) {
 			}
 			inWorld(t, worldConfig{slack: cfg, model: llmsim.Config{Speed: 50, Answer: numbered(60)}}, func(t *testing.T, w *world) {
 				asked := map[string]string{}
-				for round := range 3 {
+				rounds := 3
+				if raceDetector {
+					rounds = 1
+				}
+				for round := range rounds {
 					for i := range 25 {
 						who := fmt.Sprintf("person%d", i)
 						asked[fmt.Sprint(who, " ", w.slack.Say(who, "@"+who, "", "hello"))] = who
@@ -290,7 +300,7 @@ func TestManyDirectMessagesAtOnce(t *testing.T) {
 						native++
 					}
 				}
-				if native < 10 || native > 60 {
+				if native < 8 || native > len(asked)*4/5 {
 					t.Errorf("%d of %d answers were streamed", native, len(asked))
 				}
 				refused := 0

@@ -60,8 +60,16 @@ func written(sim *slacksim.Sim, root bot.Thread) (all string, messages []slacksi
 // refusals are what Slack does to calls in TestDraftRandom.
 func refusals() []slacksim.Fault {
 	return []slacksim.Fault{
-		{Error: "invalid_blocks"}, {Error: "msg_too_long"}, {Status: 503}, {Status: 503, Carry: true}, {Status: 429, RetryAfter: 5}, {Status: 429, RetryAfter: 40},
-		{Error: "internal_error", Carry: true}, {Error: "ratelimited"}, {Delay: 3 * time.Second}, {Method: "chat.update", Error: "edit_window_closed"},
+		{Error: "invalid_blocks"},
+		{Error: "msg_too_long"},
+		{Status: 503},
+		{Status: 503, Carry: true},
+		{Status: 429, RetryAfter: 5},
+		{Status: 429, RetryAfter: 40},
+		{Error: "internal_error", Carry: true},
+		{Error: "ratelimited"},
+		{Delay: 3 * time.Second},
+		{Method: "chat.update", Error: "edit_window_closed"},
 		{Method: "chat.update", Error: "message_not_found"},
 	}
 }
@@ -69,16 +77,23 @@ func refusals() []slacksim.Fault {
 // streamRefusals are those that only streams meet.
 func streamRefusals() []slacksim.Fault {
 	return []slacksim.Fault{
-		{Method: "chat.appendStream", Error: "message_not_in_streaming_state"}, {Method: "chat.stopStream", Error: "message_not_in_streaming_state"},
-		{Method: "chat.appendStream", Error: "stopped_by_user"}, {Method: "chat.appendStream", Error: "streaming_mode_mismatch"}, {Hang: true}, {Hang: true, Carry: true},
-		{Method: "chat.startStream", Error: "user_not_found"}, {Method: "chat.startStream", Delay: 20 * time.Second}, {Method: "chat.startStream", Error: "unknown_method"}, {Method: "chat.appendStream", Error: "missing_scope"},
+		{Method: "chat.appendStream", Error: "message_not_in_streaming_state"},
+		{Method: "chat.stopStream", Error: "message_not_in_streaming_state"},
+		{Method: "chat.appendStream", Error: "stopped_by_user"},
+		{Method: "chat.appendStream", Error: "streaming_mode_mismatch"},
+		{Hang: true},
+		{Hang: true, Carry: true},
+		{Method: "chat.startStream", Error: "user_not_found"},
+		{Method: "chat.startStream", Delay: 20 * time.Second},
+		{Method: "chat.startStream", Error: "unknown_method"},
+		{Method: "chat.appendStream", Error: "missing_scope"},
 	}
 }
 
 // TestDraftRandom writes answers that grow, are written anew and meet all kinds of refusals, in a channel and in direct messages: at the
 // end the newest text is there in full, with one footer, and nothing else is left of what was there before but marked pieces.
 func TestDraftRandom(t *testing.T) {
-	for seed := range uint64(160) {
+	for seed := range uint64(70) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 1))
 			inSlack(t, slacksim.Config{Latency: 50 * time.Millisecond, Seed: seed}, func(t *testing.T, s *Slack, sim *slacksim.Sim, root bot.Thread) {

@@ -36,7 +36,7 @@ func (s *Slack) link(ctx context.Context, n int, in *intake) error {
 		err := s.connection(ctx, n, in)
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // whatever it says, ctx ended it
 		case errors.Is(err, errUnreachable):
 			pause = fusePause
 		case err != nil:
@@ -49,7 +49,7 @@ func (s *Slack) link(ctx context.Context, n int, in *intake) error {
 		pause += rand.N(pause / 2)
 		s.log.WarnContext(ctx, "socket_paused", "socket", n, "pause_ms", pause.Milliseconds())
 	}
-	return nil //nolint:nilerr // waiting ends with ctx, and so does this
+	return nil
 }
 
 // connection runs one slack-go client, which reconnects by itself, until the fuse blows or ctx ends. The error is errUnreachable, or a

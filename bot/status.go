@@ -58,7 +58,9 @@ func (b *Bot) Status(ctx context.Context, c Command) string {
 	}
 	if metrErr == nil && metrics.Known {
 		add("Requests: %.0f running, %.0f waiting", metrics.Running, metrics.Waiting)
-		add("KV cache %.0f %%", 100*metrics.KVCacheUsage)
+		if metrics.KVCacheKnown {
+			add("KV cache %.0f %%", 100*metrics.KVCacheUsage)
+		}
 	}
 	switch s := b.speeds.interactive(); {
 	case s.n == 0:

@@ -165,6 +165,10 @@ func TestBudget(t *testing.T) {
 	if got := smaller(&llm.Error{}, 1500); got != 750 {
 		t.Errorf("%d", got)
 	}
+	// vLLM stops counting behind its window.
+	if got := smaller(&llm.Error{Limit: 512, Prompt: 513, AtLeast: true}, 1500); got > 384 {
+		t.Errorf("%d of a window of 512", got)
+	}
 }
 
 func TestWindowLearns(t *testing.T) {

@@ -212,10 +212,12 @@ func (w *writer) small(res llm.Result) string {
 
 // smaller is the prompt budget after the server refused a prompt of which we thought that it has tokens tokens.
 func smaller(e *llm.Error, tokens int) int {
-	if e.Limit > 0 && e.Prompt > 0 {
-		// What we call a token is off by Prompt/tokens; leave a quarter of the window for the answer.
-		fits := float64(e.Limit) * (answerShare - 1) / answerShare
-		return max(int(fits*float64(tokens)/float64(max(e.Prompt, 1))), 1)
+	fits := float64(e.Limit) * (answerShare - 1) / answerShare // a quarter of the window is for the answer
+	switch {
+	case e.Limit > 0 && e.AtLeast: // how much has to go nobody knows
+		return max(min(int(fits), tokens/2), 1)
+	case e.Limit > 0 && e.Prompt > 0: // what we call a token is off by Prompt/tokens
+		return max(int(fits*float64(tokens)/float64(e.Prompt)), 1)
 	}
 	return max(tokens/2, 1)
 }

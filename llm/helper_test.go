@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"llmbot/llm/llmsim/memnet"
 )
 
 // rawClient returns an HTTP client whose every connection answers one request with these bytes, in pieces, and closes. It reaches the
@@ -124,53 +126,14 @@ const (
 
 func fill(n int) string { return strings.Repeat("x", n) }
 
-// pipes is a listener of in-memory connections: a server that answers whatever host is dialed, also in a synctest bubble.
-type pipes struct {
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-}
-
 // serve serves h until the test ends and returns a client of it.
 func serve(tb testing.TB, h http.Handler) *http.Client {
 	tb.Helper()
-	p := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
-	srv := &http.Server{Handler: h}
-	var wg sync.WaitGroup
-	wg.Go(func() { _ = srv.Serve(p) })
-	tr := &http.Transport{DialContext: p.dial, MaxIdleConnsPerHost: 1 << 10}
+	n := memnet.Serve(h)
+	tr := &http.Transport{DialContext: n.Dial, MaxIdleConnsPerHost: 1 << 10}
 	tb.Cleanup(func() {
 		tr.CloseIdleConnections()
-		_ = srv.Close()
-		wg.Wait()
+		_ = n.Close()
 	})
 	return &http.Client{Transport: tr}
 }
-
-func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	near, far := net.Pipe()
-	select {
-	case p.conns <- far:
-		return near, nil
-	case <-p.closed:
-		return nil, errors.New("connection refused")
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.conns:
-		return c, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error {
-	p.once.Do(func() { close(p.closed) })
-	return nil
-}
-
-func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "memory"} }

@@ -1,11 +1,8 @@
 package slacksim_test
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -16,59 +13,28 @@ import (
 	"github.com/gorilla/websocket"
 
 	"llmbot/bot/slacksim"
+	"llmbot/llm/llmsim/memnet"
 )
-
-// pipes is a listener whose connections are in-memory pipes, so that bubbles can see them wait.
-type pipes struct {
-	conns chan net.Conn
-	done  chan struct{}
-	once  sync.Once
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.conns:
-		return c, nil
-	case <-p.done:
-		return nil, net.ErrClosed
-	}
-}
-func (p *pipes) Close() error   { p.once.Do(func() { close(p.done) }); return nil }
-func (p *pipes) Addr() net.Addr { return &net.IPAddr{} }
-func (p *pipes) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	client, server := net.Pipe()
-	select {
-	case p.conns <- server:
-		return client, nil
-	case <-p.done:
-		return nil, errors.New("connection refused")
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
 
 // space is a served workspace and raw clients for it.
 type space struct {
 	*slacksim.Sim
 
 	t    *testing.T
-	net  *pipes
+	net  *memnet.Net
 	http *http.Client
 }
 
 // serve starts a workspace; the test's end (of the bubble's function) must call the returned function.
 func serve(t *testing.T, cfg slacksim.Config) (*space, func()) {
 	t.Helper()
-	s := &space{Sim: slacksim.New(cfg), t: t, net: &pipes{conns: make(chan net.Conn), done: make(chan struct{})}}
-	s.http = &http.Client{Transport: &http.Transport{DialContext: s.net.Dial}}
-	srv := &http.Server{Handler: s.Sim}
-	var wg sync.WaitGroup
-	wg.Go(func() { _ = srv.Serve(s.net) })
+	sim := slacksim.New(cfg)
+	s := &space{Sim: sim, t: t, net: memnet.Serve(sim)}
+	s.http = s.net.Client()
 	return s, func() {
 		s.http.CloseIdleConnections()
 		s.Close()
-		_ = srv.Close()
-		wg.Wait()
+		_ = s.net.Close()
 	}
 }
 

@@ -72,6 +72,7 @@ func newBot(t *testing.T, maxAnswers int) (*bot.Bot, *stage, func()) {
 	t.Helper()
 	s := &stage{finals: map[string]int{}}
 	store := turn.NewMem()
+	t.Cleanup(func() { _ = store.Close() }) // not in stop: an ask may still be on its way to the store then, as serve, too, closes it last
 	b := bot.New(bot.Config{Owner: "o", MaxAnswers: maxAnswers}, bot.Deps{
 		Model: s, Server: s, Replier: s, History: s, Room: s, Store: store, Log: slog.New(slog.DiscardHandler),
 	})
@@ -83,7 +84,7 @@ func newBot(t *testing.T, maxAnswers int) (*bot.Bot, *stage, func()) {
 			t.Error(err)
 		}
 	}()
-	return b, s, func() { cancel(); <-done; _ = store.Close() }
+	return b, s, func() { cancel(); <-done }
 }
 
 func ask(thread, ts int) bot.Asked {

@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sashabaranov/go-openai"
@@ -87,9 +89,13 @@ type answer struct {
 	tokens    int // the last running count that on was told
 
 	sent, firstThought, lastThought, firstText time.Time
+
+	heard atomic.Int64 // nanoseconds from sent to the last event; read by watch
 }
 
 func (a *answer) run(parent context.Context, req *Request, plain int32) error {
+	var watch sync.WaitGroup
+	defer watch.Wait()
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
 	c := a.client
@@ -101,6 +107,7 @@ func (a *answer) run(parent context.Context, req *Request, plain int32) error {
 	a.sent = time.Now()
 	timer := newTimer(cancel, c.cfg.FirstTokenTimeout, errNoFirstToken)
 	defer timer.stop()
+	watch.Go(func() { a.watch(ctx, cancel) })
 	stream, err := openai.NewClientWithConfig(cfg).CreateChatCompletionStream(ctx, chatRequest(req))
 	if err != nil {
 		return a.failed(parent, ctx, err)
@@ -167,6 +174,7 @@ func (a *answer) take(ch *chunk, timer *timer) error {
 	}
 	now := time.Now()
 	r.Elapsed = now.Sub(a.sent)
+	a.heard.Store(int64(r.Elapsed))
 	if ch.split {
 		a.split.field()
 	}
@@ -282,6 +290,9 @@ func (a *answer) failed(parent, ctx context.Context, err error) error {
 	cause := context.Cause(ctx)
 	if errors.Is(cause, errNoFirstToken) || errors.Is(cause, errNoNextToken) {
 		return &Error{Kind: KindSilent, Op: "chat", Err: cause}
+	}
+	if errors.Is(cause, errGone) {
+		return &Error{Kind: KindRestarting, Op: "chat", Err: cause}
 	}
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e

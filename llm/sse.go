@@ -18,12 +18,13 @@ const (
 
 var errLineTooLong = fmt.Errorf("a line of the stream has more than %d bytes", maxLine)
 
-// sseReader turns what servers send into what go-openai reads safely. It returns only lines of the form "data: PAYLOAD\n", where
-// PAYLOAD is one JSON object or [DONE]; it returns as soon as it has one. It closes these traps (facts/vllm.md §6):
+// sseReader turns what servers send into what go-openai reads safely, and cheaply: a line "data: .\n" for each payload, which is one JSON
+// object and stays behind in payload until the next Read (go-openai copies each line and puts three regular expressions to it), and
+// "data: [DONE]\n". It returns as soon as it has one. It closes these traps (facts/vllm.md §6):
 //   - comments, event:, id:, retry: and blank lines are dropped: go-openai counts them (its limit is 300 in a gap) and mixes them into
 //     the next error, which is lost;
-//   - errors in all forms (object, string, an "error:" line, an "error" event) become an ordinary payload { "error": …}, with
-//     the space that keeps go-openai's own error path away, so that they reach parseChunk;
+//   - errors in all forms (object, string, an "error:" line, an "error" event) become an ordinary payload {"error": …}, and reach
+//     parseChunk, not go-openai's own error path;
 //   - the end of the connection without [DONE] is io.ErrUnexpectedEOF, never io.EOF, which go-openai means as success;
 //   - the last line counts without a newline if it is whole; a line has a limit;
 //   - CRLF, "data:" without a space and an object over several data lines are read; a whole JSON body instead of a stream is one event.
@@ -31,7 +32,7 @@ type sseReader struct {
 	body  io.ReadCloser
 	src   *bufio.Reader
 	out   []byte // what Read has not yet returned
-	buf   []byte // behind out
+	load  []byte // the payload that the newest line in out stands for
 	long  []byte // a line longer than src's buffer
 	pend  []byte // data lines of an object that is not whole yet
 	begun bool   // the first byte has been looked at
@@ -56,6 +57,9 @@ func (s *sseReader) Read(p []byte) (int, error) {
 	s.out = s.out[n:]
 	return n, nil
 }
+
+// payload is what the line that go-openai has just read stands for. It is valid until the next Read.
+func (s *sseReader) payload() []byte { return s.load }
 
 // Close reads the rest of a finished stream, so that the connection can be used again, and closes the body. The caller's timer
 // bounds the reading.
@@ -93,7 +97,7 @@ func (s *sseReader) end(line []byte, err error) {
 		return
 	}
 	s.take(line) // may find [DONE]
-	if payload, ok := bytes.CutPrefix(s.out, []byte("data: ")); ok && !s.done && !json.Valid(payload) {
+	if len(s.out) > 0 && !s.done && !json.Valid(s.load) {
 		s.out = nil
 	}
 	if len(s.pend) > 0 && json.Valid(s.pend) {
@@ -205,10 +209,8 @@ func (s *sseReader) data(payload []byte) {
 	case string(payload) == "[DONE]":
 		if len(s.pend) > 0 {
 			s.emit(s.pend)
-			s.out = append(s.out, "data: [DONE]\n"...)
-		} else {
-			s.emit(payload)
 		}
+		s.out = append(s.out, lineDone...)
 		s.done, s.err = true, io.EOF
 	case len(s.pend) > 0:
 		s.pend = append(append(s.pend, ' '), payload...)
@@ -237,13 +239,14 @@ func (s *sseReader) emitError(payload []byte) {
 	}
 }
 
+// The lines that go-openai reads.
+const (
+	linePayload = "data: .\n"
+	lineDone    = "data: [DONE]\n"
+)
+
 func (s *sseReader) emit(payload []byte) {
-	s.buf = append(s.buf[:0], "data: "...)
-	if bytes.HasPrefix(payload, []byte(`{"error":`)) {
-		s.buf = append(s.buf, "{ "...)
-		payload = payload[1:]
-	}
-	s.buf = append(append(s.buf, payload...), '\n')
-	s.out = s.buf
+	s.load = append(s.load[:0], payload...)
+	s.out = append(s.out[:0], linePayload...)
 	s.pend = s.pend[:0]
 }

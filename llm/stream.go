@@ -102,7 +102,8 @@ func (a *answer) run(parent context.Context, req *Request, plain int32) error {
 	a.split = newSplitter(c.opensThinking(a.model))
 	cfg := openai.DefaultConfig(c.cfg.APIKey)
 	cfg.BaseURL = c.base
-	cfg.HTTPClient = &call{client: c, model: a.model, req: req, plain: plain}
+	wire := &call{client: c, model: a.model, req: req, plain: plain}
+	cfg.HTTPClient = wire
 
 	a.sent = time.Now()
 	timer := newTimer(cancel, c.cfg.FirstTokenTimeout, errNoFirstToken)
@@ -121,20 +122,21 @@ func (a *answer) run(parent context.Context, req *Request, plain int32) error {
 		_ = stream.Close()
 	}()
 	a.open = true
-	return a.end(parent, ctx, a.read(stream, timer))
+	return a.end(parent, ctx, a.read(stream, wire.sse, timer))
 }
 
 // read hands the events on until the stream ends; nil means [DONE].
-func (a *answer) read(stream *openai.ChatCompletionStream, timer *timer) error {
+func (a *answer) read(stream *openai.ChatCompletionStream, sse *sseReader, timer *timer) error {
 	var ch chunk
 	for {
-		raw, err := stream.RecvRaw()
+		_, err := stream.RecvRaw()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
+		raw := sse.payload()
 		if err := parseChunk(raw, &ch); err != nil {
 			return &Error{Kind: KindCut, Op: "chat", Message: snippet(string(raw)), Err: fmt.Errorf("an unreadable event: %w", err)}
 		}

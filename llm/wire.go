@@ -22,6 +22,8 @@ type call struct {
 	model  string
 	req    *Request
 	plain  int32 // see Client.plain
+
+	sse *sseReader // of the response
 }
 
 // Do is part of openai.HTTPDoer.
@@ -38,7 +40,8 @@ func (k *call) Do(r *http.Request) (*http.Response, error) {
 		body, _ := readLimited(resp.Body, maxErrorBody)
 		return nil, classify("chat", resp.StatusCode, body)
 	}
-	resp.Body = newSSEReader(resp.Body)
+	k.sse = newSSEReader(resp.Body)
+	resp.Body = k.sse
 	return resp, nil
 }
 

@@ -5,64 +5,102 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"llmbot/bot/turn"
 )
 
-// maxAnswersKept is how many bytes of its own answers a thread's record may hold; the oldest go first.
-const maxAnswersKept = 256 << 10
+const (
+	// maxAnswersKept is how many bytes of its own answers a thread's record may hold; the oldest go first.
+	maxAnswersKept = 256 << 10
+	// maxBefore is how many bytes of what was said before a direct message are kept with its thread.
+	maxBefore = 64 << 10
+)
 
-// answers keeps the exact Markdown that the bot wrote: Slack gives back only a translation of it. One record a thread, outside of
-// every prefix that is watched.
+// answers keeps what Slack does not: the exact Markdown that the bot wrote (Slack gives back only a translation of it), what was said before a
+// direct message, and that an answer is wanted anew. One record a thread and kind, outside of every prefix that is watched.
 type answers struct{ store turn.Store }
 
 // written is one answer of a thread.
 type written struct {
 	For  string `json:"for"`
 	Text string `json:"text"`
+
+	// What it took, for the footer of one that goes on:
+	Tokens  int           `json:"tokens,omitempty"`
+	Elapsed time.Duration `json:"elapsed,omitempty"`
+	TTFT    time.Duration `json:"ttft,omitempty"`
+}
+
+// want is an answer that somebody wants anew, or to go on.
+type want struct {
+	TS   string `json:"ts"`           // of the wish
+	More string `json:"more"`         // what the answer answers that is to go on; empty: anew
+	By   string `json:"by,omitempty"` // who wants it
 }
 
 func answersKey(t Thread) string { return "answers/" + t.String() }
+func wantKey(t Thread) string    { return "want/" + t.String() }
+func beforeKey(t Thread) string  { return "before/" + t.String() }
 
-// get returns the thread's answers by what they answer.
-func (a answers) get(ctx context.Context, t Thread) (map[string]string, error) {
-	var list []written
-	err := a.store.Update(ctx, answersKey(t), func(old []byte) ([]byte, error) {
-		list = nil
-		if len(old) > 0 {
-			if err := json.Unmarshal(old, &list); err != nil {
-				return nil, fmt.Errorf("decode answers: %w", err)
-			}
-		}
+// read decodes a record; v stays as it is if there is none.
+func (a answers) read(ctx context.Context, key string, v any) error {
+	var raw []byte
+	err := a.store.Update(ctx, key, func(old []byte) ([]byte, error) {
+		raw = old
 		return nil, turn.ErrKeep
 	})
+	if err == nil && len(raw) > 0 {
+		err = json.Unmarshal(raw, v)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("read answers of %s: %w", t, err)
+		return fmt.Errorf("read %s: %w", key, err)
 	}
-	texts := make(map[string]string, len(list))
+	return nil
+}
+
+// write replaces a record.
+func (a answers) write(ctx context.Context, key string, v any) error {
+	raw, err := json.Marshal(v)
+	if err == nil {
+		err = a.store.Update(ctx, key, func([]byte) ([]byte, error) { return raw, nil })
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", key, err)
+	}
+	return nil
+}
+
+// get returns the thread's answers by what they answer.
+func (a answers) get(ctx context.Context, t Thread) (map[string]written, error) {
+	var list []written
+	if err := a.read(ctx, answersKey(t), &list); err != nil {
+		return nil, err
+	}
+	byFor := make(map[string]written, len(list))
 	for _, w := range list {
-		texts[w.For] = w.Text
+		byFor[w.For] = w
 	}
-	return texts, nil
+	return byFor, nil
 }
 
 // put keeps an answer, in place of an earlier one to the same.
-func (a answers) put(ctx context.Context, t Thread, answered, text string) error {
+func (a answers) put(ctx context.Context, t Thread, w written) error {
 	err := a.store.Update(ctx, answersKey(t), func(old []byte) ([]byte, error) {
 		var list []written
 		if len(old) > 0 {
 			_ = json.Unmarshal(old, &list) // an unreadable one is written anew: it is only a cache of what Slack has
 		}
-		size := len(text)
-		kept := []written{{For: answered, Text: text}}
-		for _, w := range slices.Backward(list) {
-			if w.For == answered {
+		size := len(w.Text)
+		kept := []written{w}
+		for _, have := range slices.Backward(list) {
+			if have.For == w.For {
 				continue
 			}
-			if size += len(w.Text); size > maxAnswersKept {
+			if size += len(have.Text); size > maxAnswersKept {
 				break
 			}
-			kept = append([]written{w}, kept...)
+			kept = append([]written{have}, kept...)
 		}
 		return json.Marshal(kept)
 	})
@@ -70,4 +108,33 @@ func (a answers) put(ctx context.Context, t Thread, answered, text string) error
 		return fmt.Errorf("keep answer in %s: %w", t, err)
 	}
 	return nil
+}
+
+// want notes a wish; the newest one counts.
+func (a answers) want(ctx context.Context, t Thread, w want) error {
+	return a.write(ctx, wantKey(t), w)
+}
+
+// wanted is the newest wish; the zero want if there was none.
+func (a answers) wanted(ctx context.Context, t Thread) (want, error) {
+	var w want
+	err := a.read(ctx, wantKey(t), &w)
+	return w, err
+}
+
+// keepBefore keeps what was said before a direct message, so that its follow-ups have the same beginning. Of too much the oldest goes.
+func (a answers) keepBefore(ctx context.Context, t Thread, said []Message) error {
+	size, from := 0, len(said)
+	for from > 0 && size+len(said[from-1].Text) <= maxBefore {
+		from--
+		size += len(said[from].Text)
+	}
+	return a.write(ctx, beforeKey(t), said[from:])
+}
+
+// saidBefore is what keepBefore kept.
+func (a answers) saidBefore(ctx context.Context, t Thread) ([]Message, error) {
+	var said []Message
+	err := a.read(ctx, beforeKey(t), &said)
+	return said, err
 }

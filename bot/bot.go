@@ -37,12 +37,13 @@ var (
 
 // Config of a Bot.
 type Config struct {
-	Owner        string // unique id of this process
-	Name         string // the bot's display name
-	System       string // system prompt
-	Temperature  *float64
-	MaxTokens    int // 0: the server decides
-	Effort       string
+	Owner     string   // unique id of this process
+	Name      string   // the bot's display name
+	Settings  Settings // of all channels
+	MaxTokens int      // 0: the server decides
+	// Channel changes the settings for one channel; name asks for its name, which may block for a moment. It is called often, from any
+	// goroutine. nil: all channels are alike.
+	Channel      func(channel string, name func() string, base Settings) Settings
 	Policy       Policy
 	MaxAnswers   int           // 0: DefaultMaxAnswers
 	DrainTimeout time.Duration // 0: DefaultDrain
@@ -57,11 +58,13 @@ type Deps struct {
 	Model   Model
 	Server  Server
 	Counter Counter // nil: prompts are estimated only
+	Files   Files   // nil: files are not read
 	Replier Replier
 	History History
 	Room    Room
 	Store   turn.Store
 	Log     *slog.Logger
+	Hooks   Hooks
 }
 
 // Bot answers. Its methods are safe for concurrent use.
@@ -74,6 +77,12 @@ type Bot struct {
 	speeds  speeds
 	window  window
 	answers answers
+	crowds  crowds
+	files   fileCache
+	sight   sight
+	since   time.Time // when this process began
+	looks   chan look1
+	errands chan func(context.Context)
 	turns   sync.WaitGroup // the actors' goroutines; only Run adds to it
 	wake    chan struct{}  // holds one: an actor is to be started, or has left
 
@@ -95,7 +104,8 @@ func New(cfg Config, dep Deps) *Bot {
 	b := &Bot{
 		cfg: cfg, dep: dep, log: dep.Log,
 		slots: newSlots(cfg.MaxAnswers), answers: answers{store: dep.Store}, wake: make(chan struct{}, 1),
-		actors: map[Thread]*actor{},
+		actors: map[Thread]*actor{}, since: time.Now(), looks: make(chan look1, maxLooks),
+		errands: make(chan func(context.Context), maxErrands),
 	}
 	b.desk = turn.NewDesk(dep.Store, turn.Config{Owner: cfg.Owner, Alone: cfg.Alone, Log: dep.Log, Owed: b.owed})
 	return b
@@ -115,6 +125,8 @@ func (b *Bot) Run(ctx context.Context) error {
 			b.log.ErrorContext(work, "desk_ended", "error", err)
 		}
 	})
+	desk.Go(func() { b.lookAtThreads(ctx) })
+	desk.Go(func() { b.runErrands(work) })
 	for ctx.Err() == nil {
 		select {
 		case <-b.wake:
@@ -177,14 +189,35 @@ func (b *Bot) startActors(work, cut context.Context) {
 func (b *Bot) Handle(ctx context.Context, ev Event) error {
 	switch ev := ev.(type) {
 	case Asked:
-		return b.ask(ctx, ev)
+		w := control(ev.Text)
+		switch {
+		case w != noWord && len(ev.Files) == 0:
+			return b.said(ctx, w, ev)
+		case ev.explicit():
+			b.crowds.note(ev.Thread, ev.User)
+			return b.ask(ctx, ev)
+		case ev.Opens():
+			return nil // nobody's question
+		}
+		return b.follow(ctx, ev)
+	case Detailed:
+		_ = b.deliver(ev.Thread, mail{ask: &ev.Asked}) // best effort
+		return nil
+	case Edited:
+		return b.edited(ctx, ev)
+	case Deleted:
+		return b.deleted(ctx, ev)
+	case Pressed:
+		return b.pressed(ctx, ev)
+	case Halted:
+		return b.halt(ctx, ev.Thread, ev.User, ev.TS)
 	default:
 		return nil
 	}
 }
 
 func (b *Bot) ask(ctx context.Context, ev Asked) error {
-	key, ts := ev.Thread.String(), turn.TS(ev.TS)
+	key, ts := ev.Thread.String(), ev.since()
 	noteCtx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	if b.isDraining() {

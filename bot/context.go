@@ -3,38 +3,62 @@ package bot
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"llmbot/bot/prompt"
 	"llmbot/bot/turn"
 )
 
-// turns makes the conversation that the model reads: the thread up to now, or the question alone when it opened the thread or the
-// thread could not be read.
-func (t *turnRun) turns(ctx context.Context, asks []Asked) []prompt.Turn {
-	if len(t.messages) == 0 {
-		turns := make([]prompt.Turn, 0, len(asks))
-		for _, ask := range asks {
-			turns = append(turns, prompt.Turn{ID: ask.TS, Who: prompt.Person, Name: t.name(ctx, ask.User), Text: withFiles(ask.Text, ask.Files)})
-		}
-		return turns
-	}
+// turns makes the conversation that the model reads: what was said before a direct message, and the thread up to the question. budget is the
+// tokens that the prompt may take; 0: not known. What the person should know of files goes to t.said.
+func (t *turnRun) turns(ctx context.Context, asks []Asked, budget int) []prompt.Turn {
 	get, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	own, err := t.bot.answers.get(get, t.thread)
 	if err != nil {
 		t.bot.log.WarnContext(ctx, "answers_unread", "thread", t.thread.String(), "error", err)
 	}
-	return arrange(withAsks(t.messages, asks, func(ask Asked) string { return t.name(ctx, ask.User) }), own, turn.TS(asks[len(asks)-1].TS))
+	texts := make(map[string]string, len(own))
+	for what, w := range own {
+		texts[what] = w.Text
+	}
+	messages := slices.DeleteFunc(slices.Clone(t.messages), func(m Message) bool { return !m.Self && control(m.Text) != noWord })
+	turns := append(arrange(t.preface, nil, ""), arrange(messages, texts, turn.TS(asks[len(asks)-1].TS))...)
+	return t.withFiles(ctx, turns, asks, budget)
 }
 
-// withAsks adds asks that the thread does not show yet: what Slack gives back may be a moment old.
-func withAsks(messages []Message, asks []Asked, name func(Asked) string) []Message {
-	for _, ask := range asks {
-		if !slices.ContainsFunc(messages, func(m Message) bool { return m.TS == ask.TS }) {
-			messages = append(messages, Message{TS: ask.TS, User: ask.User, Name: name(ask), Text: ask.Text, Files: ask.Files})
+// withFiles puts the files into the turns. The newest pictures are shown, up to a number.
+func (t *turnRun) withFiles(ctx context.Context, turns []prompt.Turn, asks []Asked, budget int) []prompt.Turn {
+	files := map[string][]File{}
+	for _, m := range slices.Concat(t.preface, t.messages) {
+		if len(m.Files) > 0 && !m.Self {
+			files[m.TS] = m.Files
 		}
 	}
-	return messages
+	if len(files) == 0 {
+		return turns
+	}
+	ctx, cancel := context.WithTimeout(ctx, filesTimeout)
+	defer cancel()
+	runes := unknownRunes
+	if budget > 0 { // half of the window, at the lowest estimate: it must not change from turn to turn
+		runes = min(max(int(float64(budget)*prompt.BytesPerToken/2), minFileRunes), maxFileRunes)
+	}
+	left := maxPictures
+	for i, turn := range slices.Backward(turns) {
+		list := files[turn.ID]
+		if len(list) == 0 {
+			continue
+		}
+		text, images, said := t.attach(ctx, list, runes, left)
+		turns[i].Text = strings.TrimSpace(turn.Text + text)
+		turns[i].Images = images
+		left -= len(images)
+		if indexTS(asks, turn.ID) >= 0 {
+			t.said = append(t.said, said...)
+		}
+	}
+	return turns
 }
 
 // name is what a person is called; the id if Slack does not say.
@@ -49,8 +73,8 @@ func (t *turnRun) name(ctx context.Context, user string) string {
 }
 
 // arrange puts a thread into the order of a conversation: each answer of ours right behind what it answers, although other messages
-// were posted while it was written. own has our exact texts by what they answer. What answers upto is left out: it is being
-// written. So are our notices: they are no answers.
+// were posted while it was written. own has our exact texts by what they answer. What answers upto is left out, it is being written, and so
+// is what people said after it (upto empty: nothing is). Our notices are no answers, and left out.
 func arrange(messages []Message, own map[string]string, upto turn.TS) []prompt.Turn {
 	asked := map[string]bool{}
 	for _, m := range messages {
@@ -62,11 +86,11 @@ func arrange(messages []Message, own map[string]string, upto turn.TS) []prompt.T
 	var loose []Message              // in the order of the thread: people, other bots, and answers to what is gone
 	for _, m := range messages {
 		switch {
-		case turn.TS(m.TS).After(upto) && !m.Self:
+		case upto != "" && turn.TS(m.TS).After(upto) && !m.Self:
 			// Not asked yet, as far as this turn goes: the last message is the one that is answered.
 		case !m.Self:
 			loose = append(loose, m)
-		case m.Notice || turn.TS(m.For).Compare(upto) == 0:
+		case m.Notice || upto != "" && turn.TS(m.For).Compare(upto) == 0:
 		case asked[m.For]:
 			replies[m.For] = append(replies[m.For], m.Text)
 		default:
@@ -93,21 +117,13 @@ func arrange(messages []Message, own map[string]string, upto turn.TS) []prompt.T
 			_, exact := own[m.For]
 			gone[m.For] = gone[m.For] || exact // its other messages are in it
 		case m.Bot:
-			turns = append(turns, prompt.Turn{ID: m.TS, Who: prompt.Other, Name: m.Name, Text: withFiles(m.Text, m.Files)})
+			turns = append(turns, prompt.Turn{ID: m.TS, Who: prompt.Other, Name: m.Name, Text: m.Text})
 		default:
-			turns = append(turns, prompt.Turn{ID: m.TS, Who: prompt.Person, Name: m.Name, Text: withFiles(m.Text, m.Files)})
+			turns = append(turns, prompt.Turn{ID: m.TS, Who: prompt.Person, Name: m.Name, Text: m.Text})
 		}
 		if texts := replies[m.TS]; len(texts) > 0 {
 			self(m.TS, texts)
 		}
 	}
 	return turns
-}
-
-// withFiles says what was attached, so that the model does not pretend to have read it.
-func withFiles(text string, files []File) string {
-	for _, f := range files {
-		text += "\n(attached file, which you cannot read: " + f.Name + ")"
-	}
-	return text
 }

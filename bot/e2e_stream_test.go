@@ -234,12 +234,12 @@ func TestSlowAnswersRollOver(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, worldConfig{
 				slack: slacksim.Config{Latency: 100 * time.Millisecond, Limiter: limiter},
-				model: llmsim.Config{Speed: 4, Answer: numbered(120)},
+				model: llmsim.Config{Speed: 4, Answer: numbered(150)},
 			}, func(t *testing.T, w *world) {
 				ts := w.slack.Say("alice", "@alice", "", "hello")
 				w.until("it is complete", 15*time.Minute, func() bool { return footers(w.answers("@alice", ts)) == 1 })
 				got := w.answers("@alice", ts)
-				complete(t, seen(got), unit, 120)
+				complete(t, seen(got), unit, 150)
 				streamed(t, got)
 				oneFooter(t, got)
 				old := ages(w)

@@ -38,15 +38,16 @@ func (s *stage) Stream(_ context.Context, _ llm.Request, on func(llm.Delta) erro
 	return llm.Result{Finish: llm.FinishStop}, on(llm.Delta{Text: "ok"})
 }
 
-func (*stage) Model(context.Context) (llm.ModelInfo, error) { return llm.ModelInfo{}, nil }
-func (*stage) Version(context.Context) (string, error)      { return "", nil }
-func (*stage) Metrics(context.Context) (llm.Metrics, error) { return llm.Metrics{}, nil }
+func (*stage) Model(context.Context, string) (llm.ModelInfo, error) { return llm.ModelInfo{}, nil }
+func (*stage) Version(context.Context) (string, error)              { return "", nil }
+func (*stage) Metrics(context.Context) (llm.Metrics, error)         { return llm.Metrics{}, nil }
 func (*stage) Person(_ context.Context, u string) (bot.Person, error) {
 	return bot.Person{ID: u, Name: u}, nil
 }
-func (*stage) Channel(context.Context, string) (string, error)             { return "c", nil }
-func (*stage) Whisper(context.Context, bot.Thread, string, string) error   { return nil }
-func (*stage) Messages(context.Context, bot.Thread) ([]bot.Message, error) { return nil, nil }
+func (*stage) Channel(context.Context, string) (string, error)                       { return "c", nil }
+func (*stage) Whisper(context.Context, bot.Thread, string, string) error             { return nil }
+func (*stage) Messages(context.Context, bot.Thread) ([]bot.Message, error)           { return nil, nil }
+func (*stage) Recent(context.Context, string, string, string) ([]bot.Message, error) { return nil, nil }
 func (s *stage) Open(_ context.Context, _ bot.Thread, r bot.Reply) (bot.Draft, error) {
 	return &shown{s, r}, nil
 }
@@ -89,7 +90,7 @@ func newBot(t *testing.T, maxAnswers int) (*bot.Bot, *stage, func()) {
 
 func ask(thread, ts int) bot.Asked {
 	th := bot.Thread{Channel: "C", TS: fmt.Sprintf("1000.%06d", thread)}
-	return bot.Asked{Thread: th, TS: fmt.Sprintf("%d.%06d", 1000+ts, thread), User: "U", Text: "q"}
+	return bot.Asked{Thread: th, TS: fmt.Sprintf("%d.%06d", 1000+ts, thread), User: "U", Text: "q", Mentioned: true}
 }
 
 // TestHandleHammer has 8 goroutines ask in 20 threads, each question twice, while the bot stops: what was acked is answered.
@@ -156,12 +157,12 @@ func TestPanicEndsOneTurnOnly(t *testing.T) {
 func TestFileWithoutText(t *testing.T) {
 	inWorld(t, worldConfig{}, func(t *testing.T, w *world) {
 		ts := w.slack.Say("alice", "general", "", "a file, as far as Slack knows")
-		ev := bot.Asked{Thread: bot.Thread{Channel: w.slack.ChannelID("general"), TS: ts}, TS: ts, User: w.slack.UserID("alice"), Files: []bot.File{{Name: "x.pdf"}}}
+		ev := bot.Asked{Thread: bot.Thread{Channel: w.slack.ChannelID("general"), TS: ts}, TS: ts, User: w.slack.UserID("alice"), Mentioned: true, Files: []bot.File{{ID: "F1", Name: "x.pdf", MIME: "application/pdf"}}}
 		if err := w.bot.Handle(t.Context(), ev); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
-		if e := w.slack.Ephemerals("alice"); len(e) != 1 || !strings.Contains(e[0].Plain, "can't read files") || w.model.Total() != 0 {
+		if e := w.slack.Ephemerals("alice"); len(e) != 1 || !strings.Contains(e[0].Plain, "can't read this kind of file") || w.model.Total() != 0 {
 			t.Errorf("%+v", e)
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"llmbot/llm"
 )
@@ -24,8 +25,8 @@ type Model interface {
 
 // Server is what is asked of the model server beside completions. Its methods block for at most their ctx.
 type Server interface {
-	// Model is the model that an empty Request.Model means.
-	Model(ctx context.Context) (llm.ModelInfo, error)
+	// Model is what is known of a model; an empty name is the one that an empty Request.Model means.
+	Model(ctx context.Context, name string) (llm.ModelInfo, error)
 	Version(ctx context.Context) (string, error)
 	Metrics(ctx context.Context) (llm.Metrics, error)
 }
@@ -37,7 +38,7 @@ type Replier interface {
 
 // Reply ties the messages of an answer to the turn that owes it.
 type Reply struct {
-	For    string          // what is answered; goes into each message's metadata, with Epoch
+	For    string          // ts of the question (of several, the last); goes into each message's metadata, with Epoch
 	User   string          // who asked
 	Epoch  uint64          // of the claim
 	Adopt  []string        // messages to take over, oldest first
@@ -64,6 +65,18 @@ const (
 	Done                 // complete
 	Stopped              // stopped by a person; the text stays
 	Failed               // broke off; the text stays and is marked
+	Removed              // its question was deleted: its messages go
+)
+
+// Controls are the buttons under an answer.
+type Controls uint8
+
+// The buttons; what they do is a [Press].
+const (
+	CanStop Controls = 1 << iota
+	CanRegenerate
+	CanContinue
+	CanRate
 )
 
 // Final says whether nothing will follow.
@@ -76,6 +89,10 @@ type Answer struct {
 	Small  string // small print under it: live speed, then the footer
 	Status string // what the bot is doing before there is text: "is thinking…"
 	Phase  Phase
+
+	Controls Controls  // the buttons under it
+	Since    time.Time // when Status began: it is shown with the seconds since; zero: without
+	Thinking time.Time // when the model began to reason; zero: it did not
 }
 
 // History reads the thread; Slack is the transcript.
@@ -83,9 +100,12 @@ type History interface {
 	// Messages returns all messages of a thread, oldest first. It may read several pages, waits for the read budget, and returns
 	// with the cause of ctx when that takes too long.
 	Messages(ctx context.Context, t Thread) ([]Message, error)
+	// Recent returns the top-level messages of a conversation between two times, both excluded, oldest first; of very many, the newest. It is one
+	// read, and blocks as Messages does.
+	Recent(ctx context.Context, channel, after, before string) ([]Message, error)
 }
 
-// Room is what the bot asks and tells about people.
+// Room is what the bot asks and tells about people and places.
 type Room interface {
 	// Person looks a user up; it may block for the network.
 	Person(ctx context.Context, user string) (Person, error)
@@ -93,6 +113,12 @@ type Room interface {
 	Channel(ctx context.Context, channel string) (string, error)
 	// Whisper shows text to one person only, in the thread, or in the channel if the thread has no TS. Best effort.
 	Whisper(ctx context.Context, t Thread, user, text string) error
+}
+
+// Linker makes links. A [Room] may be one.
+type Linker interface {
+	// Link is the address of a message, for people; it may block for the network.
+	Link(ctx context.Context, channel, ts string) (string, error)
 }
 
 // Person is a user of the workspace.
@@ -114,6 +140,10 @@ type Message struct {
 	Notice bool   // Self: no answer but a word of ours
 	For    string // Self: what it answers
 	Files  []File
+
+	Edited    string // ts of its newest edit; empty: none
+	Mentioned bool   // it names this bot
+	Elsewhere bool   // it begins by addressing somebody else
 }
 
 // File is a file of a message.

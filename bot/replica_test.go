@@ -42,7 +42,7 @@ func TestEventThatCameToAnotherProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &slowStage{stage: stage{finals: map[string]int{}}}
 		for ts, text := range map[string]string{"1.0": "first", "2.0": "second", "3.0": "third"} {
-			s.messages = append(s.messages, bot.Message{TS: ts, User: "U", Name: "U", Text: text})
+			s.messages = append(s.messages, bot.Message{TS: ts, User: "U", Name: "U", Text: text, Mentioned: true})
 		}
 		store := turn.NewMem()
 		b := bot.New(bot.Config{Owner: "A"}, bot.Deps{Model: s, Server: s, Replier: s, History: s, Room: s, Store: store, Log: slog.New(slog.DiscardHandler)})
@@ -52,7 +52,7 @@ func TestEventThatCameToAnotherProcess(t *testing.T) {
 		all.Go(func() { _ = b.Run(ctx) })
 		thread := bot.Thread{Channel: "C", TS: "1.0"}
 		handle := func(ts, text string) {
-			if err := b.Handle(ctx, bot.Asked{Thread: thread, TS: ts, User: "U", Text: text}); err != nil {
+			if err := b.Handle(ctx, bot.Asked{Thread: thread, TS: ts, User: "U", Text: text, Mentioned: true}); err != nil {
 				t.Error(err)
 			}
 		}

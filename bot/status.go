@@ -33,7 +33,7 @@ func (b *Bot) Status(ctx context.Context, c Command) string {
 		modelErr, metrErr error
 		versErr           error // not every server has one: only whether it is there counts
 	)
-	all.Go(func() { model, modelErr = b.dep.Server.Model(ctx) })
+	all.Go(func() { model, modelErr = b.dep.Server.Model(ctx, "") })
 	all.Go(func() { version, versErr = b.dep.Server.Version(ctx) })
 	all.Go(func() { metrics, metrErr = b.dep.Server.Metrics(ctx) })
 	all.Wait()

@@ -2,13 +2,19 @@ package bot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"time"
 
 	"llmbot/bot/turn"
 )
+
+// bareWait is how long a question waits for the second of its two events, which tells its files: they come within milliseconds of each
+// other (facts/slack.md §5.1). Who has only the first one to wait for is looked up.
+const bareWait = 400 * time.Millisecond
 
 // parseThread is the inverse of Thread.String.
 func parseThread(key string) (Thread, bool) {
@@ -18,8 +24,10 @@ func parseThread(key string) (Thread, bool) {
 
 // mail is what an actor is told.
 type mail struct {
-	ask   *Asked
-	claim *turn.Claim
+	ask    *Asked // also one that is known, in a newer form
+	claim  *turn.Claim
+	gone   string // ts of a message that was deleted
+	halted bool   // somebody stopped the answer, here
 }
 
 // actor owns one live thread: what is asked, who holds the claim, and the one turn that runs. It lives as long as there is work.
@@ -30,40 +38,63 @@ type actor struct {
 	inbox  []mail        // guarded by bot.mu
 	behind int           // asks that the actor has taken and no turn has; guarded by bot.mu
 
-	asks    []Asked     // not answered yet, oldest first
-	claim   *turn.Claim // nil: none
-	running chan report // nil: no turn runs
-	with    *turn.Claim // the claim of the turn that runs
-	refused turn.TS     // not empty: nobody who asked up to here may ask; the claim is still to be ended
+	asks    []Asked // not answered yet, oldest first
+	claim   *turn.Claim
+	since   time.Time   // when the oldest of asks came
+	turn    *turnRun    // the one that runs; nil: none
+	running chan report // gets its end
+	with    *turn.Claim // its claim
 }
 
 // report is how a turn ended.
 type report struct {
 	answered turn.TS // up to here the thread has its answer
-	refused  bool    // or rather: nobody who asked may ask, so that nothing was written, and the claim was not ended
-	told     []Asked // those refused, who were told
 	more     bool    // the claim goes on: something newer is owed
+	asks     []Asked // was called off: these are still owed
 }
+
+// errSuperseded ends a turn because its question was changed or deleted: another one takes its place, and its messages.
+var errSuperseded = errors.New("the question was changed")
 
 // run is the actor's goroutine. work ends when nothing may block any more, cut when streams must end.
 func (a *actor) run(work, cut context.Context) {
+	ripe := time.NewTimer(0)
+	defer ripe.Stop()
 	for {
 		a.read()
-		if a.running == nil {
-			if a.claim != nil {
-				a.start(work, cut)
-			} else if a.leave() {
+		if a.turn == nil {
+			switch {
+			case a.claim != nil:
+				if wait := a.unripe(); wait > 0 && cut.Err() == nil {
+					ripe.Reset(wait)
+				} else {
+					a.start(work, cut)
+				}
+			case a.leave():
 				return
-			} else {
+			default:
 				continue
 			}
 		}
 		select {
 		case <-a.wake:
+		case <-ripe.C:
+		case <-cut.Done():
+			if a.turn != nil {
+				a.finish(<-a.running)
+			}
 		case r := <-a.running:
 			a.finish(r)
 		}
 	}
+}
+
+// unripe is how long to wait for what an ask still has to be told of.
+func (a *actor) unripe() time.Duration {
+	if !slices.ContainsFunc(a.asks, func(ask Asked) bool { return ask.Bare }) {
+		return 0
+	}
+	return bareWait - time.Since(a.since)
 }
 
 // read takes the mail.
@@ -73,6 +104,13 @@ func (a *actor) read() {
 	a.inbox, a.behind = nil, len(a.asks)+len(a.inbox)
 	a.bot.mu.Unlock()
 	for _, m := range inbox {
+		switch {
+		case m.gone != "":
+			a.delete(m.gone)
+			continue
+		case m.halted && a.turn != nil:
+			a.turn.halted.Store(true)
+		}
 		if m.claim != nil {
 			a.claim = m.claim
 		}
@@ -82,25 +120,39 @@ func (a *actor) read() {
 	}
 }
 
-// insert keeps asks in the order of their ts, each once; one that comes again is newer news of the same.
+// insert keeps asks in the order of their ts, each once; one that comes again is newer news of the same, if it was changed or tells more. One
+// that a turn is answering, and that was changed, calls the turn off.
 func (a *actor) insert(ask Asked) {
-	for i, have := range a.asks {
-		switch turn.TS(ask.TS).Compare(turn.TS(have.TS)) {
-		case 0:
-			a.asks[i] = ask
-			return
-		case -1:
-			a.asks = append(a.asks[:i], append([]Asked{ask}, a.asks[i:]...)...)
+	if len(a.asks) == 0 {
+		a.since = time.Now()
+	}
+	i, known := slices.BinarySearchFunc(a.asks, ask, func(have, ask Asked) int { return turn.TS(have.TS).Compare(turn.TS(ask.TS)) })
+	switch {
+	case known && (ask.since().After(a.asks[i].since()) || a.asks[i].Bare):
+		a.asks[i] = ask
+	case known:
+	case a.turn != nil && a.turn.answers(ask.TS):
+		if !a.turn.newer(ask) {
 			return
 		}
+		fallthrough
+	default:
+		a.asks = slices.Insert(a.asks, i, ask)
 	}
-	a.asks = append(a.asks, ask)
+}
+
+// delete forgets an ask, and calls the turn off that answers it.
+func (a *actor) delete(ts string) {
+	a.asks = slices.DeleteFunc(a.asks, func(ask Asked) bool { return turn.TS(ask.TS).Compare(turn.TS(ts)) == 0 })
+	if a.turn != nil {
+		a.turn.drop(ts)
+	}
 }
 
 // start begins a turn for all that is asked so far.
 func (a *actor) start(work, cut context.Context) {
-	t := &turnRun{bot: a.bot, thread: a.thread, claim: a.claim, asks: a.asks, refused: a.refused}
-	a.asks, a.with, a.refused = nil, a.claim, ""
+	t := newTurn(a.bot, a.thread, a.claim, a.asks)
+	a.asks, a.with, a.turn = nil, a.claim, t
 	a.bot.mu.Lock()
 	a.behind = 0
 	a.bot.mu.Unlock()
@@ -123,25 +175,16 @@ func (a *actor) start(work, cut context.Context) {
 
 // finish takes what a turn left behind.
 func (a *actor) finish(r report) {
-	a.running = nil
-	if r.refused && a.claim == a.with {
-		// Older asks may have come since, of people who may ask: the events of two messages come in any order.
-		a.refused = r.answered
-		a.asks = slices.DeleteFunc(a.asks, func(ask Asked) bool { // delivered again meanwhile: once is enough
-			return slices.ContainsFunc(r.told, func(told Asked) bool { return told.TS == ask.TS })
-		})
-		return
-	}
+	a.turn, a.running = nil, nil
 	if !r.more && a.claim == a.with {
 		a.claim = nil
 	}
-	keep := a.asks[:0]
-	for _, ask := range a.asks {
-		if turn.TS(ask.TS).After(r.answered) {
-			keep = append(keep, ask)
+	a.asks = slices.DeleteFunc(a.asks, func(ask Asked) bool { return !ask.since().After(r.answered) })
+	for _, ask := range r.asks {
+		if !slices.ContainsFunc(a.asks, func(have Asked) bool { return have.TS == ask.TS }) {
+			a.insert(ask)
 		}
 	}
-	a.asks = keep
 }
 
 // leave takes the actor out of the table if there is no mail; false: there is.

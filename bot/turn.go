@@ -3,15 +3,13 @@ package bot
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"llmbot/bot/prompt"
 	"llmbot/bot/turn"
-	"llmbot/llm"
 )
 
 // Time-outs of the steps around the model's answer.
@@ -23,50 +21,158 @@ const (
 	doneTimeout    = 3 * time.Second  // for the store to take the end; then the desk goes on trying in the background
 )
 
-// turnRun is one turn: what is asked so far in a thread is answered by one answer. It runs in its own goroutine.
+// turnRun is one turn: what is owed in a thread is answered by one answer. It runs in its own goroutine; the actor may call answers,
+// newer and drop meanwhile.
 type turnRun struct {
-	bot     *Bot
-	thread  Thread
-	claim   *turn.Claim
-	asks    []Asked // oldest first; empty if this process has not seen them, or all were refused
-	refused turn.TS // what an earlier turn of the same claim has refused
+	bot    *Bot
+	thread Thread
+	claim  *turn.Claim
+	known  []Asked     // what this process has heard of, oldest first; empty if nothing
+	halted atomic.Bool // a stop came to this process
 
-	messages []Message // the thread, if it was read
+	mu     sync.Mutex // guards all below
+	asks   []Asked    // being answered: the known ones, until the thread was read
+	gone   []string   // messages that were deleted meanwhile
+	cancel context.CancelCauseFunc
+	off    bool // called off
+
+	// Of the turn's own goroutine:
+	set      Settings
+	messages []Message // the thread, as far as it is known
 	unread   bool      // it could not be read
-	draft    Draft     // open; nil: none
-	ids      []string  // of the messages of the answer
+	preface  []Message // what was said before a direct message, in other threads
+	due      due
+	more     bool     // the answer is to go on where the length limit ended it
+	said     []string // what the person should know of their files
+	draft    Draft    // open; nil: none
+	ids      []string // of the messages of the answer
 }
 
-// upto is the newest thing that this turn answers.
-func (t *turnRun) upto() turn.TS {
-	return t.claim.For().Max(t.newest())
+func newTurn(b *Bot, t Thread, c *turn.Claim, known []Asked) *turnRun {
+	return &turnRun{bot: b, thread: t, claim: c, known: known, asks: known, cancel: func(error) {}}
+}
+
+// answers says whether a message is among those that are answered.
+func (t *turnRun) answers(ts string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return indexTS(t.asks, ts) >= 0
+}
+
+// newer calls the turn off if the ask is in a newer form than the one that is answered.
+func (t *turnRun) newer(ask Asked) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	i := indexTS(t.asks, ask.TS)
+	if i < 0 || !ask.since().After(t.asks[i].since()) {
+		return false
+	}
+	t.callOffLocked()
+	return true
+}
+
+// drop calls the turn off if it answers a message that was deleted.
+func (t *turnRun) drop(ts string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.gone = append(t.gone, ts)
+	if indexTS(t.asks, ts) >= 0 {
+		t.callOffLocked()
+	}
+}
+
+func (t *turnRun) callOffLocked() {
+	t.off = true
+	t.cancel(errSuperseded)
+}
+
+// isOff says whether another turn is to take this one's place.
+func (t *turnRun) isOff() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.off
+}
+
+func indexTS(asks []Asked, ts string) int {
+	return slices.IndexFunc(asks, func(a Asked) bool { return turn.TS(a.TS).Compare(turn.TS(ts)) == 0 })
+}
+
+// calledOff hands what is still owed to the next turn.
+func (t *turnRun) calledOff() report {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	left := slices.DeleteFunc(slices.Clone(t.known), func(a Asked) bool { return slices.Contains(t.gone, a.TS) })
+	return report{more: true, asks: left}
 }
 
 // run does the turn. work ends when nothing may block any more; cut when the stream must end.
 func (t *turnRun) run(work, cut context.Context) report {
-	upto := t.upto()
-	if len(t.asks) == 0 && t.refused != "" {
-		return t.done(work, upto)
-	}
 	ctx, cancel := context.WithCancelCause(cut)
+	t.mu.Lock()
+	t.cancel = cancel
+	if t.off {
+		cancel(errSuperseded)
+	}
+	t.mu.Unlock()
 	var watch sync.WaitGroup
 	watch.Go(func() { t.watch(ctx, cancel) })
 	defer watch.Wait()
 	defer cancel(nil)
 
+	upto := t.upto()
+	if t.stopped() && len(t.claim.Messages()) == 0 {
+		return t.done(work, upto) // before anybody saw anything of it
+	}
+	t.set = t.bot.settings(ctx, t.thread.Channel)
 	t.read(ctx, upto)
-	switch known := t.newest(); {
-	case !t.unread || !upto.After(known):
-	case len(t.asks) == 0:
+	if t.isOff() {
+		return t.calledOff()
+	}
+	switch newest := t.newest(); {
+	case !t.unread || !upto.After(newest):
+	case len(t.known) == 0:
 		return t.release(work) // what is asked is not known: later, or another process
 	default:
-		upto = known // Done says that there is more
+		upto = newest // Done says that there is more
 	}
-	asks := t.admit(ctx)
-	if len(asks) == 0 {
-		return report{answered: upto, more: true, refused: true, told: t.asks}
+	t.plan(ctx, upto)
+	asks := t.admit(ctx, t.due.asks)
+	t.mu.Lock()
+	t.asks = asks
+	t.mu.Unlock()
+	switch {
+	case t.isOff():
+		return t.calledOff()
+	case len(asks) == 0:
+		return t.none(work, upto)
 	}
 	return t.answer(work, ctx, asks, upto)
+}
+
+// upto is the newest thing that this turn answers. An answer that another process has begun is finished as it was begun.
+func (t *turnRun) upto() turn.TS {
+	if len(t.claim.Messages()) > 0 && t.claim.For() != "" {
+		return t.claim.For()
+	}
+	return t.claim.For().Max(t.newest())
+}
+
+// newest is when the newest ask came that this process has heard of; empty: none.
+func (t *turnRun) newest() turn.TS {
+	ts := turn.TS("")
+	for _, ask := range t.known {
+		ts = ts.Max(ask.since())
+	}
+	return ts
+}
+
+func (t *turnRun) stopped() bool {
+	select {
+	case <-t.claim.Stopped():
+		return true
+	default:
+		return false
+	}
 }
 
 // watch ends the stream when the claim is lost or stopped.
@@ -80,44 +186,91 @@ func (t *turnRun) watch(ctx context.Context, cancel context.CancelCauseFunc) {
 	}
 }
 
-// read reads the thread, unless the question opened it, and finds the asks that this process has not seen.
-func (t *turnRun) read(ctx context.Context, upto turn.TS) {
-	if len(t.asks) == 1 && t.asks[0].Opens() && turn.TS(t.asks[0].TS).Compare(upto) == 0 {
-		return
+// alone says that there is nothing to read: the question opened the thread, and this process knows all of it.
+func (t *turnRun) alone(upto turn.TS) bool {
+	if len(t.known) != 1 {
+		return false
 	}
+	a := t.known[0]
+	return a.Opens() && a.explicit() && !a.Bare && a.since().Compare(upto) == 0 && turn.TS(a.TS).After(t.claim.Answered())
+}
+
+// read reads the thread, unless there is nothing to read. A direct message that opens one is read what was said in the hour before.
+func (t *turnRun) read(ctx context.Context, upto turn.TS) {
 	ctx, cancel := context.WithTimeoutCause(ctx, historyTimeout, errors.New("the thread could not be read in time"))
 	defer cancel()
+	if t.alone(upto) {
+		if t.thread.direct() {
+			t.preface = t.before(ctx)
+		}
+		return
+	}
 	messages, err := t.bot.dep.History.Messages(ctx, t.thread)
 	if err != nil {
-		t.bot.log.WarnContext(ctx, "history_unread", "thread", t.thread.String(), "error", err)
+		if !t.isOff() {
+			t.bot.log.WarnContext(ctx, "history_unread", "thread", t.thread.String(), "error", err)
+		}
 		t.unread = true
 		return
 	}
 	t.messages = messages
-	if !upto.After(t.newest()) {
-		return
-	}
-	for _, m := range messages { // its event came to another process, or this one has taken the thread over
-		if turn.TS(m.TS).Compare(upto) == 0 && !m.Self {
-			t.asks = append(t.asks, Asked{Thread: t.thread, TS: m.TS, User: m.User, Text: m.Text, Files: m.Files, Direct: t.thread.direct()})
-		}
+	t.bot.crowds.note(t.thread, people(messages)...)
+	if t.thread.direct() {
+		t.preface = t.beforeAgain(ctx)
 	}
 }
 
-// newest is the newest ask that this process has seen; empty: none.
-func (t *turnRun) newest() turn.TS {
-	ts := t.refused
-	for _, ask := range t.asks {
-		ts = ts.Max(turn.TS(ask.TS))
+// plan finds out what is owed.
+func (t *turnRun) plan(ctx context.Context, upto turn.TS) {
+	thread := merge(t.messages, t.known, func(user string) string { return t.name(ctx, user) })
+	t.messages = thread
+	mode := t.set.FollowUps
+	if t.unread {
+		if !t.bot.crowds.get(t.thread).many { // as far as is known, one person talks with the bot
+			thread = append([]Message{{Self: true}}, thread...)
+		}
 	}
-	return ts
+	answered := t.answered(thread)
+	t.due = owed(thread, t.thread, answered, upto, "", mode)
+	if len(t.due.asks) > 0 || t.unread {
+		return
+	}
+	get, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	wanted, err := t.bot.answers.wanted(get, t.thread)
+	if err != nil {
+		t.bot.log.WarnContext(ctx, "press_unread", "thread", t.thread.String(), "error", err)
+		return
+	}
+	if wanted.TS == "" {
+		return
+	}
+	t.due = owed(thread, t.thread, answered, upto, turn.TS(wanted.TS), mode)
+	if t.due.redo && wanted.More == t.due.last().TS && turn.TS(wanted.TS).After(answered) {
+		t.more = true
+	}
+}
+
+// answered is what has its answer. A store that has forgotten, or was not asked, knows less than the thread.
+func (t *turnRun) answered(thread []Message) turn.TS {
+	answered := t.claim.Answered()
+	if len(t.known) == 0 {
+		return answered
+	}
+	oldest := turn.TS(t.known[0].TS)
+	for _, m := range thread {
+		if m.Self && oldest.After(turn.TS(m.For)) {
+			answered = answered.Max(turn.TS(m.For))
+		}
+	}
+	return answered
 }
 
 // admit asks the policy about everybody who asked, tells those who may not, and returns the asks that are answered.
-func (t *turnRun) admit(ctx context.Context) []Asked {
-	admitted := make([]Asked, 0, len(t.asks))
+func (t *turnRun) admit(ctx context.Context, asks []Asked) []Asked {
+	admitted := make([]Asked, 0, len(asks))
 	told := map[string]bool{}
-	for _, ask := range t.asks {
+	for _, ask := range asks {
 		refusal := t.bot.cfg.Policy.Quick(t.thread.Channel, ask)
 		if refusal == "" {
 			refusal = t.check(ctx, ask)
@@ -125,7 +278,7 @@ func (t *turnRun) admit(ctx context.Context) []Asked {
 		switch {
 		case refusal == "":
 			admitted = append(admitted, ask)
-		case !told[ask.User]:
+		case !told[ask.User] && ask.explicit():
 			told[ask.User] = true
 			t.bot.log.InfoContext(ctx, "ask_refused", "thread", t.thread.String(), "ask", ask.TS, "user", ask.User)
 			t.whisper(ctx, ask, string(refusal))
@@ -151,7 +304,7 @@ func (t *turnRun) check(ctx context.Context, ask Asked) Refusal {
 	if strings.TrimSpace(ask.Text) == "" {
 		switch {
 		case len(ask.Files) > 0:
-			return "I can't read files yet. Please paste the text that I should look at, with your question."
+			return t.unreadable(ask.Files)
 		case ask.Opens():
 			return "What would you like to know? Please write your question after my name."
 		}
@@ -164,106 +317,34 @@ func (t *turnRun) whisper(ctx context.Context, ask Asked, text string) {
 	if ask.Opens() {
 		where.TS = "" // there is no thread yet in which it could be seen
 	}
-	if err := t.bot.dep.Room.Whisper(ctx, where, ask.User, text); err != nil {
-		t.bot.log.WarnContext(ctx, "whisper_failed", "thread", t.thread.String(), "user", ask.User, "error", err)
-	}
+	t.bot.whisper(ctx, where, ask.User, text)
 }
 
-// answer writes the answer and shows it. ctx ends the stream, work everything.
-func (t *turnRun) answer(work, ctx context.Context, asks []Asked, upto turn.TS) report {
-	b, last := t.bot, asks[len(asks)-1]
-	draft, err := b.dep.Replier.Open(work, t.thread, t.reply(work, last, upto))
-	if err != nil {
-		b.log.ErrorContext(work, "answer_not_opened", "thread", t.thread.String(), "ask", string(upto), "error", err)
+// none ends a turn in which nothing is owed: a half answer whose question is gone goes, too.
+func (t *turnRun) none(work context.Context, upto turn.TS) report {
+	ids := union(t.claim.Messages(), append(t.due.adopt, t.due.orphan...))
+	if len(ids) == 0 || t.unread || t.due.redo {
 		return t.done(work, upto)
 	}
-	t.draft = draft
-	return t.close(work, draft, t.write(ctx, draft, asks, upto), upto)
-}
-
-// write waits for a slot and has the model write.
-func (t *turnRun) write(ctx context.Context, draft Draft, asks []Asked, upto turn.TS) outcome {
-	b := t.bot
-	w := &writer{bot: b, thread: t.thread, draft: draft, id: "llmbot-" + strings.ReplaceAll(string(upto), ".", "-")}
-	if t.unread {
-		w.base.Notice = "I could not read the earlier messages of this thread, so this answers the question alone."
-	}
-	if err := w.enter(ctx); err != nil {
-		return w.ended(err, llm.Result{})
-	}
-	defer w.leave()
-	draft.Set(Answer{Status: "is thinking…"})
-	return w.write(ctx, t.input(ctx, asks), llm.Request{
-		Temperature: b.cfg.Temperature, MaxTokens: b.cfg.MaxTokens, ReasoningEffort: b.cfg.Effort, ID: w.id,
-	})
-}
-
-// close shows the end of the answer and notes that the thread has it.
-func (t *turnRun) close(work context.Context, draft Draft, out outcome, upto turn.TS) report {
-	b := t.bot
-	if errors.Is(out.err, turn.ErrLost) { // somebody else's now: not another word
-		b.log.WarnContext(work, "claim_lost", "thread", t.thread.String(), "ask", string(upto))
-		ctx, cancel := context.WithCancelCause(work)
-		cancel(turn.ErrLost)
-		_ = draft.Close(ctx, out.answer)
-		t.draft = nil
-		return report{answered: upto}
-	}
-	ctx, cancel := context.WithTimeoutCause(work, closeTimeout, errors.New("slack did not take the end of the answer in time"))
+	ctx, cancel := context.WithTimeoutCause(work, closeTimeout, errors.New("slack did not delete a half answer in time"))
 	defer cancel()
-	err := draft.Close(ctx, out.answer)
-	t.draft = nil
-	t.logEnd(work, out, err, upto)
+	t.due.adopt = ids
+	draft, err := t.bot.dep.Replier.Open(work, t.thread, t.reply(work, Asked{TS: string(upto)}))
+	if err == nil {
+		err = draft.Close(ctx, Answer{Phase: Removed})
+	}
+	t.bot.log.InfoContext(work, "answer_removed", "thread", t.thread.String(), "ask", string(upto), "error", err)
 	if errors.Is(err, ErrNotNow) {
-		return t.release(work) // whoever has the thread when the store is back answers
-	}
-	if errors.Is(out.err, errShutdown) && b.cfg.Durable {
-		return t.release(work) // another process, or the next one, finishes it in the same messages
-	}
-	if out.answer.Text != "" {
-		keep, cancel := context.WithTimeout(work, storeTimeout)
-		defer cancel()
-		if err := b.answers.put(keep, t.thread, string(upto), out.answer.Text); err != nil {
-			b.log.WarnContext(work, "answer_not_kept", "thread", t.thread.String(), "ask", string(upto), "error", err)
-		}
+		return t.release(work)
 	}
 	return t.done(work, upto)
 }
 
-func (t *turnRun) logEnd(ctx context.Context, out outcome, closeErr error, upto turn.TS) {
-	attrs := []any{
-		"thread", t.thread.String(), "ask", string(upto), "model", out.result.Model, "finish", string(out.result.Finish),
-		"prompt_tokens", out.result.Usage.PromptTokens, "cached_tokens", out.result.Usage.CachedTokens,
-		"completion_tokens", out.result.Usage.CompletionTokens,
-		"ttft_ms", out.result.TTFT.Milliseconds(), "elapsed_ms", out.result.Elapsed.Milliseconds(),
-	}
-	if closeErr != nil {
-		t.bot.log.ErrorContext(ctx, "answer_not_shown", append(attrs, "error", closeErr)...)
-		return
-	}
-	if out.err == nil || errors.Is(out.err, errStopped) {
-		t.bot.log.InfoContext(ctx, "answer_done", attrs...)
-		return
-	}
-	hint := ""
-	if e, ok := asLLM(out.err); ok {
-		hint = e.Hint()
-	}
-	t.bot.log.WarnContext(ctx, "answer_failed", append(attrs, "hint", hint, "error", out.err)...)
-}
-
-// giveUp ends a turn that cannot go on.
-func (t *turnRun) giveUp(work context.Context, sentence string) report {
-	ctx, cancel := context.WithTimeout(work, closeTimeout)
-	defer cancel()
-	if t.draft != nil {
-		if err := t.draft.Close(ctx, Answer{Notice: sentence, Phase: Failed}); err != nil {
-			t.bot.log.ErrorContext(work, "answer_not_shown", "thread", t.thread.String(), "ask", string(t.upto()), "error", err)
-		}
-	} else if n := len(t.asks); n > 0 {
-		t.whisper(ctx, t.asks[n-1], sentence)
-	}
-	return t.done(work, t.upto())
+// union are the ids of both lists, oldest first.
+func union(a, b []string) []string {
+	out := slices.Concat(a, b)
+	slices.SortFunc(out, func(x, y string) int { return turn.TS(x).Compare(turn.TS(y)) })
+	return slices.Compact(out)
 }
 
 // release gives the thread back unanswered.
@@ -286,51 +367,3 @@ func (t *turnRun) done(work context.Context, upto turn.TS) report {
 	}
 	return report{answered: upto, more: more}
 }
-
-// reply ties the answer's messages to the claim.
-func (t *turnRun) reply(work context.Context, last Asked, upto turn.TS) Reply {
-	t.ids = t.claim.Messages()
-	r := Reply{For: string(upto), User: last.User, Epoch: t.claim.Epoch(), Adopt: slices.Clone(t.ids)}
-	r.Check = func() error {
-		err := t.claim.Check()
-		if errors.Is(err, turn.ErrLapsed) {
-			return fmt.Errorf("%w: %w", ErrNotNow, err)
-		}
-		return err
-	}
-	r.Posted = func(id string) { // one draft posts one message at a time
-		t.ids = append(t.ids, id)
-		ctx, cancel := context.WithTimeout(work, storeTimeout)
-		defer cancel()
-		if err := t.claim.Reply(ctx, t.ids); err != nil {
-			t.bot.log.WarnContext(ctx, "reply_not_noted", "thread", t.thread.String(), "message", id, "error", err)
-		}
-	}
-	return r
-}
-
-// input gathers what the prompt is made of.
-func (t *turnRun) input(ctx context.Context, asks []Asked) prompt.Input {
-	b := t.bot
-	in := prompt.Input{System: b.cfg.System, Bot: b.cfg.Name, Date: time.Now()}
-	if !asks[0].Direct {
-		named, cancel := context.WithTimeout(ctx, personTimeout)
-		defer cancel()
-		name, err := b.dep.Room.Channel(named, t.thread.Channel)
-		if err != nil {
-			b.log.WarnContext(ctx, "channel_unknown", "channel", t.thread.Channel, "error", err)
-			name = t.thread.Channel
-		}
-		in.Channel = name
-	}
-	info, cancel := context.WithTimeout(ctx, modelTimeout)
-	defer cancel()
-	if model, err := b.dep.Server.Model(info); err == nil {
-		in.Budget = budget(model.MaxModelLen, b.cfg.MaxTokens)
-	}
-	in.Turns = t.turns(ctx, asks)
-	b.window.fit(t.thread, &in)
-	return in
-}
-
-func asLLM(err error) (*llm.Error, bool) { return errors.AsType[*llm.Error](err) }

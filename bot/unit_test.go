@@ -68,7 +68,6 @@ func TestArrange(t *testing.T) {
 		"later":                  {[]Message{person("1.0", "a", "q"), person("2.0", "b", "not yet")}, nil, "1.0", "a:q"},
 		"notice":                 {[]Message{person("1.0", "a", "q"), {TS: "2.0", Self: true, Notice: true, For: "1.0", Text: "away"}, person("3.0", "b", "r")}, nil, "3.0", "a:q | b:r"},
 		"bot":                    {[]Message{{TS: "1.0", Bot: true, Name: "ci", Text: "red"}, person("3.0", "b", "why")}, nil, "3.0", "bot ci:red | b:why"},
-		"file":                   {[]Message{{TS: "1.0", Name: "a", Text: "look", Files: []File{{Name: "x.txt"}}}}, nil, "1.0", "a:look\n(attached file, which you cannot read: x.txt)"},
 		"question gone":          {[]Message{self("2.0", "1.0", "x"), self("2.5", "1.0", "y"), person("3.0", "b", "r")}, map[string]string{"1.0": "XY"}, "3.0", "self :XY | b:r"},
 		"question gone, inexact": {[]Message{self("2.0", "1.0", "x"), self("2.5", "1.0", "y"), person("3.0", "b", "r")}, nil, "3.0", "self :x | self :y | b:r"},
 	}
@@ -230,7 +229,7 @@ func TestExactCountsWhenItIsClose(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c := &counter{err: tt.err}
 			in := prompt.Input{Turns: turns, Budget: tt.budget}
-			out := exact(t.Context(), c, &in)
+			out := exact(t.Context(), c, &in, "")
 			if c.calls != tt.calls || out.LeftOut != tt.left {
 				t.Errorf("%d counts, %d left out", c.calls, out.LeftOut)
 			}
@@ -327,15 +326,15 @@ func TestAnswersKeepTheNewest(t *testing.T) {
 	a, th := answers{store: store}, Thread{"C", "1.0"}
 	big := strings.Repeat("x", maxAnswersKept/3)
 	for i := range 5 {
-		if err := a.put(t.Context(), th, fmt.Sprintf("%d.0", i), big); err != nil {
+		if err := a.put(t.Context(), th, written{For: fmt.Sprintf("%d.0", i), Text: big}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := a.put(t.Context(), th, "4.0", "anew"); err != nil {
+	if err := a.put(t.Context(), th, written{For: "4.0", Text: "anew"}); err != nil {
 		t.Fatal(err)
 	}
 	got, err := a.get(t.Context(), th)
-	if err != nil || len(got) != 3 || got["4.0"] != "anew" || got["3.0"] != big {
+	if err != nil || len(got) != 3 || got["4.0"].Text != "anew" || got["3.0"].Text != big {
 		t.Errorf("%d %v", len(got), err)
 	}
 	if err := store.Update(t.Context(), answersKey(th), func([]byte) ([]byte, error) { return []byte("{"), nil }); err != nil {
@@ -344,7 +343,7 @@ func TestAnswersKeepTheNewest(t *testing.T) {
 	if _, err = a.get(t.Context(), th); err == nil {
 		t.Error("read what is no JSON")
 	}
-	if err := a.put(t.Context(), th, "5.0", "x"); err != nil {
+	if err := a.put(t.Context(), th, written{For: "5.0", Text: "x"}); err != nil {
 		t.Error(err)
 	}
 }

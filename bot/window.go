@@ -94,8 +94,8 @@ func textSize(msgs []llm.Message) (int, bool) {
 	return size, true
 }
 
-// exact builds the prompt, and when it comes close to the window counts it exactly, if the server can, and builds it by that count.
-func exact(ctx context.Context, c Counter, in *prompt.Input) prompt.Output {
+// exact builds the prompt for a model, and when it comes close to the window counts it exactly, if the server can, and builds it by that count.
+func exact(ctx context.Context, c Counter, in *prompt.Input, model string) prompt.Output {
 	out := prompt.Build(*in)
 	if c == nil || in.Budget <= 0 || out.Tokens*100 < in.Budget*closeBy {
 		return out
@@ -106,7 +106,7 @@ func exact(ctx context.Context, c Counter, in *prompt.Input) prompt.Output {
 	}
 	ctx, cancel := context.WithTimeout(ctx, countTimeout)
 	defer cancel()
-	count, _, err := c.Tokenize(ctx, "", out.Messages)
+	count, _, err := c.Tokenize(ctx, model, out.Messages)
 	if err != nil || count <= 0 {
 		return out // not every server counts; its refusal trims, if it comes to that
 	}

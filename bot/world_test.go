@@ -92,7 +92,7 @@ func (w *world) start(cfg worldConfig, slackNet, modelNet *memnet.Net) {
 	store := cfg.store()
 	w.runs++
 	cfg.bot.Owner, cfg.bot.Name = fmt.Sprintf("test-%d", w.runs), self.Name
-	w.bot = bot.New(cfg.bot, bot.Deps{Model: model, Server: model, Replier: s, History: s, Room: s, Store: store, Log: log})
+	w.bot = bot.New(cfg.bot, bot.Deps{Model: model, Server: model, Replier: s, History: s, Room: s, Files: s, Store: store, Log: log})
 	var all sync.WaitGroup
 	sockets, closeSockets := context.WithCancel(context.WithoutCancel(ctx))
 	all.Go(func() {

@@ -28,13 +28,25 @@ type writer struct {
 	thread Thread
 	draft  Draft
 	id     string // of the request, for the server's log too
-	base   Answer // what is shown beside the finished text: a notice about messages that the model did not get
+	model  string // empty: the client's
+	base   Answer // what is shown beside the finished text: notices about what the model did not get
 
-	inside bool   // it has a slot
-	shown  string // the longest text shown so far: it stays until a new try has overtaken it
-	text   string // of the current try
-	tokens int    // the server's running count in the current try
-	sent   time.Time
+	inside   bool   // it has a slot
+	shown    string // the longest text shown so far: it stays until a new try has overtaken it
+	from     partly // what the current try goes on from; zero: nothing
+	text     string // of the current try, with what it goes on from
+	tokens   int    // the server's running count in the current try
+	sent     time.Time
+	began    time.Time // when the bot began to think
+	thinking time.Time // when the model began to reason; zero: it has not
+}
+
+// partly is an answer that is to go on.
+type partly struct {
+	text    string
+	tokens  int           // that it took
+	elapsed time.Duration // and how long
+	ttft    time.Duration
 }
 
 // outcome is what came of writing.
@@ -44,21 +56,25 @@ type outcome struct {
 	err    error // why it is not complete; nil if it is
 }
 
-// write asks until there is an answer, the reason why not is final, or ctx ends.
-func (w *writer) write(ctx context.Context, in prompt.Input, req llm.Request) outcome {
+// write asks until there is an answer, the reason why not is final, or ctx ends. What is in from is gone on with.
+func (w *writer) write(ctx context.Context, in prompt.Input, req llm.Request, from partly) outcome {
 	var (
 		awaySince time.Time
 		pause     = awayFirst
 		again     = 0
 		trimmed   = false
 	)
-	built := exact(ctx, w.bot.dep.Counter, &in)
+	if w.bot.sight.blind(w.model) {
+		w.cannotSee(&in)
+	}
+	w.shown = from.text
+	built := exact(ctx, w.bot.dep.Counter, &in, w.model)
 	for {
 		req.Messages = built.Messages
 		if built.LeftOut > 0 {
-			w.base.Notice = "Older messages of this thread were left out: it is longer than the model can read."
+			w.base.Notice = said(w.base.Notice, "Older messages of this thread were left out: it is longer than the model can read.")
 		}
-		res, err := w.try(ctx, req)
+		res, err := w.try(ctx, req, from)
 		if err == nil {
 			w.bot.window.learn(w.thread, in, built.LeftOut, req.Messages, res.Usage)
 			return w.done(res)
@@ -69,6 +85,10 @@ func (w *writer) write(ctx context.Context, in prompt.Input, req llm.Request) ou
 			return w.ended(context.Cause(ctx), res)
 		case !known:
 			return w.failed(err, "Something went wrong inside me.", res)
+		case failure.NoImages() && hasImages(in.Turns):
+			w.bot.sight.refused(w.model)
+			w.cannotSee(&in)
+			built = prompt.Build(in)
 		case failure.Kind == llm.KindContext && !trimmed && len(in.Turns) > 1:
 			trimmed = true
 			in.Budget = smaller(failure, built.Tokens)
@@ -76,7 +96,7 @@ func (w *writer) write(ctx context.Context, in prompt.Input, req llm.Request) ou
 		case failure.Away():
 			switch {
 			case !awaySince.IsZero():
-			case w.text == "":
+			case w.text == from.text:
 				awaySince = w.sent // a connection that nobody takes fails only after some seconds
 			default:
 				awaySince = time.Now()
@@ -100,23 +120,63 @@ func (w *writer) write(ctx context.Context, in prompt.Input, req llm.Request) ou
 	}
 }
 
+// cannotSee takes the pictures out of the prompt, and says so.
+func (w *writer) cannotSee(in *prompt.Input) {
+	if hasImages(in.Turns) {
+		in.Turns = blind(in.Turns)
+		w.base.Notice = said(w.base.Notice, cannotSee)
+	}
+}
+
+func hasImages(turns []prompt.Turn) bool {
+	for _, t := range turns {
+		if len(t.Images) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// goOn is what asks a model for the rest of an answer.
+const goOn = "Please go on exactly where your answer stopped. Do not repeat anything of it, and do not comment on this."
+
 // try is one request. It shows the text as it grows.
-func (w *writer) try(ctx context.Context, req llm.Request) (llm.Result, error) {
+func (w *writer) try(ctx context.Context, req llm.Request, from partly) (llm.Result, error) {
 	var text strings.Builder
-	w.text, w.tokens, w.sent = "", 0, time.Now()
+	text.WriteString(from.text)
+	w.from, w.text, w.tokens, w.sent = from, from.text, from.tokens, time.Now()
+	if from.text != "" {
+		req.Messages = append(append([]llm.Message(nil), req.Messages...),
+			llm.Message{Role: llm.RoleAssistant, Content: from.text}, llm.Message{Role: llm.RoleUser, Content: goOn})
+	}
 	return w.bot.dep.Model.Stream(ctx, req, func(d llm.Delta) error {
 		if d.Retract {
 			text.Reset()
-			w.shown = ""
+			text.WriteString(from.text)
+			w.shown = from.text
 		}
 		text.WriteString(d.Text)
 		w.text = text.String()
-		w.tokens = max(w.tokens, d.CompletionTokens)
-		if strings.TrimSpace(w.text) != "" {
+		w.tokens = max(w.tokens, from.tokens+d.CompletionTokens)
+		switch {
+		case strings.TrimSpace(w.text) != "":
 			w.show()
+		case d.Reasoning != "" && w.thinking.IsZero():
+			w.thinking = time.Now()
+			w.think()
 		}
 		return nil
 	})
+}
+
+// think says that the model is at work and has not written anything yet.
+func (w *writer) think() {
+	if w.began.IsZero() {
+		w.began = time.Now()
+	}
+	if w.shown == "" {
+		w.draft.Set(Answer{Status: "is thinking…", Since: w.began, Thinking: w.thinking})
+	}
 }
 
 // show hands the text to the draft; it does not block.
@@ -124,7 +184,7 @@ func (w *writer) show() {
 	if len(w.text) >= len(w.shown) {
 		w.shown = w.text
 	}
-	w.draft.Set(Answer{Text: w.shown, Small: live(w.tokens, time.Since(w.sent)), Phase: Writing})
+	w.draft.Set(Answer{Text: w.shown, Small: live(w.tokens, w.from.elapsed+time.Since(w.sent)), Phase: Writing, Controls: CanStop})
 }
 
 // wait waits for a server that is away, and says so when it takes longer than a moment.
@@ -134,7 +194,11 @@ func (w *writer) wait(ctx context.Context, failure *llm.Error, waited, pause tim
 		if w.shown != "" {
 			phase = Writing
 		}
-		w.draft.Set(Answer{Text: w.shown, Notice: failure.User() + " I will answer as soon as it is there again.", Phase: phase})
+		notice := failure.User()
+		if d := roughly(waited); d != "" {
+			notice += " I have been waiting for " + d + "."
+		}
+		w.draft.Set(Answer{Text: w.shown, Notice: notice + " I will answer as soon as it is there again.", Phase: phase, Controls: CanStop})
 	}
 	w.bot.log.WarnContext(ctx, "model_away", "request", w.id, "kind", failure.Kind.String(), "hint", failure.Hint(), "error", failure,
 		"waited_s", int(waited.Seconds()))
@@ -149,11 +213,28 @@ func (w *writer) wait(ctx context.Context, failure *llm.Error, waited, pause tim
 	}
 }
 
+// roughly is how long something takes so far, in steps: each new one costs an edit in every thread that waits. Empty: not worth a word.
+func roughly(d time.Duration) string {
+	switch m := int(d.Minutes()); {
+	case d < 20*time.Second:
+		return ""
+	case m < 1:
+		return "some seconds"
+	case m == 1:
+		return "a minute"
+	case m < 5:
+		return fmt.Sprintf("%d minutes", m)
+	default:
+		return fmt.Sprintf("%d minutes", m/5*5)
+	}
+}
+
 // enter waits for a slot, and tells the place in the queue as long as there is no text.
 func (w *writer) enter(ctx context.Context) error {
+	since := time.Now()
 	err := w.bot.slots.take(ctx, func(place int) {
 		if w.shown == "" {
-			w.draft.Set(Answer{Status: fmt.Sprintf("is busy with other answers: you are number %d in the queue", place)})
+			w.draft.Set(Answer{Status: fmt.Sprintf("is busy with other answers: you are number %d in the queue", place), Since: since})
 		}
 	})
 	w.inside = err == nil
@@ -168,35 +249,53 @@ func (w *writer) leave() {
 	}
 }
 
+// whole is the result with what it goes on from: all tokens, all seconds.
+func (w *writer) whole(res llm.Result) llm.Result {
+	if w.from.text == "" {
+		return res
+	}
+	res.Usage.CompletionTokens += w.from.tokens
+	res.Elapsed += w.from.elapsed
+	if w.from.ttft > 0 {
+		res.TTFT = w.from.ttft
+	}
+	return res
+}
+
 func (w *writer) done(res llm.Result) outcome {
 	w.bot.speeds.add(res)
-	a := Answer{Text: w.text, Notice: w.base.Notice, Small: Footer(res), Phase: Done}
+	all := w.whole(res)
+	a := Answer{Text: w.text, Notice: w.base.Notice, Small: Footer(all), Phase: Done, Controls: CanRegenerate | CanRate}
 	if res.Finish == llm.FinishLength {
-		a.Notice = join(a.Notice, "The answer stops here because it reached the length limit.")
+		a.Notice = said(a.Notice, "The answer stops here because it reached the length limit.")
+		a.Controls |= CanContinue
 	}
-	return outcome{answer: a, result: res}
+	return outcome{answer: a, result: all}
 }
 
 // ended makes the answer of a stream that we ended ourselves.
 func (w *writer) ended(cause error, res llm.Result) outcome {
-	a := Answer{Text: w.shown, Small: w.small(res), Phase: Stopped}
+	a := Answer{Text: w.shown, Small: w.small(res), Phase: Stopped, Controls: CanRegenerate}
 	switch {
 	case errors.Is(cause, errStopped):
-		a.Small = join2("stopped", a.Small)
-	case errors.Is(cause, turn.ErrLost):
+		a.Small = join("stopped", a.Small)
+	case errors.Is(cause, turn.ErrLost), errors.Is(cause, errSuperseded):
 	case w.bot.cfg.Durable:
-		a.Phase = Failed
+		a.Phase, a.Controls = Failed, 0
 		a.Notice = "I am being restarted: this answer goes on in a moment."
 	default:
-		a.Phase = Failed
+		a.Phase, a.Controls = Failed, 0
 		a.Notice = "The answer was interrupted because I am being restarted. Please ask again."
 	}
-	return outcome{answer: a, result: res, err: cause}
+	return outcome{answer: a, result: w.whole(res), err: cause}
 }
 
 // failed keeps what there is and marks it.
 func (w *writer) failed(err error, sentence string, res llm.Result) outcome {
-	return outcome{answer: Answer{Text: w.shown, Notice: sentence, Small: w.small(res), Phase: Failed}, result: res, err: err}
+	return outcome{
+		answer: Answer{Text: w.shown, Notice: said(w.base.Notice, sentence), Small: w.small(res), Phase: Failed, Controls: CanRegenerate},
+		result: w.whole(res), err: err,
+	}
 }
 
 // small is the footer of an answer that broke off: as far as the server counted.
@@ -204,10 +303,10 @@ func (w *writer) small(res llm.Result) string {
 	if w.shown == "" {
 		return ""
 	}
-	if !res.Usage.Known && w.tokens > 0 {
-		res.Usage.Known, res.Usage.CompletionTokens = true, w.tokens
+	if n := w.tokens - w.from.tokens; !res.Usage.Known && n > 0 {
+		res.Usage.Known, res.Usage.CompletionTokens = true, n
 	}
-	return Footer(res)
+	return Footer(w.whole(res))
 }
 
 // smaller is the prompt budget after the server refused a prompt of which we thought that it has tokens tokens.
@@ -222,13 +321,18 @@ func smaller(e *llm.Error, tokens int) int {
 	return max(tokens/2, 1)
 }
 
-func join(a, b string) string {
-	return strings.TrimSpace(a + " " + b)
+// said adds a sentence to others, once.
+func said(sentences, more string) string {
+	if strings.Contains(sentences, more) {
+		return sentences
+	}
+	return strings.TrimSpace(sentences + " " + more)
 }
 
-func join2(a, b string) string {
+// join puts what there is of two pieces of small print behind each other.
+func join(a, b string) string {
 	if b == "" {
 		return a
 	}
-	return fmt.Sprintf("%s · %s", a, b)
+	return a + " · " + b
 }

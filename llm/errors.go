@@ -2,6 +2,7 @@ package llm
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 )
 
@@ -96,6 +97,15 @@ func (e *Error) Again() bool {
 	default:
 		return e.again
 	}
+}
+
+// NoImages says that the server refused the request because its model takes no pictures.
+func (e *Error) NoImages() bool {
+	if e.Status != 0 && e.Status < http.StatusBadRequest {
+		return false
+	}
+	return contains(lower(e.Message), "not a multimodal model", "unsupported multimodal content", "image input is not supported", "does not support image",
+		"doesn't support image", "images are not supported", "no support for image", "not support multimodal", "does not support vision", "missing mmproj")
 }
 
 // User is one plain sentence for the person who asked: no addresses, no names of ours, no Go text.

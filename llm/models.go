@@ -29,9 +29,10 @@ func (c *Client) Models(ctx context.Context) ([]ModelInfo, error) {
 	return slices.Clone(models), nil
 }
 
-// Model returns the model that an empty [Request.Model] means: [Config.Model], else the first served one. The list is believed for a
+// Model returns what is known of a model; an empty name is the one that an empty [Request.Model] means: [Config.Model], else the first
+// served one. The list is believed for a
 // minute. A configured name that is not in the list comes back with nothing but its ID: some servers take any name.
-func (c *Client) Model(ctx context.Context) (ModelInfo, error) {
+func (c *Client) Model(ctx context.Context, name string) (ModelInfo, error) {
 	models, fresh := c.cached()
 	if !fresh {
 		var err error
@@ -39,7 +40,7 @@ func (c *Client) Model(ctx context.Context) (ModelInfo, error) {
 			return ModelInfo{}, err
 		}
 	}
-	if m, ok := pick(models, c.cfg.Model); ok {
+	if m, ok := pick(models, cmp.Or(name, c.cfg.Model)); ok {
 		return m, nil
 	}
 	return ModelInfo{}, &Error{Kind: KindNoModel, Op: "models", Message: "the server serves no model"}
@@ -83,7 +84,7 @@ func (c *Client) modelName(ctx context.Context, asked string) (name string, gues
 	if models, _ := c.cached(); len(models) > 0 {
 		return models[0].ID, true, nil
 	}
-	m, err := c.Model(ctx)
+	m, err := c.Model(ctx, "")
 	return m.ID, false, err
 }
 

@@ -64,7 +64,7 @@ func TestSideEndpoints(t *testing.T) {
 	if err != nil || len(models) == 0 || models[0].MaxModelLen != 512 || models[0].ID != "tiny" || models[0].OwnedBy != "vllm" {
 		t.Errorf("models %+v %v", models, err)
 	}
-	if m, err := c.Model(ctx); err != nil || m.ID != "tiny" {
+	if m, err := c.Model(ctx, ""); err != nil || m.ID != "tiny" {
 		t.Errorf("model %+v %v", m, err)
 	}
 	if err := c.Health(ctx); err != nil {
@@ -78,7 +78,7 @@ func TestSideEndpoints(t *testing.T) {
 	}
 	// What a server does not have is not a failure.
 	c = recordedClient(t, fixtures{"GET /v1/models": "llamacpp-models.json", "POST /tokenize": `{"tokens":[1,2]}`}, Config{})
-	if m, err := c.Model(ctx); err != nil || m.MaxModelLen != 512 {
+	if m, err := c.Model(ctx, ""); err != nil || m.MaxModelLen != 512 {
 		t.Errorf("llama.cpp: %+v %v", m, err)
 	}
 	_, verr := c.Version(ctx)
@@ -108,7 +108,7 @@ func TestModelIsCachedAndRefreshed(t *testing.T) {
 			}
 		}), Config{})
 		for range 3 {
-			if m, err := c.Model(t.Context()); err != nil || m.ID != "a" {
+			if m, err := c.Model(t.Context(), ""); err != nil || m.ID != "a" {
 				t.Fatal(m, err)
 			}
 		}
@@ -120,11 +120,11 @@ func TestModelIsCachedAndRefreshed(t *testing.T) {
 		if got := ask(t.Context(), c, Request{}); got.err != nil || got.text != "Hi" || looked != 2 {
 			t.Errorf("%v, asked %d times", got.err, looked)
 		}
-		if m, _ := c.Model(t.Context()); m.ID != "b" {
+		if m, _ := c.Model(t.Context(), ""); m.ID != "b" {
 			t.Errorf("model %q", m.ID)
 		}
 		time.Sleep(modelsTTL)
-		if _, err := c.Model(t.Context()); err != nil || looked != 3 {
+		if _, err := c.Model(t.Context(), ""); err != nil || looked != 3 {
 			t.Errorf("asked %d times, %v", looked, err)
 		}
 		got := ask(t.Context(), c, Request{Model: "nope"})

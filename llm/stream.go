@@ -58,7 +58,7 @@ func (c *Client) Stream(ctx context.Context, req Request, on func(Delta) error) 
 				return a.res, err
 			}
 			// The server was restarted with another model since we looked.
-			m, lookErr := c.Model(ctx)
+			m, lookErr := c.Model(ctx, "")
 			if lookErr != nil || m.ID == name {
 				return a.res, err
 			}

@@ -130,7 +130,7 @@ func TestHammer(t *testing.T) {
 				if kindName(err) != want {
 					t.Errorf("%s: %v", name, err)
 				}
-				if _, err := c.Model(ctx); err != nil {
+				if _, err := c.Model(ctx, ""); err != nil {
 					t.Error(err)
 				}
 			}

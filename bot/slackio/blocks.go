@@ -16,11 +16,16 @@ type content struct {
 	notice   string
 	small    string
 	plain    bool // without blocks, because Slack refused them
+	controls bot.Controls
+	value    string // of its buttons
 }
 
 // contents are the messages that show an answer: its pages, and under the last one what we say ourselves. more says that some of the
 // answer stands in other messages before them. It is pure.
 func contents(pages []render.Page, a bot.Answer, more, plain bool) []content {
+	if a.Phase == bot.Removed {
+		return nil
+	}
 	var out []content
 	for _, p := range pages {
 		out = append(out, content{markdown: p.Markdown, plain: plain})
@@ -39,6 +44,7 @@ func contents(pages []render.Page, a bot.Answer, more, plain bool) []content {
 	if last.markdown == "" && last.notice == "" && !more {
 		last.notice = "There is no answer: it was stopped before it began."
 	}
+	last.controls = a.Controls
 	return out
 }
 
@@ -83,7 +89,27 @@ func (c content) under() []slack.Block {
 	if c.small != "" {
 		blocks = append(blocks, slack.NewContextBlock("", mrkdwn(c.small)))
 	}
+	if c.controls != 0 {
+		blocks = append(blocks, c.buttons())
+	}
 	return blocks
+}
+
+// buttons are a row of plain buttons: Slack's own feedback_buttons are refused by some workspaces, and a refused block costs the whole layout.
+func (c content) buttons() slack.Block {
+	var row []slack.BlockElement
+	add := func(has bot.Controls, press bot.Press, text string, style slack.Style) {
+		if c.controls&has != 0 {
+			row = append(row, slack.NewButtonBlockElement(actionPrefix+string(press), c.value, slack.NewTextBlockObject(slack.PlainTextType, text, true, false)).
+				WithStyle(style))
+		}
+	}
+	add(bot.CanStop, bot.PressStop, "Stop", slack.StyleDefault)
+	add(bot.CanContinue, bot.PressContinue, "Continue", slack.StylePrimary)
+	add(bot.CanRegenerate, bot.PressRegenerate, "Regenerate", slack.StyleDefault)
+	add(bot.CanRate, bot.PressUp, "👍", slack.StyleDefault)
+	add(bot.CanRate, bot.PressDown, "👎", slack.StyleDefault)
+	return slack.NewActionBlock("", row...)
 }
 
 // mrkdwn is a text object in which nothing is live: escaped, and verbatim so that Slack does not look for names in it.

@@ -2,6 +2,7 @@ package slackio
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"llmbot/bot"
@@ -17,21 +18,33 @@ type outer struct {
 }
 
 type rawEvent struct {
-	Type        string          `json:"type"`
-	Subtype     string          `json:"subtype"`
-	Hidden      bool            `json:"hidden"`
-	User        string          `json:"user"`
-	BotID       string          `json:"bot_id"`
-	Text        string          `json:"text"`
-	TS          string          `json:"ts"`
-	ThreadTS    string          `json:"thread_ts"`
-	Channel     string          `json:"channel"`
-	ChannelType string          `json:"channel_type"`
-	UserTeam    string          `json:"user_team"`
-	SourceTeam  string          `json:"source_team"`
-	Team        string          `json:"team"`
-	Edited      json.RawMessage `json:"edited"`
-	Files       []rawFile       `json:"files"`
+	rawMessage
+
+	Channel     string     `json:"channel"`
+	ChannelType string     `json:"channel_type"`
+	EventTS     string     `json:"event_ts"`
+	DeletedTS   string     `json:"deleted_ts"`
+	Message     rawMessage `json:"message"`          // of message_changed
+	Previous    rawMessage `json:"previous_message"` // of message_changed and message_deleted
+}
+
+type rawMessage struct {
+	Type       string    `json:"type"`
+	Subtype    string    `json:"subtype"`
+	Hidden     bool      `json:"hidden"`
+	User       string    `json:"user"`
+	BotID      string    `json:"bot_id"`
+	Text       string    `json:"text"`
+	TS         string    `json:"ts"`
+	ThreadTS   string    `json:"thread_ts"`
+	UserTeam   string    `json:"user_team"`
+	SourceTeam string    `json:"source_team"`
+	Edited     rawEdit   `json:"edited"`
+	Files      []rawFile `json:"files"`
+}
+
+type rawEdit struct {
+	TS string `json:"ts"`
 }
 
 type rawFile struct {
@@ -42,55 +55,105 @@ type rawFile struct {
 	Size     int64  `json:"size"`
 }
 
-// rawAsk is a message that wants an answer, its text still in Slack's own writing.
-type rawAsk struct {
-	rawEvent
+// what is the kind of a news.
+type what int
 
+const (
+	asked   what = iota // a message that may want an answer
+	edited              // a message has another text now
+	deleted             // a message is gone
+	halted              // Slack's own stop button
+)
+
+// news is an event that may concern the bot, its text still in Slack's own writing.
+type news struct {
+	rawMessage
+
+	what     what
+	channel  string
+	direct   bool
 	external bool
+	mentions bool // it names the bot
+	was      bool // it did before it was edited
+	bare     bool // its files are not told
 }
 
-// decodeEvent finds the ask in an event, or says why there is none. It is pure.
-func decodeEvent(payload []byte, self Self) (*rawAsk, string) {
+// decodeEvent finds the news in an event, or says why there is none. It is pure.
+func decodeEvent(payload []byte, self Self) (*news, string) {
 	var out outer
 	if err := json.Unmarshal(payload, &out); err != nil {
 		return nil, "unreadable"
 	}
 	ev := out.Event
+	n := &news{rawMessage: ev.rawMessage, channel: ev.Channel, direct: ev.ChannelType == "im" || strings.HasPrefix(ev.Channel, "D")}
 	switch ev.Type {
-	case "app_mention", "message":
+	case "app_mention":
+		if ev.Edited.TS != "" {
+			return nil, "edited" // message_changed tells what it was before
+		}
+		n.bare = len(ev.Files) == 0
+	case "message":
+	case "agent_session_stopped":
+		if ev.Channel == "" || ev.ThreadTS == "" {
+			return nil, "no thread"
+		}
+		n.what, n.TS = halted, ev.EventTS
+		return n, ""
 	default:
 		return nil, "type " + ev.Type
 	}
 	switch ev.Subtype {
 	case "", "file_share", "thread_broadcast":
+		switch {
+		case ev.Hidden:
+			return nil, "hidden"
+		case ev.Edited.TS != "":
+			return nil, "edited" // a new message is not
+		}
+	case "message_changed":
+		n.rawMessage, n.what = ev.Message, edited
+		switch {
+		case ev.Message.Subtype == "tombstone": // the parent of a thread was deleted
+			n.rawMessage, n.what = ev.Previous, deleted
+		case ev.Message.Text == ev.Previous.Text:
+			return nil, "no change of text" // a preview came, a thread grew
+		case ev.Message.Edited.TS == "":
+			n.Edited.TS = ev.TS
+		}
+		n.was = mentions(ev.Previous.Text, self.User)
+	case "message_deleted":
+		n.rawMessage, n.what = ev.Previous, deleted
+		if n.TS == "" {
+			n.TS = ev.DeletedTS
+		}
 	default:
-		return nil, "subtype " + ev.Subtype // joins, edits, deletions, bots
+		return nil, "subtype " + ev.Subtype // joins, bots
 	}
+	n.mentions = mentions(n.Text, self.User)
+	n.external = external(n.rawMessage, out, self)
+	return n, n.ignored(self)
+}
+
+// ignored says why the bot has nothing to do with a message; empty: it may have.
+func (n *news) ignored(self Self) string {
 	switch {
-	case ev.Hidden:
-		return nil, "hidden"
-	case ev.User == "" || ev.TS == "" || ev.Channel == "":
-		return nil, "no author"
-	case ev.User == self.User || ev.BotID != "":
-		return nil, "a bot" // our own posts come back as events; other bots would make loops
-	case ev.User == "USLACKBOT":
-		return nil, "slackbot"
-	case len(ev.Edited) > 0 && string(ev.Edited) != "null":
-		return nil, "edited"
+	case n.User == "" || n.TS == "" || n.channel == "":
+		return "no author"
+	case n.User == self.User || n.BotID != "":
+		return "a bot" // our own posts come back as events; other bots would make loops
+	case n.User == "USLACKBOT":
+		return "slackbot"
+	case n.what == deleted, n.direct, n.mentions, n.was:
+		return ""
+	case n.ThreadTS == "" || n.ThreadTS == n.TS:
+		return "not addressed"
 	}
-	direct := ev.ChannelType == "im" || strings.HasPrefix(ev.Channel, "D")
-	if ev.Type == "message" && !direct && !mentions(ev.Text, self.User) {
-		return nil, "not addressed"
-	}
-	if direct {
-		ev.ChannelType = "im"
-	}
-	return &rawAsk{rawEvent: ev, external: external(out, self)}, ""
+	return ""
 }
 
 // external says whether the event itself shows that the author is of another organisation (facts/slack.md §5.3).
-func external(out outer, self Self) bool {
-	for _, team := range []string{out.Event.UserTeam, out.Event.SourceTeam} {
+func external(m rawMessage, out outer, self Self) bool {
+	for _, team := range []string{m.UserTeam, m.SourceTeam} {
 		if team != "" && team != self.Team && team != out.ContextTeam && strings.HasPrefix(team, "T") {
 			return true
 		}
@@ -99,19 +162,76 @@ func external(out outer, self Self) bool {
 }
 
 func mentions(text, user string) bool {
-	return strings.Contains(text, "<@"+user+">") || strings.Contains(text, "<@"+user+"|")
+	return user != "" && (strings.Contains(text, "<@"+user+">") || strings.Contains(text, "<@"+user+"|"))
 }
 
-// asked is the event for the bot; text is the message as people read it.
-func (r *rawAsk) asked(text string) bot.Asked {
-	root := r.ThreadTS
-	if root == "" {
-		root = r.TS
+// elsewhere says whether a message begins by addressing somebody else: with the mention of a person, of a group or of everybody, perhaps behind a word
+// of greeting, and without the bot among them.
+func elsewhere(text, self string) bool {
+	const between = " \t\n,;:.!-–—&+/"
+	rest := strings.TrimLeft(text, " \t\n*_~>")
+	if word, after, ok := strings.Cut(rest, " "); ok && slices.Contains(greetings(), strings.ToLower(strings.Trim(word, between))) {
+		rest = after
 	}
-	return bot.Asked{
-		Thread: bot.Thread{Channel: r.Channel, TS: root}, TS: r.TS, User: r.User, Text: text, Files: files(r.Files),
-		Direct: r.ChannelType == "im", External: r.external,
+	others := false
+	for {
+		rest = strings.TrimPrefix(strings.TrimLeft(rest, between), "and ")
+		token, after, ok := strings.Cut(rest, ">")
+		if !ok || !strings.HasPrefix(token, "<@") && !strings.HasPrefix(token, "<!") {
+			return others
+		}
+		if id, _, _ := strings.Cut(strings.TrimPrefix(token, "<@"), "|"); id == self {
+			return false
+		}
+		others = others || !strings.HasPrefix(token, "<!date")
+		rest = after
 	}
+}
+
+func greetings() []string {
+	return []string{"hi", "hey", "hello", "hallo", "cc", "fyi", "thanks", "thx", "danke", "morning", "ping", "ok", "yes", "no"}
+}
+
+// root is the ts of the thread.
+func (n *news) root() string {
+	if n.ThreadTS != "" {
+		return n.ThreadTS
+	}
+	return n.TS
+}
+
+// key is the same for the same news, however often and by whichever event it comes.
+func (n *news) key() string {
+	key := n.channel + "/" + n.TS
+	switch n.what {
+	case edited:
+		return "edited/" + key + "/" + n.Edited.TS
+	case deleted:
+		return "deleted/" + key
+	case halted:
+		return "halted/" + key
+	case asked:
+	}
+	return key
+}
+
+// event is the news for the bot; text is the message as people read it.
+func (n *news) event(text string, self Self) bot.Event {
+	thread := bot.Thread{Channel: n.channel, TS: n.root()}
+	ask := bot.Asked{
+		Thread: thread, TS: n.TS, Edited: n.Edited.TS, User: n.User, Text: text, Files: files(n.Files), Direct: n.direct, Mentioned: n.mentions,
+		Elsewhere: elsewhere(n.Text, self.User), Bare: n.bare, External: n.external,
+	}
+	switch n.what {
+	case edited:
+		return bot.Edited{Asked: ask, WasMentioned: n.was}
+	case deleted:
+		return bot.Deleted{Thread: thread, TS: n.TS}
+	case halted:
+		return bot.Halted{Thread: thread, TS: n.TS, User: n.User}
+	case asked:
+	}
+	return ask
 }
 
 func files(raw []rawFile) []bot.File {

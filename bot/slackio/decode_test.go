@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/slack-go/slack"
+
+	"llmbot/bot"
 )
 
 func testSelf() Self {
@@ -32,12 +34,13 @@ func TestDecodeEvent(t *testing.T) {
 		}
 		raw, reason := decodeEvent(payload, testSelf())
 		got := "ignored: " + reason + "\n"
-		if raw != nil {
-			out, err := json.MarshalIndent(raw.asked(raw.Text), "", "  ")
+		if reason == "" {
+			ev := raw.event(raw.Text, testSelf())
+			out, err := json.MarshalIndent(ev, "", "  ")
 			if err != nil {
 				t.Fatal(err)
 			}
-			got = string(out) + "\n"
+			got = strings.TrimPrefix(fmt.Sprintf("%T ", ev), "bot.") + string(out) + "\n"
 		}
 		golden := strings.TrimSuffix(name, ".json") + ".golden"
 		if update := flag.Lookup("update"); update != nil && update.Value.String() == "true" {
@@ -56,15 +59,53 @@ func FuzzDecodeEvent(f *testing.F) {
 	f.Add([]byte(`{"event":{"type":"app_mention","user":"U1","ts":"1.0","channel":"C1","text":"<@U0LLMBOT01> x"}}`))
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		raw, reason := decodeEvent(payload, testSelf())
-		if (raw == nil) == (reason == "") {
-			t.Fatalf("%v, %q", raw, reason)
+		if raw == nil && reason == "" {
+			t.Fatal("neither news nor a reason")
 		}
-		if raw != nil {
-			if ev := raw.asked("x"); ev.TS == "" || ev.User == "" || ev.Thread.TS == "" || ev.Thread.Channel == "" || ev.User == testSelf().User {
+		if reason != "" {
+			return
+		}
+		switch ev := raw.event("x", testSelf()).(type) {
+		case bot.Asked:
+			if ev.TS == "" || ev.User == "" || ev.Thread.TS == "" || ev.Thread.Channel == "" || ev.User == testSelf().User {
+				t.Fatalf("%+v", ev)
+			}
+		case bot.Edited:
+			if ev.TS == "" || ev.User == "" || ev.Thread.Channel == "" || ev.User == testSelf().User {
+				t.Fatalf("%+v", ev)
+			}
+		case bot.Deleted:
+			if ev.TS == "" || ev.Thread.Channel == "" {
 				t.Fatalf("%+v", ev)
 			}
 		}
 	})
+}
+
+func TestElsewhere(t *testing.T) {
+	for text, want := range map[string]bool{
+		"<@U0> hello":                      false,
+		"hello <@U1>":                      true,
+		"<@U1> what do you think?":         true,
+		"<@U1|bob>: and you?":              true,
+		"<@U1> <@U0> help us":              false,
+		"<@U1> and <@U0>, please":          false,
+		"<@U1> ask <@U0>":                  true,
+		"<!here> lunch?":                   true,
+		"<!subteam^S1|@devs> please look":  true,
+		"Hey <@U1>, is it done?":           true,
+		"thanks <@U1>!":                    true,
+		"what does <@U1> say?":             false,
+		"<https://x.io> is down":           false,
+		"<!date^1392734382^{date}|Feb 18>": false,
+		"":                                 false,
+		"<@U1":                             false,
+		"> <@U1>":                          true,
+	} {
+		if got := elsewhere(text, "U0"); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
 }
 
 func TestUnescape(t *testing.T) {

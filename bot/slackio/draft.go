@@ -36,12 +36,14 @@ type draft struct {
 	aimRev   uint64
 	aimLen   int // bytes of text in aims
 	sent     []sent
-	shown    int       // characters visible
-	last     pace.Load // the last one that was exact
-	unsure   bool      // a post may have been carried out although it failed
-	frozen   bool      // messages cannot be edited here: what is not visible yet is posted when the answer is complete
-	complete bool      // Close has returned: all is visible
-	dead     bool      // no further call will help
+	shown    int           // characters visible
+	last     pace.Load     // the last one that was exact
+	unsure   bool          // a post may have been carried out although it failed
+	frozen   bool          // messages cannot be edited here: what is not visible yet is posted when the answer is complete
+	complete bool          // Close has returned: all is visible
+	dead     bool          // no further call will help
+	standing bool          // a message says that there is no text yet
+	calling  chan struct{} // closed when the call is over that is under way; nil: none is
 	streams  streams
 }
 
@@ -74,7 +76,11 @@ func (s *Slack) Open(ctx context.Context, t bot.Thread, r bot.Reply) (bot.Draft,
 	}
 	d.startLane()
 	s.note(d)
-	d.status = s.newStatusLine(ctx, t)
+	standIn := d.standIn
+	if len(r.Adopt) > 0 || d.silent {
+		standIn = nil
+	}
+	d.status = s.newStatusLine(ctx, t, standIn)
 	return d, nil
 }
 
@@ -88,16 +94,37 @@ func (d *draft) Set(a bot.Answer) {
 	if quiet {
 		d.status.end(false)
 	} else {
-		d.status.set(a.Status)
+		d.status.set(a)
 	}
 	d.lane.Set(load)
 }
 
+// standIn shows a message as long as there is no text, since the status is refused.
+func (d *draft) standIn() {
+	d.mu.Lock()
+	d.standing = true
+	d.rev++
+	load := d.loadLocked(true)
+	d.mu.Unlock()
+	d.lane.Set(load)
+}
+
+// standInText stands in for the status where that is refused.
+const standInText = "Thinking…"
+
+// quietTimeout is how long a call may take that is under way when its answer is taken over.
+const quietTimeout = 5 * time.Second
+
 // closeAgain is the pause after pace has given up on a Slack that is away: the answer's end is worth more tries.
 const closeAgain = 2 * time.Second
 
-// Close returns when a is visible, or says why not.
+// Close returns when a is visible, or says why not. If ctx has ended already, it lets go of the messages as they are, and returns when no call
+// to them is under way any more: somebody else may take them over.
 func (d *draft) Close(ctx context.Context, a bot.Answer) error {
+	if ctx.Err() != nil {
+		d.lane.Abandon()
+		defer d.quiet(ctx)
+	}
 	d.mu.Lock()
 	d.setLocked(a)
 	load := new(d.loadLocked(true))
@@ -119,6 +146,22 @@ func (d *draft) Close(ctx context.Context, a bot.Answer) error {
 		return fmt.Errorf("show the answer in %s: %w", d.thread, errors.Join(err, last))
 	}
 	return nil
+}
+
+// quiet waits for the call that is under way.
+func (d *draft) quiet(ctx context.Context) {
+	d.mu.Lock()
+	calling := d.calling
+	d.mu.Unlock()
+	if calling == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), quietTimeout)
+	defer cancel()
+	select {
+	case <-calling:
+	case <-ctx.Done():
+	}
 }
 
 // left is what remains to be shown; nil if no further call will help.
@@ -151,15 +194,21 @@ func (d *draft) renderLocked() {
 	}
 	a, final := d.answer, d.answer.Phase.Final()
 	if !final && d.streams.on {
-		a.Small = "" // what was streamed cannot be taken back
+		a.Small, a.Controls = "", 0 // what was streamed cannot be taken back
 	}
 	pages := d.pages(a.Text, final)
 	if d.silent && !final {
 		pages = nil
 	}
+	if d.standing && !final && len(pages) == 0 && a.Notice == "" {
+		a.Notice = standInText
+	}
 	d.aims = d.aims[:0]
 	for i, c := range contents(pages, a, d.fixed > 0, false) {
 		c.plain = d.smaller >= plainAfter && d.skip+i >= d.plainFrom
+		if c.controls != 0 {
+			c.value = d.reply.For + "|" + d.reply.User
+		}
 		w := aim{content: c, end: d.fixedTo}
 		if i < len(pages) {
 			w.open, w.end = pages[i].Open, min(pages[i].End, len(a.Text))
@@ -200,7 +249,8 @@ func (d *draft) nextLocked() (int, pace.Kind) {
 	if !final {
 		return 0, pace.None
 	}
-	if last := len(d.sent) - 1; last >= d.fixed+len(d.aims) && len(d.aims) > 0 { // an answer written anew was shorter
+	removed := d.answer.Phase == bot.Removed
+	if last := len(d.sent) - 1; last >= 0 && (removed || last >= d.fixed+len(d.aims) && len(d.aims) > 0) { // an answer written anew was shorter
 		if d.sent[last].stream.live {
 			return last, pace.Stop
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,9 +16,11 @@ import (
 
 const (
 	methodReplies pace.Method = "conversations.replies"
+	methodHistory pace.Method = "conversations.history"
 
 	repliesPage  = 1000 // messages a page: the most that Slack takes (facts/slack.md §1.3). Pages cost the budget of reads
 	repliesPages = 5    // pages that are kept of a longer thread: its first message and the newest
+	recentPage   = 100  // messages of a conversation that Recent returns at most
 	readTries    = 4    // a read that fails is taken again
 )
 
@@ -30,16 +33,42 @@ func (s *Slack) Messages(ctx context.Context, t bot.Thread) ([]bot.Message, erro
 	if err != nil {
 		return nil, err
 	}
+	return s.messages(ctx, raw), nil
+}
+
+// Recent reads the top-level messages between two times, oldest first.
+func (s *Slack) Recent(ctx context.Context, channel, after, before string) ([]bot.Message, error) {
+	raw, err := readPage(ctx, s, methodHistory, func(ctx context.Context) ([]slack.Message, error) {
+		page, err := s.api.GetConversationHistoryContext(ctx, &slack.GetConversationHistoryParameters{
+			ChannelID: channel, Oldest: after, Latest: before, Limit: recentPage, IncludeAllMetadata: true,
+		})
+		if err != nil {
+			return nil, err
+		}
+		return page.Messages, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read channel %s: %w", channel, err)
+	}
+	raw = slices.DeleteFunc(raw, func(m slack.Message) bool { // a reply that was also sent to the channel is of its thread
+		return m.ThreadTimestamp != "" && m.ThreadTimestamp != m.Timestamp
+	})
+	slices.Reverse(raw)
+	return s.messages(ctx, raw), nil
+}
+
+// messages are what people wrote, and apps; not joins, changes of the topic, and what was deleted.
+func (s *Slack) messages(ctx context.Context, raw []slack.Message) []bot.Message {
 	out := make([]bot.Message, 0, len(raw))
 	ctx, cancel := context.WithTimeout(ctx, namesTimeout)
 	defer cancel()
 	for _, m := range raw {
-		if m.SubType == "tombstone" || m.SubType != "" && m.SubType != "bot_message" && m.SubType != "file_share" && m.SubType != "thread_broadcast" {
-			continue // joins, topic changes, what was deleted
+		switch m.SubType {
+		case "", "bot_message", "file_share", "thread_broadcast":
+			out = append(out, s.message(ctx, m))
 		}
-		out = append(out, s.message(ctx, m))
 	}
-	return out, nil
+	return out
 }
 
 // replies reads the messages of a thread from oldest on (all: empty), page by page.
@@ -67,29 +96,31 @@ func (s *Slack) replies(ctx context.Context, t bot.Thread, oldest string) ([]sla
 	}
 }
 
-func (s *Slack) repliesPage(ctx context.Context, p slack.GetConversationRepliesParameters) ([]slack.Message, string, error) {
+func (s *Slack) repliesPage(ctx context.Context, p slack.GetConversationRepliesParameters) (messages []slack.Message, next string, err error) {
+	messages, err = readPage(ctx, s, methodReplies, func(ctx context.Context) (page []slack.Message, err error) {
+		page, _, next, err = s.api.GetConversationRepliesContext(ctx, &p)
+		return page, err
+	})
+	return messages, next, err
+}
+
+// readPage makes one read within its budget. One that is refused for its rate, or fails, is made again.
+func readPage(ctx context.Context, s *Slack, m pace.Method, read func(context.Context) ([]slack.Message, error)) ([]slack.Message, error) {
 	for try := 1; ; try++ {
-		if err := s.pace.Take(ctx, methodReplies); err != nil {
-			return nil, "", err
+		if err := s.pace.Take(ctx, m); err != nil {
+			return nil, err
 		}
-		type result struct {
-			messages []slack.Message
-			next     string
-		}
-		r, err := timed(ctx, func(ctx context.Context) (result, error) {
-			messages, _, next, err := s.api.GetConversationRepliesContext(ctx, &p)
-			return result{messages, next}, err
-		})
+		messages, err := timed(ctx, read)
 		if err == nil {
-			return r.messages, r.next, nil
+			return messages, nil
 		}
 		f := classify(err)
 		if f.kind == limited {
-			s.pace.Refused(methodReplies, f.retryAfter)
+			s.pace.Refused(m, f.retryAfter)
 			continue // the next Take waits, until ctx ends
 		}
 		if f.kind != transient || try == readTries || ctx.Err() != nil {
-			return nil, "", err
+			return nil, err
 		}
 	}
 }
@@ -101,6 +132,10 @@ func (s *Slack) message(ctx context.Context, m slack.Message) bot.Message {
 	}
 	out.Bot = !out.Self && (m.BotID != "" || m.SubType == "bot_message")
 	text := m.Text
+	out.Mentioned, out.Elsewhere = mentions(text, s.self.User), elsewhere(text, s.self.User)
+	if m.Edited != nil {
+		out.Edited = m.Edited.Timestamp
+	}
 	if text == "" {
 		text = blocksText(m.Blocks)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 
 	"llmbot/bot"
 )
@@ -40,38 +41,56 @@ func (in *intake) handle(ctx context.Context, env envelope, ack func(payload any
 	s := in.slack
 	switch env.Type {
 	case "events_api":
-		raw, reason := decodeEvent(env.Payload, s.self)
-		if raw == nil {
+		n, reason := decodeEvent(env.Payload, s.self)
+		if reason != "" {
 			s.log.DebugContext(ctx, "event_ignored", "envelope", env.ID, "reason", reason)
 			ack(nil)
 			return
 		}
-		in.asked(ctx, env, raw, ack)
+		in.news(ctx, env, n, ack)
 	case "slash_commands":
 		in.command(ctx, env, ack)
-	default: // interactive: the bot has no buttons yet
+	case "interactive":
+		in.pressed(ctx, env, ack)
+	default:
 		ack(nil)
 	}
 }
 
-// asked hands a message to the bot, once: whoever comes second waits for what becomes of the first.
-func (in *intake) asked(ctx context.Context, env envelope, raw *rawAsk, ack func(payload any)) {
+// news hands an event to the bot. A mention that came without its files may be told of them by its second event.
+func (in *intake) news(ctx context.Context, env envelope, n *news, ack func(payload any)) {
 	s := in.slack
-	key := raw.Channel + "/" + raw.TS
+	event := func() bot.Event { return n.event(s.plain(ctx, n.Text), s.self) }
+	if fl := s.seen.get(n.key()); fl != nil && n.what == asked && !n.bare && fl.tells() {
+		if ask, ok := event().(bot.Asked); ok {
+			_ = in.handler.Handle(ctx, bot.Detailed{Asked: ask}) // best effort: the ask itself is handled
+		}
+	}
+	in.once(ctx, env, n.key(), ack, func() error {
+		if n.bare {
+			s.seen.bare(n.key())
+		}
+		return in.handler.Handle(ctx, event())
+	})
+}
+
+// once does something the first time a key comes, and acks the envelope when it was done well: whoever comes second waits for what becomes of
+// the first.
+func (in *intake) once(ctx context.Context, env envelope, key string, ack func(payload any), do func() error) {
+	s := in.slack
 	flight, first := s.seen.begin(key)
 	if first {
-		ev := raw.asked(s.plain(ctx, raw.Text))
-		err := in.handler.Handle(ctx, ev)
+		err := do()
 		if errors.Is(err, bot.ErrBusy) { // noted, so it is durable
-			s.log.WarnContext(ctx, "thread_busy", "thread", ev.Thread.String(), "ask", ev.TS)
+			s.log.WarnContext(ctx, "thread_busy", "event", key)
 			err = nil
 		}
 		if err != nil {
-			s.log.WarnContext(ctx, "event_not_acked", "thread", ev.Thread.String(), "ask", ev.TS, "envelope", env.ID, "error", err)
+			s.log.WarnContext(ctx, "event_not_acked", "event", key, "envelope", env.ID, "error", err)
 		}
 		s.seen.end(flight, err)
 	} else {
-		s.log.DebugContext(ctx, "event_duplicate", "envelope", env.ID, "ask", raw.TS, "attempt", env.Attempt)
+		s.log.DebugContext(ctx, "event_duplicate", "envelope", env.ID, "event", key, "attempt", env.Attempt)
 	}
 	select {
 	case <-flight.over:
@@ -94,7 +113,11 @@ type flight struct {
 	key  string
 	over chan struct{} // closed when it is
 	err  error         // set before that
+	bare atomic.Bool   // its files are still to be told
 }
+
+// tells says, once, that the files are still to be told.
+func (fl *flight) tells() bool { return fl.bare.CompareAndSwap(true, false) }
 
 // maxSeen is how many messages are remembered. A workspace that mentions the bot once a second reaches back almost three hours; the
 // store knows the rest.
@@ -119,6 +142,20 @@ func (f *flights) begin(key string) (*flight, bool) {
 		f.old = f.old[1:]
 	}
 	return fl, true
+}
+
+// get is the flight of a key; nil: there was none.
+func (f *flights) get(key string) *flight {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.byID[key]
+}
+
+// bare notes that the first event for a key does not tell the files.
+func (f *flights) bare(key string) {
+	if fl := f.get(key); fl != nil {
+		fl.bare.Store(true)
+	}
 }
 
 // end says what became of it. One that failed is forgotten, so that its redelivery is handled anew.

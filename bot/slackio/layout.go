@@ -143,10 +143,10 @@ func (d *draft) fixLocked() {
 			}
 			break
 		}
-		if m.content.small != "" || m.content.notice != "" {
-			// It goes when there is budget for it: only the last message of an answer has small print.
+		if m.content.small != "" || m.content.notice != "" || m.content.controls != 0 {
+			// It goes when there is budget for it: only the last message of an answer has small print and buttons.
 			bare := m.content
-			bare.small, bare.notice = "", ""
+			bare.small, bare.notice, bare.controls, bare.value = "", "", 0, ""
 			m.tidy = &bare
 		}
 		d.skip, d.fixedTo, d.steps = m.page.page+1, m.page.at, m.page.steps

@@ -60,7 +60,7 @@ func (d *draft) choose(k pace.Kind) (*order, pace.Outcome) {
 		return nil, pace.Outcome{Shown: d.shown, Load: d.loadLocked(true), Skipped: true}
 	}
 	c := d.callLocked(at, next, whole)
-	d.streams.busy = true
+	d.streams.busy, d.calling = true, make(chan struct{})
 	return &order{c, next, d.answer.Text, d.unsure}, pace.Outcome{}
 }
 
@@ -69,6 +69,8 @@ func (d *draft) made(ctx context.Context) {
 	d.mu.Lock()
 	d.streams.busy = false
 	over := d.streams.over
+	close(d.calling)
+	d.calling = nil
 	d.mu.Unlock()
 	if over {
 		d.hangUp(ctx)

@@ -2,6 +2,7 @@ package slackio
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -10,27 +11,65 @@ import (
 	"llmbot/bot"
 )
 
-// statusAgain is when a status is shown again: Slack takes it away after two minutes (facts/slack.md §4).
-const statusAgain = 90 * time.Second
-
-// statusTimeout is how long one call may take: an answer's end waits for it.
-const statusTimeout = 3 * time.Second
+const (
+	// statusAgain is when a status is shown again at the latest: Slack takes it away after two minutes (facts/slack.md §4).
+	statusAgain = 90 * time.Second
+	// statusTimeout is how long one call may take: an answer's end waits for it.
+	statusTimeout = 3 * time.Second
+	// standInAfter is how long an answer may have no text until a message says so, where the status is refused: it costs a post and an edit.
+	standInAfter = 3 * time.Second
+	// The seconds that a status takes are told in steps: Slack does not publish how often it may be set.
+	tellEvery  = 10 * time.Second // at first
+	tellSeldom = 30 * time.Second // after as much
+)
 
 // statusLine shows "is thinking…" until there is text. It is best effort: Slack takes the method away in 2027, and a failure costs
-// nothing but the line. It has its own goroutine, so that no answer waits for it.
+// nothing but the line; then a message stands in for it. It has its own goroutine, so that no answer waits for it.
 type statusLine struct {
-	wake chan struct{} // holds one: text or over changed
-	done chan struct{} // closed when its goroutine has ended
+	wake    chan struct{} // holds one: what is said, or over, changed
+	done    chan struct{} // closed when its goroutine has ended
+	standIn func()        // called when the status is refused and no text has come for a while, at most once
 
 	mu    sync.Mutex // guards all below
-	text  string
+	says  saying
 	over  bool
 	clear bool      // nothing was posted that would take the line away
 	shown time.Time // when the call that showed it last returned
 }
 
-func (s *Slack) newStatusLine(ctx context.Context, t bot.Thread) *statusLine {
-	l := &statusLine{wake: make(chan struct{}, 1), done: make(chan struct{})}
+// saying is what a status says.
+type saying struct {
+	text            string
+	since, thinking time.Time // zero: without
+}
+
+// at is the text at a time.
+func (y saying) at(now time.Time) string {
+	if y.since.IsZero() || now.Sub(y.since) < tellEvery {
+		return y.text
+	}
+	more := ""
+	if !y.thinking.IsZero() {
+		more = fmt.Sprintf(", reasoning for %ds", int(now.Sub(y.thinking).Seconds()))
+	}
+	return fmt.Sprintf("%s (%ds%s)", y.text, int(now.Sub(y.since).Seconds()), more)
+}
+
+// next is how long until it is to be said again.
+func (y saying) next(now time.Time) time.Duration {
+	if y.since.IsZero() {
+		return statusAgain
+	}
+	passed := now.Sub(y.since)
+	step := tellEvery
+	if passed >= tellSeldom {
+		step = tellSeldom
+	}
+	return step - passed%step
+}
+
+func (s *Slack) newStatusLine(ctx context.Context, t bot.Thread, standIn func()) *statusLine {
+	l := &statusLine{wake: make(chan struct{}, 1), done: make(chan struct{}), standIn: standIn}
 	go func() { // Close waits for it
 		defer close(l.done)
 		l.run(ctx, s, t)
@@ -39,11 +78,12 @@ func (s *Slack) newStatusLine(ctx context.Context, t bot.Thread) *statusLine {
 }
 
 // set changes the line. It does not block.
-func (l *statusLine) set(text string) {
+func (l *statusLine) set(a bot.Answer) {
+	y := saying{a.Status, a.Since, a.Thinking}
 	l.mu.Lock()
-	changed := text != "" && text != l.text && !l.over
+	changed := y.text != "" && y != l.says && !l.over
 	if changed {
-		l.text = text
+		l.says = y
 	}
 	l.mu.Unlock()
 	if changed {
@@ -80,28 +120,40 @@ func (l *statusLine) poke() {
 	}
 }
 
-func (l *statusLine) now() (string, bool) {
+func (l *statusLine) now() (saying, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.text, l.over
+	return l.says, l.over
 }
 
 func (l *statusLine) run(ctx context.Context, s *Slack, t bot.Thread) {
-	again := time.NewTicker(statusAgain)
+	began := time.Now()
+	again := time.NewTimer(statusAgain)
 	defer again.Stop()
-	shown, late := false, false
+	shown, late, last := false, false, ""
 	for {
 		select {
 		case <-l.wake:
 		case <-again.C:
+			last = "" // Slack may have taken it away
 		case <-ctx.Done():
 			return
 		}
-		text, over := l.now()
-		if !over && text != "" {
-			s.setStatus(ctx, t, text)
-			shown = true
-			if over = l.showed(); over {
+		says, over := l.now()
+		if text := says.at(time.Now()); !over && text != "" {
+			pause := says.next(time.Now())
+			if text != last {
+				if s.setStatus(ctx, t, text) {
+					shown, last = true, text
+				} else if l.standIn != nil {
+					if pause = standInAfter - time.Since(began); pause <= 0 {
+						l.standIn()
+						l.standIn, pause = nil, statusAgain
+					}
+				}
+			}
+			again.Reset(pause)
+			if over = l.showed(shown); over {
 				late = true // the message may have been there first
 			}
 		}
@@ -115,10 +167,12 @@ func (l *statusLine) run(ctx context.Context, s *Slack, t bot.Thread) {
 }
 
 // showed notes that a call has shown the line, and says whether it is over.
-func (l *statusLine) showed() bool {
+func (l *statusLine) showed(shown bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.shown = time.Now()
+	if shown {
+		l.shown = time.Now()
+	}
 	return l.over
 }
 
@@ -128,12 +182,13 @@ func (l *statusLine) stays() bool {
 	return l.clear
 }
 
-func (s *Slack) setStatus(ctx context.Context, t bot.Thread, text string) {
+// setStatus says whether the status is shown.
+func (s *Slack) setStatus(ctx context.Context, t bot.Thread, text string) bool {
 	s.mu.Lock()
 	off := s.noStatus
 	s.mu.Unlock()
 	if off {
-		return
+		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
@@ -143,7 +198,7 @@ func (s *Slack) setStatus(ctx context.Context, t bot.Thread, text string) {
 		})
 	})
 	if err == nil {
-		return
+		return true
 	}
 	f := classify(err)
 	if forGood(f.reason) {
@@ -152,4 +207,5 @@ func (s *Slack) setStatus(ctx context.Context, t bot.Thread, text string) {
 		s.mu.Unlock()
 	}
 	s.log.DebugContext(ctx, "status_not_shown", "thread", t.String(), "reason", f.reason, "error", err)
+	return false
 }

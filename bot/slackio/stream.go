@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"llmbot/bot"
 	"llmbot/bot/pace"
 	"llmbot/bot/render"
 )
@@ -174,6 +175,9 @@ func (d *draft) rollLocked(at int) {
 // else it goes on in a new message.
 func (d *draft) continueLocked() (at int, next pace.Kind, whole bool) {
 	at, next = d.nextLocked()
+	if d.answer.Phase == bot.Removed {
+		return at, next, false
+	}
 	if next == pace.Stop && at >= d.fixed && at < d.fixed+len(d.aims) {
 		if m, c := &d.sent[at], d.aims[at-d.fixed].content; d.fitsLocked(m, c) {
 			if c.markdown != m.content.markdown {

@@ -60,7 +60,7 @@ func TestHome(t *testing.T) {
 		}})
 		must(t, err)
 		h, _ := s.Home("alice")
-		if h.Plain != "Speed\ntok/s: 1.5 20\nRefresh" || len(h.Versions) != 2 || res.ID != h.ID || res.Hash != h.Hash || len(h.Blocks) != 2 {
+		if h.Plain != "Speed\ntok/s: 1.5 20" || len(h.Versions) != 2 || res.ID != h.ID || res.Hash != h.Hash || len(h.Blocks) != 2 {
 			t.Errorf("%+v, %+v", h, res.View)
 		}
 		must(t, s.OpenHome("alice"))

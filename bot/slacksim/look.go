@@ -30,7 +30,7 @@ type Message struct {
 	BotID       string           // not empty: written by a bot
 	Text        string           // entity-escaped, as Slack stores it
 	Blocks      []map[string]any // as they were sent
-	Plain       string           // what a reader sees: of the blocks if there are some, else of the text; Markdown stays as it is
+	Plain       string           // what a reader reads: of the blocks if there are some, but for buttons, else of the text; Markdown stays as it is
 	Edited      bool             // has the "(edited)" mark
 	Deleted     bool
 	Metadata    map[string]any

@@ -148,6 +148,8 @@ func (s *Sim) plainBlockLocked(b obj) string {
 		return s.plainTextLocked(str(b["text"]))
 	case "divider":
 		return "---"
+	case "actions", "context_actions": // see Buttons
+		return ""
 	case "data_visualization":
 		return plainChart(b)
 	case "data_table":

@@ -125,7 +125,7 @@ func (a *asker) ask(ctx context.Context, draft bot.Draft, question string) outco
 func (a *asker) budget(ctx context.Context) int {
 	ctx, cancel := context.WithTimeout(ctx, modelTimeout)
 	defer cancel()
-	m, err := a.server.Model(ctx)
+	m, err := a.server.Model(ctx, "")
 	if err != nil { // the question itself will tell
 		a.log.WarnContext(ctx, "model_unknown", "error", err)
 		return 0

@@ -119,7 +119,7 @@ func (c *Chat) answer(ctx context.Context, a *asker, question string) error {
 func (c *Chat) greeting(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(ctx, modelTimeout)
 	defer cancel()
-	m, err := c.Server.Model(ctx)
+	m, err := c.Server.Model(ctx, "")
 	if err != nil {
 		return away(err) + "\n\nYour question will wait for it. /help shows the commands."
 	}
@@ -136,7 +136,7 @@ func (c *Chat) status(ctx context.Context, a *asker) string {
 	defer cancel()
 	lines := []string{"- Address: " + c.Address}
 	add := func(format string, args ...any) { lines = append(lines, "- "+fmt.Sprintf(format, args...)) }
-	m, err := c.Server.Model(ctx)
+	m, err := c.Server.Model(ctx, "")
 	begun := time.Now()
 	version, versionErr := c.Server.Version(ctx) // not every server has one, but it must answer: the model may be known from before
 	took := time.Since(begun)

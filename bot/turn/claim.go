@@ -19,6 +19,7 @@ type Claim struct {
 	epoch    uint64        // 0: assumed, not in the store yet
 	answers  TS            // For
 	ids      []string      // Reply, as last said here
+	before   TS            // Answered
 	asked    TS            // asked here, perhaps not in the store
 	answered TS            // answered here, perhaps not in the store
 	assumed  bool          // For and Reply are not in the store yet
@@ -55,6 +56,13 @@ func (c *Claim) For() TS {
 	c.d.mu.Lock()
 	defer c.d.unlock()
 	return c.answers
+}
+
+// Answered is what the thread had its answer to when this answer began: what is owed is newer. Empty for a claim that is only assumed.
+func (c *Claim) Answered() TS {
+	c.d.mu.Lock()
+	defer c.d.unlock()
+	return c.before
 }
 
 // Messages are those that the answer has so far, oldest first, as recorded by Reply, also by an owner before: they are to be taken over.
@@ -136,7 +144,7 @@ func (c *Claim) Done(ctx context.Context, answered TS) (more bool, err error) {
 	if c.state == claimOver { // lost between the write and now
 		return false, fmt.Errorf("mark answered in thread %s: %w", c.key, ErrLost)
 	}
-	c.state = claimLive
+	c.state, c.before = claimLive, r.Answered
 	if r.For != c.answers {
 		c.answers, c.ids = r.For, nil
 		if c.stopTS.Compare(c.answers) < 0 {

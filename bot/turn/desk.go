@@ -174,6 +174,27 @@ func (d *Desk) ask(ctx context.Context, key string, ts TS, claim bool) (Asked, e
 	return a, nil
 }
 
+// Look returns the record of thread key as the store has it now; the zero Record if nothing was ever asked there (in 30 days). It blocks for the
+// store, at most until ctx ends.
+func (d *Desk) Look(ctx context.Context, key string) (Record, error) {
+	start := time.Now()
+	var out Record
+	err := d.store.Update(ctx, d.cfg.Prefix+key, func(old []byte) (_ []byte, err error) {
+		if out, err = Decode(old); err != nil {
+			return nil, err
+		}
+		return nil, ErrKeep
+	})
+	d.mu.Lock()
+	defer d.unlock()
+	d.heardLocked(start, err)
+	if err != nil {
+		return Record{}, fmt.Errorf("look at thread %s: %w", key, err)
+	}
+	d.observeLocked(key, out)
+	return out, nil
+}
+
 // Stop tells whoever answers thread key that nothing asked at or before ts is to be written further. An answer of this process
 // is told at once, before the one write (none if nothing is owed or a later stop is known); another process hears of it
 // through its Watch. Blocks for the store, at most until ctx ends.
@@ -280,7 +301,7 @@ func (d *Desk) registerLocked(key string, s *slot, r Record, start time.Time, ta
 	}
 	c := &Claim{
 		d: d, key: key, slot: s, lost: make(chan struct{}), stopped: make(chan struct{}),
-		epoch: r.Epoch, answers: r.For, ids: r.Reply, trusted: start, renewAt: start.Add(d.cfg.TTL / 4), taken: taken,
+		epoch: r.Epoch, answers: r.For, before: r.Answered, ids: r.Reply, trusted: start, renewAt: start.Add(d.cfg.TTL / 4), taken: taken,
 	}
 	s.claim = c
 	if taken {

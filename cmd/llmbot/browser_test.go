@@ -68,7 +68,7 @@ type shown struct {
 	Blocks   []struct {
 		Type     string
 		Text     json.RawMessage
-		Elements []struct{ Text string }
+		Elements []struct{ Text json.RawMessage }
 	}
 }
 
@@ -76,18 +76,23 @@ type shown struct {
 func (m shown) String() string {
 	var parts []string
 	for _, b := range m.Blocks {
-		var plain string
-		var object struct{ Text string }
-		if json.Unmarshal(b.Text, &plain) != nil {
-			_ = json.Unmarshal(b.Text, &object) // a block without text has elements
-			plain = object.Text
-		}
+		plain := textOf(b.Text) // a block without text has elements
 		for _, e := range b.Elements {
-			plain += e.Text
+			plain += textOf(e.Text)
 		}
 		parts = append(parts, plain)
 	}
 	return strings.Join(parts, "\n")
+}
+
+// textOf reads a string, or a text object.
+func textOf(raw json.RawMessage) string {
+	var plain string
+	var object struct{ Text string }
+	if json.Unmarshal(raw, &plain) != nil && json.Unmarshal(raw, &object) == nil {
+		plain = object.Text
+	}
+	return plain
 }
 
 // see waits until a message of the bot, in the thread of ts or with this very ts, matches.

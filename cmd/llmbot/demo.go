@@ -160,7 +160,7 @@ func probe(ctx context.Context, url, key string) string {
 	if err != nil {
 		return ""
 	}
-	m, err := c.Model(ctx)
+	m, err := c.Model(ctx, "")
 	if err != nil {
 		return ""
 	}

@@ -79,7 +79,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	}
 	log.InfoContext(ctx, "connected", "team", self.TeamName, "bot", self.Name, "version", buildInfo().short(), "model_url", withoutPassword(cfg.BaseURL))
 	b := bot.New(botConfig(cfg, self, store), bot.Deps{
-		Model: model, Server: model, Counter: model, Replier: slack, History: slack, Room: slack, Store: store.Store, Log: log,
+		Model: model, Server: model, Counter: model, Replier: slack, History: slack, Room: slack, Files: slack, Store: store.Store, Log: log,
 	})
 	return runAll(ctx, b, slack, store.run)
 }
@@ -116,8 +116,10 @@ func botConfig(cfg Config, self slackio.Self, s store) bot.Config {
 	}
 	host, _ := os.Hostname() // only a name to recognise in the store; the random part makes it unique
 	return bot.Config{
-		Owner: host + "-" + rand.Text()[:8], Name: self.Name, System: system, Temperature: cfg.Temperature, MaxTokens: cfg.MaxTokens,
-		Effort: cfg.ReasoningEffort, MaxAnswers: cfg.MaxAnswers, DrainTimeout: cfg.DrainTimeout, Version: buildInfo().short(), Durable: s.durable, Alone: s.alone,
+		Owner: host + "-" + rand.Text()[:8], Name: self.Name, MaxTokens: cfg.MaxTokens, MaxAnswers: cfg.MaxAnswers, DrainTimeout: cfg.DrainTimeout, Version: buildInfo().short(), Durable: s.durable, Alone: s.alone,
+		Settings: bot.Settings{
+			System: system, Temperature: cfg.Temperature, Effort: cfg.ReasoningEffort, FollowUps: bot.FollowUps(cfg.FollowUps),
+		},
 		Policy: bot.Policy{
 			Channels: cfg.AllowChannels, Users: cfg.AllowUsers, Deny: cfg.DenyUsers,
 			AllowExternal: cfg.AllowExternal, AllowGuests: cfg.AllowGuests,

@@ -22,7 +22,7 @@ import (
 
 // Server is what is measured. [*llm.Client] is one.
 type Server interface {
-	Model(ctx context.Context) (llm.ModelInfo, error)
+	Model(ctx context.Context, name string) (llm.ModelInfo, error)
 	Stream(ctx context.Context, req llm.Request, on func(llm.Delta) error) (llm.Result, error)
 }
 

@@ -41,7 +41,7 @@ func prepare(ctx context.Context, srv Server, cfg Config, progress func(Progress
 	}
 	s := &session{srv: srv, progress: progress}
 	progress(Progress{Name: cfg.Name, Phase: PhasePrepare, Concurrency: cfg.Concurrency})
-	info, err := srv.Model(ctx)
+	info, err := srv.Model(ctx, "")
 	if err != nil && cfg.Model == "" {
 		return nil, fmt.Errorf("ask for the model: %w", err)
 	}

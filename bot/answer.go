@@ -1,0 +1,203 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"llmbot/bot/prompt"
+	"llmbot/bot/turn"
+	"llmbot/llm"
+)
+
+// answer writes the answer and shows it. ctx ends the stream, work everything.
+func (t *turnRun) answer(work, ctx context.Context, asks []Asked, upto turn.TS) report {
+	b, last := t.bot, asks[len(asks)-1]
+	draft, err := b.dep.Replier.Open(work, t.thread, t.reply(work, last))
+	if err != nil {
+		b.log.ErrorContext(ctx, "answer_not_opened", "thread", t.thread.String(), "ask", last.TS, "error", err)
+		return t.done(work, upto)
+	}
+	t.draft = draft
+	return t.close(work, draft, t.write(ctx, draft, asks), last, upto)
+}
+
+// write waits for a slot and has the model write.
+func (t *turnRun) write(ctx context.Context, draft Draft, asks []Asked) outcome {
+	b, last := t.bot, asks[len(asks)-1]
+	w := &writer{bot: b, thread: t.thread, draft: draft, id: "llmbot-" + strings.ReplaceAll(last.TS, ".", "-"), model: t.set.Model}
+	if t.unread {
+		w.base.Notice = "I could not read the earlier messages of this thread, so this answers the question alone."
+	}
+	if err := w.enter(ctx); err != nil {
+		return w.ended(err, llm.Result{})
+	}
+	defer w.leave()
+	w.think()
+	in := t.input(ctx, asks)
+	for _, s := range t.said {
+		w.base.Notice = said(w.base.Notice, s)
+	}
+	return w.write(ctx, in, llm.Request{
+		Model: t.set.Model, Temperature: t.set.Temperature, MaxTokens: b.cfg.MaxTokens, ReasoningEffort: t.set.Effort, ID: w.id,
+	}, t.goOnFrom(ctx, last))
+}
+
+// goOnFrom is the answer that is to go on; zero: there is none, or it begins anew.
+func (t *turnRun) goOnFrom(ctx context.Context, last Asked) partly {
+	if !t.more {
+		return partly{}
+	}
+	get, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	own, err := t.bot.answers.get(get, t.thread)
+	if err != nil {
+		t.bot.log.WarnContext(ctx, "answers_unread", "thread", t.thread.String(), "error", err)
+	}
+	w := own[last.TS]
+	return partly{text: w.Text, tokens: w.Tokens, elapsed: w.Elapsed, ttft: w.TTFT}
+}
+
+// close shows the end of the answer and notes that the thread has it.
+func (t *turnRun) close(work context.Context, draft Draft, out outcome, last Asked, upto turn.TS) report {
+	b := t.bot
+	letGo := func(cause error) { // not another word: the messages are somebody else's now
+		ctx, cancel := context.WithCancelCause(work)
+		cancel(cause)
+		_ = draft.Close(ctx, out.answer)
+		t.draft = nil
+	}
+	switch {
+	case errors.Is(out.err, turn.ErrLost):
+		b.log.WarnContext(work, "claim_lost", "thread", t.thread.String(), "ask", last.TS)
+		letGo(turn.ErrLost)
+		return report{answered: upto}
+	case errors.Is(out.err, errSuperseded):
+		b.log.InfoContext(work, "answer_called_off", "thread", t.thread.String(), "ask", last.TS)
+		letGo(errSuperseded)
+		return t.calledOff()
+	case errors.Is(out.err, errStopped) && !t.halted.Load() && t.deletedElsewhere(work):
+		out.answer = Answer{Phase: Removed}
+	}
+	ctx, cancel := context.WithTimeoutCause(work, closeTimeout, errors.New("slack did not take the end of the answer in time"))
+	defer cancel()
+	err := draft.Close(ctx, out.answer)
+	t.draft = nil
+	t.logEnd(work, out, err, last)
+	if errors.Is(err, ErrNotNow) {
+		return t.release(work) // whoever has the thread when the store is back answers
+	}
+	if errors.Is(out.err, errShutdown) && b.cfg.Durable {
+		return t.release(work) // another process, or the next one, finishes it in the same messages
+	}
+	if out.answer.Text != "" {
+		keep, cancel := context.WithTimeout(work, storeTimeout)
+		defer cancel()
+		if err := b.answers.put(keep, t.thread, written{
+			For: last.TS, Text: out.answer.Text, Tokens: out.result.Usage.CompletionTokens, Elapsed: out.result.Elapsed, TTFT: out.result.TTFT,
+		}); err != nil {
+			b.log.WarnContext(work, "answer_not_kept", "thread", t.thread.String(), "ask", last.TS, "error", err)
+		}
+	}
+	return t.done(work, upto)
+}
+
+// deletedElsewhere says whether a stop that came from another process was the deletion of all questions.
+func (t *turnRun) deletedElsewhere(work context.Context) bool {
+	ctx, cancel := context.WithTimeout(work, historyTimeout)
+	defer cancel()
+	messages, err := t.bot.dep.History.Messages(ctx, t.thread)
+	if err != nil {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return !slices.ContainsFunc(messages, func(m Message) bool { return !m.Self && indexTS(t.asks, m.TS) >= 0 })
+}
+
+func (t *turnRun) logEnd(ctx context.Context, out outcome, closeErr error, last Asked) {
+	attrs := []any{
+		"thread", t.thread.String(), "ask", last.TS, "user", last.User, "model", out.result.Model, "finish", string(out.result.Finish),
+		"prompt_tokens", out.result.Usage.PromptTokens, "cached_tokens", out.result.Usage.CachedTokens,
+		"completion_tokens", out.result.Usage.CompletionTokens,
+		"ttft_ms", out.result.TTFT.Milliseconds(), "elapsed_ms", out.result.Elapsed.Milliseconds(),
+	}
+	if closeErr != nil {
+		t.bot.log.ErrorContext(ctx, "answer_not_shown", append(attrs, "error", closeErr)...)
+		return
+	}
+	if out.err == nil || errors.Is(out.err, errStopped) {
+		t.bot.log.InfoContext(ctx, "answer_done", attrs...)
+		return
+	}
+	hint := ""
+	if e, ok := asLLM(out.err); ok {
+		hint = e.Hint()
+	}
+	t.bot.log.WarnContext(ctx, "answer_failed", append(attrs, "hint", hint, "error", out.err)...)
+}
+
+// giveUp ends a turn that cannot go on.
+func (t *turnRun) giveUp(work context.Context, sentence string) report {
+	ctx, cancel := context.WithTimeout(work, closeTimeout)
+	defer cancel()
+	if t.draft != nil {
+		if err := t.draft.Close(ctx, Answer{Notice: sentence, Phase: Failed}); err != nil {
+			t.bot.log.ErrorContext(ctx, "answer_not_shown", "thread", t.thread.String(), "ask", string(t.upto()), "error", err)
+		}
+	} else if n := len(t.known); n > 0 {
+		t.whisper(ctx, t.known[n-1], sentence)
+	}
+	return t.done(work, t.upto())
+}
+
+// reply ties the answer's messages to the claim and to the question that it answers.
+func (t *turnRun) reply(work context.Context, last Asked) Reply {
+	t.ids = union(t.claim.Messages(), t.due.adopt)
+	r := Reply{For: last.TS, User: last.User, Epoch: t.claim.Epoch(), Adopt: slices.Clone(t.ids)}
+	r.Check = func() error {
+		err := t.claim.Check()
+		if errors.Is(err, turn.ErrLapsed) {
+			return fmt.Errorf("%w: %w", ErrNotNow, err)
+		}
+		return err
+	}
+	r.Posted = func(id string) { // one draft posts one message at a time
+		t.ids = append(t.ids, id)
+		ctx, cancel := context.WithTimeout(work, storeTimeout)
+		defer cancel()
+		if err := t.claim.Reply(ctx, t.ids); err != nil {
+			t.bot.log.WarnContext(ctx, "reply_not_noted", "thread", t.thread.String(), "message", id, "error", err)
+		}
+	}
+	return r
+}
+
+// input gathers what the prompt is made of.
+func (t *turnRun) input(ctx context.Context, asks []Asked) prompt.Input {
+	b := t.bot
+	in := prompt.Input{System: t.set.System, Bot: b.cfg.Name, Date: time.Now()}
+	if !t.thread.direct() {
+		named, cancel := context.WithTimeout(ctx, personTimeout)
+		defer cancel()
+		name, err := b.dep.Room.Channel(named, t.thread.Channel)
+		if err != nil {
+			b.log.WarnContext(ctx, "channel_unknown", "channel", t.thread.Channel, "error", err)
+			name = t.thread.Channel
+		}
+		in.Channel = name
+	}
+	info, cancel := context.WithTimeout(ctx, modelTimeout)
+	defer cancel()
+	if model, err := b.dep.Server.Model(info, t.set.Model); err == nil {
+		in.Budget = budget(model.MaxModelLen, b.cfg.MaxTokens)
+	}
+	in.Turns = t.turns(ctx, asks, in.Budget)
+	b.window.fit(t.thread, &in)
+	return in
+}
+
+func asLLM(err error) (*llm.Error, bool) { return errors.AsType[*llm.Error](err) }

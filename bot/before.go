@@ -1,0 +1,65 @@
+package bot
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"llmbot/bot/turn"
+)
+
+// beforeSpan is how far back what was said in direct messages belongs to a new one (issue 6).
+const beforeSpan = time.Hour
+
+// before is what was said in a direct conversation in the hour before a message that opens a thread: the top-level messages, and the answers
+// to them. It is kept, so that the next turns of the thread begin with the same.
+func (t *turnRun) before(ctx context.Context) []Message {
+	b := t.bot
+	messages, err := b.dep.History.Recent(ctx, t.thread.Channel, since(t.thread.TS, beforeSpan), t.thread.TS)
+	if err != nil {
+		b.log.WarnContext(ctx, "history_unread", "thread", t.thread.String(), "error", err)
+		return nil
+	}
+	var said []Message
+	for _, m := range messages {
+		if m.Self || control(m.Text) != noWord {
+			continue
+		}
+		said = append(said, m)
+		get, cancel := context.WithTimeout(ctx, storeTimeout)
+		own, err := b.answers.get(get, Thread{Channel: t.thread.Channel, TS: m.TS})
+		cancel()
+		if err != nil {
+			b.log.WarnContext(ctx, "answers_unread", "thread", t.thread.String(), "error", err)
+		}
+		if w, ok := own[m.TS]; ok {
+			said = append(said, Message{TS: m.TS, Self: true, Text: w.Text, For: m.TS})
+		}
+	}
+	if len(said) == 0 {
+		return nil
+	}
+	keep, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	if err := b.answers.keepBefore(keep, t.thread, said); err != nil {
+		b.log.WarnContext(ctx, "before_not_kept", "thread", t.thread.String(), "error", err)
+	}
+	return said
+}
+
+// beforeAgain is what before found when the thread began.
+func (t *turnRun) beforeAgain(ctx context.Context) []Message {
+	get, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	said, err := t.bot.answers.saidBefore(get, t.thread)
+	if err != nil {
+		t.bot.log.WarnContext(ctx, "before_unread", "thread", t.thread.String(), "error", err)
+	}
+	return slices.DeleteFunc(said, func(m Message) bool { return !turn.TS(t.thread.TS).After(turn.TS(m.TS)) })
+}
+
+// since is the ts of the time d before a ts.
+func since(ts string, d time.Duration) string {
+	return strconv.FormatFloat(float64(tsTime(ts).Add(-d).UnixMicro())/1e6, 'f', 6, 64)
+}

@@ -1,0 +1,308 @@
+package bot
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"llmbot/bot/prompt"
+	"llmbot/llm"
+)
+
+// Limits of what people attach; the figures are the project's own.
+const (
+	maxTextFile  = 10 << 20         // bytes of a text file that is read at all
+	maxImageFile = 20 << 20         // and of a picture
+	maxFileRunes = 100_000          // characters of a file that go to the model, if its window is large enough
+	minFileRunes = 2_000            // and if it is not
+	unknownRunes = 24_000           // if nobody says how large it is
+	maxPictures  = 4                // the newest of a thread: servers refuse too many
+	filesTimeout = 30 * time.Second // all files of a turn together
+	maxFileCache = 64 << 20         // bytes of files that are remembered for the next turns
+	textOnlyFor  = 10 * time.Minute // how long it is believed that a model takes no pictures: it may be another one after a restart
+)
+
+// Errors of Files.
+var (
+	// ErrNoFile says that a file may not be read, or is not there: what came was no content of it.
+	ErrNoFile = errors.New("file is not readable")
+	// ErrLargeFile says that a file is larger than wanted.
+	ErrLargeFile = errors.New("file is too large")
+)
+
+// Files reads what people attach.
+type Files interface {
+	// File returns what Slack says of a file and its content. It blocks for the network, at most until ctx ends. Of a file of more than most
+	// bytes it reads nothing: ErrLargeFile. What is not the file's own content, such as a sign-in page, is ErrNoFile.
+	File(ctx context.Context, id string, most int64) (File, []byte, error)
+}
+
+// attachment is a file as the model gets it.
+type attachment struct {
+	text  string     // for the prompt, with the name
+	image *llm.Image // nil: none
+	said  string     // what the person should know about it; empty: nothing
+}
+
+func (a attachment) size() int {
+	n := len(a.text)
+	if a.image != nil {
+		n += len(a.image.Data)
+	}
+	return n
+}
+
+// kind is what can be done with a file, as far as its type and name tell.
+type fileKind int
+
+const (
+	fileOther fileKind = iota
+	fileText
+	filePicture
+)
+
+func (f File) kind() fileKind {
+	mime, _, _ := strings.Cut(strings.ToLower(f.MIME), ";")
+	switch mime {
+	case "image/png", "image/jpeg", "image/gif", "image/webp":
+		return filePicture
+	case "application/json", "application/xml", "application/yaml", "application/x-yaml", "application/toml", "application/javascript",
+		"application/x-javascript", "application/sql", "application/x-sh", "application/x-ndjson", "application/x-subrip", "image/svg+xml":
+		return fileText
+	case "", "application/octet-stream", "binary":
+		if textName(f.Name) {
+			return fileText
+		}
+		return fileOther
+	}
+	if strings.HasPrefix(mime, "text/") || strings.HasSuffix(mime, "+json") || strings.HasSuffix(mime, "+xml") {
+		return fileText
+	}
+	return fileOther
+}
+
+// textName knows files that Slack calls binary and people read.
+func textName(name string) bool {
+	i := strings.LastIndexByte(name, '.')
+	return i >= 0 && slices.Contains(strings.Fields("txt md log csv tsv json yaml yml toml ini cfg conf env go py js ts tsx jsx rs c h cc cpp hpp java kt rb php sh bash "+
+		"sql xml html css diff patch tex rst proto tf hcl lua pl r swift scala ex exs erl hs ml vue svelte dockerfile makefile ipynb"), strings.ToLower(name[i+1:]))
+}
+
+// unreadable is the answer to a message that is nothing but files that cannot be read; empty: one can.
+func (t *turnRun) unreadable(files []File) Refusal {
+	if slices.ContainsFunc(files, func(f File) bool { return f.kind() != fileOther || f.MIME == "" }) {
+		return ""
+	}
+	return "I can't read this kind of file; I read text and pictures. Please paste the text that I should look at, with your question."
+}
+
+// attach reads the files of a message for the model. It says to the person what was not read, or not whole. pictures is how many it may
+// take.
+func (t *turnRun) attach(ctx context.Context, files []File, runes, pictures int) (text string, images []llm.Image, said []string) {
+	var b strings.Builder
+	for _, f := range files {
+		a := t.attachment(ctx, f, max(runes/len(files), minFileRunes))
+		if a.image != nil && len(images) >= pictures {
+			a = attachment{text: fmt.Sprintf("(attached picture %s, left out)", quoteName(f.Name))}
+		}
+		b.WriteString("\n\n" + a.text)
+		if a.image != nil {
+			images = append(images, *a.image)
+		}
+		if a.said != "" {
+			said = append(said, a.said)
+		}
+	}
+	return b.String(), images, said
+}
+
+func (t *turnRun) attachment(ctx context.Context, f File, runes int) attachment {
+	c := &t.bot.files
+	key := fmt.Sprintf("%s/%d", f.ID, runes)
+	if a, ok := c.get(key); ok {
+		return a
+	}
+	a, keep := t.load(ctx, f, runes)
+	if keep {
+		c.put(key, a)
+	}
+	return a
+}
+
+// load reads one file. keep says that another try would bring nothing else.
+func (t *turnRun) load(ctx context.Context, f File, runes int) (_ attachment, keep bool) {
+	cannot := func(why, said string) attachment {
+		return attachment{text: fmt.Sprintf("(attached file %s, which you cannot read: %s)", quoteName(f.Name), why), said: said}
+	}
+	if t.bot.dep.Files == nil || f.ID == "" || f.MIME != "" && f.kind() == fileOther {
+		return cannot("its type is "+cmp.Or(f.MIME, "unknown"), fmt.Sprintf("I can't read %s: I read text and pictures.", quoteName(f.Name))), true
+	}
+	most := int64(maxTextFile)
+	if f.kind() == filePicture {
+		most = maxImageFile
+	}
+	full, data, err := t.bot.dep.Files.File(ctx, f.ID, most)
+	if full.Name != "" {
+		f = full
+	}
+	switch {
+	case errors.Is(err, ErrLargeFile):
+		return cannot("it is too large", fmt.Sprintf("I did not read %s: it is too large (at most %d MB).", quoteName(f.Name), most>>20)), true
+	case err != nil:
+		t.bot.log.WarnContext(ctx, "file_unread", "thread", t.thread.String(), "file", f.ID, "type", f.MIME, "bytes", f.Size, "error", err)
+		return cannot("it could not be fetched", fmt.Sprintf("I could not get %s from Slack.", quoteName(f.Name))), false
+	}
+	switch f.kind() {
+	case filePicture:
+		image, err := picture(f.MIME, data)
+		if err != nil {
+			t.bot.log.WarnContext(ctx, "picture_unread", "thread", t.thread.String(), "file", f.ID, "type", f.MIME, "bytes", len(data), "error", err)
+			return cannot("it is damaged", fmt.Sprintf("I can't read the picture %s.", quoteName(f.Name))), true
+		}
+		return attachment{text: fmt.Sprintf("(attached picture %s)", quoteName(f.Name)), image: &image}, true
+	case fileText:
+		text, ok := plainText(data)
+		if !ok {
+			return cannot("it is no text", fmt.Sprintf("I can't read %s: it is no text.", quoteName(f.Name))), true
+		}
+		return inline(f.Name, text, runes), true
+	case fileOther:
+	}
+	return cannot("its type is "+cmp.Or(f.MIME, "unknown"), fmt.Sprintf("I can't read %s: I read text and pictures.", quoteName(f.Name))), true
+}
+
+// inline is a text file in the prompt. What is cut is said, to the model and to the person.
+func inline(name, text string, runes int) attachment {
+	all := utf8.RuneCountInString(text)
+	head := "File " + quoteName(name)
+	said := ""
+	if all > runes {
+		cut := 0
+		for i := range text {
+			if cut == runes {
+				text = text[:i]
+				break
+			}
+			cut++
+		}
+		part := fmt.Sprintf("the first %s of %s characters", thousands(runes), thousands(all))
+		head += " (" + part + ")"
+		said = fmt.Sprintf("Of %s I read %s.", quoteName(name), part)
+	}
+	fence := "```"
+	for strings.Contains(text, fence) {
+		fence += "`"
+	}
+	return attachment{text: head + ":\n" + fence + "\n" + strings.TrimRight(text, "\n") + "\n" + fence, said: said}
+}
+
+// plainText decodes UTF-8, and UTF-16 with a byte order mark. Other text becomes what can be read of it; false: it is no text.
+func plainText(data []byte) (string, bool) {
+	if len(data) >= 2 && len(data)%2 == 0 && (data[0] == 0xFF && data[1] == 0xFE || data[0] == 0xFE && data[1] == 0xFF) {
+		little := 0
+		if data[0] == 0xFE {
+			little = 1
+		}
+		units := make([]uint16, 0, len(data)/2)
+		for i := 2; i < len(data); i += 2 {
+			units = append(units, uint16(data[i+little])|uint16(data[i+1-little])<<8)
+		}
+		return string(utf16.Decode(units)), true
+	}
+	text := strings.TrimPrefix(string(data), "\ufeff")
+	if strings.IndexByte(text, 0) >= 0 {
+		return "", false
+	}
+	clean := strings.ToValidUTF8(text, "\ufffd")
+	if n := len(text); n > 0 && strings.Count(clean, "\ufffd")*10 > n*3 { // a third of it is not text
+		return "", false
+	}
+	return clean, true
+}
+
+// quoteName is a file's name on one line.
+func quoteName(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if r < ' ' || r == '`' {
+			return ' '
+		}
+		return r
+	}, strings.TrimSpace(name))
+	return cmp.Or(name, "without a name")
+}
+
+// blind makes turns for a model that takes no pictures.
+func blind(turns []prompt.Turn) []prompt.Turn {
+	out := slices.Clone(turns)
+	for i := range out {
+		if len(out[i].Images) > 0 {
+			out[i].Images = nil
+			out[i].Text += "\n(You cannot see pictures. Say so if the question is about one.)"
+		}
+	}
+	return out
+}
+
+// cannotSee is what a person is told whose picture was not shown to the model.
+const cannotSee = "The model that I use reads text only: I did not see the picture."
+
+// fileCache keeps attachments for the next turns of their threads, the newest of them. The zero value is ready.
+type fileCache struct {
+	mu    sync.Mutex // guards all below
+	byKey map[string]attachment
+	order []string // oldest first
+	bytes int
+}
+
+func (c *fileCache) get(key string) (attachment, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	a, ok := c.byKey[key]
+	return a, ok
+}
+
+func (c *fileCache) put(key string, a attachment) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, ok := c.byKey[key]; ok {
+		return
+	}
+	if c.byKey == nil {
+		c.byKey = map[string]attachment{}
+	}
+	c.byKey[key] = a
+	c.order = append(c.order, key)
+	for c.bytes += a.size(); c.bytes > maxFileCache && len(c.order) > 1; c.order = c.order[1:] {
+		c.bytes -= c.byKey[c.order[0]].size()
+		delete(c.byKey, c.order[0])
+	}
+}
+
+// sight remembers which models refused pictures. The zero value is ready.
+type sight struct {
+	mu   sync.Mutex // guards none
+	none map[string]time.Time
+}
+
+func (s *sight) refused(model string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.none == nil {
+		s.none = map[string]time.Time{}
+	}
+	s.none[model] = time.Now()
+}
+
+func (s *sight) blind(model string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at, ok := s.none[model]
+	return ok && time.Since(at) < textOnlyFor
+}

@@ -1,0 +1,170 @@
+package bot
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+)
+
+const (
+	// maxCrowds is how many threads are remembered of which something is known; then all are forgotten, which costs a read each.
+	maxCrowds = 20_000
+	// lookTimeout is how long a thread may take to be looked at of which nothing is known; after that its message is taken for nobody's
+	// question.
+	lookTimeout = 20 * time.Second
+	// lookEvery is the pause between two such looks: they come out of the reads that answers need (50 a minute).
+	lookEvery = 4 * time.Second
+	// maxLooks is how many messages wait for such a look; more are taken for nobody's question.
+	maxLooks = 100
+)
+
+// crowds remembers of threads only what never becomes wrong: who has written first, that somebody else has written, that the bot had
+// nothing to do with it when it was looked at. It saves reads, and decides nothing that a read would decide otherwise. The zero value
+// is ready.
+type crowds struct {
+	mu    sync.Mutex // guards all below
+	known map[Thread]crowd
+}
+
+type crowd struct {
+	person string // who has written; empty: not known
+	many   bool   // somebody else has, too
+	not    bool   // the bot was not in it, and what it is asked since is in the store
+}
+
+// note says that people have written in a thread.
+func (c *crowds) note(t Thread, persons ...string) crowd {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k := c.known[t]
+	for _, person := range persons {
+		if person == "" {
+			continue
+		}
+		k.many = k.many || k.person != "" && k.person != person
+		k.person = person
+	}
+	c.putLocked(t, k)
+	return k
+}
+
+// pass notes that the bot was not in a thread when it was looked at.
+func (c *crowds) pass(t Thread) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k := c.known[t]
+	k.not = true
+	c.putLocked(t, k)
+}
+
+func (c *crowds) get(t Thread) crowd {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.known[t]
+}
+
+func (c *crowds) putLocked(t Thread, k crowd) {
+	if _, ok := c.known[t]; !ok && len(c.known) >= maxCrowds || c.known == nil {
+		c.known = map[Thread]crowd{}
+	}
+	c.known[t] = k
+}
+
+// follow takes a message of a thread that does not name the bot. Whether it is addressed to the bot the thread says, when a turn reads it;
+// here is only found out, cheaply, whether it can be.
+func (b *Bot) follow(ctx context.Context, ev Asked) error {
+	k := b.crowds.note(ev.Thread, ev.User)
+	mode := b.settings(ctx, ev.Thread.Channel).FollowUps
+	if ev.Elsewhere || mode == FollowMention || mode != FollowAlways && k.many {
+		return nil
+	}
+	return b.ifOurs(ctx, ev.Thread, k, func(ctx context.Context) error { return b.ask(ctx, ev) })
+}
+
+// ifOurs does something if the bot is in a thread: the store knows, or, for what was before the store, the thread itself, which is then
+// looked at in the background.
+func (b *Bot) ifOurs(ctx context.Context, t Thread, k crowd, do func(context.Context) error) error {
+	look, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	record, err := b.desk.Look(look, t.String())
+	switch {
+	case err != nil: // it may be ours
+		b.log.WarnContext(ctx, "thread_unknown", "thread", t.String(), "error", err)
+		return ErrNotDurable
+	case record.Asked != "": // or it was asked of another process
+		return do(ctx)
+	case k.not || !b.older(t):
+		return nil
+	}
+	select {
+	case b.looks <- look1{t, do}:
+	default:
+		b.log.WarnContext(ctx, "thread_not_looked_at", "thread", t.String(), "reason", "too many wait")
+	}
+	return nil
+}
+
+// look1 is a thread that is to be looked at, and what is done if the bot is in it.
+type look1 struct {
+	thread Thread
+	do     func(context.Context) error
+}
+
+// older says that a thread may have begun before this process: all that was asked since is in the store.
+func (b *Bot) older(t Thread) bool { return tsTime(t.TS).Before(b.since.Add(clockSkew)) }
+
+// clockSkew is how far Slack's clock may be ahead of ours.
+const clockSkew = time.Minute
+
+// tsTime is the time of a Slack timestamp; zero if it is none.
+func tsTime(ts string) time.Time {
+	seconds, err := strconv.ParseFloat(ts, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.UnixMicro(int64(seconds * 1e6))
+}
+
+// lookAtThreads is the goroutine that looks at threads of which nothing is known, one after the other and slowly, until ctx ends.
+func (b *Bot) lookAtThreads(ctx context.Context) {
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	for {
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			return
+		}
+		select {
+		case l := <-b.looks:
+			if b.crowds.get(l.thread).not {
+				pause.Reset(0)
+				continue
+			}
+			b.lookAt(ctx, l)
+			pause.Reset(lookEvery)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (b *Bot) lookAt(ctx context.Context, l look1) {
+	read, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	messages, err := b.dep.History.Messages(read, l.thread)
+	if err != nil {
+		b.log.WarnContext(ctx, "thread_unread", "thread", l.thread.String(), "error", err)
+		return
+	}
+	b.crowds.note(l.thread, people(messages)...)
+	if !slices.ContainsFunc(messages, func(m Message) bool { return m.Self }) {
+		b.crowds.pass(l.thread)
+		return
+	}
+	if err := l.do(ctx); err != nil {
+		b.log.WarnContext(ctx, "event_not_taken", "thread", l.thread.String(), "error", err)
+	}
+}

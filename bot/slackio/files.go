@@ -1,0 +1,75 @@
+package slackio
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/slack-go/slack"
+
+	"llmbot/bot"
+	"llmbot/bot/pace"
+)
+
+const methodFile pace.Method = "files.info"
+
+// File fetches a file. What Slack says of it is asked anew: events of other organisations carry nothing but the id (facts/slack.md §5.7).
+func (s *Slack) File(ctx context.Context, id string, most int64) (bot.File, []byte, error) {
+	info, err := lookUp(ctx, s, methodFile, func(ctx context.Context) (*slack.File, error) {
+		info, _, _, err := s.api.GetFileInfoContext(ctx, id, 0, 0)
+		return info, err
+	})
+	if err != nil {
+		return bot.File{}, nil, fmt.Errorf("look up file %s: %w", id, err)
+	}
+	f := bot.File{ID: id, Name: cmp.Or(info.Name, info.Title), MIME: info.Mimetype, Size: int64(info.Size)}
+	if f.Size > most {
+		return f, nil, fmt.Errorf("file %s has %d bytes: %w", id, f.Size, bot.ErrLargeFile)
+	}
+	data := &bounded{most: most}
+	if err := s.api.GetFileContext(ctx, cmp.Or(info.URLPrivateDownload, info.URLPrivate), data); err != nil {
+		return f, nil, fmt.Errorf("fetch file %s: %w", id, err)
+	}
+	// Without rights Slack sends the sign-in page, with status 200.
+	if n := int64(data.Len()); f.Size > 0 && n != f.Size || !strings.Contains(f.MIME, "html") && signIn(data.Bytes()) {
+		return f, nil, fmt.Errorf("fetch file %s: %d bytes came, not %d: %w", id, n, f.Size, bot.ErrNoFile)
+	}
+	return f, data.Bytes(), nil
+}
+
+// signIn says whether data is a web page.
+func signIn(data []byte) bool {
+	head := bytes.ToLower(bytes.TrimSpace(data[:min(len(data), 512)]))
+	return bytes.HasPrefix(head, []byte("<!doctype html")) || bytes.HasPrefix(head, []byte("<html"))
+}
+
+// bounded is a buffer that refuses more than it may hold.
+type bounded struct {
+	bytes.Buffer
+
+	most int64
+}
+
+var errTooMuch = errors.New("more came than the file has")
+
+// Write is part of io.Writer.
+func (b *bounded) Write(p []byte) (int, error) {
+	if int64(b.Len()+len(p)) > b.most {
+		return 0, errTooMuch
+	}
+	return b.Buffer.Write(p)
+}
+
+// Link is the address of a message.
+func (s *Slack) Link(ctx context.Context, channel, ts string) (string, error) {
+	link, err := timed(ctx, func(ctx context.Context) (string, error) {
+		return s.api.GetPermalinkContext(ctx, &slack.PermalinkParameters{Channel: channel, Ts: ts})
+	})
+	if err != nil {
+		return "", fmt.Errorf("chat.getPermalink: %w", err)
+	}
+	return link, nil
+}

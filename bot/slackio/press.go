@@ -1,0 +1,78 @@
+package slackio
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"strings"
+
+	"llmbot/bot"
+)
+
+// actionPrefix begins the action ids of our buttons; the rest is the bot.Press.
+const actionPrefix = "llmbot_"
+
+// rawPress is the payload of an interactive envelope.
+type rawPress struct {
+	Type string `json:"type"`
+	User struct {
+		ID string `json:"id"`
+	} `json:"user"`
+	Channel struct {
+		ID string `json:"id"`
+	} `json:"channel"`
+	Container struct {
+		Channel  string `json:"channel_id"`
+		Message  string `json:"message_ts"`
+		ThreadTS string `json:"thread_ts"`
+	} `json:"container"`
+	Message struct {
+		TS       string `json:"ts"`
+		ThreadTS string `json:"thread_ts"`
+	} `json:"message"`
+	Actions []struct {
+		ID    string `json:"action_id"`
+		Value string `json:"value"`
+		TS    string `json:"action_ts"`
+	} `json:"actions"`
+}
+
+// decodePress finds the button in an interaction, or says why there is none. It is pure.
+func decodePress(payload []byte) (bot.Pressed, string) {
+	var raw rawPress
+	if err := json.Unmarshal(payload, &raw); err != nil {
+		return bot.Pressed{}, "unreadable"
+	}
+	if raw.Type != "block_actions" || len(raw.Actions) == 0 {
+		return bot.Pressed{}, "type " + raw.Type
+	}
+	a := raw.Actions[0]
+	press, ours := strings.CutPrefix(a.ID, actionPrefix)
+	what, asker, ok := strings.Cut(a.Value, "|")
+	message := cmp.Or(raw.Container.Message, raw.Message.TS)
+	p := bot.Pressed{
+		Thread: bot.Thread{
+			Channel: cmp.Or(raw.Container.Channel, raw.Channel.ID),
+			TS:      cmp.Or(raw.Container.ThreadTS, raw.Message.ThreadTS, message),
+		},
+		TS: a.TS, User: raw.User.ID, Message: message, Press: bot.Press(press), For: what, Asker: asker,
+	}
+	switch {
+	case !ours || !ok:
+		return bot.Pressed{}, "not our button"
+	case p.User == "" || p.TS == "" || p.Thread.Channel == "" || p.Thread.TS == "":
+		return bot.Pressed{}, "incomplete"
+	}
+	return p, ""
+}
+
+// pressed hands a press to the bot, once, and acks it when it is durable.
+func (in *intake) pressed(ctx context.Context, env envelope, ack func(payload any)) {
+	p, reason := decodePress(env.Payload)
+	if reason != "" {
+		in.slack.log.DebugContext(ctx, "event_ignored", "envelope", env.ID, "reason", reason)
+		ack(nil)
+		return
+	}
+	in.once(ctx, env, "pressed/"+p.Thread.String()+"/"+p.TS, ack, func() error { return in.handler.Handle(ctx, p) })
+}

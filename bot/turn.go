@@ -149,12 +149,19 @@ func (t *turnRun) run(work, cut context.Context) report {
 	return t.answer(work, ctx, asks, upto)
 }
 
-// upto is the newest thing that this turn answers. An answer that another process has begun is finished as it was begun.
+// upto is the newest thing that this turn answers. An answer that has begun is finished as it was begun, but for changes of its questions.
 func (t *turnRun) upto() turn.TS {
-	if len(t.claim.Messages()) > 0 && t.claim.For() != "" {
-		return t.claim.For()
+	upto := t.claim.For()
+	if len(t.claim.Messages()) == 0 || upto == "" {
+		return upto.Max(t.newest())
 	}
-	return t.claim.For().Max(t.newest())
+	begun := upto
+	for _, ask := range t.known {
+		if !turn.TS(ask.TS).After(begun) {
+			upto = upto.Max(ask.since())
+		}
+	}
+	return upto
 }
 
 // newest is when the newest ask came that this process has heard of; empty: none.

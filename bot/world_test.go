@@ -39,6 +39,7 @@ type worldConfig struct {
 	model llmsim.Config
 	llm   llm.Config
 	bot   bot.Config
+	hooks bot.Hooks
 	store func() turn.Store // called inside the bubble
 	mode  llmsim.Mode       // of the model server at the start
 
@@ -92,7 +93,7 @@ func (w *world) start(cfg worldConfig, slackNet, modelNet *memnet.Net) {
 	store := cfg.store()
 	w.runs++
 	cfg.bot.Owner, cfg.bot.Name = fmt.Sprintf("test-%d", w.runs), self.Name
-	w.bot = bot.New(cfg.bot, bot.Deps{Model: model, Server: model, Replier: s, History: s, Room: s, Files: s, Store: store, Log: log})
+	w.bot = bot.New(cfg.bot, bot.Deps{Model: model, Server: model, Replier: s, History: s, Room: s, Files: s, Store: store, Log: log, Hooks: cfg.hooks})
 	var all sync.WaitGroup
 	sockets, closeSockets := context.WithCancel(context.WithoutCancel(ctx))
 	all.Go(func() {

@@ -158,7 +158,9 @@ func TestRegenerate(t *testing.T) {
 			t.Errorf("%+v, %d requests", e, w.model.Total())
 		}
 		w.click("alice", "general", first[0].TS, bot.PressRegenerate)
-		w.until("it is written anew", time.Minute, func() bool { return w.model.Total() == 2 && footers(w.answers("general", ts)) == 1 && w.model.Running() == 0 })
+		w.until("it is written anew", time.Minute, func() bool {
+			return w.model.Total() == 2 && footers(w.answers("general", ts)) == 1 && w.model.Running() == 0
+		})
 		time.Sleep(10 * time.Second)
 		got := w.answers("general", ts)
 		if len(got) != 1 || got[0].TS != first[0].TS {

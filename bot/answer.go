@@ -16,7 +16,11 @@ import (
 // answer writes the answer and shows it. ctx ends the stream, work everything.
 func (t *turnRun) answer(work, ctx context.Context, asks []Asked, upto turn.TS) report {
 	b, last := t.bot, asks[len(asks)-1]
-	draft, err := b.dep.Replier.Open(work, t.thread, t.reply(work, last))
+	reply := t.reply(work, last)
+	if len(t.ids) > len(t.claim.Messages()) { // taken over from the thread: if this one is called off, they are its
+		t.noteMessages(work)
+	}
+	draft, err := b.dep.Replier.Open(work, t.thread, reply)
 	if err != nil {
 		b.log.ErrorContext(ctx, "answer_not_opened", "thread", t.thread.String(), "ask", last.TS, "error", err)
 		return t.done(work, upto)
@@ -167,13 +171,18 @@ func (t *turnRun) reply(work context.Context, last Asked) Reply {
 	}
 	r.Posted = func(id string) { // one draft posts one message at a time
 		t.ids = append(t.ids, id)
-		ctx, cancel := context.WithTimeout(work, storeTimeout)
-		defer cancel()
-		if err := t.claim.Reply(ctx, t.ids); err != nil {
-			t.bot.log.WarnContext(ctx, "reply_not_noted", "thread", t.thread.String(), "message", id, "error", err)
-		}
+		t.noteMessages(work)
 	}
 	return r
+}
+
+// noteMessages records the messages of the answer.
+func (t *turnRun) noteMessages(work context.Context) {
+	ctx, cancel := context.WithTimeout(work, storeTimeout)
+	defer cancel()
+	if err := t.claim.Reply(ctx, t.ids); err != nil {
+		t.bot.log.WarnContext(ctx, "reply_not_noted", "thread", t.thread.String(), "messages", t.ids, "error", err)
+	}
 }
 
 // input gathers what the prompt is made of.

@@ -47,6 +47,10 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if names := cfg.later(); len(names) > 0 {
 		log.WarnContext(ctx, "config_not_used", "variables", names, "hint", "this version does not know them yet")
 	}
+	channels, err := openChannels(cfg.ChannelsFile, log)
+	if err != nil {
+		return err
+	}
 	store, err := openStore(cfg, log)
 	if err != nil {
 		return err
@@ -78,14 +82,14 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 		return err
 	}
 	log.InfoContext(ctx, "connected", "team", self.TeamName, "bot", self.Name, "version", buildInfo().short(), "model_url", withoutPassword(cfg.BaseURL))
-	b := bot.New(botConfig(cfg, self, store), bot.Deps{
+	b := bot.New(botConfig(cfg, self, store, channels), bot.Deps{
 		Model: model, Server: model, Counter: model, Replier: slack, History: slack, Room: slack, Files: slack, Store: store.Store, Log: log,
 	})
-	return runAll(ctx, b, slack, store.run)
+	return runAll(ctx, b, slack, channels.run, store.run)
 }
 
 // runAll runs the bot, its sockets and the store's upkeep; the sockets close last, so that the last calls and acks go out.
-func runAll(ctx context.Context, b *bot.Bot, slack *slackio.Slack, upkeep func(context.Context) error) error {
+func runAll(ctx context.Context, b *bot.Bot, slack *slackio.Slack, settings func(context.Context), upkeep func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	sockets, closeSockets := context.WithCancel(context.WithoutCancel(ctx))
@@ -102,6 +106,7 @@ func runAll(ctx context.Context, b *bot.Bot, slack *slackio.Slack, upkeep func(c
 		botErr = b.Run(ctx)
 		closeSockets()
 	})
+	all.Go(func() { settings(ctx) })
 	if upkeep != nil {
 		all.Go(func() { dbErr = upkeep(sockets) })
 	}
@@ -109,7 +114,7 @@ func runAll(ctx context.Context, b *bot.Bot, slack *slackio.Slack, upkeep func(c
 	return errors.Join(socketsErr, botErr, dbErr)
 }
 
-func botConfig(cfg Config, self slackio.Self, s store) bot.Config {
+func botConfig(cfg Config, self slackio.Self, s store, ch *channels) bot.Config {
 	system := cfg.SystemPrompt
 	if system == "" {
 		system = defaultPrompt
@@ -120,6 +125,7 @@ func botConfig(cfg Config, self slackio.Self, s store) bot.Config {
 		Settings: bot.Settings{
 			System: system, Temperature: cfg.Temperature, Effort: cfg.ReasoningEffort, FollowUps: bot.FollowUps(cfg.FollowUps),
 		},
+		Channel: ch.settings,
 		Policy: bot.Policy{
 			Channels: cfg.AllowChannels, Users: cfg.AllowUsers, Deny: cfg.DenyUsers,
 			AllowExternal: cfg.AllowExternal, AllowGuests: cfg.AllowGuests,

@@ -35,13 +35,13 @@ func Picture(mime string, data []byte) (Image, error) {
 	if cfg.Width <= 0 || cfg.Height <= 0 || cfg.Width > mostPixels/cfg.Height {
 		return Image{}, errors.New("a picture has too many pixels")
 	}
+	img, _, err := image.Decode(bytes.NewReader(data)) // also of one that is sent as it came: it may be cut
+	if err != nil {
+		return Image{}, fmt.Errorf("read a picture of type %s: %w", mime, err)
+	}
 	known := format == "png" || format == "jpeg"
 	if known && max(cfg.Width, cfg.Height) <= pictureSide && len(data) <= pictureAsIs {
 		return Image{MIME: "image/" + format, Data: data}, nil
-	}
-	img, _, err := image.Decode(bytes.NewReader(data))
-	if err != nil {
-		return Image{}, fmt.Errorf("read a picture of type %s: %w", mime, err)
 	}
 	img = scaled(img)
 	var out bytes.Buffer

@@ -26,13 +26,30 @@ func (t *turnRun) answer(work, ctx context.Context, asks []Asked, upto turn.TS) 
 		return t.done(work, upto)
 	}
 	t.draft = draft
-	return t.close(work, draft, t.write(ctx, draft, asks), last, upto)
+	return t.close(work, draft, t.write(work, ctx, draft, asks, upto), last, upto)
 }
 
-// write waits for a slot and has the model write.
-func (t *turnRun) write(ctx context.Context, draft Draft, asks []Asked) outcome {
+// write waits for a slot and has the model write, from the beginning or from where an earlier owner, or the length limit, ended. ctx ends the
+// stream, work everything.
+func (t *turnRun) write(work, ctx context.Context, draft Draft, asks []Asked, upto turn.TS) outcome {
 	b, last := t.bot, asks[len(asks)-1]
-	w := &writer{bot: b, thread: t.thread, draft: draft, id: "llmbot-" + strings.ReplaceAll(last.TS, ".", "-"), model: t.set.Model}
+	base := checkpoint{For: last.TS, Since: string(last.since()), Upto: string(upto)}
+	from := t.goOnFrom(ctx, last)
+	if from.text == "" && (t.taken || len(t.known) == 0) {
+		from = t.saved(ctx, base)
+	}
+	w := &writer{bot: b, thread: t.thread, draft: draft, id: "llmbot-" + strings.ReplaceAll(last.TS, ".", "-"), model: t.set.Model, hold: t.visible()}
+	if t.claim.Tries() >= mostTries {
+		return outcome{answer: Answer{Text: from.text, Notice: hopeless, Phase: Failed, Controls: CanRegenerate}, err: errHopeless}
+	}
+	base.Text = from.text
+	w.saver = t.newSaver(ctx, base)
+	defer func() {
+		w.saver.end()
+		if errors.Is(context.Cause(ctx), errShutdown) {
+			w.saver.save(work) // for whoever goes on
+		}
+	}()
 	if t.unread {
 		w.base.Notice = "I could not read the earlier messages of this thread, so this answers the question alone."
 	}
@@ -47,7 +64,18 @@ func (t *turnRun) write(ctx context.Context, draft Draft, asks []Asked) outcome 
 	}
 	return w.write(ctx, in, llm.Request{
 		Model: t.set.Model, Temperature: t.set.Temperature, MaxTokens: b.cfg.MaxTokens, ReasoningEffort: t.set.Effort, ID: w.id,
-	}, t.goOnFrom(ctx, last))
+	}, from)
+}
+
+// visible is how many characters a killed process left visible of the answer.
+func (t *turnRun) visible() int {
+	n := 0
+	for _, m := range t.messages {
+		if t.taken && m.Self && !m.Notice && slices.Contains(t.ids, m.TS) {
+			n += m.Shown
+		}
+	}
+	return n
 }
 
 // goOnFrom is the answer that is to go on; zero: there is none, or it begins anew.
@@ -62,7 +90,7 @@ func (t *turnRun) goOnFrom(ctx context.Context, last Asked) partly {
 		t.bot.log.WarnContext(ctx, "answers_unread", "thread", t.thread.String(), "error", err)
 	}
 	w := own[last.TS]
-	return partly{text: w.Text, tokens: w.Tokens, elapsed: w.Elapsed, ttft: w.TTFT}
+	return partly{text: w.Text, tokens: w.Tokens, elapsed: w.Elapsed, ttft: w.TTFT, asked: true}
 }
 
 // close shows the end of the answer and notes that the thread has it.
@@ -76,9 +104,8 @@ func (t *turnRun) close(work context.Context, draft Draft, out outcome, last Ask
 	}
 	switch {
 	case errors.Is(out.err, turn.ErrLost):
-		b.log.WarnContext(work, "claim_lost", "thread", t.thread.String(), "ask", last.TS)
 		letGo(turn.ErrLost)
-		return report{answered: upto}
+		return t.lost(work, last, upto)
 	case errors.Is(out.err, errSuperseded):
 		b.log.InfoContext(work, "answer_called_off", "thread", t.thread.String(), "ask", last.TS)
 		letGo(errSuperseded)
@@ -91,8 +118,11 @@ func (t *turnRun) close(work context.Context, draft Draft, out outcome, last Ask
 	err := draft.Close(ctx, out.answer)
 	t.draft = nil
 	t.logEnd(work, out, err, last)
-	if errors.Is(err, ErrNotNow) {
+	switch {
+	case errors.Is(err, ErrNotNow):
 		return t.release(work) // whoever has the thread when the store is back answers
+	case errors.Is(err, turn.ErrLost):
+		return t.lost(work, last, upto)
 	}
 	if errors.Is(out.err, errShutdown) && b.cfg.Durable {
 		return t.release(work) // another process, or the next one, finishes it in the same messages
@@ -102,11 +132,18 @@ func (t *turnRun) close(work context.Context, draft Draft, out outcome, last Ask
 		defer cancel()
 		if err := b.answers.put(keep, t.thread, written{
 			For: last.TS, Text: out.answer.Text, Tokens: out.result.Usage.CompletionTokens, Elapsed: out.result.Elapsed, TTFT: out.result.TTFT,
+			Notice: out.answer.Notice, Small: out.answer.Small, Phase: out.answer.Phase, Controls: out.answer.Controls, Asker: last.User,
+			Epoch: t.claim.Epoch(), IDs: t.ids,
 		}); err != nil {
 			b.log.WarnContext(work, "answer_not_kept", "thread", t.thread.String(), "ask", last.TS, "error", err)
 		}
 	}
-	return t.done(work, upto)
+	r := t.done(work, upto)
+	if r.lost {
+		return t.lost(work, last, upto)
+	}
+	t.forget(work)
+	return r
 }
 
 // deletedElsewhere says whether a stop that came from another process was the deletion of all questions.
@@ -168,6 +205,11 @@ func (t *turnRun) reply(work context.Context, last Asked) Reply {
 			return fmt.Errorf("%w: %w", ErrNotNow, err)
 		}
 		return err
+	}
+	r.Late = func(id string) {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.lates = append(t.lates, id)
 	}
 	r.Posted = func(id string) { // one draft posts one message at a time
 		t.ids = append(t.ids, id)

@@ -50,6 +50,7 @@ type actor struct {
 type report struct {
 	answered turn.TS // up to here the thread has its answer
 	more     bool    // the claim goes on: something newer is owed
+	lost     bool    // another process has the thread
 	asks     []Asked // was called off: these are still owed
 }
 
@@ -151,7 +152,7 @@ func (a *actor) delete(ts string) {
 
 // start begins a turn for all that is asked so far.
 func (a *actor) start(work, cut context.Context) {
-	t := newTurn(a.bot, a.thread, a.claim, a.asks)
+	t := newTurn(a.bot, a.thread, a.claim, a.claim != a.with, a.asks)
 	a.asks, a.with, a.turn = nil, a.claim, t
 	a.bot.mu.Lock()
 	a.behind = 0

@@ -30,8 +30,10 @@ type world struct {
 	bot   *bot.Bot
 	stop  func() // SIGTERM, and wait
 	term  func() // SIGTERM alone
-	again func() // a new process, after stop
+	kill  func() // kill -9: nothing more of the process reaches anybody
+	again func() // a new process, after stop or kill
 	runs  int
+	old   []func() // stops of all processes
 }
 
 type worldConfig struct {
@@ -56,7 +58,9 @@ func inWorld(t *testing.T, cfg worldConfig, test func(t *testing.T, w *world)) {
 		w.again = func() { w.start(cfg, slackNet, modelNet) }
 		w.again()
 		defer func() {
-			w.stop()
+			for _, stop := range w.old {
+				stop()
+			}
 			w.slack.Close()
 			_ = slackNet.Close()
 			_ = modelNet.Close()
@@ -71,16 +75,17 @@ func inWorld(t *testing.T, cfg worldConfig, test func(t *testing.T, w *world)) {
 func (w *world) start(cfg worldConfig, slackNet, modelNet *memnet.Net) {
 	t := w.t
 	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	client := modelNet.Client()
+	p := &process{}
+	client := p.client(modelNet)
 	cfg.llm.BaseURL, cfg.llm.HTTP, cfg.llm.Log = "http://model/v1", client, log
 	model, err := llm.New(cfg.llm)
 	if err != nil {
 		t.Fatal(err)
 	}
-	slackHTTP := slackNet.Client()
+	slackHTTP := p.client(slackNet)
 	s := slackio.New(slackio.Config{
 		AppToken: slacksim.DefaultAppToken, BotToken: slacksim.DefaultBotToken, APIURL: "http://slack/api/",
-		HTTP: slackHTTP, Dialer: &websocket.Dialer{NetDialContext: slackNet.Dial}, Command: "/llm-status", Log: log,
+		HTTP: slackHTTP, Dialer: &websocket.Dialer{NetDialContext: p.dial(slackNet)}, Command: "/llm-status", Log: log,
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	self, err := s.Connect(ctx)
@@ -90,10 +95,11 @@ func (w *world) start(cfg worldConfig, slackNet, modelNet *memnet.Net) {
 	if cfg.store == nil {
 		cfg.store = func() turn.Store { return turn.NewMem() }
 	}
-	store := cfg.store()
+	kept := cfg.store()
+	store := mortal{kept, p}
 	w.runs++
 	cfg.bot.Owner, cfg.bot.Name = fmt.Sprintf("test-%d", w.runs), self.Name
-	w.bot = bot.New(cfg.bot, bot.Deps{Model: model, Server: model, Replier: s, History: s, Room: s, Files: s, Store: store, Log: log, Hooks: cfg.hooks})
+	w.bot = bot.New(cfg.bot, bot.Deps{Model: model, Server: model, Replier: s, History: s, Room: s, Files: s, Places: s, Store: store, Log: log, Hooks: cfg.hooks})
 	var all sync.WaitGroup
 	sockets, closeSockets := context.WithCancel(context.WithoutCancel(ctx))
 	all.Go(func() {
@@ -108,13 +114,18 @@ func (w *world) start(cfg worldConfig, slackNet, modelNet *memnet.Net) {
 		closeSockets()
 	})
 	w.term = cancel
+	w.kill = func() {
+		p.kill()
+		cancel()
+	}
 	w.stop = sync.OnceFunc(func() {
 		cancel()
 		all.Wait()
 		slackHTTP.CloseIdleConnections()
 		client.CloseIdleConnections()
-		_ = store.Close()
+		_ = kept.Close()
 	})
+	w.old = append(w.old, w.stop)
 }
 
 // private marks what people and models write in these tests: it must not be in the log above Debug.

@@ -21,7 +21,21 @@ func (d *draft) Send(ctx context.Context, k pace.Kind, _ bool) pace.Outcome {
 		return out
 	}
 	defer d.made(ctx)
-	return d.make(ctx, *o)
+	out = d.make(ctx, *o)
+	if late := d.reply.Late; late != nil && out.Err == nil && d.check() != nil { // a process may be frozen at any instant
+		late(d.messageAt(o.call))
+	}
+	return out
+}
+
+// messageAt is the message of a call that was made.
+func (d *draft) messageAt(c call) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if c.ts == "" && c.at < len(d.sent) {
+		return d.sent[c.at].ts
+	}
+	return c.ts
 }
 
 // check says whether we may write. When all has become visible under our claim, what is left is tidying up; nobody else will do it, for

@@ -69,6 +69,7 @@ type Slack struct {
 
 	mu       sync.Mutex           // guards all below
 	open     int                  // sockets that are connected
+	closed   time.Time            // since when none is; zero: since the beginning
 	noStatus bool                 // assistant.threads.setStatus was refused for good
 	noStream bool                 // and native streams
 	drafts   map[*draft]time.Time // answers that are not finished, or not tidy: with the time of their Close
@@ -164,13 +165,25 @@ func (s *Slack) Sockets() int {
 	return s.open
 }
 
+// SetShare sets which part of the workspace's budgets this process may use, above 0 up to 1; others use the rest.
+func (s *Slack) SetShare(share float64) { s.pace.SetShare(share) }
+
 // Pace is the scheduler's state, for /debug/pace.
 func (s *Slack) Pace() pace.Snapshot { return s.pace.Snapshot() }
 
-func (s *Slack) opened(delta int) {
+// opened notes that a socket has opened or closed, and says what that means for what is heard; nil: nothing.
+func (s *Slack) opened(delta int) bot.Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.open += delta
+	switch {
+	case delta > 0 && s.open == 1:
+		return bot.Connected{Since: s.closed}
+	case delta < 0 && s.open == 0:
+		s.closed = time.Now()
+		return bot.Disconnected{}
+	}
+	return nil
 }
 
 // TokenError says that Slack does not accept a token.

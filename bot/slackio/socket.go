@@ -76,7 +76,9 @@ func (s *Slack) connection(ctx context.Context, n int, in *intake) error {
 			if now {
 				delta = 1
 			}
-			s.opened(delta)
+			if ev := s.opened(delta); ev != nil && in.handler != nil {
+				_ = in.handler.Handle(ctx, ev) // does not block, and takes it
+			}
 		}
 	}
 	defer func() { set(false) }()

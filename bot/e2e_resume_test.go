@@ -1,15 +1,12 @@
 package bot_test
 
 import (
-	"context"
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"llmbot/bot"
 	"llmbot/bot/slacksim"
-	"llmbot/bot/turn"
 	"llmbot/llm/llmsim"
 )
 
@@ -216,10 +213,126 @@ func TestCatchUp(t *testing.T) {
 	})
 }
 
-// TestStoreOutage: every question is answered once, also those that came while the store was away.
+// replicas are processes that share a store.
+func replicas() worldConfig {
+	cfg := durable()
+	cfg.bot.Alone = nil
+	cfg.slack.HoldEvents = 100
+	return cfg
+}
+
+// TestFrozenOwner: a process is frozen in the middle of a call, another one takes over and finishes, and then the call goes through.
 func TestFrozenOwner(t *testing.T) {
-	t.Skip("written below, with two processes")
-	_ = turn.TS("")
-	_ = context.Background
-	_ = utf8.RuneCountInString
+	for name, tt := range map[string]struct {
+		at     time.Duration // after the question
+		frozen time.Duration
+	}{
+		"an edit, when all is over":    {3 * time.Second, time.Minute},
+		"an edit, while the other one": {3 * time.Second, 9 * time.Second},
+		"the first post":               {1050 * time.Millisecond, time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := replicas()
+			cfg.model.FirstToken = time.Second
+			inWorld(t, cfg, func(t *testing.T, w *world) {
+				ts := w.ask("alice", "general", "", "count")
+				time.Sleep(tt.at)
+				w.procs[0].freeze()
+				w.again()
+				time.Sleep(tt.frozen)
+				w.procs[0].thaw()
+				w.answered("general", ts, 1)
+				time.Sleep(time.Minute)
+				got := w.answers("general", ts)
+				if len(got) != 1 {
+					t.Errorf("%d messages: %s", len(got), text(got))
+				}
+				complete(t, text(got), unit, 30)
+				oneFooter(t, got)
+			})
+		})
+	}
+}
+
+// TestReplicas: three processes, one model call a question, one answer; one of them is killed.
+func TestReplicas(t *testing.T) {
+	cfg := replicas()
+	cfg.slack.Limiter = slacksim.LimiterOff
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		w.again()
+		w.again()
+		w.until("all sockets are open", time.Minute, func() bool { return w.slack.Sockets() == 6 })
+		var asked []string
+		for range 12 {
+			asked = append(asked, w.ask("alice", "general", "", "count"))
+			time.Sleep(300 * time.Millisecond)
+		}
+		for _, ts := range asked {
+			w.answered("general", ts, 1)
+		}
+		if n := w.model.Total(); n != 12 {
+			t.Errorf("%d model calls for 12 questions", n)
+		}
+		for range 6 {
+			asked = append(asked, w.ask("bob", "general", "", "count"))
+		}
+		time.Sleep(4 * time.Second)
+		killed := time.Now()
+		w.kill()
+		for _, ts := range asked {
+			got := w.answered("general", ts, 1)
+			complete(t, text(got), unit, 30)
+			oneFooter(t, got)
+			neverLess(t, got)
+			for i, v := range got[0].Versions {
+				if i > 0 && v.At.Sub(got[0].Versions[i-1].At) > 10*time.Second {
+					t.Errorf("no change for %s, %s after the kill", v.At.Sub(got[0].Versions[i-1].At), v.At.Sub(killed))
+				}
+			}
+		}
+		time.Sleep(time.Minute)
+		for _, ts := range asked {
+			if got := w.answers("general", ts); len(got) != 1 {
+				t.Errorf("%d messages", len(got))
+			}
+		}
+	})
+}
+
+// TestRollingDeploy: a new process comes, and the old one goes, while answers are running.
+func TestRollingDeploy(t *testing.T) {
+	cfg := replicas()
+	cfg.slack.Limiter, cfg.edits = slacksim.LimiterOff, 6000
+	cfg.model.Answer = numbered(60)
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		var asked []string
+		for range 20 {
+			asked = append(asked, w.ask("alice", "general", "", "count"))
+		}
+		time.Sleep(5 * time.Second)
+		stop := w.stop
+		w.again()
+		time.Sleep(3 * time.Second)
+		go stop()
+		for _, ts := range asked {
+			w.answered("general", ts, 1)
+		}
+		time.Sleep(10 * time.Second)
+		for _, ts := range asked {
+			got := w.answers("general", ts)
+			if len(got) != 1 {
+				t.Errorf("%d messages", len(got))
+			}
+			complete(t, text(got), unit, 60)
+			oneFooter(t, got)
+			neverLess(t, got)
+			for i, v := range got[0].Versions {
+				if gap := time.Duration(0); i > 0 {
+					if gap = v.At.Sub(got[0].Versions[i-1].At); gap > 3*time.Second {
+						t.Errorf("no change for %s", gap)
+					}
+				}
+			}
+		}
+	})
 }

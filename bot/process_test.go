@@ -11,15 +11,50 @@ import (
 	"llmbot/llm/llmsim/memnet"
 )
 
-var (
-	errDead = errors.New("the process is dead")
-)
+var errDead = errors.New("the process is dead")
 
 // process is what a bot in a bubble has of the world outside, so that it can be cut off at any instant, as kill -9 does, or be frozen.
 type process struct {
-	mu    sync.Mutex // guards all below
-	dead  bool
-	conns map[net.Conn]struct{}
+	mu     sync.Mutex // guards all below
+	dead   bool
+	conns  map[net.Conn]struct{}
+	frozen chan struct{} // closed when it thaws; nil: it runs
+}
+
+// freeze holds what the process does from now on to Slack and to the store until thaw, as SIGSTOP does.
+func (p *process) freeze() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.frozen = make(chan struct{})
+}
+
+func (p *process) thaw() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	close(p.frozen)
+	p.frozen = nil
+}
+
+// pass waits as long as the process is frozen.
+func (p *process) pass() {
+	p.mu.Lock()
+	frozen := p.frozen
+	p.mu.Unlock()
+	if frozen != nil {
+		<-frozen
+	}
+}
+
+// RoundTrip is part of http.RoundTripper: calls that are made while the process is frozen go out when it thaws.
+type frozenCalls struct {
+	http.RoundTripper
+
+	p *process
+}
+
+func (f frozenCalls) RoundTrip(r *http.Request) (*http.Response, error) {
+	f.p.pass()
+	return f.RoundTripper.RoundTrip(r.WithContext(context.WithoutCancel(r.Context())))
 }
 
 func (p *process) dial(n *memnet.Net) func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -46,6 +81,13 @@ func (p *process) client(n *memnet.Net) *http.Client {
 	return &http.Client{Transport: &http.Transport{DialContext: p.dial(n)}}
 }
 
+// slackClient is a client whose calls can be frozen.
+func (p *process) slackClient(n *memnet.Net) *http.Client {
+	c := p.client(n)
+	c.Transport = frozenCalls{c.Transport, p}
+	return c
+}
+
 // kill cuts all connections; none is made any more, and the store takes nothing.
 func (p *process) kill() {
 	p.mu.Lock()
@@ -70,6 +112,7 @@ type mortal struct {
 }
 
 func (m mortal) Update(ctx context.Context, key string, fn func([]byte) ([]byte, error)) error {
+	m.p.pass()
 	if m.p.isDead() {
 		return errDead
 	}

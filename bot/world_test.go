@@ -1,6 +1,7 @@
 package bot_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"llmbot/bot"
+	"llmbot/bot/pace"
 	"llmbot/bot/slackio"
 	"llmbot/bot/slacksim"
 	"llmbot/bot/turn"
@@ -34,6 +36,7 @@ type world struct {
 	again func() // a new process, after stop or kill
 	runs  int
 	old   []func() // stops of all processes
+	procs []*process
 }
 
 type worldConfig struct {
@@ -42,6 +45,7 @@ type worldConfig struct {
 	llm   llm.Config
 	bot   bot.Config
 	hooks bot.Hooks
+	edits int // a minute, that the bot takes for allowed; 0: Slack's
 	store func() turn.Store // called inside the bubble
 	mode  llmsim.Mode       // of the model server at the start
 
@@ -82,10 +86,11 @@ func (w *world) start(cfg worldConfig, slackNet, modelNet *memnet.Net) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	slackHTTP := p.client(slackNet)
+	slackHTTP := p.slackClient(slackNet)
 	s := slackio.New(slackio.Config{
 		AppToken: slacksim.DefaultAppToken, BotToken: slacksim.DefaultBotToken, APIURL: "http://slack/api/",
 		HTTP: slackHTTP, Dialer: &websocket.Dialer{NetDialContext: p.dial(slackNet)}, Command: "/llm-status", Log: log,
+		Pace: pace.Config{Limits: map[pace.Method]int{pace.MethodEdit: cmp.Or(cfg.edits, 50)}},
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	self, err := s.Connect(ctx)
@@ -125,7 +130,7 @@ func (w *world) start(cfg worldConfig, slackNet, modelNet *memnet.Net) {
 		client.CloseIdleConnections()
 		_ = kept.Close()
 	})
-	w.old = append(w.old, w.stop)
+	w.old, w.procs = append(w.old, w.stop), append(w.procs, p)
 }
 
 // private marks what people and models write in these tests: it must not be in the log above Debug.

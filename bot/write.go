@@ -347,7 +347,7 @@ func (w *writer) ended(cause error, res llm.Result) outcome {
 	case errors.Is(cause, turn.ErrLost), errors.Is(cause, errSuperseded):
 	case w.bot.cfg.Durable:
 		a.Phase, a.Controls = Failed, 0
-		a.Notice = "I am being restarted: this answer goes on in a moment."
+		a.Small = "I am being restarted: this answer goes on in a moment."
 	default:
 		a.Phase, a.Controls = Failed, 0
 		a.Notice = "The answer was interrupted because I am being restarted. Please ask again."

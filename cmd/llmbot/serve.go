@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"llmbot/bot"
+	"llmbot/bot/pace"
 	"llmbot/bot/slackio"
 	"llmbot/bot/sqlstore"
 	"llmbot/bot/turn"
@@ -73,6 +74,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	slack := slackio.New(slackio.Config{
 		AppToken: string(cfg.AppToken), BotToken: string(cfg.BotToken), APIURL: cfg.SlackURL,
 		HTTP: &http.Client{Transport: slackTransport()}, Command: cfg.Command, Stream: cfg.Stream, Log: log,
+		Pace: pace.Config{Limits: map[pace.Method]int{pace.MethodEdit: cfg.Edits}},
 	})
 	self, err := slack.Connect(ctx)
 	if err != nil {

@@ -35,14 +35,15 @@ func (p *process) thaw() {
 	p.frozen = nil
 }
 
-// pass waits as long as the process is frozen.
-func (p *process) pass() {
+// pass waits as long as the process is frozen, and says whether it was.
+func (p *process) pass() bool {
 	p.mu.Lock()
 	frozen := p.frozen
 	p.mu.Unlock()
 	if frozen != nil {
 		<-frozen
 	}
+	return frozen != nil
 }
 
 // RoundTrip is part of http.RoundTripper: calls that are made while the process is frozen go out when it thaws.
@@ -53,8 +54,10 @@ type frozenCalls struct {
 }
 
 func (f frozenCalls) RoundTrip(r *http.Request) (*http.Response, error) {
-	f.p.pass()
-	return f.RoundTripper.RoundTrip(r.WithContext(context.WithoutCancel(r.Context())))
+	if f.p.pass() {
+		r = r.WithContext(context.WithoutCancel(r.Context())) // its time ran out meanwhile, and yet it is on the wire
+	}
+	return f.RoundTripper.RoundTrip(r)
 }
 
 func (p *process) dial(n *memnet.Net) func(ctx context.Context, network, addr string) (net.Conn, error) {

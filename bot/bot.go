@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"llmbot/bot/turn"
+	"llmbot/llm"
 )
 
 // Limits and time-outs of the bot.
@@ -52,7 +53,8 @@ type Config struct {
 	Version      string        // for the status
 	// Durable says that the store outlives the process, so that what comes while the bot stops may be noted and acked.
 	Durable bool
-	Alone   func() bool // see turn.Config
+	Alone   func() bool     // see turn.Config
+	Use     func() SlackUse // for the status; nil: not known
 	// Share is told which part of Slack's edit budget is this process's, above 0 up to 1, when it changes; nil: there is only one process.
 	Share func(share float64)
 }
@@ -61,9 +63,11 @@ type Config struct {
 type Deps struct {
 	Model   Model
 	Server  Server
-	Counter Counter // nil: prompts are estimated only
-	Files   Files   // nil: files are not read
-	Places  Places  // nil: what was said while no socket was open is not looked for
+	Counter Counter                                      // nil: prompts are estimated only
+	Files   Files                                        // nil: files are not read
+	Homes   Homes                                        // nil: there are no Home tabs
+	GPUs    func(ctx context.Context) ([]llm.GPU, error) // nil: nobody tells of GPUs
+	Places  Places                                       // nil: what was said while no socket was open is not looked for
 	Replier Replier
 	History History
 	Room    Room
@@ -83,6 +87,8 @@ type Bot struct {
 	window  window
 	answers answers
 	crowds  crowds
+	monitor monitor
+	homes   homes
 	files   fileCache
 	sight   sight
 	since   time.Time // when this process began
@@ -138,6 +144,7 @@ func (b *Bot) Run(ctx context.Context) error {
 	})
 	desk.Go(func() { b.lookAtThreads(ctx) })
 	desk.Go(func() { b.watchGaps(ctx) })
+	desk.Go(func() { b.watchServer(ctx) })
 	desk.Go(func() { b.shareBudget(work) })
 	desk.Go(func() { b.errands.run(work) })
 	desk.Go(func() { b.repairs.run(work) })
@@ -223,6 +230,9 @@ func (b *Bot) Handle(ctx context.Context, ev Event) error {
 		return b.deleted(ctx, ev)
 	case Pressed:
 		return b.pressed(ctx, ev)
+	case HomeOpened:
+		b.homeOpened(ev)
+		return nil
 	case Connected:
 		b.connected(ev)
 		return nil

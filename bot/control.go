@@ -49,7 +49,7 @@ func (b *Bot) obey(ctx context.Context, w word, ev Asked) error {
 		b.tell(t, ev.User, helpText)
 	case wordStat:
 		b.errand(b.errands, "status", func(ctx context.Context) {
-			b.whisper(ctx, t, ev.User, b.Status(ctx, Command{User: ev.User, Channel: ev.Thread.Channel, Text: ev.Text}))
+			b.whisper(ctx, t, ev.User, b.Status(ctx, Command{User: ev.User, Channel: ev.Thread.Channel, Text: ev.Text}).Text())
 		})
 	case noWord:
 	}

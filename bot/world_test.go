@@ -3,6 +3,7 @@ package bot_test
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -45,7 +46,8 @@ type worldConfig struct {
 	llm   llm.Config
 	bot   bot.Config
 	hooks bot.Hooks
-	edits int // a minute, that the bot takes for allowed; 0: Slack's
+	watch bool              // the server's metrics are read: worlds that do not need it are faster without
+	edits int               // a minute, that the bot takes for allowed; 0: Slack's
 	store func() turn.Store // called inside the bubble
 	mode  llmsim.Mode       // of the model server at the start
 
@@ -102,9 +104,13 @@ func (w *world) start(cfg worldConfig, slackNet, modelNet *memnet.Net) {
 	}
 	kept := cfg.store()
 	store := mortal{kept, p}
+	var server bot.Server = model
+	if !cfg.watch {
+		server = unwatched{model}
+	}
 	w.runs++
 	cfg.bot.Owner, cfg.bot.Name = fmt.Sprintf("test-%d", w.runs), self.Name
-	w.bot = bot.New(cfg.bot, bot.Deps{Model: model, Server: model, Replier: s, History: s, Room: s, Files: s, Places: s, Store: store, Log: log, Hooks: cfg.hooks})
+	w.bot = bot.New(cfg.bot, bot.Deps{Model: model, Server: server, Replier: s, History: s, Room: s, Files: s, Places: s, Homes: s, Store: store, Log: log, Hooks: cfg.hooks})
 	var all sync.WaitGroup
 	sockets, closeSockets := context.WithCancel(context.WithoutCancel(ctx))
 	all.Go(func() {
@@ -131,6 +137,13 @@ func (w *world) start(cfg worldConfig, slackNet, modelNet *memnet.Net) {
 		_ = kept.Close()
 	})
 	w.old, w.procs = append(w.old, w.stop), append(w.procs, p)
+}
+
+// unwatched is a server without metrics.
+type unwatched struct{ *llm.Client }
+
+func (unwatched) Metrics(context.Context) (llm.Metrics, error) {
+	return llm.Metrics{}, errors.ErrUnsupported
 }
 
 // private marks what people and models write in these tests: it must not be in the log above Debug.

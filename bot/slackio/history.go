@@ -127,6 +127,7 @@ func readPage(ctx context.Context, s *Slack, m pace.Method, read func(context.Co
 		}
 		f := classify(err)
 		if f.kind == limited {
+			s.limited()
 			s.pace.Refused(m, f.retryAfter)
 			continue // the next Take waits, until ctx ends
 		}

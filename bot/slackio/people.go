@@ -138,6 +138,7 @@ func lookUp[T any](ctx context.Context, s *Slack, m pace.Method, call func(conte
 		f := classify(err)
 		switch {
 		case f.kind == limited:
+			s.limited()
 			s.pace.Refused(m, f.retryAfter)
 		case f.kind != transient || try == readTries || ctx.Err() != nil:
 			return v, err

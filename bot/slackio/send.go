@@ -200,6 +200,9 @@ func (d *draft) visibleLocked(c call, text string) pace.Outcome {
 // refused decides what a failed call means for the answer.
 func (d *draft) refused(c call, next pace.Kind, err error) pace.Outcome {
 	f := classify(err)
+	if f.kind == limited {
+		d.s.limited()
+	}
 	d.s.log.Warn("answer_call_failed", "thread", d.thread.String(), "ask", d.reply.For, "call", next.String(), "message", c.ts, "page", c.at,
 		"reason", f.reason, "error", err)
 	if next == pace.Start || next == pace.Append || next == pace.Stop {

@@ -85,11 +85,21 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	}
 	log.InfoContext(ctx, "connected", "team", self.TeamName, "bot", self.Name, "version", buildInfo().short(), "model_url", withoutPassword(cfg.BaseURL))
 	botCfg := botConfig(cfg, self, store, channels)
-	botCfg.Share = slack.SetShare
+	botCfg.Share, botCfg.Use = slack.SetShare, slack.Use
 	b := bot.New(botCfg, bot.Deps{
-		Model: model, Server: model, Counter: model, Replier: slack, History: slack, Room: slack, Files: slack, Places: slack, Store: store.Store, Log: log,
+		Model: model, Server: model, Counter: model, Replier: slack, History: slack, Room: slack, Files: slack, Places: slack, Homes: slack,
+		GPUs: gpus(cfg), Store: store.Store, Log: log,
 	})
 	return runAll(ctx, b, slack, channels.run, store.run)
+}
+
+// gpus reads the configured exporter; nil: there is none.
+func gpus(cfg Config) func(context.Context) ([]llm.GPU, error) {
+	if cfg.GPUMetricsURL == "" {
+		return nil
+	}
+	client := &http.Client{Transport: &http.Transport{IdleConnTimeout: time.Minute}} // no proxy: it is beside the model server
+	return func(ctx context.Context) ([]llm.GPU, error) { return llm.GPUs(ctx, client, cfg.GPUMetricsURL) }
 }
 
 // runAll runs the bot, its sockets and the store's upkeep; the sockets close last, so that the last calls and acks go out.

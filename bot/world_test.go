@@ -46,6 +46,7 @@ type worldConfig struct {
 	llm   llm.Config
 	bot   bot.Config
 	hooks bot.Hooks
+	gpus  func(context.Context) ([]llm.GPU, error)
 	watch bool              // the server's metrics are read: worlds that do not need it are faster without
 	edits int               // a minute, that the bot takes for allowed; 0: Slack's
 	store func() turn.Store // called inside the bubble
@@ -110,7 +111,8 @@ func (w *world) start(cfg worldConfig, slackNet, modelNet *memnet.Net) {
 	}
 	w.runs++
 	cfg.bot.Owner, cfg.bot.Name = fmt.Sprintf("test-%d", w.runs), self.Name
-	w.bot = bot.New(cfg.bot, bot.Deps{Model: model, Server: server, Replier: s, History: s, Room: s, Files: s, Places: s, Homes: s, Store: store, Log: log, Hooks: cfg.hooks})
+	cfg.bot.Use = s.Use
+	w.bot = bot.New(cfg.bot, bot.Deps{Model: model, Server: server, Replier: s, History: s, Room: s, Files: s, Places: s, Homes: s, GPUs: cfg.gpus, Store: store, Log: log, Hooks: cfg.hooks})
 	var all sync.WaitGroup
 	sockets, closeSockets := context.WithCancel(context.WithoutCancel(ctx))
 	all.Go(func() {

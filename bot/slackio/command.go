@@ -3,6 +3,7 @@ package slackio
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"llmbot/bot"
 )
@@ -16,6 +17,9 @@ type rawCommand struct {
 
 	ResponseURL string `json:"response_url"`
 }
+
+// chartsAfter is how long the charts wait for the ack, which goes another way, so that they stand under its text.
+const chartsAfter = 300 * time.Millisecond
 
 // command answers a slash command in its ack, so that it needs no post. Slack waits 3 s. Charts follow at the response_url: an ack with a block
 // that Slack refuses would show nothing, and nobody would be told.
@@ -33,5 +37,7 @@ func (in *intake) command(ctx context.Context, env envelope, ack func(payload an
 	}
 	s.log.InfoContext(ctx, "command_answered", "command", c.Command, "user", c.UserID, "channel", c.ChannelID)
 	ack(ephemeralPayload(bot.Report{Groups: report.Groups}.Text(), reportBlocks(report)))
-	s.drawCharts(ctx, c.ResponseURL, report.Charts)
+	if len(report.Charts) > 0 && wait(ctx, chartsAfter) == nil {
+		s.drawCharts(ctx, c.ResponseURL, report.Charts)
+	}
 }

@@ -1,6 +1,7 @@
 package bot_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net"
@@ -19,6 +20,21 @@ type process struct {
 	dead   bool
 	conns  map[net.Conn]struct{}
 	frozen chan struct{} // closed when it thaws; nil: it runs
+	diesAt string        // the process dies when it is about to write a record with this for the first time; empty: it does not
+}
+
+// fateful says that the process dies now.
+func (p *process) fateful(old, value []byte) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.diesAt != "" && bytes.Contains(value, []byte(p.diesAt)) && !bytes.Contains(old, []byte(p.diesAt))
+}
+
+// dieAt has the process die when it is about to write a record that has word.
+func (p *process) dieAt(word string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.diesAt = word
 }
 
 // freeze holds what the process does from now on to Slack and to the store until thaw, as SIGSTOP does.
@@ -123,6 +139,11 @@ func (m mortal) Update(ctx context.Context, key string, fn func([]byte) ([]byte,
 		if m.p.isDead() {
 			return nil, errDead
 		}
-		return fn(old)
+		value, err := fn(old)
+		if err == nil && m.p.fateful(old, value) {
+			m.p.kill()
+			return nil, errDead
+		}
+		return value, err
 	})
 }

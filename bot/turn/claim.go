@@ -330,7 +330,7 @@ func (c *Claim) loseLocked() {
 		close(c.lost)
 		key, epoch, d := c.key, c.epoch, c.d
 		d.after = append(d.after, func() {
-			d.cfg.Log.Info("claim lost", "thread", key, "epoch", epoch)
+			d.cfg.Log.Info("lease_lost", "thread", key, "epoch", epoch)
 			if h := d.cfg.Hooks.Lost; h != nil {
 				h(key, epoch)
 			}

@@ -383,7 +383,7 @@ func (d *Desk) heardLocked(start time.Time, err error) {
 			d.floor = time.Now()
 		}
 		d.after = append(d.after, func() {
-			d.cfg.Log.Info("store answers again", "silent", silent)
+			d.cfg.Log.Info("store_back", "silent_ms", silent.Milliseconds())
 			if h := d.cfg.Hooks.Store; h != nil {
 				h(true, silent)
 			}
@@ -391,7 +391,7 @@ func (d *Desk) heardLocked(start time.Time, err error) {
 	case !answers && d.failing.IsZero() && !errors.Is(err, context.Canceled):
 		d.failing = start
 		d.after = append(d.after, func() {
-			d.cfg.Log.Warn("store does not answer", "error", err)
+			d.cfg.Log.Warn("store_silent", "error", err)
 			if h := d.cfg.Hooks.Store; h != nil {
 				h(false, 0)
 			}

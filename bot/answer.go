@@ -17,7 +17,7 @@ import (
 func (t *turnRun) answer(work, ctx context.Context, asks []Asked, upto turn.TS) report {
 	b, last := t.bot, asks[len(asks)-1]
 	reply := t.reply(work, last)
-	if len(t.ids) > len(t.claim.Messages()) { // taken over from the thread: if this one is called off, they are its
+	if len(t.messageIDs()) > len(t.claim.Messages()) { // taken over from the thread: if this one is called off, they are its
 		t.noteMessages(work)
 	}
 	draft, err := b.dep.Replier.Open(work, t.thread, reply)
@@ -34,13 +34,11 @@ func (t *turnRun) answer(work, ctx context.Context, asks []Asked, upto turn.TS) 
 func (t *turnRun) write(work, ctx context.Context, draft Draft, asks []Asked, upto turn.TS) outcome {
 	b, last := t.bot, asks[len(asks)-1]
 	base := checkpoint{For: last.TS, Since: string(last.since()), Upto: string(upto)}
-	from := t.goOnFrom(ctx, last)
-	if from.text == "" && (t.taken || len(t.known) == 0) {
-		from = t.saved(ctx, base)
-	}
 	w := &writer{bot: b, thread: t.thread, draft: draft, id: "llmbot-" + strings.ReplaceAll(last.TS, ".", "-"), model: t.set.Model, hold: t.visible()}
+	var from partly
+	from, w.stands, w.kept = t.standing(work, base)
 	if t.claim.Tries() >= mostTries {
-		return outcome{answer: Answer{Text: from.text, Notice: hopeless, Phase: Failed, Controls: CanRegenerate}, err: errHopeless}
+		return outcome{answer: Answer{Text: w.stands.Text, Notice: hopeless, Phase: Failed, Controls: CanRegenerate}, err: errHopeless}
 	}
 	base.Text = from.text
 	w.saver = t.newSaver(ctx, base)
@@ -71,26 +69,47 @@ func (t *turnRun) write(work, ctx context.Context, draft Draft, asks []Asked, up
 func (t *turnRun) visible() int {
 	n := 0
 	for _, m := range t.messages {
-		if t.taken && m.Self && !m.Notice && slices.Contains(t.ids, m.TS) {
+		if t.taken && m.Self && !m.Notice && slices.Contains(t.messageIDs(), m.TS) {
 			n += m.Shown
 		}
 	}
 	return n
 }
 
-// goOnFrom is the answer that is to go on; zero: there is none, or it begins anew.
-func (t *turnRun) goOnFrom(ctx context.Context, last Asked) partly {
-	if !t.more {
-		return partly{}
+// standing is what there is of the answer: what it goes on from (zero: it begins anew), and what stays if nothing comes to it. kept says that
+// this is an answer that had ended.
+func (t *turnRun) standing(work context.Context, base checkpoint) (from partly, stands Answer, kept bool) {
+	if t.due.redo {
+		get, cancel := context.WithTimeout(work, storeTimeout)
+		defer cancel()
+		own, err := t.bot.answers.get(get, t.thread)
+		if err != nil {
+			t.bot.log.WarnContext(work, "answers_unread", "thread", t.thread.String(), "error", err)
+		}
+		if w := own[t.due.what]; w.Text != "" {
+			stands = Answer{Text: w.Text, Notice: w.Notice, Small: w.Small, Phase: w.Phase, Controls: w.Controls}
+			if kept = w.Phase.Final(); t.more {
+				from = partly{text: w.Text, tokens: w.Tokens, elapsed: w.Elapsed, ttft: w.TTFT, asked: true}
+			}
+		}
 	}
-	get, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	own, err := t.bot.answers.get(get, t.thread)
-	if err != nil {
-		t.bot.log.WarnContext(ctx, "answers_unread", "thread", t.thread.String(), "error", err)
+	if from.text == "" && (t.taken || len(t.known) == 0) {
+		from = t.saved(work, base)
 	}
-	w := own[last.TS]
-	return partly{text: w.Text, tokens: w.Tokens, elapsed: w.Elapsed, ttft: w.TTFT, asked: true}
+	switch {
+	case kept:
+	case from.text != "":
+		stands = Answer{Text: from.text, Small: Footer(from.result())}
+	default: // what Slack gives back of it
+		var texts []string
+		for _, m := range t.messages {
+			if m.Self && !m.Notice && m.Text != "" && slices.Contains(t.messageIDs(), m.TS) {
+				texts = append(texts, m.Text)
+			}
+		}
+		stands = Answer{Text: strings.Join(texts, "\n\n")}
+	}
+	return from, stands, kept
 }
 
 // close shows the end of the answer and notes that the thread has it.
@@ -110,8 +129,6 @@ func (t *turnRun) close(work context.Context, draft Draft, out outcome, last Ask
 		b.log.InfoContext(work, "answer_called_off", "thread", t.thread.String(), "ask", last.TS)
 		letGo(errSuperseded)
 		return t.calledOff()
-	case errors.Is(out.err, errStopped) && !t.halted.Load() && t.deletedElsewhere(work):
-		out.answer = Answer{Phase: Removed}
 	}
 	ctx, cancel := context.WithTimeoutCause(work, closeTimeout, errors.New("slack did not take the end of the answer in time"))
 	defer cancel()
@@ -127,13 +144,13 @@ func (t *turnRun) close(work context.Context, draft Draft, out outcome, last Ask
 	if errors.Is(out.err, errShutdown) && b.cfg.Durable {
 		return t.release(work) // another process, or the next one, finishes it in the same messages
 	}
-	if out.answer.Text != "" {
+	if out.answer.Text != "" && !out.kept {
 		keep, cancel := context.WithTimeout(work, storeTimeout)
 		defer cancel()
 		if err := b.answers.put(keep, t.thread, written{
 			For: last.TS, Text: out.answer.Text, Tokens: out.result.Usage.CompletionTokens, Elapsed: out.result.Elapsed, TTFT: out.result.TTFT,
 			Notice: out.answer.Notice, Small: out.answer.Small, Phase: out.answer.Phase, Controls: out.answer.Controls, Asker: last.User,
-			Epoch: t.claim.Epoch(), IDs: t.ids,
+			Epoch: t.claim.Epoch(), IDs: t.messageIDs(),
 		}); err != nil {
 			b.log.WarnContext(work, "answer_not_kept", "thread", t.thread.String(), "ask", last.TS, "error", err)
 		}
@@ -144,19 +161,6 @@ func (t *turnRun) close(work context.Context, draft Draft, out outcome, last Ask
 	}
 	t.forget(work)
 	return r
-}
-
-// deletedElsewhere says whether a stop that came from another process was the deletion of all questions.
-func (t *turnRun) deletedElsewhere(work context.Context) bool {
-	ctx, cancel := context.WithTimeout(work, historyTimeout)
-	defer cancel()
-	messages, err := t.bot.dep.History.Messages(ctx, t.thread)
-	if err != nil {
-		return false
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return !slices.ContainsFunc(messages, func(m Message) bool { return !m.Self && indexTS(t.asks, m.TS) >= 0 })
 }
 
 func (t *turnRun) logEnd(ctx context.Context, out outcome, closeErr error, last Asked) {
@@ -197,8 +201,11 @@ func (t *turnRun) giveUp(work context.Context, sentence string) report {
 
 // reply ties the answer's messages to the claim and to the question that it answers.
 func (t *turnRun) reply(work context.Context, last Asked) Reply {
-	t.ids = union(t.claim.Messages(), t.due.adopt)
-	r := Reply{For: last.TS, User: last.User, Epoch: t.claim.Epoch(), Adopt: slices.Clone(t.ids)}
+	ids := union(t.claim.Messages(), t.due.adopt)
+	t.mu.Lock()
+	t.ids = ids
+	t.mu.Unlock()
+	r := Reply{For: last.TS, User: last.User, Epoch: t.claim.Epoch(), Adopt: slices.Clone(ids)}
 	r.Check = func() error {
 		err := t.claim.Check()
 		if errors.Is(err, turn.ErrLapsed) {
@@ -212,18 +219,28 @@ func (t *turnRun) reply(work context.Context, last Asked) Reply {
 		t.lates = append(t.lates, id)
 	}
 	r.Posted = func(id string) { // one draft posts one message at a time
+		t.mu.Lock()
 		t.ids = append(t.ids, id)
+		t.mu.Unlock()
 		t.noteMessages(work)
 	}
 	return r
+}
+
+// messageIDs are those of the answer's messages, oldest first.
+func (t *turnRun) messageIDs() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.ids)
 }
 
 // noteMessages records the messages of the answer.
 func (t *turnRun) noteMessages(work context.Context) {
 	ctx, cancel := context.WithTimeout(work, storeTimeout)
 	defer cancel()
-	if err := t.claim.Reply(ctx, t.ids); err != nil {
-		t.bot.log.WarnContext(ctx, "reply_not_noted", "thread", t.thread.String(), "messages", t.ids, "error", err)
+	ids := t.messageIDs()
+	if err := t.claim.Reply(ctx, ids); err != nil {
+		t.bot.log.WarnContext(ctx, "reply_not_noted", "thread", t.thread.String(), "messages", ids, "error", err)
 	}
 }
 

@@ -48,13 +48,16 @@ func (t *turnRun) before(ctx context.Context) []Message {
 	return said
 }
 
-// beforeAgain is what before found when the thread began.
-func (t *turnRun) beforeAgain(ctx context.Context) []Message {
+// beforeAgain is what before found when the thread began, or finds now if nobody has answered in it.
+func (t *turnRun) beforeAgain(ctx context.Context, thread []Message) []Message {
 	get, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	said, err := t.bot.answers.saidBefore(get, t.thread)
 	if err != nil {
 		t.bot.log.WarnContext(ctx, "before_unread", "thread", t.thread.String(), "error", err)
+	}
+	if err == nil && said == nil && !slices.ContainsFunc(thread, func(m Message) bool { return m.Self }) {
+		return t.before(ctx)
 	}
 	return slices.DeleteFunc(said, func(m Message) bool { return !turn.TS(t.thread.TS).After(turn.TS(m.TS)) })
 }

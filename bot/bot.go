@@ -215,7 +215,7 @@ func (b *Bot) Handle(ctx context.Context, ev Event) error {
 		case w != noWord && len(ev.Files) == 0:
 			return b.said(ctx, w, ev)
 		case ev.explicit():
-			b.crowds.note(ev.Thread, ev.User)
+			b.crowds.note(ev.Thread, ev.User, ev.TS)
 			return b.ask(ctx, ev)
 		case ev.Opens():
 			return nil // nobody's question
@@ -240,7 +240,7 @@ func (b *Bot) Handle(ctx context.Context, ev Event) error {
 		b.open.Store(false)
 		return nil
 	case Halted:
-		return b.halt(ctx, ev.Thread, ev.User, ev.TS)
+		return b.halt(ctx, ev.Thread, ev.Thread, ev.User, ev.TS)
 	default:
 		return nil
 	}
@@ -283,6 +283,26 @@ func (b *Bot) askTwice(ctx context.Context, key string, ts turn.TS) (asked turn.
 		}
 	}
 	return asked, err
+}
+
+// isLive says whether this process is at work on a thread.
+func (b *Bot) isLive(t Thread) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.actors[t] != nil
+}
+
+// liveIn are the threads of a channel that this process is at work on.
+func (b *Bot) liveIn(channel string) []Thread {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var out []Thread
+	for t := range b.actors {
+		if t.Channel == channel {
+			out = append(out, t)
+		}
+	}
+	return out
 }
 
 // live is how many threads are at work.

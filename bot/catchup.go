@@ -194,7 +194,7 @@ func (b *Bot) catchUpOn(ctx context.Context, t Thread) int {
 		b.log.WarnContext(ctx, "history_unread", "thread", t.String(), "error", err)
 		return 0
 	}
-	b.crowds.note(t, people(messages)...)
+	b.crowds.see(t, messages)
 	record, err := b.desk.Look(read, t.String())
 	if err != nil || record.Owed() {
 		return 0

@@ -22,8 +22,9 @@ func (t *turnRun) turns(ctx context.Context, asks []Asked, budget int) []prompt.
 	for what, w := range own {
 		texts[what] = w.Text
 	}
+	ids := t.messageIDs()
 	messages := slices.DeleteFunc(slices.Clone(t.messages), func(m Message) bool { // words to the bot, and what is being written
-		return !m.Self && control(m.Text) != noWord || m.Self && slices.Contains(t.ids, m.TS)
+		return !m.Self && control(m.Text) != noWord || m.Self && slices.Contains(ids, m.TS)
 	})
 	turns := append(arrange(t.preface, nil, ""), arrange(messages, texts, turn.TS(asks[len(asks)-1].TS))...)
 	return t.withFiles(ctx, turns, asks, budget)
@@ -95,6 +96,7 @@ func arrange(messages []Message, own map[string]string, upto turn.TS) []prompt.T
 		case m.Notice || upto != "" && turn.TS(m.For).Compare(upto) == 0:
 		case asked[m.For]:
 			replies[m.For] = append(replies[m.For], m.Text)
+		case upto != "" && turn.TS(m.TS).After(upto): // the last message is the one that is answered
 		default:
 			loose = append(loose, m)
 		}

@@ -2,14 +2,19 @@ package bot
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
 	"llmbot/bot/turn"
 )
 
-// pressTimeout is how long what a button needs to know may take to be read: Slack wants the ack within 3 s (facts/slack.md §5.6).
-const pressTimeout = 1500 * time.Millisecond
+// How long a button may take, and what it needs to know: Slack wants the ack within 3 s (facts/slack.md §5.6).
+const (
+	pressDeadline = 2500 * time.Millisecond
+	pressTimeout  = time.Second            // to read the thread
+	soonTimeout   = 500 * time.Millisecond // to look a person up
+)
 
 // Sentences for people who pressed or typed something that has no effect.
 const (
@@ -17,6 +22,7 @@ const (
 	notNewest  = "Only the newest answer of a thread can be written anew."
 	notKnown   = "I could not find out whether you may do that. Please try again in a moment."
 	nothingNow = "I am not writing anything here at the moment."
+	atIt       = "I am already at it."
 	thanks     = "Thank you, noted."
 	noMore     = "I don't have this answer any more, so I can't go on with it. Please ask again."
 	helpText   = "Mention me to ask something. In a thread in which only you and I talk, and in direct messages, you need not mention me again.\n" +
@@ -33,7 +39,7 @@ func (b *Bot) said(ctx context.Context, w word, ev Asked) error {
 	if ev.Elsewhere || ev.Opens() {
 		return nil
 	}
-	k := b.crowds.note(ev.Thread, ev.User)
+	k := b.crowds.note(ev.Thread, ev.User, ev.TS)
 	return b.ifOurs(ctx, ev.Thread, k, func(ctx context.Context) error { return b.obey(ctx, w, ev) })
 }
 
@@ -44,7 +50,10 @@ func (b *Bot) obey(ctx context.Context, w word, ev Asked) error {
 	}
 	switch w {
 	case wordStop:
-		return b.halt(ctx, ev.Thread, ev.User, ev.TS)
+		if ev.Direct && ev.Opens() {
+			return b.haltAll(ctx, ev)
+		}
+		return b.halt(ctx, ev.Thread, t, ev.User, ev.TS)
 	case wordHelp:
 		b.tell(t, ev.User, helpText)
 	case wordStat:
@@ -56,22 +65,37 @@ func (b *Bot) obey(ctx context.Context, w word, ev Asked) error {
 	return nil
 }
 
-// halt stops what is asked in a thread up to ts.
-func (b *Bot) halt(ctx context.Context, t Thread, user, ts string) error {
+// haltAll stops what is written in a direct conversation: a stop beside the threads means all of them.
+func (b *Bot) haltAll(ctx context.Context, ev Asked) error {
+	where := Thread{Channel: ev.Thread.Channel}
+	threads := b.liveIn(where.Channel)
+	if len(threads) == 0 {
+		b.tell(where, ev.User, nothingNow)
+	}
+	var err error
+	for _, t := range threads {
+		err = errors.Join(err, b.halt(ctx, t, where, ev.User, ev.TS))
+	}
+	return err
+}
+
+// halt stops what is asked in a thread up to ts; empty: what is being answered. What there is to say is said where.
+func (b *Bot) halt(ctx context.Context, t, where Thread, user, ts string) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*storeTimeout)
 	defer cancel()
-	if refusal := b.mayAsk(ctx, Command{User: user, Channel: t.Channel}); refusal != "" {
-		b.tell(t, user, string(refusal))
+	if refusal, _ := b.mayAsk(ctx, Command{User: user, Channel: t.Channel}); refusal != "" {
+		b.tell(where, user, string(refusal))
 		return nil
 	}
-	_ = b.deliver(t, mail{halted: true}) // best effort: it saves a read
-	err := b.desk.Stop(ctx, t.String(), turn.TS(ts))
+	record, err := b.desk.Look(ctx, t.String())
+	if err == nil && !record.Owed() {
+		b.tell(where, user, nothingNow)
+		return nil
+	}
+	err = b.desk.Stop(ctx, t.String(), turn.TS(ts))
 	b.log.InfoContext(ctx, "stop_asked", "thread", t.String(), "user", user, "error", err)
 	if err != nil {
 		return ErrNotDurable // an answer of this process has heard of it all the same
-	}
-	if record, err := b.desk.Look(ctx, t.String()); err == nil && !record.Owed() {
-		b.tell(t, user, nothingNow)
 	}
 	return nil
 }
@@ -79,15 +103,21 @@ func (b *Bot) halt(ctx context.Context, t Thread, user, ts string) error {
 // pressed takes a button.
 func (b *Bot) pressed(ctx context.Context, ev Pressed) error {
 	b.log.InfoContext(ctx, "button_pressed", "thread", ev.Thread.String(), "button", string(ev.Press), "user", ev.User, "ask", ev.For)
-	if refusal := b.mayAsk(ctx, Command{User: ev.User, Channel: ev.Thread.Channel}); refusal != "" {
-		b.tell(ev.Thread, ev.User, string(refusal))
+	ctx, cancel := context.WithTimeout(ctx, pressDeadline)
+	defer cancel()
+	may, sure := b.mayAsk(ctx, Command{User: ev.User, Channel: ev.Thread.Channel})
+	if !sure && ev.User != ev.Asker { // who asked was allowed to
+		may = notKnown
+	}
+	if may != "" {
+		b.tell(ev.Thread, ev.User, string(may))
 		return nil
 	}
 	refusal := b.mayPress(ctx, ev)
 	if refusal == "" {
 		switch ev.Press {
 		case PressStop:
-			return b.halt(ctx, ev.Thread, ev.User, ev.TS)
+			return b.halt(ctx, ev.Thread, ev.Thread, ev.User, "") // what others have asked meanwhile is answered
 		case PressRegenerate:
 			return b.want(ctx, ev)
 		case PressContinue:
@@ -116,7 +146,7 @@ func (b *Bot) mayPress(ctx context.Context, ev Pressed) string {
 		b.log.WarnContext(ctx, "thread_unread", "thread", ev.Thread.String(), "error", err)
 		return notKnown
 	}
-	b.crowds.note(ev.Thread, people(messages)...)
+	b.crowds.see(ev.Thread, messages)
 	switch {
 	case ev.User != ev.Asker && !slices.Contains(people(messages), ev.User):
 		return notYours
@@ -135,6 +165,10 @@ func (b *Bot) mayPress(ctx context.Context, ev Pressed) string {
 func (b *Bot) want(ctx context.Context, ev Pressed) error {
 	note, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
+	if b.isWanted(note, ev.Thread) {
+		b.tell(ev.Thread, ev.User, atIt)
+		return nil
+	}
 	if err := b.answers.want(note, ev.Thread, want{TS: ev.TS, By: ev.User}); err != nil {
 		b.log.WarnContext(ctx, "press_not_noted", "thread", ev.Thread.String(), "error", err)
 		return ErrNotDurable
@@ -142,10 +176,24 @@ func (b *Bot) want(ctx context.Context, ev Pressed) error {
 	return b.again(ctx, ev.Thread, ev.TS)
 }
 
+// isWanted says whether a wish is being fulfilled in a thread: pressing twice wishes once.
+func (b *Bot) isWanted(ctx context.Context, t Thread) bool {
+	record, err := b.desk.Look(ctx, t.String())
+	if err != nil || !record.Owed() {
+		return false
+	}
+	w, err := b.answers.wanted(ctx, t)
+	return err == nil && turn.TS(w.TS).After(record.Answered)
+}
+
 // goOn asks for the rest of an answer.
 func (b *Bot) goOn(ctx context.Context, ev Pressed) error {
 	note, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
+	if b.isWanted(note, ev.Thread) {
+		b.tell(ev.Thread, ev.User, atIt)
+		return nil
+	}
 	own, err := b.answers.get(note, ev.Thread)
 	if err == nil && own[ev.For].Text == "" {
 		b.tell(ev.Thread, ev.User, noMore)
@@ -200,8 +248,8 @@ func (b *Bot) again(ctx context.Context, t Thread, ts string) error {
 
 // edited takes a message that was changed. One that is being answered, or was answered last, is answered anew; the thread tells which it is.
 func (b *Bot) edited(ctx context.Context, ev Edited) error {
-	k := b.crowds.note(ev.Thread, ev.User)
-	if mode := b.settings(ctx, ev.Thread.Channel).FollowUps; !ev.explicit() && !ev.WasMentioned && (mode == FollowMention || mode != FollowAlways && k.many) {
+	k := b.crowds.note(ev.Thread, ev.User, ev.TS)
+	if mode := b.settings(ctx, ev.Thread.Channel).FollowUps; !ev.explicit() && !ev.WasMentioned && (mode == FollowMention || mode != FollowAlways && k.before(ev.TS, ev.User)) {
 		return nil
 	}
 	look, cancel := context.WithTimeout(ctx, storeTimeout)
@@ -213,11 +261,22 @@ func (b *Bot) edited(ctx context.Context, ev Edited) error {
 	case record.Asked == "" && !(ev.explicit() && !ev.WasMentioned):
 		return nil // never ours
 	}
+	if b.elsewhere(record) {
+		if err := b.desk.Change(look, ev.Thread.String(), ev.since()); err != nil {
+			return ErrNotDurable
+		}
+	}
 	return b.ask(ctx, ev.Asked)
 }
 
-// deleted takes a message that is gone: if it is being answered, the answer goes, too. Another process that writes it is stopped, and sees why.
+// elsewhere says whether another process is at work on a thread.
+func (b *Bot) elsewhere(r turn.Record) bool {
+	return r.Owed() && r.Owner != "" && r.Owner != b.cfg.Owner
+}
+
+// deleted takes a message that is gone: if it is being answered, the answer goes, too. Another process that writes it is told to look.
 func (b *Bot) deleted(ctx context.Context, ev Deleted) error {
+	b.crowds.forget(ev.Thread)
 	_ = b.deliver(ev.Thread, mail{gone: ev.TS}) // if nobody is at work on it here, there is nothing to do
 	look, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
@@ -225,9 +284,8 @@ func (b *Bot) deleted(ctx context.Context, ev Deleted) error {
 	if err != nil {
 		return ErrNotDurable
 	}
-	elsewhere := record.Owner != "" && record.Owner != b.cfg.Owner
-	if ts := turn.TS(ev.TS); elsewhere && ts.After(record.Answered) && !ts.After(record.For) {
-		if err := b.desk.Stop(look, ev.Thread.String(), record.For); err != nil {
+	if b.elsewhere(record) {
+		if err := b.desk.Change(look, ev.Thread.String(), turn.TS(ev.At).Max(turn.TS(ev.TS))); err != nil {
 			return ErrNotDurable
 		}
 	}

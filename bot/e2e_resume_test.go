@@ -38,9 +38,9 @@ func TestKilledProcess(t *testing.T) {
 					before := w.answers("general", ts)
 					began := time.Now()
 					w.again()
-					got := w.answered("general", ts, 1)
+					w.answered("general", ts, 1)
 					time.Sleep(10 * time.Second)
-					got = w.answers("general", ts)
+					got := w.answers("general", ts)
 					if len(got) != 1 || len(before) == 1 && before[0].TS != got[0].TS {
 						t.Fatalf("%d messages before, %d after", len(before), len(got))
 					}
@@ -87,9 +87,9 @@ func TestModelServerRestartsInMidAnswer(t *testing.T) {
 				w.model.Interrupt(llmsim.Tape{llmsim.Cut()})
 				time.Sleep(20 * time.Second)
 				w.model.SetMode(llmsim.Up)
-				got := w.answered("general", ts, 1)
+				w.answered("general", ts, 1)
 				time.Sleep(5 * time.Second)
-				got = w.answers("general", ts)
+				got := w.answers("general", ts)
 				complete(t, text(got), unit, 30)
 				oneFooter(t, got)
 				neverLess(t, got)

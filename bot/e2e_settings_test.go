@@ -2,6 +2,7 @@ package bot_test
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -11,11 +12,13 @@ import (
 
 // Channels have settings of their own, which may change at any time.
 func TestSettingsOfChannels(t *testing.T) {
-	cold, prompt := 0.0, "Speak like a pirate."
+	cold := 0.0
+	var prompt atomic.Value
+	prompt.Store("Speak like a pirate.")
 	cfg := worldConfig{model: llmsim.Config{Speed: 200, Aliases: []string{"big"}}, bot: bot.Config{Settings: bot.Settings{System: "Be brief."}}}
 	cfg.bot.Channel = func(_ string, name func() string, base bot.Settings) bot.Settings {
 		if name() == "random" {
-			base.System, base.Model, base.Temperature, base.Effort, base.FollowUps = prompt, "big", &cold, "low", bot.FollowMention
+			base.System, base.Model, base.Temperature, base.Effort, base.FollowUps = prompt.Load().(string), "big", &cold, "low", bot.FollowMention
 		}
 		return base
 	}
@@ -30,15 +33,15 @@ func TestSettingsOfChannels(t *testing.T) {
 		got := w.answered("random", ts, 1)
 		last = w.model.Last()
 		if temperature, set := last.Body["temperature"]; !set || temperature != 0.0 || last.Chat.Model != "big" || last.Body["reasoning_effort"] != "low" ||
-			!strings.HasPrefix(last.Chat.Messages[0].Content, prompt) || !strings.HasSuffix(got[0].Plain, "· big") {
+			!strings.HasPrefix(last.Chat.Messages[0].Content, prompt.Load().(string)) || !strings.HasSuffix(got[0].Plain, "· big") {
 			t.Errorf("%s\n%s", last.Raw, text(got))
 		}
 		w.slack.Say("alice", "random", ts, "and?")
 		w.requests(2, "only mentions there")
-		prompt = "Speak like a poet."
+		prompt.Store("Speak like a poet.")
 		w.ask("alice", "random", ts, "and?")
 		w.answered("random", ts, 2)
-		if m := w.model.Last().Chat.Messages; !strings.HasPrefix(m[0].Content, prompt) {
+		if m := w.model.Last().Chat.Messages; !strings.HasPrefix(m[0].Content, prompt.Load().(string)) {
 			t.Errorf("%q", m[0].Content)
 		}
 		time.Sleep(time.Second)

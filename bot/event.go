@@ -52,6 +52,7 @@ type Edited struct {
 type Deleted struct {
 	Thread Thread
 	TS     string // of the message
+	At     string // of the deletion
 }
 
 func (Deleted) event() {}
@@ -113,7 +114,7 @@ const (
 
 // control finds the word that a message consists of. `stop` works without the exclamation mark, too: who wants it to end types that.
 func control(text string) word {
-	text = strings.ToLower(strings.TrimRight(strings.TrimSpace(text), ".! \t\n"))
+	text = strings.ToLower(strings.TrimRight(strings.TrimLeft(text, " \t\n,;:-–—"), ".! \t\n"))
 	bare, marked := strings.CutPrefix(text, "!")
 	name, rest, _ := strings.Cut(strings.TrimSpace(bare), " ")
 	switch {

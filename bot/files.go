@@ -196,11 +196,20 @@ func inline(name, text string, runes int) attachment {
 		head += " (" + part + ")"
 		said = fmt.Sprintf("Of %s I read %s.", quoteName(name), part)
 	}
-	fence := "```"
-	for strings.Contains(text, fence) {
-		fence += "`"
-	}
+	fence := strings.Repeat("`", max(3, 1+longestRun(text, '`')))
 	return attachment{text: head + ":\n" + fence + "\n" + strings.TrimRight(text, "\n") + "\n" + fence, said: said}
+}
+
+// longestRun is the length of the longest run of a byte.
+func longestRun(text string, of byte) int {
+	most, run := 0, 0
+	for i := range len(text) {
+		if run++; text[i] != of {
+			run = 0
+		}
+		most = max(most, run)
+	}
+	return most
 }
 
 // plainText decodes UTF-8, and UTF-16 with a byte order mark. Other text becomes what can be read of it; false: it is no text.

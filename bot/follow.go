@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"llmbot/bot/turn"
 )
 
 const (
@@ -20,8 +22,8 @@ const (
 	maxLooks = 100
 )
 
-// crowds remembers of threads only what never becomes wrong: who has written first, that somebody else has written, that the bot had
-// nothing to do with it when it was looked at. It saves reads, and decides nothing that a read would decide otherwise. The zero value
+// crowds remembers of threads only what does not become wrong, but for deletions, which make it forget: who has written and how early, that
+// the bot had nothing to do with it when it was looked at. It saves reads, and decides nothing that a read would decide otherwise. The zero value
 // is ready.
 type crowds struct {
 	mu    sync.Mutex // guards all below
@@ -29,25 +31,79 @@ type crowds struct {
 }
 
 type crowd struct {
-	person string // who has written; empty: not known
-	many   bool   // somebody else has, too
-	not    bool   // the bot was not in it, and what it is asked since is in the store
+	one, two wrote // the two of whom the earliest messages are known; empty: not known
+	not      bool  // the bot was not in it, and what it is asked since is in the store
 }
 
-// note says that people have written in a thread.
-func (c *crowds) note(t Thread, persons ...string) crowd {
+// wrote is who wrote, and when first, as far as it is known: they may have before.
+type wrote struct {
+	person string
+	first  turn.TS
+}
+
+// many says that more than one person has written.
+func (k crowd) many() bool { return k.two.person != "" }
+
+// before says that somebody else than its author wrote before a message.
+func (k crowd) before(ts, author string) bool {
+	for _, w := range []wrote{k.one, k.two} {
+		if w.person != "" && w.person != author && turn.TS(ts).After(w.first) {
+			return true
+		}
+	}
+	return false
+}
+
+// with is the crowd when somebody wrote at ts.
+func (k crowd) with(person, ts string) crowd {
+	at := turn.TS(ts)
+	switch {
+	case person == "" || ts == "":
+	case k.one.person == "" || k.one.person == person:
+		if k.one.person == "" || k.one.first.After(at) {
+			k.one = wrote{person, at}
+		}
+	case k.two.person == "" || k.two.person == person:
+		if k.two.person == "" || k.two.first.After(at) {
+			k.two = wrote{person, at}
+		}
+	case k.one.first.After(at) && !k.two.first.After(k.one.first):
+		k.one = wrote{person, at}
+	case k.two.first.After(at):
+		k.two = wrote{person, at}
+	}
+	return k
+}
+
+// note says that somebody has written in a thread, at ts.
+func (c *crowds) note(t Thread, person, ts string) crowd {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k := c.known[t].with(person, ts)
+	c.putLocked(t, k)
+	return k
+}
+
+// see notes who has written in a thread that was read.
+func (c *crowds) see(t Thread, messages []Message) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	k := c.known[t]
-	for _, person := range persons {
-		if person == "" {
-			continue
+	for _, m := range messages {
+		if !m.Self && !m.Bot {
+			k = k.with(m.User, m.TS)
 		}
-		k.many = k.many || k.person != "" && k.person != person
-		k.person = person
 	}
 	c.putLocked(t, k)
-	return k
+}
+
+// forget forgets who has written in a thread: a message was deleted.
+func (c *crowds) forget(t Thread) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if k, ok := c.known[t]; ok {
+		c.known[t] = crowd{not: k.not}
+	}
 }
 
 // pass notes that the bot was not in a thread when it was looked at.
@@ -75,9 +131,9 @@ func (c *crowds) putLocked(t Thread, k crowd) {
 // follow takes a message of a thread that does not name the bot. Whether it is addressed to the bot the thread says, when a turn reads it;
 // here is only found out, cheaply, whether it can be.
 func (b *Bot) follow(ctx context.Context, ev Asked) error {
-	k := b.crowds.note(ev.Thread, ev.User)
+	k := b.crowds.note(ev.Thread, ev.User, ev.TS)
 	mode := b.settings(ctx, ev.Thread.Channel).FollowUps
-	if ev.Elsewhere || mode == FollowMention || mode != FollowAlways && k.many {
+	if ev.Elsewhere || mode == FollowMention || mode != FollowAlways && k.before(ev.TS, ev.User) {
 		return nil
 	}
 	return b.ifOurs(ctx, ev.Thread, k, func(ctx context.Context) error { return b.ask(ctx, ev) })
@@ -92,6 +148,9 @@ func (b *Bot) ifOurs(ctx context.Context, t Thread, k crowd, do func(context.Con
 	switch {
 	case err != nil: // it may be ours
 		b.log.WarnContext(ctx, "thread_unknown", "thread", t.String(), "error", err)
+		if b.isLive(t) {
+			return do(ctx)
+		}
 		return ErrNotDurable
 	case record.Asked != "": // or it was asked of another process
 		return do(ctx)
@@ -159,7 +218,7 @@ func (b *Bot) lookAt(ctx context.Context, l look1) {
 		b.log.WarnContext(ctx, "thread_unread", "thread", l.thread.String(), "error", err)
 		return
 	}
-	b.crowds.note(l.thread, people(messages)...)
+	b.crowds.see(l.thread, messages)
 	if !slices.ContainsFunc(messages, func(m Message) bool { return m.Self }) {
 		b.crowds.pass(l.thread)
 		return

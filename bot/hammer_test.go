@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,6 +29,21 @@ type stage struct {
 	mu     sync.Mutex // guards all below
 	finals map[string]int
 	failed []bot.Answer
+	said   map[bot.Thread][]bot.Message // in the threads
+}
+
+// say puts a message into its thread, as Slack does before it tells of it.
+func (s *stage) say(ev bot.Asked) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.said == nil {
+		s.said = map[bot.Thread][]bot.Message{}
+	}
+	list := s.said[ev.Thread]
+	i, known := slices.BinarySearchFunc(list, ev.TS, func(m bot.Message, ts string) int { return strings.Compare(m.TS, ts) })
+	if !known {
+		s.said[ev.Thread] = slices.Insert(list, i, bot.Message{TS: ev.TS, User: ev.User, Name: ev.User, Text: ev.Text, Mentioned: ev.Mentioned})
+	}
 }
 
 func (s *stage) Stream(_ context.Context, _ llm.Request, on func(llm.Delta) error) (llm.Result, error) {
@@ -45,9 +61,14 @@ func (*stage) Person(_ context.Context, u string) (bot.Person, error) {
 	return bot.Person{ID: u, Name: u}, nil
 }
 
-func (*stage) Channel(context.Context, string) (string, error)             { return "c", nil }
-func (*stage) Whisper(context.Context, bot.Thread, string, string) error   { return nil }
-func (*stage) Messages(context.Context, bot.Thread) ([]bot.Message, error) { return nil, nil }
+func (*stage) Channel(context.Context, string) (string, error)           { return "c", nil }
+func (*stage) Whisper(context.Context, bot.Thread, string, string) error { return nil }
+
+func (s *stage) Messages(_ context.Context, t bot.Thread) ([]bot.Message, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.said[t]), nil
+}
 
 func (*stage) Recent(context.Context, string, string, string) ([]bot.Message, error) { return nil, nil }
 
@@ -106,6 +127,7 @@ func TestHandleHammer(t *testing.T) {
 		all.Go(func() {
 			for i := range 100 {
 				ev := ask((g/2*7+i)%20, i)
+				s.say(ev)
 				err := b.Handle(t.Context(), ev)
 				if err != nil && !errors.Is(err, bot.ErrBusy) && !errors.Is(err, bot.ErrDraining) {
 					t.Error(err)

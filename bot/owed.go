@@ -20,6 +20,7 @@ const (
 type due struct {
 	asks   []Asked  // to be answered together, oldest first
 	redo   bool     // they have an answer, which is written anew
+	what   string   // redo: what that answer is said to answer
 	adopt  []string // messages that show an answer to them, oldest first
 	orphan []string // messages of an answer whose question is gone
 }
@@ -31,23 +32,30 @@ func (d due) last() Asked { return d.asks[len(d.asks)-1] }
 // needs nothing else, so that every process comes to the same, also one that has heard of none of it. It is pure.
 //
 // What came is answered together. If nothing came, the last answer is written anew when one of its questions was changed, or when somebody
-// wanted it at the time wanted. A changed question of an earlier answer does nothing.
+// wanted it at the time wanted. A changed question of an earlier answer does nothing. What came after the last answer and was not addressed to
+// the bot, or was stopped, is new when it was changed.
 func owed(thread []Message, t Thread, answered, upto, wanted turn.TS, mode FollowUps) due {
 	var d due
 	asks := addressed(thread, t, mode)
 	within := func(ts turn.TS) bool { return ts.After(answered) && !ts.After(upto) }
+	newest, before := lastTwo(thread)
 	for _, a := range asks {
-		if within(turn.TS(a.TS)) {
+		ts := turn.TS(a.TS)
+		if within(ts) || newest != "" && ts.After(newest) && a.Edited != "" && within(turn.TS(a.Edited)) {
 			d.asks = append(d.asks, a)
 		}
 	}
-	if len(d.asks) == 0 {
-		d.asks = again(thread, asks, answered, wanted != "" && within(wanted), within)
-		d.redo = len(d.asks) > 0
-	}
 	last := turn.TS("")
-	if len(d.asks) > 0 {
+	if len(d.asks) == 0 {
+		d.asks = again(asks, newest, before, answered, wanted != "" && within(wanted), within)
+		d.redo = len(d.asks) > 0
+		last = newest
+	}
+	if len(d.asks) > 0 && last == "" {
 		last = turn.TS(d.last().TS)
+	}
+	if d.redo {
+		d.what = string(last)
 	}
 	for _, m := range thread {
 		if !m.Self || m.For == "" {
@@ -55,7 +63,7 @@ func owed(thread []Message, t Thread, answered, upto, wanted turn.TS, mode Follo
 		}
 		what := turn.TS(m.For)
 		switch {
-		case last != "" && what.Compare(last) == 0:
+		case last != "" && what.Compare(last) == 0 && len(d.asks) > 0:
 			d.adopt = append(d.adopt, m.TS)
 		case within(what) && !slices.ContainsFunc(thread, func(q Message) bool { return !q.Self && q.TS == m.For }):
 			d.orphan = append(d.orphan, m.TS)
@@ -64,9 +72,8 @@ func owed(thread []Message, t Thread, answered, upto, wanted turn.TS, mode Follo
 	return d
 }
 
-// again finds the questions of the last answer, if it is to be written anew.
-func again(thread []Message, asks []Asked, answered turn.TS, wanted bool, within func(turn.TS) bool) []Asked {
-	var newest, before turn.TS // what the last answer and the one before it answer
+// lastTwo is what the last answer and the one before it answer.
+func lastTwo(thread []Message) (newest, before turn.TS) {
 	for _, m := range thread {
 		if !m.Self {
 			continue
@@ -78,6 +85,11 @@ func again(thread []Message, asks []Asked, answered turn.TS, wanted bool, within
 			before = what
 		}
 	}
+	return newest, before
+}
+
+// again finds the questions of the last answer, newest, if it is to be written anew. before is the answer before it.
+func again(asks []Asked, newest, before, answered turn.TS, wanted bool, within func(turn.TS) bool) []Asked {
 	var questions []Asked
 	for _, a := range asks {
 		ts := turn.TS(a.TS)

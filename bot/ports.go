@@ -96,10 +96,13 @@ type Answer struct {
 	Thinking time.Time // when the model began to reason; zero: it did not
 }
 
+// ErrNoThread says that a thread cannot be read, and that another try will not change this: the bot is not in the channel any more.
+var ErrNoThread = errors.New("thread is not readable")
+
 // History reads the thread; Slack is the transcript.
 type History interface {
 	// Messages returns all messages of a thread, oldest first. It may read several pages, waits for the read budget, and returns
-	// with the cause of ctx when that takes too long.
+	// with the cause of ctx when that takes too long. ErrNoThread: it never will.
 	Messages(ctx context.Context, t Thread) ([]Message, error)
 	// Recent returns the top-level messages of a conversation between two times, both excluded, oldest first; of very many, the newest. It is one
 	// read, and blocks as Messages does.

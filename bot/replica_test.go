@@ -41,8 +41,9 @@ func (s *slowStage) Messages(context.Context, bot.Thread) ([]bot.Message, error)
 func TestEventThatCameToAnotherProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &slowStage{stage: stage{finals: map[string]int{}}}
-		for ts, text := range map[string]string{"1.0": "first", "2.0": "second", "3.0": "third"} {
-			s.messages = append(s.messages, bot.Message{TS: ts, User: "U", Name: "U", Text: text, Mentioned: true})
+		for _, m := range []bot.Message{{TS: "1.0", Text: "first"}, {TS: "2.0", Text: "second"}, {TS: "3.0", Text: "third"}} {
+			m.User, m.Name, m.Mentioned = "U", "U", true
+			s.messages = append(s.messages, m)
 		}
 		store := turn.NewMem()
 		b := bot.New(bot.Config{Owner: "A"}, bot.Deps{Model: s, Server: s, Replier: s, History: s, Room: s, Store: store, Log: slog.New(slog.DiscardHandler)})

@@ -5,7 +5,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
+	"llmbot/bot/prompt"
 	"llmbot/llm"
 )
 
@@ -36,6 +38,11 @@ type partly struct {
 	elapsed time.Duration // and how long
 	ttft    time.Duration
 	asked   bool // by a person who saw it end: its length limit was reached
+}
+
+// result is it as a result, for the footer.
+func (p partly) result() llm.Result {
+	return llm.Result{Usage: llm.Usage{Known: p.tokens > 0, CompletionTokens: p.tokens}, Elapsed: p.elapsed, TTFT: p.ttft}
 }
 
 // checkpoint is the text of an answer in progress, for the process that goes on with it.
@@ -173,13 +180,32 @@ func (w *writer) resumed(ctx context.Context, req llm.Request) (_ llm.Request, c
 	if w.from.text == "" {
 		return req, false
 	}
-	req.Messages = append(append([]llm.Message(nil), req.Messages...), llm.Message{Role: llm.RoleAssistant, Content: w.from.text})
+	text := w.from.text
+	if w.room > 0 {
+		text = tail(text, int(float64(w.room)*prompt.BytesPerToken))
+	}
+	req.Messages = append(append([]llm.Message(nil), req.Messages...), llm.Message{Role: llm.RoleAssistant, Content: text})
 	if w.continues(ctx) {
 		req.Continue = true
 		return req, true
 	}
 	req.Messages = append(req.Messages, llm.Message{Role: llm.RoleUser, Content: goOn})
 	return req, true
+}
+
+// tail is the end of a text, of size bytes at most, from the beginning of a line if there is one near.
+func tail(text string, size int) string {
+	if len(text) <= size {
+		return text
+	}
+	text = text[len(text)-size:]
+	for len(text) > 0 && !utf8.RuneStart(text[0]) {
+		text = text[1:]
+	}
+	if i := strings.IndexByte(text, '\n'); i >= 0 && i < len(text)/4 {
+		text = text[i+1:]
+	}
+	return text
 }
 
 // resumable says whether what there is of an answer can go on: by itself only where the server continues it; where a person asked for more,

@@ -39,7 +39,7 @@ type snapshot struct {
 func (b *Bot) Status(ctx context.Context, c Command) Report {
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
-	if refusal := b.mayAsk(ctx, c); refusal != "" {
+	if refusal, _ := b.mayAsk(ctx, c); refusal != "" {
 		return Report{Groups: []Group{{Lines: []string{string(refusal)}}}}
 	}
 	words := strings.TrimSpace(strings.TrimPrefix(strings.ToLower(strings.TrimSpace(c.Text)), "!status"))
@@ -247,20 +247,23 @@ func (b *Bot) selfGroup(_ snapshot, now time.Time) Group {
 	return g
 }
 
-// mayAsk asks the policy about a command; where it is called does not matter, for only one person sees the answer.
-func (b *Bot) mayAsk(ctx context.Context, c Command) Refusal {
+// mayAsk asks the policy about a command; where it is called does not matter, for only one person sees the answer. sure says that it is known who
+// they are.
+func (b *Bot) mayAsk(ctx context.Context, c Command) (_ Refusal, sure bool) {
 	if refusal := b.cfg.Policy.Quick(c.Channel, Asked{User: c.User, Direct: true}); refusal != "" {
-		return refusal
+		return refusal, true
 	}
 	if b.cfg.Policy.AllowGuests && b.cfg.Policy.AllowExternal {
-		return ""
+		return "", true
 	}
+	ctx, cancel := context.WithTimeout(ctx, soonTimeout)
+	defer cancel()
 	who, err := b.dep.Room.Person(ctx, c.User)
 	if err != nil {
 		b.log.WarnContext(ctx, "person_unknown", "user", c.User, "error", err)
-		return "" // figures about the server are no secret worth a refusal to everybody
+		return "", false // figures about the server are no secret worth a refusal to everybody
 	}
-	return b.cfg.Policy.Check(who)
+	return b.cfg.Policy.Check(who), true
 }
 
 // away is err if it says that the server is not there.

@@ -24,10 +24,11 @@ func parseThread(key string) (Thread, bool) {
 
 // mail is what an actor is told.
 type mail struct {
-	ask    *Asked // also one that is known, in a newer form
-	claim  *turn.Claim
-	gone   string // ts of a message that was deleted
-	halted bool   // somebody stopped the answer, here
+	ask   *Asked // also one that is known, in a newer form
+	claim *turn.Claim
+	gone  string    // ts of a message that was deleted
+	now   []Message // the thread as it is, read after a change of which another process has heard
+	at    turn.TS   // of that change
 }
 
 // actor owns one live thread: what is asked, who holds the claim, and the one turn that runs. It lives as long as there is work.
@@ -105,13 +106,10 @@ func (a *actor) read() {
 	a.inbox, a.behind = nil, len(a.asks)+len(a.inbox)
 	a.bot.mu.Unlock()
 	for _, m := range inbox {
-		switch {
-		case m.gone != "":
+		if m.gone != "" {
 			a.delete(m.gone)
-			continue
-		case m.halted && a.turn != nil:
-			a.turn.halted.Store(true)
 		}
+		a.compare(m.now, m.at)
 		if m.claim != nil {
 			a.claim = m.claim
 		}
@@ -139,6 +137,26 @@ func (a *actor) insert(ask Asked) {
 		fallthrough
 	default:
 		a.asks = slices.Insert(a.asks, i, ask)
+	}
+}
+
+// compare takes in how the thread looks after a change: asks that are gone, or in a newer form.
+func (a *actor) compare(now []Message, at turn.TS) {
+	if len(now) == 0 {
+		return
+	}
+	pending := slices.Clone(a.asks)
+	if a.turn != nil {
+		pending = append(pending, a.turn.under()...)
+	}
+	for _, ask := range pending {
+		i := slices.IndexFunc(now, func(m Message) bool { return turn.TS(m.TS).Compare(turn.TS(ask.TS)) == 0 })
+		switch {
+		case i >= 0 && now[i].asked(a.thread).since().After(ask.since()):
+			a.insert(now[i].asked(a.thread))
+		case i < 0 && at.After(turn.TS(ask.TS)): // what is newer than the change may be newer than the read
+			a.delete(ask.TS)
+		}
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"llmbot/bot/turn"
@@ -27,9 +26,8 @@ type turnRun struct {
 	bot    *Bot
 	thread Thread
 	claim  *turn.Claim
-	known  []Asked     // what this process has heard of, oldest first; empty if nothing
-	taken  bool        // an earlier owner has begun the answer
-	halted atomic.Bool // a stop came to this process
+	known  []Asked // what this process has heard of, oldest first; empty if nothing
+	taken  bool    // an earlier owner has begun the answer
 
 	mu     sync.Mutex // guards all below
 	asks   []Asked    // being answered: the known ones, until the thread was read
@@ -37,6 +35,7 @@ type turnRun struct {
 	cancel context.CancelCauseFunc
 	off    bool     // called off
 	lates  []string // messages that were written to when they may not have been ours any more
+	ids    []string // of the messages of the answer
 
 	// Of the turn's own goroutine:
 	set      Settings
@@ -47,7 +46,8 @@ type turnRun struct {
 	more     bool     // the answer is to go on where the length limit ended it
 	said     []string // what the person should know of their files
 	draft    Draft    // open; nil: none
-	ids      []string // of the messages of the answer
+	unsure   bool     // somebody was refused only because Slack did not say who they are
+	denied   bool     // the thread may not be read, now or later
 }
 
 // newTurn is the turn of a claim; first says that it is the claim's first.
@@ -62,6 +62,13 @@ func (t *turnRun) answers(ts string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return indexTS(t.asks, ts) >= 0
+}
+
+// under is what is being answered.
+func (t *turnRun) under() []Asked {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.asks)
 }
 
 // newer calls the turn off if the ask is in a newer form than the one that is answered.
@@ -112,46 +119,59 @@ func (t *turnRun) calledOff() report {
 
 // run does the turn. work ends when nothing may block any more; cut when the stream must end.
 func (t *turnRun) run(work, cut context.Context) report {
-	ctx, cancel := context.WithCancelCause(cut)
+	live, callOff := context.WithCancelCause(cut) // as long as the turn is ours to do
 	t.mu.Lock()
-	t.cancel = cancel
+	t.cancel = callOff
 	if t.off {
-		cancel(errSuperseded)
+		callOff(errSuperseded)
 	}
 	t.mu.Unlock()
+	ctx, cancel := context.WithCancelCause(live) // as long as the model is to write
 	var watch sync.WaitGroup
-	watch.Go(func() { t.watch(ctx, cancel) })
+	changed := t.claim.Changed() // what comes after this is not in what is read
+	watch.Go(func() { t.watch(live, changed, callOff, cancel) })
 	defer watch.Wait()
+	defer callOff(nil)
 	defer cancel(nil)
 
 	upto := t.upto()
 	if t.stopped() && len(t.claim.Messages()) == 0 {
-		return t.done(work, upto) // before anybody saw anything of it
+		return t.done(work, t.claim.For()) // before anybody saw anything of it; what came after the stop is for the next turn
 	}
-	t.set = t.bot.settings(ctx, t.thread.Channel)
-	t.read(ctx, upto)
+	t.set = t.bot.settings(live, t.thread.Channel)
+	t.read(live, upto)
 	if t.isOff() {
 		return t.calledOff()
 	}
 	switch newest := t.newest(); {
 	case !t.unread || !upto.After(newest):
+	case len(t.known) == 0 && t.denied:
+		return t.done(work, upto) // and never will be
 	case len(t.known) == 0:
 		return t.release(work) // what is asked is not known: later, or another process
 	default:
 		upto = newest // Done says that there is more
 	}
-	t.plan(ctx, upto)
-	asks := t.admit(ctx, t.due.asks)
-	t.mu.Lock()
-	t.asks = asks
-	t.mu.Unlock()
-	switch {
-	case t.isOff():
+	t.plan(live, upto)
+	asks := t.admit(live, t.due.asks)
+	if t.isOff() || !t.begin(asks) {
 		return t.calledOff()
-	case len(asks) == 0:
+	}
+	if len(asks) == 0 {
 		return t.none(work, upto)
 	}
 	return t.answer(work, ctx, asks, upto)
+}
+
+// begin sets what is answered; false: one of it is gone meanwhile.
+func (t *turnRun) begin(asks []Asked) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.asks = asks
+	if slices.ContainsFunc(t.gone, func(ts string) bool { return indexTS(asks, ts) >= 0 }) {
+		t.callOffLocked()
+	}
+	return !t.off
 }
 
 // upto is the newest thing that this turn answers. An answer that has begun is finished as it was begun, but for changes of its questions.
@@ -187,15 +207,42 @@ func (t *turnRun) stopped() bool {
 	}
 }
 
-// watch ends the stream when the claim is lost or stopped.
-func (t *turnRun) watch(ctx context.Context, cancel context.CancelCauseFunc) {
-	select {
-	case <-t.claim.Lost():
-		cancel(turn.ErrLost)
-	case <-t.claim.Stopped():
-		cancel(errStopped)
-	case <-ctx.Done():
+// watch ends the turn when the claim is lost, ends the stream when it is stopped, and has the thread read again when another process has heard
+// of a change in it. It returns when ctx ends.
+func (t *turnRun) watch(ctx context.Context, changed <-chan struct{}, callOff, stop context.CancelCauseFunc) {
+	var looks sync.WaitGroup
+	defer looks.Wait()
+	stopped := t.claim.Stopped()
+	for {
+		select {
+		case <-t.claim.Lost():
+			callOff(turn.ErrLost)
+			return
+		case <-stopped:
+			stop(errStopped)
+			stopped = nil
+		case <-changed:
+			changed = t.claim.Changed()
+			looks.Go(func() { t.reread(ctx) })
+		case <-ctx.Done():
+			return
+		}
 	}
+}
+
+// reread tells the thread's actor how the thread looks now.
+func (t *turnRun) reread(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, historyTimeout)
+	defer cancel()
+	at := t.claim.ChangedAt()
+	messages, err := t.bot.dep.History.Messages(ctx, t.thread)
+	if err != nil {
+		if ctx.Err() == nil {
+			t.bot.log.WarnContext(ctx, "history_unread", "thread", t.thread.String(), "error", err)
+		}
+		return
+	}
+	_ = t.bot.deliver(t.thread, mail{now: messages, at: at}) // the actor is there: it waits for this turn
 }
 
 // alone says that there is nothing to read: the question opened the thread, and this process knows all of it.
@@ -204,7 +251,7 @@ func (t *turnRun) alone(upto turn.TS) bool {
 		return false
 	}
 	a := t.known[0]
-	return a.Opens() && a.explicit() && !a.Bare && a.since().Compare(upto) == 0 && turn.TS(a.TS).After(t.claim.Answered())
+	return a.Opens() && a.explicit() && !a.Bare && a.Edited == "" && a.since().Compare(upto) == 0 && turn.TS(a.TS).After(t.claim.Answered())
 }
 
 // read reads the thread, unless there is nothing to read. A direct message that opens one is read what was said in the hour before.
@@ -222,13 +269,13 @@ func (t *turnRun) read(ctx context.Context, upto turn.TS) {
 		if !t.isOff() {
 			t.bot.log.WarnContext(ctx, "history_unread", "thread", t.thread.String(), "error", err)
 		}
-		t.unread = true
+		t.unread, t.denied = true, errors.Is(err, ErrNoThread)
 		return
 	}
 	t.messages = messages
-	t.bot.crowds.note(t.thread, people(messages)...)
+	t.bot.crowds.see(t.thread, messages)
 	if t.thread.direct() {
-		t.preface = t.beforeAgain(ctx)
+		t.preface = t.beforeAgain(ctx, messages)
 	}
 }
 
@@ -238,7 +285,7 @@ func (t *turnRun) plan(ctx context.Context, upto turn.TS) {
 	t.messages = thread
 	mode := t.set.FollowUps
 	if t.unread {
-		if !t.bot.crowds.get(t.thread).many { // as far as is known, one person talks with the bot
+		if !t.bot.crowds.get(t.thread).many() { // as far as is known, one person talks with the bot
 			thread = append([]Message{{Self: true}}, thread...)
 		}
 	}
@@ -258,7 +305,7 @@ func (t *turnRun) plan(ctx context.Context, upto turn.TS) {
 		return
 	}
 	t.due = owed(thread, t.thread, answered, upto, turn.TS(wanted.TS), mode)
-	if t.due.redo && wanted.More == t.due.last().TS && turn.TS(wanted.TS).After(answered) {
+	if t.due.redo && wanted.More == t.due.what && turn.TS(wanted.TS).After(answered) {
 		t.more = true
 	}
 }
@@ -290,7 +337,8 @@ func (t *turnRun) admit(ctx context.Context, asks []Asked) []Asked {
 		switch {
 		case refusal == "":
 			admitted = append(admitted, ask)
-		case !told[ask.User] && ask.explicit():
+		case len(t.claim.Messages()) > 0 && t.unsure: // see none
+		case !told[ask.User] && (ask.explicit() || strings.TrimSpace(ask.Text) == ""):
 			told[ask.User] = true
 			t.bot.log.InfoContext(ctx, "ask_refused", "thread", t.thread.String(), "ask", ask.TS, "user", ask.User)
 			t.whisper(ctx, ask, string(refusal))
@@ -307,6 +355,7 @@ func (t *turnRun) check(ctx context.Context, ask Asked) Refusal {
 	if err != nil {
 		t.bot.log.ErrorContext(ctx, "person_unknown", "user", ask.User, "hint", "users.info must work (scope users:read) to tell guests and externals apart", "error", err)
 		if !t.bot.cfg.Policy.AllowGuests || !t.bot.cfg.Policy.AllowExternal {
+			t.unsure = true
 			return "I could not find out who you are, and I answer members only. Please ask again in a moment, or tell the people who run me."
 		}
 	}
@@ -332,10 +381,14 @@ func (t *turnRun) whisper(ctx context.Context, ask Asked, text string) {
 	t.bot.whisper(ctx, where, ask.User, text)
 }
 
-// none ends a turn in which nothing is owed: a half answer whose question is gone goes, too.
+// none ends a turn in which nothing is owed: a half answer whose question is gone goes, too. One that was begun for somebody of whom Slack does
+// not say now who they are waits until it does.
 func (t *turnRun) none(work context.Context, upto turn.TS) report {
 	ids := union(t.claim.Messages(), append(t.due.adopt, t.due.orphan...))
-	if len(ids) == 0 || t.unread || t.due.redo {
+	switch {
+	case len(t.claim.Messages()) > 0 && t.unsure:
+		return t.release(work)
+	case len(ids) == 0 || t.unread || t.due.redo || len(t.due.asks) > 0:
 		return t.done(work, upto)
 	}
 	ctx, cancel := context.WithTimeoutCause(work, closeTimeout, errors.New("slack did not delete a half answer in time"))

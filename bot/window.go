@@ -14,6 +14,7 @@ const (
 	// answerShare is the part of the model's window that is kept free for the answer.
 	answerShare = 4
 	minAnswer   = 256 // tokens
+	minTail     = 64  // tokens of an answer that goes on, from which the model can know how
 	// learning is how fast the measured bytes per token of all threads follow the last answers.
 	learning = 0.3
 	// closeBy is how full the window may be by estimate before the server is asked for the exact count, in percent.

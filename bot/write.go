@@ -36,6 +36,10 @@ type writer struct {
 	shown    string // the longest text shown so far: it stays until a new try has overtaken it
 	hold     int    // characters that a killed process left visible: nothing shorter is shown; 0: no matter
 	from     partly // what the current try goes on from; zero: nothing
+	room     int    // tokens of it that the model gets, the newest; 0: all
+	stands   Answer // what there was of the answer: it stays if nothing comes
+	kept     bool   // it had ended
+	grown    bool   // something has come
 	noResume bool   // the server does not continue answers
 	text     string // of the current try, with what it goes on from
 	tokens   int    // the server's running count, with what it goes on from
@@ -50,6 +54,7 @@ type outcome struct {
 	answer Answer // in its final phase
 	result llm.Result
 	err    error // why it is not complete; nil if it is
+	kept   bool  // the answer is the one from before
 }
 
 // errNoContinuation says that what came is no continuation of the answer: the next try writes it anew.
@@ -67,7 +72,7 @@ func (w *writer) write(ctx context.Context, in prompt.Input, req llm.Request, fr
 		w.cannotSee(&in)
 	}
 	w.takeUp(ctx, from)
-	built := exact(ctx, w.bot.dep.Counter, &in, w.model)
+	built := w.fit(ctx, &in)
 	for {
 		req.Messages = built.Messages
 		if built.LeftOut > 0 {
@@ -75,7 +80,9 @@ func (w *writer) write(ctx context.Context, in prompt.Input, req llm.Request, fr
 		}
 		res, err := w.try(ctx, req)
 		if err == nil {
-			w.bot.window.learn(w.thread, in, built.LeftOut, req.Messages, res.Usage)
+			if w.from.text == "" { // else its count is of more than the prompt
+				w.bot.window.learn(w.thread, in, built.LeftOut, req.Messages, res.Usage)
+			}
 			return w.done(res)
 		}
 		failure, known := asLLM(err)
@@ -92,6 +99,7 @@ func (w *writer) write(ctx context.Context, in prompt.Input, req llm.Request, fr
 			w.bot.sight.refused(w.model)
 			w.cannotSee(&in)
 			built = prompt.Build(in)
+		case failure.Kind == llm.KindContext && w.shorten():
 		case failure.Kind == llm.KindContext && !trimmed && len(in.Turns) > 1:
 			trimmed = true
 			in.Budget = smaller(failure, built.Tokens)
@@ -123,6 +131,33 @@ func (w *writer) write(ctx context.Context, in prompt.Input, req llm.Request, fr
 		w.bot.log.WarnContext(ctx, "answer_tried_again", "request", w.id, "kind", failure.Kind.String(), "error", err)
 		awaySince, pause = time.Time{}, awayFirst
 	}
+}
+
+// fit builds the prompt. An answer that is to go on has its place in the window, too: half of it at most, and the newest of it.
+func (w *writer) fit(ctx context.Context, in *prompt.Input) prompt.Output {
+	need := prompt.Estimate(w.from.text, in.Ratio)
+	if need == 0 || in.Budget <= 0 {
+		return exact(ctx, w.bot.dep.Counter, in, w.model)
+	}
+	all := in.Budget
+	in.Budget -= min(need, all/2)
+	built := exact(ctx, w.bot.dep.Counter, in, w.model)
+	if room := all - built.Tokens; room < need {
+		w.room = max(room, minTail)
+	}
+	return built
+}
+
+// shorten halves what the model gets of the answer that is to go on; false: there is none, or little left.
+func (w *writer) shorten() bool {
+	if w.from.text == "" {
+		return false
+	}
+	if w.room == 0 {
+		w.room = prompt.Estimate(w.from.text, 0)
+	}
+	w.room /= 2
+	return w.room >= minTail
 }
 
 // takeUp begins with what there is of an answer: it is shown at once, unless much more is visible.
@@ -234,6 +269,7 @@ func (w *writer) show() {
 	if len(w.text) >= len(w.shown) {
 		w.shown = w.text
 	}
+	w.grown = true
 	elapsed := w.from.elapsed + time.Since(w.sent)
 	if w.saver != nil && w.shown == w.text {
 		w.saver.note(w.text, w.tokens, elapsed, w.from.ttft)
@@ -255,15 +291,18 @@ func (w *writer) holding() bool {
 // wait waits for a server that is away, and says so when it takes longer than a moment.
 func (w *writer) wait(ctx context.Context, failure *llm.Error, waited, pause time.Duration) error {
 	if waited+pause > awaySay && !w.holding() {
-		phase := Waiting
-		if w.shown != "" {
+		phase, text := Waiting, w.shown
+		if text == "" {
+			text = w.stands.Text
+		}
+		if text != "" {
 			phase = Writing
 		}
 		notice := failure.User()
 		if d := roughly(waited); d != "" {
 			notice += " I have been waiting for " + d + "."
 		}
-		w.draft.Set(Answer{Text: w.shown, Notice: notice + " I will answer as soon as it is there again.", Phase: phase, Controls: CanStop})
+		w.draft.Set(Answer{Text: text, Notice: notice + " I will answer as soon as it is there again.", Phase: phase, Controls: CanStop})
 	}
 	w.bot.log.WarnContext(ctx, "model_away", "request", w.id, "kind", failure.Kind.String(), "hint", failure.Hint(), "error", failure,
 		"waited_s", int(waited.Seconds()))
@@ -296,6 +335,9 @@ func roughly(d time.Duration) string {
 
 // enter waits for a slot, and tells the place in the queue as long as there is no text.
 func (w *writer) enter(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	since := time.Now()
 	err := w.bot.slots.take(ctx, func(place int) {
 		if w.shown == "" {
@@ -341,7 +383,12 @@ func (w *writer) done(res llm.Result) outcome {
 // ended makes the answer of a stream that we ended ourselves.
 func (w *writer) ended(cause error, res llm.Result) outcome {
 	a := Answer{Text: w.shown, Small: w.small(res), Phase: Stopped, Controls: CanRegenerate}
+	if !w.grown {
+		a.Text, a.Small = w.stands.Text, w.stands.Small
+	}
 	switch {
+	case errors.Is(cause, errStopped) && !w.grown && w.kept: // it is as if nobody had wanted another one
+		return outcome{answer: w.stands, result: w.whole(res), err: cause, kept: true}
 	case errors.Is(cause, errStopped):
 		a.Small = join("stopped", a.Small)
 	case errors.Is(cause, turn.ErrLost), errors.Is(cause, errSuperseded):
@@ -357,10 +404,11 @@ func (w *writer) ended(cause error, res llm.Result) outcome {
 
 // failed keeps what there is and marks it.
 func (w *writer) failed(err error, sentence string, res llm.Result) outcome {
-	return outcome{
-		answer: Answer{Text: w.shown, Notice: said(w.base.Notice, sentence), Small: w.small(res), Phase: Failed, Controls: CanRegenerate},
-		result: w.whole(res), err: err,
+	a := Answer{Text: w.shown, Notice: said(w.base.Notice, sentence), Small: w.small(res), Phase: Failed, Controls: CanRegenerate}
+	if !w.grown {
+		a.Text, a.Small, a.Controls = w.stands.Text, w.stands.Small, a.Controls|w.stands.Controls
 	}
+	return outcome{answer: a, result: w.whole(res), err: err, kept: !w.grown && w.kept}
 }
 
 // small is the footer of an answer that broke off: as far as the server counted.

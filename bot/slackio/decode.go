@@ -75,9 +75,10 @@ type news struct {
 	channel  string
 	direct   bool
 	external bool
-	mentions bool // it names the bot
-	was      bool // it did before it was edited
-	bare     bool // its files are not told
+	mentions bool   // it names the bot
+	was      bool   // it did before it was edited
+	bare     bool   // its files are not told
+	at       string // deleted: when
 }
 
 // decodeEvent finds the news in an event, or says why there is none. It is pure.
@@ -87,7 +88,7 @@ func decodeEvent(payload []byte, self Self) (*news, string) {
 		return nil, "unreadable"
 	}
 	ev := out.Event
-	n := &news{rawMessage: ev.rawMessage, channel: ev.Channel, direct: ev.ChannelType == "im" || strings.HasPrefix(ev.Channel, "D")}
+	n := &news{rawMessage: ev.rawMessage, channel: ev.Channel, at: ev.EventTS, direct: ev.ChannelType == "im" || strings.HasPrefix(ev.Channel, "D")}
 	switch ev.Type {
 	case "app_mention":
 		if ev.Edited.TS != "" {
@@ -236,7 +237,7 @@ func (n *news) event(text string, self Self) bot.Event {
 	case edited:
 		return bot.Edited{Asked: ask, WasMentioned: n.was}
 	case deleted:
-		return bot.Deleted{Thread: thread, TS: n.TS}
+		return bot.Deleted{Thread: thread, TS: n.TS, At: n.at}
 	case halted:
 		return bot.Halted{Thread: thread, TS: n.TS, User: n.User}
 	case home:

@@ -1,6 +1,7 @@
 package slackio
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -114,7 +115,7 @@ func TestUnescape(t *testing.T) {
 		"<@U0> hello":                       "hello",
 		"<@U0|llm> hello <@U1>":             "hello @alice",
 		"ask <@W2|bobby> in <#C1|general>":  "ask @bobby in #general",
-		"in <#C1>":                          "in #C1",
+		"in <#C1> and <#C2|>":               "in #general and #C2",
 		"<!here> <!channel> <!everyone>":    "@here @channel @everyone",
 		"<!subteam^S1|@devs> <!subteam^S1>": "@devs @subteam",
 		"<!date^1392734382^{date}|Feb 18>":  "Feb 18",
@@ -134,7 +135,7 @@ func TestUnescape(t *testing.T) {
 		"<>":                                "",
 	}
 	for in, want := range tests {
-		if got := unescape(in, "U0", names); got != want {
+		if got := unescape(in, "U0", names, func(id string) string { return cmp.Or(map[string]string{"C1": "general"}[id], id) }); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}
@@ -143,12 +144,13 @@ func TestUnescape(t *testing.T) {
 func FuzzUnescape(f *testing.F) {
 	f.Add("<@U0> a &lt;b&gt; <https://x|y> &amp;amp; <!here>")
 	f.Fuzz(func(t *testing.T, text string) {
-		got := unescape(text, "U0", func(id string) string { return id })
+		self := func(id string) string { return id }
+		got := unescape(text, "U0", self, self)
 		if strings.Contains(got, "<@U0>") && !strings.Contains(text, "&") && !strings.Contains(text, "<<") && !strings.Contains(text, "|") {
 			t.Fatalf("%q: %q", text, got)
 		}
 		escaped := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(text)
-		if back := unescape(escaped, "U0", func(string) string { return "" }); back != strings.TrimSpace(text) {
+		if back := unescape(escaped, "U0", self, self); back != strings.TrimSpace(text) {
 			t.Fatalf("%q came back as %q", text, back)
 		}
 	})

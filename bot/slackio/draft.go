@@ -103,6 +103,7 @@ func (d *draft) Set(a bot.Answer) {
 func (d *draft) standIn() {
 	d.mu.Lock()
 	d.standing = true
+	d.fallLocked() // a stream could not take the words back
 	d.rev++
 	load := d.loadLocked(true)
 	d.mu.Unlock()

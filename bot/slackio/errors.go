@@ -41,6 +41,11 @@ func forGood(reason string) bool {
 	return slices.Contains([]string{"missing_scope", "unknown_method", "not_allowed_token_type", "method_deprecated"}, reason)
 }
 
+// noThread says that a thread can never be read: the bot was taken out of its channel, or it is gone.
+func noThread(reason string) bool {
+	return slices.Contains([]string{"channel_not_found", "not_in_channel", "thread_not_found", "message_not_found", "missing_scope", "not_allowed_token_type"}, reason)
+}
+
 // badToken says whether Slack refuses the token itself, so that no retry can help. Anything else, a proxy's 403 among it, may pass.
 func (f failure) badToken() bool {
 	return f.kind == denied && slices.Contains([]string{

@@ -90,6 +90,9 @@ func (s *Slack) replies(ctx context.Context, t bot.Thread, oldest string) ([]sla
 		messages, next, err := s.repliesPage(ctx, slack.GetConversationRepliesParameters{
 			ChannelID: t.Channel, Timestamp: t.TS, Cursor: cursor, Limit: repliesPage, Oldest: oldest, Inclusive: true, IncludeAllMetadata: true,
 		})
+		if noThread(classify(err).reason) {
+			return nil, fmt.Errorf("read thread %s: %w: %w", t, bot.ErrNoThread, err)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("read thread %s: %w", t, err)
 		}
@@ -162,7 +165,7 @@ func (s *Slack) message(ctx context.Context, m slack.Message) bot.Message {
 		}
 		return who.Name
 	}
-	out.Text = unescape(text, s.self.User, name)
+	out.Text = unescape(text, s.self.User, name, func(channel string) string { return s.channelName(ctx, channel) })
 	for _, f := range m.Files {
 		out.Files = append(out.Files, bot.File{ID: f.ID, Name: f.Name, MIME: f.Mimetype, Size: int64(f.Size)})
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -142,7 +143,7 @@ func (s *Slack) Publish(ctx context.Context, user string, r bot.Report) error {
 	text := append(homeHead(), reportBlocks(r)...)
 	drawn, plain := text, text
 	if len(r.Charts) > 0 {
-		drawn, plain = append(text[:len(text):len(text)], chartBlocks(r.Charts)...), append(text[:len(text):len(text)], sparks(r.Charts)...)
+		drawn, plain = append(slices.Clip(text), chartBlocks(r.Charts)...), append(slices.Clip(text), sparks(r.Charts)...)
 	}
 	if s.chartsOff() {
 		drawn = plain

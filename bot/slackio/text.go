@@ -1,6 +1,7 @@
 package slackio
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -20,12 +21,21 @@ func (s *Slack) plain(ctx context.Context, text string) string {
 			return user
 		}
 		return who.Name
-	})
+	}, func(channel string) string { return s.channelName(ctx, channel) })
+}
+
+// channelName is the name of a channel, for people; its id if Slack does not say.
+func (s *Slack) channelName(ctx context.Context, channel string) string {
+	name, err := s.Channel(ctx, channel)
+	if err != nil {
+		return channel
+	}
+	return cmp.Or(name, channel)
 }
 
 // unescape turns Slack's writing (facts/slack.md §3.4) into plain text. Mentions of self go, those of others become @name. It is pure
-// but for name.
-func unescape(text, self string, name func(user string) string) string {
+// but for the names of users and channels.
+func unescape(text, self string, user, channel func(id string) string) string {
 	var b strings.Builder
 	for text != "" {
 		before, rest, found := strings.Cut(text, "<")
@@ -39,30 +49,30 @@ func unescape(text, self string, name func(user string) string) string {
 			text = rest
 			continue
 		}
-		b.WriteString(entity(token, self, name))
+		b.WriteString(entity(token, self, user, channel))
 		text = after
 	}
 	return strings.TrimSpace(entities(b.String()))
 }
 
-func entity(token, self string, name func(string) string) string {
+func entity(token, self string, user, channel func(string) string) string {
 	ref, label, _ := strings.Cut(token, "|")
 	switch {
 	case strings.HasPrefix(ref, "@"):
-		user := ref[1:]
+		id := ref[1:]
 		switch {
-		case user == self:
+		case id == self:
 			return ""
 		case label != "":
 			return "@" + label
 		default:
-			return "@" + name(user)
+			return "@" + user(id)
 		}
 	case strings.HasPrefix(ref, "#"):
 		if label != "" {
 			return "#" + label
 		}
-		return ref
+		return "#" + channel(ref[1:]) // Slack leaves the label away now
 	case strings.HasPrefix(ref, "!"):
 		if label != "" {
 			return label

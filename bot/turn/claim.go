@@ -102,6 +102,13 @@ func (c *Claim) Changed() <-chan struct{} {
 	return c.changed
 }
 
+// ChangedAt is the time of the newest change that closed Changed; empty: none has.
+func (c *Claim) ChangedAt() TS {
+	c.d.mu.Lock()
+	defer c.d.unlock()
+	return c.changeTS
+}
+
 // Check says whether the caller may still write to the thread: nil, ErrLapsed or ErrLost. It is cheap and does no I/O; ask
 // before each write to Slack, and once more after the last one, since a process may be frozen in between. A stop does not
 // make it fail. An assumed claim passes until the store knows better.

@@ -1,6 +1,7 @@
 package turn
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -198,13 +199,14 @@ func (d *Desk) Look(ctx context.Context, key string) (Record, error) {
 	return out, nil
 }
 
-// Stop tells whoever answers thread key that nothing asked at or before ts is to be written further. An answer of this process
+// Stop tells whoever answers thread key that nothing asked at or before ts is to be written further; an empty ts means what is being answered,
+// and not what was asked since. An answer of this process
 // is told at once, before the one write (none if nothing is owed or a later stop is known); another process hears of it
 // through its Watch. Blocks for the store, at most until ctx ends.
 func (d *Desk) Stop(ctx context.Context, key string, ts TS) error {
 	d.mu.Lock()
 	if s := d.slots[key]; s != nil && s.claim != nil {
-		s.claim.stopLocked(ts)
+		s.claim.stopLocked(cmp.Or(ts, s.claim.answers))
 	}
 	d.unlock()
 	start := time.Now()
@@ -213,6 +215,7 @@ func (d *Desk) Stop(ctx context.Context, key string, ts TS) error {
 		if err != nil {
 			return nil, err
 		}
+		ts := cmp.Or(ts, r.For)
 		if !r.Owed() || !ts.After(r.Stop) {
 			return nil, ErrKeep
 		}

@@ -52,7 +52,7 @@ func parseChannels(text []byte) (channelsFile, error) {
 	var bad []string
 	clean := make(map[string]channelSettings, len(f.Channels))
 	for key, c := range f.Channels {
-		if c.Temperature != nil && (*c.Temperature < 0 || *c.Temperature > 2) {
+		if c.Temperature != nil && !(*c.Temperature >= 0 && *c.Temperature <= 2) { // nor .nan
 			bad = append(bad, key+": temperature must be from 0 to 2")
 		}
 		if c.FollowUps != nil {
@@ -77,6 +77,7 @@ type channels struct {
 	log  *slog.Logger
 	now  atomic.Pointer[channelsFile]
 	text []byte // as last read; only load touches it
+	bad  error  // what is wrong with that text
 }
 
 // openChannels reads the file. Without a path all channels are alike.
@@ -102,12 +103,13 @@ func (c *channels) load() (changed bool, err error) {
 		return false, err
 	}
 	if c.text != nil && bytes.Equal(text, c.text) {
-		return false, nil
+		return false, c.bad
 	}
 	c.text = text
 	f, err := parseChannels(text)
-	if err != nil {
-		return true, fmt.Errorf("%s: %w", c.path, err)
+	if c.bad = nil; err != nil {
+		c.bad = fmt.Errorf("%s: %w", c.path, err)
+		return true, c.bad
 	}
 	c.now.Store(&f)
 	return true, nil

@@ -1,0 +1,348 @@
+package bot_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"llmbot/bot"
+	"llmbot/bot/slacksim"
+	"llmbot/llm/llmsim"
+)
+
+// TestLateFollowUp: the events of two messages come in the wrong order; the first was written while one person talked with the bot.
+func TestLateFollowUp(t *testing.T) {
+	inWorld(t, following(""), func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "one")
+		w.answered("general", ts, 1)
+		w.slack.FailEvent(slacksim.EventFault{Type: "message", Delay: 2 * time.Second})
+		w.slack.Say("alice", "general", ts, "and two?")
+		time.Sleep(500 * time.Millisecond)
+		w.slack.Say("bob", "general", ts, "hm")
+		w.requests(2, "alice's follow-up stood there before bob wrote")
+	})
+}
+
+// TestEditAfterSomebodyElse: the latest question is edited after somebody else has written.
+func TestEditAfterSomebodyElse(t *testing.T) {
+	inWorld(t, following(""), func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "one")
+		w.answered("general", ts, 1)
+		q := w.slack.Say("alice", "general", ts, "and apples?")
+		w.answered("general", ts, 2)
+		w.slack.Say("bob", "general", ts, "hm")
+		time.Sleep(time.Second)
+		w.edit("alice", "general", q, "and pears?")
+		w.requests(3, "the edit of the latest question")
+	})
+}
+
+// TestEditedRootReadsThread: an edited question that opened its thread is not alone in it.
+func TestEditedRootReadsThread(t *testing.T) {
+	cfg := long()
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "apples")
+		w.says("general", ts, "Sentence 3", time.Minute)
+		w.slack.FailEvent(slacksim.EventFault{Type: "message", Delay: 2 * time.Minute})
+		w.slack.Say("alice", "general", ts, "and plums")
+		time.Sleep(time.Second)
+		w.edit("alice", "general", ts, w.slack.Mention()+" pears")
+		time.Sleep(4 * time.Minute)
+		for _, r := range w.model.Requests() {
+			if _, all := conversation(r.Chat); strings.Contains(all, "plums") {
+				return
+			}
+		}
+		t.Errorf("the follow-up was never read; %d requests", w.model.Total())
+	})
+}
+
+// TestStopButtonSparesOthers: alice's stop button ends her answer; what bob has asked meanwhile is answered.
+func TestStopButtonSparesOthers(t *testing.T) {
+	inWorld(t, long(), func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "count")
+		w.says("general", ts, "Sentence 3", time.Minute)
+		w.ask("bob", "general", ts, "what about me?")
+		time.Sleep(time.Second)
+		w.click("alice", "general", w.answers("general", ts)[0].TS, bot.PressStop)
+		w.requests(2, "bob has asked, too")
+	})
+}
+
+// TestAnewAfterDeletion: of two questions that were answered together the last is deleted; what is written anew takes the place of the old answer.
+func TestAnewAfterDeletion(t *testing.T) {
+	cfg := long()
+	cfg.model.Speed = 60
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "count")
+		w.says("general", ts, "Sentence 3", time.Minute)
+		w.slack.Say("alice", "general", ts, "apples")
+		last := w.slack.Say("alice", "general", ts, "typo")
+		got := w.answered("general", ts, 2)
+		time.Sleep(5 * time.Second)
+		w.delete("alice", "general", last)
+		time.Sleep(5 * time.Second)
+		w.click("alice", "general", got[len(got)-1].TS, bot.PressRegenerate)
+		time.Sleep(2 * time.Minute)
+		if n := len(w.answers("general", ts)); n != len(got) {
+			t.Errorf("%d messages, were %d", n, len(got))
+		}
+	})
+}
+
+// TestStoppedWishKeepsAnswer: an answer that was wanted anew, and stopped before anything came, is there as it was.
+func TestStoppedWishKeepsAnswer(t *testing.T) {
+	cfg := long()
+	cfg.model.Speed = 200
+	cfg.model.FirstToken = 5 * time.Second
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "count")
+		got := w.answered("general", ts, 1)
+		time.Sleep(5 * time.Second)
+		w.click("alice", "general", got[0].TS, bot.PressRegenerate)
+		time.Sleep(2 * time.Second)
+		w.slack.Say("alice", "general", ts, "stop")
+		time.Sleep(20 * time.Second)
+		if all := text(w.answers("general", ts)); !strings.Contains(all, "Sentence 29") {
+			t.Errorf("the answer is gone: %s", all)
+		}
+	})
+}
+
+// TestWishedTwice: a button that is pressed twice.
+func TestWishedTwice(t *testing.T) {
+	cfg := long()
+	cfg.model.Speed = 200
+	cfg.model.FirstToken = time.Second
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "count")
+		got := w.answered("general", ts, 1)
+		time.Sleep(5 * time.Second)
+		w.click("alice", "general", got[0].TS, bot.PressRegenerate)
+		time.Sleep(300 * time.Millisecond)
+		w.click("alice", "general", got[0].TS, bot.PressRegenerate)
+		w.requests(2, "one wish")
+	})
+}
+
+// TestTakenBack: somebody wrote, and took it back: one person talks with the bot.
+func TestTakenBack(t *testing.T) {
+	inWorld(t, following(""), func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "one")
+		w.answered("general", ts, 1)
+		oops := w.slack.Say("bob", "general", ts, "wrong thread, sorry")
+		time.Sleep(time.Second)
+		w.delete("bob", "general", oops)
+		time.Sleep(time.Second)
+		w.slack.Say("alice", "general", ts, "and two?")
+		w.requests(2, "one person talks with the bot, says the thread")
+	})
+}
+
+// TestStopBesideThread: in a direct message people type stop beside the thread.
+func TestStopBesideThread(t *testing.T) {
+	inWorld(t, long(), func(t *testing.T, w *world) {
+		ts := w.slack.Say("alice", "@alice", "", "count")
+		w.says("@alice", ts, "Sentence 3", time.Minute)
+		w.slack.Say("alice", "@alice", "", "stop")
+		time.Sleep(2 * time.Second)
+		w.says("@alice", ts, "stopped · ", 10*time.Second)
+	})
+}
+
+// TestPromptAfterContinue: the count of a prompt with an answer in it is no measure of the thread.
+func TestPromptAfterContinue(t *testing.T) {
+	cfg := long()
+	cfg.model.Speed = 2000
+	cfg.model.MaxModelLen = 16000
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "the very first question, about "+strings.Repeat("apples and pears ", 10))
+		w.answered("general", ts, 1)
+		whole := numbered(300)(nil)
+		w.model.NextTape(llmsim.Tape{llmsim.Text(whole), llmsim.Finish("length")}, llmsim.Tape{llmsim.Text("the end of it")})
+		w.ask("alice", "general", ts, "count")
+		got := w.says("general", ts, "length limit", time.Minute)
+		time.Sleep(2 * time.Second)
+		w.click("alice", "general", got[len(got)-1].TS, bot.PressContinue)
+		w.says("general", ts, "the end of it", time.Minute)
+		time.Sleep(20 * time.Second)
+		w.slack.Say("alice", "general", ts, "thanks")
+		w.until("answered", time.Minute, func() bool { return w.model.Total() >= 4 && w.model.Running() == 0 })
+		time.Sleep(20 * time.Second)
+		_, all := conversation(w.model.Last().Chat)
+		if !strings.Contains(all, "very first question") {
+			t.Errorf("older messages were left out: %.200s", text(w.answers("general", ts))[max(0, len(text(w.answers("general", ts)))-400):])
+		}
+	})
+}
+
+// TestContinueFullWindow: an answer that fills the window goes on from its end.
+func TestContinueFullWindow(t *testing.T) {
+	cfg := long()
+	cfg.model.Speed = 2000
+	cfg.model.MaxModelLen = 2000
+	cfg.model.Answer = numbered(500)
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "count")
+		got := w.says("general", ts, "length limit", time.Minute)
+		time.Sleep(5 * time.Second)
+		all := text(got)
+		before := len(all)
+		w.click("alice", "general", got[len(got)-1].TS, bot.PressContinue)
+		time.Sleep(30 * time.Second)
+		all = text(w.answers("general", ts))
+		ms := w.answers("general", ts)
+		if buttons := ms[len(ms)-1].Buttons(); len(all) < before+500 || !slices.Contains(buttons, "llmbot_continue") {
+			t.Errorf("%d bytes, were %d; buttons %v", len(all), before, buttons)
+		}
+	})
+}
+
+// TestHourBeforeAfterRestart: a direct message that came while the bot stopped is answered with what was said before it.
+func TestHourBeforeAfterRestart(t *testing.T) {
+	cfg := durable()
+	cfg.bot.DrainTimeout = 20 * time.Second
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		ts := w.slack.Say("alice", "@alice", "", "my name is apples")
+		w.answered("@alice", ts, 1)
+		busy := w.ask("bob", "general", "", "hello")
+		w.says("general", busy, "Sentence 1", time.Minute)
+		w.term()
+		time.Sleep(time.Second)
+		second := w.slack.Say("alice", "@alice", "", "what is my name?")
+		w.stop()
+		w.again()
+		w.answered("@alice", second, 1)
+		for _, r := range w.model.Requests() {
+			if _, all := conversation(r.Chat); strings.Contains(all, "what is my name") && !strings.Contains(all, "apples") {
+				t.Errorf("without the last hour: %s", all)
+			}
+		}
+	})
+}
+
+// TestTakeoverOfUnknownPerson: Slack does not say who asked when a half answer is taken over: it waits.
+func TestTakeoverOfUnknownPerson(t *testing.T) {
+	inWorld(t, durable(), func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "hello")
+		w.says("general", ts, "Sentence 3", time.Minute)
+		w.stop()
+		w.slack.Fail(slacksim.Fault{Method: "users.info", Status: 429, RetryAfter: 20, Times: 1})
+		w.again()
+		time.Sleep(3 * time.Minute)
+		if all, told := text(w.answers("general", ts)), w.slack.Ephemerals("alice"); !strings.Contains(all, "Sentence 29") || len(told) > 0 {
+			t.Errorf("told %+v, answered %s", told, all)
+		}
+	})
+}
+
+// TestWishWhileAway: an answer that is wanted anew stays as it is while the server is away.
+func TestWishWhileAway(t *testing.T) {
+	cfg := long()
+	cfg.model.Speed = 200
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "count")
+		got := w.answered("general", ts, 1)
+		time.Sleep(5 * time.Second)
+		w.model.SetMode(llmsim.EngineDead)
+		w.click("alice", "general", got[0].TS, bot.PressRegenerate)
+		time.Sleep(20 * time.Second)
+		if all := text(w.answers("general", ts)); !strings.Contains(all, "Sentence 29") || !strings.Contains(all, "I will answer") {
+			t.Errorf("while it is away: %s", all)
+		}
+		w.slack.Say("alice", "general", ts, "stop")
+		time.Sleep(20 * time.Second)
+		if all := text(w.answers("general", ts)); !strings.Contains(all, "Sentence 29") || strings.Contains(all, "I will answer") {
+			t.Errorf("after the stop: %s", all)
+		}
+	})
+}
+
+// TestNoThread: the bot was taken out of the channel while it was away: it does not try for ever.
+func TestNoThread(t *testing.T) {
+	inWorld(t, durable(), func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "hello")
+		w.says("general", ts, "Sentence 3", time.Minute)
+		w.stop()
+		w.slack.Fail(slacksim.Fault{Method: "conversations.replies", Error: "channel_not_found", Times: -1})
+		w.again()
+		n := len(w.slack.Calls("conversations.replies"))
+		time.Sleep(5 * time.Minute)
+		if n = len(w.slack.Calls("conversations.replies")) - n; n > 3 {
+			t.Errorf("%d reads in 5 minutes", n)
+		}
+	})
+}
+
+// TestPressIsAckedInTime: the ack of a button does not wait for users.info.
+func TestPressIsAckedInTime(t *testing.T) {
+	inWorld(t, long(), func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "count")
+		got := w.says("general", ts, "Sentence 3", time.Minute)
+		w.slack.Fail(slacksim.Fault{Method: "users.info", Status: 429, RetryAfter: 30, Times: 1})
+		began := time.Now()
+		err := w.slack.Click(t.Context(), "bob", "general", got[0].TS, "llmbot_stop")
+		if err != nil || time.Since(began) > 2*time.Second {
+			t.Errorf("%v after %s", err, time.Since(began))
+		}
+	})
+}
+
+// TestMentionAddedByEdit: a message that was nobody's question names the bot now.
+func TestMentionAddedByEdit(t *testing.T) {
+	inWorld(t, following(""), func(t *testing.T, w *world) {
+		ts := w.slack.Say("carol", "general", "", "look at this")
+		w.ask("bob", "general", ts, "what is it?")
+		w.answered("general", ts, 1)
+		m := w.slack.Say("bob", "general", ts, "and what does it cost?")
+		w.requests(1, "two people are there")
+		w.edit("bob", "general", m, w.slack.Mention()+" and what does it cost?")
+		w.requests(2, "now it names the bot")
+	})
+}
+
+// TestMentionAddedAfterRestart: the same, by a process that did not see the message.
+func TestMentionAddedAfterRestart(t *testing.T) {
+	cfg := durable()
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		ts := w.slack.Say("carol", "general", "", "look at this")
+		w.ask("bob", "general", ts, "what is it?")
+		w.answered("general", ts, 1)
+		w.stop()
+		w.again()
+		w.until("both sockets are open", time.Minute, func() bool { return w.slack.Sockets() == 2 })
+		m := w.slack.Say("bob", "general", ts, "and what does it cost?")
+		w.requests(1, "two people are there")
+		w.edit("bob", "general", m, w.slack.Mention()+" and what does it cost?")
+		w.requests(2, "now it names the bot")
+	})
+}
+
+// TestEditOfStopped: what was stopped before it began is edited.
+func TestEditOfStopped(t *testing.T) {
+	inWorld(t, long(), func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "count")
+		w.says("general", ts, "Sentence 3", time.Minute)
+		m := w.ask("bob", "general", ts, "and me?")
+		time.Sleep(time.Second)
+		w.slack.Say("alice", "general", ts, "stop")
+		w.says("general", ts, "stopped · ", 10*time.Second)
+		time.Sleep(10 * time.Second)
+		w.edit("bob", "general", m, w.slack.Mention()+" and me, please?")
+		w.requests(2, "an edit of the latest question")
+	})
+}
+
+// TestEditOfUnreadable: a file that cannot be read, then the question.
+func TestEditOfUnreadable(t *testing.T) {
+	inWorld(t, following(""), func(t *testing.T, w *world) {
+		w.slack.SetOrder(slacksim.OrderMessageFirst)
+		ts := w.ask("alice", "general", "", "one")
+		w.answered("general", ts, 1)
+		m := w.upload("alice", "general", ts, "", slacksim.Upload{Name: "x.zip", Data: []byte("PK\x03\x04")})
+		w.requests(1, "it cannot be read")
+		w.edit("alice", "general", m, w.slack.Mention()+" what is a zip file?")
+		w.requests(2, "now there is a question")
+	})
+}

@@ -1,0 +1,259 @@
+package bot_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"llmbot/bot"
+	"llmbot/bot/turn"
+	"llmbot/llm"
+)
+
+type reading struct {
+	slowStage
+	reads int
+	text  map[string]string
+}
+
+func (s *reading) Stream(ctx context.Context, r llm.Request, on func(llm.Delta) error) (llm.Result, error) {
+	s.guard.Lock()
+	s.prompts = append(s.prompts, r.Messages[len(r.Messages)-1].Content)
+	s.guard.Unlock()
+	_ = on(llm.Delta{Text: "half"})
+	select {
+	case <-time.After(10 * time.Second):
+	case <-ctx.Done():
+		return llm.Result{}, context.Cause(ctx)
+	}
+	return llm.Result{Finish: llm.FinishStop}, on(llm.Delta{Text: " whole"})
+}
+
+func (s *reading) Messages(ctx context.Context, _ bot.Thread) ([]bot.Message, error) {
+	s.guard.Lock()
+	s.reads++
+	m := append([]bot.Message(nil), s.messages...)
+	s.guard.Unlock()
+	select {
+	case <-time.After(50 * time.Millisecond):
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	return m, nil
+}
+
+func (s *reading) Open(_ context.Context, _ bot.Thread, r bot.Reply) (bot.Draft, error) {
+	return &record{s, r, false}, nil
+}
+
+type record struct {
+	s      *reading
+	r      bot.Reply
+	posted bool
+}
+
+func (d *record) Set(a bot.Answer) {
+	if a.Text != "" && !d.posted && len(d.r.Adopt) == 0 {
+		d.posted = true
+		d.s.guard.Lock()
+		ts := fmt.Sprintf("%d.5", 100+len(d.s.messages))
+		d.s.messages = append(d.s.messages, bot.Message{TS: ts, Self: true, For: d.r.For, Text: "half"})
+		d.s.guard.Unlock()
+		d.r.Posted(ts)
+	}
+}
+
+func (d *record) Close(ctx context.Context, a bot.Answer) error {
+	d.s.guard.Lock()
+	defer d.s.guard.Unlock()
+	d.s.text[d.r.For] += fmt.Sprintf("[phase %d %q %q adopt %v letgo %v]", a.Phase, a.Text, a.Small, d.r.Adopt, ctx.Err() != nil)
+	return nil
+}
+
+func (s *reading) run(t *testing.T, owner string, store turn.Store) (*bot.Bot, func()) {
+	b := bot.New(bot.Config{Owner: owner, Durable: true}, bot.Deps{Model: s, Server: s, Replier: s, History: s, Room: s, Store: store, Log: slog.New(slog.DiscardHandler)})
+	ctx, cancel := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	all.Go(func() { _ = b.Run(ctx) })
+	return b, func() { cancel(); all.Wait() }
+}
+
+func newReading(ms ...bot.Message) *reading {
+	s := &reading{slowStage: slowStage{stage: stage{finals: map[string]int{}}}, text: map[string]string{}}
+	s.messages = ms
+	return s
+}
+
+func q(ts, text string) bot.Message {
+	return bot.Message{TS: ts, User: "U", Name: "U", Text: text, Mentioned: true}
+}
+
+var thread1 = bot.Thread{Channel: "C", TS: "1.0"}
+
+func asked(ts, text string) bot.Asked {
+	return bot.Asked{Thread: thread1, TS: ts, User: "U", Text: text, Mentioned: true}
+}
+
+// TestStopBeforeTakeover: a process dies in an answer; a stop comes before another has taken it over.
+func TestStopBeforeTakeover(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newReading(q("1.0", "first"), bot.Message{TS: "2.0", Self: true, For: "1.0", Text: "half an answ"})
+		store := turn.NewMem()
+		dead := turn.NewDesk(store, turn.Config{Owner: "dead"})
+		a, err := dead.Ask(t.Context(), thread1.String(), "1.0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := a.Claim.Reply(t.Context(), []string{"2.0"}); err != nil {
+			t.Fatal(err)
+		}
+		b, stop := s.run(t, "B", store)
+		time.Sleep(2 * time.Second)
+		if err := b.Handle(t.Context(), asked("3.0", "stop")); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(5 * time.Minute)
+		stop()
+		r, _ := dead.Look(t.Context(), thread1.String())
+		if r.Owed() {
+			t.Error("still owed")
+		}
+		if !strings.Contains(s.text["1.0"], `"half an answ" "stopped" adopt [2.0] letgo false`) {
+			t.Errorf("shown: %v", s.text)
+		}
+	})
+}
+
+// TestDeletionElsewhere: of two questions that are answered together one is deleted; its event comes to another process.
+func TestDeletionElsewhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newReading(q("1.0", "first"))
+		store := turn.NewMem()
+		a, stopA := s.run(t, "A", store)
+		b, stopB := s.run(t, "B", store)
+		_ = a.Handle(t.Context(), asked("1.0", "first"))
+		time.Sleep(time.Second)
+		s.guard.Lock()
+		s.messages = append(s.messages, q("200.0", "second"), q("201.0", "third"))
+		s.guard.Unlock()
+		_ = a.Handle(t.Context(), asked("200.0", "second"))
+		_ = a.Handle(t.Context(), asked("201.0", "third"))
+		time.Sleep(12 * time.Second) // the second turn writes
+		s.guard.Lock()
+		for i, m := range s.messages {
+			if m.TS == "200.0" {
+				s.messages = append(s.messages[:i:i], s.messages[i+1:]...)
+				break
+			}
+		}
+		s.guard.Unlock()
+		_ = b.Handle(t.Context(), bot.Deleted{Thread: thread1, TS: "200.0", At: "202.0"})
+		time.Sleep(time.Minute)
+		stopA()
+		stopB()
+		if last := s.prompts[len(s.prompts)-1]; len(s.prompts) != 3 || last != "U: third" {
+			t.Errorf("prompts: %q", s.prompts)
+		}
+		if !strings.Contains(s.text["201.0"], "half whole") {
+			t.Error("the third question was never answered")
+		}
+	})
+}
+
+type slowClose struct{ *reading }
+
+func (s slowClose) Open(ctx context.Context, t bot.Thread, r bot.Reply) (bot.Draft, error) {
+	return &quietRecord{record{s.reading, r, true}}, nil
+}
+
+type quietRecord struct{ record }
+
+func (d *quietRecord) Close(ctx context.Context, a bot.Answer) error {
+	time.Sleep(2 * time.Second) // a status call that is under way
+	return d.record.Close(ctx, a)
+}
+
+// TestEditStopAsk: edit, stop and a new question while the old turn ends.
+func TestEditStopAsk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newReading(q("1.0", "first"))
+		store := turn.NewMem()
+		b := bot.New(bot.Config{Owner: "A", Durable: true}, bot.Deps{Model: s, Server: s, Replier: slowClose{s}, History: s, Room: s, Store: store, Log: slog.New(slog.DiscardHandler)})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { _ = b.Run(ctx); close(done) }()
+		_ = b.Handle(ctx, asked("1.0", "first"))
+		time.Sleep(time.Second)
+		e := asked("1.0", "first, edited")
+		e.Edited = "10.0"
+		_ = b.Handle(ctx, bot.Edited{Asked: e, WasMentioned: true})
+		time.Sleep(100 * time.Millisecond)
+		_ = b.Handle(ctx, asked("11.0", "stop"))
+		time.Sleep(100 * time.Millisecond)
+		s.guard.Lock()
+		s.messages = append(s.messages, q("12.0", "second"))
+		s.guard.Unlock()
+		_ = b.Handle(ctx, asked("12.0", "second"))
+		time.Sleep(time.Minute)
+		cancel()
+		<-done
+		if !strings.Contains(fmt.Sprint(s.prompts), "second") {
+			t.Error("the second question is lost")
+		}
+	})
+}
+
+// TestDeletedWhileRead: a question is deleted while a process reads the thread that had not heard of it.
+func TestDeletedWhileRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newReading(q("1.0", "first"))
+		store := turn.NewMem()
+		other := turn.NewDesk(store, turn.Config{Owner: "other"})
+		_, _ = other.Note(t.Context(), thread1.String(), "1.0")
+		b, stop := s.run(t, "B", store)
+		time.Sleep(120 * time.Millisecond) // it is taken over after 94 ms, and read until 144
+		s.guard.Lock()
+		s.messages = nil
+		s.guard.Unlock()
+		_ = b.Handle(t.Context(), bot.Deleted{Thread: thread1, TS: "1.0"})
+		time.Sleep(time.Minute)
+		stop()
+		if len(s.prompts) > 0 || len(s.text) > 0 {
+			t.Errorf("prompts %q, shown %v", s.prompts, s.text)
+		}
+	})
+}
+
+// TestEditAndFollowUpElsewhere: of two processes one hears of the edit of a question, the other of the follow-up.
+func TestEditAndFollowUpElsewhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newReading(q("1.0", "first"))
+		store := turn.NewMem()
+		a, stopA := s.run(t, "A", store)
+		b, stopB := s.run(t, "B", store)
+		_ = a.Handle(t.Context(), asked("1.0", "first"))
+		time.Sleep(2 * time.Second)
+		s.guard.Lock()
+		s.messages = append(s.messages, q("3.0", "second"))
+		s.guard.Unlock()
+		_ = b.Handle(t.Context(), asked("3.0", "second"))
+		e := asked("1.0", "first, edited")
+		e.Edited = "4.0"
+		s.guard.Lock()
+		s.messages[0].Text, s.messages[0].Edited = "first, edited", "4.0"
+		s.guard.Unlock()
+		_ = a.Handle(t.Context(), bot.Edited{Asked: e, WasMentioned: true})
+		time.Sleep(2 * time.Minute)
+		stopA()
+		stopB()
+		r, err := turn.NewDesk(store, turn.Config{Owner: "x"}).Look(t.Context(), thread1.String())
+		if last := s.prompts[len(s.prompts)-1]; err != nil || r.Owed() || last != "U: first, edited\n\nU: second" {
+			t.Errorf("owed %v, prompts %q, %v", r.Owed(), s.prompts, err)
+		}
+	})
+}

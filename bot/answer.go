@@ -19,8 +19,10 @@ func (t *turnRun) answer(work, ctx context.Context, asks []Asked, upto turn.TS) 
 	draft, err := b.dep.Replier.Open(work, t.thread, t.reply(work, last))
 	if err != nil {
 		b.log.ErrorContext(ctx, "answer_not_opened", "thread", t.thread.String(), "ask", last.TS, "error", err)
+		t.ended(EndNotShown)
 		return t.done(work, upto)
 	}
+	draft = t.noting(draft, last.TS)
 	t.draft = draft
 	return t.close(work, draft, t.write(ctx, draft, asks), last, upto)
 }
@@ -69,6 +71,7 @@ func (t *turnRun) close(work context.Context, draft Draft, out outcome, last Ask
 		cancel(cause)
 		_ = draft.Close(ctx, out.answer)
 		t.draft = nil
+		t.ended(endOf(out, nil))
 	}
 	switch {
 	case errors.Is(out.err, turn.ErrLost):
@@ -119,6 +122,7 @@ func (t *turnRun) deletedElsewhere(work context.Context) bool {
 }
 
 func (t *turnRun) logEnd(ctx context.Context, out outcome, closeErr error, last Asked) {
+	t.ended(endOf(out, closeErr))
 	attrs := []any{
 		"thread", t.thread.String(), "ask", last.TS, "user", last.User, "model", out.result.Model, "finish", string(out.result.Finish),
 		"prompt_tokens", out.result.Usage.PromptTokens, "cached_tokens", out.result.Usage.CachedTokens,
@@ -142,6 +146,7 @@ func (t *turnRun) logEnd(ctx context.Context, out outcome, closeErr error, last 
 
 // giveUp ends a turn that cannot go on.
 func (t *turnRun) giveUp(work context.Context, sentence string) report {
+	t.ended(EndPanicked)
 	ctx, cancel := context.WithTimeout(work, closeTimeout)
 	defer cancel()
 	if t.draft != nil {
@@ -167,6 +172,7 @@ func (t *turnRun) reply(work context.Context, last Asked) Reply {
 	}
 	r.Posted = func(id string) { // one draft posts one message at a time
 		t.ids = append(t.ids, id)
+		t.visible()
 		ctx, cancel := context.WithTimeout(work, storeTimeout)
 		defer cancel()
 		if err := t.claim.Reply(ctx, t.ids); err != nil {

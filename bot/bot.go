@@ -107,7 +107,7 @@ func New(cfg Config, dep Deps) *Bot {
 		actors: map[Thread]*actor{}, since: time.Now(), looks: make(chan look1, maxLooks),
 		errands: make(chan func(context.Context), maxErrands),
 	}
-	b.desk = turn.NewDesk(dep.Store, turn.Config{Owner: cfg.Owner, Alone: cfg.Alone, Log: dep.Log, Owed: b.owed})
+	b.desk = turn.NewDesk(dep.Store, turn.Config{Owner: cfg.Owner, Alone: cfg.Alone, Log: dep.Log, Owed: b.owed, Hooks: dep.Hooks.Turn})
 	return b
 }
 

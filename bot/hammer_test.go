@@ -44,10 +44,13 @@ func (*stage) Metrics(context.Context) (llm.Metrics, error)         { return llm
 func (*stage) Person(_ context.Context, u string) (bot.Person, error) {
 	return bot.Person{ID: u, Name: u}, nil
 }
-func (*stage) Channel(context.Context, string) (string, error)                       { return "c", nil }
-func (*stage) Whisper(context.Context, bot.Thread, string, string) error             { return nil }
-func (*stage) Messages(context.Context, bot.Thread) ([]bot.Message, error)           { return nil, nil }
+
+func (*stage) Channel(context.Context, string) (string, error)             { return "c", nil }
+func (*stage) Whisper(context.Context, bot.Thread, string, string) error   { return nil }
+func (*stage) Messages(context.Context, bot.Thread) ([]bot.Message, error) { return nil, nil }
+
 func (*stage) Recent(context.Context, string, string, string) ([]bot.Message, error) { return nil, nil }
+
 func (s *stage) Open(_ context.Context, _ bot.Thread, r bot.Reply) (bot.Draft, error) {
 	return &shown{s, r}, nil
 }

@@ -29,6 +29,8 @@ type turnRun struct {
 	claim  *turn.Claim
 	known  []Asked     // what this process has heard of, oldest first; empty if nothing
 	halted atomic.Bool // a stop came to this process
+	came   time.Time   // when the first of what is asked came
+	work   *atWork     // what it does, for others to see
 
 	mu     sync.Mutex // guards all below
 	asks   []Asked    // being answered: the known ones, until the thread was read

@@ -75,6 +75,7 @@ func (w *writer) write(ctx context.Context, in prompt.Input, req llm.Request, fr
 			w.base.Notice = said(w.base.Notice, "Older messages of this thread were left out: it is longer than the model can read.")
 		}
 		res, err := w.try(ctx, req, from)
+		w.bot.dep.Hooks.streamed(res, err)
 		if err == nil {
 			w.bot.window.learn(w.thread, in, built.LeftOut, req.Messages, res.Usage)
 			return w.done(res)
@@ -175,7 +176,7 @@ func (w *writer) think() {
 		w.began = time.Now()
 	}
 	if w.shown == "" {
-		w.draft.Set(Answer{Status: "is thinking…", Since: w.began, Thinking: w.thinking})
+		w.draft.Set(Answer{Status: statusThinking, Since: w.began, Thinking: w.thinking})
 	}
 }
 
@@ -207,6 +208,7 @@ func (w *writer) wait(ctx context.Context, failure *llm.Error, waited, pause tim
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+		w.bot.dep.Hooks.away(pause)
 		return w.enter(ctx)
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -237,6 +239,7 @@ func (w *writer) enter(ctx context.Context) error {
 			w.draft.Set(Answer{Status: fmt.Sprintf("is busy with other answers: you are number %d in the queue", place), Since: since})
 		}
 	})
+	w.bot.dep.Hooks.waited(since)
 	w.inside = err == nil
 	return err
 }

@@ -25,6 +25,7 @@ func (in *intake) command(ctx context.Context, env envelope, ack func(payload an
 	var c rawCommand
 	if err := json.Unmarshal(env.Payload, &c); err != nil {
 		in.slack.log.WarnContext(ctx, "command_unreadable", "envelope", env.ID, "error", err)
+		in.slack.told(env, OutcomeIgnored)
 		ack(nil)
 		return
 	}
@@ -33,6 +34,7 @@ func (in *intake) command(ctx context.Context, env envelope, ack func(payload an
 		text = in.handler.Status(ctx, bot.Command{User: c.UserID, Channel: c.ChannelID, Text: c.Text})
 	}
 	in.slack.log.InfoContext(ctx, "command_answered", "command", c.Command, "user", c.UserID, "channel", c.ChannelID)
+	in.slack.told(env, OutcomeHandled)
 	ack(ephemeral(text))
 }
 

@@ -46,6 +46,7 @@ type Config struct {
 	Stream             string            // how answers grow: StreamAuto (or empty), StreamEdit, StreamNative, StreamOff
 	Pace               pace.Config
 	Log                *slog.Logger
+	Hooks              Hooks
 }
 
 // Handler takes what happens. Handle returns when the event is durable (it is then acked) or with the reason why it is not.
@@ -69,6 +70,8 @@ type Slack struct {
 
 	mu       sync.Mutex           // guards all below
 	open     int                  // sockets that are connected
+	dark     time.Time            // since when none is, after one was; zero: one is
+	counted  int                  // connections of the app when a socket last opened
 	noStatus bool                 // assistant.threads.setStatus was refused for good
 	noStream bool                 // and native streams
 	drafts   map[*draft]time.Time // answers that are not finished, or not tidy: with the time of their Close

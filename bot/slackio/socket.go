@@ -64,6 +64,8 @@ func (s *Slack) connection(ctx context.Context, n int, in *intake) error {
 		ended    = make(chan error, 1)
 		up       bool
 		connects []time.Time
+		// connections of the app as Slack last counted them, those of other programs among them
+		connections int
 	)
 	all.Go(func() { ended <- client.RunContext(ctx) })
 	defer all.Wait()
@@ -77,6 +79,7 @@ func (s *Slack) connection(ctx context.Context, n int, in *intake) error {
 				delta = 1
 			}
 			s.opened(delta)
+			s.socket(n, now, connections)
 		}
 	}
 	defer func() { set(false) }()
@@ -112,11 +115,10 @@ func (s *Slack) connection(ctx context.Context, n int, in *intake) error {
 					}
 				}
 			case socketmode.EventTypeHello:
-				set(true)
-				connections := 0
 				if ev.Request != nil {
 					connections = ev.Request.NumConnections
 				}
+				set(true)
 				s.log.InfoContext(ctx, "socket_open", "socket", n, "connections", connections)
 			case socketmode.EventTypeDisconnect, socketmode.EventTypeIncomingError:
 				set(false)
@@ -166,6 +168,8 @@ type envelope struct {
 	Type    string          `json:"type"`
 	Attempt int             `json:"retry_attempt"`
 	Payload json.RawMessage `json:"payload"`
+
+	kind string // for Hooks
 }
 
 // envelopeOf finds the envelope in what slack-go says. What slack-go could not decode still has one: its strict decoding must not

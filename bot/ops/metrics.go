@@ -154,6 +154,9 @@ func (m *Metrics) zeros() {
 	for _, rating := range []string{"good", "bad"} {
 		m.ratings.WithLabelValues(rating)
 	}
+	for _, kind := range []string{"other", "pressed", "command"} { // what kind of message it was is not known when that goes wrong
+		m.events.WithLabelValues(kind, "panicked")
+	}
 	for _, socket := range []string{"0", "1"} {
 		m.socketOpens.WithLabelValues(socket)
 		m.socketCloses.WithLabelValues(socket)

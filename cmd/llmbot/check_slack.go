@@ -133,7 +133,7 @@ func (c *checker) socket(ctx context.Context, cfg slackio.Config, link string, b
 		} else {
 			c.ok("socket", "%d open in the bot that runs here", bot.health.Sockets)
 		}
-		c.others(max(bot.health.Connections-max(bot.health.Sockets, ourPart), 0))
+		c.beside(bot.health.Connections - max(bot.health.Sockets, ourPart))
 		return slackio.Hello{}
 	}
 	hello, err := slackio.CheckSocket(ctx, cfg, link)
@@ -144,6 +144,17 @@ func (c *checker) socket(ctx context.Context, cfg slackio.Config, link string, b
 	c.ok("socket", "opened, greeted, closed")
 	c.others(hello.Others)
 	return hello
+}
+
+// beside tells of other programs than the bot that runs here. What Slack counted when that last opened a socket may include the old connection of
+// a socket that was being renewed.
+func (c *checker) beside(n int) {
+	if n == 1 {
+		c.look("other programs", "Slack counted one connection more than the bot has: an old one of its own, or another program's",
+			"To be sure, stop the bot and run the check again: it then asks Slack itself.")
+		return
+	}
+	c.others(max(n, 0))
 }
 
 // others tells of other programs on the same app token.

@@ -147,6 +147,16 @@ func TestCheckOthers(t *testing.T) {
 	}
 }
 
+func TestCheckBeside(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]string{-1: "ok | other programs | none", 0: "ok | other programs | none", 1: "look | other programs | ", 2: "warning | other programs | 2 more"} {
+		var out strings.Builder
+		check := checker{tell: func(f finding) { out.WriteString(f.Status + " | " + f.Check + " | " + f.Text) }}
+		check.beside(n)
+		wants(t, out.String(), want)
+	}
+}
+
 func TestCheckClock(t *testing.T) {
 	t.Parallel()
 	for ahead, want := range map[string]string{

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"llmbot/bot/ops"
+	"llmbot/bot/slackio"
+	"llmbot/bot/sqlstore"
 )
 
 const (
@@ -65,10 +67,21 @@ func (c *checker) running(ctx context.Context) runningBot {
 		c.ok(check, "a bot runs here and is ready (%s)", h.Version)
 	}
 	if metrics, err := page(ctx, client, root+"/metrics"); err == nil {
-		r.asked = strings.Contains(string(metrics), `llmbot_events_total{kind="asked"`)
-		r.commands = strings.Contains(string(metrics), `llmbot_events_total{kind="command"`)
+		r.asked = came(metrics, slackio.EventAsked)
+		r.commands = came(metrics, slackio.EventCommand)
 	}
 	return r
+}
+
+// came says whether a kind of event has come to the bot whose metrics these are.
+func came(metrics []byte, kind string) bool {
+	want := fmt.Sprintf("llmbot_events_total{kind=%q,outcome=%q} ", kind, slackio.OutcomeHandled)
+	for line := range strings.Lines(string(metrics)) {
+		if n, ok := strings.CutPrefix(line, want); ok && strings.TrimSpace(n) != "0" {
+			return true
+		}
+	}
+	return false
 }
 
 // page gets a page, whatever its status.
@@ -116,6 +129,9 @@ func (c *checker) state(ctx context.Context) {
 		}
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = fmt.Errorf("%s did not take a write within %s", where, storeCheckTimeout)
+		}
+		if e, ok := errors.AsType[*sqlstore.Error](err); ok {
+			err = e // without what the check did to find out
 		}
 		c.failed(check, err, next)
 		return

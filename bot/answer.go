@@ -16,7 +16,11 @@ import (
 // answer writes the answer and shows it. ctx ends the stream, work everything.
 func (t *turnRun) answer(work, ctx context.Context, asks []Asked, upto turn.TS) report {
 	b, last := t.bot, asks[len(asks)-1]
-	draft, err := b.dep.Replier.Open(work, t.thread, t.reply(work, last))
+	reply := t.reply(work, last)
+	if len(t.ids) > len(t.claim.Messages()) { // taken over from the thread: if this one is called off, they are its
+		t.noteMessages(work)
+	}
+	draft, err := b.dep.Replier.Open(work, t.thread, reply)
 	if err != nil {
 		b.log.ErrorContext(ctx, "answer_not_opened", "thread", t.thread.String(), "ask", last.TS, "error", err)
 		t.ended(EndNotShown)
@@ -24,13 +28,30 @@ func (t *turnRun) answer(work, ctx context.Context, asks []Asked, upto turn.TS) 
 	}
 	draft = t.noting(draft, last.TS)
 	t.draft = draft
-	return t.close(work, draft, t.write(ctx, draft, asks), last, upto)
+	return t.close(work, draft, t.write(work, ctx, draft, asks, upto), last, upto)
 }
 
-// write waits for a slot and has the model write.
-func (t *turnRun) write(ctx context.Context, draft Draft, asks []Asked) outcome {
+// write waits for a slot and has the model write, from the beginning or from where an earlier owner, or the length limit, ended. ctx ends the
+// stream, work everything.
+func (t *turnRun) write(work, ctx context.Context, draft Draft, asks []Asked, upto turn.TS) outcome {
 	b, last := t.bot, asks[len(asks)-1]
-	w := &writer{bot: b, thread: t.thread, draft: draft, id: "llmbot-" + strings.ReplaceAll(last.TS, ".", "-"), model: t.set.Model}
+	base := checkpoint{For: last.TS, Since: string(last.since()), Upto: string(upto)}
+	from := t.goOnFrom(ctx, last)
+	if from.text == "" && (t.taken || len(t.known) == 0) {
+		from = t.saved(ctx, base)
+	}
+	w := &writer{bot: b, thread: t.thread, draft: draft, id: "llmbot-" + strings.ReplaceAll(last.TS, ".", "-"), model: t.set.Model, hold: t.visible()}
+	if t.claim.Tries() >= mostTries {
+		return outcome{answer: Answer{Text: from.text, Notice: hopeless, Phase: Failed, Controls: CanRegenerate}, err: errHopeless}
+	}
+	base.Text = from.text
+	w.saver = t.newSaver(ctx, base)
+	defer func() {
+		w.saver.end()
+		if errors.Is(context.Cause(ctx), errShutdown) {
+			w.saver.save(work) // for whoever goes on
+		}
+	}()
 	if t.unread {
 		w.base.Notice = "I could not read the earlier messages of this thread, so this answers the question alone."
 	}
@@ -45,7 +66,18 @@ func (t *turnRun) write(ctx context.Context, draft Draft, asks []Asked) outcome 
 	}
 	return w.write(ctx, in, llm.Request{
 		Model: t.set.Model, Temperature: t.set.Temperature, MaxTokens: b.cfg.MaxTokens, ReasoningEffort: t.set.Effort, ID: w.id,
-	}, t.goOnFrom(ctx, last))
+	}, from)
+}
+
+// visible is how many characters a killed process left visible of the answer.
+func (t *turnRun) visible() int {
+	n := 0
+	for _, m := range t.messages {
+		if t.taken && m.Self && !m.Notice && slices.Contains(t.ids, m.TS) {
+			n += m.Shown
+		}
+	}
+	return n
 }
 
 // goOnFrom is the answer that is to go on; zero: there is none, or it begins anew.
@@ -60,7 +92,7 @@ func (t *turnRun) goOnFrom(ctx context.Context, last Asked) partly {
 		t.bot.log.WarnContext(ctx, "answers_unread", "thread", t.thread.String(), "error", err)
 	}
 	w := own[last.TS]
-	return partly{text: w.Text, tokens: w.Tokens, elapsed: w.Elapsed, ttft: w.TTFT}
+	return partly{text: w.Text, tokens: w.Tokens, elapsed: w.Elapsed, ttft: w.TTFT, asked: true}
 }
 
 // close shows the end of the answer and notes that the thread has it.
@@ -75,9 +107,8 @@ func (t *turnRun) close(work context.Context, draft Draft, out outcome, last Ask
 	}
 	switch {
 	case errors.Is(out.err, turn.ErrLost):
-		b.log.WarnContext(work, "claim_lost", "thread", t.thread.String(), "ask", last.TS)
 		letGo(turn.ErrLost)
-		return report{answered: upto}
+		return t.lost(work, last, upto)
 	case errors.Is(out.err, errSuperseded):
 		b.log.InfoContext(work, "answer_called_off", "thread", t.thread.String(), "ask", last.TS)
 		letGo(errSuperseded)
@@ -90,8 +121,11 @@ func (t *turnRun) close(work context.Context, draft Draft, out outcome, last Ask
 	err := draft.Close(ctx, out.answer)
 	t.draft = nil
 	t.logEnd(work, out, err, last)
-	if errors.Is(err, ErrNotNow) {
+	switch {
+	case errors.Is(err, ErrNotNow):
 		return t.release(work) // whoever has the thread when the store is back answers
+	case errors.Is(err, turn.ErrLost):
+		return t.lost(work, last, upto)
 	}
 	if errors.Is(out.err, errShutdown) && b.cfg.Durable {
 		return t.release(work) // another process, or the next one, finishes it in the same messages
@@ -101,11 +135,18 @@ func (t *turnRun) close(work context.Context, draft Draft, out outcome, last Ask
 		defer cancel()
 		if err := b.answers.put(keep, t.thread, written{
 			For: last.TS, Text: out.answer.Text, Tokens: out.result.Usage.CompletionTokens, Elapsed: out.result.Elapsed, TTFT: out.result.TTFT,
+			Notice: out.answer.Notice, Small: out.answer.Small, Phase: out.answer.Phase, Controls: out.answer.Controls, Asker: last.User,
+			Epoch: t.claim.Epoch(), IDs: t.ids,
 		}); err != nil {
 			b.log.WarnContext(work, "answer_not_kept", "thread", t.thread.String(), "ask", last.TS, "error", err)
 		}
 	}
-	return t.done(work, upto)
+	r := t.done(work, upto)
+	if r.lost {
+		return t.lost(work, last, upto)
+	}
+	t.forget(work)
+	return r
 }
 
 // deletedElsewhere says whether a stop that came from another process was the deletion of all questions.
@@ -170,16 +211,26 @@ func (t *turnRun) reply(work context.Context, last Asked) Reply {
 		}
 		return err
 	}
+	r.Late = func(id string) {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.lates = append(t.lates, id)
+	}
 	r.Posted = func(id string) { // one draft posts one message at a time
 		t.ids = append(t.ids, id)
-		t.visible()
-		ctx, cancel := context.WithTimeout(work, storeTimeout)
-		defer cancel()
-		if err := t.claim.Reply(ctx, t.ids); err != nil {
-			t.bot.log.WarnContext(ctx, "reply_not_noted", "thread", t.thread.String(), "message", id, "error", err)
-		}
+		t.seen()
+		t.noteMessages(work)
 	}
 	return r
+}
+
+// noteMessages records the messages of the answer.
+func (t *turnRun) noteMessages(work context.Context) {
+	ctx, cancel := context.WithTimeout(work, storeTimeout)
+	defer cancel()
+	if err := t.claim.Reply(ctx, t.ids); err != nil {
+		t.bot.log.WarnContext(ctx, "reply_not_noted", "thread", t.thread.String(), "messages", t.ids, "error", err)
+	}
 }
 
 // input gathers what the prompt is made of.

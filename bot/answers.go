@@ -30,6 +30,15 @@ type written struct {
 	Tokens  int           `json:"tokens,omitempty"`
 	Elapsed time.Duration `json:"elapsed,omitempty"`
 	TTFT    time.Duration `json:"ttft,omitempty"`
+
+	// What stands under it, and where, for a message that was overwritten:
+	Notice   string   `json:"notice,omitempty"`
+	Small    string   `json:"small,omitempty"`
+	Phase    Phase    `json:"phase,omitempty"`
+	Controls Controls `json:"controls,omitempty"`
+	Asker    string   `json:"asker,omitempty"`
+	Epoch    uint64   `json:"epoch,omitempty"` // of the claim under which it was written
+	IDs      []string `json:"ids,omitempty"`   // its messages, oldest first
 }
 
 // want is an answer that somebody wants anew, or to go on.
@@ -84,7 +93,7 @@ func (a answers) get(ctx context.Context, t Thread) (map[string]written, error) 
 	return byFor, nil
 }
 
-// put keeps an answer, in place of an earlier one to the same.
+// put keeps an answer, in place of an earlier one to the same; not in place of one by a later owner.
 func (a answers) put(ctx context.Context, t Thread, w written) error {
 	err := a.store.Update(ctx, answersKey(t), func(old []byte) ([]byte, error) {
 		var list []written
@@ -95,6 +104,9 @@ func (a answers) put(ctx context.Context, t Thread, w written) error {
 		kept := []written{w}
 		for _, have := range slices.Backward(list) {
 			if have.For == w.For {
+				if have.Epoch > w.Epoch { // we are late
+					return nil, turn.ErrKeep
+				}
 				continue
 			}
 			if size += len(have.Text); size > maxAnswersKept {

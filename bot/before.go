@@ -60,6 +60,7 @@ func (t *turnRun) beforeAgain(ctx context.Context) []Message {
 }
 
 // since is the ts of the time d before a ts.
-func since(ts string, d time.Duration) string {
-	return strconv.FormatFloat(float64(tsTime(ts).Add(-d).UnixMicro())/1e6, 'f', 6, 64)
-}
+func since(ts string, d time.Duration) string { return unixTS(tsTime(ts).Add(-d)) }
+
+// unixTS is a time as a Slack timestamp.
+func unixTS(t time.Time) string { return strconv.FormatFloat(float64(t.UnixMicro())/1e6, 'f', 6, 64) }

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"llmbot/bot/turn"
+	"llmbot/llm"
 )
 
 // Limits and time-outs of the bot.
@@ -45,20 +47,27 @@ type Config struct {
 	// goroutine. nil: all channels are alike.
 	Channel      func(channel string, name func() string, base Settings) Settings
 	Policy       Policy
+	Resume       Resume        // "": ResumeAuto
 	MaxAnswers   int           // 0: DefaultMaxAnswers
 	DrainTimeout time.Duration // 0: DefaultDrain
 	Version      string        // for the status
 	// Durable says that the store outlives the process, so that what comes while the bot stops may be noted and acked.
 	Durable bool
-	Alone   func() bool // see turn.Config
+	Alone   func() bool     // see turn.Config
+	Use     func() SlackUse // for the status; nil: not known
+	// Share is told which part of Slack's edit budget is this process's, above 0 up to 1, when it changes; nil: there is only one process.
+	Share func(share float64)
 }
 
 // Deps is what a Bot needs of others.
 type Deps struct {
 	Model   Model
 	Server  Server
-	Counter Counter // nil: prompts are estimated only
-	Files   Files   // nil: files are not read
+	Counter Counter                                      // nil: prompts are estimated only
+	Files   Files                                        // nil: files are not read
+	Homes   Homes                                        // nil: there are no Home tabs
+	GPUs    func(ctx context.Context) ([]llm.GPU, error) // nil: nobody tells of GPUs
+	Places  Places                                       // nil: what was said while no socket was open is not looked for
 	Replier Replier
 	History History
 	Room    Room
@@ -78,11 +87,16 @@ type Bot struct {
 	window  window
 	answers answers
 	crowds  crowds
+	monitor monitor
+	homes   homes
 	files   fileCache
 	sight   sight
 	since   time.Time // when this process began
+	open    atomic.Bool
+	gaps    chan Connected
 	looks   chan look1
-	errands chan func(context.Context)
+	errands errands        // short ones: words to one person
+	repairs errands        // long ones, see repair
 	turns   sync.WaitGroup // the actors' goroutines; only Run adds to it
 	wake    chan struct{}  // holds one: an actor is to be started, or has left
 
@@ -98,14 +112,17 @@ func New(cfg Config, dep Deps) *Bot {
 	if cfg.MaxAnswers <= 0 {
 		cfg.MaxAnswers = DefaultMaxAnswers
 	}
+	if cfg.Resume == "" {
+		cfg.Resume = ResumeAuto
+	}
 	if cfg.DrainTimeout <= 0 {
 		cfg.DrainTimeout = DefaultDrain
 	}
 	b := &Bot{
 		cfg: cfg, dep: dep, log: dep.Log,
 		slots: newSlots(cfg.MaxAnswers), answers: answers{store: dep.Store}, wake: make(chan struct{}, 1),
-		actors: map[Thread]*actor{}, since: time.Now(), looks: make(chan look1, maxLooks),
-		errands: make(chan func(context.Context), maxErrands),
+		actors: map[Thread]*actor{}, since: time.Now(), looks: make(chan look1, maxLooks), gaps: make(chan Connected, 1),
+		errands: newErrands(8, 10*time.Second), repairs: newErrands(64, repairTimeout),
 	}
 	b.desk = turn.NewDesk(dep.Store, turn.Config{Owner: cfg.Owner, Alone: cfg.Alone, Log: dep.Log, Owed: b.owed, Hooks: dep.Hooks.Turn})
 	return b
@@ -126,7 +143,11 @@ func (b *Bot) Run(ctx context.Context) error {
 		}
 	})
 	desk.Go(func() { b.lookAtThreads(ctx) })
-	desk.Go(func() { b.runErrands(work) })
+	desk.Go(func() { b.watchGaps(ctx) })
+	desk.Go(func() { b.watchServer(ctx) })
+	desk.Go(func() { b.shareBudget(work) })
+	desk.Go(func() { b.errands.run(work) })
+	desk.Go(func() { b.repairs.run(work) })
 	for ctx.Err() == nil {
 		select {
 		case <-b.wake:
@@ -209,6 +230,15 @@ func (b *Bot) Handle(ctx context.Context, ev Event) error {
 		return b.deleted(ctx, ev)
 	case Pressed:
 		return b.pressed(ctx, ev)
+	case HomeOpened:
+		b.homeOpened(ev)
+		return nil
+	case Connected:
+		b.connected(ev)
+		return nil
+	case Disconnected:
+		b.open.Store(false)
+		return nil
 	case Halted:
 		return b.halt(ctx, ev.Thread, ev.User, ev.TS)
 	default:
@@ -218,16 +248,16 @@ func (b *Bot) Handle(ctx context.Context, ev Event) error {
 
 func (b *Bot) ask(ctx context.Context, ev Asked) error {
 	key, ts := ev.Thread.String(), ev.since()
-	noteCtx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
 	if b.isDraining() {
 		if !b.cfg.Durable {
 			return ErrDraining
 		}
+		noteCtx, cancel := context.WithTimeout(ctx, storeTimeout)
+		defer cancel()
 		_, err := b.desk.Note(noteCtx, key, ts)
 		return err
 	}
-	asked, err := b.desk.Ask(noteCtx, key, ts)
+	asked, err := b.askTwice(ctx, key, ts)
 	if err != nil {
 		b.log.WarnContext(ctx, "ask_not_noted", "thread", key, "ask", ev.TS, "error", err)
 		if err := b.deliver(ev.Thread, mail{ask: &ev, claim: b.desk.Assume(key, ts)}); err != nil {
@@ -240,6 +270,26 @@ func (b *Bot) ask(ctx context.Context, ev Asked) error {
 	}
 	// It may be known and yet no news to the store: of two messages the older one can come last.
 	return b.deliver(ev.Thread, mail{ask: &ev, claim: asked.Claim})
+}
+
+// askTwice asks again when the store did not take an ask: the time may have run out while the process was frozen, and that is no outage.
+func (b *Bot) askTwice(ctx context.Context, key string, ts turn.TS) (asked turn.Asked, err error) {
+	for _, timeout := range []time.Duration{storeTimeout, storeTimeout / 2} {
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		asked, err = b.desk.Ask(ctx, key, ts)
+		cancel()
+		if err == nil {
+			break
+		}
+	}
+	return asked, err
+}
+
+// live is how many threads are at work.
+func (b *Bot) live() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.actors)
 }
 
 func (b *Bot) isDraining() bool {

@@ -22,7 +22,9 @@ func (t *turnRun) turns(ctx context.Context, asks []Asked, budget int) []prompt.
 	for what, w := range own {
 		texts[what] = w.Text
 	}
-	messages := slices.DeleteFunc(slices.Clone(t.messages), func(m Message) bool { return !m.Self && control(m.Text) != noWord })
+	messages := slices.DeleteFunc(slices.Clone(t.messages), func(m Message) bool { // words to the bot, and what is being written
+		return !m.Self && control(m.Text) != noWord || m.Self && slices.Contains(t.ids, m.TS)
+	})
 	turns := append(arrange(t.preface, nil, ""), arrange(messages, texts, turn.TS(asks[len(asks)-1].TS))...)
 	return t.withFiles(ctx, turns, asks, budget)
 }

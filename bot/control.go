@@ -48,8 +48,8 @@ func (b *Bot) obey(ctx context.Context, w word, ev Asked) error {
 	case wordHelp:
 		b.tell(t, ev.User, helpText)
 	case wordStat:
-		b.errand("status", func(ctx context.Context) {
-			b.whisper(ctx, t, ev.User, b.Status(ctx, Command{User: ev.User, Channel: ev.Thread.Channel, Text: ev.Text}))
+		b.errand(b.errands, "status", func(ctx context.Context) {
+			b.whisper(ctx, t, ev.User, b.Status(ctx, Command{User: ev.User, Channel: ev.Thread.Channel, Text: ev.Text}).Text())
 		})
 	case noWord:
 	}
@@ -93,7 +93,7 @@ func (b *Bot) pressed(ctx context.Context, ev Pressed) error {
 		case PressContinue:
 			return b.goOn(ctx, ev)
 		case PressUp, PressDown:
-			b.errand("rating", func(ctx context.Context) { b.rated(ctx, ev) })
+			b.errand(b.errands, "rating", func(ctx context.Context) { b.rated(ctx, ev) })
 			refusal = thanks
 		}
 	}

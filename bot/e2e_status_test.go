@@ -1,10 +1,18 @@
 package bot_test
 
 import (
+	"context"
+	"fmt"
+	"math"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"llmbot/bot"
+	"llmbot/bot/slacksim"
+	"llmbot/llm"
 	"llmbot/llm/llmsim"
 )
 
@@ -23,6 +31,172 @@ func TestStatusForWhomItMayConcern(t *testing.T) {
 			if got := strings.ReplaceAll(m.Plain, "&#39;", "'"); !strings.Contains(got, want) {
 				t.Errorf("%s reads %q", user, got)
 			}
+		}
+	})
+}
+
+// statusOf is what the command shows.
+func (w *world) statusOf(text string) string {
+	w.t.Helper()
+	began := time.Now()
+	m, err := w.slack.Command(w.t.Context(), "alice", "general", "/llm-status", text)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if took := time.Since(began); took > 3*time.Second {
+		w.t.Errorf("the status took %s", took)
+	}
+	return m.Plain
+}
+
+// number finds a figure in a text.
+func number(t *testing.T, text, re string) float64 {
+	t.Helper()
+	m := regexp.MustCompile(re).FindStringSubmatch(text)
+	if m == nil {
+		t.Fatalf("no %s in\n%s", re, text)
+	}
+	n, err := strconv.ParseFloat(strings.ReplaceAll(m[1], ",", ""), 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func near(t *testing.T, what string, got, want, within float64) {
+	t.Helper()
+	if math.Abs(got-want) > want*within {
+		t.Errorf("%s is %.2f, want %.2f within %.0f %%", what, got, want, 100*within)
+	}
+}
+
+// TestStatusFiguresAgree: with known speeds, one and ten at once.
+func TestStatusFiguresAgree(t *testing.T) {
+	for _, at := range []int{1, 10} {
+		t.Run(fmt.Sprint(at, " at once"), func(t *testing.T) {
+			cfg := worldConfig{watch: true, model: llmsim.Config{Speed: 40, FirstToken: 500 * time.Millisecond, PromptDetails: true, Answer: func(*llmsim.Chat) string { return prose(600) }}}
+			cfg.slack.Limiter, cfg.edits = slacksim.LimiterOff, 6000
+			inWorld(t, cfg, func(t *testing.T, w *world) {
+				time.Sleep(2 * time.Minute)
+				if s := w.statusOf(""); !strings.Contains(s, "System throughput (all together): idle") || !strings.Contains(s, "no answer yet") {
+					t.Errorf("%s", s)
+				}
+				var asked []string
+				for range at {
+					asked = append(asked, w.ask("alice", "general", "", "write"))
+				}
+				time.Sleep(12 * time.Second)
+				busy := w.statusOf("")
+				near(t, "the throughput in mid-answer", number(t, busy, `System throughput \(all together\): ([\d.,]+) tok/s`), float64(at)*40*11.5/12, 0.1)
+				near(t, "running", number(t, busy, `Requests: (\d+) running`), float64(at), 0)
+				if want := fmt.Sprintf("shared by %d", at); !strings.Contains(busy, want) {
+					t.Errorf("no %q in %s", want, busy)
+				}
+				for _, ts := range asked {
+					w.answered("general", ts, 1)
+				}
+				time.Sleep(20 * time.Second)
+				s := w.statusOf("")
+				near(t, "the interactive speed", number(t, s, `Interactive speed \(what one person sees\): ([\d.,]+) tok/s median`), 600/15.5, 0.05)
+				near(t, "the first token", number(t, s, `first token ([\d.]+)s median`), 0.5, 0.1)
+				near(t, "the throughput afterwards", number(t, s, `System throughput \(all together\): ([\d.,]+) tok/s`), float64(at)*600/15.5, 0.1)
+				for _, want := range []string{"Model server: up for ", "KV cache 0 %", "Prefix cache: ", "preemptions: 0", "Answers in progress here: 0, queued: 0", "Slack edits in the last minute: ", " of 6000", "up for "} {
+					if !strings.Contains(s, want) {
+						t.Errorf("no %q in\n%s", want, s)
+					}
+				}
+				if d := w.statusOf("details"); !strings.Contains(d, "First token (TTFT): median ") || !strings.Contains(d, "Inter-token latency (ITL): median ") {
+					t.Errorf("%s", d)
+				}
+				if h := w.statusOf("help"); !strings.Contains(h, "`stop` ends the answer") || !strings.Contains(h, "`details`") {
+					t.Errorf("%s", h)
+				}
+			})
+		})
+	}
+}
+
+func TestStatusOfAServerThatHangs(t *testing.T) {
+	inWorld(t, worldConfig{watch: true, mode: llmsim.Refusing}, func(t *testing.T, w *world) {
+		time.Sleep(65 * time.Second)
+		if s := w.statusOf(""); !strings.Contains(s, "Model server: down for 1 min. The model server is not reachable") {
+			t.Errorf("%s", s)
+		}
+		w.model.SetMode(llmsim.Loading)
+		time.Sleep(10 * time.Second)
+		if s := w.statusOf(""); !strings.Contains(s, "Model server: loading for ") {
+			t.Errorf("%s", s)
+		}
+	})
+}
+
+func TestCharts(t *testing.T) {
+	for name, refused := range map[string]bool{"drawn": false, "refused": true} {
+		t.Run(name, func(t *testing.T) {
+			cfg := worldConfig{watch: true, model: llmsim.Config{Speed: 40, Answer: numbered(30)}, slack: slacksim.Config{NoCharts: refused}}
+			inWorld(t, cfg, func(t *testing.T, w *world) {
+				for range 22 {
+					w.answered("general", w.ask("alice", "general", "", "write"), 1)
+					time.Sleep(50 * time.Second)
+				}
+				for round := range 2 {
+					w.statusOf("")
+					time.Sleep(3 * time.Second)
+					e := w.slack.Ephemerals("alice")
+					last := e[len(e)-1]
+					if drawn := strings.Contains(fmt.Sprint(last.Blocks), "data_visualization"); drawn == refused || len(e) != 2*(round+1) {
+						t.Fatalf("%d messages, drawn: %v\n%s", len(e), drawn, last.Plain)
+					}
+					if refused && (!strings.Contains(last.Plain, "█") || !strings.Contains(last.Plain, "System throughput") || !strings.Contains(last.Plain, "running")) {
+						t.Errorf("%s", last.Plain)
+					}
+				}
+				want := 2 // each one was taken
+				if refused {
+					want = 3 // the first try was not
+				}
+				if n := len(w.slack.Calls("response_url")); n != want {
+					t.Errorf("%d responses", n)
+				}
+				ts := w.ask("alice", "general", "", "hello")
+				w.answered("general", ts, 1)
+				w.slack.Say("alice", "general", ts, "!status")
+				time.Sleep(3 * time.Second)
+				e := w.slack.Ephemerals("alice")
+				if last := e[len(e)-1]; last.ThreadTS != ts || !strings.Contains(last.Plain, "Model server: up") || !strings.Contains(last.Plain, "█") {
+					t.Errorf("%s", last.Plain)
+				}
+				if err := w.slack.OpenHome("alice"); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(3 * time.Second)
+				home, ok := w.slack.Home("alice")
+				if drawn := strings.Contains(fmt.Sprint(home.Blocks), "data_visualization"); !ok || drawn == refused || !strings.Contains(home.Plain, "Two speeds") {
+					t.Errorf("%v: %s", ok, home.Plain)
+				}
+				_ = w.slack.OpenHome("alice")
+				time.Sleep(3 * time.Second)
+				if again, _ := w.slack.Home("alice"); len(again.Versions) != 1 {
+					t.Errorf("%d versions within a minute", len(again.Versions))
+				}
+				time.Sleep(time.Minute)
+				_ = w.slack.OpenHome("alice")
+				time.Sleep(3 * time.Second)
+				if again, _ := w.slack.Home("alice"); len(again.Versions) != 2 {
+					t.Errorf("%d versions", len(again.Versions))
+				}
+			})
+		})
+	}
+}
+
+func TestGPUsInTheStatus(t *testing.T) {
+	cfg := worldConfig{gpus: func(context.Context) ([]llm.GPU, error) {
+		return []llm.GPU{{ID: "0", Name: "NVIDIA H100", UsedGB: 61.2, TotalGB: 80, Load: 97, LoadKnown: true}}, nil
+	}}
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		if s := w.statusOf(""); !strings.Contains(s, "GPU 0 (NVIDIA H100): 61.2 of 80.0 GB, load 97 %") {
+			t.Errorf("%s", s)
 		}
 	})
 }

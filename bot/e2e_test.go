@@ -183,7 +183,7 @@ func TestQueueTellsThePlace(t *testing.T) {
 }
 
 func TestStatusCommand(t *testing.T) {
-	inWorld(t, worldConfig{model: llmsim.Config{Speed: 50}}, func(t *testing.T, w *world) {
+	inWorld(t, worldConfig{watch: true, model: llmsim.Config{Speed: 50}}, func(t *testing.T, w *world) {
 		w.answered("general", w.ask("alice", "general", "", "in 5 words"), 1)
 		m, err := w.slack.Command(t.Context(), "alice", "general", "/llm-status", "")
 		if err != nil {

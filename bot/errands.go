@@ -6,27 +6,23 @@ import (
 	"time"
 )
 
-const (
-	maxErrands    = 256 // that wait; more are left undone
-	errandsAtOnce = 8
-	errandTimeout = 10 * time.Second
-)
-
-// errand has something done that may take a while and that nobody waits for: words to one person. It does not block; of too many the newest
-// is dropped, and said in the log.
-func (b *Bot) errand(what string, do func(context.Context)) {
-	select {
-	case b.errands <- do:
-	default:
-		b.log.Warn("errand_dropped", "errand", what)
-	}
+// errands are done in the background by a few goroutines.
+type errands struct {
+	waiting chan func(context.Context)
+	atOnce  int
+	timeout time.Duration
 }
 
-// runErrands does them until ctx ends, and then returns after those under way did.
-func (b *Bot) runErrands(ctx context.Context) {
+func newErrands(atOnce int, timeout time.Duration) errands {
+	const most = 256 // that wait; more are left undone
+	return errands{make(chan func(context.Context), most), atOnce, timeout}
+}
+
+// run does them until ctx ends, and then returns after those under way did.
+func (e errands) run(ctx context.Context) {
 	var all sync.WaitGroup
 	defer all.Wait()
-	room := make(chan struct{}, errandsAtOnce)
+	room := make(chan struct{}, e.atOnce)
 	for {
 		select {
 		case room <- struct{}{}:
@@ -34,10 +30,10 @@ func (b *Bot) runErrands(ctx context.Context) {
 			return
 		}
 		select {
-		case do := <-b.errands:
+		case do := <-e.waiting:
 			all.Go(func() {
 				defer func() { <-room }()
-				ctx, cancel := context.WithTimeout(ctx, errandTimeout)
+				ctx, cancel := context.WithTimeout(ctx, e.timeout)
 				defer cancel()
 				do(ctx)
 			})
@@ -47,9 +43,19 @@ func (b *Bot) runErrands(ctx context.Context) {
 	}
 }
 
+// errand has something done that may take a while and that nobody waits for. It does not block; of too many the newest is dropped, and said
+// in the log.
+func (b *Bot) errand(e errands, what string, do func(context.Context)) {
+	select {
+	case e.waiting <- do:
+	default:
+		b.log.Warn("errand_dropped", "errand", what)
+	}
+}
+
 // tell shows a word to one person, in the background; best effort.
 func (b *Bot) tell(t Thread, user, text string) {
-	b.errand("tell", func(ctx context.Context) { b.whisper(ctx, t, user, text) })
+	b.errand(b.errands, "tell", func(ctx context.Context) { b.whisper(ctx, t, user, text) })
 }
 
 // whisper is tell while the caller waits.

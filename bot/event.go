@@ -65,6 +65,11 @@ type Halted struct {
 
 func (Halted) event() {}
 
+// HomeOpened says that somebody opened the bot's Home tab.
+type HomeOpened struct{ User string }
+
+func (HomeOpened) event() {}
+
 // Press is a button under an answer.
 type Press string
 

@@ -161,7 +161,7 @@ func (t *turnRun) load(ctx context.Context, f File, runes int) (_ attachment, ke
 	}
 	switch f.kind() {
 	case filePicture:
-		image, err := picture(f.MIME, data)
+		image, err := llm.Picture(f.MIME, data)
 		if err != nil {
 			t.bot.log.WarnContext(ctx, "picture_unread", "thread", t.thread.String(), "file", f.ID, "type", f.MIME, "bytes", len(data), "error", err)
 			return cannot("it is damaged", fmt.Sprintf("I can't read the picture %s.", quoteName(f.Name))), true

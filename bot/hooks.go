@@ -78,8 +78,8 @@ func (t *turnRun) ended(end End) {
 	}
 }
 
-// visible tells that a message of the answer was posted; only the first is news.
-func (t *turnRun) visible() {
+// seen tells that a message of the answer was posted; only the first is news.
+func (t *turnRun) seen() {
 	if h := t.bot.dep.Hooks.Visible; h != nil && len(t.ids) == 1 {
 		h(time.Since(t.came))
 	}

@@ -65,5 +65,5 @@ func TestHooksMayBeNil(t *testing.T) {
 	h.away(time.Second)
 	r := turnRun{bot: &Bot{}, ids: []string{"1"}}
 	r.ended(EndDone)
-	r.visible()
+	r.seen()
 }

@@ -44,6 +44,7 @@ type Reply struct {
 	Adopt  []string        // messages to take over, oldest first
 	Posted func(id string) // told of each new message; may block for the store
 	Check  func() error    // asked before every write to Slack; an error ends the draft, but for ErrNotNow
+	Late   func(id string) // told of a message to which a write was made that Check does not allow any more when it is over
 }
 
 // ErrNotNow is a Check's error that may pass: it is asked again a little later.
@@ -140,6 +141,10 @@ type Message struct {
 	Notice bool   // Self: no answer but a word of ours
 	For    string // Self: what it answers
 	Files  []File
+
+	Shown int // Self: characters that it shows, small print and notices not counted
+
+	Latest string // of a message that opens a thread: ts of the newest reply; empty: none
 
 	Edited    string // ts of its newest edit; empty: none
 	Mentioned bool   // it names this bot

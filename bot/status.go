@@ -11,74 +11,240 @@ import (
 	"llmbot/llm"
 )
 
-// statusTimeout is how long the model server may take: Slack wants the answer to a command within 3 s (facts/slack.md §5.5).
-const statusTimeout = 2 * time.Second
+const (
+	// statusTimeout is how long the model server may take: Slack wants the answer to a command within 3 s (facts/slack.md §5.5).
+	statusTimeout = 2 * time.Second
+	// fewAnswers are too few to speak of their slowest 5 %.
+	fewAnswers = 20
+)
 
-// fewAnswers are too few to speak of their slowest 5 %.
-const fewAnswers = 20
+// SlackUse is how much of Slack's edits the bot uses.
+type SlackUse struct {
+	Edits, Limit int // in the last minute, and how many there may be
+	Refused      int // calls that Slack refused for their rate since the start
+}
 
-// Status says how the model server is doing, one line a fact, for the person who asked. It takes 2 s at most, whatever the server does.
-// Whom the policy refuses it tells so.
-func (b *Bot) Status(ctx context.Context, c Command) string {
+// snapshot is all that is asked of the server for a report.
+type snapshot struct {
+	model   llm.ModelInfo
+	version string
+	metrics llm.Metrics
+	gpus    []llm.GPU
+	err     error // it is not there
+	gpuErr  error
+}
+
+// Status says how the model server is doing, for the person who asked. It takes 2 s at most, whatever the server does. Whom the policy
+// refuses it tells so.
+func (b *Bot) Status(ctx context.Context, c Command) Report {
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
 	if refusal := b.mayAsk(ctx, c); refusal != "" {
-		return string(refusal)
+		return Report{Groups: []Group{{Lines: []string{string(refusal)}}}}
 	}
-	var (
-		all               sync.WaitGroup
-		model             llm.ModelInfo
-		version           string
-		metrics           llm.Metrics
-		modelErr, metrErr error
-		versErr           error // not every server has one: only whether it is there counts
-	)
-	all.Go(func() { model, modelErr = b.dep.Server.Model(ctx, "") })
-	all.Go(func() { version, versErr = b.dep.Server.Version(ctx) })
-	all.Go(func() { metrics, metrErr = b.dep.Server.Metrics(ctx) })
-	all.Wait()
-	if modelErr == nil && away(metrErr) != nil {
-		modelErr = away(versErr) // the model may be known from before; a server of which one page is slow is not down
+	words := strings.TrimSpace(strings.TrimPrefix(strings.ToLower(strings.TrimSpace(c.Text)), "!status"))
+	switch word, _, _ := strings.Cut(words, " "); word {
+	case "help":
+		return Report{Groups: []Group{{Title: "What I can do", Lines: []string{helpText, statusHelp}}}}
+	case "details":
+		return b.report(ctx, true)
 	}
+	return b.report(ctx, false)
+}
 
-	var lines []string
-	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
-	if modelErr != nil {
-		add("Model server: %s", unreachable(modelErr))
-		b.log.WarnContext(ctx, "status_model_away", "error", modelErr)
-	} else {
-		add("Model server: up")
-		add("Model: %s", model.ID)
-		if model.MaxModelLen > 0 {
-			add("Context length: %s", tokens(model.MaxModelLen))
-		}
-		if version != "" {
-			add("Version: %s", version)
-		}
+// statusHelp says what the command takes.
+const statusHelp = "`details` after the command shows more figures, `help` shows this."
+
+// look asks the server everything at once.
+func (b *Bot) look(ctx context.Context) snapshot {
+	var all sync.WaitGroup
+	var s snapshot
+	var versErr error // not every server has one: only whether it is there counts
+	all.Go(func() { s.metrics, s.model, s.err = b.readServer(ctx) })
+	all.Go(func() { s.version, versErr = b.dep.Server.Version(ctx) })
+	if b.dep.GPUs != nil {
+		all.Go(func() { s.gpus, s.gpuErr = b.dep.GPUs(ctx) })
 	}
-	if metrErr == nil && metrics.Known {
-		add("Requests: %.0f running, %.0f waiting", metrics.Running, metrics.Waiting)
-		if metrics.KVCacheKnown {
-			add("KV cache %.0f %%", 100*metrics.KVCacheUsage)
-		}
+	all.Wait()
+	if s.err != nil && versErr == nil && s.version != "" && away(s.err) != nil {
+		s.err = nil // a server of which one page is slow is not down
 	}
-	switch s := b.speeds.interactive(); {
+	b.monitor.take(time.Now(), s.metrics, s.err)
+	return s
+}
+
+// report gathers the figures.
+func (b *Bot) report(ctx context.Context, details bool) Report {
+	s, now := b.look(ctx), time.Now()
+	if s.err != nil {
+		b.log.WarnContext(ctx, "status_model_away", "error", s.err)
+	}
+	readings := b.monitor.span(now, historyKept)
+	r := Report{Groups: []Group{b.glance(s, now), b.speedsGroup(now), b.nowGroup(s, readings)}}
+	if details {
+		r.Groups = append(r.Groups, b.detailsGroup(s, readings))
+	}
+	r.Groups = append(r.Groups, b.selfGroup(s, now))
+	r.Charts = charts(now, readings, b.speeds.interactive().median)
+	return r
+}
+
+// glance is whether it is up, and what it is.
+func (b *Bot) glance(s snapshot, now time.Time) Group {
+	state, since, _ := b.monitor.now()
+	line := "Model server: " + string(state)
+	if d := now.Sub(since); !since.IsZero() && d >= time.Second {
+		line += " for " + span(d)
+	}
+	g := Group{Title: line}
+	if s.err != nil {
+		g.Title += ". " + unreachable(s.err)
+		return g
+	}
+	g.Lines = append(g.Lines, "Model: "+s.model.ID)
+	if s.model.MaxModelLen > 0 {
+		g.Lines = append(g.Lines, "Context length: "+tokens(s.model.MaxModelLen))
+	}
+	if s.version != "" {
+		g.Lines = append(g.Lines, "Version: "+s.version)
+	}
+	return g
+}
+
+// speedsGroup are the two speeds that are both true.
+func (b *Bot) speedsGroup(now time.Time) Group {
+	g := Group{
+		Title: "Two speeds",
+		Note: "Interactive speed: the tokens of an answer, divided by the seconds from the question to its last token. " +
+			"System throughput: the tokens of all requests, divided by the seconds in which one ran. Both are true.",
+	}
+	own := b.speeds.interactive()
+	switch s := own; {
 	case s.n == 0:
-		add("Interactive speed: no answer yet since I started")
+		g.Lines = append(g.Lines, "Interactive speed (what one person sees): no answer yet since I started")
 	case s.n < fewAnswers:
-		add("Interactive speed (what one person sees): %.1f tok/s median, first token %s median (last %d %s)", s.median, seconds(s.ttft, 2), s.n, plural(s.n, "answer"))
+		g.Lines = append(g.Lines, fmt.Sprintf("Interactive speed (what one person sees): %.1f tok/s median, first token %s median, %s p95 (last %d %s)",
+			s.median, seconds(s.ttft, 2), seconds(s.ttft95, 2), s.n, plural(s.n, "answer")))
 	default:
-		add("Interactive speed (what one person sees): %.1f tok/s median, %.1f tok/s in the slowest 5 %%, first token %s median, %s p95 (last %d %s)",
-			s.median, s.slow, seconds(s.ttft, 2), seconds(s.ttft95, 2), s.n, plural(s.n, "answer"))
+		g.Lines = append(g.Lines, fmt.Sprintf("Interactive speed (what one person sees): %.1f tok/s median, %.1f tok/s in the slowest 5 %%, first token %s median, %s p95 (last %d %s)",
+			s.median, s.slow, seconds(s.ttft, 2), seconds(s.ttft95, 2), s.n, plural(s.n, "answer")))
+	}
+	switch t := throughputOf(b.monitor.span(now, time.Minute), own.median); {
+	case !t.known:
+		g.Lines = append(g.Lines, "System throughput (all together): not known (the server has no metrics, or I have just started)")
+	case t.rate() == 0:
+		g.Lines = append(g.Lines, "System throughput (all together): idle (last minute)")
+	default:
+		g.Lines = append(g.Lines, fmt.Sprintf("System throughput (all together): %s tok/s, shared by %s at once on average (last minute)", figure(t.rate()), requests(t.requests)))
+	}
+	return g
+}
+
+func requests(n float64) string {
+	if n < 1.05 {
+		return "1 request"
+	}
+	return fmt.Sprintf("%.1f requests", n)
+}
+
+// nowGroup is what the server is busy with.
+func (b *Bot) nowGroup(s snapshot, readings []reading) Group {
+	g := Group{Title: "Now"}
+	if m := s.metrics; s.err == nil && m.Known {
+		line := fmt.Sprintf("Requests: %.0f running, %.0f waiting", m.Running, m.Waiting)
+		if m.KVCacheKnown {
+			line += fmt.Sprintf(" · KV cache %.0f %%", 100*m.KVCacheUsage)
+		}
+		g.Lines = append(g.Lines, line)
+		if hit := hitRate(m, readings); hit >= 0 {
+			g.Lines = append(g.Lines, fmt.Sprintf("Prefix cache: %.0f %% of prompt tokens found · preemptions: %s", 100*hit, thousands(int(m.Preemptions))))
+		}
 	}
 	b.mu.Lock()
 	busy := len(b.actors)
 	b.mu.Unlock()
-	add("Answers in progress here: %d, queued: %d", max(busy-b.slots.queued(), 0), b.slots.queued())
-	if b.cfg.Version != "" {
-		add("llmbot %s", b.cfg.Version)
+	queued := b.slots.queued()
+	g.Lines = append(g.Lines, fmt.Sprintf("Answers in progress here: %d, queued: %d", max(busy-queued, 0), queued))
+	for _, gpu := range s.gpus {
+		g.Lines = append(g.Lines, gpuLine(gpu))
 	}
-	return strings.Join(lines, "\n")
+	if s.gpuErr != nil {
+		g.Lines = append(g.Lines, "GPU: the exporter does not answer")
+	}
+	return g
+}
+
+// hitRate is that of the last 20 minutes, else of the server's whole life; -1: nothing was looked up.
+func hitRate(m llm.Metrics, readings []reading) float64 {
+	if len(readings) > 1 {
+		if r := llm.Rates(readings[0].metrics, m, 0); r.Known && r.PrefixHitRate >= 0 {
+			return r.PrefixHitRate
+		}
+	}
+	return m.HitRate()
+}
+
+func gpuLine(g llm.GPU) string {
+	line := "GPU " + g.ID
+	if g.Name != "" {
+		line += " (" + g.Name + ")"
+	}
+	line += fmt.Sprintf(": %.1f of %.1f GB", g.UsedGB, g.TotalGB)
+	if g.LoadKnown {
+		line += fmt.Sprintf(", load %.0f %%", g.Load)
+	}
+	return line
+}
+
+// detailsGroup has the figures for those who tune the server.
+func (b *Bot) detailsGroup(s snapshot, readings []reading) Group {
+	g := Group{Title: "Details (last 20 minutes, from the server's own metrics)"}
+	if len(readings) < 2 {
+		g.Lines = append(g.Lines, "No metrics yet.")
+		return g
+	}
+	r := llm.Rates(readings[0].metrics, readings[len(readings)-1].metrics, 0)
+	for _, row := range []struct {
+		name string
+		q    llm.Quantiles
+	}{{"First token (TTFT)", r.TTFT}, {"Inter-token latency (ITL)", r.ITL}, {"Whole request (E2E)", r.E2E}, {"Time in the queue", r.Queue}} {
+		if row.q.Count > 0 {
+			g.Lines = append(g.Lines, fmt.Sprintf("%s: median %s, p95 %s, p99 %s (%s)", row.name, precise(row.q.P50), precise(row.q.P95), precise(row.q.P99),
+				thousands(int(row.q.Count))))
+		}
+	}
+	g.Lines = append(g.Lines, fmt.Sprintf("Prompt tokens: %s a second · generated: %s a second · requests: %s a minute",
+		figure(r.PromptRate), figure(r.GenerationRate), figure(60*r.RequestRate)))
+	if m := s.metrics; m.KVCacheTokens > 0 {
+		g.Lines = append(g.Lines, fmt.Sprintf("KV cache: %s tokens, %.1f requests of full length", thousands(m.KVCacheTokens), m.MaxConcurrency))
+	}
+	if r.AcceptanceRate >= 0 {
+		g.Lines = append(g.Lines, fmt.Sprintf("Speculative decoding: %.0f %% of draft tokens accepted", 100*r.AcceptanceRate))
+	}
+	return g
+}
+
+// precise is a latency with the digits that matter.
+func precise(d time.Duration) string {
+	if d < time.Second {
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	}
+	return seconds(d, 2)
+}
+
+// selfGroup is about the bot.
+func (b *Bot) selfGroup(_ snapshot, now time.Time) Group {
+	g := Group{Title: "The bot"}
+	if b.cfg.Use != nil {
+		u := b.cfg.Use()
+		g.Lines = append(g.Lines, fmt.Sprintf("Slack edits in the last minute: %d of %d · refused by Slack (429) since I started: %d", u.Edits, u.Limit, u.Refused))
+	}
+	line := "up for " + span(now.Sub(b.since))
+	if b.cfg.Version != "" {
+		line = "llmbot " + b.cfg.Version + " · " + line
+	}
+	g.Lines = append(g.Lines, line)
+	return g
 }
 
 // mayAsk asks the policy about a command; where it is called does not matter, for only one person sees the answer.
@@ -107,9 +273,9 @@ func away(err error) error {
 
 func unreachable(err error) string {
 	if e, ok := asLLM(err); ok {
-		return "down. " + e.User()
+		return e.User()
 	}
-	return "down. It did not answer within " + seconds(statusTimeout, 0) + "."
+	return "It did not answer within " + seconds(statusTimeout, 0) + "."
 }
 
 // tokens is a context length as people compare it: `131,072 tokens (128k)`.

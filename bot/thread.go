@@ -51,6 +51,7 @@ type actor struct {
 type report struct {
 	answered turn.TS // up to here the thread has its answer
 	more     bool    // the claim goes on: something newer is owed
+	lost     bool    // another process has the thread
 	asks     []Asked // was called off: these are still owed
 }
 
@@ -152,7 +153,7 @@ func (a *actor) delete(ts string) {
 
 // start begins a turn for all that is asked so far.
 func (a *actor) start(work, cut context.Context) {
-	t := newTurn(a.bot, a.thread, a.claim, a.asks)
+	t := newTurn(a.bot, a.thread, a.claim, a.claim != a.with, a.asks)
 	t.came, t.work = a.heard(), &a.work
 	a.work.begins(t.came)
 	a.asks, a.with, a.turn = nil, a.claim, t

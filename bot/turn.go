@@ -28,6 +28,7 @@ type turnRun struct {
 	thread Thread
 	claim  *turn.Claim
 	known  []Asked     // what this process has heard of, oldest first; empty if nothing
+	taken  bool        // an earlier owner has begun the answer
 	halted atomic.Bool // a stop came to this process
 	came   time.Time   // when the first of what is asked came
 	work   *atWork     // what it does, for others to see
@@ -36,7 +37,8 @@ type turnRun struct {
 	asks   []Asked    // being answered: the known ones, until the thread was read
 	gone   []string   // messages that were deleted meanwhile
 	cancel context.CancelCauseFunc
-	off    bool // called off
+	off    bool     // called off
+	lates  []string // messages that were written to when they may not have been ours any more
 
 	// Of the turn's own goroutine:
 	set      Settings
@@ -50,8 +52,11 @@ type turnRun struct {
 	ids      []string // of the messages of the answer
 }
 
-func newTurn(b *Bot, t Thread, c *turn.Claim, known []Asked) *turnRun {
-	return &turnRun{bot: b, thread: t, claim: c, known: known, asks: known, cancel: func(error) {}}
+// newTurn is the turn of a claim; first says that it is the claim's first.
+func newTurn(b *Bot, t Thread, c *turn.Claim, first bool, known []Asked) *turnRun {
+	return &turnRun{
+		bot: b, thread: t, claim: c, known: known, asks: known, cancel: func(error) {}, taken: first && len(c.Messages()) > 0,
+	}
 }
 
 // answers says whether a message is among those that are answered.
@@ -151,12 +156,19 @@ func (t *turnRun) run(work, cut context.Context) report {
 	return t.answer(work, ctx, asks, upto)
 }
 
-// upto is the newest thing that this turn answers. An answer that another process has begun is finished as it was begun.
+// upto is the newest thing that this turn answers. An answer that has begun is finished as it was begun, but for changes of its questions.
 func (t *turnRun) upto() turn.TS {
-	if len(t.claim.Messages()) > 0 && t.claim.For() != "" {
-		return t.claim.For()
+	upto := t.claim.For()
+	if len(t.claim.Messages()) == 0 || upto == "" {
+		return upto.Max(t.newest())
 	}
-	return t.claim.For().Max(t.newest())
+	begun := upto
+	for _, ask := range t.known {
+		if !turn.TS(ask.TS).After(begun) {
+			upto = upto.Max(ask.since())
+		}
+	}
+	return upto
 }
 
 // newest is when the newest ask came that this process has heard of; empty: none.
@@ -364,8 +376,9 @@ func (t *turnRun) done(work context.Context, upto turn.TS) report {
 	ctx, cancel := context.WithTimeout(work, doneTimeout)
 	defer cancel()
 	more, err := t.claim.Done(ctx, upto)
-	if err != nil && !errors.Is(err, turn.ErrLost) {
+	lost := errors.Is(err, turn.ErrLost)
+	if err != nil && !lost {
 		t.bot.log.WarnContext(work, "answer_not_noted", "thread", t.thread.String(), "ask", string(upto), "error", err)
 	}
-	return report{answered: upto, more: more}
+	return report{answered: upto, more: more, lost: lost}
 }

@@ -347,3 +347,16 @@ func TestAnswersKeepTheNewest(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestShare(t *testing.T) {
+	for _, tt := range []struct {
+		owners map[string]int
+		want   float64
+	}{
+		{nil, 1}, {map[string]int{"me": 4}, 1}, {map[string]int{"me": 1, "b": 3}, 0.25}, {map[string]int{"b": 3}, 0.25}, {map[string]int{"": 5, "me": 2, "b": 2}, 0.5},
+	} {
+		if got := share(tt.owners, "me"); got != tt.want {
+			t.Errorf("%v: %v", tt.owners, got)
+		}
+	}
+}

@@ -1,7 +1,9 @@
 package bot_test
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -13,6 +15,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"llmbot/bot"
+	"llmbot/bot/pace"
 	"llmbot/bot/slackio"
 	"llmbot/bot/slacksim"
 	"llmbot/bot/turn"
@@ -30,8 +33,11 @@ type world struct {
 	bot   *bot.Bot
 	stop  func() // SIGTERM, and wait
 	term  func() // SIGTERM alone
-	again func() // a new process, after stop
+	kill  func() // kill -9: nothing more of the process reaches anybody
+	again func() // a new process, after stop or kill
 	runs  int
+	old   []func() // stops of all processes
+	procs []*process
 }
 
 type worldConfig struct {
@@ -39,6 +45,10 @@ type worldConfig struct {
 	model llmsim.Config
 	llm   llm.Config
 	bot   bot.Config
+	hooks bot.Hooks
+	gpus  func(context.Context) ([]llm.GPU, error)
+	watch bool              // the server's metrics are read: worlds that do not need it are faster without
+	edits int               // a minute, that the bot takes for allowed; 0: Slack's
 	store func() turn.Store // called inside the bubble
 	mode  llmsim.Mode       // of the model server at the start
 
@@ -55,7 +65,9 @@ func inWorld(t *testing.T, cfg worldConfig, test func(t *testing.T, w *world)) {
 		w.again = func() { w.start(cfg, slackNet, modelNet) }
 		w.again()
 		defer func() {
-			w.stop()
+			for _, stop := range w.old {
+				stop()
+			}
 			w.slack.Close()
 			_ = slackNet.Close()
 			_ = modelNet.Close()
@@ -70,16 +82,18 @@ func inWorld(t *testing.T, cfg worldConfig, test func(t *testing.T, w *world)) {
 func (w *world) start(cfg worldConfig, slackNet, modelNet *memnet.Net) {
 	t := w.t
 	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	client := modelNet.Client()
+	p := &process{}
+	client := p.client(modelNet)
 	cfg.llm.BaseURL, cfg.llm.HTTP, cfg.llm.Log = "http://model/v1", client, log
 	model, err := llm.New(cfg.llm)
 	if err != nil {
 		t.Fatal(err)
 	}
-	slackHTTP := slackNet.Client()
+	slackHTTP := p.slackClient(slackNet)
 	s := slackio.New(slackio.Config{
 		AppToken: slacksim.DefaultAppToken, BotToken: slacksim.DefaultBotToken, APIURL: "http://slack/api/",
-		HTTP: slackHTTP, Dialer: &websocket.Dialer{NetDialContext: slackNet.Dial}, Command: "/llm-status", Log: log,
+		HTTP: slackHTTP, Dialer: &websocket.Dialer{NetDialContext: p.dial(slackNet)}, Command: "/llm-status", Log: log,
+		Pace: pace.Config{Limits: map[pace.Method]int{pace.MethodEdit: cmp.Or(cfg.edits, 50)}},
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	self, err := s.Connect(ctx)
@@ -89,10 +103,16 @@ func (w *world) start(cfg worldConfig, slackNet, modelNet *memnet.Net) {
 	if cfg.store == nil {
 		cfg.store = func() turn.Store { return turn.NewMem() }
 	}
-	store := cfg.store()
+	kept := cfg.store()
+	store := mortal{kept, p}
+	var server bot.Server = model
+	if !cfg.watch {
+		server = unwatched{model}
+	}
 	w.runs++
 	cfg.bot.Owner, cfg.bot.Name = fmt.Sprintf("test-%d", w.runs), self.Name
-	w.bot = bot.New(cfg.bot, bot.Deps{Model: model, Server: model, Replier: s, History: s, Room: s, Files: s, Store: store, Log: log})
+	cfg.bot.Use = s.Use
+	w.bot = bot.New(cfg.bot, bot.Deps{Model: model, Server: server, Replier: s, History: s, Room: s, Files: s, Places: s, Homes: s, GPUs: cfg.gpus, Store: store, Log: log, Hooks: cfg.hooks})
 	var all sync.WaitGroup
 	sockets, closeSockets := context.WithCancel(context.WithoutCancel(ctx))
 	all.Go(func() {
@@ -107,13 +127,25 @@ func (w *world) start(cfg worldConfig, slackNet, modelNet *memnet.Net) {
 		closeSockets()
 	})
 	w.term = cancel
+	w.kill = func() {
+		p.kill()
+		cancel()
+	}
 	w.stop = sync.OnceFunc(func() {
 		cancel()
 		all.Wait()
 		slackHTTP.CloseIdleConnections()
 		client.CloseIdleConnections()
-		_ = store.Close()
+		_ = kept.Close()
 	})
+	w.old, w.procs = append(w.old, w.stop), append(w.procs, p)
+}
+
+// unwatched is a server without metrics.
+type unwatched struct{ *llm.Client }
+
+func (unwatched) Metrics(context.Context) (llm.Metrics, error) {
+	return llm.Metrics{}, errors.ErrUnsupported
 }
 
 // private marks what people and models write in these tests: it must not be in the log above Debug.

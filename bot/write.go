@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"llmbot/bot/prompt"
 	"llmbot/bot/turn"
@@ -33,20 +34,15 @@ type writer struct {
 
 	inside   bool   // it has a slot
 	shown    string // the longest text shown so far: it stays until a new try has overtaken it
+	hold     int    // characters that a killed process left visible: nothing shorter is shown; 0: no matter
 	from     partly // what the current try goes on from; zero: nothing
+	noResume bool   // the server does not continue answers
 	text     string // of the current try, with what it goes on from
-	tokens   int    // the server's running count in the current try
+	tokens   int    // the server's running count, with what it goes on from
 	sent     time.Time
 	began    time.Time // when the bot began to think
 	thinking time.Time // when the model began to reason; zero: it has not
-}
-
-// partly is an answer that is to go on.
-type partly struct {
-	text    string
-	tokens  int           // that it took
-	elapsed time.Duration // and how long
-	ttft    time.Duration
+	saver    *saver    // nil: nothing is saved
 }
 
 // outcome is what came of writing.
@@ -56,7 +52,10 @@ type outcome struct {
 	err    error // why it is not complete; nil if it is
 }
 
-// write asks until there is an answer, the reason why not is final, or ctx ends. What is in from is gone on with.
+// errNoContinuation says that what came is no continuation of the answer: the next try writes it anew.
+var errNoContinuation = errors.New("the server did not continue the answer")
+
+// write asks until there is an answer, the reason why not is final, or ctx ends. It goes on from what is there.
 func (w *writer) write(ctx context.Context, in prompt.Input, req llm.Request, from partly) outcome {
 	var (
 		awaySince time.Time
@@ -67,14 +66,14 @@ func (w *writer) write(ctx context.Context, in prompt.Input, req llm.Request, fr
 	if w.bot.sight.blind(w.model) {
 		w.cannotSee(&in)
 	}
-	w.shown = from.text
+	w.takeUp(ctx, from)
 	built := exact(ctx, w.bot.dep.Counter, &in, w.model)
 	for {
 		req.Messages = built.Messages
 		if built.LeftOut > 0 {
 			w.base.Notice = said(w.base.Notice, "Older messages of this thread were left out: it is longer than the model can read.")
 		}
-		res, err := w.try(ctx, req, from)
+		res, err := w.try(ctx, req)
 		w.bot.dep.Hooks.streamed(res, err)
 		if err == nil {
 			w.bot.window.learn(w.thread, in, built.LeftOut, req.Messages, res.Usage)
@@ -84,6 +83,10 @@ func (w *writer) write(ctx context.Context, in prompt.Input, req llm.Request, fr
 		switch {
 		case ctx.Err() != nil:
 			return w.ended(context.Cause(ctx), res)
+		case errors.Is(err, errNoContinuation), known && failure.Kind == llm.KindBadRequest && w.from.text != "" && !w.from.asked:
+			w.bot.log.InfoContext(ctx, "answer_not_continued", "request", w.id, "error", err)
+			w.noResume, w.from = true, partly{}
+			continue
 		case !known:
 			return w.failed(err, "Something went wrong inside me.", res)
 		case failure.NoImages() && hasImages(in.Turns):
@@ -97,27 +100,54 @@ func (w *writer) write(ctx context.Context, in prompt.Input, req llm.Request, fr
 		case failure.Away():
 			switch {
 			case !awaySince.IsZero():
-			case w.text == from.text:
+			case w.text == w.from.text:
 				awaySince = w.sent // a connection that nobody takes fails only after some seconds
 			default:
 				awaySince = time.Now()
 			}
+			w.keep(ctx, res)
 			waited := time.Since(awaySince)
 			if waited > awayTotal {
 				return w.failed(err, failure.User()+" I have waited for half an hour; please ask again later.", res)
 			}
 			if err := w.wait(ctx, failure, waited, pause); err != nil {
-				return w.ended(err, res)
+				return w.ended(err, llm.Result{})
 			}
 			pause = min(2*pause, awayMost)
 			continue
 		case failure.Again() && again < extraTry:
 			again++
+			w.keep(ctx, res)
 		default:
 			return w.failed(err, failure.User(), res)
 		}
 		w.bot.log.WarnContext(ctx, "answer_tried_again", "request", w.id, "kind", failure.Kind.String(), "error", err)
 		awaySince, pause = time.Time{}, awayFirst
+	}
+}
+
+// takeUp begins with what there is of an answer: it is shown at once, unless much more is visible.
+func (w *writer) takeUp(ctx context.Context, from partly) {
+	w.shown, w.text, w.tokens = from.text, from.text, from.tokens
+	if w.resumable(ctx, from) {
+		w.from = from
+	}
+	if from.text != "" && utf8.RuneCountInString(from.text)*4 >= w.hold*3 {
+		w.hold = 0
+		w.draft.Set(Answer{Text: from.text, Small: live(from.tokens, from.elapsed), Phase: Writing, Controls: CanStop})
+	}
+}
+
+// keep goes on from what a stream that broke off has brought, if the server can.
+func (w *writer) keep(ctx context.Context, res llm.Result) {
+	all := w.whole(res)
+	now := partly{text: w.text, tokens: max(w.tokens, all.Usage.CompletionTokens), elapsed: all.Elapsed, ttft: all.TTFT, asked: w.from.asked}
+	if w.text == w.from.text {
+		return // nothing came
+	}
+	w.from = partly{}
+	if w.resumable(ctx, now) {
+		w.from = now
 	}
 }
 
@@ -138,27 +168,39 @@ func hasImages(turns []prompt.Turn) bool {
 	return false
 }
 
-// goOn is what asks a model for the rest of an answer.
-const goOn = "Please go on exactly where your answer stopped. Do not repeat anything of it, and do not comment on this."
-
 // try is one request. It shows the text as it grows.
-func (w *writer) try(ctx context.Context, req llm.Request, from partly) (llm.Result, error) {
-	var text strings.Builder
-	text.WriteString(from.text)
-	w.from, w.text, w.tokens, w.sent = from, from.text, from.tokens, time.Now()
-	if from.text != "" {
-		req.Messages = append(append([]llm.Message(nil), req.Messages...),
-			llm.Message{Role: llm.RoleAssistant, Content: from.text}, llm.Message{Role: llm.RoleUser, Content: goOn})
-	}
-	return w.bot.dep.Model.Stream(ctx, req, func(d llm.Delta) error {
+func (w *writer) try(ctx context.Context, req llm.Request) (llm.Result, error) {
+	var text, fresh strings.Builder
+	text.WriteString(w.from.text)
+	w.text, w.tokens, w.sent = w.from.text, w.from.tokens, time.Now()
+	req, checking := w.resumed(ctx, req) // until it is known that what comes is a continuation, it is held back
+	res, err := w.bot.dep.Model.Stream(ctx, req, func(d llm.Delta) error {
 		if d.Retract {
 			text.Reset()
-			text.WriteString(from.text)
-			w.shown = from.text
+			fresh.Reset()
+			text.WriteString(w.from.text)
+			w.shown = w.from.text
 		}
-		text.WriteString(d.Text)
+		if req.Continue && d.Reasoning != "" && fresh.Len() == 0 {
+			return errNoContinuation
+		}
+		fresh.WriteString(d.Text)
+		w.tokens = max(w.tokens, w.from.tokens+d.CompletionTokens)
+		if checking {
+			again, known := repeated(w.from.text, fresh.String())
+			if !known {
+				return nil
+			}
+			checking = false
+			if again { // it is the answer written anew
+				w.from, w.noResume, w.tokens = partly{}, true, d.CompletionTokens
+				text.Reset()
+			}
+			text.WriteString(fresh.String())
+		} else {
+			text.WriteString(d.Text)
+		}
 		w.text = text.String()
-		w.tokens = max(w.tokens, from.tokens+d.CompletionTokens)
 		switch {
 		case strings.TrimSpace(w.text) != "":
 			w.show()
@@ -168,6 +210,14 @@ func (w *writer) try(ctx context.Context, req llm.Request, from partly) (llm.Res
 		}
 		return nil
 	})
+	if checking { // it ended before it was known
+		w.text += fresh.String()
+		e, _ := asLLM(err)
+		if nothing := strings.TrimSpace(fresh.String()) == ""; nothing && (err == nil || e != nil && e.Kind == llm.KindEmpty) {
+			return res, errNoContinuation
+		}
+	}
+	return res, err
 }
 
 // think says that the model is at work and has not written anything yet.
@@ -185,12 +235,27 @@ func (w *writer) show() {
 	if len(w.text) >= len(w.shown) {
 		w.shown = w.text
 	}
-	w.draft.Set(Answer{Text: w.shown, Small: live(w.tokens, w.from.elapsed+time.Since(w.sent)), Phase: Writing, Controls: CanStop})
+	elapsed := w.from.elapsed + time.Since(w.sent)
+	if w.saver != nil && w.shown == w.text {
+		w.saver.note(w.text, w.tokens, elapsed, w.from.ttft)
+	}
+	if w.holding() {
+		return
+	}
+	w.draft.Set(Answer{Text: w.shown, Small: live(w.tokens, elapsed), Phase: Writing, Controls: CanStop})
+}
+
+// holding says that a killed process left more visible than there is now: it stays until it is overtaken.
+func (w *writer) holding() bool {
+	if w.hold > 0 && utf8.RuneCountInString(w.shown) >= w.hold {
+		w.hold = 0
+	}
+	return w.hold > 0
 }
 
 // wait waits for a server that is away, and says so when it takes longer than a moment.
 func (w *writer) wait(ctx context.Context, failure *llm.Error, waited, pause time.Duration) error {
-	if waited+pause > awaySay {
+	if waited+pause > awaySay && !w.holding() {
 		phase := Waiting
 		if w.shown != "" {
 			phase = Writing
@@ -285,7 +350,7 @@ func (w *writer) ended(cause error, res llm.Result) outcome {
 	case errors.Is(cause, turn.ErrLost), errors.Is(cause, errSuperseded):
 	case w.bot.cfg.Durable:
 		a.Phase, a.Controls = Failed, 0
-		a.Notice = "I am being restarted: this answer goes on in a moment."
+		a.Small = "I am being restarted: this answer goes on in a moment."
 	default:
 		a.Phase, a.Controls = Failed, 0
 		a.Notice = "The answer was interrupted because I am being restarted. Please ask again."

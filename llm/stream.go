@@ -42,8 +42,8 @@ func (c *Client) Stream(ctx context.Context, req Request, on func(Delta) error) 
 		plain := c.plain.Load()
 		a := &answer{client: c, model: name, on: on}
 		err := a.run(ctx, &req, plain)
-		c.log.DebugContext(ctx, "chat ended", "request_id", req.ID, "model", name, "finish", a.res.Finish, "prompt_tokens", a.res.Usage.PromptTokens,
-			"completion_tokens", a.res.Usage.CompletionTokens, "ttft", a.res.TTFT, "elapsed", a.res.Elapsed, "err", err)
+		c.log.DebugContext(ctx, "chat_ended", "request_id", req.ID, "model", name, "finish", a.res.Finish, "prompt_tokens", a.res.Usage.PromptTokens,
+			"completion_tokens", a.res.Usage.CompletionTokens, "ttft_ms", a.res.TTFT.Milliseconds(), "elapsed_ms", a.res.Elapsed.Milliseconds(), "err", err)
 		if err == nil || a.begun {
 			return a.res, err
 		}
@@ -62,10 +62,10 @@ func (c *Client) Stream(ctx context.Context, req Request, on func(Delta) error) 
 			if lookErr != nil || m.ID == name {
 				return a.res, err
 			}
-			c.log.InfoContext(ctx, "the server serves another model now", "was", name, "model", m.ID)
+			c.log.InfoContext(ctx, "model_changed", "was", name, "model", m.ID)
 			name, guessed = m.ID, false
 		case e.Kind == KindBadRequest && plain < 2 && contains(strings.ToLower(e.Message), "stream_options", "stream options", "continuous_usage"):
-			c.log.InfoContext(ctx, "the server refuses stream_options, asking with less", "model", name, "request_id", req.ID)
+			c.log.InfoContext(ctx, "stream_options_refused", "model", name, "request_id", req.ID)
 			c.plain.CompareAndSwap(plain, plain+1)
 		default:
 			return a.res, err

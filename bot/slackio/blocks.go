@@ -41,7 +41,7 @@ func contents(pages []render.Page, a bot.Answer, more, plain bool) []content {
 	if more && *last == (content{plain: plain}) {
 		return nil
 	}
-	if last.markdown == "" && last.notice == "" && !more {
+	if last.markdown == "" && last.notice == "" && !more && (last.small == "" || a.Phase == bot.Stopped) {
 		last.notice = "There is no answer: it was stopped before it began."
 	}
 	last.controls = a.Controls

@@ -3,10 +3,9 @@ package slackio
 import (
 	"context"
 	"encoding/json"
-	"strings"
+	"time"
 
 	"llmbot/bot"
-	"llmbot/bot/render"
 )
 
 // rawCommand is the payload of a slash_commands envelope.
@@ -15,41 +14,32 @@ type rawCommand struct {
 	Text      string `json:"text"`
 	UserID    string `json:"user_id"`
 	ChannelID string `json:"channel_id"`
+
+	ResponseURL string `json:"response_url"`
 }
 
-// maxSection is how long one text object may be (facts/slack.md §3.2).
-const maxSection = 3_000
+// chartsAfter is how long the charts wait for the ack, which goes another way, so that they stand under its text.
+const chartsAfter = 300 * time.Millisecond
 
-// command answers a slash command in its ack, so that it needs neither a post nor a response_url. Slack waits 3 s.
+// command answers a slash command in its ack, so that it needs no post. Slack waits 3 s. Charts follow at the response_url: an ack with a block
+// that Slack refuses would show nothing, and nobody would be told.
 func (in *intake) command(ctx context.Context, env envelope, ack func(payload any)) {
+	s := in.slack
 	var c rawCommand
 	if err := json.Unmarshal(env.Payload, &c); err != nil {
-		in.slack.log.WarnContext(ctx, "command_unreadable", "envelope", env.ID, "error", err)
-		in.slack.told(env, OutcomeIgnored)
+		s.log.WarnContext(ctx, "command_unreadable", "envelope", env.ID, "error", err)
+		s.told(env, OutcomeIgnored)
 		ack(nil)
 		return
 	}
-	text := "I don't know this command. I know " + in.slack.cfg.Command + "."
-	if c.Command == in.slack.cfg.Command {
-		text = in.handler.Status(ctx, bot.Command{User: c.UserID, Channel: c.ChannelID, Text: c.Text})
+	report := bot.Report{Groups: []bot.Group{{Lines: []string{"I don't know this command. I know " + s.cfg.Command + "."}}}}
+	if c.Command == s.cfg.Command {
+		report = in.handler.Status(ctx, bot.Command{User: c.UserID, Channel: c.ChannelID, Text: c.Text})
 	}
-	in.slack.log.InfoContext(ctx, "command_answered", "command", c.Command, "user", c.UserID, "channel", c.ChannelID)
-	in.slack.told(env, OutcomeHandled)
-	ack(ephemeral(text))
-}
-
-// ephemeral is an answer that only the person who asked sees.
-func ephemeral(text string) any {
-	escaped := render.Mrkdwn(text)
-	for len(escaped) > maxSection { // whole lines go, from the end
-		text = text[:max(strings.LastIndexByte(text, '\n'), 0)]
-		escaped = render.Mrkdwn(text)
-	}
-	return map[string]any{
-		"response_type": "ephemeral",
-		"text":          escaped,
-		"blocks": []any{map[string]any{
-			"type": "section", "text": map[string]any{"type": "mrkdwn", "text": escaped, "verbatim": true},
-		}},
+	s.log.InfoContext(ctx, "command_answered", "command", c.Command, "user", c.UserID, "channel", c.ChannelID)
+	s.told(env, OutcomeHandled)
+	ack(ephemeralPayload(bot.Report{Groups: report.Groups}.Text(), reportBlocks(report)))
+	if len(report.Charts) > 0 && wait(ctx, chartsAfter) == nil {
+		s.drawCharts(ctx, c.ResponseURL, report.Charts)
 	}
 }

@@ -23,6 +23,7 @@ type rawEvent struct {
 	Channel     string     `json:"channel"`
 	ChannelType string     `json:"channel_type"`
 	EventTS     string     `json:"event_ts"`
+	Tab         string     `json:"tab"` // of app_home_opened
 	DeletedTS   string     `json:"deleted_ts"`
 	Message     rawMessage `json:"message"`          // of message_changed
 	Previous    rawMessage `json:"previous_message"` // of message_changed and message_deleted
@@ -63,6 +64,7 @@ const (
 	edited              // a message has another text now
 	deleted             // a message is gone
 	halted              // Slack's own stop button
+	home                // somebody opened the Home tab
 )
 
 // news is an event that may concern the bot, its text still in Slack's own writing.
@@ -93,6 +95,12 @@ func decodeEvent(payload []byte, self Self) (*news, string) {
 		}
 		n.bare = len(ev.Files) == 0
 	case "message":
+	case "app_home_opened":
+		if ev.Tab != "home" || ev.User == "" {
+			return nil, "another tab"
+		}
+		n.what, n.TS = home, ev.EventTS
+		return n, ""
 	case "agent_session_stopped":
 		if ev.Channel == "" || ev.ThreadTS == "" {
 			return nil, "no thread"
@@ -210,6 +218,8 @@ func (n *news) key() string {
 		return "deleted/" + key
 	case halted:
 		return "halted/" + key
+	case home:
+		return "home/" + key
 	case asked:
 	}
 	return key
@@ -229,6 +239,8 @@ func (n *news) event(text string, self Self) bot.Event {
 		return bot.Deleted{Thread: thread, TS: n.TS}
 	case halted:
 		return bot.Halted{Thread: thread, TS: n.TS, User: n.User}
+	case home:
+		return bot.HomeOpened{User: n.User}
 	case asked:
 	}
 	return ask

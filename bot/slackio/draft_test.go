@@ -299,7 +299,7 @@ func TestFlights(t *testing.T) {
 		all.Go(func() {
 			for i := range 500 {
 				key := fmt.Sprint(i)
-				fl, first := f.begin(key)
+				fl, first := f.begin(key, false)
 				if first {
 					mu.Lock()
 					firsts[key]++
@@ -322,7 +322,7 @@ func TestFlights(t *testing.T) {
 		}
 	}
 	for i := range maxSeen + 10 {
-		fl, _ := f.begin(fmt.Sprint("x", i))
+		fl, _ := f.begin(fmt.Sprint("x", i), false)
 		f.end(fl, nil)
 	}
 	if len(f.byID) > maxSeen || len(f.old) != maxSeen {

@@ -2,11 +2,13 @@ package slackio
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/slack-go/slack"
 
@@ -20,7 +22,8 @@ const (
 
 	repliesPage  = 1000 // messages a page: the most that Slack takes (facts/slack.md §1.3). Pages cost the budget of reads
 	repliesPages = 5    // pages that are kept of a longer thread: its first message and the newest
-	recentPage   = 100  // messages of a conversation that Recent returns at most
+	recentPage   = 200  // messages a page, as Slack recommends (facts/slack.md §1.3)
+	recentPages  = 5    // pages that Recent reads at most
 	readTries    = 4    // a read that fails is taken again
 )
 
@@ -38,17 +41,25 @@ func (s *Slack) Messages(ctx context.Context, t bot.Thread) ([]bot.Message, erro
 
 // Recent reads the top-level messages between two times, oldest first.
 func (s *Slack) Recent(ctx context.Context, channel, after, before string) ([]bot.Message, error) {
-	raw, err := readPage(ctx, s, methodHistory, func(ctx context.Context) ([]slack.Message, error) {
-		page, err := s.api.GetConversationHistoryContext(ctx, &slack.GetConversationHistoryParameters{
-			ChannelID: channel, Oldest: after, Latest: before, Limit: recentPage, IncludeAllMetadata: true,
+	var raw []slack.Message
+	cursor := ""
+	for range recentPages {
+		page, err := readPage(ctx, s, methodHistory, func(ctx context.Context) ([]slack.Message, error) {
+			page, err := s.api.GetConversationHistoryContext(ctx, &slack.GetConversationHistoryParameters{
+				ChannelID: channel, Cursor: cursor, Oldest: after, Latest: before, Limit: recentPage, IncludeAllMetadata: true,
+			})
+			if err != nil {
+				return nil, err
+			}
+			cursor = page.ResponseMetaData.NextCursor
+			return page.Messages, nil
 		})
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("read channel %s: %w", channel, err)
 		}
-		return page.Messages, nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read channel %s: %w", channel, err)
+		if raw = append(raw, page...); cursor == "" {
+			break
+		}
 	}
 	raw = slices.DeleteFunc(raw, func(m slack.Message) bool { // a reply that was also sent to the channel is of its thread
 		return m.ThreadTimestamp != "" && m.ThreadTimestamp != m.Timestamp
@@ -116,6 +127,7 @@ func readPage(ctx context.Context, s *Slack, m pace.Method, read func(context.Co
 		}
 		f := classify(err)
 		if f.kind == limited {
+			s.limited()
 			s.pace.Refused(m, f.retryAfter)
 			continue // the next Take waits, until ctx ends
 		}
@@ -135,6 +147,10 @@ func (s *Slack) message(ctx context.Context, m slack.Message) bot.Message {
 	out.Mentioned, out.Elsewhere = mentions(text, s.self.User), elsewhere(text, s.self.User)
 	if m.Edited != nil {
 		out.Edited = m.Edited.Timestamp
+	}
+	out.Latest = m.LatestReply
+	if out.Self {
+		out.Shown = shown(m.Blocks)
 	}
 	if text == "" {
 		text = blocksText(m.Blocks)
@@ -159,6 +175,39 @@ func (s *Slack) message(ctx context.Context, m slack.Message) bot.Message {
 		out.Name = name(m.User)
 	}
 	return out
+}
+
+// shown is how many characters blocks show, but for small print and buttons. Slack gives back rich text and the like for Markdown
+// (facts/slack.md §3.4): whatever it is, its characters are in fields named text.
+func shown(blocks slack.Blocks) int {
+	raw, err := json.Marshal(blocks)
+	var list []any
+	if err != nil || json.Unmarshal(raw, &list) != nil {
+		return 0
+	}
+	n := 0
+	var count func(v any)
+	count = func(v any) {
+		switch v := v.(type) {
+		case []any:
+			for _, e := range v {
+				count(e)
+			}
+		case map[string]any:
+			if kind := v["type"]; kind == "context" || kind == "actions" || kind == "context_actions" {
+				return
+			}
+			for name, e := range v {
+				if text, ok := e.(string); ok && name == "text" {
+					n += utf8.RuneCountInString(text)
+				} else {
+					count(e)
+				}
+			}
+		}
+	}
+	count(list)
+	return n
 }
 
 func botName(m slack.Message) string {

@@ -1,6 +1,10 @@
 package slackio
 
-import "time"
+import (
+	"time"
+
+	"llmbot/bot"
+)
 
 // Hooks tell of what happens, for metrics. Each may be nil; they must not block, and are called from any goroutine.
 type Hooks struct {
@@ -22,6 +26,7 @@ const (
 	EventHalted  = "halted"  // Slack's own stop button
 	EventPressed = "pressed" // a button of ours
 	EventCommand = "command"
+	EventHome    = "home" // somebody opened the Home tab
 	EventOther   = "other"
 )
 
@@ -53,6 +58,8 @@ func (w what) event() string {
 		return EventDeleted
 	case halted:
 		return EventHalted
+	case home:
+		return EventHome
 	}
 	return EventOther
 }
@@ -98,24 +105,17 @@ func (s *Slack) timing(env *envelope, ack func(payload any)) func(payload any) {
 	}
 }
 
-// socket tells that socket n has opened or closed, and how long none was open.
-func (s *Slack) socket(n int, open bool, connections int) {
-	gap := time.Duration(0)
-	s.mu.Lock()
+// socket tells that socket n has opened or closed. ev is what that means for what is heard: the gap is over, if there was one.
+func (s *Slack) socket(n int, open bool, connections int, ev bot.Event) {
 	if open {
+		s.mu.Lock()
 		s.counted = connections
+		s.mu.Unlock()
 	}
-	switch {
-	case open && !s.dark.IsZero():
-		gap, s.dark = time.Since(s.dark), time.Time{}
-	case !open && s.open == 0 && s.dark.IsZero():
-		s.dark = time.Now()
-	}
-	s.mu.Unlock()
 	if h := s.cfg.Hooks.Socket; h != nil {
 		h(n, open)
 	}
-	if h := s.cfg.Hooks.Gap; h != nil && gap > 0 {
-		h(gap)
+	if c, ok := ev.(bot.Connected); ok && !c.Since.IsZero() && s.cfg.Hooks.Gap != nil {
+		s.cfg.Hooks.Gap(time.Since(c.Since))
 	}
 }

@@ -68,38 +68,38 @@ func (in *intake) handle(ctx context.Context, env envelope, ack func(payload any
 func (in *intake) news(ctx context.Context, env envelope, n *news, ack func(payload any)) {
 	s := in.slack
 	event := func() bot.Event { return n.event(s.plain(ctx, n.Text), s.self) }
-	if fl := s.seen.get(n.key()); fl != nil && n.what == asked && !n.bare && fl.tells() {
+	flight, first := s.seen.begin(n.key(), n.bare)
+	in.fly(ctx, env, flight, first, ack, func() error { return in.handler.Handle(ctx, event()) })
+	if !first && n.what == asked && !n.bare && flight.bare.CompareAndSwap(true, false) {
 		if ask, ok := event().(bot.Asked); ok {
 			_ = in.handler.Handle(ctx, bot.Detailed{Asked: ask}) // best effort: the ask itself is handled
 		}
 	}
-	in.once(ctx, env, n.key(), ack, func() error {
-		if n.bare {
-			s.seen.bare(n.key())
-		}
-		return in.handler.Handle(ctx, event())
-	})
 }
 
 // once does something the first time a key comes, and acks the envelope when it was done well: whoever comes second waits for what becomes of
 // the first.
 func (in *intake) once(ctx context.Context, env envelope, key string, ack func(payload any), do func() error) {
+	flight, first := in.slack.seen.begin(key, false)
+	in.fly(ctx, env, flight, first, ack, do)
+}
+
+func (in *intake) fly(ctx context.Context, env envelope, flight *flight, first bool, ack func(payload any), do func() error) {
 	s := in.slack
-	flight, first := s.seen.begin(key)
 	if first {
 		err := do()
 		if errors.Is(err, bot.ErrBusy) { // noted, so it is durable
-			s.log.WarnContext(ctx, "thread_busy", "event", key)
+			s.log.WarnContext(ctx, "thread_busy", "event", flight.key)
 			err = nil
 		}
 		s.told(env, handledOr(err))
 		if err != nil {
-			s.log.WarnContext(ctx, "event_not_acked", "event", key, "envelope", env.ID, "error", err)
+			s.log.WarnContext(ctx, "event_not_acked", "event", flight.key, "envelope", env.ID, "error", err)
 		}
 		s.seen.end(flight, err)
 	} else {
 		s.told(env, OutcomeDuplicate)
-		s.log.DebugContext(ctx, "event_duplicate", "envelope", env.ID, "event", key, "attempt", env.Attempt)
+		s.log.DebugContext(ctx, "event_duplicate", "envelope", env.ID, "event", flight.key, "attempt", env.Attempt)
 	}
 	select {
 	case <-flight.over:
@@ -125,23 +125,21 @@ type flight struct {
 	bare atomic.Bool   // its files are still to be told
 }
 
-// tells says, once, that the files are still to be told.
-func (fl *flight) tells() bool { return fl.bare.CompareAndSwap(true, false) }
-
 // maxSeen is how many messages are remembered. A workspace that mentions the bot once a second reaches back almost three hours; the
 // store knows the rest.
 const maxSeen = 10_000
 
 func newFlights() *flights { return &flights{byID: map[string]*flight{}} }
 
-// begin says whether this is the first to handle key.
-func (f *flights) begin(key string) (*flight, bool) {
+// begin says whether this is the first to handle key; bare, that it does not tell the files.
+func (f *flights) begin(key string, bare bool) (*flight, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if fl := f.byID[key]; fl != nil {
 		return fl, false
 	}
 	fl := &flight{key: key, over: make(chan struct{})}
+	fl.bare.Store(bare)
 	f.byID[key] = fl
 	f.old = append(f.old, fl)
 	if len(f.old) > maxSeen {
@@ -151,20 +149,6 @@ func (f *flights) begin(key string) (*flight, bool) {
 		f.old = f.old[1:]
 	}
 	return fl, true
-}
-
-// get is the flight of a key; nil: there was none.
-func (f *flights) get(key string) *flight {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.byID[key]
-}
-
-// bare notes that the first event for a key does not tell the files.
-func (f *flights) bare(key string) {
-	if fl := f.get(key); fl != nil {
-		fl.bare.Store(true)
-	}
 }
 
 // end says what became of it. One that failed is forgotten, so that its redelivery is handled anew.

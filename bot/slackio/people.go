@@ -18,6 +18,8 @@ const (
 	methodChannel   pace.Method = "conversations.info"
 	methodEphemeral pace.Method = "chat.postEphemeral"
 
+	methodConversations pace.Method = "users.conversations"
+
 	peopleTTL = time.Hour // names and roles change rarely
 	maxPeople = 20_000    // entries; the cache is emptied when it is full
 )
@@ -102,6 +104,29 @@ func (s *Slack) Channel(ctx context.Context, channel string) (string, error) {
 	return c.Name, nil
 }
 
+// Conversations lists the ids of the conversations that the bot is in.
+func (s *Slack) Conversations(ctx context.Context) ([]string, error) {
+	var ids []string
+	for cursor := ""; ; {
+		page, err := lookUp(ctx, s, methodConversations, func(ctx context.Context) ([]slack.Channel, error) {
+			page, next, err := s.api.GetConversationsForUserContext(ctx, &slack.GetConversationsForUserParameters{
+				Cursor: cursor, Types: []string{"public_channel", "private_channel", "mpim", "im"}, Limit: repliesPage, ExcludeArchived: true,
+			})
+			cursor = next
+			return page, err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("list the bot's conversations: %w", err)
+		}
+		for _, c := range page {
+			ids = append(ids, c.ID)
+		}
+		if cursor == "" {
+			return ids, nil
+		}
+	}
+}
+
 // lookUp makes a read within its budget; one that is refused is made again until ctx ends.
 func lookUp[T any](ctx context.Context, s *Slack, m pace.Method, call func(context.Context) (T, error)) (T, error) {
 	for try := 1; ; try++ {
@@ -113,6 +138,7 @@ func lookUp[T any](ctx context.Context, s *Slack, m pace.Method, call func(conte
 		f := classify(err)
 		switch {
 		case f.kind == limited:
+			s.limited()
 			s.pace.Refused(m, f.retryAfter)
 		case f.kind != transient || try == readTries || ctx.Err() != nil:
 			return v, err

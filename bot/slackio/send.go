@@ -21,7 +21,21 @@ func (d *draft) Send(ctx context.Context, k pace.Kind, _ bool) pace.Outcome {
 		return out
 	}
 	defer d.made(ctx)
-	return d.make(ctx, *o)
+	out = d.make(ctx, *o)
+	if late := d.reply.Late; late != nil && out.Err == nil && d.check() != nil { // a process may be frozen at any instant
+		late(d.messageAt(o.call))
+	}
+	return out
+}
+
+// messageAt is the message of a call that was made.
+func (d *draft) messageAt(c call) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if c.ts == "" && c.at < len(d.sent) {
+		return d.sent[c.at].ts
+	}
+	return c.ts
 }
 
 // check says whether we may write. When all has become visible under our claim, what is left is tidying up; nobody else will do it, for
@@ -186,6 +200,9 @@ func (d *draft) visibleLocked(c call, text string) pace.Outcome {
 // refused decides what a failed call means for the answer.
 func (d *draft) refused(c call, next pace.Kind, err error) pace.Outcome {
 	f := classify(err)
+	if f.kind == limited {
+		d.s.limited()
+	}
 	d.s.log.Warn("answer_call_failed", "thread", d.thread.String(), "ask", d.reply.For, "call", next.String(), "message", c.ts, "page", c.at,
 		"reason", f.reason, "error", err)
 	if next == pace.Start || next == pace.Append || next == pace.Stop {

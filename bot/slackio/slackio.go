@@ -15,6 +15,7 @@
 package slackio
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,7 +53,7 @@ type Config struct {
 // Handler takes what happens. Handle returns when the event is durable (it is then acked) or with the reason why it is not.
 type Handler interface {
 	Handle(ctx context.Context, ev bot.Event) error
-	Status(ctx context.Context, c bot.Command) string
+	Status(ctx context.Context, c bot.Command) bot.Report
 }
 
 // Slack is one app in one workspace. It is a bot.Replier, bot.History and bot.Room.
@@ -70,10 +71,12 @@ type Slack struct {
 
 	mu       sync.Mutex           // guards all below
 	open     int                  // sockets that are connected
-	dark     time.Time            // since when none is, after one was; zero: one is
 	counted  int                  // connections of the app when a socket last opened
+	closed   time.Time            // since when none is; zero: since the beginning
 	noStatus bool                 // assistant.threads.setStatus was refused for good
 	noStream bool                 // and native streams
+	noCharts bool                 // and charts
+	refusals int                  // calls that Slack refused for their rate
 	drafts   map[*draft]time.Time // answers that are not finished, or not tidy: with the time of their Close
 }
 
@@ -167,13 +170,43 @@ func (s *Slack) Sockets() int {
 	return s.open
 }
 
+// Use is how much of the budget of edits is used.
+func (s *Slack) Use() bot.SlackUse {
+	edits := s.pace.Snapshot().Methods[pace.MethodEdit].InMinute
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return bot.SlackUse{Edits: edits, Limit: cmp.Or(s.cfg.Pace.Limits[pace.MethodEdit], defaultEdits), Refused: s.refusals}
+}
+
+// defaultEdits is how many edits a minute Slack allows (facts/slack.md §1.2).
+const defaultEdits = 50
+
+// limited counts a refusal.
+func (s *Slack) limited() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refusals++
+}
+
+// SetShare sets which part of the workspace's budgets this process may use, above 0 up to 1; others use the rest.
+func (s *Slack) SetShare(share float64) { s.pace.SetShare(share) }
+
 // Pace is the scheduler's state, for /debug/pace.
 func (s *Slack) Pace() pace.Snapshot { return s.pace.Snapshot() }
 
-func (s *Slack) opened(delta int) {
+// opened notes that a socket has opened or closed, and says what that means for what is heard; nil: nothing.
+func (s *Slack) opened(delta int) bot.Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.open += delta
+	switch {
+	case delta > 0 && s.open == 1:
+		return bot.Connected{Since: s.closed}
+	case delta < 0 && s.open == 0:
+		s.closed = time.Now()
+		return bot.Disconnected{}
+	}
+	return nil
 }
 
 // TokenError says that Slack does not accept a token.

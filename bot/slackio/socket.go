@@ -78,8 +78,11 @@ func (s *Slack) connection(ctx context.Context, n int, in *intake) error {
 			if now {
 				delta = 1
 			}
-			s.opened(delta)
-			s.socket(n, now, connections)
+			ev := s.opened(delta)
+			s.socket(n, now, connections, ev)
+			if ev != nil && in.handler != nil {
+				_ = in.handler.Handle(ctx, ev) // does not block, and takes it
+			}
 		}
 	}
 	defer func() { set(false) }()

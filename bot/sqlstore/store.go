@@ -112,7 +112,7 @@ func (s *Store) ready(ctx context.Context) error {
 		return err
 	}
 	s.opened.Store(true)
-	s.log.InfoContext(ctx, "store opened", "database", s.db.name, "where", s.db.where, "alone", s.db.alone())
+	s.log.InfoContext(ctx, "store_opened", "database", s.db.name, "where", s.db.where, "alone", s.db.alone())
 	return nil
 }
 
@@ -136,9 +136,9 @@ func (s *Store) Run(ctx context.Context) error {
 			return nil
 		}
 		if n, err := s.Sweep(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, turn.ErrClosed) {
-			s.log.WarnContext(ctx, "sweep failed", "error", err)
+			s.log.WarnContext(ctx, "sweep_failed", "error", err)
 		} else if n > 0 {
-			s.log.InfoContext(ctx, "old records removed", "records", n)
+			s.log.InfoContext(ctx, "records_swept", "records", n)
 		}
 	}
 }

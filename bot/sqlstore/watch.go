@@ -110,7 +110,7 @@ func (s *Store) hear(ctx context.Context, w *watcher) {
 		if ctx.Err() != nil {
 			return
 		}
-		s.log.DebugContext(ctx, "listening ended", "error", err)
+		s.log.DebugContext(ctx, "listening_ended", "error", err)
 		if errors.Is(err, errPooled) {
 			return
 		}

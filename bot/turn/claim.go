@@ -20,6 +20,7 @@ type Claim struct {
 	answers  TS            // For
 	ids      []string      // Reply, as last said here
 	before   TS            // Answered
+	tries    int           // Tries
 	asked    TS            // asked here, perhaps not in the store
 	answered TS            // answered here, perhaps not in the store
 	assumed  bool          // For and Reply are not in the store yet
@@ -63,6 +64,13 @@ func (c *Claim) Answered() TS {
 	c.d.mu.Lock()
 	defer c.d.unlock()
 	return c.before
+}
+
+// Tries is how many owners have died in this answer, one after the other.
+func (c *Claim) Tries() int {
+	c.d.mu.Lock()
+	defer c.d.unlock()
+	return c.tries
 }
 
 // Messages are those that the answer has so far, oldest first, as recorded by Reply, also by an owner before: they are to be taken over.
@@ -146,7 +154,7 @@ func (c *Claim) Done(ctx context.Context, answered TS) (more bool, err error) {
 	}
 	c.state, c.before = claimLive, r.Answered
 	if r.For != c.answers {
-		c.answers, c.ids = r.For, nil
+		c.answers, c.ids, c.tries = r.For, nil, 0
 		if c.stopTS.Compare(c.answers) < 0 {
 			c.stopped = make(chan struct{})
 		}
@@ -322,7 +330,7 @@ func (c *Claim) loseLocked() {
 		close(c.lost)
 		key, epoch, d := c.key, c.epoch, c.d
 		d.after = append(d.after, func() {
-			d.cfg.Log.Info("claim lost", "thread", key, "epoch", epoch)
+			d.cfg.Log.Info("lease_lost", "thread", key, "epoch", epoch)
 			if h := d.cfg.Hooks.Lost; h != nil {
 				h(key, epoch)
 			}

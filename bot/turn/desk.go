@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -58,6 +60,7 @@ type Desk struct {
 	mu      sync.Mutex          // guards all below, and the fields of all Claims that say so; never held across I/O
 	slots   map[string]*slot    // the keys for which this process has a claim or a write under way
 	seen    map[string]sighting // the records that owe an answer, as last heard
+	recent  map[string]TS       // Asked of the records as last heard, of the newest of them
 	drained bool                // no new claims
 	settled time.Time           // no takeovers before: lets Watch tell what is there, so that the oldest ask is known
 	batch   bool                // a batch of takeovers is under way
@@ -98,7 +101,7 @@ func NewDesk(store Store, cfg Config) *Desk {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Desk{store: store, cfg: cfg, wake: make(chan struct{}, 1), slots: map[string]*slot{}, seen: map[string]sighting{}}
+	return &Desk{store: store, cfg: cfg, wake: make(chan struct{}, 1), slots: map[string]*slot{}, seen: map[string]sighting{}, recent: map[string]TS{}}
 }
 
 // Ask notes durably that something with timestamp ts wants an answer in thread key, and claims the thread if nobody has it, in
@@ -246,6 +249,36 @@ func (d *Desk) Owners() map[string]int {
 	return n
 }
 
+// maxRecent is how many threads Recent knows at most; the older half goes then.
+const maxRecent = 20_000
+
+// Recent lists the threads in which something was asked after ts, as far as heard, in no order. It does not block.
+func (d *Desk) Recent(ts TS) []string {
+	d.mu.Lock()
+	defer d.unlock()
+	var keys []string
+	for key, asked := range d.recent {
+		if asked.After(ts) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// rememberLocked notes when something was asked in a thread.
+func (d *Desk) rememberLocked(key string, asked TS) {
+	if asked == "" {
+		return
+	}
+	d.recent[key] = asked
+	if len(d.recent) <= maxRecent {
+		return
+	}
+	all := slices.SortedFunc(maps.Values(d.recent), TS.Compare)
+	middle := all[len(all)/2]
+	maps.DeleteFunc(d.recent, func(_ string, asked TS) bool { return !asked.After(middle) })
+}
+
 // unlock unlocks mu and runs what was put off until then.
 func (d *Desk) unlock() {
 	after := d.after
@@ -301,7 +334,7 @@ func (d *Desk) registerLocked(key string, s *slot, r Record, start time.Time, ta
 	}
 	c := &Claim{
 		d: d, key: key, slot: s, lost: make(chan struct{}), stopped: make(chan struct{}),
-		epoch: r.Epoch, answers: r.For, before: r.Answered, ids: r.Reply, trusted: start, renewAt: start.Add(d.cfg.TTL / 4), taken: taken,
+		epoch: r.Epoch, answers: r.For, before: r.Answered, tries: r.Tries, ids: r.Reply, trusted: start, renewAt: start.Add(d.cfg.TTL / 4), taken: taken,
 	}
 	s.claim = c
 	if taken {
@@ -321,6 +354,7 @@ func (d *Desk) observeLocked(key string, r Record) {
 			c.stopLocked(r.Stop)
 		}
 	}
+	d.rememberLocked(key, r.Asked)
 	if !r.Owed() {
 		delete(d.seen, key)
 		return
@@ -349,7 +383,7 @@ func (d *Desk) heardLocked(start time.Time, err error) {
 			d.floor = time.Now()
 		}
 		d.after = append(d.after, func() {
-			d.cfg.Log.Info("store answers again", "silent", silent)
+			d.cfg.Log.Info("store_back", "silent_ms", silent.Milliseconds())
 			if h := d.cfg.Hooks.Store; h != nil {
 				h(true, silent)
 			}
@@ -357,7 +391,7 @@ func (d *Desk) heardLocked(start time.Time, err error) {
 	case !answers && d.failing.IsZero() && !errors.Is(err, context.Canceled):
 		d.failing = start
 		d.after = append(d.after, func() {
-			d.cfg.Log.Warn("store does not answer", "error", err)
+			d.cfg.Log.Warn("store_silent", "error", err)
 			if h := d.cfg.Hooks.Store; h != nil {
 				h(false, 0)
 			}

@@ -79,7 +79,7 @@ func (d *Desk) changed(key string, value []byte) {
 	key = key[len(d.cfg.Prefix):]
 	r, err := Decode(value)
 	if err != nil {
-		d.cfg.Log.Error("thread record unreadable", "thread", key, "error", err)
+		d.cfg.Log.Error("record_unreadable", "thread", key, "error", err)
 	}
 	d.mu.Lock()
 	defer d.unlock()
@@ -213,7 +213,7 @@ func (d *Desk) takeAll(ctx context.Context, batch []candidate) {
 			continue
 		}
 		from := batch[i].seen.Owner
-		d.cfg.Log.InfoContext(ctx, "thread taken over", "thread", c.key, "epoch", records[i].Epoch, "from", from, "tries", records[i].Tries)
+		d.cfg.Log.InfoContext(ctx, "thread_taken_over", "thread", c.key, "epoch", records[i].Epoch, "from", from, "tries", records[i].Tries)
 		if h := d.cfg.Hooks.Took; h != nil {
 			h(c.key, records[i], from != "" && from != d.cfg.Owner)
 		}

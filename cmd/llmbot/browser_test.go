@@ -76,11 +76,12 @@ type shown struct {
 func (m shown) String() string {
 	var parts []string
 	for _, b := range m.Blocks {
-		plain := textOf(b.Text) // a block without text has elements
+		var plain strings.Builder
+		plain.WriteString(textOf(b.Text)) // a block without text has elements
 		for _, e := range b.Elements {
-			plain += textOf(e.Text)
+			plain.WriteString(textOf(e.Text))
 		}
-		parts = append(parts, plain)
+		parts = append(parts, plain.String())
 	}
 	return strings.Join(parts, "\n")
 }

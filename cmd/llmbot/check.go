@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -87,6 +88,9 @@ func runCheck(ctx context.Context, p process, args []string) error {
 		c.tell = func(finding) {}
 	}
 	cfg, err := loadConfig(p.env, *file)
+	if err == nil {
+		_, err = openChannels(cfg.ChannelsFile, slog.New(slog.DiscardHandler))
+	}
 	bad, isConfig := errors.AsType[*configError](err)
 	switch {
 	case isConfig:
@@ -118,6 +122,7 @@ func (c *checker) all(ctx context.Context) {
 	runs := c.running(ctx)
 	c.slack(ctx, runs)
 	c.model(ctx)
+	c.gpus(ctx)
 	c.state(ctx)
 }
 

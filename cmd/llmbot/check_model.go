@@ -201,6 +201,23 @@ func (c *checker) speed(ctx context.Context, client *llm.Client, models []llm.Mo
 	c.ok("answer", "%s", bot.Footer(res))
 }
 
+// gpus looks whether the exporter of GPU figures answers, if one is configured.
+func (c *checker) gpus(ctx context.Context) {
+	read := gpus(c.cfg)
+	if read == nil {
+		return
+	}
+	found, err := read(ctx)
+	switch {
+	case err != nil:
+		c.warn("GPU metrics", oneLine(err.Error()), "Correct GPU_METRICS_URL (a DCGM exporter, usually http://HOST:9400/metrics), or unset it.")
+	case len(found) == 0:
+		c.warn("GPU metrics", "the exporter knows no GPU", "GPU_METRICS_URL must be NVIDIA's DCGM exporter, and that needs the GPUs (container toolkit, --gpus all).")
+	default:
+		c.ok("GPU metrics", "%s", counted(len(found), "GPU"))
+	}
+}
+
 // tokensText is a number of tokens as people compare it: `131,072 tokens (128k)`.
 func tokensText(n int) string {
 	digits := fmt.Sprint(n)

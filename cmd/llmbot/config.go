@@ -44,6 +44,7 @@ type Config struct {
 	AppToken secret `env:"SLACK_APP_TOKEN" doc:"app-level token, xapp-…, with the scope connections:write; needed by serve"`
 	BotToken secret `env:"SLACK_BOT_TOKEN" doc:"bot token, xoxb-…; needed by serve"`
 	SlackURL string `env:"SLACK_API_URL" envDefault:"https://slack.com/api/" doc:"another Web API root (GovSlack, the emulator)"`
+	Edits    int    `env:"SLACK_EDITS_PER_MINUTE" envDefault:"50" doc:"how many edits (chat.update) Slack allows the app in the workspace a minute; more only if Slack granted it, or for the emulator without limits"`
 
 	BaseURL           string        `env:"LLM_BASE_URL" envDefault:"http://localhost:8000/v1" doc:"the OpenAI-compatible root of the model server"`
 	APIKey            secret        `env:"LLM_API_KEY" doc:"sent as a bearer token"`
@@ -56,24 +57,24 @@ type Config struct {
 	ExtraBody         string        `env:"LLM_EXTRA_BODY" doc:"a JSON object that is merged into each request"`
 	FirstTokenTimeout time.Duration `env:"LLM_FIRST_TOKEN_TIMEOUT" envDefault:"10m" doc:"how long the first token may take (queue and prefill)"`
 	IdleTimeout       time.Duration `env:"LLM_IDLE_TIMEOUT" envDefault:"60s" doc:"how long the model may be silent in an answer"`
-	Resume            string        `env:"LLM_RESUME" envDefault:"auto" doc:"how a broken-off answer goes on: auto, continue, restart (not in this version yet)"`
+	Resume            string        `env:"LLM_RESUME" envDefault:"auto" doc:"how a broken-off answer goes on: auto (continued where the server can, else restarted), continue, restart (written anew in the same message)"`
 
 	Stream        string        `env:"BOT_STREAM" envDefault:"auto" doc:"how answers grow: auto, edit, native, off"`
-	FollowUps     string        `env:"BOT_FOLLOW_UPS" envDefault:"solo" doc:"when no mention is needed in a thread: solo (one person talks with the bot), always, mention (never) (not in this version yet)"`
+	FollowUps     string        `env:"BOT_FOLLOW_UPS" envDefault:"solo" doc:"when no mention is needed in a thread: solo (one person talks with the bot), always, mention (never)"`
 	Command       string        `env:"BOT_COMMAND" envDefault:"/llm-status" doc:"the slash command"`
 	AllowChannels []string      `env:"BOT_ALLOW_CHANNELS" doc:"channel ids, comma-separated; empty: all. Direct messages are always allowed"`
 	AllowUsers    []string      `env:"BOT_ALLOW_USERS" doc:"user ids, comma-separated; empty: all"`
 	DenyUsers     []string      `env:"BOT_DENY_USERS" doc:"user ids, comma-separated"`
 	AllowExternal bool          `env:"BOT_ALLOW_EXTERNAL" envDefault:"false" doc:"answer people of other organisations (Slack Connect)"`
 	AllowGuests   bool          `env:"BOT_ALLOW_GUESTS" envDefault:"false" doc:"answer guests of the workspace"`
-	ChannelsFile  string        `env:"BOT_CHANNELS_FILE" doc:"per-channel prompt, model, temperature (YAML) (not in this version yet)"`
+	ChannelsFile  string        `env:"BOT_CHANNELS_FILE" doc:"a YAML file with settings of channels: prompt, model, temperature, follow_ups, reasoning_effort; read again at SIGHUP and when it changes"`
 	MaxAnswers    int           `env:"BOT_MAX_ANSWERS" envDefault:"64" doc:"answers in progress; more wait, and are told their place"`
 	DrainTimeout  time.Duration `env:"BOT_DRAIN_TIMEOUT" envDefault:"25s" doc:"on SIGTERM, how long running answers may take to finish"`
 
 	StateURL      string     `env:"STATE_URL" doc:"postgres://… for replicas, memory: for trying out; empty: SQLite in STATE_DIR/state.db"`
 	StateDir      string     `env:"STATE_DIR" envDefault:"./data" doc:"folder of the state; made if missing"`
 	OpsAddr       string     `env:"OPS_ADDR" envDefault:"127.0.0.1:9464" doc:"address of /livez /readyz /metrics /debug; off: none"`
-	GPUMetricsURL string     `env:"GPU_METRICS_URL" doc:"a DCGM exporter, for GPU figures in the status (not in this version yet)"`
+	GPUMetricsURL string     `env:"GPU_METRICS_URL" doc:"a DCGM exporter, such as http://gpu-host:9400/metrics, for GPU figures in the status"`
 	LogLevel      slog.Level `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn, error"`
 	LogFormat     string     `env:"LOG_FORMAT" envDefault:"text" doc:"text or json"`
 
@@ -230,6 +231,7 @@ func (c *Config) check() []problem {
 		fmt.Sprintf("BOT_COMMAND is %q", c.Command), "It must begin with / and have at most 32 characters, without spaces.")
 	add(c.Temperature == nil || *c.Temperature >= 0 && *c.Temperature <= 2, "LLM_TEMPERATURE is out of range", "It must be from 0 to 2.")
 	add(c.MaxTokens >= 0, fmt.Sprintf("LLM_MAX_TOKENS is %d", c.MaxTokens), "Leave it unset, so that the server decides, or give a number above 0.")
+	add(c.Edits > 0, fmt.Sprintf("SLACK_EDITS_PER_MINUTE is %d", c.Edits), "It must be at least 1; Slack's own is 50.")
 	add(c.MaxAnswers > 0, fmt.Sprintf("BOT_MAX_ANSWERS is %d", c.MaxAnswers), "It must be at least 1.")
 	for name, d := range map[string]time.Duration{
 		"LLM_FIRST_TOKEN_TIMEOUT": c.FirstTokenTimeout, "LLM_IDLE_TIMEOUT": c.IdleTimeout, "BOT_DRAIN_TIMEOUT": c.DrainTimeout,

@@ -79,8 +79,29 @@ ignores the Slack tokens.
 			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", v.name, standard, strings.ReplaceAll(v.doc, "|", `\|`))
 		}
 	}
+	b.WriteString(channelsSection)
 	return b.String()
 }
+
+const channelsSection = `
+## Settings of channels
+
+` + "`BOT_CHANNELS_FILE`" + ` names a YAML file. Channels are named by their id or their name, direct messages by ` + "`direct`" + `; what is not there is as for all
+channels. The file is read again at SIGHUP and within seconds of a change; one that is broken changes nothing and is said in the log.
+
+` + "```yaml" + `
+channels:
+  general:
+    prompt: Answer in one paragraph.
+  C0123ABCD:
+    model: Qwen/Qwen3-0.6B
+    temperature: 0.2
+    reasoning_effort: low
+    follow_ups: always # solo, always, mention
+  direct:
+    prompt: You are talking with one person.
+` + "```" + `
+`
 
 func TestConfigurationPage(t *testing.T) {
 	t.Parallel()

@@ -59,7 +59,7 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Config{
-		SlackURL: "https://slack.com/api/", BaseURL: "http://localhost:8000/v1", FirstTokenTimeout: 10 * time.Minute, IdleTimeout: time.Minute,
+		SlackURL: "https://slack.com/api/", Edits: 50, BaseURL: "http://localhost:8000/v1", FirstTokenTimeout: 10 * time.Minute, IdleTimeout: time.Minute,
 		Resume: "auto", Stream: "auto", FollowUps: "solo", Command: "/llm-status", MaxAnswers: 64, DrainTimeout: 25 * time.Second,
 		StateDir: "./data", OpsAddr: "127.0.0.1:9464", LogFormat: "text",
 	}
@@ -83,6 +83,7 @@ func TestEachVariable(t *testing.T) {
 		"SLACK_APP_TOKEN":         {"xapp-1", func(c Config) any { return string(c.AppToken) }, "xapp-1"},
 		"SLACK_BOT_TOKEN":         {"xoxb-1", func(c Config) any { return string(c.BotToken) }, "xoxb-1"},
 		"SLACK_API_URL":           {"http://127.0.0.1:1/api", func(c Config) any { return c.SlackURL }, "http://127.0.0.1:1/api/"},
+		"SLACK_EDITS_PER_MINUTE":  {"200", func(c Config) any { return c.Edits }, 200},
 		"LLM_BASE_URL":            {"https://gpu.example/v1", func(c Config) any { return c.BaseURL }, "https://gpu.example/v1"},
 		"LLM_API_KEY":             {"key", func(c Config) any { return string(c.APIKey) }, "key"},
 		"LLM_MODEL":               {"m", func(c Config) any { return c.Model }, "m"},

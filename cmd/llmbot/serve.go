@@ -57,6 +57,10 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 		return err
 	}
 	defer view.close()
+	channels, err := openChannels(cfg.ChannelsFile, log)
+	if err != nil {
+		return err
+	}
 	store, err := openStore(cfg, log)
 	if err != nil {
 		return err
@@ -81,7 +85,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	slack := slackio.New(slackio.Config{
 		AppToken: string(cfg.AppToken), BotToken: string(cfg.BotToken), APIURL: cfg.SlackURL,
 		HTTP: &http.Client{Transport: slackTransport()}, Command: cfg.Command, Stream: cfg.Stream, Log: log,
-		Pace: pace.Config{Hooks: view.paceHooks()}, Hooks: view.slackHooks(),
+		Pace: pace.Config{Limits: map[pace.Method]int{pace.MethodEdit: cfg.Edits}, Hooks: view.paceHooks()}, Hooks: view.slackHooks(),
 	})
 	view.slack.Store(slack)
 	self, err := slack.Connect(ctx)
@@ -92,16 +96,27 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 		return err
 	}
 	log.InfoContext(ctx, "connected", "team", self.TeamName, "bot", self.Name, "version", buildInfo().short(), "model_url", withoutPassword(cfg.BaseURL))
-	b := bot.New(botConfig(cfg, self, store), bot.Deps{
-		Model: model, Server: model, Counter: model, Replier: slack, History: slack, Room: slack, Files: slack, Store: store.Store, Log: log,
-		Hooks: view.botHooks(),
+	botCfg := botConfig(cfg, self, store, channels)
+	botCfg.Share, botCfg.Use = slack.SetShare, slack.Use
+	b := bot.New(botCfg, bot.Deps{
+		Model: model, Server: model, Counter: model, Replier: slack, History: slack, Room: slack, Files: slack, Places: slack, Homes: slack,
+		GPUs: gpus(cfg), Store: store.Store, Log: log, Hooks: view.botHooks(),
 	})
 	view.bot.Store(b)
-	return runAll(ctx, b, slack, store.run)
+	return runAll(ctx, b, slack, channels.run, store.run)
+}
+
+// gpus reads the configured exporter; nil: there is none.
+func gpus(cfg Config) func(context.Context) ([]llm.GPU, error) {
+	if cfg.GPUMetricsURL == "" {
+		return nil
+	}
+	client := &http.Client{Transport: &http.Transport{IdleConnTimeout: time.Minute}} // no proxy: it is beside the model server
+	return func(ctx context.Context) ([]llm.GPU, error) { return llm.GPUs(ctx, client, cfg.GPUMetricsURL) }
 }
 
 // runAll runs the bot, its sockets and the store's upkeep; the sockets close last, so that the last calls and acks go out.
-func runAll(ctx context.Context, b *bot.Bot, slack *slackio.Slack, upkeep func(context.Context) error) error {
+func runAll(ctx context.Context, b *bot.Bot, slack *slackio.Slack, settings func(context.Context), upkeep func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	sockets, closeSockets := context.WithCancel(context.WithoutCancel(ctx))
@@ -118,6 +133,7 @@ func runAll(ctx context.Context, b *bot.Bot, slack *slackio.Slack, upkeep func(c
 		botErr = b.Run(ctx)
 		closeSockets()
 	})
+	all.Go(func() { settings(ctx) })
 	if upkeep != nil {
 		all.Go(func() { dbErr = upkeep(sockets) })
 	}
@@ -125,17 +141,18 @@ func runAll(ctx context.Context, b *bot.Bot, slack *slackio.Slack, upkeep func(c
 	return errors.Join(socketsErr, botErr, dbErr)
 }
 
-func botConfig(cfg Config, self slackio.Self, s store) bot.Config {
+func botConfig(cfg Config, self slackio.Self, s store, ch *channels) bot.Config {
 	system := cfg.SystemPrompt
 	if system == "" {
 		system = defaultPrompt
 	}
 	host, _ := os.Hostname() // only a name to recognise in the store; the random part makes it unique
 	return bot.Config{
-		Owner: host + "-" + rand.Text()[:8], Name: self.Name, MaxTokens: cfg.MaxTokens, MaxAnswers: cfg.MaxAnswers, DrainTimeout: cfg.DrainTimeout, Version: buildInfo().short(), Durable: s.durable, Alone: s.alone,
+		Owner: host + "-" + rand.Text()[:8], Name: self.Name, MaxTokens: cfg.MaxTokens, MaxAnswers: cfg.MaxAnswers, DrainTimeout: cfg.DrainTimeout, Resume: bot.Resume(cfg.Resume), Version: buildInfo().short(), Durable: s.durable, Alone: s.alone,
 		Settings: bot.Settings{
 			System: system, Temperature: cfg.Temperature, Effort: cfg.ReasoningEffort, FollowUps: bot.FollowUps(cfg.FollowUps),
 		},
+		Channel: ch.settings,
 		Policy: bot.Policy{
 			Channels: cfg.AllowChannels, Users: cfg.AllowUsers, Deny: cfg.DenyUsers,
 			AllowExternal: cfg.AllowExternal, AllowGuests: cfg.AllowGuests,

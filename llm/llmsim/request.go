@@ -1,6 +1,7 @@
 package llmsim
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +18,29 @@ const maxBody = 32 << 20
 // Message is one message of a chat.
 type Message struct {
 	Role, Name, Content string
+	Images              []Image
+}
+
+// Image is a picture of a message.
+type Image struct {
+	MIME string
+	Data []byte
+}
+
+// dataURL reads an inline picture. A vLLM decodes it; this only looks at how it begins.
+func dataURL(url string) (Image, error) {
+	head, data, ok := strings.Cut(strings.TrimPrefix(url, "data:"), ";base64,")
+	if !ok || !strings.HasPrefix(url, "data:") {
+		return Image{}, errors.New("only data URLs are taken here")
+	}
+	raw, err := base64.StdEncoding.DecodeString(data)
+	if err != nil {
+		return Image{}, errors.New("Failed to load image: invalid base64") //nolint:staticcheck // as the server words it
+	}
+	if kind := http.DetectContentType(raw); kind != head || kind != "image/png" && kind != "image/jpeg" {
+		return Image{}, fmt.Errorf("Failed to load image: cannot identify image file (%s, said to be %s)", kind, head) //nolint:staticcheck // as the server words it
+	}
+	return Image{head, raw}, nil
 }
 
 // Chat is a chat completion request as the server understood it.
@@ -199,7 +223,10 @@ func (s *Server) parseMessage(i int, raw json.RawMessage) (Message, *apiError) {
 	if json.Unmarshal(m.Content, &msg.Content) == nil {
 		return msg, nil
 	}
-	var parts []struct{ Type, Text string }
+	var parts []struct {
+		Type, Text string
+		Image      struct{ URL string } `json:"image_url"`
+	}
 	if err := json.Unmarshal(m.Content, &parts); err != nil {
 		return msg, jsonError(err, len(raw))
 	}
@@ -209,7 +236,14 @@ func (s *Server) parseMessage(i int, raw json.RawMessage) (Message, *apiError) {
 		case "text", "input_text", "output_text":
 			text = append(text, p.Text)
 		case "image_url", "input_image", "audio_url", "input_audio", "video_url":
-			return msg, badRequest(s.cfg.Model+" is not a multimodal model", "")
+			if !s.cfg.Vision || p.Type != "image_url" {
+				return msg, badRequest(s.cfg.Model+" is not a multimodal model", "")
+			}
+			picture, err := dataURL(p.Image.URL)
+			if err != nil {
+				return msg, badRequest(err.Error(), "")
+			}
+			msg.Images = append(msg.Images, picture)
 		default:
 			return msg, badRequest("Unsupported chat content part type: '"+p.Type+"'. Supported types: audio_url, image_url, input_audio, input_image, "+
 				"input_text, output_text, refusal, text, thinking, video_url. (parameter=type, value="+p.Type+")", "type")

@@ -53,6 +53,7 @@ type Config struct {
 	ForceUsage    bool // usage in each chunk, unasked (--enable-force-include-usage)
 	Strict        bool // the template wants user and assistant to alternate
 	NoSystem      bool // the template refuses the system role
+	Vision        bool // the model takes pictures: image_url parts with a data URL of PNG or JPEG
 
 	// Answer returns the answer's text; nil: [DefaultAnswer]. It must be safe for concurrent use.
 	Answer func(*Chat) string

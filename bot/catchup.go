@@ -1,0 +1,218 @@
+package bot
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"llmbot/bot/turn"
+)
+
+const (
+	// seenEvery is how often it is noted that a socket is open, so that the next start knows how long none was.
+	seenEvery = 5 * time.Second
+	seenKey   = "seen"
+	// gapWorth is how long no process may have had a socket open before what was said meanwhile is looked for.
+	gapWorth = 3*seenEvery + time.Second
+	// gapBack is how far before a gap is looked: events of the last moments may have been lost with the process.
+	gapBack = 2 * seenEvery
+	// gapMost is how far back is looked at all (issue 7: threads active in the last day).
+	gapMost = 24 * time.Hour
+	// catchUpPause is the pause between two reads: they come out of the reads that answers need (50 a minute).
+	catchUpPause = 2 * time.Second
+	// catchUpTimeout is how long one read may take.
+	catchUpTimeout = time.Minute
+)
+
+// Connected says that a socket is open again. It is an event of its own: what was said while none was open comes by no other.
+type Connected struct {
+	Since time.Time // since when none was; zero: since the process began
+}
+
+func (Connected) event() {}
+
+// Disconnected says that no socket is open any more.
+type Disconnected struct{}
+
+func (Disconnected) event() {}
+
+// Places lists conversations.
+type Places interface {
+	// Conversations returns the ids of the channels and direct messages that the bot is in. It blocks for the network.
+	Conversations(ctx context.Context) ([]string, error)
+}
+
+// seen is the record of when a socket was last open.
+type seen struct {
+	At time.Time `json:"at"`
+}
+
+// connected takes the news that a socket is open.
+func (b *Bot) connected(ev Connected) {
+	b.open.Store(true)
+	select {
+	case b.gaps <- ev:
+	default: // one waits already; it looks back far enough, since nothing is noted as seen meanwhile
+	}
+}
+
+// watchGaps notes that sockets are open, and looks for what was said while none was, until ctx ends.
+func (b *Bot) watchGaps(ctx context.Context) {
+	tick := time.NewTicker(seenEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case ev := <-b.gaps:
+			b.catchUp(ctx, ev)
+		case <-tick.C:
+			if b.open.Load() && b.cfg.Durable {
+				b.noteSeen(ctx)
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (b *Bot) noteSeen(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	if err := b.answers.write(ctx, seenKey, seen{At: time.Now().UTC()}); err != nil && ctx.Err() == nil {
+		b.log.WarnContext(ctx, "seen_not_noted", "error", err)
+	}
+}
+
+// gap is from when on something may have been missed; zero: nothing was.
+func (b *Bot) gap(ctx context.Context, ev Connected) time.Time {
+	now := time.Now()
+	from := ev.Since
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	var last seen
+	err := b.answers.read(ctx, seenKey, &last)
+	switch alone := b.cfg.Alone != nil && b.cfg.Alone(); {
+	case !from.IsZero():
+		if err == nil && last.At.After(from.Add(seenEvery)) {
+			return time.Time{} // another process had a socket open
+		}
+	case err != nil || last.At.IsZero():
+		return time.Time{} // a new store: there is nothing to go on with
+	case !alone && now.Sub(last.At) < gapWorth:
+		return time.Time{} // another process has a socket open
+	default:
+		from = last.At
+	}
+	from = from.Add(-gapBack)
+	if oldest := now.Add(-gapMost); from.Before(oldest) {
+		from = oldest
+	}
+	return from
+}
+
+// catchUp looks through the conversations for what was said while no socket was open, the oldest first, and asks for what is owed. It takes its
+// time: answers need reads, too.
+func (b *Bot) catchUp(ctx context.Context, ev Connected) {
+	from := b.gap(ctx, ev)
+	if from.IsZero() || b.dep.Places == nil {
+		return
+	}
+	threads := b.threadsSince(ctx, from)
+	b.log.InfoContext(ctx, "catching_up", "since", from.UTC().Format(time.RFC3339), "threads", len(threads))
+	asked := 0
+	for _, t := range threads {
+		if !b.pause(ctx, catchUpPause) {
+			return
+		}
+		asked += b.catchUpOn(ctx, t)
+	}
+	b.log.InfoContext(ctx, "caught_up", "threads", len(threads), "asked", asked)
+}
+
+func (b *Bot) pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// threadsSince are the threads in which something may have been said since a time, those that began first, first: those of the bot's
+// conversations that began or grew, and those in which the bot was asked in the last day.
+func (b *Bot) threadsSince(ctx context.Context, from time.Time) []Thread {
+	var threads []Thread
+	add := func(t Thread) {
+		if !slices.Contains(threads, t) {
+			threads = append(threads, t)
+		}
+	}
+	read, cancel := context.WithTimeout(ctx, catchUpTimeout)
+	channels, err := b.dep.Places.Conversations(read)
+	cancel()
+	if err != nil {
+		b.log.WarnContext(ctx, "conversations_unread", "error", err)
+	}
+	start := unixTS(from)
+	for _, channel := range channels {
+		if !b.pause(ctx, catchUpPause) {
+			return nil
+		}
+		read, cancel := context.WithTimeout(ctx, catchUpTimeout)
+		messages, err := b.dep.History.Recent(read, channel, start, unixTS(time.Now().Add(clockSkew)))
+		cancel()
+		if err != nil {
+			b.log.WarnContext(ctx, "history_unread", "channel", channel, "error", err)
+			continue
+		}
+		for _, m := range messages {
+			if m.asked(Thread{Channel: channel}).explicit() && !m.Self && !m.Bot || m.Latest != "" {
+				add(Thread{Channel: channel, TS: m.TS})
+			}
+		}
+	}
+	for _, key := range b.desk.Recent(turn.TS(unixTS(time.Now().Add(-gapMost)))) {
+		if t, ok := parseThread(key); ok {
+			add(t)
+		}
+	}
+	slices.SortFunc(threads, func(a, b Thread) int {
+		return cmp.Or(turn.TS(a.TS).Compare(turn.TS(b.TS)), strings.Compare(a.Channel, b.Channel))
+	})
+	return threads
+}
+
+// catchUpOn asks for what is owed in a thread; it says how much that was. A thread that is being answered is left alone.
+func (b *Bot) catchUpOn(ctx context.Context, t Thread) int {
+	read, cancel := context.WithTimeout(ctx, catchUpTimeout)
+	defer cancel()
+	messages, err := b.dep.History.Messages(read, t)
+	if err != nil {
+		b.log.WarnContext(ctx, "history_unread", "thread", t.String(), "error", err)
+		return 0
+	}
+	b.crowds.note(t, people(messages)...)
+	record, err := b.desk.Look(read, t.String())
+	if err != nil || record.Owed() {
+		return 0
+	}
+	d := owed(messages, t, record.Answered, turn.TS(unixTS(time.Now().Add(clockSkew))), "", b.settings(read, t.Channel).FollowUps)
+	if len(d.asks) == 0 || d.redo && record.Asked == "" {
+		return 0
+	}
+	moment := d.last()
+	for _, a := range d.asks {
+		if a.since().After(moment.since()) {
+			moment = a
+		}
+	}
+	b.log.InfoContext(ctx, "ask_found", "thread", t.String(), "ask", moment.TS, "edited", moment.Edited)
+	if err := b.ask(ctx, moment); err != nil {
+		b.log.WarnContext(ctx, "event_not_taken", "thread", t.String(), "error", err)
+		return 0
+	}
+	return 1
+}

@@ -1,0 +1,315 @@
+package bot_test
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"llmbot/bot"
+	"llmbot/bot/slacksim"
+	"llmbot/llm/llmsim"
+)
+
+// long is a world in which an answer takes some time.
+func long() worldConfig {
+	return worldConfig{slack: slacksim.Config{Latency: 50 * time.Millisecond}, model: llmsim.Config{Speed: 20, Answer: numbered(30)}}
+}
+
+func (w *world) click(user, channel, ts string, press bot.Press) {
+	w.t.Helper()
+	if err := w.slack.Click(w.t.Context(), user, channel, ts, "llmbot_"+string(press)); err != nil {
+		w.t.Error(err)
+	}
+}
+
+// stoppedNow fails unless the request ends on the server within a second, and the text stays.
+func (w *world) stoppedNow(channel, ts string, stop func()) []slacksim.Message {
+	w.t.Helper()
+	w.says(channel, ts, "Sentence 3", time.Minute)
+	stop()
+	time.Sleep(time.Second)
+	if n := w.model.Running(); n != 0 {
+		w.t.Errorf("%d requests run a second after the stop", n)
+	}
+	got := w.says(channel, ts, "stopped · ", 10*time.Second)
+	if all := text(got); !strings.Contains(all, "Sentence 3") || strings.Contains(all, "Sentence 29") || strings.Count(all, "stopped") != 1 || strings.Contains(all, "writing…") {
+		w.t.Errorf("after the stop: %s", all)
+	}
+	oneFooter(w.t, got)
+	return got
+}
+
+func TestStop(t *testing.T) {
+	t.Run("button", func(t *testing.T) {
+		inWorld(t, long(), func(t *testing.T, w *world) {
+			ts := w.ask("alice", "general", "", "count")
+			w.until("the first text", time.Minute, func() bool { return len(w.answers("general", ts)) == 1 })
+			if b := w.answers("general", ts)[0].Buttons(); len(b) != 1 || b[0] != "llmbot_stop" {
+				t.Errorf("buttons %v with the first text", b)
+			}
+			got := w.stoppedNow("general", ts, func() { w.click("alice", "general", w.answers("general", ts)[0].TS, bot.PressStop) })
+			if b := got[0].Buttons(); len(b) != 1 || b[0] != "llmbot_regenerate" {
+				t.Errorf("buttons %v", b)
+			}
+			w.requests(1, "stopped")
+		})
+	})
+	for _, word := range []string{"stop", "!stop", "Stop!", "STOP."} {
+		t.Run(word, func(t *testing.T) {
+			inWorld(t, long(), func(t *testing.T, w *world) {
+				ts := w.ask("alice", "general", "", "count")
+				w.stoppedNow("general", ts, func() { w.slack.Say("alice", "general", ts, word) })
+				w.requests(1, "the word is no question")
+				w.slack.Say("alice", "general", ts, word)
+				time.Sleep(5 * time.Second)
+				if e := w.slack.Ephemerals("alice"); len(e) != 1 || !strings.Contains(e[0].Plain, "not writing anything") {
+					t.Errorf("%+v", e)
+				}
+			})
+		})
+	}
+	t.Run("by somebody else who is in the thread", func(t *testing.T) {
+		inWorld(t, long(), func(t *testing.T, w *world) {
+			ts := w.ask("alice", "general", "", "count")
+			w.stoppedNow("general", ts, func() { w.slack.Say("bob", "general", ts, w.slack.Mention()+" stop") })
+		})
+	})
+	t.Run("button, by others", func(t *testing.T) {
+		inWorld(t, long(), func(t *testing.T, w *world) {
+			ts := w.ask("alice", "general", "", "count")
+			w.says("general", ts, "Sentence 3", time.Minute)
+			w.click("bob", "general", w.answers("general", ts)[0].TS, bot.PressStop)
+			time.Sleep(2 * time.Second)
+			if e := w.slack.Ephemerals("bob"); len(e) != 1 || !strings.Contains(e[0].Plain, "Only people who have written") || w.model.Running() != 1 {
+				t.Errorf("%+v", e)
+			}
+			w.slack.Say("bob", "general", ts, "oh")
+			w.stoppedNow("general", ts, func() { w.click("bob", "general", w.answers("general", ts)[0].TS, bot.PressStop) })
+		})
+	})
+	t.Run("in a direct message", func(t *testing.T) {
+		inWorld(t, long(), func(t *testing.T, w *world) {
+			ts := w.slack.Say("alice", "@alice", "", "count")
+			got := w.stoppedNow("@alice", ts, func() { w.slack.Say("alice", "@alice", ts, "stop") })
+			if b := got[0].Buttons(); len(b) != 1 || b[0] != "llmbot_regenerate" {
+				t.Errorf("buttons %v", b)
+			}
+		})
+	})
+	t.Run("slack's own button", func(t *testing.T) {
+		cfg := long()
+		cfg.slack.Agent, cfg.slack.Events = true, append(slacksim.DefaultEvents(), "agent_session_stopped")
+		inWorld(t, cfg, func(t *testing.T, w *world) {
+			ts := w.slack.Say("alice", "@alice", "", "count")
+			w.stoppedNow("@alice", ts, func() {
+				if err := w.slack.StopSession("alice", "@alice", ts); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	})
+	t.Run("before the first token", func(t *testing.T) {
+		cfg := long()
+		cfg.model.FirstToken = time.Minute
+		inWorld(t, cfg, func(t *testing.T, w *world) {
+			ts := w.ask("alice", "general", "", "count")
+			time.Sleep(2 * time.Second)
+			w.slack.Say("alice", "general", ts, "stop")
+			w.says("general", ts, "stopped", 5*time.Second)
+			if n := w.model.Running() + w.model.Waiting(); n != 0 {
+				t.Errorf("%d requests", n)
+			}
+		})
+	})
+	t.Run("with follow-ups that wait", func(t *testing.T) {
+		inWorld(t, long(), func(t *testing.T, w *world) {
+			ts := w.ask("alice", "general", "", "count")
+			w.says("general", ts, "Sentence 3", time.Minute)
+			w.slack.Say("alice", "general", ts, "and again")
+			time.Sleep(time.Second)
+			w.slack.Say("alice", "general", ts, "stop")
+			w.says("general", ts, "stopped · ", 10*time.Second)
+			w.requests(1, "what waited was stopped, too")
+			if n := len(w.answers("general", ts)); n != 1 {
+				t.Errorf("%d messages", n)
+			}
+			w.slack.Say("alice", "general", ts, "now count")
+			w.answered("general", ts, 2)
+		})
+	})
+}
+
+func TestRegenerate(t *testing.T) {
+	cfg := long()
+	n := 0
+	cfg.model.Answer = func(*llmsim.Chat) string { n++; return numbered(max(40-15*n, 5))(nil) }
+	cfg.model.Speed = 200
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "count")
+		first := w.answered("general", ts, 1)
+		if b := first[0].Buttons(); strings.Join(b, " ") != "llmbot_regenerate llmbot_up llmbot_down" {
+			t.Errorf("buttons %v", b)
+		}
+		complete(t, text(first), unit, 25)
+		w.click("bob", "general", first[0].TS, bot.PressRegenerate)
+		time.Sleep(5 * time.Second)
+		if e := w.slack.Ephemerals("bob"); len(e) != 1 || w.model.Total() != 1 {
+			t.Errorf("%+v, %d requests", e, w.model.Total())
+		}
+		w.click("alice", "general", first[0].TS, bot.PressRegenerate)
+		w.until("it is written anew", time.Minute, func() bool {
+			return w.model.Total() == 2 && footers(w.answers("general", ts)) == 1 && w.model.Running() == 0
+		})
+		time.Sleep(10 * time.Second)
+		got := w.answers("general", ts)
+		if len(got) != 1 || got[0].TS != first[0].TS {
+			t.Fatalf("%d messages", len(got))
+		}
+		complete(t, text(got), unit, 10)
+		oneFooter(t, got)
+		if _, all := conversation(w.model.Last().Chat); strings.Contains(all, "Sentence") {
+			t.Errorf("the old answer is in the prompt: %s", all)
+		}
+		w.slack.Say("alice", "general", ts, "and now?")
+		w.answered("general", ts, 2)
+		roles, all := conversation(w.model.Last().Chat)
+		if roles != "suau" || strings.Count(all, "Sentence") != 10 {
+			t.Errorf("%s: %s", roles, all)
+		}
+		w.click("alice", "general", first[0].TS, bot.PressRegenerate) // an older one
+		time.Sleep(10 * time.Second)
+		if e := w.slack.Ephemerals("alice"); len(e) != 1 || !strings.Contains(e[0].Plain, "newest answer") || w.model.Total() != 3 {
+			t.Errorf("%+v, %d requests", e, w.model.Total())
+		}
+	})
+}
+
+// An answer written anew reuses its messages in order; what is left over goes.
+func TestRegenerateLongAndShort(t *testing.T) {
+	cfg := long()
+	cfg.slack.Limiter = slacksim.LimiterOff
+	cfg.model.Speed = 2000
+	sizes := []int{700, 20, 700}
+	cfg.model.Answer = func(*llmsim.Chat) string { n := sizes[0]; sizes = sizes[1:]; return numbered(n)(nil) }
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "count")
+		first := w.answered("general", ts, 1)
+		if len(first) < 2 {
+			t.Fatalf("%d messages", len(first))
+		}
+		anew := func(n, messages int) {
+			t.Helper()
+			last := w.answers("general", ts)
+			before := w.model.Total()
+			w.click("alice", "general", last[len(last)-1].TS, bot.PressRegenerate)
+			w.until("it is written anew", 5*time.Minute, func() bool { return w.model.Total() == before+1 && w.model.Running() == 0 })
+			time.Sleep(time.Minute)
+			got := w.answers("general", ts)
+			if len(got) != messages || got[0].TS != first[0].TS {
+				t.Errorf("%d messages, want %d", len(got), messages)
+			}
+			complete(t, text(got), unit, n)
+			oneFooter(t, got)
+		}
+		anew(20, 1)
+		anew(700, len(first))
+	})
+}
+
+func TestFeedback(t *testing.T) {
+	good, bad := 0, 0
+	cfg := long()
+	cfg.hooks.Rated = func(up bool) {
+		if up {
+			good++
+		} else {
+			bad++
+		}
+	}
+	cfg.model = llmsim.Config{Speed: 200}
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "zq hello")
+		got := w.answered("general", ts, 1)
+		w.click("alice", "general", got[0].TS, bot.PressUp)
+		w.click("alice", "general", got[0].TS, bot.PressDown)
+		w.click("bob", "general", got[0].TS, bot.PressDown)
+		time.Sleep(5 * time.Second)
+		if e := w.slack.Ephemerals("alice"); good != 1 || bad != 1 || len(e) != 2 {
+			t.Errorf("%d good, %d bad, %d words", good, bad, len(e))
+		}
+		w.logged("answer_rated", "good=true", "/archives/")
+		w.requests(1, "a rating is no question")
+	})
+}
+
+func TestContinue(t *testing.T) {
+	cfg := long()
+	cfg.model.Speed = 200
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		whole := numbered(30)(nil)
+		cut := len(whole) / 2
+		w.model.NextTape(llmsim.Tape{llmsim.Text(whole[:cut]), llmsim.Finish("length")}, llmsim.Tape{llmsim.Text(whole[cut:])})
+		ts := w.ask("alice", "general", "", "count")
+		first := w.says("general", ts, "length limit", time.Minute)
+		if b := strings.Join(first[0].Buttons(), " "); b != "llmbot_continue llmbot_regenerate llmbot_up llmbot_down" {
+			t.Errorf("buttons %s", b)
+		}
+		tokens := w.model.Last().Tokens
+		w.click("alice", "general", first[0].TS, bot.PressContinue)
+		w.until("it goes on", time.Minute, func() bool { return strings.Contains(text(w.answers("general", ts)), "Sentence 29") })
+		time.Sleep(5 * time.Second)
+		got := w.answers("general", ts)
+		if len(got) != 1 || strings.Contains(text(got), "length limit") {
+			t.Errorf("%d messages: %s", len(got), text(got))
+		}
+		complete(t, text(got), unit, 30)
+		oneFooter(t, got)
+		if all := tokens + w.model.Last().Tokens; !strings.Contains(text(got), sprintTokens(all)) {
+			t.Errorf("not %d tokens: %s", all, text(got)[max(0, len(text(got))-100):])
+		}
+		for i, v := range got[0].Versions {
+			if i > 0 && len(v.Plain)+200 < len(got[0].Versions[i-1].Plain) {
+				t.Errorf("version %d lost text: %d bytes after %d", i, len(v.Plain), len(got[0].Versions[i-1].Plain))
+			}
+		}
+		w.slack.Say("alice", "general", ts, "thanks")
+		w.answered("general", ts, 2)
+		if _, all := conversation(w.model.Last().Chat); strings.Count(all, "Sentence") != 30 {
+			t.Errorf("%d sentences in the prompt", strings.Count(all, "Sentence"))
+		}
+	})
+}
+
+func TestWordsInThreads(t *testing.T) {
+	inWorld(t, worldConfig{model: llmsim.Config{Speed: 200}}, func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "hello")
+		w.answered("general", ts, 1)
+		w.slack.Say("alice", "general", ts, "!status")
+		w.slack.Say("alice", "general", ts, "!help")
+		w.slack.Say("bob", "general", "", w.slack.Mention()+" !status")
+		w.slack.Say("bob", "@bob", "", "!help")
+		time.Sleep(5 * time.Second)
+		e := w.slack.Ephemerals("alice")
+		if len(e) != 2 || e[0].ThreadTS != ts || !strings.Contains(e[0].Plain+e[1].Plain, "Model server: up") || !strings.Contains(e[0].Plain+e[1].Plain, "`stop` ends") {
+			t.Errorf("%+v", e)
+		}
+		if e := w.slack.Ephemerals("bob"); len(e) != 2 {
+			t.Errorf("%+v", e)
+		}
+		other := w.slack.Say("carol", "general", "", "lunch?")
+		w.slack.Say("carol", "general", other, "!status")
+		w.requests(1, "words are no questions")
+		if e := w.slack.Ephemerals("carol"); len(e) != 0 {
+			t.Errorf("a thread of others: %+v", e)
+		}
+	})
+}
+
+func sprintTokens(n int) string {
+	s := strconv.Itoa(n)
+	if len(s) > 3 {
+		s = s[:len(s)-3] + "," + s[len(s)-3:]
+	}
+	return s + " tokens in "
+}

@@ -1,0 +1,222 @@
+package bot_test
+
+import (
+	"bytes"
+	"image"
+	"image/color"
+	"image/gif"
+	"image/png"
+	"strings"
+	"testing"
+	"time"
+
+	"llmbot/bot/slacksim"
+	"llmbot/llm/llmsim"
+)
+
+func drawing(t *testing.T, side int) []byte {
+	t.Helper()
+	img := image.NewRGBA(image.Rect(0, 0, side, side/2))
+	for x := range side {
+		for y := range side / 2 {
+			img.Set(x, y, color.RGBA{uint8(x), uint8(y), uint8(x * y), 255})
+		}
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, img); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func (w *world) upload(user, channel, threadTS, text string, files ...slacksim.Upload) string {
+	return w.slack.Upload(user, channel, threadTS, w.slack.Mention()+" "+text, files...)
+}
+
+func TestTextFiles(t *testing.T) {
+	for name, order := range map[string]slacksim.Order{"mention first": slacksim.OrderMentionFirst, "message first": slacksim.OrderMessageFirst} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, worldConfig{model: llmsim.Config{Answer: yes, Speed: 200}}, func(t *testing.T, w *world) {
+				w.slack.SetOrder(order)
+				ts := w.upload("alice", "general", "", "what is in it?",
+					slacksim.Upload{Name: "notes.txt", Data: []byte("zq the first line\n```\nzq the second\n")}, slacksim.Upload{Name: "x.pdf", Data: []byte("%PDF-1.4\x00")})
+				got := w.answered("general", ts, 1)
+				_, all := conversation(w.model.Last().Chat)
+				if !strings.Contains(all, "File notes.txt:\n````\nzq the first line\n```\nzq the second\n````") || !strings.Contains(all, "attached file x.pdf, which you cannot read") {
+					t.Errorf("prompt %s", all)
+				}
+				if !strings.Contains(text(got), "I can't read x.pdf") || strings.Contains(text(got), "notes.txt") {
+					t.Errorf("%s", text(got))
+				}
+				if n := len(w.slack.Calls("conversations.replies")); n != 0 {
+					t.Errorf("%d reads", n)
+				}
+				w.slack.Say("alice", "general", ts, "and again?")
+				w.answered("general", ts, 2)
+				if _, all := conversation(w.model.Last().Chat); !strings.Contains(all, "zq the second") {
+					t.Errorf("prompt %s", all)
+				}
+				if n := len(w.slack.Calls("url_private")); n != 1 {
+					t.Errorf("%d downloads", n)
+				}
+			})
+		})
+	}
+	t.Run("the message event never comes", func(t *testing.T) {
+		inWorld(t, worldConfig{model: llmsim.Config{Answer: yes, Speed: 200}}, func(t *testing.T, w *world) {
+			w.slack.FailEvent(slacksim.EventFault{Type: "message", Drop: true})
+			ts := w.upload("alice", "general", "", "", slacksim.Upload{Name: "notes.md", Data: []byte("zq what I thought")})
+			w.answered("general", ts, 1)
+			if _, all := conversation(w.model.Last().Chat); !strings.Contains(all, "zq what I thought") {
+				t.Errorf("prompt %s", all)
+			}
+		})
+	})
+	t.Run("too long", func(t *testing.T) {
+		inWorld(t, worldConfig{model: llmsim.Config{Answer: yes, Speed: 200, MaxModelLen: 8000}}, func(t *testing.T, w *world) {
+			ts := w.upload("alice", "general", "", "what is in it?", slacksim.Upload{Name: "log.txt", Data: []byte(strings.Repeat("zq über alles ", 10_000))})
+			got := w.answered("general", ts, 1)
+			if all := text(got); !strings.Contains(all, "Of log.txt I read the first 9,000 of 140,000 characters.") {
+				t.Errorf("%s", all)
+			}
+			if _, all := conversation(w.model.Last().Chat); !strings.Contains(all, "File log.txt (the first 9,000 of 140,000 characters):") || w.model.Total() != 1 {
+				t.Errorf("%d requests, prompt %.300s", w.model.Total(), all)
+			}
+		})
+	})
+	t.Run("sign-in page", func(t *testing.T) {
+		inWorld(t, worldConfig{model: llmsim.Config{Answer: yes, Speed: 200}, slack: slacksim.Config{Scopes: without(slacksim.DefaultScopes(), "files:read")}}, func(t *testing.T, w *world) {
+			ts := w.upload("alice", "general", "", "what is in it?", slacksim.Upload{Name: "notes.txt", Data: []byte("zq secret")})
+			got := w.answered("general", ts, 1)
+			_, all := conversation(w.model.Last().Chat)
+			if strings.Contains(all, "Sign in") || strings.Contains(all, "zq") || !strings.Contains(text(got), "I could not get notes.txt from Slack.") {
+				t.Errorf("prompt %s\nanswer %s", all, text(got))
+			}
+		})
+	})
+	t.Run("nothing but what cannot be read", func(t *testing.T) {
+		inWorld(t, worldConfig{}, func(t *testing.T, w *world) {
+			w.slack.SetOrder(slacksim.OrderMessageFirst)
+			w.upload("alice", "general", "", "", slacksim.Upload{Name: "x.zip", Data: []byte("PK\x03\x04")})
+			time.Sleep(5 * time.Second)
+			if e := w.slack.Ephemerals("alice"); len(e) != 1 || !strings.Contains(e[0].Plain, "can't read this kind") || w.model.Total() != 0 {
+				t.Errorf("%+v", e)
+			}
+		})
+	})
+}
+
+func without(list []string, word string) []string {
+	var out []string
+	for _, w := range list {
+		if w != word {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+func TestPictures(t *testing.T) {
+	t.Run("a model that sees", func(t *testing.T) {
+		inWorld(t, worldConfig{model: llmsim.Config{Answer: yes, Speed: 200, Vision: true}}, func(t *testing.T, w *world) {
+			var animated bytes.Buffer
+			if err := gif.Encode(&animated, image.NewPaletted(image.Rect(0, 0, 40, 40), color.Palette{color.White, color.Black}), nil); err != nil {
+				t.Fatal(err)
+			}
+			ts := w.upload("alice", "general", "", "what is it?", slacksim.Upload{Name: "small.png", Data: drawing(t, 100)},
+				slacksim.Upload{Name: "large.png", Data: drawing(t, 4000)}, slacksim.Upload{Name: "a.gif", Data: animated.Bytes()})
+			got := w.answered("general", ts, 1)
+			m := w.model.Last().Chat.Messages
+			last := m[len(m)-1]
+			if len(last.Images) != 3 || !strings.Contains(last.Content, "what is it?") {
+				t.Fatalf("%d pictures with %q", len(last.Images), last.Content)
+			}
+			for i, want := range []int{100, 1536, 40} {
+				cfg, _, err := image.DecodeConfig(bytes.NewReader(last.Images[i].Data))
+				if err != nil || cfg.Width != want {
+					t.Errorf("picture %d: %+v, %v", i, cfg, err)
+				}
+			}
+			if strings.Contains(text(got), "picture") {
+				t.Errorf("%s", text(got))
+			}
+		})
+	})
+	t.Run("a model that does not", func(t *testing.T) {
+		inWorld(t, worldConfig{model: llmsim.Config{Answer: yes, Speed: 200}}, func(t *testing.T, w *world) {
+			picture := slacksim.Upload{Name: "small.png", Data: drawing(t, 100)}
+			ts := w.upload("alice", "general", "", "what is it?", picture)
+			got := w.answered("general", ts, 1)
+			if !strings.Contains(text(got), "I did not see the picture") || w.model.Total() != 2 {
+				t.Errorf("%d requests: %s", w.model.Total(), text(got))
+			}
+			if _, all := conversation(w.model.Last().Chat); !strings.Contains(all, "You cannot see pictures") {
+				t.Errorf("prompt %s", all)
+			}
+			w.answered("general", w.upload("bob", "general", "", "and this?", picture), 1)
+			if w.model.Total() != 3 {
+				t.Errorf("%d requests: it was learnt", w.model.Total())
+			}
+		})
+	})
+	t.Run("damaged", func(t *testing.T) {
+		inWorld(t, worldConfig{model: llmsim.Config{Answer: yes, Speed: 200, Vision: true}}, func(t *testing.T, w *world) {
+			ts := w.upload("alice", "general", "", "what is it?", slacksim.Upload{Name: "small.png", Data: []byte("no picture")})
+			if got := w.answered("general", ts, 1); !strings.Contains(text(got), "can't read the picture small.png") {
+				t.Errorf("%s", text(got))
+			}
+		})
+	})
+}
+
+func TestStatusWhileItThinks(t *testing.T) {
+	t.Run("elapsed and reasoning", func(t *testing.T) {
+		inWorld(t, worldConfig{model: llmsim.Config{Speed: 2, FirstToken: 15 * time.Second}}, func(t *testing.T, w *world) {
+			w.model.NextTape(llmsim.Tape{llmsim.Reason(strings.Repeat("hm ", 60)), llmsim.Text("Yes.")})
+			ts := w.ask("alice", "general", "", "well?")
+			time.Sleep(2 * time.Second)
+			if s := w.slack.Status("general", ts); s != "is thinking…" {
+				t.Errorf("%q", s)
+			}
+			time.Sleep(10 * time.Second)
+			if s := w.slack.Status("general", ts); s != "is thinking… (10s)" {
+				t.Errorf("%q", s)
+			}
+			time.Sleep(12 * time.Second)
+			if s := w.slack.Status("general", ts); !strings.HasPrefix(s, "is thinking… (20s, reasoning for ") {
+				t.Errorf("%q", s)
+			}
+			w.answered("general", ts, 1)
+			if s := w.slack.Status("general", ts); s != "" {
+				t.Errorf("%q stays", s)
+			}
+			if n := len(w.slack.Calls("assistant.threads.setStatus")); n > 8 {
+				t.Errorf("%d calls", n)
+			}
+		})
+	})
+	t.Run("refused", func(t *testing.T) {
+		inWorld(t, worldConfig{model: llmsim.Config{Speed: 20, FirstToken: 8 * time.Second}}, func(t *testing.T, w *world) {
+			w.slack.Fail(slacksim.Fault{Method: "assistant.threads.setStatus", Error: "unknown_method", Times: -1})
+			ts := w.ask("alice", "general", "", "well?")
+			time.Sleep(2 * time.Second)
+			if n := len(w.answers("general", ts)); n != 0 {
+				t.Errorf("%d messages too early", n)
+			}
+			time.Sleep(2 * time.Second)
+			if got := w.answers("general", ts); len(got) != 1 || !strings.Contains(text(got), "Thinking…") {
+				t.Errorf("%s", text(got))
+			}
+			got := w.answered("general", ts, 1)
+			if len(got) != 1 || strings.Contains(text(got), "Thinking…") {
+				t.Errorf("%s", text(got))
+			}
+			quick := w.ask("bob", "general", "", "and?")
+			w.model.SetSpeed(200)
+			got = w.answered("general", quick, 1)
+			oneFooter(t, got)
+		})
+	})
+}
+
+func yes(*llmsim.Chat) string { return "Yes." }

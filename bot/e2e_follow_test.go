@@ -1,0 +1,257 @@
+package bot_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"llmbot/bot"
+	"llmbot/bot/slacksim"
+	"llmbot/bot/turn"
+	"llmbot/llm/llmsim"
+)
+
+func following(mode bot.FollowUps) worldConfig {
+	return worldConfig{model: llmsim.Config{Speed: 100}, bot: bot.Config{Settings: bot.Settings{FollowUps: mode}}}
+}
+
+// asksAnswered waits until nothing more comes, and fails unless so many requests were made.
+func (w *world) requests(n int, why string) {
+	w.t.Helper()
+	time.Sleep(20 * time.Second)
+	if got := w.model.Total(); got != n {
+		w.t.Errorf("%s: %d requests, want %d", why, got, n)
+	}
+}
+
+func TestFollowUpsWithoutMention(t *testing.T) {
+	t.Run("solo", func(t *testing.T) {
+		inWorld(t, following(""), func(t *testing.T, w *world) {
+			ts := w.ask("alice", "general", "", "one")
+			w.answered("general", ts, 1)
+			w.slack.Say("alice", "general", ts, "and two?")
+			w.answered("general", ts, 2)
+			if m := w.model.Last().Chat.Messages; !strings.Contains(m[len(m)-1].Content, "and two?") {
+				t.Errorf("asked %+v", m)
+			}
+			w.slack.Say("alice", "general", ts, "<@"+w.slack.UserID("bob")+"> what do you think?")
+			w.slack.Say("alice", "general", ts, "hey <@"+w.slack.UserID("bob")+">, look at this")
+			w.requests(2, "somebody else was addressed")
+			w.slack.Say("alice", "general", ts, "and three?")
+			w.answered("general", ts, 3)
+			w.slack.Say("bob", "general", ts, "I think so")
+			w.slack.Say("alice", "general", ts, "me too")
+			w.requests(3, "two people talk")
+			w.ask("alice", "general", ts, "what do you say?")
+			w.answered("general", ts, 4)
+			w.slack.Say("alice", "general", ts, "I see")
+			w.requests(4, "two people have talked")
+		})
+	})
+	t.Run("always", func(t *testing.T) {
+		inWorld(t, following(bot.FollowAlways), func(t *testing.T, w *world) {
+			ts := w.ask("alice", "general", "", "one")
+			w.answered("general", ts, 1)
+			w.slack.Say("bob", "general", ts, "and two?")
+			w.answered("general", ts, 2)
+			w.slack.Say("bob", "general", ts, "<@"+w.slack.UserID("alice")+"> nice")
+			w.slack.Say("deploybot", "general", ts, "deployed")
+			w.requests(2, "not for the bot")
+		})
+	})
+	t.Run("mention", func(t *testing.T) {
+		inWorld(t, following(bot.FollowMention), func(t *testing.T, w *world) {
+			ts := w.ask("alice", "general", "", "one")
+			w.answered("general", ts, 1)
+			w.slack.Say("alice", "general", ts, "and two?")
+			w.requests(1, "no mention")
+			dm := w.slack.Say("alice", "@alice", "", "one")
+			w.answered("@alice", dm, 1)
+			w.slack.Say("alice", "@alice", dm, "two")
+			w.answered("@alice", dm, 2)
+		})
+	})
+	t.Run("threads of others cost nothing", func(t *testing.T) {
+		inWorld(t, following(""), func(t *testing.T, w *world) {
+			time.Sleep(2 * time.Minute) // of threads that are older than the bot it has to look
+			ts := w.slack.Say("alice", "general", "", "lunch?")
+			for range 20 {
+				w.slack.Say("bob", "general", ts, "yes")
+				w.slack.Say("alice", "general", ts, "no")
+			}
+			w.requests(0, "nobody asked the bot")
+			if n := len(w.slack.Calls("conversations.replies")); n != 0 {
+				t.Errorf("%d reads", n)
+			}
+		})
+	})
+	t.Run("never answered by mention of somebody else first", func(t *testing.T) {
+		inWorld(t, following(""), func(t *testing.T, w *world) {
+			w.slack.Say("alice", "general", "", "<@"+w.slack.UserID("bob")+"> ask "+w.slack.Mention()+" about it")
+			w.requests(0, "it is for bob")
+			both := w.slack.Say("alice", "general", "", "<@"+w.slack.UserID("bob")+"> "+w.slack.Mention()+" what do you two think?")
+			w.answered("general", both, 1)
+		})
+	})
+}
+
+// A message that came before a second person wrote is answered, also when it is read afterwards.
+func TestFollowUpIsJudgedByWhatStoodBefore(t *testing.T) {
+	cfg := following("")
+	cfg.model.Speed = 20
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "write 60 tokens")
+		time.Sleep(time.Second)
+		w.slack.Say("alice", "general", ts, "and a follow-up")
+		time.Sleep(500 * time.Millisecond)
+		w.slack.Say("bob", "general", ts, "a word of mine")
+		w.answered("general", ts, 2)
+		w.requests(2, "bob did not ask")
+		m := w.model.Last().Chat.Messages
+		if last := m[len(m)-1].Content; !strings.Contains(last, "and a follow-up") || strings.Contains(last, "a word of mine") {
+			t.Errorf("asked %q", last)
+		}
+	})
+}
+
+// Nothing is remembered but by the thread: the store is new, too.
+func TestFollowUpAfterEverythingWasForgotten(t *testing.T) {
+	cfg := following("")
+	cfg.store = func() turn.Store { return turn.NewMem() }
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "first question")
+		w.answered("general", ts, 1)
+		other := w.slack.Say("alice", "random", "", "lunch?")
+		crowd := w.ask("alice", "general", "", "for all")
+		w.answered("general", crowd, 1)
+		w.slack.Say("bob", "general", crowd, "ah")
+		time.Sleep(time.Second)
+		w.stop()
+		w.again()
+		w.until("both sockets are open", time.Minute, func() bool { return w.slack.Sockets() == 2 })
+		w.slack.Say("alice", "random", other, "anybody?")
+		w.slack.Say("alice", "general", crowd, "nobody?")
+		w.slack.Say("alice", "general", ts, "second question")
+		w.answered("general", ts, 2)
+		w.requests(3, "two threads are of others, or of two")
+		all := fmt.Sprint(w.model.Last().Chat.Messages)
+		if !strings.Contains(all, "first question") || !strings.Contains(all, "second question") {
+			t.Errorf("prompt %s", all)
+		}
+		before := len(w.slack.Calls("conversations.replies"))
+		w.slack.Say("alice", "random", other, "really nobody?")
+		time.Sleep(10 * time.Second)
+		if n := len(w.slack.Calls("conversations.replies")) - before; n != 0 {
+			t.Errorf("%d more reads of a thread that is known", n)
+		}
+	})
+}
+
+func TestDirectMessagesHaveTheLastHour(t *testing.T) {
+	cfg := following("")
+	cfg.model.Answer = func(c *llmsim.Chat) string {
+		m := c.Messages[len(c.Messages)-1].Content
+		return "My **answer** to " + m[strings.LastIndex(m, ": ")+2:]
+	}
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		w.answered("@alice", w.slack.Say("alice", "@alice", "", "ancient"), 1)
+		time.Sleep(61 * time.Minute)
+		first := w.slack.Say("alice", "@alice", "", "apples")
+		w.answered("@alice", first, 1)
+		w.slack.Say("alice", "@alice", first, "only in the thread")
+		w.answered("@alice", first, 2)
+		second := w.slack.Say("alice", "@alice", "", "pears")
+		w.answered("@alice", second, 1)
+		roles, all := conversation(w.model.Last().Chat)
+		if roles != "suau" || strings.Contains(all, "ancient") || !strings.Contains(all, "alice: apples") || !strings.Contains(all, "My **answer** to apples") {
+			t.Errorf("%s: %s", roles, all)
+		}
+		if m, ok := w.slack.Message("@alice", w.answers("@alice", second)[0].TS); !ok || m.ThreadTS != second {
+			t.Errorf("answered in %q", m.ThreadTS)
+		}
+		before := w.model.Last().Chat.Messages
+		w.slack.Say("alice", "@alice", second, "plums")
+		w.answered("@alice", second, 2)
+		if got := w.model.Last().Chat.Messages; len(got) != len(before)+2 || fmt.Sprint(got[:len(before)]) != fmt.Sprint(before) {
+			t.Errorf("the prompt does not begin as before:\n%+v\n%+v", before, got)
+		}
+		reads := len(w.slack.Calls("conversations.replies")) + len(w.slack.Calls("conversations.history"))
+		if turns := w.model.Total(); reads > turns {
+			t.Errorf("%d reads for %d turns", reads, turns)
+		}
+	})
+}
+
+// conversation is the roles and the text of a request.
+func conversation(c *llmsim.Chat) (roles, all string) {
+	var r, a strings.Builder
+	for _, m := range c.Messages {
+		r.WriteString(m.Role[:1])
+		a.WriteString(m.Content + "\n")
+	}
+	return r.String(), a.String()
+}
+
+func TestWholeThreadIsContext(t *testing.T) {
+	inWorld(t, following(""), func(t *testing.T, w *world) {
+		ts := w.slack.Say("bob", "general", "", "the build is <https://ci.example/1|red> & slow, see <#"+w.slack.ChannelID("random")+"|random>")
+		w.slack.Say("deploybot", "general", ts, "deployed 42")
+		w.slack.Say("alice", "general", ts, "!help")
+		w.slack.Say("carol", "general", ts, "<@"+w.slack.UserID("bob")+"> since when?")
+		w.ask("alice", "general", ts, "why?")
+		w.answered("general", ts, 1)
+		roles, all := conversation(w.model.Last().Chat)
+		for _, want := range []string{
+			"bob: the build is red (https://ci.example/1) & slow, see #random", "deploybot (a bot): deployed 42", "carol: @bob since when?", "alice: why?", "#general",
+		} {
+			if !strings.Contains(all, want) {
+				t.Errorf("%q is not in %q", want, all)
+			}
+		}
+		if roles != "su" || strings.Contains(all, "!help") {
+			t.Errorf("%s: %s", roles, all)
+		}
+		if system := w.model.Last().Chat.Messages[0].Content; strings.Contains(system, "alice") || !strings.Contains(system, time.Now().Format("2 January 2006")) {
+			t.Errorf("system prompt %q", system)
+		}
+	})
+}
+
+// TestPromptPrefixIsStable: nine tenths of a turn's prompt are the unchanged beginning of the next one's.
+func TestPromptPrefixIsStable(t *testing.T) {
+	cfg := following(bot.FollowAlways)
+	cfg.model.Speed = 1000
+	cfg.model.MaxModelLen = 3000
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "one")
+		w.answered("general", ts, 1)
+		left := 0
+		var last, first string
+		for i := range 40 {
+			who := []string{"alice", "bob", "carol"}[i%3]
+			if i%7 == 3 {
+				w.slack.Upload(who, "general", ts, fmt.Sprintf("turn %d, look", i), slacksim.Upload{Name: "notes.txt", Data: []byte(strings.Repeat("a note\n", 20))})
+			} else {
+				w.slack.Say(who, "general", ts, fmt.Sprintf("turn %d says something of about this length", i))
+			}
+			w.answered("general", ts, i+2)
+			chat := w.model.Last().Chat
+			_, now := conversation(chat)
+			same := 0
+			for same < min(len(last), len(now)) && last[same] == now[same] {
+				same++
+			}
+			if same*10 < len(last)*9 {
+				if left++; chat.Messages[1].Content == first { // old ones have not left
+					t.Fatalf("turn %d: only %d of %d bytes are the same", i, same, len(last))
+				}
+			}
+			last, first = now, chat.Messages[1].Content
+			time.Sleep(time.Second)
+		}
+		if left == 0 || left > 14 {
+			t.Errorf("old messages left %d times", left)
+		}
+	})
+}

@@ -1,0 +1,365 @@
+package bot_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"llmbot/bot"
+	"llmbot/bot/slacksim"
+	"llmbot/llm/llmsim"
+)
+
+// neverLess fails if a message ever showed less than half of what it had shown.
+func neverLess(t *testing.T, messages []slacksim.Message) {
+	t.Helper()
+	for _, m := range messages {
+		most := 0
+		for i, v := range m.Versions {
+			n := strings.Count(v.Plain, "Sentence")
+			if n*2 < most {
+				t.Errorf("version %d at %s shows %d sentences after %d", i, v.At.Format(clock), n, most)
+			}
+			most = max(most, n)
+		}
+	}
+}
+
+func TestKilledProcess(t *testing.T) {
+	for name, resume := range map[string]bot.Resume{"continue": bot.ResumeAuto, "restart": bot.ResumeRestart} {
+		for _, at := range []time.Duration{300 * time.Millisecond, 1500 * time.Millisecond, 4 * time.Second, 9 * time.Second} {
+			t.Run(name+" "+at.String(), func(t *testing.T) {
+				cfg := durable()
+				cfg.bot.Resume = resume
+				inWorld(t, cfg, func(t *testing.T, w *world) {
+					ts := w.ask("alice", "general", "", "count")
+					time.Sleep(at)
+					w.kill()
+					before := w.answers("general", ts)
+					began := time.Now()
+					w.again()
+					got := w.answered("general", ts, 1)
+					time.Sleep(10 * time.Second)
+					got = w.answers("general", ts)
+					if len(got) != 1 || len(before) == 1 && before[0].TS != got[0].TS {
+						t.Fatalf("%d messages before, %d after", len(before), len(got))
+					}
+					complete(t, text(got), unit, 30)
+					oneFooter(t, got)
+					neverLess(t, got)
+					for _, v := range got[0].Versions {
+						if v.At.After(began) {
+							if d := v.At.Sub(began); d > 2*time.Second && name == "continue" {
+								t.Errorf("the first edit came %s after the start", d)
+							}
+							break
+						}
+					}
+					chat := w.model.Last().Chat
+					last := chat.Messages[len(chat.Messages)-1]
+					if continued := last.Role == "assistant" && chat.Continue; continued != (name == "continue" && at > 3*time.Second) && at > 3*time.Second {
+						t.Errorf("continued: %v", continued)
+					}
+					if name == "continue" && at > 3*time.Second {
+						all := len(llmsim.Tokens(strings.TrimSpace(numbered(30)(nil))))
+						if !strings.Contains(text(got), " tokens in ") || all < 100 {
+							t.Errorf("%s", text(got))
+						}
+					}
+					if n := w.model.Total(); n != 2 {
+						t.Errorf("%d model calls", n)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestModelServerRestartsInMidAnswer(t *testing.T) {
+	for name, resume := range map[string]bot.Resume{"continue": bot.ResumeAuto, "restart": bot.ResumeRestart} {
+		t.Run(name, func(t *testing.T) {
+			cfg := long()
+			cfg.bot.Resume = resume
+			inWorld(t, cfg, func(t *testing.T, w *world) {
+				ts := w.ask("alice", "general", "", "count")
+				w.says("general", ts, "Sentence 10", time.Minute)
+				w.model.SetMode(llmsim.Refusing)
+				w.model.Interrupt(llmsim.Tape{llmsim.Cut()})
+				time.Sleep(20 * time.Second)
+				w.model.SetMode(llmsim.Up)
+				got := w.answered("general", ts, 1)
+				time.Sleep(5 * time.Second)
+				got = w.answers("general", ts)
+				complete(t, text(got), unit, 30)
+				oneFooter(t, got)
+				neverLess(t, got)
+				if c := w.model.Last().Chat; c.Continue != (name == "continue") {
+					t.Errorf("continued: %v", c.Continue)
+				}
+				if strings.Contains(text(got), "not reachable") {
+					t.Errorf("%s", text(got))
+				}
+			})
+		})
+	}
+}
+
+// What comes instead of a continuation is dropped, and the answer is written anew.
+func TestNoContinuation(t *testing.T) {
+	whole := strings.TrimSpace(numbered(30)(nil))
+	half := whole[:len(whole)/2]
+	for name, tape := range map[string]llmsim.Tape{
+		"empty":          {llmsim.Chunk("", 1), llmsim.Finish("stop")},
+		"reasoning":      {llmsim.Reason("let me think again"), llmsim.Text("Something else.")},
+		"from the start": {llmsim.Text(whole)},
+		"refused":        {llmsim.Reply(400, "application/json", `{"error":{"message":"continue_final_message is not supported","code":400}}`)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := long()
+			cfg.model.Speed, cfg.model.Reasoning = 100, name == "reasoning"
+			inWorld(t, cfg, func(t *testing.T, w *world) {
+				w.model.NextTape(llmsim.Tape{llmsim.Text(half), llmsim.Cut()}, tape)
+				ts := w.ask("alice", "general", "", "count")
+				got := w.answered("general", ts, 1)
+				complete(t, text(got), unit, 30)
+				neverLess(t, got)
+				oneFooter(t, got)
+				want := 3
+				if name == "from the start" {
+					want = 2
+				}
+				if n := w.model.Total(); n != want {
+					t.Errorf("%d model calls", n)
+				}
+			})
+		})
+	}
+}
+
+// TestThreadThatKillsItsOwners gets a sentence in the end.
+func TestThreadThatKillsItsOwners(t *testing.T) {
+	cfg := durable()
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "count")
+		for range 3 {
+			time.Sleep(2500 * time.Millisecond)
+			w.kill()
+			w.again()
+		}
+		got := w.says("general", ts, "tried three times", time.Minute)
+		if len(got) != 1 || !strings.Contains(text(got), "Sentence 3") {
+			t.Errorf("%d messages: %s", len(got), text(got))
+		}
+		w.requests(w.model.Total(), "it was given up")
+		w.slack.Say("alice", "general", ts, "and now?")
+		w.until("it is answered", time.Minute, func() bool { return strings.Contains(text(w.answers("general", ts)), "Sentence 29") })
+	})
+}
+
+// What is asked, edited and said while no process runs, or no socket is open, is found.
+func TestCatchUp(t *testing.T) {
+	cfg := durable()
+	cfg.model.Speed = 500
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		old := w.ask("alice", "general", "", "old")
+		w.answered("general", old, 1)
+		edit := w.ask("alice", "random", "", "to be changed")
+		w.answered("random", edit, 1)
+		quiet := w.slack.Say("bob", "general", "", "lunch?")
+		time.Sleep(10 * time.Second)
+		w.stop()
+		time.Sleep(time.Minute)
+		follow := w.slack.Say("alice", "general", old, "a follow-up")
+		w.edit("alice", "random", edit, w.slack.Mention()+" changed zq")
+		opened := w.ask("bob", "general", "", "opened while nobody heard")
+		dm := w.slack.Say("carol", "@carol", "", "hello?")
+		inside := w.slack.Say("carol", "random", "", "a thread of others")
+		w.ask("carol", "random", inside, "with a question")
+		w.slack.Say("bob", "general", quiet, "anybody?")
+		_ = follow
+		w.again()
+		w.answered("general", old, 2)
+		w.answered("general", opened, 1)
+		w.answered("@carol", dm, 1)
+		w.answered("random", inside, 1)
+		w.until("the edit is answered", 2*time.Minute, func() bool {
+			for _, r := range w.model.Requests() {
+				if _, all := conversation(r.Chat); strings.Contains(all, "changed zq") {
+					return r.Ended
+				}
+			}
+			return false
+		})
+		time.Sleep(2 * time.Minute)
+		if n := w.model.Total(); n != 7 {
+			t.Errorf("%d model calls", n)
+		}
+		for _, r := range []struct{ channel, ts string }{{"general", opened}, {"@carol", dm}, {"random", inside}, {"random", edit}} {
+			oneFooter(t, w.answers(r.channel, r.ts))
+		}
+		// Both sockets are cut, and what is said meanwhile is lost.
+		w.slack.RefuseSockets(-1, "link_disabled")
+		w.slack.Cut()
+		w.until("no socket is open", time.Minute, func() bool { return w.slack.Sockets() == 0 })
+		time.Sleep(5 * time.Second)
+		lost := w.ask("bob", "general", "", "into the void")
+		time.Sleep(5 * time.Second)
+		w.slack.Heal()
+		w.answered("general", lost, 1)
+		time.Sleep(2 * time.Minute)
+		if n := w.model.Total(); n != 8 {
+			t.Errorf("%d model calls", n)
+		}
+	})
+}
+
+// TestKilledBeforeItCouldNote: the process dies between a write to Slack and the record of it.
+func TestKilledBeforeItCouldNote(t *testing.T) {
+	for name, word := range map[string]string{"its message": `"reply"`, "that it has answered": `"answered"`, "the exact text": `"epoch":1,"ids"`} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, durable(), func(t *testing.T, w *world) {
+				w.procs[0].dieAt(word)
+				ts := w.ask("alice", "general", "", "count")
+				w.until("it dies", time.Minute, w.procs[0].isDead)
+				w.kill()
+				time.Sleep(time.Second)
+				w.again()
+				w.until("it is complete", time.Minute, func() bool {
+					return strings.Contains(text(w.answers("general", ts)), "Sentence 29") && footers(w.answers("general", ts)) == 1 && w.model.Running() == 0
+				})
+				time.Sleep(30 * time.Second)
+				got := w.answers("general", ts)
+				if len(got) != 1 {
+					t.Errorf("%d messages: %s", len(got), text(got))
+				}
+				complete(t, text(got), unit, 30)
+				oneFooter(t, got)
+				neverLess(t, got)
+			})
+		})
+	}
+}
+
+// replicas are processes that share a store.
+func replicas() worldConfig {
+	cfg := durable()
+	cfg.bot.Alone = nil
+	cfg.slack.HoldEvents = 100
+	return cfg
+}
+
+// TestFrozenOwner: a process is frozen in the middle of a call, another one takes over and finishes, and then the call goes through.
+func TestFrozenOwner(t *testing.T) {
+	for name, tt := range map[string]struct {
+		at     time.Duration // after the question
+		frozen time.Duration
+	}{
+		"an edit, when all is over":    {3 * time.Second, time.Minute},
+		"an edit, while the other one": {3 * time.Second, 9 * time.Second},
+		"the first post":               {1050 * time.Millisecond, time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := replicas()
+			cfg.model.FirstToken = time.Second
+			inWorld(t, cfg, func(t *testing.T, w *world) {
+				ts := w.ask("alice", "general", "", "count")
+				time.Sleep(tt.at)
+				w.procs[0].freeze()
+				w.again()
+				time.Sleep(tt.frozen)
+				w.procs[0].thaw()
+				w.answered("general", ts, 1)
+				time.Sleep(time.Minute)
+				got := w.answers("general", ts)
+				if len(got) != 1 {
+					t.Errorf("%d messages: %s", len(got), text(got))
+				}
+				complete(t, text(got), unit, 30)
+				oneFooter(t, got)
+			})
+		})
+	}
+}
+
+// TestReplicas: three processes, one model call a question, one answer; one of them is killed.
+func TestReplicas(t *testing.T) {
+	cfg := replicas()
+	cfg.slack.Limiter = slacksim.LimiterOff
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		w.again()
+		w.again()
+		w.until("all sockets are open", time.Minute, func() bool { return w.slack.Sockets() == 6 })
+		var asked []string
+		for range 12 {
+			asked = append(asked, w.ask("alice", "general", "", "count"))
+			time.Sleep(300 * time.Millisecond)
+		}
+		for _, ts := range asked {
+			w.answered("general", ts, 1)
+		}
+		if n := w.model.Total(); n != 12 {
+			t.Errorf("%d model calls for 12 questions", n)
+		}
+		for range 6 {
+			asked = append(asked, w.ask("bob", "general", "", "count"))
+		}
+		time.Sleep(4 * time.Second)
+		killed := time.Now()
+		w.kill()
+		for _, ts := range asked {
+			got := w.answered("general", ts, 1)
+			complete(t, text(got), unit, 30)
+			oneFooter(t, got)
+			neverLess(t, got)
+			for i, v := range got[0].Versions {
+				if i > 0 && v.At.Sub(got[0].Versions[i-1].At) > 10*time.Second {
+					t.Errorf("no change for %s, %s after the kill", v.At.Sub(got[0].Versions[i-1].At), v.At.Sub(killed))
+				}
+			}
+		}
+		time.Sleep(time.Minute)
+		for _, ts := range asked {
+			if got := w.answers("general", ts); len(got) != 1 {
+				t.Errorf("%d messages", len(got))
+			}
+		}
+	})
+}
+
+// TestRollingDeploy: a new process comes, and the old one goes, while answers are running.
+func TestRollingDeploy(t *testing.T) {
+	cfg := replicas()
+	cfg.slack.Limiter, cfg.edits = slacksim.LimiterOff, 6000
+	cfg.model.Answer = numbered(60)
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		var asked []string
+		for range 20 {
+			asked = append(asked, w.ask("alice", "general", "", "count"))
+		}
+		time.Sleep(5 * time.Second)
+		stop := w.stop
+		w.again()
+		time.Sleep(3 * time.Second)
+		go stop()
+		for _, ts := range asked {
+			w.answered("general", ts, 1)
+		}
+		time.Sleep(10 * time.Second)
+		for _, ts := range asked {
+			got := w.answers("general", ts)
+			if len(got) != 1 {
+				t.Errorf("%d messages", len(got))
+			}
+			complete(t, text(got), unit, 60)
+			oneFooter(t, got)
+			neverLess(t, got)
+			for i, v := range got[0].Versions {
+				if gap := time.Duration(0); i > 0 {
+					if gap = v.At.Sub(got[0].Versions[i-1].At); gap > 3*time.Second {
+						t.Errorf("no change for %s", gap)
+					}
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,46 @@
+package bot_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"llmbot/bot"
+	"llmbot/llm/llmsim"
+)
+
+// Channels have settings of their own, which may change at any time.
+func TestSettingsOfChannels(t *testing.T) {
+	cold, prompt := 0.0, "Speak like a pirate."
+	cfg := worldConfig{model: llmsim.Config{Speed: 200, Aliases: []string{"big"}}, bot: bot.Config{Settings: bot.Settings{System: "Be brief."}}}
+	cfg.bot.Channel = func(_ string, name func() string, base bot.Settings) bot.Settings {
+		if name() == "random" {
+			base.System, base.Model, base.Temperature, base.Effort, base.FollowUps = prompt, "big", &cold, "low", bot.FollowMention
+		}
+		return base
+	}
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "hello")
+		w.answered("general", ts, 1)
+		last := w.model.Last()
+		if _, set := last.Body["temperature"]; set || last.Chat.Model != "llmsim" || !strings.HasPrefix(last.Chat.Messages[0].Content, "Be brief.") {
+			t.Errorf("%s", last.Raw)
+		}
+		ts = w.ask("alice", "random", "", "hello")
+		got := w.answered("random", ts, 1)
+		last = w.model.Last()
+		if temperature, set := last.Body["temperature"]; !set || temperature != 0.0 || last.Chat.Model != "big" || last.Body["reasoning_effort"] != "low" ||
+			!strings.HasPrefix(last.Chat.Messages[0].Content, prompt) || !strings.HasSuffix(got[0].Plain, "· big") {
+			t.Errorf("%s\n%s", last.Raw, text(got))
+		}
+		w.slack.Say("alice", "random", ts, "and?")
+		w.requests(2, "only mentions there")
+		prompt = "Speak like a poet."
+		w.ask("alice", "random", ts, "and?")
+		w.answered("random", ts, 2)
+		if m := w.model.Last().Chat.Messages; !strings.HasPrefix(m[0].Content, prompt) {
+			t.Errorf("%q", m[0].Content)
+		}
+		time.Sleep(time.Second)
+	})
+}

@@ -1,0 +1,88 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"llmbot/bot/turn"
+)
+
+const (
+	// mostTries is how many owners may die in an answer before it is given up: it may be what kills them (issue 7).
+	mostTries = 3
+	// repairTimeout is how long the process that took a thread over may take to answer, until a message that we have overwritten is repaired.
+	repairTimeout = 15 * time.Minute
+	// repairLook is how often the record is looked at meanwhile.
+	repairLook = time.Second
+)
+
+// errHopeless ends an answer that has killed its owners.
+var errHopeless = errors.New("too many owners have died in this answer")
+
+const hopeless = "I have tried three times to answer this, and failed each time. Please ask in other words, or tell the people who run me."
+
+// lost ends a turn whose thread another process has. If a write of ours may have come after that, it is made good.
+func (t *turnRun) lost(work context.Context, last Asked, upto turn.TS) report {
+	t.mu.Lock()
+	lates := slices.Clone(t.lates)
+	t.mu.Unlock()
+	t.bot.log.WarnContext(work, "claim_lost", "thread", t.thread.String(), "ask", last.TS, "late_writes", len(lates))
+	if len(lates) > 0 {
+		t.bot.errand(t.bot.repairs, "repair", func(ctx context.Context) { t.bot.repair(ctx, t.thread, last, upto, lates) })
+	}
+	return report{answered: upto, lost: true}
+}
+
+// repair waits until another process has answered, and then shows its answer again in the messages that we may have overwritten. A message
+// of ours that is none of them goes: but only if the other one has named its own.
+func (b *Bot) repair(ctx context.Context, t Thread, last Asked, upto turn.TS, lates []string) {
+	answer, ok := b.answeredElsewhere(ctx, t, last, upto)
+	if !ok {
+		b.log.WarnContext(ctx, "answer_not_repaired", "thread", t.String(), "ask", last.TS, "error", context.Cause(ctx))
+		return
+	}
+	reply := Reply{For: last.TS, User: answer.Asker, Epoch: answer.Epoch, Adopt: answer.IDs}
+	err := b.showAgain(ctx, t, reply, Answer{
+		Text: answer.Text, Notice: answer.Notice, Small: answer.Small, Phase: max(answer.Phase, Done), Controls: answer.Controls,
+	})
+	for _, id := range lates {
+		if id != "" && !slices.Contains(answer.IDs, id) {
+			reply.Adopt = []string{id}
+			err = errors.Join(err, b.showAgain(ctx, t, reply, Answer{Phase: Removed}))
+		}
+	}
+	b.log.InfoContext(ctx, "answer_repaired", "thread", t.String(), "ask", last.TS, "messages", answer.IDs, "late", lates, "error", err)
+}
+
+func (b *Bot) showAgain(ctx context.Context, t Thread, r Reply, a Answer) error {
+	draft, err := b.dep.Replier.Open(ctx, t, r)
+	if err != nil {
+		return err
+	}
+	return draft.Close(ctx, a)
+}
+
+// answeredElsewhere waits for the answer of the process that has the thread now; false if ctx ends before, or it left none.
+func (b *Bot) answeredElsewhere(ctx context.Context, t Thread, last Asked, upto turn.TS) (written, bool) {
+	tick := time.NewTicker(repairLook)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return written{}, false
+		}
+		record, err := b.desk.Look(ctx, t.String())
+		if err != nil || upto.After(record.Answered) || record.Owner != "" {
+			continue // not yet, or something newer is being written, perhaps in the same messages
+		}
+		own, err := b.answers.get(ctx, t)
+		if err != nil {
+			continue
+		}
+		w, ok := own[last.TS]
+		return w, ok && len(w.IDs) > 0
+	}
+}

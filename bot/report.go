@@ -1,0 +1,174 @@
+package bot
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"llmbot/llm"
+)
+
+// chartPoints is how many points a chart has: the most that Slack takes (facts/slack.md §4.1). A minute each.
+const chartPoints = 20
+
+// Report is how the server and the bot are doing, for one person.
+type Report struct {
+	Groups []Group
+	Charts []Chart // of the last 20 minutes; none without metrics
+}
+
+// Group is some lines about one thing.
+type Group struct {
+	Title string
+	Lines []string
+	Note  string // what the figures mean; small
+}
+
+// Chart is a few series over the same times.
+type Chart struct {
+	Title  string
+	Unit   string
+	Labels []string // of the points, oldest first; all different
+	Series []Series
+}
+
+// Series is one line of a chart.
+type Series struct {
+	Name   string
+	Points []float64 // as many as the chart has labels
+}
+
+// Text is the report in words, the charts as lines of block characters: for places that draw nothing.
+func (r Report) Text() string {
+	var b strings.Builder
+	for i, g := range r.Groups {
+		if i > 0 {
+			b.WriteString("\n")
+		}
+		if g.Title != "" {
+			b.WriteString(g.Title + "\n")
+		}
+		for _, line := range g.Lines {
+			b.WriteString(line + "\n")
+		}
+		if g.Note != "" {
+			b.WriteString(g.Note + "\n")
+		}
+	}
+	if len(r.Charts) > 0 {
+		b.WriteString("\n" + Sparklines(r.Charts) + "\n")
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// Sparklines draws charts with block characters, a line for each series.
+func Sparklines(charts []Chart) string {
+	lines := []string{"The last 20 minutes, oldest first:"}
+	for _, c := range charts {
+		for _, s := range c.Series {
+			low, high := math.Inf(1), 0.0
+			for _, p := range s.Points {
+				low, high = min(low, p), max(high, p)
+			}
+			name := s.Name
+			if len(c.Series) == 1 {
+				name = c.Title
+			}
+			lines = append(lines, fmt.Sprintf("%s %s (%s to %s %s)", sparkline(s.Points, high), name, figure(low), figure(high), c.Unit))
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+func sparkline(points []float64, high float64) string {
+	blocks := []rune("▁▂▃▄▅▆▇█")
+	var b strings.Builder
+	for _, p := range points {
+		i := 0
+		if high > 0 {
+			i = int(math.Round(p / high * float64(len(blocks)-1)))
+		}
+		b.WriteRune(blocks[min(max(i, 0), len(blocks)-1)])
+	}
+	return b.String()
+}
+
+// figure is a number as people compare it.
+func figure(f float64) string {
+	switch {
+	case f >= 100 || f == math.Trunc(f):
+		return thousands(int(math.Round(f)))
+	case f >= 1:
+		return fmt.Sprintf("%.1f", f)
+	default:
+		return fmt.Sprintf("%.2f", f)
+	}
+}
+
+// charts draws the last 20 minutes, a minute a point. The throughput of a minute is over the seconds in which a request ran; alone is that of
+// throughputOf.
+func charts(now time.Time, readings []reading, alone float64) []Chart {
+	if len(readings) < 2 {
+		return nil
+	}
+	labels := make([]string, chartPoints)
+	series := make([][]float64, 4) // throughput, running, waiting, first token
+	for k := range series {
+		series[k] = make([]float64, chartPoints)
+	}
+	for i := range chartPoints {
+		to := now.Add(-time.Duration(chartPoints-1-i) * time.Minute)
+		labels[i] = to.Format("15:04")
+		in := within(readings, to.Add(-time.Minute), to)
+		if len(in) < 2 {
+			continue
+		}
+		series[0][i] = round(throughputOf(in, alone).rate())
+		for _, r := range in[1:] {
+			series[1][i] = max(series[1][i], r.metrics.Running)
+			series[2][i] = max(series[2][i], r.metrics.Waiting)
+		}
+		if q := llm.Rates(in[0].metrics, in[len(in)-1].metrics, 0).TTFT; q.Count > 0 {
+			series[3][i] = round(q.P50.Seconds())
+		}
+	}
+	return []Chart{
+		{Title: "System throughput", Unit: "tok/s", Labels: labels, Series: []Series{{"tok/s", series[0]}}},
+		{Title: "Requests", Unit: "requests", Labels: labels, Series: []Series{{"running", series[1]}, {"waiting", series[2]}}},
+		{Title: "First token, median", Unit: "s", Labels: labels, Series: []Series{{"seconds", series[3]}}},
+	}
+}
+
+// within are the readings between two times, and the one before them.
+func within(readings []reading, from, to time.Time) []reading {
+	first, last := -1, -1
+	for i, r := range readings {
+		if !r.at.After(from) {
+			first = i
+		}
+		if !r.at.After(to) {
+			last = i
+		}
+	}
+	if last < 0 {
+		return nil
+	}
+	return readings[max(first, 0) : last+1]
+}
+
+func round(f float64) float64 { return math.Round(f*100) / 100 }
+
+// span is a time as people say it: `2 h 5 min`.
+func span(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
+	default:
+		return fmt.Sprintf("%d days", int(d.Hours())/24)
+	}
+}

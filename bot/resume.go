@@ -1,0 +1,200 @@
+package bot
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"llmbot/llm"
+)
+
+// Resume says how an answer goes on that broke off (LLM_RESUME).
+type Resume string
+
+// The ways.
+const (
+	ResumeAuto     Resume = "auto"     // continue where the server is known to do it, else restart
+	ResumeContinue Resume = "continue" // the server gets the text so far, and writes what follows it
+	ResumeRestart  Resume = "restart"  // written anew; the old text stays until the new one has overtaken it
+)
+
+const (
+	// saveFirst and saveEvery are how soon, and then how often at most, the text of an answer in progress is saved (issue 7: at most every 2 s).
+	saveFirst = time.Second
+	saveEvery = 2 * time.Second
+	// saveCrowd is how many answers in progress save so often; more save more seldom.
+	saveCrowd = 200
+	// repeats is how many characters a continuation must have in common with the beginning of the answer to be taken for a repetition.
+	repeats = 40
+)
+
+// partly is an answer that is to go on.
+type partly struct {
+	text    string
+	tokens  int           // that it took
+	elapsed time.Duration // and how long
+	ttft    time.Duration
+	asked   bool // by a person who saw it end: its length limit was reached
+}
+
+// checkpoint is the text of an answer in progress, for the process that goes on with it.
+type checkpoint struct {
+	For     string        `json:"for"`   // what it answers
+	Since   string        `json:"since"` // in which form of the question
+	Upto    string        `json:"upto"`  // of the turn
+	Text    string        `json:"text"`
+	Tokens  int           `json:"tokens,omitempty"`
+	Elapsed time.Duration `json:"elapsed,omitempty"`
+	TTFT    time.Duration `json:"ttft,omitempty"`
+}
+
+func checkpointKey(t Thread) string { return "checkpoint/" + t.String() }
+
+// saver saves the text of one answer now and then, outside of the token loop.
+type saver struct {
+	bot    *Bot
+	thread Thread
+	stop   chan struct{}
+	done   chan struct{}
+
+	mu    sync.Mutex // guards all below
+	now   checkpoint
+	saved int // bytes of text that the store has
+}
+
+// newSaver starts one; end ends it.
+func (t *turnRun) newSaver(ctx context.Context, base checkpoint) *saver {
+	s := &saver{bot: t.bot, thread: t.thread, stop: make(chan struct{}), done: make(chan struct{}), now: base, saved: len(base.Text)}
+	go func() { // end waits for it
+		defer close(s.done)
+		s.run(ctx)
+	}()
+	return s
+}
+
+// note takes the newest text. It does not block.
+func (s *saver) note(text string, tokens int, elapsed, ttft time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now.Text, s.now.Tokens, s.now.Elapsed, s.now.TTFT = text, tokens, elapsed, ttft
+}
+
+func (s *saver) run(ctx context.Context) {
+	timer := time.NewTimer(saveFirst)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+			s.save(ctx)
+			timer.Reset(saveEvery * time.Duration(1+s.bot.live()/saveCrowd))
+		case <-s.stop:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// save writes the newest text if the store does not have it.
+func (s *saver) save(ctx context.Context) {
+	s.mu.Lock()
+	c, saved := s.now, s.saved
+	s.mu.Unlock()
+	if len(c.Text) == saved || strings.TrimSpace(c.Text) == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	if err := s.bot.answers.write(ctx, checkpointKey(s.thread), c); err != nil {
+		if ctx.Err() == nil {
+			s.bot.log.WarnContext(ctx, "checkpoint_not_written", "thread", s.thread.String(), "error", err)
+		}
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.saved = len(c.Text)
+}
+
+// end ends the saving and waits for a write that is under way.
+func (s *saver) end() {
+	close(s.stop)
+	<-s.done
+}
+
+// saved is the checkpoint that an earlier owner of the same turn left; the zero partly if there is none.
+func (t *turnRun) saved(ctx context.Context, want checkpoint) partly {
+	get, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	var c checkpoint
+	if err := t.bot.answers.read(get, checkpointKey(t.thread), &c); err != nil {
+		t.bot.log.WarnContext(ctx, "checkpoint_unread", "thread", t.thread.String(), "error", err)
+		return partly{}
+	}
+	if c.For != want.For || c.Since != want.Since || c.Upto != want.Upto {
+		return partly{}
+	}
+	t.bot.log.InfoContext(ctx, "answer_goes_on", "thread", t.thread.String(), "ask", c.For, "chars", len(c.Text), "completion_tokens", c.Tokens)
+	return partly{text: c.Text, tokens: c.Tokens, elapsed: c.Elapsed, ttft: c.TTFT}
+}
+
+// forget deletes the checkpoint of an answer that is complete.
+func (t *turnRun) forget(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	err := t.bot.dep.Store.Update(ctx, checkpointKey(t.thread), func([]byte) ([]byte, error) { return nil, nil })
+	if err != nil {
+		t.bot.log.WarnContext(ctx, "checkpoint_stays", "thread", t.thread.String(), "error", err)
+	}
+}
+
+// continues says whether the server goes on with an unfinished answer: vLLM does, but for gpt-oss, whose prompt has no place for it
+// (facts/vllm.md §1.4, §1.5).
+func (w *writer) continues(ctx context.Context) bool {
+	switch w.bot.cfg.Resume {
+	case ResumeContinue:
+		return true
+	case ResumeRestart:
+		return false
+	case ResumeAuto:
+	}
+	ctx, cancel := context.WithTimeout(ctx, modelTimeout)
+	defer cancel()
+	m, err := w.bot.dep.Server.Model(ctx, w.model)
+	return err == nil && strings.HasPrefix(strings.ToLower(m.OwnedBy), "vllm") && !strings.Contains(strings.ToLower(m.ID+" "+m.Root), "gpt-oss")
+}
+
+// goOn is what asks a model for the rest of an answer, where the server cannot continue it.
+const goOn = "Please go on exactly where your answer stopped. Do not repeat anything of it, and do not comment on this."
+
+// resumed is the request for the rest of an answer. continued says that only what follows comes back.
+func (w *writer) resumed(ctx context.Context, req llm.Request) (_ llm.Request, continued bool) {
+	if w.from.text == "" {
+		return req, false
+	}
+	req.Messages = append(append([]llm.Message(nil), req.Messages...), llm.Message{Role: llm.RoleAssistant, Content: w.from.text})
+	if w.continues(ctx) {
+		req.Continue = true
+		return req, true
+	}
+	req.Messages = append(req.Messages, llm.Message{Role: llm.RoleUser, Content: goOn})
+	return req, true
+}
+
+// resumable says whether what there is of an answer can go on: by itself only where the server continues it; where a person asked for more,
+// the model is asked for it.
+func (w *writer) resumable(ctx context.Context, p partly) bool {
+	return p.text != "" && !w.noResume && (p.asked || w.continues(ctx))
+}
+
+// repeated says whether a continuation begins as the answer does: the server has not continued it, but written it anew. It is known as soon
+// as there are enough characters.
+func repeated(answer, continuation string) (repeats_, known bool) {
+	answer, continuation = strings.TrimSpace(answer), strings.TrimSpace(continuation)
+	n := min(len(answer), repeats)
+	if len(continuation) < n {
+		return false, !strings.HasPrefix(answer, continuation)
+	}
+	return strings.HasPrefix(continuation, answer[:n]), true
+}

@@ -1,0 +1,176 @@
+package slackio
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"llmbot/bot"
+	"llmbot/bot/pace"
+	"llmbot/bot/render"
+)
+
+const (
+	// maxSection is how long one text object may be (facts/slack.md §3.2).
+	maxSection = 3_000
+	// responseTimeout is how long a response_url may take.
+	responseTimeout = 5 * time.Second
+
+	methodPublish pace.Method = "views.publish"
+)
+
+// reportBlocks are a report without its charts.
+func reportBlocks(r bot.Report) []slack.Block {
+	var blocks []slack.Block
+	for _, g := range r.Groups {
+		var text strings.Builder
+		if g.Title != "" {
+			text.WriteString("*" + render.Mrkdwn(g.Title) + "*\n")
+		}
+		for _, line := range g.Lines {
+			more := render.Mrkdwn(line) + "\n"
+			if text.Len()+len(more) > maxSection { // whole lines go, from the end
+				break
+			}
+			text.WriteString(more)
+		}
+		blocks = append(blocks, slack.NewSectionBlock(slack.NewTextBlockObject(slack.MarkdownType, strings.TrimSpace(text.String()), false, true), nil, nil))
+		if g.Note != "" {
+			blocks = append(blocks, slack.NewContextBlock("", mrkdwn(g.Note)))
+		}
+	}
+	return blocks
+}
+
+// chartBlocks are the charts as Slack draws them (facts/slack.md §4.1). A series or a label that Slack's limits do not take is cut.
+func chartBlocks(charts []bot.Chart) []slack.Block {
+	var blocks []slack.Block
+	for _, c := range charts {
+		var series []slack.DataVisualizationDataSeries
+		for _, s := range c.Series {
+			points := make([]slack.DataVisualizationDataPoint, 0, len(s.Points))
+			for i, p := range s.Points {
+				points = append(points, slack.NewDataVisualizationDataPoint(c.Labels[i], p))
+			}
+			series = append(series, slack.NewDataVisualizationDataSeries(s.Name, points...))
+		}
+		blocks = append(blocks, slack.NewDataVisualizationBlock(c.Title, slack.NewDataVisualizationLineChart(slack.DataVisualizationAxisConfig{
+			Categories: c.Labels, YLabel: c.Unit,
+		}, series...)))
+	}
+	return blocks
+}
+
+// ephemeralPayload is an answer that only the person who asked sees, as an ack or a response_url takes it.
+func ephemeralPayload(text string, blocks []slack.Block) map[string]any {
+	return map[string]any{"response_type": "ephemeral", "replace_original": false, "text": render.Mrkdwn(text), "blocks": blocks}
+}
+
+// sparks is a section that draws the charts with characters.
+func sparks(charts []bot.Chart) []slack.Block {
+	return []slack.Block{slack.NewSectionBlock(mrkdwn(bot.Sparklines(charts)), nil, nil)}
+}
+
+// respond sends something to a response_url.
+func (s *Slack) respond(ctx context.Context, url string, payload map[string]any) error {
+	body, err := json.Marshal(payload)
+	if err != nil {
+		return fmt.Errorf("answer a command: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, responseTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("answer a command: %w", err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := s.cfg.HTTP.Do(req)
+	if err != nil {
+		return fmt.Errorf("answer a command: %w", err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("answer a command: HTTP %d", resp.StatusCode)
+	}
+	return nil
+}
+
+// drawCharts sends the charts behind the answer to a command; where Slack refuses them, as lines of characters.
+func (s *Slack) drawCharts(ctx context.Context, url string, charts []bot.Chart) {
+	if len(charts) == 0 || url == "" {
+		return
+	}
+	if s.chartsOff() {
+		if err := s.respond(ctx, url, ephemeralPayload("Charts", sparks(charts))); err != nil {
+			s.log.WarnContext(ctx, "charts_not_shown", "error", err)
+		}
+		return
+	}
+	if err := s.respond(ctx, url, ephemeralPayload("Charts", chartBlocks(charts))); err == nil {
+		return
+	} else {
+		s.log.InfoContext(ctx, "charts_refused", "error", err)
+	}
+	if err := s.respond(ctx, url, ephemeralPayload("Charts", sparks(charts))); err != nil {
+		s.log.WarnContext(ctx, "charts_not_shown", "error", err)
+		return
+	}
+	s.refuseCharts() // the same without them was taken
+}
+
+// chartsOff says that the workspace does not take charts.
+func (s *Slack) chartsOff() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.noCharts
+}
+
+func (s *Slack) refuseCharts() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.noCharts = true
+}
+
+// Publish shows a report on somebody's Home tab.
+func (s *Slack) Publish(ctx context.Context, user string, r bot.Report) error {
+	text := append(homeHead(), reportBlocks(r)...)
+	drawn, plain := text, text
+	if len(r.Charts) > 0 {
+		drawn, plain = append(text[:len(text):len(text)], chartBlocks(r.Charts)...), append(text[:len(text):len(text)], sparks(r.Charts)...)
+	}
+	if s.chartsOff() {
+		drawn = plain
+	}
+	err := s.publish(ctx, user, drawn)
+	if f := classify(err); err != nil && len(r.Charts) > 0 && !s.chartsOff() && (f.reason == "invalid_arguments" || f.kind == tooLong) {
+		if err = s.publish(ctx, user, plain); err == nil {
+			s.refuseCharts()
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("publish the Home tab: %w", err)
+	}
+	return nil
+}
+
+func (s *Slack) publish(ctx context.Context, user string, blocks []slack.Block) error {
+	_, err := lookUp(ctx, s, methodPublish, func(ctx context.Context) (*slack.ViewResponse, error) {
+		return s.api.PublishViewContext(ctx, slack.PublishViewContextRequest{
+			UserID: user, View: slack.HomeTabViewRequest{Type: slack.VTHomeTab, Blocks: slack.Blocks{BlockSet: blocks}},
+		})
+	})
+	return err
+}
+
+func homeHead() []slack.Block {
+	return []slack.Block{
+		slack.NewSectionBlock(mrkdwn("Ask me in a direct message, or mention me in a channel. The figures below are of the moment at which you opened this tab."), nil, nil),
+		slack.NewDividerBlock(),
+	}
+}

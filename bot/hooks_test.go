@@ -13,7 +13,6 @@ import (
 )
 
 func TestEndOf(t *testing.T) {
-	t.Parallel()
 	away := &llm.Error{Kind: llm.KindDown}
 	for want, ends := range map[End][]struct {
 		out outcome
@@ -41,7 +40,6 @@ func TestEndOf(t *testing.T) {
 }
 
 func TestPhaseOf(t *testing.T) {
-	t.Parallel()
 	now := time.Now()
 	for want, a := range map[string]Answer{
 		ThreadQueued:    {Status: "is busy with other answers: you are number 2 in the queue", Since: now},
@@ -58,7 +56,6 @@ func TestPhaseOf(t *testing.T) {
 
 // Nobody need listen.
 func TestHooksMayBeNil(t *testing.T) {
-	t.Parallel()
 	var h Hooks
 	h.waited(time.Now())
 	h.streamed(llm.Result{}, nil)

@@ -149,7 +149,6 @@ const secret = "zq-secret-bread"
 
 // The figures of one answer are what they are known to be, and no page shows what was said.
 func TestOneAnswer(t *testing.T) {
-	t.Parallel()
 	answer := func(*llmsim.Chat) string { return strings.Repeat(secret+" ", 40) }
 	inWorld(t, slacksim.Config{Latency: 100 * time.Millisecond},
 		llmsim.Config{Speed: 20, FirstToken: 2 * time.Second, PromptDetails: true, Answer: answer}, 0, func(w *world) {
@@ -207,7 +206,6 @@ func TestOneAnswer(t *testing.T) {
 
 // What goes wrong is counted: a queue, a stop of the server, refusals for the rate, sockets that break.
 func TestTroubleIsCounted(t *testing.T) {
-	t.Parallel()
 	inWorld(t, slacksim.Config{}, llmsim.Config{Speed: 20}, 1, func(w *world) {
 		w.slack.Say("alice", "general", "", w.slack.Mention()+" write 100 tokens")
 		time.Sleep(time.Second)

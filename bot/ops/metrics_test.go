@@ -22,7 +22,6 @@ import (
 )
 
 func TestHooksCount(t *testing.T) {
-	t.Parallel()
 	m := NewMetrics(Build{})
 	b, p := m.Bot(), m.Pace()
 	m.Event("asked", "handled", false)
@@ -132,7 +131,6 @@ func exposition(t *testing.T, m *Metrics) []byte {
 
 // Names have their units, help is there, and the table that docs and dashboards are compared with is the registry.
 func TestMetricsAreWellNamed(t *testing.T) {
-	t.Parallel()
 	m := NewMetrics(Build{})
 	New(Config{Metrics: m, Log: slog.New(slog.DiscardHandler)})
 	text := exposition(t, m)
@@ -163,7 +161,6 @@ func TestMetricsAreWellNamed(t *testing.T) {
 
 // Eight goroutines count and two scrape.
 func TestMetricsAtOnce(t *testing.T) {
-	t.Parallel()
 	m := NewMetrics(Build{})
 	New(Config{Metrics: m, Log: slog.New(slog.DiscardHandler), Threads: func() []bot.ThreadState { return []bot.ThreadState{{Phase: "writing"}} }})
 	const each = 200

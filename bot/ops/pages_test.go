@@ -23,7 +23,6 @@ import (
 )
 
 func TestReady(t *testing.T) {
-	t.Parallel()
 	up := func(context.Context) error { return nil }
 	model := func(context.Context) (string, error) { return "test-model", nil }
 	two := func() int { return 2 }
@@ -60,7 +59,6 @@ func TestReady(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				get := served(t, c.cfg)
 				began := time.Now()
@@ -84,7 +82,6 @@ func TestReady(t *testing.T) {
 
 // However many ask, the store and the model server are asked once in 5 s, and whoever gave up costs the others nothing.
 func TestAskedSeldom(t *testing.T) {
-	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var store, model atomic.Int32
 		get := served(t, Config{
@@ -120,7 +117,6 @@ func TestAskedSeldom(t *testing.T) {
 }
 
 func TestThreads(t *testing.T) {
-	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		now := time.Now()
 		get := served(t, Config{
@@ -153,7 +149,6 @@ func TestThreads(t *testing.T) {
 }
 
 func TestPace(t *testing.T) {
-	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		get := served(t, Config{Pace: func() pace.Snapshot {
 			return pace.Snapshot{
@@ -184,7 +179,6 @@ func TestPace(t *testing.T) {
 
 // Every page that the index names is there; others are not, and nothing can be changed.
 func TestIndex(t *testing.T) {
-	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		get := served(t, Config{Version: "v1 <b>", Sockets: func() int { return 1 }})
 		status, body := get("/")
@@ -213,7 +207,6 @@ func TestIndex(t *testing.T) {
 }
 
 func TestMethodsAndHosts(t *testing.T) {
-	t.Parallel()
 	s := New(Config{Metrics: NewMetrics(Build{}), Log: slog.New(slog.DiscardHandler)})
 	loopback := &net.TCPAddr{IP: net.IPv6loopback, Port: 9464}
 	open := &net.TCPAddr{IP: net.IPv4zero, Port: 9464}
@@ -251,7 +244,6 @@ func (a at) Addr() net.Addr            { return a.addr }
 
 // Clients that say nothing, or half of something, are cut; a request under way when the server ends is answered; a long one is cut.
 func TestRun(t *testing.T) {
-	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		s := New(Config{

@@ -35,7 +35,6 @@ func inCheck(t *testing.T, sim slacksim.Config, test func(t *testing.T, sim *sla
 }
 
 func TestCheckTokens(t *testing.T) {
-	t.Parallel()
 	inCheck(t, slacksim.Config{Scopes: []string{"chat:write", "users:read"}}, func(t *testing.T, _ *slacksim.Sim, cfg Config) {
 		c, err := CheckBot(t.Context(), cfg)
 		if err != nil || c.Self.User == "" || !slices.Equal(c.Scopes, []string{"chat:write", "users:read"}) || !c.Timed || c.Ahead != 0 {
@@ -59,7 +58,6 @@ func TestCheckTokens(t *testing.T) {
 
 // A socket is opened and closed, counts the others, and takes no event away from them.
 func TestCheckSocket(t *testing.T) {
-	t.Parallel()
 	inCheck(t, slacksim.Config{}, func(t *testing.T, sim *slacksim.Sim, cfg Config) {
 		hello := func() (Hello, error) {
 			link, err := CheckApp(t.Context(), cfg)
@@ -104,7 +102,6 @@ func TestCheckSocket(t *testing.T) {
 }
 
 func TestAhead(t *testing.T) {
-	t.Parallel()
 	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	sent, got := noon.Add(300*time.Millisecond), noon.Add(900*time.Millisecond)
 	for date, want := range map[time.Time]time.Duration{

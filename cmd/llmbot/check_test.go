@@ -59,10 +59,8 @@ pieces:
 }
 
 func TestCheckModel(t *testing.T) {
-	t.Parallel()
 	wantsOf := func(name string, cfg Config, sim llmsim.Config, pieces ...string) {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			if sim.Model == "" {
 				sim.Model = "m"
 			}
@@ -91,7 +89,6 @@ func TestCheckModel(t *testing.T) {
 }
 
 func TestCheckModelIsAway(t *testing.T) {
-	t.Parallel()
 	for mode, want := range map[llmsim.Mode]string{
 		llmsim.Refusing:   "error | model server | The model server is not reachable at the moment. (http://me:xxxxx@gpu:8000/v1) | Start the model server … out of memory … address already in use",
 		llmsim.BadGateway: "error | model server | The model server is not reachable",
@@ -113,7 +110,6 @@ func TestCheckModelIsAway(t *testing.T) {
 
 // A gateway takes away what asks for the token counts.
 func TestCheckUsage(t *testing.T) {
-	t.Parallel()
 	sim := llmsim.New(llmsim.Config{Model: "m"})
 	gateway := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/chat/completions") {
@@ -129,7 +125,6 @@ func TestCheckUsage(t *testing.T) {
 }
 
 func TestCheckOthers(t *testing.T) {
-	t.Parallel()
 	for _, c := range []struct {
 		n     int
 		state string
@@ -148,7 +143,6 @@ func TestCheckOthers(t *testing.T) {
 }
 
 func TestCheckBeside(t *testing.T) {
-	t.Parallel()
 	for n, want := range map[int]string{-1: "ok | other programs | none", 0: "ok | other programs | none", 1: "look | other programs | ", 2: "warning | other programs | 2 more"} {
 		var out strings.Builder
 		check := checker{tell: func(f finding) { out.WriteString(f.Status + " | " + f.Check + " | " + f.Text) }}
@@ -158,7 +152,6 @@ func TestCheckBeside(t *testing.T) {
 }
 
 func TestCheckClock(t *testing.T) {
-	t.Parallel()
 	for ahead, want := range map[string]string{
 		"0s": "ok | clock | within a second", "-700ms": "ok | clock | within a second", "3s": "ok | clock | this machine is 3s behind Slack",
 		"-3s": "ok | clock | this machine is 3s ahead of Slack", "90s": "warning | clock | this machine is 1m30s behind Slack",
@@ -180,7 +173,6 @@ func duration(t *testing.T, s string) time.Duration {
 }
 
 func TestAppID(t *testing.T) {
-	t.Parallel()
 	for token, want := range map[string]string{"xapp-1-A0123456789-987-secret": "A0123456789", "xapp-slacksim-app": "", "xapp-1-abcdefgh-1": "", "": ""} {
 		if got := appID(token); got != want {
 			t.Errorf("%s: %q", token, got)

@@ -152,7 +152,7 @@ func TestRunSweeps(t *testing.T) {
 			t.Error(err)
 		}
 		wantCount(t, s, "n", 0)
-		if !strings.Contains(log.String(), "old records removed") {
+		if !strings.Contains(log.String(), "records_swept") {
 			t.Errorf("log: %s", log.String())
 		}
 	})

@@ -27,6 +27,8 @@ type Claim struct {
 	state    claimState    //
 	stopped  chan struct{} // closed when answers is stopped
 	stopTS   TS            // newest stop heard of
+	changed  chan struct{} // closed when a later change than changeTS is heard of
+	changeTS TS            // newest change heard of
 	trusted  time.Time     // start of the last write that succeeded
 	renewAt  time.Time     // when to renew next
 	renewing bool          // a renewal is under way
@@ -90,6 +92,14 @@ func (c *Claim) Stopped() <-chan struct{} {
 	c.d.mu.Lock()
 	defer c.d.unlock()
 	return c.stopped
+}
+
+// Changed is closed when another process has told (by Desk.Change) that a message of the thread was edited or deleted. Afterwards it is another
+// channel, for the next time.
+func (c *Claim) Changed() <-chan struct{} {
+	c.d.mu.Lock()
+	defer c.d.unlock()
+	return c.changed
 }
 
 // Check says whether the caller may still write to the thread: nil, ErrLapsed or ErrLost. It is cheap and does no I/O; ask
@@ -321,6 +331,16 @@ func (c *Claim) stopLocked(ts TS) {
 	}
 }
 
+// changeLocked takes in a change.
+func (c *Claim) changeLocked(ts TS) {
+	if !ts.After(c.changeTS) {
+		return
+	}
+	c.changeTS = ts
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
 // loseLocked ends a claim that another process has.
 func (c *Claim) loseLocked() {
 	if c.state == claimOver {
@@ -376,7 +396,7 @@ func (d *Desk) Assume(key string, ts TS) *Claim {
 	defer d.leaveLocked(key, s)
 	now := time.Now()
 	c := &Claim{
-		d: d, key: key, slot: s, lost: make(chan struct{}), stopped: make(chan struct{}),
+		d: d, key: key, slot: s, lost: make(chan struct{}), stopped: make(chan struct{}), changed: make(chan struct{}),
 		answers: ts, asked: ts, assumed: true, trusted: now, renewAt: now,
 	}
 	if old := s.claim; old != nil {

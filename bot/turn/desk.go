@@ -228,6 +228,33 @@ func (d *Desk) Stop(ctx context.Context, key string, ts TS) error {
 	return nil
 }
 
+// Change tells whoever answers thread key that at ts a message of the thread was edited or deleted: it hears of it by Claim.Changed, and looks.
+// One write; none if nothing is owed. Blocks for the store, at most until ctx ends.
+func (d *Desk) Change(ctx context.Context, key string, ts TS) error {
+	start := time.Now()
+	var out Record
+	err := d.store.Update(ctx, d.cfg.Prefix+key, func(old []byte) ([]byte, error) {
+		r, err := Decode(old)
+		if err != nil {
+			return nil, err
+		}
+		if out = r; !r.Owed() || !ts.After(r.Changed) {
+			return nil, ErrKeep
+		}
+		r.Changed = ts
+		out = r
+		return r.Encode()
+	})
+	d.mu.Lock()
+	defer d.unlock()
+	d.heardLocked(start, err)
+	if err != nil {
+		return fmt.Errorf("note a change in thread %s: %w", key, err)
+	}
+	d.observeLocked(key, out)
+	return nil
+}
+
 // Drain ends the making of claims, for good: Ask only notes, nothing is taken over, and Done releases a thread that is owed
 // more, so that another process goes on with it. Running claims are renewed as before. It does not block; calls under way may still
 // give a claim, which the callee releases.
@@ -333,7 +360,7 @@ func (d *Desk) registerLocked(key string, s *slot, r Record, start time.Time, ta
 		old.loseLocked() // it lapsed, another process had the thread meanwhile, and now it is ours again
 	}
 	c := &Claim{
-		d: d, key: key, slot: s, lost: make(chan struct{}), stopped: make(chan struct{}),
+		d: d, key: key, slot: s, lost: make(chan struct{}), stopped: make(chan struct{}), changed: make(chan struct{}), changeTS: r.Changed,
 		epoch: r.Epoch, answers: r.For, before: r.Answered, tries: r.Tries, ids: r.Reply, trusted: start, renewAt: start.Add(d.cfg.TTL / 4), taken: taken,
 	}
 	s.claim = c
@@ -352,6 +379,7 @@ func (d *Desk) observeLocked(key string, r Record) {
 			c.loseLocked()
 		} else {
 			c.stopLocked(r.Stop)
+			c.changeLocked(r.Changed)
 		}
 	}
 	d.rememberLocked(key, r.Asked)

@@ -83,6 +83,7 @@ type Record struct {
 	Asked    TS       // newest thing that wants an answer; only grows
 	Answered TS       // newest thing that has one; only grows
 	Stop     TS       // newest stop; only grows. What was asked at or before it is not to be written further
+	Changed  TS       // newest time at which a message of the thread was edited or deleted, as far as the owner was not told otherwise; only grows
 	For      TS       // what the answer under way (For after Answered) or the last one (otherwise) answers
 	Reply    []string // the messages of that answer, oldest first
 	Owner    string   // the process that writes it; "" nobody
@@ -117,7 +118,7 @@ func (r Record) next() Record {
 // fields names the JSON fields and where they are.
 func fields(r *Record) map[string]any {
 	return map[string]any{
-		"asked": &r.Asked, "answered": &r.Answered, "stop": &r.Stop, "for": &r.For, "reply": &r.Reply,
+		"asked": &r.Asked, "answered": &r.Answered, "stop": &r.Stop, "changed": &r.Changed, "for": &r.For, "reply": &r.Reply,
 		"owner": &r.Owner, "epoch": &r.Epoch, "beat": &r.Beat, "tries": &r.Tries,
 	}
 }
@@ -170,7 +171,7 @@ func (r Record) Encode() ([]byte, error) {
 
 // Equal says whether two records are the same, unknown fields included.
 func (r Record) Equal(o Record) bool {
-	return r.Asked == o.Asked && r.Answered == o.Answered && r.Stop == o.Stop && r.For == o.For && slices.Equal(r.Reply, o.Reply) &&
+	return r.Asked == o.Asked && r.Answered == o.Answered && r.Stop == o.Stop && r.Changed == o.Changed && r.For == o.For && slices.Equal(r.Reply, o.Reply) &&
 		r.Owner == o.Owner && r.Epoch == o.Epoch && r.Beat == o.Beat && r.Tries == o.Tries &&
 		maps.EqualFunc(r.rest, o.rest, func(a, b json.RawMessage) bool { return bytes.Equal(a, b) })
 }

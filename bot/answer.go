@@ -23,8 +23,10 @@ func (t *turnRun) answer(work, ctx context.Context, asks []Asked, upto turn.TS) 
 	draft, err := b.dep.Replier.Open(work, t.thread, reply)
 	if err != nil {
 		b.log.ErrorContext(ctx, "answer_not_opened", "thread", t.thread.String(), "ask", last.TS, "error", err)
+		t.ended(EndNotShown)
 		return t.done(work, upto)
 	}
+	draft = t.noting(draft, last.TS)
 	t.draft = draft
 	return t.close(work, draft, t.write(work, ctx, draft, asks, upto), last, upto)
 }
@@ -120,6 +122,7 @@ func (t *turnRun) close(work context.Context, draft Draft, out outcome, last Ask
 		cancel(cause)
 		_ = draft.Close(ctx, out.answer)
 		t.draft = nil
+		t.ended(endOf(out, nil))
 	}
 	switch {
 	case errors.Is(out.err, turn.ErrLost):
@@ -164,6 +167,7 @@ func (t *turnRun) close(work context.Context, draft Draft, out outcome, last Ask
 }
 
 func (t *turnRun) logEnd(ctx context.Context, out outcome, closeErr error, last Asked) {
+	t.ended(endOf(out, closeErr))
 	attrs := []any{
 		"thread", t.thread.String(), "ask", last.TS, "user", last.User, "model", out.result.Model, "finish", string(out.result.Finish),
 		"prompt_tokens", out.result.Usage.PromptTokens, "cached_tokens", out.result.Usage.CachedTokens,
@@ -187,6 +191,7 @@ func (t *turnRun) logEnd(ctx context.Context, out outcome, closeErr error, last 
 
 // giveUp ends a turn that cannot go on.
 func (t *turnRun) giveUp(work context.Context, sentence string) report {
+	t.ended(EndPanicked)
 	ctx, cancel := context.WithTimeout(work, closeTimeout)
 	defer cancel()
 	if t.draft != nil {
@@ -222,6 +227,7 @@ func (t *turnRun) reply(work context.Context, last Asked) Reply {
 		t.mu.Lock()
 		t.ids = append(t.ids, id)
 		t.mu.Unlock()
+		t.seen()
 		t.noteMessages(work)
 	}
 	return r

@@ -124,7 +124,7 @@ func New(cfg Config, dep Deps) *Bot {
 		actors: map[Thread]*actor{}, since: time.Now(), looks: make(chan look1, maxLooks), gaps: make(chan Connected, 1),
 		errands: newErrands(8, 10*time.Second), repairs: newErrands(64, repairTimeout),
 	}
-	b.desk = turn.NewDesk(dep.Store, turn.Config{Owner: cfg.Owner, Alone: cfg.Alone, Log: dep.Log, Owed: b.owed})
+	b.desk = turn.NewDesk(dep.Store, turn.Config{Owner: cfg.Owner, Alone: cfg.Alone, Log: dep.Log, Owed: b.owed, Hooks: dep.Hooks.Turn})
 	return b
 }
 

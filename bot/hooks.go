@@ -1,7 +1,104 @@
 package bot
 
+import (
+	"errors"
+	"time"
+
+	"llmbot/bot/turn"
+	"llmbot/llm"
+)
+
 // Hooks tell of what happens, for metrics. Each may be nil; they must not block, and are called from any goroutine.
 type Hooks struct {
 	// Rated: somebody liked an answer, or did not.
 	Rated func(good bool)
+	// Answered: an answer has ended, so long after the first of its questions came.
+	Answered func(end End, took time.Duration)
+	// Visible: the first message of an answer can be seen, so long after the first of its questions came.
+	Visible func(d time.Duration)
+	// Waited: so long an answer waited for a slot; mostly 0.
+	Waited func(d time.Duration)
+	// Streamed: one request to the model is over. What it returned is as Model says it.
+	Streamed func(r llm.Result, err error)
+	// Away: so long an answer has waited, between two tries, for a model server that is away.
+	Away func(d time.Duration)
+	// Turn are the hooks of the desk.
+	Turn turn.Hooks
+}
+
+// End is how an answer ended.
+type End string
+
+// The ends of an answer.
+const (
+	EndDone        End = "done"
+	EndLength      End = "length"      // complete up to the length limit
+	EndStopped     End = "stopped"     // by a person
+	EndRemoved     End = "removed"     // its question was deleted
+	EndCalledOff   End = "called_off"  // its question was changed: another answer takes its place
+	EndFailed      End = "failed"      // marked as broken off, or nothing but an apology
+	EndInterrupted End = "interrupted" // the bot stops; where the state is durable, the next process goes on
+	EndLost        End = "lost"        // another process has the thread
+	EndNotShown    End = "not_shown"   // Slack did not take the end of it
+	EndPanicked    End = "panicked"
+)
+
+// Ends are all of them.
+func Ends() []End {
+	return []End{EndDone, EndLength, EndStopped, EndRemoved, EndCalledOff, EndFailed, EndInterrupted, EndLost, EndNotShown, EndPanicked}
+}
+
+// endOf says how an answer ended that was closed with closeErr.
+func endOf(out outcome, closeErr error) End {
+	switch {
+	case errors.Is(out.err, turn.ErrLost):
+		return EndLost
+	case errors.Is(out.err, errSuperseded):
+		return EndCalledOff
+	case closeErr != nil:
+		return EndNotShown
+	case out.answer.Phase == Removed:
+		return EndRemoved
+	case errors.Is(out.err, errStopped):
+		return EndStopped
+	case errors.Is(out.err, errShutdown):
+		return EndInterrupted
+	case out.err != nil:
+		return EndFailed
+	case out.result.Finish == llm.FinishLength:
+		return EndLength
+	}
+	return EndDone
+}
+
+// ended tells how the turn's answer ended.
+func (t *turnRun) ended(end End) {
+	if h := t.bot.dep.Hooks.Answered; h != nil {
+		h(end, time.Since(t.came))
+	}
+}
+
+// seen tells that a message of the answer was posted; only the first is news.
+func (t *turnRun) seen() {
+	if h := t.bot.dep.Hooks.Visible; h != nil && len(t.ids) == 1 {
+		h(time.Since(t.came))
+	}
+}
+
+func (h *Hooks) waited(since time.Time) {
+	if h.Waited != nil {
+		h.Waited(time.Since(since))
+	}
+}
+
+func (h *Hooks) streamed(r llm.Result, err error) {
+	if h.Streamed != nil {
+		h.Streamed(r, err)
+	}
+}
+
+func (h *Hooks) away(d time.Duration) {
+	if h.Away != nil {
+		h.Away(d)
+	}
 }

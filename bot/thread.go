@@ -44,6 +44,7 @@ type actor struct {
 	since   time.Time   // when the oldest of asks came
 	turn    *turnRun    // the one that runs; nil: none
 	running chan report // gets its end
+	work    atWork
 	with    *turn.Claim // its claim
 }
 
@@ -171,6 +172,8 @@ func (a *actor) delete(ts string) {
 // start begins a turn for all that is asked so far.
 func (a *actor) start(work, cut context.Context) {
 	t := newTurn(a.bot, a.thread, a.claim, a.claim != a.with, a.asks)
+	t.came, t.work = a.heard(), &a.work
+	a.work.begins(t.came)
 	a.asks, a.with, a.turn = nil, a.claim, t
 	a.bot.mu.Lock()
 	a.behind = 0
@@ -195,6 +198,7 @@ func (a *actor) start(work, cut context.Context) {
 // finish takes what a turn left behind.
 func (a *actor) finish(r report) {
 	a.turn, a.running = nil, nil
+	a.work.ends()
 	if !r.more && a.claim == a.with {
 		a.claim = nil
 	}

@@ -26,8 +26,10 @@ type turnRun struct {
 	bot    *Bot
 	thread Thread
 	claim  *turn.Claim
-	known  []Asked // what this process has heard of, oldest first; empty if nothing
-	taken  bool    // an earlier owner has begun the answer
+	known  []Asked   // what this process has heard of, oldest first; empty if nothing
+	taken  bool      // an earlier owner has begun the answer
+	came   time.Time // when the first of what is asked came
+	work   *atWork   // what it does, for others to see
 
 	mu     sync.Mutex // guards all below
 	asks   []Asked    // being answered: the known ones, until the thread was read

@@ -79,6 +79,7 @@ func (w *writer) write(ctx context.Context, in prompt.Input, req llm.Request, fr
 			w.base.Notice = said(w.base.Notice, "Older messages of this thread were left out: it is longer than the model can read.")
 		}
 		res, err := w.try(ctx, req)
+		w.bot.dep.Hooks.streamed(res, err)
 		if err == nil {
 			if w.from.text == "" { // else its count is of more than the prompt
 				w.bot.window.learn(w.thread, in, built.LeftOut, req.Messages, res.Usage)
@@ -260,7 +261,7 @@ func (w *writer) think() {
 		w.began = time.Now()
 	}
 	if w.shown == "" {
-		w.draft.Set(Answer{Status: "is thinking…", Since: w.began, Thinking: w.thinking})
+		w.draft.Set(Answer{Status: statusThinking, Since: w.began, Thinking: w.thinking})
 	}
 }
 
@@ -311,6 +312,7 @@ func (w *writer) wait(ctx context.Context, failure *llm.Error, waited, pause tim
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+		w.bot.dep.Hooks.away(pause)
 		return w.enter(ctx)
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -344,6 +346,7 @@ func (w *writer) enter(ctx context.Context) error {
 			w.draft.Set(Answer{Status: fmt.Sprintf("is busy with other answers: you are number %d in the queue", place), Since: since})
 		}
 	})
+	w.bot.dep.Hooks.waited(since)
 	w.inside = err == nil
 	return err
 }

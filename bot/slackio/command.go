@@ -28,6 +28,7 @@ func (in *intake) command(ctx context.Context, env envelope, ack func(payload an
 	var c rawCommand
 	if err := json.Unmarshal(env.Payload, &c); err != nil {
 		s.log.WarnContext(ctx, "command_unreadable", "envelope", env.ID, "error", err)
+		s.told(env, OutcomeIgnored)
 		ack(nil)
 		return
 	}
@@ -36,6 +37,7 @@ func (in *intake) command(ctx context.Context, env envelope, ack func(payload an
 		report = in.handler.Status(ctx, bot.Command{User: c.UserID, Channel: c.ChannelID, Text: c.Text})
 	}
 	s.log.InfoContext(ctx, "command_answered", "command", c.Command, "user", c.UserID, "channel", c.ChannelID)
+	s.told(env, OutcomeHandled)
 	ack(ephemeralPayload(bot.Report{Groups: report.Groups}.Text(), reportBlocks(report)))
 	if len(report.Charts) > 0 && wait(ctx, chartsAfter) == nil {
 		s.drawCharts(ctx, c.ResponseURL, report.Charts)

@@ -20,9 +20,11 @@ type intake struct {
 
 // take handles one envelope. ack may be called from a handler.
 func (in *intake) take(ctx context.Context, handlers *sync.WaitGroup, env envelope, ack func(payload any)) {
+	env = env.came()
 	select {
 	case in.room <- struct{}{}:
 	default:
+		in.slack.told(env, OutcomeRefused)
 		in.slack.log.ErrorContext(ctx, "event_refused", "envelope", env.ID, "reason", "too many events at once")
 		return // not acked: Slack delivers it again
 	}
@@ -30,6 +32,7 @@ func (in *intake) take(ctx context.Context, handlers *sync.WaitGroup, env envelo
 		defer func() { <-in.room }()
 		defer func() { // what one person wrote must not end the bot for all; not acked, it comes again a few times
 			if p := recover(); p != nil {
+				in.slack.told(env, OutcomePanicked)
 				in.slack.log.ErrorContext(ctx, "event_panicked", "envelope", env.ID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			}
 		}()
@@ -39,20 +42,24 @@ func (in *intake) take(ctx context.Context, handlers *sync.WaitGroup, env envelo
 
 func (in *intake) handle(ctx context.Context, env envelope, ack func(payload any)) {
 	s := in.slack
+	ack = s.timing(&env, ack)
 	switch env.Type {
 	case "events_api":
 		n, reason := decodeEvent(env.Payload, s.self)
 		if reason != "" {
 			s.log.DebugContext(ctx, "event_ignored", "envelope", env.ID, "reason", reason)
+			s.told(env, OutcomeIgnored)
 			ack(nil)
 			return
 		}
+		env.kind = n.what.event()
 		in.news(ctx, env, n, ack)
 	case "slash_commands":
 		in.command(ctx, env, ack)
 	case "interactive":
 		in.pressed(ctx, env, ack)
 	default:
+		s.told(env, OutcomeIgnored)
 		ack(nil)
 	}
 }
@@ -85,11 +92,13 @@ func (in *intake) fly(ctx context.Context, env envelope, flight *flight, first b
 			s.log.WarnContext(ctx, "thread_busy", "event", flight.key)
 			err = nil
 		}
+		s.told(env, handledOr(err))
 		if err != nil {
 			s.log.WarnContext(ctx, "event_not_acked", "event", flight.key, "envelope", env.ID, "error", err)
 		}
 		s.seen.end(flight, err)
 	} else {
+		s.told(env, OutcomeDuplicate)
 		s.log.DebugContext(ctx, "event_duplicate", "envelope", env.ID, "event", flight.key, "attempt", env.Attempt)
 	}
 	select {

@@ -71,6 +71,7 @@ func (in *intake) pressed(ctx context.Context, env envelope, ack func(payload an
 	p, reason := decodePress(env.Payload)
 	if reason != "" {
 		in.slack.log.DebugContext(ctx, "event_ignored", "envelope", env.ID, "reason", reason)
+		in.slack.told(env, OutcomeIgnored)
 		ack(nil)
 		return
 	}

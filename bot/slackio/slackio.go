@@ -47,6 +47,7 @@ type Config struct {
 	Stream             string            // how answers grow: StreamAuto (or empty), StreamEdit, StreamNative, StreamOff
 	Pace               pace.Config
 	Log                *slog.Logger
+	Hooks              Hooks
 }
 
 // Handler takes what happens. Handle returns when the event is durable (it is then acked) or with the reason why it is not.
@@ -70,6 +71,7 @@ type Slack struct {
 
 	mu       sync.Mutex           // guards all below
 	open     int                  // sockets that are connected
+	counted  int                  // connections of the app when a socket last opened
 	closed   time.Time            // since when none is; zero: since the beginning
 	noStatus bool                 // assistant.threads.setStatus was refused for good
 	noStream bool                 // and native streams

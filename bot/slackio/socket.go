@@ -64,6 +64,8 @@ func (s *Slack) connection(ctx context.Context, n int, in *intake) error {
 		ended    = make(chan error, 1)
 		up       bool
 		connects []time.Time
+		// connections of the app as Slack last counted them, those of other programs among them
+		connections int
 	)
 	all.Go(func() { ended <- client.RunContext(ctx) })
 	defer all.Wait()
@@ -76,7 +78,9 @@ func (s *Slack) connection(ctx context.Context, n int, in *intake) error {
 			if now {
 				delta = 1
 			}
-			if ev := s.opened(delta); ev != nil && in.handler != nil {
+			ev := s.opened(delta)
+			s.socket(n, now, connections, ev)
+			if ev != nil && in.handler != nil {
 				_ = in.handler.Handle(ctx, ev) // does not block, and takes it
 			}
 		}
@@ -114,11 +118,10 @@ func (s *Slack) connection(ctx context.Context, n int, in *intake) error {
 					}
 				}
 			case socketmode.EventTypeHello:
-				set(true)
-				connections := 0
 				if ev.Request != nil {
 					connections = ev.Request.NumConnections
 				}
+				set(true)
 				s.log.InfoContext(ctx, "socket_open", "socket", n, "connections", connections)
 			case socketmode.EventTypeDisconnect, socketmode.EventTypeIncomingError:
 				set(false)
@@ -168,6 +171,8 @@ type envelope struct {
 	Type    string          `json:"type"`
 	Attempt int             `json:"retry_attempt"`
 	Payload json.RawMessage `json:"payload"`
+
+	kind string // for Hooks
 }
 
 // envelopeOf finds the envelope in what slack-go says. What slack-go could not decode still has one: its strict decoding must not

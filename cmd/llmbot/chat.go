@@ -82,7 +82,7 @@ func runChat(ctx context.Context, p process, args []string) error {
 		return err
 	}
 	defer closeLog()
-	log := newLog(logTo, cfg)
+	log := newLog(logTo, cfg, cfg.LogLevel)
 	model, err := llm.New(llm.Config{
 		BaseURL: cfg.BaseURL, APIKey: string(cfg.APIKey), Model: cfg.Model, FirstTokenTimeout: cfg.FirstTokenTimeout,
 		IdleTimeout: cfg.IdleTimeout, Extra: cfg.extra, Log: log,

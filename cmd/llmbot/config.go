@@ -73,7 +73,7 @@ type Config struct {
 
 	StateURL      string     `env:"STATE_URL" doc:"postgres://… for replicas, memory: for trying out; empty: SQLite in STATE_DIR/state.db"`
 	StateDir      string     `env:"STATE_DIR" envDefault:"./data" doc:"folder of the state; made if missing"`
-	OpsAddr       string     `env:"OPS_ADDR" envDefault:"127.0.0.1:9464" doc:"address of /livez /readyz /metrics /debug; off: none (not in this version yet)"`
+	OpsAddr       string     `env:"OPS_ADDR" envDefault:"127.0.0.1:9464" doc:"address of /livez /readyz /metrics /debug; off: none"`
 	GPUMetricsURL string     `env:"GPU_METRICS_URL" doc:"a DCGM exporter, such as http://gpu-host:9400/metrics, for GPU figures in the status"`
 	LogLevel      slog.Level `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn, error"`
 	LogFormat     string     `env:"LOG_FORMAT" envDefault:"text" doc:"text or json"`
@@ -238,7 +238,7 @@ func (c *Config) check() []problem {
 	} {
 		add(d > 0, fmt.Sprintf("%s is %s", name, d), "It must be above 0, such as 30s.")
 	}
-	if c.OpsAddr != "" && c.OpsAddr != "off" {
+	if c.OpsAddr != "" && c.OpsAddr != opsOff {
 		_, _, err := net.SplitHostPort(c.OpsAddr)
 		add(err == nil, fmt.Sprintf("OPS_ADDR is %q", c.OpsAddr), "It must be host:port, such as 127.0.0.1:9464, or off.")
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -74,6 +75,9 @@ func runDemo(ctx context.Context, p process, args []string) error {
 	simCfg.Notice = model.notice
 	sim := slacksim.New(simCfg)
 	cfg.SlackURL = "http://" + l.Addr().String() + "/api/"
+	if !slices.ContainsFunc(p.env, func(v string) bool { return strings.HasPrefix(v, "OPS_ADDR=") && v != "OPS_ADDR=" }) {
+		cfg.OpsAddr = opsOff // who tries it beside a bot that runs should not meet its port
+	}
 	cfg.AppToken, cfg.BotToken, cfg.StateURL = secret(sim.AppToken()), secret(sim.BotToken()), "memory:"
 
 	fmt.Fprintf(p.out, "\n  llmbot demo: open  http://%s/\n\n  %s\n  In #general, write:  @%s what can you do?\n\n  Ctrl-C ends it.\n",
@@ -87,7 +91,7 @@ func runDemo(ctx context.Context, p process, args []string) error {
 		cancel()
 	})
 	all.Go(func() {
-		botErr = serve(ctx, cfg, newLog(logTo, cfg))
+		botErr = serve(ctx, cfg, newLog(logTo, cfg, cfg.LogLevel))
 		cancel()
 		closeWeb() // Slack goes last: the bot drains into it
 	})

@@ -76,6 +76,7 @@ func commands() []command {
 		{"demo", "a Slack workspace on this machine with the bot in it: no account, no GPU", runDemo},
 		{"chat", "the same model in the terminal, for people and scripts", runChat},
 		{"bench", "interactive and batch speed of a model server, or of two side by side", runBench},
+		{"check", "looks at tokens, scopes, model server and state; says what to do", runCheck},
 		{"slacksim", "the emulated Slack alone, for a bot in any language", runSlackSim},
 		{"manifest", "the Slack app manifest and the link that creates the app", runManifest},
 		{"version", "version, commit, Go, dependencies", runVersion},

@@ -19,6 +19,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
+			e.Setenv("OPS_ADDR", opsOff)             // scripts run at the same time
 			e.Setenv("GORACE", "atexit_sleep_ms=10") // a second for each process otherwise
 			e.Values[stageKey{}] = &stage{processes: map[string]*running{}}
 			return nil
@@ -37,6 +38,7 @@ func TestScripts(t *testing.T) {
 			"slash":  slashCmd,
 			"see":    seeCmd,
 			"file":   fileCmd,
+			"page":   pageCmd,
 		},
 	})
 }

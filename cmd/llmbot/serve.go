@@ -30,12 +30,16 @@ func runServe(ctx context.Context, p process, args []string) error {
 	if err != nil {
 		return err
 	}
-	return serve(ctx, cfg, newLog(p.err, cfg))
+	level := new(slog.LevelVar)
+	level.Set(cfg.LogLevel)
+	log := newLog(p.err, cfg, level)
+	defer switchLevel(ctx, level, log)()
+	return serve(ctx, cfg, log)
 }
 
-// newLog writes to w as configured.
-func newLog(w io.Writer, cfg Config) *slog.Logger {
-	options := &slog.HandlerOptions{Level: cfg.LogLevel}
+// newLog writes to w as configured, from level on.
+func newLog(w io.Writer, cfg Config, level slog.Leveler) *slog.Logger {
+	options := &slog.HandlerOptions{Level: level}
 	if cfg.LogFormat == "json" {
 		return slog.New(slog.NewJSONHandler(w, options))
 	}
@@ -43,11 +47,16 @@ func newLog(w io.Writer, cfg Config) *slog.Logger {
 }
 
 // serve runs the bot until ctx ends, then drains it. The order of stopping: no new asks, running answers finish, sockets close, the
-// store closes.
+// store closes, the ops server ends.
 func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if names := cfg.later(); len(names) > 0 {
 		log.WarnContext(ctx, "config_not_used", "variables", names, "hint", "this version does not know them yet")
 	}
+	view, err := startOps(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer view.close()
 	channels, err := openChannels(cfg.ChannelsFile, log)
 	if err != nil {
 		return err
@@ -71,11 +80,14 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if err != nil {
 		return fmt.Errorf("set up the model's client: %w", err)
 	}
+	view.store.Store(&store)
+	view.model.Store(model)
 	slack := slackio.New(slackio.Config{
 		AppToken: string(cfg.AppToken), BotToken: string(cfg.BotToken), APIURL: cfg.SlackURL,
 		HTTP: &http.Client{Transport: slackTransport()}, Command: cfg.Command, Stream: cfg.Stream, Log: log,
-		Pace: pace.Config{Limits: map[pace.Method]int{pace.MethodEdit: cfg.Edits}},
+		Pace: pace.Config{Limits: map[pace.Method]int{pace.MethodEdit: cfg.Edits}, Hooks: view.paceHooks()}, Hooks: view.slackHooks(),
 	})
+	view.slack.Store(slack)
 	self, err := slack.Connect(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -88,8 +100,9 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	botCfg.Share, botCfg.Use = slack.SetShare, slack.Use
 	b := bot.New(botCfg, bot.Deps{
 		Model: model, Server: model, Counter: model, Replier: slack, History: slack, Room: slack, Files: slack, Places: slack, Homes: slack,
-		GPUs: gpus(cfg), Store: store.Store, Log: log,
+		GPUs: gpus(cfg), Store: store.Store, Log: log, Hooks: view.botHooks(),
 	})
+	view.bot.Store(b)
 	return runAll(ctx, b, slack, channels.run, store.run)
 }
 

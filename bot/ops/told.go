@@ -1,0 +1,172 @@
+package ops
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"llmbot/bot"
+	"llmbot/bot/pace"
+	"llmbot/bot/turn"
+	"llmbot/llm"
+)
+
+// What a write to the store is for.
+const (
+	opAsk   = "ask"
+	opRenew = "renew"
+)
+
+// Bot are the hooks of package bot and of its desk.
+func (m *Metrics) Bot() bot.Hooks {
+	return bot.Hooks{
+		Rated: m.Rated, Answered: m.Answered, Visible: m.Visible, Waited: m.Waited, Streamed: m.Streamed, Away: m.Away,
+		Turn: turn.Hooks{Renewed: m.Renewed, Took: m.Took, Lost: m.Lost, Store: m.Store, Asked: m.Asked},
+	}
+}
+
+// Pace are the hooks of package pace. How many edits are left is asked at a scrape: what was left at the last call is no news.
+func (m *Metrics) Pace() pace.Hooks {
+	return pace.Hooks{Call: m.Call, Refused: m.Refused, EndLag: m.EndLag, Staleness: m.Staleness}
+}
+
+// Event is slackio's hook.
+func (m *Metrics) Event(kind, outcome string, again bool) {
+	m.events.WithLabelValues(kind, outcome).Inc()
+	if again {
+		m.redeliveries.WithLabelValues(kind).Inc()
+	}
+}
+
+// Acked is slackio's hook.
+func (m *Metrics) Acked(kind string, took time.Duration) {
+	m.ack.WithLabelValues(kind).Observe(took.Seconds())
+}
+
+// Socket is slackio's hook.
+func (m *Metrics) Socket(n int, open bool) {
+	if open {
+		m.socketOpens.WithLabelValues(strconv.Itoa(n)).Inc()
+		return
+	}
+	m.socketCloses.WithLabelValues(strconv.Itoa(n)).Inc()
+}
+
+// Gap is slackio's hook.
+func (m *Metrics) Gap(d time.Duration) { m.gap.Observe(d.Seconds()) }
+
+// Answered is bot's hook.
+func (m *Metrics) Answered(end bot.End, took time.Duration) {
+	m.answers.WithLabelValues(string(end)).Inc()
+	m.answer.Observe(took.Seconds())
+}
+
+// Visible is bot's hook.
+func (m *Metrics) Visible(d time.Duration) { m.visible.Observe(d.Seconds()) }
+
+// Waited is bot's hook.
+func (m *Metrics) Waited(d time.Duration) { m.queueWait.Observe(d.Seconds()) }
+
+// Away is bot's hook.
+func (m *Metrics) Away(d time.Duration) { m.away.Add(d.Seconds()) }
+
+// Rated is bot's hook.
+func (m *Metrics) Rated(good bool) {
+	rating := "bad"
+	if good {
+		rating = "good"
+	}
+	m.ratings.WithLabelValues(rating).Inc()
+}
+
+// Streamed is bot's hook. What a request that failed has cost counts, too.
+func (m *Metrics) Streamed(r llm.Result, err error) {
+	outcome, kind := "ok", ""
+	if e, ok := errors.AsType[*llm.Error](err); ok {
+		outcome, kind = "error", known(e.Kind.String(), m.kinds)
+	} else if errors.Is(err, context.Canceled) {
+		outcome = "cancelled"
+	} else if err != nil {
+		outcome, kind = "error", labelOther
+	}
+	if kind != "" {
+		m.modelErrors.WithLabelValues(kind).Inc()
+	}
+	m.requests.WithLabelValues(outcome).Inc()
+	if r.TTFT > 0 {
+		m.firstToken.Observe(r.TTFT.Seconds())
+	}
+	if !r.Usage.Known {
+		return
+	}
+	m.prompt.Add(float64(r.Usage.PromptTokens))
+	m.cached.Add(float64(r.Usage.CachedTokens))
+	m.completion.Add(float64(r.Usage.CompletionTokens))
+	m.reasoning.Add(float64(r.Usage.ReasoningTokens))
+	if err == nil && r.Usage.CompletionTokens > 0 && r.Elapsed > 0 {
+		m.speed.Observe(float64(r.Usage.CompletionTokens) / r.Elapsed.Seconds())
+	}
+}
+
+// Call is pace's hook.
+func (m *Metrics) Call(method pace.Method, reason string) {
+	m.calls.WithLabelValues(string(method), reason).Inc()
+}
+
+// Refused is pace's hook.
+func (m *Metrics) Refused(method pace.Method, retryAfter time.Duration) {
+	m.refusals.WithLabelValues(string(method)).Inc()
+	m.refusedFor.WithLabelValues(string(method)).Add(retryAfter.Seconds())
+}
+
+// EndLag is pace's hook.
+func (m *Metrics) EndLag(d time.Duration) { m.endLag.Observe(d.Seconds()) }
+
+// Staleness is pace's hook.
+func (m *Metrics) Staleness(d time.Duration) { m.staleness.Observe(d.Seconds()) }
+
+// Renewed is turn's hook.
+func (m *Metrics) Renewed(took time.Duration, err error) {
+	outcome := "ok"
+	if err != nil {
+		outcome = "error"
+	}
+	m.renewals.WithLabelValues(outcome).Inc()
+	if errors.Is(err, turn.ErrLost) && !errors.Is(err, turn.ErrLapsed) {
+		err = nil // the store has answered: the claim is another's
+	}
+	m.wrote(opRenew, took, err)
+}
+
+// Asked is turn's hook.
+func (m *Metrics) Asked(took time.Duration, _ bool, err error) { m.wrote(opAsk, took, err) }
+
+func (m *Metrics) wrote(op string, took time.Duration, err error) {
+	m.store.WithLabelValues(op).Observe(took.Seconds())
+	if err != nil {
+		m.storeErrors.WithLabelValues(op).Inc()
+	}
+}
+
+// Took is turn's hook.
+func (m *Metrics) Took(_ string, _ turn.Record, dead bool) {
+	from := "released"
+	if dead {
+		from = "dead"
+	}
+	m.takeovers.WithLabelValues(from).Inc()
+}
+
+// Lost is turn's hook.
+func (m *Metrics) Lost(string, uint64) { m.claimsLost.Inc() }
+
+// Store is turn's hook.
+func (m *Metrics) Store(answers bool, silent time.Duration) {
+	if !answers {
+		m.storeUp.Set(0)
+		return
+	}
+	m.storeUp.Set(1)
+	m.storeOutage.Add(silent.Seconds())
+}

@@ -1,0 +1,121 @@
+package slackio
+
+import (
+	"time"
+
+	"llmbot/bot"
+)
+
+// Hooks tell of what happens, for metrics. Each may be nil; they must not block, and are called from any goroutine.
+type Hooks struct {
+	// Event: an envelope was dealt with. kind and outcome are constants of this file; again says that Slack had delivered it before.
+	Event func(kind, outcome string, again bool)
+	// Acked: an envelope was acked, so long after it came.
+	Acked func(kind string, took time.Duration)
+	// Socket: socket n, 0 or 1, has opened or closed.
+	Socket func(n int, open bool)
+	// Gap: no socket was open for so long, and now one is again.
+	Gap func(d time.Duration)
+}
+
+// The kinds of events for Hooks.
+const (
+	EventAsked   = "asked" // a message that may want an answer
+	EventEdited  = "edited"
+	EventDeleted = "deleted"
+	EventHalted  = "halted"  // Slack's own stop button
+	EventPressed = "pressed" // a button of ours
+	EventCommand = "command"
+	EventHome    = "home" // somebody opened the Home tab
+	EventOther   = "other"
+)
+
+// What became of an event, for Hooks.
+const (
+	OutcomeHandled   = "handled"
+	OutcomeIgnored   = "ignored"   // the bot has nothing to do with it
+	OutcomeDuplicate = "duplicate" // the same came before
+	OutcomeNotAcked  = "not_acked" // it is not durable: Slack delivers it again
+	OutcomeRefused   = "refused"   // too many at once: the same
+	OutcomePanicked  = "panicked"
+)
+
+// Connections is how many connections of the app Slack counted when a socket last opened, those of other programs among them; 0: none has.
+func (s *Slack) Connections() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.counted
+}
+
+// event is the kind for Hooks.
+func (w what) event() string {
+	switch w {
+	case asked:
+		return EventAsked
+	case edited:
+		return EventEdited
+	case deleted:
+		return EventDeleted
+	case halted:
+		return EventHalted
+	case home:
+		return EventHome
+	}
+	return EventOther
+}
+
+// came is the envelope with the kind that is known before its payload is read.
+func (env envelope) came() envelope {
+	switch env.Type {
+	case "slash_commands":
+		env.kind = EventCommand
+	case "interactive":
+		env.kind = EventPressed
+	default:
+		env.kind = EventOther
+	}
+	return env
+}
+
+// told tells what became of an envelope.
+func (s *Slack) told(env envelope, outcome string) {
+	if h := s.cfg.Hooks.Event; h != nil {
+		h(env.kind, outcome, env.Attempt > 0)
+	}
+}
+
+// handledOr is the outcome of an event that the bot has taken, or refused with err.
+func handledOr(err error) string {
+	if err != nil {
+		return OutcomeNotAcked
+	}
+	return OutcomeHandled
+}
+
+// timing is ack, told to the hook with the time from now on. env may learn its kind until then.
+func (s *Slack) timing(env *envelope, ack func(payload any)) func(payload any) {
+	h := s.cfg.Hooks.Acked
+	if h == nil {
+		return ack
+	}
+	began := time.Now()
+	return func(payload any) {
+		ack(payload)
+		h(env.kind, time.Since(began))
+	}
+}
+
+// socket tells that socket n has opened or closed. ev is what that means for what is heard: the gap is over, if there was one.
+func (s *Slack) socket(n int, open bool, connections int, ev bot.Event) {
+	if open {
+		s.mu.Lock()
+		s.counted = connections
+		s.mu.Unlock()
+	}
+	if h := s.cfg.Hooks.Socket; h != nil {
+		h(n, open)
+	}
+	if c, ok := ev.(bot.Connected); ok && !c.Since.IsZero() && s.cfg.Hooks.Gap != nil {
+		s.cfg.Hooks.Gap(time.Since(c.Since))
+	}
+}

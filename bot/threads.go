@@ -1,0 +1,144 @@
+package bot
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync/atomic"
+	"time"
+)
+
+// The phases of a live thread, in their order.
+const (
+	ThreadIdle      = "idle"      // no turn runs: it waits for the second event of a question, or is about to end
+	ThreadReading   = "reading"   // the thread, who asked, what is owed
+	ThreadPreparing = "preparing" // the prompt, or for a slot that is free
+	ThreadQueued    = "queued"    // for a slot
+	ThreadThinking  = "thinking"  // the model was asked, and has not begun
+	ThreadReasoning = "reasoning" // the model thinks before it answers
+	ThreadWriting   = "writing"
+	ThreadAway      = "away"    // waits for a model server that is away
+	ThreadClosing   = "closing" // the end is being shown
+)
+
+// ThreadPhases are all of them.
+func ThreadPhases() []string {
+	return []string{
+		ThreadIdle, ThreadReading, ThreadPreparing, ThreadQueued, ThreadThinking, ThreadReasoning, ThreadWriting, ThreadAway, ThreadClosing,
+	}
+}
+
+// statusThinking is what people see until there is text.
+const statusThinking = "is thinking…"
+
+// ThreadState is what the bot does for one live thread: ids and times, never text.
+type ThreadState struct {
+	Thread Thread
+	Ask    string    // ts of what is answered; empty: not known yet
+	Phase  string    // one of ThreadPhases
+	Since  time.Time // of the phase; zero: not known
+	Came   time.Time // when the first of what is answered came; zero: nothing is
+	Asks   int       // that wait for the next turn
+}
+
+// Threads are the live threads, the longest at work first. It does not block.
+func (b *Bot) Threads() []ThreadState {
+	b.mu.Lock()
+	out := make([]ThreadState, 0, len(b.actors))
+	for t, a := range b.actors {
+		s := ThreadState{Thread: t, Phase: ThreadIdle, Asks: a.behind}
+		for _, m := range a.inbox {
+			if m.ask != nil {
+				s.Asks++
+			}
+		}
+		if w := a.work.Load(); w != nil {
+			s.Ask, s.Phase, s.Since, s.Came = w.ask, w.phase, w.since, w.came
+		}
+		out = append(out, s)
+	}
+	b.mu.Unlock()
+	slices.SortFunc(out, func(x, y ThreadState) int {
+		return cmp.Or(x.Came.Compare(y.Came), cmp.Compare(x.Thread.String(), y.Thread.String()))
+	})
+	return out
+}
+
+// Queued is how many answers wait for a slot. It does not block.
+func (b *Bot) Queued() int { return b.slots.queued() }
+
+// atWork is what a thread's turn does; nil: no turn runs. Written by the actor and its turn, never by both at once, and read by anybody.
+type atWork struct{ atomic.Pointer[work] }
+
+type work struct {
+	phase, ask  string
+	since, came time.Time
+}
+
+// begins says that a turn begins for asks of which the oldest came at came; ends that it is over.
+func (w *atWork) begins(came time.Time) {
+	w.Store(&work{phase: ThreadReading, since: time.Now(), came: came})
+}
+
+func (w *atWork) ends() { w.Store(nil) }
+
+// is notes a phase. It costs nothing if it is the same as before.
+func (w *atWork) is(phase string) {
+	if old := w.Load(); old != nil && old.phase != phase {
+		now := *old
+		now.phase, now.since = phase, time.Now()
+		w.Store(&now)
+	}
+}
+
+// heard is when the oldest of what is asked came; without any, now.
+func (a *actor) heard() time.Time {
+	if len(a.asks) == 0 {
+		return time.Now()
+	}
+	return a.since
+}
+
+// watched is a draft that notes what the turn does from what it shows.
+type watched struct {
+	Draft
+
+	work *atWork
+}
+
+// noting notes that ask is being answered, and from then on what is shown.
+func (t *turnRun) noting(d Draft, ask string) Draft {
+	if old := t.work.Load(); old != nil {
+		now := *old
+		now.ask, now.phase, now.since = ask, ThreadPreparing, time.Now()
+		t.work.Store(&now)
+	}
+	return watched{d, t.work}
+}
+
+// Set notes the phase and shows a.
+func (d watched) Set(a Answer) {
+	d.work.is(phaseOf(a))
+	d.Draft.Set(a)
+}
+
+// Close notes that the end is being shown, and shows it.
+func (d watched) Close(ctx context.Context, a Answer) error {
+	d.work.is(ThreadClosing)
+	return d.Draft.Close(ctx, a)
+}
+
+// phaseOf tells the phase from what is shown in it.
+func phaseOf(a Answer) string {
+	switch {
+	case a.Notice != "":
+		return ThreadAway
+	case a.Phase == Writing:
+		return ThreadWriting
+	case !a.Thinking.IsZero():
+		return ThreadReasoning
+	case a.Status == statusThinking:
+		return ThreadThinking
+	}
+	return ThreadQueued
+}

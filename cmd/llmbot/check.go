@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// checkTimeout bounds the whole check: nothing in it takes that long but a model that is very slow.
+const checkTimeout = 3 * time.Minute
+
+// How a finding is.
+const (
+	findingOK      = "ok"
+	findingWarning = "warning" // it works, less well than it could
+	findingError   = "error"   // it does not work
+	findingLook    = "look"    // these tokens can't tell: a person has to look
+)
+
+// finding is one thing that was looked at.
+type finding struct {
+	Check  string `json:"check"`
+	Status string `json:"status"`
+	Text   string `json:"text"`
+	Next   string `json:"next,omitempty"` // what to do
+}
+
+// checker looks at everything that the bot needs, one thing after the other, and tells what it finds at once.
+type checker struct {
+	cfg   Config
+	tell  func(finding)
+	found []finding
+	http  *http.Client // to the model server; nil: llm's own
+}
+
+func (c *checker) add(check, status, text, next string) {
+	f := finding{Check: check, Status: status, Text: text, Next: next}
+	c.found = append(c.found, f)
+	c.tell(f)
+}
+
+func (c *checker) ok(check, format string, args ...any) {
+	c.add(check, findingOK, fmt.Sprintf(format, args...), "")
+}
+func (c *checker) warn(check, text, next string) { c.add(check, findingWarning, text, next) }
+func (c *checker) fail(check, text, next string) { c.add(check, findingError, text, next) }
+func (c *checker) look(check, text, next string) { c.add(check, findingLook, text, next) }
+
+// failed tells an error with its own hint, or with next if it has none.
+func (c *checker) failed(check string, err error, next string) {
+	if hinted, ok := errors.AsType[interface {
+		error
+		Hint() string
+	}](err); ok && hinted.Hint() != "" {
+		next = hinted.Hint()
+	}
+	c.fail(check, oneLine(err.Error()), next)
+}
+
+// count is how many findings have a status.
+func (c *checker) count(status string) int {
+	n := 0
+	for _, f := range c.found {
+		if f.Status == status {
+			n++
+		}
+	}
+	return n
+}
+
+func runCheck(ctx context.Context, p process, args []string) error {
+	f := flags(p, "check", "looks at everything that the bot needs: tokens, scopes, socket, model server, state; each finding with the next step")
+	file := f.String("env-file", "", "file with NAME=value lines; variables that are set win over it")
+	asJSON := f.Bool("json", false, "as one JSON object, at the end")
+	if err := parse(f, args); err != nil {
+		return err
+	}
+	limited, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	c := checker{tell: func(f finding) { tellFinding(p.out, f) }}
+	if *asJSON {
+		c.tell = func(finding) {}
+	}
+	cfg, err := loadConfig(p.env, *file)
+	if err == nil {
+		_, err = openChannels(cfg.ChannelsFile, slog.New(slog.DiscardHandler))
+	}
+	bad, isConfig := errors.AsType[*configError](err)
+	switch {
+	case isConfig:
+		for _, problem := range bad.problems {
+			c.fail("configuration", problem.what, problem.hint)
+		}
+	case err != nil:
+		return err
+	default:
+		c.cfg = cfg
+		c.all(limited)
+	}
+	if ctx.Err() != nil {
+		return errInterrupted
+	}
+	if *asJSON {
+		if err := c.json(p.out); err != nil {
+			return err
+		}
+	}
+	return c.verdict(p.out, *asJSON)
+}
+
+// all looks at everything.
+func (c *checker) all(ctx context.Context) {
+	if names := c.cfg.later(); len(names) > 0 {
+		c.warn("configuration", strings.Join(names, ", ")+" does nothing", "This version does not know it yet: unset it.")
+	}
+	runs := c.running(ctx)
+	c.slack(ctx, runs)
+	c.model(ctx)
+	c.gpus(ctx)
+	c.state(ctx)
+}
+
+// verdict is the last line, and the error that makes the exit status 1.
+func (c *checker) verdict(w io.Writer, quiet bool) error {
+	errs, warnings := c.count(findingError), c.count(findingWarning)
+	if errs > 0 {
+		return fmt.Errorf("the check found %s and %s", counted(errs, "error"), counted(warnings, "warning"))
+	}
+	if !quiet {
+		fmt.Fprintf(w, "\nNo errors, %s.\n", counted(warnings, "warning"))
+	}
+	return nil
+}
+
+func (c *checker) json(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	err := e.Encode(struct {
+		OK       bool      `json:"ok"`
+		Errors   int       `json:"errors"`
+		Warnings int       `json:"warnings"`
+		Version  string    `json:"version"`
+		Findings []finding `json:"findings"`
+	}{c.count(findingError) == 0, c.count(findingError), c.count(findingWarning), buildInfo().short(), c.found})
+	if err != nil {
+		return fmt.Errorf("write the findings: %w", err)
+	}
+	return nil
+}
+
+// tellFinding writes a finding in a line, with its next step in a second one.
+func tellFinding(w io.Writer, f finding) {
+	fmt.Fprintf(w, "%-9s%-17s%s\n", f.Status, f.Check, f.Text)
+	if f.Next != "" {
+		fmt.Fprintf(w, "%-9s→ %s\n", "", f.Next)
+	}
+}
+
+// oneLine is text without its line breaks.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// counted is `no errors`, `1 error`, `2 errors`.
+func counted(n int, what string) string {
+	switch n {
+	case 0:
+		return "no " + what + "s"
+	case 1:
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

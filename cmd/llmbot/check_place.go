@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"llmbot/bot/ops"
+	"llmbot/bot/slackio"
+	"llmbot/bot/sqlstore"
+)
+
+const (
+	pageTimeout = 5 * time.Second // a page of a bot on this machine: /readyz may wait 4 s for store and model server
+	pageBytes   = 4 << 20
+)
+
+// runningBot is what is known of a bot that answers on OPS_ADDR.
+type runningBot struct {
+	found    bool
+	health   ops.Health
+	asked    bool // events have come to it
+	commands bool
+}
+
+// running looks whether a bot runs on OPS_ADDR.
+func (c *checker) running(ctx context.Context) runningBot {
+	const check = "this machine"
+	host, port, err := net.SplitHostPort(c.cfg.OpsAddr)
+	if c.cfg.OpsAddr == "" || c.cfg.OpsAddr == opsOff || err != nil || port == "0" {
+		c.ok(check, "OPS_ADDR is %s: whether a bot runs here already is not known", c.cfg.OpsAddr)
+		return runningBot{}
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	root := "http://" + net.JoinHostPort(host, port)
+	client := &http.Client{Timeout: pageTimeout, Transport: &http.Transport{DisableKeepAlives: true}} // no proxy: it is this machine
+	body, err := page(ctx, client, root+"/readyz?format=json")
+	if err != nil {
+		l, err := ops.Listen(ctx, c.cfg.OpsAddr, slog.New(slog.DiscardHandler))
+		if err != nil {
+			c.failed(check, err, "")
+			return runningBot{}
+		}
+		_ = l.Close()
+		c.ok(check, "no bot runs here; %s (OPS_ADDR) is free", c.cfg.OpsAddr)
+		return runningBot{}
+	}
+	var h *ops.Health
+	if json.Unmarshal(body, &h) != nil || h == nil || h.Store == "" {
+		c.fail(check, fmt.Sprintf("another program answers on %s (OPS_ADDR)", c.cfg.OpsAddr), "Set OPS_ADDR to another address (127.0.0.1:9465), or to off.")
+		return runningBot{}
+	}
+	r := runningBot{found: true, health: *h}
+	if !h.Ready {
+		c.warn(check, "a bot runs here and is not ready: "+h.Why, "See http://"+c.cfg.OpsAddr+"/readyz and its log.")
+	} else {
+		c.ok(check, "a bot runs here and is ready (%s)", h.Version)
+	}
+	if metrics, err := page(ctx, client, root+"/metrics"); err == nil {
+		r.asked = came(metrics, slackio.EventAsked)
+		r.commands = came(metrics, slackio.EventCommand)
+	}
+	return r
+}
+
+// came says whether a kind of event has come to the bot whose metrics these are.
+func came(metrics []byte, kind string) bool {
+	want := fmt.Sprintf("llmbot_events_total{kind=%q,outcome=%q} ", kind, slackio.OutcomeHandled)
+	for line := range strings.Lines(string(metrics)) {
+		if n, ok := strings.CutPrefix(line, want); ok && strings.TrimSpace(n) != "0" {
+			return true
+		}
+	}
+	return false
+}
+
+// page gets a page, whatever its status.
+func page(ctx context.Context, client *http.Client, address string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, fmt.Errorf("ask %s: %w", address, err)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("ask %s: %w", address, err)
+	}
+	defer resp.Body.Close()
+	return io.ReadAll(io.LimitReader(resp.Body, pageBytes))
+}
+
+// state looks whether the store takes writes.
+func (c *checker) state(ctx context.Context) {
+	const check = "state"
+	where := "the database of STATE_URL"
+	switch c.cfg.StateURL {
+	case "":
+		where = filepath.Join(c.cfg.StateDir, "state.db")
+	case "memory:":
+		c.warn(check, "kept in memory: a restart forgets what is owed to whom", "Unset STATE_URL for a file in STATE_DIR.")
+		return
+	}
+	s, err := openStore(c.cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		c.failed(check, err, "Set STATE_DIR to a folder that this user may write to, on a local disk.")
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeCheckTimeout)
+	defer cancel()
+	began := time.Now()
+	err = s.check(ctx)
+	took := time.Since(began)
+	if closeErr := s.Close(); err == nil && closeErr != nil {
+		err = closeErr
+	}
+	if err != nil {
+		next := "Set STATE_DIR to a folder that this user may write to, on a local disk."
+		if c.cfg.StateURL != "" {
+			next = "Check STATE_URL, and that the database is up and reachable from here."
+		}
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = fmt.Errorf("%s did not take a write within %s", where, storeCheckTimeout)
+		}
+		if e, ok := errors.AsType[*sqlstore.Error](err); ok {
+			err = e // without what the check did to find out
+		}
+		c.failed(check, err, next)
+		return
+	}
+	c.ok(check, "%s takes writes (%d ms)", where, took.Milliseconds())
+}

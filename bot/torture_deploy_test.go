@@ -112,11 +112,11 @@ func tortureRunDeploy(t *testing.T, binary string, drain time.Duration) {
 	}
 	bad := a.endAll(40 * time.Second)
 	r := a.report(p.dialogs)
-	var gaps, delays []time.Duration
+	var gaps, stalls, delays []time.Duration
 	for i, d := range running {
 		began := a.asksModel(d.questions[0].id)
 		for _, ans := range r.verdicts[i].answers {
-			gaps = append(gaps, ans.gap)
+			gaps, stalls = append(gaps, ans.gap), append(stalls, ans.stall)
 			if !ans.finished.IsZero() {
 				delays = append(delays, ans.finished.Sub(began)-d.questions[0].need(speed))
 			}
@@ -124,6 +124,7 @@ func tortureRunDeploy(t *testing.T, binary string, drain time.Duration) {
 	}
 	f := tally{title: fmt.Sprintf("rolling deploy on %s, %d answers running (%d at SIGTERM), %d asked during the drain, drain time %s", store, len(running), left, late, drain)}
 	f.add("longest pause between two visible versions of an answer", "≤ 3s", "%s", spread(gaps))
+	f.add("  until there is more text than before", "", "%s", spread(stalls))
 	f.add("complete so much later than the model needs", "≤ 3s", "%s", spread(delays))
 	f.add("the old process ended, after SIGTERM", "", "%s", seconds1(took))
 	r.figures(&f)

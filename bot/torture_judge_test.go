@@ -41,7 +41,8 @@ type answer struct {
 	over     time.Time // when it was first complete, or rightly stopped
 	repaired int       // how often it was complete, then not, and then again
 	least    float64   // visible words, at the worst moment, as a part of those before it
-	gap      time.Duration
+	gap      time.Duration // the longest time without a change, until it was complete
+	stall    time.Duration // the longest time without more words
 }
 
 // judge looks at a thread as people see it in the end, and as they saw it before.
@@ -161,11 +162,11 @@ func (a *answer) past(v *verdict) {
 	}
 	slices.SortStableFunc(changes, func(a, b change) int { return a.at.Compare(b.at) })
 	now := make([]string, len(a.messages))
-	was, most := false, 0
+	was, most, grew := false, 0, a.since
 	for i, c := range changes {
 		now[c.message] = c.text
 		if i == 0 {
-			a.since = c.at
+			a.since, grew = c.at, c.at
 		} else if a.finished.IsZero() {
 			a.gap = max(a.gap, c.at.Sub(changes[i-1].at))
 		}
@@ -184,7 +185,12 @@ func (a *answer) past(v *verdict) {
 		if most >= 10 {
 			a.least = min(a.least, float64(words)/float64(most))
 		}
-		most = max(most, words)
+		if a.finished.IsZero() || a.finished.Equal(c.at) {
+			a.stall = max(a.stall, c.at.Sub(grew))
+		}
+		if words > most {
+			most, grew = words, c.at
+		}
 	}
 	if !a.finished.IsZero() && !a.complete {
 		v.stale = append(v.stale, fmt.Sprintf("%s was complete at %s, and is not any more", a, a.finished.Format(clock)))

@@ -220,8 +220,10 @@ func (r *report) figures(f *tally) {
 			others = append(others, t.took)
 		}
 	}
-	f.add("takeover after kill -9", "", "%s; never %d", spread(all), never)
-	f.add("  while another replica was untouched", "p50 ≤ 6s, p99 ≤ 10s", "%s", spread(others))
+	if len(r.takeovers) > 0 {
+		f.add("takeover after kill -9", "", "%s; never %d", spread(all), never)
+		f.add("  while another replica was untouched", "p50 ≤ 6s, p99 ≤ 10s", "%s", spread(others))
+	}
 	f.add("from a question to its complete answer", "", "%s", spread(took))
 }
 

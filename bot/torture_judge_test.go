@@ -27,6 +27,20 @@ type verdict struct {
 
 func (v *verdict) bad() []string { return slices.Concat(v.lost, v.doubled, v.half, v.stale) }
 
+// kinds says in words what is wrong.
+func (v *verdict) kinds() string {
+	var words []string
+	for _, k := range []struct {
+		name string
+		list []string
+	}{{"LOST", v.lost}, {"DOUBLED", v.doubled}, {"HALF", v.half}, {"STALE", v.stale}} {
+		if len(k.list) > 0 {
+			words = append(words, k.name)
+		}
+	}
+	return strings.Join(words, " ")
+}
+
 // answer is all messages that answer one question, or several at once.
 type answer struct {
 	asked    string // ts of the newest of them
@@ -36,11 +50,11 @@ type answer struct {
 	complete bool
 	good     bool // complete, or rightly stopped
 
-	since    time.Time // when something was first visible
-	finished time.Time // when it was first complete; zero: never
-	over     time.Time // when it was first complete, or rightly stopped
-	repaired int       // how often it was complete, then not, and then again
-	least    float64   // visible words, at the worst moment, as a part of those before it
+	since    time.Time     // when something was first visible
+	finished time.Time     // when it was first complete; zero: never
+	over     time.Time     // when it was first complete, or rightly stopped
+	repaired int           // how often it was complete, then not, and then again
+	least    float64       // visible words, at the worst moment, as a part of those before it
 	gap      time.Duration // the longest time without a change, until it was complete
 	stall    time.Duration // the longest time without more words
 }

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -177,15 +178,18 @@ func (l *life) isFrozen() bool {
 func (l *life) ran(from, to time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.begin.Add(time.Second).After(from) || !l.end.IsZero() && l.end.Before(to) {
-		return false
-	}
-	for _, s := range l.frozen {
-		if s.from.Before(to) && (s.to.IsZero() || s.to.After(from)) {
-			return false
-		}
-	}
-	return true
+	return !l.begin.Add(time.Second).After(from) && (l.end.IsZero() || !l.end.Before(to)) && !l.frozeLocked(from, to)
+}
+
+// awake says whether a process was not frozen in all the time from one moment to another.
+func (l *life) awake(from, to time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.frozeLocked(from, to)
+}
+
+func (l *life) frozeLocked(from, to time.Time) bool {
+	return slices.ContainsFunc(l.frozen, func(s span) bool { return s.from.Before(to) && (s.to.IsZero() || s.to.After(from)) })
 }
 
 // killedAt is when we killed it; zero: we did not.
@@ -195,7 +199,7 @@ func (l *life) killedAt() time.Time {
 	return l.killed
 }
 
-// end ends all processes, politely first, and waits for them. It says which did not end well.
+// endAll ends all processes, politely first, and waits for them. It says which did not end well.
 func (a *arena) endAll(patience time.Duration) (bad []*life) {
 	a.mu.Lock()
 	lives := append([]*life(nil), a.lives...)

@@ -18,21 +18,17 @@ const toldLines = 60
 // explain fails the test for all that is wrong, and tells the story of the first threads.
 func (r *report) explain(t *testing.T) {
 	t.Helper()
-	told := 0
+	told, kindly := 0, map[string]int{} // stories, also by what they are about
 	for i, v := range r.verdicts {
 		bad := v.bad()
 		if len(bad) == 0 {
 			continue
 		}
 		d := r.dialogs[i]
-		kinds := ""
-		for name, list := range map[string][]string{"LOST": v.lost, "DOUBLED": v.doubled, "HALF": v.half, "STALE": v.stale} {
-			if len(list) > 0 {
-				kinds += " " + name
-			}
-		}
-		t.Errorf("%s/%s:%s\n  %s", d.channel, d.ts, kinds, strings.Join(bad, "\n  "))
-		if told++; told <= *tortureStories {
+		kinds := v.kinds()
+		t.Errorf("%s/%s: %s\n  %s", d.channel, d.ts, kinds, strings.Join(bad, "\n  "))
+		if kindly[kinds]++; told < *tortureStories && kindly[kinds] <= (*tortureStories+2)/3 {
+			told++
 			t.Logf("the story of %s/%s:\n%s", d.channel, d.ts, r.story(d))
 		}
 	}

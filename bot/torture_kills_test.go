@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	tortureTail  = 2 * time.Second // the faults go on for so long after the last question
-	tortureQuiet = 4 * time.Second // so long nothing is written before it counts as over: longer than until a redelivery
+	tortureTail  = 1500 * time.Millisecond // the faults go on for so long after the last question
+	tortureQuiet = 3500 * time.Millisecond // so long nothing is written before it counts as over: longer than until a redelivery
 )
 
 // tortureRunKills is the torture: replicas on one state, and all faults.

@@ -17,7 +17,7 @@ import (
 // The torture program: real processes of the built binary between both simulators, which the test serves on 127.0.0.1, while processes are
 // killed and frozen, events come twice, people follow up and stop, and the model server and the database go away. Then it counts.
 //
-//	go test ./bot -run Torture -v                             # all scenarios, short: about 25 s
+//	go test ./bot -run Torture -v                             # all scenarios, short: 25 to 30 s
 //	go test ./bot -run Torture/kills -v -torture.threads 200 -torture.seed 7
 //	.ci/postgres go test ./bot -run Torture/kills -v          # on PostgreSQL
 //
@@ -38,8 +38,8 @@ import (
 // same moments, but not always the same failure. -torture.binary takes a binary that is there, to compare versions. The logs of the
 // processes stay with -artifacts.
 var (
-	tortureThreads      = flag.Int("torture.threads", 14, "kills: how many threads are asked")
-	tortureRate         = flag.Float64("torture.rate", 2.5, "kills: threads asked in a second")
+	tortureThreads      = flag.Int("torture.threads", 12, "kills: how many threads are asked")
+	tortureRate         = flag.Float64("torture.rate", 3.5, "kills: threads asked in a second")
 	tortureReplicas     = flag.Int("torture.replicas", 3, "kills: processes that share the state")
 	tortureEvery        = flag.Duration("torture.every", 1500*time.Millisecond, "kills: a process is killed or frozen so often; 0: never")
 	tortureKills        = flag.Float64("torture.kills", 0.5, "kills: share of these faults that are kill -9; the others are SIGSTOP")
@@ -53,7 +53,7 @@ var (
 	torturePostgres     = flag.Duration("torture.postgres", 0, "kills: PostgreSQL is stopped so often, if .ci/postgres started it; 0: never")
 	torturePostgresDown = flag.Duration("torture.postgresdown", 10*time.Second, "kills: how long it is away then")
 	tortureSpeed        = flag.Float64("torture.speed", 80, "kills: tokens a second of each answer")
-	tortureSentences    = flag.Int("torture.sentences", 24, "kills: the longest answer in sentences of about 11 tokens; the shortest is a third of it")
+	tortureSentences    = flag.Int("torture.sentences", 18, "kills: the longest answer in sentences of about 11 tokens; the shortest is a third of it")
 	tortureLong         = flag.Float64("torture.long", 0, "kills: share of the questions whose answer takes two messages")
 	tortureDirect       = flag.Float64("torture.direct", 0, "kills: share of the threads that are direct messages")
 	tortureRedeliver    = flag.String("torture.redeliver", "3s,3s,4s,5s,10s,60s", "when an event that was not acked comes again; slack: as Slack does, up to 5 minutes later")

@@ -10,8 +10,8 @@ import (
 // AckTimeout is how long an envelope may stay without an ack (documented for commands and interactions; assumed for events).
 const AckTimeout = 3 * time.Second
 
-// redeliveries says when an event without an ack is sent again, counted from the sending before; then it is given up. That
-// there are three is Slack's HTTP schedule; over sockets the number is not documented.
+// redeliveries is the default of Config.Redeliver. That there are three is Slack's HTTP schedule; over sockets the number is not
+// documented.
 func redeliveries() []time.Duration { return []time.Duration{AckTimeout, time.Minute, 5 * time.Minute} }
 
 // Envelope is one frame that was sent to the app.
@@ -104,13 +104,13 @@ func (s *Sim) releaseLocked() {
 
 // insist sends an event again until it is acked or given up.
 func (s *Sim) insist(d *delivery) {
-	for _, wait := range append(redeliveries(), AckTimeout) {
+	for _, wait := range append(slices.Clip(s.cfg.Redeliver), AckTimeout) {
 		if !s.sleepDone(wait) {
 			return
 		}
 		s.mu.Lock()
 		stop := d.acked
-		if !stop && d.attempt < len(redeliveries()) {
+		if !stop && d.attempt < len(s.cfg.Redeliver) {
 			d.attempt++
 			s.transmitLocked(d)
 		}

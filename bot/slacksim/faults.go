@@ -41,7 +41,8 @@ func (s *Sim) Heal() {
 type EventFault struct {
 	Type  string // the inner event's type, "slash_commands" or "interactive"; empty: every event
 	Skip  int
-	Times int // 0 means once, negative means from now on
+	Times int     // 0 means once, negative means from now on
+	Share float64 // of the fitting events only so many, chosen at random; 0: all
 
 	Drop      bool          // never sent
 	Duplicate int           // sent so many times more at once, as redeliveries: same event_id, new envelope_id
@@ -111,7 +112,7 @@ func (s *Sim) faultLocked(method, channel string) *Fault {
 // eventFaultLocked finds the fault for an event and uses it up by one.
 func (s *Sim) eventFaultLocked(typ string) EventFault {
 	for _, f := range s.eventFault {
-		if f.Times == 0 || f.Type != "" && f.Type != typ {
+		if f.Times == 0 || f.Type != "" && f.Type != typ || f.Share > 0 && s.rand.Float64() >= f.Share {
 			continue
 		}
 		if f.Skip > 0 {

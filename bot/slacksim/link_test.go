@@ -187,6 +187,32 @@ func TestLostAckAndDuplicates(t *testing.T) {
 	})
 }
 
+func TestShareOfTheEvents(t *testing.T) {
+	bubble(t, slacksim.Config{}, func(t *testing.T, s *space) {
+		s.link(ackAll)
+		s.FailEvent(slacksim.EventFault{Times: -1, Share: 0.1, Duplicate: 1})
+		for range 500 {
+			s.Say("alice", "@alice", "", "hello")
+		}
+		time.Sleep(time.Second)
+		if n := len(s.Envelopes()) - 500; n < 25 || n > 75 {
+			t.Errorf("%d of 500 were doubled", n)
+		}
+	})
+}
+
+func TestScheduleOfRedeliveries(t *testing.T) {
+	bubble(t, slacksim.Config{Redeliver: []time.Duration{time.Second, 2 * time.Second}}, func(t *testing.T, s *space) {
+		s.link(nil)
+		s.Say("alice", "@alice", "", "one")
+		time.Sleep(time.Hour)
+		e := s.Envelopes()
+		if len(e) != 3 || e[1].Sent.Sub(e[0].Sent) != time.Second || e[2].Sent.Sub(e[1].Sent) != 2*time.Second || e[2].Attempt != 2 {
+			t.Errorf("%+v", e)
+		}
+	})
+}
+
 func TestNoSocket(t *testing.T) {
 	for _, hold := range []int{0, 2} {
 		bubble(t, slacksim.Config{HoldEvents: hold}, func(t *testing.T, s *space) {

@@ -87,6 +87,9 @@ func (c Config) withDefaults() Config {
 	if c.Channels == nil {
 		c.Channels = DefaultChannels()
 	}
+	if c.Redeliver == nil {
+		c.Redeliver = redeliveries()
+	}
 	c.Limiter = cmp.Or(c.Limiter, LimiterWindow)
 	c.Team = cmp.Or(c.Team, Team{ID: "T0ACME0001", Name: "Acme", Domain: "acme"})
 	c.Bot = cmp.Or(c.Bot, Bot{UserID: "U0LLMBOT01", BotID: "B0LLMBOT01", AppID: "A0LLMBOT01", Name: "llm"})

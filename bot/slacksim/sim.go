@@ -55,6 +55,9 @@ type Config struct {
 	// HoldEvents is how many events wait for a socket while none is open; when more come, the oldest is lost. The default, 0,
 	// loses them at once, as Slack's documentation says ("you may lose events").
 	HoldEvents int
+	// Redeliver says when an event without an ack is sent again, counted from the sending before; then it is given up. nil: after 3 s,
+	// 1 min and 5 min.
+	Redeliver []time.Duration
 
 	Seed    uint64       // of every random choice
 	BaseURL string       // root of all URLs given out, such as http://127.0.0.1:8080; empty: taken from the request's Host

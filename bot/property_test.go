@@ -21,7 +21,7 @@ var (
 )
 
 // question is a message of a person in a random world.
-type question struct {
+type wonder struct {
 	thread  int
 	n, v    int // number and version: its text says `q7v2`
 	ts      string
@@ -31,7 +31,7 @@ type question struct {
 	stopped bool // a stop came after it
 }
 
-func (q *question) tag() string { return fmt.Sprintf("q%dv%d", q.n, q.v) }
+func (q *wonder) tag() string { return fmt.Sprintf("q%dv%d", q.n, q.v) }
 
 // randomWorld does random things in a few threads. Everything that people write there is addressed to the bot.
 type randomWorld struct {
@@ -39,7 +39,7 @@ type randomWorld struct {
 
 	rng     *rand.Rand
 	threads []string // ts of their first messages
-	all     []*question
+	all     []*wonder
 	cut     time.Time // when the model server last cut all streams
 }
 
@@ -49,7 +49,7 @@ func (r *randomWorld) note(format string, args ...any) {
 }
 
 func (r *randomWorld) post() {
-	q := &question{thread: r.rng.IntN(3), n: len(r.all), user: []string{"alice", "bob", "carol"}[r.rng.IntN(3)]}
+	q := &wonder{thread: r.rng.IntN(3), n: len(r.all), user: []string{"alice", "bob", "carol"}[r.rng.IntN(3)]}
 	text := r.slack.Mention() + " " + q.tag() + fmt.Sprintf(" t%d.", q.thread)
 	if q.thread >= len(r.threads) {
 		q.thread = len(r.threads)
@@ -67,8 +67,8 @@ func (r *randomWorld) post() {
 }
 
 // live are the questions of a thread that are still there.
-func (r *randomWorld) live(thread int) []*question {
-	var out []*question
+func (r *randomWorld) live(thread int) []*wonder {
+	var out []*wonder
 	for _, q := range r.all {
 		if q.thread == thread && !q.deleted {
 			out = append(out, q)

@@ -185,13 +185,13 @@ func tortureRunCrowd(t *testing.T, binary string) {
 	f := tally{title: fmt.Sprintf("crowd: %d live answers at %d tok/s in one process, SQLite, %s", n, speed, *tortureCrowdFor)}
 	f.add("still live at the end", "", "%d", live)
 	f.add("tokens a second that the model wrote", "", "%.0f (%.0f wanted; less: this machine is too slow for both sides)", written, float64(n*speed))
-	lost := len(l.logLines("claim lost")) + len(l.logLines("claim_lost"))
+	lost := len(l.logLines("lease_lost"))
 	f.add("leases lost", "0", "%d", lost)
 	f.add("not acked, because the store was late", "0", "%d", len(l.logLines("ask_not_noted")))
 	f.add("cores", "≤ 1", "%.2f", cores)
 	f.add("memory", "≤ 200 MB", "%d MB, most %d MB", now, most)
 	f.print(t)
 	if lost > 0 {
-		t.Errorf("%d leases lost:\n%s", lost, strings.Join(l.logLines("claim"), "\n"))
+		t.Errorf("%d leases lost:\n%s", lost, strings.Join(l.logLines("lease_lost"), "\n"))
 	}
 }

@@ -20,6 +20,11 @@ func (t *turnRun) answer(work, ctx context.Context, asks []Asked, upto turn.TS) 
 	if len(t.messageIDs()) > len(t.claim.Messages()) { // taken over from the thread: if this one is called off, they are its
 		t.noteMessages(work)
 	}
+	if t.claim.Epoch() == 0 && len(t.due.adopt) > 0 {
+		// The store is away, and another process has begun an answer, or finished it. Should it die, the event comes again: it was not acked.
+		b.log.InfoContext(ctx, "answer_left_to_another", "thread", t.thread.String(), "ask", last.TS, "messages", t.due.adopt)
+		return t.abandon(work)
+	}
 	draft, err := b.dep.Replier.Open(work, t.thread, reply)
 	if err != nil {
 		b.log.ErrorContext(ctx, "answer_not_opened", "thread", t.thread.String(), "ask", last.TS, "error", err)
@@ -128,6 +133,8 @@ func (t *turnRun) close(work context.Context, draft Draft, out outcome, last Ask
 	case errors.Is(out.err, turn.ErrLost):
 		letGo(turn.ErrLost)
 		return t.lost(work, last, upto)
+	case errors.Is(out.err, errStopped):
+		upto = t.stoppedUpto(upto)
 	case errors.Is(out.err, errSuperseded):
 		b.log.InfoContext(work, "answer_called_off", "thread", t.thread.String(), "ask", last.TS)
 		letGo(errSuperseded)
@@ -164,6 +171,15 @@ func (t *turnRun) close(work context.Context, draft Draft, out outcome, last Ask
 	}
 	t.forget(work)
 	return r
+}
+
+// stoppedUpto is how far a stop goes: what was asked after it is answered by the next turn.
+func (t *turnRun) stoppedUpto(upto turn.TS) turn.TS {
+	at := t.claim.StoppedAt()
+	if at == "" || !slices.ContainsFunc(t.under(), func(a Asked) bool { return turn.TS(a.TS).After(at) }) {
+		return upto
+	}
+	return at
 }
 
 func (t *turnRun) logEnd(ctx context.Context, out outcome, closeErr error, last Asked) {

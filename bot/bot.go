@@ -95,6 +95,7 @@ type Bot struct {
 	open    atomic.Bool
 	gaps    chan Connected
 	looks   chan look1
+	later   chan again1
 	errands errands        // short ones: words to one person
 	repairs errands        // long ones, see repair
 	turns   sync.WaitGroup // the actors' goroutines; only Run adds to it
@@ -121,7 +122,7 @@ func New(cfg Config, dep Deps) *Bot {
 	b := &Bot{
 		cfg: cfg, dep: dep, log: dep.Log,
 		slots: newSlots(cfg.MaxAnswers), answers: answers{store: dep.Store}, wake: make(chan struct{}, 1),
-		actors: map[Thread]*actor{}, since: time.Now(), looks: make(chan look1, maxLooks), gaps: make(chan Connected, 1),
+		actors: map[Thread]*actor{}, since: time.Now(), looks: make(chan look1, maxLooks), later: make(chan again1, maxYoung), gaps: make(chan Connected, 1),
 		errands: newErrands(8, 10*time.Second), repairs: newErrands(64, repairTimeout),
 	}
 	b.desk = turn.NewDesk(dep.Store, turn.Config{Owner: cfg.Owner, Alone: cfg.Alone, Log: dep.Log, Owed: b.owed, Hooks: dep.Hooks.Turn})
@@ -143,6 +144,7 @@ func (b *Bot) Run(ctx context.Context) error {
 		}
 	})
 	desk.Go(func() { b.lookAtThreads(ctx) })
+	desk.Go(func() { b.lookAgain(ctx) })
 	desk.Go(func() { b.watchGaps(ctx) })
 	desk.Go(func() { b.watchServer(ctx) })
 	desk.Go(func() { b.shareBudget(work) })

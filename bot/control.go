@@ -79,8 +79,13 @@ func (b *Bot) haltAll(ctx context.Context, ev Asked) error {
 	return err
 }
 
-// halt stops what is asked in a thread up to ts; empty: what is being answered. What there is to say is said where.
+// halt stops what is asked in a thread up to ts. What there is to say is said where.
 func (b *Bot) halt(ctx context.Context, t, where Thread, user, ts string) error {
+	return b.stop(ctx, t, where, user, func(turn.Record) turn.TS { return turn.TS(ts) })
+}
+
+// stop stops what is asked in a thread up to the time that upto finds, empty: what is being answered.
+func (b *Bot) stop(ctx context.Context, t, where Thread, user string, upto func(turn.Record) turn.TS) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*storeTimeout)
 	defer cancel()
 	if refusal, _ := b.mayAsk(ctx, Command{User: user, Channel: t.Channel}); refusal != "" {
@@ -92,7 +97,7 @@ func (b *Bot) halt(ctx context.Context, t, where Thread, user, ts string) error 
 		b.tell(where, user, nothingNow)
 		return nil
 	}
-	err = b.desk.Stop(ctx, t.String(), turn.TS(ts))
+	err = b.desk.Stop(ctx, t.String(), upto(record))
 	b.log.InfoContext(ctx, "stop_asked", "thread", t.String(), "user", user, "error", err)
 	if err != nil {
 		return ErrNotDurable // an answer of this process has heard of it all the same
@@ -117,7 +122,12 @@ func (b *Bot) pressed(ctx context.Context, ev Pressed) error {
 	if refusal == "" {
 		switch ev.Press {
 		case PressStop:
-			return b.halt(ctx, ev.Thread, ev.Thread, ev.User, "") // what others have asked meanwhile is answered
+			return b.stop(ctx, ev.Thread, ev.Thread, ev.User, func(r turn.Record) turn.TS { // what others have asked since is answered
+				if r.For == "" {
+					return "" // the store is away: this process may know
+				}
+				return r.For.Max(turn.TS(ev.For))
+			})
 		case PressRegenerate:
 			return b.want(ctx, ev)
 		case PressContinue:

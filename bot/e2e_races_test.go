@@ -346,3 +346,17 @@ func TestEditOfUnreadable(t *testing.T) {
 		w.requests(2, "now there is a question")
 	})
 }
+
+// TestFollowUpBeforeItsQuestion: Slack tells of a thread's first message only after what followed it.
+func TestFollowUpBeforeItsQuestion(t *testing.T) {
+	inWorld(t, following(""), func(t *testing.T, w *world) {
+		w.slack.FailEvent(slacksim.EventFault{Times: 2, Delay: 3 * time.Second})
+		ts := w.ask("alice", "general", "", "one")
+		time.Sleep(time.Second)
+		w.slack.Say("alice", "general", ts, "and two?")
+		w.requests(2, "alice has asked twice")
+		if _, all := conversation(w.model.Last().Chat); !strings.Contains(all, "and two?") {
+			t.Error(all)
+		}
+	})
+}

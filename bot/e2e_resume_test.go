@@ -215,20 +215,24 @@ func TestCatchUp(t *testing.T) {
 
 // TestKilledBeforeItCouldNote: the process dies between a write to Slack and the record of it.
 func TestKilledBeforeItCouldNote(t *testing.T) {
-	for name, word := range map[string]string{"its message": `"reply"`, "that it has answered": `"answered"`, "the exact text": `"epoch":1,"ids"`} {
+	for name, word := range map[string]string{"its message": `"reply"`, "its stream": `"reply"`, "that it has answered": `"answered"`, "the exact text": `"epoch":1,"ids"`} {
+		channel := "general"
+		if name == "its stream" {
+			channel = "@alice"
+		}
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, durable(), func(t *testing.T, w *world) {
 				w.procs[0].dieAt(word)
-				ts := w.ask("alice", "general", "", "count")
+				ts := w.slack.Say("alice", channel, "", w.slack.Mention()+" count")
 				w.until("it dies", time.Minute, w.procs[0].isDead)
 				w.kill()
 				time.Sleep(time.Second)
 				w.again()
 				w.until("it is complete", time.Minute, func() bool {
-					return strings.Contains(text(w.answers("general", ts)), "Sentence 29") && footers(w.answers("general", ts)) == 1 && w.model.Running() == 0
+					return strings.Contains(text(w.answers(channel, ts)), "Sentence 29") && footers(w.answers(channel, ts)) == 1 && w.model.Running() == 0
 				})
 				time.Sleep(30 * time.Second)
-				got := w.answers("general", ts)
+				got := w.answers(channel, ts)
 				if len(got) != 1 {
 					t.Errorf("%d messages: %s", len(got), text(got))
 				}

@@ -27,6 +27,9 @@ const hopeless = "I have tried three times to answer this, and failed each time.
 func (t *turnRun) lost(work context.Context, last Asked, upto turn.TS) report {
 	t.mu.Lock()
 	lates := slices.Clone(t.lates)
+	if t.claim.Epoch() == 0 { // answered from memory, as another process did
+		lates = union(lates, t.ids)
+	}
 	t.mu.Unlock()
 	t.bot.log.WarnContext(work, "claim_lost", "thread", t.thread.String(), "ask", last.TS, "late_writes", len(lates))
 	if len(lates) > 0 {

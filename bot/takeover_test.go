@@ -257,3 +257,53 @@ func TestEditAndFollowUpElsewhere(t *testing.T) {
 		}
 	})
 }
+
+// TestLateStopSparesNewerQuestion: a stop comes late, to an answer to what was asked before and after it.
+func TestLateStopSparesNewerQuestion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newReading(q("1.0", "first"), q("2.0", "stop"), q("3.0", "second"))
+		b, stop := s.run(t, "A", turn.NewMem())
+		for _, ask := range []bot.Asked{asked("1.0", "first"), asked("3.0", "second")} {
+			ask.Bare = true // the turn waits a moment for more
+			_ = b.Handle(t.Context(), ask)
+		}
+		time.Sleep(time.Second)
+		_ = b.Handle(t.Context(), asked("2.0", "stop"))
+		time.Sleep(time.Minute)
+		stop()
+		if last := s.prompts[len(s.prompts)-1]; len(s.prompts) != 2 || !strings.Contains(s.text["3.0"], `"half whole" "" adopt [103.5] letgo false`) {
+			t.Errorf("the last prompt is %q, shown %v", last, s.text)
+		}
+	})
+}
+
+// TestTwoAnswerFromMemory: the store is away, and a question's two events come to two processes.
+func TestTwoAnswerFromMemory(t *testing.T) {
+	for name, later := range map[string]time.Duration{"at once": 0, "after the answer": 20 * time.Second, "in the answer": 2 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newReading(q("1.0", "first"))
+				store := &awayStore{Mem: turn.NewMem()}
+				a, stopA := s.run(t, "A", store)
+				b, stopB := s.run(t, "B", store)
+				time.Sleep(time.Second)
+				store.leave()
+				go func() { _ = a.Handle(t.Context(), asked("1.0", "first")) }()
+				time.Sleep(later)
+				_ = b.Handle(t.Context(), asked("1.0", "first"))
+				time.Sleep(5 * time.Second)
+				store.back()
+				time.Sleep(time.Minute)
+				stopA()
+				stopB()
+				want := 1
+				if later == 0 {
+					want = 2
+				}
+				if removed := strings.Count(s.text["1.0"], "phase 5"); len(s.prompts) != want || removed != want-1 || strings.Count(s.text["1.0"], `phase 2 "half whole"`) < 1 {
+					t.Errorf("%d prompts, shown %v", len(s.prompts), s.text)
+				}
+			})
+		})
+	}
+}

@@ -249,7 +249,7 @@ func (t *turnRun) reread(ctx context.Context) {
 
 // alone says that there is nothing to read: the question opened the thread, and this process knows all of it.
 func (t *turnRun) alone(upto turn.TS) bool {
-	if len(t.known) != 1 {
+	if len(t.known) != 1 || t.claim.Epoch() == 0 { // the store is away: another process may be at it
 		return false
 	}
 	a := t.known[0]
@@ -293,6 +293,9 @@ func (t *turnRun) plan(ctx context.Context, upto turn.TS) {
 	}
 	answered := t.answered(thread)
 	t.due = owed(thread, t.thread, answered, upto, "", mode)
+	if len(t.known) == 0 && t.thread.direct() && len(t.due.asks) > 0 {
+		t.due.adopt = union(t.due.adopt, streams(thread, turn.TS(t.due.last().TS)))
+	}
 	if len(t.due.asks) > 0 || t.unread {
 		return
 	}
@@ -310,6 +313,17 @@ func (t *turnRun) plan(ctx context.Context, upto turn.TS) {
 	if t.due.redo && wanted.More == t.due.what && turn.TS(wanted.TS).After(answered) {
 		t.more = true
 	}
+}
+
+// streams are our messages behind a question that do not say what they answer: a native stream does only when it ends, and its owner died before.
+func streams(thread []Message, question turn.TS) []string {
+	var out []string
+	for _, m := range thread {
+		if m.Self && !m.Notice && m.For == "" && turn.TS(m.TS).After(question) {
+			out = append(out, m.TS)
+		}
+	}
+	return out
 }
 
 // answered is what has its answer. A store that has forgotten, or was not asked, knows less than the thread.
@@ -419,6 +433,16 @@ func (t *turnRun) release(work context.Context) report {
 	ctx, cancel := context.WithTimeout(work, doneTimeout)
 	defer cancel()
 	if err := t.claim.Release(ctx); err != nil && !errors.Is(err, turn.ErrLost) {
+		t.bot.log.WarnContext(work, "claim_not_released", "thread", t.thread.String(), "error", err)
+	}
+	return report{answered: t.upto()}
+}
+
+// abandon forgets what was only heard of.
+func (t *turnRun) abandon(work context.Context) report {
+	ctx, cancel := context.WithTimeout(work, doneTimeout)
+	defer cancel()
+	if err := t.claim.Abandon(ctx); err != nil && !errors.Is(err, turn.ErrLost) {
 		t.bot.log.WarnContext(work, "claim_not_released", "thread", t.thread.String(), "error", err)
 	}
 	return report{answered: t.upto()}

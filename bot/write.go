@@ -21,6 +21,7 @@ const (
 	awayTotal = 30 * time.Minute
 	awaySay   = 3 * time.Second // a blip that is shorter is not worth a message
 	extraTry  = 1               // more tries for a stream that broke off
+	progress  = 200             // bytes that a try must have brought, and the server can go on from, not to count as one of them
 )
 
 // writer asks the model and shows what it writes. It belongs to one turn's goroutine.
@@ -124,8 +125,10 @@ func (w *writer) write(ctx context.Context, in prompt.Input, req llm.Request, fr
 			pause = min(2*pause, awayMost)
 			continue
 		case failure.Again() && again < extraTry:
-			again++
-			w.keep(ctx, res)
+			brought := len(w.text) - len(w.from.text)
+			if w.keep(ctx, res); brought < progress || w.from.text == "" {
+				again++
+			}
 		default:
 			return w.failed(err, failure.User(), res)
 		}

@@ -94,6 +94,13 @@ func (c *Claim) Stopped() <-chan struct{} {
 	return c.stopped
 }
 
+// StoppedAt is the time of the newest stop that was heard of; empty: none was.
+func (c *Claim) StoppedAt() TS {
+	c.d.mu.Lock()
+	defer c.d.unlock()
+	return c.stopTS
+}
+
 // Changed is closed when another process has told (by Desk.Change) that a message of the thread was edited or deleted. Afterwards it is another
 // channel, for the next time.
 func (c *Claim) Changed() <-chan struct{} {
@@ -199,6 +206,20 @@ func (c *Claim) Release(ctx context.Context) error {
 	}
 	c.endLocked()
 	return nil
+}
+
+// Abandon ends an assumed claim of which the store knows nothing, as if the ask had not been heard of; other claims it releases.
+func (c *Claim) Abandon(ctx context.Context) error {
+	c.d.mu.Lock()
+	unknown := c.state == claimLive && c.epoch == 0 && c.answered == ""
+	if unknown {
+		c.endLocked()
+	}
+	c.d.unlock()
+	if unknown {
+		return nil
+	}
+	return c.Release(ctx)
 }
 
 // end does the write of Done and Release.

@@ -20,7 +20,8 @@ func (t *turnRun) answer(work, ctx context.Context, asks []Asked, upto turn.TS) 
 	if len(t.messageIDs()) > len(t.claim.Messages()) { // taken over from the thread: if this one is called off, they are its
 		t.noteMessages(work)
 	}
-	if t.claim.Epoch() == 0 && len(t.due.adopt) > 0 {
+	t.memory = t.claim.Epoch() == 0
+	if t.memory && len(t.due.adopt) > 0 {
 		// The store is away, and another process has begun an answer, or finished it. Should it die, the event comes again: it was not acked.
 		b.log.InfoContext(ctx, "answer_left_to_another", "thread", t.thread.String(), "ask", last.TS, "messages", t.due.adopt)
 		return t.abandon(work)
@@ -154,20 +155,24 @@ func (t *turnRun) close(work context.Context, draft Draft, out outcome, last Ask
 	if errors.Is(out.err, errShutdown) && b.cfg.Durable {
 		return t.release(work) // another process, or the next one, finishes it in the same messages
 	}
-	if out.answer.Text != "" && !out.kept {
+	what := written{
+		For: last.TS, Text: out.answer.Text, Tokens: out.result.Usage.CompletionTokens, Elapsed: out.result.Elapsed, TTFT: out.result.TTFT,
+		Notice: out.answer.Notice, Small: out.answer.Small, Phase: out.answer.Phase, Controls: out.answer.Controls, Asker: last.User,
+		Epoch: t.claim.Epoch(), IDs: t.messageIDs(),
+	}
+	if what.Text != "" && !out.kept {
 		keep, cancel := context.WithTimeout(work, storeTimeout)
 		defer cancel()
-		if err := b.answers.put(keep, t.thread, written{
-			For: last.TS, Text: out.answer.Text, Tokens: out.result.Usage.CompletionTokens, Elapsed: out.result.Elapsed, TTFT: out.result.TTFT,
-			Notice: out.answer.Notice, Small: out.answer.Small, Phase: out.answer.Phase, Controls: out.answer.Controls, Asker: last.User,
-			Epoch: t.claim.Epoch(), IDs: t.messageIDs(),
-		}); err != nil {
+		if err := b.answers.put(keep, t.thread, what); err != nil {
 			b.log.WarnContext(work, "answer_not_kept", "thread", t.thread.String(), "ask", last.TS, "error", err)
 		}
 	}
 	r := t.done(work, upto)
-	if r.lost {
+	switch {
+	case r.lost:
 		return t.lost(work, last, upto)
+	case t.memory:
+		b.errand(b.repairs, "settle", func(ctx context.Context) { b.settle(ctx, t.thread, what, upto) })
 	}
 	t.forget(work)
 	return r

@@ -143,6 +143,9 @@ type Message struct {
 	Bot    bool   // another bot or app wrote it
 	Notice bool   // Self: no answer but a word of ours
 	For    string // Self: what it answers
+	Epoch  uint64 // Self: of the claim under which it was written; 0: without one
+	Ended  bool   // Self: the last message of an answer that has ended
+	Whole  bool   // Self: it is complete
 	Files  []File
 
 	Shown int // Self: characters that it shows, small print and notices not counted

@@ -27,15 +27,66 @@ const hopeless = "I have tried three times to answer this, and failed each time.
 func (t *turnRun) lost(work context.Context, last Asked, upto turn.TS) report {
 	t.mu.Lock()
 	lates := slices.Clone(t.lates)
-	if t.claim.Epoch() == 0 { // answered from memory, as another process did
-		lates = union(lates, t.ids)
-	}
+	ids := slices.Clone(t.ids)
 	t.mu.Unlock()
 	t.bot.log.WarnContext(work, "claim_lost", "thread", t.thread.String(), "ask", last.TS, "late_writes", len(lates))
-	if len(lates) > 0 {
+	switch {
+	case t.memory: // from memory, as another process did
+		t.bot.errand(t.bot.repairs, "settle", func(ctx context.Context) { t.bot.settle(ctx, t.thread, written{For: last.TS, IDs: ids}, upto) })
+	case len(lates) > 0:
 		t.bot.errand(t.bot.repairs, "repair", func(ctx context.Context) { t.bot.repair(ctx, t.thread, last, upto, lates) })
 	}
 	return report{answered: upto, lost: true}
+}
+
+// settlePause is how long after the store is back the thread is looked at: whoever else has it has written by then what was under way.
+const settlePause = 3 * time.Second
+
+// settle sees to an answer that was written from memory, when the store is back: of two complete answers to the same, the one that began later goes,
+// and a half one goes: what was asked has its answer. What stays is kept.
+func (b *Bot) settle(ctx context.Context, t Thread, mine written, upto turn.TS) {
+	for {
+		if !b.pause(ctx, settlePause) {
+			return
+		}
+		record, err := b.desk.Look(ctx, t.String())
+		if err == nil && !upto.After(record.Answered) {
+			break
+		}
+	}
+	messages, err := b.dep.History.Messages(ctx, t)
+	if err != nil {
+		b.log.WarnContext(ctx, "history_unread", "thread", t.String(), "error", err)
+		return
+	}
+	var ours, others []Message
+	for _, m := range messages {
+		switch {
+		case !m.Self || m.For != mine.For:
+		case m.Epoch == 0 && slices.Contains(mine.IDs, m.TS):
+			ours = append(ours, m)
+		default:
+			others = append(others, m)
+		}
+	}
+	whole := func(m Message) bool { return m.Whole }
+	half := !slices.ContainsFunc(ours, func(m Message) bool { return m.Ended })
+	second := slices.ContainsFunc(others, whole) && (!slices.ContainsFunc(ours, whole) || turn.TS(ours[0].TS).After(turn.TS(others[0].TS)))
+	if len(ours) > 0 && (half || second) {
+		reply := Reply{For: mine.For, User: mine.Asker}
+		for _, m := range ours {
+			reply.Adopt = append(reply.Adopt, m.TS)
+		}
+		err = b.showAgain(ctx, t, reply, Answer{Phase: Removed})
+		b.log.InfoContext(ctx, "answer_removed", "thread", t.String(), "ask", mine.For, "messages", reply.Adopt, "error", err)
+		return
+	}
+	if mine.Text == "" {
+		return
+	}
+	if err := b.answers.put(ctx, t, mine); err != nil {
+		b.log.WarnContext(ctx, "answer_not_kept", "thread", t.String(), "ask", mine.For, "error", err)
+	}
 }
 
 // repair waits until another process has answered, and then shows its answer again in the messages that we may have overwritten. A message

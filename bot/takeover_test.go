@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -48,23 +49,24 @@ func (s *reading) Messages(ctx context.Context, _ bot.Thread) ([]bot.Message, er
 }
 
 func (s *reading) Open(_ context.Context, _ bot.Thread, r bot.Reply) (bot.Draft, error) {
-	return &record{s, r, false}, nil
+	return &record{s: s, r: r}, nil
 }
 
 type record struct {
 	s      *reading
 	r      bot.Reply
 	posted bool
+	ts     string
 }
 
 func (d *record) Set(a bot.Answer) {
 	if a.Text != "" && !d.posted && len(d.r.Adopt) == 0 {
 		d.posted = true
 		d.s.guard.Lock()
-		ts := fmt.Sprintf("%d.5", 100+len(d.s.messages))
-		d.s.messages = append(d.s.messages, bot.Message{TS: ts, Self: true, For: d.r.For, Text: "half"})
+		d.ts = fmt.Sprintf("%d.5", 100+len(d.s.messages))
+		d.s.messages = append(d.s.messages, bot.Message{TS: d.ts, Self: true, For: d.r.For, Text: "half"})
 		d.s.guard.Unlock()
-		d.r.Posted(ts)
+		d.r.Posted(d.ts)
 	}
 }
 
@@ -72,6 +74,18 @@ func (d *record) Close(ctx context.Context, a bot.Answer) error {
 	d.s.guard.Lock()
 	defer d.s.guard.Unlock()
 	d.s.text[d.r.For] += fmt.Sprintf("[phase %d %q %q adopt %v letgo %v]", a.Phase, a.Text, a.Small, d.r.Adopt, ctx.Err() != nil)
+	if ctx.Err() != nil {
+		return nil
+	}
+	ours := func(m bot.Message) bool { return m.TS == d.ts || slices.Contains(d.r.Adopt, m.TS) }
+	if a.Phase == bot.Removed {
+		d.s.messages = slices.DeleteFunc(d.s.messages, ours)
+	}
+	for i := range d.s.messages {
+		if a.Phase.Final() && ours(d.s.messages[i]) {
+			d.s.messages[i].Ended, d.s.messages[i].Whole = true, a.Phase == bot.Done
+		}
+	}
 	return nil
 }
 
@@ -168,7 +182,7 @@ func TestDeletionElsewhere(t *testing.T) {
 type slowClose struct{ *reading }
 
 func (s slowClose) Open(ctx context.Context, t bot.Thread, r bot.Reply) (bot.Draft, error) {
-	return &quietRecord{record{s.reading, r, true}}, nil
+	return &quietRecord{record{s: s.reading, r: r, posted: true}}, nil
 }
 
 type quietRecord struct{ record }

@@ -14,10 +14,12 @@ import (
 // Time-outs of the steps around the model's answer.
 const (
 	personTimeout  = 10 * time.Second
-	historyTimeout = 20 * time.Second // a read that takes longer is done without: an answer to the question alone beats none
-	modelTimeout   = 2 * time.Second  // to learn the context length; without it nothing is trimmed
-	closeTimeout   = 90 * time.Second // for the last Slack calls: longer than a minute, the longest that a budget can be empty
-	doneTimeout    = 3 * time.Second  // for the store to take the end; then the desk goes on trying in the background
+	historyTimeout = 20 * time.Second        // a read that takes longer is done without: an answer to the question alone beats none
+	othersTimeout  = time.Minute             // where other processes may have heard of more in the thread, which would be lost
+	modelTimeout   = 2 * time.Second         // to learn the context length; without it nothing is trimmed
+	closeTimeout   = 90 * time.Second        // for the last Slack calls: longer than a minute, the longest that a budget can be empty
+	fresh          = 2500 * time.Millisecond // how old a question is at most of which nothing can stand in its thread: Slack tells of it again after 3 s
+	doneTimeout    = 3 * time.Second         // for the store to take the end; then the desk goes on trying in the background
 )
 
 // turnRun is one turn: what is owed in a thread is answered by one answer. It runs in its own goroutine; the actor may call answers,
@@ -50,6 +52,7 @@ type turnRun struct {
 	draft    Draft    // open; nil: none
 	unsure   bool     // somebody was refused only because Slack did not say who they are
 	denied   bool     // the thread may not be read, now or later
+	memory   bool     // the answer was begun while the store was away: another process may have begun one, too
 }
 
 // newTurn is the turn of a claim; first says that it is the claim's first.
@@ -159,10 +162,23 @@ func (t *turnRun) run(work, cut context.Context) report {
 	if t.isOff() || !t.begin(asks) {
 		return t.calledOff()
 	}
-	if len(asks) == 0 {
+	switch {
+	case len(asks) == 0:
 		return t.none(work, upto)
+	case t.answeredBefore(asks):
+		t.bot.log.InfoContext(work, "answered_before", "thread", t.thread.String(), "ask", asks[len(asks)-1].TS)
+		return t.done(work, upto)
 	}
 	return t.answer(work, ctx, asks, upto)
+}
+
+// answeredBefore says that the thread shows a complete answer of which the store does not know: it was written while the store was away.
+func (t *turnRun) answeredBefore(asks []Asked) bool {
+	if t.due.redo || len(t.claim.Messages()) > 0 || slices.ContainsFunc(asks, func(a Asked) bool { return a.Edited != "" }) {
+		return false
+	}
+	last := asks[len(asks)-1].TS
+	return slices.ContainsFunc(t.messages, func(m Message) bool { return m.Self && m.Whole && m.For == last })
 }
 
 // begin sets what is answered; false: one of it is gone meanwhile.
@@ -253,12 +269,16 @@ func (t *turnRun) alone(upto turn.TS) bool {
 		return false
 	}
 	a := t.known[0]
-	return a.Opens() && a.explicit() && !a.Bare && a.Edited == "" && a.since().Compare(upto) == 0 && turn.TS(a.TS).After(t.claim.Answered())
+	return a.Opens() && a.explicit() && time.Since(tsTime(a.TS)) < fresh && !a.Bare && a.Edited == "" && a.since().Compare(upto) == 0 && turn.TS(a.TS).After(t.claim.Answered())
 }
 
 // read reads the thread, unless there is nothing to read. A direct message that opens one is read what was said in the hour before.
 func (t *turnRun) read(ctx context.Context, upto turn.TS) {
-	ctx, cancel := context.WithTimeoutCause(ctx, historyTimeout, errors.New("the thread could not be read in time"))
+	most := historyTimeout
+	if alone := t.bot.cfg.Alone; t.bot.cfg.Durable && (alone == nil || !alone()) {
+		most = othersTimeout
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, most, errors.New("the thread could not be read in time"))
 	defer cancel()
 	if t.alone(upto) {
 		if t.thread.direct() {
@@ -334,7 +354,7 @@ func (t *turnRun) answered(thread []Message) turn.TS {
 	}
 	oldest := turn.TS(t.known[0].TS)
 	for _, m := range thread {
-		if m.Self && oldest.After(turn.TS(m.For)) {
+		if m.Self && (m.Ended || m.Epoch > 0) && oldest.After(turn.TS(m.For)) { // not one that was begun from memory, and left
 			answered = answered.Max(turn.TS(m.For))
 		}
 	}

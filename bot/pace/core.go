@@ -10,6 +10,7 @@ import (
 // it starts nothing. Not safe for concurrent use.
 type core struct {
 	share    float64
+	scale    float64 // of limits that perMin does not name; below 1: 1
 	perMin   map[Method]int
 	methods  map[Method]*limiter
 	channels map[string]*limiter // posts
@@ -113,7 +114,7 @@ func (c *core) limit(m Method) *limiter {
 	if l == nil {
 		n := c.perMin[m]
 		if n <= 0 {
-			n = limitOf(m)
+			n = int(float64(limitOf(m)) * max(1, c.scale))
 		}
 		l = newLimiter(n, c.share)
 		c.methods[m] = l
@@ -129,6 +130,7 @@ func (c *core) budget(l *lane, k Kind) *limiter {
 	p := c.channels[l.channel]
 	if p == nil {
 		p = newPostLimiter(c.share)
+		p.window = int(float64(p.window) * max(1, c.scale))
 		c.channels[l.channel] = p
 	}
 	return p

@@ -149,6 +149,8 @@ type Hooks struct {
 type Config struct {
 	// Limits are calls a minute by method; methods that are missing have those of Slack's documents.
 	Limits map[Method]int
+	// Scale multiplies the documents' limits, for an app to which Slack granted more, or an emulator without any; below 1: 1.
+	Scale float64
 	// Senders is how many calls may be under way at once; 0 means 16.
 	Senders int
 	// Share of the budget that this process may use, above 0 up to 1; 0 means 1.
@@ -185,12 +187,14 @@ type Scheduler struct {
 
 // New returns a Scheduler. Nothing is sent before Run.
 func New(cfg Config) *Scheduler {
+	c := newCore(cfg.Limits, cfg.Share)
+	c.scale = cfg.Scale
 	return &Scheduler{
 		hooks:   cfg.Hooks,
 		senders: cmpOr(cfg.Senders, defaultSenders),
 		wake:    make(chan struct{}, 1),
 		stopped: make(chan struct{}),
-		core:    newCore(cfg.Limits, cfg.Share),
+		core:    c,
 		live:    make(map[*lane]*Lane),
 		queues:  make(map[Method][]*ticket),
 	}

@@ -21,6 +21,10 @@ const (
 	metaEpoch  = "epoch"  // of the claim
 	metaPage   = "page"   // 0 first
 	metaNotice = "notice" // true: a word of ours, no answer
+	metaEnd    = "end"    // of the last message of an answer that has ended: endWhole or endBroken
+
+	endWhole  = "whole"
+	endBroken = "broken"
 )
 
 // call is one write of an answer.
@@ -51,6 +55,12 @@ func (c call) metadata() slack.MsgOption {
 	}
 	if c.content.markdown == "" && !c.bare {
 		payload[metaNotice] = "true"
+	}
+	switch {
+	case c.content.controls&bot.CanRate != 0: // complete answers can be rated
+		payload[metaEnd] = endWhole
+	case c.content.controls&bot.CanRegenerate != 0:
+		payload[metaEnd] = endBroken
 	}
 	return slack.MsgOptionMetadata(slack.SlackMetadata{EventType: metadataType, EventPayload: payload})
 }

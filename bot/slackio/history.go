@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -143,8 +144,9 @@ func readPage(ctx context.Context, s *Slack, m pace.Method, read func(context.Co
 // message is a message as people read it.
 func (s *Slack) message(ctx context.Context, m slack.Message) bot.Message {
 	out := bot.Message{
-		TS: m.Timestamp, User: m.User, Self: s.own(m), For: metadata(m, metaAsked), Notice: metadata(m, metaNotice) != "",
+		TS: m.Timestamp, User: m.User, Self: s.own(m), For: metadata(m, metaAsked), Notice: metadata(m, metaNotice) != "", Ended: metadata(m, metaEnd) != "", Whole: metadata(m, metaEnd) == endWhole,
 	}
+	out.Epoch, _ = strconv.ParseUint(metadata(m, metaEpoch), 10, 64)
 	out.Bot = !out.Self && (m.BotID != "" || m.SubType == "bot_message")
 	text := m.Text
 	out.Mentioned, out.Elsewhere = mentions(text, s.self.User), elsewhere(text, s.self.User)

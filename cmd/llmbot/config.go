@@ -39,12 +39,15 @@ func (s secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 // MarshalText hides the value from JSON and the like.
 func (s secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
+// slackEdits is how many edits a minute Slack allows (tier 3 of docs.slack.dev/apis/web-api/rate-limits).
+const slackEdits = 50
+
 // Config is the whole configuration. The names of the variables are stable. `doc` is what docs/configuration.md says of each.
 type Config struct {
 	AppToken secret `env:"SLACK_APP_TOKEN" doc:"app-level token, xapp-…, with the scope connections:write; needed by serve"`
 	BotToken secret `env:"SLACK_BOT_TOKEN" doc:"bot token, xoxb-…; needed by serve"`
 	SlackURL string `env:"SLACK_API_URL" envDefault:"https://slack.com/api/" doc:"another Web API root (GovSlack, the emulator)"`
-	Edits    int    `env:"SLACK_EDITS_PER_MINUTE" envDefault:"50" doc:"how many edits (chat.update) Slack allows the app in the workspace a minute; more only if Slack granted it, or for the emulator without limits"`
+	Edits    int    `env:"SLACK_EDITS_PER_MINUTE" envDefault:"50" doc:"how many edits (chat.update) Slack allows the app in the workspace a minute; more only if Slack granted it, or for an emulator without limits: its other limits are raised by as much"`
 
 	BaseURL           string        `env:"LLM_BASE_URL" envDefault:"http://localhost:8000/v1" doc:"the OpenAI-compatible root of the model server"`
 	APIKey            secret        `env:"LLM_API_KEY" doc:"sent as a bearer token"`

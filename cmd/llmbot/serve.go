@@ -85,7 +85,10 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	slack := slackio.New(slackio.Config{
 		AppToken: string(cfg.AppToken), BotToken: string(cfg.BotToken), APIURL: cfg.SlackURL,
 		HTTP: &http.Client{Transport: slackTransport()}, Command: cfg.Command, Stream: cfg.Stream, Log: log,
-		Pace: pace.Config{Limits: map[pace.Method]int{pace.MethodEdit: cfg.Edits}, Hooks: view.paceHooks()}, Hooks: view.slackHooks(),
+		Pace: pace.Config{
+			Limits: map[pace.Method]int{pace.MethodEdit: cfg.Edits}, Scale: float64(cfg.Edits) / slackEdits, Hooks: view.paceHooks(),
+		},
+		Hooks: view.slackHooks(),
 	})
 	view.slack.Store(slack)
 	self, err := slack.Connect(ctx)

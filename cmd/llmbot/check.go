@@ -116,9 +116,6 @@ func runCheck(ctx context.Context, p process, args []string) error {
 
 // all looks at everything.
 func (c *checker) all(ctx context.Context) {
-	if names := c.cfg.later(); len(names) > 0 {
-		c.warn("configuration", strings.Join(names, ", ")+" does nothing", "This version does not know it yet: unset it.")
-	}
 	runs := c.running(ctx)
 	c.slack(ctx, runs)
 	c.model(ctx)

@@ -281,21 +281,6 @@ func withoutPassword(address string) string {
 	return u.Redacted()
 }
 
-// later are the variables that are set and do nothing in this version.
-func (c *Config) later() []string {
-	var names []string
-	for f := range reflect.TypeFor[Config]().Fields() {
-		v := reflect.ValueOf(c).Elem().FieldByIndex(f.Index)
-		if strings.HasSuffix(f.Tag.Get("doc"), notYet) && fmt.Sprint(v.Interface()) != f.Tag.Get("envDefault") {
-			names = append(names, f.Tag.Get("env"))
-		}
-	}
-	return names
-}
-
-// notYet is how the meaning of a variable ends that is only reserved.
-const notYet = "(not in this version yet)"
-
 // tokens checks what serve needs of Slack.
 func (c *Config) tokens() []problem {
 	var bad []problem

@@ -61,8 +61,7 @@ type slashCommand struct {
 	Escape      bool   `yaml:"should_escape"`
 }
 
-// appManifest is what the app needs of Slack. Files, the Home tab and buttons are asked for now although their part of the bot comes later:
-// a new scope would mean installing the app again.
+// appManifest is what the app needs of Slack, and no more: whoever adds a scope later must have the app installed anew.
 func appManifest(name, command string) slackManifest {
 	var m slackManifest
 	m.Display.Name = name

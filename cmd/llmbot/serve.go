@@ -49,9 +49,6 @@ func newLog(w io.Writer, cfg Config, level slog.Leveler) *slog.Logger {
 // serve runs the bot until ctx ends, then drains it. The order of stopping: no new asks, running answers finish, sockets close, the
 // store closes, the ops server ends.
 func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
-	if names := cfg.later(); len(names) > 0 {
-		log.WarnContext(ctx, "config_not_used", "variables", names, "hint", "this version does not know them yet")
-	}
 	view, err := startOps(ctx, cfg, log)
 	if err != nil {
 		return err

@@ -208,7 +208,8 @@ func hasImages(turns []prompt.Turn) bool {
 
 // try is one request. It shows the text as it grows.
 func (w *writer) try(ctx context.Context, req llm.Request) (llm.Result, error) {
-	var text, fresh strings.Builder
+	var text, fresh strings.Builder // fresh: what is held back
+	came := false
 	text.WriteString(w.from.text)
 	w.text, w.tokens, w.sent = w.from.text, w.from.tokens, time.Now()
 	req, checking := w.resumed(ctx, req) // until it is known that what comes is a continuation, it is held back
@@ -216,15 +217,17 @@ func (w *writer) try(ctx context.Context, req llm.Request) (llm.Result, error) {
 		if d.Retract {
 			text.Reset()
 			fresh.Reset()
+			came = false
 			text.WriteString(w.from.text)
 			w.shown = w.from.text
 		}
-		if req.Continue && d.Reasoning != "" && fresh.Len() == 0 {
+		if req.Continue && d.Reasoning != "" && !came {
 			return errNoContinuation
 		}
-		fresh.WriteString(d.Text)
+		came = came || d.Text != ""
 		w.tokens = max(w.tokens, w.from.tokens+d.CompletionTokens)
 		if checking {
+			fresh.WriteString(d.Text)
 			again, known := repeated(w.from.text, fresh.String())
 			if !known {
 				return nil

@@ -143,6 +143,37 @@ func TestDemo(t *testing.T) {
 	v.picture("narrow")
 }
 
+// TestControls presses what stands under answers, and opens the Home tab.
+func TestControls(t *testing.T) {
+	v := visit(t, startDemo(t))
+	v.do(chromedp.WaitVisible(chromedp.CSS(`#link.up`)))
+
+	v.write("#box", "@llm write 900 tokens")
+	v.do(chromedp.WaitVisible(chromedp.CSS(`#thread`)))
+	v.press("Stop")
+	v.until("it is stopped", `[...document.querySelectorAll('#replies .small')].some((e) => e.innerText.startsWith('stopped'))`)
+	v.picture("stopped")
+
+	// One person talks with the bot: no mention is needed.
+	v.write("#reply", "and now 40 tokens")
+	before, _ := v.finished(2)
+	v.press("Regenerate")
+	v.until("it is being written anew", fmt.Sprintf(`[...document.querySelectorAll('#replies .msg')].filter((m) => m.querySelector('.tag')).at(-1).querySelector('.small')?.innerText !== %q`, before.Small))
+	v.finished(2) // in the same message
+	v.press("👍")
+	v.until("it says thank you", `document.body.innerText.includes('Thank you, noted.')`)
+	v.picture("regenerated")
+
+	v.write("#box", "/llm-status details")
+	v.until("the status is there", `document.querySelector('#list .msg.only')?.innerText.includes('nteractive') ?? false`)
+	v.picture("details")
+
+	at := get(v, chromedp.Evaluate[string](`location.origin + location.pathname`))
+	v.do(chromedp.Navigate(at+"?channel=bot&tab=home"), chromedp.WaitVisible(chromedp.CSS(`#home`)))
+	v.until("the Home tab has figures", `document.querySelector('#home').innerText.includes('nteractive')`)
+	v.picture("home")
+}
+
 // TestPicture makes the picture of the README: PICTURE=docs/demo.png (seen from the repository).
 func TestPicture(t *testing.T) {
 	path := os.Getenv("PICTURE")
@@ -160,6 +191,27 @@ func TestPicture(t *testing.T) {
 	png := get(v, chromedp.CaptureScreenshot())
 	if err := os.WriteFile(filepath.Join("..", "..", path), png, 0o644); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// press presses the newest button of that name in the thread, when there is one.
+func (v *visitor) press(name string) {
+	v.t.Helper()
+	v.until("there is a button "+name, fmt.Sprintf(`(() => {
+		const b = [...document.querySelectorAll('#replies button')].filter((b) => b.innerText === %q).at(-1);
+		b?.click();
+		return !!b;
+	})()`, name))
+}
+
+// until waits until an expression of the page is true.
+func (v *visitor) until(what, expression string) {
+	v.t.Helper()
+	for deadline := time.Now().Add(patience); !get(v, chromedp.Evaluate[bool](expression)); time.Sleep(40 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			v.picture("failed")
+			v.t.Fatalf("not in time: %s", what)
+		}
 	}
 }
 

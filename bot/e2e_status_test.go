@@ -105,7 +105,8 @@ func TestStatusFiguresAgree(t *testing.T) {
 						t.Errorf("no %q in\n%s", want, s)
 					}
 				}
-				if d := w.statusOf("details"); !strings.Contains(d, "First token (TTFT): median ") || !strings.Contains(d, "Inter-token latency (ITL): median ") {
+				if d := w.statusOf("details"); !strings.Contains(d, "First token (TTFT): mean 500 ms, median ") || !strings.Contains(d, "Inter-token latency (ITL): mean 25 ms, median ") ||
+					!strings.Contains(d, "Time in the queue: mean 0 ms, median under 300 ms, p95 under 300 ms") {
 					t.Errorf("%s", d)
 				}
 				if h := w.statusOf("help"); !strings.Contains(h, "`stop` ends the answer") || !strings.Contains(h, "`details`") {
@@ -125,6 +126,15 @@ func TestStatusOfAServerThatHangs(t *testing.T) {
 		w.model.SetMode(llmsim.Loading)
 		time.Sleep(10 * time.Second)
 		if s := w.statusOf(""); !strings.Contains(s, "Model server: loading for ") {
+			t.Errorf("%s", s)
+		}
+		w.model.SetMode(llmsim.Hanging)
+		time.Sleep(30 * time.Second)
+		if s := w.statusOf("details"); !strings.Contains(s, "Model server: down for ") {
+			t.Errorf("%s", s)
+		}
+		w.model.SetMode(llmsim.Up)
+		if s := w.statusOf(""); !strings.Contains(s, "Model server: up") {
 			t.Errorf("%s", s)
 		}
 	})

@@ -209,8 +209,8 @@ func (b *Bot) detailsGroup(s snapshot, readings []reading) Group {
 		q    llm.Quantiles
 	}{{"First token (TTFT)", r.TTFT}, {"Inter-token latency (ITL)", r.ITL}, {"Whole request (E2E)", r.E2E}, {"Time in the queue", r.Queue}} {
 		if row.q.Count > 0 {
-			g.Lines = append(g.Lines, fmt.Sprintf("%s: median %s, p95 %s, p99 %s (%s)", row.name, precise(row.q.P50), precise(row.q.P95), precise(row.q.P99),
-				thousands(int(row.q.Count))))
+			g.Lines = append(g.Lines, fmt.Sprintf("%s: mean %s, median %s, p95 %s, p99 %s (%s)", row.name, precise(row.q.Mean),
+				estimate(row.q.P50, row.q.Least), estimate(row.q.P95, row.q.Least), estimate(row.q.P99, row.q.Least), thousands(int(row.q.Count))))
 		}
 	}
 	g.Lines = append(g.Lines, fmt.Sprintf("Prompt tokens: %s a second · generated: %s a second · requests: %s a minute",
@@ -222,6 +222,15 @@ func (b *Bot) detailsGroup(s snapshot, readings []reading) Group {
 		g.Lines = append(g.Lines, fmt.Sprintf("Speculative decoding: %.0f %% of draft tokens accepted", 100*r.AcceptanceRate))
 	}
 	return g
+}
+
+// estimate is a percentile of a histogram. In the first bucket nothing is known but its bound: vLLM's queue times begin with
+// "up to 300 ms", and a median of 150 ms would be the reading of an empty queue.
+func estimate(d, least time.Duration) string {
+	if d < least {
+		return "under " + precise(least)
+	}
+	return precise(d)
 }
 
 // precise is a latency with the digits that matter.

@@ -24,8 +24,9 @@ type RateSet struct {
 // Quantiles are estimated from histogram buckets, linearly inside a bucket as Prometheus does it; what lies above the last finite
 // bound is reported as that bound.
 type Quantiles struct {
-	Count              float64 // 0: nothing was observed, and the rest is zero
-	Mean               time.Duration
+	Count              float64       // 0: nothing was observed, and the rest is zero
+	Mean               time.Duration // exact: the histogram's sum divided by its count
+	Least              time.Duration // the first bound: what lies below it is known to be less, and no more
 	P50, P90, P95, P99 time.Duration
 }
 
@@ -125,9 +126,16 @@ func (h *Histogram) quantiles() Quantiles {
 		return Quantiles{}
 	}
 	return Quantiles{
-		Count: h.Count, Mean: seconds(h.Sum / h.Count),
+		Count: h.Count, Mean: seconds(h.Sum / h.Count), Least: h.least(),
 		P50: h.quantile(0.50), P90: h.quantile(0.90), P95: h.quantile(0.95), P99: h.quantile(0.99),
 	}
+}
+
+func (h *Histogram) least() time.Duration {
+	if len(h.Bounds) == 0 || math.IsInf(h.Bounds[0], 1) {
+		return 0
+	}
+	return seconds(h.Bounds[0])
 }
 
 // quantile returns the value that a share q of the observations did not exceed.

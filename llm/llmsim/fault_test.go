@@ -213,6 +213,12 @@ func TestStopStringsAndModes(t *testing.T) {
 	if _, _, err := c.chat(ask("x")); !errors.Is(err, io.EOF) {
 		t.Errorf("refusing: %v", err)
 	}
+	c.sim.SetMode(llmsim.Hanging)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, _, err := c.do(ctx, http.MethodPost, "/v1/chat/completions", ask("x")); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("hanging: %v", err)
+	}
 }
 
 func TestHammer(t *testing.T) {

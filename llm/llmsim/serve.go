@@ -3,6 +3,7 @@ package llmsim
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -14,7 +15,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.chat(w, r)
 		return
 	}
-	if s.refused(w, false) {
+	if s.refused(w, r, false) {
 		return
 	}
 	if strings.HasPrefix(r.URL.Path, "/v1") && !s.authorized(r) {
@@ -25,13 +26,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // refused answers as the server's mode wants it.
-func (s *Server) refused(w http.ResponseWriter, chat bool) bool {
+func (s *Server) refused(w http.ResponseWriter, r *http.Request, chat bool) bool {
 	s.mu.Lock()
 	mode := s.mode
 	s.mu.Unlock()
 	switch mode {
 	case Refusing:
 		panic(http.ErrAbortHandler)
+	case Hanging:
+		_, _ = io.Copy(io.Discard, r.Body) // only then the client's end is noticed
+		<-r.Context().Done()
 	case BadGateway:
 		writeBody(w, shape{server: "nginx/1.27.0"}, http.StatusBadGateway, "text/html", []byte(nginx("502 Bad Gateway")))
 	case Unavailable:
@@ -81,7 +85,7 @@ func (s *Server) chat(w http.ResponseWriter, r *http.Request) {
 		s.note(rec, func(q *Request) { q.Status, q.Ended, q.EndAt = code, true, time.Now() })
 	}
 	refuse(0) // until it is accepted
-	if s.refused(w, true) {
+	if s.refused(w, r, true) {
 		return
 	}
 	if !s.authorized(r) {

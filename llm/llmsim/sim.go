@@ -72,6 +72,7 @@ const (
 	Unavailable      // 503 with nginx's HTML on every path
 	Loading          // 503 "Loading model", as llama.cpp
 	Draining         // SIGTERM with --shutdown-timeout: chats get 500 "cannot schedule new futures after shutdown", the rest is well
+	Hanging          // takes every request and never answers it
 	EngineDead       // chats get 500 "EngineCore encountered an issue…", /health an empty 503
 )
 

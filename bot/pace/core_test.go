@@ -364,3 +364,35 @@ func TestNativeStream(t *testing.T) {
 		t.Error("the stop did not end the lane")
 	}
 }
+
+// A crowd in an installation whose limits were raised takes turns: liveliness has a most of its own.
+func TestLivelinessHasAMost(t *testing.T) {
+	for n, want := range map[int]int{100: 100, 1000: liveMost} { // answers, calls a second
+		r := &rig{T: t, c: newCore(map[Method]int{MethodEdit: 1_000_000}, 1)}
+		r.c.scale = 20_000
+		for range n {
+			r.posted(0, 10_000) // minutes of reading
+		}
+		calls := 0
+		const from, to = 10, 20
+		for s := 1.0; s < to; s += 0.02 {
+			for _, l := range r.c.lanes {
+				if !l.flying {
+					r.set(s, l, l.load.Text+4)
+				}
+			}
+			for _, k := range r.look(s) {
+				if k.why != live {
+					t.Fatalf("at %v s: %v", s, k.why)
+				}
+				if s >= from {
+					calls++
+				}
+				r.shown(s+0.01, k, k.lane.load.Text)
+			}
+		}
+		if got := float64(calls) / (to - from); got < 0.9*float64(want) || got > 1.1*float64(want) {
+			t.Errorf("%d answers: %.0f calls a second, want %d", n, got, want)
+		}
+	}
+}

@@ -42,7 +42,10 @@ func (t *turnRun) answer(work, ctx context.Context, asks []Asked, upto turn.TS) 
 func (t *turnRun) write(work, ctx context.Context, draft Draft, asks []Asked, upto turn.TS) outcome {
 	b, last := t.bot, asks[len(asks)-1]
 	base := checkpoint{For: last.TS, Since: string(last.since()), Upto: string(upto)}
-	w := &writer{bot: b, thread: t.thread, draft: draft, id: "llmbot-" + strings.ReplaceAll(last.TS, ".", "-"), model: t.set.Model, hold: t.visible()}
+	w := &writer{
+		bot: b, thread: t.thread, draft: draft, id: "llmbot-" + strings.ReplaceAll(last.TS, ".", "-"), model: t.set.Model, hold: t.visible(),
+		progress: t.claim.Progress,
+	}
 	var from partly
 	from, w.stands, w.kept = t.standing(work, base)
 	if t.claim.Tries() >= mostTries {
@@ -173,6 +176,8 @@ func (t *turnRun) close(work context.Context, draft Draft, out outcome, last Ask
 		return t.lost(work, last, upto)
 	case t.memory:
 		b.errand(b.repairs, "settle", func(ctx context.Context) { b.settle(ctx, t.thread, what, upto) })
+	case t.died && b.cfg.Durable && (b.cfg.Alone == nil || !b.cfg.Alone()):
+		b.errand(b.repairs, "look_back", func(ctx context.Context) { b.lookBack(ctx, t.thread, last, upto, what) })
 	}
 	t.forget(work)
 	return r

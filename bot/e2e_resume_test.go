@@ -136,26 +136,6 @@ func TestNoContinuation(t *testing.T) {
 	}
 }
 
-// TestThreadThatKillsItsOwners gets a sentence in the end.
-func TestThreadThatKillsItsOwners(t *testing.T) {
-	cfg := durable()
-	inWorld(t, cfg, func(t *testing.T, w *world) {
-		ts := w.ask("alice", "general", "", "count")
-		for range 3 {
-			time.Sleep(2500 * time.Millisecond)
-			w.kill()
-			w.again()
-		}
-		got := w.says("general", ts, "tried three times", time.Minute)
-		if len(got) != 1 || !strings.Contains(text(got), "Sentence 3") {
-			t.Errorf("%d messages: %s", len(got), text(got))
-		}
-		w.requests(w.model.Total(), "it was given up")
-		w.slack.Say("alice", "general", ts, "and now?")
-		w.until("it is answered", time.Minute, func() bool { return strings.Contains(text(w.answers("general", ts)), "Sentence 29") })
-	})
-}
-
 // What is asked, edited and said while no process runs, or no socket is open, is found.
 func TestCatchUp(t *testing.T) {
 	cfg := durable()
@@ -211,6 +191,41 @@ func TestCatchUp(t *testing.T) {
 			t.Errorf("%d model calls", n)
 		}
 	})
+}
+
+// TestThreadThatKills: an answer of which three owners died before it came on gets a sentence; one that came on each time is finished.
+func TestThreadThatKills(t *testing.T) {
+	for name, at := range map[string]time.Duration{"before it comes on": 300 * time.Millisecond, "while it comes on": 2700 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			cfg := durable()
+			cfg.model.FirstToken = 200 * time.Millisecond
+			inWorld(t, cfg, func(t *testing.T, w *world) {
+				ts := w.ask("alice", "general", "", "count")
+				for range 3 {
+					w.until("it is at work", time.Minute, func() bool { return w.model.Running() > 0 })
+					time.Sleep(at)
+					w.kill()
+					w.until("the server has noticed", time.Minute, func() bool { return w.model.Running() == 0 })
+					w.again()
+				}
+				if at > time.Second {
+					w.answered("general", ts, 1)
+					complete(t, text(w.answers("general", ts)), unit, 30)
+					return
+				}
+				got := w.says("general", ts, "I have tried three times to answer this", time.Minute)
+				n := len(w.model.Requests())
+				w.click("alice", "general", got[0].TS, bot.PressRegenerate)
+				w.answered("general", ts, 1)
+				if more := len(w.model.Requests()) - n; n != 3 || more != 1 {
+					t.Errorf("%d requests, and %d for Regenerate", n, more)
+				}
+				complete(t, text(w.answers("general", ts)), unit, 30)
+				w.slack.Say("alice", "general", ts, "and now?")
+				w.answered("general", ts, 2)
+			})
+		})
+	}
 }
 
 // TestKilledBeforeItCouldNote: the process dies between a write to Slack and the record of it.
@@ -274,6 +289,37 @@ func TestFrozenOwner(t *testing.T) {
 				w.procs[0].thaw()
 				w.answered("general", ts, 1)
 				time.Sleep(time.Minute)
+				got := w.answers("general", ts)
+				if len(got) != 1 {
+					t.Errorf("%d messages: %s", len(got), text(got))
+				}
+				complete(t, text(got), unit, 30)
+				oneFooter(t, got)
+			})
+		})
+	}
+}
+
+// TestFrozenOwnerDies: it wakes, what it had begun to write goes out, and it dies before it can repair that.
+func TestFrozenOwnerDies(t *testing.T) {
+	for name, frozen := range map[string]time.Duration{"when all is over": 20 * time.Second, "much later": 50 * time.Second, "before": 9 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			cfg := replicas()
+			cfg.model.FirstToken = time.Second
+			inWorld(t, cfg, func(t *testing.T, w *world) {
+				ts := w.ask("alice", "general", "", "count")
+				time.Sleep(3 * time.Second)
+				w.procs[0].freeze()
+				w.again()
+				time.Sleep(frozen)
+				whole := footers(w.answers("general", ts)) == 1
+				w.procs[0].thaw()
+				time.Sleep(300 * time.Millisecond)
+				if name != "before" && (!whole || footers(w.answers("general", ts)) == 1) {
+					t.Fatalf("not overwritten: %s", text(w.answers("general", ts)))
+				}
+				w.procs[0].kill()
+				time.Sleep(3 * time.Minute)
 				got := w.answers("general", ts)
 				if len(got) != 1 {
 					t.Errorf("%d messages: %s", len(got), text(got))

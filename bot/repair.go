@@ -10,12 +10,19 @@ import (
 )
 
 const (
-	// mostTries is how many owners may die in an answer before it is given up: it may be what kills them (issue 7).
-	mostTries = 3
+	// mostTries is how many owners may die in an answer, without any progress, before it is given up: it may be what kills them (issue 7).
+	mostTries = 3 * turn.Death
 	// repairTimeout is how long the process that took a thread over may take to answer, until a message that we have overwritten is repaired.
 	repairTimeout = 15 * time.Minute
 	// repairLook is how often the record is looked at meanwhile.
 	repairLook = time.Second
+)
+
+const (
+	// lookBackSoon is when an answer that was taken over is looked at again after its end: a process that was frozen for somewhat more than a lease has
+	// woken by then. lookBackLate is how much later that is done once more.
+	lookBackSoon = 10 * time.Second
+	lookBackLate = time.Minute
 )
 
 // errHopeless ends an answer that has killed its owners.
@@ -87,6 +94,44 @@ func (b *Bot) settle(ctx context.Context, t Thread, mine written, upto turn.TS) 
 	if err := b.answers.put(ctx, t, mine); err != nil {
 		b.log.WarnContext(ctx, "answer_not_kept", "thread", t.String(), "ask", mine.For, "error", err)
 	}
+}
+
+// lookBack sees to an answer that was taken over, some time after it is complete. Its owner before may have been frozen, not dead: when it wakes, a
+// write that it had begun goes out, and should it die before it repairs that, nobody else knows.
+func (b *Bot) lookBack(ctx context.Context, t Thread, last Asked, upto turn.TS, mine written) {
+	for _, wait := range []time.Duration{lookBackSoon, lookBackLate} {
+		if !b.pause(ctx, wait) {
+			return
+		}
+		messages, err := b.dep.History.Messages(ctx, t)
+		if err != nil {
+			b.log.WarnContext(ctx, "history_unread", "thread", t.String(), "error", err)
+			continue
+		}
+		if late := overwritten(messages, mine); len(late) > 0 {
+			b.repair(ctx, t, last, upto, late)
+		}
+	}
+}
+
+// overwritten are the messages that an owner before has written to, or posted, after the answer was complete; none if there is no such answer any more.
+// A page that was complete before the takeover is among them: what it shows cannot be told from here.
+func overwritten(messages []Message, mine written) (late []string) {
+	there := false
+	for _, m := range messages {
+		if !m.Self || m.For != mine.For || m.Epoch > mine.Epoch {
+			continue
+		}
+		ours := slices.Contains(mine.IDs, m.TS)
+		there = there || ours
+		if m.Epoch < mine.Epoch || ours && m.TS == mine.IDs[len(mine.IDs)-1] && !m.Ended {
+			late = append(late, m.TS)
+		}
+	}
+	if !there {
+		return nil
+	}
+	return late
 }
 
 // repair waits until another process has answered, and then shows its answer again in the messages that we may have overwritten. A message

@@ -60,10 +60,11 @@ func checkpointKey(t Thread) string { return "checkpoint/" + t.String() }
 
 // saver saves the text of one answer now and then, outside of the token loop.
 type saver struct {
-	bot    *Bot
-	thread Thread
-	stop   chan struct{}
-	done   chan struct{}
+	bot      *Bot
+	thread   Thread
+	progress func() // is called when the store has more of the answer than ever
+	stop     chan struct{}
+	done     chan struct{}
 
 	mu    sync.Mutex // guards all below
 	now   checkpoint
@@ -72,7 +73,7 @@ type saver struct {
 
 // newSaver starts one; end ends it.
 func (t *turnRun) newSaver(ctx context.Context, base checkpoint) *saver {
-	s := &saver{bot: t.bot, thread: t.thread, stop: make(chan struct{}), done: make(chan struct{}), now: base, saved: len(base.Text)}
+	s := &saver{bot: t.bot, thread: t.thread, progress: t.claim.Progress, stop: make(chan struct{}), done: make(chan struct{}), now: base, saved: len(base.Text)}
 	go func() { // end waits for it
 		defer close(s.done)
 		s.run(ctx)
@@ -119,6 +120,7 @@ func (s *saver) save(ctx context.Context) {
 		}
 		return
 	}
+	s.progress()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.saved = len(c.Text)

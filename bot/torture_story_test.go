@@ -32,6 +32,14 @@ func (r *report) explain(t *testing.T) {
 			t.Logf("the story of %s/%s:\n%s", d.channel, d.ts, r.story(d))
 		}
 	}
+	for i, v := range r.verdicts {
+		for _, a := range v.answers {
+			if a.least < 0.5 && len(v.bad()) == 0 && kindly["less"] < *tortureStories {
+				kindly["less"]++
+				t.Logf("%s: only %.0f %% of its words were visible for a while; the story:\n%s", a, 100*a.least, r.story(r.dialogs[i]))
+			}
+		}
+	}
 	for _, to := range r.takeovers {
 		if to.took == 0 {
 			t.Logf("nobody took over the answer to %s in %s/%s", to.asked, to.d.channel, to.d.ts)

@@ -48,6 +48,7 @@ type writer struct {
 	began    time.Time // when the bot began to think
 	thinking time.Time // when the model began to reason; zero: it has not
 	saver    *saver    // nil: nothing is saved
+	progress func()    // says that this process does not die of the answer so far
 }
 
 // outcome is what came of writing.
@@ -297,6 +298,7 @@ func (w *writer) holding() bool {
 
 // wait waits for a server that is away, and says so when it takes longer than a moment.
 func (w *writer) wait(ctx context.Context, failure *llm.Error, waited, pause time.Duration) error {
+	w.progress()
 	if waited+pause > awaySay && !w.holding() {
 		phase, text := Waiting, w.shown
 		if text == "" {

@@ -20,7 +20,7 @@ type Claim struct {
 	answers  TS            // For
 	ids      []string      // Reply, as last said here
 	before   TS            // Answered
-	tries    int           // Tries
+	tries    int           // Tries; Progress sets it to 0, and the next write the record's
 	asked    TS            // asked here, perhaps not in the store
 	answered TS            // answered here, perhaps not in the store
 	assumed  bool          // For and Reply are not in the store yet
@@ -68,11 +68,20 @@ func (c *Claim) Answered() TS {
 	return c.before
 }
 
-// Tries is how many owners have died in this answer, one after the other.
+// Tries is how many owners have died in this answer, one after the other, since it last made progress: Death for each that had nothing else to
+// do, less for one that may have died of another thread.
 func (c *Claim) Tries() int {
 	c.d.mu.Lock()
 	defer c.d.unlock()
 	return c.tries
+}
+
+// Progress says that the answer has come further than with any owner before: what they died of was not this answer so far. It does no I/O: the
+// next renewal tells the store, TTL/4 later at most.
+func (c *Claim) Progress() {
+	c.d.mu.Lock()
+	defer c.d.unlock()
+	c.tries = 0
 }
 
 // Messages are those that the answer has so far, oldest first, as recorded by Reply, also by an owner before: they are to be taken over.
@@ -159,8 +168,7 @@ func (c *Claim) Done(ctx context.Context, answered TS) (more bool, err error) {
 	r, err := c.end(ctx, "mark answered", answered, func(r Record, drained bool) Record {
 		r.Answered, r.Tries = r.Answered.Max(answered), 0
 		if drained || !r.Owed() {
-			r.Owner = ""
-			return r
+			return r.free()
 		}
 		return r.next()
 	})
@@ -191,10 +199,7 @@ func (c *Claim) Done(ctx context.Context, answered TS) (more bool, err error) {
 // only after TTL/4, to let others go first). One write. The claim is over in any case; with an error the thread is free later: when a write in the background
 // succeeds, or when its lease has run out.
 func (c *Claim) Release(ctx context.Context) error {
-	_, err := c.end(ctx, "release", "", func(r Record, _ bool) Record {
-		r.Owner = ""
-		return r
-	})
+	_, err := c.end(ctx, "release", "", func(r Record, _ bool) Record { return r.free() })
 	if err != nil {
 		return err
 	}
@@ -332,16 +337,19 @@ func (c *Claim) putLocked(r Record) (_ Record, ours bool) {
 	}
 	r.Asked = r.Asked.Max(c.asked)
 	if own && c.assumed && c.answers.After(r.Answered) {
-		r.For, r.Tries = c.answers, 0
+		r.For = c.answers
+	}
+	if own {
+		r.Among = len(c.d.slots)
 	}
 	if own && r.For == c.answers {
-		r.Reply = slices.Clone(c.ids)
+		r.Reply, r.Tries = slices.Clone(c.ids), c.tries
 	}
 	if c.assumed || pending {
 		r.Answered = r.Answered.Max(c.answered)
 	}
 	if own && pending {
-		r.Owner = ""
+		r = r.free()
 	}
 	return r, true
 }

@@ -130,6 +130,7 @@ func (d *Desk) ask(ctx context.Context, key string, ts TS, claim bool) (Asked, e
 	if s.claim != nil {
 		live = s.claim.epoch
 	}
+	among := len(d.slots)
 	d.unlock()
 
 	start := time.Now()
@@ -145,7 +146,7 @@ func (d *Desk) ask(ctx context.Context, key string, ts TS, claim bool) (Asked, e
 		switch {
 		case !claim || !r.Owed():
 		case r.Owner == "":
-			r, mine = r.claim(d.cfg.Owner), true
+			r, mine = r.claim(d.cfg.Owner, among), true
 		case r.Owner == d.cfg.Owner && r.Epoch != live:
 			// An earlier Ask of this process was written, but its caller was told otherwise, or not yet. The beat makes this
 			// write a renewal.

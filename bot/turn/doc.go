@@ -30,7 +30,8 @@
 // write whose outcome is unknown (a timeout) is safe to repeat, and if nobody repeats it: a record that names this process without a claim here is claimed
 // again by this process. A Done that the store did not take is written later in the background. An owner that dies leaves
 // For and Reply, so that the successor goes on with the same answer in the same messages; Tries counts those deaths, so that a thread
-// that kills its owners can get a sentence instead. Takeovers go oldest ask first (after a start, TTL/64 is left for hearing of all), at
+// that kills its owners can get a sentence instead: a death counts less if the owner was busy with other threads too, and none is held against an
+// answer that has made Progress since. Takeovers go oldest ask first (after a start, TTL/64 is left for hearing of all), at
 // most Config.Limit are held at once, and when the store comes back from an outage all owners get a TTL to renew first.
 //
 // # Costs

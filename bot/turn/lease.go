@@ -230,6 +230,9 @@ func (d *Desk) take(ctx context.Context, cand candidate) (*Claim, Record) {
 	ctx, cancel := context.WithTimeout(ctx, d.cfg.TTL/4)
 	defer cancel()
 	start := time.Now()
+	d.mu.Lock()
+	among := len(d.slots)
+	d.mu.Unlock()
 	var out Record
 	var mine bool
 	err := d.store.Update(ctx, d.cfg.Prefix+cand.key, func(old []byte) ([]byte, error) {
@@ -243,9 +246,9 @@ func (d *Desk) take(ctx context.Context, cand candidate) (*Claim, Record) {
 			out = r
 			return nil, ErrKeep
 		}
-		out = r.claim(d.cfg.Owner)
+		out = r.claim(d.cfg.Owner, among)
 		if r.Owner != "" && r.Owner != d.cfg.Owner {
-			out.Tries++
+			out.Tries += r.blame()
 		}
 		return out.Encode()
 	})

@@ -30,7 +30,7 @@ func TestTakeoverAfterKill(t *testing.T) {
 		if waited := got.at.Sub(killed); waited < ttl*3/4 || waited > ttl {
 			t.Errorf("taken over after %s", waited)
 		}
-		if r := got.rec; r.Owner != "b" || r.Epoch != 2 || r.For != "1.0" || r.Tries != 1 || !slices.Equal(r.Reply, []string{"m1"}) || beat == 0 {
+		if r := got.rec; r.Owner != "b" || r.Epoch != 2 || r.For != "1.0" || r.Tries != turn.Death || !slices.Equal(r.Reply, []string{"m1"}) || beat == 0 {
 			t.Errorf("taken over as %+v (last beat %d)", r, beat)
 		}
 		gone(t, c, turn.ErrLapsed)
@@ -77,11 +77,43 @@ func TestTriesCountDeaths(t *testing.T) {
 			p.stop()
 			p = start(t, m, fmt.Sprint("p", n))
 			c := p.next(t)
-			if c.rec.Tries != n || c.rec.For != "1.0" {
+			if c.rec.Tries != n*turn.Death || c.rec.For != "1.0" {
 				t.Errorf("owner %d: %+v", n, c.rec)
 			}
 		}
 	})
+}
+
+// Who dies among others is suspected less than who dies alone, and who has come on since, not at all.
+func TestTriesAmongOthers(t *testing.T) {
+	for n, part := range map[int]int{1: 1, 2: 2, 3: 3, 4: 4, 9: 4} {
+		bubble(t, func(t *testing.T, m *turn.Mem) {
+			p := start(t, m, "p0")
+			for i := range n {
+				p.claim(t, fmt.Sprint("k", i), "1.0")
+			}
+			time.Sleep(ttl) // all of them know of each other
+			for died := 1; died <= 3; died++ {
+				p.stop()
+				p = start(t, m, fmt.Sprint("p", died))
+				for range n {
+					c := p.next(t)
+					want := died * turn.Death / part
+					if c.Key() == "k0" {
+						want = turn.Death / part // of the last death only
+						c.Progress()
+					}
+					if c.rec.Tries != want || c.Tries() != want && c.Key() != "k0" {
+						t.Errorf("%d threads, %d deaths: %s has %d of %d", n, died, c.Key(), c.rec.Tries, want)
+					}
+				}
+				time.Sleep(ttl) // the next renewal tells that there was progress
+				if r := record(t, m, "k0"); r.Tries != 0 || r.Among != n {
+					t.Errorf("after progress: %+v", r)
+				}
+			}
+		})
+	}
 }
 
 func TestAloneNeedNotWait(t *testing.T) {
@@ -91,7 +123,7 @@ func TestAloneNeedNotWait(t *testing.T) {
 		a.stop()
 		begin := time.Now()
 		b := start(t, m, "b", func(c *turn.Config) { c.Alone = func() bool { return true } })
-		if c := b.next(t); c.at.Sub(begin) > ttl/64 || c.rec.Tries != 1 {
+		if c := b.next(t); c.at.Sub(begin) > ttl/64 || c.rec.Tries != turn.Death {
 			t.Errorf("after %s, %+v", c.at.Sub(begin), c.rec)
 		}
 	})

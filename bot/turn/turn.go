@@ -89,7 +89,8 @@ type Record struct {
 	Owner    string   // the process that writes it; "" nobody
 	Epoch    uint64   // counts owners; only grows
 	Beat     uint64   // counts the writes of one owner in one Epoch
-	Tries    int      // owners that died in this answer, one after the other
+	Among    int      // threads that the owner was busy with at its last write, this one too
+	Tries    int      // owners that died in this answer since it last came on, one after the other, in parts of Death
 
 	rest map[string]json.RawMessage // fields of a newer version, written back as they came
 }
@@ -100,10 +101,27 @@ func (r Record) Owed() bool { return r.Asked.After(r.Answered) }
 // Stopped says whether what is under way was told to stop.
 func (r Record) Stopped() bool { return r.For != "" && r.Stop.Compare(r.For) >= 0 }
 
-// claim makes owner the owner. An answer that was under way goes on (same For, same Reply); otherwise everything asked so far
+const (
+	// Death is what Tries grows by when an owner dies that was busy with this thread alone. Of several threads any may have killed
+	// it, so that each is suspected less.
+	Death = 12
+	// mostSuspects limits that: in a crowd too the thread that kills its owners is found, after mostSuspects times as many deaths.
+	mostSuspects = 4
+)
+
+// blame is what the owner's death adds to Tries.
+func (r Record) blame() int { return Death / min(max(1, r.Among), mostSuspects) }
+
+// free leaves the thread without an owner.
+func (r Record) free() Record {
+	r.Owner, r.Among = "", 0
+	return r
+}
+
+// claim makes owner the owner, which is then busy with so many threads. An answer that was under way goes on (same For, same Reply); otherwise everything asked so far
 // is answered together, by a new answer.
-func (r Record) claim(owner string) Record {
-	r.Owner, r.Epoch, r.Beat = owner, r.Epoch+1, 0
+func (r Record) claim(owner string, among int) Record {
+	r.Owner, r.Epoch, r.Beat, r.Among = owner, r.Epoch+1, 0, among
 	return r.next()
 }
 
@@ -119,7 +137,7 @@ func (r Record) next() Record {
 func fields(r *Record) map[string]any {
 	return map[string]any{
 		"asked": &r.Asked, "answered": &r.Answered, "stop": &r.Stop, "changed": &r.Changed, "for": &r.For, "reply": &r.Reply,
-		"owner": &r.Owner, "epoch": &r.Epoch, "beat": &r.Beat, "tries": &r.Tries,
+		"owner": &r.Owner, "epoch": &r.Epoch, "beat": &r.Beat, "among": &r.Among, "tries": &r.Tries,
 	}
 }
 
@@ -151,7 +169,7 @@ func Decode(b []byte) (Record, error) {
 
 // Encode is the inverse of Decode. Equal records give equal bytes; empty fields are left out.
 func (r Record) Encode() ([]byte, error) {
-	out := make(map[string]json.RawMessage, len(r.rest)+9)
+	out := make(map[string]json.RawMessage, len(r.rest)+11)
 	maps.Copy(out, r.rest)
 	for name, field := range fields(&r) {
 		raw, err := json.Marshal(field)
@@ -172,6 +190,6 @@ func (r Record) Encode() ([]byte, error) {
 // Equal says whether two records are the same, unknown fields included.
 func (r Record) Equal(o Record) bool {
 	return r.Asked == o.Asked && r.Answered == o.Answered && r.Stop == o.Stop && r.Changed == o.Changed && r.For == o.For && slices.Equal(r.Reply, o.Reply) &&
-		r.Owner == o.Owner && r.Epoch == o.Epoch && r.Beat == o.Beat && r.Tries == o.Tries &&
+		r.Owner == o.Owner && r.Epoch == o.Epoch && r.Beat == o.Beat && r.Among == o.Among && r.Tries == o.Tries &&
 		maps.EqualFunc(r.rest, o.rest, func(a, b json.RawMessage) bool { return bytes.Equal(a, b) })
 }

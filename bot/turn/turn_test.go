@@ -99,7 +99,7 @@ func TestOwedAndStopped(t *testing.T) {
 func TestRecordJSON(t *testing.T) {
 	full := turn.Record{
 		Asked: "1700000000.000200", Answered: "1.0", Stop: "2.0", For: "3.0", Reply: []string{"4.0", "5.0"},
-		Owner: "me", Epoch: math.MaxUint64, Beat: 7, Tries: 2,
+		Owner: "me", Epoch: math.MaxUint64, Beat: 7, Among: 3, Tries: 2,
 	}
 	for _, r := range []turn.Record{{}, {Asked: "1.0"}, full} {
 		b, err := r.Encode()
@@ -115,7 +115,7 @@ func TestRecordJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `{"answered":"1.0","asked":"1700000000.000200","beat":7,"epoch":18446744073709551615,"for":"3.0","owner":"me","reply":["4.0","5.0"],"stop":"2.0","tries":2}`
+	const want = `{"among":3,"answered":"1.0","asked":"1700000000.000200","beat":7,"epoch":18446744073709551615,"for":"3.0","owner":"me","reply":["4.0","5.0"],"stop":"2.0","tries":2}`
 	if string(b) != want {
 		t.Errorf("encoded as\n%s, want\n%s", b, want)
 	}

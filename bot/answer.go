@@ -16,6 +16,7 @@ import (
 // answer writes the answer and shows it. ctx ends the stream, work everything.
 func (t *turnRun) answer(work, ctx context.Context, asks []Asked, upto turn.TS) report {
 	b, last := t.bot, asks[len(asks)-1]
+	t.claim.Widen(upto)
 	reply := t.reply(work, last)
 	if len(t.messageIDs()) > len(t.claim.Messages()) { // taken over from the thread: if this one is called off, they are its
 		t.noteMessages(work)
@@ -158,6 +159,7 @@ func (t *turnRun) close(work context.Context, draft Draft, out outcome, last Ask
 	if errors.Is(out.err, errShutdown) && b.cfg.Durable {
 		return t.release(work) // another process, or the next one, finishes it in the same messages
 	}
+	t.sweep(work)
 	what := written{
 		For: last.TS, Text: out.answer.Text, Tokens: out.result.Usage.CompletionTokens, Elapsed: out.result.Elapsed, TTFT: out.result.TTFT,
 		Notice: out.answer.Notice, Small: out.answer.Small, Phase: out.answer.Phase, Controls: out.answer.Controls, Asker: last.User,
@@ -181,6 +183,17 @@ func (t *turnRun) close(work context.Context, draft Draft, out outcome, last Ask
 	}
 	t.forget(work)
 	return r
+}
+
+// sweep removes the half answers that this one takes the place of.
+func (t *turnRun) sweep(work context.Context) {
+	if len(t.due.half) == 0 || t.memory { // who is writing one cannot be known without the store
+		return
+	}
+	ctx, cancel := context.WithTimeoutCause(work, closeTimeout, errors.New("slack did not delete a half answer in time"))
+	defer cancel()
+	err := t.bot.showAgain(ctx, t.thread, Reply{For: t.due.last().TS, User: t.due.last().User, Check: t.claim.Check, Adopt: t.due.half}, Answer{Phase: Removed})
+	t.bot.log.InfoContext(work, "answer_removed", "thread", t.thread.String(), "ask", t.due.last().TS, "messages", t.due.half, "error", err)
 }
 
 // stoppedUpto is how far a stop goes: what was asked after it is answered by the next turn.

@@ -23,6 +23,7 @@ type due struct {
 	what   string   // redo: what that answer is said to answer
 	adopt  []string // messages that show an answer to them, oldest first
 	orphan []string // messages of an answer whose question is gone
+	half   []string // messages of an answer that was left, to one of the asks alone: it goes
 }
 
 // last is what the answer is said to answer.
@@ -65,6 +66,8 @@ func owed(thread []Message, t Thread, answered, upto, wanted turn.TS, mode Follo
 		switch {
 		case last != "" && what.Compare(last) == 0 && len(d.asks) > 0:
 			d.adopt = append(d.adopt, m.TS)
+		case !d.redo && !m.Whole && slices.ContainsFunc(d.asks, func(a Asked) bool { return a.TS == m.For }):
+			d.half = append(d.half, m.TS)
 		case within(what) && !slices.ContainsFunc(thread, func(q Message) bool { return !q.Self && q.TS == m.For }):
 			d.orphan = append(d.orphan, m.TS)
 		}

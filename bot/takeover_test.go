@@ -291,6 +291,28 @@ func TestLateStopSparesNewerQuestion(t *testing.T) {
 	})
 }
 
+// TestHalfAnswerFromMemoryIsLeft: a process began to answer while the store was away, and died; then more was asked. A complete answer stays.
+func TestHalfAnswerFromMemoryIsLeft(t *testing.T) {
+	for name, whole := range map[string]bool{"half": false, "whole": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newReading(q("1.0", "first"), bot.Message{TS: "1.5", Self: true, For: "1.0", Text: "so far", Whole: whole, Ended: whole}, q("2.0", "second"))
+				store := turn.NewMem()
+				other := turn.NewDesk(store, turn.Config{Owner: "other"})
+				_, _ = other.Note(t.Context(), thread1.String(), "1.0")
+				_, _ = other.Note(t.Context(), thread1.String(), "2.0")
+				_, stop := s.run(t, "B", store)
+				time.Sleep(time.Minute)
+				stop()
+				removed := strings.Count(s.text["2.0"], "phase 5")
+				if half := len(s.prompts) == 1 && s.prompts[0] == "U: first\n\nU: second" && removed == 1; half == whole || whole && (removed > 0 || len(s.prompts) != 1 || strings.Contains(s.prompts[0], "U: first\n\n")) {
+					t.Errorf("prompts %q, shown %v", s.prompts, s.text)
+				}
+			})
+		})
+	}
+}
+
 // TestTwoAnswerFromMemory: the store is away, and a question's two events come to two processes.
 func TestTwoAnswerFromMemory(t *testing.T) {
 	for name, later := range map[string]time.Duration{"at once": 0, "after the answer": 20 * time.Second, "in the answer": 2 * time.Second} {

@@ -4,12 +4,15 @@ package bot_test
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"llmbot/bot/slacksim"
 )
 
 // toldLines is how long a story may be.
@@ -45,6 +48,19 @@ func (r *report) explain(t *testing.T) {
 			t.Logf("nobody took over the answer to %s in %s/%s", to.asked, to.d.channel, to.d.ts)
 		}
 	}
+}
+
+// eventTS is the message that an event tells of; empty: it tells of something else.
+func eventTS(e slacksim.Envelope) string {
+	var outer struct {
+		Event struct {
+			Type, Subtype, TS string
+		}
+	}
+	if err := json.Unmarshal(e.Payload, &outer); err != nil || outer.Event.Subtype != "" {
+		return ""
+	}
+	return outer.Event.TS
 }
 
 // told is a line of a story.
@@ -88,6 +104,17 @@ func (r *report) story(d *dialog) string {
 		}
 	}
 	a.eye.mu.Unlock()
+	for _, e := range a.slack.Envelopes() {
+		ts := eventTS(e)
+		if !answers[ts] && !slices.Contains(d.stops, ts) {
+			continue
+		}
+		acked := "never acked"
+		if !e.Acked.IsZero() {
+			acked = "acked after " + e.Acked.Sub(e.Sent).Round(time.Millisecond).String()
+		}
+		add(e.Sent, "    event %s %s to socket %d, attempt %d, %s", e.Type, ts, e.Socket, e.Attempt, acked)
+	}
 	for _, l := range a.lives {
 		for _, line := range l.logLines(d.ts) {
 			at := a.begin

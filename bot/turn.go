@@ -315,6 +315,7 @@ func (t *turnRun) plan(ctx context.Context, upto turn.TS) {
 	}
 	answered := t.answered(thread)
 	t.due = owed(thread, t.thread, answered, upto, "", mode)
+	t.messages = slices.DeleteFunc(t.messages, func(m Message) bool { return slices.Contains(t.due.half, m.TS) })
 	if len(t.known) == 0 && t.thread.direct() && len(t.due.asks) > 0 {
 		t.due.adopt = union(t.due.adopt, streams(thread, turn.TS(t.due.last().TS)))
 	}
@@ -351,6 +352,13 @@ func streams(thread []Message, question turn.TS) []string {
 // answered is what has its answer. A store that has forgotten, or was not asked, knows less than the thread.
 func (t *turnRun) answered(thread []Message) turn.TS {
 	answered := t.claim.Answered()
+	if len(t.claim.Messages()) == 0 {
+		for _, m := range thread {
+			if m.Self && m.Whole && m.Epoch == 0 { // written from memory
+				answered = answered.Max(turn.TS(m.For))
+			}
+		}
+	}
 	if len(t.known) == 0 {
 		return answered
 	}

@@ -1,6 +1,7 @@
 package turn
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -18,6 +19,7 @@ type Claim struct {
 	// Guarded by d.mu:
 	epoch    uint64        // 0: assumed, not in the store yet
 	answers  TS            // For
+	narrower TS            // For before Widen, as the store may still have it; empty: answers
 	ids      []string      // Reply, as last said here
 	before   TS            // Answered
 	tries    int           // Tries; Progress sets it to 0, and the next write the record's
@@ -25,7 +27,7 @@ type Claim struct {
 	answered TS            // answered here, perhaps not in the store
 	assumed  bool          // For and Reply are not in the store yet
 	state    claimState    //
-	stopped  chan struct{} // closed when answers is stopped
+	stopped  chan struct{} // closed when answers is stopped, or the narrower part of it
 	stopTS   TS            // newest stop heard of
 	changed  chan struct{} // closed when a later change than changeTS is heard of
 	changeTS TS            // newest change heard of
@@ -54,7 +56,7 @@ func (c *Claim) Epoch() uint64 {
 	return c.epoch
 }
 
-// For is what is to be answered: this ask and all before it. It moves on only in a Done that says more.
+// For is what is to be answered: this ask and all before it. It moves on in a Done that says more, and by Widen.
 func (c *Claim) For() TS {
 	c.d.mu.Lock()
 	defer c.d.unlock()
@@ -74,6 +76,20 @@ func (c *Claim) Tries() int {
 	c.d.mu.Lock()
 	defer c.d.unlock()
 	return c.tries
+}
+
+// Widen says that the answer is one to everything up to upto, also to what was asked after For: a successor is to finish it as it was begun. It does
+// no I/O: the next write tells the store. What is earlier than For changes nothing.
+func (c *Claim) Widen(upto TS) {
+	c.d.mu.Lock()
+	defer c.d.unlock()
+	if !upto.After(c.answers) {
+		return
+	}
+	if c.narrower == "" {
+		c.narrower = c.answers
+	}
+	c.answers, c.asked = upto, c.asked.Max(upto)
 }
 
 // Progress says that the answer has come further than with any owner before: what they died of was not this answer so far. It does no I/O: the
@@ -167,6 +183,9 @@ func (c *Claim) Reply(ctx context.Context, ids []string) error {
 func (c *Claim) Done(ctx context.Context, answered TS) (more bool, err error) {
 	r, err := c.end(ctx, "mark answered", answered, func(r Record, drained bool) Record {
 		r.Answered, r.Tries = r.Answered.Max(answered), 0
+		if r.For.After(r.Answered) { // it was stopped, and so answers less than it was to
+			r.For = r.Answered
+		}
 		if drained || !r.Owed() {
 			return r.free()
 		}
@@ -185,13 +204,11 @@ func (c *Claim) Done(ctx context.Context, answered TS) (more bool, err error) {
 		return false, fmt.Errorf("mark answered in thread %s: %w", c.key, ErrLost)
 	}
 	c.state, c.before = claimLive, r.Answered
-	if r.For != c.answers {
-		c.answers, c.ids, c.tries = r.For, nil, 0
-		if c.stopTS.Compare(c.answers) < 0 {
-			c.stopped = make(chan struct{})
-		}
-		c.stopLocked(c.stopTS)
+	c.answers, c.narrower, c.ids, c.tries = r.For, "", nil, 0
+	if c.stopTS.Compare(c.answers) < 0 {
+		c.stopped = make(chan struct{})
 	}
+	c.stopLocked(c.stopTS)
 	return true, nil
 }
 
@@ -342,6 +359,9 @@ func (c *Claim) putLocked(r Record) (_ Record, ours bool) {
 	if own {
 		r.Among = len(c.d.slots)
 	}
+	if own && c.narrower != "" && r.For == c.narrower {
+		r.For = c.answers
+	}
 	if own && r.For == c.answers {
 		r.Reply, r.Tries = slices.Clone(c.ids), c.tries
 	}
@@ -357,7 +377,7 @@ func (c *Claim) putLocked(r Record) (_ Record, ours bool) {
 // stopLocked takes in a stop.
 func (c *Claim) stopLocked(ts TS) {
 	c.stopTS = c.stopTS.Max(ts)
-	if c.stopTS == "" || c.stopTS.Compare(c.answers) < 0 {
+	if c.stopTS == "" || c.stopTS.Compare(cmp.Or(c.narrower, c.answers)) < 0 {
 		return
 	}
 	select {

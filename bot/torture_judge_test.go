@@ -285,7 +285,8 @@ func stillBusy(s string) string {
 func body(s string) string {
 	var b strings.Builder
 	for line := range strings.Lines(s) {
-		small := strings.HasPrefix(line, "writing…") || strings.HasPrefix(line, "stopped") || strings.HasPrefix(line, "⚠️") || strings.Contains(line, "first token ")
+		small := strings.HasPrefix(line, "writing…") || strings.HasPrefix(line, "stopped") || strings.HasPrefix(line, "⚠️") || strings.Contains(line, "first token ") ||
+			strings.Contains(line, "as soon as it is there again")
 		if !small {
 			b.WriteString(line)
 		}

@@ -2,6 +2,7 @@ package bot_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +23,32 @@ func numbered(n int) func(*llmsim.Chat) string {
 			}
 		}
 		return b.String()
+	}
+}
+
+// TestSecondPageComesInTime: an answer that needs more messages goes on growing in them; nothing else is to be done, and there is budget.
+func TestSecondPageComesInTime(t *testing.T) {
+	for _, speed := range []float64{25, 40, 100} {
+		t.Run(fmt.Sprint(speed, " tok/s"), func(t *testing.T) {
+			cfg := worldConfig{slack: slacksim.Config{Latency: 100 * time.Millisecond}, model: llmsim.Config{Speed: speed, Answer: numbered(450)}}
+			inWorld(t, cfg, func(t *testing.T, w *world) {
+				ts := w.ask("alice", "general", "", "count")
+				got := w.answered("general", ts, 1)
+				complete(t, text(got), unit, 450)
+				var changes []time.Time
+				for _, m := range got {
+					for _, v := range m.Versions {
+						changes = append(changes, v.At)
+					}
+				}
+				slices.SortFunc(changes, time.Time.Compare)
+				for i := 1; i < len(changes); i++ {
+					if d := changes[i].Sub(changes[i-1]); d > 5*time.Second {
+						t.Errorf("no change for %s, %s after the first", d, changes[i-1].Sub(changes[0]))
+					}
+				}
+			})
+		})
 	}
 }
 

@@ -291,6 +291,22 @@ func TestLateStopSparesNewerQuestion(t *testing.T) {
 	})
 }
 
+// TestFollowUpOfWhichNobodyTells: a process took the follow-up for nobody's question, since it had not heard of the first one; that comes late.
+func TestFollowUpOfWhichNobodyTells(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newReading(q("1.0", "first"), q("2.0", "second"))
+		b, stop := s.run(t, "A", turn.NewMem())
+		_ = b.Handle(t.Context(), asked("1.0", "first"))
+		time.Sleep(time.Minute)
+		_ = b.Handle(t.Context(), asked("2.0", "second")) // and if somebody does, that is nothing new
+		time.Sleep(time.Minute)
+		stop()
+		if len(s.prompts) != 2 || s.prompts[0] != "U: first" || s.prompts[1] != "U: second" {
+			t.Errorf("prompts %q", s.prompts)
+		}
+	})
+}
+
 // TestHalfAnswerFromMemoryIsLeft: a process began to answer while the store was away, and died; then more was asked. A complete answer stays.
 func TestHalfAnswerFromMemoryIsLeft(t *testing.T) {
 	for name, whole := range map[string]bool{"half": false, "whole": true} {

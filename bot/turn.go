@@ -314,6 +314,9 @@ func (t *turnRun) plan(ctx context.Context, upto turn.TS) {
 		}
 	}
 	answered := t.answered(thread)
+	for _, a := range addressed(t.messages, t.thread, mode) {
+		t.claim.Hear(turn.TS(a.TS)) // of what came before its thread was known, nobody may tell again
+	}
 	t.due = owed(thread, t.thread, answered, upto, "", mode)
 	t.messages = slices.DeleteFunc(t.messages, func(m Message) bool { return slices.Contains(t.due.half, m.TS) })
 	if len(t.known) == 0 && t.thread.direct() && len(t.due.asks) > 0 {

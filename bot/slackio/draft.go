@@ -292,7 +292,7 @@ func (d *draft) loadLocked(exact bool) pace.Load {
 	}
 	l.Dirty, l.Next = true, pace.Edit
 	switch {
-	case d.streams.on:
+	case d.streams.on || d.last.Dirty && d.last.Next == pace.Post: // the next page is due until it is there
 		l.Next = d.last.Next
 	case len(d.sent) <= d.fixed:
 		l.Next = pace.Post

@@ -92,6 +92,14 @@ func (c *Claim) Widen(upto TS) {
 	c.answers, c.asked = upto, c.asked.Max(upto)
 }
 
+// Hear says that more was asked, as the thread shows: Done will say that there is more, even if nobody else tells of it. It does no I/O: the next
+// write tells the store.
+func (c *Claim) Hear(ts TS) {
+	c.d.mu.Lock()
+	defer c.d.unlock()
+	c.asked = c.asked.Max(ts)
+}
+
 // Progress says that the answer has come further than with any owner before: what they died of was not this answer so far. It does no I/O: the
 // next renewal tells the store, TTL/4 later at most.
 func (c *Claim) Progress() {

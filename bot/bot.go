@@ -96,8 +96,9 @@ type Bot struct {
 	gaps    chan Connected
 	looks   chan look1
 	later   chan again1
-	errands errands        // short ones: words to one person
-	repairs errands        // long ones, see repair
+	errands errands // short ones: words to one person
+	repairs errands // long ones, see repair
+	ratings ratings
 	turns   sync.WaitGroup // the actors' goroutines; only Run adds to it
 	wake    chan struct{}  // holds one: an actor is to be started, or has left
 

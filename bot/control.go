@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"llmbot/bot/turn"
@@ -219,8 +220,35 @@ func (b *Bot) goOn(ctx context.Context, ev Pressed) error {
 	return b.again(ctx, ev.Thread, ev.TS)
 }
 
+// ratings remembers what people think of answers, so that who presses twice counts once. The zero value is ready.
+type ratings struct {
+	mu   sync.Mutex // guards all below
+	last map[[2]string]Press
+}
+
+// maxRatings is how many are remembered; then all are forgotten.
+const maxRatings = 10_000
+
+// news says that a person thinks so for the first time, or otherwise than before.
+func (r *ratings) news(message, user string, p Press) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	key := [2]string{message, user}
+	if r.last[key] == p {
+		return false
+	}
+	if r.last == nil || len(r.last) >= maxRatings {
+		r.last = map[[2]string]Press{}
+	}
+	r.last[key] = p
+	return true
+}
+
 // rated counts what somebody thinks of an answer.
 func (b *Bot) rated(ctx context.Context, ev Pressed) {
+	if !b.ratings.news(ev.Thread.Channel+ev.Message, ev.User, ev.Press) {
+		return
+	}
 	if h := b.dep.Hooks.Rated; h != nil {
 		h(ev.Press == PressUp)
 	}

@@ -232,10 +232,11 @@ func TestFeedback(t *testing.T) {
 		ts := w.ask("alice", "general", "", "zq hello")
 		got := w.answered("general", ts, 1)
 		w.click("alice", "general", got[0].TS, bot.PressUp)
+		w.click("alice", "general", got[0].TS, bot.PressUp) // twice is once
 		w.click("alice", "general", got[0].TS, bot.PressDown)
 		w.click("bob", "general", got[0].TS, bot.PressDown)
 		time.Sleep(5 * time.Second)
-		if e := w.slack.Ephemerals("alice"); good != 1 || bad != 1 || len(e) != 2 {
+		if e := w.slack.Ephemerals("alice"); good != 1 || bad != 1 || len(e) != 3 {
 			t.Errorf("%d good, %d bad, %d words", good, bad, len(e))
 		}
 		w.logged("answer_rated", "good=true", "/archives/")

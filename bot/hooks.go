@@ -35,7 +35,7 @@ const (
 	EndLength      End = "length"      // complete up to the length limit
 	EndStopped     End = "stopped"     // by a person
 	EndRemoved     End = "removed"     // its question was deleted
-	EndCalledOff   End = "called_off"  // its question was changed: another answer takes its place
+	EndCalledOff   End = "called_off"  // its question was changed or deleted: another answer takes its place, or none
 	EndFailed      End = "failed"      // marked as broken off, or nothing but an apology
 	EndInterrupted End = "interrupted" // the bot stops; where the state is durable, the next process goes on
 	EndLost        End = "lost"        // another process has the thread

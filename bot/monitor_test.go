@@ -94,17 +94,41 @@ func TestThroughputOf(t *testing.T) {
 	}
 }
 
-func TestInteractiveSpeed(t *testing.T) {
-	var s speeds
-	s.add(llm.Result{Elapsed: time.Second}) // the server did not say how many tokens
-	if got := s.interactive(); got.n != 0 {
+func TestDetailsOfManyRequests(t *testing.T) {
+	at := time.Unix(1_000_000, 0)
+	queue := llm.Histogram{Bounds: []float64{0.3, 0.5, math.Inf(1)}, Counts: []float64{90, 100, 100}, Sum: 4, Count: 100}
+	empty := llm.Histogram{Bounds: queue.Bounds, Counts: make([]float64, 3)}
+	g := (&Bot{}).detailsGroup(snapshot{}, []reading{
+		{at, llm.Metrics{Known: true, At: at, Queue: empty}},
+		{at.Add(time.Minute), llm.Metrics{Known: true, At: at.Add(time.Minute), Queue: queue}},
+	})
+	if want := "Time in the queue: mean 40 ms, median under 300 ms, p95 400 ms, p99 480 ms (100)"; g.Lines[0] != want {
+		t.Errorf("got  %q\nwant %q", g.Lines[0], want)
+	}
+}
+
+func TestChartsShowOnlyWhatIsKnown(t *testing.T) {
+	began := time.Date(2026, 1, 2, 10, 0, 0, 0, time.UTC)
+	hist := func(n float64) llm.Histogram {
+		return llm.Histogram{Bounds: []float64{1, math.Inf(1)}, Counts: []float64{n, n}, Sum: n / 2, Count: n}
+	}
+	var readings []reading
+	for i := range 61 { // five minutes; requests in the second and the fourth
+		at, n := began.Add(time.Duration(i)*pollEvery), 0.0
+		if i > 15 {
+			n = 10
+		}
+		if i > 40 {
+			n = 20
+		}
+		readings = append(readings, reading{at, llm.Metrics{Known: true, At: at, TTFT: hist(n), GenerationTokens: 100 * n}})
+	}
+	got := charts(began.Add(5*time.Minute), readings, 40)
+	if len(got) != 3 || len(got[0].Labels) != 5 || got[0].Labels[0] != "10:01" || len(got[2].Labels) != 2 || got[2].Labels[1] != "10:04" ||
+		len(got[2].Series[0].Points) != 2 || got[2].Series[0].Points[0] != 0.5 {
 		t.Errorf("%+v", got)
 	}
-	for i := range 2 * speedsKept { // the older half is forgotten: 101 to 200 tok/s remain
-		s.add(llm.Result{Usage: llm.Usage{Known: true, CompletionTokens: i + 1}, Elapsed: time.Second, TTFT: time.Duration(i) * time.Millisecond})
-	}
-	want := interactive{n: 100, median: 151, slow: 106, ttft: 150 * time.Millisecond, ttft95: 195 * time.Millisecond}
-	if got := s.interactive(); got != want {
-		t.Errorf("got  %+v\nwant %+v", got, want)
+	if got := charts(began.Add(30*time.Second), readings[:7], 40); len(got) > 0 {
+		t.Errorf("after half a minute: %+v", got)
 	}
 }

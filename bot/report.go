@@ -112,32 +112,43 @@ func charts(now time.Time, readings []reading, alone float64) []Chart {
 	if len(readings) < 2 {
 		return nil
 	}
-	labels := make([]string, chartPoints)
-	series := make([][]float64, 4) // throughput, running, waiting, first token
-	for k := range series {
-		series[k] = make([]float64, chartPoints)
-	}
+	var labels, firstLabels []string
+	var rate, running, waiting, first []float64
 	for i := range chartPoints {
 		to := now.Add(-time.Duration(chartPoints-1-i) * time.Minute)
-		labels[i] = to.Format("15:04")
+		label := to.Format("15:04")
 		in := within(readings, to.Add(-time.Minute), to)
 		if len(in) < 2 {
+			if len(labels) == 0 {
+				continue // from before anything was known
+			}
+			in = in[:0] // the server was away
+		}
+		labels = append(labels, label)
+		rate, running, waiting = append(rate, 0), append(running, 0), append(waiting, 0)
+		if len(in) == 0 {
 			continue
 		}
-		series[0][i] = round(throughputOf(in, alone).rate())
+		at := len(labels) - 1
+		rate[at] = round(throughputOf(in, alone).rate())
 		for _, r := range in[1:] {
-			series[1][i] = max(series[1][i], r.metrics.Running)
-			series[2][i] = max(series[2][i], r.metrics.Waiting)
+			running[at] = max(running[at], r.metrics.Running)
+			waiting[at] = max(waiting[at], r.metrics.Waiting)
 		}
-		if q := llm.Rates(in[0].metrics, in[len(in)-1].metrics, 0).TTFT; q.Count > 0 {
-			series[3][i] = round(q.P50.Seconds())
+		if q := llm.Rates(in[0].metrics, in[len(in)-1].metrics, 0).TTFT; q.Count > 0 { // a minute without a request has none, not one of 0 s
+			firstLabels, first = append(firstLabels, label), append(first, round(q.P50.Seconds()))
 		}
 	}
-	return []Chart{
-		{Title: "System throughput", Unit: "tok/s", Labels: labels, Series: []Series{{"tok/s", series[0]}}},
-		{Title: "Requests", Unit: "requests", Labels: labels, Series: []Series{{"running", series[1]}, {"waiting", series[2]}}},
-		{Title: "First token, median", Unit: "s", Labels: labels, Series: []Series{{"seconds", series[3]}}},
+	var out []Chart
+	add := func(c Chart) {
+		if len(c.Labels) > 1 { // a single point is no course
+			out = append(out, c)
+		}
 	}
+	add(Chart{Title: "System throughput", Unit: "tok/s", Labels: labels, Series: []Series{{"tok/s", rate}}})
+	add(Chart{Title: "Requests", Unit: "requests", Labels: labels, Series: []Series{{"running", running}, {"waiting", waiting}}})
+	add(Chart{Title: "First token, median", Unit: "s", Labels: firstLabels, Series: []Series{{"seconds", first}}})
+	return out
 }
 
 // within are the readings between two times, and the one before them.

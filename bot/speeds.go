@@ -49,11 +49,22 @@ func (s *speeds) interactive() interactive {
 		return interactive{}
 	}
 	n := len(last)
-	at := func(q float64) int { return min(int(q*float64(n)), n-1) }
 	out := interactive{n: n}
 	slices.SortFunc(last, func(a, b speed) int { return cmp.Compare(a.rate, b.rate) })
-	out.median, out.slow = last[at(0.5)].rate, last[at(0.05)].rate
+	out.median = between(n, 0.5, func(i int) float64 { return last[i].rate })
+	out.slow = between(n, 0.05, func(i int) float64 { return last[i].rate })
 	slices.SortFunc(last, func(a, b speed) int { return cmp.Compare(a.ttft, b.ttft) })
-	out.ttft, out.ttft95 = last[at(0.5)].ttft, last[at(0.95)].ttft
+	ttft := func(i int) float64 { return last[i].ttft.Seconds() }
+	out.ttft, out.ttft95 = fromSeconds(between(n, 0.5, ttft)), fromSeconds(between(n, 0.95, ttft))
 	return out
 }
+
+// between is a quantile of n sorted values, linear between the two nearest.
+func between(n int, q float64, at func(i int) float64) float64 {
+	rank := q * float64(n-1)
+	i := int(rank)
+	j := min(i+1, n-1)
+	return at(i) + (rank-float64(i))*(at(j)-at(i))
+}
+
+func fromSeconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

@@ -14,7 +14,7 @@ import (
 const (
 	// statusTimeout is how long the model server may take: Slack wants the answer to a command within 3 s (facts/slack.md §5.5).
 	statusTimeout = 2 * time.Second
-	// fewAnswers are too few to speak of their slowest 5 %.
+	// fewAnswers are too few to speak of their slowest 5 %, or of percentiles that are estimated from a histogram.
 	fewAnswers = 20
 )
 
@@ -209,8 +209,12 @@ func (b *Bot) detailsGroup(s snapshot, readings []reading) Group {
 		q    llm.Quantiles
 	}{{"First token (TTFT)", r.TTFT}, {"Inter-token latency (ITL)", r.ITL}, {"Whole request (E2E)", r.E2E}, {"Time in the queue", r.Queue}} {
 		if row.q.Count > 0 {
-			g.Lines = append(g.Lines, fmt.Sprintf("%s: mean %s, median %s, p95 %s, p99 %s (%s)", row.name, precise(row.q.Mean),
-				estimate(row.q.P50, row.q.Least), estimate(row.q.P95, row.q.Least), estimate(row.q.P99, row.q.Least), thousands(int(row.q.Count))))
+			line := fmt.Sprintf("%s: mean %s", row.name, precise(row.q.Mean))
+			if row.q.Count >= fewAnswers { // of a few the buckets say next to nothing
+				line += fmt.Sprintf(", median %s, p95 %s, p99 %s",
+					estimate(row.q.P50, row.q.Least), estimate(row.q.P95, row.q.Least), estimate(row.q.P99, row.q.Least))
+			}
+			g.Lines = append(g.Lines, fmt.Sprintf("%s (%s)", line, thousands(int(row.q.Count))))
 		}
 	}
 	g.Lines = append(g.Lines, fmt.Sprintf("Prompt tokens: %s a second · generated: %s a second · requests: %s a minute",

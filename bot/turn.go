@@ -451,6 +451,9 @@ func (t *turnRun) none(work context.Context, upto turn.TS) report {
 	if errors.Is(err, ErrNotNow) {
 		return t.release(work)
 	}
+	if err == nil {
+		t.ended(EndRemoved)
+	}
 	return t.done(work, upto)
 }
 

@@ -190,11 +190,19 @@ func (w *writer) keep(ctx context.Context, res llm.Result) {
 	}
 }
 
-// cannotSee takes the pictures out of the prompt, and says so.
+// cannotSee takes the pictures out of the prompt, and says so if one of them is new: came after the last answer.
 func (w *writer) cannotSee(in *prompt.Input) {
+	latest := 0
+	for i, t := range in.Turns {
+		if t.Who == prompt.Self {
+			latest = i
+		}
+	}
+	if hasImages(in.Turns[latest:]) {
+		w.base.Notice = said(w.base.Notice, cannotSee)
+	}
 	if hasImages(in.Turns) {
 		in.Turns = blind(in.Turns)
-		w.base.Notice = said(w.base.Notice, cannotSee)
 	}
 }
 

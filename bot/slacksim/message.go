@@ -115,6 +115,10 @@ func (s *Sim) removeLocked(c *channel, m *message) {
 	m.deleted = true
 	m.tombstone = len(c.replies(m.ts)) > 0
 	s.changedLocked(m)
+	if p := c.byTS[m.thread]; p != nil {
+		p.tombstone = p.tombstone && len(c.replies(p.ts)) > 0 // nothing is left of a thread without replies
+		p.rev = s.touchLocked()
+	}
 	ev := obj{"type": "message", "subtype": "message_deleted", "hidden": true, "deleted_ts": m.ts, "previous_message": before}
 	if m.tombstone {
 		ev = obj{"type": "message", "subtype": "message_changed", "hidden": true, "message": s.messageLocked(c, m, true), "previous_message": before}

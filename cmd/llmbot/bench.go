@@ -112,6 +112,9 @@ func runBench(ctx context.Context, p process, args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := b.mayWrite(); err != nil { // before the measurement, not after it
+		return err
+	}
 	b.cfg.Name, b.cfg.Temperature = withoutPassword(cfg.BaseURL), cfg.Temperature
 	line := newProgressLine(p.err)
 	defer line.clear()
@@ -181,6 +184,18 @@ func (b *benchFlags) print(w io.Writer, reports []bench.Report) error {
 	}
 	_, err := fmt.Fprintln(w, strings.TrimRight(bench.Table(reports...), "\n"))
 	return err
+}
+
+// mayWrite says whether the report could be written.
+func (b *benchFlags) mayWrite() error {
+	if b.out == "" {
+		return nil
+	}
+	f, err := os.OpenFile(b.out, os.O_CREATE|os.O_WRONLY, 0o644) //nolint:gosec // a report is for everybody
+	if err != nil {
+		return &hintError{fmt.Errorf("write the report: %w", err), "Give -o another file."}
+	}
+	return f.Close()
 }
 
 // html writes the report with charts, if one is wanted.

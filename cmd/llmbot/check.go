@@ -100,6 +100,9 @@ func runCheck(ctx context.Context, p process, args []string) error {
 	case err != nil:
 		return err
 	default:
+		for _, d := range cfg.doubts {
+			c.warn("configuration", d.what, d.hint)
+		}
 		c.cfg = cfg
 		c.all(limited)
 	}

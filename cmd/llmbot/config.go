@@ -81,7 +81,8 @@ type Config struct {
 	LogLevel      slog.Level `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn, error"`
 	LogFormat     string     `env:"LOG_FORMAT" envDefault:"text" doc:"text or json"`
 
-	extra map[string]any // of ExtraBody
+	extra  map[string]any // of ExtraBody
+	doubts []problem      // variables of the environment that may be meant otherwise
 }
 
 // defaultPrompt is the system prompt when none is configured.
@@ -117,11 +118,13 @@ func loadConfig(environ []string, file string, more ...func(*Config) []problem) 
 	var bad []problem
 	vars := env.ToMap(environ)
 	unset(vars)
+	doubts := misspelt(vars)
 	if file != "" {
 		fromFile, err := readEnvFile(file)
-		if err != nil {
-			bad = append(bad, problem{err.Error(), "Check the path and the lines of --env-file."})
+		if err != nil { // what else it says, or does not, is not known
+			return Config{}, &configError{[]problem{{err.Error(), "Check the path and the lines of --env-file."}}}
 		}
+		bad = append(bad, misspelt(fromFile)...)
 		for k, v := range fromFile {
 			if _, set := vars[k]; !set { // what is set for this process wins
 				vars[k] = v
@@ -146,6 +149,7 @@ func loadConfig(environ []string, file string, more ...func(*Config) []problem) 
 	if len(bad) > 0 {
 		return Config{}, &configError{bad}
 	}
+	c.doubts = doubts
 	return c, nil
 }
 
@@ -176,7 +180,11 @@ func parseProblems(err error, vars map[string]string) []problem {
 		if field.Type == reflect.TypeFor[secret]() {
 			value = mask
 		}
-		bad = append(bad, problem{fmt.Sprintf("%s is %q", name, value), "It must be " + form(p.Type) + ": " + field.Tag.Get("doc") + "."})
+		hint := "It must be " + form(p.Type)
+		if doc := field.Tag.Get("doc"); !strings.HasSuffix(hint, doc) {
+			hint += ": " + doc
+		}
+		bad = append(bad, problem{fmt.Sprintf("%s is %q", name, value), hint + "."})
 	}
 	return bad
 }
@@ -220,9 +228,17 @@ func (c *Config) check() []problem {
 	address("SLACK_API_URL", c.SlackURL)
 	address("LLM_BASE_URL", c.BaseURL)
 	address("GPU_METRICS_URL", c.GPUMetricsURL)
-	for _, list := range []*[]string{&c.AllowChannels, &c.AllowUsers, &c.DenyUsers} {
+	ids := func(name string, list *[]string, what, begin, where string) {
 		*list = trimmed(*list)
+		for _, id := range *list {
+			add(len(id) > 1 && strings.ContainsRune(begin, rune(id[0])) && strings.ToUpper(id) == id && !strings.ContainsAny(id, " #@"), fmt.Sprintf("%s has %q", name, id),
+				"It must have "+what+" ids, not names: "+where)
+		}
 	}
+	const profile = "U…, in a person's profile under ⋮, Copy member ID."
+	ids("BOT_ALLOW_CHANNELS", &c.AllowChannels, "channel", "CG", "C…, at the end of the channel's details.")
+	ids("BOT_ALLOW_USERS", &c.AllowUsers, "user", "UW", profile)
+	ids("BOT_DENY_USERS", &c.DenyUsers, "user", "UW", profile)
 	if c.SlackURL != "" && !strings.HasSuffix(c.SlackURL, "/") {
 		c.SlackURL += "/"
 	}

@@ -164,6 +164,9 @@ func TestWrongValues(t *testing.T) {
 		{"BOT_COMMAND=/" + strings.Repeat("x", 32), "BOT_COMMAND", "32 characters"},
 		{"BOT_ALLOW_EXTERNAL=perhaps", "BOT_ALLOW_EXTERNAL", "true or false"},
 		{"BOT_ALLOW_GUESTS=ja", "BOT_ALLOW_GUESTS", "true or false"},
+		{"BOT_ALLOW_CHANNELS=C0GENERAL1, general", `"general"`, "channel ids"},
+		{"BOT_ALLOW_USERS=@alice", "BOT_ALLOW_USERS", "user ids"},
+		{"BOT_DENY_USERS=C0GENERAL1", "BOT_DENY_USERS", "user ids"},
 		{"BOT_MAX_ANSWERS=0", "BOT_MAX_ANSWERS", "at least 1"},
 		{"BOT_MAX_ANSWERS=many", "BOT_MAX_ANSWERS", "a whole number"},
 		{"BOT_DRAIN_TIMEOUT=soon", "BOT_DRAIN_TIMEOUT", "a duration"},
@@ -189,10 +192,10 @@ func TestWrongValues(t *testing.T) {
 
 func TestAllProblemsAtOnce(t *testing.T) {
 	t.Parallel()
-	_, err := loadConfig([]string{"SLACK_BOT_TOKEN=xoxp-hunter2", "LLM_TEMPERATURE=hot", "BOT_STREAM=yes", "LOG_LEVEL=loud"}, "/nowhere/env", (*Config).tokens)
+	_, err := loadConfig([]string{"SLACK_BOT_TOKEN=xoxp-hunter2", "LLM_TEMPERATURE=hot", "BOT_STREAM=yes", "LOG_LEVEL=loud"}, "", (*Config).tokens)
 	bad, ok := errors.AsType[*configError](err)
-	if !ok || len(bad.problems) != 6 {
-		t.Fatalf("want the file, two tokens and three values: %v", err)
+	if !ok || len(bad.problems) != 5 {
+		t.Fatalf("want two tokens and three values: %v", err)
 	}
 	for _, p := range bad.problems {
 		if p.hint == "" {
@@ -247,6 +250,24 @@ func TestEnvFile(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "line 3") || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%q: %v", line, err)
 		}
+	}
+}
+
+func TestMisspeltVariables(t *testing.T) {
+	t.Parallel()
+	cfg, err := loadConfig([]string{"BOT_ALOW_USERS=U0ALICE001", "LLM_SERVICE_HOST=10.0.0.1", "BOT_TOKEN=x", "BOT_DENY_USER=U0BOB00001", "BOT_DENY_USERS=U0BOB00001"}, "")
+	if err != nil || len(cfg.doubts) != 1 || !strings.Contains(cfg.doubts[0].hint, "BOT_ALLOW_USERS") {
+		t.Errorf("%+v, %v", cfg.doubts, err)
+	}
+	path := filepath.Join(t.TempDir(), "env")
+	if err := os.WriteFile(path, []byte("BOT_ALLOWED_USERS=U0ALICE001\nOTHER=1\nVLLM_PORT=8000\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := loadConfig(nil, path); err == nil || !strings.Contains(err.Error(), "Is BOT_ALLOW_USERS meant?") {
+		t.Errorf("%v", err)
+	}
+	if _, err := loadConfig([]string{"LOG_LEVEL=loud"}, "/nowhere/env", (*Config).tokens); err == nil || !strings.Contains(err.Error(), "1 problem\n") {
+		t.Errorf("without its file: %v", err)
 	}
 }
 

@@ -33,6 +33,9 @@ func candidates() []candidate {
 	}
 }
 
+// demoDrain is how long the demo waits for running answers when it ends: who tries it wants it to end.
+const demoDrain = 2 * time.Second
+
 func runDemo(ctx context.Context, p process, args []string) error {
 	f := flags(p, "demo", "a Slack workspace on this machine: browser page, emulated Slack, the real bot, your model server or a simulated one")
 	s := simFlags{}
@@ -78,6 +81,9 @@ func runDemo(ctx context.Context, p process, args []string) error {
 	if !slices.ContainsFunc(p.env, func(v string) bool { return strings.HasPrefix(v, "OPS_ADDR=") && v != "OPS_ADDR=" }) {
 		cfg.OpsAddr = opsOff // who tries it beside a bot that runs should not meet its port
 	}
+	if !slices.ContainsFunc(p.env, func(v string) bool { return strings.HasPrefix(v, "BOT_DRAIN_TIMEOUT=") && v != "BOT_DRAIN_TIMEOUT=" }) {
+		cfg.DrainTimeout = demoDrain
+	}
 	cfg.AppToken, cfg.BotToken, cfg.StateURL = secret(sim.AppToken()), secret(sim.BotToken()), "memory:"
 
 	fmt.Fprintf(p.out, "\n  llmbot demo: open  http://%s/\n\n  %s\n  In #general, write:  @%s what can you do?\n\n  Ctrl-C ends it.\n",
@@ -86,6 +92,9 @@ func runDemo(ctx context.Context, p process, args []string) error {
 	var botErr, webErr error
 	web, closeWeb := context.WithCancel(context.WithoutCancel(ctx))
 	defer closeWeb()
+	defer context.AfterFunc(ctx, func() {
+		fmt.Fprintf(p.out, "  Ending: answers that run have %s. Ctrl-C again ends at once.\n", cfg.DrainTimeout)
+	})()
 	all.Go(func() {
 		webErr = serveHTTP(web, l, sim, sim.Close)
 		cancel()

@@ -37,6 +37,9 @@ func runServe(ctx context.Context, p process, args []string) error {
 	level.Set(cfg.LogLevel)
 	log := newLog(p.err, cfg, level)
 	defer switchLevel(ctx, level, log)()
+	for _, d := range cfg.doubts {
+		log.WarnContext(ctx, "unknown_variable", "problem", d.what, "hint", d.hint)
+	}
 	if !slices.ContainsFunc(p.env, func(v string) bool { return strings.HasPrefix(v, "GOGC=") }) {
 		debug.SetGCPercent(gcPercent)
 	}
@@ -207,7 +210,7 @@ func (s store) ready(ctx context.Context, cfg Config, log *slog.Logger) error {
 		return nil
 	}
 	if cfg.StateURL == "" {
-		return err // a file does not come back by itself
+		return fmt.Errorf("the state cannot be kept (set STATE_DIR to a folder on a local disk that this user may write to; it is %s): %w", cfg.StateDir, err) // a file does not come back by itself
 	}
 	log.ErrorContext(ctx, "store_away", "error", err)
 	return nil

@@ -114,10 +114,32 @@ func explain(reports []Report) []string {
 	}
 	if len(out) > 0 {
 		out = append(out,
-			"Interactive speed is 1 / TPOT: how fast one answer grows for the person who reads it. System throughput is all answers together.",
-			"So 20–50 tok/s for one person and 875 tok/s for ten prompts at once are both correct, of the same server.")
+			"Interactive speed here is 1 / TPOT, as vLLM measures it: how fast one answer grows once it has begun. (Under an answer llmbot shows its tokens by all its "+
+				"seconds, the first token's too.) System throughput is all answers together.")
+		if s := both(reports); s != "" {
+			out = append(out, s)
+		}
 	}
 	return out
+}
+
+// both says that two very different figures of one server are both true; empty: it was not measured with one and with several at once.
+func both(reports []Report) string {
+	var alone, crowd *Report
+	for i, r := range reports {
+		switch {
+		case r.Completed == 0:
+		case r.MaxConcurrency == 1 && alone == nil:
+			alone = &reports[i]
+		case alone != nil && r.Name == alone.Name && r.MaxConcurrency > 1:
+			crowd = &reports[i]
+		}
+	}
+	if alone == nil || crowd == nil {
+		return ""
+	}
+	return fmt.Sprintf("So %.1f tok/s for one person and %.1f tok/s for %d prompts at once are both correct, of the same server.",
+		alone.InteractiveSpeed(), crowd.OutputThroughput, crowd.MaxConcurrency)
 }
 
 func speeds(r Report) []string {

@@ -120,7 +120,7 @@ function parts(m, inThread) {
   else if (m.blocks?.length) out.push(...blockSpecs(m.blocks, names, (a) => act('click', { channel: m.channel, ts: m.ts, ...a })));
   else part('text', m.text, () => el('div', '', mrkdwn(m.text, names)));
   if (m.files) part('files', m.files, () => files(m.files));
-  if (m.edited) part('edited', 1, () => el('span', 'mark', '(edited)'));
+  if (m.edited && !m.tombstone) part('edited', 1, () => el('div', 'mark', '(edited)'));
   if (m.stream === 'live') part('live', m.reads_along, () => el('p', 'live', m.reads_along ? `still being written; only ${m.reads_along} reads along` : 'writing…'));
   if (m.stream === 'broken') part('broken', 1, () => el('p', 'live broken', 'the stream broke off'));
   if (!inThread && !m.ephemeral && (m.replies > 0 || !m.tombstone)) {

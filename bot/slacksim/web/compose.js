@@ -51,7 +51,7 @@ async function send(form) {
     const files = await Promise.all(list.map(encoded));
     toEnd($(form === 'reply' ? 'replies' : 'list'));
     const { ts } = await post('say', { channel: S.channel, thread_ts: form === 'reply' ? S.thread : '', text, files });
-    const to = new RegExp('@' + S.state.bot.name + '\\b', 'i');
+    const to = new RegExp('@' + S.state.bot.name + '\\b');
     if (form === 'box' && (to.test(text) || channel(S.channel).kind === 'im')) openThread(ts);
   } catch (err) {
     box.value = box.value || text;

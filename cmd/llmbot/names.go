@@ -1,0 +1,63 @@
+package main
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// mostTypos is how many letters a name may be away from one of ours to be taken for it, misspelt.
+const mostTypos = 2
+
+// ourNames are the names that the program knows.
+func ourNames() []string {
+	var out []string
+	for f := range reflect.TypeFor[Config]().Fields() {
+		if name := f.Tag.Get("env"); name != "" {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// misspelt are the variables that the program does not know, and that look like one that is not set: a wrong name of BOT_ALLOW_USERS would let
+// everybody in.
+func misspelt(vars map[string]string) []problem {
+	known := ourNames()
+	var out []problem
+	for name := range vars {
+		if slices.Contains(known, name) {
+			continue
+		}
+		for _, k := range known {
+			if _, set := vars[k]; !set && distance(name, k) <= mostTypos && strings.HasPrefix(name, k[:strings.Index(k, "_")+1]) {
+				out = append(out, problem{name + " is not a variable of llmbot", fmt.Sprintf("Is %s meant? Else leave it out.", k)})
+				break
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b problem) int { return strings.Compare(a.what, b.what) })
+	return out
+}
+
+// distance is Levenshtein's: how many letters are to be put in, left out or changed.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

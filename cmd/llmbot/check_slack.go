@@ -174,7 +174,7 @@ func (c *checker) others(n int) {
 func (c *checker) unseen(app string, bot runningBot) {
 	at := func(page string) string {
 		if app == "" {
-			return "https://api.slack.com/apps, the app, "
+			return "https://api.slack.com/apps → the app → " + page + ": "
 		}
 		return "https://api.slack.com/apps/" + app + "/" + page + ": "
 	}

@@ -19,7 +19,7 @@ const (
 	liveEvery = 985 * time.Millisecond
 	// liveMost is how many calls a second all answers together make for liveliness. Only an installation whose limits were raised
 	// comes to it: Slack sends each edit back as an event of twice its size, and at 1,000 a second reading these costs a core.
-	liveMost = 100
+	liveMost = 60
 	// printEvery is the same for small print that changes without text.
 	printEvery = 2 * time.Second
 	// finalWait is how long a final may wait for its edit; then the rest goes out as a new message.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"llmbot/bot/prompt"
 	"llmbot/bot/turn"
@@ -79,14 +80,20 @@ func (t *turnRun) write(work, ctx context.Context, draft Draft, asks []Asked, up
 
 // visible is how many characters a killed process left visible of the answer.
 func (t *turnRun) visible() int {
+	if !t.begun() {
+		return 0
+	}
 	n := 0
 	for _, m := range t.messages {
-		if t.taken && m.Self && !m.Notice && slices.Contains(t.messageIDs(), m.TS) {
+		if m.Self && !m.Notice && slices.Contains(t.messageIDs(), m.TS) {
 			n += m.Shown
 		}
 	}
 	return n
 }
+
+// begun says that an earlier owner has begun the answer, whether it could record that or not.
+func (t *turnRun) begun() bool { return t.taken || !t.due.redo && len(t.due.adopt) > 0 }
 
 // standing is what there is of the answer: what it goes on from (zero: it begins anew), and what stays if nothing comes to it. kept says that
 // this is an answer that had ended.
@@ -105,23 +112,28 @@ func (t *turnRun) standing(work context.Context, base checkpoint) (from partly, 
 			}
 		}
 	}
-	if from.text == "" && (t.taken || len(t.known) == 0) {
+	if from.text == "" && (t.begun() || len(t.known) == 0) {
 		from = t.saved(work, base)
 	}
-	switch {
-	case kept:
-	case from.text != "":
-		stands = Answer{Text: from.text, Small: Footer(from.result())}
-	default: // what Slack gives back of it
-		var texts []string
-		for _, m := range t.messages {
-			if m.Self && !m.Notice && m.Text != "" && slices.Contains(t.messageIDs(), m.TS) {
-				texts = append(texts, m.Text)
-			}
-		}
-		stands = Answer{Text: strings.Join(texts, "\n\n")}
+	if kept {
+		return from, stands, kept
+	}
+	stands = Answer{Text: from.text, Small: Footer(from.result())}
+	if shows := t.shows(); utf8.RuneCountInString(shows)*3 > utf8.RuneCountInString(from.text)*4 { // saved last long before its owner died
+		stands = Answer{Text: shows}
 	}
 	return from, stands, kept
+}
+
+// shows is what Slack gives back of the answer: a translation, and of a long one the beginning.
+func (t *turnRun) shows() string {
+	var texts []string
+	for _, m := range t.messages {
+		if m.Self && !m.Notice && m.Text != "" && slices.Contains(t.messageIDs(), m.TS) {
+			texts = append(texts, m.Text)
+		}
+	}
+	return strings.Join(texts, "\n\n")
 }
 
 // close shows the end of the answer and notes that the thread has it.

@@ -75,6 +75,33 @@ func owed(thread []Message, t Thread, answered, upto, wanted turn.TS, mode Follo
 	return d
 }
 
+// spare are half answers to what another message of ours answers completely: both were written from memory, by two processes.
+func spare(thread []Message) []string {
+	var out []string
+	for _, whole := range thread {
+		if !whole.Self || !whole.Whole || whole.Epoch > 0 || whole.Page > 0 { // of several pages the others could not be told apart
+			continue
+		}
+		for _, m := range thread {
+			if m.Self && m.For == whole.For && m.TS != whole.TS && m.Epoch == 0 && !m.Whole && !slices.Contains(out, m.TS) {
+				out = append(out, m.TS)
+			}
+		}
+	}
+	return out
+}
+
+// streams are our messages behind a question that do not say what they answer: a native stream does only when it ends, and its owner died before.
+func streams(thread []Message, question turn.TS) []string {
+	var out []string
+	for _, m := range thread {
+		if m.Self && !m.Notice && m.For == "" && turn.TS(m.TS).After(question) {
+			out = append(out, m.TS)
+		}
+	}
+	return out
+}
+
 // lastTwo is what the last answer and the one before it answer.
 func lastTwo(thread []Message) (newest, before turn.TS) {
 	for _, m := range thread {

@@ -144,6 +144,7 @@ type Message struct {
 	Notice bool   // Self: no answer but a word of ours
 	For    string // Self: what it answers
 	Epoch  uint64 // Self: of the claim under which it was written; 0: without one
+	Page   int    // Self: which of the answer's messages it is; 0 first
 	Ended  bool   // Self: the last message of an answer that has ended
 	Whole  bool   // Self: it is complete
 	Files  []File

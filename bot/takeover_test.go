@@ -329,6 +329,49 @@ func TestHalfAnswerFromMemoryIsLeft(t *testing.T) {
 	}
 }
 
+// TestTwoAnswersFromMemoryAreLeft: two processes answered while the store was away, and both died, one of them in mid-answer.
+func TestTwoAnswersFromMemoryAreLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newReading(
+			q("1.0", "first"), bot.Message{TS: "1.5", Self: true, For: "1.0", Text: "so", Ended: false},
+			bot.Message{TS: "1.6", Self: true, For: "1.0", Text: "so it is", Whole: true, Ended: true},
+		)
+		b, stop := s.run(t, "B", turn.NewMem())
+		_ = b.Handle(t.Context(), asked("1.0", "first")) // Slack tells again
+		time.Sleep(time.Minute)
+		stop()
+		if all := fmt.Sprint(s.text); len(s.prompts) > 0 || strings.Count(all, "phase 5") != 1 || !strings.Contains(all, `phase 5 "" "" adopt [1.5]`) {
+			t.Errorf("prompts %q, shown %v", s.prompts, s.text)
+		}
+	})
+}
+
+// TestStopOfUnrecordedMessage: the owner died between its first post and the record of it, and the answer was stopped before the takeover.
+func TestStopOfUnrecordedMessage(t *testing.T) {
+	for name, m := range map[string]bot.Message{
+		"half":  {TS: "1.5", Self: true, For: "1.0", Epoch: 1, Text: "so far", Shown: 6},
+		"whole": {TS: "1.5", Self: true, For: "1.0", Epoch: 1, Text: "so it is", Shown: 8, Whole: true, Ended: true},
+		"none":  {TS: "0.5", User: "U2", Text: "before"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newReading(q("1.0", "first"), m)
+				store := turn.NewMem()
+				dead := turn.NewDesk(store, turn.Config{Owner: "dead"})
+				_, _ = dead.Ask(t.Context(), thread1.String(), "1.0")
+				_ = dead.Stop(t.Context(), thread1.String(), "2.0")
+				_, stop := s.run(t, "B", store)
+				time.Sleep(time.Minute)
+				stop()
+				stopped := strings.Contains(s.text["1.0"], `"so far" "stopped" adopt [1.5]`)
+				if stopped != (name == "half") || len(s.prompts) > 0 || !stopped && len(s.text) > 0 {
+					t.Errorf("prompts %q, shown %v", s.prompts, s.text)
+				}
+			})
+		})
+	}
+}
+
 // TestTwoAnswerFromMemory: the store is away, and a question's two events come to two processes.
 func TestTwoAnswerFromMemory(t *testing.T) {
 	for name, later := range map[string]time.Duration{"at once": 0, "after the answer": 20 * time.Second, "in the answer": 2 * time.Second} {

@@ -142,7 +142,7 @@ func (t *turnRun) run(work, cut context.Context) report {
 	defer cancel(nil)
 
 	upto := t.upto()
-	if t.stopped() && len(t.claim.Messages()) == 0 {
+	if t.stopped() && len(t.claim.Messages()) == 0 && !t.died {
 		return t.done(work, t.claim.For()) // before anybody saw anything of it; what came after the stop is for the next turn
 	}
 	t.set = t.bot.settings(live, t.thread.Channel)
@@ -167,11 +167,18 @@ func (t *turnRun) run(work, cut context.Context) report {
 	switch {
 	case len(asks) == 0:
 		return t.none(work, upto)
+	case t.stopped() && (len(t.claim.Messages()) == 0 && len(t.due.adopt) == 0 || t.isWhole()):
+		return t.done(work, t.claim.For())
 	case t.answeredBefore(asks):
 		t.bot.log.InfoContext(work, "answered_before", "thread", t.thread.String(), "ask", asks[len(asks)-1].TS)
 		return t.done(work, upto)
 	}
 	return t.answer(work, ctx, asks, upto)
+}
+
+// isWhole says that the thread shows the answer, complete.
+func (t *turnRun) isWhole() bool {
+	return !t.due.redo && slices.ContainsFunc(t.messages, func(m Message) bool { return m.Self && m.Whole && slices.Contains(t.due.adopt, m.TS) })
 }
 
 // answeredBefore says that the thread shows a complete answer of which the store does not know: it was written while the store was away.
@@ -318,6 +325,7 @@ func (t *turnRun) plan(ctx context.Context, upto turn.TS) {
 		t.claim.Hear(turn.TS(a.TS)) // of what came before its thread was known, nobody may tell again
 	}
 	t.due = owed(thread, t.thread, answered, upto, "", mode)
+	t.due.half = append(t.due.half, spare(thread)...)
 	t.messages = slices.DeleteFunc(t.messages, func(m Message) bool { return slices.Contains(t.due.half, m.TS) })
 	if len(t.known) == 0 && t.thread.direct() && len(t.due.asks) > 0 {
 		t.due.adopt = union(t.due.adopt, streams(thread, turn.TS(t.due.last().TS)))
@@ -339,17 +347,6 @@ func (t *turnRun) plan(ctx context.Context, upto turn.TS) {
 	if t.due.redo && wanted.More == t.due.what && turn.TS(wanted.TS).After(answered) {
 		t.more = true
 	}
-}
-
-// streams are our messages behind a question that do not say what they answer: a native stream does only when it ends, and its owner died before.
-func streams(thread []Message, question turn.TS) []string {
-	var out []string
-	for _, m := range thread {
-		if m.Self && !m.Notice && m.For == "" && turn.TS(m.TS).After(question) {
-			out = append(out, m.TS)
-		}
-	}
-	return out
 }
 
 // answered is what has its answer. A store that has forgotten, or was not asked, knows less than the thread.
@@ -433,7 +430,7 @@ func (t *turnRun) whisper(ctx context.Context, ask Asked, text string) {
 // none ends a turn in which nothing is owed: a half answer whose question is gone goes, too. One that was begun for somebody of whom Slack does
 // not say now who they are waits until it does.
 func (t *turnRun) none(work context.Context, upto turn.TS) report {
-	ids := union(t.claim.Messages(), append(t.due.adopt, t.due.orphan...))
+	ids := union(t.claim.Messages(), slices.Concat(t.due.adopt, t.due.orphan, t.due.half))
 	switch {
 	case len(t.claim.Messages()) > 0 && t.unsure:
 		return t.release(work)

@@ -402,7 +402,7 @@ func (w *writer) done(res llm.Result) outcome {
 // ended makes the answer of a stream that we ended ourselves.
 func (w *writer) ended(cause error, res llm.Result) outcome {
 	a := Answer{Text: w.shown, Small: w.small(res), Phase: Stopped, Controls: CanRegenerate}
-	if !w.grown {
+	if !w.grown || w.holding() && len(w.stands.Text) > len(w.shown) {
 		a.Text, a.Small = w.stands.Text, w.stands.Small
 	}
 	switch {
@@ -424,7 +424,7 @@ func (w *writer) ended(cause error, res llm.Result) outcome {
 // failed keeps what there is and marks it.
 func (w *writer) failed(err error, sentence string, res llm.Result) outcome {
 	a := Answer{Text: w.shown, Notice: said(w.base.Notice, sentence), Small: w.small(res), Phase: Failed, Controls: CanRegenerate}
-	if !w.grown {
+	if !w.grown || w.holding() && len(w.stands.Text) > len(w.shown) {
 		a.Text, a.Small, a.Controls = w.stands.Text, w.stands.Small, a.Controls|w.stands.Controls
 	}
 	return outcome{answer: a, result: w.whole(res), err: err, kept: !w.grown && w.kept}

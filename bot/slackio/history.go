@@ -147,6 +147,7 @@ func (s *Slack) message(ctx context.Context, m slack.Message) bot.Message {
 		TS: m.Timestamp, User: m.User, Self: s.own(m), For: metadata(m, metaAsked), Notice: metadata(m, metaNotice) != "", Ended: metadata(m, metaEnd) != "", Whole: metadata(m, metaEnd) == endWhole,
 	}
 	out.Epoch, _ = strconv.ParseUint(metadata(m, metaEpoch), 10, 64)
+	out.Page, _ = strconv.Atoi(metadata(m, metaPage))
 	out.Bot = !out.Self && (m.BotID != "" || m.SubType == "bot_message")
 	text := m.Text
 	out.Mentioned, out.Elsewhere = mentions(text, s.self.User), elsewhere(text, s.self.User)

@@ -21,18 +21,17 @@ import (
 //	go test ./bot -run Torture/kills -v -torture.threads 200 -torture.seed 7
 //	.ci/postgres go test ./bot -run Torture/kills -v          # on PostgreSQL
 //
-// The long runs of issue 7 (the bot keeps to 50 edits a minute of its own accord, so that no more than about 0.7 threads a second can be
-// asked for long; -torture.env hands the processes a switch for that, once there is one):
+// The long runs of issue 7, without Slack's limits (with them about 0.7 threads a second can be asked for long), 15 to 20 minutes each:
 //
-//	go test ./bot -run Torture/kills -v -timeout 3h -torture.threads 2000 -torture.rate 0.7 -torture.wait 15m -torture.redeliver slack \
-//	    -torture.long 0.05 -torture.model 90s -torture.modeldown 10s
-//	.ci/postgres go test ./bot -run Torture/kills -v -timeout 3h -torture.threads 2000 -torture.rate 0.7 -torture.wait 15m \
-//	    -torture.redeliver slack -torture.postgres 2m -torture.postgresdown 10s
+//	go test ./bot -run Torture/kills -v -timeout 3h -torture.threads 2000 -torture.rate 4 -torture.wait 7m -torture.redeliver slack \
+//	    -torture.long 0.05 -torture.model 90s -torture.modeldown 10s -torture.env=SLACK_EDITS_PER_MINUTE=100000
+//	.ci/postgres go test ./bot -run Torture/kills -v -timeout 3h -torture.threads 2000 -torture.rate 4 -torture.wait 7m -torture.redeliver slack \
+//	    -torture.long 0.05 -torture.model 0 -torture.postgres 2m -torture.postgresdown 10s -torture.env=SLACK_EDITS_PER_MINUTE=100000
 //	go test ./bot -run Torture/kills -v -torture.threads 100 -torture.every 0 -torture.double 0 -torture.model 0    # no faults: one call a question
 //	go test ./bot -run Torture/kills -v -torture.threads 100 -torture.every 12s -torture.kills 1 -torture.model 0   # takeovers, others alive
 //	go test ./bot -run Torture/restart -v -torture.restarts 20
 //	go test ./bot -run Torture/deploy -v -torture.deploy 20
-//	go test ./bot -run Torture/crowd -v -torture.crowd 1000
+//	go test ./bot -run Torture/crowd -v -torture.crowd 1000 -torture.env=SLACK_EDITS_PER_MINUTE=100000
 //
 // What a run does is drawn from -torture.seed, which is printed; when processes do it is not, so that a seed gives the same faults at the
 // same moments, but not always the same failure. -torture.binary takes a binary that is there, to compare versions. The logs of the

@@ -92,8 +92,8 @@ func (t *turnRun) visible() int {
 	return n
 }
 
-// begun says that an earlier owner has begun the answer, whether it could record that or not.
-func (t *turnRun) begun() bool { return t.taken || !t.due.redo && len(t.due.adopt) > 0 }
+// begun says that an earlier owner has begun the answer, whether it could record that or not. It has not if this one has called it off.
+func (t *turnRun) begun() bool { return t.taken || t.first && !t.due.redo && len(t.due.adopt) > 0 }
 
 // standing is what there is of the answer: what it goes on from (zero: it begins anew), and what stays if nothing comes to it. kept says that
 // this is an answer that had ended.
@@ -190,22 +190,64 @@ func (t *turnRun) close(work context.Context, draft Draft, out outcome, last Ask
 		return t.lost(work, last, upto)
 	case t.memory:
 		b.errand(b.repairs, "settle", func(ctx context.Context) { b.settle(ctx, t.thread, what, upto) })
-	case t.died && b.cfg.Durable && (b.cfg.Alone == nil || !b.cfg.Alone()):
-		b.errand(b.repairs, "look_back", func(ctx context.Context) { b.lookBack(ctx, t.thread, last, upto, what) })
+	case t.claim.Died() && b.cfg.Durable && (b.cfg.Alone == nil || !b.cfg.Alone()):
+		for _, queue := range b.backs {
+			queue.add(b, func(ctx context.Context) { b.lookBack(ctx, t.thread, last, upto, what) })
+		}
 	}
 	t.forget(work)
 	return r
 }
 
-// sweep removes the half answers that this one takes the place of.
+// sweep removes the half answers that this one takes the place of, if they still are as they were: what grows is being written, by a process
+// that has lost the store, and that process sees to it.
 func (t *turnRun) sweep(work context.Context) {
-	if len(t.due.half) == 0 || t.memory { // who is writing one cannot be known without the store
+	if len(t.halves) == 0 || t.memory || t.claim.Epoch() == 0 { // who is writing one cannot be known without the store
 		return
 	}
 	ctx, cancel := context.WithTimeoutCause(work, closeTimeout, errors.New("slack did not delete a half answer in time"))
 	defer cancel()
-	err := t.bot.showAgain(ctx, t.thread, Reply{For: t.due.last().TS, User: t.due.last().User, Check: t.claim.Check, Adopt: t.due.half}, Answer{Phase: Removed})
-	t.bot.log.InfoContext(work, "answer_removed", "thread", t.thread.String(), "ask", t.due.last().TS, "messages", t.due.half, "error", err)
+	messages, err := t.bot.dep.History.Messages(ctx, t.thread)
+	if err != nil {
+		t.bot.log.WarnContext(ctx, "history_unread", "thread", t.thread.String(), "error", err)
+		return
+	}
+	var left []string
+	for _, m := range messages {
+		if slices.ContainsFunc(t.halves, func(h Message) bool {
+			return h.TS == m.TS && h.Shown == m.Shown && h.Whole == m.Whole && h.Ended == m.Ended
+		}) {
+			left = append(left, m.TS)
+		}
+	}
+	if len(left) == 0 {
+		return
+	}
+	err = t.bot.showAgain(ctx, t.thread, Reply{For: t.due.last().TS, User: t.due.last().User, Check: t.claim.Check, Adopt: left}, Answer{Phase: Removed})
+	t.bot.log.InfoContext(work, "answer_removed", "thread", t.thread.String(), "ask", t.due.last().TS, "messages", left, "error", err)
+}
+
+// isWhole says that the thread shows the answer, complete.
+func (t *turnRun) isWhole() bool {
+	return !t.due.redo && slices.ContainsFunc(t.messages, func(m Message) bool { return m.Self && m.Whole && slices.Contains(t.due.adopt, m.TS) })
+}
+
+// answeredBefore says that the thread shows a complete answer of which the store does not know: it was written while the store was away.
+func (t *turnRun) answeredBefore(asks []Asked) bool {
+	if t.due.redo || len(t.claim.Messages()) > 0 || slices.ContainsFunc(asks, func(a Asked) bool { return a.Edited != "" }) {
+		return false
+	}
+	last := asks[len(asks)-1].TS
+	return slices.ContainsFunc(t.messages, func(m Message) bool { return m.Self && m.Whole && m.For == last })
+}
+
+// stopEnds is what a stop ends before anybody saw anything of it: what was asked up to it.
+func (t *turnRun) stopEnds() turn.TS {
+	at, whole := t.claim.StoppedAt(), t.claim.For()
+	if at == "" || at.After(whole) {
+		return whole
+	}
+	return at
 }
 
 // stoppedUpto is how far a stop goes: what was asked after it is answered by the next turn.

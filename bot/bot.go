@@ -96,8 +96,9 @@ type Bot struct {
 	gaps    chan Connected
 	looks   chan look1
 	later   chan again1
-	errands errands // short ones: words to one person
-	repairs errands // long ones, see repair
+	errands errands   // short ones: words to one person
+	repairs errands   // long ones, see repair
+	backs   []delayed // looks back at what was taken over
 	ratings ratings
 	turns   sync.WaitGroup // the actors' goroutines; only Run adds to it
 	wake    chan struct{}  // holds one: an actor is to be started, or has left
@@ -125,6 +126,7 @@ func New(cfg Config, dep Deps) *Bot {
 		slots: newSlots(cfg.MaxAnswers), answers: answers{store: dep.Store}, wake: make(chan struct{}, 1),
 		actors: map[Thread]*actor{}, since: time.Now(), looks: make(chan look1, maxLooks), later: make(chan again1, maxYoung), gaps: make(chan Connected, 1),
 		errands: newErrands(8, 10*time.Second), repairs: newErrands(64, repairTimeout),
+		backs: []delayed{newDelayed(lookBackSoon), newDelayed(lookBackLate)},
 	}
 	b.desk = turn.NewDesk(dep.Store, turn.Config{Owner: cfg.Owner, Alone: cfg.Alone, Log: dep.Log, Owed: b.owed, Hooks: dep.Hooks.Turn})
 	return b
@@ -151,6 +153,9 @@ func (b *Bot) Run(ctx context.Context) error {
 	desk.Go(func() { b.shareBudget(work) })
 	desk.Go(func() { b.errands.run(work) })
 	desk.Go(func() { b.repairs.run(work) })
+	for _, queue := range b.backs {
+		desk.Go(func() { queue.run(work, b, lookBackTimeout) })
+	}
 	for ctx.Err() == nil {
 		select {
 		case <-b.wake:

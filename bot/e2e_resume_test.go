@@ -213,7 +213,7 @@ func TestThreadThatKills(t *testing.T) {
 					complete(t, text(w.answers("general", ts)), unit, 30)
 					return
 				}
-				got := w.says("general", ts, "I have tried three times to answer this", time.Minute)
+				got := w.says("general", ts, "I have tried several times to answer this", time.Minute)
 				n := len(w.model.Requests())
 				w.click("alice", "general", got[0].TS, bot.PressRegenerate)
 				w.answered("general", ts, 1)

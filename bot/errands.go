@@ -53,6 +53,48 @@ func (b *Bot) errand(e errands, what string, do func(context.Context)) {
 	}
 }
 
+// delayed are errands that are due after a fixed time, in their order.
+type delayed struct {
+	wait    time.Duration
+	waiting chan due1
+}
+
+type due1 struct {
+	at time.Time
+	do func(context.Context)
+}
+
+func newDelayed(wait time.Duration) delayed {
+	const most = 1000 // that wait; more are left undone
+	return delayed{wait, make(chan due1, most)}
+}
+
+// add does not block; of too many the newest is dropped, and said in the log.
+func (d delayed) add(b *Bot, do func(context.Context)) {
+	select {
+	case d.waiting <- due1{time.Now().Add(d.wait), do}:
+	default:
+		b.log.Warn("errand_dropped", "errand", "look_back")
+	}
+}
+
+// run does them when they are due, one after the other, until ctx ends.
+func (d delayed) run(ctx context.Context, b *Bot, timeout time.Duration) {
+	for {
+		select {
+		case l := <-d.waiting:
+			if !b.pause(ctx, time.Until(l.at)) {
+				return
+			}
+			limited, cancel := context.WithTimeout(ctx, timeout)
+			l.do(limited)
+			cancel()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // tell shows a word to one person, in the background; best effort.
 func (b *Bot) tell(t Thread, user, text string) {
 	b.errand(b.errands, "tell", func(ctx context.Context) { b.whisper(ctx, t, user, text) })

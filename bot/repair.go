@@ -20,15 +20,17 @@ const (
 
 const (
 	// lookBackSoon is when an answer that was taken over is looked at again after its end: a process that was frozen for somewhat more than a lease has
-	// woken by then. lookBackLate is how much later that is done once more.
+	// woken by then. lookBackLate is when that is done once more.
 	lookBackSoon = 10 * time.Second
-	lookBackLate = time.Minute
+	lookBackLate = 70 * time.Second
+	// lookBackTimeout is how long one such look may take, and the repair after it: the next ones wait for it.
+	lookBackTimeout = 30 * time.Second
 )
 
 // errHopeless ends an answer that has killed its owners.
 var errHopeless = errors.New("too many owners have died in this answer")
 
-const hopeless = "I have tried three times to answer this, and failed each time. Please ask in other words, or tell the people who run me."
+const hopeless = "I have tried several times to answer this, and failed each time. Please ask in other words, or tell the people who run me."
 
 // lost ends a turn whose thread another process has. If a write of ours may have come after that, it is made good.
 func (t *turnRun) lost(work context.Context, last Asked, upto turn.TS) report {
@@ -99,23 +101,17 @@ func (b *Bot) settle(ctx context.Context, t Thread, mine written, upto turn.TS) 
 // lookBack sees to an answer that was taken over, some time after it is complete. Its owner before may have been frozen, not dead: when it wakes, a
 // write that it had begun goes out, and should it die before it repairs that, nobody else knows.
 func (b *Bot) lookBack(ctx context.Context, t Thread, last Asked, upto turn.TS, mine written) {
-	for _, wait := range []time.Duration{lookBackSoon, lookBackLate} {
-		if !b.pause(ctx, wait) {
-			return
-		}
-		messages, err := b.dep.History.Messages(ctx, t)
-		if err != nil {
-			b.log.WarnContext(ctx, "history_unread", "thread", t.String(), "error", err)
-			continue
-		}
-		if late := overwritten(messages, mine); len(late) > 0 {
-			b.repair(ctx, t, last, upto, late)
-		}
+	messages, err := b.dep.History.Messages(ctx, t)
+	if err != nil {
+		b.log.WarnContext(ctx, "history_unread", "thread", t.String(), "error", err)
+		return
+	}
+	if late := overwritten(messages, mine); len(late) > 0 {
+		b.repair(ctx, t, last, upto, late)
 	}
 }
 
 // overwritten are the messages that an owner before has written to, or posted, after the answer was complete; none if there is no such answer any more.
-// A page that was complete before the takeover is among them: what it shows cannot be told from here.
 func overwritten(messages []Message, mine written) (late []string) {
 	there := false
 	for _, m := range messages {

@@ -69,11 +69,12 @@ type saver struct {
 	mu    sync.Mutex // guards all below
 	now   checkpoint
 	saved int // bytes of text that the store has
+	most  int // that it ever had of this answer
 }
 
 // newSaver starts one; end ends it.
 func (t *turnRun) newSaver(ctx context.Context, base checkpoint) *saver {
-	s := &saver{bot: t.bot, thread: t.thread, progress: t.claim.Progress, stop: make(chan struct{}), done: make(chan struct{}), now: base, saved: len(base.Text)}
+	s := &saver{bot: t.bot, thread: t.thread, progress: t.claim.Progress, stop: make(chan struct{}), done: make(chan struct{}), now: base, saved: len(base.Text), most: len(base.Text)}
 	go func() { // end waits for it
 		defer close(s.done)
 		s.run(ctx)
@@ -120,10 +121,13 @@ func (s *saver) save(ctx context.Context) {
 		}
 		return
 	}
-	s.progress()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.saved = len(c.Text)
+	if s.saved > s.most {
+		s.most = s.saved
+		s.progress()
+	}
 }
 
 // end ends the saving and waits for a write that is under way.

@@ -30,7 +30,7 @@ type turnRun struct {
 	claim  *turn.Claim
 	known  []Asked   // what this process has heard of, oldest first; empty if nothing
 	taken  bool      // an earlier owner has begun the answer
-	died   bool      // an owner before seems to have died in it, and may merely be frozen
+	first  bool      // it is the claim's first turn
 	came   time.Time // when the first of what is asked came
 	work   *atWork   // what it does, for others to see
 
@@ -46,6 +46,7 @@ type turnRun struct {
 	set      Settings
 	messages []Message // the thread, as far as it is known
 	unread   bool      // it could not be read
+	halves   []Message // of the thread: see due.half
 	preface  []Message // what was said before a direct message, in other threads
 	due      due
 	more     bool     // the answer is to go on where the length limit ended it
@@ -60,7 +61,7 @@ type turnRun struct {
 func newTurn(b *Bot, t Thread, c *turn.Claim, first bool, known []Asked) *turnRun {
 	return &turnRun{
 		bot: b, thread: t, claim: c, known: known, asks: known, cancel: func(error) {}, taken: first && len(c.Messages()) > 0,
-		died: c.Tries() > 0,
+		first: first,
 	}
 }
 
@@ -142,8 +143,8 @@ func (t *turnRun) run(work, cut context.Context) report {
 	defer cancel(nil)
 
 	upto := t.upto()
-	if t.stopped() && len(t.claim.Messages()) == 0 && !t.died {
-		return t.done(work, t.claim.For()) // before anybody saw anything of it; what came after the stop is for the next turn
+	if t.stopped() && len(t.claim.Messages()) == 0 && !t.claim.Died() {
+		return t.done(work, t.stopEnds()) // before anybody saw anything of it; what came after the stop is for the next turn
 	}
 	t.set = t.bot.settings(live, t.thread.Channel)
 	t.read(live, upto)
@@ -167,27 +168,15 @@ func (t *turnRun) run(work, cut context.Context) report {
 	switch {
 	case len(asks) == 0:
 		return t.none(work, upto)
-	case t.stopped() && (len(t.claim.Messages()) == 0 && len(t.due.adopt) == 0 || t.isWhole()):
+	case t.stopped() && t.isWhole():
 		return t.done(work, t.claim.For())
+	case t.stopped() && len(t.claim.Messages()) == 0 && len(t.due.adopt) == 0:
+		return t.done(work, t.stopEnds())
 	case t.answeredBefore(asks):
 		t.bot.log.InfoContext(work, "answered_before", "thread", t.thread.String(), "ask", asks[len(asks)-1].TS)
 		return t.done(work, upto)
 	}
 	return t.answer(work, ctx, asks, upto)
-}
-
-// isWhole says that the thread shows the answer, complete.
-func (t *turnRun) isWhole() bool {
-	return !t.due.redo && slices.ContainsFunc(t.messages, func(m Message) bool { return m.Self && m.Whole && slices.Contains(t.due.adopt, m.TS) })
-}
-
-// answeredBefore says that the thread shows a complete answer of which the store does not know: it was written while the store was away.
-func (t *turnRun) answeredBefore(asks []Asked) bool {
-	if t.due.redo || len(t.claim.Messages()) > 0 || slices.ContainsFunc(asks, func(a Asked) bool { return a.Edited != "" }) {
-		return false
-	}
-	last := asks[len(asks)-1].TS
-	return slices.ContainsFunc(t.messages, func(m Message) bool { return m.Self && m.Whole && m.For == last })
 }
 
 // begin sets what is answered; false: one of it is gone meanwhile.
@@ -325,8 +314,15 @@ func (t *turnRun) plan(ctx context.Context, upto turn.TS) {
 		t.claim.Hear(turn.TS(a.TS)) // of what came before its thread was known, nobody may tell again
 	}
 	t.due = owed(thread, t.thread, answered, upto, "", mode)
-	t.due.half = append(t.due.half, spare(thread)...)
-	t.messages = slices.DeleteFunc(t.messages, func(m Message) bool { return slices.Contains(t.due.half, m.TS) })
+	half := append(t.due.half, spare(thread)...)
+	t.due.half, t.messages, t.halves = half, nil, nil
+	for _, m := range thread {
+		if slices.Contains(half, m.TS) {
+			t.halves = append(t.halves, m)
+		} else {
+			t.messages = append(t.messages, m)
+		}
+	}
 	if len(t.known) == 0 && t.thread.direct() && len(t.due.asks) > 0 {
 		t.due.adopt = union(t.due.adopt, streams(thread, turn.TS(t.due.last().TS)))
 	}
@@ -344,6 +340,7 @@ func (t *turnRun) plan(ctx context.Context, upto turn.TS) {
 		return
 	}
 	t.due = owed(thread, t.thread, answered, upto, turn.TS(wanted.TS), mode)
+	t.due.half = half
 	if t.due.redo && wanted.More == t.due.what && turn.TS(wanted.TS).After(answered) {
 		t.more = true
 	}
@@ -430,7 +427,10 @@ func (t *turnRun) whisper(ctx context.Context, ask Asked, text string) {
 // none ends a turn in which nothing is owed: a half answer whose question is gone goes, too. One that was begun for somebody of whom Slack does
 // not say now who they are waits until it does.
 func (t *turnRun) none(work context.Context, upto turn.TS) report {
-	ids := union(t.claim.Messages(), slices.Concat(t.due.adopt, t.due.orphan, t.due.half))
+	ids := union(t.claim.Messages(), slices.Concat(t.due.adopt, t.due.orphan))
+	if t.claim.Epoch() > 0 { // without the store nobody knows who is writing one
+		ids = union(ids, t.due.half)
+	}
 	switch {
 	case len(t.claim.Messages()) > 0 && t.unsure:
 		return t.release(work)

@@ -21,7 +21,8 @@ type Claim struct {
 	answers  TS            // For
 	narrower TS            // For before Widen, as the store may still have it; empty: answers
 	ids      []string      // Reply, as last said here
-	before   TS            // Answered
+	before   TS            // Answered when the answer under way began
+	died     bool          // see Died
 	tries    int           // Tries; Progress sets it to 0, and the next write the record's
 	asked    TS            // asked here, perhaps not in the store
 	answered TS            // answered here, perhaps not in the store
@@ -76,6 +77,13 @@ func (c *Claim) Tries() int {
 	c.d.mu.Lock()
 	defer c.d.unlock()
 	return c.tries
+}
+
+// Died says that an owner before this one was taken for dead when the claim was made. It may have been frozen, and wake. It stays as it is.
+func (c *Claim) Died() bool {
+	c.d.mu.Lock()
+	defer c.d.unlock()
+	return c.died
 }
 
 // Widen says that the answer is one to everything up to upto, also to what was asked after For: a successor is to finish it as it was begun. It does
@@ -191,9 +199,7 @@ func (c *Claim) Reply(ctx context.Context, ids []string) error {
 func (c *Claim) Done(ctx context.Context, answered TS) (more bool, err error) {
 	r, err := c.end(ctx, "mark answered", answered, func(r Record, drained bool) Record {
 		r.Answered, r.Tries = r.Answered.Max(answered), 0
-		if r.For.After(r.Answered) { // it was stopped, and so answers less than it was to
-			r.For = r.Answered
-		}
+		r = r.over()
 		if drained || !r.Owed() {
 			return r.free()
 		}
@@ -326,7 +332,9 @@ func (c *Claim) write(ctx context.Context, what string, apply func(Record) Recor
 	if start.After(c.trusted) {
 		c.trusted = start
 	}
-	c.assumed = false
+	if c.assumed {
+		c.assumed, c.before = false, out.Answered
+	}
 	if last {
 		c.endLocked()
 	}
@@ -370,11 +378,14 @@ func (c *Claim) putLocked(r Record) (_ Record, ours bool) {
 	if own && c.narrower != "" && r.For == c.narrower {
 		r.For = c.answers
 	}
-	if own && r.For == c.answers {
+	if own && r.For == c.answers && (c.assumed || !r.Answered.After(c.before)) { // else a Done was written already, and For is the next answer's
 		r.Reply, r.Tries = slices.Clone(c.ids), c.tries
 	}
 	if c.assumed || pending {
 		r.Answered = r.Answered.Max(c.answered)
+	}
+	if own && pending && c.answered != "" {
+		r = r.over()
 	}
 	if own && pending {
 		r = r.free()

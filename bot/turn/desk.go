@@ -365,7 +365,7 @@ func (d *Desk) registerLocked(key string, s *slot, r Record, start time.Time, ta
 	}
 	c := &Claim{
 		d: d, key: key, slot: s, lost: make(chan struct{}), stopped: make(chan struct{}), changed: make(chan struct{}), changeTS: r.Changed,
-		epoch: r.Epoch, answers: r.For, before: r.Answered, tries: r.Tries, ids: r.Reply, trusted: start, renewAt: start.Add(d.cfg.TTL / 4), taken: taken,
+		epoch: r.Epoch, answers: r.For, before: r.Answered, tries: r.Tries, died: r.Tries > 0, ids: r.Reply, trusted: start, renewAt: start.Add(d.cfg.TTL / 4), taken: taken,
 	}
 	s.claim = c
 	if taken {

@@ -84,45 +84,6 @@ func TestTriesCountDeaths(t *testing.T) {
 	})
 }
 
-// An answer that was begun for more than For says is taken over as such; one that is stopped in the middle leaves the rest owed.
-func TestWiden(t *testing.T) {
-	bubble(t, func(t *testing.T, m *turn.Mem) {
-		p := start(t, m, "a")
-		c := p.claim(t, "k", "1.0")
-		p.ask(t, "k", "2.0")
-		p.ask(t, "k", "3.0")
-		c.Widen("3.0")
-		c.Widen("2.0")
-		if err := c.Reply(t.Context(), []string{"m"}); err != nil || c.For() != "3.0" {
-			t.Errorf("for %s, %v", c.For(), err)
-		}
-		p.stop()
-		p = start(t, m, "b")
-		got := p.next(t)
-		if got.rec.For != "3.0" || !slices.Equal(got.Messages(), []string{"m"}) || got.rec.Tries != turn.Death {
-			t.Errorf("taken over as %+v", got.rec)
-		}
-		done(t, got.Claim, "3.0")
-
-		c = p.claim(t, "k", "4.0")
-		p.ask(t, "k", "6.0")
-		c.Widen("6.0")
-		if err := c.Reply(t.Context(), []string{"n"}); err != nil {
-			t.Error(err)
-		}
-		if err := p.Stop(t.Context(), "k", "5.0"); err != nil || !closed(c.Stopped()) {
-			t.Errorf("stopped %v, %v", closed(c.Stopped()), err)
-		}
-		if more, err := c.Done(t.Context(), "5.0"); !more || err != nil || c.For() != "6.0" || len(c.Messages()) > 0 || closed(c.Stopped()) {
-			t.Errorf("more %v, %v, for %s, messages %v", more, err, c.For(), c.Messages())
-		}
-		done(t, c, "6.0")
-		if r := record(t, m, "k"); r.Owed() || r.For != "6.0" {
-			t.Errorf("in the end %+v", r)
-		}
-	})
-}
-
 // Who dies among others is suspected less than who dies alone, and who has come on since, not at all.
 func TestTriesAmongOthers(t *testing.T) {
 	for n, part := range map[int]int{1: 1, 2: 2, 3: 3, 4: 4, 9: 4} {

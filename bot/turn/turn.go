@@ -89,7 +89,7 @@ type Record struct {
 	Owner    string   // the process that writes it; "" nobody
 	Epoch    uint64   // counts owners; only grows
 	Beat     uint64   // counts the writes of one owner in one Epoch
-	Among    int      // threads that the owner was busy with at its last write, this one too
+	Among    int      // threads that the owner was busy with at its last write, this one and those that it was being asked about too
 	Tries    int      // owners that died in this answer since it last came on, one after the other, in parts of Death
 
 	rest map[string]json.RawMessage // fields of a newer version, written back as they came
@@ -111,6 +111,14 @@ const (
 
 // blame is what the owner's death adds to Tries.
 func (r Record) blame() int { return Death / min(max(1, r.Among), mostSuspects) }
+
+// over ends the answer under way: what it was to answer beyond Answered, since it was stopped before, is for the next one.
+func (r Record) over() Record {
+	if r.For.After(r.Answered) {
+		r.For, r.Reply, r.Tries = r.Answered, nil, 0
+	}
+	return r
+}
 
 // free leaves the thread without an owner.
 func (r Record) free() Record {
@@ -137,7 +145,7 @@ func (r Record) next() Record {
 func fields(r *Record) map[string]any {
 	return map[string]any{
 		"asked": &r.Asked, "answered": &r.Answered, "stop": &r.Stop, "changed": &r.Changed, "for": &r.For, "reply": &r.Reply,
-		"owner": &r.Owner, "epoch": &r.Epoch, "beat": &r.Beat, "among": &r.Among, "tries": &r.Tries,
+		"owner": &r.Owner, "epoch": &r.Epoch, "beat": &r.Beat, "among": &r.Among, "blame": &r.Tries,
 	}
 }
 
@@ -164,8 +172,22 @@ func Decode(b []byte) (Record, error) {
 		}
 		delete(r.rest, name)
 	}
+	if raw, ok := r.rest[oldTries]; ok {
+		var whole int
+		if err := json.Unmarshal(raw, &whole); err != nil {
+			return Record{}, fmt.Errorf("%w: field %s: %w", ErrCorrupt, oldTries, err)
+		}
+		delete(r.rest, oldTries)
+		r.Tries = max(r.Tries, min(max(whole, 0), mostOldTries)*Death)
+	}
 	return r, nil
 }
+
+const (
+	// oldTries is the field of older versions, which counted whole deaths. They would take ours for more, so ours has another name.
+	oldTries     = "tries"
+	mostOldTries = 1000
+)
 
 // Encode is the inverse of Decode. Equal records give equal bytes; empty fields are left out.
 func (r Record) Encode() ([]byte, error) {

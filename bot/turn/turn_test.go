@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"llmbot/bot/turn"
@@ -115,7 +116,7 @@ func TestRecordJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `{"among":3,"answered":"1.0","asked":"1700000000.000200","beat":7,"epoch":18446744073709551615,"for":"3.0","owner":"me","reply":["4.0","5.0"],"stop":"2.0","tries":2}`
+	const want = `{"among":3,"answered":"1.0","asked":"1700000000.000200","beat":7,"blame":2,"epoch":18446744073709551615,"for":"3.0","owner":"me","reply":["4.0","5.0"],"stop":"2.0"}`
 	if string(b) != want {
 		t.Errorf("encoded as\n%s, want\n%s", b, want)
 	}
@@ -196,4 +197,16 @@ func FuzzRecord(f *testing.F) {
 			t.Errorf("%s is not stable: %s, %v", b, c, err)
 		}
 	})
+}
+
+// A record of an older version counts whole deaths under another name, and that version does not take ours for three of them.
+func TestOldTries(t *testing.T) {
+	r, err := turn.Decode([]byte(`{"asked":"1.0","tries":2}`))
+	if err != nil || r.Tries != 2*turn.Death {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	b, err := r.Encode()
+	if err != nil || strings.Contains(string(b), `"tries"`) {
+		t.Errorf("%s, %v", b, err)
+	}
 }

@@ -191,9 +191,13 @@ func (b *benchFlags) mayWrite() error {
 	if b.out == "" {
 		return nil
 	}
+	_, missing := os.Stat(b.out)
 	f, err := os.OpenFile(b.out, os.O_CREATE|os.O_WRONLY, 0o644) //nolint:gosec // a report is for everybody
 	if err != nil {
 		return &hintError{fmt.Errorf("write the report: %w", err), "Give -o another file."}
+	}
+	if missing != nil {
+		defer func() { _ = os.Remove(b.out) }()
 	}
 	return f.Close()
 }

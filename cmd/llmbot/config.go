@@ -118,13 +118,16 @@ func loadConfig(environ []string, file string, more ...func(*Config) []problem) 
 	var bad []problem
 	vars := env.ToMap(environ)
 	unset(vars)
-	doubts := misspelt(vars)
+	doubts := misspelt(vars, vars)
 	if file != "" {
 		fromFile, err := readEnvFile(file)
 		if err != nil { // what else it says, or does not, is not known
 			return Config{}, &configError{[]problem{{err.Error(), "Check the path and the lines of --env-file."}}}
 		}
-		bad = append(bad, misspelt(fromFile)...)
+		unset(fromFile)
+		both := maps.Clone(fromFile)
+		maps.Copy(both, vars)
+		bad = append(bad, misspelt(fromFile, both)...)
 		for k, v := range fromFile {
 			if _, set := vars[k]; !set { // what is set for this process wins
 				vars[k] = v

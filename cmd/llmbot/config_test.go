@@ -260,7 +260,7 @@ func TestMisspeltVariables(t *testing.T) {
 		t.Errorf("%+v, %v", cfg.doubts, err)
 	}
 	path := filepath.Join(t.TempDir(), "env")
-	if err := os.WriteFile(path, []byte("BOT_ALLOWED_USERS=U0ALICE001\nOTHER=1\nVLLM_PORT=8000\n"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte("BOT_ALLOWED_USERS=U0ALICE001\nBOT_ALLOW_USERS=\nOTHER=1\nVLLM_PORT=8000\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := loadConfig(nil, path); err == nil || !strings.Contains(err.Error(), "Is BOT_ALLOW_USERS meant?") {

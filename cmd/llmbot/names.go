@@ -21,9 +21,9 @@ func ourNames() []string {
 	return out
 }
 
-// misspelt are the variables that the program does not know, and that look like one that is not set: a wrong name of BOT_ALLOW_USERS would let
-// everybody in.
-func misspelt(vars map[string]string) []problem {
+// misspelt are those of vars that the program does not know, and that look like one that is not in set: a wrong name of BOT_ALLOW_USERS would
+// let everybody in.
+func misspelt(vars, set map[string]string) []problem {
 	known := ourNames()
 	var out []problem
 	for name := range vars {
@@ -31,7 +31,7 @@ func misspelt(vars map[string]string) []problem {
 			continue
 		}
 		for _, k := range known {
-			if _, set := vars[k]; !set && distance(name, k) <= mostTypos && strings.HasPrefix(name, k[:strings.Index(k, "_")+1]) {
+			if _, there := set[k]; !there && distance(name, k) <= mostTypos && strings.HasPrefix(name, k[:strings.Index(k, "_")+1]) {
 				out = append(out, problem{name + " is not a variable of llmbot", fmt.Sprintf("Is %s meant? Else leave it out.", k)})
 				break
 			}

@@ -1,0 +1,207 @@
+package bot_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"llmbot/bot"
+	"llmbot/bot/slacksim"
+	"llmbot/bot/turn"
+	"llmbot/llm"
+	"llmbot/llm/llmsim"
+)
+
+// TestEditIsNotHeldBack: what was visible of the answer to the old form makes way for the new one at once.
+func TestEditIsNotHeldBack(t *testing.T) {
+	cfg := worldConfig{slack: slacksim.Config{Latency: 50 * time.Millisecond}, model: llmsim.Config{Speed: 40, Answer: echo(60)}}
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "apples")
+		w.says("general", ts, "apples indeed", time.Minute)
+		time.Sleep(8 * time.Second)
+		w.edit("alice", "general", ts, w.slack.Mention()+" pears")
+		time.Sleep(4 * time.Second)
+		w.slack.Say("alice", "general", ts, "stop")
+		time.Sleep(10 * time.Second)
+		if s := text(w.answers("general", ts)); strings.Contains(s, "apples") {
+			t.Errorf("the answer to the old form stays: %s", s)
+		}
+	})
+}
+
+// TestSecondAnswerFromMemoryGoesAfterAPress: somebody had pressed Regenerate in the thread, long before.
+func TestSecondAnswerFromMemoryGoesAfterAPress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newReading(
+			q("1.0", "first"), bot.Message{TS: "1.5", Self: true, For: "1.0", Text: "so", Ended: false},
+			bot.Message{TS: "1.6", Self: true, For: "1.0", Text: "so it is", Whole: true, Ended: true},
+		)
+		store := turn.NewMem()
+		_ = store.Update(t.Context(), "want/"+thread1.String(), func([]byte) ([]byte, error) { return []byte(`{"ts":"0.7","more":""}`), nil })
+		b, stop := s.run(t, "B", store)
+		_ = b.Handle(t.Context(), asked("1.0", "first"))
+		time.Sleep(time.Minute)
+		stop()
+		if all := fmt.Sprint(s.text); !strings.Contains(all, `phase 5 "" "" adopt [1.5]`) {
+			t.Errorf("prompts %q, shown %v", s.prompts, s.text)
+		}
+	})
+}
+
+// TestNothingIsRemovedWhileTheStoreIsAway: the store is away; A writes 1.5 from memory at this moment, B has answered in 1.6; the event comes again, to C.
+func TestNothingIsRemovedWhileTheStoreIsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newReading(
+			q("1.0", "first"), bot.Message{TS: "1.5", Self: true, For: "1.0", Text: "so", Ended: false},
+			bot.Message{TS: "1.6", Self: true, For: "1.0", Text: "so it is", Whole: true, Ended: true},
+		)
+		store := &awayStore{Mem: turn.NewMem()}
+		b, stop := s.run(t, "C", store)
+		time.Sleep(time.Second)
+		store.leave()
+		_ = b.Handle(t.Context(), asked("1.0", "first"))
+		time.Sleep(10 * time.Second)
+		if all := fmt.Sprint(s.text); strings.Contains(all, "phase 5") {
+			t.Errorf("removed while the store is away: %v", s.text)
+		}
+		store.back()
+		time.Sleep(time.Minute)
+		stop()
+	})
+}
+
+// TestHalfAnswerThatGrowsIsNotRemoved: a half answer, written by another process that cannot reach the store, becomes whole while we write.
+func TestHalfAnswerThatGrowsIsNotRemoved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newReading(q("1.0", "first"), bot.Message{TS: "1.5", Self: true, For: "1.0", Text: "so far"}, q("2.0", "second"))
+		b, stop := s.run(t, "B", turn.NewMem())
+		_ = b.Handle(t.Context(), asked("2.0", "second"))
+		time.Sleep(3 * time.Second)
+		s.guard.Lock()
+		for i := range s.messages {
+			if s.messages[i].TS == "1.5" {
+				s.messages[i].Text, s.messages[i].Whole, s.messages[i].Ended = "so far so good", true, true
+			}
+		}
+		s.guard.Unlock()
+		time.Sleep(time.Minute)
+		stop()
+		if all := fmt.Sprint(s.text); strings.Contains(all, "adopt [1.5]") {
+			t.Errorf("a whole answer was removed: %v, prompts %q", s.text, s.prompts)
+		}
+	})
+}
+
+// TestStopOfTwoLeavesNoHalf: a half answer to one of two asks, and a stop before anybody took it over.
+func TestStopOfTwoLeavesNoHalf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newReading(q("1.0", "first"), bot.Message{TS: "1.5", Self: true, For: "1.0", Epoch: 1, Text: "so far", Shown: 6}, q("2.0", "second"))
+		store := turn.NewMem()
+		dead := turn.NewDesk(store, turn.Config{Owner: "dead"})
+		_, _ = dead.Ask(t.Context(), thread1.String(), "1.0")
+		b, stop := s.run(t, "B", store)
+		time.Sleep(time.Second)
+		_ = b.Handle(t.Context(), asked("2.0", "second"))
+		_ = b.Handle(t.Context(), asked("3.0", "stop"))
+		time.Sleep(time.Minute)
+		stop()
+		if len(s.text) == 0 {
+			t.Errorf("1.5 still says that it is being written")
+		}
+	})
+}
+
+// silent gives its first text after 5 s.
+type silent struct{ *reading }
+
+func (s *silent) Stream(ctx context.Context, r llm.Request, on func(llm.Delta) error) (llm.Result, error) {
+	s.guard.Lock()
+	s.prompts = append(s.prompts, r.Messages[len(r.Messages)-1].Content)
+	s.guard.Unlock()
+	select {
+	case <-time.After(5 * time.Second):
+	case <-ctx.Done():
+		return llm.Result{}, context.Cause(ctx)
+	}
+	return llm.Result{Finish: llm.FinishStop}, on(llm.Delta{Text: "whole"})
+}
+
+// TestLateStopInTheNextTurn: first and second are answered together; first is deleted; a stop of the first (and not of the second) comes late, while the thread is read anew.
+func TestLateStopInTheNextTurn(t *testing.T) {
+	for name, del := range map[string]time.Duration{"stop in the second turn": 20 * time.Millisecond, "stop in the first turn": -20 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newReading(q("1.0", "first"), q("1.4", "more"), q("2.0", "stop"), q("3.0", "second"))
+				b, stop := runSilent(t, s, "A", turn.NewMem())
+				for _, ask := range []bot.Asked{asked("1.0", "first"), asked("1.4", "more"), asked("3.0", "second")} {
+					ask.Bare = true
+					_ = b.Handle(t.Context(), ask)
+				}
+				time.Sleep(2 * time.Second)
+				gone := func() {
+					s.guard.Lock()
+					s.messages = append(s.messages[:1:1], s.messages[2:]...)
+					s.guard.Unlock()
+					_ = b.Handle(t.Context(), bot.Deleted{Thread: thread1, TS: "1.4"})
+				}
+				if del > 0 {
+					gone()
+					time.Sleep(del)
+				}
+				_ = b.Handle(t.Context(), asked("2.0", "stop"))
+				time.Sleep(2 * time.Minute)
+				stop()
+				if !strings.Contains(s.text["3.0"], "whole") {
+					t.Errorf("the second question has no answer")
+				}
+			})
+		})
+	}
+}
+
+// runSilent is reading.run with a model that is silent for a while.
+func runSilent(t *testing.T, s *reading, owner string, store turn.Store) (*bot.Bot, func()) {
+	t.Helper()
+	m := &silent{s}
+	b := bot.New(bot.Config{Owner: owner, Durable: true}, bot.Deps{Model: m, Server: s, Replier: s, History: s, Room: s, Store: store, Log: slog.New(slog.DiscardHandler)})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); _ = b.Run(ctx) }()
+	return b, func() { cancel(); <-done }
+}
+
+// TestFrozenOwnerDiesAfterEdit is TestFrozenOwnerDies with a second turn of the process that took the thread over.
+func TestFrozenOwnerDiesAfterEdit(t *testing.T) {
+	for name, edit := range map[string]bool{"edit": true, "none": false} {
+		t.Run(name, func(t *testing.T) {
+			cfg := replicas()
+			cfg.model.FirstToken = time.Second
+			inWorld(t, cfg, func(t *testing.T, w *world) {
+				ts := w.ask("alice", "general", "", "count")
+				time.Sleep(3 * time.Second)
+				w.procs[0].freeze()
+				w.again()
+				time.Sleep(10 * time.Second)
+				if edit {
+					w.edit("alice", "general", ts, w.slack.Mention()+" count!")
+				}
+				time.Sleep(40 * time.Second)
+				whole := footers(w.answers("general", ts)) == 1
+				w.procs[0].thaw()
+				time.Sleep(300 * time.Millisecond)
+				if !whole || footers(w.answers("general", ts)) == 1 {
+					t.Fatalf("not overwritten (whole before: %v): %s", whole, text(w.answers("general", ts)))
+				}
+				w.procs[0].kill()
+				time.Sleep(3 * time.Minute)
+				got := w.answers("general", ts)
+				complete(t, text(got), unit, 30)
+				oneFooter(t, got)
+			})
+		})
+	}
+}

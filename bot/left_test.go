@@ -52,6 +52,35 @@ func TestSecondAnswerFromMemoryGoesAfterAPress(t *testing.T) {
 	})
 }
 
+// TestHalfAnswerBeforeOneFromMemory: its owner died while the store was away, and what was asked next was answered from memory, by a process that
+// left the first question to its owner.
+func TestHalfAnswerBeforeOneFromMemory(t *testing.T) {
+	for name, recorded := range map[string]bool{"recorded": true, "not recorded": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newReading(
+					q("1.0", "first"), bot.Message{TS: "1.5", Self: true, For: "1.0", Epoch: 1, Text: "so", Shown: 2},
+					q("2.0", "second"), bot.Message{TS: "2.5", Self: true, For: "2.0", Text: "so it is", Whole: true, Ended: true},
+				)
+				store := turn.NewMem()
+				dead := turn.NewDesk(store, turn.Config{Owner: "dead"})
+				a, _ := dead.Ask(t.Context(), thread1.String(), "1.0")
+				if recorded {
+					_ = a.Claim.Reply(t.Context(), []string{"1.5"})
+				}
+				_, _ = dead.Note(t.Context(), thread1.String(), "2.0")
+				_, stop := s.run(t, "B", store)
+				time.Sleep(time.Minute)
+				stop()
+				r, err := turn.NewDesk(store, turn.Config{Owner: "x"}).Look(t.Context(), thread1.String())
+				if err != nil || r.Owed() || len(s.prompts) != 1 || s.prompts[0] != "U: first" || !strings.Contains(s.text["1.0"], `"half whole" "" adopt [1.5]`) {
+					t.Errorf("owed %v, prompts %q, shown %v, %v", r.Owed(), s.prompts, s.text, err)
+				}
+			})
+		})
+	}
+}
+
 // TestNothingIsRemovedWhileTheStoreIsAway: the store is away; A writes 1.5 from memory at this moment, B has answered in 1.6; the event comes again, to C.
 func TestNothingIsRemovedWhileTheStoreIsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -46,6 +46,7 @@ func owed(thread []Message, t Thread, answered, upto, wanted turn.TS, mode Follo
 			d.asks = append(d.asks, a)
 		}
 	}
+	d.asks = slices.DeleteFunc(d.asks, func(a Asked) bool { return covered(thread, a) })
 	last := turn.TS("")
 	if len(d.asks) == 0 {
 		d.asks = again(asks, newest, before, answered, wanted != "" && within(wanted), within)
@@ -73,6 +74,15 @@ func owed(thread []Message, t Thread, answered, upto, wanted turn.TS, mode Follo
 		}
 	}
 	return d
+}
+
+// covered says that an ask has its answer although the store does not know: a complete one, written from memory, to it or to what came after it. What
+// has a half answer of its own is no part of that.
+func covered(thread []Message, a Asked) bool {
+	half := slices.ContainsFunc(thread, func(m Message) bool { return m.Self && m.For == a.TS && !m.Ended })
+	return a.Edited == "" && slices.ContainsFunc(thread, func(m Message) bool {
+		return m.Self && m.Whole && m.Epoch == 0 && (m.For == a.TS || !half && turn.TS(m.For).After(turn.TS(a.TS)))
+	})
 }
 
 // spare are half answers to what another message of ours answers completely: both were written from memory, by two processes.

@@ -349,13 +349,6 @@ func (t *turnRun) plan(ctx context.Context, upto turn.TS) {
 // answered is what has its answer. A store that has forgotten, or was not asked, knows less than the thread.
 func (t *turnRun) answered(thread []Message) turn.TS {
 	answered := t.claim.Answered()
-	if len(t.claim.Messages()) == 0 {
-		for _, m := range thread {
-			if m.Self && m.Whole && m.Epoch == 0 { // written from memory
-				answered = answered.Max(turn.TS(m.For))
-			}
-		}
-	}
 	if len(t.known) == 0 {
 		return answered
 	}

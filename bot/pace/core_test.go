@@ -396,3 +396,20 @@ func TestLivelinessHasAMost(t *testing.T) {
 		}
 	}
 }
+
+// A final that is late already, as after a freeze, waits for an edit that is due any moment.
+func TestLateFinalWaitsForAnEditThatIsNear(t *testing.T) {
+	r := &rig{T: t, c: newCore(map[Method]int{MethodEdit: 600}, 1)}
+	l := r.posted(0, 100)
+	r.close(1, l, 200)
+	lim := r.c.limit(MethodEdit)
+	var risky []bool
+	for lim.can(at(10)) { // what goes beyond the bucket goes a few at a time
+		risky = append(risky, lim.spend(at(10)))
+	}
+	r.none(10)
+	for _, was := range risky {
+		lim.accepted(at(10.1), was)
+	}
+	r.one(10.1, Edit, final)
+}

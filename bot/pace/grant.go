@@ -59,7 +59,7 @@ func (c *core) late(p *plan, w wish, lim *limiter) (Kind, time.Time) {
 		return None, soon // there is nothing to read that could be late
 	}
 	out := l.reads.Add(-seconds(c.latency))
-	inTime := !soon.After(l.closingAt.Add(finalWait))
+	inTime := !soon.After(l.closingAt.Add(finalWait)) || !soon.After(p.now.Add(finalSoon))
 	if inTime && (out.After(p.now) || !soon.After(p.now)) {
 		return None, sooner(soon, later(out, p.now)) // not urgent: the reader still has text
 	}

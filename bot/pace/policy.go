@@ -24,6 +24,9 @@ const (
 	printEvery = 2 * time.Second
 	// finalWait is how long a final may wait for its edit; then the rest goes out as a new message.
 	finalWait = 2 * time.Second
+	// finalSoon is how near its edit must be for a final to wait for it although it is late already, as after a freeze: a new message would
+	// be there little sooner, and the old one would have to be tidied up.
+	finalSoon = 250 * time.Millisecond
 	// postWait is the longest that a first post waits to carry weight: a reader's patience.
 	postWait = 2 * time.Second
 	// fewOpen is how many answers may be open for first posts to go at once.

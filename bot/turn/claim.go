@@ -381,7 +381,7 @@ func (c *Claim) putLocked(r Record) (_ Record, ours bool) {
 	if own && r.For == c.answers && (c.assumed || !r.Answered.After(c.before)) { // else a Done was written already, and For is the next answer's
 		r.Reply, r.Tries = slices.Clone(c.ids), c.tries
 	}
-	if c.assumed || pending {
+	if (c.assumed || pending) && (own || !r.For.After(r.Answered) || !c.answered.After(r.For)) { // else something older is being answered: the thread shows the rest
 		r.Answered = r.Answered.Max(c.answered)
 	}
 	if own && pending && c.answered != "" {

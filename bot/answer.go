@@ -241,6 +241,13 @@ func (t *turnRun) answeredBefore(asks []Asked) bool {
 	return slices.ContainsFunc(t.messages, func(m Message) bool { return m.Self && m.Whole && m.For == last })
 }
 
+// keeps says that a message shows a complete answer to a question that is there: whatever else is found, it is not removed as a half one.
+func (t *turnRun) keeps(id string) bool {
+	return slices.ContainsFunc(t.messages, func(m Message) bool {
+		return m.TS == id && m.Whole && slices.ContainsFunc(t.messages, func(q Message) bool { return !q.Self && q.TS == m.For })
+	})
+}
+
 // stopEnds is what a stop ends before anybody saw anything of it: what was asked up to it.
 func (t *turnRun) stopEnds() turn.TS {
 	at, whole := t.claim.StoppedAt(), t.claim.For()

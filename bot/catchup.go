@@ -199,7 +199,7 @@ func (b *Bot) catchUpOn(ctx context.Context, t Thread) int {
 	if err != nil || record.Owed() {
 		return 0
 	}
-	d := owed(messages, t, record.Answered, turn.TS(unixTS(time.Now().Add(clockSkew))), "", b.settings(read, t.Channel).FollowUps)
+	d := owed(messages, t, record.Answered, turn.TS(unixTS(time.Now().Add(clockSkew))), "", b.settings(read, t.Channel).FollowUps, false)
 	if len(d.asks) == 0 || d.redo && record.Asked == "" {
 		return 0
 	}

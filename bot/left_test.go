@@ -81,6 +81,35 @@ func TestHalfAnswerBeforeOneFromMemory(t *testing.T) {
 	}
 }
 
+// TestWholeAnswerBeforeOneFromMemory: the answer is complete, but the store was away when its owner wanted to note that, and died. What was asked
+// next was answered from memory. Nothing of it goes, and an answer that was begun for two questions is finished for both.
+func TestWholeAnswerBeforeOneFromMemory(t *testing.T) {
+	for name, upto := range map[string]turn.TS{"one question": "1.0", "begun for both": "2.0"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				first := bot.Message{TS: "1.5", Self: true, For: string(upto), Epoch: 1, Text: "so", Shown: 2, Whole: upto == "1.0", Ended: upto == "1.0"}
+				s := newReading(q("1.0", "first"), first, q("2.0", "second"), bot.Message{TS: "2.5", Self: true, For: "2.0", Text: "so it is", Whole: true, Ended: true})
+				store := turn.NewMem()
+				dead := turn.NewDesk(store, turn.Config{Owner: "dead"})
+				a, _ := dead.Ask(t.Context(), thread1.String(), "1.0")
+				_, _ = dead.Note(t.Context(), thread1.String(), "2.0")
+				a.Claim.Widen(upto)
+				_ = a.Claim.Reply(t.Context(), []string{"1.5"})
+				_, stop := s.run(t, "B", store)
+				time.Sleep(time.Minute)
+				stop()
+				want := "U: first"
+				if upto == "2.0" {
+					want = "U: first\n\nU: second"
+				}
+				if all := fmt.Sprint(s.text); strings.Contains(all, "phase 5") && upto == "1.0" || len(s.prompts) != 1 || s.prompts[0] != want {
+					t.Errorf("prompts %q, shown %v", s.prompts, s.text)
+				}
+			})
+		})
+	}
+}
+
 // TestNothingIsRemovedWhileTheStoreIsAway: the store is away; A writes 1.5 from memory at this moment, B has answered in 1.6; the event comes again, to C.
 func TestNothingIsRemovedWhileTheStoreIsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -35,7 +35,9 @@ func (d due) last() Asked { return d.asks[len(d.asks)-1] }
 // What came is answered together. If nothing came, the last answer is written anew when one of its questions was changed, or when somebody
 // wanted it at the time wanted. A changed question of an earlier answer does nothing. What came after the last answer and was not addressed to
 // the bot, or was stopped, is new when it was changed.
-func owed(thread []Message, t Thread, answered, upto, wanted turn.TS, mode FollowUps) due {
+//
+// begun says that the answer was begun by an owner before: it is finished as it was begun. Else what was answered from memory is left out.
+func owed(thread []Message, t Thread, answered, upto, wanted turn.TS, mode FollowUps, begun bool) due {
 	var d due
 	asks := addressed(thread, t, mode)
 	within := func(ts turn.TS) bool { return ts.After(answered) && !ts.After(upto) }
@@ -46,7 +48,7 @@ func owed(thread []Message, t Thread, answered, upto, wanted turn.TS, mode Follo
 			d.asks = append(d.asks, a)
 		}
 	}
-	d.asks = slices.DeleteFunc(d.asks, func(a Asked) bool { return covered(thread, a) })
+	d.asks = slices.DeleteFunc(d.asks, func(a Asked) bool { return !begun && covered(thread, a) })
 	last := turn.TS("")
 	if len(d.asks) == 0 {
 		d.asks = again(asks, newest, before, answered, wanted != "" && within(wanted), within)

@@ -313,7 +313,8 @@ func (t *turnRun) plan(ctx context.Context, upto turn.TS) {
 	for _, a := range addressed(t.messages, t.thread, mode) {
 		t.claim.Hear(turn.TS(a.TS)) // of what came before its thread was known, nobody may tell again
 	}
-	t.due = owed(thread, t.thread, answered, upto, "", mode)
+	begun := len(t.claim.Messages()) > 0
+	t.due = owed(thread, t.thread, answered, upto, "", mode, begun)
 	half := append(t.due.half, spare(thread)...)
 	t.due.half, t.messages, t.halves = half, nil, nil
 	for _, m := range thread {
@@ -339,7 +340,7 @@ func (t *turnRun) plan(ctx context.Context, upto turn.TS) {
 	if wanted.TS == "" {
 		return
 	}
-	t.due = owed(thread, t.thread, answered, upto, turn.TS(wanted.TS), mode)
+	t.due = owed(thread, t.thread, answered, upto, turn.TS(wanted.TS), mode, begun)
 	t.due.half = half
 	if t.due.redo && wanted.More == t.due.what && turn.TS(wanted.TS).After(answered) {
 		t.more = true
@@ -424,6 +425,7 @@ func (t *turnRun) none(work context.Context, upto turn.TS) report {
 	if t.claim.Epoch() > 0 { // without the store nobody knows who is writing one
 		ids = union(ids, t.due.half)
 	}
+	ids = slices.DeleteFunc(ids, t.keeps)
 	switch {
 	case len(t.claim.Messages()) > 0 && t.unsure:
 		return t.release(work)

@@ -84,12 +84,22 @@ func (t *turnRun) visible() int {
 		return 0
 	}
 	n := 0
-	for _, m := range t.messages {
-		if m.Self && !m.Notice && slices.Contains(t.messageIDs(), m.TS) {
-			n += m.Shown
-		}
+	for _, m := range t.shown() {
+		n += m.Shown
 	}
 	return n
+}
+
+// shown are the messages of the answer as the thread shows them, without notices.
+func (t *turnRun) shown() []Message {
+	ids := t.messageIDs()
+	var out []Message
+	for _, m := range t.messages {
+		if m.Self && !m.Notice && slices.Contains(ids, m.TS) {
+			out = append(out, m)
+		}
+	}
+	return out
 }
 
 // begun says that an earlier owner has begun the answer, whether it could record that or not. It has not if this one has called it off.
@@ -128,8 +138,8 @@ func (t *turnRun) standing(work context.Context, base checkpoint) (from partly, 
 // shows is what Slack gives back of the answer: a translation, and of a long one the beginning.
 func (t *turnRun) shows() string {
 	var texts []string
-	for _, m := range t.messages {
-		if m.Self && !m.Notice && m.Text != "" && slices.Contains(t.messageIDs(), m.TS) {
+	for _, m := range t.shown() {
+		if m.Text != "" {
 			texts = append(texts, m.Text)
 		}
 	}

@@ -304,6 +304,11 @@ func (w *writer) holding() bool {
 	return w.hold > 0
 }
 
+// stays says that what there was of the answer is what is kept if it ends now: nothing has come, or less than is visible.
+func (w *writer) stays() bool {
+	return !w.grown || w.holding() && len(w.stands.Text) > len(w.shown)
+}
+
 // wait waits for a server that is away, and says so when it takes longer than a moment.
 func (w *writer) wait(ctx context.Context, failure *llm.Error, waited, pause time.Duration) error {
 	w.progress()
@@ -402,7 +407,7 @@ func (w *writer) done(res llm.Result) outcome {
 // ended makes the answer of a stream that we ended ourselves.
 func (w *writer) ended(cause error, res llm.Result) outcome {
 	a := Answer{Text: w.shown, Small: w.small(res), Phase: Stopped, Controls: CanRegenerate}
-	if !w.grown || w.holding() && len(w.stands.Text) > len(w.shown) {
+	if w.stays() {
 		a.Text, a.Small = w.stands.Text, w.stands.Small
 	}
 	switch {
@@ -424,7 +429,7 @@ func (w *writer) ended(cause error, res llm.Result) outcome {
 // failed keeps what there is and marks it.
 func (w *writer) failed(err error, sentence string, res llm.Result) outcome {
 	a := Answer{Text: w.shown, Notice: said(w.base.Notice, sentence), Small: w.small(res), Phase: Failed, Controls: CanRegenerate}
-	if !w.grown || w.holding() && len(w.stands.Text) > len(w.shown) {
+	if w.stays() {
 		a.Text, a.Small, a.Controls = w.stands.Text, w.stands.Small, a.Controls|w.stands.Controls
 	}
 	return outcome{answer: a, result: w.whole(res), err: err, kept: !w.grown && w.kept}

@@ -78,10 +78,10 @@ func runDemo(ctx context.Context, p process, args []string) error {
 	simCfg.Notice = model.notice
 	sim := slacksim.New(simCfg)
 	cfg.SlackURL = "http://" + l.Addr().String() + "/api/"
-	if !slices.ContainsFunc(p.env, func(v string) bool { return strings.HasPrefix(v, "OPS_ADDR=") && v != "OPS_ADDR=" }) {
+	if !p.isSet("OPS_ADDR") {
 		cfg.OpsAddr = opsOff // who tries it beside a bot that runs should not meet its port
 	}
-	if !slices.ContainsFunc(p.env, func(v string) bool { return strings.HasPrefix(v, "BOT_DRAIN_TIMEOUT=") && v != "BOT_DRAIN_TIMEOUT=" }) {
+	if !p.isSet("BOT_DRAIN_TIMEOUT") {
 		cfg.DrainTimeout = demoDrain
 	}
 	cfg.AppToken, cfg.BotToken, cfg.StateURL = secret(sim.AppToken()), secret(sim.BotToken()), "memory:"
@@ -106,6 +106,11 @@ func runDemo(ctx context.Context, p process, args []string) error {
 	})
 	all.Wait()
 	return errors.Join(botErr, webErr, model.stop())
+}
+
+// isSet says that a variable of the environment is set, and not empty.
+func (p process) isSet(name string) bool {
+	return slices.ContainsFunc(p.env, func(v string) bool { return strings.HasPrefix(v, name+"=") && v != name+"=" })
 }
 
 // openLog opens the demo's log; without a name there is none, for the terminal shows where to look.
@@ -133,14 +138,12 @@ type demoModel struct {
 // cfg.BaseURL. The key goes only to the server that the environment names, never to whatever listens on a port.
 func findModel(ctx context.Context, p process, cfg *Config) (demoModel, error) {
 	none := func() error { return nil }
-	for _, v := range p.env {
-		if strings.HasPrefix(v, "LLM_BASE_URL=") && v != "LLM_BASE_URL=" {
-			name := probe(ctx, cfg.BaseURL, string(cfg.APIKey))
-			if name == "" {
-				return demoModel{"Model server: " + withoutPassword(cfg.BaseURL) + " (from LLM_BASE_URL; it does not answer yet)", none}, nil
-			}
-			return demoModel{"Model server: " + withoutPassword(cfg.BaseURL) + " (from LLM_BASE_URL), model " + name, none}, nil
+	if p.isSet("LLM_BASE_URL") {
+		name := probe(ctx, cfg.BaseURL, string(cfg.APIKey))
+		if name == "" {
+			return demoModel{"Model server: " + withoutPassword(cfg.BaseURL) + " (from LLM_BASE_URL; it does not answer yet)", none}, nil
 		}
+		return demoModel{"Model server: " + withoutPassword(cfg.BaseURL) + " (from LLM_BASE_URL), model " + name, none}, nil
 	}
 	for _, c := range candidates() {
 		if name := probe(ctx, c.url, ""); name != "" {

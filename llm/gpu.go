@@ -2,6 +2,7 @@ package llm
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -68,9 +69,11 @@ func parseGPUs(body []byte) ([]GPU, error) {
 			}
 			g := byID[id]
 			if g == nil {
-				g = &GPU{ID: id, Name: strings.TrimSpace(labels["modelName"])}
+				g = &GPU{ID: id}
 				byID[id] = g
 			}
+			// The families come in no order, and not each of them needs to name the card.
+			g.Name = cmp.Or(g.Name, strings.TrimSpace(labels["modelName"]))
 			v := m.GetGauge().GetValue()
 			if m.GetGauge() == nil {
 				v = m.GetUntyped().GetValue()

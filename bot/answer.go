@@ -22,11 +22,8 @@ func (t *turnRun) answer(work, ctx context.Context, asks []Asked, upto turn.TS) 
 	if len(t.messageIDs()) > len(t.claim.Messages()) { // taken over from the thread: if this one is called off, they are its
 		t.noteMessages(work)
 	}
-	t.memory = t.claim.Epoch() == 0
-	if t.memory && len(t.due.adopt) > 0 {
-		// The store is away, and another process has begun an answer, or finished it. Should it die, the event comes again: it was not acked.
-		b.log.InfoContext(ctx, "answer_left_to_another", "thread", t.thread.String(), "ask", last.TS, "messages", t.due.adopt)
-		return t.abandon(work)
+	if t.memory = t.claim.Epoch() == 0; t.memory {
+		t.claim.Doubt(true)
 	}
 	draft, err := b.dep.Replier.Open(work, t.thread, reply)
 	if err != nil {
@@ -36,7 +33,7 @@ func (t *turnRun) answer(work, ctx context.Context, asks []Asked, upto turn.TS) 
 	}
 	draft = t.noting(draft, last.TS)
 	t.draft = draft
-	return t.close(work, draft, t.write(work, ctx, draft, asks, upto), last, upto)
+	return t.close(work, draft, reply, t.write(work, ctx, draft, asks, upto), last, upto)
 }
 
 // write waits for a slot and has the model write, from the beginning or from where an earlier owner, or the length limit, ended. ctx ends the
@@ -147,7 +144,7 @@ func (t *turnRun) shows() string {
 }
 
 // close shows the end of the answer and notes that the thread has it.
-func (t *turnRun) close(work context.Context, draft Draft, out outcome, last Asked, upto turn.TS) report {
+func (t *turnRun) close(work context.Context, draft Draft, reply Reply, out outcome, last Asked, upto turn.TS) report {
 	b := t.bot
 	letGo := func(cause error) { // not another word: the messages are somebody else's now
 		ctx, cancel := context.WithCancelCause(work)
@@ -181,11 +178,11 @@ func (t *turnRun) close(work context.Context, draft Draft, out outcome, last Ask
 	if errors.Is(out.err, errShutdown) && b.cfg.Durable {
 		return t.release(work) // another process, or the next one, finishes it in the same messages
 	}
-	t.sweep(work)
+	quiet := t.sweep(work)
 	what := written{
 		For: last.TS, Text: out.answer.Text, Tokens: out.result.Usage.CompletionTokens, Elapsed: out.result.Elapsed, TTFT: out.result.TTFT,
 		Notice: out.answer.Notice, Small: out.answer.Small, Phase: out.answer.Phase, Controls: out.answer.Controls, Asker: last.User,
-		Epoch: t.claim.Epoch(), IDs: t.messageIDs(),
+		From: reply.From, Since: reply.Since, By: reply.By, Epoch: reply.Epoch, IDs: t.messageIDs(),
 	}
 	if what.Text != "" && !out.kept {
 		keep, cancel := context.WithTimeout(work, storeTimeout)
@@ -194,12 +191,19 @@ func (t *turnRun) close(work context.Context, draft Draft, out outcome, last Ask
 			b.log.WarnContext(work, "answer_not_kept", "thread", t.thread.String(), "ask", last.TS, "error", err)
 		}
 	}
+	// What is complete is seen as such when the thread is read again; what was stopped, or has failed, is not, and would be answered again.
+	switch whole := err == nil && out.answer.Phase == Done; {
+	case whole && (t.memory || t.due.part || !quiet):
+		t.claim.Doubt(true)
+	case !whole && t.memory:
+		t.claim.Doubt(false)
+	}
 	r := t.done(work, upto)
 	switch {
 	case r.lost:
 		return t.lost(work, last, upto)
 	case t.memory:
-		b.errand(b.repairs, "settle", func(ctx context.Context) { b.settle(ctx, t.thread, what, upto) })
+		b.errand(b.repairs, "keep", func(ctx context.Context) { b.keepLater(ctx, t.thread, what, upto) })
 	case t.claim.Died() && b.cfg.Durable && (b.cfg.Alone == nil || !b.cfg.Alone()):
 		for _, queue := range b.backs {
 			queue.add(b, func(ctx context.Context) { b.lookBack(ctx, t.thread, last, upto, what) })
@@ -209,46 +213,9 @@ func (t *turnRun) close(work context.Context, draft Draft, out outcome, last Ask
 	return r
 }
 
-// sweep removes the half answers that this one takes the place of, if they still are as they were: what grows is being written, by a process
-// that has lost the store, and that process sees to it.
-func (t *turnRun) sweep(work context.Context) {
-	if len(t.halves) == 0 || t.memory || t.claim.Epoch() == 0 { // who is writing one cannot be known without the store
-		return
-	}
-	ctx, cancel := context.WithTimeoutCause(work, closeTimeout, errors.New("slack did not delete a half answer in time"))
-	defer cancel()
-	messages, err := t.bot.dep.History.Messages(ctx, t.thread)
-	if err != nil {
-		t.bot.log.WarnContext(ctx, "history_unread", "thread", t.thread.String(), "error", err)
-		return
-	}
-	var left []string
-	for _, m := range messages {
-		if slices.ContainsFunc(t.halves, func(h Message) bool {
-			return h.TS == m.TS && h.Shown == m.Shown && h.Whole == m.Whole && h.Ended == m.Ended
-		}) {
-			left = append(left, m.TS)
-		}
-	}
-	if len(left) == 0 {
-		return
-	}
-	err = t.bot.showAgain(ctx, t.thread, Reply{For: t.due.last().TS, User: t.due.last().User, Check: t.claim.Check, Adopt: left}, Answer{Phase: Removed})
-	t.bot.log.InfoContext(work, "answer_removed", "thread", t.thread.String(), "ask", t.due.last().TS, "messages", left, "error", err)
-}
-
 // isWhole says that the thread shows the answer, complete.
 func (t *turnRun) isWhole() bool {
 	return !t.due.redo && slices.ContainsFunc(t.messages, func(m Message) bool { return m.Self && m.Whole && slices.Contains(t.due.adopt, m.TS) })
-}
-
-// answeredBefore says that the thread shows a complete answer of which the store does not know: it was written while the store was away.
-func (t *turnRun) answeredBefore(asks []Asked) bool {
-	if t.due.redo || len(t.claim.Messages()) > 0 || slices.ContainsFunc(asks, func(a Asked) bool { return a.Edited != "" }) {
-		return false
-	}
-	last := asks[len(asks)-1].TS
-	return slices.ContainsFunc(t.messages, func(m Message) bool { return m.Self && m.Whole && m.For == last })
 }
 
 // keeps says that a message shows a complete answer to a question that is there: whatever else is found, it is not removed as a half one.
@@ -320,14 +287,20 @@ func (t *turnRun) reply(work context.Context, last Asked) Reply {
 	t.mu.Lock()
 	t.ids = ids
 	t.mu.Unlock()
-	r := Reply{For: last.TS, User: last.User, Epoch: t.claim.Epoch(), Adopt: slices.Clone(ids)}
-	r.Check = func() error {
-		err := t.claim.Check()
-		if errors.Is(err, turn.ErrLapsed) {
-			return fmt.Errorf("%w: %w", ErrNotNow, err)
-		}
-		return err
+	r := Reply{For: last.TS, From: last.TS, Since: last.TS, User: last.User, Epoch: t.claim.Epoch(), Adopt: slices.Clone(ids)}
+	if len(t.due.asks) > 0 { // also those that are not admitted: they have what they get
+		r.From = t.due.asks[0].TS
 	}
+	for _, a := range t.under() {
+		r.Since = string(turn.TS(r.Since).Max(a.since()))
+	}
+	if t.due.redo {
+		r.Since = string(turn.TS(r.Since).Max(t.wanted))
+	}
+	if r.Epoch == 0 {
+		r.By = t.bot.by
+	}
+	r.Check = t.mayWrite
 	r.Late = func(id string) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
@@ -341,6 +314,15 @@ func (t *turnRun) reply(work context.Context, last Asked) Reply {
 		t.noteMessages(work)
 	}
 	return r
+}
+
+// mayWrite says whether the turn may write to Slack.
+func (t *turnRun) mayWrite() error {
+	err := t.claim.Check()
+	if errors.Is(err, turn.ErrLapsed) {
+		return fmt.Errorf("%w: %w", ErrNotNow, err)
+	}
+	return err
 }
 
 // messageIDs are those of the answer's messages, oldest first.

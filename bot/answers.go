@@ -37,6 +37,9 @@ type written struct {
 	Phase    Phase    `json:"phase,omitempty"`
 	Controls Controls `json:"controls,omitempty"`
 	Asker    string   `json:"asker,omitempty"`
+	From     string   `json:"from,omitempty"`  // see Reply
+	Since    string   `json:"since,omitempty"` // see Reply
+	By       string   `json:"by,omitempty"`    // see Reply
 	Epoch    uint64   `json:"epoch,omitempty"` // of the claim under which it was written
 	IDs      []string `json:"ids,omitempty"`   // its messages, oldest first
 }

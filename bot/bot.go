@@ -3,7 +3,9 @@ package bot
 import (
 	"context"
 	"errors"
+	"hash/fnv"
 	"log/slog"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -92,6 +94,7 @@ type Bot struct {
 	files   fileCache
 	sight   sight
 	since   time.Time // when this process began
+	by      string    // what says in Slack, where anybody can read it, which process this is
 	open    atomic.Bool
 	gaps    chan Connected
 	looks   chan look1
@@ -128,6 +131,9 @@ func New(cfg Config, dep Deps) *Bot {
 		errands: newErrands(8, 10*time.Second), repairs: newErrands(64, repairTimeout),
 		backs: []delayed{newDelayed(lookBackSoon), newDelayed(lookBackLate)},
 	}
+	sum := fnv.New64a()
+	_, _ = sum.Write([]byte(cfg.Owner)) // it never fails
+	b.by = strconv.FormatUint(sum.Sum64(), 36)
 	b.desk = turn.NewDesk(dep.Store, turn.Config{Owner: cfg.Owner, Alone: cfg.Alone, Log: dep.Log, Owed: b.owed, Hooks: dep.Hooks.Turn})
 	return b
 }

@@ -199,7 +199,9 @@ func (b *Bot) catchUpOn(ctx context.Context, t Thread) int {
 	if err != nil || record.Owed() {
 		return 0
 	}
-	d := owed(messages, t, record.Answered, turn.TS(unixTS(time.Now().Add(clockSkew))), "", b.settings(read, t.Channel).FollowUps, false)
+	d := owed(messages, t, view{
+		answered: record.Answered, upto: turn.TS(unixTS(time.Now().Add(clockSkew))), mode: b.settings(read, t.Channel).FollowUps,
+	})
 	if len(d.asks) == 0 || d.redo && record.Asked == "" {
 		return 0
 	}

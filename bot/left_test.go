@@ -132,13 +132,14 @@ func TestNothingIsRemovedWhileTheStoreIsAway(t *testing.T) {
 	})
 }
 
-// TestHalfAnswerThatGrowsIsNotRemoved: a half answer, written by another process that cannot reach the store, becomes whole while we write.
-func TestHalfAnswerThatGrowsIsNotRemoved(t *testing.T) {
+// TestHalfAnswerThatGrows: a half answer, written by another process that cannot reach the store, becomes whole while we answer the same question and
+// another one. It stays as long as it grows, and goes when both are complete: nothing is answered twice.
+func TestHalfAnswerThatGrows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newReading(q("1.0", "first"), bot.Message{TS: "1.5", Self: true, For: "1.0", Text: "so far"}, q("2.0", "second"))
 		b, stop := s.run(t, "B", turn.NewMem())
 		_ = b.Handle(t.Context(), asked("2.0", "second"))
-		time.Sleep(3 * time.Second)
+		time.Sleep(9 * time.Second)
 		s.guard.Lock()
 		for i := range s.messages {
 			if s.messages[i].TS == "1.5" {
@@ -146,10 +147,14 @@ func TestHalfAnswerThatGrowsIsNotRemoved(t *testing.T) {
 			}
 		}
 		s.guard.Unlock()
+		time.Sleep(4 * time.Second)
+		if all := fmt.Sprint(s.text); strings.Contains(all, "adopt [1.5]") || !strings.Contains(all, "half whole") {
+			t.Errorf("removed at once, or not complete: %v", s.text)
+		}
 		time.Sleep(time.Minute)
 		stop()
-		if all := fmt.Sprint(s.text); strings.Contains(all, "adopt [1.5]") {
-			t.Errorf("a whole answer was removed: %v, prompts %q", s.text, s.prompts)
+		if all := fmt.Sprint(s.text); strings.Count(all, `phase 5 "" "" adopt [1.5]`) != 1 || len(s.prompts) != 1 {
+			t.Errorf("prompts %q, shown %v", s.prompts, s.text)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"cmp"
 	"slices"
 
 	"llmbot/bot/turn"
@@ -19,6 +20,8 @@ const (
 // due is what a turn has to do, derived from the thread.
 type due struct {
 	asks   []Asked  // to be answered together, oldest first
+	part   bool     // more is owed, or may be: the next turn sees what
+	left   bool     // more is owed, and is left to another process, or until the store is back
 	redo   bool     // they have an answer, which is written anew
 	what   string   // redo: what that answer is said to answer
 	adopt  []string // messages that show an answer to them, oldest first
@@ -29,31 +32,49 @@ type due struct {
 // last is what the answer is said to answer.
 func (d due) last() Asked { return d.asks[len(d.asks)-1] }
 
-// owed derives from a thread what is owed: everything addressed to the bot that came, or was changed, after answered and up to upto. It
-// needs nothing else, so that every process comes to the same, also one that has heard of none of it. It is pure.
+// view is what a turn knows beside the thread.
+type view struct {
+	answered turn.TS // up to here the thread has its answers
+	upto     turn.TS // what came later is for another turn
+	wanted   turn.TS // when somebody wanted the last answer anew; empty: nobody
+	mode     FollowUps
+	begun    []string // messages of the answer that was begun: it is finished as it was begun
+	taken    bool     // by an owner before this one
+	memory   bool     // the store is away: what another process has begun is left to it
+}
+
+func (v view) within(ts turn.TS) bool { return ts.After(v.answered) && !ts.After(v.upto) }
+
+// owed derives from a thread what is owed: everything addressed to the bot that came, or was changed, after answered and up to upto, and has no answer
+// there. It needs nothing else, so that every process comes to the same, also one that has heard of none of it. It is pure.
 //
 // What came is answered together. If nothing came, the last answer is written anew when one of its questions was changed, or when somebody
 // wanted it at the time wanted. A changed question of an earlier answer does nothing. What came after the last answer and was not addressed to
 // the bot, or was stopped, is new when it was changed.
-//
-// begun says that the answer was begun by an owner before: it is finished as it was begun. Else what was answered from memory is left out.
-func owed(thread []Message, t Thread, answered, upto, wanted turn.TS, mode FollowUps, begun bool) due {
+func owed(thread []Message, t Thread, v view) due {
 	var d due
-	asks := addressed(thread, t, mode)
-	within := func(ts turn.TS) bool { return ts.After(answered) && !ts.After(upto) }
+	asks := addressed(thread, t, v.mode)
 	newest, before := lastTwo(thread)
 	for _, a := range asks {
 		ts := turn.TS(a.TS)
-		if within(ts) || newest != "" && ts.After(newest) && a.Edited != "" && within(turn.TS(a.Edited)) {
+		if v.within(ts) || newest != "" && ts.After(newest) && a.Edited != "" && v.within(turn.TS(a.Edited)) {
 			d.asks = append(d.asks, a)
 		}
 	}
-	d.asks = slices.DeleteFunc(d.asks, func(a Asked) bool { return !begun && covered(thread, a) })
+	switch {
+	case len(v.begun) == 0:
+		d.choose(thread, v.memory)
+	case v.taken:
+		d.asks, d.part = asBegun(thread, v.begun, d.asks)
+	}
 	last := turn.TS("")
-	if len(d.asks) == 0 {
-		d.asks = again(asks, newest, before, answered, wanted != "" && within(wanted), within)
+	if len(d.asks) == 0 && !d.left {
+		d.asks = again(thread, asks, newest, before, v)
 		d.redo = len(d.asks) > 0
 		last = newest
+		if v.memory && d.redo { // two processes would write it, in the same messages
+			d = due{left: true}
+		}
 	}
 	if len(d.asks) > 0 && last == "" {
 		last = turn.TS(d.last().TS)
@@ -67,40 +88,93 @@ func owed(thread []Message, t Thread, answered, upto, wanted turn.TS, mode Follo
 		}
 		what := turn.TS(m.For)
 		switch {
-		case last != "" && what.Compare(last) == 0 && len(d.asks) > 0:
+		case last != "" && (what.Compare(last) == 0 || slices.Contains(v.begun, m.TS)) && len(d.asks) > 0:
 			d.adopt = append(d.adopt, m.TS)
 		case !d.redo && !m.Whole && slices.ContainsFunc(d.asks, func(a Asked) bool { return a.TS == m.For }):
 			d.half = append(d.half, m.TS)
-		case within(what) && !slices.ContainsFunc(thread, func(q Message) bool { return !q.Self && q.TS == m.For }):
+		case v.within(what) && !slices.ContainsFunc(thread, func(q Message) bool { return !q.Self && q.TS == m.For }):
 			d.orphan = append(d.orphan, m.TS)
 		}
 	}
 	return d
 }
 
-// covered says that an ask has its answer although the store does not know: a complete one, written from memory, to it or to what came after it. What
-// has a half answer of its own is no part of that.
+// choose leaves out what has its answer although the store does not know, and, from memory, what another process has begun to answer. Of what is left
+// only what stands together is answered at once: the beginning of it, or from memory, where somebody waits for the newest, the end.
+func (d *due) choose(thread []Message, memory bool) {
+	var runs [][]Asked
+	gap := true
+	for _, a := range d.asks {
+		left := memory && begunBy(thread, a)
+		if d.left = d.left || left && !covered(thread, a); left || covered(thread, a) {
+			gap = true
+			continue
+		}
+		if gap {
+			runs = append(runs, nil)
+		}
+		gap = false
+		runs[len(runs)-1] = append(runs[len(runs)-1], a)
+	}
+	d.asks, d.part = nil, len(runs) > 1 || d.left
+	switch {
+	case len(runs) == 0:
+	case memory:
+		d.asks = runs[len(runs)-1]
+	default:
+		d.asks = runs[0]
+	}
+}
+
+// asBegun are those of asks that an answer is to, as its messages say; part says that there are others.
+func asBegun(thread []Message, ids []string, asks []Asked) (_ []Asked, part bool) {
+	var from, to turn.TS
+	known := true
+	for _, m := range thread {
+		if !m.Self || m.For == "" || !slices.Contains(ids, m.TS) {
+			continue
+		}
+		known = known && m.From != ""
+		if from == "" || from.After(turn.TS(m.From)) {
+			from = turn.TS(m.From)
+		}
+		to = to.Max(turn.TS(m.For))
+	}
+	var in []Asked
+	for _, a := range asks {
+		if ts := turn.TS(a.TS); !ts.After(to) && (!known || !from.After(ts)) {
+			in = append(in, a)
+		}
+	}
+	if len(in) == 0 || len(in) == len(asks) {
+		return asks, false
+	}
+	return in, true
+}
+
+// covered says that an ask has its answer although the store does not know: a complete one, to its newest form. One of which is not known from which question on
+// it answers is taken for one to all before it that have no half answer of their own.
 func covered(thread []Message, a Asked) bool {
-	half := slices.ContainsFunc(thread, func(m Message) bool { return m.Self && m.For == a.TS && !m.Ended })
-	return a.Edited == "" && slices.ContainsFunc(thread, func(m Message) bool {
-		return m.Self && m.Whole && m.Epoch == 0 && (m.For == a.TS || !half && turn.TS(m.For).After(turn.TS(a.TS)))
+	return slices.ContainsFunc(thread, func(m Message) bool {
+		switch {
+		case !m.Self || !m.Whole || m.For == "" || a.since().After(turn.TS(cmp.Or(m.Since, m.For))):
+			return false
+		case m.For == a.TS:
+			return true
+		case m.From == "":
+			half := func(m Message) bool { return m.Self && m.For == a.TS && !m.Ended }
+			return m.Epoch == 0 && turn.TS(m.For).After(turn.TS(a.TS)) && !slices.ContainsFunc(thread, half)
+		}
+		return !turn.TS(m.From).After(turn.TS(a.TS)) && !turn.TS(a.TS).After(turn.TS(m.For))
 	})
 }
 
-// spare are half answers to what another message of ours answers completely: both were written from memory, by two processes.
-func spare(thread []Message) []string {
-	var out []string
-	for _, whole := range thread {
-		if !whole.Self || !whole.Whole || whole.Epoch > 0 || whole.Page > 0 { // of several pages the others could not be told apart
-			continue
-		}
-		for _, m := range thread {
-			if m.Self && m.For == whole.For && m.TS != whole.TS && m.Epoch == 0 && !m.Whole && !slices.Contains(out, m.TS) {
-				out = append(out, m.TS)
-			}
-		}
-	}
-	return out
+// begunBy says that a thread shows an answer to an ask, or the beginning of one.
+func begunBy(thread []Message, a Asked) bool {
+	return slices.ContainsFunc(thread, func(m Message) bool {
+		ts := turn.TS(a.TS)
+		return m.Self && m.For != "" && !turn.TS(cmp.Or(m.From, m.For)).After(ts) && !ts.After(turn.TS(m.For))
+	})
 }
 
 // streams are our messages behind a question that do not say what they answer: a native stream does only when it ends, and its owner died before.
@@ -131,11 +205,11 @@ func lastTwo(thread []Message) (newest, before turn.TS) {
 }
 
 // again finds the questions of the last answer, newest, if it is to be written anew. before is the answer before it.
-func again(asks []Asked, newest, before, answered turn.TS, wanted bool, within func(turn.TS) bool) []Asked {
+func again(thread []Message, asks []Asked, newest, before turn.TS, v view) []Asked {
 	var questions []Asked
 	for _, a := range asks {
 		ts := turn.TS(a.TS)
-		if ts.After(answered) || newest != "" && (ts.After(newest) || !ts.After(before)) {
+		if ts.After(v.upto) || newest != "" && (ts.After(newest) || !ts.After(before)) {
 			continue
 		}
 		if newest == "" { // no message of an answer is left: the last question
@@ -143,7 +217,11 @@ func again(asks []Asked, newest, before, answered turn.TS, wanted bool, within f
 		}
 		questions = append(questions, a)
 	}
-	if !wanted && !slices.ContainsFunc(questions, func(a Asked) bool { return a.Edited != "" && within(turn.TS(a.Edited)) }) {
+	wanted := v.wanted.After(newest) && v.within(v.wanted) && !slices.ContainsFunc(thread, func(m Message) bool {
+		return m.Self && m.Whole && turn.TS(m.For).Compare(newest) == 0 && !v.wanted.After(turn.TS(m.Since))
+	})
+	changed := func(a Asked) bool { return a.Edited != "" && v.within(turn.TS(a.Edited)) && !covered(thread, a) }
+	if !wanted && !slices.ContainsFunc(questions, changed) {
 		return nil
 	}
 	return questions

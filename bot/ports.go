@@ -38,9 +38,12 @@ type Replier interface {
 
 // Reply ties the messages of an answer to the turn that owes it.
 type Reply struct {
-	For    string          // ts of the question (of several, the last); goes into each message's metadata, with Epoch
+	For    string          // ts of the question (of several, the last); goes into each message's metadata, with From, Since, Epoch and By
+	From   string          // ts of the first of the questions
+	Since  string          // when the newest of them became what it is: its ts, or that of its edit
 	User   string          // who asked
 	Epoch  uint64          // of the claim
+	By     string          // the process, where no claim tells which one it is
 	Adopt  []string        // messages to take over, oldest first
 	Posted func(id string) // told of each new message; may block for the store
 	Check  func() error    // asked before every write to Slack; an error ends the draft, but for ErrNotNow
@@ -142,8 +145,11 @@ type Message struct {
 	Self   bool   // this bot wrote it
 	Bot    bool   // another bot or app wrote it
 	Notice bool   // Self: no answer but a word of ours
-	For    string // Self: what it answers
+	For    string // Self: what it answers; of several questions, the last
+	From   string // Self: the first of them; empty: not known
+	Since  string // Self: when the newest of them had become what it was; empty: not known
 	Epoch  uint64 // Self: of the claim under which it was written; 0: without one
+	By     string // Self: which process wrote it without a claim; empty: not known
 	Page   int    // Self: which of the answer's messages it is; 0 first
 	Ended  bool   // Self: the last message of an answer that has ended
 	Whole  bool   // Self: it is complete

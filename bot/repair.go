@@ -36,30 +36,22 @@ const hopeless = "I have tried several times to answer this, and failed each tim
 func (t *turnRun) lost(work context.Context, last Asked, upto turn.TS) report {
 	t.mu.Lock()
 	lates := slices.Clone(t.lates)
-	ids := slices.Clone(t.ids)
 	t.mu.Unlock()
 	t.bot.log.WarnContext(work, "claim_lost", "thread", t.thread.String(), "ask", last.TS, "late_writes", len(lates))
-	switch {
-	case t.memory: // from memory, as another process did
-		t.bot.errand(t.bot.repairs, "settle", func(ctx context.Context) { t.bot.settle(ctx, t.thread, written{For: last.TS, IDs: ids}, upto) })
-	case len(lates) > 0:
+	if len(lates) > 0 && !t.memory { // what was written from memory is looked at by whoever has the thread: see Claim.Doubt
 		t.bot.errand(t.bot.repairs, "repair", func(ctx context.Context) { t.bot.repair(ctx, t.thread, last, upto, lates) })
 	}
 	return report{answered: upto, lost: true}
 }
 
-// settlePause is how long after the store is back the thread is looked at: whoever else has it has written by then what was under way.
-const settlePause = 3 * time.Second
-
-// settle sees to an answer that was written from memory, when the store is back: of two complete answers to the same, the one that began later goes,
-// and a half one goes: what was asked has its answer. What stays is kept.
-func (b *Bot) settle(ctx context.Context, t Thread, mine written, upto turn.TS) {
+// keepLater keeps what was written from memory, when the thread has been read since the store is back, and the answer is still there.
+func (b *Bot) keepLater(ctx context.Context, t Thread, mine written, upto turn.TS) {
 	for {
 		if !b.pause(ctx, settlePause) {
 			return
 		}
 		record, err := b.desk.Look(ctx, t.String())
-		if err == nil && !upto.After(record.Answered) {
+		if err == nil && record.Owner == "" && !upto.After(record.Answered) {
 			break
 		}
 	}
@@ -68,29 +60,7 @@ func (b *Bot) settle(ctx context.Context, t Thread, mine written, upto turn.TS) 
 		b.log.WarnContext(ctx, "history_unread", "thread", t.String(), "error", err)
 		return
 	}
-	var ours, others []Message
-	for _, m := range messages {
-		switch {
-		case !m.Self || m.For != mine.For:
-		case m.Epoch == 0 && slices.Contains(mine.IDs, m.TS):
-			ours = append(ours, m)
-		default:
-			others = append(others, m)
-		}
-	}
-	whole := func(m Message) bool { return m.Whole }
-	half := !slices.ContainsFunc(ours, func(m Message) bool { return m.Ended })
-	second := slices.ContainsFunc(others, whole) && (!slices.ContainsFunc(ours, whole) || turn.TS(ours[0].TS).After(turn.TS(others[0].TS)))
-	if len(ours) > 0 && (half || second) {
-		reply := Reply{For: mine.For, User: mine.Asker}
-		for _, m := range ours {
-			reply.Adopt = append(reply.Adopt, m.TS)
-		}
-		err = b.showAgain(ctx, t, reply, Answer{Phase: Removed})
-		b.log.InfoContext(ctx, "answer_removed", "thread", t.String(), "ask", mine.For, "messages", reply.Adopt, "error", err)
-		return
-	}
-	if mine.Text == "" {
+	if mine.Text == "" || !slices.ContainsFunc(messages, func(m Message) bool { return m.Ended && slices.Contains(mine.IDs, m.TS) }) {
 		return
 	}
 	if err := b.answers.put(ctx, t, mine); err != nil {
@@ -138,7 +108,12 @@ func (b *Bot) repair(ctx context.Context, t Thread, last Asked, upto turn.TS, la
 		b.log.WarnContext(ctx, "answer_not_repaired", "thread", t.String(), "ask", last.TS, "error", context.Cause(ctx))
 		return
 	}
-	reply := Reply{For: last.TS, User: answer.Asker, Epoch: answer.Epoch, Adopt: answer.IDs}
+	b.mend(ctx, t, last, answer, lates)
+}
+
+// mend shows an answer again, and removes what is none of it.
+func (b *Bot) mend(ctx context.Context, t Thread, last Asked, answer written, lates []string) {
+	reply := Reply{For: last.TS, From: answer.From, Since: answer.Since, User: answer.Asker, Epoch: answer.Epoch, By: answer.By, Adopt: answer.IDs}
 	err := b.showAgain(ctx, t, reply, Answer{
 		Text: answer.Text, Notice: answer.Notice, Small: answer.Small, Phase: max(answer.Phase, Done), Controls: answer.Controls,
 	})

@@ -44,11 +44,14 @@ type turnRun struct {
 
 	// Of the turn's own goroutine:
 	set      Settings
-	messages []Message // the thread, as far as it is known
-	unread   bool      // it could not be read
-	halves   []Message // of the thread: see due.half
-	preface  []Message // what was said before a direct message, in other threads
+	messages []Message          // the thread, as far as it is known
+	unread   bool               // it could not be read
+	halves   []Message          // of the thread, which are no part of it: see due.half and surplus
+	readAt   time.Time          // when it was read
+	own      map[string]written // what is known of the answers; nil: nothing was written from memory
+	preface  []Message          // what was said before a direct message, in other threads
 	due      due
+	wanted   turn.TS  // when somebody wanted the last answer anew; empty: that was not asked for
 	more     bool     // the answer is to go on where the length limit ended it
 	said     []string // what the person should know of their files
 	draft    Draft    // open; nil: none
@@ -167,14 +170,11 @@ func (t *turnRun) run(work, cut context.Context) report {
 	}
 	switch {
 	case len(asks) == 0:
-		return t.none(work, upto)
+		return t.none(work, ctx, upto)
 	case t.stopped() && t.isWhole():
 		return t.done(work, t.claim.For())
 	case t.stopped() && len(t.claim.Messages()) == 0 && len(t.due.adopt) == 0:
 		return t.done(work, t.stopEnds())
-	case t.answeredBefore(asks):
-		t.bot.log.InfoContext(work, "answered_before", "thread", t.thread.String(), "ask", asks[len(asks)-1].TS)
-		return t.done(work, upto)
 	}
 	return t.answer(work, ctx, asks, upto)
 }
@@ -267,7 +267,9 @@ func (t *turnRun) alone(upto turn.TS) bool {
 		return false
 	}
 	a := t.known[0]
-	return a.Opens() && a.explicit() && time.Since(tsTime(a.TS)) < fresh && !a.Bare && a.Edited == "" && a.since().Compare(upto) == 0 && turn.TS(a.TS).After(t.claim.Answered())
+	asked := tsTime(a.TS)
+	// Before the store was steady, or this process there, another one may have begun to answer.
+	return a.Opens() && a.explicit() && time.Since(asked) < fresh && asked.After(t.bot.desk.Steady()) && !a.Bare && a.Edited == "" && a.since().Compare(upto) == 0 && turn.TS(a.TS).After(t.claim.Answered())
 }
 
 // read reads the thread, unless there is nothing to read. A direct message that opens one is read what was said in the hour before.
@@ -284,6 +286,7 @@ func (t *turnRun) read(ctx context.Context, upto turn.TS) {
 		}
 		return
 	}
+	t.readAt = time.Now()
 	messages, err := t.bot.dep.History.Messages(ctx, t.thread)
 	if err != nil {
 		if !t.isOff() {
@@ -313,21 +316,13 @@ func (t *turnRun) plan(ctx context.Context, upto turn.TS) {
 	for _, a := range addressed(t.messages, t.thread, mode) {
 		t.claim.Hear(turn.TS(a.TS)) // of what came before its thread was known, nobody may tell again
 	}
-	begun := len(t.claim.Messages()) > 0
-	t.due = owed(thread, t.thread, answered, upto, "", mode, begun)
-	half := append(t.due.half, spare(thread)...)
-	t.due.half, t.messages, t.halves = half, nil, nil
-	for _, m := range thread {
-		if slices.Contains(half, m.TS) {
-			t.halves = append(t.halves, m)
-		} else {
-			t.messages = append(t.messages, m)
-		}
-	}
+	v := view{answered: answered, upto: upto, mode: mode, begun: t.claim.Messages(), taken: t.taken, memory: t.claim.Epoch() == 0}
+	t.due = owed(thread, t.thread, v)
+	t.setAside(ctx, thread)
 	if len(t.known) == 0 && t.thread.direct() && len(t.due.asks) > 0 {
 		t.due.adopt = union(t.due.adopt, streams(thread, turn.TS(t.due.last().TS)))
 	}
-	if len(t.due.asks) > 0 || t.unread {
+	if len(t.due.asks) > 0 || t.due.left || t.unread {
 		return
 	}
 	get, cancel := context.WithTimeout(ctx, storeTimeout)
@@ -340,8 +335,8 @@ func (t *turnRun) plan(ctx context.Context, upto turn.TS) {
 	if wanted.TS == "" {
 		return
 	}
-	t.due = owed(thread, t.thread, answered, upto, turn.TS(wanted.TS), mode, begun)
-	t.due.half = half
+	v.wanted, t.wanted = turn.TS(wanted.TS), turn.TS(wanted.TS)
+	t.due = owed(thread, t.thread, v)
 	if t.due.redo && wanted.More == t.due.what && turn.TS(wanted.TS).After(answered) {
 		t.more = true
 	}
@@ -419,19 +414,34 @@ func (t *turnRun) whisper(ctx context.Context, ask Asked, text string) {
 }
 
 // none ends a turn in which nothing is owed: a half answer whose question is gone goes, too. One that was begun for somebody of whom Slack does
-// not say now who they are waits until it does.
-func (t *turnRun) none(work context.Context, upto turn.TS) report {
-	ids := union(t.claim.Messages(), slices.Concat(t.due.adopt, t.due.orphan))
-	if t.claim.Epoch() > 0 { // without the store nobody knows who is writing one
-		ids = union(ids, t.due.half)
+// not say now who they are waits until it does. ctx ends when the thread is not ours to look at any more.
+func (t *turnRun) none(work, ctx context.Context, upto turn.TS) report {
+	switch {
+	case t.due.left:
+		t.bot.log.InfoContext(work, "answer_left_to_another", "thread", t.thread.String(), "ask", string(upto))
+		return t.abandon(work)
+	case t.claim.Epoch() == 0 && len(t.due.asks) == 0:
+		t.claim.Doubt(true)
 	}
-	ids = slices.DeleteFunc(ids, t.keeps)
+	ids := slices.DeleteFunc(union(t.claim.Messages(), slices.Concat(t.due.adopt, t.due.orphan)), t.keeps)
 	switch {
 	case len(t.claim.Messages()) > 0 && t.unsure:
 		return t.release(work)
-	case len(ids) == 0 || t.unread || t.due.redo || len(t.due.asks) > 0:
+	case t.unread || t.due.redo || len(t.due.asks) > 0:
 		return t.done(work, upto)
+	case len(ids) > 0:
+		if err := t.removeAll(work, ids, upto); errors.Is(err, ErrNotNow) {
+			return t.release(work)
+		}
 	}
+	if !t.tidy(work, ctx) {
+		return t.putOff(work)
+	}
+	return t.done(work, upto)
+}
+
+// removeAll removes the messages of an answer to what is gone.
+func (t *turnRun) removeAll(work context.Context, ids []string, upto turn.TS) error {
 	ctx, cancel := context.WithTimeoutCause(work, closeTimeout, errors.New("slack did not delete a half answer in time"))
 	defer cancel()
 	t.due.adopt = ids
@@ -440,13 +450,10 @@ func (t *turnRun) none(work context.Context, upto turn.TS) report {
 		err = draft.Close(ctx, Answer{Phase: Removed})
 	}
 	t.bot.log.InfoContext(work, "answer_removed", "thread", t.thread.String(), "ask", string(upto), "error", err)
-	if errors.Is(err, ErrNotNow) {
-		return t.release(work)
-	}
 	if err == nil {
 		t.ended(EndRemoved)
 	}
-	return t.done(work, upto)
+	return err
 }
 
 // union are the ids of both lists, oldest first.

@@ -17,8 +17,11 @@ const metadataType = "llmbot_answer"
 
 // Keys of the metadata's payload.
 const (
-	metaAsked  = "asked"  // ts of what is answered
+	metaAsked  = "asked"  // ts of what is answered; of several questions, the last
+	metaFrom   = "from"   // the first of them
+	metaSince  = "since"  // when the newest of them became what it is, if that is not asked
 	metaEpoch  = "epoch"  // of the claim
+	metaBy     = "by"     // the process, if there is no claim
 	metaPage   = "page"   // 0 first
 	metaNotice = "notice" // true: a word of ours, no answer
 	metaEnd    = "end"    // of the last message of an answer that has ended: endWhole or endBroken
@@ -52,6 +55,11 @@ func (c call) options() []slack.MsgOption { return append(c.content.options(), c
 func (c call) metadata() slack.MsgOption {
 	payload := map[string]any{
 		metaAsked: c.reply.For, metaEpoch: strconv.FormatUint(c.reply.Epoch, 10), metaPage: strconv.Itoa(c.at),
+	}
+	for key, value := range map[string]string{metaFrom: c.reply.From, metaSince: c.reply.Since, metaBy: c.reply.By} {
+		if value != "" && !(key == metaSince && value == c.reply.For) {
+			payload[key] = value
+		}
 	}
 	if c.content.markdown == "" && !c.bare {
 		payload[metaNotice] = "true"
@@ -185,7 +193,7 @@ func (s *Slack) find(ctx context.Context, c call) (posted, error) {
 			continue
 		}
 		asked, page := metadata(m, metaAsked), metadata(m, metaPage)
-		if asked == c.reply.For && page == strconv.Itoa(c.at) {
+		if asked == c.reply.For && page == strconv.Itoa(c.at) && metadata(m, metaBy) == c.reply.By {
 			return posted{ts: m.Timestamp, found: true}, nil
 		}
 		// A stream says whose it is when it is stopped.

@@ -27,6 +27,8 @@ type Claim struct {
 	asked    TS            // asked here, perhaps not in the store
 	answered TS            // answered here, perhaps not in the store
 	assumed  bool          // For and Reply are not in the store yet
+	doubt    bool          // see Doubt
+	tried    time.Time     // assumed: start of the last write that was tried to the end
 	state    claimState    //
 	stopped  chan struct{} // closed when answers is stopped, or the narrower part of it
 	stopTS   TS            // newest stop heard of
@@ -159,7 +161,7 @@ func (c *Claim) ChangedAt() TS {
 
 // Check says whether the caller may still write to the thread: nil, ErrLapsed or ErrLost. It is cheap and does no I/O; ask
 // before each write to Slack, and once more after the last one, since a process may be frozen in between. A stop does not
-// make it fail. An assumed claim passes until the store knows better.
+// make it fail. An assumed claim passes until the store knows better, as long as the store is asked.
 func (c *Claim) Check() error {
 	c.d.mu.Lock()
 	defer c.d.unlock()
@@ -167,6 +169,9 @@ func (c *Claim) Check() error {
 	case c.state == claimPending || c.state == claimOver:
 		return ErrLost
 	case c.assumed && c.epoch == 0:
+		if elapsed(c.tried) >= c.d.cfg.TTL*3/4 { // the process was frozen: the store may be back, and another process at it
+			return ErrLapsed
+		}
 		return nil
 	case elapsed(c.trusted) >= c.d.cfg.TTL*3/4:
 		return ErrLapsed
@@ -197,9 +202,14 @@ func (c *Claim) Reply(ctx context.Context, ids []string) error {
 // answers again; else the thread is released. With an error the claim is over: ErrLost if another process has the thread, and
 // with the store's own error the Desk goes on trying to write this in the background and releases the thread then.
 func (c *Claim) Done(ctx context.Context, answered TS) (more bool, err error) {
-	r, err := c.end(ctx, "mark answered", answered, func(r Record, drained bool) Record {
-		r.Answered, r.Tries = r.Answered.Max(answered), 0
-		r = r.over()
+	r, err := c.end(ctx, "mark answered", answered, func(r Record, drained, doubt bool) Record {
+		if !doubt {
+			r.Answered = r.Answered.Max(answered)
+		}
+		r.Tries = 0
+		if r = r.over(); doubt {
+			r = r.doubt(answered)
+		}
 		if drained || !r.Owed() {
 			return r.free()
 		}
@@ -217,7 +227,7 @@ func (c *Claim) Done(ctx context.Context, answered TS) (more bool, err error) {
 	if c.state == claimOver { // lost between the write and now
 		return false, fmt.Errorf("mark answered in thread %s: %w", c.key, ErrLost)
 	}
-	c.state, c.before = claimLive, r.Answered
+	c.state, c.before, c.doubt = claimLive, r.Answered, false
 	c.answers, c.narrower, c.ids, c.tries = r.For, "", nil, 0
 	if c.stopTS.Compare(c.answers) < 0 {
 		c.stopped = make(chan struct{})
@@ -230,7 +240,7 @@ func (c *Claim) Done(ctx context.Context, answered TS) (more bool, err error) {
 // only after TTL/4, to let others go first). One write. The claim is over in any case; with an error the thread is free later: when a write in the background
 // succeeds, or when its lease has run out.
 func (c *Claim) Release(ctx context.Context) error {
-	_, err := c.end(ctx, "release", "", func(r Record, _ bool) Record { return r.free() })
+	_, err := c.end(ctx, "release", "", func(r Record, _, _ bool) Record { return r.free() })
 	if err != nil {
 		return err
 	}
@@ -244,22 +254,8 @@ func (c *Claim) Release(ctx context.Context) error {
 	return nil
 }
 
-// Abandon ends an assumed claim of which the store knows nothing, as if the ask had not been heard of; other claims it releases.
-func (c *Claim) Abandon(ctx context.Context) error {
-	c.d.mu.Lock()
-	unknown := c.state == claimLive && c.epoch == 0 && c.answered == ""
-	if unknown {
-		c.endLocked()
-	}
-	c.d.unlock()
-	if unknown {
-		return nil
-	}
-	return c.Release(ctx)
-}
-
 // end does the write of Done and Release.
-func (c *Claim) end(ctx context.Context, what string, answered TS, apply func(r Record, drained bool) Record) (Record, error) {
+func (c *Claim) end(ctx context.Context, what string, answered TS, apply func(r Record, drained, doubt bool) Record) (Record, error) {
 	d := c.d
 	d.mu.Lock()
 	if c.state != claimLive {
@@ -267,17 +263,15 @@ func (c *Claim) end(ctx context.Context, what string, answered TS, apply func(r 
 		return Record{}, fmt.Errorf("%s in thread %s: %w", what, c.key, ErrLost)
 	}
 	c.state = claimClosing
-	drained := d.drained
+	drained, doubt := d.drained, c.doubt
 	d.unlock()
 
-	r, err := c.write(ctx, what, func(r Record) Record { return apply(r, drained) })
+	r, err := c.write(ctx, what, func(r Record) Record { return apply(r, drained, doubt) })
 	if err != nil {
 		d.mu.Lock()
 		defer d.unlock()
 		if c.state == claimClosing {
-			c.state, c.answered, c.renewAt = claimPending, c.answered.Max(answered), time.Now()
-			c.retireLocked()
-			d.nudge()
+			c.pendLocked(answered)
 		}
 	}
 	return r, err
@@ -298,8 +292,15 @@ func (c *Claim) write(ctx context.Context, what string, apply func(Record) Recor
 		d.mu.Lock()
 		out, ours = c.putLocked(r)
 		last = c.state == claimPending
+		doubt := c.doubt && c.state != claimOver
+		also := []TS{c.asked, c.answered}
 		d.mu.Unlock()
-		if !ours {
+		switch {
+		case ours:
+		case doubt: // the thread has an owner, or had one, that does not know of this answer
+			out = out.doubt(also...)
+			return out.Encode()
+		default:
 			return nil, ErrKeep
 		}
 		out = apply(out)
@@ -309,6 +310,9 @@ func (c *Claim) write(ctx context.Context, what string, apply func(Record) Recor
 	d.mu.Lock()
 	defer d.unlock()
 	d.heardLocked(start, err)
+	if start.After(c.tried) {
+		c.tried = start
+	}
 	if err != nil {
 		return out, fmt.Errorf("%s in thread %s: %w", what, c.key, err)
 	}
@@ -361,6 +365,8 @@ func (c *Claim) putLocked(r Record) (_ Record, ours bool) {
 		r.Beat++
 	case r.Owner == me: // assumed, and an earlier try was written although the store said no
 		r.Beat++
+	case pending && c.doubt: // nobody need own it: who has it next reads the thread
+		return r, false
 	case r.Owner == "" && c.answers.After(r.Answered):
 		r.Owner, r.Epoch, r.Beat = me, r.Epoch+1, 0
 	case pending: // answered from memory while another process has the thread: what was answered is answered
@@ -381,11 +387,14 @@ func (c *Claim) putLocked(r Record) (_ Record, ours bool) {
 	if own && r.For == c.answers && (c.assumed || !r.Answered.After(c.before)) { // else a Done was written already, and For is the next answer's
 		r.Reply, r.Tries = slices.Clone(c.ids), c.tries
 	}
-	if (c.assumed || pending) && (own || !r.For.After(r.Answered) || !c.answered.After(r.For)) { // else something older is being answered: the thread shows the rest
+	if (c.assumed || pending) && !c.doubt && (own || !r.For.After(r.Answered) || !c.answered.After(r.For)) { // else something older is being answered: the thread shows the rest
 		r.Answered = r.Answered.Max(c.answered)
 	}
 	if own && pending && c.answered != "" {
 		r = r.over()
+	}
+	if pending && c.doubt {
+		r = r.doubt(c.answered)
 	}
 	if own && pending {
 		r = r.free()
@@ -454,35 +463,4 @@ func (c *Claim) retireLocked() {
 		c.taken = false
 		c.d.held--
 	}
-}
-
-// Assume gives a claim that is known in this process only, for a thread whose Ask the store did not take: the answer is written
-// from memory, and the Desk goes on trying to write the ask, the claim, and what became of them. Two processes that both
-// hear of the ask and both cannot reach the store may both assume it; Check cannot tell. nil if
-// this process has a claim already (its Done will say that there is more), or has answered ts although the store does not
-// know yet. Not blocking. After Drain always nil.
-func (d *Desk) Assume(key string, ts TS) *Claim {
-	d.mu.Lock()
-	defer d.unlock()
-	if d.drained || key == "" || ts == "" {
-		return nil
-	}
-	s := d.enterLocked(key)
-	defer d.leaveLocked(key, s)
-	now := time.Now()
-	c := &Claim{
-		d: d, key: key, slot: s, lost: make(chan struct{}), stopped: make(chan struct{}), changed: make(chan struct{}),
-		answers: ts, asked: ts, assumed: true, trusted: now, renewAt: now,
-	}
-	if old := s.claim; old != nil {
-		old.asked = old.asked.Max(ts)
-		if old.state != claimPending || !ts.After(old.answered) {
-			return nil
-		}
-		// The last answer is not in the store yet: this claim brings both there.
-		c.epoch, c.asked, c.answered, c.trusted = old.epoch, old.asked, old.answered, old.trusted
-		old.state = claimOver
-	}
-	s.claim = c
-	return c
 }

@@ -67,6 +67,7 @@ type Desk struct {
 	batch   bool                // a batch of takeovers is under way
 	held    int                 // live claims that were taken over
 	failing time.Time           // when the first of the store's failures since its last answer began; zero: it answers
+	steady  time.Time           // when the store last came back, however short it was away; at first, when the desk was made
 	floor   time.Time           // when the store last came back from an outage: silence of owners counts from then on
 	after   []func()            // hooks and log lines, to be run without mu
 }
@@ -102,7 +103,7 @@ func NewDesk(store Store, cfg Config) *Desk {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Desk{store: store, cfg: cfg, wake: make(chan struct{}, 1), slots: map[string]*slot{}, seen: map[string]sighting{}, recent: map[string]TS{}}
+	return &Desk{store: store, cfg: cfg, wake: make(chan struct{}, 1), slots: map[string]*slot{}, seen: map[string]sighting{}, recent: map[string]TS{}, steady: time.Now()}
 }
 
 // Ask notes durably that something with timestamp ts wants an answer in thread key, and claims the thread if nobody has it, in
@@ -280,6 +281,17 @@ func (d *Desk) Owners() map[string]int {
 	return n
 }
 
+// Steady is since when the store has answered whenever this process asked it; at first, since NewDesk. Before that threads may have been answered from
+// memory (see Assume) of which the store does not know yet. It does not block.
+func (d *Desk) Steady() time.Time {
+	d.mu.Lock()
+	defer d.unlock()
+	if !d.failing.IsZero() {
+		return time.Now()
+	}
+	return d.steady
+}
+
 // maxRecent is how many threads Recent knows at most; the older half goes then.
 const maxRecent = 20_000
 
@@ -353,10 +365,12 @@ func (d *Desk) registerLocked(key string, s *slot, r Record, start time.Time, ta
 	if r.Epoch <= s.ended {
 		return nil
 	}
+	doubt := false
 	if old := s.claim; old != nil {
 		if old.epoch >= r.Epoch {
 			return nil
 		}
+		doubt = old.doubt
 		if old.epoch == 0 && old.state != claimPending { // the ask of an assumed claim came through: now it is a real one
 			old.epoch, old.trusted = r.Epoch, start
 			return nil
@@ -365,7 +379,7 @@ func (d *Desk) registerLocked(key string, s *slot, r Record, start time.Time, ta
 	}
 	c := &Claim{
 		d: d, key: key, slot: s, lost: make(chan struct{}), stopped: make(chan struct{}), changed: make(chan struct{}), changeTS: r.Changed,
-		epoch: r.Epoch, answers: r.For, before: r.Answered, tries: r.Tries, died: r.Tries > 0, ids: r.Reply, trusted: start, renewAt: start.Add(d.cfg.TTL / 4), taken: taken,
+		epoch: r.Epoch, answers: r.For, before: r.Answered, tries: r.Tries, died: r.Tries > 0, ids: r.Reply, trusted: start, renewAt: start.Add(d.cfg.TTL / 4), taken: taken, doubt: doubt,
 	}
 	s.claim = c
 	if taken {
@@ -409,7 +423,7 @@ func (d *Desk) heardLocked(start time.Time, err error) {
 	switch {
 	case answers && !d.failing.IsZero():
 		silent := time.Since(d.failing)
-		d.failing = time.Time{}
+		d.failing, d.steady = time.Time{}, time.Now()
 		if silent > d.cfg.TTL/4 {
 			// Owners could not renew either. Give them the time to do it, else every process takes over from all the others.
 			d.floor = time.Now()

@@ -34,10 +34,13 @@
 // answer that has made Progress since. Takeovers go oldest ask first (after a start, TTL/64 is left for hearing of all), at
 // most Config.Limit are held at once, and when the store comes back from an outage all owners get a TTL to renew first.
 //
+// What was answered while the store was away may not be all, and not the only answer: Doubt leaves the thread owed, by moving Asked to the moment
+// after everything known, until a claim that the store knows of has looked.
+//
 // # Costs
 //
 // Ask, Note, Stop, Reply, Done and Release are one write each at most, and block for the store until ctx ends. A live claim costs a
-// write every TTL/4. Check, For, Epoch, Stopped, Lost, Assume, Drain and Owners do no I/O.
+// write every TTL/4. Check, For, Epoch, Stopped, Lost, Assume, Doubt, Steady, Drain and Owners do no I/O.
 // Hooks and log lines run on the goroutine that caused them, without locks. Config.Owed is called in the order of the asks within a
 // batch.
 package turn

@@ -158,6 +158,8 @@ func (d *Desk) tick(ctx context.Context, wg *sync.WaitGroup) time.Duration {
 func (d *Desk) dueLocked(s sighting) time.Time {
 	var at time.Time
 	switch {
+	case s.rec.Owner == "" && !d.floor.IsZero():
+		at = d.floor.Add(d.cfg.TTL / 2) // who answers it from memory says so first, and goes on
 	case s.rec.Owner == "":
 	case s.rec.Owner == d.cfg.Owner:
 		// A write of ours of which we were told that it failed. Not at once, since Watch may tell old states.

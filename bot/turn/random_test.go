@@ -93,8 +93,12 @@ func (w *world) answer(ctx context.Context, name string, c *turn.Claim) {
 			return
 		}
 		answers := c.For()
+		doubt := w.int(8) == 0
+		if doubt {
+			c.Doubt(true)
+		}
 		more, err := c.Done(ctx, answers)
-		if err == nil {
+		if err == nil && !doubt {
 			w.mu.Lock()
 			w.wrote[c.Key()][answers]++
 			w.done++
@@ -311,6 +315,7 @@ func TestHammer(t *testing.T) {
 					}
 				}
 				d.Owners()
+				d.Steady()
 			}
 		})
 		wg.Go(func() {
@@ -321,8 +326,13 @@ func TestHammer(t *testing.T) {
 					_ = c.Reply(ctx, []string{"m"})
 					closed(c.Stopped())
 					closed(c.Lost())
+					if n%5 == 0 {
+						c.Doubt(true)
+					}
 					if n%7 == 0 {
 						_ = c.Release(ctx)
+					} else if n%11 == 0 {
+						_ = c.Abandon(ctx)
 					} else if more, _ := c.Done(ctx, c.For()); more {
 						work <- c
 					}

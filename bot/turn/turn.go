@@ -77,10 +77,22 @@ func (a TS) Max(b TS) TS {
 	return a
 }
 
+// momentDigits is how many digits of a second Slack's timestamps have.
+const momentDigits = 6
+
+// next is a moment after a and before all that Slack may stamp later.
+func (a TS) next() TS {
+	whole, rest, _ := strings.Cut(string(a), ".")
+	if n := len(rest); n > momentDigits && rest[n-1] >= '0' && rest[n-1] < '9' {
+		return a[:len(a)-1] + TS(rest[n-1]+1)
+	}
+	return TS(whole + "." + rest + strings.Repeat("0", max(0, momentDigits-len(rest))) + "1")
+}
+
 // Record is what is kept of one thread. It is a level, not a log: whatever happened how often and in which order, the record says
 // what is owed now. The zero Record is a thread of which nothing is known.
 type Record struct {
-	Asked    TS       // newest thing that wants an answer; only grows
+	Asked    TS       // newest thing that wants an answer, or a moment after it (see Claim.Doubt); only grows
 	Answered TS       // newest thing that has one; only grows
 	Stop     TS       // newest stop; only grows. What was asked at or before it is not to be written further
 	Changed  TS       // newest time at which a message of the thread was edited or deleted, as far as the owner was not told otherwise; only grows
@@ -117,6 +129,16 @@ func (r Record) over() Record {
 	if r.For.After(r.Answered) {
 		r.For, r.Reply, r.Tries = r.Answered, nil, 0
 	}
+	return r
+}
+
+// doubt leaves the thread owed, though it may be that nothing is: whoever has it next reads it. also was asked too.
+func (r Record) doubt(also ...TS) Record {
+	r.Asked = r.Asked.Max(r.Answered).Max(r.For)
+	for _, ts := range also {
+		r.Asked = r.Asked.Max(ts)
+	}
+	r.Asked = r.Asked.next()
 	return r
 }
 

@@ -20,6 +20,7 @@ type faulty struct {
 	mu     sync.Mutex    // guards all below
 	down   error         // every call fails with it
 	hang   chan struct{} // calls wait for it to be closed
+	deaf   bool          // and not for their context: the process is frozen
 	slow   chan struct{} // updates return when it is closed, long after they were made
 	unsure int           // so many updates are made, but fail with errUnsure
 	writes int
@@ -38,8 +39,11 @@ func (f *faulty) set(fn func(f *faulty)) {
 
 func (f *faulty) wait(ctx context.Context) error {
 	f.mu.Lock()
-	hang, down := f.hang, f.down
+	hang, down, deaf := f.hang, f.down, f.deaf
 	f.mu.Unlock()
+	if deaf {
+		ctx = context.WithoutCancel(ctx)
+	}
 	if hang != nil {
 		select {
 		case <-hang:

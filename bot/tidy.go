@@ -1,0 +1,151 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"llmbot/bot/turn"
+)
+
+const (
+	// settlePause is how long what was written from memory must stay as it is to be taken for left: longer than a process needs to notice that the store
+	// is back and that another one has the thread (TTL/4 to the next try, and as long for the try).
+	settlePause = 3 * time.Second
+	// settleTries is how often that is looked at in a turn that has nothing else to do. Who still writes then does not know that the store is
+	// back, and leaves the thread owed when it does.
+	settleTries = 5
+)
+
+// setAside takes what is no part of the thread out of it: what is going to be removed.
+func (t *turnRun) setAside(ctx context.Context, thread []Message) {
+	aside := t.due.half
+	if fromMemory(thread) {
+		get, cancel := context.WithTimeout(ctx, storeTimeout)
+		defer cancel()
+		own, err := t.bot.answers.get(get, t.thread)
+		if err != nil {
+			t.bot.log.WarnContext(ctx, "answers_unread", "thread", t.thread.String(), "error", err)
+			own = map[string]written{}
+		}
+		t.own = own
+		aside = union(aside, t.surplus(thread))
+	}
+	t.messages, t.halves = nil, nil
+	for _, m := range thread {
+		if slices.Contains(aside, m.TS) {
+			t.halves = append(t.halves, m)
+		} else {
+			t.messages = append(t.messages, m)
+		}
+	}
+}
+
+// surplus are the messages that are not needed beside others, and are nobody's.
+func (t *turnRun) surplus(thread []Message) []string {
+	keep := slices.Concat(t.claim.Messages(), t.due.adopt)
+	for _, w := range t.own {
+		keep = append(keep, w.IDs...)
+	}
+	return surplus(thread, keep)
+}
+
+// sweep removes the messages that the answer takes the place of, or that are not needed beside another one, if they still are as they were: what
+// grows is being written, by a process that has lost the store. false: it is not known yet what becomes of them.
+func (t *turnRun) sweep(work context.Context) bool {
+	if len(t.halves) == 0 || t.memory || t.claim.Epoch() == 0 { // who is writing one cannot be known without the store
+		return true
+	}
+	if !t.bot.pause(work, settlePause-time.Since(t.readAt)) {
+		return false
+	}
+	quiet, _, err := t.removeHalves(work)
+	return quiet && err == nil
+}
+
+// tidy is sweep for a turn that has nothing else to do. It takes the time that is needed to find out what is left, and shows answers again that were
+// overwritten. false: ctx ended before.
+func (t *turnRun) tidy(work, ctx context.Context) bool {
+	if t.unread || t.claim.Epoch() == 0 || len(t.halves) == 0 && t.own == nil {
+		return true
+	}
+	thread := slices.Concat(t.messages, t.halves)
+	for try := 1; ; try++ {
+		late := t.overlaid(thread)
+		if len(t.halves) == 0 && len(late) == 0 {
+			return true
+		}
+		if !t.bot.pause(ctx, settlePause-time.Since(t.readAt)) {
+			return false
+		}
+		quiet, now, err := t.removeHalves(work)
+		if err != nil {
+			return false
+		}
+		if quiet || try == settleTries {
+			for what, ids := range t.overlaid(now) {
+				t.bot.mend(work, t.thread, Asked{TS: what}, t.own[what], ids)
+			}
+			return true
+		}
+		t.readAt = time.Now()
+		thread, t.halves = now, nil
+		for _, id := range t.surplus(now) {
+			t.halves = append(t.halves, now[slices.IndexFunc(now, func(m Message) bool { return m.TS == id })])
+		}
+	}
+}
+
+// overlaid are the messages of complete answers that show something else, by what is answered: whoever had begun them wrote once more.
+func (t *turnRun) overlaid(thread []Message) map[string][]string {
+	out := map[string][]string{}
+	for what, w := range t.own {
+		if ids := overwritten(thread, w); len(ids) > 0 && w.Phase.Final() && !turn.TS(what).After(t.claim.For()) {
+			out[what] = ids
+		}
+	}
+	return out
+}
+
+// removeHalves reads the thread once more, and removes those of the messages set aside that are as they were. quiet says that all were, or are gone; now
+// is what was read.
+func (t *turnRun) removeHalves(work context.Context) (quiet bool, now []Message, err error) {
+	ctx, cancel := context.WithTimeoutCause(work, closeTimeout, errors.New("slack did not delete a half answer in time"))
+	defer cancel()
+	now, err = t.bot.dep.History.Messages(ctx, t.thread)
+	if err != nil {
+		t.bot.log.WarnContext(ctx, "history_unread", "thread", t.thread.String(), "error", err)
+		return false, nil, err
+	}
+	var left []string
+	quiet = true
+	for _, m := range now {
+		i := slices.IndexFunc(t.halves, func(h Message) bool { return h.TS == m.TS })
+		switch {
+		case i < 0:
+		case t.halves[i].Shown == m.Shown && t.halves[i].Whole == m.Whole && t.halves[i].Ended == m.Ended && t.halves[i].Epoch == m.Epoch:
+			left = append(left, m.TS)
+		default:
+			quiet = false
+		}
+	}
+	if len(left) == 0 {
+		return quiet, now, nil
+	}
+	reply := Reply{For: t.halves[0].For, Check: t.mayWrite, Adopt: left}
+	err = t.bot.showAgain(ctx, t.thread, reply, Answer{Phase: Removed})
+	t.bot.log.InfoContext(work, "answer_removed", "thread", t.thread.String(), "ask", reply.For, "messages", left, "error", err)
+	if !errors.Is(err, ErrNotNow) && !errors.Is(err, turn.ErrLost) {
+		err = nil // Slack does not take it: another try will not change that
+	}
+	return quiet, slices.DeleteFunc(now, func(m Message) bool { return slices.Contains(left, m.TS) }), err
+}
+
+// putOff gives up a turn that could not find out what is left: it was called off, or is to be done later.
+func (t *turnRun) putOff(work context.Context) report {
+	if t.isOff() {
+		return t.calledOff()
+	}
+	return t.release(work)
+}

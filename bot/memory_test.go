@@ -54,27 +54,34 @@ func TestHalfAnswerBesideOneFromMemory(t *testing.T) {
 }
 
 // TestEarlierQuestionOfAnOutage: a process dies in its answer from memory, and another one answers what is asked next, from memory, too. The first question has its answer
-// when the store is back, in the message that is there.
+// when the store is back, in the message that is there, and that never shows less than before.
 func TestEarlierQuestionOfAnOutage(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newReading(q("1.0", "first"), bot.Message{TS: "1.6", Self: true, For: "1.0", From: "1.0", By: "X", Text: "so", Shown: 2}, q("2.0", "second"))
-		store := &awayStore{Mem: turn.NewMem()}
-		a, stop := s.run(t, "A", store)
-		time.Sleep(time.Second)
-		store.leave()
-		_ = a.Handle(t.Context(), asked("2.0", "second"))
-		time.Sleep(20 * time.Second)
-		if len(s.prompts) != 1 || s.text["1.0"] != "" || !strings.Contains(s.text["2.0"], `phase 2 "half whole"`) {
-			t.Errorf("while the store is away: prompts %q, shown %v", s.prompts, s.text)
-		}
-		store.back()
-		time.Sleep(time.Minute)
-		stop()
-		r, err := turn.NewDesk(store, turn.Config{Owner: "x"}).Look(t.Context(), thread1.String())
-		if err != nil || r.Owed() || len(s.prompts) != 2 || strings.Contains(fmt.Sprint(s.text), "phase 5") || !strings.Contains(s.text["1.0"], `phase 2 "half whole" "" adopt [1.6]`) {
-			t.Errorf("owed %v, prompts %q, shown %v, %v", r.Owed(), s.prompts, s.text, err)
-		}
-	})
+	for name, back := range map[string]time.Duration{"back during the answer": 6 * time.Second, "back after it": 20 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newReading(q("1.0", "first"), bot.Message{TS: "1.6", Self: true, For: "1.0", From: "1.0", By: "X", Text: "so far", Shown: 6}, q("2.0", "second"))
+				store := &awayStore{Mem: turn.NewMem()}
+				a, stop := s.run(t, "A", store)
+				time.Sleep(time.Second)
+				store.leave()
+				_ = a.Handle(t.Context(), asked("2.0", "second"))
+				time.Sleep(back)
+				if len(s.prompts) != 1 || s.text["1.0"] != "" {
+					t.Errorf("while the store is away: prompts %q, shown %v", s.prompts, s.text)
+				}
+				store.back()
+				time.Sleep(time.Minute)
+				stop()
+				r, err := turn.NewDesk(store, turn.Config{Owner: "x"}).Look(t.Context(), thread1.String())
+				if all := fmt.Sprint(s.text); err != nil || r.Owed() || len(s.prompts) != 2 || strings.Contains(all, "phase 5") || strings.Count(all, "phase 2") != 2 || !strings.Contains(s.text["1.0"], `phase 2 "half whole" "" adopt [1.6]`) {
+					t.Errorf("owed %v, prompts %q, shown %v, %v", r.Owed(), s.prompts, s.text, err)
+				}
+				if slices.Contains(s.drawn, "half") {
+					t.Errorf("shown in the message that was there: %q", s.drawn)
+				}
+			})
+		})
+	}
 }
 
 // TestLeftToAnotherInAnOutage: what another process has begun from memory is left to it. It dies, and nobody tells of the question again.

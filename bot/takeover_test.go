@@ -20,6 +20,7 @@ type reading struct {
 	slowStage
 	reads int
 	text  map[string]string
+	drawn []string // what was shown in messages that were there before, until the end
 }
 
 func (s *reading) Stream(ctx context.Context, r llm.Request, on func(llm.Delta) error) (llm.Result, error) {
@@ -60,6 +61,11 @@ type record struct {
 }
 
 func (d *record) Set(a bot.Answer) {
+	if a.Text != "" && len(d.r.Adopt) > 0 {
+		d.s.guard.Lock()
+		d.s.drawn = append(d.s.drawn, a.Text)
+		d.s.guard.Unlock()
+	}
 	if a.Text != "" && !d.posted && len(d.r.Adopt) == 0 {
 		d.posted = true
 		d.s.guard.Lock()

@@ -16,7 +16,7 @@ import (
 )
 
 // toldLines is how long a story may be.
-const toldLines = 60
+const toldLines = 160
 
 // explain fails the test for all that is wrong, and tells the story of the first threads.
 func (r *report) explain(t *testing.T) {

@@ -30,7 +30,7 @@ type turnRun struct {
 	claim  *turn.Claim
 	known  []Asked   // what this process has heard of, oldest first; empty if nothing
 	taken  bool      // an earlier owner has begun the answer
-	first  bool      // it is the claim's first turn
+	first  bool      // this claim has not begun the answer
 	came   time.Time // when the first of what is asked came
 	work   *atWork   // what it does, for others to see
 
@@ -64,7 +64,7 @@ type turnRun struct {
 func newTurn(b *Bot, t Thread, c *turn.Claim, first bool, known []Asked) *turnRun {
 	return &turnRun{
 		bot: b, thread: t, claim: c, known: known, asks: known, cancel: func(error) {}, taken: first && len(c.Messages()) > 0,
-		first: first,
+		first: first || len(c.Messages()) == 0,
 	}
 }
 

@@ -109,6 +109,7 @@ type Bot struct {
 	mu       sync.Mutex // guards all below
 	actors   map[Thread]*actor
 	starting []*actor // in actors, without a goroutine yet
+	asking   int      // asks that are being taken: one of them may hold a claim that no actor knows of yet
 	draining bool     // no new asks are taken
 	over     bool     // no actor is left, and none is started any more
 }
@@ -194,12 +195,32 @@ func (b *Bot) Run(ctx context.Context) error {
 	return nil
 }
 
-// finished says whether no actor is left; from then on none begins.
+// finished says whether no actor is left, and none is about to come; from then on none begins.
 func (b *Bot) finished() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.over = len(b.actors) == 0
+	b.over = len(b.actors) == 0 && b.asking == 0
 	return b.over
+}
+
+// enter says that an ask is being taken, until exit; false: none is taken any more.
+func (b *Bot) enter() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.draining {
+		return false
+	}
+	b.asking++
+	return true
+}
+
+func (b *Bot) exit() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.asking--
+	if b.draining {
+		poke(b.wake)
+	}
 }
 
 func (b *Bot) drain() int {
@@ -262,7 +283,7 @@ func (b *Bot) Handle(ctx context.Context, ev Event) error {
 
 func (b *Bot) ask(ctx context.Context, ev Asked) error {
 	key, ts := ev.Thread.String(), ev.since()
-	if b.isDraining() {
+	if !b.enter() {
 		if !b.cfg.Durable {
 			return ErrDraining
 		}
@@ -271,6 +292,7 @@ func (b *Bot) ask(ctx context.Context, ev Asked) error {
 		_, err := b.desk.Note(noteCtx, key, ts)
 		return err
 	}
+	defer b.exit()
 	asked, err := b.askTwice(ctx, key, ts)
 	if err != nil {
 		b.log.WarnContext(ctx, "ask_not_noted", "thread", key, "ask", ev.TS, "error", err)

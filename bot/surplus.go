@@ -19,6 +19,7 @@ type shownAnswer struct {
 	ids      []string // of its messages, oldest first
 	ended    bool
 	whole    bool
+	kept     bool // the store knows it
 	loose    bool // which messages belong to it besides cannot be told
 }
 
@@ -80,7 +81,7 @@ func (a shownAnswer) worth() int {
 }
 
 // beats says that b need not stay beside a: a answers all that b does, and better. Of two that are as good, the one that answers more stays, then the one
-// with a claim, then the one that began first.
+// that the store knows, then the one with a claim, then the one that began first.
 func (a shownAnswer) beats(b shownAnswer) bool {
 	switch {
 	case !a.ended || a.loose || !a.covers(b):
@@ -89,19 +90,24 @@ func (a shownAnswer) beats(b shownAnswer) bool {
 		return a.worth() > b.worth()
 	case !b.covers(a):
 		return true
+	case a.kept != b.kept:
+		return a.kept
 	case a.epoch != b.epoch:
 		return a.epoch > b.epoch
 	}
 	return turn.TS(b.ids[0]).After(turn.TS(a.ids[0]))
 }
 
-// surplus are the messages of answers that were written without a claim and are not needed beside another one. None of keep is among them.
+// surplus are the messages of answers that were written without a claim and are not needed beside another one. None of keep is among them: those that the
+// store knows.
 func surplus(thread []Message, keep []string) []string {
 	all := shownAnswers(thread)
+	for i := range all {
+		all[i].kept = slices.ContainsFunc(all[i].ids, func(id string) bool { return slices.Contains(keep, id) })
+	}
 	var out []string
 	for _, b := range all {
-		kept := slices.ContainsFunc(b.ids, func(id string) bool { return slices.Contains(keep, id) })
-		if b.epoch == 0 && !kept && slices.ContainsFunc(all, func(a shownAnswer) bool { return a.beats(b) }) {
+		if b.epoch == 0 && !b.kept && slices.ContainsFunc(all, func(a shownAnswer) bool { return a.beats(b) }) {
 			out = append(out, b.ids...)
 		}
 	}

@@ -34,6 +34,7 @@ func TestSurplus(t *testing.T) {
 		"more than another answers":               {[]Message{showing("11", "1", "2", 0, "a", 'h', 0), showing("12", "2", "2", 0, "b", 'w', 0)}, nil, nil},
 		"another question":                        {[]Message{showing("11", "1", "1", 0, "a", 'h', 0), showing("12", "2", "2", 0, "b", 'w', 0)}, nil, nil},
 		"kept":                                    {[]Message{showing("11", "1", "1", 0, "a", 'h', 0), showing("12", "1", "1", 0, "b", 'w', 0)}, []string{"11"}, nil},
+		"two whole: the one that is known stays":  {[]Message{showing("11", "1", "1", 0, "a", 'w', 0), showing("12", "1", "1", 0, "b", 'w', 0)}, []string{"12"}, []string{"11"}},
 		"pages belong together": {[]Message{
 			showing("11", "1", "1", 0, "a", 'h', 0), showing("12", "1", "1", 0, "b", 'h', 0), showing("13", "1", "1", 0, "a", 'w', 1), showing("14", "1", "1", 0, "b", 'h', 1),
 		}, nil, []string{"12", "14"}},
@@ -71,6 +72,15 @@ func TestSurplusLeavesAnAnswer(t *testing.T) {
 		}
 		gone := surplus(thread, keep)
 		left := slices.DeleteFunc(slices.Clone(thread), func(m Message) bool { return slices.Contains(gone, m.TS) })
+		for _, a := range shownAnswers(left) { // of two that answer the same completely, one would do
+			for _, b := range shownAnswers(left) {
+				same := a.covers(b) && b.covers(a) && a.whole && b.whole && a.ids[0] != b.ids[0]
+				known := slices.Contains(keep, a.ids[0]) || slices.Contains(keep, b.ids[0])
+				if same && (a.epoch == 0 && b.epoch == 0 || !known && (a.epoch == 0 || b.epoch == 0)) && !a.loose && !b.loose {
+					t.Fatalf("both stay: %v and %v of %+v, kept %v", a.ids, b.ids, thread, keep)
+				}
+			}
+		}
 		for question := 1; question <= 5; question++ {
 			a := Asked{TS: fmt.Sprint(question)}
 			if covered(thread, a) && !covered(left, a) {

@@ -348,12 +348,6 @@ func (b *Bot) live() int {
 	return len(b.actors)
 }
 
-func (b *Bot) isDraining() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.draining
-}
-
 // owed is told of claims that this process has taken over.
 func (b *Bot) owed(claim *turn.Claim, _ turn.Record) {
 	t, ok := parseThread(claim.Key())

@@ -266,13 +266,14 @@ func (b *Bot) rated(ctx context.Context, ev Pressed) {
 func (b *Bot) again(ctx context.Context, t Thread, ts string) error {
 	note, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	if b.isDraining() {
+	if !b.enter() {
 		if !b.cfg.Durable {
 			return ErrDraining
 		}
 		_, err := b.desk.Note(note, t.String(), turn.TS(ts))
 		return err
 	}
+	defer b.exit()
 	asked, err := b.desk.Ask(note, t.String(), turn.TS(ts))
 	if err != nil {
 		b.log.WarnContext(ctx, "ask_not_noted", "thread", t.String(), "ask", ts, "error", err)

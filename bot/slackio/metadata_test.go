@@ -1,0 +1,60 @@
+package slackio
+
+import (
+	"fmt"
+	"testing"
+
+	"llmbot/bot"
+	"llmbot/bot/slacksim"
+)
+
+// TestMetadataComesBack: what a message says of itself is what is read of it, in each state and on each page.
+func TestMetadataComesBack(t *testing.T) {
+	inSlack(t, slacksim.Config{}, func(t *testing.T, s *Slack, _ *slacksim.Sim, root bot.Thread) {
+		read := func() (out []string) {
+			messages, err := s.Messages(t.Context(), root)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range messages {
+				if m.Self {
+					out = append(out, fmt.Sprintf("%s to %s since %s epoch %d by %q page %d ended %v whole %v", m.From, m.For, m.Since, m.Epoch, m.By, m.Page, m.Ended, m.Whole))
+				}
+			}
+			return out
+		}
+		var ids []string
+		reply := bot.Reply{For: "3.0", From: "1.0", Since: "3.5", By: "me", Posted: func(id string) { ids = append(ids, id) }}
+		d, err := s.Open(t.Context(), root, reply)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Close(t.Context(), bot.Answer{Text: lines(400), Phase: bot.Failed}); err != nil { // without buttons it has not ended
+			t.Fatal(err)
+		}
+		var want []string
+		for page := range ids {
+			want = append(want, fmt.Sprintf(`1.0 to 3.0 since 3.5 epoch 0 by "me" page %d ended false whole false`, page))
+		}
+		if got := read(); len(ids) < 2 || fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%d pages: %q, want %q", len(ids), got, want)
+		}
+		// Taken over: every page says whose it is now, also one whose text is the same.
+		d, err = s.Open(t.Context(), root, bot.Reply{For: "3.0", From: "3.0", Since: "3.0", Epoch: 7, Adopt: ids})
+		if err != nil {
+			t.Fatal(err)
+		}
+		end := bot.Answer{Text: lines(400), Phase: bot.Done, Controls: bot.CanRate | bot.CanRegenerate}
+		if err := d.Close(t.Context(), end); err != nil {
+			t.Fatal(err)
+		}
+		want = nil
+		for page := range ids {
+			last := page == len(ids)-1
+			want = append(want, fmt.Sprintf(`3.0 to 3.0 since 3.0 epoch 7 by "" page %d ended %v whole %v`, page, last, last))
+		}
+		if got := read(); fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+	})
+}

@@ -103,11 +103,12 @@ func (b *benchFlags) check() ([]int, []problem) {
 	return levels, bad
 }
 
-func runBench(ctx context.Context, p process, args []string) error {
+func runBench(ctx context.Context, p process, args []string) (err error) {
 	b, levels, err := parseBench(p, args)
 	if err != nil {
 		return err
 	}
+	defer func() { err = inFlags(err, b.vars) }()
 	cfg, err := loadConfig(append(slices.Clip(p.env), b.vars...), b.envFile)
 	if err != nil {
 		return err

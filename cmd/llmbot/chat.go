@@ -65,11 +65,12 @@ func parseChat(p process, args []string) (chatFlags, string, error) {
 	return c, strings.Join(f.Args(), " "), nil
 }
 
-func runChat(ctx context.Context, p process, args []string) error {
+func runChat(ctx context.Context, p process, args []string) (err error) {
 	fl, question, err := parseChat(p, args)
 	if err != nil {
 		return err
 	}
+	defer func() { err = inFlags(err, fl.vars) }()
 	cfg, err := loadConfig(append(slices.Clip(p.env), fl.vars...), fl.envFile)
 	if err != nil {
 		return err

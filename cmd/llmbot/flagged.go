@@ -1,0 +1,42 @@
+package main
+
+import (
+	"errors"
+	"strings"
+)
+
+// flagged is an error told to somebody who gave flags: it names them where the configuration names the variables that they stand for.
+type flagged struct {
+	error
+
+	names *strings.Replacer
+}
+
+func (e flagged) Error() string { return e.names.Replace(e.error.Error()) }
+func (e flagged) Unwrap() error { return e.error }
+
+// Hint is the hint of what it wraps; empty: it has none.
+func (e flagged) Hint() string {
+	var hinted interface{ Hint() string }
+	if !errors.As(e.error, &hinted) {
+		return ""
+	}
+	return e.names.Replace(hinted.Hint())
+}
+
+// inFlags wraps err for who gave the flags that vars, a list of NAME=value, come from.
+func inFlags(err error, vars []string) error {
+	if err == nil || len(vars) == 0 {
+		return err
+	}
+	var names []string
+	for _, v := range vars {
+		name, _, _ := strings.Cut(v, "=")
+		if flag, ok := map[string]string{
+			"LLM_BASE_URL": "-url", "LLM_MODEL": "-model", "LLM_TEMPERATURE": "-temperature", "LLM_MAX_TOKENS": "-max-tokens",
+		}[name]; ok {
+			names = append(names, name, flag)
+		}
+	}
+	return flagged{err, strings.NewReplacer(names...)}
+}

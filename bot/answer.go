@@ -206,7 +206,7 @@ func (t *turnRun) close(work context.Context, draft Draft, reply Reply, out outc
 		b.errand(b.repairs, "keep", func(ctx context.Context) { b.keepLater(ctx, t.thread, what, upto) })
 	case t.claim.Died() && b.cfg.Durable && (b.cfg.Alone == nil || !b.cfg.Alone()):
 		for _, queue := range b.backs {
-			queue.add(b, func(ctx context.Context) { b.lookBack(ctx, t.thread, last, upto, what) })
+			queue.add(b, "look_back", func(ctx context.Context) { b.lookBack(ctx, t.thread, last, upto, what) })
 		}
 	}
 	t.forget(work)

@@ -98,10 +98,10 @@ type Bot struct {
 	open    atomic.Bool
 	gaps    chan Connected
 	looks   chan look1
-	later   chan again1
 	errands errands   // short ones: words to one person
 	repairs errands   // long ones, see repair
 	backs   []delayed // looks back at what was taken over
+	young   delayed   // looks again at young threads
 	ratings ratings
 	turns   sync.WaitGroup // the actors' goroutines; only Run adds to it
 	wake    chan struct{}  // holds one: an actor is to be started, or has left
@@ -128,9 +128,9 @@ func New(cfg Config, dep Deps) *Bot {
 	b := &Bot{
 		cfg: cfg, dep: dep, log: dep.Log,
 		slots: newSlots(cfg.MaxAnswers), answers: answers{store: dep.Store}, wake: make(chan struct{}, 1),
-		actors: map[Thread]*actor{}, since: time.Now(), looks: make(chan look1, maxLooks), later: make(chan again1, maxYoung), gaps: make(chan Connected, 1),
+		actors: map[Thread]*actor{}, since: time.Now(), looks: make(chan look1, maxLooks), gaps: make(chan Connected, 1),
 		errands: newErrands(8, 10*time.Second), repairs: newErrands(64, repairTimeout),
-		backs: []delayed{newDelayed(lookBackSoon), newDelayed(lookBackLate)},
+		backs: []delayed{newDelayed(lookBackSoon), newDelayed(lookBackLate)}, young: newDelayed(youngAgain),
 	}
 	sum := fnv.New64a()
 	_, _ = sum.Write([]byte(cfg.Owner)) // it never fails
@@ -154,7 +154,7 @@ func (b *Bot) Run(ctx context.Context) error {
 		}
 	})
 	desk.Go(func() { b.lookAtThreads(ctx) })
-	desk.Go(func() { b.lookAgain(ctx) })
+	desk.Go(func() { b.young.run(ctx, b, lookTimeout) })
 	desk.Go(func() { b.watchGaps(ctx) })
 	desk.Go(func() { b.watchServer(ctx) })
 	desk.Go(func() { b.shareBudget(work) })

@@ -56,25 +56,25 @@ func (b *Bot) errand(e errands, what string, do func(context.Context)) {
 // delayed are errands that are due after a fixed time, in their order.
 type delayed struct {
 	wait    time.Duration
-	waiting chan due1
+	waiting chan dueErrand
 }
 
-type due1 struct {
+type dueErrand struct {
 	at time.Time
 	do func(context.Context)
 }
 
 func newDelayed(wait time.Duration) delayed {
 	const most = 1000 // that wait; more are left undone
-	return delayed{wait, make(chan due1, most)}
+	return delayed{wait, make(chan dueErrand, most)}
 }
 
 // add does not block; of too many the newest is dropped, and said in the log.
-func (d delayed) add(b *Bot, do func(context.Context)) {
+func (d delayed) add(b *Bot, what string, do func(context.Context)) {
 	select {
-	case d.waiting <- due1{time.Now().Add(d.wait), do}:
+	case d.waiting <- dueErrand{time.Now().Add(d.wait), do}:
 	default:
-		b.log.Warn("errand_dropped", "errand", "look_back")
+		b.log.Warn("errand_dropped", "errand", what)
 	}
 }
 

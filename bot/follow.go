@@ -157,7 +157,7 @@ func (b *Bot) ifOurs(ctx context.Context, t Thread, k crowd, do func(context.Con
 	case k.not:
 		return nil
 	case !b.older(t):
-		b.lookLater(ctx, t, do)
+		b.lookLater(t, do)
 		return nil
 	}
 	select {
@@ -174,50 +174,24 @@ const (
 	young = 30 * time.Second
 	// youngAgain is when.
 	youngAgain = 6 * time.Second
-	// maxYoung is how many messages wait for it; more are taken for nobody's question.
-	maxYoung = 1000
 )
 
-// again1 is what is done in a thread if the bot is asked in it by then.
-type again1 struct {
-	thread Thread
-	due    time.Time
-	do     func(context.Context) error
-}
-
 // lookLater does something if the bot is in a thread a little later.
-func (b *Bot) lookLater(ctx context.Context, t Thread, do func(context.Context) error) {
+func (b *Bot) lookLater(t Thread, do func(context.Context) error) {
 	if time.Since(tsTime(t.TS)) > young {
 		return
 	}
-	select {
-	case b.later <- again1{t, time.Now().Add(youngAgain), do}:
-	default:
-		b.log.WarnContext(ctx, "thread_not_looked_at", "thread", t.String(), "reason", "too many wait")
-	}
-}
-
-// lookAgain is the goroutine for it, until ctx ends.
-func (b *Bot) lookAgain(ctx context.Context) {
-	for {
-		select {
-		case l := <-b.later:
-			if !b.pause(ctx, time.Until(l.due)) {
-				return
-			}
-			look, cancel := context.WithTimeout(ctx, storeTimeout)
-			record, err := b.desk.Look(look, l.thread.String())
-			cancel()
-			if err == nil && record.Asked != "" {
-				err = l.do(ctx)
-			}
-			if err != nil {
-				b.log.WarnContext(ctx, "event_not_taken", "thread", l.thread.String(), "error", err)
-			}
-		case <-ctx.Done():
-			return
+	b.young.add(b, "look_again", func(ctx context.Context) {
+		look, cancel := context.WithTimeout(ctx, storeTimeout)
+		defer cancel()
+		record, err := b.desk.Look(look, t.String())
+		if err == nil && record.Asked != "" {
+			err = do(ctx)
 		}
-	}
+		if err != nil {
+			b.log.WarnContext(ctx, "event_not_taken", "thread", t.String(), "error", err)
+		}
+	})
 }
 
 // look1 is a thread that is to be looked at, and what is done if the bot is in it.
@@ -276,7 +250,7 @@ func (b *Bot) lookAt(ctx context.Context, l look1) {
 	b.crowds.see(l.thread, messages)
 	if !slices.ContainsFunc(messages, func(m Message) bool { return m.Self }) {
 		b.crowds.pass(l.thread)
-		b.lookLater(ctx, l.thread, l.do)
+		b.lookLater(l.thread, l.do)
 		return
 	}
 	if err := l.do(ctx); err != nil {

@@ -158,7 +158,9 @@ func (t *turnRun) close(work context.Context, draft Draft, reply Reply, out outc
 		letGo(turn.ErrLost)
 		return t.lost(work, last, upto)
 	case errors.Is(out.err, errStopped):
-		upto = t.stoppedUpto(upto)
+		if upto = t.stoppedUpto(upto); t.stopSpares() {
+			out.answer.Controls = 0 // it has not ended: the next turn goes on in it
+		}
 	case errors.Is(out.err, errSuperseded):
 		b.log.InfoContext(work, "answer_called_off", "thread", t.thread.String(), "ask", last.TS)
 		letGo(errSuperseded)
@@ -191,12 +193,13 @@ func (t *turnRun) close(work context.Context, draft Draft, reply Reply, out outc
 			b.log.WarnContext(work, "answer_not_kept", "thread", t.thread.String(), "ask", last.TS, "error", err)
 		}
 	}
-	// What is complete is seen as such when the thread is read again; what was stopped, or has failed, is not, and would be answered again.
-	switch whole := err == nil && out.answer.Phase == Done; {
-	case whole && (t.memory || t.due.part || !quiet):
+	// What has ended is seen as such when the thread is read again; what is not shown, or was stopped only in part, is not.
+	seen := err == nil && !t.stopSpares()
+	switch {
+	case seen && (t.memory || t.due.part || t.open || !quiet):
 		t.claim.Doubt(true)
-	case !whole && t.memory:
-		t.claim.Doubt(false)
+	case !seen && t.due.part:
+		upto = last.since()
 	}
 	r := t.done(work, upto)
 	switch {
@@ -204,7 +207,7 @@ func (t *turnRun) close(work context.Context, draft Draft, reply Reply, out outc
 		return t.lost(work, last, upto)
 	case t.memory:
 		b.errand(b.repairs, "keep", func(ctx context.Context) { b.keepLater(ctx, t.thread, what, upto) })
-	case t.claim.Died() && b.cfg.Durable && (b.cfg.Alone == nil || !b.cfg.Alone()):
+	case (t.claim.Died() || t.own != nil) && b.cfg.Durable && (b.cfg.Alone == nil || !b.cfg.Alone()):
 		for _, queue := range b.backs {
 			queue.add(b, "look_back", func(ctx context.Context) { b.lookBack(ctx, t.thread, last, upto, what) })
 		}
@@ -213,15 +216,22 @@ func (t *turnRun) close(work context.Context, draft Draft, reply Reply, out outc
 	return r
 }
 
-// isWhole says that the thread shows the answer, complete.
-func (t *turnRun) isWhole() bool {
-	return !t.due.redo && slices.ContainsFunc(t.messages, func(m Message) bool { return m.Self && m.Whole && slices.Contains(t.due.adopt, m.TS) })
+// isWhole says that the thread shows the answer that an owner before has begun, complete and in the newest form of its questions.
+func (t *turnRun) isWhole(asks []Asked) bool {
+	if t.due.redo {
+		return false
+	}
+	begun := t.claim.Messages()
+	ours := slices.DeleteFunc(slices.Clone(t.messages), func(m Message) bool { return !m.Self || !m.Whole || !slices.Contains(begun, m.TS) })
+	return len(ours) > 0 && !slices.ContainsFunc(asks, func(a Asked) bool { return !covered(ours, a) })
 }
 
-// keeps says that a message shows a complete answer to a question that is there: whatever else is found, it is not removed as a half one.
+// keeps says that a message belongs to a complete answer to a question that is there: whatever else is found, it is not removed as a half one.
 func (t *turnRun) keeps(id string) bool {
-	return slices.ContainsFunc(t.messages, func(m Message) bool {
-		return m.TS == id && m.Whole && slices.ContainsFunc(t.messages, func(q Message) bool { return !q.Self && q.TS == m.For })
+	return slices.ContainsFunc(shownAnswers(t.messages), func(a shownAnswer) bool {
+		return a.whole && slices.Contains(a.ids, id) && slices.ContainsFunc(t.messages, func(q Message) bool {
+			return !q.Self && !a.from.After(turn.TS(q.TS)) && !turn.TS(q.TS).After(a.to)
+		})
 	})
 }
 
@@ -236,11 +246,16 @@ func (t *turnRun) stopEnds() turn.TS {
 
 // stoppedUpto is how far a stop goes: what was asked after it is answered by the next turn.
 func (t *turnRun) stoppedUpto(upto turn.TS) turn.TS {
-	at := t.claim.StoppedAt()
-	if at == "" || !slices.ContainsFunc(t.under(), func(a Asked) bool { return turn.TS(a.TS).After(at) }) {
-		return upto
+	if t.stopSpares() {
+		return t.claim.StoppedAt()
 	}
-	return at
+	return upto
+}
+
+// stopSpares says that the answer was stopped, and that some of what it is to answer was asked after that.
+func (t *turnRun) stopSpares() bool {
+	at := t.claim.StoppedAt()
+	return at != "" && t.stopped() && slices.ContainsFunc(t.under(), func(a Asked) bool { return turn.TS(a.TS).After(at) })
 }
 
 func (t *turnRun) logEnd(ctx context.Context, out outcome, closeErr error, last Asked) {
@@ -288,7 +303,7 @@ func (t *turnRun) reply(work context.Context, last Asked) Reply {
 	t.ids = ids
 	t.mu.Unlock()
 	r := Reply{For: last.TS, From: last.TS, Since: last.TS, User: last.User, Epoch: t.claim.Epoch(), Adopt: slices.Clone(ids)}
-	if len(t.due.asks) > 0 { // also those that are not admitted: they have what they get
+	if len(t.due.asks) > 0 && !t.unread { // also those that are not admitted: they have what they get
 		r.From = t.due.asks[0].TS
 	}
 	for _, a := range t.under() {

@@ -61,11 +61,11 @@ func owed(thread []Message, t Thread, v view) due {
 			d.asks = append(d.asks, a)
 		}
 	}
-	switch {
-	case len(v.begun) == 0:
-		d.choose(thread, v.memory)
-	case v.taken:
-		d.asks, d.part = asBegun(thread, v.begun, d.asks)
+	in, known := asBegun(thread, v.begun, d.asks)
+	if v.taken && known {
+		d.asks, d.part = in, len(in) < len(d.asks)
+	} else {
+		d.choose(without(thread, v.begun), v.memory)
 	}
 	last := turn.TS("")
 	if len(d.asks) == 0 && !d.left {
@@ -82,6 +82,7 @@ func owed(thread []Message, t Thread, v view) due {
 	if d.redo {
 		d.what = string(last)
 	}
+	gone := orphans(thread, asks, v)
 	for _, m := range thread {
 		if !m.Self || m.For == "" {
 			continue
@@ -92,11 +93,23 @@ func owed(thread []Message, t Thread, v view) due {
 			d.adopt = append(d.adopt, m.TS)
 		case !d.redo && !m.Whole && slices.ContainsFunc(d.asks, func(a Asked) bool { return a.TS == m.For }):
 			d.half = append(d.half, m.TS)
-		case v.within(what) && !slices.ContainsFunc(thread, func(q Message) bool { return !q.Self && q.TS == m.For }):
+		case slices.Contains(gone, m.TS):
 			d.orphan = append(d.orphan, m.TS)
 		}
 	}
 	return d
+}
+
+// orphans are the messages of answers whose question is gone. One that has ended stays if another of its questions is there.
+func orphans(thread []Message, asks []Asked, v view) []string {
+	var out []string
+	for _, a := range shownAnswers(thread) {
+		there := slices.ContainsFunc(thread, func(q Message) bool { return !q.Self && turn.TS(q.TS).Compare(a.to) == 0 })
+		if v.within(a.to) && !there && !(a.ended && len(a.among(asks)) > 0) {
+			out = append(out, a.ids...)
+		}
+	}
+	return out
 }
 
 // choose leaves out what has its answer although the store does not know, and, from memory, what another process has begun to answer. Of what is left
@@ -126,47 +139,51 @@ func (d *due) choose(thread []Message, memory bool) {
 	}
 }
 
-// asBegun are those of asks that an answer is to, as its messages say; part says that there are others.
-func asBegun(thread []Message, ids []string, asks []Asked) (_ []Asked, part bool) {
+// asBegun are those of asks that an answer is to, as its messages say; known: they do.
+func asBegun(thread []Message, ids []string, asks []Asked) (in []Asked, known bool) {
 	var from, to turn.TS
-	known := true
+	open := false // it is not known from which question on
 	for _, m := range thread {
 		if !m.Self || m.For == "" || !slices.Contains(ids, m.TS) {
 			continue
 		}
-		known = known && m.From != ""
+		open = open || m.From == ""
 		if from == "" || from.After(turn.TS(m.From)) {
 			from = turn.TS(m.From)
 		}
 		to = to.Max(turn.TS(m.For))
 	}
-	var in []Asked
 	for _, a := range asks {
-		if ts := turn.TS(a.TS); !ts.After(to) && (!known || !from.After(ts)) {
+		if ts := turn.TS(a.TS); !ts.After(to) && (open || !from.After(ts)) {
 			in = append(in, a)
 		}
 	}
-	if len(in) == 0 || len(in) == len(asks) {
-		return asks, false
-	}
-	return in, true
+	return in, len(in) > 0
 }
 
-// covered says that an ask has its answer although the store does not know: a complete one, to its newest form. One of which is not known from which question on
-// it answers is taken for one to all before it that have no half answer of their own.
+// covered says that an ask has had its answer although the store does not know: one that has ended, to its newest form. One of which is not known from which
+// question on it answers is taken for one to all before it that have no half answer of their own.
 func covered(thread []Message, a Asked) bool {
 	return slices.ContainsFunc(thread, func(m Message) bool {
 		switch {
-		case !m.Self || !m.Whole || m.For == "" || a.since().After(turn.TS(cmp.Or(m.Since, m.For))):
+		case !m.Self || !m.Ended || m.For == "" || a.since().After(turn.TS(cmp.Or(m.Since, m.For))):
 			return false
 		case m.For == a.TS:
 			return true
 		case m.From == "":
 			half := func(m Message) bool { return m.Self && m.For == a.TS && !m.Ended }
-			return m.Epoch == 0 && turn.TS(m.For).After(turn.TS(a.TS)) && !slices.ContainsFunc(thread, half)
+			return m.Epoch == 0 && m.Whole && turn.TS(m.For).After(turn.TS(a.TS)) && !slices.ContainsFunc(thread, half)
 		}
 		return !turn.TS(m.From).After(turn.TS(a.TS)) && !turn.TS(a.TS).After(turn.TS(m.For))
 	})
+}
+
+// without is a thread without some messages.
+func without(thread []Message, ids []string) []Message {
+	if len(ids) == 0 {
+		return thread
+	}
+	return slices.DeleteFunc(slices.Clone(thread), func(m Message) bool { return slices.Contains(ids, m.TS) })
 }
 
 // begunBy says that a thread shows an answer to an ask, or the beginning of one.
@@ -218,7 +235,7 @@ func again(thread []Message, asks []Asked, newest, before turn.TS, v view) []Ask
 		questions = append(questions, a)
 	}
 	wanted := v.wanted.After(newest) && v.within(v.wanted) && !slices.ContainsFunc(thread, func(m Message) bool {
-		return m.Self && m.Whole && turn.TS(m.For).Compare(newest) == 0 && !v.wanted.After(turn.TS(m.Since))
+		return m.Self && m.Ended && turn.TS(m.For).Compare(newest) == 0 && !v.wanted.After(turn.TS(m.Since))
 	})
 	changed := func(a Asked) bool { return a.Edited != "" && v.within(turn.TS(a.Edited)) && !covered(thread, a) }
 	if !wanted && !slices.ContainsFunc(questions, changed) {

@@ -64,6 +64,14 @@ func shownAnswers(thread []Message) []shownAnswer {
 	return out
 }
 
+// among are those of asks that it answers, in whichever form.
+func (a shownAnswer) among(asks []Asked) []Asked {
+	return slices.DeleteFunc(slices.Clone(asks), func(q Asked) bool {
+		ts := turn.TS(q.TS)
+		return a.from.After(ts) || ts.After(a.to)
+	})
+}
+
 // covers says that everything b answers is answered by a, in no older form.
 func (a shownAnswer) covers(b shownAnswer) bool {
 	return !a.from.After(b.from) && !b.to.After(a.to) && !b.since.After(a.since)
@@ -98,17 +106,40 @@ func (a shownAnswer) beats(b shownAnswer) bool {
 	return turn.TS(b.ids[0]).After(turn.TS(a.ids[0]))
 }
 
-// surplus are the messages of answers that were written without a claim and are not needed beside another one. None of keep is among them: those that the
-// store knows.
-func surplus(thread []Message, keep []string) []string {
+// surplus are the messages of answers that were written without a claim and are not needed beside others: another one is better, or it has not ended and all of
+// asks that it is to have an answer. None of keep is among them: those that the store knows.
+func surplus(thread []Message, asks []Asked, keep []string) []string {
 	all := shownAnswers(thread)
 	for i := range all {
 		all[i].kept = slices.ContainsFunc(all[i].ids, func(id string) bool { return slices.Contains(keep, id) })
 	}
 	var out []string
 	for _, b := range all {
-		if b.epoch == 0 && !b.kept && slices.ContainsFunc(all, func(a shownAnswer) bool { return a.beats(b) }) {
+		if b.epoch > 0 || b.kept {
+			continue
+		}
+		to := b.among(asks)
+		others := without(thread, b.ids)
+		answered := !b.ended && len(to) > 0 && !slices.ContainsFunc(to, func(a Asked) bool { return !covered(others, a) })
+		if answered || slices.ContainsFunc(all, func(a shownAnswer) bool { return a.beats(b) }) {
 			out = append(out, b.ids...)
+		}
+	}
+	return out
+}
+
+// leftStreams are native streams that nobody ended, behind an ask that has its answer: they do not say what they answer, and their process is gone.
+func leftStreams(thread []Message, asks []Asked) []string {
+	var out []string
+	for _, id := range streams(thread, "") {
+		var last Asked
+		for _, a := range asks {
+			if turn.TS(id).After(turn.TS(a.TS)) {
+				last = a
+			}
+		}
+		if last.TS != "" && covered(thread, last) {
+			out = append(out, id)
 		}
 	}
 	return out

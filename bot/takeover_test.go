@@ -90,7 +90,7 @@ func (d *record) Close(ctx context.Context, a bot.Answer) error {
 	for i := range d.s.messages {
 		if a.Phase.Final() && ours(d.s.messages[i]) {
 			m := &d.s.messages[i]
-			m.Ended, m.Whole = true, a.Phase == bot.Done
+			m.Ended, m.Whole = a.Controls&bot.CanRegenerate != 0, a.Controls&bot.CanRate != 0
 			m.For, m.From, m.Since, m.Epoch, m.By = d.r.For, d.r.From, d.r.Since, d.r.Epoch, d.r.By
 		}
 	}

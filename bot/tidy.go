@@ -21,17 +21,25 @@ const (
 // setAside takes what is no part of the thread out of it: what is going to be removed.
 func (t *turnRun) setAside(ctx context.Context, thread []Message) {
 	aside := t.due.half
-	if fromMemory(thread) {
+	if len(t.due.asks) > 0 {
+		aside = union(aside, t.due.orphan)
+	}
+	if fromMemory(thread) || t.claim.For().Moment() {
 		get, cancel := context.WithTimeout(ctx, storeTimeout)
 		defer cancel()
 		own, err := t.bot.answers.get(get, t.thread)
 		if err != nil {
 			t.bot.log.WarnContext(ctx, "answers_unread", "thread", t.thread.String(), "error", err)
-			own = map[string]written{}
+			t.unsettled = true
+		} else {
+			t.own = own
+			aside = union(aside, t.surplus(thread))
 		}
-		t.own = own
-		aside = union(aside, t.surplus(thread))
 	}
+	ours := slices.Concat(t.claim.Messages(), t.due.adopt, aside)
+	t.open = slices.ContainsFunc(shownAnswers(thread), func(a shownAnswer) bool {
+		return a.epoch == 0 && !a.ended && !slices.ContainsFunc(a.ids, func(id string) bool { return slices.Contains(ours, id) })
+	})
 	t.messages, t.halves = nil, nil
 	for _, m := range thread {
 		if slices.Contains(aside, m.TS) {
@@ -48,26 +56,39 @@ func (t *turnRun) surplus(thread []Message) []string {
 	for _, w := range t.own {
 		keep = append(keep, w.IDs...)
 	}
-	return surplus(thread, keep)
+	asks := addressed(thread, t.thread, t.set.FollowUps)
+	out := surplus(thread, asks, keep)
+	if t.thread.direct() {
+		out = union(out, leftStreams(without(thread, keep), asks))
+	}
+	return out
 }
 
 // sweep removes the messages that the answer takes the place of, or that are not needed beside another one, if they still are as they were: what
 // grows is being written, by a process that has lost the store. false: it is not known yet what becomes of them.
 func (t *turnRun) sweep(work context.Context) bool {
-	if len(t.halves) == 0 || t.memory || t.claim.Epoch() == 0 { // who is writing one cannot be known without the store
+	switch {
+	case t.memory || t.claim.Epoch() == 0: // who is writing one cannot be known without the store
 		return true
+	case len(t.halves) == 0:
+		return !t.unsettled
 	}
 	if !t.bot.pause(work, settlePause-time.Since(t.readAt)) {
 		return false
 	}
 	quiet, _, err := t.removeHalves(work)
-	return quiet && err == nil
+	return quiet && err == nil && !t.unsettled
 }
 
 // tidy is sweep for a turn that has nothing else to do. It takes the time that is needed to find out what is left, and shows answers again that were
 // overwritten. false: ctx ended before.
 func (t *turnRun) tidy(work, ctx context.Context) bool {
-	if t.unread || t.claim.Epoch() == 0 || len(t.halves) == 0 && t.own == nil {
+	switch {
+	case t.unread || t.claim.Epoch() == 0:
+		return true
+	case t.unsettled:
+		return false
+	case len(t.halves) == 0 && t.own == nil:
 		return true
 	}
 	thread := slices.Concat(t.messages, t.halves)
@@ -101,7 +122,13 @@ func (t *turnRun) tidy(work, ctx context.Context) bool {
 func (t *turnRun) overlaid(thread []Message) map[string][]string {
 	out := map[string][]string{}
 	for what, w := range t.own {
-		if ids := overwritten(thread, w); len(ids) > 0 && w.Phase.Final() && !turn.TS(what).After(t.claim.For()) {
+		if w.Phase != Done || turn.TS(what).After(t.claim.For()) {
+			continue
+		}
+		foreign := func(id string) bool { // surplus says which complete answer stays
+			return !slices.Contains(w.IDs, id) && slices.ContainsFunc(thread, func(m Message) bool { return m.TS == id && m.Whole })
+		}
+		if ids := slices.DeleteFunc(overwritten(thread, w), foreign); len(ids) > 0 {
 			out[what] = ids
 		}
 	}

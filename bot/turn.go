@@ -43,21 +43,23 @@ type turnRun struct {
 	ids    []string // of the messages of the answer
 
 	// Of the turn's own goroutine:
-	set      Settings
-	messages []Message          // the thread, as far as it is known
-	unread   bool               // it could not be read
-	halves   []Message          // of the thread, which are no part of it: see due.half and surplus
-	readAt   time.Time          // when it was read
-	own      map[string]written // what is known of the answers; nil: nothing was written from memory
-	preface  []Message          // what was said before a direct message, in other threads
-	due      due
-	wanted   turn.TS  // when somebody wanted the last answer anew; empty: that was not asked for
-	more     bool     // the answer is to go on where the length limit ended it
-	said     []string // what the person should know of their files
-	draft    Draft    // open; nil: none
-	unsure   bool     // somebody was refused only because Slack did not say who they are
-	denied   bool     // the thread may not be read, now or later
-	memory   bool     // the answer was begun while the store was away: another process may have begun one, too
+	set       Settings
+	messages  []Message          // the thread, as far as it is known
+	unread    bool               // it could not be read
+	halves    []Message          // of the thread, which are no part of it: see due.half and surplus
+	readAt    time.Time          // when it was read
+	open      bool               // there is a half answer from memory of which it is not decided what becomes of it
+	unsettled bool               // what is known of the answers could not be read
+	own       map[string]written // what is known of the answers; nil: nothing was written from memory
+	preface   []Message          // what was said before a direct message, in other threads
+	due       due
+	wanted    turn.TS  // when somebody wanted the last answer anew; empty: that was not asked for
+	more      bool     // the answer is to go on where the length limit ended it
+	said      []string // what the person should know of their files
+	draft     Draft    // open; nil: none
+	unsure    bool     // somebody was refused only because Slack did not say who they are
+	denied    bool     // the thread may not be read, now or later
+	memory    bool     // the answer was begun while the store was away: another process may have begun one, too
 }
 
 // newTurn is the turn of a claim; first says that it is the claim's first.
@@ -146,7 +148,7 @@ func (t *turnRun) run(work, cut context.Context) report {
 	defer cancel(nil)
 
 	upto := t.upto()
-	if t.stopped() && len(t.claim.Messages()) == 0 && !t.claim.Died() {
+	if t.stopped() && len(t.claim.Messages()) == 0 && !t.claim.Died() && !t.claim.For().Moment() {
 		return t.done(work, t.stopEnds()) // before anybody saw anything of it; what came after the stop is for the next turn
 	}
 	t.set = t.bot.settings(live, t.thread.Channel)
@@ -158,8 +160,8 @@ func (t *turnRun) run(work, cut context.Context) report {
 	case !t.unread || !upto.After(newest):
 	case len(t.known) == 0 && t.denied:
 		return t.done(work, upto) // and never will be
-	case len(t.known) == 0:
-		return t.release(work) // what is asked is not known: later, or another process
+	case len(t.known) == 0, !t.denied && t.doubtful():
+		return t.release(work) // what is asked is not known, or whether it has its answer: later, or another process
 	default:
 		upto = newest // Done says that there is more
 	}
@@ -170,13 +172,23 @@ func (t *turnRun) run(work, cut context.Context) report {
 	}
 	switch {
 	case len(asks) == 0:
-		return t.none(work, ctx, upto)
-	case t.stopped() && t.isWhole():
-		return t.done(work, t.claim.For())
+		return t.none(work, live, upto)
+	case t.isWhole(asks): // its owner died between the end and the note of it
+		t.bot.log.InfoContext(work, "answered_before", "thread", t.thread.String(), "ask", asks[len(asks)-1].TS)
+		if t.due.part {
+			t.claim.Doubt(true)
+		}
+		return t.done(work, upto)
 	case t.stopped() && len(t.claim.Messages()) == 0 && len(t.due.adopt) == 0:
 		return t.done(work, t.stopEnds())
 	}
 	return t.answer(work, ctx, asks, upto)
+}
+
+// doubtful says that what is known here may have been answered from memory.
+func (t *turnRun) doubtful() bool {
+	steady := t.bot.desk.Steady()
+	return t.claim.Epoch() > 0 && (t.claim.For().Moment() || slices.ContainsFunc(t.known, func(a Asked) bool { return !tsTime(a.TS).After(steady) }))
 }
 
 // begin sets what is answered; false: one of it is gone meanwhile.
@@ -349,8 +361,10 @@ func (t *turnRun) answered(thread []Message) turn.TS {
 		return answered
 	}
 	oldest := turn.TS(t.known[0].TS)
+	memory := t.claim.Epoch() == 0
 	for _, m := range thread {
-		if m.Self && (m.Ended || m.Epoch > 0) && oldest.After(turn.TS(m.For)) { // not one that was begun from memory, and left
+		// Of what was answered from memory each message counts for itself, see covered; only from memory it is not known what is owed before it.
+		if m.Self && (m.Ended && memory || m.Epoch > 0) && oldest.After(turn.TS(m.For)) {
 			answered = answered.Max(turn.TS(m.For))
 		}
 	}
@@ -411,86 +425,4 @@ func (t *turnRun) whisper(ctx context.Context, ask Asked, text string) {
 		where.TS = "" // there is no thread yet in which it could be seen
 	}
 	t.bot.whisper(ctx, where, ask.User, text)
-}
-
-// none ends a turn in which nothing is owed: a half answer whose question is gone goes, too. One that was begun for somebody of whom Slack does
-// not say now who they are waits until it does. ctx ends when the thread is not ours to look at any more.
-func (t *turnRun) none(work, ctx context.Context, upto turn.TS) report {
-	switch {
-	case t.due.left:
-		t.bot.log.InfoContext(work, "answer_left_to_another", "thread", t.thread.String(), "ask", string(upto))
-		return t.abandon(work)
-	case t.claim.Epoch() == 0 && len(t.due.asks) == 0:
-		t.claim.Doubt(true)
-	}
-	ids := slices.DeleteFunc(union(t.claim.Messages(), slices.Concat(t.due.adopt, t.due.orphan)), t.keeps)
-	switch {
-	case len(t.claim.Messages()) > 0 && t.unsure:
-		return t.release(work)
-	case t.unread || t.due.redo || len(t.due.asks) > 0:
-		return t.done(work, upto)
-	case len(ids) > 0:
-		if err := t.removeAll(work, ids, upto); errors.Is(err, ErrNotNow) {
-			return t.release(work)
-		}
-	}
-	if !t.tidy(work, ctx) {
-		return t.putOff(work)
-	}
-	return t.done(work, upto)
-}
-
-// removeAll removes the messages of an answer to what is gone.
-func (t *turnRun) removeAll(work context.Context, ids []string, upto turn.TS) error {
-	ctx, cancel := context.WithTimeoutCause(work, closeTimeout, errors.New("slack did not delete a half answer in time"))
-	defer cancel()
-	t.due.adopt = ids
-	draft, err := t.bot.dep.Replier.Open(work, t.thread, t.reply(work, Asked{TS: string(upto)}))
-	if err == nil {
-		err = draft.Close(ctx, Answer{Phase: Removed})
-	}
-	t.bot.log.InfoContext(work, "answer_removed", "thread", t.thread.String(), "ask", string(upto), "error", err)
-	if err == nil {
-		t.ended(EndRemoved)
-	}
-	return err
-}
-
-// union are the ids of both lists, oldest first.
-func union(a, b []string) []string {
-	out := slices.Concat(a, b)
-	slices.SortFunc(out, func(x, y string) int { return turn.TS(x).Compare(turn.TS(y)) })
-	return slices.Compact(out)
-}
-
-// release gives the thread back unanswered.
-func (t *turnRun) release(work context.Context) report {
-	ctx, cancel := context.WithTimeout(work, doneTimeout)
-	defer cancel()
-	if err := t.claim.Release(ctx); err != nil && !errors.Is(err, turn.ErrLost) {
-		t.bot.log.WarnContext(work, "claim_not_released", "thread", t.thread.String(), "error", err)
-	}
-	return report{answered: t.upto()}
-}
-
-// abandon forgets what was only heard of.
-func (t *turnRun) abandon(work context.Context) report {
-	ctx, cancel := context.WithTimeout(work, doneTimeout)
-	defer cancel()
-	if err := t.claim.Abandon(ctx); err != nil && !errors.Is(err, turn.ErrLost) {
-		t.bot.log.WarnContext(work, "claim_not_released", "thread", t.thread.String(), "error", err)
-	}
-	return report{answered: t.upto()}
-}
-
-// done notes that the thread is answered up to a point. If the store does not take it now, the desk goes on trying.
-func (t *turnRun) done(work context.Context, upto turn.TS) report {
-	ctx, cancel := context.WithTimeout(work, doneTimeout)
-	defer cancel()
-	more, err := t.claim.Done(ctx, upto)
-	lost := errors.Is(err, turn.ErrLost)
-	if err != nil && !lost {
-		t.bot.log.WarnContext(work, "answer_not_noted", "thread", t.thread.String(), "ask", string(upto), "error", err)
-	}
-	return report{answered: upto, more: more, lost: lost}
 }

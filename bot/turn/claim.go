@@ -282,7 +282,7 @@ func (c *Claim) write(ctx context.Context, what string, apply func(Record) Recor
 	d := c.d
 	start := time.Now()
 	var out Record
-	var ours, last bool
+	var ours, last, told bool
 	err := d.store.Update(ctx, d.cfg.Prefix+c.key, func(old []byte) ([]byte, error) {
 		r, err := Decode(old)
 		if err != nil {
@@ -291,6 +291,7 @@ func (c *Claim) write(ctx context.Context, what string, apply func(Record) Recor
 		// What was said here last must win however writes overlap; so it is read here, not before.
 		d.mu.Lock()
 		out, ours = c.putLocked(r)
+		told = false
 		last = c.state == claimPending
 		doubt := c.doubt && c.state != claimOver
 		also := []TS{c.asked, c.answered}
@@ -298,7 +299,7 @@ func (c *Claim) write(ctx context.Context, what string, apply func(Record) Recor
 		switch {
 		case ours:
 		case doubt: // the thread has an owner, or had one, that does not know of this answer
-			out = out.doubt(also...)
+			out, told = out.doubt(also...), true
 			return out.Encode()
 		default:
 			return nil, ErrKeep
@@ -317,6 +318,9 @@ func (c *Claim) write(ctx context.Context, what string, apply func(Record) Recor
 		return out, fmt.Errorf("%s in thread %s: %w", what, c.key, err)
 	}
 	defer d.observeLocked(c.key, out)
+	if told {
+		c.doubt = false
+	}
 	if !ours {
 		// Only this process releases its epoch: a store that tried twice, or a write that overlapped with the release.
 		released := out.Owner == "" && out.Epoch == c.epoch
@@ -425,9 +429,9 @@ func (c *Claim) changeLocked(ts TS) {
 	c.changed = make(chan struct{})
 }
 
-// loseLocked ends a claim that another process has.
+// loseLocked ends a claim that another process has. A doubt is still to be told.
 func (c *Claim) loseLocked() {
-	if c.state == claimOver {
+	if c.state == claimOver || c.state == claimPending && c.doubt {
 		return
 	}
 	if c.state != claimPending {
@@ -439,6 +443,10 @@ func (c *Claim) loseLocked() {
 				h(key, epoch)
 			}
 		})
+	}
+	if c.doubt {
+		c.pendLocked("")
+		return
 	}
 	c.endLocked()
 }

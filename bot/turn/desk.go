@@ -66,6 +66,7 @@ type Desk struct {
 	settled time.Time           // no takeovers before: lets Watch tell what is there, so that the oldest ask is known
 	batch   bool                // a batch of takeovers is under way
 	held    int                 // live claims that were taken over
+	looked  time.Time           // when a thread was last taken over of which nothing may be owed
 	failing time.Time           // when the first of the store's failures since its last answer began; zero: it answers
 	steady  time.Time           // when the store last came back, however short it was away; at first, when the desk was made
 	floor   time.Time           // when the store last came back from an outage: silence of owners counts from then on
@@ -375,7 +376,8 @@ func (d *Desk) registerLocked(key string, s *slot, r Record, start time.Time, ta
 			old.epoch, old.trusted = r.Epoch, start
 			return nil
 		}
-		old.loseLocked() // it lapsed, another process had the thread meanwhile, and now it is ours again
+		old.doubt = false // the new claim has it
+		old.loseLocked()  // it lapsed, another process had the thread meanwhile, and now it is ours again
 	}
 	c := &Claim{
 		d: d, key: key, slot: s, lost: make(chan struct{}), stopped: make(chan struct{}), changed: make(chan struct{}), changeTS: r.Changed,

@@ -129,7 +129,11 @@ func (d *Desk) tick(ctx context.Context, wg *sync.WaitGroup) time.Duration {
 			if d.slots[key] != nil {
 				continue // ours, or about to be
 			}
-			if at := later(d.dueLocked(s), d.settled); at.After(now) {
+			at := later(d.dueLocked(s), d.settled)
+			if s.rec.perhaps() {
+				at = later(at, d.looked.Add(d.cfg.TTL/4))
+			}
+			if at.After(now) {
 				plan(at)
 			} else {
 				found = append(found, candidate{key: key, seen: s.rec})
@@ -139,6 +143,7 @@ func (d *Desk) tick(ctx context.Context, wg *sync.WaitGroup) time.Duration {
 			slices.SortFunc(found, func(a, b candidate) int {
 				return cmp.Or(a.seen.Asked.Compare(b.seen.Asked), cmp.Compare(a.key, b.key))
 			})
+			found = d.spacedLocked(found, now)
 			found = found[:min(room, len(found))]
 			probe := !d.failing.IsZero() && now.Sub(d.failing) > d.cfg.TTL/4
 			for i := range found {
@@ -152,6 +157,22 @@ func (d *Desk) tick(ctx context.Context, wg *sync.WaitGroup) time.Duration {
 		return -1
 	}
 	return max(0, next.Sub(now))
+}
+
+// spacedLocked leaves one of the threads in which perhaps nothing is owed: after an outage there may be many, each of them costs a read of Slack, of which
+// there are some 50 a minute, and people wait for others.
+func (d *Desk) spacedLocked(found []candidate, now time.Time) []candidate {
+	one := false
+	return slices.DeleteFunc(found, func(c candidate) bool {
+		if !c.seen.perhaps() {
+			return false
+		}
+		if one {
+			return true
+		}
+		one, d.looked = true, now
+		return false
+	})
 }
 
 // dueLocked is when an owed thread may be claimed.

@@ -89,6 +89,12 @@ func (a TS) next() TS {
 	return TS(whole + "." + rest + strings.Repeat("0", max(0, momentDigits-len(rest))) + "1")
 }
 
+// Moment says that a is no timestamp of Slack's but one that Doubt has made: nothing may be owed.
+func (a TS) Moment() bool {
+	_, rest, _ := strings.Cut(string(a), ".")
+	return len(rest) > momentDigits
+}
+
 // Record is what is kept of one thread. It is a level, not a log: whatever happened how often and in which order, the record says
 // what is owed now. The zero Record is a thread of which nothing is known.
 type Record struct {
@@ -109,6 +115,11 @@ type Record struct {
 
 // Owed says whether the thread is owed an answer.
 func (r Record) Owed() bool { return r.Asked.After(r.Answered) }
+
+// perhaps says that the thread is owed, and that it may be that nothing is: nobody is at it, and it is only to be read once more.
+func (r Record) perhaps() bool {
+	return r.Owner == "" && r.Asked.Moment() && !r.For.After(r.Answered)
+}
 
 // Stopped says whether what is under way was told to stop.
 func (r Record) Stopped() bool { return r.For != "" && r.Stop.Compare(r.For) >= 0 }

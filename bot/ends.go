@@ -1,0 +1,94 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"llmbot/bot/turn"
+)
+
+// none ends a turn in which nothing is owed: a half answer whose question is gone goes, too. One that was begun for somebody of whom Slack does
+// not say now who they are waits until it does. ctx ends when the thread is not ours to look at any more.
+func (t *turnRun) none(work, ctx context.Context, upto turn.TS) report {
+	switch {
+	case t.due.left:
+		t.bot.log.InfoContext(work, "answer_left_to_another", "thread", t.thread.String(), "ask", string(upto))
+		return t.abandon(work)
+	case t.claim.Epoch() == 0 && len(t.due.asks) == 0:
+		t.claim.Doubt(true)
+	}
+	ids := slices.DeleteFunc(union(t.claim.Messages(), slices.Concat(t.due.adopt, t.due.orphan)), t.keeps)
+	switch {
+	case len(t.claim.Messages()) > 0 && t.unsure:
+		return t.release(work)
+	case len(t.due.asks) > 0 && t.due.part && turn.TS(t.due.last().TS).After(t.claim.Answered()): // they are refused, others are not
+		return t.done(work, turn.TS(t.due.last().TS))
+	case t.unread || t.due.redo || len(t.due.asks) > 0:
+		return t.done(work, upto)
+	case len(ids) > 0:
+		if err := t.removeAll(work, ids, upto); errors.Is(err, ErrNotNow) {
+			return t.release(work)
+		}
+	}
+	if !t.tidy(work, ctx) {
+		return t.putOff(work)
+	}
+	return t.done(work, upto)
+}
+
+// removeAll removes the messages of an answer to what is gone.
+func (t *turnRun) removeAll(work context.Context, ids []string, upto turn.TS) error {
+	ctx, cancel := context.WithTimeoutCause(work, closeTimeout, errors.New("slack did not delete a half answer in time"))
+	defer cancel()
+	reply := t.reply(work, Asked{TS: string(upto)})
+	reply.Adopt = ids // and none that stay
+	draft, err := t.bot.dep.Replier.Open(work, t.thread, reply)
+	if err == nil {
+		err = draft.Close(ctx, Answer{Phase: Removed})
+	}
+	t.bot.log.InfoContext(work, "answer_removed", "thread", t.thread.String(), "ask", string(upto), "error", err)
+	if err == nil {
+		t.ended(EndRemoved)
+	}
+	return err
+}
+
+// union are the ids of both lists, oldest first.
+func union(a, b []string) []string {
+	out := slices.Concat(a, b)
+	slices.SortFunc(out, func(x, y string) int { return turn.TS(x).Compare(turn.TS(y)) })
+	return slices.Compact(out)
+}
+
+// release gives the thread back unanswered.
+func (t *turnRun) release(work context.Context) report {
+	ctx, cancel := context.WithTimeout(work, doneTimeout)
+	defer cancel()
+	if err := t.claim.Release(ctx); err != nil && !errors.Is(err, turn.ErrLost) {
+		t.bot.log.WarnContext(work, "claim_not_released", "thread", t.thread.String(), "error", err)
+	}
+	return report{answered: t.upto()}
+}
+
+// abandon forgets what was only heard of.
+func (t *turnRun) abandon(work context.Context) report {
+	ctx, cancel := context.WithTimeout(work, doneTimeout)
+	defer cancel()
+	if err := t.claim.Abandon(ctx); err != nil && !errors.Is(err, turn.ErrLost) {
+		t.bot.log.WarnContext(work, "claim_not_released", "thread", t.thread.String(), "error", err)
+	}
+	return report{answered: t.upto()}
+}
+
+// done notes that the thread is answered up to a point. If the store does not take it now, the desk goes on trying.
+func (t *turnRun) done(work context.Context, upto turn.TS) report {
+	ctx, cancel := context.WithTimeout(work, doneTimeout)
+	defer cancel()
+	more, err := t.claim.Done(ctx, upto)
+	lost := errors.Is(err, turn.ErrLost)
+	if err != nil && !lost {
+		t.bot.log.WarnContext(work, "answer_not_noted", "thread", t.thread.String(), "ask", string(upto), "error", err)
+	}
+	return report{answered: upto, more: more, lost: lost}
+}

@@ -38,7 +38,7 @@ func (t *turnRun) answer(work, ctx context.Context, asks []Asked, upto turn.TS) 
 
 // write waits for a slot and has the model write, from the beginning or from where an earlier owner, or the length limit, ended. ctx ends the
 // stream, work everything.
-func (t *turnRun) write(work, ctx context.Context, draft Draft, asks []Asked, upto turn.TS) outcome {
+func (t *turnRun) write(work, ctx context.Context, draft Draft, asks []Asked, upto turn.TS) (out outcome) {
 	b, last := t.bot, asks[len(asks)-1]
 	base := checkpoint{For: last.TS, Since: string(last.since()), Upto: string(upto)}
 	w := &writer{
@@ -47,12 +47,20 @@ func (t *turnRun) write(work, ctx context.Context, draft Draft, asks []Asked, up
 	}
 	var from partly
 	from, w.stands, w.kept = t.standing(work, base)
+	if from.finish != "" {
+		return w.finished(from)
+	}
 	if t.claim.Tries() >= mostTries {
 		return outcome{answer: Answer{Text: w.stands.Text, Notice: hopeless, Phase: Failed, Controls: CanRegenerate}, err: errHopeless}
 	}
 	base.Text = from.text
 	w.saver = t.newSaver(ctx, base)
+	t.saver = w.saver
 	defer func() {
+		if out.err == nil {
+			w.saver.finish(out) // goes on while the end is shown
+			return
+		}
 		w.saver.end()
 		if errors.Is(context.Cause(ctx), errShutdown) {
 			w.saver.save(work) // for whoever goes on
@@ -73,6 +81,13 @@ func (t *turnRun) write(work, ctx context.Context, draft Draft, asks []Asked, up
 	return w.write(ctx, in, llm.Request{
 		Model: t.set.Model, Temperature: t.set.Temperature, MaxTokens: b.cfg.MaxTokens, ReasoningEffort: t.set.Effort, ID: w.id,
 	}, from)
+}
+
+// endSaver ends the saving of the text, if it is not over.
+func (t *turnRun) endSaver() {
+	if t.saver != nil {
+		t.saver.end()
+	}
 }
 
 // visible is how many characters a killed process left visible of the answer.
@@ -170,6 +185,7 @@ func (t *turnRun) close(work context.Context, draft Draft, reply Reply, out outc
 	defer cancel()
 	err := draft.Close(ctx, out.answer)
 	t.draft = nil
+	t.endSaver()
 	t.logEnd(work, out, err, last)
 	switch {
 	case errors.Is(err, ErrNotNow):

@@ -38,11 +38,15 @@ type partly struct {
 	elapsed time.Duration // and how long
 	ttft    time.Duration
 	asked   bool // by a person who saw it end: its length limit was reached
+
+	finish llm.Finish // it is all there, and ended so; empty: it is not
+	model  string
+	notice string // what is said beside it
 }
 
 // result is it as a result, for the footer.
 func (p partly) result() llm.Result {
-	return llm.Result{Usage: llm.Usage{Known: p.tokens > 0, CompletionTokens: p.tokens}, Elapsed: p.elapsed, TTFT: p.ttft}
+	return llm.Result{Usage: llm.Usage{Known: p.tokens > 0, CompletionTokens: p.tokens}, Elapsed: p.elapsed, TTFT: p.ttft, Finish: p.finish, Model: p.model}
 }
 
 // checkpoint is the text of an answer in progress, for the process that goes on with it.
@@ -54,6 +58,11 @@ type checkpoint struct {
 	Tokens  int           `json:"tokens,omitempty"`
 	Elapsed time.Duration `json:"elapsed,omitempty"`
 	TTFT    time.Duration `json:"ttft,omitempty"`
+
+	// Of a text that is all there:
+	Finish llm.Finish `json:"finish,omitempty"`
+	Model  string     `json:"model,omitempty"`
+	Notice string     `json:"notice,omitempty"`
 }
 
 func checkpointKey(t Thread) string { return "checkpoint/" + t.String() }
@@ -62,24 +71,38 @@ func checkpointKey(t Thread) string { return "checkpoint/" + t.String() }
 type saver struct {
 	bot      *Bot
 	thread   Thread
-	progress func() // is called when the store has more of the answer than ever
+	progress func()        // is called when the store has more of the answer than ever
+	all      chan struct{} // closed when the text is all there
 	stop     chan struct{}
 	done     chan struct{}
 
 	mu    sync.Mutex // guards all below
 	now   checkpoint
-	saved int // bytes of text that the store has
-	most  int // that it ever had of this answer
+	ended bool // end was called
+	known bool // the store knows that the text is all there
+	saved int  // bytes of text that the store has
+	most  int  // that it ever had of this answer
 }
 
 // newSaver starts one; end ends it.
 func (t *turnRun) newSaver(ctx context.Context, base checkpoint) *saver {
-	s := &saver{bot: t.bot, thread: t.thread, progress: t.claim.Progress, stop: make(chan struct{}), done: make(chan struct{}), now: base, saved: len(base.Text), most: len(base.Text)}
+	s := &saver{bot: t.bot, thread: t.thread, progress: t.claim.Progress, all: make(chan struct{}), stop: make(chan struct{}), done: make(chan struct{}), now: base, saved: len(base.Text), most: len(base.Text)}
 	go func() { // end waits for it
 		defer close(s.done)
 		s.run(ctx)
 	}()
 	return s
+}
+
+// finish takes the text as it is in the end, which is saved at once: should the process die before it has shown that, nobody need ask the model again. It
+// does not block.
+func (s *saver) finish(out outcome) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := out.result
+	s.now.Text, s.now.Tokens, s.now.Elapsed, s.now.TTFT = out.answer.Text, r.Usage.CompletionTokens, r.Elapsed, r.TTFT
+	s.now.Finish, s.now.Model, s.now.Notice = r.Finish, r.Model, out.answer.Notice
+	close(s.all)
 }
 
 // note takes the newest text. It does not block.
@@ -92,8 +115,12 @@ func (s *saver) note(text string, tokens int, elapsed, ttft time.Duration) {
 func (s *saver) run(ctx context.Context) {
 	timer := time.NewTimer(saveFirst)
 	defer timer.Stop()
+	all := s.all
 	for {
 		select {
+		case <-all:
+			s.save(ctx)
+			all = nil
 		case <-timer.C:
 			s.save(ctx)
 			timer.Reset(saveEvery * time.Duration(1+s.bot.live()/saveCrowd))
@@ -108,9 +135,9 @@ func (s *saver) run(ctx context.Context) {
 // save writes the newest text if the store does not have it.
 func (s *saver) save(ctx context.Context) {
 	s.mu.Lock()
-	c, saved := s.now, s.saved
+	c, saved, known := s.now, s.saved, s.known
 	s.mu.Unlock()
-	if len(c.Text) == saved || strings.TrimSpace(c.Text) == "" {
+	if len(c.Text) == saved && (c.Finish == "" || known) || strings.TrimSpace(c.Text) == "" {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
@@ -123,16 +150,22 @@ func (s *saver) save(ctx context.Context) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.saved = len(c.Text)
+	s.saved, s.known = len(c.Text), c.Finish != ""
 	if s.saved > s.most {
 		s.most = s.saved
 		s.progress()
 	}
 }
 
-// end ends the saving and waits for a write that is under way.
+// end ends the saving and waits for a write that is under way. More than once is once.
 func (s *saver) end() {
-	close(s.stop)
+	s.mu.Lock()
+	ended := s.ended
+	s.ended = true
+	s.mu.Unlock()
+	if !ended {
+		close(s.stop)
+	}
 	<-s.done
 }
 
@@ -149,7 +182,7 @@ func (t *turnRun) saved(ctx context.Context, want checkpoint) partly {
 		return partly{}
 	}
 	t.bot.log.InfoContext(ctx, "answer_goes_on", "thread", t.thread.String(), "ask", c.For, "chars", len(c.Text), "completion_tokens", c.Tokens)
-	return partly{text: c.Text, tokens: c.Tokens, elapsed: c.Elapsed, ttft: c.TTFT}
+	return partly{text: c.Text, tokens: c.Tokens, elapsed: c.Elapsed, ttft: c.TTFT, finish: c.Finish, model: c.Model, notice: c.Notice}
 }
 
 // forget deletes the checkpoint of an answer that is complete.

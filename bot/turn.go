@@ -57,6 +57,7 @@ type turnRun struct {
 	more      bool     // the answer is to go on where the length limit ended it
 	said      []string // what the person should know of their files
 	draft     Draft    // open; nil: none
+	saver     *saver   // of its text; nil: none
 	unsure    bool     // somebody was refused only because Slack did not say who they are
 	denied    bool     // the thread may not be read, now or later
 	memory    bool     // the answer was begun while the store was away: another process may have begun one, too
@@ -144,6 +145,7 @@ func (t *turnRun) run(work, cut context.Context) report {
 	changed := t.claim.Changed() // what comes after this is not in what is read
 	watch.Go(func() { t.watch(live, changed, callOff, cancel) })
 	defer watch.Wait()
+	defer t.endSaver()
 	defer callOff(nil)
 	defer cancel(nil)
 

@@ -395,13 +395,23 @@ func (w *writer) whole(res llm.Result) llm.Result {
 
 func (w *writer) done(res llm.Result) outcome {
 	w.bot.speeds.add(res)
-	all := w.whole(res)
-	a := Answer{Text: w.text, Notice: w.base.Notice, Small: Footer(all), Phase: Done, Controls: CanRegenerate | CanRate}
+	notice := w.base.Notice
 	if res.Finish == llm.FinishLength {
-		a.Notice = said(a.Notice, "The answer stops here because it reached the length limit.")
+		notice = said(notice, "The answer stops here because it reached the length limit.")
+	}
+	return complete(w.text, notice, w.whole(res))
+}
+
+// finished is the answer that an owner before has written to its end, and could not show.
+func (w *writer) finished(p partly) outcome { return complete(p.text, p.notice, p.result()) }
+
+// complete is what is shown of a complete answer.
+func complete(text, notice string, r llm.Result) outcome {
+	a := Answer{Text: text, Notice: notice, Small: Footer(r), Phase: Done, Controls: CanRegenerate | CanRate}
+	if r.Finish == llm.FinishLength {
 		a.Controls |= CanContinue
 	}
-	return outcome{answer: a, result: all}
+	return outcome{answer: a, result: r}
 }
 
 // ended makes the answer of a stream that we ended ourselves.

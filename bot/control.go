@@ -70,6 +70,11 @@ func (b *Bot) obey(ctx context.Context, w word, ev Asked) error {
 func (b *Bot) haltAll(ctx context.Context, ev Asked) error {
 	where := Thread{Channel: ev.Thread.Channel}
 	threads := b.liveIn(where.Channel)
+	for _, key := range b.desk.Owed(where.Channel + "/") { // also those that another process answers
+		if t, ok := parseThread(key); ok && !slices.Contains(threads, t) {
+			threads = append(threads, t)
+		}
+	}
 	if len(threads) == 0 {
 		b.tell(where, ev.User, nothingNow)
 	}

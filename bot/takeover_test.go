@@ -410,3 +410,25 @@ func TestTwoAnswerFromMemory(t *testing.T) {
 		})
 	}
 }
+
+// TestStopBesideTheThreadElsewhere: in a direct message people type stop beside the thread, and another process hears of it than the one that writes.
+func TestStopBesideTheThreadElsewhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newReading(q("1.0", "first"))
+		store := turn.NewMem()
+		a, stopA := s.run(t, "A", store)
+		b, stopB := s.run(t, "B", store)
+		ask := asked("1.0", "first")
+		ask.Thread, ask.Direct = bot.Thread{Channel: "D", TS: "1.0"}, true
+		_ = a.Handle(t.Context(), ask)
+		time.Sleep(3 * time.Second)
+		ask.Thread.TS, ask.TS, ask.Text = "2.0", "2.0", "stop"
+		_ = b.Handle(t.Context(), ask)
+		time.Sleep(2 * time.Second)
+		if !strings.Contains(s.text["1.0"], `phase 3 "half" "stopped`) {
+			t.Errorf("shown %v", s.text)
+		}
+		stopA()
+		stopB()
+	})
+}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -280,6 +281,19 @@ func (d *Desk) Owners() map[string]int {
 		n[s.rec.Owner]++
 	}
 	return n
+}
+
+// Owed lists the threads whose key begins with prefix and that are owed an answer, whoever writes it, as far as heard, in no order. It does not block.
+func (d *Desk) Owed(prefix string) []string {
+	d.mu.Lock()
+	defer d.unlock()
+	var keys []string
+	for key := range d.seen {
+		if strings.HasPrefix(key, prefix) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }
 
 // Steady is since when the store has answered whenever this process asked it; at first, since NewDesk. Before that threads may have been answered from

@@ -40,14 +40,17 @@ func (t *turnRun) answer(work, ctx context.Context, asks []Asked, upto turn.TS) 
 // stream, work everything.
 func (t *turnRun) write(work, ctx context.Context, draft Draft, asks []Asked, upto turn.TS) (out outcome) {
 	b, last := t.bot, asks[len(asks)-1]
-	base := checkpoint{For: last.TS, Since: string(last.since()), Upto: string(upto)}
+	base := checkpoint{For: last.TS, Since: last.TS, Upto: string(upto), First: asks[0].TS, Asks: len(asks)}
+	for _, a := range asks {
+		base.Since = string(turn.TS(base.Since).Max(a.since()))
+	}
 	w := &writer{
 		bot: b, thread: t.thread, draft: draft, id: "llmbot-" + strings.ReplaceAll(last.TS, ".", "-"), model: t.set.Model, hold: t.visible(),
 		progress: t.claim.Progress,
 	}
 	var from partly
 	from, w.stands, w.kept = t.standing(work, base)
-	if from.finish != "" {
+	if from.finish != "" && !t.stopped() && t.claim.Tries() < mostTries {
 		return w.finished(from)
 	}
 	if t.claim.Tries() >= mostTries {
@@ -160,7 +163,7 @@ func (t *turnRun) shows() string {
 
 // close shows the end of the answer and notes that the thread has it.
 func (t *turnRun) close(work context.Context, draft Draft, reply Reply, out outcome, last Asked, upto turn.TS) report {
-	b := t.bot
+	b, spares := t.bot, false
 	letGo := func(cause error) { // not another word: the messages are somebody else's now
 		ctx, cancel := context.WithCancelCause(work)
 		cancel(cause)
@@ -173,8 +176,8 @@ func (t *turnRun) close(work context.Context, draft Draft, reply Reply, out outc
 		letGo(turn.ErrLost)
 		return t.lost(work, last, upto)
 	case errors.Is(out.err, errStopped):
-		if upto = t.stoppedUpto(upto); t.stopSpares() {
-			out.answer.Controls = 0 // it has not ended: the next turn goes on in it
+		if at, some := t.stopSpares(); some {
+			upto, spares, out.answer.Controls = at, true, 0 // it has not ended: the next turn goes on in it
 		}
 	case errors.Is(out.err, errSuperseded):
 		b.log.InfoContext(work, "answer_called_off", "thread", t.thread.String(), "ask", last.TS)
@@ -210,11 +213,11 @@ func (t *turnRun) close(work context.Context, draft Draft, reply Reply, out outc
 		}
 	}
 	// What has ended is seen as such when the thread is read again; what is not shown, or was stopped only in part, is not.
-	seen := err == nil && !t.stopSpares()
+	seen := err == nil && !spares
 	switch {
 	case seen && (t.memory || t.due.part || t.open || !quiet):
 		t.claim.Doubt(true)
-	case !seen && t.due.part:
+	case !seen && t.due.part && upto.After(last.since()):
 		upto = last.since()
 	}
 	r := t.done(work, upto)
@@ -242,10 +245,10 @@ func (t *turnRun) isWhole(asks []Asked) bool {
 	return len(ours) > 0 && !slices.ContainsFunc(asks, func(a Asked) bool { return !covered(ours, a) })
 }
 
-// keeps says that a message belongs to a complete answer to a question that is there: whatever else is found, it is not removed as a half one.
+// keeps says that a message belongs to an answer that has ended, to a question that is there: whatever else is found, it is not removed as a half one.
 func (t *turnRun) keeps(id string) bool {
 	return slices.ContainsFunc(shownAnswers(t.messages), func(a shownAnswer) bool {
-		return a.whole && slices.Contains(a.ids, id) && slices.ContainsFunc(t.messages, func(q Message) bool {
+		return a.ended && slices.Contains(a.ids, id) && slices.ContainsFunc(t.messages, func(q Message) bool {
 			return !q.Self && !a.from.After(turn.TS(q.TS)) && !turn.TS(q.TS).After(a.to)
 		})
 	})
@@ -260,18 +263,10 @@ func (t *turnRun) stopEnds() turn.TS {
 	return at
 }
 
-// stoppedUpto is how far a stop goes: what was asked after it is answered by the next turn.
-func (t *turnRun) stoppedUpto(upto turn.TS) turn.TS {
-	if t.stopSpares() {
-		return t.claim.StoppedAt()
-	}
-	return upto
-}
-
-// stopSpares says that the answer was stopped, and that some of what it is to answer was asked after that.
-func (t *turnRun) stopSpares() bool {
-	at := t.claim.StoppedAt()
-	return at != "" && t.stopped() && slices.ContainsFunc(t.under(), func(a Asked) bool { return turn.TS(a.TS).After(at) })
+// stopSpares says that some of what the answer is to answer was asked after the stop, at: that is for the next turn.
+func (t *turnRun) stopSpares() (at turn.TS, some bool) {
+	at = t.claim.StoppedAt()
+	return at, at != "" && slices.ContainsFunc(t.under(), func(a Asked) bool { return turn.TS(a.TS).After(at) })
 }
 
 func (t *turnRun) logEnd(ctx context.Context, out outcome, closeErr error, last Asked) {

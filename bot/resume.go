@@ -52,8 +52,10 @@ func (p partly) result() llm.Result {
 // checkpoint is the text of an answer in progress, for the process that goes on with it.
 type checkpoint struct {
 	For     string        `json:"for"`   // what it answers
-	Since   string        `json:"since"` // in which form of the question
+	Since   string        `json:"since"` // in which form of the questions
 	Upto    string        `json:"upto"`  // of the turn
+	First   string        `json:"first"` // of the questions
+	Asks    int           `json:"asks"`  // how many they are
 	Text    string        `json:"text"`
 	Tokens  int           `json:"tokens,omitempty"`
 	Elapsed time.Duration `json:"elapsed,omitempty"`
@@ -178,7 +180,7 @@ func (t *turnRun) saved(ctx context.Context, want checkpoint) partly {
 		t.bot.log.WarnContext(ctx, "checkpoint_unread", "thread", t.thread.String(), "error", err)
 		return partly{}
 	}
-	if c.For != want.For || c.Since != want.Since || c.Upto != want.Upto {
+	if c.For != want.For || c.Since != want.Since || c.Upto != want.Upto || c.First != want.First || c.Asks != want.Asks {
 		return partly{}
 	}
 	t.bot.log.InfoContext(ctx, "answer_goes_on", "thread", t.thread.String(), "ask", c.For, "chars", len(c.Text), "completion_tokens", c.Tokens)

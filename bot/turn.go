@@ -365,6 +365,9 @@ func (t *turnRun) answered(thread []Message) turn.TS {
 	oldest := turn.TS(t.known[0].TS)
 	memory := t.claim.Epoch() == 0
 	for _, m := range thread {
+		if slices.Contains(t.claim.Messages(), m.TS) {
+			continue // it is what is to be finished
+		}
 		// Of what was answered from memory each message counts for itself, see covered; only from memory it is not known what is owed before it.
 		if m.Self && (m.Ended && memory || m.Epoch > 0) && oldest.After(turn.TS(m.For)) {
 			answered = answered.Max(turn.TS(m.For))

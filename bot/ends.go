@@ -15,7 +15,7 @@ func (t *turnRun) none(work, ctx context.Context, upto turn.TS) report {
 	case t.due.left:
 		t.bot.log.InfoContext(work, "answer_left_to_another", "thread", t.thread.String(), "ask", string(upto))
 		return t.abandon(work)
-	case t.claim.Epoch() == 0 && len(t.due.asks) == 0:
+	case t.claim.Epoch() == 0:
 		t.claim.Doubt(true)
 	}
 	ids := slices.DeleteFunc(union(t.claim.Messages(), slices.Concat(t.due.adopt, t.due.orphan)), t.keeps)

@@ -22,6 +22,7 @@ type due struct {
 	asks   []Asked  // to be answered together, oldest first
 	part   bool     // more is owed, or may be: the next turn sees what
 	left   bool     // more is owed, and is left to another process, or until the store is back
+	over   bool     // they were taken for answered: see leftOver
 	redo   bool     // they have an answer, which is written anew
 	what   string   // redo: what that answer is said to answer
 	adopt  []string // messages that show an answer to them, oldest first
@@ -41,6 +42,7 @@ type view struct {
 	begun    []string // messages of the answer that was begun: it is finished as it was begun
 	taken    bool     // by an owner before this one
 	memory   bool     // the store is away: what another process has begun is left to it
+	look     bool     // perhaps nothing is owed: the thread is read again after an outage
 }
 
 func (v view) within(ts turn.TS) bool { return ts.After(v.answered) && !ts.After(v.upto) }
@@ -68,6 +70,10 @@ func owed(thread []Message, t Thread, v view) due {
 		d.choose(without(thread, v.begun), v.memory)
 	}
 	last := turn.TS("")
+	if len(d.asks) == 0 && v.look {
+		d.asks = leftOver(thread, asks)
+		d.over = len(d.asks) > 0
+	}
 	if len(d.asks) == 0 && !d.left {
 		d.asks = again(thread, asks, newest, before, v)
 		d.redo = len(d.asks) > 0
@@ -98,6 +104,21 @@ func owed(thread []Message, t Thread, v view) due {
 		}
 	}
 	return d
+}
+
+// leftOver are the asks of an answer that was begun without a claim and left, to what was taken for answered: by a process that had not shown anything of
+// it, because it was stopped.
+func leftOver(thread []Message, asks []Asked) []Asked {
+	for _, a := range shownAnswers(thread) {
+		if a.epoch > 0 || a.ended {
+			continue
+		}
+		to := slices.DeleteFunc(a.among(asks), func(q Asked) bool { return covered(thread, q) })
+		if len(to) > 0 && turn.TS(to[len(to)-1].TS).Compare(a.to) == 0 {
+			return to
+		}
+	}
+	return nil
 }
 
 // orphans are the messages of answers whose question is gone. One that has ended stays if another of its questions is there.

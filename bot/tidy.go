@@ -54,7 +54,9 @@ func (t *turnRun) setAside(ctx context.Context, thread []Message) {
 func (t *turnRun) surplus(thread []Message) []string {
 	keep := slices.Concat(t.claim.Messages(), t.due.adopt)
 	for _, w := range t.own {
-		keep = append(keep, w.IDs...)
+		if w.Phase == Done { // one that was stopped or has failed is not worth more than another
+			keep = append(keep, w.IDs...)
+		}
 	}
 	asks := addressed(thread, t.thread, t.set.FollowUps)
 	out := surplus(thread, asks, keep)

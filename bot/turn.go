@@ -184,6 +184,9 @@ func (t *turnRun) run(work, cut context.Context) report {
 	case t.stopped() && len(t.claim.Messages()) == 0 && len(t.due.adopt) == 0:
 		return t.done(work, t.stopEnds())
 	}
+	if at := t.claim.StoppedAt(); t.due.over && at != "" && !asks[len(asks)-1].since().After(at) {
+		cancel(errStopped) // what is done now was asked after that, of what is shown nothing was
+	}
 	return t.answer(work, ctx, asks, upto)
 }
 
@@ -330,7 +333,7 @@ func (t *turnRun) plan(ctx context.Context, upto turn.TS) {
 	for _, a := range addressed(t.messages, t.thread, mode) {
 		t.claim.Hear(turn.TS(a.TS)) // of what came before its thread was known, nobody may tell again
 	}
-	v := view{answered: answered, upto: upto, mode: mode, begun: t.claim.Messages(), taken: t.taken, memory: t.claim.Epoch() == 0}
+	v := view{answered: answered, upto: upto, mode: mode, begun: t.claim.Messages(), taken: t.taken, memory: t.claim.Epoch() == 0, look: t.claim.For().Moment()}
 	t.due = owed(thread, t.thread, v)
 	t.setAside(ctx, thread)
 	if len(t.known) == 0 && t.thread.direct() && len(t.due.asks) > 0 {

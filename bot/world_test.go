@@ -81,7 +81,7 @@ func inWorld(t *testing.T, cfg worldConfig, test func(t *testing.T, w *world)) {
 
 func (w *world) start(cfg worldConfig, slackNet, modelNet *memnet.Net) {
 	t := w.t
-	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})).With("process", w.runs)
 	p := &process{}
 	client := p.client(modelNet)
 	cfg.llm.BaseURL, cfg.llm.HTTP, cfg.llm.Log = "http://model/v1", client, log

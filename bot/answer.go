@@ -205,10 +205,12 @@ func (t *turnRun) close(work context.Context, draft Draft, reply Reply, out outc
 		Notice: out.answer.Notice, Small: out.answer.Small, Phase: out.answer.Phase, Controls: out.answer.Controls, Asker: last.User,
 		From: reply.From, Since: reply.Since, By: reply.By, Epoch: reply.Epoch, IDs: t.messageIDs(),
 	}
+	kept := true
 	if what.Text != "" && !out.kept {
 		keep, cancel := context.WithTimeout(work, storeTimeout)
 		defer cancel()
 		if err := b.answers.put(keep, t.thread, what); err != nil {
+			kept = false
 			b.log.WarnContext(work, "answer_not_kept", "thread", t.thread.String(), "ask", last.TS, "error", err)
 		}
 	}
@@ -224,7 +226,7 @@ func (t *turnRun) close(work context.Context, draft Draft, reply Reply, out outc
 	switch {
 	case r.lost:
 		return t.lost(work, last, upto)
-	case t.memory:
+	case t.memory, !kept:
 		b.errand(b.repairs, "keep", func(ctx context.Context) { b.keepLater(ctx, t.thread, what, upto) })
 	case (t.claim.Died() || t.own != nil) && b.cfg.Durable && (b.cfg.Alone == nil || !b.cfg.Alone()):
 		for _, queue := range b.backs {

@@ -42,6 +42,7 @@ type view struct {
 	begun    []string // messages of the answer that was begun: it is finished as it was begun
 	taken    bool     // by an owner before this one
 	memory   bool     // the store is away: what another process has begun is left to it
+	kept     []string // messages of answers of which the store has the complete text
 	look     bool     // perhaps nothing is owed: the thread is read again after an outage
 }
 
@@ -63,15 +64,17 @@ func owed(thread []Message, t Thread, v view) due {
 			d.asks = append(d.asks, a)
 		}
 	}
-	in, known := asBegun(thread, v.begun, d.asks)
-	if v.taken && known {
-		d.asks, d.part = in, len(in) < len(d.asks)
+	if in, known := asBegun(thread, v.begun, d.asks); v.taken && known {
+		part := len(in) < len(d.asks)
+		d.asks = in // but for what somebody else has answered meanwhile
+		d.choose(thread, v.begun, false)
+		d.part = d.part || part
 	} else {
-		d.choose(without(thread, v.begun), v.memory)
+		d.choose(thread, v.begun, v.memory)
 	}
 	last := turn.TS("")
 	if len(d.asks) == 0 && v.look {
-		d.asks = leftOver(thread, asks)
+		d.asks = leftOver(thread, asks, v.kept)
 		d.over = len(d.asks) > 0
 	}
 	if len(d.asks) == 0 && !d.left {
@@ -106,11 +109,11 @@ func owed(thread []Message, t Thread, v view) due {
 	return d
 }
 
-// leftOver are the asks of an answer that was begun without a claim and left, to what was taken for answered: by a process that had not shown anything of
-// it, because it was stopped.
-func leftOver(thread []Message, asks []Asked) []Asked {
+// leftOver are the asks of a half answer that was left to what counts as answered: it was stopped where nobody saw that it had been begun, or somebody wrote
+// over the complete one. What the store has the text of is shown again, and is none of them.
+func leftOver(thread []Message, asks []Asked, kept []string) []Asked {
 	for _, a := range shownAnswers(thread) {
-		if a.epoch > 0 || a.ended {
+		if a.ended || slices.ContainsFunc(a.ids, func(id string) bool { return slices.Contains(kept, id) }) {
 			continue
 		}
 		to := slices.DeleteFunc(a.among(asks), func(q Asked) bool { return covered(thread, q) })
@@ -135,12 +138,12 @@ func orphans(thread []Message, asks []Asked, v view) []string {
 
 // choose leaves out what has its answer although the store does not know, and, from memory, what another process has begun to answer. Of what is left
 // only what stands together is answered at once: the beginning of it, or from memory, where somebody waits for the newest, the end.
-func (d *due) choose(thread []Message, memory bool) {
+func (d *due) choose(thread []Message, begun []string, memory bool) {
 	var runs [][]Asked
 	gap := true
 	for _, a := range d.asks {
-		left := memory && begunBy(thread, a)
-		if d.left = d.left || left && !covered(thread, a); left || covered(thread, a) {
+		left, has := memory && begunBy(without(thread, begun), a), covered(thread, a, begun...)
+		if d.left = d.left || left && !has; left || has {
 			gap = true
 			continue
 		}
@@ -183,11 +186,11 @@ func asBegun(thread []Message, ids []string, asks []Asked) (in []Asked, known bo
 }
 
 // covered says that an ask has had its answer although the store does not know: one that has ended, to its newest form. One of which is not known from which
-// question on it answers is taken for one to all before it that have no half answer of their own.
-func covered(thread []Message, a Asked) bool {
+// question on it answers is taken for one to all before it that have no half answer of their own. The messages of but do not count.
+func covered(thread []Message, a Asked, but ...string) bool {
 	return slices.ContainsFunc(thread, func(m Message) bool {
 		switch {
-		case !m.Self || !m.Ended || m.For == "" || a.since().After(turn.TS(cmp.Or(m.Since, m.For))):
+		case slices.Contains(but, m.TS), !m.Self || !m.Ended || m.For == "" || a.since().After(turn.TS(cmp.Or(m.Since, m.For))):
 			return false
 		case m.For == a.TS:
 			return true

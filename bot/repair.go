@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -105,7 +106,9 @@ func overwritten(messages []Message, mine written) (late []string) {
 func (b *Bot) repair(ctx context.Context, t Thread, last Asked, upto turn.TS, lates []string) {
 	answer, ok := b.answeredElsewhere(ctx, t, last, upto)
 	if !ok {
-		b.log.WarnContext(ctx, "answer_not_repaired", "thread", t.String(), "ask", last.TS, "error", context.Cause(ctx))
+		// Its text is not kept. What we have written over it is a half answer, which is finished by whoever reads the thread once more.
+		err := b.desk.Doubt(ctx, t.String())
+		b.log.WarnContext(ctx, "answer_not_repaired", "thread", t.String(), "ask", last.TS, "error", cmp.Or(context.Cause(ctx), err))
 		return
 	}
 	b.mend(ctx, t, last, answer, lates)

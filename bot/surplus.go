@@ -19,7 +19,7 @@ type shownAnswer struct {
 	ids      []string // of its messages, oldest first
 	ended    bool
 	whole    bool
-	kept     bool // the store knows it
+	known    int  // which of the answers that the store knows it is, from 1 on; 0: none
 	loose    bool // which messages belong to it besides cannot be told
 }
 
@@ -92,14 +92,14 @@ func (a shownAnswer) worth() int {
 // that the store knows, then the one with a claim, then the one that began first.
 func (a shownAnswer) beats(b shownAnswer) bool {
 	switch {
-	case !a.ended || a.loose || !a.covers(b):
+	case !a.ended || a.loose || !a.covers(b), a.known > 0 && a.known == b.known: // pages of one answer
 		return false
 	case a.worth() != b.worth():
 		return a.worth() > b.worth()
 	case !b.covers(a):
 		return true
-	case a.kept != b.kept:
-		return a.kept
+	case (a.known > 0) != (b.known > 0):
+		return a.known > 0
 	case a.epoch != b.epoch:
 		return a.epoch > b.epoch
 	}
@@ -107,20 +107,23 @@ func (a shownAnswer) beats(b shownAnswer) bool {
 }
 
 // surplus are the messages of answers that were written without a claim and are not needed beside others: another one is better, or it has not ended and all of
-// asks that it is to have an answer. None of keep is among them: those that the store knows.
-func surplus(thread []Message, asks []Asked, keep []string) []string {
+// asks that it is to have an answer. known are the answers that the store knows, each with its messages. None of keep goes.
+func surplus(thread []Message, asks []Asked, known [][]string, keep []string) []string {
 	all := shownAnswers(thread)
+	within := func(ids, list []string) bool {
+		return slices.ContainsFunc(ids, func(id string) bool { return slices.Contains(list, id) })
+	}
 	for i := range all {
-		all[i].kept = slices.ContainsFunc(all[i].ids, func(id string) bool { return slices.Contains(keep, id) })
+		all[i].known = 1 + slices.IndexFunc(known, func(ids []string) bool { return within(all[i].ids, ids) })
 	}
 	var out []string
 	for _, b := range all {
-		if b.epoch > 0 || b.kept {
+		if b.epoch > 0 || within(b.ids, keep) {
 			continue
 		}
 		to := b.among(asks)
 		others := without(thread, b.ids)
-		answered := !b.ended && len(to) > 0 && !slices.ContainsFunc(to, func(a Asked) bool { return !covered(others, a) })
+		answered := !b.ended && b.known == 0 && len(to) > 0 && !slices.ContainsFunc(to, func(a Asked) bool { return !covered(others, a) })
 		if answered || slices.ContainsFunc(all, func(a shownAnswer) bool { return a.beats(b) }) {
 			out = append(out, b.ids...)
 		}

@@ -21,31 +21,34 @@ func TestSurplus(t *testing.T) {
 		thread []Message
 		keep   []string
 		want   []string
+		known  [][]string
 	}{
-		"nothing":                                 {nil, nil, nil},
-		"half beside whole":                       {[]Message{showing("11", "1", "1", 0, "a", 'h', 0), showing("12", "1", "1", 0, "b", 'w', 0)}, nil, []string{"11"}},
-		"half beside half":                        {[]Message{showing("11", "1", "1", 0, "a", 'h', 0), showing("12", "1", "1", 0, "b", 'h', 0)}, nil, nil},
-		"half beside broken":                      {[]Message{showing("11", "1", "1", 0, "a", 'h', 0), showing("12", "1", "1", 0, "b", 'b', 0)}, nil, []string{"11"}},
-		"broken beside whole":                     {[]Message{showing("11", "1", "1", 0, "a", 'b', 0), showing("12", "1", "1", 0, "b", 'w', 0)}, nil, []string{"11"}},
-		"two whole: the first stays":              {[]Message{showing("11", "1", "1", 0, "a", 'w', 0), showing("12", "1", "1", 0, "b", 'w', 0)}, nil, []string{"12"}},
-		"two whole: the one with a claim stays":   {[]Message{showing("11", "1", "1", 0, "a", 'w', 0), showing("12", "1", "1", 4, "", 'w', 0)}, nil, []string{"11"}},
-		"a claim's half one is not ours to judge": {[]Message{showing("11", "1", "1", 3, "", 'h', 0), showing("12", "1", "1", 0, "b", 'w', 0)}, nil, nil},
-		"part of what another answers":            {[]Message{showing("11", "1", "1", 0, "a", 'w', 0), showing("12", "1", "2", 0, "b", 'w', 0)}, nil, []string{"11"}},
-		"more than another answers":               {[]Message{showing("11", "1", "2", 0, "a", 'h', 0), showing("12", "2", "2", 0, "b", 'w', 0)}, nil, nil},
-		"another question":                        {[]Message{showing("11", "1", "1", 0, "a", 'h', 0), showing("12", "2", "2", 0, "b", 'w', 0)}, nil, nil},
-		"kept":                                    {[]Message{showing("11", "1", "1", 0, "a", 'h', 0), showing("12", "1", "1", 0, "b", 'w', 0)}, []string{"11"}, nil},
-		"two whole: the one that is known stays":  {[]Message{showing("11", "1", "1", 0, "a", 'w', 0), showing("12", "1", "1", 0, "b", 'w', 0)}, []string{"12"}, []string{"11"}},
+		"nothing":                                 {},
+		"half beside whole":                       {[]Message{showing("11", "1", "1", 0, "a", 'h', 0), showing("12", "1", "1", 0, "b", 'w', 0)}, nil, []string{"11"}, nil},
+		"half beside half":                        {[]Message{showing("11", "1", "1", 0, "a", 'h', 0), showing("12", "1", "1", 0, "b", 'h', 0)}, nil, nil, nil},
+		"half beside broken":                      {[]Message{showing("11", "1", "1", 0, "a", 'h', 0), showing("12", "1", "1", 0, "b", 'b', 0)}, nil, []string{"11"}, nil},
+		"broken beside whole":                     {[]Message{showing("11", "1", "1", 0, "a", 'b', 0), showing("12", "1", "1", 0, "b", 'w', 0)}, nil, []string{"11"}, nil},
+		"two whole: the first stays":              {[]Message{showing("11", "1", "1", 0, "a", 'w', 0), showing("12", "1", "1", 0, "b", 'w', 0)}, nil, []string{"12"}, nil},
+		"two whole: the one with a claim stays":   {[]Message{showing("11", "1", "1", 0, "a", 'w', 0), showing("12", "1", "1", 4, "", 'w', 0)}, nil, []string{"11"}, nil},
+		"a claim's half one is not ours to judge": {[]Message{showing("11", "1", "1", 3, "", 'h', 0), showing("12", "1", "1", 0, "b", 'w', 0)}, nil, nil, nil},
+		"part of what another answers":            {[]Message{showing("11", "1", "1", 0, "a", 'w', 0), showing("12", "1", "2", 0, "b", 'w', 0)}, nil, []string{"11"}, nil},
+		"more than another answers":               {[]Message{showing("11", "1", "2", 0, "a", 'h', 0), showing("12", "2", "2", 0, "b", 'w', 0)}, nil, nil, nil},
+		"another question":                        {[]Message{showing("11", "1", "1", 0, "a", 'h', 0), showing("12", "2", "2", 0, "b", 'w', 0)}, nil, nil, nil},
+		"kept":                                    {[]Message{showing("11", "1", "1", 0, "a", 'h', 0), showing("12", "1", "1", 0, "b", 'w', 0)}, []string{"11"}, nil, nil},
+		"two whole: the one that is known stays":  {[]Message{showing("11", "1", "1", 0, "a", 'w', 0), showing("12", "1", "1", 0, "b", 'w', 0)}, nil, []string{"11"}, [][]string{{"12"}}},
+		"the one that is known answers less":      {[]Message{showing("11", "1", "1", 0, "a", 'w', 0), showing("12", "1", "2", 0, "b", 'w', 0)}, nil, []string{"11"}, [][]string{{"11"}}},
+		"pages that are known":                    {[]Message{showing("11", "1", "1", 0, "a", 'h', 0), showing("12", "1", "1", 0, "b", 'w', 1)}, nil, nil, [][]string{{"11", "12"}}},
 		"pages belong together": {[]Message{
 			showing("11", "1", "1", 0, "a", 'h', 0), showing("12", "1", "1", 0, "b", 'h', 0), showing("13", "1", "1", 0, "a", 'w', 1), showing("14", "1", "1", 0, "b", 'h', 1),
-		}, nil, []string{"12", "14"}},
-		"pages of which nobody says whose they are": {[]Message{showing("11", "1", "1", 0, "", 'h', 0), showing("12", "1", "1", 0, "", 'w', 1)}, nil, nil},
+		}, nil, []string{"12", "14"}, nil},
+		"pages of which nobody says whose they are": {[]Message{showing("11", "1", "1", 0, "", 'h', 0), showing("12", "1", "1", 0, "", 'w', 1)}, nil, nil, nil},
 		"of an older form of the question": {[]Message{
 			func() Message { m := showing("11", "1", "1", 0, "a", 'h', 0); m.Since = "9"; return m }(), showing("12", "1", "1", 0, "b", 'w', 0),
-		}, nil, nil},
+		}, nil, nil, nil},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got := surplus(tt.thread, nil, tt.keep); !slices.Equal(got, tt.want) {
+			if got := surplus(tt.thread, nil, tt.known, tt.keep); !slices.Equal(got, tt.want) {
 				t.Errorf("%v, want %v", got, tt.want)
 			}
 		})
@@ -71,16 +74,20 @@ func TestSurplusLeavesAnAnswer(t *testing.T) {
 			thread = append(thread, showing(fmt.Sprint(10+n), fmt.Sprint(from), fmt.Sprint(to), epoch, by, "hbw"[rng.IntN(3)], rng.IntN(2)))
 		}
 		var keep []string
+		var known [][]string
+		if rng.IntN(2) == 0 {
+			known = [][]string{{thread[len(thread)-1].TS}}
+		}
 		if rng.IntN(2) == 0 {
 			keep = []string{thread[0].TS}
 		}
-		gone := surplus(thread, five, keep)
+		gone := surplus(thread, five, known, keep)
 		left := slices.DeleteFunc(slices.Clone(thread), func(m Message) bool { return slices.Contains(gone, m.TS) })
 		for _, a := range shownAnswers(left) { // of two that answer the same completely, one would do
 			for _, b := range shownAnswers(left) {
 				same := a.covers(b) && b.covers(a) && a.whole && b.whole && a.ids[0] != b.ids[0]
-				known := slices.Contains(keep, a.ids[0]) || slices.Contains(keep, b.ids[0])
-				if same && (a.epoch == 0 && b.epoch == 0 || !known && (a.epoch == 0 || b.epoch == 0)) && !a.loose && !b.loose {
+				held := slices.ContainsFunc(slices.Concat(a.ids, b.ids), func(id string) bool { return slices.Contains(keep, id) })
+				if same && !held && (a.epoch == 0 || b.epoch == 0) && !a.loose && !b.loose && !(len(known) > 0 && a.epoch+b.epoch > 0) {
 					t.Fatalf("both stay: %v and %v of %+v, kept %v", a.ids, b.ids, thread, keep)
 				}
 			}
@@ -90,7 +97,7 @@ func TestSurplusLeavesAnAnswer(t *testing.T) {
 				t.Fatalf("%d of 0 to 4 has no answer any more\n%+v\n%v", question, thread, gone)
 			}
 		}
-		if again := surplus(left, five, keep); len(again) > 0 || slices.ContainsFunc(keep, func(id string) bool { return slices.Contains(gone, id) }) {
+		if again := surplus(left, five, known, keep); len(again) > 0 || slices.ContainsFunc(keep, func(id string) bool { return slices.Contains(gone, id) }) {
 			t.Fatalf("%+v\n%v, then %v, kept %v", thread, gone, again, keep)
 		}
 	}

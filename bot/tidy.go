@@ -18,23 +18,28 @@ const (
 	settleTries = 5
 )
 
+// readOwn reads what the store knows of the answers, where something may have been written without a claim.
+func (t *turnRun) readOwn(ctx context.Context, thread []Message) {
+	if !fromMemory(thread) && !t.claim.For().Moment() || t.claim.Epoch() == 0 {
+		return
+	}
+	get, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	own, err := t.bot.answers.get(get, t.thread)
+	if err != nil {
+		t.bot.log.WarnContext(ctx, "answers_unread", "thread", t.thread.String(), "error", err)
+	}
+	t.own, t.unsettled = own, err != nil
+}
+
 // setAside takes what is no part of the thread out of it: what is going to be removed.
-func (t *turnRun) setAside(ctx context.Context, thread []Message) {
+func (t *turnRun) setAside(thread []Message) {
 	aside := t.due.half
 	if len(t.due.asks) > 0 {
 		aside = union(aside, t.due.orphan)
 	}
-	if fromMemory(thread) || t.claim.For().Moment() {
-		get, cancel := context.WithTimeout(ctx, storeTimeout)
-		defer cancel()
-		own, err := t.bot.answers.get(get, t.thread)
-		if err != nil {
-			t.bot.log.WarnContext(ctx, "answers_unread", "thread", t.thread.String(), "error", err)
-			t.unsettled = true
-		} else {
-			t.own = own
-			aside = union(aside, t.surplus(thread))
-		}
+	if t.own != nil {
+		aside = union(aside, t.surplus(thread))
 	}
 	ours := slices.Concat(t.claim.Messages(), t.due.adopt, aside)
 	t.open = slices.ContainsFunc(shownAnswers(thread), func(a shownAnswer) bool {
@@ -53,15 +58,16 @@ func (t *turnRun) setAside(ctx context.Context, thread []Message) {
 // surplus are the messages that are not needed beside others, and are nobody's.
 func (t *turnRun) surplus(thread []Message) []string {
 	keep := slices.Concat(t.claim.Messages(), t.due.adopt)
+	var known [][]string
 	for _, w := range t.own {
 		if w.Phase == Done { // one that was stopped or has failed is not worth more than another
-			keep = append(keep, w.IDs...)
+			known = append(known, w.IDs)
 		}
 	}
 	asks := addressed(thread, t.thread, t.set.FollowUps)
-	out := surplus(thread, asks, keep)
+	out := surplus(thread, asks, known, keep)
 	if t.thread.direct() {
-		out = union(out, leftStreams(without(thread, keep), asks))
+		out = union(out, leftStreams(without(thread, slices.Concat(append(known, keep)...)), asks))
 	}
 	return out
 }

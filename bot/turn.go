@@ -180,6 +180,9 @@ func (t *turnRun) run(work, cut context.Context) report {
 		if t.due.part {
 			t.claim.Doubt(true)
 		}
+		if !t.tidy(work, live) {
+			return t.putOff(work)
+		}
 		return t.done(work, upto)
 	case t.stopped() && len(t.claim.Messages()) == 0 && len(t.due.adopt) == 0:
 		return t.done(work, t.stopEnds())
@@ -334,8 +337,14 @@ func (t *turnRun) plan(ctx context.Context, upto turn.TS) {
 		t.claim.Hear(turn.TS(a.TS)) // of what came before its thread was known, nobody may tell again
 	}
 	v := view{answered: answered, upto: upto, mode: mode, begun: t.claim.Messages(), taken: t.taken, memory: t.claim.Epoch() == 0, look: t.claim.For().Moment()}
+	t.readOwn(ctx, thread)
+	for _, w := range t.own {
+		if w.Phase == Done {
+			v.kept = append(v.kept, w.IDs...)
+		}
+	}
 	t.due = owed(thread, t.thread, v)
-	t.setAside(ctx, thread)
+	t.setAside(thread)
 	if len(t.known) == 0 && t.thread.direct() && len(t.due.asks) > 0 {
 		t.due.adopt = union(t.due.adopt, streams(thread, turn.TS(t.due.last().TS)))
 	}

@@ -2,6 +2,7 @@ package turn
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -44,6 +45,28 @@ func (c *Claim) Doubt(is bool) {
 	c.d.mu.Lock()
 	defer c.d.unlock()
 	c.doubt = is
+}
+
+// Doubt leaves thread key owed, as Claim.Doubt does: whoever has it next reads it once more. One write. Blocks for the store, at most until ctx ends.
+func (d *Desk) Doubt(ctx context.Context, key string) error {
+	start := time.Now()
+	var out Record
+	err := d.store.Update(ctx, d.cfg.Prefix+key, func(old []byte) ([]byte, error) {
+		r, err := Decode(old)
+		if err != nil {
+			return nil, err
+		}
+		out = r.doubt()
+		return out.Encode()
+	})
+	d.mu.Lock()
+	defer d.unlock()
+	d.heardLocked(start, err)
+	if err != nil {
+		return fmt.Errorf("doubt thread %s: %w", key, err)
+	}
+	d.observeLocked(key, out)
+	return nil
 }
 
 // Abandon is Release for an answer that is left to another process while the store is away: when it is back, whoever has room reads the thread. Of a

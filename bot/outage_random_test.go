@@ -19,7 +19,7 @@ import (
 )
 
 var (
-	outageSeeds = flag.Int("outage.seeds", 12, "how many worlds TestRandomOutages plays")
+	outageSeeds = flag.Int("outage.seeds", 6, "how many worlds TestRandomOutages plays")
 	outageFirst = flag.Uint64("outage.first", 1, "the seed of the first of them")
 )
 

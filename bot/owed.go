@@ -67,10 +67,10 @@ func owed(thread []Message, t Thread, v view) due {
 	if in, known := asBegun(thread, v.begun, d.asks); v.taken && known {
 		part := len(in) < len(d.asks)
 		d.asks = in // but for what somebody else has answered meanwhile
-		d.choose(thread, v.begun, false)
+		d = d.choose(thread, v.begun, false)
 		d.part = d.part || part
 	} else {
-		d.choose(thread, v.begun, v.memory)
+		d = d.choose(thread, v.begun, v.memory)
 	}
 	last := turn.TS("")
 	if len(d.asks) == 0 && v.look {
@@ -138,7 +138,7 @@ func orphans(thread []Message, asks []Asked, v view) []string {
 
 // choose leaves out what has its answer although the store does not know, and, from memory, what another process has begun to answer. Of what is left
 // only what stands together is answered at once: the beginning of it, or from memory, where somebody waits for the newest, the end.
-func (d *due) choose(thread []Message, begun []string, memory bool) {
+func (d due) choose(thread []Message, begun []string, memory bool) due {
 	var runs [][]Asked
 	gap := true
 	for _, a := range d.asks {
@@ -161,6 +161,7 @@ func (d *due) choose(thread []Message, begun []string, memory bool) {
 	default:
 		d.asks = runs[0]
 	}
+	return d
 }
 
 // asBegun are those of asks that an answer is to, as its messages say; known: they do.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"llmbot/bot/turn"
@@ -145,24 +146,24 @@ func TestOwedAfterAnOutage(t *testing.T) {
 			thread := slices.Concat(tt.asks, tt.ours)
 			slices.SortStableFunc(thread, func(a, b Message) int { return turn.TS(a.TS).Compare(turn.TS(b.TS)) })
 			d := owed(thread, Thread{Channel: "C", TS: "1"}, tt.view)
-			got := ""
+			var got strings.Builder
 			for i, a := range d.asks {
 				if i > 0 {
-					got += " "
+					got.WriteString(" ")
 				}
-				got += a.TS
+				got.WriteString(a.TS)
 			}
-			got += fmt.Sprintf(" %v", d.adopt)
+			got.WriteString(fmt.Sprintf(" %v", d.adopt))
 			for _, w := range []struct {
 				word string
 				is   bool
 			}{{"part", d.part}, {"left", d.left}, {"redo", d.redo}} {
 				if w.is {
-					got += " " + w.word
+					got.WriteString(" " + w.word)
 				}
 			}
-			if got != tt.want {
-				t.Errorf("%q, want %q", got, tt.want)
+			if got.String() != tt.want {
+				t.Errorf("%q, want %q", got.String(), tt.want)
 			}
 		})
 	}

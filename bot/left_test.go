@@ -46,6 +46,7 @@ func TestSecondAnswerFromMemoryGoesAfterAPress(t *testing.T) {
 		_ = b.Handle(t.Context(), asked("1.0", "first"))
 		time.Sleep(time.Minute)
 		stop()
+		synctest.Wait()
 		if all := fmt.Sprint(s.text); !strings.Contains(all, `phase 5 "" "" adopt [1.5]`) {
 			t.Errorf("prompts %q, shown %v", s.prompts, s.text)
 		}
@@ -73,6 +74,7 @@ func TestHalfAnswerBeforeOneFromMemory(t *testing.T) {
 				time.Sleep(time.Minute)
 				stop()
 				r, err := turn.NewDesk(store, turn.Config{Owner: "x"}).Look(t.Context(), thread1.String())
+				synctest.Wait()
 				if err != nil || r.Owed() || len(s.prompts) != 1 || s.prompts[0] != "U: first" || !strings.Contains(s.text["1.0"], `"half whole" "" adopt [1.5]`) {
 					t.Errorf("owed %v, prompts %q, shown %v, %v", r.Owed(), s.prompts, s.text, err)
 				}
@@ -102,6 +104,7 @@ func TestWholeAnswerBeforeOneFromMemory(t *testing.T) {
 				if upto == "2.0" {
 					want = "U: first"
 				}
+				synctest.Wait()
 				if all := fmt.Sprint(s.text); strings.Contains(all, "phase 5") || strings.Join(s.prompts, "|") != want {
 					t.Errorf("prompts %q, shown %v", s.prompts, s.text)
 				}
@@ -123,6 +126,7 @@ func TestNothingIsRemovedWhileTheStoreIsAway(t *testing.T) {
 		store.leave()
 		_ = b.Handle(t.Context(), asked("1.0", "first"))
 		time.Sleep(10 * time.Second)
+		synctest.Wait()
 		if all := fmt.Sprint(s.text); strings.Contains(all, "phase 5") {
 			t.Errorf("removed while the store is away: %v", s.text)
 		}
@@ -148,11 +152,13 @@ func TestHalfAnswerThatGrows(t *testing.T) {
 		}
 		s.guard.Unlock()
 		time.Sleep(4 * time.Second)
+		synctest.Wait()
 		if all := fmt.Sprint(s.text); strings.Contains(all, "adopt [1.5]") || !strings.Contains(all, "half whole") {
 			t.Errorf("removed at once, or not complete: %v", s.text)
 		}
 		time.Sleep(time.Minute)
 		stop()
+		synctest.Wait()
 		if all := fmt.Sprint(s.text); strings.Count(all, `phase 5 "" "" adopt [1.5]`) != 1 || len(s.prompts) != 1 {
 			t.Errorf("prompts %q, shown %v", s.prompts, s.text)
 		}
@@ -172,6 +178,7 @@ func TestStopOfTwoLeavesNoHalf(t *testing.T) {
 		_ = b.Handle(t.Context(), asked("3.0", "stop"))
 		time.Sleep(time.Minute)
 		stop()
+		synctest.Wait()
 		if len(s.text) == 0 {
 			t.Errorf("1.5 still says that it is being written")
 		}
@@ -218,6 +225,7 @@ func TestLateStopInTheNextTurn(t *testing.T) {
 				_ = b.Handle(t.Context(), asked("2.0", "stop"))
 				time.Sleep(2 * time.Minute)
 				stop()
+				synctest.Wait()
 				if !strings.Contains(s.text["3.0"], "whole") {
 					t.Errorf("the second question has no answer")
 				}

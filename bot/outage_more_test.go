@@ -42,6 +42,7 @@ func TestWriterFromMemoryOverwrites(t *testing.T) {
 		a, stop := s.run(t, "A", turn.NewMem())
 		_ = a.Handle(t.Context(), asked("1.0", "first"))
 		time.Sleep(15 * time.Second)
+		synctest.Wait()
 		if !strings.Contains(s.text["1.0"], "phase 2") {
 			t.Fatal("not answered")
 		}
@@ -78,6 +79,7 @@ func TestStopAfterACalledOffTurn(t *testing.T) {
 		time.Sleep(3 * time.Minute)
 		stop()
 		t.Logf("prompts %q\n%v\n%s", s.prompts, s.text, s.show())
+		synctest.Wait()
 		if n := strings.Count(fmt.Sprint(s.prompts), "first"); n > 2 {
 			t.Errorf("answered again after the stop: prompts %q, %v", s.prompts, s.text)
 		}

@@ -54,6 +54,7 @@ func TestUnreadFromMemoryClaimsTooMuch(t *testing.T) {
 		store.back()
 		time.Sleep(3 * time.Minute)
 		stop()
+		synctest.Wait()
 		if !strings.Contains(fmt.Sprint(s.prompts), "second") {
 			t.Errorf("second was never answered: prompts %q\n%s", s.prompts, s.show())
 		}
@@ -96,6 +97,7 @@ func TestStoppedPart(t *testing.T) {
 		_ = b.Handle(t.Context(), bot.Pressed{Thread: thread1, TS: "300.0", User: "U", Asker: "U", Press: bot.PressStop, For: "1.0"})
 		time.Sleep(3 * time.Minute)
 		stop()
+		synctest.Wait()
 		if !strings.Contains(fmt.Sprint(s.prompts), "third") {
 			t.Errorf("third was never answered: prompts %q\n%s", s.prompts, s.show())
 		}

@@ -125,6 +125,7 @@ func TestFailedPart(t *testing.T) {
 		time.Sleep(3 * time.Minute)
 		stop()
 		r, _ := d.Look(t.Context(), thread1.String())
+		synctest.Wait()
 		if !strings.Contains(fmt.Sprint(s.prompts), "third") {
 			t.Errorf("third was never answered: prompts %q, owed %v, answered %s", s.prompts, r.Owed(), r.Answered)
 		}
@@ -148,6 +149,7 @@ func TestFailedPartWithoutOutage(t *testing.T) {
 		_, stop := s.start(t, "B", store, bot.Policy{})
 		time.Sleep(3 * time.Minute)
 		stop()
+		synctest.Wait()
 		if !strings.Contains(fmt.Sprint(s.prompts), "second") {
 			t.Errorf("second reached no prompt: %q\n%s", s.prompts, s.show())
 		}
@@ -165,6 +167,7 @@ func TestRefusedPart(t *testing.T) {
 		_, stop := s.start(t, "B", store, bot.Policy{Deny: []string{"Z"}})
 		time.Sleep(3 * time.Minute)
 		stop()
+		synctest.Wait()
 		if !strings.Contains(fmt.Sprint(s.prompts), "third") {
 			t.Errorf("third was never answered: prompts %q", s.prompts)
 		}
@@ -184,6 +187,7 @@ func TestStoppedInAnOutageIsWrittenAgain(t *testing.T) {
 		s.appears(q("104.0", "stop"))
 		_ = b.Handle(t.Context(), asked("104.0", "stop"))
 		time.Sleep(5 * time.Second)
+		synctest.Wait()
 		if !strings.Contains(s.text["1.0"], "phase 3") {
 			t.Fatalf("not stopped: %v", s.text)
 		}
@@ -193,6 +197,7 @@ func TestStoppedInAnOutageIsWrittenAgain(t *testing.T) {
 		store.back()
 		time.Sleep(2 * time.Minute)
 		stop()
+		synctest.Wait()
 		if len(s.prompts) != 2 {
 			t.Errorf("prompts %q, shown %v", s.prompts, s.text)
 		}
@@ -227,6 +232,7 @@ func TestFollowUpHidesWhatIsOwed(t *testing.T) {
 				time.Sleep(3 * time.Minute)
 				stop()
 				r, _ := turn.NewDesk(store, turn.Config{Owner: "x"}).Look(t.Context(), thread1.String())
+				synctest.Wait()
 				if !strings.Contains(fmt.Sprint(s.prompts), "first") {
 					t.Errorf("first was never answered: owed %v, answered %s, prompts %q\n%s", r.Owed(), r.Answered, s.prompts, s.show())
 				}
@@ -249,6 +255,7 @@ func TestFailureEndsTheDoubt(t *testing.T) {
 		time.Sleep(3 * time.Minute)
 		stop()
 		r, _ := turn.NewDesk(store, turn.Config{Owner: "x"}).Look(t.Context(), thread1.String())
+		synctest.Wait()
 		if !strings.Contains(fmt.Sprint(s.prompts), "first") {
 			t.Errorf("first was never answered: owed %v, answered %s, prompts %q\n%s", r.Owed(), r.Answered, s.prompts, s.show())
 		}
@@ -277,6 +284,7 @@ func TestRedeliveredWhileUnreadable(t *testing.T) {
 		s.mu.Unlock()
 		time.Sleep(3 * time.Minute)
 		stop()
+		synctest.Wait()
 		if len(s.prompts) != 1 {
 			t.Errorf("prompts %q\n%s", s.prompts, s.show())
 		}
@@ -292,6 +300,7 @@ func TestLastQuestionDeleted(t *testing.T) {
 		_, stop := s.start(t, "B", store, bot.Policy{})
 		time.Sleep(3 * time.Minute)
 		stop()
+		synctest.Wait()
 		if !s.has("3.5") && len(s.prompts) == 0 {
 			t.Errorf("first and second have no answer any more: prompts %q, shown %v", s.prompts, s.text)
 		}
@@ -352,6 +361,7 @@ func TestEditInAPart(t *testing.T) {
 		_ = b.Handle(t.Context(), bot.Edited{Asked: e, WasMentioned: true})
 		time.Sleep(3 * time.Minute)
 		stop()
+		synctest.Wait()
 		if last := s.prompts[len(s.prompts)-1]; strings.Contains(last, "second") {
 			t.Errorf("second is answered again: prompts %q\n%s", s.prompts, s.show())
 		}

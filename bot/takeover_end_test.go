@@ -52,6 +52,7 @@ func TestEditOfEarlierQuestion(t *testing.T) {
 		_, stop := s.run(t, "B", store)
 		time.Sleep(3 * time.Minute)
 		stop()
+		synctest.Wait()
 		if len(s.prompts) == 0 {
 			t.Errorf("the edited question was never put to the model: %s\nshown %v, prompts %q", s.show(), s.text, s.prompts)
 		}
@@ -97,6 +98,7 @@ func TestStopOfFinished(t *testing.T) {
 		_, stop := s.run(t, "B", store)
 		time.Sleep(2 * time.Minute)
 		stop()
+		synctest.Wait()
 		if !strings.Contains(s.text["1.0"], "phase 3") {
 			t.Errorf("stop was ignored: %s\nshown %v", s.show(), s.text)
 		}

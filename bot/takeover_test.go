@@ -145,6 +145,7 @@ func TestStopBeforeTakeover(t *testing.T) {
 		if r.Owed() {
 			t.Error("still owed")
 		}
+		synctest.Wait()
 		if !strings.Contains(s.text["1.0"], `"half an answ" "stopped" adopt [2.0] letgo false`) {
 			t.Errorf("shown: %v", s.text)
 		}
@@ -178,9 +179,11 @@ func TestDeletionElsewhere(t *testing.T) {
 		time.Sleep(time.Minute)
 		stopA()
 		stopB()
+		synctest.Wait()
 		if last := s.prompts[len(s.prompts)-1]; len(s.prompts) != 3 || last != "U: third" {
 			t.Errorf("prompts: %q", s.prompts)
 		}
+		synctest.Wait()
 		if !strings.Contains(s.text["201.0"], "half whole") {
 			t.Error("the third question was never answered")
 		}
@@ -224,6 +227,7 @@ func TestEditStopAsk(t *testing.T) {
 		time.Sleep(time.Minute)
 		cancel()
 		<-done
+		synctest.Wait()
 		if !strings.Contains(fmt.Sprint(s.prompts), "second") {
 			t.Error("the second question is lost")
 		}
@@ -245,6 +249,7 @@ func TestDeletedWhileRead(t *testing.T) {
 		_ = b.Handle(t.Context(), bot.Deleted{Thread: thread1, TS: "1.0"})
 		time.Sleep(time.Minute)
 		stop()
+		synctest.Wait()
 		if len(s.prompts) > 0 || len(s.text) > 0 {
 			t.Errorf("prompts %q, shown %v", s.prompts, s.text)
 		}
@@ -274,6 +279,7 @@ func TestEditAndFollowUpElsewhere(t *testing.T) {
 		stopA()
 		stopB()
 		r, err := turn.NewDesk(store, turn.Config{Owner: "x"}).Look(t.Context(), thread1.String())
+		synctest.Wait()
 		if last := s.prompts[len(s.prompts)-1]; err != nil || r.Owed() || last != "U: first, edited\n\nU: second" {
 			t.Errorf("owed %v, prompts %q, %v", r.Owed(), s.prompts, err)
 		}
@@ -293,6 +299,7 @@ func TestLateStopSparesNewerQuestion(t *testing.T) {
 		_ = b.Handle(t.Context(), asked("2.0", "stop"))
 		time.Sleep(time.Minute)
 		stop()
+		synctest.Wait()
 		if last := s.prompts[len(s.prompts)-1]; len(s.prompts) != 2 || !strings.Contains(s.text["3.0"], `"half whole" "" adopt [103.5] letgo false`) {
 			t.Errorf("the last prompt is %q, shown %v", last, s.text)
 		}
@@ -309,6 +316,7 @@ func TestFollowUpOfWhichNobodyTells(t *testing.T) {
 		_ = b.Handle(t.Context(), asked("2.0", "second")) // and if somebody does, that is nothing new
 		time.Sleep(time.Minute)
 		stop()
+		synctest.Wait()
 		if len(s.prompts) != 2 || s.prompts[0] != "U: first" || s.prompts[1] != "U: second" {
 			t.Errorf("prompts %q", s.prompts)
 		}
@@ -329,6 +337,7 @@ func TestHalfAnswerFromMemoryIsLeft(t *testing.T) {
 				time.Sleep(time.Minute)
 				stop()
 				removed := strings.Count(fmt.Sprint(s.text), "phase 5")
+				synctest.Wait()
 				if half := len(s.prompts) == 1 && s.prompts[0] == "U: first\n\nU: second" && removed == 1; half == whole || whole && (removed > 0 || len(s.prompts) != 1 || strings.Contains(s.prompts[0], "U: first\n\n")) {
 					t.Errorf("prompts %q, shown %v", s.prompts, s.text)
 				}
@@ -348,6 +357,7 @@ func TestTwoAnswersFromMemoryAreLeft(t *testing.T) {
 		_ = b.Handle(t.Context(), asked("1.0", "first")) // Slack tells again
 		time.Sleep(time.Minute)
 		stop()
+		synctest.Wait()
 		if all := fmt.Sprint(s.text); len(s.prompts) > 0 || strings.Count(all, "phase 5") != 1 || !strings.Contains(all, `phase 5 "" "" adopt [1.5]`) {
 			t.Errorf("prompts %q, shown %v", s.prompts, s.text)
 		}
@@ -372,6 +382,7 @@ func TestStopOfUnrecordedMessage(t *testing.T) {
 				time.Sleep(time.Minute)
 				stop()
 				stopped := strings.Contains(s.text["1.0"], `"so far" "stopped" adopt [1.5]`)
+				synctest.Wait()
 				if stopped != (name == "half") || len(s.prompts) > 0 || !stopped && len(s.text) > 0 {
 					t.Errorf("prompts %q, shown %v", s.prompts, s.text)
 				}
@@ -403,6 +414,7 @@ func TestTwoAnswerFromMemory(t *testing.T) {
 				if later == 0 {
 					want = 2
 				}
+				synctest.Wait()
 				if removed := strings.Count(s.text["1.0"], "phase 5"); len(s.prompts) != want || removed != want-1 || strings.Count(s.text["1.0"], `phase 2 "half whole"`) < 1 {
 					t.Errorf("%d prompts, shown %v", len(s.prompts), s.text)
 				}
@@ -425,6 +437,7 @@ func TestStopBesideTheThreadElsewhere(t *testing.T) {
 		ask.Thread.TS, ask.TS, ask.Text = "2.0", "2.0", "stop"
 		_ = b.Handle(t.Context(), ask)
 		time.Sleep(2 * time.Second)
+		synctest.Wait()
 		if !strings.Contains(s.text["1.0"], `phase 3 "half" "stopped`) {
 			t.Errorf("shown %v", s.text)
 		}

@@ -39,16 +39,14 @@ func TestKilledBetweenTheLastTokenAndTheEnd(t *testing.T) {
 		go func() { defer close(done); _ = b.Run(ctx) }()
 		_ = b.Handle(t.Context(), asked("1.0", "first"))
 		time.Sleep(12 * time.Second) // the model needs ten
-		synctest.Wait()
-		if len(s.prompts) != 1 || strings.Contains(s.text["1.0"], "phase 2") {
-			t.Fatalf("prompts %q, shown %v", s.prompts, s.text)
+		if len(s.put()) != 1 || strings.Contains(s.seen()["1.0"], "phase 2") {
+			t.Fatalf("prompts %q, shown %v", s.put(), s.seen())
 		}
 		dying.leave()
 		_, stop := s.run(t, "B", store)
 		time.Sleep(time.Minute)
-		synctest.Wait()
-		if len(s.prompts) != 1 || !strings.Contains(s.text["1.0"], `phase 2 "half whole"`) {
-			t.Errorf("prompts %q, shown %v", s.prompts, s.text)
+		if len(s.put()) != 1 || !strings.Contains(s.seen()["1.0"], `phase 2 "half whole"`) {
+			t.Errorf("prompts %q, shown %v", s.put(), s.seen())
 		}
 		dying.back()
 		stop()

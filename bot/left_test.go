@@ -47,8 +47,8 @@ func TestSecondAnswerFromMemoryGoesAfterAPress(t *testing.T) {
 		time.Sleep(time.Minute)
 		stop()
 		synctest.Wait()
-		if all := fmt.Sprint(s.text); !strings.Contains(all, `phase 5 "" "" adopt [1.5]`) {
-			t.Errorf("prompts %q, shown %v", s.prompts, s.text)
+		if all := fmt.Sprint(s.seen()); !strings.Contains(all, `phase 5 "" "" adopt [1.5]`) {
+			t.Errorf("prompts %q, shown %v", s.put(), s.seen())
 		}
 	})
 }
@@ -75,8 +75,8 @@ func TestHalfAnswerBeforeOneFromMemory(t *testing.T) {
 				stop()
 				r, err := turn.NewDesk(store, turn.Config{Owner: "x"}).Look(t.Context(), thread1.String())
 				synctest.Wait()
-				if err != nil || r.Owed() || len(s.prompts) != 1 || s.prompts[0] != "U: first" || !strings.Contains(s.text["1.0"], `"half whole" "" adopt [1.5]`) {
-					t.Errorf("owed %v, prompts %q, shown %v, %v", r.Owed(), s.prompts, s.text, err)
+				if err != nil || r.Owed() || len(s.put()) != 1 || s.put()[0] != "U: first" || !strings.Contains(s.seen()["1.0"], `"half whole" "" adopt [1.5]`) {
+					t.Errorf("owed %v, prompts %q, shown %v, %v", r.Owed(), s.put(), s.seen(), err)
 				}
 			})
 		})
@@ -105,8 +105,8 @@ func TestWholeAnswerBeforeOneFromMemory(t *testing.T) {
 					want = "U: first"
 				}
 				synctest.Wait()
-				if all := fmt.Sprint(s.text); strings.Contains(all, "phase 5") || strings.Join(s.prompts, "|") != want {
-					t.Errorf("prompts %q, shown %v", s.prompts, s.text)
+				if all := fmt.Sprint(s.seen()); strings.Contains(all, "phase 5") || strings.Join(s.put(), "|") != want {
+					t.Errorf("prompts %q, shown %v", s.put(), s.seen())
 				}
 			})
 		})
@@ -127,8 +127,8 @@ func TestNothingIsRemovedWhileTheStoreIsAway(t *testing.T) {
 		_ = b.Handle(t.Context(), asked("1.0", "first"))
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
-		if all := fmt.Sprint(s.text); strings.Contains(all, "phase 5") {
-			t.Errorf("removed while the store is away: %v", s.text)
+		if all := fmt.Sprint(s.seen()); strings.Contains(all, "phase 5") {
+			t.Errorf("removed while the store is away: %v", s.seen())
 		}
 		store.back()
 		time.Sleep(time.Minute)
@@ -153,14 +153,14 @@ func TestHalfAnswerThatGrows(t *testing.T) {
 		s.guard.Unlock()
 		time.Sleep(4 * time.Second)
 		synctest.Wait()
-		if all := fmt.Sprint(s.text); strings.Contains(all, "adopt [1.5]") || !strings.Contains(all, "half whole") {
-			t.Errorf("removed at once, or not complete: %v", s.text)
+		if all := fmt.Sprint(s.seen()); strings.Contains(all, "adopt [1.5]") || !strings.Contains(all, "half whole") {
+			t.Errorf("removed at once, or not complete: %v", s.seen())
 		}
 		time.Sleep(time.Minute)
 		stop()
 		synctest.Wait()
-		if all := fmt.Sprint(s.text); strings.Count(all, `phase 5 "" "" adopt [1.5]`) != 1 || len(s.prompts) != 1 {
-			t.Errorf("prompts %q, shown %v", s.prompts, s.text)
+		if all := fmt.Sprint(s.seen()); strings.Count(all, `phase 5 "" "" adopt [1.5]`) != 1 || len(s.put()) != 1 {
+			t.Errorf("prompts %q, shown %v", s.put(), s.seen())
 		}
 	})
 }
@@ -179,7 +179,7 @@ func TestStopOfTwoLeavesNoHalf(t *testing.T) {
 		time.Sleep(time.Minute)
 		stop()
 		synctest.Wait()
-		if len(s.text) == 0 {
+		if len(s.seen()) == 0 {
 			t.Errorf("1.5 still says that it is being written")
 		}
 	})
@@ -226,7 +226,7 @@ func TestLateStopInTheNextTurn(t *testing.T) {
 				time.Sleep(2 * time.Minute)
 				stop()
 				synctest.Wait()
-				if !strings.Contains(s.text["3.0"], "whole") {
+				if !strings.Contains(s.seen()["3.0"], "whole") {
 					t.Errorf("the second question has no answer")
 				}
 			})

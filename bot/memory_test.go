@@ -45,9 +45,8 @@ func TestHalfAnswerBesideOneFromMemory(t *testing.T) {
 				}
 				stopB()
 				r, err := turn.NewDesk(store, turn.Config{Owner: "x"}).Look(t.Context(), thread1.String())
-				synctest.Wait()
-				if all := fmt.Sprint(s.text); err != nil || r.Owed() || len(s.prompts) != 1 || !strings.Contains(all, `phase 5 "" "" adopt [1.6]`) {
-					t.Errorf("owed %v, prompts %q, shown %v, %v", r.Owed(), s.prompts, s.text, err)
+				if all := fmt.Sprint(s.seen()); err != nil || r.Owed() || len(s.put()) != 1 || !strings.Contains(all, `phase 5 "" "" adopt [1.6]`) {
+					t.Errorf("owed %v, prompts %q, shown %v, %v", r.Owed(), s.put(), s.seen(), err)
 				}
 			})
 		})
@@ -67,21 +66,18 @@ func TestEarlierQuestionOfAnOutage(t *testing.T) {
 				store.leave()
 				_ = a.Handle(t.Context(), asked("2.0", "second"))
 				time.Sleep(back)
-				synctest.Wait()
-				if len(s.prompts) != 1 || s.text["1.0"] != "" {
-					t.Errorf("while the store is away: prompts %q, shown %v", s.prompts, s.text)
+				if len(s.put()) != 1 || s.seen()["1.0"] != "" {
+					t.Errorf("while the store is away: prompts %q, shown %v", s.put(), s.seen())
 				}
 				store.back()
 				time.Sleep(time.Minute)
 				stop()
 				r, err := turn.NewDesk(store, turn.Config{Owner: "x"}).Look(t.Context(), thread1.String())
-				synctest.Wait()
-				if all := fmt.Sprint(s.text); err != nil || r.Owed() || len(s.prompts) != 2 || strings.Contains(all, "phase 5") || strings.Count(all, "phase 2") != 2 || !strings.Contains(s.text["1.0"], `phase 2 "half whole" "" adopt [1.6]`) {
-					t.Errorf("owed %v, prompts %q, shown %v, %v", r.Owed(), s.prompts, s.text, err)
+				if all := fmt.Sprint(s.seen()); err != nil || r.Owed() || len(s.put()) != 2 || strings.Contains(all, "phase 5") || strings.Count(all, "phase 2") != 2 || !strings.Contains(s.seen()["1.0"], `phase 2 "half whole" "" adopt [1.6]`) {
+					t.Errorf("owed %v, prompts %q, shown %v, %v", r.Owed(), s.put(), s.seen(), err)
 				}
-				synctest.Wait()
-				if slices.Contains(s.drawn, "half") {
-					t.Errorf("shown in the message that was there: %q", s.drawn)
+				if slices.Contains(s.grown(), "half") {
+					t.Errorf("shown in the message that was there: %q", s.grown())
 				}
 			})
 		})
@@ -98,16 +94,14 @@ func TestLeftToAnotherInAnOutage(t *testing.T) {
 		store.leave()
 		_ = a.Handle(t.Context(), asked("1.0", "first"))
 		time.Sleep(20 * time.Second)
-		synctest.Wait()
-		if len(s.prompts) > 0 || len(s.text) > 0 {
-			t.Errorf("while the store is away: prompts %q, shown %v", s.prompts, s.text)
+		if len(s.put()) > 0 || len(s.seen()) > 0 {
+			t.Errorf("while the store is away: prompts %q, shown %v", s.put(), s.seen())
 		}
 		store.back()
 		time.Sleep(time.Minute)
 		stop()
-		synctest.Wait()
-		if len(s.prompts) != 1 || !strings.Contains(s.text["1.0"], `phase 2 "half whole" "" adopt [1.6]`) {
-			t.Errorf("prompts %q, shown %v", s.prompts, s.text)
+		if len(s.put()) != 1 || !strings.Contains(s.seen()["1.0"], `phase 2 "half whole" "" adopt [1.6]`) {
+			t.Errorf("prompts %q, shown %v", s.put(), s.seen())
 		}
 	})
 }
@@ -131,16 +125,14 @@ func TestHalfAnswerThatGoesOnAfterAnOutage(t *testing.T) {
 			s.messages[i].Shown = 3 + n
 			s.guard.Unlock()
 			time.Sleep(time.Second)
-			synctest.Wait()
-			if strings.Contains(fmt.Sprint(s.text), "phase 5") {
+			if strings.Contains(fmt.Sprint(s.seen()), "phase 5") {
 				t.Fatalf("removed while it is written, after %d s", n)
 			}
 		}
 		time.Sleep(time.Minute)
 		stop()
-		synctest.Wait()
-		if !strings.Contains(fmt.Sprint(s.text), `phase 5 "" "" adopt [1.6]`) || len(s.prompts) != 1 {
-			t.Errorf("prompts %q, shown %v", s.prompts, s.text)
+		if !strings.Contains(fmt.Sprint(s.seen()), `phase 5 "" "" adopt [1.6]`) || len(s.put()) != 1 {
+			t.Errorf("prompts %q, shown %v", s.put(), s.seen())
 		}
 	})
 }

@@ -30,7 +30,7 @@ func TestStreamLeftInAnOutage(t *testing.T) {
 		time.Sleep(3 * time.Minute)
 		stop()
 		if s.has("1.6") {
-			t.Errorf("the half stream stays: %s, prompts %q", s.show(), s.prompts)
+			t.Errorf("the half stream stays: %s, prompts %q", s.show(), s.put())
 		}
 	})
 }
@@ -42,8 +42,7 @@ func TestWriterFromMemoryOverwrites(t *testing.T) {
 		a, stop := s.run(t, "A", turn.NewMem())
 		_ = a.Handle(t.Context(), asked("1.0", "first"))
 		time.Sleep(15 * time.Second)
-		synctest.Wait()
-		if !strings.Contains(s.text["1.0"], "phase 2") {
+		if !strings.Contains(s.seen()["1.0"], "phase 2") {
 			t.Fatal("not answered")
 		}
 		s.guard.Lock()
@@ -53,7 +52,7 @@ func TestWriterFromMemoryOverwrites(t *testing.T) {
 		time.Sleep(5 * time.Minute)
 		stop()
 		if !strings.Contains(s.show(), "whole true") {
-			t.Errorf("a half answer stays: %s%s", s.show(), fmt.Sprint(s.text))
+			t.Errorf("a half answer stays: %s%s", s.show(), fmt.Sprint(s.seen()))
 		}
 	})
 }
@@ -78,10 +77,9 @@ func TestStopAfterACalledOffTurn(t *testing.T) {
 		_ = a.Handle(t.Context(), bot.Pressed{Thread: thread1, TS: "300.0", User: "U", Asker: "U", Press: bot.PressStop, For: "1.0"})
 		time.Sleep(3 * time.Minute)
 		stop()
-		t.Logf("prompts %q\n%v\n%s", s.prompts, s.text, s.show())
-		synctest.Wait()
-		if n := strings.Count(fmt.Sprint(s.prompts), "first"); n > 2 {
-			t.Errorf("answered again after the stop: prompts %q, %v", s.prompts, s.text)
+		t.Logf("prompts %q\n%v\n%s", s.put(), s.seen(), s.show())
+		if n := strings.Count(fmt.Sprint(s.put()), "first"); n > 2 {
+			t.Errorf("answered again after the stop: prompts %q, %v", s.put(), s.seen())
 		}
 	})
 }

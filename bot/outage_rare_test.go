@@ -28,7 +28,7 @@ func TestHalfAnswerToWhatTwoAnswer(t *testing.T) {
 				time.Sleep(3 * time.Minute)
 				stop()
 				if s.has("2.7") {
-					t.Errorf("a half answer stays: %s, prompts %q", s.show(), s.prompts)
+					t.Errorf("a half answer stays: %s, prompts %q", s.show(), s.put())
 				}
 			})
 		})
@@ -54,9 +54,8 @@ func TestUnreadFromMemoryClaimsTooMuch(t *testing.T) {
 		store.back()
 		time.Sleep(3 * time.Minute)
 		stop()
-		synctest.Wait()
-		if !strings.Contains(fmt.Sprint(s.prompts), "second") {
-			t.Errorf("second was never answered: prompts %q\n%s", s.prompts, s.show())
+		if !strings.Contains(fmt.Sprint(s.put()), "second") {
+			t.Errorf("second was never answered: prompts %q\n%s", s.put(), s.show())
 		}
 	})
 }
@@ -79,7 +78,7 @@ func TestCompleteGoesWithAnOrphan(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		stop()
 		if !s.has("1.5") {
-			t.Errorf("the complete answer is gone: %s\nshown %v, prompts %q", s.show(), s.text, s.prompts)
+			t.Errorf("the complete answer is gone: %s\nshown %v, prompts %q", s.show(), s.seen(), s.put())
 		}
 	})
 }
@@ -97,9 +96,8 @@ func TestStoppedPart(t *testing.T) {
 		_ = b.Handle(t.Context(), bot.Pressed{Thread: thread1, TS: "300.0", User: "U", Asker: "U", Press: bot.PressStop, For: "1.0"})
 		time.Sleep(3 * time.Minute)
 		stop()
-		synctest.Wait()
-		if !strings.Contains(fmt.Sprint(s.prompts), "third") {
-			t.Errorf("third was never answered: prompts %q\n%s", s.prompts, s.show())
+		if !strings.Contains(fmt.Sprint(s.put()), "third") {
+			t.Errorf("third was never answered: prompts %q\n%s", s.put(), s.show())
 		}
 	})
 }

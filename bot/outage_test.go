@@ -110,7 +110,7 @@ func TestPagesOfAnAnswerWrittenAnew(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		stop()
 		if !s.has("1.5") || !s.has("1.6") {
-			t.Errorf("a page of the complete answer is gone: %s\nshown %v, prompts %q", s.show(), s.text, s.prompts)
+			t.Errorf("a page of the complete answer is gone: %s\nshown %v, prompts %q", s.show(), s.seen(), s.put())
 		}
 	})
 }
@@ -125,9 +125,8 @@ func TestFailedPart(t *testing.T) {
 		time.Sleep(3 * time.Minute)
 		stop()
 		r, _ := d.Look(t.Context(), thread1.String())
-		synctest.Wait()
-		if !strings.Contains(fmt.Sprint(s.prompts), "third") {
-			t.Errorf("third was never answered: prompts %q, owed %v, answered %s", s.prompts, r.Owed(), r.Answered)
+		if !strings.Contains(fmt.Sprint(s.put()), "third") {
+			t.Errorf("third was never answered: prompts %q, owed %v, answered %s", s.put(), r.Owed(), r.Answered)
 		}
 	})
 }
@@ -149,9 +148,8 @@ func TestFailedPartWithoutOutage(t *testing.T) {
 		_, stop := s.start(t, "B", store, bot.Policy{})
 		time.Sleep(3 * time.Minute)
 		stop()
-		synctest.Wait()
-		if !strings.Contains(fmt.Sprint(s.prompts), "second") {
-			t.Errorf("second reached no prompt: %q\n%s", s.prompts, s.show())
+		if !strings.Contains(fmt.Sprint(s.put()), "second") {
+			t.Errorf("second reached no prompt: %q\n%s", s.put(), s.show())
 		}
 	})
 }
@@ -167,9 +165,8 @@ func TestRefusedPart(t *testing.T) {
 		_, stop := s.start(t, "B", store, bot.Policy{Deny: []string{"Z"}})
 		time.Sleep(3 * time.Minute)
 		stop()
-		synctest.Wait()
-		if !strings.Contains(fmt.Sprint(s.prompts), "third") {
-			t.Errorf("third was never answered: prompts %q", s.prompts)
+		if !strings.Contains(fmt.Sprint(s.put()), "third") {
+			t.Errorf("third was never answered: prompts %q", s.put())
 		}
 	})
 }
@@ -187,9 +184,8 @@ func TestStoppedInAnOutageIsWrittenAgain(t *testing.T) {
 		s.appears(q("104.0", "stop"))
 		_ = b.Handle(t.Context(), asked("104.0", "stop"))
 		time.Sleep(5 * time.Second)
-		synctest.Wait()
-		if !strings.Contains(s.text["1.0"], "phase 3") {
-			t.Fatalf("not stopped: %v", s.text)
+		if !strings.Contains(s.seen()["1.0"], "phase 3") {
+			t.Fatalf("not stopped: %v", s.seen())
 		}
 		s.appears(q("110.0", "second"))
 		_ = b.Handle(t.Context(), asked("110.0", "second"))
@@ -197,9 +193,8 @@ func TestStoppedInAnOutageIsWrittenAgain(t *testing.T) {
 		store.back()
 		time.Sleep(2 * time.Minute)
 		stop()
-		synctest.Wait()
-		if len(s.prompts) != 2 {
-			t.Errorf("prompts %q, shown %v", s.prompts, s.text)
+		if len(s.put()) != 2 {
+			t.Errorf("prompts %q, shown %v", s.put(), s.seen())
 		}
 	})
 }
@@ -232,9 +227,8 @@ func TestFollowUpHidesWhatIsOwed(t *testing.T) {
 				time.Sleep(3 * time.Minute)
 				stop()
 				r, _ := turn.NewDesk(store, turn.Config{Owner: "x"}).Look(t.Context(), thread1.String())
-				synctest.Wait()
-				if !strings.Contains(fmt.Sprint(s.prompts), "first") {
-					t.Errorf("first was never answered: owed %v, answered %s, prompts %q\n%s", r.Owed(), r.Answered, s.prompts, s.show())
+				if !strings.Contains(fmt.Sprint(s.put()), "first") {
+					t.Errorf("first was never answered: owed %v, answered %s, prompts %q\n%s", r.Owed(), r.Answered, s.put(), s.show())
 				}
 			})
 		})
@@ -255,9 +249,8 @@ func TestFailureEndsTheDoubt(t *testing.T) {
 		time.Sleep(3 * time.Minute)
 		stop()
 		r, _ := turn.NewDesk(store, turn.Config{Owner: "x"}).Look(t.Context(), thread1.String())
-		synctest.Wait()
-		if !strings.Contains(fmt.Sprint(s.prompts), "first") {
-			t.Errorf("first was never answered: owed %v, answered %s, prompts %q\n%s", r.Owed(), r.Answered, s.prompts, s.show())
+		if !strings.Contains(fmt.Sprint(s.put()), "first") {
+			t.Errorf("first was never answered: owed %v, answered %s, prompts %q\n%s", r.Owed(), r.Answered, s.put(), s.show())
 		}
 	})
 }
@@ -284,9 +277,8 @@ func TestRedeliveredWhileUnreadable(t *testing.T) {
 		s.mu.Unlock()
 		time.Sleep(3 * time.Minute)
 		stop()
-		synctest.Wait()
-		if len(s.prompts) != 1 {
-			t.Errorf("prompts %q\n%s", s.prompts, s.show())
+		if len(s.put()) != 1 {
+			t.Errorf("prompts %q\n%s", s.put(), s.show())
 		}
 	})
 }
@@ -300,9 +292,8 @@ func TestLastQuestionDeleted(t *testing.T) {
 		_, stop := s.start(t, "B", store, bot.Policy{})
 		time.Sleep(3 * time.Minute)
 		stop()
-		synctest.Wait()
-		if !s.has("3.5") && len(s.prompts) == 0 {
-			t.Errorf("first and second have no answer any more: prompts %q, shown %v", s.prompts, s.text)
+		if !s.has("3.5") && len(s.put()) == 0 {
+			t.Errorf("first and second have no answer any more: prompts %q, shown %v", s.put(), s.seen())
 		}
 	})
 }
@@ -317,7 +308,7 @@ func TestOrphanBesideSomethingOwed(t *testing.T) {
 		time.Sleep(3 * time.Minute)
 		stop()
 		if s.has("2.5") {
-			t.Errorf("a half answer stays: %s, prompts %q", s.show(), s.prompts)
+			t.Errorf("a half answer stays: %s, prompts %q", s.show(), s.put())
 		}
 	})
 }
@@ -340,7 +331,7 @@ func TestCompleteBesideKeptFailure(t *testing.T) {
 		time.Sleep(3 * time.Minute)
 		stop()
 		if !s.has("1.6") {
-			t.Errorf("the complete answer is gone: %s\nprompts %q, shown %v", s.show(), s.prompts, s.text)
+			t.Errorf("the complete answer is gone: %s\nprompts %q, shown %v", s.show(), s.put(), s.seen())
 		}
 	})
 }
@@ -361,9 +352,8 @@ func TestEditInAPart(t *testing.T) {
 		_ = b.Handle(t.Context(), bot.Edited{Asked: e, WasMentioned: true})
 		time.Sleep(3 * time.Minute)
 		stop()
-		synctest.Wait()
-		if last := s.prompts[len(s.prompts)-1]; strings.Contains(last, "second") {
-			t.Errorf("second is answered again: prompts %q\n%s", s.prompts, s.show())
+		if last := s.put()[len(s.put())-1]; strings.Contains(last, "second") {
+			t.Errorf("second is answered again: prompts %q\n%s", s.put(), s.show())
 		}
 	})
 }

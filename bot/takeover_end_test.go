@@ -27,7 +27,7 @@ func TestRedoThatFailed(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		stop()
 		if !s.has("1.5") {
-			t.Errorf("the answer is gone: %s\nshown %v, prompts %q", s.show(), s.text, s.prompts)
+			t.Errorf("the answer is gone: %s\nshown %v, prompts %q", s.show(), s.seen(), s.put())
 		}
 	})
 }
@@ -52,9 +52,8 @@ func TestEditOfEarlierQuestion(t *testing.T) {
 		_, stop := s.run(t, "B", store)
 		time.Sleep(3 * time.Minute)
 		stop()
-		synctest.Wait()
-		if len(s.prompts) == 0 {
-			t.Errorf("the edited question was never put to the model: %s\nshown %v, prompts %q", s.show(), s.text, s.prompts)
+		if len(s.put()) == 0 {
+			t.Errorf("the edited question was never put to the model: %s\nshown %v, prompts %q", s.show(), s.seen(), s.put())
 		}
 	})
 }
@@ -76,7 +75,7 @@ func TestFollowUpClaims(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		stop()
 		if !s.has("1.5") && !strings.Contains(s.show(), "answers 1.0..2.0") {
-			t.Errorf("the first question was lost: %s\nshown %v, prompts %q", s.show(), s.text, s.prompts)
+			t.Errorf("the first question was lost: %s\nshown %v, prompts %q", s.show(), s.seen(), s.put())
 		}
 	})
 }
@@ -98,9 +97,8 @@ func TestStopOfFinished(t *testing.T) {
 		_, stop := s.run(t, "B", store)
 		time.Sleep(2 * time.Minute)
 		stop()
-		synctest.Wait()
-		if !strings.Contains(s.text["1.0"], "phase 3") {
-			t.Errorf("stop was ignored: %s\nshown %v", s.show(), s.text)
+		if !strings.Contains(s.seen()["1.0"], "phase 3") {
+			t.Errorf("stop was ignored: %s\nshown %v", s.show(), s.seen())
 		}
 	})
 }

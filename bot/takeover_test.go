@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -51,6 +52,25 @@ func (s *reading) Messages(ctx context.Context, _ bot.Thread) ([]bot.Message, er
 
 func (s *reading) Open(_ context.Context, _ bot.Thread, r bot.Reply) (bot.Draft, error) {
 	return &record{s: s, r: r}, nil
+}
+
+// seen, put and grown are what was shown, asked and drawn so far.
+func (s *reading) seen() map[string]string {
+	s.guard.Lock()
+	defer s.guard.Unlock()
+	return maps.Clone(s.text)
+}
+
+func (s *reading) put() []string {
+	s.guard.Lock()
+	defer s.guard.Unlock()
+	return slices.Clone(s.prompts)
+}
+
+func (s *reading) grown() []string {
+	s.guard.Lock()
+	defer s.guard.Unlock()
+	return slices.Clone(s.drawn)
 }
 
 type record struct {
@@ -438,8 +458,8 @@ func TestStopBesideTheThreadElsewhere(t *testing.T) {
 		_ = b.Handle(t.Context(), ask)
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		if !strings.Contains(s.text["1.0"], `phase 3 "half" "stopped`) {
-			t.Errorf("shown %v", s.text)
+		if !strings.Contains(s.seen()["1.0"], `phase 3 "half" "stopped`) {
+			t.Errorf("shown %v", s.seen())
 		}
 		stopA()
 		stopB()

@@ -136,3 +136,25 @@ func TestHalfAnswerThatGoesOnAfterAnOutage(t *testing.T) {
 		}
 	})
 }
+
+// TestStoppedElsewhereAfterAnOutage: a process had begun to answer from memory, and another one, which had seen nothing of that, took a stop for the end. What was begun does not stay as it is.
+func TestStoppedElsewhereAfterAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newReading(q("1.0", "first"), ours("1.6", "1.0", "1.0", 0, "X", false), q("2.0", "stop"))
+		store := turn.NewMem()
+		other := turn.NewDesk(store, turn.Config{Owner: "other"})
+		a, _ := other.Ask(t.Context(), thread1.String(), "1.0")
+		_ = other.Stop(t.Context(), thread1.String(), "2.0")
+		_, _ = a.Claim.Done(t.Context(), "1.0")
+		if err := other.Doubt(t.Context(), thread1.String()); err != nil { // X gives way
+			t.Fatal(err)
+		}
+		_, stop := s.run(t, "B", store)
+		time.Sleep(time.Minute)
+		stop()
+		r, err := other.Look(t.Context(), thread1.String())
+		if err != nil || r.Owed() || len(s.put()) > 0 || !strings.Contains(s.seen()["1.0"], `"so" "stopped" adopt [1.6]`) {
+			t.Errorf("owed %v, prompts %q, shown %v, %v", r.Owed(), s.put(), s.seen(), err)
+		}
+	})
+}

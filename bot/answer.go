@@ -40,10 +40,7 @@ func (t *turnRun) answer(work, ctx context.Context, asks []Asked, upto turn.TS) 
 // stream, work everything.
 func (t *turnRun) write(work, ctx context.Context, draft Draft, asks []Asked, upto turn.TS) (out outcome) {
 	b, last := t.bot, asks[len(asks)-1]
-	base := checkpoint{For: last.TS, Since: last.TS, Upto: string(upto), First: asks[0].TS, Asks: len(asks)}
-	for _, a := range asks {
-		base.Since = string(turn.TS(base.Since).Max(a.since()))
-	}
+	base := checkpoint{For: last.TS, Since: string(newestForm(asks)), Upto: string(upto), First: asks[0].TS, Asks: len(asks)}
 	w := &writer{
 		bot: b, thread: t.thread, draft: draft, id: "llmbot-" + strings.ReplaceAll(last.TS, ".", "-"), model: t.set.Model, hold: t.visible(),
 		progress: t.claim.Progress,
@@ -251,7 +248,7 @@ func (t *turnRun) isWhole(asks []Asked) bool {
 func (t *turnRun) keeps(id string) bool {
 	return slices.ContainsFunc(shownAnswers(t.messages), func(a shownAnswer) bool {
 		return a.ended && slices.Contains(a.ids, id) && slices.ContainsFunc(t.messages, func(q Message) bool {
-			return !q.Self && !a.from.After(turn.TS(q.TS)) && !turn.TS(q.TS).After(a.to)
+			return !q.Self && a.answers(turn.TS(q.TS))
 		})
 	})
 }
@@ -315,16 +312,15 @@ func (t *turnRun) reply(work context.Context, last Asked) Reply {
 	t.mu.Lock()
 	t.ids = ids
 	t.mu.Unlock()
-	r := Reply{For: last.TS, From: last.TS, Since: last.TS, User: last.User, Epoch: t.claim.Epoch(), Adopt: slices.Clone(ids)}
+	r := Reply{For: last.TS, From: last.TS, User: last.User, Epoch: t.claim.Epoch(), Adopt: slices.Clone(ids)}
 	if len(t.due.asks) > 0 && !t.unread { // also those that are not admitted: they have what they get
 		r.From = t.due.asks[0].TS
 	}
-	for _, a := range t.under() {
-		r.Since = string(turn.TS(r.Since).Max(a.since()))
-	}
+	since := turn.TS(last.TS).Max(newestForm(t.under()))
 	if t.due.redo {
-		r.Since = string(turn.TS(r.Since).Max(t.wanted))
+		since = since.Max(t.wanted)
 	}
+	r.Since = string(since)
 	if r.Epoch == 0 {
 		r.By = t.bot.by
 	}

@@ -2,7 +2,6 @@ package bot_test
 
 import (
 	"context"
-	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -33,10 +32,7 @@ func TestKilledBetweenTheLastTokenAndTheEnd(t *testing.T) {
 		s := newReading(q("1.0", "first"))
 		store := turn.NewMem()
 		dying := &awayStore{Mem: store} // when it is away, the process is as good as dead
-		b := bot.New(bot.Config{Owner: "A", Durable: true}, bot.Deps{Model: s, Server: s, Replier: stuckClose{s}, History: s, Room: s, Store: dying, Log: slog.New(slog.DiscardHandler)})
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() { defer close(done); _ = b.Run(ctx) }()
+		b, stopA := runBot(t, bot.Config{Owner: "A", Durable: true}, bot.Deps{Model: s, Server: s, Replier: stuckClose{s}, History: s, Room: s, Store: dying})
 		_ = b.Handle(t.Context(), asked("1.0", "first"))
 		time.Sleep(12 * time.Second) // the model needs ten
 		if len(s.put()) != 1 || strings.Contains(s.seen()["1.0"], "phase 2") {
@@ -50,7 +46,6 @@ func TestKilledBetweenTheLastTokenAndTheEnd(t *testing.T) {
 		}
 		dying.back()
 		stop()
-		cancel()
-		<-done
+		stopA()
 	})
 }

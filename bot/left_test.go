@@ -3,7 +3,6 @@ package bot_test
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -237,12 +236,7 @@ func TestLateStopInTheNextTurn(t *testing.T) {
 // runSilent is reading.run with a model that is silent for a while.
 func runSilent(t *testing.T, s *reading, owner string, store turn.Store) (*bot.Bot, func()) {
 	t.Helper()
-	m := &silent{s}
-	b := bot.New(bot.Config{Owner: owner, Durable: true}, bot.Deps{Model: m, Server: s, Replier: s, History: s, Room: s, Store: store, Log: slog.New(slog.DiscardHandler)})
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() { defer close(done); _ = b.Run(ctx) }()
-	return b, func() { cancel(); <-done }
+	return runBot(t, bot.Config{Owner: owner, Durable: true}, bot.Deps{Model: &silent{s}, Server: s, Replier: s, History: s, Room: s, Store: store})
 }
 
 // TestFrozenOwnerDiesAfterEdit is TestFrozenOwnerDies with a second turn of the process that took the thread over.

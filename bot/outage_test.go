@@ -54,11 +54,9 @@ func (s *flaky) Messages(ctx context.Context, t bot.Thread) ([]bot.Message, erro
 }
 
 func (s *flaky) start(t *testing.T, owner string, store turn.Store, policy bot.Policy) (*bot.Bot, func()) {
-	b := bot.New(bot.Config{Owner: owner, Durable: true, Policy: policy}, bot.Deps{Model: s, Server: s, Replier: s, History: s, Room: s, Store: store, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
-	ctx, cancel := context.WithCancel(t.Context())
-	var all sync.WaitGroup
-	all.Go(func() { _ = b.Run(ctx) })
-	return b, func() { cancel(); all.Wait() }
+	t.Helper()
+	deps := bot.Deps{Model: s, Server: s, Replier: s, History: s, Room: s, Store: store, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	return runBot(t, bot.Config{Owner: owner, Durable: true, Policy: policy}, deps)
 }
 
 func noteAsk(t *testing.T, store turn.Store, ts turn.TS) *turn.Desk {

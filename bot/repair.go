@@ -111,12 +111,12 @@ func (b *Bot) repair(ctx context.Context, t Thread, last Asked, upto turn.TS, la
 		b.log.WarnContext(ctx, "answer_not_repaired", "thread", t.String(), "ask", last.TS, "error", cmp.Or(context.Cause(ctx), err))
 		return
 	}
-	b.mend(ctx, t, last, answer, lates)
+	b.mend(ctx, t, answer, lates)
 }
 
 // mend shows an answer again, and removes what is none of it.
-func (b *Bot) mend(ctx context.Context, t Thread, last Asked, answer written, lates []string) {
-	reply := Reply{For: last.TS, From: answer.From, Since: answer.Since, User: answer.Asker, Epoch: answer.Epoch, By: answer.By, Adopt: answer.IDs}
+func (b *Bot) mend(ctx context.Context, t Thread, answer written, lates []string) {
+	reply := Reply{For: answer.For, From: answer.From, Since: answer.Since, User: answer.Asker, Epoch: answer.Epoch, By: answer.By, Adopt: answer.IDs}
 	err := b.showAgain(ctx, t, reply, Answer{
 		Text: answer.Text, Notice: answer.Notice, Small: answer.Small, Phase: max(answer.Phase, Done), Controls: answer.Controls,
 	})
@@ -126,7 +126,7 @@ func (b *Bot) mend(ctx context.Context, t Thread, last Asked, answer written, la
 			err = errors.Join(err, b.showAgain(ctx, t, reply, Answer{Phase: Removed}))
 		}
 	}
-	b.log.InfoContext(ctx, "answer_repaired", "thread", t.String(), "ask", last.TS, "messages", answer.IDs, "late", lates, "error", err)
+	b.log.InfoContext(ctx, "answer_repaired", "thread", t.String(), "ask", answer.For, "messages", answer.IDs, "late", lates, "error", err)
 }
 
 func (b *Bot) showAgain(ctx context.Context, t Thread, r Reply, a Answer) error {

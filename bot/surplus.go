@@ -64,12 +64,12 @@ func shownAnswers(thread []Message) []shownAnswer {
 	return out
 }
 
-// among are those of asks that it answers, in whichever form.
+// answers says that it is an answer to the question of ts, in whichever form.
+func (a shownAnswer) answers(ts turn.TS) bool { return !a.from.After(ts) && !ts.After(a.to) }
+
+// among are those of asks that it answers.
 func (a shownAnswer) among(asks []Asked) []Asked {
-	return slices.DeleteFunc(slices.Clone(asks), func(q Asked) bool {
-		ts := turn.TS(q.TS)
-		return a.from.After(ts) || ts.After(a.to)
-	})
+	return slices.DeleteFunc(slices.Clone(asks), func(q Asked) bool { return !a.answers(turn.TS(q.TS)) })
 }
 
 // covers says that everything b answers is answered by a, in no older form.

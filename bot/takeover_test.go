@@ -118,7 +118,17 @@ func (d *record) Close(ctx context.Context, a bot.Answer) error {
 }
 
 func (s *reading) run(t *testing.T, owner string, store turn.Store) (*bot.Bot, func()) {
-	b := bot.New(bot.Config{Owner: owner, Durable: true}, bot.Deps{Model: s, Server: s, Replier: s, History: s, Room: s, Store: store, Log: slog.New(slog.DiscardHandler)})
+	t.Helper()
+	return runBot(t, bot.Config{Owner: owner, Durable: true}, bot.Deps{Model: s, Server: s, Replier: s, History: s, Room: s, Store: store})
+}
+
+// runBot runs a bot until what it returns is called. Without a Log it is silent.
+func runBot(t *testing.T, cfg bot.Config, deps bot.Deps) (*bot.Bot, func()) {
+	t.Helper()
+	if deps.Log == nil {
+		deps.Log = slog.New(slog.DiscardHandler)
+	}
+	b := bot.New(cfg, deps)
 	ctx, cancel := context.WithCancel(t.Context())
 	var all sync.WaitGroup
 	all.Go(func() { _ = b.Run(ctx) })

@@ -114,7 +114,7 @@ func (t *turnRun) tidy(work, ctx context.Context) bool {
 		}
 		if quiet || try == settleTries {
 			for what, ids := range t.overlaid(now) {
-				t.bot.mend(work, t.thread, Asked{TS: what}, t.own[what], ids)
+				t.bot.mend(work, t.thread, t.own[what], ids)
 			}
 			return true
 		}

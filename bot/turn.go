@@ -226,9 +226,11 @@ func (t *turnRun) upto() turn.TS {
 }
 
 // newest is when the newest ask came that this process has heard of; empty: none.
-func (t *turnRun) newest() turn.TS {
-	ts := turn.TS("")
-	for _, ask := range t.known {
+func (t *turnRun) newest() turn.TS { return newestForm(t.known) }
+
+// newestForm is when the newest of asks became what it is; empty: there are none.
+func newestForm(asks []Asked) (ts turn.TS) {
+	for _, ask := range asks {
 		ts = ts.Max(ask.since())
 	}
 	return ts

@@ -2,7 +2,6 @@ package turn
 
 import (
 	"context"
-	"fmt"
 	"time"
 )
 
@@ -49,24 +48,8 @@ func (c *Claim) Doubt(is bool) {
 
 // Doubt leaves thread key owed, as Claim.Doubt does: whoever has it next reads it once more. One write. Blocks for the store, at most until ctx ends.
 func (d *Desk) Doubt(ctx context.Context, key string) error {
-	start := time.Now()
-	var out Record
-	err := d.store.Update(ctx, d.cfg.Prefix+key, func(old []byte) ([]byte, error) {
-		r, err := Decode(old)
-		if err != nil {
-			return nil, err
-		}
-		out = r.doubt()
-		return out.Encode()
-	})
-	d.mu.Lock()
-	defer d.unlock()
-	d.heardLocked(start, err)
-	if err != nil {
-		return fmt.Errorf("doubt thread %s: %w", key, err)
-	}
-	d.observeLocked(key, out)
-	return nil
+	_, err := d.change(ctx, "doubt", key, func(r Record) (_ Record, write bool) { return r.doubt(), true })
+	return err
 }
 
 // Abandon is Release for an answer that is left to another process while the store is away: when it is back, whoever has room reads the thread. Of a

@@ -185,19 +185,29 @@ func (d *Desk) ask(ctx context.Context, key string, ts TS, claim bool) (Asked, e
 // Look returns the record of thread key as the store has it now; the zero Record if nothing was ever asked there (in 30 days). It blocks for the
 // store, at most until ctx ends.
 func (d *Desk) Look(ctx context.Context, key string) (Record, error) {
+	return d.change(ctx, "look at", key, func(r Record) (_ Record, write bool) { return r, false })
+}
+
+// change is the one read-modify-write of a record by somebody who has no claim to it: apply says what it becomes, and whether that is to be written.
+func (d *Desk) change(ctx context.Context, what, key string, apply func(Record) (_ Record, write bool)) (Record, error) {
 	start := time.Now()
 	var out Record
-	err := d.store.Update(ctx, d.cfg.Prefix+key, func(old []byte) (_ []byte, err error) {
-		if out, err = Decode(old); err != nil {
+	err := d.store.Update(ctx, d.cfg.Prefix+key, func(old []byte) ([]byte, error) {
+		r, err := Decode(old)
+		if err != nil {
 			return nil, err
 		}
-		return nil, ErrKeep
+		var write bool
+		if out, write = apply(r); !write {
+			return nil, ErrKeep
+		}
+		return out.Encode()
 	})
 	d.mu.Lock()
 	defer d.unlock()
 	d.heardLocked(start, err)
 	if err != nil {
-		return Record{}, fmt.Errorf("look at thread %s: %w", key, err)
+		return Record{}, fmt.Errorf("%s thread %s: %w", what, key, err)
 	}
 	d.observeLocked(key, out)
 	return out, nil
@@ -238,28 +248,14 @@ func (d *Desk) Stop(ctx context.Context, key string, ts TS) error {
 // Change tells whoever answers thread key that at ts a message of the thread was edited or deleted: it hears of it by Claim.Changed, and looks.
 // One write; none if nothing is owed. Blocks for the store, at most until ctx ends.
 func (d *Desk) Change(ctx context.Context, key string, ts TS) error {
-	start := time.Now()
-	var out Record
-	err := d.store.Update(ctx, d.cfg.Prefix+key, func(old []byte) ([]byte, error) {
-		r, err := Decode(old)
-		if err != nil {
-			return nil, err
-		}
-		if out = r; !r.Owed() || !ts.After(r.Changed) {
-			return nil, ErrKeep
+	_, err := d.change(ctx, "note a change in", key, func(r Record) (_ Record, write bool) {
+		if !r.Owed() || !ts.After(r.Changed) {
+			return r, false
 		}
 		r.Changed = ts
-		out = r
-		return r.Encode()
+		return r, true
 	})
-	d.mu.Lock()
-	defer d.unlock()
-	d.heardLocked(start, err)
-	if err != nil {
-		return fmt.Errorf("note a change in thread %s: %w", key, err)
-	}
-	d.observeLocked(key, out)
-	return nil
+	return err
 }
 
 // Drain ends the making of claims, for good: Ask only notes, nothing is taken over, and Done releases a thread that is owed

@@ -77,28 +77,10 @@ func (a TS) Max(b TS) TS {
 	return a
 }
 
-// momentDigits is how many digits of a second Slack's timestamps have.
-const momentDigits = 6
-
-// next is a moment after a and before all that Slack may stamp later.
-func (a TS) next() TS {
-	whole, rest, _ := strings.Cut(string(a), ".")
-	if n := len(rest); n > momentDigits && rest[n-1] >= '0' && rest[n-1] < '9' {
-		return a[:len(a)-1] + TS(rest[n-1]+1)
-	}
-	return TS(whole + "." + rest + strings.Repeat("0", max(0, momentDigits-len(rest))) + "1")
-}
-
-// Moment says that a is no timestamp of Slack's but one that Doubt has made: nothing may be owed.
-func (a TS) Moment() bool {
-	_, rest, _ := strings.Cut(string(a), ".")
-	return len(rest) > momentDigits
-}
-
-// Record is what is kept of one thread. It is a level, not a log: whatever happened how often and in which order, the record says
-// what is owed now. The zero Record is a thread of which nothing is known.
+// Record is what is kept of one thread. It is a level, not a log: whatever happened how often and in
+// which order, the record says what is owed now. The zero Record is a thread of which nothing is known.
 type Record struct {
-	Asked    TS       // newest thing that wants an answer, or a moment after it (see Claim.Doubt); only grows
+	Asked    TS       // newest thing that wants an answer; only grows. An older version may have left a moment after it, with seven decimals
 	Answered TS       // newest thing that has one; only grows
 	Stop     TS       // newest stop; only grows. What was asked at or before it is not to be written further
 	Changed  TS       // newest time at which a message of the thread was edited or deleted, as far as the owner was not told otherwise; only grows
@@ -115,11 +97,6 @@ type Record struct {
 
 // Owed says whether the thread is owed an answer.
 func (r Record) Owed() bool { return r.Asked.After(r.Answered) }
-
-// perhaps says that the thread is owed, and that it may be that nothing is: nobody is at it, and it is only to be read once more.
-func (r Record) perhaps() bool {
-	return r.Owner == "" && r.Asked.Moment() && !r.For.After(r.Answered)
-}
 
 // Stopped says whether what is under way was told to stop.
 func (r Record) Stopped() bool { return r.For != "" && r.Stop.Compare(r.For) >= 0 }
@@ -143,16 +120,6 @@ func (r Record) over() Record {
 	return r
 }
 
-// doubt leaves the thread owed, though it may be that nothing is: whoever has it next reads it. also was asked too.
-func (r Record) doubt(also ...TS) Record {
-	r.Asked = r.Asked.Max(r.Answered).Max(r.For)
-	for _, ts := range also {
-		r.Asked = r.Asked.Max(ts)
-	}
-	r.Asked = r.Asked.next()
-	return r
-}
-
 // free leaves the thread without an owner.
 func (r Record) free() Record {
 	r.Owner, r.Among = "", 0
@@ -163,11 +130,11 @@ func (r Record) free() Record {
 // is answered together, by a new answer.
 func (r Record) claim(owner string, among int) Record {
 	r.Owner, r.Epoch, r.Beat, r.Among = owner, r.Epoch+1, 0, among
-	return r.next()
+	return r.startNext()
 }
 
-// next moves For on if nothing is under way.
-func (r Record) next() Record {
+// startNext moves For on if nothing is under way.
+func (r Record) startNext() Record {
 	if !r.For.After(r.Answered) {
 		r.For, r.Reply, r.Tries = r.Asked, nil, 0
 	}

@@ -36,12 +36,25 @@ type written struct {
 	Small    string   `json:"small,omitempty"`
 	Phase    Phase    `json:"phase,omitempty"`
 	Controls Controls `json:"controls,omitempty"`
+	Ending   Ending   `json:"ending,omitempty"`
 	Asker    string   `json:"asker,omitempty"`
 	From     string   `json:"from,omitempty"`  // see Reply
 	Since    string   `json:"since,omitempty"` // see Reply
-	By       string   `json:"by,omitempty"`    // see Reply
 	Epoch    uint64   `json:"epoch,omitempty"` // of the claim under which it was written
 	IDs      []string `json:"ids,omitempty"`   // its messages, oldest first
+}
+
+// ending is how it ended; an older version kept only the buttons under it.
+func (w written) ending() Ending {
+	switch {
+	case w.Ending != EndingOpen:
+		return w.Ending
+	case w.Controls&CanRate != 0:
+		return EndingWhole
+	case w.Controls&CanRegenerate != 0:
+		return EndingBroken
+	}
+	return EndingOpen
 }
 
 // want is an answer that somebody wants anew, or to go on.

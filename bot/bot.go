@@ -3,9 +3,7 @@ package bot
 import (
 	"context"
 	"errors"
-	"hash/fnv"
 	"log/slog"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,14 +16,14 @@ import (
 const (
 	DefaultMaxAnswers = 64               // answers in progress (design §5)
 	DefaultDrain      = 25 * time.Second // on SIGTERM (design §5)
-	storeTimeout      = time.Second      // a store that takes longer is away: answers go on from memory, and asks are not acked (design §3)
+	storeTimeout      = time.Second      // a store that takes longer is away
 	maxInbox          = 64               // messages to one thread that wait for its next turn
 	closeGrace        = 5 * time.Second  // what is left for the last Slack calls when the drain time is over
 )
 
 // Errors of Handle.
 var (
-	// ErrNotDurable says that an ask is being answered, but the store did not take it: it must not be acked.
+	// ErrNotDurable says that the store did not take an ask, or not yet: it must not be acked.
 	ErrNotDurable = errors.New("ask is not durable")
 	// ErrDraining says that the bot is stopping and did not take the ask: it must not be acked.
 	ErrDraining = errors.New("bot is stopping")
@@ -80,31 +78,31 @@ type Deps struct {
 
 // Bot answers. Its methods are safe for concurrent use.
 type Bot struct {
-	cfg     Config
-	dep     Deps
-	log     *slog.Logger
-	desk    *turn.Desk
-	slots   *slots
-	speeds  speeds
-	window  window
-	answers answers
-	crowds  crowds
-	monitor monitor
-	homes   homes
-	files   fileCache
-	sight   sight
-	since   time.Time // when this process began
-	by      string    // what says in Slack, where anybody can read it, which process this is
-	open    atomic.Bool
-	gaps    chan Connected
-	looks   chan look1
-	errands errands   // short ones: words to one person
-	repairs errands   // long ones, see repair
-	backs   []delayed // looks back at what was taken over
-	young   delayed   // looks again at young threads
-	ratings ratings
-	turns   sync.WaitGroup // the actors' goroutines; only Run adds to it
-	wake    chan struct{}  // holds one: an actor is to be started, or has left
+	cfg       Config
+	dep       Deps
+	log       *slog.Logger
+	desk      *turn.Desk
+	slots     *slots
+	speeds    speeds
+	window    window
+	answers   answers
+	crowds    crowds
+	monitor   monitor
+	homes     homes
+	files     fileCache
+	sight     sight
+	since     time.Time // when this process began
+	open      atomic.Bool
+	gaps      chan Connected
+	looks     chan look1
+	errands   errands   // short ones: words to one person
+	repairs   errands   // long ones, see repair
+	lookBacks []delayed // looks back at what was taken over
+	held      held      // questions that wait for the store
+	young     delayed   // looks again at young threads
+	ratings   ratings
+	turns     sync.WaitGroup // the actors' goroutines; only Run adds to it
+	wake      chan struct{}  // holds one: an actor is to be started, or has left
 
 	mu       sync.Mutex // guards all below
 	actors   map[Thread]*actor
@@ -130,12 +128,9 @@ func New(cfg Config, dep Deps) *Bot {
 		slots: newSlots(cfg.MaxAnswers), answers: answers{store: dep.Store}, wake: make(chan struct{}, 1),
 		actors: map[Thread]*actor{}, since: time.Now(), looks: make(chan look1, maxLooks), gaps: make(chan Connected, 1),
 		errands: newErrands(8, 10*time.Second), repairs: newErrands(64, repairTimeout),
-		backs: []delayed{newDelayed(lookBackSoon), newDelayed(lookBackLate)}, young: newDelayed(youngAgain),
+		lookBacks: []delayed{newDelayed(lookBackSoon), newDelayed(lookBackLate)}, young: newDelayed(youngAgain),
 	}
-	sum := fnv.New64a()
-	_, _ = sum.Write([]byte(cfg.Owner)) // it never fails
-	b.by = strconv.FormatUint(sum.Sum64(), 36)
-	b.desk = turn.NewDesk(dep.Store, turn.Config{Owner: cfg.Owner, Alone: cfg.Alone, Log: dep.Log, Owed: b.owed, Hooks: dep.Hooks.Turn})
+	b.desk = turn.NewDesk(dep.Store, turn.Config{Owner: cfg.Owner, Alone: cfg.Alone, Log: dep.Log, Owed: b.owed, Noted: b.noted, Hooks: dep.Hooks.Turn})
 	return b
 }
 
@@ -160,9 +155,10 @@ func (b *Bot) Run(ctx context.Context) error {
 	desk.Go(func() { b.shareBudget(work) })
 	desk.Go(func() { b.errands.run(work) })
 	desk.Go(func() { b.repairs.run(work) })
-	for _, queue := range b.backs {
+	for _, queue := range b.lookBacks {
 		desk.Go(func() { queue.run(work, b, lookBackTimeout) })
 	}
+	desk.Go(func() { b.tellHeld(work) })
 	for ctx.Err() == nil {
 		select {
 		case <-b.wake:
@@ -293,32 +289,19 @@ func (b *Bot) ask(ctx context.Context, ev Asked) error {
 		return err
 	}
 	defer b.exit()
-	asked, err := b.askTwice(ctx, key, ts)
+	began := time.Now()
+	note, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	asked, err := b.desk.Ask(note, key, ts)
 	if err != nil {
-		b.log.WarnContext(ctx, "ask_not_noted", "thread", key, "ask", ev.TS, "error", err)
-		if err := b.deliver(ev.Thread, mail{ask: &ev, claim: b.desk.Assume(key, ts)}); err != nil {
-			b.log.WarnContext(ctx, "ask_not_taken", "thread", key, "ask", ev.TS, "error", err)
-		}
-		return ErrNotDurable
+		_ = b.deliver(ev.Thread, mail{ask: &ev}) // a turn that is at it has this form of the question
+		return b.hold(ctx, ev, false, began, err)
 	}
 	if asked.Claim == nil && !ts.After(asked.Record.Answered) {
 		return nil // it has its answer
 	}
 	// It may be known and yet no news to the store: of two messages the older one can come last.
 	return b.deliver(ev.Thread, mail{ask: &ev, claim: asked.Claim})
-}
-
-// askTwice asks again when the store did not take an ask: the time may have run out while the process was frozen, and that is no outage.
-func (b *Bot) askTwice(ctx context.Context, key string, ts turn.TS) (asked turn.Asked, err error) {
-	for _, timeout := range []time.Duration{storeTimeout, storeTimeout / 2} {
-		ctx, cancel := context.WithTimeout(ctx, timeout)
-		asked, err = b.desk.Ask(ctx, key, ts)
-		cancel()
-		if err == nil {
-			break
-		}
-	}
-	return asked, err
 }
 
 // isLive says whether this process is at work on a thread.
@@ -354,6 +337,7 @@ func (b *Bot) owed(claim *turn.Claim, _ turn.Record) {
 	if !ok {
 		return
 	}
+	b.held.drop(t)
 	if err := b.deliver(t, mail{claim: claim}); err != nil {
 		b.log.Warn("claim_not_delivered", "thread", claim.Key(), "error", err)
 	}

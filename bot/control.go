@@ -41,7 +41,7 @@ func (b *Bot) said(ctx context.Context, w word, ev Asked) error {
 		return nil
 	}
 	k := b.crowds.note(ev.Thread, ev.User, ev.TS)
-	return b.ifOurs(ctx, ev.Thread, k, func(ctx context.Context) error { return b.obey(ctx, w, ev) })
+	return b.ifOurs(ctx, ev.Thread, k, func(ctx context.Context) error { return b.obey(ctx, w, ev) }, func(error) error { return ErrNotDurable })
 }
 
 func (b *Bot) obey(ctx context.Context, w word, ev Asked) error {
@@ -301,13 +301,13 @@ func (b *Bot) edited(ctx context.Context, ev Edited) error {
 	record, err := b.desk.Look(look, ev.Thread.String())
 	switch {
 	case err != nil:
-		return ErrNotDurable
+		return b.hold(ctx, ev.Asked, !ev.explicit() || ev.WasMentioned, time.Now(), err)
 	case record.Asked == "" && !(ev.explicit() && !ev.WasMentioned):
 		return nil // never ours
 	}
 	if b.elsewhere(record) {
 		if err := b.desk.Change(look, ev.Thread.String(), ev.since()); err != nil {
-			return ErrNotDurable
+			return b.hold(ctx, ev.Asked, true, time.Now(), err)
 		}
 	}
 	return b.ask(ctx, ev.Asked)

@@ -18,8 +18,9 @@ const (
 	othersTimeout  = time.Minute             // where other processes may have heard of more in the thread, which would be lost
 	modelTimeout   = 2 * time.Second         // to learn the context length; without it nothing is trimmed
 	closeTimeout   = 90 * time.Second        // for the last Slack calls: longer than a minute, the longest that a budget can be empty
-	fresh          = 2500 * time.Millisecond // how old a question is at most of which nothing can stand in its thread: Slack tells of it again after 3 s
+	rootOnlyFor    = 2500 * time.Millisecond // a root message younger than this has no replies yet, so that nothing is read: Slack redelivers after 3 s
 	doneTimeout    = 3 * time.Second         // for the store to take the end; then the desk goes on trying in the background
+	keepAgain      = 2 * time.Second         // the pause between two tries to keep an answer's text
 )
 
 // turnRun is one turn: what is owed in a thread is answered by one answer. It runs in its own goroutine; the actor may call answers,
@@ -43,24 +44,18 @@ type turnRun struct {
 	ids    []string // of the messages of the answer
 
 	// Of the turn's own goroutine:
-	set       Settings
-	messages  []Message          // the thread, as far as it is known
-	unread    bool               // it could not be read
-	halves    []Message          // of the thread, which are no part of it: see due.half and surplus
-	readAt    time.Time          // when it was read
-	open      bool               // there is a half answer from memory of which it is not decided what becomes of it
-	unsettled bool               // what is known of the answers could not be read
-	own       map[string]written // what is known of the answers; nil: nothing was written from memory
-	preface   []Message          // what was said before a direct message, in other threads
-	due       due
-	wanted    turn.TS  // when somebody wanted the last answer anew; empty: that was not asked for
-	more      bool     // the answer is to go on where the length limit ended it
-	said      []string // what the person should know of their files
-	draft     Draft    // open; nil: none
-	saver     *saver   // of its text; nil: none
-	unsure    bool     // somebody was refused only because Slack did not say who they are
-	denied    bool     // the thread may not be read, now or later
-	memory    bool     // the answer was begun while the store was away: another process may have begun one, too
+	set      Settings
+	messages []Message // the thread, as far as it is known
+	unread   bool      // it could not be read
+	preface  []Message // what was said before a direct message, in other threads
+	due      due
+	wanted   turn.TS  // when somebody wanted the last answer anew; empty: that was not asked for
+	more     bool     // the answer is to go on where the length limit ended it
+	said     []string // what the person should know of their files
+	draft    Draft    // open; nil: none
+	saver    *saver   // of its text; nil: none
+	unsure   bool     // somebody was refused only because Slack did not say who they are
+	denied   bool     // the thread may not be read, now or later
 }
 
 // newTurn is the turn of a claim; first says that it is the claim's first.
@@ -150,7 +145,7 @@ func (t *turnRun) run(work, cut context.Context) report {
 	defer cancel(nil)
 
 	upto := t.upto()
-	if t.stopped() && len(t.claim.Messages()) == 0 && !t.claim.Died() && !t.claim.For().Moment() {
+	if t.stopped() && len(t.claim.Messages()) == 0 && !t.claim.Died() {
 		return t.done(work, t.stopEnds()) // before anybody saw anything of it; what came after the stop is for the next turn
 	}
 	t.set = t.bot.settings(live, t.thread.Channel)
@@ -162,8 +157,8 @@ func (t *turnRun) run(work, cut context.Context) report {
 	case !t.unread || !upto.After(newest):
 	case len(t.known) == 0 && t.denied:
 		return t.done(work, upto) // and never will be
-	case len(t.known) == 0, !t.denied && t.doubtful():
-		return t.release(work) // what is asked is not known, or whether it has its answer: later, or another process
+	case len(t.known) == 0:
+		return t.release(work) // what is asked is not known: later, or another process
 	default:
 		upto = newest // Done says that there is more
 	}
@@ -174,29 +169,14 @@ func (t *turnRun) run(work, cut context.Context) report {
 	}
 	switch {
 	case len(asks) == 0:
-		return t.none(work, live, upto)
+		return t.none(work, upto)
 	case t.isWhole(asks): // its owner died between the end and the note of it
 		t.bot.log.InfoContext(work, "answered_before", "thread", t.thread.String(), "ask", asks[len(asks)-1].TS)
-		if t.due.part {
-			t.claim.Doubt(true)
-		}
-		if !t.tidy(work, live) {
-			return t.putOff(work)
-		}
 		return t.done(work, upto)
 	case t.stopped() && len(t.claim.Messages()) == 0 && len(t.due.adopt) == 0:
 		return t.done(work, t.stopEnds())
 	}
-	if at := t.claim.StoppedAt(); t.due.over && at != "" && !asks[len(asks)-1].since().After(at) {
-		cancel(errStopped) // what is done now was asked after that, of what is shown nothing was
-	}
 	return t.answer(work, ctx, asks, upto)
-}
-
-// doubtful says that what is known here may have been answered from memory.
-func (t *turnRun) doubtful() bool {
-	steady := t.bot.desk.Steady()
-	return t.claim.Epoch() > 0 && (t.claim.For().Moment() || slices.ContainsFunc(t.known, func(a Asked) bool { return !tsTime(a.TS).After(steady) }))
 }
 
 // begin sets what is answered; false: one of it is gone meanwhile.
@@ -285,13 +265,11 @@ func (t *turnRun) reread(ctx context.Context) {
 
 // alone says that there is nothing to read: the question opened the thread, and this process knows all of it.
 func (t *turnRun) alone(upto turn.TS) bool {
-	if len(t.known) != 1 || t.claim.Epoch() == 0 { // the store is away: another process may be at it
+	if len(t.known) != 1 {
 		return false
 	}
 	a := t.known[0]
-	asked := tsTime(a.TS)
-	// Before the store was steady, or this process there, another one may have begun to answer.
-	return a.Opens() && a.explicit() && time.Since(asked) < fresh && asked.After(t.bot.desk.Steady()) && !a.Bare && a.Edited == "" && a.since().Compare(upto) == 0 && turn.TS(a.TS).After(t.claim.Answered())
+	return a.Opens() && a.explicit() && time.Since(tsTime(a.TS)) < rootOnlyFor && !a.Bare && a.Edited == "" && a.since().Compare(upto) == 0 && turn.TS(a.TS).After(t.claim.Answered())
 }
 
 // read reads the thread, unless there is nothing to read. A direct message that opens one is read what was said in the hour before.
@@ -308,7 +286,6 @@ func (t *turnRun) read(ctx context.Context, upto turn.TS) {
 		}
 		return
 	}
-	t.readAt = time.Now()
 	messages, err := t.bot.dep.History.Messages(ctx, t.thread)
 	if err != nil {
 		if !t.isOff() {
@@ -338,19 +315,12 @@ func (t *turnRun) plan(ctx context.Context, upto turn.TS) {
 	for _, a := range addressed(t.messages, t.thread, mode) {
 		t.claim.Hear(turn.TS(a.TS)) // of what came before its thread was known, nobody may tell again
 	}
-	v := view{answered: answered, upto: upto, mode: mode, begun: t.claim.Messages(), taken: t.taken, memory: t.claim.Epoch() == 0, look: t.claim.For().Moment()}
-	t.readOwn(ctx, thread)
-	for _, w := range t.own {
-		if w.Phase == Done {
-			v.kept = append(v.kept, w.IDs...)
-		}
-	}
+	v := view{answered: answered, upto: upto, mode: mode, begun: t.claim.Messages()}
 	t.due = owed(thread, t.thread, v)
-	t.setAside(thread)
 	if len(t.known) == 0 && t.thread.direct() && len(t.due.asks) > 0 {
 		t.due.adopt = union(t.due.adopt, streams(thread, turn.TS(t.due.last().TS)))
 	}
-	if len(t.due.asks) > 0 || t.due.left || t.unread {
+	if len(t.due.asks) > 0 || t.unread {
 		return
 	}
 	get, cancel := context.WithTimeout(ctx, storeTimeout)
@@ -370,20 +340,18 @@ func (t *turnRun) plan(ctx context.Context, upto turn.TS) {
 	}
 }
 
-// answered is what has its answer. A store that has forgotten, or was not asked, knows less than the thread.
+// answered is what has its answer. A store that was wiped knows less than the thread.
 func (t *turnRun) answered(thread []Message) turn.TS {
 	answered := t.claim.Answered()
 	if len(t.known) == 0 {
 		return answered
 	}
 	oldest := turn.TS(t.known[0].TS)
-	memory := t.claim.Epoch() == 0
 	for _, m := range thread {
 		if slices.Contains(t.claim.Messages(), m.TS) {
 			continue // it is what is to be finished
 		}
-		// Of what was answered from memory each message counts for itself, see covered; only from memory it is not known what is owed before it.
-		if m.Self && (m.Ended && memory || m.Epoch > 0) && oldest.After(turn.TS(m.For)) {
+		if m.Self && m.Epoch > 0 && oldest.After(turn.TS(m.For)) {
 			answered = answered.Max(turn.TS(m.For))
 		}
 	}

@@ -407,7 +407,7 @@ func (w *writer) finished(p partly) outcome { return complete(p.text, p.notice, 
 
 // complete is what is shown of a complete answer.
 func complete(text, notice string, r llm.Result) outcome {
-	a := Answer{Text: text, Notice: notice, Small: Footer(r), Phase: Done, Controls: CanRegenerate | CanRate}
+	a := Answer{Text: text, Notice: notice, Small: Footer(r), Phase: Done, Ending: EndingWhole, Controls: CanRegenerate | CanRate}
 	if r.Finish == llm.FinishLength {
 		a.Controls |= CanContinue
 	}
@@ -416,7 +416,7 @@ func complete(text, notice string, r llm.Result) outcome {
 
 // ended makes the answer of a stream that we ended ourselves.
 func (w *writer) ended(cause error, res llm.Result) outcome {
-	a := Answer{Text: w.shown, Small: w.small(res), Phase: Stopped, Controls: CanRegenerate}
+	a := Answer{Text: w.shown, Small: w.small(res), Phase: Stopped, Ending: EndingBroken, Controls: CanRegenerate}
 	if w.stays() {
 		a.Text, a.Small = w.stands.Text, w.stands.Small
 	}
@@ -427,10 +427,10 @@ func (w *writer) ended(cause error, res llm.Result) outcome {
 		a.Small = join("stopped", a.Small)
 	case errors.Is(cause, turn.ErrLost), errors.Is(cause, errSuperseded):
 	case w.bot.cfg.Durable:
-		a.Phase, a.Controls = Failed, 0
+		a.Phase, a.Ending, a.Controls = Failed, EndingOpen, 0
 		a.Small = "I am being restarted: this answer goes on in a moment."
 	default:
-		a.Phase, a.Controls = Failed, 0
+		a.Phase, a.Ending, a.Controls = Failed, EndingOpen, 0
 		a.Notice = "The answer was interrupted because I am being restarted. Please ask again."
 	}
 	return outcome{answer: a, result: w.whole(res), err: cause}
@@ -438,9 +438,9 @@ func (w *writer) ended(cause error, res llm.Result) outcome {
 
 // failed keeps what there is and marks it.
 func (w *writer) failed(err error, sentence string, res llm.Result) outcome {
-	a := Answer{Text: w.shown, Notice: said(w.base.Notice, sentence), Small: w.small(res), Phase: Failed, Controls: CanRegenerate}
+	a := Answer{Text: w.shown, Notice: said(w.base.Notice, sentence), Small: w.small(res), Phase: Failed, Ending: EndingBroken, Controls: CanRegenerate}
 	if w.stays() {
-		a.Text, a.Small, a.Controls = w.stands.Text, w.stands.Small, a.Controls|w.stands.Controls
+		a.Text, a.Small, a.Controls, a.Ending = w.stands.Text, w.stands.Small, a.Controls|w.stands.Controls, max(a.Ending, w.stands.Ending)
 	}
 	return outcome{answer: a, result: w.whole(res), err: err, kept: !w.grown && w.kept}
 }

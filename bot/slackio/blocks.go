@@ -17,6 +17,7 @@ type content struct {
 	small    string
 	plain    bool // without blocks, because Slack refused them
 	controls bot.Controls
+	ending   bot.Ending
 	value    string // of its buttons
 }
 
@@ -44,7 +45,7 @@ func contents(pages []render.Page, a bot.Answer, more, plain bool) []content {
 	if last.markdown == "" && last.notice == "" && !more && (last.small == "" || a.Phase == bot.Stopped) {
 		last.notice = "There is no answer: it was stopped before it began."
 	}
-	last.controls = a.Controls
+	last.controls, last.ending = a.Controls, a.Ending
 	return out
 }
 

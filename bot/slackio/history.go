@@ -147,7 +147,7 @@ func (s *Slack) message(ctx context.Context, m slack.Message) bot.Message {
 	out := bot.Message{
 		TS: m.Timestamp, User: m.User, Self: s.own(m), For: metadata(m, metaAsked), Notice: metadata(m, metaNotice) != "", Ended: metadata(m, metaEnd) != "", Whole: metadata(m, metaEnd) == endWhole,
 	}
-	out.From, out.Since, out.By = metadata(m, metaFrom), cmp.Or(metadata(m, metaSince), out.For), metadata(m, metaBy)
+	out.From, out.Since = metadata(m, metaFrom), cmp.Or(metadata(m, metaSince), out.For)
 	out.Epoch, _ = strconv.ParseUint(metadata(m, metaEpoch), 10, 64)
 	out.Page, _ = strconv.Atoi(metadata(m, metaPage))
 	out.Bot = !out.Self && (m.BotID != "" || m.SubType == "bot_message")

@@ -229,6 +229,7 @@ func checkKeyIs(key string) error {
 type Error struct {
 	what, hint string
 	err        error
+	lasting    bool
 }
 
 // Error says what is wrong.
@@ -241,6 +242,9 @@ func (e *Error) Error() string {
 
 // Hint is the next step for the operator, a sentence or two.
 func (e *Error) Hint() string { return e.hint }
+
+// Lasting reports whether waiting does not help: somebody has to do what Hint says.
+func (e *Error) Lasting() bool { return e.lasting }
 
 // Unwrap returns the driver's error.
 func (e *Error) Unwrap() error { return e.err }

@@ -196,9 +196,7 @@ func (t *turnRun) close(work context.Context, draft Draft, reply Reply, out outc
 	case r.lost:
 		return t.lost(work, last, upto)
 	case t.claim.Died() && !spares && b.cfg.Durable && (b.cfg.Alone == nil || !b.cfg.Alone()):
-		for _, queue := range b.lookBacks {
-			queue.add(b, "look_back", func(ctx context.Context) { b.lookBack(ctx, t.thread, last, upto, what) })
-		}
+		b.lookBacks.add(b, "look_back", func(ctx context.Context) { b.lookBack(ctx, t.thread, last, upto, what) })
 	}
 	t.forget(work)
 	return r

@@ -95,11 +95,11 @@ type Bot struct {
 	open      atomic.Bool
 	gaps      chan Connected
 	looks     chan look1
-	errands   errands   // short ones: words to one person
-	repairs   errands   // long ones, see repair
-	lookBacks []delayed // looks back at what was taken over
-	held      held      // questions that wait for the store
-	young     delayed   // looks again at young threads
+	errands   errands // short ones: words to one person
+	repairs   errands // long ones, see repair
+	lookBacks delayed // looks back at what was taken over
+	held      held    // questions that wait for the store
+	young     delayed // looks again at young threads
 	ratings   ratings
 	turns     sync.WaitGroup // the actors' goroutines; only Run adds to it
 	wake      chan struct{}  // holds one: an actor is to be started, or has left
@@ -128,9 +128,9 @@ func New(cfg Config, dep Deps) *Bot {
 		slots: newSlots(cfg.MaxAnswers), answers: answers{store: dep.Store}, wake: make(chan struct{}, 1),
 		actors: map[Thread]*actor{}, since: time.Now(), looks: make(chan look1, maxLooks), gaps: make(chan Connected, 1),
 		errands: newErrands(8, 10*time.Second), repairs: newErrands(64, repairTimeout),
-		lookBacks: []delayed{newDelayed(lookBackSoon), newDelayed(lookBackLate)}, young: newDelayed(youngAgain),
+		lookBacks: newDelayed(lookBackAfter), young: newDelayed(youngAgain),
 	}
-	b.desk = turn.NewDesk(dep.Store, turn.Config{Owner: cfg.Owner, Alone: cfg.Alone, Log: dep.Log, Owed: b.owed, Noted: b.noted, Hooks: dep.Hooks.Turn})
+	b.desk = turn.NewDesk(dep.Store, turn.Config{Owner: cfg.Owner, Alone: cfg.Alone, Log: dep.Log, Owed: b.owed, Noted: b.noted, Look: b.lookAgain, Hooks: dep.Hooks.Turn})
 	return b
 }
 
@@ -155,9 +155,7 @@ func (b *Bot) Run(ctx context.Context) error {
 	desk.Go(func() { b.shareBudget(work) })
 	desk.Go(func() { b.errands.run(work) })
 	desk.Go(func() { b.repairs.run(work) })
-	for _, queue := range b.lookBacks {
-		desk.Go(func() { queue.run(work, b, lookBackTimeout) })
-	}
+	desk.Go(func() { b.lookBacks.run(work, b, lookBackTimeout) })
 	desk.Go(func() { b.tellHeld(work) })
 	for ctx.Err() == nil {
 		select {
@@ -340,6 +338,13 @@ func (b *Bot) owed(claim *turn.Claim, _ turn.Record) {
 	b.held.drop(t)
 	if err := b.deliver(t, mail{claim: claim}); err != nil {
 		b.log.Warn("claim_not_delivered", "thread", claim.Key(), "error", err)
+	}
+}
+
+// lookAgain is told of a thread that is to be looked at once more.
+func (b *Bot) lookAgain(key string, _ turn.Record) {
+	if t, ok := parseThread(key); ok {
+		b.errand(b.repairs, "look_once", func(ctx context.Context) { b.lookOnce(ctx, t) })
 	}
 }
 

@@ -19,10 +19,10 @@ const (
 )
 
 const (
-	// lookBackSoon is when an answer that was taken over is looked at again after its end: a process that
-	// was frozen for somewhat more than a lease has woken by then. lookBackLate is when that is done once more.
-	lookBackSoon = 10 * time.Second
-	lookBackLate = 70 * time.Second
+	// lookBackAfter is when an answer that was taken over is looked at again after its end: a process that
+	// was frozen for somewhat more than a lease has woken by then. The desk has it looked at once more, a
+	// minute later, by whichever process lives then.
+	lookBackAfter = 10 * time.Second
 	// lookBackTimeout is how long one such look may take, and the repair after it: the next ones wait for it.
 	lookBackTimeout = 30 * time.Second
 )
@@ -54,6 +54,33 @@ func (b *Bot) lookBack(ctx context.Context, t Thread, last Asked, upto turn.TS, 
 	}
 	if late := overwritten(messages, mine); len(late) > 0 {
 		b.repair(ctx, t, last, upto, late)
+	}
+}
+
+// lookOnce looks at the answers of a thread once more, some time after one of them was taken over. Whoever
+// has written over them, and whoever knew, may be dead.
+func (b *Bot) lookOnce(ctx context.Context, t Thread) {
+	record, err := b.desk.Look(ctx, t.String())
+	if err != nil || !record.Look || record.Owed() {
+		return // another process has looked, or is at it
+	}
+	own, err := b.answers.get(ctx, t)
+	if err != nil {
+		b.log.WarnContext(ctx, "answers_unread", "thread", t.String(), "error", err)
+		return
+	}
+	messages, err := b.dep.History.Messages(ctx, t)
+	if err != nil {
+		b.log.WarnContext(ctx, "history_unread", "thread", t.String(), "error", err)
+		return
+	}
+	for _, w := range own {
+		if late := overwritten(messages, w); len(late) > 0 && w.Phase.Final() {
+			b.mend(ctx, t, w, late)
+		}
+	}
+	if err := b.desk.Looked(ctx, t.String()); err != nil {
+		b.log.WarnContext(ctx, "look_not_noted", "thread", t.String(), "error", err)
 	}
 }
 

@@ -174,7 +174,7 @@ func (c *Claim) checkLocked() error {
 		return ErrLost
 	case elapsed(c.trusted) < c.d.cfg.TTL*3/4:
 		return nil
-	case c.d.cfg.Alone != nil && c.d.cfg.Alone():
+	case c.d.alone():
 		return nil
 	}
 	return ErrLapsed
@@ -226,6 +226,7 @@ func (c *Claim) Reply(ctx context.Context, ids []string) error {
 func (c *Claim) Done(ctx context.Context, answered TS) (more bool, err error) {
 	r, err := c.end(ctx, "mark answered", answered, func(r Record, drained bool) Record {
 		r.Answered, r.Tries = r.Answered.Max(answered), 0
+		r.Look = r.Look || c.died && !c.d.alone()
 		if r = r.over(); drained || !r.Owed() {
 			return r.free()
 		}
@@ -376,6 +377,7 @@ func (c *Claim) putLocked(r Record) (_ Record, ours bool) {
 	if c.state == claimPending {
 		if r.Answered = r.Answered.Max(c.answered); c.answered != "" {
 			r = r.over()
+			r.Look = r.Look || c.died && !c.d.alone()
 		}
 		r = r.free()
 	}

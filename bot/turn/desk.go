@@ -18,6 +18,8 @@ const (
 	DefaultTTL    = 6 * time.Second
 	DefaultPrefix = "thread/"
 	DefaultLimit  = 64 // as many as BOT_MAX_ANSWERS
+
+	DefaultLookAfter = 70 * time.Second // longer than most freezes that a process survives
 )
 
 // Config is what a Desk needs to know; it must not be changed after NewDesk.
@@ -32,6 +34,12 @@ type Config struct {
 	// not block, and must not call the Desk or the Claim in the same goroutine except for what does no I/O. The claim is the
 	// callee's: it ends it with Done or Release. nil: this process takes nothing over.
 	Owed func(*Claim, Record)
+
+	// Look is told of a thread whose answer is to be looked at once more, LookAfter and up to a quarter more
+	// after this process saw that: an owner that was taken for dead may have woken, and written over it. It
+	// must not block, nor call the Desk. Who has looked calls Desk.Looked. nil: nobody looks.
+	Look      func(key string, r Record)
+	LookAfter time.Duration // 0 = DefaultLookAfter
 
 	// Noted is told when the store has an ask that Later kept, with the record as it is then. It must not
 	// block, nor call the Desk. nil: nobody is told.
@@ -69,6 +77,7 @@ type Desk struct {
 	recent  map[string]TS         // Asked of the records as last heard, of the newest of them
 	pending map[string]pendingAsk // what the store did not take: see Later
 	queue   []string              // the keys of pending, oldest first
+	looks   map[string]look       // threads that are to be looked at once more
 	asking  bool                  // the first of queue are being asked
 	probed  time.Time             // when that last began
 	drained bool                  // no new claims
@@ -108,10 +117,13 @@ func NewDesk(store Store, cfg Config) *Desk {
 	if cfg.Limit <= 0 {
 		cfg.Limit = DefaultLimit
 	}
+	if cfg.LookAfter <= 0 {
+		cfg.LookAfter = DefaultLookAfter
+	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Desk{store: store, cfg: cfg, wake: make(chan struct{}, 1), slots: map[string]*slot{}, seen: map[string]sighting{}, recent: map[string]TS{}, pending: map[string]pendingAsk{}}
+	return &Desk{store: store, cfg: cfg, wake: make(chan struct{}, 1), slots: map[string]*slot{}, seen: map[string]sighting{}, recent: map[string]TS{}, pending: map[string]pendingAsk{}, looks: map[string]look{}}
 }
 
 // Ask notes durably that something with timestamp ts wants an answer in thread key, and claims the thread if nobody has it, in
@@ -401,6 +413,7 @@ func (d *Desk) observeLocked(key string, r Record) {
 		}
 	}
 	d.rememberLocked(key, r.Asked)
+	d.lookLaterLocked(key, r)
 	if !r.Owed() {
 		delete(d.seen, key)
 		return

@@ -127,6 +127,9 @@ func (d *Desk) tick(ctx context.Context, wg *sync.WaitGroup) time.Duration {
 	if at := d.askPendingLocked(ctx, wg, now); !at.IsZero() {
 		plan(at)
 	}
+	if at := d.lookLocked(now); !at.IsZero() {
+		plan(at)
+	}
 	if room := min(takeAtOnce, d.cfg.Limit-d.held); room > 0 && !d.batch && !d.drained && d.cfg.Owed != nil {
 		var found []candidate
 		for key, s := range d.seen {
@@ -166,7 +169,7 @@ func (d *Desk) dueLocked(s sighting) time.Time {
 	case s.rec.Owner == d.cfg.Owner:
 		// A write of ours of which we were told that it failed. Not at once, since Watch may tell old states.
 		at = s.since.Add(d.cfg.TTL / 4)
-	case d.cfg.Alone != nil && d.cfg.Alone():
+	case d.alone():
 	default:
 		at = later(s.since, d.floor).Add(d.cfg.TTL)
 	}
@@ -251,7 +254,11 @@ func (d *Desk) take(ctx context.Context, cand candidate) (*Claim, Record) {
 			return nil, ErrKeep
 		}
 		out = r.claim(d.cfg.Owner, among)
-		if r.Owner != "" && r.Owner != d.cfg.Owner && !cand.excused {
+		switch {
+		case r.Owner == "" || r.Owner == d.cfg.Owner:
+		case cand.excused:
+			out.Tries++ // the least that tells that an owner was taken for dead
+		default:
 			out.Tries += r.blame()
 		}
 		return out.Encode()

@@ -90,6 +90,7 @@ type Record struct {
 	Epoch    uint64   // counts owners; only grows
 	Beat     uint64   // counts the writes of one owner in one Epoch
 	Among    int      // threads that the owner was busy with at its last write, this one and those that it was being asked about too
+	Look     bool     // an owner that was taken for dead may wake and write over the answer: it is to be looked at once more
 	Tries    int      // owners that died in this answer since it last came on, one after the other, in parts of Death
 
 	rest map[string]json.RawMessage // fields of a newer version, written back as they came
@@ -145,7 +146,7 @@ func (r Record) startNext() Record {
 func fields(r *Record) map[string]any {
 	return map[string]any{
 		"asked": &r.Asked, "answered": &r.Answered, "stop": &r.Stop, "changed": &r.Changed, "for": &r.For, "reply": &r.Reply,
-		"owner": &r.Owner, "epoch": &r.Epoch, "beat": &r.Beat, "among": &r.Among, "blame": &r.Tries,
+		"owner": &r.Owner, "epoch": &r.Epoch, "beat": &r.Beat, "among": &r.Among, "blame": &r.Tries, "look": &r.Look,
 	}
 }
 
@@ -191,14 +192,14 @@ const (
 
 // Encode is the inverse of Decode. Equal records give equal bytes; empty fields are left out.
 func (r Record) Encode() ([]byte, error) {
-	out := make(map[string]json.RawMessage, len(r.rest)+11)
+	out := make(map[string]json.RawMessage, len(r.rest)+12)
 	maps.Copy(out, r.rest)
 	for name, field := range fields(&r) {
 		raw, err := json.Marshal(field)
 		if err != nil {
 			return nil, fmt.Errorf("encode field %s: %w", name, err)
 		}
-		if s := string(raw); s != `""` && s != "0" && s != "null" && s != "[]" {
+		if s := string(raw); s != `""` && s != "0" && s != "null" && s != "[]" && s != "false" {
 			out[name] = raw
 		}
 	}
@@ -212,6 +213,6 @@ func (r Record) Encode() ([]byte, error) {
 // Equal says whether two records are the same, unknown fields included.
 func (r Record) Equal(o Record) bool {
 	return r.Asked == o.Asked && r.Answered == o.Answered && r.Stop == o.Stop && r.Changed == o.Changed && r.For == o.For && slices.Equal(r.Reply, o.Reply) &&
-		r.Owner == o.Owner && r.Epoch == o.Epoch && r.Beat == o.Beat && r.Among == o.Among && r.Tries == o.Tries &&
+		r.Owner == o.Owner && r.Epoch == o.Epoch && r.Beat == o.Beat && r.Among == o.Among && r.Tries == o.Tries && r.Look == o.Look &&
 		maps.EqualFunc(r.rest, o.rest, func(a, b json.RawMessage) bool { return bytes.Equal(a, b) })
 }

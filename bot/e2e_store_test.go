@@ -183,3 +183,28 @@ func TestFollowUpsWhileTheStoreIsAway(t *testing.T) {
 		}
 	})
 }
+
+// TestStartWhileTheStoreIsAway: what was said while no process ran is found by one that starts while the store does not answer.
+func TestStartWhileTheStoreIsAway(t *testing.T) {
+	store := &awayStore{}
+	cfg := durable()
+	cfg.lateAcks = true
+	cfg.store = func() turn.Store {
+		if store.Mem == nil {
+			store.Mem = turn.NewMem()
+		}
+		return disk{store}
+	}
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		w.answered("general", w.ask("alice", "general", "", "hello"), 1)
+		time.Sleep(time.Minute)
+		w.kill()
+		time.Sleep(30 * time.Second)
+		ts := w.ask("bob", "general", "", "is anybody there?") // no socket is open: Slack loses it
+		store.leave()
+		w.again()
+		time.Sleep(5 * time.Minute)
+		store.back()
+		w.answered("general", ts, 1)
+	})
+}

@@ -29,6 +29,7 @@ func (t *turnRun) answer(work, ctx context.Context, asks []Asked, upto turn.TS) 
 		return t.done(work, upto)
 	}
 	draft = t.noting(draft, last.TS)
+	t.early = false // the draft's status takes the place of the early one
 	t.draft = draft
 	return t.close(work, draft, reply, t.write(work, ctx, draft, asks, upto), last, upto)
 }

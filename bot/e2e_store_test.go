@@ -208,3 +208,22 @@ func TestStartWhileTheStoreIsAway(t *testing.T) {
 		w.answered("general", ts, 1)
 	})
 }
+
+// TestStatusWhileTheThreadIsRead: whoever asks in an old thread sees within a second that the bot is at it, however long the read takes.
+func TestStatusWhileTheThreadIsRead(t *testing.T) {
+	inWorld(t, worldConfig{model: llmsim.Config{Speed: 100}}, func(t *testing.T, w *world) {
+		ts := w.slack.Say("bob", "general", "", "what do you think?")
+		time.Sleep(time.Minute)
+		w.slack.Fail(slacksim.Fault{Method: "conversations.replies", Delay: 8 * time.Second})
+		w.ask("alice", "general", ts, "yes, what?")
+		time.Sleep(time.Second)
+		if s := w.slack.Status("general", ts); !strings.Contains(s, "is thinking") {
+			t.Errorf("after a second the status is %q", s)
+		}
+		w.answered("general", ts, 1)
+		time.Sleep(5 * time.Second)
+		if s := w.slack.Status("general", ts); s != "" {
+			t.Errorf("afterwards the status is %q", s)
+		}
+	})
+}

@@ -16,6 +16,7 @@ const (
 	personTimeout  = 10 * time.Second
 	historyTimeout = 20 * time.Second        // a read that takes longer is done without: an answer to the question alone beats none
 	othersTimeout  = time.Minute             // where other processes may have heard of more in the thread, which would be lost
+	earlyTimeout   = time.Second             // to show a status before the thread is read
 	modelTimeout   = 2 * time.Second         // to learn the context length; without it nothing is trimmed
 	closeTimeout   = 90 * time.Second        // for the last Slack calls: longer than a minute, the longest that a budget can be empty
 	rootOnlyFor    = 2500 * time.Millisecond // a root message younger than this has no replies yet, so that nothing is read: Slack redelivers after 3 s
@@ -56,6 +57,7 @@ type turnRun struct {
 	saver    *saver   // of its text; nil: none
 	unsure   bool     // somebody was refused only because Slack did not say who they are
 	denied   bool     // the thread may not be read, now or later
+	early    bool     // the status says that the bot is at it, and no draft does yet
 }
 
 // newTurn is the turn of a claim; first says that it is the claim's first.
@@ -141,6 +143,7 @@ func (t *turnRun) run(work, cut context.Context) report {
 	watch.Go(func() { t.watch(live, changed, callOff, cancel) })
 	defer watch.Wait()
 	defer t.endSaver()
+	defer t.endEarly(work)
 	defer callOff(nil)
 	defer cancel(nil)
 
@@ -286,6 +289,9 @@ func (t *turnRun) read(ctx context.Context, upto turn.TS) {
 		}
 		return
 	}
+	var status sync.WaitGroup
+	status.Go(func() { t.sayEarly(ctx) })
+	defer status.Wait() // before a draft says something else
 	messages, err := t.bot.dep.History.Messages(ctx, t.thread)
 	if err != nil {
 		if !t.isOff() {
@@ -298,6 +304,26 @@ func (t *turnRun) read(ctx context.Context, upto turn.TS) {
 	t.bot.crowds.see(t.thread, messages)
 	if t.thread.direct() {
 		t.preface = t.beforeAgain(ctx, messages)
+	}
+}
+
+// sayEarly tells whoever asked within a second that the bot is at it: a read may have to wait for its budget.
+func (t *turnRun) sayEarly(ctx context.Context) {
+	s, ok := t.bot.dep.Room.(Statuses)
+	if !ok || len(t.claim.Messages()) > 0 || !slices.ContainsFunc(t.known, Asked.explicit) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, earlyTimeout)
+	defer cancel()
+	t.early = s.Status(ctx, t.thread, statusThinking)
+}
+
+// endEarly takes that back if nothing was to be said.
+func (t *turnRun) endEarly(work context.Context) {
+	if s, ok := t.bot.dep.Room.(Statuses); ok && t.early {
+		ctx, cancel := context.WithTimeout(work, earlyTimeout)
+		defer cancel()
+		s.Status(ctx, t.thread, "")
 	}
 }
 

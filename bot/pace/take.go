@@ -16,9 +16,6 @@ type ticket struct {
 	head chan struct{} // closed when it is this one's turn
 }
 
-// askAgain is how long Take waits at most before it looks again: the share may be a larger one by then.
-const askAgain = 500 * time.Millisecond
-
 // Take waits until a call of a method, such as conversations.replies, fits the method's budget and counts it
 // as made now. Those who wait for the same method are served in the order in which they came; nobody else is
 // delayed. It returns the cause of ctx when that ends first, and ErrStopped when Run has ended. When Slack refuses the call, say so with
@@ -49,7 +46,7 @@ func (s *Scheduler) Take(ctx context.Context, m Method) error {
 		if wait <= 0 {
 			return nil
 		}
-		timer := time.NewTimer(min(wait, askAgain))
+		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():

@@ -42,7 +42,7 @@ func (t *turnRun) write(work, ctx context.Context, draft Draft, asks []Asked, up
 	b, last := t.bot, asks[len(asks)-1]
 	base := checkpoint{For: last.TS, Since: string(newestForm(asks)), Upto: string(upto), First: asks[0].TS, Asks: len(asks)}
 	w := &writer{
-		bot: b, thread: t.thread, draft: draft, id: "llmbot-" + strings.ReplaceAll(last.TS, ".", "-"), model: t.set.Model, hold: t.visible(),
+		bot: b, thread: t.thread, draft: draft, id: "llmbot-" + strings.ReplaceAll(last.TS, ".", "-"), model: t.set.Model, person: asks[0].User, hold: t.visible(),
 		progress: t.claim.Progress,
 	}
 	var from partly

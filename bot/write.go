@@ -31,6 +31,7 @@ type writer struct {
 	draft  Draft
 	id     string // of the request, for the server's log too
 	model  string // empty: the client's
+	person string // whose slot it takes
 	base   Answer // what is shown beside the finished text: notices about what the model did not get
 
 	inside   bool   // it has a slot
@@ -362,7 +363,7 @@ func (w *writer) enter(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	since := time.Now()
-	err := w.bot.slots.take(ctx, func(place int) {
+	err := w.bot.slots.take(ctx, w.person, func(place int) {
 		if w.shown == "" {
 			w.draft.Set(Answer{Status: fmt.Sprintf("is busy with other answers: you are number %d in the queue", place), Since: since})
 		}
@@ -376,7 +377,7 @@ func (w *writer) enter(ctx context.Context) error {
 func (w *writer) leave() {
 	if w.inside {
 		w.inside = false
-		w.bot.slots.give()
+		w.bot.slots.give(w.person)
 	}
 }
 

@@ -74,7 +74,9 @@ func (t *turnRun) afford(ctx context.Context, asks []Asked) []Asked {
 			t.refused = over
 			return asks
 		}
-		t.overQuota(ctx, over, true)
+		if where, sentence := t.overQuota(ctx, over); sentence != "" {
+			t.bot.whisper(ctx, where, t.person, sentence)
+		}
 		asks = left
 	}
 	return asks
@@ -96,32 +98,37 @@ func (t *turnRun) overspent(ctx context.Context) quota.Over {
 
 // refuse ends an answer that may not be written. What is visible of it stays, and says why; else the person alone is told.
 func (t *turnRun) refuse(ctx context.Context, w *writer, over quota.Over) outcome {
+	where, sentence := t.overQuota(ctx, over)
 	out := outcome{err: errOverQuota, kept: w.kept, answer: w.stands}
-	if !w.kept {
+	switch {
+	case w.kept:
+	case len(t.messageIDs()) > 0:
 		out.answer = Answer{Text: w.stands.Text, Notice: overSentence(over, time.Now()), Phase: Failed, Controls: CanRegenerate}
-		if len(t.messageIDs()) == 0 {
-			out.answer = Answer{Phase: Removed}
-		}
+		return out
+	default:
+		out.answer = Answer{Phase: Removed}
 	}
-	t.overQuota(ctx, over, w.kept || out.answer.Phase == Removed)
+	if sentence != "" {
+		t.bot.tell(where, t.person, sentence) // a slot may be held: nobody waits for Slack
+	}
 	return out
 }
 
-// overQuota notes that somebody has had their share, and tells them, unless they have just been told.
-func (t *turnRun) overQuota(ctx context.Context, over quota.Over, tell bool) {
+// overQuota notes that somebody has had their share, and returns what they are to be told, and where; nothing: they have just been told.
+func (t *turnRun) overQuota(ctx context.Context, over quota.Over) (where Thread, sentence string) {
 	b, now, asks := t.bot, time.Now(), t.under()
 	b.log.InfoContext(ctx, "quota_reached", "thread", t.thread.String(), "user", t.person, "of", string(over.Account.Of), "limit", string(over.Limit), "until", over.Until)
 	if h := b.dep.Hooks.OverQuota; h != nil {
 		h(over)
 	}
-	if !tell || !b.told.due(t.person+" "+string(over.Account.Of)+" "+over.Account.ID, now, over.Until) {
-		return
+	if t.person == "" || !b.told.due(t.person+" "+string(over.Account.Of)+" "+over.Account.ID, now, over.Until) {
+		return where, ""
 	}
-	where := t.thread
+	where = t.thread
 	if len(t.messages) <= 1 && len(asks) > 0 && asks[0].Opens() {
 		where.TS = "" // there is no thread yet in which it could be seen
 	}
-	b.whisper(ctx, where, t.person, overSentence(over, now))
+	return where, overSentence(over, now)
 }
 
 // told remembers until when what people were told about their quota need not be said again. The zero value is ready.
@@ -169,10 +176,10 @@ func when(at, now time.Time) string {
 	if at.Sub(now) > time.Hour {
 		unit, clock = time.Minute, "15:04"
 	}
-	at = at.UTC().Add(unit - 1).Truncate(unit)
 	left := (at.Sub(now) + unit - 1).Truncate(unit)
+	at = at.UTC().Add(unit - 1).Truncate(unit)
 	day := ""
-	if y, m, d := at.Date(); now.UTC().Day() != d || now.UTC().Month() != m || now.UTC().Year() != y {
+	if at.YearDay() != now.UTC().YearDay() {
 		day = " on " + at.Format("2 January")
 	}
 	return fmt.Sprintf("in %s, at %s UTC%s", span(left), at.Format(clock), day)

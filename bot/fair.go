@@ -227,10 +227,10 @@ func (w *writer) used(res llm.Result) int {
 	return res.Usage.PromptTokens + max(res.Usage.CompletionTokens, w.tokens-w.from.tokens)
 }
 
-// spend counts the tokens of a request that is over, in the background; settled waits for it.
+// spend counts the tokens of a request that is over, in the background.
 func (t *turnRun) spend(work context.Context, tokens int) {
 	if tokens > 0 {
-		t.book(work, "tokens_not_counted", func(ctx context.Context) error {
+		t.book(work, "tokens", func(ctx context.Context) error {
 			return t.bot.ledger.Spend(ctx, tokens, t.paying...)
 		})
 	}
@@ -238,13 +238,13 @@ func (t *turnRun) spend(work context.Context, tokens int) {
 
 // settle says that the answer that was counted has ended.
 func (t *turnRun) settle(work context.Context) {
-	t.book(work, "answer_not_settled", func(ctx context.Context) error {
+	t.book(work, "end", func(ctx context.Context) error {
 		return t.bot.ledger.End(ctx, t.thread.String(), t.paying...)
 	})
 }
 
 // book writes into the accounts in the background, so that nobody waits for it but the end of the turn.
-func (t *turnRun) book(work context.Context, failed string, write func(context.Context) error) {
+func (t *turnRun) book(work context.Context, what string, write func(context.Context) error) {
 	if len(t.paying) == 0 || t.claim.Epoch() == 0 {
 		return
 	}
@@ -252,7 +252,7 @@ func (t *turnRun) book(work context.Context, failed string, write func(context.C
 		ctx, cancel := context.WithTimeout(work, storeTimeout)
 		defer cancel()
 		if err := write(ctx); err != nil && !errors.Is(err, turn.ErrClosed) {
-			t.bot.log.WarnContext(ctx, failed, "thread", t.thread.String(), "user", t.person, "error", err)
+			t.bot.log.WarnContext(ctx, "quota_not_written", "what", what, "thread", t.thread.String(), "user", t.person, "error", err)
 		}
 	})
 }

@@ -41,7 +41,7 @@ type Limit string
 // The limits.
 const (
 	AnswersPerMinute Limit = "answers_per_minute"
-	TokensPerDay     Limit = "tokens_per_day"
+	TokensPerDay     Limit = "tokens_per_day" //nolint:gosec // tokens of a model, no secret
 )
 
 // Account is whose use is counted.

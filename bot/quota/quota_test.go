@@ -40,7 +40,7 @@ func TestWindow(t *testing.T) {
 			now := time.UnixMilli(1_700_000_000_000)
 			rare := 1 + r.IntN(300)
 			for range 600 {
-				now = now.Add(time.Duration(r.Int64N(int64(w.span)/int64(rare))) / time.Millisecond * time.Millisecond)
+				now = now.Add(time.Duration(r.Int64N(int64(w.span) / int64(rare)))).Truncate(time.Millisecond)
 				if list = w.drop(list, now); r.IntN(3) > 0 {
 					n := 1 + r.IntN(5)
 					list = w.add(list, now, n)

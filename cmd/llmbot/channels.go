@@ -63,7 +63,7 @@ func (w *whole) UnmarshalYAML(decode func(any) error) error {
 }
 
 // problems are values that cannot work.
-func (c channelSettings) problems() (bad []string) {
+func (c *channelSettings) problems() (bad []string) {
 	if c.Temperature != nil && !(*c.Temperature >= 0 && *c.Temperature <= 2) { // nor .nan
 		bad = append(bad, "temperature must be from 0 to 2")
 	}

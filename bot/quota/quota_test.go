@@ -29,7 +29,7 @@ func raw(t *testing.T, store turn.Store, key string) (out []byte) {
 // TestWindow compares the lists with what was really used at which time.
 func TestWindow(t *testing.T) {
 	for name, w := range map[string]window{"minute": minute(), "day": day()} {
-		for seed := range uint64(50) {
+		for seed := range uint64(15) {
 			r := rand.New(rand.NewPCG(seed, 1))
 			var list []tally
 			type used struct {
@@ -186,7 +186,7 @@ func TestRecordIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := turn.NewMem()
 		l, me := Ledger{store}, person(1_000_000, 1_000_000_000)
-		for i := range 3000 {
+		for i := range 1000 {
 			if over, err := l.Begin(t.Context(), fmt.Sprintf("C0123456789/1700000000.%06d", i), true, me); err != nil || over.Limit != "" {
 				t.Fatal(over, err)
 			}

@@ -21,17 +21,18 @@ func TestImports(t *testing.T) {
 	)
 	own := map[string][]string{ // of ours; a room that is not here may import nothing of ours
 		"cmd/llmbot":        {anything},
-		"bot":               {"bot/turn", "bot/prompt", "llm"},
+		"bot":               {"bot/turn", "bot/prompt", "bot/quota", "llm"},
+		"bot/quota":         {"bot/turn"},
 		"bot/slackio":       {"bot", "bot/pace", "bot/render"},
 		"bot/term":          {"bot", "bot/prompt", "bot/render", "llm"},
 		"bot/prompt":        {"llm"},
 		"bot/sqlstore":      {"bot/turn"},
 		"bot/turn/turntest": {"bot/turn"},
-		"bot/ops":           {"bot", "bot/pace", "bot/turn", "llm"},
+		"bot/ops":           {"bot", "bot/pace", "bot/quota", "bot/turn", "llm"},
 		"llm/bench":         {"llm"},
 	}
-	only := map[string]string{slackGo: "bot/slackio", openAI: "llm"}                  // who alone may import it
-	std := []string{"bot/render", "bot/pace", "bot/turn", "bot/prompt", "llm/llmsim"} // nothing of others
+	only := map[string]string{slackGo: "bot/slackio", openAI: "llm"}                               // who alone may import it
+	std := []string{"bot/render", "bot/pace", "bot/turn", "bot/prompt", "bot/quota", "llm/llmsim"} // nothing of others
 	root, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)

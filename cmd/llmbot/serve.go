@@ -17,6 +17,7 @@ import (
 
 	"llmbot/bot"
 	"llmbot/bot/pace"
+	"llmbot/bot/quota"
 	"llmbot/bot/slackio"
 	"llmbot/bot/sqlstore"
 	"llmbot/bot/turn"
@@ -164,7 +165,7 @@ func botConfig(cfg Config, self slackio.Self, s store, ch *channels) bot.Config 
 		Settings: bot.Settings{
 			System: system, Temperature: cfg.Temperature, Effort: cfg.ReasoningEffort, FollowUps: bot.FollowUps(cfg.FollowUps),
 		},
-		Channel: ch.settings,
+		Channel: ch.settings, Quota: quota.Limits{AnswersPerMinute: cfg.AnswersPerMinute, TokensPerDay: cfg.TokensPerDay},
 		Policy: bot.Policy{
 			Channels: cfg.AllowChannels, Users: cfg.AllowUsers, Deny: cfg.DenyUsers,
 			AllowExternal: cfg.AllowExternal, AllowGuests: cfg.AllowGuests,

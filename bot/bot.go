@@ -92,6 +92,8 @@ type Bot struct {
 	monitor monitor
 	homes   homes
 	files   fileCache
+	reads   chan struct{} // one for each file that is being read
+	pics    *llm.Pictures
 	sight   sight
 	since   time.Time // when this process began
 	by      string    // what says in Slack, where anybody can read it, which process this is
@@ -129,7 +131,7 @@ func New(cfg Config, dep Deps) *Bot {
 		cfg: cfg, dep: dep, log: dep.Log,
 		slots: newSlots(cfg.MaxAnswers), answers: answers{store: dep.Store}, wake: make(chan struct{}, 1),
 		actors: map[Thread]*actor{}, since: time.Now(), looks: make(chan look1, maxLooks), gaps: make(chan Connected, 1),
-		errands: newErrands(8, 10*time.Second), repairs: newErrands(64, repairTimeout),
+		reads: make(chan struct{}, maxReads), pics: llm.NewPictures(), errands: newErrands(8, 10*time.Second), repairs: newErrands(64, repairTimeout),
 		backs: []delayed{newDelayed(lookBackSoon), newDelayed(lookBackLate)}, young: newDelayed(youngAgain),
 	}
 	sum := fnv.New64a()

@@ -20,6 +20,7 @@ import (
 	"llmbot/bot/slackio"
 	"llmbot/bot/sqlstore"
 	"llmbot/bot/turn"
+	"llmbot/egress"
 	"llmbot/llm"
 )
 
@@ -93,7 +94,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	view.model.Store(model)
 	slack := slackio.New(slackio.Config{
 		AppToken: string(cfg.AppToken), BotToken: string(cfg.BotToken), APIURL: cfg.SlackURL,
-		HTTP: &http.Client{Transport: slackTransport()}, Command: cfg.Command, Stream: cfg.Stream, Log: log,
+		HTTP: slackClient(), Command: cfg.Command, Stream: cfg.Stream, Log: log,
 		Pace: pace.Config{
 			Limits: map[pace.Method]int{pace.MethodEdit: cfg.Edits}, Scale: float64(cfg.Edits) / slackEdits, Hooks: view.paceHooks(),
 		},
@@ -123,7 +124,7 @@ func gpus(cfg Config) func(context.Context) ([]llm.GPU, error) {
 	if cfg.GPUMetricsURL == "" {
 		return nil
 	}
-	client := &http.Client{Transport: &http.Transport{IdleConnTimeout: time.Minute}} // no proxy: it is beside the model server
+	client := egress.New(&http.Transport{IdleConnTimeout: time.Minute}, "GPU_METRICS_URL") // no proxy: it is beside the model server
 	return func(ctx context.Context) ([]llm.GPU, error) { return llm.GPUs(ctx, client, cfg.GPUMetricsURL) }
 }
 
@@ -216,12 +217,12 @@ func (s store) ready(ctx context.Context, cfg Config, log *slog.Logger) error {
 	return nil
 }
 
-// slackTransport honours the environment's proxy and gives up on connections that do not come to be. Package slackio bounds each call.
-func slackTransport() *http.Transport {
-	return &http.Transport{
+// slackClient honours the environment's proxy and gives up on connections that do not come to be. Package slackio bounds each call.
+func slackClient() *http.Client {
+	return egress.New(&http.Transport{
 		Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 32, IdleConnTimeout: 60 * time.Second,
 		TLSHandshakeTimeout: 10 * time.Second, ForceAttemptHTTP2: true,
 		// All calls share one connection: a dead one has to be noticed.
 		HTTP2: &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second},
-	}
+	}, "SLACK_API_URL")
 }

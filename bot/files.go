@@ -187,6 +187,8 @@ func (t *turnRun) load(ctx context.Context, f File, runes int) (_ attachment, ke
 	switch {
 	case errors.Is(err, ErrLargeFile):
 		return cannot("it is too large", fmt.Sprintf("I did not read %s: it is too large (at most %d MB).", quoteName(f.Name), most>>20)), true
+	case errors.Is(ctx.Err(), context.Canceled): // the answer is stopped
+		return cannot("it was not fetched", ""), false
 	case err != nil:
 		t.bot.log.WarnContext(ctx, "file_unread", "thread", t.thread.String(), "file", f.ID, "type", f.MIME, "bytes", f.Size, "error", err)
 		return cannot("it could not be fetched", fmt.Sprintf("I could not get %s from Slack.", quoteName(f.Name))), false
@@ -220,7 +222,9 @@ func (t *turnRun) picture(ctx context.Context, f File, data []byte) (_ attachmen
 		why, said = "it has too many passes", fmt.Sprintf("I did not look at %s: it is a progressive JPEG with too many passes. Please save it anew.", name)
 	case errors.Is(err, llm.ErrSlowPicture):
 		why, said = "reading it took too long", fmt.Sprintf("I gave %s up: reading it took too long. Please send a smaller copy.", name)
-	case errors.Is(err, llm.ErrBusyPictures), ctx.Err() != nil:
+	case errors.Is(ctx.Err(), context.Canceled): // the answer is stopped
+		return attachment{picture: true}, false
+	case errors.Is(err, llm.ErrBusyPictures):
 		why, said, keep = "there was no time for it", fmt.Sprintf("I had no time to look at %s. Please ask again.", name), false
 	}
 	t.bot.log.WarnContext(ctx, "picture_unread", "thread", t.thread.String(), "file", f.ID, "type", f.MIME, "bytes", len(data), "error", err)

@@ -22,6 +22,9 @@ const (
 	pictureSide = 1536
 	// pictureAsIs is how many bytes a picture may have that is sent as it came.
 	pictureAsIs = 1 << 20
+	// mostPNG is how many bytes a picture with openings may have; a larger one gets a white ground. Four of them, in base64, are below the 32 MB that
+	// vLLM's front end takes.
+	mostPNG = 4 << 20
 	// jpegQuality is Go's way to say: hardly any difference to see.
 	jpegQuality = 85
 	// decoders is how many pictures are decoded at a time: each may take mostUnpacked, and a core.
@@ -164,17 +167,23 @@ func (f format) read(ctx context.Context, data []byte) (_ Image, err error) {
 		return Image{}, err
 	}
 	var out bytes.Buffer
-	mime := "image/jpeg"
 	if opaque, ok := img.(interface{ Opaque() bool }); ok && !opaque.Opaque() {
-		mime = "image/png"
-		err = png.Encode(&out, img)
-	} else {
-		err = jpeg.Encode(&out, img, &jpeg.Options{Quality: jpegQuality})
+		if err := png.Encode(&out, img); err != nil {
+			return Image{}, fmt.Errorf("write it anew: %w", err)
+		}
+		if out.Len() <= mostPNG {
+			return Image{MIME: "image/png", Data: out.Bytes()}, nil
+		}
+		out.Reset()
+		white := image.NewRGBA(img.Bounds())
+		draw.Draw(white, white.Rect, image.White, image.Point{}, draw.Src)
+		draw.Draw(white, white.Rect, img, white.Rect.Min, draw.Over)
+		img = white
 	}
-	if err != nil {
+	if err := jpeg.Encode(&out, img, &jpeg.Options{Quality: jpegQuality}); err != nil {
 		return Image{}, fmt.Errorf("write it anew: %w", err)
 	}
-	return Image{MIME: mime, Data: out.Bytes()}, nil
+	return Image{MIME: "image/jpeg", Data: out.Bytes()}, nil
 }
 
 // scaled makes a picture as small as it has to be. It halves it, which averages four pixels into one, until less than half is left to do: better

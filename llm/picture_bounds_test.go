@@ -207,6 +207,22 @@ func TestScaledLooksAlike(t *testing.T) {
 	}
 }
 
+// TestNoiseWithOpenings: what PNG cannot make small does not fill the request.
+func TestNoiseWithOpenings(t *testing.T) {
+	img := image.NewNRGBA(image.Rect(0, 0, 1100, 1100))
+	for i := range img.Pix {
+		img.Pix[i] = byte(rand.Uint32()) //nolint:gosec // noise
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, img); err != nil {
+		t.Fatal(err)
+	}
+	got, err := NewPictures().Picture(t.Context(), "image/png", b.Bytes())
+	if err != nil || got.MIME != "image/jpeg" || len(got.Data) > mostPNG {
+		t.Errorf("%d bytes became %d of %s, %v", b.Len(), len(got.Data), got.MIME, err)
+	}
+}
+
 // FuzzPictureHeader: whatever a file says of itself, what is let in is judged by no less than its pixels, and nothing panics.
 func FuzzPictureHeader(f *testing.F) {
 	for _, seed := range [][]byte{

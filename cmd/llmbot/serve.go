@@ -9,11 +9,10 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"runtime/debug"
-	"slices"
-	"strings"
 	"sync"
 	"time"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
 
 	"llmbot/bot"
 	"llmbot/bot/pace"
@@ -41,14 +40,9 @@ func runServe(ctx context.Context, p process, args []string) error {
 	for _, d := range cfg.doubts {
 		log.WarnContext(ctx, "unknown_variable", "problem", d.what, "hint", d.hint)
 	}
-	if !slices.ContainsFunc(p.env, func(v string) bool { return strings.HasPrefix(v, "GOGC=") }) {
-		debug.SetGCPercent(gcPercent)
-	}
+	setMemory(ctx, p.env, memlimit.FromCgroup, log)
 	return serve(ctx, cfg, log)
 }
-
-// gcPercent is GOGC for the bot: 1,000 live answers fit in 200 MB, for a few hundredths of a core (measured with -torture.crowd).
-const gcPercent = 40
 
 // newLog writes to w as configured, from level on.
 func newLog(w io.Writer, cfg Config, level slog.Leveler) *slog.Logger {

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
-
-	"golang.org/x/text/encoding/charmap"
 )
 
 // plainText decodes a text file: UTF-8, UTF-16 with a byte order mark, or Windows-1252, which Latin-1 is a part of. It returns the first most
@@ -84,13 +82,18 @@ func western(data []byte) bool {
 	return bad > good && high*10 <= all*3
 }
 
-// windows1252 decodes the first character of Windows-1252. Its five holes are no characters.
+// windows1252 decodes the first character of Windows-1252. It is Latin-1 but for what stands in the place of its control characters; five of those
+// are none.
 func windows1252(p []byte) (rune, int) {
-	r := charmap.Windows1252.DecodeByte(p[0])
-	if r >= 0x80 && r < 0xA0 {
-		r = utf8.RuneError
+	c := p[0]
+	if c < 0x80 || c >= 0xA0 {
+		return rune(c), 1
 	}
-	return r, 1
+	own := [...]rune{
+		'€', utf8.RuneError, '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', utf8.RuneError, 'Ž', utf8.RuneError,
+		utf8.RuneError, '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', utf8.RuneError, 'ž', 'Ÿ',
+	}
+	return own[c-0x80], 1
 }
 
 // inline is a text file in the prompt, of which text is the beginning and all the number of its characters. What is cut is said, to the model and

@@ -127,7 +127,7 @@ func TestDecodingEnds(t *testing.T) {
 	bomb := scansJPEG(3600, 50)
 	noise := make([]byte, 15<<20)
 	for i := range noise {
-		noise[i] = byte(rand.Uint32()) //nolint:gosec // noise
+		noise[i] = byte(rand.Uint32())
 	}
 	for name, data := range map[string][]byte{"scans": bomb, "palette": emptyPNG(8190, 8, 3, 0, 1), "deep": emptyPNG(2800, 16, 6, 0, 8), "WebP": noiseWebP(4090, noise)} {
 		t.Run(name, func(t *testing.T) {
@@ -211,7 +211,7 @@ func TestScaledLooksAlike(t *testing.T) {
 func TestNoiseWithOpenings(t *testing.T) {
 	img := image.NewNRGBA(image.Rect(0, 0, 1100, 1100))
 	for i := range img.Pix {
-		img.Pix[i] = byte(rand.Uint32()) //nolint:gosec // noise
+		img.Pix[i] = byte(rand.Uint32())
 	}
 	var b bytes.Buffer
 	if err := png.Encode(&b, img); err != nil {

@@ -28,10 +28,10 @@ const (
 
 // tokenDomains are the domains whose hosts get the bot's token: the Web API's and the file servers', of Slack and of GovSlack. slack-go has the same
 // list (slackDomains), and files.slack.com is where url_private leads (facts/slack.md §5.7).
-var tokenDomains = [...]string{"slack.com", "slack-gov.com"}
+const tokenDomains = "slack.com slack-gov.com"
 
 // plainDomains are further domains of Slack's that files may come from: the ones of its content servers. They need no token.
-var plainDomains = [...]string{"slack-files.com", "slack-edge.com"}
+const plainDomains = "slack-files.com slack-edge.com"
 
 // mostHops is how many redirects of a file are followed. Files that may be read come without any (facts/slack.md §5.7); one hop, to
 // files-origin.slack.com, has been seen.
@@ -50,9 +50,9 @@ func (s *Slack) hostOf(u *url.URL) host {
 	name := strings.ToLower(u.Hostname())
 	in := func(domain string) bool { return name == domain || strings.HasSuffix(name, "."+domain) }
 	switch {
-	case slices.ContainsFunc(tokenDomains[:], in):
+	case slices.ContainsFunc(strings.Fields(tokenDomains), in):
 		return hostOurs
-	case slices.ContainsFunc(plainDomains[:], in):
+	case slices.ContainsFunc(strings.Fields(plainDomains), in):
 		return hostPlain
 	}
 	return hostForeign

@@ -31,9 +31,9 @@ const (
 	decoders = 2
 	// pictureTime is how long one picture may take, scaling included. The largest that is let in takes a second of a core.
 	pictureTime = 10 * time.Second
-	// piece is how many bytes a decoder gets at once. It notices the end of its context at the next one: 512 bytes of deflate unpack to half a
-	// megabyte at most.
-	piece = 512
+	// piece is how many bytes a decoder gets at once. It notices the end of its context at the next one: 64 bytes of deflate unpack to 64 kB at most,
+	// and 40 are a whole scan of a JPEG.
+	piece = 64
 	// bandRows is how many rows are scaled between two looks at the context.
 	bandRows = 64
 )

@@ -26,9 +26,9 @@ const (
 	hostOurs                // and with it
 )
 
-// tokenDomains are the domains whose hosts get the bot's token: the Web API's and the file servers', of Slack and of GovSlack. slack-go has the same
+// slackDomains are the domains whose hosts get the bot's token: the Web API's and the file servers', of Slack and of GovSlack. slack-go has the same
 // list (slackDomains), and files.slack.com is where url_private leads (facts/slack.md §5.7).
-const tokenDomains = "slack.com slack-gov.com"
+const slackDomains = "slack.com slack-gov.com"
 
 // plainDomains are further domains of Slack's that files may come from: the ones of its content servers. They need no token.
 const plainDomains = "slack-files.com slack-edge.com"
@@ -50,7 +50,7 @@ func (s *Slack) hostOf(u *url.URL) host {
 	name := strings.ToLower(u.Hostname())
 	in := func(domain string) bool { return name == domain || strings.HasSuffix(name, "."+domain) }
 	switch {
-	case slices.ContainsFunc(strings.Fields(tokenDomains), in):
+	case slices.ContainsFunc(strings.Fields(slackDomains), in):
 		return hostOurs
 	case slices.ContainsFunc(strings.Fields(plainDomains), in):
 		return hostPlain

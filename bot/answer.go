@@ -42,8 +42,8 @@ func (t *turnRun) write(work, ctx context.Context, draft Draft, asks []Asked, up
 	b, last := t.bot, asks[len(asks)-1]
 	base := checkpoint{For: last.TS, Since: string(newestForm(asks)), Upto: string(upto), First: asks[0].TS, Asks: len(asks)}
 	w := &writer{
-		bot: b, thread: t.thread, draft: draft, id: "llmbot-" + strings.ReplaceAll(last.TS, ".", "-"), model: t.set.Model, hold: t.visible(),
-		progress: t.claim.Progress,
+		bot: b, thread: t.thread, draft: draft, id: "llmbot-" + strings.ReplaceAll(last.TS, ".", "-"), model: t.set.Model, person: t.person, hold: t.visible(),
+		progress: t.claim.Progress, spent: func(tokens int) { t.spend(work, tokens) },
 	}
 	var from partly
 	from, w.stands, w.kept = t.standing(work, base)
@@ -52,6 +52,9 @@ func (t *turnRun) write(work, ctx context.Context, draft Draft, asks []Asked, up
 	}
 	if t.claim.Tries() >= mostTries {
 		return outcome{answer: Answer{Text: w.stands.Text, Notice: hopeless, Phase: Failed, Controls: CanRegenerate}, err: errHopeless}
+	}
+	if t.refused.Limit != "" {
+		return t.refuse(work, w, t.refused)
 	}
 	base.Text = from.text
 	w.saver = t.newSaver(ctx, base)
@@ -73,6 +76,11 @@ func (t *turnRun) write(work, ctx context.Context, draft Draft, asks []Asked, up
 		return w.ended(err, llm.Result{})
 	}
 	defer w.leave()
+	if w.queued {
+		if over := t.overspent(ctx); over.Limit != "" {
+			return t.refuse(work, w, over)
+		}
+	}
 	w.think()
 	in := t.input(ctx, asks)
 	for _, s := range t.said {
@@ -179,7 +187,7 @@ func (t *turnRun) close(work context.Context, draft Draft, reply Reply, out outc
 	case errors.Is(out.err, errSuperseded):
 		b.log.InfoContext(work, "answer_called_off", "thread", t.thread.String(), "ask", last.TS)
 		letGo(errSuperseded)
-		return t.calledOff()
+		return t.calledOff(work)
 	}
 	ctx, cancel := context.WithTimeoutCause(work, closeTimeout, errors.New("slack did not take the end of the answer in time"))
 	defer cancel()
@@ -280,7 +288,7 @@ func (t *turnRun) logEnd(ctx context.Context, out outcome, closeErr error, last 
 		t.bot.log.ErrorContext(ctx, "answer_not_shown", append(attrs, "error", closeErr)...)
 		return
 	}
-	if out.err == nil || errors.Is(out.err, errStopped) {
+	if out.err == nil || errors.Is(out.err, errStopped) || errors.Is(out.err, errOverQuota) {
 		t.bot.log.InfoContext(ctx, "answer_done", attrs...)
 		return
 	}

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"llmbot/bot/quota"
 	"llmbot/bot/turn"
 	"llmbot/llm"
 )
@@ -49,6 +50,7 @@ type Config struct {
 	// goroutine. nil: all channels are alike.
 	Channel      func(channel string, name func() string, base Settings) Settings
 	Policy       Policy
+	Quota        quota.Limits  // of each person
 	Resume       Resume        // "": ResumeAuto
 	MaxAnswers   int           // 0: DefaultMaxAnswers
 	DrainTimeout time.Duration // 0: DefaultDrain
@@ -85,6 +87,8 @@ type Bot struct {
 	log     *slog.Logger
 	desk    *turn.Desk
 	slots   *slots
+	ledger  quota.Ledger
+	told    told
 	speeds  speeds
 	window  window
 	answers answers
@@ -129,7 +133,7 @@ func New(cfg Config, dep Deps) *Bot {
 	}
 	b := &Bot{
 		cfg: cfg, dep: dep, log: dep.Log,
-		slots: newSlots(cfg.MaxAnswers), answers: answers{store: dep.Store}, wake: make(chan struct{}, 1),
+		slots: newSlots(cfg.MaxAnswers), answers: answers{store: dep.Store}, ledger: quota.Ledger{Store: dep.Store}, wake: make(chan struct{}, 1),
 		actors: map[Thread]*actor{}, since: time.Now(), looks: make(chan look1, maxLooks), gaps: make(chan Connected, 1),
 		reads: make(chan struct{}, maxReads), pics: llm.NewPictures(), errands: newErrands(8, 10*time.Second), repairs: newErrands(64, repairTimeout),
 		backs: []delayed{newDelayed(lookBackSoon), newDelayed(lookBackLate)}, young: newDelayed(youngAgain),

@@ -83,6 +83,7 @@ func (t *turnRun) abandon(work context.Context) report {
 
 // done notes that the thread is answered up to a point. If the store does not take it now, the desk goes on trying.
 func (t *turnRun) done(work context.Context, upto turn.TS) report {
+	t.settle(work)
 	ctx, cancel := context.WithTimeout(work, doneTimeout)
 	defer cancel()
 	more, err := t.claim.Done(ctx, upto)

@@ -43,13 +43,18 @@ func (b *Bot) Status(ctx context.Context, c Command) Report {
 		return Report{Groups: []Group{{Lines: []string{string(refusal)}}}}
 	}
 	words := strings.TrimSpace(strings.TrimPrefix(strings.ToLower(strings.TrimSpace(c.Text)), "!status"))
-	switch word, _, _ := strings.Cut(words, " "); word {
-	case "help":
+	word, _, _ := strings.Cut(words, " ")
+	if word == "help" {
 		return Report{Groups: []Group{{Title: "What I can do", Lines: []string{helpText, statusHelp}}}}
-	case "details":
-		return b.report(ctx, true)
 	}
-	return b.report(ctx, false)
+	var read sync.WaitGroup
+	var share Group
+	read.Go(func() { share = b.share(ctx, c) })
+	r := b.report(ctx, word == "details")
+	if read.Wait(); len(share.Lines) > 0 {
+		r.Groups = append(r.Groups, share)
+	}
+	return r
 }
 
 // statusHelp says what the command takes.

@@ -180,7 +180,7 @@ func (t *turnRun) removeHalves(work context.Context) (quiet bool, now []Message,
 // putOff gives up a turn that could not find out what is left: it was called off, or is to be done later.
 func (t *turnRun) putOff(work context.Context) report {
 	if t.isOff() {
-		return t.calledOff()
+		return t.calledOff(work)
 	}
 	return t.release(work)
 }

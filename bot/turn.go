@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"llmbot/bot/quota"
 	"llmbot/bot/turn"
 )
 
@@ -31,6 +32,7 @@ type turnRun struct {
 	known  []Asked   // what this process has heard of, oldest first; empty if nothing
 	taken  bool      // an earlier owner has begun the answer
 	first  bool      // this claim has not begun the answer
+	heir   bool      // this is the claim's first turn: an owner before may have begun something
 	came   time.Time // when the first of what is asked came
 	work   *atWork   // what it does, for others to see
 
@@ -54,6 +56,7 @@ type turnRun struct {
 	preface   []Message          // what was said before a direct message, in other threads
 	due       due
 	wanted    turn.TS  // when somebody wanted the last answer anew; empty: that was not asked for
+	wanter    string   // who it was
 	more      bool     // the answer is to go on where the length limit ended it
 	said      []string // what the person should know of their files
 	draft     Draft    // open; nil: none
@@ -61,13 +64,17 @@ type turnRun struct {
 	unsure    bool     // somebody was refused only because Slack did not say who they are
 	denied    bool     // the thread may not be read, now or later
 	memory    bool     // the answer was begun while the store was away: another process may have begun one, too
+	person    string   // for whom the answer is: see payer
+	paying    []quota.Account
+	refused   quota.Over     // why the answer may not be written, of which something is visible; zero: it may
+	books     sync.WaitGroup // writes into the accounts that are under way
 }
 
 // newTurn is the turn of a claim; first says that it is the claim's first.
 func newTurn(b *Bot, t Thread, c *turn.Claim, first bool, known []Asked) *turnRun {
 	return &turnRun{
 		bot: b, thread: t, claim: c, known: known, asks: known, cancel: func(error) {}, taken: first && len(c.Messages()) > 0,
-		first: first || len(c.Messages()) == 0,
+		first: first || len(c.Messages()) == 0, heir: first,
 	}
 }
 
@@ -124,7 +131,8 @@ func indexTS(asks []Asked, ts string) int {
 }
 
 // calledOff hands what is still owed to the next turn.
-func (t *turnRun) calledOff() report {
+func (t *turnRun) calledOff(work context.Context) report {
+	t.settle(work)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	left := slices.DeleteFunc(slices.Clone(t.known), func(a Asked) bool { return slices.Contains(t.gone, a.TS) })
@@ -156,7 +164,7 @@ func (t *turnRun) run(work, cut context.Context) report {
 	t.set = t.bot.settings(live, t.thread.Channel)
 	t.read(live, upto)
 	if t.isOff() {
-		return t.calledOff()
+		return t.calledOff(work)
 	}
 	switch newest := t.newest(); {
 	case !t.unread || !upto.After(newest):
@@ -170,7 +178,7 @@ func (t *turnRun) run(work, cut context.Context) report {
 	t.plan(live, upto)
 	asks := t.admit(live, t.due.asks)
 	if t.isOff() || !t.begin(asks) {
-		return t.calledOff()
+		return t.calledOff(work)
 	}
 	switch {
 	case len(asks) == 0:
@@ -186,6 +194,13 @@ func (t *turnRun) run(work, cut context.Context) report {
 		return t.done(work, upto)
 	case t.stopped() && len(t.claim.Messages()) == 0 && len(t.due.adopt) == 0:
 		return t.done(work, t.stopEnds())
+	}
+	asks = t.afford(live, asks)
+	switch {
+	case t.isOff() || !t.begin(asks):
+		return t.calledOff(work)
+	case len(asks) == 0:
+		return t.none(work, live, upto)
 	}
 	if at := t.claim.StoppedAt(); t.due.over && at != "" && !asks[len(asks)-1].since().After(at) {
 		cancel(errStopped) // what is done now was asked after that, of what is shown nothing was
@@ -363,7 +378,7 @@ func (t *turnRun) plan(ctx context.Context, upto turn.TS) {
 	if wanted.TS == "" {
 		return
 	}
-	v.wanted, t.wanted = turn.TS(wanted.TS), turn.TS(wanted.TS)
+	v.wanted, t.wanted, t.wanter = turn.TS(wanted.TS), turn.TS(wanted.TS), wanted.By
 	t.due = owed(thread, t.thread, v)
 	if t.due.redo && wanted.More == t.due.what && turn.TS(wanted.TS).After(answered) {
 		t.more = true

@@ -31,9 +31,11 @@ type writer struct {
 	draft  Draft
 	id     string // of the request, for the server's log too
 	model  string // empty: the client's
+	person string // whose slot it takes
 	base   Answer // what is shown beside the finished text: notices about what the model did not get
 
 	inside   bool   // it has a slot
+	queued   bool   // it had to wait for it
 	shown    string // the longest text shown so far: it stays until a new try has overtaken it
 	hold     int    // characters that a killed process left visible: nothing shorter is shown; 0: no matter
 	from     partly // what the current try goes on from; zero: nothing
@@ -49,6 +51,7 @@ type writer struct {
 	thinking time.Time // when the model began to reason; zero: it has not
 	saver    *saver    // nil: nothing is saved
 	progress func()    // says that this process does not die of the answer so far
+	spent    func(tokens int)
 }
 
 // outcome is what came of writing.
@@ -82,6 +85,7 @@ func (w *writer) write(ctx context.Context, in prompt.Input, req llm.Request, fr
 		}
 		res, err := w.try(ctx, req)
 		w.bot.dep.Hooks.streamed(res, err)
+		w.spent(w.used(res))
 		if err == nil {
 			if w.from.text == "" { // else its count is of more than the prompt
 				w.bot.window.learn(w.thread, in, built.LeftOut, req.Messages, res.Usage)
@@ -362,7 +366,8 @@ func (w *writer) enter(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	since := time.Now()
-	err := w.bot.slots.take(ctx, func(place int) {
+	err := w.bot.slots.take(ctx, w.person, func(place int) {
+		w.queued = true
 		if w.shown == "" {
 			w.draft.Set(Answer{Status: fmt.Sprintf("is busy with other answers: you are number %d in the queue", place), Since: since})
 		}
@@ -376,7 +381,7 @@ func (w *writer) enter(ctx context.Context) error {
 func (w *writer) leave() {
 	if w.inside {
 		w.inside = false
-		w.bot.slots.give()
+		w.bot.slots.give(w.person)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"llmbot/egress"
+	"llmbot/llm/egress"
 )
 
 // maxMessage is how much of the server's own words is kept, in bytes: vLLM sends validation errors of 1.8 kB.

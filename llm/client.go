@@ -15,7 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"llmbot/egress"
+	"llmbot/llm/egress"
 )
 
 const (

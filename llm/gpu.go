@@ -14,7 +14,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
-	"llmbot/egress"
+	"llmbot/llm/egress"
 )
 
 // GPU is one graphics card as NVIDIA's DCGM exporter sees it.

@@ -6,7 +6,7 @@ import (
 	"net"
 	"regexp"
 
-	"llmbot/egress"
+	"llmbot/llm/egress"
 )
 
 // Hint is the next step for the operator. It names the variable to change, if there is one.

@@ -11,7 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"llmbot/egress"
+	"llmbot/llm/egress"
 )
 
 func TestBaseURL(t *testing.T) {

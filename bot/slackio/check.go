@@ -12,7 +12,7 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/slack-go/slack"
 
-	"llmbot/egress"
+	"llmbot/llm/egress"
 )
 
 // helloTimeout is how long Slack may take to greet a socket; it comes at once (facts/slack.md §7.1).

@@ -14,7 +14,7 @@ import (
 	"github.com/slack-go/slack"
 
 	"llmbot/bot"
-	"llmbot/egress"
+	"llmbot/llm/egress"
 )
 
 // host is what may be done with an address.

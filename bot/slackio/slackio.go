@@ -31,7 +31,7 @@ import (
 
 	"llmbot/bot"
 	"llmbot/bot/pace"
-	"llmbot/egress"
+	"llmbot/llm/egress"
 )
 
 const (

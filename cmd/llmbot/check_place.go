@@ -16,7 +16,7 @@ import (
 	"llmbot/bot/ops"
 	"llmbot/bot/slackio"
 	"llmbot/bot/sqlstore"
-	"llmbot/egress"
+	"llmbot/llm/egress"
 )
 
 const (

@@ -62,17 +62,19 @@ type Config struct {
 	IdleTimeout       time.Duration `env:"LLM_IDLE_TIMEOUT" envDefault:"60s" doc:"how long the model may be silent in an answer"`
 	Resume            string        `env:"LLM_RESUME" envDefault:"auto" doc:"how a broken-off answer goes on: auto (continued where the server can, else restarted), continue, restart (written anew in the same message)"`
 
-	Stream        string        `env:"BOT_STREAM" envDefault:"auto" doc:"how answers grow: auto, edit, native, off"`
-	FollowUps     string        `env:"BOT_FOLLOW_UPS" envDefault:"solo" doc:"when no mention is needed in a thread: solo (one person talks with the bot), always, mention (never)"`
-	Command       string        `env:"BOT_COMMAND" envDefault:"/llm-status" doc:"the slash command"`
-	AllowChannels []string      `env:"BOT_ALLOW_CHANNELS" doc:"channel ids, comma-separated; empty: all. Direct messages are always allowed"`
-	AllowUsers    []string      `env:"BOT_ALLOW_USERS" doc:"user ids, comma-separated; empty: all"`
-	DenyUsers     []string      `env:"BOT_DENY_USERS" doc:"user ids, comma-separated"`
-	AllowExternal bool          `env:"BOT_ALLOW_EXTERNAL" envDefault:"false" doc:"answer people of other organisations (Slack Connect)"`
-	AllowGuests   bool          `env:"BOT_ALLOW_GUESTS" envDefault:"false" doc:"answer guests of the workspace"`
-	ChannelsFile  string        `env:"BOT_CHANNELS_FILE" doc:"a YAML file with settings of channels: prompt, model, temperature, follow_ups, reasoning_effort; read again at SIGHUP and when it changes"`
-	MaxAnswers    int           `env:"BOT_MAX_ANSWERS" envDefault:"64" doc:"answers in progress; more wait, and are told their place"`
-	DrainTimeout  time.Duration `env:"BOT_DRAIN_TIMEOUT" envDefault:"25s" doc:"on SIGTERM, how long running answers may take to finish"`
+	Stream           string        `env:"BOT_STREAM" envDefault:"auto" doc:"how answers grow: auto, edit, native, off"`
+	FollowUps        string        `env:"BOT_FOLLOW_UPS" envDefault:"solo" doc:"when no mention is needed in a thread: solo (one person talks with the bot), always, mention (never)"`
+	Command          string        `env:"BOT_COMMAND" envDefault:"/llm-status" doc:"the slash command"`
+	AllowChannels    []string      `env:"BOT_ALLOW_CHANNELS" doc:"channel ids, comma-separated; empty: all. Direct messages are always allowed"`
+	AllowUsers       []string      `env:"BOT_ALLOW_USERS" doc:"user ids, comma-separated; empty: all"`
+	DenyUsers        []string      `env:"BOT_DENY_USERS" doc:"user ids, comma-separated"`
+	AllowExternal    bool          `env:"BOT_ALLOW_EXTERNAL" envDefault:"false" doc:"answer people of other organisations (Slack Connect)"`
+	AllowGuests      bool          `env:"BOT_ALLOW_GUESTS" envDefault:"false" doc:"answer guests of the workspace"`
+	ChannelsFile     string        `env:"BOT_CHANNELS_FILE" doc:"a YAML file with settings of channels: prompt, model, temperature, follow_ups, reasoning_effort, answers_per_minute, tokens_per_day; read again at SIGHUP and when it changes"`
+	MaxAnswers       int           `env:"BOT_MAX_ANSWERS" envDefault:"64" doc:"answers in progress; more wait, and are told their place. Slots go round by person, and nobody holds more than half of them while others wait"`
+	AnswersPerMinute int           `env:"BOT_ANSWERS_PER_MINUTE" envDefault:"0" doc:"answers that each person may have begun in 60 seconds, in all channels together, also by Regenerate, Continue and edits; 0: no limit"`
+	TokensPerDay     int           `env:"BOT_TOKENS_PER_DAY" envDefault:"0" doc:"tokens that each person may use in 24 hours, prompts and answers together, as the model server counts them; 0: no limit"`
+	DrainTimeout     time.Duration `env:"BOT_DRAIN_TIMEOUT" envDefault:"25s" doc:"on SIGTERM, how long running answers may take to finish"`
 
 	StateURL      string     `env:"STATE_URL" doc:"postgres://… for replicas, memory: for trying out; empty: SQLite in STATE_DIR/state.db"`
 	StateDir      string     `env:"STATE_DIR" envDefault:"./data" doc:"folder of the state; made if missing"`
@@ -255,6 +257,8 @@ func (c *Config) check() []problem {
 	add(c.MaxTokens >= 0, fmt.Sprintf("LLM_MAX_TOKENS is %d", c.MaxTokens), "Leave it unset, so that the server decides, or give a number above 0.")
 	add(c.Edits > 0, fmt.Sprintf("SLACK_EDITS_PER_MINUTE is %d", c.Edits), "It must be at least 1; Slack's own is 50.")
 	add(c.MaxAnswers > 0, fmt.Sprintf("BOT_MAX_ANSWERS is %d", c.MaxAnswers), "It must be at least 1.")
+	add(c.AnswersPerMinute >= 0, fmt.Sprintf("BOT_ANSWERS_PER_MINUTE is %d", c.AnswersPerMinute), "It must be a whole number; 0 is no limit.")
+	add(c.TokensPerDay >= 0, fmt.Sprintf("BOT_TOKENS_PER_DAY is %d", c.TokensPerDay), "It must be a whole number; 0 is no limit.")
 	for name, d := range map[string]time.Duration{
 		"LLM_FIRST_TOKEN_TIMEOUT": c.FirstTokenTimeout, "LLM_IDLE_TIMEOUT": c.IdleTimeout, "BOT_DRAIN_TIMEOUT": c.DrainTimeout,
 	} {

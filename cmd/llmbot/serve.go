@@ -16,10 +16,11 @@ import (
 
 	"llmbot/bot"
 	"llmbot/bot/pace"
+	"llmbot/bot/quota"
 	"llmbot/bot/slackio"
 	"llmbot/bot/sqlstore"
 	"llmbot/bot/turn"
-	"llmbot/egress"
+	"llmbot/llm/egress"
 	"llmbot/llm"
 )
 
@@ -159,7 +160,7 @@ func botConfig(cfg Config, self slackio.Self, s store, ch *channels) bot.Config 
 		Settings: bot.Settings{
 			System: system, Temperature: cfg.Temperature, Effort: cfg.ReasoningEffort, FollowUps: bot.FollowUps(cfg.FollowUps),
 		},
-		Channel: ch.settings,
+		Channel: ch.settings, Quota: quota.Limits{AnswersPerMinute: cfg.AnswersPerMinute, TokensPerDay: cfg.TokensPerDay},
 		Policy: bot.Policy{
 			Channels: cfg.AllowChannels, Users: cfg.AllowUsers, Deny: cfg.DenyUsers,
 			AllowExternal: cfg.AllowExternal, AllowGuests: cfg.AllowGuests,

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"testing"
 
-	"llmbot/egress"
+	"llmbot/llm/egress"
 	"llmbot/llm/llmsim/memnet"
 )
 

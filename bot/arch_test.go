@@ -23,16 +23,17 @@ func TestImports(t *testing.T) {
 		"cmd/llmbot":        {anything},
 		"bot":               {"bot/turn", "bot/prompt", "bot/quota", "llm"},
 		"bot/quota":         {"bot/turn"},
-		"bot/slackio":       {"bot", "bot/pace", "bot/render"},
+		"bot/slackio":       {"bot", "bot/pace", "bot/render", "llm/egress"},
 		"bot/term":          {"bot", "bot/prompt", "bot/render", "llm"},
 		"bot/prompt":        {"llm"},
 		"bot/sqlstore":      {"bot/turn"},
 		"bot/turn/turntest": {"bot/turn"},
 		"bot/ops":           {"bot", "bot/pace", "bot/quota", "bot/turn", "llm"},
+		"llm":               {"llm/egress"},
 		"llm/bench":         {"llm"},
 	}
-	only := map[string]string{slackGo: "bot/slackio", openAI: "llm"}                               // who alone may import it
-	std := []string{"bot/render", "bot/pace", "bot/turn", "bot/prompt", "bot/quota", "llm/llmsim"} // nothing of others
+	only := map[string]string{slackGo: "bot/slackio", openAI: "llm"}                                             // who alone may import it
+	std := []string{"bot/render", "bot/pace", "bot/turn", "bot/prompt", "bot/quota", "llm/egress", "llm/llmsim"} // nothing of others
 	root, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)

@@ -94,6 +94,8 @@ type Bot struct {
 	monitor   monitor
 	homes     homes
 	files     fileCache
+	reads     chan struct{} // one for each file that is being read
+	pics      *llm.Pictures
 	sight     sight
 	since     time.Time // when this process began
 	open      atomic.Bool
@@ -131,7 +133,7 @@ func New(cfg Config, dep Deps) *Bot {
 		cfg: cfg, dep: dep, log: dep.Log,
 		slots: newSlots(cfg.MaxAnswers), answers: answers{store: dep.Store}, ledger: quota.Ledger{Store: dep.Store}, wake: make(chan struct{}, 1),
 		actors: map[Thread]*actor{}, since: time.Now(), looks: make(chan look1, maxLooks), gaps: make(chan Connected, 1),
-		errands: newErrands(8, 10*time.Second), repairs: newErrands(64, repairTimeout),
+		reads: make(chan struct{}, maxReads), pics: llm.NewPictures(), errands: newErrands(8, 10*time.Second), repairs: newErrands(64, repairTimeout),
 		lookBacks: newDelayed(lookBackAfter), young: newDelayed(youngAgain),
 	}
 	b.desk = turn.NewDesk(dep.Store, turn.Config{Owner: cfg.Owner, Alone: cfg.Alone, Log: dep.Log, Owed: b.owed, Noted: b.noted, Look: b.lookAgain, Hooks: dep.Hooks.Turn})

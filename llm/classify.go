@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"llmbot/llm/egress"
 )
 
 // maxMessage is how much of the server's own words is kept, in bytes: vLLM sends validation errors of 1.8 kB.
@@ -260,7 +262,19 @@ func transportError(ctx context.Context, op string, err error) error {
 	if ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return ctxError(ctx)
 	}
+	if e := redirected(op, err); e != nil {
+		return e
+	}
 	return &Error{Kind: KindDown, Op: op, Err: err}
+}
+
+// redirected is err as an Error if it is a redirect, which is not followed: neither the conversation nor the key goes anywhere else. It is no
+// outage: waiting would not help.
+func redirected(op string, err error) *Error {
+	if e, ok := errors.AsType[*egress.RedirectError](err); ok {
+		return &Error{Kind: KindServer, Op: op, Status: e.Status, Err: e}
+	}
+	return nil
 }
 
 // ctxError is the context's error, with its cause when there is one.

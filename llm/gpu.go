@@ -4,13 +4,17 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+
+	"llmbot/llm/egress"
 )
 
 // GPU is one graphics card as NVIDIA's DCGM exporter sees it.
@@ -22,16 +26,19 @@ type GPU struct {
 	LoadKnown bool
 }
 
-// GPUs reads the figures of a DCGM exporter (its DCGM_FI_DEV_* families). It blocks for at most 5 s.
-func GPUs(ctx context.Context, client *http.Client, url string) ([]GPU, error) {
+// GPUs reads the figures of a DCGM exporter (its DCGM_FI_DEV_* families). It follows no redirect, and blocks for at most 5 s.
+func GPUs(ctx context.Context, client *http.Client, address string) ([]GPU, error) {
 	ctx, cancel := context.WithTimeout(ctx, sideTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, fmt.Errorf("read the GPU exporter: %w", err)
 	}
-	resp, err := client.Do(req)
+	resp, err := egress.Guard(client, "GPU_METRICS_URL").Do(req)
 	if err != nil {
+		if e, ok := errors.AsType[*url.Error](err); ok {
+			err = e.Err // the address may hold a key
+		}
 		return nil, fmt.Errorf("read the GPU exporter: %w", err)
 	}
 	defer func() { _ = resp.Body.Close() }()

@@ -103,7 +103,7 @@ func (c *Client) side(ctx context.Context, op, method, url string, send []byte) 
 		return nil, transportError(ctx, op, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode >= http.StatusBadRequest {
+	if resp.StatusCode >= http.StatusMultipleChoices {
 		got, _ := readLimited(resp.Body, maxErrorBody)
 		// Only /v1/models must be there; the rest is optional, and a server without it says 404, 405 or 501.
 		switch resp.StatusCode {

@@ -11,6 +11,8 @@ import (
 
 	"github.com/gorilla/websocket"
 	"github.com/slack-go/slack"
+
+	"llmbot/llm/egress"
 )
 
 // helloTimeout is how long Slack may take to greet a socket; it comes at once (facts/slack.md §7.1).
@@ -147,11 +149,7 @@ func withoutTicket(err error) error {
 
 // checkClient is a client that is asked once or twice.
 func checkClient(cfg Config, more ...slack.Option) *slack.Client {
-	options := []slack.Option{slack.OptionAppLevelToken(cfg.AppToken), slack.OptionHTTPClient(cfg.HTTP)}
-	if cfg.APIURL != "" {
-		options = append(options, slack.OptionAPIURL(cfg.APIURL))
-	}
-	return slack.New(cfg.BotToken, append(options, more...)...)
+	return apiClient(cfg, egress.Guard(cfg.HTTP, addressVariable), more...)
 }
 
 // tokenError is err, as a TokenError if it is one.

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -79,21 +81,24 @@ func sparks(charts []bot.Chart) []slack.Block {
 }
 
 // respond sends something to a response_url.
-func (s *Slack) respond(ctx context.Context, url string, payload map[string]any) error {
+func (s *Slack) respond(ctx context.Context, address string, payload map[string]any) error {
+	if to, err := url.Parse(address); err != nil || s.hostOf(to) == hostForeign {
+		return errors.New("answer a command: its response_url is not at Slack")
+	}
 	body, err := json.Marshal(payload)
 	if err != nil {
 		return fmt.Errorf("answer a command: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, responseTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
 		return fmt.Errorf("answer a command: %w", err)
 	}
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := s.cfg.HTTP.Do(req)
 	if err != nil {
-		return fmt.Errorf("answer a command: %w", err)
+		return fmt.Errorf("answer a command: %w", withoutAddress(err)) // who has it may answer, too
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {

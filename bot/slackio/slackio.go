@@ -5,6 +5,8 @@
 //     delivers again. The same message that comes twice (app_mention and message, two sockets, a redelivery) is handled once.
 //   - Two sockets overlap, so that a refresh of one loses nothing.
 //   - Every write of an answer goes through package pace; no draft ever waits for the network in Set.
+//   - Tokens go to the Web API and to Slack's file servers, and nowhere else: no redirect of a call is followed, and each one of a file is
+//     looked at (host.go).
 //   - Whatever the model writes cannot ping anybody, and no link in it is unfurled.
 //
 // # Goroutines
@@ -29,6 +31,7 @@ import (
 
 	"llmbot/bot"
 	"llmbot/bot/pace"
+	"llmbot/llm/egress"
 )
 
 const (
@@ -41,7 +44,7 @@ const (
 type Config struct {
 	AppToken, BotToken string
 	APIURL             string            // root of the Web API with a trailing slash; empty: Slack's
-	HTTP               *http.Client      // required; its time-out does not matter
+	HTTP               *http.Client      // required; its time-out does not matter, and it follows no redirect
 	Dialer             *websocket.Dialer // nil: one that honours the proxy of the environment
 	Command            string            // the slash command, such as /llm-status
 	Stream             string            // how answers grow: StreamAuto (or empty), StreamEdit, StreamNative, StreamOff
@@ -85,21 +88,27 @@ type Self struct{ User, Bot, Name, Team, TeamName, Enterprise string }
 
 // New returns a Slack that does nothing before Connect.
 func New(cfg Config) *Slack {
-	client := func(h *http.Client) *slack.Client {
-		options := []slack.Option{slack.OptionAppLevelToken(cfg.AppToken), slack.OptionHTTPClient(h)}
-		if cfg.APIURL != "" {
-			options = append(options, slack.OptionAPIURL(cfg.APIURL))
-		}
-		return slack.New(cfg.BotToken, options...)
-	}
+	cfg.HTTP = egress.Guard(cfg.HTTP, addressVariable)
 	impatient := *cfg.HTTP
 	impatient.Timeout = callTimeout
 	s := &Slack{
-		cfg: cfg, log: cfg.Log, api: client(cfg.HTTP), opener: client(&impatient), pace: pace.New(cfg.Pace), seen: newFlights(),
+		cfg: cfg, log: cfg.Log, api: apiClient(cfg, cfg.HTTP), opener: apiClient(cfg, &impatient), pace: pace.New(cfg.Pace), seen: newFlights(),
 		drafts: map[*draft]time.Time{},
 	}
 	s.people = newPeople()
 	return s
+}
+
+// addressVariable is what an operator sets to say where the Web API is.
+const addressVariable = "SLACK_API_URL"
+
+// apiClient is slack-go's client of the Web API.
+func apiClient(cfg Config, h *http.Client, more ...slack.Option) *slack.Client {
+	options := []slack.Option{slack.OptionAppLevelToken(cfg.AppToken), slack.OptionHTTPClient(h)}
+	if cfg.APIURL != "" {
+		options = append(options, slack.OptionAPIURL(cfg.APIURL))
+	}
+	return slack.New(cfg.BotToken, append(options, more...)...)
 }
 
 // Connect asks Slack who the bot is. It waits for a Slack that does not answer until ctx ends; an error means that the token is not

@@ -9,11 +9,10 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"runtime/debug"
-	"slices"
-	"strings"
 	"sync"
 	"time"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
 
 	"llmbot/bot"
 	"llmbot/bot/pace"
@@ -22,6 +21,7 @@ import (
 	"llmbot/bot/sqlstore"
 	"llmbot/bot/turn"
 	"llmbot/llm"
+	"llmbot/llm/egress"
 )
 
 func runServe(ctx context.Context, p process, args []string) error {
@@ -41,14 +41,9 @@ func runServe(ctx context.Context, p process, args []string) error {
 	for _, d := range cfg.doubts {
 		log.WarnContext(ctx, "unknown_variable", "problem", d.what, "hint", d.hint)
 	}
-	if !slices.ContainsFunc(p.env, func(v string) bool { return strings.HasPrefix(v, "GOGC=") }) {
-		debug.SetGCPercent(gcPercent)
-	}
+	setMemory(ctx, p.env, memlimit.FromCgroup, log)
 	return serve(ctx, cfg, log)
 }
-
-// gcPercent is GOGC for the bot: 1,000 live answers fit in 200 MB, for a few hundredths of a core (measured with -torture.crowd).
-const gcPercent = 40
 
 // newLog writes to w as configured, from level on.
 func newLog(w io.Writer, cfg Config, level slog.Leveler) *slog.Logger {
@@ -94,7 +89,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	view.model.Store(model)
 	slack := slackio.New(slackio.Config{
 		AppToken: string(cfg.AppToken), BotToken: string(cfg.BotToken), APIURL: cfg.SlackURL,
-		HTTP: &http.Client{Transport: slackTransport()}, Command: cfg.Command, Stream: cfg.Stream, Log: log,
+		HTTP: slackClient(), Command: cfg.Command, Stream: cfg.Stream, Log: log,
 		Pace: pace.Config{
 			Limits: map[pace.Method]int{pace.MethodEdit: cfg.Edits}, Scale: float64(cfg.Edits) / slackEdits, Hooks: view.paceHooks(),
 		},
@@ -124,7 +119,7 @@ func gpus(cfg Config) func(context.Context) ([]llm.GPU, error) {
 	if cfg.GPUMetricsURL == "" {
 		return nil
 	}
-	client := &http.Client{Transport: &http.Transport{IdleConnTimeout: time.Minute}} // no proxy: it is beside the model server
+	client := egress.New(&http.Transport{IdleConnTimeout: time.Minute}, "GPU_METRICS_URL") // no proxy: it is beside the model server
 	return func(ctx context.Context) ([]llm.GPU, error) { return llm.GPUs(ctx, client, cfg.GPUMetricsURL) }
 }
 
@@ -217,12 +212,12 @@ func (s store) ready(ctx context.Context, cfg Config, log *slog.Logger) error {
 	return nil
 }
 
-// slackTransport honours the environment's proxy and gives up on connections that do not come to be. Package slackio bounds each call.
-func slackTransport() *http.Transport {
-	return &http.Transport{
+// slackClient honours the environment's proxy and gives up on connections that do not come to be. Package slackio bounds each call.
+func slackClient() *http.Client {
+	return egress.New(&http.Transport{
 		Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 32, IdleConnTimeout: 60 * time.Second,
 		TLSHandshakeTimeout: 10 * time.Second, ForceAttemptHTTP2: true,
 		// All calls share one connection: a dead one has to be noticed.
 		HTTP2: &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second},
-	}
+	}, "SLACK_API_URL")
 }

@@ -39,16 +39,32 @@ func (s *awayStore) back() {
 	s.away = nil
 }
 
-func (s *awayStore) Update(ctx context.Context, key string, fn func([]byte) ([]byte, error)) error {
+// there reports whether the store answers.
+func (s *awayStore) there() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.away == nil
+}
+
+// wait waits until the store answers.
+func (s *awayStore) wait(ctx context.Context) error {
 	s.mu.Lock()
 	away := s.away
 	s.mu.Unlock()
-	if away != nil {
-		select {
-		case <-away:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+	if away == nil {
+		return nil
+	}
+	select {
+	case <-away:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (s *awayStore) Update(ctx context.Context, key string, fn func([]byte) ([]byte, error)) error {
+	if err := s.wait(ctx); err != nil {
+		return err
 	}
 	return s.Mem.Update(ctx, key, fn)
 }

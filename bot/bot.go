@@ -300,6 +300,10 @@ func (b *Bot) ask(ctx context.Context, ev Asked) error {
 	}
 	defer b.exit()
 	asked, err := b.askTwice(ctx, key, ts)
+	if errors.Is(err, turn.ErrKey) { // nobody can answer in such a thread, now or later
+		b.log.ErrorContext(ctx, "ask_refused_key", "error", err)
+		return nil
+	}
 	if err != nil {
 		b.log.WarnContext(ctx, "ask_not_noted", "thread", key, "ask", ev.TS, "error", err)
 		if err := b.deliver(ev.Thread, mail{ask: &ev, claim: b.desk.Assume(key, ts)}); err != nil {

@@ -26,9 +26,13 @@ const chartsAfter = 300 * time.Millisecond
 func (in *intake) command(ctx context.Context, env envelope, ack func(payload any)) {
 	s := in.slack
 	var c rawCommand
-	if err := json.Unmarshal(env.Payload, &c); err != nil {
-		s.log.WarnContext(ctx, "command_unreadable", "envelope", env.ID, "error", err)
-		s.told(env, OutcomeIgnored)
+	err := json.Unmarshal(env.Payload, &c)
+	reason := firstOdd(idField("channel", c.ChannelID), idField("user", c.UserID))
+	if err != nil || c.UserID == "" {
+		reason = unreadable
+	}
+	if reason != "" {
+		s.ignored(ctx, env, reason)
 		ack(nil)
 		return
 	}

@@ -76,12 +76,30 @@ func (s *Slack) messages(ctx context.Context, raw []slack.Message) []bot.Message
 	ctx, cancel := context.WithTimeout(ctx, namesTimeout)
 	defer cancel()
 	for _, m := range raw {
+		if odd := oddMessage(m); odd != "" {
+			s.log.WarnContext(ctx, "message_unreadable", "reason", odd)
+			continue
+		}
 		switch m.SubType {
 		case "", "bot_message", "file_share", "thread_broadcast":
 			out = append(out, s.message(ctx, m))
 		}
 	}
 	return out
+}
+
+// oddMessage is why a message is left out for its keys; empty: it is not.
+func oddMessage(m slack.Message) string {
+	if m.Timestamp == "" {
+		return unreadable + ": no ts"
+	}
+	edited := ""
+	if m.Edited != nil {
+		edited = m.Edited.Timestamp
+	}
+	return firstOdd(
+		idField("user", m.User), tsField("ts", m.Timestamp), tsField("thread_ts", m.ThreadTimestamp), tsField("edited.ts", edited), tsField("latest_reply", m.LatestReply),
+	)
 }
 
 // replies reads the messages of a thread from oldest on (all: empty), page by page.

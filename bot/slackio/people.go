@@ -119,7 +119,9 @@ func (s *Slack) Conversations(ctx context.Context) ([]string, error) {
 			return nil, fmt.Errorf("list the bot's conversations: %w", err)
 		}
 		for _, c := range page {
-			ids = append(ids, c.ID)
+			if isID(c.ID) {
+				ids = append(ids, c.ID)
+			}
 		}
 		if cursor == "" {
 			return ids, nil

@@ -271,7 +271,7 @@ func (b *Bot) mayAsk(ctx context.Context, c Command) (_ Refusal, sure bool) {
 	if refusal := b.cfg.Policy.Quick(c.Channel, Asked{User: c.User, Direct: true}); refusal != "" {
 		return refusal, true
 	}
-	if b.cfg.Policy.AllowGuests && b.cfg.Policy.AllowExternal {
+	if !b.cfg.Policy.asks() {
 		return "", true
 	}
 	ctx, cancel := context.WithTimeout(ctx, soonTimeout)

@@ -181,14 +181,7 @@ func (s *Slack) message(ctx context.Context, m slack.Message) bot.Message {
 	if text == "" {
 		text = blocksText(m.Blocks)
 	}
-	name := func(user string) string {
-		who, err := s.Person(ctx, user)
-		if err != nil || who.Name == "" {
-			return user
-		}
-		return who.Name
-	}
-	out.Text = unescape(text, s.self.User, name, func(channel string) string { return s.channelName(ctx, channel) })
+	out.Text = s.named(ctx, text)
 	for _, f := range m.Files {
 		out.Files = append(out.Files, bot.File{ID: f.ID, Name: f.Name, MIME: f.Mimetype, Size: int64(f.Size)})
 	}
@@ -198,7 +191,7 @@ func (s *Slack) message(ctx context.Context, m slack.Message) bot.Message {
 	case out.Bot:
 		out.Name = botName(m)
 	default:
-		out.Name = name(m.User)
+		out.Name = s.userName(ctx, m.User)
 	}
 	return out
 }

@@ -63,15 +63,16 @@ type Handler interface {
 
 // Slack is one app in one workspace. It is a bot.Replier, bot.History and bot.Room.
 type Slack struct {
-	cfg    Config
-	log    *slog.Logger
-	api    *slack.Client
-	opener *slack.Client // of the sockets: slack-go gives apps.connections.open no time-out
-	pace   *pace.Scheduler
-	people people
-	seen   *flights
-	opens  *rate.Limiter // of sockets
-	self   Self          // set by Connect, before anything reads it
+	cfg      Config
+	log      *slog.Logger
+	api      *slack.Client
+	opener   *slack.Client // of the sockets: slack-go gives apps.connections.open no time-out
+	pace     *pace.Scheduler
+	users    *directory[bot.Person]
+	channels *directory[string]
+	seen     *flights
+	opens    *rate.Limiter // of sockets
+	self     Self          // set by Connect, before anything reads it
 
 	streaming sync.Mutex // held while it is decided whether an answer is streamed; taken before mu and pace's own
 
@@ -97,9 +98,9 @@ func New(cfg Config) *Slack {
 	impatient.Timeout = callTimeout
 	s := &Slack{
 		cfg: cfg, log: cfg.Log, api: apiClient(cfg, cfg.HTTP), opener: apiClient(cfg, &impatient), pace: pace.New(cfg.Pace), seen: newFlights(),
+		users: newDirectory[bot.Person](), channels: newDirectory[string](),
 		opens: rate.NewLimiter(rate.Every(opensEvery), opensBurst), drafts: map[*draft]time.Time{},
 	}
-	s.people = newPeople()
 	return s
 }
 

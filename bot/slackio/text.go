@@ -1,7 +1,6 @@
 package slackio
 
 import (
-	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -15,22 +14,22 @@ const nameTimeout = 500 * time.Millisecond
 func (s *Slack) plain(ctx context.Context, text string) string {
 	ctx, cancel := context.WithTimeout(ctx, nameTimeout)
 	defer cancel()
-	return unescape(text, s.self.User, func(user string) string {
-		who, err := s.Person(ctx, user)
-		if err != nil {
-			return user
-		}
-		return who.Name
-	}, func(channel string) string { return s.channelName(ctx, channel) })
+	return s.named(ctx, text)
 }
 
-// channelName is the name of a channel, for people; its id if Slack does not say.
-func (s *Slack) channelName(ctx context.Context, channel string) string {
-	name, err := s.Channel(ctx, channel)
-	if err != nil {
-		return channel
+// named is a message as people read it. At most maxNames of those that it mentions are named.
+func (s *Slack) named(ctx context.Context, text string) string {
+	seen := map[string]bool{}
+	few := func(name func(context.Context, string) string) func(string) string {
+		return func(id string) string {
+			if !seen[id] && len(seen) >= maxNames {
+				return id
+			}
+			seen[id] = true
+			return name(ctx, id)
+		}
 	}
-	return cmp.Or(name, channel)
+	return unescape(text, s.self.User, few(s.userName), few(s.channelName))
 }
 
 // unescape turns Slack's writing (facts/slack.md §3.4) into plain text. Mentions of self go, those of others become @name. It is pure

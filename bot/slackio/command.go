@@ -42,7 +42,7 @@ func (in *intake) command(ctx context.Context, env envelope, ack func(payload an
 	}
 	s.log.InfoContext(ctx, "command_answered", "command", c.Command, "user", c.UserID, "channel", c.ChannelID)
 	s.told(env, OutcomeHandled)
-	ack(ephemeralPayload(bot.Report{Groups: report.Groups}.Text(), reportBlocks(report)))
+	ack(commandAck(env.ID, report))
 	if len(report.Charts) > 0 && wait(ctx, chartsAfter) == nil {
 		s.drawCharts(ctx, c.ResponseURL, report.Charts)
 	}

@@ -231,6 +231,32 @@ func TestRefusalIsToldOnceAnHour(t *testing.T) {
 	}
 }
 
+// TestOddKeysEndToEnd: events with timestamps and channels that are none disturb neither the store nor anybody else.
+func TestOddKeysEndToEnd(t *testing.T) {
+	inWorld(t, durable(), func(t *testing.T, w *world) {
+		long := strings.Repeat("9", 800)
+		for i, ev := range []string{
+			`"channel":"C0GENERAL1","ts":"` + long + `"`, `"channel":"C0GENERAL1","ts":"NaN"`, `"channel":"C0GENERAL1","ts":"1/2/3"`, `"channel":"C0GENERAL1","ts":"1\n2.3"`,
+			`"channel":"C0GENERAL1","ts":"946684801.000001","thread_ts":"` + long + `"`, `"channel":"` + strings.Repeat("C", 1<<20) + `","ts":"946684801.000001"`,
+			`"channel":"Č0GENERAL1","ts":"946684801.000001"`, `"channel":7,"ts":"946684801.000001"`, `"channel":"C0GENERAL1","ts":946684801.000001`,
+		} {
+			w.slack.Inject(fmt.Appendf(nil, `{"envelope_id":"odd-%d","type":"events_api","retry_attempt":"1","payload":{"event":{"type":"app_mention","user":"U0ALICE001","text":"%s hello",%s}}}`,
+				i, w.slack.Mention(), ev), false)
+		}
+		time.Sleep(30 * time.Second)
+		if n := len(w.slack.StrayAcks()); n != 18 {
+			t.Errorf("%d acks", n)
+		}
+		w.says("general", w.ask("bob", "general", "", "hello"), "Sentence 3", time.Minute)
+		log := w.log.String()
+		for _, bad := range []string{"store_silent", "ask_not_noted", "ask_refused_key", long} {
+			if strings.Contains(log, bad) {
+				t.Errorf("the log has %.40s", bad)
+			}
+		}
+	})
+}
+
 // TestLongModelName: what the server calls its model is shown as far as Slack takes it, and costs no call more.
 func TestLongModelName(t *testing.T) {
 	for name, model := range map[string]string{

@@ -31,6 +31,7 @@ const (
 	pauseFirst = time.Second
 	pauseMost  = 10 * time.Second
 	lasting    = 30 * time.Second
+	retryMost  = 5 * time.Minute // whatever Retry-After says
 
 	frameBytes = 32 << 10 // Slack drops continuation frames: one write must hold a whole ack (facts/slack.md §7.2)
 	ackBytes   = 20_480   // from so many on Slack drops an ack without a word (facts/slack.md §7.1)
@@ -85,7 +86,7 @@ func (l *link) run(ctx context.Context) (err error) {
 		if short++; time.Since(began) >= lasting {
 			short = 0
 		}
-		pause = max(pauseAfter(short), classify(err).retryAfter)
+		pause = max(pauseAfter(short), min(classify(err).retryAfter, retryMost))
 		l.s.trouble(l.n, troubleOf(err), time.Now().Add(pause))
 		l.s.log.WarnContext(ctx, "socket_closed", "socket", l.n, "error", err, "open_ms", time.Since(began).Milliseconds(), "pause_ms", pause.Milliseconds())
 	}

@@ -1,13 +1,13 @@
 package slackio
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,20 +23,25 @@ import (
 type heard struct {
 	mu     sync.Mutex // guards all below
 	events []bot.Event
-	on     func(bot.Event) // called with each; nil: nothing
+	takes  time.Duration // for each
 }
 
 func (h *heard) Handle(_ context.Context, ev bot.Event) error {
 	h.mu.Lock()
 	h.events = append(h.events, ev)
+	takes := h.takes
 	h.mu.Unlock()
-	if h.on != nil {
-		h.on(ev)
-	}
+	time.Sleep(takes)
 	return nil
 }
 
 func (h *heard) Status(context.Context, bot.Command) bot.Report { return bot.Report{} }
+
+func (h *heard) count() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.events)
+}
 
 func (h *heard) asked() (texts []string) {
 	h.mu.Lock()
@@ -67,6 +72,16 @@ func (o *outcomes) of(outcome string) int {
 	return o.n[outcome]
 }
 
+// counted is a log of which only the length is of interest.
+type counted struct{ n atomic.Int64 }
+
+func (c *counted) Write(p []byte) (int, error) {
+	c.n.Add(int64(len(p)))
+	return len(p), nil
+}
+
+func (c *counted) Len() int { return int(c.n.Load()) }
+
 // linked is a Slack with both sockets open, in a bubble.
 type linked struct {
 	*Slack
@@ -75,9 +90,9 @@ type linked struct {
 	sim   *slacksim.Sim
 	h     *heard
 	seen  *outcomes
-	log   *bytes.Buffer // to be read when nothing runs
-	ended chan error    // of Run
-	stop  func()        // ends Run, and waits
+	log   *counted
+	ended chan error // of Run
+	stop  func()     // ends Run, and waits
 }
 
 func inLinks(t *testing.T, hooks Hooks, test func(t *testing.T, l *linked)) {
@@ -86,7 +101,7 @@ func inLinks(t *testing.T, hooks Hooks, test func(t *testing.T, l *linked)) {
 		sim := slacksim.New(slacksim.Config{})
 		net := memnet.Serve(sim)
 		client := net.Client()
-		l := &linked{t: t, sim: sim, h: &heard{}, seen: &outcomes{n: map[string]int{}}, log: &bytes.Buffer{}, ended: make(chan error, 1)}
+		l := &linked{t: t, sim: sim, h: &heard{}, seen: &outcomes{n: map[string]int{}}, log: &counted{}, ended: make(chan error, 1)}
 		hooks.Event = l.seen.event
 		l.Slack = New(Config{
 			AppToken: slacksim.DefaultAppToken, BotToken: slacksim.DefaultBotToken, APIURL: "http://slack/api/", HTTP: client, Command: "/llm-status",
@@ -184,7 +199,7 @@ func TestOddFrames(t *testing.T) {
 					t.Errorf("acked %.200q, want %q", got, want)
 				}
 				if n := l.seen.of(OutcomeUnreadable) + l.seen.of(OutcomeIgnored); n != 2 && name != "odd hello" {
-					t.Errorf("%d counted: %v", n, l.seen.n)
+					t.Errorf("%d counted", n)
 				}
 				l.sim.Say("alice", "general", "", l.sim.Mention()+" still there?")
 				time.Sleep(time.Second)
@@ -342,7 +357,9 @@ func TestSocketLoopThatPanics(t *testing.T) {
 func TestAckOutlivesItsSocket(t *testing.T) {
 	inLinks(t, Hooks{}, func(t *testing.T, l *linked) {
 		l.bothOpen()
-		l.h.on = func(bot.Event) { time.Sleep(time.Second) }
+		l.h.mu.Lock()
+		l.h.takes = time.Second
+		l.h.mu.Unlock()
 		l.sim.Say("alice", "@alice", "", "hello")
 		time.Sleep(500 * time.Millisecond)
 		l.sim.Disconnect("refresh_requested")

@@ -92,7 +92,7 @@ func TestManyNewPeople(t *testing.T) {
 		}
 		began := time.Now()
 		for i, ts := range asked {
-			w.until(fmt.Sprint("member ", i, " is answered"), 3*time.Minute, func() bool { return len(w.answers([]string{"general", "random", "engineering"}[i%3], ts)) == 1 })
+			w.until(fmt.Sprint("member ", i, " is answered"), 3*time.Minute, func() bool { return len(w.answers([]string{"general", "random", "engineering"}[i%3], ts)) > 0 })
 		}
 		t.Logf("the last after %s", time.Since(began))
 		w.nobodyUnknown()

@@ -170,7 +170,7 @@ func (s *Slack) Run(ctx context.Context, h Handler) error {
 		return nil
 	case err := <-failed:
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // whatever it says, ctx ended it
+			return nil
 		}
 		return err
 	}

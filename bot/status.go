@@ -106,12 +106,12 @@ func (b *Bot) glance(s snapshot, now time.Time) Group {
 		g.Title += ". " + unreachable(s.err)
 		return g
 	}
-	g.Lines = append(g.Lines, "Model: "+told(s.model.ID))
+	g.Lines = append(g.Lines, "Model: "+brief(s.model.ID))
 	if s.model.MaxModelLen > 0 {
 		g.Lines = append(g.Lines, "Context length: "+tokens(s.model.MaxModelLen))
 	}
 	if s.version != "" {
-		g.Lines = append(g.Lines, "Version: "+told(s.version))
+		g.Lines = append(g.Lines, "Version: "+brief(s.version))
 	}
 	return g
 }

@@ -238,7 +238,7 @@ func (t *turnRun) settle(work context.Context) {
 
 // book writes into the accounts in the background, so that nobody waits for it but the end of the turn.
 func (t *turnRun) book(work context.Context, what string, write func(context.Context) error) {
-	if len(t.paying) == 0 || t.claim.Epoch() == 0 {
+	if len(t.paying) == 0 {
 		return
 	}
 	t.books.Go(func() {

@@ -2,6 +2,7 @@ package turn
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 )
@@ -97,7 +98,8 @@ func (d *Desk) askAgain(ctx context.Context, key string) bool {
 		r.Asked = p.ts
 		return r, true
 	})
-	if err != nil {
+	hopeless := errors.Is(err, ErrKey) || errors.Is(err, ErrCorrupt) // however often it is tried
+	if err != nil && !hopeless {
 		return false
 	}
 	d.mu.Lock()
@@ -106,6 +108,9 @@ func (d *Desk) askAgain(ctx context.Context, key string) bool {
 		return false
 	}
 	delete(d.pending, key)
+	if hopeless {
+		d.after = append(d.after, func() { d.cfg.Log.Error("ask_dropped", "thread", key, "error", err) })
+	}
 	if noted := d.cfg.Noted; noted != nil {
 		d.after = append(d.after, func() { noted(key, r) })
 	}

@@ -115,7 +115,7 @@ func (f *file) objLocked(s *Sim, hidden bool) obj {
 			filetype = "text"
 		}
 	}
-	root := s.base + "/files/" + s.cfg.Team.ID + "-" + f.id
+	root := s.cfg.BaseURL + "/files/" + s.cfg.Team.ID + "-" + f.id
 	name := url.PathEscape(strings.ToLower(strings.ReplaceAll(f.name, " ", "_")))
 	o["name"], o["title"], o["mimetype"], o["filetype"], o["pretty_type"] = f.name, f.title, f.mime, filetype, strings.ToUpper(filetype)
 	o["user_team"], o["mode"], o["size"], o["editable"], o["file_access"] = s.users[f.user].TeamID, "hosted", len(f.data), false, "visible"
@@ -160,8 +160,12 @@ func (s *Sim) serveFile(w http.ResponseWriter, r *http.Request) {
 	secret, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	s.mu.Lock()
 	f := s.files[id]
+	known := !s.unknown(secret)
 	ok := f != nil && secret == s.cfg.BotToken && s.scopeLocked("files:read") && s.channels[f.channel].members[s.cfg.Bot.UserID]
-	fault := s.faultLocked("url_private", "")
+	var fault *Fault
+	if known {
+		fault = s.faultLocked("url_private", "")
+	}
 	call := Call{Method: "url_private", At: time.Now(), Args: map[string]string{"file": id}, OK: ok, Carried: ok, Status: http.StatusOK}
 	if !ok {
 		call.Error = "sign-in page"
@@ -169,9 +173,10 @@ func (s *Sim) serveFile(w http.ResponseWriter, r *http.Request) {
 	if fault != nil && fault.Status != 0 {
 		call.OK, call.Refused, call.Carried, call.Status, call.Error = false, true, false, fault.Status, "http "+strconv.Itoa(fault.Status)
 	}
-	call.seq = s.touchLocked()
-	call.Done = call.At
-	s.calls = append(bounded(s.calls), call)
+	if call.Done = call.At; known {
+		call.seq = s.touchLocked()
+		s.calls.add(call, len(id))
+	}
 	s.mu.Unlock()
 	if fault != nil {
 		if no := s.sabotage(r, fault); no != nil {

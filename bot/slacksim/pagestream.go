@@ -80,6 +80,7 @@ func (s *Sim) pageEvents(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Connection", "close") // when the stream is over, so that nothing is left of one that was dropped
 	st := s.openStream(w)
 	defer s.closeStream(st)
 	beat := time.NewTicker(pageBeat)

@@ -5,6 +5,8 @@
 //   - every wait is a timer, a channel or a context, so the whole workspace runs inside a testing/synctest bubble;
 //   - one mutex owns all state; nothing is sent on a network while it is held;
 //   - [Sim.Close] returns when every goroutine that the workspace started, and every request it served, has ended;
+//   - nobody but programs of this machine may ask, and no page of another site, unless [Config.Open] and [Config.Hosts] say so;
+//   - what somebody without a token sends is bounded in bytes and time, and leaves nothing behind;
 //   - with the same [Config.Seed] the random choices (which socket, which event first) come in the same order.
 //
 // It shares no code with the bot or with its Slack library, so that it cannot share their mistakes. Where Slack does not

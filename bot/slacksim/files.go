@@ -210,7 +210,7 @@ func (s *Sim) sendFile(w http.ResponseWriter, f *file, download bool) {
 	if download {
 		w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": f.name}))
 	}
-	if _, err := w.Write(f.data); err != nil { //nolint:gosec // a download, or an image whose type is not guessed
+	if _, err := w.Write(f.data); err != nil { // a download, or an image whose type is not guessed
 		s.log.Debug("file not written", "error", err)
 	}
 }

@@ -25,7 +25,7 @@ func ask(sim *slacksim.Sim, method, path, body, peer, host string, header ...str
 }
 
 // everyPath is one request for each kind of path. None of them may have an effect when it is refused.
-var everyPath = []struct{ method, path, body string }{ //nolint:gochecknoglobals // a table of several tests
+var everyPath = []struct{ method, path, body string }{
 	{"GET", "/", ""},
 	{"GET", "/app.js", ""},
 	{"GET", "/nowhere", ""},

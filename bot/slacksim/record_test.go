@@ -67,7 +67,7 @@ func TestResponseURLs(t *testing.T) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	first := s.responseURLLocked("C0GENERAL1", "U0ALICE001", "")
-	for range 2 * maxResponses {
+	for range maxResponses + 10 {
 		s.responseURLLocked("C0GENERAL1", "U0ALICE001", "")
 	}
 	if len(s.responses) != maxResponses || len(s.responseIDs) != maxResponses {

@@ -16,7 +16,7 @@ import (
 )
 
 // released are the systems that the program is built for: their modules differ.
-var released = []string{"linux/amd64", "linux/arm64", "darwin/arm64", "windows/amd64"} //nolint:gochecknoglobals // a table
+var released = []string{"linux/amd64", "linux/arm64", "darwin/arm64", "windows/amd64"}
 
 // module is one that is in the binary, with the notices of its folder and of those above the packages that are used.
 type module struct {

@@ -157,6 +157,8 @@ func (c *checker) metrics(m llm.Metrics, err error) {
 		c.warn("model metrics", "the server has no /metrics", next)
 	case err != nil:
 		c.warn("model metrics", "/metrics cannot be read: "+oneLine(err.Error()), next)
+	case m.TooLarge:
+		c.warn("model metrics", "/metrics is too large to be read", "Is it the page of one model server, or of a router that joins many? "+next)
 	case !m.Known:
 		c.warn("model metrics", "/metrics has no figures that I know", next)
 	default:

@@ -20,8 +20,8 @@ import (
 	"llmbot/bot/slackio"
 	"llmbot/bot/sqlstore"
 	"llmbot/bot/turn"
-	"llmbot/llm/egress"
 	"llmbot/llm"
+	"llmbot/llm/egress"
 )
 
 func runServe(ctx context.Context, p process, args []string) error {
@@ -120,7 +120,7 @@ func gpus(cfg Config) func(context.Context) ([]llm.GPU, error) {
 		return nil
 	}
 	client := egress.New(&http.Transport{IdleConnTimeout: time.Minute}, "GPU_METRICS_URL") // no proxy: it is beside the model server
-	return func(ctx context.Context) ([]llm.GPU, error) { return llm.GPUs(ctx, client, cfg.GPUMetricsURL) }
+	return llm.NewExporter(client, cfg.GPUMetricsURL).GPUs
 }
 
 // runAll runs the bot, its sockets and the store's upkeep; the sockets close last, so that the last calls and acks go out.

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"net"
 	"net/url"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -277,7 +276,7 @@ func (c *Config) check() []problem {
 	}
 	if c.SystemPromptFile != "" {
 		add(c.SystemPrompt == "", "LLM_SYSTEM_PROMPT and LLM_SYSTEM_PROMPT_FILE are both set", "Set one of them.")
-		b, err := os.ReadFile(c.SystemPromptFile)
+		b, err := readFile(c.SystemPromptFile, mostPrompt)
 		add(err == nil, fmt.Sprintf("LLM_SYSTEM_PROMPT_FILE cannot be read: %v", err), "Check the path and the rights.")
 		c.SystemPrompt = string(b)
 	}
@@ -325,7 +324,7 @@ func (c *Config) tokens() []problem {
 
 // readEnvFile reads KEY=VALUE lines: # comments, an export in front and quotes around the value are fine.
 func readEnvFile(path string) (map[string]string, error) {
-	b, err := os.ReadFile(path)
+	b, err := readFile(path, mostEnvFile)
 	if err != nil {
 		return nil, fmt.Errorf("read the env file: %w", err)
 	}

@@ -82,8 +82,9 @@ type Config struct {
 	LogLevel      slog.Level `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn, error"`
 	LogFormat     string     `env:"LOG_FORMAT" envDefault:"text" doc:"text or json"`
 
-	extra  map[string]any // of ExtraBody
-	doubts []problem      // variables of the environment that may be meant otherwise
+	extra   map[string]any // of ExtraBody
+	doubts  []problem      // variables of the environment that may be meant otherwise
+	outside *outside       // secrets of other variables; nil: none
 }
 
 // defaultPrompt is the system prompt when none is configured.
@@ -150,7 +151,12 @@ func loadConfig(environ []string, file string, more ...func(*Config) []problem) 
 			return slices.ContainsFunc(wrongForm, func(w problem) bool { return w.about() == p.about() })
 		})...)
 	}
+	c.outside = outsideSecrets(vars)
 	if len(bad) > 0 {
+		hide := c.redactor()
+		for i, p := range bad {
+			bad[i] = problem{hide.clean(p.what), hide.clean(p.hint)}
+		}
 		return Config{}, &configError{bad}
 	}
 	c.doubts = doubts
@@ -226,7 +232,7 @@ func (c *Config) check() []problem {
 	}
 	address := func(name, v string) {
 		u, err := url.Parse(v)
-		add(v == "" || err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "", fmt.Sprintf("%s is %q", name, withoutPassword(v)),
+		add(v == "" || err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "", fmt.Sprintf("%s is %q", name, shownAddress(v)),
 			"It must be an http or https address, such as http://localhost:8000/v1.")
 	}
 	address("SLACK_API_URL", c.SlackURL)
@@ -292,15 +298,6 @@ func trimmed(list []string) []string {
 		}
 	}
 	return out
-}
-
-// withoutPassword is an address as it may be printed.
-func withoutPassword(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return mask
-	}
-	return u.Redacted()
 }
 
 // tokens checks what serve needs of Slack.

@@ -42,16 +42,18 @@ func runServe(ctx context.Context, p process, args []string) error {
 		log.WarnContext(ctx, "unknown_variable", "problem", d.what, "hint", d.hint)
 	}
 	setMemory(ctx, p.env, memlimit.FromCgroup, log)
-	return serve(ctx, cfg, log)
+	return cfg.redactor().hide(serve(ctx, cfg, log))
 }
 
 // newLog writes to w as configured, from level on.
 func newLog(w io.Writer, cfg Config, level slog.Leveler) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level}
+	var h slog.Handler = slog.NewTextHandler(w, options)
 	if cfg.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, options))
+		h = slog.NewJSONHandler(w, options)
 	}
-	return slog.New(slog.NewTextHandler(w, options))
+	h = redact(h, cfg.redactor()) // before anything that cuts: a part of a secret is not known for one
+	return slog.New(h)
 }
 
 // serve runs the bot until ctx ends, then drains it. The order of stopping: no new asks, running answers finish, sockets close, the
@@ -103,7 +105,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 		}
 		return err
 	}
-	log.InfoContext(ctx, "connected", "team", self.TeamName, "bot", self.Name, "version", buildInfo().short(), "model_url", withoutPassword(cfg.BaseURL))
+	log.InfoContext(ctx, "connected", "team", self.TeamName, "bot", self.Name, "version", buildInfo().short(), "model_url", shownAddress(cfg.BaseURL))
 	botCfg := botConfig(cfg, self, store, channels)
 	botCfg.Share, botCfg.Use = slack.SetShare, slack.Use
 	b := bot.New(botCfg, bot.Deps{

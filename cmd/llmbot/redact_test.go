@@ -26,7 +26,7 @@ func spellings(s string) map[string]string {
 		"plain": s, "query": url.QueryEscape(s), "path": url.PathEscape(s), "user": url.UserPassword("me", s).String(), "lower": strings.ToLower(url.QueryEscape("/+")) + url.QueryEscape(s),
 		"json": string(asJSON), "quoted": fmt.Sprintf("%q", s), "html": html.EscapeString(s), "hex": hex.EncodeToString([]byte(s)), "HEX": fmt.Sprintf("%X", s),
 		"basic": "Basic " + base64.StdEncoding.EncodeToString([]byte("me:"+s)), "basic of another": "Basic " + base64.StdEncoding.EncodeToString([]byte("you:"+s)),
-		"base64": base64.StdEncoding.EncodeToString([]byte(s)), "base64 raw": base64.RawURLEncoding.EncodeToString([]byte("a"+s+"b")),
+		"base64": base64.StdEncoding.EncodeToString([]byte(s)), "base64 raw": base64.RawURLEncoding.EncodeToString([]byte("a" + s + "b")),
 		"bearer": "Bearer " + s, "cut": s[:max(len(s)-3, min(len(s), leastHead))] + "…", "cut in the middle": "it said: " + s[:min(len(s), max(len(s)/2+1, leastHead))],
 	}
 }

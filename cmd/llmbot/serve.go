@@ -68,6 +68,9 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	for _, l := range looseState(cfg) {
+		log.WarnContext(ctx, "state_open_to_others", "path", l.Path, "mode", l.Mode.String(), "hint", l.Hint)
+	}
 	store, err := openStore(cfg, log)
 	if err != nil {
 		return err
@@ -190,6 +193,14 @@ func openStore(cfg Config, log *slog.Logger) (store, error) {
 		return store{}, err
 	}
 	return store{Store: db, durable: true, alone: db.Alone, run: db.Run, check: db.Check}, nil
+}
+
+// looseState is what others may read or write of the state.
+func looseState(cfg Config) []sqlstore.Loose {
+	if cfg.StateURL != "" {
+		return nil
+	}
+	return sqlstore.LooseModes(cfg.StateDir)
 }
 
 // storeCheckTimeout is how long the first write may take before the bot starts without it.

@@ -14,6 +14,8 @@ import (
 const (
 	// statusTimeout is how long the model server may take: Slack wants the answer to a command within 3 s (facts/slack.md §5.5).
 	statusTimeout = 2 * time.Second
+	// nameShown is how much of a model's name is shown, in characters: a path has its place, a page of text has not.
+	nameShown = 200
 	// fewAnswers are too few to speak of their slowest 5 %, or of percentiles that are estimated from a histogram.
 	fewAnswers = 20
 )
@@ -106,7 +108,7 @@ func (b *Bot) glance(s snapshot, now time.Time) Group {
 		g.Title += ". " + unreachable(s.err)
 		return g
 	}
-	g.Lines = append(g.Lines, "Model: "+s.model.ID)
+	g.Lines = append(g.Lines, "Model: "+llm.Printable(s.model.ID, nameShown))
 	if s.model.MaxModelLen > 0 {
 		g.Lines = append(g.Lines, "Context length: "+tokens(s.model.MaxModelLen))
 	}

@@ -237,6 +237,7 @@ func (w *writer) try(ctx context.Context, req llm.Request) (llm.Result, error) {
 		if req.Continue && d.Reasoning != "" && !came {
 			return errNoContinuation
 		}
+		d.Text = strings.ReplaceAll(d.Text, prompt.Joiner, "") // of the prompt: an answer about <|im_end|> shows it as it is
 		came = came || d.Text != ""
 		w.tokens = max(w.tokens, w.from.tokens+d.CompletionTokens)
 		if checking {

@@ -31,8 +31,13 @@ func TestOtherSitesAreRefused(t *testing.T) {
 	pages := []string{"/", "/livez", "/readyz", "/metrics", "/readyz?format=json"}
 	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodOptions} {
 		for _, from := range [][]string{
-			{site, "cross-site", mode, "no-cors"}, {site, "same-site", mode, "cors", origin, "http://127.0.0.1:8080"}, {site, "cross-site"}, {site, "whatever comes next"},
-			{origin, "https://evil.test"}, {origin, "null"}, {origin, "http://127.0.0.1:8080"},
+			{site, "cross-site", mode, "no-cors"},
+			{site, "same-site", mode, "cors", origin, "http://127.0.0.1:8080"},
+			{site, "cross-site"},
+			{site, "whatever comes next"},
+			{origin, "https://evil.test"},
+			{origin, "null"},
+			{origin, "http://127.0.0.1:8080"},
 		} {
 			for _, path := range append(debug, pages...) {
 				if got := ask(method, path, from...); got != http.StatusForbidden {

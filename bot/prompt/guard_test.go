@@ -150,3 +150,15 @@ func FuzzGuard(f *testing.F) {
 		}
 	})
 }
+
+// The longest texts cost little, whatever is in them.
+func BenchmarkHostileText(b *testing.B) {
+	for _, part := range []string{"<|", "[[", "Bob: x\n\n", "a:", "``````\n", "<x", "\u2028", "> "} {
+		text := strings.Repeat(part, (1<<20)/len(part))
+		b.Run(strings.TrimSpace(part), func(b *testing.B) {
+			for b.Loop() {
+				content(person("Anna", text))
+			}
+		})
+	}
+}

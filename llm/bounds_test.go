@@ -79,7 +79,11 @@ func hostilePages() map[string]func(n int) string {
 
 // No page costs more than its first 2 MB, whatever is in it; and a page of that size is worked on in a moment.
 func TestExpositionsAreBounded(t *testing.T) {
+	if raceOn {
+		t.Skip("it measures time, and starts no goroutine")
+	}
 	for name, line := range hostilePages() {
+		text := pageOf(line).text
 		for _, size := range []int{maxExposition, 31 << 20} {
 			t.Run(fmt.Sprintf("%s of %d MB", name, size>>20), func(t *testing.T) {
 				for _, parse := range []func(io.Reader) error{
@@ -101,19 +105,19 @@ func TestExpositionsAreBounded(t *testing.T) {
 						return err
 					},
 				} {
-					page := pageOf(line)
+					page := &endless{text: text}
 					var before, after runtime.MemStats
 					runtime.ReadMemStats(&before)
 					began := time.Now()
 					err := parse(io.LimitReader(page, int64(size)))
-					took := time.Since(began)
+					took := time.Since(began) // 60 ms at most on a machine with nothing else to do
 					runtime.ReadMemStats(&after)
 					if page.taken > maxExposition+2*maxExpoLine {
 						t.Errorf("%d bytes were read", page.taken)
 					}
 					allocated := (after.TotalAlloc - before.TotalAlloc) >> 20
 					t.Logf("%v, %d MB allocated, %v", took, allocated, err)
-					if !raceOn && took > time.Second/2 || allocated > 50 {
+					if took > 5*time.Second || allocated > 50 {
 						t.Errorf("it took %v and %d MB", took, allocated)
 					}
 				}

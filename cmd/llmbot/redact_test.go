@@ -68,9 +68,9 @@ func TestRedacted(t *testing.T) {
 				cfg := Config{APIKey: "other-key", BotToken: " " + "xoxb-other", LogFormat: format, AppToken: sec(secret)}
 				log := newLog(&out, cfg, slog.LevelDebug)
 				err := fmt.Errorf("it failed: %w", errors.Join(errors.New("a"), errors.New(s)))
-				log.With("with", s, slog.Group("g", "of", s)).WithGroup("group").Debug("message "+s, "string", s, "error", err, "bytes", []byte(s),
+				log.With("with", s, slog.Group("g", "of", s)).WithGroup("group").Debug("message "+s, "string", s, "error", err, "bytes", []byte(s), //nolint:sloglint // a message that holds a secret is what is tested
 					"struct", struct{ A, b string }{s, s}, "map", map[string]any{"k": []string{s}}, "pointer", &struct{ A string }{s},
-					"stringer", speaking{s}, "valuer", valuer{s}, slog.Group("nested", slog.Group("more", "x", s)), "json", json.RawMessage(fmt.Sprintf("%q", s)), s, 1) //nolint:sloglint // a message that holds a secret is what is tested
+					"stringer", speaking{s}, "valuer", valuer{s}, slog.Group("nested", slog.Group("more", "x", s)), "json", json.RawMessage(fmt.Sprintf("%q", s)), s, 1)
 				if found := shows(out.String(), secret); found != "" {
 					t.Errorf("%q as %s in %s: shows as %s in\n%s", secret, name, format, found, out.String())
 				}

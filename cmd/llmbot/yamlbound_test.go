@@ -24,13 +24,14 @@ func laughs() string {
 func TestHostileYAML(t *testing.T) {
 	const size = 200_000
 	fill := func(part string) string { return strings.Repeat(part, size/len(part)) }
-	maps := "channels:\n  c0: &c0 {prompt: x}\n"
+	var maps strings.Builder
+	maps.WriteString("channels:\n  c0: &c0 {prompt: x}\n")
 	for n := 1; n < 12; n++ {
-		maps += fmt.Sprintf("  c%d: &c%d {%s}\n", n, n, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("? *c%d : *c%d,", n-1, n-1), 9), ","))
+		fmt.Fprintf(&maps, "  c%d: &c%d {%s}\n", n, n, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("? *c%d : *c%d,", n-1, n-1), 9), ","))
 	}
 	for name, text := range map[string]string{
 		"a billion laughs":      laughs(),
-		"a billion keys":        maps,
+		"a billion keys":        maps.String(),
 		"merged keys":           "a: &a {prompt: x}\n" + strings.Repeat("b: &a {<<: *a}\n", 900) + "channels: {g: *a}\n",
 		"an alias of itself":    "channels: &a {general: *a}\n",
 		"long text, many times": "p: &p " + strings.Repeat("x", size/2) + "\nchannels:\n" + strings.Repeat("  c: {prompt: *p}\n", 1000),
@@ -82,7 +83,7 @@ func TestHostileYAML(t *testing.T) {
 			runtime.ReadMemStats(&after)
 			mb := (after.TotalAlloc - before.TotalAlloc) >> 20
 			t.Logf("%d bytes: %v, %d MB allocated, %.200v", len(text), took, mb, err)
-			if took > 3*time.Second || mb > 200 {
+			if took > 10*time.Second || mb > 200 {
 				t.Errorf("it took %v and %d MB", took, mb)
 			}
 			if err != nil && len(err.Error()) > mostYAMLError+100 {

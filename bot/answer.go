@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,22 +41,18 @@ func (t *turnRun) answer(work, ctx context.Context, asks []Asked, upto turn.TS) 
 // stream, work everything.
 func (t *turnRun) write(work, ctx context.Context, draft Draft, asks []Asked, upto turn.TS) (out outcome) {
 	b, last := t.bot, asks[len(asks)-1]
-	base := checkpoint{For: last.TS, Since: string(newestForm(asks)), Upto: string(upto), First: asks[0].TS, Asks: len(asks)}
+	base := progressOf(asks, upto)
 	w := &writer{
-		bot: b, thread: t.thread, draft: draft, id: "llmbot-" + strings.ReplaceAll(last.TS, ".", "-"), model: t.set.Model, person: t.person, hold: t.visible(),
-		progress: t.claim.Progress, spent: func(tokens int) { t.spend(work, tokens) },
+		bot: b, thread: t.thread, draft: draft, id: "llmbot-" + strings.ReplaceAll(last.TS, ".", "-"), model: t.set.Model, person: t.person,
+		hold: min(t.visible(), b.cfg.MaxChars), bound: bound{max: b.cfg.MaxChars}, progress: t.claim.Progress,
+		spent: func(tokens int) { t.spend(work, tokens) },
 	}
 	var from partly
 	from, w.stands, w.kept = t.standing(work, base)
-	if from.finish != "" && !t.stopped() && t.claim.Tries() < mostTries {
-		return w.finished(from)
+	if most := firstChars(from.text, endAfter*b.cfg.MaxChars); most < len(from.text) { // of a version, or a configuration, that showed more
+		from.text, from.finish = from.text[:most], cmp.Or(from.finish, finishCut)
 	}
-	if t.claim.Tries() >= mostTries {
-		return outcome{answer: Answer{Text: w.stands.Text, Notice: hopeless, Phase: Failed, Controls: CanRegenerate}, err: errHopeless}
-	}
-	if t.refused.Limit != "" {
-		return t.refuse(work, w, t.refused)
-	}
+	w.stands.Text = w.bound.shown(w.stands.Text, true)
 	base.Text = from.text
 	w.saver = t.newSaver(ctx, base)
 	t.saver = w.saver
@@ -69,6 +66,15 @@ func (t *turnRun) write(work, ctx context.Context, draft Draft, asks []Asked, up
 			w.saver.save(work) // for whoever goes on
 		}
 	}()
+	if from.finish != "" && !t.stopped() && t.claim.Tries() < mostTries {
+		return w.finished(from)
+	}
+	if t.claim.Tries() >= mostTries {
+		return outcome{answer: Answer{Text: w.stands.Text, Notice: hopeless, Phase: Failed, Controls: CanRegenerate}, err: errHopeless}
+	}
+	if t.refused.Limit != "" {
+		return t.refuse(work, w, t.refused)
+	}
 	if t.unread {
 		w.base.Notice = "I could not read the earlier messages of this thread, so this answers the question alone."
 	}
@@ -89,6 +95,11 @@ func (t *turnRun) write(work, ctx context.Context, draft Draft, asks []Asked, up
 	return w.write(ctx, in, llm.Request{
 		Model: t.set.Model, Temperature: t.set.Temperature, MaxTokens: b.cfg.MaxTokens, ReasoningEffort: t.set.Effort, ID: w.id,
 	}, from)
+}
+
+// progressOf is the checkpoint of an answer to asks, without a text.
+func progressOf(asks []Asked, upto turn.TS) checkpoint {
+	return checkpoint{For: asks[len(asks)-1].TS, Since: string(newestForm(asks)), Upto: string(upto), First: asks[0].TS, Asks: len(asks)}
 }
 
 // endSaver ends the saving of the text, if it is not over.
@@ -189,6 +200,9 @@ func (t *turnRun) close(work context.Context, draft Draft, reply Reply, out outc
 		letGo(errSuperseded)
 		return t.calledOff(work)
 	}
+	if out.all != "" {
+		t.offer(work, &out)
+	}
 	ctx, cancel := context.WithTimeoutCause(work, closeTimeout, errors.New("slack did not take the end of the answer in time"))
 	defer cancel()
 	err := draft.Close(ctx, out.answer)
@@ -203,6 +217,9 @@ func (t *turnRun) close(work context.Context, draft Draft, reply Reply, out outc
 	}
 	if errors.Is(out.err, errShutdown) && b.cfg.Durable {
 		return t.release(work) // another process, or the next one, finishes it in the same messages
+	}
+	if err == nil && out.file != "" {
+		t.share(work, reply, &out)
 	}
 	quiet := t.sweep(work)
 	what := written{

@@ -188,6 +188,7 @@ func (t *turnRun) run(work, cut context.Context) report {
 		if t.due.part {
 			t.claim.Doubt(true)
 		}
+		t.shareLeft(work, t.saved(work, progressOf(asks, upto)))
 		if !t.tidy(work, live) {
 			return t.putOff(work)
 		}

@@ -107,7 +107,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	botCfg := botConfig(cfg, self, store, channels)
 	botCfg.Share, botCfg.Use = slack.SetShare, slack.Use
 	b := bot.New(botCfg, bot.Deps{
-		Model: model, Server: model, Counter: model, Replier: slack, History: slack, Room: slack, Files: slack, Places: slack, Homes: slack,
+		Model: model, Server: model, Counter: model, Replier: slack, History: slack, Room: slack, Files: slack, Uploads: slack, Places: slack, Homes: slack,
 		GPUs: gpus(cfg), Store: store.Store, Log: log, Hooks: view.botHooks(),
 	})
 	view.bot.Store(b)

@@ -34,7 +34,7 @@ func (t *turnRun) answer(work, ctx context.Context, asks []Asked, upto turn.TS) 
 	}
 	draft = t.noting(draft, last.TS)
 	t.draft = draft
-	return t.close(work, draft, reply, t.write(work, ctx, draft, asks, upto), last, upto)
+	return t.close(work, ctx, draft, reply, t.write(work, ctx, draft, asks, upto), last, upto)
 }
 
 // write waits for a slot and has the model write, from the beginning or from where an earlier owner, or the length limit, ended. ctx ends the
@@ -177,8 +177,8 @@ func (t *turnRun) shows() string {
 	return strings.Join(texts, "\n\n")
 }
 
-// close shows the end of the answer and notes that the thread has it.
-func (t *turnRun) close(work context.Context, draft Draft, reply Reply, out outcome, last Asked, upto turn.TS) report {
+// close shows the end of the answer and notes that the thread has it. ctx is that of the stream: it ends when the answer is stopped or called off.
+func (t *turnRun) close(work, ctx context.Context, draft Draft, reply Reply, out outcome, last Asked, upto turn.TS) report {
 	b, spares := t.bot, false
 	letGo := func(cause error) { // not another word: the messages are somebody else's now
 		ctx, cancel := context.WithCancelCause(work)
@@ -187,25 +187,33 @@ func (t *turnRun) close(work context.Context, draft Draft, reply Reply, out outc
 		t.draft = nil
 		t.ended(endOf(out, nil))
 	}
+	spare := func() {
+		if at, some := t.stopSpares(); some {
+			upto, spares, out.answer.Controls = at, true, 0 // it has not ended: the next turn goes on in it
+		}
+	}
+	calledOff := func() report {
+		b.log.InfoContext(work, "answer_called_off", "thread", t.thread.String(), "ask", last.TS)
+		letGo(errSuperseded)
+		return t.calledOff(work)
+	}
 	switch {
 	case errors.Is(out.err, turn.ErrLost):
 		letGo(turn.ErrLost)
 		return t.lost(work, last, upto)
 	case errors.Is(out.err, errStopped):
-		if at, some := t.stopSpares(); some {
-			upto, spares, out.answer.Controls = at, true, 0 // it has not ended: the next turn goes on in it
-		}
+		spare()
 	case errors.Is(out.err, errSuperseded):
-		b.log.InfoContext(work, "answer_called_off", "thread", t.thread.String(), "ask", last.TS)
-		letGo(errSuperseded)
-		return t.calledOff(work)
+		return calledOff()
 	}
-	if out.all != "" {
-		t.offer(work, &out)
+	complete := out.err == nil
+	err := t.show(work, ctx, draft, &out)
+	switch {
+	case complete && errors.Is(out.err, errSuperseded):
+		return calledOff()
+	case complete && errors.Is(out.err, errStopped):
+		spare()
 	}
-	ctx, cancel := context.WithTimeoutCause(work, closeTimeout, errors.New("slack did not take the end of the answer in time"))
-	defer cancel()
-	err := draft.Close(ctx, out.answer)
 	t.draft = nil
 	t.endSaver()
 	t.logEnd(work, out, err, last)

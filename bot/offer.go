@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
+
+	"llmbot/llm"
 )
 
 // offerTimeout is how long the end of an answer waits for its file, and how long that may take to be shown.
@@ -29,26 +33,96 @@ const (
 	restUnended  = "I have stopped the model, which went on and on."
 )
 
+// show shows the end of an answer, and uploads the whole of it where that shows only a part. If a complete answer is stopped meanwhile, what is visible
+// by then, to the end of the message that is being written, is its end; if it is called off, not another word is shown. ctx is what those end.
+func (t *turnRun) show(work, ctx context.Context, draft Draft, out *outcome) error {
+	closing, cancel := context.WithTimeoutCause(work, closeTimeout, errors.New("slack did not take the end of the answer in time"))
+	defer cancel()
+	if out.err != nil {
+		return draft.Close(closing, out.answer)
+	}
+	closing, letGo := context.WithCancelCause(closing)
+	defer letGo(nil)
+	offering, noOffer := context.WithCancel(closing)
+	defer noOffer()
+	cut, all, stopped, over := out.answer, out.all, false, make(chan struct{})
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		select {
+		case <-ctx.Done():
+		case <-over:
+			return
+		}
+		switch cause := context.Cause(ctx); {
+		case errors.Is(cause, errSuperseded):
+			letGo(errSuperseded)
+		case errors.Is(cause, errStopped):
+			defer noOffer()
+			switch n := draft.Room(cut.Text, true); {
+			case n < len(cut.Text):
+				cut.Text, cut.Phase, cut.Notice, cut.Controls = cut.Text[:n], Stopped, "", CanRegenerate
+				cut.Small = join("stopped", cut.Small)
+				if _, some := t.stopSpares(); some {
+					cut.Controls = 0
+				}
+			case all != "": // a file would come after the stop
+				cut.Notice = leftOut(cut.Notice, out.result)
+			default:
+				return
+			}
+			stopped = true
+			draft.Set(cut)
+		}
+	})
+	if out.all != "" {
+		t.offer(offering, out)
+	}
+	err := draft.Close(closing, out.answer)
+	close(over)
+	watch.Wait()
+	switch {
+	case stopped:
+		if out.answer, out.file = cut, ""; cut.Phase == Stopped {
+			out.err, out.all = errStopped, ""
+		}
+	case err != nil && errors.Is(context.Cause(closing), errSuperseded):
+		out.err = errSuperseded
+	}
+	return err
+}
+
 // offer uploads the whole text of an answer that shows only a part, and says so in the answer; if that cannot be done, that the rest is left out. The
 // file's id is in the store before anybody can see the file: whoever takes the thread over shares the same one.
-func (t *turnRun) offer(work context.Context, out *outcome) {
-	ctx, cancel := context.WithTimeoutCause(work, offerTimeout, errors.New("slack did not take the file in time"))
+func (t *turnRun) offer(ctx context.Context, out *outcome) {
+	ctx, cancel := context.WithTimeoutCause(ctx, offerTimeout, errors.New("slack did not take the file in time"))
 	defer cancel()
-	base := out.answer.Notice
-	if out.result.Finish == finishCut {
-		base = said(base, restUnended)
-	}
-	out.answer.Notice = said(base, restNotShown)
+	before := out.answer.Notice
+	out.answer.Notice = leftOut(before, out.result)
 	if t.bot.dep.Uploads == nil {
 		return
 	}
 	if out.file == "" {
 		if err := t.upload(ctx, out); err != nil {
+			if errors.Is(ctx.Err(), context.Canceled) {
+				return
+			}
 			t.offerFailed(ctx, err)
 			return
 		}
 	}
-	out.answer.Notice = said(base, restInFile)
+	out.answer.Notice = inFile(before, out.result)
+}
+
+// leftOut and inFile say what becomes of the rest of an answer, behind what is said already.
+func leftOut(notice string, r llm.Result) string { return ofRest(notice, restInFile, restNotShown, r) }
+func inFile(notice string, r llm.Result) string  { return ofRest(notice, restNotShown, restInFile, r) }
+
+func ofRest(notice, not, but string, r llm.Result) string {
+	notice = strings.TrimSpace(strings.ReplaceAll(notice, not, ""))
+	if r.Finish == finishCut {
+		notice = said(notice, restUnended)
+	}
+	return said(notice, but)
 }
 
 func (t *turnRun) upload(ctx context.Context, out *outcome) error {
@@ -78,10 +152,7 @@ func (t *turnRun) share(work context.Context, r Reply, out *outcome) {
 		return
 	}
 	t.offerFailed(ctx, err)
-	out.answer.Notice = restNotShown
-	if out.result.Finish == finishCut {
-		out.answer.Notice = restUnended + " " + restNotShown
-	}
+	out.answer.Notice = leftOut(out.answer.Notice, out.result)
 	r.Adopt = t.messageIDs()
 	if err := t.bot.showAgain(work, t.thread, r, out.answer); err != nil {
 		t.bot.log.WarnContext(work, "answer_not_corrected", "thread", t.thread.String(), "error", err)

@@ -134,7 +134,9 @@ func (d *draft) Close(ctx context.Context, a bot.Answer) error {
 		defer d.quiet(ctx)
 	}
 	d.mu.Lock()
-	d.setLocked(a)
+	if !d.full || !d.answer.Phase.Final() { // else it was stopped before it was to end, and says so
+		d.setLocked(a)
+	}
 	load := new(d.loadLocked(true))
 	d.mu.Unlock()
 	var last error
@@ -157,7 +159,7 @@ func (d *draft) Close(ctx context.Context, a bot.Answer) error {
 }
 
 // Room returns how many bytes of a text the answer's messages take, mostMessages if none of them is shorter than it has to be. stop has no further message
-// begun: the one that is being written, or the first, is the last.
+// begun: the one that is being written, or the first, is the last; the end that Set is given after that stands, whatever Close is called with.
 func (d *draft) Room(text string, stop bool) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -173,7 +175,7 @@ func (d *draft) Room(text string, stop bool) int {
 		begun++
 	}
 	if n := max(begun, 1) - d.fixed; n > 0 {
-		return end(d.pages(text, false), n, text)
+		return end(d.pages(text, a.Phase.Final()), n, text)
 	}
 	return min(d.fixedTo, len(text))
 }

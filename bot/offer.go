@@ -66,7 +66,7 @@ func (t *turnRun) show(work, ctx context.Context, draft Draft, out *outcome) err
 					cut.Controls = 0
 				}
 			case all != "": // a file would come after the stop
-				cut.Notice = leftOut(cut.Notice, out.result)
+				cut.Notice = restLeft(cut.Notice, out.result)
 			default:
 				return
 			}
@@ -97,7 +97,7 @@ func (t *turnRun) offer(ctx context.Context, out *outcome) {
 	ctx, cancel := context.WithTimeoutCause(ctx, offerTimeout, errors.New("slack did not take the file in time"))
 	defer cancel()
 	before := out.answer.Notice
-	out.answer.Notice = leftOut(before, out.result)
+	out.answer.Notice = restLeft(before, out.result)
 	if t.bot.dep.Uploads == nil {
 		return
 	}
@@ -110,12 +110,14 @@ func (t *turnRun) offer(ctx context.Context, out *outcome) {
 			return
 		}
 	}
-	out.answer.Notice = inFile(before, out.result)
+	out.answer.Notice = restFiled(before, out.result)
 }
 
-// leftOut and inFile say what becomes of the rest of an answer, behind what is said already.
-func leftOut(notice string, r llm.Result) string { return ofRest(notice, restInFile, restNotShown, r) }
-func inFile(notice string, r llm.Result) string  { return ofRest(notice, restNotShown, restInFile, r) }
+// restLeft and restFiled say what becomes of the rest of an answer, behind what is said already.
+func restLeft(notice string, r llm.Result) string { return ofRest(notice, restInFile, restNotShown, r) }
+func restFiled(notice string, r llm.Result) string {
+	return ofRest(notice, restNotShown, restInFile, r)
+}
 
 func ofRest(notice, not, but string, r llm.Result) string {
 	notice = strings.TrimSpace(strings.ReplaceAll(notice, not, ""))
@@ -152,7 +154,7 @@ func (t *turnRun) share(work context.Context, r Reply, out *outcome) {
 		return
 	}
 	t.offerFailed(ctx, err)
-	out.answer.Notice = leftOut(out.answer.Notice, out.result)
+	out.answer.Notice = restLeft(out.answer.Notice, out.result)
 	r.Adopt = t.messageIDs()
 	if err := t.bot.showAgain(work, t.thread, r, out.answer); err != nil {
 		t.bot.log.WarnContext(work, "answer_not_corrected", "thread", t.thread.String(), "error", err)

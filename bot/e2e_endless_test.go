@@ -243,7 +243,6 @@ func TestStopLeavesNoBacklog(t *testing.T) {
 					files, got := filed(w.answers(channel, ts))
 					if len(files) > 0 || len(got) > before+1 {
 						t.Errorf("%d messages before, %d after, %d files", before, len(got), len(files))
-
 					}
 					all := text(got)
 					if strings.Count(all, "stopped · ") != 1 || strings.Contains(all, "writing…") || strings.Contains(all, "file") {

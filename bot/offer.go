@@ -115,6 +115,7 @@ func (t *turnRun) offer(ctx context.Context, out *outcome) {
 
 // restLeft and restFiled say what becomes of the rest of an answer, behind what is said already.
 func restLeft(notice string, r llm.Result) string { return ofRest(notice, restInFile, restNotShown, r) }
+
 func restFiled(notice string, r llm.Result) string {
 	return ofRest(notice, restNotShown, restInFile, r)
 }

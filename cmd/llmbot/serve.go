@@ -20,8 +20,8 @@ import (
 	"llmbot/bot/slackio"
 	"llmbot/bot/sqlstore"
 	"llmbot/bot/turn"
-	"llmbot/llm/egress"
 	"llmbot/llm"
+	"llmbot/llm/egress"
 )
 
 func runServe(ctx context.Context, p process, args []string) error {

@@ -96,7 +96,8 @@ type Bot struct {
 	answers answers
 	crowds  crowds
 	monitor monitor
-	homes   homes
+	homes   seldom // whose Home tab was published
+	refused seldom // who was told that they may not ask
 	files   fileCache
 	reads   chan struct{} // one for each file that is being read
 	pics    *llm.Pictures
@@ -139,7 +140,7 @@ func New(cfg Config, dep Deps) *Bot {
 	b := &Bot{
 		cfg: cfg, dep: dep, log: dep.Log,
 		slots: newSlots(cfg.MaxAnswers), answers: answers{store: dep.Store}, ledger: quota.Ledger{Store: dep.Store}, wake: make(chan struct{}, 1),
-		actors: map[Thread]*actor{}, since: time.Now(), looks: make(chan look1, maxLooks), gaps: make(chan Connected, 1),
+		homes: seldom{every: homeEvery}, refused: seldom{every: refusalEvery}, actors: map[Thread]*actor{}, since: time.Now(), looks: make(chan look1, maxLooks), gaps: make(chan Connected, 1),
 		reads: make(chan struct{}, maxReads), pics: llm.NewPictures(), errands: newErrands(8, 10*time.Second), repairs: newErrands(64, repairTimeout),
 		backs: []delayed{newDelayed(lookBackSoon), newDelayed(lookBackLate)}, young: newDelayed(youngAgain),
 	}
@@ -305,6 +306,10 @@ func (b *Bot) ask(ctx context.Context, ev Asked) error {
 	}
 	defer b.exit()
 	asked, err := b.askTwice(ctx, key, ts)
+	if errors.Is(err, turn.ErrKey) { // nobody can answer in such a thread, now or later
+		b.log.ErrorContext(ctx, "ask_refused_key", "error", err)
+		return nil
+	}
 	if err != nil {
 		b.log.WarnContext(ctx, "ask_not_noted", "thread", key, "ask", ev.TS, "error", err)
 		if err := b.deliver(ev.Thread, mail{ask: &ev, claim: b.desk.Assume(key, ts)}); err != nil {

@@ -110,6 +110,9 @@ func named(ts, method string, err error) (string, error) {
 	if ts == "" {
 		return "", errNoText
 	}
+	if !isTS(ts) {
+		return "", fmt.Errorf("%s: slack says that the message is %q, which is no timestamp", method, cut(ts, shownKey))
+	}
 	return ts, nil
 }
 

@@ -114,6 +114,7 @@ type Sim struct {
 	opened     int
 	waiting    map[string]*delivery // by envelope id
 	envelopes  []*Envelope
+	strayAcks  []string // of no envelope of ours
 	held       []*delivery
 	responses  map[string]*responseURL
 	files      map[string]*file

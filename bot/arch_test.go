@@ -32,7 +32,7 @@ func TestImports(t *testing.T) {
 		"llm":               {"llm/egress"},
 		"llm/bench":         {"llm"},
 	}
-	only := map[string]string{slackGo: "bot/slackio", openAI: "llm"}                            // who alone may import it
+	only := map[string]string{slackGo: "bot/slackio", openAI: "llm"}                                             // who alone may import it
 	std := []string{"bot/render", "bot/pace", "bot/turn", "bot/prompt", "bot/quota", "llm/egress", "llm/llmsim"} // nothing of others
 	root, err := filepath.Abs("..")
 	if err != nil {

@@ -113,7 +113,7 @@ func (b *Bot) glance(s snapshot, now time.Time) Group {
 		g.Lines = append(g.Lines, "Context length: "+tokens(s.model.MaxModelLen))
 	}
 	if s.version != "" {
-		g.Lines = append(g.Lines, "Version: "+s.version)
+		g.Lines = append(g.Lines, "Version: "+llm.Printable(s.version, nameShown))
 	}
 	return g
 }
@@ -278,7 +278,7 @@ func (b *Bot) mayAsk(ctx context.Context, c Command) (_ Refusal, sure bool) {
 	if refusal := b.cfg.Policy.Quick(c.Channel, Asked{User: c.User, Direct: true}); refusal != "" {
 		return refusal, true
 	}
-	if b.cfg.Policy.AllowGuests && b.cfg.Policy.AllowExternal {
+	if !b.cfg.Policy.asks() {
 		return "", true
 	}
 	ctx, cancel := context.WithTimeout(ctx, soonTimeout)

@@ -39,6 +39,7 @@ type Config struct {
 	Stopping    func() bool                     // the bot takes no new questions
 	Sockets     func() int                      // that are open
 	Connections func() int                      // of the Slack app, as Slack counts
+	Trouble     func() string                   // why sockets are not open, and what to do; empty: nothing is known
 	Store       func(ctx context.Context) error // whether it is usable
 	Model       func(ctx context.Context) (string, error)
 	Threads     func() []bot.ThreadState
@@ -52,6 +53,7 @@ type Config struct {
 func (c Config) stopping() bool             { return c.Stopping != nil && c.Stopping() }
 func (c Config) sockets() int               { return called(c.Sockets) }
 func (c Config) connections() int           { return called(c.Connections) }
+func (c Config) trouble() string            { return called(c.Trouble) }
 func (c Config) queued() int                { return called(c.Queued) }
 func (c Config) threads() []bot.ThreadState { return called(c.Threads) }
 func (c Config) pace() (snap pace.Snapshot) { return called(c.Pace) }

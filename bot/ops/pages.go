@@ -79,7 +79,8 @@ type Health struct {
 	Why         string `json:"why,omitempty"` // it is not
 	Stopping    bool   `json:"stopping"`
 	Sockets     int    `json:"sockets"`
-	Connections int    `json:"connections"` // of the app, as Slack counted; 0: not known
+	Connections int    `json:"connections"`       // of the app, as Slack counted; 0: not known
+	Trouble     string `json:"trouble,omitempty"` // why sockets are not open
 	Store       string `json:"store"`
 	Model       string `json:"model"`
 	Version     string `json:"version"`
@@ -89,7 +90,7 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	store := s.store.now(r.Context())
 	model := s.model.now(r.Context())
 	h := Health{
-		Stopping: s.cfg.stopping(), Sockets: s.cfg.sockets(), Connections: s.cfg.connections(), Store: "usable", Model: "up: " + shown(model.text),
+		Stopping: s.cfg.stopping(), Sockets: s.cfg.sockets(), Connections: s.cfg.connections(), Trouble: s.cfg.trouble(), Store: "usable", Model: "up: " + shown(model.text),
 		Version: s.cfg.Version,
 	}
 	var why []string
@@ -128,6 +129,9 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "sockets: %d open", h.Sockets)
 		if h.Connections > 0 {
 			fmt.Fprintf(w, ", Slack counted %d of the app", h.Connections)
+		}
+		if h.Trouble != "" {
+			fmt.Fprintf(w, "\nnot open: %s", h.Trouble)
 		}
 		fmt.Fprintf(w, "\nstore: %s\nmodel server: %s\n", h.Store, h.Model)
 	})

@@ -114,9 +114,11 @@ type Sim struct {
 	opened     int
 	waiting    map[string]*delivery // by envelope id
 	envelopes  []*Envelope
+	strayAcks  []string // of no envelope of ours
 	held       []*delivery
 	responses  map[string]*responseURL
 	files      map[string]*file
+	uploads    []*pending       // oldest first
 	homes      map[string]*home // by user id
 	sessions   map[threadKey]*session
 }
@@ -142,7 +144,8 @@ func New(cfg Config) *Sim {
 }
 
 // ServeHTTP serves the Web API under /api/ (and under any other prefix, if the last path element is a method's name), the
-// sockets under /link/, answers to commands under /response/, files under /files/, and the browser page under everything else.
+// sockets under /link/, answers to commands under /response/, files under /files/ and
+// /upload/, and the browser page under everything else.
 func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !s.begin() {
 		http.Error(w, "closed", http.StatusServiceUnavailable)
@@ -157,6 +160,8 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveResponse(w, r, last)
 	case strings.HasPrefix(r.URL.Path, "/api/"), s.methods[last].run != nil:
 		s.serveAPI(w, r, last)
+	case strings.HasPrefix(r.URL.Path, "/upload/"):
+		s.serveUpload(w, r, last)
 	case strings.HasPrefix(r.URL.Path, "/files/"):
 		s.serveFile(w, r)
 	default:

@@ -10,14 +10,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-	"unicode/utf8"
 
 	"llmbot/bot/turn"
 )
 
-// Limits of this package; the figures are our own, but for maxKey, which is turn.Store's.
+// Limits of this package; the figures are our own.
 const (
-	maxKey        = 512                    // bytes
 	maxWaiting    = 4096                   // updates that wait; more block
 	maxBatch      = 128                    // updates that are committed together
 	keepRecords   = 30 * 24 * time.Hour    // older records go
@@ -213,13 +211,6 @@ func (s *Store) Close() error {
 	s.wg.Wait()
 	if err := s.db.close(); err != nil {
 		return fmt.Errorf("close the database: %w", err)
-	}
-	return nil
-}
-
-func checkKeyIs(key string) error {
-	if key == "" || len(key) > maxKey || !utf8.ValidString(key) || strings.ContainsRune(key, 0) {
-		return fmt.Errorf("not a key: %.40q of %d bytes", key, len(key))
 	}
 	return nil
 }

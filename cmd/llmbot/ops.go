@@ -48,6 +48,7 @@ func startOps(ctx context.Context, cfg Config, log *slog.Logger) (*opsView, erro
 		Metrics: v.metrics, Version: b.short(), Log: log,
 		Stopping: func() bool { return ctx.Err() != nil },
 		Sockets:  func() int { return of(&v.slack, (*slackio.Slack).Sockets) }, Connections: func() int { return of(&v.slack, (*slackio.Slack).Connections) },
+		Trouble: func() string { return of(&v.slack, (*slackio.Slack).Trouble) },
 		Pace:    func() pace.Snapshot { return of(&v.slack, (*slackio.Slack).Pace) },
 		Threads: func() []bot.ThreadState { return of(&v.bot, (*bot.Bot).Threads) },
 		Queued:  func() int { return of(&v.bot, (*bot.Bot).Queued) },

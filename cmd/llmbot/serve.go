@@ -47,12 +47,12 @@ func runServe(ctx context.Context, p process, args []string) error {
 
 // newLog writes to w as configured, from level on.
 func newLog(w io.Writer, cfg Config, level slog.Leveler) *slog.Logger {
-	options := &slog.HandlerOptions{Level: level}
+	options := &slog.HandlerOptions{Level: level, ReplaceAttr: cutLogValue}
 	var h slog.Handler = slog.NewTextHandler(w, options)
 	if cfg.LogFormat == "json" {
 		h = slog.NewJSONHandler(w, options)
 	}
-	h = redact(h, cfg.redactor()) // before anything that cuts: a part of a secret is not known for one
+	h = redact(h, cfg.redactor()) // before the values are cut: a part of a secret is not known for one
 	return slog.New(h)
 }
 
@@ -112,7 +112,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	botCfg := botConfig(cfg, self, store, channels)
 	botCfg.Share, botCfg.Use = slack.SetShare, slack.Use
 	b := bot.New(botCfg, bot.Deps{
-		Model: model, Server: model, Counter: model, Replier: slack, History: slack, Room: slack, Files: slack, Places: slack, Homes: slack,
+		Model: model, Server: model, Counter: model, Replier: slack, History: slack, Room: slack, Files: slack, Uploads: slack, Places: slack, Homes: slack,
 		GPUs: gpus(cfg), Store: store.Store, Log: log, Hooks: view.botHooks(),
 	})
 	view.bot.Store(b)
@@ -161,7 +161,7 @@ func botConfig(cfg Config, self slackio.Self, s store, ch *channels) bot.Config 
 	}
 	host, _ := os.Hostname() // only a name to recognise in the store; the random part makes it unique
 	return bot.Config{
-		Owner: host + "-" + rand.Text()[:8], Name: self.Name, MaxTokens: cfg.MaxTokens, MaxAnswers: cfg.MaxAnswers, DrainTimeout: cfg.DrainTimeout, Resume: bot.Resume(cfg.Resume), Version: buildInfo().short(), Durable: s.durable, Alone: s.alone,
+		Owner: host + "-" + rand.Text()[:8], Name: self.Name, MaxTokens: cfg.MaxTokens, MaxAnswers: cfg.MaxAnswers, MaxChars: cfg.MaxChars, DrainTimeout: cfg.DrainTimeout, Resume: bot.Resume(cfg.Resume), Version: buildInfo().short(), Durable: s.durable, Alone: s.alone,
 		Settings: bot.Settings{
 			System: system, Temperature: cfg.Temperature, Effort: cfg.ReasoningEffort, FollowUps: bot.FollowUps(cfg.FollowUps),
 		},

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"unicode/utf8"
 )
 
 // Limits of what is read of files that are named in the configuration.
@@ -30,15 +29,4 @@ func readFile(path string, most int64) ([]byte, error) {
 		return nil, fmt.Errorf("%s has more than %d kB, which is the most that is read", path, most>>10)
 	}
 	return b, nil
-}
-
-// cutText is the beginning of a text, cut at a character.
-func cutText(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	for most > 0 && !utf8.RuneStart(s[most]) {
-		most--
-	}
-	return s[:most] + "…"
 }

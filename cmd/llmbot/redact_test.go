@@ -49,9 +49,9 @@ type speaking struct{ s string }
 
 func (s speaking) String() string { return s.s }
 
-type valuer struct{ s string }
+type late struct{ s string }
 
-func (v valuer) LogValue() slog.Value {
+func (v late) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("inner", v.s), slog.Any("deeper", speaking(v)))
 }
 
@@ -70,7 +70,7 @@ func TestRedacted(t *testing.T) {
 				err := fmt.Errorf("it failed: %w", errors.Join(errors.New("a"), errors.New(s)))
 				log.With("with", s, slog.Group("g", "of", s)).WithGroup("group").Debug("message "+s, "string", s, "error", err, "bytes", []byte(s), //nolint:sloglint // a message that holds a secret is what is tested
 					"struct", struct{ A, b string }{s, s}, "map", map[string]any{"k": []string{s}}, "pointer", &struct{ A string }{s},
-					"stringer", speaking{s}, "valuer", valuer{s}, slog.Group("nested", slog.Group("more", "x", s)), "json", json.RawMessage(fmt.Sprintf("%q", s)), s, 1)
+					"stringer", speaking{s}, "valuer", late{s}, slog.Group("nested", slog.Group("more", "x", s)), "json", json.RawMessage(fmt.Sprintf("%q", s)), s, 1)
 				if found := shows(out.String(), secret); found != "" {
 					t.Errorf("%q as %s in %s: shows as %s in\n%s", secret, name, format, found, out.String())
 				}

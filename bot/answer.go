@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,29 +34,25 @@ func (t *turnRun) answer(work, ctx context.Context, asks []Asked, upto turn.TS) 
 	}
 	draft = t.noting(draft, last.TS)
 	t.draft = draft
-	return t.close(work, draft, reply, t.write(work, ctx, draft, asks, upto), last, upto)
+	return t.close(work, ctx, draft, reply, t.write(work, ctx, draft, asks, upto), last, upto)
 }
 
 // write waits for a slot and has the model write, from the beginning or from where an earlier owner, or the length limit, ended. ctx ends the
 // stream, work everything.
 func (t *turnRun) write(work, ctx context.Context, draft Draft, asks []Asked, upto turn.TS) (out outcome) {
 	b, last := t.bot, asks[len(asks)-1]
-	base := checkpoint{For: last.TS, Since: string(newestForm(asks)), Upto: string(upto), First: asks[0].TS, Asks: len(asks)}
+	base := progressOf(asks, upto)
 	w := &writer{
-		bot: b, thread: t.thread, draft: draft, id: "llmbot-" + strings.ReplaceAll(last.TS, ".", "-"), model: t.set.Model, person: t.person, hold: t.visible(),
-		progress: t.claim.Progress, spent: func(tokens int) { t.spend(work, tokens) },
+		bot: b, thread: t.thread, draft: draft, id: "llmbot-" + strings.ReplaceAll(last.TS, ".", "-"), model: t.set.Model, person: t.person,
+		hold: min(t.visible(), b.cfg.MaxChars), bound: bound{max: b.cfg.MaxChars}, progress: t.claim.Progress,
+		spent: func(tokens int) { t.spend(work, tokens) },
 	}
 	var from partly
 	from, w.stands, w.kept = t.standing(work, base)
-	if from.finish != "" && !t.stopped() && t.claim.Tries() < mostTries {
-		return w.finished(from)
+	if most := firstChars(from.text, endAfter*b.cfg.MaxChars); most < len(from.text) { // of a version, or a configuration, that showed more
+		from.text, from.finish = from.text[:most], cmp.Or(from.finish, finishCut)
 	}
-	if t.claim.Tries() >= mostTries {
-		return outcome{answer: Answer{Text: w.stands.Text, Notice: hopeless, Phase: Failed, Controls: CanRegenerate}, err: errHopeless}
-	}
-	if t.refused.Limit != "" {
-		return t.refuse(work, w, t.refused)
-	}
+	w.stands.Text = w.bound.shown(w.stands.Text, true)
 	base.Text = from.text
 	w.saver = t.newSaver(ctx, base)
 	t.saver = w.saver
@@ -69,6 +66,15 @@ func (t *turnRun) write(work, ctx context.Context, draft Draft, asks []Asked, up
 			w.saver.save(work) // for whoever goes on
 		}
 	}()
+	if from.finish != "" && !t.stopped() && t.claim.Tries() < mostTries {
+		return w.finished(from)
+	}
+	if t.claim.Tries() >= mostTries {
+		return outcome{answer: Answer{Text: w.stands.Text, Notice: hopeless, Phase: Failed, Controls: CanRegenerate}, err: errHopeless}
+	}
+	if t.refused.Limit != "" {
+		return t.refuse(work, w, t.refused)
+	}
 	if t.unread {
 		w.base.Notice = "I could not read the earlier messages of this thread, so this answers the question alone."
 	}
@@ -89,6 +95,11 @@ func (t *turnRun) write(work, ctx context.Context, draft Draft, asks []Asked, up
 	return w.write(ctx, in, llm.Request{
 		Model: t.set.Model, Temperature: t.set.Temperature, MaxTokens: b.cfg.MaxTokens, ReasoningEffort: t.set.Effort, ID: w.id,
 	}, from)
+}
+
+// progressOf is the checkpoint of an answer to asks, without a text.
+func progressOf(asks []Asked, upto turn.TS) checkpoint {
+	return checkpoint{For: asks[len(asks)-1].TS, Since: string(newestForm(asks)), Upto: string(upto), First: asks[0].TS, Asks: len(asks)}
 }
 
 // endSaver ends the saving of the text, if it is not over.
@@ -166,8 +177,8 @@ func (t *turnRun) shows() string {
 	return strings.Join(texts, "\n\n")
 }
 
-// close shows the end of the answer and notes that the thread has it.
-func (t *turnRun) close(work context.Context, draft Draft, reply Reply, out outcome, last Asked, upto turn.TS) report {
+// close shows the end of the answer and notes that the thread has it. ctx is that of the stream: it ends when the answer is stopped or called off.
+func (t *turnRun) close(work, ctx context.Context, draft Draft, reply Reply, out outcome, last Asked, upto turn.TS) report {
 	b, spares := t.bot, false
 	letGo := func(cause error) { // not another word: the messages are somebody else's now
 		ctx, cancel := context.WithCancelCause(work)
@@ -176,22 +187,33 @@ func (t *turnRun) close(work context.Context, draft Draft, reply Reply, out outc
 		t.draft = nil
 		t.ended(endOf(out, nil))
 	}
+	spare := func() {
+		if at, some := t.stopSpares(); some {
+			upto, spares, out.answer.Controls = at, true, 0 // it has not ended: the next turn goes on in it
+		}
+	}
+	calledOff := func() report {
+		b.log.InfoContext(work, "answer_called_off", "thread", t.thread.String(), "ask", last.TS)
+		letGo(errSuperseded)
+		return t.calledOff(work)
+	}
 	switch {
 	case errors.Is(out.err, turn.ErrLost):
 		letGo(turn.ErrLost)
 		return t.lost(work, last, upto)
 	case errors.Is(out.err, errStopped):
-		if at, some := t.stopSpares(); some {
-			upto, spares, out.answer.Controls = at, true, 0 // it has not ended: the next turn goes on in it
-		}
+		spare()
 	case errors.Is(out.err, errSuperseded):
-		b.log.InfoContext(work, "answer_called_off", "thread", t.thread.String(), "ask", last.TS)
-		letGo(errSuperseded)
-		return t.calledOff(work)
+		return calledOff()
 	}
-	ctx, cancel := context.WithTimeoutCause(work, closeTimeout, errors.New("slack did not take the end of the answer in time"))
-	defer cancel()
-	err := draft.Close(ctx, out.answer)
+	complete := out.err == nil
+	err := t.show(work, ctx, draft, &out)
+	switch {
+	case complete && errors.Is(out.err, errSuperseded):
+		return calledOff()
+	case complete && errors.Is(out.err, errStopped):
+		spare()
+	}
 	t.draft = nil
 	t.endSaver()
 	t.logEnd(work, out, err, last)
@@ -203,6 +225,9 @@ func (t *turnRun) close(work context.Context, draft Draft, reply Reply, out outc
 	}
 	if errors.Is(out.err, errShutdown) && b.cfg.Durable {
 		return t.release(work) // another process, or the next one, finishes it in the same messages
+	}
+	if err == nil && out.file != "" {
+		t.share(work, reply, &out)
 	}
 	quiet := t.sweep(work)
 	what := written{

@@ -153,3 +153,19 @@ func (a answers) saidBefore(ctx context.Context, t Thread) ([]Message, error) {
 	err := a.read(ctx, beforeKey(t), &said)
 	return said, err
 }
+
+// seldom notes that something is done at now, and says whether it may be: it was not done within the time before. So it is for all processes that
+// share the store.
+func (a answers) seldom(ctx context.Context, key string, now time.Time, within time.Duration) (due bool, err error) {
+	err = a.store.Update(ctx, "told/"+key, func(old []byte) ([]byte, error) {
+		at, err := time.Parse(time.RFC3339, string(old))
+		if due = err != nil || now.Sub(at) >= within; !due {
+			return nil, turn.ErrKeep
+		}
+		return []byte(now.UTC().Format(time.RFC3339)), nil
+	})
+	if err != nil {
+		return false, fmt.Errorf("note %s: %w", key, err)
+	}
+	return due, nil
+}

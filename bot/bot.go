@@ -53,6 +53,7 @@ type Config struct {
 	Quota        quota.Limits  // of each person
 	Resume       Resume        // "": ResumeAuto
 	MaxAnswers   int           // 0: DefaultMaxAnswers
+	MaxChars     int           // of an answer that are shown; 0: DefaultMaxChars
 	DrainTimeout time.Duration // 0: DefaultDrain
 	Version      string        // for the status
 	// Durable says that the store outlives the process, so that what comes while the bot stops may be noted and acked.
@@ -69,6 +70,7 @@ type Deps struct {
 	Server  Server
 	Counter Counter                                      // nil: prompts are estimated only
 	Files   Files                                        // nil: files are not read
+	Uploads Uploads                                      // nil: of an answer that is too long the rest is left out
 	Homes   Homes                                        // nil: there are no Home tabs
 	GPUs    func(ctx context.Context) ([]llm.GPU, error) // nil: nobody tells of GPUs
 	Places  Places                                       // nil: what was said while no socket was open is not looked for
@@ -94,7 +96,8 @@ type Bot struct {
 	answers answers
 	crowds  crowds
 	monitor monitor
-	homes   homes
+	homes   seldom // whose Home tab was published
+	refused seldom // who was told that they may not ask
 	files   fileCache
 	reads   chan struct{} // one for each file that is being read
 	pics    *llm.Pictures
@@ -125,6 +128,9 @@ func New(cfg Config, dep Deps) *Bot {
 	if cfg.MaxAnswers <= 0 {
 		cfg.MaxAnswers = DefaultMaxAnswers
 	}
+	if cfg.MaxChars <= 0 {
+		cfg.MaxChars = DefaultMaxChars
+	}
 	if cfg.Resume == "" {
 		cfg.Resume = ResumeAuto
 	}
@@ -134,7 +140,7 @@ func New(cfg Config, dep Deps) *Bot {
 	b := &Bot{
 		cfg: cfg, dep: dep, log: dep.Log,
 		slots: newSlots(cfg.MaxAnswers), answers: answers{store: dep.Store}, ledger: quota.Ledger{Store: dep.Store}, wake: make(chan struct{}, 1),
-		actors: map[Thread]*actor{}, since: time.Now(), looks: make(chan look1, maxLooks), gaps: make(chan Connected, 1),
+		homes: seldom{every: homeEvery}, refused: seldom{every: refusalEvery}, actors: map[Thread]*actor{}, since: time.Now(), looks: make(chan look1, maxLooks), gaps: make(chan Connected, 1),
 		reads: make(chan struct{}, maxReads), pics: llm.NewPictures(), errands: newErrands(8, 10*time.Second), repairs: newErrands(64, repairTimeout),
 		backs: []delayed{newDelayed(lookBackSoon), newDelayed(lookBackLate)}, young: newDelayed(youngAgain),
 	}
@@ -300,6 +306,10 @@ func (b *Bot) ask(ctx context.Context, ev Asked) error {
 	}
 	defer b.exit()
 	asked, err := b.askTwice(ctx, key, ts)
+	if errors.Is(err, turn.ErrKey) { // nobody can answer in such a thread, now or later
+		b.log.ErrorContext(ctx, "ask_refused_key", "error", err)
+		return nil
+	}
 	if err != nil {
 		b.log.WarnContext(ctx, "ask_not_noted", "thread", key, "ask", ev.TS, "error", err)
 		if err := b.deliver(ev.Thread, mail{ask: &ev, claim: b.desk.Assume(key, ts)}); err != nil {

@@ -95,7 +95,7 @@ func (b *Bot) stop(ctx context.Context, t, where Thread, user string, upto func(
 	ctx, cancel := context.WithTimeout(ctx, 2*storeTimeout)
 	defer cancel()
 	if refusal, _ := b.mayAsk(ctx, Command{User: user, Channel: t.Channel}); refusal != "" {
-		b.tell(where, user, string(refusal))
+		b.refuse(ctx, where, user, refusal)
 		return nil
 	}
 	record, err := b.desk.Look(ctx, t.String())
@@ -117,11 +117,12 @@ func (b *Bot) pressed(ctx context.Context, ev Pressed) error {
 	ctx, cancel := context.WithTimeout(ctx, pressDeadline)
 	defer cancel()
 	may, sure := b.mayAsk(ctx, Command{User: ev.User, Channel: ev.Thread.Channel})
-	if !sure && ev.User != ev.Asker { // who asked was allowed to
-		may = notKnown
-	}
-	if may != "" {
-		b.tell(ev.Thread, ev.User, string(may))
+	switch {
+	case !sure && ev.User != ev.Asker: // who asked was allowed to
+		b.tell(ev.Thread, ev.User, notKnown)
+		return nil
+	case may != "":
+		b.refuse(ctx, ev.Thread, ev.User, may)
 		return nil
 	}
 	refusal := b.mayPress(ctx, ev)

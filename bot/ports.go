@@ -57,6 +57,9 @@ var ErrNotNow = errors.New("not known to be ours at the moment")
 type Draft interface {
 	Set(a Answer)                              // never blocks
 	Close(ctx context.Context, a Answer) error // returns when a is visible, or says why not
+	// Room returns how many bytes of a text the thread takes: a few dozen messages at most. stop says that the answer ends now: then it is what the
+	// messages take that were begun, and no other is. It does not block.
+	Room(text string, stop bool) int
 }
 
 // Phase is how far an answer is.
@@ -112,9 +115,12 @@ type History interface {
 	Recent(ctx context.Context, channel, after, before string) ([]Message, error)
 }
 
+// ErrNoPerson says that Slack has said no when it was asked for a person: it knows none by that id, or does not tell.
+var ErrNoPerson = errors.New("slack does not say who that is")
+
 // Room is what the bot asks and tells about people and places.
 type Room interface {
-	// Person looks a user up; it may block for the network.
+	// Person looks a user up. It waits for Slack until ctx ends; ErrNoPerson: another try does not help.
 	Person(ctx context.Context, user string) (Person, error)
 	// Channel is the name of a channel without #; empty for a direct message.
 	Channel(ctx context.Context, channel string) (string, error)

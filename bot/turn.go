@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -14,7 +13,8 @@ import (
 
 // Time-outs of the steps around the model's answer.
 const (
-	personTimeout  = 10 * time.Second
+	personTimeout  = 10 * time.Second        // for a name
+	whoTimeout     = 2 * time.Minute         // for who may ask: want of Slack's budget delays an answer, and refuses none
 	historyTimeout = 20 * time.Second        // a read that takes longer is done without: an answer to the question alone beats none
 	othersTimeout  = time.Minute             // where other processes may have heard of more in the thread, which would be lost
 	modelTimeout   = 2 * time.Second         // to learn the context length; without it nothing is trimmed
@@ -62,6 +62,7 @@ type turnRun struct {
 	draft     Draft    // open; nil: none
 	saver     *saver   // of its text; nil: none
 	unsure    bool     // somebody was refused only because Slack did not say who they are
+	cutShort  bool     // the turn ended while Slack was asked who somebody is
 	denied    bool     // the thread may not be read, now or later
 	memory    bool     // the answer was begun while the store was away: another process may have begun one, too
 	person    string   // for whom the answer is: see payer
@@ -181,6 +182,8 @@ func (t *turnRun) run(work, cut context.Context) report {
 		return t.calledOff(work)
 	}
 	switch {
+	case t.cutShort:
+		return t.release(work) // the next process, or turn, asks again
 	case len(asks) == 0:
 		return t.none(work, live, upto)
 	case t.isWhole(asks): // its owner died between the end and the note of it
@@ -188,6 +191,7 @@ func (t *turnRun) run(work, cut context.Context) report {
 		if t.due.part {
 			t.claim.Doubt(true)
 		}
+		t.shareLeft(work, t.saved(work, progressOf(asks, upto)))
 		if !t.tidy(work, live) {
 			return t.putOff(work)
 		}
@@ -403,54 +407,6 @@ func (t *turnRun) answered(thread []Message) turn.TS {
 		}
 	}
 	return answered
-}
-
-// admit asks the policy about everybody who asked, tells those who may not, and returns the asks that are answered.
-func (t *turnRun) admit(ctx context.Context, asks []Asked) []Asked {
-	admitted := make([]Asked, 0, len(asks))
-	told := map[string]bool{}
-	for _, ask := range asks {
-		refusal := t.bot.cfg.Policy.Quick(t.thread.Channel, ask)
-		if refusal == "" {
-			refusal = t.check(ctx, ask)
-		}
-		switch {
-		case refusal == "":
-			admitted = append(admitted, ask)
-		case len(t.claim.Messages()) > 0 && t.unsure: // see none
-		case !told[ask.User] && (ask.explicit() || strings.TrimSpace(ask.Text) == ""):
-			told[ask.User] = true
-			t.bot.log.InfoContext(ctx, "ask_refused", "thread", t.thread.String(), "ask", ask.TS, "user", ask.User)
-			t.whisper(ctx, ask, string(refusal))
-		}
-	}
-	return admitted
-}
-
-// check decides what must be looked up, and answers what is no question.
-func (t *turnRun) check(ctx context.Context, ask Asked) Refusal {
-	ctx, cancel := context.WithTimeout(ctx, personTimeout)
-	defer cancel()
-	who, err := t.bot.dep.Room.Person(ctx, ask.User)
-	if err != nil {
-		t.bot.log.ErrorContext(ctx, "person_unknown", "user", ask.User, "hint", "users.info must work (scope users:read) to tell guests and externals apart", "error", err)
-		if !t.bot.cfg.Policy.AllowGuests || !t.bot.cfg.Policy.AllowExternal {
-			t.unsure = true
-			return "I could not find out who you are, and I answer members only. Please ask again in a moment, or tell the people who run me."
-		}
-	}
-	if refusal := t.bot.cfg.Policy.Check(who); refusal != "" {
-		return refusal
-	}
-	if strings.TrimSpace(ask.Text) == "" {
-		switch {
-		case len(ask.Files) > 0:
-			return t.unreadable(ask.Files)
-		case ask.Opens():
-			return "What would you like to know? Please write your question after my name."
-		}
-	}
-	return ""
 }
 
 func (t *turnRun) whisper(ctx context.Context, ask Asked, text string) {

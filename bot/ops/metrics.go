@@ -164,6 +164,7 @@ func (m *Metrics) zeros() {
 	}
 	for _, kind := range []string{"other", "pressed", "command"} { // what kind of message it was is not known when that goes wrong
 		m.events.WithLabelValues(kind, "panicked")
+		m.events.WithLabelValues(kind, "unreadable")
 	}
 	for _, socket := range []string{"0", "1"} {
 		m.socketOpens.WithLabelValues(socket)

@@ -149,6 +149,9 @@ func (m *Metrics) Renewed(took time.Duration, err error) {
 func (m *Metrics) Asked(took time.Duration, _ bool, err error) { m.wrote(opAsk, took, err) }
 
 func (m *Metrics) wrote(op string, took time.Duration, err error) {
+	if errors.Is(err, turn.ErrKey) {
+		return // the store was not asked
+	}
 	m.store.WithLabelValues(op).Observe(took.Seconds())
 	if err != nil {
 		m.storeErrors.WithLabelValues(op).Inc()

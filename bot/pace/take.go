@@ -62,6 +62,19 @@ func (s *Scheduler) Take(ctx context.Context, m Method) error {
 	}
 }
 
+// TryTake counts a call of a method as made now if it can be made at once, nobody waits for the method, and less than that part of its
+// budget is used. It does not block. Calls that are dispensable come out of it, so that Take always finds the rest.
+func (s *Scheduler) TryTake(m Method, part float64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now, lim := time.Now(), s.core.limit(m)
+	if len(s.queues[m]) > 0 || !lim.spare(now, part) {
+		return false
+	}
+	lim.accepted(now.Add(takeTime), lim.spend(now))
+	return true
+}
+
 // tryTake counts a call, or says how long to wait before trying again.
 func (s *Scheduler) tryTake(m Method) time.Duration {
 	s.mu.Lock()

@@ -110,6 +110,9 @@ func named(ts, method string, err error) (string, error) {
 	if ts == "" {
 		return "", errNoText
 	}
+	if !isTS(ts) {
+		return "", fmt.Errorf("%s: slack says that the message is %q, which is no timestamp", method, cut(ts, shownKey))
+	}
 	return ts, nil
 }
 
@@ -197,7 +200,7 @@ func (s *Slack) find(ctx context.Context, c call) (posted, error) {
 			return posted{ts: m.Timestamp, found: true}, nil
 		}
 		// A stream says whose it is when it is stopped.
-		if asked == "" && !c.tried.IsZero() && at(m.Timestamp).After(c.tried.Add(-clockSkew)) {
+		if asked == "" && len(m.Files) == 0 && !c.tried.IsZero() && at(m.Timestamp).After(c.tried.Add(-clockSkew)) {
 			return posted{ts: m.Timestamp, found: true, live: true}, nil
 		}
 	}

@@ -83,13 +83,9 @@ type Hello struct {
 // it delivers again, to another socket. It blocks for about 25 s at most.
 func CheckSocket(ctx context.Context, cfg Config, link string) (Hello, error) {
 	s := Slack{cfg: cfg}
-	// Slack wants the origin of its own pages, as slack-go sends it.
-	conn, resp, err := s.dialer().DialContext(ctx, link, http.Header{"Origin": {"https://api.slack.com"}})
-	if resp != nil {
-		defer resp.Body.Close()
-	}
+	conn, err := s.dial(ctx, link)
 	if err != nil {
-		return Hello{}, fmt.Errorf("open the socket: %w", withoutTicket(err))
+		return Hello{}, err
 	}
 	defer func() { _ = conn.Close() }()
 	if err := conn.SetReadDeadline(time.Now().Add(helloTimeout)); err != nil {

@@ -54,6 +54,9 @@ func methodTable() map[string]method {
 		"views.publish":               {run: (*Sim).publishLocked, tier: tier4, required: []string{"user_id", "view"}},
 		"agents.sessions.setStatus":   {run: (*Sim).setSessionLocked, tier: tier3, scope: "chat:write", required: []string{"status"}},
 		"assistant.threads.setStatus": {run: (*Sim).setStatusLocked, tier: tier4, scope: "chat:write", required: []string{"channel_id", "thread_ts", "status"}}, // "special", unpublished
+
+		"files.getUploadURLExternal":   {run: (*Sim).uploadURLLocked, tier: tier4, scope: "files:write", required: []string{"filename", "length"}},
+		"files.completeUploadExternal": {run: (*Sim).completeUploadLocked, tier: tier4, scope: "files:write", required: []string{"files"}},
 	}
 }
 

@@ -173,6 +173,8 @@ func (s *Sim) acceptAck(frame []byte) {
 	defer s.mu.Unlock()
 	d := s.waiting[ack.ID]
 	if d == nil {
+		s.strayAcks.add(ack.ID, len(ack.ID))
+		s.touchLocked()
 		return
 	}
 	if d.loseAcks > 0 {

@@ -146,7 +146,7 @@ func (s *Sim) fileObjsLocked(files []*file) []any {
 
 func (s *Sim) fileInfoLocked(c *call) (obj, *refusal) {
 	f := s.files[c.args["file"]]
-	if f == nil || !s.channels[f.channel].members[s.cfg.Bot.UserID] {
+	if f == nil || f.user != s.cfg.Bot.UserID && !s.channels[f.channel].members[s.cfg.Bot.UserID] {
 		return nil, refuse("file_not_found")
 	}
 	return obj{"file": f.objLocked(s, false), "comments": []any{}, "response_metadata": obj{"next_cursor": ""}}, nil
@@ -161,7 +161,7 @@ func (s *Sim) serveFile(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	f := s.files[id]
 	known := !s.unknown(secret)
-	ok := f != nil && secret == s.cfg.BotToken && s.scopeLocked("files:read") && s.channels[f.channel].members[s.cfg.Bot.UserID]
+	ok := f != nil && secret == s.cfg.BotToken && s.scopeLocked("files:read") && s.channels[f.channel] != nil && s.channels[f.channel].members[s.cfg.Bot.UserID]
 	var fault *Fault
 	if known {
 		fault = s.faultLocked("url_private", "")
@@ -220,7 +220,7 @@ func (s *Sim) pageFile(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	f := s.files[r.URL.Query().Get("id")]
 	u, err := s.userLocked(r.URL.Query().Get("user"))
-	ok := f != nil && err == nil && s.channels[f.channel].members[u.ID]
+	ok := f != nil && err == nil && s.channels[f.channel] != nil && s.channels[f.channel].members[u.ID]
 	s.mu.Unlock()
 	if !ok {
 		http.NotFound(w, r)

@@ -37,14 +37,15 @@ type socket struct {
 }
 
 type frame struct {
-	data []byte
-	last bool // the socket is closed after it
+	data   []byte
+	last   bool // the socket is closed after it
+	binary bool
 }
 
 // send queues a frame. It never blocks; when the app does not read, frames are lost.
 func (c *socket) send(data []byte, last bool) {
 	select {
-	case c.out <- frame{data, last}:
+	case c.out <- frame{data: data, last: last}:
 	default:
 	}
 }
@@ -184,6 +185,9 @@ func (s *Sim) write(c *socket) {
 		case <-c.gone:
 			return
 		case f = <-c.out:
+			if f.binary {
+				typ = websocket.BinaryMessage
+			}
 		case <-ping.C:
 			typ = websocket.PingMessage
 		}

@@ -441,3 +441,16 @@ func TestHammer(t *testing.T) {
 		}
 	})
 }
+
+// TestInject: a frame of any kind comes as it is, and its ack is kept.
+func TestInject(t *testing.T) {
+	bubble(t, slacksim.Config{}, func(t *testing.T, s *space) {
+		l := s.link(ackAll)
+		s.Inject([]byte(`{"envelope_id":"odd-1","type":7}`), false)
+		s.Inject([]byte(`{"envelope_id":"odd-2"}`), true)
+		time.Sleep(time.Second)
+		if got := s.StrayAcks(); !slices.Equal(got, []string{"odd-1", "odd-2"}) || len(l.got()) != 3 {
+			t.Errorf("%q, %v", got, l.got())
+		}
+	})
+}

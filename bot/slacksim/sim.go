@@ -124,12 +124,14 @@ type Sim struct {
 	opened      int
 	waiting     map[string]*delivery // by envelope id
 	envelopes   record[*Envelope]
+	strayAcks   record[string] // of no envelope of ours
 	held        []*delivery
 	responses   map[string]*responseURL
 	responseIDs []string // oldest first
 	files       map[string]*file
 	homes       map[string]*home // by user id
 	sessions    map[threadKey]*session
+	uploads     []*pending    // oldest first
 	streams     []*pageStream // open event streams of the page, oldest first
 	stored      int           // bytes of what came from the page and stays
 }
@@ -155,8 +157,8 @@ func New(cfg Config) *Sim {
 }
 
 // ServeHTTP serves the Web API under /api/ (and under any other prefix, if the last path element is a method's name), the
-// sockets under /link/, answers to commands under /response/, files under /files/, and the browser page under everything else. Who
-// may ask is decided before anything of the request is read.
+// sockets under /link/, answers to commands under /response/, files under /files/ and /upload/, and the
+// browser page under everything else. Who may ask is decided before anything of the request is read.
 func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !s.begin() {
 		http.Error(w, "closed", http.StatusServiceUnavailable)
@@ -176,6 +178,8 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveResponse(w, r, last)
 	case strings.HasPrefix(r.URL.Path, "/api/"), s.methods[last].run != nil:
 		s.serveAPI(w, r, last)
+	case strings.HasPrefix(r.URL.Path, "/upload/"):
+		s.serveUpload(w, r, last)
 	case strings.HasPrefix(r.URL.Path, "/files/"):
 		s.serveFile(w, r)
 	default:

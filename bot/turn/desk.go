@@ -431,6 +431,9 @@ func (d *Desk) observeLocked(key string, r Record) {
 
 // heardLocked notes whether the store answered a call that began at start.
 func (d *Desk) heardLocked(start time.Time, err error) {
+	if errors.Is(err, ErrKey) {
+		return // says nothing of the store
+	}
 	answers := err == nil || errors.Is(err, ErrCorrupt)
 	switch {
 	case answers && !d.failing.IsZero():

@@ -10,11 +10,12 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Store is all that is asked of a database. Package turntest has the suite that says what is meant; every store passes it.
 //
-// Keys are valid UTF-8 without NUL, at most 512 bytes. Values are any bytes, usually a few hundred, up to 1 MB. Both are the
+// Keys are valid UTF-8 without NUL, at most 512 bytes, and not empty; Update refuses others with ErrKey (see CheckKey). Values are any bytes, usually a few hundred, up to 1 MB. Both are the
 // caller's again when a call or a callback returns: a store keeps and hands out copies.
 type Store interface {
 	// Update is an atomic read-modify-write of one small record. fn is pure and may run again; ErrKeep leaves it as it is.
@@ -43,9 +44,24 @@ var (
 	// ErrLapsed says that a claim could not be renewed in time, so that nobody knows whether another process has it. It wraps
 	// ErrLost. The claim comes back to life if a later renewal finds that nobody took it.
 	ErrLapsed = fmt.Errorf("lease not renewed in time: %w", ErrLost)
+	// ErrKey says that a key is none, however often it is tried: that is no outage of the store.
+	ErrKey = errors.New("not a key")
 	// ErrCorrupt says that a record is no JSON object of ours. It is never overwritten.
 	ErrCorrupt = errors.New("unreadable thread record")
 )
+
+const (
+	maxKey   = 512 // bytes
+	shownKey = 40  // bytes of a bad one that its error shows
+)
+
+// CheckKey returns nil if a store takes key, else an ErrKey.
+func CheckKey(key string) error {
+	if key == "" || len(key) > maxKey || !utf8.ValidString(key) || strings.ContainsRune(key, 0) {
+		return fmt.Errorf("%w: %q of %d bytes", ErrKey, key[:min(len(key), shownKey)], len(key))
+	}
+	return nil
+}
 
 // TS is a Slack timestamp such as "1700000000.123456", compared as the number that it is: under synctest the year is 2000 and
 // seconds have nine digits. The empty TS means never and is before all others. Any string has a place in the order.

@@ -115,7 +115,7 @@ func runDemo(ctx context.Context, p process, args []string) error {
 		closeWeb() // Slack goes last: the bot drains into it
 	})
 	all.Wait()
-	return errors.Join(botErr, webErr, model.stop())
+	return cfg.redactor().hide(errors.Join(botErr, webErr, model.stop()))
 }
 
 // anyPort is an address with any free port in place of its own.
@@ -157,9 +157,9 @@ func findModel(ctx context.Context, p process, cfg *Config) (demoModel, error) {
 	if p.isSet("LLM_BASE_URL") {
 		name := probe(ctx, cfg.BaseURL, string(cfg.APIKey))
 		if name == "" {
-			return demoModel{"Model server: " + withoutPassword(cfg.BaseURL) + " (from LLM_BASE_URL; it does not answer yet)", none}, nil
+			return demoModel{"Model server: " + shownAddress(cfg.BaseURL) + " (from LLM_BASE_URL; it does not answer yet)", none}, nil
 		}
-		return demoModel{"Model server: " + withoutPassword(cfg.BaseURL) + " (from LLM_BASE_URL), model " + name, none}, nil
+		return demoModel{"Model server: " + shownAddress(cfg.BaseURL) + " (from LLM_BASE_URL), model " + name, none}, nil
 	}
 	for _, c := range candidates() {
 		if name := probe(ctx, c.url, ""); name != "" {
@@ -196,5 +196,5 @@ func probe(ctx context.Context, url, key string) string {
 	if err != nil {
 		return ""
 	}
-	return m.ID
+	return llm.Printable(m.ID, nameShown)
 }

@@ -51,6 +51,8 @@ func TestLicenses(t *testing.T) {
 func TestLicensesArePermissive(t *testing.T) {
 	good := regexp.MustCompile(`Permission is hereby granted, free of charge|Redistribution and use in source and binary forms|Apache License\s+Version 2\.0|Permission to use, copy, modify, and/?o?r? ?distribute`)
 	bad := regexp.MustCompile(`(?i)general public licen[cs]e|freetype|mozilla public|common development and distribution|eclipse public|server side public|business source|commons clause`)
+	// The Mozilla licence asks for the source of its own files alone, which its module's address gives.
+	weak := map[string]string{"github.com/hashicorp/golang-lru/v2": "mozilla public"}
 	for _, m := range linked(t) {
 		var all strings.Builder
 		for _, n := range m.notices {
@@ -60,6 +62,7 @@ func TestLicensesArePermissive(t *testing.T) {
 			all.WriteString(read(t, filepath.Join(m.dir, n)))
 		}
 		switch text := strings.Join(strings.Fields(all.String()), " "); {
+		case weak[pathOf(m.name)] != "" && strings.EqualFold(bad.FindString(text), weak[pathOf(m.name)]):
 		case !good.MatchString(text):
 			t.Errorf("%s: no licence that is known here as permissive, in %q", m.name, m.notices)
 		case bad.MatchString(text):
@@ -168,4 +171,10 @@ func licenseText(t *testing.T, modules []module) string {
 		}
 	}
 	return b.String()
+}
+
+// pathOf is a module's path without its version.
+func pathOf(name string) string {
+	path, _, _ := strings.Cut(name, " ")
+	return path
 }

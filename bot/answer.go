@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,29 +32,25 @@ func (t *turnRun) answer(work, ctx context.Context, asks []Asked, upto turn.TS) 
 	draft = t.noting(draft, last.TS)
 	t.early = false // the draft's status takes the place of the early one
 	t.draft = draft
-	return t.close(work, draft, reply, t.write(work, ctx, draft, asks, upto), last, upto)
+	return t.close(work, ctx, draft, reply, t.write(work, ctx, draft, asks, upto), last, upto)
 }
 
 // write waits for a slot and has the model write, from the beginning or from where an earlier owner, or the length limit, ended. ctx ends the
 // stream, work everything.
 func (t *turnRun) write(work, ctx context.Context, draft Draft, asks []Asked, upto turn.TS) (out outcome) {
 	b, last := t.bot, asks[len(asks)-1]
-	base := checkpoint{For: last.TS, Since: string(newestForm(asks)), Upto: string(upto), First: asks[0].TS, Asks: len(asks)}
+	base := progressOf(asks, upto)
 	w := &writer{
-		bot: b, thread: t.thread, draft: draft, id: "llmbot-" + strings.ReplaceAll(last.TS, ".", "-"), model: t.set.Model, person: t.person, hold: t.visible(),
-		progress: t.claim.Progress, spent: func(tokens int) { t.spend(work, tokens) },
+		bot: b, thread: t.thread, draft: draft, id: "llmbot-" + strings.ReplaceAll(last.TS, ".", "-"), model: t.set.Model, person: t.person,
+		hold: min(t.visible(), b.cfg.MaxChars), bound: bound{max: b.cfg.MaxChars}, progress: t.claim.Progress,
+		spent: func(tokens int) { t.spend(work, tokens) },
 	}
 	var from partly
 	from, w.stands, w.kept = t.standing(work, base)
-	if from.finish != "" && !t.stopped() && t.claim.Tries() < mostTries {
-		return w.finished(from)
+	if most := firstChars(from.text, endAfter*b.cfg.MaxChars); most < len(from.text) { // of a version, or a configuration, that showed more
+		from.text, from.finish = from.text[:most], cmp.Or(from.finish, finishCut)
 	}
-	if t.claim.Tries() >= mostTries {
-		return outcome{answer: Answer{Text: w.stands.Text, Notice: hopeless, Phase: Failed, Ending: EndingBroken, Controls: CanRegenerate}, err: errHopeless}
-	}
-	if t.refused.Limit != "" {
-		return t.refuse(work, w, t.refused)
-	}
+	w.stands.Text = w.bound.shown(w.stands.Text, true)
 	base.Text = from.text
 	w.saver = t.newSaver(ctx, base)
 	t.saver = w.saver
@@ -67,6 +64,15 @@ func (t *turnRun) write(work, ctx context.Context, draft Draft, asks []Asked, up
 			w.saver.save(work) // for whoever goes on
 		}
 	}()
+	if from.finish != "" && !t.stopped() && t.claim.Tries() < mostTries {
+		return w.finished(from)
+	}
+	if t.claim.Tries() >= mostTries {
+		return outcome{answer: Answer{Text: w.stands.Text, Notice: hopeless, Phase: Failed, Ending: EndingBroken, Controls: CanRegenerate}, err: errHopeless}
+	}
+	if t.refused.Limit != "" {
+		return t.refuse(work, w, t.refused)
+	}
 	if t.unread {
 		w.base.Notice = "I could not read the earlier messages of this thread, so this answers the question alone."
 	}
@@ -87,6 +93,11 @@ func (t *turnRun) write(work, ctx context.Context, draft Draft, asks []Asked, up
 	return w.write(ctx, in, llm.Request{
 		Model: t.set.Model, Temperature: t.set.Temperature, MaxTokens: b.cfg.MaxTokens, ReasoningEffort: t.set.Effort, ID: w.id,
 	}, from)
+}
+
+// progressOf is the checkpoint of an answer to asks, without a text.
+func progressOf(asks []Asked, upto turn.TS) checkpoint {
+	return checkpoint{For: asks[len(asks)-1].TS, Since: string(newestForm(asks)), Upto: string(upto), First: asks[0].TS, Asks: len(asks)}
 }
 
 // endSaver ends the saving of the text, if it is not over.
@@ -165,23 +176,37 @@ func (t *turnRun) shows() string {
 }
 
 // close shows the end of the answer and notes that the thread has it. An end that comes while the store
-// is away waits for it, however long that takes: nobody else is asked for the text again.
-func (t *turnRun) close(work context.Context, draft Draft, reply Reply, out outcome, last Asked, upto turn.TS) report {
+// is away waits for it, however long that takes: nobody is asked for the text again. ctx is that of the
+// stream: it ends when the answer is stopped or called off.
+func (t *turnRun) close(work, ctx context.Context, draft Draft, reply Reply, out outcome, last Asked, upto turn.TS) report {
 	b, spares := t.bot, false
+	spare := func() {
+		if at, some := t.askedAfterStop(); some {
+			upto, spares, out.answer.Controls, out.answer.Ending = at, true, 0, EndingOpen // the next turn goes on in it
+		}
+	}
+	calledOff := func() report {
+		b.log.InfoContext(work, "answer_called_off", "thread", t.thread.String(), "ask", last.TS)
+		t.letGo(work, errSuperseded, out)
+		return t.calledOff(work)
+	}
 	switch {
 	case errors.Is(out.err, turn.ErrLost):
 		t.letGo(work, turn.ErrLost, out)
 		return t.lost(work, last, upto)
 	case errors.Is(out.err, errStopped):
-		if at, some := t.askedAfterStop(); some {
-			upto, spares, out.answer.Controls, out.answer.Ending = at, true, 0, EndingOpen // the next turn goes on in it
-		}
+		spare()
 	case errors.Is(out.err, errSuperseded):
-		b.log.InfoContext(work, "answer_called_off", "thread", t.thread.String(), "ask", last.TS)
-		t.letGo(work, errSuperseded, out)
-		return t.calledOff(work)
+		return calledOff()
 	}
-	err := t.show(work, draft, reply, out.answer)
+	complete := out.err == nil
+	err := t.show(work, ctx, draft, reply, &out)
+	switch {
+	case complete && errors.Is(out.err, errSuperseded):
+		return calledOff()
+	case complete && errors.Is(out.err, errStopped):
+		spare()
+	}
 	t.draft = nil
 	t.endSaver()
 	t.logEnd(work, out, err, last)
@@ -192,6 +217,9 @@ func (t *turnRun) close(work context.Context, draft Draft, reply Reply, out outc
 		return t.release(work) // another process, or the next one, finishes it in the same messages
 	}
 	t.removeOrphans(work)
+	if err == nil && out.file != "" {
+		t.share(work, reply, &out)
+	}
 	what := written{
 		For: last.TS, Text: out.answer.Text, Tokens: out.result.Usage.CompletionTokens, Elapsed: out.result.Elapsed, TTFT: out.result.TTFT,
 		Notice: out.answer.Notice, Small: out.answer.Small, Phase: out.answer.Phase, Controls: out.answer.Controls, Ending: out.answer.Ending, Asker: last.User,
@@ -218,28 +246,6 @@ func (t *turnRun) letGo(work context.Context, cause error, out outcome) {
 	_ = t.draft.Close(ctx, out.answer)
 	t.draft = nil
 	t.ended(endOf(out, nil))
-}
-
-// show shows the end of the answer as soon as the lease allows it. It blocks as long as the store is away.
-func (t *turnRun) show(work context.Context, draft Draft, reply Reply, a Answer) error {
-	for {
-		if err := t.settled(work); err != nil {
-			ctx, cancel := context.WithCancelCause(work)
-			cancel(err)
-			return errors.Join(err, draft.Close(ctx, a))
-		}
-		ctx, cancel := context.WithTimeoutCause(work, closeTimeout, errors.New("slack did not take the end of the answer in time"))
-		err := draft.Close(ctx, a)
-		cancel()
-		if !errors.Is(err, ErrNotNow) || work.Err() != nil {
-			return err
-		}
-		// The lease lapsed meanwhile: once more, in the same messages.
-		reply.Adopt = t.messageIDs()
-		if draft, err = t.bot.dep.Replier.Open(work, t.thread, reply); err != nil {
-			return err
-		}
-	}
 }
 
 // settled waits until the turn may write to Slack. It returns ErrLost if another process has the thread.

@@ -51,6 +51,7 @@ type Config struct {
 	Quota        quota.Limits  // of each person
 	Resume       Resume        // "": ResumeAuto
 	MaxAnswers   int           // 0: DefaultMaxAnswers
+	MaxChars     int           // of an answer that are shown; 0: DefaultMaxChars
 	DrainTimeout time.Duration // 0: DefaultDrain
 	Version      string        // for the status
 	// Durable says that the store outlives the process, so that what comes while the bot stops may be noted and acked.
@@ -67,6 +68,7 @@ type Deps struct {
 	Server  Server
 	Counter Counter                                      // nil: prompts are estimated only
 	Files   Files                                        // nil: files are not read
+	Uploads Uploads                                      // nil: of an answer that is too long the rest is left out
 	Homes   Homes                                        // nil: there are no Home tabs
 	GPUs    func(ctx context.Context) ([]llm.GPU, error) // nil: nobody tells of GPUs
 	Places  Places                                       // nil: what was said while no socket was open is not looked for
@@ -123,6 +125,9 @@ type Bot struct {
 func New(cfg Config, dep Deps) *Bot {
 	if cfg.MaxAnswers <= 0 {
 		cfg.MaxAnswers = DefaultMaxAnswers
+	}
+	if cfg.MaxChars <= 0 {
+		cfg.MaxChars = DefaultMaxChars
 	}
 	if cfg.Resume == "" {
 		cfg.Resume = ResumeAuto

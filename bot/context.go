@@ -54,7 +54,7 @@ func (t *turnRun) withFiles(ctx context.Context, turns []prompt.Turn, asks []Ask
 			continue
 		}
 		text, images, said := t.attach(ctx, list, runes, &left)
-		turns[i].Text = strings.TrimSpace(turn.Text + text)
+		turns[i].Files = strings.TrimSpace(text)
 		turns[i].Images = images
 		if indexTS(asks, turn.ID) >= 0 {
 			t.said = append(t.said, said...)

@@ -248,7 +248,7 @@ func blind(turns []prompt.Turn) []prompt.Turn {
 	for i := range out {
 		if len(out[i].Images) > 0 {
 			out[i].Images = nil
-			out[i].Text += "\n(You cannot see pictures. Say so if the question is about one.)"
+			out[i].Files += "\n(You cannot see pictures. Say so if the question is about one.)"
 		}
 	}
 	return out

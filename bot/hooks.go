@@ -36,6 +36,7 @@ type End string
 const (
 	EndDone        End = "done"
 	EndLength      End = "length"      // complete up to the length limit
+	EndCut         End = "cut"         // longer than what is shown
 	EndStopped     End = "stopped"     // by a person
 	EndRemoved     End = "removed"     // its question was deleted
 	EndCalledOff   End = "called_off"  // its question was changed or deleted: another answer takes its place, or none
@@ -49,7 +50,7 @@ const (
 
 // Ends are all of them.
 func Ends() []End {
-	return []End{EndDone, EndLength, EndStopped, EndRemoved, EndCalledOff, EndFailed, EndInterrupted, EndLost, EndNotShown, EndRefused, EndPanicked}
+	return []End{EndDone, EndLength, EndCut, EndStopped, EndRemoved, EndCalledOff, EndFailed, EndInterrupted, EndLost, EndNotShown, EndRefused, EndPanicked}
 }
 
 // endOf says how an answer ended that was closed with closeErr.
@@ -71,6 +72,8 @@ func endOf(out outcome, closeErr error) End {
 		return EndInterrupted
 	case out.err != nil:
 		return EndFailed
+	case out.wasCut():
+		return EndCut
 	case out.result.Finish == llm.FinishLength:
 		return EndLength
 	}

@@ -56,6 +56,9 @@ var ErrNotNow = errors.New("not known to be ours at the moment")
 type Draft interface {
 	Set(a Answer)                              // never blocks
 	Close(ctx context.Context, a Answer) error // returns when a is visible, or says why not
+	// Room returns how many bytes of a text the thread takes: a few dozen messages at most. stop says that the answer ends now: then it is what the
+	// messages take that were begun, and no other is. It does not block.
+	Room(text string, stop bool) int
 }
 
 // Phase is how far an answer is.

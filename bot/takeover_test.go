@@ -80,6 +80,8 @@ type record struct {
 	ts     string
 }
 
+func (*record) Room(text string, _ bool) int { return len(text) }
+
 func (d *record) Set(a bot.Answer) {
 	if a.Text != "" && len(d.r.Adopt) > 0 {
 		d.s.guard.Lock()

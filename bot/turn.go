@@ -186,6 +186,7 @@ func (t *turnRun) run(work, cut context.Context) report {
 		return t.none(work, upto)
 	case t.isWhole(asks): // its owner died between the end and the note of it
 		t.bot.log.InfoContext(work, "answered_before", "thread", t.thread.String(), "ask", asks[len(asks)-1].TS)
+		t.shareLeft(work, t.saved(work, progressOf(asks, upto)))
 		return t.done(work, upto)
 	case t.stopped() && len(t.claim.Messages()) == 0 && len(t.due.adopt) == 0:
 		return t.done(work, t.stopEnds())

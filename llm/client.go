@@ -41,6 +41,8 @@ type Client struct {
 	// plain counts what this server refused of stream_options: 0 nothing, 1 continuous_usage_stats, 2 stream_options.
 	plain atomic.Int32
 
+	scrape *shared[Metrics] // one reading of /metrics at a time
+
 	mu     sync.Mutex      // guards the fields below; never held across I/O
 	models []ModelInfo     // as last seen
 	seen   time.Time       // when
@@ -64,7 +66,7 @@ func New(cfg Config) (*Client, error) {
 	if cfg.IdleTimeout == 0 {
 		cfg.IdleTimeout = DefaultIdleTimeout
 	}
-	c := &Client{cfg: cfg, base: base, root: root, log: cfg.Log, opens: map[string]bool{}}
+	c := &Client{cfg: cfg, base: base, root: root, log: cfg.Log, scrape: newShared[Metrics](), opens: map[string]bool{}}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}

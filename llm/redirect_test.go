@@ -50,7 +50,7 @@ func TestServerRedirects(t *testing.T) {
 					}
 				}
 			}
-			_, err = GPUs(ctx, hc, "https://model.test/metrics?key=hunter2")
+			_, err = NewExporter(hc, "https://model.test/metrics?key=hunter2").GPUs(ctx)
 			if err == nil || !strings.Contains(err.Error(), target) || !strings.Contains(err.Error(), "GPU_METRICS_URL") || strings.Contains(err.Error(), "hunter2") {
 				t.Errorf("GPUs: %v", err)
 			}

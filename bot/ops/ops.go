@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof" // registers itself at http.DefaultServeMux too, which nobody serves
+	"path"
 	"strings"
 	"sync"
 	"syscall"
@@ -111,7 +112,28 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; form-action 'none'")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	if foreign(r) {
+		http.Error(w, "another site's page asks for this: open the address in a tab of its own", http.StatusForbidden)
+		return
+	}
 	s.mux.ServeHTTP(w, r)
+}
+
+// foreign says whether a web page of another site makes the browser ask for something that costs: a profile takes the processor for a minute, and
+// every page asks the store and the model server. Following a link from elsewhere to a page that is no profile is fine. The method does not matter, and
+// another port of this machine is another site's page, too. Programs send no such headers.
+func foreign(r *http.Request) bool {
+	debug := strings.HasPrefix(path.Clean("/"+r.URL.Path)+"/", "/debug/")
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "same-origin", "none":
+		return false
+	case "": // an old browser tells the origin only of some requests
+		origin := r.Header.Get("Origin")
+		return origin != "" && !strings.EqualFold(origin, "http://"+r.Host)
+	}
+	return debug || r.Header.Get("Sec-Fetch-Mode") != "navigate"
 }
 
 // Listen takes the address. An error that says that it is taken has a Hint. That other machines can reach it is logged as a warning: the pages

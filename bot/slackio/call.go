@@ -200,7 +200,7 @@ func (s *Slack) find(ctx context.Context, c call) (posted, error) {
 			return posted{ts: m.Timestamp, found: true}, nil
 		}
 		// A stream says whose it is when it is stopped.
-		if asked == "" && !c.tried.IsZero() && at(m.Timestamp).After(c.tried.Add(-clockSkew)) {
+		if asked == "" && len(m.Files) == 0 && !c.tried.IsZero() && at(m.Timestamp).After(c.tried.Add(-clockSkew)) {
 			return posted{ts: m.Timestamp, found: true, live: true}, nil
 		}
 	}

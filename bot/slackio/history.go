@@ -194,6 +194,7 @@ func (s *Slack) message(m slack.Message, names names) bot.Message {
 	switch {
 	case out.Self:
 		out.Name = s.self.Name
+		out.Notice = out.Notice || len(out.Files) > 0 // see Share
 	case out.Bot:
 		out.Name = botName(m)
 	default:

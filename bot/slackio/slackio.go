@@ -76,16 +76,18 @@ type Slack struct {
 
 	streaming sync.Mutex // held while it is decided whether an answer is streamed; taken before mu and pace's own
 
-	mu       sync.Mutex           // guards all below
-	open     int                  // sockets that are connected
-	links    [2]linkTrouble       // why a socket is not
-	counted  int                  // connections of the app when a socket last opened
-	closed   time.Time            // since when none is; zero: since the beginning
-	noStatus bool                 // assistant.threads.setStatus was refused for good
-	noStream bool                 // and native streams
-	noCharts bool                 // and charts
-	refusals int                  // calls that Slack refused for their rate
-	drafts   map[*draft]time.Time // answers that are not finished, or not tidy: with the time of their Close
+	mu        sync.Mutex           // guards all below
+	open      int                  // sockets that are connected
+	links     [2]linkTrouble       // why a socket is not
+	counted   int                  // connections of the app when a socket last opened
+	closed    time.Time            // since when none is; zero: since the beginning
+	noStatus  bool                 // assistant.threads.setStatus was refused for good
+	noStream  bool                 // and native streams
+	noCharts  bool                 // and charts
+	scopes    string               // that were granted, as Slack last said; empty: it did not
+	noUploads bool                 // an upload was refused for want of its scope
+	refusals  int                  // calls that Slack refused for their rate
+	drafts    map[*draft]time.Time // answers that are not finished, or not tidy: with the time of their Close
 }
 
 // Self is who the bot is in its workspace.
@@ -97,10 +99,11 @@ func New(cfg Config) *Slack {
 	impatient := *cfg.HTTP
 	impatient.Timeout = callTimeout
 	s := &Slack{
-		cfg: cfg, log: cfg.Log, api: apiClient(cfg, cfg.HTTP), opener: apiClient(cfg, &impatient), pace: pace.New(cfg.Pace), seen: newFlights(),
+		cfg: cfg, log: cfg.Log, opener: apiClient(cfg, &impatient), pace: pace.New(cfg.Pace), seen: newFlights(),
 		users: newDirectory[bot.Person](), channels: newDirectory[string](),
 		opens: rate.NewLimiter(rate.Every(opensEvery), opensBurst), drafts: map[*draft]time.Time{},
 	}
+	s.api = apiClient(cfg, cfg.HTTP, slack.OptionOnResponseHeaders(s.granted))
 	return s
 }
 

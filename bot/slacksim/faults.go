@@ -147,5 +147,5 @@ func (s *Sim) Inject(data []byte, binary bool) {
 func (s *Sim) StrayAcks() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.strayAcks)
+	return slices.Clone(s.strayAcks.list)
 }

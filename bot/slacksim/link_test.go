@@ -384,7 +384,7 @@ func TestFaults(t *testing.T) {
 		s.Fail(slacksim.Fault{Hang: true})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
-		req, _ := http.NewRequestWithContext(ctx, http.MethodPost, "http://slack.test/api/auth.test", nil)
+		req, _ := http.NewRequestWithContext(ctx, http.MethodPost, "http://slack/api/auth.test", nil)
 		req.Header.Set("Authorization", "Bearer "+s.BotToken())
 		if res, err := s.http.Do(req); !errors.Is(err, context.DeadlineExceeded) {
 			t.Error("a hanging call was answered")

@@ -68,8 +68,7 @@ func Open(cfg Config) (*Store, error) {
 	case strings.HasPrefix(cfg.URL, "postgres://"), strings.HasPrefix(cfg.URL, "postgresql://"):
 		db, err = openPostgres(cfg.URL, log)
 	case cfg.URL != "":
-		scheme, _, _ := strings.Cut(cfg.URL, ":")
-		err = &Error{what: fmt.Sprintf("no such kind of database: %.20s:", scheme), hint: "Use postgres://…, or leave it empty for SQLite."}
+		err = &Error{what: "no such kind of database", hint: "Use postgres://…, or leave it empty for SQLite."}
 	case cfg.Dir == "":
 		err = &Error{what: "no folder for the SQLite file", hint: "Name one, for example ./data."}
 	default:

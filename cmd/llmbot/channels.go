@@ -25,6 +25,9 @@ import (
 // channelsPoll is how often the file is looked at: a mounted ConfigMap changes without a signal.
 const channelsPoll = 2 * time.Second
 
+// mostYAMLError is how much is told of an error with the lines around it, in bytes: a line may be long.
+const mostYAMLError = 1000
+
 // directKey is the entry of BOT_CHANNELS_FILE for direct messages.
 const directKey = "direct"
 
@@ -86,6 +89,9 @@ func (c *channelSettings) problems() (bad []string) {
 // parseChannels reads the file's text and reports all problems at once.
 func parseChannels(text []byte) (channelsFile, error) {
 	var f channelsFile
+	if err := boundedYAML(text); err != nil {
+		return f, err
+	}
 	err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&f)
 	if errors.Is(err, io.EOF) { // empty
 		return f, nil
@@ -93,7 +99,7 @@ func parseChannels(text []byte) (channelsFile, error) {
 	var bad []string
 	if err != nil {
 		if f.Channels, bad = eachSetting(text); len(bad) == 0 {
-			return f, errors.New(yaml.FormatError(err, false, true))
+			return f, errors.New(cutText(yaml.FormatError(err, false, true), mostYAMLError))
 		}
 	}
 	clean := make(map[string]channelSettings, len(f.Channels))
@@ -106,7 +112,7 @@ func parseChannels(text []byte) (channelsFile, error) {
 	f.Channels = clean
 	if len(bad) > 0 {
 		slices.Sort(bad)
-		return f, errors.New(strings.Join(bad, "; "))
+		return f, errors.New(cutText(strings.Join(bad, "; "), mostYAMLError))
 	}
 	return f, nil
 }
@@ -192,7 +198,7 @@ func openChannels(path string, log *slog.Logger) (*channels, error) {
 
 // load reads the file if it has another text than before, and says so. A file that cannot be used changes nothing.
 func (c *channels) load() (changed bool, err error) {
-	text, err := os.ReadFile(c.path)
+	text, err := readFile(c.path, mostChannels)
 	if err != nil {
 		return false, err
 	}

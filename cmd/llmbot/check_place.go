@@ -111,6 +111,9 @@ func (c *checker) state(ctx context.Context) {
 		c.warn(check, "kept in memory: a restart forgets what is owed to whom", "Unset STATE_URL for a file in STATE_DIR.")
 		return
 	}
+	for _, l := range looseState(c.cfg) {
+		c.warn(check, fmt.Sprintf("others may read or write %s (%s)", l.Path, l.Mode), l.Hint)
+	}
 	s, err := openStore(c.cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		c.failed(check, err, "Set STATE_DIR to a folder that this user may write to, on a local disk.")

@@ -60,7 +60,7 @@ func TestDefaults(t *testing.T) {
 	}
 	want := Config{
 		SlackURL: "https://slack.com/api/", Edits: 50, BaseURL: "http://localhost:8000/v1", FirstTokenTimeout: 10 * time.Minute, IdleTimeout: time.Minute,
-		Resume: "auto", Stream: "auto", FollowUps: "solo", Command: "/llm-status", MaxAnswers: 64, DrainTimeout: 25 * time.Second,
+		Resume: "auto", Stream: "auto", FollowUps: "solo", Command: "/llm-status", MaxAnswers: 64, MaxChars: 60_000, DrainTimeout: 25 * time.Second,
 		StateDir: "./data", OpsAddr: "127.0.0.1:9464", LogFormat: "text",
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -106,6 +106,7 @@ func TestEachVariable(t *testing.T) {
 		"BOT_ALLOW_GUESTS":        {"1", func(c Config) any { return c.AllowGuests }, true},
 		"BOT_CHANNELS_FILE":       {"channels.yaml", func(c Config) any { return c.ChannelsFile }, "channels.yaml"},
 		"BOT_MAX_ANSWERS":         {"3", func(c Config) any { return c.MaxAnswers }, 3},
+		"BOT_MAX_CHARS":           {"5000", func(c Config) any { return c.MaxChars }, 5000},
 		"BOT_ANSWERS_PER_MINUTE":  {"5", func(c Config) any { return c.AnswersPerMinute }, 5},
 		"BOT_TOKENS_PER_DAY":      {"200000", func(c Config) any { return c.TokensPerDay }, 200000},
 		"BOT_DRAIN_TIMEOUT":       {"1m30s", func(c Config) any { return c.DrainTimeout }, 90 * time.Second},

@@ -49,6 +49,9 @@ func textOfAny(v any) string {
 
 // cutText is the beginning of s, of at most so many bytes, with a mark that says what is missing.
 func cutText(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
 	end := most
 	for end > 0 && !utf8.RuneStart(s[end]) {
 		end--

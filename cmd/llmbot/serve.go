@@ -42,16 +42,18 @@ func runServe(ctx context.Context, p process, args []string) error {
 		log.WarnContext(ctx, "unknown_variable", "problem", d.what, "hint", d.hint)
 	}
 	setMemory(ctx, p.env, memlimit.FromCgroup, log)
-	return serve(ctx, cfg, log)
+	return cfg.redactor().hide(serve(ctx, cfg, log))
 }
 
 // newLog writes to w as configured, from level on.
 func newLog(w io.Writer, cfg Config, level slog.Leveler) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level, ReplaceAttr: cutLogValue}
+	var h slog.Handler = slog.NewTextHandler(w, options)
 	if cfg.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, options))
+		h = slog.NewJSONHandler(w, options)
 	}
-	return slog.New(slog.NewTextHandler(w, options))
+	h = redact(h, cfg.redactor()) // before the values are cut: a part of a secret is not known for one
+	return slog.New(h)
 }
 
 // serve runs the bot until ctx ends, then drains it. The order of stopping: no new asks, running answers finish, sockets close, the
@@ -65,6 +67,9 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	channels, err := openChannels(cfg.ChannelsFile, log)
 	if err != nil {
 		return err
+	}
+	for _, l := range looseState(cfg) {
+		log.WarnContext(ctx, "state_open_to_others", "path", l.Path, "mode", l.Mode.String(), "hint", l.Hint)
 	}
 	store, err := openStore(cfg, log)
 	if err != nil {
@@ -103,11 +108,11 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 		}
 		return err
 	}
-	log.InfoContext(ctx, "connected", "team", self.TeamName, "bot", self.Name, "version", buildInfo().short(), "model_url", withoutPassword(cfg.BaseURL))
+	log.InfoContext(ctx, "connected", "team", self.TeamName, "bot", self.Name, "version", buildInfo().short(), "model_url", shownAddress(cfg.BaseURL))
 	botCfg := botConfig(cfg, self, store, channels)
 	botCfg.Share, botCfg.Use = slack.SetShare, slack.Use
 	b := bot.New(botCfg, bot.Deps{
-		Model: model, Server: model, Counter: model, Replier: slack, History: slack, Room: slack, Files: slack, Places: slack, Homes: slack,
+		Model: model, Server: model, Counter: model, Replier: slack, History: slack, Room: slack, Files: slack, Uploads: slack, Places: slack, Homes: slack,
 		GPUs: gpus(cfg), Store: store.Store, Log: log, Hooks: view.botHooks(),
 	})
 	view.bot.Store(b)
@@ -120,7 +125,7 @@ func gpus(cfg Config) func(context.Context) ([]llm.GPU, error) {
 		return nil
 	}
 	client := egress.New(&http.Transport{IdleConnTimeout: time.Minute}, "GPU_METRICS_URL") // no proxy: it is beside the model server
-	return func(ctx context.Context) ([]llm.GPU, error) { return llm.GPUs(ctx, client, cfg.GPUMetricsURL) }
+	return llm.NewExporter(client, cfg.GPUMetricsURL).GPUs
 }
 
 // runAll runs the bot, its sockets and the store's upkeep; the sockets close last, so that the last calls and acks go out.
@@ -156,7 +161,7 @@ func botConfig(cfg Config, self slackio.Self, s store, ch *channels) bot.Config 
 	}
 	host, _ := os.Hostname() // only a name to recognise in the store; the random part makes it unique
 	return bot.Config{
-		Owner: host + "-" + rand.Text()[:8], Name: self.Name, MaxTokens: cfg.MaxTokens, MaxAnswers: cfg.MaxAnswers, DrainTimeout: cfg.DrainTimeout, Resume: bot.Resume(cfg.Resume), Version: buildInfo().short(), Durable: s.durable, Alone: s.alone,
+		Owner: host + "-" + rand.Text()[:8], Name: self.Name, MaxTokens: cfg.MaxTokens, MaxAnswers: cfg.MaxAnswers, MaxChars: cfg.MaxChars, DrainTimeout: cfg.DrainTimeout, Resume: bot.Resume(cfg.Resume), Version: buildInfo().short(), Durable: s.durable, Alone: s.alone,
 		Settings: bot.Settings{
 			System: system, Temperature: cfg.Temperature, Effort: cfg.ReasoningEffort, FollowUps: bot.FollowUps(cfg.FollowUps),
 		},
@@ -188,6 +193,14 @@ func openStore(cfg Config, log *slog.Logger) (store, error) {
 		return store{}, err
 	}
 	return store{Store: db, durable: true, alone: db.Alone, run: db.Run, check: db.Check}, nil
+}
+
+// looseState is what others may read or write of the state.
+func looseState(cfg Config) []sqlstore.Loose {
+	if cfg.StateURL != "" {
+		return nil
+	}
+	return sqlstore.LooseModes(cfg.StateDir)
 }
 
 // storeCheckTimeout is how long the first write may take before the bot starts without it.

@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"llmbot/llm"
 )
@@ -26,7 +25,7 @@ func Footer(r llm.Result) string {
 		parts = append(parts, "first token "+seconds(r.TTFT, 2))
 	}
 	if r.Model != "" {
-		parts = append(parts, brief(r.Model))
+		parts = append(parts, llm.Printable(r.Model, maxBrief))
 	}
 	return strings.Join(parts, " · ")
 }
@@ -34,15 +33,6 @@ func Footer(r llm.Result) string {
 // maxBrief is how many characters are shown of what a server says of itself, such as the name of its model: Slack refuses a text object of more than
 // 3,000 (facts/slack.md §3.2), and nobody reads them.
 const maxBrief = 120
-
-// brief is what a server says of itself, on one line and not too long.
-func brief(s string) string {
-	words := strings.Join(strings.Fields(s), " ")
-	if utf8.RuneCountInString(words) <= maxBrief {
-		return words
-	}
-	return string([]rune(words)[:maxBrief-1]) + "…"
-}
 
 // Speed is `156 tokens in 4.2s = 37.1 tok/s`; empty when there is nothing to divide.
 func Speed(tokens int, d time.Duration) string {

@@ -19,6 +19,8 @@ COPY --from=build /out/llmbot /llmbot
 # A fresh volume takes its owner from here. The root file system may be read-only: the bot writes to /data alone.
 COPY --from=build --chown=65532:65532 /out/data /data
 COPY LICENSE /LICENSE
+# Those of everything in the binary; it prints them, too: llmbot version -licenses
+COPY cmd/llmbot/licenses.txt /licenses.txt
 ENV STATE_DIR=/data
 VOLUME /data
 USER 65532:65532

@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,9 +23,6 @@ func (t *turnRun) answer(work, ctx context.Context, asks []Asked, upto turn.TS) 
 	if len(t.messageIDs()) > len(t.claim.Messages()) { // taken over from the thread: if this one is called off, they are its
 		t.noteMessages(work)
 	}
-	if t.memory = t.claim.Epoch() == 0; t.memory {
-		t.claim.Doubt(true)
-	}
 	draft, err := b.dep.Replier.Open(work, t.thread, reply)
 	if err != nil {
 		b.log.ErrorContext(ctx, "answer_not_opened", "thread", t.thread.String(), "ask", last.TS, "error", err)
@@ -32,27 +30,27 @@ func (t *turnRun) answer(work, ctx context.Context, asks []Asked, upto turn.TS) 
 		return t.done(work, upto)
 	}
 	draft = t.noting(draft, last.TS)
+	t.early = false // the draft's status takes the place of the early one
 	t.draft = draft
-	return t.close(work, draft, reply, t.write(work, ctx, draft, asks, upto), last, upto)
+	return t.close(work, ctx, draft, reply, t.write(work, ctx, draft, asks, upto), last, upto)
 }
 
 // write waits for a slot and has the model write, from the beginning or from where an earlier owner, or the length limit, ended. ctx ends the
 // stream, work everything.
 func (t *turnRun) write(work, ctx context.Context, draft Draft, asks []Asked, upto turn.TS) (out outcome) {
 	b, last := t.bot, asks[len(asks)-1]
-	base := checkpoint{For: last.TS, Since: string(newestForm(asks)), Upto: string(upto), First: asks[0].TS, Asks: len(asks)}
+	base := progressOf(asks, upto)
 	w := &writer{
-		bot: b, thread: t.thread, draft: draft, id: "llmbot-" + strings.ReplaceAll(last.TS, ".", "-"), model: t.set.Model, hold: t.visible(),
-		progress: t.claim.Progress,
+		bot: b, thread: t.thread, draft: draft, id: "llmbot-" + strings.ReplaceAll(last.TS, ".", "-"), model: t.set.Model, person: t.person,
+		hold: min(t.visible(), b.cfg.MaxChars), bound: bound{max: b.cfg.MaxChars}, progress: t.claim.Progress,
+		spent: func(tokens int) { t.spend(work, tokens) },
 	}
 	var from partly
 	from, w.stands, w.kept = t.standing(work, base)
-	if from.finish != "" && !t.stopped() && t.claim.Tries() < mostTries {
-		return w.finished(from)
+	if most := firstChars(from.text, endAfter*b.cfg.MaxChars); most < len(from.text) { // of a version, or a configuration, that showed more
+		from.text, from.finish = from.text[:most], cmp.Or(from.finish, finishCut)
 	}
-	if t.claim.Tries() >= mostTries {
-		return outcome{answer: Answer{Text: w.stands.Text, Notice: hopeless, Phase: Failed, Controls: CanRegenerate}, err: errHopeless}
-	}
+	w.stands.Text = w.bound.shown(w.stands.Text, true)
 	base.Text = from.text
 	w.saver = t.newSaver(ctx, base)
 	t.saver = w.saver
@@ -66,6 +64,15 @@ func (t *turnRun) write(work, ctx context.Context, draft Draft, asks []Asked, up
 			w.saver.save(work) // for whoever goes on
 		}
 	}()
+	if from.finish != "" && !t.stopped() && t.claim.Tries() < mostTries {
+		return w.finished(from)
+	}
+	if t.claim.Tries() >= mostTries {
+		return outcome{answer: Answer{Text: w.stands.Text, Notice: hopeless, Phase: Failed, Ending: EndingBroken, Controls: CanRegenerate}, err: errHopeless}
+	}
+	if t.refused.Limit != "" {
+		return t.refuse(work, w, t.refused)
+	}
 	if t.unread {
 		w.base.Notice = "I could not read the earlier messages of this thread, so this answers the question alone."
 	}
@@ -73,6 +80,11 @@ func (t *turnRun) write(work, ctx context.Context, draft Draft, asks []Asked, up
 		return w.ended(err, llm.Result{})
 	}
 	defer w.leave()
+	if w.queued {
+		if over := t.overspent(ctx); over.Limit != "" {
+			return t.refuse(work, w, over)
+		}
+	}
 	w.think()
 	in := t.input(ctx, asks)
 	for _, s := range t.said {
@@ -81,6 +93,11 @@ func (t *turnRun) write(work, ctx context.Context, draft Draft, asks []Asked, up
 	return w.write(ctx, in, llm.Request{
 		Model: t.set.Model, Temperature: t.set.Temperature, MaxTokens: b.cfg.MaxTokens, ReasoningEffort: t.set.Effort, ID: w.id,
 	}, from)
+}
+
+// progressOf is the checkpoint of an answer to asks, without a text.
+func progressOf(asks []Asked, upto turn.TS) checkpoint {
+	return checkpoint{For: asks[len(asks)-1].TS, Since: string(newestForm(asks)), Upto: string(upto), First: asks[0].TS, Asks: len(asks)}
 }
 
 // endSaver ends the saving of the text, if it is not over.
@@ -128,7 +145,7 @@ func (t *turnRun) standing(work context.Context, base checkpoint) (from partly, 
 			t.bot.log.WarnContext(work, "answers_unread", "thread", t.thread.String(), "error", err)
 		}
 		if w := own[t.due.what]; w.Text != "" {
-			stands = Answer{Text: w.Text, Notice: w.Notice, Small: w.Small, Phase: w.Phase, Controls: w.Controls}
+			stands = Answer{Text: w.Text, Notice: w.Notice, Small: w.Small, Phase: w.Phase, Ending: w.ending(), Controls: w.Controls}
 			if kept = w.Phase.Final(); t.more {
 				from = partly{text: w.Text, tokens: w.Tokens, elapsed: w.Elapsed, ttft: w.TTFT, asked: true}
 			}
@@ -158,80 +175,104 @@ func (t *turnRun) shows() string {
 	return strings.Join(texts, "\n\n")
 }
 
-// close shows the end of the answer and notes that the thread has it.
-func (t *turnRun) close(work context.Context, draft Draft, reply Reply, out outcome, last Asked, upto turn.TS) report {
+// close shows the end of the answer and notes that the thread has it. An end that comes while the store
+// is away waits for it, however long that takes: nobody is asked for the text again. ctx is that of the
+// stream: it ends when the answer is stopped or called off.
+func (t *turnRun) close(work, ctx context.Context, draft Draft, reply Reply, out outcome, last Asked, upto turn.TS) report {
 	b, spares := t.bot, false
-	letGo := func(cause error) { // not another word: the messages are somebody else's now
-		ctx, cancel := context.WithCancelCause(work)
-		cancel(cause)
-		_ = draft.Close(ctx, out.answer)
-		t.draft = nil
-		t.ended(endOf(out, nil))
+	spare := func() {
+		if at, some := t.askedAfterStop(); some {
+			upto, spares, out.answer.Controls, out.answer.Ending = at, true, 0, EndingOpen // the next turn goes on in it
+		}
+	}
+	calledOff := func() report {
+		b.log.InfoContext(work, "answer_called_off", "thread", t.thread.String(), "ask", last.TS)
+		t.letGo(work, errSuperseded, out)
+		return t.calledOff(work)
 	}
 	switch {
 	case errors.Is(out.err, turn.ErrLost):
-		letGo(turn.ErrLost)
+		t.letGo(work, turn.ErrLost, out)
 		return t.lost(work, last, upto)
 	case errors.Is(out.err, errStopped):
-		if at, some := t.stopSpares(); some {
-			upto, spares, out.answer.Controls = at, true, 0 // it has not ended: the next turn goes on in it
-		}
+		spare()
 	case errors.Is(out.err, errSuperseded):
-		b.log.InfoContext(work, "answer_called_off", "thread", t.thread.String(), "ask", last.TS)
-		letGo(errSuperseded)
-		return t.calledOff()
+		return calledOff()
 	}
-	ctx, cancel := context.WithTimeoutCause(work, closeTimeout, errors.New("slack did not take the end of the answer in time"))
-	defer cancel()
-	err := draft.Close(ctx, out.answer)
+	complete := out.err == nil
+	err := t.show(work, ctx, draft, reply, &out)
+	switch {
+	case complete && errors.Is(out.err, errSuperseded):
+		return calledOff()
+	case complete && errors.Is(out.err, errStopped):
+		spare()
+	}
 	t.draft = nil
 	t.endSaver()
 	t.logEnd(work, out, err, last)
 	switch {
-	case errors.Is(err, ErrNotNow):
-		return t.release(work) // whoever has the thread when the store is back answers
 	case errors.Is(err, turn.ErrLost):
 		return t.lost(work, last, upto)
-	}
-	if errors.Is(out.err, errShutdown) && b.cfg.Durable {
+	case errors.Is(err, ErrNotNow), errors.Is(out.err, errShutdown) && b.cfg.Durable:
 		return t.release(work) // another process, or the next one, finishes it in the same messages
 	}
-	quiet := t.sweep(work)
+	t.removeOrphans(work)
+	if err == nil && out.file != "" {
+		t.share(work, reply, &out)
+	}
 	what := written{
 		For: last.TS, Text: out.answer.Text, Tokens: out.result.Usage.CompletionTokens, Elapsed: out.result.Elapsed, TTFT: out.result.TTFT,
-		Notice: out.answer.Notice, Small: out.answer.Small, Phase: out.answer.Phase, Controls: out.answer.Controls, Asker: last.User,
-		From: reply.From, Since: reply.Since, By: reply.By, Epoch: reply.Epoch, IDs: t.messageIDs(),
+		Notice: out.answer.Notice, Small: out.answer.Small, Phase: out.answer.Phase, Controls: out.answer.Controls, Ending: out.answer.Ending, Asker: last.User,
+		From: reply.From, Since: reply.Since, Epoch: reply.Epoch, IDs: t.messageIDs(),
 	}
-	kept := true
-	if what.Text != "" && !out.kept {
-		keep, cancel := context.WithTimeout(work, storeTimeout)
-		defer cancel()
-		if err := b.answers.put(keep, t.thread, what); err != nil {
-			kept = false
-			b.log.WarnContext(work, "answer_not_kept", "thread", t.thread.String(), "ask", last.TS, "error", err)
-		}
-	}
-	// What has ended is seen as such when the thread is read again; what is not shown, or was stopped only in part, is not.
-	seen := err == nil && !spares
-	switch {
-	case seen && (t.memory || t.due.part || t.open || !quiet):
-		t.claim.Doubt(true)
-	case !seen && t.due.part && upto.After(last.since()):
-		upto = last.since()
+	if what.Text != "" && !out.kept && !t.keep(work, what) {
+		return t.lost(work, last, upto)
 	}
 	r := t.done(work, upto)
 	switch {
 	case r.lost:
 		return t.lost(work, last, upto)
-	case t.memory, !kept:
-		b.errand(b.repairs, "keep", func(ctx context.Context) { b.keepLater(ctx, t.thread, what, upto) })
-	case (t.claim.Died() || t.own != nil) && b.cfg.Durable && (b.cfg.Alone == nil || !b.cfg.Alone()):
-		for _, queue := range b.backs {
-			queue.add(b, "look_back", func(ctx context.Context) { b.lookBack(ctx, t.thread, last, upto, what) })
-		}
+	case t.claim.Died() && !spares && b.cfg.Durable && (b.cfg.Alone == nil || !b.cfg.Alone()):
+		b.lookBacks.add(b, "look_back", func(ctx context.Context) { b.lookBack(ctx, t.thread, last, upto, what) })
 	}
 	t.forget(work)
 	return r
+}
+
+// letGo lets go of the messages as they are: they are somebody else's now.
+func (t *turnRun) letGo(work context.Context, cause error, out outcome) {
+	ctx, cancel := context.WithCancelCause(work)
+	cancel(cause)
+	_ = t.draft.Close(ctx, out.answer)
+	t.draft = nil
+	t.ended(endOf(out, nil))
+}
+
+// settled waits until the turn may write to Slack. It returns ErrLost if another process has the thread.
+func (t *turnRun) settled(work context.Context) error {
+	err := t.claim.Settled(work)
+	if err == nil || errors.Is(err, turn.ErrLost) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrNotNow, err)
+}
+
+// keep keeps the exact text of the answer. It tries as long as the thread is ours, for Done must not come
+// before it: what is overwritten afterwards is mended from it. False: another process has the thread, or
+// the process ends.
+func (t *turnRun) keep(work context.Context, what written) bool {
+	for {
+		ctx, cancel := context.WithTimeout(work, storeTimeout)
+		err := t.bot.answers.put(ctx, t.thread, what)
+		cancel()
+		if err == nil {
+			return true
+		}
+		t.bot.log.WarnContext(work, "answer_not_kept", "thread", t.thread.String(), "ask", what.For, "error", err)
+		if !t.bot.pause(work, keepAgain) || t.settled(work) != nil {
+			return false
+		}
+	}
 }
 
 // isWhole says that the thread shows the answer that an owner before has begun, complete and in the newest form of its questions.
@@ -262,8 +303,9 @@ func (t *turnRun) stopEnds() turn.TS {
 	return at
 }
 
-// stopSpares says that some of what the answer is to answer was asked after the stop, at: that is for the next turn.
-func (t *turnRun) stopSpares() (at turn.TS, some bool) {
+// askedAfterStop reports whether some of what the answer is to answer was asked after the stop, at: that
+// is for the next turn.
+func (t *turnRun) askedAfterStop() (at turn.TS, some bool) {
 	at = t.claim.StoppedAt()
 	return at, at != "" && slices.ContainsFunc(t.under(), func(a Asked) bool { return turn.TS(a.TS).After(at) })
 }
@@ -280,7 +322,7 @@ func (t *turnRun) logEnd(ctx context.Context, out outcome, closeErr error, last 
 		t.bot.log.ErrorContext(ctx, "answer_not_shown", append(attrs, "error", closeErr)...)
 		return
 	}
-	if out.err == nil || errors.Is(out.err, errStopped) {
+	if out.err == nil || errors.Is(out.err, errStopped) || errors.Is(out.err, errOverQuota) {
 		t.bot.log.InfoContext(ctx, "answer_done", attrs...)
 		return
 	}
@@ -321,9 +363,6 @@ func (t *turnRun) reply(work context.Context, last Asked) Reply {
 		since = since.Max(t.wanted)
 	}
 	r.Since = string(since)
-	if r.Epoch == 0 {
-		r.By = t.bot.by
-	}
 	r.Check = t.mayWrite
 	r.Late = func(id string) {
 		t.mu.Lock()

@@ -36,12 +36,25 @@ type written struct {
 	Small    string   `json:"small,omitempty"`
 	Phase    Phase    `json:"phase,omitempty"`
 	Controls Controls `json:"controls,omitempty"`
+	Ending   Ending   `json:"ending,omitempty"`
 	Asker    string   `json:"asker,omitempty"`
 	From     string   `json:"from,omitempty"`  // see Reply
 	Since    string   `json:"since,omitempty"` // see Reply
-	By       string   `json:"by,omitempty"`    // see Reply
 	Epoch    uint64   `json:"epoch,omitempty"` // of the claim under which it was written
 	IDs      []string `json:"ids,omitempty"`   // its messages, oldest first
+}
+
+// ending is how it ended; an older version kept only the buttons under it.
+func (w written) ending() Ending {
+	switch {
+	case w.Ending != EndingOpen:
+		return w.Ending
+	case w.Controls&CanRate != 0:
+		return EndingWhole
+	case w.Controls&CanRegenerate != 0:
+		return EndingBroken
+	}
+	return EndingOpen
 }
 
 // want is an answer that somebody wants anew, or to go on.
@@ -152,4 +165,20 @@ func (a answers) saidBefore(ctx context.Context, t Thread) ([]Message, error) {
 	var said []Message
 	err := a.read(ctx, beforeKey(t), &said)
 	return said, err
+}
+
+// seldom notes that something is done at now, and says whether it may be: it was not done within the time before. So it is for all processes that
+// share the store.
+func (a answers) seldom(ctx context.Context, key string, now time.Time, within time.Duration) (due bool, err error) {
+	err = a.store.Update(ctx, "told/"+key, func(old []byte) ([]byte, error) {
+		at, err := time.Parse(time.RFC3339, string(old))
+		if due = err != nil || now.Sub(at) >= within; !due {
+			return nil, turn.ErrKeep
+		}
+		return []byte(now.UTC().Format(time.RFC3339)), nil
+	})
+	if err != nil {
+		return false, fmt.Errorf("note %s: %w", key, err)
+	}
+	return due, nil
 }

@@ -3,13 +3,12 @@ package bot
 import (
 	"context"
 	"errors"
-	"hash/fnv"
 	"log/slog"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"llmbot/bot/quota"
 	"llmbot/bot/turn"
 	"llmbot/llm"
 )
@@ -18,14 +17,14 @@ import (
 const (
 	DefaultMaxAnswers = 64               // answers in progress (design §5)
 	DefaultDrain      = 25 * time.Second // on SIGTERM (design §5)
-	storeTimeout      = time.Second      // a store that takes longer is away: answers go on from memory, and asks are not acked (design §3)
+	storeTimeout      = time.Second      // a store that takes longer is away
 	maxInbox          = 64               // messages to one thread that wait for its next turn
 	closeGrace        = 5 * time.Second  // what is left for the last Slack calls when the drain time is over
 )
 
 // Errors of Handle.
 var (
-	// ErrNotDurable says that an ask is being answered, but the store did not take it: it must not be acked.
+	// ErrNotDurable says that the store did not take an ask, or not yet: it must not be acked.
 	ErrNotDurable = errors.New("ask is not durable")
 	// ErrDraining says that the bot is stopping and did not take the ask: it must not be acked.
 	ErrDraining = errors.New("bot is stopping")
@@ -49,8 +48,10 @@ type Config struct {
 	// goroutine. nil: all channels are alike.
 	Channel      func(channel string, name func() string, base Settings) Settings
 	Policy       Policy
+	Quota        quota.Limits  // of each person
 	Resume       Resume        // "": ResumeAuto
 	MaxAnswers   int           // 0: DefaultMaxAnswers
+	MaxChars     int           // of an answer that are shown; 0: DefaultMaxChars
 	DrainTimeout time.Duration // 0: DefaultDrain
 	Version      string        // for the status
 	// Durable says that the store outlives the process, so that what comes while the bot stops may be noted and acked.
@@ -67,6 +68,7 @@ type Deps struct {
 	Server  Server
 	Counter Counter                                      // nil: prompts are estimated only
 	Files   Files                                        // nil: files are not read
+	Uploads Uploads                                      // nil: of an answer that is too long the rest is left out
 	Homes   Homes                                        // nil: there are no Home tabs
 	GPUs    func(ctx context.Context) ([]llm.GPU, error) // nil: nobody tells of GPUs
 	Places  Places                                       // nil: what was said while no socket was open is not looked for
@@ -80,31 +82,36 @@ type Deps struct {
 
 // Bot answers. Its methods are safe for concurrent use.
 type Bot struct {
-	cfg     Config
-	dep     Deps
-	log     *slog.Logger
-	desk    *turn.Desk
-	slots   *slots
-	speeds  speeds
-	window  window
-	answers answers
-	crowds  crowds
-	monitor monitor
-	homes   homes
-	files   fileCache
-	sight   sight
-	since   time.Time // when this process began
-	by      string    // what says in Slack, where anybody can read it, which process this is
-	open    atomic.Bool
-	gaps    chan Connected
-	looks   chan look1
-	errands errands   // short ones: words to one person
-	repairs errands   // long ones, see repair
-	backs   []delayed // looks back at what was taken over
-	young   delayed   // looks again at young threads
-	ratings ratings
-	turns   sync.WaitGroup // the actors' goroutines; only Run adds to it
-	wake    chan struct{}  // holds one: an actor is to be started, or has left
+	cfg       Config
+	dep       Deps
+	log       *slog.Logger
+	desk      *turn.Desk
+	slots     *slots
+	ledger    quota.Ledger
+	told      told
+	speeds    speeds
+	window    window
+	answers   answers
+	crowds    crowds
+	monitor   monitor
+	homes     seldom // whose Home tab was published
+	refused   seldom // who was told that they may not ask
+	files     fileCache
+	reads     chan struct{} // one for each file that is being read
+	pics      *llm.Pictures
+	sight     sight
+	since     time.Time // when this process began
+	open      atomic.Bool
+	gaps      chan Connected
+	looks     chan look1
+	errands   errands // short ones: words to one person
+	repairs   errands // long ones, see repair
+	lookBacks delayed // looks back at what was taken over
+	held      held    // questions that wait for the store
+	young     delayed // looks again at young threads
+	ratings   ratings
+	turns     sync.WaitGroup // the actors' goroutines; only Run adds to it
+	wake      chan struct{}  // holds one: an actor is to be started, or has left
 
 	mu       sync.Mutex // guards all below
 	actors   map[Thread]*actor
@@ -119,6 +126,9 @@ func New(cfg Config, dep Deps) *Bot {
 	if cfg.MaxAnswers <= 0 {
 		cfg.MaxAnswers = DefaultMaxAnswers
 	}
+	if cfg.MaxChars <= 0 {
+		cfg.MaxChars = DefaultMaxChars
+	}
 	if cfg.Resume == "" {
 		cfg.Resume = ResumeAuto
 	}
@@ -127,15 +137,12 @@ func New(cfg Config, dep Deps) *Bot {
 	}
 	b := &Bot{
 		cfg: cfg, dep: dep, log: dep.Log,
-		slots: newSlots(cfg.MaxAnswers), answers: answers{store: dep.Store}, wake: make(chan struct{}, 1),
-		actors: map[Thread]*actor{}, since: time.Now(), looks: make(chan look1, maxLooks), gaps: make(chan Connected, 1),
-		errands: newErrands(8, 10*time.Second), repairs: newErrands(64, repairTimeout),
-		backs: []delayed{newDelayed(lookBackSoon), newDelayed(lookBackLate)}, young: newDelayed(youngAgain),
+		slots: newSlots(cfg.MaxAnswers), answers: answers{store: dep.Store}, ledger: quota.Ledger{Store: dep.Store}, wake: make(chan struct{}, 1),
+		homes: seldom{every: homeEvery}, refused: seldom{every: refusalEvery}, actors: map[Thread]*actor{}, since: time.Now(), looks: make(chan look1, maxLooks), gaps: make(chan Connected, 1),
+		reads: make(chan struct{}, maxReads), pics: llm.NewPictures(), errands: newErrands(8, 10*time.Second), repairs: newErrands(64, repairTimeout),
+		lookBacks: newDelayed(lookBackAfter), young: newDelayed(youngAgain),
 	}
-	sum := fnv.New64a()
-	_, _ = sum.Write([]byte(cfg.Owner)) // it never fails
-	b.by = strconv.FormatUint(sum.Sum64(), 36)
-	b.desk = turn.NewDesk(dep.Store, turn.Config{Owner: cfg.Owner, Alone: cfg.Alone, Log: dep.Log, Owed: b.owed, Hooks: dep.Hooks.Turn})
+	b.desk = turn.NewDesk(dep.Store, turn.Config{Owner: cfg.Owner, Alone: cfg.Alone, Log: dep.Log, Owed: b.owed, Noted: b.noted, Look: b.lookAgain, Hooks: dep.Hooks.Turn})
 	return b
 }
 
@@ -160,9 +167,8 @@ func (b *Bot) Run(ctx context.Context) error {
 	desk.Go(func() { b.shareBudget(work) })
 	desk.Go(func() { b.errands.run(work) })
 	desk.Go(func() { b.repairs.run(work) })
-	for _, queue := range b.backs {
-		desk.Go(func() { queue.run(work, b, lookBackTimeout) })
-	}
+	desk.Go(func() { b.lookBacks.run(work, b, lookBackTimeout) })
+	desk.Go(func() { b.tellHeld(work) })
 	for ctx.Err() == nil {
 		select {
 		case <-b.wake:
@@ -293,32 +299,23 @@ func (b *Bot) ask(ctx context.Context, ev Asked) error {
 		return err
 	}
 	defer b.exit()
-	asked, err := b.askTwice(ctx, key, ts)
+	began := time.Now()
+	note, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	asked, err := b.desk.Ask(note, key, ts)
+	if errors.Is(err, turn.ErrKey) { // nobody can answer in such a thread, now or later
+		b.log.ErrorContext(ctx, "ask_refused_key", "error", err)
+		return nil
+	}
 	if err != nil {
-		b.log.WarnContext(ctx, "ask_not_noted", "thread", key, "ask", ev.TS, "error", err)
-		if err := b.deliver(ev.Thread, mail{ask: &ev, claim: b.desk.Assume(key, ts)}); err != nil {
-			b.log.WarnContext(ctx, "ask_not_taken", "thread", key, "ask", ev.TS, "error", err)
-		}
-		return ErrNotDurable
+		_ = b.deliver(ev.Thread, mail{ask: &ev}) // a turn that is at it has this form of the question
+		return b.hold(ctx, ev, false, began, err)
 	}
 	if asked.Claim == nil && !ts.After(asked.Record.Answered) {
 		return nil // it has its answer
 	}
 	// It may be known and yet no news to the store: of two messages the older one can come last.
 	return b.deliver(ev.Thread, mail{ask: &ev, claim: asked.Claim})
-}
-
-// askTwice asks again when the store did not take an ask: the time may have run out while the process was frozen, and that is no outage.
-func (b *Bot) askTwice(ctx context.Context, key string, ts turn.TS) (asked turn.Asked, err error) {
-	for _, timeout := range []time.Duration{storeTimeout, storeTimeout / 2} {
-		ctx, cancel := context.WithTimeout(ctx, timeout)
-		asked, err = b.desk.Ask(ctx, key, ts)
-		cancel()
-		if err == nil {
-			break
-		}
-	}
-	return asked, err
 }
 
 // isLive says whether this process is at work on a thread.
@@ -354,8 +351,16 @@ func (b *Bot) owed(claim *turn.Claim, _ turn.Record) {
 	if !ok {
 		return
 	}
+	b.held.drop(t)
 	if err := b.deliver(t, mail{claim: claim}); err != nil {
 		b.log.Warn("claim_not_delivered", "thread", claim.Key(), "error", err)
+	}
+}
+
+// lookAgain is told of a thread that is to be looked at once more.
+func (b *Bot) lookAgain(key string, _ turn.Record) {
+	if t, ok := parseThread(key); ok {
+		b.errand(b.repairs, "look_once", func(ctx context.Context) { b.lookOnce(ctx, t) })
 	}
 }
 

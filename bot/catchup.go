@@ -3,6 +3,8 @@ package bot
 import (
 	"cmp"
 	"context"
+	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -58,51 +60,85 @@ func (b *Bot) connected(ev Connected) {
 	}
 }
 
-// watchGaps notes that sockets are open, and looks for what was said while none was, until ctx ends.
+// watchGaps notes that sockets are open, and looks for what was said while none was, or while the store
+// could not be told, until ctx ends.
 func (b *Bot) watchGaps(ctx context.Context) {
 	tick := time.NewTicker(seenEvery)
 	defer tick.Stop()
+	var waiting *Connected // the oldest news of a socket for which the store has not answered yet
+	var mine time.Time     // what this process noted last; zero: nothing yet
+	silent := false        // the store has refused a note since
 	for {
 		select {
 		case ev := <-b.gaps:
-			b.catchUp(ctx, ev)
+			if waiting == nil || !ev.Since.IsZero() && ev.Since.Before(waiting.Since) {
+				waiting = &ev
+			}
 		case <-tick.C:
-			if b.open.Load() && b.cfg.Durable {
-				b.noteSeen(ctx)
+			if !b.open.Load() || !b.cfg.Durable && waiting == nil {
+				continue
 			}
 		case <-ctx.Done():
 			return
 		}
+		last, now, err := b.noteSeen(ctx)
+		if err != nil {
+			if ctx.Err() == nil {
+				b.log.WarnContext(ctx, "seen_not_noted", "error", err)
+			}
+			silent = true
+			continue // the note from before stays, and tells of the gap when the store answers
+		}
+		from := time.Time{}
+		if waiting != nil || silent || !last.Equal(mine) { // else this process was slow, and its sockets were open
+			from = b.gap(last, now, waiting, mine.IsZero())
+		}
+		waiting, mine, silent = nil, now, false
+		b.catchUp(ctx, from)
 	}
 }
 
-func (b *Bot) noteSeen(ctx context.Context) {
+// noteSeen notes that a socket is open now, and returns when that was last noted, by whichever process. The
+// two are one write: who overwrites an old note is the one that has found the gap.
+func (b *Bot) noteSeen(ctx context.Context) (last, now time.Time, err error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	if err := b.answers.write(ctx, seenKey, seen{At: time.Now().UTC()}); err != nil && ctx.Err() == nil {
-		b.log.WarnContext(ctx, "seen_not_noted", "error", err)
+	now = time.Now().UTC().Truncate(time.Microsecond)
+	raw, err := json.Marshal(seen{At: now})
+	if err != nil {
+		return last, now, fmt.Errorf("note that a socket is open: %w", err)
 	}
+	err = b.dep.Store.Update(ctx, seenKey, func(old []byte) ([]byte, error) {
+		var was seen
+		_ = json.Unmarshal(old, &was) // an unreadable one is none
+		if last = was.At; last.After(now) {
+			return nil, turn.ErrKeep
+		}
+		return raw, nil
+	})
+	if err != nil {
+		return last, now, fmt.Errorf("note that a socket is open: %w", err)
+	}
+	return last, now, nil
 }
 
-// gap is from when on something may have been missed; zero: nothing was.
-func (b *Bot) gap(ctx context.Context, ev Connected) time.Time {
-	now := time.Now()
-	from := ev.Since
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	var last seen
-	err := b.answers.read(ctx, seenKey, &last)
-	switch alone := b.cfg.Alone != nil && b.cfg.Alone(); {
-	case !from.IsZero():
-		if err == nil && last.At.After(from.Add(seenEvery)) {
+// gap returns from when on something may have been missed; zero: nothing was. last is when a socket was last
+// known to be open, connected tells of one that has opened (nil: none has), first that this process has
+// noted nothing yet.
+func (b *Bot) gap(last, now time.Time, connected *Connected, first bool) time.Time {
+	from := last
+	switch alone := first && b.cfg.Alone != nil && b.cfg.Alone(); {
+	case connected != nil && !connected.Since.IsZero():
+		if last.After(connected.Since.Add(seenEvery)) && now.Sub(last) < gapWorth {
 			return time.Time{} // another process had a socket open
 		}
-	case err != nil || last.At.IsZero():
+		if last.IsZero() || connected.Since.Before(last) {
+			from = connected.Since
+		}
+	case last.IsZero():
 		return time.Time{} // a new store: there is nothing to go on with
-	case !alone && now.Sub(last.At) < gapWorth:
-		return time.Time{} // another process has a socket open
-	default:
-		from = last.At
+	case !alone && now.Sub(last) < gapWorth:
+		return time.Time{} // another process has a socket open, or this one noted it a moment ago
 	}
 	from = from.Add(-gapBack)
 	if oldest := now.Add(-gapMost); from.Before(oldest) {
@@ -113,8 +149,7 @@ func (b *Bot) gap(ctx context.Context, ev Connected) time.Time {
 
 // catchUp looks through the conversations for what was said while no socket was open, the oldest first, and asks for what is owed. It takes its
 // time: answers need reads, too.
-func (b *Bot) catchUp(ctx context.Context, ev Connected) {
-	from := b.gap(ctx, ev)
+func (b *Bot) catchUp(ctx context.Context, from time.Time) {
 	if from.IsZero() || b.dep.Places == nil {
 		return
 	}

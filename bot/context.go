@@ -30,7 +30,7 @@ func (t *turnRun) turns(ctx context.Context, asks []Asked, budget int) []prompt.
 	return t.withFiles(ctx, turns, asks, budget)
 }
 
-// withFiles puts the files into the turns. The newest pictures are shown, up to a number.
+// withFiles puts the files into the turns: the newest of them, up to a number.
 func (t *turnRun) withFiles(ctx context.Context, turns []prompt.Turn, asks []Asked, budget int) []prompt.Turn {
 	files := map[string][]File{}
 	for _, m := range slices.Concat(t.preface, t.messages) {
@@ -47,16 +47,15 @@ func (t *turnRun) withFiles(ctx context.Context, turns []prompt.Turn, asks []Ask
 	if budget > 0 { // half of the window, at the lowest estimate: it must not change from turn to turn
 		runes = min(max(int(float64(budget)*prompt.BytesPerToken/2), minFileRunes), maxFileRunes)
 	}
-	left := maxPictures
+	left := fileLimits{files: maxFiles, pictures: maxPictures}
 	for i, turn := range slices.Backward(turns) {
 		list := files[turn.ID]
 		if len(list) == 0 {
 			continue
 		}
-		text, images, said := t.attach(ctx, list, runes, left)
-		turns[i].Text = strings.TrimSpace(turn.Text + text)
+		text, images, said := t.attach(ctx, list, runes, &left)
+		turns[i].Files = strings.TrimSpace(text)
 		turns[i].Images = images
-		left -= len(images)
 		if indexTS(asks, turn.ID) >= 0 {
 			t.said = append(t.said, said...)
 		}

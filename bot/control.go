@@ -41,7 +41,7 @@ func (b *Bot) said(ctx context.Context, w word, ev Asked) error {
 		return nil
 	}
 	k := b.crowds.note(ev.Thread, ev.User, ev.TS)
-	return b.ifOurs(ctx, ev.Thread, k, func(ctx context.Context) error { return b.obey(ctx, w, ev) })
+	return b.ifOurs(ctx, ev.Thread, k, func(ctx context.Context) error { return b.obey(ctx, w, ev) }, func(error) error { return ErrNotDurable })
 }
 
 func (b *Bot) obey(ctx context.Context, w word, ev Asked) error {
@@ -95,7 +95,7 @@ func (b *Bot) stop(ctx context.Context, t, where Thread, user string, upto func(
 	ctx, cancel := context.WithTimeout(ctx, 2*storeTimeout)
 	defer cancel()
 	if refusal, _ := b.mayAsk(ctx, Command{User: user, Channel: t.Channel}); refusal != "" {
-		b.tell(where, user, string(refusal))
+		b.refuse(ctx, where, user, refusal)
 		return nil
 	}
 	record, err := b.desk.Look(ctx, t.String())
@@ -117,11 +117,12 @@ func (b *Bot) pressed(ctx context.Context, ev Pressed) error {
 	ctx, cancel := context.WithTimeout(ctx, pressDeadline)
 	defer cancel()
 	may, sure := b.mayAsk(ctx, Command{User: ev.User, Channel: ev.Thread.Channel})
-	if !sure && ev.User != ev.Asker { // who asked was allowed to
-		may = notKnown
-	}
-	if may != "" {
-		b.tell(ev.Thread, ev.User, string(may))
+	switch {
+	case !sure && ev.User != ev.Asker: // who asked was allowed to
+		b.tell(ev.Thread, ev.User, notKnown)
+		return nil
+	case may != "":
+		b.refuse(ctx, ev.Thread, ev.User, may)
 		return nil
 	}
 	refusal := b.mayPress(ctx, ev)
@@ -301,13 +302,13 @@ func (b *Bot) edited(ctx context.Context, ev Edited) error {
 	record, err := b.desk.Look(look, ev.Thread.String())
 	switch {
 	case err != nil:
-		return ErrNotDurable
+		return b.hold(ctx, ev.Asked, !ev.explicit() || ev.WasMentioned, time.Now(), err)
 	case record.Asked == "" && !(ev.explicit() && !ev.WasMentioned):
 		return nil // never ours
 	}
 	if b.elsewhere(record) {
 		if err := b.desk.Change(look, ev.Thread.String(), ev.since()); err != nil {
-			return ErrNotDurable
+			return b.hold(ctx, ev.Asked, true, time.Now(), err)
 		}
 	}
 	return b.ask(ctx, ev.Asked)

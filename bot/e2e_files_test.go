@@ -2,6 +2,8 @@ package bot_test
 
 import (
 	"bytes"
+	"encoding/binary"
+	"hash/crc32"
 	"image"
 	"image/color"
 	"image/gif"
@@ -164,6 +166,69 @@ func TestPictures(t *testing.T) {
 			ts := w.upload("alice", "general", "", "what is it?", slacksim.Upload{Name: "small.png", Data: []byte("no picture")})
 			if got := w.answered("general", ts, 1); !strings.Contains(text(got), "can't read the picture small.png") {
 				t.Errorf("%s", text(got))
+			}
+		})
+	})
+}
+
+// TestBombs: what a picture may take is bounded before it is decoded, however many there are, and people are told.
+func TestBombs(t *testing.T) {
+	inWorld(t, worldConfig{model: llmsim.Config{Answer: yes, Speed: 200, Vision: true}}, func(t *testing.T, w *world) {
+		deep := []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR\x00\x00\x1b\x58\x00\x00\x1b\x58\x10\x06\x00\x00\x00\x45\xd8\x3f\x45") // 16 bits, 7,000 by 7,000
+		binary.BigEndian.PutUint32(deep[29:], crc32.ChecksumIEEE(deep[12:29]))
+		scans := append([]byte("\xff\xd8\xff\xc2\x00\x0b\x08\x1b\x58\x1b\x58\x01\x01\x11\x00"), bytes.Repeat([]byte("\xff\xda\x00\x08\x01\x01\x00\x01\x3f\x10\x00"), 300)...)
+		ts := w.upload("alice", "general", "", "what is it?", slacksim.Upload{Name: "deep.png", Data: deep}, slacksim.Upload{Name: "scans.jpg", Data: scans},
+			slacksim.Upload{Name: "small.png", Data: drawing(t, 100)})
+		got := text(w.answered("general", ts, 1))
+		for _, want := range []string{"I did not look at deep.png: it has too many pixels. Please send a smaller copy.", "I did not look at scans.jpg: it is a progressive JPEG with too many passes."} {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s", got)
+			}
+		}
+		if m := w.model.Last().Chat.Messages; len(m[len(m)-1].Images) != 1 {
+			t.Errorf("%d pictures", len(m[len(m)-1].Images))
+		}
+		var many []slacksim.Upload
+		for range 6 {
+			many = append(many, slacksim.Upload{Name: "deep.png", Data: deep})
+		}
+		before := len(w.slack.Calls("url_private"))
+		ts = w.upload("bob", "general", "", "and these?", many...)
+		if got := text(w.answered("general", ts, 1)); !strings.Contains(got, "newest 4 pictures of a thread, and left the others out") {
+			t.Errorf("%s", got)
+		}
+		if n := len(w.slack.Calls("url_private")) - before; n != 4 {
+			t.Errorf("%d downloads", n)
+		}
+	})
+}
+
+// TestOddTexts: texts that were refused, or damaged, or grew on the way to the model.
+func TestOddTexts(t *testing.T) {
+	inWorld(t, worldConfig{model: llmsim.Config{Answer: yes, Speed: 200}}, func(t *testing.T, w *world) {
+		ts := w.upload("alice", "general", "", "what is in it?", slacksim.Upload{Name: "page.txt", Data: []byte("<!doctype html>zq the page")},
+			slacksim.Upload{Name: "old.txt", Data: []byte("zq gr\xfcn")}, slacksim.Upload{Name: "ticks.txt", Data: bytes.Repeat([]byte("`"), 100_000)})
+		got := text(w.answered("general", ts, 1))
+		_, all := conversation(w.model.Last().Chat)
+		if !strings.Contains(all, "<!doctype html>zq the page") || !strings.Contains(all, "zq grün") || len(all) > 2000 {
+			t.Errorf("prompt of %d: %.2000s", len(all), all)
+		}
+		if !strings.Contains(got, "In ticks.txt longer rows of backticks are cut to 31") || strings.Contains(got, "could not get") {
+			t.Errorf("%s", got)
+		}
+	})
+	t.Run("more than are read", func(t *testing.T) {
+		inWorld(t, worldConfig{model: llmsim.Config{Answer: yes, Speed: 200}}, func(t *testing.T, w *world) {
+			var many []slacksim.Upload
+			for range 25 {
+				many = append(many, slacksim.Upload{Name: "a.txt", Data: []byte("zq")})
+			}
+			ts := w.upload("alice", "general", "", "what is in them?", many...)
+			if got := text(w.answered("general", ts, 1)); !strings.Contains(got, "I read the newest 20 files of a thread, and left the others out.") {
+				t.Errorf("%s", got)
+			}
+			if n := len(w.slack.Calls("url_private")); n != 20 {
+				t.Errorf("%d downloads", n)
 			}
 		})
 	})

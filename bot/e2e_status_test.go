@@ -210,3 +210,24 @@ func TestGPUsInTheStatus(t *testing.T) {
 		}
 	})
 }
+
+// A page of metrics that is too large costs the bot nothing, and the status says so; the rest of it is there.
+func TestStatusWithHugeMetrics(t *testing.T) {
+	inWorld(t, worldConfig{watch: true, model: llmsim.Config{MaxModelLen: 131_072}}, func(t *testing.T, w *world) {
+		w.model.SetMode(llmsim.HugeMetrics)
+		time.Sleep(time.Minute)
+		began := time.Now()
+		for range 3 {
+			got := w.statusOf("details")
+			for _, want := range []string{"Model server: up", "Context length: 131,072", "/metrics page is too large"} {
+				if !strings.Contains(strings.ReplaceAll(got, "&#39;", "'"), want) {
+					t.Errorf("no %q in\n%s", want, got)
+				}
+			}
+		}
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("three commands took %v", took)
+		}
+		w.model.SetMode(llmsim.Up)
+	})
+}

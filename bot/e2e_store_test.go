@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"llmbot/bot"
+	"llmbot/bot/slacksim"
 	"llmbot/bot/turn"
 	"llmbot/llm/llmsim"
 )
@@ -37,25 +39,40 @@ func (s *awayStore) back() {
 	s.away = nil
 }
 
-func (s *awayStore) Update(ctx context.Context, key string, fn func([]byte) ([]byte, error)) error {
+// there reports whether the store answers.
+func (s *awayStore) there() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.away == nil
+}
+
+// wait waits until the store answers.
+func (s *awayStore) wait(ctx context.Context) error {
 	s.mu.Lock()
 	away := s.away
 	s.mu.Unlock()
-	if away != nil {
-		select {
-		case <-away:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+	if away == nil {
+		return nil
+	}
+	select {
+	case <-away:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (s *awayStore) Update(ctx context.Context, key string, fn func([]byte) ([]byte, error)) error {
+	if err := s.wait(ctx); err != nil {
+		return err
 	}
 	return s.Mem.Update(ctx, key, fn)
 }
 
-// TestStoreThatHangs says a question while the store does not answer; it comes back after so long.
-func TestStoreThatHangs(t *testing.T) {
-	for name, back := range map[string]time.Duration{
-		"before the redelivery": 2 * time.Second, "during the answer": 6 * time.Second, "after the answer": 30 * time.Second, "after three redeliveries": 10 * time.Minute,
-	} {
+// TestQuestionWhileTheStoreIsAway: whoever asks is told within 3 s that the bot waits for its database, nothing is acked, and when the store is back
+// the question is answered once.
+func TestQuestionWhileTheStoreIsAway(t *testing.T) {
+	for name, back := range map[string]time.Duration{"before the redelivery": 2 * time.Second, "after one": 6 * time.Second, "after 30 s": 30 * time.Second, "after three redeliveries": 10 * time.Minute} {
 		t.Run(name, func(t *testing.T) {
 			store := &awayStore{}
 			inWorld(t, worldConfig{store: store.open, model: llmsim.Config{Speed: 20}, lateAcks: true}, func(t *testing.T, w *world) {
@@ -63,21 +80,29 @@ func TestStoreThatHangs(t *testing.T) {
 				began := time.Now()
 				ts := w.ask("alice", "general", "", "write 100 tokens")
 				time.AfterFunc(back, store.back)
-				w.answered("general", ts, 1)
-				if d := time.Since(began); d > 15*time.Second {
-					t.Errorf("the answer took %s", d)
-				}
-				if back > 5*time.Second {
+				if back > 3*time.Second {
+					time.Sleep(3 * time.Second)
+					if s := w.slack.Status("general", ts); !strings.Contains(s, "waiting for its database") {
+						t.Errorf("after 3 s the status is %q", s)
+					}
+					time.Sleep(back - 4*time.Second)
+					if s := w.slack.Status("general", ts); !strings.Contains(s, "waiting for its database") || len(w.answers("general", ts)) > 0 || w.model.Total() > 0 {
+						t.Errorf("a second before the store is back: status %q, %d answers, %d requests", s, len(w.answers("general", ts)), w.model.Total())
+					}
 					for _, e := range w.slack.Envelopes() {
 						if !e.Acked.IsZero() && e.Attempt == 0 && strings.Contains(string(e.Payload), `"user":"U0ALICE001"`) && e.Sent.Sub(began) < time.Second {
 							t.Errorf("%s was acked", e.Type)
 						}
 					}
 				}
+				w.answered("general", ts, 1)
+				if d := time.Since(began) - back; d > 12*time.Second { // 5 s of it the model takes
+					t.Errorf("the answer was there %s after the store was back", d)
+				}
 				time.Sleep(15 * time.Minute)
 				oneFooter(t, w.answers("general", ts))
-				if n := w.model.Total(); n != 1 {
-					t.Errorf("%d requests", n)
+				if n := w.model.Total(); n != 1 || w.slack.Status("general", ts) != "" {
+					t.Errorf("%d requests, status %q", n, w.slack.Status("general", ts))
 				}
 				w.ask("alice", "general", ts, "and more in 7 words")
 				w.answered("general", ts, 2)
@@ -86,8 +111,29 @@ func TestStoreThatHangs(t *testing.T) {
 	}
 }
 
-func TestStoreThatHangsInMidAnswer(t *testing.T) {
-	for name, back := range map[string]time.Duration{"before the end": 8 * time.Second, "after the end": 40 * time.Second} {
+// TestQuestionWhileTheStoreIsAwayWithoutStatus: where statuses are refused, whoever asked gets one word.
+func TestQuestionWhileTheStoreIsAwayWithoutStatus(t *testing.T) {
+	store := &awayStore{}
+	inWorld(t, worldConfig{store: store.open, model: llmsim.Config{Speed: 100}, lateAcks: true}, func(t *testing.T, w *world) {
+		w.slack.Fail(slacksim.Fault{Method: "assistant.threads.setStatus", Times: -1, Error: "missing_scope"})
+		store.leave()
+		ts := w.ask("alice", "general", "", "write 10 tokens")
+		time.Sleep(8 * time.Minute) // and three redeliveries
+		if e := w.slack.Ephemerals("alice"); len(e) != 1 || !strings.Contains(e[0].Plain, "wait for my database") {
+			t.Errorf("told %+v", e)
+		}
+		store.back()
+		w.answered("general", ts, 1)
+		time.Sleep(10 * time.Minute)
+		if n := w.model.Total(); n != 1 {
+			t.Errorf("%d requests", n)
+		}
+	})
+}
+
+// TestEndWhileTheStoreIsAway: an answer that ends while the store is away waits in memory, and nobody is asked for it again.
+func TestEndWhileTheStoreIsAway(t *testing.T) {
+	for name, back := range map[string]time.Duration{"back before the end": 8 * time.Second, "back after it": 40 * time.Second, "back long after it": 10 * time.Minute} {
 		t.Run(name, func(t *testing.T) {
 			store := &awayStore{}
 			inWorld(t, worldConfig{store: store.open, model: llmsim.Config{Speed: 20}, lateAcks: true}, func(t *testing.T, w *world) {
@@ -95,8 +141,8 @@ func TestStoreThatHangsInMidAnswer(t *testing.T) {
 				time.Sleep(2 * time.Second)
 				store.leave()
 				time.AfterFunc(back, store.back)
-				w.answered("general", ts, 1)
-				time.Sleep(time.Minute)
+				w.until("the answer is complete", 12*time.Minute, func() bool { return footers(w.answers("general", ts)) == 1 })
+				time.Sleep(10 * time.Minute)
 				got := w.answers("general", ts)
 				oneFooter(t, got)
 				if n := w.model.Total(); n != 1 || len(got) != 1 || !strings.Contains(text(got), "300 tokens in") {
@@ -107,21 +153,93 @@ func TestStoreThatHangsInMidAnswer(t *testing.T) {
 	}
 }
 
-func TestFollowUpsWhileTheStoreHangs(t *testing.T) {
+// TestSlotsAreFreeWhileEndsWait: an answer that waits for the store to show its end holds no slot.
+func TestSlotsAreFreeWhileEndsWait(t *testing.T) {
+	store := &awayStore{}
+	cfg := worldConfig{store: store.open, model: llmsim.Config{Speed: 50}, bot: bot.Config{MaxAnswers: 2}, lateAcks: true}
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		var ts []string
+		for range 6 {
+			ts = append(ts, w.ask("alice", "general", "", "write 100 tokens"))
+		}
+		time.Sleep(time.Second)
+		store.leave()
+		time.Sleep(time.Minute)
+		if n := w.model.Total(); n != 6 {
+			t.Errorf("%d of 6 answers were begun while two slots and no store are there", n)
+		}
+		store.back()
+		for _, id := range ts {
+			oneFooter(t, w.answered("general", id, 1))
+		}
+		time.Sleep(10 * time.Minute)
+		if n := w.model.Total(); n != 6 {
+			t.Errorf("%d requests", n)
+		}
+	})
+}
+
+// TestFollowUpsWhileTheStoreIsAway: what is asked in a thread meanwhile is answered when the store is back, also without a mention.
+func TestFollowUpsWhileTheStoreIsAway(t *testing.T) {
 	store := &awayStore{}
 	inWorld(t, worldConfig{store: store.open, model: llmsim.Config{Speed: 50}, lateAcks: true}, func(t *testing.T, w *world) {
-		store.leave()
 		ts := w.ask("alice", "general", "", "write 50 tokens")
 		w.answered("general", ts, 1)
-		w.ask("bob", "general", ts, "more in 7 words")
-		w.answered("general", ts, 2)
-		w.ask("carol", "general", ts, "still more in 8 words")
-		w.answered("general", ts, 3)
+		store.leave()
+		w.slack.Say("alice", "general", ts, "more zqtwo in 7 words")
+		time.Sleep(time.Minute)
+		w.ask("carol", "general", ts, "still more zqthree in 8 words")
 		time.Sleep(10 * time.Minute)
 		store.back()
+		w.answered("general", ts, 2)
 		time.Sleep(10 * time.Minute)
-		if n := w.model.Total(); n != 3 || footers(w.answers("general", ts)) != 3 {
-			t.Errorf("%d requests: %s", n, text(w.answers("general", ts)))
+		_, all := conversation(w.model.Last().Chat)
+		if n := w.model.Total(); n != 2 || !strings.Contains(all, "zqtwo") || !strings.Contains(all, "zqthree") {
+			t.Errorf("%d requests, the last %s", n, all)
+		}
+	})
+}
+
+// TestStartWhileTheStoreIsAway: what was said while no process ran is found by one that starts while the store does not answer.
+func TestStartWhileTheStoreIsAway(t *testing.T) {
+	store := &awayStore{}
+	cfg := durable()
+	cfg.lateAcks = true
+	cfg.store = func() turn.Store {
+		if store.Mem == nil {
+			store.Mem = turn.NewMem()
+		}
+		return disk{store}
+	}
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		w.answered("general", w.ask("alice", "general", "", "hello"), 1)
+		time.Sleep(time.Minute)
+		w.kill()
+		time.Sleep(30 * time.Second)
+		ts := w.ask("bob", "general", "", "is anybody there?") // no socket is open: Slack loses it
+		store.leave()
+		w.again()
+		time.Sleep(5 * time.Minute)
+		store.back()
+		w.answered("general", ts, 1)
+	})
+}
+
+// TestStatusWhileTheThreadIsRead: whoever asks in an old thread sees within a second that the bot is at it, however long the read takes.
+func TestStatusWhileTheThreadIsRead(t *testing.T) {
+	inWorld(t, worldConfig{model: llmsim.Config{Speed: 100}}, func(t *testing.T, w *world) {
+		ts := w.slack.Say("bob", "general", "", "what do you think?")
+		time.Sleep(time.Minute)
+		w.slack.Fail(slacksim.Fault{Method: "conversations.replies", Delay: 8 * time.Second})
+		w.ask("alice", "general", ts, "yes, what?")
+		time.Sleep(time.Second)
+		if s := w.slack.Status("general", ts); !strings.Contains(s, "is thinking") {
+			t.Errorf("after a second the status is %q", s)
+		}
+		w.answered("general", ts, 1)
+		time.Sleep(5 * time.Second)
+		if s := w.slack.Status("general", ts); s != "" {
+			t.Errorf("afterwards the status is %q", s)
 		}
 	})
 }

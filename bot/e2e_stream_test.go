@@ -137,6 +137,7 @@ func TestLongAnswersRollOver(t *testing.T) {
 			inWorld(t, worldConfig{
 				slack: slacksim.Config{Latency: 100 * time.Millisecond},
 				model: llmsim.Config{Speed: 400, MaxModelLen: 200_000, Answer: numbered(n)},
+				bot:   bot.Config{MaxChars: 200_000},
 			}, func(t *testing.T, w *world) {
 				ts := w.slack.Say("alice", "@alice", "", "hello")
 				w.answered("@alice", ts, 1)
@@ -187,6 +188,7 @@ func TestLongCodeStaysCode(t *testing.T) {
 			inWorld(t, worldConfig{
 				slack: slacksim.Config{Latency: 100 * time.Millisecond},
 				model: llmsim.Config{Speed: 400, MaxModelLen: 200_000, Answer: fenced(n)},
+				bot:   bot.Config{MaxChars: 200_000},
 			}, func(t *testing.T, w *world) {
 				w.slack.Fail(slacksim.Fault{Method: "chat.update", Skip: 9, Status: 429, RetryAfter: 40, Times: 2})
 				ts := w.ask("alice", channel, "", "hello")

@@ -8,22 +8,13 @@ import (
 	"llmbot/bot/turn"
 )
 
-// none ends a turn in which nothing is owed: a half answer whose question is gone goes, too. One that was begun for somebody of whom Slack does
-// not say now who they are waits until it does. ctx ends when the thread is not ours to look at any more.
-func (t *turnRun) none(work, ctx context.Context, upto turn.TS) report {
-	switch {
-	case t.due.left:
-		t.bot.log.InfoContext(work, "answer_left_to_another", "thread", t.thread.String(), "ask", string(upto))
-		return t.abandon(work)
-	case t.claim.Epoch() == 0:
-		t.claim.Doubt(true)
-	}
+// none ends a turn in which nothing is owed: a half answer whose question is gone goes, too. One that was
+// begun for somebody of whom Slack does not say now who they are waits until it does.
+func (t *turnRun) none(work context.Context, upto turn.TS) report {
 	ids := slices.DeleteFunc(union(t.claim.Messages(), slices.Concat(t.due.adopt, t.due.orphan)), t.keeps)
 	switch {
 	case len(t.claim.Messages()) > 0 && t.unsure:
 		return t.release(work)
-	case len(t.due.asks) > 0 && t.due.part && turn.TS(t.due.last().TS).After(t.claim.Answered()): // they are refused, others are not
-		return t.done(work, turn.TS(t.due.last().TS))
 	case t.unread || t.due.redo || len(t.due.asks) > 0:
 		return t.done(work, upto)
 	case len(ids) > 0:
@@ -31,10 +22,20 @@ func (t *turnRun) none(work, ctx context.Context, upto turn.TS) report {
 			return t.release(work)
 		}
 	}
-	if !t.tidy(work, ctx) {
-		return t.putOff(work)
-	}
 	return t.done(work, upto)
+}
+
+// removeOrphans removes the half answers whose questions are gone, beside an answer to others.
+func (t *turnRun) removeOrphans(work context.Context) {
+	ours := t.messageIDs()
+	ids := slices.DeleteFunc(slices.Clone(t.due.orphan), func(id string) bool { return slices.Contains(ours, id) || t.keeps(id) })
+	if len(ids) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeoutCause(work, closeTimeout, errors.New("slack did not delete a half answer in time"))
+	defer cancel()
+	err := t.bot.showAgain(ctx, t.thread, Reply{For: t.due.last().TS, Epoch: t.claim.Epoch(), Check: t.mayWrite, Adopt: ids}, Answer{Phase: Removed})
+	t.bot.log.InfoContext(work, "answer_removed", "thread", t.thread.String(), "messages", ids, "error", err)
 }
 
 // removeAll removes the messages of an answer to what is gone.
@@ -71,18 +72,9 @@ func (t *turnRun) release(work context.Context) report {
 	return report{answered: t.upto()}
 }
 
-// abandon forgets what was only heard of.
-func (t *turnRun) abandon(work context.Context) report {
-	ctx, cancel := context.WithTimeout(work, doneTimeout)
-	defer cancel()
-	if err := t.claim.Abandon(ctx); err != nil && !errors.Is(err, turn.ErrLost) {
-		t.bot.log.WarnContext(work, "claim_not_released", "thread", t.thread.String(), "error", err)
-	}
-	return report{answered: t.upto()}
-}
-
 // done notes that the thread is answered up to a point. If the store does not take it now, the desk goes on trying.
 func (t *turnRun) done(work context.Context, upto turn.TS) report {
+	t.settle(work)
 	ctx, cancel := context.WithTimeout(work, doneTimeout)
 	defer cancel()
 	more, err := t.claim.Done(ctx, upto)

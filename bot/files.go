@@ -9,8 +9,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf16"
-	"unicode/utf8"
 
 	"llmbot/bot/prompt"
 	"llmbot/llm"
@@ -24,6 +22,9 @@ const (
 	minFileRunes = 2_000            // and if it is not
 	unknownRunes = 24_000           // if nobody says how large it is
 	maxPictures  = 4                // the newest of a thread: servers refuse too many
+	maxFiles     = 20               // the newest of a thread, pictures among them
+	maxReads     = 4                // files of all threads that are fetched or read at a time: each is held in memory meanwhile
+	maxTicks     = 31               // backticks in a row that stay in a file: its fence must be longer than any
 	filesTimeout = 30 * time.Second // all files of a turn together
 	maxFileCache = 64 << 20         // bytes of files that are remembered for the next turns
 	textOnlyFor  = 10 * time.Minute // how long it is believed that a model takes no pictures: it may be another one after a restart
@@ -46,9 +47,10 @@ type Files interface {
 
 // attachment is a file as the model gets it.
 type attachment struct {
-	text  string     // for the prompt, with the name
-	image *llm.Image // nil: none
-	said  string     // what the person should know about it; empty: nothing
+	text    string     // for the prompt, with the name
+	image   *llm.Image // nil: none
+	picture bool       // it is one, also if there is no image of it
+	said    string     // what the person should know about it; empty: nothing
 }
 
 func (a attachment) size() int {
@@ -103,14 +105,24 @@ func (t *turnRun) unreadable(files []File) Refusal {
 	return "I can't read this kind of file; I read text and pictures. Please paste the text that I should look at, with your question."
 }
 
-// attach reads the files of a message for the model. It says to the person what was not read, or not whole. pictures is how many it may
-// take.
-func (t *turnRun) attach(ctx context.Context, files []File, runes, pictures int) (text string, images []llm.Image, said []string) {
+// fileLimits is what may still be read for a prompt.
+type fileLimits struct{ files, pictures int }
+
+// attach reads the files of a message for the model. It says to the person what was not read, or not whole. What it reads it takes from left:
+// also what turns out to be damaged has cost its work.
+func (t *turnRun) attach(ctx context.Context, files []File, runes int, left *fileLimits) (text string, images []llm.Image, said []string) {
 	var b strings.Builder
 	for _, f := range files {
-		a := t.attachment(ctx, f, max(runes/len(files), minFileRunes))
-		if a.image != nil && len(images) >= pictures {
-			a = attachment{text: fmt.Sprintf("(attached picture %s, left out)", quoteName(f.Name))}
+		a := leftOut(f)
+		if left.files > 0 && (left.pictures > 0 || f.kind() != filePicture) {
+			left.files--
+			a = t.attachment(ctx, f, max(runes/len(files), minFileRunes))
+			if a.picture {
+				left.pictures--
+			}
+			if a.image != nil && left.pictures < 0 { // its type was not known before
+				a = leftOut(f)
+			}
 		}
 		b.WriteString("\n\n" + a.text)
 		if a.image != nil {
@@ -121,6 +133,20 @@ func (t *turnRun) attach(ctx context.Context, files []File, runes, pictures int)
 		}
 	}
 	return b.String(), images, said
+}
+
+// leftOut is a file that is not read, because there are too many.
+func leftOut(f File) attachment {
+	if f.kind() == filePicture {
+		return attachment{
+			text: fmt.Sprintf("(attached picture %s, left out)", quoteName(f.Name)),
+			said: fmt.Sprintf("I look at the newest %d pictures of a thread, and left the others out.", maxPictures),
+		}
+	}
+	return attachment{
+		text: fmt.Sprintf("(attached file %s, left out)", quoteName(f.Name)),
+		said: fmt.Sprintf("I read the newest %d files of a thread, and left the others out.", maxFiles),
+	}
 }
 
 func (t *turnRun) attachment(ctx context.Context, f File, runes int) attachment {
@@ -144,6 +170,12 @@ func (t *turnRun) load(ctx context.Context, f File, runes int) (_ attachment, ke
 	if t.bot.dep.Files == nil || f.ID == "" || f.MIME != "" && f.kind() == fileOther {
 		return cannot("its type is "+cmp.Or(f.MIME, "unknown"), fmt.Sprintf("I can't read %s: I read text and pictures.", quoteName(f.Name))), true
 	}
+	select {
+	case t.bot.reads <- struct{}{}:
+		defer func() { <-t.bot.reads }()
+	case <-ctx.Done():
+		return cannot("there was no time for it", fmt.Sprintf("I did not read %s: too many files are being read at the moment. Please ask again.", quoteName(f.Name))), false
+	}
 	most := int64(maxTextFile)
 	if f.kind() == filePicture {
 		most = maxImageFile
@@ -155,85 +187,48 @@ func (t *turnRun) load(ctx context.Context, f File, runes int) (_ attachment, ke
 	switch {
 	case errors.Is(err, ErrLargeFile):
 		return cannot("it is too large", fmt.Sprintf("I did not read %s: it is too large (at most %d MB).", quoteName(f.Name), most>>20)), true
+	case errors.Is(ctx.Err(), context.Canceled): // the answer is stopped
+		return cannot("it was not fetched", ""), false
 	case err != nil:
 		t.bot.log.WarnContext(ctx, "file_unread", "thread", t.thread.String(), "file", f.ID, "type", f.MIME, "bytes", f.Size, "error", err)
 		return cannot("it could not be fetched", fmt.Sprintf("I could not get %s from Slack.", quoteName(f.Name))), false
 	}
 	switch f.kind() {
 	case filePicture:
-		image, err := llm.Picture(f.MIME, data)
-		if err != nil {
-			t.bot.log.WarnContext(ctx, "picture_unread", "thread", t.thread.String(), "file", f.ID, "type", f.MIME, "bytes", len(data), "error", err)
-			return cannot("it is damaged", fmt.Sprintf("I can't read the picture %s.", quoteName(f.Name))), true
-		}
-		return attachment{text: fmt.Sprintf("(attached picture %s)", quoteName(f.Name)), image: &image}, true
+		return t.picture(ctx, f, data)
 	case fileText:
-		text, ok := plainText(data)
+		text, all, ok := plainText(data, runes)
 		if !ok {
 			return cannot("it is no text", fmt.Sprintf("I can't read %s: it is no text.", quoteName(f.Name))), true
 		}
-		return inline(f.Name, text, runes), true
+		return inline(f.Name, text, all), true
 	case fileOther:
 	}
 	return cannot("its type is "+cmp.Or(f.MIME, "unknown"), fmt.Sprintf("I can't read %s: I read text and pictures.", quoteName(f.Name))), true
 }
 
-// inline is a text file in the prompt. What is cut is said, to the model and to the person.
-func inline(name, text string, runes int) attachment {
-	all := utf8.RuneCountInString(text)
-	head := "File " + quoteName(name)
-	said := ""
-	if all > runes {
-		cut := 0
-		for i := range text {
-			if cut == runes {
-				text = text[:i]
-				break
-			}
-			cut++
-		}
-		part := fmt.Sprintf("the first %s of %s characters", thousands(runes), thousands(all))
-		head += " (" + part + ")"
-		said = fmt.Sprintf("Of %s I read %s.", quoteName(name), part)
+// picture reads a picture. keep says that another try would bring nothing else.
+func (t *turnRun) picture(ctx context.Context, f File, data []byte) (_ attachment, keep bool) {
+	name := quoteName(f.Name)
+	image, err := t.bot.pics.Picture(ctx, f.MIME, data)
+	if err == nil {
+		return attachment{text: fmt.Sprintf("(attached picture %s)", name), image: &image, picture: true}, true
 	}
-	fence := strings.Repeat("`", max(3, 1+longestRun(text, '`')))
-	return attachment{text: head + ":\n" + fence + "\n" + strings.TrimRight(text, "\n") + "\n" + fence, said: said}
-}
-
-// longestRun is the length of the longest run of a byte.
-func longestRun(text string, of byte) int {
-	most, run := 0, 0
-	for i := range len(text) {
-		if run++; text[i] != of {
-			run = 0
-		}
-		most = max(most, run)
+	why, said, keep := "it is damaged", fmt.Sprintf("I can't read the picture %s.", name), true
+	switch {
+	case errors.Is(err, llm.ErrLargePicture):
+		why, said = "it is too large", fmt.Sprintf("I did not look at %s: it has too many pixels. Please send a smaller copy.", name)
+	case errors.Is(err, llm.ErrScans):
+		why, said = "it has too many passes", fmt.Sprintf("I did not look at %s: it is a progressive JPEG with too many passes. Please save it anew.", name)
+	case errors.Is(err, llm.ErrSlowPicture):
+		why, said = "reading it took too long", fmt.Sprintf("I gave %s up: reading it took too long. Please send a smaller copy.", name)
+	case errors.Is(ctx.Err(), context.Canceled): // the answer is stopped
+		return attachment{picture: true}, false
+	case errors.Is(err, llm.ErrBusyPictures):
+		why, said, keep = "there was no time for it", fmt.Sprintf("I had no time to look at %s. Please ask again.", name), false
 	}
-	return most
-}
-
-// plainText decodes UTF-8, and UTF-16 with a byte order mark. Other text becomes what can be read of it; false: it is no text.
-func plainText(data []byte) (string, bool) {
-	if len(data) >= 2 && len(data)%2 == 0 && (data[0] == 0xFF && data[1] == 0xFE || data[0] == 0xFE && data[1] == 0xFF) {
-		little := 0
-		if data[0] == 0xFE {
-			little = 1
-		}
-		units := make([]uint16, 0, len(data)/2)
-		for i := 2; i < len(data); i += 2 {
-			units = append(units, uint16(data[i+little])|uint16(data[i+1-little])<<8)
-		}
-		return string(utf16.Decode(units)), true
-	}
-	text := strings.TrimPrefix(string(data), "\ufeff")
-	if strings.IndexByte(text, 0) >= 0 {
-		return "", false
-	}
-	clean := strings.ToValidUTF8(text, "\ufffd")
-	if n := len(text); n > 0 && strings.Count(clean, "\ufffd")*10 > n*3 { // a third of it is not text
-		return "", false
-	}
-	return clean, true
+	t.bot.log.WarnContext(ctx, "picture_unread", "thread", t.thread.String(), "file", f.ID, "type", f.MIME, "bytes", len(data), "error", err)
+	return attachment{text: fmt.Sprintf("(attached picture %s, which you cannot see: %s)", name, why), picture: true, said: said}, keep
 }
 
 // quoteName is a file's name on one line.
@@ -253,7 +248,7 @@ func blind(turns []prompt.Turn) []prompt.Turn {
 	for i := range out {
 		if len(out[i].Images) > 0 {
 			out[i].Images = nil
-			out[i].Text += "\n(You cannot see pictures. Say so if the question is about one.)"
+			out[i].Files += "\n(You cannot see pictures. Say so if the question is about one.)"
 		}
 	}
 	return out

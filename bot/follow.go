@@ -136,12 +136,14 @@ func (b *Bot) follow(ctx context.Context, ev Asked) error {
 	if ev.Elsewhere || mode == FollowMention || mode != FollowAlways && k.before(ev.TS, ev.User) {
 		return nil
 	}
-	return b.ifOurs(ctx, ev.Thread, k, func(ctx context.Context) error { return b.ask(ctx, ev) })
+	return b.ifOurs(ctx, ev.Thread, k, func(ctx context.Context) error { return b.ask(ctx, ev) }, func(cause error) error {
+		return b.hold(ctx, ev, true, time.Now(), cause)
+	})
 }
 
-// ifOurs does something if the bot is in a thread: the store knows, or, for what was before the store, the thread itself, which is then
-// looked at in the background.
-func (b *Bot) ifOurs(ctx context.Context, t Thread, k crowd, do func(context.Context) error) error {
+// ifOurs does something if the bot is in a thread: the store knows, or, for what was before the store, the
+// thread itself, which is then looked at in the background. unknown is called when the store does not answer.
+func (b *Bot) ifOurs(ctx context.Context, t Thread, k crowd, do func(context.Context) error, unknown func(error) error) error {
 	look, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	record, err := b.desk.Look(look, t.String())
@@ -151,7 +153,7 @@ func (b *Bot) ifOurs(ctx context.Context, t Thread, k crowd, do func(context.Con
 		if b.isLive(t) {
 			return do(ctx)
 		}
-		return ErrNotDurable
+		return unknown(err)
 	case record.Asked != "": // or it was asked of another process
 		return do(ctx)
 	case k.not:

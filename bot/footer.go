@@ -25,10 +25,14 @@ func Footer(r llm.Result) string {
 		parts = append(parts, "first token "+seconds(r.TTFT, 2))
 	}
 	if r.Model != "" {
-		parts = append(parts, r.Model)
+		parts = append(parts, llm.Printable(r.Model, maxBrief))
 	}
 	return strings.Join(parts, " · ")
 }
+
+// maxBrief is how many characters are shown of what a server says of itself, such as the name of its model: Slack refuses a text object of more than
+// 3,000 (facts/slack.md §3.2), and nobody reads them.
+const maxBrief = 120
 
 // Speed is `156 tokens in 4.2s = 37.1 tok/s`; empty when there is nothing to divide.
 func Speed(tokens int, d time.Duration) string {

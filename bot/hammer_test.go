@@ -81,7 +81,8 @@ type shown struct {
 	r bot.Reply
 }
 
-func (*shown) Set(bot.Answer) {}
+func (*shown) Set(bot.Answer)               {}
+func (*shown) Room(text string, _ bool) int { return len(text) }
 func (d *shown) Close(_ context.Context, a bot.Answer) error {
 	d.s.mu.Lock()
 	defer d.s.mu.Unlock()

@@ -2,7 +2,6 @@ package bot
 
 import (
 	"context"
-	"sync"
 	"time"
 )
 
@@ -13,27 +12,6 @@ const homeEvery = time.Minute
 type Homes interface {
 	// Publish replaces what a person sees there. It blocks for the network.
 	Publish(ctx context.Context, user string, r Report) error
-}
-
-// homes remembers when whose Home tab was published. The zero value is ready.
-type homes struct {
-	mu sync.Mutex // guards at
-	at map[string]time.Time
-}
-
-// due says, once, that somebody's tab may be refreshed.
-func (h *homes) due(user string, now time.Time) bool {
-	const most = 10_000 // people; then all are forgotten
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if at, ok := h.at[user]; ok && now.Sub(at) < homeEvery {
-		return false
-	}
-	if h.at == nil || len(h.at) >= most {
-		h.at = map[string]time.Time{}
-	}
-	h.at[user] = now
-	return true
 }
 
 func (b *Bot) homeOpened(ev HomeOpened) {

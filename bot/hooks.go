@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"llmbot/bot/quota"
 	"llmbot/bot/turn"
 	"llmbot/llm"
 )
@@ -22,6 +23,8 @@ type Hooks struct {
 	Streamed func(r llm.Result, err error)
 	// Away: so long an answer has waited, between two tries, for a model server that is away.
 	Away func(d time.Duration)
+	// OverQuota: an answer was refused because somebody has had their share.
+	OverQuota func(over quota.Over)
 	// Turn are the hooks of the desk.
 	Turn turn.Hooks
 }
@@ -33,6 +36,7 @@ type End string
 const (
 	EndDone        End = "done"
 	EndLength      End = "length"      // complete up to the length limit
+	EndCut         End = "cut"         // longer than what is shown
 	EndStopped     End = "stopped"     // by a person
 	EndRemoved     End = "removed"     // its question was deleted
 	EndCalledOff   End = "called_off"  // its question was changed or deleted: another answer takes its place, or none
@@ -40,12 +44,13 @@ const (
 	EndInterrupted End = "interrupted" // the bot stops; where the state is durable, the next process goes on
 	EndLost        End = "lost"        // another process has the thread
 	EndNotShown    End = "not_shown"   // Slack did not take the end of it
+	EndRefused     End = "refused"     // a quota was used up meanwhile
 	EndPanicked    End = "panicked"
 )
 
 // Ends are all of them.
 func Ends() []End {
-	return []End{EndDone, EndLength, EndStopped, EndRemoved, EndCalledOff, EndFailed, EndInterrupted, EndLost, EndNotShown, EndPanicked}
+	return []End{EndDone, EndLength, EndCut, EndStopped, EndRemoved, EndCalledOff, EndFailed, EndInterrupted, EndLost, EndNotShown, EndRefused, EndPanicked}
 }
 
 // endOf says how an answer ended that was closed with closeErr.
@@ -57,6 +62,8 @@ func endOf(out outcome, closeErr error) End {
 		return EndCalledOff
 	case closeErr != nil:
 		return EndNotShown
+	case errors.Is(out.err, errOverQuota):
+		return EndRefused
 	case out.answer.Phase == Removed:
 		return EndRemoved
 	case errors.Is(out.err, errStopped):
@@ -65,6 +72,8 @@ func endOf(out outcome, closeErr error) End {
 		return EndInterrupted
 	case out.err != nil:
 		return EndFailed
+	case out.wasCut():
+		return EndCut
 	case out.result.Finish == llm.FinishLength:
 		return EndLength
 	}

@@ -32,26 +32,6 @@ func TestEditIsNotHeldBack(t *testing.T) {
 	})
 }
 
-// TestSecondAnswerFromMemoryGoesAfterAPress: somebody had pressed Regenerate in the thread, long before.
-func TestSecondAnswerFromMemoryGoesAfterAPress(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newReading(
-			q("1.0", "first"), bot.Message{TS: "1.5", Self: true, For: "1.0", Text: "so", Ended: false},
-			bot.Message{TS: "1.6", Self: true, For: "1.0", Text: "so it is", Whole: true, Ended: true},
-		)
-		store := turn.NewMem()
-		_ = store.Update(t.Context(), "want/"+thread1.String(), func([]byte) ([]byte, error) { return []byte(`{"ts":"0.7","more":""}`), nil })
-		b, stop := s.run(t, "B", store)
-		_ = b.Handle(t.Context(), asked("1.0", "first"))
-		time.Sleep(time.Minute)
-		stop()
-		synctest.Wait()
-		if all := fmt.Sprint(s.seen()); !strings.Contains(all, `phase 5 "" "" adopt [1.5]`) {
-			t.Errorf("prompts %q, shown %v", s.put(), s.seen())
-		}
-	})
-}
-
 // TestHalfAnswerBeforeOneFromMemory: its owner died while the store was away, and what was asked next was answered from memory, by a process that
 // left the first question to its owner.
 func TestHalfAnswerBeforeOneFromMemory(t *testing.T) {
@@ -110,58 +90,6 @@ func TestWholeAnswerBeforeOneFromMemory(t *testing.T) {
 			})
 		})
 	}
-}
-
-// TestNothingIsRemovedWhileTheStoreIsAway: the store is away; A writes 1.5 from memory at this moment, B has answered in 1.6; the event comes again, to C.
-func TestNothingIsRemovedWhileTheStoreIsAway(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newReading(
-			q("1.0", "first"), bot.Message{TS: "1.5", Self: true, For: "1.0", Text: "so", Ended: false},
-			bot.Message{TS: "1.6", Self: true, For: "1.0", Text: "so it is", Whole: true, Ended: true},
-		)
-		store := &awayStore{Mem: turn.NewMem()}
-		b, stop := s.run(t, "C", store)
-		time.Sleep(time.Second)
-		store.leave()
-		_ = b.Handle(t.Context(), asked("1.0", "first"))
-		time.Sleep(10 * time.Second)
-		synctest.Wait()
-		if all := fmt.Sprint(s.seen()); strings.Contains(all, "phase 5") {
-			t.Errorf("removed while the store is away: %v", s.seen())
-		}
-		store.back()
-		time.Sleep(time.Minute)
-		stop()
-	})
-}
-
-// TestHalfAnswerThatGrows: a half answer, written by another process that cannot reach the store, becomes whole while we answer the same question and
-// another one. It stays as long as it grows, and goes when both are complete: nothing is answered twice.
-func TestHalfAnswerThatGrows(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newReading(q("1.0", "first"), bot.Message{TS: "1.5", Self: true, For: "1.0", Text: "so far"}, q("2.0", "second"))
-		b, stop := s.run(t, "B", turn.NewMem())
-		_ = b.Handle(t.Context(), asked("2.0", "second"))
-		time.Sleep(9 * time.Second)
-		s.guard.Lock()
-		for i := range s.messages {
-			if s.messages[i].TS == "1.5" {
-				s.messages[i].Text, s.messages[i].Whole, s.messages[i].Ended = "so far so good", true, true
-			}
-		}
-		s.guard.Unlock()
-		time.Sleep(4 * time.Second)
-		synctest.Wait()
-		if all := fmt.Sprint(s.seen()); strings.Contains(all, "adopt [1.5]") || !strings.Contains(all, "half whole") {
-			t.Errorf("removed at once, or not complete: %v", s.seen())
-		}
-		time.Sleep(time.Minute)
-		stop()
-		synctest.Wait()
-		if all := fmt.Sprint(s.seen()); strings.Count(all, `phase 5 "" "" adopt [1.5]`) != 1 || len(s.put()) != 1 {
-			t.Errorf("prompts %q, shown %v", s.put(), s.seen())
-		}
-	})
 }
 
 // TestStopOfTwoLeavesNoHalf: a half answer to one of two asks, and a stop before anybody took it over.

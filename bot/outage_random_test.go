@@ -23,11 +23,6 @@ var (
 	outageFirst = flag.Uint64("outage.first", 1, "the seed of the first of them")
 )
 
-// keptAway is an awayStore that outlives the processes.
-type keptAway struct{ *awayStore }
-
-func (keptAway) Close() error { return nil }
-
 // outageWorld is three replicas, a store, and people.
 type outageWorld struct {
 	*world
@@ -165,7 +160,7 @@ func randomOutages(t *testing.T, seed uint64) {
 		if store == nil { // inside the bubble
 			store = &awayStore{Mem: turn.NewMem()}
 		}
-		return keptAway{store}
+		return disk{store}
 	}
 	cfg.edits, cfg.lateAcks = 100_000, true
 	inWorld(t, cfg, func(t *testing.T, w *world) {

@@ -11,63 +11,14 @@ import (
 	"llmbot/bot/turn"
 )
 
-// TestHalfAnswerToWhatTwoAnswer: a half answer from memory to two questions, each of which has a complete answer of its own.
-func TestHalfAnswerToWhatTwoAnswer(t *testing.T) {
-	for name, both := range map[string]bool{"both are complete": true, "the first is answered now": false} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				ms := []bot.Message{q("1.0", "first"), q("2.0", "second")}
-				if both {
-					ms = append(ms, ours("2.5", "1.0", "1.0", 0, "Y", true))
-				}
-				ms = append(ms, ours("2.6", "2.0", "2.0", 0, "Y", true), ours("2.7", "1.0", "2.0", 0, "X", false))
-				s := newReading(ms...)
-				store := turn.NewMem()
-				noteAsk(t, store, "2.0000001")
-				_, stop := s.run(t, "B", store)
-				time.Sleep(3 * time.Minute)
-				stop()
-				if s.has("2.7") {
-					t.Errorf("a half answer stays: %s, prompts %q", s.show(), s.put())
-				}
-			})
-		})
-	}
-}
-
-// TestUnreadFromMemoryClaimsTooMuch: from memory, and the thread cannot be read: the answer to the first and third question claims the second one, too, of which it has not heard.
-func TestUnreadFromMemoryClaimsTooMuch(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := &flaky{reading: newReading(q("1.0", "first"), q("2.0", "second"), q("3.0", "third")), unread: true}
-		store := &awayStore{Mem: turn.NewMem()}
-		a, stop := s.start(t, "A", store, bot.Policy{})
-		time.Sleep(time.Second)
-		store.leave()
-		for _, ask := range []bot.Asked{asked("1.0", "first"), asked("3.0", "third")} {
-			ask.Bare = true // they come together
-			go func() { _ = a.Handle(t.Context(), ask) }()
-		}
-		time.Sleep(20 * time.Second)
-		s.mu.Lock()
-		s.unread = false
-		s.mu.Unlock()
-		store.back()
-		time.Sleep(3 * time.Minute)
-		stop()
-		if !strings.Contains(fmt.Sprint(s.put()), "second") {
-			t.Errorf("second was never answered: prompts %q\n%s", s.put(), s.show())
-		}
-	})
-}
-
 // TestCompleteGoesWithAnOrphan: no outage. As TestPagesOfAnAnswerWrittenAnew with one page, and the half answer to a question that was deleted: the complete one goes with it.
 func TestCompleteGoesWithAnOrphan(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		question := q("1.0", "first")
 		question.Edited = "3.0"
-		whole := ours("1.5", "1.0", "1.0", 2, "", true)
+		whole := ours("1.5", "1.0", "1.0", 2, true)
 		whole.Since = "3.0"
-		s := newReading(question, whole, ours("2.5", "2.0", "2.0", 1, "", false))
+		s := newReading(question, whole, ours("2.5", "2.0", "2.0", 1, false))
 		store := turn.NewMem()
 		dead := turn.NewDesk(store, turn.Config{Owner: "dead"})
 		a, _ := dead.Ask(t.Context(), thread1.String(), "1.0")
@@ -88,7 +39,7 @@ func TestStoppedPart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		third := q("3.0", "third")
 		third.User = "V"
-		s := newReading(q("1.0", "first"), q("2.0", "second"), ours("2.5", "2.0", "2.0", 0, "X", true), third)
+		s := newReading(q("1.0", "first"), q("2.0", "second"), ours("2.5", "2.0", "2.0", 0, true), third)
 		store := turn.NewMem()
 		noteAsk(t, store, "3.0000001")
 		b, stop := s.run(t, "B", store)

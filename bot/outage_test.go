@@ -74,7 +74,7 @@ func (s *reading) show() string {
 	var b strings.Builder
 	for _, m := range s.messages {
 		if m.Self {
-			fmt.Fprintf(&b, "[%s answers %s..%s epoch %d by %q ended %v whole %v] ", m.TS, m.From, m.For, m.Epoch, m.By, m.Ended, m.Whole)
+			fmt.Fprintf(&b, "[%s answers %s..%s epoch %d ended %v whole %v] ", m.TS, m.From, m.For, m.Epoch, m.Ended, m.Whole)
 		}
 	}
 	return b.String()
@@ -86,8 +86,8 @@ func (s *reading) has(ts string) bool {
 	return slices.ContainsFunc(s.messages, func(m bot.Message) bool { return m.TS == ts })
 }
 
-func ours(ts, from, what string, epoch uint64, by string, whole bool) bot.Message {
-	return bot.Message{TS: ts, Self: true, From: from, For: what, Since: what, Epoch: epoch, By: by, Text: "so", Shown: 2, Ended: whole, Whole: whole}
+func ours(ts, from, what string, epoch uint64, whole bool) bot.Message {
+	return bot.Message{TS: ts, Self: true, From: from, For: what, Since: what, Epoch: epoch, Text: "so", Shown: 2, Ended: whole, Whole: whole}
 }
 
 // TestPagesOfAnAnswerWrittenAnew: no outage at all. An answer of two pages was written anew (edit, Regenerate, Continue), complete; its process dies before Done.
@@ -95,7 +95,7 @@ func TestPagesOfAnAnswerWrittenAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		question := q("1.0", "first")
 		question.Edited = "3.0"
-		p0, p1 := ours("1.5", "1.0", "1.0", 2, "", false), ours("1.6", "1.0", "1.0", 2, "", true)
+		p0, p1 := ours("1.5", "1.0", "1.0", 2, false), ours("1.6", "1.0", "1.0", 2, true)
 		p0.Since, p1.Since, p1.Page = "3.0", "3.0", 1
 		s := newReading(question, p0, p1)
 		store := turn.NewMem()
@@ -116,7 +116,7 @@ func TestPagesOfAnAnswerWrittenAnew(t *testing.T) {
 // TestFailedPart: the first of two runs fails: the other one is never answered.
 func TestFailedPart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &flaky{reading: newReading(q("1.0", "first"), q("2.0", "second"), ours("2.5", "2.0", "2.0", 0, "X", true), q("3.0", "third")), fails: 1}
+		s := &flaky{reading: newReading(q("1.0", "first"), q("2.0", "second"), ours("2.5", "2.0", "2.0", 0, true), q("3.0", "third")), fails: 1}
 		store := turn.NewMem()
 		d := noteAsk(t, store, "3.0000001")
 		_, stop := s.start(t, "B", store, bot.Policy{})
@@ -134,7 +134,7 @@ func TestFailedPartWithoutOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first := q("1.0", "first")
 		first.Edited = "4.0"
-		s := &flaky{reading: newReading(first, ours("1.5", "1.0", "1.0", 1, "", false), q("3.0", "second")), fails: 1}
+		s := &flaky{reading: newReading(first, ours("1.5", "1.0", "1.0", 1, false), q("3.0", "second")), fails: 1}
 		store := turn.NewMem()
 		dead := turn.NewDesk(store, turn.Config{Owner: "dead"})
 		a, _ := dead.Ask(t.Context(), thread1.String(), "1.0")
@@ -157,7 +157,7 @@ func TestRefusedPart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		refused := q("1.0", "first")
 		refused.User = "Z"
-		s := &flaky{reading: newReading(refused, q("2.0", "second"), ours("2.5", "2.0", "2.0", 0, "X", true), q("3.0", "third"))}
+		s := &flaky{reading: newReading(refused, q("2.0", "second"), ours("2.5", "2.0", "2.0", 0, true), q("3.0", "third"))}
 		store := turn.NewMem()
 		noteAsk(t, store, "3.0000001")
 		_, stop := s.start(t, "B", store, bot.Policy{Deny: []string{"Z"}})
@@ -169,122 +169,10 @@ func TestRefusedPart(t *testing.T) {
 	})
 }
 
-// TestStoppedInAnOutageIsWrittenAgain: an answer from memory fails (or is stopped); the next one of the same outage is complete. The failed one is written again.
-func TestStoppedInAnOutageIsWrittenAgain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := &flaky{reading: newReading(q("1.0", "first"))}
-		store := &awayStore{Mem: turn.NewMem()}
-		b, stop := s.start(t, "A", store, bot.Policy{})
-		time.Sleep(time.Second)
-		store.leave()
-		_ = b.Handle(t.Context(), asked("1.0", "first"))
-		time.Sleep(3 * time.Second)
-		s.appears(q("104.0", "stop"))
-		_ = b.Handle(t.Context(), asked("104.0", "stop"))
-		time.Sleep(5 * time.Second)
-		if !strings.Contains(s.seen()["1.0"], "phase 3") {
-			t.Fatalf("not stopped: %v", s.seen())
-		}
-		s.appears(q("110.0", "second"))
-		_ = b.Handle(t.Context(), asked("110.0", "second"))
-		time.Sleep(20 * time.Second)
-		store.back()
-		time.Sleep(2 * time.Minute)
-		stop()
-		if len(s.put()) != 2 {
-			t.Errorf("prompts %q, shown %v", s.put(), s.seen())
-		}
-	})
-}
-
-// TestFollowUpHidesWhatIsOwed: a follow-up comes while the answer from memory is written (or before the thread is read again): what the other process left is lost.
-func TestFollowUpHidesWhatIsOwed(t *testing.T) {
-	for name, late := range map[string]bool{"during the answer": false, "just when the store is back": true} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s := newReading(q("1.0", "first"), bot.Message{TS: "1.6", Self: true, For: "1.0", From: "1.0", By: "X", Text: "so far", Shown: 6}, q("2.0", "second"))
-				store := &awayStore{Mem: turn.NewMem()}
-				a, stop := s.run(t, "A", store)
-				time.Sleep(time.Second)
-				store.leave()
-				_ = a.Handle(t.Context(), asked("2.0", "second"))
-				time.Sleep(5 * time.Second)
-				follow := func() {
-					s.appears(q("200.0", "third"))
-					_ = a.Handle(t.Context(), asked("200.0", "third"))
-				}
-				if !late {
-					follow()
-					store.back()
-				} else {
-					time.Sleep(20 * time.Second)
-					store.back()
-					time.Sleep(time.Second)
-					follow()
-				}
-				time.Sleep(3 * time.Minute)
-				stop()
-				r, _ := turn.NewDesk(store, turn.Config{Owner: "x"}).Look(t.Context(), thread1.String())
-				if !strings.Contains(fmt.Sprint(s.put()), "first") {
-					t.Errorf("first was never answered: owed %v, answered %s, prompts %q\n%s", r.Owed(), r.Answered, s.put(), s.show())
-				}
-			})
-		})
-	}
-}
-
-// TestFailureEndsTheDoubt: what another one began is left to it, and our own answer from memory fails: that ends the doubt.
-func TestFailureEndsTheDoubt(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := &flaky{reading: newReading(q("1.0", "first"), bot.Message{TS: "1.6", Self: true, For: "1.0", From: "1.0", By: "X", Text: "so far", Shown: 6}, q("2.0", "second")), fails: 1}
-		store := &awayStore{Mem: turn.NewMem()}
-		a, stop := s.start(t, "A", store, bot.Policy{})
-		time.Sleep(time.Second)
-		store.leave()
-		_ = a.Handle(t.Context(), asked("2.0", "second"))
-		time.Sleep(20 * time.Second)
-		store.back()
-		time.Sleep(3 * time.Minute)
-		stop()
-		r, _ := turn.NewDesk(store, turn.Config{Owner: "x"}).Look(t.Context(), thread1.String())
-		if !strings.Contains(fmt.Sprint(s.put()), "first") {
-			t.Errorf("first was never answered: owed %v, answered %s, prompts %q\n%s", r.Owed(), r.Answered, s.put(), s.show())
-		}
-	})
-}
-
-// TestRedeliveredWhileUnreadable: answered from memory, complete. Slack tells again when the store is back, and just then the thread cannot be read.
-func TestRedeliveredWhileUnreadable(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := &flaky{reading: newReading(q("1.0", "first"))}
-		store := &awayStore{Mem: turn.NewMem()}
-		a, stop := s.start(t, "A", store, bot.Policy{})
-		time.Sleep(time.Second)
-		store.leave()
-		_ = a.Handle(t.Context(), asked("1.0", "first"))
-		time.Sleep(30 * time.Second)
-		s.mu.Lock()
-		s.unread = true
-		s.mu.Unlock()
-		store.back()
-		time.Sleep(2 * time.Second)
-		_ = a.Handle(t.Context(), asked("1.0", "first"))
-		time.Sleep(5 * time.Second)
-		s.mu.Lock()
-		s.unread = false
-		s.mu.Unlock()
-		time.Sleep(3 * time.Minute)
-		stop()
-		if len(s.put()) != 1 {
-			t.Errorf("prompts %q\n%s", s.put(), s.show())
-		}
-	})
-}
-
 // TestLastQuestionDeleted: three questions have one answer from memory; the last question is deleted before the thread is read again.
 func TestLastQuestionDeleted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &flaky{reading: newReading(q("1.0", "first"), q("2.0", "second"), ours("3.5", "1.0", "3.0", 0, "X", true))}
+		s := &flaky{reading: newReading(q("1.0", "first"), q("2.0", "second"), ours("3.5", "1.0", "3.0", 0, true))}
 		store := turn.NewMem()
 		noteAsk(t, store, "3.0000001")
 		_, stop := s.start(t, "B", store, bot.Policy{})
@@ -299,7 +187,7 @@ func TestLastQuestionDeleted(t *testing.T) {
 // TestOrphanBesideSomethingOwed: a half answer from memory to a question that is gone stays, if something else is owed.
 func TestOrphanBesideSomethingOwed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &flaky{reading: newReading(q("1.0", "first"), ours("2.5", "2.0", "2.0", 0, "X", false), q("3.0", "third"))}
+		s := &flaky{reading: newReading(q("1.0", "first"), ours("2.5", "2.0", "2.0", 0, false), q("3.0", "third"))}
 		store := turn.NewMem()
 		noteAsk(t, store, "3.0000001")
 		_, stop := s.start(t, "B", store, bot.Policy{})
@@ -314,9 +202,9 @@ func TestOrphanBesideSomethingOwed(t *testing.T) {
 // TestCompleteBesideKeptFailure: the store knows a failed answer under a claim; another process has answered the same from memory, completely.
 func TestCompleteBesideKeptFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		failed := ours("1.5", "1.0", "1.0", 1, "", false)
+		failed := ours("1.5", "1.0", "1.0", 1, false)
 		failed.Ended = true
-		s := &flaky{reading: newReading(q("1.0", "first"), failed, ours("1.6", "1.0", "1.0", 0, "X", true))}
+		s := &flaky{reading: newReading(q("1.0", "first"), failed, ours("1.6", "1.0", "1.0", 0, true))}
 		store := turn.NewMem()
 		d := turn.NewDesk(store, turn.Config{Owner: "dead"})
 		a, _ := d.Ask(t.Context(), thread1.String(), "1.0")
@@ -337,7 +225,7 @@ func TestCompleteBesideKeptFailure(t *testing.T) {
 // TestEditInAPart: the thread is read again, and the first run is being answered; its question is edited.
 func TestEditInAPart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &flaky{reading: newReading(q("1.0", "first"), q("2.0", "second"), ours("2.5", "2.0", "2.0", 0, "X", true))}
+		s := &flaky{reading: newReading(q("1.0", "first"), q("2.0", "second"), ours("2.5", "2.0", "2.0", 0, true))}
 		store := turn.NewMem()
 		noteAsk(t, store, "2.0000001")
 		b, stop := s.start(t, "B", store, bot.Policy{})
@@ -352,25 +240,6 @@ func TestEditInAPart(t *testing.T) {
 		stop()
 		if last := s.put()[len(s.put())-1]; strings.Contains(last, "second") {
 			t.Errorf("second is answered again: prompts %q\n%s", s.put(), s.show())
-		}
-	})
-}
-
-// TestStopDuringTheSecondLook: somebody says stop while the thread is read again: what was left stays.
-func TestStopDuringTheSecondLook(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := &flaky{reading: newReading(q("1.0", "first"), ours("1.5", "1.0", "1.0", 0, "X", false), ours("1.6", "1.0", "1.0", 0, "Y", true))}
-		store := turn.NewMem()
-		d := noteAsk(t, store, "1.0000001")
-		b, stop := s.start(t, "B", store, bot.Policy{})
-		time.Sleep(2 * time.Second)
-		s.appears(q("3.0", "stop"))
-		_ = b.Handle(t.Context(), asked("3.0", "stop"))
-		time.Sleep(3 * time.Minute)
-		stop()
-		r, _ := d.Look(t.Context(), thread1.String())
-		if s.has("1.5") {
-			t.Errorf("the half answer stays: owed %v: %s", r.Owed(), s.show())
 		}
 	})
 }

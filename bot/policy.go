@@ -36,6 +36,24 @@ func (p Policy) Quick(channel string, ask Asked) Refusal {
 	return ""
 }
 
+// asks says that something must be known of the person, see Check.
+func (p Policy) asks() bool { return !p.AllowGuests || !p.AllowExternal }
+
+// kind is a short name of a refusal that stays as it is, for keys; empty: it may not.
+func (r Refusal) kind() string {
+	switch r {
+	case refuseChannel:
+		return "channel"
+	case refuseUser:
+		return "user"
+	case refuseExternal:
+		return "external"
+	case refuseGuest:
+		return "guest"
+	}
+	return ""
+}
+
 // Check checks what must be known of the person.
 func (p Policy) Check(who Person) Refusal {
 	switch {

@@ -38,12 +38,11 @@ type Replier interface {
 
 // Reply ties the messages of an answer to the turn that owes it.
 type Reply struct {
-	For    string          // ts of the question (of several, the last); goes into each message's metadata, with From, Since, Epoch and By
+	For    string          // ts of the question (of several, the last); goes into each message's metadata, with From, Since and Epoch
 	From   string          // ts of the first of the questions
 	Since  string          // when the newest of them became what it is: its ts, or that of its edit
 	User   string          // who asked
 	Epoch  uint64          // of the claim
-	By     string          // the process, where no claim tells which one it is
 	Adopt  []string        // messages to take over, oldest first
 	Posted func(id string) // told of each new message; may block for the store
 	Check  func() error    // asked before every write to Slack; an error ends the draft, but for ErrNotNow
@@ -57,6 +56,9 @@ var ErrNotNow = errors.New("not known to be ours at the moment")
 type Draft interface {
 	Set(a Answer)                              // never blocks
 	Close(ctx context.Context, a Answer) error // returns when a is visible, or says why not
+	// Room returns how many bytes of a text the thread takes: a few dozen messages at most. stop says that the answer ends now: then it is what the
+	// messages take that were begun, and no other is. It does not block.
+	Room(text string, stop bool) int
 }
 
 // Phase is how far an answer is.
@@ -70,6 +72,16 @@ const (
 	Stopped              // stopped by a person; the text stays
 	Failed               // broke off; the text stays and is marked
 	Removed              // its question was deleted: its messages go
+)
+
+// Ending says whether an answer has ended, and how: what a successor needs to know, whatever is shown.
+type Ending int
+
+// The endings.
+const (
+	EndingOpen   Ending = iota // it goes on, here or in another process
+	EndingBroken               // it has ended, and is not complete
+	EndingWhole                // it is complete
 )
 
 // Controls are the buttons under an answer.
@@ -93,6 +105,7 @@ type Answer struct {
 	Small  string // small print under it: live speed, then the footer
 	Status string // what the bot is doing before there is text: "is thinking…"
 	Phase  Phase
+	Ending Ending // whether it has ended; a successor goes by it
 
 	Controls Controls  // the buttons under it
 	Since    time.Time // when Status began: it is shown with the seconds since; zero: without
@@ -112,9 +125,12 @@ type History interface {
 	Recent(ctx context.Context, channel, after, before string) ([]Message, error)
 }
 
+// ErrNoPerson says that Slack has said no when it was asked for a person: it knows none by that id, or does not tell.
+var ErrNoPerson = errors.New("slack does not say who that is")
+
 // Room is what the bot asks and tells about people and places.
 type Room interface {
-	// Person looks a user up; it may block for the network.
+	// Person looks a user up. It waits for Slack until ctx ends; ErrNoPerson: another try does not help.
 	Person(ctx context.Context, user string) (Person, error)
 	// Channel is the name of a channel without #; empty for a direct message.
 	Channel(ctx context.Context, channel string) (string, error)
@@ -149,7 +165,6 @@ type Message struct {
 	From   string // Self: the first of them; empty: not known
 	Since  string // Self: when the newest of them had become what it was; empty: not known
 	Epoch  uint64 // Self: of the claim under which it was written; 0: without one
-	By     string // Self: which process wrote it without a claim; empty: not known
 	Page   int    // Self: which of the answer's messages it is; 0 first
 	Ended  bool   // Self: the last message of an answer that has ended
 	Whole  bool   // Self: it is complete

@@ -1,7 +1,6 @@
 package bot
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -20,10 +19,10 @@ const (
 )
 
 const (
-	// lookBackSoon is when an answer that was taken over is looked at again after its end: a process that was frozen for somewhat more than a lease has
-	// woken by then. lookBackLate is when that is done once more.
-	lookBackSoon = 10 * time.Second
-	lookBackLate = 70 * time.Second
+	// lookBackAfter is when an answer that was taken over is looked at again after its end: a process that
+	// was frozen for somewhat more than a lease has woken by then. The desk has it looked at once more, a
+	// minute later, by whichever process lives then.
+	lookBackAfter = 10 * time.Second
 	// lookBackTimeout is how long one such look may take, and the repair after it: the next ones wait for it.
 	lookBackTimeout = 30 * time.Second
 )
@@ -39,34 +38,10 @@ func (t *turnRun) lost(work context.Context, last Asked, upto turn.TS) report {
 	lates := slices.Clone(t.lates)
 	t.mu.Unlock()
 	t.bot.log.WarnContext(work, "claim_lost", "thread", t.thread.String(), "ask", last.TS, "late_writes", len(lates))
-	if len(lates) > 0 && !t.memory { // what was written from memory is looked at by whoever has the thread: see Claim.Doubt
+	if len(lates) > 0 {
 		t.bot.errand(t.bot.repairs, "repair", func(ctx context.Context) { t.bot.repair(ctx, t.thread, last, upto, lates) })
 	}
 	return report{answered: upto, lost: true}
-}
-
-// keepLater keeps what was written from memory, when the thread has been read since the store is back, and the answer is still there.
-func (b *Bot) keepLater(ctx context.Context, t Thread, mine written, upto turn.TS) {
-	for {
-		if !b.pause(ctx, settlePause) {
-			return
-		}
-		record, err := b.desk.Look(ctx, t.String())
-		if err == nil && record.Owner == "" && !upto.After(record.Answered) {
-			break
-		}
-	}
-	messages, err := b.dep.History.Messages(ctx, t)
-	if err != nil {
-		b.log.WarnContext(ctx, "history_unread", "thread", t.String(), "error", err)
-		return
-	}
-	if mine.Text == "" || !slices.ContainsFunc(messages, func(m Message) bool { return m.Ended && slices.Contains(mine.IDs, m.TS) }) {
-		return
-	}
-	if err := b.answers.put(ctx, t, mine); err != nil {
-		b.log.WarnContext(ctx, "answer_not_kept", "thread", t.String(), "ask", mine.For, "error", err)
-	}
 }
 
 // lookBack sees to an answer that was taken over, some time after it is complete. Its owner before may have been frozen, not dead: when it wakes, a
@@ -79,6 +54,33 @@ func (b *Bot) lookBack(ctx context.Context, t Thread, last Asked, upto turn.TS, 
 	}
 	if late := overwritten(messages, mine); len(late) > 0 {
 		b.repair(ctx, t, last, upto, late)
+	}
+}
+
+// lookOnce looks at the answers of a thread once more, some time after one of them was taken over. Whoever
+// has written over them, and whoever knew, may be dead.
+func (b *Bot) lookOnce(ctx context.Context, t Thread) {
+	record, err := b.desk.Look(ctx, t.String())
+	if err != nil || !record.Look || record.Owed() {
+		return // another process has looked, or is at it
+	}
+	own, err := b.answers.get(ctx, t)
+	if err != nil {
+		b.log.WarnContext(ctx, "answers_unread", "thread", t.String(), "error", err)
+		return
+	}
+	messages, err := b.dep.History.Messages(ctx, t)
+	if err != nil {
+		b.log.WarnContext(ctx, "history_unread", "thread", t.String(), "error", err)
+		return
+	}
+	for _, w := range own {
+		if late := overwritten(messages, w); len(late) > 0 && w.Phase.Final() {
+			b.mend(ctx, t, w, late)
+		}
+	}
+	if err := b.desk.Looked(ctx, t.String()); err != nil {
+		b.log.WarnContext(ctx, "look_not_noted", "thread", t.String(), "error", err)
 	}
 }
 
@@ -106,9 +108,7 @@ func overwritten(messages []Message, mine written) (late []string) {
 func (b *Bot) repair(ctx context.Context, t Thread, last Asked, upto turn.TS, lates []string) {
 	answer, ok := b.answeredElsewhere(ctx, t, last, upto)
 	if !ok {
-		// Its text is not kept. What we have written over it is a half answer, which is finished by whoever reads the thread once more.
-		err := b.desk.Doubt(ctx, t.String())
-		b.log.WarnContext(ctx, "answer_not_repaired", "thread", t.String(), "ask", last.TS, "error", cmp.Or(context.Cause(ctx), err))
+		b.log.WarnContext(ctx, "answer_not_repaired", "thread", t.String(), "ask", last.TS, "error", context.Cause(ctx))
 		return
 	}
 	b.mend(ctx, t, answer, lates)
@@ -116,9 +116,9 @@ func (b *Bot) repair(ctx context.Context, t Thread, last Asked, upto turn.TS, la
 
 // mend shows an answer again, and removes what is none of it.
 func (b *Bot) mend(ctx context.Context, t Thread, answer written, lates []string) {
-	reply := Reply{For: answer.For, From: answer.From, Since: answer.Since, User: answer.Asker, Epoch: answer.Epoch, By: answer.By, Adopt: answer.IDs}
+	reply := Reply{For: answer.For, From: answer.From, Since: answer.Since, User: answer.Asker, Epoch: answer.Epoch, Adopt: answer.IDs}
 	err := b.showAgain(ctx, t, reply, Answer{
-		Text: answer.Text, Notice: answer.Notice, Small: answer.Small, Phase: max(answer.Phase, Done), Controls: answer.Controls,
+		Text: answer.Text, Notice: answer.Notice, Small: answer.Small, Phase: max(answer.Phase, Done), Controls: answer.Controls, Ending: answer.ending(),
 	})
 	for _, id := range lates {
 		if id != "" && !slices.Contains(answer.IDs, id) {

@@ -1,7 +1,9 @@
 package bot
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -27,6 +29,8 @@ const (
 	saveEvery = 2 * time.Second
 	// saveCrowd is how many answers in progress save so often; more save more seldom.
 	saveCrowd = 200
+	// saveBytes is how much text is saved so often; more is saved more seldom: every saving writes all of it.
+	saveBytes = 64 << 10
 	// repeats is how many characters a continuation must have in common with the beginning of the answer to be taken for a repetition.
 	repeats = 40
 )
@@ -42,6 +46,7 @@ type partly struct {
 	finish llm.Finish // it is all there, and ended so; empty: it is not
 	model  string
 	notice string // what is said beside it
+	file   string // id of the file that was uploaded with all of it; empty: none
 }
 
 // result is it as a result, for the footer.
@@ -65,6 +70,7 @@ type checkpoint struct {
 	Finish llm.Finish `json:"finish,omitempty"`
 	Model  string     `json:"model,omitempty"`
 	Notice string     `json:"notice,omitempty"`
+	File   string     `json:"file,omitempty"` // id of the file with all of it, which may have been shown or not
 }
 
 func checkpointKey(t Thread) string { return "checkpoint/" + t.String() }
@@ -102,8 +108,8 @@ func (s *saver) finish(out outcome) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := out.result
-	s.now.Text, s.now.Tokens, s.now.Elapsed, s.now.TTFT = out.answer.Text, r.Usage.CompletionTokens, r.Elapsed, r.TTFT
-	s.now.Finish, s.now.Model, s.now.Notice = r.Finish, r.Model, out.answer.Notice
+	s.now.Text, s.now.Tokens, s.now.Elapsed, s.now.TTFT = cmp.Or(out.all, out.answer.Text), r.Usage.CompletionTokens, r.Elapsed, r.TTFT
+	s.now.Finish, s.now.Model, s.now.Notice, s.now.File = r.Finish, r.Model, out.answer.Notice, out.file
 	close(s.all)
 }
 
@@ -125,7 +131,7 @@ func (s *saver) run(ctx context.Context) {
 			all = nil
 		case <-timer.C:
 			s.save(ctx)
-			timer.Reset(saveEvery * time.Duration(1+s.bot.live()/saveCrowd))
+			timer.Reset(saveEvery * time.Duration(1+s.bot.live()/saveCrowd+s.size()/saveBytes))
 		case <-s.stop:
 			return
 		case <-ctx.Done():
@@ -159,6 +165,28 @@ func (s *saver) save(ctx context.Context) {
 	}
 }
 
+// size is how many bytes of text the store has.
+func (s *saver) size() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.saved
+}
+
+// filed ends the saving, and saves which file has all of the text.
+func (s *saver) filed(ctx context.Context, id string) error {
+	s.end()
+	s.mu.Lock()
+	s.now.File = id
+	c := s.now
+	s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	if err := s.bot.answers.write(ctx, checkpointKey(s.thread), c); err != nil {
+		return fmt.Errorf("note the file of an answer: %w", err)
+	}
+	return nil
+}
+
 // end ends the saving and waits for a write that is under way. More than once is once.
 func (s *saver) end() {
 	s.mu.Lock()
@@ -184,7 +212,7 @@ func (t *turnRun) saved(ctx context.Context, want checkpoint) partly {
 		return partly{}
 	}
 	t.bot.log.InfoContext(ctx, "answer_goes_on", "thread", t.thread.String(), "ask", c.For, "chars", len(c.Text), "completion_tokens", c.Tokens)
-	return partly{text: c.Text, tokens: c.Tokens, elapsed: c.Elapsed, ttft: c.TTFT, finish: c.Finish, model: c.Model, notice: c.Notice}
+	return partly{text: c.Text, tokens: c.Tokens, elapsed: c.Elapsed, ttft: c.TTFT, finish: c.Finish, model: c.Model, notice: c.Notice, file: c.File}
 }
 
 // forget deletes the checkpoint of an answer that is complete.

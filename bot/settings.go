@@ -3,6 +3,8 @@ package bot
 import (
 	"context"
 	"time"
+
+	"llmbot/bot/quota"
 )
 
 // nameTimeout is how long a channel's name may take where an event waits for it; people are told within 3 s that it has come.
@@ -15,6 +17,7 @@ type Settings struct {
 	Temperature *float64
 	Effort      string
 	FollowUps   FollowUps
+	Quota       quota.Limits // of the channel, for all people together
 }
 
 // settings are those of a channel, as they are now.

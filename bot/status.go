@@ -14,6 +14,8 @@ import (
 const (
 	// statusTimeout is how long the model server may take: Slack wants the answer to a command within 3 s (facts/slack.md §5.5).
 	statusTimeout = 2 * time.Second
+	// nameShown is how much of a model's name is shown, in characters: a path has its place, a page of text has not.
+	nameShown = 200
 	// fewAnswers are too few to speak of their slowest 5 %, or of percentiles that are estimated from a histogram.
 	fewAnswers = 20
 )
@@ -43,13 +45,18 @@ func (b *Bot) Status(ctx context.Context, c Command) Report {
 		return Report{Groups: []Group{{Lines: []string{string(refusal)}}}}
 	}
 	words := strings.TrimSpace(strings.TrimPrefix(strings.ToLower(strings.TrimSpace(c.Text)), "!status"))
-	switch word, _, _ := strings.Cut(words, " "); word {
-	case "help":
+	word, _, _ := strings.Cut(words, " ")
+	if word == "help" {
 		return Report{Groups: []Group{{Title: "What I can do", Lines: []string{helpText, statusHelp}}}}
-	case "details":
-		return b.report(ctx, true)
 	}
-	return b.report(ctx, false)
+	var read sync.WaitGroup
+	var share Group
+	read.Go(func() { share = b.share(ctx, c) })
+	r := b.report(ctx, word == "details")
+	if read.Wait(); len(share.Lines) > 0 {
+		r.Groups = append(r.Groups, share)
+	}
+	return r
 }
 
 // statusHelp says what the command takes.
@@ -80,7 +87,7 @@ func (b *Bot) report(ctx context.Context, details bool) Report {
 		b.log.WarnContext(ctx, "status_model_away", "error", s.err)
 	}
 	readings := b.monitor.span(now, historyKept)
-	r := Report{Groups: []Group{b.glance(s, now), b.speedsGroup(now), b.nowGroup(s, readings)}}
+	r := Report{Groups: []Group{b.glance(s, now), b.speedsGroup(s, now), b.nowGroup(s, readings)}}
 	if details {
 		r.Groups = append(r.Groups, b.detailsGroup(s, readings))
 	}
@@ -101,18 +108,18 @@ func (b *Bot) glance(s snapshot, now time.Time) Group {
 		g.Title += ". " + unreachable(s.err)
 		return g
 	}
-	g.Lines = append(g.Lines, "Model: "+s.model.ID)
+	g.Lines = append(g.Lines, "Model: "+llm.Printable(s.model.ID, nameShown))
 	if s.model.MaxModelLen > 0 {
 		g.Lines = append(g.Lines, "Context length: "+tokens(s.model.MaxModelLen))
 	}
 	if s.version != "" {
-		g.Lines = append(g.Lines, "Version: "+s.version)
+		g.Lines = append(g.Lines, "Version: "+llm.Printable(s.version, nameShown))
 	}
 	return g
 }
 
 // speedsGroup are the two speeds that are both true.
-func (b *Bot) speedsGroup(now time.Time) Group {
+func (b *Bot) speedsGroup(at snapshot, now time.Time) Group {
 	g := Group{
 		Title: "Two speeds",
 		Note: "Interactive speed: the tokens of an answer, divided by the seconds from the question to its last token. " +
@@ -130,6 +137,8 @@ func (b *Bot) speedsGroup(now time.Time) Group {
 			s.median, s.slow, seconds(s.ttft, 2), seconds(s.ttft95, 2), s.n, plural(s.n, "answer")))
 	}
 	switch t := throughputOf(b.monitor.span(now, time.Minute), own.median); {
+	case !t.known && at.metrics.TooLarge:
+		g.Lines = append(g.Lines, "System throughput (all together): not known (the server's /metrics page is too large to be read)")
 	case !t.known:
 		g.Lines = append(g.Lines, "System throughput (all together): not known (the server has no metrics, or I have just started)")
 	case t.rate() == 0:
@@ -159,6 +168,9 @@ func (b *Bot) nowGroup(s snapshot, readings []reading) Group {
 		if hit := hitRate(m, readings); hit >= 0 {
 			g.Lines = append(g.Lines, fmt.Sprintf("Prefix cache: %.0f %% of prompt tokens found · preemptions: %s", 100*hit, thousands(int(m.Preemptions))))
 		}
+	}
+	if s.metrics.TooLarge {
+		g.Lines = append(g.Lines, "Requests: not known (the server's /metrics page is too large to be read)")
 	}
 	b.mu.Lock()
 	busy := len(b.actors)
@@ -266,7 +278,7 @@ func (b *Bot) mayAsk(ctx context.Context, c Command) (_ Refusal, sure bool) {
 	if refusal := b.cfg.Policy.Quick(c.Channel, Asked{User: c.User, Direct: true}); refusal != "" {
 		return refusal, true
 	}
-	if b.cfg.Policy.AllowGuests && b.cfg.Policy.AllowExternal {
+	if !b.cfg.Policy.asks() {
 		return "", true
 	}
 	ctx, cancel := context.WithTimeout(ctx, soonTimeout)

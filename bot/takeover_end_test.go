@@ -14,7 +14,7 @@ func TestRedoThatFailed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		question := q("1.0", "first")
 		question.Edited = "3.0"
-		m := ours("1.5", "1.0", "1.0", 2, "", false)
+		m := ours("1.5", "1.0", "1.0", 2, false)
 		m.Since, m.Ended = "3.0", true
 		s := newReading(question, m)
 		store := turn.NewMem()
@@ -35,7 +35,7 @@ func TestRedoThatFailed(t *testing.T) {
 // TestEditOfEarlierQuestion: no outage. A dies in an answer to two questions; the first of them is edited before B takes it over.
 func TestEditOfEarlierQuestion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := ours("2.5", "1.0", "2.0", 1, "", false)
+		m := ours("2.5", "1.0", "2.0", 1, false)
 		s := newReading(q("1.0", "first"), q("2.0", "second"), m)
 		store := turn.NewMem()
 		dead := turn.NewDesk(store, turn.Config{Owner: "dead"})
@@ -61,7 +61,7 @@ func TestEditOfEarlierQuestion(t *testing.T) {
 // TestFollowUpClaims: no outage. A is shut down in an answer and releases it; what B hears first is a follow-up, with which it claims the thread.
 func TestFollowUpClaims(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := ours("1.5", "1.0", "1.0", 1, "", false)
+		m := ours("1.5", "1.0", "1.0", 1, false)
 		s := newReading(q("1.0", "first"), m, q("2.0", "second"))
 		store := turn.NewMem()
 		dead := turn.NewDesk(store, turn.Config{Owner: "A"})
@@ -83,7 +83,7 @@ func TestFollowUpClaims(t *testing.T) {
 // TestStopOfFinished: a finished text was saved, its process killed before it was shown; a person said stop before the takeover.
 func TestStopOfFinished(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newReading(q("1.0", "first"), ours("1.5", "1.0", "1.0", 1, "", false))
+		s := newReading(q("1.0", "first"), ours("1.5", "1.0", "1.0", 1, false))
 		store := turn.NewMem()
 		dead := turn.NewDesk(store, turn.Config{Owner: "dead"})
 		a, _ := dead.Ask(t.Context(), thread1.String(), "1.0")

@@ -184,6 +184,7 @@ func (a *actor) start(work, cut context.Context) {
 	go func() {
 		r := report{}
 		defer func() { done <- r }()
+		defer t.books.Wait()
 		defer func() {
 			// The one border for panics: a bug in one thread must not end the others (style.md §6.3).
 			if p := recover(); p != nil {

@@ -4,22 +4,25 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
+	"llmbot/bot/quota"
 	"llmbot/bot/turn"
 )
 
 // Time-outs of the steps around the model's answer.
 const (
-	personTimeout  = 10 * time.Second
+	personTimeout  = 10 * time.Second        // for a name
+	whoTimeout     = 2 * time.Minute         // for who may ask: want of Slack's budget delays an answer, and refuses none
 	historyTimeout = 20 * time.Second        // a read that takes longer is done without: an answer to the question alone beats none
 	othersTimeout  = time.Minute             // where other processes may have heard of more in the thread, which would be lost
+	earlyTimeout   = time.Second             // to show a status before the thread is read
 	modelTimeout   = 2 * time.Second         // to learn the context length; without it nothing is trimmed
 	closeTimeout   = 90 * time.Second        // for the last Slack calls: longer than a minute, the longest that a budget can be empty
-	fresh          = 2500 * time.Millisecond // how old a question is at most of which nothing can stand in its thread: Slack tells of it again after 3 s
+	rootOnlyFor    = 2500 * time.Millisecond // a root message younger than this has no replies yet, so that nothing is read: Slack redelivers after 3 s
 	doneTimeout    = 3 * time.Second         // for the store to take the end; then the desk goes on trying in the background
+	keepAgain      = 2 * time.Second         // the pause between two tries to keep an answer's text
 )
 
 // turnRun is one turn: what is owed in a thread is answered by one answer. It runs in its own goroutine; the actor may call answers,
@@ -31,6 +34,7 @@ type turnRun struct {
 	known  []Asked   // what this process has heard of, oldest first; empty if nothing
 	taken  bool      // an earlier owner has begun the answer
 	first  bool      // this claim has not begun the answer
+	heir   bool      // this is the claim's first turn: an owner before may have begun something
 	came   time.Time // when the first of what is asked came
 	work   *atWork   // what it does, for others to see
 
@@ -43,31 +47,32 @@ type turnRun struct {
 	ids    []string // of the messages of the answer
 
 	// Of the turn's own goroutine:
-	set       Settings
-	messages  []Message          // the thread, as far as it is known
-	unread    bool               // it could not be read
-	halves    []Message          // of the thread, which are no part of it: see due.half and surplus
-	readAt    time.Time          // when it was read
-	open      bool               // there is a half answer from memory of which it is not decided what becomes of it
-	unsettled bool               // what is known of the answers could not be read
-	own       map[string]written // what is known of the answers; nil: nothing was written from memory
-	preface   []Message          // what was said before a direct message, in other threads
-	due       due
-	wanted    turn.TS  // when somebody wanted the last answer anew; empty: that was not asked for
-	more      bool     // the answer is to go on where the length limit ended it
-	said      []string // what the person should know of their files
-	draft     Draft    // open; nil: none
-	saver     *saver   // of its text; nil: none
-	unsure    bool     // somebody was refused only because Slack did not say who they are
-	denied    bool     // the thread may not be read, now or later
-	memory    bool     // the answer was begun while the store was away: another process may have begun one, too
+	set      Settings
+	messages []Message // the thread, as far as it is known
+	unread   bool      // it could not be read
+	preface  []Message // what was said before a direct message, in other threads
+	due      due
+	wanted   turn.TS  // when somebody wanted the last answer anew; empty: that was not asked for
+	more     bool     // the answer is to go on where the length limit ended it
+	said     []string // what the person should know of their files
+	draft    Draft    // open; nil: none
+	saver    *saver   // of its text; nil: none
+	unsure   bool     // somebody was refused only because Slack did not say who they are
+	cutShort bool     // the turn ended while Slack was asked who somebody is
+	denied   bool     // the thread may not be read, now or later
+	early    bool     // the status says that the bot is at it, and no draft does yet
+	wanter   string   // who wanted the last answer anew
+	person   string   // for whom the answer is: see payer
+	paying   []quota.Account
+	refused  quota.Over     // why the answer may not be written, of which something is visible; zero: it may
+	books    sync.WaitGroup // writes into the accounts that are under way
 }
 
 // newTurn is the turn of a claim; first says that it is the claim's first.
 func newTurn(b *Bot, t Thread, c *turn.Claim, first bool, known []Asked) *turnRun {
 	return &turnRun{
 		bot: b, thread: t, claim: c, known: known, asks: known, cancel: func(error) {}, taken: first && len(c.Messages()) > 0,
-		first: first || len(c.Messages()) == 0,
+		first: first || len(c.Messages()) == 0, heir: first,
 	}
 }
 
@@ -124,7 +129,8 @@ func indexTS(asks []Asked, ts string) int {
 }
 
 // calledOff hands what is still owed to the next turn.
-func (t *turnRun) calledOff() report {
+func (t *turnRun) calledOff(work context.Context) report {
+	t.settle(work)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	left := slices.DeleteFunc(slices.Clone(t.known), func(a Asked) bool { return slices.Contains(t.gone, a.TS) })
@@ -146,57 +152,53 @@ func (t *turnRun) run(work, cut context.Context) report {
 	watch.Go(func() { t.watch(live, changed, callOff, cancel) })
 	defer watch.Wait()
 	defer t.endSaver()
+	defer t.endEarly(work)
 	defer callOff(nil)
 	defer cancel(nil)
 
 	upto := t.upto()
-	if t.stopped() && len(t.claim.Messages()) == 0 && !t.claim.Died() && !t.claim.For().Moment() {
+	if t.stopped() && len(t.claim.Messages()) == 0 && !t.claim.Died() {
 		return t.done(work, t.stopEnds()) // before anybody saw anything of it; what came after the stop is for the next turn
 	}
 	t.set = t.bot.settings(live, t.thread.Channel)
 	t.read(live, upto)
 	if t.isOff() {
-		return t.calledOff()
+		return t.calledOff(work)
 	}
 	switch newest := t.newest(); {
 	case !t.unread || !upto.After(newest):
 	case len(t.known) == 0 && t.denied:
 		return t.done(work, upto) // and never will be
-	case len(t.known) == 0, !t.denied && t.doubtful():
-		return t.release(work) // what is asked is not known, or whether it has its answer: later, or another process
+	case len(t.known) == 0:
+		return t.release(work) // what is asked is not known: later, or another process
 	default:
 		upto = newest // Done says that there is more
 	}
 	t.plan(live, upto)
 	asks := t.admit(live, t.due.asks)
 	if t.isOff() || !t.begin(asks) {
-		return t.calledOff()
+		return t.calledOff(work)
 	}
 	switch {
+	case t.cutShort:
+		return t.release(work) // the next process, or turn, asks again
 	case len(asks) == 0:
-		return t.none(work, live, upto)
+		return t.none(work, upto)
 	case t.isWhole(asks): // its owner died between the end and the note of it
 		t.bot.log.InfoContext(work, "answered_before", "thread", t.thread.String(), "ask", asks[len(asks)-1].TS)
-		if t.due.part {
-			t.claim.Doubt(true)
-		}
-		if !t.tidy(work, live) {
-			return t.putOff(work)
-		}
+		t.shareLeft(work, t.saved(work, progressOf(asks, upto)))
 		return t.done(work, upto)
 	case t.stopped() && len(t.claim.Messages()) == 0 && len(t.due.adopt) == 0:
 		return t.done(work, t.stopEnds())
 	}
-	if at := t.claim.StoppedAt(); t.due.over && at != "" && !asks[len(asks)-1].since().After(at) {
-		cancel(errStopped) // what is done now was asked after that, of what is shown nothing was
+	asks = t.afford(live, asks)
+	switch {
+	case t.isOff() || !t.begin(asks):
+		return t.calledOff(work)
+	case len(asks) == 0:
+		return t.none(work, upto)
 	}
 	return t.answer(work, ctx, asks, upto)
-}
-
-// doubtful says that what is known here may have been answered from memory.
-func (t *turnRun) doubtful() bool {
-	steady := t.bot.desk.Steady()
-	return t.claim.Epoch() > 0 && (t.claim.For().Moment() || slices.ContainsFunc(t.known, func(a Asked) bool { return !tsTime(a.TS).After(steady) }))
 }
 
 // begin sets what is answered; false: one of it is gone meanwhile.
@@ -285,13 +287,11 @@ func (t *turnRun) reread(ctx context.Context) {
 
 // alone says that there is nothing to read: the question opened the thread, and this process knows all of it.
 func (t *turnRun) alone(upto turn.TS) bool {
-	if len(t.known) != 1 || t.claim.Epoch() == 0 { // the store is away: another process may be at it
+	if len(t.known) != 1 {
 		return false
 	}
 	a := t.known[0]
-	asked := tsTime(a.TS)
-	// Before the store was steady, or this process there, another one may have begun to answer.
-	return a.Opens() && a.explicit() && time.Since(asked) < fresh && asked.After(t.bot.desk.Steady()) && !a.Bare && a.Edited == "" && a.since().Compare(upto) == 0 && turn.TS(a.TS).After(t.claim.Answered())
+	return a.Opens() && a.explicit() && time.Since(tsTime(a.TS)) < rootOnlyFor && !a.Bare && a.Edited == "" && a.since().Compare(upto) == 0 && turn.TS(a.TS).After(t.claim.Answered())
 }
 
 // read reads the thread, unless there is nothing to read. A direct message that opens one is read what was said in the hour before.
@@ -308,7 +308,9 @@ func (t *turnRun) read(ctx context.Context, upto turn.TS) {
 		}
 		return
 	}
-	t.readAt = time.Now()
+	var status sync.WaitGroup
+	status.Go(func() { t.sayEarly(ctx) })
+	defer status.Wait() // before a draft says something else
 	messages, err := t.bot.dep.History.Messages(ctx, t.thread)
 	if err != nil {
 		if !t.isOff() {
@@ -321,6 +323,26 @@ func (t *turnRun) read(ctx context.Context, upto turn.TS) {
 	t.bot.crowds.see(t.thread, messages)
 	if t.thread.direct() {
 		t.preface = t.beforeAgain(ctx, messages)
+	}
+}
+
+// sayEarly tells whoever asked within a second that the bot is at it: a read may have to wait for its budget.
+func (t *turnRun) sayEarly(ctx context.Context) {
+	s, ok := t.bot.dep.Room.(Statuses)
+	if !ok || len(t.claim.Messages()) > 0 || !slices.ContainsFunc(t.known, Asked.explicit) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, earlyTimeout)
+	defer cancel()
+	t.early = s.Status(ctx, t.thread, statusThinking)
+}
+
+// endEarly takes that back if nothing was to be said.
+func (t *turnRun) endEarly(work context.Context) {
+	if s, ok := t.bot.dep.Room.(Statuses); ok && t.early {
+		ctx, cancel := context.WithTimeout(work, earlyTimeout)
+		defer cancel()
+		s.Status(ctx, t.thread, "")
 	}
 }
 
@@ -338,19 +360,12 @@ func (t *turnRun) plan(ctx context.Context, upto turn.TS) {
 	for _, a := range addressed(t.messages, t.thread, mode) {
 		t.claim.Hear(turn.TS(a.TS)) // of what came before its thread was known, nobody may tell again
 	}
-	v := view{answered: answered, upto: upto, mode: mode, begun: t.claim.Messages(), taken: t.taken, memory: t.claim.Epoch() == 0, look: t.claim.For().Moment()}
-	t.readOwn(ctx, thread)
-	for _, w := range t.own {
-		if w.Phase == Done {
-			v.kept = append(v.kept, w.IDs...)
-		}
-	}
+	v := view{answered: answered, upto: upto, mode: mode, begun: t.claim.Messages()}
 	t.due = owed(thread, t.thread, v)
-	t.setAside(thread)
 	if len(t.known) == 0 && t.thread.direct() && len(t.due.asks) > 0 {
 		t.due.adopt = union(t.due.adopt, streams(thread, turn.TS(t.due.last().TS)))
 	}
-	if len(t.due.asks) > 0 || t.due.left || t.unread {
+	if len(t.due.asks) > 0 || t.unread {
 		return
 	}
 	get, cancel := context.WithTimeout(ctx, storeTimeout)
@@ -363,79 +378,29 @@ func (t *turnRun) plan(ctx context.Context, upto turn.TS) {
 	if wanted.TS == "" {
 		return
 	}
-	v.wanted, t.wanted = turn.TS(wanted.TS), turn.TS(wanted.TS)
+	v.wanted, t.wanted, t.wanter = turn.TS(wanted.TS), turn.TS(wanted.TS), wanted.By
 	t.due = owed(thread, t.thread, v)
 	if t.due.redo && wanted.More == t.due.what && turn.TS(wanted.TS).After(answered) {
 		t.more = true
 	}
 }
 
-// answered is what has its answer. A store that has forgotten, or was not asked, knows less than the thread.
+// answered is what has its answer. A store that was wiped knows less than the thread.
 func (t *turnRun) answered(thread []Message) turn.TS {
 	answered := t.claim.Answered()
 	if len(t.known) == 0 {
 		return answered
 	}
 	oldest := turn.TS(t.known[0].TS)
-	memory := t.claim.Epoch() == 0
 	for _, m := range thread {
 		if slices.Contains(t.claim.Messages(), m.TS) {
 			continue // it is what is to be finished
 		}
-		// Of what was answered from memory each message counts for itself, see covered; only from memory it is not known what is owed before it.
-		if m.Self && (m.Ended && memory || m.Epoch > 0) && oldest.After(turn.TS(m.For)) {
+		if m.Self && m.Epoch > 0 && oldest.After(turn.TS(m.For)) {
 			answered = answered.Max(turn.TS(m.For))
 		}
 	}
 	return answered
-}
-
-// admit asks the policy about everybody who asked, tells those who may not, and returns the asks that are answered.
-func (t *turnRun) admit(ctx context.Context, asks []Asked) []Asked {
-	admitted := make([]Asked, 0, len(asks))
-	told := map[string]bool{}
-	for _, ask := range asks {
-		refusal := t.bot.cfg.Policy.Quick(t.thread.Channel, ask)
-		if refusal == "" {
-			refusal = t.check(ctx, ask)
-		}
-		switch {
-		case refusal == "":
-			admitted = append(admitted, ask)
-		case len(t.claim.Messages()) > 0 && t.unsure: // see none
-		case !told[ask.User] && (ask.explicit() || strings.TrimSpace(ask.Text) == ""):
-			told[ask.User] = true
-			t.bot.log.InfoContext(ctx, "ask_refused", "thread", t.thread.String(), "ask", ask.TS, "user", ask.User)
-			t.whisper(ctx, ask, string(refusal))
-		}
-	}
-	return admitted
-}
-
-// check decides what must be looked up, and answers what is no question.
-func (t *turnRun) check(ctx context.Context, ask Asked) Refusal {
-	ctx, cancel := context.WithTimeout(ctx, personTimeout)
-	defer cancel()
-	who, err := t.bot.dep.Room.Person(ctx, ask.User)
-	if err != nil {
-		t.bot.log.ErrorContext(ctx, "person_unknown", "user", ask.User, "hint", "users.info must work (scope users:read) to tell guests and externals apart", "error", err)
-		if !t.bot.cfg.Policy.AllowGuests || !t.bot.cfg.Policy.AllowExternal {
-			t.unsure = true
-			return "I could not find out who you are, and I answer members only. Please ask again in a moment, or tell the people who run me."
-		}
-	}
-	if refusal := t.bot.cfg.Policy.Check(who); refusal != "" {
-		return refusal
-	}
-	if strings.TrimSpace(ask.Text) == "" {
-		switch {
-		case len(ask.Files) > 0:
-			return t.unreadable(ask.Files)
-		case ask.Opens():
-			return "What would you like to know? Please write your question after my name."
-		}
-	}
-	return ""
 }
 
 func (t *turnRun) whisper(ctx context.Context, ask Asked, text string) {

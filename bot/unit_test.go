@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"llmbot/bot/prompt"
@@ -256,76 +254,6 @@ func TestSpeeds(t *testing.T) {
 	}
 	if got := s.interactive(); got.median != 26.5 || got.ttft95 != time.Second {
 		t.Errorf("of two: %+v", got)
-	}
-}
-
-func TestSlotsAreServedInOrder(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newSlots(1)
-		if err := s.take(t.Context(), nil); err != nil {
-			t.Fatal(err)
-		}
-		var mu sync.Mutex // guards all below
-		var order []int
-		places := map[int][]int{}
-		var all sync.WaitGroup
-		ctx, cancel := context.WithCancelCause(t.Context())
-		why := errors.New("why")
-		for i := range 4 {
-			c := t.Context()
-			if i == 1 {
-				c = ctx
-			}
-			all.Go(func() {
-				err := s.take(c, func(p int) { mu.Lock(); places[i] = append(places[i], p); mu.Unlock() })
-				if i == 1 {
-					if !errors.Is(err, why) {
-						t.Error(err)
-					}
-					return
-				}
-				mu.Lock()
-				order = append(order, i)
-				mu.Unlock()
-				time.Sleep(time.Second)
-				s.give()
-			})
-			synctest.Wait()
-		}
-		cancel(why)
-		synctest.Wait()
-		s.give()
-		all.Wait()
-		if fmt.Sprint(order) != "[0 2 3]" || fmt.Sprint(places) != "map[0:[1] 1:[2] 2:[3 2 1] 3:[4 3 2 1]]" || s.free != 1 || s.queued() != 0 {
-			t.Errorf("%v %v %d free", order, places, s.free)
-		}
-	})
-}
-
-func TestSlotsHammer(t *testing.T) {
-	s := newSlots(3)
-	var all sync.WaitGroup
-	for i := range 8 {
-		all.Go(func() {
-			for j := range 300 {
-				ctx, cancel := context.WithCancel(t.Context())
-				if (i+j)%3 == 0 {
-					go cancel()
-				}
-				if err := s.take(ctx, func(place int) {
-					if place < 1 {
-						t.Errorf("place %d", place)
-					}
-				}); err == nil {
-					s.give()
-				}
-				cancel()
-			}
-		})
-	}
-	all.Wait()
-	if s.free != 3 || s.queued() != 0 {
-		t.Errorf("%d free, %d waiting", s.free, s.queued())
 	}
 }
 

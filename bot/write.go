@@ -21,6 +21,7 @@ const (
 	awayTotal = 30 * time.Minute
 	awaySay   = 3 * time.Second // a blip that is shorter is not worth a message
 	extraTry  = 1               // more tries for a stream that broke off
+	tellMost  = 4 << 10         // bytes after which it is not asked any more whether a continuation is one
 	progress  = 200             // bytes that a try must have brought, and the server can go on from, not to count as one of them
 )
 
@@ -31,9 +32,11 @@ type writer struct {
 	draft  Draft
 	id     string // of the request, for the server's log too
 	model  string // empty: the client's
+	person string // whose slot it takes
 	base   Answer // what is shown beside the finished text: notices about what the model did not get
 
 	inside   bool   // it has a slot
+	queued   bool   // it had to wait for it
 	shown    string // the longest text shown so far: it stays until a new try has overtaken it
 	hold     int    // characters that a killed process left visible: nothing shorter is shown; 0: no matter
 	from     partly // what the current try goes on from; zero: nothing
@@ -43,12 +46,14 @@ type writer struct {
 	grown    bool   // something has come
 	noResume bool   // the server does not continue answers
 	text     string // of the current try, with what it goes on from
+	bound    bound  // what of it is shown
 	tokens   int    // the server's running count, with what it goes on from
 	sent     time.Time
 	began    time.Time // when the bot began to think
 	thinking time.Time // when the model began to reason; zero: it has not
 	saver    *saver    // nil: nothing is saved
 	progress func()    // says that this process does not die of the answer so far
+	spent    func(tokens int)
 }
 
 // outcome is what came of writing.
@@ -57,10 +62,22 @@ type outcome struct {
 	result llm.Result
 	err    error // why it is not complete; nil if it is
 	kept   bool  // the answer is the one from before
+
+	all  string // the whole text, of which the answer shows the beginning; empty: it shows all
+	file string // id of the file that has all of it; empty: there is none
 }
 
 // errNoContinuation says that what came is no continuation of the answer: the next try writes it anew.
 var errNoContinuation = errors.New("the server did not continue the answer")
+
+// What ends a request that would not end.
+var (
+	errEndless     = errors.New("the answer is longer than anybody is shown")
+	errOverthought = errors.New("the model thinks without end")
+)
+
+// finishCut is how an answer has ended whose request ended with errEndless.
+const finishCut llm.Finish = "cut"
 
 // write asks until there is an answer, the reason why not is final, or ctx ends. It goes on from what is there.
 func (w *writer) write(ctx context.Context, in prompt.Input, req llm.Request, from partly) outcome {
@@ -81,7 +98,11 @@ func (w *writer) write(ctx context.Context, in prompt.Input, req llm.Request, fr
 			w.base.Notice = said(w.base.Notice, "Older messages of this thread were left out: it is longer than the model can read.")
 		}
 		res, err := w.try(ctx, req)
+		if errors.Is(err, errEndless) {
+			res, err = w.cut(res), nil
+		}
 		w.bot.dep.Hooks.streamed(res, err)
+		w.spent(w.used(res))
 		if err == nil {
 			if w.from.text == "" { // else its count is of more than the prompt
 				w.bot.window.learn(w.thread, in, built.LeftOut, req.Messages, res.Usage)
@@ -96,6 +117,8 @@ func (w *writer) write(ctx context.Context, in prompt.Input, req llm.Request, fr
 			w.bot.log.InfoContext(ctx, "answer_not_continued", "request", w.id, "error", err)
 			w.noResume, w.from = true, partly{}
 			continue
+		case errors.Is(err, errOverthought):
+			return w.failed(err, "I have stopped the model: it went on thinking without end.", res)
 		case !known:
 			return w.failed(err, "Something went wrong inside me.", res)
 		case failure.NoImages() && hasImages(in.Turns):
@@ -173,7 +196,7 @@ func (w *writer) takeUp(ctx context.Context, from partly) {
 	}
 	if from.text != "" && utf8.RuneCountInString(from.text)*4 >= w.hold*3 {
 		w.hold = 0
-		w.draft.Set(Answer{Text: from.text, Small: live(from.tokens, from.elapsed), Phase: Writing, Controls: CanStop})
+		w.draft.Set(Answer{Text: w.bound.shown(from.text, false), Small: live(from.tokens, from.elapsed), Phase: Writing, Controls: CanStop})
 	}
 }
 
@@ -215,61 +238,6 @@ func hasImages(turns []prompt.Turn) bool {
 	return false
 }
 
-// try is one request. It shows the text as it grows.
-func (w *writer) try(ctx context.Context, req llm.Request) (llm.Result, error) {
-	var text, fresh strings.Builder // fresh: what is held back
-	came := false
-	text.WriteString(w.from.text)
-	w.text, w.tokens, w.sent = w.from.text, w.from.tokens, time.Now()
-	req, checking := w.resumed(ctx, req) // until it is known that what comes is a continuation, it is held back
-	res, err := w.bot.dep.Model.Stream(ctx, req, func(d llm.Delta) error {
-		if d.Retract {
-			text.Reset()
-			fresh.Reset()
-			came = false
-			text.WriteString(w.from.text)
-			w.shown = w.from.text
-		}
-		if req.Continue && d.Reasoning != "" && !came {
-			return errNoContinuation
-		}
-		came = came || d.Text != ""
-		w.tokens = max(w.tokens, w.from.tokens+d.CompletionTokens)
-		if checking {
-			fresh.WriteString(d.Text)
-			again, known := repeated(w.from.text, fresh.String())
-			if !known {
-				return nil
-			}
-			checking = false
-			if again { // it is the answer written anew
-				w.from, w.noResume, w.tokens = partly{}, true, d.CompletionTokens
-				text.Reset()
-			}
-			text.WriteString(fresh.String())
-		} else {
-			text.WriteString(d.Text)
-		}
-		w.text = text.String()
-		switch {
-		case strings.TrimSpace(w.text) != "":
-			w.show()
-		case d.Reasoning != "" && w.thinking.IsZero():
-			w.thinking = time.Now()
-			w.think()
-		}
-		return nil
-	})
-	if checking { // it ended before it was known
-		w.text += fresh.String()
-		e, _ := asLLM(err)
-		if nothing := strings.TrimSpace(fresh.String()) == ""; nothing && (err == nil || e != nil && e.Kind == llm.KindEmpty) {
-			return res, errNoContinuation
-		}
-	}
-	return res, err
-}
-
 // think says that the model is at work and has not written anything yet.
 func (w *writer) think() {
 	if w.began.IsZero() {
@@ -293,7 +261,11 @@ func (w *writer) show() {
 	if w.holding() {
 		return
 	}
-	w.draft.Set(Answer{Text: w.shown, Small: live(w.tokens, elapsed), Phase: Writing, Controls: CanStop})
+	shown, small := w.bound.shown(w.shown, false), live(w.tokens, elapsed)
+	if w.bound.chars > w.bound.max {
+		small = join(small, "longer than is shown here")
+	}
+	w.draft.Set(Answer{Text: shown, Small: small, Phase: Writing, Controls: CanStop})
 }
 
 // holding says that a killed process left more visible than there is now: it stays until it is overtaken.
@@ -317,7 +289,7 @@ func (w *writer) wait(ctx context.Context, failure *llm.Error, waited, pause tim
 		if text == "" {
 			text = w.stands.Text
 		}
-		if text != "" {
+		if text = w.bound.shown(text, false); text != "" {
 			phase = Writing
 		}
 		notice := failure.User()
@@ -362,7 +334,8 @@ func (w *writer) enter(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	since := time.Now()
-	err := w.bot.slots.take(ctx, func(place int) {
+	err := w.bot.slots.take(ctx, w.person, func(place int) {
+		w.queued = true
 		if w.shown == "" {
 			w.draft.Set(Answer{Status: fmt.Sprintf("is busy with other answers: you are number %d in the queue", place), Since: since})
 		}
@@ -376,7 +349,7 @@ func (w *writer) enter(ctx context.Context) error {
 func (w *writer) leave() {
 	if w.inside {
 		w.inside = false
-		w.bot.slots.give()
+		w.bot.slots.give(w.person)
 	}
 }
 
@@ -395,28 +368,47 @@ func (w *writer) whole(res llm.Result) llm.Result {
 
 func (w *writer) done(res llm.Result) outcome {
 	w.bot.speeds.add(res)
-	notice := w.base.Notice
-	if res.Finish == llm.FinishLength {
-		notice = said(notice, "The answer stops here because it reached the length limit.")
+	if res.Finish == finishCut && strings.TrimSpace(w.bound.shown(w.text, true)) == "" {
+		return w.failed(errEndless, "I have stopped the model: it wrote nothing but white space.", res)
 	}
-	return complete(w.text, notice, w.whole(res))
+	return w.complete(w.text, w.base.Notice, w.whole(res))
 }
 
 // finished is the answer that an owner before has written to its end, and could not show.
-func (w *writer) finished(p partly) outcome { return complete(p.text, p.notice, p.result()) }
+func (w *writer) finished(p partly) outcome {
+	out := w.complete(p.text, p.notice, p.result())
+	out.file = p.file
+	return out
+}
 
 // complete is what is shown of a complete answer.
-func complete(text, notice string, r llm.Result) outcome {
-	a := Answer{Text: text, Notice: notice, Small: Footer(r), Phase: Done, Controls: CanRegenerate | CanRate}
-	if r.Finish == llm.FinishLength {
-		a.Controls |= CanContinue
+func (w *writer) complete(text, notice string, r llm.Result) outcome {
+	shown := w.bound.shown(text, true)
+	shown = shown[:w.draft.Room(shown, false)]
+	out := outcome{answer: Answer{Text: shown, Small: Footer(r), Phase: Done, Ending: EndingWhole, Controls: CanRegenerate | CanRate}, result: r}
+	switch {
+	case len(shown) < len(text): // to go on would show nothing more
+		out.all = text
+	case r.Finish == llm.FinishLength:
+		out.answer.Controls |= CanContinue
+		notice = said(notice, "The answer stops here because it reached the length limit.")
 	}
-	return outcome{answer: a, result: r}
+	out.answer.Notice = notice
+	return out
+}
+
+// cut is the result of a request that was ended because the answer would not end.
+func (w *writer) cut(res llm.Result) llm.Result {
+	res.Finish = finishCut
+	if n := w.tokens - w.from.tokens; !res.Usage.Known && n > 0 {
+		res.Usage.Known, res.Usage.CompletionTokens = true, n
+	}
+	return res
 }
 
 // ended makes the answer of a stream that we ended ourselves.
 func (w *writer) ended(cause error, res llm.Result) outcome {
-	a := Answer{Text: w.shown, Small: w.small(res), Phase: Stopped, Controls: CanRegenerate}
+	a := Answer{Text: w.bound.shown(w.shown, true), Small: w.small(res), Phase: Stopped, Ending: EndingBroken, Controls: CanRegenerate}
 	if w.stays() {
 		a.Text, a.Small = w.stands.Text, w.stands.Small
 	}
@@ -424,13 +416,14 @@ func (w *writer) ended(cause error, res llm.Result) outcome {
 	case errors.Is(cause, errStopped) && !w.grown && w.kept: // it is as if nobody had wanted another one
 		return outcome{answer: w.stands, result: w.whole(res), err: cause, kept: true}
 	case errors.Is(cause, errStopped):
+		a.Text = a.Text[:w.draft.Room(a.Text, true)]
 		a.Small = join("stopped", a.Small)
 	case errors.Is(cause, turn.ErrLost), errors.Is(cause, errSuperseded):
 	case w.bot.cfg.Durable:
-		a.Phase, a.Controls = Failed, 0
+		a.Phase, a.Ending, a.Controls = Failed, EndingOpen, 0
 		a.Small = "I am being restarted: this answer goes on in a moment."
 	default:
-		a.Phase, a.Controls = Failed, 0
+		a.Phase, a.Ending, a.Controls = Failed, EndingOpen, 0
 		a.Notice = "The answer was interrupted because I am being restarted. Please ask again."
 	}
 	return outcome{answer: a, result: w.whole(res), err: cause}
@@ -438,9 +431,11 @@ func (w *writer) ended(cause error, res llm.Result) outcome {
 
 // failed keeps what there is and marks it.
 func (w *writer) failed(err error, sentence string, res llm.Result) outcome {
-	a := Answer{Text: w.shown, Notice: said(w.base.Notice, sentence), Small: w.small(res), Phase: Failed, Controls: CanRegenerate}
+	a := Answer{Text: w.bound.shown(w.shown, true), Notice: said(w.base.Notice, sentence), Small: w.small(res), Phase: Failed, Ending: EndingBroken, Controls: CanRegenerate}
 	if w.stays() {
-		a.Text, a.Small, a.Controls = w.stands.Text, w.stands.Small, a.Controls|w.stands.Controls
+		a.Text, a.Small, a.Controls, a.Ending = w.stands.Text, w.stands.Small, a.Controls|w.stands.Controls, max(a.Ending, w.stands.Ending)
+	} else if len(a.Text) < len(w.shown) {
+		a.Notice = said(a.Notice, restNotShown)
 	}
 	return outcome{answer: a, result: w.whole(res), err: err, kept: !w.grown && w.kept}
 }

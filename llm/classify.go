@@ -6,10 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"llmbot/llm/egress"
 )
 
 // maxMessage is how much of the server's own words is kept, in bytes: vLLM sends validation errors of 1.8 kB.
@@ -230,10 +233,7 @@ func firstNumber(re *regexp.Regexp, s string) int {
 	return 0
 }
 
-var (
-	tags  = regexp.MustCompile(`(?s)<(?:style|script)\b.*?</(?:style|script)>|<[^>]*>`)
-	space = regexp.MustCompile(`\s+`)
-)
+var tags = regexp.MustCompile(`(?s)<(?:style|script)\b.*?</(?:style|script)>|<[^>]*>`)
 
 // snippet is the server's text on one line, without HTML, cut on a rune.
 func snippet(s string) string {
@@ -241,7 +241,7 @@ func snippet(s string) string {
 	if strings.HasPrefix(strings.TrimSpace(s), "<") {
 		s = tags.ReplaceAllString(s, " ")
 	}
-	s = strings.ToValidUTF8(strings.TrimSpace(space.ReplaceAllString(s, " ")), "\ufffd")
+	s = Printable(s, len(s))
 	if len(s) <= maxMessage {
 		return s
 	}
@@ -260,7 +260,27 @@ func transportError(ctx context.Context, op string, err error) error {
 	if ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return ctxError(ctx)
 	}
-	return &Error{Kind: KindDown, Op: op, Err: err}
+	if e := redirected(op, err); e != nil {
+		return e
+	}
+	return &Error{Kind: KindDown, Op: op, Err: withoutAddress(err)}
+}
+
+// withoutAddress is the cause of an error of net/http, whose own text repeats the address with its user and query.
+func withoutAddress(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return e.Err
+	}
+	return err
+}
+
+// redirected is err as an Error if it is a redirect, which is not followed: neither the conversation nor the key goes anywhere else. It is no
+// outage: waiting would not help.
+func redirected(op string, err error) *Error {
+	if e, ok := errors.AsType[*egress.RedirectError](err); ok {
+		return &Error{Kind: KindServer, Op: op, Status: e.Status, Err: e}
+	}
+	return nil
 }
 
 // ctxError is the context's error, with its cause when there is one.

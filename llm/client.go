@@ -14,6 +14,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"llmbot/llm/egress"
 )
 
 const (
@@ -39,6 +41,8 @@ type Client struct {
 	// plain counts what this server refused of stream_options: 0 nothing, 1 continuous_usage_stats, 2 stream_options.
 	plain atomic.Int32
 
+	scrape *shared[Metrics] // one reading of /metrics at a time
+
 	mu     sync.Mutex      // guards the fields below; never held across I/O
 	models []ModelInfo     // as last seen
 	seen   time.Time       // when
@@ -62,7 +66,7 @@ func New(cfg Config) (*Client, error) {
 	if cfg.IdleTimeout == 0 {
 		cfg.IdleTimeout = DefaultIdleTimeout
 	}
-	c := &Client{cfg: cfg, base: base, root: root, log: cfg.Log, opens: map[string]bool{}}
+	c := &Client{cfg: cfg, base: base, root: root, log: cfg.Log, scrape: newShared[Metrics](), opens: map[string]bool{}}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
@@ -70,10 +74,13 @@ func New(cfg Config) (*Client, error) {
 	return c, nil
 }
 
-// httpClient returns a client without a total timeout. One that is given is copied, never changed.
+// addressVariable is what an operator sets to say where the server is.
+const addressVariable = "LLM_BASE_URL"
+
+// httpClient returns a client without a total timeout, which follows no redirect. One that is given is copied, never changed.
 func httpClient(cfg Config) *http.Client {
 	if cfg.HTTP == nil {
-		return &http.Client{Transport: &http.Transport{
+		return egress.New(&http.Transport{
 			// No proxy: the server is local, and a proxy of the environment would cut long streams.
 			DialContext:           (&net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}).DialContext,
 			ForceAttemptHTTP2:     true,
@@ -83,18 +90,18 @@ func httpClient(cfg Config) *http.Client {
 			MaxIdleConnsPerHost:   maxIdleConns,
 			IdleConnTimeout:       idleConnTimeout,
 			DisableCompression:    true, // a compressed stream arrives in lumps
-		}}
+		}, addressVariable)
 	}
 	h := *cfg.HTTP
 	h.Timeout = 0
 	// SGLang and a full llama.cpp hold the headers back until the first token: the header timeout must not be the shorter one.
-	if t, ok := h.Transport.(*http.Transport); ok && t.ResponseHeaderTimeout > 0 &&
+	if t, ok := egress.Transport(&h).(*http.Transport); ok && t.ResponseHeaderTimeout > 0 &&
 		(cfg.FirstTokenTimeout < 0 || t.ResponseHeaderTimeout < cfg.FirstTokenTimeout) {
 		t = t.Clone()
 		t.ResponseHeaderTimeout = 0
 		h.Transport = t
 	}
-	return &h
+	return egress.Guard(&h, addressVariable)
 }
 
 var versionSegment = regexp.MustCompile(`^v[0-9]+[a-z0-9]*$`)

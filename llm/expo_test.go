@@ -1,19 +1,17 @@
 package llm
 
 import (
+	"bytes"
 	"math"
 	"os"
+	"strings"
 	"testing"
 	"time"
 )
 
 func readMetrics(t *testing.T, name string) Metrics {
 	t.Helper()
-	body, err := os.ReadFile("testdata/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := parseMetrics(body, time.Unix(100, 0))
+	m, err := parseMetrics(bytes.NewReader(readFile(t, "testdata/"+name)), time.Unix(100, 0))
 	if err != nil || !m.Known {
 		t.Fatalf("%s: %v, known %v", name, err, m.Known)
 	}
@@ -45,7 +43,7 @@ func TestMetricsDialects(t *testing.T) {
 	if m := readMetrics(t, "real/llamacpp-metrics.prom"); m.KVCacheKnown {
 		t.Error("llama.cpp does not say how full its cache is")
 	}
-	if m, err := parseMetrics([]byte("<html>"), time.Time{}); err != nil || m.Known {
+	if m, err := parseMetrics(strings.NewReader("<html>"), time.Time{}); err != nil || m.Known {
 		t.Errorf("a web page: %+v %v", m, err)
 	}
 }
@@ -59,4 +57,13 @@ func TestRatesOfCaptures(t *testing.T) {
 	if r := Rates(after, readMetrics(t, "real/metrics_fresh.prom"), time.Second); r.Known {
 		t.Errorf("a restart: %+v", r)
 	}
+}
+
+func readFile(tb testing.TB, name string) []byte {
+	tb.Helper()
+	body, err := os.ReadFile(name)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return body
 }

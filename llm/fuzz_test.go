@@ -66,6 +66,65 @@ func FuzzStream(f *testing.F) {
 	})
 }
 
+// FuzzChatter puts what brings nothing of an answer between the events of streams as servers send them: comments, fields of the protocol, empty events.
+// Up to the bound nothing of the answer changes; beyond it the stream ends with an error, and not much more of it is read.
+func FuzzChatter(f *testing.F) {
+	for i, line := range []string{": keep-alive\n\n", ":\n", "\n", "\r\n", "event: ping\n\n", "id: 7\nretry: 10\n", "data:\n\n", `data: {"choices":[{"index":0,"delta":{}}]}` + "\n\n", "data: {}\n\n", "data: null\n", "oops\n"} {
+		f.Add(line, uint32(i), uint8(i%3))
+		f.Add(line, uint32(maxChatter), uint8(0))
+	}
+	whole := []string{textEvent("Hel"), textEvent("lo"), stopEvent + doneEvent}
+	f.Fuzz(func(t *testing.T, line string, times uint32, at uint8) {
+		line = quietLine(line)
+		n := min(int(times), 2*maxChatter/len(line))
+		chatter := strings.Repeat(line, n)
+		i := int(at) % len(whole)
+		var body countingBody
+		body.Reader = io.MultiReader(strings.NewReader(strings.Join(whole[:i], "")), strings.NewReader(chatter), strings.NewReader(strings.Join(whole[i:], "")))
+		c, err := New(Config{BaseURL: "http://m.test", Model: "m", HTTP: &http.Client{Transport: &body}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ask(t.Context(), c, Request{})
+		switch room := maxChatter - 1<<10; {
+		case len(chatter) < room && (got.err != nil || got.text != "Hello"):
+			t.Fatalf("%d times %q at %d: %q %v", n, line, i, got.text, got.err)
+		case len(chatter) > maxChatter+1<<10 && kindName(got.err) != "cut" && i < 2:
+			t.Fatalf("%d times %q at %d: %q %v", n, line, i, got.text, got.err)
+		case body.read > maxChatter+64<<10:
+			t.Fatalf("%d times %q: %d bytes were read", n, line, body.read)
+		}
+	})
+}
+
+// quietLine makes a line of s that is none of an answer.
+func quietLine(s string) string {
+	switch s {
+	case "\n", "\r\n", "data:\n\n", "data: {}\n\n", `data: {"choices":[{"index":0,"delta":{}}]}` + "\n\n", "event: ping\n\n", "id: 7\nretry: 10\n":
+		return s
+	}
+	return ":" + strings.NewReplacer("\n", " ", "\r", " ").Replace(s) + "\n"
+}
+
+// countingBody answers every request with one body, and counts what is read of it.
+type countingBody struct {
+	io.Reader
+
+	read int
+}
+
+func (b *countingBody) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	b.read += n
+	return n, err
+}
+
+func (*countingBody) Close() error { return nil }
+
+func (b *countingBody) RoundTrip(r *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: b, Request: r}, nil
+}
+
 // naive reads the text of the whole lines with nothing of ours. It reports false when the stream has something that changes the meaning of
 // text (errors, tags, broken lines): then it is no oracle.
 func naive(body []byte) (text string, plain bool) {

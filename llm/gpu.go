@@ -4,13 +4,18 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+
+	"llmbot/llm/egress"
 )
 
 // GPU is one graphics card as NVIDIA's DCGM exporter sees it.
@@ -22,63 +27,99 @@ type GPU struct {
 	LoadKnown bool
 }
 
-// GPUs reads the figures of a DCGM exporter (its DCGM_FI_DEV_* families). It blocks for at most 5 s.
-func GPUs(ctx context.Context, client *http.Client, url string) ([]GPU, error) {
-	ctx, cancel := context.WithTimeout(ctx, sideTimeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return nil, fmt.Errorf("read the GPU exporter: %w", err)
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("read the GPU exporter: %w", err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	body, err := readLimited(resp.Body, maxSideBody)
-	if err != nil {
-		return nil, fmt.Errorf("read the GPU exporter: %w", err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("read the GPU exporter: HTTP %d", resp.StatusCode)
-	}
-	return parseGPUs(body)
+// Limits of what is believed of an exporter.
+const (
+	maxGPUs    = 64  // cards and slices of cards; more are left out
+	maxGPUName = 100 // characters
+	maxFigure  = 1e9 // percent or MiB
+)
+
+// Exporter reads an exporter of GPU figures. It is safe for concurrent use: one page is read at a time, for all who ask meanwhile.
+type Exporter struct {
+	http *http.Client
+	url  string
+	page *shared[[]GPU]
 }
 
-func parseGPUs(body []byte) ([]GPU, error) {
-	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(bytes.NewReader(body))
+// NewExporter returns one that reads a DCGM exporter (its DCGM_FI_DEV_* families) at this address.
+func NewExporter(client *http.Client, address string) *Exporter {
+	return &Exporter{http: egress.Guard(client, "GPU_METRICS_URL"), url: address, page: newShared[[]GPU]()}
+}
+
+// GPUs reads the figures. It follows no redirect, and blocks for at most 5 s. The caller must not change what it returns.
+func (e *Exporter) GPUs(ctx context.Context) ([]GPU, error) {
+	return e.page.do(ctx, func(ctx context.Context) ([]GPU, error) {
+		found, err := e.read(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("read the GPU exporter: %w", withoutAddress(err))
+		}
+		return found, nil
+	})
+}
+
+func (e *Exporter) read(ctx context.Context) ([]GPU, error) {
+	ctx, cancel := context.WithTimeout(ctx, sideTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, e.url, nil)
 	if err != nil {
-		return nil, fmt.Errorf("read the GPU exporter: %w", err)
+		return nil, err
 	}
-	byID := map[string]*GPU{}
+	resp, err := e.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("HTTP %d", resp.StatusCode)
+	}
+	return parseGPUs(resp.Body)
+}
+
+func parseGPUs(page io.Reader) ([]GPU, error) {
 	mib := func(v float64) float64 { return v / 1024 }
-	for name, set := range map[string]func(g *GPU, v float64){
+	known := map[string]func(g *GPU, v float64){
 		"DCGM_FI_DEV_GPU_UTIL": func(g *GPU, v float64) { g.Load, g.LoadKnown = v, true },
 		"DCGM_FI_DEV_FB_USED":  func(g *GPU, v float64) { g.UsedGB = mib(v); g.TotalGB += mib(v) },
 		"DCGM_FI_DEV_FB_FREE":  func(g *GPU, v float64) { g.TotalGB += mib(v) },
-	} {
+	}
+	names := map[string]bool{}
+	for name := range known {
+		names[name] = true
+	}
+	lines, begin, err := wanted(page, names)
+	if err != nil {
+		return nil, err
+	}
+	if strings.HasPrefix(strings.TrimSpace(begin), "<") {
+		return nil, errors.New("it is a web page, and no exporter")
+	}
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(bytes.NewReader(lines))
+	if err != nil {
+		return nil, err
+	}
+	byID := map[string]*GPU{}
+	for name, set := range known {
 		for _, m := range families[name].GetMetric() {
-			labels := map[string]string{}
-			for _, l := range m.GetLabel() {
-				labels[l.GetName()] = l.GetValue()
-			}
+			labels := labelsOf(m)
 			id := labels["gpu"]
 			if labels["GPU_I_ID"] != "" { // a slice of one (MIG)
 				id += "/" + labels["GPU_I_ID"]
 			}
+			id = Printable(id, maxGPUName)
 			g := byID[id]
 			if g == nil {
+				if len(byID) >= maxGPUs {
+					continue
+				}
 				g = &GPU{ID: id}
 				byID[id] = g
 			}
 			// The families come in no order, and not each of them needs to name the card.
-			g.Name = cmp.Or(g.Name, strings.TrimSpace(labels["modelName"]))
-			v := m.GetGauge().GetValue()
-			if m.GetGauge() == nil {
-				v = m.GetUntyped().GetValue()
+			g.Name = cmp.Or(g.Name, Printable(labels["modelName"], maxGPUName))
+			if v := m.GetUntyped().GetValue(); !math.IsNaN(v) {
+				set(g, min(max(v, 0), maxFigure))
 			}
-			set(g, v)
 		}
 	}
 	out := make([]GPU, 0, len(byID))

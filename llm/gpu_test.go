@@ -3,6 +3,7 @@ package llm
 import (
 	"os"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -29,14 +30,14 @@ func TestParseGPUs(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			for range 50 { // the families are read in the order of a map
-				got, err := parseGPUs([]byte(tt.body))
+				got, err := parseGPUs(strings.NewReader(tt.body))
 				if err != nil || !reflect.DeepEqual(got, tt.want) {
 					t.Fatalf("%v\ngot  %+v\nwant %+v", err, got, tt.want)
 				}
 			}
 		})
 	}
-	if got, err := parseGPUs([]byte("<html>sign in</html>")); err == nil {
+	if got, err := parseGPUs(strings.NewReader("<html>sign in</html>")); err == nil {
 		t.Errorf("a page that is no exporter: %+v", got)
 	}
 }

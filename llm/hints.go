@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net"
 	"regexp"
+
+	"llmbot/llm/egress"
 )
 
 // Hint is the next step for the operator. It names the variable to change, if there is one.
@@ -84,6 +86,9 @@ func (e *Error) requestHint() string {
 }
 
 func (e *Error) serverHint() string {
+	if to, ok := errors.AsType[*egress.RedirectError](e.Err); ok {
+		return to.Hint()
+	}
 	switch {
 	case e.notServer:
 		return "LLM_BASE_URL leads to a web page, not to a model server; it usually ends in /v1."

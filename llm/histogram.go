@@ -2,8 +2,12 @@ package llm
 
 import "slices"
 
-// merge adds in, which is sorted.
+// merge adds in, which is sorted. With too many bounds in all, nothing is known.
 func (h *Histogram) merge(in Histogram) {
+	if h.void || len(in.Bounds) > maxBuckets {
+		*h = Histogram{void: true}
+		return
+	}
 	if h.Count == 0 && len(h.Bounds) == 0 {
 		*h = in
 		return
@@ -18,6 +22,10 @@ func (h *Histogram) merge(in Histogram) {
 	bounds := slices.Concat(h.Bounds, in.Bounds)
 	slices.Sort(bounds)
 	bounds = slices.Compact(bounds)
+	if len(bounds) > maxBuckets {
+		*h = Histogram{void: true}
+		return
+	}
 	counts := make([]float64, len(bounds))
 	for i, b := range bounds {
 		counts[i] = h.upTo(b) + in.upTo(b)

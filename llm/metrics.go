@@ -2,6 +2,7 @@ package llm
 
 import (
 	"context"
+	"io"
 	"math"
 	"net/http"
 	"strconv"
@@ -12,6 +13,7 @@ import (
 type Metrics struct {
 	At               time.Time // when it was read
 	Known            bool      // there was at least one family that we know
+	TooLarge         bool      // there is a page, but a larger one than is read: nothing is known
 	Running, Waiting float64   // requests, summed over engines and servers
 	KVCacheUsage     float64   // 0..1, the fullest engine; see KVCacheKnown
 	KVCacheKnown     bool      // the server says how full its cache is; llama.cpp does not
@@ -37,15 +39,20 @@ type Metrics struct {
 type Histogram struct {
 	Bounds, Counts []float64
 	Sum, Count     float64
+
+	void bool // the servers that were added have more bounds than is believed
 }
 
-// Metrics reads /metrics once. A server without it is [errors.ErrUnsupported]. It blocks for at most 5 s.
+// Metrics reads /metrics once. A server without it is [errors.ErrUnsupported]. It blocks for at most 5 s. One page is read at a time:
+// who asks meanwhile gets the same reading, which must not be changed.
 func (c *Client) Metrics(ctx context.Context) (Metrics, error) {
-	body, err := c.side(ctx, "metrics", http.MethodGet, c.root+"/metrics", nil)
-	if err != nil {
-		return Metrics{}, err
-	}
-	return parseMetrics(body, time.Now())
+	return c.scrape.do(ctx, func(ctx context.Context) (m Metrics, err error) {
+		err = c.sideRead(ctx, "metrics", http.MethodGet, c.root+"/metrics", nil, func(page io.Reader) error {
+			m, err = parseMetrics(page, time.Now())
+			return err
+		})
+		return m, err
+	})
 }
 
 // family says where the samples of a name go. Several names of one meaning never stand in the same exposition, but for the deprecated twins
@@ -80,7 +87,11 @@ func families() []family {
 		if m.Success == nil {
 			m.Success = map[string]float64{}
 		}
-		m.Success[labels["finished_reason"]] += v
+		reason := labels["finished_reason"]
+		if _, there := m.Success[reason]; !there && (len(m.Success) >= maxReasons || len(reason) > maxReason) {
+			reason = "other"
+		}
+		m.Success[reason] += v
 	}
 	ttft := func(m *Metrics) *Histogram { return &m.TTFT }
 	itl := func(m *Metrics) *Histogram { return &m.ITL }

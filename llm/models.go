@@ -1,9 +1,11 @@
 package llm
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -13,9 +15,16 @@ import (
 // modelsTTL is how long the list of models is believed; a server's list changes only when it restarts or loads an adapter.
 const modelsTTL = time.Minute
 
+// Limits of the list, so that a wrong server cannot fill the memory with it.
+const (
+	maxModels   = 2000     // entries
+	maxModelID  = 16 << 10 // bytes; vLLM takes a path for a name. A card with a longer one is left out: cut, it would name nothing
+	maxCardText = 512      // characters of what else a card says
+)
+
 // Models asks for the served models, in the server's order. It blocks for at most 5 s.
 func (c *Client) Models(ctx context.Context) ([]ModelInfo, error) {
-	body, err := c.side(ctx, "models", http.MethodGet, c.base+"/models", nil)
+	body, err := c.side(ctx, "models", http.MethodGet, c.base+"/models", nil, maxModelList)
 	if err != nil {
 		return nil, err
 	}
@@ -88,31 +97,59 @@ func (c *Client) modelName(ctx context.Context, asked string) (name string, gues
 	return m.ID, false, err
 }
 
+// card is an entry of the list, in all dialects.
+type card struct {
+	ID               string  `json:"id"`
+	Root             *string `json:"root"`
+	Parent           *string `json:"parent"`
+	OwnedBy          *string `json:"owned_by"`
+	MaxModelLen      *number `json:"max_model_len"`
+	ContextLength    *number `json:"context_length"`
+	MaxContextLength *number `json:"max_context_length"`
+	Meta             *struct {
+		Ctx *number `json:"n_ctx"`
+	} `json:"meta"`
+}
+
+// cards are the first maxModels entries of a list; what follows is not looked at.
+type cards []card
+
+// UnmarshalJSON reads a list, or null.
+func (c *cards) UnmarshalJSON(raw []byte) error {
+	if isNull(raw) {
+		return nil
+	}
+	in := json.NewDecoder(bytes.NewReader(raw))
+	if t, err := in.Token(); err != nil || t != json.Delim('[') {
+		return errors.New("data is no list")
+	}
+	*c = nil
+	for in.More() && len(*c) < maxModels {
+		var d card
+		if err := in.Decode(&d); err != nil {
+			return err
+		}
+		*c = append(*c, d)
+	}
+	return nil
+}
+
 // parseModels reads the card lists of all dialects: vLLM and SGLang say max_model_len, llama.cpp meta.n_ctx (per slot).
 func parseModels(body []byte) ([]ModelInfo, error) {
 	var list struct {
-		Data []struct {
-			ID               string  `json:"id"`
-			Root             *string `json:"root"`
-			Parent           *string `json:"parent"`
-			OwnedBy          *string `json:"owned_by"`
-			MaxModelLen      *number `json:"max_model_len"`
-			ContextLength    *number `json:"context_length"`
-			MaxContextLength *number `json:"max_context_length"`
-			Meta             *struct {
-				Ctx *number `json:"n_ctx"`
-			} `json:"meta"`
-		} `json:"data"`
+		Data cards `json:"data"`
 	}
 	if err := json.Unmarshal(body, &list); err != nil {
 		return nil, err
 	}
 	models := make([]ModelInfo, 0, len(list.Data))
 	for _, d := range list.Data {
-		if strings.TrimSpace(d.ID) == "" {
+		if strings.TrimSpace(d.ID) == "" || len(d.ID) > maxModelID {
 			continue
 		}
-		m := ModelInfo{ID: d.ID, Root: value(d.Root), Parent: value(d.Parent), OwnedBy: value(d.OwnedBy)}
+		m := ModelInfo{
+			ID: d.ID, Root: Printable(value(d.Root), maxCardText), Parent: Printable(value(d.Parent), maxCardText), OwnedBy: Printable(value(d.OwnedBy), maxCardText),
+		}
 		m.MaxModelLen = value(d.MaxModelLen).int()
 		if m.MaxModelLen == 0 && d.Meta != nil {
 			m.MaxModelLen = value(d.Meta.Ctx).int()

@@ -2,15 +2,18 @@ package llm
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"image"
-	_ "image/gif" // decoders register themselves
+	"image/gif"
 	"image/jpeg"
 	"image/png"
+	"io"
+	"time"
 
 	"golang.org/x/image/draw"
-	_ "golang.org/x/image/webp" // decoders register themselves
+	"golang.org/x/image/webp"
 )
 
 const (
@@ -19,52 +22,212 @@ const (
 	pictureSide = 1536
 	// pictureAsIs is how many bytes a picture may have that is sent as it came.
 	pictureAsIs = 1 << 20
-	// mostPixels bounds what is decoded: a small file may unpack to gigabytes.
-	mostPixels = 50_000_000
+	// mostPNG is how many bytes a picture with openings may have; a larger one gets a white ground. Four of them, in base64, are below the 32 MB that
+	// vLLM's front end takes.
+	mostPNG = 4 << 20
 	// jpegQuality is Go's way to say: hardly any difference to see.
 	jpegQuality = 85
+	// decoders is how many pictures are decoded at a time: each may take mostUnpacked, and a core.
+	decoders = 2
+	// pictureTime is how long one picture may take, scaling included. The largest that is let in takes a second of a core.
+	pictureTime = 10 * time.Second
+	// piece is how many bytes a decoder gets at once. It notices the end of its context at the next one: 64 bytes of deflate unpack to 64 kB at most,
+	// and 40 are a whole scan of a JPEG.
+	piece = 64
+	// bandRows is how many rows are scaled between two looks at the context.
+	bandRows = 64
 )
 
-// Picture makes of a picture (PNG, JPEG, GIF, WebP) an image that every model server decodes: PNG or JPEG, at most 1,536 pixels wide and high. One that
-// is so already, and at most 1 MB large, stays as it is. It is pure; a large picture takes some 100 ms of processor time.
-func Picture(mime string, data []byte) (Image, error) {
-	cfg, format, err := image.DecodeConfig(bytes.NewReader(data))
-	if err != nil {
-		return Image{}, fmt.Errorf("read a picture of type %s: %w", mime, err)
-	}
-	if cfg.Width <= 0 || cfg.Height <= 0 || cfg.Width > mostPixels/cfg.Height {
-		return Image{}, errors.New("a picture has too many pixels")
-	}
-	img, _, err := image.Decode(bytes.NewReader(data)) // also of one that is sent as it came: it may be cut
-	if err != nil {
-		return Image{}, fmt.Errorf("read a picture of type %s: %w", mime, err)
-	}
-	known := format == "png" || format == "jpeg"
-	if known && max(cfg.Width, cfg.Height) <= pictureSide && len(data) <= pictureAsIs {
-		return Image{MIME: "image/" + format, Data: data}, nil
-	}
-	img = scaled(img)
-	var out bytes.Buffer
-	if opaque, ok := img.(interface{ Opaque() bool }); ok && !opaque.Opaque() {
-		err = png.Encode(&out, img)
-		mime = "image/png"
-	} else {
-		err = jpeg.Encode(&out, img, &jpeg.Options{Quality: jpegQuality})
-		mime = "image/jpeg"
-	}
-	if err != nil {
-		return Image{}, fmt.Errorf("write a picture: %w", err)
-	}
-	return Image{MIME: mime, Data: out.Bytes()}, nil
+// Why a picture was not read, apart from damage.
+var (
+	// ErrLargePicture says that a picture takes too much memory when it is unpacked, however small its file is.
+	ErrLargePicture = errors.New("picture has too many pixels")
+	// ErrScans says that a JPEG has more passes than any program writes.
+	ErrScans = errors.New("picture has too many passes")
+	// ErrSlowPicture says that a picture was given up: it took too long.
+	ErrSlowPicture = errors.New("picture took too long")
+	// ErrBusyPictures says that others were decoded all the time that there was.
+	ErrBusyPictures = errors.New("too many pictures at once")
+)
+
+// Pictures reads the pictures that people attach, two at a time. It is safe for concurrent use and owns no goroutines.
+type Pictures struct {
+	slots chan struct{}
+	time  time.Duration // for one picture; less in tests
 }
 
-func scaled(img image.Image) image.Image {
+// NewPictures returns a reader of pictures. A process needs one.
+func NewPictures() *Pictures {
+	return &Pictures{slots: make(chan struct{}, decoders), time: pictureTime}
+}
+
+// Picture makes of a picture (PNG, JPEG, GIF, WebP) an image that every model server decodes: PNG or JPEG, at most 1,536 pixels wide and
+// high. One that is so already, and at most 1 MB large, stays as it is. Of an animation it takes the first frame.
+//
+// What a file claims is bounded before anything is unpacked: 64 MB of memory, and 50 passes of a JPEG. It blocks until ctx ends at the latest,
+// and decodes for at most 10 s: it returns the cause of ctx, ErrBusyPictures if ctx ran out before its turn came, or ErrSlowPicture.
+func (p *Pictures) Picture(ctx context.Context, mime string, data []byte) (Image, error) {
+	format, err := pictureFormat(data)
+	if err != nil {
+		return Image{}, fmt.Errorf("read a picture of type %s: %w", mime, err)
+	}
+	select {
+	case p.slots <- struct{}{}:
+		defer func() { <-p.slots }()
+	case <-ctx.Done():
+		return Image{}, outOfTime(ctx)
+	}
+	limited, cancel := context.WithTimeout(ctx, p.time)
+	defer cancel()
+	img, err := format.read(limited, data)
+	switch { // whatever the decoder made of it
+	case ctx.Err() != nil:
+		return Image{}, outOfTime(ctx)
+	case limited.Err() != nil:
+		return Image{}, ErrSlowPicture
+	}
+	if err != nil {
+		return Image{}, fmt.Errorf("read a picture of type %s: %w", mime, err)
+	}
+	return img, nil
+}
+
+// outOfTime is the error of a context that has ended.
+func outOfTime(ctx context.Context) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return ErrBusyPictures
+	}
+	return context.Cause(ctx)
+}
+
+// format is one way to write pictures.
+type format struct {
+	mime   string
+	config func(io.Reader) (image.Config, error)
+	decode func(io.Reader) (image.Image, error)
+	// unpacked is how many bytes decode allocates for a picture with this header.
+	unpacked func(data []byte, cfg image.Config) (int64, error)
+}
+
+// pictureFormat tells a format by its first bytes. It asks no registry: other packages may have put anything there.
+func pictureFormat(data []byte) (format, error) {
+	has := func(magic string) bool { return bytes.HasPrefix(data, []byte(magic)) }
+	switch {
+	case has("\x89PNG\r\n\x1a\n"):
+		return format{"image/png", png.DecodeConfig, png.Decode, unpackedPNG}, nil
+	case has("\xff\xd8"):
+		return format{"image/jpeg", jpeg.DecodeConfig, jpeg.Decode, unpackedJPEG}, nil
+	case has("GIF8"):
+		return format{"image/gif", gif.DecodeConfig, gif.Decode, unpackedGIF}, nil
+	case has("RIFF") && len(data) > 12 && string(data[8:12]) == "WEBP":
+		return format{"image/webp", webp.DecodeConfig, webp.Decode, unpackedWebP}, nil
+	}
+	return format{}, errors.New("it is no PNG, JPEG, GIF or WebP")
+}
+
+// check says whether a picture may be decoded, by what its file says of itself.
+func (f format) check(ctx context.Context, data []byte) (image.Config, error) {
+	cfg, err := f.config(newPieces(ctx, data))
+	if err != nil {
+		return cfg, err //nolint:wrapcheck // Picture says what was being done
+	}
+	switch {
+	case cfg.Width <= 0 || cfg.Height <= 0:
+		return cfg, errors.New("it has no pixels")
+	case max(cfg.Width, cfg.Height) > mostSide || cfg.Width > mostUnpacked/cfg.Height:
+		return cfg, fmt.Errorf("%w: %d by %d", ErrLargePicture, cfg.Width, cfg.Height)
+	}
+	n, err := f.unpacked(data, cfg)
+	if err == nil && n > mostUnpacked {
+		err = fmt.Errorf("%w: %d by %d, %d MB in memory", ErrLargePicture, cfg.Width, cfg.Height, n>>20)
+	}
+	return cfg, err
+}
+
+// read decodes and scales a picture. It ends soon after ctx.
+func (f format) read(ctx context.Context, data []byte) (_ Image, err error) {
+	defer func() {
+		if bug := recover(); bug != nil { // of a decoder, which reads what anybody may have written
+			err = fmt.Errorf("the decoder failed: %v", bug)
+		}
+	}()
+	cfg, err := f.check(ctx, data)
+	if err != nil {
+		return Image{}, err
+	}
+	img, err := f.decode(newPieces(ctx, data)) // also of one that is sent as it came: it may be cut
+	if err != nil {
+		return Image{}, err //nolint:wrapcheck // Picture says what was being done
+	}
+	known := f.mime == "image/png" || f.mime == "image/jpeg"
+	if known && max(cfg.Width, cfg.Height) <= pictureSide && len(data) <= pictureAsIs {
+		return Image{MIME: f.mime, Data: data}, nil
+	}
+	if img, err = scaled(ctx, img); err != nil {
+		return Image{}, err
+	}
+	var out bytes.Buffer
+	if opaque, ok := img.(interface{ Opaque() bool }); ok && !opaque.Opaque() {
+		if err := png.Encode(&out, img); err != nil {
+			return Image{}, fmt.Errorf("write it anew: %w", err)
+		}
+		if out.Len() <= mostPNG {
+			return Image{MIME: "image/png", Data: out.Bytes()}, nil
+		}
+		out.Reset()
+		white := image.NewRGBA(img.Bounds())
+		draw.Draw(white, white.Rect, image.White, image.Point{}, draw.Src)
+		draw.Draw(white, white.Rect, img, white.Rect.Min, draw.Over)
+		img = white
+	}
+	if err := jpeg.Encode(&out, img, &jpeg.Options{Quality: jpegQuality}); err != nil {
+		return Image{}, fmt.Errorf("write it anew: %w", err)
+	}
+	return Image{MIME: "image/jpeg", Data: out.Bytes()}, nil
+}
+
+// scaled makes a picture as small as it has to be. It halves it, which averages four pixels into one, until less than half is left to do: better
+// kernels need 32 bytes for each row of the picture and column of the result, hundreds of megabytes.
+func scaled(ctx context.Context, img image.Image) (image.Image, error) {
 	size := img.Bounds().Size()
 	long := max(size.X, size.Y)
 	if long <= pictureSide {
-		return img
+		return img, nil
+	}
+	for b := img.Bounds(); max(b.Dx(), b.Dy()) >= 2*pictureSide && min(b.Dx(), b.Dy()) > 1; b = img.Bounds() {
+		to := image.NewRGBA(image.Rect(0, 0, b.Dx()/2, b.Dy()/2)) // a last odd row or column is left out
+		for y := 0; y < to.Rect.Max.Y; y += bandRows {
+			if err := ctx.Err(); err != nil {
+				return nil, fmt.Errorf("scale it: %w", err)
+			}
+			band := image.Rect(0, y, to.Rect.Max.X, min(y+bandRows, to.Rect.Max.Y))
+			from := image.Rectangle{Min: band.Min.Mul(2), Max: band.Max.Mul(2)}.Add(b.Min)
+			draw.ApproxBiLinear.Scale(to, band, img, from, draw.Src, nil)
+		}
+		img = to
 	}
 	to := image.NewRGBA(image.Rect(0, 0, max(size.X*pictureSide/long, 1), max(size.Y*pictureSide/long, 1)))
-	draw.CatmullRom.Scale(to, to.Bounds(), img, img.Bounds(), draw.Src, nil)
-	return to
+	draw.ApproxBiLinear.Scale(to, to.Bounds(), img, img.Bounds(), draw.Src, nil)
+	return to, nil
+}
+
+// pieces reads data a little at a time, until its context ends: so a decoder ends, too.
+type pieces struct {
+	data  []byte
+	ended func() error
+}
+
+func newPieces(ctx context.Context, data []byte) *pieces { return &pieces{data, ctx.Err} }
+
+// Read is part of io.Reader.
+func (p *pieces) Read(to []byte) (int, error) {
+	if err := p.ended(); err != nil {
+		return 0, err
+	}
+	if len(p.data) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(to, p.data[:min(piece, len(p.data))])
+	p.data = p.data[n:]
+	return n, nil
 }

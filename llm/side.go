@@ -13,21 +13,26 @@ import (
 // Limits of what is read into memory. The answers are small; these only keep a wrong server from filling it.
 const (
 	maxErrorBody = 64 << 10 // an error text; vLLM's longest seen is 2 kB
-	maxSideBody  = 32 << 20 // /tokenize returns all ids: about 8 bytes a token
+	maxSmallBody = 64 << 10 // /health has no body, /version a line
+	maxModelList = 4 << 20  // a router with 1,000 models writes about 2 MB
+	maxVersion   = 100      // characters of a version
+	// /tokenize returns all ids: at most one a byte of what was sent, of at most 10 bytes each, and those of the template around it.
+	tokenBytes    = 10
+	templateBytes = 1 << 20
 )
 
 // Health asks the server whether it is well. A server without /health is [errors.ErrUnsupported]. nil is no proof: vLLM says 200 while it
 // drains. It blocks for at most 5 s.
 func (c *Client) Health(ctx context.Context) error {
-	_, err := c.side(ctx, "health", http.MethodGet, c.root+"/health", nil)
+	_, err := c.side(ctx, "health", http.MethodGet, c.root+"/health", nil, maxSmallBody)
 	return err
 }
 
 // Version asks for the server's version (vLLM, Ollama). Others are [errors.ErrUnsupported]. It blocks for at most 10 s.
 func (c *Client) Version(ctx context.Context) (string, error) {
-	body, err := c.side(ctx, "version", http.MethodGet, c.root+"/version", nil)
+	body, err := c.side(ctx, "version", http.MethodGet, c.root+"/version", nil, maxSmallBody)
 	if errors.Is(err, errors.ErrUnsupported) {
-		body, err = c.side(ctx, "version", http.MethodGet, c.root+"/api/version", nil)
+		body, err = c.side(ctx, "version", http.MethodGet, c.root+"/api/version", nil, maxSmallBody)
 	}
 	if err != nil {
 		return "", err
@@ -35,10 +40,10 @@ func (c *Client) Version(ctx context.Context) (string, error) {
 	var v struct {
 		Version string `json:"version"`
 	}
-	if err := json.Unmarshal(body, &v); err != nil || v.Version == "" {
+	if err := json.Unmarshal(body, &v); err != nil || Printable(v.Version, maxVersion) == "" {
 		return "", fmt.Errorf("llm version: %w", errors.ErrUnsupported)
 	}
-	return v.Version, nil
+	return Printable(v.Version, maxVersion), nil
 }
 
 // Tokenize counts the tokens of a conversation with the model's own template, as it would be sent. For gpt-oss the server's count is
@@ -66,7 +71,7 @@ func (c *Client) Tokenize(ctx context.Context, model string, msgs []Message) (co
 	if err != nil {
 		return 0, 0, fmt.Errorf("llm tokenize: %w", err)
 	}
-	body, err := c.side(ctx, "tokenize", http.MethodPost, c.root+"/tokenize", send)
+	body, err := c.side(ctx, "tokenize", http.MethodPost, c.root+"/tokenize", send, templateBytes+tokenBytes*len(send))
 	if err != nil {
 		return 0, 0, err
 	}
@@ -81,8 +86,19 @@ func (c *Client) Tokenize(ctx context.Context, model string, msgs []Message) (co
 	return got.Count.int(), value(got.MaxModelLen).int(), nil
 }
 
-// side makes one short request and returns the body of a 2xx answer.
-func (c *Client) side(ctx context.Context, op, method, url string, send []byte) ([]byte, error) {
+// side makes one short request and returns the body of a 2xx answer. A body of more than most bytes is an error.
+func (c *Client) side(ctx context.Context, op, method, url string, send []byte, most int) (body []byte, err error) {
+	err = c.sideRead(ctx, op, method, url, send, func(r io.Reader) error {
+		if body, err = readLimited(r, int64(most)+1); err == nil && len(body) > most {
+			err = &Error{Kind: KindServer, Op: op, Message: fmt.Sprintf("the answer has more than %d kB", most>>10), Err: errTooLarge}
+		}
+		return err
+	})
+	return body, err
+}
+
+// sideRead makes one short request and has read read the body of a 2xx answer.
+func (c *Client) sideRead(ctx context.Context, op, method, url string, send []byte, read func(io.Reader) error) error {
 	ctx, cancel := context.WithTimeout(ctx, sideTimeout)
 	defer cancel()
 	var body io.Reader
@@ -91,7 +107,7 @@ func (c *Client) side(ctx context.Context, op, method, url string, send []byte) 
 	}
 	req, err := http.NewRequestWithContext(ctx, method, url, body)
 	if err != nil {
-		return nil, fmt.Errorf("llm %s: %w", op, err)
+		return fmt.Errorf("llm %s: %w", op, withoutAddress(err))
 	}
 	if send != nil {
 		req.Header.Set("Content-Type", "application/json")
@@ -100,23 +116,22 @@ func (c *Client) side(ctx context.Context, op, method, url string, send []byte) 
 	c.authorize(req)
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, transportError(ctx, op, err)
+		return transportError(ctx, op, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode >= http.StatusBadRequest {
+	if resp.StatusCode >= http.StatusMultipleChoices {
 		got, _ := readLimited(resp.Body, maxErrorBody)
 		// Only /v1/models must be there; the rest is optional, and a server without it says 404, 405 or 501.
 		switch resp.StatusCode {
 		case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
 			if op != "models" && classify(op, resp.StatusCode, got).Kind != KindNoModel {
-				return nil, fmt.Errorf("llm %s: %w", op, errors.ErrUnsupported)
+				return fmt.Errorf("llm %s: %w", op, errors.ErrUnsupported)
 			}
 		}
-		return nil, classify(op, resp.StatusCode, got)
+		return classify(op, resp.StatusCode, got)
 	}
-	got, err := readLimited(resp.Body, maxSideBody)
-	if err != nil {
-		return nil, transportError(ctx, op, err)
+	if err := read(resp.Body); err != nil {
+		return transportError(ctx, op, err)
 	}
-	return got, nil
+	return nil
 }

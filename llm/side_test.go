@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"llmbot/llm/egress"
 )
 
 func TestBaseURL(t *testing.T) {
@@ -195,10 +197,10 @@ func TestGivenClientIsNotChanged(t *testing.T) {
 	if hc.Timeout != time.Minute || hc.Transport != tr || tr.ResponseHeaderTimeout != time.Second {
 		t.Error("the given client was changed")
 	}
-	if own, ok := c.http.Transport.(*http.Transport); !ok || c.http.Timeout != 0 || own.ResponseHeaderTimeout != 0 {
+	if own, ok := egress.Transport(c.http).(*http.Transport); !ok || c.http.Timeout != 0 || own.ResponseHeaderTimeout != 0 {
 		t.Error("its timeouts would end a stream")
 	}
-	if own, ok := httpClient(Config{}).Transport.(*http.Transport); !ok || own.Proxy != nil || own.IdleConnTimeout > idleConnTimeout {
+	if own, ok := egress.Transport(httpClient(Config{})).(*http.Transport); !ok || own.Proxy != nil || own.IdleConnTimeout > idleConnTimeout {
 		t.Error("our own transport")
 	}
 }

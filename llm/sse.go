@@ -12,11 +12,20 @@ import (
 const (
 	// maxLine bounds one line of a stream. Our chunks have some hundred bytes; a line of 1 MB has been seen with logprobs.
 	maxLine = 8 << 20
+	// maxChatter bounds what a stream may bring in a row without anything of an answer: comments, blank lines, events that are empty. A keep-alive of vLLM
+	// has 14 bytes, llama.cpp's 3, and they come once a second at most (facts/vllm.md): that is 20 hours of them. Without the bound they cost a core for as
+	// long as the first token may take.
+	maxChatter = 1 << 20
+	// longLine is how much a longer line counts against it: the first event may carry the whole prompt's token ids, and no text.
+	longLine = 64 << 10
 	// maxDrain is what is read after [DONE] so that the connection can be used again: the last HTTP chunk, or a trailer.
 	maxDrain = 4 << 10
 )
 
-var errLineTooLong = fmt.Errorf("a line of the stream has more than %d bytes", maxLine)
+var (
+	errLineTooLong = fmt.Errorf("a line of the stream has more than %d bytes", maxLine)
+	errChatter     = fmt.Errorf("%d bytes of the stream brought nothing of an answer", maxChatter)
+)
 
 // sseReader turns what servers send into what go-openai reads safely, and cheaply: a line "data: .\n" for each payload, which is one JSON
 // object and stays behind in payload until the next Read (go-openai copies each line and puts three regular expressions to it), and
@@ -26,7 +35,7 @@ var errLineTooLong = fmt.Errorf("a line of the stream has more than %d bytes", m
 //   - errors in all forms (object, string, an "error:" line, an "error" event) become an ordinary payload {"error": …}, and reach
 //     parseChunk, not go-openai's own error path;
 //   - the end of the connection without [DONE] is io.ErrUnexpectedEOF, never io.EOF, which go-openai means as success;
-//   - the last line counts without a newline if it is whole; a line has a limit;
+//   - the last line counts without a newline if it is whole; a line has a limit, and so has what comes in a row and brings nothing;
 //   - CRLF, "data:" without a space and an object over several data lines are read; a whole JSON body instead of a stream is one event.
 type sseReader struct {
 	body  io.ReadCloser
@@ -39,6 +48,8 @@ type sseReader struct {
 	isErr bool   // the current event is called error
 	done  bool   // [DONE] came
 	err   error  // what comes after out
+	size  int    // bytes of the newest line, with its end
+	idle  int    // bytes since the stream began, or spoke was called
 }
 
 // lineBuffer holds one line of a stream, which has 200 to 400 bytes with every server that we know; longer ones are put together. A larger one
@@ -65,6 +76,9 @@ func (s *sseReader) Read(p []byte) (int, error) {
 // payload is what the line that go-openai has just read stands for. It is valid until the next Read.
 func (s *sseReader) payload() []byte { return s.load }
 
+// spoke says that what was read last brought something of an answer.
+func (s *sseReader) spoke() { s.idle = 0 }
+
 // Close reads the rest of a finished stream, so that the connection can be used again, and closes the body. The caller's timer
 // bounds the reading.
 func (s *sseReader) Close() error {
@@ -78,7 +92,12 @@ func (s *sseReader) Close() error {
 func (s *sseReader) step() {
 	if !s.begun {
 		s.begun = true
-		if first, err := s.first(); err == nil && (first == '{' || first == '<' || first == '[') {
+		first, err := s.first()
+		if errors.Is(err, errChatter) {
+			s.err = err
+			return
+		}
+		if err == nil && (first == '{' || first == '<' || first == '[') {
 			s.whole(first)
 			return
 		}
@@ -88,6 +107,11 @@ func (s *sseReader) step() {
 		s.end(line, err)
 		return
 	}
+	if s.idle > maxChatter {
+		s.err = errChatter
+		return
+	}
+	s.idle += min(s.size, longLine)
 	s.take(line)
 }
 
@@ -119,6 +143,9 @@ func (s *sseReader) first() (byte, error) {
 		switch b[0] {
 		case ' ', '\t', '\r', '\n':
 			_, _ = s.src.Discard(1)
+			if s.idle++; s.idle > maxChatter {
+				return 0, errChatter
+			}
 		case 0xEF: // a byte order mark
 			if bom, err := s.src.Peek(3); err == nil && string(bom) == "\xef\xbb\xbf" {
 				_, _ = s.src.Discard(3)
@@ -164,6 +191,7 @@ func (s *sseReader) line() ([]byte, error) {
 	s.long = s.long[:0]
 	for {
 		part, err := s.src.ReadSlice('\n')
+		s.size = len(s.long) + len(part)
 		if err == nil && len(s.long) == 0 {
 			return bytes.TrimRight(part, "\r\n"), nil
 		}

@@ -144,6 +144,9 @@ func (a *answer) read(stream *openai.ChatCompletionStream, sse *sseReader, timer
 		if ch.err != nil {
 			return a.serverError(ch.err)
 		}
+		if ch.text != "" || ch.reasoning != "" || ch.tool || ch.finish != "" {
+			sse.spoke()
+		}
 		if err := a.take(&ch, timer); err != nil {
 			return &callbackError{err}
 		}

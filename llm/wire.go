@@ -33,9 +33,12 @@ func (k *call) Do(r *http.Request) (*http.Response, error) {
 	}
 	resp, err := k.client.http.Do(r)
 	if err != nil {
+		if e := redirected("chat", err); e != nil {
+			return nil, e
+		}
 		return nil, err
 	}
-	if resp.StatusCode >= http.StatusBadRequest {
+	if resp.StatusCode >= http.StatusMultipleChoices {
 		defer func() { _ = resp.Body.Close() }()
 		body, _ := readLimited(resp.Body, maxErrorBody)
 		return nil, classify("chat", resp.StatusCode, body)

@@ -313,3 +313,19 @@ func TestComposeProfile(t *testing.T) {
 		t.Errorf("the bot looks for GPUs at %q", url)
 	}
 }
+
+// The machine is the model server's too: the bot may not take all of its memory.
+func TestDeploymentsBoundMemory(t *testing.T) {
+	var compose struct {
+		Services map[string]struct {
+			Limit string `yaml:"mem_limit"`
+		}
+	}
+	if err := yaml.Unmarshal([]byte(repository(t, "deploy/compose.yaml")), &compose); err != nil {
+		t.Fatal(err)
+	}
+	unit := repository(t, "deploy/llmbot.service")
+	if limit := compose.Services["llmbot"].Limit; limit != "1g" || !strings.Contains(unit, "\nMemoryMax=1G\n") {
+		t.Errorf("compose: %q", limit)
+	}
+}

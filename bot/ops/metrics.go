@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"llmbot/bot"
+	"llmbot/bot/quota"
 	"llmbot/llm"
 )
 
@@ -41,6 +42,7 @@ type Metrics struct {
 	answer, visible             prometheus.Histogram
 	staleness, endLag           prometheus.Histogram
 	queueWait                   prometheus.Histogram
+	overQuota                   *prometheus.CounterVec
 	requests, modelErrors       *prometheus.CounterVec
 	firstToken, speed           prometheus.Histogram
 	prompt, cached              prometheus.Counter
@@ -103,6 +105,7 @@ func NewMetrics(b Build) *Metrics {
 	m.endLag = one(m.histogram("answer_end_lag_seconds", "From the last token to the complete answer being visible.", seenBuckets()))
 	m.ratings = m.counter("ratings_total", "What people think of answers.", "rating")
 	m.queueWait = one(m.histogram("queue_wait_seconds", "How long an answer waited for one of the BOT_MAX_ANSWERS slots.", longBuckets()))
+	m.overQuota = m.counter("quota_refusals_total", "Answers refused because a person, or a channel, has had its share.", "of", "limit")
 
 	m.requests = m.counter("model_requests_total", "Requests to the model server by outcome.", "outcome")
 	m.modelErrors = m.counter("model_errors_total", "Failed requests to the model server by kind.", "kind")
@@ -154,8 +157,14 @@ func (m *Metrics) zeros() {
 	for _, rating := range []string{"good", "bad"} {
 		m.ratings.WithLabelValues(rating)
 	}
+	for _, of := range []quota.Of{quota.Person, quota.Channel} {
+		for _, limit := range []quota.Limit{quota.AnswersPerMinute, quota.TokensPerDay} {
+			m.overQuota.WithLabelValues(string(of), string(limit))
+		}
+	}
 	for _, kind := range []string{"other", "pressed", "command"} { // what kind of message it was is not known when that goes wrong
 		m.events.WithLabelValues(kind, "panicked")
+		m.events.WithLabelValues(kind, "unreadable")
 	}
 	for _, socket := range []string{"0", "1"} {
 		m.socketOpens.WithLabelValues(socket)

@@ -17,6 +17,7 @@ import (
 
 	"llmbot/bot"
 	"llmbot/bot/pace"
+	"llmbot/bot/quota"
 	"llmbot/bot/turn"
 	"llmbot/llm"
 )
@@ -37,6 +38,7 @@ func TestHooksCount(t *testing.T) {
 	b.Rated(true)
 	b.Rated(false)
 	b.Away(2500 * time.Millisecond)
+	b.OverQuota(quota.Over{Account: quota.Account{Of: quota.Channel}, Limit: quota.TokensPerDay})
 	usage := llm.Usage{PromptTokens: 100, CachedTokens: 60, CompletionTokens: 50, ReasoningTokens: 20, Known: true}
 	b.Streamed(llm.Result{TTFT: time.Second, Elapsed: 2 * time.Second, Usage: usage}, nil)
 	b.Streamed(llm.Result{}, &llm.Error{Kind: llm.KindLoading})

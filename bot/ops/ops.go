@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof" // registers itself at http.DefaultServeMux too, which nobody serves
+	"path"
 	"strings"
 	"sync"
 	"syscall"
@@ -38,6 +39,7 @@ type Config struct {
 	Stopping    func() bool                     // the bot takes no new questions
 	Sockets     func() int                      // that are open
 	Connections func() int                      // of the Slack app, as Slack counts
+	Trouble     func() string                   // why sockets are not open, and what to do; empty: nothing is known
 	Store       func(ctx context.Context) error // whether it is usable
 	Model       func(ctx context.Context) (string, error)
 	Threads     func() []bot.ThreadState
@@ -51,6 +53,7 @@ type Config struct {
 func (c Config) stopping() bool             { return c.Stopping != nil && c.Stopping() }
 func (c Config) sockets() int               { return called(c.Sockets) }
 func (c Config) connections() int           { return called(c.Connections) }
+func (c Config) trouble() string            { return called(c.Trouble) }
 func (c Config) queued() int                { return called(c.Queued) }
 func (c Config) threads() []bot.ThreadState { return called(c.Threads) }
 func (c Config) pace() (snap pace.Snapshot) { return called(c.Pace) }
@@ -109,7 +112,28 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; form-action 'none'")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	if foreign(r) {
+		http.Error(w, "another site's page asks for this: open the address in a tab of its own", http.StatusForbidden)
+		return
+	}
 	s.mux.ServeHTTP(w, r)
+}
+
+// foreign says whether a web page of another site makes the browser ask for something that costs: a profile takes the processor for a minute, and
+// every page asks the store and the model server. Following a link from elsewhere to a page that is no profile is fine. The method does not matter, and
+// another port of this machine is another site's page, too. Programs send no such headers.
+func foreign(r *http.Request) bool {
+	debug := strings.HasPrefix(path.Clean("/"+r.URL.Path)+"/", "/debug/")
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "same-origin", "none":
+		return false
+	case "": // an old browser tells the origin only of some requests
+		origin := r.Header.Get("Origin")
+		return origin != "" && !strings.EqualFold(origin, "http://"+r.Host)
+	}
+	return debug || r.Header.Get("Sec-Fetch-Mode") != "navigate"
 }
 
 // Listen takes the address. An error that says that it is taken has a Hint. That other machines can reach it is logged as a warning: the pages

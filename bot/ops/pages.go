@@ -12,6 +12,7 @@ import (
 
 	"llmbot/bot"
 	"llmbot/bot/pace"
+	"llmbot/llm"
 )
 
 // wantsJSON says whether ?format=json was asked for.
@@ -36,7 +37,6 @@ func show(w http.ResponseWriter, r *http.Request, status int, v any, text func(i
 
 func (s *Server) index(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
 	fmt.Fprintf(w, `<!doctype html><html lang="en"><head><title>llmbot</title><style>body{font:16px/1.5 sans-serif;margin:2em}dt{font-family:monospace}dd{margin:0 0 .6em 2em}</style></head>
 <body><h1>llmbot %s</h1><p>Up for %s.</p><dl>
 `, escape(s.cfg.Version), lasted(time.Since(s.since)))
@@ -52,6 +52,12 @@ func (s *Server) index(w http.ResponseWriter, _ *http.Request) {
 	}
 	fmt.Fprint(w, "</dl><p>The pages that are text are JSON with <code>?format=json</code>.</p></body></html>\n")
 }
+
+// mostShown is how much a page shows of what somebody else calls himself or says, in characters.
+const mostShown = 300
+
+// shown is what a server, or an event of Slack, says of itself, as it may stand in a page: on a terminal it must not do anything.
+func shown(s string) string { return llm.Printable(s, mostShown) }
 
 func escape(s string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s)
@@ -73,7 +79,8 @@ type Health struct {
 	Why         string `json:"why,omitempty"` // it is not
 	Stopping    bool   `json:"stopping"`
 	Sockets     int    `json:"sockets"`
-	Connections int    `json:"connections"` // of the app, as Slack counted; 0: not known
+	Connections int    `json:"connections"`       // of the app, as Slack counted; 0: not known
+	Trouble     string `json:"trouble,omitempty"` // why sockets are not open
 	Store       string `json:"store"`
 	Model       string `json:"model"`
 	Version     string `json:"version"`
@@ -83,7 +90,7 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	store := s.store.now(r.Context())
 	model := s.model.now(r.Context())
 	h := Health{
-		Stopping: s.cfg.stopping(), Sockets: s.cfg.sockets(), Connections: s.cfg.connections(), Store: "usable", Model: "up: " + model.text,
+		Stopping: s.cfg.stopping(), Sockets: s.cfg.sockets(), Connections: s.cfg.connections(), Trouble: s.cfg.trouble(), Store: "usable", Model: "up: " + shown(model.text),
 		Version: s.cfg.Version,
 	}
 	var why []string
@@ -96,7 +103,7 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case s.store == nil, !store.asked.IsZero() && store.err == nil:
 	case store.err != nil:
-		h.Store = "not usable: " + store.err.Error()
+		h.Store = "not usable: " + shown(store.err.Error())
 		why = append(why, "the store is not usable")
 	default:
 		h.Store = "not known yet"
@@ -104,7 +111,7 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case model.err != nil:
-		h.Model = "down: " + model.err.Error()
+		h.Model = "down: " + shown(model.err.Error())
 	case model.asked.IsZero():
 		h.Model = "not known"
 	}
@@ -122,6 +129,9 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "sockets: %d open", h.Sockets)
 		if h.Connections > 0 {
 			fmt.Fprintf(w, ", Slack counted %d of the app", h.Connections)
+		}
+		if h.Trouble != "" {
+			fmt.Fprintf(w, "\nnot open: %s", h.Trouble)
 		}
 		fmt.Fprintf(w, "\nstore: %s\nmodel server: %s\n", h.Store, h.Model)
 	})
@@ -142,7 +152,7 @@ func (s *Server) threads(w http.ResponseWriter, r *http.Request) {
 	rows := make([]threadJSON, 0, len(threads))
 	for _, t := range threads {
 		rows = append(rows, threadJSON{
-			Thread: t.Thread.String(), Ask: t.Ask, Phase: t.Phase, For: since(t.Since), Age: since(t.Came), Asks: t.Asks,
+			Thread: shown(t.Thread.String()), Ask: shown(t.Ask), Phase: shown(t.Phase), For: since(t.Since), Age: since(t.Came), Asks: t.Asks,
 		})
 	}
 	show(w, r, http.StatusOK, map[string]any{"threads": rows, "queued": queued}, func(w io.Writer) {
@@ -187,7 +197,7 @@ func paceText(w io.Writer, p pace.Snapshot) {
 		budget(string(name), p.Methods[name])
 	}
 	for _, name := range sortedKeys(p.Channels) {
-		budget("posts in "+name, p.Channels[name])
+		budget("posts in "+shown(name), p.Channels[name])
 	}
 	_ = t.Flush()
 
@@ -201,7 +211,7 @@ func paceText(w io.Writer, p pace.Snapshot) {
 	}
 	fmt.Fprintln(t, "channel\topen for\tcharacters\tvisible\tunread for\tnext\tstate")
 	for _, l := range p.Lanes {
-		fmt.Fprintf(t, "%s\t%.1f s\t%d\t%d\t%.1f s\t%s\t%s\n", l.Channel, l.Age, l.Text, l.Shown, l.ReadsFor, l.Next, laneState(l))
+		fmt.Fprintf(t, "%s\t%.1f s\t%d\t%d\t%.1f s\t%s\t%s\n", shown(l.Channel), l.Age, l.Text, l.Shown, l.ReadsFor, l.Next, laneState(l))
 	}
 	_ = t.Flush()
 }

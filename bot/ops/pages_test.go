@@ -37,6 +37,11 @@ func TestReady(t *testing.T) {
 			[]string{"ready\n", "sockets: 2 open, Slack counted 2 of the app", "store: usable", "model server: up: test-model"},
 		},
 		"no socket": {Config{Store: up, Model: model}, http.StatusServiceUnavailable, []string{"not ready: no socket to Slack is open", "sockets: 0 open"}},
+		"sockets that Slack refuses": {
+			Config{Sockets: func() int { return 1 }, Trouble: func() string { return "socket 1: slack closed the socket: link_disabled" }, Store: up, Model: model},
+			http.StatusOK,
+			[]string{"ready\nsockets: 1 open\nnot open: socket 1: slack closed the socket: link_disabled\nstore: usable"},
+		},
 		"no store": {
 			Config{Sockets: two, Model: model, Store: func(context.Context) error { return errors.New("disk is full") }},
 			http.StatusServiceUnavailable,

@@ -8,6 +8,7 @@ import (
 
 	"llmbot/bot"
 	"llmbot/bot/pace"
+	"llmbot/bot/quota"
 	"llmbot/bot/turn"
 	"llmbot/llm"
 )
@@ -21,7 +22,7 @@ const (
 // Bot are the hooks of package bot and of its desk.
 func (m *Metrics) Bot() bot.Hooks {
 	return bot.Hooks{
-		Rated: m.Rated, Answered: m.Answered, Visible: m.Visible, Waited: m.Waited, Streamed: m.Streamed, Away: m.Away,
+		Rated: m.Rated, Answered: m.Answered, Visible: m.Visible, Waited: m.Waited, Streamed: m.Streamed, Away: m.Away, OverQuota: m.OverQuota,
 		Turn: turn.Hooks{Renewed: m.Renewed, Took: m.Took, Lost: m.Lost, Store: m.Store, Asked: m.Asked},
 	}
 }
@@ -78,6 +79,11 @@ func (m *Metrics) Rated(good bool) {
 		rating = "good"
 	}
 	m.ratings.WithLabelValues(rating).Inc()
+}
+
+// OverQuota is bot's hook.
+func (m *Metrics) OverQuota(over quota.Over) {
+	m.overQuota.WithLabelValues(string(over.Account.Of), string(over.Limit)).Inc()
 }
 
 // Streamed is bot's hook. What a request that failed has cost counts, too.
@@ -143,6 +149,9 @@ func (m *Metrics) Renewed(took time.Duration, err error) {
 func (m *Metrics) Asked(took time.Duration, _ bool, err error) { m.wrote(opAsk, took, err) }
 
 func (m *Metrics) wrote(op string, took time.Duration, err error) {
+	if errors.Is(err, turn.ErrKey) {
+		return // the store was not asked
+	}
 	m.store.WithLabelValues(op).Observe(took.Seconds())
 	if err != nil {
 		m.storeErrors.WithLabelValues(op).Inc()

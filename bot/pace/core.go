@@ -100,8 +100,10 @@ func (c *core) setShare(share float64) {
 		share = 1
 	}
 	c.share = share
-	for _, l := range c.methods {
-		l.share = share
+	for m, l := range c.methods {
+		if m.shared() {
+			l.share = share
+		}
 	}
 	for _, l := range c.channels {
 		l.share = share
@@ -116,7 +118,10 @@ func (c *core) limit(m Method) *limiter {
 		if n <= 0 {
 			n = int(float64(limitOf(m)) * max(1, c.scale))
 		}
-		l = newLimiter(n, c.share)
+		l = newLimiter(n, 1)
+		if m.shared() {
+			l.share = c.share
+		}
 		c.methods[m] = l
 	}
 	return l

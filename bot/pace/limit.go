@@ -145,6 +145,14 @@ func (l *limiter) can(now time.Time) bool {
 	return l.bucketed() || l.level >= 1 || l.taken >= trustful || l.risky < probes
 }
 
+// spare says that a call may be made now out of that part of the budget.
+func (l *limiter) spare(now time.Time, part float64) bool {
+	if !l.can(now) || !l.only && float64(len(l.past)+l.flying) >= part*float64(l.cap()) {
+		return false
+	}
+	return !l.bucketed() || l.level-1 >= (1-part)*l.size()
+}
+
 // cautious is within under both models.
 func (l *limiter) cautious(now time.Time, h time.Duration) int {
 	l.move(now)

@@ -20,6 +20,17 @@ const (
 	MethodStop   Method = "chat.stopStream"
 )
 
+// shared reports whether the method's budget is divided among processes by the answers that they write.
+// Others are one call a turn or less, reads above all: a process with few answers must not wait for them
+// while the workspace has some left. If all of them together ask too much, Slack's refusals tell each.
+func (m Method) shared() bool {
+	switch m {
+	case MethodPost, MethodEdit, MethodDelete, MethodStart, MethodAppend, MethodStop:
+		return true
+	}
+	return false
+}
+
 // Kind says what a call does.
 type Kind int
 

@@ -16,9 +16,6 @@ type ticket struct {
 	head chan struct{} // closed when it is this one's turn
 }
 
-// askAgain is how long Take waits at most before it looks again: the share may be a larger one by then.
-const askAgain = 500 * time.Millisecond
-
 // Take waits until a call of a method, such as conversations.replies, fits the method's budget and counts it
 // as made now. Those who wait for the same method are served in the order in which they came; nobody else is
 // delayed. It returns the cause of ctx when that ends first, and ErrStopped when Run has ended. When Slack refuses the call, say so with
@@ -49,7 +46,7 @@ func (s *Scheduler) Take(ctx context.Context, m Method) error {
 		if wait <= 0 {
 			return nil
 		}
-		timer := time.NewTimer(min(wait, askAgain))
+		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
@@ -60,6 +57,19 @@ func (s *Scheduler) Take(ctx context.Context, m Method) error {
 			return ErrStopped
 		}
 	}
+}
+
+// TryTake counts a call of a method as made now if it can be made at once, nobody waits for the method, and less than that part of its
+// budget is used. It does not block. Calls that are dispensable come out of it, so that Take always finds the rest.
+func (s *Scheduler) TryTake(m Method, part float64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now, lim := time.Now(), s.core.limit(m)
+	if len(s.queues[m]) > 0 || !lim.spare(now, part) {
+		return false
+	}
+	lim.accepted(now.Add(takeTime), lim.spend(now))
+	return true
 }
 
 // tryTake counts a call, or says how long to wait before trying again.

@@ -2,7 +2,8 @@
 //
 // It is pure: values in, values out. It promises that the roles alternate (system, then user and assistant in turn, the last one
 // user), as strict chat templates demand; that the same thread gives the same bytes, so that the server's prefix cache holds from
-// turn to turn; and that, when the thread is too long for the window, whole old turns leave in big steps and never the newest.
+// turn to turn; that nobody speaks for others: in what people and other bots write, no line begins like somebody else's message or like the
+// head of a file, and no special token of a tokenizer is left; and that, when the thread is too long for the window, whole old turns leave in big steps and never the newest.
 package prompt
 
 import (
@@ -28,6 +29,7 @@ type Turn struct {
 	Who    Speaker
 	Name   string // display name; not used for Self
 	Text   string // unescaped, mentions as names
+	Files  string // what stands for the attached files, with heads of ours; follows Text
 	Images []llm.Image
 }
 
@@ -67,17 +69,21 @@ func Build(in Input) Output {
 	first := min(max(in.First, 0), max(len(in.Turns)-1, 0))
 	costs := make([]int, len(in.Turns)-first)
 	total := Estimate(system, in.Ratio)
+	line := lineOf(in.Turns)
+	texts := make([]string, len(costs))
 	for i, t := range in.Turns[first:] {
-		costs[i] = Estimate(line(t), in.Ratio)
+		texts[i] = line(t)
+		costs[i] = Estimate(texts[i], in.Ratio)
 		total += costs[i]
 	}
 	if in.Budget > 0 && total > in.Budget {
-		first += cut(costs, total-in.Budget, max(in.Budget/steps, 1))
+		gone := cut(costs, total-in.Budget, max(in.Budget/steps, 1))
+		first, texts = first+gone, texts[gone:]
 	}
 	out := Output{LeftOut: first}
 	out.Messages = append(out.Messages, llm.Message{Role: llm.RoleSystem, Content: system})
-	for _, t := range in.Turns[first:] {
-		out.add(t)
+	for i, t := range in.Turns[first:] {
+		out.add(t, texts[i])
 	}
 	for _, m := range out.Messages {
 		out.Tokens += Estimate(m.Content, in.Ratio)
@@ -107,12 +113,11 @@ func cut(costs []int, over, step int) int {
 }
 
 // add appends a turn; turns of the same role that follow each other become one message.
-func (out *Output) add(t Turn) {
+func (out *Output) add(t Turn, text string) {
 	role := llm.RoleUser
 	if t.Who == Self {
 		role = llm.RoleAssistant
 	}
-	text := line(t)
 	last := &out.Messages[len(out.Messages)-1]
 	switch {
 	case last.Role == role:
@@ -127,17 +132,32 @@ func (out *Output) add(t Turn) {
 	}
 }
 
-func line(t Turn) string {
-	text := strings.TrimSpace(t.Text)
-	switch {
-	case t.Who == Self:
-		return text
-	case t.Name == "":
+// lineOf writes turns; speakers are the names of all who speak, in lower case.
+func lineOf(turns []Turn) func(Turn) string {
+	speakers := map[string]bool{}
+	for _, t := range turns {
+		if t.Who != Self && t.Name != "" {
+			speakers[strings.ToLower(cleanName(t.Name))] = true
+		}
+	}
+	return func(t Turn) string { return broken(line(t, speakers)) }
+}
+
+func line(t Turn, speakers map[string]bool) string {
+	if t.Who == Self {
+		return strings.TrimSpace(t.Text)
+	}
+	text := quoted(strings.TrimSpace(t.Text), speakers)
+	if files := strings.TrimSpace(t.Files); files != "" {
+		text = strings.TrimSpace(text + "\n\n" + files)
+	}
+	switch name := cleanName(t.Name); {
+	case name == "":
 		return text
 	case t.Who == Other:
-		return t.Name + " (a bot): " + text
+		return name + " " + botMark + ": " + text
 	default:
-		return t.Name + ": " + text
+		return name + ": " + text
 	}
 }
 
@@ -154,7 +174,7 @@ func systemText(in Input) string {
 		b.WriteString("thread in the channel #" + in.Channel)
 	}
 	if in.Bot != "" {
-		b.WriteString("; your name there is " + in.Bot)
+		b.WriteString("; your name there is " + cleanName(in.Bot))
 	}
 	b.WriteString(". Messages of people begin with their name; do not begin yours with a name. Write Markdown.")
 	if !in.Date.IsZero() {

@@ -2,7 +2,9 @@ package slackio
 
 import (
 	"cmp"
+	"sort"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/slack-go/slack"
 
@@ -17,6 +19,7 @@ type content struct {
 	small    string
 	plain    bool // without blocks, because Slack refused them
 	controls bot.Controls
+	ending   bot.Ending
 	value    string // of its buttons
 }
 
@@ -37,14 +40,14 @@ func contents(pages []render.Page, a bot.Answer, more, plain bool) []content {
 		out = append(out, content{plain: plain})
 	}
 	last := &out[len(out)-1]
-	last.notice, last.small = a.Notice, a.Small
+	last.notice, last.small = fit(a.Notice, maxNotice), fit(a.Small, maxSmall)
 	if more && *last == (content{plain: plain}) {
 		return nil
 	}
 	if last.markdown == "" && last.notice == "" && !more && (last.small == "" || a.Phase == bot.Stopped) {
 		last.notice = "There is no answer: it was stopped before it began."
 	}
-	last.controls = a.Controls
+	last.controls, last.ending = a.Controls, a.Ending
 	return out
 }
 
@@ -112,7 +115,33 @@ func (c content) buttons() slack.Block {
 	return slack.NewActionBlock("", row...)
 }
 
-// mrkdwn is a text object in which nothing is live: escaped, and verbatim so that Slack does not look for names in it.
+// mrkdwn is a text object in which nothing is live: escaped, and verbatim so that Slack does not look for names in it. It is as long as Slack takes it.
 func mrkdwn(s string) *slack.TextBlockObject {
-	return slack.NewTextBlockObject(slack.MarkdownType, render.Mrkdwn(s), false, true)
+	return slack.NewTextBlockObject(slack.MarkdownType, render.Mrkdwn(fit(s, maxSection)), false, true)
 }
+
+// What of ours stands under a page, in characters once it is escaped: with it, and a page of the smallest size, a message without blocks fits.
+const (
+	maxNotice = 1_000
+	maxSmall  = 400
+)
+
+// fit is s, or as much of its beginning as comes to at most so many characters once it is escaped, with a mark.
+func fit(s string, most int) string {
+	if len(s) <= most/longestEscape || utf8.RuneCountInString(render.Mrkdwn(s)) <= most {
+		return s
+	}
+	const mark = "…"
+	ends := make([]int, 0, most) // of the characters that may fit
+	for i := range s {
+		if len(ends) == most {
+			break
+		}
+		ends = append(ends, i)
+	}
+	n := sort.Search(len(ends), func(i int) bool { return utf8.RuneCountInString(render.Mrkdwn(s[:ends[i]]))+1 > most })
+	return s[:ends[max(n-1, 0)]] + mark
+}
+
+// longestEscape is how many characters one may become: & as &amp;.
+const longestEscape = 5

@@ -21,7 +21,6 @@ const (
 	metaFrom   = "from"   // the first of them
 	metaSince  = "since"  // when the newest of them became what it is, if that is not asked
 	metaEpoch  = "epoch"  // of the claim
-	metaBy     = "by"     // the process, if there is no claim
 	metaPage   = "page"   // 0 first
 	metaNotice = "notice" // true: a word of ours, no answer
 	metaEnd    = "end"    // of the last message of an answer that has ended: endWhole or endBroken
@@ -56,7 +55,7 @@ func (c call) metadata() slack.MsgOption {
 	payload := map[string]any{
 		metaAsked: c.reply.For, metaEpoch: strconv.FormatUint(c.reply.Epoch, 10), metaPage: strconv.Itoa(c.at),
 	}
-	for key, value := range map[string]string{metaFrom: c.reply.From, metaSince: c.reply.Since, metaBy: c.reply.By} {
+	for key, value := range map[string]string{metaFrom: c.reply.From, metaSince: c.reply.Since} {
 		if value != "" && !(key == metaSince && value == c.reply.For) {
 			payload[key] = value
 		}
@@ -64,11 +63,12 @@ func (c call) metadata() slack.MsgOption {
 	if c.content.markdown == "" && !c.bare {
 		payload[metaNotice] = "true"
 	}
-	switch {
-	case c.content.controls&bot.CanRate != 0: // complete answers can be rated
+	switch c.content.ending {
+	case bot.EndingWhole:
 		payload[metaEnd] = endWhole
-	case c.content.controls&bot.CanRegenerate != 0:
+	case bot.EndingBroken:
 		payload[metaEnd] = endBroken
+	case bot.EndingOpen:
 	}
 	return slack.MsgOptionMetadata(slack.SlackMetadata{EventType: metadataType, EventPayload: payload})
 }
@@ -109,6 +109,9 @@ func named(ts, method string, err error) (string, error) {
 	}
 	if ts == "" {
 		return "", errNoText
+	}
+	if !isTS(ts) {
+		return "", fmt.Errorf("%s: slack says that the message is %q, which is no timestamp", method, cut(ts, shownKey))
 	}
 	return ts, nil
 }
@@ -193,11 +196,11 @@ func (s *Slack) find(ctx context.Context, c call) (posted, error) {
 			continue
 		}
 		asked, page := metadata(m, metaAsked), metadata(m, metaPage)
-		if asked == c.reply.For && page == strconv.Itoa(c.at) && metadata(m, metaBy) == c.reply.By {
+		if asked == c.reply.For && page == strconv.Itoa(c.at) {
 			return posted{ts: m.Timestamp, found: true}, nil
 		}
 		// A stream says whose it is when it is stopped.
-		if asked == "" && !c.tried.IsZero() && at(m.Timestamp).After(c.tried.Add(-clockSkew)) {
+		if asked == "" && len(m.Files) == 0 && !c.tried.IsZero() && at(m.Timestamp).After(c.tried.Add(-clockSkew)) {
 			return posted{ts: m.Timestamp, found: true, live: true}, nil
 		}
 	}

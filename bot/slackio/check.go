@@ -11,6 +11,8 @@ import (
 
 	"github.com/gorilla/websocket"
 	"github.com/slack-go/slack"
+
+	"llmbot/llm/egress"
 )
 
 // helloTimeout is how long Slack may take to greet a socket; it comes at once (facts/slack.md §7.1).
@@ -81,13 +83,9 @@ type Hello struct {
 // it delivers again, to another socket. It blocks for about 25 s at most.
 func CheckSocket(ctx context.Context, cfg Config, link string) (Hello, error) {
 	s := Slack{cfg: cfg}
-	// Slack wants the origin of its own pages, as slack-go sends it.
-	conn, resp, err := s.dialer().DialContext(ctx, link, http.Header{"Origin": {"https://api.slack.com"}})
-	if resp != nil {
-		defer resp.Body.Close()
-	}
+	conn, err := s.dial(ctx, link)
 	if err != nil {
-		return Hello{}, fmt.Errorf("open the socket: %w", withoutTicket(err))
+		return Hello{}, err
 	}
 	defer func() { _ = conn.Close() }()
 	if err := conn.SetReadDeadline(time.Now().Add(helloTimeout)); err != nil {
@@ -147,11 +145,7 @@ func withoutTicket(err error) error {
 
 // checkClient is a client that is asked once or twice.
 func checkClient(cfg Config, more ...slack.Option) *slack.Client {
-	options := []slack.Option{slack.OptionAppLevelToken(cfg.AppToken), slack.OptionHTTPClient(cfg.HTTP)}
-	if cfg.APIURL != "" {
-		options = append(options, slack.OptionAPIURL(cfg.APIURL))
-	}
-	return slack.New(cfg.BotToken, append(options, more...)...)
+	return apiClient(cfg, egress.Guard(cfg.HTTP, addressVariable), more...)
 }
 
 // tokenError is err, as a TokenError if it is one.

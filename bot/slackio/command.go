@@ -26,9 +26,13 @@ const chartsAfter = 300 * time.Millisecond
 func (in *intake) command(ctx context.Context, env envelope, ack func(payload any)) {
 	s := in.slack
 	var c rawCommand
-	if err := json.Unmarshal(env.Payload, &c); err != nil {
-		s.log.WarnContext(ctx, "command_unreadable", "envelope", env.ID, "error", err)
-		s.told(env, OutcomeIgnored)
+	err := json.Unmarshal(env.Payload, &c)
+	reason := firstOdd(idField("channel", c.ChannelID), idField("user", c.UserID))
+	if err != nil || c.UserID == "" {
+		reason = unreadable
+	}
+	if reason != "" {
+		s.ignored(ctx, env, reason)
 		ack(nil)
 		return
 	}
@@ -38,7 +42,7 @@ func (in *intake) command(ctx context.Context, env envelope, ack func(payload an
 	}
 	s.log.InfoContext(ctx, "command_answered", "command", c.Command, "user", c.UserID, "channel", c.ChannelID)
 	s.told(env, OutcomeHandled)
-	ack(ephemeralPayload(bot.Report{Groups: report.Groups}.Text(), reportBlocks(report)))
+	ack(commandAck(env.ID, report))
 	if len(report.Charts) > 0 && wait(ctx, chartsAfter) == nil {
 		s.drawCharts(ctx, c.ResponseURL, report.Charts)
 	}

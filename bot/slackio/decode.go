@@ -85,7 +85,7 @@ type news struct {
 func decodeEvent(payload []byte, self Self) (*news, string) {
 	var out outer
 	if err := json.Unmarshal(payload, &out); err != nil {
-		return nil, "unreadable"
+		return nil, unreadable
 	}
 	ev := out.Event
 	n := &news{rawMessage: ev.rawMessage, channel: ev.Channel, at: ev.EventTS, direct: ev.ChannelType == "im" || strings.HasPrefix(ev.Channel, "D")}
@@ -101,13 +101,13 @@ func decodeEvent(payload []byte, self Self) (*news, string) {
 			return nil, "another tab"
 		}
 		n.what, n.TS = home, ev.EventTS
-		return n, ""
+		return n, n.odd()
 	case "agent_session_stopped":
 		if ev.Channel == "" || ev.ThreadTS == "" {
 			return nil, "no thread"
 		}
 		n.what, n.TS = halted, ev.EventTS
-		return n, ""
+		return n, n.odd()
 	default:
 		return nil, "type " + ev.Type
 	}
@@ -140,7 +140,10 @@ func decodeEvent(payload []byte, self Self) (*news, string) {
 	}
 	n.mentions = mentions(n.Text, self.User)
 	n.external = external(n.rawMessage, out, self)
-	return n, n.ignored(self)
+	if reason := n.ignored(self); reason != "" {
+		return n, reason
+	}
+	return n, n.odd()
 }
 
 // ignored says why the bot has nothing to do with a message; empty: it may have.

@@ -11,11 +11,16 @@ import (
 
 	"llmbot/bot"
 	"llmbot/bot/pace"
+	"llmbot/bot/render"
 )
 
 // renderEvery is how many bytes an answer grows until Set looks whether it has outgrown its page: rendering at every token would
 // cost more than all the rest of a busy bot.
 const renderEvery = 512
+
+// mostMessages is how many messages an answer gets: four times what its characters need by default. Hundreds of headings are few characters, and each
+// counts against the blocks that a message may have.
+const mostMessages = 30
 
 // draft is an answer in a thread. Set only stores; pace calls Send when it is this answer's turn.
 type draft struct {
@@ -40,6 +45,8 @@ type draft struct {
 	last     pace.Load     // the last one that was exact
 	unsure   bool          // a post may have been carried out although it failed
 	frozen   bool          // messages cannot be edited here: what is not visible yet is posted when the answer is complete
+	full     bool          // no further message is begun
+	posting  bool          // one is being begun
 	complete bool          // Close has returned: all is visible
 	dead     bool          // no further call will help
 	standing bool          // a message says that there is no text yet
@@ -127,7 +134,9 @@ func (d *draft) Close(ctx context.Context, a bot.Answer) error {
 		defer d.quiet(ctx)
 	}
 	d.mu.Lock()
-	d.setLocked(a)
+	if !d.full || !d.answer.Phase.Final() { // else it was stopped before it was to end, and says so
+		d.setLocked(a)
+	}
 	load := new(d.loadLocked(true))
 	d.mu.Unlock()
 	var last error
@@ -147,6 +156,36 @@ func (d *draft) Close(ctx context.Context, a bot.Answer) error {
 		return fmt.Errorf("show the answer in %s: %w", d.thread, errors.Join(err, last))
 	}
 	return nil
+}
+
+// Room returns how many bytes of a text the answer's messages take, mostMessages if none of them is shorter than it has to be. stop has no further message
+// begun: the one that is being written, or the first, is the last; the end that Set is given after that stands, whatever Close is called with.
+func (d *draft) Room(text string, stop bool) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !stop {
+		return end(render.New(d.lim).Set(text, true), mostMessages, text)
+	}
+	d.full = true
+	a := d.answer
+	a.Text = text
+	d.setLocked(a)
+	begun := len(d.sent)
+	if d.posting {
+		begun++
+	}
+	if n := max(begun, 1) - d.fixed; n > 0 {
+		return end(d.pages(text, a.Phase.Final()), n, text)
+	}
+	return min(d.fixedTo, len(text))
+}
+
+// end is up to where the first n pages show a text.
+func end(pages []render.Page, n int, text string) int {
+	if n < len(pages) {
+		return min(pages[n-1].End, len(text))
+	}
+	return len(text)
 }
 
 // quiet waits for the call that is under way.
@@ -232,6 +271,8 @@ func (d *draft) nextLocked() (int, pace.Kind) {
 	for i, w := range d.aims {
 		at := d.fixed + i
 		switch {
+		case at >= len(d.sent) && !final && (d.full || at >= mostMessages):
+			return 0, pace.None
 		case at >= len(d.sent) && d.streams.on && !final:
 			if w.open == "" {
 				return 0, pace.None

@@ -30,14 +30,21 @@ func (s *Slack) File(ctx context.Context, id string, most int64) (bot.File, []by
 		return f, nil, fmt.Errorf("file %s has %d bytes: %w", id, f.Size, bot.ErrLargeFile)
 	}
 	data := &bounded{most: most}
-	if err := s.api.GetFileContext(ctx, cmp.Or(info.URLPrivateDownload, info.URLPrivate), data); err != nil {
+	data.all.Grow(int(max(f.Size, 0)))
+	switch err := s.fetch(ctx, cmp.Or(info.URLPrivateDownload, info.URLPrivate), data); {
+	case errors.Is(err, errTooMuch):
+		return f, nil, fmt.Errorf("file %s has more than %d bytes, and says %d: %w", id, most, f.Size, bot.ErrLargeFile)
+	case err != nil:
 		return f, nil, fmt.Errorf("fetch file %s: %w", id, err)
 	}
-	// Without rights Slack sends the sign-in page, with status 200.
-	if n := int64(data.Len()); f.Size > 0 && n != f.Size || !strings.Contains(f.MIME, "html") && signIn(data.Bytes()) {
+	// Without rights Slack sends the sign-in page, with status 200. It has another size; where none is known, it looks like one.
+	switch n := int64(data.all.Len()); {
+	case f.Size > 0 && n != f.Size:
 		return f, nil, fmt.Errorf("fetch file %s: %d bytes came, not %d: %w", id, n, f.Size, bot.ErrNoFile)
+	case f.Size <= 0 && !strings.Contains(f.MIME, "html") && signIn(data.all.Bytes()):
+		return f, nil, fmt.Errorf("fetch file %s: a web page came: %w", id, bot.ErrNoFile)
 	}
-	return f, data.Bytes(), nil
+	return f, data.all.Bytes(), nil
 }
 
 // signIn says whether data is a web page.
@@ -46,10 +53,9 @@ func signIn(data []byte) bool {
 	return bytes.HasPrefix(head, []byte("<!doctype html")) || bytes.HasPrefix(head, []byte("<html"))
 }
 
-// bounded is a buffer that refuses more than it may hold.
+// bounded is a buffer that refuses more than it may hold. It embeds none: io.Copy would find its ReadFrom, which knows no bound.
 type bounded struct {
-	bytes.Buffer
-
+	all  bytes.Buffer
 	most int64
 }
 
@@ -57,10 +63,10 @@ var errTooMuch = errors.New("more came than the file has")
 
 // Write is part of io.Writer.
 func (b *bounded) Write(p []byte) (int, error) {
-	if int64(b.Len()+len(p)) > b.most {
+	if int64(b.all.Len()+len(p)) > b.most {
 		return 0, errTooMuch
 	}
-	return b.Buffer.Write(p)
+	return b.all.Write(p)
 }
 
 // Link is the address of a message.

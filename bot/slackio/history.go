@@ -75,13 +75,41 @@ func (s *Slack) messages(ctx context.Context, raw []slack.Message) []bot.Message
 	out := make([]bot.Message, 0, len(raw))
 	ctx, cancel := context.WithTimeout(ctx, namesTimeout)
 	defer cancel()
-	for _, m := range raw {
-		switch m.SubType {
-		case "", "bot_message", "file_share", "thread_broadcast":
-			out = append(out, s.message(ctx, m))
+	raw = slices.DeleteFunc(raw, func(m slack.Message) bool {
+		odd := oddMessage(m)
+		if odd != "" {
+			s.log.WarnContext(ctx, "message_unreadable", "reason", odd)
+		}
+		return odd != "" || !slices.Contains([]string{"", "bot_message", "file_share", "thread_broadcast"}, m.SubType)
+	})
+	var w wanted
+	for _, m := range slices.Backward(raw) { // the newest matter most; and who speaks more than who is spoken of
+		if !s.own(m) && m.BotID == "" {
+			w.add(&w.users, m.User)
 		}
 	}
+	for _, m := range slices.Backward(raw) {
+		w.mention(textOfMessage(m), s.self.User)
+	}
+	names := s.names(ctx, w)
+	for _, m := range raw {
+		out = append(out, s.message(m, names))
+	}
 	return out
+}
+
+// oddMessage is why a message is left out for its keys; empty: it is not.
+func oddMessage(m slack.Message) string {
+	if m.Timestamp == "" {
+		return unreadable + ": no ts"
+	}
+	edited := ""
+	if m.Edited != nil {
+		edited = m.Edited.Timestamp
+	}
+	return firstOdd(
+		idField("user", m.User), tsField("ts", m.Timestamp), tsField("thread_ts", m.ThreadTimestamp), tsField("edited.ts", edited), tsField("latest_reply", m.LatestReply),
+	)
 }
 
 // replies reads the messages of a thread from oldest on (all: empty), page by page.
@@ -143,16 +171,15 @@ func readPage(ctx context.Context, s *Slack, m pace.Method, read func(context.Co
 }
 
 // message is a message as people read it.
-func (s *Slack) message(ctx context.Context, m slack.Message) bot.Message {
+func (s *Slack) message(m slack.Message, names names) bot.Message {
 	out := bot.Message{
 		TS: m.Timestamp, User: m.User, Self: s.own(m), For: metadata(m, metaAsked), Notice: metadata(m, metaNotice) != "", Ended: metadata(m, metaEnd) != "", Whole: metadata(m, metaEnd) == endWhole,
 	}
-	out.From, out.Since, out.By = metadata(m, metaFrom), cmp.Or(metadata(m, metaSince), out.For), metadata(m, metaBy)
+	out.From, out.Since = metadata(m, metaFrom), cmp.Or(metadata(m, metaSince), out.For)
 	out.Epoch, _ = strconv.ParseUint(metadata(m, metaEpoch), 10, 64)
 	out.Page, _ = strconv.Atoi(metadata(m, metaPage))
 	out.Bot = !out.Self && (m.BotID != "" || m.SubType == "bot_message")
-	text := m.Text
-	out.Mentioned, out.Elsewhere = mentions(text, s.self.User), elsewhere(text, s.self.User)
+	out.Mentioned, out.Elsewhere = mentions(m.Text, s.self.User), elsewhere(m.Text, s.self.User)
 	if m.Edited != nil {
 		out.Edited = m.Edited.Timestamp
 	}
@@ -160,27 +187,18 @@ func (s *Slack) message(ctx context.Context, m slack.Message) bot.Message {
 	if out.Self {
 		out.Shown = shown(m.Blocks)
 	}
-	if text == "" {
-		text = blocksText(m.Blocks)
-	}
-	name := func(user string) string {
-		who, err := s.Person(ctx, user)
-		if err != nil || who.Name == "" {
-			return user
-		}
-		return who.Name
-	}
-	out.Text = unescape(text, s.self.User, name, func(channel string) string { return s.channelName(ctx, channel) })
+	out.Text = unescape(textOfMessage(m), s.self.User, names.of, names.of)
 	for _, f := range m.Files {
 		out.Files = append(out.Files, bot.File{ID: f.ID, Name: f.Name, MIME: f.Mimetype, Size: int64(f.Size)})
 	}
 	switch {
 	case out.Self:
 		out.Name = s.self.Name
+		out.Notice = out.Notice || len(out.Files) > 0 // see Share
 	case out.Bot:
 		out.Name = botName(m)
 	default:
-		out.Name = name(m.User)
+		out.Name = names.of(m.User)
 	}
 	return out
 }
@@ -216,6 +234,14 @@ func shown(blocks slack.Blocks) int {
 	}
 	count(list)
 	return n
+}
+
+// textOfMessage is what a message says, in Slack's own writing.
+func textOfMessage(m slack.Message) string {
+	if m.Text == "" {
+		return blocksText(m.Blocks)
+	}
+	return m.Text
 }
 
 func botName(m slack.Message) string {

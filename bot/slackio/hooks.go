@@ -1,7 +1,11 @@
 package slackio
 
 import (
+	"errors"
+	"fmt"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"llmbot/bot"
 )
@@ -32,12 +36,13 @@ const (
 
 // What became of an event, for Hooks.
 const (
-	OutcomeHandled   = "handled"
-	OutcomeIgnored   = "ignored"   // the bot has nothing to do with it
-	OutcomeDuplicate = "duplicate" // the same came before
-	OutcomeNotAcked  = "not_acked" // it is not durable: Slack delivers it again
-	OutcomeRefused   = "refused"   // too many at once: the same
-	OutcomePanicked  = "panicked"
+	OutcomeHandled    = "handled"
+	OutcomeIgnored    = "ignored"   // the bot has nothing to do with it
+	OutcomeDuplicate  = "duplicate" // the same came before
+	OutcomeNotAcked   = "not_acked" // it is not durable: Slack delivers it again
+	OutcomeRefused    = "refused"   // too many at once: the same
+	OutcomePanicked   = "panicked"
+	OutcomeUnreadable = "unreadable" // no such frame or event is known of Slack: acked if it has an envelope id, and nothing more
 )
 
 // Connections is how many connections of the app Slack counted when a socket last opened, those of other programs among them; 0: none has.
@@ -118,4 +123,65 @@ func (s *Slack) socket(n int, open bool, connections int, ev bot.Event) {
 	if c, ok := ev.(bot.Connected); ok && !c.Since.IsZero() && s.cfg.Hooks.Gap != nil {
 		s.cfg.Hooks.Gap(time.Since(c.Since))
 	}
+}
+
+// linkTrouble is why a socket is not open, in words for operators, and when it is tried again at the earliest; empty: it is, or it was not tried yet.
+type linkTrouble struct {
+	why   string
+	again time.Time
+}
+
+// trouble notes why socket n is not open; empty: it is.
+func (s *Slack) trouble(n int, why string, again time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.links[n] = linkTrouble{why, again}
+}
+
+// Trouble says which sockets are not open, why, and what to do about it; empty: nothing is known to be wrong.
+func (s *Slack) Trouble() string {
+	s.mu.Lock()
+	links, tokens := s.links, s.opens.Tokens()
+	s.mu.Unlock()
+	var said []string
+	for n, l := range links {
+		if l.why == "" {
+			continue
+		}
+		next := max(time.Until(l.again), time.Duration((1-tokens)*float64(opensEvery)))
+		word := "it is tried again now"
+		if next > time.Second {
+			word = fmt.Sprintf("it is tried again in %d s at the earliest", int(next.Seconds()))
+		}
+		said = append(said, fmt.Sprintf("socket %d: %s; %s (at most 10 are opened in a minute)", n, l.why, word))
+	}
+	return strings.Join(said, "; ")
+}
+
+// mostTrouble is how much is said of an error.
+const mostTrouble = 300 // bytes
+
+// troubleOf is why a socket ended, with the next step if there is one.
+func troubleOf(err error) string {
+	why := err.Error()
+	if f := classify(err); f.reason != "" && f.kind == limited {
+		why = "apps.connections.open: " + f.reason
+	}
+	why = cut(why, mostTrouble)
+	if e, ok := errors.AsType[*SocketError](err); ok {
+		why += ". " + e.Hint()
+	}
+	return why
+}
+
+// cut is s, or its beginning of at most so many bytes.
+func cut(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	end := most
+	for end > 0 && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end] + "…"
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -47,8 +48,7 @@ func (in *intake) handle(ctx context.Context, env envelope, ack func(payload any
 	case "events_api":
 		n, reason := decodeEvent(env.Payload, s.self)
 		if reason != "" {
-			s.log.DebugContext(ctx, "event_ignored", "envelope", env.ID, "reason", reason)
-			s.told(env, OutcomeIgnored)
+			s.ignored(ctx, env, reason)
 			ack(nil)
 			return
 		}
@@ -62,6 +62,17 @@ func (in *intake) handle(ctx context.Context, env envelope, ack func(payload any
 		s.told(env, OutcomeIgnored)
 		ack(nil)
 	}
+}
+
+// ignored counts an envelope that the bot has nothing to do with, or that is not as Slack writes it.
+func (s *Slack) ignored(ctx context.Context, env envelope, reason string) {
+	if strings.HasPrefix(reason, unreadable) {
+		s.log.WarnContext(ctx, "event_unreadable", "envelope", env.ID, "type", cut(env.Type, mostReason), "reason", reason)
+		s.told(env, OutcomeUnreadable)
+		return
+	}
+	s.log.DebugContext(ctx, "event_ignored", "envelope", env.ID, "reason", cut(reason, mostReason))
+	s.told(env, OutcomeIgnored)
 }
 
 // news hands an event to the bot. A mention that came without its files may be told of them by its second event.

@@ -18,23 +18,23 @@ func TestMetadataComesBack(t *testing.T) {
 			}
 			for _, m := range messages {
 				if m.Self {
-					out = append(out, fmt.Sprintf("%s to %s since %s epoch %d by %q page %d ended %v whole %v", m.From, m.For, m.Since, m.Epoch, m.By, m.Page, m.Ended, m.Whole))
+					out = append(out, fmt.Sprintf("%s to %s since %s epoch %d page %d ended %v whole %v", m.From, m.For, m.Since, m.Epoch, m.Page, m.Ended, m.Whole))
 				}
 			}
 			return out
 		}
 		var ids []string
-		reply := bot.Reply{For: "3.0", From: "1.0", Since: "3.5", By: "me", Posted: func(id string) { ids = append(ids, id) }}
+		reply := bot.Reply{For: "3.0", From: "1.0", Since: "3.5", Epoch: 5, Posted: func(id string) { ids = append(ids, id) }}
 		d, err := s.Open(t.Context(), root, reply)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := d.Close(t.Context(), bot.Answer{Text: lines(400), Phase: bot.Failed}); err != nil { // without buttons it has not ended
+		if err := d.Close(t.Context(), bot.Answer{Text: lines(400), Phase: bot.Failed, Controls: bot.CanRate}); err != nil { // whatever buttons it has, it has not ended
 			t.Fatal(err)
 		}
 		var want []string
 		for page := range ids {
-			want = append(want, fmt.Sprintf(`1.0 to 3.0 since 3.5 epoch 0 by "me" page %d ended false whole false`, page))
+			want = append(want, fmt.Sprintf(`1.0 to 3.0 since 3.5 epoch 5 page %d ended false whole false`, page))
 		}
 		if got := read(); len(ids) < 2 || fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("%d pages: %q, want %q", len(ids), got, want)
@@ -44,14 +44,14 @@ func TestMetadataComesBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		end := bot.Answer{Text: lines(400), Phase: bot.Done, Controls: bot.CanRate | bot.CanRegenerate}
+		end := bot.Answer{Text: lines(400), Phase: bot.Done, Ending: bot.EndingWhole} // without any buttons
 		if err := d.Close(t.Context(), end); err != nil {
 			t.Fatal(err)
 		}
 		want = nil
 		for page := range ids {
 			last := page == len(ids)-1
-			want = append(want, fmt.Sprintf(`3.0 to 3.0 since 3.0 epoch 7 by "" page %d ended %v whole %v`, page, last, last))
+			want = append(want, fmt.Sprintf(`3.0 to 3.0 since 3.0 epoch 7 page %d ended %v whole %v`, page, last, last))
 		}
 		if got := read(); fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("%q, want %q", got, want)

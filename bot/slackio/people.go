@@ -3,8 +3,8 @@ package slackio
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/slack-go/slack"
@@ -20,56 +20,62 @@ const (
 
 	methodConversations pace.Method = "users.conversations"
 
-	peopleTTL = time.Hour // names and roles change rarely
-	maxPeople = 20_000    // entries; the cache is emptied when it is full
+	// namesPart is the part of the budgets of users.info and conversations.info that names in texts may use. The rest is for what decides: who may
+	// ask, and which settings a channel has.
+	namesPart = 0.4
+	// maxNames is how many people and channels that a message mentions are named; the ids of the others stand there.
+	maxNames = 20
+	// maxName is how many bytes of a name are kept; Slack allows 80 characters.
+	maxName = 200
+	// Pauses between the tries of what decides, when Slack fails.
+	decideFirst, decideMost = 500 * time.Millisecond, 5 * time.Second
 )
 
-// people remembers users and channels.
-type people struct {
-	mu       sync.Mutex // guards all below
-	users    map[string]known[bot.Person]
-	channels map[string]known[string]
-}
+// errNoBudget says that a name is not worth a look-up now.
+var errNoBudget = errors.New("no budget for names")
 
-type known[T any] struct {
-	value T
-	until time.Time
-}
-
-func newPeople() people {
-	return people{users: map[string]known[bot.Person]{}, channels: map[string]known[string]{}}
-}
-
-// Person looks a user up, at most once an hour.
+// Person looks a user up, at most once an hour. It decides who may ask, so it waits for its budget, and for a Slack that fails, until ctx ends. An error
+// is a [bot.ErrNoPerson] if Slack has said no.
 func (s *Slack) Person(ctx context.Context, user string) (bot.Person, error) {
 	if user == "" {
 		return bot.Person{}, errNobody
 	}
-	p := &s.people
-	p.mu.Lock()
-	k, ok := p.users[user]
-	p.mu.Unlock()
-	if ok && time.Now().Before(k.until) {
-		return k.value, nil
+	who, err := s.users.get(ctx, user, func(ctx context.Context) (bot.Person, error) {
+		return decide(ctx, s, methodUser, func(ctx context.Context) (bot.Person, error) { return s.person(ctx, user) })
+	}, isMissing)
+	if err == nil {
+		return who, nil
 	}
-	u, err := lookUp(ctx, s, methodUser, func(ctx context.Context) (*slack.User, error) { return s.api.GetUserInfoContext(ctx, user) })
+	if isNo(err) {
+		err = fmt.Errorf("%w: %w", bot.ErrNoPerson, err)
+	}
+	return bot.Person{ID: user, Name: user}, fmt.Errorf("look up user %s: %w", user, err)
+}
+
+// person asks Slack for a user.
+func (s *Slack) person(ctx context.Context, user string) (bot.Person, error) {
+	u, err := s.api.GetUserInfoContext(ctx, user)
 	if err != nil {
-		if ok { // stale beats none
-			return k.value, nil
-		}
-		return bot.Person{ID: user, Name: user}, fmt.Errorf("look up user %s: %w", user, err)
+		return bot.Person{}, err
 	}
-	who := bot.Person{
-		ID: user, Name: cmp.Or(u.Profile.DisplayName, u.RealName, u.Profile.RealName, u.Name, user),
+	return bot.Person{
+		ID: user, Name: cut(cmp.Or(u.Profile.DisplayName, u.RealName, u.Profile.RealName, u.Name, user), maxName),
 		Guest: u.IsRestricted || u.IsUltraRestricted, External: u.IsStranger || u.TeamID != "" && u.TeamID != s.self.Team && !s.colleague(u), Bot: u.IsBot,
+	}, nil
+}
+
+// userName is what a user is called; the id if that is not known and no look-up can be spared for it now.
+func (s *Slack) userName(ctx context.Context, user string) string {
+	if !isID(user) {
+		return user
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.users) >= maxPeople {
-		clear(p.users)
+	who, err := s.users.get(ctx, user, func(ctx context.Context) (bot.Person, error) {
+		return spared(ctx, s, methodUser, func(ctx context.Context) (bot.Person, error) { return s.person(ctx, user) })
+	}, isMissing)
+	if err != nil {
+		return user
 	}
-	p.users[user] = known[bot.Person]{value: who, until: time.Now().Add(peopleTTL)}
-	return who, nil
+	return cmp.Or(who.Name, user)
 }
 
 // colleague says whether a user of another workspace is of the same organisation (Enterprise Grid).
@@ -79,29 +85,87 @@ func (s *Slack) colleague(u *slack.User) bool {
 
 // Channel is the name of a channel, looked up at most once an hour; empty for a direct message.
 func (s *Slack) Channel(ctx context.Context, channel string) (string, error) {
-	p := &s.people
-	p.mu.Lock()
-	k, ok := p.channels[channel]
-	p.mu.Unlock()
-	if ok && time.Now().Before(k.until) {
-		return k.value, nil
-	}
-	c, err := lookUp(ctx, s, methodChannel, func(ctx context.Context) (*slack.Channel, error) {
-		return s.api.GetConversationInfoContext(ctx, &slack.GetConversationInfoInput{ChannelID: channel})
-	})
+	name, err := s.channels.get(ctx, channel, func(ctx context.Context) (string, error) {
+		return lookUp(ctx, s, methodChannel, func(ctx context.Context) (string, error) { return s.channel(ctx, channel) })
+	}, isMissing)
 	if err != nil {
-		if ok {
-			return k.value, nil
-		}
 		return "", fmt.Errorf("look up channel %s: %w", channel, err)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.channels) >= maxPeople {
-		clear(p.channels)
+	return name, nil
+}
+
+// channel asks Slack for the name of a channel.
+func (s *Slack) channel(ctx context.Context, channel string) (string, error) {
+	c, err := s.api.GetConversationInfoContext(ctx, &slack.GetConversationInfoInput{ChannelID: channel})
+	if err != nil {
+		return "", err
 	}
-	p.channels[channel] = known[string]{value: c.Name, until: time.Now().Add(peopleTTL)}
-	return c.Name, nil
+	return cut(c.Name, maxName), nil
+}
+
+// channelName is the name of a channel, for people; its id if that is not known and no look-up can be spared for it now.
+func (s *Slack) channelName(ctx context.Context, channel string) string {
+	if !isID(channel) {
+		return channel
+	}
+	name, err := s.channels.get(ctx, channel, func(ctx context.Context) (string, error) {
+		return spared(ctx, s, methodChannel, func(ctx context.Context) (string, error) { return s.channel(ctx, channel) })
+	}, isMissing)
+	if err != nil {
+		return channel
+	}
+	return cmp.Or(name, channel)
+}
+
+// isNo says that Slack itself has refused a look-up, not a proxy, or the time.
+func isNo(err error) bool {
+	_, ok := errors.AsType[slack.SlackErrorResponse](err)
+	return ok && classify(err).kind == denied
+}
+
+// isMissing says that it has refused it for what was asked for, so that it will for some time: that is remembered. What is wrong with the token is not, for
+// it may be mended.
+func isMissing(err error) bool { return isNo(err) && !classify(err).badToken() }
+
+// spared makes a look-up that can be done without: out of a part of the budget, without waiting for it, once.
+func spared[T any](ctx context.Context, s *Slack, m pace.Method, call func(context.Context) (T, error)) (T, error) {
+	var none T
+	if err := ctx.Err(); err != nil {
+		return none, err
+	}
+	if !s.pace.TryTake(m, namesPart) {
+		return none, errNoBudget
+	}
+	v, err := timed(ctx, call)
+	if f := classify(err); f.kind == limited {
+		s.limited()
+		s.pace.Refused(m, f.retryAfter)
+	}
+	return v, err
+}
+
+// decide makes a look-up until Slack answers it, or ctx ends.
+func decide[T any](ctx context.Context, s *Slack, m pace.Method, call func(context.Context) (T, error)) (T, error) {
+	for pause := decideFirst; ; {
+		if err := s.pace.Take(ctx, m); err != nil {
+			var none T
+			return none, err
+		}
+		v, err := timed(ctx, call)
+		f := classify(err)
+		switch {
+		case err == nil, isNo(err), ctx.Err() != nil:
+			return v, err
+		case f.kind == limited: // the next Take waits
+			s.limited()
+			s.pace.Refused(m, f.retryAfter)
+			continue
+		}
+		if ended := wait(ctx, pause); ended != nil {
+			return v, fmt.Errorf("%w: %w", ended, err)
+		}
+		pause = min(2*pause, decideMost)
+	}
 }
 
 // Conversations lists the ids of the conversations that the bot is in.
@@ -119,7 +183,9 @@ func (s *Slack) Conversations(ctx context.Context) ([]string, error) {
 			return nil, fmt.Errorf("list the bot's conversations: %w", err)
 		}
 		for _, c := range page {
-			ids = append(ids, c.ID)
+			if isID(c.ID) {
+				ids = append(ids, c.ID)
+			}
 		}
 		if cursor == "" {
 			return ids, nil

@@ -41,7 +41,7 @@ type rawPress struct {
 func decodePress(payload []byte) (bot.Pressed, string) {
 	var raw rawPress
 	if err := json.Unmarshal(payload, &raw); err != nil {
-		return bot.Pressed{}, "unreadable"
+		return bot.Pressed{}, unreadable
 	}
 	if raw.Type != "block_actions" || len(raw.Actions) == 0 {
 		return bot.Pressed{}, "type " + raw.Type
@@ -63,15 +63,17 @@ func decodePress(payload []byte) (bot.Pressed, string) {
 	case p.User == "" || p.TS == "" || p.Thread.Channel == "" || p.Thread.TS == "":
 		return bot.Pressed{}, "incomplete"
 	}
-	return p, ""
+	return p, firstOdd(
+		idField("channel", p.Thread.Channel), idField("user", p.User), tsField("thread", p.Thread.TS), tsField("press", p.TS), tsField("message", p.Message),
+		tsField("for", p.For), idField("asker", p.Asker),
+	)
 }
 
 // pressed hands a press to the bot, once, and acks it when it is durable.
 func (in *intake) pressed(ctx context.Context, env envelope, ack func(payload any)) {
 	p, reason := decodePress(env.Payload)
 	if reason != "" {
-		in.slack.log.DebugContext(ctx, "event_ignored", "envelope", env.ID, "reason", reason)
-		in.slack.told(env, OutcomeIgnored)
+		in.slack.ignored(ctx, env, reason)
 		ack(nil)
 		return
 	}

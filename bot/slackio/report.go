@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -20,6 +22,8 @@ import (
 const (
 	// maxSection is how long one text object may be (facts/slack.md §3.2).
 	maxSection = 3_000
+	// maxLine is how long one line of a report may be: of what others say it shows the beginning.
+	maxLine = 600
 	// responseTimeout is how long a response_url may take.
 	responseTimeout = 5 * time.Second
 
@@ -32,10 +36,10 @@ func reportBlocks(r bot.Report) []slack.Block {
 	for _, g := range r.Groups {
 		var text strings.Builder
 		if g.Title != "" {
-			text.WriteString("*" + render.Mrkdwn(g.Title) + "*\n")
+			text.WriteString("*" + render.Mrkdwn(fit(g.Title, maxLine)) + "*\n")
 		}
 		for _, line := range g.Lines {
-			more := render.Mrkdwn(line) + "\n"
+			more := render.Mrkdwn(fit(line, maxLine)) + "\n"
 			if text.Len()+len(more) > maxSection { // whole lines go, from the end
 				break
 			}
@@ -47,6 +51,21 @@ func reportBlocks(r bot.Report) []slack.Block {
 		}
 	}
 	return blocks
+}
+
+// commandAck is a report as an ack takes it: without its blocks if they make it too long, and then cut.
+func commandAck(id string, r bot.Report) map[string]any {
+	text := bot.Report{Groups: r.Groups}.Text()
+	payload := ephemeralPayload(text, reportBlocks(r))
+	if _, err := encodeAck(id, payload); err != nil {
+		payload = ephemeralPayload(fit(text, maxSection), sections(fit(text, maxSection)))
+	}
+	return payload
+}
+
+// sections is a text as one block.
+func sections(text string) []slack.Block {
+	return []slack.Block{slack.NewSectionBlock(mrkdwn(text), nil, nil)}
 }
 
 // chartBlocks are the charts as Slack draws them (facts/slack.md §4.1). A series or a label that Slack's limits do not take is cut.
@@ -79,21 +98,24 @@ func sparks(charts []bot.Chart) []slack.Block {
 }
 
 // respond sends something to a response_url.
-func (s *Slack) respond(ctx context.Context, url string, payload map[string]any) error {
+func (s *Slack) respond(ctx context.Context, address string, payload map[string]any) error {
+	if to, err := url.Parse(address); err != nil || s.hostOf(to) == hostForeign {
+		return errors.New("answer a command: its response_url is not at Slack")
+	}
 	body, err := json.Marshal(payload)
 	if err != nil {
 		return fmt.Errorf("answer a command: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, responseTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
 		return fmt.Errorf("answer a command: %w", err)
 	}
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := s.cfg.HTTP.Do(req)
 	if err != nil {
-		return fmt.Errorf("answer a command: %w", err)
+		return fmt.Errorf("answer a command: %w", withoutAddress(err)) // who has it may answer, too
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {

@@ -75,13 +75,14 @@ func (d *draft) choose(k pace.Kind) (*order, pace.Outcome) {
 	}
 	c := d.callLocked(at, next, whole)
 	d.streams.busy, d.calling = true, make(chan struct{})
+	d.posting = next == pace.Post || next == pace.Start
 	return &order{c, next, d.answer.Text, d.unsure}, pace.Outcome{}
 }
 
 // made is called after a call.
 func (d *draft) made(ctx context.Context) {
 	d.mu.Lock()
-	d.streams.busy = false
+	d.streams.busy, d.posting = false, false
 	over := d.streams.over
 	close(d.calling)
 	d.calling = nil

@@ -3,13 +3,16 @@
 // It promises:
 //   - An envelope is acked when its event is durable, or at once if there is nothing to do; never before. What is not acked Slack
 //     delivers again. The same message that comes twice (app_mention and message, two sockets, a redelivery) is handled once.
-//   - Two sockets overlap, so that a refresh of one loses nothing.
+//   - Two sockets overlap, so that a refresh of one loses nothing. At most ten are opened in a minute, however they end. One over which
+//     nothing comes is opened anew within 45 s. A frame that is none of Slack's kinds is acked if it has an id, and counted.
 //   - Every write of an answer goes through package pace; no draft ever waits for the network in Set.
+//   - Tokens go to the Web API and to Slack's file servers, and nowhere else: no redirect of a call is followed, and each one of a file is
+//     looked at (host.go).
 //   - Whatever the model writes cannot ping anybody, and no link in it is unfurled.
 //
 // # Goroutines
 //
-//	Run ─► 2 links (slack-go's own reader and writer each) ─► intake ─► ≤ 256 handlers
+//	Run ─► 2 links (a reader and a writer each) ─► intake ─► ≤ 256 handlers
 //	    ─► pace.Scheduler ─► ≤ 16 senders ─► draft.Send
 //	Open ─► 1 status line a draft, until its Close
 package slackio
@@ -26,9 +29,11 @@ import (
 
 	"github.com/gorilla/websocket"
 	"github.com/slack-go/slack"
+	"golang.org/x/time/rate"
 
 	"llmbot/bot"
 	"llmbot/bot/pace"
+	"llmbot/llm/egress"
 )
 
 const (
@@ -41,7 +46,7 @@ const (
 type Config struct {
 	AppToken, BotToken string
 	APIURL             string            // root of the Web API with a trailing slash; empty: Slack's
-	HTTP               *http.Client      // required; its time-out does not matter
+	HTTP               *http.Client      // required; its time-out does not matter, and it follows no redirect
 	Dialer             *websocket.Dialer // nil: one that honours the proxy of the environment
 	Command            string            // the slash command, such as /llm-status
 	Stream             string            // how answers grow: StreamAuto (or empty), StreamEdit, StreamNative, StreamOff
@@ -58,26 +63,31 @@ type Handler interface {
 
 // Slack is one app in one workspace. It is a bot.Replier, bot.History and bot.Room.
 type Slack struct {
-	cfg    Config
-	log    *slog.Logger
-	api    *slack.Client
-	opener *slack.Client // of the sockets: slack-go gives apps.connections.open no time-out
-	pace   *pace.Scheduler
-	people people
-	seen   *flights
-	self   Self // set by Connect, before anything reads it
+	cfg      Config
+	log      *slog.Logger
+	api      *slack.Client
+	opener   *slack.Client // of the sockets: slack-go gives apps.connections.open no time-out
+	pace     *pace.Scheduler
+	users    *directory[bot.Person]
+	channels *directory[string]
+	seen     *flights
+	opens    *rate.Limiter // of sockets
+	self     Self          // set by Connect, before anything reads it
 
 	streaming sync.Mutex // held while it is decided whether an answer is streamed; taken before mu and pace's own
 
-	mu       sync.Mutex           // guards all below
-	open     int                  // sockets that are connected
-	counted  int                  // connections of the app when a socket last opened
-	closed   time.Time            // since when none is; zero: since the beginning
-	noStatus bool                 // assistant.threads.setStatus was refused for good
-	noStream bool                 // and native streams
-	noCharts bool                 // and charts
-	refusals int                  // calls that Slack refused for their rate
-	drafts   map[*draft]time.Time // answers that are not finished, or not tidy: with the time of their Close
+	mu        sync.Mutex           // guards all below
+	open      int                  // sockets that are connected
+	links     [2]linkTrouble       // why a socket is not
+	counted   int                  // connections of the app when a socket last opened
+	closed    time.Time            // since when none is; zero: since the beginning
+	noStatus  bool                 // assistant.threads.setStatus was refused for good
+	noStream  bool                 // and native streams
+	noCharts  bool                 // and charts
+	scopes    string               // that were granted, as Slack last said; empty: it did not
+	noUploads bool                 // an upload was refused for want of its scope
+	refusals  int                  // calls that Slack refused for their rate
+	drafts    map[*draft]time.Time // answers that are not finished, or not tidy: with the time of their Close
 }
 
 // Self is who the bot is in its workspace.
@@ -85,21 +95,28 @@ type Self struct{ User, Bot, Name, Team, TeamName, Enterprise string }
 
 // New returns a Slack that does nothing before Connect.
 func New(cfg Config) *Slack {
-	client := func(h *http.Client) *slack.Client {
-		options := []slack.Option{slack.OptionAppLevelToken(cfg.AppToken), slack.OptionHTTPClient(h)}
-		if cfg.APIURL != "" {
-			options = append(options, slack.OptionAPIURL(cfg.APIURL))
-		}
-		return slack.New(cfg.BotToken, options...)
-	}
+	cfg.HTTP = egress.Guard(cfg.HTTP, addressVariable)
 	impatient := *cfg.HTTP
 	impatient.Timeout = callTimeout
 	s := &Slack{
-		cfg: cfg, log: cfg.Log, api: client(cfg.HTTP), opener: client(&impatient), pace: pace.New(cfg.Pace), seen: newFlights(),
-		drafts: map[*draft]time.Time{},
+		cfg: cfg, log: cfg.Log, opener: apiClient(cfg, &impatient), pace: pace.New(cfg.Pace), seen: newFlights(),
+		users: newDirectory[bot.Person](), channels: newDirectory[string](),
+		opens: rate.NewLimiter(rate.Every(opensEvery), opensBurst), drafts: map[*draft]time.Time{},
 	}
-	s.people = newPeople()
+	s.api = apiClient(cfg, cfg.HTTP, slack.OptionOnResponseHeaders(s.granted))
 	return s
+}
+
+// addressVariable is what an operator sets to say where the Web API is.
+const addressVariable = "SLACK_API_URL"
+
+// apiClient is slack-go's client of the Web API.
+func apiClient(cfg Config, h *http.Client, more ...slack.Option) *slack.Client {
+	options := []slack.Option{slack.OptionAppLevelToken(cfg.AppToken), slack.OptionHTTPClient(h)}
+	if cfg.APIURL != "" {
+		options = append(options, slack.OptionAPIURL(cfg.APIURL))
+	}
+	return slack.New(cfg.BotToken, append(options, more...)...)
 }
 
 // Connect asks Slack who the bot is. It waits for a Slack that does not answer until ctx ends; an error means that the token is not
@@ -124,7 +141,7 @@ func (s *Slack) Connect(ctx context.Context) (Self, error) {
 
 // Run receives and answers until ctx ends; then it tidies up for a few seconds what is already visible (small print of messages that
 // go on in others, streams that are not stopped), and returns after all its goroutines did. It returns early with a [TokenError] when Slack
-// refuses the app token. Connect has to be called first.
+// refuses the app token, and with another error when one of its own loops has ended. Connect has to be called first.
 func (s *Slack) Run(ctx context.Context, h Handler) error {
 	sockets, closeSockets := context.WithCancel(ctx)
 	pacing, stopPacing := context.WithCancel(context.WithoutCancel(ctx))
@@ -142,23 +159,22 @@ func (s *Slack) Run(ctx context.Context, h Handler) error {
 		linked.Wait()
 	}()
 	in := &intake{slack: s, handler: h, room: make(chan struct{}, maxHandlers)}
-	failed := make(chan error, 2)
+	failed := make(chan error, len(s.links)+1) // also with nil, if one ends although nothing has ended it
 	paced.Go(func() {
 		if err := s.pace.Run(pacing); err != nil {
-			s.log.ErrorContext(ctx, "pace_ended", "error", err)
+			failed <- fmt.Errorf("pace slack's calls: %w", err)
 		}
 	})
-	for n := range 2 {
-		linked.Go(func() {
-			if err := s.link(sockets, n, in); err != nil {
-				failed <- err
-			}
-		})
+	for n := range s.links {
+		linked.Go(func() { failed <- s.newLink(n, in).run(sockets) })
 	}
 	select {
 	case <-ctx.Done():
 		return nil
 	case err := <-failed:
+		if ctx.Err() != nil {
+			return nil
+		}
 		return err
 	}
 }

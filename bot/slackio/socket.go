@@ -4,153 +4,159 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"time"
 
 	"github.com/gorilla/websocket"
-	"github.com/slack-go/slack"
-	"github.com/slack-go/slack/socketmode"
 )
 
 const (
-	stagger      = 2 * time.Second  // between the two sockets, so that they are not refreshed together
-	fuseConnects = 5                // more connects than this within fuseWindow: slack-go is in its hot loop (facts/slack.md §7.2)
-	fuseWindow   = 10 * time.Second //
-	fusePause    = 5 * time.Second  // first pause after that; doubles
-	fusePauseMax = 2 * time.Minute
-	maxBackoff   = 10 * time.Second // slack-go's own pauses between tries grow to 5 minutes
-	frameBytes   = 32 << 10         // Slack drops continuation frames: one write must hold a whole ack (facts/slack.md §7.2)
-	handshake    = 15 * time.Second
+	stagger   = 2 * time.Second  // between the two sockets, so that they are not refreshed together
+	handshake = 15 * time.Second // of a WebSocket
+	// Slack pings sockets, and answers pings (facts/slack.md §7.1). One over which nothing has come for silence is dead, whatever TCP says.
+	pingEvery = 10 * time.Second
+	silence   = 30 * time.Second
+	writeTime = 10 * time.Second // for one frame of ours
+	flushTime = time.Second      // for the acks that are left when the bot stops
+
+	// opensBurst and opensEvery bound apps.connections.open over all sockets: ten a minute.
+	opensBurst = 4
+	opensEvery = 10 * time.Second
+	// A socket that ends is opened anew at once; after one that did not last, the pause is pauseFirst, and doubles up to pauseMost.
+	pauseFirst = time.Second
+	pauseMost  = 10 * time.Second
+	lasting    = 30 * time.Second
+	retryMost  = 5 * time.Minute // whatever Retry-After says
+
+	frameBytes = 32 << 10 // Slack drops continuation frames: one write must hold a whole ack (facts/slack.md §7.2)
+	ackBytes   = 20_480   // from so many on Slack drops an ack without a word (facts/slack.md §7.1)
+	mostReason = 100      // bytes of Slack's word for why it closes a socket
+	acksQueued = 64       // that wait for the socket; more wait in their handlers
+	// maxFrame is what is read of a frame. The largest message of Slack's, 40,000 characters, comes to some 600 kB with its blocks and its
+	// previous form.
+	maxFrame = 4 << 20
 )
 
-// errUnreachable says that slack-go has come to pauses between its tries that are too long for a bot.
-var errUnreachable = errors.New("slack is not reachable")
+// link keeps one socket open. What outlives a connection is here, so that a refresh loses no event under way and no ack.
+type link struct {
+	s        *Slack
+	n        int // 0 or 1
+	in       *intake
+	acks     chan []byte
+	handlers sync.WaitGroup
 
-// link keeps one socket open until ctx ends, or Slack refuses the app token.
-func (s *Slack) link(ctx context.Context, n int, in *intake) error {
-	pause := time.Duration(n) * stagger
-	for wait(ctx, pause) == nil {
-		began := time.Now()
-		err := s.connection(ctx, n, in)
-		switch {
-		case ctx.Err() != nil:
-			return nil //nolint:nilerr // whatever it says, ctx ended it
-		case errors.Is(err, errUnreachable):
-			pause = fusePause
-		case err != nil:
-			return err
-		default: // the fuse has blown
-			if pause = min(max(2*pause, fusePause), fusePauseMax); time.Since(began) > fusePauseMax {
-				pause = fusePause
-			}
-		}
-		pause += rand.N(pause / 2)
-		s.log.WarnContext(ctx, "socket_paused", "socket", n, "pause_ms", pause.Milliseconds())
-	}
-	return nil
+	// Of the link's own goroutine:
+	up          bool
+	connections int // of the app as Slack counted them when the socket opened, those of other programs among them
 }
 
-// connection runs one slack-go client, which reconnects by itself, until the fuse blows or ctx ends. The error is errUnreachable, or a
-// token that Slack refuses.
-func (s *Slack) connection(ctx context.Context, n int, in *intake) error {
+func (s *Slack) newLink(n int, in *intake) *link {
+	return &link{s: s, n: n, in: in, acks: make(chan []byte, acksQueued)}
+}
+
+// run keeps the socket open until ctx ends, and returns nil then and only then: else a [TokenError], or what went wrong with us.
+func (l *link) run(ctx context.Context) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	client := socketmode.New(s.opener, socketmode.OptionDialer(s.dialer()))
-	var (
-		all      sync.WaitGroup
-		handlers sync.WaitGroup
-		ended    = make(chan error, 1)
-		up       bool
-		connects []time.Time
-		// connections of the app as Slack last counted them, those of other programs among them
-		connections int
-	)
-	all.Go(func() { ended <- client.RunContext(ctx) })
-	defer all.Wait()
-	defer cancel()
-	defer handlers.Wait()
-	set := func(now bool) {
-		if now != up {
-			up = now
-			delta := -1
-			if now {
-				delta = 1
-			}
-			ev := s.opened(delta)
-			s.socket(n, now, connections, ev)
-			if ev != nil && in.handler != nil {
-				_ = in.handler.Handle(ctx, ev) // does not block, and takes it
-			}
+	defer func() {
+		if p := recover(); p != nil {
+			l.s.log.ErrorContext(ctx, "socket_panicked", "socket", l.n, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = fmt.Errorf("socket %d ended: %v", l.n, p)
 		}
-	}
-	defer func() { set(false) }()
-	for {
-		select {
-		case err := <-ended:
-			if ctx.Err() != nil {
-				return nil
-			}
-			return s.refused(err)
-		case ev := <-client.Events:
-			switch ev.Type {
-			case socketmode.EventTypeConnecting:
-				set(false)
-			case socketmode.EventTypeConnected: // one that fails is tried again by slack-go with growing pauses
-				now := time.Now()
-				connects = append(connects, now)
-				for len(connects) > 0 && now.Sub(connects[0]) > fuseWindow {
-					connects = connects[1:]
-				}
-				if len(connects) > fuseConnects {
-					s.log.ErrorContext(ctx, "socket_fuse", "socket", n, "connects", len(connects))
-					return nil
-				}
-			case socketmode.EventTypeConnectionError:
-				if e, ok := ev.Data.(*slack.ConnectionErrorEvent); ok && ctx.Err() == nil {
-					s.log.WarnContext(ctx, "socket_not_open", "socket", n, "error", e.ErrorObj, "attempt", e.Attempt)
-					if err := s.refused(e.ErrorObj); err != nil {
-						return err
-					}
-					if e.Backoff > maxBackoff && classify(e.ErrorObj).kind != limited {
-						return errUnreachable
-					}
-				}
-			case socketmode.EventTypeHello:
-				if ev.Request != nil {
-					connections = ev.Request.NumConnections
-				}
-				set(true)
-				s.log.InfoContext(ctx, "socket_open", "socket", n, "connections", connections)
-			case socketmode.EventTypeDisconnect, socketmode.EventTypeIncomingError:
-				set(false)
-			default:
-				env, ok := envelopeOf(ev)
-				if !ok {
-					continue
-				}
-				ack := func(payload any) {
-					if err := client.AckCtx(ctx, env.ID, payload); err != nil && ctx.Err() == nil {
-						s.log.WarnContext(ctx, "ack_failed", "envelope", env.ID, "error", err)
-					}
-				}
-				in.take(ctx, &handlers, env, ack)
-			}
+		cancel()
+		l.handlers.Wait()
+	}()
+	short := 0 // connections that did not last, one after the other
+	for pause := time.Duration(l.n) * stagger; wait(ctx, pause) == nil && l.s.opens.Wait(ctx) == nil; {
+		began := time.Now()
+		err := l.connection(ctx)
+		if ctx.Err() != nil {
+			break
 		}
-	}
-}
-
-// refused turns an error of apps.connections.open that no retry can help into a TokenError. slack-go itself would try most of them
-// for ever (facts/slack.md §7.2).
-func (s *Slack) refused(err error) error {
-	if err == nil {
-		return nil
-	}
-	if f := classify(err); f.badToken() {
-		return &TokenError{Variable: "SLACK_APP_TOKEN", Reason: f.reason, Err: err}
+		if e, ok := errors.AsType[*TokenError](err); ok {
+			return e
+		}
+		if e, ok := errors.AsType[*brokenError](err); ok {
+			return e
+		}
+		if short++; time.Since(began) >= lasting {
+			short = 0
+		}
+		pause = max(pauseAfter(short), min(classify(err).retryAfter, retryMost))
+		l.s.trouble(l.n, troubleOf(err), time.Now().Add(pause))
+		l.s.log.WarnContext(ctx, "socket_closed", "socket", l.n, "error", err, "open_ms", time.Since(began).Milliseconds(), "pause_ms", pause.Milliseconds())
 	}
 	return nil
+}
+
+// pauseAfter is the pause after so many connections that did not last.
+func pauseAfter(short int) time.Duration {
+	if short == 0 {
+		return 0
+	}
+	pause := min(pauseFirst<<min(short-1, 10), pauseMost)
+	return pause - rand.N(pause/2)
+}
+
+// connection opens the socket and serves it until it ends, and says why.
+func (l *link) connection(ctx context.Context) error {
+	s := l.s
+	address, err := timed(ctx, func(ctx context.Context) (string, error) {
+		_, address, err := s.opener.StartSocketModeContext(ctx)
+		return address, err
+	})
+	if err != nil {
+		return tokenError("SLACK_APP_TOKEN", "apps.connections.open", err)
+	}
+	conn, err := s.dial(ctx, address)
+	if err != nil {
+		return err
+	}
+	writing, cancel := context.WithCancel(ctx)
+	var writer sync.WaitGroup
+	pongs := make(chan []byte, 1)
+	var broken error
+	writer.Go(func() {
+		defer func() {
+			if p := recover(); p != nil {
+				broken = &brokenError{l.n, p}
+			}
+			_ = conn.Close() // ends the reader, too
+		}()
+		l.write(writing, conn, pongs)
+	})
+	defer l.set(ctx, false)
+	err = func() error {
+		defer writer.Wait()
+		defer cancel()
+		return l.read(ctx, conn, pongs)
+	}()
+	return errors.Join(broken, err)
+}
+
+// brokenError says that a goroutine of a socket panicked.
+type brokenError struct {
+	socket int
+	panic  any
+}
+
+func (e *brokenError) Error() string { return fmt.Sprintf("socket %d ended: %v", e.socket, e.panic) }
+
+// dial opens the WebSocket at the address that apps.connections.open gave.
+func (s *Slack) dial(ctx context.Context, address string) (*websocket.Conn, error) {
+	// Slack wants the origin of its own pages, as slack-go sends it.
+	conn, resp, err := s.dialer().DialContext(ctx, address, http.Header{"Origin": {"https://api.slack.com"}})
+	if resp != nil && resp.Body != nil {
+		_ = resp.Body.Close()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the socket: %w", withoutTicket(err))
+	}
+	return conn, nil
 }
 
 func (s *Slack) dialer() *websocket.Dialer {
@@ -165,29 +171,152 @@ func (s *Slack) dialer() *websocket.Dialer {
 	return &d
 }
 
-// envelope is what a socket delivers.
-type envelope struct {
-	ID      string          `json:"envelope_id"`
-	Type    string          `json:"type"`
-	Attempt int             `json:"retry_attempt"`
-	Payload json.RawMessage `json:"payload"`
-
-	kind string // for Hooks
+// write sends acks, pings and pongs until the connection, or ctx, ends; then the acks that are left, if it can.
+func (l *link) write(ctx context.Context, conn *websocket.Conn, pongs <-chan []byte) {
+	ping := time.NewTicker(pingEvery)
+	defer ping.Stop()
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			for until := time.Now().Add(flushTime); err == nil; {
+				select {
+				case ack := <-l.acks:
+					err = send(conn, ack, until)
+				default:
+					return
+				}
+			}
+			return
+		case ack := <-l.acks:
+			if err = send(conn, ack, time.Now().Add(writeTime)); err != nil {
+				l.s.log.WarnContext(ctx, "ack_failed", "socket", l.n, "error", err) // Slack delivers it again
+			}
+		case data := <-pongs:
+			err = conn.WriteControl(websocket.PongMessage, data, time.Now().Add(writeTime))
+		case <-ping.C:
+			err = conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeTime))
+		}
+		if err != nil {
+			return
+		}
+	}
 }
 
-// envelopeOf finds the envelope in what slack-go says. What slack-go could not decode still has one: its strict decoding must not
-// cost an event (facts/slack.md §7.2).
-func envelopeOf(ev socketmode.Event) (envelope, bool) {
-	if ev.Request != nil && ev.Request.EnvelopeID != "" {
-		return envelope{ID: ev.Request.EnvelopeID, Type: ev.Request.Type, Attempt: ev.Request.RetryAttempt, Payload: ev.Request.Payload}, true
+func send(conn *websocket.Conn, data []byte, until time.Time) error {
+	if err := conn.SetWriteDeadline(until); err != nil {
+		return err
 	}
-	bad, ok := ev.Data.(*socketmode.ErrorBadMessage)
-	if !ok {
-		return envelope{}, false
+	return conn.WriteMessage(websocket.TextMessage, data)
+}
+
+// read takes frames until the connection ends, and says why it did. What is begun for a frame goes on when the connection has ended, until ctx does.
+func (l *link) read(ctx context.Context, conn *websocket.Conn, pongs chan<- []byte) error {
+	alive := func(d time.Duration) { _ = conn.SetReadDeadline(time.Now().Add(d)) } // a closed one fails at the next read
+	alive(helloTimeout)
+	conn.SetPongHandler(func(string) error {
+		if l.up {
+			alive(silence)
+		}
+		return nil
+	})
+	conn.SetPingHandler(func(data string) error {
+		if l.up {
+			alive(silence)
+		}
+		select {
+		case pongs <- []byte(data): // the reader itself never writes: both sides could wait for each other
+		default: // one is on its way
+		}
+		return nil
+	})
+	for {
+		_, r, err := conn.NextReader() // drops what was not read of the last one
+		if err != nil {
+			return fmt.Errorf("read the socket: %w", err)
+		}
+		data, err := io.ReadAll(io.LimitReader(r, maxFrame+1))
+		if err != nil {
+			return fmt.Errorf("read the socket: %w", err)
+		}
+		f, problem := decodeFrame(data)
+		switch {
+		case problem != nil:
+			l.odd(ctx, f.envelope, len(data), problem)
+		case f.Type == "hello":
+			l.connections = f.connections
+			l.set(ctx, true)
+			l.s.log.InfoContext(ctx, "socket_open", "socket", l.n, "connections", f.connections)
+		case f.Type == "disconnect" && f.reason == "warning": // it is of use for ten seconds more
+			l.s.log.InfoContext(ctx, "socket_ends_soon", "socket", l.n)
+		case f.Type == "disconnect":
+			return &SocketError{Reason: cut(f.reason, mostReason)}
+		default:
+			l.set(ctx, true)
+			l.in.take(ctx, &l.handlers, f.envelope, func(payload any) { l.ack(ctx, f.ID, payload) })
+		}
+		if l.up {
+			alive(silence)
+		}
 	}
-	var env envelope
-	if err := json.Unmarshal(bad.Message, &env); err != nil || env.ID == "" {
-		return envelope{}, false
+}
+
+// set notes whether the socket is open: it is from Slack's greeting to the end of the connection, whatever comes over it.
+func (l *link) set(ctx context.Context, up bool) {
+	if up == l.up {
+		return
 	}
-	return env, true
+	l.up = up
+	delta := -1
+	if up {
+		delta = 1
+		l.s.trouble(l.n, "", time.Time{})
+	}
+	ev := l.s.opened(delta)
+	l.s.socket(l.n, up, l.connections, ev)
+	if ev != nil && l.in.handler != nil {
+		_ = l.in.handler.Handle(ctx, ev) // does not block, and takes it
+	}
+}
+
+// ack queues the ack of an envelope for the socket, the next one if this one has ended. It blocks while too many wait.
+func (l *link) ack(ctx context.Context, id string, payload any) {
+	ack, err := encodeAck(id, payload)
+	if err != nil {
+		l.s.log.ErrorContext(ctx, "ack_failed", "socket", l.n, "envelope", id, "error", err)
+		return
+	}
+	select {
+	case l.acks <- ack:
+	case <-ctx.Done():
+	}
+}
+
+func encodeAck(id string, payload any) ([]byte, error) {
+	ack, err := json.Marshal(struct {
+		ID      string `json:"envelope_id"`
+		Payload any    `json:"payload,omitempty"`
+	}{id, payload})
+	if err != nil {
+		return nil, fmt.Errorf("write an ack: %w", err)
+	}
+	if len(ack) >= ackBytes {
+		return nil, fmt.Errorf("the ack has %d bytes, and Slack takes less than %d", len(ack), ackBytes)
+	}
+	return ack, nil
+}
+
+// odd counts a frame that is none of Slack's kinds, and acks it if it can be: delivered again, it would be no better. It does not block.
+func (l *link) odd(ctx context.Context, env envelope, size int, problem error) {
+	l.s.log.WarnContext(ctx, "frame_unreadable", "socket", l.n, "envelope", env.ID, "bytes", size, "error", problem)
+	l.s.told(env.came(), OutcomeUnreadable)
+	if env.ID == "" {
+		return
+	}
+	if ack, err := encodeAck(env.ID, nil); err == nil {
+		select {
+		case l.acks <- ack:
+		default: // too many wait: Slack delivers it again
+		}
+	}
 }

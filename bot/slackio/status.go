@@ -182,6 +182,12 @@ func (l *statusLine) stays() bool {
 	return l.clear
 }
 
+// Status shows a line under a thread in which there is no answer yet; empty takes it away. It reports
+// whether Slack took it.
+func (s *Slack) Status(ctx context.Context, t bot.Thread, text string) bool {
+	return s.setStatus(ctx, t, text)
+}
+
 // setStatus says whether the status is shown.
 func (s *Slack) setStatus(ctx context.Context, t bot.Thread, text string) bool {
 	s.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -15,22 +16,76 @@ const nameTimeout = 500 * time.Millisecond
 func (s *Slack) plain(ctx context.Context, text string) string {
 	ctx, cancel := context.WithTimeout(ctx, nameTimeout)
 	defer cancel()
-	return unescape(text, s.self.User, func(user string) string {
-		who, err := s.Person(ctx, user)
-		if err != nil {
-			return user
-		}
-		return who.Name
-	}, func(channel string) string { return s.channelName(ctx, channel) })
+	var w wanted
+	w.mention(text, s.self.User)
+	names := s.names(ctx, w)
+	return unescape(text, s.self.User, names.of, names.of)
 }
 
-// channelName is the name of a channel, for people; its id if Slack does not say.
-func (s *Slack) channelName(ctx context.Context, channel string) string {
-	name, err := s.Channel(ctx, channel)
-	if err != nil {
-		return channel
+// names are what people and channels are called, by their ids.
+type names map[string]string
+
+// of is the name of somebody, or of a channel; the id if it is not known.
+func (n names) of(id string) string { return cmp.Or(n[id], id) }
+
+// wanted are the ids of those whose names are needed, those that are needed most first. The zero value is ready.
+type wanted struct {
+	users, channels []string
+	seen            map[string]bool
+}
+
+func (w *wanted) add(list *[]string, id string) {
+	if w.seen == nil {
+		w.seen = map[string]bool{}
 	}
-	return cmp.Or(name, channel)
+	if !w.seen[id] && isID(id) {
+		w.seen[id] = true
+		*list = append(*list, id)
+	}
+}
+
+// mention adds those whom a message mentions, maxNames at most.
+func (w *wanted) mention(text, self string) {
+	few := map[string]bool{}
+	take := func(list *[]string) func(string) string {
+		return func(id string) string {
+			if few[id] || len(few) < maxNames {
+				few[id] = true
+				w.add(list, id)
+			}
+			return ""
+		}
+	}
+	unescape(text, self, take(&w.users), take(&w.channels))
+}
+
+// namesAtOnce is how many names are looked up at the same time: many take little longer than one.
+const namesAtOnce = 8
+
+// names looks names up until ctx ends, or the budget for them does.
+func (s *Slack) names(ctx context.Context, w wanted) names {
+	var (
+		mu    sync.Mutex // guards found
+		found = names{}
+		all   sync.WaitGroup
+		room  = make(chan struct{}, namesAtOnce)
+	)
+	look := func(ids []string, name func(context.Context, string) string) {
+		for _, id := range ids {
+			room <- struct{}{} // each look-up ends with ctx
+			all.Go(func() {
+				defer func() { <-room }()
+				n := name(ctx, id)
+				mu.Lock()
+				defer mu.Unlock()
+				found[id] = n
+			})
+		}
+	}
+	look(w.users, s.userName)
+	look(w.channels, s.channelName)
+	all.Wait()
+	return found
 }
 
 // unescape turns Slack's writing (facts/slack.md §3.4) into plain text. Mentions of self go, those of others become @name. It is pure

@@ -1,19 +1,14 @@
 package slacksim
 
 import (
-	"encoding/json"
 	"io"
 	"maps"
-	"mime"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
-
-// maxBody is how much of a request is read, in bytes.
-const maxBody = 4 << 20
 
 // call is one request on its way through the Web API.
 type call struct {
@@ -59,28 +54,38 @@ func methodTable() map[string]method {
 		"views.publish":               {run: (*Sim).publishLocked, tier: tier4, required: []string{"user_id", "view"}},
 		"agents.sessions.setStatus":   {run: (*Sim).setSessionLocked, tier: tier3, scope: "chat:write", required: []string{"status"}},
 		"assistant.threads.setStatus": {run: (*Sim).setStatusLocked, tier: tier4, scope: "chat:write", required: []string{"channel_id", "thread_ts", "status"}}, // "special", unpublished
+
+		"files.getUploadURLExternal":   {run: (*Sim).uploadURLLocked, tier: tier4, scope: "files:write", required: []string{"filename", "length"}},
+		"files.completeUploadExternal": {run: (*Sim).completeUploadLocked, tier: tier4, scope: "files:write", required: []string{"files"}},
 	}
 }
 
 // serveAPI answers one Web API request.
 func (s *Sim) serveAPI(w http.ResponseWriter, r *http.Request, name string) {
-	args, bad := parseArgs(w, r)
 	secret, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if bearer && s.unknown(secret) {
+		s.answer(w, 0, nil, refuse("invalid_auth"), true, false)
+		return
+	}
+	args, free, bad := s.parseArgs(w, r)
+	defer free()
 	if !bearer {
 		secret = args["token"]
 	}
 	delete(args, "token")
+	if s.unknown(secret) {
+		no := refuse("invalid_auth")
+		if secret == "" {
+			no = refuse("not_authed")
+		}
+		s.answer(w, 0, nil, no, true, false)
+		return
+	}
 	c := &call{method: name, args: args}
 
 	s.mu.Lock()
-	if s.cfg.BaseURL == "" && r.Host != "" {
-		s.base = "http://" + r.Host
-	}
-	s.calls = bounded(s.calls)
-	s.calls = append(s.calls, Call{Method: name, At: time.Now(), Args: args})
-	at := len(s.calls) - 1
 	id := s.touchLocked()
-	s.calls[at].seq = id
+	s.calls.add(Call{Method: name, At: time.Now(), Args: args, seq: id}, len(name)+sizeOf(args))
 	m := s.methods[name]
 	fault := s.faultLocked(name, c.channelArg())
 	var no *refusal
@@ -162,17 +167,15 @@ func (s *Sim) hang(r *http.Request) {
 	}
 }
 
-// admitLocked checks token, scope and required arguments.
+// unknown reports whether a token is none of ours. A request without one of ours leaves no trace: nothing of it is kept, so that who may
+// not speak cannot fill the memory either.
+func (s *Sim) unknown(secret string) bool {
+	return secret != s.cfg.AppToken && secret != s.cfg.BotToken
+}
+
+// admitLocked checks the kind of the token, scope and required arguments.
 func (s *Sim) admitLocked(m method, c *call, secret string) *refusal {
-	switch secret {
-	case "":
-		return refuse("not_authed")
-	case s.cfg.AppToken:
-		c.app = true
-	case s.cfg.BotToken:
-	default:
-		return refuse("invalid_auth")
-	}
+	c.app = secret == s.cfg.AppToken
 	if c.app != m.app {
 		return refuse("not_allowed_token_type")
 	}
@@ -227,7 +230,7 @@ func (s *Sim) limitLocked(m method, c *call) *refusal {
 	return nil
 }
 
-// answer writes the reply and notes it.
+// answer writes the reply and notes it at the call of that number.
 func (s *Sim) answer(w http.ResponseWriter, id uint64, reply obj, no *refusal, refused, carried bool) {
 	status, name := http.StatusOK, ""
 	if no != nil {
@@ -246,12 +249,14 @@ func (s *Sim) answer(w http.ResponseWriter, id uint64, reply obj, no *refusal, r
 	} else {
 		reply["ok"] = true
 	}
+	body := jsonText(reply)
 	s.mu.Lock()
-	if i, ok := slices.BinarySearchFunc(s.calls, id, func(c Call, id uint64) int { return int(c.seq) - int(id) }); ok {
-		c := &s.calls[i]
+	if i, ok := slices.BinarySearchFunc(s.calls.list, id, func(c Call, id uint64) int { return int(c.seq) - int(id) }); ok {
+		c := &s.calls.list[i]
 		c.Done, c.OK, c.Error, c.Refused, c.Carried, c.Status, c.Result = time.Now(), no == nil, name, refused, carried, status, reply
+		s.calls.grow(i, len(body))
+		s.touchLocked()
 	}
-	s.touchLocked()
 	s.mu.Unlock()
 
 	if status >= http.StatusInternalServerError {
@@ -262,7 +267,7 @@ func (s *Sim) answer(w http.ResponseWriter, id uint64, reply obj, no *refusal, r
 	h.Set("X-Oauth-Scopes", strings.Join(s.cfg.Scopes, ","))
 	h.Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
-	if err := json.NewEncoder(w).Encode(reply); err != nil {
+	if _, err := io.WriteString(w, body+"\n"); err != nil {
 		s.log.Debug("answer not written", "error", err)
 	}
 }
@@ -276,49 +281,3 @@ func (c *call) channelArg() string {
 }
 
 func (c *call) bool(key string) bool { return c.args[key] == "true" || c.args[key] == "1" }
-
-// parseArgs reads a form, a multipart form or a JSON body; the query counts too. Nested JSON values stay JSON text.
-func parseArgs(w http.ResponseWriter, r *http.Request) (args map[string]string, bad string) {
-	args = map[string]string{}
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil {
-		kind = ""
-	}
-	if kind == "application/json" {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			return args, "request_timeout"
-		}
-		if len(strings.TrimSpace(string(body))) == 0 {
-			return args, ""
-		}
-		var raw map[string]json.RawMessage
-		if err := json.Unmarshal(body, &raw); err != nil {
-			return args, "invalid_json"
-		}
-		for k, v := range raw {
-			var text string
-			switch {
-			case string(v) == "null":
-			case json.Unmarshal(v, &text) == nil:
-				args[k] = text
-			default:
-				args[k] = string(v)
-			}
-		}
-		return args, ""
-	}
-	if kind == "multipart/form-data" {
-		err = r.ParseMultipartForm(maxBody)
-	} else {
-		err = r.ParseForm()
-	}
-	if err != nil {
-		return args, "invalid_form_data"
-	}
-	for k, v := range r.Form {
-		args[k] = v[0]
-	}
-	return args, ""
-}

@@ -16,6 +16,7 @@ import (
 func bubble(t *testing.T, cfg slacksim.Config, f func(t *testing.T, s *space)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
+		defer time.Sleep(time.Second) // net/http lets a connection linger that it closes early
 		s, done := serve(t, cfg)
 		defer done()
 		f(t, s)

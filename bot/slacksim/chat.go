@@ -85,15 +85,15 @@ func isFalse(arg string) bool { return arg == "false" || arg == "0" }
 func (s *Sim) watchLocked(c *call, m *message) {
 	parse := c.args["parse"] == "full" || c.bool("link_names")
 	for _, who := range pingsIn(m.text, m.blocks, parse) {
-		s.pings = append(bounded(s.pings), Ping{Channel: m.channel, TS: m.ts, Method: c.method, Who: who})
+		s.pings.add(Ping{Channel: m.channel, TS: m.ts, Method: c.method, Who: who}, len(who))
 	}
 	if m.noUnfurl {
 		return
 	}
 	for _, u := range urlsIn(m.text, m.blocks) {
 		found := Unfurl{Channel: m.channel, TS: m.ts, URL: u}
-		if !slices.Contains(s.unfurls, found) {
-			s.unfurls = append(bounded(s.unfurls), found)
+		if !slices.Contains(s.unfurls.list, found) {
+			s.unfurls.add(found, len(u))
 		}
 	}
 }
@@ -201,7 +201,7 @@ func (s *Sim) postEphemeralLocked(c *call) (obj, *refusal) {
 // addEphemeralLocked shows a message to one person. It is in no channel's history and has no events.
 func (s *Sim) addEphemeralLocked(channel, user string, m *message) {
 	m.channel, m.ts, m.ephemeral = channel, s.nextTSLocked(), user
-	s.ephemerals = append(bounded(s.ephemerals), m)
+	s.ephemerals.add(m, len(m.text)+len(jsonText(m.blocks)))
 	s.changedLocked(m)
 }
 
@@ -214,7 +214,7 @@ func (s *Sim) permalinkLocked(c *call) (obj, *refusal) {
 	if m == nil {
 		return nil, refuse("message_not_found")
 	}
-	link := s.base + "/archives/" + ch.ID + "/p" + strings.Replace(m.ts, ".", "", 1)
+	link := s.cfg.BaseURL + "/archives/" + ch.ID + "/p" + strings.Replace(m.ts, ".", "", 1)
 	if m.thread != "" {
 		link += "?thread_ts=" + m.thread + "&cid=" + ch.ID
 	}

@@ -23,7 +23,7 @@ func (s *Sim) ClickValue(ctx context.Context, user, channel, ts, actionID, value
 		return err
 	}
 	m := c.find(ts)
-	for _, e := range s.ephemerals {
+	for _, e := range s.ephemerals.list {
 		if e.ts == ts && e.ephemeral == u.ID && !e.deleted {
 			m = e
 		}

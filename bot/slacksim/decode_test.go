@@ -21,7 +21,7 @@ import (
 func TestRealClientUnderstands(t *testing.T) {
 	events := append(slacksim.DefaultEvents(), "agent_session_stopped")
 	bubble(t, slacksim.Config{Agent: true, Events: events}, func(t *testing.T, s *space) {
-		api := slack.New(s.BotToken(), slack.OptionAppLevelToken(s.AppToken()), slack.OptionAPIURL("http://slack.test/api/"), slack.OptionHTTPClient(s.http))
+		api := slack.New(s.BotToken(), slack.OptionAppLevelToken(s.AppToken()), slack.OptionAPIURL("http://slack/api/"), slack.OptionHTTPClient(s.http))
 		sm := socketmode.New(api, socketmode.OptionDialer(&websocket.Dialer{NetDialContext: s.net.Dial, HandshakeTimeout: 10 * time.Second, WriteBufferSize: 32 << 10}))
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
@@ -93,7 +93,7 @@ func TestRealClientUnderstands(t *testing.T) {
 			t.Errorf("%+v", list)
 		}
 		must(t, s.Delete("alice", "general", asked))
-		api2 := slack.New(s.BotToken(), slack.OptionAPIURL("http://slack.test/api/"), slack.OptionHTTPClient(s.http))
+		api2 := slack.New(s.BotToken(), slack.OptionAPIURL("http://slack/api/"), slack.OptionHTTPClient(s.http))
 		_, _, err = api2.DeleteMessageContext(ctx, general, ts)
 		must(t, err)
 		time.Sleep(10 * time.Minute)

@@ -145,9 +145,9 @@ func (s *Sim) transmitLocked(d *delivery) bool {
 	if d.kind == "events_api" {
 		frame["retry_attempt"], frame["retry_reason"] = d.attempt, reason
 	}
-	s.envelopes = append(bounded(s.envelopes), &Envelope{
+	s.envelopes.add(&Envelope{
 		ID: id, Kind: d.kind, Type: d.typ, EventID: d.eventID, Attempt: d.attempt, Socket: c.id, Sent: time.Now(), Payload: d.payload,
-	})
+	}, len(d.payload))
 	d.ids = append(d.ids, id)
 	s.waiting[id] = d
 	c.send([]byte(jsonText(frame)), false)
@@ -173,13 +173,15 @@ func (s *Sim) acceptAck(frame []byte) {
 	defer s.mu.Unlock()
 	d := s.waiting[ack.ID]
 	if d == nil {
+		s.strayAcks.add(ack.ID, len(ack.ID))
+		s.touchLocked()
 		return
 	}
 	if d.loseAcks > 0 {
 		d.loseAcks--
 		return
 	}
-	for _, e := range slices.Backward(s.envelopes) {
+	for _, e := range slices.Backward(s.envelopes.list) {
 		if e.ID == ack.ID {
 			if e.Acked.IsZero() {
 				e.Acked = time.Now()

@@ -1,6 +1,9 @@
 package slacksim
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Fault makes calls of a method fail. The faults given are asked in order, and the first that fits a call is used up by one.
 type Fault struct {
@@ -125,4 +128,24 @@ func (s *Sim) eventFaultLocked(typ string) EventFault {
 		return *f
 	}
 	return EventFault{}
+}
+
+// Inject sends a frame as it is on each open socket, as a faulty Slack or somebody in between may. An ack that it asks for is among
+// StrayAcks.
+func (s *Sim) Inject(data []byte, binary bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.sockets {
+		select {
+		case c.out <- frame{data: data, binary: binary}:
+		default:
+		}
+	}
+}
+
+// StrayAcks returns the envelope ids that were acked and that no envelope of ours had, such as those of injected frames.
+func (s *Sim) StrayAcks() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.strayAcks.list)
 }

@@ -115,7 +115,7 @@ func (f *file) objLocked(s *Sim, hidden bool) obj {
 			filetype = "text"
 		}
 	}
-	root := s.base + "/files/" + s.cfg.Team.ID + "-" + f.id
+	root := s.cfg.BaseURL + "/files/" + s.cfg.Team.ID + "-" + f.id
 	name := url.PathEscape(strings.ToLower(strings.ReplaceAll(f.name, " ", "_")))
 	o["name"], o["title"], o["mimetype"], o["filetype"], o["pretty_type"] = f.name, f.title, f.mime, filetype, strings.ToUpper(filetype)
 	o["user_team"], o["mode"], o["size"], o["editable"], o["file_access"] = s.users[f.user].TeamID, "hosted", len(f.data), false, "visible"
@@ -146,7 +146,7 @@ func (s *Sim) fileObjsLocked(files []*file) []any {
 
 func (s *Sim) fileInfoLocked(c *call) (obj, *refusal) {
 	f := s.files[c.args["file"]]
-	if f == nil || !s.channels[f.channel].members[s.cfg.Bot.UserID] {
+	if f == nil || f.user != s.cfg.Bot.UserID && !s.channels[f.channel].members[s.cfg.Bot.UserID] {
 		return nil, refuse("file_not_found")
 	}
 	return obj{"file": f.objLocked(s, false), "comments": []any{}, "response_metadata": obj{"next_cursor": ""}}, nil
@@ -160,8 +160,12 @@ func (s *Sim) serveFile(w http.ResponseWriter, r *http.Request) {
 	secret, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	s.mu.Lock()
 	f := s.files[id]
-	ok := f != nil && secret == s.cfg.BotToken && s.scopeLocked("files:read") && s.channels[f.channel].members[s.cfg.Bot.UserID]
-	fault := s.faultLocked("url_private", "")
+	known := !s.unknown(secret)
+	ok := f != nil && secret == s.cfg.BotToken && s.scopeLocked("files:read") && s.channels[f.channel] != nil && s.channels[f.channel].members[s.cfg.Bot.UserID]
+	var fault *Fault
+	if known {
+		fault = s.faultLocked("url_private", "")
+	}
 	call := Call{Method: "url_private", At: time.Now(), Args: map[string]string{"file": id}, OK: ok, Carried: ok, Status: http.StatusOK}
 	if !ok {
 		call.Error = "sign-in page"
@@ -169,9 +173,10 @@ func (s *Sim) serveFile(w http.ResponseWriter, r *http.Request) {
 	if fault != nil && fault.Status != 0 {
 		call.OK, call.Refused, call.Carried, call.Status, call.Error = false, true, false, fault.Status, "http "+strconv.Itoa(fault.Status)
 	}
-	call.seq = s.touchLocked()
-	call.Done = call.At
-	s.calls = append(bounded(s.calls), call)
+	if call.Done = call.At; known {
+		call.seq = s.touchLocked()
+		s.calls.add(call, len(id))
+	}
 	s.mu.Unlock()
 	if fault != nil {
 		if no := s.sabotage(r, fault); no != nil {
@@ -205,7 +210,7 @@ func (s *Sim) sendFile(w http.ResponseWriter, f *file, download bool) {
 	if download {
 		w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": f.name}))
 	}
-	if _, err := w.Write(f.data); err != nil { //nolint:gosec // a download, or an image whose type is not guessed
+	if _, err := w.Write(f.data); err != nil { // a download, or an image whose type is not guessed
 		s.log.Debug("file not written", "error", err)
 	}
 }
@@ -215,7 +220,7 @@ func (s *Sim) pageFile(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	f := s.files[r.URL.Query().Get("id")]
 	u, err := s.userLocked(r.URL.Query().Get("user"))
-	ok := f != nil && err == nil && s.channels[f.channel].members[u.ID]
+	ok := f != nil && err == nil && s.channels[f.channel] != nil && s.channels[f.channel].members[u.ID]
 	s.mu.Unlock()
 	if !ok {
 		http.NotFound(w, r)

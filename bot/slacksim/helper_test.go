@@ -55,7 +55,7 @@ func (s *space) callAs(token, method string, args ...string) (reply, *http.Respo
 	for i := 0; i < len(args); i += 2 {
 		form.Set(args[i], args[i+1])
 	}
-	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, "http://slack.test/api/"+method, strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, "http://slack/api/"+method, strings.NewReader(form.Encode()))
 	must(s.t, err)
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	if token != "" {

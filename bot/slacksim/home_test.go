@@ -51,7 +51,7 @@ func TestHome(t *testing.T) {
 			t.Error(r)
 		}
 		// A real client publishes, is told of the view when it is opened again, and gets the clicks.
-		api := slack.New(s.BotToken(), slack.OptionAPIURL("http://slack.test/api/"), slack.OptionHTTPClient(s.http))
+		api := slack.New(s.BotToken(), slack.OptionAPIURL("http://slack/api/"), slack.OptionHTTPClient(s.http))
 		chart := slack.NewDataVisualizationBlock("Speed", slack.NewDataVisualizationLineChart(slack.NewDataVisualizationAxisConfig("a", "b"),
 			slack.NewDataVisualizationDataSeries("tok/s", slack.NewDataVisualizationDataPoint("a", 1.5), slack.NewDataVisualizationDataPoint("b", 20))))
 		button := slack.NewButtonBlockElement("refresh", "now", slack.NewTextBlockObject("plain_text", "Refresh", false, false))

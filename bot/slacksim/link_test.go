@@ -384,7 +384,7 @@ func TestFaults(t *testing.T) {
 		s.Fail(slacksim.Fault{Hang: true})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
-		req, _ := http.NewRequestWithContext(ctx, http.MethodPost, "http://slack.test/api/auth.test", nil)
+		req, _ := http.NewRequestWithContext(ctx, http.MethodPost, "http://slack/api/auth.test", nil)
 		req.Header.Set("Authorization", "Bearer "+s.BotToken())
 		if res, err := s.http.Do(req); !errors.Is(err, context.DeadlineExceeded) {
 			t.Error("a hanging call was answered")
@@ -438,6 +438,19 @@ func TestHammer(t *testing.T) {
 			if e.Attempt > 3 {
 				t.Errorf("%+v", e)
 			}
+		}
+	})
+}
+
+// TestInject: a frame of any kind comes as it is, and its ack is kept.
+func TestInject(t *testing.T) {
+	bubble(t, slacksim.Config{}, func(t *testing.T, s *space) {
+		l := s.link(ackAll)
+		s.Inject([]byte(`{"envelope_id":"odd-1","type":7}`), false)
+		s.Inject([]byte(`{"envelope_id":"odd-2"}`), true)
+		time.Sleep(time.Second)
+		if got := s.StrayAcks(); !slices.Equal(got, []string{"odd-1", "odd-2"}) || len(l.got()) != 3 {
+			t.Errorf("%q, %v", got, l.got())
 		}
 	})
 }

@@ -20,6 +20,8 @@ var (
 	ErrDispatchFailed   = errors.New("failed with the error \"dispatch_failed\"")
 	ErrOperationTimeout = errors.New("failed with the error \"operation_timeout\"")
 	ErrButtonNotFound   = errors.New("no such button")
+	ErrTooLong          = errors.New("the message is too long")
+	ErrFull             = errors.New("the emulated workspace is full: start it anew")
 )
 
 // Message is a message as somebody in the channel sees it.
@@ -155,7 +157,7 @@ func (s *Sim) Ephemerals(user string) []Message {
 		return nil
 	}
 	var out []Message
-	for _, m := range s.ephemerals {
+	for _, m := range s.ephemerals.list {
 		if m.ephemeral == u.ID && !m.deleted {
 			out = append(out, s.viewLocked(m))
 		}
@@ -179,7 +181,7 @@ func (s *Sim) Calls(methods ...string) []Call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var out []Call
-	for _, c := range s.calls {
+	for _, c := range s.calls.list {
 		if len(methods) == 0 || slices.Contains(methods, c.Method) {
 			out = append(out, c)
 		}
@@ -191,22 +193,22 @@ func (s *Sim) Calls(methods ...string) []Call {
 func (s *Sim) Notified() []Ping {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.pings)
+	return slices.Clone(s.pings.list)
 }
 
 // Unfurled returns the URLs that the bot posted without both unfurl flags set to false. A safe bot causes none.
 func (s *Sim) Unfurled() []Unfurl {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.unfurls)
+	return slices.Clone(s.unfurls.list)
 }
 
 // Envelopes returns everything that was sent over sockets, redeliveries too, in order.
 func (s *Sim) Envelopes() []Envelope {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := make([]Envelope, len(s.envelopes))
-	for i, e := range s.envelopes {
+	out := make([]Envelope, len(s.envelopes.list))
+	for i, e := range s.envelopes.list {
 		out[i] = *e
 	}
 	return out

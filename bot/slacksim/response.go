@@ -1,6 +1,7 @@
 package slacksim
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 const (
 	responseUses = 5
 	responseFor  = 30 * time.Minute
+	maxResponses = 10_000 // at once: a flood of clicks must not fill the memory
 )
 
 // responseURL is where the app may answer a command or a click.
@@ -23,28 +25,46 @@ type responseURL struct {
 }
 
 func (s *Sim) responseURLLocked(channel, user, about string) string {
-	id := s.idLocked("r")
+	now := time.Now()
+	for len(s.responseIDs) > 0 { // oldest first
+		if id := s.responseIDs[0]; len(s.responseIDs) >= maxResponses || now.After(s.responses[id].until) {
+			delete(s.responses, id)
+			s.responseIDs = s.responseIDs[1:]
+			continue
+		}
+		break
+	}
+	id := s.idLocked("r") + "-" + rand.Text() // whoever knows it may speak as the app
+	s.responseIDs = append(s.responseIDs, id)
 	s.responses[id] = &responseURL{channel: channel, user: user, about: about, until: time.Now().Add(responseFor)}
-	return s.base + "/response/" + id
+	return s.cfg.BaseURL + "/response/" + id
 }
 
 // serveResponse takes an answer to a command or a click.
 func (s *Sim) serveResponse(w http.ResponseWriter, r *http.Request, id string) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	s.mu.Lock()
+	known := s.responses[id] != nil
+	s.mu.Unlock()
+	if !known {
+		http.Error(w, "expired_url", http.StatusNotFound)
+		return
+	}
+	body, free, err := s.readBody(w, r, maxBody)
 	if err != nil {
 		http.Error(w, "invalid_payload", http.StatusBadRequest)
 		return
 	}
+	defer free()
 	s.mu.Lock()
 	u := s.responses[id]
 	ok := u != nil && u.uses < responseUses && time.Now().Before(u.until)
 	if ok {
 		u.uses++
 	}
-	s.calls = append(bounded(s.calls), Call{
+	s.calls.add(Call{
 		Method: "response_url", At: time.Now(), Done: time.Now(), OK: ok, Carried: ok,
 		Args: map[string]string{"payload": string(body)}, Status: http.StatusOK, seq: s.touchLocked(),
-	})
+	}, len(body))
 	s.mu.Unlock()
 	if !ok {
 		http.Error(w, "expired_url", http.StatusNotFound)
@@ -86,8 +106,8 @@ func (s *Sim) respond(payload json.RawMessage, channel, user, about string) (Mes
 	}
 	c := s.channels[channel]
 	old := c.find(about)
-	if i := slices.IndexFunc(s.ephemerals, func(m *message) bool { return m.ts == about }); i >= 0 {
-		old = s.ephemerals[i]
+	if i := slices.IndexFunc(s.ephemerals.list, func(m *message) bool { return m.ts == about }); i >= 0 {
+		old = s.ephemerals.list[i]
 	}
 	replace := args["replace_original"] == "true"
 	switch {

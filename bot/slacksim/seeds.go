@@ -93,6 +93,7 @@ func (c Config) withDefaults() Config {
 	c.Limiter = cmp.Or(c.Limiter, LimiterWindow)
 	c.Team = cmp.Or(c.Team, Team{ID: "T0ACME0001", Name: "Acme", Domain: "acme"})
 	c.Bot = cmp.Or(c.Bot, Bot{UserID: "U0LLMBOT01", BotID: "B0LLMBOT01", AppID: "A0LLMBOT01", Name: "llm"})
+	c.BaseURL = strings.TrimSuffix(cmp.Or(c.BaseURL, DefaultBaseURL), "/")
 	c.BotToken = cmp.Or(c.BotToken, DefaultBotToken)
 	c.AppToken = cmp.Or(c.AppToken, DefaultAppToken)
 	if c.Log == nil {

@@ -5,6 +5,8 @@
 //   - every wait is a timer, a channel or a context, so the whole workspace runs inside a testing/synctest bubble;
 //   - one mutex owns all state; nothing is sent on a network while it is held;
 //   - [Sim.Close] returns when every goroutine that the workspace started, and every request it served, has ended;
+//   - nobody but programs of this machine may ask, and no page of another site, unless [Config.Open] and [Config.Hosts] say so;
+//   - what somebody without a token sends is bounded in bytes and time, and leaves nothing behind;
 //   - with the same [Config.Seed] the random choices (which socket, which event first) come in the same order.
 //
 // It shares no code with the bot or with its Slack library, so that it cannot share their mistakes. Where Slack does not
@@ -12,7 +14,6 @@
 package slacksim
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
 	"math/rand/v2"
@@ -20,7 +21,10 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/yuin/goldmark/parser"
 )
 
 // Limiter names a way to count calls against Slack's rate tiers.
@@ -60,8 +64,9 @@ type Config struct {
 	Redeliver []time.Duration
 
 	Seed    uint64       // of every random choice
-	BaseURL string       // root of all URLs given out, such as http://127.0.0.1:8080; empty: taken from the request's Host
-	Hosts   []string     // hosts besides loopback under which the browser page may be opened
+	BaseURL string       // what the workspace calls itself: root of all URLs given out. Default: DefaultBaseURL
+	Hosts   []string     // further host names that requests may ask for, besides loopback's and BaseURL's
+	Open    bool         // serves peers that are not on this machine: anybody who reaches it may speak as anybody
 	Notice  string       // shown at the top of the browser page
 	Log     *slog.Logger // default: discards
 }
@@ -72,53 +77,63 @@ const (
 	DefaultAppToken = "xapp-slacksim-app" //nolint:gosec // not a secret: the emulator's own
 )
 
-// logBound is how many calls, envelopes, pings and unfurls are remembered; the oldest half goes when it is reached.
-const logBound = 50_000
+// DefaultBaseURL is what a workspace calls itself that was told no address: tests in memory dial it.
+const DefaultBaseURL = "http://slack"
+
+// linkPath is where sockets are opened.
+const linkPath = "/link/"
 
 // Sim is the workspace. Its methods may be called from several goroutines at once.
 type Sim struct {
-	cfg     Config
-	log     *slog.Logger
-	methods map[string]method
-	page    http.Handler
+	cfg      Config
+	log      *slog.Logger
+	methods  map[string]method
+	page     http.Handler
+	markdown parser.Parser
+	hosts    []string     // names of ours besides loopback's
+	bodies   atomic.Int64 // bytes of bodies in memory
 
 	done chan struct{}  // closed by Close
 	wg   sync.WaitGroup // requests and goroutines; Add only under mu while not closed
 
-	mu         sync.Mutex // guards everything below
-	closed     bool
-	changed    chan struct{} // closed and replaced at every change
-	rev        uint64        // number of the newest change
-	boot       string        // tells this workspace from others that had the same address
-	rand       *rand.Rand
-	lastMicro  int64 // newest message timestamp
-	lastID     int
-	base       string // root of our URLs as clients see it
-	users      map[string]*User
-	userOrder  []string
-	channels   map[string]*channel
-	chanOrder  []string
-	ephemerals []*message
-	status     map[threadKey]*status
-	calls      []Call
-	pings      []Ping
-	unfurls    []Unfurl
-	limits     limits
-	faults     []*Fault
-	eventFault []*EventFault
-	order      Order
-	refuse     refusedSockets
-	tickets    map[string]time.Time
-	sockets    []*socket
-	lastSocket int
-	opened     int
-	waiting    map[string]*delivery // by envelope id
-	envelopes  []*Envelope
-	held       []*delivery
-	responses  map[string]*responseURL
-	files      map[string]*file
-	homes      map[string]*home // by user id
-	sessions   map[threadKey]*session
+	mu          sync.Mutex // guards everything below
+	closed      bool
+	changed     chan struct{} // closed and replaced at every change
+	rev         uint64        // number of the newest change
+	boot        string        // tells this workspace from others that had the same address
+	rand        *rand.Rand
+	lastMicro   int64 // newest message timestamp
+	lastID      int
+	users       map[string]*User
+	userOrder   []string
+	channels    map[string]*channel
+	chanOrder   []string
+	ephemerals  record[*message]
+	status      map[threadKey]*status
+	calls       record[Call]
+	pings       record[Ping]
+	unfurls     record[Unfurl]
+	limits      limits
+	faults      []*Fault
+	eventFault  []*EventFault
+	order       Order
+	refuse      refusedSockets
+	tickets     map[string]time.Time
+	sockets     []*socket
+	lastSocket  int
+	opened      int
+	waiting     map[string]*delivery // by envelope id
+	envelopes   record[*Envelope]
+	strayAcks   record[string] // of no envelope of ours
+	held        []*delivery
+	responses   map[string]*responseURL
+	responseIDs []string // oldest first
+	files       map[string]*file
+	homes       map[string]*home // by user id
+	sessions    map[threadKey]*session
+	uploads     []*pending    // oldest first
+	streams     []*pageStream // open event streams of the page, oldest first
+	stored      int           // bytes of what came from the page and stays
 }
 
 type threadKey struct{ channel, ts string }
@@ -129,12 +144,12 @@ func New(cfg Config) *Sim {
 	s := &Sim{
 		cfg: cfg, log: cfg.Log, done: make(chan struct{}), changed: make(chan struct{}),
 		rand:  rand.New(rand.NewPCG(cfg.Seed, 0x51ac)),
-		base:  cmp.Or(strings.TrimSuffix(cfg.BaseURL, "/"), "http://localhost"),
+		hosts: hostNames(cfg),
 		users: map[string]*User{}, channels: map[string]*channel{}, status: map[threadKey]*status{},
 		limits: newLimits(cfg.Limiter), tickets: map[string]time.Time{}, waiting: map[string]*delivery{},
 		responses: map[string]*responseURL{}, files: map[string]*file{}, homes: map[string]*home{}, sessions: map[threadKey]*session{},
 	}
-	s.methods = methodTable()
+	s.methods, s.markdown = methodTable(), newMarkdown()
 	s.boot = strconv.FormatInt(time.Now().UnixNano(), 36)
 	s.seed()
 	s.page = s.newPage()
@@ -142,21 +157,29 @@ func New(cfg Config) *Sim {
 }
 
 // ServeHTTP serves the Web API under /api/ (and under any other prefix, if the last path element is a method's name), the
-// sockets under /link/, answers to commands under /response/, files under /files/, and the browser page under everything else.
+// sockets under /link/, answers to commands under /response/, files under /files/ and /upload/, and the
+// browser page under everything else. Who may ask is decided before anything of the request is read.
 func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !s.begin() {
 		http.Error(w, "closed", http.StatusServiceUnavailable)
 		return
 	}
 	defer s.wg.Done()
+	limitBody(w, r)
+	if why := s.refused(r); why != "" {
+		http.Error(w, why, http.StatusForbidden)
+		return
+	}
 	last := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
 	switch {
-	case strings.HasPrefix(r.URL.Path, "/link/"):
+	case strings.HasPrefix(r.URL.Path, linkPath):
 		s.serveLink(w, r)
 	case strings.HasPrefix(r.URL.Path, "/response/"):
 		s.serveResponse(w, r, last)
 	case strings.HasPrefix(r.URL.Path, "/api/"), s.methods[last].run != nil:
 		s.serveAPI(w, r, last)
+	case strings.HasPrefix(r.URL.Path, "/upload/"):
+		s.serveUpload(w, r, last)
 	case strings.HasPrefix(r.URL.Path, "/files/"):
 		s.serveFile(w, r)
 	default:
@@ -238,12 +261,4 @@ func (s *Sim) sleep(ctx context.Context, d time.Duration) bool {
 	case <-s.done:
 	}
 	return false
-}
-
-// bounded drops the older half of a log that has reached its bound.
-func bounded[T any](log []T) []T {
-	if len(log) < logBound {
-		return log
-	}
-	return append(log[:0:0], log[logBound/2:]...)
 }

@@ -21,7 +21,7 @@ func TestRealClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sim, closeAll := serve(t, slacksim.Config{Latency: 100 * time.Millisecond})
 		defer closeAll()
-		api := slack.New(sim.BotToken(), slack.OptionAppLevelToken(sim.AppToken()), slack.OptionAPIURL("http://slack.test/api/"), slack.OptionHTTPClient(sim.http))
+		api := slack.New(sim.BotToken(), slack.OptionAppLevelToken(sim.AppToken()), slack.OptionAPIURL("http://slack/api/"), slack.OptionHTTPClient(sim.http))
 		dialer := &websocket.Dialer{NetDialContext: sim.net.Dial, HandshakeTimeout: 10 * time.Second, WriteBufferSize: 32 << 10}
 		sm := socketmode.New(api, socketmode.OptionDialer(dialer))
 

@@ -218,7 +218,7 @@ func (s *Sim) stopStreamLocked(c *call) (obj, *refusal) {
 func (s *Sim) watchStreamLocked(c *call, m *message) {
 	who := pingsIn("", m.blocks, false)
 	for _, w := range who[min(m.stream.pinged, len(who)):] {
-		s.pings = append(bounded(s.pings), Ping{Channel: m.channel, TS: m.ts, Method: c.method, Who: w})
+		s.pings.add(Ping{Channel: m.channel, TS: m.ts, Method: c.method, Who: w}, len(w))
 	}
 	m.stream.pinged = len(who)
 }
@@ -298,6 +298,13 @@ func (s *Sim) growLocked(m *message, in streamInput) *refusal {
 	chars := st.chars + utf8.RuneCountInString(text)
 	if chars > maxStreamText || st.text.Len()+len(text) > StreamBytes {
 		return refuse("msg_too_long")
+	}
+	for _, b := range blocks { // that a stream is refused for a table, and so, is a guess
+		if b["type"] == "markdown" {
+			if bad := s.checkTables(str(b["text"]), "/markdown_text"); bad != nil {
+				return invalidBlocks(bad...)
+			}
+		}
 	}
 	st.mode, st.chars, st.blocks = in.mode, chars, count
 	st.text.WriteString(text)

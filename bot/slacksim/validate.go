@@ -180,6 +180,8 @@ func (s *Sim) checkBlockLocked(b obj, at string) []string {
 		}
 		if utf8.RuneCountInString(t) > maxMarkdownBlock {
 			bad("must be less than %d characters [json-pointer:%s/text]", maxMarkdownBlock+1, at)
+		} else {
+			p = append(p, s.checkTables(t, at+"/text")...)
 		}
 	case "section":
 		fields := objs(b["fields"])

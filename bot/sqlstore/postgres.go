@@ -28,8 +28,9 @@ const (
 // openPostgres does not connect yet.
 func openPostgres(address string, _ *slog.Logger) (*backend, error) {
 	cfg, err := pgx.ParseConfig(address)
-	if err != nil {
-		return nil, &Error{what: "the address of the database cannot be read", hint: "It looks like postgres://USER@HOST:5432/DATABASE?sslmode=require, with the password after USER and a colon.", err: err}
+	if err != nil { // its text may repeat the address, and with that the password
+		return nil, &Error{what: "the address of the database cannot be read", hint: "It looks like postgres://USER@HOST:5432/DATABASE?sslmode=require, with the password after USER and a colon; " +
+			"characters such as / ? # @ in a password are written as %2F %3F %23 %40."}
 	}
 	// Without named prepared statements and settings of the session, PgBouncer's transaction mode works too.
 	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec

@@ -67,7 +67,7 @@ func (b *backend) explain(err error) error {
 		return err
 	}
 	if what, hint := b.hints(err); what != "" {
-		return &Error{what: what, hint: hint, err: err}
+		return &Error{what: what, hint: hint, err: err, lasting: b.trouble(err) == lasting}
 	}
 	return err
 }

@@ -100,6 +100,9 @@ func (f *file) open(ctx context.Context) error {
 	if err := os.MkdirAll(f.dir, 0o700); err != nil {
 		return err
 	}
+	if err := f.linked(); err != nil {
+		return err
+	}
 	if err := f.lock.enter(filepath.Join(f.dir, lockName)); err != nil {
 		return err
 	}

@@ -10,14 +10,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-	"unicode/utf8"
 
 	"llmbot/bot/turn"
 )
 
-// Limits of this package; the figures are our own, but for maxKey, which is turn.Store's.
+// Limits of this package; the figures are our own.
 const (
-	maxKey        = 512                    // bytes
 	maxWaiting    = 4096                   // updates that wait; more block
 	maxBatch      = 128                    // updates that are committed together
 	keepRecords   = 30 * 24 * time.Hour    // older records go
@@ -70,8 +68,7 @@ func Open(cfg Config) (*Store, error) {
 	case strings.HasPrefix(cfg.URL, "postgres://"), strings.HasPrefix(cfg.URL, "postgresql://"):
 		db, err = openPostgres(cfg.URL, log)
 	case cfg.URL != "":
-		scheme, _, _ := strings.Cut(cfg.URL, ":")
-		err = &Error{what: fmt.Sprintf("no such kind of database: %.20s:", scheme), hint: "Use postgres://…, or leave it empty for SQLite."}
+		err = &Error{what: "no such kind of database", hint: "Use postgres://…, or leave it empty for SQLite."}
 	case cfg.Dir == "":
 		err = &Error{what: "no folder for the SQLite file", hint: "Name one, for example ./data."}
 	default:
@@ -218,17 +215,11 @@ func (s *Store) Close() error {
 	return nil
 }
 
-func checkKeyIs(key string) error {
-	if key == "" || len(key) > maxKey || !utf8.ValidString(key) || strings.ContainsRune(key, 0) {
-		return fmt.Errorf("not a key: %.40q of %d bytes", key, len(key))
-	}
-	return nil
-}
-
 // Error is a failure that waiting does not cure, or that an operator should know the next step for.
 type Error struct {
 	what, hint string
 	err        error
+	lasting    bool
 }
 
 // Error says what is wrong.
@@ -241,6 +232,9 @@ func (e *Error) Error() string {
 
 // Hint is the next step for the operator, a sentence or two.
 func (e *Error) Hint() string { return e.hint }
+
+// Lasting reports whether waiting does not help: somebody has to do what Hint says.
+func (e *Error) Lasting() bool { return e.lasting }
 
 // Unwrap returns the driver's error.
 func (e *Error) Unwrap() error { return e.err }

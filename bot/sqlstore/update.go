@@ -34,7 +34,7 @@ func (s *Store) Update(ctx context.Context, key string, fn func(old []byte) ([]b
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := checkKeyIs(key); err != nil {
+	if err := turn.CheckKey(key); err != nil {
 		return err
 	}
 	select {

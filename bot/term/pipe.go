@@ -47,6 +47,9 @@ func (d *pipeDraft) Set(a bot.Answer) {
 	d.progress.Set(bot.Answer{Status: a.Status, Notice: a.Notice, Phase: a.Phase})
 }
 
+// Room says that all of a text has room.
+func (*pipeDraft) Room(text string, _ bool) int { return len(text) }
+
 // Close writes the answer.
 func (d *pipeDraft) Close(ctx context.Context, a bot.Answer) error {
 	if d.progress != nil {

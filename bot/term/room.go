@@ -76,6 +76,9 @@ func (d *draft) Set(a bot.Answer) {
 	}
 }
 
+// Room says that all of a text has room: who sits at a terminal ends what is too long, and the terminal keeps as much of it as it is set to.
+func (*draft) Room(text string, _ bool) int { return len(text) }
+
 // think shows reasoning above the answer; it is no part of it.
 func (d *draft) think(text string) {
 	d.mu.Lock()

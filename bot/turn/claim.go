@@ -3,6 +3,7 @@ package turn
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -17,7 +18,7 @@ type Claim struct {
 	lost chan struct{} // closed by loseLocked
 
 	// Guarded by d.mu:
-	epoch    uint64        // 0: assumed, not in the store yet
+	epoch    uint64        // the fencing token
 	answers  TS            // For
 	narrower TS            // For before Widen, as the store may still have it; empty: answers
 	ids      []string      // Reply, as last said here
@@ -26,15 +27,13 @@ type Claim struct {
 	tries    int           // Tries; Progress sets it to 0, and the next write the record's
 	asked    TS            // asked here, perhaps not in the store
 	answered TS            // answered here, perhaps not in the store
-	assumed  bool          // For and Reply are not in the store yet
-	doubt    bool          // see Doubt
-	tried    time.Time     // assumed: start of the last write that was tried to the end
 	state    claimState    //
 	stopped  chan struct{} // closed when answers is stopped, or the narrower part of it
 	stopTS   TS            // newest stop heard of
 	changed  chan struct{} // closed when a later change than changeTS is heard of
 	changeTS TS            // newest change heard of
 	trusted  time.Time     // start of the last write that succeeded
+	renewed  chan struct{} // closed, and replaced, when a write succeeds: see Settled
 	renewAt  time.Time     // when to renew next
 	renewing bool          // a renewal is under way
 	taken    bool          // counts in d.held
@@ -52,7 +51,7 @@ const (
 // Key is the thread.
 func (c *Claim) Key() string { return c.key }
 
-// Epoch counts the owners of the thread. 0 while the claim is only assumed.
+// Epoch counts the owners of the thread: it is the fencing token of every write.
 func (c *Claim) Epoch() uint64 {
 	c.d.mu.Lock()
 	defer c.d.unlock()
@@ -66,7 +65,7 @@ func (c *Claim) For() TS {
 	return c.answers
 }
 
-// Answered is what the thread had its answer to when this answer began: what is owed is newer. Empty for a claim that is only assumed.
+// Answered is what the thread had its answer to when this answer began: what is owed is newer.
 func (c *Claim) Answered() TS {
 	c.d.mu.Lock()
 	defer c.d.unlock()
@@ -159,24 +158,46 @@ func (c *Claim) ChangedAt() TS {
 	return c.changeTS
 }
 
-// Check says whether the caller may still write to the thread: nil, ErrLapsed or ErrLost. It is cheap and does no I/O; ask
-// before each write to Slack, and once more after the last one, since a process may be frozen in between. A stop does not
-// make it fail. An assumed claim passes until the store knows better, as long as the store is asked.
+// Check reports whether the caller may still write to the thread: nil, ErrLapsed or ErrLost. It is cheap
+// and does no I/O. Ask before each write to Slack, and once more after the last one, since a process may
+// be frozen in between. A stop does not make it fail. Where no other process uses the store (Config.Alone)
+// a lease that was not renewed in time is still good: nobody else can have taken it.
 func (c *Claim) Check() error {
 	c.d.mu.Lock()
 	defer c.d.unlock()
+	return c.checkLocked()
+}
+
+func (c *Claim) checkLocked() error {
 	switch {
 	case c.state == claimPending || c.state == claimOver:
 		return ErrLost
-	case c.assumed && c.epoch == 0:
-		if elapsed(c.tried) >= c.d.cfg.TTL*3/4 { // the process was frozen: the store may be back, and another process at it
-			return ErrLapsed
-		}
+	case elapsed(c.trusted) < c.d.cfg.TTL*3/4:
 		return nil
-	case elapsed(c.trusted) >= c.d.cfg.TTL*3/4:
-		return ErrLapsed
+	case c.d.alone():
+		return nil
 	}
-	return nil
+	return ErrLapsed
+}
+
+// Settled waits until it is known whether the thread is still ours: it returns nil when Check passes,
+// ErrLost when another process has the thread, and ctx's cause when ctx ends before. It blocks as long as
+// the store is away.
+func (c *Claim) Settled(ctx context.Context) error {
+	for {
+		c.d.mu.Lock()
+		err, renewed := c.checkLocked(), c.renewed
+		c.d.unlock()
+		if !errors.Is(err, ErrLapsed) {
+			return err
+		}
+		select {
+		case <-renewed:
+		case <-c.lost:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // elapsed is the time since t on the monotonic or on the wall clock, whichever says more: the monotonic one of Linux stands
@@ -197,23 +218,19 @@ func (c *Claim) Reply(ctx context.Context, ids []string) error {
 	return err
 }
 
-// Done says that everything up to answered has its answer; usually that is For, or newer if the turn read newer messages. One write: if
-// the thread is owed more (and this process does not drain), more is true, the claim stays, For has moved on, and the caller
-// answers again; else the thread is released. With an error the claim is over: ErrLost if another process has the thread, and
-// with the store's own error the Desk goes on trying to write this in the background and releases the thread then.
+// Done notes that everything up to answered has its answer; usually that is For, or newer if the turn
+// read newer messages. One write: if the thread is owed more (and this process does not drain), more is
+// true, the claim stays, For has moved on, and the caller answers again; else the thread is released.
+// With an error the claim is over: ErrLost if another process has the thread, and with the store's own
+// error the Desk goes on trying to write this in the background and releases the thread then.
 func (c *Claim) Done(ctx context.Context, answered TS) (more bool, err error) {
-	r, err := c.end(ctx, "mark answered", answered, func(r Record, drained, doubt bool) Record {
-		if !doubt {
-			r.Answered = r.Answered.Max(answered)
-		}
-		r.Tries = 0
-		if r = r.over(); doubt {
-			r = r.doubt(answered)
-		}
-		if drained || !r.Owed() {
+	r, err := c.end(ctx, "mark answered", answered, func(r Record, drained bool) Record {
+		r.Answered, r.Tries = r.Answered.Max(answered), 0
+		r.Look = r.Look || c.died && !c.d.alone()
+		if r = r.over(); drained || !r.Owed() {
 			return r.free()
 		}
-		return r.next()
+		return r.startNext()
 	})
 	if err != nil {
 		return false, err
@@ -227,7 +244,7 @@ func (c *Claim) Done(ctx context.Context, answered TS) (more bool, err error) {
 	if c.state == claimOver { // lost between the write and now
 		return false, fmt.Errorf("mark answered in thread %s: %w", c.key, ErrLost)
 	}
-	c.state, c.before, c.doubt = claimLive, r.Answered, false
+	c.state, c.before = claimLive, r.Answered
 	c.answers, c.narrower, c.ids, c.tries = r.For, "", nil, 0
 	if c.stopTS.Compare(c.answers) < 0 {
 		c.stopped = make(chan struct{})
@@ -240,7 +257,7 @@ func (c *Claim) Done(ctx context.Context, answered TS) (more bool, err error) {
 // only after TTL/4, to let others go first). One write. The claim is over in any case; with an error the thread is free later: when a write in the background
 // succeeds, or when its lease has run out.
 func (c *Claim) Release(ctx context.Context) error {
-	_, err := c.end(ctx, "release", "", func(r Record, _, _ bool) Record { return r.free() })
+	_, err := c.end(ctx, "release", "", func(r Record, _ bool) Record { return r.free() })
 	if err != nil {
 		return err
 	}
@@ -255,7 +272,7 @@ func (c *Claim) Release(ctx context.Context) error {
 }
 
 // end does the write of Done and Release.
-func (c *Claim) end(ctx context.Context, what string, answered TS, apply func(r Record, drained, doubt bool) Record) (Record, error) {
+func (c *Claim) end(ctx context.Context, what string, answered TS, apply func(r Record, drained bool) Record) (Record, error) {
 	d := c.d
 	d.mu.Lock()
 	if c.state != claimLive {
@@ -263,10 +280,10 @@ func (c *Claim) end(ctx context.Context, what string, answered TS, apply func(r 
 		return Record{}, fmt.Errorf("%s in thread %s: %w", what, c.key, ErrLost)
 	}
 	c.state = claimClosing
-	drained, doubt := d.drained, c.doubt
+	drained := d.drained
 	d.unlock()
 
-	r, err := c.write(ctx, what, func(r Record) Record { return apply(r, drained, doubt) })
+	r, err := c.write(ctx, what, func(r Record) Record { return apply(r, drained) })
 	if err != nil {
 		d.mu.Lock()
 		defer d.unlock()
@@ -277,12 +294,20 @@ func (c *Claim) end(ctx context.Context, what string, answered TS, apply func(r 
 	return r, err
 }
 
-// write is the one read-modify-write of a live claim: apply, on the record as it is, if it is still ours. It renews the lease.
+// pendLocked leaves it to the background to write what became of a claim.
+func (c *Claim) pendLocked(answered TS) {
+	c.state, c.answered, c.renewAt = claimPending, c.answered.Max(answered), time.Now()
+	c.retireLocked()
+	c.d.nudge()
+}
+
+// write is the one read-modify-write of a live claim: apply, on the record as it is, if it is still ours.
+// It renews the lease.
 func (c *Claim) write(ctx context.Context, what string, apply func(Record) Record) (Record, error) {
 	d := c.d
 	start := time.Now()
 	var out Record
-	var ours, last, told bool
+	var ours, last bool
 	err := d.store.Update(ctx, d.cfg.Prefix+c.key, func(old []byte) ([]byte, error) {
 		r, err := Decode(old)
 		if err != nil {
@@ -291,17 +316,9 @@ func (c *Claim) write(ctx context.Context, what string, apply func(Record) Recor
 		// What was said here last must win however writes overlap; so it is read here, not before.
 		d.mu.Lock()
 		out, ours = c.putLocked(r)
-		told = false
 		last = c.state == claimPending
-		doubt := c.doubt && c.state != claimOver
-		also := []TS{c.asked, c.answered}
 		d.mu.Unlock()
-		switch {
-		case ours:
-		case doubt: // the thread has an owner, or had one, that does not know of this answer
-			out, told = out.doubt(also...), true
-			return out.Encode()
-		default:
+		if !ours {
 			return nil, ErrKeep
 		}
 		out = apply(out)
@@ -311,16 +328,10 @@ func (c *Claim) write(ctx context.Context, what string, apply func(Record) Recor
 	d.mu.Lock()
 	defer d.unlock()
 	d.heardLocked(start, err)
-	if start.After(c.tried) {
-		c.tried = start
-	}
 	if err != nil {
 		return out, fmt.Errorf("%s in thread %s: %w", what, c.key, err)
 	}
 	defer d.observeLocked(c.key, out)
-	if told {
-		c.doubt = false
-	}
 	if !ours {
 		// Only this process releases its epoch: a store that tried twice, or a write that overlapped with the release.
 		released := out.Owner == "" && out.Epoch == c.epoch
@@ -334,14 +345,10 @@ func (c *Claim) write(ctx context.Context, what string, apply func(Record) Recor
 		}
 		return out, fmt.Errorf("%s in thread %s: %w", what, c.key, ErrLost)
 	}
-	if c.epoch == 0 && out.Owner == d.cfg.Owner {
-		c.epoch = out.Epoch
-	}
 	if start.After(c.trusted) {
 		c.trusted = start
-	}
-	if c.assumed {
-		c.assumed, c.before = false, out.Answered
+		close(c.renewed)
+		c.renewed = make(chan struct{})
 	}
 	if last {
 		c.endLocked()
@@ -356,51 +363,22 @@ const (
 
 // putLocked writes into r what the claim knows. ours is false if r is not the claim's to write.
 func (c *Claim) putLocked(r Record) (_ Record, ours bool) {
-	me := c.d.cfg.Owner
-	pending := c.state == claimPending
-	own := true
-	switch {
-	case c.state == claimOver:
-		return r, false
-	case c.epoch != 0:
-		if r.Owner != me || r.Epoch != c.epoch {
-			return r, false
-		}
-		r.Beat++
-	case r.Owner == me: // assumed, and an earlier try was written although the store said no
-		r.Beat++
-	case pending && c.doubt: // nobody need own it: who has it next reads the thread
-		return r, false
-	case r.Owner == "" && c.answers.After(r.Answered):
-		r.Owner, r.Epoch, r.Beat = me, r.Epoch+1, 0
-	case pending: // answered from memory while another process has the thread: what was answered is answered
-		own = false
-	default:
+	if c.state == claimOver || r.Owner != c.d.cfg.Owner || r.Epoch != c.epoch {
 		return r, false
 	}
-	r.Asked = r.Asked.Max(c.asked)
-	if own && c.assumed && c.answers.After(r.Answered) {
+	r.Beat++
+	r.Asked, r.Among = r.Asked.Max(c.asked), len(c.d.slots)
+	if c.narrower != "" && r.For == c.narrower {
 		r.For = c.answers
 	}
-	if own {
-		r.Among = len(c.d.slots)
-	}
-	if own && c.narrower != "" && r.For == c.narrower {
-		r.For = c.answers
-	}
-	if own && r.For == c.answers && (c.assumed || !r.Answered.After(c.before)) { // else a Done was written already, and For is the next answer's
+	if r.For == c.answers && !r.Answered.After(c.before) { // else a Done was written already, and For is the next answer's
 		r.Reply, r.Tries = slices.Clone(c.ids), c.tries
 	}
-	if (c.assumed || pending) && !c.doubt && (own || !r.For.After(r.Answered) || !c.answered.After(r.For)) { // else something older is being answered: the thread shows the rest
-		r.Answered = r.Answered.Max(c.answered)
-	}
-	if own && pending && c.answered != "" {
-		r = r.over()
-	}
-	if pending && c.doubt {
-		r = r.doubt(c.answered)
-	}
-	if own && pending {
+	if c.state == claimPending {
+		if r.Answered = r.Answered.Max(c.answered); c.answered != "" {
+			r = r.over()
+			r.Look = r.Look || c.died && !c.d.alone()
+		}
 		r = r.free()
 	}
 	return r, true
@@ -429,9 +407,9 @@ func (c *Claim) changeLocked(ts TS) {
 	c.changed = make(chan struct{})
 }
 
-// loseLocked ends a claim that another process has. A doubt is still to be told.
+// loseLocked ends a claim that another process has.
 func (c *Claim) loseLocked() {
-	if c.state == claimOver || c.state == claimPending && c.doubt {
+	if c.state == claimOver {
 		return
 	}
 	if c.state != claimPending {
@@ -443,10 +421,6 @@ func (c *Claim) loseLocked() {
 				h(key, epoch)
 			}
 		})
-	}
-	if c.doubt {
-		c.pendLocked("")
-		return
 	}
 	c.endLocked()
 }

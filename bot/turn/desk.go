@@ -18,6 +18,8 @@ const (
 	DefaultTTL    = 6 * time.Second
 	DefaultPrefix = "thread/"
 	DefaultLimit  = 64 // as many as BOT_MAX_ANSWERS
+
+	DefaultLookAfter = 70 * time.Second // longer than most freezes that a process survives
 )
 
 // Config is what a Desk needs to know; it must not be changed after NewDesk.
@@ -32,6 +34,16 @@ type Config struct {
 	// not block, and must not call the Desk or the Claim in the same goroutine except for what does no I/O. The claim is the
 	// callee's: it ends it with Done or Release. nil: this process takes nothing over.
 	Owed func(*Claim, Record)
+
+	// Look is told of a thread whose answer is to be looked at once more, LookAfter and up to a quarter more
+	// after this process saw that: an owner that was taken for dead may have woken, and written over it. It
+	// must not block, nor call the Desk. Who has looked calls Desk.Looked. nil: nobody looks.
+	Look      func(key string, r Record)
+	LookAfter time.Duration // 0 = DefaultLookAfter
+
+	// Noted is told when the store has an ask that Later kept, with the record as it is then. It must not
+	// block, nor call the Desk. nil: nobody is told.
+	Noted func(key string, r Record)
 
 	Log   *slog.Logger // nil: silent
 	Hooks Hooks
@@ -59,19 +71,22 @@ type Desk struct {
 	cfg   Config
 	wake  chan struct{} // holds one token if Run has to look again
 
-	mu      sync.Mutex          // guards all below, and the fields of all Claims that say so; never held across I/O
-	slots   map[string]*slot    // the keys for which this process has a claim or a write under way
-	seen    map[string]sighting // the records that owe an answer, as last heard
-	recent  map[string]TS       // Asked of the records as last heard, of the newest of them
-	drained bool                // no new claims
-	settled time.Time           // no takeovers before: lets Watch tell what is there, so that the oldest ask is known
-	batch   bool                // a batch of takeovers is under way
-	held    int                 // live claims that were taken over
-	looked  time.Time           // when a thread was last taken over of which nothing may be owed
-	failing time.Time           // when the first of the store's failures since its last answer began; zero: it answers
-	steady  time.Time           // when the store last came back, however short it was away; at first, when the desk was made
-	floor   time.Time           // when the store last came back from an outage: silence of owners counts from then on
-	after   []func()            // hooks and log lines, to be run without mu
+	mu      sync.Mutex            // guards all below, and the fields of all Claims that say so; never held across I/O
+	slots   map[string]*slot      // the keys for which this process has a claim or a write under way
+	seen    map[string]sighting   // the records that owe an answer, as last heard
+	recent  map[string]TS         // Asked of the records as last heard, of the newest of them
+	pending map[string]pendingAsk // what the store did not take: see Later
+	queue   []string              // the keys of pending, oldest first
+	looks   map[string]look       // threads that are to be looked at once more
+	asking  bool                  // the first of queue are being asked
+	probed  time.Time             // when that last began
+	drained bool                  // no new claims
+	settled time.Time             // no takeovers before: lets Watch tell what is there, so that the oldest ask is known
+	batch   bool                  // a batch of takeovers is under way
+	held    int                   // live claims that were taken over
+	failing time.Time             // when the first of the store's failures since its last answer began; zero: it answers
+	floor   time.Time             // when the store last came back from an outage: silence of owners counts from then on
+	after   []func()              // hooks and log lines, to be run without mu
 }
 
 // slot is what a process knows of its own doing in one thread.
@@ -102,10 +117,13 @@ func NewDesk(store Store, cfg Config) *Desk {
 	if cfg.Limit <= 0 {
 		cfg.Limit = DefaultLimit
 	}
+	if cfg.LookAfter <= 0 {
+		cfg.LookAfter = DefaultLookAfter
+	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Desk{store: store, cfg: cfg, wake: make(chan struct{}, 1), slots: map[string]*slot{}, seen: map[string]sighting{}, recent: map[string]TS{}, steady: time.Now()}
+	return &Desk{store: store, cfg: cfg, wake: make(chan struct{}, 1), slots: map[string]*slot{}, seen: map[string]sighting{}, recent: map[string]TS{}, pending: map[string]pendingAsk{}, looks: map[string]look{}}
 }
 
 // Ask notes durably that something with timestamp ts wants an answer in thread key, and claims the thread if nobody has it, in
@@ -292,17 +310,6 @@ func (d *Desk) Owed(prefix string) []string {
 	return keys
 }
 
-// Steady is since when the store has answered whenever this process asked it; at first, since NewDesk. Before that threads may have been answered from
-// memory (see Assume) of which the store does not know yet. It does not block.
-func (d *Desk) Steady() time.Time {
-	d.mu.Lock()
-	defer d.unlock()
-	if !d.failing.IsZero() {
-		return time.Now()
-	}
-	return d.steady
-}
-
 // maxRecent is how many threads Recent knows at most; the older half goes then.
 const maxRecent = 20_000
 
@@ -376,22 +383,15 @@ func (d *Desk) registerLocked(key string, s *slot, r Record, start time.Time, ta
 	if r.Epoch <= s.ended {
 		return nil
 	}
-	doubt := false
 	if old := s.claim; old != nil {
 		if old.epoch >= r.Epoch {
 			return nil
 		}
-		doubt = old.doubt
-		if old.epoch == 0 && old.state != claimPending { // the ask of an assumed claim came through: now it is a real one
-			old.epoch, old.trusted = r.Epoch, start
-			return nil
-		}
-		old.doubt = false // the new claim has it
-		old.loseLocked()  // it lapsed, another process had the thread meanwhile, and now it is ours again
+		old.loseLocked() // it lapsed, another process had the thread meanwhile, and now it is ours again
 	}
 	c := &Claim{
 		d: d, key: key, slot: s, lost: make(chan struct{}), stopped: make(chan struct{}), changed: make(chan struct{}), changeTS: r.Changed,
-		epoch: r.Epoch, answers: r.For, before: r.Answered, tries: r.Tries, died: r.Tries > 0, ids: r.Reply, trusted: start, renewAt: start.Add(d.cfg.TTL / 4), taken: taken, doubt: doubt,
+		epoch: r.Epoch, answers: r.For, before: r.Answered, tries: r.Tries, died: r.Tries > 0, ids: r.Reply, trusted: start, renewAt: start.Add(d.cfg.TTL / 4), taken: taken, renewed: make(chan struct{}),
 	}
 	s.claim = c
 	if taken {
@@ -405,7 +405,7 @@ func (d *Desk) registerLocked(key string, s *slot, r Record, start time.Time, ta
 // observeLocked takes in what a record is now, from Watch or from a write of our own. It may be an old state.
 func (d *Desk) observeLocked(key string, r Record) {
 	if s := d.slots[key]; s != nil && s.claim != nil {
-		if c := s.claim; c.epoch != 0 && r.Epoch > c.epoch {
+		if c := s.claim; r.Epoch > c.epoch {
 			c.loseLocked()
 		} else {
 			c.stopLocked(r.Stop)
@@ -413,6 +413,7 @@ func (d *Desk) observeLocked(key string, r Record) {
 		}
 	}
 	d.rememberLocked(key, r.Asked)
+	d.lookLaterLocked(key, r)
 	if !r.Owed() {
 		delete(d.seen, key)
 		return
@@ -431,11 +432,15 @@ func (d *Desk) observeLocked(key string, r Record) {
 
 // heardLocked notes whether the store answered a call that began at start.
 func (d *Desk) heardLocked(start time.Time, err error) {
+	if errors.Is(err, ErrKey) {
+		return // says nothing of the store
+	}
 	answers := err == nil || errors.Is(err, ErrCorrupt)
 	switch {
 	case answers && !d.failing.IsZero():
 		silent := time.Since(d.failing)
-		d.failing, d.steady = time.Time{}, time.Now()
+		d.failing = time.Time{}
+		d.nudge() // for what is pending
 		if silent > d.cfg.TTL/4 {
 			// Owners could not renew either. Give them the time to do it, else every process takes over from all the others.
 			d.floor = time.Now()

@@ -8,11 +8,19 @@
 // so there is no moment in which a question is known and nobody is responsible: the record has an Owner, or it is owed and unowned, and then
 // every process with room tries to claim it.
 //
+// # One axis of time
+//
+// Everything that can make a thread owed has a timestamp of Slack's: a message, an edit, a press of a
+// button, a stop, a deletion. So Asked, Answered, For, Stop and Changed lie on one axis and are compared
+// with each other: they are high-water marks. Owed is Asked > Answered. An answer that is under way
+// answers everything up to For. An edit is a later Asked with the same message, a press is one without a
+// message, a stop is what For must be later than. None of them needs a clock of ours.
+//
 // # One owner at a time
 //
-// Every write of an owner is conditional on (Owner, Epoch). A claim raises Epoch, so that all writes of the owner before fail. At
-// most one process has a Claim whose Check passes, for real claims (see Assume for the one exception, which is for a
-// store that is away). Within a process there is at most one live Claim a thread.
+// Every write of an owner is conditional on (Owner, Epoch): Epoch is the fencing token. A claim raises it,
+// so that all writes of the owner before fail. At most one process has a Claim whose Check passes. Within
+// a process there is at most one live Claim a thread. Nothing is answered without one.
 //
 // # A lease without clocks
 //
@@ -34,13 +42,22 @@
 // answer that has made Progress since. Takeovers go oldest ask first (after a start, TTL/64 is left for hearing of all), at
 // most Config.Limit are held at once, and when the store comes back from an outage all owners get a TTL to renew first.
 //
-// What was answered while the store was away may not be all, and not the only answer: Doubt leaves the thread owed, by moving Asked to the moment
-// after everything known, until a claim that the store knows of has looked.
+// # The store is away
+//
+// What Ask could not write, Later keeps: the Desk asks again as soon as the store answers, and the thread
+// is then taken over like any other that is owed. A lease that cannot be renewed lapses; Settled waits
+// until it is known whether it is still ours. A process that is alone keeps its leases: nobody else can
+// have taken them. An owner that fell silent in an outage is hardly blamed for it: it could not release.
+//
+// # A frozen owner wakes
+//
+// It may write once more to messages that are not its own any more. Look in the record says so from the
+// end of an answer that was taken over until somebody has looked at it, whoever that is.
 //
 // # Costs
 //
 // Ask, Note, Stop, Reply, Done and Release are one write each at most, and block for the store until ctx ends. A live claim costs a
-// write every TTL/4. Check, For, Epoch, Stopped, Lost, Assume, Doubt, Steady, Drain and Owners do no I/O.
+// write every TTL/4. Check, For, Epoch, Stopped, Lost, Later, Pending, Drain and Owners do no I/O.
 // Hooks and log lines run on the goroutine that caused them, without locks. Config.Owed is called in the order of the asks within a
 // batch.
 package turn

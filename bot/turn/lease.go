@@ -93,10 +93,11 @@ func (d *Desk) changed(key string, value []byte) {
 
 // candidate is a thread to be taken over.
 type candidate struct {
-	key   string
-	seen  Record
-	slot  *slot
-	probe bool // the store was away: if it is back, see heardLocked
+	key     string
+	seen    Record
+	slot    *slot
+	probe   bool // the store was away: if it is back, see heardLocked
+	excused bool // its owner fell silent while the store was away: it could not even release the thread
 }
 
 // tick starts what is due and returns how long nothing else will be; negative: until something happens.
@@ -123,27 +124,28 @@ func (d *Desk) tick(ctx context.Context, wg *sync.WaitGroup) time.Duration {
 			wg.Go(func() { d.renew(ctx, c) })
 		}
 	}
+	if at := d.askPendingLocked(ctx, wg, now); !at.IsZero() {
+		plan(at)
+	}
+	if at := d.lookLocked(now); !at.IsZero() {
+		plan(at)
+	}
 	if room := min(takeAtOnce, d.cfg.Limit-d.held); room > 0 && !d.batch && !d.drained && d.cfg.Owed != nil {
 		var found []candidate
 		for key, s := range d.seen {
 			if d.slots[key] != nil {
 				continue // ours, or about to be
 			}
-			at := later(d.dueLocked(s), d.settled)
-			if s.rec.perhaps() {
-				at = later(at, d.looked.Add(d.cfg.TTL/4))
-			}
-			if at.After(now) {
+			if at := later(d.dueLocked(s), d.settled); at.After(now) {
 				plan(at)
 			} else {
-				found = append(found, candidate{key: key, seen: s.rec})
+				found = append(found, candidate{key: key, seen: s.rec, excused: s.since.Before(d.floor)})
 			}
 		}
 		if len(found) > 0 {
 			slices.SortFunc(found, func(a, b candidate) int {
 				return cmp.Or(a.seen.Asked.Compare(b.seen.Asked), cmp.Compare(a.key, b.key))
 			})
-			found = d.spacedLocked(found, now)
 			found = found[:min(room, len(found))]
 			probe := !d.failing.IsZero() && now.Sub(d.failing) > d.cfg.TTL/4
 			for i := range found {
@@ -159,33 +161,15 @@ func (d *Desk) tick(ctx context.Context, wg *sync.WaitGroup) time.Duration {
 	return max(0, next.Sub(now))
 }
 
-// spacedLocked leaves one of the threads in which perhaps nothing is owed: after an outage there may be many, each of them costs a read of Slack, of which
-// there are some 50 a minute, and people wait for others.
-func (d *Desk) spacedLocked(found []candidate, now time.Time) []candidate {
-	one := false
-	return slices.DeleteFunc(found, func(c candidate) bool {
-		if !c.seen.perhaps() {
-			return false
-		}
-		if one {
-			return true
-		}
-		one, d.looked = true, now
-		return false
-	})
-}
-
 // dueLocked is when an owed thread may be claimed.
 func (d *Desk) dueLocked(s sighting) time.Time {
 	var at time.Time
 	switch {
-	case s.rec.Owner == "" && !d.floor.IsZero():
-		at = d.floor.Add(d.cfg.TTL / 2) // who answers it from memory says so first, and goes on
 	case s.rec.Owner == "":
 	case s.rec.Owner == d.cfg.Owner:
 		// A write of ours of which we were told that it failed. Not at once, since Watch may tell old states.
 		at = s.since.Add(d.cfg.TTL / 4)
-	case d.cfg.Alone != nil && d.cfg.Alone():
+	case d.alone():
 	default:
 		at = later(s.since, d.floor).Add(d.cfg.TTL)
 	}
@@ -270,7 +254,11 @@ func (d *Desk) take(ctx context.Context, cand candidate) (*Claim, Record) {
 			return nil, ErrKeep
 		}
 		out = r.claim(d.cfg.Owner, among)
-		if r.Owner != "" && r.Owner != d.cfg.Owner {
+		switch {
+		case r.Owner == "" || r.Owner == d.cfg.Owner:
+		case cand.excused:
+			out.Tries++ // the least that tells that an owner was taken for dead
+		default:
 			out.Tries += r.blame()
 		}
 		return out.Encode()

@@ -43,6 +43,9 @@ func NewMem() *Mem {
 
 // Update is optimistic: fn runs without a lock and again if the record changed meanwhile.
 func (m *Mem) Update(ctx context.Context, key string, fn func(old []byte) ([]byte, error)) error {
+	if err := CheckKey(key); err != nil {
+		return err
+	}
 	for {
 		if err := ctx.Err(); err != nil {
 			return err

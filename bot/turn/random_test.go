@@ -93,12 +93,8 @@ func (w *world) answer(ctx context.Context, name string, c *turn.Claim) {
 			return
 		}
 		answers := c.For()
-		doubt := w.int(8) == 0
-		if doubt {
-			c.Doubt(true)
-		}
 		more, err := c.Done(ctx, answers)
-		if err == nil && !doubt {
+		if err == nil {
 			w.mu.Lock()
 			w.wrote[c.Key()][answers]++
 			w.done++
@@ -310,12 +306,10 @@ func TestHammer(t *testing.T) {
 				case 5:
 					_, _ = d.Note(ctx, key, ts)
 				case 7:
-					if c := d.Assume(key, ts); c != nil {
-						work <- c
-					}
+					d.Later(key, ts, n%3 == 0)
 				}
 				d.Owners()
-				d.Steady()
+				d.Pending()
 			}
 		})
 		wg.Go(func() {
@@ -327,12 +321,10 @@ func TestHammer(t *testing.T) {
 					closed(c.Stopped())
 					closed(c.Lost())
 					if n%5 == 0 {
-						c.Doubt(true)
+						_ = c.Settled(ctx)
 					}
 					if n%7 == 0 {
 						_ = c.Release(ctx)
-					} else if n%11 == 0 {
-						_ = c.Abandon(ctx)
 					} else if more, _ := c.Done(ctx, c.For()); more {
 						work <- c
 					}

@@ -10,11 +10,12 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Store is all that is asked of a database. Package turntest has the suite that says what is meant; every store passes it.
 //
-// Keys are valid UTF-8 without NUL, at most 512 bytes. Values are any bytes, usually a few hundred, up to 1 MB. Both are the
+// Keys are valid UTF-8 without NUL, at most 512 bytes, and not empty; Update refuses others with ErrKey (see CheckKey). Values are any bytes, usually a few hundred, up to 1 MB. Both are the
 // caller's again when a call or a callback returns: a store keeps and hands out copies.
 type Store interface {
 	// Update is an atomic read-modify-write of one small record. fn is pure and may run again; ErrKeep leaves it as it is.
@@ -43,9 +44,24 @@ var (
 	// ErrLapsed says that a claim could not be renewed in time, so that nobody knows whether another process has it. It wraps
 	// ErrLost. The claim comes back to life if a later renewal finds that nobody took it.
 	ErrLapsed = fmt.Errorf("lease not renewed in time: %w", ErrLost)
+	// ErrKey says that a key is none, however often it is tried: that is no outage of the store.
+	ErrKey = errors.New("not a key")
 	// ErrCorrupt says that a record is no JSON object of ours. It is never overwritten.
 	ErrCorrupt = errors.New("unreadable thread record")
 )
+
+const (
+	maxKey   = 512 // bytes
+	shownKey = 40  // bytes of a bad one that its error shows
+)
+
+// CheckKey returns nil if a store takes key, else an ErrKey.
+func CheckKey(key string) error {
+	if key == "" || len(key) > maxKey || !utf8.ValidString(key) || strings.ContainsRune(key, 0) {
+		return fmt.Errorf("%w: %q of %d bytes", ErrKey, key[:min(len(key), shownKey)], len(key))
+	}
+	return nil
+}
 
 // TS is a Slack timestamp such as "1700000000.123456", compared as the number that it is: under synctest the year is 2000 and
 // seconds have nine digits. The empty TS means never and is before all others. Any string has a place in the order.
@@ -77,28 +93,10 @@ func (a TS) Max(b TS) TS {
 	return a
 }
 
-// momentDigits is how many digits of a second Slack's timestamps have.
-const momentDigits = 6
-
-// next is a moment after a and before all that Slack may stamp later.
-func (a TS) next() TS {
-	whole, rest, _ := strings.Cut(string(a), ".")
-	if n := len(rest); n > momentDigits && rest[n-1] >= '0' && rest[n-1] < '9' {
-		return a[:len(a)-1] + TS(rest[n-1]+1)
-	}
-	return TS(whole + "." + rest + strings.Repeat("0", max(0, momentDigits-len(rest))) + "1")
-}
-
-// Moment says that a is no timestamp of Slack's but one that Doubt has made: nothing may be owed.
-func (a TS) Moment() bool {
-	_, rest, _ := strings.Cut(string(a), ".")
-	return len(rest) > momentDigits
-}
-
-// Record is what is kept of one thread. It is a level, not a log: whatever happened how often and in which order, the record says
-// what is owed now. The zero Record is a thread of which nothing is known.
+// Record is what is kept of one thread. It is a level, not a log: whatever happened how often and in
+// which order, the record says what is owed now. The zero Record is a thread of which nothing is known.
 type Record struct {
-	Asked    TS       // newest thing that wants an answer, or a moment after it (see Claim.Doubt); only grows
+	Asked    TS       // newest thing that wants an answer; only grows. An older version may have left a moment after it, with seven decimals
 	Answered TS       // newest thing that has one; only grows
 	Stop     TS       // newest stop; only grows. What was asked at or before it is not to be written further
 	Changed  TS       // newest time at which a message of the thread was edited or deleted, as far as the owner was not told otherwise; only grows
@@ -108,6 +106,7 @@ type Record struct {
 	Epoch    uint64   // counts owners; only grows
 	Beat     uint64   // counts the writes of one owner in one Epoch
 	Among    int      // threads that the owner was busy with at its last write, this one and those that it was being asked about too
+	Look     bool     // an owner that was taken for dead may wake and write over the answer: it is to be looked at once more
 	Tries    int      // owners that died in this answer since it last came on, one after the other, in parts of Death
 
 	rest map[string]json.RawMessage // fields of a newer version, written back as they came
@@ -115,11 +114,6 @@ type Record struct {
 
 // Owed says whether the thread is owed an answer.
 func (r Record) Owed() bool { return r.Asked.After(r.Answered) }
-
-// perhaps says that the thread is owed, and that it may be that nothing is: nobody is at it, and it is only to be read once more.
-func (r Record) perhaps() bool {
-	return r.Owner == "" && r.Asked.Moment() && !r.For.After(r.Answered)
-}
 
 // Stopped says whether what is under way was told to stop.
 func (r Record) Stopped() bool { return r.For != "" && r.Stop.Compare(r.For) >= 0 }
@@ -143,16 +137,6 @@ func (r Record) over() Record {
 	return r
 }
 
-// doubt leaves the thread owed, though it may be that nothing is: whoever has it next reads it. also was asked too.
-func (r Record) doubt(also ...TS) Record {
-	r.Asked = r.Asked.Max(r.Answered).Max(r.For)
-	for _, ts := range also {
-		r.Asked = r.Asked.Max(ts)
-	}
-	r.Asked = r.Asked.next()
-	return r
-}
-
 // free leaves the thread without an owner.
 func (r Record) free() Record {
 	r.Owner, r.Among = "", 0
@@ -163,11 +147,11 @@ func (r Record) free() Record {
 // is answered together, by a new answer.
 func (r Record) claim(owner string, among int) Record {
 	r.Owner, r.Epoch, r.Beat, r.Among = owner, r.Epoch+1, 0, among
-	return r.next()
+	return r.startNext()
 }
 
-// next moves For on if nothing is under way.
-func (r Record) next() Record {
+// startNext moves For on if nothing is under way.
+func (r Record) startNext() Record {
 	if !r.For.After(r.Answered) {
 		r.For, r.Reply, r.Tries = r.Asked, nil, 0
 	}
@@ -178,7 +162,7 @@ func (r Record) next() Record {
 func fields(r *Record) map[string]any {
 	return map[string]any{
 		"asked": &r.Asked, "answered": &r.Answered, "stop": &r.Stop, "changed": &r.Changed, "for": &r.For, "reply": &r.Reply,
-		"owner": &r.Owner, "epoch": &r.Epoch, "beat": &r.Beat, "among": &r.Among, "blame": &r.Tries,
+		"owner": &r.Owner, "epoch": &r.Epoch, "beat": &r.Beat, "among": &r.Among, "blame": &r.Tries, "look": &r.Look,
 	}
 }
 
@@ -224,14 +208,14 @@ const (
 
 // Encode is the inverse of Decode. Equal records give equal bytes; empty fields are left out.
 func (r Record) Encode() ([]byte, error) {
-	out := make(map[string]json.RawMessage, len(r.rest)+11)
+	out := make(map[string]json.RawMessage, len(r.rest)+12)
 	maps.Copy(out, r.rest)
 	for name, field := range fields(&r) {
 		raw, err := json.Marshal(field)
 		if err != nil {
 			return nil, fmt.Errorf("encode field %s: %w", name, err)
 		}
-		if s := string(raw); s != `""` && s != "0" && s != "null" && s != "[]" {
+		if s := string(raw); s != `""` && s != "0" && s != "null" && s != "[]" && s != "false" {
 			out[name] = raw
 		}
 	}
@@ -245,6 +229,6 @@ func (r Record) Encode() ([]byte, error) {
 // Equal says whether two records are the same, unknown fields included.
 func (r Record) Equal(o Record) bool {
 	return r.Asked == o.Asked && r.Answered == o.Answered && r.Stop == o.Stop && r.Changed == o.Changed && r.For == o.For && slices.Equal(r.Reply, o.Reply) &&
-		r.Owner == o.Owner && r.Epoch == o.Epoch && r.Beat == o.Beat && r.Among == o.Among && r.Tries == o.Tries &&
+		r.Owner == o.Owner && r.Epoch == o.Epoch && r.Beat == o.Beat && r.Among == o.Among && r.Tries == o.Tries && r.Look == o.Look &&
 		maps.EqualFunc(r.rest, o.rest, func(a, b json.RawMessage) bool { return bytes.Equal(a, b) })
 }

@@ -101,30 +101,3 @@ func TestPendingDoneOfStopped(t *testing.T) {
 		}
 	})
 }
-
-// What was answered from memory does not count for what another owner has under way, and left.
-func TestAnsweredFromMemoryBesideAnother(t *testing.T) {
-	bubble(t, func(t *testing.T, m *turn.Mem) {
-		a, b := start(t, m, "a"), start(t, m, "b")
-		c := a.claim(t, "k", "1.0")
-		if err := c.Reply(t.Context(), []string{"m1"}); err != nil {
-			t.Error(err)
-		}
-		a.stop()
-		b.store.set(func(f *faulty) { f.down = errDown })
-		mine := b.Assume("k", "2.0")
-		if _, err := mine.Done(t.Context(), "2.0"); err == nil {
-			t.Error("the store took it")
-		}
-		time.Sleep(time.Second)
-		b.store.set(func(f *faulty) { f.down = nil })
-		got := b.next(t)
-		if r := got.rec; r.For != "1.0" || r.Answered != "" || r.Asked != "2.0" || !slices.Equal(r.Reply, []string{"m1"}) {
-			t.Errorf("taken over as %+v", r)
-		}
-		if more, err := got.Done(t.Context(), "1.0"); !more || err != nil || got.For() != "2.0" {
-			t.Errorf("more %v, %v, for %s", more, err, got.For())
-		}
-		done(t, got.Claim, "2.0")
-	})
-}

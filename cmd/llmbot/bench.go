@@ -116,7 +116,7 @@ func runBench(ctx context.Context, p process, args []string) (err error) {
 	if err := b.mayWrite(); err != nil { // before the measurement, not after it
 		return err
 	}
-	b.cfg.Name, b.cfg.Temperature = withoutPassword(cfg.BaseURL), cfg.Temperature
+	b.cfg.Name, b.cfg.Temperature = shownAddress(cfg.BaseURL), cfg.Temperature
 	line := newProgressLine(p.err)
 	defer line.clear()
 	client, err := benchClient(cfg, cfg.BaseURL, string(cfg.APIKey))
@@ -149,7 +149,7 @@ func (b *benchFlags) compare(ctx context.Context, p process, cfg Config, client 
 		return err
 	}
 	b.cfg.Concurrency = level
-	c, runErr := bench.Compare(ctx, bench.Target{Name: withoutPassword(cfg.BaseURL), Server: client}, bench.Target{Name: withoutPassword(b.against), Server: other}, b.cfg, b.rounds, line.show)
+	c, runErr := bench.Compare(ctx, bench.Target{Name: shownAddress(cfg.BaseURL), Server: client}, bench.Target{Name: shownAddress(b.against), Server: other}, b.cfg, b.rounds, line.show)
 	line.clear()
 	if len(c.Rows) == 0 {
 		return benchError(runErr)
@@ -234,7 +234,7 @@ func benchClient(cfg Config, url, key string) (*llm.Client, error) {
 		BaseURL: url, APIKey: key, Model: cfg.Model, FirstTokenTimeout: cfg.FirstTokenTimeout, IdleTimeout: cfg.IdleTimeout, Extra: cfg.extra,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("set up the client for %s: %w", withoutPassword(url), err)
+		return nil, fmt.Errorf("set up the client for %s: %w", shownAddress(url), err)
 	}
 	return c, nil
 }

@@ -9,6 +9,9 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -21,6 +24,9 @@ import (
 
 // channelsPoll is how often the file is looked at: a mounted ConfigMap changes without a signal.
 const channelsPoll = 2 * time.Second
+
+// mostYAMLError is how much is told of an error with the lines around it, in bytes: a line may be long.
+const mostYAMLError = 1000
 
 // directKey is the entry of BOT_CHANNELS_FILE for direct messages.
 const directKey = "direct"
@@ -37,38 +43,132 @@ type channelSettings struct {
 	Temperature *float64 `yaml:"temperature"`
 	FollowUps   *string  `yaml:"follow_ups"`
 	Effort      *string  `yaml:"reasoning_effort"`
+
+	AnswersPerMinute *whole `yaml:"answers_per_minute"`
+	TokensPerDay     *whole `yaml:"tokens_per_day"`
+}
+
+// whole is a number of things. The decoder by itself takes 1.5 for 1.
+type whole int
+
+// UnmarshalYAML takes nothing but whole numbers.
+func (w *whole) UnmarshalYAML(decode func(any) error) error {
+	var v any
+	if err := decode(&v); err != nil {
+		return err
+	}
+	n, err := strconv.Atoi(fmt.Sprint(v))
+	if _, quoted := v.(string); err != nil || quoted {
+		return fmt.Errorf("%v is not a whole number", v)
+	}
+	*w = whole(n)
+	return nil
+}
+
+// problems are values that cannot work.
+func (c *channelSettings) problems() (bad []string) {
+	if c.Temperature != nil && !(*c.Temperature >= 0 && *c.Temperature <= 2) { // nor .nan
+		bad = append(bad, "temperature must be from 0 to 2")
+	}
+	if c.FollowUps != nil {
+		switch bot.FollowUps(*c.FollowUps) {
+		case bot.FollowSolo, bot.FollowAlways, bot.FollowMention:
+		default:
+			bad = append(bad, "follow_ups must be one of solo, always, mention")
+		}
+	}
+	if c.AnswersPerMinute != nil && *c.AnswersPerMinute < 0 {
+		bad = append(bad, "answers_per_minute must be 0 (no limit) or more")
+	}
+	if c.TokensPerDay != nil && *c.TokensPerDay < 0 {
+		bad = append(bad, "tokens_per_day must be 0 (no limit) or more")
+	}
+	return bad
 }
 
 // parseChannels reads the file's text and reports all problems at once.
 func parseChannels(text []byte) (channelsFile, error) {
 	var f channelsFile
+	if err := boundedYAML(text); err != nil {
+		return f, err
+	}
 	err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&f)
 	if errors.Is(err, io.EOF) { // empty
 		return f, nil
 	}
-	if err != nil {
-		return f, errors.New(yaml.FormatError(err, false, true))
-	}
 	var bad []string
+	if err != nil {
+		if f.Channels, bad = eachSetting(text); len(bad) == 0 {
+			return f, errors.New(cutText(yaml.FormatError(err, false, true), mostYAMLError))
+		}
+	}
 	clean := make(map[string]channelSettings, len(f.Channels))
 	for key, c := range f.Channels {
-		if c.Temperature != nil && !(*c.Temperature >= 0 && *c.Temperature <= 2) { // nor .nan
-			bad = append(bad, key+": temperature must be from 0 to 2")
-		}
-		if c.FollowUps != nil {
-			switch bot.FollowUps(*c.FollowUps) {
-			case bot.FollowSolo, bot.FollowAlways, bot.FollowMention:
-			default:
-				bad = append(bad, key+": follow_ups must be one of solo, always, mention")
-			}
+		for _, p := range c.problems() {
+			bad = append(bad, key+": "+p)
 		}
 		clean[strings.TrimPrefix(strings.TrimSpace(key), "#")] = c
 	}
 	f.Channels = clean
 	if len(bad) > 0 {
-		return f, errors.New(strings.Join(bad, "; "))
+		slices.Sort(bad)
+		return f, errors.New(cutText(strings.Join(bad, "; "), mostYAMLError))
 	}
 	return f, nil
+}
+
+// eachSetting reads one setting after the other of a file that is broken: the decoder stops at the first that is wrong. It returns what is right, and
+// what is wrong with the others; nothing: the text is no YAML of this kind.
+func eachSetting(text []byte) (right map[string]channelSettings, bad []string) {
+	var file map[string]any
+	if yaml.Unmarshal(text, &file) != nil {
+		return nil, nil
+	}
+	for key := range file {
+		if key != "channels" {
+			bad = append(bad, fmt.Sprintf("unknown key %q: settings stand under channels", key))
+		}
+	}
+	channels, ok := file["channels"].(map[string]any)
+	if !ok && file["channels"] != nil {
+		return nil, append(bad, "channels must be a list of names, each with its settings")
+	}
+	right = map[string]channelSettings{}
+	for channel, value := range channels {
+		settings, ok := value.(map[string]any)
+		if !ok && value != nil {
+			bad = append(bad, channel+": it must have settings such as prompt: Be brief.")
+		}
+		var all channelSettings
+		for name, v := range settings {
+			if problem := all.set(name, v); problem != "" {
+				bad = append(bad, channel+": "+problem)
+			}
+		}
+		right[channel] = all
+	}
+	return right, bad
+}
+
+// set reads one setting; it returns what is wrong with it.
+func (c *channelSettings) set(name string, value any) (problem string) {
+	var names []string
+	for field := range reflect.TypeFor[channelSettings]().Fields() {
+		own := field.Tag.Get("yaml")
+		names = append(names, own)
+		if own != name {
+			continue
+		}
+		text, err := yaml.Marshal(map[string]any{name: value})
+		if err == nil {
+			err = yaml.Unmarshal(text, c)
+		}
+		if err != nil {
+			return name + " must be " + form(field.Type)
+		}
+		return ""
+	}
+	return fmt.Sprintf("unknown setting %q; there are %s", name, strings.Join(names, ", "))
 }
 
 // channels are the settings of channels, which change while the bot runs. Its methods are safe for concurrent use.
@@ -98,7 +198,7 @@ func openChannels(path string, log *slog.Logger) (*channels, error) {
 
 // load reads the file if it has another text than before, and says so. A file that cannot be used changes nothing.
 func (c *channels) load() (changed bool, err error) {
-	text, err := os.ReadFile(c.path)
+	text, err := readFile(c.path, mostChannels)
 	if err != nil {
 		return false, err
 	}
@@ -167,6 +267,12 @@ func (c *channels) settings(channel string, name func() string, base bot.Setting
 	}
 	if own.Effort != nil {
 		base.Effort = *own.Effort
+	}
+	if own.AnswersPerMinute != nil {
+		base.Quota.AnswersPerMinute = int(*own.AnswersPerMinute)
+	}
+	if own.TokensPerDay != nil {
+		base.Quota.TokensPerDay = int(*own.TokensPerDay)
 	}
 	return base
 }

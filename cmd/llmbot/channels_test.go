@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"llmbot/bot"
+	"llmbot/bot/quota"
 )
 
 func TestParseChannels(t *testing.T) {
@@ -19,9 +20,16 @@ func TestParseChannels(t *testing.T) {
 		"channels: {'#general': {prompt: hi, temperature: 0, follow_ups: mention, model: m, reasoning_effort: low}}": "",
 		"channels: {a: {temperature: 3}, b: {follow_ups: never}}":                                                    "temperature must be from 0 to 2",
 		"channels: {a: {promt: x}}": "promt",
-		"channels: [1]":             "channels",
-		"general: {prompt: x}":      "general",
-		"channels: {a: {prompt: x":  "",
+		"channels: {a: {answers_per_minute: 0, tokens_per_day: 200000}, direct: {answers_per_minute: 3}}": "",
+		"channels: {a: {answers_per_minute: -1, tokens_per_day: -1}}":                                     "a: answers_per_minute must be 0 (no limit) or more; a: tokens_per_day must be 0 (no limit) or more",
+		"channels: {a: {tokens_per_day: many, temperature: 3}, b: {answers_a_minute: 3}, c: 5}":           `a: temperature must be from 0 to 2; a: tokens_per_day must be a whole number; b: unknown setting "answers_a_minute"; there are prompt, model, temperature, follow_ups, reasoning_effort, answers_per_minute, tokens_per_day; c: it must have settings`,
+		"channels: {a: {answers_per_minute: 1.5}}":                                                        "a: answers_per_minute must be a whole number",
+		"channels: {a: &x {answers_per_minute: 5}, b: *x}":                                                "",
+		"channels: {a: {answers_per_minute: &n 5}, b: {answers_per_minute: *n, tokens_per_day: \"9\"}}":   "b: tokens_per_day must be a whole number",
+		"channels: {a: {answers_per_minute: 99999999999999999999}}":                                       "a: answers_per_minute must be a whole number",
+		"channels: [1]":            "channels",
+		"general: {prompt: x}":     "general",
+		"channels: {a: {prompt: x": "",
 	} {
 		_, err := parseChannels([]byte(text))
 		switch {
@@ -43,7 +51,7 @@ func TestChannelsKeepWhatWasGood(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write("channels: {C1: {prompt: one, temperature: 0}, general: {model: big}, direct: {follow_ups: mention, reasoning_effort: low}}")
+	write("channels: {C1: {prompt: one, temperature: 0}, general: {model: big}, direct: {follow_ups: mention, reasoning_effort: low}, busy: {answers_per_minute: 20, tokens_per_day: 1000}}")
 	c, err := openChannels(path, slog.New(slog.NewTextHandler(&bytes.Buffer{}, nil)))
 	if err != nil {
 		t.Fatal(err)
@@ -65,6 +73,12 @@ func TestChannelsKeepWhatWasGood(t *testing.T) {
 	check("C2", "general", "base big solo ")
 	check("C3", "random", "base small solo ")
 	check("D1", "", "base small mention low")
+	if q := c.settings("C4", named("busy"), base).Quota; q != (quota.Limits{AnswersPerMinute: 20, TokensPerDay: 1000}) {
+		t.Errorf("%+v", q)
+	}
+	if q := c.settings("C1", named("x"), base).Quota; !q.None() {
+		t.Errorf("%+v", q)
+	}
 	write("channels: {C1: {prompt: two}")
 	if _, err := c.load(); err == nil {
 		t.Error("a broken file was taken")

@@ -98,7 +98,7 @@ func runChat(ctx context.Context, p process, args []string) (err error) {
 	in, out := terminal(p.in), terminal(p.out)
 	if question == "" && in != nil {
 		err = interactive(ctx, p, term.Chat{
-			Model: model, Server: model, Settings: settings, Address: withoutPassword(cfg.BaseURL), Log: log,
+			Model: model, Server: model, Settings: settings, Address: shownAddress(cfg.BaseURL), Log: log,
 		}, fl.plain)
 	} else {
 		if in == nil {

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"llmbot/llm"
 )
 
 // checkTimeout bounds the whole check: nothing in it takes that long but a model that is very slow.
@@ -39,8 +41,13 @@ type checker struct {
 	http  *http.Client // to the model server; nil: llm's own
 }
 
+// mostFinding is how much is told of a finding, in characters: servers may have long names for themselves.
+const mostFinding = 1000
+
 func (c *checker) add(check, status, text, next string) {
-	f := finding{Check: check, Status: status, Text: text, Next: next}
+	hide := c.cfg.redactor()
+	shown := func(s string) string { return llm.Printable(hide.clean(s), mostFinding) }
+	f := finding{Check: check, Status: status, Text: shown(text), Next: shown(next)}
 	c.found = append(c.found, f)
 	c.tell(f)
 }

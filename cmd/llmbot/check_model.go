@@ -18,6 +18,7 @@ const (
 	speedTokens  = 256         // at most; a model that reasons may need many for a short answer
 	readingSpeed = 5.3         // tokens a second that a person reads (design §4)
 	namesShown   = 5           // of served models
+	nameShown    = 100         // characters of one
 	speedAsks    = "Count from 1 to 40, separated by commas. Write nothing else."
 )
 
@@ -45,7 +46,7 @@ func (c *checker) model(ctx context.Context) {
 		c.modelFailed("model server", err)
 		return
 	}
-	server := withoutPassword(c.cfg.BaseURL)
+	server := shownAddress(c.cfg.BaseURL)
 	if version, err := client.Version(ctx); err == nil {
 		server += ", version " + version
 	}
@@ -81,7 +82,7 @@ func (c *checker) modelFailed(check string, err error) {
 	if advice := serverAdvice(e.Message); advice != "" {
 		next = advice
 	}
-	c.add(check, status, text+" ("+withoutPassword(c.cfg.BaseURL)+")", next)
+	c.add(check, status, text+" ("+shownAddress(c.cfg.BaseURL)+")", next)
 }
 
 // serverAdvice is what helps against an error that the server names; empty: nothing known.
@@ -108,7 +109,7 @@ func (c *checker) served(models []llm.ModelInfo) bool {
 		c.fail("model", "the server serves none", "Load one (Ollama: ollama pull NAME; LM Studio: load it).")
 		return false
 	case c.cfg.Model == "":
-		c.ok("model", "%s, the first that is served (LLM_MODEL is empty)", models[0].ID)
+		c.ok("model", "%s, the first that is served (LLM_MODEL is empty)", llm.Printable(models[0].ID, nameShown))
 		return true
 	case slices.ContainsFunc(models, func(m llm.ModelInfo) bool { return m.ID == c.cfg.Model }):
 		c.ok("model", "%s is served", c.cfg.Model)
@@ -120,10 +121,11 @@ func (c *checker) served(models []llm.ModelInfo) bool {
 func names(models []llm.ModelInfo) string {
 	var all []string
 	for _, m := range models {
-		all = append(all, m.ID)
-	}
-	if len(all) > namesShown {
-		all = append(all[:namesShown], "…")
+		if len(all) == namesShown {
+			all = append(all, "…")
+			break
+		}
+		all = append(all, llm.Printable(m.ID, nameShown))
 	}
 	return strings.Join(all, ", ")
 }
@@ -157,6 +159,8 @@ func (c *checker) metrics(m llm.Metrics, err error) {
 		c.warn("model metrics", "the server has no /metrics", next)
 	case err != nil:
 		c.warn("model metrics", "/metrics cannot be read: "+oneLine(err.Error()), next)
+	case m.TooLarge:
+		c.warn("model metrics", "/metrics is too large to be read", "Is it the page of one model server, or of a router that joins many? "+next)
 	case !m.Known:
 		c.warn("model metrics", "/metrics has no figures that I know", next)
 	default:

@@ -16,6 +16,7 @@ import (
 	"llmbot/bot/ops"
 	"llmbot/bot/slackio"
 	"llmbot/bot/sqlstore"
+	"llmbot/llm/egress"
 )
 
 const (
@@ -43,7 +44,8 @@ func (c *checker) running(ctx context.Context) runningBot {
 		host = "localhost"
 	}
 	root := "http://" + net.JoinHostPort(host, port)
-	client := &http.Client{Timeout: pageTimeout, Transport: &http.Transport{DisableKeepAlives: true}} // no proxy: it is this machine
+	client := egress.New(&http.Transport{DisableKeepAlives: true}, "OPS_ADDR") // no proxy: it is this machine
+	client.Timeout = pageTimeout
 	body, err := page(ctx, client, root+"/readyz?format=json")
 	if err != nil {
 		l, err := ops.Listen(ctx, c.cfg.OpsAddr, slog.New(slog.DiscardHandler))
@@ -108,6 +110,9 @@ func (c *checker) state(ctx context.Context) {
 	case "memory:":
 		c.warn(check, "kept in memory: a restart forgets what is owed to whom", "Unset STATE_URL for a file in STATE_DIR.")
 		return
+	}
+	for _, l := range looseState(c.cfg) {
+		c.warn(check, fmt.Sprintf("others may read or write %s (%s)", l.Path, l.Mode), l.Hint)
 	}
 	s, err := openStore(c.cfg, slog.New(slog.DiscardHandler))
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -22,7 +21,7 @@ const (
 func (c *checker) slack(ctx context.Context, bot runningBot) {
 	cfg := slackio.Config{
 		AppToken: string(c.cfg.AppToken), BotToken: string(c.cfg.BotToken), APIURL: c.cfg.SlackURL,
-		HTTP: &http.Client{Transport: slackTransport()}, Log: slog.New(slog.DiscardHandler),
+		HTTP: slackClient(), Log: slog.New(slog.DiscardHandler),
 	}
 	defer cfg.HTTP.CloseIdleConnections()
 	missing := map[string]problem{}

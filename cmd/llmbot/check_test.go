@@ -68,7 +68,7 @@ func TestCheckModel(t *testing.T) {
 		})
 	}
 	wantsOf("vLLM", Config{}, llmsim.Config{MaxModelLen: 131072},
-		"ok | model server | http://me:xxxxx@gpu:8000/v1, version 0.32.0", "ok | model | m, the first that is served", "ok | context length | 131,072 tokens (128k)",
+		"ok | model server | http://gpu:8000/v1, version 0.32.0", "ok | model | m, the first that is served", "ok | context length | 131,072 tokens (128k)",
 		"ok | model metrics | 0 running, 0 waiting", "ok | usage in streams | ", "ok | answer | … tok/s · first token … · m")
 	wantsOf("named", Config{Model: "m"}, llmsim.Config{}, "ok | model | m is served")
 	wantsOf("unknown model", Config{Model: "gpt-5"}, llmsim.Config{Aliases: []string{"b", "c", "d", "e", "f"}}, "error | model | gpt-5 is not served; served: m, b, c, d, e, … | Set LLM_MODEL")
@@ -90,7 +90,7 @@ func TestCheckModel(t *testing.T) {
 
 func TestCheckModelIsAway(t *testing.T) {
 	for mode, want := range map[llmsim.Mode]string{
-		llmsim.Refusing:   "error | model server | The model server is not reachable at the moment. (http://me:xxxxx@gpu:8000/v1) | Start the model server … out of memory … address already in use",
+		llmsim.Refusing:   "error | model server | The model server is not reachable at the moment. (http://gpu:8000/v1) | Start the model server … out of memory … address already in use",
 		llmsim.BadGateway: "error | model server | The model server is not reachable",
 		llmsim.Loading:    "warning | model server | The model is still loading. … | The server is loading the model; wait",
 		llmsim.EngineDead: "error | answer | The model server is restarting.",

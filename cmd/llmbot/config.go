@@ -8,7 +8,6 @@ import (
 	"maps"
 	"net"
 	"net/url"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -42,6 +41,13 @@ func (s secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // slackEdits is how many edits a minute Slack allows (tier 3 of docs.slack.dev/apis/web-api/rate-limits).
 const slackEdits = 50
 
+// minChars and maxChars are what BOT_MAX_CHARS may be: less fills no message, and more does not fit the messages that an answer gets (slackio's
+// mostMessages).
+const (
+	minChars = 1_000
+	maxChars = 300_000
+)
+
 // Config is the whole configuration. The names of the variables are stable. `doc` is what docs/configuration.md says of each.
 type Config struct {
 	AppToken secret `env:"SLACK_APP_TOKEN" doc:"app-level token, xapp-…, with the scope connections:write; needed by serve"`
@@ -62,17 +68,20 @@ type Config struct {
 	IdleTimeout       time.Duration `env:"LLM_IDLE_TIMEOUT" envDefault:"60s" doc:"how long the model may be silent in an answer"`
 	Resume            string        `env:"LLM_RESUME" envDefault:"auto" doc:"how a broken-off answer goes on: auto (continued where the server can, else restarted), continue, restart (written anew in the same message)"`
 
-	Stream        string        `env:"BOT_STREAM" envDefault:"auto" doc:"how answers grow: auto, edit, native, off"`
-	FollowUps     string        `env:"BOT_FOLLOW_UPS" envDefault:"solo" doc:"when no mention is needed in a thread: solo (one person talks with the bot), always, mention (never)"`
-	Command       string        `env:"BOT_COMMAND" envDefault:"/llm-status" doc:"the slash command"`
-	AllowChannels []string      `env:"BOT_ALLOW_CHANNELS" doc:"channel ids, comma-separated; empty: all. Direct messages are always allowed"`
-	AllowUsers    []string      `env:"BOT_ALLOW_USERS" doc:"user ids, comma-separated; empty: all"`
-	DenyUsers     []string      `env:"BOT_DENY_USERS" doc:"user ids, comma-separated"`
-	AllowExternal bool          `env:"BOT_ALLOW_EXTERNAL" envDefault:"false" doc:"answer people of other organisations (Slack Connect)"`
-	AllowGuests   bool          `env:"BOT_ALLOW_GUESTS" envDefault:"false" doc:"answer guests of the workspace"`
-	ChannelsFile  string        `env:"BOT_CHANNELS_FILE" doc:"a YAML file with settings of channels: prompt, model, temperature, follow_ups, reasoning_effort; read again at SIGHUP and when it changes"`
-	MaxAnswers    int           `env:"BOT_MAX_ANSWERS" envDefault:"64" doc:"answers in progress; more wait, and are told their place"`
-	DrainTimeout  time.Duration `env:"BOT_DRAIN_TIMEOUT" envDefault:"25s" doc:"on SIGTERM, how long running answers may take to finish"`
+	Stream           string        `env:"BOT_STREAM" envDefault:"auto" doc:"how answers grow: auto, edit, native, off"`
+	FollowUps        string        `env:"BOT_FOLLOW_UPS" envDefault:"solo" doc:"when no mention is needed in a thread: solo (one person talks with the bot), always, mention (never)"`
+	Command          string        `env:"BOT_COMMAND" envDefault:"/llm-status" doc:"the slash command"`
+	AllowChannels    []string      `env:"BOT_ALLOW_CHANNELS" doc:"channel ids, comma-separated; empty: all. Direct messages are always allowed"`
+	AllowUsers       []string      `env:"BOT_ALLOW_USERS" doc:"user ids, comma-separated; empty: all"`
+	DenyUsers        []string      `env:"BOT_DENY_USERS" doc:"user ids, comma-separated"`
+	AllowExternal    bool          `env:"BOT_ALLOW_EXTERNAL" envDefault:"false" doc:"answer people of other organisations (Slack Connect)"`
+	AllowGuests      bool          `env:"BOT_ALLOW_GUESTS" envDefault:"false" doc:"answer guests of the workspace"`
+	ChannelsFile     string        `env:"BOT_CHANNELS_FILE" doc:"a YAML file with settings of channels: prompt, model, temperature, follow_ups, reasoning_effort, answers_per_minute, tokens_per_day; read again at SIGHUP and when it changes"`
+	MaxAnswers       int           `env:"BOT_MAX_ANSWERS" envDefault:"64" doc:"answers in progress; more wait, and are told their place. Slots go round by person, and nobody holds more than half of them while others wait"`
+	MaxChars         int           `env:"BOT_MAX_CHARS" envDefault:"60000" doc:"longest answer shown, in characters; the model's request ends at four times as many, and all that came is offered as a file if the app has the scope files:write"`
+	AnswersPerMinute int           `env:"BOT_ANSWERS_PER_MINUTE" envDefault:"0" doc:"answers that each person may have begun in 60 seconds, in all channels together, also by Regenerate, Continue and edits; 0: no limit"`
+	TokensPerDay     int           `env:"BOT_TOKENS_PER_DAY" envDefault:"0" doc:"tokens that each person may use in 24 hours, prompts and answers together, as the model server counts them; 0: no limit"`
+	DrainTimeout     time.Duration `env:"BOT_DRAIN_TIMEOUT" envDefault:"25s" doc:"on SIGTERM, how long running answers may take to finish"`
 
 	StateURL      string     `env:"STATE_URL" doc:"postgres://… for replicas, memory: for trying out; empty: SQLite in STATE_DIR/state.db"`
 	StateDir      string     `env:"STATE_DIR" envDefault:"./data" doc:"folder of the state; made if missing"`
@@ -81,8 +90,9 @@ type Config struct {
 	LogLevel      slog.Level `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn, error"`
 	LogFormat     string     `env:"LOG_FORMAT" envDefault:"text" doc:"text or json"`
 
-	extra  map[string]any // of ExtraBody
-	doubts []problem      // variables of the environment that may be meant otherwise
+	extra   map[string]any // of ExtraBody
+	doubts  []problem      // variables of the environment that may be meant otherwise
+	outside *outside       // secrets of other variables; nil: none
 }
 
 // defaultPrompt is the system prompt when none is configured.
@@ -149,7 +159,12 @@ func loadConfig(environ []string, file string, more ...func(*Config) []problem) 
 			return slices.ContainsFunc(wrongForm, func(w problem) bool { return w.about() == p.about() })
 		})...)
 	}
+	c.outside = outsideSecrets(vars)
 	if len(bad) > 0 {
+		hide := c.redactor()
+		for i, p := range bad {
+			bad[i] = problem{hide.clean(p.what), hide.clean(p.hint)}
+		}
 		return Config{}, &configError{bad}
 	}
 	c.doubts = doubts
@@ -225,7 +240,7 @@ func (c *Config) check() []problem {
 	}
 	address := func(name, v string) {
 		u, err := url.Parse(v)
-		add(v == "" || err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "", fmt.Sprintf("%s is %q", name, withoutPassword(v)),
+		add(v == "" || err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "", fmt.Sprintf("%s is %q", name, shownAddress(v)),
 			"It must be an http or https address, such as http://localhost:8000/v1.")
 	}
 	address("SLACK_API_URL", c.SlackURL)
@@ -255,6 +270,9 @@ func (c *Config) check() []problem {
 	add(c.MaxTokens >= 0, fmt.Sprintf("LLM_MAX_TOKENS is %d", c.MaxTokens), "Leave it unset, so that the server decides, or give a number above 0.")
 	add(c.Edits > 0, fmt.Sprintf("SLACK_EDITS_PER_MINUTE is %d", c.Edits), "It must be at least 1; Slack's own is 50.")
 	add(c.MaxAnswers > 0, fmt.Sprintf("BOT_MAX_ANSWERS is %d", c.MaxAnswers), "It must be at least 1.")
+	add(c.MaxChars >= minChars && c.MaxChars <= maxChars, fmt.Sprintf("BOT_MAX_CHARS is %d", c.MaxChars), fmt.Sprintf("It must be from %d to %d.", minChars, maxChars))
+	add(c.AnswersPerMinute >= 0, fmt.Sprintf("BOT_ANSWERS_PER_MINUTE is %d", c.AnswersPerMinute), "It must be a whole number; 0 is no limit.")
+	add(c.TokensPerDay >= 0, fmt.Sprintf("BOT_TOKENS_PER_DAY is %d", c.TokensPerDay), "It must be a whole number; 0 is no limit.")
 	for name, d := range map[string]time.Duration{
 		"LLM_FIRST_TOKEN_TIMEOUT": c.FirstTokenTimeout, "LLM_IDLE_TIMEOUT": c.IdleTimeout, "BOT_DRAIN_TIMEOUT": c.DrainTimeout,
 	} {
@@ -273,7 +291,7 @@ func (c *Config) check() []problem {
 	}
 	if c.SystemPromptFile != "" {
 		add(c.SystemPrompt == "", "LLM_SYSTEM_PROMPT and LLM_SYSTEM_PROMPT_FILE are both set", "Set one of them.")
-		b, err := os.ReadFile(c.SystemPromptFile)
+		b, err := readFile(c.SystemPromptFile, mostPrompt)
 		add(err == nil, fmt.Sprintf("LLM_SYSTEM_PROMPT_FILE cannot be read: %v", err), "Check the path and the rights.")
 		c.SystemPrompt = string(b)
 	}
@@ -289,15 +307,6 @@ func trimmed(list []string) []string {
 		}
 	}
 	return out
-}
-
-// withoutPassword is an address as it may be printed.
-func withoutPassword(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return mask
-	}
-	return u.Redacted()
 }
 
 // tokens checks what serve needs of Slack.
@@ -321,7 +330,7 @@ func (c *Config) tokens() []problem {
 
 // readEnvFile reads KEY=VALUE lines: # comments, an export in front and quotes around the value are fine.
 func readEnvFile(path string) (map[string]string, error) {
-	b, err := os.ReadFile(path)
+	b, err := readFile(path, mostEnvFile)
 	if err != nil {
 		return nil, fmt.Errorf("read the env file: %w", err)
 	}

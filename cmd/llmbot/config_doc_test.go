@@ -89,6 +89,9 @@ const channelsSection = `
 ` + "`BOT_CHANNELS_FILE`" + ` names a YAML file. Channels are named by their id or their name, direct messages by ` + "`direct`" + `; what is not there is as for all
 channels. The file is read again at SIGHUP and within seconds of a change; one that is broken changes nothing and is said in the log.
 
+` + "`answers_per_minute`" + ` and ` + "`tokens_per_day`" + ` are of the channel, all people together; 0, the default, is no limit. Under ` + "`direct`" + ` they are of each
+conversation. What each person may use everywhere is ` + "`BOT_ANSWERS_PER_MINUTE`" + ` and ` + "`BOT_TOKENS_PER_DAY`" + ` ([operations](operations.md#quotas)).
+
 ` + "```yaml" + `
 channels:
   general:
@@ -98,6 +101,8 @@ channels:
     temperature: 0.2
     reasoning_effort: low
     follow_ups: always # solo, always, mention
+    answers_per_minute: 20
+    tokens_per_day: 2000000
   direct:
     prompt: You are talking with one person.
 ` + "```" + `

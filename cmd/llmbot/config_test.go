@@ -60,7 +60,7 @@ func TestDefaults(t *testing.T) {
 	}
 	want := Config{
 		SlackURL: "https://slack.com/api/", Edits: 50, BaseURL: "http://localhost:8000/v1", FirstTokenTimeout: 10 * time.Minute, IdleTimeout: time.Minute,
-		Resume: "auto", Stream: "auto", FollowUps: "solo", Command: "/llm-status", MaxAnswers: 64, DrainTimeout: 25 * time.Second,
+		Resume: "auto", Stream: "auto", FollowUps: "solo", Command: "/llm-status", MaxAnswers: 64, MaxChars: 60_000, DrainTimeout: 25 * time.Second,
 		StateDir: "./data", OpsAddr: "127.0.0.1:9464", LogFormat: "text",
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -106,6 +106,9 @@ func TestEachVariable(t *testing.T) {
 		"BOT_ALLOW_GUESTS":        {"1", func(c Config) any { return c.AllowGuests }, true},
 		"BOT_CHANNELS_FILE":       {"channels.yaml", func(c Config) any { return c.ChannelsFile }, "channels.yaml"},
 		"BOT_MAX_ANSWERS":         {"3", func(c Config) any { return c.MaxAnswers }, 3},
+		"BOT_MAX_CHARS":           {"5000", func(c Config) any { return c.MaxChars }, 5000},
+		"BOT_ANSWERS_PER_MINUTE":  {"5", func(c Config) any { return c.AnswersPerMinute }, 5},
+		"BOT_TOKENS_PER_DAY":      {"200000", func(c Config) any { return c.TokensPerDay }, 200000},
 		"BOT_DRAIN_TIMEOUT":       {"1m30s", func(c Config) any { return c.DrainTimeout }, 90 * time.Second},
 		"STATE_URL":               {"postgres://bot@db/llmbot", func(c Config) any { return c.StateURL }, "postgres://bot@db/llmbot"},
 		"STATE_DIR":               {"/data", func(c Config) any { return c.StateDir }, "/data"},
@@ -169,6 +172,10 @@ func TestWrongValues(t *testing.T) {
 		{"BOT_DENY_USERS=C0GENERAL1", "BOT_DENY_USERS", "user ids"},
 		{"BOT_MAX_ANSWERS=0", "BOT_MAX_ANSWERS", "at least 1"},
 		{"BOT_MAX_ANSWERS=many", "BOT_MAX_ANSWERS", "a whole number"},
+		{"BOT_ANSWERS_PER_MINUTE=-1", "BOT_ANSWERS_PER_MINUTE", "0 is no limit"},
+		{"BOT_ANSWERS_PER_MINUTE=few", "BOT_ANSWERS_PER_MINUTE", "a whole number"},
+		{"BOT_TOKENS_PER_DAY=-5", "BOT_TOKENS_PER_DAY", "0 is no limit"},
+		{"BOT_TOKENS_PER_DAY=1e6", "BOT_TOKENS_PER_DAY", "a whole number"},
 		{"BOT_DRAIN_TIMEOUT=soon", "BOT_DRAIN_TIMEOUT", "a duration"},
 		{"STATE_URL=mysql://root:hunter2@db", "STATE_URL", "postgres://"},
 		{"OPS_ADDR=9464", "OPS_ADDR", "host:port"},

@@ -3,9 +3,9 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"slices"
@@ -39,7 +39,7 @@ const demoDrain = 2 * time.Second
 func runDemo(ctx context.Context, p process, args []string) error {
 	f := flags(p, "demo", "a Slack workspace on this machine: browser page, emulated Slack, the real bot, your model server or a simulated one")
 	s := simFlags{}
-	f.StringVar(&s.addr, "addr", "127.0.0.1:8765", "address of the page; when it is taken and not given, any free port")
+	s.register(f, "127.0.0.1:8765", "address of the page; when it is taken and not given, any free port", "where people open the page, such as https://demo.lan behind a proxy; default: its address")
 	f.StringVar(&s.limiter, "limiter", "window", "the emulated Slack's rate limits: window, bucket, off")
 	f.DurationVar(&s.latency, "latency", 100*time.Millisecond, "of the emulated Slack's calls")
 	logFile := f.String("log", "", "file for the bot's log; - for standard error")
@@ -50,8 +50,10 @@ func runDemo(ctx context.Context, p process, args []string) error {
 	if err != nil {
 		return err
 	}
-	given := false
-	f.Visit(func(fl *flag.Flag) { given = given || fl.Name == "addr" })
+	given := isGiven(f, "addr")
+	if err := s.check(given); err != nil {
+		return err
+	}
 	simCfg, err := s.config(appManifest("llm", cfg.Command))
 	if err != nil {
 		return err
@@ -64,10 +66,14 @@ func runDemo(ctx context.Context, p process, args []string) error {
 
 	l, err := listen(ctx, s.addr)
 	if err != nil && !given {
-		l, err = listen(ctx, "127.0.0.1:0")
+		l, err = listen(ctx, anyPort(s.addr))
 	}
 	if err != nil {
 		return err
+	}
+	at, err := s.where(l.Addr())
+	if err != nil {
+		return errors.Join(err, l.Close())
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -75,9 +81,10 @@ func runDemo(ctx context.Context, p process, args []string) error {
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
-	simCfg.Notice = model.notice
+	// All URLs that the workspace gives out are for the bot, which is here, so that they do not need the name that people know.
+	simCfg.Notice, simCfg.BaseURL, simCfg.Hosts, simCfg.Open = model.notice, at.local, at.hosts, s.open
 	sim := slacksim.New(simCfg)
-	cfg.SlackURL = "http://" + l.Addr().String() + "/api/"
+	cfg.SlackURL = at.local + "/api/"
 	if !p.isSet("OPS_ADDR") {
 		cfg.OpsAddr = opsOff // who tries it beside a bot that runs should not meet its port
 	}
@@ -86,8 +93,11 @@ func runDemo(ctx context.Context, p process, args []string) error {
 	}
 	cfg.AppToken, cfg.BotToken, cfg.StateURL = secret(sim.AppToken()), secret(sim.BotToken()), "memory:"
 
-	fmt.Fprintf(p.out, "\n  llmbot demo: open  http://%s/\n\n  %s\n  In #general, write:  @%s what can you do?\n\n  Ctrl-C ends it.\n",
-		l.Addr(), model.notice, simCfg.Bot.Name)
+	fmt.Fprintf(p.out, "\n  llmbot demo: open  %s/\n\n  %s\n  In #general, write:  @%s what can you do?\n\n", at.page, model.notice, simCfg.Bot.Name)
+	if at.note != "" {
+		fmt.Fprintf(p.out, "  %s\n\n", at.note)
+	}
+	fmt.Fprint(p.out, "  Ctrl-C ends it.\n")
 	var all sync.WaitGroup
 	var botErr, webErr error
 	web, closeWeb := context.WithCancel(context.WithoutCancel(ctx))
@@ -105,7 +115,13 @@ func runDemo(ctx context.Context, p process, args []string) error {
 		closeWeb() // Slack goes last: the bot drains into it
 	})
 	all.Wait()
-	return errors.Join(botErr, webErr, model.stop())
+	return cfg.redactor().hide(errors.Join(botErr, webErr, model.stop()))
+}
+
+// anyPort is an address with any free port in place of its own.
+func anyPort(addr string) string {
+	host, _, _ := net.SplitHostPort(addr)
+	return net.JoinHostPort(host, "0")
 }
 
 // isSet says that a variable of the environment is set, and not empty.
@@ -141,9 +157,9 @@ func findModel(ctx context.Context, p process, cfg *Config) (demoModel, error) {
 	if p.isSet("LLM_BASE_URL") {
 		name := probe(ctx, cfg.BaseURL, string(cfg.APIKey))
 		if name == "" {
-			return demoModel{"Model server: " + withoutPassword(cfg.BaseURL) + " (from LLM_BASE_URL; it does not answer yet)", none}, nil
+			return demoModel{"Model server: " + shownAddress(cfg.BaseURL) + " (from LLM_BASE_URL; it does not answer yet)", none}, nil
 		}
-		return demoModel{"Model server: " + withoutPassword(cfg.BaseURL) + " (from LLM_BASE_URL), model " + name, none}, nil
+		return demoModel{"Model server: " + shownAddress(cfg.BaseURL) + " (from LLM_BASE_URL), model " + name, none}, nil
 	}
 	for _, c := range candidates() {
 		if name := probe(ctx, c.url, ""); name != "" {
@@ -180,5 +196,5 @@ func probe(ctx context.Context, url, key string) string {
 	if err != nil {
 		return ""
 	}
-	return m.ID
+	return llm.Printable(m.ID, nameShown)
 }

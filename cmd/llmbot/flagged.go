@@ -16,12 +16,15 @@ func (e flagged) Error() string { return e.names.Replace(e.error.Error()) }
 func (e flagged) Unwrap() error { return e.error }
 
 // Hint is the hint of what it wraps; empty: it has none.
-func (e flagged) Hint() string {
+func (e flagged) Hint() string { return e.names.Replace(hintOf(e.error)) }
+
+// hintOf is the hint of an error; empty: it has none.
+func hintOf(err error) string {
 	var hinted interface{ Hint() string }
-	if !errors.As(e.error, &hinted) {
+	if !errors.As(err, &hinted) {
 		return ""
 	}
-	return e.names.Replace(hinted.Hint())
+	return hinted.Hint()
 }
 
 // inFlags wraps err for who gave the flags that vars, a list of NAME=value, come from.

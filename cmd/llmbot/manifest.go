@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
-	"os"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -126,9 +125,12 @@ func runManifest(_ context.Context, p process, args []string) error {
 // readManifest reads a manifest from a file, YAML or JSON.
 func readManifest(path string) (slackManifest, error) {
 	var m slackManifest
-	b, err := os.ReadFile(path)
+	b, err := readFile(path, mostManifest)
 	if err != nil {
 		return m, fmt.Errorf("read the manifest: %w", err)
+	}
+	if err := boundedYAML(b); err != nil {
+		return m, fmt.Errorf("read the manifest %s: %w", path, err)
 	}
 	if err := yaml.Unmarshal(b, &m); err != nil {
 		return m, fmt.Errorf("read the manifest %s: %w", path, err)

@@ -22,6 +22,7 @@ const opsOff = "off"
 // be while it serves.
 type opsView struct {
 	metrics *ops.Metrics // nil: there is no server, and nobody counts
+	hide    *redactor    // for what store and model server say
 	close   func()       // ends the server and waits for it
 
 	store atomic.Pointer[store]
@@ -32,7 +33,7 @@ type opsView struct {
 
 // startOps starts the ops server as configured. When ctx has ended the bot is stopping, and the server says so until close.
 func startOps(ctx context.Context, cfg Config, log *slog.Logger) (*opsView, error) {
-	v := &opsView{close: func() {}}
+	v := &opsView{close: func() {}, hide: cfg.redactor()}
 	if cfg.OpsAddr == "" || cfg.OpsAddr == opsOff {
 		return v, nil
 	}
@@ -47,6 +48,7 @@ func startOps(ctx context.Context, cfg Config, log *slog.Logger) (*opsView, erro
 		Metrics: v.metrics, Version: b.short(), Log: log,
 		Stopping: func() bool { return ctx.Err() != nil },
 		Sockets:  func() int { return of(&v.slack, (*slackio.Slack).Sockets) }, Connections: func() int { return of(&v.slack, (*slackio.Slack).Connections) },
+		Trouble: func() string { return of(&v.slack, (*slackio.Slack).Trouble) },
 		Pace:    func() pace.Snapshot { return of(&v.slack, (*slackio.Slack).Pace) },
 		Threads: func() []bot.ThreadState { return of(&v.bot, (*bot.Bot).Threads) },
 		Queued:  func() int { return of(&v.bot, (*bot.Bot).Queued) },
@@ -83,7 +85,7 @@ func (v *opsView) checkStore(ctx context.Context) error {
 	case s.check == nil: // memory
 		return nil
 	default:
-		return s.check(ctx)
+		return v.hide.hide(s.check(ctx))
 	}
 }
 
@@ -102,9 +104,9 @@ func (v *opsView) checkModel(ctx context.Context) (string, error) {
 		info, err = client.Model(ctx, "")
 	}
 	if e, ok := errors.AsType[*llm.Error](err); ok {
-		return "", errors.New(e.User() + " " + e.Hint())
+		return "", errors.New(v.hide.clean(e.User() + " " + e.Hint()))
 	}
-	return info.ID, err
+	return v.hide.clean(info.ID), v.hide.hide(err)
 }
 
 // botHooks, slackHooks and paceHooks count what happens, if anybody wants to know.

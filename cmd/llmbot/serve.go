@@ -9,18 +9,19 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"runtime/debug"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
+
 	"llmbot/bot"
 	"llmbot/bot/pace"
+	"llmbot/bot/quota"
 	"llmbot/bot/slackio"
 	"llmbot/bot/sqlstore"
 	"llmbot/bot/turn"
 	"llmbot/llm"
+	"llmbot/llm/egress"
 )
 
 func runServe(ctx context.Context, p process, args []string) error {
@@ -40,22 +41,19 @@ func runServe(ctx context.Context, p process, args []string) error {
 	for _, d := range cfg.doubts {
 		log.WarnContext(ctx, "unknown_variable", "problem", d.what, "hint", d.hint)
 	}
-	if !slices.ContainsFunc(p.env, func(v string) bool { return strings.HasPrefix(v, "GOGC=") }) {
-		debug.SetGCPercent(gcPercent)
-	}
-	return serve(ctx, cfg, log)
+	setMemory(ctx, p.env, memlimit.FromCgroup, log)
+	return cfg.redactor().hide(serve(ctx, cfg, log))
 }
-
-// gcPercent is GOGC for the bot: 1,000 live answers fit in 200 MB, for a few hundredths of a core (measured with -torture.crowd).
-const gcPercent = 40
 
 // newLog writes to w as configured, from level on.
 func newLog(w io.Writer, cfg Config, level slog.Leveler) *slog.Logger {
-	options := &slog.HandlerOptions{Level: level}
+	options := &slog.HandlerOptions{Level: level, ReplaceAttr: cutLogValue}
+	var h slog.Handler = slog.NewTextHandler(w, options)
 	if cfg.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, options))
+		h = slog.NewJSONHandler(w, options)
 	}
-	return slog.New(slog.NewTextHandler(w, options))
+	h = redact(h, cfg.redactor()) // before the values are cut: a part of a secret is not known for one
+	return slog.New(h)
 }
 
 // serve runs the bot until ctx ends, then drains it. The order of stopping: no new asks, running answers finish, sockets close, the
@@ -69,6 +67,9 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	channels, err := openChannels(cfg.ChannelsFile, log)
 	if err != nil {
 		return err
+	}
+	for _, l := range looseState(cfg) {
+		log.WarnContext(ctx, "state_open_to_others", "path", l.Path, "mode", l.Mode.String(), "hint", l.Hint)
 	}
 	store, err := openStore(cfg, log)
 	if err != nil {
@@ -93,7 +94,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	view.model.Store(model)
 	slack := slackio.New(slackio.Config{
 		AppToken: string(cfg.AppToken), BotToken: string(cfg.BotToken), APIURL: cfg.SlackURL,
-		HTTP: &http.Client{Transport: slackTransport()}, Command: cfg.Command, Stream: cfg.Stream, Log: log,
+		HTTP: slackClient(), Command: cfg.Command, Stream: cfg.Stream, Log: log,
 		Pace: pace.Config{
 			Limits: map[pace.Method]int{pace.MethodEdit: cfg.Edits}, Scale: float64(cfg.Edits) / slackEdits, Hooks: view.paceHooks(),
 		},
@@ -107,11 +108,11 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 		}
 		return err
 	}
-	log.InfoContext(ctx, "connected", "team", self.TeamName, "bot", self.Name, "version", buildInfo().short(), "model_url", withoutPassword(cfg.BaseURL))
+	log.InfoContext(ctx, "connected", "team", self.TeamName, "bot", self.Name, "version", buildInfo().short(), "model_url", shownAddress(cfg.BaseURL))
 	botCfg := botConfig(cfg, self, store, channels)
 	botCfg.Share, botCfg.Use = slack.SetShare, slack.Use
 	b := bot.New(botCfg, bot.Deps{
-		Model: model, Server: model, Counter: model, Replier: slack, History: slack, Room: slack, Files: slack, Places: slack, Homes: slack,
+		Model: model, Server: model, Counter: model, Replier: slack, History: slack, Room: slack, Files: slack, Uploads: slack, Places: slack, Homes: slack,
 		GPUs: gpus(cfg), Store: store.Store, Log: log, Hooks: view.botHooks(),
 	})
 	view.bot.Store(b)
@@ -123,8 +124,8 @@ func gpus(cfg Config) func(context.Context) ([]llm.GPU, error) {
 	if cfg.GPUMetricsURL == "" {
 		return nil
 	}
-	client := &http.Client{Transport: &http.Transport{IdleConnTimeout: time.Minute}} // no proxy: it is beside the model server
-	return func(ctx context.Context) ([]llm.GPU, error) { return llm.GPUs(ctx, client, cfg.GPUMetricsURL) }
+	client := egress.New(&http.Transport{IdleConnTimeout: time.Minute}, "GPU_METRICS_URL") // no proxy: it is beside the model server
+	return llm.NewExporter(client, cfg.GPUMetricsURL).GPUs
 }
 
 // runAll runs the bot, its sockets and the store's upkeep; the sockets close last, so that the last calls and acks go out.
@@ -160,11 +161,11 @@ func botConfig(cfg Config, self slackio.Self, s store, ch *channels) bot.Config 
 	}
 	host, _ := os.Hostname() // only a name to recognise in the store; the random part makes it unique
 	return bot.Config{
-		Owner: host + "-" + rand.Text()[:8], Name: self.Name, MaxTokens: cfg.MaxTokens, MaxAnswers: cfg.MaxAnswers, DrainTimeout: cfg.DrainTimeout, Resume: bot.Resume(cfg.Resume), Version: buildInfo().short(), Durable: s.durable, Alone: s.alone,
+		Owner: host + "-" + rand.Text()[:8], Name: self.Name, MaxTokens: cfg.MaxTokens, MaxAnswers: cfg.MaxAnswers, MaxChars: cfg.MaxChars, DrainTimeout: cfg.DrainTimeout, Resume: bot.Resume(cfg.Resume), Version: buildInfo().short(), Durable: s.durable, Alone: s.alone,
 		Settings: bot.Settings{
 			System: system, Temperature: cfg.Temperature, Effort: cfg.ReasoningEffort, FollowUps: bot.FollowUps(cfg.FollowUps),
 		},
-		Channel: ch.settings,
+		Channel: ch.settings, Quota: quota.Limits{AnswersPerMinute: cfg.AnswersPerMinute, TokensPerDay: cfg.TokensPerDay},
 		Policy: bot.Policy{
 			Channels: cfg.AllowChannels, Users: cfg.AllowUsers, Deny: cfg.DenyUsers,
 			AllowExternal: cfg.AllowExternal, AllowGuests: cfg.AllowGuests,
@@ -194,6 +195,14 @@ func openStore(cfg Config, log *slog.Logger) (store, error) {
 	return store{Store: db, durable: true, alone: db.Alone, run: db.Run, check: db.Check}, nil
 }
 
+// looseState is what others may read or write of the state.
+func looseState(cfg Config) []sqlstore.Loose {
+	if cfg.StateURL != "" {
+		return nil
+	}
+	return sqlstore.LooseModes(cfg.StateDir)
+}
+
 // storeCheckTimeout is how long the first write may take before the bot starts without it.
 const storeCheckTimeout = 5 * time.Second
 
@@ -216,12 +225,12 @@ func (s store) ready(ctx context.Context, cfg Config, log *slog.Logger) error {
 	return nil
 }
 
-// slackTransport honours the environment's proxy and gives up on connections that do not come to be. Package slackio bounds each call.
-func slackTransport() *http.Transport {
-	return &http.Transport{
+// slackClient honours the environment's proxy and gives up on connections that do not come to be. Package slackio bounds each call.
+func slackClient() *http.Client {
+	return egress.New(&http.Transport{
 		Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 32, IdleConnTimeout: 60 * time.Second,
 		TLSHandshakeTimeout: 10 * time.Second, ForceAttemptHTTP2: true,
 		// All calls share one connection: a dead one has to be noticed.
 		HTTP2: &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second},
-	}
+	}, "SLACK_API_URL")
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"net/http"
@@ -11,13 +12,20 @@ import (
 	"llmbot/bot/slacksim"
 )
 
-// headerTimeout is for the small servers of this machine: a client that sends no request must not hold a connection.
-const headerTimeout = 10 * time.Second
+// Limits of the small servers of this machine: a client that sends no request must not hold a connection, nor a large one memory. How long
+// a body may take is the handler's business: event streams and sockets have no end.
+const (
+	headerTimeout = 10 * time.Second
+	idleTimeout   = 2 * time.Minute
+	headerBytes   = 64 << 10
+)
 
 // simFlags are the flags of the emulated Slack.
 type simFlags struct {
-	addr, limiter, manifest string
-	latency                 time.Duration
+	addrFlags
+
+	limiter, manifest string
+	latency           time.Duration
 }
 
 func (s *simFlags) config(m slackManifest) (slacksim.Config, error) {
@@ -49,7 +57,7 @@ func (s *simFlags) config(m slackManifest) (slacksim.Config, error) {
 func runSlackSim(ctx context.Context, p process, args []string) error {
 	f := flags(p, "slacksim", "an emulated Slack workspace: Web API, Socket Mode, limits, and a browser page")
 	var s simFlags
-	f.StringVar(&s.addr, "addr", "127.0.0.1:8766", "address to serve on")
+	s.register(f, "127.0.0.1:8766", "address to serve on", "what the emulated Slack calls itself in the URLs it gives out, such as http://slack.lan:8766; default: its address")
 	f.StringVar(&s.limiter, "limiter", "window", "rate limits: window (n in any 60 s), bucket (n a minute, bursts of 10), off")
 	f.StringVar(&s.manifest, "manifest", "", "app manifest (YAML or JSON) whose scopes, events and commands the app has; default: llmbot's own")
 	f.DurationVar(&s.latency, "latency", 100*time.Millisecond, "of every Web API call")
@@ -60,14 +68,33 @@ func runSlackSim(ctx context.Context, p process, args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := s.check(isGiven(f, "addr")); err != nil {
+		return err
+	}
 	l, err := listen(ctx, s.addr)
 	if err != nil {
 		return err
 	}
+	at, err := s.where(l.Addr())
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	cfg.BaseURL, cfg.Hosts, cfg.Open = at.page, at.hosts, s.open
 	sim := slacksim.New(cfg)
-	fmt.Fprintf(p.out, "An emulated Slack is at http://%s/\n\nPoint a bot there with\n\n", l.Addr())
-	fmt.Fprintf(p.out, "export SLACK_API_URL=http://%s/api/\nexport SLACK_APP_TOKEN=%s\nexport SLACK_BOT_TOKEN=%s\n\nCtrl-C ends it.\n", l.Addr(), sim.AppToken(), sim.BotToken())
+	fmt.Fprintf(p.out, "An emulated Slack is at %s/\n\nPoint a bot there with\n\n", at.page)
+	fmt.Fprintf(p.out, "export SLACK_API_URL=%s/api/\nexport SLACK_APP_TOKEN=%s\nexport SLACK_BOT_TOKEN=%s\n\n", at.page, sim.AppToken(), sim.BotToken())
+	if at.note != "" {
+		fmt.Fprintf(p.out, "%s\n\n", at.note)
+	}
+	fmt.Fprint(p.out, "Ctrl-C ends it.\n")
 	return serveHTTP(ctx, l, sim, sim.Close)
+}
+
+// isGiven reports whether a flag was given.
+func isGiven(f *flag.FlagSet, name string) bool {
+	given := false
+	f.Visit(func(fl *flag.Flag) { given = given || fl.Name == name })
+	return given
 }
 
 // listen takes an address, and says what to do when it is taken.
@@ -82,7 +109,7 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 
 // serveHTTP serves until ctx ends; first says what must end before the connections are cut.
 func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, first func()) error {
-	srv := &http.Server{Handler: h, ReadHeaderTimeout: headerTimeout}
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: headerBytes}
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Serve(l) }()
 	var err error

@@ -3,14 +3,21 @@ package main
 import (
 	"cmp"
 	"context"
+	_ "embed"
 	"encoding/json"
 	"fmt"
+	"io"
 	"runtime"
 	"runtime/debug"
 )
 
 // Set by -ldflags -X; build information is the fallback, for a Docker build has no repository.
 var version, commit string //nolint:gochecknoglobals // the linker can set nothing else
+
+// licenses are the notices of everything in the binary. TestLicenses says when they are not, and writes them anew.
+//
+//go:embed licenses.txt
+var licenses string
 
 // build is what is known of this binary.
 type build struct {
@@ -53,7 +60,12 @@ func (b build) short() string {
 func runVersion(_ context.Context, p process, args []string) error {
 	f := flags(p, "version", "version, commit, Go and dependencies")
 	asJSON := f.Bool("json", false, "as JSON, with all modules")
+	notices := f.Bool("licenses", false, "the licences and notices of llmbot and of everything that is in it")
 	if err := parse(f, args); err != nil {
+		return err
+	}
+	if *notices {
+		_, err := io.WriteString(p.out, licenses)
 		return err
 	}
 	b := buildInfo()

@@ -1,19 +1,31 @@
 package bench
 
 import (
+	_ "embed"
 	"fmt"
 	"html/template"
 	"math"
 	"slices"
 	"strconv"
-
-	"github.com/go-analyze/charts"
+	"strings"
 )
 
-// Size of a chart in its own units; the page scales it.
+//go:embed chart.svg
+var chart string
+
+// Size of a chart in its own units; the page scales it. The plot stands between the edges.
 const (
 	chartWidth  = 720
 	chartHeight = 300
+	chartLeft   = 60
+	chartRight  = chartWidth - 14
+	chartTop    = 64
+	chartBottom = chartHeight - 44
+
+	mostTicks = 12 // labels under a chart, and points that are marked
+	mostName  = 36 // characters of a name in the legend
+	charWidth = 7  // of the legend's letters, about
+	mostBar   = 56 // width of a bar
 )
 
 // plot is what a chart shows: one or several rows of numbers over labels.
@@ -25,54 +37,127 @@ type plot struct {
 	bars     bool
 }
 
+// Shown values of a chart; coordinates are as they stand in the picture.
+type (
+	drawing struct {
+		Width, Height, Left, Right, LabelX, TickY, AxisY, MiddleX int
+
+		Title, Axis                     string
+		Legend, Grid, Bars, Dots, Ticks []mark
+		Lines                           []mark
+	}
+	mark struct {
+		X, Y, W, H   string
+		TextX, TextY string
+		Text, Color  string
+		Points       string
+		Base         bool
+	}
+)
+
 // svg draws a plot as an inline SVG picture without any outside reference. It is empty when there is nothing to draw.
 func (p plot) svg() (template.HTML, error) {
 	if len(p.rows) == 0 || len(p.labels) == 0 {
 		return "", nil
 	}
-	paint := charts.NewPainter(charts.PainterOptions{OutputFormat: charts.ChartOutputSVG, Width: chartWidth, Height: chartHeight, Theme: charts.GetTheme(charts.ThemeLight)})
-	title := charts.TitleOption{Text: p.title, FontStyle: charts.FontStyle{FontSize: 13}}
-	legend := charts.LegendOption{SeriesNames: p.names, Offset: charts.OffsetRight, Show: new(len(p.names) > 0)}
-	axis := charts.CategoryAxisOption{Labels: p.labels, Title: p.x, LabelCount: min(len(p.labels), 12), BoundaryGap: new(p.bars || len(p.labels) == 1)}
-	var err error
-	if p.bars {
-		opt := charts.NewBarChartOptionWithData(p.rows)
-		opt.Title, opt.Legend, opt.CategoryAxis = title, legend, axis
-		opt.ValueAxis[0].Min, opt.ValueAxis[0].Max, opt.ValueAxis[0].LabelCount = p.axis()
-		opt.ValueFormatter = short
-		err = paint.BarChart(opt)
-	} else {
-		opt := charts.NewLineChartOptionWithData(p.rows)
-		opt.Title, opt.Legend, opt.XAxis = title, legend, axis
-		opt.YAxis[0].Min, opt.YAxis[0].Max, opt.YAxis[0].LabelCount = p.axis()
-		opt.ValueFormatter = short
-		if len(p.labels) > 12 {
-			opt.Symbol.Shape = charts.SymbolNone
-		}
-		err = paint.LineChart(opt)
-	}
+	t, err := template.New("chart").Parse(chart)
 	if err != nil {
+		return "", fmt.Errorf("read the chart's template: %w", err)
+	}
+	var out strings.Builder
+	if err := t.Execute(&out, p.draw()); err != nil {
 		return "", fmt.Errorf("draw %q: %w", p.title, err)
 	}
-	out, err := paint.Bytes()
-	if err != nil {
-		return "", fmt.Errorf("draw %q: %w", p.title, err)
-	}
-	return template.HTML(out), nil //nolint:gosec // the library escapes text; nothing in it comes from the server but numbers and the model's name
+	return template.HTML(out.String()), nil //nolint:gosec // a template of html/template made it
 }
 
-// axis returns a value axis from 0 whose labels are round numbers.
-func (p plot) axis() (least, most *float64, labels int) {
+// draw places everything.
+func (p plot) draw() drawing {
+	d := drawing{
+		Width: chartWidth, Height: chartHeight, Left: chartLeft, Right: chartRight, LabelX: chartLeft - 8, TickY: chartBottom + 16,
+		AxisY: chartHeight - 8, MiddleX: (chartLeft + chartRight) / 2, Title: p.title, Axis: p.x,
+	}
+	at := 12
+	for i, name := range p.names {
+		name = cutName(name)
+		d.Legend = append(d.Legend, mark{X: strconv.Itoa(at), TextX: strconv.Itoa(at + 16), Text: name, Color: colour(i)})
+		at += 36 + charWidth*len([]rune(name))
+	}
+	most, steps := p.axis()
+	y := func(v float64) float64 { return chartBottom - v/most*(chartBottom-chartTop) }
+	for i := range steps + 1 {
+		v := most * float64(i) / float64(steps)
+		d.Grid = append(d.Grid, mark{Y: px(y(v)), TextY: px(y(v) + 4), Text: short(v), Base: i == 0})
+	}
+	slot := float64(chartRight-chartLeft) / float64(len(p.labels))
+	middle := func(i int) float64 { return chartLeft + slot*(float64(i)+0.5) }
+	every := (len(p.labels) + mostTicks - 1) / mostTicks
+	for i, label := range p.labels {
+		if i%every == 0 {
+			d.Ticks = append(d.Ticks, mark{X: px(middle(i)), Text: label})
+		}
+	}
+	for k, row := range p.rows {
+		var points []string
+		for i, v := range row {
+			v = finite(v)
+			about := p.labels[i] + " " + p.x + ": " + short(v)
+			if p.bars {
+				n := float64(len(p.rows))
+				w := min(slot*0.8/n, mostBar)
+				d.Bars = append(d.Bars, mark{X: px(middle(i) + w*(float64(k)-n/2)), Y: px(y(v)), W: px(w), H: px(chartBottom - y(v)), Color: colour(k), Text: about})
+				continue
+			}
+			points = append(points, px(middle(i))+","+px(y(v)))
+			if len(row) <= mostTicks {
+				d.Dots = append(d.Dots, mark{X: px(middle(i)), Y: px(y(v)), Color: colour(k), Text: about})
+			}
+		}
+		if points != nil {
+			d.Lines = append(d.Lines, mark{Points: strings.Join(points, " "), Color: colour(k)})
+		}
+	}
+	return d
+}
+
+// axis returns the end of a value axis from 0, and in how many steps it is reached by round numbers.
+func (p plot) axis() (most float64, steps int) {
 	top := 0.0
 	for _, row := range p.rows {
-		top = max(top, slices.Max(row))
+		for _, v := range row {
+			top = max(top, finite(v))
+		}
 	}
 	step := roundStep(top / 5)
 	if step == 0 {
-		return new(0.0), new(1.0), 2
+		return 1, 1
 	}
-	n := math.Ceil(top / step * (1 - 1e-9))
-	return new(0.0), new(n * step), int(n) + 1
+	steps = max(1, int(math.Ceil(top/step*(1-1e-9))))
+	return float64(steps) * step, steps
+}
+
+// finite is a number that can be drawn: 0 for what is none, or is negative.
+func finite(v float64) float64 {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return 0
+	}
+	return max(v, 0)
+}
+
+// px writes a coordinate.
+func px(x float64) string { return strconv.FormatFloat(x, 'f', 1, 64) }
+
+// colour is that of the k-th row; they differ in lightness too, for print and for people who see few colours.
+func colour(k int) string {
+	all := []string{"#2f6fb7", "#e69138", "#3a8f5c", "#8f5bb3"}
+	return all[k%len(all)]
+}
+
+func cutName(name string) string {
+	if r := []rune(name); len(r) > mostName {
+		return string(r[:mostName-1]) + "…"
+	}
+	return name
 }
 
 // short writes a number as an axis wants it.

@@ -74,6 +74,7 @@ const (
 	Draining         // SIGTERM with --shutdown-timeout: chats get 500 "cannot schedule new futures after shutdown", the rest is well
 	Hanging          // takes every request and never answers it
 	EngineDead       // chats get 500 "EngineCore encountered an issue…", /health an empty 503
+	HugeMetrics      // /metrics has 31 MB: the page of a router in front of many engines, or of something else; the rest is well
 )
 
 // Request is a chat completion that came in.

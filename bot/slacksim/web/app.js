@@ -4,6 +4,7 @@ const $ = (id) => document.getElementById(id);
 const S = {
   state: null, me: null, channel: null, thread: null, tab: 'messages', home: null, editing: null,
   messages: new Map(), statuses: [], stoppable: [], unread: new Set(), drafts: new Map(), source: null, fresh: true,
+  part: [], // of what is being told, when it takes several events
 };
 const key = (m) => m.channel + ' ' + m.ts;
 const place = (m, inThread) => key(m) + (inThread ? ' t' : ''); // a thread's parent stands in both panes
@@ -286,8 +287,15 @@ function listen() {
   S.messages.clear();
   S.home = null;
   S.fresh = true;
+  S.part = [];
   const source = S.source = new EventSource('page/events?user=' + encodeURIComponent(S.me));
   source.onmessage = (e) => hear(JSON.parse(e.data));
+  source.addEventListener('dropped', (e) => { // for good: coming back would drop another page
+    source.close();
+    $('link').className = '';
+    $('link').textContent = 'page not connected';
+    toast(e.data);
+  });
   source.onerror = () => {
     if (source !== S.source) return;
     $('link').className = '';
@@ -295,6 +303,7 @@ function listen() {
     // A new connection sends everything again: what is known is thrown away with its first event, and with it every gap. The
     // browser reconnects by itself, except after an answer that was no stream.
     S.fresh = true;
+    S.part = [];
     if (source.readyState === EventSource.CLOSED) listen.timer = setTimeout(reload, 2000);
   };
 }
@@ -312,6 +321,10 @@ async function reload() {
 }
 
 function hear(d) {
+  S.part.push(...d.messages);
+  if (d.more) return;
+  d.messages = S.part;
+  S.part = [];
   const fresh = S.fresh;
   if (fresh) {
     S.messages.clear();

@@ -37,6 +37,7 @@ func tests() []test {
 		{"fn's error leaves the record", testFnError},
 		{"values are copies", testCopies},
 		{"odd keys", testOddKeys},
+		{"what is no key", testNoKeys},
 		{"big values", testBig},
 		{"updates are atomic", testAtomic},
 		{"updates of many keys at once", testManyKeys},
@@ -306,6 +307,17 @@ func testOddKeys(t *testing.T, p pair) {
 	if len(v.last) != len(keys) {
 		t.Errorf("watch told %d keys, want %d", len(v.last), len(keys))
 	}
+}
+
+func testNoKeys(t *testing.T, p pair) {
+	for _, key := range []string{"", "a\x00b", "\xff", "C1/1\xc3", strings.Repeat("k", 513), strings.Repeat("k", 1<<20)} {
+		err := p.a.Update(t.Context(), key, func([]byte) ([]byte, error) { return []byte("x"), nil })
+		if !errors.Is(err, turn.ErrKey) || len(err.Error()) > 300 {
+			t.Errorf("key %.20q of %d bytes: %.300v", key, len(key), err)
+		}
+	}
+	set(t, p.a, "a", []byte("good"))
+	want(t, p.b, "a", "good")
 }
 
 func testBig(t *testing.T, p pair) {

@@ -1,0 +1,147 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+)
+
+// refusalEvery is how often somebody is told the same refusal at most (issue 12).
+const refusalEvery = time.Hour
+
+// seldom says what is not to be done again for a while. It forgets all when it knows too much.
+type seldom struct {
+	every time.Duration
+
+	mu sync.Mutex // guards at
+	at map[string]time.Time
+}
+
+// due says, once in a while, that it may be done for key.
+func (s *seldom) due(key string, now time.Time) bool {
+	const most = 10_000 // keys
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if at, ok := s.at[key]; ok && now.Sub(at) < s.every {
+		return false
+	}
+	if s.at == nil || len(s.at) >= most {
+		s.at = map[string]time.Time{}
+	}
+	s.at[key] = now
+	return true
+}
+
+// admit asks the policy about everybody who asked, tells those who may not, and returns the asks that are answered.
+func (t *turnRun) admit(ctx context.Context, asks []Asked) []Asked {
+	admitted := make([]Asked, 0, len(asks))
+	told := map[string]bool{}
+	for _, ask := range asks {
+		refusal := t.bot.cfg.Policy.Quick(t.thread.Channel, ask)
+		word := ""
+		if refusal == "" {
+			refusal, word = t.check(ctx, ask)
+		}
+		switch {
+		case t.cutShort:
+			return nil
+		case refusal == "" && word == "":
+			admitted = append(admitted, ask)
+		case len(t.claim.Messages()) > 0 && t.unsure: // see none
+		case !told[ask.User] && (ask.explicit() || strings.TrimSpace(ask.Text) == ""):
+			told[ask.User] = true
+			t.bot.log.InfoContext(ctx, "ask_refused", "thread", t.thread.String(), "ask", ask.TS, "user", ask.User)
+			if word != "" || t.bot.mayTell(ctx, t.thread.Channel, ask.User, refusal) {
+				t.whisper(ctx, ask, word+string(refusal))
+			}
+		}
+	}
+	return admitted
+}
+
+// check decides what must be looked up, and answers what is no question by a word.
+func (t *turnRun) check(ctx context.Context, ask Asked) (_ Refusal, word string) {
+	if refusal := t.who(ctx, ask.User); refusal != "" || t.cutShort {
+		return refusal, ""
+	}
+	if strings.TrimSpace(ask.Text) != "" {
+		return "", ""
+	}
+	switch {
+	case len(ask.Files) > 0:
+		return "", string(t.unreadable(ask.Files))
+	case ask.Opens():
+		return "", "What would you like to know? Please write your question after my name."
+	}
+	return "", ""
+}
+
+// who asks the policy about a person. It waits for Slack as long as that may help.
+func (t *turnRun) who(ctx context.Context, user string) Refusal {
+	b := t.bot
+	if !b.cfg.Policy.asks() {
+		return ""
+	}
+	limited, cancel := context.WithTimeout(ctx, whoTimeout)
+	defer cancel()
+	began := time.Now()
+	who, err := b.dep.Room.Person(limited, user)
+	if err == nil {
+		t.call(user, who.Name)
+		return b.cfg.Policy.Check(who)
+	}
+	if ctx.Err() != nil {
+		t.cutShort = true
+		return ""
+	}
+	b.log.ErrorContext(ctx, "person_unknown", "user", user, "hint", "users.info must work (scope users:read) to tell guests and externals apart", "waited_ms", time.Since(began).Milliseconds(), "error", err)
+	t.unsure = true
+	if errors.Is(err, ErrNoPerson) {
+		return "I could not find out who you are: Slack does not tell me, and I answer members only. Please tell the people who run me."
+	}
+	return Refusal(fmt.Sprintf("I could not find out who you are: I asked Slack for %d minutes without an answer, and I answer members only. Please ask again.",
+		int(whoTimeout.Minutes())))
+}
+
+// call gives a person in the thread the name that is known now, where only the id was.
+func (t *turnRun) call(user, name string) {
+	for i, m := range t.messages {
+		if m.User == user && m.Name == user && name != "" {
+			t.messages[i].Name = name
+		}
+	}
+}
+
+// mayTell says whether somebody is to be told a refusal: the same one at most once an hour, however often they ask, and whichever process of the bot
+// they reach. That a channel is not one of ours is told for each.
+func (b *Bot) mayTell(ctx context.Context, channel, user string, refusal Refusal) bool {
+	if refusal.kind() == "" { // it is not known who they are, and may be in a moment
+		return true
+	}
+	key := user + "/" + refusal.kind()
+	if refusal == refuseChannel {
+		key += "/" + channel
+	}
+	now := time.Now()
+	if !b.refused.due(key, now) {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	due, err := b.answers.seldom(ctx, key, now, refusalEvery)
+	if err != nil { // it is told again when the store is back, at worst
+		b.log.WarnContext(ctx, "refusal_not_noted", "user", user, "error", err)
+		return true
+	}
+	return due
+}
+
+// refuse tells somebody in the background that they may not do something, if they were not told lately.
+func (b *Bot) refuse(ctx context.Context, where Thread, user string, refusal Refusal) {
+	if b.mayTell(ctx, where.Channel, user, refusal) {
+		b.tell(where, user, string(refusal))
+	}
+}

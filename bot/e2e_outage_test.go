@@ -1,0 +1,176 @@
+package bot_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"llmbot/bot"
+	"llmbot/bot/slacksim"
+	"llmbot/bot/turn"
+	"llmbot/llm/llmsim"
+)
+
+// TestLongOutage: the store is away for ten minutes. Twenty answers are being written when it goes, five of them native streams, which Slack
+// ends meanwhile; fifty questions come while it is away. All have one complete answer soon after it is back, and no text is generated twice.
+func TestLongOutage(t *testing.T) {
+	for name, tt := range map[string]struct {
+		limiter slacksim.Limiter
+		edits   int
+		within  time.Duration
+	}{"Slack's limits": {slacksim.LimiterWindow, 50, 2 * time.Minute}, "limits off": {slacksim.LimiterOff, 100_000, time.Minute}} {
+		t.Run(name, func(t *testing.T) {
+			store := &awayStore{}
+			cfg := worldConfig{
+				store: store.open, lateAcks: true, edits: tt.edits,
+				slack: slacksim.Config{Latency: 100 * time.Millisecond, Limiter: tt.limiter, Users: manyUsers(8)},
+				model: llmsim.Config{Speed: 30},
+				bot:   bot.Config{Durable: true},
+			}
+			inWorld(t, cfg, func(t *testing.T, w *world) { longOutage(t, w, store, tt.within) })
+		})
+	}
+}
+
+func longOutage(t *testing.T, w *world, store *awayStore, within time.Duration) {
+	type place struct{ channel, ts string }
+	var places []place
+	ask := func(user, channel, words string) {
+		places = append(places, place{channel, w.ask(user, channel, "", words)})
+	}
+	channels := []string{"general", "engineering", "random", "leads"}
+	for i := range 20 {
+		user, channel := fmt.Sprintf("p%d", i%8), channels[i%4]
+		if i < 5 {
+			channel = "@" + user
+		}
+		ask(user, channel, "write 600 tokens")
+		time.Sleep(200 * time.Millisecond)
+	}
+	time.Sleep(5 * time.Second)
+	store.leave()
+	for i := range 50 {
+		ask(fmt.Sprintf("p%d", i%8), channels[i%4], fmt.Sprintf("write %d tokens", 60+i))
+		time.Sleep(10 * time.Second)
+	}
+	time.Sleep(100 * time.Second)
+	if n := w.model.Total(); n != 20 {
+		t.Errorf("%d requests while the store was away, 20 answers were under way", n)
+	}
+	store.back()
+	left := func() (n int) {
+		for _, p := range places {
+			if footers(w.answers(p.channel, p.ts)) == 0 {
+				n++
+			}
+		}
+		return n
+	}
+	began := time.Now()
+	for left() > 0 && time.Since(began) < 10*time.Minute {
+		time.Sleep(time.Second)
+	}
+	if d := time.Since(began); d > within {
+		t.Errorf("the last answer was complete %s after the store was back", d)
+	} else {
+		t.Logf("the last answer was complete %s after the store was back", d)
+	}
+	time.Sleep(15 * time.Minute)
+	for _, p := range places {
+		oneFooter(t, w.answers(p.channel, p.ts))
+	}
+	if n := w.model.Total(); n != len(places) {
+		t.Errorf("%d requests for %d questions", n, len(places))
+	}
+}
+
+func manyUsers(n int) []slacksim.User {
+	users := slacksim.DefaultUsers()
+	for i := range n {
+		users = append(users, slacksim.User{ID: fmt.Sprintf("U0PERSON%02d", i), Name: fmt.Sprintf("p%d", i), RealName: fmt.Sprintf("Person %d", i)})
+	}
+	return users
+}
+
+// cutStore is a store that one process in three cannot reach.
+type cutStore struct {
+	turn.Store
+
+	cut *awayStore // says whether it can
+}
+
+func (s cutStore) Update(ctx context.Context, key string, fn func([]byte) ([]byte, error)) error {
+	if err := s.cut.wait(ctx); err != nil {
+		return err
+	}
+	return s.Store.Update(ctx, key, fn)
+}
+
+func (s cutStore) Watch(ctx context.Context, prefix string, fn func(string, []byte)) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	err := s.Store.Watch(ctx, prefix, func(key string, value []byte) {
+		if !s.cut.there() {
+			cancel(errors.New("connection lost"))
+			return
+		}
+		fn(key, value)
+	})
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return err
+}
+
+// TestReplicaCutOff: one of three processes cannot reach the database for a minute. What comes through its socket is answered once, by another
+// one if Slack tells that, and never are two answers visible.
+func TestReplicaCutOff(t *testing.T) {
+	kept := turn.NewMem()
+	links := []*awayStore{{}, {}, {}}
+	n := 0
+	cfg := replicas()
+	cfg.slack = slacksim.Config{Latency: 50 * time.Millisecond, HoldEvents: 100, Limiter: slacksim.LimiterOff}
+	cfg.model = llmsim.Config{Speed: 60}
+	cfg.edits, cfg.lateAcks = 100_000, true
+	cfg.store = func() turn.Store {
+		if n == 0 {
+			kept = turn.NewMem() // inside the bubble
+		}
+		n++
+		return disk{cutStore{kept, links[n-1]}}
+	}
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		w.again()
+		w.again()
+		w.until("all sockets are open", time.Minute, func() bool { return w.slack.Sockets() == 6 })
+		links[1].leave()
+		var ts []string
+		for i := range 30 {
+			ts = append(ts, w.ask("alice", "general", "", fmt.Sprintf("write %d tokens", 60+i)))
+			for range 20 {
+				time.Sleep(100 * time.Millisecond)
+				for _, id := range ts {
+					if a := w.answers("general", id); len(a) > 1 {
+						t.Fatalf("two answers are visible: %s", text(a))
+					}
+				}
+			}
+		}
+		links[1].back()
+		for _, id := range ts {
+			oneFooter(t, w.answered("general", id, 1))
+		}
+		time.Sleep(10 * time.Minute)
+		for _, id := range ts {
+			if a := w.answers("general", id); len(a) != 1 || strings.Count(text(a), "first token ") != 1 {
+				t.Errorf("%d answers: %s", len(a), text(a))
+			}
+		}
+		if n := w.model.Total(); n != len(ts) {
+			t.Errorf("%d requests for %d questions", n, len(ts))
+		}
+	})
+}

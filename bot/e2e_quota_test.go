@@ -1,0 +1,326 @@
+package bot_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"llmbot/bot"
+	"llmbot/bot/quota"
+	"llmbot/bot/slacksim"
+	"llmbot/bot/turn"
+	"llmbot/llm/llmsim"
+)
+
+func limited(answers, tokens int) worldConfig {
+	return worldConfig{model: llmsim.Config{Speed: 50}, bot: bot.Config{Quota: quota.Limits{AnswersPerMinute: answers, TokensPerDay: tokens}}}
+}
+
+// whispers are what only a person was told.
+func (w *world) whispers(user string) string {
+	var all []string
+	for _, m := range w.slack.Ephemerals(user) {
+		all = append(all, m.Plain)
+	}
+	return strings.Join(all, "\n")
+}
+
+func TestAnswersPerMinute(t *testing.T) {
+	cfg := limited(2, 0)
+	var hooked atomic.Int64
+	cfg.hooks.OverQuota = func(over quota.Over) {
+		if over.Account.Of == quota.Person && over.Limit == quota.AnswersPerMinute {
+			hooked.Add(1)
+		}
+	}
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		first := time.Now()
+		for range 2 {
+			w.answered("general", w.ask("alice", "general", "", "in 5 words"), 1)
+		}
+		refused := w.ask("alice", "random", "", "in 5 words")
+		w.ask("alice", "@alice", "", "in 5 words") // a direct message; nothing more to tell so soon
+		w.answered("general", w.ask("bob", "general", "", "in 5 words"), 1)
+		until := first.Add(time.Minute + time.Second).UTC()
+		told := w.whispers("alice")
+		if !strings.Contains(told, "You have had your 2 answers of a minute. Please ask again in ") || strings.Count(told, "Please") != 1 ||
+			!strings.Contains(told, until.Truncate(time.Second).Format("15:04:05")+" UTC") && !strings.Contains(told, until.Add(-time.Second).Format("15:04:05")+" UTC") {
+			t.Errorf("told %q, until %s", told, until)
+		}
+		if n := hooked.Load(); n != 2 {
+			t.Errorf("%d refusals counted", n)
+		}
+		time.Sleep(time.Until(until))
+		w.answered("general", w.ask("alice", "general", "", "in 5 words"), 1)
+		w.answered("general", w.ask("alice", "general", "", "in 5 words"), 1)
+		w.ask("alice", "general", "", "in 5 words")
+		w.requests(5, "refused again")
+		if told := w.whispers("alice"); strings.Count(told, "Please") != 2 {
+			t.Errorf("told %q", told)
+		}
+		if n := len(w.answers("random", refused)); n != 0 {
+			t.Errorf("%d messages for what was refused", n)
+		}
+	})
+}
+
+// What is written anew, or goes on, is an answer; of whoever wants it.
+func TestAnswersWrittenAnewCount(t *testing.T) {
+	cfg := limited(2, 0)
+	cfg.model.Answer = numbered(60)
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "count")
+		got := w.answered("general", ts, 1)
+		w.click("alice", "general", got[0].TS, bot.PressRegenerate)
+		w.until("it is written anew", time.Minute, func() bool { return w.model.Total() == 2 && w.model.Running() == 0 })
+		got = w.answered("general", ts, 1)
+		before := text(got)
+		w.click("alice", "general", got[len(got)-1].TS, bot.PressRegenerate)
+		if err := w.slack.Edit("alice", "general", ts, w.slack.Mention()+" count again"); err != nil {
+			t.Fatal(err)
+		}
+		w.requests(2, "both are refused")
+		if after := text(w.answers("general", ts)); after != before {
+			t.Errorf("the answer has changed: %q", after)
+		}
+		if told := w.whispers("alice"); strings.Count(told, "Please ask again") != 1 {
+			t.Errorf("told %q", told)
+		}
+	})
+}
+
+// Who edits a question again and again while it is answered has an answer begun each time. The half one stays, and says why.
+func TestEditsOfWhatIsBeingWrittenCount(t *testing.T) {
+	cfg := limited(2, 0)
+	cfg.model.Answer = numbered(60)
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "count")
+		for i := range 3 {
+			w.says("general", ts, "Sentence 3", time.Minute)
+			if err := w.slack.Edit("alice", "general", ts, fmt.Sprintf("%s count %d", w.slack.Mention(), i)); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+		}
+		w.says("general", ts, "You have had your 2 answers of a minute.", 10*time.Second)
+		w.requests(2, "the third is refused")
+		got := w.answers("general", ts)
+		if len(got) != 1 || !strings.Contains(text(got), "Sentence 3") || strings.Contains(text(got), "writing…") {
+			t.Errorf("%d messages: %q", len(got), text(got))
+		}
+		time.Sleep(time.Minute)
+		w.click("alice", "general", got[0].TS, bot.PressRegenerate)
+		w.answered("general", ts, 1)
+	})
+}
+
+// So do edits, and deletions, before anything is visible.
+func TestQuestionsThatAreTakenBackCount(t *testing.T) {
+	cfg := limited(2, 0)
+	cfg.model.FirstToken = 10 * time.Second
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		thread := w.slack.Say("alice", "general", "", "a thread")
+		for range 4 {
+			ts := w.ask("alice", "general", thread, "in 5 words")
+			time.Sleep(time.Second)
+			if err := w.slack.Edit("alice", "general", ts, w.slack.Mention()+" in 4 words"); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+			if err := w.slack.Delete("alice", "general", ts); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+		}
+		w.requests(2, "asked and edited")
+	})
+}
+
+func TestTokensPerDay(t *testing.T) {
+	cfg := limited(0, 400)
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "write 2000 tokens")
+		w.until("it is written", time.Minute, func() bool { return len(w.answers("general", ts)) > 0 })
+		time.Sleep(8 * time.Second) // some 400 tokens
+		w.slack.Say("alice", "general", ts, "stop")
+		w.says("general", ts, "stopped", 10*time.Second)
+		w.ask("alice", "general", "", "in 5 words")
+		w.requests(1, "what was stopped counts")
+		told := w.whispers("alice")
+		if !strings.Contains(told, "You have used your 400 tokens of 24 hours") || !strings.Contains(told, "in 23 h 59 min, at ") && !strings.Contains(told, "in 24 h 0 min, at ") || !strings.Contains(told, " UTC on ") {
+			t.Errorf("told %q", told)
+		}
+		m, err := w.slack.Command(t.Context(), "alice", "general", "/llm-status", "")
+		if err != nil || !strings.Contains(m.Plain, "of 400 tokens in the last 24 hours") {
+			t.Errorf("%v: %s", err, m.Plain)
+		}
+		w.answered("general", w.ask("bob", "general", "", "in 5 words"), 1)
+		time.Sleep(24 * time.Hour)
+		w.answered("general", w.ask("alice", "general", "", "in 5 words"), 1)
+	})
+}
+
+// Tokens that are used up while questions wait for a slot: they are not answered all the same, and nothing of them stays.
+func TestTokensUsedUpInTheQueue(t *testing.T) {
+	cfg := limited(0, 150)
+	cfg.bot.MaxAnswers = 2
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		var ts []string
+		for i := range 8 {
+			ts = append(ts, w.ask("alice", "general", "", fmt.Sprintf("write 100 tokens on %d", i)))
+		}
+		w.requests(2, "the first two use the tokens up")
+		answered := 0
+		for i, id := range ts {
+			answered += len(w.answers("general", id))
+			if status := w.slack.Status("general", id); status != "" {
+				t.Errorf("question %d: status %q", i, status)
+			}
+		}
+		if answered != 2 {
+			t.Errorf("%d messages", answered)
+		}
+		if told := w.whispers("alice"); strings.Count(told, "You have used your 150 tokens") != 1 {
+			t.Errorf("told %q", told)
+		}
+	})
+}
+
+// A channel has its share; of what people ask together only those are refused who have had theirs.
+func TestQuotaOfAChannel(t *testing.T) {
+	cfg := limited(2, 0)
+	cfg.bot.Channel = func(_ string, name func() string, base bot.Settings) bot.Settings {
+		if name() == "random" {
+			base.Quota.AnswersPerMinute = 3
+		}
+		return base
+	}
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		for _, who := range []string{"alice", "bob", "alice", "carol"} {
+			w.ask(who, "random", "", "in 5 words")
+			time.Sleep(2 * time.Second)
+		}
+		w.requests(3, "of the channel")
+		if told := w.whispers("carol"); !strings.Contains(told, "This channel has had its 3 answers of a minute.") {
+			t.Errorf("told %q", told)
+		}
+		m, err := w.slack.Command(t.Context(), "alice", "random", "/llm-status", "")
+		if err != nil || !strings.Contains(m.Plain, "You: 2 of 2 answers in the last minute") || !strings.Contains(m.Plain, "This channel: 3 of 3 answers in the last minute") {
+			t.Errorf("%v: %s", err, m.Plain)
+		}
+		ts := w.ask("carol", "general", "", "write 200 tokens")
+		time.Sleep(time.Second)
+		w.ask("alice", "general", ts, "and in 5 words")
+		w.ask("bob", "general", ts, "or in 4 words")
+		w.answered("general", ts, 2)
+		if m := w.model.Last().Chat.Messages; !strings.Contains(m[len(m)-1].Content, "or in 4 words") {
+			t.Errorf("%+v", m)
+		}
+		if told := w.whispers("alice"); !strings.Contains(told, "You have had your 2 answers") {
+			t.Errorf("told %q", told)
+		}
+	})
+}
+
+// An answer that another process goes on with is the same answer, whether something of it was visible or not.
+func TestQuotaOfAnAnswerThatGoesOn(t *testing.T) {
+	for name, first := range map[string]time.Duration{"visible": 0, "thinking": 10 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			cfg := durable()
+			cfg.model.FirstToken, cfg.bot.Quota = first, quota.Limits{AnswersPerMinute: 1, TokensPerDay: 250}
+			inWorld(t, cfg, func(t *testing.T, w *world) {
+				ts := w.ask("alice", "general", "", "hello")
+				if first == 0 {
+					w.says("general", ts, "Sentence 3", time.Minute)
+				} else {
+					time.Sleep(3 * time.Second)
+				}
+				w.kill()
+				w.stop()
+				w.again()
+				got := w.answered("general", ts, 1)
+				complete(t, text(got), unit, 30)
+				w.ask("alice", "general", "", "and more")
+				w.requests(2, "the other one is refused")
+				if told := w.whispers("alice"); !strings.Contains(told, "You have used your 250 tokens") && !strings.Contains(told, "You have had your 1 answer of a minute") {
+					t.Errorf("told %q", told)
+				}
+			})
+		})
+	}
+}
+
+// Two processes count in one store: exactly so many answers begin as there may.
+func TestQuotaOfReplicas(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &stage{finals: map[string]int{}}
+		store := turn.NewMem()
+		var bots []*bot.Bot
+		for _, owner := range []string{"A", "B"} {
+			b, stop := runBot(t, bot.Config{Owner: owner, Quota: quota.Limits{AnswersPerMinute: 7}}, bot.Deps{
+				Model: s, Server: s, Replier: s, History: s, Room: s, Store: store, Log: slog.New(slog.DiscardHandler),
+			})
+			defer stop()
+			bots = append(bots, b)
+		}
+		var all sync.WaitGroup
+		for i := range 40 {
+			all.Go(func() {
+				ev := ask(i, 0)
+				ev.TS = ev.Thread.TS
+				if err := bots[i%2].Handle(t.Context(), ev); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		time.Sleep(time.Minute)
+		if n := s.asks.Load(); n != 7 {
+			t.Errorf("%d answers began", n)
+		}
+		ev := ask(50, 0)
+		ev.TS = ev.Thread.TS
+		if err := bots[0].Handle(t.Context(), ev); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Second)
+		if n := s.asks.Load(); n != 8 {
+			t.Errorf("%d answers began", n)
+		}
+	})
+}
+
+// deafLedger is a store that does not take what is counted.
+type deafLedger struct{ turn.Store }
+
+func (d deafLedger) Update(ctx context.Context, key string, fn func([]byte) ([]byte, error)) error {
+	if strings.HasPrefix(key, "quota/") {
+		<-ctx.Done()
+		return context.Cause(ctx)
+	}
+	return d.Store.Update(ctx, key, fn)
+}
+
+// Where the accounts cannot be read nobody is refused, and nobody waits longer than the store's time-out.
+func TestQuotaWithoutTheStore(t *testing.T) {
+	cfg := worldConfig{
+		slack: slacksim.Config{Latency: 50 * time.Millisecond}, model: llmsim.Config{Speed: 100},
+		store: func() turn.Store { return deafLedger{turn.NewMem()} },
+		bot:   bot.Config{Durable: true, Quota: quota.Limits{AnswersPerMinute: 1, TokensPerDay: 50}},
+	}
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		for range 3 {
+			asked := time.Now()
+			w.answered("general", w.ask("alice", "general", "", "in 5 words"), 1)
+			if took := time.Since(asked); took > 10*time.Second {
+				t.Errorf("it took %s", took)
+			}
+		}
+	})
+}

@@ -1,0 +1,292 @@
+package bot_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"llmbot/bot"
+	"llmbot/bot/slacksim"
+	"llmbot/llm/llmsim"
+)
+
+// busy is a workspace with its usual latency, and people many enough to use budgets up.
+func busy(people int) worldConfig {
+	users := slacksim.DefaultUsers()
+	for i := range people {
+		users = append(users, slacksim.User{ID: fmt.Sprintf("U0MEMBER%03d", i), Name: fmt.Sprintf("member%d", i), RealName: fmt.Sprintf("Member %d", i)})
+	}
+	return worldConfig{
+		slack: slacksim.Config{Latency: 100 * time.Millisecond, Users: users}, model: llmsim.Config{Speed: 200},
+		bot: bot.Config{MaxAnswers: 1000},
+	}
+}
+
+// told fails if somebody was told that it is not known who they are.
+func (w *world) nobodyUnknown() {
+	w.t.Helper()
+	if log := w.log.String(); strings.Contains(log, "ask_refused") || strings.Contains(log, "person_unknown") {
+		w.t.Errorf("somebody was refused:\n%s", w.log.tail(3000))
+	}
+}
+
+// TestMentionsDrainNobodysBudget: one message with hundreds of mentions, thrice; then somebody who is not known yet asks in another channel, and
+// is answered as soon as on a quiet day.
+func TestMentionsDrainNobodysBudget(t *testing.T) {
+	scenes := map[string]func(message, i int) string{
+		"unknown people":            func(_, i int) string { return fmt.Sprintf("<@UNOPE%05d>", i) },
+		"other unknown people each": func(m, i int) string { return fmt.Sprintf("<@UNOPE%d%05d>", m, i) },
+		"members":                   func(m, i int) string { return fmt.Sprintf("<@U0MEMBER%03d>", (m*100+i)%300) },
+		"unknown channels":          func(m, i int) string { return fmt.Sprintf("<#CNOPE%d%05d>", m, i) },
+		"no ids at all":             func(m, i int) string { return fmt.Sprintf("<@nope %d %d>", m, i) },
+	}
+	var quiet time.Duration
+	inWorld(t, busy(300), func(t *testing.T, w *world) {
+		began := time.Now()
+		w.answered("random", w.ask("bob", "random", "", "in 5 words, <@U0CAROL001>"), 1)
+		quiet = time.Since(began)
+	})
+	for name, mention := range scenes {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, busy(300), func(t *testing.T, w *world) {
+				root := ""
+				for m := range 3 {
+					var b strings.Builder
+					for i := range 300 {
+						b.WriteString(mention(m, i) + " ")
+					}
+					began := time.Now()
+					ts := w.ask("alice", "general", root, "cc "+b.String()+" in 5 words")
+					if root == "" {
+						root = ts
+					}
+					w.answered("general", root, m+1)
+					if d := time.Since(began); d > quiet+2*time.Second {
+						t.Errorf("answer %d to her took %s, on a quiet day %s", m+1, d, quiet)
+					}
+				}
+				began := time.Now()
+				w.answered("random", w.ask("bob", "random", "", "in 5 words, <@U0CAROL001>"), 1)
+				d := time.Since(began)
+				t.Logf("bob was answered after %s, on a quiet day after %s; %d look-ups", d, quiet, len(w.slack.Calls("users.info", "conversations.info")))
+				if d > quiet+time.Second {
+					t.Error("too late")
+				}
+				if n := len(w.slack.Calls("users.info")); n > 70 {
+					t.Errorf("%d look-ups of people", n)
+				}
+				w.nobodyUnknown()
+			})
+		})
+	}
+}
+
+// TestManyNewPeople: after a deploy nobody is known, and more people ask than Slack tells of in a minute: those who come last wait, and all are answered.
+func TestManyNewPeople(t *testing.T) {
+	inWorld(t, busy(150), func(t *testing.T, w *world) {
+		var asked []string
+		for i := range 150 {
+			asked = append(asked, w.ask(fmt.Sprintf("member%d", i), []string{"general", "random", "engineering"}[i%3], "", "in 5 words"))
+			time.Sleep(50 * time.Millisecond)
+		}
+		began := time.Now()
+		for i, ts := range asked {
+			w.until(fmt.Sprint("member ", i, " is answered"), 3*time.Minute, func() bool { return len(w.answers([]string{"general", "random", "engineering"}[i%3], ts)) > 0 })
+		}
+		t.Logf("the last after %s", time.Since(began))
+		w.nobodyUnknown()
+	})
+}
+
+// TestNewPersonWithManyQuestions: a hundred questions of somebody who is not known yet cost one look-up.
+func TestNewPersonWithManyQuestions(t *testing.T) {
+	inWorld(t, busy(0), func(t *testing.T, w *world) {
+		for range 100 {
+			w.ask("alice", "general", "", "in 5 words")
+		}
+		time.Sleep(5 * time.Second)
+		if n := len(w.slack.Calls("users.info")); n != 1 {
+			t.Errorf("%d look-ups", n)
+		}
+		w.answered("random", w.ask("bob", "random", "", "in 5 words"), 1)
+		time.Sleep(3 * time.Minute) // for all the posts
+		w.nobodyUnknown()
+	})
+}
+
+// TestWantOfBudgetDelays: Slack tells nobody who they are for a while: the answer comes later, and nobody is refused. After a long time it is said
+// what happened.
+func TestWantOfBudgetDelays(t *testing.T) {
+	for name, tt := range map[string]struct {
+		fault slacksim.Fault
+		least time.Duration
+	}{
+		"429":            {slacksim.Fault{Method: "users.info", Status: 429, RetryAfter: 60}, 60 * time.Second},
+		"rate_limited":   {slacksim.Fault{Method: "users.info", Error: "rate_limited", Times: 5}, 10 * time.Second},
+		"503":            {slacksim.Fault{Method: "users.info", Status: 503, Times: 12}, 10 * time.Second},
+		"403 of a proxy": {slacksim.Fault{Method: "users.info", Status: 403, Times: 6}, 10 * time.Second},
+		"hangs":          {slacksim.Fault{Method: "users.info", Hang: true, Times: 2}, 20 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, busy(0), func(t *testing.T, w *world) {
+				w.slack.Fail(tt.fault)
+				began := time.Now()
+				ts := w.ask("alice", "general", "", "in 5 words")
+				w.answered("general", ts, 1)
+				if d := time.Since(began); d < tt.least || d > 2*time.Minute {
+					t.Errorf("answered after %s", d)
+				}
+				if all := w.model.Last().Chat.Messages; !strings.Contains(all[len(all)-1].Content, "5 words") {
+					t.Errorf("%+v", all)
+				}
+				w.nobodyUnknown()
+			})
+		})
+	}
+	t.Run("for ever", func(t *testing.T) {
+		inWorld(t, busy(0), func(t *testing.T, w *world) {
+			w.slack.Fail(slacksim.Fault{Method: "users.info", Status: 503, Times: -1})
+			w.ask("alice", "general", "", "in 5 words")
+			time.Sleep(110 * time.Second)
+			if told := w.slack.Ephemerals("alice"); len(told) > 0 {
+				t.Errorf("refused early: %+v", told)
+			}
+			time.Sleep(40 * time.Second)
+			if told := w.slack.Ephemerals("alice"); len(told) != 1 || !strings.Contains(told[0].Plain, "for 2 minutes without an answer") {
+				t.Errorf("%+v", told)
+			}
+			w.slack.Heal()
+			w.answered("general", w.ask("alice", "general", "", "in 5 words"), 1)
+		})
+	})
+	t.Run("missing scope", func(t *testing.T) {
+		inWorld(t, busy(0), func(t *testing.T, w *world) {
+			w.slack.Fail(slacksim.Fault{Method: "users.info", Error: "missing_scope", Times: -1})
+			w.ask("alice", "general", "", "in 5 words")
+			time.Sleep(5 * time.Second)
+			if told := w.slack.Ephemerals("alice"); len(told) != 1 || !strings.Contains(told[0].Plain, "Slack does not tell me") {
+				t.Errorf("%+v", told)
+			}
+			w.slack.Heal() // the app was installed again
+			w.answered("general", w.ask("alice", "general", "", "in 5 words"), 1)
+		})
+	})
+}
+
+// TestDrainWhileSlackIsAsked: a process that stops while it waits to know who asked leaves the question to the next one.
+func TestDrainWhileSlackIsAsked(t *testing.T) {
+	cfg := durable()
+	cfg.bot.DrainTimeout = 5 * time.Second
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		w.slack.Fail(slacksim.Fault{Method: "users.info", Status: 429, RetryAfter: 60})
+		ts := w.ask("alice", "general", "", "hello")
+		time.Sleep(5 * time.Second)
+		w.stop()
+		w.slack.Heal()
+		w.again()
+		w.says("general", ts, "Sentence 3", 2*time.Minute)
+		w.nobodyUnknown()
+	})
+}
+
+// TestRefusalIsToldOnceAnHour: who may not ask is told so once an hour, however they ask, and whichever process they reach.
+func TestRefusalIsToldOnceAnHour(t *testing.T) {
+	for name, tt := range map[string]struct {
+		user   string
+		policy bot.Policy
+	}{
+		"guest": {"gina", bot.Policy{}}, "external": {"erik", bot.Policy{}}, "denied": {"alice", bot.Policy{Deny: []string{"U0ALICE001"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := durable()
+			cfg.bot.Policy = tt.policy
+			inWorld(t, cfg, func(t *testing.T, w *world) {
+				in := "shared-extern"
+				others := w.ask("bob", in, "", "in 5 words")
+				w.answered(in, others, 1)
+				for range 10 {
+					w.ask(tt.user, in, "", "hello")
+					w.ask(tt.user, in, others, "and me?")
+					w.ask(tt.user, in, others, "stop")
+					time.Sleep(time.Second)
+				}
+				w.stop()
+				w.again()
+				for range 10 {
+					w.ask(tt.user, in, "", "hello")
+				}
+				time.Sleep(time.Minute)
+				if told := w.slack.Ephemerals(tt.user); len(told) != 1 {
+					t.Errorf("told %d times", len(told))
+				}
+				time.Sleep(time.Hour)
+				w.ask(tt.user, in, "", "hello")
+				time.Sleep(time.Minute)
+				if told := w.slack.Ephemerals(tt.user); len(told) != 2 {
+					t.Errorf("told %d times after an hour more", len(told))
+				}
+			})
+		})
+	}
+}
+
+// TestOddKeysEndToEnd: events with timestamps and channels that are none disturb neither the store nor anybody else.
+func TestOddKeysEndToEnd(t *testing.T) {
+	inWorld(t, durable(), func(t *testing.T, w *world) {
+		long := strings.Repeat("9", 800)
+		for i, ev := range []string{
+			`"channel":"C0GENERAL1","ts":"` + long + `"`, `"channel":"C0GENERAL1","ts":"NaN"`, `"channel":"C0GENERAL1","ts":"1/2/3"`, `"channel":"C0GENERAL1","ts":"1\n2.3"`,
+			`"channel":"C0GENERAL1","ts":"946684801.000001","thread_ts":"` + long + `"`, `"channel":"` + strings.Repeat("C", 1<<20) + `","ts":"946684801.000001"`,
+			`"channel":"Č0GENERAL1","ts":"946684801.000001"`, `"channel":7,"ts":"946684801.000001"`, `"channel":"C0GENERAL1","ts":946684801.000001`,
+		} {
+			w.slack.Inject(fmt.Appendf(nil, `{"envelope_id":"odd-%d","type":"events_api","retry_attempt":"1","payload":{"event":{"type":"app_mention","user":"U0ALICE001","text":"%s hello",%s}}}`,
+				i, w.slack.Mention(), ev), false)
+		}
+		time.Sleep(30 * time.Second)
+		if n := len(w.slack.StrayAcks()); n != 18 {
+			t.Errorf("%d acks", n)
+		}
+		w.says("general", w.ask("bob", "general", "", "hello"), "Sentence 3", time.Minute)
+		log := w.log.String()
+		for _, bad := range []string{"store_silent", "ask_not_noted", "ask_refused_key", long} {
+			if strings.Contains(log, bad) {
+				t.Errorf("the log has %.40s", bad)
+			}
+		}
+	})
+}
+
+// TestLongModelName: what the server calls its model is shown as far as Slack takes it, and costs no call more.
+func TestLongModelName(t *testing.T) {
+	for name, model := range map[string]string{
+		"long": strings.Repeat("model-", 1_100), "escaped": strings.Repeat("<&>", 2_000), "wide": strings.Repeat("模", 5_000), "lines": strings.Repeat("a\n", 4_000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, worldConfig{model: llmsim.Config{Speed: 50, Model: model}, watch: true}, func(t *testing.T, w *world) {
+				ts := w.ask("alice", "general", "", "in 50 words")
+				got := w.answered("general", ts, 1)
+				oneFooter(t, got)
+				for _, c := range w.slack.Calls("chat.postMessage", "chat.update", "chat.postEphemeral", "views.publish") {
+					if c.Error != "" {
+						t.Errorf("%s: %s", c.Method, c.Error)
+					}
+				}
+				if n := len([]rune(got[0].Plain)); n > 1_500 {
+					t.Errorf("%d characters are shown", n)
+				}
+				r, err := w.slack.Command(t.Context(), "alice", "general", "/llm-status", "")
+				if err != nil || !strings.Contains(r.Plain, "Model: ") {
+					t.Errorf("%v: %.300s", err, r.Plain)
+				}
+				if err := w.slack.OpenHome("alice"); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(10 * time.Second)
+				if calls := w.slack.Calls("views.publish"); len(calls) == 0 || calls[0].Error != "" {
+					t.Errorf("the Home tab: %+v", calls)
+				}
+			})
+		})
+	}
+}

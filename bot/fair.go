@@ -1,0 +1,251 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"llmbot/bot/quota"
+	"llmbot/bot/turn"
+	"llmbot/llm"
+)
+
+// errOverQuota ends an answer before it has begun: somebody has had their share.
+var errOverQuota = errors.New("a quota is used up")
+
+// tellAgain is how often somebody is told at most that they have had their share, as long as what they were told holds.
+const tellAgain = time.Minute
+
+// payer is for whom an answer is written: whose slot it takes, and whose quota. Of several people whose questions are answered together it is who asked
+// first; of an answer that somebody wants anew, or to go on, whoever wants it.
+func (t *turnRun) payer(asks []Asked) string {
+	if t.due.redo && t.wanter != "" {
+		return t.wanter
+	}
+	return asks[0].User
+}
+
+// accounts are those in which a person's answer is counted.
+func (b *Bot) accounts(person, channel string, shared quota.Limits) (all []quota.Account) {
+	if !b.cfg.Quota.None() && person != "" {
+		all = append(all, quota.Account{Of: quota.Person, ID: person, Limits: b.cfg.Quota})
+	}
+	if !shared.None() && channel != "" {
+		all = append(all, quota.Account{Of: quota.Channel, ID: channel, Limits: shared})
+	}
+	return all
+}
+
+// afford counts the answer that is about to begin, and returns the questions that it answers: whose person has had their share is told so, and has no
+// answer. If none is left and something of an answer is visible, they are returned all the same, and refused says why: it is to be ended. What was
+// begun by an owner before goes on without being counted. The store being away refuses nobody.
+func (t *turnRun) afford(ctx context.Context, asks []Asked) []Asked {
+	for len(asks) > 0 {
+		t.person = t.payer(asks)
+		t.paying = t.bot.accounts(t.person, t.thread.Channel, t.set.Quota)
+		if len(t.paying) == 0 || t.begun() {
+			return asks
+		}
+		count, cancel := context.WithTimeout(ctx, storeTimeout)
+		over, err := t.bot.ledger.Begin(count, t.thread.String(), t.heir, t.paying...)
+		cancel()
+		if err != nil {
+			t.bot.log.WarnContext(ctx, "answer_not_counted", "thread", t.thread.String(), "user", t.person, "error", err)
+		}
+		if over.Limit == "" {
+			return asks
+		}
+		left := make([]Asked, 0, len(asks))
+		for _, a := range asks {
+			if a.User != t.person && t.person != t.wanter {
+				left = append(left, a)
+			}
+		}
+		if len(left) == 0 && (len(t.claim.Messages()) > 0 || !t.due.redo && len(t.due.adopt) > 0) {
+			t.refused = over
+			return asks
+		}
+		if where, sentence := t.overQuota(ctx, over); sentence != "" {
+			t.bot.whisper(ctx, where, t.person, sentence)
+		}
+		asks = left
+	}
+	return asks
+}
+
+// overspent says that the tokens were used up while the answer waited for its slot.
+func (t *turnRun) overspent(ctx context.Context) quota.Over {
+	if len(t.paying) == 0 || t.begun() {
+		return quota.Over{}
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	over, err := t.bot.ledger.Spent(ctx, t.paying...)
+	if err != nil {
+		t.bot.log.WarnContext(ctx, "quota_unread", "thread", t.thread.String(), "user", t.person, "error", err)
+	}
+	return over
+}
+
+// refuse ends an answer that may not be written. What is visible of it stays, and says why; else the person alone is told.
+func (t *turnRun) refuse(ctx context.Context, w *writer, over quota.Over) outcome {
+	where, sentence := t.overQuota(ctx, over)
+	out := outcome{err: errOverQuota, kept: w.kept, answer: w.stands}
+	switch {
+	case w.kept:
+	case len(t.messageIDs()) > 0:
+		out.answer = Answer{Text: w.stands.Text, Notice: overSentence(over, time.Now()), Phase: Failed, Ending: EndingBroken, Controls: CanRegenerate}
+		return out
+	default:
+		out.answer = Answer{Phase: Removed}
+	}
+	if sentence != "" {
+		t.bot.tell(where, t.person, sentence) // a slot may be held: nobody waits for Slack
+	}
+	return out
+}
+
+// overQuota notes that somebody has had their share, and returns what they are to be told, and where; nothing: they have just been told.
+func (t *turnRun) overQuota(ctx context.Context, over quota.Over) (where Thread, sentence string) {
+	b, now, asks := t.bot, time.Now(), t.under()
+	b.log.InfoContext(ctx, "quota_reached", "thread", t.thread.String(), "user", t.person, "of", string(over.Account.Of), "limit", string(over.Limit), "until", over.Until)
+	if h := b.dep.Hooks.OverQuota; h != nil {
+		h(over)
+	}
+	if t.person == "" || !b.told.due(t.person+" "+string(over.Account.Of)+" "+over.Account.ID, now, over.Until) {
+		return where, ""
+	}
+	where = t.thread
+	if len(t.messages) <= 1 && len(asks) > 0 && asks[0].Opens() {
+		where.TS = "" // there is no thread yet in which it could be seen
+	}
+	return where, overSentence(over, now)
+}
+
+// told remembers until when what people were told about their quota need not be said again. The zero value is ready.
+type told struct {
+	mu    sync.Mutex // guards until
+	until map[string]time.Time
+}
+
+// due says, once, that who is to be told what holds until then.
+func (m *told) due(who string, now, until time.Time) bool {
+	const most = 10_000 // people; then all are forgotten
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.until[who].After(now) {
+		return false
+	}
+	if m.until == nil || len(m.until) >= most {
+		m.until = map[string]time.Time{}
+	}
+	if most := now.Add(tellAgain); until.After(most) {
+		until = most
+	}
+	m.until[who] = until
+	return true
+}
+
+// overSentence says to people that somebody has had their share, and until when.
+func overSentence(over quota.Over, now time.Time) string {
+	who, have, its := channelWords(over.Account.ID), "has", "its"
+	if over.Account.Of == quota.Person {
+		who, have, its = "You", "have", "your"
+	}
+	had := fmt.Sprintf("%s %s had %s %s of a minute.", who, have, its, count(over.Account.Limits.AnswersPerMinute, "answer"))
+	if over.Limit == quota.TokensPerDay {
+		had = fmt.Sprintf("%s %s used %s %s of 24 hours (what I read for an answer counts, too).", who, have, its, count(over.Account.Limits.TokensPerDay, "token"))
+	}
+	return had + " Please ask again " + when(over.Until, now) + "."
+}
+
+func count(n int, what string) string { return thousands(n) + " " + plural(n, what) }
+
+// when is a time to come: how long until then, and when that is. It is rounded up: whoever comes then does not come too early.
+func when(at, now time.Time) string {
+	unit, clock := time.Second, "15:04:05"
+	if at.Sub(now) > time.Hour {
+		unit, clock = time.Minute, "15:04"
+	}
+	left := (at.Sub(now) + unit - 1).Truncate(unit)
+	at = at.UTC().Add(unit - 1).Truncate(unit)
+	day := ""
+	if at.YearDay() != now.UTC().YearDay() {
+		day = " on " + at.Format("2 January")
+	}
+	return fmt.Sprintf("in %s, at %s UTC%s", span(left), at.Format(clock), day)
+}
+
+// share is what the person who asked for the status, and the channel in which they did, have used of what they may.
+func (b *Bot) share(ctx context.Context, c Command) Group {
+	g := Group{Title: "Your share"}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	var shared quota.Limits
+	if c.Channel != "" && b.cfg.Channel != nil {
+		shared = b.settings(ctx, c.Channel).Quota
+	}
+	for _, a := range b.accounts(c.User, c.Channel, shared) {
+		use, err := b.ledger.Used(ctx, a)
+		if err != nil {
+			b.log.WarnContext(ctx, "quota_unread", "user", c.User, "error", err)
+			continue
+		}
+		who := "You"
+		if a.Of == quota.Channel {
+			who = channelWords(a.ID)
+		}
+		if n := a.Limits.AnswersPerMinute; n > 0 {
+			g.Lines = append(g.Lines, fmt.Sprintf("%s: %s of %s in the last minute", who, thousands(use.Answers), count(n, "answer")))
+		}
+		if n := a.Limits.TokensPerDay; n > 0 {
+			g.Lines = append(g.Lines, fmt.Sprintf("%s: %s of %s in the last 24 hours", who, thousands(use.Tokens), count(n, "token")))
+		}
+	}
+	return g
+}
+
+// channelWords is how a channel is spoken of in it.
+func channelWords(id string) string {
+	if (Thread{Channel: id}).direct() {
+		return "This conversation"
+	}
+	return "This channel"
+}
+
+// used are the tokens of one request, prompt and answer: the server's count, and of a stream that broke off its running one.
+func (w *writer) used(res llm.Result) int {
+	return res.Usage.PromptTokens + max(res.Usage.CompletionTokens, w.tokens-w.from.tokens)
+}
+
+// spend counts the tokens of a request that is over, in the background.
+func (t *turnRun) spend(work context.Context, tokens int) {
+	if tokens > 0 {
+		t.book(work, "tokens", func(ctx context.Context) error {
+			return t.bot.ledger.Spend(ctx, tokens, t.paying...)
+		})
+	}
+}
+
+// settle says that the answer that was counted has ended.
+func (t *turnRun) settle(work context.Context) {
+	t.book(work, "end", func(ctx context.Context) error {
+		return t.bot.ledger.End(ctx, t.thread.String(), t.paying...)
+	})
+}
+
+// book writes into the accounts in the background, so that nobody waits for it but the end of the turn.
+func (t *turnRun) book(work context.Context, what string, write func(context.Context) error) {
+	if len(t.paying) == 0 {
+		return
+	}
+	t.books.Go(func() {
+		ctx, cancel := context.WithTimeout(work, storeTimeout)
+		defer cancel()
+		if err := write(ctx); err != nil && !errors.Is(err, turn.ErrClosed) {
+			t.bot.log.WarnContext(ctx, "quota_not_written", "what", what, "thread", t.thread.String(), "user", t.person, "error", err)
+		}
+	})
+}

@@ -1,0 +1,253 @@
+// Package quota counts the answers and the tokens of people and of channels, and says who has had their share, and until when.
+//
+// It promises:
+//   - A minute is a rolling 60 s, a day a rolling 24 h: in no such span more answers begin than the limit says, and no answer begins when the
+//     tokens of the last 24 h have reached theirs. Times are kept to minuteStep and dayStep: what is used is free again so much later at most.
+//   - Answers are counted when they begin, exactly, whatever the number of processes: each count is one atomic write. Tokens are counted when a
+//     request to the model is over, so an answer that has begun is finished, and may go over.
+//   - An answer that another process goes on with is the same answer: it is neither counted again nor refused (see [Ledger.Begin]).
+//   - One small record for each account, of at most maxOpen open answers. What counts no longer is dropped with the next write, and a record in which
+//     nothing is left is deleted; of accounts that nobody uses again the store forgets the records by itself.
+//   - What has no limit is not counted and costs no write.
+//
+// The store is the caller's to wait for: every error comes back, and nothing is refused because of one.
+package quota
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"llmbot/bot/turn"
+)
+
+// Limits are what an account may use; 0: no limit.
+type Limits struct {
+	AnswersPerMinute int
+	TokensPerDay     int // as the model server counts them: prompt and answer
+}
+
+// None says that there is no limit.
+func (l Limits) None() bool { return l == Limits{} }
+
+// Limit is one of the two, in the word of the configuration.
+type Limit string
+
+// The limits.
+const (
+	AnswersPerMinute Limit = "answers_per_minute"
+	TokensPerDay     Limit = "tokens_per_day" //nolint:gosec // tokens of a model, no secret
+)
+
+// Account is whose use is counted.
+type Account struct {
+	Of     Of
+	ID     string // Slack's
+	Limits Limits
+}
+
+// Of is what has an account.
+type Of string
+
+// What has one.
+const (
+	Person  Of = "person"
+	Channel Of = "channel"
+)
+
+// key is the account's in the store: outside of every prefix that is watched.
+func (a Account) key() string { return "quota/" + string(a.Of) + "/" + a.ID }
+
+// Over says that an account has had its share; the zero Over: none has.
+type Over struct {
+	Account Account
+	Limit   Limit
+	Until   time.Time // then there is room again, if nothing more is used meanwhile
+}
+
+// Use is what an account has used, of what is counted.
+type Use struct{ Answers, Tokens int }
+
+// Ledger keeps the accounts.
+type Ledger struct{ Store turn.Store }
+
+// Begin counts an answer in all accounts, or in none if one of them has had its share. work names what is answered in. heir says that the caller
+// may go on with what an owner before has begun there: an answer that was begun in work and did not End goes on, whatever the limits say.
+func (l Ledger) Begin(ctx context.Context, work string, heir bool, accounts ...Account) (Over, error) {
+	var (
+		errs    []error
+		counted []Account
+	)
+	for _, a := range accounts {
+		var (
+			over  Over
+			again bool
+		)
+		err := l.update(ctx, a, func(r *record, now time.Time) bool {
+			over, again = r.begin(work, heir, a, now)
+			return over.Limit == ""
+		})
+		errs = append(errs, err)
+		switch {
+		case err != nil:
+		case over.Limit != "":
+			errs = append(errs, l.each(ctx, counted, func(_ Account, r *record, _ time.Time) bool { return r.undo(work) }))
+			return over, errors.Join(errs...)
+		case !again:
+			counted = append(counted, a)
+		}
+	}
+	return Over{}, errors.Join(errs...)
+}
+
+// End says that the answer in work has ended: what comes there next is another one.
+func (l Ledger) End(ctx context.Context, work string, accounts ...Account) error {
+	return l.each(ctx, accounts, func(_ Account, r *record, _ time.Time) bool {
+		_, open := r.Open[work]
+		delete(r.Open, work)
+		return open
+	})
+}
+
+// Spend counts tokens in the accounts that have a limit of them.
+func (l Ledger) Spend(ctx context.Context, tokens int, accounts ...Account) error {
+	return l.each(ctx, accounts, func(a Account, r *record, now time.Time) bool {
+		if a.Limits.TokensPerDay == 0 || tokens <= 0 {
+			return false
+		}
+		r.Tokens = day().add(r.Tokens, now, tokens)
+		return true
+	})
+}
+
+// Spent says whether an account has used its tokens.
+func (l Ledger) Spent(ctx context.Context, accounts ...Account) (over Over, err error) {
+	err = l.each(ctx, accounts, func(a Account, r *record, now time.Time) bool {
+		a.Limits.AnswersPerMinute = 0
+		if found := r.over(a, now); found.Until.After(over.Until) {
+			over = found
+		}
+		return false
+	})
+	return over, err
+}
+
+// Used is what an account has used until now.
+func (l Ledger) Used(ctx context.Context, a Account) (use Use, err error) {
+	err = l.update(ctx, a, func(r *record, _ time.Time) bool {
+		use = Use{Answers: sum(r.Answers), Tokens: sum(r.Tokens)}
+		return false
+	})
+	return use, err
+}
+
+func (l Ledger) each(ctx context.Context, accounts []Account, fn func(Account, *record, time.Time) bool) error {
+	var errs []error
+	for _, a := range accounts {
+		errs = append(errs, l.update(ctx, a, func(r *record, now time.Time) bool { return fn(a, r, now) }))
+	}
+	return errors.Join(errs...)
+}
+
+// update changes one record; fn says whether it did. A record that cannot be read is begun anew.
+func (l Ledger) update(ctx context.Context, a Account, fn func(r *record, now time.Time) (changed bool)) error {
+	err := l.Store.Update(ctx, a.key(), func(old []byte) ([]byte, error) {
+		var r record
+		if json.Unmarshal(old, &r) != nil {
+			r = record{}
+		}
+		now := time.Now()
+		r.drop(now)
+		if !fn(&r, now) {
+			return nil, turn.ErrKeep
+		}
+		if r.empty() {
+			return nil, nil
+		}
+		return json.Marshal(r)
+	})
+	if err != nil {
+		return fmt.Errorf("count in %s: %w", a.key(), err)
+	}
+	return nil
+}
+
+const (
+	maxOpen = 200       // answers of one account that have not ended; of more the oldest are forgotten
+	openFor = time.Hour // an answer that was begun so long ago has ended: a server that is away is waited for half as long
+)
+
+// record is what is kept of an account.
+type record struct {
+	Answers []tally          `json:"answers,omitempty"`
+	Tokens  []tally          `json:"tokens,omitempty"`
+	Open    map[string]int64 `json:"open,omitempty"` // when what was begun that has not ended, in Unix milliseconds
+}
+
+// drop forgets what does not count any more.
+func (r *record) drop(now time.Time) {
+	r.Answers, r.Tokens = minute().drop(r.Answers, now), day().drop(r.Tokens, now)
+	maps.DeleteFunc(r.Open, func(_ string, at int64) bool { return now.Sub(time.UnixMilli(at)) >= openFor })
+}
+
+func (r *record) empty() bool { return len(r.Answers)+len(r.Tokens)+len(r.Open) == 0 }
+
+// begin counts an answer, unless the account has had its share; again: it goes on, and is not counted.
+func (r *record) begin(work string, heir bool, a Account, now time.Time) (_ Over, again bool) {
+	_, open := r.Open[work]
+	if again = open && heir; !again {
+		if over := r.over(a, now); over.Limit != "" {
+			return over, false
+		}
+		if a.Limits.AnswersPerMinute > 0 {
+			r.Answers = minute().add(r.Answers, now, 1)
+		}
+	}
+	if r.Open == nil {
+		r.Open = map[string]int64{}
+	}
+	r.Open[work] = now.UnixMilli()
+	for len(r.Open) > maxOpen {
+		delete(r.Open, slices.MinFunc(slices.Collect(maps.Keys(r.Open)), func(a, b string) int {
+			return cmp.Or(cmp.Compare(r.Open[a], r.Open[b]), cmp.Compare(a, b))
+		}))
+	}
+	return Over{}, again
+}
+
+// undo takes back what begin has just counted.
+func (r *record) undo(work string) bool {
+	delete(r.Open, work)
+	if last := len(r.Answers) - 1; last >= 0 {
+		if r.Answers[last][1]--; r.Answers[last][1] <= 0 {
+			r.Answers = r.Answers[:last]
+		}
+	}
+	return true
+}
+
+// over says which limit is reached; of both the one that lasts longer.
+func (r *record) over(a Account, now time.Time) (over Over) {
+	for _, c := range []struct {
+		limit Limit
+		most  int
+		used  []tally
+		w     window
+	}{
+		{AnswersPerMinute, a.Limits.AnswersPerMinute, r.Answers, minute()},
+		{TokensPerDay, a.Limits.TokensPerDay, r.Tokens, day()},
+	} {
+		if c.most <= 0 || sum(c.used) < c.most {
+			continue
+		}
+		if until := c.w.until(c.used, c.most); until.After(now) && until.After(over.Until) {
+			over = Over{Account: a, Limit: c.limit, Until: until}
+		}
+	}
+	return over
+}

@@ -1,0 +1,77 @@
+package slackio
+
+import "fmt"
+
+// unreadable begins the reason of what is not as Slack writes it.
+const unreadable = "unreadable"
+
+const (
+	maxID = 64 // bytes of an id; Slack's have about eleven, and it may make them longer
+	// Digits of a timestamp. Slack's have ten before the point and six behind.
+	maxSeconds, maxFraction = 12, 6
+	shownKey                = 40 // bytes of an odd one that are said
+)
+
+// isTS says whether s is a timestamp as Slack writes it: digits, a point, digits. What is none must become no key: of the store, of a thread, of
+// the log.
+func isTS(s string) bool {
+	point := -1
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '.' && point < 0:
+			point = i
+		case c < '0' || c > '9':
+			return false
+		}
+		if i > maxSeconds+maxFraction {
+			return false
+		}
+	}
+	return point > 0 && point <= maxSeconds && len(s)-point-1 >= 1 && len(s)-point-1 <= maxFraction
+}
+
+// isID says whether s is an id as Slack writes it: capitals and digits.
+func isID(s string) bool {
+	if s == "" || len(s) > maxID {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; (c < 'A' || c > 'Z') && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return true
+}
+
+// field is something of an event that becomes a key.
+type field struct {
+	name, value string
+	good        func(string) bool
+}
+
+func tsField(name, value string) field { return field{name, value, isTS} }
+func idField(name, value string) field { return field{name, value, isID} }
+
+// firstOdd is why an event is refused for its keys; empty: it is not. A field that is empty is just not there.
+func firstOdd(fields ...field) string {
+	for _, f := range fields {
+		if f.value != "" && !f.good(f.value) {
+			return fmt.Sprintf("%s: %s %q of %d bytes", unreadable, f.name, cut(f.value, shownKey), len(f.value))
+		}
+	}
+	return ""
+}
+
+// odd is why a news is refused for its keys; empty: it is not.
+func (n *news) odd() string {
+	if n.TS == "" {
+		return unreadable + ": no ts"
+	}
+	fields := []field{
+		idField("channel", n.channel), idField("user", n.User), tsField("ts", n.TS), tsField("thread_ts", n.ThreadTS), tsField("edited.ts", n.Edited.TS),
+	}
+	if n.what == deleted {
+		fields = append(fields, tsField("event_ts", n.at))
+	}
+	return firstOdd(fields...)
+}

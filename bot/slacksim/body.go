@@ -1,0 +1,148 @@
+package slacksim
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Bounds on what a request brings, before anybody knows who sends it.
+const (
+	// maxBody is how much of a Web API request is read, in bytes. Slack's largest, a view of 250 kB, is three times that as a form.
+	maxBody = 1 << 20
+	// maxArgs is how many arguments a request may have. No method takes more than 20.
+	maxArgs = 200
+	// bodyWithin is how long a body may take to come.
+	bodyWithin = 30 * time.Second
+	// bodyBudget is how many bytes of bodies are in memory at a time, over all requests. What is over is refused.
+	bodyBudget = 64 << 20
+)
+
+// limitBody ends a body that does not come in time, also one that nobody reads: the server reads it to the end before it goes on. It is no
+// limit on requests without a body, such as event streams and sockets.
+func limitBody(w http.ResponseWriter, r *http.Request) {
+	if r.Body != nil && r.Body != http.NoBody {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyWithin)) // a recorder of tests has none
+	}
+}
+
+// readBody reads the whole body of a request, of at most so many bytes. The caller calls free when it needs the body no more.
+func (s *Sim) readBody(w http.ResponseWriter, r *http.Request, most int64) (body []byte, free func(), err error) {
+	defer func() {
+		if err != nil {
+			w.Header().Set("Connection", "close")
+		}
+	}()
+	if r.ContentLength > most {
+		return nil, nil, fmt.Errorf("a body of %d bytes; at most %d are taken", r.ContentLength, most)
+	}
+	held, src, chunk := int64(0), http.MaxBytesReader(w, r.Body, most), make([]byte, 16<<10)
+	free = func() { s.bodies.Add(-held) }
+	for {
+		n, err := src.Read(chunk)
+		held += int64(n)
+		if s.bodies.Add(int64(n)) > bodyBudget {
+			err = errors.New("too much is being sent at once")
+		}
+		body = append(body, chunk[:n]...)
+		switch {
+		case errors.Is(err, io.EOF):
+			_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // it came; the answer may take longer
+			return body, free, nil
+		case err != nil:
+			free()
+			return nil, nil, fmt.Errorf("read the body: %w", err)
+		}
+	}
+}
+
+// parseArgs reads a form, a multipart form or a JSON body; the query counts too. Nested JSON values stay JSON text. bad is Slack's name of
+// what is wrong; free is never nil.
+func (s *Sim) parseArgs(w http.ResponseWriter, r *http.Request) (args map[string]string, free func(), bad string) {
+	args = map[string]string{}
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil {
+		kind = ""
+	}
+	body, free, err := s.readBody(w, r, maxBody)
+	if err != nil {
+		return args, func() {}, "request_timeout" // Slack's word also for a body that is truncated
+	}
+	if kind == "application/json" {
+		if args, err = jsonArgs(body); err != nil {
+			return args, free, "invalid_json"
+		}
+		return args, free, ""
+	}
+	if strings.Count(r.URL.RawQuery, "&") >= maxArgs || kind != "multipart/form-data" && bytes.Count(body, []byte{'&'}) >= maxArgs {
+		return args, free, "invalid_form_data"
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if kind == "multipart/form-data" {
+		err = r.ParseMultipartForm(maxBody) // more than there is, so that nothing goes to a file
+	} else {
+		err = r.ParseForm()
+	}
+	if err != nil || len(r.Form) > maxArgs {
+		return args, free, "invalid_form_data"
+	}
+	for k, v := range r.Form {
+		args[k] = v[0]
+	}
+	return args, free, ""
+}
+
+// jsonArgs reads an object of arguments. It counts them while it reads: a small body may have very many.
+func jsonArgs(body []byte) (map[string]string, error) {
+	args := map[string]string{}
+	if len(bytes.TrimSpace(body)) == 0 {
+		return args, nil
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return args, errors.New("no object")
+	}
+	for n := 0; d.More(); n++ {
+		key, err := d.Token()
+		if err != nil {
+			return args, err
+		}
+		var raw json.RawMessage
+		if err := d.Decode(&raw); err != nil {
+			return args, err
+		}
+		if n >= maxArgs {
+			return args, fmt.Errorf("more than %d arguments", maxArgs)
+		}
+		var text string
+		switch k, _ := key.(string); {
+		case string(raw) == "null":
+		case json.Unmarshal(raw, &text) == nil:
+			args[k] = text
+		default:
+			args[k] = string(raw)
+		}
+	}
+	if _, err := d.Token(); err != nil { // the closing brace
+		return args, err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return args, errors.New("something stands behind the object")
+	}
+	return args, nil
+}
+
+// sizeOf is about how much memory arguments take, in bytes.
+func sizeOf(args map[string]string) int {
+	n := 0
+	for k, v := range args {
+		n += len(k) + len(v)
+	}
+	return n
+}

@@ -1,0 +1,37 @@
+package slacksim
+
+// A record of what happened keeps at most so many entries and, roughly, so many bytes of them. The older half goes when it has more.
+const (
+	logBound = 50_000
+	logBytes = 64 << 20
+)
+
+// record is a list of the newest of what happened.
+type record[T any] struct {
+	list  []T
+	sizes []int
+	bytes int
+}
+
+// add notes one thing of a size in bytes.
+func (l *record[T]) add(v T, size int) {
+	if len(l.list) >= logBound || l.bytes+size > logBytes && len(l.list) > 0 {
+		l.drop((len(l.list) + 1) / 2)
+	}
+	l.list, l.sizes, l.bytes = append(l.list, v), append(l.sizes, size), l.bytes+size
+}
+
+// grow says that an entry has become larger.
+func (l *record[T]) grow(i, size int) {
+	l.sizes[i] += size
+	if l.bytes += size; l.bytes > logBytes {
+		l.drop(len(l.list) / 2)
+	}
+}
+
+func (l *record[T]) drop(n int) {
+	for _, size := range l.sizes[:n] {
+		l.bytes -= size
+	}
+	l.list, l.sizes = append([]T(nil), l.list[n:]...), append([]int(nil), l.sizes[n:]...)
+}

@@ -1,0 +1,37 @@
+package turn_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"llmbot/bot/turn"
+)
+
+// TestBadKeyIsNoOutage: a key that no store takes is refused as such; the store is not taken for away.
+func TestBadKeyIsNoOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := turn.NewMem()
+		defer m.Close()
+		var away []bool
+		d := turn.NewDesk(m, turn.Config{Owner: "a", Hooks: turn.Hooks{Store: func(answers bool, _ time.Duration) { away = append(away, !answers) }}})
+		for _, key := range []string{strings.Repeat("9", 800), "C1/\x00", "\xff"} {
+			_, asked := d.Ask(t.Context(), key, "1.0")
+			_, noted := d.Note(t.Context(), key, "1.0")
+			_, looked := d.Look(t.Context(), key)
+			for i, err := range []error{asked, noted, looked, d.Stop(t.Context(), key, "1.0"), d.Change(t.Context(), key, "1.0")} {
+				if !errors.Is(err, turn.ErrKey) {
+					t.Errorf("call %d with key %.20q: %v", i, key, err)
+				}
+			}
+		}
+		if len(away) > 0 {
+			t.Errorf("the store is told as away: %v", away)
+		}
+		if a, err := d.Ask(t.Context(), "C1/1.0", "1.0"); err != nil || a.Claim == nil {
+			t.Errorf("a good key: %+v, %v", a, err)
+		}
+	})
+}

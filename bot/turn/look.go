@@ -1,0 +1,55 @@
+package turn
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+)
+
+// look is a thread that is to be looked at once more.
+type look struct {
+	rec Record
+	at  time.Time
+}
+
+// lookLaterLocked notes whether a thread is to be looked at: not while it is owed an answer, for that says more.
+func (d *Desk) lookLaterLocked(key string, r Record) {
+	if !r.Look || r.Owed() || d.cfg.Look == nil {
+		delete(d.looks, key)
+		return
+	}
+	l, known := d.looks[key]
+	if !known { // processes look at different times, so that most often one look is enough
+		l.at = time.Now().Add(d.cfg.LookAfter + rand.N(d.cfg.LookAfter/4+1))
+		d.nudge()
+	}
+	l.rec = r
+	d.looks[key] = l
+}
+
+// lookLocked tells of the looks that are due, and returns when the next one is; zero: none is.
+func (d *Desk) lookLocked(now time.Time) (next time.Time) {
+	for key, l := range d.looks {
+		switch {
+		case !l.at.After(now):
+			delete(d.looks, key)
+			d.after = append(d.after, func() { d.cfg.Look(key, l.rec) })
+		case next.IsZero() || l.at.Before(next):
+			next = l.at
+		}
+	}
+	return next
+}
+
+// Looked notes that thread key was looked at once more. One write; none if that was known. It blocks for
+// the store, at most until ctx ends.
+func (d *Desk) Looked(ctx context.Context, key string) error {
+	_, err := d.change(ctx, "note a look at", key, func(r Record) (_ Record, write bool) {
+		write, r.Look = r.Look && !r.Owed(), false
+		return r, write
+	})
+	return err
+}
+
+// alone reports whether no other process uses the store at this moment.
+func (d *Desk) alone() bool { return d.cfg.Alone != nil && d.cfg.Alone() }

@@ -1,0 +1,125 @@
+// Package egress makes the HTTP clients with which the program goes out.
+//
+// It promises:
+//   - No client follows a redirect. Go's own would send a request's body again (307, 308), to another host, from https to http, and its
+//     Authorization to another port of the same host.
+//   - A redirect comes back as a [*RedirectError], which names where it led without user, password, path and query.
+//
+// Every client of the program comes from here; bot/arch_test.go looks after that.
+package egress
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+)
+
+// New returns a client that follows no redirect. variable is what its operator sets to say where it goes, such as LLM_BASE_URL; empty: nothing.
+func New(rt http.RoundTripper, variable string) *http.Client {
+	return Guard(&http.Client{Transport: rt}, variable)
+}
+
+// Guard returns a copy of c that follows no redirect.
+func Guard(c *http.Client, variable string) *http.Client {
+	guarded := *c
+	next := c.Transport
+	if old, ok := next.(*transport); ok {
+		next = old.next
+	}
+	if next == nil {
+		next = &http.Transport{Proxy: http.ProxyFromEnvironment}
+	}
+	guarded.Transport = &transport{next: next, variable: variable}
+	guarded.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // none comes so far
+	return &guarded
+}
+
+// Transport is what a client of this package sends its requests through, without the guard.
+func Transport(c *http.Client) http.RoundTripper {
+	if t, ok := c.Transport.(*transport); ok {
+		return t.next
+	}
+	return c.Transport
+}
+
+// transport turns redirects into errors before http.Client sees them: its own errors repeat the address, query and all.
+type transport struct {
+	next     http.RoundTripper
+	variable string
+}
+
+// RoundTrip is part of http.RoundTripper.
+func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := t.next.RoundTrip(req)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // http.Client says what was asked
+	}
+	switch resp.StatusCode {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+	default:
+		return resp, nil
+	}
+	_ = resp.Body.Close()
+	e := &RedirectError{Status: resp.StatusCode, Variable: t.variable}
+	if to, err := resp.Location(); err == nil { // else there is none, or it is no address
+		e.To = to
+	}
+	return nil, e
+}
+
+// CloseIdleConnections closes those of the transport below, as http.Client expects of one.
+func (t *transport) CloseIdleConnections() {
+	if c, ok := t.next.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
+
+// RedirectError says that a server answered a request with the wish to have it sent elsewhere. It was not.
+type RedirectError struct {
+	Status   int
+	To       *url.URL // where; nil: it did not say. It may hold secrets: print Target
+	Variable string   // what is to be changed if that is right; empty: nothing
+}
+
+// Target is where the redirect led: scheme and host.
+func (e *RedirectError) Target() string {
+	if e.To == nil || e.To.Host == "" {
+		return "nowhere"
+	}
+	return Origin(e.To)
+}
+
+// Error is for the log and the terminal.
+func (e *RedirectError) Error() string {
+	s := fmt.Sprintf("the server redirects to %s (HTTP %d), which is not followed", e.Target(), e.Status)
+	if e.Variable != "" {
+		s += ": check " + e.Variable
+	}
+	return s
+}
+
+// Hint is the next step.
+func (e *RedirectError) Hint() string {
+	if e.Variable == "" {
+		return ""
+	}
+	return fmt.Sprintf("Set %s to the address at %s if that is the right server; no redirect is followed, since it would take keys and conversations there.", e.Variable, e.Target())
+}
+
+// longestHost is how much of a host name is printed; no name in use is longer.
+const longestHost = 253
+
+// Origin is an address without what may be secret in it: scheme and host, the port with it.
+func Origin(u *url.URL) string {
+	host := u.Host
+	if len(host) > longestHost {
+		host = host[:longestHost] + "..."
+	}
+	return fmt.Sprintf("%s://%s", u.Scheme, printable(host))
+}
+
+// printable is text with what could steer a terminal as Go writes it.
+func printable(s string) string {
+	quoted := fmt.Sprintf("%+q", s)
+	return quoted[1 : len(quoted)-1]
+}

@@ -210,6 +210,9 @@ func (d *Doc) blankLine(p prefix, s string) bool {
 		n++
 	}
 	d.endTable()
+	if p.quote > 0 {
+		d.endItems(p)
+	}
 	if p.quote > 0 || p.marks > 0 {
 		if !d.fresh || p.marks > 0 {
 			if !d.roomBlock() || !d.room(levLine, 5*p.n+8+headingChars, p.n+8) {

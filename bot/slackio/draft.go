@@ -164,7 +164,7 @@ func (d *draft) Room(text string, stop bool) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !stop {
-		return end(render.New(d.lim).Set(text, true), mostMessages, text)
+		return end(render.New(d.lim, render.WithLinks(d.links)).Set(text, true), mostMessages, text)
 	}
 	d.full = true
 	a := d.answer

@@ -131,10 +131,10 @@ func (d *Doc) stepCodeLine() bool {
 	if body != "" && body[0] == f.char {
 		n := runLen(body, lineMax)
 		j := n + spaces(body[n:], lineMax)
-		if j == len(body) && !d.eof && j < lineMax {
+		if j == len(body) && !d.eof && n < lineMax && j-n < lineMax {
 			return false
 		}
-		if n >= f.n && (j == len(body) || body[j] == '\n') {
+		if n >= f.n && n < lineMax && (j == len(body) && d.eof || j < len(body) && body[j] == '\n') {
 			return d.closeFence(i + j)
 		}
 	}

@@ -231,7 +231,8 @@ func (d *Doc) blankLine(p prefix, s string) bool {
 	}
 	d.pos += n
 	d.nl++
-	d.para, d.prev, d.blank, d.loose = false, -1, true, false
+	d.para = d.para && p.marks > 0 // an empty item does not end a paragraph
+	d.prev, d.blank, d.loose = -1, true, false
 	d.quote = p.quote
 	return true
 }
@@ -281,7 +282,9 @@ func (d *Doc) item(p prefix) *list {
 	if d.nList > 0 && d.lists[d.nList-1].col == p.last && d.lists[d.nList-1].ordered == (p.number != "") {
 		l := &d.lists[d.nList-1]
 		first := l.page != d.page
-		l.page, l.content = d.page, p.col
+		if l.page = d.page; l.content < math.MaxInt/2 || !d.para {
+			l.content = p.col
+		}
 		if num != l.start {
 			l.num, first = num, false
 		} else {

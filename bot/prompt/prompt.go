@@ -7,6 +7,7 @@
 package prompt
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -41,7 +42,7 @@ type Input struct {
 	Date    time.Time // only the day is used: the prefix must not change within it
 	Turns   []Turn    // oldest first; the last is what is asked
 	First   int       // so many of the oldest turns have left before and stay away: the beginning must not move back and forth
-	Budget  int       // tokens that the prompt may take; 0: no limit known
+	Budget  int       // tokens that the prompt may take; 0: no limit known, mostTokens
 	Ratio   float64   // bytes of text in a token, measured; 0: BytesPerToken
 }
 
@@ -58,6 +59,8 @@ const (
 	BytesPerToken = 3.0
 	// overhead is what a chat template adds to a message: role, begin and end marks.
 	overhead = 8
+	// mostTokens is what the prompt may take when nobody knows the window: no model that people run themselves reads more.
+	mostTokens = 1_000_000
 	// steps is how many steps the window is cut into when old turns leave: each leaves room for many more turns, so that the
 	// prefix stays as it is for long.
 	steps = 3
@@ -69,35 +72,50 @@ func Build(in Input) Output {
 	first := min(max(in.First, 0), max(len(in.Turns)-1, 0))
 	costs := make([]int, len(in.Turns)-first)
 	total := Estimate(system, in.Ratio)
+	most := in.Budget
+	if most <= 0 {
+		most = mostTokens
+	}
 	line := lineOf(in.Turns)
 	texts := make([]string, len(costs))
-	for i, t := range in.Turns[first:] {
-		texts[i] = line(t)
-		costs[i] = Estimate(texts[i], in.Ratio)
+	for i, t := range slices.Backward(in.Turns[first:]) {
+		if total > most && i < len(costs)-1 { // it leaves, whatever it says: a thread may be far longer than any window
+			costs[i] = estimate(t.size(), in.Ratio)
+		} else {
+			texts[i] = line(t)
+			costs[i] = Estimate(texts[i], in.Ratio)
+		}
 		total += costs[i]
 	}
-	if in.Budget > 0 && total > in.Budget {
-		gone := cut(costs, total-in.Budget, max(in.Budget/steps, 1))
+	if total > most {
+		gone := cut(costs, total-most, max(most/steps, 1))
 		first, texts = first+gone, texts[gone:]
 	}
 	out := Output{LeftOut: first}
-	out.Messages = append(out.Messages, llm.Message{Role: llm.RoleSystem, Content: system})
+	out.Messages = append(out.Messages, llm.Message{Role: llm.RoleSystem})
+	parts := [][]string{{system}}
 	for i, t := range in.Turns[first:] {
-		out.add(t, texts[i])
+		parts = out.add(parts, t, texts[i])
 	}
-	for _, m := range out.Messages {
-		out.Tokens += Estimate(m.Content, in.Ratio)
+	for i := range out.Messages {
+		out.Messages[i].Content = strings.Join(parts[i], "\n\n")
+		out.Tokens += Estimate(out.Messages[i].Content, in.Ratio)
 	}
 	return out
 }
 
+// size is about how many bytes a turn takes in the prompt.
+func (t Turn) size() int { return len(t.Name) + len(t.Text) + len(t.Files) }
+
 // Estimate is the number of tokens that a message of this text will about take. A measured ratio has the template's own tokens in it;
 // without one they are added.
-func Estimate(text string, ratio float64) int {
+func Estimate(text string, ratio float64) int { return estimate(len(text), ratio) }
+
+func estimate(size int, ratio float64) int {
 	if ratio <= 0 {
-		return int(float64(len(text))/BytesPerToken) + overhead
+		return int(float64(size)/BytesPerToken) + overhead
 	}
-	return int(float64(len(text))/ratio) + 1
+	return int(float64(size)/ratio) + 1
 }
 
 // cut says how many of the oldest turns leave so that at least over tokens go. What goes is rounded up to a multiple of step, so that
@@ -112,8 +130,8 @@ func cut(costs []int, over, step int) int {
 	return first
 }
 
-// add appends a turn; turns of the same role that follow each other become one message.
-func (out *Output) add(t Turn, text string) {
+// add appends a turn; turns of the same role that follow each other become one message. parts are what the messages are made of.
+func (out *Output) add(parts [][]string, t Turn, text string) [][]string {
 	role := llm.RoleUser
 	if t.Who == Self {
 		role = llm.RoleAssistant
@@ -121,15 +139,17 @@ func (out *Output) add(t Turn, text string) {
 	last := &out.Messages[len(out.Messages)-1]
 	switch {
 	case last.Role == role:
-		last.Content += "\n\n" + text
+		parts[len(parts)-1] = append(parts[len(parts)-1], text)
 		last.Images = append(last.Images, t.Images...)
 	case last.Role == llm.RoleSystem && role == llm.RoleAssistant:
 		// Strict templates want a user message first: what the answer answered has left.
-		out.Messages = append(out.Messages, llm.Message{Role: llm.RoleUser, Content: "(earlier messages)"},
-			llm.Message{Role: role, Content: text})
+		out.Messages = append(out.Messages, llm.Message{Role: llm.RoleUser}, llm.Message{Role: role})
+		parts = append(parts, []string{"(earlier messages)"}, []string{text})
 	default:
-		out.Messages = append(out.Messages, llm.Message{Role: role, Content: text, Images: t.Images})
+		out.Messages = append(out.Messages, llm.Message{Role: role, Images: t.Images})
+		parts = append(parts, []string{text})
 	}
+	return parts
 }
 
 // lineOf writes turns; speakers are the names of all who speak, in lower case.

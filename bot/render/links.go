@@ -2,6 +2,7 @@ package render
 
 import (
 	"html"
+	"net/netip"
 	"net/url"
 	"strings"
 	"unicode"
@@ -51,6 +52,9 @@ func (l Links) allows(t target) bool {
 	if !t.ok || !l.strict() {
 		return t.ok
 	}
+	if strings.ContainsFunc(t.host, func(r rune) bool { return r != '.' && !isHost(r) }) {
+		return false // readers differ in where such a host ends
+	}
 	for _, h := range l.Hosts {
 		h = strings.ToLower(strings.Trim(h, ". "))
 		if h != "" && (t.host == h || strings.HasSuffix(t.host, "."+h)) {
@@ -77,7 +81,7 @@ func targetOf(address string) target {
 		box, _, _ := strings.Cut(rest, "?")
 		_, host, ok := strings.Cut(box, "@")
 		return target{ok: ok && strings.Count(box, "@") == 1 && !strings.ContainsAny(box, ",%"), host: strings.ToLower(host)}
-	case found && !isWeb(scheme) && !isPort(rest):
+	case found && !isWeb(scheme) && !(isPort(rest) && isDomain(scheme)): // javascript:1/alert(1) is no port
 		return target{}
 	case found && !isWeb(scheme): // a host and its port
 		a = "//" + a
@@ -90,6 +94,8 @@ func targetOf(address string) target {
 	}
 	return target{ok: true, host: strings.ToLower(strings.Trim(u.Hostname(), "."))}
 }
+
+func isDomain(s string) bool { return s != "" && domainEnd(s) == len(s) }
 
 func isPort(s string) bool { return s != "" && s[0] >= '0' && s[0] <= '9' }
 
@@ -142,7 +148,7 @@ func (l Links) write(label, inner string) string {
 
 // elsewhere is the host that a link goes to, if its text looks like the address of another.
 func elsewhere(text, host string) string {
-	for _, dot := range [...]string{"\u3002", "\uff0e", "\uff61"} {
+	for _, dot := range [...]string{"\u3002", "\uff0e", "\uff61", "\u2024", "\ufe52"} {
 		text = strings.ReplaceAll(text, dot, ".")
 	}
 	if !strings.ContainsAny(text, ".:") {
@@ -159,12 +165,28 @@ func elsewhere(text, host string) string {
 			text = text[w.to:]
 			continue
 		}
+		if ip := ipIn(text[:w.free]); ip != "" && ip != host {
+			return host
+		}
 		text = text[max(w.free, 1):]
 		for text != "" && !utf8.RuneStart(text[0]) {
 			text = text[1:]
 		}
 	}
 	return ""
+}
+
+// ipIn is the IP address that a word of a link's text looks like; empty: none.
+func ipIn(word string) string {
+	word = strings.TrimLeft(word, "([{<\"'*_~`")
+	if end := strings.IndexFunc(word, func(r rune) bool { return r != '.' && !unicode.IsDigit(r) }); end >= 0 {
+		word = word[:end]
+	}
+	ip, err := netip.ParseAddr(strings.TrimRight(word, "."))
+	if err != nil {
+		return ""
+	}
+	return ip.String()
 }
 
 // destination reads what stands in a link's parentheses.

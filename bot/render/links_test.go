@@ -24,6 +24,9 @@ func TestLinks(t *testing.T) {
 		{show, "[pay@bank.test](mailto:me@evil.test)", "[pay@bank.test (evil.test)](mailto:me@evil.test)"},
 		{show, "[www.bank.test/login](https://bank.test/x)", "[www.bank.test/login](https://bank.test/x)"},
 		{show, "[doc](javascript:alert(1)) [x](JaVa&#115;cript:x) [y](data:text/html,x) [z](vbscript:x)", "[doc]\u2060(javascript:alert(1)) [x]\u2060(JaVa&#115;cript:x) [y]\u2060(data:text/html,x) [z]\u2060(vbscript:x)"},
+		{show, "[x](javascript:1/alert(1)) [y](tel:0900) [z](data:0/html,x) [a](JAVASCRIPT&colon;0?alert)", "[x]\u2060(javascript:1/alert(1)) [y]\u2060(tel:0900) [z]\u2060(data:0/html,x) [a]\u2060(JAVASCRIPT&colon;0?alert)"},
+		{show, "[x](a.test:8080/y)", "[x](a.test:8080/y)"},
+		{show, "[192.168.0.1](https://evil.test) [bank\u2024test](https://evil.test) [(10.0.0.1)](http://10.0.0.1/)", "[192.168.0.1 (evil.test)](https://evil.test) [bank\u2024test (evil.test)](https://evil.test) [(10.0.0.1)](http://10.0.0.1/)"},
 		{show, "<javascript://x> <https://a.test>", "&lt;javascript://x> https://a.test"},
 		{show, "[a]: https://evil.test\n[b][a]", "[a]\u2060: https://evil.test\n[b][a]"},
 		{show, "[bank.test\n](https://evil.test)", "[bank.test\n]\u2060(https://evil.test)"},
@@ -42,6 +45,7 @@ func TestLinks(t *testing.T) {
 
 		{allow, "https://bank.test/a https://my.bank.test https://notbank.test https://bank.test.evil.test", "https://bank.test/a https://my.bank.test `https://notbank.test` `https://bank.test.evil.test`"},
 		{allow, "[a](https://bank.test) [b](https://evil.test) [c](https://bank.test@evil.test)", "[a](https://bank.test) b (`https://evil.test`) c (`https://bank.test@evil.test`)"},
+		{allow, "[a](https://evil.test\uff0f.bank.test) [b](https://evil.test;.bank.test)", "a (`https://evil.test\uff0f.bank.test`) b (`https://evil.test;.bank.test`)"},
 		{allow, "[evil.test](https://bank.test) me@bank.test javascript://bank.test", "[`evil.test` (bank.test)](https://bank.test) me@bank.test `javascript://bank.test`"},
 	} {
 		var got []string

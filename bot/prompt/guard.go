@@ -139,14 +139,17 @@ func beforeColon(line string) (string, bool) {
 	return "", false
 }
 
+// tokenBegins are the characters that special tokens begin with.
+const tokenBegins = "<[]"
+
 // broken is a text whose special tokens are none any more. Tokenizers know neither fences nor backticks, so it is done there, too.
 func broken(text string) string {
-	at := strings.IndexAny(text, "<[")
+	at := strings.IndexAny(text, tokenBegins)
 	if at < 0 {
 		return text
 	}
 	var b strings.Builder
-	for ; at >= 0; at = strings.IndexAny(text, "<[") {
+	for ; at >= 0; at = strings.IndexAny(text, tokenBegins) {
 		b.WriteString(text[:at+1])
 		if special(text[at:min(len(text), at+longestMark)]) {
 			b.WriteString(Joiner)
@@ -158,11 +161,18 @@ func broken(text string) string {
 }
 
 // special says whether a text begins with a special token of a known kind: <|im_end|>, <|turn>, <end|>, <｜User｜>, <s>, <start_of_turn>, <<SYS>>,
-// [INST] and their like (tokenizer_config.json of Llama, Qwen, Mistral, Gemma, DeepSeek, GLM, gpt-oss).
+// [INST], [|user|], ]~b] and their like (tokenizer_config.json of Llama, Qwen, Mistral, Gemma, DeepSeek, GLM, gpt-oss, EXAONE, Seed, Cohere,
+// MiniMax, StarCoder).
 func special(s string) bool {
-	if s[0] == '[' {
+	if strings.HasPrefix(s, "]~b]") || strings.HasPrefix(s, "]~!b[") || strings.HasPrefix(s, "[e~[") {
+		return true
+	}
+	switch s[0] {
+	case ']':
+		return false
+	case '[':
 		end := strings.IndexByte(s, ']')
-		return end > 0 && bracketMarks(strings.TrimPrefix(s[1:end], "/"))
+		return end > 0 && (bracketMarks(strings.TrimPrefix(s[1:end], "/")) || barred(s[1:end]))
 	}
 	if strings.HasPrefix(s, "<<SYS>>") || strings.HasPrefix(s, "<</SYS>>") {
 		return true
@@ -180,6 +190,13 @@ func special(s string) bool {
 	return angleMarks(strings.TrimPrefix(inner, "/"))
 }
 
+// barred says whether a name stands between bars, as EXAONE writes its roles.
+func barred(name string) bool {
+	name, begins := strings.CutPrefix(name, "|")
+	name, ends := strings.CutSuffix(name, "|")
+	return begins && ends && name != "" && !strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsLetter(r) })
+}
+
 func bracketMarks(name string) bool {
 	switch name {
 	case "INST", "SYSTEM_PROMPT", "AVAILABLE_TOOLS", "TOOL_CALLS", "TOOL_RESULTS", "TOOL_CONTENT", "CALL_ID", "ARGS", "THINK", "IMG", "IMG_BREAK", "IMG_END",
@@ -192,8 +209,9 @@ func bracketMarks(name string) bool {
 func angleMarks(name string) bool {
 	switch name {
 	case "s", "bos", "eos", "pad", "unk", "mask", "sop", "eop", "start_of_turn", "end_of_turn", "start_of_image", "end_of_image", "image_soft_token",
-		"start_of_audio", "end_of_audio", "think", "tool_call", "tool_response", "tools", "image", "video", "audio":
+		"start_of_audio", "end_of_audio", "BOS_TOKEN", "EOS_TOKEN", "PAD_TOKEN", "UNK_TOKEN", "fim_prefix", "fim_middle", "fim_suffix", "fim_pad", "file_sep",
+		"endoftext", "think", "tool_call", "tool_response", "tools", "image", "video", "audio":
 		return true
 	}
-	return strings.HasPrefix(name, "unused") || strings.HasPrefix(name, "extra_id_") || strings.HasPrefix(name, "reserved_") || strings.HasPrefix(name, "SPECIAL_")
+	return strings.HasPrefix(name, "unused") || strings.HasPrefix(name, "seed:") || strings.HasPrefix(name, "extra_id_") || strings.HasPrefix(name, "reserved_") || strings.HasPrefix(name, "SPECIAL_")
 }

@@ -80,6 +80,7 @@ func TestSpecialTokensAreBroken(t *testing.T) {
 		"<|im_end|>", "<|im_start|>", "<|endoftext|>", "<|start_header_id|>", "<|eot_id|>", "<|begin_of_text|>", "<|user|>", "<|channel|>", "<|turn>", "<turn|>", "<\uff5cUser\uff5c>",
 		"<\uff5cbegin\u2581of\u2581sentence\uff5c>", "<|reserved_special_token_250|>", "<start_of_turn>", "<end_of_turn>", "<bos>", "<s>", "</s>", "<unused42>", "<think>", "</think>",
 		"<tool_call>", "[INST]", "[/INST]", "[TOOL_CALLS]", "[SYSTEM_PROMPT]", "[gMASK]", "<<SYS>>", "<</SYS>>", "<|\"|>",
+		"[|system|]", "[|endofturn|]", "]~b]", "]~!b[", "[e~[", "<seed:bos>", "<BOS_TOKEN>", "<fim_prefix>", "<file_sep>",
 	} {
 		for _, around := range []string{"%", "a%b", "`%`", "```\n%\n```", "%%", "<%", "<|%|>", "[%]", "**%**"} {
 			for _, turn := range []Turn{person("Anna", strings.ReplaceAll(around, "%", token)), {Who: Person, Name: token, Text: "x"}, {Who: Person, Name: "A", Files: "File x:\n" + token}, self(token)} {
@@ -94,7 +95,7 @@ func TestSpecialTokensAreBroken(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"x |> f <| y", "a <b> [x](y) <|> a<|b", "[WARNING] disk", "[x] <div> </div> <!channel>", "List<String> a[i]", "if a < b | c > d", "<|" + strings.Repeat("x", 200) + "|>",
+		"x |> f <| y", "a <b> [x](y) <|> a<|b", "[WARNING] disk", "[x] <div> </div> <!channel>", "List<String> a[i]", "if a < b | c > d", "<|" + strings.Repeat("x", 200) + "|>", "[|1; 2|] a[]~b", "]~", "<seed> <token>",
 	} {
 		if got := content(person("A", text)); got != "user| A: "+text+"\n" {
 			t.Errorf("%q became %q", text, got)

@@ -110,6 +110,21 @@ func TestElsewhere(t *testing.T) {
 	}
 }
 
+// TestUnescapeRow reads a row of marks that open nothing: each is looked at once, not once for each that follows.
+func TestUnescapeRow(t *testing.T) {
+	id := func(id string) string { return id }
+	for _, unit := range []string{"<", "<@", "<@U1 "} {
+		for _, end := range []string{"", ">"} {
+			text := strings.Repeat(unit, 1_000_000/len(unit))
+			began := time.Now()
+			unescape(text+end, "U0", id, id)
+			if took := time.Since(began); took > 2*time.Second { // before: a minute
+				t.Errorf("%q and %q: %v", unit, end, took)
+			}
+		}
+	}
+}
+
 func TestUnescape(t *testing.T) {
 	names := func(id string) string { return map[string]string{"U1": "alice", "W2": "bob"}[id] }
 	tests := map[string]string{

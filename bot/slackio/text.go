@@ -98,14 +98,18 @@ func unescape(text, self string, user, channel func(id string) string) string {
 		if !found {
 			break
 		}
-		token, after, closed := strings.Cut(rest, ">")
-		if !closed || strings.ContainsAny(token, "<\n") {
+		end := strings.IndexAny(rest, "<>\n")
+		if end < 0 || rest[end] != '>' {
 			b.WriteString("<")
-			text = rest
+			if end < 0 {
+				end = len(rest)
+			}
+			b.WriteString(rest[:end]) // else a row of < would be looked through again for each of them
+			text = rest[end:]
 			continue
 		}
-		b.WriteString(entity(token, self, user, channel))
-		text = after
+		b.WriteString(entity(rest[:end], self, user, channel))
+		text = rest[end+1:]
 	}
 	return strings.TrimSpace(entities(b.String()))
 }

@@ -166,6 +166,30 @@ func TestTokensPerDay(t *testing.T) {
 	})
 }
 
+// What somebody takes back, or stops, before the model has begun was read all the same.
+func TestPromptsThatAreTakenBackCount(t *testing.T) {
+	cfg := limited(0, 20_000)
+	cfg.model.FirstToken = 10 * time.Second
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		thread := w.slack.Say("alice", "general", "", "a thread")
+		for i := range 6 {
+			ts := w.ask("alice", "general", thread, "in 5 words"+strings.Repeat(" word", 7_000))
+			time.Sleep(3 * time.Second)
+			if i%2 == 0 {
+				w.slack.Say("alice", "general", thread, "stop")
+			}
+			if err := w.slack.Delete("alice", "general", ts); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+		}
+		w.requests(2, "of some 12,000 tokens each")
+		if told := w.whispers("alice"); !strings.Contains(told, "You have used your 20,000 tokens") {
+			t.Errorf("told %q", told)
+		}
+	})
+}
+
 // Tokens that are used up while questions wait for a slot: they are not answered all the same, and nothing of them stays.
 func TestTokensUsedUpInTheQueue(t *testing.T) {
 	cfg := limited(0, 150)

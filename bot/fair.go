@@ -215,9 +215,14 @@ func channelWords(id string) string {
 	return "This channel"
 }
 
-// used are the tokens of one request, prompt and answer: the server's count, and of a stream that broke off its running one.
-func (w *writer) used(res llm.Result) int {
-	return res.Usage.PromptTokens + max(res.Usage.CompletionTokens, w.tokens-w.from.tokens)
+// used are the tokens of one request, prompt and answer: the server's count, and of a stream that broke off its running one. Of a request that a
+// person ended before the server had counted anything, the prompt counts as we estimate it: else the longest ones would cost nothing.
+func (w *writer) used(ctx context.Context, res llm.Result, estimated int) int {
+	read := res.Usage.PromptTokens
+	if cause := context.Cause(ctx); read == 0 && (errors.Is(cause, errStopped) || errors.Is(cause, errSuperseded)) {
+		read = estimated
+	}
+	return read + max(res.Usage.CompletionTokens, w.tokens-w.from.tokens)
 }
 
 // spend counts the tokens of a request that is over, in the background.

@@ -102,7 +102,7 @@ func (w *writer) write(ctx context.Context, in prompt.Input, req llm.Request, fr
 			res, err = w.cut(res), nil
 		}
 		w.bot.dep.Hooks.streamed(res, err)
-		w.spent(w.used(res))
+		w.spent(w.used(ctx, res, built.Tokens))
 		if err == nil {
 			if w.from.text == "" { // else its count is of more than the prompt
 				w.bot.window.learn(w.thread, in, built.LeftOut, req.Messages, res.Usage)

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"math"
 	"net"
 	"net/url"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -204,6 +206,9 @@ func parseProblems(err error, vars map[string]string) []problem {
 			value = mask
 		}
 		hint := "It must be " + form(p.Type)
+		if _, err := strconv.Atoi(value); err == nil {
+			hint += fmt.Sprintf(", from %d to %d", math.MinInt32, math.MaxInt32)
+		}
 		if doc := field.Tag.Get("doc"); !strings.HasSuffix(hint, doc) {
 			hint += ": " + doc
 		}
@@ -334,9 +339,14 @@ func (c *Config) doubtfulLinks() []problem {
 
 // isHostName reports whether s can be the name of a host.
 func isHostName(s string) bool {
-	return s != "" && len(s) <= 253 && !strings.ContainsFunc(s, func(r rune) bool {
-		return r != '.' && r != '-' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
-	})
+	for label := range strings.SplitSeq(s, ".") {
+		if label == "" || len(label) > 63 || strings.Trim(label, "-") != label || strings.ContainsFunc(label, func(r rune) bool {
+			return r != '-' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+		}) {
+			return false
+		}
+	}
+	return len(s) <= 253
 }
 
 // trimmed is a list without the spaces around its commas, and without what is empty.

@@ -65,6 +65,8 @@ func outsideSecrets(vars map[string]string) *outside {
 		switch name = strings.ToUpper(name); {
 		case name == "PGPASSWORD", name == "PGSSLPASSWORD":
 			values = append(values, value)
+		case looksLikeKey(value): // in the wrong line: what is said of it repeats it
+			values = append(values, value)
 		case strings.HasSuffix(name, "_PROXY") && name != "NO_PROXY":
 			values = append(values, addressSecrets(value)...)
 		}
@@ -73,6 +75,13 @@ func outsideSecrets(vars map[string]string) *outside {
 		return nil
 	}
 	return &outside{values}
+}
+
+// looksLikeKey says whether a value begins like a token of Slack or a key of a model server, whatever variable holds it.
+func looksLikeKey(value string) bool {
+	return slices.ContainsFunc([]string{"xox", "xapp-", "xwfp-", "sk-", "hf_"}, func(begin string) bool {
+		return strings.HasPrefix(strings.ToLower(strings.TrimSpace(value)), begin)
+	})
 }
 
 // addressSecrets are the password of an address, or its user if there is no password, and the values of its query.
@@ -117,17 +126,20 @@ func isSecretName(name string) bool {
 	return slices.ContainsFunc([]string{"key", "token", "secret", "passw", "auth", "credential"}, func(w string) bool { return strings.Contains(name, w) })
 }
 
-// namedSecrets are the texts in a JSON object that have a name like a secret's.
-func namedSecrets(object map[string]any) []string {
+// namedSecrets are the texts in JSON that have a name like a secret's, however deep.
+func namedSecrets(value any) []string {
 	var values []string
-	for name, v := range object {
-		switch v := v.(type) {
-		case string:
-			if isSecretName(name) {
-				values = append(values, v)
+	switch v := value.(type) {
+	case map[string]any:
+		for name, inner := range v {
+			if text, ok := inner.(string); ok && isSecretName(name) {
+				values = append(values, text)
 			}
-		case map[string]any:
-			values = append(values, namedSecrets(v)...)
+			values = append(values, namedSecrets(inner)...)
+		}
+	case []any:
+		for _, inner := range v {
+			values = append(values, namedSecrets(inner)...)
 		}
 	}
 	return values

@@ -98,11 +98,22 @@ func TestNotRedacted(t *testing.T) {
 	}
 }
 
+// A token in another variable than its own is not repeated in what is said of that.
+func TestSecretInTheWrongVariable(t *testing.T) {
+	t.Parallel()
+	for _, set := range []string{"BOT_STREAM=xoxb-1-hunter2", "BOT_MAX_CHARS=xapp-hunter2", "OPS_ADDR=xoxp-hunter2", "LLM_BASE_URL=sk-hunter2"} {
+		_, err := loadConfig([]string{set}, "")
+		if name, _, _ := strings.Cut(set, "="); err == nil || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", set, err)
+		}
+	}
+}
+
 func TestSecretsOfTheConfiguration(t *testing.T) {
 	t.Parallel()
 	c, err := loadConfig([]string{
 		"SLACK_APP_TOKEN=xapp-sec1sec1", "SLACK_BOT_TOKEN=xoxb-sec2sec2", "LLM_API_KEY=sec3sec3", "LLM_BASE_URL=http://user:sec4%2Fsec4@h/v1?api_key=sec5", "STATE_URL=postgres://u:sec6sec6@db/x?sslpassword=sec7",
-		"GPU_METRICS_URL=http://sec8sec8@gpu/metrics?long=sec9sec9", `LLM_EXTRA_BODY={"api_key": "sec10sec10", "top_k": 5, "in": {"token": "sec11sec11"}}`,
+		"GPU_METRICS_URL=http://sec8sec8@gpu/metrics?long=sec9sec9", `LLM_EXTRA_BODY={"api_key": "sec10sec10", "top_k": 5, "in": {"token": "sec11sec11"}, "of": [{"auth": "sec15sec15"}]}`, "SLACK_BOT_TOKN=xoxb-sec16",
 		"HTTPS_PROXY=u:sec12sec12@proxy:3128", "https_proxy=http://u:sec13sec13@proxy", "PGPASSWORD=sec14sec14",
 	}, "")
 	if err != nil {
@@ -111,6 +122,7 @@ func TestSecretsOfTheConfiguration(t *testing.T) {
 	r := c.redactor()
 	for _, s := range []string{
 		"xapp-sec1sec1", "xoxb-sec2sec2", "sec3sec3", "sec4%2Fsec4", "sec4/sec4", "sec5", "sec6sec6", "sec7", "sec8sec8", "sec9sec9", "sec10sec10", "sec11sec11", "sec12sec12", "sec13sec13", "sec14sec14",
+		"sec15sec15", "xoxb-sec16",
 	} {
 		if got := r.clean("it is " + s + "."); got != "it is "+mask+"." {
 			t.Errorf("%s: %s", s, got)

@@ -43,10 +43,10 @@ type Client struct {
 
 	scrape *shared[Metrics] // one reading of /metrics at a time
 
-	mu     sync.Mutex      // guards the fields below; never held across I/O
-	models []ModelInfo     // as last seen
-	seen   time.Time       // when
-	opens  map[string]bool // models whose template opens the thinking tag
+	mu     sync.Mutex     // guards the fields below; never held across I/O
+	models []ModelInfo    // as last seen
+	seen   time.Time      // when
+	opens  map[string]int // how many answers in a row say of a model that its template opens the thinking tag
 }
 
 // New checks cfg. It does not talk to the server, which may be down.
@@ -66,7 +66,7 @@ func New(cfg Config) (*Client, error) {
 	if cfg.IdleTimeout == 0 {
 		cfg.IdleTimeout = DefaultIdleTimeout
 	}
-	c := &Client{cfg: cfg, base: base, root: root, log: cfg.Log, scrape: newShared[Metrics](), opens: map[string]bool{}}
+	c := &Client{cfg: cfg, base: base, root: root, log: cfg.Log, scrape: newShared[Metrics](), opens: map[string]int{}}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
@@ -157,15 +157,19 @@ func readLimited(r io.Reader, limit int64) ([]byte, error) {
 func (c *Client) opensThinking(model string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.opens[model]
+	return c.opens[model] >= sureOpens
 }
 
-// learnThinking remembers it.
+// sureOpens is how many answers in a row must say so. One says little: whoever asks for it has the model write the tag, and the answers of all
+// others would be taken for reasoning until they end.
+const sureOpens = 2
+
+// learnThinking notes what an answer says of it.
 func (c *Client) learnThinking(model string, opens bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if opens {
-		c.opens[model] = true
+		c.opens[model] = min(c.opens[model]+1, sureOpens)
 		return
 	}
 	delete(c.opens, model)

@@ -244,7 +244,7 @@ func (a *answer) end(parent, ctx context.Context, err error) error {
 	}
 	whole := a.res.Finish != ""
 	rest := a.split.flush(a.res.Finish == FinishStop)
-	if a.split.unlearned {
+	if a.split.unlearned || whole && a.split.plain() {
 		a.client.learnThinking(a.model, false)
 	}
 	if onErr := a.give(Delta{Text: rest.text, Reasoning: rest.reasoning}, a.sent.Add(a.res.Elapsed)); onErr != nil {

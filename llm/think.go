@@ -20,7 +20,8 @@ func tagPairs() [6][2]string {
 //     about such tags). What could still become a tag is held back.
 //   - A closing tag without an opening one means that the chat template opened it in the prompt: all text before it was
 //     reasoning, and the caller is told to take it back (retract). It does not count in backticks or a code fence, nor after reasoning was
-//     seen in any form, nor after an opening tag in the text. The client remembers the model, and the next answer starts as reasoning.
+//     seen in any form, nor after an opening tag in the text. The client remembers the model; after two
+//     such answers in a row the next one starts as reasoning.
 //   - An answer that started as reasoning because of that memory, and ended by itself without a closing tag, was no reasoning: it is
 //     delivered as text at its end.
 //
@@ -244,6 +245,9 @@ func (s *splitter) tagAt(in string) (length int, more bool) {
 	}
 	return 0, more && s.stray
 }
+
+// plain says that nothing in the answer was reasoning.
+func (s *splitter) plain() bool { return s.wrote && s.stray }
 
 // flush returns what was held back. whole says that the model ended by itself.
 func (s *splitter) flush(whole bool) split {

@@ -60,11 +60,11 @@ func TestThinkTags(t *testing.T) {
 	}
 }
 
-// A model whose template opens the tag is remembered: from the second answer on nothing of its reasoning is text, not for a moment.
+// A model whose template opens the tag is remembered: from the third answer on nothing of its reasoning is text, not for a moment.
 func TestThinkTemplateIsLearned(t *testing.T) {
 	body := textEvent("I wonder") + textEvent(".</thi") + textEvent("nk>\\n\\nHi") + stopEvent + doneEvent
 	c := newClient(t, sse(body))
-	for i := range 2 {
+	for i := range sureOpens + 1 {
 		var texts []string
 		retracted := false
 		_, err := c.Stream(t.Context(), Request{}, func(d Delta) error {
@@ -72,10 +72,10 @@ func TestThinkTemplateIsLearned(t *testing.T) {
 			texts = append(texts, d.Text)
 			return nil
 		})
-		if err != nil || retracted != (i == 0) {
+		if err != nil || retracted != (i < sureOpens) {
 			t.Fatalf("answer %d: retracted %v, %v", i, retracted, err)
 		}
-		if joined := strings.Join(texts, ""); i == 1 && joined != "Hi" {
+		if joined := strings.Join(texts, ""); i == sureOpens && joined != "Hi" {
 			t.Fatalf("text %q", joined)
 		}
 	}
@@ -83,6 +83,26 @@ func TestThinkTemplateIsLearned(t *testing.T) {
 	c.http = rawClient(t, sse(textEvent("Just ")+textEvent("so")+stopEvent+doneEvent), 1<<20)
 	if got := ask(t.Context(), c, Request{}); got.err != nil || got.text != "Just so" || c.opensThinking("m") {
 		t.Fatalf("%+v", got)
+	}
+}
+
+// Whoever asks a model that does not think for the tag does not make the answers of others reasoning, which is shown only at the end.
+func TestClosingTagOnDemand(t *testing.T) {
+	c := newClient(t, sse(""))
+	says := func(text string) answered {
+		c.http = rawClient(t, sse(textEvent(text)+stopEvent+doneEvent), 1<<20)
+		return ask(t.Context(), c, Request{})
+	}
+	for range 3 {
+		if got := says("As you like: </think> there it is."); got.err != nil {
+			t.Fatal(got.err)
+		}
+		if c.opensThinking("m") {
+			t.Fatal("one answer decides for all")
+		}
+		if got := says("Just so"); got.err != nil || got.text != "Just so" || got.reasoning != "" {
+			t.Fatalf("%+v", got)
+		}
 	}
 }
 

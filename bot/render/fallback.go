@@ -43,7 +43,7 @@ func cutAt(s string, limit int) int {
 	}
 	for _, border := range []string{"\n\n", "\n", " "} {
 		if i := strings.LastIndex(s[:limit], border); i > limit/2 {
-			return i + len(border)
+			return beforeCode(s, i+len(border), limit/2)
 		}
 	}
 	n := limit
@@ -55,6 +55,16 @@ func cutAt(s string, limit int) int {
 	}
 	for n > 3 && s[n-1] == '`' && n < len(s) && s[n] == '`' {
 		n--
+	}
+	return beforeCode(s, n, limit/2)
+}
+
+// beforeCode is a cut, moved before the code in a line in which it is: of two halves neither would be code, and an address in it could be clicked.
+func beforeCode(s string, n, least int) int {
+	begin := strings.LastIndexByte(s[:n], '\n') + 1
+	line := strings.ReplaceAll(s[begin:n], "```", "...")
+	if at := begin + strings.LastIndexByte(line, '`'); strings.Count(line, "`")%2 == 1 && at > least {
+		return at
 	}
 	return n
 }

@@ -129,7 +129,7 @@ func TestDecodingEnds(t *testing.T) {
 	for i := range noise {
 		noise[i] = byte(rand.Uint32())
 	}
-	for name, data := range map[string][]byte{"scans": bomb, "palette": emptyPNG(2500, 8, 3, 0, 1), "deep": emptyPNG(900, 16, 6, 0, 8), "WebP": noiseWebP(1000, noise)} {
+	for name, data := range map[string][]byte{"scans": bomb, "palette": emptyPNG(2500, 8, 3, 0, 1), "deep": emptyPNG(1500, 16, 6, 0, 8), "WebP": noiseWebP(1000, noise)} {
 		t.Run(name, func(t *testing.T) {
 			p := NewPictures()
 			p.time = 10 * time.Millisecond

@@ -198,6 +198,14 @@ func TestWindowLearns(t *testing.T) {
 	if got, _ := ratio(Thread{"C", "3"}); got < 1.99 {
 		t.Errorf("a short prompt taught %v", got)
 	}
+	for tokens, want := range map[int]float64{4000: leastRatio, 60: mostRatio} { // signs, and spaces
+		for range 50 {
+			w.learn(known, in, 0, long, llm.Usage{PromptTokens: tokens, Known: true})
+		}
+		if got, _ := ratio(Thread{"C", "3"}); got < 0.99*want || got > 1.01*want {
+			t.Errorf("%d tokens of one thread made %v of all others", tokens, got)
+		}
+	}
 }
 
 // counter counts a token a byte.

@@ -19,6 +19,8 @@ const (
 	minTail     = 64  // tokens of an answer that goes on, from which the model can know how
 	// learning is how fast the measured bytes per token of all threads follow the last answers.
 	learning = 0.3
+	// leastRatio and mostRatio are what one thread may teach of all others, in bytes per token: rows of signs or of spaces are no measure for them.
+	leastRatio, mostRatio = 2.0, 6.0
 	// closeBy is how full the window may be by estimate before the server is asked for the exact count, in percent.
 	closeBy      = 85
 	countTimeout = time.Second // such a count may take: it stands before the first token
@@ -78,6 +80,7 @@ func (w *window) learn(t Thread, in prompt.Input, left int, msgs []llm.Message, 
 	if u.PromptTokens < 50 || size < 200 {
 		return // the template's own tokens outweigh the text: no measure for other threads
 	}
+	ratio = min(max(ratio, leastRatio), mostRatio)
 	if w.ratio == 0 {
 		w.ratio = ratio
 	}

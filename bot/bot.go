@@ -299,17 +299,22 @@ func (b *Bot) ask(ctx context.Context, ev Asked) error {
 		return err
 	}
 	defer b.exit()
-	began := time.Now()
+	if ev.explicit() {
+		b.held.add(ev, time.Now()) // it is told if that takes long
+	}
 	note, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	asked, err := b.desk.Ask(note, key, ts)
+	if err == nil || errors.Is(err, turn.ErrKey) {
+		b.waitsNoMore(ev.Thread, everyAsk)
+	}
 	if errors.Is(err, turn.ErrKey) { // nobody can answer in such a thread, now or later
 		b.log.ErrorContext(ctx, "ask_refused_key", "error", err)
 		return nil
 	}
 	if err != nil {
 		_ = b.deliver(ev.Thread, mail{ask: &ev}) // a turn that is at it has this form of the question
-		return b.hold(ctx, ev, false, began, err)
+		return b.hold(ctx, ev, false, err)
 	}
 	if asked.Claim == nil && !ts.After(asked.Record.Answered) {
 		return nil // it has its answer
@@ -351,7 +356,7 @@ func (b *Bot) owed(claim *turn.Claim, _ turn.Record) {
 	if !ok {
 		return
 	}
-	b.held.drop(t)
+	b.waitsNoMore(t, everyAsk)
 	if err := b.deliver(t, mail{claim: claim}); err != nil {
 		b.log.Warn("claim_not_delivered", "thread", claim.Key(), "error", err)
 	}

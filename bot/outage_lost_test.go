@@ -1,0 +1,97 @@
+package bot_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"llmbot/bot/slacksim"
+	"llmbot/bot/turn"
+)
+
+// TestKilledWhileItCatchesUp: a process that has begun to look for what was said while none ran is killed. The next one finds the rest.
+func TestKilledWhileItCatchesUp(t *testing.T) {
+	for name, kill := range map[string]func(w *world){"killed": func(w *world) { w.kill() }, "told to end": func(w *world) { w.stop() }} {
+		t.Run(name, func(t *testing.T) {
+			cfg := durable()
+			cfg.model.Speed = 500
+			inWorld(t, cfg, func(t *testing.T, w *world) {
+				w.answered("general", w.ask("alice", "general", "", "old"), 1)
+				time.Sleep(10 * time.Second)
+				w.stop()
+				time.Sleep(time.Minute)
+				var ts []string
+				for range 10 {
+					ts = append(ts, w.ask("bob", "general", "", "hello?"))
+					time.Sleep(time.Second)
+				}
+				w.again()
+				time.Sleep(12 * time.Second)
+				kill(w)
+				time.Sleep(30 * time.Second)
+				w.again()
+				for _, id := range ts {
+					w.answered("general", id, 1)
+				}
+			})
+		})
+	}
+}
+
+// TestOneProcessCatchesUp: of three processes that were all without the store one looks for what was said meanwhile, and when it is killed, another one.
+func TestOneProcessCatchesUp(t *testing.T) {
+	for name, killed := range map[string]bool{"once": false, "killed": true} {
+		t.Run(name, func(t *testing.T) {
+			store := &awayStore{}
+			cfg := replicas()
+			cfg.slack = tellsOnce()
+			cfg.model.Speed, cfg.lateAcks, cfg.edits = 500, true, 100_000
+			cfg.store = func() turn.Store {
+				if store.Mem == nil {
+					store.Mem = turn.NewMem()
+				}
+				return disk{store}
+			}
+			inWorld(t, cfg, func(t *testing.T, w *world) {
+				w.again()
+				w.again()
+				w.until("all sockets are open", time.Minute, func() bool { return w.slack.Sockets() == 6 })
+				time.Sleep(10 * time.Second)
+				store.leave()
+				time.Sleep(20 * time.Second)
+				w.slack.FailEvent(slacksim.EventFault{Times: -1, Drop: true})
+				var ts []string
+				for range 6 {
+					ts = append(ts, w.ask("bob", "general", "", "hello?"))
+					time.Sleep(time.Second)
+				}
+				w.slack.Heal()
+				store.back()
+				if killed {
+					w.until("one catches up", time.Minute, func() bool { return strings.Contains(w.log.String(), "catching_up") })
+					for i, p := range w.procs {
+						for line := range strings.Lines(w.log.String()) {
+							if strings.Contains(line, "catching_up") && strings.Contains(line, fmt.Sprintf("process=%d", i)) {
+								p.kill()
+							}
+						}
+					}
+				}
+				for _, id := range ts {
+					w.answered("general", id, 1)
+				}
+				time.Sleep(5 * time.Minute)
+				reads := map[string]int{}
+				for _, c := range w.slack.Calls("conversations.history") {
+					reads[c.Args["channel"]]++
+				}
+				for channel, n := range reads {
+					if n > 1 && !killed || n > 2 {
+						t.Errorf("%s was read %d times", channel, n)
+					}
+				}
+			})
+		})
+	}
+}

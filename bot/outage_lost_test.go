@@ -6,8 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"llmbot/bot"
 	"llmbot/bot/slacksim"
 	"llmbot/bot/turn"
+	"llmbot/llm/llmsim"
 )
 
 // TestKilledWhileItCatchesUp: a process that has begun to look for what was said while none ran is killed. The next one finds the rest.
@@ -94,4 +96,24 @@ func TestOneProcessCatchesUp(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestWishWhileTheStoreComesAndGoes: an answer is wanted anew, and the store is gone just when that is looked up.
+func TestWishWhileTheStoreComesAndGoes(t *testing.T) {
+	store := &awayStore{}
+	inWorld(t, worldConfig{store: store.open, slack: tellsOnce(), model: llmsim.Config{Speed: 100}, lateAcks: true}, func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "write 30 tokens")
+		got := w.answered("general", ts, 1)
+		time.Sleep(time.Minute)
+		w.slack.Fail(slacksim.Fault{Method: "conversations.replies", Delay: 3 * time.Second, Skip: 1})
+		w.click("alice", "general", got[0].TS, bot.PressRegenerate)
+		time.Sleep(2 * time.Second)
+		store.leave()
+		time.Sleep(20 * time.Second)
+		store.back()
+		time.Sleep(time.Minute)
+		if n := w.model.Total(); n != 2 {
+			t.Errorf("%d requests", n)
+		}
+	})
 }

@@ -107,6 +107,7 @@ type Bot struct {
 	errands   errands // short ones: words to one person
 	repairs   errands // long ones, see repair
 	lookBacks delayed // looks back at what was taken over
+	looksOnce delayed // later ones, see lookOnce
 	held      held    // questions that wait for the store
 	young     delayed // looks again at young threads
 	ratings   ratings
@@ -140,7 +141,7 @@ func New(cfg Config, dep Deps) *Bot {
 		slots: newSlots(cfg.MaxAnswers), answers: answers{store: dep.Store}, ledger: quota.Ledger{Store: dep.Store}, wake: make(chan struct{}, 1),
 		homes: seldom{every: homeEvery}, refused: seldom{every: refusalEvery}, actors: map[Thread]*actor{}, since: time.Now(), looks: make(chan look1, maxLooks), gaps: make(chan Connected, 1),
 		reads: make(chan struct{}, maxReads), pics: llm.NewPictures(), errands: newErrands(8, 10*time.Second), repairs: newErrands(64, repairTimeout),
-		lookBacks: newDelayed(lookBackAfter), young: newDelayed(youngAgain),
+		lookBacks: newDelayed(lookBackAfter, lookEvery), looksOnce: newDelayed(0, lookEvery), young: newDelayed(youngAgain, 0),
 	}
 	b.desk = turn.NewDesk(dep.Store, turn.Config{Owner: cfg.Owner, Alone: cfg.Alone, Log: dep.Log, Owed: b.owed, Noted: b.noted, Look: b.lookAgain, Hooks: dep.Hooks.Turn})
 	return b
@@ -168,6 +169,7 @@ func (b *Bot) Run(ctx context.Context) error {
 	desk.Go(func() { b.errands.run(work) })
 	desk.Go(func() { b.repairs.run(work) })
 	desk.Go(func() { b.lookBacks.run(work, b, lookBackTimeout) })
+	desk.Go(func() { b.looksOnce.run(ctx, b, closeTimeout) })
 	desk.Go(func() { b.tellHeld(work) })
 	for ctx.Err() == nil {
 		select {
@@ -365,7 +367,7 @@ func (b *Bot) owed(claim *turn.Claim, _ turn.Record) {
 // lookAgain is told of a thread that is to be looked at once more.
 func (b *Bot) lookAgain(key string, _ turn.Record) {
 	if t, ok := parseThread(key); ok {
-		b.errand(b.repairs, "look_once", func(ctx context.Context) { b.lookOnce(ctx, t) })
+		b.looksOnce.add(b, "look_once", func(ctx context.Context) { b.lookOnce(ctx, t) })
 	}
 }
 

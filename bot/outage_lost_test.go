@@ -117,3 +117,57 @@ func TestWishWhileTheStoreComesAndGoes(t *testing.T) {
 		}
 	})
 }
+
+// TestLooksLeaveReadsForAnswers: after a process died with many answers, all of them are looked at once more, and nobody who asks meanwhile waits for that.
+func TestLooksLeaveReadsForAnswers(t *testing.T) {
+	cfg := replicas()
+	cfg.slack.Limiter = slacksim.LimiterWindow
+	cfg.model.Speed = 500
+	var kept *turn.Mem
+	cfg.store = func() turn.Store {
+		if kept == nil {
+			kept = turn.NewMem()
+		}
+		return disk{kept}
+	}
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "hello")
+		w.answered("general", ts, 1)
+		channel := w.slack.ChannelID("general")
+		var keys []string
+		for i := range 200 {
+			root := w.slack.Say("bob", "general", "", fmt.Sprintf("thread %d", i))
+			record := turn.Record{Asked: turn.TS(root), Answered: turn.TS(root), For: turn.TS(root), Epoch: 2, Look: true}
+			raw, err := record.Encode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			keys = append(keys, "thread/"+channel+"/"+root)
+			if err := kept.Update(t.Context(), keys[i], func([]byte) ([]byte, error) { return raw, nil }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(75 * time.Second)
+		for n := range 5 {
+			began := time.Now()
+			w.ask("alice", "general", ts, fmt.Sprintf("and %d?", n))
+			w.answered("general", ts, n+2)
+			if d := time.Since(began); d > 12*time.Second {
+				t.Errorf("the answer took %s", d)
+			}
+			time.Sleep(5 * time.Second)
+		}
+		left := func() (n int) {
+			for _, key := range keys {
+				_ = kept.Update(t.Context(), key, func(old []byte) ([]byte, error) {
+					if r, err := turn.Decode(old); err == nil && r.Look {
+						n++
+					}
+					return nil, turn.ErrKeep
+				})
+			}
+			return n
+		}
+		w.until("all were looked at", time.Hour, func() bool { return left() == 0 })
+	})
+}

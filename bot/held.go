@@ -140,8 +140,11 @@ func (h *held) due(now time.Time) (out []Thread) {
 			out = append(out, t)
 		}
 	}
+	if told >= heldTold {
+		return nil
+	}
 	slices.SortFunc(out, func(a, b Thread) int { return h.threads[a].since.Compare(h.threads[b].since) })
-	return out[:min(len(out), max(0, heldTold-told))]
+	return out[:min(len(out), heldTold-told)]
 }
 
 // get returns what is to be told in a thread; nil: nothing any more.

@@ -55,7 +55,7 @@ type held struct {
 // heldAsk is what is told in one thread.
 type heldAsk struct {
 	asks    []string // ts of the questions; of many the first ones
-	user    string
+	users   []string // who asked; the last of them is told, where it is told by a word
 	opens   bool // the question opens the thread
 	since   time.Time
 	lasting bool      // waiting does not help by itself
@@ -72,8 +72,14 @@ func (h *held) add(ev Asked, came time.Time) {
 	}
 	a := h.threads[ev.Thread]
 	if a == nil {
-		a = &heldAsk{user: ev.User, opens: ev.Opens(), since: came}
+		a = &heldAsk{opens: ev.Opens(), since: came}
 		h.threads[ev.Thread] = a
+	}
+	if len(a.users) < maxInbox && !slices.Contains(a.users, ev.User) {
+		a.users = append(a.users, ev.User)
+		if a.quiet { // only who asked before has seen that word
+			a.since, a.told, a.quiet = came, time.Time{}, false
+		}
 	}
 	if len(a.asks) < maxInbox && !slices.Contains(a.asks, ev.TS) {
 		a.asks = append(a.asks, ev.TS)
@@ -156,7 +162,7 @@ func (h *held) get(t Thread) *heldAsk {
 		return nil
 	}
 	a = new(*a)
-	a.asks = slices.Clone(a.asks)
+	a.asks, a.users = slices.Clone(a.asks), slices.Clone(a.users)
 	return a
 }
 
@@ -186,7 +192,7 @@ func (b *Bot) hold(ctx context.Context, ev Asked, ifKnown bool, cause error) err
 	case !b.desk.Later(ev.Thread.String(), ev.since(), ifKnown):
 		b.log.WarnContext(ctx, "ask_not_held", "thread", ev.Thread.String(), "ask", ev.TS)
 		b.waitsNoMore(ev.Thread, func(ts string) bool { return ts == ev.TS })
-		if ev.explicit() && !ifKnown {
+		if ev.explicit() && !ifKnown && b.refused.due("held/"+ev.Thread.String()+"/"+ev.TS, time.Now()) {
 			b.tell(whisperPlace(ev), ev.User, tooManyHeld)
 		}
 	case ok && lasting.Lasting():
@@ -257,7 +263,7 @@ func (b *Bot) tellWait(ctx context.Context, t Thread) {
 	switch {
 	case a.lasting:
 		b.held.noted(t, true)
-		b.whisper(ctx, where, a.user, lastingWord)
+		b.whisper(ctx, where, a.users[len(a.users)-1], lastingWord)
 	case time.Since(tsTime(a.asks[0])) > heldFresh && b.isAnswered(ctx, t, a.asks):
 		b.waitsNoMore(t, everyAsk)
 	case ok && s.Status(ctx, t, statusHeld):
@@ -266,7 +272,7 @@ func (b *Bot) tellWait(ctx context.Context, t Thread) {
 		}
 	default:
 		b.held.noted(t, true)
-		b.whisper(ctx, where, a.user, heldWord)
+		b.whisper(ctx, where, a.users[len(a.users)-1], heldWord)
 	}
 }
 

@@ -3,7 +3,9 @@ package bot_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -60,6 +62,9 @@ func TestFullDisk(t *testing.T) {
 			t.Errorf("told %d times within a second", n)
 		}
 		w.slack.Say("alice", "general", ts, "anybody?")
+		w.ask("bob", "general", ts, "me too")
+		w.ask("alice", "general", ts, "and in 5 words?")
+		w.ask("bob", "general", ts, "I mean it")
 		time.Sleep(time.Minute)
 		if footers(w.answers("general", running)) != 1 {
 			t.Errorf("the running answer: %s", text(w.answers("general", running)))
@@ -70,6 +75,9 @@ func TestFullDisk(t *testing.T) {
 		}
 		if n := strings.Count(w.log.String(), "store_back"); n > 3 {
 			t.Errorf("the log says %d times that the store is back", n)
+		}
+		if e := w.slack.Ephemerals("bob"); len(e) != 1 {
+			t.Errorf("who asked in the same thread was told %d times", len(e))
 		}
 		store.full.Store(false)
 		w.answered("general", ts, 1)
@@ -127,4 +135,32 @@ func TestEndWhileItStopsAndTheStoreIsAway(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestTooManyHeldQuestions: ten thousand threads wait; who asks in another one is told that, once, however often Slack tells of it.
+func TestTooManyHeldQuestions(t *testing.T) {
+	store := &awayStore{}
+	cfg := worldConfig{store: store.open, slack: tellsOnce(), lateAcks: true}
+	cfg.slack.Redeliver = nil
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		store.leave()
+		channel := w.slack.ChannelID("general")
+		var all sync.WaitGroup
+		for i := range 10_000 {
+			ts := fmt.Sprintf("%d.%06d", time.Now().Unix(), i)
+			all.Go(func() {
+				ev := bot.Asked{Thread: bot.Thread{Channel: channel, TS: "1.0" + ts}, TS: ts, User: w.slack.UserID("bob"), Text: "so?"}
+				if err := w.bot.Handle(t.Context(), ev); !errors.Is(err, bot.ErrNotDurable) {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		ts := w.ask("alice", "general", "", "one too many")
+		time.Sleep(10 * time.Minute)
+		if e := w.slack.Ephemerals("alice"); len(e) != 1 || !strings.Contains(e[0].Plain, "too many questions") || w.slack.Status("general", ts) != "" {
+			t.Errorf("told %d times, status %q", len(e), w.slack.Status("general", ts))
+		}
+		store.back()
+	})
 }

@@ -138,9 +138,11 @@ func (t *turnRun) begun() bool { return t.taken || t.first && !t.due.redo && len
 // this is an answer that had ended.
 func (t *turnRun) standing(work context.Context, base checkpoint) (from partly, stands Answer, kept bool) {
 	if t.due.redo {
-		get, cancel := context.WithTimeout(work, storeTimeout)
-		defer cancel()
-		own, err := t.bot.answers.get(get, t.thread)
+		var own map[string]written
+		err := t.stored(work, func(ctx context.Context) (err error) {
+			own, err = t.bot.answers.get(ctx, t.thread)
+			return err
+		})
 		if err != nil {
 			t.bot.log.WarnContext(work, "answers_unread", "thread", t.thread.String(), "error", err)
 		}
@@ -270,7 +272,7 @@ func (t *turnRun) keep(work context.Context, what written) bool {
 		ctx, cancel := context.WithTimeout(work, storeTimeout)
 		err := t.bot.answers.put(ctx, t.thread, what)
 		cancel()
-		if err == nil {
+		if err == nil || errors.Is(err, turn.ErrKey) { // a thread whose key is just too long for it has no such record
 			return true
 		}
 		if try == 1 {

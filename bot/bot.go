@@ -107,6 +107,7 @@ type Bot struct {
 	errands   errands // short ones: words to one person
 	repairs   errands // long ones, see repair
 	lookBacks delayed // looks back at what was taken over
+	looksOnce delayed // later ones, see lookOnce
 	held      held    // questions that wait for the store
 	young     delayed // looks again at young threads
 	ratings   ratings
@@ -140,7 +141,7 @@ func New(cfg Config, dep Deps) *Bot {
 		slots: newSlots(cfg.MaxAnswers), answers: answers{store: dep.Store}, ledger: quota.Ledger{Store: dep.Store}, wake: make(chan struct{}, 1),
 		actors: map[Thread]*actor{}, since: time.Now(), looks: make(chan look1, maxLooks), gaps: make(chan Connected, 1),
 		reads: make(chan struct{}, maxReads), pics: llm.NewPictures(), errands: newErrands(8, 10*time.Second), repairs: newErrands(64, repairTimeout),
-		lookBacks: newDelayed(lookBackAfter), young: newDelayed(youngAgain),
+		lookBacks: newDelayed(lookBackAfter, lookEvery), looksOnce: newDelayed(0, lookEvery), young: newDelayed(youngAgain, 0),
 		told: newTold(), homes: newSeldom(homeEvery), refused: newSeldom(refusalEvery), ratings: newRatings(),
 		crowds: newCrowds(), window: newWindow(), sight: newSight(), files: newFileCache(),
 	}
@@ -170,6 +171,7 @@ func (b *Bot) Run(ctx context.Context) error {
 	desk.Go(func() { b.errands.run(work) })
 	desk.Go(func() { b.repairs.run(work) })
 	desk.Go(func() { b.lookBacks.run(work, b, lookBackTimeout) })
+	desk.Go(func() { b.looksOnce.run(ctx, b, closeTimeout) })
 	desk.Go(func() { b.tellHeld(work) })
 	for ctx.Err() == nil {
 		select {
@@ -301,17 +303,22 @@ func (b *Bot) ask(ctx context.Context, ev Asked) error {
 		return err
 	}
 	defer b.exit()
-	began := time.Now()
+	if ev.explicit() {
+		b.held.add(ev, time.Now()) // it is told if that takes long
+	}
 	note, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	asked, err := b.desk.Ask(note, key, ts)
+	if err == nil || errors.Is(err, turn.ErrKey) {
+		b.waitsNoMore(ev.Thread, everyAsk)
+	}
 	if errors.Is(err, turn.ErrKey) { // nobody can answer in such a thread, now or later
 		b.log.ErrorContext(ctx, "ask_refused_key", "error", err)
 		return nil
 	}
 	if err != nil {
 		_ = b.deliver(ev.Thread, mail{ask: &ev}) // a turn that is at it has this form of the question
-		return b.hold(ctx, ev, false, began, err)
+		return b.hold(ctx, ev, false, err)
 	}
 	if asked.Claim == nil && !ts.After(asked.Record.Answered) {
 		return nil // it has its answer
@@ -353,7 +360,7 @@ func (b *Bot) owed(claim *turn.Claim, _ turn.Record) {
 	if !ok {
 		return
 	}
-	b.held.drop(t)
+	b.waitsNoMore(t, everyAsk)
 	if err := b.deliver(t, mail{claim: claim}); err != nil {
 		b.log.Warn("claim_not_delivered", "thread", claim.Key(), "error", err)
 	}
@@ -362,7 +369,7 @@ func (b *Bot) owed(claim *turn.Claim, _ turn.Record) {
 // lookAgain is told of a thread that is to be looked at once more.
 func (b *Bot) lookAgain(key string, _ turn.Record) {
 	if t, ok := parseThread(key); ok {
-		b.errand(b.repairs, "look_once", func(ctx context.Context) { b.lookOnce(ctx, t) })
+		b.looksOnce.add(b, "look_once", func(ctx context.Context) { b.lookOnce(ctx, t) })
 	}
 }
 

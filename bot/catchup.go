@@ -26,6 +26,8 @@ const (
 	catchUpPause = 2 * time.Second
 	// catchUpTimeout is how long one read may take.
 	catchUpTimeout = time.Minute
+	// catchUpDead is how long nothing may be heard of a process that catches up, until another one does.
+	catchUpDead = 2*catchUpTimeout + catchUpPause
 )
 
 // Connected says that a socket is open again. It is an event of its own: what was said while none was open comes by no other.
@@ -46,18 +48,21 @@ type Places interface {
 	Conversations(ctx context.Context) ([]string, error)
 }
 
-// seen is the record of when a socket was last open.
+// seen is the record of when a socket was last open, and of the gap that is being looked through.
 type seen struct {
-	At time.Time `json:"at"`
+	At   time.Time `json:"at"`
+	Gap  time.Time `json:"gap,omitzero"`  // what was said since may have been missed; zero: nothing was
+	Look time.Time `json:"look,omitzero"` // when the process that looks for it last said so
+	By   string    `json:"by,omitempty"`  // which process that is
 }
 
 // connected takes the news that a socket is open.
 func (b *Bot) connected(ev Connected) {
-	b.open.Store(true)
 	select {
 	case b.gaps <- ev:
 	default: // one waits already; it looks back far enough, since nothing is noted as seen meanwhile
 	}
+	b.open.Store(true) // not before: what is noted as seen would say that there was no gap
 }
 
 // watchGaps notes that sockets are open, and looks for what was said while none was, or while the store
@@ -68,20 +73,39 @@ func (b *Bot) watchGaps(ctx context.Context) {
 	var waiting *Connected // the oldest news of a socket for which the store has not answered yet
 	var mine time.Time     // what this process noted last; zero: nothing yet
 	silent := false        // the store has refused a note since
+	hear := func(ev Connected) {
+		if waiting == nil || !ev.Since.IsZero() && ev.Since.Before(waiting.Since) {
+			waiting = &ev
+		}
+	}
 	for {
 		select {
 		case ev := <-b.gaps:
-			if waiting == nil || !ev.Since.IsZero() && ev.Since.Before(waiting.Since) {
-				waiting = &ev
-			}
+			hear(ev)
 		case <-tick.C:
-			if !b.open.Load() || !b.cfg.Durable && waiting == nil {
+			open := b.open.Load()
+			select {
+			case ev := <-b.gaps:
+				hear(ev)
+			default:
+			}
+			if !open || !b.cfg.Durable && waiting == nil {
 				continue
 			}
 		case <-ctx.Done():
 			return
 		}
-		last, now, err := b.noteSeen(ctx)
+		from, now, err := b.noteSeen(ctx, func(last seen, now time.Time) time.Time {
+			from := time.Time{}
+			if waiting != nil || silent || !last.At.Equal(mine) { // else this process was slow, and its sockets were open
+				from = b.gap(last.At, now, waiting, mine.IsZero())
+			}
+			dead := now.Sub(last.Look) > catchUpDead || mine.IsZero() && b.cfg.Alone != nil && b.cfg.Alone()
+			if !last.Gap.IsZero() && (dead || !from.IsZero() && from.After(last.Gap)) {
+				return last.Gap
+			}
+			return from
+		})
 		if err != nil {
 			if ctx.Err() == nil {
 				b.log.WarnContext(ctx, "seen_not_noted", "error", err)
@@ -89,37 +113,74 @@ func (b *Bot) watchGaps(ctx context.Context) {
 			silent = true
 			continue // the note from before stays, and tells of the gap when the store answers
 		}
-		from := time.Time{}
-		if waiting != nil || silent || !last.Equal(mine) { // else this process was slow, and its sockets were open
-			from = b.gap(last, now, waiting, mine.IsZero())
-		}
 		waiting, mine, silent = nil, now, false
-		b.catchUp(ctx, from)
+		if at := b.catchUp(ctx, from); !at.IsZero() {
+			mine = at
+		}
 	}
 }
 
-// noteSeen notes that a socket is open now, and returns when that was last noted, by whichever process. The
-// two are one write: who overwrites an old note is the one that has found the gap.
-func (b *Bot) noteSeen(ctx context.Context) (last, now time.Time, err error) {
+// noteSeen notes that a socket is open now. gap says from when on something was missed, by what was noted
+// last, by whichever process. All is one write: who overwrites an old note is the one that has found the
+// gap, which is noted until it is looked through.
+func (b *Bot) noteSeen(ctx context.Context, gap func(last seen, now time.Time) time.Time) (from, now time.Time, err error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	now = time.Now().UTC().Truncate(time.Microsecond)
-	raw, err := json.Marshal(seen{At: now})
-	if err != nil {
-		return last, now, fmt.Errorf("note that a socket is open: %w", err)
-	}
-	err = b.dep.Store.Update(ctx, seenKey, func(old []byte) ([]byte, error) {
-		var was seen
-		_ = json.Unmarshal(old, &was) // an unreadable one is none
-		if last = was.At; last.After(now) {
-			return nil, turn.ErrKeep
+	err = b.updateSeen(ctx, func(s seen) seen {
+		if from = gap(s, now); !from.IsZero() {
+			s.Gap, s.Look, s.By = from, now, b.cfg.Owner
 		}
-		return raw, nil
+		if now.After(s.At) {
+			s.At = now
+		}
+		return s
+	})
+	return from, now, err
+}
+
+// looking notes how far this process is with a gap: it is at it, or through. It returns when a socket was
+// open last, as far as that is noted; zero: the store does not say.
+func (b *Bot) looking(ctx context.Context, through bool) (at time.Time) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	open := b.open.Load() && len(b.gaps) == 0 // else there is another gap
+	err := b.updateSeen(ctx, func(s seen) seen {
+		switch {
+		case s.By != b.cfg.Owner: // another one has found an earlier gap, or has taken this process for dead
+		case through:
+			s.Gap, s.Look, s.By = time.Time{}, time.Time{}, ""
+		default:
+			s.Look = now
+		}
+		if open && now.After(s.At) {
+			s.At = now
+		}
+		at = s.At
+		return s
 	})
 	if err != nil {
-		return last, now, fmt.Errorf("note that a socket is open: %w", err)
+		b.log.WarnContext(ctx, "seen_not_noted", "error", err)
+		return time.Time{}
 	}
-	return last, now, nil
+	return at
+}
+
+func (b *Bot) updateSeen(ctx context.Context, change func(seen) seen) error {
+	err := b.dep.Store.Update(ctx, seenKey, func(old []byte) ([]byte, error) {
+		var was seen
+		_ = json.Unmarshal(old, &was) // an unreadable one is none
+		s := change(was)
+		if s == was {
+			return nil, turn.ErrKeep
+		}
+		return json.Marshal(s)
+	})
+	if err != nil {
+		return fmt.Errorf("note that a socket is open: %w", err)
+	}
+	return nil
 }
 
 // gap returns from when on something may have been missed; zero: nothing was. last is when a socket was last
@@ -148,21 +209,40 @@ func (b *Bot) gap(last, now time.Time, connected *Connected, first bool) time.Ti
 }
 
 // catchUp looks through the conversations for what was said while no socket was open, the oldest first, and asks for what is owed. It takes its
-// time: answers need reads, too.
-func (b *Bot) catchUp(ctx context.Context, from time.Time) {
+// time: answers need reads, too. It returns when a socket was noted as open last; zero: it has noted nothing.
+func (b *Bot) catchUp(ctx context.Context, from time.Time) (noted time.Time) {
 	if from.IsZero() || b.dep.Places == nil {
-		return
+		return noted
 	}
-	threads := b.threadsSince(ctx, from)
+	said := time.Now()
+	pause := func() bool {
+		if time.Since(said) >= seenEvery {
+			said = time.Now()
+			noted = later(noted, b.looking(ctx, false))
+		}
+		return b.pause(ctx, catchUpPause)
+	}
+	threads := b.threadsSince(ctx, from, pause)
 	b.log.InfoContext(ctx, "catching_up", "since", from.UTC().Format(time.RFC3339), "threads", len(threads))
 	asked := 0
 	for _, t := range threads {
-		if !b.pause(ctx, catchUpPause) {
-			return
+		if !pause() {
+			return noted
 		}
 		asked += b.catchUpOn(ctx, t)
 	}
+	if ctx.Err() != nil {
+		return noted
+	}
 	b.log.InfoContext(ctx, "caught_up", "threads", len(threads), "asked", asked)
+	return later(noted, b.looking(ctx, true))
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 func (b *Bot) pause(ctx context.Context, d time.Duration) bool {
@@ -177,8 +257,8 @@ func (b *Bot) pause(ctx context.Context, d time.Duration) bool {
 }
 
 // threadsSince are the threads in which something may have been said since a time, those that began first, first: those of the bot's
-// conversations that began or grew, and those in which the bot was asked in the last day.
-func (b *Bot) threadsSince(ctx context.Context, from time.Time) []Thread {
+// conversations that began or grew, and those in which the bot was asked in the last day. pause is called before each read.
+func (b *Bot) threadsSince(ctx context.Context, from time.Time, pause func() bool) []Thread {
 	var threads []Thread
 	add := func(t Thread) {
 		if !slices.Contains(threads, t) {
@@ -193,7 +273,7 @@ func (b *Bot) threadsSince(ctx context.Context, from time.Time) []Thread {
 	}
 	start := unixTS(from)
 	for _, channel := range channels {
-		if !b.pause(ctx, catchUpPause) {
+		if !pause() {
 			return nil
 		}
 		read, cancel := context.WithTimeout(ctx, catchUpTimeout)

@@ -43,7 +43,19 @@ func (b *Bot) said(ctx context.Context, w word, ev Asked) error {
 		return nil
 	}
 	k := b.crowds.note(ev.Thread, ev.User, ev.TS)
-	return b.ifOurs(ctx, ev.Thread, ev.TS, k, func(ctx context.Context) error { return b.obey(ctx, w, ev) }, func(error) error { return ErrNotDurable })
+	return b.ifOurs(ctx, ev.Thread, ev.TS, k, func(ctx context.Context) error { return b.obey(ctx, w, ev) }, func(error) error {
+		if refusal, _ := b.mayAsk(ctx, Command{User: ev.User, Channel: ev.Thread.Channel}); w == wordStop && refusal == "" {
+			b.stopLater(ev.Thread, turn.TS(ev.TS))
+		}
+		return ErrNotDurable
+	})
+}
+
+// stopLater stops what is asked in a thread up to a time as soon as the store answers.
+func (b *Bot) stopLater(t Thread, upto turn.TS) {
+	if b.desk.StopLater(t.String(), upto) {
+		b.waitsNoMore(t, func(ts string) bool { return !turn.TS(ts).After(upto) })
+	}
 }
 
 func (b *Bot) obey(ctx context.Context, w word, ev Asked) error {
@@ -107,8 +119,9 @@ func (b *Bot) stop(ctx context.Context, t, where Thread, user string, upto func(
 	}
 	err = b.desk.Stop(ctx, t.String(), upto(record))
 	b.log.InfoContext(ctx, "stop_asked", "thread", t.String(), "user", user, "error", err)
-	if err != nil {
-		return ErrNotDurable // an answer of this process has heard of it all the same
+	if err != nil { // an answer of this process has heard of it all the same
+		b.stopLater(t, upto(record))
+		return ErrNotDurable
 	}
 	return nil
 }
@@ -298,18 +311,22 @@ func (b *Bot) edited(ctx context.Context, ev Edited) error {
 	if mode := b.settings(ctx, ev.Thread.Channel).FollowUps; !ev.explicit() && !ev.WasMentioned && (mode == FollowMention || mode != FollowAlways && k.before(ev.TS, ev.User)) {
 		return nil
 	}
+	asks := ev.explicit() && !ev.WasMentioned // it is a question only since now
+	if asks {
+		b.held.add(ev.Asked, time.Now())
+	}
 	look, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	record, err := b.desk.Look(look, ev.Thread.String())
 	switch {
 	case err != nil:
-		return b.hold(ctx, ev.Asked, !ev.explicit() || ev.WasMentioned, time.Now(), err)
-	case record.Asked == "" && !(ev.explicit() && !ev.WasMentioned):
+		return b.hold(ctx, ev.Asked, !asks, err)
+	case record.Asked == "" && !asks:
 		return nil // never ours
 	}
 	if b.elsewhere(record) {
 		if err := b.desk.Change(look, ev.Thread.String(), ev.since()); err != nil {
-			return b.hold(ctx, ev.Asked, true, time.Now(), err)
+			return b.hold(ctx, ev.Asked, true, err)
 		}
 	}
 	return b.ask(ctx, ev.Asked)
@@ -323,17 +340,18 @@ func (b *Bot) elsewhere(r turn.Record) bool {
 // deleted takes a message that is gone: if it is being answered, the answer goes, too. Another process that writes it is told to look.
 func (b *Bot) deleted(ctx context.Context, ev Deleted) error {
 	b.crowds.forget(ev.Thread)
+	b.waitsNoMore(ev.Thread, func(ts string) bool { return ts == ev.TS })
 	_ = b.deliver(ev.Thread, mail{gone: ev.TS}) // if nobody is at work on it here, there is nothing to do
 	look, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
+	at := turn.TS(ev.At).Max(turn.TS(ev.TS))
 	record, err := b.desk.Look(look, ev.Thread.String())
-	if err != nil {
-		return ErrNotDurable
+	if err == nil && b.elsewhere(record) {
+		err = b.desk.Change(look, ev.Thread.String(), at)
 	}
-	if b.elsewhere(record) {
-		if err := b.desk.Change(look, ev.Thread.String(), turn.TS(ev.At).Max(turn.TS(ev.TS))); err != nil {
-			return ErrNotDurable
-		}
+	if err != nil {
+		b.desk.ChangeLater(ev.Thread.String(), at)
+		return ErrNotDurable
 	}
 	return nil
 }

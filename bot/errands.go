@@ -56,6 +56,7 @@ func (b *Bot) errand(e errands, what string, do func(context.Context)) {
 // delayed are errands that are due after a fixed time, in their order.
 type delayed struct {
 	wait    time.Duration
+	pause   time.Duration // between two
 	waiting chan dueErrand
 }
 
@@ -64,9 +65,9 @@ type dueErrand struct {
 	do func(context.Context)
 }
 
-func newDelayed(wait time.Duration) delayed {
+func newDelayed(wait, pause time.Duration) delayed {
 	const most = 1000 // that wait; more are left undone
-	return delayed{wait, make(chan dueErrand, most)}
+	return delayed{wait, pause, make(chan dueErrand, most)}
 }
 
 // add does not block; of too many the newest is dropped, and said in the log.
@@ -89,6 +90,9 @@ func (d delayed) run(ctx context.Context, b *Bot, timeout time.Duration) {
 			limited, cancel := context.WithTimeout(ctx, timeout)
 			l.do(limited)
 			cancel()
+			if !b.pause(ctx, d.pause) {
+				return
+			}
 		case <-ctx.Done():
 			return
 		}

@@ -135,7 +135,7 @@ func (b *Bot) follow(ctx context.Context, ev Asked) error {
 		return nil
 	}
 	return b.ifOurs(ctx, ev.Thread, ev.TS, k, func(ctx context.Context) error { return b.ask(ctx, ev) }, func(cause error) error {
-		return b.hold(ctx, ev, true, time.Now(), cause)
+		return b.hold(ctx, ev, true, cause)
 	})
 }
 

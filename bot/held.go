@@ -22,6 +22,12 @@ const (
 	heldLook = 250 * time.Millisecond
 	// heldTold is how many threads are told at most: Slack does not publish how often a status may be set.
 	heldTold = 200
+	// heldAtOnce is how many threads are told at the same time.
+	heldAtOnce = 16
+	// heldFresh is how old a question is at most that is told of for the first time: Slack tells of it again after 3 s.
+	heldFresh = 4 * time.Second
+	// heldRead is how long it is tried to find out whether another process has answered an older one.
+	heldRead = 2 * time.Second
 )
 
 const (
@@ -43,11 +49,13 @@ type Statuses interface {
 type held struct {
 	mu      sync.Mutex // guards all below
 	threads map[Thread]*heldAsk
+	shown   map[Thread]struct{} // whose status says that somebody waits, although nobody does any more
 }
 
 // heldAsk is what is told in one thread.
 type heldAsk struct {
-	user    string
+	asks    []string // ts of the questions; of many the first ones
+	users   []string // who asked; the last of them is told, where it is told by a word
 	opens   bool // the question opens the thread
 	since   time.Time
 	lasting bool      // waiting does not help by itself
@@ -55,25 +63,73 @@ type heldAsk struct {
 	quiet   bool      // statuses are refused: one word was said instead
 }
 
-// add notes that somebody waits in a thread.
-func (h *held) add(ev Asked, came time.Time, lasting bool) {
+// add notes that somebody waits in a thread since they came.
+func (h *held) add(ev Asked, came time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.threads == nil {
-		h.threads = map[Thread]*heldAsk{}
+		h.threads, h.shown = map[Thread]*heldAsk{}, map[Thread]struct{}{}
 	}
-	if h.threads[ev.Thread] == nil {
-		h.threads[ev.Thread] = &heldAsk{user: ev.User, opens: ev.Opens(), since: came, lasting: lasting}
+	a := h.threads[ev.Thread]
+	if a == nil {
+		a = &heldAsk{opens: ev.Opens(), since: came}
+		h.threads[ev.Thread] = a
+	}
+	if len(a.users) < maxInbox && !slices.Contains(a.users, ev.User) {
+		a.users = append(a.users, ev.User)
+		if a.quiet { // only who asked before has seen that word
+			a.since, a.told, a.quiet = came, time.Time{}, false
+		}
+	}
+	if len(a.asks) < maxInbox && !slices.Contains(a.asks, ev.TS) {
+		a.asks = append(a.asks, ev.TS)
 	}
 }
 
-// drop forgets a thread, and reports whether its status says that somebody waits.
-func (h *held) drop(t Thread) (told bool) {
+// lasts notes that waiting does not help by itself.
+func (h *held) lasts(t Thread) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if a := h.threads[t]; a != nil && a.told.IsZero() {
+		a.lasting = true
+	}
+}
+
+// drop forgets the questions of a thread that gone names, and reports whether none is left although the
+// status says that one waits.
+func (h *held) drop(t Thread, gone func(ts string) bool) (shown bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	a := h.threads[t]
+	if a == nil {
+		return false
+	}
+	if a.asks = slices.DeleteFunc(a.asks, gone); len(a.asks) > 0 {
+		return false
+	}
 	delete(h.threads, t)
-	return a != nil && !a.told.IsZero() && !a.quiet
+	if a.told.IsZero() || a.quiet {
+		return false
+	}
+	h.shown[t] = struct{}{}
+	return true
+}
+
+// isShown reports whether the status of a thread says that somebody waits, although nobody does.
+func (h *held) isShown(t Thread) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, shown := h.shown[t]
+	return shown
+}
+
+// cleared notes that the status of a thread is about to be taken away, and reports whether it has to be.
+func (h *held) cleared(t Thread) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, shown := h.shown[t]
+	delete(h.shown, t)
+	return shown
 }
 
 // due returns the threads that are to be told now, those that wait longest first.
@@ -90,59 +146,81 @@ func (h *held) due(now time.Time) (out []Thread) {
 			out = append(out, t)
 		}
 	}
+	if told >= heldTold {
+		return nil
+	}
 	slices.SortFunc(out, func(a, b Thread) int { return h.threads[a].since.Compare(h.threads[b].since) })
-	return out[:min(len(out), max(0, heldTold-told))]
+	return out[:min(len(out), heldTold-told)]
 }
 
 // get returns what is to be told in a thread; nil: nothing any more.
 func (h *held) get(t Thread) *heldAsk {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if a := h.threads[t]; a != nil {
-		return new(*a)
+	a := h.threads[t]
+	if a == nil {
+		return nil
 	}
-	return nil
+	a = new(*a)
+	a.asks, a.users = slices.Clone(a.asks), slices.Clone(a.users)
+	return a
 }
 
-// noted notes that a thread was told now, quiet by a word to one person.
-func (h *held) noted(t Thread, quiet bool) {
+// noted notes that a thread was told now, quiet by a word to one person. It reports whether somebody still waits.
+func (h *held) noted(t Thread, quiet bool) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if a := h.threads[t]; a != nil {
+	a := h.threads[t]
+	switch {
+	case a != nil:
 		a.told, a.quiet = time.Now(), quiet
+	case !quiet:
+		h.shown[t] = struct{}{}
 	}
+	return a != nil
 }
 
-// hold keeps a question that came at a time and that the store did not take. It always returns ErrNotDurable: Slack tells of it
+// hold keeps a question that the store did not take. It always returns ErrNotDurable: Slack tells of it
 // again, should this process end before the store is back.
-func (b *Bot) hold(ctx context.Context, ev Asked, ifKnown bool, came time.Time, cause error) error {
+func (b *Bot) hold(ctx context.Context, ev Asked, ifKnown bool, cause error) error {
+	b.log.WarnContext(ctx, "ask_held", "thread", ev.Thread.String(), "ask", ev.TS, "error", cause)
 	lasting, ok := errors.AsType[interface {
 		error
 		Lasting() bool
 	}](cause)
-	b.log.WarnContext(ctx, "ask_held", "thread", ev.Thread.String(), "ask", ev.TS, "error", cause)
 	switch {
 	case !b.desk.Later(ev.Thread.String(), ev.since(), ifKnown):
 		b.log.WarnContext(ctx, "ask_not_held", "thread", ev.Thread.String(), "ask", ev.TS)
-		if !ifKnown {
+		b.waitsNoMore(ev.Thread, func(ts string) bool { return ts == ev.TS })
+		if ev.explicit() && !ifKnown && b.refused.due("held/"+ev.Thread.String()+"/"+ev.TS, time.Now()) {
 			b.tell(whisperPlace(ev), ev.User, tooManyHeld)
 		}
-	case !ifKnown:
-		b.held.add(ev, came, ok && lasting.Lasting())
+	case ok && lasting.Lasting():
+		b.held.lasts(ev.Thread)
 	}
 	return ErrNotDurable
 }
 
 // noted is told when the store has a question that was held.
 func (b *Bot) noted(key string, _ turn.Record) {
-	if t, ok := parseThread(key); ok && b.held.drop(t) {
+	if t, ok := parseThread(key); ok {
+		b.waitsNoMore(t, everyAsk)
+	}
+}
+
+func everyAsk(string) bool { return true }
+
+// waitsNoMore notes that nobody waits for the store any more with those questions of a thread.
+func (b *Bot) waitsNoMore(t Thread, which func(ts string) bool) {
+	if b.held.drop(t, which) {
 		b.errand(b.errands, "status", func(ctx context.Context) { b.unsay(ctx, t) })
 	}
 }
 
-// unsay takes the status away, unless something is being written there, which says more.
+// unsay takes the status away. While something is being written there, that says more: the actor's end
+// has it taken away.
 func (b *Bot) unsay(ctx context.Context, t Thread) {
-	if s, ok := b.dep.Room.(Statuses); ok && !b.isLive(t) {
+	if s, ok := b.dep.Room.(Statuses); ok && !b.isLive(t) && b.held.cleared(t) {
 		s.Status(ctx, t, "")
 	}
 }
@@ -157,12 +235,16 @@ func (b *Bot) tellHeld(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+		room := make(chan struct{}, heldAtOnce)
+		var all sync.WaitGroup
 		for _, t := range b.held.due(time.Now()) {
-			if ctx.Err() != nil {
-				return
-			}
-			b.tellWait(ctx, t)
+			room <- struct{}{}
+			all.Go(func() {
+				defer func() { <-room }()
+				b.tellWait(ctx, t)
+			})
 		}
+		all.Wait()
 	}
 }
 
@@ -170,7 +252,7 @@ func (b *Bot) tellHeld(ctx context.Context) {
 // say enough, by one word to who asked.
 func (b *Bot) tellWait(ctx context.Context, t Thread) {
 	a := b.held.get(t)
-	if a == nil {
+	if a == nil || ctx.Err() != nil {
 		return
 	}
 	where := t
@@ -181,13 +263,33 @@ func (b *Bot) tellWait(ctx context.Context, t Thread) {
 	switch {
 	case a.lasting:
 		b.held.noted(t, true)
-		b.whisper(ctx, where, a.user, lastingWord)
+		b.whisper(ctx, where, a.users[len(a.users)-1], lastingWord)
+	case time.Since(tsTime(a.asks[0])) > heldFresh && b.isAnswered(ctx, t, a.asks):
+		b.waitsNoMore(t, everyAsk)
 	case ok && s.Status(ctx, t, statusHeld):
-		b.held.noted(t, false)
+		if !b.held.noted(t, false) {
+			b.unsay(ctx, t)
+		}
 	default:
 		b.held.noted(t, true)
-		b.whisper(ctx, where, a.user, heldWord)
+		b.whisper(ctx, where, a.users[len(a.users)-1], heldWord)
 	}
+}
+
+// isAnswered reports whether a thread shows answers to all questions that wait in it: perhaps only this
+// process cannot reach the store, and another one was told of them, too. The thread itself is read only if
+// its first message shows that something followed: answers need those reads when the store is back.
+func (b *Bot) isAnswered(ctx context.Context, t Thread, asks []string) bool {
+	ctx, cancel := context.WithTimeout(ctx, heldRead)
+	defer cancel()
+	newest := turn.TS(slices.MaxFunc(asks, func(x, y string) int { return turn.TS(x).Compare(turn.TS(y)) }))
+	began := tsTime(t.TS)
+	first, err := b.dep.History.Recent(ctx, t.Channel, unixTS(began.Add(-time.Second)), unixTS(began.Add(time.Second)))
+	if err != nil || !slices.ContainsFunc(first, func(m Message) bool { return m.TS == t.TS && turn.TS(m.Latest).After(newest) }) {
+		return false
+	}
+	messages, err := b.dep.History.Messages(ctx, t)
+	return err == nil && slices.ContainsFunc(messages, func(m Message) bool { return m.Self && !newest.After(turn.TS(m.For)) })
 }
 
 // whisperPlace is where a word to who asked is seen: in the thread, if there is one yet.

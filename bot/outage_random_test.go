@@ -32,6 +32,7 @@ type outageWorld struct {
 	live    []int // the processes that are not dead, of w.procs
 	dialogs []*dialog
 	asked   int
+	link    func(i int) *awayStore // from a process to the store
 	gone    sync.WaitGroup
 	story   []string // what happened, with its time
 
@@ -94,6 +95,20 @@ func (o *outageWorld) back() {
 	}
 }
 
+// cut takes the store from one process for a while.
+func (o *outageWorld) cut(i int, wait time.Duration) {
+	link := o.link(i)
+	if !link.there() {
+		return
+	}
+	o.note("p%d cannot reach the store", i)
+	link.leave()
+	time.AfterFunc(wait, func() {
+		o.note("p%d can reach the store", i)
+		link.back()
+	})
+}
+
 func (o *outageWorld) step() {
 	seat := o.rng.IntN(len(o.live))
 	i := o.live[seat]
@@ -104,14 +119,16 @@ func (o *outageWorld) step() {
 		d := o.dialogs[o.rng.IntN(len(o.dialogs))]
 		d.stops = append(d.stops, o.slack.Say("alice", d.channel, d.ts, "stop"))
 		o.note("stop in %s", d.ts)
-	case n < 75:
+	case n < 71:
 		o.note("p%d is killed", i)
 		o.procs[i].kill()
 		o.thaw(i)
 		o.gone.Go(o.old[i]) // what is left of it in this bubble ends
 		o.live = append(o.live[:seat], o.live[seat+1:]...)
 		o.start()
-	case n < 87:
+	case n < 80:
+		o.cut(i, time.Second+time.Duration(o.rng.IntN(20_000))*time.Millisecond)
+	case n < 89:
 		o.freeze(i)
 		time.AfterFunc(time.Second+time.Duration(o.rng.IntN(7000))*time.Millisecond, func() { o.thaw(i) })
 	default:
@@ -150,6 +167,7 @@ func TestRandomOutages(t *testing.T) {
 
 func randomOutages(t *testing.T, seed uint64) {
 	var store *awayStore
+	var links []*awayStore
 	cfg := replicas()
 	cfg.slack = slacksim.Config{Latency: 30 * time.Millisecond, Seed: seed, HoldEvents: 100, Limiter: slacksim.LimiterOff}
 	cfg.model = llmsim.Config{Speed: 60, FirstToken: 100 * time.Millisecond, Answer: func(c *llmsim.Chat) string {
@@ -160,13 +178,15 @@ func randomOutages(t *testing.T, seed uint64) {
 		if store == nil { // inside the bubble
 			store = &awayStore{Mem: turn.NewMem()}
 		}
-		return disk{store}
+		links = append(links, &awayStore{})
+		return disk{cutStore{store, links[len(links)-1]}}
 	}
 	cfg.edits, cfg.lateAcks = 100_000, true
 	inWorld(t, cfg, func(t *testing.T, w *world) {
 		o := &outageWorld{world: w, rng: rand.New(rand.NewPCG(seed, 0)), store: store, frozen: map[int]bool{}, live: []int{0}}
 		o.start()
 		o.start()
+		o.link = func(i int) *awayStore { return links[i] }
 		time.Sleep(5 * time.Second)
 		for range 60 {
 			o.step()

@@ -70,7 +70,7 @@ func (b *Bot) lookOnce(ctx context.Context, t Thread) {
 		return
 	}
 	messages, err := b.dep.History.Messages(ctx, t)
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrNoThread) { // what cannot be read, now or later, cannot be mended
 		b.log.WarnContext(ctx, "history_unread", "thread", t.String(), "error", err)
 		return
 	}

@@ -201,10 +201,9 @@ func (s *saver) end() {
 
 // saved is the checkpoint that an earlier owner of the same turn left; the zero partly if there is none.
 func (t *turnRun) saved(ctx context.Context, want checkpoint) partly {
-	get, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
 	var c checkpoint
-	if err := t.bot.answers.read(get, checkpointKey(t.thread), &c); err != nil {
+	err := t.stored(ctx, func(ctx context.Context) error { return t.bot.answers.read(ctx, checkpointKey(t.thread), &c) })
+	if err != nil {
 		t.bot.log.WarnContext(ctx, "checkpoint_unread", "thread", t.thread.String(), "error", err)
 		return partly{}
 	}

@@ -219,6 +219,9 @@ func (a *actor) leave() bool {
 		return false
 	}
 	delete(a.bot.actors, a.thread)
+	if a.bot.held.isShown(a.thread) {
+		a.bot.errand(a.bot.errands, "status", func(ctx context.Context) { a.bot.unsay(ctx, a.thread) })
+	}
 	if a.bot.draining {
 		poke(a.bot.wake)
 	}

@@ -22,7 +22,8 @@ const (
 	closeTimeout   = 90 * time.Second        // for the last Slack calls: longer than a minute, the longest that a budget can be empty
 	rootOnlyFor    = 2500 * time.Millisecond // a root message younger than this has no replies yet, so that nothing is read: Slack redelivers after 3 s
 	doneTimeout    = 3 * time.Second         // for the store to take the end; then the desk goes on trying in the background
-	keepAgain      = 2 * time.Second         // the pause between two tries to keep an answer's text
+	keepAgain      = 2 * time.Second         // the pause between two tries with the store
+	storeTries     = 4                       // with pauses that are longer than a lease is trusted, so that the last try waits until the store is back
 )
 
 // turnRun is one turn: what is owed in a thread is answered by one answer. It runs in its own goroutine; the actor may call answers,
@@ -368,9 +369,11 @@ func (t *turnRun) plan(ctx context.Context, upto turn.TS) {
 	if len(t.due.asks) > 0 || t.unread {
 		return
 	}
-	get, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	wanted, err := t.bot.answers.wanted(get, t.thread)
+	var wanted want
+	err := t.stored(ctx, func(ctx context.Context) (err error) {
+		wanted, err = t.bot.answers.wanted(ctx, t.thread)
+		return err
+	})
 	if err != nil {
 		t.bot.log.WarnContext(ctx, "press_unread", "thread", t.thread.String(), "error", err)
 		return
@@ -382,6 +385,22 @@ func (t *turnRun) plan(ctx context.Context, upto turn.TS) {
 	t.due = owed(thread, t.thread, v)
 	if t.due.redo && wanted.More == t.due.what && turn.TS(wanted.TS).After(answered) {
 		t.more = true
+	}
+}
+
+// stored does something with the store, and tries again what fails as long as the store may be away: what a
+// turn does not find there would be lost, or done again.
+func (t *turnRun) stored(ctx context.Context, do func(context.Context) error) error {
+	for try := 1; ; try++ {
+		limited, cancel := context.WithTimeout(ctx, storeTimeout)
+		err := do(limited)
+		cancel()
+		if err == nil || errors.Is(err, turn.ErrKey) || try == storeTries {
+			return err
+		}
+		if !t.bot.pause(ctx, keepAgain) || t.settled(ctx) != nil {
+			return err
+		}
 	}
 }
 

@@ -36,7 +36,7 @@ type Config struct {
 	Owed func(*Claim, Record)
 
 	// Look is told of a thread whose answer is to be looked at once more, LookAfter and up to a quarter more
-	// after this process saw that: an owner that was taken for dead may have woken, and written over it. It
+	// after this process saw that, and again, ever more seldom, until somebody has looked: an owner that was taken for dead may have woken, and written over it. It
 	// must not block, nor call the Desk. Who has looked calls Desk.Looked. nil: nobody looks.
 	Look      func(key string, r Record)
 	LookAfter time.Duration // 0 = DefaultLookAfter

@@ -8,8 +8,9 @@ import (
 
 // look is a thread that is to be looked at once more.
 type look struct {
-	rec Record
-	at  time.Time
+	rec  Record
+	at   time.Time
+	wait time.Duration // until it is told of again, should nobody have looked; doubled each time
 }
 
 // lookLaterLocked notes whether a thread is to be looked at: not while it is owed an answer, for that says more.
@@ -20,7 +21,7 @@ func (d *Desk) lookLaterLocked(key string, r Record) {
 	}
 	l, known := d.looks[key]
 	if !known { // processes look at different times, so that most often one look is enough
-		l.at = time.Now().Add(d.cfg.LookAfter + rand.N(d.cfg.LookAfter/4+1))
+		l.at, l.wait = time.Now().Add(d.cfg.LookAfter+rand.N(d.cfg.LookAfter/4+1)), 2*d.cfg.LookAfter
 		d.nudge()
 	}
 	l.rec = r
@@ -30,11 +31,12 @@ func (d *Desk) lookLaterLocked(key string, r Record) {
 // lookLocked tells of the looks that are due, and returns when the next one is; zero: none is.
 func (d *Desk) lookLocked(now time.Time) (next time.Time) {
 	for key, l := range d.looks {
-		switch {
-		case !l.at.After(now):
-			delete(d.looks, key)
+		if !l.at.After(now) {
 			d.after = append(d.after, func() { d.cfg.Look(key, l.rec) })
-		case next.IsZero() || l.at.Before(next):
+			l.at, l.wait = now.Add(l.wait), 2*l.wait
+			d.looks[key] = l
+		}
+		if next.IsZero() || l.at.Before(next) {
 			next = l.at
 		}
 	}

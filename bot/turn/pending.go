@@ -10,10 +10,29 @@ import (
 // maxPending is how many threads may wait for a store that does not answer (the project's own figure).
 const maxPending = 10_000
 
-// pendingAsk is an ask that the store has not taken.
+// pendingAsk is what the store has not taken of a thread.
 type pendingAsk struct {
-	ts      TS   // the newest of the thread
+	ts      TS   // the newest ask; empty: none
 	ifKnown bool // it is one only if the store knows the thread
+	stop    TS   // the newest stop; empty: none
+	changed TS   // the newest change; empty: none
+}
+
+// onto returns what the record becomes, and whether that is to be written. What was stopped before anybody
+// had begun to answer it is done with.
+func (p pendingAsk) onto(r Record) (_ Record, write bool) {
+	was := r
+	if !p.ifKnown || r.Asked != "" {
+		r.Asked = r.Asked.Max(p.ts)
+	}
+	switch {
+	case !r.Owed():
+	case r.Owner == "" && !r.For.After(r.Answered):
+		r.Answered = r.Answered.Max(p.stop)
+	default:
+		r.Stop, r.Changed = r.Stop.Max(p.stop), r.Changed.Max(p.changed)
+	}
+	return r, !r.Equal(was)
 }
 
 // Later keeps an ask that the store did not take: the Desk asks again as soon as the store answers, the
@@ -21,18 +40,33 @@ type pendingAsk struct {
 // says that the ask counts only if something was asked in the thread before. Later reports whether it has
 // the ask: at most 10,000 threads wait. It does no I/O. What waits is lost with the process.
 func (d *Desk) Later(key string, ts TS, ifKnown bool) bool {
+	return ts != "" && d.later(key, pendingAsk{ts: ts, ifKnown: ifKnown})
+}
+
+// StopLater is Later for a Stop. Answers of this process are not told: Stop has done that.
+func (d *Desk) StopLater(key string, ts TS) bool {
+	return ts != "" && d.later(key, pendingAsk{ifKnown: true, stop: ts})
+}
+
+// ChangeLater is Later for a Change.
+func (d *Desk) ChangeLater(key string, ts TS) bool {
+	return ts != "" && d.later(key, pendingAsk{ifKnown: true, changed: ts})
+}
+
+func (d *Desk) later(key string, more pendingAsk) bool {
 	d.mu.Lock()
 	defer d.unlock()
 	p, known := d.pending[key]
 	switch {
-	case key == "" || ts == "" || !known && len(d.pending) >= maxPending:
+	case key == "" || !known && len(d.pending) >= maxPending:
 		return false
 	case !known:
-		p.ifKnown = ifKnown
+		p.ifKnown = true
 		d.queue = append(d.queue, key)
 	}
-	p.ts, p.ifKnown = p.ts.Max(ts), p.ifKnown && ifKnown
-	d.pending[key] = p
+	d.pending[key] = pendingAsk{
+		ts: p.ts.Max(more.ts), ifKnown: p.ifKnown && more.ifKnown, stop: p.stop.Max(more.stop), changed: p.changed.Max(more.changed),
+	}
 	d.nudge()
 	return true
 }
@@ -91,13 +125,7 @@ func (d *Desk) askAgain(ctx context.Context, key string) bool {
 	d.mu.Lock()
 	p := d.pending[key]
 	d.mu.Unlock()
-	r, err := d.change(ctx, "ask again in", key, func(r Record) (_ Record, write bool) {
-		if p.ifKnown && r.Asked == "" || !p.ts.After(r.Asked) {
-			return r, false
-		}
-		r.Asked = p.ts
-		return r, true
-	})
+	r, err := d.change(ctx, "ask again in", key, p.onto)
 	hopeless := errors.Is(err, ErrKey) || errors.Is(err, ErrCorrupt) // however often it is tried
 	if err != nil && !hopeless {
 		return false

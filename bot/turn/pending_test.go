@@ -12,9 +12,9 @@ import (
 // What the store did not take is asked again when it is back, the oldest thread first, and taken over once.
 func TestLaterIsAskedWhenTheStoreIsBack(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {
-		var noted []string
+		noted := make(chan string, 100) // hooks are called by several goroutines
 		a := start(t, m, "a", func(c *turn.Config) {
-			c.Noted = func(key string, r turn.Record) { noted = append(noted, fmt.Sprint(key, " ", r.Asked)) }
+			c.Noted = func(key string, r turn.Record) { noted <- fmt.Sprint(key, " ", r.Asked) }
 		})
 		b := start(t, m, "b")
 		time.Sleep(time.Second)
@@ -41,7 +41,7 @@ func TestLaterIsAskedWhenTheStoreIsBack(t *testing.T) {
 		back(a)
 		time.Sleep(ttl)
 		if len(noted) != 20 || a.Pending() != 0 {
-			t.Fatalf("noted %v, %d pending", noted, a.Pending())
+			t.Fatalf("%d noted, %d pending", len(noted), a.Pending())
 		}
 		got := map[string]turn.TS{}
 		for range 20 {
@@ -170,5 +170,38 @@ func TestAloneNeverLapses(t *testing.T) {
 		back(a)
 		time.Sleep(ttl)
 		done(t, c, "1.0")
+	})
+}
+
+// A stop that the store did not take is told when it is back: to whoever answers, or, if nobody has begun, what was asked up to it is done with.
+func TestStopLater(t *testing.T) {
+	bubble(t, func(t *testing.T, m *turn.Mem) {
+		a, b := start(t, m, "a"), start(t, m, "b")
+		c := b.claim(t, "answered", "1.0")
+		away(a)
+		a.StopLater("answered", "2.0")
+		a.Later("waits", "1.0", false)
+		a.StopLater("waits", "2.0")
+		a.Later("more", "1.0", false)
+		a.StopLater("more", "2.0")
+		a.Later("more", "3.0", false)
+		a.StopLater("unknown", "2.0")
+		a.ChangeLater("answered", "1.5")
+		changed := c.Changed()
+		time.Sleep(time.Minute)
+		back(a)
+		time.Sleep(ttl)
+		if !closed(c.Stopped()) || !closed(changed) || c.StoppedAt() != "2.0" || c.ChangedAt() != "1.5" {
+			t.Errorf("stopped at %q, changed at %q", c.StoppedAt(), c.ChangedAt())
+		}
+		if r := record(t, m, "waits"); r.Owed() || r.Epoch != 0 {
+			t.Errorf("what was stopped before anybody began: %+v", r)
+		}
+		if r := record(t, m, "unknown"); !r.Equal(turn.Record{}) {
+			t.Errorf("a thread in which nothing was asked: %+v", r)
+		}
+		if r := record(t, m, "more"); !r.Owed() || r.For != "3.0" || r.Answered != "2.0" {
+			t.Errorf("what was asked after the stop: %+v", r)
+		}
 	})
 }

@@ -118,12 +118,11 @@ func sleep(ctx context.Context, d time.Duration) bool {
 // run is one process, from its start to its kill.
 func (w *world) run(ctx context.Context, name string) {
 	ctx, kill := context.WithCancel(ctx)
-	var wg sync.WaitGroup
+	var wg, turns sync.WaitGroup
+	defer turns.Wait() // after wg, whose goroutines begin turns
 	defer wg.Wait()
-	defer kill()
+	defer kill() // in mid-answer
 	store := &faulty{Store: w.store}
-	var turns sync.WaitGroup
-	defer turns.Wait()
 	claims := make(chan *turn.Claim, 1000)
 	d := turn.NewDesk(store, turn.Config{
 		Owner: name, TTL: ttl, Limit: 1 + w.int(8),

@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"llmbot/bot/figures"
 	"llmbot/bot/prompt"
 	"llmbot/bot/turn"
 	"llmbot/llm"
@@ -157,7 +158,7 @@ func (t *turnRun) standing(work context.Context, base checkpoint) (from partly, 
 	if kept {
 		return from, stands, kept
 	}
-	stands = Answer{Text: from.text, Small: Footer(from.result())}
+	stands = Answer{Text: from.text, Small: figures.Footer(from.result())}
 	if shows := t.shows(); utf8.RuneCountInString(shows)*3 > utf8.RuneCountInString(from.text)*4 { // saved last long before its owner died
 		stands = Answer{Text: shows}
 	}

@@ -21,10 +21,11 @@ func TestImports(t *testing.T) {
 	)
 	own := map[string][]string{ // of ours; a room that is not here may import nothing of ours
 		"cmd/llmbot":        {anything},
-		"bot":               {"bot/turn", "bot/prompt", "bot/quota", "llm"},
+		"bot":               {"bot/figures", "bot/turn", "bot/prompt", "bot/quota", "llm"},
+		"bot/figures":       {"llm"},
 		"bot/quota":         {"bot/turn"},
 		"bot/slackio":       {"bot", "bot/pace", "bot/render", "llm/egress"},
-		"bot/term":          {"bot", "bot/prompt", "bot/render", "llm"},
+		"bot/term":          {"bot", "bot/figures", "bot/prompt", "bot/render", "llm"},
 		"bot/prompt":        {"llm"},
 		"bot/sqlstore":      {"bot/turn"},
 		"bot/turn/turntest": {"bot/turn"},
@@ -32,9 +33,9 @@ func TestImports(t *testing.T) {
 		"llm":               {"llm/egress"},
 		"llm/bench":         {"llm"},
 	}
-	only := map[string]string{slackGo: "bot/slackio", openAI: "llm"}                                             // who alone may import it
-	std := []string{"bot/render", "bot/pace", "bot/turn", "bot/prompt", "bot/quota", "llm/egress", "llm/llmsim"} // nothing of others
-	witness := []string{"github.com/gorilla/websocket", "github.com/yuin/goldmark"}                              // all that the emulated Slack may have of others
+	only := map[string]string{slackGo: "bot/slackio", openAI: "llm"}                                                            // who alone may import it
+	std := []string{"bot/figures", "bot/render", "bot/pace", "bot/turn", "bot/prompt", "bot/quota", "llm/egress", "llm/llmsim"} // nothing of others
+	witness := []string{"github.com/gorilla/websocket", "github.com/yuin/goldmark"}                                             // all that the emulated Slack may have of others
 	root, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)

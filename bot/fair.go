@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"llmbot/bot/figures"
 	"llmbot/bot/quota"
 	"llmbot/bot/turn"
 	"llmbot/llm"
@@ -154,14 +155,12 @@ func overSentence(over quota.Over, now time.Time) string {
 	if over.Account.Of == quota.Person {
 		who, have, its = "You", "have", "your"
 	}
-	had := fmt.Sprintf("%s %s had %s %s of a minute.", who, have, its, count(over.Account.Limits.AnswersPerMinute, "answer"))
+	had := fmt.Sprintf("%s %s had %s %s of a minute.", who, have, its, figures.Count(over.Account.Limits.AnswersPerMinute, "answer"))
 	if over.Limit == quota.TokensPerDay {
-		had = fmt.Sprintf("%s %s used %s %s of 24 hours (what I read for an answer counts, too).", who, have, its, count(over.Account.Limits.TokensPerDay, "token"))
+		had = fmt.Sprintf("%s %s used %s %s of 24 hours (what I read for an answer counts, too).", who, have, its, figures.Count(over.Account.Limits.TokensPerDay, "token"))
 	}
 	return had + " Please ask again " + when(over.Until, now) + "."
 }
-
-func count(n int, what string) string { return thousands(n) + " " + plural(n, what) }
 
 // when is a time to come: how long until then, and when that is. It is rounded up: whoever comes then does not come too early.
 func when(at, now time.Time) string {
@@ -175,7 +174,7 @@ func when(at, now time.Time) string {
 	if at.YearDay() != now.UTC().YearDay() {
 		day = " on " + at.Format("2 January")
 	}
-	return fmt.Sprintf("in %s, at %s UTC%s", span(left), at.Format(clock), day)
+	return fmt.Sprintf("in %s, at %s UTC%s", figures.Span(left), at.Format(clock), day)
 }
 
 // share is what the person who asked for the status, and the channel in which they did, have used of what they may.
@@ -198,10 +197,10 @@ func (b *Bot) share(ctx context.Context, c Command) Group {
 			who = channelWords(a.ID)
 		}
 		if n := a.Limits.AnswersPerMinute; n > 0 {
-			g.Lines = append(g.Lines, fmt.Sprintf("%s: %s of %s in the last minute", who, thousands(use.Answers), count(n, "answer")))
+			g.Lines = append(g.Lines, fmt.Sprintf("%s: %s of %s in the last minute", who, figures.Thousands(use.Answers), figures.Count(n, "answer")))
 		}
 		if n := a.Limits.TokensPerDay; n > 0 {
-			g.Lines = append(g.Lines, fmt.Sprintf("%s: %s of %s in the last 24 hours", who, thousands(use.Tokens), count(n, "token")))
+			g.Lines = append(g.Lines, fmt.Sprintf("%s: %s of %s in the last 24 hours", who, figures.Thousands(use.Tokens), figures.Count(n, "token")))
 		}
 	}
 	return g

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"llmbot/bot/figures"
 	"llmbot/llm"
 )
 
@@ -186,7 +187,7 @@ func (t *turnRun) shareFile(ctx context.Context, id, text string) error {
 	if err := t.mayWrite(); err != nil {
 		return err
 	}
-	return t.bot.dep.Uploads.Share(ctx, t.thread, id, fmt.Sprintf("The whole answer, %s characters", thousands(utf8.RuneCountInString(text))))
+	return t.bot.dep.Uploads.Share(ctx, t.thread, id, fmt.Sprintf("The whole answer, %s characters", figures.Thousands(utf8.RuneCountInString(text))))
 }
 
 // shareLeft shows the file of an answer whose owner died between its end and its file.

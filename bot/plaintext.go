@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"llmbot/bot/figures"
 )
 
 // plainText decodes a text file: UTF-8, UTF-16 with a byte order mark, or Windows-1252, which Latin-1 is a part of. It returns the first most
@@ -101,7 +103,7 @@ func windows1252(p []byte) (rune, int) {
 func inline(name, text string, all int) attachment {
 	var notes, said []string
 	if n := utf8.RuneCountInString(text); n < all {
-		part := fmt.Sprintf("the first %s of %s characters", thousands(n), thousands(all))
+		part := fmt.Sprintf("the first %s of %s characters", figures.Thousands(n), figures.Thousands(all))
 		notes = append(notes, part)
 		said = append(said, fmt.Sprintf("Of %s I read %s.", quoteName(name), part))
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"llmbot/bot/figures"
 	"llmbot/llm"
 )
 
@@ -75,7 +76,7 @@ func Sparklines(charts []Chart) string {
 			if len(c.Series) == 1 {
 				name = c.Title
 			}
-			lines = append(lines, fmt.Sprintf("%s %s (%s to %s %s)", sparkline(s.Points, high), name, figure(low), figure(high), c.Unit))
+			lines = append(lines, fmt.Sprintf("%s %s (%s to %s %s)", sparkline(s.Points, high), name, figures.Number(low), figures.Number(high), c.Unit))
 		}
 	}
 	return strings.Join(lines, "\n")
@@ -92,18 +93,6 @@ func sparkline(points []float64, high float64) string {
 		b.WriteRune(blocks[min(max(i, 0), len(blocks)-1)])
 	}
 	return b.String()
-}
-
-// figure is a number as people compare it.
-func figure(f float64) string {
-	switch {
-	case f >= 100 || f == math.Trunc(f):
-		return thousands(int(math.Round(f)))
-	case f >= 1:
-		return fmt.Sprintf("%.1f", f)
-	default:
-		return fmt.Sprintf("%.2f", f)
-	}
 }
 
 // charts draws the last 20 minutes, a minute a point. The throughput of a minute is over the seconds in which a request ran; alone is that of
@@ -169,17 +158,3 @@ func within(readings []reading, from, to time.Time) []reading {
 }
 
 func round(f float64) float64 { return math.Round(f*100) / 100 }
-
-// span is a time as people say it: `2 h 5 min`.
-func span(d time.Duration) string {
-	switch {
-	case d < time.Minute:
-		return fmt.Sprintf("%d s", int(d.Seconds()))
-	case d < time.Hour:
-		return fmt.Sprintf("%d min", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
-	default:
-		return fmt.Sprintf("%d days", int(d.Hours())/24)
-	}
-}

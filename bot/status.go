@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"llmbot/bot/figures"
 	"llmbot/llm"
 )
 
@@ -101,7 +102,7 @@ func (b *Bot) glance(s snapshot, now time.Time) Group {
 	state, since, _ := b.monitor.now()
 	line := "Model server: " + string(state)
 	if d := now.Sub(since); !since.IsZero() && d >= time.Second {
-		line += " for " + span(d)
+		line += " for " + figures.Span(d)
 	}
 	g := Group{Title: line}
 	if s.err != nil {
@@ -110,7 +111,7 @@ func (b *Bot) glance(s snapshot, now time.Time) Group {
 	}
 	g.Lines = append(g.Lines, "Model: "+llm.Printable(s.model.ID, nameShown))
 	if s.model.MaxModelLen > 0 {
-		g.Lines = append(g.Lines, "Context length: "+tokens(s.model.MaxModelLen))
+		g.Lines = append(g.Lines, "Context length: "+figures.Tokens(s.model.MaxModelLen))
 	}
 	if s.version != "" {
 		g.Lines = append(g.Lines, "Version: "+llm.Printable(s.version, nameShown))
@@ -131,10 +132,10 @@ func (b *Bot) speedsGroup(at snapshot, now time.Time) Group {
 		g.Lines = append(g.Lines, "Interactive speed (what one person sees): no answer yet since I started")
 	case s.n < fewAnswers:
 		g.Lines = append(g.Lines, fmt.Sprintf("Interactive speed (what one person sees): %.1f tok/s median, first token %s median, %s p95 (last %d %s)",
-			s.median, seconds(s.ttft, 2), seconds(s.ttft95, 2), s.n, plural(s.n, "answer")))
+			s.median, figures.Seconds(s.ttft, 2), figures.Seconds(s.ttft95, 2), s.n, figures.Plural(s.n, "answer")))
 	default:
 		g.Lines = append(g.Lines, fmt.Sprintf("Interactive speed (what one person sees): %.1f tok/s median, %.1f tok/s in the slowest 5 %%, first token %s median, %s p95 (last %d %s)",
-			s.median, s.slow, seconds(s.ttft, 2), seconds(s.ttft95, 2), s.n, plural(s.n, "answer")))
+			s.median, s.slow, figures.Seconds(s.ttft, 2), figures.Seconds(s.ttft95, 2), s.n, figures.Plural(s.n, "answer")))
 	}
 	switch t := throughputOf(b.monitor.span(now, time.Minute), own.median); {
 	case !t.known && at.metrics.TooLarge:
@@ -144,7 +145,7 @@ func (b *Bot) speedsGroup(at snapshot, now time.Time) Group {
 	case t.rate() == 0:
 		g.Lines = append(g.Lines, "System throughput (all together): idle (last minute)")
 	default:
-		g.Lines = append(g.Lines, fmt.Sprintf("System throughput (all together): %s tok/s, shared by %s at once on average (last minute)", figure(t.rate()), requests(t.requests)))
+		g.Lines = append(g.Lines, fmt.Sprintf("System throughput (all together): %s tok/s, shared by %s at once on average (last minute)", figures.Number(t.rate()), requests(t.requests)))
 	}
 	return g
 }
@@ -166,7 +167,7 @@ func (b *Bot) nowGroup(s snapshot, readings []reading) Group {
 		}
 		g.Lines = append(g.Lines, line)
 		if hit := hitRate(m, readings); hit >= 0 {
-			g.Lines = append(g.Lines, fmt.Sprintf("Prefix cache: %.0f %% of prompt tokens found · preemptions: %s", 100*hit, thousands(int(m.Preemptions))))
+			g.Lines = append(g.Lines, fmt.Sprintf("Prefix cache: %.0f %% of prompt tokens found · preemptions: %s", 100*hit, figures.Thousands(int(m.Preemptions))))
 		}
 	}
 	if s.metrics.TooLarge {
@@ -221,18 +222,18 @@ func (b *Bot) detailsGroup(s snapshot, readings []reading) Group {
 		q    llm.Quantiles
 	}{{"First token (TTFT)", r.TTFT}, {"Inter-token latency (ITL)", r.ITL}, {"Whole request (E2E)", r.E2E}, {"Time in the queue", r.Queue}} {
 		if row.q.Count > 0 {
-			line := fmt.Sprintf("%s: mean %s", row.name, precise(row.q.Mean))
+			line := fmt.Sprintf("%s: mean %s", row.name, figures.Latency(row.q.Mean))
 			if row.q.Count >= fewAnswers { // of a few the buckets say next to nothing
 				line += fmt.Sprintf(", median %s, p95 %s, p99 %s",
 					estimate(row.q.P50, row.q.Least), estimate(row.q.P95, row.q.Least), estimate(row.q.P99, row.q.Least))
 			}
-			g.Lines = append(g.Lines, fmt.Sprintf("%s (%s)", line, thousands(int(row.q.Count))))
+			g.Lines = append(g.Lines, fmt.Sprintf("%s (%s)", line, figures.Thousands(int(row.q.Count))))
 		}
 	}
 	g.Lines = append(g.Lines, fmt.Sprintf("Prompt tokens: %s a second · generated: %s a second · requests: %s a minute",
-		figure(r.PromptRate), figure(r.GenerationRate), figure(60*r.RequestRate)))
+		figures.Number(r.PromptRate), figures.Number(r.GenerationRate), figures.Number(60*r.RequestRate)))
 	if m := s.metrics; m.KVCacheTokens > 0 {
-		g.Lines = append(g.Lines, fmt.Sprintf("KV cache: %s tokens, %.1f requests of full length", thousands(m.KVCacheTokens), m.MaxConcurrency))
+		g.Lines = append(g.Lines, fmt.Sprintf("KV cache: %s tokens, %.1f requests of full length", figures.Thousands(m.KVCacheTokens), m.MaxConcurrency))
 	}
 	if r.AcceptanceRate >= 0 {
 		g.Lines = append(g.Lines, fmt.Sprintf("Speculative decoding: %.0f %% of draft tokens accepted", 100*r.AcceptanceRate))
@@ -244,17 +245,9 @@ func (b *Bot) detailsGroup(s snapshot, readings []reading) Group {
 // "up to 300 ms", and a median of 150 ms would be the reading of an empty queue.
 func estimate(d, least time.Duration) string {
 	if d < least {
-		return "under " + precise(least)
+		return "under " + figures.Latency(least)
 	}
-	return precise(d)
-}
-
-// precise is a latency with the digits that matter.
-func precise(d time.Duration) string {
-	if d < time.Second {
-		return fmt.Sprintf("%d ms", d.Milliseconds())
-	}
-	return seconds(d, 2)
+	return figures.Latency(d)
 }
 
 // selfGroup is about the bot.
@@ -264,7 +257,7 @@ func (b *Bot) selfGroup(_ snapshot, now time.Time) Group {
 		u := b.cfg.Use()
 		g.Lines = append(g.Lines, fmt.Sprintf("Slack edits in the last minute: %d of %d · refused by Slack (429) since I started: %d", u.Edits, u.Limit, u.Refused))
 	}
-	line := "up for " + span(now.Sub(b.since))
+	line := "up for " + figures.Span(now.Sub(b.since))
 	if b.cfg.Version != "" {
 		line = "llmbot " + b.cfg.Version + " · " + line
 	}
@@ -303,14 +296,5 @@ func unreachable(err error) string {
 	if e, ok := asLLM(err); ok {
 		return e.User()
 	}
-	return "It did not answer within " + seconds(statusTimeout, 0) + "."
-}
-
-// tokens is a context length as people compare it: `131,072 tokens (128k)`.
-func tokens(n int) string {
-	s := thousands(n) + " tokens"
-	if n >= 1024 && n%1024 == 0 {
-		s += fmt.Sprintf(" (%dk)", n/1024)
-	}
-	return s
+	return "It did not answer within " + figures.Seconds(statusTimeout, 0) + "."
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"llmbot/bot/figures"
 	"llmbot/bot/prompt"
 	"llmbot/bot/turn"
 	"llmbot/llm"
@@ -196,7 +197,7 @@ func (w *writer) takeUp(ctx context.Context, from partly) {
 	}
 	if from.text != "" && utf8.RuneCountInString(from.text)*4 >= w.hold*3 {
 		w.hold = 0
-		w.draft.Set(Answer{Text: w.bound.shown(from.text, false), Small: live(from.tokens, from.elapsed), Phase: Writing, Controls: CanStop})
+		w.draft.Set(Answer{Text: w.bound.shown(from.text, false), Small: figures.Live(from.tokens, from.elapsed), Phase: Writing, Controls: CanStop})
 	}
 }
 
@@ -261,7 +262,7 @@ func (w *writer) show() {
 	if w.holding() {
 		return
 	}
-	shown, small := w.bound.shown(w.shown, false), live(w.tokens, elapsed)
+	shown, small := w.bound.shown(w.shown, false), figures.Live(w.tokens, elapsed)
 	if w.bound.chars > w.bound.max {
 		small = join(small, "longer than is shown here")
 	}
@@ -293,7 +294,7 @@ func (w *writer) wait(ctx context.Context, failure *llm.Error, waited, pause tim
 			phase = Writing
 		}
 		notice := failure.User()
-		if d := roughly(waited); d != "" {
+		if d := figures.Roughly(waited); d != "" {
 			notice += " I have been waiting for " + d + "."
 		}
 		w.draft.Set(Answer{Text: text, Notice: notice + " I will answer as soon as it is there again.", Phase: phase, Controls: CanStop})
@@ -309,22 +310,6 @@ func (w *writer) wait(ctx context.Context, failure *llm.Error, waited, pause tim
 		return w.enter(ctx)
 	case <-ctx.Done():
 		return context.Cause(ctx)
-	}
-}
-
-// roughly is how long something takes so far, in steps: each new one costs an edit in every thread that waits. Empty: not worth a word.
-func roughly(d time.Duration) string {
-	switch m := int(d.Minutes()); {
-	case d < 20*time.Second:
-		return ""
-	case m < 1:
-		return "some seconds"
-	case m == 1:
-		return "a minute"
-	case m < 5:
-		return fmt.Sprintf("%d minutes", m)
-	default:
-		return fmt.Sprintf("%d minutes", m/5*5)
 	}
 }
 
@@ -385,7 +370,7 @@ func (w *writer) finished(p partly) outcome {
 func (w *writer) complete(text, notice string, r llm.Result) outcome {
 	shown := w.bound.shown(text, true)
 	shown = shown[:w.draft.Room(shown, false)]
-	out := outcome{answer: Answer{Text: shown, Small: Footer(r), Phase: Done, Ending: EndingWhole, Controls: CanRegenerate | CanRate}, result: r}
+	out := outcome{answer: Answer{Text: shown, Small: figures.Footer(r), Phase: Done, Ending: EndingWhole, Controls: CanRegenerate | CanRate}, result: r}
 	switch {
 	case len(shown) < len(text): // to go on would show nothing more
 		out.all = text
@@ -448,7 +433,7 @@ func (w *writer) small(res llm.Result) string {
 	if n := w.tokens - w.from.tokens; !res.Usage.Known && n > 0 {
 		res.Usage.Known, res.Usage.CompletionTokens = true, n
 	}
-	return Footer(w.whole(res))
+	return figures.Footer(w.whole(res))
 }
 
 // smaller is the prompt budget after the server refused a prompt of which we thought that it has tokens tokens.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"llmbot/bot"
+	"llmbot/bot/figures"
 	"llmbot/llm"
 )
 
@@ -257,5 +258,5 @@ func (w *writing) dot(res llm.Result) string {
 // speedLine is `156 tokens in 4.2s = 37.1 tok/s · first token 0.31s`.
 func speedLine(res llm.Result) string {
 	res.Model = "" // the person chose it, and sees it at the top
-	return bot.Footer(res)
+	return figures.Footer(res)
 }

@@ -145,3 +145,22 @@ func (b *Bot) refuse(ctx context.Context, where Thread, user string, refusal Ref
 		b.tell(where, user, string(refusal))
 	}
 }
+
+// mayAsk asks the policy about a command; where it is called does not matter, for only one person sees the answer. sure says that it is known who
+// they are.
+func (b *Bot) mayAsk(ctx context.Context, c Command) (_ Refusal, sure bool) {
+	if refusal := b.cfg.Policy.Quick(c.Channel, Asked{User: c.User, Direct: true}); refusal != "" {
+		return refusal, true
+	}
+	if !b.cfg.Policy.asks() {
+		return "", true
+	}
+	ctx, cancel := context.WithTimeout(ctx, soonTimeout)
+	defer cancel()
+	who, err := b.dep.Room.Person(ctx, c.User)
+	if err != nil {
+		b.log.WarnContext(ctx, "person_unknown", "user", c.User, "error", err)
+		return "", false // figures about the server are no secret worth a refusal to everybody
+	}
+	return b.cfg.Policy.Check(who), true
+}

@@ -21,10 +21,11 @@ func TestImports(t *testing.T) {
 	)
 	own := map[string][]string{ // of ours; a room that is not here may import nothing of ours
 		"cmd/llmbot":        {anything},
-		"bot":               {"bot/figures", "bot/turn", "bot/prompt", "bot/quota", "llm"},
+		"bot":               {"bot/figures", "bot/status", "bot/turn", "bot/prompt", "bot/quota", "llm"},
 		"bot/figures":       {"llm"},
+		"bot/status":        {"bot/figures", "llm"},
 		"bot/quota":         {"bot/turn"},
-		"bot/slackio":       {"bot", "bot/pace", "bot/render", "llm/egress"},
+		"bot/slackio":       {"bot", "bot/status", "bot/pace", "bot/render", "llm/egress"},
 		"bot/term":          {"bot", "bot/figures", "bot/prompt", "bot/render", "llm"},
 		"bot/prompt":        {"llm"},
 		"bot/sqlstore":      {"bot/turn"},

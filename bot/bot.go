@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"llmbot/bot/quota"
+	"llmbot/bot/status"
 	"llmbot/bot/turn"
 	"llmbot/llm"
 )
@@ -56,8 +57,8 @@ type Config struct {
 	Version      string        // for the status
 	// Durable says that the store outlives the process, so that what comes while the bot stops may be noted and acked.
 	Durable bool
-	Alone   func() bool     // see turn.Config
-	Use     func() SlackUse // for the status; nil: not known
+	Alone   func() bool            // see turn.Config
+	Use     func() status.SlackUse // for the status; nil: not known
 	// Share is told which part of Slack's edit budget is this process's, above 0 up to 1, when it changes; nil: there is only one process.
 	Share func(share float64)
 }
@@ -65,7 +66,7 @@ type Config struct {
 // Deps is what a Bot needs of others.
 type Deps struct {
 	Model   Model
-	Server  Server
+	Server  status.Server
 	Counter Counter                                      // nil: prompts are estimated only
 	Files   Files                                        // nil: files are not read
 	Uploads Uploads                                      // nil: of an answer that is too long the rest is left out
@@ -89,11 +90,10 @@ type Bot struct {
 	slots     *slots
 	ledger    quota.Ledger
 	told      told
-	speeds    speeds
+	status    *status.Board
 	window    window
 	answers   answers
 	crowds    crowds
-	monitor   monitor
 	homes     seldom // whose Home tab was published
 	refused   seldom // who was told that they may not ask
 	files     fileCache
@@ -142,6 +142,10 @@ func New(cfg Config, dep Deps) *Bot {
 		reads: make(chan struct{}, maxReads), pics: llm.NewPictures(), errands: newErrands(8, 10*time.Second), repairs: newErrands(64, repairTimeout),
 		lookBacks: newDelayed(lookBackAfter), young: newDelayed(youngAgain),
 	}
+	b.status = status.New(status.Config{
+		Server: dep.Server, GPUs: dep.GPUs, Use: cfg.Use, Work: func() (live, queued int) { return b.live(), b.slots.queued() },
+		Version: cfg.Version, Log: dep.Log,
+	})
 	b.desk = turn.NewDesk(dep.Store, turn.Config{Owner: cfg.Owner, Alone: cfg.Alone, Log: dep.Log, Owed: b.owed, Noted: b.noted, Look: b.lookAgain, Hooks: dep.Hooks.Turn})
 	return b
 }
@@ -163,7 +167,7 @@ func (b *Bot) Run(ctx context.Context) error {
 	desk.Go(func() { b.lookAtThreads(ctx) })
 	desk.Go(func() { b.young.run(ctx, b, lookTimeout) })
 	desk.Go(func() { b.watchGaps(ctx) })
-	desk.Go(func() { b.watchServer(ctx) })
+	desk.Go(func() { b.status.Run(ctx) })
 	desk.Go(func() { b.shareBudget(work) })
 	desk.Go(func() { b.errands.run(work) })
 	desk.Go(func() { b.repairs.run(work) })

@@ -9,6 +9,7 @@ import (
 
 	"llmbot/bot/figures"
 	"llmbot/bot/quota"
+	"llmbot/bot/status"
 	"llmbot/bot/turn"
 	"llmbot/llm"
 )
@@ -178,8 +179,8 @@ func when(at, now time.Time) string {
 }
 
 // share is what the person who asked for the status, and the channel in which they did, have used of what they may.
-func (b *Bot) share(ctx context.Context, c Command) Group {
-	g := Group{Title: "Your share"}
+func (b *Bot) share(ctx context.Context, c Command) status.Group {
+	g := status.Group{Title: "Your share"}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	var shared quota.Limits

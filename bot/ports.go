@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"llmbot/bot/status"
 	"llmbot/llm"
 )
 
@@ -21,14 +22,6 @@ func (t Thread) direct() bool { return strings.HasPrefix(t.Channel, "D") }
 // Model streams one completion. It calls on for every delta in order and returns the server's own usage.
 type Model interface {
 	Stream(ctx context.Context, req llm.Request, on func(llm.Delta) error) (llm.Result, error)
-}
-
-// Server is what is asked of the model server beside completions. Its methods block for at most their ctx.
-type Server interface {
-	// Model is what is known of a model; an empty name is the one that an empty Request.Model means.
-	Model(ctx context.Context, name string) (llm.ModelInfo, error)
-	Version(ctx context.Context) (string, error)
-	Metrics(ctx context.Context) (llm.Metrics, error)
 }
 
 // Replier opens an answer in a thread, or takes over one that another process began. Open does not block for Slack.
@@ -183,4 +176,10 @@ type Message struct {
 type File struct {
 	ID, Name, MIME string
 	Size           int64 // bytes
+}
+
+// Homes shows reports on people's Home tabs.
+type Homes interface {
+	// Publish replaces what a person sees there. It blocks for the network.
+	Publish(ctx context.Context, user string, r status.Report) error
 }

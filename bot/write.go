@@ -352,7 +352,7 @@ func (w *writer) whole(res llm.Result) llm.Result {
 }
 
 func (w *writer) done(res llm.Result) outcome {
-	w.bot.speeds.add(res)
+	w.bot.status.Answered(res)
 	if res.Finish == finishCut && strings.TrimSpace(w.bound.shown(w.text, true)) == "" {
 		return w.failed(errEndless, "I have stopped the model: it wrote nothing but white space.", res)
 	}

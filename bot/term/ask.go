@@ -40,10 +40,19 @@ type Settings struct {
 	ShowReasoning bool // dimmed, above the answer
 }
 
+// Server is what is asked of the model server beside completions. Its methods block for at most their
+// ctx.
+type Server interface {
+	// Model returns what is known of a model; an empty name is the one that an empty Request.Model means.
+	Model(ctx context.Context, name string) (llm.ModelInfo, error)
+	Version(ctx context.Context) (string, error)
+	Metrics(ctx context.Context) (llm.Metrics, error)
+}
+
 // asker asks one question after the other and shows what comes. It belongs to one goroutine at a time.
 type asker struct {
 	model    bot.Model
-	server   bot.Server
+	server   Server
 	settings Settings
 	log      *slog.Logger
 	wait     bool // for a server that is away

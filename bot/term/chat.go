@@ -18,7 +18,7 @@ import (
 // Chat is a conversation at a terminal.
 type Chat struct {
 	Model    bot.Model
-	Server   bot.Server
+	Server   Server
 	Place    bot.Replier
 	Lines    Lines
 	Say      func(text string) // shows a word of ours, Markdown, between answers

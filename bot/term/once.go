@@ -11,7 +11,7 @@ import (
 // Once is a single question.
 type Once struct {
 	Model    bot.Model
-	Server   bot.Server
+	Server   Server
 	Place    bot.Replier
 	Settings Settings
 	Log      *slog.Logger // nil: no log

@@ -1,10 +1,10 @@
-package bot
+package status
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -13,19 +13,53 @@ import (
 )
 
 const (
-	// statusTimeout is how long the model server may take: Slack wants the answer to a command within 3 s (facts/slack.md §5.5).
-	statusTimeout = 2 * time.Second
-	// nameShown is how much of a model's name is shown, in characters: a path has its place, a page of text has not.
+	// Timeout is how long the model server may take: Slack wants the answer to a command within 3 s
+	// (facts/slack.md §5.5).
+	Timeout = 2 * time.Second
+	// nameShown is how many characters of a model's name are shown: a path has its place, a page of text
+	// has not.
 	nameShown = 200
-	// fewAnswers are too few to speak of their slowest 5 %, or of percentiles that are estimated from a histogram.
+	// fewAnswers are too few to speak of their slowest 5 %, or of percentiles that a histogram estimates.
 	fewAnswers = 20
 )
 
-// SlackUse is how much of Slack's edits the bot uses.
+// Server is what is asked of the model server. Its methods block for at most their ctx.
+type Server interface {
+	// Model returns what is known of a model; an empty name is the one that an empty Request.Model means.
+	Model(ctx context.Context, name string) (llm.ModelInfo, error)
+	Version(ctx context.Context) (string, error)
+	Metrics(ctx context.Context) (llm.Metrics, error)
+}
+
+// SlackUse says how much of Slack's edits the bot uses.
 type SlackUse struct {
 	Edits, Limit int // in the last minute, and how many there may be
 	Refused      int // calls that Slack refused for their rate since the start
 }
+
+// Config is what a Board needs of others.
+type Config struct {
+	Server  Server
+	GPUs    func(ctx context.Context) ([]llm.GPU, error) // nil: nobody tells of GPUs
+	Use     func() SlackUse                              // nil: not known
+	Work    func() (live, queued int)                    // threads at work in this process, and how many of them wait for a slot
+	Version string                                       // of the bot; empty: not known
+	Log     *slog.Logger
+}
+
+// Board knows how the server and the bot are doing. Its methods are safe for concurrent use.
+type Board struct {
+	cfg     Config
+	monitor monitor
+	speeds  speeds
+	since   time.Time // when this process began
+}
+
+// New returns a Board of a process that begins now.
+func New(cfg Config) *Board { return &Board{cfg: cfg, since: time.Now()} }
+
+// Answered takes how fast an answer was.
+func (b *Board) Answered(r llm.Result) { b.speeds.add(r) }
 
 // snapshot is all that is asked of the server for a report.
 type snapshot struct {
@@ -37,41 +71,15 @@ type snapshot struct {
 	gpuErr  error
 }
 
-// Status says how the model server is doing, for the person who asked. It takes 2 s at most, whatever the server does. Whom the policy
-// refuses it tells so.
-func (b *Bot) Status(ctx context.Context, c Command) Report {
-	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
-	defer cancel()
-	if refusal, _ := b.mayAsk(ctx, c); refusal != "" {
-		return Report{Groups: []Group{{Lines: []string{string(refusal)}}}}
-	}
-	words := strings.TrimSpace(strings.TrimPrefix(strings.ToLower(strings.TrimSpace(c.Text)), "!status"))
-	word, _, _ := strings.Cut(words, " ")
-	if word == "help" {
-		return Report{Groups: []Group{{Title: "What I can do", Lines: []string{helpText, statusHelp}}}}
-	}
-	var read sync.WaitGroup
-	var share Group
-	read.Go(func() { share = b.share(ctx, c) })
-	r := b.report(ctx, word == "details")
-	if read.Wait(); len(share.Lines) > 0 {
-		r.Groups = append(r.Groups, share)
-	}
-	return r
-}
-
-// statusHelp says what the command takes.
-const statusHelp = "`details` after the command shows more figures, `help` shows this."
-
 // look asks the server everything at once.
-func (b *Bot) look(ctx context.Context) snapshot {
+func (b *Board) look(ctx context.Context) snapshot {
 	var all sync.WaitGroup
 	var s snapshot
 	var versErr error // not every server has one: only whether it is there counts
 	all.Go(func() { s.metrics, s.model, s.err = b.readServer(ctx) })
-	all.Go(func() { s.version, versErr = b.dep.Server.Version(ctx) })
-	if b.dep.GPUs != nil {
-		all.Go(func() { s.gpus, s.gpuErr = b.dep.GPUs(ctx) })
+	all.Go(func() { s.version, versErr = b.cfg.Server.Version(ctx) })
+	if b.cfg.GPUs != nil {
+		all.Go(func() { s.gpus, s.gpuErr = b.cfg.GPUs(ctx) })
 	}
 	all.Wait()
 	if s.err != nil && versErr == nil && s.version != "" && away(s.err) != nil {
@@ -81,11 +89,12 @@ func (b *Bot) look(ctx context.Context) snapshot {
 	return s
 }
 
-// report gathers the figures.
-func (b *Bot) report(ctx context.Context, details bool) Report {
+// Report asks the server and gathers the figures. details adds those for people who tune the server. It
+// blocks for at most ctx.
+func (b *Board) Report(ctx context.Context, details bool) Report {
 	s, now := b.look(ctx), time.Now()
 	if s.err != nil {
-		b.log.WarnContext(ctx, "status_model_away", "error", s.err)
+		b.cfg.Log.WarnContext(ctx, "status_model_away", "error", s.err)
 	}
 	readings := b.monitor.span(now, historyKept)
 	r := Report{Groups: []Group{b.glance(s, now), b.speedsGroup(s, now), b.nowGroup(s, readings)}}
@@ -97,8 +106,8 @@ func (b *Bot) report(ctx context.Context, details bool) Report {
 	return r
 }
 
-// glance is whether it is up, and what it is.
-func (b *Bot) glance(s snapshot, now time.Time) Group {
+// glance says whether the server is up, and what it is.
+func (b *Board) glance(s snapshot, now time.Time) Group {
 	state, since, _ := b.monitor.now()
 	line := "Model server: " + string(state)
 	if d := now.Sub(since); !since.IsZero() && d >= time.Second {
@@ -119,8 +128,8 @@ func (b *Bot) glance(s snapshot, now time.Time) Group {
 	return g
 }
 
-// speedsGroup are the two speeds that are both true.
-func (b *Bot) speedsGroup(at snapshot, now time.Time) Group {
+// speedsGroup shows the two speeds, which are both true.
+func (b *Board) speedsGroup(at snapshot, now time.Time) Group {
 	g := Group{
 		Title: "Two speeds",
 		Note: "Interactive speed: the tokens of an answer, divided by the seconds from the question to its last token. " +
@@ -157,8 +166,8 @@ func requests(n float64) string {
 	return fmt.Sprintf("%.1f requests", n)
 }
 
-// nowGroup is what the server is busy with.
-func (b *Bot) nowGroup(s snapshot, readings []reading) Group {
+// nowGroup shows what the server is busy with.
+func (b *Board) nowGroup(s snapshot, readings []reading) Group {
 	g := Group{Title: "Now"}
 	if m := s.metrics; s.err == nil && m.Known {
 		line := fmt.Sprintf("Requests: %.0f running, %.0f waiting", m.Running, m.Waiting)
@@ -173,10 +182,7 @@ func (b *Bot) nowGroup(s snapshot, readings []reading) Group {
 	if s.metrics.TooLarge {
 		g.Lines = append(g.Lines, "Requests: not known (the server's /metrics page is too large to be read)")
 	}
-	b.mu.Lock()
-	busy := len(b.actors)
-	b.mu.Unlock()
-	queued := b.slots.queued()
+	busy, queued := b.cfg.Work()
 	g.Lines = append(g.Lines, fmt.Sprintf("Answers in progress here: %d, queued: %d", max(busy-queued, 0), queued))
 	for _, gpu := range s.gpus {
 		g.Lines = append(g.Lines, gpuLine(gpu))
@@ -187,7 +193,8 @@ func (b *Bot) nowGroup(s snapshot, readings []reading) Group {
 	return g
 }
 
-// hitRate is that of the last 20 minutes, else of the server's whole life; -1: nothing was looked up.
+// hitRate returns the prefix cache's of the last 20 minutes, else of the server's whole life; -1 if
+// nothing was looked up.
 func hitRate(m llm.Metrics, readings []reading) float64 {
 	if len(readings) > 1 {
 		if r := llm.Rates(readings[0].metrics, m, 0); r.Known && r.PrefixHitRate >= 0 {
@@ -209,8 +216,8 @@ func gpuLine(g llm.GPU) string {
 	return line
 }
 
-// detailsGroup has the figures for those who tune the server.
-func (b *Bot) detailsGroup(s snapshot, readings []reading) Group {
+// detailsGroup shows the figures for those who tune the server.
+func (b *Board) detailsGroup(s snapshot, readings []reading) Group {
 	g := Group{Title: "Details (last 20 minutes, from the server's own metrics)"}
 	if len(readings) < 2 {
 		g.Lines = append(g.Lines, "No metrics yet.")
@@ -241,8 +248,9 @@ func (b *Bot) detailsGroup(s snapshot, readings []reading) Group {
 	return g
 }
 
-// estimate is a percentile of a histogram. In the first bucket nothing is known but its bound: vLLM's queue times begin with
-// "up to 300 ms", and a median of 150 ms would be the reading of an empty queue.
+// estimate writes a percentile of a histogram. In the first bucket nothing is known but its bound:
+// vLLM's queue times begin with "up to 300 ms", and a median of 150 ms would be the reading of an empty
+// queue.
 func estimate(d, least time.Duration) string {
 	if d < least {
 		return "under " + figures.Latency(least)
@@ -250,8 +258,8 @@ func estimate(d, least time.Duration) string {
 	return figures.Latency(d)
 }
 
-// selfGroup is about the bot.
-func (b *Bot) selfGroup(_ snapshot, now time.Time) Group {
+// selfGroup shows how the bot is doing.
+func (b *Board) selfGroup(_ snapshot, now time.Time) Group {
 	g := Group{Title: "The bot"}
 	if b.cfg.Use != nil {
 		u := b.cfg.Use()
@@ -265,36 +273,17 @@ func (b *Bot) selfGroup(_ snapshot, now time.Time) Group {
 	return g
 }
 
-// mayAsk asks the policy about a command; where it is called does not matter, for only one person sees the answer. sure says that it is known who
-// they are.
-func (b *Bot) mayAsk(ctx context.Context, c Command) (_ Refusal, sure bool) {
-	if refusal := b.cfg.Policy.Quick(c.Channel, Asked{User: c.User, Direct: true}); refusal != "" {
-		return refusal, true
-	}
-	if !b.cfg.Policy.asks() {
-		return "", true
-	}
-	ctx, cancel := context.WithTimeout(ctx, soonTimeout)
-	defer cancel()
-	who, err := b.dep.Room.Person(ctx, c.User)
-	if err != nil {
-		b.log.WarnContext(ctx, "person_unknown", "user", c.User, "error", err)
-		return "", false // figures about the server are no secret worth a refusal to everybody
-	}
-	return b.cfg.Policy.Check(who), true
-}
-
-// away is err if it says that the server is not there.
+// away returns err if it says that the server is not there, else nil.
 func away(err error) error {
-	if e, ok := asLLM(err); ok && e.Away() || errors.Is(err, context.DeadlineExceeded) {
+	if e, ok := errors.AsType[*llm.Error](err); ok && e.Away() || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	return nil
 }
 
 func unreachable(err error) string {
-	if e, ok := asLLM(err); ok {
+	if e, ok := errors.AsType[*llm.Error](err); ok {
 		return e.User()
 	}
-	return "It did not answer within " + figures.Seconds(statusTimeout, 0) + "."
+	return "It did not answer within " + figures.Seconds(Timeout, 0) + "."
 }

@@ -1,4 +1,4 @@
-package bot
+package status
 
 import (
 	"fmt"
@@ -10,16 +10,17 @@ import (
 	"llmbot/llm"
 )
 
-// chartPoints is how many points a chart has: the most that Slack takes (facts/slack.md §4.1). A minute each.
+// chartPoints is how many points a chart has, a minute each: the most that Slack takes
+// (facts/slack.md §4.1).
 const chartPoints = 20
 
-// Report is how the server and the bot are doing, for one person.
+// Report says how the server and the bot are doing, for one person.
 type Report struct {
 	Groups []Group
 	Charts []Chart // of the last 20 minutes; none without metrics
 }
 
-// Group is some lines about one thing.
+// Group is a few lines about one thing.
 type Group struct {
 	Title string
 	Lines []string
@@ -40,7 +41,8 @@ type Series struct {
 	Points []float64 // as many as the chart has labels
 }
 
-// Text is the report in words, the charts as lines of block characters: for places that draw nothing.
+// Text returns the report in words, its charts as lines of block characters, for places that draw
+// nothing.
 func (r Report) Text() string {
 	var b strings.Builder
 	for i, g := range r.Groups {
@@ -95,8 +97,8 @@ func sparkline(points []float64, high float64) string {
 	return b.String()
 }
 
-// charts draws the last 20 minutes, a minute a point. The throughput of a minute is over the seconds in which a request ran; alone is that of
-// throughputOf.
+// charts draws the last 20 minutes, a minute a point. The throughput of a minute is over the seconds in
+// which a request ran; alone is that of throughputOf.
 func charts(now time.Time, readings []reading, alone float64) []Chart {
 	if len(readings) < 2 {
 		return nil
@@ -140,7 +142,7 @@ func charts(now time.Time, readings []reading, alone float64) []Chart {
 	return out
 }
 
-// within are the readings between two times, and the one before them.
+// within returns the readings between two times, and the one before them.
 func within(readings []reading, from, to time.Time) []reading {
 	first, last := -1, -1
 	for i, r := range readings {

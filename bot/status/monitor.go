@@ -1,7 +1,8 @@
-package bot
+package status
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -14,11 +15,12 @@ const (
 	pollEvery = 5 * time.Second
 	// historyKept is how far back the charts reach.
 	historyKept = 20 * time.Minute
-	// busyPolls is how many readings in a row must find requests waiting until the server counts as overloaded: one alone is a burst.
+	// busyPolls is how many readings in a row must find requests waiting until the server counts as
+	// overloaded: one alone is a burst.
 	busyPolls = 3
 )
 
-// serverState is how the model server is, in one word.
+// serverState says how the model server is doing, in one word.
 type serverState string
 
 const (
@@ -44,7 +46,7 @@ type monitor struct {
 	waiting  int       // readings in a row with requests waiting
 }
 
-// take notes a reading: metrics, if there were any, and the error if the server did not answer.
+// take records a reading: metrics, if there were any, and the error if the server did not answer.
 func (m *monitor) take(now time.Time, metrics llm.Metrics, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -70,12 +72,12 @@ func (m *monitor) take(now time.Time, metrics llm.Metrics, err error) {
 	}
 }
 
-// stateOf is the state that an error means.
+// stateOf returns the state that an error means.
 func stateOf(err error) serverState {
 	if err == nil {
 		return stateUp
 	}
-	if e, ok := asLLM(err); ok {
+	if e, ok := errors.AsType[*llm.Error](err); ok {
 		switch e.Kind {
 		case llm.KindLoading:
 			return stateLoading
@@ -87,14 +89,14 @@ func stateOf(err error) serverState {
 	return stateDown
 }
 
-// now is the state, and since when it is so.
+// now returns the state, and since when it is so.
 func (m *monitor) now() (state serverState, since time.Time, failure error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.state, m.since, m.failure
 }
 
-// span are the readings of the last d, oldest first, and the one before them.
+// span returns the readings of the last d, oldest first, and the one before them.
 func (m *monitor) span(now time.Time, d time.Duration) []reading {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -105,8 +107,8 @@ func (m *monitor) span(now time.Time, d time.Duration) []reading {
 	return slices.Clone(m.readings[max(from-1, 0):])
 }
 
-// watchServer reads the server's metrics until ctx ends.
-func (b *Bot) watchServer(ctx context.Context) {
+// Run reads the server's metrics every few seconds until ctx ends.
+func (b *Board) Run(ctx context.Context) {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for {
@@ -123,9 +125,10 @@ func (b *Bot) watchServer(ctx context.Context) {
 	}
 }
 
-// readServer looks at the server: its metrics, where it has some, and its model. The error says that it is not there.
-func (b *Bot) readServer(ctx context.Context) (llm.Metrics, llm.ModelInfo, error) {
-	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
+// readServer reads the server's metrics, where it has some, and its model. The error says that it is
+// not there.
+func (b *Board) readServer(ctx context.Context) (llm.Metrics, llm.ModelInfo, error) {
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
 	var (
 		all               sync.WaitGroup
@@ -133,8 +136,8 @@ func (b *Bot) readServer(ctx context.Context) (llm.Metrics, llm.ModelInfo, error
 		model             llm.ModelInfo
 		metrErr, modelErr error
 	)
-	all.Go(func() { metrics, metrErr = b.dep.Server.Metrics(ctx) })
-	all.Go(func() { model, modelErr = b.dep.Server.Model(ctx, "") })
+	all.Go(func() { metrics, metrErr = b.cfg.Server.Metrics(ctx) })
+	all.Go(func() { model, modelErr = b.cfg.Server.Model(ctx, "") })
 	all.Wait()
 	switch {
 	case metrErr == nil:
@@ -155,7 +158,7 @@ type throughput struct {
 	requests float64       // at once, on average over busy
 }
 
-// rate is the system throughput in tokens a second; 0: idle.
+// rate returns the system throughput in tokens a second; 0 if the server was idle.
 func (t throughput) rate() float64 {
 	if t.busy <= 0 {
 		return 0
@@ -163,8 +166,9 @@ func (t throughput) rate() float64 {
 	return t.tokens / t.busy.Seconds()
 }
 
-// throughputOf adds up readings. A request that began or ended between two of them ran for a part of that time: as large a part as the tokens
-// are of what full intervals brought. Where there is none, alone is taken for it: what one request brings in a second.
+// throughputOf adds up readings. A request that began or ended between two of them ran for a part of
+// that time: as large a part as its tokens are of what full intervals brought. Where there is no full
+// interval, alone is taken for it: what one request brings in a second.
 func throughputOf(readings []reading, alone float64) throughput {
 	var out throughput
 	type edge struct {
@@ -205,7 +209,7 @@ func throughputOf(readings []reading, alone float64) throughput {
 	return out
 }
 
-// part is how much of an interval was busy, judged by its tokens.
+// part returns how much of an interval was busy, judged by its tokens.
 func part(tokens float64, d time.Duration, full float64) float64 {
 	if full <= 0 || d <= 0 {
 		return 1

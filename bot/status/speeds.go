@@ -1,4 +1,4 @@
-package bot
+package status
 
 import (
 	"cmp"
@@ -59,7 +59,7 @@ func (s *speeds) interactive() interactive {
 	return out
 }
 
-// between is a quantile of n sorted values, linear between the two nearest.
+// between returns a quantile of n sorted values, linear between the two nearest.
 func between(n int, q float64, at func(i int) float64) float64 {
 	rank := q * float64(n-1)
 	i := int(rank)

@@ -1,4 +1,4 @@
-package bot
+package status
 
 import (
 	"errors"
@@ -98,7 +98,7 @@ func TestDetailsOfManyRequests(t *testing.T) {
 	at := time.Unix(1_000_000, 0)
 	queue := llm.Histogram{Bounds: []float64{0.3, 0.5, math.Inf(1)}, Counts: []float64{90, 100, 100}, Sum: 4, Count: 100}
 	empty := llm.Histogram{Bounds: queue.Bounds, Counts: make([]float64, 3)}
-	g := (&Bot{}).detailsGroup(snapshot{}, []reading{
+	g := (&Board{}).detailsGroup(snapshot{}, []reading{
 		{at, llm.Metrics{Known: true, At: at, Queue: empty}},
 		{at.Add(time.Minute), llm.Metrics{Known: true, At: at.Add(time.Minute), Queue: queue}},
 	})

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"llmbot/bot/attach"
 )
 
 // refusalEvery is how often somebody is told the same refusal at most (issue 12).
@@ -72,7 +74,7 @@ func (t *turnRun) check(ctx context.Context, ask Asked) (_ Refusal, word string)
 	}
 	switch {
 	case len(ask.Files) > 0:
-		return "", string(t.unreadable(ask.Files))
+		return "", attach.Unreadable(ask.Files)
 	case ask.Opens():
 		return "", "What would you like to know? Please write your question after my name."
 	}

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"llmbot/bot/attach"
 	"llmbot/bot/quota"
 	"llmbot/bot/status"
 	"llmbot/bot/turn"
@@ -68,7 +69,7 @@ type Deps struct {
 	Model   Model
 	Server  status.Server
 	Counter Counter                                      // nil: prompts are estimated only
-	Files   Files                                        // nil: files are not read
+	Files   attach.Files                                 // nil: files are not read
 	Uploads Uploads                                      // nil: of an answer that is too long the rest is left out
 	Homes   Homes                                        // nil: there are no Home tabs
 	GPUs    func(ctx context.Context) ([]llm.GPU, error) // nil: nobody tells of GPUs
@@ -96,9 +97,7 @@ type Bot struct {
 	crowds    crowds
 	homes     seldom // whose Home tab was published
 	refused   seldom // who was told that they may not ask
-	files     fileCache
-	reads     chan struct{} // one for each file that is being read
-	pics      *llm.Pictures
+	attach    *attach.Reader
 	sight     sight
 	since     time.Time // when this process began
 	open      atomic.Bool
@@ -139,7 +138,7 @@ func New(cfg Config, dep Deps) *Bot {
 		cfg: cfg, dep: dep, log: dep.Log,
 		slots: newSlots(cfg.MaxAnswers), answers: answers{store: dep.Store}, ledger: quota.Ledger{Store: dep.Store}, wake: make(chan struct{}, 1),
 		homes: seldom{every: homeEvery}, refused: seldom{every: refusalEvery}, actors: map[Thread]*actor{}, since: time.Now(), looks: make(chan look1, maxLooks), gaps: make(chan Connected, 1),
-		reads: make(chan struct{}, maxReads), pics: llm.NewPictures(), errands: newErrands(8, 10*time.Second), repairs: newErrands(64, repairTimeout),
+		attach: attach.New(dep.Files, dep.Log), errands: newErrands(8, 10*time.Second), repairs: newErrands(64, repairTimeout),
 		lookBacks: newDelayed(lookBackAfter), young: newDelayed(youngAgain),
 	}
 	b.status = status.New(status.Config{

@@ -3,9 +3,9 @@ package bot
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"llmbot/bot/prompt"
+	"llmbot/bot/thread"
 	"llmbot/bot/turn"
 )
 
@@ -30,36 +30,16 @@ func (t *turnRun) turns(ctx context.Context, asks []Asked, budget int) []prompt.
 	return t.withFiles(ctx, turns, asks, budget)
 }
 
-// withFiles puts the files into the turns: the newest of them, up to a number.
+// withFiles puts the files of the thread, and of what was said before it, into the turns.
 func (t *turnRun) withFiles(ctx context.Context, turns []prompt.Turn, asks []Asked, budget int) []prompt.Turn {
-	files := map[string][]File{}
+	files := map[string][]thread.File{}
 	for _, m := range slices.Concat(t.preface, t.messages) {
 		if len(m.Files) > 0 && !m.Self {
 			files[m.TS] = m.Files
 		}
 	}
-	if len(files) == 0 {
-		return turns
-	}
-	ctx, cancel := context.WithTimeout(ctx, filesTimeout)
-	defer cancel()
-	runes := unknownRunes
-	if budget > 0 { // half of the window, at the lowest estimate: it must not change from turn to turn
-		runes = min(max(int(float64(budget)*prompt.BytesPerToken/2), minFileRunes), maxFileRunes)
-	}
-	left := fileLimits{files: maxFiles, pictures: maxPictures}
-	for i, turn := range slices.Backward(turns) {
-		list := files[turn.ID]
-		if len(list) == 0 {
-			continue
-		}
-		text, images, said := t.attach(ctx, list, runes, &left)
-		turns[i].Files = strings.TrimSpace(text)
-		turns[i].Images = images
-		if indexTS(asks, turn.ID) >= 0 {
-			t.said = append(t.said, said...)
-		}
-	}
+	answered := func(id string) bool { return indexTS(asks, id) >= 0 }
+	t.said = append(t.said, t.bot.attach.Fill(ctx, t.thread.String(), turns, files, budget, answered)...)
 	return turns
 }
 

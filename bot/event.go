@@ -3,6 +3,7 @@ package bot
 import (
 	"strings"
 
+	"llmbot/bot/thread"
 	"llmbot/bot/turn"
 )
 
@@ -17,7 +18,7 @@ type Asked struct {
 	Edited string // ts of its newest edit; empty: none
 	User   string
 	Text   string // unescaped, mentions as names, without the mention of the bot
-	Files  []File
+	Files  []thread.File
 	Direct bool // in a direct message
 
 	Mentioned bool // it names the bot

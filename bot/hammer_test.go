@@ -16,6 +16,7 @@ import (
 	"llmbot/bot"
 	"llmbot/bot/slackio"
 	"llmbot/bot/slacksim"
+	"llmbot/bot/thread"
 	"llmbot/bot/turn"
 	"llmbot/llm"
 	"llmbot/llm/llmsim/memnet"
@@ -189,7 +190,7 @@ func TestPanicEndsOneTurnOnly(t *testing.T) {
 func TestFileWithoutText(t *testing.T) {
 	inWorld(t, worldConfig{}, func(t *testing.T, w *world) {
 		ts := w.slack.Say("alice", "general", "", "a file, as far as Slack knows")
-		ev := bot.Asked{Thread: bot.Thread{Channel: w.slack.ChannelID("general"), TS: ts}, TS: ts, User: w.slack.UserID("alice"), Mentioned: true, Files: []bot.File{{ID: "F1", Name: "x.pdf", MIME: "application/pdf"}}}
+		ev := bot.Asked{Thread: bot.Thread{Channel: w.slack.ChannelID("general"), TS: ts}, TS: ts, User: w.slack.UserID("alice"), Mentioned: true, Files: []thread.File{{ID: "F1", Name: "x.pdf", MIME: "application/pdf"}}}
 		if err := w.bot.Handle(t.Context(), ev); err != nil {
 			t.Fatal(err)
 		}

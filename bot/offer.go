@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"llmbot/bot/attach"
 	"llmbot/bot/figures"
 	"llmbot/llm"
 )
@@ -166,7 +167,7 @@ func (t *turnRun) share(work context.Context, r Reply, out *outcome) {
 	ctx, cancel := context.WithTimeoutCause(work, offerTimeout, errors.New("slack did not show the file in time"))
 	defer cancel()
 	err := t.shareFile(ctx, out.file, out.all)
-	if errors.Is(err, ErrNoFile) { // Slack throws away what nobody shares for some time
+	if errors.Is(err, attach.ErrNoFile) { // Slack throws away what nobody shares for some time
 		if err = t.upload(ctx, out); err == nil {
 			err = t.shareFile(ctx, out.file, out.all)
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"llmbot/bot/status"
+	"llmbot/bot/thread"
 	"llmbot/llm"
 )
 
@@ -161,7 +162,7 @@ type Message struct {
 	Page   int    // Self: which of the answer's messages it is; 0 first
 	Ended  bool   // Self: the last message of an answer that has ended
 	Whole  bool   // Self: it is complete
-	Files  []File
+	Files  []thread.File
 
 	Shown int // Self: characters that it shows, small print and notices not counted
 
@@ -170,12 +171,6 @@ type Message struct {
 	Edited    string // ts of its newest edit; empty: none
 	Mentioned bool   // it names this bot
 	Elsewhere bool   // it begins by addressing somebody else
-}
-
-// File is a file of a message.
-type File struct {
-	ID, Name, MIME string
-	Size           int64 // bytes
 }
 
 // Homes shows reports on people's Home tabs.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"llmbot/bot"
+	"llmbot/bot/thread"
 )
 
 // outer is the event_callback that an events_api envelope carries. Only what is used is decoded, so that new or odd fields cost
@@ -250,17 +251,17 @@ func (n *news) event(text string, self Self) bot.Event {
 	return ask
 }
 
-func files(raw []rawFile) []bot.File {
+func files(raw []rawFile) []thread.File {
 	if len(raw) == 0 {
 		return nil
 	}
-	out := make([]bot.File, 0, len(raw))
+	out := make([]thread.File, 0, len(raw))
 	for _, f := range raw {
 		name := f.Name
 		if name == "" {
 			name = f.Title
 		}
-		out = append(out, bot.File{ID: f.ID, Name: name, MIME: f.MIMEType, Size: f.Size})
+		out = append(out, thread.File{ID: f.ID, Name: name, MIME: f.MIMEType, Size: f.Size})
 	}
 	return out
 }

@@ -16,6 +16,7 @@ import (
 
 	"llmbot/bot"
 	"llmbot/bot/pace"
+	"llmbot/bot/thread"
 )
 
 const (
@@ -189,7 +190,7 @@ func (s *Slack) message(m slack.Message, names names) bot.Message {
 	}
 	out.Text = unescape(textOfMessage(m), s.self.User, names.of, names.of)
 	for _, f := range m.Files {
-		out.Files = append(out.Files, bot.File{ID: f.ID, Name: f.Name, MIME: f.Mimetype, Size: int64(f.Size)})
+		out.Files = append(out.Files, thread.File{ID: f.ID, Name: f.Name, MIME: f.Mimetype, Size: int64(f.Size)})
 	}
 	switch {
 	case out.Self:

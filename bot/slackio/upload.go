@@ -11,6 +11,7 @@ import (
 	"github.com/slack-go/slack"
 
 	"llmbot/bot"
+	"llmbot/bot/attach"
 	"llmbot/bot/pace"
 )
 
@@ -101,7 +102,7 @@ func (s *Slack) Share(ctx context.Context, t bot.Thread, id, title string) error
 	case there == nil:
 		return nil
 	case classify(there).reason == "file_not_found":
-		return fmt.Errorf("share file %s: %w: %w", id, bot.ErrNoFile, err)
+		return fmt.Errorf("share file %s: %w: %w", id, attach.ErrNoFile, err)
 	}
 	return fmt.Errorf("share file %s: %w", id, err)
 }

@@ -1,16 +1,18 @@
-package bot
+package attach
 
 import (
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"llmbot/bot/prompt"
+	"llmbot/bot/thread"
 	"llmbot/llm"
 )
 
@@ -27,7 +29,6 @@ const (
 	maxTicks     = 31               // backticks in a row that stay in a file: its fence must be longer than any
 	filesTimeout = 30 * time.Second // all files of a turn together
 	maxFileCache = 64 << 20         // bytes of files that are remembered for the next turns
-	textOnlyFor  = 10 * time.Minute // how long it is believed that a model takes no pictures: it may be another one after a restart
 )
 
 // Errors of Files.
@@ -38,11 +39,56 @@ var (
 	ErrLargeFile = errors.New("file is too large")
 )
 
-// Files reads what people attach.
+// Files fetches what people attach.
 type Files interface {
-	// File returns what Slack says of a file and its content. It blocks for the network, at most until ctx ends. Of a file of more than most
-	// bytes it reads nothing: ErrLargeFile. What is not the file's own content, such as a sign-in page, is ErrNoFile.
-	File(ctx context.Context, id string, most int64) (File, []byte, error)
+	// File returns what Slack says of a file and its content. It blocks for the network, at most until
+	// ctx ends. Of a file of more than most bytes it reads nothing: ErrLargeFile. What is not the file's
+	// own content, such as a sign-in page, is ErrNoFile.
+	File(ctx context.Context, id string, most int64) (thread.File, []byte, error)
+}
+
+// Reader reads the files of threads. Its methods are safe for concurrent use.
+type Reader struct {
+	files Files // nil: files are not read
+	log   *slog.Logger
+	reads chan struct{} // one for each file that is being read
+	pics  *llm.Pictures
+	cache fileCache
+}
+
+// New returns a Reader of the files that files fetches; nil: files are not read.
+func New(files Files, log *slog.Logger) *Reader {
+	return &Reader{files: files, log: log, reads: make(chan struct{}, maxReads), pics: llm.NewPictures()}
+}
+
+// Fill puts the files of a thread into the turns of its conversation: the newest of them, up to a
+// number. files has them by the message that they are attached to, where is the thread for the log, and
+// budget is how many tokens the prompt may take; 0: not known. Fill returns what the person should know
+// about the files of the messages that are answered. It blocks for the network, half a minute at most.
+func (r *Reader) Fill(ctx context.Context, where string, turns []prompt.Turn, files map[string][]thread.File, budget int, answered func(id string) bool) (said []string) {
+	if len(files) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, filesTimeout)
+	defer cancel()
+	runes := unknownRunes
+	if budget > 0 { // half of the window, at the lowest estimate: it must not change from turn to turn
+		runes = min(max(int(float64(budget)*prompt.BytesPerToken/2), minFileRunes), maxFileRunes)
+	}
+	left := fileLimits{files: maxFiles, pictures: maxPictures}
+	for i, turn := range slices.Backward(turns) {
+		list := files[turn.ID]
+		if len(list) == 0 {
+			continue
+		}
+		text, images, words := r.attach(ctx, where, list, runes, &left)
+		turns[i].Files = strings.TrimSpace(text)
+		turns[i].Images = images
+		if answered(turn.ID) {
+			said = append(said, words...)
+		}
+	}
+	return said
 }
 
 // attachment is a file as the model gets it.
@@ -61,62 +107,27 @@ func (a attachment) size() int {
 	return n
 }
 
-// kind is what can be done with a file, as far as its type and name tell.
-type fileKind int
-
-const (
-	fileOther fileKind = iota
-	fileText
-	filePicture
-)
-
-func (f File) kind() fileKind {
-	mime, _, _ := strings.Cut(strings.ToLower(f.MIME), ";")
-	switch mime {
-	case "image/png", "image/jpeg", "image/gif", "image/webp":
-		return filePicture
-	case "application/json", "application/xml", "application/yaml", "application/x-yaml", "application/toml", "application/javascript",
-		"application/x-javascript", "application/sql", "application/x-sh", "application/x-ndjson", "application/x-subrip", "image/svg+xml":
-		return fileText
-	case "", "application/octet-stream", "binary":
-		if textName(f.Name) {
-			return fileText
-		}
-		return fileOther
-	}
-	if strings.HasPrefix(mime, "text/") || strings.HasSuffix(mime, "+json") || strings.HasSuffix(mime, "+xml") {
-		return fileText
-	}
-	return fileOther
-}
-
-// textName knows files that Slack calls binary and people read.
-func textName(name string) bool {
-	i := strings.LastIndexByte(name, '.')
-	return i >= 0 && slices.Contains(strings.Fields("txt md log csv tsv json yaml yml toml ini cfg conf env go py js ts tsx jsx rs c h cc cpp hpp java kt rb php sh bash "+
-		"sql xml html css diff patch tex rst proto tf hcl lua pl r swift scala ex exs erl hs ml vue svelte dockerfile makefile ipynb"), strings.ToLower(name[i+1:]))
-}
-
-// unreadable is the answer to a message that is nothing but files that cannot be read; empty: one can.
-func (t *turnRun) unreadable(files []File) Refusal {
-	if slices.ContainsFunc(files, func(f File) bool { return f.kind() != fileOther || f.MIME == "" }) {
+// Unreadable returns what is said of a message that is nothing but files that cannot be read; empty: one
+// can.
+func Unreadable(files []thread.File) string {
+	if slices.ContainsFunc(files, func(f thread.File) bool { return kindOf(f) != fileOther || f.MIME == "" }) {
 		return ""
 	}
 	return "I can't read this kind of file; I read text and pictures. Please paste the text that I should look at, with your question."
 }
 
-// fileLimits is what may still be read for a prompt.
+// fileLimits says what may still be read for a prompt.
 type fileLimits struct{ files, pictures int }
 
-// attach reads the files of a message for the model. It says to the person what was not read, or not whole. What it reads it takes from left:
-// also what turns out to be damaged has cost its work.
-func (t *turnRun) attach(ctx context.Context, files []File, runes int, left *fileLimits) (text string, images []llm.Image, said []string) {
+// attach reads the files of a message for the model. It says to the person what was not read, or not
+// whole. What it reads it takes from left: also what turns out to be damaged has cost its work.
+func (r *Reader) attach(ctx context.Context, where string, files []thread.File, runes int, left *fileLimits) (text string, images []llm.Image, said []string) {
 	var b strings.Builder
 	for _, f := range files {
 		a := leftOut(f)
-		if left.files > 0 && (left.pictures > 0 || f.kind() != filePicture) {
+		if left.files > 0 && (left.pictures > 0 || kindOf(f) != filePicture) {
 			left.files--
-			a = t.attachment(ctx, f, max(runes/len(files), minFileRunes))
+			a = r.attachment(ctx, where, f, max(runes/len(files), minFileRunes))
 			if a.picture {
 				left.pictures--
 			}
@@ -135,9 +146,9 @@ func (t *turnRun) attach(ctx context.Context, files []File, runes int, left *fil
 	return b.String(), images, said
 }
 
-// leftOut is a file that is not read, because there are too many.
-func leftOut(f File) attachment {
-	if f.kind() == filePicture {
+// leftOut returns what stands for a file that is not read because there are too many.
+func leftOut(f thread.File) attachment {
+	if kindOf(f) == filePicture {
 		return attachment{
 			text: fmt.Sprintf("(attached picture %s, left out)", quoteName(f.Name)),
 			said: fmt.Sprintf("I look at the newest %d pictures of a thread, and left the others out.", maxPictures),
@@ -149,13 +160,14 @@ func leftOut(f File) attachment {
 	}
 }
 
-func (t *turnRun) attachment(ctx context.Context, f File, runes int) attachment {
-	c := &t.bot.files
+// attachment reads one file, or remembers it.
+func (r *Reader) attachment(ctx context.Context, where string, f thread.File, runes int) attachment {
+	c := &r.cache
 	key := fmt.Sprintf("%s/%d", f.ID, runes)
 	if a, ok := c.get(key); ok {
 		return a
 	}
-	a, keep := t.load(ctx, f, runes)
+	a, keep := r.load(ctx, where, f, runes)
 	if keep {
 		c.put(key, a)
 	}
@@ -163,24 +175,24 @@ func (t *turnRun) attachment(ctx context.Context, f File, runes int) attachment 
 }
 
 // load reads one file. keep says that another try would bring nothing else.
-func (t *turnRun) load(ctx context.Context, f File, runes int) (_ attachment, keep bool) {
+func (r *Reader) load(ctx context.Context, where string, f thread.File, runes int) (_ attachment, keep bool) {
 	cannot := func(why, said string) attachment {
 		return attachment{text: fmt.Sprintf("(attached file %s, which you cannot read: %s)", quoteName(f.Name), why), said: said}
 	}
-	if t.bot.dep.Files == nil || f.ID == "" || f.MIME != "" && f.kind() == fileOther {
+	if r.files == nil || f.ID == "" || f.MIME != "" && kindOf(f) == fileOther {
 		return cannot("its type is "+cmp.Or(f.MIME, "unknown"), fmt.Sprintf("I can't read %s: I read text and pictures.", quoteName(f.Name))), true
 	}
 	select {
-	case t.bot.reads <- struct{}{}:
-		defer func() { <-t.bot.reads }()
+	case r.reads <- struct{}{}:
+		defer func() { <-r.reads }()
 	case <-ctx.Done():
 		return cannot("there was no time for it", fmt.Sprintf("I did not read %s: too many files are being read at the moment. Please ask again.", quoteName(f.Name))), false
 	}
 	most := int64(maxTextFile)
-	if f.kind() == filePicture {
+	if kindOf(f) == filePicture {
 		most = maxImageFile
 	}
-	full, data, err := t.bot.dep.Files.File(ctx, f.ID, most)
+	full, data, err := r.files.File(ctx, f.ID, most)
 	if full.Name != "" {
 		f = full
 	}
@@ -190,12 +202,12 @@ func (t *turnRun) load(ctx context.Context, f File, runes int) (_ attachment, ke
 	case errors.Is(ctx.Err(), context.Canceled): // the answer is stopped
 		return cannot("it was not fetched", ""), false
 	case err != nil:
-		t.bot.log.WarnContext(ctx, "file_unread", "thread", t.thread.String(), "file", f.ID, "type", f.MIME, "bytes", f.Size, "error", err)
+		r.log.WarnContext(ctx, "file_unread", "thread", where, "file", f.ID, "type", f.MIME, "bytes", f.Size, "error", err)
 		return cannot("it could not be fetched", fmt.Sprintf("I could not get %s from Slack.", quoteName(f.Name))), false
 	}
-	switch f.kind() {
+	switch kindOf(f) {
 	case filePicture:
-		return t.picture(ctx, f, data)
+		return r.picture(ctx, where, f, data)
 	case fileText:
 		text, all, ok := plainText(data, runes)
 		if !ok {
@@ -208,9 +220,9 @@ func (t *turnRun) load(ctx context.Context, f File, runes int) (_ attachment, ke
 }
 
 // picture reads a picture. keep says that another try would bring nothing else.
-func (t *turnRun) picture(ctx context.Context, f File, data []byte) (_ attachment, keep bool) {
+func (r *Reader) picture(ctx context.Context, where string, f thread.File, data []byte) (_ attachment, keep bool) {
 	name := quoteName(f.Name)
-	image, err := t.bot.pics.Picture(ctx, f.MIME, data)
+	image, err := r.pics.Picture(ctx, f.MIME, data)
 	if err == nil {
 		return attachment{text: fmt.Sprintf("(attached picture %s)", name), image: &image, picture: true}, true
 	}
@@ -227,11 +239,11 @@ func (t *turnRun) picture(ctx context.Context, f File, data []byte) (_ attachmen
 	case errors.Is(err, llm.ErrBusyPictures):
 		why, said, keep = "there was no time for it", fmt.Sprintf("I had no time to look at %s. Please ask again.", name), false
 	}
-	t.bot.log.WarnContext(ctx, "picture_unread", "thread", t.thread.String(), "file", f.ID, "type", f.MIME, "bytes", len(data), "error", err)
+	r.log.WarnContext(ctx, "picture_unread", "thread", where, "file", f.ID, "type", f.MIME, "bytes", len(data), "error", err)
 	return attachment{text: fmt.Sprintf("(attached picture %s, which you cannot see: %s)", name, why), picture: true, said: said}, keep
 }
 
-// quoteName is a file's name on one line.
+// quoteName returns a file's name on one line.
 func quoteName(name string) string {
 	name = strings.Map(func(r rune) rune {
 		if r < ' ' || r == '`' {
@@ -241,21 +253,6 @@ func quoteName(name string) string {
 	}, strings.TrimSpace(name))
 	return cmp.Or(name, "without a name")
 }
-
-// blind makes turns for a model that takes no pictures.
-func blind(turns []prompt.Turn) []prompt.Turn {
-	out := slices.Clone(turns)
-	for i := range out {
-		if len(out[i].Images) > 0 {
-			out[i].Images = nil
-			out[i].Files += "\n(You cannot see pictures. Say so if the question is about one.)"
-		}
-	}
-	return out
-}
-
-// cannotSee is what a person is told whose picture was not shown to the model.
-const cannotSee = "The model that I use reads text only: I did not see the picture."
 
 // fileCache keeps attachments for the next turns of their threads, the newest of them. The zero value is ready.
 type fileCache struct {
@@ -287,26 +284,4 @@ func (c *fileCache) put(key string, a attachment) {
 		c.bytes -= c.byKey[c.order[0]].size()
 		delete(c.byKey, c.order[0])
 	}
-}
-
-// sight remembers which models refused pictures. The zero value is ready.
-type sight struct {
-	mu   sync.Mutex // guards none
-	none map[string]time.Time
-}
-
-func (s *sight) refused(model string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.none == nil {
-		s.none = map[string]time.Time{}
-	}
-	s.none[model] = time.Now()
-}
-
-func (s *sight) blind(model string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	at, ok := s.none[model]
-	return ok && time.Since(at) < textOnlyFor
 }

@@ -1,4 +1,4 @@
-package bot
+package attach
 
 import (
 	"bytes"
@@ -10,8 +10,9 @@ import (
 	"llmbot/bot/figures"
 )
 
-// plainText decodes a text file: UTF-8, UTF-16 with a byte order mark, or Windows-1252, which Latin-1 is a part of. It returns the first most
-// characters and how many there are; false: it is no text. It takes memory for what it returns only.
+// plainText decodes a text file: UTF-8, UTF-16 with a byte order mark, or Windows-1252, which Latin-1 is
+// a part of. It returns the first most characters and how many there are; false: it is no text. It takes
+// memory for what it returns only.
 func plainText(data []byte, most int) (text string, all int, ok bool) {
 	data, next := encoding(data)
 	var b strings.Builder
@@ -35,7 +36,7 @@ func plainText(data []byte, most int) (text string, all int, ok bool) {
 	return b.String(), all, true
 }
 
-// encoding tells how a text is written. next decodes its first character; what is none is utf8.RuneError.
+// encoding finds out how a text is written. next decodes its first character; what is none is utf8.RuneError.
 func encoding(data []byte) (text []byte, next func([]byte) (rune, int)) {
 	switch {
 	case len(data)%2 == 0 && bytes.HasPrefix(data, []byte{0xFF, 0xFE}):
@@ -65,8 +66,9 @@ func utf16Rune(p []byte, low int) (rune, int) {
 	return utf8.RuneError, 2
 }
 
-// western says that a text is rather Windows-1252 than damaged UTF-8: more of its bytes are no UTF-8 than it has characters beyond ASCII that are.
-// A text that is mostly such bytes is in no Western language, and would come out as nonsense.
+// western reports whether a text is rather Windows-1252 than damaged UTF-8: more of its bytes are no
+// UTF-8 than it has characters beyond ASCII that are. A text that is mostly such bytes is in no Western
+// language, and would come out as nonsense.
 func western(data []byte) bool {
 	bad, good, high, all := 0, 0, 0, len(data)
 	for len(data) > 0 {
@@ -84,8 +86,8 @@ func western(data []byte) bool {
 	return bad > good && high*10 <= all*3
 }
 
-// windows1252 decodes the first character of Windows-1252. It is Latin-1 but for what stands in the place of its control characters; five of those
-// are none.
+// windows1252 decodes the first character of Windows-1252. That is Latin-1 but for what stands in the
+// place of its control characters; five of those are none.
 func windows1252(p []byte) (rune, int) {
 	c := p[0]
 	if c < 0x80 || c >= 0xA0 {
@@ -98,8 +100,8 @@ func windows1252(p []byte) (rune, int) {
 	return own[c-0x80], 1
 }
 
-// inline is a text file in the prompt, of which text is the beginning and all the number of its characters. What is cut is said, to the model and
-// to the person.
+// inline returns a text file for the prompt. text is its beginning, and all is how many characters it
+// has. What is cut is said, to the model and to the person.
 func inline(name, text string, all int) attachment {
 	var notes, said []string
 	if n := utf8.RuneCountInString(text); n < all {
@@ -123,7 +125,7 @@ func inline(name, text string, all int) attachment {
 	return attachment{text: head + ":\n" + fence + "\n" + strings.TrimRight(text, "\n") + "\n" + fence, said: strings.Join(said, " ")}
 }
 
-// longestRun is the length of the longest run of a byte.
+// longestRun returns the length of the longest run of a byte.
 func longestRun(text string, of byte) int {
 	most, run := 0, 0
 	for i := range len(text) {

@@ -1,0 +1,2 @@
+// Package thread is what a thread says: its messages, and later what they say is owed.
+package thread

@@ -9,8 +9,8 @@ import (
 	"llmbot/bot/status"
 )
 
-// Status reports how the model server is doing to the person who asked. It takes 2 s at most, whatever
-// the server does. It tells whom the policy refuses so.
+// Status reports how the model server is doing to the person who asked. It takes 2 s at most,
+// whatever the server does. It tells whom the policy refuses so.
 func (b *Bot) Status(ctx context.Context, c Command) status.Report {
 	ctx, cancel := context.WithTimeout(ctx, status.Timeout)
 	defer cancel()

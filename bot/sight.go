@@ -8,8 +8,8 @@ import (
 	"llmbot/bot/prompt"
 )
 
-// textOnlyFor is how long it is believed that a model takes no pictures: it may be another one after a
-// restart.
+// textOnlyFor is how long it is believed that a model takes no pictures: it may be another one
+// after a restart.
 const textOnlyFor = 10 * time.Minute
 
 // cannotSee is what a person is told whose picture was not shown to the model.

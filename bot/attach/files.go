@@ -41,9 +41,9 @@ var (
 
 // Files fetches what people attach.
 type Files interface {
-	// File returns what Slack says of a file and its content. It blocks for the network, at most until
-	// ctx ends. Of a file of more than most bytes it reads nothing: ErrLargeFile. What is not the file's
-	// own content, such as a sign-in page, is ErrNoFile.
+	// File returns what Slack says of a file and its content. It blocks for the network, at most
+	// until ctx ends. Of a file of more than most bytes it reads nothing: ErrLargeFile. What is not
+	// the file's own content, such as a sign-in page, is ErrNoFile.
 	File(ctx context.Context, id string, most int64) (thread.File, []byte, error)
 }
 
@@ -62,9 +62,10 @@ func New(files Files, log *slog.Logger) *Reader {
 }
 
 // Fill puts the files of a thread into the turns of its conversation: the newest of them, up to a
-// number. files has them by the message that they are attached to, where is the thread for the log, and
-// budget is how many tokens the prompt may take; 0: not known. Fill returns what the person should know
-// about the files of the messages that are answered. It blocks for the network, half a minute at most.
+// number. files has them by the message that they are attached to, where is the thread for the log,
+// and budget is how many tokens the prompt may take; 0: not known. Fill returns what the person
+// should know about the files of the messages that are answered. It blocks for the network, half a
+// minute at most.
 func (r *Reader) Fill(ctx context.Context, where string, turns []prompt.Turn, files map[string][]thread.File, budget int, answered func(id string) bool) (said []string) {
 	if len(files) == 0 {
 		return nil
@@ -107,8 +108,8 @@ func (a attachment) size() int {
 	return n
 }
 
-// Unreadable returns what is said of a message that is nothing but files that cannot be read; empty: one
-// can.
+// Unreadable returns what is said of a message that is nothing but files that cannot be read;
+// empty: one can.
 func Unreadable(files []thread.File) string {
 	if slices.ContainsFunc(files, func(f thread.File) bool { return kindOf(f) != fileOther || f.MIME == "" }) {
 		return ""
@@ -119,8 +120,8 @@ func Unreadable(files []thread.File) string {
 // fileLimits says what may still be read for a prompt.
 type fileLimits struct{ files, pictures int }
 
-// attach reads the files of a message for the model. It says to the person what was not read, or not
-// whole. What it reads it takes from left: also what turns out to be damaged has cost its work.
+// attach reads the files of a message for the model. It says to the person what was not read, or
+// not whole. What it reads it takes from left: also what turns out to be damaged has cost its work.
 func (r *Reader) attach(ctx context.Context, where string, files []thread.File, runes int, left *fileLimits) (text string, images []llm.Image, said []string) {
 	var b strings.Builder
 	for _, f := range files {

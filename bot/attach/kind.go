@@ -37,7 +37,8 @@ func kindOf(f thread.File) fileKind {
 	return fileOther
 }
 
-// textName reports whether a name is that of text: it knows files that Slack calls binary and people read.
+// textName reports whether a name is that of text: it knows files that Slack calls binary and
+// people read.
 func textName(name string) bool {
 	i := strings.LastIndexByte(name, '.')
 	return i >= 0 && slices.Contains(strings.Fields("txt md log csv tsv json yaml yml toml ini cfg conf env go py js ts tsx jsx rs c h cc cpp hpp java kt rb php sh bash "+

@@ -10,9 +10,9 @@ import (
 	"llmbot/bot/figures"
 )
 
-// plainText decodes a text file: UTF-8, UTF-16 with a byte order mark, or Windows-1252, which Latin-1 is
-// a part of. It returns the first most characters and how many there are; false: it is no text. It takes
-// memory for what it returns only.
+// plainText decodes a text file: UTF-8, UTF-16 with a byte order mark, or Windows-1252, which
+// Latin-1 is a part of. It returns the first most characters and how many there are; false: it is
+// no text. It takes memory for what it returns only.
 func plainText(data []byte, most int) (text string, all int, ok bool) {
 	data, next := encoding(data)
 	var b strings.Builder
@@ -36,7 +36,8 @@ func plainText(data []byte, most int) (text string, all int, ok bool) {
 	return b.String(), all, true
 }
 
-// encoding finds out how a text is written. next decodes its first character; what is none is utf8.RuneError.
+// encoding finds out how a text is written. next decodes its first character; what is none is
+// utf8.RuneError.
 func encoding(data []byte) (text []byte, next func([]byte) (rune, int)) {
 	switch {
 	case len(data)%2 == 0 && bytes.HasPrefix(data, []byte{0xFF, 0xFE}):
@@ -51,7 +52,8 @@ func encoding(data []byte) (text []byte, next func([]byte) (rune, int)) {
 	return data, utf8.DecodeRune
 }
 
-// utf16Rune decodes the first character of UTF-16; low is where the low byte of a unit is. p has an even length.
+// utf16Rune decodes the first character of UTF-16; low is where the low byte of a unit is. p has an
+// even length.
 func utf16Rune(p []byte, low int) (rune, int) {
 	unit := func(at int) rune { return rune(p[at+low]) | rune(p[at+1-low])<<8 }
 	r := unit(0)
@@ -66,9 +68,9 @@ func utf16Rune(p []byte, low int) (rune, int) {
 	return utf8.RuneError, 2
 }
 
-// western reports whether a text is rather Windows-1252 than damaged UTF-8: more of its bytes are no
-// UTF-8 than it has characters beyond ASCII that are. A text that is mostly such bytes is in no Western
-// language, and would come out as nonsense.
+// western reports whether a text is rather Windows-1252 than damaged UTF-8: more of its bytes are
+// no UTF-8 than it has characters beyond ASCII that are. A text that is mostly such bytes is in no
+// Western language, and would come out as nonsense.
 func western(data []byte) bool {
 	bad, good, high, all := 0, 0, 0, len(data)
 	for len(data) > 0 {
@@ -86,8 +88,8 @@ func western(data []byte) bool {
 	return bad > good && high*10 <= all*3
 }
 
-// windows1252 decodes the first character of Windows-1252. That is Latin-1 but for what stands in the
-// place of its control characters; five of those are none.
+// windows1252 decodes the first character of Windows-1252. That is Latin-1 but for what stands in
+// the place of its control characters; five of those are none.
 func windows1252(p []byte) (rune, int) {
 	c := p[0]
 	if c < 0x80 || c >= 0xA0 {
@@ -100,8 +102,8 @@ func windows1252(p []byte) (rune, int) {
 	return own[c-0x80], 1
 }
 
-// inline returns a text file for the prompt. text is its beginning, and all is how many characters it
-// has. What is cut is said, to the model and to the person.
+// inline returns a text file for the prompt. text is its beginning, and all is how many characters
+// it has. What is cut is said, to the model and to the person.
 func inline(name, text string, all int) attachment {
 	var notes, said []string
 	if n := utf8.RuneCountInString(text); n < all {

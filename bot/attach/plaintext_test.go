@@ -56,7 +56,8 @@ func TestTextTakesNoMemory(t *testing.T) {
 	}
 }
 
-// TestInlineGrowsByNothing: whatever a file is made of, it takes the prompt hardly more than itself, and does not end its own fence.
+// TestInlineGrowsByNothing: whatever a file is made of, it takes the prompt hardly more than
+// itself, and does not end its own fence.
 func TestInlineGrowsByNothing(t *testing.T) {
 	for _, unit := range []string{"`", "``````\n", "x", "\n", "~", "`a", "a\n```\n"} {
 		text := strings.Repeat(unit, 100_000/len(unit))

@@ -1,5 +1,5 @@
-// Package figures writes numbers for people: speeds, durations, counts, and the small print under an
-// answer.
+// Package figures writes numbers for people: speeds, durations, counts, and the small print under
+// an answer.
 //
 // # Promises
 //

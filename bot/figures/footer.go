@@ -13,8 +13,8 @@ import (
 // `156 tokens in 4.2s = 37.1 tok/s · first token 0.31s · MODEL`.
 //
 // The tokens are the server's own count, reasoning included. The seconds run from sending the
-// request to the last token. The speed is the one divided by the other: the interactive speed of one
-// person, time to first token included. What the server did not say is left out.
+// request to the last token. The speed is the one divided by the other: the interactive speed of
+// one person, time to first token included. What the server did not say is left out.
 func Footer(r llm.Result) string {
 	parts := make([]string, 0, 3)
 	if speed := Speed(r.Usage.CompletionTokens, r.Elapsed); speed != "" && r.Usage.Known {
@@ -31,8 +31,9 @@ func Footer(r llm.Result) string {
 	return strings.Join(parts, " · ")
 }
 
-// maxBrief is how many characters are shown of what a server says of itself, such as the name of its
-// model: Slack refuses a text object of more than 3,000 (facts/slack.md §3.2), and nobody reads them.
+// maxBrief is how many characters are shown of what a server says of itself, such as the name of
+// its model: Slack refuses a text object of more than 3,000 (facts/slack.md §3.2), and nobody reads
+// them.
 const maxBrief = 120
 
 // Speed returns `156 tokens in 4.2s = 37.1 tok/s`, and nothing when there is nothing to divide.

@@ -125,8 +125,8 @@ func (b *Board) Run(ctx context.Context) {
 	}
 }
 
-// readServer reads the server's metrics, where it has some, and its model. The error says that it is
-// not there.
+// readServer reads the server's metrics, where it has some, and its model. The error says that it
+// is not there.
 func (b *Board) readServer(ctx context.Context) (llm.Metrics, llm.ModelInfo, error) {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
@@ -166,9 +166,9 @@ func (t throughput) rate() float64 {
 	return t.tokens / t.busy.Seconds()
 }
 
-// throughputOf adds up readings. A request that began or ended between two of them ran for a part of
-// that time: as large a part as its tokens are of what full intervals brought. Where there is no full
-// interval, alone is taken for it: what one request brings in a second.
+// throughputOf adds up readings. A request that began or ended between two of them ran for a part
+// of that time: as large a part as its tokens are of what full intervals brought. Where there is no
+// full interval, alone is taken for it: what one request brings in a second.
 func throughputOf(readings []reading, alone float64) throughput {
 	var out throughput
 	type edge struct {

@@ -97,8 +97,8 @@ func sparkline(points []float64, high float64) string {
 	return b.String()
 }
 
-// charts draws the last 20 minutes, a minute a point. The throughput of a minute is over the seconds in
-// which a request ran; alone is that of throughputOf.
+// charts draws the last 20 minutes, a minute a point. The throughput of a minute is over the
+// seconds in which a request ran; alone is that of throughputOf.
 func charts(now time.Time, readings []reading, alone float64) []Chart {
 	if len(readings) < 2 {
 		return nil

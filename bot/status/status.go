@@ -16,16 +16,18 @@ const (
 	// Timeout is how long the model server may take: Slack wants the answer to a command within 3 s
 	// (facts/slack.md §5.5).
 	Timeout = 2 * time.Second
-	// nameShown is how many characters of a model's name are shown: a path has its place, a page of text
-	// has not.
+	// nameShown is how many characters of a model's name are shown: a path has its place, a page of
+	// text has not.
 	nameShown = 200
-	// fewAnswers are too few to speak of their slowest 5 %, or of percentiles that a histogram estimates.
+	// fewAnswers are too few to speak of their slowest 5 %, or of percentiles that a histogram
+	// estimates.
 	fewAnswers = 20
 )
 
 // Server is what is asked of the model server. Its methods block for at most their ctx.
 type Server interface {
-	// Model returns what is known of a model; an empty name is the one that an empty Request.Model means.
+	// Model returns what is known of a model; an empty name is the one that an empty Request.Model
+	// means.
 	Model(ctx context.Context, name string) (llm.ModelInfo, error)
 	Version(ctx context.Context) (string, error)
 	Metrics(ctx context.Context) (llm.Metrics, error)
@@ -89,8 +91,8 @@ func (b *Board) look(ctx context.Context) snapshot {
 	return s
 }
 
-// Report asks the server and gathers the figures. details adds those for people who tune the server. It
-// blocks for at most ctx.
+// Report asks the server and gathers the figures. details adds those for people who tune the
+// server. It blocks for at most ctx.
 func (b *Board) Report(ctx context.Context, details bool) Report {
 	s, now := b.look(ctx), time.Now()
 	if s.err != nil {
@@ -249,8 +251,8 @@ func (b *Board) detailsGroup(s snapshot, readings []reading) Group {
 }
 
 // estimate writes a percentile of a histogram. In the first bucket nothing is known but its bound:
-// vLLM's queue times begin with "up to 300 ms", and a median of 150 ms would be the reading of an empty
-// queue.
+// vLLM's queue times begin with "up to 300 ms", and a median of 150 ms would be the reading of an
+// empty queue.
 func estimate(d, least time.Duration) string {
 	if d < least {
 		return "under " + figures.Latency(least)

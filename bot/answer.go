@@ -262,14 +262,16 @@ func (t *turnRun) settled(work context.Context) error {
 // before it: what is overwritten afterwards is mended from it. False: another process has the thread, or
 // the process ends.
 func (t *turnRun) keep(work context.Context, what written) bool {
-	for {
+	for try := 1; ; try++ {
 		ctx, cancel := context.WithTimeout(work, storeTimeout)
 		err := t.bot.answers.put(ctx, t.thread, what)
 		cancel()
 		if err == nil {
 			return true
 		}
-		t.bot.log.WarnContext(work, "answer_not_kept", "thread", t.thread.String(), "ask", what.For, "error", err)
+		if try == 1 {
+			t.bot.log.WarnContext(work, "answer_not_kept", "thread", t.thread.String(), "ask", what.For, "error", err)
+		}
 		if !t.bot.pause(work, keepAgain) || t.settled(work) != nil {
 			return false
 		}

@@ -41,7 +41,7 @@ func (b *Bot) said(ctx context.Context, w word, ev Asked) error {
 		return nil
 	}
 	k := b.crowds.note(ev.Thread, ev.User, ev.TS)
-	return b.ifOurs(ctx, ev.Thread, k, func(ctx context.Context) error { return b.obey(ctx, w, ev) }, func(error) error { return ErrNotDurable })
+	return b.ifOurs(ctx, ev.Thread, ev.TS, k, func(ctx context.Context) error { return b.obey(ctx, w, ev) }, func(error) error { return ErrNotDurable })
 }
 
 func (b *Bot) obey(ctx context.Context, w word, ev Asked) error {

@@ -174,3 +174,44 @@ func TestReplicaCutOff(t *testing.T) {
 		}
 	})
 }
+
+// TestFollowUpBeforeItsQuestionIsNoted: a process that cannot reach the store holds a question, another one hears of a follow-up to it, which it takes
+// for nobody's, and is killed. The follow-up has its answer, too.
+func TestFollowUpBeforeItsQuestionIsNoted(t *testing.T) {
+	var kept *turn.Mem
+	links := []*awayStore{{}, {}}
+	n := 0
+	cfg := replicas()
+	cfg.slack = slacksim.Config{Latency: 20 * time.Millisecond, HoldEvents: 100, Limiter: slacksim.LimiterOff, Redeliver: []time.Duration{time.Hour}}
+	cfg.edits, cfg.lateAcks = 100_000, true
+	cfg.store = func() turn.Store {
+		if kept == nil {
+			kept = turn.NewMem()
+		}
+		n++
+		return disk{cutStore{kept, links[n-1]}}
+	}
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		links[0].leave()
+		ts := w.ask("alice", "general", "", "first zqone")
+		time.Sleep(100 * time.Millisecond)
+		w.again()
+		w.until("the second process has its sockets", time.Minute, func() bool { return w.slack.Sockets() == 4 })
+		w.slack.FailEvent(slacksim.EventFault{Times: -1, Drop: true}) // neither hears of anything but by hand
+		ev := bot.Asked{Thread: bot.Thread{Channel: w.slack.ChannelID("general"), TS: ts}, User: w.slack.UserID("alice"), Text: "second zqtwo"}
+		ev.TS = w.slack.Say("alice", "general", ts, ev.Text)
+		if err := w.bot.Handle(t.Context(), ev); err != nil {
+			t.Errorf("the follow-up: %v", err)
+		}
+		w.kill()
+		links[0].back()
+		w.until("both questions are in a prompt", time.Minute, func() bool {
+			var all string
+			for _, r := range w.model.Requests() {
+				all += fmt.Sprint(r.Chat.Messages)
+			}
+			return strings.Contains(all, "zqone") && strings.Contains(all, "zqtwo")
+		})
+		w.slack.Heal()
+	})
+}

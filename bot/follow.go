@@ -136,17 +136,22 @@ func (b *Bot) follow(ctx context.Context, ev Asked) error {
 	if ev.Elsewhere || mode == FollowMention || mode != FollowAlways && k.before(ev.TS, ev.User) {
 		return nil
 	}
-	return b.ifOurs(ctx, ev.Thread, k, func(ctx context.Context) error { return b.ask(ctx, ev) }, func(cause error) error {
+	return b.ifOurs(ctx, ev.Thread, ev.TS, k, func(ctx context.Context) error { return b.ask(ctx, ev) }, func(cause error) error {
 		return b.hold(ctx, ev, true, time.Now(), cause)
 	})
 }
 
 // ifOurs does something if the bot is in a thread: the store knows, or, for what was before the store, the
 // thread itself, which is then looked at in the background. unknown is called when the store does not answer.
-func (b *Bot) ifOurs(ctx context.Context, t Thread, k crowd, do func(context.Context) error, unknown func(error) error) error {
+// ts is of the message that is about it.
+func (b *Bot) ifOurs(ctx context.Context, t Thread, ts string, k crowd, do func(context.Context) error, unknown func(error) error) error {
 	look, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	record, err := b.desk.Look(look, t.String())
+	find := b.desk.Look
+	if b.isYoung(t) { // its first message may be on its way to the store
+		find = func(ctx context.Context, key string) (turn.Record, error) { return b.desk.Hear(ctx, key, turn.TS(ts)) }
+	}
+	record, err := find(look, t.String())
 	switch {
 	case err != nil: // it may be ours
 		b.log.WarnContext(ctx, "thread_unknown", "thread", t.String(), "error", err)
@@ -178,9 +183,12 @@ const (
 	youngAgain = 6 * time.Second
 )
 
+// isYoung reports whether a thread began so lately that its first message may not be noted yet.
+func (b *Bot) isYoung(t Thread) bool { return time.Since(tsTime(t.TS)) <= young }
+
 // lookLater does something if the bot is in a thread a little later.
 func (b *Bot) lookLater(t Thread, do func(context.Context) error) {
-	if time.Since(tsTime(t.TS)) > young {
+	if !b.isYoung(t) {
 		return
 	}
 	b.young.add(b, "look_again", func(ctx context.Context) {

@@ -77,6 +77,7 @@ func (d *Doc) reopen() {
 	quote := strings.Repeat("> ", d.quote)
 	switch {
 	case d.fence.n > 0:
+		d.fence.at, d.fence.doubt = 0, false
 		f := d.fence
 		d.base = f.indent
 		info := f.info
@@ -137,7 +138,7 @@ func (d *Doc) stepReopened() bool {
 	if d.nHeld > 0 {
 		return d.stepHeld()
 	}
-	n := spaces(d.rest())
+	n := d.skipSpaces()
 	s := d.rest()[n:]
 	if s == "" {
 		if d.eof {
@@ -159,11 +160,11 @@ func (d *Doc) stepReopened() bool {
 	v := head + s
 	out, k, ok := "", 0, true
 	if s[0] != '\n' {
-		out, k, ok = atom(v, "", full)
+		out, k, ok = d.links.atom(v, "", full)
 	}
 	half := 0
 	if !ok {
-		if out, half = halfOf(v); !d.eager || half <= len(head) {
+		if out, half = d.links.halfOf(v); !d.eager || half <= len(head) {
 			return false
 		}
 		k = half
@@ -190,7 +191,7 @@ func (d *Doc) stepReopened() bool {
 func (d *Doc) halfShown(s string) {
 	d.stopped = true
 	if s[0] == '`' {
-		s = s[:runLen(s)]
+		s = s[:runLen(s, len(s))]
 	}
 	d.pre = s
 }

@@ -9,7 +9,7 @@ import (
 )
 
 var (
-	reLive    = regexp.MustCompile(`(?i)<([!@#]|[a-z][a-z0-9+.-]*://|mailto:|[a-z0-9][^\s<>|]{0,200}\|)`)
+	reLive    = regexp.MustCompile(`(?i)<(!|[@#][a-z0-9_-]+[>|]|[a-z][a-z0-9+.-]*://|mailto:|tel:)`)
 	reFence   = regexp.MustCompile("^((?:[ \t]*>)*)[ \t]*(?:(?:[-*+]|[0-9]{1,9}[.)])[ \t]+)*(`{3,40}|~{3,40})(.*)$")
 	reLead    = regexp.MustCompile(`^(?: *>)*`)
 	reHeading = regexp.MustCompile(`^#{1,6}[ \t]`)
@@ -155,11 +155,16 @@ func letters(s string) string {
 	for _, r := range strings.ToValidUTF8(s, "") {
 		switch {
 		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune(".,:;?\"'/{}$%^@=+#|-", r),
-			r > 0x7f && r != 0x2060 && r != utf8.RuneError && !unicode.IsSpace(r):
+			r > 0x7f && r != utf8.RuneError && !unicode.IsSpace(r) && !shapeless(r):
 			b.WriteRune(r)
 		}
 	}
 	return b.String()
+}
+
+// shapeless characters may go.
+func shapeless(r rune) bool {
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Variation_Selector) || r == 0x34f || r == 0x17b4 || r == 0x17b5
 }
 
 // unnumbered has spaces for the numbers of lists, which may change.
@@ -176,13 +181,10 @@ func unnumbered(s string) string {
 
 // checkLost compares the letters of each page with those of its part of the source: what is reopened may come before, if the
 // source before has it, and entities and addresses may have been rewritten.
-func checkLost(t *probe, text string, pages []Page) {
+func checkLost(t *probe, text string, pages []Page, rewritten bool) {
 	start := 0
 	norm := func(s string) string {
-		s = strings.ReplaceAll(s, "&lt;", "")
-		s = strings.ReplaceAll(s, "<", "")
-		s = strings.ReplaceAll(s, "%3C", "")
-		s = strings.ReplaceAll(s, "%20", "")
+		s = strings.NewReplacer("&lt;", "", "&#60;", "", "&#x3C;", "", "<", "", "%3C", "", "%20", "").Replace(s)
 		return letters(s)
 	}
 	noDigits := func(s string) string {
@@ -194,7 +196,9 @@ func checkLost(t *probe, text string, pages []Page) {
 		}, s)
 	}
 	source := unnumbered(text)
-	rewritten := strings.Contains(text, "<") // autolinks
+	rewritten = rewritten || strings.Contains(text, "<") || strings.Contains(text, "](") // autolinks, and links that are none or show their host
+	// Where something goes, a line may be an item that looks like none.
+	unclear := strings.ContainsFunc(text, func(r rune) bool { return r != '\n' && r != '\t' && shapeless(r) })
 	for line := range strings.SplitSeq(text, "\n") {
 		rewritten = rewritten || len(line) > 60 && strings.Contains(line, "|") // behind a giant row the header comes again
 	}
@@ -207,7 +211,7 @@ func checkLost(t *probe, text string, pages []Page) {
 			t.Errorf("page %d has nothing of its own: %q", i, p.Markdown)
 		}
 		src, got, earlier := norm(source[start:p.End]), norm(unnumbered(p.Markdown)), norm(source[:start])
-		if cutItem(text, start) || cutItem(text, p.End) {
+		if unclear || cutItem(text, start) || cutItem(text, p.End) {
 			src, got, earlier = noDigits(src), noDigits(got), noDigits(earlier)
 		}
 		more, ok := strings.CutSuffix(got, src)

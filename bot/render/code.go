@@ -1,6 +1,7 @@
 package render
 
 import (
+	"math"
 	"strings"
 )
 
@@ -15,12 +16,12 @@ func (d *Doc) openFence(p prefix, body string, n int) (done, more bool) {
 	case end < 0:
 		return false, false
 	}
-	info := strings.TrimRight(body[n:end], " \t\r")
-	if end > infoMax || body[0] == '`' && strings.IndexByte(info, '`') >= 0 {
+	info := strings.TrimRight(body[n:end], " \t")
+	if end > infoMax || cost(info) > infoMax || body[0] == '`' && strings.IndexByte(info, '`') >= 0 {
 		return false, false
 	}
 	n = min(n, fenceMax)
-	info = clean(escapeCode(info))
+	info = escapeCode(info)
 	l := levLine
 	if d.blank {
 		l = levBlank
@@ -33,19 +34,68 @@ func (d *Doc) openFence(p prefix, body string, n int) (done, more bool) {
 	if p.marks == 0 {
 		d.leave(max(p.first, 1))
 	}
-	out := d.lead(p, d.rest())
+	out, f := d.fenceLead(p)
 	d.blocks++
-	d.put(clean(out) + body[:n] + info)
-	d.run, d.para, d.prev, d.head = false, false, -1, false
-	d.fence = fence{char: body[0], n: n, indent: p.col, quote: p.quote, info: info}
-	if p.quote > 0 {
-		d.fence.indent = 0
-	}
+	d.put(out + body[:n] + info)
+	d.run, d.para, d.prev, d.head, d.loose = false, false, -1, false, false
+	f.char, f.n, f.info = body[0], n, info
+	d.fence = f
 	d.quote = p.quote
 	d.pos += p.n + end
 	d.endLine()
 	d.mode, d.opened = atCode, len(d.buf)
 	return true, true
+}
+
+// fenceLead is what stands before the marks of a fence, so that a reader of Markdown sees a fence and no indented text: models indent
+// more than Markdown allows. Where that stays in doubt, its lines are counted as text and as code.
+func (d *Doc) fenceLead(p prefix) (string, fence) {
+	f := fence{indent: p.col, quote: p.quote}
+	lead := d.lead(p, d.rest())
+	d.endItems(p)
+	at, item := d.column(p)
+	if at-item > 3 {
+		at = item
+	}
+	f.at, f.doubt = at, at > 3
+	out := strings.Repeat("> ", p.quote) + strings.Repeat(" ", at)
+	if p.marks > 0 {
+		if p.number != "" && d.nl > 0 { // it may not interrupt a paragraph
+			d.nl = max(d.nl, 2)
+		}
+		marks := lead
+		if p.quote > 0 {
+			marks = d.rest()[p.lead:p.n]
+		}
+		marks = strings.Join(strings.Fields(marks), " ") + " "
+		out += marks
+		f.at += len(marks)
+	}
+	return out, f
+}
+
+// endItems notes that a line stands in no item whose content begins behind it.
+func (d *Doc) endItems(p prefix) {
+	at, _ := d.column(p)
+	for i := range d.lists[:d.nList] {
+		if l := &d.lists[i]; l.content-d.base > at {
+			l.content = math.MaxInt / 2
+		}
+	}
+}
+
+// column is where a line begins on the page, behind its quote marks, and where the content begins of the item that it stands in.
+func (d *Doc) column(p prefix) (at, item int) {
+	d.setBase(p)
+	if at = p.first; p.quote == 0 {
+		at = min(max(0, p.first-d.base), spaceMax)
+	}
+	for _, l := range d.lists[:d.nList] {
+		if l.page == d.page && l.content-d.base <= at && (p.marks == 0 || l.col != p.last) {
+			item = max(item, l.content-d.base)
+		}
+	}
+	return at, item
 }
 
 // stepCodeLine begins a line in a fence, or ends the fence.
@@ -73,30 +123,18 @@ func (d *Doc) stepCodeLine() bool {
 		i++
 	}
 	lead := i
-	col := 0
-	for ; i < len(s) && (s[i] == ' ' || s[i] == '\t' || s[i] == '\r'); i++ {
-		col++
-		if s[i] == '\t' {
-			col += 3
-		}
-		if i-lead >= lineMax {
-			break
-		}
-	}
+	i += spaces(s[i:], lineMax)
 	body := s[i:]
 	if body == "" && !d.eof {
 		return false
 	}
 	if body != "" && body[0] == f.char {
-		n := runLen(body)
-		j := n
-		for j < len(body) && (body[j] == ' ' || body[j] == '\t' || body[j] == '\r') {
-			j++
-		}
-		if j == len(body) && !d.eof && n < lineMax {
+		n := runLen(body, lineMax)
+		j := n + spaces(body[n:], lineMax)
+		if j == len(body) && !d.eof && n < lineMax && j-n < lineMax {
 			return false
 		}
-		if n >= f.n && (j == len(body) || body[j] == '\n') {
+		if n >= f.n && n < lineMax && (j == len(body) && d.eof || j < len(body) && body[j] == '\n') {
 			return d.closeFence(i + j)
 		}
 	}
@@ -119,17 +157,35 @@ func (d *Doc) stepCodeLine() bool {
 	if d.blank {
 		l = levItem
 	}
-	strip := lead
-	for c := 0; strip < i && c < d.base; strip++ {
+	strip, c := lead, 0
+	for strip < i && c < f.indent-f.at {
 		c++
 		if s[strip] == '\t' {
 			c += 3
 		}
+		strip++
 	}
 	quotes := strings.Repeat("> ", f.quote)
+	// Code that stands before its fence would end the item that both are in.
+	if w := columns(s[strip:i], len(quotes)); w < f.at {
+		if strings.IndexByte(s[strip:i], '\t') >= 0 {
+			w, strip = 0, i
+		}
+		quotes += strings.Repeat(" ", f.at-w)
+	}
+	more := 0
+	if f.doubt && strings.IndexByte("#-=*_+`~|0123456789", body[0]) >= 0 {
+		if more = headingChars; !d.roomBlock() {
+			return true
+		}
+	}
 	// The rest of the indentation stays with the first word of the line.
-	if !d.room(l, 5*f.quote+2, len(quotes)+2) {
+	if !d.room(l, 5*f.quote+f.at+2+more, len(quotes)+2) {
 		return true
+	}
+	if more > 0 {
+		d.blocks++
+		d.chars += more
 	}
 	if d.fresh {
 		d.add(quotes) // after the reopened fence; fresh until the first word
@@ -141,6 +197,17 @@ func (d *Doc) stepCodeLine() bool {
 	return true
 }
 
+// columns is how wide white space is that begins at a column: a tab goes to the next multiple of 4.
+func columns(blank string, at int) int {
+	col := at
+	for i := range len(blank) {
+		if col++; blank[i] == '\t' {
+			col = (col + 3) / 4 * 4
+		}
+	}
+	return col - at
+}
+
 // closeFence writes the closing fence; room for it was kept.
 func (d *Doc) closeFence(n int) bool {
 	f := d.fence
@@ -148,7 +215,7 @@ func (d *Doc) closeFence(n int) bool {
 	if d.fresh {
 		d.reopen()
 	} else {
-		d.put(strings.Repeat("> ", f.quote) + strings.Repeat(" ", max(0, f.indent-d.base)) + strings.Repeat(string(f.char), f.n))
+		d.put(strings.Repeat("> ", f.quote) + strings.Repeat(" ", f.at) + strings.Repeat(string(f.char), f.n))
 	}
 	d.run, d.hasSnap = false, false
 	if d.pos += n; n > 0 {
@@ -161,7 +228,7 @@ func (d *Doc) closeFence(n int) bool {
 // stepCode does the next piece of a line in a fence.
 func (d *Doc) stepCode() bool {
 	s := d.rest()
-	n := spaces(s)
+	n := spaces(s, wordMax)
 	if n == len(s) && n < wordMax {
 		if !d.eof {
 			return false
@@ -169,10 +236,14 @@ func (d *Doc) stepCode() bool {
 		d.pos += n
 		return true
 	}
+	if n >= wordMax && d.fresh { // a page does not begin with so much of nothing
+		d.pos += n
+		return true
+	}
 	if n >= wordMax {
 		return d.fill(0, "", s[:wordMax], false)
 	}
-	sp, body := noCR(s[:n]), s[n:]
+	sp, body := s[:n], s[n:]
 	switch body[0] {
 	case '\n':
 		if n > 0 && !d.fresh && d.fits(n, n) {

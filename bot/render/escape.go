@@ -36,21 +36,6 @@ func cost(s string) int {
 	return n
 }
 
-// clean makes s valid UTF-8 without NULs.
-func clean(s string) string {
-	if !utf8.ValidString(s) {
-		var b strings.Builder
-		for _, r := range s { // one replacement for each byte: how the text was cut must not matter
-			b.WriteRune(r)
-		}
-		s = b.String()
-	}
-	if strings.IndexByte(s, 0) >= 0 {
-		s = strings.ReplaceAll(s, "\x00", "\uFFFD")
-	}
-	return s
-}
-
 // wholeRunes cuts off the beginning of a character at the end of s.
 func wholeRunes(s string) string {
 	for i := 1; i <= utf8.UTFMax && i <= len(s); i++ {
@@ -100,6 +85,29 @@ func escapeSpan(s string, n int, full bool) (string, bool) {
 	return b.String(), true
 }
 
+// lastLook is a page as it is shown: whatever was decided before, no token of Slack is live in it. It costs a look at each <.
+func lastLook(page string) string {
+	from := 0
+	var b strings.Builder
+	for {
+		i := strings.IndexByte(page[from:], '<')
+		if i < 0 {
+			break
+		}
+		i += from + 1
+		b.WriteString(page[from:i])
+		if live, _ := liveInCode(page[i-1:], true); live {
+			b.WriteString(joiner)
+		}
+		from = i
+	}
+	if from == 0 {
+		return page
+	}
+	b.WriteString(page[from:])
+	return b.String()
+}
+
 // liveInCode reports whether the < or the &lt; at the beginning of s could begin a token of Slack: a mention, a command, a link.
 // Not ok: more text is needed.
 func liveInCode(s string, full bool) (live, ok bool) {
@@ -121,7 +129,7 @@ func liveInCode(s string, full bool) (live, ok bool) {
 	}
 	switch c := rest[0]; {
 	case c == '@' || c == '#':
-		return true, true
+		return liveID(rest[1:], full)
 	case c == '!':
 		for _, harmless := range harmlessTags() {
 			k := min(len(rest), len(harmless))
@@ -138,26 +146,36 @@ func liveInCode(s string, full bool) (live, ok bool) {
 	case !isAlnum(c):
 		return false, true
 	}
-	for i := range min(len(rest), 256) {
+	for i := range min(len(rest), schemeMax) {
 		switch c := rest[i]; {
-		case c == '|':
-			return true, true
-		case c <= ' ' || c == '<' || c == '>':
-			return false, true
 		case c == ':':
 			switch strings.ToLower(rest[:i]) {
 			case "mailto", "tel", "sms", "slack", "javascript", "data", "callto":
 				return true, true
 			}
-			switch after := rest[i+1:]; {
-			case strings.HasPrefix(after, "//"):
-				return true, true
-			case !full && (after == "" || after == "/"):
-				return false, false
-			}
+			after := rest[i+1:]
+			return strings.HasPrefix(after, "//"), full || len(after) >= 2 || !strings.HasPrefix("//", after)
+		case !isAlnum(c) && c != '+' && c != '-' && c != '.':
+			return false, true
 		}
 	}
-	return len(rest) >= 256, full || len(rest) >= 256 // further than that nobody looks
+	return false, full || len(rest) >= schemeMax
+}
+
+// schemeMax is how long the scheme of an address may be.
+const schemeMax = 64
+
+// liveID reports whether s, behind <@ or <#, is what Slack resolves: an id, and then its end or a label.
+func liveID(s string, full bool) (live, ok bool) {
+	for i := range min(len(s), schemeMax) {
+		switch c := s[i]; {
+		case c == '>' || c == '|':
+			return i > 0, true
+		case !isAlnum(c) && c != '_' && c != '-':
+			return false, true
+		}
+	}
+	return len(s) >= schemeMax, full || len(s) >= schemeMax
 }
 
 // harmlessTags begin declarations of HTML, which code may have, and which are none of Slack's commands.

@@ -10,30 +10,14 @@ const fallbackBytes = 3_800
 
 // Mrkdwn escapes s for mrkdwn text objects: & < > become entities, @here, @channel and @everyone lose their power.
 func Mrkdwn(s string) string {
-	s = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(clean(s))
-	if strings.IndexByte(s, '@') < 0 {
-		return s
-	}
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		b.WriteByte(s[i])
-		if s[i] != '@' {
-			continue
-		}
-		for _, word := range []string{"channel", "here", "everyone"} {
-			if len(s)-i-1 >= len(word) && strings.EqualFold(s[i+1:i+1+len(word)], word) {
-				b.WriteString(joiner)
-			}
-		}
-	}
-	return b.String()
+	return deadWords(strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(settle(s)))
 }
 
 // Plain is the last resort, when Slack refuses blocks: the text as parts for the text argument, each of at most 3,800 bytes,
 // escaped, cut at paragraphs, lines or words, code fences balanced.
-func Plain(text string) []string {
+func Plain(text string, options ...Option) []string {
 	var parts []string
-	s := strings.Trim(Mrkdwn(text), "\n")
+	s := strings.Trim(Mrkdwn(linksOf(options).defang(settle(text))), "\n")
 	fenced := false
 	for s != "" {
 		n := cutAt(s, fallbackBytes-10)
@@ -77,18 +61,19 @@ func cutAt(s string, limit int) int {
 
 // Fallback is the text argument that goes with the blocks, what a notification shows: the beginning of the answer without
 // Markdown marks, at most 3,800 bytes, escaped.
-func Fallback(text string) string {
+func Fallback(text string, options ...Option) string {
 	const enough = 2 * fallbackBytes
 	more := len(text) > enough
 	if more {
 		text = wholeRunes(text[:enough])
 	}
+	text = settle(text)
 	var b strings.Builder
 	fence := ""
 	for line := range strings.Lines(text) {
 		t := strings.TrimSpace(line)
 		if n := 0; t != "" && (t[0] == '`' || t[0] == '~') {
-			if n = runLen(t); n >= 3 && (fence == "" || strings.HasPrefix(t, fence) && n == len(t)) {
+			if n = runLen(t, len(t)); n >= 3 && (fence == "" || strings.HasPrefix(t, fence) && n == len(t)) {
 				if fence == "" {
 					fence = t[:n]
 				} else {
@@ -100,14 +85,14 @@ func Fallback(text string) string {
 		if fence == "" {
 			t = stripLine(t)
 		} else {
-			t = strings.TrimRight(line, " \t\r\n")
+			t = strings.TrimRight(line, " \t\n")
 		}
 		if t == "" && (b.Len() == 0 || strings.HasSuffix(b.String(), "\n\n")) {
 			continue
 		}
 		b.WriteString(t + "\n")
 	}
-	s := Mrkdwn(strings.TrimSpace(b.String()))
+	s := Mrkdwn(linksOf(options).defang(strings.TrimSpace(b.String())))
 	if len(s) <= fallbackBytes-4 && !more {
 		return s
 	}
@@ -147,7 +132,7 @@ func stripInline(t string) string {
 			b.WriteByte(t[i+1])
 			i += 2
 		case c == '`':
-			n := runLen(t[i:])
+			n := runLen(t[i:], len(t))
 			end := strings.Index(t[i+n:], t[i:i+n])
 			if end < 0 {
 				b.WriteString(t[i : i+n])
@@ -159,7 +144,7 @@ func stripInline(t string) string {
 		case c == '[' || c == '!' && i+1 < len(t) && t[i+1] == '[':
 			start := i + strings.IndexByte(t[i:], '[')
 			end, _ := labelEnd(t[start:], true)
-			if _, n, _ := link(t[i:], start-i, true); n > 1 && end > 0 {
+			if _, n, _ := (Links{}).link(t[i:], start-i, true); n > 1 && end > 0 {
 				b.WriteString(stripInline(t[start+1 : start+end-1]))
 				i += n
 				continue
@@ -167,7 +152,7 @@ func stripInline(t string) string {
 			b.WriteByte(c)
 			i++
 		case c == '*' || c == '~' || c == '_':
-			n := runLen(t[i:])
+			n := runLen(t[i:], len(t))
 			inWord := i > 0 && isAlnum(t[i-1]) && i+n < len(t) && isAlnum(t[i+n])
 			alone := (i == 0 || t[i-1] == ' ') && (i+n == len(t) || t[i+n] == ' ')
 			if alone || c == '_' && inWord || c == '~' && n != 2 || n > 3 {

@@ -7,51 +7,62 @@ import (
 
 const (
 	codeMax  = 1_000 // bytes of an inline code span
+	ticksMax = 100   // marks of inline code; what has more is text
 	labelMax = 500   // bytes of a link's text
 	urlMax   = 2_000 // bytes of a link's address
+	nestMax  = 8     // brackets in a link's text, one in the other
+	parenMax = 32    // parentheses in a link's address
 )
 
 // atom reads the construct at the beginning of s: an escape, code, a link, an entity, a < or an @, and returns it as it is
 // written. before is the text before it; full means that nothing follows s. Not ok: more text is needed.
-func atom(s, before string, full bool) (out string, n int, ok bool) {
+func (l Links) atom(s, before string, full bool) (out string, n int, ok bool) {
 	switch s[0] {
 	case '\\':
-		return escape(s, full)
+		return l.escape(s, full)
 	case '`':
-		return codeSpan(s, full)
+		return l.codeSpan(s, full)
 	case '[':
-		return link(s, 0, full)
+		return l.link(s, 0, full)
 	case '!':
 		if len(s) == 1 {
 			return "!", 1, full
 		}
 		if s[1] == '[' {
-			return link(s, 1, full)
+			return l.link(s, 1, full)
 		}
 		return "!", 1, true
 	case '<':
-		return angle(s, full)
+		return l.angle(s, full, false)
 	case '&':
-		return entity(s, full)
+		return l.entity(s, full)
 	default:
 		return at(s, before, full)
 	}
 }
 
 // literal is the first character of a construct that is none.
-func literal(s string) (out string, n int) {
+func (l Links) literal(s string) (out string, n int) {
 	switch s[0] {
 	case '<':
 		return proseLess, 1
 	case '`':
-		n = runLen(s)
-		return s[:n], n
+		n = runLen(s, ticksMax)
+		return l.ticks(n), n
 	default:
 		return s[:1], 1
 	}
 }
 
-func escape(s string, full bool) (string, int, bool) {
+// ticks are n marks that begin no code. Where an address is made dead as code, they must not pair with its marks.
+func (l Links) ticks(n int) string {
+	if l.strict() {
+		return strings.Repeat("\\`", n)
+	}
+	return strings.Repeat("`", n)
+}
+
+func (l Links) escape(s string, full bool) (string, int, bool) {
 	if len(s) == 1 {
 		return s, 1, full
 	}
@@ -60,41 +71,46 @@ func escape(s string, full bool) (string, int, bool) {
 		return proseLess, 2, true
 	case c == '&' || c == '@' || c >= utf8.RuneSelf || c <= ' ' || isAlnum(c):
 		return s[:1], 1, true
+	case l.strict() && (c == '.' || c == ':' || c == '/'): // an address would be whole again
+		return s[:2] + joiner, 2, true
 	default:
 		return s[:2], 2, true
 	}
 }
 
-func codeSpan(s string, full bool) (string, int, bool) {
-	n := runLen(s)
-	if n == len(s) && n < codeMax {
-		return s, n, full
+func (l Links) codeSpan(s string, full bool) (string, int, bool) {
+	n := runLen(s, ticksMax+1)
+	if n > ticksMax {
+		n = runLen(s, len(s))
+		return l.ticks(n), n, true // in a line of text: see stepTicks
+	}
+	if n == len(s) {
+		return l.ticks(n), n, full
 	}
 	for i := n; i < len(s) && i < codeMax && s[i] != '\n'; {
 		if s[i] != '`' {
 			i++
 			continue
 		}
-		k := runLen(s[i:])
+		k := runLen(s[i:], codeMax)
 		if i+k == len(s) && !full {
 			return "", 0, false
 		}
 		if k == n {
 			code, ok := escapeSpan(s[n:], i-n, full)
-			return s[:n] + clean(code) + s[i:i+k], i + k, ok
+			return s[:n] + code + s[i:i+k], i + k, ok
 		}
 		i += k
 	}
 	if !full && len(s) < codeMax && strings.IndexByte(s, '\n') < 0 {
 		return "", 0, false
 	}
-	n = min(n, codeMax)
-	return s[:n], n, true
+	return l.ticks(n), n, true
 }
 
-// link reads [text](address "title"), with bang bytes before it.
-func link(s string, bang int, full bool) (string, int, bool) {
-	no, _ := literal(s)
+// link reads [text](address "title"), with bang bytes before it: an image is a link to it.
+func (l Links) link(s string, bang int, full bool) (string, int, bool) {
+	no := s[:1]
 	end, ok := labelEnd(s[bang:], full)
 	if !ok || end == 0 {
 		return no, 1, ok
@@ -111,7 +127,7 @@ func link(s string, bang int, full bool) (string, int, bool) {
 		return no, 1, true
 	}
 	i, depth := end+1, 1
-	for i < len(s) && i-end < urlMax {
+	for i < len(s) && i-end < urlMax && depth <= parenMax {
 		switch s[i] {
 		case '\n':
 			return no, 1, true
@@ -126,10 +142,14 @@ func link(s string, bang int, full bool) (string, int, bool) {
 		}
 		i++
 		if depth == 0 {
-			return s[:bang] + "[" + inline(label) + "](" + address(s[end+1:i-1]) + ")", i, true
+			out := l.write(label, s[end+1:i-1])
+			if out == "" {
+				return no, 1, true
+			}
+			return out, i, true
 		}
 	}
-	if !full && len(s)-end < urlMax {
+	if !full && len(s)-end < urlMax && depth <= parenMax {
 		return "", 0, false
 	}
 	return no, 1, true
@@ -147,7 +167,9 @@ func labelEnd(s string, full bool) (int, bool) {
 		case '\n':
 			return 0, true
 		case '[':
-			depth++
+			if depth++; depth > nestMax {
+				return 0, true
+			}
 		case ']':
 			if depth--; depth == 0 {
 				return i + 1, true
@@ -157,18 +179,8 @@ func labelEnd(s string, full bool) (int, bool) {
 	return 0, full || len(s) >= labelMax
 }
 
-// address makes what stands in a link's parentheses harmless.
-func address(s string) string {
-	if inner, ok := strings.CutPrefix(s, "<"); ok {
-		if u, title, ok := strings.Cut(inner, ">"); ok {
-			s = strings.ReplaceAll(u, " ", "%20") + title
-		}
-	}
-	return clean(strings.ReplaceAll(s, "<", "%3C"))
-}
-
 // angle reads a <. Autolinks become plain addresses, anything else is shown as it is.
-func angle(s string, full bool) (string, int, bool) {
+func (l Links) angle(s string, full, inLink bool) (string, int, bool) {
 	if len(s) > 1 && !isAlnum(s[1]) || len(s) == 1 && full {
 		return proseLess, 1, true
 	}
@@ -186,17 +198,20 @@ func angle(s string, full bool) (string, int, bool) {
 			} else if !full {
 				return "", 0, false
 			}
-			if isAlnum(next) || next >= utf8.RuneSelf || strings.IndexByte("/-_&=#%+~*[(`<\\@", next) >= 0 {
-				return "[" + inline(u) + "](" + address(u) + ")", i + 1, true
+			if l.strict() && !l.open(u) {
+				return inCodeMarks(u), i + 1, true
 			}
-			return clean(u), i + 1, true
+			if !inLink && (isAlnum(next) || next >= utf8.RuneSelf || strings.IndexByte("/-_&=#%+~*[(`<\\@", next) >= 0) {
+				return l.write(u, u), i + 1, true
+			}
+			return deadWords(u), i + 1, true
 		case c == ':' && !kind:
 			scheme := strings.ToLower(s[1:i])
 			after := s[i+1:]
-			if after == "" && !full || after == "/" && !full {
+			if len(after) < 2 && !full && strings.HasPrefix("//", after) {
 				return "", 0, false
 			}
-			if scheme != "mailto" && !strings.HasPrefix(after, "//") {
+			if scheme != "mailto" && !(isWeb(scheme) && strings.HasPrefix(after, "//")) {
 				return proseLess, 1, true
 			}
 			kind = true
@@ -214,18 +229,20 @@ func angle(s string, full bool) (string, int, bool) {
 	return proseLess, 1, true
 }
 
-func entity(s string, full bool) (string, int, bool) {
+func (l Links) entity(s string, full bool) (string, int, bool) {
 	n := entityLen(s)
 	switch {
 	case n == 0 && !full && maybeEntity(s):
 		return "", 0, false
 	case n == 0:
 		return s[:1], 1, true
+	case l.strict() && inAddress(s[:n]):
+		return "&amp;" + s[1:n], n, true
 	case !isLess(s[:n]):
 		return s[:n], n, true
 	case n == len(s):
 		return s[:n], n, full
-	case s[n] == '!' || s[n] == '@' || s[n] == '#':
+	case s[n] == '!' || s[n] == '@' || s[n] == '#' || s[:n] != proseLess && isAlnum(s[n]):
 		return s[:n] + joiner, n, true
 	}
 	return s[:n], n, true
@@ -233,7 +250,7 @@ func entity(s string, full bool) (string, int, bool) {
 
 // at makes @channel, @here and @everyone harmless, except in addresses.
 func at(s, before string, full bool) (string, int, bool) {
-	for _, word := range []string{"channel", "here", "everyone"} {
+	for _, word := range wideWords() {
 		k := min(len(word), len(s)-1)
 		if !strings.EqualFold(s[1:1+k], word[:k]) {
 			continue
@@ -244,10 +261,7 @@ func at(s, before string, full bool) (string, int, bool) {
 			}
 			return "", 0, false
 		}
-		if before != "" && isAlnum(before[len(before)-1]) {
-			break
-		}
-		if i := strings.LastIndexAny(before, " \t\n"); strings.Contains(before[i+1:], "://") {
+		if before != "" && (isAlnum(before[len(before)-1]) || before[len(before)-1] == '/' && inPath(before)) {
 			break
 		}
 		return "@" + joiner, 1, true
@@ -255,33 +269,141 @@ func at(s, before string, full bool) (string, int, bool) {
 	return "@", 1, true
 }
 
-// inline writes a whole piece of text, such as a link's text or a row of a table.
-func inline(s string) string {
+// wideWords are the names that ping more than one person.
+func wideWords() [3]string { return [...]string{"channel", "here", "everyone"} }
+
+// inPath reports whether a text ends in the path of a web address.
+func inPath(before string) bool {
+	at := len(before)
+	for at > 0 && before[at-1] > ' ' {
+		at--
+	}
+	word := strings.ToLower(before[at:])
+	i := strings.Index(word, "http")
+	if i < 0 {
+		return false
+	}
+	_, rest, ok := strings.Cut(word[i:], "://")
+	return ok && strings.IndexByte(rest, '/') > 0
+}
+
+// deadWords makes the wide words in s harmless, wherever they stand.
+func deadWords(s string) string {
+	if strings.IndexByte(s, '@') < 0 {
+		return s
+	}
 	var b strings.Builder
-	ends := textSpecial()
-	i := 0
-	for i < len(s) {
-		j := i
-		for j < len(s) && (!ends.has(s[j]) || s[j] == '*' || s[j] == '_' || s[j] == '~' || s[j] == '\n' || s[j] == '\r') {
-			j++
+	for i := range len(s) {
+		b.WriteByte(s[i])
+		if s[i] != '@' {
+			continue
 		}
-		b.WriteString(clean(s[i:j]))
-		if i = j; i < len(s) {
-			out, n, _ := atom(s[i:], s[:i], true)
-			b.WriteString(out)
-			i += n
+		for _, word := range wideWords() {
+			if len(s)-i-1 >= len(word) && strings.EqualFold(s[i+1:i+1+len(word)], word) {
+				b.WriteString(joiner)
+			}
 		}
 	}
 	return b.String()
 }
 
+// seam reports whether out would mean more behind last than it does alone: the address or the definition of a link, which only we
+// write, or the marks of inline code.
+func (l Links) seam(last byte, out string) bool {
+	switch {
+	case out == "":
+		return false
+	case last == ']':
+		return out[0] == '(' || out[0] == ':'
+	case last == '!':
+		return len(out) > 1 && out[0] == '['
+	case l.strict() && out[0] == '`': // also behind a word, with which it may be a mailbox
+		return last > ' ' && last < utf8.RuneSelf
+	}
+	return false
+}
+
+// dead is a piece of plain text in which no link begins or is defined.
+func dead(s string) string {
+	if strings.Contains(s, "](") {
+		s = strings.ReplaceAll(s, "](", "]"+joiner+"(")
+	}
+	if strings.Contains(s, "]:") {
+		s = strings.ReplaceAll(s, "]:", "]"+joiner+":")
+	}
+	return s
+}
+
+// inline writes a whole piece of text, such as a link's text or a cell of a table.
+func (l Links) inline(s string) string {
+	out, _ := l.inlineOf(s, false)
+	return out
+}
+
+// inlineOf is inline; not ok if s cannot be a link's text, because a link is in it.
+func (l Links) inlineOf(s string, inLink bool) (string, bool) {
+	var b strings.Builder
+	last := byte(0)
+	put := func(out string) {
+		if l.seam(last, out) {
+			b.WriteString(joiner)
+		}
+		if b.WriteString(out); out != "" {
+			last = out[len(out)-1]
+		}
+	}
+	ends := textSpecial()
+	var word words
+	for i := 0; i < len(s); {
+		most := len(s)
+		if l.strict() {
+			if i >= word.free {
+				word.look(s[i:], i)
+			}
+			if i == word.from && word.to > i {
+				put(l.bare(s[i:word.to]))
+				i = word.to
+				continue
+			}
+			most = max(word.free, i+1)
+		}
+		j := i
+		for j < most && (!ends.has(s[j]) || s[j] == '*' || s[j] == '_' || s[j] == '~' || s[j] == '\n') {
+			j++
+		}
+		put(dead(s[i:j]))
+		if i = j; i == most {
+			continue
+		}
+		var out string
+		var n int
+		if inLink && s[i] == '<' {
+			out, n, _ = l.angle(s[i:], true, true)
+		} else {
+			out, n, _ = l.atom(s[i:], s[:i], true)
+		}
+		if s[i] == '`' && n == runLen(s[i:], len(s)) {
+			out = strings.Repeat("\\`", n) // they must not pair with others elsewhere
+		}
+		if inLink && n > 1 && (s[i] == '[' || s[i] == '!') {
+			return "", false
+		}
+		put(out)
+		i += n
+	}
+	return b.String(), true
+}
+
 // halfOf shows a construct whose end has not come yet, without the marks that would be broken, and says how many bytes of it
 // are shown: none, or all up to there but the marks at its beginning.
-func halfOf(s string) (string, int) {
+func (l Links) halfOf(s string) (string, int) {
 	switch s[0] {
 	case '`':
-		n := runLen(s)
-		code := strings.TrimRight(wholeRunes(s[n:]), "` ")
+		n := runLen(s, ticksMax+1)
+		if n > ticksMax {
+			return "", 0
+		}
+		code := strings.TrimRight(s[n:], "` ")
 		if i := strings.LastIndexByte(code, '<'); i >= 0 {
 			if _, ok := liveInCode(code[i:], false); !ok {
 				code = code[:i]
@@ -290,10 +412,10 @@ func halfOf(s string) (string, int) {
 		if strings.TrimSpace(code) == "" {
 			return "", 0
 		}
-		return s[:n] + clean(escapeCode(code)) + s[:n], n + len(code)
+		return s[:n] + escapeCode(code) + s[:n], n + len(code)
 	case '!':
 		if len(s) > 1 {
-			out, n := halfOf(s[1:])
+			out, n := l.halfOf(s[1:])
 			if n > 0 {
 				n++
 			}
@@ -304,12 +426,12 @@ func halfOf(s string) (string, int) {
 		if end, _ := labelEnd(s, false); end > 0 {
 			label = s[1 : end-1]
 		}
-		label = strings.TrimRight(wholeRunes(label), "[!\\<&@`*_~ ")
+		label = strings.TrimRight(label, "[!\\<&@`*_~ ")
 		if i := strings.LastIndexAny(label, "<&@`["); i >= 0 && len(label)-i < 40 {
 			label = strings.TrimRight(label[:i], " ")
 		}
 		if label != "" {
-			return inline(label), 1 + len(label)
+			return l.inline(label), 1 + len(label)
 		}
 	}
 	return "", 0

@@ -66,9 +66,13 @@ func checkAll(t *testing.T, text string, lim Limits, at []int, ops ...op) {
 }
 
 func check(text string, lim Limits, at []int, ops ...op) string {
-	whole := &life{doc: New(lim), lims: []Limits{lim}}
+	return checkWith(Links{}, text, lim, at, ops...)
+}
+
+func checkWith(links Links, text string, lim Limits, at []int, ops ...op) string {
+	whole := &life{doc: New(lim, WithLinks(links)), lims: []Limits{lim}}
 	whole.run(text, nil, ops)
-	l := &life{doc: New(lim), lims: []Limits{lim}, checked: true, atOps: whole.atOps}
+	l := &life{doc: New(lim, WithLinks(links)), lims: []Limits{lim}, checked: true, atOps: whole.atOps}
 	l.run(text, at, ops)
 	t := &l.probe
 	if t.err != "" {
@@ -83,7 +87,7 @@ func check(text string, lim Limits, at []int, ops ...op) string {
 			t.Errorf("page %d depends on how the text arrived\n%q\n%q", i, p.Markdown, whole.pages[i].Markdown)
 		}
 	}
-	checkLost(t, text, l.pages)
+	checkLost(t, text, l.pages, links.Defang)
 	return t.err
 }
 

@@ -2,24 +2,30 @@
 //
 // It is pure: text in, values out; nothing is read, logged or timed. It keeps these promises:
 //
+//   - The text is settled before anything is decided: line ends, control characters, what is not UTF-8, characters that show nothing.
+//     Code keeps all but control characters.
 //   - Each page is valid Markdown by itself: a fence that is cut is closed and reopened with its info string, a table repeats
 //     its header, a list goes on with its number, emphasis is closed and reopened.
 //   - Nothing is lost or doubled but white space at a cut, and what is reopened.
-//   - No page exceeds its [Limits], in Slack's own counting, on the safe side.
+//   - No page exceeds its [Limits], in Slack's own counting, on the safe side; also if it is read as CommonMark, which sees fewer fences
+//     and more headings than models mean. A table of more than 20 columns, which Slack refuses, is shown as lines of text; one of more
+//     than 100 rows goes on on the next page.
 //   - A page never changes once a later page has been returned, and pages are the same however the text arrived: a cut is
 //     decided by the text before it alone. The scanner only goes forward; the nearer the page's end, the lesser the border
 //     at which it cuts (heading, blank line, line, sentence, word, rune).
-//   - Model text is dead: no mention, no special token, no disguised link works, in code neither.
+//   - Model text is dead: no mention, no special token, no disguised link works, in code neither. Each page is looked at once more when
+//     it is done. What becomes of addresses says [Links].
 //   - All this holds after [Doc.Break] and [Doc.Shrink] too: what they leave alone never changes, and pages are the same however
 //     the text arrived between them.
-//   - An update costs what is new, plus one copy of the current page.
+//   - An update costs what is new, plus one copy of the current page, and a comparison with the text before, which is free while that
+//     is the same memory. Nothing is looked at further ahead than a construct can be long, so that a long line costs what a long text does.
 package render
 
 import (
 	"bytes"
 	"math"
-	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Limits is the budget of one page. Zero means no limit; anything below [MinLimit] counts as MinLimit.
@@ -68,10 +74,12 @@ type Page struct {
 // Doc renders one answer. It is not safe for concurrent use.
 type Doc struct {
 	lim   Limits
+	links Links
 	zones [levels]Limits // from where on a page may end at a border of that level
 	atom  Limits         // what is larger is not kept whole
 
-	text  string
+	src   *source
+	text  string // settled
 	pages []Page
 	state
 	first   Limits  // the limits of New
@@ -86,8 +94,8 @@ type Doc struct {
 }
 
 // New returns a Doc whose pages stay within lim.
-func New(lim Limits) *Doc {
-	d := &Doc{first: lim}
+func New(lim Limits, options ...Option) *Doc {
+	d := &Doc{first: lim, links: linksOf(options)}
 	d.reset()
 	return d
 }
@@ -117,7 +125,7 @@ func (d *Doc) setLimits(lim Limits) {
 }
 
 func (d *Doc) reset() {
-	d.text, d.eof, d.hasSnap = "", false, false
+	d.src, d.text, d.eof, d.hasSnap = new(source), "", false, false
 	d.pages, d.starts = nil, nil
 	d.setLimits(d.first)
 	d.state = state{page: -1, prev: -1}
@@ -127,19 +135,31 @@ func (d *Doc) reset() {
 
 // Set takes the whole text so far and returns its pages. The text normally grows; when it does not extend the last one, or
 // the last one was final and this one is not the same, everything starts anew within the limits of New, and Breaks and Shrinks
-// are forgotten. With final, nothing is held back. The slice is valid until the next Set.
+// are forgotten. With final, nothing is held back. The slice is valid until the next call.
 func (d *Doc) Set(text string, final bool) []Page {
-	if d.eof && (text != d.text || !final) || !strings.HasPrefix(text, d.text) {
+	if d.eof && (text != d.src.raw || !final) || !strings.HasPrefix(text, d.src.raw) {
 		d.reset()
 	}
-	d.text, d.eof = text, final
+	d.text, d.eof = d.src.take(text, final), final
 	d.scan()
 	var c Doc
 	p, ok := d.view(&c)
 	if !ok {
 		return d.pages
 	}
-	return append(slices.Clip(d.pages), p)
+	return append(d.pages, p)
+}
+
+// common is how many bytes a and b begin with alike, whole runes.
+func common(a, b string) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	for n > 0 && n < len(a) && !utf8.RuneStart(a[n]) {
+		n--
+	}
+	return n
 }
 
 // view is the page that is being written; not ok if it has nothing to show. It leaves c as a copy of d that has gone on eagerly
@@ -155,10 +175,11 @@ func (d *Doc) view(c *Doc) (Page, bool) {
 	if c.fresh || len(bytes.TrimSpace(c.buf)) == 0 {
 		return Page{}, false
 	}
-	p := Page{End: c.pos, Chars: c.chars, Blocks: c.blocks}
+	end := c.pos
 	if c.nl > 0 && c.fence.n == 0 && !d.eof {
-		p.End = min(p.End, c.shown)
+		end = min(end, c.shown)
 	}
+	p := Page{End: d.src.offset(end), Chars: c.chars, Blocks: c.blocks}
 	open := d.buf
 	switch {
 	case d.fresh:
@@ -168,9 +189,14 @@ func (d *Doc) view(c *Doc) (Page, bool) {
 	}
 	tail := c.closers(!d.eof)
 	p.Chars += cost(tail)
-	p.Markdown = string(c.buf) + tail
-	if p.Open = p.Markdown; !d.eof {
-		p.Open = p.Markdown[:min(len(open), len(c.buf))] // c.buf went on from d.buf, or back to snap.buf at most
+	page := c.with(tail)
+	if p.Markdown = lastLook(page); d.eof {
+		p.Open = p.Markdown
+		return p, true
+	}
+	p.Open = page[:min(len(open), len(c.buf))] // c.buf went on from d.buf, or back to snap.buf at most
+	if len(p.Markdown) != len(page) {
+		p.Open = p.Open[:common(p.Open, p.Markdown)]
 	}
 	return p, true
 }

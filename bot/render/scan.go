@@ -1,6 +1,7 @@
 package render
 
 import (
+	"math"
 	"strconv"
 	"strings"
 )
@@ -9,7 +10,10 @@ const (
 	lineMax  = 1_000 // bytes of a line up to which its kind is waited for
 	fenceMax = 40    // marks of a fence that are written; what has more is closed by as many
 	infoMax  = 300   // bytes of an opening fence's line
+	marksMax = 20    // marks at the beginning of a line of text that are kept together
 	deepest  = 8     // quote marks and list marks at the beginning of a line
+	// numberMax is the last number of an item: Markdown takes nine digits.
+	numberMax = 999_999_999
 )
 
 // scan goes as far as the text decides.
@@ -49,15 +53,16 @@ type prefix struct {
 
 // readPrefix reads the beginning of a line; false if more text is needed.
 func readPrefix(s string, full bool) (p prefix, ok bool) {
+	if len(s) > lineMax { // nobody looks further
+		s, full = s[:lineMax], true
+	}
 	i, col := 0, 0
 	spaces := func() {
-		for most := i + 40; i < most && i < len(s) && (s[i] == ' ' || s[i] == '\t' || s[i] == '\r'); {
+		for most := i + 40; i < most && i < len(s) && (s[i] == ' ' || s[i] == '\t'); {
 			if s[i] == '\t' {
 				col += 3
 			}
-			if s[i] != '\r' {
-				col++
-			}
+			col++
 			i++
 		}
 	}
@@ -117,9 +122,9 @@ func isRule(s string) bool {
 	if c != '-' && c != '*' && c != '_' {
 		return false
 	}
-	for i := range len(s) {
+	for i := range min(len(s), lineMax+1) {
 		switch s[i] {
-		case c, ' ', '\t', '\r':
+		case c, ' ', '\t':
 		case '\n':
 			return strings.Count(s[:i], string(c)) >= 3
 		default:
@@ -144,6 +149,9 @@ func (d *Doc) stepLine() bool {
 		return d.blankLine(p, s)
 	}
 	if p.quote != d.quote {
+		if d.table.on {
+			d.leaveTable()
+		}
 		d.endTable()
 	}
 	if d.table.on || d.table.resume != "" {
@@ -157,22 +165,18 @@ func (d *Doc) stepLine() bool {
 		}
 	}
 	switch c := body[0]; {
-	case p.marks == 0 && isRule(body), c == '=' && d.para && p.marks == 0 && onlyOf(body, '='):
+	case isRule(body), (c == '=' || c == '-') && d.para && p.marks == 0 && onlyOf(body, c):
 		return d.rule(p, s)
 	case c == '#':
-		n := runLen(body)
-		m := n // carriage returns do not show: what is behind them follows the marks
-		for m < len(body) && body[m] == '\r' {
-			m++
-		}
-		if m == len(body) && n <= 6 && !d.eof {
+		n := runLen(body, 7)
+		if n == len(body) && n <= 6 && !d.eof {
 			return false
 		}
-		if n <= 6 && m < len(body) && (body[m] == ' ' || body[m] == '\t') {
-			return d.heading(p, m)
+		if n <= 6 && (n == len(body) || strings.IndexByte(" \t\n", body[n]) >= 0) {
+			return d.heading(p, n)
 		}
 	case c == '`' || c == '~':
-		n := runLen(body)
+		n := runLen(body, infoMax+1)
 		if n == len(body) && n < infoMax && !d.eof {
 			return false
 		}
@@ -186,17 +190,17 @@ func (d *Doc) stepLine() bool {
 	return d.textLine(p)
 }
 
-// runLen is how often s repeats its first byte.
-func runLen(s string) int {
+// runLen is how often s repeats its first byte; nobody needs to know more than most.
+func runLen(s string, most int) int {
 	n := 1
-	for n < len(s) && s[n] == s[0] {
+	for n < len(s) && n < most && s[n] == s[0] {
 		n++
 	}
 	return n
 }
 
 func onlyOf(s string, c byte) bool {
-	line, _, _ := strings.Cut(s, "\n")
+	line, _, _ := strings.Cut(s[:min(len(s), lineMax)], "\n")
 	return strings.Trim(line, string(c)) == "" || strings.TrimRight(strings.TrimRight(line, " \t"), string(c)) == ""
 }
 
@@ -206,20 +210,29 @@ func (d *Doc) blankLine(p prefix, s string) bool {
 		n++
 	}
 	d.endTable()
+	if p.quote > 0 {
+		d.endItems(p)
+	}
 	if p.quote > 0 || p.marks > 0 {
 		if !d.fresh || p.marks > 0 {
-			if !d.run && !d.roomBlock() || !d.room(levLine, 5*p.n+8, p.n+8) {
+			if !d.roomBlock() || !d.room(levLine, 5*p.n+8+headingChars, p.n+8) {
 				return true
 			}
 			d.runBlock()
-			d.put(clean(strings.TrimRight(d.lead(p, s), " \t")))
+			d.put(strings.TrimRight(d.lead(p, s), " \t"))
+			if d.para && p.marks > 0 { // or it makes the line above a heading
+				d.chars += headingChars
+				d.blocks++
+				d.run = false
+			}
 			d.shown = d.pos + p.n
 			d.commit()
 		}
 	}
 	d.pos += n
 	d.nl++
-	d.para, d.prev, d.blank = false, -1, true
+	d.para = d.para && p.marks > 0 // an empty item does not end a paragraph
+	d.prev, d.blank, d.loose = -1, true, false
 	d.quote = p.quote
 	return true
 }
@@ -236,7 +249,7 @@ func (d *Doc) lead(p prefix, s string) string {
 		return out
 	}
 	num := p.number
-	if l := d.item(p); num != "" && l != nil && strconv.Itoa(int(l.num)) != num && l.num > l.start {
+	if l := d.item(p); num != "" && l != nil && strconv.Itoa(int(l.num)) != num && l.num > l.start && l.num <= numberMax {
 		num = strconv.Itoa(int(l.num))
 	}
 	return out + s[p.lead:p.digits] + num + s[p.digits+len(p.number):p.n]
@@ -269,7 +282,9 @@ func (d *Doc) item(p prefix) *list {
 	if d.nList > 0 && d.lists[d.nList-1].col == p.last && d.lists[d.nList-1].ordered == (p.number != "") {
 		l := &d.lists[d.nList-1]
 		first := l.page != d.page
-		l.page = d.page
+		if l.page = d.page; l.content < math.MaxInt/2 || !d.para {
+			l.content = p.col
+		}
 		if num != l.start {
 			l.num, first = num, false
 		} else {
@@ -286,7 +301,11 @@ func (d *Doc) item(p prefix) *list {
 	if d.nList > 0 && d.lists[d.nList-1].col == p.last {
 		d.nList--
 	}
-	d.lists[d.nList] = list{col: p.last, ordered: p.number != "", start: num, num: num, page: d.page}
+	content := p.col
+	if d.nList == 0 && d.para && !d.fresh && p.number != "" && num != 1 {
+		content = math.MaxInt / 2 // in a paragraph it is no item
+	}
+	d.lists[d.nList] = list{col: p.last, content: content, ordered: p.number != "", start: num, num: num, page: d.page}
 	d.nList++
 	return nil
 }
@@ -308,6 +327,11 @@ func (d *Doc) runBlock() {
 // textLine begins a line of text.
 func (d *Doc) textLine(p prefix) bool {
 	l := levLine
+	hides, ok := d.hides(p)
+	if !ok {
+		return false
+	}
+	d.torn = d.torn || hides
 	switch {
 	case d.blank && p.first == 0 && p.quote == 0:
 		l = levBlank
@@ -317,19 +341,66 @@ func (d *Doc) textLine(p prefix) bool {
 	return d.beginText(p, l, "", 0)
 }
 
+// indented ends the run of text before a line that Markdown takes for code because of its indentation, and behind it.
+func (d *Doc) indented(p prefix) {
+	if p.marks == 0 && !d.para {
+		d.endItems(p)
+	}
+	at, item := d.column(p)
+	now := at-item > 3 && (!d.para || d.code || d.fresh)
+	if p.marks > 0 {
+		blank := d.rest()[p.digits+len(p.number)+1 : p.n]
+		now = len(blank)+3*strings.Count(blank, "\t") > 4
+	}
+	if now != d.code {
+		d.code, d.run = now, false
+	}
+}
+
+// hides reports whether a line of text could be read as something else: what we look at ends, but Markdown goes on. Not ok: more text
+// is needed.
+func (d *Doc) hides(p prefix) (hides, ok bool) {
+	body := d.rest()[p.n:]
+	switch {
+	case p.marks == deepest, p.quote == deepest, body[0] == ' ', body[0] == '\t':
+		return true, true
+	case p.marks > 0 && body[0] == '>': // a quote in an item, and in it a block
+		start := body[:min(len(body), lineMax)]
+		inner := strings.TrimLeft(start, "> \t-+*0123456789.)")
+		if inner == "" {
+			return true, d.eof || len(start) == lineMax
+		}
+		return strings.IndexByte("#`~|_\n", inner[0]) >= 0, true
+	case d.para && p.marks == 0 && strings.IndexByte("|:-", body[0]) >= 0:
+		is, maybe := isDelimiter(body, d.eof)
+		return is, !maybe
+	case strings.IndexByte("-*_=", body[0]) >= 0: // a page may end in the marks, and then they are a divider
+		start := body[:min(len(body), lineMax)]
+		inner := strings.TrimLeft(start, body[:1]+" \t")
+		return len(start)-len(inner) > marksMax, inner != "" || d.eof || len(start) == lineMax
+	}
+	return false, true
+}
+
 func (d *Doc) heading(p prefix, n int) bool {
 	if !d.roomBlock() {
 		return true
 	}
 	d.nList = 0
-	mark := strings.ReplaceAll(d.rest()[p.n:p.n+n+1], "\r", "")
-	d.run = false
-	p.n += n + 1
+	rest := d.rest()
+	if p.n+n < len(rest) && rest[p.n+n] != '\n' {
+		n++
+	}
+	mark := rest[p.n : p.n+n]
+	d.run, d.loose = false, false
+	d.endItems(p)
+	p.n += n
 	return d.beginText(p, levHeading, mark, headingChars)
 }
 
 func (d *Doc) beginText(p prefix, l level, mark string, more int) bool {
 	s := d.rest()
+	d.indented(p)
 	if !d.run && !d.roomBlock() || !d.room(l, p.n*2+more+8, p.n) {
 		return true
 	}
@@ -342,7 +413,7 @@ func (d *Doc) beginText(p prefix, l level, mark string, more int) bool {
 	out := d.lead(p, s)
 	p.n += len(mark)
 	d.runBlock()
-	d.put(clean(out) + mark)
+	d.put(out + mark)
 	d.opened = len(d.buf)
 	d.chars += more
 	if more > 0 {
@@ -356,31 +427,36 @@ func (d *Doc) beginText(p prefix, l level, mark string, more int) bool {
 
 // rule writes a line that is a divider, or makes the line above a heading; whichever it is, it counts as both.
 func (d *Doc) rule(p prefix, s string) bool {
-	n := strings.IndexByte(s, '\n')
-	if n < 0 && !d.eof {
-		if len(s) > lineMax {
-			return d.textLine(p)
-		}
+	n := strings.IndexByte(s[:min(len(s), lineMax+1)], '\n')
+	switch {
+	case n < 0 && len(s) > lineMax:
+		return d.textLine(p)
+	case n < 0 && !d.eof:
 		return false
-	}
-	if n < 0 {
+	case n < 0:
 		n = len(s)
 	}
-	if strings.Count(s[p.n:n], s[p.n:p.n+1]) < 3 && !(d.para && p.marks == 0) || n > lineMax {
+	if strings.Count(s[p.n:n], s[p.n:p.n+1]) < 3 && !(d.para && p.marks == 0) {
+		return d.textLine(p)
+	}
+	marks := strings.TrimRight(s[p.n:n], " \t")
+	if len(marks) > min(d.atom.Chars, d.atom.Bytes) {
 		return d.textLine(p)
 	}
 	more := 0
 	if d.para {
 		more = headingChars
 	}
-	if !d.roomBlock() || !d.room(levLine, n+more+5*p.quote, n) {
+	if !d.roomBlock() || !d.room(levLine, 2*p.n+len(marks)+more+5*p.quote, 2*p.n+len(marks)) {
 		return true
 	}
-	d.nList = 0
-	d.put(clean(d.lead(p, s) + strings.TrimRight(s[p.n:n], " \t\r")))
+	if p.marks == 0 {
+		d.nList = 0
+	}
+	d.put(d.lead(p, s) + marks)
 	d.chars += more
 	d.blocks++
-	d.run, d.para, d.prev = false, false, -1
+	d.run, d.para, d.prev, d.loose = false, false, -1, false
 	d.hasSnap = false
 	d.quote = p.quote
 	d.pos += n

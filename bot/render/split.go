@@ -1,7 +1,6 @@
 package render
 
 import (
-	"bytes"
 	"strings"
 )
 
@@ -47,8 +46,10 @@ type mark struct {
 
 type fence struct {
 	char   byte
-	n      int // 0: no fence is open
-	indent int
+	n      int  // 0: no fence is open
+	indent int  // column in the source
+	at     int  // column on the page
+	doubt  bool // Slack may not see it, and count its lines as text
 	quote  int
 	info   string
 }
@@ -62,6 +63,7 @@ type table struct {
 
 type list struct {
 	col     int
+	content int   // column of the last item's content
 	start   int32 // nine digits at most
 	num     int32
 	page    int32 // on which the last item began
@@ -102,6 +104,7 @@ type state struct {
 	head     bool  // in a heading
 	blank    bool  // a blank line precedes
 	para     bool  // the line before was text
+	code     bool  // the line before was indented so far that it is code
 	line     int   // where the current line begins
 	linePage int32 // and on which page
 	prev     int   // where the text line before begins, if it has a pipe; or -1
@@ -117,6 +120,9 @@ type state struct {
 	nList    int
 	fence    fence
 	table    table
+	loose    bool  // marks of code without an end precede in the paragraph: what code is from there on is not certain
+	lit      bool  // in a run of marks that is too long for code
+	word     words // the next address, where none can be clicked
 }
 
 // closeCost is what closers will count.
@@ -129,7 +135,7 @@ func (d *Doc) closeCost() int {
 		n += m.n
 	}
 	if f := d.fence; f.n > 0 {
-		n += 4 + 5*f.quote + max(0, f.indent-d.base) + f.n
+		n += 4 + 5*f.quote + f.at + f.n
 	}
 	return n
 }
@@ -178,10 +184,19 @@ func (d *Doc) cut() bool {
 		return false
 	}
 	tail := d.closers(true)
-	md := string(d.buf) + tail
-	d.pages = append(d.pages, Page{Markdown: md, Open: md, End: d.pos, Chars: d.chars + cost(tail), Blocks: d.blocks})
+	md := lastLook(d.with(tail))
+	d.pages = append(d.pages, Page{Markdown: md, Open: md, End: d.src.offset(d.pos), Chars: d.chars + cost(tail), Blocks: d.blocks})
 	d.begin(len(d.buf))
 	return true
+}
+
+// with is the page so far with a tail.
+func (d *Doc) with(tail string) string {
+	var b strings.Builder
+	b.Grow(len(d.buf) + len(tail))
+	b.Write(d.buf)
+	b.WriteString(tail)
+	return b.String()
 }
 
 // closers closes what is open. An emphasis that has not been closed is literal when nothing follows.
@@ -193,11 +208,18 @@ func (d *Doc) closers(emph bool) string {
 		}
 	}
 	if f := d.fence; f.n > 0 {
-		last := d.buf[bytes.LastIndexByte(d.buf, '\n')+1:]
-		if last = bytes.TrimLeft(last, "> \t"); d.mode == inCode && len(last) >= f.n && len(bytes.Trim(last, string(f.char)+" \t")) == 0 {
+		n, at := 0, len(d.buf)
+		for ; d.mode == inCode && at > 0 && strings.IndexByte(" \t>", d.buf[at-1]) >= 0; at-- {
+		}
+		for ; at > 0 && d.buf[at-1] == f.char; at-- {
+			n++
+		}
+		for ; n >= f.n && at > 0 && strings.IndexByte(" \t>", d.buf[at-1]) >= 0; at-- {
+		}
+		if d.mode == inCode && n >= f.n && (at == 0 || d.buf[at-1] == '\n') {
 			b.WriteString(joiner) // code that would close the fence if the line ended here
 		}
-		b.WriteString("\n" + strings.Repeat("> ", f.quote) + strings.Repeat(" ", max(0, f.indent-d.base)))
+		b.WriteString("\n" + strings.Repeat("> ", f.quote) + strings.Repeat(" ", f.at))
 		b.WriteString(strings.Repeat(string(f.char), f.n))
 	}
 	return b.String()

@@ -2,7 +2,10 @@ package render
 
 import "strings"
 
-const rowMax = 4_000 // bytes of a table row that is kept whole
+const (
+	rowMax    = 4_000 // bytes of a table row that is kept whole
+	tableCols = 20    // Slack refuses more (facts/slack.md §3.2): such a table is shown as lines of text
+)
 
 func (d *Doc) endTable() {
 	on := d.table.on
@@ -12,16 +15,24 @@ func (d *Doc) endTable() {
 	}
 }
 
+// leaveTable ends a table above a line that is none of its rows. Without a blank line Markdown would take it for one.
+func (d *Doc) leaveTable() {
+	d.endTable()
+	if !d.fresh {
+		d.nl = max(d.nl, 2)
+	}
+}
+
 // isDelimiter reports whether a line is a table's delimiter row, such as |---|:-:|; maybe, if it is not complete.
 func isDelimiter(s string, full bool) (is, maybe bool) {
-	line, _, ended := strings.Cut(s, "\n")
-	if strings.Trim(line, " \t\r>|:-") != "" {
+	line, _, ended := strings.Cut(s[:min(len(s), lineMax)], "\n")
+	if strings.Trim(line, " \t>|:-") != "" {
 		return false, false
 	}
-	if !ended && !full {
-		return false, len(line) < lineMax
+	if !ended && len(s) < lineMax && !full {
+		return false, true
 	}
-	return strings.Contains(line, "-") && strings.Contains(line, "|"), false
+	return strings.Contains(line, "-") && strings.ContainsAny(line, "|:"), false
 }
 
 // cells counts the cells of a row.
@@ -39,9 +50,33 @@ func cells(row string) int {
 	return n
 }
 
+// splitCells cuts a row at its pipes, as they are cut before anything else is looked at.
+func splitCells(row string) []string {
+	var out []string
+	from := 0
+	for i := range len(row) {
+		if row[i] == '|' && (i == 0 || row[i-1] != '\\') {
+			out = append(out, row[from:i])
+			from = i + 1
+		}
+	}
+	return append(out, row[from:])
+}
+
 // row is a line of a table as it is written.
 func (d *Doc) row(p prefix, line string) string {
-	return clean(d.lead(p, line)) + inline(strings.TrimRight(line[p.n:], " \t\r"))
+	var out strings.Builder
+	out.WriteString(d.lead(p, line))
+	if is, _ := isDelimiter(line, true); is && d.table.on {
+		out.WriteString(joiner) // or another table would begin here
+	}
+	for i, cell := range splitCells(strings.TrimRight(line[p.n:], " \t")) {
+		if i > 0 {
+			out.WriteByte('|')
+		}
+		out.WriteString(d.links.inline(cell))
+	}
+	return out.String()
 }
 
 // startTable begins a table at its header, or at the delimiter row when the header was taken for text; not done if there is none.
@@ -53,7 +88,7 @@ func (d *Doc) startTable(p prefix, s string) (done, more bool) {
 		case is:
 			line, _, _ := strings.Cut(s, "\n")
 			head, _, _ := strings.Cut(d.text[d.prev:], "\n")
-			if q, ok := readPrefix(head, true); ok && q.marks == 0 && cells(head) == cells(line) {
+			if q, ok := readPrefix(head, true); ok && q.marks == 0 && cells(head) == cells(line) && cells(line) <= tableCols && !(d.links.strict() && strings.Contains(head, "`")) {
 				return d.lateTable(p, q, head, line)
 			}
 		}
@@ -74,7 +109,7 @@ func (d *Doc) startTable(p prefix, s string) (done, more bool) {
 	}
 	line, _, _ := strings.Cut(below, "\n")
 	q, ok := readPrefix(line, true)
-	if !is || !ok || q.quote != p.quote || cells(head) != cells(line) {
+	if !is || !ok || q.quote != p.quote || cells(head) != cells(line) || cells(line) > tableCols {
 		d.notTable = d.pos + 1
 		return false, false
 	}
@@ -107,7 +142,7 @@ func (d *Doc) beginRows(head string, quote int) {
 		head = ""
 	}
 	d.table = table{on: true, head: head}
-	d.run, d.para, d.prev, d.head = false, false, -1, false
+	d.run, d.para, d.prev, d.head, d.loose = false, false, -1, false, false
 	d.quote = quote
 }
 
@@ -141,14 +176,14 @@ func (d *Doc) lateTable(p, q prefix, head, line string) (done, more bool) {
 func (d *Doc) tableLine(p prefix, s string) (done, more bool) {
 	line, _, ended := strings.Cut(s, "\n")
 	if p.marks > 0 || strings.IndexByte("#`~=", s[p.n]) >= 0 {
-		d.endTable()
+		d.leaveTable()
 		return false, false
 	}
 	if !ended && !d.eof && len(line) <= rowMax {
 		return true, false
 	}
 	if strings.IndexByte(line[:min(len(line), rowMax)], '|') < 0 {
-		d.endTable()
+		d.leaveTable()
 		return false, false
 	}
 	out := ""
@@ -165,7 +200,7 @@ func (d *Doc) tableLine(p prefix, s string) (done, more bool) {
 	}
 	if d.table.resume != "" {
 		if s[p.n] != '|' {
-			d.endTable()
+			d.leaveTable()
 			return false, false
 		}
 		return true, d.resumeTable()

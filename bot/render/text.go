@@ -7,9 +7,13 @@ import (
 )
 
 const (
-	wordMax = 200    // what is longer is no word that is moved to the next page whole
-	cjk     = 0x2e80 // from here on scripts do without spaces between words
-	emphMax = 120    // bytes after an opening emphasis mark in which its end is waited for
+	wordMax      = 200    // what is longer is no word that is moved to the next page whole
+	cjk          = 0x2e80 // from here on scripts do without spaces between words
+	emphMax      = 120    // bytes after an opening emphasis mark in which its end is waited for
+	lookMax      = 800    // bytes of plain text that are looked at together: more than a word that is moved whole
+	spaceMax     = 40     // bytes of white space in a line
+	addressPiece = 300    // bytes of an address that are kept together as code
+	beforeMax    = 500    // bytes before an @ in which the beginning of an address is looked for
 )
 
 // stepText does the next word or construct of a line of text.
@@ -17,8 +21,8 @@ func (d *Doc) stepText() bool {
 	if d.nHeld > 0 || d.pre != "" {
 		return d.stepReopened()
 	}
+	n := d.skipSpaces()
 	s := d.rest()
-	n := spaces(s)
 	if n == len(s) {
 		if !d.eof {
 			return false
@@ -26,7 +30,7 @@ func (d *Doc) stepText() bool {
 		d.pos += n
 		return true
 	}
-	sp, body := noCR(s[:min(n, 40)]), s[n:]
+	sp, body := s[:n], s[n:]
 	switch body[0] {
 	case '\n':
 		if n >= 2 && sp == "  " && d.fits(2, 2) && !d.fresh {
@@ -39,7 +43,7 @@ func (d *Doc) stepText() bool {
 			d.prev = -1
 		}
 		if d.head {
-			d.head, d.run = false, false
+			d.head, d.run, d.loose = false, false, false
 		}
 		d.endLine()
 		if d.fresh {
@@ -49,23 +53,41 @@ func (d *Doc) stepText() bool {
 		return true
 	case '*', '_', '~':
 		return d.stepEmph(n, sp, body)
+	case '`':
+		if d.lit && n == 0 || d.loose || runLen(body, ticksMax+1) > ticksMax {
+			return d.stepTicks(n, sp, body)
+		}
+	}
+	if d.lit = false; d.links.strict() {
+		switch done, more := d.stepAddress(n, sp, body); {
+		case done:
+			return more
+		case !more:
+			return false
+		}
+	}
+	switch body[0] {
 	case '\\', '`', '[', '!', '<', '&', '@':
-		out, k, ok := atom(body, d.text[max(d.from, d.pos+n-urlMax):d.pos+n], d.eof)
+		out, k, ok := d.links.atom(body, d.text[max(d.from, d.pos+n-beforeMax):d.pos+n], d.eof)
 		half := 0
 		if !ok {
 			if !d.eager {
 				return false
 			}
-			if out, half = halfOf(body); half == 0 {
+			if out, half = d.links.halfOf(body); half == 0 {
 				return false
 			}
 			d.torn, k = true, half
 		}
 		if k > 1 && (cost(out) > d.atom.Chars || len(out) > d.atom.Bytes) {
-			out, k = literal(body)
+			out, k = d.links.literal(body)
 			half = 0
 		}
+		at := d.pos
 		more := d.unit(n, sp, out, k)
+		if half == 0 && d.pos > at && body[0] == '`' && k == runLen(body, ticksMax+1) {
+			d.loose = !d.links.strict()
+		}
 		if half > 0 && !d.stopped {
 			d.halfShown(body[:half])
 		}
@@ -74,10 +96,22 @@ func (d *Doc) stepText() bool {
 	return d.stepPlain(n, sp, body, textSpecial())
 }
 
-func spaces(s string) int {
+// spaces is how much white space s begins with, most bytes of it at the most.
+func spaces(s string, most int) int {
 	n := 0
-	for n < len(s) && (s[n] == ' ' || s[n] == '\t' || s[n] == '\r') {
+	for n < len(s) && n < most && (s[n] == ' ' || s[n] == '\t') {
 		n++
+	}
+	return n
+}
+
+// skipSpaces is how much white space comes next, when all but the last of it is skipped: nobody writes more on purpose, and it must
+// not be looked at again and again.
+func (d *Doc) skipSpaces() int {
+	n := spaces(d.rest(), len(d.text))
+	if n > spaceMax {
+		d.pos += n - spaceMax
+		n = spaceMax
 	}
 	return n
 }
@@ -115,6 +149,9 @@ func (d *Doc) unitOf(n int, sp, out string, chars, k int) bool {
 	if d.fresh && d.mode == inText {
 		sp = ""
 	}
+	if d.seamed(sp, out) {
+		out, chars = joiner+out, chars+1
+	}
 	if !d.room(l, len(sp)+chars, len(sp)+len(out)) {
 		return true
 	}
@@ -134,16 +171,76 @@ func (d *Doc) unitOf(n int, sp, out string, chars, k int) bool {
 	return true
 }
 
+// stepTicks puts a run of marks that is too long for code, as much of it as the page takes.
+func (d *Doc) stepTicks(n int, sp, body string) bool {
+	run := runLen(body, wordMax)
+	one := d.links.ticks(1)
+	if d.fresh && d.mode == inText {
+		sp = ""
+	}
+	if !d.room(d.borderLevel(n), len(sp)+len(one), len(sp)+len(one)) {
+		return true
+	}
+	k := 1
+	for k < run && d.fits(len(sp)+(k+1)*len(one), len(sp)+(k+1)*len(one)) {
+		k++
+	}
+	at := d.pos
+	out := d.links.ticks(k)
+	if d.torn { // or it would be a fence, perhaps when more of it has come
+		out = joiner + out
+	}
+	more := d.unit(n, sp, out, k)
+	d.lit = d.pos > at
+	d.loose = d.loose || d.lit && !d.links.strict()
+	return more
+}
+
+// stepAddress does an address where none can be clicked; not done if there is none here. Not more: the end of the word has not come.
+func (d *Doc) stepAddress(n int, sp, body string) (done, more bool) {
+	at := d.pos + n
+	if at >= d.word.free && (at != d.word.from || at >= d.word.to) {
+		k := wordEnd(body)
+		if k == len(body) && k < wholeWord && !d.eof && !d.eager {
+			return false, false
+		}
+		d.word.look(body, at)
+	}
+	if at != d.word.from || d.word.to <= at {
+		return false, true
+	}
+	whole := d.text[d.word.from:d.word.to]
+	piece := whole
+	most := min(d.atom.Chars, d.atom.Bytes, addressPiece)
+	if d.links.open(whole) && cost(whole) <= most {
+		return true, d.unit(n, sp, d.links.bare(whole), len(whole))
+	}
+	for cost(piece) > most || len(piece) > most {
+		piece = wholeRunes(piece[:len(piece)/2])
+	}
+	k := d.pos
+	more = d.unit(n, sp, inCodeMarks(piece), len(piece))
+	if d.pos > k && len(piece) < len(whole) { // it goes on
+		d.word.from, d.word.free = d.word.from+len(piece), d.word.from+len(piece)
+	}
+	return true, more
+}
+
+// seamed reports whether out must be kept apart from what is on the page.
+func (d *Doc) seamed(sp, out string) bool {
+	return sp == "" && d.mode == inText && d.nl == 0 && len(d.buf) > 0 && d.links.seam(d.buf[len(d.buf)-1], out)
+}
+
 // marksLine reports whether out would mean something else at the beginning of a line.
 func marksLine(c byte, m mode, fence byte, out string) bool {
 	if m == inCode {
 		return c == fence
 	}
 	switch c {
-	case '#', '>', '-', '+', '=', '|', '*', '~', '_':
+	case '#', '>', '-', '+', '=', '|', ':', '*', '~', '_':
 		return true
 	case '`':
-		return runLen(out) >= 3
+		return runLen(out, 3) >= 3
 	}
 	return c >= '0' && c <= '9'
 }
@@ -160,46 +257,49 @@ func (s special) has(c byte) bool {
 
 func textSpecial() special {
 	return special{
-		1<<'\n' | 1<<'\r' | 1<<'!' | 1<<'&' | 1<<'*' | 1<<'<',
+		1<<'\n' | 1<<'!' | 1<<'&' | 1<<'*' | 1<<'<',
 		1<<('@'-64) | 1<<('['-64) | 1<<('\\'-64) | 1<<('_'-64) | 1<<('`'-64) | 1<<('~'-64),
 	}
 }
 
-func codeSpecial() special { return special{lo: 1<<'\n' | 1<<'\r' | 1<<'<' | 1<<'&'} }
-
-func noCR(s string) string {
-	if strings.IndexByte(s, '\r') >= 0 {
-		return strings.ReplaceAll(s, "\r", "")
-	}
-	return s
-}
+func codeSpecial() special { return special{lo: 1<<'\n' | 1<<'<' | 1<<'&'} }
 
 // stepPlain puts plain words: all at once while the page is far from full, else one by one.
 func (d *Doc) stepPlain(n int, sp, body string, ends special) bool {
+	more := len(body) > lookMax
+	if more {
+		body = wholeRunes(body[:lookMax])
+	}
+	prose := d.mode == inText
+	ended := d.eof && !more
+	if at := d.word.free - d.pos - n; prose && d.links.strict() && at <= len(body) {
+		body, ended = body[:at], true // what follows is known
+	}
 	i := 1
-	for i < len(body) && !ends.has(body[i]) {
-		i++
+	for blank := 0; i < len(body) && !ends.has(body[i]) && blank <= spaceMax; i++ { // see skipSpaces
+		if blank++; body[i] != ' ' && body[i] != '\t' {
+			blank = 0
+		}
 	}
 	run := body[:i]
-	if i == len(body) && !d.eof {
-		run = wholeRunes(run)
-	}
 	all := len(run)
 	run = strings.TrimRight(run, " \t")
-	if run == "" {
-		return false
+	out := run
+	if prose {
+		out = dead(run)
 	}
-	out := clean(run)
 	if c := cost(out); d.below(len(sp)+c, len(sp)+len(out)) {
 		return d.unitOf(n, sp, out, c, len(run))
 	}
 	w := strings.IndexAny(run, " \t")
-	whole := w >= 0 || len(run) < all || i < len(body) || d.eof
+	whole := w >= 0 || len(run) < all || i < len(body) || ended
 	if w < 0 {
 		w = len(run)
 	}
 	word := run[:w]
-	out = clean(word)
+	if out = word; prose {
+		out = dead(word)
+	}
 	if d.mid && n == 0 || len(out) > wordMax || cost(out) > wordMax || strings.IndexFunc(out, func(r rune) bool { return r >= cjk }) >= 0 {
 		return d.fill(n, sp, word, !whole)
 	}
@@ -221,12 +321,15 @@ func (d *Doc) fill(n int, sp, word string, open bool) bool {
 	if d.fresh && d.mode == inText {
 		sp = ""
 	}
-	k := cluster(word)
+	from := d.pos + n
+	k := clusterEnd(d.text, from, from+len(word)) - from
 	if k == len(word) && open && !d.eager && !d.below(0, 0) {
 		return false // it may go on
 	}
-	first := clean(word[:k])
-	chars, bytes := cost(sp)+cost(first), len(sp)+len(first)
+	chars, bytes := cost(sp)+cost(word[:k]), len(sp)+k
+	if d.seamed(sp, word) {
+		chars, bytes = chars+1, bytes+len(joiner)
+	}
 	if !d.room(l, chars, bytes) {
 		return true
 	}
@@ -234,57 +337,86 @@ func (d *Doc) fill(n int, sp, word string, open bool) bool {
 		if r, _ := utf8.DecodeLastRuneInString(word[:k]); r >= cjk && sentenceEnd(r) && !d.below(chars, bytes) {
 			break
 		}
-		next := cluster(word[k:])
+		next := clusterEnd(d.text, from+k, from+len(word)) - from - k
 		if k+next == len(word) && open && !d.eager && !d.below(chars, bytes) {
 			break
 		}
-		c := clean(word[k : k+next])
+		c := word[k : k+next]
+		if d.mode == inText && word[k-1] == ']' && (c == "(" || c == ":") {
+			c = joiner + c
+		}
 		if !d.fits(chars+cost(c), bytes+len(c)) {
 			break
 		}
 		chars, bytes, k = chars+cost(c), bytes+len(c), k+next
 	}
-	return d.unit(n, sp, clean(word[:k]), k)
+	if word = word[:k]; d.mode == inText {
+		word = dead(word)
+	}
+	return d.unit(n, sp, word, k)
 }
 
-// cluster is the length of the first character as a person sees it: joiners, variation selectors, skin tones, combining
-// marks and flags stay together, up to a sane length.
-func cluster(s string) int {
-	r, n := utf8.DecodeRuneInString(s)
-	flag := isFlag(r)
-	for n < len(s) && n < 64 {
-		r, k := utf8.DecodeRuneInString(s[n:])
-		switch {
-		case r == 0x200d:
-			n += k
-			if n < len(s) {
-				_, k = utf8.DecodeRuneInString(s[n:])
-				n += k
-			}
-		case flag && isFlag(r):
-			flag = false
-			n += k
-		case r >= 0x300 && (unicode.Is(unicode.M, r) || r >= 0x1f3fb && r <= 0x1f3ff):
-			n += k
-		default:
-			return n
+// clusterMax is how many bytes of one character, as a person sees it, stay together.
+const clusterMax = 64
+
+// clusterEnd is where the character ends that begins at an offset, at the latest at end.
+func clusterEnd(text string, at, end int) int {
+	for at < end {
+		_, n := utf8.DecodeRuneInString(text[at:])
+		if at += n; at < end && border(text, at) {
+			break
 		}
 	}
-	return n
+	return min(at, end)
+}
+
+// border reports whether a character may begin at an offset: joiners, variation selectors, skin tones, combining marks and flags stay
+// with what is before them. It looks back, never ahead, so that it does not matter where a piece of text began.
+func border(text string, at int) bool {
+	r, _ := utf8.DecodeRuneInString(text[at:])
+	prev, _ := utf8.DecodeLastRuneInString(text[:at])
+	if isFlag(r) {
+		flags := 0
+		for i := at; i > 0 && at-i < clusterMax; flags++ {
+			before, n := utf8.DecodeLastRuneInString(text[:i])
+			if !isFlag(before) {
+				break
+			}
+			i -= n
+		}
+		if flags%2 == 1 {
+			return false
+		}
+	}
+	if !extends(r) && prev != 0x200d {
+		return true
+	}
+	i := at
+	for i > 0 && at-i < clusterMax {
+		before, n := utf8.DecodeLastRuneInString(text[:i])
+		if i -= n; !extends(before) {
+			if other, _ := utf8.DecodeLastRuneInString(text[:i]); other != 0x200d {
+				break
+			}
+		}
+	}
+	return at-i >= clusterMax
+}
+
+// extends reports whether r is a part of the character before it.
+func extends(r rune) bool {
+	return r == 0x200d || r >= 0x300 && (unicode.Is(unicode.M, r) || r >= 0x1f3fb && r <= 0x1f3ff)
 }
 
 func isFlag(r rune) bool { return r >= 0x1f1e6 && r <= 0x1f1ff }
 
 // stepEmph does a run of emphasis marks.
 func (d *Doc) stepEmph(n int, sp, body string) bool {
-	r := runLen(body)
-	if r == len(body) && !d.eof {
-		if r > wordMax {
-			return d.unit(n, sp, body[:wordMax], wordMax)
-		}
-		return false
+	r := runLen(body, wordMax+1)
+	if r > wordMax {
+		return d.unit(n, sp, body[:wordMax], wordMax)
 	}
-	if r < len(body) && !d.eof && !utf8.FullRuneInString(body[r:]) {
+	if r == len(body) && !d.eof {
 		return false
 	}
 	c := body[0]

@@ -52,17 +52,17 @@ func contents(pages []render.Page, a bot.Answer, more, plain bool) []content {
 }
 
 // fallback is the text argument: what a notification shows, and what is left when blocks are refused.
-func (c content) fallback() string {
+func (c content) fallback(links render.Links) string {
 	text := c.markdown
-	return render.Fallback(cmp.Or(text, c.notice, c.small))
+	return render.Fallback(cmp.Or(text, c.notice, c.small), render.WithLinks(links))
 }
 
-// options are the arguments of the message.
-func (c content) options() []slack.MsgOption {
+// options are the arguments of the message; links says what becomes of addresses where they are no part of a page.
+func (c content) options(links render.Links) []slack.MsgOption {
 	if c.plain {
 		// The page's own &lt; would be escaped a second time.
 		var text strings.Builder
-		text.WriteString(strings.Join(render.Plain(strings.ReplaceAll(c.markdown, "&lt;", "<")), "\n\n"))
+		text.WriteString(strings.Join(render.Plain(strings.ReplaceAll(c.markdown, "&lt;", "<"), render.WithLinks(links)), "\n\n"))
 		for _, more := range []string{c.notice, c.small} {
 			if more != "" {
 				text.WriteString("\n\n_" + render.Mrkdwn(more) + "_")
@@ -71,12 +71,16 @@ func (c content) options() []slack.MsgOption {
 		// An empty list takes the blocks of an earlier version away (facts/slack.md §3.3).
 		return []slack.MsgOption{slack.MsgOptionText(strings.TrimSpace(text.String()), false), slack.MsgOptionBlocks()}
 	}
+	return []slack.MsgOption{slack.MsgOptionText(c.fallback(links), false), slack.MsgOptionBlocks(c.blocks()...)}
+}
+
+// blocks are the page and what stands under it.
+func (c content) blocks() []slack.Block {
 	var blocks []slack.Block
 	if c.markdown != "" {
 		blocks = append(blocks, slack.NewMarkdownBlock("", c.markdown))
 	}
-	blocks = append(blocks, c.under()...)
-	return []slack.MsgOption{slack.MsgOptionText(c.fallback(), false), slack.MsgOptionBlocks(blocks...)}
+	return append(blocks, c.under()...)
 }
 
 // under are the blocks that stand under the page.

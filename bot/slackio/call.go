@@ -10,6 +10,7 @@ import (
 	"github.com/slack-go/slack"
 
 	"llmbot/bot"
+	"llmbot/bot/render"
 )
 
 // metadataType marks the messages of answers; anybody in the workspace can read it, so it holds no secret (facts/slack.md §5.4).
@@ -49,7 +50,9 @@ type call struct {
 	late   bool   // in place of a stop
 }
 
-func (c call) options() []slack.MsgOption { return append(c.content.options(), c.metadata()) }
+func (c call) options(links render.Links) []slack.MsgOption {
+	return append(c.content.options(links), c.metadata())
+}
 
 func (c call) metadata() slack.MsgOption {
 	payload := map[string]any{
@@ -95,7 +98,7 @@ func (s *Slack) post(ctx context.Context, c call, unsure bool) (posted, error) {
 		}
 	}
 	ts, err := timed(ctx, func(ctx context.Context) (string, error) {
-		_, ts, err := s.api.PostMessageContext(ctx, c.thread.Channel, append(c.options(),
+		_, ts, err := s.api.PostMessageContext(ctx, c.thread.Channel, append(c.options(s.cfg.Links),
 			slack.MsgOptionTS(c.thread.TS), slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl())...)
 		return named(ts, "chat.postMessage", err)
 	})
@@ -165,7 +168,7 @@ func (c call) chunks() slack.MsgOption {
 
 func (s *Slack) edit(ctx context.Context, c call) error {
 	_, err := timed(ctx, func(ctx context.Context) (struct{}, error) {
-		_, _, _, err := s.api.UpdateMessageContext(ctx, c.thread.Channel, c.ts, c.options()...)
+		_, _, _, err := s.api.UpdateMessageContext(ctx, c.thread.Channel, c.ts, c.options(s.cfg.Links)...)
 		return struct{}{}, err
 	})
 	if err != nil {

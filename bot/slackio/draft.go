@@ -72,7 +72,7 @@ type sent struct {
 
 // Open begins an answer, or takes over one. It does not block.
 func (s *Slack) Open(ctx context.Context, t bot.Thread, r bot.Reply) (bot.Draft, error) {
-	d := &draft{s: s, thread: t, reply: r, silent: s.cfg.Stream == StreamOff}
+	d := &draft{s: s, thread: t, reply: r, silent: s.cfg.Stream == StreamOff, layout: layout{links: s.cfg.Links}}
 	for _, ts := range r.Adopt {
 		d.sent = append(d.sent, sent{ts: ts})
 	}
@@ -164,7 +164,7 @@ func (d *draft) Room(text string, stop bool) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !stop {
-		return end(render.New(d.lim).Set(text, true), mostMessages, text)
+		return end(render.New(d.lim, render.WithLinks(d.links)).Set(text, true), mostMessages, text)
 	}
 	d.full = true
 	a := d.answer

@@ -285,7 +285,7 @@ func TestContents(t *testing.T) {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
-	if got := (content{}).options(); len(got) != 2 {
+	if got := (content{}).options(render.Links{}); len(got) != 2 {
 		t.Errorf("%d options", len(got))
 	}
 }

@@ -23,6 +23,7 @@ const writtenAnew = "This part was written anew; it stands below."
 type layout struct {
 	doc       *render.Doc
 	lim       render.Limits // of the first page
+	links     render.Links  // what becomes of addresses
 	steps     []step        // what was done with doc beside Set; a prefix never changes
 	skip      int           // pages that stand in fixed messages
 	fixedTo   int           // bytes of text when those were written, or more than they show
@@ -67,7 +68,7 @@ func (l *layout) do(s step) {
 
 // again makes the doc anew from the steps.
 func (l *layout) again(text string) {
-	l.doc = render.New(l.lim)
+	l.doc = render.New(l.lim, render.WithLinks(l.links))
 	for _, s := range l.steps {
 		l.doc.Set(text[:s.at], false)
 		s.do(l.doc)
@@ -76,10 +77,10 @@ func (l *layout) again(text string) {
 
 // reset begins with nothing.
 func (l *layout) reset(lim render.Limits) {
-	*l = layout{doc: render.New(lim), lim: lim, smaller: l.smaller}
+	*l = layout{doc: render.New(lim, render.WithLinks(l.links)), lim: lim, links: l.links, smaller: l.smaller}
 	if l.smaller > 0 {
 		l.lim = l.shrunk()
-		l.doc = render.New(l.lim)
+		l.doc = render.New(l.lim, render.WithLinks(l.links))
 	}
 }
 

@@ -33,6 +33,7 @@ import (
 
 	"llmbot/bot"
 	"llmbot/bot/pace"
+	"llmbot/bot/render"
 	"llmbot/bot/status"
 	"llmbot/llm/egress"
 )
@@ -51,6 +52,7 @@ type Config struct {
 	Dialer             *websocket.Dialer // nil: one that honours the proxy of the environment
 	Command            string            // the slash command, such as /llm-status
 	Stream             string            // how answers grow: StreamAuto (or empty), StreamEdit, StreamNative, StreamOff
+	Links              render.Links      // what becomes of the addresses that the model writes
 	Pace               pace.Config
 	Log                *slog.Logger
 	Hooks              Hooks

@@ -22,6 +22,7 @@ type Claim struct {
 	answers  TS            // For
 	narrower TS            // For before Widen, as the store may still have it; empty: answers
 	ids      []string      // Reply, as last said here
+	heard    TS            // Heard when the claim was made; it stays as it is
 	before   TS            // Answered when the answer under way began
 	died     bool          // see Died
 	tries    int           // Tries; Progress sets it to 0, and the next write the record's
@@ -71,6 +72,10 @@ func (c *Claim) Answered() TS {
 	defer c.d.unlock()
 	return c.before
 }
+
+// Heard is the newest message that came before anything was asked in the thread: whoever answers reads the
+// thread, for nobody may tell of that message again. Empty: none did.
+func (c *Claim) Heard() TS { return c.heard }
 
 // Tries is how many owners have died in this answer, one after the other, since it last made progress: Death for each that had nothing else to
 // do, less for one that may have died of another thread.

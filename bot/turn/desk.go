@@ -206,6 +206,19 @@ func (d *Desk) Look(ctx context.Context, key string) (Record, error) {
 	return d.change(ctx, "look at", key, func(r Record) (_ Record, write bool) { return r, false })
 }
 
+// Hear notes that a message came in thread key of which nothing is known: should something that was said
+// before it be asked later, by whichever process, the message is not forgotten (see Claim.Heard). It returns
+// the record; if something was asked already, nothing is written. Blocks for the store, at most until ctx ends.
+func (d *Desk) Hear(ctx context.Context, key string, ts TS) (Record, error) {
+	return d.change(ctx, "hear in", key, func(r Record) (_ Record, write bool) {
+		if r.Asked != "" || !ts.After(r.Heard) {
+			return r, false
+		}
+		r.Heard = ts
+		return r, true
+	})
+}
+
 // change is the one read-modify-write of a record by somebody who has no claim to it: apply says what it becomes, and whether that is to be written.
 func (d *Desk) change(ctx context.Context, what, key string, apply func(Record) (_ Record, write bool)) (Record, error) {
 	start := time.Now()
@@ -391,7 +404,7 @@ func (d *Desk) registerLocked(key string, s *slot, r Record, start time.Time, ta
 	}
 	c := &Claim{
 		d: d, key: key, slot: s, lost: make(chan struct{}), stopped: make(chan struct{}), changed: make(chan struct{}), changeTS: r.Changed,
-		epoch: r.Epoch, answers: r.For, before: r.Answered, tries: r.Tries, died: r.Tries > 0, ids: r.Reply, trusted: start, renewAt: start.Add(d.cfg.TTL / 4), taken: taken, renewed: make(chan struct{}),
+		epoch: r.Epoch, answers: r.For, before: r.Answered, tries: r.Tries, died: r.Tries > 0, ids: r.Reply, trusted: start, renewAt: start.Add(d.cfg.TTL / 4), taken: taken, renewed: make(chan struct{}), heard: r.Heard,
 	}
 	s.claim = c
 	if taken {

@@ -97,6 +97,7 @@ func (a TS) Max(b TS) TS {
 // which order, the record says what is owed now. The zero Record is a thread of which nothing is known.
 type Record struct {
 	Asked    TS       // newest thing that wants an answer; only grows. An older version may have left a moment after it, with seven decimals
+	Heard    TS       // newest message that came before anything was asked: it may want an answer once something is; only grows
 	Answered TS       // newest thing that has one; only grows
 	Stop     TS       // newest stop; only grows. What was asked at or before it is not to be written further
 	Changed  TS       // newest time at which a message of the thread was edited or deleted, as far as the owner was not told otherwise; only grows
@@ -161,7 +162,7 @@ func (r Record) startNext() Record {
 // fields names the JSON fields and where they are.
 func fields(r *Record) map[string]any {
 	return map[string]any{
-		"asked": &r.Asked, "answered": &r.Answered, "stop": &r.Stop, "changed": &r.Changed, "for": &r.For, "reply": &r.Reply,
+		"asked": &r.Asked, "heard": &r.Heard, "answered": &r.Answered, "stop": &r.Stop, "changed": &r.Changed, "for": &r.For, "reply": &r.Reply,
 		"owner": &r.Owner, "epoch": &r.Epoch, "beat": &r.Beat, "among": &r.Among, "blame": &r.Tries, "look": &r.Look,
 	}
 }
@@ -208,7 +209,7 @@ const (
 
 // Encode is the inverse of Decode. Equal records give equal bytes; empty fields are left out.
 func (r Record) Encode() ([]byte, error) {
-	out := make(map[string]json.RawMessage, len(r.rest)+12)
+	out := make(map[string]json.RawMessage, len(r.rest)+13)
 	maps.Copy(out, r.rest)
 	for name, field := range fields(&r) {
 		raw, err := json.Marshal(field)
@@ -228,7 +229,7 @@ func (r Record) Encode() ([]byte, error) {
 
 // Equal says whether two records are the same, unknown fields included.
 func (r Record) Equal(o Record) bool {
-	return r.Asked == o.Asked && r.Answered == o.Answered && r.Stop == o.Stop && r.Changed == o.Changed && r.For == o.For && slices.Equal(r.Reply, o.Reply) &&
+	return r.Asked == o.Asked && r.Heard == o.Heard && r.Answered == o.Answered && r.Stop == o.Stop && r.Changed == o.Changed && r.For == o.For && slices.Equal(r.Reply, o.Reply) &&
 		r.Owner == o.Owner && r.Epoch == o.Epoch && r.Beat == o.Beat && r.Among == o.Among && r.Tries == o.Tries && r.Look == o.Look &&
 		maps.EqualFunc(r.rest, o.rest, func(a, b json.RawMessage) bool { return bytes.Equal(a, b) })
 }

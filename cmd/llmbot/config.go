@@ -12,8 +12,11 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/caarlos0/env/v11"
+
+	"llmbot/bot/render"
 )
 
 // secret is a value that never prints.
@@ -81,6 +84,8 @@ type Config struct {
 	MaxChars         int           `env:"BOT_MAX_CHARS" envDefault:"60000" doc:"longest answer shown, in characters; the model's request ends at four times as many, and all that came is offered as a file if the app has the scope files:write"`
 	AnswersPerMinute int           `env:"BOT_ANSWERS_PER_MINUTE" envDefault:"0" doc:"answers that each person may have begun in 60 seconds, in all channels together, also by Regenerate, Continue and edits; 0: no limit"`
 	TokensPerDay     int           `env:"BOT_TOKENS_PER_DAY" envDefault:"0" doc:"tokens that each person may use in 24 hours, prompts and answers together, as the model server counts them; 0: no limit"`
+	Links            string        `env:"BOT_LINKS" envDefault:"show" doc:"what becomes of addresses that the model writes, in Slack: show (they are links; one whose text looks like another address shows its host), defang (none can be clicked, they stand there as code), allowlist (only those of BOT_LINK_HOSTS are links)"`
+	LinkHosts        []string      `env:"BOT_LINK_HOSTS" doc:"with BOT_LINKS=allowlist: hosts, comma-separated, whose addresses and those of their subdomains are links, such as example.com"`
 	DrainTimeout     time.Duration `env:"BOT_DRAIN_TIMEOUT" envDefault:"25s" doc:"on SIGTERM, how long running answers may take to finish"`
 
 	StateURL      string     `env:"STATE_URL" doc:"postgres://… for replicas, memory: for trying out; empty: SQLite in STATE_DIR/state.db"`
@@ -167,7 +172,7 @@ func loadConfig(environ []string, file string, more ...func(*Config) []problem) 
 		}
 		return Config{}, &configError{bad}
 	}
-	c.doubts = doubts
+	c.doubts = append(doubts, c.doubtfulLinks()...)
 	return c, nil
 }
 
@@ -261,6 +266,12 @@ func (c *Config) check() []problem {
 		c.SlackURL += "/"
 	}
 	oneOf("BOT_STREAM", c.Stream, "auto", "edit", "native", "off")
+	oneOf("BOT_LINKS", c.Links, linksShow, linksDefang, linksAllow)
+	c.LinkHosts = trimmed(c.LinkHosts)
+	for i, h := range c.LinkHosts {
+		c.LinkHosts[i] = strings.ToLower(strings.TrimPrefix(strings.Trim(h, "."), "*."))
+		add(isHostName(c.LinkHosts[i]), fmt.Sprintf("BOT_LINK_HOSTS has %q", h), "It must have names of hosts, such as example.com, without scheme, port or path; their subdomains are meant, too.")
+	}
 	oneOf("BOT_FOLLOW_UPS", c.FollowUps, "solo", "always", "mention")
 	oneOf("LLM_RESUME", c.Resume, "auto", "continue", "restart")
 	oneOf("LOG_FORMAT", c.LogFormat, "text", "json")
@@ -296,6 +307,36 @@ func (c *Config) check() []problem {
 		c.SystemPrompt = string(b)
 	}
 	return bad
+}
+
+// Values of BOT_LINKS.
+const (
+	linksShow   = "show"
+	linksDefang = "defang"
+	linksAllow  = "allowlist"
+)
+
+// links is what becomes of the addresses that the model writes.
+func (c *Config) links() render.Links {
+	return render.Links{Defang: c.Links == linksDefang || c.Links == linksAllow, Hosts: c.LinkHosts}
+}
+
+// doubtfulLinks are settings of links that have no effect: what is shown is still what they say.
+func (c *Config) doubtfulLinks() []problem {
+	switch {
+	case c.Links == linksAllow && len(c.LinkHosts) == 0:
+		return []problem{{"BOT_LINKS is allowlist, and BOT_LINK_HOSTS is not set: no address is a link", "Name the hosts there, such as example.com."}}
+	case c.Links != linksAllow && len(c.LinkHosts) > 0:
+		return []problem{{"BOT_LINK_HOSTS is set, and has no effect with BOT_LINKS=" + c.Links, "Set BOT_LINKS=allowlist, or leave BOT_LINK_HOSTS out."}}
+	}
+	return nil
+}
+
+// isHostName reports whether s can be the name of a host.
+func isHostName(s string) bool {
+	return s != "" && len(s) <= 253 && !strings.ContainsFunc(s, func(r rune) bool {
+		return r != '.' && r != '-' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+	})
 }
 
 // trimmed is a list without the spaces around its commas, and without what is empty.

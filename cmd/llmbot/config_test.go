@@ -60,7 +60,7 @@ func TestDefaults(t *testing.T) {
 	}
 	want := Config{
 		SlackURL: "https://slack.com/api/", Edits: 50, BaseURL: "http://localhost:8000/v1", FirstTokenTimeout: 10 * time.Minute, IdleTimeout: time.Minute,
-		Resume: "auto", Stream: "auto", FollowUps: "solo", Command: "/llm-status", MaxAnswers: 64, MaxChars: 60_000, DrainTimeout: 25 * time.Second,
+		Resume: "auto", Stream: "auto", Links: linksShow, FollowUps: "solo", Command: "/llm-status", MaxAnswers: 64, MaxChars: 60_000, DrainTimeout: 25 * time.Second,
 		StateDir: "./data", OpsAddr: "127.0.0.1:9464", LogFormat: "text",
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -109,6 +109,8 @@ func TestEachVariable(t *testing.T) {
 		"BOT_MAX_CHARS":           {"5000", func(c Config) any { return c.MaxChars }, 5000},
 		"BOT_ANSWERS_PER_MINUTE":  {"5", func(c Config) any { return c.AnswersPerMinute }, 5},
 		"BOT_TOKENS_PER_DAY":      {"200000", func(c Config) any { return c.TokensPerDay }, 200000},
+		"BOT_LINKS":               {"defang", func(c Config) any { return c.links().Defang }, true},
+		"BOT_LINK_HOSTS":          {"Example.com, *.corp.test.,", func(c Config) any { return c.links().Hosts }, []string{"example.com", "corp.test"}},
 		"BOT_DRAIN_TIMEOUT":       {"1m30s", func(c Config) any { return c.DrainTimeout }, 90 * time.Second},
 		"STATE_URL":               {"postgres://bot@db/llmbot", func(c Config) any { return c.StateURL }, "postgres://bot@db/llmbot"},
 		"STATE_DIR":               {"/data", func(c Config) any { return c.StateDir }, "/data"},
@@ -176,6 +178,8 @@ func TestWrongValues(t *testing.T) {
 		{"BOT_ANSWERS_PER_MINUTE=few", "BOT_ANSWERS_PER_MINUTE", "a whole number"},
 		{"BOT_TOKENS_PER_DAY=-5", "BOT_TOKENS_PER_DAY", "0 is no limit"},
 		{"BOT_TOKENS_PER_DAY=1e6", "BOT_TOKENS_PER_DAY", "a whole number"},
+		{"BOT_LINKS=hide", "BOT_LINKS", "show, defang, allowlist"},
+		{"BOT_LINK_HOSTS=https://example.com", "BOT_LINK_HOSTS", "without scheme"},
 		{"BOT_DRAIN_TIMEOUT=soon", "BOT_DRAIN_TIMEOUT", "a duration"},
 		{"STATE_URL=mysql://root:hunter2@db", "STATE_URL", "postgres://"},
 		{"OPS_ADDR=9464", "OPS_ADDR", "host:port"},

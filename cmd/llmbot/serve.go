@@ -94,7 +94,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	view.model.Store(model)
 	slack := slackio.New(slackio.Config{
 		AppToken: string(cfg.AppToken), BotToken: string(cfg.BotToken), APIURL: cfg.SlackURL,
-		HTTP: slackClient(), Command: cfg.Command, Stream: cfg.Stream, Log: log,
+		HTTP: slackClient(), Command: cfg.Command, Stream: cfg.Stream, Links: cfg.links(), Log: log,
 		Pace: pace.Config{
 			Limits: map[pace.Method]int{pace.MethodEdit: cfg.Edits}, Scale: float64(cfg.Edits) / slackEdits, Hooks: view.paceHooks(),
 		},

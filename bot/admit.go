@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"llmbot/bot/attach"
+	"llmbot/bot/thread"
 )
 
 // refusalEvery is how often somebody is told the same refusal at most (issue 12).
@@ -38,8 +39,8 @@ func (s *seldom) due(key string, now time.Time) bool {
 }
 
 // admit asks the policy about everybody who asked, tells those who may not, and returns the asks that are answered.
-func (t *turnRun) admit(ctx context.Context, asks []Asked) []Asked {
-	admitted := make([]Asked, 0, len(asks))
+func (t *turnRun) admit(ctx context.Context, asks []thread.Question) []thread.Question {
+	admitted := make([]thread.Question, 0, len(asks))
 	told := map[string]bool{}
 	for _, ask := range asks {
 		refusal := t.bot.cfg.Policy.Quick(t.thread.Channel, ask)
@@ -53,7 +54,7 @@ func (t *turnRun) admit(ctx context.Context, asks []Asked) []Asked {
 		case refusal == "" && word == "":
 			admitted = append(admitted, ask)
 		case len(t.claim.Messages()) > 0 && t.unsure: // see none
-		case !told[ask.User] && (ask.explicit() || strings.TrimSpace(ask.Text) == ""):
+		case !told[ask.User] && (ask.Explicit() || strings.TrimSpace(ask.Text) == ""):
 			told[ask.User] = true
 			t.bot.log.InfoContext(ctx, "ask_refused", "thread", t.thread.String(), "ask", ask.TS, "user", ask.User)
 			if word != "" || t.bot.mayTell(ctx, t.thread.Channel, ask.User, refusal) {
@@ -65,7 +66,7 @@ func (t *turnRun) admit(ctx context.Context, asks []Asked) []Asked {
 }
 
 // check decides what must be looked up, and answers what is no question by a word.
-func (t *turnRun) check(ctx context.Context, ask Asked) (_ Refusal, word string) {
+func (t *turnRun) check(ctx context.Context, ask thread.Question) (_ Refusal, word string) {
 	if refusal := t.who(ctx, ask.User); refusal != "" || t.cutShort {
 		return refusal, ""
 	}
@@ -142,7 +143,7 @@ func (b *Bot) mayTell(ctx context.Context, channel, user string, refusal Refusal
 }
 
 // refuse tells somebody in the background that they may not do something, if they were not told lately.
-func (b *Bot) refuse(ctx context.Context, where Thread, user string, refusal Refusal) {
+func (b *Bot) refuse(ctx context.Context, where thread.ID, user string, refusal Refusal) {
 	if b.mayTell(ctx, where.Channel, user, refusal) {
 		b.tell(where, user, string(refusal))
 	}
@@ -151,7 +152,7 @@ func (b *Bot) refuse(ctx context.Context, where Thread, user string, refusal Ref
 // mayAsk asks the policy about a command; where it is called does not matter, for only one person sees the answer. sure says that it is known who
 // they are.
 func (b *Bot) mayAsk(ctx context.Context, c Command) (_ Refusal, sure bool) {
-	if refusal := b.cfg.Policy.Quick(c.Channel, Asked{User: c.User, Direct: true}); refusal != "" {
+	if refusal := b.cfg.Policy.Quick(c.Channel, thread.Question{User: c.User, Direct: true}); refusal != "" {
 		return refusal, true
 	}
 	if !b.cfg.Policy.asks() {

@@ -12,12 +12,13 @@ import (
 
 	"llmbot/bot/figures"
 	"llmbot/bot/prompt"
+	"llmbot/bot/thread"
 	"llmbot/bot/turn"
 	"llmbot/llm"
 )
 
 // answer writes the answer and shows it. ctx ends the stream, work everything.
-func (t *turnRun) answer(work, ctx context.Context, asks []Asked, upto turn.TS) report {
+func (t *turnRun) answer(work, ctx context.Context, asks []thread.Question, upto turn.TS) report {
 	b, last := t.bot, asks[len(asks)-1]
 	t.claim.Widen(upto)
 	reply := t.reply(work, last)
@@ -38,7 +39,7 @@ func (t *turnRun) answer(work, ctx context.Context, asks []Asked, upto turn.TS) 
 
 // write waits for a slot and has the model write, from the beginning or from where an earlier owner, or the length limit, ended. ctx ends the
 // stream, work everything.
-func (t *turnRun) write(work, ctx context.Context, draft Draft, asks []Asked, upto turn.TS) (out outcome) {
+func (t *turnRun) write(work, ctx context.Context, draft Draft, asks []thread.Question, upto turn.TS) (out outcome) {
 	b, last := t.bot, asks[len(asks)-1]
 	base := progressOf(asks, upto)
 	w := &writer{
@@ -97,8 +98,8 @@ func (t *turnRun) write(work, ctx context.Context, draft Draft, asks []Asked, up
 }
 
 // progressOf is the checkpoint of an answer to asks, without a text.
-func progressOf(asks []Asked, upto turn.TS) checkpoint {
-	return checkpoint{For: asks[len(asks)-1].TS, Since: string(newestForm(asks)), Upto: string(upto), First: asks[0].TS, Asks: len(asks)}
+func progressOf(asks []thread.Question, upto turn.TS) checkpoint {
+	return checkpoint{For: asks[len(asks)-1].TS, Since: string(thread.Newest(asks)), Upto: string(upto), First: asks[0].TS, Asks: len(asks)}
 }
 
 // endSaver ends the saving of the text, if it is not over.
@@ -121,9 +122,9 @@ func (t *turnRun) visible() int {
 }
 
 // shown are the messages of the answer as the thread shows them, without notices.
-func (t *turnRun) shown() []Message {
+func (t *turnRun) shown() []thread.Message {
 	ids := t.messageIDs()
-	var out []Message
+	var out []thread.Message
 	for _, m := range t.messages {
 		if m.Self && !m.Notice && slices.Contains(ids, m.TS) {
 			out = append(out, m)
@@ -133,19 +134,19 @@ func (t *turnRun) shown() []Message {
 }
 
 // begun says that an earlier owner has begun the answer, whether it could record that or not. It has not if this one has called it off.
-func (t *turnRun) begun() bool { return t.taken || t.first && !t.due.redo && len(t.due.adopt) > 0 }
+func (t *turnRun) begun() bool { return t.taken || t.first && !t.due.Redo && len(t.due.Adopt) > 0 }
 
 // standing is what there is of the answer: what it goes on from (zero: it begins anew), and what stays if nothing comes to it. kept says that
 // this is an answer that had ended.
 func (t *turnRun) standing(work context.Context, base checkpoint) (from partly, stands Answer, kept bool) {
-	if t.due.redo {
+	if t.due.Redo {
 		get, cancel := context.WithTimeout(work, storeTimeout)
 		defer cancel()
 		own, err := t.bot.answers.get(get, t.thread)
 		if err != nil {
 			t.bot.log.WarnContext(work, "answers_unread", "thread", t.thread.String(), "error", err)
 		}
-		if w := own[t.due.what]; w.Text != "" {
+		if w := own[t.due.What]; w.Text != "" {
 			stands = Answer{Text: w.Text, Notice: w.Notice, Small: w.Small, Phase: w.Phase, Ending: w.ending(), Controls: w.Controls}
 			if kept = w.Phase.Final(); t.more {
 				from = partly{text: w.Text, tokens: w.Tokens, elapsed: w.Elapsed, ttft: w.TTFT, asked: true}
@@ -179,7 +180,7 @@ func (t *turnRun) shows() string {
 // close shows the end of the answer and notes that the thread has it. An end that comes while the store
 // is away waits for it, however long that takes: nobody is asked for the text again. ctx is that of the
 // stream: it ends when the answer is stopped or called off.
-func (t *turnRun) close(work, ctx context.Context, draft Draft, reply Reply, out outcome, last Asked, upto turn.TS) report {
+func (t *turnRun) close(work, ctx context.Context, draft Draft, reply Reply, out outcome, last thread.Question, upto turn.TS) report {
 	b, spares := t.bot, false
 	spare := func() {
 		if at, some := t.askedAfterStop(); some {
@@ -278,24 +279,15 @@ func (t *turnRun) keep(work context.Context, what written) bool {
 	}
 }
 
-// isWhole says that the thread shows the answer that an owner before has begun, complete and in the newest form of its questions.
-func (t *turnRun) isWhole(asks []Asked) bool {
-	if t.due.redo {
-		return false
-	}
-	begun := t.claim.Messages()
-	ours := slices.DeleteFunc(slices.Clone(t.messages), func(m Message) bool { return !m.Self || !m.Whole || !slices.Contains(begun, m.TS) })
-	return len(ours) > 0 && !slices.ContainsFunc(asks, func(a Asked) bool { return !covered(ours, a) })
+// isWhole reports whether the thread shows the answer that an owner before has begun, complete and in the
+// newest form of its questions.
+func (t *turnRun) isWhole(asks []thread.Question) bool {
+	return !t.due.Redo && thread.Complete(t.messages, t.claim.Messages(), asks)
 }
 
-// keeps says that a message belongs to an answer that has ended, to a question that is there: whatever else is found, it is not removed as a half one.
-func (t *turnRun) keeps(id string) bool {
-	return slices.ContainsFunc(shownAnswers(t.messages), func(a shownAnswer) bool {
-		return a.ended && slices.Contains(a.ids, id) && slices.ContainsFunc(t.messages, func(q Message) bool {
-			return !q.Self && a.answers(turn.TS(q.TS))
-		})
-	})
-}
+// keeps reports whether a message belongs to an answer that has ended, to a question that is there:
+// whatever else is found, it is not removed as a half one.
+func (t *turnRun) keeps(id string) bool { return thread.Keeps(t.messages, id) }
 
 // stopEnds is what a stop ends before anybody saw anything of it: what was asked up to it.
 func (t *turnRun) stopEnds() turn.TS {
@@ -310,10 +302,10 @@ func (t *turnRun) stopEnds() turn.TS {
 // is for the next turn.
 func (t *turnRun) askedAfterStop() (at turn.TS, some bool) {
 	at = t.claim.StoppedAt()
-	return at, at != "" && slices.ContainsFunc(t.under(), func(a Asked) bool { return turn.TS(a.TS).After(at) })
+	return at, at != "" && slices.ContainsFunc(t.under(), func(a thread.Question) bool { return turn.TS(a.TS).After(at) })
 }
 
-func (t *turnRun) logEnd(ctx context.Context, out outcome, closeErr error, last Asked) {
+func (t *turnRun) logEnd(ctx context.Context, out outcome, closeErr error, last thread.Question) {
 	t.ended(endOf(out, closeErr))
 	attrs := []any{
 		"thread", t.thread.String(), "ask", last.TS, "user", last.User, "model", out.result.Model, "finish", string(out.result.Finish),
@@ -352,17 +344,17 @@ func (t *turnRun) giveUp(work context.Context, sentence string) report {
 }
 
 // reply ties the answer's messages to the claim and to the question that it answers.
-func (t *turnRun) reply(work context.Context, last Asked) Reply {
-	ids := union(t.claim.Messages(), t.due.adopt)
+func (t *turnRun) reply(work context.Context, last thread.Question) Reply {
+	ids := thread.Union(t.claim.Messages(), t.due.Adopt)
 	t.mu.Lock()
 	t.ids = ids
 	t.mu.Unlock()
 	r := Reply{For: last.TS, From: last.TS, User: last.User, Epoch: t.claim.Epoch(), Adopt: slices.Clone(ids)}
-	if len(t.due.asks) > 0 && !t.unread { // also those that are not admitted: they have what they get
-		r.From = t.due.asks[0].TS
+	if len(t.due.Asks) > 0 && !t.unread { // also those that are not admitted: they have what they get
+		r.From = t.due.Asks[0].TS
 	}
-	since := turn.TS(last.TS).Max(newestForm(t.under()))
-	if t.due.redo {
+	since := turn.TS(last.TS).Max(thread.Newest(t.under()))
+	if t.due.Redo {
 		since = since.Max(t.wanted)
 	}
 	r.Since = string(since)
@@ -409,10 +401,10 @@ func (t *turnRun) noteMessages(work context.Context) {
 }
 
 // input gathers what the prompt is made of.
-func (t *turnRun) input(ctx context.Context, asks []Asked) prompt.Input {
+func (t *turnRun) input(ctx context.Context, asks []thread.Question) prompt.Input {
 	b := t.bot
 	in := prompt.Input{System: t.set.System, Bot: b.cfg.Name, Date: time.Now()}
-	if !t.thread.direct() {
+	if !t.thread.Direct() {
 		named, cancel := context.WithTimeout(ctx, personTimeout)
 		defer cancel()
 		name, err := b.dep.Room.Channel(named, t.thread.Channel)

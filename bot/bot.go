@@ -11,6 +11,7 @@ import (
 	"llmbot/bot/attach"
 	"llmbot/bot/quota"
 	"llmbot/bot/status"
+	"llmbot/bot/thread"
 	"llmbot/bot/turn"
 	"llmbot/llm"
 )
@@ -113,7 +114,7 @@ type Bot struct {
 	wake      chan struct{}  // holds one: an actor is to be started, or has left
 
 	mu       sync.Mutex // guards all below
-	actors   map[Thread]*actor
+	actors   map[thread.ID]*actor
 	starting []*actor // in actors, without a goroutine yet
 	asking   int      // asks that are being taken: one of them may hold a claim that no actor knows of yet
 	draining bool     // no new asks are taken
@@ -137,7 +138,7 @@ func New(cfg Config, dep Deps) *Bot {
 	b := &Bot{
 		cfg: cfg, dep: dep, log: dep.Log,
 		slots: newSlots(cfg.MaxAnswers), answers: answers{store: dep.Store}, ledger: quota.Ledger{Store: dep.Store}, wake: make(chan struct{}, 1),
-		homes: seldom{every: homeEvery}, refused: seldom{every: refusalEvery}, actors: map[Thread]*actor{}, since: time.Now(), looks: make(chan look1, maxLooks), gaps: make(chan Connected, 1),
+		homes: seldom{every: homeEvery}, refused: seldom{every: refusalEvery}, actors: map[thread.ID]*actor{}, since: time.Now(), looks: make(chan look1, maxLooks), gaps: make(chan Connected, 1),
 		attach: attach.New(dep.Files, dep.Log), errands: newErrands(8, 10*time.Second), repairs: newErrands(64, repairTimeout),
 		lookBacks: newDelayed(lookBackAfter), young: newDelayed(youngAgain),
 	}
@@ -254,19 +255,19 @@ func (b *Bot) startActors(work, cut context.Context) {
 func (b *Bot) Handle(ctx context.Context, ev Event) error {
 	switch ev := ev.(type) {
 	case Asked:
-		w := control(ev.Text)
+		w := thread.WordOf(ev.Text)
 		switch {
-		case w != noWord && len(ev.Files) == 0:
-			return b.said(ctx, w, ev)
-		case ev.explicit():
+		case w != thread.NoWord && len(ev.Files) == 0:
+			return b.said(ctx, w, ev.Question)
+		case ev.Explicit():
 			b.crowds.note(ev.Thread, ev.User, ev.TS)
-			return b.ask(ctx, ev)
+			return b.ask(ctx, ev.Question)
 		case ev.Opens():
 			return nil // nobody's question
 		}
-		return b.follow(ctx, ev)
+		return b.follow(ctx, ev.Question)
 	case Detailed:
-		_ = b.deliver(ev.Thread, mail{ask: &ev.Asked}) // best effort
+		_ = b.deliver(ev.Thread, mail{ask: &ev.Question}) // best effort
 		return nil
 	case Edited:
 		return b.edited(ctx, ev)
@@ -290,8 +291,8 @@ func (b *Bot) Handle(ctx context.Context, ev Event) error {
 	}
 }
 
-func (b *Bot) ask(ctx context.Context, ev Asked) error {
-	key, ts := ev.Thread.String(), ev.since()
+func (b *Bot) ask(ctx context.Context, ev thread.Question) error {
+	key, ts := ev.Thread.String(), ev.Since()
 	if !b.enter() {
 		if !b.cfg.Durable {
 			return ErrDraining
@@ -322,17 +323,17 @@ func (b *Bot) ask(ctx context.Context, ev Asked) error {
 }
 
 // isLive says whether this process is at work on a thread.
-func (b *Bot) isLive(t Thread) bool {
+func (b *Bot) isLive(t thread.ID) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.actors[t] != nil
 }
 
 // liveIn are the threads of a channel that this process is at work on.
-func (b *Bot) liveIn(channel string) []Thread {
+func (b *Bot) liveIn(channel string) []thread.ID {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var out []Thread
+	var out []thread.ID
 	for t := range b.actors {
 		if t.Channel == channel {
 			out = append(out, t)
@@ -350,7 +351,7 @@ func (b *Bot) live() int {
 
 // owed is told of claims that this process has taken over.
 func (b *Bot) owed(claim *turn.Claim, _ turn.Record) {
-	t, ok := parseThread(claim.Key())
+	t, ok := thread.Parse(claim.Key())
 	if !ok {
 		return
 	}
@@ -362,14 +363,14 @@ func (b *Bot) owed(claim *turn.Claim, _ turn.Record) {
 
 // lookAgain is told of a thread that is to be looked at once more.
 func (b *Bot) lookAgain(key string, _ turn.Record) {
-	if t, ok := parseThread(key); ok {
+	if t, ok := thread.Parse(key); ok {
 		b.errand(b.repairs, "look_once", func(ctx context.Context) { b.lookOnce(ctx, t) })
 	}
 }
 
 // deliver puts mail into a thread's inbox, and sees to it that the thread has an actor. It does not block. A claim that comes when the
 // bot has stopped is left to lapse: the process ends.
-func (b *Bot) deliver(t Thread, m mail) error {
+func (b *Bot) deliver(t thread.ID, m mail) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	a := b.actors[t]

@@ -10,6 +10,7 @@ import (
 	"llmbot/bot/figures"
 	"llmbot/bot/quota"
 	"llmbot/bot/status"
+	"llmbot/bot/thread"
 	"llmbot/bot/turn"
 	"llmbot/llm"
 )
@@ -22,8 +23,8 @@ const tellAgain = time.Minute
 
 // payer is for whom an answer is written: whose slot it takes, and whose quota. Of several people whose questions are answered together it is who asked
 // first; of an answer that somebody wants anew, or to go on, whoever wants it.
-func (t *turnRun) payer(asks []Asked) string {
-	if t.due.redo && t.wanter != "" {
+func (t *turnRun) payer(asks []thread.Question) string {
+	if t.due.Redo && t.wanter != "" {
 		return t.wanter
 	}
 	return asks[0].User
@@ -43,7 +44,7 @@ func (b *Bot) accounts(person, channel string, shared quota.Limits) (all []quota
 // afford counts the answer that is about to begin, and returns the questions that it answers: whose person has had their share is told so, and has no
 // answer. If none is left and something of an answer is visible, they are returned all the same, and refused says why: it is to be ended. What was
 // begun by an owner before goes on without being counted. The store being away refuses nobody.
-func (t *turnRun) afford(ctx context.Context, asks []Asked) []Asked {
+func (t *turnRun) afford(ctx context.Context, asks []thread.Question) []thread.Question {
 	for len(asks) > 0 {
 		t.person = t.payer(asks)
 		t.paying = t.bot.accounts(t.person, t.thread.Channel, t.set.Quota)
@@ -59,13 +60,13 @@ func (t *turnRun) afford(ctx context.Context, asks []Asked) []Asked {
 		if over.Limit == "" {
 			return asks
 		}
-		left := make([]Asked, 0, len(asks))
+		left := make([]thread.Question, 0, len(asks))
 		for _, a := range asks {
 			if a.User != t.person && t.person != t.wanter {
 				left = append(left, a)
 			}
 		}
-		if len(left) == 0 && (len(t.claim.Messages()) > 0 || !t.due.redo && len(t.due.adopt) > 0) {
+		if len(left) == 0 && (len(t.claim.Messages()) > 0 || !t.due.Redo && len(t.due.Adopt) > 0) {
 			t.refused = over
 			return asks
 		}
@@ -110,7 +111,7 @@ func (t *turnRun) refuse(ctx context.Context, w *writer, over quota.Over) outcom
 }
 
 // overQuota notes that somebody has had their share, and returns what they are to be told, and where; nothing: they have just been told.
-func (t *turnRun) overQuota(ctx context.Context, over quota.Over) (where Thread, sentence string) {
+func (t *turnRun) overQuota(ctx context.Context, over quota.Over) (where thread.ID, sentence string) {
 	b, now, asks := t.bot, time.Now(), t.under()
 	b.log.InfoContext(ctx, "quota_reached", "thread", t.thread.String(), "user", t.person, "of", string(over.Account.Of), "limit", string(over.Limit), "until", over.Until)
 	if h := b.dep.Hooks.OverQuota; h != nil {
@@ -209,7 +210,7 @@ func (b *Bot) share(ctx context.Context, c Command) status.Group {
 
 // channelWords is how a channel is spoken of in it.
 func channelWords(id string) string {
-	if (Thread{Channel: id}).direct() {
+	if (thread.ID{Channel: id}).Direct() {
 		return "This conversation"
 	}
 	return "This channel"

@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"llmbot/bot"
+	"llmbot/bot/thread"
 	"llmbot/bot/turn"
 )
 
 // stuckClose is a Slack that does not take the end of an answer.
 type stuckClose struct{ *reading }
 
-func (s stuckClose) Open(ctx context.Context, t bot.Thread, r bot.Reply) (bot.Draft, error) {
+func (s stuckClose) Open(ctx context.Context, t thread.ID, r bot.Reply) (bot.Draft, error) {
 	d, err := s.reading.Open(ctx, t, r)
 	return stuckDraft{d}, err
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"llmbot/bot/thread"
 	"llmbot/bot/turn"
 )
 
@@ -35,14 +36,14 @@ const (
 type Statuses interface {
 	// Status shows the line "BOT text" under a thread, empty takes it away, and reports whether Slack took
 	// it. It blocks for the network, a few seconds at most.
-	Status(ctx context.Context, t Thread, text string) bool
+	Status(ctx context.Context, t thread.ID, text string) bool
 }
 
 // held are the questions that the store has not taken yet, as far as somebody is to be told of them. The
 // desk asks again (turn.Desk.Later); this only says so to people. The zero value is ready.
 type held struct {
 	mu      sync.Mutex // guards all below
-	threads map[Thread]*heldAsk
+	threads map[thread.ID]*heldAsk
 }
 
 // heldAsk is what is told in one thread.
@@ -56,11 +57,11 @@ type heldAsk struct {
 }
 
 // add notes that somebody waits in a thread.
-func (h *held) add(ev Asked, came time.Time, lasting bool) {
+func (h *held) add(ev thread.Question, came time.Time, lasting bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.threads == nil {
-		h.threads = map[Thread]*heldAsk{}
+		h.threads = map[thread.ID]*heldAsk{}
 	}
 	if h.threads[ev.Thread] == nil {
 		h.threads[ev.Thread] = &heldAsk{user: ev.User, opens: ev.Opens(), since: came, lasting: lasting}
@@ -68,7 +69,7 @@ func (h *held) add(ev Asked, came time.Time, lasting bool) {
 }
 
 // drop forgets a thread, and reports whether its status says that somebody waits.
-func (h *held) drop(t Thread) (told bool) {
+func (h *held) drop(t thread.ID) (told bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	a := h.threads[t]
@@ -77,7 +78,7 @@ func (h *held) drop(t Thread) (told bool) {
 }
 
 // due returns the threads that are to be told now, those that wait longest first.
-func (h *held) due(now time.Time) (out []Thread) {
+func (h *held) due(now time.Time) (out []thread.ID) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	told := 0
@@ -90,12 +91,12 @@ func (h *held) due(now time.Time) (out []Thread) {
 			out = append(out, t)
 		}
 	}
-	slices.SortFunc(out, func(a, b Thread) int { return h.threads[a].since.Compare(h.threads[b].since) })
+	slices.SortFunc(out, func(a, b thread.ID) int { return h.threads[a].since.Compare(h.threads[b].since) })
 	return out[:min(len(out), max(0, heldTold-told))]
 }
 
 // get returns what is to be told in a thread; nil: nothing any more.
-func (h *held) get(t Thread) *heldAsk {
+func (h *held) get(t thread.ID) *heldAsk {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if a := h.threads[t]; a != nil {
@@ -105,7 +106,7 @@ func (h *held) get(t Thread) *heldAsk {
 }
 
 // noted notes that a thread was told now, quiet by a word to one person.
-func (h *held) noted(t Thread, quiet bool) {
+func (h *held) noted(t thread.ID, quiet bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if a := h.threads[t]; a != nil {
@@ -115,14 +116,14 @@ func (h *held) noted(t Thread, quiet bool) {
 
 // hold keeps a question that came at a time and that the store did not take. It always returns ErrNotDurable: Slack tells of it
 // again, should this process end before the store is back.
-func (b *Bot) hold(ctx context.Context, ev Asked, ifKnown bool, came time.Time, cause error) error {
+func (b *Bot) hold(ctx context.Context, ev thread.Question, ifKnown bool, came time.Time, cause error) error {
 	lasting, ok := errors.AsType[interface {
 		error
 		Lasting() bool
 	}](cause)
 	b.log.WarnContext(ctx, "ask_held", "thread", ev.Thread.String(), "ask", ev.TS, "error", cause)
 	switch {
-	case !b.desk.Later(ev.Thread.String(), ev.since(), ifKnown):
+	case !b.desk.Later(ev.Thread.String(), ev.Since(), ifKnown):
 		b.log.WarnContext(ctx, "ask_not_held", "thread", ev.Thread.String(), "ask", ev.TS)
 		if !ifKnown {
 			b.tell(whisperPlace(ev), ev.User, tooManyHeld)
@@ -135,13 +136,13 @@ func (b *Bot) hold(ctx context.Context, ev Asked, ifKnown bool, came time.Time, 
 
 // noted is told when the store has a question that was held.
 func (b *Bot) noted(key string, _ turn.Record) {
-	if t, ok := parseThread(key); ok && b.held.drop(t) {
+	if t, ok := thread.Parse(key); ok && b.held.drop(t) {
 		b.errand(b.errands, "status", func(ctx context.Context) { b.unsay(ctx, t) })
 	}
 }
 
 // unsay takes the status away, unless something is being written there, which says more.
-func (b *Bot) unsay(ctx context.Context, t Thread) {
+func (b *Bot) unsay(ctx context.Context, t thread.ID) {
 	if s, ok := b.dep.Room.(Statuses); ok && !b.isLive(t) {
 		s.Status(ctx, t, "")
 	}
@@ -168,7 +169,7 @@ func (b *Bot) tellHeld(ctx context.Context) {
 
 // tellWait says in one thread that its question waits: by a status, or where that is refused, or does not
 // say enough, by one word to who asked.
-func (b *Bot) tellWait(ctx context.Context, t Thread) {
+func (b *Bot) tellWait(ctx context.Context, t thread.ID) {
 	a := b.held.get(t)
 	if a == nil {
 		return
@@ -191,7 +192,7 @@ func (b *Bot) tellWait(ctx context.Context, t Thread) {
 }
 
 // whisperPlace is where a word to who asked is seen: in the thread, if there is one yet.
-func whisperPlace(ev Asked) Thread {
+func whisperPlace(ev thread.Question) thread.ID {
 	t := ev.Thread
 	if ev.Opens() {
 		t.TS = ""

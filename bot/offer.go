@@ -11,6 +11,7 @@ import (
 
 	"llmbot/bot/attach"
 	"llmbot/bot/figures"
+	"llmbot/bot/thread"
 	"llmbot/llm"
 )
 
@@ -25,7 +26,7 @@ type Uploads interface {
 	// Upload brings a file to the workspace, where nobody sees it before Share.
 	Upload(ctx context.Context, name, text string) (id string, err error)
 	// Share shows an uploaded file in a thread. To share it once more does nothing, whoever does it. ErrNoFile: it is not there any more.
-	Share(ctx context.Context, t Thread, id, title string) error
+	Share(ctx context.Context, t thread.ID, id, title string) error
 }
 
 // What is said of an answer that is shown only in part.

@@ -3,22 +3,12 @@ package bot
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"llmbot/bot/status"
 	"llmbot/bot/thread"
 	"llmbot/llm"
 )
-
-// Thread is a Slack thread: the channel and the ts of its first message.
-type Thread struct{ Channel, TS string }
-
-// String is the thread's key in logs and in the store.
-func (t Thread) String() string { return t.Channel + "/" + t.TS }
-
-// direct says whether it is in a direct message: their channels' ids begin with D.
-func (t Thread) direct() bool { return strings.HasPrefix(t.Channel, "D") }
 
 // Model streams one completion. It calls on for every delta in order and returns the server's own usage.
 type Model interface {
@@ -27,7 +17,7 @@ type Model interface {
 
 // Replier opens an answer in a thread, or takes over one that another process began. Open does not block for Slack.
 type Replier interface {
-	Open(ctx context.Context, t Thread, r Reply) (Draft, error)
+	Open(ctx context.Context, t thread.ID, r Reply) (Draft, error)
 }
 
 // Reply ties the messages of an answer to the turn that owes it.
@@ -113,10 +103,10 @@ var ErrNoThread = errors.New("thread is not readable")
 type History interface {
 	// Messages returns all messages of a thread, oldest first. It may read several pages, waits for the read budget, and returns
 	// with the cause of ctx when that takes too long. ErrNoThread: it never will.
-	Messages(ctx context.Context, t Thread) ([]Message, error)
+	Messages(ctx context.Context, t thread.ID) ([]thread.Message, error)
 	// Recent returns the top-level messages of a conversation between two times, both excluded, oldest first; of very many, the newest. It is one
 	// read, and blocks as Messages does.
-	Recent(ctx context.Context, channel, after, before string) ([]Message, error)
+	Recent(ctx context.Context, channel, after, before string) ([]thread.Message, error)
 }
 
 // ErrNoPerson says that Slack has said no when it was asked for a person: it knows none by that id, or does not tell.
@@ -129,7 +119,7 @@ type Room interface {
 	// Channel is the name of a channel without #; empty for a direct message.
 	Channel(ctx context.Context, channel string) (string, error)
 	// Whisper shows text to one person only, in the thread, or in the channel if the thread has no TS. Best effort.
-	Whisper(ctx context.Context, t Thread, user, text string) error
+	Whisper(ctx context.Context, t thread.ID, user, text string) error
 }
 
 // Linker makes links. A [Room] may be one.
@@ -144,33 +134,6 @@ type Person struct {
 	Guest    bool // single- or multi-channel guest
 	External bool // of another organisation (Slack Connect)
 	Bot      bool
-}
-
-// Message is a message of a thread as people read it: entities unescaped, mentions as names.
-type Message struct {
-	TS     string
-	User   string // empty for some apps
-	Name   string // display name
-	Text   string // of Self: what Slack gives back, a translation
-	Self   bool   // this bot wrote it
-	Bot    bool   // another bot or app wrote it
-	Notice bool   // Self: no answer but a word of ours
-	For    string // Self: what it answers; of several questions, the last
-	From   string // Self: the first of them; empty: not known
-	Since  string // Self: when the newest of them had become what it was; empty: not known
-	Epoch  uint64 // Self: of the claim under which it was written; 0: without one
-	Page   int    // Self: which of the answer's messages it is; 0 first
-	Ended  bool   // Self: the last message of an answer that has ended
-	Whole  bool   // Self: it is complete
-	Files  []thread.File
-
-	Shown int // Self: characters that it shows, small print and notices not counted
-
-	Latest string // of a message that opens a thread: ts of the newest reply; empty: none
-
-	Edited    string // ts of its newest edit; empty: none
-	Mentioned bool   // it names this bot
-	Elsewhere bool   // it begins by addressing somebody else
 }
 
 // Homes shows reports on people's Home tabs.

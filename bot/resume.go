@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"llmbot/bot/prompt"
+	"llmbot/bot/thread"
 	"llmbot/llm"
 )
 
@@ -73,12 +74,12 @@ type checkpoint struct {
 	File   string     `json:"file,omitempty"` // id of the file with all of it, which may have been shown or not
 }
 
-func checkpointKey(t Thread) string { return "checkpoint/" + t.String() }
+func checkpointKey(t thread.ID) string { return "checkpoint/" + t.String() }
 
 // saver saves the text of one answer now and then, outside of the token loop.
 type saver struct {
 	bot      *Bot
-	thread   Thread
+	thread   thread.ID
 	progress func()        // is called when the store has more of the answer than ever
 	all      chan struct{} // closed when the text is all there
 	stop     chan struct{}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"llmbot/bot/thread"
 )
 
 // The phases of a live thread, in their order.
@@ -33,7 +35,7 @@ const statusThinking = "is thinking…"
 
 // ThreadState is what the bot does for one live thread: ids and times, never text.
 type ThreadState struct {
-	Thread Thread
+	Thread thread.ID
 	Ask    string    // ts of what is answered; empty: not known yet
 	Phase  string    // one of ThreadPhases
 	Since  time.Time // of the phase; zero: not known

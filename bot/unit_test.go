@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"llmbot/bot/prompt"
+	"llmbot/bot/thread"
 	"llmbot/bot/turn"
 	"llmbot/llm"
 )
@@ -23,24 +24,26 @@ func show(turns []prompt.Turn) string {
 }
 
 func TestArrange(t *testing.T) {
-	person := func(ts, name, text string) Message { return Message{TS: ts, Name: name, Text: text} }
-	self := func(ts, answers, text string) Message { return Message{TS: ts, Self: true, For: answers, Text: text} }
+	person := func(ts, name, text string) thread.Message { return thread.Message{TS: ts, Name: name, Text: text} }
+	self := func(ts, answers, text string) thread.Message {
+		return thread.Message{TS: ts, Self: true, For: answers, Text: text}
+	}
 	tests := map[string]struct {
-		messages []Message
+		messages []thread.Message
 		own      map[string]string
 		upto     turn.TS
 		want     string
 	}{
-		"one":                    {[]Message{person("1.0", "a", "q")}, nil, "1.0", "a:q"},
-		"exact":                  {[]Message{person("1.0", "a", "q"), self("2.0", "1.0", "x"), person("3.0", "b", "r")}, map[string]string{"1.0": "**X**"}, "3.0", "a:q | self :**X** | b:r"},
-		"pages are one":          {[]Message{person("1.0", "a", "q"), self("2.0", "1.0", "x"), self("2.5", "1.0", "y"), person("3.0", "b", "r")}, map[string]string{"1.0": "**XY**"}, "3.0", "a:q | self :**XY** | b:r"},
-		"behind what it answers": {[]Message{person("1.0", "a", "q"), person("2.0", "b", "meanwhile"), self("3.0", "1.0", "x"), person("4.0", "b", "r")}, nil, "4.0", "a:q | self :x | b:meanwhile | b:r"},
-		"being written":          {[]Message{person("1.0", "a", "q"), self("2.0", "1.0", "half")}, nil, "1.0", "a:q"},
-		"later":                  {[]Message{person("1.0", "a", "q"), person("2.0", "b", "not yet")}, nil, "1.0", "a:q"},
-		"notice":                 {[]Message{person("1.0", "a", "q"), {TS: "2.0", Self: true, Notice: true, For: "1.0", Text: "away"}, person("3.0", "b", "r")}, nil, "3.0", "a:q | b:r"},
-		"bot":                    {[]Message{{TS: "1.0", Bot: true, Name: "ci", Text: "red"}, person("3.0", "b", "why")}, nil, "3.0", "bot ci:red | b:why"},
-		"question gone":          {[]Message{self("2.0", "1.0", "x"), self("2.5", "1.0", "y"), person("3.0", "b", "r")}, map[string]string{"1.0": "XY"}, "3.0", "self :XY | b:r"},
-		"question gone, inexact": {[]Message{self("2.0", "1.0", "x"), self("2.5", "1.0", "y"), person("3.0", "b", "r")}, nil, "3.0", "self :x | self :y | b:r"},
+		"one":                    {[]thread.Message{person("1.0", "a", "q")}, nil, "1.0", "a:q"},
+		"exact":                  {[]thread.Message{person("1.0", "a", "q"), self("2.0", "1.0", "x"), person("3.0", "b", "r")}, map[string]string{"1.0": "**X**"}, "3.0", "a:q | self :**X** | b:r"},
+		"pages are one":          {[]thread.Message{person("1.0", "a", "q"), self("2.0", "1.0", "x"), self("2.5", "1.0", "y"), person("3.0", "b", "r")}, map[string]string{"1.0": "**XY**"}, "3.0", "a:q | self :**XY** | b:r"},
+		"behind what it answers": {[]thread.Message{person("1.0", "a", "q"), person("2.0", "b", "meanwhile"), self("3.0", "1.0", "x"), person("4.0", "b", "r")}, nil, "4.0", "a:q | self :x | b:meanwhile | b:r"},
+		"being written":          {[]thread.Message{person("1.0", "a", "q"), self("2.0", "1.0", "half")}, nil, "1.0", "a:q"},
+		"later":                  {[]thread.Message{person("1.0", "a", "q"), person("2.0", "b", "not yet")}, nil, "1.0", "a:q"},
+		"notice":                 {[]thread.Message{person("1.0", "a", "q"), {TS: "2.0", Self: true, Notice: true, For: "1.0", Text: "away"}, person("3.0", "b", "r")}, nil, "3.0", "a:q | b:r"},
+		"bot":                    {[]thread.Message{{TS: "1.0", Bot: true, Name: "ci", Text: "red"}, person("3.0", "b", "why")}, nil, "3.0", "bot ci:red | b:why"},
+		"question gone":          {[]thread.Message{self("2.0", "1.0", "x"), self("2.5", "1.0", "y"), person("3.0", "b", "r")}, map[string]string{"1.0": "XY"}, "3.0", "self :XY | b:r"},
+		"question gone, inexact": {[]thread.Message{self("2.0", "1.0", "x"), self("2.5", "1.0", "y"), person("3.0", "b", "r")}, nil, "3.0", "self :x | self :y | b:r"},
 	}
 	for name, tt := range tests {
 		if got := show(arrange(tt.messages, tt.own, tt.upto)); got != tt.want {
@@ -55,10 +58,10 @@ func FuzzArrange(f *testing.F) {
 		if len(in) > 200 {
 			t.Skip()
 		}
-		messages, people := []Message{}, 0
+		messages, people := []thread.Message{}, 0
 		upto := turn.TS("0.0")
 		for i, c := range in {
-			m := Message{TS: fmt.Sprintf("%d.0", i+1), Name: "p", Text: fmt.Sprintf("#%d#", i)}
+			m := thread.Message{TS: fmt.Sprintf("%d.0", i+1), Name: "p", Text: fmt.Sprintf("#%d#", i)}
 			if c&1 == 1 {
 				m.Self, m.For, m.Notice = true, fmt.Sprintf("%d.0", int(c>>3)+1), c&6 == 6
 			} else {
@@ -72,7 +75,7 @@ func FuzzArrange(f *testing.F) {
 		all := show(got)
 		for i, m := range messages {
 			n := strings.Count(all, fmt.Sprintf("#%d#", i))
-			gone := !slices.ContainsFunc(messages, func(q Message) bool { return !q.Self && q.TS == m.For })
+			gone := !slices.ContainsFunc(messages, func(q thread.Message) bool { return !q.Self && q.TS == m.For })
 			hidden := m.Self && (m.Notice || turn.TS(m.For).Compare(upto) == 0 || gone && turn.TS(m.TS).After(upto))
 			if hidden && n != 0 || !hidden && n != 1 {
 				t.Fatalf("message %d is there %d times: %s", i, n, all)
@@ -102,7 +105,7 @@ func TestPolicy(t *testing.T) {
 		{p, "C1", "U3", false, refuseUser},
 	}
 	for _, tt := range tests {
-		if got := tt.p.Quick(tt.channel, Asked{User: tt.user, External: tt.external, Direct: strings.HasPrefix(tt.channel, "D")}); got != tt.want {
+		if got := tt.p.Quick(tt.channel, thread.Question{User: tt.user, External: tt.external, Direct: strings.HasPrefix(tt.channel, "D")}); got != tt.want {
 			t.Errorf("%+v %s %s: %q", tt.p, tt.channel, tt.user, got)
 		}
 	}
@@ -144,9 +147,9 @@ func TestBudget(t *testing.T) {
 
 func TestWindowLearns(t *testing.T) {
 	var w window
-	known, other := Thread{"C", "1"}, Thread{"C", "2"}
+	known, other := thread.ID{Channel: "C", TS: "1"}, thread.ID{Channel: "C", TS: "2"}
 	in := prompt.Input{Turns: []prompt.Turn{{ID: "a"}, {ID: "b"}, {ID: "c"}}}
-	ratio := func(th Thread) (float64, int) {
+	ratio := func(th thread.ID) (float64, int) {
 		in := prompt.Input{Turns: in.Turns}
 		w.fit(th, &in)
 		return in.Ratio, in.First
@@ -168,7 +171,7 @@ func TestWindowLearns(t *testing.T) {
 		t.Errorf("%v, from turn %d on", got, first)
 	}
 	w.learn(other, in, 0, []llm.Message{{Content: "short"}}, llm.Usage{PromptTokens: 5, Known: true})
-	if got, _ := ratio(Thread{"C", "3"}); got < 1.99 {
+	if got, _ := ratio(thread.ID{Channel: "C", TS: "3"}); got < 1.99 {
 		t.Errorf("a short prompt taught %v", got)
 	}
 }
@@ -211,7 +214,7 @@ func TestExactCountsWhenItIsClose(t *testing.T) {
 
 func TestAnswersKeepTheNewest(t *testing.T) {
 	store := turn.NewMem()
-	a, th := answers{store: store}, Thread{"C", "1.0"}
+	a, th := answers{store: store}, thread.ID{Channel: "C", TS: "1.0"}
 	big := strings.Repeat("x", maxAnswersKept/3)
 	for i := range 5 {
 		if err := a.put(t.Context(), th, written{For: fmt.Sprintf("%d.0", i), Text: big}); err != nil {

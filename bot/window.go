@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"llmbot/bot/prompt"
+	"llmbot/bot/thread"
 	"llmbot/llm"
 )
 
@@ -33,7 +34,7 @@ type Counter interface {
 type window struct {
 	mu    sync.Mutex // guards all below
 	ratio float64    // bytes in a token over all threads, from the server's usage; 0: unknown
-	seats map[Thread]seat
+	seats map[thread.ID]seat
 }
 
 // seat is what is known of one thread.
@@ -43,7 +44,7 @@ type seat struct {
 }
 
 // fit fills in what is known of the thread: bytes per token, and which old turns have left before.
-func (w *window) fit(t Thread, in *prompt.Input) {
+func (w *window) fit(t thread.ID, in *prompt.Input) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	in.Ratio = w.ratio
@@ -58,7 +59,7 @@ func (w *window) fit(t Thread, in *prompt.Input) {
 }
 
 // learn takes the server's own count of a prompt, whose first turns left stayed away.
-func (w *window) learn(t Thread, in prompt.Input, left int, msgs []llm.Message, u llm.Usage) {
+func (w *window) learn(t thread.ID, in prompt.Input, left int, msgs []llm.Message, u llm.Usage) {
 	size, text := textSize(msgs)
 	if !text || !u.Known || u.PromptTokens <= 0 {
 		return
@@ -67,7 +68,7 @@ func (w *window) learn(t Thread, in prompt.Input, left int, msgs []llm.Message, 
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.seats) >= maxSeats || w.seats == nil {
-		w.seats = map[Thread]seat{}
+		w.seats = map[thread.ID]seat{}
 	}
 	s := seat{ratio: ratio}
 	if left < len(in.Turns) {

@@ -10,6 +10,7 @@ import (
 
 	"llmbot/bot/figures"
 	"llmbot/bot/prompt"
+	"llmbot/bot/thread"
 	"llmbot/bot/turn"
 	"llmbot/llm"
 )
@@ -29,7 +30,7 @@ const (
 // writer asks the model and shows what it writes. It belongs to one turn's goroutine.
 type writer struct {
 	bot    *Bot
-	thread Thread
+	thread thread.ID
 	draft  Draft
 	id     string // of the request, for the server's log too
 	model  string // empty: the client's

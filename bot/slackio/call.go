@@ -11,6 +11,7 @@ import (
 
 	"llmbot/bot"
 	"llmbot/bot/render"
+	"llmbot/bot/thread"
 )
 
 // metadataType marks the messages of answers; anybody in the workspace can read it, so it holds no secret (facts/slack.md §5.4).
@@ -32,7 +33,7 @@ const (
 
 // call is one write of an answer.
 type call struct {
-	thread  bot.Thread
+	thread  thread.ID
 	reply   bot.Reply
 	at      int // which message of the answer
 	content content

@@ -232,18 +232,18 @@ func (n *news) key() string {
 
 // event is the news for the bot; text is the message as people read it.
 func (n *news) event(text string, self Self) bot.Event {
-	thread := bot.Thread{Channel: n.channel, TS: n.root()}
-	ask := bot.Asked{
-		Thread: thread, TS: n.TS, Edited: n.Edited.TS, User: n.User, Text: text, Files: files(n.Files), Direct: n.direct, Mentioned: n.mentions,
+	where := thread.ID{Channel: n.channel, TS: n.root()}
+	ask := bot.Asked{Question: thread.Question{
+		Thread: where, TS: n.TS, Edited: n.Edited.TS, User: n.User, Text: text, Files: files(n.Files), Direct: n.direct, Mentioned: n.mentions,
 		Elsewhere: elsewhere(n.Text, self.User), Bare: n.bare, External: n.external,
-	}
+	}}
 	switch n.what {
 	case edited:
 		return bot.Edited{Asked: ask, WasMentioned: n.was}
 	case deleted:
-		return bot.Deleted{Thread: thread, TS: n.TS, At: n.at}
+		return bot.Deleted{Thread: where, TS: n.TS, At: n.at}
 	case halted:
-		return bot.Halted{Thread: thread, TS: n.TS, User: n.User}
+		return bot.Halted{Thread: where, TS: n.TS, User: n.User}
 	case home:
 		return bot.HomeOpened{User: n.User}
 	case asked:

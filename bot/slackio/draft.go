@@ -12,6 +12,7 @@ import (
 	"llmbot/bot"
 	"llmbot/bot/pace"
 	"llmbot/bot/render"
+	"llmbot/bot/thread"
 )
 
 // renderEvery is how many bytes an answer grows until Set looks whether it has outgrown its page: rendering at every token would
@@ -25,7 +26,7 @@ const mostMessages = 30
 // draft is an answer in a thread. Set only stores; pace calls Send when it is this answer's turn.
 type draft struct {
 	s      *Slack
-	thread bot.Thread
+	thread thread.ID
 	reply  bot.Reply
 	lane   *pace.Lane
 	status *statusLine
@@ -71,7 +72,7 @@ type sent struct {
 }
 
 // Open begins an answer, or takes over one. It does not block.
-func (s *Slack) Open(ctx context.Context, t bot.Thread, r bot.Reply) (bot.Draft, error) {
+func (s *Slack) Open(ctx context.Context, t thread.ID, r bot.Reply) (bot.Draft, error) {
 	d := &draft{s: s, thread: t, reply: r, silent: s.cfg.Stream == StreamOff, layout: layout{links: s.cfg.Links}}
 	for _, ts := range r.Adopt {
 		d.sent = append(d.sent, sent{ts: ts})

@@ -16,11 +16,12 @@ import (
 	"llmbot/bot"
 	"llmbot/bot/render"
 	"llmbot/bot/slacksim"
+	"llmbot/bot/thread"
 	"llmbot/llm/llmsim/memnet"
 )
 
 // inSlack runs a test with a Slack that paces, without sockets, in a bubble. root is a thread to answer in.
-func inSlack(t *testing.T, cfg slacksim.Config, test func(t *testing.T, s *Slack, sim *slacksim.Sim, root bot.Thread)) {
+func inSlack(t *testing.T, cfg slacksim.Config, test func(t *testing.T, s *Slack, sim *slacksim.Sim, root thread.ID)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		sim := slacksim.New(cfg)
@@ -43,11 +44,11 @@ func inSlack(t *testing.T, cfg slacksim.Config, test func(t *testing.T, s *Slack
 			sim.Close()
 			_ = net.Close()
 		}()
-		test(t, s, sim, bot.Thread{Channel: sim.ChannelID("general"), TS: sim.Say("alice", "general", "", "question")})
+		test(t, s, sim, thread.ID{Channel: sim.ChannelID("general"), TS: sim.Say("alice", "general", "", "question")})
 	})
 }
 
-func written(sim *slacksim.Sim, root bot.Thread) (all string, messages []slacksim.Message) {
+func written(sim *slacksim.Sim, root thread.ID) (all string, messages []slacksim.Message) {
 	for _, m := range sim.Replies(root.Channel, root.TS) {
 		if !m.Deleted {
 			all += m.Plain + "\n"
@@ -96,11 +97,11 @@ func TestDraftRandom(t *testing.T) {
 	for seed := range uint64(70) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 1))
-			inSlack(t, slacksim.Config{Latency: 50 * time.Millisecond, Seed: seed}, func(t *testing.T, s *Slack, sim *slacksim.Sim, root bot.Thread) {
+			inSlack(t, slacksim.Config{Latency: 50 * time.Millisecond, Seed: seed}, func(t *testing.T, s *Slack, sim *slacksim.Sim, root thread.ID) {
 				faults, methods := refusals(), []string{"chat.update", "chat.postMessage"}
 				if seed%2 == 1 {
 					ts := sim.Say("alice", "@alice", "", "question")
-					root = bot.Thread{Channel: sim.ChannelID("@alice"), TS: ts}
+					root = thread.ID{Channel: sim.ChannelID("@alice"), TS: ts}
 					faults = append(faults, streamRefusals()...)
 					methods = append(methods, "chat.startStream", "chat.appendStream", "chat.appendStream", "chat.stopStream", "chat.stopStream")
 				}
@@ -125,7 +126,7 @@ func TestDraftRandom(t *testing.T) {
 	}
 }
 
-func randomDraft(t *testing.T, r *rand.Rand, s *Slack, sim *slacksim.Sim, root bot.Thread) (tidy bool) {
+func randomDraft(t *testing.T, r *rand.Rand, s *Slack, sim *slacksim.Sim, root thread.ID) (tidy bool) {
 	t.Helper()
 	d, err := s.Open(t.Context(), root, bot.Reply{For: root.TS, User: sim.UserID("alice")})
 	if err != nil {
@@ -188,11 +189,11 @@ func randomDraft(t *testing.T, r *rand.Rand, s *Slack, sim *slacksim.Sim, root b
 }
 
 func TestDraftHammer(t *testing.T) {
-	inSlack(t, slacksim.Config{Latency: 20 * time.Millisecond}, func(t *testing.T, s *Slack, sim *slacksim.Sim, root bot.Thread) {
+	inSlack(t, slacksim.Config{Latency: 20 * time.Millisecond}, func(t *testing.T, s *Slack, sim *slacksim.Sim, root thread.ID) {
 		var all sync.WaitGroup
 		for g := range 8 {
 			all.Go(func() {
-				th := bot.Thread{Channel: root.Channel, TS: sim.Say("bob", "general", "", "q")}
+				th := thread.ID{Channel: root.Channel, TS: sim.Say("bob", "general", "", "q")}
 				d, err := s.Open(t.Context(), th, bot.Reply{For: th.TS})
 				if err != nil {
 					t.Error(err)
@@ -217,7 +218,7 @@ func TestDraftHammer(t *testing.T) {
 }
 
 func TestDraftThatMayNotWrite(t *testing.T) {
-	inSlack(t, slacksim.Config{}, func(t *testing.T, s *Slack, sim *slacksim.Sim, root bot.Thread) {
+	inSlack(t, slacksim.Config{}, func(t *testing.T, s *Slack, sim *slacksim.Sim, root thread.ID) {
 		lost := errors.New("lost")
 		open := time.Now().Add(30 * time.Second)
 		for _, check := range []func() error{
@@ -245,7 +246,7 @@ func TestDraftThatMayNotWrite(t *testing.T) {
 }
 
 func TestStatusLineIsTakenAway(t *testing.T) {
-	inSlack(t, slacksim.Config{Latency: 500 * time.Millisecond}, func(t *testing.T, s *Slack, sim *slacksim.Sim, root bot.Thread) {
+	inSlack(t, slacksim.Config{Latency: 500 * time.Millisecond}, func(t *testing.T, s *Slack, sim *slacksim.Sim, root thread.ID) {
 		d, err := s.Open(t.Context(), root, bot.Reply{For: root.TS, Check: func() error { return errors.New("lost") }})
 		if err != nil {
 			t.Fatal(err)

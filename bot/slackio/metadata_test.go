@@ -6,11 +6,12 @@ import (
 
 	"llmbot/bot"
 	"llmbot/bot/slacksim"
+	"llmbot/bot/thread"
 )
 
 // TestMetadataComesBack: what a message says of itself is what is read of it, in each state and on each page.
 func TestMetadataComesBack(t *testing.T) {
-	inSlack(t, slacksim.Config{}, func(t *testing.T, s *Slack, _ *slacksim.Sim, root bot.Thread) {
+	inSlack(t, slacksim.Config{}, func(t *testing.T, s *Slack, _ *slacksim.Sim, root thread.ID) {
 		read := func() (out []string) {
 			messages, err := s.Messages(t.Context(), root)
 			if err != nil {

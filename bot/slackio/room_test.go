@@ -10,6 +10,7 @@ import (
 
 	"llmbot/bot"
 	"llmbot/bot/slacksim"
+	"llmbot/bot/thread"
 )
 
 // TestRoomAtAStop ends answers that grow fast at random moments, while calls are on their way, slow, refused, or carried out with their answer lost: no
@@ -18,9 +19,9 @@ func TestRoomAtAStop(t *testing.T) {
 	for seed := range uint64(60) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 2))
-			inSlack(t, slacksim.Config{Latency: time.Duration(r.IntN(1500)) * time.Millisecond, Seed: seed}, func(t *testing.T, s *Slack, sim *slacksim.Sim, root bot.Thread) {
+			inSlack(t, slacksim.Config{Latency: time.Duration(r.IntN(1500)) * time.Millisecond, Seed: seed}, func(t *testing.T, s *Slack, sim *slacksim.Sim, root thread.ID) {
 				if seed%2 == 1 {
-					root = bot.Thread{Channel: sim.ChannelID("@alice"), TS: sim.Say("alice", "@alice", "", "question")}
+					root = thread.ID{Channel: sim.ChannelID("@alice"), TS: sim.Say("alice", "@alice", "", "question")}
 				}
 				if seed%3 == 0 {
 					sim.Fail(slacksim.Fault{Method: "chat.update", Skip: r.IntN(4), Times: 1 + r.IntN(3), Status: 429, RetryAfter: 3})
@@ -59,7 +60,7 @@ func TestRoomAtAStop(t *testing.T) {
 
 // TestRoomForHeadings: hundreds of headings are few characters, and many messages.
 func TestRoomForHeadings(t *testing.T) {
-	inSlack(t, slacksim.Config{}, func(t *testing.T, s *Slack, sim *slacksim.Sim, root bot.Thread) {
+	inSlack(t, slacksim.Config{}, func(t *testing.T, s *Slack, sim *slacksim.Sim, root thread.ID) {
 		d, err := s.Open(t.Context(), root, bot.Reply{For: root.TS, User: "U0ALICE001"})
 		if err != nil {
 			t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 
 	"llmbot/bot"
 	"llmbot/bot/slacksim"
+	"llmbot/bot/thread"
 )
 
 // lines is text that grows.
@@ -30,8 +31,8 @@ func grow(d bot.Draft, n int) {
 	}
 }
 
-func dm(sim *slacksim.Sim) bot.Thread {
-	return bot.Thread{Channel: sim.ChannelID("@alice"), TS: sim.Say("alice", "@alice", "", "question")}
+func dm(sim *slacksim.Sim) thread.ID {
+	return thread.ID{Channel: sim.ChannelID("@alice"), TS: sim.Say("alice", "@alice", "", "question")}
 }
 
 func TestStreamSwitch(t *testing.T) {
@@ -46,9 +47,9 @@ func TestStreamSwitch(t *testing.T) {
 		"off, direct": {StreamOff, "@alice", false, false}, "off, channel": {StreamOff, "general", false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inSlack(t, slacksim.Config{Latency: 50 * time.Millisecond}, func(t *testing.T, s *Slack, sim *slacksim.Sim, _ bot.Thread) {
+			inSlack(t, slacksim.Config{Latency: 50 * time.Millisecond}, func(t *testing.T, s *Slack, sim *slacksim.Sim, _ thread.ID) {
 				s.cfg.Stream = tt.stream
-				root := bot.Thread{Channel: sim.ChannelID(tt.channel), TS: sim.Say("alice", tt.channel, "", "question")}
+				root := thread.ID{Channel: sim.ChannelID(tt.channel), TS: sim.Say("alice", tt.channel, "", "question")}
 				d, err := s.Open(t.Context(), root, bot.Reply{For: root.TS, User: sim.UserID("alice")})
 				if err != nil {
 					t.Fatal(err)
@@ -80,7 +81,7 @@ func TestStreamSwitch(t *testing.T) {
 
 // TestOffTellsThatItWaits: silence is for growing text, not for a server that is away.
 func TestOffTellsThatItWaits(t *testing.T) {
-	inSlack(t, slacksim.Config{}, func(t *testing.T, s *Slack, sim *slacksim.Sim, root bot.Thread) {
+	inSlack(t, slacksim.Config{}, func(t *testing.T, s *Slack, sim *slacksim.Sim, root thread.ID) {
 		s.cfg.Stream = StreamOff
 		d, err := s.Open(t.Context(), root, bot.Reply{For: root.TS})
 		if err != nil {
@@ -145,7 +146,7 @@ func TestStreamsAreAlwaysStopped(t *testing.T) {
 		"nobody closes": func(t *testing.T, s *Slack, _ *slacksim.Sim, _ bot.Draft) { s.hangUp(t.Context()) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			inSlack(t, slacksim.Config{Latency: 50 * time.Millisecond}, func(t *testing.T, s *Slack, sim *slacksim.Sim, _ bot.Thread) {
+			inSlack(t, slacksim.Config{Latency: 50 * time.Millisecond}, func(t *testing.T, s *Slack, sim *slacksim.Sim, _ thread.ID) {
 				root := dm(sim)
 				d, err := s.Open(t.Context(), root, bot.Reply{For: root.TS})
 				if err != nil {
@@ -171,7 +172,7 @@ func TestStreamsAreAlwaysStopped(t *testing.T) {
 
 // TestStreamOfAnotherProcess takes over a message that is still streaming.
 func TestStreamOfAnotherProcess(t *testing.T) {
-	inSlack(t, slacksim.Config{Latency: 50 * time.Millisecond}, func(t *testing.T, s *Slack, sim *slacksim.Sim, _ bot.Thread) {
+	inSlack(t, slacksim.Config{Latency: 50 * time.Millisecond}, func(t *testing.T, s *Slack, sim *slacksim.Sim, _ thread.ID) {
 		root, lost, posted := dm(sim), false, ""
 		first, err := s.Open(t.Context(), root, bot.Reply{For: root.TS, Posted: func(id string) { posted = id }, Check: func() error {
 			if lost {
@@ -204,7 +205,7 @@ func TestStreamOfAnotherProcess(t *testing.T) {
 
 // TestMethodThatDoesNotExist is asked for once.
 func TestMethodThatDoesNotExist(t *testing.T) {
-	inSlack(t, slacksim.Config{}, func(t *testing.T, s *Slack, sim *slacksim.Sim, _ bot.Thread) {
+	inSlack(t, slacksim.Config{}, func(t *testing.T, s *Slack, sim *slacksim.Sim, _ thread.ID) {
 		sim.Fail(slacksim.Fault{Method: "chat.startStream", Error: "unknown_method", Times: -1})
 		for range 3 {
 			root := dm(sim)
@@ -225,7 +226,7 @@ func TestMethodThatDoesNotExist(t *testing.T) {
 
 // TestSilentStreamGetsOld: the age of a stream ends it, not the next word.
 func TestSilentStreamGetsOld(t *testing.T) {
-	inSlack(t, slacksim.Config{Latency: 50 * time.Millisecond}, func(t *testing.T, s *Slack, sim *slacksim.Sim, _ bot.Thread) {
+	inSlack(t, slacksim.Config{Latency: 50 * time.Millisecond}, func(t *testing.T, s *Slack, sim *slacksim.Sim, _ thread.ID) {
 		root := dm(sim)
 		d, err := s.Open(t.Context(), root, bot.Reply{For: root.TS})
 		if err != nil {
@@ -246,7 +247,7 @@ func TestSilentStreamGetsOld(t *testing.T) {
 }
 
 func TestStreamsHammer(t *testing.T) {
-	inSlack(t, slacksim.Config{Latency: 20 * time.Millisecond, Limiter: slacksim.LimiterBucket}, func(t *testing.T, s *Slack, sim *slacksim.Sim, _ bot.Thread) {
+	inSlack(t, slacksim.Config{Latency: 20 * time.Millisecond, Limiter: slacksim.LimiterBucket}, func(t *testing.T, s *Slack, sim *slacksim.Sim, _ thread.ID) {
 		var all sync.WaitGroup
 		for g := range 16 {
 			all.Go(func() {

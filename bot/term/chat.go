@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"llmbot/bot"
+	"llmbot/bot/thread"
 	"llmbot/llm"
 )
 
@@ -78,7 +79,7 @@ func (c *Chat) Run(ctx context.Context) error {
 
 // answer asks one question; Ctrl-C stops it. The error is one of the terminal, or the cause of ctx.
 func (c *Chat) answer(ctx context.Context, a *asker, question string) error {
-	draft, err := c.Place.Open(ctx, bot.Thread{}, bot.Reply{})
+	draft, err := c.Place.Open(ctx, thread.ID{}, bot.Reply{})
 	if err != nil {
 		return err
 	}

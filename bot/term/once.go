@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"llmbot/bot"
+	"llmbot/bot/thread"
 )
 
 // Once is a single question.
@@ -21,7 +22,7 @@ type Once struct {
 // been shown, and the error is an [*llm.Error], the cause of ctx, or a failure of the output.
 func (o Once) Ask(ctx context.Context, question string) error {
 	a := &asker{model: o.Model, server: o.Server, settings: o.Settings, log: logger(o.Log), talk: talk{system: o.Settings.System}}
-	draft, err := o.Place.Open(ctx, bot.Thread{}, bot.Reply{})
+	draft, err := o.Place.Open(ctx, thread.ID{}, bot.Reply{})
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"llmbot/bot"
+	"llmbot/bot/thread"
 	"llmbot/llm"
 	"llmbot/llm/llmsim"
 	"llmbot/llm/llmsim/memnet"
@@ -113,7 +114,7 @@ func TestDraftHammer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := newVT(t, 40, 10)
 		room := &Room{Out: v, Size: v.size}
-		d, err := room.Open(t.Context(), bot.Thread{}, bot.Reply{})
+		d, err := room.Open(t.Context(), thread.ID{}, bot.Reply{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"llmbot/bot"
+	"llmbot/bot/thread"
 )
 
 // Pipe is an output that is no terminal, as a place to answer in. The text goes to Out as the model wrote it, with a line end behind
@@ -20,7 +21,7 @@ type Pipe struct {
 var _ bot.Replier = (*Pipe)(nil)
 
 // Open begins an answer.
-func (p *Pipe) Open(ctx context.Context, t bot.Thread, r bot.Reply) (bot.Draft, error) {
+func (p *Pipe) Open(ctx context.Context, t thread.ID, r bot.Reply) (bot.Draft, error) {
 	d := &pipeDraft{pipe: p}
 	if p.Progress != nil {
 		var err error

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"llmbot/bot"
+	"llmbot/bot/thread"
 )
 
 func TestPipeShowsProgressAndTakesItAway(t *testing.T) {
@@ -14,7 +15,7 @@ func TestPipeShowsProgressAndTakesItAway(t *testing.T) {
 		v := newVT(t, 40, 10)
 		var out strings.Builder
 		p := &Pipe{Out: &out, Err: v, Progress: &Room{Out: v, Size: v.size}}
-		d, err := p.Open(t.Context(), bot.Thread{}, bot.Reply{})
+		d, err := p.Open(t.Context(), thread.ID{}, bot.Reply{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"llmbot/bot"
+	"llmbot/bot/thread"
 )
 
 const (
@@ -28,7 +29,7 @@ type Room struct {
 var _ bot.Replier = (*Room)(nil)
 
 // Open begins an answer at the cursor. The caller must Close it before anybody else writes to the terminal.
-func (r *Room) Open(_ context.Context, _ bot.Thread, _ bot.Reply) (bot.Draft, error) {
+func (r *Room) Open(_ context.Context, _ thread.ID, _ bot.Reply) (bot.Draft, error) {
 	return r.draft(time.Now()), nil
 }
 

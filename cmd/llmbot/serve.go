@@ -19,6 +19,7 @@ import (
 	"llmbot/bot/quota"
 	"llmbot/bot/slackio"
 	"llmbot/bot/sqlstore"
+	"llmbot/bot/thread"
 	"llmbot/bot/turn"
 	"llmbot/llm"
 	"llmbot/llm/egress"
@@ -163,7 +164,7 @@ func botConfig(cfg Config, self slackio.Self, s store, ch *channels) bot.Config 
 	return bot.Config{
 		Owner: host + "-" + rand.Text()[:8], Name: self.Name, MaxTokens: cfg.MaxTokens, MaxAnswers: cfg.MaxAnswers, MaxChars: cfg.MaxChars, DrainTimeout: cfg.DrainTimeout, Resume: bot.Resume(cfg.Resume), Version: buildInfo().short(), Durable: s.durable, Alone: s.alone,
 		Settings: bot.Settings{
-			System: system, Temperature: cfg.Temperature, Effort: cfg.ReasoningEffort, FollowUps: bot.FollowUps(cfg.FollowUps),
+			System: system, Temperature: cfg.Temperature, Effort: cfg.ReasoningEffort, FollowUps: thread.FollowUps(cfg.FollowUps),
 		},
 		Channel: ch.settings, Quota: quota.Limits{AnswersPerMinute: cfg.AnswersPerMinute, TokensPerDay: cfg.TokensPerDay},
 		Policy: bot.Policy{

@@ -44,3 +44,34 @@ func (s *Sim) checkTables(md, at string) []string {
 	}
 	return p
 }
+
+// countBlocks returns how many blocks Slack makes of Markdown, and how many of them are headers: one for a
+// heading, a block of code, a table, a divider, and one for each run of other text (facts: slack.md §3.1).
+// What these are is CommonMark's word here, not that of expandMarkdown, which only shows them, roughly.
+func (s *Sim) countBlocks(md string) (blocks, headings int) {
+	run := false
+	walk := func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+		if !entering {
+			return ast.WalkContinue, nil
+		}
+		switch n.Kind() {
+		case ast.KindHeading:
+			headings++
+			blocks++
+			run = false
+		case ast.KindFencedCodeBlock, ast.KindCodeBlock, ast.KindThematicBreak, ast.KindHTMLBlock, tables.KindTable:
+			blocks++
+			run = false
+		case ast.KindParagraph, ast.KindTextBlock:
+			if !run {
+				blocks++
+			}
+			run = true
+		case ast.KindDocument, ast.KindList, ast.KindListItem, ast.KindBlockquote:
+			return ast.WalkContinue, nil
+		}
+		return ast.WalkSkipChildren, nil
+	}
+	_ = ast.Walk(s.markdown.Parse(text.NewReader([]byte(md))), walk) // walk returns no error
+	return blocks, headings
+}

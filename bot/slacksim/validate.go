@@ -105,7 +105,7 @@ func (s *Sim) validateLocked(blocks []obj) *refusal {
 	counted, rendered := 0, 0
 	for i, b := range blocks {
 		problems = append(problems, s.checkBlockLocked(b, fmt.Sprintf("/blocks/%d", i))...)
-		n, c := measure(b)
+		n, c := s.measure(b)
 		rendered += n
 		counted += c
 	}
@@ -119,21 +119,15 @@ func (s *Sim) validateLocked(blocks []obj) *refusal {
 }
 
 // measure counts how many blocks one block is rendered as, and its characters as Slack counts them.
-func measure(b obj) (rendered, counted int) {
+func (s *Sim) measure(b obj) (rendered, counted int) {
 	if b["type"] != "markdown" {
 		for _, t := range textsOf(b) {
 			counted += countChars(t.text)
 		}
 		return 1, counted
 	}
-	counted = countChars(str(b["text"]))
-	for _, e := range expandMarkdown(str(b["text"])) {
-		rendered++
-		if e["type"] == "header" {
-			counted += countHeading
-		}
-	}
-	return rendered, counted
+	rendered, headings := s.countBlocks(str(b["text"]))
+	return rendered, countChars(str(b["text"])) + headings*countHeading
 }
 
 // countChars counts characters of rendered text, with & as 5 and < and > as 4.

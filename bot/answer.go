@@ -1,7 +1,6 @@
 package bot
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"llmbot/bot/answer"
 	"llmbot/bot/figures"
 	"llmbot/bot/prompt"
 	"llmbot/bot/thread"
@@ -39,61 +39,57 @@ func (t *turnRun) answer(work, ctx context.Context, asks []thread.Question, upto
 
 // write waits for a slot and has the model write, from the beginning or from where an earlier owner, or the length limit, ended. ctx ends the
 // stream, work everything.
-func (t *turnRun) write(work, ctx context.Context, draft Draft, asks []thread.Question, upto turn.TS) (out outcome) {
+func (t *turnRun) write(work, ctx context.Context, draft answer.Draft, asks []thread.Question, upto turn.TS) (out answer.Outcome) {
 	b, last := t.bot, asks[len(asks)-1]
+	id := "llmbot-" + strings.ReplaceAll(last.TS, ".", "-")
 	base := progressOf(asks, upto)
-	w := &writer{
-		bot: b, thread: t.thread, draft: draft, id: "llmbot-" + strings.ReplaceAll(last.TS, ".", "-"), model: t.set.Model, person: t.person,
-		hold: min(t.visible(), b.cfg.MaxChars), bound: bound{max: b.cfg.MaxChars}, progress: t.claim.Progress,
-		spent: func(tokens int) { t.spend(work, tokens) },
-	}
-	var from partly
-	from, w.stands, w.kept = t.standing(work, base)
-	if most := firstChars(from.text, endAfter*b.cfg.MaxChars); most < len(from.text) { // of a version, or a configuration, that showed more
-		from.text, from.finish = from.text[:most], cmp.Or(from.finish, finishCut)
-	}
-	w.stands.Text = w.bound.shown(w.stands.Text, true)
-	base.Text = from.text
-	w.saver = t.newSaver(ctx, base)
-	t.saver = w.saver
+	from, stands, kept := t.standing(work, base)
+	from = b.shared.Bounded(from)
+	base.Text = from.Text
+	t.saver = t.newSaver(ctx, base)
+	w := b.shared.Writer(answer.Task{
+		Thread: t.thread.String(), Draft: draft, ID: id, Model: t.set.Model, Person: t.person,
+		Hold: t.visible(), Stands: stands, Kept: kept, Note: t.saver.note, Progress: t.claim.Progress, Spent: func(tokens int) { t.spend(work, tokens) },
+	})
 	defer func() {
-		if out.err == nil {
-			w.saver.finish(out) // goes on while the end is shown
+		if out.Err == nil {
+			t.saver.finish(out) // goes on while the end is shown
 			return
 		}
-		w.saver.end()
+		t.saver.end()
 		if errors.Is(context.Cause(ctx), errShutdown) {
-			w.saver.save(work) // for whoever goes on
+			t.saver.save(work) // for whoever goes on
 		}
 	}()
-	if from.finish != "" && !t.stopped() && t.claim.Tries() < mostTries {
-		return w.finished(from)
+	if from.Finish != "" && !t.stopped() && t.claim.Tries() < mostTries {
+		return w.Finished(from)
 	}
 	if t.claim.Tries() >= mostTries {
-		return outcome{answer: Answer{Text: w.stands.Text, Notice: hopeless, Phase: Failed, Ending: EndingBroken, Controls: CanRegenerate}, err: errHopeless}
+		stands, _ := w.Stands()
+		return answer.Outcome{Answer: answer.Snapshot{Text: stands.Text, Notice: hopeless, Phase: answer.Failed, Ending: answer.EndingBroken, Controls: answer.CanRegenerate}, Err: errHopeless}
 	}
 	if t.refused.Limit != "" {
 		return t.refuse(work, w, t.refused)
 	}
 	if t.unread {
-		w.base.Notice = "I could not read the earlier messages of this thread, so this answers the question alone."
+		w.Say("I could not read the earlier messages of this thread, so this answers the question alone.")
 	}
-	if err := w.enter(ctx); err != nil {
-		return w.ended(err, llm.Result{})
+	if err := w.Enter(ctx); err != nil {
+		return w.Ended(err, llm.Result{})
 	}
-	defer w.leave()
-	if w.queued {
+	defer w.Leave()
+	if w.Queued() {
 		if over := t.overspent(ctx); over.Limit != "" {
 			return t.refuse(work, w, over)
 		}
 	}
-	w.think()
+	w.Think()
 	in := t.input(ctx, asks)
 	for _, s := range t.said {
-		w.base.Notice = said(w.base.Notice, s)
+		w.Say(s)
 	}
-	return w.write(ctx, in, llm.Request{
-		Model: t.set.Model, Temperature: t.set.Temperature, MaxTokens: b.cfg.MaxTokens, ReasoningEffort: t.set.Effort, ID: w.id,
+	return w.Write(ctx, in, llm.Request{
+		Model: t.set.Model, Temperature: t.set.Temperature, MaxTokens: b.cfg.MaxTokens, ReasoningEffort: t.set.Effort, ID: id,
 	}, from)
 }
 
@@ -138,7 +134,7 @@ func (t *turnRun) begun() bool { return t.taken || t.first && !t.due.Redo && len
 
 // standing is what there is of the answer: what it goes on from (zero: it begins anew), and what stays if nothing comes to it. kept says that
 // this is an answer that had ended.
-func (t *turnRun) standing(work context.Context, base checkpoint) (from partly, stands Answer, kept bool) {
+func (t *turnRun) standing(work context.Context, base checkpoint) (from answer.Partial, stands answer.Snapshot, kept bool) {
 	if t.due.Redo {
 		get, cancel := context.WithTimeout(work, storeTimeout)
 		defer cancel()
@@ -147,21 +143,21 @@ func (t *turnRun) standing(work context.Context, base checkpoint) (from partly, 
 			t.bot.log.WarnContext(work, "answers_unread", "thread", t.thread.String(), "error", err)
 		}
 		if w := own[t.due.What]; w.Text != "" {
-			stands = Answer{Text: w.Text, Notice: w.Notice, Small: w.Small, Phase: w.Phase, Ending: w.ending(), Controls: w.Controls}
+			stands = answer.Snapshot{Text: w.Text, Notice: w.Notice, Small: w.Small, Phase: w.Phase, Ending: w.ending(), Controls: w.Controls}
 			if kept = w.Phase.Final(); t.more {
-				from = partly{text: w.Text, tokens: w.Tokens, elapsed: w.Elapsed, ttft: w.TTFT, asked: true}
+				from = answer.Partial{Text: w.Text, Tokens: w.Tokens, Elapsed: w.Elapsed, TTFT: w.TTFT, Asked: true}
 			}
 		}
 	}
-	if from.text == "" && (t.begun() || len(t.known) == 0) {
+	if from.Text == "" && (t.begun() || len(t.known) == 0) {
 		from = t.saved(work, base)
 	}
 	if kept {
 		return from, stands, kept
 	}
-	stands = Answer{Text: from.text, Small: figures.Footer(from.result())}
-	if shows := t.shows(); utf8.RuneCountInString(shows)*3 > utf8.RuneCountInString(from.text)*4 { // saved last long before its owner died
-		stands = Answer{Text: shows}
+	stands = answer.Snapshot{Text: from.Text, Small: figures.Footer(from.Result())}
+	if shows := t.shows(); utf8.RuneCountInString(shows)*3 > utf8.RuneCountInString(from.Text)*4 { // saved last long before its owner died
+		stands = answer.Snapshot{Text: shows}
 	}
 	return from, stands, kept
 }
@@ -180,33 +176,33 @@ func (t *turnRun) shows() string {
 // close shows the end of the answer and notes that the thread has it. An end that comes while the store
 // is away waits for it, however long that takes: nobody is asked for the text again. ctx is that of the
 // stream: it ends when the answer is stopped or called off.
-func (t *turnRun) close(work, ctx context.Context, draft Draft, reply Reply, out outcome, last thread.Question, upto turn.TS) report {
+func (t *turnRun) close(work, ctx context.Context, draft answer.Draft, reply Reply, out answer.Outcome, last thread.Question, upto turn.TS) report {
 	b, spares := t.bot, false
 	spare := func() {
 		if at, some := t.askedAfterStop(); some {
-			upto, spares, out.answer.Controls, out.answer.Ending = at, true, 0, EndingOpen // the next turn goes on in it
+			upto, spares, out.Answer.Controls, out.Answer.Ending = at, true, 0, answer.EndingOpen // the next turn goes on in it
 		}
 	}
 	calledOff := func() report {
 		b.log.InfoContext(work, "answer_called_off", "thread", t.thread.String(), "ask", last.TS)
-		t.letGo(work, errSuperseded, out)
+		t.letGo(work, answer.ErrSuperseded, out)
 		return t.calledOff(work)
 	}
 	switch {
-	case errors.Is(out.err, turn.ErrLost):
+	case errors.Is(out.Err, turn.ErrLost):
 		t.letGo(work, turn.ErrLost, out)
 		return t.lost(work, last, upto)
-	case errors.Is(out.err, errStopped):
+	case errors.Is(out.Err, answer.ErrStopped):
 		spare()
-	case errors.Is(out.err, errSuperseded):
+	case errors.Is(out.Err, answer.ErrSuperseded):
 		return calledOff()
 	}
-	complete := out.err == nil
+	complete := out.Err == nil
 	err := t.show(work, ctx, draft, reply, &out)
 	switch {
-	case complete && errors.Is(out.err, errSuperseded):
+	case complete && errors.Is(out.Err, answer.ErrSuperseded):
 		return calledOff()
-	case complete && errors.Is(out.err, errStopped):
+	case complete && errors.Is(out.Err, answer.ErrStopped):
 		spare()
 	}
 	t.draft = nil
@@ -215,19 +211,19 @@ func (t *turnRun) close(work, ctx context.Context, draft Draft, reply Reply, out
 	switch {
 	case errors.Is(err, turn.ErrLost):
 		return t.lost(work, last, upto)
-	case errors.Is(err, ErrNotNow), errors.Is(out.err, errShutdown) && b.cfg.Durable:
+	case errors.Is(err, ErrNotNow), errors.Is(out.Err, errShutdown) && b.cfg.Durable:
 		return t.release(work) // another process, or the next one, finishes it in the same messages
 	}
 	t.removeOrphans(work)
-	if err == nil && out.file != "" {
+	if err == nil && out.File != "" {
 		t.share(work, reply, &out)
 	}
 	what := written{
-		For: last.TS, Text: out.answer.Text, Tokens: out.result.Usage.CompletionTokens, Elapsed: out.result.Elapsed, TTFT: out.result.TTFT,
-		Notice: out.answer.Notice, Small: out.answer.Small, Phase: out.answer.Phase, Controls: out.answer.Controls, Ending: out.answer.Ending, Asker: last.User,
+		For: last.TS, Text: out.Answer.Text, Tokens: out.Result.Usage.CompletionTokens, Elapsed: out.Result.Elapsed, TTFT: out.Result.TTFT,
+		Notice: out.Answer.Notice, Small: out.Answer.Small, Phase: out.Answer.Phase, Controls: out.Answer.Controls, Ending: out.Answer.Ending, Asker: last.User,
 		From: reply.From, Since: reply.Since, Epoch: reply.Epoch, IDs: t.messageIDs(),
 	}
-	if what.Text != "" && !out.kept && !t.keep(work, what) {
+	if what.Text != "" && !out.Kept && !t.keep(work, what) {
 		return t.lost(work, last, upto)
 	}
 	r := t.done(work, upto)
@@ -242,10 +238,10 @@ func (t *turnRun) close(work, ctx context.Context, draft Draft, reply Reply, out
 }
 
 // letGo lets go of the messages as they are: they are somebody else's now.
-func (t *turnRun) letGo(work context.Context, cause error, out outcome) {
+func (t *turnRun) letGo(work context.Context, cause error, out answer.Outcome) {
 	ctx, cancel := context.WithCancelCause(work)
 	cancel(cause)
-	_ = t.draft.Close(ctx, out.answer)
+	_ = t.draft.Close(ctx, out.Answer)
 	t.draft = nil
 	t.ended(endOf(out, nil))
 }
@@ -305,27 +301,27 @@ func (t *turnRun) askedAfterStop() (at turn.TS, some bool) {
 	return at, at != "" && slices.ContainsFunc(t.under(), func(a thread.Question) bool { return turn.TS(a.TS).After(at) })
 }
 
-func (t *turnRun) logEnd(ctx context.Context, out outcome, closeErr error, last thread.Question) {
+func (t *turnRun) logEnd(ctx context.Context, out answer.Outcome, closeErr error, last thread.Question) {
 	t.ended(endOf(out, closeErr))
 	attrs := []any{
-		"thread", t.thread.String(), "ask", last.TS, "user", last.User, "model", out.result.Model, "finish", string(out.result.Finish),
-		"prompt_tokens", out.result.Usage.PromptTokens, "cached_tokens", out.result.Usage.CachedTokens,
-		"completion_tokens", out.result.Usage.CompletionTokens,
-		"ttft_ms", out.result.TTFT.Milliseconds(), "elapsed_ms", out.result.Elapsed.Milliseconds(),
+		"thread", t.thread.String(), "ask", last.TS, "user", last.User, "model", out.Result.Model, "finish", string(out.Result.Finish),
+		"prompt_tokens", out.Result.Usage.PromptTokens, "cached_tokens", out.Result.Usage.CachedTokens,
+		"completion_tokens", out.Result.Usage.CompletionTokens,
+		"ttft_ms", out.Result.TTFT.Milliseconds(), "elapsed_ms", out.Result.Elapsed.Milliseconds(),
 	}
 	if closeErr != nil {
 		t.bot.log.ErrorContext(ctx, "answer_not_shown", append(attrs, "error", closeErr)...)
 		return
 	}
-	if out.err == nil || errors.Is(out.err, errStopped) || errors.Is(out.err, errOverQuota) {
+	if out.Err == nil || errors.Is(out.Err, answer.ErrStopped) || errors.Is(out.Err, errOverQuota) {
 		t.bot.log.InfoContext(ctx, "answer_done", attrs...)
 		return
 	}
 	hint := ""
-	if e, ok := asLLM(out.err); ok {
+	if e, ok := errors.AsType[*llm.Error](out.Err); ok {
 		hint = e.Hint()
 	}
-	t.bot.log.WarnContext(ctx, "answer_failed", append(attrs, "hint", hint, "error", out.err)...)
+	t.bot.log.WarnContext(ctx, "answer_failed", append(attrs, "hint", hint, "error", out.Err)...)
 }
 
 // giveUp ends a turn that cannot go on.
@@ -334,7 +330,7 @@ func (t *turnRun) giveUp(work context.Context, sentence string) report {
 	ctx, cancel := context.WithTimeout(work, closeTimeout)
 	defer cancel()
 	if t.draft != nil {
-		if err := t.draft.Close(ctx, Answer{Notice: sentence, Phase: Failed}); err != nil {
+		if err := t.draft.Close(ctx, answer.Snapshot{Notice: sentence, Phase: answer.Failed}); err != nil {
 			t.bot.log.ErrorContext(ctx, "answer_not_shown", "thread", t.thread.String(), "ask", string(t.upto()), "error", err)
 		}
 	} else if n := len(t.known); n > 0 {
@@ -414,14 +410,7 @@ func (t *turnRun) input(ctx context.Context, asks []thread.Question) prompt.Inpu
 		}
 		in.Channel = name
 	}
-	info, cancel := context.WithTimeout(ctx, modelTimeout)
-	defer cancel()
-	if model, err := b.dep.Server.Model(info, t.set.Model); err == nil {
-		in.Budget = budget(model.MaxModelLen, b.cfg.MaxTokens)
-	}
+	in.Budget = b.shared.Budget(ctx, t.set.Model, b.cfg.MaxTokens)
 	in.Turns = t.turns(ctx, asks, in.Budget)
-	b.window.fit(t.thread, &in)
 	return in
 }
-
-func asLLM(err error) (*llm.Error, bool) { return errors.AsType[*llm.Error](err) }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"llmbot/bot/answer"
 	"llmbot/bot/thread"
 	"llmbot/bot/turn"
 )
@@ -33,29 +34,29 @@ type written struct {
 	TTFT    time.Duration `json:"ttft,omitempty"`
 
 	// What stands under it, and where, for a message that was overwritten:
-	Notice   string   `json:"notice,omitempty"`
-	Small    string   `json:"small,omitempty"`
-	Phase    Phase    `json:"phase,omitempty"`
-	Controls Controls `json:"controls,omitempty"`
-	Ending   Ending   `json:"ending,omitempty"`
-	Asker    string   `json:"asker,omitempty"`
-	From     string   `json:"from,omitempty"`  // see Reply
-	Since    string   `json:"since,omitempty"` // see Reply
-	Epoch    uint64   `json:"epoch,omitempty"` // of the claim under which it was written
-	IDs      []string `json:"ids,omitempty"`   // its messages, oldest first
+	Notice   string          `json:"notice,omitempty"`
+	Small    string          `json:"small,omitempty"`
+	Phase    answer.Phase    `json:"phase,omitempty"`
+	Controls answer.Controls `json:"controls,omitempty"`
+	Ending   answer.Ending   `json:"ending,omitempty"`
+	Asker    string          `json:"asker,omitempty"`
+	From     string          `json:"from,omitempty"`  // see Reply
+	Since    string          `json:"since,omitempty"` // see Reply
+	Epoch    uint64          `json:"epoch,omitempty"` // of the claim under which it was written
+	IDs      []string        `json:"ids,omitempty"`   // its messages, oldest first
 }
 
 // ending is how it ended; an older version kept only the buttons under it.
-func (w written) ending() Ending {
+func (w written) ending() answer.Ending {
 	switch {
-	case w.Ending != EndingOpen:
+	case w.Ending != answer.EndingOpen:
 		return w.Ending
-	case w.Controls&CanRate != 0:
-		return EndingWhole
-	case w.Controls&CanRegenerate != 0:
-		return EndingBroken
+	case w.Controls&answer.CanRate != 0:
+		return answer.EndingWhole
+	case w.Controls&answer.CanRegenerate != 0:
+		return answer.EndingBroken
 	}
-	return EndingOpen
+	return answer.EndingOpen
 }
 
 // want is an answer that somebody wants anew, or to go on.

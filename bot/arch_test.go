@@ -21,14 +21,15 @@ func TestImports(t *testing.T) {
 	)
 	own := map[string][]string{ // of ours; a room that is not here may import nothing of ours
 		"cmd/llmbot":        {anything},
-		"bot":               {"bot/attach", "bot/thread", "bot/figures", "bot/status", "bot/turn", "bot/prompt", "bot/quota", "llm"},
+		"bot":               {"bot/answer", "bot/attach", "bot/thread", "bot/figures", "bot/status", "bot/turn", "bot/prompt", "bot/quota", "llm"},
 		"bot/figures":       {"llm"},
 		"bot/status":        {"bot/figures", "llm"},
 		"bot/thread":        {"bot/turn"},
 		"bot/attach":        {"bot/figures", "bot/prompt", "bot/thread", "llm"},
+		"bot/answer":        {"bot/figures", "bot/prompt", "bot/turn", "llm"},
 		"bot/quota":         {"bot/turn"},
-		"bot/slackio":       {"bot/attach", "bot/thread", "bot", "bot/status", "bot/pace", "bot/render", "llm/egress"},
-		"bot/term":          {"bot", "bot/thread", "bot/figures", "bot/prompt", "bot/render", "llm"},
+		"bot/slackio":       {"bot/answer", "bot/attach", "bot/thread", "bot", "bot/status", "bot/pace", "bot/render", "llm/egress"},
+		"bot/term":          {"bot/answer", "bot/figures", "bot/prompt", "bot/render", "llm"},
 		"bot/prompt":        {"llm"},
 		"bot/sqlstore":      {"bot/turn"},
 		"bot/turn/turntest": {"bot/turn"},

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"llmbot/bot/answer"
 	"llmbot/bot/attach"
 	"llmbot/bot/quota"
 	"llmbot/bot/status"
@@ -37,7 +38,6 @@ var (
 
 // The causes that end a turn early.
 var (
-	errStopped  = errors.New("stopped by a person")
 	errShutdown = errors.New("the bot is stopping")
 )
 
@@ -52,7 +52,7 @@ type Config struct {
 	Channel      func(channel string, name func() string, base Settings) Settings
 	Policy       Policy
 	Quota        quota.Limits  // of each person
-	Resume       Resume        // "": ResumeAuto
+	Resume       answer.Resume // "": ResumeAuto
 	MaxAnswers   int           // 0: DefaultMaxAnswers
 	MaxChars     int           // of an answer that are shown; 0: DefaultMaxChars
 	DrainTimeout time.Duration // 0: DefaultDrain
@@ -67,9 +67,9 @@ type Config struct {
 
 // Deps is what a Bot needs of others.
 type Deps struct {
-	Model   Model
+	Model   answer.Model
 	Server  status.Server
-	Counter Counter                                      // nil: prompts are estimated only
+	Counter answer.Counter                               // nil: prompts are estimated only
 	Files   attach.Files                                 // nil: files are not read
 	Uploads Uploads                                      // nil: of an answer that is too long the rest is left out
 	Homes   Homes                                        // nil: there are no Home tabs
@@ -89,17 +89,15 @@ type Bot struct {
 	dep       Deps
 	log       *slog.Logger
 	desk      *turn.Desk
-	slots     *slots
+	shared    *answer.Shared
 	ledger    quota.Ledger
 	told      told
 	status    *status.Board
-	window    window
 	answers   answers
 	crowds    crowds
 	homes     seldom // whose Home tab was published
 	refused   seldom // who was told that they may not ask
 	attach    *attach.Reader
-	sight     sight
 	since     time.Time // when this process began
 	open      atomic.Bool
 	gaps      chan Connected
@@ -127,24 +125,29 @@ func New(cfg Config, dep Deps) *Bot {
 		cfg.MaxAnswers = DefaultMaxAnswers
 	}
 	if cfg.MaxChars <= 0 {
-		cfg.MaxChars = DefaultMaxChars
+		cfg.MaxChars = answer.DefaultMaxChars
 	}
 	if cfg.Resume == "" {
-		cfg.Resume = ResumeAuto
+		cfg.Resume = answer.ResumeAuto
 	}
 	if cfg.DrainTimeout <= 0 {
 		cfg.DrainTimeout = DefaultDrain
 	}
 	b := &Bot{
 		cfg: cfg, dep: dep, log: dep.Log,
-		slots: newSlots(cfg.MaxAnswers), answers: answers{store: dep.Store}, ledger: quota.Ledger{Store: dep.Store}, wake: make(chan struct{}, 1),
+		answers: answers{store: dep.Store}, ledger: quota.Ledger{Store: dep.Store}, wake: make(chan struct{}, 1),
 		homes: seldom{every: homeEvery}, refused: seldom{every: refusalEvery}, actors: map[thread.ID]*actor{}, since: time.Now(), looks: make(chan look1, maxLooks), gaps: make(chan Connected, 1),
 		attach: attach.New(dep.Files, dep.Log), errands: newErrands(8, 10*time.Second), repairs: newErrands(64, repairTimeout),
 		lookBacks: newDelayed(lookBackAfter), young: newDelayed(youngAgain),
 	}
 	b.status = status.New(status.Config{
-		Server: dep.Server, GPUs: dep.GPUs, Use: cfg.Use, Work: func() (live, queued int) { return b.live(), b.slots.queued() },
+		Server: dep.Server, GPUs: dep.GPUs, Use: cfg.Use, Work: func() (live, queued int) { return b.live(), b.shared.Queued() },
 		Version: cfg.Version, Log: dep.Log,
+	})
+	hooks := dep.Hooks
+	b.shared = answer.New(answer.Config{
+		Model: dep.Model, Server: dep.Server, Counter: dep.Counter, Resume: cfg.Resume, MaxAnswers: cfg.MaxAnswers, MaxChars: cfg.MaxChars, Durable: cfg.Durable,
+		Log: dep.Log, Hooks: answer.Hooks{Waited: hooks.Waited, Streamed: hooks.Streamed, Away: hooks.Away, Complete: b.status.Answered},
 	})
 	b.desk = turn.NewDesk(dep.Store, turn.Config{Owner: cfg.Owner, Alone: cfg.Alone, Log: dep.Log, Owed: b.owed, Noted: b.noted, Look: b.lookAgain, Hooks: dep.Hooks.Turn})
 	return b

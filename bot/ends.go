@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"llmbot/bot/answer"
 	"llmbot/bot/thread"
 	"llmbot/bot/turn"
 )
@@ -35,7 +36,7 @@ func (t *turnRun) removeOrphans(work context.Context) {
 	}
 	ctx, cancel := context.WithTimeoutCause(work, closeTimeout, errors.New("slack did not delete a half answer in time"))
 	defer cancel()
-	err := t.bot.showAgain(ctx, t.thread, Reply{For: t.due.Last().TS, Epoch: t.claim.Epoch(), Check: t.mayWrite, Adopt: ids}, Answer{Phase: Removed})
+	err := t.bot.showAgain(ctx, t.thread, Reply{For: t.due.Last().TS, Epoch: t.claim.Epoch(), Check: t.mayWrite, Adopt: ids}, answer.Snapshot{Phase: answer.Removed})
 	t.bot.log.InfoContext(work, "answer_removed", "thread", t.thread.String(), "messages", ids, "error", err)
 }
 
@@ -47,7 +48,7 @@ func (t *turnRun) removeAll(work context.Context, ids []string, upto turn.TS) er
 	reply.Adopt = ids // and none that stay
 	draft, err := t.bot.dep.Replier.Open(work, t.thread, reply)
 	if err == nil {
-		err = draft.Close(ctx, Answer{Phase: Removed})
+		err = draft.Close(ctx, answer.Snapshot{Phase: answer.Removed})
 	}
 	t.bot.log.InfoContext(work, "answer_removed", "thread", t.thread.String(), "ask", string(upto), "error", err)
 	if err == nil {

@@ -7,12 +7,12 @@ import (
 	"sync"
 	"time"
 
+	"llmbot/bot/answer"
 	"llmbot/bot/figures"
 	"llmbot/bot/quota"
 	"llmbot/bot/status"
 	"llmbot/bot/thread"
 	"llmbot/bot/turn"
-	"llmbot/llm"
 )
 
 // errOverQuota ends an answer before it has begun: somebody has had their share.
@@ -93,16 +93,17 @@ func (t *turnRun) overspent(ctx context.Context) quota.Over {
 }
 
 // refuse ends an answer that may not be written. What is visible of it stays, and says why; else the person alone is told.
-func (t *turnRun) refuse(ctx context.Context, w *writer, over quota.Over) outcome {
+func (t *turnRun) refuse(ctx context.Context, w *answer.Writer, over quota.Over) answer.Outcome {
+	stands, kept := w.Stands()
 	where, sentence := t.overQuota(ctx, over)
-	out := outcome{err: errOverQuota, kept: w.kept, answer: w.stands}
+	out := answer.Outcome{Err: errOverQuota, Kept: kept, Answer: stands}
 	switch {
-	case w.kept:
+	case kept:
 	case len(t.messageIDs()) > 0:
-		out.answer = Answer{Text: w.stands.Text, Notice: overSentence(over, time.Now()), Phase: Failed, Ending: EndingBroken, Controls: CanRegenerate}
+		out.Answer = answer.Snapshot{Text: stands.Text, Notice: overSentence(over, time.Now()), Phase: answer.Failed, Ending: answer.EndingBroken, Controls: answer.CanRegenerate}
 		return out
 	default:
-		out.answer = Answer{Phase: Removed}
+		out.Answer = answer.Snapshot{Phase: answer.Removed}
 	}
 	if sentence != "" {
 		t.bot.tell(where, t.person, sentence) // a slot may be held: nobody waits for Slack
@@ -214,11 +215,6 @@ func channelWords(id string) string {
 		return "This conversation"
 	}
 	return "This channel"
-}
-
-// used are the tokens of one request, prompt and answer: the server's count, and of a stream that broke off its running one.
-func (w *writer) used(res llm.Result) int {
-	return res.Usage.PromptTokens + max(res.Usage.CompletionTokens, w.tokens-w.from.tokens)
 }
 
 // spend counts the tokens of a request that is over, in the background.

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"llmbot/bot"
+	"llmbot/bot/answer"
 	"llmbot/bot/slacksim"
 	"llmbot/llm"
 )
@@ -40,7 +40,7 @@ type visible struct {
 
 // recorder notes when each token of each answer came. It is a bot.Model.
 type recorder struct {
-	model bot.Model
+	model answer.Model
 	start time.Time
 
 	mu   sync.Mutex // guards all below

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"llmbot/bot"
+	"llmbot/bot/answer"
 	"llmbot/bot/slackio"
 	"llmbot/bot/slacksim"
 	"llmbot/bot/thread"
@@ -29,7 +30,7 @@ type stage struct {
 
 	mu     sync.Mutex // guards all below
 	finals map[string]int
-	failed []bot.Answer
+	failed []answer.Snapshot
 	said   map[thread.ID][]thread.Message // in the threads
 }
 
@@ -75,7 +76,7 @@ func (*stage) Recent(context.Context, string, string, string) ([]thread.Message,
 	return nil, nil
 }
 
-func (s *stage) Open(_ context.Context, _ thread.ID, r bot.Reply) (bot.Draft, error) {
+func (s *stage) Open(_ context.Context, _ thread.ID, r bot.Reply) (answer.Draft, error) {
 	return &shown{s, r}, nil
 }
 
@@ -84,13 +85,13 @@ type shown struct {
 	r bot.Reply
 }
 
-func (*shown) Set(bot.Answer)               {}
+func (*shown) Set(answer.Snapshot)          {}
 func (*shown) Room(text string, _ bool) int { return len(text) }
-func (d *shown) Close(_ context.Context, a bot.Answer) error {
+func (d *shown) Close(_ context.Context, a answer.Snapshot) error {
 	d.s.mu.Lock()
 	defer d.s.mu.Unlock()
 	d.s.finals[d.r.For]++
-	if a.Phase == bot.Failed {
+	if a.Phase == answer.Failed {
 		d.s.failed = append(d.s.failed, a)
 	}
 	return nil

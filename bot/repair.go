@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"llmbot/bot/answer"
 	"llmbot/bot/thread"
 	"llmbot/bot/turn"
 )
@@ -116,21 +117,21 @@ func (b *Bot) repair(ctx context.Context, t thread.ID, last thread.Question, upt
 }
 
 // mend shows an answer again, and removes what is none of it.
-func (b *Bot) mend(ctx context.Context, t thread.ID, answer written, lates []string) {
-	reply := Reply{For: answer.For, From: answer.From, Since: answer.Since, User: answer.Asker, Epoch: answer.Epoch, Adopt: answer.IDs}
-	err := b.showAgain(ctx, t, reply, Answer{
-		Text: answer.Text, Notice: answer.Notice, Small: answer.Small, Phase: max(answer.Phase, Done), Controls: answer.Controls, Ending: answer.ending(),
+func (b *Bot) mend(ctx context.Context, t thread.ID, kept written, lates []string) {
+	reply := Reply{For: kept.For, From: kept.From, Since: kept.Since, User: kept.Asker, Epoch: kept.Epoch, Adopt: kept.IDs}
+	err := b.showAgain(ctx, t, reply, answer.Snapshot{
+		Text: kept.Text, Notice: kept.Notice, Small: kept.Small, Phase: max(kept.Phase, answer.Done), Controls: kept.Controls, Ending: kept.ending(),
 	})
 	for _, id := range lates {
-		if id != "" && !slices.Contains(answer.IDs, id) {
+		if id != "" && !slices.Contains(kept.IDs, id) {
 			reply.Adopt = []string{id}
-			err = errors.Join(err, b.showAgain(ctx, t, reply, Answer{Phase: Removed}))
+			err = errors.Join(err, b.showAgain(ctx, t, reply, answer.Snapshot{Phase: answer.Removed}))
 		}
 	}
-	b.log.InfoContext(ctx, "answer_repaired", "thread", t.String(), "ask", answer.For, "messages", answer.IDs, "late", lates, "error", err)
+	b.log.InfoContext(ctx, "answer_repaired", "thread", t.String(), "ask", kept.For, "messages", kept.IDs, "late", lates, "error", err)
 }
 
-func (b *Bot) showAgain(ctx context.Context, t thread.ID, r Reply, a Answer) error {
+func (b *Bot) showAgain(ctx context.Context, t thread.ID, r Reply, a answer.Snapshot) error {
 	draft, err := b.dep.Replier.Open(ctx, t, r)
 	if err != nil {
 		return err

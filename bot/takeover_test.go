@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"llmbot/bot"
+	"llmbot/bot/answer"
 	"llmbot/bot/thread"
 	"llmbot/bot/turn"
 	"llmbot/llm"
@@ -51,7 +52,7 @@ func (s *reading) Messages(ctx context.Context, _ thread.ID) ([]thread.Message, 
 	return m, nil
 }
 
-func (s *reading) Open(_ context.Context, _ thread.ID, r bot.Reply) (bot.Draft, error) {
+func (s *reading) Open(_ context.Context, _ thread.ID, r bot.Reply) (answer.Draft, error) {
 	return &record{s: s, r: r}, nil
 }
 
@@ -83,7 +84,7 @@ type record struct {
 
 func (*record) Room(text string, _ bool) int { return len(text) }
 
-func (d *record) Set(a bot.Answer) {
+func (d *record) Set(a answer.Snapshot) {
 	if a.Text != "" && len(d.r.Adopt) > 0 {
 		d.s.guard.Lock()
 		d.s.drawn = append(d.s.drawn, a.Text)
@@ -99,7 +100,7 @@ func (d *record) Set(a bot.Answer) {
 	}
 }
 
-func (d *record) Close(ctx context.Context, a bot.Answer) error {
+func (d *record) Close(ctx context.Context, a answer.Snapshot) error {
 	d.s.guard.Lock()
 	defer d.s.guard.Unlock()
 	d.s.text[d.r.For] += fmt.Sprintf("[phase %d %q %q adopt %v letgo %v]", a.Phase, a.Text, a.Small, d.r.Adopt, ctx.Err() != nil)
@@ -107,13 +108,13 @@ func (d *record) Close(ctx context.Context, a bot.Answer) error {
 		return nil
 	}
 	ours := func(m thread.Message) bool { return m.TS == d.ts || slices.Contains(d.r.Adopt, m.TS) }
-	if a.Phase == bot.Removed {
+	if a.Phase == answer.Removed {
 		d.s.messages = slices.DeleteFunc(d.s.messages, ours)
 	}
 	for i := range d.s.messages {
 		if a.Phase.Final() && ours(d.s.messages[i]) {
 			m := &d.s.messages[i]
-			m.Ended, m.Whole = a.Ending != bot.EndingOpen, a.Ending == bot.EndingWhole
+			m.Ended, m.Whole = a.Ending != answer.EndingOpen, a.Ending == answer.EndingWhole
 			m.For, m.From, m.Since, m.Epoch = d.r.For, d.r.From, d.r.Since, d.r.Epoch
 		}
 	}
@@ -225,13 +226,13 @@ func TestDeletionElsewhere(t *testing.T) {
 
 type slowClose struct{ *reading }
 
-func (s slowClose) Open(ctx context.Context, t thread.ID, r bot.Reply) (bot.Draft, error) {
+func (s slowClose) Open(ctx context.Context, t thread.ID, r bot.Reply) (answer.Draft, error) {
 	return &quietRecord{record{s: s.reading, r: r, posted: true}}, nil
 }
 
 type quietRecord struct{ record }
 
-func (d *quietRecord) Close(ctx context.Context, a bot.Answer) error {
+func (d *quietRecord) Close(ctx context.Context, a answer.Snapshot) error {
 	time.Sleep(2 * time.Second) // a status call that is under way
 	return d.record.Close(ctx, a)
 }

@@ -2,7 +2,6 @@ package bot
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime/debug"
 	"slices"
@@ -49,9 +48,6 @@ type report struct {
 	lost     bool              // another process has the thread
 	asks     []thread.Question // was called off: these are still owed
 }
-
-// errSuperseded ends a turn because its question was changed or deleted: another one takes its place, and its messages.
-var errSuperseded = errors.New("the question was changed")
 
 // run is the actor's goroutine. work ends when nothing may block any more, cut when streams must end.
 func (a *actor) run(work, cut context.Context) {

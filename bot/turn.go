@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"llmbot/bot/answer"
 	"llmbot/bot/quota"
 	"llmbot/bot/thread"
 	"llmbot/bot/turn"
@@ -19,7 +20,6 @@ const (
 	historyTimeout = 20 * time.Second        // a read that takes longer is done without: an answer to the question alone beats none
 	othersTimeout  = time.Minute             // where other processes may have heard of more in the thread, which would be lost
 	earlyTimeout   = time.Second             // to show a status before the thread is read
-	modelTimeout   = 2 * time.Second         // to learn the context length; without it nothing is trimmed
 	closeTimeout   = 90 * time.Second        // for the last Slack calls: longer than a minute, the longest that a budget can be empty
 	rootOnlyFor    = 2500 * time.Millisecond // a root message younger than this has no replies yet, so that nothing is read: Slack redelivers after 3 s
 	doneTimeout    = 3 * time.Second         // for the store to take the end; then the desk goes on trying in the background
@@ -53,17 +53,17 @@ type turnRun struct {
 	unread   bool             // it could not be read
 	preface  []thread.Message // what was said before a direct message, in other threads
 	due      thread.Due
-	wanted   turn.TS  // when somebody wanted the last answer anew; empty: that was not asked for
-	more     bool     // the answer is to go on where the length limit ended it
-	said     []string // what the person should know of their files
-	draft    Draft    // open; nil: none
-	saver    *saver   // of its text; nil: none
-	unsure   bool     // somebody was refused only because Slack did not say who they are
-	cutShort bool     // the turn ended while Slack was asked who somebody is
-	denied   bool     // the thread may not be read, now or later
-	early    bool     // the status says that the bot is at it, and no draft does yet
-	wanter   string   // who wanted the last answer anew
-	person   string   // for whom the answer is: see payer
+	wanted   turn.TS      // when somebody wanted the last answer anew; empty: that was not asked for
+	more     bool         // the answer is to go on where the length limit ended it
+	said     []string     // what the person should know of their files
+	draft    answer.Draft // open; nil: none
+	saver    *saver       // of its text; nil: none
+	unsure   bool         // somebody was refused only because Slack did not say who they are
+	cutShort bool         // the turn ended while Slack was asked who somebody is
+	denied   bool         // the thread may not be read, now or later
+	early    bool         // the status says that the bot is at it, and no draft does yet
+	wanter   string       // who wanted the last answer anew
+	person   string       // for whom the answer is: see payer
 	paying   []quota.Account
 	refused  quota.Over     // why the answer may not be written, of which something is visible; zero: it may
 	books    sync.WaitGroup // writes into the accounts that are under way
@@ -115,7 +115,7 @@ func (t *turnRun) drop(ts string) {
 
 func (t *turnRun) callOffLocked() {
 	t.off = true
-	t.cancel(errSuperseded)
+	t.cancel(answer.ErrSuperseded)
 }
 
 // isOff says whether another turn is to take this one's place.
@@ -140,7 +140,7 @@ func (t *turnRun) run(work, cut context.Context) report {
 	t.mu.Lock()
 	t.cancel = callOff
 	if t.off {
-		callOff(errSuperseded)
+		callOff(answer.ErrSuperseded)
 	}
 	t.mu.Unlock()
 	ctx, cancel := context.WithCancelCause(live) // as long as the model is to write
@@ -248,7 +248,7 @@ func (t *turnRun) watch(ctx context.Context, changed <-chan struct{}, callOff, s
 			callOff(turn.ErrLost)
 			return
 		case <-stopped:
-			stop(errStopped)
+			stop(answer.ErrStopped)
 			stopped = nil
 		case <-changed:
 			changed = t.claim.Changed()
@@ -323,7 +323,7 @@ func (t *turnRun) sayEarly(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, earlyTimeout)
 	defer cancel()
-	t.early = s.Status(ctx, t.thread, statusThinking)
+	t.early = s.Status(ctx, t.thread, answer.StatusThinking)
 }
 
 // endEarly takes that back if nothing was to be said.

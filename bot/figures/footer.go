@@ -55,3 +55,11 @@ func Live(tokens int, d time.Duration) string {
 func rate(tokens int, d time.Duration) string {
 	return strconv.FormatFloat(float64(tokens)/d.Seconds(), 'f', 1, 64)
 }
+
+// Join returns two pieces of small print behind each other, or the only one that there is.
+func Join(a, b string) string {
+	if b == "" {
+		return a
+	}
+	return a + " · " + b
+}

@@ -10,6 +10,7 @@ import (
 	"github.com/slack-go/slack"
 
 	"llmbot/bot"
+	"llmbot/bot/answer"
 	"llmbot/bot/render"
 	"llmbot/bot/thread"
 )
@@ -68,11 +69,11 @@ func (c call) metadata() slack.MsgOption {
 		payload[metaNotice] = "true"
 	}
 	switch c.content.ending {
-	case bot.EndingWhole:
+	case answer.EndingWhole:
 		payload[metaEnd] = endWhole
-	case bot.EndingBroken:
+	case answer.EndingBroken:
 		payload[metaEnd] = endBroken
-	case bot.EndingOpen:
+	case answer.EndingOpen:
 	}
 	return slack.MsgOptionMetadata(slack.SlackMetadata{EventType: metadataType, EventPayload: payload})
 }

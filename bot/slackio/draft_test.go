@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"llmbot/bot"
+	"llmbot/bot/answer"
 	"llmbot/bot/render"
 	"llmbot/bot/slacksim"
 	"llmbot/bot/thread"
@@ -143,7 +144,7 @@ func randomDraft(t *testing.T, r *rand.Rand, s *Slack, sim *slacksim.Sim, root t
 		if i%9 == 8 {
 			text += "\n\n"
 		}
-		a := bot.Answer{Text: text, Small: fmt.Sprintf("writing… %d", i), Phase: bot.Writing}
+		a := answer.Snapshot{Text: text, Small: fmt.Sprintf("writing… %d", i), Phase: answer.Writing}
 		if r.IntN(4*n) == 0 {
 			a.Notice = "The server is away."
 		}
@@ -156,7 +157,7 @@ func randomDraft(t *testing.T, r *rand.Rand, s *Slack, sim *slacksim.Sim, root t
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	if err := d.Close(ctx, bot.Answer{Text: text, Small: "the footer", Phase: bot.Done}); err != nil {
+	if err := d.Close(ctx, answer.Snapshot{Text: text, Small: "the footer", Phase: answer.Done}); err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(2 * time.Minute) // for the tidying up
@@ -202,10 +203,10 @@ func TestDraftHammer(t *testing.T) {
 				var text strings.Builder
 				for i := range 200 {
 					text.WriteString(fmt.Sprintf("g%d-%d ", g, i))
-					d.Set(bot.Answer{Text: text.String(), Small: "s", Phase: bot.Writing})
+					d.Set(answer.Snapshot{Text: text.String(), Small: "s", Phase: answer.Writing})
 					time.Sleep(time.Millisecond)
 				}
-				if err := d.Close(t.Context(), bot.Answer{Text: text.String(), Small: "end", Phase: bot.Done}); err != nil {
+				if err := d.Close(t.Context(), answer.Snapshot{Text: text.String(), Small: "end", Phase: answer.Done}); err != nil {
 					t.Error(err)
 				}
 				if got, _ := written(sim, th); !strings.Contains(got, fmt.Sprintf("g%d-199", g)) || !strings.Contains(got, "end") {
@@ -235,7 +236,7 @@ func TestDraftThatMayNotWrite(t *testing.T) {
 				t.Fatal(err)
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
-			err = d.Close(ctx, bot.Answer{Text: "text", Phase: bot.Done})
+			err = d.Close(ctx, answer.Snapshot{Text: "text", Phase: answer.Done})
 			cancel()
 			_, messages := written(sim, root)
 			if first := errors.Is(check(), lost); first != errors.Is(err, lost) || first != (len(messages) == 0) {
@@ -251,12 +252,12 @@ func TestStatusLineIsTakenAway(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d.Set(bot.Answer{Status: "is thinking…"})
+		d.Set(answer.Snapshot{Status: "is thinking…"})
 		time.Sleep(time.Second)
 		if got := sim.Status(root.Channel, root.TS); got != "is thinking…" {
 			t.Errorf("%q", got)
 		}
-		if err := d.Close(t.Context(), bot.Answer{Text: "x", Phase: bot.Done}); err == nil {
+		if err := d.Close(t.Context(), answer.Snapshot{Text: "x", Phase: answer.Done}); err == nil {
 			t.Error("closed")
 		}
 		if got := sim.Status(root.Channel, root.TS); got != "" {
@@ -269,17 +270,17 @@ func TestContents(t *testing.T) {
 	pages := []render.Page{{Markdown: "one"}, {Markdown: "two"}}
 	tests := map[string]struct {
 		pages []render.Page
-		a     bot.Answer
+		a     answer.Snapshot
 		more  bool
 		want  []content
 	}{
-		"nothing yet":   {nil, bot.Answer{Small: "s"}, false, nil},
-		"away":          {nil, bot.Answer{Notice: "away"}, false, []content{{notice: "away"}}},
-		"pages":         {pages, bot.Answer{Small: "s", Phase: bot.Writing}, false, []content{{markdown: "one"}, {markdown: "two", small: "s"}}},
-		"cut":           {pages[:1], bot.Answer{Small: "s", Notice: "n", Phase: bot.Failed}, false, []content{{markdown: "one", notice: "n", small: "s"}}},
-		"stopped early": {nil, bot.Answer{Small: "stopped", Phase: bot.Stopped}, false, []content{{notice: "There is no answer: it was stopped before it began.", small: "stopped"}}},
-		"print alone":   {nil, bot.Answer{Small: "s", Phase: bot.Done}, true, []content{{small: "s"}}},
-		"all elsewhere": {nil, bot.Answer{Phase: bot.Done}, true, nil},
+		"nothing yet":   {nil, answer.Snapshot{Small: "s"}, false, nil},
+		"away":          {nil, answer.Snapshot{Notice: "away"}, false, []content{{notice: "away"}}},
+		"pages":         {pages, answer.Snapshot{Small: "s", Phase: answer.Writing}, false, []content{{markdown: "one"}, {markdown: "two", small: "s"}}},
+		"cut":           {pages[:1], answer.Snapshot{Small: "s", Notice: "n", Phase: answer.Failed}, false, []content{{markdown: "one", notice: "n", small: "s"}}},
+		"stopped early": {nil, answer.Snapshot{Small: "stopped", Phase: answer.Stopped}, false, []content{{notice: "There is no answer: it was stopped before it began.", small: "stopped"}}},
+		"print alone":   {nil, answer.Snapshot{Small: "s", Phase: answer.Done}, true, []content{{small: "s"}}},
+		"all elsewhere": {nil, answer.Snapshot{Phase: answer.Done}, true, nil},
 	}
 	for name, tt := range tests {
 		if got := contents(tt.pages, tt.a, tt.more, false); fmt.Sprint(got) != fmt.Sprint(tt.want) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"llmbot/bot"
+	"llmbot/bot/answer"
 	"llmbot/bot/slacksim"
 	"llmbot/bot/thread"
 )
@@ -33,7 +34,7 @@ func TestRoomAtAStop(t *testing.T) {
 				text, whole := "", strings.Repeat("A sentence that is here to be read.\n\n", 2000)
 				for stop := time.Now().Add(time.Duration(500+r.IntN(6000)) * time.Millisecond); time.Now().Before(stop); time.Sleep(50 * time.Millisecond) {
 					text = whole[:min(len(whole), len(text)+500+r.IntN(1500))]
-					d.Set(bot.Answer{Text: text, Phase: bot.Writing})
+					d.Set(answer.Snapshot{Text: text, Phase: answer.Writing})
 				}
 				synctest.Wait() // what can be sent at this instant is
 				begun := len(sim.Calls("chat.postMessage", "chat.startStream"))
@@ -41,7 +42,7 @@ func TestRoomAtAStop(t *testing.T) {
 				if again := d.Room(text[:n], true); again != n {
 					t.Errorf("room for %d, then for %d", n, again)
 				}
-				if err := d.Close(t.Context(), bot.Answer{Text: text[:n], Small: "stopped", Phase: bot.Stopped}); err != nil {
+				if err := d.Close(t.Context(), answer.Snapshot{Text: text[:n], Small: "stopped", Phase: answer.Stopped}); err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(2 * time.Minute)
@@ -66,7 +67,7 @@ func TestRoomForHeadings(t *testing.T) {
 			t.Fatal(err)
 		}
 		text := strings.Repeat("# a\n", 10_000)
-		d.Set(bot.Answer{Text: text, Phase: bot.Writing})
+		d.Set(answer.Snapshot{Text: text, Phase: answer.Writing})
 		time.Sleep(5 * time.Minute)
 		if _, messages := written(sim, root); len(messages) != mostMessages {
 			t.Errorf("%d messages while it grows", len(messages))
@@ -75,7 +76,7 @@ func TestRoomForHeadings(t *testing.T) {
 		if n < mostMessages*25*4 || n > len(text)/2 || n != d.Room(text, false) {
 			t.Errorf("room for %d bytes", n)
 		}
-		if err := d.Close(t.Context(), bot.Answer{Text: text[:n], Small: "the end", Phase: bot.Done}); err != nil {
+		if err := d.Close(t.Context(), answer.Snapshot{Text: text[:n], Small: "the end", Phase: answer.Done}); err != nil {
 			t.Fatal(err)
 		}
 		if _, messages := written(sim, root); len(messages) != mostMessages {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/slack-go/slack"
 
-	"llmbot/bot"
+	"llmbot/bot/answer"
 	"llmbot/bot/thread"
 )
 
@@ -79,7 +79,7 @@ func (s *Slack) newStatusLine(ctx context.Context, t thread.ID, standIn func()) 
 }
 
 // set changes the line. It does not block.
-func (l *statusLine) set(a bot.Answer) {
+func (l *statusLine) set(a answer.Snapshot) {
 	y := saying{a.Status, a.Since, a.Thinking}
 	l.mu.Lock()
 	changed := y.text != "" && y != l.says && !l.over

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"llmbot/bot"
+	"llmbot/bot/answer"
 	"llmbot/bot/slacksim"
 	"llmbot/bot/thread"
 )
@@ -24,9 +25,9 @@ func lines(n int) string {
 }
 
 // grow shows n lines, one every 100 ms.
-func grow(d bot.Draft, n int) {
+func grow(d answer.Draft, n int) {
 	for i := range n {
-		d.Set(bot.Answer{Text: lines(i + 1), Small: "writing…", Status: "is thinking…", Phase: bot.Writing})
+		d.Set(answer.Snapshot{Text: lines(i + 1), Small: "writing…", Status: "is thinking…", Phase: answer.Writing})
 		time.Sleep(100 * time.Millisecond)
 	}
 }
@@ -58,7 +59,7 @@ func TestStreamSwitch(t *testing.T) {
 				if status := sim.Status(root.Channel, root.TS); tt.grows != (status == "") {
 					t.Errorf("status %q", status)
 				}
-				if err := d.Close(t.Context(), bot.Answer{Text: lines(60), Small: "the footer", Phase: bot.Done}); err != nil {
+				if err := d.Close(t.Context(), answer.Snapshot{Text: lines(60), Small: "the footer", Phase: answer.Done}); err != nil {
 					t.Error(err)
 				}
 				all, messages := written(sim, root)
@@ -87,13 +88,13 @@ func TestOffTellsThatItWaits(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d.Set(bot.Answer{Notice: "The server is away."})
+		d.Set(answer.Snapshot{Notice: "The server is away."})
 		time.Sleep(5 * time.Second)
 		if all, _ := written(sim, root); !strings.Contains(all, "away") {
 			t.Errorf("%q", all)
 		}
 		grow(d, 30)
-		if err := d.Close(t.Context(), bot.Answer{Text: lines(30), Small: "the footer", Phase: bot.Done}); err != nil {
+		if err := d.Close(t.Context(), answer.Snapshot{Text: lines(30), Small: "the footer", Phase: answer.Done}); err != nil {
 			t.Error(err)
 		}
 		if all, messages := written(sim, root); len(messages) != 1 || strings.Contains(all, "away") || !strings.Contains(all, "Line 29") {
@@ -104,46 +105,46 @@ func TestOffTellsThatItWaits(t *testing.T) {
 
 // TestStreamsAreAlwaysStopped ends answers in all the ways there are.
 func TestStreamsAreAlwaysStopped(t *testing.T) {
-	for name, end := range map[string]func(t *testing.T, s *Slack, sim *slacksim.Sim, d bot.Draft){
-		"stopped": func(t *testing.T, _ *Slack, _ *slacksim.Sim, d bot.Draft) {
-			if err := d.Close(t.Context(), bot.Answer{Text: lines(20), Small: "stopped", Phase: bot.Stopped}); err != nil {
+	for name, end := range map[string]func(t *testing.T, s *Slack, sim *slacksim.Sim, d answer.Draft){
+		"stopped": func(t *testing.T, _ *Slack, _ *slacksim.Sim, d answer.Draft) {
+			if err := d.Close(t.Context(), answer.Snapshot{Text: lines(20), Small: "stopped", Phase: answer.Stopped}); err != nil {
 				t.Error(err)
 			}
 		},
-		"failed": func(t *testing.T, _ *Slack, _ *slacksim.Sim, d bot.Draft) {
-			if err := d.Close(t.Context(), bot.Answer{Text: lines(20), Notice: "It broke off.", Phase: bot.Failed}); err != nil {
+		"failed": func(t *testing.T, _ *Slack, _ *slacksim.Sim, d answer.Draft) {
+			if err := d.Close(t.Context(), answer.Snapshot{Text: lines(20), Notice: "It broke off.", Phase: answer.Failed}); err != nil {
 				t.Error(err)
 			}
 		},
-		"all is over": func(t *testing.T, _ *Slack, _ *slacksim.Sim, d bot.Draft) {
+		"all is over": func(t *testing.T, _ *Slack, _ *slacksim.Sim, d answer.Draft) {
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
-			if err := d.Close(ctx, bot.Answer{Text: lines(20), Phase: bot.Failed}); err == nil {
+			if err := d.Close(ctx, answer.Snapshot{Text: lines(20), Phase: answer.Failed}); err == nil {
 				t.Error("closed")
 			}
 		},
-		"in a call": func(t *testing.T, _ *Slack, sim *slacksim.Sim, d bot.Draft) {
+		"in a call": func(t *testing.T, _ *Slack, sim *slacksim.Sim, d answer.Draft) {
 			sim.Fail(slacksim.Fault{Method: "chat.appendStream", Delay: 10 * time.Second})
-			d.Set(bot.Answer{Text: lines(30), Phase: bot.Writing})
+			d.Set(answer.Snapshot{Text: lines(30), Phase: answer.Writing})
 			time.Sleep(2 * time.Second)
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
-			if err := d.Close(ctx, bot.Answer{Text: lines(30), Phase: bot.Failed}); err == nil {
+			if err := d.Close(ctx, answer.Snapshot{Text: lines(30), Phase: answer.Failed}); err == nil {
 				t.Error("closed")
 			}
 			time.Sleep(15 * time.Second)
 		},
-		"slack is slow": func(t *testing.T, _ *Slack, sim *slacksim.Sim, d bot.Draft) {
+		"slack is slow": func(t *testing.T, _ *Slack, sim *slacksim.Sim, d answer.Draft) {
 			sim.Fail(slacksim.Fault{Method: "chat.stopStream", Status: 429, RetryAfter: 100})
 			sim.Fail(slacksim.Fault{Method: "chat.appendStream", Status: 429, RetryAfter: 100})
 			sim.Fail(slacksim.Fault{Method: "chat.postMessage", Status: 429, RetryAfter: 100, Times: -1})
 			ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
 			defer cancel()
-			if err := d.Close(ctx, bot.Answer{Text: lines(30), Phase: bot.Done}); err == nil {
+			if err := d.Close(ctx, answer.Snapshot{Text: lines(30), Phase: answer.Done}); err == nil {
 				t.Error("closed")
 			}
 		},
-		"nobody closes": func(t *testing.T, s *Slack, _ *slacksim.Sim, _ bot.Draft) { s.hangUp(t.Context()) },
+		"nobody closes": func(t *testing.T, s *Slack, _ *slacksim.Sim, _ answer.Draft) { s.hangUp(t.Context()) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			inSlack(t, slacksim.Config{Latency: 50 * time.Millisecond}, func(t *testing.T, s *Slack, sim *slacksim.Sim, _ thread.ID) {
@@ -163,7 +164,7 @@ func TestStreamsAreAlwaysStopped(t *testing.T) {
 					t.Errorf("%d messages, %s: %s", len(messages), messages[0].Stream, all)
 				}
 				if name == "nobody closes" {
-					_ = d.Close(t.Context(), bot.Answer{Text: lines(20), Phase: bot.Done})
+					_ = d.Close(t.Context(), answer.Snapshot{Text: lines(20), Phase: answer.Done})
 				}
 			})
 		})
@@ -185,7 +186,7 @@ func TestStreamOfAnotherProcess(t *testing.T) {
 		}
 		grow(first, 20)
 		lost = true
-		if err := first.Close(t.Context(), bot.Answer{Text: lines(20), Phase: bot.Failed}); err == nil {
+		if err := first.Close(t.Context(), answer.Snapshot{Text: lines(20), Phase: answer.Failed}); err == nil {
 			t.Error("closed")
 		}
 		d, err := s.Open(t.Context(), root, bot.Reply{For: root.TS, Adopt: []string{posted}})
@@ -193,7 +194,7 @@ func TestStreamOfAnotherProcess(t *testing.T) {
 			t.Fatal(err)
 		}
 		grow(d, 5)
-		if err := d.Close(t.Context(), bot.Answer{Text: lines(40), Small: "the footer", Phase: bot.Done}); err != nil {
+		if err := d.Close(t.Context(), answer.Snapshot{Text: lines(40), Small: "the footer", Phase: answer.Done}); err != nil {
 			t.Error(err)
 		}
 		all, messages := written(sim, root)
@@ -214,7 +215,7 @@ func TestMethodThatDoesNotExist(t *testing.T) {
 				t.Fatal(err)
 			}
 			grow(d, 10)
-			if err := d.Close(t.Context(), bot.Answer{Text: lines(10), Phase: bot.Done}); err != nil {
+			if err := d.Close(t.Context(), answer.Snapshot{Text: lines(10), Phase: answer.Done}); err != nil {
 				t.Error(err)
 			}
 		}
@@ -237,7 +238,7 @@ func TestSilentStreamGetsOld(t *testing.T) {
 		if _, messages := written(sim, root); len(messages) != 1 || messages[0].Stream != slacksim.StreamStopped {
 			t.Errorf("%d messages, %s", len(messages), messages[0].Stream)
 		}
-		if err := d.Close(t.Context(), bot.Answer{Text: lines(10), Small: "the footer", Phase: bot.Done}); err != nil {
+		if err := d.Close(t.Context(), answer.Snapshot{Text: lines(10), Small: "the footer", Phase: answer.Done}); err != nil {
 			t.Error(err)
 		}
 		if all, messages := written(sim, root); len(messages) != 1 || strings.Count(all, "the footer") != 1 || strings.Count(all, "Line 9") != 1 {
@@ -263,7 +264,7 @@ func TestStreamsHammer(t *testing.T) {
 					writers.Go(func() { grow(d, 40) })
 				}
 				writers.Wait()
-				if err := d.Close(t.Context(), bot.Answer{Text: lines(60), Small: "the footer", Phase: bot.Done}); err != nil {
+				if err := d.Close(t.Context(), answer.Snapshot{Text: lines(60), Small: "the footer", Phase: answer.Done}); err != nil {
 					t.Error(err)
 				}
 				got, messages := written(sim, root)

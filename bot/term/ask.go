@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"llmbot/bot"
+	"llmbot/bot/answer"
 	"llmbot/bot/figures"
 	"llmbot/llm"
 )
@@ -40,6 +40,12 @@ type Settings struct {
 	ShowReasoning bool // dimmed, above the answer
 }
 
+// Place is where answers appear.
+type Place interface {
+	// Open begins an answer.
+	Open(ctx context.Context) (answer.Draft, error)
+}
+
 // Server is what is asked of the model server beside completions. Its methods block for at most their
 // ctx.
 type Server interface {
@@ -51,7 +57,7 @@ type Server interface {
 
 // asker asks one question after the other and shows what comes. It belongs to one goroutine at a time.
 type asker struct {
-	model    bot.Model
+	model    answer.Model
 	server   Server
 	settings Settings
 	log      *slog.Logger
@@ -62,7 +68,7 @@ type asker struct {
 
 // outcome is what came of a question.
 type outcome struct {
-	answer bot.Answer // in its final phase
+	answer answer.Snapshot // in its final phase
 	result llm.Result
 	err    error // why it is not complete; nil if it is
 }
@@ -70,7 +76,7 @@ type outcome struct {
 // writing is one answer being written.
 type writing struct {
 	asker  *asker
-	draft  bot.Draft
+	draft  answer.Draft
 	notice string // about turns left out
 
 	text    strings.Builder
@@ -80,7 +86,7 @@ type writing struct {
 }
 
 // ask asks until there is an answer, the reason why not is final, or ctx ends; a cause of ErrStopped is the person's wish.
-func (a *asker) ask(ctx context.Context, draft bot.Draft, question string) outcome {
+func (a *asker) ask(ctx context.Context, draft answer.Draft, question string) outcome {
 	w := &writing{asker: a, draft: draft}
 	w.show()
 	var (
@@ -194,9 +200,9 @@ func (w *writing) show() {
 	if t, ok := w.draft.(interface{ think(text string) }); ok && w.asker.settings.ShowReasoning {
 		t.think(w.thought.String())
 	}
-	a := bot.Answer{Text: w.shown, Phase: bot.Writing}
+	a := answer.Snapshot{Text: w.shown, Phase: answer.Writing}
 	if strings.TrimSpace(w.shown) == "" {
-		a.Phase, a.Status = bot.Waiting, statusWaiting
+		a.Phase, a.Status = answer.Waiting, statusWaiting
 		if w.thought.Len() > 0 {
 			a.Status = statusThinking
 		}
@@ -206,8 +212,8 @@ func (w *writing) show() {
 
 // away waits for a server that is not there, and says so.
 func (w *writing) away(ctx context.Context, failure *llm.Error, pause time.Duration) error {
-	w.draft.Set(bot.Answer{
-		Text: w.shown, Status: statusWaiting, Phase: bot.Waiting,
+	w.draft.Set(answer.Snapshot{
+		Text: w.shown, Status: statusWaiting, Phase: answer.Waiting,
 		Notice: failure.User() + " The answer comes as soon as it is there again; Ctrl-C stops waiting.\n→ " + failure.Hint(),
 	})
 	timer := time.NewTimer(pause)
@@ -223,7 +229,7 @@ func (w *writing) away(ctx context.Context, failure *llm.Error, pause time.Durat
 func (w *writing) done(question string, sent []llm.Message, res llm.Result) outcome {
 	w.asker.talk.add(question, w.text.String(), sent, res.Usage)
 	w.asker.told = w.asker.talk.left
-	a := bot.Answer{Text: w.text.String(), Notice: w.notice, Small: speedLine(res), Phase: bot.Done}
+	a := answer.Snapshot{Text: w.text.String(), Notice: w.notice, Small: speedLine(res), Phase: answer.Done}
 	if res.Finish == llm.FinishLength {
 		a.Notice = strings.TrimSpace(a.Notice + " The answer stops here because it reached the length limit.")
 	}
@@ -235,7 +241,7 @@ func (w *writing) ended(cause error, question string, res llm.Result) outcome {
 	if strings.TrimSpace(w.shown) != "" {
 		w.asker.talk.add(question, w.shown, nil, llm.Usage{})
 	}
-	return outcome{answer: bot.Answer{Text: w.shown, Small: "stopped" + w.dot(res), Phase: bot.Stopped}, result: res, err: cause}
+	return outcome{answer: answer.Snapshot{Text: w.shown, Small: "stopped" + w.dot(res), Phase: answer.Stopped}, result: res, err: cause}
 }
 
 // failed keeps what there is and says why it is not more. The question is forgotten: it can be asked again.
@@ -243,7 +249,7 @@ func (w *writing) failed(err error, sentence, hint string, res llm.Result) outco
 	if hint != "" {
 		sentence += "\n→ " + hint
 	}
-	a := bot.Answer{Text: w.shown, Notice: sentence, Phase: bot.Failed}
+	a := answer.Snapshot{Text: w.shown, Notice: sentence, Phase: answer.Failed}
 	if w.shown != "" {
 		a.Small = "incomplete" + w.dot(res)
 	}

@@ -11,16 +11,15 @@ import (
 	"sync"
 	"time"
 
-	"llmbot/bot"
-	"llmbot/bot/thread"
+	"llmbot/bot/answer"
 	"llmbot/llm"
 )
 
 // Chat is a conversation at a terminal.
 type Chat struct {
-	Model    bot.Model
+	Model    answer.Model
 	Server   Server
-	Place    bot.Replier
+	Place    Place
 	Lines    Lines
 	Say      func(text string) // shows a word of ours, Markdown, between answers
 	Settings Settings
@@ -79,7 +78,7 @@ func (c *Chat) Run(ctx context.Context) error {
 
 // answer asks one question; Ctrl-C stops it. The error is one of the terminal, or the cause of ctx.
 func (c *Chat) answer(ctx context.Context, a *asker, question string) error {
-	draft, err := c.Place.Open(ctx, thread.ID{}, bot.Reply{})
+	draft, err := c.Place.Open(ctx)
 	if err != nil {
 		return err
 	}

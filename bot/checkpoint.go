@@ -7,21 +7,10 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
-	"llmbot/bot/prompt"
+	"llmbot/bot/answer"
 	"llmbot/bot/thread"
 	"llmbot/llm"
-)
-
-// Resume says how an answer goes on that broke off (LLM_RESUME).
-type Resume string
-
-// The ways.
-const (
-	ResumeAuto     Resume = "auto"     // continue where the server is known to do it, else restart
-	ResumeContinue Resume = "continue" // the server gets the text so far, and writes what follows it
-	ResumeRestart  Resume = "restart"  // written anew; the old text stays until the new one has overtaken it
 )
 
 const (
@@ -32,28 +21,7 @@ const (
 	saveCrowd = 200
 	// saveBytes is how much text is saved so often; more is saved more seldom: every saving writes all of it.
 	saveBytes = 64 << 10
-	// repeats is how many characters a continuation must have in common with the beginning of the answer to be taken for a repetition.
-	repeats = 40
 )
-
-// partly is an answer that is to go on.
-type partly struct {
-	text    string
-	tokens  int           // that it took
-	elapsed time.Duration // and how long
-	ttft    time.Duration
-	asked   bool // by a person who saw it end: its length limit was reached
-
-	finish llm.Finish // it is all there, and ended so; empty: it is not
-	model  string
-	notice string // what is said beside it
-	file   string // id of the file that was uploaded with all of it; empty: none
-}
-
-// result is it as a result, for the footer.
-func (p partly) result() llm.Result {
-	return llm.Result{Usage: llm.Usage{Known: p.tokens > 0, CompletionTokens: p.tokens}, Elapsed: p.elapsed, TTFT: p.ttft, Finish: p.finish, Model: p.model}
-}
 
 // checkpoint is the text of an answer in progress, for the process that goes on with it.
 type checkpoint struct {
@@ -105,12 +73,12 @@ func (t *turnRun) newSaver(ctx context.Context, base checkpoint) *saver {
 
 // finish takes the text as it is in the end, which is saved at once: should the process die before it has shown that, nobody need ask the model again. It
 // does not block.
-func (s *saver) finish(out outcome) {
+func (s *saver) finish(out answer.Outcome) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := out.result
-	s.now.Text, s.now.Tokens, s.now.Elapsed, s.now.TTFT = cmp.Or(out.all, out.answer.Text), r.Usage.CompletionTokens, r.Elapsed, r.TTFT
-	s.now.Finish, s.now.Model, s.now.Notice, s.now.File = r.Finish, r.Model, out.answer.Notice, out.file
+	r := out.Result
+	s.now.Text, s.now.Tokens, s.now.Elapsed, s.now.TTFT = cmp.Or(out.All, out.Answer.Text), r.Usage.CompletionTokens, r.Elapsed, r.TTFT
+	s.now.Finish, s.now.Model, s.now.Notice, s.now.File = r.Finish, r.Model, out.Answer.Notice, out.File
 	close(s.all)
 }
 
@@ -201,19 +169,19 @@ func (s *saver) end() {
 }
 
 // saved is the checkpoint that an earlier owner of the same turn left; the zero partly if there is none.
-func (t *turnRun) saved(ctx context.Context, want checkpoint) partly {
+func (t *turnRun) saved(ctx context.Context, want checkpoint) answer.Partial {
 	get, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	var c checkpoint
 	if err := t.bot.answers.read(get, checkpointKey(t.thread), &c); err != nil {
 		t.bot.log.WarnContext(ctx, "checkpoint_unread", "thread", t.thread.String(), "error", err)
-		return partly{}
+		return answer.Partial{}
 	}
 	if c.For != want.For || c.Since != want.Since || c.Upto != want.Upto || c.First != want.First || c.Asks != want.Asks {
-		return partly{}
+		return answer.Partial{}
 	}
 	t.bot.log.InfoContext(ctx, "answer_goes_on", "thread", t.thread.String(), "ask", c.For, "chars", len(c.Text), "completion_tokens", c.Tokens)
-	return partly{text: c.Text, tokens: c.Tokens, elapsed: c.Elapsed, ttft: c.TTFT, finish: c.Finish, model: c.Model, notice: c.Notice, file: c.File}
+	return answer.Partial{Text: c.Text, Tokens: c.Tokens, Elapsed: c.Elapsed, TTFT: c.TTFT, Finish: c.Finish, Model: c.Model, Notice: c.Notice, File: c.File}
 }
 
 // forget deletes the checkpoint of an answer that is complete.
@@ -224,73 +192,4 @@ func (t *turnRun) forget(ctx context.Context) {
 	if err != nil {
 		t.bot.log.WarnContext(ctx, "checkpoint_stays", "thread", t.thread.String(), "error", err)
 	}
-}
-
-// continues says whether the server goes on with an unfinished answer: vLLM does, but for gpt-oss, whose prompt has no place for it
-// (facts/vllm.md §1.4, §1.5).
-func (w *writer) continues(ctx context.Context) bool {
-	switch w.bot.cfg.Resume {
-	case ResumeContinue:
-		return true
-	case ResumeRestart:
-		return false
-	case ResumeAuto:
-	}
-	ctx, cancel := context.WithTimeout(ctx, modelTimeout)
-	defer cancel()
-	m, err := w.bot.dep.Server.Model(ctx, w.model)
-	return err == nil && strings.HasPrefix(strings.ToLower(m.OwnedBy), "vllm") && !strings.Contains(strings.ToLower(m.ID+" "+m.Root), "gpt-oss")
-}
-
-// goOn is what asks a model for the rest of an answer, where the server cannot continue it.
-const goOn = "Please go on exactly where your answer stopped. Do not repeat anything of it, and do not comment on this."
-
-// resumed is the request for the rest of an answer. continued says that only what follows comes back.
-func (w *writer) resumed(ctx context.Context, req llm.Request) (_ llm.Request, continued bool) {
-	if w.from.text == "" {
-		return req, false
-	}
-	text := w.from.text
-	if w.room > 0 {
-		text = tail(text, int(float64(w.room)*prompt.BytesPerToken))
-	}
-	req.Messages = append(append([]llm.Message(nil), req.Messages...), llm.Message{Role: llm.RoleAssistant, Content: text})
-	if w.continues(ctx) {
-		req.Continue = true
-		return req, true
-	}
-	req.Messages = append(req.Messages, llm.Message{Role: llm.RoleUser, Content: goOn})
-	return req, true
-}
-
-// tail is the end of a text, of size bytes at most, from the beginning of a line if there is one near.
-func tail(text string, size int) string {
-	if len(text) <= size {
-		return text
-	}
-	text = text[len(text)-size:]
-	for len(text) > 0 && !utf8.RuneStart(text[0]) {
-		text = text[1:]
-	}
-	if i := strings.IndexByte(text, '\n'); i >= 0 && i < len(text)/4 {
-		text = text[i+1:]
-	}
-	return text
-}
-
-// resumable says whether what there is of an answer can go on: by itself only where the server continues it; where a person asked for more,
-// the model is asked for it.
-func (w *writer) resumable(ctx context.Context, p partly) bool {
-	return p.text != "" && !w.noResume && (p.asked || w.continues(ctx))
-}
-
-// repeated says whether a continuation begins as the answer does: the server has not continued it, but written it anew. It is known as soon
-// as there are enough characters.
-func repeated(answer, continuation string) (repeats_, known bool) {
-	answer, continuation = strings.TrimSpace(answer), strings.TrimSpace(continuation)
-	n := min(len(answer), repeats)
-	if len(continuation) < n {
-		return false, !strings.HasPrefix(answer, continuation)
-	}
-	return strings.HasPrefix(continuation, answer[:n]), true
 }

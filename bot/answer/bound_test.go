@@ -1,4 +1,4 @@
-package bot
+package answer
 
 import (
 	"math/rand/v2"

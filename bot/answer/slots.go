@@ -1,4 +1,4 @@
-package bot
+package answer
 
 import (
 	"context"
@@ -76,7 +76,10 @@ func (s *slots) serveLocked() {
 	for i, w := range s.line.order() {
 		if w.place != i+1 {
 			w.place = i + 1
-			poke(w.moved)
+			select {
+			case w.moved <- struct{}{}:
+			default:
+			}
 		}
 	}
 }

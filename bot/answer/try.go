@@ -1,7 +1,8 @@
-package bot
+package answer
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -10,36 +11,36 @@ import (
 )
 
 // try is one request. It shows the text as it grows.
-func (w *writer) try(ctx context.Context, req llm.Request) (llm.Result, error) {
+func (w *Writer) try(ctx context.Context, req llm.Request) (llm.Result, error) {
 	var text, fresh strings.Builder // fresh: what is held back
-	came, solid := false, strings.TrimSpace(w.from.text) != ""
-	text.WriteString(w.from.text)
-	w.text, w.tokens, w.sent = w.from.text, w.from.tokens, time.Now()
-	room := roomBehind(w.from.text, w.bound.max)
+	came, solid := false, strings.TrimSpace(w.from.Text) != ""
+	text.WriteString(w.from.Text)
+	w.text, w.tokens, w.sent = w.from.Text, w.from.Tokens, time.Now()
+	room := roomBehind(w.from.Text, w.bound.max)
 	req, checking := w.resumed(ctx, req) // until it is known that what comes is a continuation, it is held back
 	take := func(d llm.Delta) error {
 		if d.Retract {
 			text.Reset()
 			fresh.Reset()
-			came, solid = false, strings.TrimSpace(w.from.text) != ""
-			text.WriteString(w.from.text)
-			w.shown = w.from.text
+			came, solid = false, strings.TrimSpace(w.from.Text) != ""
+			text.WriteString(w.from.Text)
+			w.shown = w.from.Text
 		}
 		if req.Continue && d.Reasoning != "" && !came {
 			return errNoContinuation
 		}
 		d.Text = strings.ReplaceAll(d.Text, prompt.Joiner, "") // of the prompt: an answer about <|im_end|> shows it as it is
 		came = came || d.Text != ""
-		w.tokens = max(w.tokens, w.from.tokens+d.CompletionTokens)
+		w.tokens = max(w.tokens, w.from.Tokens+d.CompletionTokens)
 		if checking {
 			fresh.WriteString(d.Text)
-			again, known := repeated(w.from.text, fresh.String())
+			again, known := repeated(w.from.Text, fresh.String())
 			if !known && fresh.Len() < tellMost {
 				return nil
 			}
 			checking = false
 			if again { // it is the answer written anew
-				w.from, w.noResume, w.tokens = partly{}, true, d.CompletionTokens
+				w.from, w.noResume, w.tokens = Partial{}, true, d.CompletionTokens
 				text.Reset()
 				room = roomBehind(fresh.String(), w.bound.max)
 			}
@@ -55,13 +56,13 @@ func (w *writer) try(ctx context.Context, req llm.Request) (llm.Result, error) {
 			w.show()
 		case d.Reasoning != "" && w.thinking.IsZero():
 			w.thinking = time.Now()
-			w.think()
+			w.Think()
 		}
 		return nil
 	}
-	res, err := w.bot.dep.Model.Stream(ctx, req, func(d llm.Delta) error {
+	res, err := w.shared.cfg.Model.Stream(ctx, req, func(d llm.Delta) error {
 		if d.Retract {
-			room.text = roomBehind(w.from.text, w.bound.max).text
+			room.text = roomBehind(w.from.Text, w.bound.max).text
 		}
 		end := room.take(&d)
 		if err := take(d); err != nil {
@@ -71,7 +72,7 @@ func (w *writer) try(ctx context.Context, req llm.Request) (llm.Result, error) {
 	})
 	if checking { // it ended before it was known
 		w.text += fresh.String()
-		e, _ := asLLM(err)
+		e, _ := errors.AsType[*llm.Error](err)
 		if nothing := strings.TrimSpace(fresh.String()) == ""; nothing && (err == nil || e != nil && e.Kind == llm.KindEmpty) {
 			return res, errNoContinuation
 		}

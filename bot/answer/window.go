@@ -1,4 +1,4 @@
-package bot
+package answer
 
 import (
 	"context"
@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"llmbot/bot/prompt"
-	"llmbot/bot/thread"
 	"llmbot/llm"
 )
 
@@ -24,17 +23,12 @@ const (
 	maxSeats     = 10_000      // threads whose window is remembered; then all are forgotten, which costs a prefix each
 )
 
-// Counter counts the tokens of a prompt exactly, where the server can.
-type Counter interface {
-	Tokenize(ctx context.Context, model string, msgs []llm.Message) (count, maxModelLen int, err error)
-}
-
 // window knows how much text fits into the model: the server's own count of a thread's last prompt, and for what is new in it an estimate
 // that is calibrated by that count. The zero value is ready.
 type window struct {
 	mu    sync.Mutex // guards all below
 	ratio float64    // bytes in a token over all threads, from the server's usage; 0: unknown
-	seats map[thread.ID]seat
+	seats map[string]seat
 }
 
 // seat is what is known of one thread.
@@ -44,11 +38,11 @@ type seat struct {
 }
 
 // fit fills in what is known of the thread: bytes per token, and which old turns have left before.
-func (w *window) fit(t thread.ID, in *prompt.Input) {
+func (w *window) fit(key string, in *prompt.Input) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	in.Ratio = w.ratio
-	s, ok := w.seats[t]
+	s, ok := w.seats[key]
 	if !ok {
 		return
 	}
@@ -59,7 +53,7 @@ func (w *window) fit(t thread.ID, in *prompt.Input) {
 }
 
 // learn takes the server's own count of a prompt, whose first turns left stayed away.
-func (w *window) learn(t thread.ID, in prompt.Input, left int, msgs []llm.Message, u llm.Usage) {
+func (w *window) learn(key string, in prompt.Input, left int, msgs []llm.Message, u llm.Usage) {
 	size, text := textSize(msgs)
 	if !text || !u.Known || u.PromptTokens <= 0 {
 		return
@@ -68,13 +62,13 @@ func (w *window) learn(t thread.ID, in prompt.Input, left int, msgs []llm.Messag
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.seats) >= maxSeats || w.seats == nil {
-		w.seats = map[thread.ID]seat{}
+		w.seats = map[string]seat{}
 	}
 	s := seat{ratio: ratio}
 	if left < len(in.Turns) {
 		s.first = in.Turns[left].ID
 	}
-	w.seats[t] = s
+	w.seats[key] = s
 	if u.PromptTokens < 50 || size < 200 {
 		return // the template's own tokens outweigh the text: no measure for other threads
 	}

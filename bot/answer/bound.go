@@ -1,4 +1,4 @@
-package bot
+package answer
 
 import (
 	"strings"
@@ -119,3 +119,6 @@ func (r *room) take(d *llm.Delta) error {
 	}
 	return nil
 }
+
+// RestNotShown is said of an answer that is longer than what is shown of it.
+const RestNotShown = "The answer is longer than I show in a thread: the rest of it is left out."

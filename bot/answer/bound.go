@@ -12,14 +12,16 @@ const (
 	DefaultMaxChars = 60_000
 	// endAfter is at how many times as many the model's request ends (issue 12).
 	endAfter = 4
-	// thinkAfter is at how many times as many characters of reasoning it ends: more than any context window of today holds.
+	// thinkAfter is at how many times as many characters of reasoning it ends: more than any
+	// context window of today holds.
 	thinkAfter = 16
-	// cutZone is how many characters before the most a cut may lie, so that it finds the border of a block.
+	// cutZone is how many characters before the most a cut may lie, so that it finds the border of
+	// a block.
 	cutZone = 2_000
 )
 
-// bound says how much of an answer is shown: max characters at most, up to the border of a block. What is shown of a text that grows only grows, too.
-// It looks at what is new in the text only.
+// bound says how much of an answer is shown: max characters at most, up to the border of a block.
+// What is shown of a text that grows only grows, too. It looks at what is new in the text only.
 type bound struct {
 	max   int
 	text  string // the newest
@@ -46,7 +48,7 @@ func (b *bound) measure(text string) {
 	b.text, b.chars = text, b.chars+n
 }
 
-// sure is how many characters are shown whatever follows.
+// sure returns how many characters are shown whatever follows.
 func (b *bound) sure() int { return b.max - min(cutZone, b.max/10) }
 
 // shown returns what is shown of a text. all says that nothing will follow it.
@@ -63,7 +65,8 @@ func (b *bound) shown(text string, all bool) string {
 	return text[:b.cut]
 }
 
-// border returns where a text is cut, behind from: at the last border of a block, else of a line, else of a word.
+// border returns where a text is cut, behind from: at the last border of a block, else of a line,
+// else of a word.
 func border(text string, from int) int {
 	if at := blockBorder(text, from); at > from {
 		return at
@@ -99,15 +102,17 @@ func firstChars(s string, n int) int {
 	return len(s)
 }
 
-// room is what a request may still bring, in characters.
+// room says what a request may still bring, in characters.
 type room struct{ text, thought int }
 
-// roomBehind is that of a request that goes on behind text, where most characters are shown.
+// roomBehind returns the room of a request that goes on behind text, where most characters are
+// shown.
 func roomBehind(text string, most int) room {
 	return room{text: endAfter*most - utf8.RuneCountInString(text), thought: thinkAfter * most}
 }
 
-// take counts a delta, and takes away what there is no room for; the request is to end then, with the error.
+// take counts a delta, and takes away what there is no room for. Then the request is to end with
+// the error.
 func (r *room) take(d *llm.Delta) error {
 	left := r.text
 	if r.text -= utf8.RuneCountInString(d.Text); r.text < 0 {

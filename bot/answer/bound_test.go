@@ -29,7 +29,8 @@ func TestBound(t *testing.T) {
 	}
 }
 
-// FuzzBound: what is shown is a beginning of the text that only grows, whole characters, and the same however the text came.
+// FuzzBound: what is shown is a beginning of the text that only grows, whole characters, and the
+// same however the text came.
 func FuzzBound(f *testing.F) {
 	f.Add("a paragraph\n\nand another\n", uint64(1), true)
 	f.Add("ä", uint64(2), false)

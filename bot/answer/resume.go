@@ -10,8 +10,8 @@ import (
 	"llmbot/llm"
 )
 
-// repeats is how many characters a continuation must have in common with the beginning of the answer to be
-// taken for a repetition.
+// repeats is how many characters a continuation must have in common with the beginning of the
+// answer to be taken for a repetition.
 const repeats = 40
 
 // modelTimeout is how long it may take to learn what the server says of its model.
@@ -27,7 +27,7 @@ const (
 	ResumeRestart  Resume = "restart"  // written anew; the old text stays until the new one has overtaken it
 )
 
-// partly is an answer that is to go on.
+// Partial is an answer that is to go on.
 type Partial struct {
 	Text    string
 	Tokens  int           // that it took
@@ -41,13 +41,13 @@ type Partial struct {
 	File   string // id of the file that was uploaded with all of it; empty: none
 }
 
-// result is it as a result, for the footer.
+// Result returns it as a result, for the footer.
 func (p Partial) Result() llm.Result {
 	return llm.Result{Usage: llm.Usage{Known: p.Tokens > 0, CompletionTokens: p.Tokens}, Elapsed: p.Elapsed, TTFT: p.TTFT, Finish: p.Finish, Model: p.Model}
 }
 
-// continues says whether the server goes on with an unfinished answer: vLLM does, but for gpt-oss, whose prompt has no place for it
-// (facts/vllm.md §1.4, §1.5).
+// continues reports whether the server goes on with an unfinished answer: vLLM does, but for
+// gpt-oss, whose prompt has no place for it (facts/vllm.md §1.4, §1.5).
 func (w *Writer) continues(ctx context.Context) bool {
 	switch w.shared.cfg.Resume {
 	case ResumeContinue:
@@ -62,10 +62,11 @@ func (w *Writer) continues(ctx context.Context) bool {
 	return err == nil && strings.HasPrefix(strings.ToLower(m.OwnedBy), "vllm") && !strings.Contains(strings.ToLower(m.ID+" "+m.Root), "gpt-oss")
 }
 
-// goOn is what asks a model for the rest of an answer, where the server cannot continue it.
+// goOn asks a model for the rest of an answer, where the server cannot continue it.
 const goOn = "Please go on exactly where your answer stopped. Do not repeat anything of it, and do not comment on this."
 
-// resumed is the request for the rest of an answer. continued says that only what follows comes back.
+// resumed returns the request for the rest of an answer. continued says that only what follows
+// comes back.
 func (w *Writer) resumed(ctx context.Context, req llm.Request) (_ llm.Request, continued bool) {
 	if w.from.Text == "" {
 		return req, false
@@ -83,7 +84,8 @@ func (w *Writer) resumed(ctx context.Context, req llm.Request) (_ llm.Request, c
 	return req, true
 }
 
-// tail is the end of a text, of size bytes at most, from the beginning of a line if there is one near.
+// tail returns the end of a text, of size bytes at most, from the beginning of a line if there is
+// one near.
 func tail(text string, size int) string {
 	if len(text) <= size {
 		return text
@@ -98,14 +100,14 @@ func tail(text string, size int) string {
 	return text
 }
 
-// resumable says whether what there is of an answer can go on: by itself only where the server continues it; where a person asked for more,
-// the model is asked for it.
+// resumable reports whether what there is of an answer can go on: by itself only where the server
+// continues it; where a person asked for more, the model is asked for it.
 func (w *Writer) resumable(ctx context.Context, p Partial) bool {
 	return p.Text != "" && !w.noResume && (p.Asked || w.continues(ctx))
 }
 
-// repeated says whether a continuation begins as the answer does: the server has not continued it, but written it anew. It is known as soon
-// as there are enough characters.
+// repeated reports whether a continuation begins as the answer does: the server has not continued
+// it, but written it anew. It is known as soon as there are enough characters.
 func repeated(answer, continuation string) (repeats_, known bool) {
 	answer, continuation = strings.TrimSpace(answer), strings.TrimSpace(continuation)
 	n := min(len(answer), repeats)

@@ -12,7 +12,8 @@ import (
 
 // Server is what is asked of the model server beside completions. It blocks for at most its ctx.
 type Server interface {
-	// Model returns what is known of a model; an empty name is the one that an empty Request.Model means.
+	// Model returns what is known of a model; an empty name is the one that an empty Request.Model
+	// means.
 	Model(ctx context.Context, name string) (llm.ModelInfo, error)
 }
 
@@ -29,7 +30,8 @@ type Config struct {
 	Hooks      Hooks
 }
 
-// Hooks tell of what happens. Each may be nil; they must not block, and are called from any goroutine.
+// Hooks tell of what happens. Each may be nil; they must not block, and are called from any
+// goroutine.
 type Hooks struct {
 	// Waited: so long an answer waited for a slot; mostly 0.
 	Waited func(d time.Duration)
@@ -69,13 +71,13 @@ func (h *Hooks) complete(r llm.Result) {
 var (
 	// ErrStopped ends it because a person wanted so.
 	ErrStopped = errors.New("stopped by a person")
-	// ErrSuperseded ends it because its question was changed or deleted: another answer takes its place, and
-	// its messages.
+	// ErrSuperseded ends it because its question was changed or deleted: another answer takes its
+	// place, and its messages.
 	ErrSuperseded = errors.New("the question was changed")
 )
 
-// Shared is what all answers of a process share: the slots, and what was learnt of the model. Its methods
-// are safe for concurrent use.
+// Shared is what all answers of a process share: the slots, and what was learnt of the model. Its
+// methods are safe for concurrent use.
 type Shared struct {
 	cfg    Config
 	slots  *slots
@@ -89,8 +91,8 @@ func New(cfg Config) *Shared { return &Shared{cfg: cfg, slots: newSlots(cfg.MaxA
 // Queued returns how many answers wait for a slot.
 func (s *Shared) Queued() int { return s.slots.queued() }
 
-// Budget returns how many tokens a prompt for a model may take, when an answer may take maxTokens; 0: not
-// known. It asks the server, and blocks for 2 s at most.
+// Budget returns how many tokens a prompt for a model may take, when an answer may take maxTokens;
+// 0: not known. It asks the server, and blocks for 2 s at most.
 func (s *Shared) Budget(ctx context.Context, model string, maxTokens int) int {
 	ctx, cancel := context.WithTimeout(ctx, modelTimeout)
 	defer cancel()
@@ -101,8 +103,8 @@ func (s *Shared) Budget(ctx context.Context, model string, maxTokens int) int {
 	return budget(m.MaxModelLen, maxTokens)
 }
 
-// Bounded returns what there is of an answer up to where its request would have ended: a version, or a
-// configuration, before this one may have let it grow further.
+// Bounded returns what there is of an answer up to where its request would have ended: a version,
+// or a configuration, before this one may have let it grow further.
 func (s *Shared) Bounded(p Partial) Partial {
 	if most := firstChars(p.Text, endAfter*s.cfg.MaxChars); most < len(p.Text) {
 		p.Text, p.Finish = p.Text[:most], cmp.Or(p.Finish, FinishCut)

@@ -7,7 +7,8 @@ import (
 	"sync"
 )
 
-// slots limits the answers in progress. They go round by person, see lineup, and whoever waits is told their place.
+// slots limits the answers in progress. They go round by person, see lineup, and whoever waits is
+// told their place.
 type slots struct {
 	mu   sync.Mutex // guards all below
 	line lineup
@@ -22,8 +23,9 @@ type waiter struct {
 
 func newSlots(n int) *slots { return &slots{line: newLineup(n)} }
 
-// take waits for a slot for one of a person's questions; told is called with its place in the queue, 1 first, at once and when it changes. It may
-// rise: somebody who had no question waiting comes before other people's later ones. The error is ctx's cause.
+// take waits for a slot for one of a person's questions; told is called with its place in the
+// queue, 1 first, at once and when it changes. It may rise: somebody who had no question waiting
+// comes before other people's later ones. The error is ctx's cause.
 func (s *slots) take(ctx context.Context, person string, told func(place int)) error {
 	w := &waiter{ready: make(chan struct{}), moved: make(chan struct{}, 1)}
 	s.join(person, w)
@@ -51,6 +53,7 @@ func (s *slots) give(person string) {
 	s.serveLocked()
 }
 
+// join queues a question.
 func (s *slots) join(person string, w *waiter) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -58,6 +61,7 @@ func (s *slots) join(person string, w *waiter) {
 	s.serveLocked()
 }
 
+// quit takes a question out of the queue, and gives the slot back that it may have got meanwhile.
 func (s *slots) quit(person string, w *waiter) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -84,25 +88,28 @@ func (s *slots) serveLocked() {
 	}
 }
 
+// place returns the place of a question in the queue; 0: it waits no longer.
 func (s *slots) place(w *waiter) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return w.place
 }
 
-// queued is how many wait.
+// queued returns how many wait.
 func (s *slots) queued() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.line.queued()
 }
 
-// lineup is who has slots and who waits for one. It is pure arithmetic.
+// lineup knows who has slots and who waits for one. It is pure arithmetic.
 //
-// Slots go round by person: of those who wait each gets one in turn, their own questions first come, first served. Nobody gets a slot who holds half of
-// them already (half rounded down, at least one) while others wait; who waits alone may have all. So somebody who holds less than half is served after
-// one question at most of each of the others. Nothing is taken away: who came to more than half alone gives it back answer by answer. Of an odd number
-// one slot stays free, for whoever comes next, while just two people wait and each holds half.
+// Slots go round by person: of those who wait each gets one in turn, their own questions first
+// come, first served. Nobody gets a slot who holds half of them already (half rounded down, at
+// least one) while others wait; who waits alone may have all. So somebody who holds less than half
+// is served after one question at most of each of the others. Nothing is taken away: who came to
+// more than half alone gives it back answer by answer. Of an odd number one slot stays free, for
+// whoever comes next, while just two people wait and each holds half.
 type lineup struct {
 	n       int
 	running []string       // whose answers are in progress, in the order in which they began
@@ -128,7 +135,7 @@ func (l *lineup) join(person string, w *waiter) {
 	l.ring[i].line = append(l.ring[i].line, w)
 }
 
-// quit takes a question out that waits; false: it does not.
+// quit takes out a question that waits, and reports whether it did wait.
 func (l *lineup) quit(person string, w *waiter) bool {
 	i := l.find(person)
 	if i < 0 {
@@ -145,11 +152,13 @@ func (l *lineup) quit(person string, w *waiter) bool {
 	return true
 }
 
+// find returns the place of a person in the ring; -1: none of their questions waits.
 func (l *lineup) find(person string) int {
 	return slices.IndexFunc(l.ring, func(q waiting) bool { return q.person == person })
 }
 
-// next is whose turn it is for a slot that is free, as a place in the ring; -1: there is none, or it is nobody's turn.
+// next returns whose turn it is for a slot that is free, as a place in the ring; -1: there is none,
+// or it is nobody's turn.
 func (l *lineup) next() int {
 	if len(l.running) >= l.n {
 		return -1
@@ -188,7 +197,8 @@ func (l *lineup) end(person string) {
 	}
 }
 
-// order is in which order those who wait would be served, if nobody else came and the answers ended in the order in which they began.
+// order returns those who wait in the order in which they would be served, if nobody else came and
+// the answers ended in the order in which they began.
 func (l *lineup) order() []*waiter {
 	if len(l.ring) == 0 {
 		return nil
@@ -206,7 +216,7 @@ func (l *lineup) order() []*waiter {
 	return out
 }
 
-// queued is how many wait.
+// queued returns how many wait.
 func (l *lineup) queued() int {
 	n := 0
 	for _, q := range l.ring {

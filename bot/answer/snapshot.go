@@ -4,7 +4,7 @@ import (
 	"time"
 )
 
-// Phase is how far an answer is.
+// Phase says how far an answer is.
 type Phase int
 
 // The phases of an answer.
@@ -17,7 +17,8 @@ const (
 	Removed              // its question was deleted: its messages go
 )
 
-// Ending says whether an answer has ended, and how: what a successor needs to know, whatever is shown.
+// Ending says whether an answer has ended, and how: what a successor needs to know, whatever is
+// shown.
 type Ending int
 
 // The endings.
@@ -30,7 +31,7 @@ const (
 // Controls are the buttons under an answer.
 type Controls uint8
 
-// The buttons; what they do is a [Press].
+// The buttons.
 const (
 	CanStop Controls = 1 << iota
 	CanRegenerate
@@ -38,10 +39,10 @@ const (
 	CanRate
 )
 
-// Final says whether nothing will follow.
+// Final reports whether nothing will follow.
 func (p Phase) Final() bool { return p >= Done }
 
-// Answer is what a thread shows of an answer: values only.
+// Snapshot is what a thread shows of an answer at one moment: values only.
 type Snapshot struct {
 	Text   string // the model's Markdown, the whole of it so far
 	Notice string // a sentence of ours to the reader (the server is away, the answer was cut); never part of Text
@@ -55,5 +56,5 @@ type Snapshot struct {
 	Thinking time.Time // when the model began to reason; zero: it did not
 }
 
-// statusThinking is what people see until there is text.
+// StatusThinking is what people see until there is text.
 const StatusThinking = "is thinking…"

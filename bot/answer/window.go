@@ -17,14 +17,15 @@ const (
 	minTail     = 64  // tokens of an answer that goes on, from which the model can know how
 	// learning is how fast the measured bytes per token of all threads follow the last answers.
 	learning = 0.3
-	// closeBy is how full the window may be by estimate before the server is asked for the exact count, in percent.
+	// closeBy is how full the window may be by estimate before the server is asked for the exact
+	// count, in percent.
 	closeBy      = 85
 	countTimeout = time.Second // such a count may take: it stands before the first token
 	maxSeats     = 10_000      // threads whose window is remembered; then all are forgotten, which costs a prefix each
 )
 
-// window knows how much text fits into the model: the server's own count of a thread's last prompt, and for what is new in it an estimate
-// that is calibrated by that count. The zero value is ready.
+// window knows how much text fits into the model: the server's own count of a thread's last prompt,
+// and for what is new in it an estimate that is calibrated by that count. The zero value is ready.
 type window struct {
 	mu    sync.Mutex // guards all below
 	ratio float64    // bytes in a token over all threads, from the server's usage; 0: unknown
@@ -37,7 +38,7 @@ type seat struct {
 	first string  // the first turn that its last prompt had
 }
 
-// fit fills in what is known of the thread: bytes per token, and which old turns have left before.
+// fit fills in what is known of a thread: bytes per token, and which old turns have left before.
 func (w *window) fit(key string, in *prompt.Input) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -78,7 +79,8 @@ func (w *window) learn(key string, in prompt.Input, left int, msgs []llm.Message
 	w.ratio += learning * (ratio - w.ratio)
 }
 
-// textSize is the size of a prompt in bytes; false if it has pictures, whose tokens are no text.
+// textSize returns the size of a prompt in bytes; false if it has pictures, whose tokens are no
+// text.
 func textSize(msgs []llm.Message) (int, bool) {
 	size := 0
 	for _, m := range msgs {
@@ -90,7 +92,8 @@ func textSize(msgs []llm.Message) (int, bool) {
 	return size, true
 }
 
-// exact builds the prompt for a model, and when it comes close to the window counts it exactly, if the server can, and builds it by that count.
+// exact builds the prompt for a model, and when it comes close to the window counts it exactly, if
+// the server can, and builds it by that count.
 func exact(ctx context.Context, c Counter, in *prompt.Input, model string) prompt.Output {
 	out := prompt.Build(*in)
 	if c == nil || in.Budget <= 0 || out.Tokens*100 < in.Budget*closeBy {
@@ -114,7 +117,7 @@ func exact(ctx context.Context, c Counter, in *prompt.Input, model string) promp
 	return prompt.Build(*in)
 }
 
-// budget is how many tokens a prompt may take; 0: not known.
+// budget returns how many tokens a prompt may take; 0: not known.
 func budget(maxModelLen, maxTokens int) int {
 	if maxModelLen <= 0 {
 		return 0

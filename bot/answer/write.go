@@ -14,8 +14,8 @@ import (
 	"llmbot/llm"
 )
 
-// How long and how often a server that is away is waited for. The steps must stay under 15 s: an answer comes by itself within 15 s
-// after the server is back.
+// How long and how often a server that is away is waited for. The steps must stay under 15 s: an
+// answer comes by itself within 15 s after the server is back.
 const (
 	awayFirst = time.Second
 	awayMost  = 8 * time.Second
@@ -38,8 +38,8 @@ type Task struct {
 	Stands Snapshot // what there was of the answer: it stays if nothing comes
 	Kept   bool     // it had ended
 
-	// Note takes the newest text, for whoever goes on with the answer should this process die; nil: nobody
-	// does. It does not block.
+	// Note takes the newest text, for whoever goes on with the answer should this process die; nil:
+	// nobody does. It does not block.
 	Note     func(text string, tokens int, elapsed, ttft time.Duration)
 	Progress func()           // says that this process does not die of the answer so far
 	Spent    func(tokens int) // is told what each request took
@@ -91,7 +91,7 @@ func (w *Writer) Queued() bool { return w.queued }
 // Say adds a sentence to what is said beside the finished text.
 func (w *Writer) Say(sentence string) { w.base.Notice = Say(w.base.Notice, sentence) }
 
-// outcome is what came of writing.
+// Outcome is what came of writing.
 type Outcome struct {
 	Answer Snapshot // in its final phase
 	Result llm.Result
@@ -102,7 +102,8 @@ type Outcome struct {
 	File string // id of the file that has all of it; empty: there is none
 }
 
-// errNoContinuation says that what came is no continuation of the answer: the next try writes it anew.
+// errNoContinuation says that what came is no continuation of the answer: the next try writes it
+// anew.
 var errNoContinuation = errors.New("the server did not continue the answer")
 
 // What ends a request that would not end.
@@ -111,10 +112,11 @@ var (
 	errOverthought = errors.New("the model thinks without end")
 )
 
-// finishCut is how an answer has ended whose request ended with errEndless.
+// FinishCut says that an answer ended because it would not end by itself.
 const FinishCut llm.Finish = "cut"
 
-// write asks until there is an answer, the reason why not is final, or ctx ends. It goes on from what is there.
+// Write asks until there is an answer, the reason why not is final, or ctx ends. It goes on from
+// what is there.
 func (w *Writer) Write(ctx context.Context, in prompt.Input, req llm.Request, from Partial) Outcome {
 	var (
 		awaySince time.Time
@@ -197,7 +199,8 @@ func (w *Writer) Write(ctx context.Context, in prompt.Input, req llm.Request, fr
 	}
 }
 
-// fit builds the prompt. An answer that is to go on has its place in the window, too: half of it at most, and the newest of it.
+// fit builds the prompt. An answer that is to go on has its place in the window, too: half of it at
+// most, and the newest of it.
 func (w *Writer) fit(ctx context.Context, in *prompt.Input) prompt.Output {
 	need := prompt.Estimate(w.from.Text, in.Ratio)
 	if need == 0 || in.Budget <= 0 {
@@ -212,7 +215,8 @@ func (w *Writer) fit(ctx context.Context, in *prompt.Input) prompt.Output {
 	return built
 }
 
-// shorten halves what the model gets of the answer that is to go on; false: there is none, or little left.
+// shorten halves what the model gets of the answer that is to go on; false: there is none, or
+// little left.
 func (w *Writer) shorten() bool {
 	if w.from.Text == "" {
 		return false
@@ -249,7 +253,8 @@ func (w *Writer) keep(ctx context.Context, res llm.Result) {
 	}
 }
 
-// cannotSee takes the pictures out of the prompt, and says so if one of them is new: came after the last answer.
+// cannotSee takes the pictures out of the prompt, and says so if one of them is new: came after the
+// last answer.
 func (w *Writer) cannotSee(in *prompt.Input) {
 	latest := 0
 	for i, t := range in.Turns {
@@ -265,6 +270,7 @@ func (w *Writer) cannotSee(in *prompt.Input) {
 	}
 }
 
+// hasImages reports whether one of the turns has a picture.
 func hasImages(turns []prompt.Turn) bool {
 	for _, t := range turns {
 		if len(t.Images) > 0 {
@@ -274,7 +280,7 @@ func hasImages(turns []prompt.Turn) bool {
 	return false
 }
 
-// think says that the model is at work and has not written anything yet.
+// Think shows that the model is at work and has not written anything yet.
 func (w *Writer) Think() {
 	if w.began.IsZero() {
 		w.began = time.Now()
@@ -304,7 +310,8 @@ func (w *Writer) show() {
 	w.draft.Set(Snapshot{Text: shown, Small: small, Phase: Writing, Controls: CanStop})
 }
 
-// holding says that a killed process left more visible than there is now: it stays until it is overtaken.
+// holding reports whether a killed process left more visible than there is now: it stays until it
+// is overtaken.
 func (w *Writer) holding() bool {
 	if w.hold > 0 && utf8.RuneCountInString(w.shown) >= w.hold {
 		w.hold = 0
@@ -312,7 +319,8 @@ func (w *Writer) holding() bool {
 	return w.hold > 0
 }
 
-// stays says that what there was of the answer is what is kept if it ends now: nothing has come, or less than is visible.
+// stays reports whether what there was of the answer is what is kept if it ends now: nothing has
+// come, or less than is visible.
 func (w *Writer) stays() bool {
 	return !w.grown || w.holding() && len(w.stands.Text) > len(w.shown)
 }
@@ -348,7 +356,8 @@ func (w *Writer) wait(ctx context.Context, failure *llm.Error, waited, pause tim
 	}
 }
 
-// enter waits for a slot, and tells the place in the queue as long as there is no text.
+// Enter waits for a slot, and shows the place in the queue as long as there is no text. Who has
+// entered leaves.
 func (w *Writer) Enter(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -365,7 +374,7 @@ func (w *Writer) Enter(ctx context.Context) error {
 	return err
 }
 
-// leave gives the slot back, if there is one.
+// Leave gives the slot back, if there is one.
 func (w *Writer) Leave() {
 	if w.inside {
 		w.inside = false
@@ -373,7 +382,7 @@ func (w *Writer) Leave() {
 	}
 }
 
-// whole is the result with what it goes on from: all tokens, all seconds.
+// whole returns the result with what it goes on from: all tokens, all seconds.
 func (w *Writer) whole(res llm.Result) llm.Result {
 	if w.from.Text == "" {
 		return res
@@ -386,6 +395,7 @@ func (w *Writer) whole(res llm.Result) llm.Result {
 	return res
 }
 
+// done returns the answer of a request that brought one.
 func (w *Writer) done(res llm.Result) Outcome {
 	w.shared.cfg.Hooks.complete(res)
 	if res.Finish == FinishCut && strings.TrimSpace(w.bound.shown(w.text, true)) == "" {
@@ -394,14 +404,14 @@ func (w *Writer) done(res llm.Result) Outcome {
 	return w.complete(w.text, w.base.Notice, w.whole(res))
 }
 
-// finished is the answer that an owner before has written to its end, and could not show.
+// Finished returns the answer that an owner before has written to its end, and could not show.
 func (w *Writer) Finished(p Partial) Outcome {
 	out := w.complete(p.Text, p.Notice, p.Result())
 	out.File = p.File
 	return out
 }
 
-// complete is what is shown of a complete answer.
+// complete returns what is shown of a complete answer.
 func (w *Writer) complete(text, notice string, r llm.Result) Outcome {
 	shown := w.bound.shown(text, true)
 	shown = shown[:w.draft.Room(shown, false)]
@@ -417,7 +427,7 @@ func (w *Writer) complete(text, notice string, r llm.Result) Outcome {
 	return out
 }
 
-// cut is the result of a request that was ended because the answer would not end.
+// cut returns the result of a request that was ended because the answer would not end.
 func (w *Writer) cut(res llm.Result) llm.Result {
 	res.Finish = FinishCut
 	if n := w.tokens - w.from.Tokens; !res.Usage.Known && n > 0 {
@@ -426,7 +436,7 @@ func (w *Writer) cut(res llm.Result) llm.Result {
 	return res
 }
 
-// ended makes the answer of a stream that we ended ourselves.
+// Ended returns the answer of a stream that we ended ourselves.
 func (w *Writer) Ended(cause error, res llm.Result) Outcome {
 	a := Snapshot{Text: w.bound.shown(w.shown, true), Small: w.small(res), Phase: Stopped, Ending: EndingBroken, Controls: CanRegenerate}
 	if w.stays() {
@@ -460,7 +470,7 @@ func (w *Writer) failed(err error, sentence string, res llm.Result) Outcome {
 	return Outcome{Answer: a, Result: w.whole(res), Err: err, Kept: !w.grown && w.kept}
 }
 
-// small is the footer of an answer that broke off: as far as the server counted.
+// small returns the footer of an answer that broke off: as far as the server counted.
 func (w *Writer) small(res llm.Result) string {
 	if w.shown == "" {
 		return ""
@@ -471,7 +481,8 @@ func (w *Writer) small(res llm.Result) string {
 	return figures.Footer(w.whole(res))
 }
 
-// smaller is the prompt budget after the server refused a prompt of which we thought that it has tokens tokens.
+// smaller returns the prompt budget after the server refused a prompt of which we thought that it
+// has tokens tokens.
 func smaller(e *llm.Error, tokens int) int {
 	fits := float64(e.Limit) * (answerShare - 1) / answerShare // a quarter of the window is for the answer
 	switch {
@@ -483,7 +494,7 @@ func smaller(e *llm.Error, tokens int) int {
 	return max(tokens/2, 1)
 }
 
-// said adds a sentence to others, once.
+// Say adds a sentence to others, once.
 func Say(sentences, more string) string {
 	if strings.Contains(sentences, more) {
 		return sentences
@@ -491,10 +502,11 @@ func Say(sentences, more string) string {
 	return strings.TrimSpace(sentences + " " + more)
 }
 
-// used returns the tokens of one request, prompt and answer: the server's count, and of a stream that broke off its running one.
+// used returns the tokens of one request, prompt and answer: the server's count, and of a stream
+// that broke off its running one.
 func (w *Writer) used(res llm.Result) int {
 	return res.Usage.PromptTokens + max(res.Usage.CompletionTokens, w.tokens-w.from.Tokens)
 }
 
-// wasCut reports whether an answer shows less than the model wrote.
+// WasCut reports whether an answer shows less than the model wrote.
 func (o Outcome) WasCut() bool { return o.All != "" || o.Result.Finish == FinishCut }

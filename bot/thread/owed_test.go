@@ -22,7 +22,8 @@ func edited(m Message, at string) Message {
 	return m
 }
 
-// answer is our complete message to the questions from one to another, in the form that they had at since.
+// answer is our complete message to the questions from one to another, in the form that they had at
+// since.
 func answer(ts, from, to, since string) Message {
 	return Message{TS: ts, Self: true, Epoch: 1, From: from, For: to, Since: since, Ended: true, Whole: true, Text: "a"}
 }
@@ -83,8 +84,8 @@ func TestOwed(t *testing.T) {
 	}
 }
 
-// FuzzOwed holds what must be true of every thread: questions are people's, oldest first, of the time that
-// the turn is for; messages are ours, and none both goes on and goes.
+// FuzzOwed holds what must be true of every thread: questions are people's, oldest first, of the
+// time that the turn is for; messages are ours, and none both goes on and goes.
 func FuzzOwed(f *testing.F) {
 	f.Add([]byte{1, 0x12, 0x33, 0xf4, 9}, uint8(0), uint8(4))
 	f.Fuzz(func(t *testing.T, in []byte, answered, upto uint8) {

@@ -26,7 +26,8 @@ func TestKeyOfAThread(t *testing.T) {
 	}
 }
 
-// TestCrowdInAnyOrder: whoever wrote before a message is known in whichever order the messages come.
+// TestCrowdInAnyOrder: whoever wrote before a message is known in whichever order the messages
+// come.
 func TestCrowdInAnyOrder(t *testing.T) {
 	type said struct{ who, ts string }
 	all := []said{{"a", "1.0"}, {"b", "2.0"}, {"a", "3.0"}, {"c", "4.0"}}

@@ -14,8 +14,8 @@ import (
 // answer to be taken for a repetition.
 const repeats = 40
 
-// modelTimeout is how long it may take to learn what the server says of its model.
-const modelTimeout = 2 * time.Second
+// ModelTimeout is how long it may take to learn what the server says of its model.
+const ModelTimeout = 2 * time.Second
 
 // Resume says how an answer goes on that broke off (LLM_RESUME).
 type Resume string
@@ -56,7 +56,7 @@ func (w *Writer) continues(ctx context.Context) bool {
 		return false
 	case ResumeAuto:
 	}
-	ctx, cancel := context.WithTimeout(ctx, modelTimeout)
+	ctx, cancel := context.WithTimeout(ctx, ModelTimeout)
 	defer cancel()
 	m, err := w.shared.cfg.Server.Model(ctx, w.model)
 	return err == nil && strings.HasPrefix(strings.ToLower(m.OwnedBy), "vllm") && !strings.Contains(strings.ToLower(m.ID+" "+m.Root), "gpt-oss")

@@ -94,13 +94,13 @@ func (s *Shared) Queued() int { return s.slots.queued() }
 // Budget returns how many tokens a prompt for a model may take, when an answer may take maxTokens;
 // 0: not known. It asks the server, and blocks for 2 s at most.
 func (s *Shared) Budget(ctx context.Context, model string, maxTokens int) int {
-	ctx, cancel := context.WithTimeout(ctx, modelTimeout)
+	ctx, cancel := context.WithTimeout(ctx, ModelTimeout)
 	defer cancel()
 	m, err := s.cfg.Server.Model(ctx, model)
 	if err != nil {
 		return 0
 	}
-	return budget(m.MaxModelLen, maxTokens)
+	return PromptBudget(m.MaxModelLen, maxTokens)
 }
 
 // Bounded returns what there is of an answer up to where its request would have ended: a version,

@@ -117,8 +117,8 @@ func exact(ctx context.Context, c Counter, in *prompt.Input, model string) promp
 	return prompt.Build(*in)
 }
 
-// budget returns how many tokens a prompt may take; 0: not known.
-func budget(maxModelLen, maxTokens int) int {
+// PromptBudget returns how many tokens a prompt may take; 0: not known.
+func PromptBudget(maxModelLen, maxTokens int) int {
 	if maxModelLen <= 0 {
 		return 0
 	}

@@ -12,8 +12,8 @@ import (
 
 func TestBudget(t *testing.T) {
 	for _, tt := range []struct{ window, answer, want int }{{0, 0, 0}, {1000, 0, 744}, {8192, 0, 6144}, {8192, 1024, 7168}, {8192, 8000, 4096}, {300, 0, 150}} {
-		if got := budget(tt.window, tt.answer); got != tt.want {
-			t.Errorf("budget(%d, %d) = %d, want %d", tt.window, tt.answer, got, tt.want)
+		if got := PromptBudget(tt.window, tt.answer); got != tt.want {
+			t.Errorf("PromptBudget(%d, %d) = %d, want %d", tt.window, tt.answer, got, tt.want)
 		}
 	}
 	if got := smaller(&llm.Error{Limit: 1000, Prompt: 2000}, 1500); got != 562 {

@@ -17,13 +17,13 @@ import (
 // How long and how often a server that is away is waited for. The steps must stay under 15 s: an
 // answer comes by itself within 15 s after the server is back.
 const (
-	awayFirst = time.Second
-	awayMost  = 8 * time.Second
-	awayTotal = 30 * time.Minute
-	awaySay   = 3 * time.Second // a blip that is shorter is not worth a message
-	extraTry  = 1               // more tries for a stream that broke off
-	tellMost  = 4 << 10         // bytes after which it is not asked any more whether a continuation is one
-	progress  = 200             // bytes that a try must have brought, and the server can go on from, not to count as one of them
+	AwayFirst  = time.Second
+	AwayMost   = 8 * time.Second
+	AwayTotal  = 30 * time.Minute
+	awaySay    = 3 * time.Second // a blip that is shorter is not worth a message
+	ExtraTries = 1               // more tries for a stream that broke off
+	tellMost   = 4 << 10         // bytes after which it is not asked any more whether a continuation is one
+	progress   = 200             // bytes that a try must have brought, and the server can go on from, not to count as one of them
 )
 
 // Task is one answer that is to be written.
@@ -120,7 +120,7 @@ const FinishCut llm.Finish = "cut"
 func (w *Writer) Write(ctx context.Context, in prompt.Input, req llm.Request, from Partial) Outcome {
 	var (
 		awaySince time.Time
-		pause     = awayFirst
+		pause     = AwayFirst
 		again     = 0
 		trimmed   = false
 	)
@@ -178,15 +178,15 @@ func (w *Writer) Write(ctx context.Context, in prompt.Input, req llm.Request, fr
 			}
 			w.keep(ctx, res)
 			waited := time.Since(awaySince)
-			if waited > awayTotal {
+			if waited > AwayTotal {
 				return w.failed(err, failure.User()+" I have waited for half an hour; please ask again later.", res)
 			}
 			if err := w.wait(ctx, failure, waited, pause); err != nil {
 				return w.Ended(err, llm.Result{})
 			}
-			pause = min(2*pause, awayMost)
+			pause = min(2*pause, AwayMost)
 			continue
-		case failure.Again() && again < extraTry:
+		case failure.Again() && again < ExtraTries:
 			brought := len(w.text) - len(w.from.Text)
 			if w.keep(ctx, res); brought < progress || w.from.Text == "" {
 				again++
@@ -195,7 +195,7 @@ func (w *Writer) Write(ctx context.Context, in prompt.Input, req llm.Request, fr
 			return w.failed(err, failure.User(), res)
 		}
 		w.shared.cfg.Log.WarnContext(ctx, "answer_tried_again", "request", w.id, "kind", failure.Kind.String(), "error", err)
-		awaySince, pause = time.Time{}, awayFirst
+		awaySince, pause = time.Time{}, AwayFirst
 	}
 }
 

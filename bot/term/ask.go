@@ -12,16 +12,6 @@ import (
 	"llmbot/llm"
 )
 
-// How long and how often a server that is away is waited for, as in the bot: an answer comes by itself within 15 s after it is back.
-const (
-	awayFirst = time.Second
-	awayMost  = 8 * time.Second
-	awayTotal = 30 * time.Minute
-	extraTry  = 1 // more tries for a stream that broke off
-	// modelTimeout is how long the context length may take; without it nothing is trimmed.
-	modelTimeout = 2 * time.Second
-)
-
 // ErrStopped says that the person stopped the answer.
 var ErrStopped = errors.New("stopped")
 
@@ -92,7 +82,7 @@ func (a *asker) ask(ctx context.Context, draft answer.Draft, question string) ou
 	var (
 		limit   = a.budget(ctx)
 		since   time.Time
-		pause   = awayFirst
+		pause   = answer.AwayFirst
 		again   = 0
 		trimmed = false
 	)
@@ -116,18 +106,18 @@ func (a *asker) ask(ctx context.Context, draft answer.Draft, question string) ou
 			limit = a.refused(failure, sent, tokens)
 		case failure.Away() && a.wait:
 			if since.IsZero() {
-				since, pause = time.Now(), awayFirst
+				since, pause = time.Now(), answer.AwayFirst
 			}
-			if time.Since(since) >= awayTotal {
+			if time.Since(since) >= answer.AwayTotal {
 				return w.failed(err, failure.User(), failure.Hint(), res)
 			}
 			a.log.WarnContext(ctx, "model_away", "kind", failure.Kind.String(), "error", err)
 			if err := w.away(ctx, failure, pause); err != nil {
 				return w.ended(err, question, res)
 			}
-			pause = min(2*pause, awayMost)
+			pause = min(2*pause, answer.AwayMost)
 			continue
-		case failure.Again() && again < extraTry:
+		case failure.Again() && again < answer.ExtraTries:
 			again++
 		default:
 			return w.failed(err, failure.User(), failure.Hint(), res)
@@ -139,14 +129,14 @@ func (a *asker) ask(ctx context.Context, draft answer.Draft, question string) ou
 
 // budget is how many tokens the prompt may take; 0: not known.
 func (a *asker) budget(ctx context.Context) int {
-	ctx, cancel := context.WithTimeout(ctx, modelTimeout)
+	ctx, cancel := context.WithTimeout(ctx, answer.ModelTimeout)
 	defer cancel()
 	m, err := a.server.Model(ctx, "")
 	if err != nil { // the question itself will tell
 		a.log.WarnContext(ctx, "model_unknown", "error", err)
 		return 0
 	}
-	return budget(m.MaxModelLen, a.settings.MaxTokens)
+	return answer.PromptBudget(m.MaxModelLen, a.settings.MaxTokens)
 }
 
 // refused learns from a refusal of a prompt that was too long, of which we thought that it has tokens tokens, and returns the new budget.
@@ -154,13 +144,13 @@ func (a *asker) refused(e *llm.Error, sent []llm.Message, tokens int) int {
 	a.talk.known = 0
 	switch {
 	case e.Limit > 0 && e.AtLeast && tokens > e.Prompt: // our estimate knows better than a count that stopped
-		return budget(e.Limit, a.settings.MaxTokens)
+		return answer.PromptBudget(e.Limit, a.settings.MaxTokens)
 	case e.Limit > 0 && e.AtLeast: // by how much it was too long, nobody knows
 		a.talk.learn(sent, e.Prompt)
-		return budget(e.Limit, a.settings.MaxTokens) / 2
+		return answer.PromptBudget(e.Limit, a.settings.MaxTokens) / 2
 	case e.Limit > 0 && e.Prompt > 0:
 		a.talk.learn(sent, e.Prompt)
-		return budget(e.Limit, a.settings.MaxTokens)
+		return answer.PromptBudget(e.Limit, a.settings.MaxTokens)
 	}
 	return max(tokens/2, 1)
 }

@@ -117,7 +117,7 @@ func (c *Chat) answer(ctx context.Context, a *asker, question string) error {
 
 // greeting says who is there.
 func (c *Chat) greeting(ctx context.Context) string {
-	ctx, cancel := context.WithTimeout(ctx, modelTimeout)
+	ctx, cancel := context.WithTimeout(ctx, answer.ModelTimeout)
 	defer cancel()
 	m, err := c.Server.Model(ctx, "")
 	if err != nil {
@@ -132,7 +132,7 @@ func (c *Chat) greeting(ctx context.Context) string {
 
 // status says how the server is doing and how full the window is. It takes about 2 s at most.
 func (c *Chat) status(ctx context.Context, a *asker) string {
-	ctx, cancel := context.WithTimeout(ctx, modelTimeout)
+	ctx, cancel := context.WithTimeout(ctx, answer.ModelTimeout)
 	defer cancel()
 	lines := []string{"- Address: " + c.Address}
 	add := func(format string, args ...any) { lines = append(lines, "- "+fmt.Sprintf(format, args...)) }

@@ -205,6 +205,11 @@ func (t *turnRun) close(work, ctx context.Context, draft answer.Draft, reply Rep
 	case complete && errors.Is(out.Err, answer.ErrStopped):
 		spare()
 	}
+	untidy := false
+	if d, ok := t.draft.(interface{ Untidy() bool }); ok && d.Untidy() { // done later, here or elsewhere
+		untidy = true
+		t.claim.LookAgain()
+	}
 	t.draft = nil
 	t.endSaver()
 	t.logEnd(work, out, err, last)
@@ -221,7 +226,7 @@ func (t *turnRun) close(work, ctx context.Context, draft answer.Draft, reply Rep
 	what := written{
 		For: last.TS, Text: out.Answer.Text, Tokens: out.Result.Usage.CompletionTokens, Elapsed: out.Result.Elapsed, TTFT: out.Result.TTFT,
 		Notice: out.Answer.Notice, Small: out.Answer.Small, Phase: out.Answer.Phase, Controls: out.Answer.Controls, Ending: out.Answer.Ending, Asker: last.User,
-		From: reply.From, Since: reply.Since, Epoch: reply.Epoch, IDs: t.messageIDs(),
+		From: reply.From, Since: reply.Since, Epoch: reply.Epoch, IDs: t.messageIDs(), Untidy: untidy,
 	}
 	if what.Text != "" && !out.Kept && !t.keep(work, what) {
 		return t.lost(work, last, upto)

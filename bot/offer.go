@@ -53,6 +53,8 @@ func (t *turnRun) show(work, ctx context.Context, draft answer.Draft, reply Repl
 		if draft, err = t.bot.dep.Replier.Open(work, t.thread, reply); err != nil {
 			return err
 		}
+		draft = t.noting(draft, reply.For)
+		t.draft = draft
 	}
 }
 

@@ -69,12 +69,6 @@ func (s *reading) put() []string {
 	return slices.Clone(s.prompts)
 }
 
-func (s *reading) grown() []string {
-	s.guard.Lock()
-	defer s.guard.Unlock()
-	return slices.Clone(s.drawn)
-}
-
 type record struct {
 	s      *reading
 	r      bot.Reply

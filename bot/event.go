@@ -1,19 +1,19 @@
 package bot
 
-import (
-	"llmbot/bot/thread"
-)
+import "llmbot/bot/thread"
 
 // Event is something that happened in Slack and may concern the bot. Its kinds are in this file.
 type Event interface{ event() }
 
-// Asked says that a person wrote a message that may want an answer: one that names the bot, any of a direct
-// message, and any of a thread, for the thread itself decides whether it is addressed to the bot.
+// Asked says that a person wrote a message that may want an answer: one that names the bot, any of
+// a direct message, and any of a thread, for the thread itself decides whether it is addressed to
+// the bot.
 type Asked struct{ thread.Question }
 
 func (Asked) event() {}
 
-// Detailed is a message again that was handled before, by an event that told more of it. It is best effort, and never an ask of its own.
+// Detailed is a message again that was handled before, by an event that told more of it. It is best
+// effort, and never an ask of its own.
 type Detailed struct{ Asked }
 
 // Edited says that a person changed the text of a message.
@@ -32,7 +32,8 @@ type Deleted struct {
 
 func (Deleted) event() {}
 
-// Halted says that somebody pressed Slack's own stop button in a thread (apps that are agents have it).
+// Halted says that somebody pressed Slack's own stop button in a thread (apps that are agents have
+// it).
 type Halted struct {
 	Thread thread.ID
 	TS     string // of the event

@@ -38,7 +38,7 @@ type visible struct {
 	tokens int
 }
 
-// recorder notes when each token of each answer came. It is a bot.Model.
+// recorder notes when each token of each answer came. It is an answer.Model.
 type recorder struct {
 	model answer.Model
 	start time.Time

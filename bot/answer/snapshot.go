@@ -1,8 +1,6 @@
 package answer
 
-import (
-	"time"
-)
+import "time"
 
 // Phase says how far an answer is.
 type Phase int

@@ -1,8 +1,6 @@
 package thread
 
-import (
-	"llmbot/bot/turn"
-)
+import "llmbot/bot/turn"
 
 // wrote says who wrote, and when first, as far as that is known: they may have written before.
 type wrote struct {

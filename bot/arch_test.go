@@ -21,12 +21,12 @@ func TestImports(t *testing.T) {
 	)
 	own := map[string][]string{ // of ours; a room that is not here may import nothing of ours
 		"cmd/llmbot":        {anything},
-		"bot":               {"bot/answer", "bot/attach", "bot/thread", "bot/figures", "bot/status", "bot/turn", "bot/prompt", "bot/quota", "llm"},
+		"bot":               {"bot/recent", "bot/answer", "bot/attach", "bot/thread", "bot/figures", "bot/status", "bot/turn", "bot/prompt", "bot/quota", "llm"},
 		"bot/figures":       {"llm"},
 		"bot/status":        {"bot/figures", "llm"},
 		"bot/thread":        {"bot/turn"},
-		"bot/attach":        {"bot/figures", "bot/prompt", "bot/thread", "llm"},
-		"bot/answer":        {"bot/figures", "bot/prompt", "bot/turn", "llm"},
+		"bot/attach":        {"bot/recent", "bot/figures", "bot/prompt", "bot/thread", "llm"},
+		"bot/answer":        {"bot/recent", "bot/figures", "bot/prompt", "bot/turn", "llm"},
 		"bot/quota":         {"bot/turn"},
 		"bot/slackio":       {"bot/answer", "bot/attach", "bot/thread", "bot", "bot/status", "bot/pace", "bot/render", "llm/egress"},
 		"bot/term":          {"bot/answer", "bot/figures", "bot/prompt", "bot/render", "llm"},

@@ -136,9 +136,11 @@ func New(cfg Config, dep Deps) *Bot {
 	b := &Bot{
 		cfg: cfg, dep: dep, log: dep.Log,
 		answers: answers{store: dep.Store}, ledger: quota.Ledger{Store: dep.Store}, wake: make(chan struct{}, 1),
-		homes: seldom{every: homeEvery}, refused: seldom{every: refusalEvery}, actors: map[thread.ID]*actor{}, since: time.Now(), looks: make(chan look1, maxLooks), gaps: make(chan Connected, 1),
+		actors: map[thread.ID]*actor{}, since: time.Now(), looks: make(chan look1, maxLooks), gaps: make(chan Connected, 1),
 		attach: attach.New(dep.Files, dep.Log), errands: newErrands(8, 10*time.Second), repairs: newErrands(64, repairTimeout),
 		lookBacks: newDelayed(lookBackAfter), young: newDelayed(youngAgain),
+		told: newTold(), homes: newSeldom(homeEvery), refused: newSeldom(refusalEvery), ratings: newRatings(),
+		crowds: newCrowds(),
 	}
 	b.status = status.New(status.Config{
 		Server: dep.Server, GPUs: dep.GPUs, Use: cfg.Use, Work: func() (live, queued int) { return b.live(), b.shared.Queued() },

@@ -7,12 +7,15 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"llmbot/bot/recent"
 	"llmbot/bot/thread"
 	"llmbot/bot/turn"
 )
 
 const (
-	// maxCrowds is how many threads are remembered of which something is known; then all are forgotten, which costs a read each.
+	// maxCrowds is how many threads are remembered of which something is known. Each that is forgotten costs a read.
 	maxCrowds = 20_000
 	// lookTimeout is how long a thread may take to be looked at of which nothing is known; after that its message is taken for nobody's
 	// question.
@@ -24,19 +27,21 @@ const (
 )
 
 // crowds remembers of threads only what does not become wrong, but for deletions, which make it forget: who has written and how early, that
-// the bot had nothing to do with it when it was looked at. It saves reads, and decides nothing that a read would decide otherwise. The zero value
-// is ready.
+// the bot had nothing to do with it when it was looked at. It saves reads, and decides nothing that a read would decide otherwise.
 type crowds struct {
 	mu    sync.Mutex // guards all below
-	known map[thread.ID]thread.Crowd
+	known *simplelru.LRU[thread.ID, thread.Crowd]
 }
+
+func newCrowds() crowds { return crowds{known: recent.New[thread.ID, thread.Crowd](maxCrowds)} }
 
 // note says that somebody has written in a thread, at ts.
 func (c *crowds) note(t thread.ID, person, ts string) thread.Crowd {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	k := c.known[t].With(person, ts)
-	c.putLocked(t, k)
+	k, _ := c.known.Get(t)
+	k = k.With(person, ts)
+	c.known.Add(t, k)
 	return k
 }
 
@@ -44,21 +49,21 @@ func (c *crowds) note(t thread.ID, person, ts string) thread.Crowd {
 func (c *crowds) see(t thread.ID, messages []thread.Message) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	k := c.known[t]
+	k, _ := c.known.Get(t)
 	for _, m := range messages {
 		if !m.Self && !m.Bot {
 			k = k.With(m.User, m.TS)
 		}
 	}
-	c.putLocked(t, k)
+	c.known.Add(t, k)
 }
 
 // forget forgets who has written in a thread: a message was deleted.
 func (c *crowds) forget(t thread.ID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if k, ok := c.known[t]; ok {
-		c.known[t] = thread.Crowd{Absent: k.Absent}
+	if k, ok := c.known.Get(t); ok {
+		c.known.Add(t, thread.Crowd{Absent: k.Absent})
 	}
 }
 
@@ -66,22 +71,16 @@ func (c *crowds) forget(t thread.ID) {
 func (c *crowds) pass(t thread.ID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	k := c.known[t]
+	k, _ := c.known.Get(t)
 	k.Absent = true
-	c.putLocked(t, k)
+	c.known.Add(t, k)
 }
 
 func (c *crowds) get(t thread.ID) thread.Crowd {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.known[t]
-}
-
-func (c *crowds) putLocked(t thread.ID, k thread.Crowd) {
-	if _, ok := c.known[t]; !ok && len(c.known) >= maxCrowds || c.known == nil {
-		c.known = map[thread.ID]thread.Crowd{}
-	}
-	c.known[t] = k
+	k, _ := c.known.Get(t)
+	return k
 }
 
 // follow takes a message of a thread that does not name the bot. Whether it is addressed to the bot the thread says, when a turn reads it;

@@ -86,7 +86,9 @@ type Shared struct {
 }
 
 // New returns what the answers of a process share.
-func New(cfg Config) *Shared { return &Shared{cfg: cfg, slots: newSlots(cfg.MaxAnswers)} }
+func New(cfg Config) *Shared {
+	return &Shared{cfg: cfg, slots: newSlots(cfg.MaxAnswers), window: newWindow(), sight: newSight()}
+}
 
 // Queued returns how many answers wait for a slot.
 func (s *Shared) Queued() int { return s.slots.queued() }

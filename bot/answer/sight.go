@@ -5,7 +5,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
 	"llmbot/bot/prompt"
+	"llmbot/bot/recent"
 )
 
 // textOnlyFor is how long it is believed that a model takes no pictures: it may be another one
@@ -27,24 +30,26 @@ func blind(turns []prompt.Turn) []prompt.Turn {
 	return out
 }
 
-// sight remembers which models refused pictures. The zero value is ready.
+// maxBlind is how many models are remembered to take no pictures.
+const maxBlind = 100
+
+// sight remembers which models refused pictures.
 type sight struct {
 	mu   sync.Mutex // guards none
-	none map[string]time.Time
+	none *simplelru.LRU[string, time.Time]
 }
+
+func newSight() sight { return sight{none: recent.New[string, time.Time](maxBlind)} }
 
 func (s *sight) refused(model string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.none == nil {
-		s.none = map[string]time.Time{}
-	}
-	s.none[model] = time.Now()
+	s.none.Add(model, time.Now())
 }
 
 func (s *sight) blind(model string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	at, ok := s.none[model]
+	at, ok := s.none.Get(model)
 	return ok && time.Since(at) < textOnlyFor
 }

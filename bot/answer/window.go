@@ -6,7 +6,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
 	"llmbot/bot/prompt"
+	"llmbot/bot/recent"
 	"llmbot/llm"
 )
 
@@ -21,16 +24,18 @@ const (
 	// count, in percent.
 	closeBy      = 85
 	countTimeout = time.Second // such a count may take: it stands before the first token
-	maxSeats     = 10_000      // threads whose window is remembered; then all are forgotten, which costs a prefix each
+	maxSeats     = 10_000      // threads whose window is remembered. Each that is forgotten costs a prefix
 )
 
-// window knows how much text fits into the model: the server's own count of a thread's last prompt,
-// and for what is new in it an estimate that is calibrated by that count. The zero value is ready.
+// window knows how much text fits into the model: the server's own count of a thread's last prompt, and for what is new in it an estimate
+// that is calibrated by that count.
 type window struct {
 	mu    sync.Mutex // guards all below
 	ratio float64    // bytes in a token over all threads, from the server's usage; 0: unknown
-	seats map[string]seat
+	seats *simplelru.LRU[string, seat]
 }
+
+func newWindow() window { return window{seats: recent.New[string, seat](maxSeats)} }
 
 // seat is what is known of one thread.
 type seat struct {
@@ -43,7 +48,7 @@ func (w *window) fit(key string, in *prompt.Input) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	in.Ratio = w.ratio
-	s, ok := w.seats[key]
+	s, ok := w.seats.Get(key)
 	if !ok {
 		return
 	}
@@ -62,14 +67,11 @@ func (w *window) learn(key string, in prompt.Input, left int, msgs []llm.Message
 	ratio := float64(size) / float64(u.PromptTokens)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.seats) >= maxSeats || w.seats == nil {
-		w.seats = map[string]seat{}
-	}
 	s := seat{ratio: ratio}
 	if left < len(in.Turns) {
 		s.first = in.Turns[left].ID
 	}
-	w.seats[key] = s
+	w.seats.Add(key, s)
 	if u.PromptTokens < 50 || size < 200 {
 		return // the template's own tokens outweigh the text: no measure for other threads
 	}

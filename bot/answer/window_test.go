@@ -29,7 +29,7 @@ func TestBudget(t *testing.T) {
 }
 
 func TestWindowLearns(t *testing.T) {
-	var w window
+	w := newWindow()
 	known, other := "C/1", "C/2"
 	in := prompt.Input{Turns: []prompt.Turn{{ID: "a"}, {ID: "b"}, {ID: "c"}}}
 	ratio := func(th string) (float64, int) {

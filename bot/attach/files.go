@@ -11,7 +11,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
 	"llmbot/bot/prompt"
+	"llmbot/bot/recent"
 	"llmbot/bot/thread"
 	"llmbot/llm"
 )
@@ -29,6 +32,7 @@ const (
 	maxTicks     = 31               // backticks in a row that stay in a file: its fence must be longer than any
 	filesTimeout = 30 * time.Second // all files of a turn together
 	maxFileCache = 64 << 20         // bytes of files that are remembered for the next turns
+	maxFilesKept = 10_000           // and how many: what is said of one that was not read is short
 )
 
 // Errors of Files.
@@ -58,7 +62,7 @@ type Reader struct {
 
 // New returns a Reader of the files that files fetches; nil: files are not read.
 func New(files Files, log *slog.Logger) *Reader {
-	return &Reader{files: files, log: log, reads: make(chan struct{}, maxReads), pics: llm.NewPictures()}
+	return &Reader{files: files, log: log, reads: make(chan struct{}, maxReads), pics: llm.NewPictures(), cache: newFileCache()}
 }
 
 // Fill puts the files of a thread into the turns of its conversation: the newest of them, up to a
@@ -255,34 +259,31 @@ func quoteName(name string) string {
 	return cmp.Or(name, "without a name")
 }
 
-// fileCache keeps attachments for the next turns of their threads, the newest of them. The zero value is ready.
+// fileCache keeps attachments for the next turns of their threads: those that were used last.
 type fileCache struct {
 	mu    sync.Mutex // guards all below
-	byKey map[string]attachment
-	order []string // oldest first
+	known *simplelru.LRU[string, attachment]
 	bytes int
 }
+
+func newFileCache() fileCache { return fileCache{known: recent.New[string, attachment](maxFilesKept)} }
 
 func (c *fileCache) get(key string) (attachment, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	a, ok := c.byKey[key]
-	return a, ok
+	return c.known.Get(key)
 }
 
 func (c *fileCache) put(key string, a attachment) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, ok := c.byKey[key]; ok {
+	if c.known.Contains(key) {
 		return
 	}
-	if c.byKey == nil {
-		c.byKey = map[string]attachment{}
+	for n := c.known.Len(); n > 0 && (n >= maxFilesKept || c.bytes+a.size() > maxFileCache); n-- {
+		_, old, _ := c.known.RemoveOldest()
+		c.bytes -= old.size()
 	}
-	c.byKey[key] = a
-	c.order = append(c.order, key)
-	for c.bytes += a.size(); c.bytes > maxFileCache && len(c.order) > 1; c.order = c.order[1:] {
-		c.bytes -= c.byKey[c.order[0]].size()
-		delete(c.byKey, c.order[0])
-	}
+	c.known.Add(key, a)
+	c.bytes += a.size()
 }

@@ -323,12 +323,24 @@ func TestFlights(t *testing.T) {
 			t.Errorf("%s: %d", key, n)
 		}
 	}
-	for i := range maxSeen + 10 {
-		fl, _ := f.begin(fmt.Sprint("x", i), false)
-		f.end(fl, nil)
+	again := func(key string) bool {
+		fl, first := f.begin(key, false)
+		if first {
+			f.end(fl, nil)
+		}
+		return !first
 	}
-	if len(f.byID) > maxSeen || len(f.old) != maxSeen {
-		t.Errorf("%d, %d", len(f.byID), len(f.old))
+	for i := range maxSeen {
+		again(fmt.Sprint("x", i))
+	}
+	if !again("x0") {
+		t.Error("the first one is forgotten before there are too many")
+	}
+	for i := range 10 {
+		again(fmt.Sprint("y", i))
+	}
+	if !again("x0") || again("x1") || f.byID.Len() != maxSeen {
+		t.Errorf("of too many those go first that did not come for longest: %d are known", f.byID.Len())
 	}
 }
 

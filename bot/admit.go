@@ -9,6 +9,10 @@ import (
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"llmbot/bot/attach"
+	"llmbot/bot/recent"
+	"llmbot/bot/thread"
 )
 
 // refusalEvery is how often somebody is told the same refusal at most (issue 12).
@@ -26,7 +30,7 @@ type seldom struct {
 }
 
 func newSeldom(every time.Duration) seldom {
-	return seldom{every: every, at: newest[string, time.Time](maxTold)}
+	return seldom{every: every, at: recent.New[string, time.Time](maxTold)}
 }
 
 // due says, once in a while, that it may be done for key.
@@ -41,8 +45,8 @@ func (s *seldom) due(key string, now time.Time) bool {
 }
 
 // admit asks the policy about everybody who asked, tells those who may not, and returns the asks that are answered.
-func (t *turnRun) admit(ctx context.Context, asks []Asked) []Asked {
-	admitted := make([]Asked, 0, len(asks))
+func (t *turnRun) admit(ctx context.Context, asks []thread.Question) []thread.Question {
+	admitted := make([]thread.Question, 0, len(asks))
 	told := map[string]bool{}
 	for _, ask := range asks {
 		refusal := t.bot.cfg.Policy.Quick(t.thread.Channel, ask)
@@ -56,7 +60,7 @@ func (t *turnRun) admit(ctx context.Context, asks []Asked) []Asked {
 		case refusal == "" && word == "":
 			admitted = append(admitted, ask)
 		case len(t.claim.Messages()) > 0 && t.unsure: // see none
-		case !told[ask.User] && (ask.explicit() || strings.TrimSpace(ask.Text) == ""):
+		case !told[ask.User] && (ask.Explicit() || strings.TrimSpace(ask.Text) == ""):
 			told[ask.User] = true
 			t.bot.log.InfoContext(ctx, "ask_refused", "thread", t.thread.String(), "ask", ask.TS, "user", ask.User)
 			if word != "" || t.bot.mayTell(ctx, t.thread.Channel, ask.User, refusal) {
@@ -68,7 +72,7 @@ func (t *turnRun) admit(ctx context.Context, asks []Asked) []Asked {
 }
 
 // check decides what must be looked up, and answers what is no question by a word.
-func (t *turnRun) check(ctx context.Context, ask Asked) (_ Refusal, word string) {
+func (t *turnRun) check(ctx context.Context, ask thread.Question) (_ Refusal, word string) {
 	if refusal := t.who(ctx, ask.User); refusal != "" || t.cutShort {
 		return refusal, ""
 	}
@@ -77,7 +81,7 @@ func (t *turnRun) check(ctx context.Context, ask Asked) (_ Refusal, word string)
 	}
 	switch {
 	case len(ask.Files) > 0:
-		return "", string(t.unreadable(ask.Files))
+		return "", attach.Unreadable(ask.Files)
 	case ask.Opens():
 		return "", "What would you like to know? Please write your question after my name."
 	}
@@ -145,8 +149,27 @@ func (b *Bot) mayTell(ctx context.Context, channel, user string, refusal Refusal
 }
 
 // refuse tells somebody in the background that they may not do something, if they were not told lately.
-func (b *Bot) refuse(ctx context.Context, where Thread, user string, refusal Refusal) {
+func (b *Bot) refuse(ctx context.Context, where thread.ID, user string, refusal Refusal) {
 	if b.mayTell(ctx, where.Channel, user, refusal) {
 		b.tell(where, user, string(refusal))
 	}
+}
+
+// mayAsk asks the policy about a command; where it is called does not matter, for only one person sees the answer. sure says that it is known who
+// they are.
+func (b *Bot) mayAsk(ctx context.Context, c Command) (_ Refusal, sure bool) {
+	if refusal := b.cfg.Policy.Quick(c.Channel, thread.Question{User: c.User, Direct: true}); refusal != "" {
+		return refusal, true
+	}
+	if !b.cfg.Policy.asks() {
+		return "", true
+	}
+	ctx, cancel := context.WithTimeout(ctx, soonTimeout)
+	defer cancel()
+	who, err := b.dep.Room.Person(ctx, c.User)
+	if err != nil {
+		b.log.WarnContext(ctx, "person_unknown", "user", c.User, "error", err)
+		return "", false // figures about the server are no secret worth a refusal to everybody
+	}
+	return b.cfg.Policy.Check(who), true
 }

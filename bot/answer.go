@@ -1,7 +1,6 @@
 package bot
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,13 +9,16 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"llmbot/bot/answer"
+	"llmbot/bot/figures"
 	"llmbot/bot/prompt"
+	"llmbot/bot/thread"
 	"llmbot/bot/turn"
 	"llmbot/llm"
 )
 
 // answer writes the answer and shows it. ctx ends the stream, work everything.
-func (t *turnRun) answer(work, ctx context.Context, asks []Asked, upto turn.TS) report {
+func (t *turnRun) answer(work, ctx context.Context, asks []thread.Question, upto turn.TS) report {
 	b, last := t.bot, asks[len(asks)-1]
 	t.claim.Widen(upto)
 	reply := t.reply(work, last)
@@ -37,67 +39,63 @@ func (t *turnRun) answer(work, ctx context.Context, asks []Asked, upto turn.TS) 
 
 // write waits for a slot and has the model write, from the beginning or from where an earlier owner, or the length limit, ended. ctx ends the
 // stream, work everything.
-func (t *turnRun) write(work, ctx context.Context, draft Draft, asks []Asked, upto turn.TS) (out outcome) {
+func (t *turnRun) write(work, ctx context.Context, draft answer.Draft, asks []thread.Question, upto turn.TS) (out answer.Outcome) {
 	b, last := t.bot, asks[len(asks)-1]
+	id := "llmbot-" + strings.ReplaceAll(last.TS, ".", "-")
 	base := progressOf(asks, upto)
-	w := &writer{
-		bot: b, thread: t.thread, draft: draft, id: "llmbot-" + strings.ReplaceAll(last.TS, ".", "-"), model: t.set.Model, person: t.person,
-		hold: min(t.visible(), b.cfg.MaxChars), bound: bound{max: b.cfg.MaxChars}, progress: t.claim.Progress,
-		spent: func(tokens int) { t.spend(work, tokens) },
-	}
-	var from partly
-	from, w.stands, w.kept = t.standing(work, base)
-	if most := firstChars(from.text, endAfter*b.cfg.MaxChars); most < len(from.text) { // of a version, or a configuration, that showed more
-		from.text, from.finish = from.text[:most], cmp.Or(from.finish, finishCut)
-	}
-	w.stands.Text = w.bound.shown(w.stands.Text, true)
-	base.Text = from.text
-	w.saver = t.newSaver(ctx, base)
-	t.saver = w.saver
+	from, stands, kept := t.standing(work, base)
+	from = b.shared.Bounded(from)
+	base.Text = from.Text
+	t.saver = t.newSaver(ctx, base)
+	w := b.shared.Writer(answer.Task{
+		Thread: t.thread.String(), Draft: draft, ID: id, Model: t.set.Model, Person: t.person,
+		Hold: t.visible(), Stands: stands, Kept: kept, Note: t.saver.note, Progress: t.claim.Progress, Spent: func(tokens int) { t.spend(work, tokens) },
+	})
 	defer func() {
-		if out.err == nil {
-			w.saver.finish(out) // goes on while the end is shown
+		if out.Err == nil {
+			t.saver.finish(out) // goes on while the end is shown
 			return
 		}
-		w.saver.end()
+		t.saver.end()
 		if errors.Is(context.Cause(ctx), errShutdown) {
-			w.saver.save(work) // for whoever goes on
+			t.saver.save(work) // for whoever goes on
 		}
 	}()
-	if from.finish != "" && !t.stopped() && t.claim.Tries() < mostTries {
-		return w.finished(from)
+	if from.Finish != "" && !t.stopped() && t.claim.Tries() < mostTries {
+		return w.Finished(from)
 	}
 	if t.claim.Tries() >= mostTries {
-		return outcome{answer: Answer{Text: w.stands.Text, Notice: hopeless, Phase: Failed, Ending: EndingBroken, Controls: CanRegenerate}, err: errHopeless}
+		stands, _ := w.Stands()
+		return answer.Outcome{Answer: answer.Snapshot{Text: stands.Text, Notice: hopeless, Phase: answer.Failed, Ending: answer.EndingBroken, Controls: answer.CanRegenerate}, Err: errHopeless}
 	}
 	if t.refused.Limit != "" {
 		return t.refuse(work, w, t.refused)
 	}
 	if t.unread {
-		w.base.Notice = "I could not read the earlier messages of this thread, so this answers the question alone."
+		w.Say("I could not read the earlier messages of this thread, so this answers the question alone.")
 	}
-	if err := w.enter(ctx); err != nil {
-		return w.ended(err, llm.Result{})
+	if err := w.Enter(ctx); err != nil {
+		return w.Ended(err, llm.Result{})
 	}
-	defer w.leave()
-	if w.queued {
+	defer w.Leave()
+	if w.Queued() {
 		if over := t.overspent(ctx); over.Limit != "" {
 			return t.refuse(work, w, over)
 		}
 	}
-	w.think()
+	w.Think()
 	in := t.input(ctx, asks)
 	for _, s := range t.said {
-		w.base.Notice = said(w.base.Notice, s)
+		w.Say(s)
 	}
-	return w.write(ctx, in, llm.Request{
-		Model: t.set.Model, Temperature: t.set.Temperature, MaxTokens: b.cfg.MaxTokens, ReasoningEffort: t.set.Effort, ID: w.id,
+	return w.Write(ctx, in, llm.Request{
+		Model: t.set.Model, Temperature: t.set.Temperature, MaxTokens: b.cfg.MaxTokens, ReasoningEffort: t.set.Effort, ID: id,
 	}, from)
 }
 
 // progressOf is the checkpoint of an answer to asks, without a text.
-func progressOf(asks []Asked, upto turn.TS) checkpoint {
-	return checkpoint{For: asks[len(asks)-1].TS, Since: string(newestForm(asks)), Upto: string(upto), First: asks[0].TS, Asks: len(asks)}
+func progressOf(asks []thread.Question, upto turn.TS) checkpoint {
+	return checkpoint{For: asks[len(asks)-1].TS, Since: string(thread.Newest(asks)), Upto: string(upto), First: asks[0].TS, Asks: len(asks)}
 }
 
 // endSaver ends the saving of the text, if it is not over.
@@ -120,9 +118,9 @@ func (t *turnRun) visible() int {
 }
 
 // shown are the messages of the answer as the thread shows them, without notices.
-func (t *turnRun) shown() []Message {
+func (t *turnRun) shown() []thread.Message {
 	ids := t.messageIDs()
-	var out []Message
+	var out []thread.Message
 	for _, m := range t.messages {
 		if m.Self && !m.Notice && slices.Contains(ids, m.TS) {
 			out = append(out, m)
@@ -132,12 +130,12 @@ func (t *turnRun) shown() []Message {
 }
 
 // begun says that an earlier owner has begun the answer, whether it could record that or not. It has not if this one has called it off.
-func (t *turnRun) begun() bool { return t.taken || t.first && !t.due.redo && len(t.due.adopt) > 0 }
+func (t *turnRun) begun() bool { return t.taken || t.first && !t.due.Redo && len(t.due.Adopt) > 0 }
 
 // standing is what there is of the answer: what it goes on from (zero: it begins anew), and what stays if nothing comes to it. kept says that
 // this is an answer that had ended.
-func (t *turnRun) standing(work context.Context, base checkpoint) (from partly, stands Answer, kept bool) {
-	if t.due.redo {
+func (t *turnRun) standing(work context.Context, base checkpoint) (from answer.Partial, stands answer.Snapshot, kept bool) {
+	if t.due.Redo {
 		var own map[string]written
 		err := t.stored(work, func(ctx context.Context) (err error) {
 			own, err = t.bot.answers.get(ctx, t.thread)
@@ -146,22 +144,22 @@ func (t *turnRun) standing(work context.Context, base checkpoint) (from partly, 
 		if err != nil {
 			t.bot.log.WarnContext(work, "answers_unread", "thread", t.thread.String(), "error", err)
 		}
-		if w := own[t.due.what]; w.Text != "" {
-			stands = Answer{Text: w.Text, Notice: w.Notice, Small: w.Small, Phase: w.Phase, Ending: w.ending(), Controls: w.Controls}
+		if w := own[t.due.What]; w.Text != "" {
+			stands = answer.Snapshot{Text: w.Text, Notice: w.Notice, Small: w.Small, Phase: w.Phase, Ending: w.ending(), Controls: w.Controls}
 			if kept = w.Phase.Final(); t.more {
-				from = partly{text: w.Text, tokens: w.Tokens, elapsed: w.Elapsed, ttft: w.TTFT, asked: true}
+				from = answer.Partial{Text: w.Text, Tokens: w.Tokens, Elapsed: w.Elapsed, TTFT: w.TTFT, Asked: true}
 			}
 		}
 	}
-	if from.text == "" && (t.begun() || len(t.known) == 0) {
+	if from.Text == "" && (t.begun() || len(t.known) == 0) {
 		from = t.saved(work, base)
 	}
 	if kept {
 		return from, stands, kept
 	}
-	stands = Answer{Text: from.text, Small: Footer(from.result())}
-	if shows := t.shows(); utf8.RuneCountInString(shows)*3 > utf8.RuneCountInString(from.text)*4 { // saved last long before its owner died
-		stands = Answer{Text: shows}
+	stands = answer.Snapshot{Text: from.Text, Small: figures.Footer(from.Result())}
+	if shows := t.shows(); utf8.RuneCountInString(shows)*3 > utf8.RuneCountInString(from.Text)*4 { // saved last long before its owner died
+		stands = answer.Snapshot{Text: shows}
 	}
 	return from, stands, kept
 }
@@ -180,33 +178,33 @@ func (t *turnRun) shows() string {
 // close shows the end of the answer and notes that the thread has it. An end that comes while the store
 // is away waits for it, however long that takes: nobody is asked for the text again. ctx is that of the
 // stream: it ends when the answer is stopped or called off.
-func (t *turnRun) close(work, ctx context.Context, draft Draft, reply Reply, out outcome, last Asked, upto turn.TS) report {
+func (t *turnRun) close(work, ctx context.Context, draft answer.Draft, reply Reply, out answer.Outcome, last thread.Question, upto turn.TS) report {
 	b, spares := t.bot, false
 	spare := func() {
 		if at, some := t.askedAfterStop(); some {
-			upto, spares, out.answer.Controls, out.answer.Ending = at, true, 0, EndingOpen // the next turn goes on in it
+			upto, spares, out.Answer.Controls, out.Answer.Ending = at, true, 0, answer.EndingOpen // the next turn goes on in it
 		}
 	}
 	calledOff := func() report {
 		b.log.InfoContext(work, "answer_called_off", "thread", t.thread.String(), "ask", last.TS)
-		t.letGo(work, errSuperseded, out)
+		t.letGo(work, answer.ErrSuperseded, out)
 		return t.calledOff(work)
 	}
 	switch {
-	case errors.Is(out.err, turn.ErrLost):
+	case errors.Is(out.Err, turn.ErrLost):
 		t.letGo(work, turn.ErrLost, out)
 		return t.lost(work, last, upto)
-	case errors.Is(out.err, errStopped):
+	case errors.Is(out.Err, answer.ErrStopped):
 		spare()
-	case errors.Is(out.err, errSuperseded):
+	case errors.Is(out.Err, answer.ErrSuperseded):
 		return calledOff()
 	}
-	complete := out.err == nil
+	complete := out.Err == nil
 	err := t.show(work, ctx, draft, reply, &out)
 	switch {
-	case complete && errors.Is(out.err, errSuperseded):
+	case complete && errors.Is(out.Err, answer.ErrSuperseded):
 		return calledOff()
-	case complete && errors.Is(out.err, errStopped):
+	case complete && errors.Is(out.Err, answer.ErrStopped):
 		spare()
 	}
 	untidy := false
@@ -220,19 +218,19 @@ func (t *turnRun) close(work, ctx context.Context, draft Draft, reply Reply, out
 	switch {
 	case errors.Is(err, turn.ErrLost):
 		return t.lost(work, last, upto)
-	case errors.Is(err, ErrNotNow), errors.Is(out.err, errShutdown) && b.cfg.Durable:
+	case errors.Is(err, ErrNotNow), errors.Is(out.Err, errShutdown) && b.cfg.Durable:
 		return t.release(work) // another process, or the next one, finishes it in the same messages
 	}
 	t.removeOrphans(work)
-	if err == nil && out.file != "" {
+	if err == nil && out.File != "" {
 		t.share(work, reply, &out)
 	}
 	what := written{
-		For: last.TS, Text: out.answer.Text, Tokens: out.result.Usage.CompletionTokens, Elapsed: out.result.Elapsed, TTFT: out.result.TTFT,
-		Notice: out.answer.Notice, Small: out.answer.Small, Phase: out.answer.Phase, Controls: out.answer.Controls, Ending: out.answer.Ending, Asker: last.User,
+		For: last.TS, Text: out.Answer.Text, Tokens: out.Result.Usage.CompletionTokens, Elapsed: out.Result.Elapsed, TTFT: out.Result.TTFT,
+		Notice: out.Answer.Notice, Small: out.Answer.Small, Phase: out.Answer.Phase, Controls: out.Answer.Controls, Ending: out.Answer.Ending, Asker: last.User,
 		From: reply.From, Since: reply.Since, Epoch: reply.Epoch, IDs: t.messageIDs(), Untidy: untidy,
 	}
-	if what.Text != "" && !out.kept && !t.keep(work, what) {
+	if what.Text != "" && !out.Kept && !t.keep(work, what) {
 		return t.lost(work, last, upto)
 	}
 	r := t.done(work, upto)
@@ -247,10 +245,10 @@ func (t *turnRun) close(work, ctx context.Context, draft Draft, reply Reply, out
 }
 
 // letGo lets go of the messages as they are: they are somebody else's now.
-func (t *turnRun) letGo(work context.Context, cause error, out outcome) {
+func (t *turnRun) letGo(work context.Context, cause error, out answer.Outcome) {
 	ctx, cancel := context.WithCancelCause(work)
 	cancel(cause)
-	_ = t.draft.Close(ctx, out.answer)
+	_ = t.draft.Close(ctx, out.Answer)
 	t.draft = nil
 	t.ended(endOf(out, nil))
 }
@@ -284,24 +282,15 @@ func (t *turnRun) keep(work context.Context, what written) bool {
 	}
 }
 
-// isWhole says that the thread shows the answer that an owner before has begun, complete and in the newest form of its questions.
-func (t *turnRun) isWhole(asks []Asked) bool {
-	if t.due.redo {
-		return false
-	}
-	begun := t.claim.Messages()
-	ours := slices.DeleteFunc(slices.Clone(t.messages), func(m Message) bool { return !m.Self || !m.Whole || !slices.Contains(begun, m.TS) })
-	return len(ours) > 0 && !slices.ContainsFunc(asks, func(a Asked) bool { return !covered(ours, a) })
+// isWhole reports whether the thread shows the answer that an owner before has begun, complete and in the
+// newest form of its questions.
+func (t *turnRun) isWhole(asks []thread.Question) bool {
+	return !t.due.Redo && thread.Complete(t.messages, t.claim.Messages(), asks)
 }
 
-// keeps says that a message belongs to an answer that has ended, to a question that is there: whatever else is found, it is not removed as a half one.
-func (t *turnRun) keeps(id string) bool {
-	return slices.ContainsFunc(shownAnswers(t.messages), func(a shownAnswer) bool {
-		return a.ended && slices.Contains(a.ids, id) && slices.ContainsFunc(t.messages, func(q Message) bool {
-			return !q.Self && a.answers(turn.TS(q.TS))
-		})
-	})
-}
+// keeps reports whether a message belongs to an answer that has ended, to a question that is there:
+// whatever else is found, it is not removed as a half one.
+func (t *turnRun) keeps(id string) bool { return thread.Keeps(t.messages, id) }
 
 // stopEnds is what a stop ends before anybody saw anything of it: what was asked up to it.
 func (t *turnRun) stopEnds() turn.TS {
@@ -316,30 +305,30 @@ func (t *turnRun) stopEnds() turn.TS {
 // is for the next turn.
 func (t *turnRun) askedAfterStop() (at turn.TS, some bool) {
 	at = t.claim.StoppedAt()
-	return at, at != "" && slices.ContainsFunc(t.under(), func(a Asked) bool { return turn.TS(a.TS).After(at) })
+	return at, at != "" && slices.ContainsFunc(t.under(), func(a thread.Question) bool { return turn.TS(a.TS).After(at) })
 }
 
-func (t *turnRun) logEnd(ctx context.Context, out outcome, closeErr error, last Asked) {
+func (t *turnRun) logEnd(ctx context.Context, out answer.Outcome, closeErr error, last thread.Question) {
 	t.ended(endOf(out, closeErr))
 	attrs := []any{
-		"thread", t.thread.String(), "ask", last.TS, "user", last.User, "model", out.result.Model, "finish", string(out.result.Finish),
-		"prompt_tokens", out.result.Usage.PromptTokens, "cached_tokens", out.result.Usage.CachedTokens,
-		"completion_tokens", out.result.Usage.CompletionTokens,
-		"ttft_ms", out.result.TTFT.Milliseconds(), "elapsed_ms", out.result.Elapsed.Milliseconds(),
+		"thread", t.thread.String(), "ask", last.TS, "user", last.User, "model", out.Result.Model, "finish", string(out.Result.Finish),
+		"prompt_tokens", out.Result.Usage.PromptTokens, "cached_tokens", out.Result.Usage.CachedTokens,
+		"completion_tokens", out.Result.Usage.CompletionTokens,
+		"ttft_ms", out.Result.TTFT.Milliseconds(), "elapsed_ms", out.Result.Elapsed.Milliseconds(),
 	}
 	if closeErr != nil {
 		t.bot.log.ErrorContext(ctx, "answer_not_shown", append(attrs, "error", closeErr)...)
 		return
 	}
-	if out.err == nil || errors.Is(out.err, errStopped) || errors.Is(out.err, errOverQuota) {
+	if out.Err == nil || errors.Is(out.Err, answer.ErrStopped) || errors.Is(out.Err, errOverQuota) {
 		t.bot.log.InfoContext(ctx, "answer_done", attrs...)
 		return
 	}
 	hint := ""
-	if e, ok := asLLM(out.err); ok {
+	if e, ok := errors.AsType[*llm.Error](out.Err); ok {
 		hint = e.Hint()
 	}
-	t.bot.log.WarnContext(ctx, "answer_failed", append(attrs, "hint", hint, "error", out.err)...)
+	t.bot.log.WarnContext(ctx, "answer_failed", append(attrs, "hint", hint, "error", out.Err)...)
 }
 
 // giveUp ends a turn that cannot go on.
@@ -348,7 +337,7 @@ func (t *turnRun) giveUp(work context.Context, sentence string) report {
 	ctx, cancel := context.WithTimeout(work, closeTimeout)
 	defer cancel()
 	if t.draft != nil {
-		if err := t.draft.Close(ctx, Answer{Notice: sentence, Phase: Failed}); err != nil {
+		if err := t.draft.Close(ctx, answer.Snapshot{Notice: sentence, Phase: answer.Failed}); err != nil {
 			t.bot.log.ErrorContext(ctx, "answer_not_shown", "thread", t.thread.String(), "ask", string(t.upto()), "error", err)
 		}
 	} else if n := len(t.known); n > 0 {
@@ -358,17 +347,17 @@ func (t *turnRun) giveUp(work context.Context, sentence string) report {
 }
 
 // reply ties the answer's messages to the claim and to the question that it answers.
-func (t *turnRun) reply(work context.Context, last Asked) Reply {
-	ids := union(t.claim.Messages(), t.due.adopt)
+func (t *turnRun) reply(work context.Context, last thread.Question) Reply {
+	ids := thread.Union(t.claim.Messages(), t.due.Adopt)
 	t.mu.Lock()
 	t.ids = ids
 	t.mu.Unlock()
 	r := Reply{For: last.TS, From: last.TS, User: last.User, Epoch: t.claim.Epoch(), Adopt: slices.Clone(ids)}
-	if len(t.due.asks) > 0 && !t.unread { // also those that are not admitted: they have what they get
-		r.From = t.due.asks[0].TS
+	if len(t.due.Asks) > 0 && !t.unread { // also those that are not admitted: they have what they get
+		r.From = t.due.Asks[0].TS
 	}
-	since := turn.TS(last.TS).Max(newestForm(t.under()))
-	if t.due.redo {
+	since := turn.TS(last.TS).Max(thread.Newest(t.under()))
+	if t.due.Redo {
 		since = since.Max(t.wanted)
 	}
 	r.Since = string(since)
@@ -415,10 +404,10 @@ func (t *turnRun) noteMessages(work context.Context) {
 }
 
 // input gathers what the prompt is made of.
-func (t *turnRun) input(ctx context.Context, asks []Asked) prompt.Input {
+func (t *turnRun) input(ctx context.Context, asks []thread.Question) prompt.Input {
 	b := t.bot
 	in := prompt.Input{System: t.set.System, Bot: b.cfg.Name, Date: time.Now()}
-	if !t.thread.direct() {
+	if !t.thread.Direct() {
 		named, cancel := context.WithTimeout(ctx, personTimeout)
 		defer cancel()
 		name, err := b.dep.Room.Channel(named, t.thread.Channel)
@@ -428,14 +417,7 @@ func (t *turnRun) input(ctx context.Context, asks []Asked) prompt.Input {
 		}
 		in.Channel = name
 	}
-	info, cancel := context.WithTimeout(ctx, modelTimeout)
-	defer cancel()
-	if model, err := b.dep.Server.Model(info, t.set.Model); err == nil {
-		in.Budget = budget(model.MaxModelLen, b.cfg.MaxTokens)
-	}
+	in.Budget = b.shared.Budget(ctx, t.set.Model, b.cfg.MaxTokens)
 	in.Turns = t.turns(ctx, asks, in.Budget)
-	b.window.fit(t.thread, &in)
 	return in
 }
-
-func asLLM(err error) (*llm.Error, bool) { return errors.AsType[*llm.Error](err) }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"llmbot/bot/answer"
+	"llmbot/bot/thread"
 	"llmbot/bot/turn"
 )
 
@@ -32,30 +34,30 @@ type written struct {
 	TTFT    time.Duration `json:"ttft,omitempty"`
 
 	// What stands under it, and where, for a message that was overwritten:
-	Notice   string   `json:"notice,omitempty"`
-	Small    string   `json:"small,omitempty"`
-	Phase    Phase    `json:"phase,omitempty"`
-	Controls Controls `json:"controls,omitempty"`
-	Ending   Ending   `json:"ending,omitempty"`
-	Asker    string   `json:"asker,omitempty"`
-	From     string   `json:"from,omitempty"`   // see Reply
-	Since    string   `json:"since,omitempty"`  // see Reply
-	Epoch    uint64   `json:"epoch,omitempty"`  // of the claim under which it was written
-	IDs      []string `json:"ids,omitempty"`    // its messages, oldest first
-	Untidy   bool     `json:"untidy,omitempty"` // some of them were to be tidied up when it ended
+	Notice   string          `json:"notice,omitempty"`
+	Small    string          `json:"small,omitempty"`
+	Phase    answer.Phase    `json:"phase,omitempty"`
+	Controls answer.Controls `json:"controls,omitempty"`
+	Ending   answer.Ending   `json:"ending,omitempty"`
+	Asker    string          `json:"asker,omitempty"`
+	From     string          `json:"from,omitempty"`   // see Reply
+	Since    string          `json:"since,omitempty"`  // see Reply
+	Epoch    uint64          `json:"epoch,omitempty"`  // of the claim under which it was written
+	IDs      []string        `json:"ids,omitempty"`    // its messages, oldest first
+	Untidy   bool            `json:"untidy,omitempty"` // some of them were to be tidied up when it ended
 }
 
 // ending is how it ended; an older version kept only the buttons under it.
-func (w written) ending() Ending {
+func (w written) ending() answer.Ending {
 	switch {
-	case w.Ending != EndingOpen:
+	case w.Ending != answer.EndingOpen:
 		return w.Ending
-	case w.Controls&CanRate != 0:
-		return EndingWhole
-	case w.Controls&CanRegenerate != 0:
-		return EndingBroken
+	case w.Controls&answer.CanRate != 0:
+		return answer.EndingWhole
+	case w.Controls&answer.CanRegenerate != 0:
+		return answer.EndingBroken
 	}
-	return EndingOpen
+	return answer.EndingOpen
 }
 
 // want is an answer that somebody wants anew, or to go on.
@@ -65,9 +67,9 @@ type want struct {
 	By   string `json:"by,omitempty"` // who wants it
 }
 
-func answersKey(t Thread) string { return "answers/" + t.String() }
-func wantKey(t Thread) string    { return "want/" + t.String() }
-func beforeKey(t Thread) string  { return "before/" + t.String() }
+func answersKey(t thread.ID) string { return "answers/" + t.String() }
+func wantKey(t thread.ID) string    { return "want/" + t.String() }
+func beforeKey(t thread.ID) string  { return "before/" + t.String() }
 
 // read decodes a record; v stays as it is if there is none.
 func (a answers) read(ctx context.Context, key string, v any) error {
@@ -98,7 +100,7 @@ func (a answers) write(ctx context.Context, key string, v any) error {
 }
 
 // get returns the thread's answers by what they answer.
-func (a answers) get(ctx context.Context, t Thread) (map[string]written, error) {
+func (a answers) get(ctx context.Context, t thread.ID) (map[string]written, error) {
 	var list []written
 	if err := a.read(ctx, answersKey(t), &list); err != nil {
 		return nil, err
@@ -111,7 +113,7 @@ func (a answers) get(ctx context.Context, t Thread) (map[string]written, error) 
 }
 
 // put keeps an answer, in place of an earlier one to the same; not in place of one by a later owner.
-func (a answers) put(ctx context.Context, t Thread, w written) error {
+func (a answers) put(ctx context.Context, t thread.ID, w written) error {
 	err := a.store.Update(ctx, answersKey(t), func(old []byte) ([]byte, error) {
 		var list []written
 		if len(old) > 0 {
@@ -140,19 +142,19 @@ func (a answers) put(ctx context.Context, t Thread, w written) error {
 }
 
 // want notes a wish; the newest one counts.
-func (a answers) want(ctx context.Context, t Thread, w want) error {
+func (a answers) want(ctx context.Context, t thread.ID, w want) error {
 	return a.write(ctx, wantKey(t), w)
 }
 
 // wanted is the newest wish; the zero want if there was none.
-func (a answers) wanted(ctx context.Context, t Thread) (want, error) {
+func (a answers) wanted(ctx context.Context, t thread.ID) (want, error) {
 	var w want
 	err := a.read(ctx, wantKey(t), &w)
 	return w, err
 }
 
 // keepBefore keeps what was said before a direct message, so that its follow-ups have the same beginning. Of too much the oldest goes.
-func (a answers) keepBefore(ctx context.Context, t Thread, said []Message) error {
+func (a answers) keepBefore(ctx context.Context, t thread.ID, said []thread.Message) error {
 	size, from := 0, len(said)
 	for from > 0 && size+len(said[from-1].Text) <= maxBefore {
 		from--
@@ -162,8 +164,8 @@ func (a answers) keepBefore(ctx context.Context, t Thread, said []Message) error
 }
 
 // saidBefore is what keepBefore kept.
-func (a answers) saidBefore(ctx context.Context, t Thread) ([]Message, error) {
-	var said []Message
+func (a answers) saidBefore(ctx context.Context, t thread.ID) ([]thread.Message, error) {
+	var said []thread.Message
 	err := a.read(ctx, beforeKey(t), &said)
 	return said, err
 }

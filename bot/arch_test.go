@@ -21,20 +21,25 @@ func TestImports(t *testing.T) {
 	)
 	own := map[string][]string{ // of ours; a room that is not here may import nothing of ours
 		"cmd/llmbot":        {anything},
-		"bot":               {"bot/turn", "bot/prompt", "bot/quota", "llm"},
+		"bot":               {"bot/recent", "bot/answer", "bot/attach", "bot/thread", "bot/figures", "bot/status", "bot/turn", "bot/prompt", "bot/quota", "llm"},
+		"bot/figures":       {"llm"},
+		"bot/status":        {"bot/figures", "llm"},
+		"bot/thread":        {"bot/turn"},
+		"bot/attach":        {"bot/recent", "bot/figures", "bot/prompt", "bot/thread", "llm"},
+		"bot/answer":        {"bot/recent", "bot/figures", "bot/prompt", "bot/turn", "llm"},
 		"bot/quota":         {"bot/turn"},
-		"bot/slackio":       {"bot", "bot/pace", "bot/render", "llm/egress"},
-		"bot/term":          {"bot", "bot/prompt", "bot/render", "llm"},
+		"bot/slackio":       {"bot/answer", "bot/attach", "bot/thread", "bot", "bot/status", "bot/pace", "bot/render", "llm/egress"},
+		"bot/term":          {"bot/answer", "bot/figures", "bot/prompt", "bot/render", "llm"},
 		"bot/prompt":        {"llm"},
 		"bot/sqlstore":      {"bot/turn"},
 		"bot/turn/turntest": {"bot/turn"},
-		"bot/ops":           {"bot", "bot/pace", "bot/quota", "bot/turn", "llm"},
+		"bot/ops":           {"bot", "bot/thread", "bot/pace", "bot/quota", "bot/turn", "llm"},
 		"llm":               {"llm/egress"},
 		"llm/bench":         {"llm"},
 	}
-	only := map[string]string{slackGo: "bot/slackio", openAI: "llm"}                                             // who alone may import it
-	std := []string{"bot/render", "bot/pace", "bot/turn", "bot/prompt", "bot/quota", "llm/egress", "llm/llmsim"} // nothing of others
-	witness := []string{"github.com/gorilla/websocket", "github.com/yuin/goldmark"}                              // all that the emulated Slack may have of others
+	only := map[string]string{slackGo: "bot/slackio", openAI: "llm"}                                                                          // who alone may import it
+	std := []string{"bot/thread", "bot/figures", "bot/render", "bot/pace", "bot/turn", "bot/prompt", "bot/quota", "llm/egress", "llm/llmsim"} // nothing of others
+	witness := []string{"github.com/gorilla/websocket", "github.com/yuin/goldmark"}                                                           // all that the emulated Slack may have of others
 	root, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"llmbot/bot/thread"
 	"llmbot/bot/turn"
 )
 
@@ -14,27 +15,27 @@ const beforeSpan = time.Hour
 
 // before is what was said in a direct conversation in the hour before a message that opens a thread: the top-level messages, and the answers
 // to them. It is kept, so that the next turns of the thread begin with the same.
-func (t *turnRun) before(ctx context.Context) []Message {
+func (t *turnRun) before(ctx context.Context) []thread.Message {
 	b := t.bot
 	messages, err := b.dep.History.Recent(ctx, t.thread.Channel, since(t.thread.TS, beforeSpan), t.thread.TS)
 	if err != nil {
 		b.log.WarnContext(ctx, "history_unread", "thread", t.thread.String(), "error", err)
 		return nil
 	}
-	var said []Message
+	var said []thread.Message
 	for _, m := range messages {
-		if m.Self || control(m.Text) != noWord {
+		if m.Self || thread.WordOf(m.Text) != thread.NoWord {
 			continue
 		}
 		said = append(said, m)
 		get, cancel := context.WithTimeout(ctx, storeTimeout)
-		own, err := b.answers.get(get, Thread{Channel: t.thread.Channel, TS: m.TS})
+		own, err := b.answers.get(get, thread.ID{Channel: t.thread.Channel, TS: m.TS})
 		cancel()
 		if err != nil {
 			b.log.WarnContext(ctx, "answers_unread", "thread", t.thread.String(), "error", err)
 		}
 		if w, ok := own[m.TS]; ok {
-			said = append(said, Message{TS: m.TS, Self: true, Text: w.Text, For: m.TS})
+			said = append(said, thread.Message{TS: m.TS, Self: true, Text: w.Text, For: m.TS})
 		}
 	}
 	if len(said) == 0 {
@@ -49,17 +50,17 @@ func (t *turnRun) before(ctx context.Context) []Message {
 }
 
 // beforeAgain is what before found when the thread began, or finds now if nobody has answered in it.
-func (t *turnRun) beforeAgain(ctx context.Context, thread []Message) []Message {
+func (t *turnRun) beforeAgain(ctx context.Context, messages []thread.Message) []thread.Message {
 	get, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	said, err := t.bot.answers.saidBefore(get, t.thread)
 	if err != nil {
 		t.bot.log.WarnContext(ctx, "before_unread", "thread", t.thread.String(), "error", err)
 	}
-	if err == nil && said == nil && !slices.ContainsFunc(thread, func(m Message) bool { return m.Self }) {
+	if err == nil && said == nil && !slices.ContainsFunc(messages, func(m thread.Message) bool { return m.Self }) {
 		return t.before(ctx)
 	}
-	return slices.DeleteFunc(said, func(m Message) bool { return !turn.TS(t.thread.TS).After(turn.TS(m.TS)) })
+	return slices.DeleteFunc(said, func(m thread.Message) bool { return !turn.TS(t.thread.TS).After(turn.TS(m.TS)) })
 }
 
 // since is the ts of the time d before a ts.

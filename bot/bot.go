@@ -8,7 +8,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"llmbot/bot/answer"
+	"llmbot/bot/attach"
 	"llmbot/bot/quota"
+	"llmbot/bot/status"
+	"llmbot/bot/thread"
 	"llmbot/bot/turn"
 	"llmbot/llm"
 )
@@ -34,7 +38,6 @@ var (
 
 // The causes that end a turn early.
 var (
-	errStopped  = errors.New("stopped by a person")
 	errShutdown = errors.New("the bot is stopping")
 )
 
@@ -49,25 +52,25 @@ type Config struct {
 	Channel      func(channel string, name func() string, base Settings) Settings
 	Policy       Policy
 	Quota        quota.Limits  // of each person
-	Resume       Resume        // "": ResumeAuto
+	Resume       answer.Resume // "": ResumeAuto
 	MaxAnswers   int           // 0: DefaultMaxAnswers
 	MaxChars     int           // of an answer that are shown; 0: DefaultMaxChars
 	DrainTimeout time.Duration // 0: DefaultDrain
 	Version      string        // for the status
 	// Durable says that the store outlives the process, so that what comes while the bot stops may be noted and acked.
 	Durable bool
-	Alone   func() bool     // see turn.Config
-	Use     func() SlackUse // for the status; nil: not known
+	Alone   func() bool            // see turn.Config
+	Use     func() status.SlackUse // for the status; nil: not known
 	// Share is told which part of Slack's edit budget is this process's, above 0 up to 1, when it changes; nil: there is only one process.
 	Share func(share float64)
 }
 
 // Deps is what a Bot needs of others.
 type Deps struct {
-	Model   Model
-	Server  Server
-	Counter Counter                                      // nil: prompts are estimated only
-	Files   Files                                        // nil: files are not read
+	Model   answer.Model
+	Server  status.Server
+	Counter answer.Counter                               // nil: prompts are estimated only
+	Files   attach.Files                                 // nil: files are not read
 	Uploads Uploads                                      // nil: of an answer that is too long the rest is left out
 	Homes   Homes                                        // nil: there are no Home tabs
 	GPUs    func(ctx context.Context) ([]llm.GPU, error) // nil: nobody tells of GPUs
@@ -86,20 +89,15 @@ type Bot struct {
 	dep       Deps
 	log       *slog.Logger
 	desk      *turn.Desk
-	slots     *slots
+	shared    *answer.Shared
 	ledger    quota.Ledger
 	told      told
-	speeds    speeds
-	window    window
+	status    *status.Board
 	answers   answers
 	crowds    crowds
-	monitor   monitor
 	homes     seldom // whose Home tab was published
 	refused   seldom // who was told that they may not ask
-	files     fileCache
-	reads     chan struct{} // one for each file that is being read
-	pics      *llm.Pictures
-	sight     sight
+	attach    *attach.Reader
 	since     time.Time // when this process began
 	open      atomic.Bool
 	gaps      chan Connected
@@ -115,7 +113,7 @@ type Bot struct {
 	wake      chan struct{}  // holds one: an actor is to be started, or has left
 
 	mu       sync.Mutex // guards all below
-	actors   map[Thread]*actor
+	actors   map[thread.ID]*actor
 	starting []*actor // in actors, without a goroutine yet
 	asking   int      // asks that are being taken: one of them may hold a claim that no actor knows of yet
 	draining bool     // no new asks are taken
@@ -128,23 +126,32 @@ func New(cfg Config, dep Deps) *Bot {
 		cfg.MaxAnswers = DefaultMaxAnswers
 	}
 	if cfg.MaxChars <= 0 {
-		cfg.MaxChars = DefaultMaxChars
+		cfg.MaxChars = answer.DefaultMaxChars
 	}
 	if cfg.Resume == "" {
-		cfg.Resume = ResumeAuto
+		cfg.Resume = answer.ResumeAuto
 	}
 	if cfg.DrainTimeout <= 0 {
 		cfg.DrainTimeout = DefaultDrain
 	}
 	b := &Bot{
 		cfg: cfg, dep: dep, log: dep.Log,
-		slots: newSlots(cfg.MaxAnswers), answers: answers{store: dep.Store}, ledger: quota.Ledger{Store: dep.Store}, wake: make(chan struct{}, 1),
-		actors: map[Thread]*actor{}, since: time.Now(), looks: make(chan look1, maxLooks), gaps: make(chan Connected, 1),
-		reads: make(chan struct{}, maxReads), pics: llm.NewPictures(), errands: newErrands(8, 10*time.Second), repairs: newErrands(64, repairTimeout),
+		answers: answers{store: dep.Store}, ledger: quota.Ledger{Store: dep.Store}, wake: make(chan struct{}, 1),
+		actors: map[thread.ID]*actor{}, since: time.Now(), looks: make(chan look1, maxLooks), gaps: make(chan Connected, 1),
+		attach: attach.New(dep.Files, dep.Log), errands: newErrands(8, 10*time.Second), repairs: newErrands(64, repairTimeout),
 		lookBacks: newDelayed(lookBackAfter, lookEvery), looksOnce: newDelayed(0, lookEvery), young: newDelayed(youngAgain, 0),
 		told: newTold(), homes: newSeldom(homeEvery), refused: newSeldom(refusalEvery), ratings: newRatings(),
-		crowds: newCrowds(), window: newWindow(), sight: newSight(), files: newFileCache(),
+		crowds: newCrowds(),
 	}
+	b.status = status.New(status.Config{
+		Server: dep.Server, GPUs: dep.GPUs, Use: cfg.Use, Work: func() (live, queued int) { return b.live(), b.shared.Queued() },
+		Version: cfg.Version, Log: dep.Log,
+	})
+	hooks := dep.Hooks
+	b.shared = answer.New(answer.Config{
+		Model: dep.Model, Server: dep.Server, Counter: dep.Counter, Resume: cfg.Resume, MaxAnswers: cfg.MaxAnswers, MaxChars: cfg.MaxChars, Durable: cfg.Durable,
+		Log: dep.Log, Hooks: answer.Hooks{Waited: hooks.Waited, Streamed: hooks.Streamed, Away: hooks.Away, Complete: b.status.Answered},
+	})
 	b.desk = turn.NewDesk(dep.Store, turn.Config{Owner: cfg.Owner, Alone: cfg.Alone, Log: dep.Log, Owed: b.owed, Noted: b.noted, Look: b.lookAgain, Hooks: dep.Hooks.Turn})
 	return b
 }
@@ -166,7 +173,7 @@ func (b *Bot) Run(ctx context.Context) error {
 	desk.Go(func() { b.lookAtThreads(ctx) })
 	desk.Go(func() { b.young.run(ctx, b, lookTimeout) })
 	desk.Go(func() { b.watchGaps(ctx) })
-	desk.Go(func() { b.watchServer(ctx) })
+	desk.Go(func() { b.status.Run(ctx) })
 	desk.Go(func() { b.shareBudget(work) })
 	desk.Go(func() { b.errands.run(work) })
 	desk.Go(func() { b.repairs.run(work) })
@@ -255,19 +262,19 @@ func (b *Bot) startActors(work, cut context.Context) {
 func (b *Bot) Handle(ctx context.Context, ev Event) error {
 	switch ev := ev.(type) {
 	case Asked:
-		w := control(ev.Text)
+		w := thread.WordOf(ev.Text)
 		switch {
-		case w != noWord && len(ev.Files) == 0:
-			return b.said(ctx, w, ev)
-		case ev.explicit():
+		case w != thread.NoWord && len(ev.Files) == 0:
+			return b.said(ctx, w, ev.Question)
+		case ev.Explicit():
 			b.crowds.note(ev.Thread, ev.User, ev.TS)
-			return b.ask(ctx, ev)
+			return b.ask(ctx, ev.Question)
 		case ev.Opens():
 			return nil // nobody's question
 		}
-		return b.follow(ctx, ev)
+		return b.follow(ctx, ev.Question)
 	case Detailed:
-		_ = b.deliver(ev.Thread, mail{ask: &ev.Asked}) // best effort
+		_ = b.deliver(ev.Thread, mail{ask: &ev.Question}) // best effort
 		return nil
 	case Edited:
 		return b.edited(ctx, ev)
@@ -291,8 +298,8 @@ func (b *Bot) Handle(ctx context.Context, ev Event) error {
 	}
 }
 
-func (b *Bot) ask(ctx context.Context, ev Asked) error {
-	key, ts := ev.Thread.String(), ev.since()
+func (b *Bot) ask(ctx context.Context, ev thread.Question) error {
+	key, ts := ev.Thread.String(), ev.Since()
 	if !b.enter() {
 		if !b.cfg.Durable {
 			return ErrDraining
@@ -303,7 +310,7 @@ func (b *Bot) ask(ctx context.Context, ev Asked) error {
 		return err
 	}
 	defer b.exit()
-	if ev.explicit() {
+	if ev.Explicit() {
 		b.held.add(ev, time.Now()) // it is told if that takes long
 	}
 	note, cancel := context.WithTimeout(ctx, askTimeout)
@@ -328,17 +335,17 @@ func (b *Bot) ask(ctx context.Context, ev Asked) error {
 }
 
 // isLive says whether this process is at work on a thread.
-func (b *Bot) isLive(t Thread) bool {
+func (b *Bot) isLive(t thread.ID) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.actors[t] != nil
 }
 
 // liveIn are the threads of a channel that this process is at work on.
-func (b *Bot) liveIn(channel string) []Thread {
+func (b *Bot) liveIn(channel string) []thread.ID {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var out []Thread
+	var out []thread.ID
 	for t := range b.actors {
 		if t.Channel == channel {
 			out = append(out, t)
@@ -356,7 +363,7 @@ func (b *Bot) live() int {
 
 // owed is told of claims that this process has taken over.
 func (b *Bot) owed(claim *turn.Claim, _ turn.Record) {
-	t, ok := parseThread(claim.Key())
+	t, ok := thread.Parse(claim.Key())
 	if !ok {
 		return
 	}
@@ -368,14 +375,14 @@ func (b *Bot) owed(claim *turn.Claim, _ turn.Record) {
 
 // lookAgain is told of a thread that is to be looked at once more.
 func (b *Bot) lookAgain(key string, _ turn.Record) {
-	if t, ok := parseThread(key); ok {
+	if t, ok := thread.Parse(key); ok {
 		b.looksOnce.add(b, "look_once", func(ctx context.Context) { b.lookOnce(ctx, t) })
 	}
 }
 
 // deliver puts mail into a thread's inbox, and sees to it that the thread has an actor. It does not block. A claim that comes when the
 // bot has stopped is left to lapse: the process ends.
-func (b *Bot) deliver(t Thread, m mail) error {
+func (b *Bot) deliver(t thread.ID, m mail) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	a := b.actors[t]

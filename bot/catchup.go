@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"llmbot/bot/thread"
 	"llmbot/bot/turn"
 )
 
@@ -258,9 +259,9 @@ func (b *Bot) pause(ctx context.Context, d time.Duration) bool {
 
 // threadsSince are the threads in which something may have been said since a time, those that began first, first: those of the bot's
 // conversations that began or grew, and those in which the bot was asked in the last day. pause is called before each read.
-func (b *Bot) threadsSince(ctx context.Context, from time.Time, pause func() bool) []Thread {
-	var threads []Thread
-	add := func(t Thread) {
+func (b *Bot) threadsSince(ctx context.Context, from time.Time, pause func() bool) []thread.ID {
+	var threads []thread.ID
+	add := func(t thread.ID) {
 		if !slices.Contains(threads, t) {
 			threads = append(threads, t)
 		}
@@ -284,24 +285,24 @@ func (b *Bot) threadsSince(ctx context.Context, from time.Time, pause func() boo
 			continue
 		}
 		for _, m := range messages {
-			if m.asked(Thread{Channel: channel}).explicit() && !m.Self && !m.Bot || m.Latest != "" {
-				add(Thread{Channel: channel, TS: m.TS})
+			if m.Question(thread.ID{Channel: channel}).Explicit() && !m.Self && !m.Bot || m.Latest != "" {
+				add(thread.ID{Channel: channel, TS: m.TS})
 			}
 		}
 	}
 	for _, key := range b.desk.Recent(turn.TS(unixTS(time.Now().Add(-gapMost)))) {
-		if t, ok := parseThread(key); ok {
+		if t, ok := thread.Parse(key); ok {
 			add(t)
 		}
 	}
-	slices.SortFunc(threads, func(a, b Thread) int {
+	slices.SortFunc(threads, func(a, b thread.ID) int {
 		return cmp.Or(turn.TS(a.TS).Compare(turn.TS(b.TS)), strings.Compare(a.Channel, b.Channel))
 	})
 	return threads
 }
 
 // catchUpOn asks for what is owed in a thread; it says how much that was. A thread that is being answered is left alone.
-func (b *Bot) catchUpOn(ctx context.Context, t Thread) int {
+func (b *Bot) catchUpOn(ctx context.Context, t thread.ID) int {
 	read, cancel := context.WithTimeout(ctx, catchUpTimeout)
 	defer cancel()
 	messages, err := b.dep.History.Messages(read, t)
@@ -314,15 +315,15 @@ func (b *Bot) catchUpOn(ctx context.Context, t Thread) int {
 	if err != nil || record.Owed() {
 		return 0
 	}
-	d := owed(messages, t, view{
-		answered: record.Answered, upto: turn.TS(unixTS(time.Now().Add(clockSkew))), mode: b.settings(read, t.Channel).FollowUps,
+	d := thread.Owed(messages, t, thread.View{
+		Answered: record.Answered, Upto: turn.TS(unixTS(time.Now().Add(clockSkew))), Mode: b.settings(read, t.Channel).FollowUps,
 	})
-	if len(d.asks) == 0 || d.redo && record.Asked == "" {
+	if len(d.Asks) == 0 || d.Redo && record.Asked == "" {
 		return 0
 	}
-	moment := d.last()
-	for _, a := range d.asks {
-		if a.since().After(moment.since()) {
+	moment := d.Last()
+	for _, a := range d.Asks {
+		if a.Since().After(moment.Since()) {
 			moment = a
 		}
 	}

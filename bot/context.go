@@ -3,15 +3,15 @@ package bot
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"llmbot/bot/prompt"
+	"llmbot/bot/thread"
 	"llmbot/bot/turn"
 )
 
 // turns makes the conversation that the model reads: what was said before a direct message, and the thread up to the question. budget is the
 // tokens that the prompt may take; 0: not known. What the person should know of files goes to t.said.
-func (t *turnRun) turns(ctx context.Context, asks []Asked, budget int) []prompt.Turn {
+func (t *turnRun) turns(ctx context.Context, asks []thread.Question, budget int) []prompt.Turn {
 	get, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	own, err := t.bot.answers.get(get, t.thread)
@@ -23,43 +23,23 @@ func (t *turnRun) turns(ctx context.Context, asks []Asked, budget int) []prompt.
 		texts[what] = w.Text
 	}
 	ids := t.messageIDs()
-	messages := slices.DeleteFunc(slices.Clone(t.messages), func(m Message) bool { // words to the bot, and what is being written
-		return !m.Self && control(m.Text) != noWord || m.Self && slices.Contains(ids, m.TS)
+	messages := slices.DeleteFunc(slices.Clone(t.messages), func(m thread.Message) bool { // words to the bot, and what is being written
+		return !m.Self && thread.WordOf(m.Text) != thread.NoWord || m.Self && slices.Contains(ids, m.TS)
 	})
 	turns := append(arrange(t.preface, nil, ""), arrange(messages, texts, turn.TS(asks[len(asks)-1].TS))...)
 	return t.withFiles(ctx, turns, asks, budget)
 }
 
-// withFiles puts the files into the turns: the newest of them, up to a number.
-func (t *turnRun) withFiles(ctx context.Context, turns []prompt.Turn, asks []Asked, budget int) []prompt.Turn {
-	files := map[string][]File{}
+// withFiles puts the files of the thread, and of what was said before it, into the turns.
+func (t *turnRun) withFiles(ctx context.Context, turns []prompt.Turn, asks []thread.Question, budget int) []prompt.Turn {
+	files := map[string][]thread.File{}
 	for _, m := range slices.Concat(t.preface, t.messages) {
 		if len(m.Files) > 0 && !m.Self {
 			files[m.TS] = m.Files
 		}
 	}
-	if len(files) == 0 {
-		return turns
-	}
-	ctx, cancel := context.WithTimeout(ctx, filesTimeout)
-	defer cancel()
-	runes := unknownRunes
-	if budget > 0 { // half of the window, at the lowest estimate: it must not change from turn to turn
-		runes = min(max(int(float64(budget)*prompt.BytesPerToken/2), minFileRunes), maxFileRunes)
-	}
-	left := fileLimits{files: maxFiles, pictures: maxPictures}
-	for i, turn := range slices.Backward(turns) {
-		list := files[turn.ID]
-		if len(list) == 0 {
-			continue
-		}
-		text, images, said := t.attach(ctx, list, runes, &left)
-		turns[i].Files = strings.TrimSpace(text)
-		turns[i].Images = images
-		if indexTS(asks, turn.ID) >= 0 {
-			t.said = append(t.said, said...)
-		}
-	}
+	answered := func(id string) bool { return thread.Index(asks, id) >= 0 }
+	t.said = append(t.said, t.bot.attach.Fill(ctx, t.thread.String(), turns, files, budget, answered)...)
 	return turns
 }
 
@@ -77,7 +57,7 @@ func (t *turnRun) name(ctx context.Context, user string) string {
 // arrange puts a thread into the order of a conversation: each answer of ours right behind what it answers, although other messages
 // were posted while it was written. own has our exact texts by what they answer. What answers upto is left out, it is being written, and so
 // is what people said after it (upto empty: nothing is). Our notices are no answers, and left out.
-func arrange(messages []Message, own map[string]string, upto turn.TS) []prompt.Turn {
+func arrange(messages []thread.Message, own map[string]string, upto turn.TS) []prompt.Turn {
 	asked := map[string]bool{}
 	for _, m := range messages {
 		if !m.Self {
@@ -85,7 +65,7 @@ func arrange(messages []Message, own map[string]string, upto turn.TS) []prompt.T
 		}
 	}
 	replies := map[string][]string{} // by what they answer: the texts of the messages
-	var loose []Message              // in the order of the thread: people, other bots, and answers to what is gone
+	var loose []thread.Message       // in the order of the thread: people, other bots, and answers to what is gone
 	for _, m := range messages {
 		switch {
 		case upto != "" && turn.TS(m.TS).After(upto) && !m.Self:
@@ -100,7 +80,7 @@ func arrange(messages []Message, own map[string]string, upto turn.TS) []prompt.T
 			loose = append(loose, m)
 		}
 	}
-	slices.SortStableFunc(loose, func(a, b Message) int { return turn.TS(a.TS).Compare(turn.TS(b.TS)) })
+	slices.SortStableFunc(loose, func(a, b thread.Message) int { return turn.TS(a.TS).Compare(turn.TS(b.TS)) })
 	turns := make([]prompt.Turn, 0, len(messages))
 	self := func(what string, texts []string) {
 		if exact, ok := own[what]; ok {

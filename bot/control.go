@@ -9,6 +9,8 @@ import (
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
+	"llmbot/bot/recent"
+	"llmbot/bot/thread"
 	"llmbot/bot/turn"
 )
 
@@ -35,8 +37,8 @@ const (
 )
 
 // said takes a word that is told to the bot.
-func (b *Bot) said(ctx context.Context, w word, ev Asked) error {
-	if ev.explicit() {
+func (b *Bot) said(ctx context.Context, w thread.Word, ev thread.Question) error {
+	if ev.Explicit() {
 		return b.obey(ctx, w, ev)
 	}
 	if ev.Elsewhere || ev.Opens() {
@@ -44,7 +46,7 @@ func (b *Bot) said(ctx context.Context, w word, ev Asked) error {
 	}
 	k := b.crowds.note(ev.Thread, ev.User, ev.TS)
 	return b.ifOurs(ctx, ev.Thread, ev.TS, k, func(ctx context.Context) error { return b.obey(ctx, w, ev) }, func(error) error {
-		if refusal, _ := b.mayAsk(ctx, Command{User: ev.User, Channel: ev.Thread.Channel}); w == wordStop && refusal == "" {
+		if refusal, _ := b.mayAsk(ctx, Command{User: ev.User, Channel: ev.Thread.Channel}); w == thread.WordStop && refusal == "" {
 			b.stopLater(ev.Thread, turn.TS(ev.TS))
 		}
 		return ErrNotDurable
@@ -52,40 +54,40 @@ func (b *Bot) said(ctx context.Context, w word, ev Asked) error {
 }
 
 // stopLater stops what is asked in a thread up to a time as soon as the store answers.
-func (b *Bot) stopLater(t Thread, upto turn.TS) {
+func (b *Bot) stopLater(t thread.ID, upto turn.TS) {
 	if b.desk.StopLater(t.String(), upto) {
 		b.waitsNoMore(t, func(ts string) bool { return !turn.TS(ts).After(upto) })
 	}
 }
 
-func (b *Bot) obey(ctx context.Context, w word, ev Asked) error {
+func (b *Bot) obey(ctx context.Context, w thread.Word, ev thread.Question) error {
 	t := ev.Thread
 	if ev.Opens() && !ev.Direct {
 		t.TS = "" // a thread without messages shows nothing
 	}
 	switch w {
-	case wordStop:
+	case thread.WordStop:
 		if ev.Direct && ev.Opens() {
 			return b.haltAll(ctx, ev)
 		}
 		return b.halt(ctx, ev.Thread, t, ev.User, ev.TS)
-	case wordHelp:
+	case thread.WordHelp:
 		b.tell(t, ev.User, helpText)
-	case wordStat:
+	case thread.WordStatus:
 		b.errand(b.errands, "status", func(ctx context.Context) {
 			b.whisper(ctx, t, ev.User, b.Status(ctx, Command{User: ev.User, Channel: ev.Thread.Channel, Text: ev.Text}).Text())
 		})
-	case noWord:
+	case thread.NoWord:
 	}
 	return nil
 }
 
 // haltAll stops what is written in a direct conversation: a stop beside the threads means all of them.
-func (b *Bot) haltAll(ctx context.Context, ev Asked) error {
-	where := Thread{Channel: ev.Thread.Channel}
+func (b *Bot) haltAll(ctx context.Context, ev thread.Question) error {
+	where := thread.ID{Channel: ev.Thread.Channel}
 	threads := b.liveIn(where.Channel)
 	for _, key := range b.desk.Owed(where.Channel + "/") { // also those that another process answers
-		if t, ok := parseThread(key); ok && !slices.Contains(threads, t) {
+		if t, ok := thread.Parse(key); ok && !slices.Contains(threads, t) {
 			threads = append(threads, t)
 		}
 	}
@@ -100,12 +102,12 @@ func (b *Bot) haltAll(ctx context.Context, ev Asked) error {
 }
 
 // halt stops what is asked in a thread up to ts. What there is to say is said where.
-func (b *Bot) halt(ctx context.Context, t, where Thread, user, ts string) error {
+func (b *Bot) halt(ctx context.Context, t, where thread.ID, user, ts string) error {
 	return b.stop(ctx, t, where, user, func(turn.Record) turn.TS { return turn.TS(ts) })
 }
 
 // stop stops what is asked in a thread up to the time that upto finds, empty: what is being answered.
-func (b *Bot) stop(ctx context.Context, t, where Thread, user string, upto func(turn.Record) turn.TS) error {
+func (b *Bot) stop(ctx context.Context, t, where thread.ID, user string, upto func(turn.Record) turn.TS) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*storeTimeout)
 	defer cancel()
 	if refusal, _ := b.mayAsk(ctx, Command{User: user, Channel: t.Channel}); refusal != "" {
@@ -168,7 +170,7 @@ func (b *Bot) pressed(ctx context.Context, ev Pressed) error {
 // mayPress says why somebody may not press a button; empty: they may. It reads the thread, but for the stop of who asked.
 func (b *Bot) mayPress(ctx context.Context, ev Pressed) string {
 	anew := ev.Press == PressRegenerate || ev.Press == PressContinue
-	if ev.User == ev.Asker && !anew || ev.Thread.direct() && !anew {
+	if ev.User == ev.Asker && !anew || ev.Thread.Direct() && !anew {
 		return ""
 	}
 	read, cancel := context.WithTimeout(ctx, pressTimeout)
@@ -180,7 +182,7 @@ func (b *Bot) mayPress(ctx context.Context, ev Pressed) string {
 	}
 	b.crowds.see(ev.Thread, messages)
 	switch {
-	case ev.User != ev.Asker && !slices.Contains(people(messages), ev.User):
+	case ev.User != ev.Asker && !slices.Contains(thread.People(messages), ev.User):
 		return notYours
 	case !anew:
 		return ""
@@ -209,7 +211,7 @@ func (b *Bot) want(ctx context.Context, ev Pressed) error {
 }
 
 // isWanted says whether a wish is being fulfilled in a thread: pressing twice wishes once.
-func (b *Bot) isWanted(ctx context.Context, t Thread) bool {
+func (b *Bot) isWanted(ctx context.Context, t thread.ID) bool {
 	record, err := b.desk.Look(ctx, t.String())
 	if err != nil || !record.Owed() {
 		return false
@@ -250,7 +252,7 @@ type ratings struct {
 // maxRatings is how many are remembered.
 const maxRatings = 10_000
 
-func newRatings() ratings { return ratings{last: newest[[2]string, Press](maxRatings)} }
+func newRatings() ratings { return ratings{last: recent.New[[2]string, Press](maxRatings)} }
 
 // news says that a person thinks so for the first time, or otherwise than before.
 func (r *ratings) news(message, user string, p Press) bool {
@@ -283,7 +285,7 @@ func (b *Bot) rated(ctx context.Context, ev Pressed) {
 }
 
 // again asks for something that the thread, or the store, explains to whoever claims it.
-func (b *Bot) again(ctx context.Context, t Thread, ts string) error {
+func (b *Bot) again(ctx context.Context, t thread.ID, ts string) error {
 	note, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	if !b.enter() {
@@ -308,28 +310,28 @@ func (b *Bot) again(ctx context.Context, t Thread, ts string) error {
 // edited takes a message that was changed. One that is being answered, or was answered last, is answered anew; the thread tells which it is.
 func (b *Bot) edited(ctx context.Context, ev Edited) error {
 	k := b.crowds.note(ev.Thread, ev.User, ev.TS)
-	if mode := b.settings(ctx, ev.Thread.Channel).FollowUps; !ev.explicit() && !ev.WasMentioned && (mode == FollowMention || mode != FollowAlways && k.before(ev.TS, ev.User)) {
+	if mode := b.settings(ctx, ev.Thread.Channel).FollowUps; !ev.Explicit() && !ev.WasMentioned && (mode == thread.FollowMention || mode != thread.FollowAlways && k.Before(ev.TS, ev.User)) {
 		return nil
 	}
-	asks := ev.explicit() && !ev.WasMentioned // it is a question only since now
+	asks := ev.Explicit() && !ev.WasMentioned // it is a question only since now
 	if asks {
-		b.held.add(ev.Asked, time.Now())
+		b.held.add(ev.Question, time.Now())
 	}
 	look, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	record, err := b.desk.Look(look, ev.Thread.String())
 	switch {
 	case err != nil:
-		return b.hold(ctx, ev.Asked, !asks, err)
+		return b.hold(ctx, ev.Question, !asks, err)
 	case record.Asked == "" && !asks:
 		return nil // never ours
 	}
 	if b.elsewhere(record) {
-		if err := b.desk.Change(look, ev.Thread.String(), ev.since()); err != nil {
-			return b.hold(ctx, ev.Asked, true, err)
+		if err := b.desk.Change(look, ev.Thread.String(), ev.Since()); err != nil {
+			return b.hold(ctx, ev.Question, true, err)
 		}
 	}
-	return b.ask(ctx, ev.Asked)
+	return b.ask(ctx, ev.Question)
 }
 
 // elsewhere says whether another process is at work on a thread.

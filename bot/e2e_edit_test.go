@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"llmbot/bot"
 	"llmbot/bot/slacksim"
 	"llmbot/llm/llmsim"
 )
@@ -211,9 +210,7 @@ func TestDeletedQuestionOfAnotherProcess(t *testing.T) {
 	inWorld(t, c, func(t *testing.T, w *world) {
 		ts := w.ask("alice", "general", "", "count")
 		w.says("general", ts, "Sentence 3", time.Minute)
-		thread := bot.Thread{Channel: w.slack.ChannelID("general"), TS: ts}
 		w.delete("alice", "general", ts)
-		_ = thread
 		time.Sleep(10 * time.Second)
 		if n := len(w.answers("general", ts)); n != 0 || w.model.Running() != 0 {
 			t.Errorf("%d messages", n)

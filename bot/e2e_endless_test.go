@@ -10,7 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"llmbot/bot"
+	"llmbot/bot/answer"
 	"llmbot/bot/slacksim"
 	"llmbot/bot/turn"
 	"llmbot/llm/llmsim"
@@ -90,7 +90,7 @@ func TestEndlessAnswer(t *testing.T) {
 					if len(got) > 31 {
 						t.Errorf("%d messages", len(got))
 					}
-					if n := utf8.RuneCountInString(all); n > bot.DefaultMaxChars+len(got)*300 && name != "headings" && name != "a table" && name != "rules" {
+					if n := utf8.RuneCountInString(all); n > answer.DefaultMaxChars+len(got)*300 && name != "headings" && name != "a table" && name != "rules" {
 						t.Errorf("%d characters", n)
 					}
 					if !strings.Contains(all, "I have stopped the model") || !strings.Contains(all, "the rest of it is left out") || strings.Contains(all, "file") {
@@ -130,7 +130,7 @@ func TestLongAnswerIsOffered(t *testing.T) {
 		for _, channel := range []string{"general", "@alice"} {
 			t.Run(name+" in "+channel, func(t *testing.T) {
 				inWorld(t, worldConfig{slack: uploads(), model: llmsim.Config{MaxModelLen: 1_000_000}}, func(t *testing.T, w *world) {
-					whole := strings.Repeat(foxes, min(n, 4*bot.DefaultMaxChars/len(foxes)+1))
+					whole := strings.Repeat(foxes, min(n, 4*answer.DefaultMaxChars/len(foxes)+1))
 					tape := endless(foxes, 30*time.Second)
 					if n < 10_000 {
 						tape = llmsim.Tape{llmsim.Chunk(whole[:len(whole)/2], 1000), llmsim.Wait(time.Second), llmsim.Chunk(whole[len(whole)/2:], 1000)}
@@ -143,10 +143,10 @@ func TestLongAnswerIsOffered(t *testing.T) {
 					if len(files) != 1 || files[0].TS < got[len(got)-1].TS || len(got) > 8 {
 						t.Errorf("%d files, %d messages", len(files), len(got))
 					}
-					if want := min(len(whole), 4*bot.DefaultMaxChars); files[0].Files[0]["size"] != want || files[0].Files[0]["name"] != "answer.md" {
+					if want := min(len(whole), 4*answer.DefaultMaxChars); files[0].Files[0]["size"] != want || files[0].Files[0]["name"] != "answer.md" {
 						t.Errorf("a file %v of %v, want %d", files[0].Files[0]["name"], files[0].Files[0]["size"], want)
 					}
-					if s := shownFoxes(got); s > bot.DefaultMaxChars/len(foxes) || s < 58_000/len(foxes) {
+					if s := shownFoxes(got); s > answer.DefaultMaxChars/len(foxes) || s < 58_000/len(foxes) {
 						t.Errorf("%d foxes", s)
 					}
 					if all := text(got); !strings.Contains(all, "all of it follows as a file") || strings.Contains(all, "I have stopped") == (n < 10_000) {
@@ -155,7 +155,7 @@ func TestLongAnswerIsOffered(t *testing.T) {
 					w.slack.Say("alice", channel, ts, w.slack.Mention()+" and again?")
 					w.answered(channel, ts, 2)
 					messages := w.model.Last().Chat.Messages
-					if k := len(messages); k != 4 || len(messages[2].Content) > bot.DefaultMaxChars || len(messages[2].Content) < 58_000 || strings.Contains(fmt.Sprint(messages[3]), "answer.md") {
+					if k := len(messages); k != 4 || len(messages[2].Content) > answer.DefaultMaxChars || len(messages[2].Content) < 58_000 || strings.Contains(fmt.Sprint(messages[3]), "answer.md") {
 						t.Errorf("%d messages in the next prompt: %.300s", k, fmt.Sprint(messages[min(2, k-1):]))
 					}
 				})
@@ -299,7 +299,7 @@ func TestHugeCheckpoint(t *testing.T) {
 				w.until("the file is there", time.Minute, func() bool { f, _ := filed(w.answers("general", ts)); return len(f) == 1 })
 				t.Logf("after %s", time.Since(began))
 				files, got := filed(w.answers("general", ts))
-				if n, _ := files[0].Files[0]["size"].(int); n > 4*4*bot.DefaultMaxChars || len(got) > 26 || footers(got) > 1 {
+				if n, _ := files[0].Files[0]["size"].(int); n > 4*4*answer.DefaultMaxChars || len(got) > 26 || footers(got) > 1 {
 					t.Errorf("a file of %d, %d messages", n, len(got))
 				}
 				w.requests(1, "it has ended")

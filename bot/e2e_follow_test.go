@@ -8,11 +8,12 @@ import (
 
 	"llmbot/bot"
 	"llmbot/bot/slacksim"
+	"llmbot/bot/thread"
 	"llmbot/bot/turn"
 	"llmbot/llm/llmsim"
 )
 
-func following(mode bot.FollowUps) worldConfig {
+func following(mode thread.FollowUps) worldConfig {
 	return worldConfig{model: llmsim.Config{Speed: 100}, bot: bot.Config{Settings: bot.Settings{FollowUps: mode}}}
 }
 
@@ -50,7 +51,7 @@ func TestFollowUpsWithoutMention(t *testing.T) {
 		})
 	})
 	t.Run("always", func(t *testing.T) {
-		inWorld(t, following(bot.FollowAlways), func(t *testing.T, w *world) {
+		inWorld(t, following(thread.FollowAlways), func(t *testing.T, w *world) {
 			ts := w.ask("alice", "general", "", "one")
 			w.answered("general", ts, 1)
 			w.slack.Say("bob", "general", ts, "and two?")
@@ -61,7 +62,7 @@ func TestFollowUpsWithoutMention(t *testing.T) {
 		})
 	})
 	t.Run("mention", func(t *testing.T) {
-		inWorld(t, following(bot.FollowMention), func(t *testing.T, w *world) {
+		inWorld(t, following(thread.FollowMention), func(t *testing.T, w *world) {
 			ts := w.ask("alice", "general", "", "one")
 			w.answered("general", ts, 1)
 			w.slack.Say("alice", "general", ts, "and two?")
@@ -220,7 +221,7 @@ func TestWholeThreadIsContext(t *testing.T) {
 
 // TestPromptPrefixIsStable: nine tenths of a turn's prompt are the unchanged beginning of the next one's.
 func TestPromptPrefixIsStable(t *testing.T) {
-	cfg := following(bot.FollowAlways)
+	cfg := following(thread.FollowAlways)
 	cfg.model.Speed = 1000
 	cfg.model.MaxModelLen = 3000
 	inWorld(t, cfg, func(t *testing.T, w *world) {

@@ -10,6 +10,7 @@ import (
 
 	"llmbot/bot"
 	"llmbot/bot/slacksim"
+	"llmbot/bot/thread"
 	"llmbot/bot/turn"
 	"llmbot/llm/llmsim"
 )
@@ -198,7 +199,7 @@ func TestFollowUpBeforeItsQuestionIsNoted(t *testing.T) {
 		w.again()
 		w.until("the second process has its sockets", time.Minute, func() bool { return w.slack.Sockets() == 4 })
 		w.slack.FailEvent(slacksim.EventFault{Times: -1, Drop: true}) // neither hears of anything but by hand
-		ev := bot.Asked{Thread: bot.Thread{Channel: w.slack.ChannelID("general"), TS: ts}, User: w.slack.UserID("alice"), Text: "second zqtwo"}
+		ev := bot.Asked{Question: thread.Question{Thread: thread.ID{Channel: w.slack.ChannelID("general"), TS: ts}, User: w.slack.UserID("alice"), Text: "second zqtwo"}}
 		ev.TS = w.slack.Say("alice", "general", ts, ev.Text)
 		if err := w.bot.Handle(t.Context(), ev); err != nil {
 			t.Errorf("the follow-up: %v", err)
@@ -206,11 +207,11 @@ func TestFollowUpBeforeItsQuestionIsNoted(t *testing.T) {
 		w.kill()
 		links[0].back()
 		w.until("both questions are in a prompt", time.Minute, func() bool {
-			var all string
+			var all strings.Builder
 			for _, r := range w.model.Requests() {
-				all += fmt.Sprint(r.Chat.Messages)
+				all.WriteString(fmt.Sprint(r.Chat.Messages))
 			}
-			return strings.Contains(all, "zqone") && strings.Contains(all, "zqtwo")
+			return strings.Contains(all.String(), "zqone") && strings.Contains(all.String(), "zqtwo")
 		})
 		w.slack.Heal()
 	})

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"llmbot/bot"
+	"llmbot/bot/answer"
 	"llmbot/bot/slacksim"
 	"llmbot/llm/llmsim"
 )
@@ -26,7 +27,7 @@ func neverLess(t *testing.T, messages []slacksim.Message) {
 }
 
 func TestKilledProcess(t *testing.T) {
-	for name, resume := range map[string]bot.Resume{"continue": bot.ResumeAuto, "restart": bot.ResumeRestart} {
+	for name, resume := range map[string]answer.Resume{"continue": answer.ResumeAuto, "restart": answer.ResumeRestart} {
 		for _, at := range []time.Duration{300 * time.Millisecond, 1500 * time.Millisecond, 4 * time.Second, 9 * time.Second} {
 			t.Run(name+" "+at.String(), func(t *testing.T) {
 				cfg := durable()
@@ -76,7 +77,7 @@ func TestKilledProcess(t *testing.T) {
 }
 
 func TestModelServerRestartsInMidAnswer(t *testing.T) {
-	for name, resume := range map[string]bot.Resume{"continue": bot.ResumeAuto, "restart": bot.ResumeRestart} {
+	for name, resume := range map[string]answer.Resume{"continue": answer.ResumeAuto, "restart": answer.ResumeRestart} {
 		t.Run(name, func(t *testing.T) {
 			cfg := long()
 			cfg.bot.Resume = resume

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"llmbot/bot"
+	"llmbot/bot/thread"
 	"llmbot/llm/llmsim"
 )
 
@@ -18,7 +19,7 @@ func TestSettingsOfChannels(t *testing.T) {
 	cfg := worldConfig{model: llmsim.Config{Speed: 200, Aliases: []string{"big"}}, bot: bot.Config{Settings: bot.Settings{System: "Be brief."}}}
 	cfg.bot.Channel = func(_ string, name func() string, base bot.Settings) bot.Settings {
 		if name() == "random" {
-			base.System, base.Model, base.Temperature, base.Effort, base.FollowUps = prompt.Load().(string), "big", &cold, "low", bot.FollowMention
+			base.System, base.Model, base.Temperature, base.Effort, base.FollowUps = prompt.Load().(string), "big", &cold, "low", thread.FollowMention
 		}
 		return base
 	}

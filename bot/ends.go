@@ -5,17 +5,19 @@ import (
 	"errors"
 	"slices"
 
+	"llmbot/bot/answer"
+	"llmbot/bot/thread"
 	"llmbot/bot/turn"
 )
 
 // none ends a turn in which nothing is owed: a half answer whose question is gone goes, too. One that was
 // begun for somebody of whom Slack does not say now who they are waits until it does.
 func (t *turnRun) none(work context.Context, upto turn.TS) report {
-	ids := slices.DeleteFunc(union(t.claim.Messages(), slices.Concat(t.due.adopt, t.due.orphan)), t.keeps)
+	ids := slices.DeleteFunc(thread.Union(t.claim.Messages(), slices.Concat(t.due.Adopt, t.due.Orphans)), t.keeps)
 	switch {
 	case len(t.claim.Messages()) > 0 && t.unsure:
 		return t.release(work)
-	case t.unread || t.due.redo || len(t.due.asks) > 0:
+	case t.unread || t.due.Redo || len(t.due.Asks) > 0:
 		return t.done(work, upto)
 	case len(ids) > 0:
 		if err := t.removeAll(work, ids, upto); errors.Is(err, ErrNotNow) {
@@ -28,13 +30,13 @@ func (t *turnRun) none(work context.Context, upto turn.TS) report {
 // removeOrphans removes the half answers whose questions are gone, beside an answer to others.
 func (t *turnRun) removeOrphans(work context.Context) {
 	ours := t.messageIDs()
-	ids := slices.DeleteFunc(slices.Clone(t.due.orphan), func(id string) bool { return slices.Contains(ours, id) || t.keeps(id) })
+	ids := slices.DeleteFunc(slices.Clone(t.due.Orphans), func(id string) bool { return slices.Contains(ours, id) || t.keeps(id) })
 	if len(ids) == 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeoutCause(work, closeTimeout, errors.New("slack did not delete a half answer in time"))
 	defer cancel()
-	err := t.bot.showAgain(ctx, t.thread, Reply{For: t.due.last().TS, Epoch: t.claim.Epoch(), Check: t.mayWrite, Adopt: ids}, Answer{Phase: Removed})
+	err := t.bot.showAgain(ctx, t.thread, Reply{For: t.due.Last().TS, Epoch: t.claim.Epoch(), Check: t.mayWrite, Adopt: ids}, answer.Snapshot{Phase: answer.Removed})
 	t.bot.log.InfoContext(work, "answer_removed", "thread", t.thread.String(), "messages", ids, "error", err)
 }
 
@@ -42,24 +44,17 @@ func (t *turnRun) removeOrphans(work context.Context) {
 func (t *turnRun) removeAll(work context.Context, ids []string, upto turn.TS) error {
 	ctx, cancel := context.WithTimeoutCause(work, closeTimeout, errors.New("slack did not delete a half answer in time"))
 	defer cancel()
-	reply := t.reply(work, Asked{TS: string(upto)})
+	reply := t.reply(work, thread.Question{TS: string(upto)})
 	reply.Adopt = ids // and none that stay
 	draft, err := t.bot.dep.Replier.Open(work, t.thread, reply)
 	if err == nil {
-		err = draft.Close(ctx, Answer{Phase: Removed})
+		err = draft.Close(ctx, answer.Snapshot{Phase: answer.Removed})
 	}
 	t.bot.log.InfoContext(work, "answer_removed", "thread", t.thread.String(), "ask", string(upto), "error", err)
 	if err == nil {
 		t.ended(EndRemoved)
 	}
 	return err
-}
-
-// union are the ids of both lists, oldest first.
-func union(a, b []string) []string {
-	out := slices.Concat(a, b)
-	slices.SortFunc(out, func(x, y string) int { return turn.TS(x).Compare(turn.TS(y)) })
-	return slices.Compact(out)
 }
 
 // release gives the thread back unanswered.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"llmbot/bot/thread"
 )
 
 // errands are done in the background by a few goroutines.
@@ -100,12 +102,12 @@ func (d delayed) run(ctx context.Context, b *Bot, timeout time.Duration) {
 }
 
 // tell shows a word to one person, in the background; best effort.
-func (b *Bot) tell(t Thread, user, text string) {
+func (b *Bot) tell(t thread.ID, user, text string) {
 	b.errand(b.errands, "tell", func(ctx context.Context) { b.whisper(ctx, t, user, text) })
 }
 
 // whisper is tell while the caller waits.
-func (b *Bot) whisper(ctx context.Context, t Thread, user, text string) {
+func (b *Bot) whisper(ctx context.Context, t thread.ID, user, text string) {
 	if err := b.dep.Room.Whisper(ctx, t, user, text); err != nil {
 		b.log.WarnContext(ctx, "whisper_failed", "thread", t.String(), "user", user, "error", err)
 	}

@@ -9,9 +9,13 @@ import (
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
+	"llmbot/bot/answer"
+	"llmbot/bot/figures"
 	"llmbot/bot/quota"
+	"llmbot/bot/recent"
+	"llmbot/bot/status"
+	"llmbot/bot/thread"
 	"llmbot/bot/turn"
-	"llmbot/llm"
 )
 
 // errOverQuota ends an answer before it has begun: somebody has had their share.
@@ -22,8 +26,8 @@ const tellAgain = time.Minute
 
 // payer is for whom an answer is written: whose slot it takes, and whose quota. Of several people whose questions are answered together it is who asked
 // first; of an answer that somebody wants anew, or to go on, whoever wants it.
-func (t *turnRun) payer(asks []Asked) string {
-	if t.due.redo && t.wanter != "" {
+func (t *turnRun) payer(asks []thread.Question) string {
+	if t.due.Redo && t.wanter != "" {
 		return t.wanter
 	}
 	return asks[0].User
@@ -43,7 +47,7 @@ func (b *Bot) accounts(person, channel string, shared quota.Limits) (all []quota
 // afford counts the answer that is about to begin, and returns the questions that it answers: whose person has had their share is told so, and has no
 // answer. If none is left and something of an answer is visible, they are returned all the same, and refused says why: it is to be ended. What was
 // begun by an owner before goes on without being counted. The store being away refuses nobody.
-func (t *turnRun) afford(ctx context.Context, asks []Asked) []Asked {
+func (t *turnRun) afford(ctx context.Context, asks []thread.Question) []thread.Question {
 	for len(asks) > 0 {
 		t.person = t.payer(asks)
 		t.paying = t.bot.accounts(t.person, t.thread.Channel, t.set.Quota)
@@ -59,13 +63,13 @@ func (t *turnRun) afford(ctx context.Context, asks []Asked) []Asked {
 		if over.Limit == "" {
 			return asks
 		}
-		left := make([]Asked, 0, len(asks))
+		left := make([]thread.Question, 0, len(asks))
 		for _, a := range asks {
 			if a.User != t.person && t.person != t.wanter {
 				left = append(left, a)
 			}
 		}
-		if len(left) == 0 && (len(t.claim.Messages()) > 0 || !t.due.redo && len(t.due.adopt) > 0) {
+		if len(left) == 0 && (len(t.claim.Messages()) > 0 || !t.due.Redo && len(t.due.Adopt) > 0) {
 			t.refused = over
 			return asks
 		}
@@ -92,16 +96,17 @@ func (t *turnRun) overspent(ctx context.Context) quota.Over {
 }
 
 // refuse ends an answer that may not be written. What is visible of it stays, and says why; else the person alone is told.
-func (t *turnRun) refuse(ctx context.Context, w *writer, over quota.Over) outcome {
+func (t *turnRun) refuse(ctx context.Context, w *answer.Writer, over quota.Over) answer.Outcome {
+	stands, kept := w.Stands()
 	where, sentence := t.overQuota(ctx, over)
-	out := outcome{err: errOverQuota, kept: w.kept, answer: w.stands}
+	out := answer.Outcome{Err: errOverQuota, Kept: kept, Answer: stands}
 	switch {
-	case w.kept:
+	case kept:
 	case len(t.messageIDs()) > 0:
-		out.answer = Answer{Text: w.stands.Text, Notice: overSentence(over, time.Now()), Phase: Failed, Ending: EndingBroken, Controls: CanRegenerate}
+		out.Answer = answer.Snapshot{Text: stands.Text, Notice: overSentence(over, time.Now()), Phase: answer.Failed, Ending: answer.EndingBroken, Controls: answer.CanRegenerate}
 		return out
 	default:
-		out.answer = Answer{Phase: Removed}
+		out.Answer = answer.Snapshot{Phase: answer.Removed}
 	}
 	if sentence != "" {
 		t.bot.tell(where, t.person, sentence) // a slot may be held: nobody waits for Slack
@@ -110,7 +115,7 @@ func (t *turnRun) refuse(ctx context.Context, w *writer, over quota.Over) outcom
 }
 
 // overQuota notes that somebody has had their share, and returns what they are to be told, and where; nothing: they have just been told.
-func (t *turnRun) overQuota(ctx context.Context, over quota.Over) (where Thread, sentence string) {
+func (t *turnRun) overQuota(ctx context.Context, over quota.Over) (where thread.ID, sentence string) {
 	b, now, asks := t.bot, time.Now(), t.under()
 	b.log.InfoContext(ctx, "quota_reached", "thread", t.thread.String(), "user", t.person, "of", string(over.Account.Of), "limit", string(over.Limit), "until", over.Until)
 	if h := b.dep.Hooks.OverQuota; h != nil {
@@ -132,7 +137,7 @@ type told struct {
 	until *simplelru.LRU[string, time.Time]
 }
 
-func newTold() told { return told{until: newest[string, time.Time](maxTold)} }
+func newTold() told { return told{until: recent.New[string, time.Time](maxTold)} }
 
 // due says, once, that who is to be told what holds until then.
 func (m *told) due(who string, now, until time.Time) bool {
@@ -154,14 +159,12 @@ func overSentence(over quota.Over, now time.Time) string {
 	if over.Account.Of == quota.Person {
 		who, have, its = "You", "have", "your"
 	}
-	had := fmt.Sprintf("%s %s had %s %s of a minute.", who, have, its, count(over.Account.Limits.AnswersPerMinute, "answer"))
+	had := fmt.Sprintf("%s %s had %s %s of a minute.", who, have, its, figures.Count(over.Account.Limits.AnswersPerMinute, "answer"))
 	if over.Limit == quota.TokensPerDay {
-		had = fmt.Sprintf("%s %s used %s %s of 24 hours (what I read for an answer counts, too).", who, have, its, count(over.Account.Limits.TokensPerDay, "token"))
+		had = fmt.Sprintf("%s %s used %s %s of 24 hours (what I read for an answer counts, too).", who, have, its, figures.Count(over.Account.Limits.TokensPerDay, "token"))
 	}
 	return had + " Please ask again " + when(over.Until, now) + "."
 }
-
-func count(n int, what string) string { return thousands(n) + " " + plural(n, what) }
 
 // when is a time to come: how long until then, and when that is. It is rounded up: whoever comes then does not come too early.
 func when(at, now time.Time) string {
@@ -175,12 +178,12 @@ func when(at, now time.Time) string {
 	if at.YearDay() != now.UTC().YearDay() {
 		day = " on " + at.Format("2 January")
 	}
-	return fmt.Sprintf("in %s, at %s UTC%s", span(left), at.Format(clock), day)
+	return fmt.Sprintf("in %s, at %s UTC%s", figures.Span(left), at.Format(clock), day)
 }
 
 // share is what the person who asked for the status, and the channel in which they did, have used of what they may.
-func (b *Bot) share(ctx context.Context, c Command) Group {
-	g := Group{Title: "Your share"}
+func (b *Bot) share(ctx context.Context, c Command) status.Group {
+	g := status.Group{Title: "Your share"}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	var shared quota.Limits
@@ -198,10 +201,10 @@ func (b *Bot) share(ctx context.Context, c Command) Group {
 			who = channelWords(a.ID)
 		}
 		if n := a.Limits.AnswersPerMinute; n > 0 {
-			g.Lines = append(g.Lines, fmt.Sprintf("%s: %s of %s in the last minute", who, thousands(use.Answers), count(n, "answer")))
+			g.Lines = append(g.Lines, fmt.Sprintf("%s: %s of %s in the last minute", who, figures.Thousands(use.Answers), figures.Count(n, "answer")))
 		}
 		if n := a.Limits.TokensPerDay; n > 0 {
-			g.Lines = append(g.Lines, fmt.Sprintf("%s: %s of %s in the last 24 hours", who, thousands(use.Tokens), count(n, "token")))
+			g.Lines = append(g.Lines, fmt.Sprintf("%s: %s of %s in the last 24 hours", who, figures.Thousands(use.Tokens), figures.Count(n, "token")))
 		}
 	}
 	return g
@@ -209,20 +212,10 @@ func (b *Bot) share(ctx context.Context, c Command) Group {
 
 // channelWords is how a channel is spoken of in it.
 func channelWords(id string) string {
-	if (Thread{Channel: id}).direct() {
+	if (thread.ID{Channel: id}).Direct() {
 		return "This conversation"
 	}
 	return "This channel"
-}
-
-// used are the tokens of one request, prompt and answer: the server's count, and of a stream that broke off its running one. Of a request that a
-// person ended before the server had counted anything, the prompt counts as we estimate it: else the longest ones would cost nothing.
-func (w *writer) used(ctx context.Context, res llm.Result, estimated int) int {
-	read := res.Usage.PromptTokens
-	if cause := context.Cause(ctx); read == 0 && (errors.Is(cause, errStopped) || errors.Is(cause, errSuperseded)) {
-		read = estimated
-	}
-	return read + max(res.Usage.CompletionTokens, w.tokens-w.from.tokens)
 }
 
 // spend counts the tokens of a request that is over, in the background.

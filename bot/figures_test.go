@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"llmbot/bot"
+	"llmbot/bot/answer"
 	"llmbot/bot/slacksim"
 	"llmbot/llm"
 )
@@ -38,9 +38,9 @@ type visible struct {
 	tokens int
 }
 
-// recorder notes when each token of each answer came. It is a bot.Model.
+// recorder notes when each token of each answer came. It is an answer.Model.
 type recorder struct {
-	model bot.Model
+	model answer.Model
 	start time.Time
 
 	mu   sync.Mutex // guards all below

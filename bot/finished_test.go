@@ -8,20 +8,22 @@ import (
 	"time"
 
 	"llmbot/bot"
+	"llmbot/bot/answer"
+	"llmbot/bot/thread"
 	"llmbot/bot/turn"
 )
 
 // stuckClose is a Slack that does not take the end of an answer.
 type stuckClose struct{ *reading }
 
-func (s stuckClose) Open(ctx context.Context, t bot.Thread, r bot.Reply) (bot.Draft, error) {
+func (s stuckClose) Open(ctx context.Context, t thread.ID, r bot.Reply) (answer.Draft, error) {
 	d, err := s.reading.Open(ctx, t, r)
 	return stuckDraft{d}, err
 }
 
-type stuckDraft struct{ bot.Draft }
+type stuckDraft struct{ answer.Draft }
 
-func (stuckDraft) Close(ctx context.Context, _ bot.Answer) error {
+func (stuckDraft) Close(ctx context.Context, _ answer.Snapshot) error {
 	<-ctx.Done()
 	return context.Cause(ctx)
 }

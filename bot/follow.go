@@ -9,6 +9,8 @@ import (
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
+	"llmbot/bot/recent"
+	"llmbot/bot/thread"
 	"llmbot/bot/turn"
 )
 
@@ -28,98 +30,53 @@ const (
 // the bot had nothing to do with it when it was looked at. It saves reads, and decides nothing that a read would decide otherwise.
 type crowds struct {
 	mu    sync.Mutex // guards all below
-	known *simplelru.LRU[Thread, crowd]
+	known *simplelru.LRU[thread.ID, thread.Crowd]
 }
 
-func newCrowds() crowds { return crowds{known: newest[Thread, crowd](maxCrowds)} }
-
-type crowd struct {
-	one, two wrote // the two of whom the earliest messages are known; empty: not known
-	not      bool  // the bot was not in it, and what it is asked since is in the store
-}
-
-// wrote is who wrote, and when first, as far as it is known: they may have before.
-type wrote struct {
-	person string
-	first  turn.TS
-}
-
-// many says that more than one person has written.
-func (k crowd) many() bool { return k.two.person != "" }
-
-// before says that somebody else than its author wrote before a message.
-func (k crowd) before(ts, author string) bool {
-	for _, w := range []wrote{k.one, k.two} {
-		if w.person != "" && w.person != author && turn.TS(ts).After(w.first) {
-			return true
-		}
-	}
-	return false
-}
-
-// with is the crowd when somebody wrote at ts.
-func (k crowd) with(person, ts string) crowd {
-	at := turn.TS(ts)
-	switch {
-	case person == "" || ts == "":
-	case k.one.person == "" || k.one.person == person:
-		if k.one.person == "" || k.one.first.After(at) {
-			k.one = wrote{person, at}
-		}
-	case k.two.person == "" || k.two.person == person:
-		if k.two.person == "" || k.two.first.After(at) {
-			k.two = wrote{person, at}
-		}
-	case k.one.first.After(at) && !k.two.first.After(k.one.first):
-		k.one = wrote{person, at}
-	case k.two.first.After(at):
-		k.two = wrote{person, at}
-	}
-	return k
-}
+func newCrowds() crowds { return crowds{known: recent.New[thread.ID, thread.Crowd](maxCrowds)} }
 
 // note says that somebody has written in a thread, at ts.
-func (c *crowds) note(t Thread, person, ts string) crowd {
+func (c *crowds) note(t thread.ID, person, ts string) thread.Crowd {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	k, _ := c.known.Get(t)
-	k = k.with(person, ts)
+	k = k.With(person, ts)
 	c.known.Add(t, k)
 	return k
 }
 
 // see notes who has written in a thread that was read.
-func (c *crowds) see(t Thread, messages []Message) {
+func (c *crowds) see(t thread.ID, messages []thread.Message) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	k, _ := c.known.Get(t)
 	for _, m := range messages {
 		if !m.Self && !m.Bot {
-			k = k.with(m.User, m.TS)
+			k = k.With(m.User, m.TS)
 		}
 	}
 	c.known.Add(t, k)
 }
 
 // forget forgets who has written in a thread: a message was deleted.
-func (c *crowds) forget(t Thread) {
+func (c *crowds) forget(t thread.ID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if k, ok := c.known.Get(t); ok {
-		c.known.Add(t, crowd{not: k.not})
+		c.known.Add(t, thread.Crowd{Absent: k.Absent})
 	}
 }
 
 // pass notes that the bot was not in a thread when it was looked at.
-func (c *crowds) pass(t Thread) {
+func (c *crowds) pass(t thread.ID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	k, _ := c.known.Get(t)
-	k.not = true
+	k.Absent = true
 	c.known.Add(t, k)
 }
 
-func (c *crowds) get(t Thread) crowd {
+func (c *crowds) get(t thread.ID) thread.Crowd {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	k, _ := c.known.Get(t)
@@ -128,10 +85,10 @@ func (c *crowds) get(t Thread) crowd {
 
 // follow takes a message of a thread that does not name the bot. Whether it is addressed to the bot the thread says, when a turn reads it;
 // here is only found out, cheaply, whether it can be.
-func (b *Bot) follow(ctx context.Context, ev Asked) error {
+func (b *Bot) follow(ctx context.Context, ev thread.Question) error {
 	k := b.crowds.note(ev.Thread, ev.User, ev.TS)
 	mode := b.settings(ctx, ev.Thread.Channel).FollowUps
-	if ev.Elsewhere || mode == FollowMention || mode != FollowAlways && k.before(ev.TS, ev.User) {
+	if ev.Elsewhere || mode == thread.FollowMention || mode != thread.FollowAlways && k.Before(ev.TS, ev.User) {
 		return nil
 	}
 	return b.ifOurs(ctx, ev.Thread, ev.TS, k, func(ctx context.Context) error { return b.ask(ctx, ev) }, func(cause error) error {
@@ -142,7 +99,7 @@ func (b *Bot) follow(ctx context.Context, ev Asked) error {
 // ifOurs does something if the bot is in a thread: the store knows, or, for what was before the store, the
 // thread itself, which is then looked at in the background. unknown is called when the store does not answer.
 // ts is of the message that is about it.
-func (b *Bot) ifOurs(ctx context.Context, t Thread, ts string, k crowd, do func(context.Context) error, unknown func(error) error) error {
+func (b *Bot) ifOurs(ctx context.Context, t thread.ID, ts string, k thread.Crowd, do func(context.Context) error, unknown func(error) error) error {
 	look, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	find := b.desk.Look
@@ -159,7 +116,7 @@ func (b *Bot) ifOurs(ctx context.Context, t Thread, ts string, k crowd, do func(
 		return unknown(err)
 	case record.Asked != "": // or it was asked of another process
 		return do(ctx)
-	case k.not:
+	case k.Absent:
 		return nil
 	case !b.older(t):
 		b.lookLater(t, do)
@@ -182,10 +139,10 @@ const (
 )
 
 // isYoung reports whether a thread began so lately that its first message may not be noted yet.
-func (b *Bot) isYoung(t Thread) bool { return time.Since(tsTime(t.TS)) <= young }
+func (b *Bot) isYoung(t thread.ID) bool { return time.Since(tsTime(t.TS)) <= young }
 
 // lookLater does something if the bot is in a thread a little later.
-func (b *Bot) lookLater(t Thread, do func(context.Context) error) {
+func (b *Bot) lookLater(t thread.ID, do func(context.Context) error) {
 	if !b.isYoung(t) {
 		return
 	}
@@ -204,12 +161,12 @@ func (b *Bot) lookLater(t Thread, do func(context.Context) error) {
 
 // look1 is a thread that is to be looked at, and what is done if the bot is in it.
 type look1 struct {
-	thread Thread
+	thread thread.ID
 	do     func(context.Context) error
 }
 
 // older says that a thread may have begun before this process: all that was asked since is in the store.
-func (b *Bot) older(t Thread) bool { return tsTime(t.TS).Before(b.since.Add(clockSkew)) }
+func (b *Bot) older(t thread.ID) bool { return tsTime(t.TS).Before(b.since.Add(clockSkew)) }
 
 // clockSkew is how far Slack's clock may be ahead of ours.
 const clockSkew = time.Minute
@@ -235,7 +192,7 @@ func (b *Bot) lookAtThreads(ctx context.Context) {
 		}
 		select {
 		case l := <-b.looks:
-			if b.crowds.get(l.thread).not {
+			if b.crowds.get(l.thread).Absent {
 				pause.Reset(0)
 				continue
 			}
@@ -256,7 +213,7 @@ func (b *Bot) lookAt(ctx context.Context, l look1) {
 		return
 	}
 	b.crowds.see(l.thread, messages)
-	if !slices.ContainsFunc(messages, func(m Message) bool { return m.Self }) {
+	if !slices.ContainsFunc(messages, func(m thread.Message) bool { return m.Self }) {
 		b.crowds.pass(l.thread)
 		b.lookLater(l.thread, l.do)
 		return

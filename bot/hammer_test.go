@@ -14,8 +14,10 @@ import (
 	"time"
 
 	"llmbot/bot"
+	"llmbot/bot/answer"
 	"llmbot/bot/slackio"
 	"llmbot/bot/slacksim"
+	"llmbot/bot/thread"
 	"llmbot/bot/turn"
 	"llmbot/llm"
 	"llmbot/llm/llmsim/memnet"
@@ -28,8 +30,8 @@ type stage struct {
 
 	mu     sync.Mutex // guards all below
 	finals map[string]int
-	failed []bot.Answer
-	said   map[bot.Thread][]bot.Message // in the threads
+	failed []answer.Snapshot
+	said   map[thread.ID][]thread.Message // in the threads
 }
 
 // say puts a message into its thread, as Slack does before it tells of it.
@@ -37,12 +39,12 @@ func (s *stage) say(ev bot.Asked) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.said == nil {
-		s.said = map[bot.Thread][]bot.Message{}
+		s.said = map[thread.ID][]thread.Message{}
 	}
 	list := s.said[ev.Thread]
-	i, known := slices.BinarySearchFunc(list, ev.TS, func(m bot.Message, ts string) int { return strings.Compare(m.TS, ts) })
+	i, known := slices.BinarySearchFunc(list, ev.TS, func(m thread.Message, ts string) int { return strings.Compare(m.TS, ts) })
 	if !known {
-		s.said[ev.Thread] = slices.Insert(list, i, bot.Message{TS: ev.TS, User: ev.User, Name: ev.User, Text: ev.Text, Mentioned: ev.Mentioned})
+		s.said[ev.Thread] = slices.Insert(list, i, thread.Message{TS: ev.TS, User: ev.User, Name: ev.User, Text: ev.Text, Mentioned: ev.Mentioned})
 	}
 }
 
@@ -61,18 +63,20 @@ func (*stage) Person(_ context.Context, u string) (bot.Person, error) {
 	return bot.Person{ID: u, Name: u}, nil
 }
 
-func (*stage) Channel(context.Context, string) (string, error)           { return "c", nil }
-func (*stage) Whisper(context.Context, bot.Thread, string, string) error { return nil }
+func (*stage) Channel(context.Context, string) (string, error)          { return "c", nil }
+func (*stage) Whisper(context.Context, thread.ID, string, string) error { return nil }
 
-func (s *stage) Messages(_ context.Context, t bot.Thread) ([]bot.Message, error) {
+func (s *stage) Messages(_ context.Context, t thread.ID) ([]thread.Message, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.said[t]), nil
 }
 
-func (*stage) Recent(context.Context, string, string, string) ([]bot.Message, error) { return nil, nil }
+func (*stage) Recent(context.Context, string, string, string) ([]thread.Message, error) {
+	return nil, nil
+}
 
-func (s *stage) Open(_ context.Context, _ bot.Thread, r bot.Reply) (bot.Draft, error) {
+func (s *stage) Open(_ context.Context, _ thread.ID, r bot.Reply) (answer.Draft, error) {
 	return &shown{s, r}, nil
 }
 
@@ -81,13 +85,13 @@ type shown struct {
 	r bot.Reply
 }
 
-func (*shown) Set(bot.Answer)               {}
+func (*shown) Set(answer.Snapshot)          {}
 func (*shown) Room(text string, _ bool) int { return len(text) }
-func (d *shown) Close(_ context.Context, a bot.Answer) error {
+func (d *shown) Close(_ context.Context, a answer.Snapshot) error {
 	d.s.mu.Lock()
 	defer d.s.mu.Unlock()
 	d.s.finals[d.r.For]++
-	if a.Phase == bot.Failed {
+	if a.Phase == answer.Failed {
 		d.s.failed = append(d.s.failed, a)
 	}
 	return nil
@@ -113,9 +117,9 @@ func newBot(t *testing.T, maxAnswers int) (*bot.Bot, *stage, func()) {
 	return b, s, func() { cancel(); <-done }
 }
 
-func ask(thread, ts int) bot.Asked {
-	th := bot.Thread{Channel: "C", TS: fmt.Sprintf("1000.%06d", thread)}
-	return bot.Asked{Thread: th, TS: fmt.Sprintf("%d.%06d", 1000+ts, thread), User: "U", Text: "q", Mentioned: true}
+func ask(n, ts int) bot.Asked {
+	th := thread.ID{Channel: "C", TS: fmt.Sprintf("1000.%06d", n)}
+	return bot.Asked{Question: thread.Question{Thread: th, TS: fmt.Sprintf("%d.%06d", 1000+ts, n), User: "U", Text: "q", Mentioned: true}}
 }
 
 // TestHandleHammer has 8 goroutines ask in 20 threads, each question twice, while the bot stops: what was acked is answered.
@@ -189,7 +193,7 @@ func TestPanicEndsOneTurnOnly(t *testing.T) {
 func TestFileWithoutText(t *testing.T) {
 	inWorld(t, worldConfig{}, func(t *testing.T, w *world) {
 		ts := w.slack.Say("alice", "general", "", "a file, as far as Slack knows")
-		ev := bot.Asked{Thread: bot.Thread{Channel: w.slack.ChannelID("general"), TS: ts}, TS: ts, User: w.slack.UserID("alice"), Mentioned: true, Files: []bot.File{{ID: "F1", Name: "x.pdf", MIME: "application/pdf"}}}
+		ev := bot.Asked{Question: thread.Question{Thread: thread.ID{Channel: w.slack.ChannelID("general"), TS: ts}, TS: ts, User: w.slack.UserID("alice"), Mentioned: true, Files: []thread.File{{ID: "F1", Name: "x.pdf", MIME: "application/pdf"}}}}
 		if err := w.bot.Handle(t.Context(), ev); err != nil {
 			t.Fatal(err)
 		}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"llmbot/bot/thread"
 	"llmbot/bot/turn"
 )
 
@@ -41,15 +42,15 @@ const (
 type Statuses interface {
 	// Status shows the line "BOT text" under a thread, empty takes it away, and reports whether Slack took
 	// it. It blocks for the network, a few seconds at most.
-	Status(ctx context.Context, t Thread, text string) bool
+	Status(ctx context.Context, t thread.ID, text string) bool
 }
 
 // held are the questions that the store has not taken yet, as far as somebody is to be told of them. The
 // desk asks again (turn.Desk.Later); this only says so to people. The zero value is ready.
 type held struct {
 	mu      sync.Mutex // guards all below
-	threads map[Thread]*heldAsk
-	shown   map[Thread]struct{} // whose status says that somebody waits, although nobody does any more
+	threads map[thread.ID]*heldAsk
+	shown   map[thread.ID]struct{} // whose status says that somebody waits, although nobody does any more
 }
 
 // heldAsk is what is told in one thread.
@@ -64,11 +65,11 @@ type heldAsk struct {
 }
 
 // add notes that somebody waits in a thread since they came.
-func (h *held) add(ev Asked, came time.Time) {
+func (h *held) add(ev thread.Question, came time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.threads == nil {
-		h.threads, h.shown = map[Thread]*heldAsk{}, map[Thread]struct{}{}
+		h.threads, h.shown = map[thread.ID]*heldAsk{}, map[thread.ID]struct{}{}
 	}
 	a := h.threads[ev.Thread]
 	if a == nil {
@@ -87,7 +88,7 @@ func (h *held) add(ev Asked, came time.Time) {
 }
 
 // lasts notes that waiting does not help by itself.
-func (h *held) lasts(t Thread) {
+func (h *held) lasts(t thread.ID) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if a := h.threads[t]; a != nil && a.told.IsZero() {
@@ -97,7 +98,7 @@ func (h *held) lasts(t Thread) {
 
 // drop forgets the questions of a thread that gone names, and reports whether none is left although the
 // status says that one waits.
-func (h *held) drop(t Thread, gone func(ts string) bool) (shown bool) {
+func (h *held) drop(t thread.ID, gone func(ts string) bool) (shown bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	a := h.threads[t]
@@ -116,7 +117,7 @@ func (h *held) drop(t Thread, gone func(ts string) bool) (shown bool) {
 }
 
 // isShown reports whether the status of a thread says that somebody waits, although nobody does.
-func (h *held) isShown(t Thread) bool {
+func (h *held) isShown(t thread.ID) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	_, shown := h.shown[t]
@@ -124,7 +125,7 @@ func (h *held) isShown(t Thread) bool {
 }
 
 // cleared notes that the status of a thread is about to be taken away, and reports whether it has to be.
-func (h *held) cleared(t Thread) bool {
+func (h *held) cleared(t thread.ID) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	_, shown := h.shown[t]
@@ -133,7 +134,7 @@ func (h *held) cleared(t Thread) bool {
 }
 
 // due returns the threads that are to be told now, those that wait longest first.
-func (h *held) due(now time.Time) (out []Thread) {
+func (h *held) due(now time.Time) (out []thread.ID) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	told := 0
@@ -149,12 +150,12 @@ func (h *held) due(now time.Time) (out []Thread) {
 	if told >= heldTold {
 		return nil
 	}
-	slices.SortFunc(out, func(a, b Thread) int { return h.threads[a].since.Compare(h.threads[b].since) })
+	slices.SortFunc(out, func(a, b thread.ID) int { return h.threads[a].since.Compare(h.threads[b].since) })
 	return out[:min(len(out), heldTold-told)]
 }
 
 // get returns what is to be told in a thread; nil: nothing any more.
-func (h *held) get(t Thread) *heldAsk {
+func (h *held) get(t thread.ID) *heldAsk {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	a := h.threads[t]
@@ -167,7 +168,7 @@ func (h *held) get(t Thread) *heldAsk {
 }
 
 // noted notes that a thread was told now, quiet by a word to one person. It reports whether somebody still waits.
-func (h *held) noted(t Thread, quiet bool) bool {
+func (h *held) noted(t thread.ID, quiet bool) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	a := h.threads[t]
@@ -182,17 +183,17 @@ func (h *held) noted(t Thread, quiet bool) bool {
 
 // hold keeps a question that the store did not take. It always returns ErrNotDurable: Slack tells of it
 // again, should this process end before the store is back.
-func (b *Bot) hold(ctx context.Context, ev Asked, ifKnown bool, cause error) error {
+func (b *Bot) hold(ctx context.Context, ev thread.Question, ifKnown bool, cause error) error {
 	b.log.WarnContext(ctx, "ask_held", "thread", ev.Thread.String(), "ask", ev.TS, "error", cause)
 	lasting, ok := errors.AsType[interface {
 		error
 		Lasting() bool
 	}](cause)
 	switch {
-	case !b.desk.Later(ev.Thread.String(), ev.since(), ifKnown):
+	case !b.desk.Later(ev.Thread.String(), ev.Since(), ifKnown):
 		b.log.WarnContext(ctx, "ask_not_held", "thread", ev.Thread.String(), "ask", ev.TS)
 		b.waitsNoMore(ev.Thread, func(ts string) bool { return ts == ev.TS })
-		if ev.explicit() && !ifKnown && b.refused.due("held/"+ev.Thread.String()+"/"+ev.TS, time.Now()) {
+		if ev.Explicit() && !ifKnown && b.refused.due("held/"+ev.Thread.String()+"/"+ev.TS, time.Now()) {
 			b.tell(whisperPlace(ev), ev.User, tooManyHeld)
 		}
 	case ok && lasting.Lasting():
@@ -203,7 +204,7 @@ func (b *Bot) hold(ctx context.Context, ev Asked, ifKnown bool, cause error) err
 
 // noted is told when the store has a question that was held.
 func (b *Bot) noted(key string, _ turn.Record) {
-	if t, ok := parseThread(key); ok {
+	if t, ok := thread.Parse(key); ok {
 		b.waitsNoMore(t, everyAsk)
 	}
 }
@@ -211,7 +212,7 @@ func (b *Bot) noted(key string, _ turn.Record) {
 func everyAsk(string) bool { return true }
 
 // waitsNoMore notes that nobody waits for the store any more with those questions of a thread.
-func (b *Bot) waitsNoMore(t Thread, which func(ts string) bool) {
+func (b *Bot) waitsNoMore(t thread.ID, which func(ts string) bool) {
 	if b.held.drop(t, which) {
 		b.errand(b.errands, "status", func(ctx context.Context) { b.unsay(ctx, t) })
 	}
@@ -219,7 +220,7 @@ func (b *Bot) waitsNoMore(t Thread, which func(ts string) bool) {
 
 // unsay takes the status away. While something is being written there, that says more: the actor's end
 // has it taken away.
-func (b *Bot) unsay(ctx context.Context, t Thread) {
+func (b *Bot) unsay(ctx context.Context, t thread.ID) {
 	if s, ok := b.dep.Room.(Statuses); ok && !b.isLive(t) && b.held.cleared(t) {
 		s.Status(ctx, t, "")
 	}
@@ -250,7 +251,7 @@ func (b *Bot) tellHeld(ctx context.Context) {
 
 // tellWait says in one thread that its question waits: by a status, or where that is refused, or does not
 // say enough, by one word to who asked.
-func (b *Bot) tellWait(ctx context.Context, t Thread) {
+func (b *Bot) tellWait(ctx context.Context, t thread.ID) {
 	a := b.held.get(t)
 	if a == nil || ctx.Err() != nil {
 		return
@@ -279,21 +280,21 @@ func (b *Bot) tellWait(ctx context.Context, t Thread) {
 // isAnswered reports whether a thread shows answers to all questions that wait in it: perhaps only this
 // process cannot reach the store, and another one was told of them, too. The thread itself is read only if
 // its first message shows that something followed: answers need those reads when the store is back.
-func (b *Bot) isAnswered(ctx context.Context, t Thread, asks []string) bool {
+func (b *Bot) isAnswered(ctx context.Context, t thread.ID, asks []string) bool {
 	ctx, cancel := context.WithTimeout(ctx, heldRead)
 	defer cancel()
 	newest := turn.TS(slices.MaxFunc(asks, func(x, y string) int { return turn.TS(x).Compare(turn.TS(y)) }))
 	began := tsTime(t.TS)
 	first, err := b.dep.History.Recent(ctx, t.Channel, unixTS(began.Add(-time.Second)), unixTS(began.Add(time.Second)))
-	if err != nil || !slices.ContainsFunc(first, func(m Message) bool { return m.TS == t.TS && turn.TS(m.Latest).After(newest) }) {
+	if err != nil || !slices.ContainsFunc(first, func(m thread.Message) bool { return m.TS == t.TS && turn.TS(m.Latest).After(newest) }) {
 		return false
 	}
 	messages, err := b.dep.History.Messages(ctx, t)
-	return err == nil && slices.ContainsFunc(messages, func(m Message) bool { return m.Self && !newest.After(turn.TS(m.For)) })
+	return err == nil && slices.ContainsFunc(messages, func(m thread.Message) bool { return m.Self && !newest.After(turn.TS(m.For)) })
 }
 
 // whisperPlace is where a word to who asked is seen: in the thread, if there is one yet.
-func whisperPlace(ev Asked) Thread {
+func whisperPlace(ev thread.Question) thread.ID {
 	t := ev.Thread
 	if ev.Opens() {
 		t.TS = ""

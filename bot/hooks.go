@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"llmbot/bot/answer"
 	"llmbot/bot/quota"
 	"llmbot/bot/turn"
 	"llmbot/llm"
@@ -54,27 +55,27 @@ func Ends() []End {
 }
 
 // endOf says how an answer ended that was closed with closeErr.
-func endOf(out outcome, closeErr error) End {
+func endOf(out answer.Outcome, closeErr error) End {
 	switch {
-	case errors.Is(out.err, turn.ErrLost):
+	case errors.Is(out.Err, turn.ErrLost):
 		return EndLost
-	case errors.Is(out.err, errSuperseded):
+	case errors.Is(out.Err, answer.ErrSuperseded):
 		return EndCalledOff
 	case closeErr != nil:
 		return EndNotShown
-	case errors.Is(out.err, errOverQuota):
+	case errors.Is(out.Err, errOverQuota):
 		return EndRefused
-	case out.answer.Phase == Removed:
+	case out.Answer.Phase == answer.Removed:
 		return EndRemoved
-	case errors.Is(out.err, errStopped):
+	case errors.Is(out.Err, answer.ErrStopped):
 		return EndStopped
-	case errors.Is(out.err, errShutdown):
+	case errors.Is(out.Err, errShutdown):
 		return EndInterrupted
-	case out.err != nil:
+	case out.Err != nil:
 		return EndFailed
-	case out.wasCut():
+	case out.WasCut():
 		return EndCut
-	case out.result.Finish == llm.FinishLength:
+	case out.Result.Finish == llm.FinishLength:
 		return EndLength
 	}
 	return EndDone
@@ -91,23 +92,5 @@ func (t *turnRun) ended(end End) {
 func (t *turnRun) seen() {
 	if h := t.bot.dep.Hooks.Visible; h != nil && len(t.ids) == 1 {
 		h(time.Since(t.came))
-	}
-}
-
-func (h *Hooks) waited(since time.Time) {
-	if h.Waited != nil {
-		h.Waited(time.Since(since))
-	}
-}
-
-func (h *Hooks) streamed(r llm.Result, err error) {
-	if h.Streamed != nil {
-		h.Streamed(r, err)
-	}
-}
-
-func (h *Hooks) away(d time.Duration) {
-	if h.Away != nil {
-		h.Away(d)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"llmbot/bot/answer"
 	"llmbot/bot/turn"
 	"llmbot/llm"
 )
@@ -15,18 +16,18 @@ import (
 func TestEndOf(t *testing.T) {
 	away := &llm.Error{Kind: llm.KindDown}
 	for want, ends := range map[End][]struct {
-		out outcome
+		out answer.Outcome
 		err error // of Close
 	}{
-		EndDone:        {{out: outcome{answer: Answer{Phase: Done}}}},
-		EndLength:      {{out: outcome{answer: Answer{Phase: Done}, result: llm.Result{Finish: llm.FinishLength}}}},
-		EndStopped:     {{out: outcome{err: errors.Join(context.Canceled, errStopped)}}},
-		EndRemoved:     {{out: outcome{answer: Answer{Phase: Removed}, err: errStopped}}},
-		EndCalledOff:   {{out: outcome{err: errSuperseded}}},
-		EndFailed:      {{out: outcome{err: away}}},
-		EndInterrupted: {{out: outcome{err: errShutdown}}},
-		EndLost:        {{out: outcome{err: turn.ErrLost}}, {out: outcome{err: fmt.Errorf("check: %w", turn.ErrLost)}, err: away}},
-		EndNotShown:    {{out: outcome{answer: Answer{Phase: Done}}, err: errors.New("channel_not_found")}, {out: outcome{err: away}, err: errors.New("again")}},
+		EndDone:        {{out: answer.Outcome{Answer: answer.Snapshot{Phase: answer.Done}}}},
+		EndLength:      {{out: answer.Outcome{Answer: answer.Snapshot{Phase: answer.Done}, Result: llm.Result{Finish: llm.FinishLength}}}},
+		EndStopped:     {{out: answer.Outcome{Err: errors.Join(context.Canceled, answer.ErrStopped)}}},
+		EndRemoved:     {{out: answer.Outcome{Answer: answer.Snapshot{Phase: answer.Removed}, Err: answer.ErrStopped}}},
+		EndCalledOff:   {{out: answer.Outcome{Err: answer.ErrSuperseded}}},
+		EndFailed:      {{out: answer.Outcome{Err: away}}},
+		EndInterrupted: {{out: answer.Outcome{Err: errShutdown}}},
+		EndLost:        {{out: answer.Outcome{Err: turn.ErrLost}}, {out: answer.Outcome{Err: fmt.Errorf("check: %w", turn.ErrLost)}, err: away}},
+		EndNotShown:    {{out: answer.Outcome{Answer: answer.Snapshot{Phase: answer.Done}}, err: errors.New("channel_not_found")}, {out: answer.Outcome{Err: away}, err: errors.New("again")}},
 	} {
 		if !slices.Contains(Ends(), want) {
 			t.Errorf("%s is not among Ends", want)
@@ -41,12 +42,12 @@ func TestEndOf(t *testing.T) {
 
 func TestPhaseOf(t *testing.T) {
 	now := time.Now()
-	for want, a := range map[string]Answer{
+	for want, a := range map[string]answer.Snapshot{
 		ThreadQueued:    {Status: "is busy with other answers: you are number 2 in the queue", Since: now},
-		ThreadThinking:  {Status: statusThinking, Since: now},
-		ThreadReasoning: {Status: statusThinking, Since: now, Thinking: now},
-		ThreadWriting:   {Text: "Bread", Phase: Writing},
-		ThreadAway:      {Text: "Bread", Notice: "The model server is not reachable at the moment.", Phase: Writing},
+		ThreadThinking:  {Status: answer.StatusThinking, Since: now},
+		ThreadReasoning: {Status: answer.StatusThinking, Since: now, Thinking: now},
+		ThreadWriting:   {Text: "Bread", Phase: answer.Writing},
+		ThreadAway:      {Text: "Bread", Notice: "The model server is not reachable at the moment.", Phase: answer.Writing},
 	} {
 		if got := phaseOf(a); got != want || !slices.Contains(ThreadPhases(), want) {
 			t.Errorf("%+v: %s, want %s", a, got, want)
@@ -55,11 +56,7 @@ func TestPhaseOf(t *testing.T) {
 }
 
 // Nobody need listen.
-func TestHooksMayBeNil(t *testing.T) {
-	var h Hooks
-	h.waited(time.Now())
-	h.streamed(llm.Result{}, nil)
-	h.away(time.Second)
+func TestHooksMayBeNil(*testing.T) {
 	r := turnRun{bot: &Bot{}, ids: []string{"1"}}
 	r.ended(EndDone)
 	r.seen()

@@ -12,6 +12,7 @@ import (
 
 	"llmbot/bot"
 	"llmbot/bot/slacksim"
+	"llmbot/bot/thread"
 	"llmbot/llm/llmsim"
 )
 
@@ -130,7 +131,7 @@ func hostileWorld(t *testing.T, seed uint64) {
 			tag := tags[len(tags)-1][1]
 			return answerTo(tag).tape(rand.New(rand.NewPCG(seed, 99+uint64(tagNumber(tag)))))
 		}},
-		bot:   bot.Config{Settings: bot.Settings{FollowUps: bot.FollowMention}},
+		bot:   bot.Config{Settings: bot.Settings{FollowUps: thread.FollowMention}},
 		edits: 100_000,
 	}
 	inWorld(t, cfg, func(t *testing.T, w *world) {

@@ -10,6 +10,7 @@ import (
 
 	"llmbot/bot"
 	"llmbot/bot/slacksim"
+	"llmbot/bot/thread"
 	"llmbot/bot/turn"
 	"llmbot/llm"
 	"llmbot/llm/llmsim"
@@ -39,8 +40,8 @@ func TestHalfAnswerBeforeOneFromMemory(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newReading(
-					q("1.0", "first"), bot.Message{TS: "1.5", Self: true, For: "1.0", Epoch: 1, Text: "so", Shown: 2},
-					q("2.0", "second"), bot.Message{TS: "2.5", Self: true, For: "2.0", Text: "so it is", Whole: true, Ended: true},
+					q("1.0", "first"), thread.Message{TS: "1.5", Self: true, For: "1.0", Epoch: 1, Text: "so", Shown: 2},
+					q("2.0", "second"), thread.Message{TS: "2.5", Self: true, For: "2.0", Text: "so it is", Whole: true, Ended: true},
 				)
 				store := turn.NewMem()
 				dead := turn.NewDesk(store, turn.Config{Owner: "dead"})
@@ -68,8 +69,8 @@ func TestWholeAnswerBeforeOneFromMemory(t *testing.T) {
 	for name, upto := range map[string]turn.TS{"one question": "1.0", "begun for both": "2.0"} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				first := bot.Message{TS: "1.5", Self: true, For: string(upto), Epoch: 1, Text: "so", Shown: 2, Whole: upto == "1.0", Ended: upto == "1.0"}
-				s := newReading(q("1.0", "first"), first, q("2.0", "second"), bot.Message{TS: "2.5", Self: true, For: "2.0", From: "2.0", Text: "so it is", Whole: true, Ended: true})
+				first := thread.Message{TS: "1.5", Self: true, For: string(upto), Epoch: 1, Text: "so", Shown: 2, Whole: upto == "1.0", Ended: upto == "1.0"}
+				s := newReading(q("1.0", "first"), first, q("2.0", "second"), thread.Message{TS: "2.5", Self: true, For: "2.0", From: "2.0", Text: "so it is", Whole: true, Ended: true})
 				store := turn.NewMem()
 				dead := turn.NewDesk(store, turn.Config{Owner: "dead"})
 				a, _ := dead.Ask(t.Context(), thread1.String(), "1.0")
@@ -95,7 +96,7 @@ func TestWholeAnswerBeforeOneFromMemory(t *testing.T) {
 // TestStopOfTwoLeavesNoHalf: a half answer to one of two asks, and a stop before anybody took it over.
 func TestStopOfTwoLeavesNoHalf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newReading(q("1.0", "first"), bot.Message{TS: "1.5", Self: true, For: "1.0", Epoch: 1, Text: "so far", Shown: 6}, q("2.0", "second"))
+		s := newReading(q("1.0", "first"), thread.Message{TS: "1.5", Self: true, For: "1.0", Epoch: 1, Text: "so far", Shown: 6}, q("2.0", "second"))
 		store := turn.NewMem()
 		dead := turn.NewDesk(store, turn.Config{Owner: "dead"})
 		_, _ = dead.Ask(t.Context(), thread1.String(), "1.0")

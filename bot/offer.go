@@ -9,6 +9,10 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"llmbot/bot/answer"
+	"llmbot/bot/attach"
+	"llmbot/bot/figures"
+	"llmbot/bot/thread"
 	"llmbot/llm"
 )
 
@@ -23,23 +27,22 @@ type Uploads interface {
 	// Upload brings a file to the workspace, where nobody sees it before Share.
 	Upload(ctx context.Context, name, text string) (id string, err error)
 	// Share shows an uploaded file in a thread. To share it once more does nothing, whoever does it. ErrNoFile: it is not there any more.
-	Share(ctx context.Context, t Thread, id, title string) error
+	Share(ctx context.Context, t thread.ID, id, title string) error
 }
 
-// What is said of an answer that is shown only in part.
+// What is said, beside answer.RestNotShown, of an answer that is shown only in part.
 const (
-	restNotShown = "The answer is longer than I show in a thread: the rest of it is left out."
-	restInFile   = "The answer is longer than I show in a thread: all of it follows as a file."
-	restUnended  = "I have stopped the model, which went on and on."
+	restInFile  = "The answer is longer than I show in a thread: all of it follows as a file."
+	restUnended = "I have stopped the model, which went on and on."
 )
 
 // show shows the end of an answer as soon as the lease allows it. It blocks as long as the store is away.
-func (t *turnRun) show(work, ctx context.Context, draft Draft, reply Reply, out *outcome) error {
+func (t *turnRun) show(work, ctx context.Context, draft answer.Draft, reply Reply, out *answer.Outcome) error {
 	for {
 		if err := t.settled(work); err != nil {
 			gone, cancel := context.WithCancelCause(work)
 			cancel(err)
-			return errors.Join(err, draft.Close(gone, out.answer))
+			return errors.Join(err, draft.Close(gone, out.Answer))
 		}
 		err := t.showNow(work, ctx, draft, out)
 		if !errors.Is(err, ErrNotNow) || work.Err() != nil {
@@ -57,17 +60,17 @@ func (t *turnRun) show(work, ctx context.Context, draft Draft, reply Reply, out 
 
 // showNow shows the end of an answer, and uploads the whole of it where that shows only a part. If a complete answer is stopped meanwhile, what is visible
 // by then, to the end of the message that is being written, is its end; if it is called off, not another word is shown. ctx is what those end.
-func (t *turnRun) showNow(work, ctx context.Context, draft Draft, out *outcome) error {
+func (t *turnRun) showNow(work, ctx context.Context, draft answer.Draft, out *answer.Outcome) error {
 	closing, cancel := context.WithTimeoutCause(work, closeTimeout, errors.New("slack did not take the end of the answer in time"))
 	defer cancel()
-	if out.err != nil {
-		return draft.Close(closing, out.answer)
+	if out.Err != nil {
+		return draft.Close(closing, out.Answer)
 	}
 	closing, letGo := context.WithCancelCause(closing)
 	defer letGo(nil)
 	offering, noOffer := context.WithCancel(closing)
 	defer noOffer()
-	cut, all, stopped, over := out.answer, out.all, false, make(chan struct{})
+	cut, all, stopped, over := out.Answer, out.All, false, make(chan struct{})
 	var watch sync.WaitGroup
 	watch.Go(func() {
 		select {
@@ -76,19 +79,19 @@ func (t *turnRun) showNow(work, ctx context.Context, draft Draft, out *outcome) 
 			return
 		}
 		switch cause := context.Cause(ctx); {
-		case errors.Is(cause, errSuperseded):
-			letGo(errSuperseded)
-		case errors.Is(cause, errStopped):
+		case errors.Is(cause, answer.ErrSuperseded):
+			letGo(answer.ErrSuperseded)
+		case errors.Is(cause, answer.ErrStopped):
 			defer noOffer()
 			switch n := draft.Room(cut.Text, true); {
 			case n < len(cut.Text):
-				cut.Text, cut.Phase, cut.Notice, cut.Controls, cut.Ending = cut.Text[:n], Stopped, "", CanRegenerate, EndingBroken
-				cut.Small = join("stopped", cut.Small)
+				cut.Text, cut.Phase, cut.Notice, cut.Controls, cut.Ending = cut.Text[:n], answer.Stopped, "", answer.CanRegenerate, answer.EndingBroken
+				cut.Small = figures.Join("stopped", cut.Small)
 				if _, some := t.askedAfterStop(); some {
-					cut.Controls, cut.Ending = 0, EndingOpen
+					cut.Controls, cut.Ending = 0, answer.EndingOpen
 				}
 			case all != "": // a file would come after the stop
-				cut.Notice = restLeft(cut.Notice, out.result)
+				cut.Notice = restLeft(cut.Notice, out.Result)
 			default:
 				return
 			}
@@ -96,34 +99,34 @@ func (t *turnRun) showNow(work, ctx context.Context, draft Draft, out *outcome) 
 			draft.Set(cut)
 		}
 	})
-	if out.all != "" {
+	if out.All != "" {
 		t.offer(offering, out)
 	}
-	err := draft.Close(closing, out.answer)
+	err := draft.Close(closing, out.Answer)
 	close(over)
 	watch.Wait()
 	switch {
 	case stopped:
-		if out.answer, out.file = cut, ""; cut.Phase == Stopped {
-			out.err, out.all = errStopped, ""
+		if out.Answer, out.File = cut, ""; cut.Phase == answer.Stopped {
+			out.Err, out.All = answer.ErrStopped, ""
 		}
-	case err != nil && errors.Is(context.Cause(closing), errSuperseded):
-		out.err = errSuperseded
+	case err != nil && errors.Is(context.Cause(closing), answer.ErrSuperseded):
+		out.Err = answer.ErrSuperseded
 	}
 	return err
 }
 
 // offer uploads the whole text of an answer that shows only a part, and says so in the answer; if that cannot be done, that the rest is left out. The
 // file's id is in the store before anybody can see the file: whoever takes the thread over shares the same one.
-func (t *turnRun) offer(ctx context.Context, out *outcome) {
+func (t *turnRun) offer(ctx context.Context, out *answer.Outcome) {
 	ctx, cancel := context.WithTimeoutCause(ctx, offerTimeout, errors.New("slack did not take the file in time"))
 	defer cancel()
-	before := out.answer.Notice
-	out.answer.Notice = restLeft(before, out.result)
+	before := out.Answer.Notice
+	out.Answer.Notice = restLeft(before, out.Result)
 	if t.bot.dep.Uploads == nil {
 		return
 	}
-	if out.file == "" {
+	if out.File == "" {
 		if err := t.upload(ctx, out); err != nil {
 			if errors.Is(ctx.Err(), context.Canceled) {
 				return
@@ -132,54 +135,56 @@ func (t *turnRun) offer(ctx context.Context, out *outcome) {
 			return
 		}
 	}
-	out.answer.Notice = restFiled(before, out.result)
+	out.Answer.Notice = restFiled(before, out.Result)
 }
 
 // restLeft and restFiled say what becomes of the rest of an answer, behind what is said already.
-func restLeft(notice string, r llm.Result) string { return ofRest(notice, restInFile, restNotShown, r) }
+func restLeft(notice string, r llm.Result) string {
+	return ofRest(notice, restInFile, answer.RestNotShown, r)
+}
 
 func restFiled(notice string, r llm.Result) string {
-	return ofRest(notice, restNotShown, restInFile, r)
+	return ofRest(notice, answer.RestNotShown, restInFile, r)
 }
 
 func ofRest(notice, not, but string, r llm.Result) string {
 	notice = strings.TrimSpace(strings.ReplaceAll(notice, not, ""))
-	if r.Finish == finishCut {
-		notice = said(notice, restUnended)
+	if r.Finish == answer.FinishCut {
+		notice = answer.Say(notice, restUnended)
 	}
-	return said(notice, but)
+	return answer.Say(notice, but)
 }
 
-func (t *turnRun) upload(ctx context.Context, out *outcome) error {
-	id, err := t.bot.dep.Uploads.Upload(ctx, "answer.md", out.all)
+func (t *turnRun) upload(ctx context.Context, out *answer.Outcome) error {
+	id, err := t.bot.dep.Uploads.Upload(ctx, "answer.md", out.All)
 	if err == nil {
 		err = t.saver.filed(ctx, id)
 	}
 	if err != nil {
 		return err
 	}
-	out.file = id
+	out.File = id
 	return nil
 }
 
 // share shows the file of an answer whose end is visible. If that fails the answer says that the rest is left out.
-func (t *turnRun) share(work context.Context, r Reply, out *outcome) {
+func (t *turnRun) share(work context.Context, r Reply, out *answer.Outcome) {
 	ctx, cancel := context.WithTimeoutCause(work, offerTimeout, errors.New("slack did not show the file in time"))
 	defer cancel()
-	err := t.shareFile(ctx, out.file, out.all)
-	if errors.Is(err, ErrNoFile) { // Slack throws away what nobody shares for some time
+	err := t.shareFile(ctx, out.File, out.All)
+	if errors.Is(err, attach.ErrNoFile) { // Slack throws away what nobody shares for some time
 		if err = t.upload(ctx, out); err == nil {
-			err = t.shareFile(ctx, out.file, out.all)
+			err = t.shareFile(ctx, out.File, out.All)
 		}
 	}
 	if err == nil {
-		t.bot.log.InfoContext(ctx, "answer_offered", "thread", t.thread.String(), "file", out.file)
+		t.bot.log.InfoContext(ctx, "answer_offered", "thread", t.thread.String(), "file", out.File)
 		return
 	}
 	t.offerFailed(ctx, err)
-	out.answer.Notice = restLeft(out.answer.Notice, out.result)
+	out.Answer.Notice = restLeft(out.Answer.Notice, out.Result)
 	r.Adopt = t.messageIDs()
-	if err := t.bot.showAgain(work, t.thread, r, out.answer); err != nil {
+	if err := t.bot.showAgain(work, t.thread, r, out.Answer); err != nil {
 		t.bot.log.WarnContext(work, "answer_not_corrected", "thread", t.thread.String(), "error", err)
 	}
 }
@@ -188,17 +193,17 @@ func (t *turnRun) shareFile(ctx context.Context, id, text string) error {
 	if err := t.mayWrite(); err != nil {
 		return err
 	}
-	return t.bot.dep.Uploads.Share(ctx, t.thread, id, fmt.Sprintf("The whole answer, %s characters", thousands(utf8.RuneCountInString(text))))
+	return t.bot.dep.Uploads.Share(ctx, t.thread, id, fmt.Sprintf("The whole answer, %s characters", figures.Thousands(utf8.RuneCountInString(text))))
 }
 
 // shareLeft shows the file of an answer whose owner died between its end and its file.
-func (t *turnRun) shareLeft(work context.Context, left partly) {
-	if left.file == "" || t.bot.dep.Uploads == nil {
+func (t *turnRun) shareLeft(work context.Context, left answer.Partial) {
+	if left.File == "" || t.bot.dep.Uploads == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(work, offerTimeout)
 	defer cancel()
-	if err := t.shareFile(ctx, left.file, left.text); err != nil {
+	if err := t.shareFile(ctx, left.File, left.Text); err != nil {
 		t.offerFailed(ctx, err)
 	}
 }
@@ -211,6 +216,3 @@ func (t *turnRun) offerFailed(ctx context.Context, err error) {
 	}
 	t.bot.log.WarnContext(ctx, "answer_not_offered", "thread", t.thread.String(), "error", err)
 }
-
-// wasCut reports whether an answer shows less than the model wrote.
-func (o outcome) wasCut() bool { return o.all != "" || o.result.Finish == finishCut }

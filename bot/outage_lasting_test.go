@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"llmbot/bot"
+	"llmbot/bot/thread"
 	"llmbot/bot/turn"
 	"llmbot/llm/llmsim"
 )
@@ -149,7 +150,7 @@ func TestTooManyHeldQuestions(t *testing.T) {
 		for i := range 10_000 {
 			ts := fmt.Sprintf("%d.%06d", time.Now().Unix(), i)
 			all.Go(func() {
-				ev := bot.Asked{Thread: bot.Thread{Channel: channel, TS: "1.0" + ts}, TS: ts, User: w.slack.UserID("bob"), Text: "so?"}
+				ev := bot.Asked{Question: thread.Question{Thread: thread.ID{Channel: channel, TS: "1.0" + ts}, TS: ts, User: w.slack.UserID("bob"), Text: "so?"}}
 				if err := w.bot.Handle(t.Context(), ev); !errors.Is(err, bot.ErrNotDurable) {
 					t.Error(err)
 				}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"llmbot/bot"
+	"llmbot/bot/thread"
 	"llmbot/bot/turn"
 	"llmbot/llm"
 )
@@ -43,7 +44,7 @@ func (s *flaky) Stream(ctx context.Context, r llm.Request, on func(llm.Delta) er
 	return llm.Result{}, errors.New("boom")
 }
 
-func (s *flaky) Messages(ctx context.Context, t bot.Thread) ([]bot.Message, error) {
+func (s *flaky) Messages(ctx context.Context, t thread.ID) ([]thread.Message, error) {
 	s.mu.Lock()
 	unread := s.unread
 	s.mu.Unlock()
@@ -83,11 +84,11 @@ func (s *reading) show() string {
 func (s *reading) has(ts string) bool {
 	s.guard.Lock()
 	defer s.guard.Unlock()
-	return slices.ContainsFunc(s.messages, func(m bot.Message) bool { return m.TS == ts })
+	return slices.ContainsFunc(s.messages, func(m thread.Message) bool { return m.TS == ts })
 }
 
-func ours(ts, from, what string, epoch uint64, whole bool) bot.Message {
-	return bot.Message{TS: ts, Self: true, From: from, For: what, Since: what, Epoch: epoch, Text: "so", Shown: 2, Ended: whole, Whole: whole}
+func ours(ts, from, what string, epoch uint64, whole bool) thread.Message {
+	return thread.Message{TS: ts, Self: true, From: from, For: what, Since: what, Epoch: epoch, Text: "so", Shown: 2, Ended: whole, Whole: whole}
 }
 
 // TestPagesOfAnAnswerWrittenAnew: no outage at all. An answer of two pages was written anew (edit, Regenerate, Continue), complete; its process dies before Done.

@@ -1,6 +1,10 @@
 package bot
 
-import "slices"
+import (
+	"slices"
+
+	"llmbot/bot/thread"
+)
 
 // Policy says who may ask the bot, and where. The zero value lets members of the workspace ask everywhere.
 type Policy struct {
@@ -24,7 +28,7 @@ const (
 
 // Quick checks what needs no look-up: the lists and where the event says the author is from. The list of channels is about channels: a
 // direct message is nobody else's.
-func (p Policy) Quick(channel string, ask Asked) Refusal {
+func (p Policy) Quick(channel string, ask thread.Question) Refusal {
 	switch {
 	case slices.Contains(p.Deny, ask.User), len(p.Users) > 0 && !slices.Contains(p.Users, ask.User):
 		return refuseUser

@@ -3,37 +3,15 @@ package bot
 import (
 	"context"
 	"errors"
-	"strings"
-	"time"
 
-	"llmbot/llm"
+	"llmbot/bot/answer"
+	"llmbot/bot/status"
+	"llmbot/bot/thread"
 )
-
-// Thread is a Slack thread: the channel and the ts of its first message.
-type Thread struct{ Channel, TS string }
-
-// String is the thread's key in logs and in the store.
-func (t Thread) String() string { return t.Channel + "/" + t.TS }
-
-// direct says whether it is in a direct message: their channels' ids begin with D.
-func (t Thread) direct() bool { return strings.HasPrefix(t.Channel, "D") }
-
-// Model streams one completion. It calls on for every delta in order and returns the server's own usage.
-type Model interface {
-	Stream(ctx context.Context, req llm.Request, on func(llm.Delta) error) (llm.Result, error)
-}
-
-// Server is what is asked of the model server beside completions. Its methods block for at most their ctx.
-type Server interface {
-	// Model is what is known of a model; an empty name is the one that an empty Request.Model means.
-	Model(ctx context.Context, name string) (llm.ModelInfo, error)
-	Version(ctx context.Context) (string, error)
-	Metrics(ctx context.Context) (llm.Metrics, error)
-}
 
 // Replier opens an answer in a thread, or takes over one that another process began. Open does not block for Slack.
 type Replier interface {
-	Open(ctx context.Context, t Thread, r Reply) (Draft, error)
+	Open(ctx context.Context, t thread.ID, r Reply) (answer.Draft, error)
 }
 
 // Reply ties the messages of an answer to the turn that owes it.
@@ -52,66 +30,6 @@ type Reply struct {
 // ErrNotNow is a Check's error that may pass: it is asked again a little later.
 var ErrNotNow = errors.New("not known to be ours at the moment")
 
-// Draft shows the whole text so far; the newest wins.
-type Draft interface {
-	Set(a Answer)                              // never blocks
-	Close(ctx context.Context, a Answer) error // returns when a is visible, or says why not
-	// Room returns how many bytes of a text the thread takes: a few dozen messages at most. stop says that the answer ends now: then it is what the
-	// messages take that were begun, and no other is. It does not block.
-	Room(text string, stop bool) int
-}
-
-// Phase is how far an answer is.
-type Phase int
-
-// The phases of an answer.
-const (
-	Waiting Phase = iota // nothing written yet: thinking, queued, or waiting for the server
-	Writing              // the text grows
-	Done                 // complete
-	Stopped              // stopped by a person; the text stays
-	Failed               // broke off; the text stays and is marked
-	Removed              // its question was deleted: its messages go
-)
-
-// Ending says whether an answer has ended, and how: what a successor needs to know, whatever is shown.
-type Ending int
-
-// The endings.
-const (
-	EndingOpen   Ending = iota // it goes on, here or in another process
-	EndingBroken               // it has ended, and is not complete
-	EndingWhole                // it is complete
-)
-
-// Controls are the buttons under an answer.
-type Controls uint8
-
-// The buttons; what they do is a [Press].
-const (
-	CanStop Controls = 1 << iota
-	CanRegenerate
-	CanContinue
-	CanRate
-)
-
-// Final says whether nothing will follow.
-func (p Phase) Final() bool { return p >= Done }
-
-// Answer is what a thread shows of an answer: values only.
-type Answer struct {
-	Text   string // the model's Markdown, the whole of it so far
-	Notice string // a sentence of ours to the reader (the server is away, the answer was cut); never part of Text
-	Small  string // small print under it: live speed, then the footer
-	Status string // what the bot is doing before there is text: "is thinking…"
-	Phase  Phase
-	Ending Ending // whether it has ended; a successor goes by it
-
-	Controls Controls  // the buttons under it
-	Since    time.Time // when Status began: it is shown with the seconds since; zero: without
-	Thinking time.Time // when the model began to reason; zero: it did not
-}
-
 // ErrNoThread says that a thread cannot be read, and that another try will not change this: the bot is not in the channel any more.
 var ErrNoThread = errors.New("thread is not readable")
 
@@ -119,10 +37,10 @@ var ErrNoThread = errors.New("thread is not readable")
 type History interface {
 	// Messages returns all messages of a thread, oldest first. It may read several pages, waits for the read budget, and returns
 	// with the cause of ctx when that takes too long. ErrNoThread: it never will.
-	Messages(ctx context.Context, t Thread) ([]Message, error)
+	Messages(ctx context.Context, t thread.ID) ([]thread.Message, error)
 	// Recent returns the top-level messages of a conversation between two times, both excluded, oldest first; of very many, the newest. It is one
 	// read, and blocks as Messages does.
-	Recent(ctx context.Context, channel, after, before string) ([]Message, error)
+	Recent(ctx context.Context, channel, after, before string) ([]thread.Message, error)
 }
 
 // ErrNoPerson says that Slack has said no when it was asked for a person: it knows none by that id, or does not tell.
@@ -135,7 +53,7 @@ type Room interface {
 	// Channel is the name of a channel without #; empty for a direct message.
 	Channel(ctx context.Context, channel string) (string, error)
 	// Whisper shows text to one person only, in the thread, or in the channel if the thread has no TS. Best effort.
-	Whisper(ctx context.Context, t Thread, user, text string) error
+	Whisper(ctx context.Context, t thread.ID, user, text string) error
 }
 
 // Linker makes links. A [Room] may be one.
@@ -152,35 +70,8 @@ type Person struct {
 	Bot      bool
 }
 
-// Message is a message of a thread as people read it: entities unescaped, mentions as names.
-type Message struct {
-	TS     string
-	User   string // empty for some apps
-	Name   string // display name
-	Text   string // of Self: what Slack gives back, a translation
-	Self   bool   // this bot wrote it
-	Bot    bool   // another bot or app wrote it
-	Notice bool   // Self: no answer but a word of ours
-	For    string // Self: what it answers; of several questions, the last
-	From   string // Self: the first of them; empty: not known
-	Since  string // Self: when the newest of them had become what it was; empty: not known
-	Epoch  uint64 // Self: of the claim under which it was written; 0: without one
-	Page   int    // Self: which of the answer's messages it is; 0 first
-	Ended  bool   // Self: the last message of an answer that has ended
-	Whole  bool   // Self: it is complete
-	Files  []File
-
-	Shown int // Self: characters that it shows, small print and notices not counted
-
-	Latest string // of a message that opens a thread: ts of the newest reply; empty: none
-
-	Edited    string // ts of its newest edit; empty: none
-	Mentioned bool   // it names this bot
-	Elsewhere bool   // it begins by addressing somebody else
-}
-
-// File is a file of a message.
-type File struct {
-	ID, Name, MIME string
-	Size           int64 // bytes
+// Homes shows reports on people's Home tabs.
+type Homes interface {
+	// Publish replaces what a person sees there. It blocks for the network.
+	Publish(ctx context.Context, user string, r status.Report) error
 }

@@ -12,6 +12,7 @@ import (
 
 	"llmbot/bot"
 	"llmbot/bot/slacksim"
+	"llmbot/bot/thread"
 	"llmbot/llm/llmsim"
 )
 
@@ -153,7 +154,7 @@ func randomWorldOf(t *testing.T, seed uint64) {
 	cfg := worldConfig{
 		slack:    slacksim.Config{Latency: 50 * time.Millisecond, Seed: seed, HoldEvents: 100, Limiter: slacksim.LimiterOff},
 		model:    llmsim.Config{Speed: 20, FirstToken: 100 * time.Millisecond, Answer: numbered(4)},
-		bot:      bot.Config{Settings: bot.Settings{FollowUps: bot.FollowAlways}},
+		bot:      bot.Config{Settings: bot.Settings{FollowUps: thread.FollowAlways}},
 		lateAcks: true,
 	}
 	inWorld(t, cfg, func(t *testing.T, w *world) {

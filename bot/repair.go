@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"llmbot/bot/answer"
+	"llmbot/bot/thread"
 	"llmbot/bot/turn"
 )
 
@@ -33,7 +35,7 @@ var errHopeless = errors.New("too many owners have died in this answer")
 const hopeless = "I have tried several times to answer this, and failed each time. Please ask in other words, or tell the people who run me."
 
 // lost ends a turn whose thread another process has. If a write of ours may have come after that, it is made good.
-func (t *turnRun) lost(work context.Context, last Asked, upto turn.TS) report {
+func (t *turnRun) lost(work context.Context, last thread.Question, upto turn.TS) report {
 	t.mu.Lock()
 	lates := slices.Clone(t.lates)
 	t.mu.Unlock()
@@ -46,7 +48,7 @@ func (t *turnRun) lost(work context.Context, last Asked, upto turn.TS) report {
 
 // lookBack sees to an answer that was taken over, some time after it is complete. Its owner before may have been frozen, not dead: when it wakes, a
 // write that it had begun goes out, and should it die before it repairs that, nobody else knows.
-func (b *Bot) lookBack(ctx context.Context, t Thread, last Asked, upto turn.TS, mine written) {
+func (b *Bot) lookBack(ctx context.Context, t thread.ID, last thread.Question, upto turn.TS, mine written) {
 	messages, err := b.dep.History.Messages(ctx, t)
 	if err != nil {
 		b.log.WarnContext(ctx, "history_unread", "thread", t.String(), "error", err)
@@ -59,7 +61,7 @@ func (b *Bot) lookBack(ctx context.Context, t Thread, last Asked, upto turn.TS, 
 
 // lookOnce looks at the answers of a thread once more, some time after one of them was taken over. Whoever
 // has written over them, and whoever knew, may be dead.
-func (b *Bot) lookOnce(ctx context.Context, t Thread) {
+func (b *Bot) lookOnce(ctx context.Context, t thread.ID) {
 	record, err := b.desk.Look(ctx, t.String())
 	if err != nil || !record.Look || record.Owed() {
 		return // another process has looked, or is at it
@@ -90,7 +92,7 @@ func (b *Bot) lookOnce(ctx context.Context, t Thread) {
 }
 
 // overwritten are the messages that an owner before has written to, or posted, after the answer was complete; none if there is no such answer any more.
-func overwritten(messages []Message, mine written) (late []string) {
+func overwritten(messages []thread.Message, mine written) (late []string) {
 	there := false
 	for _, m := range messages {
 		if !m.Self || m.For != mine.For || m.Epoch > mine.Epoch {
@@ -110,7 +112,7 @@ func overwritten(messages []Message, mine written) (late []string) {
 
 // repair waits until another process has answered, and then shows its answer again in the messages that we may have overwritten. A message
 // of ours that is none of them goes: but only if the other one has named its own.
-func (b *Bot) repair(ctx context.Context, t Thread, last Asked, upto turn.TS, lates []string) {
+func (b *Bot) repair(ctx context.Context, t thread.ID, last thread.Question, upto turn.TS, lates []string) {
 	answer, ok := b.answeredElsewhere(ctx, t, last, upto)
 	if !ok {
 		b.log.WarnContext(ctx, "answer_not_repaired", "thread", t.String(), "ask", last.TS, "error", context.Cause(ctx))
@@ -120,21 +122,21 @@ func (b *Bot) repair(ctx context.Context, t Thread, last Asked, upto turn.TS, la
 }
 
 // mend shows an answer again, and removes what is none of it.
-func (b *Bot) mend(ctx context.Context, t Thread, answer written, lates []string) {
-	reply := Reply{For: answer.For, From: answer.From, Since: answer.Since, User: answer.Asker, Epoch: answer.Epoch, Adopt: answer.IDs}
-	err := b.showAgain(ctx, t, reply, Answer{
-		Text: answer.Text, Notice: answer.Notice, Small: answer.Small, Phase: max(answer.Phase, Done), Controls: answer.Controls, Ending: answer.ending(),
+func (b *Bot) mend(ctx context.Context, t thread.ID, kept written, lates []string) {
+	reply := Reply{For: kept.For, From: kept.From, Since: kept.Since, User: kept.Asker, Epoch: kept.Epoch, Adopt: kept.IDs}
+	err := b.showAgain(ctx, t, reply, answer.Snapshot{
+		Text: kept.Text, Notice: kept.Notice, Small: kept.Small, Phase: max(kept.Phase, answer.Done), Controls: kept.Controls, Ending: kept.ending(),
 	})
 	for _, id := range lates {
-		if id != "" && !slices.Contains(answer.IDs, id) {
+		if id != "" && !slices.Contains(kept.IDs, id) {
 			reply.Adopt = []string{id}
-			err = errors.Join(err, b.showAgain(ctx, t, reply, Answer{Phase: Removed}))
+			err = errors.Join(err, b.showAgain(ctx, t, reply, answer.Snapshot{Phase: answer.Removed}))
 		}
 	}
-	b.log.InfoContext(ctx, "answer_repaired", "thread", t.String(), "ask", answer.For, "messages", answer.IDs, "late", lates, "error", err)
+	b.log.InfoContext(ctx, "answer_repaired", "thread", t.String(), "ask", kept.For, "messages", kept.IDs, "late", lates, "error", err)
 }
 
-func (b *Bot) showAgain(ctx context.Context, t Thread, r Reply, a Answer) error {
+func (b *Bot) showAgain(ctx context.Context, t thread.ID, r Reply, a answer.Snapshot) error {
 	draft, err := b.dep.Replier.Open(ctx, t, r)
 	if err != nil {
 		return err
@@ -143,7 +145,7 @@ func (b *Bot) showAgain(ctx context.Context, t Thread, r Reply, a Answer) error 
 }
 
 // answeredElsewhere waits for the answer of the process that has the thread now; false if ctx ends before, or it left none.
-func (b *Bot) answeredElsewhere(ctx context.Context, t Thread, last Asked, upto turn.TS) (written, bool) {
+func (b *Bot) answeredElsewhere(ctx context.Context, t thread.ID, last thread.Question, upto turn.TS) (written, bool) {
 	tick := time.NewTicker(repairLook)
 	defer tick.Stop()
 	for {

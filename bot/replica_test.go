@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"llmbot/bot"
+	"llmbot/bot/thread"
 	"llmbot/bot/turn"
 	"llmbot/llm"
 )
@@ -20,7 +21,7 @@ type slowStage struct {
 
 	guard    sync.Mutex // guards all below
 	prompts  []string
-	messages []bot.Message
+	messages []thread.Message
 }
 
 func (s *slowStage) Stream(_ context.Context, r llm.Request, on func(llm.Delta) error) (llm.Result, error) {
@@ -31,7 +32,7 @@ func (s *slowStage) Stream(_ context.Context, r llm.Request, on func(llm.Delta) 
 	return llm.Result{Finish: llm.FinishStop}, on(llm.Delta{Text: "ok"})
 }
 
-func (s *slowStage) Messages(context.Context, bot.Thread) ([]bot.Message, error) {
+func (s *slowStage) Messages(context.Context, thread.ID) ([]thread.Message, error) {
 	s.guard.Lock()
 	defer s.guard.Unlock()
 	return s.messages, nil
@@ -41,7 +42,7 @@ func (s *slowStage) Messages(context.Context, bot.Thread) ([]bot.Message, error)
 func TestEventThatCameToAnotherProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &slowStage{stage: stage{finals: map[string]int{}}}
-		for _, m := range []bot.Message{{TS: "1.0", Text: "first"}, {TS: "2.0", Text: "second"}, {TS: "3.0", Text: "third"}} {
+		for _, m := range []thread.Message{{TS: "1.0", Text: "first"}, {TS: "2.0", Text: "second"}, {TS: "3.0", Text: "third"}} {
 			m.User, m.Name, m.Mentioned = "U", "U", true
 			s.messages = append(s.messages, m)
 		}
@@ -51,16 +52,16 @@ func TestEventThatCameToAnotherProcess(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var all sync.WaitGroup
 		all.Go(func() { _ = b.Run(ctx) })
-		thread := bot.Thread{Channel: "C", TS: "1.0"}
+		where := thread.ID{Channel: "C", TS: "1.0"}
 		handle := func(ts, text string) {
-			if err := b.Handle(ctx, bot.Asked{Thread: thread, TS: ts, User: "U", Text: text, Mentioned: true}); err != nil {
+			if err := b.Handle(ctx, bot.Asked{Question: thread.Question{Thread: where, TS: ts, User: "U", Text: text, Mentioned: true}}); err != nil {
 				t.Error(err)
 			}
 		}
 		handle("1.0", "first")
 		time.Sleep(time.Second)
 		handle("2.0", "second")
-		if _, err := other.Ask(ctx, thread.String(), "3.0"); err != nil {
+		if _, err := other.Ask(ctx, where.String(), "3.0"); err != nil {
 			t.Error(err)
 		}
 		time.Sleep(time.Minute)

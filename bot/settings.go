@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"llmbot/bot/quota"
+	"llmbot/bot/thread"
 )
 
 // nameTimeout is how long a channel's name may take where an event waits for it; people are told within 3 s that it has come.
@@ -16,7 +17,7 @@ type Settings struct {
 	Model       string // empty: the client's
 	Temperature *float64
 	Effort      string
-	FollowUps   FollowUps
+	FollowUps   thread.FollowUps
 	Quota       quota.Limits // of the channel, for all people together
 }
 
@@ -24,7 +25,7 @@ type Settings struct {
 func (b *Bot) settings(ctx context.Context, channel string) Settings {
 	base := b.cfg.Settings
 	if base.FollowUps == "" {
-		base.FollowUps = FollowSolo
+		base.FollowUps = thread.FollowSolo
 	}
 	if b.cfg.Channel == nil {
 		return base

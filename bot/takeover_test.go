@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"llmbot/bot"
+	"llmbot/bot/answer"
+	"llmbot/bot/thread"
 	"llmbot/bot/turn"
 	"llmbot/llm"
 )
@@ -37,10 +39,10 @@ func (s *reading) Stream(ctx context.Context, r llm.Request, on func(llm.Delta) 
 	return llm.Result{Finish: llm.FinishStop}, on(llm.Delta{Text: " whole"})
 }
 
-func (s *reading) Messages(ctx context.Context, _ bot.Thread) ([]bot.Message, error) {
+func (s *reading) Messages(ctx context.Context, _ thread.ID) ([]thread.Message, error) {
 	s.guard.Lock()
 	s.reads++
-	m := append([]bot.Message(nil), s.messages...)
+	m := append([]thread.Message(nil), s.messages...)
 	s.guard.Unlock()
 	select {
 	case <-time.After(50 * time.Millisecond):
@@ -50,7 +52,7 @@ func (s *reading) Messages(ctx context.Context, _ bot.Thread) ([]bot.Message, er
 	return m, nil
 }
 
-func (s *reading) Open(_ context.Context, _ bot.Thread, r bot.Reply) (bot.Draft, error) {
+func (s *reading) Open(_ context.Context, _ thread.ID, r bot.Reply) (answer.Draft, error) {
 	return &record{s: s, r: r}, nil
 }
 
@@ -67,12 +69,6 @@ func (s *reading) put() []string {
 	return slices.Clone(s.prompts)
 }
 
-func (s *reading) grown() []string {
-	s.guard.Lock()
-	defer s.guard.Unlock()
-	return slices.Clone(s.drawn)
-}
-
 type record struct {
 	s      *reading
 	r      bot.Reply
@@ -82,7 +78,7 @@ type record struct {
 
 func (*record) Room(text string, _ bool) int { return len(text) }
 
-func (d *record) Set(a bot.Answer) {
+func (d *record) Set(a answer.Snapshot) {
 	if a.Text != "" && len(d.r.Adopt) > 0 {
 		d.s.guard.Lock()
 		d.s.drawn = append(d.s.drawn, a.Text)
@@ -92,27 +88,27 @@ func (d *record) Set(a bot.Answer) {
 		d.posted = true
 		d.s.guard.Lock()
 		d.ts = fmt.Sprintf("%d.5", 100+len(d.s.messages))
-		d.s.messages = append(d.s.messages, bot.Message{TS: d.ts, Self: true, For: d.r.For, From: d.r.From, Since: d.r.Since, Epoch: d.r.Epoch, Text: "half"})
+		d.s.messages = append(d.s.messages, thread.Message{TS: d.ts, Self: true, For: d.r.For, From: d.r.From, Since: d.r.Since, Epoch: d.r.Epoch, Text: "half"})
 		d.s.guard.Unlock()
 		d.r.Posted(d.ts)
 	}
 }
 
-func (d *record) Close(ctx context.Context, a bot.Answer) error {
+func (d *record) Close(ctx context.Context, a answer.Snapshot) error {
 	d.s.guard.Lock()
 	defer d.s.guard.Unlock()
 	d.s.text[d.r.For] += fmt.Sprintf("[phase %d %q %q adopt %v letgo %v]", a.Phase, a.Text, a.Small, d.r.Adopt, ctx.Err() != nil)
 	if ctx.Err() != nil {
 		return nil
 	}
-	ours := func(m bot.Message) bool { return m.TS == d.ts || slices.Contains(d.r.Adopt, m.TS) }
-	if a.Phase == bot.Removed {
+	ours := func(m thread.Message) bool { return m.TS == d.ts || slices.Contains(d.r.Adopt, m.TS) }
+	if a.Phase == answer.Removed {
 		d.s.messages = slices.DeleteFunc(d.s.messages, ours)
 	}
 	for i := range d.s.messages {
 		if a.Phase.Final() && ours(d.s.messages[i]) {
 			m := &d.s.messages[i]
-			m.Ended, m.Whole = a.Ending != bot.EndingOpen, a.Ending == bot.EndingWhole
+			m.Ended, m.Whole = a.Ending != answer.EndingOpen, a.Ending == answer.EndingWhole
 			m.For, m.From, m.Since, m.Epoch = d.r.For, d.r.From, d.r.Since, d.r.Epoch
 		}
 	}
@@ -137,26 +133,26 @@ func runBot(t *testing.T, cfg bot.Config, deps bot.Deps) (*bot.Bot, func()) {
 	return b, func() { cancel(); all.Wait() }
 }
 
-func newReading(ms ...bot.Message) *reading {
+func newReading(ms ...thread.Message) *reading {
 	s := &reading{slowStage: slowStage{stage: stage{finals: map[string]int{}}}, text: map[string]string{}}
 	s.messages = ms
 	return s
 }
 
-func q(ts, text string) bot.Message {
-	return bot.Message{TS: ts, User: "U", Name: "U", Text: text, Mentioned: true}
+func q(ts, text string) thread.Message {
+	return thread.Message{TS: ts, User: "U", Name: "U", Text: text, Mentioned: true}
 }
 
-var thread1 = bot.Thread{Channel: "C", TS: "1.0"}
+var thread1 = thread.ID{Channel: "C", TS: "1.0"}
 
 func asked(ts, text string) bot.Asked {
-	return bot.Asked{Thread: thread1, TS: ts, User: "U", Text: text, Mentioned: true}
+	return bot.Asked{Question: thread.Question{Thread: thread1, TS: ts, User: "U", Text: text, Mentioned: true}}
 }
 
 // TestStopBeforeTakeover: a process dies in an answer; a stop comes before another has taken it over.
 func TestStopBeforeTakeover(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newReading(q("1.0", "first"), bot.Message{TS: "2.0", Self: true, For: "1.0", Text: "half an answ"})
+		s := newReading(q("1.0", "first"), thread.Message{TS: "2.0", Self: true, For: "1.0", Text: "half an answ"})
 		store := turn.NewMem()
 		dead := turn.NewDesk(store, turn.Config{Owner: "dead"})
 		a, err := dead.Ask(t.Context(), thread1.String(), "1.0")
@@ -224,13 +220,13 @@ func TestDeletionElsewhere(t *testing.T) {
 
 type slowClose struct{ *reading }
 
-func (s slowClose) Open(ctx context.Context, t bot.Thread, r bot.Reply) (bot.Draft, error) {
+func (s slowClose) Open(ctx context.Context, t thread.ID, r bot.Reply) (answer.Draft, error) {
 	return &quietRecord{record{s: s.reading, r: r, posted: true}}, nil
 }
 
 type quietRecord struct{ record }
 
-func (d *quietRecord) Close(ctx context.Context, a bot.Answer) error {
+func (d *quietRecord) Close(ctx context.Context, a answer.Snapshot) error {
 	time.Sleep(2 * time.Second) // a status call that is under way
 	return d.record.Close(ctx, a)
 }
@@ -360,7 +356,7 @@ func TestHalfAnswerFromMemoryIsLeft(t *testing.T) {
 	for name, whole := range map[string]bool{"half": false, "whole": true} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := newReading(q("1.0", "first"), bot.Message{TS: "1.5", Self: true, For: "1.0", Text: "so far", Whole: whole, Ended: whole}, q("2.0", "second"))
+				s := newReading(q("1.0", "first"), thread.Message{TS: "1.5", Self: true, For: "1.0", Text: "so far", Whole: whole, Ended: whole}, q("2.0", "second"))
 				store := turn.NewMem()
 				other := turn.NewDesk(store, turn.Config{Owner: "other"})
 				_, _ = other.Note(t.Context(), thread1.String(), "1.0")
@@ -381,7 +377,7 @@ func TestHalfAnswerFromMemoryIsLeft(t *testing.T) {
 
 // TestStopOfUnrecordedMessage: the owner died between its first post and the record of it, and the answer was stopped before the takeover.
 func TestStopOfUnrecordedMessage(t *testing.T) {
-	for name, m := range map[string]bot.Message{
+	for name, m := range map[string]thread.Message{
 		"half":  {TS: "1.5", Self: true, For: "1.0", Epoch: 1, Text: "so far", Shown: 6},
 		"whole": {TS: "1.5", Self: true, For: "1.0", Epoch: 1, Text: "so it is", Shown: 8, Whole: true, Ended: true},
 		"none":  {TS: "0.5", User: "U2", Text: "before"},
@@ -414,7 +410,7 @@ func TestStopBesideTheThreadElsewhere(t *testing.T) {
 		a, stopA := s.run(t, "A", store)
 		b, stopB := s.run(t, "B", store)
 		ask := asked("1.0", "first")
-		ask.Thread, ask.Direct = bot.Thread{Channel: "D", TS: "1.0"}, true
+		ask.Thread, ask.Direct = thread.ID{Channel: "D", TS: "1.0"}, true
 		_ = a.Handle(t.Context(), ask)
 		time.Sleep(3 * time.Second)
 		ask.Thread.TS, ask.TS, ask.Text = "2.0", "2.0", "stop"

@@ -2,13 +2,12 @@ package bot
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"time"
 
+	"llmbot/bot/thread"
 	"llmbot/bot/turn"
 )
 
@@ -16,30 +15,24 @@ import (
 // other (facts/slack.md §5.1). Who has only the first one to wait for is looked up.
 const bareWait = 400 * time.Millisecond
 
-// parseThread is the inverse of Thread.String.
-func parseThread(key string) (Thread, bool) {
-	channel, ts, ok := strings.Cut(key, "/")
-	return Thread{Channel: channel, TS: ts}, ok
-}
-
 // mail is what an actor is told.
 type mail struct {
-	ask   *Asked // also one that is known, in a newer form
+	ask   *thread.Question // also one that is known, in a newer form
 	claim *turn.Claim
-	gone  string    // ts of a message that was deleted
-	now   []Message // the thread as it is, read after a change of which another process has heard
-	at    turn.TS   // of that change
+	gone  string           // ts of a message that was deleted
+	now   []thread.Message // the thread as it is, read after a change of which another process has heard
+	at    turn.TS          // of that change
 }
 
 // actor owns one live thread: what is asked, who holds the claim, and the one turn that runs. It lives as long as there is work.
 type actor struct {
 	bot    *Bot
-	thread Thread
+	thread thread.ID
 	wake   chan struct{} // holds one: there is mail
 	inbox  []mail        // guarded by bot.mu
 	behind int           // asks that the actor has taken and no turn has; guarded by bot.mu
 
-	asks    []Asked // not answered yet, oldest first
+	asks    []thread.Question // not answered yet, oldest first
 	claim   *turn.Claim
 	since   time.Time   // when the oldest of asks came
 	turn    *turnRun    // the one that runs; nil: none
@@ -50,14 +43,11 @@ type actor struct {
 
 // report is how a turn ended.
 type report struct {
-	answered turn.TS // up to here the thread has its answer
-	more     bool    // the claim goes on: something newer is owed
-	lost     bool    // another process has the thread
-	asks     []Asked // was called off: these are still owed
+	answered turn.TS           // up to here the thread has its answer
+	more     bool              // the claim goes on: something newer is owed
+	lost     bool              // another process has the thread
+	asks     []thread.Question // was called off: these are still owed
 }
-
-// errSuperseded ends a turn because its question was changed or deleted: another one takes its place, and its messages.
-var errSuperseded = errors.New("the question was changed")
 
 // run is the actor's goroutine. work ends when nothing may block any more, cut when streams must end.
 func (a *actor) run(work, cut context.Context) {
@@ -94,7 +84,7 @@ func (a *actor) run(work, cut context.Context) {
 
 // unripe is how long to wait for what an ask still has to be told of.
 func (a *actor) unripe() time.Duration {
-	if !slices.ContainsFunc(a.asks, func(ask Asked) bool { return ask.Bare }) {
+	if !slices.ContainsFunc(a.asks, func(ask thread.Question) bool { return ask.Bare }) {
 		return 0
 	}
 	return bareWait - time.Since(a.since)
@@ -122,13 +112,13 @@ func (a *actor) read() {
 
 // insert keeps asks in the order of their ts, each once; one that comes again is newer news of the same, if it was changed or tells more. One
 // that a turn is answering, and that was changed, calls the turn off.
-func (a *actor) insert(ask Asked) {
+func (a *actor) insert(ask thread.Question) {
 	if len(a.asks) == 0 {
 		a.since = time.Now()
 	}
-	i, known := slices.BinarySearchFunc(a.asks, ask, func(have, ask Asked) int { return turn.TS(have.TS).Compare(turn.TS(ask.TS)) })
+	i, known := slices.BinarySearchFunc(a.asks, ask, func(have, ask thread.Question) int { return turn.TS(have.TS).Compare(turn.TS(ask.TS)) })
 	switch {
-	case known && (ask.since().After(a.asks[i].since()) || a.asks[i].Bare):
+	case known && (ask.Since().After(a.asks[i].Since()) || a.asks[i].Bare):
 		a.asks[i] = ask
 	case known:
 	case a.turn != nil && a.turn.answers(ask.TS):
@@ -142,7 +132,7 @@ func (a *actor) insert(ask Asked) {
 }
 
 // compare takes in how the thread looks after a change: asks that are gone, or in a newer form.
-func (a *actor) compare(now []Message, at turn.TS) {
+func (a *actor) compare(now []thread.Message, at turn.TS) {
 	if len(now) == 0 {
 		return
 	}
@@ -151,10 +141,10 @@ func (a *actor) compare(now []Message, at turn.TS) {
 		pending = append(pending, a.turn.under()...)
 	}
 	for _, ask := range pending {
-		i := slices.IndexFunc(now, func(m Message) bool { return turn.TS(m.TS).Compare(turn.TS(ask.TS)) == 0 })
+		i := slices.IndexFunc(now, func(m thread.Message) bool { return turn.TS(m.TS).Compare(turn.TS(ask.TS)) == 0 })
 		switch {
-		case i >= 0 && now[i].asked(a.thread).since().After(ask.since()):
-			a.insert(now[i].asked(a.thread))
+		case i >= 0 && now[i].Question(a.thread).Since().After(ask.Since()):
+			a.insert(now[i].Question(a.thread))
 		case i < 0 && at.After(turn.TS(ask.TS)): // what is newer than the change may be newer than the read
 			a.delete(ask.TS)
 		}
@@ -163,7 +153,7 @@ func (a *actor) compare(now []Message, at turn.TS) {
 
 // delete forgets an ask, and calls the turn off that answers it.
 func (a *actor) delete(ts string) {
-	a.asks = slices.DeleteFunc(a.asks, func(ask Asked) bool { return turn.TS(ask.TS).Compare(turn.TS(ts)) == 0 })
+	a.asks = slices.DeleteFunc(a.asks, func(ask thread.Question) bool { return turn.TS(ask.TS).Compare(turn.TS(ts)) == 0 })
 	if a.turn != nil {
 		a.turn.drop(ts)
 	}
@@ -203,9 +193,9 @@ func (a *actor) finish(r report) {
 	if !r.more && a.claim == a.with {
 		a.claim = nil
 	}
-	a.asks = slices.DeleteFunc(a.asks, func(ask Asked) bool { return !ask.since().After(r.answered) })
+	a.asks = slices.DeleteFunc(a.asks, func(ask thread.Question) bool { return !ask.Since().After(r.answered) })
 	for _, ask := range r.asks {
-		if !slices.ContainsFunc(a.asks, func(have Asked) bool { return have.TS == ask.TS }) {
+		if !slices.ContainsFunc(a.asks, func(have thread.Question) bool { return have.TS == ask.TS }) {
 			a.insert(ask)
 		}
 	}

@@ -6,6 +6,9 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"llmbot/bot/answer"
+	"llmbot/bot/thread"
 )
 
 // The phases of a live thread, in their order.
@@ -28,12 +31,9 @@ func ThreadPhases() []string {
 	}
 }
 
-// statusThinking is what people see until there is text.
-const statusThinking = "is thinking…"
-
 // ThreadState is what the bot does for one live thread: ids and times, never text.
 type ThreadState struct {
-	Thread Thread
+	Thread thread.ID
 	Ask    string    // ts of what is answered; empty: not known yet
 	Phase  string    // one of ThreadPhases
 	Since  time.Time // of the phase; zero: not known
@@ -65,7 +65,7 @@ func (b *Bot) Threads() []ThreadState {
 }
 
 // Queued is how many answers wait for a slot. It does not block.
-func (b *Bot) Queued() int { return b.slots.queued() }
+func (b *Bot) Queued() int { return b.shared.Queued() }
 
 // atWork is what a thread's turn does; nil: no turn runs. Written by the actor and its turn, never by both at once, and read by anybody.
 type atWork struct{ atomic.Pointer[work] }
@@ -101,13 +101,13 @@ func (a *actor) heard() time.Time {
 
 // watched is a draft that notes what the turn does from what it shows.
 type watched struct {
-	Draft
+	answer.Draft
 
 	work *atWork
 }
 
 // noting notes that ask is being answered, and from then on what is shown.
-func (t *turnRun) noting(d Draft, ask string) Draft {
+func (t *turnRun) noting(d answer.Draft, ask string) answer.Draft {
 	if old := t.work.Load(); old != nil {
 		now := *old
 		now.ask, now.phase, now.since = ask, ThreadPreparing, time.Now()
@@ -117,13 +117,13 @@ func (t *turnRun) noting(d Draft, ask string) Draft {
 }
 
 // Set notes the phase and shows a.
-func (d watched) Set(a Answer) {
+func (d watched) Set(a answer.Snapshot) {
 	d.work.is(phaseOf(a))
 	d.Draft.Set(a)
 }
 
 // Close notes that the end is being shown, and shows it.
-func (d watched) Close(ctx context.Context, a Answer) error {
+func (d watched) Close(ctx context.Context, a answer.Snapshot) error {
 	d.work.is(ThreadClosing)
 	return d.Draft.Close(ctx, a)
 }
@@ -135,15 +135,15 @@ func (d watched) Untidy() bool {
 }
 
 // phaseOf tells the phase from what is shown in it.
-func phaseOf(a Answer) string {
+func phaseOf(a answer.Snapshot) string {
 	switch {
 	case a.Notice != "":
 		return ThreadAway
-	case a.Phase == Writing:
+	case a.Phase == answer.Writing:
 		return ThreadWriting
 	case !a.Thinking.IsZero():
 		return ThreadReasoning
-	case a.Status == statusThinking:
+	case a.Status == answer.StatusThinking:
 		return ThreadThinking
 	}
 	return ThreadQueued

@@ -20,7 +20,7 @@ func tortureRunRestart(t *testing.T, binary string) {
 		binary: binary, speed: speed, env: []string{"STATE_DIR=" + t.TempDir()},
 		slack: slacksim.Config{Channels: tortureRooms(1), Redeliver: tortureSchedule(t)},
 	})
-	p := &people{a: a}
+	p := &People{a: a}
 	l := a.start(0)
 	a.must("both sockets are open", 30*time.Second, func() bool { return a.slack.Sockets() == 2 })
 	var first, open []time.Duration
@@ -83,7 +83,7 @@ func tortureRunDeploy(t *testing.T, binary string, drain time.Duration) {
 		binary: binary, speed: speed, env: append(state, "BOT_DRAIN_TIMEOUT="+drain.String(), "BOT_MAX_ANSWERS=200"),
 		slack: slacksim.Config{Channels: tortureRooms(rooms), Redeliver: tortureSchedule(t)},
 	})
-	p := &people{a: a, rand: rand.New(rand.NewPCG(1, 1))}
+	p := &People{a: a, rand: rand.New(rand.NewPCG(1, 1))}
 	old := a.start(0)
 	a.must("both sockets are open", 30*time.Second, func() bool { return a.slack.Sockets() == 2 })
 	ask := func(n int) {
@@ -161,7 +161,7 @@ func tortureRunCrowd(t *testing.T, binary string) {
 	})
 	l := a.start(0)
 	a.must("both sockets are open", 30*time.Second, func() bool { return a.slack.Sockets() == 2 })
-	p := &people{a: a, rand: rand.New(rand.NewPCG(1, 1))}
+	p := &People{a: a, rand: rand.New(rand.NewPCG(1, 1))}
 	long := time.Duration(n)*time.Second/rate + *tortureCrowdFor + 30*time.Second
 	tick := time.NewTicker(time.Second / rate)
 	defer tick.Stop()

@@ -22,7 +22,7 @@ type verdict struct {
 	doubled []string // questions that are answered twice
 	half    []string // answers that were left as they were
 	stale   []string // answers that were complete and are not any more
-	answers []*answer
+	answers []*judged
 }
 
 func (v *verdict) bad() []string { return slices.Concat(v.lost, v.doubled, v.half, v.stale) }
@@ -41,8 +41,8 @@ func (v *verdict) kinds() string {
 	return strings.Join(words, " ")
 }
 
-// answer is all messages that answer one question, or several at once.
-type answer struct {
+// judged is all messages that answer one question, or several at once.
+type judged struct {
 	asked    string // ts of the newest of them
 	messages []slacksim.Message
 	must     []question // that it has to answer
@@ -62,7 +62,7 @@ type answer struct {
 // judge looks at a thread as people see it in the end, and as they saw it before.
 func judge(d *dialog, messages []slacksim.Message) *verdict {
 	v := &verdict{}
-	groups := map[string]*answer{}
+	groups := map[string]*judged{}
 	for _, m := range messages {
 		if m.BotID == "" || m.Deleted {
 			continue
@@ -73,7 +73,7 @@ func judge(d *dialog, messages []slacksim.Message) *verdict {
 			continue
 		}
 		if groups[asked] == nil {
-			groups[asked] = &answer{asked: asked, least: 1}
+			groups[asked] = &judged{asked: asked, least: 1}
 		}
 		groups[asked].messages = append(groups[asked].messages, m)
 	}
@@ -102,7 +102,7 @@ func judge(d *dialog, messages []slacksim.Message) *verdict {
 // question says whether a question has its answer, and no second one.
 func (v *verdict) question(d *dialog, q question) {
 	stopped := d.stopped(q)
-	i := slices.IndexFunc(v.answers, func(a *answer) bool { return a.asked >= q.ts })
+	i := slices.IndexFunc(v.answers, func(a *judged) bool { return a.asked >= q.ts })
 	switch {
 	case i < 0 && !stopped:
 		v.lost = append(v.lost, fmt.Sprintf("q%d: nothing answers it", q.id))
@@ -120,7 +120,7 @@ func (v *verdict) question(d *dialog, q question) {
 	}
 }
 
-func (a *answer) judge(v *verdict) {
+func (a *judged) judge(v *verdict) {
 	texts := make([]string, len(a.messages))
 	for i, m := range a.messages {
 		texts[i] = m.Plain
@@ -162,7 +162,7 @@ func (a *answer) judge(v *verdict) {
 }
 
 // past looks at all that was ever visible.
-func (a *answer) past(v *verdict) {
+func (a *judged) past(v *verdict) {
 	type change struct {
 		at      time.Time
 		message int
@@ -213,7 +213,7 @@ func (a *answer) past(v *verdict) {
 
 // whole says whether texts, one after the other, are a complete answer with its footer. What an earlier message says under its text is
 // another matter.
-func (a *answer) whole(texts []string) bool {
+func (a *judged) whole(texts []string) bool {
 	all := strings.Join(texts, "\n")
 	if strings.Count(all, "first token ") != 1 || strings.Contains(all, "\nstopped") {
 		return false
@@ -222,12 +222,12 @@ func (a *answer) whole(texts []string) bool {
 }
 
 // rightlyStopped says whether a text says that it was stopped, and somebody did.
-func (a *answer) rightlyStopped(all string) bool {
+func (a *judged) rightlyStopped(all string) bool {
 	return a.stopping && len(a.must) == 0 && (strings.Contains(all, "\nstopped") || strings.Contains(all, "it was stopped before it began"))
 }
 
 // missing says which sentences are missing, or not in their order; empty: none.
-func (a *answer) missing(all string) string {
+func (a *judged) missing(all string) string {
 	found := sentences(all)
 	if len(found) == 0 {
 		return "no sentence"
@@ -247,7 +247,7 @@ func (a *answer) missing(all string) string {
 	return ""
 }
 
-func (a *answer) text() string {
+func (a *judged) text() string {
 	var b strings.Builder
 	for _, m := range a.messages {
 		b.WriteString(m.Plain + "\n")
@@ -256,7 +256,7 @@ func (a *answer) text() string {
 }
 
 // String names the answer by what it answers.
-func (a *answer) String() string {
+func (a *judged) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "answer to %s", a.asked)
 	for _, q := range a.must {

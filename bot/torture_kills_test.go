@@ -31,7 +31,7 @@ func tortureRunKills(t *testing.T, binary string, seed uint64) {
 	if *tortureDouble > 0 {
 		a.slack.FailEvent(slacksim.EventFault{Times: -1, Share: *tortureDouble, Duplicate: 1})
 	}
-	p := &people{a: a, rand: rand.New(rand.NewPCG(seed, 1)), rooms: rooms}
+	p := &People{a: a, rand: rand.New(rand.NewPCG(seed, 1)), rooms: rooms}
 	p.arrange(*tortureThreads, *tortureRate)
 
 	stay, leave := context.WithCancel(t.Context())

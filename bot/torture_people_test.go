@@ -105,7 +105,7 @@ func torturePeople(threads int) []slacksim.User {
 }
 
 // people ask.
-type people struct {
+type People struct {
 	a       *arena
 	rand    *rand.Rand
 	rooms   int
@@ -123,7 +123,7 @@ type deed struct {
 var persons = []string{"alice", "bob", "carol"}
 
 // arrange decides who asks what and when.
-func (p *people) arrange(threads int, rate float64) {
+func (p *People) arrange(threads int, rate float64) {
 	for i := range threads {
 		d := &dialog{user: persons[p.rand.IntN(len(persons))], channel: fmt.Sprintf("room-%d", p.rand.IntN(p.rooms))}
 		if p.rand.Float64() < *tortureDirect {
@@ -152,7 +152,7 @@ func (p *people) arrange(threads int, rate float64) {
 }
 
 // deed plans a question.
-func (p *people) deed(at time.Duration, ask func(question)) {
+func (p *People) deed(at time.Duration, ask func(question)) {
 	p.asked++
 	most := *tortureSentences
 	q := question{id: p.asked, sentences: most/3 + p.rand.IntN(most-most/3+1)}
@@ -162,7 +162,7 @@ func (p *people) deed(at time.Duration, ask func(question)) {
 	p.plan = append(p.plan, deed{at, func() { ask(q) }})
 }
 
-func (p *people) ask(d *dialog, user string, q question) {
+func (p *People) ask(d *dialog, user string, q question) {
 	text := q.words()
 	// Who is not alone with the bot in the thread has to mention it.
 	if d.ts == "" && !d.direct || user != d.user || p.rand.IntN(2) == 0 {
@@ -180,7 +180,7 @@ func (p *people) ask(d *dialog, user string, q question) {
 	p.a.note(nil, "%s asks q%d in %s/%s", user, q.id, d.channel, d.ts)
 }
 
-func (p *people) stop(d *dialog) {
+func (p *People) stop(d *dialog) {
 	if d.user == "" {
 		return // it would have to be mentioned to be heard
 	}
@@ -189,7 +189,7 @@ func (p *people) stop(d *dialog) {
 }
 
 // run does all of it, each at its time.
-func (p *people) run() {
+func (p *People) run() {
 	begin := time.Now()
 	for _, d := range p.plan {
 		if wait := d.at - time.Since(begin); wait > 0 {

@@ -58,11 +58,11 @@ type life struct {
 	killed time.Time  // by us
 	asked  time.Time  // to end, by us
 	end    time.Time
-	frozen []span
+	frozen []Span
 }
 
 // span is a time in which a process did not run.
-type span struct{ from, to time.Time }
+type Span struct{ from, to time.Time }
 
 func (a *arena) start(seat int) *life {
 	a.mu.Lock()
@@ -154,7 +154,7 @@ func (a *arena) term(l *life) {
 func (a *arena) freeze(l *life) (thaw func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.frozen = append(l.frozen, span{from: time.Now()})
+	l.frozen = append(l.frozen, Span{from: time.Now()})
 	_ = l.cmd.Process.Signal(syscall.SIGSTOP)
 	return func() {
 		if !l.over() {
@@ -189,7 +189,7 @@ func (l *life) awake(from, to time.Time) bool {
 }
 
 func (l *life) frozeLocked(from, to time.Time) bool {
-	return slices.ContainsFunc(l.frozen, func(s span) bool { return s.from.Before(to) && (s.to.IsZero() || s.to.After(from)) })
+	return slices.ContainsFunc(l.frozen, func(s Span) bool { return s.from.Before(to) && (s.to.IsZero() || s.to.After(from)) })
 }
 
 // killedAt is when we killed it; zero: we did not.

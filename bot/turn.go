@@ -7,7 +7,9 @@ import (
 	"sync"
 	"time"
 
+	"llmbot/bot/answer"
 	"llmbot/bot/quota"
+	"llmbot/bot/thread"
 	"llmbot/bot/turn"
 )
 
@@ -18,7 +20,6 @@ const (
 	historyTimeout = 20 * time.Second        // a read that takes longer is done without: an answer to the question alone beats none
 	othersTimeout  = time.Minute             // where other processes may have heard of more in the thread, which would be lost
 	earlyTimeout   = time.Second             // to show a status before the thread is read
-	modelTimeout   = 2 * time.Second         // to learn the context length; without it nothing is trimmed
 	closeTimeout   = 90 * time.Second        // for the last Slack calls: longer than a minute, the longest that a budget can be empty
 	rootOnlyFor    = 2500 * time.Millisecond // a root message younger than this has no replies yet, so that nothing is read: Slack redelivers after 3 s
 	doneTimeout    = 3 * time.Second         // for the store to take the end; then the desk goes on trying in the background
@@ -30,18 +31,18 @@ const (
 // newer and drop meanwhile.
 type turnRun struct {
 	bot    *Bot
-	thread Thread
+	thread thread.ID
 	claim  *turn.Claim
-	known  []Asked   // what this process has heard of, oldest first; empty if nothing
-	taken  bool      // an earlier owner has begun the answer
-	first  bool      // this claim has not begun the answer
-	heir   bool      // this is the claim's first turn: an owner before may have begun something
-	came   time.Time // when the first of what is asked came
-	work   *atWork   // what it does, for others to see
+	known  []thread.Question // what this process has heard of, oldest first; empty if nothing
+	taken  bool              // an earlier owner has begun the answer
+	first  bool              // this claim has not begun the answer
+	heir   bool              // this is the claim's first turn: an owner before may have begun something
+	came   time.Time         // when the first of what is asked came
+	work   *atWork           // what it does, for others to see
 
-	mu     sync.Mutex // guards all below
-	asks   []Asked    // being answered: the known ones, until the thread was read
-	gone   []string   // messages that were deleted meanwhile
+	mu     sync.Mutex        // guards all below
+	asks   []thread.Question // being answered: the known ones, until the thread was read
+	gone   []string          // messages that were deleted meanwhile
 	cancel context.CancelCauseFunc
 	off    bool     // called off
 	lates  []string // messages that were written to when they may not have been ours any more
@@ -49,28 +50,28 @@ type turnRun struct {
 
 	// Of the turn's own goroutine:
 	set      Settings
-	messages []Message // the thread, as far as it is known
-	unread   bool      // it could not be read
-	preface  []Message // what was said before a direct message, in other threads
-	due      due
-	wanted   turn.TS  // when somebody wanted the last answer anew; empty: that was not asked for
-	more     bool     // the answer is to go on where the length limit ended it
-	said     []string // what the person should know of their files
-	draft    Draft    // open; nil: none
-	saver    *saver   // of its text; nil: none
-	unsure   bool     // somebody was refused only because Slack did not say who they are
-	cutShort bool     // the turn ended while Slack was asked who somebody is
-	denied   bool     // the thread may not be read, now or later
-	early    bool     // the status says that the bot is at it, and no draft does yet
-	wanter   string   // who wanted the last answer anew
-	person   string   // for whom the answer is: see payer
+	messages []thread.Message // the thread, as far as it is known
+	unread   bool             // it could not be read
+	preface  []thread.Message // what was said before a direct message, in other threads
+	due      thread.Due
+	wanted   turn.TS      // when somebody wanted the last answer anew; empty: that was not asked for
+	more     bool         // the answer is to go on where the length limit ended it
+	said     []string     // what the person should know of their files
+	draft    answer.Draft // open; nil: none
+	saver    *saver       // of its text; nil: none
+	unsure   bool         // somebody was refused only because Slack did not say who they are
+	cutShort bool         // the turn ended while Slack was asked who somebody is
+	denied   bool         // the thread may not be read, now or later
+	early    bool         // the status says that the bot is at it, and no draft does yet
+	wanter   string       // who wanted the last answer anew
+	person   string       // for whom the answer is: see payer
 	paying   []quota.Account
 	refused  quota.Over     // why the answer may not be written, of which something is visible; zero: it may
 	books    sync.WaitGroup // writes into the accounts that are under way
 }
 
 // newTurn is the turn of a claim; first says that it is the claim's first.
-func newTurn(b *Bot, t Thread, c *turn.Claim, first bool, known []Asked) *turnRun {
+func newTurn(b *Bot, t thread.ID, c *turn.Claim, first bool, known []thread.Question) *turnRun {
 	return &turnRun{
 		bot: b, thread: t, claim: c, known: known, asks: known, cancel: func(error) {}, taken: first && len(c.Messages()) > 0,
 		first: first || len(c.Messages()) == 0, heir: first,
@@ -81,22 +82,22 @@ func newTurn(b *Bot, t Thread, c *turn.Claim, first bool, known []Asked) *turnRu
 func (t *turnRun) answers(ts string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return indexTS(t.asks, ts) >= 0
+	return thread.Index(t.asks, ts) >= 0
 }
 
 // under is what is being answered.
-func (t *turnRun) under() []Asked {
+func (t *turnRun) under() []thread.Question {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return slices.Clone(t.asks)
 }
 
 // newer calls the turn off if the ask is in a newer form than the one that is answered.
-func (t *turnRun) newer(ask Asked) bool {
+func (t *turnRun) newer(ask thread.Question) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	i := indexTS(t.asks, ask.TS)
-	if i < 0 || !ask.since().After(t.asks[i].since()) {
+	i := thread.Index(t.asks, ask.TS)
+	if i < 0 || !ask.Since().After(t.asks[i].Since()) {
 		return false
 	}
 	t.callOffLocked()
@@ -108,14 +109,14 @@ func (t *turnRun) drop(ts string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.gone = append(t.gone, ts)
-	if indexTS(t.asks, ts) >= 0 {
+	if thread.Index(t.asks, ts) >= 0 {
 		t.callOffLocked()
 	}
 }
 
 func (t *turnRun) callOffLocked() {
 	t.off = true
-	t.cancel(errSuperseded)
+	t.cancel(answer.ErrSuperseded)
 }
 
 // isOff says whether another turn is to take this one's place.
@@ -125,16 +126,12 @@ func (t *turnRun) isOff() bool {
 	return t.off
 }
 
-func indexTS(asks []Asked, ts string) int {
-	return slices.IndexFunc(asks, func(a Asked) bool { return turn.TS(a.TS).Compare(turn.TS(ts)) == 0 })
-}
-
 // calledOff hands what is still owed to the next turn.
 func (t *turnRun) calledOff(work context.Context) report {
 	t.settle(work)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	left := slices.DeleteFunc(slices.Clone(t.known), func(a Asked) bool { return slices.Contains(t.gone, a.TS) })
+	left := slices.DeleteFunc(slices.Clone(t.known), func(a thread.Question) bool { return slices.Contains(t.gone, a.TS) })
 	return report{more: true, asks: left}
 }
 
@@ -144,7 +141,7 @@ func (t *turnRun) run(work, cut context.Context) report {
 	t.mu.Lock()
 	t.cancel = callOff
 	if t.off {
-		callOff(errSuperseded)
+		callOff(answer.ErrSuperseded)
 	}
 	t.mu.Unlock()
 	ctx, cancel := context.WithCancelCause(live) // as long as the model is to write
@@ -176,7 +173,7 @@ func (t *turnRun) run(work, cut context.Context) report {
 		upto = newest // Done says that there is more
 	}
 	t.plan(live, upto)
-	asks := t.admit(live, t.due.asks)
+	asks := t.admit(live, t.due.Asks)
 	if t.isOff() || !t.begin(asks) {
 		return t.calledOff(work)
 	}
@@ -189,7 +186,7 @@ func (t *turnRun) run(work, cut context.Context) report {
 		t.bot.log.InfoContext(work, "answered_before", "thread", t.thread.String(), "ask", asks[len(asks)-1].TS)
 		t.shareLeft(work, t.saved(work, progressOf(asks, upto)))
 		return t.done(work, upto)
-	case t.stopped() && len(t.claim.Messages()) == 0 && len(t.due.adopt) == 0:
+	case t.stopped() && len(t.claim.Messages()) == 0 && len(t.due.Adopt) == 0:
 		return t.done(work, t.stopEnds())
 	}
 	asks = t.afford(live, asks)
@@ -203,11 +200,11 @@ func (t *turnRun) run(work, cut context.Context) report {
 }
 
 // begin sets what is answered; false: one of it is gone meanwhile.
-func (t *turnRun) begin(asks []Asked) bool {
+func (t *turnRun) begin(asks []thread.Question) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.asks = asks
-	if slices.ContainsFunc(t.gone, func(ts string) bool { return indexTS(asks, ts) >= 0 }) {
+	if slices.ContainsFunc(t.gone, func(ts string) bool { return thread.Index(asks, ts) >= 0 }) {
 		t.callOffLocked()
 	}
 	return !t.off
@@ -222,22 +219,14 @@ func (t *turnRun) upto() turn.TS {
 	begun := upto
 	for _, ask := range t.known {
 		if !turn.TS(ask.TS).After(begun) {
-			upto = upto.Max(ask.since())
+			upto = upto.Max(ask.Since())
 		}
 	}
 	return upto
 }
 
 // newest is when the newest ask came that this process has heard of; empty: none.
-func (t *turnRun) newest() turn.TS { return newestForm(t.known) }
-
-// newestForm is when the newest of asks became what it is; empty: there are none.
-func newestForm(asks []Asked) (ts turn.TS) {
-	for _, ask := range asks {
-		ts = ts.Max(ask.since())
-	}
-	return ts
-}
+func (t *turnRun) newest() turn.TS { return thread.Newest(t.known) }
 
 func (t *turnRun) stopped() bool {
 	select {
@@ -260,7 +249,7 @@ func (t *turnRun) watch(ctx context.Context, changed <-chan struct{}, callOff, s
 			callOff(turn.ErrLost)
 			return
 		case <-stopped:
-			stop(errStopped)
+			stop(answer.ErrStopped)
 			stopped = nil
 		case <-changed:
 			changed = t.claim.Changed()
@@ -292,7 +281,7 @@ func (t *turnRun) alone(upto turn.TS) bool {
 		return false
 	}
 	a := t.known[0]
-	return a.Opens() && a.explicit() && time.Since(tsTime(a.TS)) < rootOnlyFor && t.claim.Heard() == "" && !a.Bare && a.Edited == "" && a.since().Compare(upto) == 0 && turn.TS(a.TS).After(t.claim.Answered())
+	return a.Opens() && a.Explicit() && time.Since(tsTime(a.TS)) < rootOnlyFor && t.claim.Heard() == "" && !a.Bare && a.Edited == "" && a.Since().Compare(upto) == 0 && turn.TS(a.TS).After(t.claim.Answered())
 }
 
 // read reads the thread, unless there is nothing to read. A direct message that opens one is read what was said in the hour before.
@@ -304,7 +293,7 @@ func (t *turnRun) read(ctx context.Context, upto turn.TS) {
 	ctx, cancel := context.WithTimeoutCause(ctx, most, errors.New("the thread could not be read in time"))
 	defer cancel()
 	if t.alone(upto) {
-		if t.thread.direct() {
+		if t.thread.Direct() {
 			t.preface = t.before(ctx)
 		}
 		return
@@ -322,7 +311,7 @@ func (t *turnRun) read(ctx context.Context, upto turn.TS) {
 	}
 	t.messages = messages
 	t.bot.crowds.see(t.thread, messages)
-	if t.thread.direct() {
+	if t.thread.Direct() {
 		t.preface = t.beforeAgain(ctx, messages)
 	}
 }
@@ -330,12 +319,12 @@ func (t *turnRun) read(ctx context.Context, upto turn.TS) {
 // sayEarly tells whoever asked within a second that the bot is at it: a read may have to wait for its budget.
 func (t *turnRun) sayEarly(ctx context.Context) {
 	s, ok := t.bot.dep.Room.(Statuses)
-	if !ok || len(t.claim.Messages()) > 0 || !slices.ContainsFunc(t.known, Asked.explicit) {
+	if !ok || len(t.claim.Messages()) > 0 || !slices.ContainsFunc(t.known, thread.Question.Explicit) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, earlyTimeout)
 	defer cancel()
-	t.early = s.Status(ctx, t.thread, statusThinking)
+	t.early = s.Status(ctx, t.thread, answer.StatusThinking)
 }
 
 // endEarly takes that back if nothing was to be said.
@@ -349,24 +338,24 @@ func (t *turnRun) endEarly(work context.Context) {
 
 // plan finds out what is owed.
 func (t *turnRun) plan(ctx context.Context, upto turn.TS) {
-	thread := merge(t.messages, t.known, func(user string) string { return t.name(ctx, user) })
-	t.messages = thread
+	messages := thread.Merge(t.messages, t.known, func(user string) string { return t.name(ctx, user) })
+	t.messages = messages
 	mode := t.set.FollowUps
 	if t.unread {
-		if !t.bot.crowds.get(t.thread).many() { // as far as is known, one person talks with the bot
-			thread = append([]Message{{Self: true}}, thread...)
+		if !t.bot.crowds.get(t.thread).Many() { // as far as is known, one person talks with the bot
+			messages = append([]thread.Message{{Self: true}}, messages...)
 		}
 	}
-	answered := t.answered(thread)
-	for _, a := range addressed(t.messages, t.thread, mode) {
+	answered := t.answered(messages)
+	for _, a := range thread.Addressed(t.messages, t.thread, mode) {
 		t.claim.Hear(turn.TS(a.TS)) // of what came before its thread was known, nobody may tell again
 	}
-	v := view{answered: answered, upto: upto, mode: mode, begun: t.claim.Messages()}
-	t.due = owed(thread, t.thread, v)
-	if len(t.known) == 0 && t.thread.direct() && len(t.due.asks) > 0 {
-		t.due.adopt = union(t.due.adopt, streams(thread, turn.TS(t.due.last().TS)))
+	v := thread.View{Answered: answered, Upto: upto, Mode: mode, Begun: t.claim.Messages()}
+	t.due = thread.Owed(messages, t.thread, v)
+	if len(t.known) == 0 && t.thread.Direct() && len(t.due.Asks) > 0 {
+		t.due.Adopt = thread.Union(t.due.Adopt, thread.Streams(messages, turn.TS(t.due.Last().TS)))
 	}
-	if len(t.due.asks) > 0 || t.unread {
+	if len(t.due.Asks) > 0 || t.unread {
 		return
 	}
 	var wanted want
@@ -381,9 +370,9 @@ func (t *turnRun) plan(ctx context.Context, upto turn.TS) {
 	if wanted.TS == "" {
 		return
 	}
-	v.wanted, t.wanted, t.wanter = turn.TS(wanted.TS), turn.TS(wanted.TS), wanted.By
-	t.due = owed(thread, t.thread, v)
-	if t.due.redo && wanted.More == t.due.what && turn.TS(wanted.TS).After(answered) {
+	v.Wanted, t.wanted, t.wanter = turn.TS(wanted.TS), turn.TS(wanted.TS), wanted.By
+	t.due = thread.Owed(messages, t.thread, v)
+	if t.due.Redo && wanted.More == t.due.What && turn.TS(wanted.TS).After(answered) {
 		t.more = true
 	}
 }
@@ -405,13 +394,13 @@ func (t *turnRun) stored(ctx context.Context, do func(context.Context) error) er
 }
 
 // answered is what has its answer. A store that was wiped knows less than the thread.
-func (t *turnRun) answered(thread []Message) turn.TS {
+func (t *turnRun) answered(messages []thread.Message) turn.TS {
 	answered := t.claim.Answered()
 	if len(t.known) == 0 {
 		return answered
 	}
 	oldest := turn.TS(t.known[0].TS)
-	for _, m := range thread {
+	for _, m := range messages {
 		if slices.Contains(t.claim.Messages(), m.TS) {
 			continue // it is what is to be finished
 		}
@@ -422,7 +411,7 @@ func (t *turnRun) answered(thread []Message) turn.TS {
 	return answered
 }
 
-func (t *turnRun) whisper(ctx context.Context, ask Asked, text string) {
+func (t *turnRun) whisper(ctx context.Context, ask thread.Question, text string) {
 	where := t.thread
 	if ask.Opens() {
 		where.TS = "" // there is no thread yet in which it could be seen

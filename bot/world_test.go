@@ -18,6 +18,7 @@ import (
 	"llmbot/bot/pace"
 	"llmbot/bot/slackio"
 	"llmbot/bot/slacksim"
+	"llmbot/bot/status"
 	"llmbot/bot/turn"
 	"llmbot/llm"
 	"llmbot/llm/llmsim"
@@ -105,7 +106,7 @@ func (w *world) start(cfg worldConfig, slackNet, modelNet *memnet.Net) {
 	}
 	kept := cfg.store()
 	store := mortal{kept, p}
-	var server bot.Server = model
+	var server status.Server = model
 	if !cfg.watch {
 		server = unwatched{model}
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"llmbot/bot"
+	"llmbot/bot/thread"
 )
 
 // A web page of another site must not make a browser on this machine take profiles, or ask for pages that ask others; who types the address,
@@ -72,7 +73,7 @@ func TestPagesAreClean(t *testing.T) {
 		Store: func(context.Context) error { return errors.New(nasty) },
 		Model: func(context.Context) (string, error) { return nasty, nil },
 		Threads: func() []bot.ThreadState {
-			return []bot.ThreadState{{Thread: bot.Thread{Channel: nasty, TS: nasty}, Ask: nasty}}
+			return []bot.ThreadState{{Thread: thread.ID{Channel: nasty, TS: nasty}, Ask: nasty}}
 		},
 	}
 	for range 2 {

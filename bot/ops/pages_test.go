@@ -20,6 +20,7 @@ import (
 
 	"llmbot/bot"
 	"llmbot/bot/pace"
+	"llmbot/bot/thread"
 )
 
 func TestReady(t *testing.T) {
@@ -128,8 +129,8 @@ func TestThreads(t *testing.T) {
 			Queued: func() int { return 1 },
 			Threads: func() []bot.ThreadState {
 				return []bot.ThreadState{
-					{Thread: bot.Thread{Channel: "C1", TS: "100.5"}, Ask: "101.5", Phase: bot.ThreadWriting, Since: now.Add(-1500 * time.Millisecond), Came: now.Add(-150 * time.Second), Asks: 2},
-					{Thread: bot.Thread{Channel: "C2", TS: "200.5"}, Phase: bot.ThreadIdle},
+					{Thread: thread.ID{Channel: "C1", TS: "100.5"}, Ask: "101.5", Phase: bot.ThreadWriting, Since: now.Add(-1500 * time.Millisecond), Came: now.Add(-150 * time.Second), Asks: 2},
+					{Thread: thread.ID{Channel: "C2", TS: "200.5"}, Phase: bot.ThreadIdle},
 				}
 			},
 		})

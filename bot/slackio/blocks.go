@@ -9,6 +9,7 @@ import (
 	"github.com/slack-go/slack"
 
 	"llmbot/bot"
+	"llmbot/bot/answer"
 	"llmbot/bot/render"
 )
 
@@ -18,15 +19,15 @@ type content struct {
 	notice   string
 	small    string
 	plain    bool // without blocks, because Slack refused them
-	controls bot.Controls
-	ending   bot.Ending
+	controls answer.Controls
+	ending   answer.Ending
 	value    string // of its buttons
 }
 
 // contents are the messages that show an answer: its pages, and under the last one what we say ourselves. more says that some of the
 // answer stands in other messages before them. It is pure.
-func contents(pages []render.Page, a bot.Answer, more, plain bool) []content {
-	if a.Phase == bot.Removed {
+func contents(pages []render.Page, a answer.Snapshot, more, plain bool) []content {
+	if a.Phase == answer.Removed {
 		return nil
 	}
 	var out []content
@@ -44,7 +45,7 @@ func contents(pages []render.Page, a bot.Answer, more, plain bool) []content {
 	if more && *last == (content{plain: plain}) {
 		return nil
 	}
-	if last.markdown == "" && last.notice == "" && !more && (last.small == "" || a.Phase == bot.Stopped) {
+	if last.markdown == "" && last.notice == "" && !more && (last.small == "" || a.Phase == answer.Stopped) {
 		last.notice = "There is no answer: it was stopped before it began."
 	}
 	last.controls, last.ending = a.Controls, a.Ending
@@ -105,17 +106,17 @@ func (c content) under() []slack.Block {
 // buttons are a row of plain buttons: Slack's own feedback_buttons are refused by some workspaces, and a refused block costs the whole layout.
 func (c content) buttons() slack.Block {
 	var row []slack.BlockElement
-	add := func(has bot.Controls, press bot.Press, text string, style slack.Style) {
+	add := func(has answer.Controls, press bot.Press, text string, style slack.Style) {
 		if c.controls&has != 0 {
 			row = append(row, slack.NewButtonBlockElement(actionPrefix+string(press), c.value, slack.NewTextBlockObject(slack.PlainTextType, text, true, false)).
 				WithStyle(style))
 		}
 	}
-	add(bot.CanStop, bot.PressStop, "Stop", slack.StyleDefault)
-	add(bot.CanContinue, bot.PressContinue, "Continue", slack.StylePrimary)
-	add(bot.CanRegenerate, bot.PressRegenerate, "Regenerate", slack.StyleDefault)
-	add(bot.CanRate, bot.PressUp, "👍", slack.StyleDefault)
-	add(bot.CanRate, bot.PressDown, "👎", slack.StyleDefault)
+	add(answer.CanStop, bot.PressStop, "Stop", slack.StyleDefault)
+	add(answer.CanContinue, bot.PressContinue, "Continue", slack.StylePrimary)
+	add(answer.CanRegenerate, bot.PressRegenerate, "Regenerate", slack.StyleDefault)
+	add(answer.CanRate, bot.PressUp, "👍", slack.StyleDefault)
+	add(answer.CanRate, bot.PressDown, "👎", slack.StyleDefault)
 	return slack.NewActionBlock("", row...)
 }
 

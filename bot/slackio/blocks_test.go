@@ -8,7 +8,7 @@ import (
 
 	"github.com/slack-go/slack"
 
-	"llmbot/bot"
+	"llmbot/bot/answer"
 	"llmbot/bot/render"
 	"llmbot/bot/slacksim"
 )
@@ -20,12 +20,12 @@ func FuzzBlocks(f *testing.F) {
 		f.Add(s+s, "", "156 tokens", uint8(7), false)
 	}
 	f.Fuzz(func(t *testing.T, text, notice, small string, flags uint8, final bool) {
-		phase := bot.Writing
+		phase := answer.Writing
 		if final {
-			phase = bot.Done
+			phase = answer.Done
 		}
 		links := render.Links{Defang: flags&1 != 0}
-		a := bot.Answer{Text: text, Notice: notice, Small: small, Phase: phase, Controls: bot.Controls(flags >> 3)}
+		a := answer.Snapshot{Text: text, Notice: notice, Small: small, Phase: phase, Controls: answer.Controls(flags >> 3)}
 		pages := render.New(render.MessageLimits(), render.WithLinks(links)).Set(text, final)
 		for _, c := range contents(pages, a, flags&2 != 0, flags&4 != 0) {
 			_, values, err := slack.UnsafeApplyMsgOptions("", "C1", "", c.options(links)...)

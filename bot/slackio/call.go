@@ -10,7 +10,9 @@ import (
 	"github.com/slack-go/slack"
 
 	"llmbot/bot"
+	"llmbot/bot/answer"
 	"llmbot/bot/render"
+	"llmbot/bot/thread"
 )
 
 // metadataType marks the messages of answers; anybody in the workspace can read it, so it holds no secret (facts/slack.md §5.4).
@@ -32,7 +34,7 @@ const (
 
 // call is one write of an answer.
 type call struct {
-	thread  bot.Thread
+	thread  thread.ID
 	reply   bot.Reply
 	at      int // which message of the answer
 	content content
@@ -67,11 +69,11 @@ func (c call) metadata() slack.MsgOption {
 		payload[metaNotice] = "true"
 	}
 	switch c.content.ending {
-	case bot.EndingWhole:
+	case answer.EndingWhole:
 		payload[metaEnd] = endWhole
-	case bot.EndingBroken:
+	case answer.EndingBroken:
 		payload[metaEnd] = endBroken
-	case bot.EndingOpen:
+	case answer.EndingOpen:
 	}
 	return slack.MsgOptionMetadata(slack.SlackMetadata{EventType: metadataType, EventPayload: payload})
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"llmbot/bot"
+	"llmbot/bot/status"
 )
 
 // rawCommand is the payload of a slash_commands envelope.
@@ -36,7 +37,7 @@ func (in *intake) command(ctx context.Context, env envelope, ack func(payload an
 		ack(nil)
 		return
 	}
-	report := bot.Report{Groups: []bot.Group{{Lines: []string{"I don't know this command. I know " + s.cfg.Command + "."}}}}
+	report := status.Report{Groups: []status.Group{{Lines: []string{"I don't know this command. I know " + s.cfg.Command + "."}}}}
 	if c.Command == s.cfg.Command {
 		report = in.handler.Status(ctx, bot.Command{User: c.UserID, Channel: c.ChannelID, Text: c.Text})
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"llmbot/bot"
+	"llmbot/bot/thread"
 )
 
 // outer is the event_callback that an events_api envelope carries. Only what is used is decoded, so that new or odd fields cost
@@ -231,18 +232,18 @@ func (n *news) key() string {
 
 // event is the news for the bot; text is the message as people read it.
 func (n *news) event(text string, self Self) bot.Event {
-	thread := bot.Thread{Channel: n.channel, TS: n.root()}
-	ask := bot.Asked{
-		Thread: thread, TS: n.TS, Edited: n.Edited.TS, User: n.User, Text: text, Files: files(n.Files), Direct: n.direct, Mentioned: n.mentions,
+	where := thread.ID{Channel: n.channel, TS: n.root()}
+	ask := bot.Asked{Question: thread.Question{
+		Thread: where, TS: n.TS, Edited: n.Edited.TS, User: n.User, Text: text, Files: files(n.Files), Direct: n.direct, Mentioned: n.mentions,
 		Elsewhere: elsewhere(n.Text, self.User), Bare: n.bare, External: n.external,
-	}
+	}}
 	switch n.what {
 	case edited:
 		return bot.Edited{Asked: ask, WasMentioned: n.was}
 	case deleted:
-		return bot.Deleted{Thread: thread, TS: n.TS, At: n.at}
+		return bot.Deleted{Thread: where, TS: n.TS, At: n.at}
 	case halted:
-		return bot.Halted{Thread: thread, TS: n.TS, User: n.User}
+		return bot.Halted{Thread: where, TS: n.TS, User: n.User}
 	case home:
 		return bot.HomeOpened{User: n.User}
 	case asked:
@@ -250,17 +251,17 @@ func (n *news) event(text string, self Self) bot.Event {
 	return ask
 }
 
-func files(raw []rawFile) []bot.File {
+func files(raw []rawFile) []thread.File {
 	if len(raw) == 0 {
 		return nil
 	}
-	out := make([]bot.File, 0, len(raw))
+	out := make([]thread.File, 0, len(raw))
 	for _, f := range raw {
 		name := f.Name
 		if name == "" {
 			name = f.Title
 		}
-		out = append(out, bot.File{ID: f.ID, Name: name, MIME: f.MIMEType, Size: f.Size})
+		out = append(out, thread.File{ID: f.ID, Name: name, MIME: f.MIMEType, Size: f.Size})
 	}
 	return out
 }

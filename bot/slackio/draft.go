@@ -10,8 +10,10 @@ import (
 	"unicode/utf8"
 
 	"llmbot/bot"
+	"llmbot/bot/answer"
 	"llmbot/bot/pace"
 	"llmbot/bot/render"
+	"llmbot/bot/thread"
 )
 
 // renderEvery is how many bytes an answer grows until Set looks whether it has outgrown its page: rendering at every token would
@@ -25,14 +27,14 @@ const mostMessages = 30
 // draft is an answer in a thread. Set only stores; pace calls Send when it is this answer's turn.
 type draft struct {
 	s      *Slack
-	thread bot.Thread
+	thread thread.ID
 	reply  bot.Reply
 	lane   *pace.Lane
 	status *statusLine
 	silent bool // nothing is shown before the end
 
 	mu       sync.Mutex // guards all below; never held across a call
-	answer   bot.Answer
+	answer   answer.Snapshot
 	rev      uint64 // counts the changes of answer and of how it is laid out
 	chars    int    // of answer.Text
 	layout          // answer.Text as pages
@@ -72,7 +74,7 @@ type sent struct {
 }
 
 // Open begins an answer, or takes over one. It does not block.
-func (s *Slack) Open(ctx context.Context, t bot.Thread, r bot.Reply) (bot.Draft, error) {
+func (s *Slack) Open(ctx context.Context, t thread.ID, r bot.Reply) (answer.Draft, error) {
 	d := &draft{s: s, thread: t, reply: r, silent: s.cfg.Stream == StreamOff, layout: layout{links: s.cfg.Links}}
 	for _, ts := range r.Adopt {
 		d.sent = append(d.sent, sent{ts: ts})
@@ -93,7 +95,7 @@ func (s *Slack) Open(ctx context.Context, t bot.Thread, r bot.Reply) (bot.Draft,
 }
 
 // Set takes the newest state. It never blocks for the network.
-func (d *draft) Set(a bot.Answer) {
+func (d *draft) Set(a answer.Snapshot) {
 	d.mu.Lock()
 	d.setLocked(a)
 	load := d.loadLocked(false)
@@ -129,7 +131,7 @@ const closeAgain = 2 * time.Second
 
 // Close returns when a is visible, or says why not. If ctx has ended already, it lets go of the messages as they are, and returns when no call
 // to them is under way any more: somebody else may take them over.
-func (d *draft) Close(ctx context.Context, a bot.Answer) error {
+func (d *draft) Close(ctx context.Context, a answer.Snapshot) error {
 	if ctx.Err() != nil {
 		d.lane.Abandon()
 		defer d.quiet(ctx)
@@ -215,7 +217,7 @@ func (d *draft) left() *pace.Load {
 	return new(d.loadLocked(true))
 }
 
-func (d *draft) setLocked(a bot.Answer) {
+func (d *draft) setLocked(a answer.Snapshot) {
 	old := d.answer
 	d.answer = a
 	d.rev++
@@ -292,7 +294,7 @@ func (d *draft) nextLocked() (int, pace.Kind) {
 	if !final {
 		return 0, pace.None
 	}
-	removed := d.answer.Phase == bot.Removed
+	removed := d.answer.Phase == answer.Removed
 	if last := len(d.sent) - 1; last >= 0 && (removed || last >= d.fixed+len(d.aims) && len(d.aims) > 0) { // an answer written anew was shorter
 		if d.sent[last].stream.live {
 			return last, pace.Stop

@@ -14,13 +14,15 @@ import (
 	"time"
 
 	"llmbot/bot"
+	"llmbot/bot/answer"
 	"llmbot/bot/render"
 	"llmbot/bot/slacksim"
+	"llmbot/bot/thread"
 	"llmbot/llm/llmsim/memnet"
 )
 
 // inSlack runs a test with a Slack that paces, without sockets, in a bubble. root is a thread to answer in.
-func inSlack(t *testing.T, cfg slacksim.Config, test func(t *testing.T, s *Slack, sim *slacksim.Sim, root bot.Thread)) {
+func inSlack(t *testing.T, cfg slacksim.Config, test func(t *testing.T, s *Slack, sim *slacksim.Sim, root thread.ID)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		sim := slacksim.New(cfg)
@@ -43,11 +45,11 @@ func inSlack(t *testing.T, cfg slacksim.Config, test func(t *testing.T, s *Slack
 			sim.Close()
 			_ = net.Close()
 		}()
-		test(t, s, sim, bot.Thread{Channel: sim.ChannelID("general"), TS: sim.Say("alice", "general", "", "question")})
+		test(t, s, sim, thread.ID{Channel: sim.ChannelID("general"), TS: sim.Say("alice", "general", "", "question")})
 	})
 }
 
-func written(sim *slacksim.Sim, root bot.Thread) (all string, messages []slacksim.Message) {
+func written(sim *slacksim.Sim, root thread.ID) (all string, messages []slacksim.Message) {
 	for _, m := range sim.Replies(root.Channel, root.TS) {
 		if !m.Deleted {
 			all += m.Plain + "\n"
@@ -96,11 +98,11 @@ func TestDraftRandom(t *testing.T) {
 	for seed := range uint64(70) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 1))
-			inSlack(t, slacksim.Config{Latency: 50 * time.Millisecond, Seed: seed}, func(t *testing.T, s *Slack, sim *slacksim.Sim, root bot.Thread) {
+			inSlack(t, slacksim.Config{Latency: 50 * time.Millisecond, Seed: seed}, func(t *testing.T, s *Slack, sim *slacksim.Sim, root thread.ID) {
 				faults, methods := refusals(), []string{"chat.update", "chat.postMessage"}
 				if seed%2 == 1 {
 					ts := sim.Say("alice", "@alice", "", "question")
-					root = bot.Thread{Channel: sim.ChannelID("@alice"), TS: ts}
+					root = thread.ID{Channel: sim.ChannelID("@alice"), TS: ts}
 					faults = append(faults, streamRefusals()...)
 					methods = append(methods, "chat.startStream", "chat.appendStream", "chat.appendStream", "chat.stopStream", "chat.stopStream")
 				}
@@ -125,7 +127,7 @@ func TestDraftRandom(t *testing.T) {
 	}
 }
 
-func randomDraft(t *testing.T, r *rand.Rand, s *Slack, sim *slacksim.Sim, root bot.Thread) (tidy bool) {
+func randomDraft(t *testing.T, r *rand.Rand, s *Slack, sim *slacksim.Sim, root thread.ID) (tidy bool) {
 	t.Helper()
 	d, err := s.Open(t.Context(), root, bot.Reply{For: root.TS, User: sim.UserID("alice")})
 	if err != nil {
@@ -142,7 +144,7 @@ func randomDraft(t *testing.T, r *rand.Rand, s *Slack, sim *slacksim.Sim, root b
 		if i%9 == 8 {
 			text += "\n\n"
 		}
-		a := bot.Answer{Text: text, Small: fmt.Sprintf("writing… %d", i), Phase: bot.Writing}
+		a := answer.Snapshot{Text: text, Small: fmt.Sprintf("writing… %d", i), Phase: answer.Writing}
 		if r.IntN(4*n) == 0 {
 			a.Notice = "The server is away."
 		}
@@ -155,7 +157,7 @@ func randomDraft(t *testing.T, r *rand.Rand, s *Slack, sim *slacksim.Sim, root b
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	if err := d.Close(ctx, bot.Answer{Text: text, Small: "the footer", Phase: bot.Done}); err != nil {
+	if err := d.Close(ctx, answer.Snapshot{Text: text, Small: "the footer", Phase: answer.Done}); err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(2 * time.Minute) // for the tidying up
@@ -188,11 +190,11 @@ func randomDraft(t *testing.T, r *rand.Rand, s *Slack, sim *slacksim.Sim, root b
 }
 
 func TestDraftHammer(t *testing.T) {
-	inSlack(t, slacksim.Config{Latency: 20 * time.Millisecond}, func(t *testing.T, s *Slack, sim *slacksim.Sim, root bot.Thread) {
+	inSlack(t, slacksim.Config{Latency: 20 * time.Millisecond}, func(t *testing.T, s *Slack, sim *slacksim.Sim, root thread.ID) {
 		var all sync.WaitGroup
 		for g := range 8 {
 			all.Go(func() {
-				th := bot.Thread{Channel: root.Channel, TS: sim.Say("bob", "general", "", "q")}
+				th := thread.ID{Channel: root.Channel, TS: sim.Say("bob", "general", "", "q")}
 				d, err := s.Open(t.Context(), th, bot.Reply{For: th.TS})
 				if err != nil {
 					t.Error(err)
@@ -201,10 +203,10 @@ func TestDraftHammer(t *testing.T) {
 				var text strings.Builder
 				for i := range 200 {
 					text.WriteString(fmt.Sprintf("g%d-%d ", g, i))
-					d.Set(bot.Answer{Text: text.String(), Small: "s", Phase: bot.Writing})
+					d.Set(answer.Snapshot{Text: text.String(), Small: "s", Phase: answer.Writing})
 					time.Sleep(time.Millisecond)
 				}
-				if err := d.Close(t.Context(), bot.Answer{Text: text.String(), Small: "end", Phase: bot.Done}); err != nil {
+				if err := d.Close(t.Context(), answer.Snapshot{Text: text.String(), Small: "end", Phase: answer.Done}); err != nil {
 					t.Error(err)
 				}
 				if got, _ := written(sim, th); !strings.Contains(got, fmt.Sprintf("g%d-199", g)) || !strings.Contains(got, "end") {
@@ -217,7 +219,7 @@ func TestDraftHammer(t *testing.T) {
 }
 
 func TestDraftThatMayNotWrite(t *testing.T) {
-	inSlack(t, slacksim.Config{}, func(t *testing.T, s *Slack, sim *slacksim.Sim, root bot.Thread) {
+	inSlack(t, slacksim.Config{}, func(t *testing.T, s *Slack, sim *slacksim.Sim, root thread.ID) {
 		lost := errors.New("lost")
 		open := time.Now().Add(30 * time.Second)
 		for _, check := range []func() error{
@@ -234,7 +236,7 @@ func TestDraftThatMayNotWrite(t *testing.T) {
 				t.Fatal(err)
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
-			err = d.Close(ctx, bot.Answer{Text: "text", Phase: bot.Done})
+			err = d.Close(ctx, answer.Snapshot{Text: "text", Phase: answer.Done})
 			cancel()
 			_, messages := written(sim, root)
 			if first := errors.Is(check(), lost); first != errors.Is(err, lost) || first != (len(messages) == 0) {
@@ -245,17 +247,17 @@ func TestDraftThatMayNotWrite(t *testing.T) {
 }
 
 func TestStatusLineIsTakenAway(t *testing.T) {
-	inSlack(t, slacksim.Config{Latency: 500 * time.Millisecond}, func(t *testing.T, s *Slack, sim *slacksim.Sim, root bot.Thread) {
+	inSlack(t, slacksim.Config{Latency: 500 * time.Millisecond}, func(t *testing.T, s *Slack, sim *slacksim.Sim, root thread.ID) {
 		d, err := s.Open(t.Context(), root, bot.Reply{For: root.TS, Check: func() error { return errors.New("lost") }})
 		if err != nil {
 			t.Fatal(err)
 		}
-		d.Set(bot.Answer{Status: "is thinking…"})
+		d.Set(answer.Snapshot{Status: "is thinking…"})
 		time.Sleep(time.Second)
 		if got := sim.Status(root.Channel, root.TS); got != "is thinking…" {
 			t.Errorf("%q", got)
 		}
-		if err := d.Close(t.Context(), bot.Answer{Text: "x", Phase: bot.Done}); err == nil {
+		if err := d.Close(t.Context(), answer.Snapshot{Text: "x", Phase: answer.Done}); err == nil {
 			t.Error("closed")
 		}
 		if got := sim.Status(root.Channel, root.TS); got != "" {
@@ -268,17 +270,17 @@ func TestContents(t *testing.T) {
 	pages := []render.Page{{Markdown: "one"}, {Markdown: "two"}}
 	tests := map[string]struct {
 		pages []render.Page
-		a     bot.Answer
+		a     answer.Snapshot
 		more  bool
 		want  []content
 	}{
-		"nothing yet":   {nil, bot.Answer{Small: "s"}, false, nil},
-		"away":          {nil, bot.Answer{Notice: "away"}, false, []content{{notice: "away"}}},
-		"pages":         {pages, bot.Answer{Small: "s", Phase: bot.Writing}, false, []content{{markdown: "one"}, {markdown: "two", small: "s"}}},
-		"cut":           {pages[:1], bot.Answer{Small: "s", Notice: "n", Phase: bot.Failed}, false, []content{{markdown: "one", notice: "n", small: "s"}}},
-		"stopped early": {nil, bot.Answer{Small: "stopped", Phase: bot.Stopped}, false, []content{{notice: "There is no answer: it was stopped before it began.", small: "stopped"}}},
-		"print alone":   {nil, bot.Answer{Small: "s", Phase: bot.Done}, true, []content{{small: "s"}}},
-		"all elsewhere": {nil, bot.Answer{Phase: bot.Done}, true, nil},
+		"nothing yet":   {nil, answer.Snapshot{Small: "s"}, false, nil},
+		"away":          {nil, answer.Snapshot{Notice: "away"}, false, []content{{notice: "away"}}},
+		"pages":         {pages, answer.Snapshot{Small: "s", Phase: answer.Writing}, false, []content{{markdown: "one"}, {markdown: "two", small: "s"}}},
+		"cut":           {pages[:1], answer.Snapshot{Small: "s", Notice: "n", Phase: answer.Failed}, false, []content{{markdown: "one", notice: "n", small: "s"}}},
+		"stopped early": {nil, answer.Snapshot{Small: "stopped", Phase: answer.Stopped}, false, []content{{notice: "There is no answer: it was stopped before it began.", small: "stopped"}}},
+		"print alone":   {nil, answer.Snapshot{Small: "s", Phase: answer.Done}, true, []content{{small: "s"}}},
+		"all elsewhere": {nil, answer.Snapshot{Phase: answer.Done}, true, nil},
 	}
 	for name, tt := range tests {
 		if got := contents(tt.pages, tt.a, tt.more, false); fmt.Sprint(got) != fmt.Sprint(tt.want) {
@@ -347,18 +349,18 @@ func TestFlights(t *testing.T) {
 func TestCompleteAnswerStandsAlone(t *testing.T) {
 	for name, kept := range map[string]bool{"deleted": false, "may not be deleted": true} {
 		t.Run(name, func(t *testing.T) {
-			inSlack(t, slacksim.Config{}, func(t *testing.T, s *Slack, sim *slacksim.Sim, root bot.Thread) {
+			inSlack(t, slacksim.Config{}, func(t *testing.T, s *Slack, sim *slacksim.Sim, root thread.ID) {
 				var ids []string
 				posted := func(id string) { ids = append(ids, id) }
 				before, err := s.Open(t.Context(), root, bot.Reply{For: root.TS, Posted: posted})
 				if err != nil {
 					t.Fatal(err)
 				}
-				before.Set(bot.Answer{Text: "half of", Phase: bot.Writing})
+				before.Set(answer.Snapshot{Text: "half of", Phase: answer.Writing})
 				time.Sleep(5 * time.Second)
 				gone, cancel := context.WithCancel(t.Context())
 				cancel()
-				_ = before.Close(gone, bot.Answer{}) // its owner is dead
+				_ = before.Close(gone, answer.Snapshot{}) // its owner is dead
 				sim.Fail(slacksim.Fault{Method: "chat.update", Times: 1, Status: 429, RetryAfter: 50})
 				if kept {
 					sim.Fail(slacksim.Fault{Method: "chat.delete", Times: -1, Error: "cant_delete_message"})
@@ -367,7 +369,7 @@ func TestCompleteAnswerStandsAlone(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				end := bot.Answer{Text: "another answer, all of it", Phase: bot.Done, Ending: bot.EndingWhole, Small: "footer"}
+				end := answer.Snapshot{Text: "another answer, all of it", Phase: answer.Done, Ending: answer.EndingWhole, Small: "footer"}
 				if err := d.Close(t.Context(), end); err != nil {
 					t.Fatal(err)
 				}

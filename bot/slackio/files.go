@@ -10,39 +10,40 @@ import (
 
 	"github.com/slack-go/slack"
 
-	"llmbot/bot"
+	"llmbot/bot/attach"
 	"llmbot/bot/pace"
+	"llmbot/bot/thread"
 )
 
 const methodFile pace.Method = "files.info"
 
 // File fetches a file. What Slack says of it is asked anew: events of other organisations carry nothing but the id (facts/slack.md §5.7).
-func (s *Slack) File(ctx context.Context, id string, most int64) (bot.File, []byte, error) {
+func (s *Slack) File(ctx context.Context, id string, most int64) (thread.File, []byte, error) {
 	info, err := lookUp(ctx, s, methodFile, func(ctx context.Context) (*slack.File, error) {
 		info, _, _, err := s.api.GetFileInfoContext(ctx, id, 0, 0)
 		return info, err
 	})
 	if err != nil {
-		return bot.File{}, nil, fmt.Errorf("look up file %s: %w", id, err)
+		return thread.File{}, nil, fmt.Errorf("look up file %s: %w", id, err)
 	}
-	f := bot.File{ID: id, Name: cmp.Or(info.Name, info.Title), MIME: info.Mimetype, Size: int64(info.Size)}
+	f := thread.File{ID: id, Name: cmp.Or(info.Name, info.Title), MIME: info.Mimetype, Size: int64(info.Size)}
 	if f.Size > most {
-		return f, nil, fmt.Errorf("file %s has %d bytes: %w", id, f.Size, bot.ErrLargeFile)
+		return f, nil, fmt.Errorf("file %s has %d bytes: %w", id, f.Size, attach.ErrLargeFile)
 	}
 	data := &bounded{most: most}
 	data.all.Grow(int(max(f.Size, 0)))
 	switch err := s.fetch(ctx, cmp.Or(info.URLPrivateDownload, info.URLPrivate), data); {
 	case errors.Is(err, errTooMuch):
-		return f, nil, fmt.Errorf("file %s has more than %d bytes, and says %d: %w", id, most, f.Size, bot.ErrLargeFile)
+		return f, nil, fmt.Errorf("file %s has more than %d bytes, and says %d: %w", id, most, f.Size, attach.ErrLargeFile)
 	case err != nil:
 		return f, nil, fmt.Errorf("fetch file %s: %w", id, err)
 	}
 	// Without rights Slack sends the sign-in page, with status 200. It has another size; where none is known, it looks like one.
 	switch n := int64(data.all.Len()); {
 	case f.Size > 0 && n != f.Size:
-		return f, nil, fmt.Errorf("fetch file %s: %d bytes came, not %d: %w", id, n, f.Size, bot.ErrNoFile)
+		return f, nil, fmt.Errorf("fetch file %s: %d bytes came, not %d: %w", id, n, f.Size, attach.ErrNoFile)
 	case f.Size <= 0 && !strings.Contains(f.MIME, "html") && signIn(data.all.Bytes()):
-		return f, nil, fmt.Errorf("fetch file %s: a web page came: %w", id, bot.ErrNoFile)
+		return f, nil, fmt.Errorf("fetch file %s: a web page came: %w", id, attach.ErrNoFile)
 	}
 	return f, data.all.Bytes(), nil
 }

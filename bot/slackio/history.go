@@ -16,6 +16,7 @@ import (
 
 	"llmbot/bot"
 	"llmbot/bot/pace"
+	"llmbot/bot/thread"
 )
 
 const (
@@ -33,7 +34,7 @@ const (
 const namesTimeout = 5 * time.Second
 
 // Messages reads a thread, oldest first. It waits for the read budget, which delays nobody else's edits.
-func (s *Slack) Messages(ctx context.Context, t bot.Thread) ([]bot.Message, error) {
+func (s *Slack) Messages(ctx context.Context, t thread.ID) ([]thread.Message, error) {
 	raw, err := s.replies(ctx, t, "")
 	if err != nil {
 		return nil, err
@@ -42,7 +43,7 @@ func (s *Slack) Messages(ctx context.Context, t bot.Thread) ([]bot.Message, erro
 }
 
 // Recent reads the top-level messages between two times, oldest first.
-func (s *Slack) Recent(ctx context.Context, channel, after, before string) ([]bot.Message, error) {
+func (s *Slack) Recent(ctx context.Context, channel, after, before string) ([]thread.Message, error) {
 	var raw []slack.Message
 	cursor := ""
 	for range recentPages {
@@ -71,8 +72,8 @@ func (s *Slack) Recent(ctx context.Context, channel, after, before string) ([]bo
 }
 
 // messages are what people wrote, and apps; not joins, changes of the topic, and what was deleted.
-func (s *Slack) messages(ctx context.Context, raw []slack.Message) []bot.Message {
-	out := make([]bot.Message, 0, len(raw))
+func (s *Slack) messages(ctx context.Context, raw []slack.Message) []thread.Message {
+	out := make([]thread.Message, 0, len(raw))
 	ctx, cancel := context.WithTimeout(ctx, namesTimeout)
 	defer cancel()
 	raw = slices.DeleteFunc(raw, func(m slack.Message) bool {
@@ -113,7 +114,7 @@ func oddMessage(m slack.Message) string {
 }
 
 // replies reads the messages of a thread from oldest on (all: empty), page by page.
-func (s *Slack) replies(ctx context.Context, t bot.Thread, oldest string) ([]slack.Message, error) {
+func (s *Slack) replies(ctx context.Context, t thread.ID, oldest string) ([]slack.Message, error) {
 	var out []slack.Message
 	cursor := ""
 	for page := 0; ; page++ {
@@ -171,8 +172,8 @@ func readPage(ctx context.Context, s *Slack, m pace.Method, read func(context.Co
 }
 
 // message is a message as people read it.
-func (s *Slack) message(m slack.Message, names names) bot.Message {
-	out := bot.Message{
+func (s *Slack) message(m slack.Message, names names) thread.Message {
+	out := thread.Message{
 		TS: m.Timestamp, User: m.User, Self: s.own(m), For: metadata(m, metaAsked), Notice: metadata(m, metaNotice) != "", Ended: metadata(m, metaEnd) != "", Whole: metadata(m, metaEnd) == endWhole,
 	}
 	out.From, out.Since = metadata(m, metaFrom), cmp.Or(metadata(m, metaSince), out.For)
@@ -189,7 +190,7 @@ func (s *Slack) message(m slack.Message, names names) bot.Message {
 	}
 	out.Text = unescape(textOfMessage(m), s.self.User, names.of, names.of)
 	for _, f := range m.Files {
-		out.Files = append(out.Files, bot.File{ID: f.ID, Name: f.Name, MIME: f.Mimetype, Size: int64(f.Size)})
+		out.Files = append(out.Files, thread.File{ID: f.ID, Name: f.Name, MIME: f.Mimetype, Size: int64(f.Size)})
 	}
 	switch {
 	case out.Self:

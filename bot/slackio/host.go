@@ -13,7 +13,7 @@ import (
 
 	"github.com/slack-go/slack"
 
-	"llmbot/bot"
+	"llmbot/bot/attach"
 	"llmbot/llm/egress"
 )
 
@@ -73,18 +73,18 @@ func (s *Slack) fetch(ctx context.Context, address string, to io.Writer) error {
 	for range 1 + mostHops {
 		where := s.hostOf(u)
 		if where == hostForeign {
-			return fmt.Errorf("it is at %s, which is none of Slack's hosts over https (nor the one of %s): %w", egress.Origin(u), addressVariable, bot.ErrNoFile)
+			return fmt.Errorf("it is at %s, which is none of Slack's hosts over https (nor the one of %s): %w", egress.Origin(u), addressVariable, attach.ErrNoFile)
 		}
 		next, err := s.fetchOne(ctx, u, where, to)
 		if next == nil {
 			return err
 		}
 		if next.Query().Get("redir") != "" { // without rights: to the sign-in page, with the way back
-			return fmt.Errorf("it leads to the sign-in page at %s: %w", egress.Origin(next), bot.ErrNoFile)
+			return fmt.Errorf("it leads to the sign-in page at %s: %w", egress.Origin(next), attach.ErrNoFile)
 		}
 		u = next
 	}
-	return fmt.Errorf("it leads on and on, last to %s: %w", egress.Origin(u), bot.ErrNoFile)
+	return fmt.Errorf("it leads on and on, last to %s: %w", egress.Origin(u), attach.ErrNoFile)
 }
 
 // fetchOne asks one address. next is where it redirects; nil: nowhere.

@@ -13,7 +13,7 @@ import (
 
 	"github.com/slack-go/slack"
 
-	"llmbot/bot"
+	"llmbot/bot/attach"
 	"llmbot/llm/llmsim/memnet"
 )
 
@@ -103,7 +103,7 @@ func TestFilesComeFromSlackOnly(t *testing.T) {
 				if err != nil || got.String() != "zq" {
 					t.Errorf("%s, %d: %q, %v", name, status, got.String(), err)
 				}
-			case err == nil || !errors.Is(err, bot.ErrNoFile) || !strings.Contains(err.Error(), tt.err) || strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "pw@"):
+			case err == nil || !errors.Is(err, attach.ErrNoFile) || !strings.Contains(err.Error(), tt.err) || strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "pw@"):
 				t.Errorf("%s, %d: %v", name, status, err)
 			}
 		}

@@ -5,12 +5,14 @@ import (
 	"testing"
 
 	"llmbot/bot"
+	"llmbot/bot/answer"
 	"llmbot/bot/slacksim"
+	"llmbot/bot/thread"
 )
 
 // TestMetadataComesBack: what a message says of itself is what is read of it, in each state and on each page.
 func TestMetadataComesBack(t *testing.T) {
-	inSlack(t, slacksim.Config{}, func(t *testing.T, s *Slack, _ *slacksim.Sim, root bot.Thread) {
+	inSlack(t, slacksim.Config{}, func(t *testing.T, s *Slack, _ *slacksim.Sim, root thread.ID) {
 		read := func() (out []string) {
 			messages, err := s.Messages(t.Context(), root)
 			if err != nil {
@@ -29,7 +31,7 @@ func TestMetadataComesBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := d.Close(t.Context(), bot.Answer{Text: lines(400), Phase: bot.Failed, Controls: bot.CanRate}); err != nil { // whatever buttons it has, it has not ended
+		if err := d.Close(t.Context(), answer.Snapshot{Text: lines(400), Phase: answer.Failed, Controls: answer.CanRate}); err != nil { // whatever buttons it has, it has not ended
 			t.Fatal(err)
 		}
 		var want []string
@@ -44,7 +46,7 @@ func TestMetadataComesBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		end := bot.Answer{Text: lines(400), Phase: bot.Done, Ending: bot.EndingWhole} // without any buttons
+		end := answer.Snapshot{Text: lines(400), Phase: answer.Done, Ending: answer.EndingWhole} // without any buttons
 		if err := d.Close(t.Context(), end); err != nil {
 			t.Fatal(err)
 		}

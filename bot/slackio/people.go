@@ -11,6 +11,7 @@ import (
 
 	"llmbot/bot"
 	"llmbot/bot/pace"
+	"llmbot/bot/thread"
 )
 
 const (
@@ -213,7 +214,7 @@ func lookUp[T any](ctx context.Context, s *Slack, m pace.Method, call func(conte
 }
 
 // Whisper shows text to one person only: in the thread, or in the channel if there is no TS.
-func (s *Slack) Whisper(ctx context.Context, t bot.Thread, user, text string) error {
+func (s *Slack) Whisper(ctx context.Context, t thread.ID, user, text string) error {
 	options := []slack.MsgOption{
 		slack.MsgOptionText(mrkdwn(text).Text, false), slack.MsgOptionBlocks(slack.NewSectionBlock(mrkdwn(text), nil, nil)),
 		slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl(),

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"llmbot/bot"
+	"llmbot/bot/thread"
 )
 
 // actionPrefix begins the action ids of our buttons; the rest is the bot.Press.
@@ -51,7 +52,7 @@ func decodePress(payload []byte) (bot.Pressed, string) {
 	what, asker, ok := strings.Cut(a.Value, "|")
 	message := cmp.Or(raw.Container.Message, raw.Message.TS)
 	p := bot.Pressed{
-		Thread: bot.Thread{
+		Thread: thread.ID{
 			Channel: cmp.Or(raw.Container.Channel, raw.Channel.ID),
 			TS:      cmp.Or(raw.Container.ThreadTS, raw.Message.ThreadTS, message),
 		},

@@ -14,9 +14,9 @@ import (
 
 	"github.com/slack-go/slack"
 
-	"llmbot/bot"
 	"llmbot/bot/pace"
 	"llmbot/bot/render"
+	"llmbot/bot/status"
 )
 
 const (
@@ -31,7 +31,7 @@ const (
 )
 
 // reportBlocks are a report without its charts.
-func reportBlocks(r bot.Report) []slack.Block {
+func reportBlocks(r status.Report) []slack.Block {
 	var blocks []slack.Block
 	for _, g := range r.Groups {
 		var text strings.Builder
@@ -54,8 +54,8 @@ func reportBlocks(r bot.Report) []slack.Block {
 }
 
 // commandAck is a report as an ack takes it: without its blocks if they make it too long, and then cut.
-func commandAck(id string, r bot.Report) map[string]any {
-	text := bot.Report{Groups: r.Groups}.Text()
+func commandAck(id string, r status.Report) map[string]any {
+	text := status.Report{Groups: r.Groups}.Text()
 	payload := ephemeralPayload(text, reportBlocks(r))
 	if _, err := encodeAck(id, payload); err != nil {
 		payload = ephemeralPayload(fit(text, maxSection), sections(fit(text, maxSection)))
@@ -69,7 +69,7 @@ func sections(text string) []slack.Block {
 }
 
 // chartBlocks are the charts as Slack draws them (facts/slack.md §4.1). A series or a label that Slack's limits do not take is cut.
-func chartBlocks(charts []bot.Chart) []slack.Block {
+func chartBlocks(charts []status.Chart) []slack.Block {
 	var blocks []slack.Block
 	for _, c := range charts {
 		var series []slack.DataVisualizationDataSeries
@@ -93,8 +93,8 @@ func ephemeralPayload(text string, blocks []slack.Block) map[string]any {
 }
 
 // sparks is a section that draws the charts with characters.
-func sparks(charts []bot.Chart) []slack.Block {
-	return []slack.Block{slack.NewSectionBlock(mrkdwn(bot.Sparklines(charts)), nil, nil)}
+func sparks(charts []status.Chart) []slack.Block {
+	return []slack.Block{slack.NewSectionBlock(mrkdwn(status.Sparklines(charts)), nil, nil)}
 }
 
 // respond sends something to a response_url.
@@ -125,7 +125,7 @@ func (s *Slack) respond(ctx context.Context, address string, payload map[string]
 }
 
 // drawCharts sends the charts behind the answer to a command; where Slack refuses them, as lines of characters.
-func (s *Slack) drawCharts(ctx context.Context, url string, charts []bot.Chart) {
+func (s *Slack) drawCharts(ctx context.Context, url string, charts []status.Chart) {
 	if len(charts) == 0 || url == "" {
 		return
 	}
@@ -161,7 +161,7 @@ func (s *Slack) refuseCharts() {
 }
 
 // Publish shows a report on somebody's Home tab.
-func (s *Slack) Publish(ctx context.Context, user string, r bot.Report) error {
+func (s *Slack) Publish(ctx context.Context, user string, r status.Report) error {
 	text := append(homeHead(), reportBlocks(r)...)
 	drawn, plain := text, text
 	if len(r.Charts) > 0 {

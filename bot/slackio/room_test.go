@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"llmbot/bot"
+	"llmbot/bot/answer"
 	"llmbot/bot/slacksim"
+	"llmbot/bot/thread"
 )
 
 // TestRoomAtAStop ends answers that grow fast at random moments, while calls are on their way, slow, refused, or carried out with their answer lost: no
@@ -18,9 +20,9 @@ func TestRoomAtAStop(t *testing.T) {
 	for seed := range uint64(60) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 2))
-			inSlack(t, slacksim.Config{Latency: time.Duration(r.IntN(1500)) * time.Millisecond, Seed: seed}, func(t *testing.T, s *Slack, sim *slacksim.Sim, root bot.Thread) {
+			inSlack(t, slacksim.Config{Latency: time.Duration(r.IntN(1500)) * time.Millisecond, Seed: seed}, func(t *testing.T, s *Slack, sim *slacksim.Sim, root thread.ID) {
 				if seed%2 == 1 {
-					root = bot.Thread{Channel: sim.ChannelID("@alice"), TS: sim.Say("alice", "@alice", "", "question")}
+					root = thread.ID{Channel: sim.ChannelID("@alice"), TS: sim.Say("alice", "@alice", "", "question")}
 				}
 				if seed%3 == 0 {
 					sim.Fail(slacksim.Fault{Method: "chat.update", Skip: r.IntN(4), Times: 1 + r.IntN(3), Status: 429, RetryAfter: 3})
@@ -32,7 +34,7 @@ func TestRoomAtAStop(t *testing.T) {
 				text, whole := "", strings.Repeat("A sentence that is here to be read.\n\n", 2000)
 				for stop := time.Now().Add(time.Duration(500+r.IntN(6000)) * time.Millisecond); time.Now().Before(stop); time.Sleep(50 * time.Millisecond) {
 					text = whole[:min(len(whole), len(text)+500+r.IntN(1500))]
-					d.Set(bot.Answer{Text: text, Phase: bot.Writing})
+					d.Set(answer.Snapshot{Text: text, Phase: answer.Writing})
 				}
 				synctest.Wait() // what can be sent at this instant is
 				begun := len(sim.Calls("chat.postMessage", "chat.startStream"))
@@ -40,7 +42,7 @@ func TestRoomAtAStop(t *testing.T) {
 				if again := d.Room(text[:n], true); again != n {
 					t.Errorf("room for %d, then for %d", n, again)
 				}
-				if err := d.Close(t.Context(), bot.Answer{Text: text[:n], Small: "stopped", Phase: bot.Stopped}); err != nil {
+				if err := d.Close(t.Context(), answer.Snapshot{Text: text[:n], Small: "stopped", Phase: answer.Stopped}); err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(2 * time.Minute)
@@ -59,13 +61,13 @@ func TestRoomAtAStop(t *testing.T) {
 
 // TestRoomForHeadings: hundreds of headings are few characters, and many messages.
 func TestRoomForHeadings(t *testing.T) {
-	inSlack(t, slacksim.Config{}, func(t *testing.T, s *Slack, sim *slacksim.Sim, root bot.Thread) {
+	inSlack(t, slacksim.Config{}, func(t *testing.T, s *Slack, sim *slacksim.Sim, root thread.ID) {
 		d, err := s.Open(t.Context(), root, bot.Reply{For: root.TS, User: "U0ALICE001"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		text := strings.Repeat("# a\n", 10_000)
-		d.Set(bot.Answer{Text: text, Phase: bot.Writing})
+		d.Set(answer.Snapshot{Text: text, Phase: answer.Writing})
 		time.Sleep(5 * time.Minute)
 		if _, messages := written(sim, root); len(messages) != mostMessages {
 			t.Errorf("%d messages while it grows", len(messages))
@@ -74,7 +76,7 @@ func TestRoomForHeadings(t *testing.T) {
 		if n < mostMessages*25*4 || n > len(text)/2 || n != d.Room(text, false) {
 			t.Errorf("room for %d bytes", n)
 		}
-		if err := d.Close(t.Context(), bot.Answer{Text: text[:n], Small: "the end", Phase: bot.Done}); err != nil {
+		if err := d.Close(t.Context(), answer.Snapshot{Text: text[:n], Small: "the end", Phase: answer.Done}); err != nil {
 			t.Fatal(err)
 		}
 		if _, messages := written(sim, root); len(messages) != mostMessages {

@@ -34,6 +34,7 @@ import (
 	"llmbot/bot"
 	"llmbot/bot/pace"
 	"llmbot/bot/render"
+	"llmbot/bot/status"
 	"llmbot/llm/egress"
 )
 
@@ -60,7 +61,7 @@ type Config struct {
 // Handler takes what happens. Handle returns when the event is durable (it is then acked) or with the reason why it is not.
 type Handler interface {
 	Handle(ctx context.Context, ev bot.Event) error
-	Status(ctx context.Context, c bot.Command) bot.Report
+	Status(ctx context.Context, c bot.Command) status.Report
 }
 
 // Slack is one app in one workspace. It is a bot.Replier, bot.History and bot.Room.
@@ -189,11 +190,11 @@ func (s *Slack) Sockets() int {
 }
 
 // Use is how much of the budget of edits is used.
-func (s *Slack) Use() bot.SlackUse {
+func (s *Slack) Use() status.SlackUse {
 	edits := s.pace.Snapshot().Methods[pace.MethodEdit].InMinute
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return bot.SlackUse{Edits: edits, Limit: cmp.Or(s.cfg.Pace.Limits[pace.MethodEdit], defaultEdits), Refused: s.refusals}
+	return status.SlackUse{Edits: edits, Limit: cmp.Or(s.cfg.Pace.Limits[pace.MethodEdit], defaultEdits), Refused: s.refusals}
 }
 
 // defaultEdits is how many edits a minute Slack allows (facts/slack.md §1.2).

@@ -16,6 +16,7 @@ import (
 
 	"llmbot/bot"
 	"llmbot/bot/slacksim"
+	"llmbot/bot/status"
 	"llmbot/llm/llmsim/memnet"
 )
 
@@ -35,7 +36,7 @@ func (h *heard) Handle(_ context.Context, ev bot.Event) error {
 	return nil
 }
 
-func (h *heard) Status(context.Context, bot.Command) bot.Report { return bot.Report{} }
+func (h *heard) Status(context.Context, bot.Command) status.Report { return status.Report{} }
 
 func (h *heard) count() int {
 	h.mu.Lock()

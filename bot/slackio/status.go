@@ -8,7 +8,8 @@ import (
 
 	"github.com/slack-go/slack"
 
-	"llmbot/bot"
+	"llmbot/bot/answer"
+	"llmbot/bot/thread"
 )
 
 const (
@@ -68,7 +69,7 @@ func (y saying) next(now time.Time) time.Duration {
 	return step - passed%step
 }
 
-func (s *Slack) newStatusLine(ctx context.Context, t bot.Thread, standIn func()) *statusLine {
+func (s *Slack) newStatusLine(ctx context.Context, t thread.ID, standIn func()) *statusLine {
 	l := &statusLine{wake: make(chan struct{}, 1), done: make(chan struct{}), standIn: standIn}
 	go func() { // Close waits for it
 		defer close(l.done)
@@ -78,7 +79,7 @@ func (s *Slack) newStatusLine(ctx context.Context, t bot.Thread, standIn func())
 }
 
 // set changes the line. It does not block.
-func (l *statusLine) set(a bot.Answer) {
+func (l *statusLine) set(a answer.Snapshot) {
 	y := saying{a.Status, a.Since, a.Thinking}
 	l.mu.Lock()
 	changed := y.text != "" && y != l.says && !l.over
@@ -126,7 +127,7 @@ func (l *statusLine) now() (saying, bool) {
 	return l.says, l.over
 }
 
-func (l *statusLine) run(ctx context.Context, s *Slack, t bot.Thread) {
+func (l *statusLine) run(ctx context.Context, s *Slack, t thread.ID) {
 	began := time.Now()
 	again := time.NewTimer(statusAgain)
 	defer again.Stop()
@@ -184,12 +185,12 @@ func (l *statusLine) stays() bool {
 
 // Status shows a line under a thread in which there is no answer yet; empty takes it away. It reports
 // whether Slack took it.
-func (s *Slack) Status(ctx context.Context, t bot.Thread, text string) bool {
+func (s *Slack) Status(ctx context.Context, t thread.ID, text string) bool {
 	return s.setStatus(ctx, t, text)
 }
 
 // setStatus says whether the status is shown.
-func (s *Slack) setStatus(ctx context.Context, t bot.Thread, text string) bool {
+func (s *Slack) setStatus(ctx context.Context, t thread.ID, text string) bool {
 	s.mu.Lock()
 	off := s.noStatus
 	s.mu.Unlock()

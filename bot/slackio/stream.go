@@ -8,7 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"llmbot/bot"
+	"llmbot/bot/answer"
 	"llmbot/bot/pace"
 	"llmbot/bot/render"
 )
@@ -176,7 +176,7 @@ func (d *draft) rollLocked(at int) {
 // else it goes on in a new message.
 func (d *draft) continueLocked() (at int, next pace.Kind, whole bool) {
 	at, next = d.nextLocked()
-	if d.answer.Phase == bot.Removed {
+	if d.answer.Phase == answer.Removed {
 		return at, next, false
 	}
 	if next == pace.Stop && at >= d.fixed && at < d.fixed+len(d.aims) {

@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"llmbot/bot"
+	"llmbot/bot/answer"
 	"llmbot/bot/slacksim"
+	"llmbot/bot/thread"
 )
 
 // lines is text that grows.
@@ -23,15 +25,15 @@ func lines(n int) string {
 }
 
 // grow shows n lines, one every 100 ms.
-func grow(d bot.Draft, n int) {
+func grow(d answer.Draft, n int) {
 	for i := range n {
-		d.Set(bot.Answer{Text: lines(i + 1), Small: "writing…", Status: "is thinking…", Phase: bot.Writing})
+		d.Set(answer.Snapshot{Text: lines(i + 1), Small: "writing…", Status: "is thinking…", Phase: answer.Writing})
 		time.Sleep(100 * time.Millisecond)
 	}
 }
 
-func dm(sim *slacksim.Sim) bot.Thread {
-	return bot.Thread{Channel: sim.ChannelID("@alice"), TS: sim.Say("alice", "@alice", "", "question")}
+func dm(sim *slacksim.Sim) thread.ID {
+	return thread.ID{Channel: sim.ChannelID("@alice"), TS: sim.Say("alice", "@alice", "", "question")}
 }
 
 func TestStreamSwitch(t *testing.T) {
@@ -46,9 +48,9 @@ func TestStreamSwitch(t *testing.T) {
 		"off, direct": {StreamOff, "@alice", false, false}, "off, channel": {StreamOff, "general", false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inSlack(t, slacksim.Config{Latency: 50 * time.Millisecond}, func(t *testing.T, s *Slack, sim *slacksim.Sim, _ bot.Thread) {
+			inSlack(t, slacksim.Config{Latency: 50 * time.Millisecond}, func(t *testing.T, s *Slack, sim *slacksim.Sim, _ thread.ID) {
 				s.cfg.Stream = tt.stream
-				root := bot.Thread{Channel: sim.ChannelID(tt.channel), TS: sim.Say("alice", tt.channel, "", "question")}
+				root := thread.ID{Channel: sim.ChannelID(tt.channel), TS: sim.Say("alice", tt.channel, "", "question")}
 				d, err := s.Open(t.Context(), root, bot.Reply{For: root.TS, User: sim.UserID("alice")})
 				if err != nil {
 					t.Fatal(err)
@@ -57,7 +59,7 @@ func TestStreamSwitch(t *testing.T) {
 				if status := sim.Status(root.Channel, root.TS); tt.grows != (status == "") {
 					t.Errorf("status %q", status)
 				}
-				if err := d.Close(t.Context(), bot.Answer{Text: lines(60), Small: "the footer", Phase: bot.Done}); err != nil {
+				if err := d.Close(t.Context(), answer.Snapshot{Text: lines(60), Small: "the footer", Phase: answer.Done}); err != nil {
 					t.Error(err)
 				}
 				all, messages := written(sim, root)
@@ -80,19 +82,19 @@ func TestStreamSwitch(t *testing.T) {
 
 // TestOffTellsThatItWaits: silence is for growing text, not for a server that is away.
 func TestOffTellsThatItWaits(t *testing.T) {
-	inSlack(t, slacksim.Config{}, func(t *testing.T, s *Slack, sim *slacksim.Sim, root bot.Thread) {
+	inSlack(t, slacksim.Config{}, func(t *testing.T, s *Slack, sim *slacksim.Sim, root thread.ID) {
 		s.cfg.Stream = StreamOff
 		d, err := s.Open(t.Context(), root, bot.Reply{For: root.TS})
 		if err != nil {
 			t.Fatal(err)
 		}
-		d.Set(bot.Answer{Notice: "The server is away."})
+		d.Set(answer.Snapshot{Notice: "The server is away."})
 		time.Sleep(5 * time.Second)
 		if all, _ := written(sim, root); !strings.Contains(all, "away") {
 			t.Errorf("%q", all)
 		}
 		grow(d, 30)
-		if err := d.Close(t.Context(), bot.Answer{Text: lines(30), Small: "the footer", Phase: bot.Done}); err != nil {
+		if err := d.Close(t.Context(), answer.Snapshot{Text: lines(30), Small: "the footer", Phase: answer.Done}); err != nil {
 			t.Error(err)
 		}
 		if all, messages := written(sim, root); len(messages) != 1 || strings.Contains(all, "away") || !strings.Contains(all, "Line 29") {
@@ -103,49 +105,49 @@ func TestOffTellsThatItWaits(t *testing.T) {
 
 // TestStreamsAreAlwaysStopped ends answers in all the ways there are.
 func TestStreamsAreAlwaysStopped(t *testing.T) {
-	for name, end := range map[string]func(t *testing.T, s *Slack, sim *slacksim.Sim, d bot.Draft){
-		"stopped": func(t *testing.T, _ *Slack, _ *slacksim.Sim, d bot.Draft) {
-			if err := d.Close(t.Context(), bot.Answer{Text: lines(20), Small: "stopped", Phase: bot.Stopped}); err != nil {
+	for name, end := range map[string]func(t *testing.T, s *Slack, sim *slacksim.Sim, d answer.Draft){
+		"stopped": func(t *testing.T, _ *Slack, _ *slacksim.Sim, d answer.Draft) {
+			if err := d.Close(t.Context(), answer.Snapshot{Text: lines(20), Small: "stopped", Phase: answer.Stopped}); err != nil {
 				t.Error(err)
 			}
 		},
-		"failed": func(t *testing.T, _ *Slack, _ *slacksim.Sim, d bot.Draft) {
-			if err := d.Close(t.Context(), bot.Answer{Text: lines(20), Notice: "It broke off.", Phase: bot.Failed}); err != nil {
+		"failed": func(t *testing.T, _ *Slack, _ *slacksim.Sim, d answer.Draft) {
+			if err := d.Close(t.Context(), answer.Snapshot{Text: lines(20), Notice: "It broke off.", Phase: answer.Failed}); err != nil {
 				t.Error(err)
 			}
 		},
-		"all is over": func(t *testing.T, _ *Slack, _ *slacksim.Sim, d bot.Draft) {
+		"all is over": func(t *testing.T, _ *Slack, _ *slacksim.Sim, d answer.Draft) {
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
-			if err := d.Close(ctx, bot.Answer{Text: lines(20), Phase: bot.Failed}); err == nil {
+			if err := d.Close(ctx, answer.Snapshot{Text: lines(20), Phase: answer.Failed}); err == nil {
 				t.Error("closed")
 			}
 		},
-		"in a call": func(t *testing.T, _ *Slack, sim *slacksim.Sim, d bot.Draft) {
+		"in a call": func(t *testing.T, _ *Slack, sim *slacksim.Sim, d answer.Draft) {
 			sim.Fail(slacksim.Fault{Method: "chat.appendStream", Delay: 10 * time.Second})
-			d.Set(bot.Answer{Text: lines(30), Phase: bot.Writing})
+			d.Set(answer.Snapshot{Text: lines(30), Phase: answer.Writing})
 			time.Sleep(2 * time.Second)
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
-			if err := d.Close(ctx, bot.Answer{Text: lines(30), Phase: bot.Failed}); err == nil {
+			if err := d.Close(ctx, answer.Snapshot{Text: lines(30), Phase: answer.Failed}); err == nil {
 				t.Error("closed")
 			}
 			time.Sleep(15 * time.Second)
 		},
-		"slack is slow": func(t *testing.T, _ *Slack, sim *slacksim.Sim, d bot.Draft) {
+		"slack is slow": func(t *testing.T, _ *Slack, sim *slacksim.Sim, d answer.Draft) {
 			sim.Fail(slacksim.Fault{Method: "chat.stopStream", Status: 429, RetryAfter: 100})
 			sim.Fail(slacksim.Fault{Method: "chat.appendStream", Status: 429, RetryAfter: 100})
 			sim.Fail(slacksim.Fault{Method: "chat.postMessage", Status: 429, RetryAfter: 100, Times: -1})
 			ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
 			defer cancel()
-			if err := d.Close(ctx, bot.Answer{Text: lines(30), Phase: bot.Done}); err == nil {
+			if err := d.Close(ctx, answer.Snapshot{Text: lines(30), Phase: answer.Done}); err == nil {
 				t.Error("closed")
 			}
 		},
-		"nobody closes": func(t *testing.T, s *Slack, _ *slacksim.Sim, _ bot.Draft) { s.hangUp(t.Context()) },
+		"nobody closes": func(t *testing.T, s *Slack, _ *slacksim.Sim, _ answer.Draft) { s.hangUp(t.Context()) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			inSlack(t, slacksim.Config{Latency: 50 * time.Millisecond}, func(t *testing.T, s *Slack, sim *slacksim.Sim, _ bot.Thread) {
+			inSlack(t, slacksim.Config{Latency: 50 * time.Millisecond}, func(t *testing.T, s *Slack, sim *slacksim.Sim, _ thread.ID) {
 				root := dm(sim)
 				d, err := s.Open(t.Context(), root, bot.Reply{For: root.TS})
 				if err != nil {
@@ -162,7 +164,7 @@ func TestStreamsAreAlwaysStopped(t *testing.T) {
 					t.Errorf("%d messages, %s: %s", len(messages), messages[0].Stream, all)
 				}
 				if name == "nobody closes" {
-					_ = d.Close(t.Context(), bot.Answer{Text: lines(20), Phase: bot.Done})
+					_ = d.Close(t.Context(), answer.Snapshot{Text: lines(20), Phase: answer.Done})
 				}
 			})
 		})
@@ -171,7 +173,7 @@ func TestStreamsAreAlwaysStopped(t *testing.T) {
 
 // TestStreamOfAnotherProcess takes over a message that is still streaming.
 func TestStreamOfAnotherProcess(t *testing.T) {
-	inSlack(t, slacksim.Config{Latency: 50 * time.Millisecond}, func(t *testing.T, s *Slack, sim *slacksim.Sim, _ bot.Thread) {
+	inSlack(t, slacksim.Config{Latency: 50 * time.Millisecond}, func(t *testing.T, s *Slack, sim *slacksim.Sim, _ thread.ID) {
 		root, lost, posted := dm(sim), false, ""
 		first, err := s.Open(t.Context(), root, bot.Reply{For: root.TS, Posted: func(id string) { posted = id }, Check: func() error {
 			if lost {
@@ -184,7 +186,7 @@ func TestStreamOfAnotherProcess(t *testing.T) {
 		}
 		grow(first, 20)
 		lost = true
-		if err := first.Close(t.Context(), bot.Answer{Text: lines(20), Phase: bot.Failed}); err == nil {
+		if err := first.Close(t.Context(), answer.Snapshot{Text: lines(20), Phase: answer.Failed}); err == nil {
 			t.Error("closed")
 		}
 		d, err := s.Open(t.Context(), root, bot.Reply{For: root.TS, Adopt: []string{posted}})
@@ -192,7 +194,7 @@ func TestStreamOfAnotherProcess(t *testing.T) {
 			t.Fatal(err)
 		}
 		grow(d, 5)
-		if err := d.Close(t.Context(), bot.Answer{Text: lines(40), Small: "the footer", Phase: bot.Done}); err != nil {
+		if err := d.Close(t.Context(), answer.Snapshot{Text: lines(40), Small: "the footer", Phase: answer.Done}); err != nil {
 			t.Error(err)
 		}
 		all, messages := written(sim, root)
@@ -204,7 +206,7 @@ func TestStreamOfAnotherProcess(t *testing.T) {
 
 // TestMethodThatDoesNotExist is asked for once.
 func TestMethodThatDoesNotExist(t *testing.T) {
-	inSlack(t, slacksim.Config{}, func(t *testing.T, s *Slack, sim *slacksim.Sim, _ bot.Thread) {
+	inSlack(t, slacksim.Config{}, func(t *testing.T, s *Slack, sim *slacksim.Sim, _ thread.ID) {
 		sim.Fail(slacksim.Fault{Method: "chat.startStream", Error: "unknown_method", Times: -1})
 		for range 3 {
 			root := dm(sim)
@@ -213,7 +215,7 @@ func TestMethodThatDoesNotExist(t *testing.T) {
 				t.Fatal(err)
 			}
 			grow(d, 10)
-			if err := d.Close(t.Context(), bot.Answer{Text: lines(10), Phase: bot.Done}); err != nil {
+			if err := d.Close(t.Context(), answer.Snapshot{Text: lines(10), Phase: answer.Done}); err != nil {
 				t.Error(err)
 			}
 		}
@@ -225,7 +227,7 @@ func TestMethodThatDoesNotExist(t *testing.T) {
 
 // TestSilentStreamGetsOld: the age of a stream ends it, not the next word.
 func TestSilentStreamGetsOld(t *testing.T) {
-	inSlack(t, slacksim.Config{Latency: 50 * time.Millisecond}, func(t *testing.T, s *Slack, sim *slacksim.Sim, _ bot.Thread) {
+	inSlack(t, slacksim.Config{Latency: 50 * time.Millisecond}, func(t *testing.T, s *Slack, sim *slacksim.Sim, _ thread.ID) {
 		root := dm(sim)
 		d, err := s.Open(t.Context(), root, bot.Reply{For: root.TS})
 		if err != nil {
@@ -236,7 +238,7 @@ func TestSilentStreamGetsOld(t *testing.T) {
 		if _, messages := written(sim, root); len(messages) != 1 || messages[0].Stream != slacksim.StreamStopped {
 			t.Errorf("%d messages, %s", len(messages), messages[0].Stream)
 		}
-		if err := d.Close(t.Context(), bot.Answer{Text: lines(10), Small: "the footer", Phase: bot.Done}); err != nil {
+		if err := d.Close(t.Context(), answer.Snapshot{Text: lines(10), Small: "the footer", Phase: answer.Done}); err != nil {
 			t.Error(err)
 		}
 		if all, messages := written(sim, root); len(messages) != 1 || strings.Count(all, "the footer") != 1 || strings.Count(all, "Line 9") != 1 {
@@ -246,7 +248,7 @@ func TestSilentStreamGetsOld(t *testing.T) {
 }
 
 func TestStreamsHammer(t *testing.T) {
-	inSlack(t, slacksim.Config{Latency: 20 * time.Millisecond, Limiter: slacksim.LimiterBucket}, func(t *testing.T, s *Slack, sim *slacksim.Sim, _ bot.Thread) {
+	inSlack(t, slacksim.Config{Latency: 20 * time.Millisecond, Limiter: slacksim.LimiterBucket}, func(t *testing.T, s *Slack, sim *slacksim.Sim, _ thread.ID) {
 		var all sync.WaitGroup
 		for g := range 16 {
 			all.Go(func() {
@@ -262,7 +264,7 @@ func TestStreamsHammer(t *testing.T) {
 					writers.Go(func() { grow(d, 40) })
 				}
 				writers.Wait()
-				if err := d.Close(t.Context(), bot.Answer{Text: lines(60), Small: "the footer", Phase: bot.Done}); err != nil {
+				if err := d.Close(t.Context(), answer.Snapshot{Text: lines(60), Small: "the footer", Phase: answer.Done}); err != nil {
 					t.Error(err)
 				}
 				got, messages := written(sim, root)

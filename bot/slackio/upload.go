@@ -11,7 +11,9 @@ import (
 	"github.com/slack-go/slack"
 
 	"llmbot/bot"
+	"llmbot/bot/attach"
 	"llmbot/bot/pace"
+	"llmbot/bot/thread"
 )
 
 const (
@@ -83,7 +85,7 @@ func (s *Slack) upload(ctx context.Context, name, text string) (id string, err e
 }
 
 // Share shows an uploaded file in a thread. Slack does that once for each file, and refuses it after that; then the file is there.
-func (s *Slack) Share(ctx context.Context, t bot.Thread, id, title string) error {
+func (s *Slack) Share(ctx context.Context, t thread.ID, id, title string) error {
 	_, err := lookUp(ctx, s, methodShare, func(ctx context.Context) (struct{}, error) {
 		_, err := s.api.CompleteUploadExternalContext(ctx, slack.CompleteUploadExternalParameters{
 			Files: []slack.FileSummary{{ID: id, Title: title}}, Channel: t.Channel, ThreadTimestamp: t.TS,
@@ -101,7 +103,7 @@ func (s *Slack) Share(ctx context.Context, t bot.Thread, id, title string) error
 	case there == nil:
 		return nil
 	case classify(there).reason == "file_not_found":
-		return fmt.Errorf("share file %s: %w: %w", id, bot.ErrNoFile, err)
+		return fmt.Errorf("share file %s: %w: %w", id, attach.ErrNoFile, err)
 	}
 	return fmt.Errorf("share file %s: %w", id, err)
 }

@@ -7,18 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"llmbot/bot"
+	"llmbot/bot/answer"
+	"llmbot/bot/figures"
 	"llmbot/llm"
-)
-
-// How long and how often a server that is away is waited for, as in the bot: an answer comes by itself within 15 s after it is back.
-const (
-	awayFirst = time.Second
-	awayMost  = 8 * time.Second
-	awayTotal = 30 * time.Minute
-	extraTry  = 1 // more tries for a stream that broke off
-	// modelTimeout is how long the context length may take; without it nothing is trimmed.
-	modelTimeout = 2 * time.Second
 )
 
 // ErrStopped says that the person stopped the answer.
@@ -39,10 +30,25 @@ type Settings struct {
 	ShowReasoning bool // dimmed, above the answer
 }
 
+// Place is where answers appear.
+type Place interface {
+	// Open begins an answer.
+	Open(ctx context.Context) (answer.Draft, error)
+}
+
+// Server is what is asked of the model server beside completions. Its methods block for at most their
+// ctx.
+type Server interface {
+	// Model returns what is known of a model; an empty name is the one that an empty Request.Model means.
+	Model(ctx context.Context, name string) (llm.ModelInfo, error)
+	Version(ctx context.Context) (string, error)
+	Metrics(ctx context.Context) (llm.Metrics, error)
+}
+
 // asker asks one question after the other and shows what comes. It belongs to one goroutine at a time.
 type asker struct {
-	model    bot.Model
-	server   bot.Server
+	model    answer.Model
+	server   Server
 	settings Settings
 	log      *slog.Logger
 	wait     bool // for a server that is away
@@ -52,7 +58,7 @@ type asker struct {
 
 // outcome is what came of a question.
 type outcome struct {
-	answer bot.Answer // in its final phase
+	answer answer.Snapshot // in its final phase
 	result llm.Result
 	err    error // why it is not complete; nil if it is
 }
@@ -60,7 +66,7 @@ type outcome struct {
 // writing is one answer being written.
 type writing struct {
 	asker  *asker
-	draft  bot.Draft
+	draft  answer.Draft
 	notice string // about turns left out
 
 	text    strings.Builder
@@ -70,13 +76,13 @@ type writing struct {
 }
 
 // ask asks until there is an answer, the reason why not is final, or ctx ends; a cause of ErrStopped is the person's wish.
-func (a *asker) ask(ctx context.Context, draft bot.Draft, question string) outcome {
+func (a *asker) ask(ctx context.Context, draft answer.Draft, question string) outcome {
 	w := &writing{asker: a, draft: draft}
 	w.show()
 	var (
 		limit   = a.budget(ctx)
 		since   time.Time
-		pause   = awayFirst
+		pause   = answer.AwayFirst
 		again   = 0
 		trimmed = false
 	)
@@ -100,18 +106,18 @@ func (a *asker) ask(ctx context.Context, draft bot.Draft, question string) outco
 			limit = a.refused(failure, sent, tokens)
 		case failure.Away() && a.wait:
 			if since.IsZero() {
-				since, pause = time.Now(), awayFirst
+				since, pause = time.Now(), answer.AwayFirst
 			}
-			if time.Since(since) >= awayTotal {
+			if time.Since(since) >= answer.AwayTotal {
 				return w.failed(err, failure.User(), failure.Hint(), res)
 			}
 			a.log.WarnContext(ctx, "model_away", "kind", failure.Kind.String(), "error", err)
 			if err := w.away(ctx, failure, pause); err != nil {
 				return w.ended(err, question, res)
 			}
-			pause = min(2*pause, awayMost)
+			pause = min(2*pause, answer.AwayMost)
 			continue
-		case failure.Again() && again < extraTry:
+		case failure.Again() && again < answer.ExtraTries:
 			again++
 		default:
 			return w.failed(err, failure.User(), failure.Hint(), res)
@@ -123,14 +129,14 @@ func (a *asker) ask(ctx context.Context, draft bot.Draft, question string) outco
 
 // budget is how many tokens the prompt may take; 0: not known.
 func (a *asker) budget(ctx context.Context) int {
-	ctx, cancel := context.WithTimeout(ctx, modelTimeout)
+	ctx, cancel := context.WithTimeout(ctx, answer.ModelTimeout)
 	defer cancel()
 	m, err := a.server.Model(ctx, "")
 	if err != nil { // the question itself will tell
 		a.log.WarnContext(ctx, "model_unknown", "error", err)
 		return 0
 	}
-	return budget(m.MaxModelLen, a.settings.MaxTokens)
+	return answer.PromptBudget(m.MaxModelLen, a.settings.MaxTokens)
 }
 
 // refused learns from a refusal of a prompt that was too long, of which we thought that it has tokens tokens, and returns the new budget.
@@ -138,13 +144,13 @@ func (a *asker) refused(e *llm.Error, sent []llm.Message, tokens int) int {
 	a.talk.known = 0
 	switch {
 	case e.Limit > 0 && e.AtLeast && tokens > e.Prompt: // our estimate knows better than a count that stopped
-		return budget(e.Limit, a.settings.MaxTokens)
+		return answer.PromptBudget(e.Limit, a.settings.MaxTokens)
 	case e.Limit > 0 && e.AtLeast: // by how much it was too long, nobody knows
 		a.talk.learn(sent, e.Prompt)
-		return budget(e.Limit, a.settings.MaxTokens) / 2
+		return answer.PromptBudget(e.Limit, a.settings.MaxTokens) / 2
 	case e.Limit > 0 && e.Prompt > 0:
 		a.talk.learn(sent, e.Prompt)
-		return budget(e.Limit, a.settings.MaxTokens)
+		return answer.PromptBudget(e.Limit, a.settings.MaxTokens)
 	}
 	return max(tokens/2, 1)
 }
@@ -184,9 +190,9 @@ func (w *writing) show() {
 	if t, ok := w.draft.(interface{ think(text string) }); ok && w.asker.settings.ShowReasoning {
 		t.think(w.thought.String())
 	}
-	a := bot.Answer{Text: w.shown, Phase: bot.Writing}
+	a := answer.Snapshot{Text: w.shown, Phase: answer.Writing}
 	if strings.TrimSpace(w.shown) == "" {
-		a.Phase, a.Status = bot.Waiting, statusWaiting
+		a.Phase, a.Status = answer.Waiting, statusWaiting
 		if w.thought.Len() > 0 {
 			a.Status = statusThinking
 		}
@@ -196,8 +202,8 @@ func (w *writing) show() {
 
 // away waits for a server that is not there, and says so.
 func (w *writing) away(ctx context.Context, failure *llm.Error, pause time.Duration) error {
-	w.draft.Set(bot.Answer{
-		Text: w.shown, Status: statusWaiting, Phase: bot.Waiting,
+	w.draft.Set(answer.Snapshot{
+		Text: w.shown, Status: statusWaiting, Phase: answer.Waiting,
 		Notice: failure.User() + " The answer comes as soon as it is there again; Ctrl-C stops waiting.\n→ " + failure.Hint(),
 	})
 	timer := time.NewTimer(pause)
@@ -213,7 +219,7 @@ func (w *writing) away(ctx context.Context, failure *llm.Error, pause time.Durat
 func (w *writing) done(question string, sent []llm.Message, res llm.Result) outcome {
 	w.asker.talk.add(question, w.text.String(), sent, res.Usage)
 	w.asker.told = w.asker.talk.left
-	a := bot.Answer{Text: w.text.String(), Notice: w.notice, Small: speedLine(res), Phase: bot.Done}
+	a := answer.Snapshot{Text: w.text.String(), Notice: w.notice, Small: speedLine(res), Phase: answer.Done}
 	if res.Finish == llm.FinishLength {
 		a.Notice = strings.TrimSpace(a.Notice + " The answer stops here because it reached the length limit.")
 	}
@@ -225,7 +231,7 @@ func (w *writing) ended(cause error, question string, res llm.Result) outcome {
 	if strings.TrimSpace(w.shown) != "" {
 		w.asker.talk.add(question, w.shown, nil, llm.Usage{})
 	}
-	return outcome{answer: bot.Answer{Text: w.shown, Small: "stopped" + w.dot(res), Phase: bot.Stopped}, result: res, err: cause}
+	return outcome{answer: answer.Snapshot{Text: w.shown, Small: "stopped" + w.dot(res), Phase: answer.Stopped}, result: res, err: cause}
 }
 
 // failed keeps what there is and says why it is not more. The question is forgotten: it can be asked again.
@@ -233,7 +239,7 @@ func (w *writing) failed(err error, sentence, hint string, res llm.Result) outco
 	if hint != "" {
 		sentence += "\n→ " + hint
 	}
-	a := bot.Answer{Text: w.shown, Notice: sentence, Phase: bot.Failed}
+	a := answer.Snapshot{Text: w.shown, Notice: sentence, Phase: answer.Failed}
 	if w.shown != "" {
 		a.Small = "incomplete" + w.dot(res)
 	}
@@ -257,5 +263,5 @@ func (w *writing) dot(res llm.Result) string {
 // speedLine is `156 tokens in 4.2s = 37.1 tok/s · first token 0.31s`.
 func speedLine(res llm.Result) string {
 	res.Model = "" // the person chose it, and sees it at the top
-	return bot.Footer(res)
+	return figures.Footer(res)
 }

@@ -11,15 +11,15 @@ import (
 	"sync"
 	"time"
 
-	"llmbot/bot"
+	"llmbot/bot/answer"
 	"llmbot/llm"
 )
 
 // Chat is a conversation at a terminal.
 type Chat struct {
-	Model    bot.Model
-	Server   bot.Server
-	Place    bot.Replier
+	Model    answer.Model
+	Server   Server
+	Place    Place
 	Lines    Lines
 	Say      func(text string) // shows a word of ours, Markdown, between answers
 	Settings Settings
@@ -78,7 +78,7 @@ func (c *Chat) Run(ctx context.Context) error {
 
 // answer asks one question; Ctrl-C stops it. The error is one of the terminal, or the cause of ctx.
 func (c *Chat) answer(ctx context.Context, a *asker, question string) error {
-	draft, err := c.Place.Open(ctx, bot.Thread{}, bot.Reply{})
+	draft, err := c.Place.Open(ctx)
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (c *Chat) answer(ctx context.Context, a *asker, question string) error {
 
 // greeting says who is there.
 func (c *Chat) greeting(ctx context.Context) string {
-	ctx, cancel := context.WithTimeout(ctx, modelTimeout)
+	ctx, cancel := context.WithTimeout(ctx, answer.ModelTimeout)
 	defer cancel()
 	m, err := c.Server.Model(ctx, "")
 	if err != nil {
@@ -132,7 +132,7 @@ func (c *Chat) greeting(ctx context.Context) string {
 
 // status says how the server is doing and how full the window is. It takes about 2 s at most.
 func (c *Chat) status(ctx context.Context, a *asker) string {
-	ctx, cancel := context.WithTimeout(ctx, modelTimeout)
+	ctx, cancel := context.WithTimeout(ctx, answer.ModelTimeout)
 	defer cancel()
 	lines := []string{"- Address: " + c.Address}
 	add := func(format string, args ...any) { lines = append(lines, "- "+fmt.Sprintf(format, args...)) }

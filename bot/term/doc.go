@@ -8,5 +8,5 @@
 //   - When the output is no terminal, it is the model's text, byte for byte, and nothing else. It is written when the stream has
 //     ended, because what a pipe got cannot be taken back ([llm.Delta.Retract]).
 //
-// [Chat] is the loop of questions and answers, [Once] a single one. [Room] is where answers appear, a [bot.Replier].
+// [Chat] is the loop of questions and answers, [Once] a single one. [Room] is where answers appear, a [Place].
 package term

@@ -5,14 +5,14 @@ import (
 	"log/slog"
 	"strings"
 
-	"llmbot/bot"
+	"llmbot/bot/answer"
 )
 
 // Once is a single question.
 type Once struct {
-	Model    bot.Model
-	Server   bot.Server
-	Place    bot.Replier
+	Model    answer.Model
+	Server   Server
+	Place    Place
 	Settings Settings
 	Log      *slog.Logger // nil: no log
 }
@@ -21,12 +21,12 @@ type Once struct {
 // been shown, and the error is an [*llm.Error], the cause of ctx, or a failure of the output.
 func (o Once) Ask(ctx context.Context, question string) error {
 	a := &asker{model: o.Model, server: o.Server, settings: o.Settings, log: logger(o.Log), talk: talk{system: o.Settings.System}}
-	draft, err := o.Place.Open(ctx, bot.Thread{}, bot.Reply{})
+	draft, err := o.Place.Open(ctx)
 	if err != nil {
 		return err
 	}
 	out := a.ask(ctx, draft, question)
-	if out.answer.Phase == bot.Failed {
+	if out.answer.Phase == answer.Failed {
 		out.answer.Notice = "" // the caller tells the error
 	}
 	if err := draft.Close(context.WithoutCancel(ctx), out.answer); out.err == nil {

@@ -11,7 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"llmbot/bot"
+	"llmbot/bot/answer"
 	"llmbot/llm"
 	"llmbot/llm/llmsim"
 	"llmbot/llm/llmsim/memnet"
@@ -113,7 +113,7 @@ func TestDraftHammer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := newVT(t, 40, 10)
 		room := &Room{Out: v, Size: v.size}
-		d, err := room.Open(t.Context(), bot.Thread{}, bot.Reply{})
+		d, err := room.Open(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -121,16 +121,16 @@ func TestDraftHammer(t *testing.T) {
 		for range 8 {
 			all.Go(func() {
 				for n := range 200 {
-					d.Set(bot.Answer{Text: strings.Repeat("word ", n), Phase: bot.Writing})
+					d.Set(answer.Snapshot{Text: strings.Repeat("word ", n), Phase: answer.Writing})
 					time.Sleep(time.Millisecond)
 				}
 			})
 		}
 		all.Wait()
-		if err := d.Close(t.Context(), bot.Answer{Text: "The end.", Small: "small", Phase: bot.Done}); err != nil {
+		if err := d.Close(t.Context(), answer.Snapshot{Text: "The end.", Small: "small", Phase: answer.Done}); err != nil {
 			t.Fatal(err)
 		}
-		d.Set(bot.Answer{Text: "too late"})
+		d.Set(answer.Snapshot{Text: "too late"})
 		if got := v.text(); !strings.HasSuffix(got, "The end.\n\nsmall") {
 			t.Errorf("got %q", got)
 		}

@@ -6,7 +6,7 @@ import (
 	"io"
 	"strings"
 
-	"llmbot/bot"
+	"llmbot/bot/answer"
 )
 
 // Pipe is an output that is no terminal, as a place to answer in. The text goes to Out as the model wrote it, with a line end behind
@@ -17,14 +17,14 @@ type Pipe struct {
 	Dumb     bool  // Out is a terminal after all, one that only appends: the text is cleaned
 }
 
-var _ bot.Replier = (*Pipe)(nil)
+var _ Place = (*Pipe)(nil)
 
 // Open begins an answer.
-func (p *Pipe) Open(ctx context.Context, t bot.Thread, r bot.Reply) (bot.Draft, error) {
+func (p *Pipe) Open(ctx context.Context) (answer.Draft, error) {
 	d := &pipeDraft{pipe: p}
 	if p.Progress != nil {
 		var err error
-		if d.progress, err = p.Progress.Open(ctx, t, r); err != nil {
+		if d.progress, err = p.Progress.Open(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -33,27 +33,27 @@ func (p *Pipe) Open(ctx context.Context, t bot.Thread, r bot.Reply) (bot.Draft, 
 
 type pipeDraft struct {
 	pipe     *Pipe
-	progress bot.Draft
+	progress answer.Draft
 }
 
 // Set shows the status only.
-func (d *pipeDraft) Set(a bot.Answer) {
+func (d *pipeDraft) Set(a answer.Snapshot) {
 	if d.progress == nil {
 		return
 	}
 	if a.Status == "" && !a.Phase.Final() {
 		a.Status = "writing"
 	}
-	d.progress.Set(bot.Answer{Status: a.Status, Notice: a.Notice, Phase: a.Phase})
+	d.progress.Set(answer.Snapshot{Status: a.Status, Notice: a.Notice, Phase: a.Phase})
 }
 
 // Room says that all of a text has room.
 func (*pipeDraft) Room(text string, _ bool) int { return len(text) }
 
 // Close writes the answer.
-func (d *pipeDraft) Close(ctx context.Context, a bot.Answer) error {
+func (d *pipeDraft) Close(ctx context.Context, a answer.Snapshot) error {
 	if d.progress != nil {
-		if err := d.progress.Close(ctx, bot.Answer{Phase: a.Phase}); err != nil {
+		if err := d.progress.Close(ctx, answer.Snapshot{Phase: a.Phase}); err != nil {
 			return err
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"llmbot/bot"
+	"llmbot/bot/answer"
 )
 
 const (
@@ -18,17 +18,17 @@ const (
 	spinSteps = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 )
 
-// Room is a terminal as a place to answer in. It is a [bot.Replier]: answers appear at the cursor, one at a time.
+// Room is a terminal as a place to answer in. It is a [Place]: answers appear at the cursor, one at a time.
 type Room struct {
 	Out  io.Writer // a terminal
 	Size func() Size
 	Look Look // its Width is taken from Size
 }
 
-var _ bot.Replier = (*Room)(nil)
+var _ Place = (*Room)(nil)
 
 // Open begins an answer at the cursor. The caller must Close it before anybody else writes to the terminal.
-func (r *Room) Open(_ context.Context, _ bot.Thread, _ bot.Reply) (bot.Draft, error) {
+func (r *Room) Open(context.Context) (answer.Draft, error) {
 	return r.draft(time.Now()), nil
 }
 
@@ -49,7 +49,7 @@ type draft struct {
 	all  sync.WaitGroup
 
 	mu      sync.Mutex // guards the next four
-	answer  bot.Answer
+	answer  answer.Snapshot
 	thought string    // reasoning to show
 	since   time.Time // when the status began
 	err     error     // the first failure of the terminal
@@ -63,7 +63,7 @@ type draft struct {
 }
 
 // Set shows a, soon; the newest wins.
-func (d *draft) Set(a bot.Answer) {
+func (d *draft) Set(a answer.Snapshot) {
 	d.mu.Lock()
 	if a.Status != d.answer.Status {
 		d.since = time.Now()
@@ -87,7 +87,7 @@ func (d *draft) think(text string) {
 }
 
 // Close shows a as the end of the answer and leaves the cursor below it. It returns what went wrong with the terminal.
-func (d *draft) Close(_ context.Context, a bot.Answer) error {
+func (d *draft) Close(_ context.Context, a answer.Snapshot) error {
 	d.once.Do(func() { close(d.quit) })
 	d.all.Wait()
 	d.mu.Lock()
@@ -143,7 +143,7 @@ func (d *draft) show(final bool) {
 }
 
 // compose makes the lines of an answer.
-func (d *draft) compose(a bot.Answer, thought string, waited time.Duration, look Look) []string {
+func (d *draft) compose(a answer.Snapshot, thought string, waited time.Duration, look Look) []string {
 	var lines []string
 	part := func(more []string) {
 		if len(lines) > 0 && len(more) > 0 {

@@ -6,9 +6,6 @@ import (
 )
 
 const (
-	// answerShare is the part of the model's window that is kept free for the answer, as in the bot.
-	answerShare = 4
-	minAnswer   = 256 // tokens
 	// keepShare is what stays of the budget, in thirds, when old turns leave: one big step, so that the beginning then stays the same
 	// for many turns and the server's prefix cache holds.
 	keepShare = 2
@@ -80,16 +77,4 @@ func (t *talk) learn(sent []llm.Message, tokens int) {
 	if tokens >= learnTokens && size >= learnBytes {
 		t.ratio = float64(size) / float64(tokens)
 	}
-}
-
-// budget is how many tokens a prompt may take; 0: not known.
-func budget(maxModelLen, maxTokens int) int {
-	if maxModelLen <= 0 {
-		return 0
-	}
-	answer := maxTokens
-	if answer <= 0 {
-		answer = max(maxModelLen/answerShare, minAnswer)
-	}
-	return max(maxModelLen-answer, maxModelLen/2)
 }

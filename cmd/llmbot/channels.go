@@ -20,6 +20,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"llmbot/bot"
+	"llmbot/bot/thread"
 )
 
 // channelsPoll is how often the file is looked at: a mounted ConfigMap changes without a signal.
@@ -71,8 +72,8 @@ func (c *channelSettings) problems() (bad []string) {
 		bad = append(bad, "temperature must be from 0 to 2")
 	}
 	if c.FollowUps != nil {
-		switch bot.FollowUps(*c.FollowUps) {
-		case bot.FollowSolo, bot.FollowAlways, bot.FollowMention:
+		switch thread.FollowUps(*c.FollowUps) {
+		case thread.FollowSolo, thread.FollowAlways, thread.FollowMention:
 		default:
 			bad = append(bad, "follow_ups must be one of solo, always, mention")
 		}
@@ -263,7 +264,7 @@ func (c *channels) settings(channel string, name func() string, base bot.Setting
 		base.Temperature = own.Temperature
 	}
 	if own.FollowUps != nil {
-		base.FollowUps = bot.FollowUps(*own.FollowUps)
+		base.FollowUps = thread.FollowUps(*own.FollowUps)
 	}
 	if own.Effort != nil {
 		base.Effort = *own.Effort

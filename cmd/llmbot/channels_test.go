@@ -10,6 +10,7 @@ import (
 
 	"llmbot/bot"
 	"llmbot/bot/quota"
+	"llmbot/bot/thread"
 )
 
 func TestParseChannels(t *testing.T) {
@@ -56,7 +57,7 @@ func TestChannelsKeepWhatWasGood(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	base := bot.Settings{System: "base", Model: "small", FollowUps: bot.FollowSolo}
+	base := bot.Settings{System: "base", Model: "small", FollowUps: thread.FollowSolo}
 	named := func(n string) func() string { return func() string { return n } }
 	check := func(channel, name, want string) {
 		t.Helper()

@@ -13,7 +13,6 @@ import (
 
 	xterm "golang.org/x/term"
 
-	"llmbot/bot"
 	"llmbot/bot/term"
 	"llmbot/llm"
 )
@@ -158,7 +157,7 @@ func interactive(ctx context.Context, p process, chat term.Chat, plain bool) err
 }
 
 // place is where answers appear.
-func place(p process, out *os.File, plain bool) bot.Replier {
+func place(p process, out *os.File, plain bool) term.Place {
 	look := term.Look{Colour: envValue(p.env, "NO_COLOR") == "", Plain: plain}
 	dumb := envValue(p.env, "TERM") == "dumb"
 	room := func(f *os.File) *term.Room { return &term.Room{Out: f, Size: sizeOf(f), Look: look} }

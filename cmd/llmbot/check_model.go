@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"llmbot/bot"
+	"llmbot/bot/figures"
 	"llmbot/llm"
 )
 
@@ -194,15 +194,15 @@ func (c *checker) speed(ctx context.Context, client *llm.Client, models []llm.Mo
 	if !res.Usage.Known {
 		c.warn("usage in streams", "the server does not count tokens in streams: answers will show no tok/s",
 			"A router or proxy may take it away (stream_options.include_usage); vLLM can be told with --enable-force-include-usage.")
-		c.ok("answer", "%s", bot.Footer(res))
+		c.ok("answer", "%s", figures.Footer(res))
 		return
 	}
 	c.ok("usage in streams", "%d prompt and %d completion tokens", res.Usage.PromptTokens, res.Usage.CompletionTokens)
 	if rate := float64(res.Usage.CompletionTokens) / res.Elapsed.Seconds(); rate < readingSpeed {
-		c.warn("answer", bot.Footer(res), "This is slower than people read. Is the server busy, or the model on the CPU?")
+		c.warn("answer", figures.Footer(res), "This is slower than people read. Is the server busy, or the model on the CPU?")
 		return
 	}
-	c.ok("answer", "%s", bot.Footer(res))
+	c.ok("answer", "%s", figures.Footer(res))
 }
 
 // gpus looks whether the exporter of GPU figures answers, if one is configured.

@@ -15,10 +15,12 @@ import (
 	"github.com/KimMachineGun/automemlimit/memlimit"
 
 	"llmbot/bot"
+	"llmbot/bot/answer"
 	"llmbot/bot/pace"
 	"llmbot/bot/quota"
 	"llmbot/bot/slackio"
 	"llmbot/bot/sqlstore"
+	"llmbot/bot/thread"
 	"llmbot/bot/turn"
 	"llmbot/llm"
 	"llmbot/llm/egress"
@@ -161,9 +163,9 @@ func botConfig(cfg Config, self slackio.Self, s store, ch *channels) bot.Config 
 	}
 	host, _ := os.Hostname() // only a name to recognise in the store; the random part makes it unique
 	return bot.Config{
-		Owner: host + "-" + rand.Text()[:8], Name: self.Name, MaxTokens: cfg.MaxTokens, MaxAnswers: cfg.MaxAnswers, MaxChars: cfg.MaxChars, DrainTimeout: cfg.DrainTimeout, Resume: bot.Resume(cfg.Resume), Version: buildInfo().short(), Durable: s.durable, Alone: s.alone,
+		Owner: host + "-" + rand.Text()[:8], Name: self.Name, MaxTokens: cfg.MaxTokens, MaxAnswers: cfg.MaxAnswers, MaxChars: cfg.MaxChars, DrainTimeout: cfg.DrainTimeout, Resume: answer.Resume(cfg.Resume), Version: buildInfo().short(), Durable: s.durable, Alone: s.alone,
 		Settings: bot.Settings{
-			System: system, Temperature: cfg.Temperature, Effort: cfg.ReasoningEffort, FollowUps: bot.FollowUps(cfg.FollowUps),
+			System: system, Temperature: cfg.Temperature, Effort: cfg.ReasoningEffort, FollowUps: thread.FollowUps(cfg.FollowUps),
 		},
 		Channel: ch.settings, Quota: quota.Limits{AnswersPerMinute: cfg.AnswersPerMinute, TokensPerDay: cfg.TokensPerDay},
 		Policy: bot.Policy{

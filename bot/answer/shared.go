@@ -1,0 +1,115 @@
+package answer
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"llmbot/llm"
+)
+
+// Server is what is asked of the model server beside completions. It blocks for at most its ctx.
+type Server interface {
+	// Model returns what is known of a model; an empty name is the one that an empty Request.Model
+	// means.
+	Model(ctx context.Context, name string) (llm.ModelInfo, error)
+}
+
+// Config is what answers need of others.
+type Config struct {
+	Model      Model
+	Server     Server
+	Counter    Counter // nil: prompts are estimated only
+	Resume     Resume
+	MaxAnswers int  // in progress at a time
+	MaxChars   int  // of an answer that are shown
+	Durable    bool // another process goes on with what this one does not finish
+	Log        *slog.Logger
+	Hooks      Hooks
+}
+
+// Hooks tell of what happens. Each may be nil; they must not block, and are called from any
+// goroutine.
+type Hooks struct {
+	// Waited: so long an answer waited for a slot; mostly 0.
+	Waited func(d time.Duration)
+	// Streamed: one request to the model is over. What it returned is as Model says it.
+	Streamed func(r llm.Result, err error)
+	// Complete: a request has brought a complete answer, or the rest of one.
+	Complete func(r llm.Result)
+	// Away: so long an answer has waited, between two tries, for a model server that is away.
+	Away func(d time.Duration)
+}
+
+func (h *Hooks) waited(since time.Time) {
+	if h.Waited != nil {
+		h.Waited(time.Since(since))
+	}
+}
+
+func (h *Hooks) streamed(r llm.Result, err error) {
+	if h.Streamed != nil {
+		h.Streamed(r, err)
+	}
+}
+
+func (h *Hooks) away(d time.Duration) {
+	if h.Away != nil {
+		h.Away(d)
+	}
+}
+
+func (h *Hooks) complete(r llm.Result) {
+	if h.Complete != nil {
+		h.Complete(r)
+	}
+}
+
+// The causes that end an answer early, beside [turn.ErrLost]. Any other is the end of the process.
+var (
+	// ErrStopped ends it because a person wanted so.
+	ErrStopped = errors.New("stopped by a person")
+	// ErrSuperseded ends it because its question was changed or deleted: another answer takes its
+	// place, and its messages.
+	ErrSuperseded = errors.New("the question was changed")
+)
+
+// Shared is what all answers of a process share: the slots, and what was learnt of the model. Its
+// methods are safe for concurrent use.
+type Shared struct {
+	cfg    Config
+	slots  *slots
+	window window
+	sight  sight
+}
+
+// New returns what the answers of a process share.
+func New(cfg Config) *Shared {
+	return &Shared{cfg: cfg, slots: newSlots(cfg.MaxAnswers), window: newWindow(), sight: newSight()}
+}
+
+// Queued returns how many answers wait for a slot.
+func (s *Shared) Queued() int { return s.slots.queued() }
+
+// Budget returns how many tokens a prompt for a model may take, when an answer may take maxTokens;
+// 0: not known. It asks the server, and blocks for 2 s at most.
+func (s *Shared) Budget(ctx context.Context, model string, maxTokens int) int {
+	ctx, cancel := context.WithTimeout(ctx, ModelTimeout)
+	defer cancel()
+	m, err := s.cfg.Server.Model(ctx, model)
+	if err != nil {
+		return 0
+	}
+	return PromptBudget(m.MaxModelLen, maxTokens)
+}
+
+// Bounded returns what there is of an answer up to where its request would have ended: a version,
+// or a configuration, before this one may have let it grow further.
+func (s *Shared) Bounded(p Partial) Partial {
+	if most := firstChars(p.Text, endAfter*s.cfg.MaxChars); most < len(p.Text) {
+		p.Text, p.Finish = p.Text[:most], cmp.Or(p.Finish, FinishCut)
+	}
+	return p
+}

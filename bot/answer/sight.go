@@ -1,0 +1,55 @@
+package answer
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"llmbot/bot/prompt"
+	"llmbot/bot/recent"
+)
+
+// textOnlyFor is how long it is believed that a model takes no pictures: it may be another one
+// after a restart.
+const textOnlyFor = 10 * time.Minute
+
+// cannotSee is what a person is told whose picture was not shown to the model.
+const cannotSee = "The model that I use reads text only: I did not see the picture."
+
+// blind returns turns for a model that takes no pictures.
+func blind(turns []prompt.Turn) []prompt.Turn {
+	out := slices.Clone(turns)
+	for i := range out {
+		if len(out[i].Images) > 0 {
+			out[i].Images = nil
+			out[i].Files += "\n(You cannot see pictures. Say so if the question is about one.)"
+		}
+	}
+	return out
+}
+
+// maxBlind is how many models are remembered to take no pictures.
+const maxBlind = 100
+
+// sight remembers which models refused pictures.
+type sight struct {
+	mu   sync.Mutex // guards none
+	none *simplelru.LRU[string, time.Time]
+}
+
+func newSight() sight { return sight{none: recent.New[string, time.Time](maxBlind)} }
+
+func (s *sight) refused(model string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.none.Add(model, time.Now())
+}
+
+func (s *sight) blind(model string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at, ok := s.none.Get(model)
+	return ok && time.Since(at) < textOnlyFor
+}

@@ -1,0 +1,226 @@
+package answer
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+)
+
+// slots limits the answers in progress. They go round by person, see lineup, and whoever waits is
+// told their place.
+type slots struct {
+	mu   sync.Mutex // guards all below
+	line lineup
+}
+
+// waiter is one question that waits.
+type waiter struct {
+	place int           // in the queue, 1 first; 0: it has its slot, or has left. Guarded by slots.mu
+	ready chan struct{} // closed when the slot is the waiter's
+	moved chan struct{} // holds one: the place has changed
+}
+
+func newSlots(n int) *slots { return &slots{line: newLineup(n)} }
+
+// take waits for a slot for one of a person's questions; told is called with its place in the
+// queue, 1 first, at once and when it changes. It may rise: somebody who had no question waiting
+// comes before other people's later ones. The error is ctx's cause.
+func (s *slots) take(ctx context.Context, person string, told func(place int)) error {
+	w := &waiter{ready: make(chan struct{}), moved: make(chan struct{}, 1)}
+	s.join(person, w)
+	for last := 0; ; {
+		if place := s.place(w); place > 0 && place != last {
+			told(place)
+			last = place
+		}
+		select {
+		case <-w.ready:
+			return nil
+		case <-w.moved:
+		case <-ctx.Done():
+			s.quit(person, w)
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// give returns a person's slot.
+func (s *slots) give(person string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.line.end(person)
+	s.serveLocked()
+}
+
+// join queues a question.
+func (s *slots) join(person string, w *waiter) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.line.join(person, w)
+	s.serveLocked()
+}
+
+// quit takes a question out of the queue, and gives the slot back that it may have got meanwhile.
+func (s *slots) quit(person string, w *waiter) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.line.quit(person, w) { // it got its slot at the same moment
+		s.line.end(person)
+	}
+	s.serveLocked()
+}
+
+// serveLocked hands out what is free, and says to those who wait on which place they are.
+func (s *slots) serveLocked() {
+	for w := s.line.serve(); w != nil; w = s.line.serve() {
+		w.place = 0
+		close(w.ready)
+	}
+	for i, w := range s.line.order() {
+		if w.place != i+1 {
+			w.place = i + 1
+			select {
+			case w.moved <- struct{}{}:
+			default:
+			}
+		}
+	}
+}
+
+// place returns the place of a question in the queue; 0: it waits no longer.
+func (s *slots) place(w *waiter) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return w.place
+}
+
+// queued returns how many wait.
+func (s *slots) queued() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.line.queued()
+}
+
+// lineup knows who has slots and who waits for one. It is pure arithmetic.
+//
+// Slots go round by person: of those who wait each gets one in turn, their own questions first
+// come, first served. Nobody gets a slot who holds half of them already (half rounded down, at
+// least one) while others wait; who waits alone may have all. So somebody who holds less than half
+// is served after one question at most of each of the others. Nothing is taken away: who came to
+// more than half alone gives it back answer by answer. Of an odd number one slot stays free, for
+// whoever comes next, while just two people wait and each holds half.
+type lineup struct {
+	n       int
+	running []string       // whose answers are in progress, in the order in which they began
+	held    map[string]int // how many each person has of them
+	ring    []waiting      // who waits; the first one is next
+}
+
+// waiting are the questions of one person that wait, the oldest first.
+type waiting struct {
+	person string
+	line   []*waiter
+}
+
+func newLineup(n int) lineup { return lineup{n: n, held: map[string]int{}} }
+
+// join adds a question.
+func (l *lineup) join(person string, w *waiter) {
+	i := l.find(person)
+	if i < 0 {
+		i = len(l.ring)
+		l.ring = append(l.ring, waiting{person: person})
+	}
+	l.ring[i].line = append(l.ring[i].line, w)
+}
+
+// quit takes out a question that waits, and reports whether it did wait.
+func (l *lineup) quit(person string, w *waiter) bool {
+	i := l.find(person)
+	if i < 0 {
+		return false
+	}
+	at := slices.Index(l.ring[i].line, w)
+	if at < 0 {
+		return false
+	}
+	l.ring[i].line = slices.Concat(l.ring[i].line[:at], l.ring[i].line[at+1:])
+	if len(l.ring[i].line) == 0 {
+		l.ring = slices.Delete(l.ring, i, i+1)
+	}
+	return true
+}
+
+// find returns the place of a person in the ring; -1: none of their questions waits.
+func (l *lineup) find(person string) int {
+	return slices.IndexFunc(l.ring, func(q waiting) bool { return q.person == person })
+}
+
+// next returns whose turn it is for a slot that is free, as a place in the ring; -1: there is none,
+// or it is nobody's turn.
+func (l *lineup) next() int {
+	if len(l.running) >= l.n {
+		return -1
+	}
+	if len(l.ring) == 1 {
+		return 0
+	}
+	half := max(1, l.n/2)
+	return slices.IndexFunc(l.ring, func(q waiting) bool { return l.held[q.person] < half })
+}
+
+// serve gives a slot that is free to whose turn it is, and returns the question; nil: see next.
+func (l *lineup) serve() *waiter {
+	i := l.next()
+	if i < 0 {
+		return nil
+	}
+	q := l.ring[i]
+	w := q.line[0]
+	l.ring = slices.Delete(l.ring, i, i+1)
+	if q.line = q.line[1:]; len(q.line) > 0 {
+		l.ring = append(l.ring, q)
+	}
+	l.running = append(l.running, q.person)
+	l.held[q.person]++
+	return w
+}
+
+// end takes back a person's slot, the one that they have longest.
+func (l *lineup) end(person string) {
+	if i := slices.Index(l.running, person); i >= 0 {
+		l.running = slices.Delete(l.running, i, i+1)
+	}
+	if l.held[person]--; l.held[person] <= 0 {
+		delete(l.held, person)
+	}
+}
+
+// order returns those who wait in the order in which they would be served, if nobody else came and
+// the answers ended in the order in which they began.
+func (l *lineup) order() []*waiter {
+	if len(l.ring) == 0 {
+		return nil
+	}
+	ahead := lineup{n: l.n, running: slices.Clone(l.running), held: maps.Clone(l.held), ring: slices.Clone(l.ring)}
+	out := make([]*waiter, 0, l.queued())
+	for len(ahead.ring) > 0 {
+		w := ahead.serve()
+		if w == nil { // somebody has to end: if nobody ran, somebody would be served
+			ahead.end(ahead.running[0])
+			continue
+		}
+		out = append(out, w)
+	}
+	return out
+}
+
+// queued returns how many wait.
+func (l *lineup) queued() int {
+	n := 0
+	for _, q := range l.ring {
+		n += len(q.line)
+	}
+	return n
+}

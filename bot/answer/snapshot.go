@@ -1,0 +1,58 @@
+package answer
+
+import "time"
+
+// Phase says how far an answer is.
+type Phase int
+
+// The phases of an answer.
+const (
+	Waiting Phase = iota // nothing written yet: thinking, queued, or waiting for the server
+	Writing              // the text grows
+	Done                 // complete
+	Stopped              // stopped by a person; the text stays
+	Failed               // broke off; the text stays and is marked
+	Removed              // its question was deleted: its messages go
+)
+
+// Ending says whether an answer has ended, and how: what a successor needs to know, whatever is
+// shown.
+type Ending int
+
+// The endings.
+const (
+	EndingOpen   Ending = iota // it goes on, here or in another process
+	EndingBroken               // it has ended, and is not complete
+	EndingWhole                // it is complete
+)
+
+// Controls are the buttons under an answer.
+type Controls uint8
+
+// The buttons.
+const (
+	CanStop Controls = 1 << iota
+	CanRegenerate
+	CanContinue
+	CanRate
+)
+
+// Final reports whether nothing will follow.
+func (p Phase) Final() bool { return p >= Done }
+
+// Snapshot is what a thread shows of an answer at one moment: values only.
+type Snapshot struct {
+	Text   string // the model's Markdown, the whole of it so far
+	Notice string // a sentence of ours to the reader (the server is away, the answer was cut); never part of Text
+	Small  string // small print under it: live speed, then the footer
+	Status string // what the bot is doing before there is text: "is thinking…"
+	Phase  Phase
+	Ending Ending // whether it has ended; a successor goes by it
+
+	Controls Controls  // the buttons under it
+	Since    time.Time // when Status began: it is shown with the seconds since; zero: without
+	Thinking time.Time // when the model began to reason; zero: it did not
+}
+
+// StatusThinking is what people see until there is text.
+const StatusThinking = "is thinking…"

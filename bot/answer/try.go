@@ -1,0 +1,81 @@
+package answer
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"llmbot/bot/prompt"
+	"llmbot/llm"
+)
+
+// try is one request. It shows the text as it grows.
+func (w *Writer) try(ctx context.Context, req llm.Request) (llm.Result, error) {
+	var text, fresh strings.Builder // fresh: what is held back
+	came, solid := false, strings.TrimSpace(w.from.Text) != ""
+	text.WriteString(w.from.Text)
+	w.text, w.tokens, w.sent = w.from.Text, w.from.Tokens, time.Now()
+	room := roomBehind(w.from.Text, w.bound.max)
+	req, checking := w.resumed(ctx, req) // until it is known that what comes is a continuation, it is held back
+	take := func(d llm.Delta) error {
+		if d.Retract {
+			text.Reset()
+			fresh.Reset()
+			came, solid = false, strings.TrimSpace(w.from.Text) != ""
+			text.WriteString(w.from.Text)
+			w.shown = w.from.Text
+		}
+		if req.Continue && d.Reasoning != "" && !came {
+			return errNoContinuation
+		}
+		d.Text = strings.ReplaceAll(d.Text, prompt.Joiner, "") // of the prompt: an answer about <|im_end|> shows it as it is
+		came = came || d.Text != ""
+		w.tokens = max(w.tokens, w.from.Tokens+d.CompletionTokens)
+		if checking {
+			fresh.WriteString(d.Text)
+			again, known := repeated(w.from.Text, fresh.String())
+			if !known && fresh.Len() < tellMost {
+				return nil
+			}
+			checking = false
+			if again { // it is the answer written anew
+				w.from, w.noResume, w.tokens = Partial{}, true, d.CompletionTokens
+				text.Reset()
+				room = roomBehind(fresh.String(), w.bound.max)
+			}
+			text.WriteString(fresh.String())
+			solid = solid || strings.TrimSpace(fresh.String()) != ""
+		} else {
+			text.WriteString(d.Text)
+			solid = solid || strings.TrimSpace(d.Text) != ""
+		}
+		w.text = text.String()
+		switch {
+		case solid:
+			w.show()
+		case d.Reasoning != "" && w.thinking.IsZero():
+			w.thinking = time.Now()
+			w.Think()
+		}
+		return nil
+	}
+	res, err := w.shared.cfg.Model.Stream(ctx, req, func(d llm.Delta) error {
+		if d.Retract {
+			room.text = roomBehind(w.from.Text, w.bound.max).text
+		}
+		end := room.take(&d)
+		if err := take(d); err != nil {
+			return err
+		}
+		return end
+	})
+	if checking { // it ended before it was known
+		w.text += fresh.String()
+		e, _ := errors.AsType[*llm.Error](err)
+		if nothing := strings.TrimSpace(fresh.String()) == ""; nothing && (err == nil || e != nil && e.Kind == llm.KindEmpty) {
+			return res, errNoContinuation
+		}
+	}
+	return res, err
+}

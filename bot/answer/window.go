@@ -1,0 +1,136 @@
+package answer
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"llmbot/bot/prompt"
+	"llmbot/bot/recent"
+	"llmbot/llm"
+)
+
+const (
+	// answerShare is the part of the model's window that is kept free for the answer.
+	answerShare = 4
+	minAnswer   = 256 // tokens
+	minTail     = 64  // tokens of an answer that goes on, from which the model can know how
+	// learning is how fast the measured bytes per token of all threads follow the last answers.
+	learning = 0.3
+	// leastRatio and mostRatio are what one thread may teach of all others, in bytes per token: rows
+	// of signs or of spaces are no measure for them.
+	leastRatio, mostRatio = 2.0, 6.0
+	// closeBy is how full the window may be by estimate before the server is asked for the exact
+	// count, in percent.
+	closeBy      = 85
+	countTimeout = time.Second // such a count may take: it stands before the first token
+	maxSeats     = 10_000      // threads whose window is remembered. Each that is forgotten costs a prefix
+)
+
+// window knows how much text fits into the model: the server's own count of a thread's last prompt, and for what is new in it an estimate
+// that is calibrated by that count.
+type window struct {
+	mu    sync.Mutex // guards all below
+	ratio float64    // bytes in a token over all threads, from the server's usage; 0: unknown
+	seats *simplelru.LRU[string, seat]
+}
+
+func newWindow() window { return window{seats: recent.New[string, seat](maxSeats)} }
+
+// seat is what is known of one thread.
+type seat struct {
+	ratio float64 // bytes in a token of its last prompt, the template's own tokens included
+	first string  // the first turn that its last prompt had
+}
+
+// fit fills in what is known of a thread: bytes per token, and which old turns have left before.
+func (w *window) fit(key string, in *prompt.Input) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	in.Ratio = w.ratio
+	s, ok := w.seats.Get(key)
+	if !ok {
+		return
+	}
+	in.Ratio = s.ratio
+	if i := slices.IndexFunc(in.Turns, func(turn prompt.Turn) bool { return turn.ID == s.first }); i > 0 {
+		in.First = i
+	}
+}
+
+// learn takes the server's own count of a prompt, whose first turns left stayed away.
+func (w *window) learn(key string, in prompt.Input, left int, msgs []llm.Message, u llm.Usage) {
+	size, text := textSize(msgs)
+	if !text || !u.Known || u.PromptTokens <= 0 {
+		return
+	}
+	ratio := float64(size) / float64(u.PromptTokens)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := seat{ratio: ratio}
+	if left < len(in.Turns) {
+		s.first = in.Turns[left].ID
+	}
+	w.seats.Add(key, s)
+	if u.PromptTokens < 50 || size < 200 {
+		return // the template's own tokens outweigh the text: no measure for other threads
+	}
+	ratio = min(max(ratio, leastRatio), mostRatio)
+	if w.ratio == 0 {
+		w.ratio = ratio
+	}
+	w.ratio += learning * (ratio - w.ratio)
+}
+
+// textSize returns the size of a prompt in bytes; false if it has pictures, whose tokens are no
+// text.
+func textSize(msgs []llm.Message) (int, bool) {
+	size := 0
+	for _, m := range msgs {
+		if len(m.Images) > 0 {
+			return 0, false
+		}
+		size += len(m.Content)
+	}
+	return size, true
+}
+
+// exact builds the prompt for a model, and when it comes close to the window counts it exactly, if
+// the server can, and builds it by that count.
+func exact(ctx context.Context, c Counter, in *prompt.Input, model string) prompt.Output {
+	out := prompt.Build(*in)
+	if c == nil || in.Budget <= 0 || out.Tokens*100 < in.Budget*closeBy {
+		return out
+	}
+	size, text := textSize(out.Messages)
+	if !text {
+		return out
+	}
+	ctx, cancel := context.WithTimeout(ctx, countTimeout)
+	defer cancel()
+	count, _, err := c.Tokenize(ctx, model, out.Messages)
+	if err != nil || count <= 0 {
+		return out // not every server counts; its refusal trims, if it comes to that
+	}
+	in.Ratio = float64(size) / float64(count)
+	if count <= in.Budget {
+		out.Tokens = count
+		return out
+	}
+	return prompt.Build(*in)
+}
+
+// PromptBudget returns how many tokens a prompt may take; 0: not known.
+func PromptBudget(maxModelLen, maxTokens int) int {
+	if maxModelLen <= 0 {
+		return 0
+	}
+	answer := maxTokens
+	if answer <= 0 {
+		answer = max(maxModelLen/answerShare, minAnswer)
+	}
+	return max(maxModelLen-answer, maxModelLen/2)
+}

@@ -1,0 +1,438 @@
+package answer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"llmbot/bot/figures"
+	"llmbot/bot/prompt"
+	"llmbot/bot/turn"
+	"llmbot/llm"
+)
+
+// How long and how often a server that is away is waited for. The steps must stay under 15 s: an
+// answer comes by itself within 15 s after the server is back.
+const (
+	AwayFirst  = time.Second
+	AwayMost   = 8 * time.Second
+	AwayTotal  = 30 * time.Minute
+	awaySay    = 3 * time.Second // a blip that is shorter is not worth a message
+	ExtraTries = 1               // more tries for a stream that broke off
+	tellMost   = 4 << 10         // bytes after which it is not asked any more whether a continuation is one
+	progress   = 200             // bytes that a try must have brought, and the server can go on from, not to count as one of them
+)
+
+// errNoContinuation says that what came is no continuation of the answer: the next try writes it
+// anew.
+var errNoContinuation = errors.New("the server did not continue the answer")
+
+// What ends a request that would not end.
+var (
+	errEndless     = errors.New("the answer is longer than anybody is shown")
+	errOverthought = errors.New("the model thinks without end")
+)
+
+// FinishCut says that an answer ended because it would not end by itself.
+const FinishCut llm.Finish = "cut"
+
+// Write asks until there is an answer, the reason why not is final, or ctx ends. It goes on from
+// what is there.
+func (w *Writer) Write(ctx context.Context, in prompt.Input, req llm.Request, from Partial) Outcome {
+	var (
+		awaySince time.Time
+		pause     = AwayFirst
+		again     = 0
+		trimmed   = false
+	)
+	w.shared.window.fit(w.task.Thread, &in)
+	if w.shared.sight.blind(w.model) {
+		w.cannotSee(&in)
+	}
+	w.takeUp(ctx, from)
+	built := w.fit(ctx, &in)
+	for {
+		req.Messages = built.Messages
+		if built.LeftOut > 0 {
+			w.base.Notice = Say(w.base.Notice, "Older messages of this thread were left out: it is longer than the model can read.")
+		}
+		res, err := w.try(ctx, req)
+		if errors.Is(err, errEndless) {
+			res, err = w.cut(res), nil
+		}
+		w.shared.cfg.Hooks.streamed(res, err)
+		w.task.Spent(w.used(ctx, res, built.Tokens))
+		if err == nil {
+			if w.from.Text == "" { // else its count is of more than the prompt
+				w.shared.window.learn(w.task.Thread, in, built.LeftOut, req.Messages, res.Usage)
+			}
+			return w.done(res)
+		}
+		failure, known := errors.AsType[*llm.Error](err)
+		switch {
+		case ctx.Err() != nil:
+			return w.Ended(context.Cause(ctx), res)
+		case errors.Is(err, errNoContinuation), known && failure.Kind == llm.KindBadRequest && w.from.Text != "" && !w.from.Asked:
+			w.shared.cfg.Log.InfoContext(ctx, "answer_not_continued", "request", w.id, "error", err)
+			w.noResume, w.from = true, Partial{}
+			continue
+		case errors.Is(err, errOverthought):
+			return w.failed(err, "I have stopped the model: it went on thinking without end.", res)
+		case !known:
+			return w.failed(err, "Something went wrong inside me.", res)
+		case failure.NoImages() && hasImages(in.Turns):
+			w.shared.sight.refused(w.model)
+			w.cannotSee(&in)
+			built = prompt.Build(in)
+		case failure.Kind == llm.KindContext && w.shorten():
+		case failure.Kind == llm.KindContext && !trimmed && len(in.Turns) > 1:
+			trimmed = true
+			in.Budget = smaller(failure, built.Tokens)
+			built = prompt.Build(in)
+		case failure.Away():
+			switch {
+			case !awaySince.IsZero():
+			case w.text == w.from.Text:
+				awaySince = w.sent // a connection that nobody takes fails only after some seconds
+			default:
+				awaySince = time.Now()
+			}
+			w.keep(ctx, res)
+			waited := time.Since(awaySince)
+			if waited > AwayTotal {
+				return w.failed(err, failure.User()+" I have waited for half an hour; please ask again later.", res)
+			}
+			if err := w.wait(ctx, failure, waited, pause); err != nil {
+				return w.Ended(err, llm.Result{})
+			}
+			pause = min(2*pause, AwayMost)
+			continue
+		case failure.Again() && again < ExtraTries:
+			brought := len(w.text) - len(w.from.Text)
+			if w.keep(ctx, res); brought < progress || w.from.Text == "" {
+				again++
+			}
+		default:
+			return w.failed(err, failure.User(), res)
+		}
+		w.shared.cfg.Log.WarnContext(ctx, "answer_tried_again", "request", w.id, "kind", failure.Kind.String(), "error", err)
+		awaySince, pause = time.Time{}, AwayFirst
+	}
+}
+
+// fit builds the prompt. An answer that is to go on has its place in the window, too: half of it at
+// most, and the newest of it.
+func (w *Writer) fit(ctx context.Context, in *prompt.Input) prompt.Output {
+	need := prompt.Estimate(w.from.Text, in.Ratio)
+	if need == 0 || in.Budget <= 0 {
+		return exact(ctx, w.shared.cfg.Counter, in, w.model)
+	}
+	all := in.Budget
+	in.Budget -= min(need, all/2)
+	built := exact(ctx, w.shared.cfg.Counter, in, w.model)
+	if room := all - built.Tokens; room < need {
+		w.room = max(room, minTail)
+	}
+	return built
+}
+
+// shorten halves what the model gets of the answer that is to go on; false: there is none, or
+// little left.
+func (w *Writer) shorten() bool {
+	if w.from.Text == "" {
+		return false
+	}
+	if w.room == 0 {
+		w.room = prompt.Estimate(w.from.Text, 0)
+	}
+	w.room /= 2
+	return w.room >= minTail
+}
+
+// takeUp begins with what there is of an answer: it is shown at once, unless much more is visible.
+func (w *Writer) takeUp(ctx context.Context, from Partial) {
+	w.shown, w.text, w.tokens = from.Text, from.Text, from.Tokens
+	if w.resumable(ctx, from) {
+		w.from = from
+	}
+	if from.Text != "" && utf8.RuneCountInString(from.Text)*4 >= w.hold*3 {
+		w.hold = 0
+		w.draft.Set(Snapshot{Text: w.bound.shown(from.Text, false), Small: figures.Live(from.Tokens, from.Elapsed), Phase: Writing, Controls: CanStop})
+	}
+}
+
+// keep goes on from what a stream that broke off has brought, if the server can.
+func (w *Writer) keep(ctx context.Context, res llm.Result) {
+	all := w.whole(res)
+	now := Partial{Text: w.text, Tokens: max(w.tokens, all.Usage.CompletionTokens), Elapsed: all.Elapsed, TTFT: all.TTFT, Asked: w.from.Asked}
+	if w.text == w.from.Text {
+		return // nothing came
+	}
+	w.from = Partial{}
+	if w.resumable(ctx, now) {
+		w.from = now
+	}
+}
+
+// cannotSee takes the pictures out of the prompt, and says so if one of them is new: came after the
+// last answer.
+func (w *Writer) cannotSee(in *prompt.Input) {
+	latest := 0
+	for i, t := range in.Turns {
+		if t.Who == prompt.Self {
+			latest = i
+		}
+	}
+	if hasImages(in.Turns[latest:]) {
+		w.base.Notice = Say(w.base.Notice, cannotSee)
+	}
+	if hasImages(in.Turns) {
+		in.Turns = blind(in.Turns)
+	}
+}
+
+// hasImages reports whether one of the turns has a picture.
+func hasImages(turns []prompt.Turn) bool {
+	for _, t := range turns {
+		if len(t.Images) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Think shows that the model is at work and has not written anything yet.
+func (w *Writer) Think() {
+	if w.began.IsZero() {
+		w.began = time.Now()
+	}
+	if w.shown == "" {
+		w.draft.Set(Snapshot{Status: StatusThinking, Since: w.began, Thinking: w.thinking})
+	}
+}
+
+// show hands the text to the draft; it does not block.
+func (w *Writer) show() {
+	if len(w.text) >= len(w.shown) {
+		w.shown = w.text
+	}
+	w.grown = true
+	elapsed := w.from.Elapsed + time.Since(w.sent)
+	if w.task.Note != nil && w.shown == w.text {
+		w.task.Note(w.text, w.tokens, elapsed, w.from.TTFT)
+	}
+	if w.holding() {
+		return
+	}
+	shown, small := w.bound.shown(w.shown, false), figures.Live(w.tokens, elapsed)
+	if w.bound.chars > w.bound.max {
+		small = figures.Join(small, "longer than is shown here")
+	}
+	w.draft.Set(Snapshot{Text: shown, Small: small, Phase: Writing, Controls: CanStop})
+}
+
+// holding reports whether a killed process left more visible than there is now: it stays until it
+// is overtaken.
+func (w *Writer) holding() bool {
+	if w.hold > 0 && utf8.RuneCountInString(w.shown) >= w.hold {
+		w.hold = 0
+	}
+	return w.hold > 0
+}
+
+// stays reports whether what there was of the answer is what is kept if it ends now: nothing has
+// come, or less than is visible.
+func (w *Writer) stays() bool {
+	return !w.grown || w.holding() && len(w.stands.Text) > len(w.shown)
+}
+
+// wait waits for a server that is away, and says so when it takes longer than a moment.
+func (w *Writer) wait(ctx context.Context, failure *llm.Error, waited, pause time.Duration) error {
+	w.task.Progress()
+	if waited+pause > awaySay && !w.holding() {
+		phase, text := Waiting, w.shown
+		if text == "" {
+			text = w.stands.Text
+		}
+		if text = w.bound.shown(text, false); text != "" {
+			phase = Writing
+		}
+		notice := failure.User()
+		if d := figures.Roughly(waited); d != "" {
+			notice += " I have been waiting for " + d + "."
+		}
+		w.draft.Set(Snapshot{Text: text, Notice: notice + " I will answer as soon as it is there again.", Phase: phase, Controls: CanStop})
+	}
+	w.shared.cfg.Log.WarnContext(ctx, "model_away", "request", w.id, "kind", failure.Kind.String(), "hint", failure.Hint(), "error", failure,
+		"waited_s", int(waited.Seconds()))
+	w.Leave() // others may have another server, or none to wait for
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		w.shared.cfg.Hooks.away(pause)
+		return w.Enter(ctx)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Enter waits for a slot, and shows the place in the queue as long as there is no text. Who has
+// entered leaves.
+func (w *Writer) Enter(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	since := time.Now()
+	err := w.shared.slots.take(ctx, w.task.Person, func(place int) {
+		w.queued = true
+		if w.shown == "" {
+			w.draft.Set(Snapshot{Status: fmt.Sprintf("is busy with other answers: you are number %d in the queue", place), Since: since})
+		}
+	})
+	w.shared.cfg.Hooks.waited(since)
+	w.inside = err == nil
+	return err
+}
+
+// Leave gives the slot back, if there is one.
+func (w *Writer) Leave() {
+	if w.inside {
+		w.inside = false
+		w.shared.slots.give(w.task.Person)
+	}
+}
+
+// whole returns the result with what it goes on from: all tokens, all seconds.
+func (w *Writer) whole(res llm.Result) llm.Result {
+	if w.from.Text == "" {
+		return res
+	}
+	res.Usage.CompletionTokens += w.from.Tokens
+	res.Elapsed += w.from.Elapsed
+	if w.from.TTFT > 0 {
+		res.TTFT = w.from.TTFT
+	}
+	return res
+}
+
+// done returns the answer of a request that brought one.
+func (w *Writer) done(res llm.Result) Outcome {
+	w.shared.cfg.Hooks.complete(res)
+	if res.Finish == FinishCut && strings.TrimSpace(w.bound.shown(w.text, true)) == "" {
+		return w.failed(errEndless, "I have stopped the model: it wrote nothing but white space.", res)
+	}
+	return w.complete(w.text, w.base.Notice, w.whole(res))
+}
+
+// Finished returns the answer that an owner before has written to its end, and could not show.
+func (w *Writer) Finished(p Partial) Outcome {
+	out := w.complete(p.Text, p.Notice, p.Result())
+	out.File = p.File
+	return out
+}
+
+// complete returns what is shown of a complete answer.
+func (w *Writer) complete(text, notice string, r llm.Result) Outcome {
+	shown := w.bound.shown(text, true)
+	shown = shown[:w.draft.Room(shown, false)]
+	out := Outcome{Answer: Snapshot{Text: shown, Small: figures.Footer(r), Phase: Done, Ending: EndingWhole, Controls: CanRegenerate | CanRate}, Result: r}
+	switch {
+	case len(shown) < len(text): // to go on would show nothing more
+		out.All = text
+	case r.Finish == llm.FinishLength:
+		out.Answer.Controls |= CanContinue
+		notice = Say(notice, "The answer stops here because it reached the length limit.")
+	}
+	out.Answer.Notice = notice
+	return out
+}
+
+// cut returns the result of a request that was ended because the answer would not end.
+func (w *Writer) cut(res llm.Result) llm.Result {
+	res.Finish = FinishCut
+	if n := w.tokens - w.from.Tokens; !res.Usage.Known && n > 0 {
+		res.Usage.Known, res.Usage.CompletionTokens = true, n
+	}
+	return res
+}
+
+// Ended returns the answer of a stream that we ended ourselves.
+func (w *Writer) Ended(cause error, res llm.Result) Outcome {
+	a := Snapshot{Text: w.bound.shown(w.shown, true), Small: w.small(res), Phase: Stopped, Ending: EndingBroken, Controls: CanRegenerate}
+	if w.stays() {
+		a.Text, a.Small = w.stands.Text, w.stands.Small
+	}
+	switch {
+	case errors.Is(cause, ErrStopped) && !w.grown && w.kept: // it is as if nobody had wanted another one
+		return Outcome{Answer: w.stands, Result: w.whole(res), Err: cause, Kept: true}
+	case errors.Is(cause, ErrStopped):
+		a.Text = a.Text[:w.draft.Room(a.Text, true)]
+		a.Small = figures.Join("stopped", a.Small)
+	case errors.Is(cause, turn.ErrLost), errors.Is(cause, ErrSuperseded):
+	case w.shared.cfg.Durable:
+		a.Phase, a.Ending, a.Controls = Failed, EndingOpen, 0
+		a.Small = "I am being restarted: this answer goes on in a moment."
+	default:
+		a.Phase, a.Ending, a.Controls = Failed, EndingOpen, 0
+		a.Notice = "The answer was interrupted because I am being restarted. Please ask again."
+	}
+	return Outcome{Answer: a, Result: w.whole(res), Err: cause}
+}
+
+// failed keeps what there is and marks it.
+func (w *Writer) failed(err error, sentence string, res llm.Result) Outcome {
+	a := Snapshot{Text: w.bound.shown(w.shown, true), Notice: Say(w.base.Notice, sentence), Small: w.small(res), Phase: Failed, Ending: EndingBroken, Controls: CanRegenerate}
+	if w.stays() {
+		a.Text, a.Small, a.Controls, a.Ending = w.stands.Text, w.stands.Small, a.Controls|w.stands.Controls, max(a.Ending, w.stands.Ending)
+	} else if len(a.Text) < len(w.shown) {
+		a.Notice = Say(a.Notice, RestNotShown)
+	}
+	return Outcome{Answer: a, Result: w.whole(res), Err: err, Kept: !w.grown && w.kept}
+}
+
+// small returns the footer of an answer that broke off: as far as the server counted.
+func (w *Writer) small(res llm.Result) string {
+	if w.shown == "" {
+		return ""
+	}
+	if n := w.tokens - w.from.Tokens; !res.Usage.Known && n > 0 {
+		res.Usage.Known, res.Usage.CompletionTokens = true, n
+	}
+	return figures.Footer(w.whole(res))
+}
+
+// smaller returns the prompt budget after the server refused a prompt of which we thought that it
+// has tokens tokens.
+func smaller(e *llm.Error, tokens int) int {
+	fits := float64(e.Limit) * (answerShare - 1) / answerShare // a quarter of the window is for the answer
+	switch {
+	case e.Limit > 0 && e.AtLeast: // how much has to go nobody knows
+		return max(min(int(fits), tokens/2), 1)
+	case e.Limit > 0 && e.Prompt > 0: // what we call a token is off by Prompt/tokens
+		return max(int(fits*float64(tokens)/float64(e.Prompt)), 1)
+	}
+	return max(tokens/2, 1)
+}
+
+// Say adds a sentence to others, once.
+func Say(sentences, more string) string {
+	if strings.Contains(sentences, more) {
+		return sentences
+	}
+	return strings.TrimSpace(sentences + " " + more)
+}
+
+// used returns the tokens of one request, prompt and answer: the server's count, and of a stream
+// that broke off its running one. Of a request that a person ended before the server had counted
+// anything, the prompt counts as we estimate it: else the longest ones would cost nothing.
+func (w *Writer) used(ctx context.Context, res llm.Result, estimated int) int {
+	read := res.Usage.PromptTokens
+	if cause := context.Cause(ctx); read == 0 && (errors.Is(cause, ErrStopped) || errors.Is(cause, ErrSuperseded)) {
+		read = estimated
+	}
+	return read + max(res.Usage.CompletionTokens, w.tokens-w.from.Tokens)
+}

@@ -1,0 +1,155 @@
+package attach
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"llmbot/bot/figures"
+)
+
+// plainText decodes a text file: UTF-8, UTF-16 with a byte order mark, or Windows-1252, which
+// Latin-1 is a part of. It returns the first most characters and how many there are; false: it is
+// no text. It takes memory for what it returns only.
+func plainText(data []byte, most int) (text string, all int, ok bool) {
+	data, next := encoding(data)
+	var b strings.Builder
+	bad := 0
+	for len(data) > 0 {
+		r, size := next(data)
+		data = data[size:]
+		if r == 0 {
+			return "", 0, false
+		}
+		if r == utf8.RuneError {
+			bad++
+		}
+		if all++; all <= most {
+			b.WriteRune(r)
+		}
+	}
+	if bad*10 > all*3 { // a third of it is not text
+		return "", 0, false
+	}
+	return b.String(), all, true
+}
+
+// encoding finds out how a text is written. next decodes its first character; what is none is
+// utf8.RuneError.
+func encoding(data []byte) (text []byte, next func([]byte) (rune, int)) {
+	switch {
+	case len(data)%2 == 0 && bytes.HasPrefix(data, []byte{0xFF, 0xFE}):
+		return data[2:], func(p []byte) (rune, int) { return utf16Rune(p, 0) }
+	case len(data)%2 == 0 && bytes.HasPrefix(data, []byte{0xFE, 0xFF}):
+		return data[2:], func(p []byte) (rune, int) { return utf16Rune(p, 1) }
+	}
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	if western(data) {
+		return data, windows1252
+	}
+	return data, utf8.DecodeRune
+}
+
+// utf16Rune decodes the first character of UTF-16; low is where the low byte of a unit is. p has an
+// even length.
+func utf16Rune(p []byte, low int) (rune, int) {
+	unit := func(at int) rune { return rune(p[at+low]) | rune(p[at+1-low])<<8 }
+	r := unit(0)
+	if !utf16.IsSurrogate(r) {
+		return r, 2
+	}
+	if len(p) >= 4 {
+		if both := utf16.DecodeRune(r, unit(2)); both != utf8.RuneError {
+			return both, 4
+		}
+	}
+	return utf8.RuneError, 2
+}
+
+// western reports whether a text is rather Windows-1252 than damaged UTF-8: more of its bytes are
+// no UTF-8 than it has characters beyond ASCII that are. A text that is mostly such bytes is in no
+// Western language, and would come out as nonsense.
+func western(data []byte) bool {
+	bad, good, high, all := 0, 0, 0, len(data)
+	for len(data) > 0 {
+		r, size := utf8.DecodeRune(data)
+		switch {
+		case r == utf8.RuneError && size == 1:
+			bad++
+			high++
+		case size > 1:
+			good++
+			high += size
+		}
+		data = data[size:]
+	}
+	return bad > good && high*10 <= all*3
+}
+
+// windows1252 decodes the first character of Windows-1252. That is Latin-1 but for what stands in
+// the place of its control characters; five of those are none.
+func windows1252(p []byte) (rune, int) {
+	c := p[0]
+	if c < 0x80 || c >= 0xA0 {
+		return rune(c), 1
+	}
+	own := [...]rune{
+		'€', utf8.RuneError, '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', utf8.RuneError, 'Ž', utf8.RuneError,
+		utf8.RuneError, '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', utf8.RuneError, 'ž', 'Ÿ',
+	}
+	return own[c-0x80], 1
+}
+
+// inline returns a text file for the prompt. text is its beginning, and all is how many characters
+// it has. What is cut is said, to the model and to the person.
+func inline(name, text string, all int) attachment {
+	var notes, said []string
+	if n := utf8.RuneCountInString(text); n < all {
+		part := fmt.Sprintf("the first %s of %s characters", figures.Thousands(n), figures.Thousands(all))
+		notes = append(notes, part)
+		said = append(said, fmt.Sprintf("Of %s I read %s.", quoteName(name), part))
+	}
+	longest := longestRun(text, '`')
+	if longest > maxTicks {
+		text = shortRuns(text, '`', maxTicks)
+		longest = maxTicks
+		part := fmt.Sprintf("longer rows of backticks are cut to %d", maxTicks)
+		notes = append(notes, part)
+		said = append(said, fmt.Sprintf("In %s %s.", quoteName(name), part))
+	}
+	head := "File " + quoteName(name)
+	if len(notes) > 0 {
+		head += " (" + strings.Join(notes, "; ") + ")"
+	}
+	fence := strings.Repeat("`", max(3, 1+longest))
+	return attachment{text: head + ":\n" + fence + "\n" + strings.TrimRight(text, "\n") + "\n" + fence, said: strings.Join(said, " ")}
+}
+
+// longestRun returns the length of the longest run of a byte.
+func longestRun(text string, of byte) int {
+	most, run := 0, 0
+	for i := range len(text) {
+		if run++; text[i] != of {
+			run = 0
+		}
+		most = max(most, run)
+	}
+	return most
+}
+
+// shortRuns cuts each run of a byte to a number of them.
+func shortRuns(text string, of byte, most int) string {
+	var b strings.Builder
+	run := 0
+	for i := range len(text) {
+		if run++; text[i] != of {
+			run = 0
+		}
+		if run <= most {
+			b.WriteByte(text[i])
+		}
+	}
+	return b.String()
+}

@@ -7,31 +7,36 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
 // refusalEvery is how often somebody is told the same refusal at most (issue 12).
 const refusalEvery = time.Hour
 
-// seldom says what is not to be done again for a while. It forgets all when it knows too much.
+// maxTold is how many keys are remembered of which people were told something.
+const maxTold = 10_000
+
+// seldom says what is not to be done again for a while.
 type seldom struct {
 	every time.Duration
 
 	mu sync.Mutex // guards at
-	at map[string]time.Time
+	at *simplelru.LRU[string, time.Time]
+}
+
+func newSeldom(every time.Duration) seldom {
+	return seldom{every: every, at: newest[string, time.Time](maxTold)}
 }
 
 // due says, once in a while, that it may be done for key.
 func (s *seldom) due(key string, now time.Time) bool {
-	const most = 10_000 // keys
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if at, ok := s.at[key]; ok && now.Sub(at) < s.every {
+	if at, ok := s.at.Get(key); ok && now.Sub(at) < s.every {
 		return false
 	}
-	if s.at == nil || len(s.at) >= most {
-		s.at = map[string]time.Time{}
-	}
-	s.at[key] = now
+	s.at.Add(key, now)
 	return true
 }
 

@@ -209,6 +209,11 @@ func (t *turnRun) close(work, ctx context.Context, draft Draft, reply Reply, out
 	case complete && errors.Is(out.err, errStopped):
 		spare()
 	}
+	untidy := false
+	if d, ok := t.draft.(interface{ Untidy() bool }); ok && d.Untidy() { // done later, here or elsewhere
+		untidy = true
+		t.claim.LookAgain()
+	}
 	t.draft = nil
 	t.endSaver()
 	t.logEnd(work, out, err, last)
@@ -225,7 +230,7 @@ func (t *turnRun) close(work, ctx context.Context, draft Draft, reply Reply, out
 	what := written{
 		For: last.TS, Text: out.answer.Text, Tokens: out.result.Usage.CompletionTokens, Elapsed: out.result.Elapsed, TTFT: out.result.TTFT,
 		Notice: out.answer.Notice, Small: out.answer.Small, Phase: out.answer.Phase, Controls: out.answer.Controls, Ending: out.answer.Ending, Asker: last.User,
-		From: reply.From, Since: reply.Since, Epoch: reply.Epoch, IDs: t.messageIDs(),
+		From: reply.From, Since: reply.Since, Epoch: reply.Epoch, IDs: t.messageIDs(), Untidy: untidy,
 	}
 	if what.Text != "" && !out.kept && !t.keep(work, what) {
 		return t.lost(work, last, upto)

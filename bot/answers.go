@@ -38,10 +38,11 @@ type written struct {
 	Controls Controls `json:"controls,omitempty"`
 	Ending   Ending   `json:"ending,omitempty"`
 	Asker    string   `json:"asker,omitempty"`
-	From     string   `json:"from,omitempty"`  // see Reply
-	Since    string   `json:"since,omitempty"` // see Reply
-	Epoch    uint64   `json:"epoch,omitempty"` // of the claim under which it was written
-	IDs      []string `json:"ids,omitempty"`   // its messages, oldest first
+	From     string   `json:"from,omitempty"`   // see Reply
+	Since    string   `json:"since,omitempty"`  // see Reply
+	Epoch    uint64   `json:"epoch,omitempty"`  // of the claim under which it was written
+	IDs      []string `json:"ids,omitempty"`    // its messages, oldest first
+	Untidy   bool     `json:"untidy,omitempty"` // some of them were to be tidied up when it ended
 }
 
 // ending is how it ended; an older version kept only the buttons under it.

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
 	"llmbot/bot/turn"
 )
 
@@ -239,27 +241,26 @@ func (b *Bot) goOn(ctx context.Context, ev Pressed) error {
 	return b.again(ctx, ev.Thread, ev.TS)
 }
 
-// ratings remembers what people think of answers, so that who presses twice counts once. The zero value is ready.
+// ratings remembers what people think of answers, so that who presses twice counts once.
 type ratings struct {
-	mu   sync.Mutex // guards all below
-	last map[[2]string]Press
+	mu   sync.Mutex // guards last
+	last *simplelru.LRU[[2]string, Press]
 }
 
-// maxRatings is how many are remembered; then all are forgotten.
+// maxRatings is how many are remembered.
 const maxRatings = 10_000
+
+func newRatings() ratings { return ratings{last: newest[[2]string, Press](maxRatings)} }
 
 // news says that a person thinks so for the first time, or otherwise than before.
 func (r *ratings) news(message, user string, p Press) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	key := [2]string{message, user}
-	if r.last[key] == p {
+	if last, ok := r.last.Get(key); ok && last == p {
 		return false
 	}
-	if r.last == nil || len(r.last) >= maxRatings {
-		r.last = map[[2]string]Press{}
-	}
-	r.last[key] = p
+	r.last.Add(key, p)
 	return true
 }
 

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
 	"llmbot/bot/quota"
 	"llmbot/bot/turn"
 	"llmbot/llm"
@@ -124,27 +126,25 @@ func (t *turnRun) overQuota(ctx context.Context, over quota.Over) (where Thread,
 	return where, overSentence(over, now)
 }
 
-// told remembers until when what people were told about their quota need not be said again. The zero value is ready.
+// told remembers until when what people were told about their quota need not be said again.
 type told struct {
 	mu    sync.Mutex // guards until
-	until map[string]time.Time
+	until *simplelru.LRU[string, time.Time]
 }
+
+func newTold() told { return told{until: newest[string, time.Time](maxTold)} }
 
 // due says, once, that who is to be told what holds until then.
 func (m *told) due(who string, now, until time.Time) bool {
-	const most = 10_000 // people; then all are forgotten
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.until[who].After(now) {
+	if last, ok := m.until.Get(who); ok && last.After(now) {
 		return false
-	}
-	if m.until == nil || len(m.until) >= most {
-		m.until = map[string]time.Time{}
 	}
 	if most := now.Add(tellAgain); until.After(most) {
 		until = most
 	}
-	m.until[who] = until
+	m.until.Add(who, until)
 	return true
 }
 

@@ -31,7 +31,7 @@ func TestOverSentence(t *testing.T) {
 }
 
 func TestToldAtMostOnceAMinute(t *testing.T) {
-	var m told
+	m := newTold()
 	now := time.Now()
 	for _, tt := range []struct {
 		who       string

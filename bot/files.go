@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
 	"llmbot/bot/prompt"
 	"llmbot/llm"
 )
@@ -27,6 +29,8 @@ const (
 	maxTicks     = 31               // backticks in a row that stay in a file: its fence must be longer than any
 	filesTimeout = 30 * time.Second // all files of a turn together
 	maxFileCache = 64 << 20         // bytes of files that are remembered for the next turns
+	maxFilesKept = 10_000           // and how many: what is said of one that was not read is short
+	maxBlind     = 100              // models that are remembered to take no pictures
 	textOnlyFor  = 10 * time.Minute // how long it is believed that a model takes no pictures: it may be another one after a restart
 )
 
@@ -257,56 +261,52 @@ func blind(turns []prompt.Turn) []prompt.Turn {
 // cannotSee is what a person is told whose picture was not shown to the model.
 const cannotSee = "The model that I use reads text only: I did not see the picture."
 
-// fileCache keeps attachments for the next turns of their threads, the newest of them. The zero value is ready.
+// fileCache keeps attachments for the next turns of their threads: those that were used last.
 type fileCache struct {
 	mu    sync.Mutex // guards all below
-	byKey map[string]attachment
-	order []string // oldest first
+	known *simplelru.LRU[string, attachment]
 	bytes int
 }
+
+func newFileCache() fileCache { return fileCache{known: newest[string, attachment](maxFilesKept)} }
 
 func (c *fileCache) get(key string) (attachment, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	a, ok := c.byKey[key]
-	return a, ok
+	return c.known.Get(key)
 }
 
 func (c *fileCache) put(key string, a attachment) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, ok := c.byKey[key]; ok {
+	if c.known.Contains(key) {
 		return
 	}
-	if c.byKey == nil {
-		c.byKey = map[string]attachment{}
+	for n := c.known.Len(); n > 0 && (n >= maxFilesKept || c.bytes+a.size() > maxFileCache); n-- {
+		_, old, _ := c.known.RemoveOldest()
+		c.bytes -= old.size()
 	}
-	c.byKey[key] = a
-	c.order = append(c.order, key)
-	for c.bytes += a.size(); c.bytes > maxFileCache && len(c.order) > 1; c.order = c.order[1:] {
-		c.bytes -= c.byKey[c.order[0]].size()
-		delete(c.byKey, c.order[0])
-	}
+	c.known.Add(key, a)
+	c.bytes += a.size()
 }
 
-// sight remembers which models refused pictures. The zero value is ready.
+// sight remembers which models refused pictures.
 type sight struct {
 	mu   sync.Mutex // guards none
-	none map[string]time.Time
+	none *simplelru.LRU[string, time.Time]
 }
+
+func newSight() sight { return sight{none: newest[string, time.Time](maxBlind)} }
 
 func (s *sight) refused(model string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.none == nil {
-		s.none = map[string]time.Time{}
-	}
-	s.none[model] = time.Now()
+	s.none.Add(model, time.Now())
 }
 
 func (s *sight) blind(model string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	at, ok := s.none[model]
+	at, ok := s.none.Get(model)
 	return ok && time.Since(at) < textOnlyFor
 }

@@ -7,11 +7,13 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
 	"llmbot/bot/turn"
 )
 
 const (
-	// maxCrowds is how many threads are remembered of which something is known; then all are forgotten, which costs a read each.
+	// maxCrowds is how many threads are remembered of which something is known. Each that is forgotten costs a read.
 	maxCrowds = 20_000
 	// lookTimeout is how long a thread may take to be looked at of which nothing is known; after that its message is taken for nobody's
 	// question.
@@ -23,12 +25,13 @@ const (
 )
 
 // crowds remembers of threads only what does not become wrong, but for deletions, which make it forget: who has written and how early, that
-// the bot had nothing to do with it when it was looked at. It saves reads, and decides nothing that a read would decide otherwise. The zero value
-// is ready.
+// the bot had nothing to do with it when it was looked at. It saves reads, and decides nothing that a read would decide otherwise.
 type crowds struct {
 	mu    sync.Mutex // guards all below
-	known map[Thread]crowd
+	known *simplelru.LRU[Thread, crowd]
 }
+
+func newCrowds() crowds { return crowds{known: newest[Thread, crowd](maxCrowds)} }
 
 type crowd struct {
 	one, two wrote // the two of whom the earliest messages are known; empty: not known
@@ -79,8 +82,9 @@ func (k crowd) with(person, ts string) crowd {
 func (c *crowds) note(t Thread, person, ts string) crowd {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	k := c.known[t].with(person, ts)
-	c.putLocked(t, k)
+	k, _ := c.known.Get(t)
+	k = k.with(person, ts)
+	c.known.Add(t, k)
 	return k
 }
 
@@ -88,21 +92,21 @@ func (c *crowds) note(t Thread, person, ts string) crowd {
 func (c *crowds) see(t Thread, messages []Message) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	k := c.known[t]
+	k, _ := c.known.Get(t)
 	for _, m := range messages {
 		if !m.Self && !m.Bot {
 			k = k.with(m.User, m.TS)
 		}
 	}
-	c.putLocked(t, k)
+	c.known.Add(t, k)
 }
 
 // forget forgets who has written in a thread: a message was deleted.
 func (c *crowds) forget(t Thread) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if k, ok := c.known[t]; ok {
-		c.known[t] = crowd{not: k.not}
+	if k, ok := c.known.Get(t); ok {
+		c.known.Add(t, crowd{not: k.not})
 	}
 }
 
@@ -110,22 +114,16 @@ func (c *crowds) forget(t Thread) {
 func (c *crowds) pass(t Thread) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	k := c.known[t]
+	k, _ := c.known.Get(t)
 	k.not = true
-	c.putLocked(t, k)
+	c.known.Add(t, k)
 }
 
 func (c *crowds) get(t Thread) crowd {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.known[t]
-}
-
-func (c *crowds) putLocked(t Thread, k crowd) {
-	if _, ok := c.known[t]; !ok && len(c.known) >= maxCrowds || c.known == nil {
-		c.known = map[Thread]crowd{}
-	}
-	c.known[t] = k
+	k, _ := c.known.Get(t)
+	return k
 }
 
 // follow takes a message of a thread that does not name the bot. Whether it is addressed to the bot the thread says, when a turn reads it;

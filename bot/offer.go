@@ -50,6 +50,8 @@ func (t *turnRun) show(work, ctx context.Context, draft Draft, reply Reply, out 
 		if draft, err = t.bot.dep.Replier.Open(work, t.thread, reply); err != nil {
 			return err
 		}
+		draft = t.noting(draft, reply.For)
+		t.draft = draft
 	}
 }
 

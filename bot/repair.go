@@ -75,8 +75,13 @@ func (b *Bot) lookOnce(ctx context.Context, t Thread) {
 		return
 	}
 	for _, w := range own {
-		if late := overwritten(messages, w); len(late) > 0 && w.Phase.Final() {
-			b.mend(ctx, t, w, late)
+		late := overwritten(messages, w)
+		if !w.Phase.Final() || len(late) == 0 && !w.Untidy {
+			continue
+		}
+		b.mend(ctx, t, w, late)
+		if w.Untidy = false; b.answers.put(ctx, t, w) != nil {
+			return // and once more
 		}
 	}
 	if err := b.desk.Looked(ctx, t.String()); err != nil {

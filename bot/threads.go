@@ -128,6 +128,12 @@ func (d watched) Close(ctx context.Context, a Answer) error {
 	return d.Draft.Close(ctx, a)
 }
 
+// Untidy reports whether messages of the answer still wait to be tidied up.
+func (d watched) Untidy() bool {
+	t, ok := d.Draft.(interface{ Untidy() bool })
+	return ok && t.Untidy()
+}
+
 // phaseOf tells the phase from what is shown in it.
 func phaseOf(a Answer) string {
 	switch {

@@ -170,7 +170,7 @@ func TestBudget(t *testing.T) {
 }
 
 func TestWindowLearns(t *testing.T) {
-	var w window
+	w := newWindow()
 	known, other := Thread{"C", "1"}, Thread{"C", "2"}
 	in := prompt.Input{Turns: []prompt.Turn{{ID: "a"}, {ID: "b"}, {ID: "c"}}}
 	ratio := func(th Thread) (float64, int) {

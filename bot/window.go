@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
 	"llmbot/bot/prompt"
 	"llmbot/llm"
 )
@@ -20,7 +22,7 @@ const (
 	// closeBy is how full the window may be by estimate before the server is asked for the exact count, in percent.
 	closeBy      = 85
 	countTimeout = time.Second // such a count may take: it stands before the first token
-	maxSeats     = 10_000      // threads whose window is remembered; then all are forgotten, which costs a prefix each
+	maxSeats     = 10_000      // threads whose window is remembered. Each that is forgotten costs a prefix
 )
 
 // Counter counts the tokens of a prompt exactly, where the server can.
@@ -29,12 +31,14 @@ type Counter interface {
 }
 
 // window knows how much text fits into the model: the server's own count of a thread's last prompt, and for what is new in it an estimate
-// that is calibrated by that count. The zero value is ready.
+// that is calibrated by that count.
 type window struct {
 	mu    sync.Mutex // guards all below
 	ratio float64    // bytes in a token over all threads, from the server's usage; 0: unknown
-	seats map[Thread]seat
+	seats *simplelru.LRU[Thread, seat]
 }
+
+func newWindow() window { return window{seats: newest[Thread, seat](maxSeats)} }
 
 // seat is what is known of one thread.
 type seat struct {
@@ -47,7 +51,7 @@ func (w *window) fit(t Thread, in *prompt.Input) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	in.Ratio = w.ratio
-	s, ok := w.seats[t]
+	s, ok := w.seats.Get(t)
 	if !ok {
 		return
 	}
@@ -66,14 +70,11 @@ func (w *window) learn(t Thread, in prompt.Input, left int, msgs []llm.Message, 
 	ratio := float64(size) / float64(u.PromptTokens)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.seats) >= maxSeats || w.seats == nil {
-		w.seats = map[Thread]seat{}
-	}
 	s := seat{ratio: ratio}
 	if left < len(in.Turns) {
 		s.first = in.Turns[left].ID
 	}
-	w.seats[t] = s
+	w.seats.Add(t, s)
 	if u.PromptTokens < 50 || size < 200 {
 		return // the template's own tokens outweigh the text: no measure for other threads
 	}

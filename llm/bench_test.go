@@ -28,8 +28,8 @@ func benchBody(n int) []byte {
 
 const benchChunks = 1000
 
-// BenchmarkRecv is go-openai alone; BenchmarkStream is this client on the same bytes. Issue 4: at most 1 µs and 2 allocations a
-// chunk more. One run shows both: go test -bench 'Recv|Stream' ./llm
+// BenchmarkRecv is go-openai alone; BenchmarkStream is this client on the same bytes. Issue 13: at
+// most 4 µs a chunk. One run shows both: go test -bench 'Recv|Stream' ./llm
 func BenchmarkRecv(b *testing.B) {
 	cfg := openai.DefaultConfig("")
 	cfg.BaseURL, cfg.HTTPClient = "http://m.test/v1", &http.Client{Transport: bodyClient(benchBody(benchChunks))}

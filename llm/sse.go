@@ -27,29 +27,32 @@ var (
 	errChatter     = fmt.Errorf("%d bytes of the stream brought nothing of an answer", maxChatter)
 )
 
-// sseReader turns what servers send into what go-openai reads safely, and cheaply: a line "data: .\n" for each payload, which is one JSON
-// object and stays behind in payload until the next Read (go-openai copies each line and puts three regular expressions to it), and
-// "data: [DONE]\n". It returns as soon as it has one. It closes these traps (facts/vllm.md §6):
-//   - comments, event:, id:, retry: and blank lines are dropped: go-openai counts them (its limit is 300 in a gap) and mixes them into
-//     the next error, which is lost;
-//   - errors in all forms (object, string, an "error:" line, an "error" event) become an ordinary payload {"error": …}, and reach
-//     parseChunk, not go-openai's own error path;
-//   - the end of the connection without [DONE] is io.ErrUnexpectedEOF, never io.EOF, which go-openai means as success;
-//   - the last line counts without a newline if it is whole; a line has a limit, and so has what comes in a row and brings nothing;
-//   - CRLF, "data:" without a space and an object over several data lines are read; a whole JSON body instead of a stream is one event.
+// sseReader turns what servers send into the lines that go-openai reads safely: "data: " with one
+// payload, and "data: [DONE]". Read returns at most one event, as soon as it is there.
+// It closes these traps (facts/vllm.md §6):
+//   - comments, event:, id:, retry: and blank lines are dropped: go-openai counts them (its limit is
+//     300 in a gap) and mixes them into the next error, which is lost;
+//   - errors in all forms (object, string, an "error:" line, an "error" event) become a payload
+//     {"error": …}, which goes round go-openai: see failure;
+//   - the end of the connection without [DONE] is io.ErrUnexpectedEOF, never io.EOF, which go-openai
+//     means as success;
+//   - the last line counts without a newline if it is whole; a line has a limit, and so has what
+//     comes in a row and brings nothing;
+//   - CRLF, "data:" without a space and an object over several data lines are read; a whole JSON body
+//     instead of a stream is one event.
 type sseReader struct {
 	body  io.ReadCloser
 	src   *bufio.Reader
-	out   []byte // what Read has not yet returned
-	load  []byte // the payload that the newest line in out stands for
-	long  []byte // a line longer than src's buffer
-	pend  []byte // data lines of an object that is not whole yet
-	begun bool   // the first byte has been looked at
-	isErr bool   // the current event is called error
-	done  bool   // [DONE] came
-	err   error  // what comes after out
-	size  int    // bytes of the newest line, with its end
-	idle  int    // bytes since the stream began, or spoke was called
+	out   bytes.Buffer // what Read has not yet returned
+	load  []byte       // the payload of the newest event, valid until the next Read
+	long  []byte       // a line longer than src's buffer
+	pend  []byte       // data lines of an object that is not whole yet
+	begun bool         // the first byte has been looked at
+	isErr bool         // the current event is called error
+	done  bool         // [DONE] came
+	err   error        // what comes after out
+	size  int          // bytes of the newest line, with its end
+	idle  int          // bytes since the stream began, or spoke was called
 }
 
 // lineBuffer holds one line of a stream, which has 200 to 400 bytes with every server that we know; longer ones are put together. A larger one
@@ -62,19 +65,24 @@ func newSSEReader(body io.ReadCloser) *sseReader {
 
 // Read is part of io.Reader.
 func (s *sseReader) Read(p []byte) (int, error) {
-	for len(s.out) == 0 {
+	for s.out.Len() == 0 {
 		if s.err != nil {
 			return 0, s.err
 		}
 		s.step()
 	}
-	n := copy(p, s.out)
-	s.out = s.out[n:]
-	return n, nil
+	return s.out.Read(p)
 }
 
-// payload is what the line that go-openai has just read stands for. It is valid until the next Read.
-func (s *sseReader) payload() []byte { return s.load }
+// failure returns the payload of the event that go-openai has just read if it went round it, else nil.
+// Whatever begins with {"error": does: go-openai would swallow it, also when the error is null.
+// It is valid until the next Read.
+func (s *sseReader) failure() []byte {
+	if bytes.HasPrefix(s.load, []byte(swallowed)) {
+		return s.load
+	}
+	return nil
+}
 
 // spoke says that what was read last brought something of an answer.
 func (s *sseReader) spoke() { s.idle = 0 }
@@ -125,8 +133,8 @@ func (s *sseReader) end(line []byte, err error) {
 		return
 	}
 	s.take(line) // may find [DONE]
-	if len(s.out) > 0 && !s.done && !json.Valid(s.load) {
-		s.out = nil
+	if s.out.Len() > 0 && !s.done && !json.Valid(s.load) {
+		s.out.Reset()
 	}
 	if len(s.pend) > 0 && json.Valid(s.pend) {
 		s.emit(s.pend)
@@ -242,7 +250,7 @@ func (s *sseReader) data(payload []byte) {
 		if len(s.pend) > 0 {
 			s.emit(s.pend)
 		}
-		s.out = append(s.out, lineDone...)
+		s.out.WriteString(lineDone)
 		s.done, s.err = true, io.EOF
 	case len(s.pend) > 0:
 		s.pend = append(append(s.pend, ' '), payload...)
@@ -273,12 +281,23 @@ func (s *sseReader) emitError(payload []byte) {
 
 // The lines that go-openai reads.
 const (
-	linePayload = "data: .\n"
-	lineDone    = "data: [DONE]\n"
+	lineStart = "data: "
+	lineDone  = "data: [DONE]\n"
+	// standIn goes through go-openai for a payload that begins with swallowed.
+	swallowed = `{"error":`
+	standIn   = "{}"
 )
 
+// emit hands on a payload. It has no line break, and no white space around it.
 func (s *sseReader) emit(payload []byte) {
-	s.load = append(s.load[:0], payload...)
-	s.out = append(s.out[:0], linePayload...)
-	s.pend = s.pend[:0]
+	s.load = payload
+	s.pend = s.pend[:0] // payload may lie in it: it stays there until the next line is read
+	s.out.Reset()
+	s.out.WriteString(lineStart)
+	if s.failure() != nil {
+		s.out.WriteString(standIn)
+	} else {
+		s.out.Write(payload)
+	}
+	s.out.WriteByte('\n')
 }

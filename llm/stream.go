@@ -129,14 +129,16 @@ func (a *answer) run(parent context.Context, req *Request, plain int32) error {
 func (a *answer) read(stream *openai.ChatCompletionStream, sse *sseReader, timer *timer) error {
 	var ch chunk
 	for {
-		_, err := stream.RecvRaw()
+		raw, err := stream.RecvRaw()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		raw := sse.payload()
+		if failure := sse.failure(); failure != nil {
+			raw = failure
+		}
 		if err := parseChunk(raw, &ch); err != nil {
 			return &Error{Kind: KindCut, Op: "chat", Message: snippet(string(raw)), Err: fmt.Errorf("an unreadable event: %w", err)}
 		}

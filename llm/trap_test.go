@@ -128,6 +128,41 @@ func TestTrapErrorForms(t *testing.T) {
 	}
 }
 
+// TestPayloadsGoThroughGoOpenAI: go-openai gets each payload as it came, and returns it so. What it would swallow goes round it.
+func TestPayloadsGoThroughGoOpenAI(t *testing.T) {
+	body := ": hello\n\n" + textEvent("Hi") + "event: error\ndata: boom\n\n" + "data: {\"x\":\ndata: 1}\n\n" + `data:{"error":null}` + "\n" + stopEvent + doneEvent
+	first, last := strings.TrimSpace(textEvent("Hi")), strings.TrimSpace(stopEvent)
+	lines := []string{first, "data: {}", `data: {"x": 1}`, "data: {}", last, "data: [DONE]", ""}
+	got, err := io.ReadAll(newSSEReader(io.NopCloser(strings.NewReader(body))))
+	if err != nil || string(got) != strings.Join(lines, "\n") {
+		t.Errorf("go-openai reads %q, %v", got, err)
+	}
+	sse := newSSEReader(io.NopCloser(strings.NewReader(body)))
+	cfg := openai.DefaultConfig("")
+	cfg.HTTPClient = &http.Client{Transport: readerClient{sse}}
+	s, err := openai.NewClientWithConfig(cfg).CreateChatCompletionStream(t.Context(), openai.ChatCompletionRequest{Model: "m"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	for i, failure := range []string{"", `{"error":"boom"}`, "", `{"error":null}`, ""} {
+		raw, err := s.RecvRaw()
+		if err != nil || "data: "+string(raw) != lines[i] || string(sse.failure()) != failure {
+			t.Errorf("event %d: %q %v, round it %q, want %q and %q", i, raw, err, sse.failure(), lines[i], failure)
+		}
+	}
+	if raw, err := s.RecvRaw(); !errors.Is(err, io.EOF) {
+		t.Errorf("after the end: %q %v", raw, err)
+	}
+}
+
+// readerClient answers a request with this body.
+type readerClient struct{ io.ReadCloser }
+
+func (b readerClient) RoundTrip(r *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: b, Request: r}, nil
+}
+
 func TestTrapFraming(t *testing.T) {
 	crlf := strings.NewReplacer("\n", "\r\n")
 	for name, body := range map[string]string{
@@ -143,6 +178,7 @@ func TestTrapFraming(t *testing.T) {
 		"pretty":          "{\n \"choices\": [\n {\"message\": {\"content\": \"Hi\"},\n \"finish_reason\": \"stop\"}]\n}\n",
 		"after done":      textEvent("Hi") + stopEvent + doneEvent + textEvent(" more"),
 		"parts":           deltaEvent(`{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]},{"type":"text","text":"Hi"}]}`) + stopEvent + doneEvent,
+		"error is null":   `data: {"error":null,"choices":[{"index":0,"delta":{"content":"Hi"}}]}` + "\n\n" + stopEvent + doneEvent,
 		"big":             `data: {"x":"` + fill(bigEvent) + `","choices":[{"delta":{"content":"Hi"}}]}` + "\n\n" + stopEvent + doneEvent,
 	} {
 		if got := stream(t, body); got.err != nil || got.text != "Hi" {

@@ -128,9 +128,11 @@ func (d *Doc) stepCodeLine() bool {
 	if body == "" && !d.eof {
 		return false
 	}
+	like := false // the line looks like the fence's end for longer than anybody looks
 	if body != "" && body[0] == f.char {
 		n := runLen(body, lineMax)
 		j := n + spaces(body[n:], lineMax)
+		like = n >= f.n && (n == lineMax || j-n == lineMax)
 		if j == len(body) && !d.eof && n < lineMax && j-n < lineMax {
 			return false
 		}
@@ -172,6 +174,9 @@ func (d *Doc) stepCodeLine() bool {
 			w, strip = 0, i
 		}
 		quotes += strings.Repeat(" ", f.at-w)
+	}
+	if like {
+		quotes += joiner // others look further, and would end the fence
 	}
 	more := 0
 	if f.doubt && strings.IndexByte("#-=*_+`~|0123456789", body[0]) >= 0 {

@@ -102,3 +102,21 @@ func FuzzCode(f *testing.F) {
 	f.Add(uint64(1), uint64(2))
 	f.Fuzz(func(t *testing.T, a, b uint64) { checkCode(t, rand.New(rand.NewPCG(a, b))) })
 }
+
+// TestLongLineOfMarks: a line in code that looks like the fence's end for longer than anybody looks ends it for nobody.
+func TestLongLineOfMarks(t *testing.T) {
+	for _, end := range []string{strings.Repeat("`", 1500), strings.Repeat("`", 5) + strings.Repeat(" ", 1500), strings.Repeat("`", 900)} {
+		for _, step := range []int{1, 64, 100_000} {
+			s := "```\ncode\n" + end + "\n# h\n# h\n# h\n```\nbehind\n"
+			d := New(MessageLimits())
+			for i := step; i < len(s); i += step {
+				d.Set(s[:i], false)
+			}
+			for _, p := range d.Set(s, true) {
+				if r := read(commonMark(), p.Markdown); r.blocks != p.Blocks {
+					t.Errorf("%d blocks by CommonMark, %d by us: %.100q", r.blocks, p.Blocks, p.Markdown)
+				}
+			}
+		}
+	}
+}

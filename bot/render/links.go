@@ -415,9 +415,13 @@ func hostLen(s string) int {
 	return len(s)
 }
 
-// domainEnd is the length of the name of a host that s begins with, 0 if it has none: labels between dots, the last of letters.
+// domainEnd is the length of the name of a host that s begins with, 0 if it has none: labels between dots, the last of letters, of any
+// kind behind www., which alone makes a link of a word.
 func domainEnd(s string) int {
 	n := hostEnd(s)
+	if n >= len("www.") && strings.EqualFold(s[:len("www.")], "www.") {
+		return n
+	}
 	last := s[strings.LastIndexByte(s[:n], '.')+1 : n]
 	if utf8.RuneCountInString(last) < 2 || !strings.HasPrefix(strings.ToLower(last), "xn--") && strings.ContainsFunc(last, func(r rune) bool { return !unicode.IsLetter(r) }) {
 		return 0

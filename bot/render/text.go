@@ -417,6 +417,9 @@ func (d *Doc) stepEmph(n int, sp, body string) bool {
 		return d.unit(n, sp, body[:wordMax], wordMax)
 	}
 	if r == len(body) && !d.eof {
+		if d.eager && r > 3 { // so many are no marks, whatever follows
+			return d.unit(n, sp, body, r)
+		}
 		return false
 	}
 	c := body[0]

@@ -30,11 +30,16 @@ type known[T any] struct {
 }
 
 func newDirectory[T any]() *directory[T] {
-	lru, err := simplelru.NewLRU[string, known[T]](maxPeople, nil)
+	return &directory[T]{known: newest[known[T]](maxPeople), asking: map[string]chan struct{}{}}
+}
+
+// newest returns a map that keeps as many entries as size says: those that were used last. Who has it guards it.
+func newest[V any](size int) *simplelru.LRU[string, V] {
+	m, err := simplelru.NewLRU[string, V](size, nil)
 	if err != nil {
-		panic(fmt.Sprint("directory: ", err)) // only a size below 1 is an error
+		panic(fmt.Sprint("newest: ", err)) // only a size below 1 is an error
 	}
-	return &directory[T]{known: lru, asking: map[string]chan struct{}{}}
+	return m
 }
 
 // get is what is known of id, as of an hour ago at most; else what ask says. isMissing tells which of its errors are remembered. When it fails,

@@ -67,6 +67,7 @@ type sent struct {
 	content content  // empty: not known
 	page    stamp    // which page that is
 	tidy    *content // of a fixed one: what it is to become when all else is visible; nil: as it is
+	empty   bool     // of a fixed one: it shows nothing of the answer, and goes when all else is visible
 	stream  stream
 }
 
@@ -302,11 +303,26 @@ func (d *draft) nextLocked() (int, pace.Kind) {
 		switch {
 		case m.stream.live:
 			return at, pace.Stop
+		case at < d.fixed && m.empty:
+			return at, pace.Delete
 		case at < d.fixed && m.tidy != nil && m.content != *m.tidy:
 			return at, pace.Edit
 		}
 	}
 	return 0, pace.None
+}
+
+// Untidy reports whether messages of the answer still wait to be tidied up, so that somebody has to do it
+// should this process end before.
+func (d *draft) Untidy() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, m := range d.sent[:min(d.fixed, len(d.sent))] {
+		if m.empty || m.tidy != nil && m.content != *m.tidy {
+			return true
+		}
+	}
+	return false
 }
 
 // loadLocked is what pace has to know. Unless exact is set it renders only now and then.

@@ -321,11 +321,68 @@ func TestFlights(t *testing.T) {
 			t.Errorf("%s: %d", key, n)
 		}
 	}
-	for i := range maxSeen + 10 {
-		fl, _ := f.begin(fmt.Sprint("x", i), false)
-		f.end(fl, nil)
+	again := func(key string) bool {
+		fl, first := f.begin(key, false)
+		if first {
+			f.end(fl, nil)
+		}
+		return !first
 	}
-	if len(f.byID) > maxSeen || len(f.old) != maxSeen {
-		t.Errorf("%d, %d", len(f.byID), len(f.old))
+	for i := range maxSeen {
+		again(fmt.Sprint("x", i))
+	}
+	if !again("x0") {
+		t.Error("the first one is forgotten before there are too many")
+	}
+	for i := range 10 {
+		again(fmt.Sprint("y", i))
+	}
+	if !again("x0") || again("x1") || f.byID.Len() != maxSeen {
+		t.Errorf("of too many those go first that did not come for longest: %d are known", f.byID.Len())
+	}
+}
+
+// TestCompleteAnswerStandsAlone: a message that was taken over cannot be edited in time, so that the whole answer goes out as a new one. The
+// old one, which shows nothing of it, is deleted; where Slack does not let it be, it says what it is.
+func TestCompleteAnswerStandsAlone(t *testing.T) {
+	for name, kept := range map[string]bool{"deleted": false, "may not be deleted": true} {
+		t.Run(name, func(t *testing.T) {
+			inSlack(t, slacksim.Config{}, func(t *testing.T, s *Slack, sim *slacksim.Sim, root bot.Thread) {
+				var ids []string
+				posted := func(id string) { ids = append(ids, id) }
+				before, err := s.Open(t.Context(), root, bot.Reply{For: root.TS, Posted: posted})
+				if err != nil {
+					t.Fatal(err)
+				}
+				before.Set(bot.Answer{Text: "half of", Phase: bot.Writing})
+				time.Sleep(5 * time.Second)
+				gone, cancel := context.WithCancel(t.Context())
+				cancel()
+				_ = before.Close(gone, bot.Answer{}) // its owner is dead
+				sim.Fail(slacksim.Fault{Method: "chat.update", Times: 1, Status: 429, RetryAfter: 50})
+				if kept {
+					sim.Fail(slacksim.Fault{Method: "chat.delete", Times: -1, Error: "cant_delete_message"})
+				}
+				d, err := s.Open(t.Context(), root, bot.Reply{For: root.TS, Epoch: 2, Adopt: ids, Posted: posted})
+				if err != nil {
+					t.Fatal(err)
+				}
+				end := bot.Answer{Text: "another answer, all of it", Phase: bot.Done, Ending: bot.EndingWhole, Small: "footer"}
+				if err := d.Close(t.Context(), end); err != nil {
+					t.Fatal(err)
+				}
+				if all, _ := written(sim, root); !strings.Contains(all, "another answer, all of it") {
+					t.Errorf("after Close: %s", all)
+				}
+				time.Sleep(3 * time.Minute)
+				all, messages := written(sim, root)
+				if n := len(messages); kept != (n == 2) || kept != strings.Contains(all, writtenAnew) || strings.Contains(all, "half of") {
+					t.Errorf("%d messages in the end: %s", n, all)
+				}
+				if u := d.(interface{ Untidy() bool }).Untidy(); u {
+					t.Error("still untidy")
+				}
+			})
+		})
 	}
 }

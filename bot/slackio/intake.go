@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
 	"llmbot/bot"
 )
 
@@ -123,9 +125,8 @@ func (in *intake) fly(ctx context.Context, env envelope, flight *flight, first b
 
 // flights remembers which messages were handled, by channel and ts (facts/slack.md §0.4: event ids differ for the same message).
 type flights struct {
-	mu   sync.Mutex // guards all below
-	byID map[string]*flight
-	old  []*flight // as they began; those that failed may be in byID no more
+	mu   sync.Mutex // guards byID
+	byID *simplelru.LRU[string, *flight]
 }
 
 // flight is the handling of one message.
@@ -140,33 +141,26 @@ type flight struct {
 // store knows the rest.
 const maxSeen = 10_000
 
-func newFlights() *flights { return &flights{byID: map[string]*flight{}} }
+func newFlights() *flights { return &flights{byID: newest[*flight](maxSeen)} }
 
 // begin says whether this is the first to handle key; bare, that it does not tell the files.
 func (f *flights) begin(key string, bare bool) (*flight, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if fl := f.byID[key]; fl != nil {
+	if fl, ok := f.byID.Get(key); ok {
 		return fl, false
 	}
 	fl := &flight{key: key, over: make(chan struct{})}
 	fl.bare.Store(bare)
-	f.byID[key] = fl
-	f.old = append(f.old, fl)
-	if len(f.old) > maxSeen {
-		if old := f.old[0]; f.byID[old.key] == old {
-			delete(f.byID, old.key)
-		}
-		f.old = f.old[1:]
-	}
+	f.byID.Add(key, fl)
 	return fl, true
 }
 
 // end says what became of it. One that failed is forgotten, so that its redelivery is handled anew.
 func (f *flights) end(fl *flight, err error) {
 	f.mu.Lock()
-	if err != nil && f.byID[fl.key] == fl {
-		delete(f.byID, fl.key)
+	if known, ok := f.byID.Peek(fl.key); err != nil && ok && known == fl {
+		f.byID.Remove(fl.key)
 	}
 	f.mu.Unlock()
 	fl.err = err

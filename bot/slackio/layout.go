@@ -15,7 +15,8 @@ const plainAfter = 2
 // it fits one text argument of chat.update: 4,000 UTF-8 bytes (facts/slack.md §3.2).
 const smallest = 2_200
 
-// writtenAnew stands in place of text that was written anew in other messages, because these could not be edited in time.
+// writtenAnew stands in place of text that was written anew in other messages, because these could not be
+// edited in time, where Slack does not let the message be deleted.
 const writtenAnew = "This part was written anew; it stands below."
 
 // layout is how the text is cut into pages. Given the text, it can be made again as it was at any time: a message that Slack has may
@@ -108,7 +109,11 @@ func (d *draft) mendLocked(c call, f failure) bool {
 		c.content.plain = true
 		d.sent[c.at].tidy = &c.content
 		d.rev++
+	case c.at < d.fixed && d.sent[c.at].empty && f.kind != gone: // it may not be deleted: it says at least what it is
+		d.sent[c.at].empty, d.sent[c.at].tidy = false, &content{notice: writtenAnew}
+		d.rev++
 	case c.at < d.fixed: // all of the text is visible elsewhere
+		d.sent[c.at].empty = false
 		d.sent[c.at].tidy, d.sent[c.at].stream.live = nil, false
 		d.rev++
 	case f.kind == tooLong && d.smaller < plainAfter:
@@ -140,7 +145,7 @@ func (d *draft) fixLocked() {
 		m := &d.sent[i]
 		if !m.page.whole || m.page.page != from+i-first {
 			for j := i; j < len(d.sent); j++ {
-				d.sent[j].tidy = &content{notice: writtenAnew}
+				d.sent[j].empty = true
 			}
 			break
 		}
@@ -198,7 +203,7 @@ func (d *draft) anewLocked(same int) {
 		// All of it is shown again, in the same messages.
 		d.fixed = 0
 		for i := range d.sent {
-			d.sent[i].tidy = nil
+			d.sent[i].tidy, d.sent[i].empty = nil, false
 		}
 		d.reset(d.lim)
 	}

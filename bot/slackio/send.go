@@ -3,6 +3,7 @@ package slackio
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -176,12 +177,20 @@ func (d *draft) posted(c call, p posted, text string) pace.Outcome {
 }
 
 func (d *draft) deleted(c call, err error) pace.Outcome {
-	if f := classify(err); err != nil && f.kind != gone && f.kind != denied {
+	f := classify(err)
+	if err != nil && f.kind != gone && f.kind != denied {
 		return d.refused(c, pace.Delete, err)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.sent = d.sent[:c.at]
+	switch {
+	case err != nil && f.kind == denied && c.at < d.fixed: // it stays, and says what it is
+		d.mendLocked(c, f)
+		return pace.Outcome{Shown: d.shown, Load: d.loadLocked(true)}
+	case c.at < d.fixed:
+		d.fixed--
+	}
+	d.sent = slices.Delete(d.sent, c.at, c.at+1)
 	return pace.Outcome{Shown: d.shown, Load: d.loadLocked(true)}
 }
 

@@ -119,9 +119,10 @@ func (d *draft) streamNextLocked(i int) pace.Kind {
 	return pace.None
 }
 
-// fitsLocked says that a stream becomes c by appending.
+// fitsLocked reports whether a stream becomes c by appending. A page that was cut for messages may be larger
+// than a stream: the answer may have ended while the stream was being started.
 func (d *draft) fitsLocked(m *sent, c content) bool {
-	return !m.stream.bare && !c.plain && m.content != (content{}) && strings.HasPrefix(c.markdown, m.content.markdown)
+	return !m.stream.bare && !c.plain && len(c.markdown) <= render.StreamLimits().Bytes && m.content != (content{}) && strings.HasPrefix(c.markdown, m.content.markdown)
 }
 
 // streamCallLocked completes a call to a stream. A stream that cannot become what it is to be is only stopped, and edited then.

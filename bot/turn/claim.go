@@ -22,6 +22,7 @@ type Claim struct {
 	answers  TS            // For
 	narrower TS            // For before Widen, as the store may still have it; empty: answers
 	ids      []string      // Reply, as last said here
+	look     bool          // see LookAgain
 	heard    TS            // Heard when the claim was made; it stays as it is
 	before   TS            // Answered when the answer under way began
 	died     bool          // see Died
@@ -76,6 +77,14 @@ func (c *Claim) Answered() TS {
 // Heard is the newest message that came before anything was asked in the thread: whoever answers reads the
 // thread, for nobody may tell of that message again. Empty: none did.
 func (c *Claim) Heard() TS { return c.heard }
+
+// LookAgain has the thread looked at once more after Done (see Config.Look), whatever becomes of this
+// process: something about the answer is left to do. It does no I/O: the next write tells the store.
+func (c *Claim) LookAgain() {
+	c.d.mu.Lock()
+	defer c.d.unlock()
+	c.look = true
+}
 
 // Tries is how many owners have died in this answer, one after the other, since it last made progress: Death for each that had nothing else to
 // do, less for one that may have died of another thread.
@@ -229,9 +238,12 @@ func (c *Claim) Reply(ctx context.Context, ids []string) error {
 // With an error the claim is over: ErrLost if another process has the thread, and with the store's own
 // error the Desk goes on trying to write this in the background and releases the thread then.
 func (c *Claim) Done(ctx context.Context, answered TS) (more bool, err error) {
+	c.d.mu.Lock()
+	look := c.look
+	c.d.unlock()
 	r, err := c.end(ctx, "mark answered", answered, func(r Record, drained bool) Record {
 		r.Answered, r.Tries = r.Answered.Max(answered), 0
-		r.Look = r.Look || c.died && !c.d.alone()
+		r.Look = r.Look || look || c.died && !c.d.alone()
 		if r = r.over(); drained || !r.Owed() {
 			return r.free()
 		}
@@ -382,7 +394,7 @@ func (c *Claim) putLocked(r Record) (_ Record, ours bool) {
 	if c.state == claimPending {
 		if r.Answered = r.Answered.Max(c.answered); c.answered != "" {
 			r = r.over()
-			r.Look = r.Look || c.died && !c.d.alone()
+			r.Look = r.Look || c.look || c.died && !c.d.alone()
 		}
 		r = r.free()
 	}

@@ -1,0 +1,3 @@
+module llmbot/verdict
+
+go 1.26.0

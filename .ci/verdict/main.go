@@ -1,0 +1,90 @@
+// Command verdict reads the events of a run of go test -json -race that failed, and decides whether
+// it may be repeated: only where the race detector failed, and nothing of ours did.
+//
+//	verdict FILE
+//
+// It exits with 0 if the run may be repeated, and with 1 if its failure counts. In doubt it counts.
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strings"
+)
+
+func main() {
+	again, why, err := verdict(os.Args[1:])
+	if err != nil {
+		again, why = false, err.Error()
+	}
+	fmt.Fprintln(os.Stdout, why)
+	if !again {
+		os.Exit(1)
+	}
+}
+
+// verdict reports whether the run in the file that args name may be repeated, and why, or why not.
+func verdict(args []string) (again bool, why string, err error) {
+	if len(args) != 1 {
+		return false, "", errors.New("usage: verdict FILE, with the events of go test -json -race")
+	}
+	events, err := os.Open(args[0])
+	if err != nil {
+		return false, "", fmt.Errorf("open the events of the run: %w", err)
+	}
+	defer func() { _ = events.Close() }()
+	return judge(events)
+}
+
+// The race detector of Go 1.26 dies now and then in a synctest bubble: the timers of a bubble have
+// one context of the detector, and several threads come to use it at once (golang/go#78156).
+var (
+	detectorDied = regexp.MustCompile(`(?m)^(ThreadSanitizer: CHECK failed|SIGSEGV: segmentation violation)`)
+	oursDied     = regexp.MustCompile(`(?m)^(panic: |fatal error: |WARNING: DATA RACE)`)
+)
+
+// event is a line of go test -json.
+type event struct {
+	Action, Package, Test, Output string
+}
+
+// judge reports whether nothing failed but the race detector: every package that failed has died of
+// it, and until then none of its tests had failed.
+func judge(events io.Reader) (again bool, why string, err error) {
+	output := map[string]string{} // by package
+	var failed []string           // packages
+	for dec := json.NewDecoder(events); ; {
+		var e event
+		if err := dec.Decode(&e); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return false, "", fmt.Errorf("read the events of the run: %w", err)
+		}
+		switch {
+		case e.Action == "output":
+			output[e.Package] += e.Output
+		case e.Action == "build-fail":
+			return false, "a package was not built", nil
+		case e.Action == "fail" && e.Test != "":
+			return false, fmt.Sprintf("%s of %s failed", e.Test, e.Package), nil
+		case e.Action == "fail":
+			failed = append(failed, e.Package)
+		}
+	}
+	if len(failed) == 0 {
+		return false, "the run failed, but no package did", nil
+	}
+	for _, pkg := range failed {
+		if line := oursDied.FindString(output[pkg]); line != "" {
+			return false, fmt.Sprintf("%s died of %q", pkg, line), nil
+		}
+		if !detectorDied.MatchString(output[pkg]) {
+			return false, pkg + " failed, and not of the race detector", nil
+		}
+	}
+	return true, "the race detector itself crashed in " + strings.Join(failed, ", "), nil
+}

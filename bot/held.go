@@ -56,7 +56,7 @@ type held struct {
 type heldAsk struct {
 	asks    []string // ts of the questions; of many the first ones
 	users   []string // who asked; the last of them is told, where it is told by a word
-	opens   bool // the question opens the thread
+	opens   bool     // the question opens the thread
 	since   time.Time
 	lasting bool      // waiting does not help by itself
 	told    time.Time // when the status was shown last

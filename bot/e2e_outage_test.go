@@ -206,11 +206,11 @@ func TestFollowUpBeforeItsQuestionIsNoted(t *testing.T) {
 		w.kill()
 		links[0].back()
 		w.until("both questions are in a prompt", time.Minute, func() bool {
-			var all string
+			var all strings.Builder
 			for _, r := range w.model.Requests() {
-				all += fmt.Sprint(r.Chat.Messages)
+				all.WriteString(fmt.Sprint(r.Chat.Messages))
 			}
-			return strings.Contains(all, "zqone") && strings.Contains(all, "zqtwo")
+			return strings.Contains(all.String(), "zqone") && strings.Contains(all.String(), "zqtwo")
 		})
 		w.slack.Heal()
 	})

@@ -137,7 +137,7 @@ func (d *Desk) askAgain(ctx context.Context, key string) bool {
 	}
 	delete(d.pending, key)
 	if hopeless {
-		d.after = append(d.after, func() { d.cfg.Log.Error("ask_dropped", "thread", key, "error", err) })
+		d.after = append(d.after, func() { d.cfg.Log.ErrorContext(ctx, "ask_dropped", "thread", key, "error", err) })
 	}
 	if noted := d.cfg.Noted; noted != nil {
 		d.after = append(d.after, func() { noted(key, r) })

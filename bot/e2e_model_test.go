@@ -110,6 +110,7 @@ func TestUnknownModel(t *testing.T) {
 	inWorld(t, worldConfig{llm: llm.Config{Model: "nosuch"}}, func(t *testing.T, w *world) {
 		ts := w.ask("alice", "general", "", "hello")
 		w.until("a sentence", time.Minute, func() bool { return len(w.answers("general", ts)) == 1 })
+		time.Sleep(time.Second) // it is logged when Slack has said that it has it
 		w.logged("answer_failed", "LLM_MODEL")
 		if got := text(w.answers("general", ts)); strings.Contains(got, "nosuch") {
 			t.Errorf("%s", got)

@@ -206,7 +206,8 @@ func (a *judged) past(v *verdict) {
 			most, grew = words, c.at
 		}
 	}
-	if !a.finished.IsZero() && !a.complete {
+	// A process that had lost the thread may show a complete answer for a moment, and then its owner, whom a person stopped, what it had.
+	if !a.finished.IsZero() && !a.good {
 		v.stale = append(v.stale, fmt.Sprintf("%s was complete at %s, and is not any more", a, a.finished.Format(clock)))
 	}
 }

@@ -150,7 +150,11 @@ func hostileWorld(t *testing.T, seed uint64) {
 			}
 			p.tags = append(p.tags, tag)
 		}
-		for i := range hostileWorldSize {
+		size := hostileWorldSize
+		if raceDetector {
+			size = 5 // it takes ten times as long
+		}
+		for i := range size {
 			p := &place{user: []string{"alice", "bob", "carol"}[rng.IntN(3)], channel: []string{"general", "engineering", "random", "leads"}[rng.IntN(4)]}
 			if i%4 == 0 {
 				p.channel = "@" + p.user

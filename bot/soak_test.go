@@ -294,6 +294,9 @@ func soakFor(t *testing.T, quiet, d time.Duration) (r soakResult) {
 // TestSoak plays hours in which one person floods, drops bombs and never ends, Slack loses calls and sockets, and the model
 // server fails. Everybody else has their answers within twice the quiet time, and the bot holds no more than before.
 func TestSoak(t *testing.T) {
+	if raceDetector {
+		t.Skip("it plays what other tests play, for longer")
+	}
 	quiet := max(*soakTime/10, soakQuietLeast)
 	before := soakFor(t, quiet, 0)
 	after := soakFor(t, quiet, *soakTime)

@@ -277,7 +277,8 @@ func soakFor(t *testing.T, quiet, d time.Duration) (r soakResult) {
 		slackSide.h.Store(nil)
 		modelSide.h.Store(nil)
 		_ = store.Close()
-		w.slack, w.model, *w.log, *s = nil, nil, logBuffer{}, soak{}
+		w.log.reset()
+		w.slack, w.model, *s = nil, nil, soak{}
 		time.Sleep(time.Minute)
 		runtime.GC()
 		runtime.GC()

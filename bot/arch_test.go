@@ -28,7 +28,7 @@ func TestImports(t *testing.T) {
 		"bot/attach":        {"bot/recent", "bot/figures", "bot/prompt", "bot/thread", "llm"},
 		"bot/answer":        {"bot/recent", "bot/figures", "bot/prompt", "bot/turn", "llm"},
 		"bot/quota":         {"bot/turn"},
-		"bot/slackio":       {"bot/answer", "bot/attach", "bot/thread", "bot", "bot/status", "bot/pace", "bot/render", "llm/egress"},
+		"bot/slackio":       {"bot/answer", "bot/attach", "bot/recent", "bot/thread", "bot", "bot/status", "bot/pace", "bot/render", "llm/egress"},
 		"bot/term":          {"bot/answer", "bot/figures", "bot/prompt", "bot/render", "llm"},
 		"bot/prompt":        {"llm"},
 		"bot/sqlstore":      {"bot/turn"},

@@ -2,11 +2,12 @@ package slackio
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"llmbot/bot/recent"
 )
 
 const (
@@ -30,16 +31,7 @@ type known[T any] struct {
 }
 
 func newDirectory[T any]() *directory[T] {
-	return &directory[T]{known: newest[known[T]](maxPeople), asking: map[string]chan struct{}{}}
-}
-
-// newest returns a map that keeps as many entries as size says: those that were used last. Who has it guards it.
-func newest[V any](size int) *simplelru.LRU[string, V] {
-	m, err := simplelru.NewLRU[string, V](size, nil)
-	if err != nil {
-		panic(fmt.Sprint("newest: ", err)) // only a size below 1 is an error
-	}
-	return m
+	return &directory[T]{known: recent.New[string, known[T]](maxPeople), asking: map[string]chan struct{}{}}
 }
 
 // get is what is known of id, as of an hour ago at most; else what ask says. isMissing tells which of its errors are remembered. When it fails,

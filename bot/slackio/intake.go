@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"llmbot/bot"
+	"llmbot/bot/recent"
 )
 
 // intake takes envelopes from both sockets. Its own part never blocks: what may take time runs in a handler.
@@ -141,7 +142,7 @@ type flight struct {
 // store knows the rest.
 const maxSeen = 10_000
 
-func newFlights() *flights { return &flights{byID: newest[*flight](maxSeen)} }
+func newFlights() *flights { return &flights{byID: recent.New[string, *flight](maxSeen)} }
 
 // begin says whether this is the first to handle key; bare, that it does not tell the files.
 func (f *flights) begin(key string, bare bool) (*flight, bool) {

@@ -265,12 +265,18 @@ func (b *Bot) tellWait(ctx context.Context, t thread.ID) {
 	case a.lasting:
 		b.held.noted(t, true)
 		b.whisper(ctx, where, a.users[len(a.users)-1], lastingWord)
-	case time.Since(tsTime(a.asks[0])) > heldFresh && b.isAnswered(ctx, t, a.asks):
-		b.waitsNoMore(t, everyAsk)
 	case ok && s.Status(ctx, t, statusHeld):
 		if !b.held.noted(t, false) {
 			b.unsay(ctx, t)
+			return
 		}
+		// The look comes after the status: an answer that is posted after the status takes it away, and one
+		// that was posted before is seen here. The other way round, one between the two would be missed.
+		if time.Since(tsTime(a.asks[0])) > heldFresh && b.isAnswered(ctx, t, a.asks) {
+			b.waitsNoMore(t, everyAsk)
+		}
+	case time.Since(tsTime(a.asks[0])) > heldFresh && b.isAnswered(ctx, t, a.asks):
+		b.waitsNoMore(t, everyAsk)
 	default:
 		b.held.noted(t, true)
 		b.whisper(ctx, where, a.users[len(a.users)-1], heldWord)

@@ -217,3 +217,20 @@ func TestDeletedQuestionOfAnotherProcess(t *testing.T) {
 		}
 	})
 }
+
+// TestEditIsNotHeldBack: what was visible of the answer to the old form makes way for the new one at once.
+func TestEditIsNotHeldBack(t *testing.T) {
+	cfg := worldConfig{slack: slacksim.Config{Latency: 50 * time.Millisecond}, model: llmsim.Config{Speed: 40, Answer: echo(60)}}
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "apples")
+		w.says("general", ts, "apples indeed", time.Minute)
+		time.Sleep(8 * time.Second)
+		w.edit("alice", "general", ts, w.slack.Mention()+" pears")
+		time.Sleep(4 * time.Second)
+		w.slack.Say("alice", "general", ts, "stop")
+		time.Sleep(10 * time.Second)
+		if s := text(w.answers("general", ts)); strings.Contains(s, "apples") {
+			t.Errorf("the answer to the old form stays: %s", s)
+		}
+	})
+}

@@ -3,7 +3,6 @@ package bot_test
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -280,42 +279,35 @@ func TestQuotaOfAnAnswerThatGoesOn(t *testing.T) {
 	}
 }
 
-// Two processes count in one store: exactly so many answers begin as there may.
+// TestQuotaOfReplicas: two processes count in one store: exactly so many answers begin as there may.
 func TestQuotaOfReplicas(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &stage{finals: map[string]int{}}
-		store := turn.NewMem()
-		var bots []*bot.Bot
-		for _, owner := range []string{"A", "B"} {
-			b, stop := runBot(t, bot.Config{Owner: owner, Quota: quota.Limits{AnswersPerMinute: 7}}, bot.Deps{
-				Model: s, Server: s, Replier: s, History: s, Room: s, Store: store, Log: slog.New(slog.DiscardHandler),
-			})
-			defer stop()
-			bots = append(bots, b)
+		const perMinute = 7
+		s := atOnce(t)
+		limited := func(c *bot.Config, _ *bot.Deps) {
+			c.Durable, c.Quota = false, quota.Limits{AnswersPerMinute: perMinute}
 		}
+		bots := []*member{s.run("A", limited), s.run("B", limited)}
+		began := func() (n int) { s.set(func() { n = len(s.prompts) }); return n }
 		var all sync.WaitGroup
 		for i := range 40 {
 			all.Go(func() {
 				ev := ask(i, 0)
 				ev.TS = ev.Thread.TS
-				if err := bots[i%2].Handle(t.Context(), ev); err != nil {
-					t.Error(err)
-				}
+				bots[i%2].told(ev)
 			})
 		}
 		all.Wait()
-		time.Sleep(time.Minute)
-		if n := s.asks.Load(); n != 7 {
-			t.Errorf("%d answers began", n)
+		time.Sleep(time.Minute) // what was asked too much has left the window
+		if n := began(); n != perMinute {
+			t.Errorf("%d answers began within the minute, want %d", n, perMinute)
 		}
 		ev := ask(50, 0)
 		ev.TS = ev.Thread.TS
-		if err := bots[0].Handle(t.Context(), ev); err != nil {
-			t.Error(err)
-		}
-		time.Sleep(time.Second)
-		if n := s.asks.Load(); n != 8 {
-			t.Errorf("%d answers began", n)
+		bots[0].told(ev)
+		time.Sleep(ttl)
+		if n := began(); n != perMinute+1 {
+			t.Errorf("%d answers began in the next minute, want 1", n-perMinute)
 		}
 	})
 }

@@ -301,26 +301,44 @@ func TestFrozenOwner(t *testing.T) {
 	}
 }
 
-// TestFrozenOwnerDies: it wakes, what it had begun to write goes out, and it dies before it can repair that.
+// TestFrozenOwnerDies: it wakes, what it had begun to write goes out, and it dies before it can repair
+// that. The answer is complete all the same, also if its question was edited after the takeover.
 func TestFrozenOwnerDies(t *testing.T) {
-	for name, frozen := range map[string]time.Duration{"when all is over": 20 * time.Second, "much later": 50 * time.Second, "before": 9 * time.Second} {
+	for name, tt := range map[string]struct {
+		frozen     time.Duration // an answer of the successor takes less than 18 s
+		edit       bool
+		overwrites bool // the answer of its successor is complete when it wakes
+	}{
+		"when all is over":   {frozen: 20 * time.Second, overwrites: true},
+		"much later":         {frozen: 50 * time.Second, overwrites: true},
+		"before":             {frozen: 9 * time.Second},
+		"later, and an edit": {frozen: 50 * time.Second, overwrites: true, edit: true},
+	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := replicas()
 			cfg.model.FirstToken = time.Second
 			inWorld(t, cfg, func(t *testing.T, w *world) {
 				ts := w.ask("alice", "general", "", "count")
-				time.Sleep(3 * time.Second)
+				time.Sleep(3 * time.Second) // it has begun
 				w.procs[0].freeze()
 				w.again()
-				time.Sleep(frozen)
+				if tt.edit {
+					time.Sleep(10 * time.Second) // taken over after 6
+					w.edit("alice", "general", ts, w.slack.Mention()+" count!")
+					tt.frozen -= 10 * time.Second
+				}
+				time.Sleep(tt.frozen)
 				whole := footers(w.answers("general", ts)) == 1
 				w.procs[0].thaw()
-				time.Sleep(300 * time.Millisecond)
-				if name != "before" && (!whole || footers(w.answers("general", ts)) == 1) {
+				time.Sleep(300 * time.Millisecond) // its edit is out, and nothing else yet
+				if tt.overwrites && !whole {
+					t.Fatalf("not complete before it wakes: %s", text(w.answers("general", ts)))
+				}
+				if tt.overwrites && footers(w.answers("general", ts)) == 1 {
 					t.Fatalf("not overwritten: %s", text(w.answers("general", ts)))
 				}
 				w.procs[0].kill()
-				time.Sleep(3 * time.Minute)
+				time.Sleep(quiet)
 				got := w.answers("general", ts)
 				if len(got) != 1 {
 					t.Errorf("%d messages: %s", len(got), text(got))

@@ -17,10 +17,27 @@ func following(mode thread.FollowUps) worldConfig {
 	return worldConfig{model: llmsim.Config{Speed: 100}, bot: bot.Config{Settings: bot.Settings{FollowUps: mode}}}
 }
 
-// asksAnswered waits until nothing more comes, and fails unless so many requests were made.
+// reaction is longer than any pause of the bot between what it hears and what it does: a young thread is
+// looked at again after 6 s, and one look begins every 4 s (youngAgain and lookEvery).
+const reaction = 12 * time.Second
+
+// calm waits until nothing was said to or by the bot, nor asked of the model, for the time of a reaction.
+func (w *world) calm() {
+	w.t.Helper()
+	var last int
+	var since time.Time
+	w.until("it is calm", 10*time.Minute, func() bool {
+		if n := len(w.slack.Envelopes()) + len(w.slack.Calls()) + w.model.Total(); n != last {
+			last, since = n, time.Now()
+		}
+		return time.Since(since) > reaction
+	})
+}
+
+// requests waits until it is calm, and fails unless the model has had so many requests.
 func (w *world) requests(n int, why string) {
 	w.t.Helper()
-	time.Sleep(20 * time.Second)
+	w.calm()
 	if got := w.model.Total(); got != n {
 		w.t.Errorf("%s: %d requests, want %d", why, got, n)
 	}

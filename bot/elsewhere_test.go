@@ -11,8 +11,8 @@ import (
 
 // In these tests an event comes to a process that does not write the answer, or late.
 
-// TestFollowUpElsewhere: two messages come during an answer, and the event of the newer one comes to
-// another process. Both reach the model, in one request.
+// TestFollowUpElsewhere: two messages come during an answer, and the event of the newer one comes
+// to another process. Both reach the model, in one request.
 func TestFollowUpElsewhere(t *testing.T) {
 	inScene(t, []thread.Message{q("1.0", "first"), q("2.0", "second"), q("3.0", "third")}, func(s *scene) {
 		a := s.run("A")
@@ -25,8 +25,8 @@ func TestFollowUpElsewhere(t *testing.T) {
 	})
 }
 
-// TestDeletionElsewhere: of two questions that are answered together one is deleted; its event comes to
-// another process. The other question alone is answered.
+// TestDeletionElsewhere: of two questions that are answered together one is deleted; its event
+// comes to another process. The other question alone is answered.
 func TestDeletionElsewhere(t *testing.T) {
 	inScene(t, []thread.Message{q("1.0", "first")}, func(s *scene) {
 		a, b := s.run("A"), s.run("B")
@@ -43,8 +43,8 @@ func TestDeletionElsewhere(t *testing.T) {
 	})
 }
 
-// TestEditAndFollowUpElsewhere: the process that writes hears of the edit of its question, and another one
-// of a follow-up. Both are answered together.
+// TestEditAndFollowUpElsewhere: the process that writes hears of the edit of its question, and
+// another one of a follow-up. Both are answered together.
 func TestEditAndFollowUpElsewhere(t *testing.T) {
 	inScene(t, []thread.Message{q("1.0", "first")}, func(s *scene) {
 		a, b := s.run("A"), s.run("B")
@@ -61,8 +61,8 @@ func TestEditAndFollowUpElsewhere(t *testing.T) {
 	})
 }
 
-// TestStopBesideTheThreadElsewhere: in a direct message people type stop beside the thread. It counts
-// also if another process hears of it than the one that writes.
+// TestStopBesideTheThreadElsewhere: in a direct message people type stop beside the thread. It
+// counts also if another process hears of it than the one that writes.
 func TestStopBesideTheThreadElsewhere(t *testing.T) {
 	inScene(t, nil, func(s *scene) {
 		a, b := s.run("A"), s.run("B")
@@ -79,8 +79,8 @@ func TestStopBesideTheThreadElsewhere(t *testing.T) {
 	})
 }
 
-// TestQuestionAfterEditAndStop: an edit, a stop and a new question come while the old answer still ends.
-// The new question is answered.
+// TestQuestionAfterEditAndStop: an edit, a stop and a new question come while the old answer still
+// ends. The new question is answered.
 func TestQuestionAfterEditAndStop(t *testing.T) {
 	inScene(t, []thread.Message{q("1.0", "first")}, func(s *scene) {
 		s.firstText = restTakes // nothing is posted before
@@ -99,8 +99,8 @@ func TestQuestionAfterEditAndStop(t *testing.T) {
 	})
 }
 
-// TestLateStopSparesNewerQuestion: a stop comes late, to an answer to what was asked before and after it.
-// What was asked after it is answered, in the same message.
+// TestLateStopSparesNewerQuestion: a stop comes late, to an answer to what was asked before and
+// after it. What was asked after it is answered, in the same message.
 func TestLateStopSparesNewerQuestion(t *testing.T) {
 	inScene(t, []thread.Message{q("1.0", "first"), q("2.0", "stop"), q("3.0", "second")}, func(s *scene) {
 		a := s.run("A")
@@ -117,8 +117,9 @@ func TestLateStopSparesNewerQuestion(t *testing.T) {
 	})
 }
 
-// TestLateStopBesideDeletion: two questions and a later one are answered together; one of the two is
-// deleted, and a stop of them comes late, before or after the deletion. The later one is answered.
+// TestLateStopBesideDeletion: two questions and a later one are answered together; one of the two
+// is deleted, and a stop of them comes late, before or after the deletion. The later one is
+// answered.
 func TestLateStopBesideDeletion(t *testing.T) {
 	for name, stopFirst := range map[string]bool{"stop first": true, "deletion first": false} {
 		t.Run(name, func(t *testing.T) {
@@ -147,8 +148,8 @@ func TestLateStopBesideDeletion(t *testing.T) {
 	}
 }
 
-// TestFollowUpOfWhichNobodyTells: a process that had not heard of the first question took the follow-up
-// for none. The first question comes late, and both are answered.
+// TestFollowUpOfWhichNobodyTells: a process that had not heard of the first question took the
+// follow-up for none. The first question comes late, and both are answered.
 func TestFollowUpOfWhichNobodyTells(t *testing.T) {
 	inScene(t, []thread.Message{q("1.0", "first"), q("2.0", "second")}, func(s *scene) {
 		a := s.run("A")

@@ -27,16 +27,18 @@ const (
 	firstText = 0
 	restTakes = 10 * time.Second // from the model's first text to its last
 
-	// quiet is longer than all that may follow an event: a takeover (ttl), two answers (restTakes), and
-	// both looks at what a frozen owner may have written over (10 s after the end, and 70 to 88 s).
+	// quiet is longer than all that may follow an event: a takeover (ttl), two answers (restTakes),
+	// and both looks at what a frozen owner may have written over (10 s after the end, and 70 to 88
+	// s).
 	quiet = 3 * time.Minute
 )
 
 // thread1 is the thread in which people talk if a test does not say another.
 var thread1 = thread.ID{Channel: "C", TS: "1.0"}
 
-// scene is a Slack, a model and a store for bots without clients. It shows what the bots make of what is
-// said, by whichever process, without limits, markup and latency. Its options are set before a bot runs.
+// scene is a Slack, a model and a store for bots without clients. It shows what the bots make of
+// what is said, by whichever process, without limits, markup and latency. Its options are set
+// before a bot runs.
 type scene struct {
 	t     *testing.T
 	store *turn.Mem
@@ -89,9 +91,9 @@ func q(ts, text string) thread.Message {
 	return thread.Message{TS: ts, User: "U", Name: "U", Text: text, Mentioned: true}
 }
 
-// ours returns a message of the bot: the answer to the questions from one to another (for), begun under
-// a lease of that epoch. A whole one has ended. Epoch 0 is an answer that a version before decision 0023
-// wrote without a lease, while the store was away: such threads are still met.
+// ours returns a message of the bot: the answer to the questions from one to another (for), begun
+// under a lease of that epoch. A whole one has ended. Epoch 0 is an answer that a version before
+// decision 0023 wrote without a lease, while the store was away: such threads are still met.
 func ours(ts, from, to string, epoch uint64, whole bool) thread.Message {
 	return thread.Message{TS: ts, Self: true, From: from, For: to, Since: to, Epoch: epoch, Text: "so", Shown: 2, Ended: whole, Whole: whole}
 }
@@ -111,8 +113,8 @@ func event(where thread.ID, m thread.Message) bot.Asked {
 	return bot.Asked{Question: thread.Question{Thread: where, TS: m.TS, User: m.User, Text: m.Text, Mentioned: m.Mentioned, Edited: m.Edited}}
 }
 
-// deadOwner leaves thread1 as a process does that is killed in its answer to everything up to what: it has
-// the lease, and ids are the answer's messages that were recorded.
+// deadOwner leaves thread1 as a process does that is killed in its answer to everything up to what:
+// it has the lease, and ids are the answer's messages that were recorded.
 func (s *scene) deadOwner(what turn.TS, ids ...string) *turn.Lease {
 	s.t.Helper()
 	c := s.coordinator("dead")
@@ -423,7 +425,8 @@ func (s *scene) Open(_ context.Context, where thread.ID, r bot.Reply) (answer.Dr
 	return &sceneDraft{s: s, where: where, r: r}, nil
 }
 
-// sceneDraft posts one message with the first text, unless it was given some, and marks it at the end.
+// sceneDraft posts one message with the first text, unless it was given some, and marks it at the
+// end.
 type sceneDraft struct {
 	s     *scene
 	where thread.ID

@@ -12,8 +12,8 @@ import (
 // half is what a dead owner of the question 1.0 left in the thread.
 func half() thread.Message { return ours("1.5", "1.0", "1.0", 1, false) }
 
-// TestStopBeforeTakeover: a stop that comes while nobody writes, since the owner died, ends the answer as
-// it stands.
+// TestStopBeforeTakeover: a stop that comes while nobody writes, since the owner died, ends the
+// answer as it stands.
 func TestStopBeforeTakeover(t *testing.T) {
 	inScene(t, []thread.Message{q("1.0", "first"), half()}, func(s *scene) {
 		s.deadOwner("1.0", "1.5")
@@ -26,8 +26,8 @@ func TestStopBeforeTakeover(t *testing.T) {
 	})
 }
 
-// TestStopOfUnrecordedMessage: the stop finds the message of an owner that died between its post and the
-// record of it. It changes nothing in an answer that is complete.
+// TestStopOfUnrecordedMessage: the stop finds the message of an owner that died between its post
+// and the record of it. It changes nothing in an answer that is complete.
 func TestStopOfUnrecordedMessage(t *testing.T) {
 	for name, m := range map[string]thread.Message{
 		"half":  half(),
@@ -53,8 +53,8 @@ func TestStopOfUnrecordedMessage(t *testing.T) {
 	}
 }
 
-// TestStopOfFinishedText: the text was finished and saved, and its owner died before it was shown. A stop
-// that comes before the takeover still counts.
+// TestStopOfFinishedText: the text was finished and saved, and its owner died before it was shown.
+// A stop that comes before the takeover still counts.
 func TestStopOfFinishedText(t *testing.T) {
 	inScene(t, []thread.Message{q("1.0", "first"), half()}, func(s *scene) {
 		s.deadOwner("1.0", "1.5")
@@ -69,8 +69,8 @@ func TestStopOfFinishedText(t *testing.T) {
 	})
 }
 
-// TestStopOfTwoEndsTheHalfAnswer: a stop of two questions before the takeover ends the half answer that
-// the first one has: it does not look for ever as if it were being written.
+// TestStopOfTwoEndsTheHalfAnswer: a stop of two questions before the takeover ends the half answer
+// that the first one has: it does not look for ever as if it were being written.
 func TestStopOfTwoEndsTheHalfAnswer(t *testing.T) {
 	inScene(t, []thread.Message{q("1.0", "first"), half(), q("2.0", "second")}, func(s *scene) {
 		s.deadOwner("1.0")
@@ -85,8 +85,8 @@ func TestStopOfTwoEndsTheHalfAnswer(t *testing.T) {
 	})
 }
 
-// TestKilledBetweenTheLastTokenAndTheEnd: the model has written all, and the process dies before that is
-// shown. Its successor shows it, and asks nobody.
+// TestKilledBetweenTheLastTokenAndTheEnd: the model has written all, and the process dies before
+// that is shown. Its successor shows it, and asks nobody.
 func TestKilledBetweenTheLastTokenAndTheEnd(t *testing.T) {
 	inScene(t, []thread.Message{q("1.0", "first")}, func(s *scene) {
 		s.stuck = true
@@ -105,8 +105,8 @@ func TestKilledBetweenTheLastTokenAndTheEnd(t *testing.T) {
 	})
 }
 
-// TestFollowUpTakesTheAnswerOver: a process is shut down in an answer, and the first that its successor
-// hears of is a follow-up. The first question gets its answer too.
+// TestFollowUpTakesTheAnswerOver: a process is shut down in an answer, and the first that its
+// successor hears of is a follow-up. The first question gets its answer too.
 func TestFollowUpTakesTheAnswerOver(t *testing.T) {
 	inScene(t, []thread.Message{q("1.0", "first"), half(), q("2.0", "second")}, func(s *scene) {
 		if err := s.deadOwner("1.0", "1.5").Release(s.t.Context()); err != nil {
@@ -122,8 +122,8 @@ func TestFollowUpTakesTheAnswerOver(t *testing.T) {
 	})
 }
 
-// TestEditBeforeTakeover: a question is edited after the owner of its answer died, with a text that was
-// finished. The successor answers the new form.
+// TestEditBeforeTakeover: a question is edited after the owner of its answer died, with a text that
+// was finished. The successor answers the new form.
 func TestEditBeforeTakeover(t *testing.T) {
 	inScene(t, []thread.Message{q("1.0", "first"), q("2.0", "second"), ours("2.5", "1.0", "2.0", 1, false)}, func(s *scene) {
 		s.deadOwner("2.0", "2.5")
@@ -136,8 +136,8 @@ func TestEditBeforeTakeover(t *testing.T) {
 	})
 }
 
-// TestEndedAnswerToAnEditStays: the answer to an edited question has ended, and its process is killed
-// before that is recorded. The successor takes away nothing of it.
+// TestEndedAnswerToAnEditStays: the answer to an edited question has ended, and its process is
+// killed before that is recorded. The successor takes away nothing of it.
 func TestEndedAnswerToAnEditStays(t *testing.T) {
 	part := func(ts string, page int, ended, whole bool) thread.Message {
 		m := ours(ts, "1.0", "1.0", 2, whole)
@@ -173,7 +173,8 @@ func TestEndedAnswerToAnEditStays(t *testing.T) {
 }
 
 // TestFailureOfEditedAnswerLosesNoQuestion: the owner dies right after an edit was added to what it
-// answers, and the answer of its successor fails. What was asked between the two is answered all the same.
+// answers, and the answer of its successor fails. What was asked between the two is answered all
+// the same.
 func TestFailureOfEditedAnswerLosesNoQuestion(t *testing.T) {
 	inScene(t, []thread.Message{edited(q("1.0", "first"), "first", "4.0"), half(), q("3.0", "second")}, func(s *scene) {
 		lease := s.deadOwner("1.0", "1.5")
@@ -189,8 +190,8 @@ func TestFailureOfEditedAnswerLosesNoQuestion(t *testing.T) {
 	})
 }
 
-// TestDeletedWhileRead: a question that is deleted while a process reads its thread, of which it has only
-// the record, is not answered.
+// TestDeletedWhileRead: a question that is deleted while a process reads its thread, of which it
+// has only the record, is not answered.
 func TestDeletedWhileRead(t *testing.T) {
 	inScene(t, []thread.Message{q("1.0", "first")}, func(s *scene) {
 		s.noted("1.0")

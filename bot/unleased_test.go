@@ -10,11 +10,12 @@ import (
 	"llmbot/bot/turn"
 )
 
-// Versions before decision 0023 answered without a lease while the store was away (epoch 0 in ours), and
-// had the thread read again afterwards (justAfter). A bot still meets such threads in a rolling deploy.
+// Versions before decision 0023 answered without a lease while the store was away (epoch 0 in
+// ours), and had the thread read again afterwards (justAfter). A bot still meets such threads in a
+// rolling deploy.
 
-// TestSecondRunIsAnswered: an answer without a lease stands between two questions. Whatever becomes of the
-// first one, the second is answered too.
+// TestSecondRunIsAnswered: an answer without a lease stands between two questions. Whatever becomes
+// of the first one, the second is answered too.
 func TestSecondRunIsAnswered(t *testing.T) {
 	by := func(m thread.Message, user string) thread.Message { m.User = user; return m }
 	for name, tt := range map[string]struct {
@@ -50,8 +51,8 @@ func TestSecondRunIsAnswered(t *testing.T) {
 	}
 }
 
-// TestEditInARunAnswersNoOtherAgain: the first question is edited while it is answered. The second has its
-// answer, and keeps it.
+// TestEditInARunAnswersNoOtherAgain: the first question is edited while it is answered. The second
+// has its answer, and keeps it.
 func TestEditInARunAnswersNoOtherAgain(t *testing.T) {
 	inScene(t, []thread.Message{q("1.0", "first"), q("2.0", "second"), ours("2.5", "2.0", "2.0", 0, true)}, func(s *scene) {
 		s.noted(justAfter("2.0"))
@@ -66,8 +67,8 @@ func TestEditInARunAnswersNoOtherAgain(t *testing.T) {
 	})
 }
 
-// TestDeletedLastQuestionLeavesTheOthersAnswered: three questions have one answer, and the last of them is
-// deleted before the thread is read again. The other two have an answer in the end.
+// TestDeletedLastQuestionLeavesTheOthersAnswered: three questions have one answer, and the last of
+// them is deleted before the thread is read again. The other two have an answer in the end.
 func TestDeletedLastQuestionLeavesTheOthersAnswered(t *testing.T) {
 	inScene(t, []thread.Message{q("1.0", "first"), q("2.0", "second"), ours("3.5", "1.0", "3.0", 0, true)}, func(s *scene) {
 		s.noted(justAfter("3.0"))
@@ -80,7 +81,8 @@ func TestDeletedLastQuestionLeavesTheOthersAnswered(t *testing.T) {
 	})
 }
 
-// TestOrphanGoes: a half answer to a question that is gone is removed, also if something else is owed.
+// TestOrphanGoes: a half answer to a question that is gone is removed, also if something else is
+// owed.
 func TestOrphanGoes(t *testing.T) {
 	inScene(t, []thread.Message{q("1.0", "first"), ours("2.5", "2.0", "2.0", 0, false), q("3.0", "third")}, func(s *scene) {
 		s.noted(justAfter("3.0"))
@@ -109,8 +111,9 @@ func TestCompleteAnswerStaysBesideAFailedOne(t *testing.T) {
 	})
 }
 
-// TestUnleasedAnswerBeforeAQuestion: more was asked after an answer whose process died. A half one grows
-// into the answer to both questions; a complete one stays, and only the second question is answered.
+// TestUnleasedAnswerBeforeAQuestion: more was asked after an answer whose process died. A half one
+// grows into the answer to both questions; a complete one stays, and only the second question is
+// answered.
 func TestUnleasedAnswerBeforeAQuestion(t *testing.T) {
 	for name, whole := range map[string]bool{"half": false, "whole": true} {
 		t.Run(name, func(t *testing.T) {
@@ -130,8 +133,9 @@ func TestUnleasedAnswerBeforeAQuestion(t *testing.T) {
 	}
 }
 
-// TestHalfAnswerBeforeUnleasedOne: the owner of the first answer died, and the next question was answered
-// without a lease by a process that left the first to its owner. The first answer is finished.
+// TestHalfAnswerBeforeUnleasedOne: the owner of the first answer died, and the next question was
+// answered without a lease by a process that left the first to its owner. The first answer is
+// finished.
 func TestHalfAnswerBeforeUnleasedOne(t *testing.T) {
 	for name, recorded := range map[string][]string{"recorded": {"1.5"}, "not recorded": nil} {
 		t.Run(name, func(t *testing.T) {
@@ -147,8 +151,9 @@ func TestHalfAnswerBeforeUnleasedOne(t *testing.T) {
 	}
 }
 
-// TestWholeAnswerBeforeUnleasedOne: as above, but the first answer is complete, which its owner could not
-// record. Nothing of it goes, nor is it written again. One that was begun for both questions is finished for the first.
+// TestWholeAnswerBeforeUnleasedOne: as above, but the first answer is complete, which its owner
+// could not record. Nothing of it goes, nor is it written again. One that was begun for both
+// questions is finished for the first.
 func TestWholeAnswerBeforeUnleasedOne(t *testing.T) {
 	for name, tt := range map[string]struct {
 		upto turn.TS

@@ -81,7 +81,8 @@ func TestAskIsOneWrite(t *testing.T) {
 	})
 }
 
-// A redelivered or doubled event, to one or two processes, at the same time or later, gives one claim.
+// A redelivered or doubled event, to one or two processes, at the same time or later, gives one
+// claim.
 func TestRedelivery(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {
 		ps := []*process{start(t, m, "a"), start(t, m, "b")}
@@ -118,7 +119,8 @@ func TestRedelivery(t *testing.T) {
 	})
 }
 
-// A redelivery that was slow to hear of its claim, while the other one was answered meanwhile, must not give a second claim.
+// A redelivery that was slow to hear of its claim, while the other one was answered meanwhile, must
+// not give a second claim.
 func TestSlowRedelivery(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {
 		p := start(t, m, "a")

@@ -8,7 +8,8 @@ import (
 	"llmbot/bot/turn"
 )
 
-// An answer that was begun for more than For says is taken over as such; one that is stopped in the middle leaves the rest owed.
+// An answer that was begun for more than For says is taken over as such; one that is stopped in the
+// middle leaves the rest owed.
 func TestWiden(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {
 		p := start(t, m, "a")

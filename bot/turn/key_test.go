@@ -10,7 +10,8 @@ import (
 	"llmbot/bot/turn"
 )
 
-// TestBadKeyIsNoOutage: a key that no store takes is refused as such; the store is not taken for away.
+// TestBadKeyIsNoOutage: a key that no store takes is refused as such; the store is not taken for
+// away.
 func TestBadKeyIsNoOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := turn.NewMem()

@@ -45,7 +45,8 @@ func TestTakeoverAfterKill(t *testing.T) {
 	})
 }
 
-// The taker waits a whole TTL from the last beat, not less, wherever the kill falls between two beats.
+// The taker waits a whole TTL from the last beat, not less, wherever the kill falls between two
+// beats.
 func TestTakeoverNeverBeforeATTL(t *testing.T) {
 	for ms := 50; ms < 1500; ms += 100 {
 		bubble(t, func(t *testing.T, m *turn.Mem) {
@@ -84,7 +85,8 @@ func TestTriesCountDeaths(t *testing.T) {
 	})
 }
 
-// Who dies among others is suspected less than who dies alone, and who has come on since, not at all.
+// Who dies among others is suspected less than who dies alone, and who has come on since, not at
+// all.
 func TestTriesAmongOthers(t *testing.T) {
 	for n, part := range map[int]int{1: 1, 2: 2, 3: 3, 4: 4, 9: 4} {
 		bubble(t, func(t *testing.T, m *turn.Mem) {
@@ -147,7 +149,8 @@ func TestLeaseCountsFromTheStart(t *testing.T) {
 	})
 }
 
-// A renewal between the write of Done and its return must not bring the messages of the last answer back.
+// A renewal between the write of Done and its return must not bring the messages of the last answer
+// back.
 func TestRenewalDuringDone(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {
 		a := start(t, m, "a")
@@ -177,7 +180,8 @@ func TestRenewalDuringDone(t *testing.T) {
 	})
 }
 
-// A frozen owner is one whose store calls hang and who does not look; when it wakes, its first look says no.
+// A frozen owner is one whose store calls hang and who does not look; when it wakes, its first look
+// says no.
 func TestFrozenOwnerWakes(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {
 		a, b := start(t, m, "a"), start(t, m, "b")
@@ -235,7 +239,8 @@ func TestFrozenOwnerWakesInDone(t *testing.T) {
 	})
 }
 
-// A taker that was frozen has seen nothing for long; that is not the same as nothing having happened.
+// A taker that was frozen has seen nothing for long; that is not the same as nothing having
+// happened.
 func TestFrozenTakerWakes(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {
 		a, b := start(t, m, "a"), start(t, m, "b")

@@ -24,7 +24,8 @@ func back(ps ...*process) {
 	}
 }
 
-// The store is away for ten seconds and more for everybody: leases lapse, nobody takes over, and the owners go on.
+// The store is away for ten seconds and more for everybody: leases lapse, nobody takes over, and
+// the owners go on.
 func TestLeasesComeBackAfterAnOutage(t *testing.T) {
 	for n := range 16 {
 		bubble(t, func(t *testing.T, m *turn.Mem) {

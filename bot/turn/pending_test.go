@@ -9,7 +9,8 @@ import (
 	"llmbot/bot/turn"
 )
 
-// What the store did not take is asked again when it is back, the oldest thread first, and taken over once.
+// What the store did not take is asked again when it is back, the oldest thread first, and taken
+// over once.
 func TestLaterIsAskedWhenTheStoreIsBack(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {
 		noted := make(chan string, 100) // hooks are called by several goroutines
@@ -173,7 +174,8 @@ func TestAloneNeverLapses(t *testing.T) {
 	})
 }
 
-// A stop that the store did not take is told when it is back: to whoever answers, or, if nobody has begun, what was asked up to it is done with.
+// A stop that the store did not take is told when it is back: to whoever answers, or, if nobody has
+// begun, what was asked up to it is done with.
 func TestStopLater(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {
 		a, b := start(t, m, "a"), start(t, m, "b")

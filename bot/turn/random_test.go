@@ -205,8 +205,9 @@ func (w *world) trouble(ctx context.Context, store *faulty) {
 	}
 }
 
-// TestRandomWorlds lets processes start, ask, answer, hang, lose their store, drain and die as dice fall. At any time at most one
-// claim of a thread passes its Check; in the end everything asked is answered; nothing is marked answered twice.
+// TestRandomWorlds lets processes start, ask, answer, hang, lose their store, drain and die as dice
+// fall. At any time at most one claim of a thread passes its Check; in the end everything asked is
+// answered; nothing is marked answered twice.
 func TestRandomWorlds(t *testing.T) {
 	seeds := 10
 	if testing.Short() {

@@ -199,7 +199,8 @@ func FuzzRecord(f *testing.F) {
 	})
 }
 
-// A record of an older version counts whole deaths under another name, and that version does not take ours for three of them.
+// A record of an older version counts whole deaths under another name, and that version does not
+// take ours for three of them.
 func TestOldTries(t *testing.T) {
 	r, err := turn.Decode([]byte(`{"asked":"1.0","tries":2}`))
 	if err != nil || r.Blame != 2*turn.BlameUnit {

@@ -20,9 +20,9 @@ import (
 // cost more than all the rest of a busy bot.
 const renderEvery = 512
 
-// mostMessages is how many messages an answer gets: four times what its characters need by default. Hundreds of headings are few characters, and each
+// maxMessages is how many messages an answer gets: four times what its characters need by default. Hundreds of headings are few characters, and each
 // counts against the blocks that a message may have.
-const mostMessages = 30
+const maxMessages = 30
 
 // draft is an answer in a thread. Set only stores; pace calls Send when it is this answer's turn.
 type draft struct {
@@ -38,10 +38,10 @@ type draft struct {
 	rev      uint64 // counts the changes of answer and of how it is laid out
 	chars    int    // of answer.Text
 	layout          // answer.Text as pages
-	fixed    int    // messages that do not change any more, but for the tidying up at the end
-	aims     []aim  // of the messages from fixed on, as of aimRev
-	aimRev   uint64
-	aimLen   int // bytes of text in aims
+	sealed    int    // messages that do not change any more, but for the tidying up at the end
+	wants     []want  // of the messages from fixed on, as of wantsRev
+	wantsRev   uint64
+	wantsLen   int // bytes of text in wants
 	sent     []sent
 	shown    int           // characters visible
 	last     pace.Load     // the last one that was exact
@@ -56,8 +56,8 @@ type draft struct {
 	streams  streams
 }
 
-// aim is what a message is to be.
-type aim struct {
+// want is what a message is to be.
+type want struct {
 	content content
 	open    string // of the page, as render.Page.Open
 	end     int    // offset in the text up to which it reaches
@@ -67,7 +67,7 @@ type aim struct {
 type sent struct {
 	ts      string
 	content content  // empty: not known
-	page    stamp    // which page that is
+	page    pageRef    // which page that is
 	tidy    *content // of a fixed one: what it is to become when all else is visible; nil: as it is
 	empty   bool     // of a fixed one: it shows nothing of the answer, and goes when all else is visible
 	stream  stream
@@ -86,11 +86,11 @@ func (s *Slack) Open(ctx context.Context, t thread.ID, r bot.Reply) (answer.Draf
 	}
 	d.startLane()
 	s.note(d)
-	standIn := d.standIn
+	placeholder := d.placeholder
 	if len(r.Adopt) > 0 || d.silent {
-		standIn = nil
+		placeholder = nil
 	}
-	d.status = s.newStatusLine(ctx, t, standIn)
+	d.status = s.newStatusLine(ctx, t, placeholder)
 	return d, nil
 }
 
@@ -109,8 +109,8 @@ func (d *draft) Set(a answer.Snapshot) {
 	d.lane.Set(load)
 }
 
-// standIn shows a message as long as there is no text, since the status is refused.
-func (d *draft) standIn() {
+// placeholder shows a message as long as there is no text, since the status is refused.
+func (d *draft) placeholder() {
 	d.mu.Lock()
 	d.standing = true
 	d.fallLocked() // a stream could not take the words back
@@ -120,8 +120,8 @@ func (d *draft) standIn() {
 	d.lane.Set(load)
 }
 
-// standInText stands in for the status where that is refused.
-const standInText = "Thinking…"
+// placeholderText stands in for the status where that is refused.
+const placeholderText = "Thinking…"
 
 // quietTimeout is how long a call may take that is under way when its answer is taken over.
 const quietTimeout = 5 * time.Second
@@ -161,13 +161,13 @@ func (d *draft) Close(ctx context.Context, a answer.Snapshot) error {
 	return nil
 }
 
-// Room returns how many bytes of a text the answer's messages take, mostMessages if none of them is shorter than it has to be. stop has no further message
+// Room returns how many bytes of a text the answer's messages take, maxMessages if none of them is shorter than it has to be. stop has no further message
 // begun: the one that is being written, or the first, is the last; the end that Set is given after that stands, whatever Close is called with.
 func (d *draft) Room(text string, stop bool) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !stop {
-		return end(render.New(d.lim, render.WithLinks(d.links)).Set(text, true), mostMessages, text)
+		return end(render.New(d.lim, render.WithLinks(d.links)).Set(text, true), maxMessages, text)
 	}
 	d.full = true
 	a := d.answer
@@ -177,10 +177,10 @@ func (d *draft) Room(text string, stop bool) int {
 	if d.posting {
 		begun++
 	}
-	if n := max(begun, 1) - d.fixed; n > 0 {
+	if n := max(begun, 1) - d.sealed; n > 0 {
 		return end(d.pages(text, a.Phase.Final()), n, text)
 	}
-	return min(d.fixedTo, len(text))
+	return min(d.sealedTo, len(text))
 }
 
 // end is up to where the first n pages show a text.
@@ -225,14 +225,14 @@ func (d *draft) setLocked(a answer.Snapshot) {
 		d.chars += utf8.RuneCountInString(a.Text[len(old.Text):])
 	} else {
 		d.chars = utf8.RuneCountInString(a.Text)
-		d.anewLocked(commonPrefix(old.Text, a.Text))
+		d.rewrittenLocked(commonPrefix(old.Text, a.Text))
 	}
 	d.chooseLocked()
 }
 
-// renderLocked brings aims up to date.
+// renderLocked brings wants up to date.
 func (d *draft) renderLocked() {
-	if d.aimRev == d.rev {
+	if d.wantsRev == d.rev {
 		return
 	}
 	a, final := d.answer, d.answer.Phase.Final()
@@ -244,24 +244,24 @@ func (d *draft) renderLocked() {
 		pages = nil
 	}
 	if d.standing && !final && len(pages) == 0 && a.Notice == "" {
-		a.Notice = standInText
+		a.Notice = placeholderText
 	}
-	d.aims = d.aims[:0]
-	for i, c := range contents(pages, a, d.fixed > 0, false) {
+	d.wants = d.wants[:0]
+	for i, c := range contents(pages, a, d.sealed > 0, false) {
 		c.plain = d.smaller >= plainAfter && d.skip+i >= d.plainFrom
 		if c.controls != 0 {
 			c.value = d.reply.For + "|" + d.reply.User
 		}
-		w := aim{content: c, end: d.fixedTo}
+		w := want{content: c, end: d.sealedTo}
 		if i < len(pages) {
 			w.open, w.end = pages[i].Open, min(pages[i].End, len(a.Text))
 		}
-		d.aims = append(d.aims, w)
+		d.wants = append(d.wants, w)
 	}
-	if n := len(d.aims); n > 0 && final {
-		d.aims[n-1].end = len(a.Text)
+	if n := len(d.wants); n > 0 && final {
+		d.wants[n-1].end = len(a.Text)
 	}
-	d.aimRev, d.aimLen = d.rev, len(a.Text)
+	d.wantsRev, d.wantsLen = d.rev, len(a.Text)
 }
 
 // nextLocked is the next call: which message, and what kind. The messages are made right from the first to the last, so that a
@@ -271,10 +271,10 @@ func (d *draft) nextLocked() (int, pace.Kind) {
 	if d.frozen && !final {
 		return 0, pace.None
 	}
-	for i, w := range d.aims {
-		at := d.fixed + i
+	for i, w := range d.wants {
+		at := d.sealed + i
 		switch {
-		case at >= len(d.sent) && !final && (d.full || at >= mostMessages):
+		case at >= len(d.sent) && !final && (d.full || at >= maxMessages):
 			return 0, pace.None
 		case at >= len(d.sent) && d.streams.on && !final:
 			if w.open == "" {
@@ -295,7 +295,7 @@ func (d *draft) nextLocked() (int, pace.Kind) {
 		return 0, pace.None
 	}
 	removed := d.answer.Phase == answer.Removed
-	if last := len(d.sent) - 1; last >= 0 && (removed || last >= d.fixed+len(d.aims) && len(d.aims) > 0) { // an answer written anew was shorter
+	if last := len(d.sent) - 1; last >= 0 && (removed || last >= d.sealed+len(d.wants) && len(d.wants) > 0) { // an answer written anew was shorter
 		if d.sent[last].stream.live {
 			return last, pace.Stop
 		}
@@ -305,9 +305,9 @@ func (d *draft) nextLocked() (int, pace.Kind) {
 		switch {
 		case m.stream.live:
 			return at, pace.Stop
-		case at < d.fixed && m.empty:
+		case at < d.sealed && m.empty:
 			return at, pace.Delete
-		case at < d.fixed && m.tidy != nil && m.content != *m.tidy:
+		case at < d.sealed && m.tidy != nil && m.content != *m.tidy:
 			return at, pace.Edit
 		}
 	}
@@ -319,7 +319,7 @@ func (d *draft) nextLocked() (int, pace.Kind) {
 func (d *draft) Untidy() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, m := range d.sent[:min(d.fixed, len(d.sent))] {
+	for _, m := range d.sent[:min(d.sealed, len(d.sent))] {
 		if m.empty || m.tidy != nil && m.content != *m.tidy {
 			return true
 		}
@@ -336,12 +336,12 @@ func (d *draft) loadLocked(exact bool) pace.Load {
 		}
 		return l
 	}
-	grown := len(d.answer.Text) - d.aimLen
-	exact = exact || l.Closing || d.aimLen == 0 || grown < 0 || grown >= renderEvery || d.streams.on && !d.last.Dirty
+	grown := len(d.answer.Text) - d.wantsLen
+	exact = exact || l.Closing || d.wantsLen == 0 || grown < 0 || grown >= renderEvery || d.streams.on && !d.last.Dirty
 	if exact {
 		d.renderLocked()
 	}
-	if d.aimRev == d.rev {
+	if d.wantsRev == d.rev {
 		_, l.Next = d.nextLocked()
 		if l.Dirty = l.Next != pace.None; !l.Dirty && d.streams.on {
 			l.Next = pace.Start // pace counts the streams to come, too
@@ -353,7 +353,7 @@ func (d *draft) loadLocked(exact bool) pace.Load {
 	switch {
 	case d.streams.on || d.last.Dirty && d.last.Next == pace.Post: // the next page is due until it is there
 		l.Next = d.last.Next
-	case len(d.sent) <= d.fixed:
+	case len(d.sent) <= d.sealed:
 		l.Next = pace.Post
 	}
 	return l

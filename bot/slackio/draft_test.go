@@ -293,7 +293,7 @@ func TestContents(t *testing.T) {
 }
 
 func TestFlights(t *testing.T) {
-	f := newFlights()
+	f := newDedupe()
 	var all sync.WaitGroup
 	var mu sync.Mutex // guards firsts
 	firsts := map[string]int{}

@@ -158,8 +158,8 @@ func (s *Slack) Trouble() string {
 	return strings.Join(said, "; ")
 }
 
-// mostTrouble is how much is said of an error.
-const mostTrouble = 300 // bytes
+// maxTrouble is how much is said of an error.
+const maxTrouble = 300 // bytes
 
 // troubleOf is why a socket ended, with the next step if there is one.
 func troubleOf(err error) string {
@@ -167,7 +167,7 @@ func troubleOf(err error) string {
 	if f := classify(err); f.reason != "" && f.kind == limited {
 		why = "apps.connections.open: " + f.reason
 	}
-	why = cut(why, mostTrouble)
+	why = cut(why, maxTrouble)
 	if e, ok := errors.AsType[*SocketError](err); ok {
 		why += ". " + e.Hint()
 	}

@@ -33,9 +33,9 @@ const slackDomains = "slack.com slack-gov.com"
 // plainDomains are further domains of Slack's that files may come from: the ones of its content servers. They need no token.
 const plainDomains = "slack-files.com slack-edge.com"
 
-// mostHops is how many redirects of a file are followed. Files that may be read come without any (facts/slack.md §5.7); one hop, to
+// maxHops is how many redirects of a file are followed. Files that may be read come without any (facts/slack.md §5.7); one hop, to
 // files-origin.slack.com, has been seen.
-const mostHops = 3
+const maxHops = 3
 
 // hostOf judges an address: Slack's hosts over https and its usual port, or the scheme, host and port of the Web API, where every call takes the
 // token anyway.
@@ -70,7 +70,7 @@ func (s *Slack) fetch(ctx context.Context, address string, to io.Writer) error {
 	if err != nil {
 		return errors.New("its address is none")
 	}
-	for range 1 + mostHops {
+	for range 1 + maxHops {
 		where := s.hostOf(u)
 		if where == hostForeign {
 			return fmt.Errorf("it is at %s, which is none of Slack's hosts over https (nor the one of %s): %w", egress.Origin(u), addressVariable, attach.ErrNoFile)

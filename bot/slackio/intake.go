@@ -70,11 +70,11 @@ func (in *intake) handle(ctx context.Context, env envelope, ack func(payload any
 // ignored counts an envelope that the bot has nothing to do with, or that is not as Slack writes it.
 func (s *Slack) ignored(ctx context.Context, env envelope, reason string) {
 	if strings.HasPrefix(reason, unreadable) {
-		s.log.WarnContext(ctx, "event_unreadable", "envelope", env.ID, "type", cut(env.Type, mostReason), "reason", reason)
+		s.log.WarnContext(ctx, "event_unreadable", "envelope", env.ID, "type", cut(env.Type, maxReason), "reason", reason)
 		s.told(env, OutcomeUnreadable)
 		return
 	}
-	s.log.DebugContext(ctx, "event_ignored", "envelope", env.ID, "reason", cut(reason, mostReason))
+	s.log.DebugContext(ctx, "event_ignored", "envelope", env.ID, "reason", cut(reason, maxReason))
 	s.told(env, OutcomeIgnored)
 }
 
@@ -142,7 +142,7 @@ type flight struct {
 // store knows the rest.
 const maxSeen = 10_000
 
-func newFlights() *flights { return &flights{byID: recent.New[string, *flight](maxSeen)} }
+func newDedupe() *flights { return &flights{byID: recent.New[string, *flight](maxSeen)} }
 
 // begin says whether this is the first to handle key; bare, that it does not tell the files.
 func (f *flights) begin(key string, bare bool) (*flight, bool) {

@@ -27,7 +27,7 @@ type layout struct {
 	links     render.Links  // what becomes of addresses
 	steps     []step        // what was done with doc beside Set; a prefix never changes
 	skip      int           // pages that stand in fixed messages
-	fixedTo   int           // bytes of text when those were written, or more than they show
+	sealedTo   int           // bytes of text when those were written, or more than they show
 	smaller   int           // how often the content was refused
 	plainFrom int           // the page from which on content goes without blocks, if it was refused so often
 }
@@ -47,8 +47,8 @@ func (s step) do(doc *render.Doc) {
 	doc.Shrink(s.page, s.lim)
 }
 
-// stamp says which page a message shows.
-type stamp struct {
+// pageRef says which page a message shows.
+type pageRef struct {
 	whole bool // all of the page, as it was then; else no page
 	page  int
 	at    int    // bytes of text there were then
@@ -96,23 +96,23 @@ func (l *layout) shrunk() render.Limits {
 	return lim
 }
 
-// laidOutLocked has everything rendered again, after the layout was changed.
-func (d *draft) laidOutLocked() {
-	d.aims, d.aimLen = nil, 0
+// relayoutLocked has everything rendered again, after the layout was changed.
+func (d *draft) relayoutLocked() {
+	d.wants, d.wantsLen = nil, 0
 	d.rev++
 }
 
 // mendLocked draws the conclusion from a refusal that has to do with the message, not with Slack. false: there is none.
 func (d *draft) mendLocked(c call, f failure) bool {
 	switch {
-	case c.at < d.fixed && f.kind == tooLong && d.sent[c.at].tidy != nil && !c.content.plain:
+	case c.at < d.sealed && f.kind == tooLong && d.sent[c.at].tidy != nil && !c.content.plain:
 		c.content.plain = true
 		d.sent[c.at].tidy = &c.content
 		d.rev++
-	case c.at < d.fixed && d.sent[c.at].empty && f.kind != gone: // it may not be deleted: it says at least what it is
+	case c.at < d.sealed && d.sent[c.at].empty && f.kind != gone: // it may not be deleted: it says at least what it is
 		d.sent[c.at].empty, d.sent[c.at].tidy = false, &content{notice: writtenAnew}
 		d.rev++
-	case c.at < d.fixed: // all of the text is visible elsewhere
+	case c.at < d.sealed: // all of the text is visible elsewhere
 		d.sent[c.at].empty = false
 		d.sent[c.at].tidy, d.sent[c.at].stream.live = nil, false
 		d.rev++
@@ -123,7 +123,7 @@ func (d *draft) mendLocked(c call, f failure) bool {
 		d.rev++
 	case f.kind == uneditable && c.at < len(d.sent):
 		d.frozen = true
-		d.fixLocked()
+		d.sealLocked()
 		for i := range d.sent {
 			d.sent[i].tidy = nil
 		}
@@ -133,14 +133,14 @@ func (d *draft) mendLocked(c call, f failure) bool {
 	return true
 }
 
-// fixLocked ends the messages as they are: what is not visible yet goes into new ones. pace asks for it when an edit is refused for
+// sealLocked ends the messages as they are: what is not visible yet goes into new ones. pace asks for it when an edit is refused for
 // too long.
-func (d *draft) fixLocked() {
-	if len(d.sent) <= d.fixed {
+func (d *draft) sealLocked() {
+	if len(d.sent) <= d.sealed {
 		return
 	}
-	d.settleLocked()
-	first, from := d.fixed, d.skip
+	d.noteShownLocked()
+	first, from := d.sealed, d.skip
 	for i := first; i < len(d.sent); i++ {
 		m := &d.sent[i]
 		if !m.page.whole || m.page.page != from+i-first {
@@ -155,60 +155,60 @@ func (d *draft) fixLocked() {
 			bare.small, bare.notice, bare.controls, bare.value = "", "", 0, ""
 			m.tidy = &bare
 		}
-		d.skip, d.fixedTo, d.steps = m.page.page+1, m.page.at, m.page.steps
+		d.skip, d.sealedTo, d.steps = m.page.page+1, m.page.at, m.page.steps
 		if m.page.last {
 			d.steps = append(slices.Clip(d.steps), step{at: m.page.at})
 		}
 	}
-	d.fixed, d.plainFrom = len(d.sent), d.skip
+	d.sealed, d.plainFrom = len(d.sent), d.skip
 	if d.smaller > 0 {
-		d.steps = append(slices.Clip(d.steps), step{at: d.fixedTo, page: d.skip, lim: d.shrunk()})
+		d.steps = append(slices.Clip(d.steps), step{at: d.sealedTo, page: d.skip, lim: d.shrunk()})
 	}
 	d.again(d.answer.Text)
-	d.laidOutLocked()
+	d.relayoutLocked()
 }
 
 // shrinkLocked lays the answer out anew from a message on that Slack does not take.
 func (d *draft) shrinkLocked(at int) {
-	d.settleLocked()
+	d.noteShownLocked()
 	d.smaller++
-	d.plainFrom = d.skip + at - d.fixed
+	d.plainFrom = d.skip + at - d.sealed
 	d.do(step{at: len(d.answer.Text), page: d.plainFrom, lim: d.shrunk()})
-	d.laidOutLocked()
+	d.relayoutLocked()
 }
 
-// settleLocked notes which messages are as they should be, also if the text was written anew since they were sent.
-func (d *draft) settleLocked() {
+// noteShownLocked notes which messages are as they should be, also if the text was written anew since they were sent.
+func (d *draft) noteShownLocked() {
 	d.renderLocked()
-	for i, w := range d.aims {
-		if at := d.fixed + i; at < len(d.sent) && d.sent[at].content == w.content {
-			d.sent[at].page = d.stampLocked(i)
+	for i, w := range d.wants {
+		if at := d.sealed + i; at < len(d.sent) && d.sent[at].content == w.content {
+			d.sent[at].page = d.pageRefLocked(i)
 		}
 	}
 }
 
-// stampLocked is that of a message that shows aim i.
-func (d *draft) stampLocked(i int) stamp {
-	return stamp{whole: d.aims[i].content.markdown != "", page: d.skip + i, at: len(d.answer.Text), last: i == len(d.aims)-1, steps: d.steps}
+// pageRefLocked is that of a message that shows aim i.
+func (d *draft) pageRefLocked(i int) pageRef {
+	return pageRef{whole: d.wants[i].content.markdown != "", page: d.skip + i, at: len(d.answer.Text), last: i == len(d.wants)-1, steps: d.steps}
 }
 
-// anewLocked takes in that the text was written anew from an offset on.
-func (d *draft) anewLocked(same int) {
+// rewrittenLocked takes in that the text was written anew from an offset on.
+func (d *draft) rewrittenLocked(same int) {
 	for i := range d.sent {
 		if m := &d.sent[i]; m.page.at > same {
 			m.page.whole = false
 		}
 	}
-	if d.fixedTo > same || slices.ContainsFunc(d.steps, func(s step) bool { return s.at > same }) {
+	if d.sealedTo > same || slices.ContainsFunc(d.steps, func(s step) bool { return s.at > same }) {
 		// All of it is shown again, in the same messages.
-		d.fixed = 0
+		d.sealed = 0
 		for i := range d.sent {
 			d.sent[i].tidy, d.sent[i].empty = nil, false
 		}
 		d.reset(d.lim)
 	}
 	d.again(d.answer.Text)
-	d.laidOutLocked()
+	d.relayoutLocked()
 }
 
 // commonPrefix is how many bytes two texts begin with alike, whole characters only.

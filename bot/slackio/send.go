@@ -89,7 +89,7 @@ func (d *draft) made(ctx context.Context) {
 	d.calling = nil
 	d.mu.Unlock()
 	if over {
-		d.hangUp(ctx)
+		d.stopStreams(ctx)
 	}
 }
 
@@ -102,7 +102,7 @@ func (d *draft) make(ctx context.Context, o order) pace.Outcome {
 		var p posted
 		if p, err = d.s.post(ctx, c, o.unsure); err == nil {
 			if p.found {
-				c.content, c.page, c.end = content{}, stamp{}, -1 // what it shows is not known: it is edited next
+				c.content, c.page, c.end = content{}, pageRef{}, -1 // what it shows is not known: it is edited next
 			}
 			return d.posted(c, p, text)
 		}
@@ -139,10 +139,10 @@ func (d *draft) callLocked(at int, next pace.Kind, whole bool) call {
 		d.rollLocked(at)
 	}
 	c := call{thread: d.thread, reply: d.reply, at: at, end: -1, late: whole, began: time.Now(), tried: d.streams.tried}
-	switch i := at - d.fixed; {
+	switch i := at - d.sealed; {
 	case next == pace.Delete:
-	case i >= 0 && i < len(d.aims):
-		c.content, c.end, c.page = d.aims[i].content, d.aims[i].end, d.stampLocked(i)
+	case i >= 0 && i < len(d.wants):
+		c.content, c.end, c.page = d.wants[i].content, d.wants[i].end, d.pageRefLocked(i)
 	case i < 0 && d.sent[at].tidy != nil:
 		c.content, c.page = *d.sent[at].tidy, d.sent[at].page
 	case i < 0:
@@ -184,11 +184,11 @@ func (d *draft) deleted(c call, err error) pace.Outcome {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
-	case err != nil && f.kind == denied && c.at < d.fixed: // it stays, and says what it is
+	case err != nil && f.kind == denied && c.at < d.sealed: // it stays, and says what it is
 		d.mendLocked(c, f)
 		return pace.Outcome{Shown: d.shown, Load: d.loadLocked(true)}
-	case c.at < d.fixed:
-		d.fixed--
+	case c.at < d.sealed:
+		d.sealed--
 	}
 	d.sent = slices.Delete(d.sent, c.at, c.at+1)
 	return pace.Outcome{Shown: d.shown, Load: d.loadLocked(true)}

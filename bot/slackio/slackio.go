@@ -102,7 +102,7 @@ func New(cfg Config) *Slack {
 	impatient := *cfg.HTTP
 	impatient.Timeout = callTimeout
 	s := &Slack{
-		cfg: cfg, log: cfg.Log, opener: apiClient(cfg, &impatient), pace: pace.New(cfg.Pace), seen: newFlights(),
+		cfg: cfg, log: cfg.Log, opener: apiClient(cfg, &impatient), pace: pace.New(cfg.Pace), seen: newDedupe(),
 		users: newDirectory[bot.Person](), channels: newDirectory[string](),
 		opens: rate.NewLimiter(rate.Every(opensEvery), opensBurst), drafts: map[*draft]time.Time{},
 	}
@@ -158,7 +158,7 @@ func (s *Slack) Run(ctx context.Context, h Handler) error {
 		}
 		stopPacing()
 		paced.Wait()
-		s.hangUp(ctx)
+		s.stopStreams(ctx)
 		linked.Wait()
 	}()
 	in := &intake{slack: s, handler: h, room: make(chan struct{}, maxHandlers)}

@@ -35,7 +35,7 @@ const (
 
 	frameBytes = 32 << 10 // Slack drops continuation frames: one write must hold a whole ack (facts/slack.md §7.2)
 	ackBytes   = 20_480   // from so many on Slack drops an ack without a word (facts/slack.md §7.1)
-	mostReason = 100      // bytes of Slack's word for why it closes a socket
+	maxReason = 100      // bytes of Slack's word for why it closes a socket
 	acksQueued = 64       // that wait for the socket; more wait in their handlers
 	// maxFrame is what is read of a frame. The largest message of Slack's, 40,000 characters, comes to some 600 kB with its blocks and its
 	// previous form.
@@ -250,7 +250,7 @@ func (l *link) read(ctx context.Context, conn *websocket.Conn, pongs chan<- []by
 		case f.Type == "disconnect" && f.reason == "warning": // it is of use for ten seconds more
 			l.s.log.InfoContext(ctx, "socket_ends_soon", "socket", l.n)
 		case f.Type == "disconnect":
-			return &SocketError{Reason: cut(f.reason, mostReason)}
+			return &SocketError{Reason: cut(f.reason, maxReason)}
 		default:
 			l.set(ctx, true)
 			l.in.take(ctx, &l.handlers, f.envelope, func(payload any) { l.ack(ctx, f.ID, payload) })

@@ -17,8 +17,8 @@ const (
 	statusAgain = 90 * time.Second
 	// statusTimeout is how long one call may take: an answer's end waits for it.
 	statusTimeout = 3 * time.Second
-	// standInAfter is how long an answer may have no text until a message says so, where the status is refused: it costs a post and an edit.
-	standInAfter = 3 * time.Second
+	// placeholderAfter is how long an answer may have no text until a message says so, where the status is refused: it costs a post and an edit.
+	placeholderAfter = 3 * time.Second
 	// The seconds that a status takes are told in steps: Slack does not publish how often it may be set.
 	tellEvery  = 10 * time.Second // at first
 	tellSeldom = 30 * time.Second // after as much
@@ -29,7 +29,7 @@ const (
 type statusLine struct {
 	wake    chan struct{} // holds one: what is said, or over, changed
 	done    chan struct{} // closed when its goroutine has ended
-	standIn func()        // called when the status is refused and no text has come for a while, at most once
+	placeholder func()        // called when the status is refused and no text has come for a while, at most once
 
 	mu    sync.Mutex // guards all below
 	says  saying
@@ -69,8 +69,8 @@ func (y saying) next(now time.Time) time.Duration {
 	return step - passed%step
 }
 
-func (s *Slack) newStatusLine(ctx context.Context, t thread.ID, standIn func()) *statusLine {
-	l := &statusLine{wake: make(chan struct{}, 1), done: make(chan struct{}), standIn: standIn}
+func (s *Slack) newStatusLine(ctx context.Context, t thread.ID, placeholder func()) *statusLine {
+	l := &statusLine{wake: make(chan struct{}, 1), done: make(chan struct{}), placeholder: placeholder}
 	go func() { // Close waits for it
 		defer close(l.done)
 		l.run(ctx, s, t)
@@ -146,10 +146,10 @@ func (l *statusLine) run(ctx context.Context, s *Slack, t thread.ID) {
 			if text != last {
 				if s.setStatus(ctx, t, text) {
 					shown, last = true, text
-				} else if l.standIn != nil {
-					if pause = standInAfter - time.Since(began); pause <= 0 {
-						l.standIn()
-						l.standIn, pause = nil, statusAgain
+				} else if l.placeholder != nil {
+					if pause = placeholderAfter - time.Since(began); pause <= 0 {
+						l.placeholder()
+						l.placeholder, pause = nil, statusAgain
 					}
 				}
 			}

@@ -27,10 +27,10 @@ const (
 	streamAge = 225 * time.Second
 	// streamGone is the age at which Slack has certainly ended a stream.
 	streamGone = 6 * time.Minute
-	// mostStuck is how often a stream is tried to be stopped that Slack lets us neither stop nor edit.
-	mostStuck = 3
-	// hangUpTimeout is how long a stream is tried to be stopped outside of pace, when nobody else will.
-	hangUpTimeout = 3 * time.Second
+	// maxStuck is how often a stream is tried to be stopped that Slack lets us neither stop nor edit.
+	maxStuck = 3
+	// stopTimeout is how long a stream is tried to be stopped outside of pace, when nobody else will.
+	stopTimeout = 3 * time.Second
 	// clockSkew is how far Slack's clock may be behind ours.
 	clockSkew = 5 * time.Second
 )
@@ -100,18 +100,18 @@ func (d *draft) fallLocked() {
 	if len(d.sent) == 0 {
 		d.reset(render.MessageLimits())
 	}
-	d.laidOutLocked()
+	d.relayoutLocked()
 }
 
 // streamNextLocked is what the live stream of aim i needs.
 func (d *draft) streamNextLocked(i int) pace.Kind {
-	w, m := d.aims[i], &d.sent[d.fixed+i]
+	w, m := d.wants[i], &d.sent[d.sealed+i]
 	switch {
 	case !d.fitsLocked(m, w.content):
 		return pace.Stop
 	case d.streams.late && m.content.markdown == w.content.markdown:
 		return pace.None // stopped at the end
-	case !d.streams.on, d.answer.Phase.Final(), i < len(d.aims)-1, time.Since(m.stream.began) >= streamAge:
+	case !d.streams.on, d.answer.Phase.Final(), i < len(d.wants)-1, time.Since(m.stream.began) >= streamAge:
 		return pace.Stop
 	case len(w.open) > len(m.content.markdown):
 		return pace.Append
@@ -128,21 +128,21 @@ func (d *draft) fitsLocked(m *sent, c content) bool {
 // streamCallLocked completes a call to a stream. A stream that cannot become what it is to be is only stopped, and edited then.
 func (d *draft) streamCallLocked(c call, next pace.Kind, whole bool) call {
 	if next == pace.Start {
-		w := d.aims[c.at-d.fixed]
+		w := d.wants[c.at-d.sealed]
 		c.content = content{markdown: w.open}
 		c.chunk, c.hidden = w.open, strings.TrimPrefix(w.content.markdown, w.open)
 		c.page.whole = c.hidden == ""
 		return c
 	}
 	m := &d.sent[c.at]
-	if c.at >= d.fixed+len(d.aims) || !d.fitsLocked(m, c.content) {
+	if c.at >= d.sealed+len(d.wants) || !d.fitsLocked(m, c.content) {
 		d.fallLocked()
 		c.content, c.page, c.end, c.bare = m.content, m.page, -1, true
 		return c
 	}
 	if next == pace.Append {
 		c.content = content{markdown: c.content.markdown}
-		if open := d.aims[c.at-d.fixed].open; !whole {
+		if open := d.wants[c.at-d.sealed].open; !whole {
 			c.hidden = strings.TrimPrefix(c.content.markdown, open)
 			c.content.markdown = open
 		}
@@ -154,14 +154,14 @@ func (d *draft) streamCallLocked(c call, next pace.Kind, whole bool) call {
 
 // rollLocked ends the page of a live stream that is too old, or full, and decides how the answer goes on.
 func (d *draft) rollLocked(at int) {
-	if d.answer.Phase.Final() || !d.streams.on || at < d.fixed {
+	if d.answer.Phase.Final() || !d.streams.on || at < d.sealed {
 		return
 	}
-	i := at - d.fixed
-	if !d.fitsLocked(&d.sent[at], d.aims[i].content) {
+	i := at - d.sealed
+	if !d.fitsLocked(&d.sent[at], d.wants[i].content) {
 		return
 	}
-	if i == len(d.aims)-1 {
+	if i == len(d.wants)-1 {
 		d.do(step{at: len(d.answer.Text)})
 		d.rev++
 		d.renderLocked()
@@ -179,8 +179,8 @@ func (d *draft) continueLocked() (at int, next pace.Kind, whole bool) {
 	if d.answer.Phase == answer.Removed {
 		return at, next, false
 	}
-	if next == pace.Stop && at >= d.fixed && at < d.fixed+len(d.aims) {
-		if m, c := &d.sent[at], d.aims[at-d.fixed].content; d.fitsLocked(m, c) {
+	if next == pace.Stop && at >= d.sealed && at < d.sealed+len(d.wants) {
+		if m, c := &d.sent[at], d.wants[at-d.sealed].content; d.fitsLocked(m, c) {
 			if c.markdown != m.content.markdown {
 				return at, pace.Append, true
 			}
@@ -189,7 +189,7 @@ func (d *draft) continueLocked() (at int, next pace.Kind, whole bool) {
 			return at, next, false
 		}
 	}
-	d.fixLocked()
+	d.sealLocked()
 	d.renderLocked()
 	at, next = d.nextLocked()
 	return at, next, false
@@ -233,7 +233,7 @@ func (d *draft) mendStreamLocked(c call, next pace.Kind, f failure) bool {
 		d.fallLocked()
 		m.stream.live = false // perhaps it can be edited
 		m.stream.stuck++
-	case next == pace.Edit && f.reason == errStreaming && m.stream.stuck < mostStuck:
+	case next == pace.Edit && f.reason == errStreaming && m.stream.stuck < maxStuck:
 		d.fallLocked()
 		m.stream.live, m.stream.bare = true, true
 	default:
@@ -275,7 +275,7 @@ func (d *draft) endStreams(ctx context.Context, err error) {
 	d.mu.Unlock()
 	d.streams.timed.Wait()
 	if err != nil {
-		d.hangUp(ctx)
+		d.stopStreams(ctx)
 	}
 	d.s.forget(d, err == nil && d.owes())
 }
@@ -300,15 +300,15 @@ func (d *draft) yield(ids []string) {
 	}
 }
 
-// hangUp stops what is still streaming when pace does not do it any more: Slack would show it as unfinished for ever.
-func (d *draft) hangUp(ctx context.Context) {
+// stopStreams stops what is still streaming when pace does not do it any more: Slack would show it as unfinished for ever.
+func (d *draft) stopStreams(ctx context.Context) {
 	if d.check() != nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), hangUpTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
 	for {
-		c, ok := d.hanging()
+		c, ok := d.streamToStop()
 		if !ok {
 			return
 		}
@@ -316,12 +316,12 @@ func (d *draft) hangUp(ctx context.Context) {
 		if err != nil {
 			d.s.log.WarnContext(ctx, "stream_not_stopped", "thread", d.thread.String(), "ask", d.reply.For, "message", c.ts, "error", err)
 		}
-		d.hungUp(c, err)
+		d.streamStopped(c, err)
 	}
 }
 
-// hanging is the call that stops a live stream; not ok if there is none, or Send will do it.
-func (d *draft) hanging() (call, bool) {
+// streamToStop is the call that stops a live stream; not ok if there is none, or Send will do it.
+func (d *draft) streamToStop() (call, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.streams.over = true
@@ -334,7 +334,7 @@ func (d *draft) hanging() (call, bool) {
 	return d.callLocked(at, pace.Stop, false), true
 }
 
-func (d *draft) hungUp(c call, err error) {
+func (d *draft) streamStopped(c call, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.streams.busy = false
@@ -383,11 +383,11 @@ func (s *Slack) untidy(all bool) []*draft {
 	return out
 }
 
-// hangUp stops all streams that are left.
-func (s *Slack) hangUp(ctx context.Context) {
+// stopStreams stops all streams that are left.
+func (s *Slack) stopStreams(ctx context.Context) {
 	var all sync.WaitGroup
 	for _, d := range s.untidy(true) {
-		all.Go(func() { d.hangUp(ctx) })
+		all.Go(func() { d.stopStreams(ctx) })
 	}
 	all.Wait()
 }

@@ -38,7 +38,7 @@ type call struct {
 	reply   bot.Reply
 	at      int // which message of the answer
 	content content
-	page    pageRef     // which page content is
+	page    pageRef   // which page content is
 	end     int       // offset in the text up to which the message reaches then; negative: what is visible does not change
 	ts      string    // of the message; empty: a new one
 	known   []string  // messages of this answer

@@ -42,7 +42,7 @@ func (in *intake) command(ctx context.Context, env envelope, ack func(payload an
 		report = in.handler.Status(ctx, bot.Command{User: c.UserID, Channel: c.ChannelID, Text: c.Text})
 	}
 	s.log.InfoContext(ctx, "command_answered", "command", c.Command, "user", c.UserID, "channel", c.ChannelID)
-	s.told(env, OutcomeHandled)
+	s.record(env, OutcomeHandled)
 	ack(commandAck(env.ID, report))
 	if len(report.Charts) > 0 && wait(ctx, chartsAfter) == nil {
 		s.drawCharts(ctx, c.ResponseURL, report.Charts)

@@ -58,21 +58,21 @@ type rawFile struct {
 }
 
 // what is the kind of a news.
-type what int
+type eventKind int
 
 const (
-	asked   what = iota // a message that may want an answer
-	edited              // a message has another text now
-	deleted             // a message is gone
-	halted              // Slack's own stop button
-	home                // somebody opened the Home tab
+	asked   eventKind = iota // a message that may want an answer
+	edited                   // a message has another text now
+	deleted                  // a message is gone
+	halted                   // Slack's own stop button
+	home                     // somebody opened the Home tab
 )
 
 // news is an event that may concern the bot, its text still in Slack's own writing.
-type news struct {
+type decodedEvent struct {
 	rawMessage
 
-	what     what
+	kind     eventKind
 	channel  string
 	direct   bool
 	external bool
@@ -83,13 +83,13 @@ type news struct {
 }
 
 // decodeEvent finds the news in an event, or says why there is none. It is pure.
-func decodeEvent(payload []byte, self Self) (*news, string) {
+func decodeEvent(payload []byte, self Self) (*decodedEvent, string) {
 	var out outer
 	if err := json.Unmarshal(payload, &out); err != nil {
 		return nil, unreadable
 	}
 	ev := out.Event
-	n := &news{rawMessage: ev.rawMessage, channel: ev.Channel, at: ev.EventTS, direct: ev.ChannelType == "im" || strings.HasPrefix(ev.Channel, "D")}
+	n := &decodedEvent{rawMessage: ev.rawMessage, channel: ev.Channel, at: ev.EventTS, direct: ev.ChannelType == "im" || strings.HasPrefix(ev.Channel, "D")}
 	switch ev.Type {
 	case "app_mention":
 		if ev.Edited.TS != "" {
@@ -101,13 +101,13 @@ func decodeEvent(payload []byte, self Self) (*news, string) {
 		if ev.Tab != "home" || ev.User == "" {
 			return nil, "another tab"
 		}
-		n.what, n.TS = home, ev.EventTS
+		n.kind, n.TS = home, ev.EventTS
 		return n, n.odd()
 	case "agent_session_stopped":
 		if ev.Channel == "" || ev.ThreadTS == "" {
 			return nil, "no thread"
 		}
-		n.what, n.TS = halted, ev.EventTS
+		n.kind, n.TS = halted, ev.EventTS
 		return n, n.odd()
 	default:
 		return nil, "type " + ev.Type
@@ -121,10 +121,10 @@ func decodeEvent(payload []byte, self Self) (*news, string) {
 			return nil, "edited" // a new message is not
 		}
 	case "message_changed":
-		n.rawMessage, n.what = ev.Message, edited
+		n.rawMessage, n.kind = ev.Message, edited
 		switch {
 		case ev.Message.Subtype == "tombstone": // the parent of a thread was deleted
-			n.rawMessage, n.what = ev.Previous, deleted
+			n.rawMessage, n.kind = ev.Previous, deleted
 		case ev.Message.Text == ev.Previous.Text:
 			return nil, "no change of text" // a preview came, a thread grew
 		case ev.Message.Edited.TS == "":
@@ -132,7 +132,7 @@ func decodeEvent(payload []byte, self Self) (*news, string) {
 		}
 		n.was = mentions(ev.Previous.Text, self.User)
 	case "message_deleted":
-		n.rawMessage, n.what = ev.Previous, deleted
+		n.rawMessage, n.kind = ev.Previous, deleted
 		if n.TS == "" {
 			n.TS = ev.DeletedTS
 		}
@@ -148,7 +148,7 @@ func decodeEvent(payload []byte, self Self) (*news, string) {
 }
 
 // ignored says why the bot has nothing to do with a message; empty: it may have.
-func (n *news) ignored(self Self) string {
+func (n *decodedEvent) ignored(self Self) string {
 	switch {
 	case n.User == "" || n.TS == "" || n.channel == "":
 		return "no author"
@@ -156,7 +156,7 @@ func (n *news) ignored(self Self) string {
 		return "a bot" // our own posts come back as events; other bots would make loops
 	case n.User == "USLACKBOT":
 		return "slackbot"
-	case n.what == deleted, n.direct, n.mentions, n.was:
+	case n.kind == deleted, n.direct, n.mentions, n.was:
 		return ""
 	case n.ThreadTS == "" || n.ThreadTS == n.TS:
 		return "not addressed"
@@ -206,7 +206,7 @@ func greetings() []string {
 }
 
 // root is the ts of the thread.
-func (n *news) root() string {
+func (n *decodedEvent) root() string {
 	if n.ThreadTS != "" {
 		return n.ThreadTS
 	}
@@ -214,9 +214,9 @@ func (n *news) root() string {
 }
 
 // key is the same for the same news, however often and by whichever event it comes.
-func (n *news) key() string {
+func (n *decodedEvent) key() string {
 	key := n.channel + "/" + n.TS
-	switch n.what {
+	switch n.kind {
 	case edited:
 		return "edited/" + key + "/" + n.Edited.TS
 	case deleted:
@@ -231,13 +231,13 @@ func (n *news) key() string {
 }
 
 // event is the news for the bot; text is the message as people read it.
-func (n *news) event(text string, self Self) bot.Event {
+func (n *decodedEvent) event(text string, self Self) bot.Event {
 	where := thread.ID{Channel: n.channel, TS: n.root()}
 	ask := bot.Asked{Question: thread.Question{
 		Thread: where, TS: n.TS, Edited: n.Edited.TS, User: n.User, Text: text, Files: files(n.Files), Direct: n.direct, Mentioned: n.mentions,
 		Elsewhere: elsewhere(n.Text, self.User), Bare: n.bare, External: n.external,
 	}}
-	switch n.what {
+	switch n.kind {
 	case edited:
 		return bot.Edited{Asked: ask, WasMentioned: n.was}
 	case deleted:

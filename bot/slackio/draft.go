@@ -33,27 +33,27 @@ type draft struct {
 	status *statusLine
 	silent bool // nothing is shown before the end
 
-	mu       sync.Mutex // guards all below; never held across a call
-	answer   answer.Snapshot
-	rev      uint64 // counts the changes of answer and of how it is laid out
-	chars    int    // of answer.Text
-	layout          // answer.Text as pages
-	sealed    int    // messages that do not change any more, but for the tidying up at the end
-	wants     []want  // of the messages from fixed on, as of wantsRev
+	mu         sync.Mutex // guards all below; never held across a call
+	answer     answer.Snapshot
+	rev        uint64 // counts the changes of answer and of how it is laid out
+	chars      int    // of answer.Text
+	layout            // answer.Text as pages
+	sealed     int    // messages that do not change any more, but for the tidying up at the end
+	wants      []want // of the messages from fixed on, as of wantsRev
 	wantsRev   uint64
 	wantsLen   int // bytes of text in wants
-	sent     []sent
-	shown    int           // characters visible
-	last     pace.Load     // the last one that was exact
-	unsure   bool          // a post may have been carried out although it failed
-	frozen   bool          // messages cannot be edited here: what is not visible yet is posted when the answer is complete
-	full     bool          // no further message is begun
-	posting  bool          // one is being begun
-	complete bool          // Close has returned: all is visible
-	dead     bool          // no further call will help
-	standing bool          // a message says that there is no text yet
-	calling  chan struct{} // closed when the call is over that is under way; nil: none is
-	streams  streams
+	sent       []sent
+	shown      int           // characters visible
+	last       pace.Load     // the last one that was exact
+	unsure     bool          // a post may have been carried out although it failed
+	uneditable bool          // messages cannot be edited here: what is not visible yet is posted when the answer is complete
+	full       bool          // no further message is begun
+	posting    bool          // one is being begun
+	complete   bool          // Close has returned: all is visible
+	dead       bool          // no further call will help
+	standing   bool          // a message says that there is no text yet
+	calling    chan struct{} // closed when the call is over that is under way; nil: none is
+	streams    streams
 }
 
 // want is what a message is to be.
@@ -67,8 +67,8 @@ type want struct {
 type sent struct {
 	ts      string
 	content content  // empty: not known
-	page    pageRef    // which page that is
-	tidy    *content // of a fixed one: what it is to become when all else is visible; nil: as it is
+	page    pageRef  // which page that is
+	cleanup *content // of a fixed one: what it is to become when all else is visible; nil: as it is
 	empty   bool     // of a fixed one: it shows nothing of the answer, and goes when all else is visible
 	stream  stream
 }
@@ -81,7 +81,7 @@ func (s *Slack) Open(ctx context.Context, t thread.ID, r bot.Reply) (answer.Draf
 	}
 	if len(r.Adopt) > 0 {
 		for _, old := range s.untidy(false) {
-			old.yield(r.Adopt)
+			old.handOver(r.Adopt)
 		}
 	}
 	d.startLane()
@@ -268,7 +268,7 @@ func (d *draft) renderLocked() {
 // reader never misses a piece in between.
 func (d *draft) nextLocked() (int, pace.Kind) {
 	final := d.answer.Phase.Final()
-	if d.frozen && !final {
+	if d.uneditable && !final {
 		return 0, pace.None
 	}
 	for i, w := range d.wants {
@@ -307,7 +307,7 @@ func (d *draft) nextLocked() (int, pace.Kind) {
 			return at, pace.Stop
 		case at < d.sealed && m.empty:
 			return at, pace.Delete
-		case at < d.sealed && m.tidy != nil && m.content != *m.tidy:
+		case at < d.sealed && m.cleanup != nil && m.content != *m.cleanup:
 			return at, pace.Edit
 		}
 	}
@@ -320,7 +320,7 @@ func (d *draft) Untidy() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, m := range d.sent[:min(d.sealed, len(d.sent))] {
-		if m.empty || m.tidy != nil && m.content != *m.tidy {
+		if m.empty || m.cleanup != nil && m.content != *m.cleanup {
 			return true
 		}
 	}
@@ -330,7 +330,7 @@ func (d *draft) Untidy() bool {
 // loadLocked is what pace has to know. Unless exact is set it renders only now and then.
 func (d *draft) loadLocked(exact bool) pace.Load {
 	l := pace.Load{Text: d.chars, Rev: d.rev, Closing: d.answer.Phase.Final()}
-	if (d.frozen || d.silent && d.answer.Notice == "") && !l.Closing {
+	if (d.uneditable || d.silent && d.answer.Notice == "") && !l.Closing {
 		if d.silent {
 			l.Text = 0 // nothing that anybody waits for
 		}

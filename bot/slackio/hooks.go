@@ -53,8 +53,8 @@ func (s *Slack) Connections() int {
 }
 
 // event is the kind for Hooks.
-func (w what) event() string {
-	switch w {
+func (k eventKind) event() string {
+	switch k {
 	case asked:
 		return EventAsked
 	case edited:
@@ -83,7 +83,7 @@ func (env envelope) came() envelope {
 }
 
 // told tells what became of an envelope.
-func (s *Slack) told(env envelope, outcome string) {
+func (s *Slack) record(env envelope, outcome string) {
 	if h := s.cfg.Hooks.Event; h != nil {
 		h(env.kind, outcome, env.Attempt > 0)
 	}

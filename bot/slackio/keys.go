@@ -63,14 +63,14 @@ func firstOdd(fields ...field) string {
 }
 
 // odd is why a news is refused for its keys; empty: it is not.
-func (n *news) odd() string {
+func (n *decodedEvent) odd() string {
 	if n.TS == "" {
 		return unreadable + ": no ts"
 	}
 	fields := []field{
 		idField("channel", n.channel), idField("user", n.User), tsField("ts", n.TS), tsField("thread_ts", n.ThreadTS), tsField("edited.ts", n.Edited.TS),
 	}
-	if n.what == deleted {
+	if n.kind == deleted {
 		fields = append(fields, tsField("event_ts", n.at))
 	}
 	return firstOdd(fields...)

@@ -27,7 +27,7 @@ type layout struct {
 	links     render.Links  // what becomes of addresses
 	steps     []step        // what was done with doc beside Set; a prefix never changes
 	skip      int           // pages that stand in fixed messages
-	sealedTo   int           // bytes of text when those were written, or more than they show
+	sealedTo  int           // bytes of text when those were written, or more than they show
 	smaller   int           // how often the content was refused
 	plainFrom int           // the page from which on content goes without blocks, if it was refused so often
 }
@@ -105,16 +105,16 @@ func (d *draft) relayoutLocked() {
 // mendLocked draws the conclusion from a refusal that has to do with the message, not with Slack. false: there is none.
 func (d *draft) mendLocked(c call, f failure) bool {
 	switch {
-	case c.at < d.sealed && f.kind == tooLong && d.sent[c.at].tidy != nil && !c.content.plain:
+	case c.at < d.sealed && f.kind == tooLong && d.sent[c.at].cleanup != nil && !c.content.plain:
 		c.content.plain = true
-		d.sent[c.at].tidy = &c.content
+		d.sent[c.at].cleanup = &c.content
 		d.rev++
 	case c.at < d.sealed && d.sent[c.at].empty && f.kind != gone: // it may not be deleted: it says at least what it is
-		d.sent[c.at].empty, d.sent[c.at].tidy = false, &content{notice: writtenAnew}
+		d.sent[c.at].empty, d.sent[c.at].cleanup = false, &content{notice: writtenAnew}
 		d.rev++
 	case c.at < d.sealed: // all of the text is visible elsewhere
 		d.sent[c.at].empty = false
-		d.sent[c.at].tidy, d.sent[c.at].stream.live = nil, false
+		d.sent[c.at].cleanup, d.sent[c.at].stream.live = nil, false
 		d.rev++
 	case f.kind == tooLong && d.smaller < plainAfter:
 		d.shrinkLocked(c.at)
@@ -122,10 +122,10 @@ func (d *draft) mendLocked(c call, f failure) bool {
 		d.sent = slices.Delete(d.sent, c.at, c.at+1)
 		d.rev++
 	case f.kind == uneditable && c.at < len(d.sent):
-		d.frozen = true
+		d.uneditable = true
 		d.sealLocked()
 		for i := range d.sent {
-			d.sent[i].tidy = nil
+			d.sent[i].cleanup = nil
 		}
 	default:
 		return false
@@ -153,7 +153,7 @@ func (d *draft) sealLocked() {
 			// It goes when there is budget for it: only the last message of an answer has small print and buttons.
 			bare := m.content
 			bare.small, bare.notice, bare.controls, bare.value = "", "", 0, ""
-			m.tidy = &bare
+			m.cleanup = &bare
 		}
 		d.skip, d.sealedTo, d.steps = m.page.page+1, m.page.at, m.page.steps
 		if m.page.last {
@@ -203,7 +203,7 @@ func (d *draft) rewrittenLocked(same int) {
 		// All of it is shown again, in the same messages.
 		d.sealed = 0
 		for i := range d.sent {
-			d.sent[i].tidy, d.sent[i].empty = nil, false
+			d.sent[i].cleanup, d.sent[i].empty = nil, false
 		}
 		d.reset(d.lim)
 	}

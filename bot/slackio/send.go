@@ -143,8 +143,8 @@ func (d *draft) callLocked(at int, next pace.Kind, whole bool) call {
 	case next == pace.Delete:
 	case i >= 0 && i < len(d.wants):
 		c.content, c.end, c.page = d.wants[i].content, d.wants[i].end, d.pageRefLocked(i)
-	case i < 0 && d.sent[at].tidy != nil:
-		c.content, c.page = *d.sent[at].tidy, d.sent[at].page
+	case i < 0 && d.sent[at].cleanup != nil:
+		c.content, c.page = *d.sent[at].cleanup, d.sent[at].page
 	case i < 0:
 		c.content, c.page = d.sent[at].content, d.sent[at].page
 	}

@@ -73,7 +73,7 @@ type Slack struct {
 	pace     *pace.Scheduler
 	users    *directory[bot.Person]
 	channels *directory[string]
-	seen     *flights
+	seen     *dedupe
 	opens    *rate.Limiter // of sockets
 	self     Self          // set by Connect, before anything reads it
 

@@ -35,7 +35,7 @@ const (
 
 	frameBytes = 32 << 10 // Slack drops continuation frames: one write must hold a whole ack (facts/slack.md §7.2)
 	ackBytes   = 20_480   // from so many on Slack drops an ack without a word (facts/slack.md §7.1)
-	maxReason = 100      // bytes of Slack's word for why it closes a socket
+	maxReason  = 100      // bytes of Slack's word for why it closes a socket
 	acksQueued = 64       // that wait for the socket; more wait in their handlers
 	// maxFrame is what is read of a frame. The largest message of Slack's, 40,000 characters, comes to some 600 kB with its blocks and its
 	// previous form.
@@ -309,7 +309,7 @@ func encodeAck(id string, payload any) ([]byte, error) {
 // odd counts a frame that is none of Slack's kinds, and acks it if it can be: delivered again, it would be no better. It does not block.
 func (l *link) odd(ctx context.Context, env envelope, size int, problem error) {
 	l.s.log.WarnContext(ctx, "frame_unreadable", "socket", l.n, "envelope", env.ID, "bytes", size, "error", problem)
-	l.s.told(env.came(), OutcomeUnreadable)
+	l.s.record(env.came(), OutcomeUnreadable)
 	if env.ID == "" {
 		return
 	}

@@ -27,8 +27,8 @@ const (
 // statusLine shows "is thinking…" until there is text. It is best effort: Slack takes the method away in 2027, and a failure costs
 // nothing but the line; then a message stands in for it. It has its own goroutine, so that no answer waits for it.
 type statusLine struct {
-	wake    chan struct{} // holds one: what is said, or over, changed
-	done    chan struct{} // closed when its goroutine has ended
+	wake        chan struct{} // holds one: what is said, or over, changed
+	done        chan struct{} // closed when its goroutine has ended
 	placeholder func()        // called when the status is refused and no text has come for a while, at most once
 
 	mu    sync.Mutex // guards all below

@@ -277,11 +277,11 @@ func (d *draft) endStreams(ctx context.Context, err error) {
 	if err != nil {
 		d.stopStreams(ctx)
 	}
-	d.s.forget(d, err == nil && d.owes())
+	d.s.forget(d, err == nil && d.hasCleanup())
 }
 
 // owes says that something is left to be tidied up.
-func (d *draft) owes() bool {
+func (d *draft) hasCleanup() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.renderLocked()
@@ -290,7 +290,7 @@ func (d *draft) owes() bool {
 }
 
 // yield lets go of messages that another answer takes over.
-func (d *draft) yield(ids []string) {
+func (d *draft) handOver(ids []string) {
 	d.mu.Lock()
 	ours := slices.ContainsFunc(d.sent, func(m sent) bool { return slices.Contains(ids, m.ts) })
 	d.mu.Unlock()
@@ -360,10 +360,10 @@ func (s *Slack) note(d *draft) {
 }
 
 // forget lets go of an answer that is closed; one that is not tidy is kept for as long as a stream can last.
-func (s *Slack) forget(d *draft, owes bool) {
+func (s *Slack) forget(d *draft, hasCleanup bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, known := s.drafts[d]; known && owes {
+	if _, known := s.drafts[d]; known && hasCleanup {
 		s.drafts[d] = time.Now()
 		return
 	}

@@ -13,15 +13,15 @@ type core struct {
 	scale    float64 // of limits that perMin does not name; below 1: 1
 	perMin   map[Method]int
 	methods  map[Method]*limiter
-	channels map[string]*limiter // posts
-	lanes    []*lane             // as opened
-	reasons  [carryOn + 1]int    // calls made, by why
-	asked    []time.Time         // when the answers of the last minute were opened
-	ends     *ends               // from being asked to the last token
-	texts    *ends               // from the first text to the last token
-	latency  float64             // seconds of a call, smoothed
-	speed    float64             // characters a second that the model writes, smoothed
-	flying   int                 // calls under way
+	channels map[string]*limiter   // posts
+	lanes    []*lane               // as opened
+	reasons  [continuation + 1]int // calls made, by why
+	asked    []time.Time           // when the answers of the last minute were opened
+	answers  *durations            // from being asked to the last token
+	texts    *durations            // from the first text to the last token
+	latency  float64               // seconds of a call, smoothed
+	speed    float64               // characters a second that the model writes, smoothed
+	flying   int                   // calls under way
 	serial   int
 }
 
@@ -58,27 +58,27 @@ type lane struct {
 
 // call is a decision: to make this call now.
 type call struct {
-	lane    *lane
-	kind    Kind
-	final   bool
-	why     reason
-	hasText bool
-	oldest  time.Time // of the text that becomes visible
-	at      time.Time
-	risky   bool // only the window allows it, see limiter
+	lane       *lane
+	kind       Kind
+	final      bool
+	why        reason
+	hasText    bool
+	oldest     time.Time // of the text that becomes visible
+	at         time.Time
+	overBucket bool // only the window allows it, see limiter
 }
 
 // reason is why a call is made; also the order in which calls get budget.
 type reason int
 
 const (
-	final    reason = iota // the answer is complete
-	first                  // the first text, or a new page
-	read                   // the reader runs out of text
-	live                   // to look alive
-	tidyUp                 // the small print and buttons of an answer whose text went out otherwise
-	printing               // small print only
-	carryOn                // a continuation message
+	final        reason = iota // the answer is complete
+	first                      // the first text, or a new page
+	read                       // the reader runs out of text
+	live                       // to look alive
+	tidyUp                     // the small print and buttons of an answer whose text went out otherwise
+	printing                   // small print only
+	continuation               // a continuation message
 )
 
 func (r reason) String() string {
@@ -91,7 +91,7 @@ func newCore(perMinute map[Method]int, share float64) *core {
 	}
 	return &core{
 		share: share, perMin: perMinute, methods: make(map[Method]*limiter), channels: make(map[string]*limiter),
-		ends: newEnds(), texts: newEnds(), latency: 0.1, speed: modelSpeed,
+		answers: newDurations(), texts: newDurations(), latency: 0.1, speed: modelSpeed,
 	}
 }
 
@@ -142,10 +142,10 @@ func (c *core) budget(l *lane, k Kind) *limiter {
 }
 
 // mostChannels is how many channels' post budgets are kept before the idle ones are forgotten.
-const mostChannels = 256
+const maxChannels = 256
 
 func (c *core) open(now time.Time, channel string) *lane {
-	if len(c.channels) > mostChannels {
+	if len(c.channels) > maxChannels {
 		for ch, p := range c.channels {
 			if p.flying == 0 && p.full(now) && !p.paused.After(now) {
 				delete(c.channels, ch)
@@ -195,7 +195,7 @@ func (c *core) closing(now time.Time, l *lane) {
 	if l.load.Text == 0 {
 		return // an error message, or stopped before a word: says nothing of how long answers last
 	}
-	c.ends.add(now.Sub(l.opened))
+	c.answers.add(now.Sub(l.opened))
 	c.texts.add(now.Sub(l.first))
 	if d := now.Sub(l.first).Seconds(); d > 0.5 {
 		c.speed += (float64(l.load.Text)/d - c.speed) / 8
@@ -225,14 +225,14 @@ func (c *core) done(now time.Time, k call, out Outcome) {
 	}
 	switch {
 	case out.Skipped:
-		lim.unspend(k.risky)
+		lim.unspend(k.overBucket)
 		if l.tries++; l.tries > 1 { // a sender that skips for ever must not spin
 			l.notBefore = now.Add(backoff(l.tries, l.serial))
 		}
 	case out.RetryAfter > 0:
-		lim.refused(now, out.RetryAfter, k.risky)
+		lim.refused(now, out.RetryAfter, k.overBucket)
 	default:
-		lim.accepted(now, k.risky)
+		lim.accepted(now, k.overBucket)
 		if out.Err == nil {
 			c.latency += (min(now.Sub(k.at).Seconds(), 5) - c.latency) / 8
 		}
@@ -249,7 +249,7 @@ func (c *core) done(now time.Time, k call, out Outcome) {
 		l.notBefore = now.Add(backoff(l.tries, l.serial))
 	}
 	if out.Err != nil || out.Skipped && l.load.Dirty {
-		if l.load.Closing && l.tries >= mostTries {
+		if l.load.Closing && l.tries >= maxTries {
 			l.over, l.err = true, cmp.Or(out.Err, ErrFailed)
 		}
 		return
@@ -305,7 +305,7 @@ func merge(set, out Load, fresh bool) Load {
 
 const (
 	// mostTries is how often a final that fails (5xx, time-out) is tried: with the backoff, for about 15 s.
-	mostTries = 6
+	maxTries = 6
 	// backoffFirst and backoffMost are the first and longest pause after a failed call.
 	backoffFirst = 500 * time.Millisecond
 	backoffMost  = 8 * time.Second

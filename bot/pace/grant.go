@@ -32,7 +32,7 @@ func (c *core) grant(p *plan, w wish) (Kind, time.Time) {
 			return w.kind, now
 		}
 		return None, lim.soonest(now, 1)
-	case read, live, tidyUp, printing, carryOn:
+	case read, live, tidyUp, printing, continuation:
 	}
 	if !can || p.queued[lim] > 0 {
 		p.blocked[lim] = later(lim.soonest(now, 1), now.Add(lookAgain))
@@ -76,10 +76,10 @@ func (c *core) late(p *plan, w wish, lim *limiter) (Kind, time.Time) {
 func (c *core) safe(p *plan, lim *limiter, cautious bool) bool {
 	if p.need == nil {
 		for _, h := range horizons() {
-			n := float64(p.pending) + p.perAsked*c.ends.early(h)
+			n := float64(p.pending) + p.perAsked*c.answers.expectedEndings(h)
 			for _, l := range c.lanes {
 				if !l.over && !l.load.Closing && !l.native() {
-					n += c.ends.chance(p.now.Sub(l.opened), h)
+					n += c.answers.chance(p.now.Sub(l.opened), h)
 				}
 			}
 			p.need = append(p.need, n)
@@ -102,7 +102,7 @@ func (c *core) send(p *plan, w wish, kind Kind) call {
 	l := w.lane
 	k := call{lane: l, kind: kind, final: l.load.Closing, why: w.why, at: p.now, hasText: l.load.Text > l.shown, oldest: l.oldest}
 	if kind == Continue {
-		k.why = carryOn
+		k.why = continuation
 	}
 	if w.why == final && w.kind == Edit {
 		p.pending--
@@ -113,7 +113,7 @@ func (c *core) send(p *plan, w wish, kind Kind) call {
 	if w.why == first && !l.posted && l.load.Text > 0 {
 		p.firsts[l.channel]--
 	}
-	k.risky = c.budget(l, kind).spend(p.now)
+	k.overBucket = c.budget(l, kind).spend(p.now)
 	c.flying++
 	c.reasons[k.why]++
 	l.flying, l.fresh, l.sent, l.paced = true, false, p.now, p.now

@@ -22,8 +22,8 @@ const (
 	// probes is how many calls may be under way that only the window allows, until Slack has taken so many of
 	// them that it surely counts a window: a wrong guess then costs that many refusals, not one for each call
 	// that was on its way.
-	probes   = 2
-	trustful = 10
+	maxProbes     = 2
+	probesToTrust = 10
 	// slower is what remains of the believed rate when even smooth pacing is refused: somebody else spends too.
 	slower = 0.8
 	// postsAMinute is Slack's "about one message a second per channel, short bursts tolerated".
@@ -52,8 +52,8 @@ type limiter struct {
 	flying int         // calls under way: Slack may count them any moment up to their return
 	past   []time.Time // when calls of the last minute returned, sorted
 
-	risky int // of flying: those that the bucket would not have allowed
-	taken int // such calls that Slack took since its last refusal
+	overBucket int // of flying: those that the bucket would not have allowed
+	taken      int // such calls that Slack took since its last refusal
 
 	paused      time.Time // no call before
 	lastRefusal time.Time
@@ -142,7 +142,7 @@ func (l *limiter) can(now time.Time) bool {
 	if l.within(now, 0) < 1 {
 		return false
 	}
-	return l.bucketed() || l.level >= 1 || l.taken >= trustful || l.risky < probes
+	return l.bucketed() || l.level >= 1 || l.taken >= probesToTrust || l.overBucket < maxProbes
 }
 
 // spare says that a call may be made now out of that part of the budget.
@@ -191,36 +191,36 @@ func (l *limiter) soonest(now time.Time, n int) time.Time {
 
 // spend counts a call that is sent now. It says whether only the window allows it; what ends the call has to
 // say so too.
-func (l *limiter) spend(now time.Time) (risky bool) {
+func (l *limiter) spend(now time.Time) (overBucket bool) {
 	l.move(now)
 	l.flying++
-	risky = l.level < 1 && !l.bucketed()
-	if risky {
-		l.risky++
+	overBucket = l.level < 1 && !l.bucketed()
+	if overBucket {
+		l.overBucket++
 	}
 	l.level = max(0, l.level-1)
-	return risky
+	return overBucket
 }
 
 // landed counts a call that is not under way any more.
-func (l *limiter) landed(risky bool) {
+func (l *limiter) landed(overBucket bool) {
 	l.flying--
-	if risky {
-		l.risky--
+	if overBucket {
+		l.overBucket--
 	}
 }
 
 // unspend takes back a call that was never made.
-func (l *limiter) unspend(risky bool) {
-	l.landed(risky)
+func (l *limiter) unspend(overBucket bool) {
+	l.landed(overBucket)
 	l.level = min(l.size(), l.level+1)
 }
 
 // accepted says that a call returned now. Slack counted it at some moment before, so that its place is
 // free again a minute from now at the latest; that makes the window exact without a margin.
-func (l *limiter) accepted(now time.Time, risky bool) {
-	l.landed(risky)
-	if risky {
+func (l *limiter) accepted(now time.Time, overBucket bool) {
+	l.landed(overBucket)
+	if overBucket {
 		l.taken++
 	}
 	if !l.only {
@@ -230,9 +230,9 @@ func (l *limiter) accepted(now time.Time, risky bool) {
 }
 
 // refused says that Slack refused a call.
-func (l *limiter) refused(now time.Time, after time.Duration, risky bool) {
+func (l *limiter) refused(now time.Time, after time.Duration, overBucket bool) {
 	l.move(now)
-	l.landed(risky)
+	l.landed(overBucket)
 	l.taken = 0
 	fresh := !now.Before(l.paused) // not one of several that were under way together
 	l.paused = later(l.paused, now.Add(after))

@@ -169,7 +169,7 @@ func (c *core) plan(now time.Time) *plan {
 	p.carry = halfTurn * turn * readSpeed
 
 	// Liveliness shares what both models of the limiter leave over for the finals.
-	spare := float64(c.limit(MethodEdit).cautious(now, liveAhead)-p.open-p.pending) - p.perAsked*c.ends.early(liveAhead)
+	spare := float64(c.limit(MethodEdit).cautious(now, liveAhead)-p.open-p.pending) - p.perAsked*c.answers.expectedEndings(liveAhead)
 	p.lively[MethodEdit] = share(spare, streaming)
 	if native > 0 {
 		p.lively[MethodAppend] = share(float64(c.limit(MethodAppend).cautious(now, liveAhead)), native)

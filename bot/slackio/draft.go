@@ -248,7 +248,7 @@ func (d *draft) renderLocked() {
 	}
 	d.wants = d.wants[:0]
 	for i, c := range contents(pages, a, d.sealed > 0, false) {
-		c.plain = d.smaller >= plainAfter && d.skip+i >= d.plainFrom
+		c.plain = d.shrinks >= plainAfter && d.sealedPages+i >= d.plainFrom
 		if c.controls != 0 {
 			c.value = d.reply.For + "|" + d.reply.User
 		}

@@ -378,7 +378,7 @@ func TestCompleteAnswerStandsAlone(t *testing.T) {
 				}
 				time.Sleep(3 * time.Minute)
 				all, messages := written(sim, root)
-				if n := len(messages); kept != (n == 2) || kept != strings.Contains(all, writtenAnew) || strings.Contains(all, "half of") {
+				if n := len(messages); kept != (n == 2) || kept != strings.Contains(all, rewrittenNotice) || strings.Contains(all, "half of") {
 					t.Errorf("%d messages in the end: %s", n, all)
 				}
 				if u := d.(interface{ Untidy() bool }).Untidy(); u {

@@ -17,19 +17,19 @@ const smallest = 2_200
 
 // writtenAnew stands in place of text that was written anew in other messages, because these could not be
 // edited in time, where Slack does not let the message be deleted.
-const writtenAnew = "This part was written anew; it stands below."
+const rewrittenNotice = "This part was written anew; it stands below."
 
 // layout is how the text is cut into pages. Given the text, it can be made again as it was at any time: a message that Slack has may
 // be of an earlier one.
 type layout struct {
-	doc       *render.Doc
-	lim       render.Limits // of the first page
-	links     render.Links  // what becomes of addresses
-	steps     []step        // what was done with doc beside Set; a prefix never changes
-	skip      int           // pages that stand in fixed messages
-	sealedTo  int           // bytes of text when those were written, or more than they show
-	smaller   int           // how often the content was refused
-	plainFrom int           // the page from which on content goes without blocks, if it was refused so often
+	doc         *render.Doc
+	lim         render.Limits // of the first page
+	links       render.Links  // what becomes of addresses
+	steps       []step        // what was done with doc beside Set; a prefix never changes
+	sealedPages int           // pages that stand in fixed messages
+	sealedTo    int           // bytes of text when those were written, or more than they show
+	shrinks     int           // how often the content was refused
+	plainFrom   int           // the page from which on content goes without blocks, if it was refused so often
 }
 
 // step cuts, or shrinks, the pages that are there when the text has so many bytes.
@@ -58,7 +58,7 @@ type pageRef struct {
 
 func (l *layout) pages(text string, final bool) []render.Page {
 	pages := l.doc.Set(text, final)
-	return pages[min(l.skip, len(pages)):]
+	return pages[min(l.sealedPages, len(pages)):]
 }
 
 // do notes and does a step.
@@ -68,7 +68,7 @@ func (l *layout) do(s step) {
 }
 
 // again makes the doc anew from the steps.
-func (l *layout) again(text string) {
+func (l *layout) replay(text string) {
 	l.doc = render.New(l.lim, render.WithLinks(l.links))
 	for _, s := range l.steps {
 		l.doc.Set(text[:s.at], false)
@@ -78,8 +78,8 @@ func (l *layout) again(text string) {
 
 // reset begins with nothing.
 func (l *layout) reset(lim render.Limits) {
-	*l = layout{doc: render.New(lim, render.WithLinks(l.links)), lim: lim, links: l.links, smaller: l.smaller}
-	if l.smaller > 0 {
+	*l = layout{doc: render.New(lim, render.WithLinks(l.links)), lim: lim, links: l.links, shrinks: l.shrinks}
+	if l.shrinks > 0 {
 		l.lim = l.shrunk()
 		l.doc = render.New(l.lim, render.WithLinks(l.links))
 	}
@@ -88,7 +88,7 @@ func (l *layout) reset(lim render.Limits) {
 // shrunk are the limits after so many refusals.
 func (l *layout) shrunk() render.Limits {
 	lim := render.MessageLimits()
-	if l.smaller < plainAfter {
+	if l.shrinks < plainAfter {
 		lim.Chars, lim.Blocks = lim.Chars/2, lim.Blocks/2
 	} else {
 		lim.Chars, lim.Blocks, lim.Bytes = smallest, 0, smallest
@@ -110,13 +110,13 @@ func (d *draft) mendLocked(c call, f failure) bool {
 		d.sent[c.at].cleanup = &c.content
 		d.rev++
 	case c.at < d.sealed && d.sent[c.at].empty && f.kind != gone: // it may not be deleted: it says at least what it is
-		d.sent[c.at].empty, d.sent[c.at].cleanup = false, &content{notice: writtenAnew}
+		d.sent[c.at].empty, d.sent[c.at].cleanup = false, &content{notice: rewrittenNotice}
 		d.rev++
 	case c.at < d.sealed: // all of the text is visible elsewhere
 		d.sent[c.at].empty = false
 		d.sent[c.at].cleanup, d.sent[c.at].stream.live = nil, false
 		d.rev++
-	case f.kind == tooLong && d.smaller < plainAfter:
+	case f.kind == tooLong && d.shrinks < plainAfter:
 		d.shrinkLocked(c.at)
 	case f.kind == gone && c.at < len(d.sent): // somebody deleted it: the next posts are in its place
 		d.sent = slices.Delete(d.sent, c.at, c.at+1)
@@ -140,7 +140,7 @@ func (d *draft) sealLocked() {
 		return
 	}
 	d.noteShownLocked()
-	first, from := d.sealed, d.skip
+	first, from := d.sealed, d.sealedPages
 	for i := first; i < len(d.sent); i++ {
 		m := &d.sent[i]
 		if !m.page.whole || m.page.page != from+i-first {
@@ -155,24 +155,24 @@ func (d *draft) sealLocked() {
 			bare.small, bare.notice, bare.controls, bare.value = "", "", 0, ""
 			m.cleanup = &bare
 		}
-		d.skip, d.sealedTo, d.steps = m.page.page+1, m.page.at, m.page.steps
+		d.sealedPages, d.sealedTo, d.steps = m.page.page+1, m.page.at, m.page.steps
 		if m.page.last {
 			d.steps = append(slices.Clip(d.steps), step{at: m.page.at})
 		}
 	}
-	d.sealed, d.plainFrom = len(d.sent), d.skip
-	if d.smaller > 0 {
-		d.steps = append(slices.Clip(d.steps), step{at: d.sealedTo, page: d.skip, lim: d.shrunk()})
+	d.sealed, d.plainFrom = len(d.sent), d.sealedPages
+	if d.shrinks > 0 {
+		d.steps = append(slices.Clip(d.steps), step{at: d.sealedTo, page: d.sealedPages, lim: d.shrunk()})
 	}
-	d.again(d.answer.Text)
+	d.replay(d.answer.Text)
 	d.relayoutLocked()
 }
 
 // shrinkLocked lays the answer out anew from a message on that Slack does not take.
 func (d *draft) shrinkLocked(at int) {
 	d.noteShownLocked()
-	d.smaller++
-	d.plainFrom = d.skip + at - d.sealed
+	d.shrinks++
+	d.plainFrom = d.sealedPages + at - d.sealed
 	d.do(step{at: len(d.answer.Text), page: d.plainFrom, lim: d.shrunk()})
 	d.relayoutLocked()
 }
@@ -189,7 +189,7 @@ func (d *draft) noteShownLocked() {
 
 // pageRefLocked is that of a message that shows aim i.
 func (d *draft) pageRefLocked(i int) pageRef {
-	return pageRef{whole: d.wants[i].content.markdown != "", page: d.skip + i, at: len(d.answer.Text), last: i == len(d.wants)-1, steps: d.steps}
+	return pageRef{whole: d.wants[i].content.markdown != "", page: d.sealedPages + i, at: len(d.answer.Text), last: i == len(d.wants)-1, steps: d.steps}
 }
 
 // rewrittenLocked takes in that the text was written anew from an offset on.
@@ -207,7 +207,7 @@ func (d *draft) rewrittenLocked(same int) {
 		}
 		d.reset(d.lim)
 	}
-	d.again(d.answer.Text)
+	d.replay(d.answer.Text)
 	d.relayoutLocked()
 }
 

@@ -33,27 +33,27 @@ type draft struct {
 	status *statusLine
 	silent bool // nothing is shown before the end
 
-	mu         sync.Mutex // guards all below; never held across a call
-	answer     answer.Snapshot
-	rev        uint64 // counts the changes of answer and of how it is laid out
-	chars      int    // of answer.Text
-	layout            // answer.Text as pages
-	sealed     int    // messages that do not change any more, but for the tidying up at the end
-	wants      []want // of the messages from fixed on, as of wantsRev
-	wantsRev   uint64
-	wantsLen   int // bytes of text in wants
-	sent       []sent
-	shown      int           // characters visible
-	last       pace.Load     // the last one that was exact
-	unsure     bool          // a post may have been carried out although it failed
-	uneditable bool          // messages cannot be edited here: what is not visible yet is posted when the answer is complete
-	full       bool          // no further message is begun
-	posting    bool          // one is being begun
-	complete   bool          // Close has returned: all is visible
-	dead       bool          // no further call will help
-	standing   bool          // a message says that there is no text yet
-	calling    chan struct{} // closed when the call is over that is under way; nil: none is
-	streams    streams
+	mu               sync.Mutex // guards all below; never held across a call
+	answer           answer.Snapshot
+	rev              uint64 // counts the changes of answer and of how it is laid out
+	chars            int    // of answer.Text
+	layout                  // answer.Text as pages
+	sealed           int    // messages that do not change any more, but for the tidying up at the end
+	wants            []want // of the messages from fixed on, as of wantsRev
+	wantsRev         uint64
+	wantsLen         int // bytes of text in wants
+	sent             []sent
+	shown            int           // characters visible
+	last             pace.Load     // the last one that was exact
+	unsure           bool          // a post may have been carried out although it failed
+	uneditable       bool          // messages cannot be edited here: what is not visible yet is posted when the answer is complete
+	full             bool          // no further message is begun
+	posting          bool          // one is being begun
+	complete         bool          // Close has returned: all is visible
+	dead             bool          // no further call will help
+	showsPlaceholder bool          // a message says that there is no text yet
+	calling          chan struct{} // closed when the call is over that is under way; nil: none is
+	streams          streams
 }
 
 // want is what a message is to be.
@@ -112,7 +112,7 @@ func (d *draft) Set(a answer.Snapshot) {
 // placeholder shows a message as long as there is no text, since the status is refused.
 func (d *draft) placeholder() {
 	d.mu.Lock()
-	d.standing = true
+	d.showsPlaceholder = true
 	d.fallLocked() // a stream could not take the words back
 	d.rev++
 	load := d.loadLocked(true)
@@ -243,7 +243,7 @@ func (d *draft) renderLocked() {
 	if d.silent && !final {
 		pages = nil
 	}
-	if d.standing && !final && len(pages) == 0 && a.Notice == "" {
+	if d.showsPlaceholder && !final && len(pages) == 0 && a.Notice == "" {
 		a.Notice = placeholderText
 	}
 	d.wants = d.wants[:0]

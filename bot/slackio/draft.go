@@ -362,8 +362,8 @@ func (d *draft) loadLocked(exact bool) pace.Load {
 	}
 	l.Dirty, l.Next = true, pace.Edit
 	switch {
-	// The next page is due until it is there.
 	case d.streams.on || d.last.Dirty && d.last.Next == pace.Post:
+		// The next page is due until it is there.
 		l.Next = d.last.Next
 	case len(d.sent) <= d.sealed:
 		l.Next = pace.Post

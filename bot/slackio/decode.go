@@ -9,8 +9,8 @@ import (
 	"llmbot/bot/thread"
 )
 
-// outer is the event_callback that an events_api envelope carries. Only what is used is decoded, so that new or odd fields cost
-// nothing.
+// outer is the event_callback in an events_api envelope. Only what is used is decoded, so that new
+// or odd fields do no harm.
 type outer struct {
 	TeamID      string   `json:"team_id"`
 	ExtShared   bool     `json:"is_ext_shared_channel"`
@@ -57,18 +57,18 @@ type rawFile struct {
 	Size     int64  `json:"size"`
 }
 
-// what is the kind of a news.
+// eventKind is the kind of a decodedEvent.
 type eventKind int
 
 const (
 	asked   eventKind = iota // a message that may want an answer
-	edited                   // a message has another text now
-	deleted                  // a message is gone
-	halted                   // Slack's own stop button
+	edited                   // a message got another text
+	deleted                  // a message was deleted
+	halted                   // somebody pressed Slack's own stop button
 	home                     // somebody opened the Home tab
 )
 
-// news is an event that may concern the bot, its text still in Slack's own writing.
+// decodedEvent is an event that may concern the bot. Its text is still in Slack's own writing.
 type decodedEvent struct {
 	rawMessage
 
@@ -76,13 +76,14 @@ type decodedEvent struct {
 	channel  string
 	direct   bool
 	external bool
-	mentions bool   // it names the bot
-	was      bool   // it did before it was edited
-	bare     bool   // its files are not told
+	mentions bool   // the text mentions the bot
+	was      bool   // it did before the edit
+	bare     bool   // the event lacks the message's files
 	at       string // deleted: when
 }
 
-// decodeEvent finds the news in an event, or says why there is none. It is pure.
+// decodeEvent returns what an event means to the bot, or the reason why it is of no concern. It is
+// pure.
 func decodeEvent(payload []byte, self Self) (*decodedEvent, string) {
 	var out outer
 	if err := json.Unmarshal(payload, &out); err != nil {
@@ -93,7 +94,7 @@ func decodeEvent(payload []byte, self Self) (*decodedEvent, string) {
 	switch ev.Type {
 	case "app_mention":
 		if ev.Edited.TS != "" {
-			return nil, "edited" // message_changed tells what it was before
+			return nil, "edited" // message_changed has the text before
 		}
 		n.bare = len(ev.Files) == 0
 	case "message":
@@ -118,7 +119,7 @@ func decodeEvent(payload []byte, self Self) (*decodedEvent, string) {
 		case ev.Hidden:
 			return nil, "hidden"
 		case ev.Edited.TS != "":
-			return nil, "edited" // a new message is not
+			return nil, "edited" // a new message has no edit
 		}
 	case "message_changed":
 		n.rawMessage, n.kind = ev.Message, edited
@@ -126,7 +127,7 @@ func decodeEvent(payload []byte, self Self) (*decodedEvent, string) {
 		case ev.Message.Subtype == "tombstone": // the parent of a thread was deleted
 			n.rawMessage, n.kind = ev.Previous, deleted
 		case ev.Message.Text == ev.Previous.Text:
-			return nil, "no change of text" // a preview came, a thread grew
+			return nil, "no change of text" // a preview came, or a thread grew
 		case ev.Message.Edited.TS == "":
 			n.Edited.TS = ev.TS
 		}
@@ -147,7 +148,7 @@ func decodeEvent(payload []byte, self Self) (*decodedEvent, string) {
 	return n, n.odd()
 }
 
-// ignored says why the bot has nothing to do with a message; empty: it may have.
+// ignored returns why a message is of no concern to the bot; empty: it may be.
 func (n *decodedEvent) ignored(self Self) string {
 	switch {
 	case n.User == "" || n.TS == "" || n.channel == "":
@@ -164,7 +165,8 @@ func (n *decodedEvent) ignored(self Self) string {
 	return ""
 }
 
-// external says whether the event itself shows that the author is of another organisation (facts/slack.md §5.3).
+// external reports whether the event itself shows that its author is of another organisation
+// (facts/slack.md §5.3).
 func external(m rawMessage, out outer, self Self) bool {
 	for _, team := range []string{m.UserTeam, m.SourceTeam} {
 		if team != "" && team != self.Team && team != out.ContextTeam && strings.HasPrefix(team, "T") {
@@ -178,8 +180,9 @@ func mentions(text, user string) bool {
 	return user != "" && (strings.Contains(text, "<@"+user+">") || strings.Contains(text, "<@"+user+"|"))
 }
 
-// elsewhere says whether a message begins by addressing somebody else: with the mention of a person, of a group or of everybody, perhaps behind a word
-// of greeting, and without the bot among them.
+// elsewhere reports whether a message begins by addressing somebody else: it begins with mentions
+// of people, of groups or of everybody, perhaps after a word of greeting, and the bot is not among
+// them.
 func elsewhere(text, self string) bool {
 	const between = " \t\n,;:.!-–—&+/"
 	rest := strings.TrimLeft(text, " \t\n*_~>")
@@ -205,7 +208,7 @@ func greetings() []string {
 	return []string{"hi", "hey", "hello", "hallo", "cc", "fyi", "thanks", "thx", "danke", "morning", "ping", "ok", "yes", "no"}
 }
 
-// root is the ts of the thread.
+// root returns the ts of the thread.
 func (n *decodedEvent) root() string {
 	if n.ThreadTS != "" {
 		return n.ThreadTS
@@ -213,7 +216,8 @@ func (n *decodedEvent) root() string {
 	return n.TS
 }
 
-// key is the same for the same news, however often and by whichever event it comes.
+// key returns a key that is the same for the same happening, however often and by whichever event
+// it comes.
 func (n *decodedEvent) key() string {
 	key := n.channel + "/" + n.TS
 	switch n.kind {
@@ -230,7 +234,7 @@ func (n *decodedEvent) key() string {
 	return key
 }
 
-// event is the news for the bot; text is the message as people read it.
+// event returns the event for the bot. text is the message as people read it.
 func (n *decodedEvent) event(text string, self Self) bot.Event {
 	where := thread.ID{Channel: n.channel, TS: n.root()}
 	ask := bot.Asked{Question: thread.Question{

@@ -15,14 +15,16 @@ import (
 	"llmbot/bot/recent"
 )
 
-// intake takes envelopes from both sockets. Its own part never blocks: what may take time runs in a handler.
+// intake takes envelopes from both sockets. take never blocks: whatever may take time runs in a
+// handler's goroutine.
 type intake struct {
 	slack   *Slack
 	handler Handler
-	room    chan struct{} // a place for each handler
+	room    chan struct{} // one place for each handler
 }
 
-// take handles one envelope. ack may be called from a handler.
+// take starts the handling of one envelope, or drops it if maxHandlers run. A handler may call ack
+// later.
 func (in *intake) take(ctx context.Context, handlers *sync.WaitGroup, env envelope, ack func(payload any)) {
 	env = env.came()
 	select {
@@ -34,7 +36,9 @@ func (in *intake) take(ctx context.Context, handlers *sync.WaitGroup, env envelo
 	}
 	handlers.Go(func() {
 		defer func() { <-in.room }()
-		defer func() { // what one person wrote must not end the bot for all; not acked, it comes again a few times
+		// What one person wrote must not end the bot for all. Without an ack, Slack delivers it
+		// again a few times.
+		defer func() {
 			if p := recover(); p != nil {
 				in.slack.record(env, OutcomePanicked)
 				in.slack.log.ErrorContext(ctx, "event_panicked", "envelope", env.ID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
@@ -67,7 +71,7 @@ func (in *intake) handle(ctx context.Context, env envelope, ack func(payload any
 	}
 }
 
-// ignored counts an envelope that the bot has nothing to do with, or that is not as Slack writes it.
+// ignored counts an envelope that is of no concern to the bot, or that is not as Slack writes it.
 func (s *Slack) ignored(ctx context.Context, env envelope, reason string) {
 	if strings.HasPrefix(reason, unreadable) {
 		s.log.WarnContext(ctx, "event_unreadable", "envelope", env.ID, "type", cut(env.Type, maxReason), "reason", reason)
@@ -78,7 +82,8 @@ func (s *Slack) ignored(ctx context.Context, env envelope, reason string) {
 	s.record(env, OutcomeIgnored)
 }
 
-// news hands an event to the bot. A mention that came without its files may be told of them by its second event.
+// handOn hands an event to the bot. When a mention came without its files, its second event may
+// bring them.
 func (in *intake) handOn(ctx context.Context, env envelope, n *decodedEvent, ack func(payload any)) {
 	s := in.slack
 	event := func() bot.Event { return n.event(s.plain(ctx, n.Text), s.self) }
@@ -91,8 +96,8 @@ func (in *intake) handOn(ctx context.Context, env envelope, n *decodedEvent, ack
 	}
 }
 
-// once does something the first time a key comes, and acks the envelope when it was done well: whoever comes second waits for what becomes of
-// the first.
+// once does something for the first envelope with a key, and acks the envelope if that went well.
+// An envelope that comes second waits for the outcome of the first.
 func (in *intake) once(ctx context.Context, env envelope, key string, ack func(payload any), do func() error) {
 	flight, first := in.slack.seen.begin(key, false)
 	in.handleOnce(ctx, env, flight, first, ack, do)
@@ -124,27 +129,29 @@ func (in *intake) handleOnce(ctx context.Context, env envelope, flight *inFlight
 	}
 }
 
-// flights remembers which messages were handled, by channel and ts (facts/slack.md §0.4: event ids differ for the same message).
+// dedupe remembers which messages were handled, by channel and ts, because event ids differ for the
+// same message (facts/slack.md §0.4).
 type dedupe struct {
 	mu   sync.Mutex // guards byID
 	byID *simplelru.LRU[string, *inFlight]
 }
 
-// flight is the handling of one message.
+// inFlight is the handling of one message.
 type inFlight struct {
 	key  string
-	over chan struct{} // closed when it is
-	err  error         // set before that
-	bare atomic.Bool   // its files are still to be told
+	over chan struct{} // closed when it has ended
+	err  error         // set before over is closed
+	bare atomic.Bool   // the bot has not got its files yet
 }
 
-// maxSeen is how many messages are remembered. A workspace that mentions the bot once a second reaches back almost three hours; the
-// store knows the rest.
+// maxSeen is how many messages are remembered. In a workspace that mentions the bot once a second,
+// that is almost three hours; the store knows the rest.
 const maxSeen = 10_000
 
 func newDedupe() *dedupe { return &dedupe{byID: recent.New[string, *inFlight](maxSeen)} }
 
-// begin says whether this is the first to handle key; bare, that it does not tell the files.
+// begin returns the handling of key and reports whether the caller is the first. bare means that
+// the event lacks the message's files.
 func (f *dedupe) begin(key string, bare bool) (*inFlight, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -157,7 +164,8 @@ func (f *dedupe) begin(key string, bare bool) (*inFlight, bool) {
 	return fl, true
 }
 
-// end says what became of it. One that failed is forgotten, so that its redelivery is handled anew.
+// end records the outcome. A handling that failed is forgotten, so that a redelivery is handled
+// again.
 func (f *dedupe) end(fl *inFlight, err error) {
 	f.mu.Lock()
 	if known, ok := f.byID.Peek(fl.key); err != nil && ok && known == fl {

@@ -116,7 +116,8 @@ func CheckSocket(ctx context.Context, cfg Config, link string) (Hello, error) {
 		switch m.Type {
 		case "hello":
 			bye := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
-			_ = conn.WriteControl(websocket.CloseMessage, bye, time.Now().Add(time.Second)) // it is closed anyway
+			// The socket is closed anyway, so an error does not matter.
+			_ = conn.WriteControl(websocket.CloseMessage, bye, time.Now().Add(time.Second))
 			return Hello{App: m.Info.App, Others: max(m.Connections-1, 0)}, nil
 		case "disconnect":
 			return Hello{}, &SocketError{Reason: m.Reason}

@@ -160,7 +160,7 @@ func randomDraft(t *testing.T, r *rand.Rand, s *Slack, sim *slacksim.Sim, root t
 	if err := d.Close(ctx, answer.Snapshot{Text: text, Small: "the footer", Phase: answer.Done}); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(2 * time.Minute) // for the tidying up
+	time.Sleep(2 * time.Minute) // for the cleanup
 	all, messages := written(sim, root)
 	if strings.Count(all, "the footer") != 1 {
 		t.Errorf("%d footers in %d messages", strings.Count(all, "the footer"), len(messages))

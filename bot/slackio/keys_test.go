@@ -168,7 +168,7 @@ func FuzzDecodeFrame(f *testing.F) {
 	})
 }
 
-// checkKeys fails if a news has a key that is none.
+// checkKeys fails if an event has a key that is none.
 func checkKeys(t *testing.T, n *decodedEvent) {
 	t.Helper()
 	if !isTS(n.TS) || n.kind != home && (!isID(n.channel) || !isTS(n.root())) || n.kind != halted && !isID(n.User) || n.Edited.TS != "" && !isTS(n.Edited.TS) {

@@ -76,7 +76,7 @@ const (
 	first                      // the first text, or a new page
 	read                       // the reader runs out of text
 	live                       // to look alive
-	tidyUp                     // the small print and buttons of an answer whose text went out otherwise
+	cleanup                    // the small print and buttons of an answer whose text went out otherwise
 	printing                   // small print only
 	continuation               // a continuation message
 )

@@ -180,7 +180,7 @@ func TestRefusedFinal(t *testing.T) {
 		}
 		r.none(3)
 		r.none(7)
-		k = r.one(9, Edit, tidyUp)
+		k = r.one(9, Edit, cleanup)
 		r.shown(9.1, k, 300)
 		if !l.over || l.err != nil {
 			t.Error("the lane is not over after the tidying up")

@@ -32,7 +32,7 @@ func (c *core) grant(p *plan, w wish) (Kind, time.Time) {
 			return w.kind, now
 		}
 		return None, lim.soonest(now, 1)
-	case read, live, tidyUp, printing, continuation:
+	case read, live, cleanup, printing, continuation:
 	}
 	if !can || p.queued[lim] > 0 {
 		p.blocked[lim] = later(lim.soonest(now, 1), now.Add(lookAgain))

@@ -49,7 +49,7 @@ const (
 	// lookAgain is how soon to look again when something waits for a condition that has no moment.
 	lookAgain = 200 * time.Millisecond
 	// tidyFor is how long the small print of an answer that is otherwise visible may wait for an edit.
-	tidyFor = 5 * time.Minute
+	cleanupFor = 5 * time.Minute
 	// idleLook is how soon to look again when nothing is to be done.
 	idleLook = time.Hour
 )
@@ -97,7 +97,7 @@ func (c *core) decide(now time.Time, senders int) (calls []call, next time.Time)
 			l.conclude(now)
 			continue
 		}
-		if l.visible && now.Sub(l.visibleAt) > tidyFor {
+		if l.visible && now.Sub(l.visibleAt) > cleanupFor {
 			l.over = true
 			continue
 		}
@@ -219,7 +219,7 @@ func (c *core) wish(p *plan, l *lane) wish {
 	creates := w.kind == Post || w.kind == Start
 	switch {
 	case l.visible:
-		w.why, w.due = tidyUp, l.sent.Add(liveEvery)
+		w.why, w.due = cleanup, l.sent.Add(liveEvery)
 	case l.load.Closing && creates:
 		w.why, w.due = first, l.closingAt
 	case l.load.Closing:

@@ -19,7 +19,7 @@ const (
 	opRenew = "renew"
 )
 
-// Bot are the hooks of package bot and of its desk.
+// Bot are the hooks of package bot and of its coordinator.
 func (m *Metrics) Bot() bot.Hooks {
 	return bot.Hooks{
 		Rated: m.Rated, Answered: m.Answered, Visible: m.Visible, Waited: m.Waited, Streamed: m.Streamed, Away: m.Away, OverQuota: m.OverQuota,

@@ -199,7 +199,7 @@ func (d *Doc) stepTicks(n int, sp, body string) bool {
 	return more
 }
 
-// stepAddress processes an address not to be clicked; not done: there is none; not more: it goes on.
+// stepAddress processes an address not to be clicked; not done: it is none; not more: it goes on.
 func (d *Doc) stepAddress(n int, sp, body string) (done, more bool) {
 	at := d.pos + n
 	if at >= d.word.free && (at != d.word.from || at >= d.word.to) {

@@ -10,9 +10,24 @@
 //
 // # How it fits together
 //
-//	Shared, one a process ─► Writer, one an answer ─► Write: the loop over requests ─► try: one request ─► Draft.Set
+//	Shared, one a process ─► Writer, one an answer ─► Retry: the loop over requests ─► Writer.try: one request ─► Draft.Set
 //
 // [Shared] has the slots and what was learnt of the model: how much text fits into its window, and
 // whether it takes pictures. A [Writer] belongs to one goroutine. It never waits for a place that
-// shows the text: [Draft].Set takes the newest and returns.
+// shows the text: [Draft].Set takes the newest and returns. [Retry] alone decides whether a request
+// that failed is repeated, and when; bot/term, which holds a conversation in a terminal, goes by it
+// too.
+//
+// # The text of an answer
+//
+// A server may die in the middle of an answer, and so may this process. The next request then either
+// continues the text (vLLM can) or writes it from its beginning. Four texts are told apart:
+//
+//	from    the beginning that the current request continues; empty: it writes from the beginning
+//	text    from, and what the current request has brought
+//	shown   the longest text so far: readers see it until text has overtaken it
+//	stands  what there was before this Writer: it stays if nothing comes
+//
+// Text that a killed process left visible may be longer than what it saved. Then nothing is shown
+// until there is as much again (hold).
 package answer

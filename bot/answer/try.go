@@ -14,6 +14,9 @@ import (
 func (w *Writer) try(ctx context.Context, req llm.Request) (llm.Result, error) {
 	var text, fresh strings.Builder // fresh: what is held back
 	came, solid := false, strings.TrimSpace(w.from.Text) != ""
+	if w.activity != ActivityAway { // who has been away is away until there is a token
+		w.is(ActivityThinking)
+	}
 	text.WriteString(w.from.Text)
 	w.text, w.tokens, w.sent = w.from.Text, w.from.Tokens, time.Now()
 	room := roomBehind(w.from.Text, w.bound.max)
@@ -31,6 +34,12 @@ func (w *Writer) try(ctx context.Context, req llm.Request) (llm.Result, error) {
 		}
 		d.Text = strings.ReplaceAll(d.Text, prompt.Joiner, "") // of the prompt: an answer about <|im_end|> shows it as it is
 		came = came || d.Text != ""
+		switch {
+		case came:
+			w.is(ActivityWriting)
+		case d.Reasoning != "":
+			w.is(ActivityReasoning)
+		}
 		w.tokens = max(w.tokens, w.from.Tokens+d.CompletionTokens)
 		if checking {
 			fresh.WriteString(d.Text)
@@ -56,7 +65,7 @@ func (w *Writer) try(ctx context.Context, req llm.Request) (llm.Result, error) {
 			w.show()
 		case d.Reasoning != "" && w.thinking.IsZero():
 			w.thinking = time.Now()
-			w.Think()
+			w.showThinking()
 		}
 		return nil
 	}

@@ -23,6 +23,32 @@ type Task struct {
 	Note     func(text string, tokens int, elapsed, ttft time.Duration)
 	Progress func()           // says that this process does not die of the answer so far
 	Spent    func(tokens int) // is told what each request took
+
+	// Does takes what the Writer does now, when that changes; nil: nobody wants to know. It is called
+	// by the Writer's goroutine and does not block.
+	Does func(Activity)
+}
+
+// Activity is what a Writer does at a moment. It is for debug pages and metrics, and has nothing to
+// do with what people are shown meanwhile.
+type Activity int
+
+// The activities, in their usual order.
+const (
+	ActivityNone      Activity = iota // it has not begun
+	ActivityQueued                    // it waits for a slot
+	ActivityThinking                  // the model was asked, and has not begun
+	ActivityReasoning                 // the model thinks before it answers
+	ActivityWriting                   // the answer comes
+	ActivityAway                      // it waits for a server that is away, until a token comes
+)
+
+// is records what the Writer does now, and tells whoever wants to know.
+func (w *Writer) is(a Activity) {
+	if a != w.activity && w.task.Does != nil {
+		w.task.Does(a)
+	}
+	w.activity = a
 }
 
 // Writer asks the model for one answer and shows what it writes. It belongs to one goroutine.
@@ -34,6 +60,7 @@ type Writer struct {
 	model  string   // empty: the client's
 	base   Snapshot // what is shown beside the finished text: notices about what the model did not get
 
+	activity Activity // what it does now
 	inside   bool     // it has a slot
 	queued   bool     // it had to wait for it
 	shown    string   // the longest text shown so far: it stays until a new try has overtaken it

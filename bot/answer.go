@@ -50,6 +50,7 @@ func (t *turnRun) write(work, ctx context.Context, draft answer.Draft, asks []th
 	w := b.shared.Writer(answer.Task{
 		Thread: t.thread.String(), Draft: draft, ID: id, Model: t.set.Model, Person: t.person,
 		Hold: t.visible(), Stands: stands, Kept: kept, Note: t.saver.note, Progress: t.claim.Progress, Spent: func(tokens int) { t.spend(work, tokens) },
+		Does: t.work.does,
 	})
 	defer func() {
 		if out.Err == nil {

@@ -26,8 +26,7 @@
 //	from    the beginning that the current request continues; empty: it writes from the beginning
 //	text    from, and what the current request has brought
 //	shown   the longest text so far: readers see it until text has overtaken it
-//	stands  what there was before this Writer: it stays if nothing comes
 //
-// Text that a killed process left visible may be longer than what it saved. Then nothing is shown
-// until there is as much again (hold).
+// Two limits protect what readers saw before this Writer began: fallback is shown again if nothing
+// comes, and nothing is shown that has fewer characters than minVisible.
 package answer

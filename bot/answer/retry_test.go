@@ -157,7 +157,7 @@ func TestWriterSaysWhatItDoes(t *testing.T) {
 				}
 				var got []Activity
 				w := shared.Writer(Task{
-					Draft: &page{}, Hold: tt.held, Progress: func() {}, Spent: func(int) {},
+					Draft: &page{}, MinVisible: tt.held, Progress: func() {}, Spent: func(int) {},
 					Does: func(a Activity) { got = append(got, a) },
 				})
 				if tt.notice != "" {

@@ -39,7 +39,7 @@ func (w *Writer) Write(ctx context.Context, in prompt.Input, req llm.Request, fr
 	if w.shared.sight.blind(w.model) {
 		w.cannotSee(&in)
 	}
-	w.takeUp(ctx, from)
+	w.startFrom(ctx, from)
 	r := &requests{Writer: w, in: in, req: req}
 	r.built = w.fit(ctx, &r.in)
 	err := Retry{Log: w.shared.cfg.Log.With("request", w.id), Wait: true}.Do(ctx, r)
@@ -147,12 +147,12 @@ func (r *requests) Away(failure *llm.Error, waited, pause time.Duration) {
 	r.is(ActivityAway)
 	r.paused = pause
 	r.Leave()
-	if waited+pause <= awaySay || r.holding() {
+	if waited+pause <= awaySay || r.belowVisible() {
 		return
 	}
 	phase, text := Waiting, r.shown
 	if text == "" {
-		text = r.stands.Text
+		text = r.fallback.Text
 	}
 	if text = r.bound.shown(text, false); text != "" {
 		phase = Writing
@@ -194,14 +194,14 @@ func (w *Writer) shorten() bool {
 	return w.room >= minTail
 }
 
-// takeUp begins with what there is of an answer: it is shown at once, unless much more is visible.
-func (w *Writer) takeUp(ctx context.Context, from Partial) {
+// startFrom begins with what there is of an answer: it is shown at once, unless much more is visible.
+func (w *Writer) startFrom(ctx context.Context, from Partial) {
 	w.shown, w.text, w.tokens = from.Text, from.Text, from.Tokens
 	if w.resumable(ctx, from) {
 		w.from = from
 	}
-	if from.Text != "" && utf8.RuneCountInString(from.Text)*4 >= w.hold*3 {
-		w.hold = 0
+	if from.Text != "" && utf8.RuneCountInString(from.Text)*4 >= w.minVisible*3 {
+		w.minVisible = 0
 		w.draft.Set(Snapshot{Text: w.bound.shown(from.Text, false), Small: figures.Live(from.Tokens, from.Elapsed), Phase: Writing, Controls: CanStop})
 	}
 }
@@ -276,7 +276,7 @@ func (w *Writer) show() {
 	if w.task.Note != nil && w.shown == w.text {
 		w.task.Note(w.text, w.tokens, elapsed, w.from.TTFT)
 	}
-	if w.holding() {
+	if w.belowVisible() {
 		return
 	}
 	shown, small := w.bound.shown(w.shown, false), figures.Live(w.tokens, elapsed)
@@ -286,19 +286,19 @@ func (w *Writer) show() {
 	w.draft.Set(Snapshot{Text: shown, Small: small, Phase: Writing, Controls: CanStop})
 }
 
-// holding reports whether a killed process left more visible than there is now: it stays until it
+// belowVisible reports whether a killed process left more visible than there is now: it stays until it
 // is overtaken.
-func (w *Writer) holding() bool {
-	if w.hold > 0 && utf8.RuneCountInString(w.shown) >= w.hold {
-		w.hold = 0
+func (w *Writer) belowVisible() bool {
+	if w.minVisible > 0 && utf8.RuneCountInString(w.shown) >= w.minVisible {
+		w.minVisible = 0
 	}
-	return w.hold > 0
+	return w.minVisible > 0
 }
 
-// stays reports whether what there was of the answer is what is kept if it ends now: nothing has
+// fallsBack reports whether what there was of the answer is what is kept if it ends now: nothing has
 // come, or less than is visible.
-func (w *Writer) stays() bool {
-	return !w.grown || w.holding() && len(w.stands.Text) > len(w.shown)
+func (w *Writer) fallsBack() bool {
+	return !w.grown || w.belowVisible() && len(w.fallback.Text) > len(w.shown)
 }
 
 // Enter waits for a slot, and shows the place in the queue as long as there is no text. Who has
@@ -385,12 +385,12 @@ func (w *Writer) cut(res llm.Result) llm.Result {
 // Ended returns the answer of a stream that we ended ourselves.
 func (w *Writer) Ended(cause error, res llm.Result) Outcome {
 	a := Snapshot{Text: w.bound.shown(w.shown, true), Small: w.small(res), Phase: Stopped, Ending: EndingBroken, Controls: CanRegenerate}
-	if w.stays() {
-		a.Text, a.Small = w.stands.Text, w.stands.Small
+	if w.fallsBack() {
+		a.Text, a.Small = w.fallback.Text, w.fallback.Small
 	}
 	switch {
 	case errors.Is(cause, ErrStopped) && !w.grown && w.kept: // it is as if nobody had wanted another one
-		return Outcome{Answer: w.stands, Result: w.whole(res), Err: cause, Kept: true}
+		return Outcome{Answer: w.fallback, Result: w.whole(res), Err: cause, Kept: true}
 	case errors.Is(cause, ErrStopped):
 		a.Text = a.Text[:w.draft.Room(a.Text, true)]
 		a.Small = figures.Join("stopped", a.Small)
@@ -408,8 +408,8 @@ func (w *Writer) Ended(cause error, res llm.Result) Outcome {
 // failed keeps what there is and marks it.
 func (w *Writer) failed(err error, sentence string, res llm.Result) Outcome {
 	a := Snapshot{Text: w.bound.shown(w.shown, true), Notice: Say(w.base.Notice, sentence), Small: w.small(res), Phase: Failed, Ending: EndingBroken, Controls: CanRegenerate}
-	if w.stays() {
-		a.Text, a.Small, a.Controls, a.Ending = w.stands.Text, w.stands.Small, a.Controls|w.stands.Controls, max(a.Ending, w.stands.Ending)
+	if w.fallsBack() {
+		a.Text, a.Small, a.Controls, a.Ending = w.fallback.Text, w.fallback.Small, a.Controls|w.fallback.Controls, max(a.Ending, w.fallback.Ending)
 	} else if len(a.Text) < len(w.shown) {
 		a.Notice = Say(a.Notice, RestNotShown)
 	}

@@ -8,15 +8,15 @@ import (
 
 // Task is one answer that is to be written.
 type Task struct {
-	Thread string // its key: what is known of the window goes by it
-	Draft  Draft
-	ID     string // of the request, for the server's log too
-	Model  string // empty: the client's
-	Person string // whose slot it takes
-	Hold   int    // characters that a killed process left visible: nothing shorter is shown; 0: no matter
+	Thread     string // its key: what is known of the window goes by it
+	Draft      Draft
+	ID         string // of the request, for the server's log too
+	Model      string // empty: the client's
+	Person     string // whose slot it takes
+	MinVisible int    // characters that a killed process left visible: nothing shorter is shown; 0: no matter
 
-	Stands Snapshot // what there was of the answer: it stays if nothing comes
-	Kept   bool     // it had ended
+	Fallback Snapshot // what there was of the answer: it stays if nothing comes
+	Kept     bool     // it had ended
 
 	// Note takes the newest text, for whoever goes on with the answer should this process die; nil:
 	// nobody does. It does not block.
@@ -60,37 +60,37 @@ type Writer struct {
 	model  string   // empty: the client's
 	base   Snapshot // what is shown beside the finished text: notices about what the model did not get
 
-	activity Activity // what it does now
-	inside   bool     // it has a slot
-	queued   bool     // it had to wait for it
-	shown    string   // the longest text shown so far: it stays until a new try has overtaken it
-	hold     int      // see Task
-	from     Partial  // what the current try goes on from; zero: nothing
-	room     int      // tokens of it that the model gets, the newest; 0: all
-	stands   Snapshot // see Task
-	kept     bool     // see Task
-	grown    bool     // something has come
-	noResume bool     // the server does not continue answers
-	text     string   // of the current try, with what it goes on from
-	bound    bound    // what of it is shown
-	tokens   int      // the server's running count, with what it goes on from
-	sent     time.Time
-	began    time.Time // when the bot began to think
-	thinking time.Time // when the model began to reason; zero: it has not
+	activity   Activity // what it does now
+	inside     bool     // it has a slot
+	queued     bool     // it had to wait for it
+	shown      string   // the longest text shown so far: it stays until a new try has overtaken it
+	minVisible int      // see Task
+	from       Partial  // what the current try goes on from; zero: nothing
+	room       int      // tokens of it that the model gets, the newest; 0: all
+	fallback   Snapshot // see Task
+	kept       bool     // see Task
+	grown      bool     // something has come
+	noResume   bool     // the server does not continue answers
+	text       string   // of the current try, with what it goes on from
+	bound      bound    // what of it is shown
+	tokens     int      // the server's running count, with what it goes on from
+	sent       time.Time
+	began      time.Time // when the bot began to think
+	thinking   time.Time // when the model began to reason; zero: it has not
 }
 
 // Writer returns the Writer of one answer.
 func (s *Shared) Writer(t Task) *Writer {
 	w := &Writer{
-		shared: s, task: t, draft: t.Draft, id: t.ID, model: t.Model, hold: min(t.Hold, s.cfg.MaxChars),
-		stands: t.Stands, kept: t.Kept, bound: bound{max: s.cfg.MaxChars},
+		shared: s, task: t, draft: t.Draft, id: t.ID, model: t.Model, minVisible: min(t.MinVisible, s.cfg.MaxChars),
+		fallback: t.Fallback, kept: t.Kept, bound: bound{max: s.cfg.MaxChars},
 	}
-	w.stands.Text = w.bound.shown(w.stands.Text, true)
+	w.fallback.Text = w.bound.shown(w.fallback.Text, true)
 	return w
 }
 
-// Stands returns what there was of the answer, as far as it is shown, and whether it had ended.
-func (w *Writer) Stands() (_ Snapshot, kept bool) { return w.stands, w.kept }
+// Fallback returns what there was of the answer, as far as it is shown, and whether it had ended.
+func (w *Writer) Fallback() (_ Snapshot, kept bool) { return w.fallback, w.kept }
 
 // Queued reports whether the answer had to wait for its slot.
 func (w *Writer) Queued() bool { return w.queued }

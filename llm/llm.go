@@ -1,16 +1,23 @@
-// Package llm is the client of a local OpenAI-compatible model server: vLLM first, and Ollama, llama.cpp, SGLang, LM Studio, TGI
-// and routers in front of them.
+// Package llm is the client of a local OpenAI-compatible model server: vLLM first, and Ollama,
+// llama.cpp, SGLang, LM Studio, TGI and routers in front of them.
 //
-// It promises:
-//   - A stream counts as complete only when the server said why it ended (finish_reason). Everything else is an [*Error] with a
-//     [Kind]; the text that came before it was delivered. Errors never travel as text.
-//   - Reasoning never arrives as answer text: not in either field name, not in tags, not in tags split over deltas. The one case that
-//     cannot be known in advance (a template that opened the tag in the prompt) is taken back with [Delta.Retract].
-//   - There is no total timeout: one timer runs until the first token, another between tokens. Cancelling the context closes the
-//     connection, which ends the request on the server.
-//   - Numbers (tokens, limits) are the server's own; nothing is estimated. A chunk is not a token.
+// # Promises
 //
-// go-openai is the client for chat; what it cannot send and what it misreads is put right in wire.go and sse.go, and nowhere else.
+//   - A stream counts as complete only when the server said why it ended (finish_reason).
+//     Everything else is an [*Error] with a [Kind], and the text that came before it was delivered.
+//     Errors never travel as text.
+//   - Reasoning never arrives as answer text: not in either field name, not in tags, not in tags
+//     that are split over deltas. One case cannot be known in advance, a template that opened the
+//     tag in the prompt. [Delta.Retract] takes that text back.
+//   - There is no total timeout: one timer runs until the first token, another between tokens.
+//     Cancelling the context closes the connection, which ends the request on the server.
+//   - Numbers (tokens, limits) are the server's own: nothing is estimated. A chunk is not a token.
+//
+// # How it fits together
+//
+// go-openai is the client for chat. It cannot send all that servers take, and misreads some of what
+// they send. wire.go and sse.go put that right, and nothing else does: call (wire.go) completes the
+// request's body, and sseReader (sse.go) hands go-openai only lines that it reads safely.
 package llm
 
 import (
@@ -54,13 +61,14 @@ type Request struct {
 	ID              string         // X-Request-Id; empty: none
 }
 
-// Delta is a piece of an answer. A delta is not a token: servers send none, one or many tokens in it.
+// Delta is a piece of an answer. A delta is not a token: servers send none, one or many tokens in
+// it.
 type Delta struct {
 	Text, Reasoning  string
 	CompletionTokens int // the server's running count, reasoning included; 0: not said
-	// Retract says that the Text of all earlier deltas of this stream was reasoning and must be dropped: the chat template opened the
-	// thinking tag in the prompt, and only the closing tag came. It happens at most once in a stream, and only the first time a
-	// model does this; from then on the client knows.
+	// Retract says that the Text of all earlier deltas of this stream was reasoning and must be
+	// dropped: the chat template opened the thinking tag in the prompt, and only the closing tag came.
+	// It happens at most once in a stream, and only in a model's first answers: then the client knows.
 	Retract bool
 }
 
@@ -85,7 +93,8 @@ type Usage struct {
 	Known            bool
 }
 
-// Timing is what the server itself measured (vLLM --enable-per-request-metrics, llama.cpp timings). Zero: not said.
+// Timing is what the server itself measured (vLLM --enable-per-request-metrics, llama.cpp timings).
+// Zero: it did not say.
 type Timing struct {
 	Queue      time.Duration // waiting to be scheduled
 	FirstToken time.Duration // from being scheduled to the first token, so without Queue
@@ -121,13 +130,14 @@ const (
 
 // Config says where the server is and how patient to be.
 type Config struct {
-	// BaseURL is the OpenAI-compatible root. A trailing slash, a missing /v1 or a missing http:// are forgiven. Health, metrics,
-	// version and tokenize are asked one level above /v1.
+	// BaseURL is the OpenAI-compatible root. A trailing slash, a missing /v1 and a missing http:// are
+	// forgiven. Health, metrics, version and tokenize are asked one level above /v1.
 	BaseURL string
 	APIKey  string // sent as a Bearer token; empty: none
 	Model   string // empty: the first served model
-	// HTTP makes the requests; it is not changed, and its Timeout does not apply to streams. nil: a transport without a proxy and
-	// without a total timeout, whose idle connections are dropped before vLLM drops them.
+	// HTTP makes the requests. It is not changed, and its Timeout does not apply to streams. nil: a
+	// transport without a proxy and without a total timeout, which drops idle connections before vLLM
+	// does.
 	HTTP              *http.Client
 	FirstTokenTimeout time.Duration // from sending to the first text or reasoning; 0: DefaultFirstTokenTimeout; negative: none
 	IdleTimeout       time.Duration // between deltas after that; 0: DefaultIdleTimeout; negative: none

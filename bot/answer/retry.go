@@ -49,11 +49,12 @@ type Tried struct {
 
 // Retry is the one policy of how a request that failed is repeated.
 //
-//	failure                          next request               how often
-//	the prompt can be mended         at once                    as often as Adapt can
-//	the server is away (if Wait)     after 1, 2, 4, 8, 8 … s    for 30 minutes without an answer
-//	the stream broke off             at once                    once; more if each goes on from the last
-//	any other                        none
+//	failure                         next request             how often
+//	Adapt can mend the prompt       at once                  as often as it can
+//	the server is away (if Wait)    after 1, 2, 4, 8, 8 … s  until it was away for 30 minutes
+//	the stream broke off            at once                  once; a request that made progress
+//	                                                         and is continued does not count
+//	any other                       none
 type Retry struct {
 	Log  *slog.Logger
 	Wait bool // for a server that is away; false: that is a failure like any other

@@ -10,7 +10,7 @@ import (
 	"llmbot/llm"
 )
 
-// try is one request. It shows the text as it grows.
+// try returns one request. It shows the text as it grows.
 func (w *Writer) try(ctx context.Context, req llm.Request) (llm.Result, error) {
 	var text, fresh strings.Builder // fresh: what is held back
 	came, solid := false, strings.TrimSpace(w.from.Text) != ""

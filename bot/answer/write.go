@@ -194,7 +194,7 @@ func (w *Writer) shorten() bool {
 	return w.room >= minTail
 }
 
-// startFrom begins with what there is of an answer: it is shown at once, unless much more is visible.
+// startFrom takes what there is of an answer, and shows it at once unless much more is visible.
 func (w *Writer) startFrom(ctx context.Context, from Partial) {
 	w.shown, w.text, w.tokens = from.Text, from.Text, from.Tokens
 	if w.resumable(ctx, from) {
@@ -256,7 +256,7 @@ func (w *Writer) Think() {
 	w.showThinking()
 }
 
-// showThinking shows the status of a model that thinks, and since when, as long as there is no text.
+// showThinking shows that the model thinks, and since when, as long as there is no text.
 func (w *Writer) showThinking() {
 	if w.began.IsZero() {
 		w.began = time.Now()
@@ -286,8 +286,8 @@ func (w *Writer) show() {
 	w.draft.Set(Snapshot{Text: shown, Small: small, Phase: Writing, Controls: CanStop})
 }
 
-// belowVisible reports whether a killed process left more visible than there is now: it stays until it
-// is overtaken.
+// belowVisible reports whether a killed process left more visible than there is now. What it left
+// stays until it is overtaken.
 func (w *Writer) belowVisible() bool {
 	if w.minVisible > 0 && utf8.RuneCountInString(w.shown) >= w.minVisible {
 		w.minVisible = 0
@@ -295,8 +295,8 @@ func (w *Writer) belowVisible() bool {
 	return w.minVisible > 0
 }
 
-// fallsBack reports whether what there was of the answer is what is kept if it ends now: nothing has
-// come, or less than is visible.
+// fallsBack reports whether an answer that ends now keeps the text from before this Writer: nothing
+// has come, or less than is visible.
 func (w *Writer) fallsBack() bool {
 	return !w.grown || w.belowVisible() && len(w.fallback.Text) > len(w.shown)
 }

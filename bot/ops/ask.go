@@ -36,7 +36,8 @@ func newAsking(ask func(ctx context.Context) (string, error)) *asking {
 	return a
 }
 
-// now is the state as it is, or was a moment ago. It blocks for at most askFor; of a nil asking it is zero.
+// now returns the state as it is, or as it was a moment ago. It blocks for at most askFor. A nil
+// asking returns the zero state.
 func (a *asking) now(ctx context.Context) state {
 	if a == nil {
 		return state{}
@@ -60,7 +61,7 @@ func (a *asking) now(ctx context.Context) state {
 	return a.last
 }
 
-// known is the last state. It does not block.
+// known returns the last state. It does not block.
 func (a *asking) known() state {
 	if a == nil {
 		return state{}

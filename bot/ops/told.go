@@ -19,7 +19,7 @@ const (
 	opRenew = "renew"
 )
 
-// Bot are the hooks of package bot and of its desk.
+// Bot returns the hooks of package bot and of its desk.
 func (m *Metrics) Bot() bot.Hooks {
 	return bot.Hooks{
 		Rated: m.Rated, Answered: m.Answered, Visible: m.Visible, Waited: m.Waited, Streamed: m.Streamed, Away: m.Away, OverQuota: m.OverQuota,
@@ -27,7 +27,8 @@ func (m *Metrics) Bot() bot.Hooks {
 	}
 }
 
-// Pace are the hooks of package pace. How many edits are left is asked at a scrape: what was left at the last call is no news.
+// Pace returns the hooks of package pace. A scrape asks for the edits that are left: the number at
+// the last call would be out of date.
 func (m *Metrics) Pace() pace.Hooks {
 	return pace.Hooks{Call: m.Call, Refused: m.Refused, EndLag: m.EndLag, Staleness: m.Staleness}
 }

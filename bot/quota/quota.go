@@ -1,16 +1,24 @@
-// Package quota counts the answers and the tokens of people and of channels, and says who has had their share, and until when.
+// Package quota counts the answers and the tokens of people and of channels, and reports who has
+// used up their share, and until when.
 //
-// It promises:
-//   - A minute is a rolling 60 s, a day a rolling 24 h: in no such span more answers begin than the limit says, and no answer begins when the
-//     tokens of the last 24 h have reached theirs. Times are kept to minuteStep and dayStep: what is used is free again so much later at most.
-//   - Answers are counted when they begin, exactly, whatever the number of processes: each count is one atomic write. Tokens are counted when a
-//     request to the model is over, so an answer that has begun is finished, and may go over.
-//   - An answer that another process goes on with is the same answer: it is neither counted again nor refused (see [Ledger.Begin]).
-//   - One small record for each account, of at most maxOpen open answers. What counts no longer is dropped with the next write, and a record in which
-//     nothing is left is deleted; of accounts that nobody uses again the store forgets the records by itself.
+// # Promises
+//
+//   - A minute is a rolling 60 s, and a day a rolling 24 h. In no such minute do more answers begin
+//     than the limit allows, and no answer begins when the tokens of the last 24 h have reached
+//     their limit. Times are kept to minuteStep and dayStep: what was used is free again at most so
+//     much later.
+//   - Answers are counted exactly, when they begin, whatever the number of processes: each count is
+//     one atomic write. Tokens are counted when a request to the model is over, so an answer that
+//     has begun is finished, and may exceed the limit.
+//   - An answer that another process goes on with is the same answer: it is neither counted again
+//     nor refused (see [Ledger.Begin]).
+//   - Each account has one small record, of at most maxOpen open answers. The next write drops what
+//     no longer counts, and deletes a record in which nothing is left. The store forgets the
+//     records of accounts that nobody uses any more.
 //   - What has no limit is not counted and costs no write.
 //
-// The store is the caller's to wait for: every error comes back, and nothing is refused because of one.
+// Every error of the store is returned, and no answer is refused because of one: the caller decides
+// how long it waits.
 package quota
 
 import (
@@ -32,7 +40,7 @@ type Limits struct {
 	TokensPerDay     int // as the model server counts them: prompt and answer
 }
 
-// None says that there is no limit.
+// None reports whether there is no limit.
 func (l Limits) None() bool { return l == Limits{} }
 
 // Limit is one of the two, in the word of the configuration.
@@ -60,7 +68,7 @@ const (
 	Channel Of = "channel"
 )
 
-// key is the account's in the store: outside of every prefix that is watched.
+// key returns the account's in the store: outside of every prefix that is watched.
 func (a Account) key() string { return "quota/" + string(a.Of) + "/" + a.ID }
 
 // Over says that an account has had its share; the zero Over: none has.
@@ -76,8 +84,10 @@ type Use struct{ Answers, Tokens int }
 // Ledger keeps the accounts.
 type Ledger struct{ Store turn.Store }
 
-// Begin counts an answer in all accounts, or in none if one of them has had its share. work names what is answered in. heir says that the caller
-// may go on with what an owner before has begun there: an answer that was begun in work and did not End goes on, whatever the limits say.
+// Begin counts an answer in all accounts, or in none if one of them has used up its share: then it
+// returns which one. work names the thread in which the answer is written. heir says that the
+// caller may go on with what an earlier owner has begun there: an answer that was begun in work and
+// has not ended goes on, whatever the limits say.
 func (l Ledger) Begin(ctx context.Context, work string, heir bool, accounts ...Account) (Over, error) {
 	var (
 		errs    []error
@@ -137,7 +147,7 @@ func (l Ledger) Spent(ctx context.Context, accounts ...Account) (over Over, err 
 	return over, err
 }
 
-// Used is what an account has used until now.
+// Used returns what an account has used until now.
 func (l Ledger) Used(ctx context.Context, a Account) (use Use, err error) {
 	err = l.update(ctx, a, func(r *record, _ time.Time) bool {
 		use = Use{Answers: sum(r.Answers), Tokens: sum(r.Tokens)}
@@ -197,7 +207,8 @@ func (r *record) drop(now time.Time) {
 
 func (r *record) empty() bool { return len(r.Answers)+len(r.Tokens)+len(r.Open) == 0 }
 
-// begin counts an answer, unless the account has had its share; again: it goes on, and is not counted.
+// begin counts an answer, unless the account has used up its share. again reports that the answer
+// goes on, and was counted before.
 func (r *record) begin(work string, heir bool, a Account, now time.Time) (_ Over, again bool) {
 	_, open := r.Open[work]
 	if again = open && heir; !again {

@@ -36,16 +36,17 @@ type Place interface {
 	Open(ctx context.Context) (answer.Draft, error)
 }
 
-// Server is what is asked of the model server beside completions. Its methods block for at most their
-// ctx.
+// Server is what is asked of the model server besides completions. Its methods block for at most
+// their ctx.
 type Server interface {
-	// Model returns what is known of a model; an empty name is the one that an empty Request.Model means.
+	// Model returns what is known of a model. An empty name means what an empty Request.Model means.
 	Model(ctx context.Context, name string) (llm.ModelInfo, error)
 	Version(ctx context.Context) (string, error)
 	Metrics(ctx context.Context) (llm.Metrics, error)
 }
 
-// asker asks one question after the other and shows what comes. It belongs to one goroutine at a time.
+// asker asks one question after the other and shows the answers. It belongs to one goroutine at a
+// time.
 type asker struct {
 	model    answer.Model
 	server   Server
@@ -209,8 +210,8 @@ func (w *writing) done() outcome {
 	return outcome{answer: out, result: w.result}
 }
 
-// ended returns an answer that we ended ourselves: what was written stays, and the conversation goes
-// on from it.
+// ended returns an answer that we ended ourselves. What was written stays, and the conversation
+// goes on from it.
 func (w *writing) ended(cause error) outcome {
 	if strings.TrimSpace(w.shown) != "" {
 		w.asker.talk.add(w.question, w.shown, nil, llm.Usage{})

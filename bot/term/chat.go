@@ -38,7 +38,8 @@ const help = `- **quit** or **exit**, Ctrl-D: leave
 // A word behind a slash is meant as a command; /etc/hosts is not.
 var command = regexp.MustCompile(`^/[a-z]+$`)
 
-// Run holds the conversation until the person leaves (nil), ctx ends (its cause), or the terminal fails.
+// Run holds the conversation until the person leaves (nil), ctx ends (its cause), or the terminal
+// fails (its error).
 func (c *Chat) Run(ctx context.Context) error {
 	a := &asker{
 		model: c.Model, server: c.Server, settings: c.Settings, log: logger(c.Log), wait: true, talk: talk{system: c.Settings.System},
@@ -176,7 +177,7 @@ func gone(err error) bool {
 	return ok && e.Away() || errors.Is(err, context.DeadlineExceeded)
 }
 
-// away is an error with its next step.
+// away returns an error with its next step.
 func away(err error) string {
 	var e interface {
 		User() string

@@ -9,8 +9,9 @@ import (
 	"llmbot/bot/answer"
 )
 
-// Pipe is an output that is no terminal, as a place to answer in. The text goes to Out as the model wrote it, with a line end behind
-// it, once the answer has ended: it could not be taken back. Everything else goes to Err.
+// Pipe is an output that is no terminal, as a place to answer in. The text goes to Out as the model
+// wrote it, and a line end, once the answer has ended: it could not be taken back. Everything else
+// goes to Err.
 type Pipe struct {
 	Out, Err io.Writer
 	Progress *Room // a terminal to show the waiting on; nil: none

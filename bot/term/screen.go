@@ -33,8 +33,8 @@ func (s Size) known() Size {
 	return s
 }
 
-// painter shows a block of lines and changes of it what it must. The cursor rests at the beginning of the line below. It belongs to
-// one goroutine.
+// painter shows a block of lines, and writes again only those that changed. The cursor rests at the
+// beginning of the line below. It belongs to one goroutine.
 type painter struct {
 	w     io.Writer
 	shown []string // the block as it was last painted
@@ -45,8 +45,9 @@ type painter struct {
 
 func newPainter(w io.Writer) *painter { return &painter{w: w, stale: math.MaxInt} }
 
-// paint shows lines instead of what was shown. What has left the screen at the top cannot be changed. While an answer grows it stays
-// as it is; with final, everything from the first such difference on is written once more, so that no text is missing.
+// paint shows lines in place of what was shown. It cannot change what has left the screen at the
+// top. While an answer grows that stays as it is; if final, paint writes everything from the first
+// such difference on once more, so that no text is missing.
 func (p *painter) paint(lines []string, size Size, final bool) error {
 	size = size.known()
 	var b strings.Builder
@@ -97,7 +98,8 @@ func (p *painter) flush(b *strings.Builder) error {
 	return nil
 }
 
-// resized clears what the terminal made of the block when its width changed: it breaks lines that have become too long.
+// resized clears what the terminal made of the block when its width changed: a terminal breaks
+// lines that have become too long.
 func (p *painter) resized(b *strings.Builder, size Size) {
 	rows := 0
 	for _, l := range p.shown {
@@ -116,7 +118,7 @@ func up(b *strings.Builder, n int) {
 	}
 }
 
-// stripLooks is a line of ours without its looks.
+// stripLooks returns a line of ours without its looks.
 func stripLooks(s string) string {
 	var b strings.Builder
 	for {

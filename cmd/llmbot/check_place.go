@@ -75,7 +75,7 @@ func (c *checker) running(ctx context.Context) runningBot {
 	return r
 }
 
-// came says whether a kind of event has come to the bot whose metrics these are.
+// came reports whether a kind of event has come to the bot whose metrics these are.
 func came(metrics []byte, kind string) bool {
 	want := fmt.Sprintf("llmbot_events_total{kind=%q,outcome=%q} ", kind, slackio.OutcomeHandled)
 	for line := range strings.Lines(string(metrics)) {

@@ -124,7 +124,8 @@ func (c *checker) appToken(ctx context.Context, cfg slackio.Config) (link string
 	return link, true
 }
 
-// socket looks whether a socket opens, and who else has one. Beside a bot that runs here none is opened: Slack would give it events.
+// socket checks whether a socket opens, and who else has one. It opens none beside a bot that runs
+// here: Slack would give it events.
 func (c *checker) socket(ctx context.Context, cfg slackio.Config, link string, bot runningBot) slackio.Hello {
 	if bot.found {
 		if bot.health.Sockets == 0 {
@@ -145,8 +146,8 @@ func (c *checker) socket(ctx context.Context, cfg slackio.Config, link string, b
 	return hello
 }
 
-// beside tells of other programs than the bot that runs here. What Slack counted when that last opened a socket may include the old connection of
-// a socket that was being renewed.
+// beside tells about other programs than the bot that runs here. Slack counted sockets when that
+// bot last opened one. The count may include the old connection of a socket that was being renewed.
 func (c *checker) beside(n int) {
 	if n == 1 {
 		c.look("other programs", "Slack counted one connection more than the bot has: an old one of its own, or another program's",
@@ -169,7 +170,8 @@ func (c *checker) others(n int) {
 	}
 }
 
-// unseen says where to look at what these tokens can't see. Events that have come to a bot say it themselves.
+// unseen tells where to look at what these tokens cannot see. Events that have come to a bot need
+// no look.
 func (c *checker) unseen(app string, bot runningBot) {
 	at := func(page string) string {
 		if app == "" {
@@ -192,7 +194,7 @@ func (c *checker) unseen(app string, bot runningBot) {
 	}
 }
 
-// appID is the id that an app token names; empty if it names none.
+// appID returns the id that an app token names; empty if it names none.
 func appID(token string) string {
 	parts := strings.Split(token, "-")
 	if len(parts) > 2 && len(parts[2]) > 5 && parts[2][0] == 'A' && strings.ToUpper(parts[2]) == parts[2] {

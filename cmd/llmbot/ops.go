@@ -18,8 +18,8 @@ import (
 // opsOff is the OPS_ADDR that means none.
 const opsOff = "off"
 
-// opsView is what the ops server shows. The server begins before everything else and ends after it, so the parts that it shows come to
-// be while it serves.
+// opsView is what the ops server shows. The server begins before everything else and ends after it,
+// so the parts that it shows are added while it serves.
 type opsView struct {
 	metrics *ops.Metrics // nil: there is no server, and nobody counts
 	hide    *redactor    // for what store and model server say
@@ -31,7 +31,8 @@ type opsView struct {
 	bot   atomic.Pointer[bot.Bot]
 }
 
-// startOps starts the ops server as configured. When ctx has ended the bot is stopping, and the server says so until close.
+// startOps starts the ops server as configured. When ctx has ended the bot is stopping, and the
+// server says so until close.
 func startOps(ctx context.Context, cfg Config, log *slog.Logger) (*opsView, error) {
 	v := &opsView{close: func() {}, hide: cfg.redactor()}
 	if cfg.OpsAddr == "" || cfg.OpsAddr == opsOff {

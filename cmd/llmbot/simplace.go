@@ -101,7 +101,8 @@ func (a *addrFlags) where(l net.Addr) (where, error) {
 	return w, nil
 }
 
-// ownAddress returns an address of this machine under which others reach it: an IPv4 one if there is one.
+// ownAddress returns an address of this machine under which others reach it, an IPv4 one if there
+// is one.
 func ownAddress() (netip.Addr, bool) {
 	list, err := net.InterfaceAddrs()
 	if err != nil {

@@ -44,7 +44,8 @@ type Wire struct {
 	UsageInLast  bool // usage in the finish chunk instead of one of its own
 	EmptyDeltas  bool // an empty delta after each third token
 	NoDone       bool // no [DONE]
-	// Interval is how many tokens a chunk carries after the first, which comes alone (--stream-interval); 0: one.
+	// Interval is how many tokens a chunk carries after the first, which comes alone
+	// (--stream-interval); 0: one.
 	Interval int
 	// KeepAlive sends a comment after so much silence; 0: what the dialect does.
 	KeepAlive time.Duration

@@ -171,10 +171,10 @@ func (x *exposer) bucketLabels(le string) string {
 	return strings.Replace(x.labels, `",model_name`, `",le="`+le+`",model_name`, 1)
 }
 
-// kvSize is how many tokens the simulated KV cache holds: some requests of full length.
+// kvSize returns how many tokens the simulated KV cache holds: some requests of full length.
 func (s *Server) kvSize() int { return 4 * max(s.cfg.MaxModelLen, 1<<14) }
 
-// exposition is the answer of /metrics.
+// exposition returns the answer of /metrics.
 func (s *Server) exposition() (string, []byte, *apiError) {
 	if s.cfg.Dialect == VLLMRoute {
 		return "text/plain; version=0.0.4; charset=utf-8", s.routerMetrics(), nil
@@ -265,7 +265,7 @@ func (x *exposer) plain(name, help string, v float64) {
 	fmt.Fprintf(&x.b, "%s %s\n", name, pyFloat(v))
 }
 
-// routerMetrics is what production-stack's router re-exports.
+// routerMetrics returns what production-stack's router re-exports.
 func (s *Server) routerMetrics() []byte {
 	x := exposer{labels: `server="http://10.0.0.1:8000"`}
 	x.family("vllm:num_requests_running", "Number of running requests", "gauge", one(s.Running()))

@@ -15,7 +15,7 @@ type chunk struct {
 	id, model       string
 	choice          bool // it has a choice with index 0: a token, or the end
 	text, reasoning string
-	split           bool // the delta has a reasoning field, if only null: the server splits reasoning off by itself
+	split           bool // the delta has a reasoning field, also null: the server splits reasoning off
 	tool            bool // part of a tool call
 	finish          string
 	stopReason      string

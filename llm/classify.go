@@ -142,7 +142,8 @@ func kindOf(op string, status int, low string, e apiError) Kind {
 		return KindOverloaded
 	case status == http.StatusServiceUnavailable:
 		return unavailable(op, low)
-	case status == http.StatusBadGateway, status == http.StatusGatewayTimeout, status >= 520 && status <= 530: // 52x: Cloudflare's
+	case status == http.StatusBadGateway, status == http.StatusGatewayTimeout,
+		status >= 520 && status <= 530: // Cloudflare
 		return KindDown
 	case isContext(low, e):
 		return KindContext

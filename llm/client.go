@@ -48,7 +48,7 @@ type Client struct {
 	mu     sync.Mutex     // guards the fields below; never held across I/O
 	models []ModelInfo    // as last seen
 	seen   time.Time      // when
-	opens  map[string]int // how many answers in a row say of a model that its template opens the thinking tag
+	opens  map[string]int // by model, answers in a row that say it opens the tag
 }
 
 // New checks cfg. It does not talk to the server, which may be down.

@@ -20,7 +20,7 @@ import (
 const (
 	maxExposition = 2 << 20  // bytes that are read
 	maxExpoLine   = 64 << 10 // bytes of a line that are looked at
-	maxSample     = 8 << 10  // bytes of a line of a known family; a longer one is passed over. vllm:cache_config_info has 1 kB
+	maxSample     = 8 << 10  // bytes of a line of a known family; vllm:cache_config_info has 1 kB
 	// The parser's time grows with the square of the labels of a line. vllm:cache_config_info has 37,
 	// all other families have fewer than fewLabels.
 	maxLabels  = 64 // equals signs in a line; one with more is passed over
@@ -120,7 +120,7 @@ func wanted(page io.Reader, names map[string]bool) (lines []byte, begin string, 
 		if begin == "" {
 			begin = string(line[:min(len(line), maxMessage)])
 		}
-		long := err == bufio.ErrBufferFull //nolint:errorlint // ReadSlice's own, and this is done for each of a million lines
+		long := err == bufio.ErrBufferFull //nolint:errorlint // ReadSlice's own
 		if !long && !inLong && len(line) <= maxSample {
 			if end := bytes.IndexAny(line, "{ \t"); end > 0 && line[0] != '#' && names[string(line[:end])] {
 				samples++

@@ -56,9 +56,11 @@ type Request struct {
 	Temperature     *float64       // nil: the server decides; 0 is really sent
 	MaxTokens       int            // 0: the server decides
 	ReasoningEffort string         // empty: unset. gpt-oss takes low, medium, high and refuses others
-	Extra           map[string]any // merged into the JSON body last and wins, after [Config.Extra]; a nil value removes the field
-	Continue        bool           // the last message is an unfinished answer: only what follows it comes back (vLLM, not gpt-oss)
-	ID              string         // X-Request-Id; empty: none
+	Extra           map[string]any // merged into the JSON body last; nil removes a field
+	// Continue says that the last message is an unfinished answer: only what follows it comes back
+	// (vLLM, not gpt-oss).
+	Continue bool
+	ID       string // X-Request-Id; empty: none
 }
 
 // Delta is a piece of an answer. A delta is not a token: servers send none, one or many tokens in
@@ -89,8 +91,10 @@ type Usage struct {
 	PromptTokens     int
 	CachedTokens     int // of PromptTokens; 0 also when the server does not say
 	CompletionTokens int // reasoning included
-	ReasoningTokens  int // of CompletionTokens; 0 also when the server does not say (and wrong with some vLLM parsers)
-	Known            bool
+	// ReasoningTokens is a part of CompletionTokens. It is 0 also when the server does not say, and
+	// wrong with some vLLM parsers.
+	ReasoningTokens int
+	Known           bool
 }
 
 // Timing is what the server itself measured (vLLM --enable-per-request-metrics, llama.cpp timings).
@@ -110,10 +114,12 @@ type Result struct {
 	Finish     Finish // empty: none came
 	StopReason string // the stop string or token id that ended it, if the server says
 	Usage      Usage
-	TTFT       time.Duration // from sending the request to the first delta with text or reasoning; 0 if none came
-	Elapsed    time.Duration // from sending the request to the last token
-	Thought    time.Duration // first reasoning delta to first text delta (or to the last reasoning)
-	Server     Timing
+	// TTFT is the time from sending the request to the first delta with text or reasoning; 0: none
+	// came.
+	TTFT    time.Duration
+	Elapsed time.Duration // from sending the request to the last token
+	Thought time.Duration // first reasoning delta to first text delta (or to the last reasoning)
+	Server  Timing
 }
 
 // ModelInfo is one card of /v1/models.
@@ -138,8 +144,10 @@ type Config struct {
 	// HTTP makes the requests. It is not changed, and its Timeout does not apply to streams. nil: a
 	// transport without a proxy and without a total timeout, which drops idle connections before vLLM
 	// does.
-	HTTP              *http.Client
-	FirstTokenTimeout time.Duration // from sending to the first text or reasoning; 0: DefaultFirstTokenTimeout; negative: none
+	HTTP *http.Client
+	// FirstTokenTimeout runs from sending to the first text or reasoning; 0: DefaultFirstTokenTimeout;
+	// negative: none.
+	FirstTokenTimeout time.Duration
 	IdleTimeout       time.Duration // between deltas after that; 0: DefaultIdleTimeout; negative: none
 	Extra             map[string]any
 	Log               *slog.Logger // nil: no log

@@ -22,17 +22,18 @@ type Metrics struct {
 	PromptTokens     float64
 	GenerationTokens float64
 	Preemptions      float64
-	Success          map[string]float64 // finished requests by reason (stop, length, abort, error, repetition)
-	TTFT             Histogram          // seconds from arrival to the first token, queue included
-	ITL              Histogram          // seconds between engine steps that gave tokens
-	E2E              Histogram          // seconds from arrival to the last token
-	Queue            Histogram          // seconds waiting to be scheduled
-	Started          time.Time          // start of the process, or of its counters; zero: not said
-	KVCacheTokens    int                // how many tokens the KV cache holds; 0: not said
-	MaxConcurrency   float64            // requests of full length that fit into it; 0: not said
-	DraftTokens      float64            // speculative decoding
-	AcceptedTokens   float64
-	Drafts           float64
+	// Success counts finished requests by reason: stop, length, abort, error, repetition.
+	Success        map[string]float64
+	TTFT           Histogram // seconds from arrival to the first token, queue included
+	ITL            Histogram // seconds between engine steps that gave tokens
+	E2E            Histogram // seconds from arrival to the last token
+	Queue          Histogram // seconds waiting to be scheduled
+	Started        time.Time // start of the process, or of its counters; zero: not said
+	KVCacheTokens  int       // how many tokens the KV cache holds; 0: not said
+	MaxConcurrency float64   // requests of full length that fit into it; 0: not said
+	DraftTokens    float64   // speculative decoding
+	AcceptedTokens float64
+	Drafts         float64
 }
 
 // Histogram is a cumulative histogram: Counts[i] observations were at most Bounds[i]. The last

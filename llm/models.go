@@ -18,9 +18,11 @@ const modelsTTL = time.Minute
 
 // Limits of the list, so that a wrong server cannot fill the memory with it.
 const (
-	maxModels   = 2000     // entries
-	maxModelID  = 16 << 10 // bytes; vLLM takes a path for a name. A card with a longer one is left out: cut, it would name nothing
-	maxCardText = 512      // characters of what else a card says
+	maxModels = 2000 // entries
+	// maxModelID is in bytes: vLLM takes a path for a name. A card with a longer one is left out,
+	// since a name that is cut names nothing.
+	maxModelID  = 16 << 10
+	maxCardText = 512 // characters of what else a card says
 )
 
 // Models asks for the served models, in the server's order. It blocks for at most 5 s.

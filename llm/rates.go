@@ -8,7 +8,9 @@ import (
 
 // RateSet is what happened between two readings of the metrics.
 type RateSet struct {
-	Known    bool // false: the counters began anew, or there was no time between the readings; everything else is zero
+	// Known is false if the counters began again, or no time passed between the readings. Then
+	// everything else is zero.
+	Known    bool
 	Interval time.Duration
 
 	PromptRate     float64 // prompt tokens a second
@@ -26,7 +28,7 @@ type RateSet struct {
 type Quantiles struct {
 	Count              float64       // 0: nothing was observed, and the rest is zero
 	Mean               time.Duration // exact: the histogram's sum divided by its count
-	Least              time.Duration // the first bound: what lies below it is known to be less, and no more
+	Least              time.Duration // the first bound: what lies below is only known to be less
 	P50, P90, P95, P99 time.Duration
 }
 

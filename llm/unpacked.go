@@ -45,7 +45,8 @@ func pixels(cfg image.Config) int64 { return int64(cfg.Width) * int64(cfg.Height
 func unpackedPNG(data []byte, cfg image.Config) (int64, error) {
 	const interlace = 28 // where it stands in the header, which comes first
 	each := perPixel(cfg.ColorModel)
-	if (each <= 2) && bytes.Contains(data, []byte("tRNS")) { // grey with a transparent shade gets an alpha channel
+	// Grey with a transparent shade gets an alpha channel.
+	if (each <= 2) && bytes.Contains(data, []byte("tRNS")) {
 		each *= 4
 	}
 	if len(data) > interlace && data[interlace] != 0 {
@@ -89,7 +90,8 @@ func unpackedJPEG(data []byte, cfg image.Config) (int64, error) {
 		return 0, err
 	}
 	parts := frame[6:]
-	wide, high := int64(parts[1]>>4), int64(parts[1]&15) // of the first component, in blocks; it has the most
+	// The first component has the most blocks.
+	wide, high := int64(parts[1]>>4), int64(parts[1]&15)
 	if len(parts) == 3 {
 		wide, high = 1, 1
 	}
@@ -142,7 +144,8 @@ func converted(data, frame []byte) bool {
 	if len(frame) >= 6+3*4 || len(frame) == 6+3*3 && frame[6] == 'R' && frame[9] == 'G' && frame[12] == 'B' {
 		return true
 	}
-	const transform = 11 // where Adobe's segment says of which kind the components are; 0: they are no YCbCr
+	// Adobe's segment says there of which kind the components are; 0: they are no YCbCr.
+	const transform = 11
 	adobe := []byte("Adobe")
 	for i := bytes.Index(data, adobe); i >= 0; {
 		if i+transform < len(data) && data[i+transform] == 0 {

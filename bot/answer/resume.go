@@ -24,7 +24,7 @@ type Resume string
 const (
 	ResumeAuto     Resume = "auto"     // continue where the server is known to do it, else restart
 	ResumeContinue Resume = "continue" // the server gets the text so far, and writes what follows it
-	ResumeRestart  Resume = "restart"  // written anew; the old text stays until the new one has overtaken it
+	ResumeRestart  Resume = "restart"  // written again; the old text stays until overtaken
 )
 
 // Partial is an answer that is to go on.

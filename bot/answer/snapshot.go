@@ -42,8 +42,10 @@ func (p Phase) Final() bool { return p >= Done }
 
 // Snapshot is what a thread shows of an answer at one moment: values only.
 type Snapshot struct {
-	Text   string // the model's Markdown, the whole of it so far
-	Notice string // a sentence of ours to the reader (the server is away, the answer was cut); never part of Text
+	Text string // the model's Markdown, the whole of it so far
+	// Notice is a sentence of ours to the reader (the server is away, the answer was cut). It is never
+	// part of Text.
+	Notice string
 	Small  string // small print under it: live speed, then the footer
 	Status string // what the bot is doing before there is text: "is thinking…"
 	Phase  Phase

@@ -20,7 +20,8 @@ func (w *Writer) try(ctx context.Context, req llm.Request) (llm.Result, error) {
 	text.WriteString(w.from.Text)
 	w.text, w.tokens, w.sent = w.from.Text, w.from.Tokens, time.Now()
 	room := roomBehind(w.from.Text, w.bound.max)
-	req, checking := w.resumed(ctx, req) // until it is known that what comes is a continuation, it is held back
+	// What comes is held back until it is known to be a continuation.
+	req, checking := w.resumed(ctx, req)
 	take := func(d llm.Delta) error {
 		if d.Retract {
 			text.Reset()
@@ -32,7 +33,8 @@ func (w *Writer) try(ctx context.Context, req llm.Request) (llm.Result, error) {
 		if req.Continue && d.Reasoning != "" && !came {
 			return errNoContinuation
 		}
-		d.Text = strings.ReplaceAll(d.Text, prompt.Joiner, "") // of the prompt: an answer about <|im_end|> shows it as it is
+		// The joiner is the prompt's: an answer about <|im_end|> shows it as it is.
+		d.Text = strings.ReplaceAll(d.Text, prompt.Joiner, "")
 		came = came || d.Text != ""
 		switch {
 		case came:

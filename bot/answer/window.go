@@ -27,7 +27,9 @@ const (
 	// count, in percent.
 	closeBy      = 85
 	countTimeout = time.Second // such a count may take: it stands before the first token
-	maxSeats     = 10_000      // threads whose window is remembered. Each that is forgotten costs a prefix
+	// maxSeats is how many threads have a remembered window. Each that is forgotten costs a cached
+	// prefix.
+	maxSeats = 10_000
 )
 
 // window knows how much text fits into the model. It has the server's own count of a thread's last

@@ -15,8 +15,9 @@ import (
 )
 
 const (
-	awaySay  = 3 * time.Second // a blip that is shorter is not worth a message
-	tellMost = 4 << 10         // bytes after which it is not asked any more whether a continuation is one
+	awaySay = 3 * time.Second // a blip that is shorter is not worth a message
+	// tellMost is after how many bytes we stop asking whether they are a continuation.
+	tellMost = 4 << 10
 )
 
 // errNoContinuation says that what came is no continuation of the answer: the next request writes
@@ -389,7 +390,7 @@ func (w *Writer) Ended(cause error, res llm.Result) Outcome {
 		a.Text, a.Small = w.fallback.Text, w.fallback.Small
 	}
 	switch {
-	case errors.Is(cause, ErrStopped) && !w.grown && w.kept: // it is as if nobody had wanted another one
+	case errors.Is(cause, ErrStopped) && !w.grown && w.kept: // as if nobody had asked for another
 		return Outcome{Answer: w.fallback, Result: w.whole(res), Err: cause, Kept: true}
 	case errors.Is(cause, ErrStopped):
 		a.Text = a.Text[:w.draft.Room(a.Text, true)]
@@ -430,7 +431,8 @@ func (w *Writer) small(res llm.Result) string {
 // smaller returns the prompt budget after the server refused a prompt of which we thought that it
 // has tokens tokens.
 func smaller(e *llm.Error, tokens int) int {
-	fits := float64(e.Limit) * (answerShare - 1) / answerShare // a quarter of the window is for the answer
+	// A quarter of the window is for the answer.
+	fits := float64(e.Limit) * (answerShare - 1) / answerShare
 	switch {
 	case e.Limit > 0 && e.AtLeast: // how much has to go nobody knows
 		return max(min(int(fits), tokens/2), 1)

@@ -13,7 +13,7 @@ type Task struct {
 	ID         string // of the request, for the server's log too
 	Model      string // empty: the client's
 	Person     string // whose slot it takes
-	MinVisible int    // characters that a killed process left visible: nothing shorter is shown; 0: no matter
+	MinVisible int    // characters that a killed process left visible; 0: none. Fewer are not shown
 
 	Fallback Snapshot // what there was of the answer: it stays if nothing comes
 	Kept     bool     // it had ended

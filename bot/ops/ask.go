@@ -20,8 +20,10 @@ type state struct {
 
 // asking asks a question that costs something, at most every askEvery, and one at a time.
 type asking struct {
-	ask  func(ctx context.Context) (string, error)
-	turn chan struct{} // holds one: the right to ask. A channel, since who waits for it must not wait longer than its request
+	ask func(ctx context.Context) (string, error)
+	// turn holds one: the right to ask. It is a channel, because who waits for it must not wait longer
+	// than its request.
+	turn chan struct{}
 
 	mu   sync.Mutex // guards last
 	last state

@@ -164,7 +164,7 @@ func (m *Metrics) zeros() {
 			m.overQuota.WithLabelValues(string(of), string(limit))
 		}
 	}
-	for _, kind := range []string{"other", "pressed", "command"} { // what kind of message it was is not known when that goes wrong
+	for _, kind := range []string{"other", "pressed", "command"} { // of a message the kind is not known
 		m.events.WithLabelValues(kind, "panicked")
 		m.events.WithLabelValues(kind, "unreadable")
 	}

@@ -39,7 +39,7 @@ type Config struct {
 	Stopping    func() bool                     // the bot takes no new questions
 	Sockets     func() int                      // that are open
 	Connections func() int                      // of the Slack app, as Slack counts
-	Trouble     func() string                   // why sockets are not open, and what to do; empty: nothing is known
+	Trouble     func() string                   // why sockets are not open; empty: not known
 	Store       func(ctx context.Context) error // whether it is usable
 	Model       func(ctx context.Context) (string, error)
 	Threads     func() []bot.ThreadState

@@ -59,7 +59,8 @@ func quoted(text string, speakers map[string]bool) string {
 			}
 		case mark != "":
 			fence = mark
-		case strings.HasPrefix(line, "  ") || strings.HasPrefix(line, "\t") || strings.HasPrefix(line, ">"): // ours begin at the margin
+		// Our lines begin at the margin.
+		case strings.HasPrefix(line, "  ") || strings.HasPrefix(line, "\t") || strings.HasPrefix(line, ">"):
 		case ourHead(trimmed) || i > 0 && likeSpeaker(trimmed, speakers, blank):
 			b.WriteString("> ")
 		}

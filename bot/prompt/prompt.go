@@ -48,9 +48,11 @@ type Input struct {
 	Channel string    // name without #; empty: a direct message
 	Date    time.Time // only the day is used: the prefix must not change within it
 	Turns   []Turn    // oldest first; the last is what is asked
-	First   int       // so many of the oldest turns have left before and stay away: the beginning must not move back and forth
-	Budget  int       // tokens that the prompt may take; 0: no limit known, mostTokens
-	Ratio   float64   // bytes of text in a token, measured; 0: BytesPerToken
+	// First is how many of the oldest turns have left before and stay away: the beginning must not
+	// move back and forth.
+	First  int
+	Budget int     // tokens that the prompt may take; 0: no limit known, mostTokens
+	Ratio  float64 // bytes of text in a token, measured; 0: BytesPerToken
 }
 
 // Output is the prompt and what it cost.
@@ -88,7 +90,7 @@ func Build(in Input) Output {
 	line := lineOf(in.Turns)
 	texts := make([]string, len(costs))
 	for i, t := range slices.Backward(in.Turns[first:]) {
-		if total > most && i < len(costs)-1 { // it leaves, whatever it says: a thread may be far longer than any window
+		if total > most && i < len(costs)-1 { // it leaves: a thread may be far longer than any window
 			costs[i] = estimate(t.size(), in.Ratio)
 		} else {
 			texts[i] = line(t)

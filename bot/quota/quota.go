@@ -188,15 +188,18 @@ func (l Ledger) update(ctx context.Context, a Account, fn func(r *record, now ti
 }
 
 const (
-	maxOpen = 200       // answers of one account that have not ended; of more the oldest are forgotten
-	openFor = time.Hour // an answer that was begun so long ago has ended: a server that is away is waited for half as long
+	maxOpen = 200 // answers of one account that have not ended; of more the oldest are forgotten
+	// openFor is after how long an answer that was begun counts as ended. A server that is away is
+	// waited for half as long.
+	openFor = time.Hour
 )
 
 // record is what is kept of an account.
 type record struct {
-	Answers []tally          `json:"answers,omitempty"`
-	Tokens  []tally          `json:"tokens,omitempty"`
-	Open    map[string]int64 `json:"open,omitempty"` // when what was begun that has not ended, in Unix milliseconds
+	Answers []tally `json:"answers,omitempty"`
+	Tokens  []tally `json:"tokens,omitempty"`
+	// Open has when each answer was begun that has not ended, in Unix milliseconds.
+	Open map[string]int64 `json:"open,omitempty"`
 }
 
 // drop forgets what does not count any more.

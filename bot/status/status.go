@@ -44,7 +44,7 @@ type Config struct {
 	Server  Server
 	GPUs    func(ctx context.Context) ([]llm.GPU, error) // nil: nobody tells of GPUs
 	Use     func() SlackUse                              // nil: not known
-	Work    func() (live, queued int)                    // threads at work in this process, and how many of them wait for a slot
+	Work    func() (live, queued int)                    // threads at work, and waiting for a slot
 	Version string                                       // of the bot; empty: not known
 	Log     *slog.Logger
 }

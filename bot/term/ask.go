@@ -162,7 +162,7 @@ func (w *writing) Away(failure *llm.Error, _, _ time.Duration) {
 func (a *asker) refused(e *llm.Error, sent []llm.Message, tokens int) int {
 	a.talk.known = 0
 	switch {
-	case e.Limit > 0 && e.AtLeast && tokens > e.Prompt: // our estimate knows better than a count that stopped
+	case e.Limit > 0 && e.AtLeast && tokens > e.Prompt: // the server stopped counting
 		return answer.PromptBudget(e.Limit, a.settings.MaxTokens)
 	case e.Limit > 0 && e.AtLeast: // by how much it was too long, nobody knows
 		a.talk.learn(sent, e.Prompt)

@@ -139,7 +139,8 @@ func (c *Chat) status(ctx context.Context, a *asker) string {
 	add := func(format string, args ...any) { lines = append(lines, "- "+fmt.Sprintf(format, args...)) }
 	m, err := c.Server.Model(ctx, "")
 	begun := time.Now()
-	version, versionErr := c.Server.Version(ctx) // not every server has one, but it must answer: the model may be known from before
+	// Not every server has a version, but it must answer: the model may be known from before.
+	version, versionErr := c.Server.Version(ctx)
 	took := time.Since(begun)
 	if err == nil && gone(versionErr) {
 		err = versionErr
@@ -195,5 +196,6 @@ func (r *Room) Say(text string) {
 	look.Plain = false
 	look.Width = r.Size().known().Width
 	lines := append(NewMarkdown().Lines(text, look), "")
-	_, _ = io.WriteString(r.Out, strings.Join(lines, "\r\n")+"\r\n") // a terminal that is gone shows at the next read
+	// A terminal that is gone shows at the next read.
+	_, _ = io.WriteString(r.Out, strings.Join(lines, "\r\n")+"\r\n")
 }

@@ -54,7 +54,8 @@ func (m *Markdown) parse(src string) ast.Node {
 // Settled returns how many bytes at the beginning of src are blocks that no further text can
 // change. They end with a line.
 func (m *Markdown) Settled(src string) int {
-	whole := src[:strings.LastIndexByte(src, '\n')+1] // a line that is still being written may become anything
+	// A line that is still being written may become anything.
+	whole := src[:strings.LastIndexByte(src, '\n')+1]
 	if whole == "" {
 		return 0
 	}
@@ -100,7 +101,8 @@ func (r *renderer) emit(pre []*prefix, spans []span) {
 		r.out = append(r.out, strings.TrimRight(r.look.line(all), " "))
 		return
 	}
-	w := wrapper{most: r.look.columns()} // nested so deeply that there is no room: the painter must know each line
+	// It is nested so deeply that there is no room. The painter must know each line.
+	w := wrapper{most: r.look.columns()}
 	for _, s := range all {
 		w.letters(s)
 	}

@@ -14,8 +14,10 @@ const (
 	eraseRight = "\x1b[K"
 	hideCursor = "\x1b[?25l"
 	showCursor = "\x1b[?25h"
-	syncBegin  = "\x1b[?2026h" // the terminal shows nothing new until the end; those that do not know it ignore it
-	syncEnd    = "\x1b[?2026l"
+	// After syncBegin the terminal shows nothing new until syncEnd. Those that do not know it ignore
+	// it.
+	syncBegin = "\x1b[?2026h"
+	syncEnd   = "\x1b[?2026l"
 )
 
 const defaultHeight = 24
@@ -65,7 +67,8 @@ func (p *painter) paint(lines []string, size Size, final bool) error {
 	}
 	from := same
 	switch {
-	case len(lines) < p.gone: // the text was taken back, or is written anew: begin again on what is left of the screen
+	// The text was taken back, or is written again: begin on what is left of the screen.
+	case len(lines) < p.gone:
 		same, from = p.gone, 0
 		p.gone, p.stale = 0, math.MaxInt
 	case final && p.stale < p.gone:
@@ -82,7 +85,8 @@ func (p *painter) paint(lines []string, size Size, final bool) error {
 		b.WriteString(l + eraseRight + "\r\n")
 	}
 	if len(p.shown)-same > len(lines)-from {
-		b.WriteString(eraseRight + eraseBelow) // tmux keeps what a bare eraseBelow takes from the first line in its history
+		// tmux keeps in its history what a bare eraseBelow takes from the first line.
+		b.WriteString(eraseRight + eraseBelow)
 	}
 	p.shown = slices.Clone(lines)
 	return p.flush(&b)
@@ -107,7 +111,8 @@ func (p *painter) resized(b *strings.Builder, size Size) {
 	}
 	up(b, min(rows, size.Height-1))
 	b.WriteString(eraseBelow)
-	p.shown, p.gone, p.stale = nil, 0, math.MaxInt // what has left the screen is written once more, in the new shape
+	// What has left the screen is written once more, in the new shape.
+	p.shown, p.gone, p.stale = nil, 0, math.MaxInt
 }
 
 // up goes to the beginning of the n-th line above.

@@ -23,7 +23,7 @@ func shownAddress(address string) string {
 		scheme, rest = "", address
 	}
 	at := strings.LastIndexByte(rest, '@')
-	if query := strings.IndexAny(rest, "?#"); query >= 0 && query < at { // an @ in the query, or a ? in the password
+	if query := strings.IndexAny(rest, "?#"); query >= 0 && query < at { // @ in the query, or ? in the password
 		return scheme + mask
 	}
 	rest = rest[at+1:]

@@ -12,7 +12,8 @@ import (
 )
 
 const (
-	skewBad  = 5 * time.Second // from here on messages of ours may not be recognised (package slackio allows for as much)
+	// From skewBad on messages of ours may not be recognised: package slackio allows for as much.
+	skewBad  = 5 * time.Second
 	skewFine = time.Second
 	ourPart  = 2 // sockets that a bot opens
 )

@@ -66,7 +66,8 @@ func appManifest(name, command string) slackManifest {
 	var m slackManifest
 	m.Display.Name = name
 	m.Display.Description = "Ask our own model; answers stay on our servers"
-	m.Features.Home.Home, m.Features.Home.Messages = true, true // messages: without it nobody can write to the bot directly
+	// Without messages nobody can write to the bot directly.
+	m.Features.Home.Home, m.Features.Home.Messages = true, true
 	m.Features.Bot.Name, m.Features.Bot.Online = name, true
 	m.Features.Commands = []slashCommand{{Command: command, Description: "How the model server is doing", Hint: "[details | help]"}}
 	m.OAuth.Scopes.Bot = []string{

@@ -58,7 +58,8 @@ func startOps(ctx context.Context, cfg Config, log *slog.Logger) (*opsView, erro
 	serving, end := context.WithCancel(context.WithoutCancel(ctx))
 	var all sync.WaitGroup
 	all.Go(func() {
-		if err := server.Run(serving, l); err != nil { // the bot goes on: people wait for answers, not for figures
+		// The bot goes on: people wait for answers, not for figures.
+		if err := server.Run(serving, l); err != nil {
 			log.ErrorContext(serving, "ops_ended", "error", err)
 		}
 	})

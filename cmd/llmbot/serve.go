@@ -126,7 +126,8 @@ func gpus(cfg Config) func(context.Context) ([]llm.GPU, error) {
 	if cfg.GPUMetricsURL == "" {
 		return nil
 	}
-	client := egress.New(&http.Transport{IdleConnTimeout: time.Minute}, "GPU_METRICS_URL") // no proxy: it is beside the model server
+	// There is no proxy: the exporter is beside the model server.
+	client := egress.New(&http.Transport{IdleConnTimeout: time.Minute}, "GPU_METRICS_URL")
 	return llm.NewExporter(client, cfg.GPUMetricsURL).GPUs
 }
 
@@ -223,7 +224,8 @@ func (s store) ready(ctx context.Context, cfg Config, log *slog.Logger) error {
 		return nil
 	}
 	if cfg.StateURL == "" {
-		return fmt.Errorf("the state cannot be kept (set STATE_DIR to a folder on a local disk that this user may write to; it is %s): %w", cfg.StateDir, err) // a file does not come back by itself
+		// A file does not come back by itself.
+		return fmt.Errorf("the state cannot be kept (set STATE_DIR to a folder on a local disk that this user may write to; it is %s): %w", cfg.StateDir, err)
 	}
 	log.ErrorContext(ctx, "store_away", "error", err)
 	return nil

@@ -78,7 +78,8 @@ func (a *addrFlags) where(l net.Addr) (where, error) {
 	}
 	w.page = w.local
 	switch {
-	case !a.open && !here && !all: // this machine's programs, too, come there from an address that is not loopback
+	// Programs of this machine, too, come there from an address that is not loopback.
+	case !a.open && !here && !all:
 		return where{}, &configError{[]problem{{
 			fmt.Sprintf("-addr is %s, which the network reaches, and without -open only this machine is served", at), "Give -addr 127.0.0.1:" + fmt.Sprint(at.Port()) + ", or -open if everybody in the network may use it.",
 		}}}

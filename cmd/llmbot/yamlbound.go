@@ -13,10 +13,12 @@ import (
 // square of the depth, and an alias of aliases of aliases stands for more values than any memory
 // holds.
 const (
-	mostDepth   = 32      // brackets and braces, and marks (- ? : & !) that follow each other in a line
-	mostColumn  = 200     // of such a mark; deeper blocks stand further to the right
-	mostAnchors = 1000    // & and !, in the whole file
-	mostEscapes = 50_000  // \ in the whole file: the scanner's time grows with the square of those in one string
+	mostDepth   = 32   // brackets and braces, and marks (- ? : & !) in a row in a line
+	mostColumn  = 200  // of such a mark; deeper blocks stand further to the right
+	mostAnchors = 1000 // & and !, in the whole file
+	// mostEscapes bounds the \ in the whole file: the scanner's time grows with the square of those in
+	// one string.
+	mostEscapes = 50_000
 	mostValues  = 4 << 20 // bytes of all values, each alias counted as what it stands for
 	valueCosts  = 40      // bytes that a value takes beside its text
 )

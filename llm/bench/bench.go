@@ -50,7 +50,7 @@ type EOS int
 // The choices. Only vLLM and SGLang are known to take ignore_eos; others may refuse a field that
 // they do not know.
 const (
-	EOSAuto   EOS = iota // ignored where the server says that it is vLLM or SGLang (owned_by in /v1/models)
+	EOSAuto   EOS = iota // ignored if the server is vLLM or SGLang (owned_by in /v1/models)
 	EOSIgnore            // ignore_eos is sent
 	EOSObey              // it is not; the prompt asks for a long answer instead
 )

@@ -41,21 +41,21 @@ type Report struct {
 	IgnoreEOS      bool    `json:"ignore_eos"`
 	Seed           uint64  `json:"seed"`
 
-	Interrupted bool      `json:"interrupted"`         // the run was cancelled: the numbers are of a part of it
+	Interrupted bool      `json:"interrupted"`         // the run was cancelled: this is a part of it
 	Completed   int       `json:"completed_requests"`  // ended well
 	Failed      int       `json:"failed_requests"`     // ended in an error
 	Unfinished  int       `json:"unfinished_requests"` // were in progress when the run was cancelled
-	Short       int       `json:"short_answers"`       // of Completed: the model ended them before their full length
-	Uncounted   int       `json:"uncounted_answers"`   // of Completed: the server told no usage, so their events are counted as tokens
+	Short       int       `json:"short_answers"`       // of Completed: shorter than asked
+	Uncounted   int       `json:"uncounted_answers"`   // of Completed: their events count as tokens
 	Failures    []Failure `json:"failures"`            // the failed by kind, most frequent first
-	DurationS   float64   `json:"duration_s"`          // from before the first request to after the last
-	TotalInput  int       `json:"total_input_tokens"`  // as the server counts them, with its chat template
-	Cached      int       `json:"cached_input_tokens"` // of TotalInput, from the server's prefix cache, if it says so
+	DurationS   float64   `json:"duration_s"`          // from the first request to the last response
+	TotalInput  int       `json:"total_input_tokens"`  // as the server counts, with its template
+	Cached      int       `json:"cached_input_tokens"` // of TotalInput, from the prefix cache, if told
 	TotalOutput int       `json:"total_output_tokens"` // reasoning included
 
 	RequestThroughput    float64 `json:"request_throughput_per_s"`
 	OutputThroughput     float64 `json:"output_throughput_tok_per_s"`
-	PeakOutputThroughput float64 `json:"peak_output_throughput_tok_per_s"` // tokens in the fullest second
+	PeakOutputThroughput float64 `json:"peak_output_throughput_tok_per_s"` // in the fullest second
 	TotalThroughput      float64 `json:"total_throughput_tok_per_s"`       // input and output
 	PeakConcurrency      int     `json:"peak_concurrency"`
 

@@ -33,7 +33,8 @@ func Guard(c *http.Client, variable string) *http.Client {
 		next = &http.Transport{Proxy: http.ProxyFromEnvironment}
 	}
 	guarded.Transport = &transport{next: next, variable: variable}
-	guarded.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // none comes so far
+	// transport lets no redirect through so far.
+	guarded.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &guarded
 }
 

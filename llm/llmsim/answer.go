@@ -14,7 +14,8 @@ var (
 	reWords  = regexp.MustCompile(`(?i)\bin (\d+|one|two|three|four|five|six|seven|eight|nine|ten) words?\b`)
 	reTokens = regexp.MustCompile(`(?i)\b(\d[\d,]*) tokens?\b`)
 	reSay    = regexp.MustCompile(`(?is)^(?:say|echo|repeat)(?: exactly)?: ?(.+)$`)
-	reName   = regexp.MustCompile(`^(\p{Lu}[\p{L}\p{N} .'_-]{0,40}|[\p{Ll}\p{N}][\p{L}\p{N}._-]{0,40}): `) // Slack's display names are often in small letters
+	// Slack's display names are often in small letters.
+	reName = regexp.MustCompile(`^(\p{Lu}[\p{L}\p{N} .'_-]{0,40}|[\p{Ll}\p{N}][\p{L}\p{N}._-]{0,40}): `)
 )
 
 const maxAskedTokens = 100_000

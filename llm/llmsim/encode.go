@@ -47,7 +47,7 @@ type encoder struct {
 
 // chunk appends the JSON of one event.
 func (e *encoder) chunk(b []byte, p piece) []byte {
-	if p.kind == pieceRole && e.tokens > 0 { // the role chunk tells of no token yet, though it comes with the first
+	if p.kind == pieceRole && e.tokens > 0 { // it tells of no token yet
 		was, thoughts := e.tokens, e.thoughts
 		e.tokens, e.thoughts = 0, 0
 		defer func() { e.tokens, e.thoughts = was, thoughts }()

@@ -181,7 +181,8 @@ func (s *Server) exposition() (string, []byte, *apiError) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	model := string(appendString(nil, s.cfg.Model)) // Prometheus escapes labels as JSON escapes these characters
+	// Prometheus escapes labels as JSON escapes these characters.
+	model := string(appendString(nil, s.cfg.Model))
 	x := exposer{labels: `engine="0",model_name=` + model, created: float64(s.start.UnixMicro()) / 1e6}
 	if s.shape.family == familyRust {
 		x.open, x.labels = true, `model_name=`+model+`,engine="0"`

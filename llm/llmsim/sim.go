@@ -77,10 +77,14 @@ const (
 	BadGateway       // 502 with nginx's HTML on every path
 	Unavailable      // 503 with nginx's HTML on every path
 	Loading          // 503 "Loading model", as llama.cpp
-	Draining         // SIGTERM with --shutdown-timeout: chats get 500 "cannot schedule new futures after shutdown", the rest is well
-	Hanging          // takes every request and never answers it
-	EngineDead       // chats get 500 "EngineCore encountered an issue…", /health an empty 503
-	HugeMetrics      // /metrics has 31 MB: the page of a router in front of many engines, or of something else; the rest is well
+	// Draining got a SIGTERM with --shutdown-timeout: chats get 500 "cannot schedule new futures after
+	// shutdown", the rest is well.
+	Draining
+	Hanging    // takes every request and never answers it
+	EngineDead // chats get 500 "EngineCore encountered an issue…", /health an empty 503
+	// HugeMetrics has a /metrics of 31 MB: the page of a router in front of many engines, or of
+	// something else. The rest is well.
+	HugeMetrics
 )
 
 // Request is a chat completion that came in.

@@ -84,7 +84,8 @@ func tokenLen(s string) int {
 	case classLine:
 		return run(s, n, c, 2)
 	default:
-		if r == '-' || r == '=' || r == '`' || r == '#' || r == '*' || r == '|' || r == '/' { // runs of signs are one token in practice
+		// Runs of signs are one token in practice.
+		if r == '-' || r == '=' || r == '`' || r == '#' || r == '*' || r == '|' || r == '/' {
 			end := n + size
 			for end < len(s) && s[end] == byte(r) && end-n < 16 {
 				end++

@@ -57,7 +57,7 @@ type Error struct {
 	notServer bool // what answered is no model server
 }
 
-// Error is for the log: it may hold addresses and Go's own text.
+// Error returns a text for the log, which may hold addresses and Go's own text.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("llm")

@@ -32,7 +32,7 @@ const (
 	maxReason  = 32     // bytes of one
 )
 
-// errTooLarge says that a page is larger than what is read of it.
+// errTooLarge reports that a page is larger than what is read of it.
 var errTooLarge = errors.New("the page is larger than what is read of it")
 
 // parseMetrics reads the text format and OpenMetrics. It gives the parser only the lines of

@@ -41,14 +41,14 @@ const (
 
 // Why a picture was not read, apart from damage.
 var (
-	// ErrLargePicture says that a picture takes too much memory when it is unpacked, however small its
+	// ErrLargePicture reports that a picture takes too much memory when it is unpacked, however small its
 	// file is.
 	ErrLargePicture = errors.New("picture has too many pixels")
-	// ErrScans says that a JPEG has more passes than any program writes.
+	// ErrScans reports that a JPEG has more passes than any program writes.
 	ErrScans = errors.New("picture has too many passes")
-	// ErrSlowPicture says that a picture was given up: it took too long.
+	// ErrSlowPicture reports that we gave up a picture that took too long.
 	ErrSlowPicture = errors.New("picture took too long")
-	// ErrBusyPictures says that others were decoded all the time that there was.
+	// ErrBusyPictures reports that time ran out while others were decoded.
 	ErrBusyPictures = errors.New("too many pictures at once")
 )
 
@@ -131,7 +131,7 @@ func pictureFormat(data []byte) (format, error) {
 	return format{}, errors.New("it is no PNG, JPEG, GIF or WebP")
 }
 
-// check says whether a picture may be decoded, by what its file says of itself.
+// check returns an error if a picture must not be decoded, by what its file claims.
 func (f format) check(ctx context.Context, data []byte) (image.Config, error) {
 	cfg, err := f.config(newPieces(ctx, data))
 	if err != nil {

@@ -84,7 +84,7 @@ func finished(m Metrics) float64 {
 	return sum
 }
 
-// restarted reports whether the counters of cur began anew after prev.
+// restarted reports whether the counters of cur began again after prev.
 func restarted(prev, cur Metrics) bool {
 	// A start time in the exposition is a float: allow for its rounding.
 	if !prev.Started.IsZero() && !cur.Started.IsZero() && cur.Started.Sub(prev.Started).Abs() > time.Second {

@@ -90,7 +90,7 @@ func (s *sseReader) failure() []byte {
 	return nil
 }
 
-// spoke says that what was read last brought something of an answer.
+// spoke records that the last event brought something of an answer.
 func (s *sseReader) spoke() { s.idle = 0 }
 
 // Close reads the rest of a finished stream, so that the connection can be used again, and closes

@@ -338,7 +338,7 @@ func newTimer(cancel context.CancelCauseFunc, d time.Duration, cause error) *tim
 	return t
 }
 
-// set starts the timer anew; d <= 0 means never.
+// set restarts the timer; d <= 0 means never.
 func (t *timer) set(d time.Duration, cause error) {
 	if t.t != nil && d > 0 && errors.Is(t.cause, cause) {
 		t.t.Reset(d)
@@ -357,7 +357,7 @@ func (t *timer) stop() {
 	}
 }
 
-// chatRequest is req in go-openai's types; what they cannot say is added in wire.go.
+// chatRequest returns req in go-openai's types. wire.go adds what they cannot say.
 func chatRequest(req *Request) openai.ChatCompletionRequest {
 	out := openai.ChatCompletionRequest{
 		Model:           placeholder,

@@ -52,7 +52,7 @@ const (
 	inText           // the answer
 )
 
-// split is what came out of a piece of content.
+// split is a piece of content without its tags.
 type split struct {
 	text, reasoning string
 	retract         bool // all text before this piece was reasoning
@@ -66,7 +66,7 @@ func newSplitter(opened bool) *splitter {
 	return s
 }
 
-// field tells it that the server splits reasoning off by itself.
+// field records that the server splits reasoning off by itself.
 func (s *splitter) field() {
 	s.stray = false
 	if s.opened && s.kept.Len() == 0 && s.held == "" {
@@ -253,7 +253,7 @@ func (s *splitter) tagAt(in string) (length int, more bool) {
 // plain reports whether nothing in the answer was reasoning.
 func (s *splitter) plain() bool { return s.wrote && s.stray }
 
-// flush returns what was held back. whole says that the model ended by itself.
+// flush returns what was held back. whole: the model ended by itself.
 func (s *splitter) flush(whole bool) split {
 	var out split
 	held := s.held

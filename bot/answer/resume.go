@@ -65,7 +65,7 @@ func (w *Writer) continues(ctx context.Context) bool {
 // goOn asks a model for the rest of an answer, where the server cannot continue it.
 const goOn = "Please go on exactly where your answer stopped. Do not repeat anything of it, and do not comment on this."
 
-// resumed returns the request for the rest of an answer. continued says that only what follows
+// resumed returns the request for the rest of an answer. continued reports that only what follows
 // comes back.
 func (w *Writer) resumed(ctx context.Context, req llm.Request) (_ llm.Request, continued bool) {
 	if w.from.Text == "" {

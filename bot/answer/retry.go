@@ -24,7 +24,7 @@ const (
 	progress = 200
 )
 
-// errWaitedLong says that the server was away for awayTotal.
+// errWaitedLong reports that the server was away for awayTotal.
 var errWaitedLong = errors.New("the server did not come back")
 
 // Requests are the requests for one answer, as [Retry] sees them.

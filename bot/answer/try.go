@@ -50,7 +50,7 @@ func (w *Writer) try(ctx context.Context, req llm.Request) (llm.Result, error) {
 				return nil
 			}
 			checking = false
-			if again { // it is the answer written anew
+			if again { // it is the answer from its beginning
 				w.from, w.noResume, w.tokens = Partial{}, true, d.CompletionTokens
 				text.Reset()
 				room = roomBehind(fresh.String(), w.bound.max)

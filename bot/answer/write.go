@@ -20,7 +20,7 @@ const (
 	tellMost = 4 << 10
 )
 
-// errNoContinuation says that what came is no continuation of the answer: the next request writes
+// errNoContinuation reports that what came is no continuation of the answer: the next request writes
 // the answer from its beginning.
 var errNoContinuation = errors.New("the server did not continue the answer")
 
@@ -30,7 +30,7 @@ var (
 	errOverthought = errors.New("the model thinks without end")
 )
 
-// FinishCut says that an answer ended because it would not end by itself.
+// FinishCut reports that an answer ended because it would not end by itself.
 const FinishCut llm.Finish = "cut"
 
 // Write asks the model until there is an answer, the reason why not is final, or ctx ends; see

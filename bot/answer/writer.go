@@ -8,7 +8,7 @@ import (
 
 // Task is one answer that is to be written.
 type Task struct {
-	Thread     string // its key: what is known of the window goes by it
+	Thread     string // its key: the window is remembered by thread
 	Draft      Draft
 	ID         string // of the request, for the server's log too
 	Model      string // empty: the client's
@@ -21,8 +21,8 @@ type Task struct {
 	// Note takes the newest text, for whoever goes on with the answer should this process die; nil:
 	// nobody does. It does not block.
 	Note     func(text string, tokens int, elapsed, ttft time.Duration)
-	Progress func()           // says that this process does not die of the answer so far
-	Spent    func(tokens int) // is told what each request took
+	Progress func()           // reports that this process has not died of the answer so far
+	Spent    func(tokens int) // takes what each request cost
 
 	// Does takes what the Writer does now, when that changes; nil: nobody wants to know. It is called
 	// by the Writer's goroutine and does not block.
@@ -98,7 +98,7 @@ func (w *Writer) Queued() bool { return w.queued }
 // Say adds a sentence to what is said beside the finished text.
 func (w *Writer) Say(sentence string) { w.base.Notice = Say(w.base.Notice, sentence) }
 
-// Outcome is what came of writing.
+// Outcome is the result of writing an answer.
 type Outcome struct {
 	Answer Snapshot // in its final phase
 	Result llm.Result

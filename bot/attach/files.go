@@ -37,9 +37,9 @@ const (
 
 // Errors of Files.
 var (
-	// ErrNoFile says that a file may not be read, or is not there: what came was no content of it.
+	// ErrNoFile reports that a file may not be read, or is not there: what came was no content of it.
 	ErrNoFile = errors.New("file is not readable")
-	// ErrLargeFile says that a file is larger than wanted.
+	// ErrLargeFile reports that a file is larger than wanted.
 	ErrLargeFile = errors.New("file is too large")
 )
 

@@ -152,13 +152,13 @@ func Listen(ctx context.Context, addr string, log *slog.Logger) (net.Listener, e
 	return l, nil
 }
 
-// ListenError says that the address could not be taken.
+// ListenError reports that the address could not be taken.
 type ListenError struct {
 	Addr string
 	Err  error
 }
 
-// Error is for the log and the terminal.
+// Error returns a text for the log and the terminal.
 func (e *ListenError) Error() string {
 	return fmt.Sprintf("listen on %s (OPS_ADDR): %v", e.Addr, e.Err)
 }

@@ -40,7 +40,7 @@ type Limits struct {
 	TokensPerDay     int // as the model server counts them: prompt and answer
 }
 
-// None reports whether there is no limit.
+// None reports whether there is no limit at all.
 func (l Limits) None() bool { return l == Limits{} }
 
 // Limit is one of the two, in the word of the configuration.
@@ -68,10 +68,10 @@ const (
 	Channel Of = "channel"
 )
 
-// key returns the account's in the store: outside of every prefix that is watched.
+// key returns the account's key in the store, outside of every prefix that is watched.
 func (a Account) key() string { return "quota/" + string(a.Of) + "/" + a.ID }
 
-// Over says that an account has had its share; the zero Over: none has.
+// Over reports that an account has used up its share; the zero Over: none has.
 type Over struct {
 	Account Account
 	Limit   Limit
@@ -115,7 +115,7 @@ func (l Ledger) Begin(ctx context.Context, work string, heir bool, accounts ...A
 	return Over{}, errors.Join(errs...)
 }
 
-// End says that the answer in work has ended: what comes there next is another one.
+// End records that the answer in work has ended: the next one there is another one.
 func (l Ledger) End(ctx context.Context, work string, accounts ...Account) error {
 	return l.each(ctx, accounts, func(_ Account, r *record, _ time.Time) bool {
 		_, open := r.Open[work]
@@ -135,7 +135,7 @@ func (l Ledger) Spend(ctx context.Context, tokens int, accounts ...Account) erro
 	})
 }
 
-// Spent says whether an account has used its tokens.
+// Spent returns the account that has used up its tokens, the longest; the zero Over: none has.
 func (l Ledger) Spent(ctx context.Context, accounts ...Account) (over Over, err error) {
 	err = l.each(ctx, accounts, func(a Account, r *record, now time.Time) bool {
 		a.Limits.AnswersPerMinute = 0
@@ -164,7 +164,8 @@ func (l Ledger) each(ctx context.Context, accounts []Account, fn func(Account, *
 	return errors.Join(errs...)
 }
 
-// update changes one record; fn says whether it did. A record that cannot be read is begun anew.
+// update changes one record; fn reports whether it did. update replaces a record that cannot be
+// read by an empty one.
 func (l Ledger) update(ctx context.Context, a Account, fn func(r *record, now time.Time) (changed bool)) error {
 	err := l.Store.Update(ctx, a.key(), func(old []byte) ([]byte, error) {
 		var r record
@@ -245,7 +246,7 @@ func (r *record) undo(work string) bool {
 	return true
 }
 
-// over says which limit is reached; of both the one that lasts longer.
+// over returns the limit that is reached, of both the one that lasts longer.
 func (r *record) over(a Account, now time.Time) (over Over) {
 	for _, c := range []struct {
 		limit Limit

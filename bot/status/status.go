@@ -108,7 +108,7 @@ func (b *Board) Report(ctx context.Context, details bool) Report {
 	return r
 }
 
-// glance says whether the server is up, and what it is.
+// glance returns a line on whether the server is up, and what it is.
 func (b *Board) glance(s snapshot, now time.Time) Group {
 	state, since, _ := b.monitor.now()
 	line := "Model server: " + string(state)
@@ -275,7 +275,7 @@ func (b *Board) selfGroup(_ snapshot, now time.Time) Group {
 	return g
 }
 
-// away returns err if it says that the server is not there, else nil.
+// away returns err if it means that the server is not there, else nil.
 func away(err error) error {
 	if e, ok := errors.AsType[*llm.Error](err); ok && e.Away() || errors.Is(err, context.DeadlineExceeded) {
 		return err

@@ -12,7 +12,7 @@ import (
 	"llmbot/llm"
 )
 
-// ErrStopped says that the person stopped the answer.
+// ErrStopped reports that the person stopped the answer.
 var ErrStopped = errors.New("stopped")
 
 // What an answer is doing before there is text.
@@ -57,7 +57,7 @@ type asker struct {
 	told     int // turns of whose leaving the person knows
 }
 
-// outcome is what came of a question.
+// outcome is the result of a question.
 type outcome struct {
 	answer answer.Snapshot // in its final phase
 	result llm.Result
@@ -121,7 +121,7 @@ func (w *writing) Try(ctx context.Context) (answer.Tried, error) {
 	return answer.Tried{Bytes: w.text.Len()}, err
 }
 
-// take adds what came to the text, and shows it.
+// take adds a delta to the text, and shows it.
 func (w *writing) take(d llm.Delta) error {
 	if d.Retract {
 		w.thought.WriteString(w.text.String())

@@ -116,7 +116,7 @@ func (c *Chat) answer(ctx context.Context, a *asker, question string) error {
 	return nil
 }
 
-// greeting says who is there.
+// greeting returns a line on which model is there.
 func (c *Chat) greeting(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(ctx, answer.ModelTimeout)
 	defer cancel()
@@ -131,7 +131,8 @@ func (c *Chat) greeting(ctx context.Context) string {
 	return s + ". /help shows the commands."
 }
 
-// status says how the server is doing and how full the window is. It takes about 2 s at most.
+// status returns how the server is doing and how full the window is. It blocks for about 2 s at
+// most.
 func (c *Chat) status(ctx context.Context, a *asker) string {
 	ctx, cancel := context.WithTimeout(ctx, answer.ModelTimeout)
 	defer cancel()
@@ -172,13 +173,13 @@ func (c *Chat) status(ctx context.Context, a *asker) string {
 	return strings.Join(lines, "\n")
 }
 
-// gone reports whether err says that the server is not there.
+// gone reports whether err means that the server is not there.
 func gone(err error) bool {
 	e, ok := errors.AsType[*llm.Error](err)
 	return ok && e.Away() || errors.Is(err, context.DeadlineExceeded)
 }
 
-// away returns an error with its next step.
+// away returns the text of an error, with its next step.
 func away(err error) string {
 	var e interface {
 		User() string

@@ -75,7 +75,7 @@ func (r *renderer) link(words []span, dest string) []span {
 	return append(words, span{" (" + dest + ")", dim})
 }
 
-// html shows a tag as it is written, but for the line break that models put into tables.
+// html shows a tag as it is written, except the line break that models put into tables.
 func (r *renderer) html(n *ast.RawHTML, a attr) []span {
 	var b strings.Builder
 	for i := range n.Segments.Len() {

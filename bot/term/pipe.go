@@ -48,7 +48,7 @@ func (d *pipeDraft) Set(a answer.Snapshot) {
 	d.progress.Set(answer.Snapshot{Status: a.Status, Notice: a.Notice, Phase: a.Phase})
 }
 
-// Room says that all of a text has room.
+// Room returns the length of text: an output takes all of it.
 func (*pipeDraft) Room(text string, _ bool) int { return len(text) }
 
 // Close writes the answer.

@@ -187,7 +187,7 @@ func (b *benchFlags) print(w io.Writer, reports []bench.Report) error {
 	return err
 }
 
-// mayWrite says whether the report could be written.
+// mayWrite returns an error if the report could not be written.
 func (b *benchFlags) mayWrite() error {
 	if b.out == "" {
 		return nil

@@ -20,7 +20,7 @@ import (
 // mostPiped is how much piped text is read: more fits into no model.
 const mostPiped = 16 << 20 // bytes
 
-// errInterrupted says that a signal ended the command before its work was done.
+// errInterrupted reports that a signal ended the command before its work was done.
 var errInterrupted = errors.New("interrupted")
 
 // chatFlags are the flags of chat; most stand for a variable of the environment.
@@ -156,7 +156,7 @@ func interactive(ctx context.Context, p process, chat term.Chat, plain bool) err
 	return chat.Run(ctx)
 }
 
-// place returns where answers appear.
+// place returns the place where answers appear.
 func place(p process, out *os.File, plain bool) term.Place {
 	look := term.Look{Colour: envValue(p.env, "NO_COLOR") == "", Plain: plain}
 	dumb := envValue(p.env, "TERM") == "dumb"

@@ -61,7 +61,7 @@ func (c *checker) warn(check, text, next string) { c.add(check, findingWarning, 
 func (c *checker) fail(check, text, next string) { c.add(check, findingError, text, next) }
 func (c *checker) look(check, text, next string) { c.add(check, findingLook, text, next) }
 
-// failed tells an error with its own hint, or with next if it has none.
+// failed prints an error with its own hint, or with next if it has none.
 func (c *checker) failed(check string, err error, next string) {
 	if hinted, ok := errors.AsType[interface {
 		error
@@ -72,7 +72,7 @@ func (c *checker) failed(check string, err error, next string) {
 	c.fail(check, oneLine(err.Error()), next)
 }
 
-// count returns how many findings have a status.
+// count returns the number of findings of a status.
 func (c *checker) count(status string) int {
 	n := 0
 	for _, f := range c.found {

@@ -60,7 +60,7 @@ func (c *checker) model(ctx context.Context) {
 	c.speed(ctx, client, models, listed)
 }
 
-// modelFailed tells a failure of the model server in plain words.
+// modelFailed prints a failure of the model server in plain words.
 func (c *checker) modelFailed(check string, err error) {
 	e, ok := errors.AsType[*llm.Error](err)
 	if !ok {
@@ -102,7 +102,7 @@ func serverAdvice(message string) string {
 	return ""
 }
 
-// served says which model is asked, and whether the server lists it.
+// served prints which model is asked, and whether the server lists it.
 func (c *checker) served(models []llm.ModelInfo) bool {
 	switch {
 	case len(models) == 0:

@@ -95,7 +95,7 @@ func (c *checker) scopes(b slackio.BotCheck) {
 	}
 }
 
-// scopeFor says what a scope is for (docs/slack-app.md).
+// scopeFor returns what a scope is for (docs/slack-app.md).
 func scopeFor(scope string) string {
 	switch kind, what, _ := strings.Cut(scope, ":"); {
 	case kind == "app_mentions":
@@ -158,7 +158,7 @@ func (c *checker) beside(n int) {
 	c.others(max(n, 0))
 }
 
-// others tells of other programs on the same app token.
+// others prints a warning about other programs on the same app token.
 func (c *checker) others(n int) {
 	switch {
 	case n == 0:

@@ -329,7 +329,7 @@ func (c *Config) links() render.Links {
 	return render.Links{Defang: c.Links == linksDefang || c.Links == linksAllow, Hosts: c.LinkHosts}
 }
 
-// doubtfulLinks are settings of links that have no effect: what is shown is still what they say.
+// doubtfulLinks returns problems with settings of links that have no effect.
 func (c *Config) doubtfulLinks() []problem {
 	switch {
 	case c.Links == linksAllow && len(c.LinkHosts) == 0:

@@ -84,7 +84,7 @@ func commands() []command {
 	}
 }
 
-// run returns the whole program but for the process around it.
+// run is the whole program except the process around it. It returns the exit status.
 func run(ctx context.Context, args []string, p process) int {
 	name := "serve"
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
@@ -106,7 +106,7 @@ func run(ctx context.Context, args []string, p process) int {
 	return exitUsage
 }
 
-// status tells an error to the person at the terminal, with its next step.
+// status prints an error for the person at the terminal, with its next step.
 func status(err error, w io.Writer) int {
 	var hinted interface{ Hint() string }
 	switch {
@@ -129,7 +129,7 @@ func status(err error, w io.Writer) int {
 	return exitFailed
 }
 
-// errUsage says that the flag package has already told what was wrong.
+// errUsage reports that the flag package has already printed what was wrong.
 var errUsage = errors.New("wrong usage")
 
 func usage(w io.Writer) {

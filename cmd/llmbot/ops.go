@@ -79,7 +79,7 @@ func of[P, T any](p *atomic.Pointer[P], ask func(*P) T) T {
 	return nothing
 }
 
-// checkStore says whether the store takes writes.
+// checkStore returns an error if the store takes no writes.
 func (v *opsView) checkStore(ctx context.Context) error {
 	switch s := v.store.Load(); {
 	case s == nil:
@@ -91,7 +91,7 @@ func (v *opsView) checkStore(ctx context.Context) error {
 	}
 }
 
-// checkModel says what the model server serves, or in plain words why it does not.
+// checkModel returns what the model server serves. Its error says in plain words why it does not.
 func (v *opsView) checkModel(ctx context.Context) (string, error) {
 	client := v.model.Load()
 	if client == nil {

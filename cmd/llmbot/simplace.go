@@ -43,7 +43,7 @@ func (a *addrFlags) register(f *flag.FlagSet, usual, about, aboutURL string) {
 	f.BoolVar(&a.open, "open", false, "serve the network, not only this machine; there is no sign-in. Without -addr: on all addresses")
 }
 
-// check looks at the flags before anything listens. given says that -addr was given.
+// check returns what is wrong with the flags, before anything listens. given: -addr was given.
 func (a *addrFlags) check(given bool) error {
 	var bad []problem
 	if a.url != "" {

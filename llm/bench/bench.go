@@ -44,7 +44,7 @@ const (
 	maxDefaultWarmUps = 16
 )
 
-// EOS says whether the model may end an answer before it has its full length.
+// EOS is whether the model may end an answer before it has its full length.
 type EOS int
 
 // The choices. Only vLLM and SGLang are known to take ignore_eos; others may refuse a field that

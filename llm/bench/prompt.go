@@ -61,7 +61,7 @@ func arrivals(seed uint64, n int, rate float64) []float64 {
 	return out
 }
 
-// vocabulary is 256 short, common English words: one token each for most models.
+// vocabulary returns 256 short, common English words: one token each for most models.
 func vocabulary() []string {
 	return strings.Fields(`able about above across act add after again age ago air all also always among amount and angle animal answer any apple area arm army art
 ask baby back bad ball band bank bar base bath bear beat bed before bell best big bird bit black block blood blow blue board boat body bone book born both

@@ -122,7 +122,7 @@ func roundStep(x float64) float64 {
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// per is n a second, 0 in no time.
+// per returns n a second; 0 for no time.
 func per(n int, d time.Duration) float64 {
 	if d <= 0 {
 		return 0

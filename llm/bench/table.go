@@ -108,7 +108,7 @@ func metrics() []metric {
 	}
 }
 
-// explain says in plain lines how fast the servers are, and what the two kinds of speed mean.
+// explain returns plain lines on how fast the servers are, and what the two kinds of speed mean.
 func explain(reports []Report) []string {
 	var out []string
 	for _, r := range reports {

@@ -79,7 +79,7 @@ func (t *transport) CloseIdleConnections() {
 	}
 }
 
-// RedirectError says that a server wanted a request to be sent elsewhere. It was not.
+// RedirectError reports that a server wanted a request to be sent elsewhere. It was not.
 type RedirectError struct {
 	Status   int
 	To       *url.URL // where; nil: it did not say. It may hold secrets: print Target
@@ -94,7 +94,7 @@ func (e *RedirectError) Target() string {
 	return Origin(e.To)
 }
 
-// Error is for the log and the terminal.
+// Error returns a text for the log and the terminal.
 func (e *RedirectError) Error() string {
 	s := fmt.Sprintf("the server redirects to %s (HTTP %d), which is not followed", e.Target(), e.Status)
 	if e.Variable != "" {

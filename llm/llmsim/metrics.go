@@ -119,7 +119,7 @@ func (x *exposer) num(v float64) string {
 	return pyFloat(v)
 }
 
-// family writes a gauge or counter; values go by their extra labels, in the order given.
+// family writes a gauge or counter: a value for each of its extra labels, in the order given.
 func (x *exposer) family(name, help, typ string, series ...sample) {
 	full := name
 	if typ == "counter" {

@@ -28,7 +28,7 @@ type call struct {
 	enc  encoder
 	wire Wire
 	brk  chan Tape // one interruption
-	then Tape      // what came through brk
+	then Tape      // the tape that brk brought
 
 	limit   int // tokens
 	buf     []byte

@@ -110,7 +110,7 @@ func EOF() Step { return Step{op: opEOF} }
 // Refuse, as the first step, closes the connection without an answer.
 func Refuse() Step { return Step{op: opRefuse} }
 
-// Reply, as the first step, is the whole answer: a status, a content type and a body.
+// Reply, as the first step, sends the whole answer: a status, a content type and a body.
 func Reply(status int, contentType, body string) Step {
 	return Step{op: opReply, n: status, text: body, h: http.Header{"Content-Type": {contentType}}}
 }

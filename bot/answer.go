@@ -20,7 +20,7 @@ import (
 // answer writes the answer and shows it. ctx ends the stream, work everything.
 func (t *turnRun) answer(work, ctx context.Context, asks []thread.Question, upto turn.TS) report {
 	b, last := t.bot, asks[len(asks)-1]
-	t.claim.Widen(upto)
+	t.claim.Extend(upto)
 	reply := t.reply(work, last)
 	if len(t.messageIDs()) > len(t.claim.Messages()) { // taken over from the thread: if this one is called off, they are its
 		t.noteMessages(work)
@@ -62,10 +62,10 @@ func (t *turnRun) write(work, ctx context.Context, draft answer.Draft, asks []th
 			t.saver.save(work) // for whoever goes on
 		}
 	}()
-	if from.Finish != "" && !t.stopped() && t.claim.Tries() < mostTries {
+	if from.Finish != "" && !t.stopped() && t.claim.Blame() < mostTries {
 		return w.Finished(from)
 	}
-	if t.claim.Tries() >= mostTries {
+	if t.claim.Blame() >= mostTries {
 		stands, _ := w.Fallback()
 		return answer.Outcome{Answer: answer.Snapshot{Text: stands.Text, Notice: hopeless, Phase: answer.Failed, Ending: answer.EndingBroken, Controls: answer.CanRegenerate}, Err: errHopeless}
 	}

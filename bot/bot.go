@@ -85,32 +85,32 @@ type Deps struct {
 
 // Bot answers. Its methods are safe for concurrent use.
 type Bot struct {
-	cfg       Config
-	dep       Deps
-	log       *slog.Logger
-	desk      *turn.Desk
-	shared    *answer.Shared
-	ledger    quota.Ledger
-	told      told
-	status    *status.Board
-	answers   answers
-	crowds    crowds
-	homes     seldom // whose Home tab was published
-	refused   seldom // who was told that they may not ask
-	attach    *attach.Reader
-	since     time.Time // when this process began
-	open      atomic.Bool
-	gaps      chan Connected
-	looks     chan look1
-	errands   errands // short ones: words to one person
-	repairs   errands // long ones, see repair
-	lookBacks delayed // looks back at what was taken over
-	looksOnce delayed // later ones, see lookOnce
-	held      held    // questions that wait for the store
-	young     delayed // looks again at young threads
-	ratings   ratings
-	turns     sync.WaitGroup // the actors' goroutines; only Run adds to it
-	wake      chan struct{}  // holds one: an actor is to be started, or has left
+	cfg         Config
+	dep         Deps
+	log         *slog.Logger
+	coordinator *turn.Coordinator
+	shared      *answer.Shared
+	ledger      quota.Ledger
+	told        told
+	status      *status.Board
+	answers     answers
+	crowds      crowds
+	homes       seldom // whose Home tab was published
+	refused     seldom // who was told that they may not ask
+	attach      *attach.Reader
+	since       time.Time // when this process began
+	open        atomic.Bool
+	gaps        chan Connected
+	looks       chan look1
+	errands     errands // short ones: words to one person
+	repairs     errands // long ones, see repair
+	lookBacks   delayed // looks back at what was taken over
+	looksOnce   delayed // later ones, see lookOnce
+	held        held    // questions that wait for the store
+	young       delayed // looks again at young threads
+	ratings     ratings
+	turns       sync.WaitGroup // the actors' goroutines; only Run adds to it
+	wake        chan struct{}  // holds one: an actor is to be started, or has left
 
 	mu       sync.Mutex // guards all below
 	actors   map[thread.ID]*actor
@@ -152,7 +152,7 @@ func New(cfg Config, dep Deps) *Bot {
 		Model: dep.Model, Server: dep.Server, Counter: dep.Counter, Resume: cfg.Resume, MaxAnswers: cfg.MaxAnswers, MaxChars: cfg.MaxChars, Durable: cfg.Durable,
 		Log: dep.Log, Hooks: answer.Hooks{Waited: hooks.Waited, Streamed: hooks.Streamed, Away: hooks.Away, Complete: b.status.Answered},
 	})
-	b.desk = turn.NewDesk(dep.Store, turn.Config{Owner: cfg.Owner, Alone: cfg.Alone, Log: dep.Log, Owed: b.owed, Noted: b.noted, Look: b.lookAgain, Hooks: dep.Hooks.Turn})
+	b.coordinator = turn.NewCoordinator(dep.Store, turn.Config{Owner: cfg.Owner, Alone: cfg.Alone, Log: dep.Log, Owed: b.owed, Noted: b.noted, Look: b.lookAgain, Hooks: dep.Hooks.Turn})
 	return b
 }
 
@@ -164,22 +164,22 @@ func (b *Bot) Run(ctx context.Context) error {
 	cut, cutAll := context.WithCancelCause(work) // of the model's streams
 	defer cutAll(nil)
 
-	var desk sync.WaitGroup
-	desk.Go(func() {
-		if err := b.desk.Run(work); err != nil && work.Err() == nil {
+	var background sync.WaitGroup
+	background.Go(func() {
+		if err := b.coordinator.Run(work); err != nil && work.Err() == nil {
 			b.log.ErrorContext(work, "desk_ended", "error", err)
 		}
 	})
-	desk.Go(func() { b.lookAtThreads(ctx) })
-	desk.Go(func() { b.young.run(ctx, b, lookTimeout) })
-	desk.Go(func() { b.watchGaps(ctx) })
-	desk.Go(func() { b.status.Run(ctx) })
-	desk.Go(func() { b.shareBudget(work) })
-	desk.Go(func() { b.errands.run(work) })
-	desk.Go(func() { b.repairs.run(work) })
-	desk.Go(func() { b.lookBacks.run(work, b, lookBackTimeout) })
-	desk.Go(func() { b.looksOnce.run(ctx, b, closeTimeout) })
-	desk.Go(func() { b.tellHeld(work) })
+	background.Go(func() { b.lookAtThreads(ctx) })
+	background.Go(func() { b.young.run(ctx, b, lookTimeout) })
+	background.Go(func() { b.watchGaps(ctx) })
+	background.Go(func() { b.status.Run(ctx) })
+	background.Go(func() { b.shareBudget(work) })
+	background.Go(func() { b.errands.run(work) })
+	background.Go(func() { b.repairs.run(work) })
+	background.Go(func() { b.lookBacks.run(work, b, lookBackTimeout) })
+	background.Go(func() { b.looksOnce.run(ctx, b, closeTimeout) })
+	background.Go(func() { b.tellHeld(work) })
 	for ctx.Err() == nil {
 		select {
 		case <-b.wake:
@@ -189,7 +189,7 @@ func (b *Bot) Run(ctx context.Context) error {
 	}
 	left := b.drain()
 	if b.cfg.Durable {
-		b.desk.Drain() // another process, or the next one, goes on with what is not begun
+		b.coordinator.Drain() // another process, or the next one, goes on with what is not begun
 	}
 	b.log.InfoContext(work, "drain_started", "threads", left)
 	over, end := time.NewTimer(b.cfg.DrainTimeout), time.NewTimer(b.cfg.DrainTimeout+closeGrace)
@@ -207,7 +207,7 @@ func (b *Bot) Run(ctx context.Context) error {
 	}
 	cancel()
 	b.turns.Wait()
-	desk.Wait()
+	background.Wait()
 	b.log.InfoContext(ctx, "bot_stopped")
 	return nil
 }
@@ -306,7 +306,7 @@ func (b *Bot) ask(ctx context.Context, ev thread.Question) error {
 		}
 		noteCtx, cancel := context.WithTimeout(ctx, storeTimeout)
 		defer cancel()
-		_, err := b.desk.Note(noteCtx, key, ts)
+		_, err := b.coordinator.Note(noteCtx, key, ts)
 		return err
 	}
 	defer b.exit()
@@ -315,7 +315,7 @@ func (b *Bot) ask(ctx context.Context, ev thread.Question) error {
 	}
 	note, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	asked, err := b.desk.Ask(note, key, ts)
+	asked, err := b.coordinator.Ask(note, key, ts)
 	if err == nil || errors.Is(err, turn.ErrKey) {
 		b.waitsNoMore(ev.Thread, everyAsk)
 	}
@@ -327,11 +327,11 @@ func (b *Bot) ask(ctx context.Context, ev thread.Question) error {
 		_ = b.deliver(ev.Thread, mail{ask: &ev}) // a turn that is at it has this form of the question
 		return b.hold(ctx, ev, false, err)
 	}
-	if asked.Claim == nil && !ts.After(asked.Record.Answered) {
+	if asked.Lease == nil && !ts.After(asked.Record.Answered) {
 		return nil // it has its answer
 	}
 	// It may be known and yet no news to the store: of two messages the older one can come last.
-	return b.deliver(ev.Thread, mail{ask: &ev, claim: asked.Claim})
+	return b.deliver(ev.Thread, mail{ask: &ev, claim: asked.Lease})
 }
 
 // isLive says whether this process is at work on a thread.
@@ -362,7 +362,7 @@ func (b *Bot) live() int {
 }
 
 // owed is told of claims that this process has taken over.
-func (b *Bot) owed(claim *turn.Claim, _ turn.Record) {
+func (b *Bot) owed(claim *turn.Lease, _ turn.Record) {
 	t, ok := thread.Parse(claim.Key())
 	if !ok {
 		return

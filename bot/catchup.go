@@ -290,7 +290,7 @@ func (b *Bot) threadsSince(ctx context.Context, from time.Time, pause func() boo
 			}
 		}
 	}
-	for _, key := range b.desk.Recent(turn.TS(unixTS(time.Now().Add(-gapMost)))) {
+	for _, key := range b.coordinator.Recent(turn.TS(unixTS(time.Now().Add(-gapMost)))) {
 		if t, ok := thread.Parse(key); ok {
 			add(t)
 		}
@@ -311,7 +311,7 @@ func (b *Bot) catchUpOn(ctx context.Context, t thread.ID) int {
 		return 0
 	}
 	b.crowds.see(t, messages)
-	record, err := b.desk.Look(read, t.String())
+	record, err := b.coordinator.Look(read, t.String())
 	if err != nil || record.Owed() {
 		return 0
 	}

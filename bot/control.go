@@ -55,7 +55,7 @@ func (b *Bot) said(ctx context.Context, w thread.Word, ev thread.Question) error
 
 // stopLater stops what is asked in a thread up to a time as soon as the store answers.
 func (b *Bot) stopLater(t thread.ID, upto turn.TS) {
-	if b.desk.StopLater(t.String(), upto) {
+	if b.coordinator.StopLater(t.String(), upto) {
 		b.waitsNoMore(t, func(ts string) bool { return !turn.TS(ts).After(upto) })
 	}
 }
@@ -86,7 +86,7 @@ func (b *Bot) obey(ctx context.Context, w thread.Word, ev thread.Question) error
 func (b *Bot) haltAll(ctx context.Context, ev thread.Question) error {
 	where := thread.ID{Channel: ev.Thread.Channel}
 	threads := b.liveIn(where.Channel)
-	for _, key := range b.desk.Owed(where.Channel + "/") { // also those that another process answers
+	for _, key := range b.coordinator.Owed(where.Channel + "/") { // also those that another process answers
 		if t, ok := thread.Parse(key); ok && !slices.Contains(threads, t) {
 			threads = append(threads, t)
 		}
@@ -114,12 +114,12 @@ func (b *Bot) stop(ctx context.Context, t, where thread.ID, user string, upto fu
 		b.refuse(ctx, where, user, refusal)
 		return nil
 	}
-	record, err := b.desk.Look(ctx, t.String())
+	record, err := b.coordinator.Look(ctx, t.String())
 	if err == nil && !record.Owed() {
 		b.tell(where, user, nothingNow)
 		return nil
 	}
-	err = b.desk.Stop(ctx, t.String(), upto(record))
+	err = b.coordinator.Stop(ctx, t.String(), upto(record))
 	b.log.InfoContext(ctx, "stop_asked", "thread", t.String(), "user", user, "error", err)
 	if err != nil { // an answer of this process has heard of it all the same
 		b.stopLater(t, upto(record))
@@ -212,7 +212,7 @@ func (b *Bot) want(ctx context.Context, ev Pressed) error {
 
 // isWanted says whether a wish is being fulfilled in a thread: pressing twice wishes once.
 func (b *Bot) isWanted(ctx context.Context, t thread.ID) bool {
-	record, err := b.desk.Look(ctx, t.String())
+	record, err := b.coordinator.Look(ctx, t.String())
 	if err != nil || !record.Owed() {
 		return false
 	}
@@ -292,19 +292,19 @@ func (b *Bot) again(ctx context.Context, t thread.ID, ts string) error {
 		if !b.cfg.Durable {
 			return ErrDraining
 		}
-		_, err := b.desk.Note(note, t.String(), turn.TS(ts))
+		_, err := b.coordinator.Note(note, t.String(), turn.TS(ts))
 		return err
 	}
 	defer b.exit()
-	asked, err := b.desk.Ask(note, t.String(), turn.TS(ts))
+	asked, err := b.coordinator.Ask(note, t.String(), turn.TS(ts))
 	if err != nil {
 		b.log.WarnContext(ctx, "ask_not_noted", "thread", t.String(), "ask", ts, "error", err)
 		return ErrNotDurable
 	}
-	if asked.Claim == nil {
+	if asked.Lease == nil {
 		return nil // whoever has the thread comes to it
 	}
-	return b.deliver(t, mail{claim: asked.Claim})
+	return b.deliver(t, mail{claim: asked.Lease})
 }
 
 // edited takes a message that was changed. One that is being answered, or was answered last, is answered anew; the thread tells which it is.
@@ -319,7 +319,7 @@ func (b *Bot) edited(ctx context.Context, ev Edited) error {
 	}
 	look, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	record, err := b.desk.Look(look, ev.Thread.String())
+	record, err := b.coordinator.Look(look, ev.Thread.String())
 	switch {
 	case err != nil:
 		return b.hold(ctx, ev.Question, !asks, err)
@@ -327,7 +327,7 @@ func (b *Bot) edited(ctx context.Context, ev Edited) error {
 		return nil // never ours
 	}
 	if b.elsewhere(record) {
-		if err := b.desk.Change(look, ev.Thread.String(), ev.Since()); err != nil {
+		if err := b.coordinator.Change(look, ev.Thread.String(), ev.Since()); err != nil {
 			return b.hold(ctx, ev.Question, true, err)
 		}
 	}
@@ -347,12 +347,12 @@ func (b *Bot) deleted(ctx context.Context, ev Deleted) error {
 	look, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	at := turn.TS(ev.At).Max(turn.TS(ev.TS))
-	record, err := b.desk.Look(look, ev.Thread.String())
+	record, err := b.coordinator.Look(look, ev.Thread.String())
 	if err == nil && b.elsewhere(record) {
-		err = b.desk.Change(look, ev.Thread.String(), at)
+		err = b.coordinator.Change(look, ev.Thread.String(), at)
 	}
 	if err != nil {
-		b.desk.ChangeLater(ev.Thread.String(), at)
+		b.coordinator.ChangeLater(ev.Thread.String(), at)
 		return ErrNotDurable
 	}
 	return nil

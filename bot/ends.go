@@ -67,7 +67,7 @@ func (t *turnRun) release(work context.Context) report {
 	return report{answered: t.upto()}
 }
 
-// done notes that the thread is answered up to a point. If the store does not take it now, the desk goes on trying.
+// done notes that the thread is answered up to a point. If the store does not take it now, the coordinator goes on trying.
 func (t *turnRun) done(work context.Context, upto turn.TS) report {
 	t.settle(work)
 	ctx, cancel := context.WithTimeout(work, doneTimeout)

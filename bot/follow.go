@@ -102,9 +102,11 @@ func (b *Bot) follow(ctx context.Context, ev thread.Question) error {
 func (b *Bot) ifOurs(ctx context.Context, t thread.ID, ts string, k thread.Crowd, do func(context.Context) error, unknown func(error) error) error {
 	look, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	find := b.desk.Look
+	find := b.coordinator.Look
 	if b.isYoung(t) { // its first message may be on its way to the store
-		find = func(ctx context.Context, key string) (turn.Record, error) { return b.desk.Hear(ctx, key, turn.TS(ts)) }
+		find = func(ctx context.Context, key string) (turn.Record, error) {
+			return b.coordinator.Hear(ctx, key, turn.TS(ts))
+		}
 	}
 	record, err := find(look, t.String())
 	switch {
@@ -149,7 +151,7 @@ func (b *Bot) lookLater(t thread.ID, do func(context.Context) error) {
 	b.young.add(b, "look_again", func(ctx context.Context) {
 		look, cancel := context.WithTimeout(ctx, storeTimeout)
 		defer cancel()
-		record, err := b.desk.Look(look, t.String())
+		record, err := b.coordinator.Look(look, t.String())
 		if err == nil && record.Asked != "" {
 			err = do(ctx)
 		}

@@ -46,7 +46,7 @@ type Statuses interface {
 }
 
 // held are the questions that the store has not taken yet, as far as somebody is to be told of them. The
-// desk asks again (turn.Desk.Later); this only says so to people. The zero value is ready.
+// coordinator asks again (turn.Coordinator.Later); this only says so to people. The zero value is ready.
 type held struct {
 	mu      sync.Mutex // guards all below
 	threads map[thread.ID]*heldAsk
@@ -190,7 +190,7 @@ func (b *Bot) hold(ctx context.Context, ev thread.Question, ifKnown bool, cause 
 		Lasting() bool
 	}](cause)
 	switch {
-	case !b.desk.Later(ev.Thread.String(), ev.Since(), ifKnown):
+	case !b.coordinator.Later(ev.Thread.String(), ev.Since(), ifKnown):
 		b.log.WarnContext(ctx, "ask_not_held", "thread", ev.Thread.String(), "ask", ev.TS)
 		b.waitsNoMore(ev.Thread, func(ts string) bool { return ts == ev.TS })
 		if ev.Explicit() && !ifKnown && b.refused.due("held/"+ev.Thread.String()+"/"+ev.TS, time.Now()) {

@@ -26,7 +26,7 @@ type Hooks struct {
 	Away func(d time.Duration)
 	// OverQuota: an answer was refused because somebody has had their share.
 	OverQuota func(over quota.Over)
-	// Turn are the hooks of the desk.
+	// Turn are the hooks of the coordinator.
 	Turn turn.Hooks
 }
 

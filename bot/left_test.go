@@ -44,16 +44,16 @@ func TestHalfAnswerBeforeOneFromMemory(t *testing.T) {
 					q("2.0", "second"), thread.Message{TS: "2.5", Self: true, For: "2.0", Text: "so it is", Whole: true, Ended: true},
 				)
 				store := turn.NewMem()
-				dead := turn.NewDesk(store, turn.Config{Owner: "dead"})
+				dead := turn.NewCoordinator(store, turn.Config{Owner: "dead"})
 				a, _ := dead.Ask(t.Context(), thread1.String(), "1.0")
 				if recorded {
-					_ = a.Claim.Reply(t.Context(), []string{"1.5"})
+					_ = a.Lease.Reply(t.Context(), []string{"1.5"})
 				}
 				_, _ = dead.Note(t.Context(), thread1.String(), "2.0")
 				_, stop := s.run(t, "B", store)
 				time.Sleep(time.Minute)
 				stop()
-				r, err := turn.NewDesk(store, turn.Config{Owner: "x"}).Look(t.Context(), thread1.String())
+				r, err := turn.NewCoordinator(store, turn.Config{Owner: "x"}).Look(t.Context(), thread1.String())
 				synctest.Wait()
 				if err != nil || r.Owed() || len(s.put()) != 1 || s.put()[0] != "U: first" || !strings.Contains(s.seen()["1.0"], `"half whole" "" adopt [1.5]`) {
 					t.Errorf("owed %v, prompts %q, shown %v, %v", r.Owed(), s.put(), s.seen(), err)
@@ -72,11 +72,11 @@ func TestWholeAnswerBeforeOneFromMemory(t *testing.T) {
 				first := thread.Message{TS: "1.5", Self: true, For: string(upto), Epoch: 1, Text: "so", Shown: 2, Whole: upto == "1.0", Ended: upto == "1.0"}
 				s := newReading(q("1.0", "first"), first, q("2.0", "second"), thread.Message{TS: "2.5", Self: true, For: "2.0", From: "2.0", Text: "so it is", Whole: true, Ended: true})
 				store := turn.NewMem()
-				dead := turn.NewDesk(store, turn.Config{Owner: "dead"})
+				dead := turn.NewCoordinator(store, turn.Config{Owner: "dead"})
 				a, _ := dead.Ask(t.Context(), thread1.String(), "1.0")
 				_, _ = dead.Note(t.Context(), thread1.String(), "2.0")
-				a.Claim.Widen(upto)
-				_ = a.Claim.Reply(t.Context(), []string{"1.5"})
+				a.Lease.Extend(upto)
+				_ = a.Lease.Reply(t.Context(), []string{"1.5"})
 				_, stop := s.run(t, "B", store)
 				time.Sleep(time.Minute)
 				stop()
@@ -98,7 +98,7 @@ func TestStopOfTwoLeavesNoHalf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newReading(q("1.0", "first"), thread.Message{TS: "1.5", Self: true, For: "1.0", Epoch: 1, Text: "so far", Shown: 6}, q("2.0", "second"))
 		store := turn.NewMem()
-		dead := turn.NewDesk(store, turn.Config{Owner: "dead"})
+		dead := turn.NewCoordinator(store, turn.Config{Owner: "dead"})
 		_, _ = dead.Ask(t.Context(), thread1.String(), "1.0")
 		b, stop := s.run(t, "B", store)
 		time.Sleep(time.Second)

@@ -60,9 +60,9 @@ func (s *flaky) start(t *testing.T, owner string, store turn.Store, policy bot.P
 	return runBot(t, bot.Config{Owner: owner, Durable: true, Policy: policy}, deps)
 }
 
-func noteAsk(t *testing.T, store turn.Store, ts turn.TS) *turn.Desk {
+func noteAsk(t *testing.T, store turn.Store, ts turn.TS) *turn.Coordinator {
 	t.Helper()
-	d := turn.NewDesk(store, turn.Config{Owner: "other"})
+	d := turn.NewCoordinator(store, turn.Config{Owner: "other"})
 	if _, err := d.Note(t.Context(), thread1.String(), ts); err != nil {
 		t.Fatal(err)
 	}
@@ -100,11 +100,11 @@ func TestPagesOfAnAnswerWrittenAnew(t *testing.T) {
 		p0.Since, p1.Since, p1.Page = "3.0", "3.0", 1
 		s := newReading(question, p0, p1)
 		store := turn.NewMem()
-		dead := turn.NewDesk(store, turn.Config{Owner: "dead"})
+		dead := turn.NewCoordinator(store, turn.Config{Owner: "dead"})
 		a, _ := dead.Ask(t.Context(), thread1.String(), "1.0")
-		_, _ = a.Claim.Done(t.Context(), "1.0")
+		_, _ = a.Lease.Done(t.Context(), "1.0")
 		a, _ = dead.Ask(t.Context(), thread1.String(), "3.0")
-		_ = a.Claim.Reply(t.Context(), []string{"1.5", "1.6"})
+		_ = a.Lease.Reply(t.Context(), []string{"1.5", "1.6"})
 		_, stop := s.run(t, "B", store)
 		time.Sleep(2 * time.Minute)
 		stop()
@@ -137,13 +137,13 @@ func TestFailedPartWithoutOutage(t *testing.T) {
 		first.Edited = "4.0"
 		s := &flaky{reading: newReading(first, ours("1.5", "1.0", "1.0", 1, false), q("3.0", "second")), fails: 1}
 		store := turn.NewMem()
-		dead := turn.NewDesk(store, turn.Config{Owner: "dead"})
+		dead := turn.NewCoordinator(store, turn.Config{Owner: "dead"})
 		a, _ := dead.Ask(t.Context(), thread1.String(), "1.0")
-		_ = a.Claim.Reply(t.Context(), []string{"1.5"})
+		_ = a.Lease.Reply(t.Context(), []string{"1.5"})
 		_, _ = dead.Ask(t.Context(), thread1.String(), "3.0")
 		_, _ = dead.Ask(t.Context(), thread1.String(), "4.0")
-		a.Claim.Widen("4.0") // as turnRun.answer does
-		_ = a.Claim.Reply(t.Context(), []string{"1.5"})
+		a.Lease.Extend("4.0") // as turnRun.answer does
+		_ = a.Lease.Reply(t.Context(), []string{"1.5"})
 		_, stop := s.start(t, "B", store, bot.Policy{})
 		time.Sleep(3 * time.Minute)
 		stop()
@@ -207,9 +207,9 @@ func TestCompleteBesideKeptFailure(t *testing.T) {
 		failed.Ended = true
 		s := &flaky{reading: newReading(q("1.0", "first"), failed, ours("1.6", "1.0", "1.0", 0, true))}
 		store := turn.NewMem()
-		d := turn.NewDesk(store, turn.Config{Owner: "dead"})
+		d := turn.NewCoordinator(store, turn.Config{Owner: "dead"})
 		a, _ := d.Ask(t.Context(), thread1.String(), "1.0")
-		_, _ = a.Claim.Done(t.Context(), "1.0") // it failed, and says so
+		_, _ = a.Lease.Done(t.Context(), "1.0") // it failed, and says so
 		_ = store.Update(t.Context(), "answers/"+thread1.String(), func([]byte) ([]byte, error) {
 			return []byte(`[{"for":"1.0","text":"so","notice":"failed","phase":4,"controls":2,"asker":"U","from":"1.0","since":"1.0","epoch":1,"ids":["1.5"]}]`), nil
 		})

@@ -13,7 +13,7 @@ import (
 
 const (
 	// mostTries is how many owners may die in an answer, without any progress, before it is given up: it may be what kills them (issue 7).
-	mostTries = 3 * turn.Death
+	mostTries = 3 * turn.BlameUnit
 	// repairTimeout is how long the process that took a thread over may take to answer, until a message that we have overwritten is repaired.
 	repairTimeout = 15 * time.Minute
 	// repairLook is how often the record is looked at meanwhile.
@@ -22,7 +22,7 @@ const (
 
 const (
 	// lookBackAfter is when an answer that was taken over is looked at again after its end: a process that
-	// was frozen for somewhat more than a lease has woken by then. The desk has it looked at once more, a
+	// was frozen for somewhat more than a lease has woken by then. The coordinator has it looked at once more, a
 	// minute later, by whichever process lives then.
 	lookBackAfter = 10 * time.Second
 	// lookBackTimeout is how long one such look may take, and the repair after it: the next ones wait for it.
@@ -62,7 +62,7 @@ func (b *Bot) lookBack(ctx context.Context, t thread.ID, last thread.Question, u
 // lookOnce looks at the answers of a thread once more, some time after one of them was taken over. Whoever
 // has written over them, and whoever knew, may be dead.
 func (b *Bot) lookOnce(ctx context.Context, t thread.ID) {
-	record, err := b.desk.Look(ctx, t.String())
+	record, err := b.coordinator.Look(ctx, t.String())
 	if err != nil || !record.Look || record.Owed() {
 		return // another process has looked, or is at it
 	}
@@ -86,7 +86,7 @@ func (b *Bot) lookOnce(ctx context.Context, t thread.ID) {
 			return // and once more
 		}
 	}
-	if err := b.desk.Looked(ctx, t.String()); err != nil {
+	if err := b.coordinator.Looked(ctx, t.String()); err != nil {
 		b.log.WarnContext(ctx, "look_not_noted", "thread", t.String(), "error", err)
 	}
 }
@@ -154,7 +154,7 @@ func (b *Bot) answeredElsewhere(ctx context.Context, t thread.ID, last thread.Qu
 		case <-ctx.Done():
 			return written{}, false
 		}
-		record, err := b.desk.Look(ctx, t.String())
+		record, err := b.coordinator.Look(ctx, t.String())
 		if err != nil || upto.After(record.Answered) || record.Owner != "" {
 			continue // not yet, or something newer is being written, perhaps in the same messages
 		}

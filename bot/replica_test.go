@@ -48,7 +48,7 @@ func TestEventThatCameToAnotherProcess(t *testing.T) {
 		}
 		store := turn.NewMem()
 		b := bot.New(bot.Config{Owner: "A"}, bot.Deps{Model: s, Server: s, Replier: s, History: s, Room: s, Store: store, Log: slog.New(slog.DiscardHandler)})
-		other := turn.NewDesk(store, turn.Config{Owner: "B"})
+		other := turn.NewCoordinator(store, turn.Config{Owner: "B"})
 		ctx, cancel := context.WithCancel(t.Context())
 		var all sync.WaitGroup
 		all.Go(func() { _ = b.Run(ctx) })

@@ -22,7 +22,7 @@ func (b *Bot) shareBudget(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if now := share(b.desk.Owners(), b.cfg.Owner); now != last {
+		if now := share(b.coordinator.Owners(), b.cfg.Owner); now != last {
 			b.cfg.Share(now)
 			last = now
 		}

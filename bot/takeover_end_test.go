@@ -18,11 +18,11 @@ func TestRedoThatFailed(t *testing.T) {
 		m.Since, m.Ended = "3.0", true
 		s := newReading(question, m)
 		store := turn.NewMem()
-		dead := turn.NewDesk(store, turn.Config{Owner: "dead"})
+		dead := turn.NewCoordinator(store, turn.Config{Owner: "dead"})
 		a, _ := dead.Ask(t.Context(), thread1.String(), "1.0")
-		_, _ = a.Claim.Done(t.Context(), "1.0")
+		_, _ = a.Lease.Done(t.Context(), "1.0")
 		a, _ = dead.Ask(t.Context(), thread1.String(), "3.0")
-		_ = a.Claim.Reply(t.Context(), []string{"1.5"})
+		_ = a.Lease.Reply(t.Context(), []string{"1.5"})
 		_, stop := s.run(t, "B", store)
 		time.Sleep(2 * time.Minute)
 		stop()
@@ -38,9 +38,9 @@ func TestEditOfEarlierQuestion(t *testing.T) {
 		m := ours("2.5", "1.0", "2.0", 1, false)
 		s := newReading(q("1.0", "first"), q("2.0", "second"), m)
 		store := turn.NewMem()
-		dead := turn.NewDesk(store, turn.Config{Owner: "dead"})
+		dead := turn.NewCoordinator(store, turn.Config{Owner: "dead"})
 		a, _ := dead.Ask(t.Context(), thread1.String(), "2.0")
-		_ = a.Claim.Reply(t.Context(), []string{"2.5"})
+		_ = a.Lease.Reply(t.Context(), []string{"2.5"})
 		_ = store.Update(t.Context(), "checkpoint/"+thread1.String(), func([]byte) ([]byte, error) {
 			return []byte(`{"for":"2.0","since":"2.0","upto":"2.0","first":"1.0","asks":2,"text":"OLD TEXT","finish":"stop"}`), nil
 		})
@@ -64,10 +64,10 @@ func TestFollowUpClaims(t *testing.T) {
 		m := ours("1.5", "1.0", "1.0", 1, false)
 		s := newReading(q("1.0", "first"), m, q("2.0", "second"))
 		store := turn.NewMem()
-		dead := turn.NewDesk(store, turn.Config{Owner: "A"})
+		dead := turn.NewCoordinator(store, turn.Config{Owner: "A"})
 		a, _ := dead.Ask(t.Context(), thread1.String(), "1.0")
-		_ = a.Claim.Reply(t.Context(), []string{"1.5"})
-		_ = a.Claim.Release(t.Context())
+		_ = a.Lease.Reply(t.Context(), []string{"1.5"})
+		_ = a.Lease.Release(t.Context())
 		b, stop := s.run(t, "B", store)
 		if err := b.Handle(t.Context(), asked("2.0", "second")); err != nil {
 			t.Error(err)
@@ -85,9 +85,9 @@ func TestStopOfFinished(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newReading(q("1.0", "first"), ours("1.5", "1.0", "1.0", 1, false))
 		store := turn.NewMem()
-		dead := turn.NewDesk(store, turn.Config{Owner: "dead"})
+		dead := turn.NewCoordinator(store, turn.Config{Owner: "dead"})
 		a, _ := dead.Ask(t.Context(), thread1.String(), "1.0")
-		_ = a.Claim.Reply(t.Context(), []string{"1.5"})
+		_ = a.Lease.Reply(t.Context(), []string{"1.5"})
 		_ = store.Update(t.Context(), "checkpoint/"+thread1.String(), func([]byte) ([]byte, error) {
 			return []byte(`{"for":"1.0","since":"1.0","upto":"1.0","first":"1.0","asks":1,"text":"ALL OF IT","finish":"stop"}`), nil
 		})

@@ -154,12 +154,12 @@ func TestStopBeforeTakeover(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newReading(q("1.0", "first"), thread.Message{TS: "2.0", Self: true, For: "1.0", Text: "half an answ"})
 		store := turn.NewMem()
-		dead := turn.NewDesk(store, turn.Config{Owner: "dead"})
+		dead := turn.NewCoordinator(store, turn.Config{Owner: "dead"})
 		a, err := dead.Ask(t.Context(), thread1.String(), "1.0")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := a.Claim.Reply(t.Context(), []string{"2.0"}); err != nil {
+		if err := a.Lease.Reply(t.Context(), []string{"2.0"}); err != nil {
 			t.Fatal(err)
 		}
 		b, stop := s.run(t, "B", store)
@@ -267,7 +267,7 @@ func TestDeletedWhileRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newReading(q("1.0", "first"))
 		store := turn.NewMem()
-		other := turn.NewDesk(store, turn.Config{Owner: "other"})
+		other := turn.NewCoordinator(store, turn.Config{Owner: "other"})
 		_, _ = other.Note(t.Context(), thread1.String(), "1.0")
 		b, stop := s.run(t, "B", store)
 		time.Sleep(120 * time.Millisecond) // it is taken over after 94 ms, and read until 144
@@ -306,7 +306,7 @@ func TestEditAndFollowUpElsewhere(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		stopA()
 		stopB()
-		r, err := turn.NewDesk(store, turn.Config{Owner: "x"}).Look(t.Context(), thread1.String())
+		r, err := turn.NewCoordinator(store, turn.Config{Owner: "x"}).Look(t.Context(), thread1.String())
 		synctest.Wait()
 		if last := s.prompts[len(s.prompts)-1]; err != nil || r.Owed() || last != "U: first, edited\n\nU: second" {
 			t.Errorf("owed %v, prompts %q, %v", r.Owed(), s.prompts, err)
@@ -358,7 +358,7 @@ func TestHalfAnswerFromMemoryIsLeft(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newReading(q("1.0", "first"), thread.Message{TS: "1.5", Self: true, For: "1.0", Text: "so far", Whole: whole, Ended: whole}, q("2.0", "second"))
 				store := turn.NewMem()
-				other := turn.NewDesk(store, turn.Config{Owner: "other"})
+				other := turn.NewCoordinator(store, turn.Config{Owner: "other"})
 				_, _ = other.Note(t.Context(), thread1.String(), "1.0")
 				_, _ = other.Note(t.Context(), thread1.String(), "2.0")
 				_, stop := s.run(t, "B", store)
@@ -386,7 +386,7 @@ func TestStopOfUnrecordedMessage(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newReading(q("1.0", "first"), m)
 				store := turn.NewMem()
-				dead := turn.NewDesk(store, turn.Config{Owner: "dead"})
+				dead := turn.NewCoordinator(store, turn.Config{Owner: "dead"})
 				_, _ = dead.Ask(t.Context(), thread1.String(), "1.0")
 				_ = dead.Stop(t.Context(), thread1.String(), "2.0")
 				_, stop := s.run(t, "B", store)

@@ -18,7 +18,7 @@ const bareWait = 400 * time.Millisecond
 // mail is what an actor is told.
 type mail struct {
 	ask   *thread.Question // also one that is known, in a newer form
-	claim *turn.Claim
+	claim *turn.Lease
 	gone  string           // ts of a message that was deleted
 	now   []thread.Message // the thread as it is, read after a change of which another process has heard
 	at    turn.TS          // of that change
@@ -33,12 +33,12 @@ type actor struct {
 	behind int           // asks that the actor has taken and no turn has; guarded by bot.mu
 
 	asks    []thread.Question // not answered yet, oldest first
-	claim   *turn.Claim
+	claim   *turn.Lease
 	since   time.Time   // when the oldest of asks came
 	turn    *turnRun    // the one that runs; nil: none
 	running chan report // gets its end
 	work    atWork
-	with    *turn.Claim // its claim
+	with    *turn.Lease // its claim
 }
 
 // report is how a turn ended.

@@ -22,7 +22,7 @@ const (
 	earlyTimeout   = time.Second             // to show a status before the thread is read
 	closeTimeout   = 90 * time.Second        // for the last Slack calls: longer than a minute, the longest that a budget can be empty
 	rootOnlyFor    = 2500 * time.Millisecond // a root message younger than this has no replies yet, so that nothing is read: Slack redelivers after 3 s
-	doneTimeout    = 3 * time.Second         // for the store to take the end; then the desk goes on trying in the background
+	doneTimeout    = 3 * time.Second         // for the store to take the end; then the coordinator goes on trying in the background
 	keepAgain      = 2 * time.Second         // the pause between two tries with the store
 	storeTries     = 4                       // with pauses that are longer than a lease is trusted, so that the last try waits until the store is back
 )
@@ -32,7 +32,7 @@ const (
 type turnRun struct {
 	bot    *Bot
 	thread thread.ID
-	claim  *turn.Claim
+	claim  *turn.Lease
 	known  []thread.Question // what this process has heard of, oldest first; empty if nothing
 	taken  bool              // an earlier owner has begun the answer
 	first  bool              // this claim has not begun the answer
@@ -71,7 +71,7 @@ type turnRun struct {
 }
 
 // newTurn is the turn of a claim; first says that it is the claim's first.
-func newTurn(b *Bot, t thread.ID, c *turn.Claim, first bool, known []thread.Question) *turnRun {
+func newTurn(b *Bot, t thread.ID, c *turn.Lease, first bool, known []thread.Question) *turnRun {
 	return &turnRun{
 		bot: b, thread: t, claim: c, known: known, asks: known, cancel: func(error) {}, taken: first && len(c.Messages()) > 0,
 		first: first || len(c.Messages()) == 0, heir: first,
@@ -348,7 +348,7 @@ func (t *turnRun) plan(ctx context.Context, upto turn.TS) {
 	}
 	answered := t.answered(messages)
 	for _, a := range thread.Addressed(t.messages, t.thread, mode) {
-		t.claim.Hear(turn.TS(a.TS)) // of what came before its thread was known, nobody may tell again
+		t.claim.NoteAsked(turn.TS(a.TS)) // of what came before its thread was known, nobody may tell again
 	}
 	v := thread.View{Answered: answered, Upto: upto, Mode: mode, Begun: t.claim.Messages()}
 	t.due = thread.Owed(messages, t.thread, v)

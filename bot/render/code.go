@@ -77,6 +77,11 @@ func (d *Doc) fenceLead(p prefix) (string, fence) {
 // endItems notes that a line stands in no item whose content begins behind it.
 func (d *Doc) endItems(p prefix) {
 	at, _ := d.column(p)
+	d.endItemsAt(at)
+}
+
+// endItemsAt ends the items of which a line that begins at that column of the page is no part.
+func (d *Doc) endItemsAt(at int) {
 	for i := range d.lists[:d.nList] {
 		if l := &d.lists[i]; l.content-d.base > at {
 			l.content = math.MaxInt / 2

@@ -42,6 +42,7 @@ func (d *Doc) rest() string { return d.text[d.pos:] }
 type prefix struct {
 	n      int // bytes
 	lead   int // bytes of indentation and quote marks
+	outer  int // column of the first quote mark
 	first  int // column of the first mark or content behind the quote marks
 	col    int // column of the content
 	quote  int
@@ -67,6 +68,9 @@ func readPrefix(s string, full bool) (p prefix, ok bool) {
 		}
 	}
 	for spaces(); i < len(s) && s[i] == '>' && p.quote < deepest; spaces() {
+		if p.quote == 0 {
+			p.outer = col
+		}
 		p.quote++
 		i++
 		col = 0
@@ -343,7 +347,10 @@ func (d *Doc) textLine(p prefix) bool {
 
 // indented ends the run of text before a line that Markdown takes for code because of its indentation, and behind it.
 func (d *Doc) indented(p prefix) {
-	if p.marks == 0 && !d.para {
+	switch {
+	case p.quote > d.quote: // a quote that begins goes on with no paragraph: it is in the item, or ends it
+		d.endItemsAt(p.outer - d.base)
+	case p.marks == 0 && !d.para:
 		d.endItems(p)
 	}
 	at, item := d.column(p)

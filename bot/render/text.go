@@ -178,11 +178,15 @@ func (d *Doc) stepTicks(n int, sp, body string) bool {
 	if d.fresh && d.mode == inText {
 		sp = ""
 	}
-	if !d.room(d.borderLevel(n), len(sp)+len(one), len(sp)+len(one)) {
+	lead := len(sp)
+	if d.torn || d.seamed(sp, one) {
+		lead += len(joiner)
+	}
+	if !d.room(d.borderLevel(n), lead+len(one), lead+len(one)) {
 		return true
 	}
 	k := 1
-	for k < run && d.fits(len(sp)+(k+1)*len(one), len(sp)+(k+1)*len(one)) {
+	for k < run && d.fits(lead+(k+1)*len(one), lead+(k+1)*len(one)) {
 		k++
 	}
 	at := d.pos

@@ -40,7 +40,7 @@ func askAndClaim(b *testing.B, s *Store, dir string) {
 		b.Fatal(err)
 	}
 	defer f.Close()
-	desk := turn.NewDesk(s, turn.Config{Owner: "bench"})
+	coordinator := turn.NewCoordinator(s, turn.Config{Owner: "bench"})
 	page := make([]byte, 4096)
 	var ask, sync []time.Duration
 	for i := 0; b.Loop(); i++ {
@@ -53,8 +53,8 @@ func askAndClaim(b *testing.B, s *Store, dir string) {
 		}
 		sync = append(sync, time.Since(start))
 		start = time.Now()
-		a, err := desk.Ask(b.Context(), fmt.Sprintf("C012345678:170000%04d.000100", i), turn.TS("1700000000.000100"))
-		if err != nil || a.Claim == nil {
+		a, err := coordinator.Ask(b.Context(), fmt.Sprintf("C012345678:170000%04d.000100", i), turn.TS("1700000000.000100"))
+		if err != nil || a.Lease == nil {
 			b.Fatalf("%v %v", a, err)
 		}
 		ask = append(ask, time.Since(start))

@@ -29,7 +29,7 @@ func liveAnswers(b *testing.B, s *Store) {
 	const answers = 1000
 	var renewals, failed, lost, checkpoints atomic.Int32
 	var slowest atomic.Int64
-	desk := turn.NewDesk(s, turn.Config{Owner: "bench", Hooks: turn.Hooks{
+	coordinator := turn.NewCoordinator(s, turn.Config{Owner: "bench", Hooks: turn.Hooks{
 		Renewed: func(took time.Duration, err error) {
 			renewals.Add(1)
 			if err != nil {
@@ -41,16 +41,16 @@ func liveAnswers(b *testing.B, s *Store) {
 	}})
 	ctx, cancel := context.WithCancel(b.Context())
 	var wg sync.WaitGroup
-	wg.Go(func() { _ = desk.Run(ctx) })
-	claims := make([]*turn.Claim, answers)
+	wg.Go(func() { _ = coordinator.Run(ctx) })
+	claims := make([]*turn.Lease, answers)
 	var asking sync.WaitGroup
 	for i := range claims {
 		asking.Go(func() {
-			a, err := desk.Ask(b.Context(), fmt.Sprintf("C1:%d", i), "1700000000.000100")
-			if err != nil || a.Claim == nil {
+			a, err := coordinator.Ask(b.Context(), fmt.Sprintf("C1:%d", i), "1700000000.000100")
+			if err != nil || a.Lease == nil {
 				b.Errorf("%v %v", a, err)
 			}
-			claims[i] = a.Claim
+			claims[i] = a.Lease
 		})
 	}
 	asking.Wait()

@@ -137,7 +137,7 @@ func TestPostgresStoppedAndStarted(t *testing.T) {
 	})
 	var last string
 	ctx, cancel := context.WithCancel(t.Context())
-	wg.Go(func() { // as the Desk does
+	wg.Go(func() { // as the Coordinator does
 		for ctx.Err() == nil {
 			_ = s.Watch(ctx, "n", func(_ string, value []byte) { last = string(value) })
 			s.pause(ctx, 100*time.Millisecond)

@@ -19,8 +19,8 @@
 // # One owner at a time
 //
 // Every write of an owner is conditional on (Owner, Epoch): Epoch is the fencing token. A claim raises it,
-// so that all writes of the owner before fail. At most one process has a Claim whose Check passes. Within
-// a process there is at most one live Claim a thread. Nothing is answered without one.
+// so that all writes of the owner before fail. At most one process holds a Lease whose Check passes. Within
+// a process there is at most one live Lease a thread. Nothing is answered without one.
 //
 // # A lease without clocks
 //
@@ -44,7 +44,7 @@
 //
 // # The store is away
 //
-// What Ask could not write, Later keeps: the Desk asks again as soon as the store answers, and the thread
+// What Ask could not write, Later keeps: the Coordinator asks again as soon as the store answers, and the thread
 // is then taken over like any other that is owed. A lease that cannot be renewed lapses; Settled waits
 // until it is known whether it is still ours. A process that is alone keeps its leases: nobody else can
 // have taken them. An owner that fell silent in an outage is hardly blamed for it: it could not release.

@@ -16,7 +16,7 @@ func TestBadKeyIsNoOutage(t *testing.T) {
 		m := turn.NewMem()
 		defer m.Close()
 		var away []bool
-		d := turn.NewDesk(m, turn.Config{Owner: "a", Hooks: turn.Hooks{Store: func(answers bool, _ time.Duration) { away = append(away, !answers) }}})
+		d := turn.NewCoordinator(m, turn.Config{Owner: "a", Hooks: turn.Hooks{Store: func(answers bool, _ time.Duration) { away = append(away, !answers) }}})
 		for _, key := range []string{strings.Repeat("9", 800), "C1/\x00", "\xff"} {
 			_, asked := d.Ask(t.Context(), key, "1.0")
 			_, noted := d.Note(t.Context(), key, "1.0")
@@ -30,7 +30,7 @@ func TestBadKeyIsNoOutage(t *testing.T) {
 		if len(away) > 0 {
 			t.Errorf("the store is told as away: %v", away)
 		}
-		if a, err := d.Ask(t.Context(), "C1/1.0", "1.0"); err != nil || a.Claim == nil {
+		if a, err := d.Ask(t.Context(), "C1/1.0", "1.0"); err != nil || a.Lease == nil {
 			t.Errorf("a good key: %+v, %v", a, err)
 		}
 	})

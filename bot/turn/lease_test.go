@@ -22,7 +22,7 @@ func TestTakeoverAfterKill(t *testing.T) {
 		live(t, c)
 		b.none(t)
 		synctest.Wait()
-		beat := record(t, m, "k").Beat
+		beat := record(t, m, "k").Heartbeat
 		a.stop()
 		killed := time.Now()
 		b.ask(t, "k", "2.0") // a follow-up does not disturb the answer under way
@@ -30,18 +30,18 @@ func TestTakeoverAfterKill(t *testing.T) {
 		if waited := got.at.Sub(killed); waited < ttl*3/4 || waited > ttl {
 			t.Errorf("taken over after %s", waited)
 		}
-		if r := got.rec; r.Owner != "b" || r.Epoch != 2 || r.For != "1.0" || r.Tries != turn.Death || !slices.Equal(r.Reply, []string{"m1"}) || beat == 0 {
+		if r := got.rec; r.Owner != "b" || r.Epoch != 2 || r.For != "1.0" || r.Blame != turn.BlameUnit || !slices.Equal(r.Reply, []string{"m1"}) || beat == 0 {
 			t.Errorf("taken over as %+v (last beat %d)", r, beat)
 		}
 		gone(t, c, turn.ErrLapsed)
-		live(t, got.Claim)
+		live(t, got.Lease)
 		if more, err := got.Done(t.Context(), "1.0"); !more || err != nil || got.For() != "2.0" {
 			t.Errorf("more %v, %v, for %s", more, err, got.For())
 		}
-		if r := record(t, m, "k"); r.Tries != 0 {
-			t.Errorf("tries %d after an answer", r.Tries)
+		if r := record(t, m, "k"); r.Blame != 0 {
+			t.Errorf("tries %d after an answer", r.Blame)
 		}
-		done(t, got.Claim, "2.0")
+		done(t, got.Lease, "2.0")
 	})
 }
 
@@ -64,7 +64,7 @@ func TestTakeoverNeverBeforeATTL(t *testing.T) {
 				b.none(t)
 				time.Sleep(ttl / 100)
 			}
-			done(t, b.next(t).Claim, "1.0")
+			done(t, b.next(t).Lease, "1.0")
 		})
 	}
 }
@@ -77,7 +77,7 @@ func TestTriesCountDeaths(t *testing.T) {
 			p.stop()
 			p = start(t, m, fmt.Sprint("p", n))
 			c := p.next(t)
-			if c.rec.Tries != n*turn.Death || c.rec.For != "1.0" {
+			if c.rec.Blame != n*turn.BlameUnit || c.rec.For != "1.0" {
 				t.Errorf("owner %d: %+v", n, c.rec)
 			}
 		}
@@ -98,17 +98,17 @@ func TestTriesAmongOthers(t *testing.T) {
 				p = start(t, m, fmt.Sprint("p", died))
 				for range n {
 					c := p.next(t)
-					want := died * turn.Death / part
+					want := died * turn.BlameUnit / part
 					if c.Key() == "k0" {
-						want = turn.Death / part // of the last death only
+						want = turn.BlameUnit / part // of the last death only
 						c.Progress()
 					}
-					if c.rec.Tries != want || c.Tries() != want && c.Key() != "k0" {
-						t.Errorf("%d threads, %d deaths: %s has %d of %d", n, died, c.Key(), c.rec.Tries, want)
+					if c.rec.Blame != want || c.Blame() != want && c.Key() != "k0" {
+						t.Errorf("%d threads, %d deaths: %s has %d of %d", n, died, c.Key(), c.rec.Blame, want)
 					}
 				}
 				time.Sleep(ttl) // the next renewal tells that there was progress
-				if r := record(t, m, "k0"); r.Tries != 0 || r.Among != n {
+				if r := record(t, m, "k0"); r.Blame != 0 || r.Load != n {
 					t.Errorf("after progress: %+v", r)
 				}
 			}
@@ -123,7 +123,7 @@ func TestAloneNeedNotWait(t *testing.T) {
 		a.stop()
 		begin := time.Now()
 		b := start(t, m, "b", func(c *turn.Config) { c.Alone = func() bool { return true } })
-		if c := b.next(t); c.at.Sub(begin) > ttl/64 || c.rec.Tries != turn.Death {
+		if c := b.next(t); c.at.Sub(begin) > ttl/64 || c.rec.Blame != turn.BlameUnit {
 			t.Errorf("after %s, %+v", c.at.Sub(begin), c.rec)
 		}
 	})
@@ -163,7 +163,7 @@ func TestRenewalDuringDone(t *testing.T) {
 			ended <- more && err == nil
 		}()
 		time.Sleep(ttl / 2)
-		if r := record(t, m, "k"); r.For != "2.0" || r.Reply != nil || r.Beat < 3 {
+		if r := record(t, m, "k"); r.For != "2.0" || r.Reply != nil || r.Heartbeat < 3 {
 			t.Errorf("%+v", r)
 		}
 		live(t, c)
@@ -190,7 +190,7 @@ func TestFrozenOwnerWakes(t *testing.T) {
 			t.Error("ErrLapsed is not ErrLost for who does not care")
 		}
 		got := b.next(t)
-		live(t, got.Claim)
+		live(t, got.Lease)
 		if closed(c.Lost()) {
 			t.Error("lost before it can know")
 		}
@@ -210,7 +210,7 @@ func TestFrozenOwnerWakes(t *testing.T) {
 		if r := record(t, m, "k"); r.Owner != "b" || !r.Owed() || r.Reply != nil {
 			t.Errorf("the loser wrote: %+v", r)
 		}
-		done(t, got.Claim, "1.0")
+		done(t, got.Lease, "1.0")
 		a.none(t)
 	})
 }
@@ -220,7 +220,7 @@ func TestFrozenOwnerWakesInDone(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {
 		a, b := start(t, m, "a"), start(t, m, "b")
 		c := a.claim(t, "k", "1.0")
-		a.stop() // its Desk does nothing more, its turn goes on
+		a.stop() // its Coordinator does nothing more, its turn goes on
 		got := b.next(t)
 		if more, err := c.Done(t.Context(), "1.0"); more || !errors.Is(err, turn.ErrLost) {
 			t.Errorf("done: %v, %v", more, err)
@@ -231,7 +231,7 @@ func TestFrozenOwnerWakesInDone(t *testing.T) {
 		if r := record(t, m, "k"); !r.Owed() || r.Owner != "b" {
 			t.Errorf("%+v", r)
 		}
-		done(t, got.Claim, "1.0")
+		done(t, got.Lease, "1.0")
 	})
 }
 
@@ -275,8 +275,8 @@ func TestOneOfManyTakesOver(t *testing.T) {
 					t.Errorf("%s taken over twice", c.Key())
 				}
 				keys[c.Key()] = true
-				live(t, c.Claim)
-				done(t, c.Claim, "1.0")
+				live(t, c.Lease)
+				done(t, c.Lease, "1.0")
 			}
 		}
 		if len(keys) != threads {
@@ -305,7 +305,7 @@ func TestDeletedRecordLosesTheClaim(t *testing.T) {
 func TestManyLeasesHold(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {
 		a, b := start(t, m, "a"), start(t, m, "b")
-		claims := make([]*turn.Claim, 0, 1000)
+		claims := make([]*turn.Lease, 0, 1000)
 		for n := range cap(claims) {
 			claims = append(claims, a.claim(t, fmt.Sprint("k", n), "1.0"))
 			if n%10 == 0 {

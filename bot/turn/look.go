@@ -14,7 +14,7 @@ type look struct {
 }
 
 // lookLaterLocked notes whether a thread is to be looked at: not while it is owed an answer, for that says more.
-func (d *Desk) lookLaterLocked(key string, r Record) {
+func (d *Coordinator) lookLaterLocked(key string, r Record) {
 	if !r.Look || r.Owed() || d.cfg.Look == nil {
 		delete(d.looks, key)
 		return
@@ -29,7 +29,7 @@ func (d *Desk) lookLaterLocked(key string, r Record) {
 }
 
 // lookLocked tells of the looks that are due, and returns when the next one is; zero: none is.
-func (d *Desk) lookLocked(now time.Time) (next time.Time) {
+func (d *Coordinator) lookLocked(now time.Time) (next time.Time) {
 	for key, l := range d.looks {
 		if !l.at.After(now) {
 			d.after = append(d.after, func() { d.cfg.Look(key, l.rec) })
@@ -45,7 +45,7 @@ func (d *Desk) lookLocked(now time.Time) (next time.Time) {
 
 // Looked notes that thread key was looked at once more. One write; none if that was known. It blocks for
 // the store, at most until ctx ends.
-func (d *Desk) Looked(ctx context.Context, key string) error {
+func (d *Coordinator) Looked(ctx context.Context, key string) error {
 	_, err := d.change(ctx, "note a look at", key, func(r Record) (_ Record, write bool) {
 		write, r.Look = r.Look && !r.Owed(), false
 		return r, write
@@ -54,4 +54,4 @@ func (d *Desk) Looked(ctx context.Context, key string) error {
 }
 
 // alone reports whether no other process uses the store at this moment.
-func (d *Desk) alone() bool { return d.cfg.Alone != nil && d.cfg.Alone() }
+func (d *Coordinator) alone() bool { return d.cfg.Alone != nil && d.cfg.Alone() }

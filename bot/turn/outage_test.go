@@ -29,7 +29,7 @@ func TestLeasesComeBackAfterAnOutage(t *testing.T) {
 	for n := range 16 {
 		bubble(t, func(t *testing.T, m *turn.Mem) {
 			a, b := start(t, m, "a"), start(t, m, "b")
-			var claims []*turn.Claim
+			var claims []*turn.Lease
 			for n := range 5 {
 				claims = append(claims, a.claim(t, fmt.Sprint("a", n), "1.0"), b.claim(t, fmt.Sprint("b", n), "1.0"))
 				time.Sleep(ttl / 10)
@@ -143,18 +143,18 @@ func TestUnsureAsk(t *testing.T) {
 			begin := time.Now()
 			if again {
 				got := a.ask(t, "k", "1.0") // Slack delivers it again
-				if got.Claim == nil || got.New {
+				if got.Lease == nil || got.New {
 					t.Fatalf("asked again: %+v", got)
 				}
 				time.Sleep(time.Minute)
-				live(t, got.Claim)
-				done(t, got.Claim, "1.0")
+				live(t, got.Lease)
+				done(t, got.Lease, "1.0")
 			} else {
 				c := a.next(t)
-				if wait := c.at.Sub(begin); wait != ttl/4 || c.rec.Tries != 0 {
+				if wait := c.at.Sub(begin); wait != ttl/4 || c.rec.Blame != 0 {
 					t.Errorf("after %s: %+v", wait, c.rec)
 				}
-				done(t, c.Claim, "1.0")
+				done(t, c.Lease, "1.0")
 			}
 			time.Sleep(time.Minute)
 			a.none(t)
@@ -193,10 +193,10 @@ func TestUnsureDone(t *testing.T) {
 			case <-time.After(ttl):
 				t.Fatal("the second question is forgotten")
 			}
-			if got.For() != "2.0" || got.rec.Tries != 0 {
+			if got.For() != "2.0" || got.rec.Blame != 0 {
 				t.Errorf("%+v", got.rec)
 			}
-			done(t, got.Claim, "2.0")
+			done(t, got.Lease, "2.0")
 			time.Sleep(time.Minute)
 			a.none(t)
 			b.none(t)
@@ -221,7 +221,7 @@ func TestReleaseWithoutStore(t *testing.T) {
 		}
 		back(a)
 		time.Sleep(ttl)
-		live(t, got.Claim)
-		done(t, got.Claim, "1.0")
+		live(t, got.Lease)
+		done(t, got.Lease, "1.0")
 	})
 }

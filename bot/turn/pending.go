@@ -35,25 +35,25 @@ func (p pendingAsk) onto(r Record) (_ Record, write bool) {
 	return r, !r.Equal(was)
 }
 
-// Later keeps an ask that the store did not take: the Desk asks again as soon as the store answers, the
+// Later keeps an ask that the store did not take: the Coordinator asks again as soon as the store answers, the
 // oldest thread first. The thread is then owed, and whichever process has room takes it over. ifKnown
 // says that the ask counts only if something was asked in the thread before. Later reports whether it has
 // the ask: at most 10,000 threads wait. It does no I/O. What waits is lost with the process.
-func (d *Desk) Later(key string, ts TS, ifKnown bool) bool {
+func (d *Coordinator) Later(key string, ts TS, ifKnown bool) bool {
 	return ts != "" && d.later(key, pendingAsk{ts: ts, ifKnown: ifKnown})
 }
 
 // StopLater is Later for a Stop. Answers of this process are not told: Stop has done that.
-func (d *Desk) StopLater(key string, ts TS) bool {
+func (d *Coordinator) StopLater(key string, ts TS) bool {
 	return ts != "" && d.later(key, pendingAsk{ifKnown: true, stop: ts})
 }
 
 // ChangeLater is Later for a Change.
-func (d *Desk) ChangeLater(key string, ts TS) bool {
+func (d *Coordinator) ChangeLater(key string, ts TS) bool {
 	return ts != "" && d.later(key, pendingAsk{ifKnown: true, changed: ts})
 }
 
-func (d *Desk) later(key string, more pendingAsk) bool {
+func (d *Coordinator) later(key string, more pendingAsk) bool {
 	d.mu.Lock()
 	defer d.unlock()
 	p, known := d.pending[key]
@@ -72,7 +72,7 @@ func (d *Desk) later(key string, more pendingAsk) bool {
 }
 
 // Pending returns how many threads wait for the store. It does no I/O.
-func (d *Desk) Pending() int {
+func (d *Coordinator) Pending() int {
 	d.mu.Lock()
 	defer d.unlock()
 	return len(d.pending)
@@ -80,7 +80,7 @@ func (d *Desk) Pending() int {
 
 // askPendingLocked starts to ask again what the store did not take, and returns when to look next; zero:
 // nothing waits, or some are being asked. While the store is silent one ask a TTL/4 finds out.
-func (d *Desk) askPendingLocked(ctx context.Context, wg *sync.WaitGroup, now time.Time) time.Time {
+func (d *Coordinator) askPendingLocked(ctx context.Context, wg *sync.WaitGroup, now time.Time) time.Time {
 	if len(d.queue) == 0 || d.asking {
 		return time.Time{}
 	}
@@ -98,7 +98,7 @@ func (d *Desk) askPendingLocked(ctx context.Context, wg *sync.WaitGroup, now tim
 }
 
 // askPending asks for the oldest threads of the queue. Those that the store does not take stay where they are.
-func (d *Desk) askPending(ctx context.Context, batch []string) {
+func (d *Coordinator) askPending(ctx context.Context, batch []string) {
 	took := make([]bool, len(batch))
 	var wg sync.WaitGroup
 	for i, key := range batch {
@@ -119,7 +119,7 @@ func (d *Desk) askPending(ctx context.Context, batch []string) {
 }
 
 // askAgain makes one pending ask durable. It reports whether nothing of the thread is pending any more.
-func (d *Desk) askAgain(ctx context.Context, key string) bool {
+func (d *Coordinator) askAgain(ctx context.Context, key string) bool {
 	ctx, cancel := context.WithTimeout(ctx, d.cfg.TTL/4)
 	defer cancel()
 	d.mu.Lock()

@@ -48,10 +48,10 @@ func TestLaterIsAskedWhenTheStoreIsBack(t *testing.T) {
 			select {
 			case c := <-a.owed:
 				got[c.Key()] = c.For()
-				done(t, c.Claim, c.For())
+				done(t, c.Lease, c.For())
 			case c := <-b.owed:
 				got[c.Key()] = c.For()
-				done(t, c.Claim, c.For())
+				done(t, c.Lease, c.For())
 			case <-time.After(ttl):
 				t.Fatal("not taken over")
 			}
@@ -96,7 +96,7 @@ func TestLaterIfKnown(t *testing.T) {
 		if c.For() != "2.0" {
 			t.Errorf("for %s", c.For())
 		}
-		done(t, c.Claim, "2.0")
+		done(t, c.Lease, "2.0")
 	})
 }
 

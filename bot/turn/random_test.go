@@ -20,7 +20,7 @@ type world struct {
 
 	mu     sync.Mutex // guards all below
 	rng    *rand.Rand
-	held   map[string]map[*turn.Claim]string // by thread: the claims that somebody works on, and their process
+	held   map[string]map[*turn.Lease]string // by thread: the claims that somebody works on, and their process
 	asked  map[string]turn.TS
 	wrote  map[string]map[turn.TS]int // by thread: how often the end of an answer to it was really marked
 	claims int
@@ -51,24 +51,24 @@ func (w *world) check() {
 	}
 }
 
-func (w *world) hold(p string, c *turn.Claim) {
+func (w *world) hold(p string, c *turn.Lease) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.held[c.Key()] == nil {
-		w.held[c.Key()] = map[*turn.Claim]string{}
+		w.held[c.Key()] = map[*turn.Lease]string{}
 	}
 	w.held[c.Key()][c] = p
 	w.claims++
 }
 
-func (w *world) drop(c *turn.Claim) {
+func (w *world) drop(c *turn.Lease) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.held[c.Key()], c)
 }
 
 // answer works on a claim as the bot does, until it is over or ctx (the process) ends.
-func (w *world) answer(ctx context.Context, name string, c *turn.Claim) {
+func (w *world) answer(ctx context.Context, name string, c *turn.Lease) {
 	w.hold(name, c)
 	defer w.drop(c)
 	for {
@@ -123,10 +123,10 @@ func (w *world) run(ctx context.Context, name string) {
 	defer wg.Wait()
 	defer kill() // in mid-answer
 	store := &faulty{Store: w.store}
-	claims := make(chan *turn.Claim, 1000)
-	d := turn.NewDesk(store, turn.Config{
+	claims := make(chan *turn.Lease, 1000)
+	d := turn.NewCoordinator(store, turn.Config{
 		Owner: name, TTL: ttl, Limit: 1 + w.int(8),
-		Owed: func(c *turn.Claim, _ turn.Record) { claims <- c },
+		Owed: func(c *turn.Lease, _ turn.Record) { claims <- c },
 	})
 	wg.Go(func() { _ = d.Run(ctx) })
 	wg.Go(func() {
@@ -154,7 +154,7 @@ func (w *world) run(ctx context.Context, name string) {
 }
 
 // ask asks something, as Slack does: again and again until it is taken, and sometimes once more.
-func (w *world) ask(ctx context.Context, d *turn.Desk, name string, turns *sync.WaitGroup) {
+func (w *world) ask(ctx context.Context, d *turn.Coordinator, name string, turns *sync.WaitGroup) {
 	w.mu.Lock()
 	key := fmt.Sprint("k", w.rng.IntN(6))
 	ts := turn.TS(fmt.Sprintf("%d.%06d", time.Now().Unix(), w.rng.IntN(1e6)))
@@ -174,7 +174,7 @@ func (w *world) ask(ctx context.Context, d *turn.Desk, name string, turns *sync.
 		w.mu.Lock()
 		w.asked[key] = w.asked[key].Max(ts) // acked
 		w.mu.Unlock()
-		if c := a.Claim; c != nil {
+		if c := a.Lease; c != nil {
 			turns.Go(func() { w.answer(ctx, name, c) })
 		}
 		if !twice {
@@ -217,7 +217,7 @@ func TestRandomWorlds(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := &world{
 				t: t, store: turn.NewMem(), rng: rand.New(rand.NewPCG(uint64(seed), 1)),
-				held: map[string]map[*turn.Claim]string{}, asked: map[string]turn.TS{}, wrote: map[string]map[turn.TS]int{},
+				held: map[string]map[*turn.Lease]string{}, asked: map[string]turn.TS{}, wrote: map[string]map[turn.TS]int{},
 			}
 			ctx, cancel := context.WithCancel(t.Context())
 			var wg sync.WaitGroup
@@ -241,7 +241,7 @@ func TestRandomWorlds(t *testing.T) {
 				for {
 					select {
 					case c := <-last.owed:
-						wg.Go(func() { w.answer(ctx, "last", c.Claim) })
+						wg.Go(func() { w.answer(ctx, "last", c.Lease) })
 					case <-ctx.Done():
 						return
 					}
@@ -276,14 +276,14 @@ func TestRandomWorlds(t *testing.T) {
 func TestHammer(t *testing.T) {
 	m := turn.NewMem()
 	const short = 80 * time.Millisecond
-	work := make(chan *turn.Claim, 10000)
-	cfg := turn.Config{TTL: short, Owed: func(c *turn.Claim, _ turn.Record) { work <- c }}
+	work := make(chan *turn.Lease, 10000)
+	cfg := turn.Config{TTL: short, Owed: func(c *turn.Lease, _ turn.Record) { work <- c }}
 	ctx, cancel := context.WithCancel(t.Context())
-	var desks []*turn.Desk
+	var desks []*turn.Coordinator
 	var wg, askers sync.WaitGroup
 	for _, name := range []string{"a", "b"} {
 		cfg.Owner = name
-		d := turn.NewDesk(m, cfg)
+		d := turn.NewCoordinator(m, cfg)
 		desks = append(desks, d)
 		wg.Go(func() { _ = d.Run(ctx) })
 	}
@@ -296,8 +296,8 @@ func TestHammer(t *testing.T) {
 				if err != nil {
 					t.Errorf("ask: %v", err)
 				}
-				if a.Claim != nil {
-					work <- a.Claim
+				if a.Lease != nil {
+					work <- a.Lease
 				}
 				switch n % 10 {
 				case 3:

@@ -96,19 +96,19 @@ func (a TS) Max(b TS) TS {
 // Record is what is kept of one thread. It is a level, not a log: whatever happened how often and in
 // which order, the record says what is owed now. The zero Record is a thread of which nothing is known.
 type Record struct {
-	Asked    TS       // newest thing that wants an answer; only grows. An older version may have left a moment after it, with seven decimals
-	Heard    TS       // newest message that came before anything was asked: it may want an answer once something is; only grows
-	Answered TS       // newest thing that has one; only grows
-	Stop     TS       // newest stop; only grows. What was asked at or before it is not to be written further
-	Changed  TS       // newest time at which a message of the thread was edited or deleted, as far as the owner was not told otherwise; only grows
-	For      TS       // what the answer under way (For after Answered) or the last one (otherwise) answers
-	Reply    []string // the messages of that answer, oldest first
-	Owner    string   // the process that writes it; "" nobody
-	Epoch    uint64   // counts owners; only grows
-	Beat     uint64   // counts the writes of one owner in one Epoch
-	Among    int      // threads that the owner was busy with at its last write, this one and those that it was being asked about too
-	Look     bool     // an owner that was taken for dead may wake and write over the answer: it is to be looked at once more
-	Tries    int      // owners that died in this answer since it last came on, one after the other, in parts of Death
+	Asked     TS       // newest thing that wants an answer; only grows. An older version may have left a moment after it, with seven decimals
+	Heard     TS       // newest message that came before anything was asked: it may want an answer once something is; only grows
+	Answered  TS       // newest thing that has one; only grows
+	Stop      TS       // newest stop; only grows. What was asked at or before it is not to be written further
+	Changed   TS       // newest time at which a message of the thread was edited or deleted, as far as the owner was not told otherwise; only grows
+	For       TS       // what the answer under way (For after Answered) or the last one (otherwise) answers
+	Reply     []string // the messages of that answer, oldest first
+	Owner     string   // the process that writes it; "" nobody
+	Epoch     uint64   // counts owners; only grows
+	Heartbeat uint64   // counts the writes of one owner in one Epoch
+	Load      int      // threads that the owner was busy with at its last write, this one and those that it was being asked about too
+	Look      bool     // an owner that was taken for dead may wake and write over the answer: it is to be looked at once more
+	Blame     int      // owners that died in this answer since it last came on, one after the other, in parts of Death
 
 	rest map[string]json.RawMessage // fields of a newer version, written back as they came
 }
@@ -120,41 +120,41 @@ func (r Record) Owed() bool { return r.Asked.After(r.Answered) }
 func (r Record) Stopped() bool { return r.For != "" && r.Stop.Compare(r.For) >= 0 }
 
 const (
-	// Death is what Tries grows by when an owner dies that was busy with this thread alone. Of several threads any may have killed
+	// BlameUnit is what Tries grows by when an owner dies that was busy with this thread alone. Of several threads any may have killed
 	// it, so that each is suspected less.
-	Death = 12
-	// mostSuspects limits that: in a crowd too the thread that kills its owners is found, after mostSuspects times as many deaths.
-	mostSuspects = 4
+	BlameUnit = 12
+	// maxSuspects limits that: in a crowd too the thread that kills its owners is found, after maxSuspects times as many deaths.
+	maxSuspects = 4
 )
 
 // blame is what the owner's death adds to Tries.
-func (r Record) blame() int { return Death / min(max(1, r.Among), mostSuspects) }
+func (r Record) blame() int { return BlameUnit / min(max(1, r.Load), maxSuspects) }
 
 // over ends the answer under way: what it was to answer beyond Answered, since it was stopped before, is for the next one.
 func (r Record) over() Record {
 	if r.For.After(r.Answered) {
-		r.For, r.Reply, r.Tries = r.Answered, nil, 0
+		r.For, r.Reply, r.Blame = r.Answered, nil, 0
 	}
 	return r
 }
 
 // free leaves the thread without an owner.
 func (r Record) free() Record {
-	r.Owner, r.Among = "", 0
+	r.Owner, r.Load = "", 0
 	return r
 }
 
 // claim makes owner the owner, which is then busy with so many threads. An answer that was under way goes on (same For, same Reply); otherwise everything asked so far
 // is answered together, by a new answer.
 func (r Record) claim(owner string, among int) Record {
-	r.Owner, r.Epoch, r.Beat, r.Among = owner, r.Epoch+1, 0, among
+	r.Owner, r.Epoch, r.Heartbeat, r.Load = owner, r.Epoch+1, 0, among
 	return r.startNext()
 }
 
 // startNext moves For on if nothing is under way.
 func (r Record) startNext() Record {
 	if !r.For.After(r.Answered) {
-		r.For, r.Reply, r.Tries = r.Asked, nil, 0
+		r.For, r.Reply, r.Blame = r.Asked, nil, 0
 	}
 	return r
 }
@@ -163,7 +163,7 @@ func (r Record) startNext() Record {
 func fields(r *Record) map[string]any {
 	return map[string]any{
 		"asked": &r.Asked, "heard": &r.Heard, "answered": &r.Answered, "stop": &r.Stop, "changed": &r.Changed, "for": &r.For, "reply": &r.Reply,
-		"owner": &r.Owner, "epoch": &r.Epoch, "beat": &r.Beat, "among": &r.Among, "blame": &r.Tries, "look": &r.Look,
+		"owner": &r.Owner, "epoch": &r.Epoch, "beat": &r.Heartbeat, "among": &r.Load, "blame": &r.Blame, "look": &r.Look,
 	}
 }
 
@@ -196,7 +196,7 @@ func Decode(b []byte) (Record, error) {
 			return Record{}, fmt.Errorf("%w: field %s: %w", ErrCorrupt, oldTries, err)
 		}
 		delete(r.rest, oldTries)
-		r.Tries = max(r.Tries, min(max(whole, 0), mostOldTries)*Death)
+		r.Blame = max(r.Blame, min(max(whole, 0), mostOldTries)*BlameUnit)
 	}
 	return r, nil
 }
@@ -230,6 +230,6 @@ func (r Record) Encode() ([]byte, error) {
 // Equal says whether two records are the same, unknown fields included.
 func (r Record) Equal(o Record) bool {
 	return r.Asked == o.Asked && r.Heard == o.Heard && r.Answered == o.Answered && r.Stop == o.Stop && r.Changed == o.Changed && r.For == o.For && slices.Equal(r.Reply, o.Reply) &&
-		r.Owner == o.Owner && r.Epoch == o.Epoch && r.Beat == o.Beat && r.Among == o.Among && r.Tries == o.Tries && r.Look == o.Look &&
+		r.Owner == o.Owner && r.Epoch == o.Epoch && r.Heartbeat == o.Heartbeat && r.Load == o.Load && r.Blame == o.Blame && r.Look == o.Look &&
 		maps.EqualFunc(r.rest, o.rest, func(a, b json.RawMessage) bool { return bytes.Equal(a, b) })
 }

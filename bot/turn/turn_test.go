@@ -100,7 +100,7 @@ func TestOwedAndStopped(t *testing.T) {
 func TestRecordJSON(t *testing.T) {
 	full := turn.Record{
 		Asked: "1700000000.000200", Answered: "1.0", Stop: "2.0", For: "3.0", Reply: []string{"4.0", "5.0"},
-		Owner: "me", Epoch: math.MaxUint64, Beat: 7, Among: 3, Tries: 2,
+		Owner: "me", Epoch: math.MaxUint64, Heartbeat: 7, Load: 3, Blame: 2,
 	}
 	for _, r := range []turn.Record{{}, {Asked: "1.0"}, full} {
 		b, err := r.Encode()
@@ -161,7 +161,7 @@ func TestCorruptRecords(t *testing.T) {
 	if err := store.Update(t.Context(), "thread/k", put); err != nil {
 		t.Fatal(err)
 	}
-	d := turn.NewDesk(store, turn.Config{Owner: "a"})
+	d := turn.NewCoordinator(store, turn.Config{Owner: "a"})
 	if _, err := d.Ask(t.Context(), "k", "1.0"); !errors.Is(err, turn.ErrCorrupt) {
 		t.Errorf("asking over a corrupt record: %v", err)
 	}
@@ -202,7 +202,7 @@ func FuzzRecord(f *testing.F) {
 // A record of an older version counts whole deaths under another name, and that version does not take ours for three of them.
 func TestOldTries(t *testing.T) {
 	r, err := turn.Decode([]byte(`{"asked":"1.0","tries":2}`))
-	if err != nil || r.Tries != 2*turn.Death {
+	if err != nil || r.Blame != 2*turn.BlameUnit {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	b, err := r.Encode()

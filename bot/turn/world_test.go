@@ -106,14 +106,14 @@ func (f *faulty) Watch(ctx context.Context, prefix string, fn func(string, []byt
 }
 
 type taken struct {
-	*turn.Claim
+	*turn.Lease
 	rec turn.Record
 	at  time.Time
 }
 
-// process is one desk with what it was handed.
+// process is one coordinator with what it was handed.
 type process struct {
-	*turn.Desk
+	*turn.Coordinator
 	store *faulty
 	owed  chan taken
 	stop  func() // kills it: no beats, no watch, no release
@@ -123,11 +123,11 @@ type process struct {
 func start(t *testing.T, store turn.Store, owner string, options ...func(*turn.Config)) *process {
 	t.Helper()
 	p := &process{store: &faulty{Store: store}, owed: make(chan taken, 1000)}
-	cfg := turn.Config{Owner: owner, TTL: ttl, Owed: func(c *turn.Claim, r turn.Record) { p.owed <- taken{c, r, time.Now()} }}
+	cfg := turn.Config{Owner: owner, TTL: ttl, Owed: func(c *turn.Lease, r turn.Record) { p.owed <- taken{c, r, time.Now()} }}
 	for _, o := range options {
 		o(&cfg)
 	}
-	p.Desk = turn.NewDesk(p.store, cfg)
+	p.Coordinator = turn.NewCoordinator(p.store, cfg)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
@@ -152,13 +152,13 @@ func (p *process) ask(t *testing.T, key string, ts turn.TS) turn.Asked {
 }
 
 // claim asks and expects a claim.
-func (p *process) claim(t *testing.T, key string, ts turn.TS) *turn.Claim {
+func (p *process) claim(t *testing.T, key string, ts turn.TS) *turn.Lease {
 	t.Helper()
 	a := p.ask(t, key, ts)
-	if !a.New || a.Claim == nil {
-		t.Fatalf("ask %s: new %v, claim %v", ts, a.New, a.Claim)
+	if !a.New || a.Lease == nil {
+		t.Fatalf("ask %s: new %v, claim %v", ts, a.New, a.Lease)
 	}
-	return a.Claim
+	return a.Lease
 }
 
 // next is the next thread that the process took over.
@@ -183,7 +183,7 @@ func (p *process) none(t *testing.T) {
 	}
 }
 
-func done(t *testing.T, c *turn.Claim, answered turn.TS) {
+func done(t *testing.T, c *turn.Lease, answered turn.TS) {
 	t.Helper()
 	if more, err := c.Done(t.Context(), answered); more || err != nil {
 		t.Fatalf("done: more %v, %v", more, err)
@@ -206,14 +206,14 @@ func record(t *testing.T, s turn.Store, key string) turn.Record {
 	return r
 }
 
-func live(t *testing.T, c *turn.Claim) {
+func live(t *testing.T, c *turn.Lease) {
 	t.Helper()
 	if err := c.Check(); err != nil {
 		t.Errorf("claim of epoch %d: %v", c.Epoch(), err)
 	}
 }
 
-func gone(t *testing.T, c *turn.Claim, want error) {
+func gone(t *testing.T, c *turn.Lease, want error) {
 	t.Helper()
 	err := c.Check()
 	if lapsed := errors.Is(want, turn.ErrLapsed); !errors.Is(err, want) || errors.Is(err, turn.ErrLapsed) != lapsed {

@@ -15,22 +15,22 @@ func TestWiden(t *testing.T) {
 		c := p.claim(t, "k", "1.0")
 		p.ask(t, "k", "2.0")
 		p.ask(t, "k", "3.0")
-		c.Widen("3.0")
-		c.Widen("2.0")
+		c.Extend("3.0")
+		c.Extend("2.0")
 		if err := c.Reply(t.Context(), []string{"m"}); err != nil || c.For() != "3.0" {
 			t.Errorf("for %s, %v", c.For(), err)
 		}
 		p.stop()
 		p = start(t, m, "b")
 		got := p.next(t)
-		if got.rec.For != "3.0" || !slices.Equal(got.Messages(), []string{"m"}) || got.rec.Tries != turn.Death {
+		if got.rec.For != "3.0" || !slices.Equal(got.Messages(), []string{"m"}) || got.rec.Blame != turn.BlameUnit {
 			t.Errorf("taken over as %+v", got.rec)
 		}
-		done(t, got.Claim, "3.0")
+		done(t, got.Lease, "3.0")
 
 		c = p.claim(t, "k", "4.0")
 		p.ask(t, "k", "6.0")
-		c.Widen("6.0")
+		c.Extend("6.0")
 		if err := c.Reply(t.Context(), []string{"n"}); err != nil {
 			t.Error(err)
 		}
@@ -53,7 +53,7 @@ func TestRenewalBesideDone(t *testing.T) {
 		p := start(t, m, "a")
 		c := p.claim(t, "k", "4.0")
 		p.ask(t, "k", "6.0")
-		c.Widen("6.0")
+		c.Extend("6.0")
 		if err := c.Reply(t.Context(), []string{"n"}); err != nil {
 			t.Fatal(err)
 		}
@@ -85,7 +85,7 @@ func TestPendingDoneOfStopped(t *testing.T) {
 		p := start(t, m, "a")
 		c := p.claim(t, "k", "4.0")
 		p.ask(t, "k", "6.0")
-		c.Widen("6.0")
+		c.Extend("6.0")
 		if err := c.Reply(t.Context(), []string{"n"}); err != nil {
 			t.Fatal(err)
 		}

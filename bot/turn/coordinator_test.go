@@ -41,7 +41,7 @@ func TestAskAnswerAsk(t *testing.T) {
 		if r := record(t, m, "k"); r.Owner != "" || r.Owed() || r.For != "1.0" || len(r.Reply) != 2 {
 			t.Errorf("after the answer: %+v", r)
 		}
-		if a := p.ask(t, "k", "1.0"); a.New || a.Claim != nil {
+		if a := p.ask(t, "k", "1.0"); a.New || a.Lease != nil {
 			t.Error("an answered question is asked again")
 		}
 		c = p.claim(t, "k", "2.0")
@@ -65,7 +65,7 @@ func TestAskAnswerAsk(t *testing.T) {
 func TestAskIsOneWrite(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {
 		p := &process{store: &faulty{Store: m}}
-		p.Desk = turn.NewDesk(p.store, turn.Config{Owner: "a"})
+		p.Coordinator = turn.NewCoordinator(p.store, turn.Config{Owner: "a"})
 		c := p.claim(t, "k", "1.0")
 		if p.store.writes != 1 {
 			t.Errorf("ask and claim: %d writes", p.store.writes)
@@ -86,7 +86,7 @@ func TestRedelivery(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {
 		ps := []*process{start(t, m, "a"), start(t, m, "b")}
 		var mu sync.Mutex
-		var claims []*turn.Claim
+		var claims []*turn.Lease
 		fresh := 0
 		var wg sync.WaitGroup
 		for i := range 16 {
@@ -94,8 +94,8 @@ func TestRedelivery(t *testing.T) {
 				a := ps[i%2].ask(t, "k", "1.0")
 				mu.Lock()
 				defer mu.Unlock()
-				if a.Claim != nil {
-					claims = append(claims, a.Claim)
+				if a.Lease != nil {
+					claims = append(claims, a.Lease)
 				}
 				if a.New {
 					fresh++
@@ -110,7 +110,7 @@ func TestRedelivery(t *testing.T) {
 		live(t, claims[0])
 		done(t, claims[0], "1.0")
 		for _, p := range ps {
-			if a := p.ask(t, "k", "1.0"); a.New || a.Claim != nil {
+			if a := p.ask(t, "k", "1.0"); a.New || a.Lease != nil {
 				t.Error("a late redelivery is answered again")
 			}
 			p.none(t)
@@ -128,14 +128,14 @@ func TestSlowRedelivery(t *testing.T) {
 		synctest.Wait() // it is written, but nobody here knows
 		p.store.set(func(f *faulty) { f.slow = nil })
 		a := p.ask(t, "k", "1.0")
-		if a.New || a.Claim == nil {
+		if a.New || a.Lease == nil {
 			t.Fatalf("%+v", a)
 		}
-		live(t, a.Claim)
-		done(t, a.Claim, "1.0")
+		live(t, a.Lease)
+		done(t, a.Lease, "1.0")
 		close(gate)
-		if a := <-slow; a.Claim != nil {
-			t.Errorf("a claim of epoch %d, which is over", a.Claim.Epoch())
+		if a := <-slow; a.Lease != nil {
+			t.Errorf("a claim of epoch %d, which is over", a.Lease.Epoch())
 		}
 	})
 }
@@ -145,7 +145,7 @@ func TestAsksWhileAnswering(t *testing.T) {
 		a, b := start(t, m, "a"), start(t, m, "b")
 		c := a.claim(t, "k", "1.0")
 		for i, p := range []*process{a, b, b} {
-			if got := p.ask(t, "k", turn.TS(fmt.Sprintf("2.%d", i))); !got.New || got.Claim != nil {
+			if got := p.ask(t, "k", turn.TS(fmt.Sprintf("2.%d", i))); !got.New || got.Lease != nil {
 				t.Errorf("ask %d: %+v", i, got)
 			}
 		}
@@ -223,18 +223,18 @@ func TestNoteIsTakenByWhoeverHasRoom(t *testing.T) {
 		a.Drain()
 		time.Sleep(time.Second)
 		begin := time.Now()
-		if n, err := a.Note(t.Context(), "k", "1.0"); err != nil || !n.New || n.Claim != nil {
+		if n, err := a.Note(t.Context(), "k", "1.0"); err != nil || !n.New || n.Lease != nil {
 			t.Fatal(n, err)
 		}
-		if n := a.ask(t, "k2", "2.0"); !n.New || n.Claim != nil { // Ask of a draining process is Note
+		if n := a.ask(t, "k2", "2.0"); !n.New || n.Lease != nil { // Ask of a draining process is Note
 			t.Error(n)
 		}
 		for _, key := range []string{"k", "k2"} {
 			c := b.next(t)
-			if c.Key() != key || c.at != begin || c.rec.Tries != 0 {
-				t.Errorf("%s after %s, tries %d", c.Key(), c.at.Sub(begin), c.rec.Tries)
+			if c.Key() != key || c.at != begin || c.rec.Blame != 0 {
+				t.Errorf("%s after %s, tries %d", c.Key(), c.at.Sub(begin), c.rec.Blame)
 			}
-			done(t, c.Claim, c.For())
+			done(t, c.Lease, c.For())
 		}
 		time.Sleep(time.Minute)
 		a.none(t)
@@ -264,12 +264,12 @@ func TestDrainGivesAway(t *testing.T) {
 			t.Error(err)
 		}
 		h := b.next(t)
-		if h.Key() != "half" || h.For() != "2.0" || !slices.Equal(h.rec.Reply, []string{"m"}) || h.rec.Tries != 0 || h.Epoch() != 2 {
+		if h.Key() != "half" || h.For() != "2.0" || !slices.Equal(h.rec.Reply, []string{"m"}) || h.rec.Blame != 0 || h.Epoch() != 2 {
 			t.Errorf("%+v", h.rec)
 		}
 		a.stop()
-		done(t, c.Claim, "3.0")
-		done(t, h.Claim, "2.0")
+		done(t, c.Lease, "3.0")
+		done(t, h.Lease, "2.0")
 	})
 }
 
@@ -284,7 +284,7 @@ func TestReleaseLetsOthersGoFirst(t *testing.T) {
 		if waited := c.at.Sub(begin); waited != ttl/4 {
 			t.Errorf("taken back after %s", waited)
 		}
-		done(t, c.Claim, "1.0")
+		done(t, c.Lease, "1.0")
 	})
 }
 
@@ -312,7 +312,7 @@ func TestOldestFirst(t *testing.T) {
 		var holding []taken
 		for n := range 40 {
 			if n >= limit {
-				done(t, holding[0].Claim, holding[0].For())
+				done(t, holding[0].Lease, holding[0].For())
 				holding = holding[1:]
 			}
 			c := b.next(t)
@@ -326,8 +326,8 @@ func TestOldestFirst(t *testing.T) {
 			}
 		}
 		for _, c := range holding {
-			live(t, c.Claim)
-			done(t, c.Claim, c.For())
+			live(t, c.Lease)
+			done(t, c.Lease, c.For())
 		}
 		if n := b.Owners(); len(n) != 0 {
 			t.Errorf("left: %v", n)

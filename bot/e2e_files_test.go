@@ -44,12 +44,9 @@ func TestTextFiles(t *testing.T) {
 					slacksim.Upload{Name: "notes.txt", Data: []byte("zq the first line\n```\nzq the second\n")}, slacksim.Upload{Name: "x.pdf", Data: []byte("%PDF-1.4\x00")})
 				got := w.answered("general", ts, 1)
 				_, all := conversation(w.model.Last().Chat)
-				if !strings.Contains(all, "File notes.txt:\n````\nzq the first line\n```\nzq the second\n````") || !strings.Contains(all, "attached file x.pdf, which you cannot read") {
-					t.Errorf("prompt %s", all)
-				}
-				if !strings.Contains(text(got), "I can't read x.pdf") || strings.Contains(text(got), "notes.txt") {
-					t.Errorf("%s", text(got))
-				}
+				has(t, all, "File notes.txt:\n````\nzq the first line\n```\nzq the second\n````", "attached file x.pdf, which you cannot read")
+				has(t, text(got), "I can't read x.pdf")
+				hasNot(t, text(got), "notes.txt")
 				if n := len(w.slack.Calls("conversations.replies")); n != 0 {
 					t.Errorf("%d reads", n)
 				}
@@ -91,9 +88,8 @@ func TestTextFiles(t *testing.T) {
 			ts := w.upload("alice", "general", "", "what is in it?", slacksim.Upload{Name: "notes.txt", Data: []byte("zq secret")})
 			got := w.answered("general", ts, 1)
 			_, all := conversation(w.model.Last().Chat)
-			if strings.Contains(all, "Sign in") || strings.Contains(all, "zq") || !strings.Contains(text(got), "I could not get notes.txt from Slack.") {
-				t.Errorf("prompt %s\nanswer %s", all, text(got))
-			}
+			hasNot(t, all, "Sign in", "zq")
+			has(t, text(got), "I could not get notes.txt from Slack.")
 		})
 	})
 	t.Run("nothing but what cannot be read", func(t *testing.T) {
@@ -101,9 +97,8 @@ func TestTextFiles(t *testing.T) {
 			w.slack.SetOrder(slacksim.OrderMessageFirst)
 			w.upload("alice", "general", "", "", slacksim.Upload{Name: "x.zip", Data: []byte("PK\x03\x04")})
 			time.Sleep(5 * time.Second)
-			if e := w.slack.Ephemerals("alice"); len(e) != 1 || !strings.Contains(e[0].Plain, "can't read this kind") || w.model.Total() != 0 {
-				t.Errorf("%+v", e)
-			}
+			w.toldOnce("alice", "can't read this kind")
+			is(t, "requests to the model", w.model.Total(), 0)
 		})
 	})
 }
@@ -130,9 +125,8 @@ func TestPictures(t *testing.T) {
 			got := w.answered("general", ts, 1)
 			m := w.model.Last().Chat.Messages
 			last := m[len(m)-1]
-			if len(last.Images) != 3 || !strings.Contains(last.Content, "what is it?") {
-				t.Fatalf("%d pictures with %q", len(last.Images), last.Content)
-			}
+			size(t, "pictures", last.Images, 3)
+			has(t, last.Content, "what is it?")
 			for i, want := range []int{100, 1536, 40} {
 				cfg, _, err := image.DecodeConfig(bytes.NewReader(last.Images[i].Data))
 				if err != nil || cfg.Width != want {
@@ -149,9 +143,8 @@ func TestPictures(t *testing.T) {
 			picture := slacksim.Upload{Name: "small.png", Data: drawing(t, 100)}
 			ts := w.upload("alice", "general", "", "what is it?", picture)
 			got := w.answered("general", ts, 1)
-			if !strings.Contains(text(got), "I did not see the picture") || w.model.Total() != 2 {
-				t.Errorf("%d requests: %s", w.model.Total(), text(got))
-			}
+			has(t, text(got), "I did not see the picture")
+			is(t, "requests to the model", w.model.Total(), 2)
 			if _, all := conversation(w.model.Last().Chat); !strings.Contains(all, "You cannot see pictures") {
 				t.Errorf("prompt %s", all)
 			}
@@ -213,9 +206,8 @@ func TestOddTexts(t *testing.T) {
 		if !strings.Contains(all, "<!doctype html>zq the page") || !strings.Contains(all, "zq grün") || len(all) > 2000 {
 			t.Errorf("prompt of %d: %.2000s", len(all), all)
 		}
-		if !strings.Contains(got, "In ticks.txt longer rows of backticks are cut to 31") || strings.Contains(got, "could not get") {
-			t.Errorf("%s", got)
-		}
+		has(t, got, "In ticks.txt longer rows of backticks are cut to 31")
+		hasNot(t, got, "could not get")
 	})
 	t.Run("more than are read", func(t *testing.T) {
 		inWorld(t, worldConfig{model: llmsim.Config{Answer: yes, Speed: 200}}, func(t *testing.T, w *world) {
@@ -269,13 +261,12 @@ func TestStatusWhileItThinks(t *testing.T) {
 				t.Errorf("%d messages too early", n)
 			}
 			time.Sleep(2 * time.Second)
-			if got := w.answers("general", ts); len(got) != 1 || !strings.Contains(text(got), "Thinking…") {
-				t.Errorf("%s", text(got))
-			}
-			got := w.answered("general", ts, 1)
-			if len(got) != 1 || strings.Contains(text(got), "Thinking…") {
-				t.Errorf("%s", text(got))
-			}
+			got := w.answers("general", ts)
+			size(t, "messages", got, 1)
+			has(t, text(got), "Thinking…")
+			got = w.answered("general", ts, 1)
+			size(t, "messages", got, 1)
+			hasNot(t, text(got), "Thinking…")
 			quick := w.ask("bob", "general", "", "and?")
 			w.model.SetSpeed(200)
 			got = w.answered("general", quick, 1)

@@ -25,9 +25,8 @@ func TestServerThatIsAwayAtTheStart(t *testing.T) {
 				w.until("the answer comes by itself", 15*time.Second, func() bool { return footers(w.answers("general", ts)) == 1 })
 				got := w.answers("general", ts)
 				oneFooter(t, got)
-				if len(got) != 1 || strings.Contains(got[0].Plain, "as soon as") {
-					t.Errorf("%s", text(got))
-				}
+				size(t, "messages", got, 1)
+				hasNot(t, got[0].Plain, "as soon as")
 			})
 		})
 	}
@@ -53,9 +52,10 @@ func TestServerThatGoesAwayInMidAnswer(t *testing.T) {
 				w.model.SetMode(llmsim.Up)
 				got := w.answered("general", ts, 1)
 				oneFooter(t, got)
-				if all := text(got); len(got) != 1 || strings.Contains(all, "as soon as") || !strings.Contains(all, "200 tokens in ") {
-					t.Errorf("%d messages: %s", len(got), all)
-				}
+				all := text(got)
+				size(t, "messages", got, 1)
+				hasNot(t, all, "as soon as")
+				has(t, all, "200 tokens in ")
 			})
 		})
 	}
@@ -94,9 +94,9 @@ func TestFailuresAreSaidPlainly(t *testing.T) {
 				w.until("the log has the end", 30*time.Minute, func() bool { return strings.Contains(w.log.String(), "answer_failed") })
 				w.logged("answer_failed", tt.hints)
 				got := w.answers("general", ts)
-				if len(got) != 1 || !strings.Contains(got[0].Plain, tt.says) || strings.Contains(got[0].Plain, "writing…") || strings.Contains(got[0].Plain, "zq") {
-					t.Fatalf("%s", text(got))
-				}
+				size(t, "messages", got, 1)
+				has(t, got[0].Plain, tt.says)
+				hasNot(t, got[0].Plain, "writing…", "zq")
 				if !strings.Contains(got[0].Plain, ".") || footers(got) > 1 {
 					t.Errorf("no sentence in %q", got[0].Plain)
 				}
@@ -157,9 +157,8 @@ func TestReasoningIsNeverVisible(t *testing.T) {
 				got := w.answered("general", ts, 1)
 				for _, m := range got {
 					for _, v := range m.Versions {
-						if strings.Contains(v.Plain, "hidden") || strings.Contains(v.Text, "hidden") {
-							t.Fatalf("visible: %q", v.Plain)
-						}
+						hasNot(t, v.Plain, "hidden")
+						hasNot(t, v.Text, "hidden")
 					}
 				}
 				oneFooter(t, got)
@@ -171,9 +170,8 @@ func TestReasoningIsNeverVisible(t *testing.T) {
 			w.model.NextTape(llmsim.Tape{llmsim.Text("hidden thought " + strings.Repeat("more ", 100)), llmsim.Text("</think>\n\nThe answer is 42.")})
 			ts := w.ask("alice", "general", "", "hello")
 			got := w.answered("general", ts, 1)
-			if strings.Contains(text(got), "hidden") || !strings.Contains(text(got), "The answer is 42.") {
-				t.Errorf("%s", text(got))
-			}
+			hasNot(t, text(got), "hidden")
+			has(t, text(got), "The answer is 42.")
 		})
 	})
 }

@@ -48,13 +48,12 @@ func TestAnswersPerMinute(t *testing.T) {
 		w.answered("general", w.ask("bob", "general", "", "in 5 words"), 1)
 		until := first.Add(time.Minute + time.Second).UTC()
 		told := w.whispers("alice")
-		if !strings.Contains(told, "You have had your 2 answers of a minute. Please ask again in ") || strings.Count(told, "Please") != 1 ||
-			!strings.Contains(told, until.Truncate(time.Second).Format("15:04:05")+" UTC") && !strings.Contains(told, until.Add(-time.Second).Format("15:04:05")+" UTC") {
-			t.Errorf("told %q, until %s", told, until)
+		has(t, told, "You have had your 2 answers of a minute. Please ask again in ")
+		times(t, told, "Please", 1)
+		if clock := "15:04:05 UTC"; !strings.Contains(told, until.Format(clock)) && !strings.Contains(told, until.Add(-time.Second).Format(clock)) {
+			t.Errorf("told %q, want until %s", told, until)
 		}
-		if n := hooked.Load(); n != 2 {
-			t.Errorf("%d refusals counted", n)
-		}
+		is(t, "refusals counted", hooked.Load(), 2)
 		time.Sleep(time.Until(until))
 		w.answered("general", w.ask("alice", "general", "", "in 5 words"), 1)
 		w.answered("general", w.ask("alice", "general", "", "in 5 words"), 1)
@@ -110,9 +109,9 @@ func TestEditsOfWhatIsBeingWrittenCount(t *testing.T) {
 		w.says("general", ts, "You have had your 2 answers of a minute.", 10*time.Second)
 		w.requests(2, "the third is refused")
 		got := w.answers("general", ts)
-		if len(got) != 1 || !strings.Contains(text(got), "Sentence 3") || strings.Contains(text(got), "writing…") {
-			t.Errorf("%d messages: %q", len(got), text(got))
-		}
+		size(t, "messages", got, 1)
+		has(t, text(got), "Sentence 3")
+		hasNot(t, text(got), "writing…")
 		time.Sleep(time.Minute)
 		w.click("alice", "general", got[0].TS, bot.PressRegenerate)
 		w.answered("general", ts, 1)
@@ -152,8 +151,9 @@ func TestTokensPerDay(t *testing.T) {
 		w.ask("alice", "general", "", "in 5 words")
 		w.requests(1, "what was stopped counts")
 		told := w.whispers("alice")
-		if !strings.Contains(told, "You have used your 400 tokens of 24 hours") || !strings.Contains(told, "in 23 h 59 min, at ") && !strings.Contains(told, "in 24 h 0 min, at ") || !strings.Contains(told, " UTC on ") {
-			t.Errorf("told %q", told)
+		has(t, told, "You have used your 400 tokens of 24 hours", " UTC on ")
+		if !strings.Contains(told, "in 23 h 59 min, at ") && !strings.Contains(told, "in 24 h 0 min, at ") {
+			t.Errorf("it does not say that it takes a day: %q", told)
 		}
 		m, err := w.slack.Command(t.Context(), "alice", "general", "/llm-status", "")
 		if err != nil || !strings.Contains(m.Plain, "of 400 tokens in the last 24 hours") {
@@ -234,9 +234,8 @@ func TestQuotaOfAChannel(t *testing.T) {
 			t.Errorf("told %q", told)
 		}
 		m, err := w.slack.Command(t.Context(), "alice", "random", "/llm-status", "")
-		if err != nil || !strings.Contains(m.Plain, "You: 2 of 2 answers in the last minute") || !strings.Contains(m.Plain, "This channel: 3 of 3 answers in the last minute") {
-			t.Errorf("%v: %s", err, m.Plain)
-		}
+		is(t, "error", err, nil)
+		has(t, m.Plain, "You: 2 of 2 answers in the last minute", "This channel: 3 of 3 answers in the last minute")
 		ts := w.ask("carol", "general", "", "write 200 tokens")
 		time.Sleep(time.Second)
 		w.ask("alice", "general", ts, "and in 5 words")

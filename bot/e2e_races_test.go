@@ -11,8 +11,8 @@ import (
 	"llmbot/llm/llmsim"
 )
 
-// TestLateFollowUp: a follow-up that was written while one person talked with the bot is answered, also
-// when its event comes after that of somebody else's message.
+// TestLateFollowUp: a follow-up that was written while one person talked with the bot is answered,
+// also when its event comes after that of somebody else's message.
 func TestLateFollowUp(t *testing.T) {
 	inWorld(t, following(""), func(t *testing.T, w *world) {
 		ts := w.ask("alice", "general", "", "one")
@@ -25,7 +25,8 @@ func TestLateFollowUp(t *testing.T) {
 	})
 }
 
-// TestEditAfterSomebodyElse: the edit of the latest question is answered, also after somebody else wrote.
+// TestEditAfterSomebodyElse: the edit of the latest question is answered, also after somebody else
+// wrote.
 func TestEditAfterSomebodyElse(t *testing.T) {
 	inWorld(t, following(""), func(t *testing.T, w *world) {
 		ts := w.ask("alice", "general", "", "one")
@@ -39,7 +40,8 @@ func TestEditAfterSomebodyElse(t *testing.T) {
 	})
 }
 
-// TestEditedRootReadsThread: the answer to an edited first question has what followed it in its prompt.
+// TestEditedRootReadsThread: the answer to an edited first question has what followed it in its
+// prompt.
 func TestEditedRootReadsThread(t *testing.T) {
 	cfg := long()
 	inWorld(t, cfg, func(t *testing.T, w *world) {
@@ -59,7 +61,8 @@ func TestEditedRootReadsThread(t *testing.T) {
 	})
 }
 
-// TestStopButtonSparesOthers: a stop button ends one answer; what others asked meanwhile is answered.
+// TestStopButtonSparesOthers: a stop button ends one answer; what others asked meanwhile is
+// answered.
 func TestStopButtonSparesOthers(t *testing.T) {
 	inWorld(t, long(), func(t *testing.T, w *world) {
 		ts := w.ask("alice", "general", "", "count")
@@ -71,8 +74,8 @@ func TestStopButtonSparesOthers(t *testing.T) {
 	})
 }
 
-// TestRegenerateAfterDeletion: of two questions that were answered together the last is deleted. The
-// regenerated answer takes the place of the old one.
+// TestRegenerateAfterDeletion: of two questions that were answered together the last is deleted.
+// The regenerated answer takes the place of the old one.
 func TestRegenerateAfterDeletion(t *testing.T) {
 	cfg := long()
 	cfg.model.Speed = 60
@@ -93,7 +96,8 @@ func TestRegenerateAfterDeletion(t *testing.T) {
 	})
 }
 
-// TestStoppedRegenerateKeepsAnswer: a Regenerate that is stopped before any text came changes nothing.
+// TestStoppedRegenerateKeepsAnswer: a Regenerate that is stopped before any text came changes
+// nothing.
 func TestStoppedRegenerateKeepsAnswer(t *testing.T) {
 	cfg := long()
 	cfg.model.Speed = 200
@@ -128,8 +132,8 @@ func TestDoublePressIsOneRequest(t *testing.T) {
 	})
 }
 
-// TestDeletedMessageIsNobodysVoice: somebody else wrote in a thread and took it back, so that one person
-// talks with the bot: that person need not mention it.
+// TestDeletedMessageIsNobodysVoice: somebody else wrote in a thread and took it back, so that one
+// person talks with the bot: that person need not mention it.
 func TestDeletedMessageIsNobodysVoice(t *testing.T) {
 	inWorld(t, following(""), func(t *testing.T, w *world) {
 		ts := w.ask("alice", "general", "", "one")
@@ -154,8 +158,8 @@ func TestStopBesideThread(t *testing.T) {
 	})
 }
 
-// TestPromptAfterContinue: the prompt after a Continue has the whole thread, as long as that fits: the
-// token count of a prompt with an answer in it is no measure of the thread.
+// TestPromptAfterContinue: the prompt after a Continue has the whole thread, as long as that fits:
+// the token count of a prompt with an answer in it is no measure of the thread.
 func TestPromptAfterContinue(t *testing.T) {
 	cfg := long()
 	cfg.model.Speed = 2000
@@ -203,8 +207,8 @@ func TestContinueFullWindow(t *testing.T) {
 	})
 }
 
-// TestHourBeforeAfterRestart: a direct message that came while the bot stopped is answered with the last
-// hour in its prompt.
+// TestHourBeforeAfterRestart: a direct message that came while the bot stopped is answered with the
+// last hour in its prompt.
 func TestHourBeforeAfterRestart(t *testing.T) {
 	cfg := durable()
 	cfg.bot.DrainTimeout = 20 * time.Second
@@ -227,8 +231,8 @@ func TestHourBeforeAfterRestart(t *testing.T) {
 	})
 }
 
-// TestTakeoverOfUnknownPerson: while Slack does not say who asked, a half answer that is taken over waits;
-// then it is finished.
+// TestTakeoverOfUnknownPerson: while Slack does not say who asked, a half answer that is taken over
+// waits; then it is finished.
 func TestTakeoverOfUnknownPerson(t *testing.T) {
 	inWorld(t, durable(), func(t *testing.T, w *world) {
 		ts := w.ask("alice", "general", "", "hello")
@@ -366,8 +370,8 @@ func TestEditOfUnreadable(t *testing.T) {
 	})
 }
 
-// TestFollowUpBeforeItsQuestion: both are answered when Slack tells of a thread's first message only after
-// what followed it.
+// TestFollowUpBeforeItsQuestion: both are answered when Slack tells of a thread's first message
+// only after what followed it.
 func TestFollowUpBeforeItsQuestion(t *testing.T) {
 	inWorld(t, following(""), func(t *testing.T, w *world) {
 		w.slack.FailEvent(slacksim.EventFault{Times: 2, Delay: 3 * time.Second})

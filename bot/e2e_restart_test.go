@@ -38,9 +38,8 @@ func TestNextProcessFinishesTheAnswer(t *testing.T) {
 		w.says("general", ts, "Sentence 3", time.Minute)
 		w.stop()
 		half := w.answers("general", ts)
-		if len(half) != 1 || !strings.Contains(half[0].Plain, "goes on in a moment") {
-			t.Fatalf("after the stop: %q", text(half))
-		}
+		size(t, "messages after the stop", half, 1)
+		has(t, half[0].Plain, "goes on in a moment")
 		w.again()
 		w.answered("general", ts, 1)
 		time.Sleep(time.Minute)

@@ -194,7 +194,8 @@ func TestCatchUp(t *testing.T) {
 	})
 }
 
-// TestThreadThatKills: an answer of which three owners died before it came on gets a sentence; one that came on each time is finished.
+// TestThreadThatKills: an answer of which three owners died before it came on gets a sentence; one
+// that came on each time is finished.
 func TestThreadThatKills(t *testing.T) {
 	for name, at := range map[string]time.Duration{"before it comes on": 300 * time.Millisecond, "while it comes on": 2700 * time.Millisecond} {
 		t.Run(name, func(t *testing.T) {
@@ -268,7 +269,8 @@ func replicas() worldConfig {
 	return cfg
 }
 
-// TestFrozenOwner: a process is frozen in the middle of a call, another one takes over and finishes, and then the call goes through.
+// TestFrozenOwner: a process is frozen in the middle of a call, another one takes over and
+// finishes, and then the call goes through.
 func TestFrozenOwner(t *testing.T) {
 	for name, tt := range map[string]struct {
 		at     time.Duration // after the question
@@ -301,8 +303,9 @@ func TestFrozenOwner(t *testing.T) {
 	}
 }
 
-// TestFrozenOwnerDies: it wakes, what it had begun to write goes out, and it dies before it can repair
-// that. The answer is complete all the same, also if its question was edited after the takeover.
+// TestFrozenOwnerDies: it wakes, what it had begun to write goes out, and it dies before it can
+// repair that. The answer is complete all the same, also if its question was edited after the
+// takeover.
 func TestFrozenOwnerDies(t *testing.T) {
 	for name, tt := range map[string]struct {
 		frozen     time.Duration // an answer of the successor takes less than 18 s

@@ -201,9 +201,8 @@ func TestDrainThatTakesTooLongMarksTheAnswer(t *testing.T) {
 			t.Errorf("stopping took %s", d)
 		}
 		got := text(w.answers("general", ts))
-		if !strings.Contains(got, "interrupted because I am being restarted") || !strings.Contains(got, "ou asked") || strings.Contains(got, "writing…") {
-			t.Errorf("%s", got)
-		}
+		has(t, got, "interrupted because I am being restarted", "ou asked")
+		hasNot(t, got, "writing…")
 		w.until("the server is free", time.Second, func() bool { return w.model.Running() == 0 })
 	})
 }

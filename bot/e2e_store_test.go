@@ -86,9 +86,10 @@ func TestQuestionWhileTheStoreIsAway(t *testing.T) {
 						t.Errorf("after 3 s the status is %q", s)
 					}
 					time.Sleep(back - 4*time.Second)
-					if s := w.slack.Status("general", ts); !strings.Contains(s, "waiting for its database") || len(w.answers("general", ts)) > 0 || w.model.Total() > 0 {
-						t.Errorf("a second before the store is back: status %q, %d answers, %d requests", s, len(w.answers("general", ts)), w.model.Total())
-					}
+					s := w.slack.Status("general", ts)
+					has(t, s, "waiting for its database")
+					size(t, "messages", w.answers("general", ts), 0)
+					is(t, "requests to the model", w.model.Total(), 0)
 					for _, e := range w.slack.Envelopes() {
 						if !e.Acked.IsZero() && e.Attempt == 0 && strings.Contains(string(e.Payload), `"user":"U0ALICE001"`) && e.Sent.Sub(began) < time.Second {
 							t.Errorf("%s was acked", e.Type)
@@ -119,9 +120,7 @@ func TestQuestionWhileTheStoreIsAwayWithoutStatus(t *testing.T) {
 		store.leave()
 		ts := w.ask("alice", "general", "", "write 10 tokens")
 		time.Sleep(8 * time.Minute) // and three redeliveries
-		if e := w.slack.Ephemerals("alice"); len(e) != 1 || !strings.Contains(e[0].Plain, "wait for my database") {
-			t.Errorf("told %+v", e)
-		}
+		w.toldOnce("alice", "wait for my database")
 		store.back()
 		w.answered("general", ts, 1)
 		time.Sleep(10 * time.Minute)
@@ -145,9 +144,9 @@ func TestEndWhileTheStoreIsAway(t *testing.T) {
 				time.Sleep(10 * time.Minute)
 				got := w.answers("general", ts)
 				oneFooter(t, got)
-				if n := w.model.Total(); n != 1 || len(got) != 1 || !strings.Contains(text(got), "300 tokens in") {
-					t.Errorf("%d requests: %s", n, text(got))
-				}
+				is(t, "requests to the model", w.model.Total(), 1)
+				size(t, "messages", got, 1)
+				has(t, text(got), "300 tokens in")
 			})
 		})
 	}
@@ -194,9 +193,8 @@ func TestFollowUpsWhileTheStoreIsAway(t *testing.T) {
 		w.answered("general", ts, 2)
 		time.Sleep(10 * time.Minute)
 		_, all := conversation(w.model.Last().Chat)
-		if n := w.model.Total(); n != 2 || !strings.Contains(all, "zqtwo") || !strings.Contains(all, "zqthree") {
-			t.Errorf("%d requests, the last %s", n, all)
-		}
+		is(t, "requests to the model", w.model.Total(), 2)
+		has(t, all, "zqtwo", "zqthree")
 	})
 }
 

@@ -33,8 +33,8 @@ func ask(n, ts int) bot.Asked {
 	return bot.Asked{Question: thread.Question{Thread: th, TS: fmt.Sprintf("%d.%06d", 1000+ts, n), User: "U", Text: "q", Mentioned: true}}
 }
 
-// TestHandleHammer has 8 goroutines ask in 20 threads, each question twice, while the bot stops: what was
-// acked is answered, and nothing is answered twice.
+// TestHandleHammer has 8 goroutines ask in 20 threads, each question twice, while the bot stops:
+// what was acked is answered, and nothing is answered twice.
 func TestHandleHammer(t *testing.T) {
 	s := atOnce(t)
 	b := s.run("o", func(c *bot.Config, _ *bot.Deps) { c.MaxAnswers, c.Durable = 4, false }) // what it cannot answer it does not ack
@@ -85,8 +85,8 @@ func TestHandleHammer(t *testing.T) {
 	}
 }
 
-// TestPanicEndsOneTurnOnly: people are told in plain words, and the same thread and the only slot serve
-// the next questions.
+// TestPanicEndsOneTurnOnly: people are told in plain words, and the same thread and the only slot
+// serve the next questions.
 func TestPanicEndsOneTurnOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := atOnce(t)
@@ -102,9 +102,9 @@ func TestPanicEndsOneTurnOnly(t *testing.T) {
 				t.Errorf("answer %d ended in phase %d", i, end.Phase)
 			}
 		}
-		if notice := s.ends[0].notice; !strings.Contains(notice, "Something went wrong") || strings.Contains(notice, "a bug") {
-			t.Errorf("people are told %q", notice)
-		}
+		notice := s.ends[0].notice
+		has(t, notice, "Something went wrong")
+		hasNot(t, notice, "a bug")
 	})
 }
 
@@ -116,9 +116,8 @@ func TestFileWithoutText(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
-		if e := w.slack.Ephemerals("alice"); len(e) != 1 || !strings.Contains(e[0].Plain, "can't read this kind of file") || w.model.Total() != 0 {
-			t.Errorf("%+v", e)
-		}
+		w.toldOnce("alice", "can't read this kind of file")
+		is(t, "requests to the model", w.model.Total(), 0)
 	})
 }
 
@@ -141,9 +140,12 @@ func TestWrongTokens(t *testing.T) {
 				err = s.Run(ctx, nil)
 			}
 			refused, ok := errors.AsType[*slackio.TokenError](err)
-			if !ok || refused.Variable != tt.variable || !strings.Contains(refused.Hint(), tt.hint) || strings.Contains(err.Error(), "wrong") {
-				t.Errorf("%s %s: %v", tt.app, tt.bot, err)
+			if !ok {
+				t.Fatalf("%s %s: %v", tt.app, tt.bot, err)
 			}
+			is(t, "the variable that is wrong", refused.Variable, tt.variable)
+			has(t, refused.Hint(), tt.hint)
+			hasNot(t, err.Error(), "wrong") // what the token holds
 			client.CloseIdleConnections()
 			sim.Close()
 			_ = net.Close()

@@ -33,9 +33,7 @@ func TestManyHeldQuestionsAreToldInTime(t *testing.T) {
 				told++
 			}
 		}
-		if told != len(ts) {
-			t.Errorf("%d of %d threads say after 3 s that the bot waits", told, len(ts))
-		}
+		is(t, "threads that say after 3 s that the bot waits", told, len(ts))
 		store.back()
 	})
 }
@@ -55,15 +53,12 @@ func TestHeldQuestionIsTakenBack(t *testing.T) {
 						t.Fatal(err)
 					}
 					time.Sleep(5 * time.Second)
-					if s := w.slack.Status("general", ts); s != "" {
-						t.Errorf("the status of a question that is gone: %q", s)
-					}
+					is(t, "status of a question that is gone", w.slack.Status("general", ts), "")
 				}
 				store.back()
 				time.Sleep(15 * time.Second)
-				if s := w.slack.Status("general", ts); s != "" || len(w.answers("general", ts)) > 0 {
-					t.Errorf("status %q, %d answers", s, len(w.answers("general", ts)))
-				}
+				is(t, "status", w.slack.Status("general", ts), "")
+				size(t, "answers", w.answers("general", ts), 0)
 			})
 		})
 	}
@@ -80,9 +75,8 @@ func TestHeldQuestionIsStopped(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		store.back()
 		time.Sleep(time.Minute)
-		if n := w.model.Total(); n != 0 || w.slack.Status("general", ts) != "" {
-			t.Errorf("%d requests, status %q, %s", n, w.slack.Status("general", ts), text(w.answers("general", ts)))
-		}
+		is(t, "requests to the model", w.model.Total(), 0)
+		is(t, "status", w.slack.Status("general", ts), "")
 		w.ask("alice", "general", ts, "write 11 tokens")
 		w.answered("general", ts, 1)
 	})

@@ -59,9 +59,7 @@ func TestFullDisk(t *testing.T) {
 			}
 			return n
 		}
-		if n := told(); n != 1 {
-			t.Errorf("told %d times within a second", n)
-		}
+		is(t, "times alice is told within a second", told(), 1)
 		w.slack.Say("alice", "general", ts, "anybody?")
 		w.ask("bob", "general", ts, "me too")
 		w.ask("alice", "general", ts, "and in 5 words?")
@@ -71,15 +69,11 @@ func TestFullDisk(t *testing.T) {
 			t.Errorf("the running answer: %s", text(w.answers("general", running)))
 		}
 		time.Sleep(10 * time.Minute)
-		if n := told(); n != 1 || w.slack.Status("general", ts) != "" || len(w.answers("general", ts)) > 0 {
-			t.Errorf("told %d times, status %q", n, w.slack.Status("general", ts))
-		}
-		if n := strings.Count(w.log.String(), "store_back"); n > 3 {
-			t.Errorf("the log says %d times that the store is back", n)
-		}
-		if e := w.slack.Ephemerals("bob"); len(e) != 1 {
-			t.Errorf("who asked in the same thread was told %d times", len(e))
-		}
+		is(t, "times alice is told", told(), 1)
+		is(t, "status", w.slack.Status("general", ts), "")
+		size(t, "answers", w.answers("general", ts), 0)
+		atMost(t, "times the log says that the store is back", strings.Count(w.log.String(), "store_back"), 3)
+		size(t, "ephemeral messages to who asked in the same thread", w.slack.Ephemerals("bob"), 1)
 		store.full.Store(false)
 		w.answered("general", ts, 1)
 		time.Sleep(time.Minute)
@@ -159,9 +153,8 @@ func TestTooManyHeldQuestions(t *testing.T) {
 		all.Wait()
 		ts := w.ask("alice", "general", "", "one too many")
 		time.Sleep(10 * time.Minute)
-		if e := w.slack.Ephemerals("alice"); len(e) != 1 || !strings.Contains(e[0].Plain, "too many questions") || w.slack.Status("general", ts) != "" {
-			t.Errorf("told %d times, status %q", len(e), w.slack.Status("general", ts))
-		}
+		w.toldOnce("alice", "too many questions")
+		is(t, "status", w.slack.Status("general", ts), "")
 		store.back()
 	})
 }

@@ -112,9 +112,7 @@ func TestStop(t *testing.T) {
 			time.Sleep(2 * time.Second)
 			w.slack.Say("alice", "general", ts, "stop")
 			w.says("general", ts, "stopped", 5*time.Second)
-			if n := w.model.Running() + w.model.Waiting(); n != 0 {
-				t.Errorf("%d requests", n)
-			}
+			is(t, "requests", w.model.Running()+w.model.Waiting(), 0)
 		})
 	})
 	t.Run("with follow-ups that wait", func(t *testing.T) {
@@ -126,9 +124,7 @@ func TestStop(t *testing.T) {
 			w.slack.Say("alice", "general", ts, "stop")
 			w.says("general", ts, "stopped · ", 10*time.Second)
 			w.requests(1, "what waited was stopped, too")
-			if n := len(w.answers("general", ts)); n != 1 {
-				t.Errorf("%d messages", n)
-			}
+			is(t, "messages", len(w.answers("general", ts)), 1)
 			w.slack.Say("alice", "general", ts, "now count")
 			w.answered("general", ts, 2)
 		})
@@ -249,9 +245,7 @@ func TestContinue(t *testing.T) {
 		w.model.NextTape(llmsim.Tape{llmsim.Text(whole[:cut]), llmsim.Finish("length")}, llmsim.Tape{llmsim.Text(whole[cut:])})
 		ts := w.ask("alice", "general", "", "count")
 		first := w.says("general", ts, "length limit", time.Minute)
-		if b := strings.Join(first[0].Buttons(), " "); b != "llmbot_continue llmbot_regenerate llmbot_up llmbot_down" {
-			t.Errorf("buttons %s", b)
-		}
+		is(t, "buttons", strings.Join(first[0].Buttons(), " "), "llmbot_continue llmbot_regenerate llmbot_up llmbot_down")
 		tokens := w.model.Last().Tokens
 		w.click("alice", "general", first[0].TS, bot.PressContinue)
 		w.until("it goes on", time.Minute, func() bool { return strings.Contains(text(w.answers("general", ts)), "Sentence 29") })

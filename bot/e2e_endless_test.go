@@ -80,9 +80,7 @@ func TestEndlessAnswer(t *testing.T) {
 					w.model.NextTape(endless(piece, 30*time.Second))
 					ts := w.slack.Say("alice", channel, "", w.slack.Mention()+" write without end")
 					time.Sleep(2 * time.Second)
-					if n := w.model.Running(); n != 0 {
-						t.Errorf("%d requests run after 2 MB", n)
-					}
+					is(t, "requests that run after 2 MB", w.model.Running(), 0)
 					w.until("the answer has ended", 5*time.Minute, func() bool { return footers(w.answers(channel, ts)) == 1 })
 					time.Sleep(2 * time.Minute)
 					got := w.answers(channel, ts)
@@ -370,9 +368,7 @@ func TestThinkingWithoutEnd(t *testing.T) {
 				w.model.NextTape(tape, slices.Clone(tape))
 				ts := w.ask("alice", "general", "", "think")
 				w.says("general", ts, tt.says, time.Minute)
-				if n := w.model.Total(); n != 1 {
-					t.Errorf("%d requests", n)
-				}
+				is(t, "requests", w.model.Total(), 1)
 			})
 		})
 	}

@@ -95,9 +95,7 @@ func TestEveryEnvelopeIsAckedInTime(t *testing.T) {
 					t.Fatal(err)
 				}
 				w.answered("general", ts, 1)
-				if n := w.model.Total(); n != 1 {
-					t.Errorf("%d requests", n)
-				}
+				is(t, "requests", w.model.Total(), 1)
 			})
 		})
 	}
@@ -112,12 +110,8 @@ func TestOwnPostsAndBotsChangeNothing(t *testing.T) {
 		w.slack.Say("deploybot", "general", "", w.slack.Mention()+" hello")
 		w.slack.Say("deploybot", "general", ts, w.slack.Mention()+" hello")
 		time.Sleep(time.Minute)
-		if n := w.model.Total(); n != 2 {
-			t.Errorf("%d requests", n)
-		}
-		if n := len(w.slack.Ephemerals("alice")); n != 0 {
-			t.Errorf("%d ephemerals", n)
-		}
+		is(t, "requests", w.model.Total(), 2)
+		is(t, "ephemerals", len(w.slack.Ephemerals("alice")), 0)
 		if err := w.slack.Edit("alice", "general", ts, w.slack.Mention()+" hello again"); err != nil {
 			t.Fatal(err)
 		}
@@ -221,9 +215,7 @@ func TestStormsOfConnectsAreHeldBack(t *testing.T) {
 		before := len(w.slack.Calls("apps.connections.open"))
 		w.slack.Disconnect("link_disabled")
 		time.Sleep(5 * time.Minute)
-		if n := len(w.slack.Calls("apps.connections.open")) - before; n > 50 {
-			t.Errorf("%d connects in 5 minutes", n)
-		}
+		atMost(t, "connects in 5 minutes", len(w.slack.Calls("apps.connections.open"))-before, 50)
 		w.logged("level=WARN", "socket_closed", "link_disabled")
 		w.slack.Heal()
 		w.until("both sockets are back", 5*time.Minute, func() bool { return w.slack.Sockets() == 2 })

@@ -47,17 +47,13 @@ func TestTextFiles(t *testing.T) {
 				has(t, all, "File notes.txt:\n````\nzq the first line\n```\nzq the second\n````", "attached file x.pdf, which you cannot read")
 				has(t, text(got), "I can't read x.pdf")
 				hasNot(t, text(got), "notes.txt")
-				if n := len(w.slack.Calls("conversations.replies")); n != 0 {
-					t.Errorf("%d reads", n)
-				}
+				is(t, "reads", len(w.slack.Calls("conversations.replies")), 0)
 				w.slack.Say("alice", "general", ts, "and again?")
 				w.answered("general", ts, 2)
 				if _, all := conversation(w.model.Last().Chat); !strings.Contains(all, "zq the second") {
 					t.Errorf("prompt %s", all)
 				}
-				if n := len(w.slack.Calls("url_private")); n != 1 {
-					t.Errorf("%d downloads", n)
-				}
+				is(t, "downloads", len(w.slack.Calls("url_private")), 1)
 			})
 		})
 	}
@@ -75,9 +71,7 @@ func TestTextFiles(t *testing.T) {
 		inWorld(t, worldConfig{model: llmsim.Config{Answer: yes, Speed: 200, MaxModelLen: 8000}}, func(t *testing.T, w *world) {
 			ts := w.upload("alice", "general", "", "what is in it?", slacksim.Upload{Name: "log.txt", Data: []byte(strings.Repeat("zq über alles ", 10_000))})
 			got := w.answered("general", ts, 1)
-			if all := text(got); !strings.Contains(all, "Of log.txt I read the first 9,000 of 140,000 characters.") {
-				t.Errorf("%s", all)
-			}
+			has(t, text(got), "Of log.txt I read the first 9,000 of 140,000 characters.")
 			if _, all := conversation(w.model.Last().Chat); !strings.Contains(all, "File log.txt (the first 9,000 of 140,000 characters):") || w.model.Total() != 1 {
 				t.Errorf("%d requests, prompt %.300s", w.model.Total(), all)
 			}
@@ -133,9 +127,7 @@ func TestPictures(t *testing.T) {
 					t.Errorf("picture %d: %+v, %v", i, cfg, err)
 				}
 			}
-			if strings.Contains(text(got), "picture") {
-				t.Errorf("%s", text(got))
-			}
+			hasNot(t, text(got), "picture")
 		})
 	})
 	t.Run("a model that does not", func(t *testing.T) {
@@ -174,9 +166,7 @@ func TestBombs(t *testing.T) {
 			slacksim.Upload{Name: "small.png", Data: drawing(t, 100)})
 		got := text(w.answered("general", ts, 1))
 		for _, want := range []string{"I did not look at deep.png: it has too many pixels. Please send a smaller copy.", "I did not look at scans.jpg: it is a progressive JPEG with too many passes."} {
-			if !strings.Contains(got, want) {
-				t.Errorf("%s", got)
-			}
+			has(t, got, want)
 		}
 		if m := w.model.Last().Chat.Messages; len(m[len(m)-1].Images) != 1 {
 			t.Errorf("%d pictures", len(m[len(m)-1].Images))
@@ -187,12 +177,8 @@ func TestBombs(t *testing.T) {
 		}
 		before := len(w.slack.Calls("url_private"))
 		ts = w.upload("bob", "general", "", "and these?", many...)
-		if got := text(w.answered("general", ts, 1)); !strings.Contains(got, "newest 4 pictures of a thread, and left the others out") {
-			t.Errorf("%s", got)
-		}
-		if n := len(w.slack.Calls("url_private")) - before; n != 4 {
-			t.Errorf("%d downloads", n)
-		}
+		has(t, text(w.answered("general", ts, 1)), "newest 4 pictures of a thread, and left the others out")
+		is(t, "downloads", len(w.slack.Calls("url_private"))-before, 4)
 	})
 }
 
@@ -216,12 +202,8 @@ func TestOddTexts(t *testing.T) {
 				many = append(many, slacksim.Upload{Name: "a.txt", Data: []byte("zq")})
 			}
 			ts := w.upload("alice", "general", "", "what is in them?", many...)
-			if got := text(w.answered("general", ts, 1)); !strings.Contains(got, "I read the newest 20 files of a thread, and left the others out.") {
-				t.Errorf("%s", got)
-			}
-			if n := len(w.slack.Calls("url_private")); n != 20 {
-				t.Errorf("%d downloads", n)
-			}
+			has(t, text(w.answered("general", ts, 1)), "I read the newest 20 files of a thread, and left the others out.")
+			is(t, "downloads", len(w.slack.Calls("url_private")), 20)
 		})
 	})
 }
@@ -244,12 +226,8 @@ func TestStatusWhileItThinks(t *testing.T) {
 				t.Errorf("%q", s)
 			}
 			w.answered("general", ts, 1)
-			if s := w.slack.Status("general", ts); s != "" {
-				t.Errorf("%q stays", s)
-			}
-			if n := len(w.slack.Calls("assistant.threads.setStatus")); n > 8 {
-				t.Errorf("%d calls", n)
-			}
+			is(t, "status", w.slack.Status("general", ts), "")
+			atMost(t, "calls", len(w.slack.Calls("assistant.threads.setStatus")), 8)
 		})
 	})
 	t.Run("refused", func(t *testing.T) {
@@ -257,9 +235,7 @@ func TestStatusWhileItThinks(t *testing.T) {
 			w.slack.Fail(slacksim.Fault{Method: "assistant.threads.setStatus", Error: "unknown_method", Times: -1})
 			ts := w.ask("alice", "general", "", "well?")
 			time.Sleep(2 * time.Second)
-			if n := len(w.answers("general", ts)); n != 0 {
-				t.Errorf("%d messages too early", n)
-			}
+			is(t, "messages too early", len(w.answers("general", ts)), 0)
 			time.Sleep(2 * time.Second)
 			got := w.answers("general", ts)
 			size(t, "messages", got, 1)

@@ -100,9 +100,7 @@ func TestFollowUpsWithoutMention(t *testing.T) {
 				w.slack.Say("alice", "general", ts, "no")
 			}
 			w.requests(0, "nobody asked the bot")
-			if n := len(w.slack.Calls("conversations.replies")); n != 0 {
-				t.Errorf("%d reads", n)
-			}
+			is(t, "reads", len(w.slack.Calls("conversations.replies")), 0)
 		})
 	})
 	t.Run("never answered by mention of somebody else first", func(t *testing.T) {
@@ -159,9 +157,7 @@ func TestFollowUpAfterEverythingWasForgotten(t *testing.T) {
 		before := len(w.slack.Calls("conversations.replies"))
 		w.slack.Say("alice", "random", other, "really nobody?")
 		time.Sleep(10 * time.Second)
-		if n := len(w.slack.Calls("conversations.replies")) - before; n != 0 {
-			t.Errorf("%d more reads of a thread that is known", n)
-		}
+		is(t, "more reads of a thread that is known", len(w.slack.Calls("conversations.replies"))-before, 0)
 	})
 }
 

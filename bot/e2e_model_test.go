@@ -45,9 +45,7 @@ func TestServerThatGoesAwayInMidAnswer(t *testing.T) {
 					t.Fatalf("%d running", n)
 				}
 				part := w.says("general", ts, "I will answer as soon as it is there again.", 10*time.Second)
-				if !strings.Contains(text(part), "ou asked") {
-					t.Errorf("the text is gone: %s", text(part))
-				}
+				has(t, text(part), "ou asked")
 				time.Sleep(time.Minute)
 				w.model.SetMode(llmsim.Up)
 				got := w.answered("general", ts, 1)
@@ -112,9 +110,7 @@ func TestUnknownModel(t *testing.T) {
 		w.until("a sentence", time.Minute, func() bool { return len(w.answers("general", ts)) == 1 })
 		time.Sleep(time.Second) // it is logged when Slack has said that it has it
 		w.logged("answer_failed", "LLM_MODEL")
-		if got := text(w.answers("general", ts)); strings.Contains(got, "nosuch") {
-			t.Errorf("%s", got)
-		}
+		hasNot(t, text(w.answers("general", ts)), "nosuch")
 	})
 }
 
@@ -128,12 +124,8 @@ func TestPromptThatIsTooLongIsTrimmedOnce(t *testing.T) {
 		}
 		w.ask("alice", "general", ts, "the last question in 7 words")
 		got := w.answered("general", ts, 2)
-		if !strings.Contains(text(got), "Older messages of this thread were left out") {
-			t.Errorf("%s", text(got))
-		}
-		if n := w.model.Total(); n > 3 {
-			t.Errorf("%d requests", n)
-		}
+		has(t, text(got), "Older messages of this thread were left out")
+		atMost(t, "requests", w.model.Total(), 3)
 		m := w.model.Last().Chat.Messages
 		if !strings.Contains(m[len(m)-1].Content, "the last question") {
 			t.Errorf("%+v", m)

@@ -58,9 +58,7 @@ func longOutage(t *testing.T, w *world, store *awayStore, within time.Duration) 
 		time.Sleep(10 * time.Second)
 	}
 	time.Sleep(100 * time.Second)
-	if n := w.model.Total(); n != 20 {
-		t.Errorf("%d requests while the store was away, 20 answers were under way", n)
-	}
+	is(t, "requests while the store was away and 20 answers were under way", w.model.Total(), 20)
 	store.back()
 	left := func() (n int) {
 		for _, p := range places {
@@ -201,9 +199,7 @@ func TestFollowUpBeforeItsQuestionIsNoted(t *testing.T) {
 		w.slack.FailEvent(slacksim.EventFault{Times: -1, Drop: true}) // neither hears of anything but by hand
 		ev := bot.Asked{Question: thread.Question{Thread: thread.ID{Channel: w.slack.ChannelID("general"), TS: ts}, User: w.slack.UserID("alice"), Text: "second zqtwo"}}
 		ev.TS = w.slack.Say("alice", "general", ts, ev.Text)
-		if err := w.bot.Handle(t.Context(), ev); err != nil {
-			t.Errorf("the follow-up: %v", err)
-		}
+		is(t, "error of the follow-up", w.bot.Handle(t.Context(), ev), nil)
 		w.kill()
 		links[0].back()
 		w.until("both questions are in a prompt", time.Minute, func() bool {

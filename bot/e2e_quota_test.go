@@ -62,9 +62,7 @@ func TestAnswersPerMinute(t *testing.T) {
 		if told := w.whispers("alice"); strings.Count(told, "Please") != 2 {
 			t.Errorf("told %q", told)
 		}
-		if n := len(w.answers("random", refused)); n != 0 {
-			t.Errorf("%d messages for what was refused", n)
-		}
+		is(t, "messages for what was refused", len(w.answers("random", refused)), 0)
 	})
 }
 
@@ -84,9 +82,7 @@ func TestAnswersWrittenAnewCount(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.requests(2, "both are refused")
-		if after := text(w.answers("general", ts)); after != before {
-			t.Errorf("the answer has changed: %q", after)
-		}
+		is(t, "the answer", text(w.answers("general", ts)), before)
 		if told := w.whispers("alice"); strings.Count(told, "Please ask again") != 1 {
 			t.Errorf("told %q", told)
 		}
@@ -183,9 +179,7 @@ func TestPromptsThatAreTakenBackCount(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		w.requests(2, "of some 12,000 tokens each")
-		if told := w.whispers("alice"); !strings.Contains(told, "You have used your 20,000 tokens") {
-			t.Errorf("told %q", told)
-		}
+		has(t, w.whispers("alice"), "You have used your 20,000 tokens")
 	})
 }
 
@@ -230,9 +224,7 @@ func TestQuotaOfAChannel(t *testing.T) {
 			time.Sleep(2 * time.Second)
 		}
 		w.requests(3, "of the channel")
-		if told := w.whispers("carol"); !strings.Contains(told, "This channel has had its 3 answers of a minute.") {
-			t.Errorf("told %q", told)
-		}
+		has(t, w.whispers("carol"), "This channel has had its 3 answers of a minute.")
 		m, err := w.slack.Command(t.Context(), "alice", "random", "/llm-status", "")
 		is(t, "error", err, nil)
 		has(t, m.Plain, "You: 2 of 2 answers in the last minute", "This channel: 3 of 3 answers in the last minute")
@@ -244,9 +236,7 @@ func TestQuotaOfAChannel(t *testing.T) {
 		if m := w.model.Last().Chat.Messages; !strings.Contains(m[len(m)-1].Content, "or in 4 words") {
 			t.Errorf("%+v", m)
 		}
-		if told := w.whispers("alice"); !strings.Contains(told, "You have had your 2 answers") {
-			t.Errorf("told %q", told)
-		}
+		has(t, w.whispers("alice"), "You have had your 2 answers")
 	})
 }
 
@@ -333,9 +323,7 @@ func TestQuotaWithoutTheStore(t *testing.T) {
 		for range 3 {
 			asked := time.Now()
 			w.answered("general", w.ask("alice", "general", "", "in 5 words"), 1)
-			if took := time.Since(asked); took > 10*time.Second {
-				t.Errorf("it took %s", took)
-			}
+			atMost(t, "it took", time.Since(asked), 10*time.Second)
 		}
 	})
 }

@@ -49,9 +49,7 @@ func TestNextProcessFinishesTheAnswer(t *testing.T) {
 		}
 		complete(t, text(got), unit, 30)
 		oneFooter(t, got)
-		if n := w.model.Total(); n != 2 {
-			t.Errorf("%d model calls", n)
-		}
+		is(t, "model calls", w.model.Total(), 2)
 	})
 }
 
@@ -66,17 +64,13 @@ func TestAskedWhileItStops(t *testing.T) {
 		time.Sleep(time.Second)
 		second := w.ask("bob", "general", "", "and me?")
 		w.stop()
-		if n := len(w.answers("general", second)); n != 0 {
-			t.Errorf("%d messages from a bot that stops", n)
-		}
+		is(t, "messages from a bot that stops", len(w.answers("general", second)), 0)
 		w.again()
 		oneFooter(t, w.answered("general", first, 1))
 		got := w.answered("general", second, 1)
 		complete(t, text(got), unit, 30)
 		time.Sleep(time.Minute)
-		if n := w.model.Total(); n != 2 {
-			t.Errorf("%d model calls", n)
-		}
+		is(t, "model calls", w.model.Total(), 2)
 	})
 }
 

@@ -67,9 +67,7 @@ func TestKilledProcess(t *testing.T) {
 							t.Errorf("%s", text(got))
 						}
 					}
-					if n := w.model.Total(); n != 2 {
-						t.Errorf("%d model calls", n)
-					}
+					is(t, "model calls", w.model.Total(), 2)
 				})
 			})
 		}
@@ -97,9 +95,7 @@ func TestModelServerRestartsInMidAnswer(t *testing.T) {
 				if c := w.model.Last().Chat; c.Continue != (name == "continue") {
 					t.Errorf("continued: %v", c.Continue)
 				}
-				if strings.Contains(text(got), "not reachable") {
-					t.Errorf("%s", text(got))
-				}
+				hasNot(t, text(got), "not reachable")
 			})
 		})
 	}
@@ -129,9 +125,7 @@ func TestNoContinuation(t *testing.T) {
 				if name == "from the start" {
 					want = 2
 				}
-				if n := w.model.Total(); n != want {
-					t.Errorf("%d model calls", n)
-				}
+				is(t, "model calls", w.model.Total(), want)
 			})
 		})
 	}
@@ -172,9 +166,7 @@ func TestCatchUp(t *testing.T) {
 			return false
 		})
 		time.Sleep(2 * time.Minute)
-		if n := w.model.Total(); n != 7 {
-			t.Errorf("%d model calls", n)
-		}
+		is(t, "model calls", w.model.Total(), 7)
 		for _, r := range []struct{ channel, ts string }{{"general", opened}, {"@carol", dm}, {"random", inside}, {"random", edit}} {
 			oneFooter(t, w.answers(r.channel, r.ts))
 		}
@@ -188,9 +180,7 @@ func TestCatchUp(t *testing.T) {
 		w.slack.Heal()
 		w.answered("general", lost, 1)
 		time.Sleep(2 * time.Minute)
-		if n := w.model.Total(); n != 8 {
-			t.Errorf("%d model calls", n)
-		}
+		is(t, "model calls", w.model.Total(), 8)
 	})
 }
 
@@ -369,9 +359,7 @@ func TestReplicas(t *testing.T) {
 		for _, ts := range asked {
 			w.answered("general", ts, 1)
 		}
-		if n := w.model.Total(); n != 12 {
-			t.Errorf("%d model calls for 12 questions", n)
-		}
+		is(t, "model calls for 12 questions", w.model.Total(), 12)
 		for range 6 {
 			asked = append(asked, w.ask("bob", "general", "", "count"))
 		}

@@ -110,23 +110,15 @@ func TestStatusFiguresAgree(t *testing.T) {
 func TestStatusOfAServerThatHangs(t *testing.T) {
 	inWorld(t, worldConfig{watch: true, mode: llmsim.Refusing}, func(t *testing.T, w *world) {
 		time.Sleep(65 * time.Second)
-		if s := w.statusOf(""); !strings.Contains(s, "Model server: down for 1 min. The model server is not reachable") {
-			t.Errorf("%s", s)
-		}
+		has(t, w.statusOf(""), "Model server: down for 1 min. The model server is not reachable")
 		w.model.SetMode(llmsim.Loading)
 		time.Sleep(10 * time.Second)
-		if s := w.statusOf(""); !strings.Contains(s, "Model server: loading for ") {
-			t.Errorf("%s", s)
-		}
+		has(t, w.statusOf(""), "Model server: loading for ")
 		w.model.SetMode(llmsim.Hanging)
 		time.Sleep(30 * time.Second)
-		if s := w.statusOf("details"); !strings.Contains(s, "Model server: down for ") {
-			t.Errorf("%s", s)
-		}
+		has(t, w.statusOf("details"), "Model server: down for ")
 		w.model.SetMode(llmsim.Up)
-		if s := w.statusOf(""); !strings.Contains(s, "Model server: up") {
-			t.Errorf("%s", s)
-		}
+		has(t, w.statusOf(""), "Model server: up")
 	})
 }
 
@@ -191,9 +183,7 @@ func TestGPUsInTheStatus(t *testing.T) {
 		return []llm.GPU{{ID: "0", Name: "NVIDIA H100", UsedGB: 61.2, TotalGB: 80, Load: 97, LoadKnown: true}}, nil
 	}}
 	inWorld(t, cfg, func(t *testing.T, w *world) {
-		if s := w.statusOf(""); !strings.Contains(s, "GPU 0 (NVIDIA H100): 61.2 of 80.0 GB, load 97 %") {
-			t.Errorf("%s", s)
-		}
+		has(t, w.statusOf(""), "GPU 0 (NVIDIA H100): 61.2 of 80.0 GB, load 97 %")
 	})
 }
 
@@ -211,9 +201,7 @@ func TestStatusWithHugeMetrics(t *testing.T) {
 				}
 			}
 		}
-		if took := time.Since(began); took > 2*time.Second {
-			t.Errorf("three commands took %v", took)
-		}
+		atMost(t, "three commands took", time.Since(began), 2*time.Second)
 		w.model.SetMode(llmsim.Up)
 	})
 }

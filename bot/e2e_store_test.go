@@ -82,9 +82,7 @@ func TestQuestionWhileTheStoreIsAway(t *testing.T) {
 				time.AfterFunc(back, store.back)
 				if back > 3*time.Second {
 					time.Sleep(3 * time.Second)
-					if s := w.slack.Status("general", ts); !strings.Contains(s, "waiting for its database") {
-						t.Errorf("after 3 s the status is %q", s)
-					}
+					has(t, w.slack.Status("general", ts), "waiting for its database")
 					time.Sleep(back - 4*time.Second)
 					s := w.slack.Status("general", ts)
 					has(t, s, "waiting for its database")
@@ -124,9 +122,7 @@ func TestQuestionWhileTheStoreIsAwayWithoutStatus(t *testing.T) {
 		store.back()
 		w.answered("general", ts, 1)
 		time.Sleep(10 * time.Minute)
-		if n := w.model.Total(); n != 1 {
-			t.Errorf("%d requests", n)
-		}
+		is(t, "requests", w.model.Total(), 1)
 	})
 }
 
@@ -164,17 +160,13 @@ func TestSlotsAreFreeWhileEndsWait(t *testing.T) {
 		time.Sleep(time.Second)
 		store.leave()
 		time.Sleep(time.Minute)
-		if n := w.model.Total(); n != 6 {
-			t.Errorf("%d of 6 answers were begun while two slots and no store are there", n)
-		}
+		is(t, "answers begun while two slots and no store are there", w.model.Total(), 6)
 		store.back()
 		for _, id := range ts {
 			oneFooter(t, w.answered("general", id, 1))
 		}
 		time.Sleep(10 * time.Minute)
-		if n := w.model.Total(); n != 6 {
-			t.Errorf("%d requests", n)
-		}
+		is(t, "requests", w.model.Total(), 6)
 	})
 }
 
@@ -231,13 +223,9 @@ func TestStatusWhileTheThreadIsRead(t *testing.T) {
 		w.slack.Fail(slacksim.Fault{Method: "conversations.replies", Delay: 8 * time.Second})
 		w.ask("alice", "general", ts, "yes, what?")
 		time.Sleep(time.Second)
-		if s := w.slack.Status("general", ts); !strings.Contains(s, "is thinking") {
-			t.Errorf("after a second the status is %q", s)
-		}
+		has(t, w.slack.Status("general", ts), "is thinking")
 		w.answered("general", ts, 1)
 		time.Sleep(5 * time.Second)
-		if s := w.slack.Status("general", ts); s != "" {
-			t.Errorf("afterwards the status is %q", s)
-		}
+		is(t, "status afterwards", w.slack.Status("general", ts), "")
 	})
 }

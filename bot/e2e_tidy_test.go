@@ -33,8 +33,6 @@ func TestSuccessorTidiesUp(t *testing.T) {
 		oneFooter(t, got)
 		size(t, "messages", got, 1)
 		times(t, text(got), "Sentence 0 ", 1)
-		if n := w.model.Total(); n != 2 {
-			t.Errorf("%d requests", n)
-		}
+		is(t, "requests", w.model.Total(), 2)
 	})
 }

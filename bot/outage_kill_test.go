@@ -109,9 +109,7 @@ func killedAtWrite(t *testing.T, n int, after bool) {
 		time.Sleep(5 * time.Minute)
 		for _, p := range places {
 			oneFooter(t, w.answers(p.channel, p.ts))
-			if s := w.slack.Status(p.channel, p.ts); s != "" {
-				t.Errorf("the status is %q", s)
-			}
+			is(t, "status", w.slack.Status(p.channel, p.ts), "")
 		}
 	})
 }

@@ -78,9 +78,7 @@ func TestFullDisk(t *testing.T) {
 		w.answered("general", ts, 1)
 		time.Sleep(time.Minute)
 		oneFooter(t, w.answers("general", running))
-		if n := w.model.Total(); n != 2 {
-			t.Errorf("%d requests", n)
-		}
+		is(t, "requests", w.model.Total(), 2)
 	})
 }
 
@@ -113,9 +111,7 @@ func TestEndWhileItStopsAndTheStoreIsAway(t *testing.T) {
 				time.AfterFunc(tt.back, store.back)
 				began := time.Now()
 				w.stop()
-				if d := time.Since(began); d > 31*time.Second {
-					t.Errorf("it ended after %s", d)
-				}
+				atMost(t, "it ended after", time.Since(began), 31*time.Second)
 				w.again()
 				for _, id := range ts {
 					w.answered("general", id, 1)
@@ -124,9 +120,7 @@ func TestEndWhileItStopsAndTheStoreIsAway(t *testing.T) {
 				for _, id := range ts {
 					oneFooter(t, w.answers("general", id))
 				}
-				if n := w.model.Total(); n > tt.most {
-					t.Errorf("%d requests", n)
-				}
+				atMost(t, "requests", w.model.Total(), tt.most)
 			})
 		})
 	}

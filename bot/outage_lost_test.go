@@ -112,9 +112,7 @@ func TestWishWhileTheStoreComesAndGoes(t *testing.T) {
 		time.Sleep(20 * time.Second)
 		store.back()
 		time.Sleep(time.Minute)
-		if n := w.model.Total(); n != 2 {
-			t.Errorf("%d requests", n)
-		}
+		is(t, "requests", w.model.Total(), 2)
 	})
 }
 
@@ -152,9 +150,7 @@ func TestLooksLeaveReadsForAnswers(t *testing.T) {
 			began := time.Now()
 			w.ask("alice", "general", ts, fmt.Sprintf("and %d?", n))
 			w.answered("general", ts, n+2)
-			if d := time.Since(began); d > 12*time.Second {
-				t.Errorf("the answer took %s", d)
-			}
+			atMost(t, "the answer took", time.Since(began), 12*time.Second)
 			time.Sleep(5 * time.Second)
 		}
 		left := func() (n int) {

@@ -15,8 +15,9 @@ import (
 	"llmbot/llm/llmsim"
 )
 
-// TestLongOutage: the store is away for ten minutes. Twenty answers are being written when it goes, five of them native streams, which Slack
-// ends meanwhile; fifty questions come while it is away. All have one complete answer soon after it is back, and no text is generated twice.
+// TestLongOutage: the store is away for ten minutes. Twenty answers are being written when it goes,
+// five of them native streams, which Slack ends meanwhile; fifty questions come while it is away.
+// All have one complete answer soon after it is back, and no text is generated twice.
 func TestLongOutage(t *testing.T) {
 	for name, tt := range map[string]struct {
 		limiter slacksim.Limiter
@@ -77,7 +78,7 @@ func longOutage(t *testing.T, w *world, store *awayStore, within time.Duration) 
 	} else {
 		t.Logf("the last answer was complete %s after the store was back", d)
 	}
-	time.Sleep(15 * time.Minute)
+	time.Sleep(redelivered)
 	for _, p := range places {
 		oneFooter(t, w.answers(p.channel, p.ts))
 	}
@@ -124,8 +125,9 @@ func (s cutStore) Watch(ctx context.Context, prefix string, fn func(string, []by
 	return err
 }
 
-// TestReplicaCutOff: one of three processes cannot reach the database for a minute. What comes through its socket is answered once, by another
-// one if Slack tells that, and never are two answers visible.
+// TestReplicaCutOff: one of three processes cannot reach the database for a minute. What comes
+// through its socket is answered once, by another one if Slack tells that, and never are two
+// answers visible.
 func TestReplicaCutOff(t *testing.T) {
 	kept := turn.NewMem()
 	links := []*awayStore{{}, {}, {}}
@@ -162,7 +164,7 @@ func TestReplicaCutOff(t *testing.T) {
 		for _, id := range ts {
 			oneFooter(t, w.answered("general", id, 1))
 		}
-		time.Sleep(10 * time.Minute)
+		time.Sleep(redelivered)
 		for _, id := range ts {
 			a := w.answers("general", id)
 			size(t, "messages", a, 1)
@@ -174,8 +176,9 @@ func TestReplicaCutOff(t *testing.T) {
 	})
 }
 
-// TestFollowUpBeforeItsQuestionIsNoted: a process that cannot reach the store holds a question, another one hears of a follow-up to it, which it takes
-// for nobody's, and is killed. The follow-up has its answer, too.
+// TestFollowUpBeforeItsQuestionIsNoted: a process that cannot reach the store holds a question,
+// another one hears of a follow-up to it, which it takes for nobody's, and is killed. The follow-up
+// has its answer, too.
 func TestFollowUpBeforeItsQuestionIsNoted(t *testing.T) {
 	var kept *turn.Mem
 	links := []*awayStore{{}, {}}

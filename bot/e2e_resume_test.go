@@ -165,7 +165,7 @@ func TestCatchUp(t *testing.T) {
 			}
 			return false
 		})
-		time.Sleep(2 * time.Minute)
+		w.calm()
 		is(t, "model calls", w.model.Total(), 7)
 		for _, r := range []struct{ channel, ts string }{{"general", opened}, {"@carol", dm}, {"random", inside}, {"random", edit}} {
 			oneFooter(t, w.answers(r.channel, r.ts))
@@ -179,7 +179,7 @@ func TestCatchUp(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		w.slack.Heal()
 		w.answered("general", lost, 1)
-		time.Sleep(2 * time.Minute)
+		w.calm()
 		is(t, "model calls", w.model.Total(), 8)
 	})
 }
@@ -281,7 +281,7 @@ func TestFrozenOwner(t *testing.T) {
 				time.Sleep(tt.frozen)
 				w.procs[0].thaw()
 				w.answered("general", ts, 1)
-				time.Sleep(time.Minute)
+				time.Sleep(quiet)
 				got := w.answers("general", ts)
 				if len(got) != 1 {
 					t.Errorf("%d messages: %s", len(got), text(got))

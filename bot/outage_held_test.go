@@ -17,7 +17,8 @@ func tellsOnce() slacksim.Config {
 	return slacksim.Config{Latency: 100 * time.Millisecond, Limiter: slacksim.LimiterOff, Redeliver: []time.Duration{24 * time.Hour}}
 }
 
-// TestManyHeldQuestionsAreToldInTime: also when sixty people ask at the same moment, each of them sees within 3 s what is waited for.
+// TestManyHeldQuestionsAreToldInTime: also when sixty people ask at the same moment, each of them
+// sees within 3 s what is waited for.
 func TestManyHeldQuestionsAreToldInTime(t *testing.T) {
 	store := &awayStore{}
 	inWorld(t, worldConfig{store: store.open, slack: tellsOnce(), lateAcks: true}, func(t *testing.T, w *world) {
@@ -38,7 +39,8 @@ func TestManyHeldQuestionsAreToldInTime(t *testing.T) {
 	})
 }
 
-// TestHeldQuestionIsTakenBack: a question that waits for the store is deleted, or its author may not ask. The status does not stay.
+// TestHeldQuestionIsTakenBack: a question that waits for the store is deleted, or its author may
+// not ask. The status does not stay.
 func TestHeldQuestionIsTakenBack(t *testing.T) {
 	for name, policy := range map[string]bot.Policy{"deleted": {}, "refused": {Deny: []string{"U0ALICE001"}}} {
 		t.Run(name, func(t *testing.T) {
@@ -64,7 +66,8 @@ func TestHeldQuestionIsTakenBack(t *testing.T) {
 	}
 }
 
-// TestHeldQuestionIsStopped: what was stopped while the store was away is not answered when it is back.
+// TestHeldQuestionIsStopped: what was stopped while the store was away is not answered when it is
+// back.
 func TestHeldQuestionIsStopped(t *testing.T) {
 	store := &awayStore{}
 	inWorld(t, worldConfig{store: store.open, slack: tellsOnce(), model: llmsim.Config{Speed: 20}, lateAcks: true}, func(t *testing.T, w *world) {
@@ -74,7 +77,7 @@ func TestHeldQuestionIsStopped(t *testing.T) {
 		w.slack.Say("alice", "general", ts, "stop")
 		time.Sleep(10 * time.Second)
 		store.back()
-		time.Sleep(time.Minute)
+		time.Sleep(quiet)
 		is(t, "requests to the model", w.model.Total(), 0)
 		is(t, "status", w.slack.Status("general", ts), "")
 		w.ask("alice", "general", ts, "write 11 tokens")
@@ -82,7 +85,8 @@ func TestHeldQuestionIsStopped(t *testing.T) {
 	})
 }
 
-// TestFollowUpOfAHeldStoreIsQuiet: a follow-up that names nobody is answered when the store is back, and nothing is said of it before.
+// TestFollowUpOfAHeldStoreIsQuiet: a follow-up that names nobody is answered when the store is
+// back, and nothing is said of it before.
 func TestFollowUpOfAHeldStoreIsQuiet(t *testing.T) {
 	store := &awayStore{}
 	inWorld(t, worldConfig{store: store.open, slack: tellsOnce(), model: llmsim.Config{Speed: 20}, lateAcks: true}, func(t *testing.T, w *world) {
@@ -101,7 +105,8 @@ func TestFollowUpOfAHeldStoreIsQuiet(t *testing.T) {
 	})
 }
 
-// TestStatusOfWhatAnotherProcessHasAnswered: a process that is cut off does not say for ever that it waits, in a thread that has its answer.
+// TestStatusOfWhatAnotherProcessHasAnswered: a process that is cut off does not say for ever that
+// it waits, in a thread that has its answer.
 func TestStatusOfWhatAnotherProcessHasAnswered(t *testing.T) {
 	kept := turn.NewMem()
 	links := []*awayStore{{}, {}}

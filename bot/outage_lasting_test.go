@@ -38,7 +38,8 @@ func (s *fullStore) Update(ctx context.Context, key string, fn func([]byte) ([]b
 	})
 }
 
-// TestFullDisk: who asks is told at once, and once, that waiting does not help; answers that are being written go on, and all is answered when there is room again.
+// TestFullDisk: who asks is told at once, and once, that waiting does not help; answers that are
+// being written go on, and all is answered when there is room again.
 func TestFullDisk(t *testing.T) {
 	store := &fullStore{}
 	cfg := worldConfig{
@@ -68,7 +69,7 @@ func TestFullDisk(t *testing.T) {
 		if footers(w.answers("general", running)) != 1 {
 			t.Errorf("the running answer: %s", text(w.answers("general", running)))
 		}
-		time.Sleep(10 * time.Minute)
+		time.Sleep(redelivered)
 		is(t, "times alice is told", told(), 1)
 		is(t, "status", w.slack.Status("general", ts), "")
 		size(t, "answers", w.answers("general", ts), 0)
@@ -76,13 +77,14 @@ func TestFullDisk(t *testing.T) {
 		size(t, "ephemeral messages to who asked in the same thread", w.slack.Ephemerals("bob"), 1)
 		store.full.Store(false)
 		w.answered("general", ts, 1)
-		time.Sleep(time.Minute)
+		time.Sleep(quiet)
 		oneFooter(t, w.answers("general", running))
 		is(t, "requests", w.model.Total(), 2)
 	})
 }
 
-// TestEndWhileItStopsAndTheStoreIsAway: finished texts wait for the store, and the process is told to end. If the store comes back before it must, they are shown; the rest the next one finishes.
+// TestEndWhileItStopsAndTheStoreIsAway: finished texts wait for the store, and the process is told
+// to end. If the store comes back before it must, they are shown; the rest the next one finishes.
 func TestEndWhileItStopsAndTheStoreIsAway(t *testing.T) {
 	for name, tt := range map[string]struct {
 		back time.Duration
@@ -116,7 +118,7 @@ func TestEndWhileItStopsAndTheStoreIsAway(t *testing.T) {
 				for _, id := range ts {
 					w.answered("general", id, 1)
 				}
-				time.Sleep(10 * time.Minute)
+				time.Sleep(redelivered)
 				for _, id := range ts {
 					oneFooter(t, w.answers("general", id))
 				}
@@ -126,7 +128,8 @@ func TestEndWhileItStopsAndTheStoreIsAway(t *testing.T) {
 	}
 }
 
-// TestTooManyHeldQuestions: ten thousand threads wait; who asks in another one is told that, once, however often Slack tells of it.
+// TestTooManyHeldQuestions: ten thousand threads wait; who asks in another one is told that, once,
+// however often Slack tells of it.
 func TestTooManyHeldQuestions(t *testing.T) {
 	store := &awayStore{}
 	cfg := worldConfig{store: store.open, slack: tellsOnce(), lateAcks: true}
@@ -146,7 +149,7 @@ func TestTooManyHeldQuestions(t *testing.T) {
 		}
 		all.Wait()
 		ts := w.ask("alice", "general", "", "one too many")
-		time.Sleep(10 * time.Minute)
+		time.Sleep(redelivered)
 		w.toldOnce("alice", "too many questions")
 		is(t, "status", w.slack.Status("general", ts), "")
 		store.back()

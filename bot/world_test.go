@@ -205,6 +205,14 @@ func (w *world) check(cfg worldConfig) {
 
 const clock = "15:04:05.000"
 
+// Times for which worlds wait; quiet and reaction are others.
+const (
+	// redelivered is longer than Slack goes on telling of what was not acked: for 6 minutes.
+	redelivered = 10 * time.Minute
+	// outage is longer than the store may be away without being missed: a lease is trusted for 4.5 s.
+	outage = time.Minute
+)
+
 // until waits in virtual time.
 func (w *world) until(what string, atMost time.Duration, ok func() bool) {
 	w.t.Helper()

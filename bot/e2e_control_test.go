@@ -148,7 +148,7 @@ func TestRegenerate(t *testing.T) {
 		size(t, "ephemeral messages", w.slack.Ephemerals("bob"), 1)
 		is(t, "requests to the model", w.model.Total(), 1)
 		w.click("alice", "general", first[0].TS, bot.PressRegenerate)
-		w.until("it is written anew", time.Minute, func() bool {
+		w.until("it is written again", time.Minute, func() bool {
 			return w.model.Total() == 2 && footers(w.answers("general", ts)) == 1 && w.model.Running() == 0
 		})
 		time.Sleep(10 * time.Second)
@@ -174,7 +174,8 @@ func TestRegenerate(t *testing.T) {
 	})
 }
 
-// An answer written anew reuses its messages in order; what is left over goes.
+// TestRegenerateLongAndShort: an answer that is written again reuses its messages in order; what is
+// left over goes.
 func TestRegenerateLongAndShort(t *testing.T) {
 	cfg := long()
 	cfg.slack.Limiter = slacksim.LimiterOff
@@ -192,7 +193,7 @@ func TestRegenerateLongAndShort(t *testing.T) {
 			last := w.answers("general", ts)
 			before := w.model.Total()
 			w.click("alice", "general", last[len(last)-1].TS, bot.PressRegenerate)
-			w.until("it is written anew", 5*time.Minute, func() bool { return w.model.Total() == before+1 && w.model.Running() == 0 })
+			w.until("it is written again", 5*time.Minute, func() bool { return w.model.Total() == before+1 && w.model.Running() == 0 })
 			time.Sleep(time.Minute)
 			got := w.answers("general", ts)
 			if len(got) != messages || got[0].TS != first[0].TS {

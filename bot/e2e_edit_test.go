@@ -203,7 +203,8 @@ func TestDeletedQuestion(t *testing.T) {
 	})
 }
 
-// The event that a message was deleted comes to one process while another one writes.
+// TestDeletedQuestionOfAnotherProcess: the event that a message was deleted comes to one process
+// while another one writes.
 func TestDeletedQuestionOfAnotherProcess(t *testing.T) {
 	c := durable()
 	c.bot.Alone = nil

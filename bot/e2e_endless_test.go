@@ -56,8 +56,8 @@ func filed(messages []slacksim.Message) (files, answers []slacksim.Message) {
 
 func shownFoxes(messages []slacksim.Message) int { return strings.Count(text(messages), "brown fox") }
 
-// TestEndlessAnswer: a model that never stops fills no thread, and neither memory nor store; its request ends by itself, and its answer has ended, for
-// later processes too.
+// TestEndlessAnswer: a model that never stops fills no thread, and neither memory nor store; its
+// request ends by itself, and its answer has ended, for later processes too.
 func TestEndlessAnswer(t *testing.T) {
 	for name, piece := range map[string]string{
 		"paragraphs": foxes,

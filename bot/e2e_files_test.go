@@ -156,7 +156,8 @@ func TestPictures(t *testing.T) {
 	})
 }
 
-// TestBombs: what a picture may take is bounded before it is decoded, however many there are, and people are told.
+// TestBombs: what a picture may take is bounded before it is decoded, however many there are, and
+// people are told.
 func TestBombs(t *testing.T) {
 	inWorld(t, worldConfig{model: llmsim.Config{Answer: yes, Speed: 200, Vision: true}}, func(t *testing.T, w *world) {
 		deep := []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR\x00\x00\x1b\x58\x00\x00\x1b\x58\x10\x06\x00\x00\x00\x45\xd8\x3f\x45") // 16 bits, 7,000 by 7,000

@@ -113,7 +113,8 @@ func TestFollowUpsWithoutMention(t *testing.T) {
 	})
 }
 
-// A message that came before a second person wrote is answered, also when it is read afterwards.
+// TestFollowUpIsJudgedByWhatStoodBefore: a message that came before a second person wrote is
+// answered, also when it is read afterwards.
 func TestFollowUpIsJudgedByWhatStoodBefore(t *testing.T) {
 	cfg := following("")
 	cfg.model.Speed = 20
@@ -132,7 +133,8 @@ func TestFollowUpIsJudgedByWhatStoodBefore(t *testing.T) {
 	})
 }
 
-// Nothing is remembered but by the thread: the store is new, too.
+// TestFollowUpAfterEverythingWasForgotten: nothing is remembered but by the thread: the store is
+// new, too.
 func TestFollowUpAfterEverythingWasForgotten(t *testing.T) {
 	cfg := following("")
 	cfg.store = func() turn.Store { return turn.NewMem() }

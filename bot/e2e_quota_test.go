@@ -66,15 +66,16 @@ func TestAnswersPerMinute(t *testing.T) {
 	})
 }
 
-// What is written anew, or goes on, is an answer; of whoever wants it.
-func TestAnswersWrittenAnewCount(t *testing.T) {
+// TestRegeneratedAnswersCount: what is written again, or goes on, counts as an answer of whoever
+// wants it.
+func TestRegeneratedAnswersCount(t *testing.T) {
 	cfg := limited(2, 0)
 	cfg.model.Answer = numbered(60)
 	inWorld(t, cfg, func(t *testing.T, w *world) {
 		ts := w.ask("alice", "general", "", "count")
 		got := w.answered("general", ts, 1)
 		w.click("alice", "general", got[0].TS, bot.PressRegenerate)
-		w.until("it is written anew", time.Minute, func() bool { return w.model.Total() == 2 && w.model.Running() == 0 })
+		w.until("it is written again", time.Minute, func() bool { return w.model.Total() == 2 && w.model.Running() == 0 })
 		got = w.answered("general", ts, 1)
 		before := text(got)
 		w.click("alice", "general", got[len(got)-1].TS, bot.PressRegenerate)
@@ -89,7 +90,8 @@ func TestAnswersWrittenAnewCount(t *testing.T) {
 	})
 }
 
-// Who edits a question again and again while it is answered has an answer begun each time. The half one stays, and says why.
+// TestEditsOfWhatIsBeingWrittenCount: who edits a question again and again while it is answered has
+// an answer begun each time. The half one stays, and says why.
 func TestEditsOfWhatIsBeingWrittenCount(t *testing.T) {
 	cfg := limited(2, 0)
 	cfg.model.Answer = numbered(60)
@@ -114,7 +116,7 @@ func TestEditsOfWhatIsBeingWrittenCount(t *testing.T) {
 	})
 }
 
-// So do edits, and deletions, before anything is visible.
+// TestQuestionsThatAreTakenBackCount: so do edits, and deletions, before anything is visible.
 func TestQuestionsThatAreTakenBackCount(t *testing.T) {
 	cfg := limited(2, 0)
 	cfg.model.FirstToken = 10 * time.Second
@@ -161,7 +163,8 @@ func TestTokensPerDay(t *testing.T) {
 	})
 }
 
-// What somebody takes back, or stops, before the model has begun was read all the same.
+// TestPromptsThatAreTakenBackCount: what somebody takes back, or stops, before the model has begun
+// was read all the same.
 func TestPromptsThatAreTakenBackCount(t *testing.T) {
 	cfg := limited(0, 20_000)
 	cfg.model.FirstToken = 10 * time.Second
@@ -183,7 +186,8 @@ func TestPromptsThatAreTakenBackCount(t *testing.T) {
 	})
 }
 
-// Tokens that are used up while questions wait for a slot: they are not answered all the same, and nothing of them stays.
+// TestTokensUsedUpInTheQueue: tokens that are used up while questions wait for a slot: they are not
+// answered all the same, and nothing of them stays.
 func TestTokensUsedUpInTheQueue(t *testing.T) {
 	cfg := limited(0, 150)
 	cfg.bot.MaxAnswers = 2
@@ -209,7 +213,8 @@ func TestTokensUsedUpInTheQueue(t *testing.T) {
 	})
 }
 
-// A channel has its share; of what people ask together only those are refused who have had theirs.
+// TestQuotaOfAChannel: a channel has its share; of what people ask together only those are refused
+// who have had theirs.
 func TestQuotaOfAChannel(t *testing.T) {
 	cfg := limited(2, 0)
 	cfg.bot.Channel = func(_ string, name func() string, base bot.Settings) bot.Settings {
@@ -240,7 +245,8 @@ func TestQuotaOfAChannel(t *testing.T) {
 	})
 }
 
-// An answer that another process goes on with is the same answer, whether something of it was visible or not.
+// TestQuotaOfAnAnswerThatGoesOn: an answer that another process goes on with is the same answer,
+// whether something of it was visible or not.
 func TestQuotaOfAnAnswerThatGoesOn(t *testing.T) {
 	for name, first := range map[string]time.Duration{"visible": 0, "thinking": 10 * time.Second} {
 		t.Run(name, func(t *testing.T) {
@@ -268,7 +274,8 @@ func TestQuotaOfAnAnswerThatGoesOn(t *testing.T) {
 	}
 }
 
-// TestQuotaOfReplicas: two processes count in one store: exactly so many answers begin as there may.
+// TestQuotaOfReplicas: two processes count in one store: exactly so many answers begin as there
+// may.
 func TestQuotaOfReplicas(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const perMinute = 7
@@ -312,7 +319,8 @@ func (d deafLedger) Update(ctx context.Context, key string, fn func([]byte) ([]b
 	return d.Store.Update(ctx, key, fn)
 }
 
-// Where the accounts cannot be read nobody is refused, and nobody waits longer than the store's time-out.
+// TestQuotaWithoutTheStore: where the accounts cannot be read nobody is refused, and nobody waits
+// longer than the store's time-out.
 func TestQuotaWithoutTheStore(t *testing.T) {
 	cfg := worldConfig{
 		slack: slacksim.Config{Latency: 50 * time.Millisecond}, model: llmsim.Config{Speed: 100},

@@ -101,7 +101,8 @@ func TestModelServerRestartsInMidAnswer(t *testing.T) {
 	}
 }
 
-// What comes instead of a continuation is dropped, and the answer is written anew.
+// TestNoContinuation: what comes instead of a continuation is dropped, and the answer is written
+// from its beginning.
 func TestNoContinuation(t *testing.T) {
 	whole := strings.TrimSpace(numbered(30)(nil))
 	half := whole[:len(whole)/2]
@@ -131,7 +132,8 @@ func TestNoContinuation(t *testing.T) {
 	}
 }
 
-// What is asked, edited and said while no process runs, or no socket is open, is found.
+// TestCatchUp: what is asked, edited and said while no process runs, or no socket is open, is
+// found.
 func TestCatchUp(t *testing.T) {
 	cfg := durable()
 	cfg.model.Speed = 500

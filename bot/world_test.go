@@ -209,7 +209,8 @@ const clock = "15:04:05.000"
 const (
 	// redelivered is longer than Slack goes on telling of what was not acked: for 6 minutes.
 	redelivered = 10 * time.Minute
-	// outage is longer than the store may be away without being missed: a lease is trusted for 4.5 s.
+	// outage is longer than the store may be away without being missed: a lease is trusted for 4.5
+	// s.
 	outage = time.Minute
 )
 

@@ -49,7 +49,8 @@ func (t *turnRun) write(work, ctx context.Context, draft answer.Draft, asks []th
 	t.saver = t.newSaver(ctx, base)
 	w := b.shared.Writer(answer.Task{
 		Thread: t.thread.String(), Draft: draft, ID: id, Model: t.set.Model, Person: t.person,
-		Hold: t.visible(), Stands: stands, Kept: kept, Note: t.saver.note, Progress: t.claim.Progress, Spent: func(tokens int) { t.spend(work, tokens) },
+		MinVisible: t.visible(), Fallback: stands, Kept: kept, Note: t.saver.note, Progress: t.claim.Progress, Spent: func(tokens int) { t.spend(work, tokens) },
+		Does: t.work.does,
 	})
 	defer func() {
 		if out.Err == nil {
@@ -65,7 +66,7 @@ func (t *turnRun) write(work, ctx context.Context, draft answer.Draft, asks []th
 		return w.Finished(from)
 	}
 	if t.claim.Blame() >= mostTries {
-		stands, _ := w.Stands()
+		stands, _ := w.Fallback()
 		return answer.Outcome{Answer: answer.Snapshot{Text: stands.Text, Notice: hopeless, Phase: answer.Failed, Ending: answer.EndingBroken, Controls: answer.CanRegenerate}, Err: errHopeless}
 	}
 	if t.refused.Limit != "" {

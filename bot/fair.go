@@ -97,7 +97,7 @@ func (t *turnRun) overspent(ctx context.Context) quota.Over {
 
 // refuse ends an answer that may not be written. What is visible of it stays, and says why; else the person alone is told.
 func (t *turnRun) refuse(ctx context.Context, w *answer.Writer, over quota.Over) answer.Outcome {
-	stands, kept := w.Stands()
+	stands, kept := w.Fallback()
 	where, sentence := t.overQuota(ctx, over)
 	out := answer.Outcome{Err: errOverQuota, Kept: kept, Answer: stands}
 	switch {

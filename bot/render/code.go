@@ -84,7 +84,7 @@ func (d *Doc) endItems(p prefix) {
 // endItemsAt ends the items that a line at that column of the page is no part of.
 func (d *Doc) endItemsAt(at int) {
 	for i := range d.lists[:d.nList] {
-		if l := &d.lists[i]; l.content-d.base > at {
+		if l := &d.lists[i]; l.content > at {
 			l.content = math.MaxInt / 2
 		}
 	}
@@ -98,8 +98,8 @@ func (d *Doc) column(p prefix) (at, item int) {
 		at = min(max(0, p.first-d.base), spaceMax)
 	}
 	for _, l := range d.lists[:d.nList] {
-		if l.page == d.page && l.content-d.base <= at && (p.marks == 0 || l.col != p.last) {
-			item = max(item, l.content-d.base)
+		if l.page == d.page && l.content <= at && (p.marks == 0 || l.col != p.last) {
+			item = max(item, l.content)
 		}
 	}
 	return at, item

@@ -2,6 +2,7 @@ package render
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -171,7 +172,7 @@ func (d *Doc) stepLine() bool {
 		}
 	}
 	switch c := body[0]; {
-	case isRule(body), (c == '=' || c == '-') && d.para && p.marks == 0 && onlyOf(body, c):
+	case isRule(body), (c == '=' || c == '-') && d.para && p.marks == 0 && onlyOf(body, c) && !d.lazy(p):
 		return d.rule(p, s)
 	case c == '#':
 		n := runLen(body, 7)
@@ -194,6 +195,15 @@ func (d *Doc) stepLine() bool {
 		}
 	}
 	return d.textLine(p)
+}
+
+// lazy reports whether a line that p begins stands outside of the quote or the item whose paragraph it
+// goes on with: it underlines nothing, and with the line above it may be the head of a table.
+func (d *Doc) lazy(p prefix) bool {
+	at, _ := d.column(p)
+	return p.quote < d.paraQuote || slices.ContainsFunc(d.lists[:d.nList], func(l list) bool {
+		return l.page == d.page && l.content > at && l.content < math.MaxInt/2
+	})
 }
 
 // runLen returns how often s repeats its first byte, up to most.
@@ -275,6 +285,15 @@ func (d *Doc) setBase(p prefix) {
 	}
 }
 
+// onPage returns where a column of the source stands on the page, after quote marks. It holds for
+// what is written now: the page may do without less indentation further down.
+func (d *Doc) onPage(p prefix, col int) int {
+	if p.quote > 0 {
+		return col
+	}
+	return col - d.base
+}
+
 // item records the list item that begins with p. It returns the item's list if its number may
 // differ from the one that this page shows: when the model numbers all items alike, the first item
 // of a page needs its real number.
@@ -291,7 +310,7 @@ func (d *Doc) item(p prefix) *list {
 		l := &d.lists[d.nList-1]
 		first := l.page != d.page
 		if l.page = d.page; l.content < math.MaxInt/2 || !d.para {
-			l.content = p.col
+			l.content = d.onPage(p, p.col)
 		}
 		if num != l.start {
 			l.num, first = num, false
@@ -309,7 +328,7 @@ func (d *Doc) item(p prefix) *list {
 	if d.nList > 0 && d.lists[d.nList-1].col == p.last {
 		d.nList--
 	}
-	content := p.col
+	content := d.onPage(p, p.col)
 	if d.nList == 0 && d.para && !d.fresh && p.number != "" && num != 1 {
 		content = math.MaxInt / 2 // in a paragraph it is no item
 	}
@@ -386,7 +405,7 @@ func (d *Doc) hides(p prefix) (hides, ok bool) {
 		return strings.IndexByte("#`~|_\n", inner[0]) >= 0, true
 	case d.para && p.marks == 0 && strings.IndexByte("|:-", body[0]) >= 0:
 		is, maybe := isDelimiter(body, d.eof)
-		return is, !maybe
+		return is || !maybe && d.lazy(p) && onlyOf(body, '-'), !maybe
 	case strings.IndexByte("-*_=", body[0]) >= 0:
 		// A page may end in the marks, and then they are a divider.
 		start := body[:min(len(body), lineMax)]
@@ -423,6 +442,7 @@ func (d *Doc) beginText(p prefix, l level, mark string, more int) bool {
 	}
 	d.hold()
 	d.open()
+	started := d.fresh
 	p.n -= len(mark)
 	out := d.lead(p, s)
 	p.n += len(mark)
@@ -432,6 +452,9 @@ func (d *Doc) beginText(p prefix, l level, mark string, more int) bool {
 	d.chars += more
 	if more > 0 {
 		d.head = true
+	}
+	if !d.para || started || p.marks > 0 || p.quote > d.paraQuote {
+		d.paraQuote = p.quote
 	}
 	d.line, d.linePage, d.pos = d.pos, d.page, d.pos+p.n
 	d.quote, d.col = p.quote, p.col

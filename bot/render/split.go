@@ -64,7 +64,7 @@ type table struct {
 
 type list struct {
 	col     int
-	content int   // column of the last item's content
+	content int   // column of the last item's content, on the page
 	start   int32 // nine digits at most
 	num     int32
 	page    int32 // on which the last item begins
@@ -110,14 +110,15 @@ type state struct {
 	line     int   // offset at which the current line begins
 	linePage int32 // the page on which it begins
 	// Where the text line before begins, if it has a pipe; else -1.
-	prev     int
-	notTable int // offset + 1 of a line that is no table
-	quote    int // of the current line
-	col      int // of the current line's content
-	emph     [maxEmph]mark
-	nEmph    int
-	nHeld    int    // of emph: cut by a Break, not reopened yet; nEmph is 0 then
-	pre      string // the beginning of a construct that a Break cut
+	prev      int
+	notTable  int // offset + 1 of a line that is no table
+	quote     int // of the current line
+	paraQuote int // of the line with which the paragraph began
+	col       int // of the current line's content
+	emph      [maxEmph]mark
+	nEmph     int
+	nHeld     int    // of emph: cut by a Break, not reopened yet; nEmph is 0 then
+	pre       string // the beginning of a construct that a Break cut
 	// Length of buf after the last thing that must not be shown with nothing after it.
 	opened int
 	lists  [maxList]list

@@ -241,8 +241,8 @@ func clone(o obj) obj {
 	return c
 }
 
-// str returns a JSON string; empty if v is something else. objs and jsonText read loosely typed JSON
-// in the same way.
+// str returns a JSON string; empty if v is something else. objs and jsonText read loosely typed
+// JSON in the same way.
 func str(v any) string {
 	t, _ := v.(string)
 	return t

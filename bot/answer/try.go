@@ -46,7 +46,7 @@ func (w *Writer) try(ctx context.Context, req llm.Request) (llm.Result, error) {
 		if checking {
 			fresh.WriteString(d.Text)
 			again, known := repeated(w.from.Text, fresh.String())
-			if !known && fresh.Len() < tellMost {
+			if !known && fresh.Len() < mostUnsure {
 				return nil
 			}
 			checking = false

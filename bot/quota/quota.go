@@ -34,7 +34,7 @@ import (
 	"llmbot/bot/turn"
 )
 
-// Limits are what an account may use; 0: no limit.
+// Limits is what an account may use; 0: no limit.
 type Limits struct {
 	AnswersPerMinute int
 	TokensPerDay     int // as the model server counts them: prompt and answer
@@ -52,17 +52,17 @@ const (
 	TokensPerDay     Limit = "tokens_per_day" //nolint:gosec // tokens of a model, no secret
 )
 
-// Account is whose use is counted.
+// Account is a person or a channel whose use is counted.
 type Account struct {
 	Of     Of
 	ID     string // Slack's
 	Limits Limits
 }
 
-// Of is what has an account.
+// Of is the kind of an account.
 type Of string
 
-// What has one.
+// The kinds of accounts.
 const (
 	Person  Of = "person"
 	Channel Of = "channel"
@@ -78,7 +78,7 @@ type Over struct {
 	Until   time.Time // then there is room again, if nothing more is used meanwhile
 }
 
-// Use is what an account has used, of what is counted.
+// Use is what an account has used of what is counted.
 type Use struct{ Answers, Tokens int }
 
 // Ledger keeps the accounts.
@@ -189,7 +189,7 @@ func (l Ledger) update(ctx context.Context, a Account, fn func(r *record, now ti
 }
 
 const (
-	maxOpen = 200 // answers of one account that have not ended; of more the oldest are forgotten
+	maxOpen = 200 // answers of one account that have not ended; the oldest of more are forgotten
 	// openFor is after how long an answer that was begun counts as ended. A server that is away is
 	// waited for half as long.
 	openFor = time.Hour

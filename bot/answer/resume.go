@@ -2,6 +2,7 @@ package answer
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -43,7 +44,10 @@ type Partial struct {
 
 // Result returns it as a result, for the footer.
 func (p Partial) Result() llm.Result {
-	return llm.Result{Usage: llm.Usage{Known: p.Tokens > 0, CompletionTokens: p.Tokens}, Elapsed: p.Elapsed, TTFT: p.TTFT, Finish: p.Finish, Model: p.Model}
+	return llm.Result{
+		Usage: llm.Usage{Known: p.Tokens > 0, CompletionTokens: p.Tokens}, Elapsed: p.Elapsed, TTFT: p.TTFT,
+		Finish: p.Finish, Model: p.Model,
+	}
 }
 
 // continues reports whether the server continues an unfinished answer. vLLM does, except for
@@ -59,7 +63,8 @@ func (w *Writer) continues(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, ModelTimeout)
 	defer cancel()
 	m, err := w.shared.cfg.Server.Model(ctx, w.model)
-	return err == nil && strings.HasPrefix(strings.ToLower(m.OwnedBy), "vllm") && !strings.Contains(strings.ToLower(m.ID+" "+m.Root), "gpt-oss")
+	return err == nil && strings.HasPrefix(strings.ToLower(m.OwnedBy), "vllm") &&
+		!strings.Contains(strings.ToLower(m.ID+" "+m.Root), "gpt-oss")
 }
 
 // continuePrompt asks a model for the rest of an answer that the server cannot continue.
@@ -75,7 +80,8 @@ func (w *Writer) resumed(ctx context.Context, req llm.Request) (_ llm.Request, c
 	if w.room > 0 {
 		text = tail(text, int(float64(w.room)*prompt.BytesPerToken))
 	}
-	req.Messages = append(append([]llm.Message(nil), req.Messages...), llm.Message{Role: llm.RoleAssistant, Content: text})
+	unfinished := llm.Message{Role: llm.RoleAssistant, Content: text}
+	req.Messages = append(slices.Clone(req.Messages), unfinished)
 	if w.continues(ctx) {
 		req.Continue = true
 		return req, true

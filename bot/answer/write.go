@@ -203,7 +203,10 @@ func (w *Writer) startFrom(ctx context.Context, from Partial) {
 	}
 	if from.Text != "" && utf8.RuneCountInString(from.Text)*4 >= w.minVisible*3 {
 		w.minVisible = 0
-		w.draft.Set(Snapshot{Text: w.bound.shown(from.Text, false), Small: figures.Live(from.Tokens, from.Elapsed), Phase: Writing, Controls: CanStop})
+		w.draft.Set(Snapshot{
+			Text: w.bound.shown(from.Text, false), Small: figures.Live(from.Tokens, from.Elapsed),
+			Phase: Writing, Controls: CanStop,
+		})
 	}
 }
 
@@ -362,7 +365,9 @@ func (w *Writer) Finished(p Partial) Outcome {
 func (w *Writer) complete(text, notice string, r llm.Result) Outcome {
 	shown := w.bound.shown(text, true)
 	shown = shown[:w.draft.Room(shown, false)]
-	out := Outcome{Answer: Snapshot{Text: shown, Small: figures.Footer(r), Phase: Done, Ending: EndingWhole, Controls: CanRegenerate | CanRate}, Result: r}
+	out := Outcome{Result: r, Answer: Snapshot{
+		Text: shown, Small: figures.Footer(r), Phase: Done, Ending: EndingWhole, Controls: CanRegenerate | CanRate,
+	}}
 	switch {
 	case len(shown) < len(text): // to go on would show nothing more
 		out.All = text
@@ -385,7 +390,10 @@ func (w *Writer) cut(res llm.Result) llm.Result {
 
 // Ended returns the answer of a stream that we ended ourselves.
 func (w *Writer) Ended(cause error, res llm.Result) Outcome {
-	a := Snapshot{Text: w.bound.shown(w.shown, true), Small: w.small(res), Phase: Stopped, Ending: EndingBroken, Controls: CanRegenerate}
+	a := Snapshot{
+		Text: w.bound.shown(w.shown, true), Small: w.small(res),
+		Phase: Stopped, Ending: EndingBroken, Controls: CanRegenerate,
+	}
 	if w.fallsBack() {
 		a.Text, a.Small = w.fallback.Text, w.fallback.Small
 	}
@@ -408,9 +416,13 @@ func (w *Writer) Ended(cause error, res llm.Result) Outcome {
 
 // failed returns what there is of the answer, marked as incomplete, and says why.
 func (w *Writer) failed(err error, sentence string, res llm.Result) Outcome {
-	a := Snapshot{Text: w.bound.shown(w.shown, true), Notice: Say(w.base.Notice, sentence), Small: w.small(res), Phase: Failed, Ending: EndingBroken, Controls: CanRegenerate}
+	a := Snapshot{
+		Text: w.bound.shown(w.shown, true), Notice: Say(w.base.Notice, sentence), Small: w.small(res),
+		Phase: Failed, Ending: EndingBroken, Controls: CanRegenerate,
+	}
 	if w.fallsBack() {
-		a.Text, a.Small, a.Controls, a.Ending = w.fallback.Text, w.fallback.Small, a.Controls|w.fallback.Controls, max(a.Ending, w.fallback.Ending)
+		a.Text, a.Small = w.fallback.Text, w.fallback.Small
+		a.Controls, a.Ending = a.Controls|w.fallback.Controls, max(a.Ending, w.fallback.Ending)
 	} else if len(a.Text) < len(w.shown) {
 		a.Notice = Say(a.Notice, RestNotShown)
 	}

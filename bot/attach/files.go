@@ -63,14 +63,19 @@ type Reader struct {
 
 // New returns a Reader of the files that files fetches; nil: files are not read.
 func New(files Files, log *slog.Logger) *Reader {
-	return &Reader{files: files, log: log, reads: make(chan struct{}, maxReads), pics: llm.NewPictures(), cache: newFileCache()}
+	return &Reader{
+		files: files, log: log, reads: make(chan struct{}, maxReads), pics: llm.NewPictures(), cache: newFileCache(),
+	}
 }
 
 // Fill puts the newest files of a thread, at most maxFiles, into the turns of its conversation.
 // files has them by the id of their message, where names the thread in the log, and budget is how
 // many tokens the prompt may take; 0: not known. Fill returns what the person should know about the
 // files of the messages that are answered. It blocks for the network, for at most half a minute.
-func (r *Reader) Fill(ctx context.Context, where string, turns []prompt.Turn, files map[string][]thread.File, budget int, answered func(id string) bool) (said []string) {
+func (r *Reader) Fill(
+	ctx context.Context, where string, turns []prompt.Turn, files map[string][]thread.File, budget int,
+	answered func(id string) bool,
+) (said []string) {
 	if len(files) == 0 {
 		return nil
 	}
@@ -127,7 +132,9 @@ type fileLimits struct{ files, pictures int }
 // attach reads the files of a message for the model. said tells the person what it did not read, or
 // not whole. attach takes what it reads from left, also a file that turns out to be damaged: it has
 // cost its work.
-func (r *Reader) attach(ctx context.Context, where string, files []thread.File, runes int, left *fileLimits) (text string, images []llm.Image, said []string) {
+func (r *Reader) attach(
+	ctx context.Context, where string, files []thread.File, runes int, left *fileLimits,
+) (text string, images []llm.Image, said []string) {
 	var b strings.Builder
 	for _, f := range files {
 		a := leftOut(f)

@@ -72,7 +72,8 @@ func Owed(thread []Message, t ID, v View) Due {
 		}
 		half := func(a Question) bool { return !d.Redo && !m.Whole && a.TS == m.For } // begun, and left
 		switch {
-		case len(d.Asks) > 0 && (turn.TS(m.For).Compare(last) == 0 || slices.Contains(v.Begun, m.TS) || slices.ContainsFunc(d.Asks, half)):
+		case len(d.Asks) > 0 && (turn.TS(m.For).Compare(last) == 0 ||
+			slices.Contains(v.Begun, m.TS) || slices.ContainsFunc(d.Asks, half)):
 			d.Adopt = append(d.Adopt, m.TS)
 		case slices.Contains(gone, m.TS), unclaimed(thread, asks, m):
 			d.Orphans = append(d.Orphans, m.TS)
@@ -84,8 +85,14 @@ func Owed(thread []Message, t ID, v View) Due {
 // unclaimed reports whether a message is a half answer that an older version wrote without a lease,
 // beside a finished one to the same question. Nobody goes on with it.
 func unclaimed(thread []Message, asks []Question, m Message) bool {
-	return m.Epoch == 0 && !m.Ended && slices.ContainsFunc(asks, func(a Question) bool { return a.TS == m.For && covered(thread, a, m.TS) }) &&
-		!slices.ContainsFunc(thread, func(o Message) bool { return o.Self && o.TS != m.TS && o.For == m.For && o.Ended && o.Page > m.Page })
+	if m.Epoch != 0 || m.Ended {
+		return false
+	}
+	finished := func(a Question) bool { return a.TS == m.For && covered(thread, a, m.TS) }
+	laterPage := func(o Message) bool {
+		return o.Self && o.TS != m.TS && o.For == m.For && o.Ended && o.Page > m.Page
+	}
+	return slices.ContainsFunc(asks, finished) && !slices.ContainsFunc(thread, laterPage)
 }
 
 // orphans returns the messages of answers whose question is gone. An answer that has ended stays if
@@ -93,8 +100,11 @@ func unclaimed(thread []Message, asks []Question, m Message) bool {
 func orphans(thread []Message, asks []Question, v View) []string {
 	var out []string
 	for _, a := range shownAnswers(thread) {
-		there := slices.ContainsFunc(thread, func(q Message) bool { return !q.Self && turn.TS(q.TS).Compare(a.to) == 0 })
-		if v.within(a.to) && !there && !(a.ended && slices.ContainsFunc(asks, func(q Question) bool { return a.answers(turn.TS(q.TS)) })) {
+		there := slices.ContainsFunc(thread, func(q Message) bool {
+			return !q.Self && turn.TS(q.TS).Compare(a.to) == 0
+		})
+		another := slices.ContainsFunc(asks, func(q Question) bool { return a.answers(turn.TS(q.TS)) })
+		if v.within(a.to) && !there && !(a.ended && another) {
 			out = append(out, a.ids...)
 		}
 	}
@@ -138,7 +148,8 @@ func (a shownAnswer) answers(ts turn.TS) bool { return !a.from.After(ts) && !ts.
 // The messages of but do not count. The store need not know of that answer.
 func covered(thread []Message, a Question, but ...string) bool {
 	return slices.ContainsFunc(thread, func(m Message) bool {
-		if slices.Contains(but, m.TS) || !m.Self || !m.Ended || m.For == "" || a.Since().After(turn.TS(cmp.Or(m.Since, m.For))) {
+		if slices.Contains(but, m.TS) || !m.Self || !m.Ended || m.For == "" ||
+			a.Since().After(turn.TS(cmp.Or(m.Since, m.For))) {
 			return false
 		}
 		return !turn.TS(cmp.Or(m.From, m.For)).After(turn.TS(a.TS)) && !turn.TS(a.TS).After(turn.TS(m.For))
@@ -234,7 +245,9 @@ func Addressed(thread []Message, t ID, mode FollowUps) []Question {
 // Complete reports whether those messages of the thread that are in begun show a complete answer to
 // the latest version of all asks.
 func Complete(thread []Message, begun []string, asks []Question) bool {
-	ours := slices.DeleteFunc(slices.Clone(thread), func(m Message) bool { return !m.Self || !m.Whole || !slices.Contains(begun, m.TS) })
+	ours := slices.DeleteFunc(slices.Clone(thread), func(m Message) bool {
+		return !m.Self || !m.Whole || !slices.Contains(begun, m.TS)
+	})
 	return len(ours) > 0 && !slices.ContainsFunc(asks, func(a Question) bool { return !covered(ours, a) })
 }
 

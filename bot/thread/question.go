@@ -38,7 +38,8 @@ func (a Question) Explicit() bool { return a.Direct || a.Mentioned && !a.Elsewhe
 // message returns the question as a message of its thread.
 func (a Question) message(name string) Message {
 	return Message{
-		TS: a.TS, Edited: a.Edited, User: a.User, Name: name, Text: a.Text, Files: a.Files, Mentioned: a.Mentioned, Elsewhere: a.Elsewhere,
+		TS: a.TS, Edited: a.Edited, User: a.User, Name: name, Text: a.Text, Files: a.Files,
+		Mentioned: a.Mentioned, Elsewhere: a.Elsewhere,
 	}
 }
 

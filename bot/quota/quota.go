@@ -85,10 +85,10 @@ type Use struct{ Answers, Tokens int }
 type Ledger struct{ Store turn.Store }
 
 // Begin counts an answer in all accounts, or in none if one of them has used up its share: then it
-// returns which one. work names the thread in which the answer is written. heir says that the
+// returns which one. work names the thread in which the answer is written. takeover says that the
 // caller may go on with what an earlier owner has begun there: an answer that was begun in work and
 // has not ended goes on, whatever the limits say.
-func (l Ledger) Begin(ctx context.Context, work string, heir bool, accounts ...Account) (Over, error) {
+func (l Ledger) Begin(ctx context.Context, work string, takeover bool, accounts ...Account) (Over, error) {
 	var (
 		errs    []error
 		counted []Account
@@ -99,7 +99,7 @@ func (l Ledger) Begin(ctx context.Context, work string, heir bool, accounts ...A
 			again bool
 		)
 		err := l.update(ctx, a, func(r *record, now time.Time) bool {
-			over, again = r.begin(work, heir, a, now)
+			over, again = r.begin(work, takeover, a, now)
 			return over.Limit == ""
 		})
 		errs = append(errs, err)
@@ -213,9 +213,9 @@ func (r *record) empty() bool { return len(r.Answers)+len(r.Tokens)+len(r.Open) 
 
 // begin counts an answer, unless the account has used up its share. again reports that the answer
 // goes on, and was counted before.
-func (r *record) begin(work string, heir bool, a Account, now time.Time) (_ Over, again bool) {
+func (r *record) begin(work string, takeover bool, a Account, now time.Time) (_ Over, again bool) {
 	_, open := r.Open[work]
-	if again = open && heir; !again {
+	if again = open && takeover; !again {
 		if over := r.over(a, now); over.Limit != "" {
 			return over, false
 		}

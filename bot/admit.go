@@ -138,9 +138,7 @@ func (b *Bot) mayTell(ctx context.Context, channel, user string, refusal Refusal
 	if !b.refused.due(key, now) {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	due, err := b.answers.seldom(ctx, key, now, refusalEvery)
+	due, err := b.records.Tell(ctx, key, now, refusalEvery)
 	if err != nil { // it is told again when the store is back, at worst
 		b.log.WarnContext(ctx, "refusal_not_noted", "user", user, "error", err)
 		return true

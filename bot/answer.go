@@ -13,6 +13,7 @@ import (
 	"llmbot/bot/figures"
 	"llmbot/bot/prompt"
 	"llmbot/bot/thread"
+	"llmbot/bot/transcript"
 	"llmbot/bot/turn"
 	"llmbot/llm"
 )
@@ -42,23 +43,24 @@ func (t *turnRun) answer(work, ctx context.Context, asks []thread.Question, upto
 func (t *turnRun) write(work, ctx context.Context, draft answer.Draft, asks []thread.Question, upto turn.TS) (out answer.Outcome) {
 	b, last := t.bot, asks[len(asks)-1]
 	id := "llmbot-" + strings.ReplaceAll(last.TS, ".", "-")
-	base := progressOf(asks, upto)
-	from, stands, kept := t.standing(work, base)
+	of := transcript.OfTurn(asks, upto)
+	from, stands, kept := t.standing(work, of)
 	from = b.shared.Bounded(from)
-	base.Text = from.Text
-	t.saver = t.newSaver(ctx, base)
+	t.saver = b.records.Saver(ctx, transcript.SaverConfig{
+		Thread: t.thread, Begin: transcript.Checkpoint{Of: of, Text: from.Text}, Live: b.live, Progress: t.claim.Progress, Log: b.log,
+	})
 	w := b.shared.Writer(answer.Task{
 		Thread: t.thread.String(), Draft: draft, ID: id, Model: t.set.Model, Person: t.person,
-		Hold: t.visible(), Stands: stands, Kept: kept, Note: t.saver.note, Progress: t.claim.Progress, Spent: func(tokens int) { t.spend(work, tokens) },
+		Hold: t.visible(), Stands: stands, Kept: kept, Note: t.saver.Note, Progress: t.claim.Progress, Spent: func(tokens int) { t.spend(work, tokens) },
 	})
 	defer func() {
 		if out.Err == nil {
-			t.saver.finish(out) // goes on while the end is shown
+			t.saver.Finish(out) // goes on while the end is shown
 			return
 		}
-		t.saver.end()
+		t.saver.End()
 		if errors.Is(context.Cause(ctx), errShutdown) {
-			t.saver.save(work) // for whoever goes on
+			t.saver.Save(work) // for whoever goes on
 		}
 	}()
 	if from.Finish != "" && !t.stopped() && t.claim.Blame() < mostTries {
@@ -93,15 +95,10 @@ func (t *turnRun) write(work, ctx context.Context, draft answer.Draft, asks []th
 	}, from)
 }
 
-// progressOf is the checkpoint of an answer to asks, without a text.
-func progressOf(asks []thread.Question, upto turn.TS) checkpoint {
-	return checkpoint{For: asks[len(asks)-1].TS, Since: string(thread.Newest(asks)), Upto: string(upto), First: asks[0].TS, Asks: len(asks)}
-}
-
 // endSaver ends the saving of the text, if it is not over.
 func (t *turnRun) endSaver() {
 	if t.saver != nil {
-		t.saver.end()
+		t.saver.End()
 	}
 }
 
@@ -134,25 +131,25 @@ func (t *turnRun) begun() bool { return t.taken || t.first && !t.due.Redo && len
 
 // standing is what there is of the answer: what it goes on from (zero: it begins anew), and what stays if nothing comes to it. kept says that
 // this is an answer that had ended.
-func (t *turnRun) standing(work context.Context, base checkpoint) (from answer.Partial, stands answer.Snapshot, kept bool) {
+func (t *turnRun) standing(work context.Context, of transcript.Of) (from answer.Partial, stands answer.Snapshot, kept bool) {
 	if t.due.Redo {
-		var own map[string]written
+		var own map[string]transcript.Entry
 		err := t.stored(work, func(ctx context.Context) (err error) {
-			own, err = t.bot.answers.get(ctx, t.thread)
+			own, err = t.bot.records.Entries(ctx, t.thread)
 			return err
 		})
 		if err != nil {
 			t.bot.log.WarnContext(work, "answers_unread", "thread", t.thread.String(), "error", err)
 		}
 		if w := own[t.due.What]; w.Text != "" {
-			stands = answer.Snapshot{Text: w.Text, Notice: w.Notice, Small: w.Small, Phase: w.Phase, Ending: w.ending(), Controls: w.Controls}
+			stands = w.Snapshot()
 			if kept = w.Phase.Final(); t.more {
 				from = answer.Partial{Text: w.Text, Tokens: w.Tokens, Elapsed: w.Elapsed, TTFT: w.TTFT, Asked: true}
 			}
 		}
 	}
 	if from.Text == "" && (t.begun() || len(t.known) == 0) {
-		from = t.saved(work, base)
+		from = t.saved(work, of)
 	}
 	if kept {
 		return from, stands, kept
@@ -225,7 +222,7 @@ func (t *turnRun) close(work, ctx context.Context, draft answer.Draft, reply Rep
 	if err == nil && out.File != "" {
 		t.share(work, reply, &out)
 	}
-	what := written{
+	what := transcript.Entry{
 		For: last.TS, Text: out.Answer.Text, Tokens: out.Result.Usage.CompletionTokens, Elapsed: out.Result.Elapsed, TTFT: out.Result.TTFT,
 		Notice: out.Answer.Notice, Small: out.Answer.Small, Phase: out.Answer.Phase, Controls: out.Answer.Controls, Ending: out.Answer.Ending, Asker: last.User,
 		From: reply.From, Since: reply.Since, Epoch: reply.Epoch, IDs: t.messageIDs(), Untidy: untidy,
@@ -265,11 +262,9 @@ func (t *turnRun) settled(work context.Context) error {
 // keep keeps the exact text of the answer. It tries as long as the thread is ours, for Done must not come
 // before it: what is overwritten afterwards is mended from it. False: another process has the thread, or
 // the process ends.
-func (t *turnRun) keep(work context.Context, what written) bool {
+func (t *turnRun) keep(work context.Context, what transcript.Entry) bool {
 	for try := 1; ; try++ {
-		ctx, cancel := context.WithTimeout(work, storeTimeout)
-		err := t.bot.answers.put(ctx, t.thread, what)
-		cancel()
+		err := t.bot.records.Keep(work, t.thread, what)
 		if err == nil || errors.Is(err, turn.ErrKey) { // a thread whose key is just too long for it has no such record
 			return true
 		}
@@ -420,4 +415,27 @@ func (t *turnRun) input(ctx context.Context, asks []thread.Question) prompt.Inpu
 	in.Budget = b.shared.Budget(ctx, t.set.Model, b.cfg.MaxTokens)
 	in.Turns = t.turns(ctx, asks, in.Budget)
 	return in
+}
+
+// saved is the checkpoint that an earlier owner of the same turn left; the zero answer.Partial if there is none.
+func (t *turnRun) saved(ctx context.Context, of transcript.Of) answer.Partial {
+	var c transcript.Checkpoint
+	err := t.stored(ctx, func(ctx context.Context) (err error) {
+		c, err = t.bot.records.Checkpoint(ctx, t.thread, of)
+		return err
+	})
+	switch {
+	case err != nil:
+		t.bot.log.WarnContext(ctx, "checkpoint_unread", "thread", t.thread.String(), "error", err)
+	case c.For != "":
+		t.bot.log.InfoContext(ctx, "answer_goes_on", "thread", t.thread.String(), "ask", c.For, "chars", len(c.Text), "completion_tokens", c.Tokens)
+	}
+	return c.Partial()
+}
+
+// forget deletes the checkpoint of an answer that is complete.
+func (t *turnRun) forget(ctx context.Context) {
+	if err := t.bot.records.Forget(ctx, t.thread); err != nil {
+		t.bot.log.WarnContext(ctx, "checkpoint_stays", "thread", t.thread.String(), "error", err)
+	}
 }

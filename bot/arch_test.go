@@ -21,7 +21,7 @@ func TestImports(t *testing.T) {
 	)
 	own := map[string][]string{ // of ours; a room that is not here may import nothing of ours
 		"cmd/llmbot":        {anything},
-		"bot":               {"bot/recent", "bot/answer", "bot/attach", "bot/thread", "bot/figures", "bot/status", "bot/turn", "bot/prompt", "bot/quota", "llm"},
+		"bot":               {"bot/recent", "bot/answer", "bot/attach", "bot/thread", "bot/figures", "bot/status", "bot/transcript", "bot/turn", "bot/prompt", "bot/quota", "llm"},
 		"bot/figures":       {"llm"},
 		"bot/status":        {"bot/figures", "llm"},
 		"bot/thread":        {"bot/turn"},
@@ -30,7 +30,8 @@ func TestImports(t *testing.T) {
 		"bot/quota":         {"bot/turn"},
 		"bot/slackio":       {"bot/answer", "bot/attach", "bot/recent", "bot/thread", "bot", "bot/status", "bot/pace", "bot/render", "llm/egress"},
 		"bot/term":          {"bot/answer", "bot/figures", "bot/prompt", "bot/render", "llm"},
-		"bot/prompt":        {"llm"},
+		"bot/prompt":        {"bot/thread", "bot/turn", "llm"},
+		"bot/transcript":    {"bot/answer", "bot/thread", "bot/turn", "llm"},
 		"bot/sqlstore":      {"bot/turn"},
 		"bot/turn/turntest": {"bot/turn"},
 		"bot/ops":           {"bot", "bot/thread", "bot/pace", "bot/quota", "bot/turn", "llm"},

@@ -28,9 +28,7 @@ func (t *turnRun) before(ctx context.Context) []thread.Message {
 			continue
 		}
 		said = append(said, m)
-		get, cancel := context.WithTimeout(ctx, storeTimeout)
-		own, err := b.answers.get(get, thread.ID{Channel: t.thread.Channel, TS: m.TS})
-		cancel()
+		own, err := b.records.Entries(ctx, thread.ID{Channel: t.thread.Channel, TS: m.TS})
 		if err != nil {
 			b.log.WarnContext(ctx, "answers_unread", "thread", t.thread.String(), "error", err)
 		}
@@ -41,9 +39,7 @@ func (t *turnRun) before(ctx context.Context) []thread.Message {
 	if len(said) == 0 {
 		return nil
 	}
-	keep, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	if err := b.answers.keepBefore(keep, t.thread, said); err != nil {
+	if err := b.records.KeepPreface(ctx, t.thread, said); err != nil {
 		b.log.WarnContext(ctx, "before_not_kept", "thread", t.thread.String(), "error", err)
 	}
 	return said
@@ -51,9 +47,7 @@ func (t *turnRun) before(ctx context.Context) []thread.Message {
 
 // beforeAgain is what before found when the thread began, or finds now if nobody has answered in it.
 func (t *turnRun) beforeAgain(ctx context.Context, messages []thread.Message) []thread.Message {
-	get, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	said, err := t.bot.answers.saidBefore(get, t.thread)
+	said, err := t.bot.records.Preface(ctx, t.thread)
 	if err != nil {
 		t.bot.log.WarnContext(ctx, "before_unread", "thread", t.thread.String(), "error", err)
 	}

@@ -13,6 +13,7 @@ import (
 	"llmbot/bot/quota"
 	"llmbot/bot/status"
 	"llmbot/bot/thread"
+	"llmbot/bot/transcript"
 	"llmbot/bot/turn"
 	"llmbot/llm"
 )
@@ -93,7 +94,7 @@ type Bot struct {
 	ledger      quota.Ledger
 	told        told
 	status      *status.Board
-	answers     answers
+	records     transcript.Records
 	crowds      crowds
 	homes       seldom // whose Home tab was published
 	refused     seldom // who was told that they may not ask
@@ -136,7 +137,7 @@ func New(cfg Config, dep Deps) *Bot {
 	}
 	b := &Bot{
 		cfg: cfg, dep: dep, log: dep.Log,
-		answers: answers{store: dep.Store}, ledger: quota.Ledger{Store: dep.Store}, wake: make(chan struct{}, 1),
+		records: transcript.Records{Store: dep.Store}, ledger: quota.Ledger{Store: dep.Store}, wake: make(chan struct{}, 1),
 		actors: map[thread.ID]*actor{}, since: time.Now(), looks: make(chan look1, maxLooks), gaps: make(chan Connected, 1),
 		attach: attach.New(dep.Files, dep.Log), errands: newErrands(8, 10*time.Second), repairs: newErrands(64, repairTimeout),
 		lookBacks: newDelayed(lookBackAfter, lookEvery), looksOnce: newDelayed(0, lookEvery), young: newDelayed(youngAgain, 0),

@@ -11,6 +11,7 @@ import (
 
 	"llmbot/bot/recent"
 	"llmbot/bot/thread"
+	"llmbot/bot/transcript"
 	"llmbot/bot/turn"
 )
 
@@ -203,7 +204,7 @@ func (b *Bot) want(ctx context.Context, ev Pressed) error {
 		b.tell(ev.Thread, ev.User, atIt)
 		return nil
 	}
-	if err := b.answers.want(note, ev.Thread, want{TS: ev.TS, By: ev.User}); err != nil {
+	if err := b.records.KeepRedo(note, ev.Thread, transcript.Redo{TS: ev.TS, By: ev.User}); err != nil {
 		b.log.WarnContext(ctx, "press_not_noted", "thread", ev.Thread.String(), "error", err)
 		return ErrNotDurable
 	}
@@ -216,7 +217,7 @@ func (b *Bot) isWanted(ctx context.Context, t thread.ID) bool {
 	if err != nil || !record.Owed() {
 		return false
 	}
-	w, err := b.answers.wanted(ctx, t)
+	w, err := b.records.Redo(ctx, t)
 	return err == nil && turn.TS(w.TS).After(record.Answered)
 }
 
@@ -228,13 +229,13 @@ func (b *Bot) goOn(ctx context.Context, ev Pressed) error {
 		b.tell(ev.Thread, ev.User, atIt)
 		return nil
 	}
-	own, err := b.answers.get(note, ev.Thread)
+	own, err := b.records.Entries(note, ev.Thread)
 	if err == nil && own[ev.For].Text == "" {
 		b.tell(ev.Thread, ev.User, noMore)
 		return nil
 	}
 	if err == nil {
-		err = b.answers.want(note, ev.Thread, want{TS: ev.TS, More: ev.For, By: ev.User})
+		err = b.records.KeepRedo(note, ev.Thread, transcript.Redo{TS: ev.TS, More: ev.For, By: ev.User})
 	}
 	if err != nil {
 		b.log.WarnContext(ctx, "press_not_noted", "thread", ev.Thread.String(), "error", err)

@@ -158,7 +158,7 @@ func ofRest(notice, not, but string, r llm.Result) string {
 func (t *turnRun) upload(ctx context.Context, out *answer.Outcome) error {
 	id, err := t.bot.dep.Uploads.Upload(ctx, "answer.md", out.All)
 	if err == nil {
-		err = t.saver.filed(ctx, id)
+		err = t.saver.Filed(ctx, id)
 	}
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 
 	"llmbot/bot/answer"
 	"llmbot/bot/thread"
+	"llmbot/bot/transcript"
 	"llmbot/bot/turn"
 )
 
@@ -48,7 +49,7 @@ func (t *turnRun) lost(work context.Context, last thread.Question, upto turn.TS)
 
 // lookBack sees to an answer that was taken over, some time after it is complete. Its owner before may have been frozen, not dead: when it wakes, a
 // write that it had begun goes out, and should it die before it repairs that, nobody else knows.
-func (b *Bot) lookBack(ctx context.Context, t thread.ID, last thread.Question, upto turn.TS, mine written) {
+func (b *Bot) lookBack(ctx context.Context, t thread.ID, last thread.Question, upto turn.TS, mine transcript.Entry) {
 	messages, err := b.dep.History.Messages(ctx, t)
 	if err != nil {
 		b.log.WarnContext(ctx, "history_unread", "thread", t.String(), "error", err)
@@ -66,7 +67,7 @@ func (b *Bot) lookOnce(ctx context.Context, t thread.ID) {
 	if err != nil || !record.Look || record.Owed() {
 		return // another process has looked, or is at it
 	}
-	own, err := b.answers.get(ctx, t)
+	own, err := b.records.Entries(ctx, t)
 	if err != nil {
 		b.log.WarnContext(ctx, "answers_unread", "thread", t.String(), "error", err)
 		return
@@ -82,7 +83,7 @@ func (b *Bot) lookOnce(ctx context.Context, t thread.ID) {
 			continue
 		}
 		b.mend(ctx, t, w, late)
-		if w.Untidy = false; b.answers.put(ctx, t, w) != nil {
+		if w.Untidy = false; b.records.Keep(ctx, t, w) != nil {
 			return // and once more
 		}
 	}
@@ -92,7 +93,7 @@ func (b *Bot) lookOnce(ctx context.Context, t thread.ID) {
 }
 
 // overwritten are the messages that an owner before has written to, or posted, after the answer was complete; none if there is no such answer any more.
-func overwritten(messages []thread.Message, mine written) (late []string) {
+func overwritten(messages []thread.Message, mine transcript.Entry) (late []string) {
 	there := false
 	for _, m := range messages {
 		if !m.Self || m.For != mine.For || m.Epoch > mine.Epoch {
@@ -122,11 +123,11 @@ func (b *Bot) repair(ctx context.Context, t thread.ID, last thread.Question, upt
 }
 
 // mend shows an answer again, and removes what is none of it.
-func (b *Bot) mend(ctx context.Context, t thread.ID, kept written, lates []string) {
+func (b *Bot) mend(ctx context.Context, t thread.ID, kept transcript.Entry, lates []string) {
 	reply := Reply{For: kept.For, From: kept.From, Since: kept.Since, User: kept.Asker, Epoch: kept.Epoch, Adopt: kept.IDs}
-	err := b.showAgain(ctx, t, reply, answer.Snapshot{
-		Text: kept.Text, Notice: kept.Notice, Small: kept.Small, Phase: max(kept.Phase, answer.Done), Controls: kept.Controls, Ending: kept.ending(),
-	})
+	shown := kept.Snapshot()
+	shown.Phase = max(shown.Phase, answer.Done)
+	err := b.showAgain(ctx, t, reply, shown)
 	for _, id := range lates {
 		if id != "" && !slices.Contains(kept.IDs, id) {
 			reply.Adopt = []string{id}
@@ -145,20 +146,20 @@ func (b *Bot) showAgain(ctx context.Context, t thread.ID, r Reply, a answer.Snap
 }
 
 // answeredElsewhere waits for the answer of the process that has the thread now; false if ctx ends before, or it left none.
-func (b *Bot) answeredElsewhere(ctx context.Context, t thread.ID, last thread.Question, upto turn.TS) (written, bool) {
+func (b *Bot) answeredElsewhere(ctx context.Context, t thread.ID, last thread.Question, upto turn.TS) (transcript.Entry, bool) {
 	tick := time.NewTicker(repairLook)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return written{}, false
+			return transcript.Entry{}, false
 		}
 		record, err := b.coordinator.Look(ctx, t.String())
 		if err != nil || upto.After(record.Answered) || record.Owner != "" {
 			continue // not yet, or something newer is being written, perhaps in the same messages
 		}
-		own, err := b.answers.get(ctx, t)
+		own, err := b.records.Entries(ctx, t)
 		if err != nil {
 			continue
 		}

@@ -10,6 +10,7 @@ import (
 	"llmbot/bot/answer"
 	"llmbot/bot/quota"
 	"llmbot/bot/thread"
+	"llmbot/bot/transcript"
 	"llmbot/bot/turn"
 )
 
@@ -54,17 +55,17 @@ type turnRun struct {
 	unread   bool             // it could not be read
 	preface  []thread.Message // what was said before a direct message, in other threads
 	due      thread.Due
-	wanted   turn.TS      // when somebody wanted the last answer anew; empty: that was not asked for
-	more     bool         // the answer is to go on where the length limit ended it
-	said     []string     // what the person should know of their files
-	draft    answer.Draft // open; nil: none
-	saver    *saver       // of its text; nil: none
-	unsure   bool         // somebody was refused only because Slack did not say who they are
-	cutShort bool         // the turn ended while Slack was asked who somebody is
-	denied   bool         // the thread may not be read, now or later
-	early    bool         // the status says that the bot is at it, and no draft does yet
-	wanter   string       // who wanted the last answer anew
-	person   string       // for whom the answer is: see payer
+	wanted   turn.TS           // when somebody wanted the last answer anew; empty: that was not asked for
+	more     bool              // the answer is to go on where the length limit ended it
+	said     []string          // what the person should know of their files
+	draft    answer.Draft      // open; nil: none
+	saver    *transcript.Saver // of its text; nil: none
+	unsure   bool              // somebody was refused only because Slack did not say who they are
+	cutShort bool              // the turn ended while Slack was asked who somebody is
+	denied   bool              // the thread may not be read, now or later
+	early    bool              // the status says that the bot is at it, and no draft does yet
+	wanter   string            // who wanted the last answer anew
+	person   string            // for whom the answer is: see payer
 	paying   []quota.Account
 	refused  quota.Over     // why the answer may not be written, of which something is visible; zero: it may
 	books    sync.WaitGroup // writes into the accounts that are under way
@@ -184,7 +185,7 @@ func (t *turnRun) run(work, cut context.Context) report {
 		return t.none(work, upto)
 	case t.isWhole(asks): // its owner died between the end and the note of it
 		t.bot.log.InfoContext(work, "answered_before", "thread", t.thread.String(), "ask", asks[len(asks)-1].TS)
-		t.shareLeft(work, t.saved(work, progressOf(asks, upto)))
+		t.shareLeft(work, t.saved(work, transcript.OfTurn(asks, upto)))
 		return t.done(work, upto)
 	case t.stopped() && len(t.claim.Messages()) == 0 && len(t.due.Adopt) == 0:
 		return t.done(work, t.stopEnds())
@@ -358,9 +359,9 @@ func (t *turnRun) plan(ctx context.Context, upto turn.TS) {
 	if len(t.due.Asks) > 0 || t.unread {
 		return
 	}
-	var wanted want
+	var wanted transcript.Redo
 	err := t.stored(ctx, func(ctx context.Context) (err error) {
-		wanted, err = t.bot.answers.wanted(ctx, t.thread)
+		wanted, err = t.bot.records.Redo(ctx, t.thread)
 		return err
 	})
 	if err != nil {
@@ -381,9 +382,7 @@ func (t *turnRun) plan(ctx context.Context, upto turn.TS) {
 // turn does not find there would be lost, or done again.
 func (t *turnRun) stored(ctx context.Context, do func(context.Context) error) error {
 	for try := 1; ; try++ {
-		limited, cancel := context.WithTimeout(ctx, storeTimeout)
-		err := do(limited)
-		cancel()
+		err := do(ctx)
 		if err == nil || errors.Is(err, turn.ErrKey) || try == storeTries {
 			return err
 		}

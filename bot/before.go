@@ -3,7 +3,6 @@ package bot
 import (
 	"context"
 	"slices"
-	"strconv"
 	"time"
 
 	"llmbot/bot/thread"
@@ -17,7 +16,7 @@ const beforeSpan = time.Hour
 // to them. It is kept, so that the next turns of the thread begin with the same.
 func (t *turnRun) before(ctx context.Context) []thread.Message {
 	b := t.bot
-	messages, err := b.dep.History.Recent(ctx, t.thread.Channel, since(t.thread.TS, beforeSpan), t.thread.TS)
+	messages, err := b.dep.History.Recent(ctx, t.thread.Channel, string(turn.At(turn.TS(t.thread.TS).Time().Add(-beforeSpan))), t.thread.TS)
 	if err != nil {
 		b.log.WarnContext(ctx, "history_unread", "thread", t.thread.String(), "error", err)
 		return nil
@@ -56,9 +55,3 @@ func (t *turnRun) beforeAgain(ctx context.Context, messages []thread.Message) []
 	}
 	return slices.DeleteFunc(said, func(m thread.Message) bool { return !turn.TS(t.thread.TS).After(turn.TS(m.TS)) })
 }
-
-// since is the ts of the time d before a ts.
-func since(ts string, d time.Duration) string { return unixTS(tsTime(ts).Add(-d)) }
-
-// unixTS is a time as a Slack timestamp.
-func unixTS(t time.Time) string { return strconv.FormatFloat(float64(t.UnixMicro())/1e6, 'f', 6, 64) }

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"llmbot/bot/answer"
 	"llmbot/bot/attach"
+	"llmbot/bot/catchup"
 	"llmbot/bot/quota"
 	"llmbot/bot/status"
 	"llmbot/bot/thread"
@@ -75,7 +75,7 @@ type Deps struct {
 	Uploads Uploads                                      // nil: of an answer that is too long the rest is left out
 	Homes   Homes                                        // nil: there are no Home tabs
 	GPUs    func(ctx context.Context) ([]llm.GPU, error) // nil: nobody tells of GPUs
-	Places  Places                                       // nil: what was said while no socket was open is not looked for
+	Places  catchup.Places                               // nil: what was said while no socket was open is not looked for
 	Replier Replier
 	History History
 	Room    Room
@@ -100,8 +100,7 @@ type Bot struct {
 	refused     seldom // who was told that they may not ask
 	attach      *attach.Reader
 	since       time.Time // when this process began
-	open        atomic.Bool
-	gaps        chan Connected
+	catchup     *catchup.Watcher
 	looks       chan look1
 	errands     errands // short ones: words to one person
 	repairs     errands // long ones, see repair
@@ -138,7 +137,7 @@ func New(cfg Config, dep Deps) *Bot {
 	b := &Bot{
 		cfg: cfg, dep: dep, log: dep.Log,
 		records: transcript.Records{Store: dep.Store}, ledger: quota.Ledger{Store: dep.Store}, wake: make(chan struct{}, 1),
-		actors: map[thread.ID]*actor{}, since: time.Now(), looks: make(chan look1, maxLooks), gaps: make(chan Connected, 1),
+		actors: map[thread.ID]*actor{}, since: time.Now(), looks: make(chan look1, maxLooks),
 		attach: attach.New(dep.Files, dep.Log), errands: newErrands(8, 10*time.Second), repairs: newErrands(64, repairTimeout),
 		lookBacks: newDelayed(lookBackAfter, lookEvery), looksOnce: newDelayed(0, lookEvery), young: newDelayed(youngAgain, 0),
 		told: newTold(), homes: newSeldom(homeEvery), refused: newSeldom(refusalEvery), ratings: newRatings(),
@@ -154,6 +153,11 @@ func New(cfg Config, dep Deps) *Bot {
 		Log: dep.Log, Hooks: answer.Hooks{Waited: hooks.Waited, Streamed: hooks.Streamed, Away: hooks.Away, Complete: b.status.Answered},
 	})
 	b.coordinator = turn.NewCoordinator(dep.Store, turn.Config{Owner: cfg.Owner, Alone: cfg.Alone, Log: dep.Log, Owed: b.owed, Noted: b.noted, Look: b.lookAgain, Hooks: dep.Hooks.Turn})
+	b.catchup = catchup.New(catchup.Config{
+		Owner: cfg.Owner, Durable: cfg.Durable, Alone: cfg.Alone, Store: dep.Store, Threads: b.coordinator, History: dep.History, Places: dep.Places,
+		FollowUps: func(ctx context.Context, channel string) thread.FollowUps { return b.settings(ctx, channel).FollowUps },
+		Read:      b.crowds.see, Ask: b.ask, Log: dep.Log,
+	})
 	return b
 }
 
@@ -173,7 +177,7 @@ func (b *Bot) Run(ctx context.Context) error {
 	})
 	background.Go(func() { b.lookAtThreads(ctx) })
 	background.Go(func() { b.young.run(ctx, b, lookTimeout) })
-	background.Go(func() { b.watchGaps(ctx) })
+	background.Go(func() { b.catchup.Run(ctx) })
 	background.Go(func() { b.status.Run(ctx) })
 	background.Go(func() { b.shareBudget(work) })
 	background.Go(func() { b.errands.run(work) })
@@ -287,10 +291,10 @@ func (b *Bot) Handle(ctx context.Context, ev Event) error {
 		b.homeOpened(ev)
 		return nil
 	case Connected:
-		b.connected(ev)
+		b.catchup.SocketOpened(catchup.Opened{Since: ev.Since})
 		return nil
 	case Disconnected:
-		b.open.Store(false)
+		b.catchup.SocketsClosed()
 		return nil
 	case Halted:
 		return b.halt(ctx, ev.Thread, ev.Thread, ev.User, ev.TS)

@@ -112,3 +112,14 @@ func (b *Bot) whisper(ctx context.Context, t thread.ID, user, text string) {
 		b.log.WarnContext(ctx, "whisper_failed", "thread", t.String(), "user", user, "error", err)
 	}
 }
+
+func (b *Bot) pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

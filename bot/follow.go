@@ -3,7 +3,6 @@ package bot
 import (
 	"context"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -141,7 +140,7 @@ const (
 )
 
 // isYoung reports whether a thread began so lately that its first message may not be noted yet.
-func (b *Bot) isYoung(t thread.ID) bool { return time.Since(tsTime(t.TS)) <= young }
+func (b *Bot) isYoung(t thread.ID) bool { return time.Since(turn.TS(t.TS).Time()) <= young }
 
 // lookLater does something if the bot is in a thread a little later.
 func (b *Bot) lookLater(t thread.ID, do func(context.Context) error) {
@@ -168,18 +167,8 @@ type look1 struct {
 }
 
 // older says that a thread may have begun before this process: all that was asked since is in the store.
-func (b *Bot) older(t thread.ID) bool { return tsTime(t.TS).Before(b.since.Add(clockSkew)) }
-
-// clockSkew is how far Slack's clock may be ahead of ours.
-const clockSkew = time.Minute
-
-// tsTime is the time of a Slack timestamp; zero if it is none.
-func tsTime(ts string) time.Time {
-	seconds, err := strconv.ParseFloat(ts, 64)
-	if err != nil {
-		return time.Time{}
-	}
-	return time.UnixMicro(int64(seconds * 1e6))
+func (b *Bot) older(t thread.ID) bool {
+	return turn.TS(t.TS).Time().Before(b.since.Add(turn.ClockSkew))
 }
 
 // lookAtThreads is the goroutine that looks at threads of which nothing is known, one after the other and slowly, until ctx ends.

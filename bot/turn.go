@@ -282,7 +282,7 @@ func (t *turnRun) alone(upto turn.TS) bool {
 		return false
 	}
 	a := t.known[0]
-	return a.Opens() && a.Explicit() && time.Since(tsTime(a.TS)) < rootOnlyFor && t.claim.Heard() == "" && !a.Bare && a.Edited == "" && a.Since().Compare(upto) == 0 && turn.TS(a.TS).After(t.claim.Answered())
+	return a.Opens() && a.Explicit() && time.Since(turn.TS(a.TS).Time()) < rootOnlyFor && t.claim.Heard() == "" && !a.Bare && a.Edited == "" && a.Since().Compare(upto) == 0 && turn.TS(a.TS).After(t.claim.Answered())
 }
 
 // read reads the thread, unless there is nothing to read. A direct message that opens one is read what was said in the hour before.

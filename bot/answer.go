@@ -235,7 +235,7 @@ func (t *turnRun) close(work, ctx context.Context, draft answer.Draft, reply Rep
 	case r.lost:
 		return t.lost(work, last, upto)
 	case t.claim.Died() && !spares && b.cfg.Durable && (b.cfg.Alone == nil || !b.cfg.Alone()):
-		b.lookBacks.add(b, "look_back", func(ctx context.Context) { b.lookBack(ctx, t.thread, last, upto, what) })
+		b.lookBacks.add(takenOver{t.thread, what, upto})
 	}
 	t.forget(work)
 	return r
@@ -271,7 +271,7 @@ func (t *turnRun) keep(work context.Context, what transcript.Entry) bool {
 		if try == 1 {
 			t.bot.log.WarnContext(work, "answer_not_kept", "thread", t.thread.String(), "ask", what.For, "error", err)
 		}
-		if !t.bot.pause(work, keepAgain) || t.settled(work) != nil {
+		if !pause(work, keepAgain) || t.settled(work) != nil {
 			return false
 		}
 	}

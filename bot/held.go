@@ -214,7 +214,7 @@ func everyAsk(string) bool { return true }
 // waitsNoMore notes that nobody waits for the store any more with those questions of a thread.
 func (b *Bot) waitsNoMore(t thread.ID, which func(ts string) bool) {
 	if b.held.drop(t, which) {
-		b.errand(b.errands, "status", func(ctx context.Context) { b.unsay(ctx, t) })
+		b.jobs.add("status", func(ctx context.Context) { b.unsay(ctx, t) })
 	}
 }
 

@@ -42,40 +42,60 @@ func (t *turnRun) lost(work context.Context, last thread.Question, upto turn.TS)
 	t.mu.Unlock()
 	t.bot.log.WarnContext(work, "claim_lost", "thread", t.thread.String(), "ask", last.TS, "late_writes", len(lates))
 	if len(lates) > 0 {
-		t.bot.errand(t.bot.repairs, "repair", func(ctx context.Context) { t.bot.repair(ctx, t.thread, last, upto, lates) })
+		t.bot.longJobs.add("repair", func(ctx context.Context) { t.bot.repair(ctx, t.thread, last.TS, upto, lates) })
 	}
 	return report{answered: upto, lost: true}
 }
 
-// lookBack sees to an answer that was taken over, some time after it is complete. Its owner before may have been frozen, not dead: when it wakes, a
-// write that it had begun goes out, and should it die before it repairs that, nobody else knows.
-func (b *Bot) lookBack(ctx context.Context, t thread.ID, last thread.Question, upto turn.TS, mine transcript.Entry) {
-	messages, err := b.dep.History.Messages(ctx, t)
+// takenOver is an answer that was taken over, and is complete.
+type takenOver struct {
+	thread thread.ID
+	entry  transcript.Entry
+	upto   turn.TS
+}
+
+// lookBack looks at an answer that was taken over, some time after it is complete. Its owner before may
+// have been frozen, not dead: when it wakes, a write that it had begun goes out. Should it die before it
+// repairs that, nobody else knows.
+func (b *Bot) lookBack(ctx context.Context, o takenOver) (cost bool) {
+	ctx, cancel := context.WithTimeout(ctx, lookBackTimeout)
+	defer cancel()
+	messages, err := b.dep.History.Messages(ctx, o.thread)
 	if err != nil {
-		b.log.WarnContext(ctx, "history_unread", "thread", t.String(), "error", err)
-		return
+		b.log.WarnContext(ctx, "history_unread", "thread", o.thread.String(), "error", err)
+		return true
 	}
-	if late := overwritten(messages, mine); len(late) > 0 {
-		b.repair(ctx, t, last, upto, late)
+	if late := overwritten(messages, o.entry); len(late) > 0 {
+		b.repair(ctx, o.thread, o.entry.For, o.upto, late)
+	}
+	return true
+}
+
+// lookAgain takes a thread that is to be looked at once more.
+func (b *Bot) lookAgain(key string, _ turn.Record) {
+	if t, ok := thread.Parse(key); ok {
+		b.lastLooks.add(t)
 	}
 }
 
 // lookOnce looks at the answers of a thread once more, some time after one of them was taken over. Whoever
 // has written over them, and whoever knew, may be dead.
-func (b *Bot) lookOnce(ctx context.Context, t thread.ID) {
+func (b *Bot) lookOnce(ctx context.Context, t thread.ID) (cost bool) {
+	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
+	defer cancel()
 	record, err := b.coordinator.Look(ctx, t.String())
 	if err != nil || !record.Look || record.Owed() {
-		return // another process has looked, or is at it
+		return true // another process has looked, or is at it
 	}
 	own, err := b.records.Entries(ctx, t)
 	if err != nil {
 		b.log.WarnContext(ctx, "answers_unread", "thread", t.String(), "error", err)
-		return
+		return true
 	}
 	messages, err := b.dep.History.Messages(ctx, t)
 	if err != nil && !errors.Is(err, ErrNoThread) { // what cannot be read, now or later, cannot be mended
 		b.log.WarnContext(ctx, "history_unread", "thread", t.String(), "error", err)
-		return
+		return true
 	}
 	for _, w := range own {
 		late := overwritten(messages, w)
@@ -84,12 +104,13 @@ func (b *Bot) lookOnce(ctx context.Context, t thread.ID) {
 		}
 		b.mend(ctx, t, w, late)
 		if w.Untidy = false; b.records.Keep(ctx, t, w) != nil {
-			return // and once more
+			return true // and once more
 		}
 	}
 	if err := b.coordinator.Looked(ctx, t.String()); err != nil {
 		b.log.WarnContext(ctx, "look_not_noted", "thread", t.String(), "error", err)
 	}
+	return true
 }
 
 // overwritten are the messages that an owner before has written to, or posted, after the answer was complete; none if there is no such answer any more.
@@ -113,10 +134,10 @@ func overwritten(messages []thread.Message, mine transcript.Entry) (late []strin
 
 // repair waits until another process has answered, and then shows its answer again in the messages that we may have overwritten. A message
 // of ours that is none of them goes: but only if the other one has named its own.
-func (b *Bot) repair(ctx context.Context, t thread.ID, last thread.Question, upto turn.TS, lates []string) {
-	answer, ok := b.answeredElsewhere(ctx, t, last, upto)
+func (b *Bot) repair(ctx context.Context, t thread.ID, question string, upto turn.TS, lates []string) {
+	answer, ok := b.answeredElsewhere(ctx, t, question, upto)
 	if !ok {
-		b.log.WarnContext(ctx, "answer_not_repaired", "thread", t.String(), "ask", last.TS, "error", context.Cause(ctx))
+		b.log.WarnContext(ctx, "answer_not_repaired", "thread", t.String(), "ask", question, "error", context.Cause(ctx))
 		return
 	}
 	b.mend(ctx, t, answer, lates)
@@ -146,7 +167,7 @@ func (b *Bot) showAgain(ctx context.Context, t thread.ID, r Reply, a answer.Snap
 }
 
 // answeredElsewhere waits for the answer of the process that has the thread now; false if ctx ends before, or it left none.
-func (b *Bot) answeredElsewhere(ctx context.Context, t thread.ID, last thread.Question, upto turn.TS) (transcript.Entry, bool) {
+func (b *Bot) answeredElsewhere(ctx context.Context, t thread.ID, question string, upto turn.TS) (transcript.Entry, bool) {
 	tick := time.NewTicker(repairLook)
 	defer tick.Stop()
 	for {
@@ -163,7 +184,7 @@ func (b *Bot) answeredElsewhere(ctx context.Context, t thread.ID, last thread.Qu
 		if err != nil {
 			continue
 		}
-		w, ok := own[last.TS]
+		w, ok := own[question]
 		return w, ok && len(w.IDs) > 0
 	}
 }

@@ -273,7 +273,7 @@ func (t *turnRun) reread(ctx context.Context) {
 		}
 		return
 	}
-	_ = t.bot.deliver(t.thread, mail{now: messages, at: at}) // the actor is there: it waits for this turn
+	_ = t.bot.deliver(t.thread, inboxItem{now: messages, at: at}) // the actor is there: it waits for this turn
 }
 
 // alone says that there is nothing to read: the question opened the thread, and this process knows all of it.
@@ -311,7 +311,7 @@ func (t *turnRun) read(ctx context.Context, upto turn.TS) {
 		return
 	}
 	t.messages = messages
-	t.bot.crowds.see(t.thread, messages)
+	t.bot.participants.see(t.thread, messages)
 	if t.thread.Direct() {
 		t.preface = t.beforeAgain(ctx, messages)
 	}
@@ -343,7 +343,7 @@ func (t *turnRun) plan(ctx context.Context, upto turn.TS) {
 	t.messages = messages
 	mode := t.set.FollowUps
 	if t.unread {
-		if !t.bot.crowds.get(t.thread).Many() { // as far as is known, one person talks with the bot
+		if !t.bot.participants.get(t.thread).Many() { // as far as is known, one person talks with the bot
 			messages = append([]thread.Message{{Self: true}}, messages...)
 		}
 	}
@@ -386,7 +386,7 @@ func (t *turnRun) stored(ctx context.Context, do func(context.Context) error) er
 		if err == nil || errors.Is(err, turn.ErrKey) || try == storeTries {
 			return err
 		}
-		if !t.bot.pause(ctx, keepAgain) || t.settled(ctx) != nil {
+		if !pause(ctx, keepAgain) || t.settled(ctx) != nil {
 			return err
 		}
 	}

@@ -11,14 +11,14 @@ import (
 	"llmbot/bot/turn"
 )
 
-// bareWait is how long a question waits for the second of its two events, which tells its files: they come within milliseconds of each
-// other (facts/slack.md §5.1). Who has only the first one to wait for is looked up.
-const bareWait = 400 * time.Millisecond
+// filesWait is how long a question waits for the second of its two events, which tells its files: they
+// come within milliseconds of each other (facts/slack.md §5.1). After that the thread tells them.
+const filesWait = 400 * time.Millisecond
 
-// mail is what an actor is told.
-type mail struct {
+// inboxItem is something that an actor is told.
+type inboxItem struct {
 	ask   *thread.Question // also one that is known, in a newer form
-	claim *turn.Lease
+	lease *turn.Lease      // of the thread: this process is to answer
 	gone  string           // ts of a message that was deleted
 	now   []thread.Message // the thread as it is, read after a change of which another process has heard
 	at    turn.TS          // of that change
@@ -28,8 +28,8 @@ type mail struct {
 type actor struct {
 	bot    *Bot
 	thread thread.ID
-	wake   chan struct{} // holds one: there is mail
-	inbox  []mail        // guarded by bot.mu
+	wake   chan struct{} // holds one: something is in the inbox
+	inbox  []inboxItem   // guarded by bot.mu
 	behind int           // asks that the actor has taken and no turn has; guarded by bot.mu
 
 	asks    []thread.Question // not answered yet, oldest first
@@ -58,7 +58,7 @@ func (a *actor) run(work, cut context.Context) {
 		if a.turn == nil {
 			switch {
 			case a.claim != nil:
-				if wait := a.unripe(); wait > 0 && cut.Err() == nil {
+				if wait := a.waitForFiles(); wait > 0 && cut.Err() == nil {
 					ripe.Reset(wait)
 				} else {
 					a.start(work, cut)
@@ -82,30 +82,30 @@ func (a *actor) run(work, cut context.Context) {
 	}
 }
 
-// unripe is how long to wait for what an ask still has to be told of.
-func (a *actor) unripe() time.Duration {
+// waitForFiles returns how long to wait for what an ask still has to be told of.
+func (a *actor) waitForFiles() time.Duration {
 	if !slices.ContainsFunc(a.asks, func(ask thread.Question) bool { return ask.Bare }) {
 		return 0
 	}
-	return bareWait - time.Since(a.since)
+	return filesWait - time.Since(a.since)
 }
 
-// read takes the mail.
+// read takes the items of the inbox.
 func (a *actor) read() {
 	a.bot.mu.Lock()
 	inbox := a.inbox
 	a.inbox, a.behind = nil, len(a.asks)+len(a.inbox)
 	a.bot.mu.Unlock()
-	for _, m := range inbox {
-		if m.gone != "" {
-			a.delete(m.gone)
+	for _, item := range inbox {
+		if item.gone != "" {
+			a.delete(item.gone)
 		}
-		a.compare(m.now, m.at)
-		if m.claim != nil {
-			a.claim = m.claim
+		a.compare(item.now, item.at)
+		if item.lease != nil {
+			a.claim = item.lease
 		}
-		if m.ask != nil {
-			a.insert(*m.ask)
+		if item.ask != nil {
+			a.insert(*item.ask)
 		}
 	}
 }
@@ -201,7 +201,7 @@ func (a *actor) finish(r report) {
 	}
 }
 
-// leave takes the actor out of the table if there is no mail; false: there is.
+// leave takes the actor out of the table if there is nothing in its inbox; false: there is.
 func (a *actor) leave() bool {
 	a.bot.mu.Lock()
 	defer a.bot.mu.Unlock()
@@ -210,7 +210,7 @@ func (a *actor) leave() bool {
 	}
 	delete(a.bot.actors, a.thread)
 	if a.bot.held.isShown(a.thread) {
-		a.bot.errand(a.bot.errands, "status", func(ctx context.Context) { a.bot.unsay(ctx, a.thread) })
+		a.bot.jobs.add("status", func(ctx context.Context) { a.bot.unsay(ctx, a.thread) })
 	}
 	if a.bot.draining {
 		poke(a.bot.wake)

@@ -2,8 +2,6 @@ package bot
 
 import (
 	"context"
-	"fmt"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -33,7 +31,7 @@ type actor struct {
 	behind int           // asks that the actor has taken and no turn has; guarded by bot.mu
 
 	asks    []thread.Question // not answered yet, oldest first
-	claim   *turn.Lease
+	lease   *turn.Lease
 	since   time.Time   // when the oldest of asks came
 	turn    *turnRun    // the one that runs; nil: none
 	running chan report // gets its end
@@ -57,7 +55,7 @@ func (a *actor) run(work, cut context.Context) {
 		a.read()
 		if a.turn == nil {
 			switch {
-			case a.claim != nil:
+			case a.lease != nil:
 				if wait := a.waitForFiles(); wait > 0 && cut.Err() == nil {
 					ripe.Reset(wait)
 				} else {
@@ -102,7 +100,7 @@ func (a *actor) read() {
 		}
 		a.compare(item.now, item.at)
 		if item.lease != nil {
-			a.claim = item.lease
+			a.lease = item.lease
 		}
 		if item.ask != nil {
 			a.insert(*item.ask)
@@ -161,37 +159,24 @@ func (a *actor) delete(ts string) {
 
 // start begins a turn for all that is asked so far.
 func (a *actor) start(work, cut context.Context) {
-	t := newTurn(a.bot, a.thread, a.claim, a.claim != a.with, a.asks)
+	t := newTurn(a.bot, a.thread, a.lease, a.lease != a.with, a.asks)
 	t.came, t.work = a.heard(), &a.work
 	a.work.begins(t.came)
-	a.asks, a.with, a.turn = nil, a.claim, t
+	a.asks, a.with, a.turn = nil, a.lease, t
 	a.bot.mu.Lock()
 	a.behind = 0
 	a.bot.mu.Unlock()
 	a.running = make(chan report, 1)
 	done := a.running
-	// The actor waits for the turn: it leaves its loop only when none runs.
-	go func() {
-		r := report{}
-		defer func() { done <- r }()
-		defer t.books.Wait()
-		defer func() {
-			// The one border for panics: a bug in one thread must not end the others (style.md §6.3).
-			if p := recover(); p != nil {
-				a.bot.log.ErrorContext(work, "turn_panicked", "thread", a.thread.String(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-				r = t.giveUp(work, "Something went wrong inside me. The people who run me find it in my log.")
-			}
-		}()
-		r = t.run(work, cut)
-	}()
+	go func() { done <- t.run(work, cut) }() // the actor waits for it: it leaves its loop only when none runs
 }
 
 // finish takes what a turn left behind.
 func (a *actor) finish(r report) {
 	a.turn, a.running = nil, nil
 	a.work.ends()
-	if !r.more && a.claim == a.with {
-		a.claim = nil
+	if !r.more && a.lease == a.with {
+		a.lease = nil
 	}
 	a.asks = slices.DeleteFunc(a.asks, func(ask thread.Question) bool { return !ask.Since().After(r.answered) })
 	for _, ask := range r.asks {

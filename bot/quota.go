@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -24,16 +25,17 @@ var errOverQuota = errors.New("a quota is used up")
 // tellAgain is how often somebody is told at most that they have had their share, as long as what they were told holds.
 const tellAgain = time.Minute
 
-// payer is for whom an answer is written: whose slot it takes, and whose quota. Of several people whose questions are answered together it is who asked
-// first; of an answer that somebody wants anew, or to go on, whoever wants it.
-func (t *turnRun) payer(asks []thread.Question) string {
-	if t.due.Redo && t.wanter != "" {
-		return t.wanter
+// payer returns for whom an answer is written: whose slot it takes, and whose quota. Of several people
+// whose questions are answered together it is who asked first; of an answer that somebody wants anew, or
+// to go on, whoever wants it.
+func (p plan) payer(asks []thread.Question) string {
+	if p.due.Redo && p.redo.By != "" {
+		return p.redo.By
 	}
 	return asks[0].User
 }
 
-// accounts are those in which a person's answer is counted.
+// accounts returns those in which a person's answer is counted.
 func (b *Bot) accounts(person, channel string, shared quota.Limits) (all []quota.Account) {
 	if !b.cfg.Quota.None() && person != "" {
 		all = append(all, quota.Account{Of: quota.Person, ID: person, Limits: b.cfg.Quota})
@@ -44,92 +46,152 @@ func (b *Bot) accounts(person, channel string, shared quota.Limits) (all []quota
 	return all
 }
 
-// afford counts the answer that is about to begin, and returns the questions that it answers: whose person has had their share is told so, and has no
-// answer. If none is left and something of an answer is visible, they are returned all the same, and refused says why: it is to be ended. What was
-// begun by an owner before goes on without being counted. The store being away refuses nobody.
-func (t *turnRun) afford(ctx context.Context, asks []thread.Question) []thread.Question {
-	for len(asks) > 0 {
-		t.person = t.payer(asks)
-		t.paying = t.bot.accounts(t.person, t.thread.Channel, t.set.Quota)
-		if len(t.paying) == 0 || t.begun() {
-			return asks
+// afford counts the answer that is about to begin. Whose person has had their share is told so, and their
+// questions have no answer. If none is left and something of an answer is visible, all stay, and refused
+// says why: that answer is to be ended. What was begun by an owner before goes on without being counted.
+// The store being away refuses nobody.
+func (t *turnRun) afford(ctx context.Context, a admitted) admitted {
+	for asked := a.asks; len(a.asks) > 0; {
+		a.person = a.payer(a.asks)
+		t.tab.person, t.tab.accounts = a.person, t.bot.accounts(a.person, t.thread.Channel, a.set.Quota)
+		if a.begun {
+			return a
 		}
-		count, cancel := context.WithTimeout(ctx, storeTimeout)
-		over, err := t.bot.ledger.Begin(count, t.thread.String(), t.heir, t.paying...)
-		cancel()
-		if err != nil {
-			t.bot.log.WarnContext(ctx, "answer_not_counted", "thread", t.thread.String(), "user", t.person, "error", err)
-		}
+		over := t.tab.begin(ctx, t.heir)
 		if over.Limit == "" {
-			return asks
+			return a
 		}
-		left := make([]thread.Question, 0, len(asks))
-		for _, a := range asks {
-			if a.User != t.person && t.person != t.wanter {
-				left = append(left, a)
+		left := make([]thread.Question, 0, len(a.asks))
+		for _, q := range a.asks {
+			if q.User != a.person && a.person != a.redo.By {
+				left = append(left, q)
 			}
 		}
-		if len(left) == 0 && (len(t.claim.Messages()) > 0 || !t.due.Redo && len(t.due.Adopt) > 0) {
-			t.refused = over
-			return asks
+		if len(left) == 0 && (len(t.lease.Messages()) > 0 || !a.due.Redo && len(a.due.Adopt) > 0) {
+			a.refused = over
+			return a
 		}
-		if where, sentence := t.overQuota(ctx, over); sentence != "" {
-			t.bot.whisper(ctx, where, t.person, sentence)
+		if where, sentence := t.overQuota(ctx, a, asked, over); sentence != "" {
+			t.bot.whisper(ctx, where, a.person, sentence)
 		}
-		asks = left
+		a.asks = left
 	}
-	return asks
+	return a
 }
 
-// overspent says that the tokens were used up while the answer waited for its slot.
-func (t *turnRun) overspent(ctx context.Context) quota.Over {
-	if len(t.paying) == 0 || t.begun() {
+// overspent returns what was used up while the answer waited for its slot; zero: nothing.
+func (t *turnRun) overspent(ctx context.Context, p plan) quota.Over {
+	if p.begun {
 		return quota.Over{}
 	}
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	over, err := t.bot.ledger.Spent(ctx, t.paying...)
-	if err != nil {
-		t.bot.log.WarnContext(ctx, "quota_unread", "thread", t.thread.String(), "user", t.person, "error", err)
-	}
-	return over
+	return t.tab.spent(ctx)
 }
 
-// refuse ends an answer that may not be written. What is visible of it stays, and says why; else the person alone is told.
-func (t *turnRun) refuse(ctx context.Context, w *answer.Writer, over quota.Over) answer.Outcome {
+// refuse ends an answer that may not be written. What is visible of it stays, and says why; else the
+// person alone is told.
+func (t *turnRun) refuse(ctx context.Context, w *answer.Writer, a admitted, over quota.Over) answer.Outcome {
 	stands, kept := w.Stands()
-	where, sentence := t.overQuota(ctx, over)
+	where, sentence := t.overQuota(ctx, a, a.asks, over)
 	out := answer.Outcome{Err: errOverQuota, Kept: kept, Answer: stands}
 	switch {
 	case kept:
 	case len(t.messageIDs()) > 0:
-		out.Answer = answer.Snapshot{Text: stands.Text, Notice: overSentence(over, time.Now()), Phase: answer.Failed, Ending: answer.EndingBroken, Controls: answer.CanRegenerate}
+		out.Answer = broken(stands.Text, overSentence(over, time.Now()))
 		return out
 	default:
 		out.Answer = answer.Snapshot{Phase: answer.Removed}
 	}
 	if sentence != "" {
-		t.bot.tell(where, t.person, sentence) // a slot may be held: nobody waits for Slack
+		t.bot.tell(where, a.person, sentence) // a slot may be held: nobody waits for Slack
 	}
 	return out
 }
 
-// overQuota notes that somebody has had their share, and returns what they are to be told, and where; nothing: they have just been told.
-func (t *turnRun) overQuota(ctx context.Context, over quota.Over) (where thread.ID, sentence string) {
-	b, now, asks := t.bot, time.Now(), t.under()
-	b.log.InfoContext(ctx, "quota_reached", "thread", t.thread.String(), "user", t.person, "of", string(over.Account.Of), "limit", string(over.Limit), "until", over.Until)
+// overQuota notes that somebody has had their share, and returns what they are to be told, and where;
+// nothing: they have just been told.
+func (t *turnRun) overQuota(ctx context.Context, a admitted, asked []thread.Question, over quota.Over) (where thread.ID, sentence string) {
+	b, now := t.bot, time.Now()
+	b.log.InfoContext(ctx, "quota_reached", "thread", t.thread.String(), "user", a.person,
+		"of", string(over.Account.Of), "limit", string(over.Limit), "until", over.Until)
 	if h := b.dep.Hooks.OverQuota; h != nil {
 		h(over)
 	}
-	if t.person == "" || !b.told.due(t.person+" "+string(over.Account.Of)+" "+over.Account.ID, now, over.Until) {
+	if a.person == "" || !b.told.due(a.person+" "+string(over.Account.Of)+" "+over.Account.ID, now, over.Until) {
 		return where, ""
 	}
 	where = t.thread
-	if len(t.messages) <= 1 && len(asks) > 0 && asks[0].Opens() {
+	if len(a.messages) <= 1 && len(asked) > 0 && asked[0].Opens() {
 		where.TS = "" // there is no thread yet in which it could be seen
 	}
 	return where, overSentence(over, now)
 }
+
+// tab is in which accounts the answer of a turn is counted. The store being away costs a log line.
+type tab struct {
+	ledger   quota.Ledger
+	log      *slog.Logger
+	thread   thread.ID
+	person   string          // for whom
+	accounts []quota.Account // none: it is not counted
+	writes   sync.WaitGroup  // that are under way
+}
+
+// begin counts the answer that is about to begin, unless that would be too many: then it returns why.
+func (b *tab) begin(ctx context.Context, heir bool) quota.Over {
+	if len(b.accounts) == 0 {
+		return quota.Over{}
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	over, err := b.ledger.Begin(ctx, b.thread.String(), heir, b.accounts...)
+	if err != nil {
+		b.log.WarnContext(ctx, "answer_not_counted", "thread", b.thread.String(), "user", b.person, "error", err)
+	}
+	return over
+}
+
+// spent returns what is used up; zero: nothing.
+func (b *tab) spent(ctx context.Context) quota.Over {
+	if len(b.accounts) == 0 {
+		return quota.Over{}
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	over, err := b.ledger.Spent(ctx, b.accounts...)
+	if err != nil {
+		b.log.WarnContext(ctx, "quota_unread", "thread", b.thread.String(), "user", b.person, "error", err)
+	}
+	return over
+}
+
+// spend counts the tokens of a request that is over, in the background.
+func (b *tab) spend(work context.Context, tokens int) {
+	if tokens > 0 {
+		b.write(work, "tokens", func(ctx context.Context) error { return b.ledger.Spend(ctx, tokens, b.accounts...) })
+	}
+}
+
+// settle notes that the answer that was counted has ended, in the background.
+func (b *tab) settle(work context.Context) {
+	b.write(work, "end", func(ctx context.Context) error { return b.ledger.End(ctx, b.thread.String(), b.accounts...) })
+}
+
+// write writes into the accounts, so that nobody waits for it but the end of the turn.
+func (b *tab) write(work context.Context, what string, do func(context.Context) error) {
+	if len(b.accounts) == 0 {
+		return
+	}
+	b.writes.Go(func() {
+		ctx, cancel := context.WithTimeout(work, storeTimeout)
+		defer cancel()
+		if err := do(ctx); err != nil && !errors.Is(err, turn.ErrClosed) {
+			b.log.WarnContext(ctx, "quota_not_written", "what", what, "thread", b.thread.String(), "user", b.person, "error", err)
+		}
+	})
+}
+
+// wait waits for the writes that are under way.
+func (b *tab) wait() { b.writes.Wait() }
 
 // told remembers until when what people were told about their quota need not be said again.
 type told struct {
@@ -216,34 +278,4 @@ func channelWords(id string) string {
 		return "This conversation"
 	}
 	return "This channel"
-}
-
-// spend counts the tokens of a request that is over, in the background.
-func (t *turnRun) spend(work context.Context, tokens int) {
-	if tokens > 0 {
-		t.book(work, "tokens", func(ctx context.Context) error {
-			return t.bot.ledger.Spend(ctx, tokens, t.paying...)
-		})
-	}
-}
-
-// settle says that the answer that was counted has ended.
-func (t *turnRun) settle(work context.Context) {
-	t.book(work, "end", func(ctx context.Context) error {
-		return t.bot.ledger.End(ctx, t.thread.String(), t.paying...)
-	})
-}
-
-// book writes into the accounts in the background, so that nobody waits for it but the end of the turn.
-func (t *turnRun) book(work context.Context, what string, write func(context.Context) error) {
-	if len(t.paying) == 0 {
-		return
-	}
-	t.books.Go(func() {
-		ctx, cancel := context.WithTimeout(work, storeTimeout)
-		defer cancel()
-		if err := write(ctx); err != nil && !errors.Is(err, turn.ErrClosed) {
-			t.bot.log.WarnContext(ctx, "quota_not_written", "what", what, "thread", t.thread.String(), "user", t.person, "error", err)
-		}
-	})
 }

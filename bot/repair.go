@@ -13,8 +13,6 @@ import (
 )
 
 const (
-	// mostTries is how many owners may die in an answer, without any progress, before it is given up: it may be what kills them (issue 7).
-	mostTries = 3 * turn.BlameUnit
 	// repairTimeout is how long the process that took a thread over may take to answer, until a message that we have overwritten is repaired.
 	repairTimeout = 15 * time.Minute
 	// repairLook is how often the record is looked at meanwhile.
@@ -29,23 +27,6 @@ const (
 	// lookBackTimeout is how long one such look may take, and the repair after it: the next ones wait for it.
 	lookBackTimeout = 30 * time.Second
 )
-
-// errHopeless ends an answer that has killed its owners.
-var errHopeless = errors.New("too many owners have died in this answer")
-
-const hopeless = "I have tried several times to answer this, and failed each time. Please ask in other words, or tell the people who run me."
-
-// lost ends a turn whose thread another process has. If a write of ours may have come after that, it is made good.
-func (t *turnRun) lost(work context.Context, last thread.Question, upto turn.TS) report {
-	t.mu.Lock()
-	lates := slices.Clone(t.lates)
-	t.mu.Unlock()
-	t.bot.log.WarnContext(work, "claim_lost", "thread", t.thread.String(), "ask", last.TS, "late_writes", len(lates))
-	if len(lates) > 0 {
-		t.bot.longJobs.add("repair", func(ctx context.Context) { t.bot.repair(ctx, t.thread, last.TS, upto, lates) })
-	}
-	return report{answered: upto, lost: true}
-}
 
 // takenOver is an answer that was taken over, and is complete.
 type takenOver struct {

@@ -99,14 +99,14 @@ func (a *actor) heard() time.Time {
 	return a.since
 }
 
-// watched is a draft that notes what the turn does from what it shows.
+// watched is a draft that notes that its end is being shown.
 type watched struct {
 	answer.Draft
 
 	work *atWork
 }
 
-// noting notes that ask is being answered, and from then on what is shown.
+// noting notes that ask is being answered, and from then on that the end is being shown.
 func (t *turnRun) noting(d answer.Draft, ask string) answer.Draft {
 	if old := t.work.Load(); old != nil {
 		now := *old
@@ -114,12 +114,6 @@ func (t *turnRun) noting(d answer.Draft, ask string) answer.Draft {
 		t.work.Store(&now)
 	}
 	return watched{d, t.work}
-}
-
-// Set notes the phase and shows a.
-func (d watched) Set(a answer.Snapshot) {
-	d.work.is(phaseOf(a))
-	d.Draft.Set(a)
 }
 
 // Close notes that the end is being shown, and shows it.
@@ -134,17 +128,19 @@ func (d watched) Untidy() bool {
 	return ok && t.Untidy()
 }
 
-// phaseOf tells the phase from what is shown in it.
-func phaseOf(a answer.Snapshot) string {
-	switch {
-	case a.Notice != "":
-		return ThreadAway
-	case a.Phase == answer.Writing:
-		return ThreadWriting
-	case !a.Thinking.IsZero():
-		return ThreadReasoning
-	case a.Status == answer.StatusThinking:
-		return ThreadThinking
+// does notes the phase of a thread whose answer's writer does a.
+func (w *atWork) does(a answer.Activity) {
+	switch a {
+	case answer.ActivityNone:
+	case answer.ActivityQueued:
+		w.is(ThreadQueued)
+	case answer.ActivityThinking:
+		w.is(ThreadThinking)
+	case answer.ActivityReasoning:
+		w.is(ThreadReasoning)
+	case answer.ActivityWriting:
+		w.is(ThreadWriting)
+	case answer.ActivityAway:
+		w.is(ThreadAway)
 	}
-	return ThreadQueued
 }

@@ -90,13 +90,13 @@ func (t *turnRun) overspent(ctx context.Context, p plan) quota.Over {
 // refuse ends an answer that may not be written. What is visible of it stays, and says why; else the
 // person alone is told.
 func (t *turnRun) refuse(ctx context.Context, w *answer.Writer, a admitted, over quota.Over) answer.Outcome {
-	stands, kept := w.Stands()
+	fallback, kept := w.Fallback()
 	where, sentence := t.overQuota(ctx, a, a.asks, over)
-	out := answer.Outcome{Err: errOverQuota, Kept: kept, Answer: stands}
+	out := answer.Outcome{Err: errOverQuota, Kept: kept, Answer: fallback}
 	switch {
 	case kept:
 	case len(t.messageIDs()) > 0:
-		out.Answer = broken(stands.Text, overSentence(over, time.Now()))
+		out.Answer = broken(fallback.Text, overSentence(over, time.Now()))
 		return out
 	default:
 		out.Answer = answer.Snapshot{Phase: answer.Removed}

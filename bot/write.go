@@ -116,14 +116,14 @@ func (t *turnRun) write(work, stream context.Context, a admitted, s *stage) (out
 	b := t.bot
 	id := "llmbot-" + strings.ReplaceAll(a.last().TS, ".", "-")
 	of := transcript.OfTurn(a.asks, a.upto)
-	from, stands, kept := t.previous(work, a, of)
+	from, fallback, kept := t.previous(work, a, of)
 	from = b.shared.Bounded(from)
 	s.saver = b.records.Saver(stream, transcript.SaverConfig{
 		Thread: t.thread, Begin: transcript.Checkpoint{Of: of, Text: from.Text}, Live: b.live, Progress: t.lease.Progress, Log: b.log,
 	})
 	w := b.shared.Writer(answer.Task{
 		Thread: t.thread.String(), Draft: s.draft, ID: id, Model: a.set.Model, Person: a.person,
-		Hold: t.leftVisible(a.plan), Stands: stands, Kept: kept,
+		MinVisible: t.leftVisible(a.plan), Fallback: fallback, Kept: kept, Does: t.work.does,
 		Note: s.saver.Note, Progress: t.lease.Progress, Spent: func(tokens int) { t.tab.spend(work, tokens) },
 	})
 	defer func() {
@@ -140,8 +140,8 @@ func (t *turnRun) write(work, stream context.Context, a admitted, s *stage) (out
 	case from.Finish != "" && !t.stopped() && t.lease.Blame() < mostBlame:
 		return w.Finished(from)
 	case t.lease.Blame() >= mostBlame:
-		stands, _ := w.Stands()
-		return answer.Outcome{Answer: broken(stands.Text, hopeless), Err: errHopeless}
+		shown, _ := w.Fallback()
+		return answer.Outcome{Answer: broken(shown.Text, hopeless), Err: errHopeless}
 	case a.refused.Limit != "":
 		return t.refuse(work, w, a, a.refused)
 	}
@@ -176,7 +176,7 @@ func broken(text, notice string) answer.Snapshot {
 
 // previous loads the text that the answer goes on from (zero: it begins anew), and what stays if nothing
 // comes to it. kept reports that this is an answer that had ended.
-func (t *turnRun) previous(work context.Context, a admitted, of transcript.Of) (from answer.Partial, stands answer.Snapshot, kept bool) {
+func (t *turnRun) previous(work context.Context, a admitted, of transcript.Of) (from answer.Partial, fallback answer.Snapshot, kept bool) {
 	if a.due.Redo {
 		var own map[string]transcript.Entry
 		err := t.stored(work, func() (err error) {
@@ -187,7 +187,7 @@ func (t *turnRun) previous(work context.Context, a admitted, of transcript.Of) (
 			t.bot.log.WarnContext(work, "answers_unread", "thread", t.thread.String(), "error", err)
 		}
 		if e := own[a.due.What]; e.Text != "" {
-			stands = e.Snapshot()
+			fallback = e.Snapshot()
 			if kept = e.Phase.Final(); a.more {
 				from = answer.Partial{Text: e.Text, Tokens: e.Tokens, Elapsed: e.Elapsed, TTFT: e.TTFT, Asked: true}
 			}
@@ -197,9 +197,9 @@ func (t *turnRun) previous(work context.Context, a admitted, of transcript.Of) (
 		from = t.saved(work, of)
 	}
 	if kept {
-		return from, stands, kept
+		return from, fallback, kept
 	}
-	stands = answer.Snapshot{Text: from.Text, Small: figures.Footer(from.Result())}
+	fallback = answer.Snapshot{Text: from.Text, Small: figures.Footer(from.Result())}
 	var shown []string // what Slack gives back: a translation, and of a long answer the beginning
 	for _, m := range t.shown(a.plan) {
 		if m.Text != "" {
@@ -208,9 +208,9 @@ func (t *turnRun) previous(work context.Context, a admitted, of transcript.Of) (
 	}
 	text := strings.Join(shown, "\n\n")
 	if utf8.RuneCountInString(text)*3 > utf8.RuneCountInString(from.Text)*4 { // saved last long before its owner died
-		stands = answer.Snapshot{Text: text}
+		fallback = answer.Snapshot{Text: text}
 	}
-	return from, stands, kept
+	return from, fallback, kept
 }
 
 // leftVisible returns how many characters a killed process left visible of the answer.

@@ -51,7 +51,7 @@ func (b *bound) measure(text string) {
 // sure returns how many characters are shown whatever follows.
 func (b *bound) sure() int { return b.max - min(cutZone, b.max/10) }
 
-// shown returns what is shown of a text. all says that nothing will follow it.
+// shown returns what is shown of a text; all: nothing will follow it.
 func (b *bound) shown(text string, all bool) string {
 	b.measure(text)
 	switch {

@@ -24,7 +24,7 @@ type Resume string
 const (
 	ResumeAuto     Resume = "auto"     // continue where the server is known to do it, else restart
 	ResumeContinue Resume = "continue" // the server gets the text so far, and writes what follows it
-	ResumeRestart  Resume = "restart"  // written anew; the old text stays until the new one has overtaken it
+	ResumeRestart  Resume = "restart"  // written again; the old text stays until overtaken
 )
 
 // Partial is an answer that is to go on.
@@ -65,7 +65,7 @@ func (w *Writer) continues(ctx context.Context) bool {
 // goOn asks a model for the rest of an answer, where the server cannot continue it.
 const goOn = "Please go on exactly where your answer stopped. Do not repeat anything of it, and do not comment on this."
 
-// resumed returns the request for the rest of an answer. continued says that only what follows
+// resumed returns the request for the rest of an answer. continued reports that only what follows
 // comes back.
 func (w *Writer) resumed(ctx context.Context, req llm.Request) (_ llm.Request, continued bool) {
 	if w.from.Text == "" {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -96,13 +97,23 @@ func (s *Shared) Queued() int { return s.slots.queued() }
 // Budget returns how many tokens a prompt for a model may take, when an answer may take maxTokens;
 // 0: not known. It asks the server, and blocks for 2 s at most.
 func (s *Shared) Budget(ctx context.Context, model string, maxTokens int) int {
-	ctx, cancel := context.WithTimeout(ctx, ModelTimeout)
-	defer cancel()
-	m, err := s.cfg.Server.Model(ctx, model)
-	if err != nil {
+	budget, err := Budget(ctx, s.cfg.Server, model, maxTokens)
+	if err != nil { // the refusal of a prompt that is too long tells
 		return 0
 	}
-	return PromptBudget(m.MaxModelLen, maxTokens)
+	return budget
+}
+
+// Budget asks the server how many tokens a prompt for a model may take, when an answer may take
+// maxTokens; 0: it does not say. It blocks for 2 s at most.
+func Budget(ctx context.Context, s Server, model string, maxTokens int) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, ModelTimeout)
+	defer cancel()
+	m, err := s.Model(ctx, model)
+	if err != nil {
+		return 0, fmt.Errorf("ask for the model's window: %w", err)
+	}
+	return PromptBudget(m.MaxModelLen, maxTokens), nil
 }
 
 // Bounded returns what there is of an answer up to where its request would have ended: a version,

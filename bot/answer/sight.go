@@ -15,7 +15,7 @@ import (
 // after a restart.
 const textOnlyFor = 10 * time.Minute
 
-// cannotSee is what a person is told whose picture was not shown to the model.
+// cannotSee tells a person that the model did not get their picture.
 const cannotSee = "The model that I use reads text only: I did not see the picture."
 
 // blind returns turns for a model that takes no pictures.

@@ -27,11 +27,13 @@ const (
 	// count, in percent.
 	closeBy      = 85
 	countTimeout = time.Second // such a count may take: it stands before the first token
-	maxSeats     = 10_000      // threads whose window is remembered. Each that is forgotten costs a prefix
+	// maxSeats is how many threads have a remembered window. Each that is forgotten costs a cached
+	// prefix.
+	maxSeats = 10_000
 )
 
-// window knows how much text fits into the model: the server's own count of a thread's last prompt, and for what is new in it an estimate
-// that is calibrated by that count.
+// window knows how much text fits into the model. It has the server's own count of a thread's last
+// prompt, and estimates what is new since by the bytes per token of that count.
 type window struct {
 	mu    sync.Mutex // guards all below
 	ratio float64    // bytes in a token over all threads, from the server's usage; 0: unknown

@@ -23,13 +23,13 @@ import (
 const (
 	maxTextFile  = 10 << 20         // bytes of a text file that is read at all
 	maxImageFile = 20 << 20         // and of a picture
-	maxFileRunes = 100_000          // characters of a file that go to the model, if its window is large enough
+	maxFileRunes = 100_000          // characters of a file that go to the model, if its window allows
 	minFileRunes = 2_000            // and if it is not
 	unknownRunes = 24_000           // if nobody says how large it is
 	maxPictures  = 4                // the newest of a thread: servers refuse too many
 	maxFiles     = 20               // the newest of a thread, pictures among them
-	maxReads     = 4                // files of all threads that are fetched or read at a time: each is held in memory meanwhile
-	maxTicks     = 31               // backticks in a row that stay in a file: its fence must be longer than any
+	maxReads     = 4                // files of all threads read at a time: each is in memory
+	maxTicks     = 31               // backticks in a row that stay in a file: its fence must be longer
 	filesTimeout = 30 * time.Second // all files of a turn together
 	maxFileCache = 64 << 20         // bytes of files that are remembered for the next turns
 	maxFilesKept = 10_000           // and how many: what is said of one that was not read is short
@@ -37,9 +37,9 @@ const (
 
 // Errors of Files.
 var (
-	// ErrNoFile says that a file may not be read, or is not there: what came was no content of it.
+	// ErrNoFile reports that a file may not be read, or is not there: what came was no content of it.
 	ErrNoFile = errors.New("file is not readable")
-	// ErrLargeFile says that a file is larger than wanted.
+	// ErrLargeFile reports that a file is larger than wanted.
 	ErrLargeFile = errors.New("file is too large")
 )
 

@@ -176,7 +176,9 @@ func throughputOf(readings []reading, alone float64) throughput {
 		d               time.Duration
 	}
 	var edges []edge
-	full, shared := 0.0, 0.0 // the highest rate of an interval at both ends of which requests ran; requests times seconds
+	// full is the highest rate of an interval at both ends of which requests ran; shared is requests
+	// times seconds.
+	full, shared := 0.0, 0.0
 	for i := 1; i < len(readings); i++ {
 		a, b := readings[i-1].metrics, readings[i].metrics
 		r := llm.Rates(a, b, readings[i].at.Sub(readings[i-1].at))

@@ -44,7 +44,7 @@ type Config struct {
 	Server  Server
 	GPUs    func(ctx context.Context) ([]llm.GPU, error) // nil: nobody tells of GPUs
 	Use     func() SlackUse                              // nil: not known
-	Work    func() (live, queued int)                    // threads at work in this process, and how many of them wait for a slot
+	Work    func() (live, queued int)                    // threads at work, and waiting for a slot
 	Version string                                       // of the bot; empty: not known
 	Log     *slog.Logger
 }
@@ -108,7 +108,7 @@ func (b *Board) Report(ctx context.Context, details bool) Report {
 	return r
 }
 
-// glance says whether the server is up, and what it is.
+// glance returns a line on whether the server is up, and what it is.
 func (b *Board) glance(s snapshot, now time.Time) Group {
 	state, since, _ := b.monitor.now()
 	line := "Model server: " + string(state)
@@ -275,7 +275,7 @@ func (b *Board) selfGroup(_ snapshot, now time.Time) Group {
 	return g
 }
 
-// away returns err if it says that the server is not there, else nil.
+// away returns err if it means that the server is not there, else nil.
 func away(err error) error {
 	if e, ok := errors.AsType[*llm.Error](err); ok && e.Away() || errors.Is(err, context.DeadlineExceeded) {
 		return err

@@ -9,7 +9,7 @@ type wrote struct {
 }
 
 // Crowd records who has written in a thread and how early: only what does not become wrong as more
-// comes, but for deletions. The zero value is one of which nothing is known.
+// comes, except by deletions. The zero value is a crowd of which nothing is known.
 //
 // It keeps the two persons of whom the earliest messages are known. So Before stays true in
 // whichever order messages come.

@@ -12,8 +12,9 @@ import (
 	"llmbot/bot/slacksim"
 )
 
-// Limits of the small servers of this machine: a client that sends no request must not hold a connection, nor a large one memory. How long
-// a body may take is the handler's business: event streams and sockets have no end.
+// Limits of the small servers of this machine: a client that sends no request must not hold a
+// connection, and a large one must not take memory. How long a body may take is the handler's
+// business: event streams and sockets have no end.
 const (
 	headerTimeout = 10 * time.Second
 	idleTimeout   = 2 * time.Minute
@@ -125,7 +126,7 @@ func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, first func()
 	return errors.Join(err, closeErr)
 }
 
-// served is the error of http.Server.Serve, unless it was closed.
+// served returns the error of http.Server.Serve, unless it was closed.
 func served(err error) error {
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
@@ -140,7 +141,7 @@ type hintError struct {
 	hint string
 }
 
-// Hint is the next step.
+// Hint returns the next step.
 func (e *hintError) Hint() string { return e.hint }
 
 // Unwrap returns the cause.

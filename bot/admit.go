@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"llmbot/bot/attach"
+	"llmbot/bot/quota"
 	"llmbot/bot/recent"
 	"llmbot/bot/thread"
 )
@@ -44,52 +45,65 @@ func (s *seldom) due(key string, now time.Time) bool {
 	return true
 }
 
-// admit asks the policy about everybody who asked, tells those who may not, and returns the asks that are answered.
-func (t *turnRun) admit(ctx context.Context, asks []thread.Question) []thread.Question {
-	admitted := make([]thread.Question, 0, len(asks))
+// admitted is a plan whose askers are known, and may ask.
+type admitted struct {
+	plan
+
+	asks     []thread.Question // that are answered, oldest first
+	unsure   bool              // somebody was refused only because Slack did not say who they are
+	cutShort bool              // the turn ended while Slack was asked who somebody is
+	person   string            // for whom the answer is, see payer
+	refused  quota.Over        // why the answer may not be written, of which something is visible; zero: it may
+}
+
+// last returns the question that the answer is said to answer.
+func (a admitted) last() thread.Question { return a.asks[len(a.asks)-1] }
+
+// admit asks the policy about everybody who asked, and tells those who may not.
+func (t *turnRun) admit(ctx context.Context, p plan) admitted {
+	a := admitted{plan: p}
 	told := map[string]bool{}
-	for _, ask := range asks {
+	for _, ask := range p.due.Asks {
 		refusal := t.bot.cfg.Policy.Quick(t.thread.Channel, ask)
 		word := ""
 		if refusal == "" {
-			refusal, word = t.check(ctx, ask)
+			refusal = t.who(ctx, &a, ask.User)
+		}
+		if a.cutShort {
+			return admitted{plan: p, cutShort: true}
+		}
+		if refusal == "" {
+			word = noQuestion(ask)
 		}
 		switch {
-		case t.cutShort:
-			return nil
 		case refusal == "" && word == "":
-			admitted = append(admitted, ask)
-		case len(t.claim.Messages()) > 0 && t.unsure: // see none
+			a.asks = append(a.asks, ask)
+		case len(t.lease.Messages()) > 0 && a.unsure: // see none
 		case !told[ask.User] && (ask.Explicit() || strings.TrimSpace(ask.Text) == ""):
 			told[ask.User] = true
 			t.bot.log.InfoContext(ctx, "ask_refused", "thread", t.thread.String(), "ask", ask.TS, "user", ask.User)
 			if word != "" || t.bot.mayTell(ctx, t.thread.Channel, ask.User, refusal) {
-				t.whisper(ctx, ask, word+string(refusal))
+				t.bot.whisper(ctx, whisperPlace(ask), ask.User, word+string(refusal))
 			}
 		}
 	}
-	return admitted
+	return a
 }
 
-// check decides what must be looked up, and answers what is no question by a word.
-func (t *turnRun) check(ctx context.Context, ask thread.Question) (_ Refusal, word string) {
-	if refusal := t.who(ctx, ask.User); refusal != "" || t.cutShort {
-		return refusal, ""
-	}
-	if strings.TrimSpace(ask.Text) != "" {
-		return "", ""
-	}
+// noQuestion returns what is said to a message that asks nothing; empty: it does, or nothing is said.
+func noQuestion(ask thread.Question) string {
 	switch {
+	case strings.TrimSpace(ask.Text) != "":
 	case len(ask.Files) > 0:
-		return "", attach.Unreadable(ask.Files)
+		return attach.Unreadable(ask.Files)
 	case ask.Opens():
-		return "", "What would you like to know? Please write your question after my name."
+		return "What would you like to know? Please write your question after my name."
 	}
-	return "", ""
+	return ""
 }
 
 // who asks the policy about a person. It waits for Slack as long as that may help.
-func (t *turnRun) who(ctx context.Context, user string) Refusal {
+func (t *turnRun) who(ctx context.Context, a *admitted, user string) Refusal {
 	b := t.bot
 	if !b.cfg.Policy.asks() {
 		return ""
@@ -99,29 +113,25 @@ func (t *turnRun) who(ctx context.Context, user string) Refusal {
 	began := time.Now()
 	who, err := b.dep.Room.Person(limited, user)
 	if err == nil {
-		t.call(user, who.Name)
+		for i, m := range a.messages { // the name is known now, where only the id was
+			if m.User == user && m.Name == user && who.Name != "" {
+				a.messages[i].Name = who.Name
+			}
+		}
 		return b.cfg.Policy.Check(who)
 	}
 	if ctx.Err() != nil {
-		t.cutShort = true
+		a.cutShort = true
 		return ""
 	}
-	b.log.ErrorContext(ctx, "person_unknown", "user", user, "hint", "users.info must work (scope users:read) to tell guests and externals apart", "waited_ms", time.Since(began).Milliseconds(), "error", err)
-	t.unsure = true
+	b.log.ErrorContext(ctx, "person_unknown", "user", user, "waited_ms", time.Since(began).Milliseconds(), "error", err,
+		"hint", "users.info must work (scope users:read) to tell guests and externals apart")
+	a.unsure = true
 	if errors.Is(err, ErrNoPerson) {
 		return "I could not find out who you are: Slack does not tell me, and I answer members only. Please tell the people who run me."
 	}
 	return Refusal(fmt.Sprintf("I could not find out who you are: I asked Slack for %d minutes without an answer, and I answer members only. Please ask again.",
 		int(whoTimeout.Minutes())))
-}
-
-// call gives a person in the thread the name that is known now, where only the id was.
-func (t *turnRun) call(user, name string) {
-	for i, m := range t.messages {
-		if m.User == user && m.Name == user && name != "" {
-			t.messages[i].Name = name
-		}
-	}
 }
 
 // mayTell says whether somebody is to be told a refusal: the same one at most once an hour, however often they ask, and whichever process of the bot
@@ -138,9 +148,7 @@ func (b *Bot) mayTell(ctx context.Context, channel, user string, refusal Refusal
 	if !b.refused.due(key, now) {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	due, err := b.answers.seldom(ctx, key, now, refusalEvery)
+	due, err := b.records.Tell(ctx, key, now, refusalEvery)
 	if err != nil { // it is told again when the store is back, at worst
 		b.log.WarnContext(ctx, "refusal_not_noted", "user", user, "error", err)
 		return true

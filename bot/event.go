@@ -1,6 +1,10 @@
 package bot
 
-import "llmbot/bot/thread"
+import (
+	"time"
+
+	"llmbot/bot/thread"
+)
 
 // Event is something that happened in Slack and may concern the bot. Its kinds are in this file.
 type Event interface{ event() }
@@ -41,6 +45,19 @@ type Halted struct {
 }
 
 func (Halted) event() {}
+
+// Connected says that a socket is open again. It is an event of its own: what was said while none was
+// open comes by no other.
+type Connected struct {
+	Since time.Time // since when none was; zero: since the process began
+}
+
+func (Connected) event() {}
+
+// Disconnected says that no socket is open any more.
+type Disconnected struct{}
+
+func (Disconnected) event() {}
 
 // HomeOpened says that somebody opened the bot's Home tab.
 type HomeOpened struct{ User string }

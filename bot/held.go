@@ -214,7 +214,7 @@ func everyAsk(string) bool { return true }
 // waitsNoMore notes that nobody waits for the store any more with those questions of a thread.
 func (b *Bot) waitsNoMore(t thread.ID, which func(ts string) bool) {
 	if b.held.drop(t, which) {
-		b.errand(b.errands, "status", func(ctx context.Context) { b.unsay(ctx, t) })
+		b.jobs.add("status", func(ctx context.Context) { b.unsay(ctx, t) })
 	}
 }
 
@@ -272,10 +272,10 @@ func (b *Bot) tellWait(ctx context.Context, t thread.ID) {
 		}
 		// The look comes after the status: an answer that is posted after the status takes it away, and one
 		// that was posted before is seen here. The other way round, one between the two would be missed.
-		if time.Since(tsTime(a.asks[0])) > heldFresh && b.isAnswered(ctx, t, a.asks) {
+		if time.Since(turn.TS(a.asks[0]).Time()) > heldFresh && b.isAnswered(ctx, t, a.asks) {
 			b.waitsNoMore(t, everyAsk)
 		}
-	case time.Since(tsTime(a.asks[0])) > heldFresh && b.isAnswered(ctx, t, a.asks):
+	case time.Since(turn.TS(a.asks[0]).Time()) > heldFresh && b.isAnswered(ctx, t, a.asks):
 		b.waitsNoMore(t, everyAsk)
 	default:
 		b.held.noted(t, true)
@@ -290,8 +290,8 @@ func (b *Bot) isAnswered(ctx context.Context, t thread.ID, asks []string) bool {
 	ctx, cancel := context.WithTimeout(ctx, heldRead)
 	defer cancel()
 	newest := turn.TS(slices.MaxFunc(asks, func(x, y string) int { return turn.TS(x).Compare(turn.TS(y)) }))
-	began := tsTime(t.TS)
-	first, err := b.dep.History.Recent(ctx, t.Channel, unixTS(began.Add(-time.Second)), unixTS(began.Add(time.Second)))
+	began := turn.TS(t.TS).Time()
+	first, err := b.dep.History.Recent(ctx, t.Channel, string(turn.At(began.Add(-time.Second))), string(turn.At(began.Add(time.Second))))
 	if err != nil || !slices.ContainsFunc(first, func(m thread.Message) bool { return m.TS == t.TS && turn.TS(m.Latest).After(newest) }) {
 		return false
 	}

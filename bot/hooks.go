@@ -88,9 +88,9 @@ func (t *turnRun) ended(end End) {
 	}
 }
 
-// seen tells that a message of the answer was posted; only the first is news.
+// seen tells that the first message of the answer was posted.
 func (t *turnRun) seen() {
-	if h := t.bot.dep.Hooks.Visible; h != nil && len(t.ids) == 1 {
+	if h := t.bot.dep.Hooks.Visible; h != nil {
 		h(time.Since(t.came))
 	}
 }

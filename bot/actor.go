@@ -2,8 +2,6 @@ package bot
 
 import (
 	"context"
-	"fmt"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -11,14 +9,14 @@ import (
 	"llmbot/bot/turn"
 )
 
-// bareWait is how long a question waits for the second of its two events, which tells its files: they come within milliseconds of each
-// other (facts/slack.md §5.1). Who has only the first one to wait for is looked up.
-const bareWait = 400 * time.Millisecond
+// filesWait is how long a question waits for the second of its two events, which tells its files: they
+// come within milliseconds of each other (facts/slack.md §5.1). After that the thread tells them.
+const filesWait = 400 * time.Millisecond
 
-// mail is what an actor is told.
-type mail struct {
+// inboxItem is something that an actor is told.
+type inboxItem struct {
 	ask   *thread.Question // also one that is known, in a newer form
-	claim *turn.Lease
+	lease *turn.Lease      // of the thread: this process is to answer
 	gone  string           // ts of a message that was deleted
 	now   []thread.Message // the thread as it is, read after a change of which another process has heard
 	at    turn.TS          // of that change
@@ -28,12 +26,12 @@ type mail struct {
 type actor struct {
 	bot    *Bot
 	thread thread.ID
-	wake   chan struct{} // holds one: there is mail
-	inbox  []mail        // guarded by bot.mu
+	wake   chan struct{} // holds one: something is in the inbox
+	inbox  []inboxItem   // guarded by bot.mu
 	behind int           // asks that the actor has taken and no turn has; guarded by bot.mu
 
 	asks    []thread.Question // not answered yet, oldest first
-	claim   *turn.Lease
+	lease   *turn.Lease
 	since   time.Time   // when the oldest of asks came
 	turn    *turnRun    // the one that runs; nil: none
 	running chan report // gets its end
@@ -57,8 +55,8 @@ func (a *actor) run(work, cut context.Context) {
 		a.read()
 		if a.turn == nil {
 			switch {
-			case a.claim != nil:
-				if wait := a.unripe(); wait > 0 && cut.Err() == nil {
+			case a.lease != nil:
+				if wait := a.waitForFiles(); wait > 0 && cut.Err() == nil {
 					ripe.Reset(wait)
 				} else {
 					a.start(work, cut)
@@ -82,30 +80,30 @@ func (a *actor) run(work, cut context.Context) {
 	}
 }
 
-// unripe is how long to wait for what an ask still has to be told of.
-func (a *actor) unripe() time.Duration {
+// waitForFiles returns how long to wait for what an ask still has to be told of.
+func (a *actor) waitForFiles() time.Duration {
 	if !slices.ContainsFunc(a.asks, func(ask thread.Question) bool { return ask.Bare }) {
 		return 0
 	}
-	return bareWait - time.Since(a.since)
+	return filesWait - time.Since(a.since)
 }
 
-// read takes the mail.
+// read takes the items of the inbox.
 func (a *actor) read() {
 	a.bot.mu.Lock()
 	inbox := a.inbox
 	a.inbox, a.behind = nil, len(a.asks)+len(a.inbox)
 	a.bot.mu.Unlock()
-	for _, m := range inbox {
-		if m.gone != "" {
-			a.delete(m.gone)
+	for _, item := range inbox {
+		if item.gone != "" {
+			a.delete(item.gone)
 		}
-		a.compare(m.now, m.at)
-		if m.claim != nil {
-			a.claim = m.claim
+		a.compare(item.now, item.at)
+		if item.lease != nil {
+			a.lease = item.lease
 		}
-		if m.ask != nil {
-			a.insert(*m.ask)
+		if item.ask != nil {
+			a.insert(*item.ask)
 		}
 	}
 }
@@ -161,37 +159,24 @@ func (a *actor) delete(ts string) {
 
 // start begins a turn for all that is asked so far.
 func (a *actor) start(work, cut context.Context) {
-	t := newTurn(a.bot, a.thread, a.claim, a.claim != a.with, a.asks)
+	t := newTurn(a.bot, a.thread, a.lease, a.lease != a.with, a.asks)
 	t.came, t.work = a.heard(), &a.work
 	a.work.begins(t.came)
-	a.asks, a.with, a.turn = nil, a.claim, t
+	a.asks, a.with, a.turn = nil, a.lease, t
 	a.bot.mu.Lock()
 	a.behind = 0
 	a.bot.mu.Unlock()
 	a.running = make(chan report, 1)
 	done := a.running
-	// The actor waits for the turn: it leaves its loop only when none runs.
-	go func() {
-		r := report{}
-		defer func() { done <- r }()
-		defer t.books.Wait()
-		defer func() {
-			// The one border for panics: a bug in one thread must not end the others (style.md §6.3).
-			if p := recover(); p != nil {
-				a.bot.log.ErrorContext(work, "turn_panicked", "thread", a.thread.String(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-				r = t.giveUp(work, "Something went wrong inside me. The people who run me find it in my log.")
-			}
-		}()
-		r = t.run(work, cut)
-	}()
+	go func() { done <- t.run(work, cut) }() // the actor waits for it: it leaves its loop only when none runs
 }
 
 // finish takes what a turn left behind.
 func (a *actor) finish(r report) {
 	a.turn, a.running = nil, nil
 	a.work.ends()
-	if !r.more && a.claim == a.with {
-		a.claim = nil
+	if !r.more && a.lease == a.with {
+		a.lease = nil
 	}
 	a.asks = slices.DeleteFunc(a.asks, func(ask thread.Question) bool { return !ask.Since().After(r.answered) })
 	for _, ask := range r.asks {
@@ -201,7 +186,7 @@ func (a *actor) finish(r report) {
 	}
 }
 
-// leave takes the actor out of the table if there is no mail; false: there is.
+// leave takes the actor out of the table if there is nothing in its inbox; false: there is.
 func (a *actor) leave() bool {
 	a.bot.mu.Lock()
 	defer a.bot.mu.Unlock()
@@ -210,7 +195,7 @@ func (a *actor) leave() bool {
 	}
 	delete(a.bot.actors, a.thread)
 	if a.bot.held.isShown(a.thread) {
-		a.bot.errand(a.bot.errands, "status", func(ctx context.Context) { a.bot.unsay(ctx, a.thread) })
+		a.bot.jobs.add("status", func(ctx context.Context) { a.bot.unsay(ctx, a.thread) })
 	}
 	if a.bot.draining {
 		poke(a.bot.wake)

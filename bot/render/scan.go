@@ -197,8 +197,8 @@ func (d *Doc) stepLine() bool {
 	return d.textLine(p)
 }
 
-// lazy reports whether a line that p begins stands outside of the quote or the item whose paragraph it
-// goes on with: it underlines nothing, and with the line above it may be the head of a table.
+// lazy reports whether the line that p begins continues the paragraph of a quote or an item from
+// outside of it: it underlines nothing, and with the line above it may be the head of a table.
 func (d *Doc) lazy(p prefix) bool {
 	at, _ := d.column(p)
 	return p.quote < d.paraQuote || slices.ContainsFunc(d.lists[:d.nList], func(l list) bool {

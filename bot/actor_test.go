@@ -205,7 +205,7 @@ func TestWhatBecomesOfTheThread(t *testing.T) {
 		"changed while its end was shown":      {durable, answer.ErrSuperseded, turn.ErrLost, calledOff},
 		"another process has it":               {durable, turn.ErrLost, nil, lost},
 		"another one took it before its end":   {durable, nil, turn.ErrLost, lost},
-		"the store is away until the end":      {durable, nil, ErrNotNow, released},
+		"the store is away until the end":      {durable, nil, ErrLeaseUncertain, released},
 		"the bot stops":                        {durable, errShutdown, nil, released},
 		"the bot stops, and nobody comes next": {alone, errShutdown, nil, done},
 	} {

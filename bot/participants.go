@@ -9,13 +9,13 @@ import (
 	"llmbot/bot/thread"
 )
 
-// maxParticipants is how many threads are remembered of which something is known. Each that is forgotten
-// costs a read.
+// maxParticipants is how many threads are remembered of which something is known. Each that is
+// forgotten costs a read.
 const maxParticipants = 20_000
 
-// participants remembers who has written in which thread and how early, and in which threads the bot was
-// not when they were looked at: only what does not become wrong, but for deletions, which make it forget.
-// It saves reads, and decides nothing that a read would decide otherwise.
+// participants remembers who has written in which thread and how early, and in which threads the
+// bot was not when they were looked at: only what does not become wrong, but for deletions, which
+// make it forget. It saves reads, and decides nothing that a read would decide otherwise.
 type participants struct {
 	mu    sync.Mutex // guards all below
 	known *simplelru.LRU[thread.ID, thread.Crowd]

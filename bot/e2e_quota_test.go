@@ -335,3 +335,27 @@ func TestQuotaWithoutTheStore(t *testing.T) {
 		}
 	})
 }
+
+// TestAnEditIsPaidByWhoEdits: somebody else may have had the answer written anew before.
+func TestAnEditIsPaidByWhoEdits(t *testing.T) {
+	cfg := limited(2, 0)
+	cfg.model.Answer = numbered(60)
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "count")
+		got := w.answered("general", ts, 1)
+		w.slack.Say("bob", "general", ts, "I would like to know, too")
+		time.Sleep(time.Second)
+		w.click("bob", "general", got[0].TS, bot.PressRegenerate)
+		w.until("it is written anew", time.Minute, func() bool { return w.model.Total() == 2 && w.model.Running() == 0 })
+		for i := range 2 {
+			w.edit("alice", "general", ts, fmt.Sprintf("%s count again, %d", w.slack.Mention(), i))
+			time.Sleep(10 * time.Second)
+		}
+		if told := w.whispers("bob"); told != "" {
+			t.Errorf("bob, who asked for one answer, is told %q", told)
+		}
+		if told := w.whispers("alice"); !strings.Contains(told, "You have had your 2 answers") {
+			t.Errorf("alice, who wants her third answer, is told %q", told)
+		}
+	})
+}

@@ -46,7 +46,7 @@ func (w *Writer) try(ctx context.Context, req llm.Request) (llm.Result, error) {
 		if checking {
 			fresh.WriteString(d.Text)
 			again, known := repeated(w.from.Text, fresh.String())
-			if !known && fresh.Len() < tellMost {
+			if !known && fresh.Len() < mostUnsure {
 				return nil
 			}
 			checking = false
@@ -84,7 +84,8 @@ func (w *Writer) try(ctx context.Context, req llm.Request) (llm.Result, error) {
 	if checking { // it ended before it was known
 		w.text += fresh.String()
 		e, _ := errors.AsType[*llm.Error](err)
-		if nothing := strings.TrimSpace(fresh.String()) == ""; nothing && (err == nil || e != nil && e.Kind == llm.KindEmpty) {
+		empty := err == nil || e != nil && e.Kind == llm.KindEmpty
+		if empty && strings.TrimSpace(fresh.String()) == "" {
 			return res, errNoContinuation
 		}
 	}

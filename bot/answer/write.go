@@ -16,8 +16,8 @@ import (
 
 const (
 	awaySay = 3 * time.Second // a blip that is shorter is not worth a message
-	// tellMost is after how many bytes we stop asking whether they are a continuation.
-	tellMost = 4 << 10
+	// mostUnsure is after how many bytes we stop asking whether they are a continuation.
+	mostUnsure = 4 << 10
 )
 
 // errNoContinuation reports that what came is no continuation of the answer: the next request writes
@@ -37,7 +37,7 @@ const FinishCut llm.Finish = "cut"
 // [Retry]. It resumes the answer that from has. The caller has entered.
 func (w *Writer) Write(ctx context.Context, in prompt.Input, req llm.Request, from Partial) Outcome {
 	w.shared.window.fit(w.task.Thread, &in)
-	if w.shared.sight.blind(w.model) {
+	if w.shared.vision.blind(w.model) {
 		w.cannotSee(&in)
 	}
 	w.startFrom(ctx, from)
@@ -125,7 +125,7 @@ func (r *requests) request(ctx context.Context) (err error) {
 func (r *requests) Adapt(_ context.Context, failure *llm.Error) bool {
 	switch {
 	case failure.NoImages() && hasImages(r.in.Turns):
-		r.shared.sight.refused(r.model)
+		r.shared.vision.refused(r.model)
 		r.cannotSee(&r.in)
 	case failure.Kind != llm.KindContext:
 		return false
@@ -133,7 +133,7 @@ func (r *requests) Adapt(_ context.Context, failure *llm.Error) bool {
 		return true
 	case !r.trimmed && len(r.in.Turns) > 1:
 		r.trimmed = true
-		r.in.Budget = smaller(failure, r.built.Tokens)
+		r.in.Budget = lowerBudget(failure, r.built.Tokens)
 	default:
 		return false
 	}
@@ -166,24 +166,24 @@ func (r *requests) Away(failure *llm.Error, waited, pause time.Duration) {
 	r.draft.Set(Snapshot{Text: text, Notice: notice, Phase: phase, Controls: CanStop})
 }
 
-// fit builds the prompt. An answer that is to go on has its place in the window, too: half of it at
-// most, and the newest of it.
+// fit builds the prompt. It keeps a place in the window for an answer that is to go on: at most
+// half of the window, for the end of the answer.
 func (w *Writer) fit(ctx context.Context, in *prompt.Input) prompt.Output {
 	need := prompt.Estimate(w.from.Text, in.Ratio)
 	if need == 0 || in.Budget <= 0 {
-		return exact(ctx, w.shared.cfg.Counter, in, w.model)
+		return buildExact(ctx, w.shared.cfg.Counter, in, w.model)
 	}
 	all := in.Budget
 	in.Budget -= min(need, all/2)
-	built := exact(ctx, w.shared.cfg.Counter, in, w.model)
+	built := buildExact(ctx, w.shared.cfg.Counter, in, w.model)
 	if room := all - built.Tokens; room < need {
 		w.room = max(room, minTail)
 	}
 	return built
 }
 
-// shorten halves what the model gets of the answer that is to go on; false: there is none, or
-// little left.
+// shorten halves what the model gets of the answer that is to go on. It reports false if there is
+// none, or little left.
 func (w *Writer) shorten() bool {
 	if w.from.Text == "" {
 		return false
@@ -203,7 +203,10 @@ func (w *Writer) startFrom(ctx context.Context, from Partial) {
 	}
 	if from.Text != "" && utf8.RuneCountInString(from.Text)*4 >= w.minVisible*3 {
 		w.minVisible = 0
-		w.draft.Set(Snapshot{Text: w.bound.shown(from.Text, false), Small: figures.Live(from.Tokens, from.Elapsed), Phase: Writing, Controls: CanStop})
+		w.draft.Set(Snapshot{
+			Text: w.bound.shown(from.Text, false), Small: figures.Live(from.Tokens, from.Elapsed),
+			Phase: Writing, Controls: CanStop,
+		})
 	}
 }
 
@@ -224,7 +227,7 @@ func (w *Writer) resume(ctx context.Context, res llm.Result) {
 	}
 }
 
-// cannotSee takes the pictures out of the prompt, and says so if one of them is new: came after the
+// cannotSee takes the pictures out of the prompt. It tells the person if one of them came after the
 // last answer.
 func (w *Writer) cannotSee(in *prompt.Input) {
 	latest := 0
@@ -302,8 +305,8 @@ func (w *Writer) fallsBack() bool {
 	return !w.grown || w.belowVisible() && len(w.fallback.Text) > len(w.shown)
 }
 
-// Enter waits for a slot, and shows the place in the queue as long as there is no text. Who has
-// entered leaves.
+// Enter waits for a slot, and shows the place in the queue as long as there is no text. After it
+// the caller must Leave. The error is ctx's cause.
 func (w *Writer) Enter(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -329,7 +332,7 @@ func (w *Writer) Leave() {
 	}
 }
 
-// whole returns the result with what it goes on from: all tokens, all seconds.
+// whole returns the result of all requests for the text: res, and what it continues.
 func (w *Writer) whole(res llm.Result) llm.Result {
 	if w.from.Text == "" {
 		return res
@@ -351,7 +354,7 @@ func (w *Writer) done(res llm.Result) Outcome {
 	return w.complete(w.text, w.base.Notice, w.whole(res))
 }
 
-// Finished returns the answer that an owner before has written to its end, and could not show.
+// Finished returns the answer that an earlier owner has written to its end, and could not show.
 func (w *Writer) Finished(p Partial) Outcome {
 	out := w.complete(p.Text, p.Notice, p.Result())
 	out.File = p.File
@@ -362,7 +365,9 @@ func (w *Writer) Finished(p Partial) Outcome {
 func (w *Writer) complete(text, notice string, r llm.Result) Outcome {
 	shown := w.bound.shown(text, true)
 	shown = shown[:w.draft.Room(shown, false)]
-	out := Outcome{Answer: Snapshot{Text: shown, Small: figures.Footer(r), Phase: Done, Ending: EndingWhole, Controls: CanRegenerate | CanRate}, Result: r}
+	out := Outcome{Result: r, Answer: Snapshot{
+		Text: shown, Small: figures.Footer(r), Phase: Done, Ending: EndingWhole, Controls: CanRegenerate | CanRate,
+	}}
 	switch {
 	case len(shown) < len(text): // to go on would show nothing more
 		out.All = text
@@ -385,7 +390,10 @@ func (w *Writer) cut(res llm.Result) llm.Result {
 
 // Ended returns the answer of a stream that we ended ourselves.
 func (w *Writer) Ended(cause error, res llm.Result) Outcome {
-	a := Snapshot{Text: w.bound.shown(w.shown, true), Small: w.small(res), Phase: Stopped, Ending: EndingBroken, Controls: CanRegenerate}
+	a := Snapshot{
+		Text: w.bound.shown(w.shown, true), Small: w.small(res),
+		Phase: Stopped, Ending: EndingBroken, Controls: CanRegenerate,
+	}
 	if w.fallsBack() {
 		a.Text, a.Small = w.fallback.Text, w.fallback.Small
 	}
@@ -406,18 +414,23 @@ func (w *Writer) Ended(cause error, res llm.Result) Outcome {
 	return Outcome{Answer: a, Result: w.whole(res), Err: cause}
 }
 
-// failed keeps what there is and marks it.
+// failed returns what there is of the answer, marked as incomplete, and says why.
 func (w *Writer) failed(err error, sentence string, res llm.Result) Outcome {
-	a := Snapshot{Text: w.bound.shown(w.shown, true), Notice: Say(w.base.Notice, sentence), Small: w.small(res), Phase: Failed, Ending: EndingBroken, Controls: CanRegenerate}
+	a := Snapshot{
+		Text: w.bound.shown(w.shown, true), Notice: Say(w.base.Notice, sentence), Small: w.small(res),
+		Phase: Failed, Ending: EndingBroken, Controls: CanRegenerate,
+	}
 	if w.fallsBack() {
-		a.Text, a.Small, a.Controls, a.Ending = w.fallback.Text, w.fallback.Small, a.Controls|w.fallback.Controls, max(a.Ending, w.fallback.Ending)
+		a.Text, a.Small = w.fallback.Text, w.fallback.Small
+		a.Controls, a.Ending = a.Controls|w.fallback.Controls, max(a.Ending, w.fallback.Ending)
 	} else if len(a.Text) < len(w.shown) {
 		a.Notice = Say(a.Notice, RestNotShown)
 	}
 	return Outcome{Answer: a, Result: w.whole(res), Err: err, Kept: !w.grown && w.kept}
 }
 
-// small returns the footer of an answer that broke off: as far as the server counted.
+// small returns the footer of an answer that broke off, with the tokens that the server had
+// counted.
 func (w *Writer) small(res llm.Result) string {
 	if w.shown == "" {
 		return ""
@@ -428,9 +441,9 @@ func (w *Writer) small(res llm.Result) string {
 	return figures.Footer(w.whole(res))
 }
 
-// smaller returns the prompt budget after the server refused a prompt of which we thought that it
-// has tokens tokens.
-func smaller(e *llm.Error, tokens int) int {
+// lowerBudget returns the prompt budget after the server refused a prompt. tokens is the size of
+// the prompt by our estimate.
+func lowerBudget(e *llm.Error, tokens int) int {
 	// A quarter of the window is for the answer.
 	fits := float64(e.Limit) * (answerShare - 1) / answerShare
 	switch {
@@ -450,9 +463,9 @@ func Say(sentences, more string) string {
 	return strings.TrimSpace(sentences + " " + more)
 }
 
-// used returns the tokens of one request, prompt and answer: the server's count, and of a stream
-// that broke off its running one. Of a request that a person ended before the server had counted
-// anything, the prompt counts as we estimate it: else the longest ones would cost nothing.
+// used returns the tokens of one request, prompt and answer, as the server counted them; its
+// running count if the stream broke off. If a person ended the request before the server had
+// counted anything, the prompt counts as we estimate it: else the longest ones would cost nothing.
 func (w *Writer) used(ctx context.Context, res llm.Result, estimated int) int {
 	read := res.Usage.PromptTokens
 	if cause := context.Cause(ctx); read == 0 && (errors.Is(cause, ErrStopped) || errors.Is(cause, ErrSuperseded)) {

@@ -11,14 +11,14 @@ const (
 	askEvery = 5 * time.Second // how long an answer of theirs is believed
 )
 
-// state is how something is that had to be asked.
+// state is the answer of something that had to be asked how it is.
 type state struct {
 	asked time.Time // zero: never
 	text  string    // what it said of itself
 	err   error     // it is not usable
 }
 
-// asking asks a question that costs something, at most every askEvery, and one at a time.
+// asking asks a question that costs something: at most every askEvery, and once at a time.
 type asking struct {
 	ask func(ctx context.Context) (string, error)
 	// turn holds one: the right to ask. It is a channel, because who waits for it must not wait longer

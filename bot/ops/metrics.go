@@ -19,7 +19,7 @@ const prefix = "llmbot_"
 // labelOther is the value for what is on no list.
 const labelOther = "other"
 
-// Description is what there is to know of a metric.
+// Description describes a metric.
 type Description struct {
 	Name, Type, Help string
 	Labels           []string
@@ -190,7 +190,7 @@ func (m *Metrics) Table() []Description {
 	return t
 }
 
-// describe notes a metric in the table and returns its full name.
+// describe adds a metric to the table and returns its full name.
 func (m *Metrics) describe(kind, name, help string, labels []string) string {
 	m.table = append(m.table, Description{Name: prefix + name, Type: kind, Help: help, Labels: labels})
 	return prefix + name

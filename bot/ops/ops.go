@@ -58,7 +58,7 @@ func (c Config) queued() int                { return called(c.Queued) }
 func (c Config) threads() []bot.ThreadState { return called(c.Threads) }
 func (c Config) pace() (snap pace.Snapshot) { return called(c.Pace) }
 
-// called returns what f says; without an f, nothing.
+// called returns the result of f; the zero value if f is nil.
 func called[T any](f func() T) T {
 	if f == nil {
 		var nothing T

@@ -64,7 +64,7 @@ func escape(s string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s)
 }
 
-// livez takes the bot's locks: one that is stuck does not answer, and whoever asks gives up.
+// livez takes the bot's locks: a bot that is stuck does not answer, and whoever asks gives up.
 func (s *Server) livez(w http.ResponseWriter, r *http.Request) {
 	s.cfg.threads()
 	s.cfg.pace()

@@ -165,7 +165,7 @@ func (out *Output) add(parts [][]string, t Turn, text string) [][]string {
 	return parts
 }
 
-// lineOf writes turns; speakers are the names of all who speak, in lower case.
+// lineOf returns a function that writes a turn of this thread.
 func lineOf(turns []Turn) func(Turn) string {
 	speakers := map[string]bool{}
 	for _, t := range turns {

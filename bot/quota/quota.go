@@ -34,7 +34,7 @@ import (
 	"llmbot/bot/turn"
 )
 
-// Limits are what an account may use; 0: no limit.
+// Limits is what an account may use; 0: no limit.
 type Limits struct {
 	AnswersPerMinute int
 	TokensPerDay     int // as the model server counts them: prompt and answer
@@ -52,17 +52,17 @@ const (
 	TokensPerDay     Limit = "tokens_per_day" //nolint:gosec // tokens of a model, no secret
 )
 
-// Account is whose use is counted.
+// Account is a person or a channel whose use is counted.
 type Account struct {
 	Of     Of
 	ID     string // Slack's
 	Limits Limits
 }
 
-// Of is what has an account.
+// Of is the kind of an account.
 type Of string
 
-// What has one.
+// The kinds of accounts.
 const (
 	Person  Of = "person"
 	Channel Of = "channel"
@@ -78,17 +78,17 @@ type Over struct {
 	Until   time.Time // then there is room again, if nothing more is used meanwhile
 }
 
-// Use is what an account has used, of what is counted.
+// Use is what an account has used of what is counted.
 type Use struct{ Answers, Tokens int }
 
 // Ledger keeps the accounts.
 type Ledger struct{ Store turn.Store }
 
 // Begin counts an answer in all accounts, or in none if one of them has used up its share: then it
-// returns which one. work names the thread in which the answer is written. heir says that the
+// returns which one. work names the thread in which the answer is written. takeover says that the
 // caller may go on with what an earlier owner has begun there: an answer that was begun in work and
 // has not ended goes on, whatever the limits say.
-func (l Ledger) Begin(ctx context.Context, work string, heir bool, accounts ...Account) (Over, error) {
+func (l Ledger) Begin(ctx context.Context, work string, takeover bool, accounts ...Account) (Over, error) {
 	var (
 		errs    []error
 		counted []Account
@@ -99,7 +99,7 @@ func (l Ledger) Begin(ctx context.Context, work string, heir bool, accounts ...A
 			again bool
 		)
 		err := l.update(ctx, a, func(r *record, now time.Time) bool {
-			over, again = r.begin(work, heir, a, now)
+			over, again = r.begin(work, takeover, a, now)
 			return over.Limit == ""
 		})
 		errs = append(errs, err)
@@ -189,7 +189,7 @@ func (l Ledger) update(ctx context.Context, a Account, fn func(r *record, now ti
 }
 
 const (
-	maxOpen = 200 // answers of one account that have not ended; of more the oldest are forgotten
+	maxOpen = 200 // answers of one account that have not ended; the oldest of more are forgotten
 	// openFor is after how long an answer that was begun counts as ended. A server that is away is
 	// waited for half as long.
 	openFor = time.Hour
@@ -213,9 +213,9 @@ func (r *record) empty() bool { return len(r.Answers)+len(r.Tokens)+len(r.Open) 
 
 // begin counts an answer, unless the account has used up its share. again reports that the answer
 // goes on, and was counted before.
-func (r *record) begin(work string, heir bool, a Account, now time.Time) (_ Over, again bool) {
+func (r *record) begin(work string, takeover bool, a Account, now time.Time) (_ Over, again bool) {
 	_, open := r.Open[work]
-	if again = open && heir; !again {
+	if again = open && takeover; !again {
 		if over := r.over(a, now); over.Limit != "" {
 			return over, false
 		}

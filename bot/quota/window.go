@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// How exactly times are kept: what is used in one step counts until the last of it is old enough.
+// Times are kept in steps: all that was used in one step counts until the last of it is old enough.
 const (
 	minuteStep = 250 * time.Millisecond
 	dayStep    = 30 * time.Minute

@@ -48,12 +48,14 @@ type Limits struct {
 const MinLimit = 500
 
 const (
-	// Slack refuses about 13,200, and 12,000 in one markdown block: facts/slack.md §3.2.
+	// messageChars stays below what Slack refuses: about 13,200, and 12,000 in one markdown block
+	// (facts/slack.md §3.2).
 	messageChars  = 11_500
 	messageBlocks = 40    // Slack refuses 50: facts/slack.md §3.2
 	streamBytes   = 9_000 // streams break at 10.6-11.3 kB: facts/slack.md §2.3
 	headingChars  = 100   // what a heading adds to its text: facts/slack.md §3.2
-	// Rows below a table's header. Slack takes 100 with it: facts/slack.md §3.2.
+	// tableRows is how many rows follow a table's header. Slack takes 100 with it (facts/slack.md
+	// §3.2).
 	tableRows  = 99
 	tableChars = 9_500 // of all tables in a message; Slack takes 10,000: facts/slack.md §3.2
 )

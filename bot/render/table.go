@@ -4,7 +4,8 @@ import "strings"
 
 const (
 	rowMax = 4_000 // bytes of a table row that is kept whole
-	// Slack refuses more columns (facts/slack.md §3.2); such a table is shown as lines of text.
+	// tableCols is how many columns Slack takes (facts/slack.md §3.2). A wider table is shown as
+	// lines of text.
 	tableCols = 20
 )
 

@@ -13,7 +13,8 @@ import (
 const (
 	peopleTTL  = time.Hour       // names and roles change rarely
 	missingTTL = 5 * time.Minute // for ids that Slack does not know or does not tell
-	// Entries of each directory. The one that nobody asked for the longest is dropped.
+	// maxPeople is how many entries a directory has. The one that nobody asked for the longest is
+	// dropped.
 	maxPeople = 20_000
 )
 

@@ -23,8 +23,8 @@ const (
 	methodReplies pace.Method = "conversations.replies"
 	methodHistory pace.Method = "conversations.history"
 
-	// The most messages a page that Slack takes (facts/slack.md §1.3), for every page costs the
-	// budget of reads.
+	// repliesPage is how many messages a page has: as many as Slack allows (facts/slack.md §1.3),
+	// for every page costs budget.
 	repliesPage  = 1000
 	repliesPages = 5   // pages kept of a longer thread: its first message and the newest
 	recentPage   = 200 // messages a page, as Slack recommends (facts/slack.md §1.3)

@@ -44,7 +44,8 @@ const (
 	OutcomeNotAcked  = "not_acked" // not durable, so Slack delivers it again
 	OutcomeRefused   = "refused"   // too many at once, so Slack delivers it again
 	OutcomePanicked  = "panicked"
-	// Not a frame or event that Slack is known to send. It is acked if it has an envelope id.
+	// OutcomeUnreadable is that of a frame or event that Slack is not known to send. It is acked if
+	// it has an envelope id.
 	OutcomeUnreadable = "unreadable"
 )
 

@@ -7,7 +7,8 @@ const unreadable = "unreadable"
 
 const (
 	maxID = 64 // bytes of an id; Slack's have about eleven, and may become longer
-	// Digits of a timestamp. Slack's have ten before the point and six behind.
+	// maxSeconds and maxFraction bound the digits of a timestamp. Slack's have ten before the point
+	// and six after it.
 	maxSeconds, maxFraction = 12, 6
 	shownKey                = 40 // bytes of an odd key that are shown
 )

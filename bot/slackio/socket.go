@@ -18,8 +18,9 @@ import (
 const (
 	stagger   = 2 * time.Second  // between the two sockets, so that they are not refreshed together
 	handshake = 15 * time.Second // of opening a WebSocket
-	// Slack pings sockets and answers pings (facts/slack.md §7.1). A socket is dead when nothing
-	// has come over it for silence, whatever TCP says.
+	// pingEvery is the time between our pings, which Slack answers; it pings sockets too
+	// (facts/slack.md §7.1). A socket is dead when nothing has come over it for silence, whatever
+	// TCP says.
 	pingEvery = 10 * time.Second
 	silence   = 30 * time.Second
 	writeTime = 10 * time.Second // for one frame of ours
@@ -35,9 +36,10 @@ const (
 	lasting    = 30 * time.Second
 	retryMost  = 5 * time.Minute // upper bound of Retry-After
 
-	// One write must hold a whole ack, for Slack drops continuation frames (facts/slack.md §7.2).
+	// frameBytes is the write buffer. It must hold a whole ack, for Slack drops continuation frames
+	// (facts/slack.md §7.2).
 	frameBytes = 32 << 10
-	// Slack drops an ack of this size or more without a word (facts/slack.md §7.1).
+	// ackBytes is the size from which on Slack drops an ack without a word (facts/slack.md §7.1).
 	ackBytes   = 20_480
 	maxReason  = 100 // bytes of Slack's reason for closing a socket
 	acksQueued = 64  // acks that wait for the socket; more wait in their handlers

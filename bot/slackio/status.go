@@ -21,8 +21,8 @@ const (
 	// placeholderAfter is how long an answer may go without text before a message says so, where
 	// Slack refuses the status. The message costs a post and an edit.
 	placeholderAfter = 3 * time.Second
-	// The seconds that a status shows go up in steps, for Slack does not publish how often it may
-	// be set.
+	// tellEvery and tellSeldom are the steps of the seconds that a status shows. Slack does not
+	// publish how often a status may be set.
 	tellEvery  = 10 * time.Second // at first
 	tellSeldom = 30 * time.Second // once that much has passed
 )

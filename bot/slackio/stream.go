@@ -43,7 +43,7 @@ type streams struct {
 	late  bool      // Slack refuses the stop for now, and the text was appended instead
 	tried time.Time // when the first start began that failed but may have been carried out
 	busy  bool      // a call is under way
-	over  bool      // Close has returned an error: whoever finds a live stream stops it
+	over  bool      // pace makes no more calls: whoever finds a live stream stops it
 	timer *time.Timer
 	timed sync.WaitGroup // waits for timer's function
 }
@@ -62,14 +62,14 @@ func (d *draft) startLane() {
 	s := d.s
 	s.streaming.Lock() // so that StreamFits counts one draft after the other
 	defer s.streaming.Unlock()
-	want := false
+	native := false
 	switch s.cfg.Stream {
 	case StreamAuto, "":
-		want = direct(d.thread.Channel)
+		native = direct(d.thread.Channel)
 	case StreamNative:
-		want = direct(d.thread.Channel) || d.reply.User != ""
+		native = direct(d.thread.Channel) || d.reply.User != ""
 	}
-	d.streams.on = want && len(d.sent) == 0 && !s.streamsOff() && s.pace.StreamFits()
+	d.streams.on = native && len(d.sent) == 0 && !s.streamsOff() && s.pace.StreamFits()
 	d.lane = s.pace.Open(d.thread.Channel, d)
 	if !d.streams.on {
 		d.reset(render.MessageLimits())

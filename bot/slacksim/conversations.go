@@ -28,7 +28,7 @@ func (s *Sim) convObjLocked(c *channel) obj {
 	return o
 }
 
-// visible reports whether the bot can know of the channel.
+// visibleLocked reports whether the bot can know of the channel.
 func (s *Sim) visibleLocked(c *channel) bool {
 	return c != nil && (c.kind() == "channel" || c.members[s.cfg.Bot.UserID])
 }

@@ -23,7 +23,8 @@ const (
 	writeWithin   = 10 * time.Second
 	ticketFor     = 30 * time.Second
 	warningBefore = 10 * time.Second // between the warning and the end of a socket
-	// Frames that wait for a slow app. More are lost, and redelivered because no ack comes.
+	// outBound is how many frames wait for a slow app. More are lost, and redelivered because no
+	// ack comes.
 	outBound = 4096
 )
 

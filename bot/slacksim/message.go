@@ -78,7 +78,7 @@ func (s *Sim) changedLocked(m *message) {
 	}
 }
 
-// rootLocked returns the parent of the thread that ts belongs to. Slack asks for the parent's ts;
+// root returns the parent of the thread that ts belongs to. Slack asks for the parent's ts;
 // for a reply's ts we take its parent. It returns "" if ts is unknown or deleted for good: a post
 // then lands outside of the thread, as on Slack.
 func (c *channel) root(ts string) string {
@@ -216,7 +216,7 @@ func (s *Sim) translateLocked(m *message) []any {
 	return out
 }
 
-// translateBlocks does so for blocks alone.
+// translateBlocks returns the blocks that Slack makes of blocks.
 func translateBlocks(blocks []obj) []obj {
 	var out []obj
 	for _, b := range blocks {
@@ -241,7 +241,8 @@ func clone(o obj) obj {
 	return c
 }
 
-// str, objs and truth read loosely typed JSON.
+// str returns a JSON string; empty if v is something else. objs and jsonText read loosely typed
+// JSON in the same way.
 func str(v any) string {
 	t, _ := v.(string)
 	return t
@@ -271,7 +272,7 @@ func jsonText(v any) string {
 	return string(b)
 }
 
-// seconds returns a message timestamp such as "1700000000.000200" in microseconds, for comparing; 0
+// tsMicro returns a message timestamp such as "1700000000.000200" in microseconds, for comparing; 0
 // for a bad one.
 func tsMicro(ts string) int64 {
 	sec, frac, _ := strings.Cut(ts, ".")

@@ -36,7 +36,7 @@ type Channel struct {
 	Members []string
 }
 
-// DefaultScopes are the bot scopes that the bot's manifest asks for (facts: slack.md §6).
+// DefaultScopes returns the bot scopes that the bot's manifest asks for (facts: slack.md §6).
 func DefaultScopes() []string {
 	return []string{
 		"app_mentions:read", "chat:write", "commands", "channels:history", "groups:history", "im:history", "mpim:history",
@@ -44,7 +44,7 @@ func DefaultScopes() []string {
 	}
 }
 
-// DefaultEvents are the bot events that the bot's manifest subscribes to (facts: slack.md §6).
+// DefaultEvents returns the bot events that the bot's manifest subscribes to (facts: slack.md §6).
 func DefaultEvents() []string {
 	return []string{"app_mention", "message.channels", "message.groups", "message.im", "message.mpim", "app_home_opened"}
 }

@@ -28,7 +28,7 @@ type StreamState string
 // The states of a stream. A message that was never a stream has the empty state.
 const (
 	StreamLive StreamState = "live"
-	// It expired before it was stopped, and goes on looking unfinished.
+	// StreamBroken is a stream that expired before it was stopped. It goes on looking unfinished.
 	StreamBroken  StreamState = "broken"
 	StreamStopped StreamState = "stopped" // stopped, or rewritten after it broke
 )

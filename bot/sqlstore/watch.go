@@ -14,9 +14,10 @@ import (
 )
 
 const (
-	// Rows that a Watch reads at once. None of them is held while fn runs.
+	// pageRows is how many rows a Watch reads at once. It reads them all before fn runs.
 	pageRows = 200
-	// Between two polls of a Watch. What is committed meanwhile is reported together.
+	// minPoll is the pause between two polls of a Watch. What is committed meanwhile is reported
+	// together.
 	minPoll = 5 * time.Millisecond
 )
 

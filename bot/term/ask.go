@@ -104,8 +104,8 @@ func (a *asker) ask(ctx context.Context, draft answer.Draft, question string) ou
 	return w.failed(err, failure.User(), failure.Hint())
 }
 
-// Try makes one request and shows the text as it grows. The text of a request that failed is not
-// gone on from: the next one writes the answer from its beginning.
+// Try makes one request and shows the text as it grows. It does not continue the text of a request
+// that failed: it writes the answer from its beginning.
 func (w *writing) Try(ctx context.Context) (answer.Tried, error) {
 	a := w.asker
 	w.sent, w.size = a.talk.messages(w.question, w.limit)
@@ -174,8 +174,7 @@ func (a *asker) refused(e *llm.Error, sent []llm.Message, tokens int) int {
 	return max(tokens/2, 1)
 }
 
-// leftOut returns a sentence about older turns that were left out; empty: there are none of which
-// the person does not know.
+// leftOut returns a sentence about older turns that were left out; empty: the person knows of all.
 func (a *asker) leftOut() string {
 	if a.talk.left <= a.told {
 		return ""
@@ -233,8 +232,8 @@ func (w *writing) failed(err error, sentence, hint string) outcome {
 	return outcome{answer: a, result: w.result, err: err}
 }
 
-// dot returns the speed of an answer that broke off, as far as the server counted, to stand behind
-// another word.
+// dot returns " · " and the speed of an answer that broke off, with the tokens that the server had
+// counted; empty: there is none.
 func (w *writing) dot() string {
 	if w.shown == "" {
 		return ""

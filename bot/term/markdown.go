@@ -90,7 +90,7 @@ func (p *prefix) take() []span {
 	return s
 }
 
-// emit writes one line behind all prefixes.
+// emit writes one line after all prefixes.
 func (r *renderer) emit(pre []*prefix, spans []span) {
 	var all []span
 	for _, p := range pre {
@@ -188,7 +188,7 @@ func (r *renderer) code(n ast.Node, most int, pre []*prefix, a attr) {
 	}
 }
 
-// raw shows HTML as it is written: a terminal has nothing better.
+// raw shows HTML as it is written: a terminal can do nothing better.
 func (r *renderer) raw(n *ast.HTMLBlock, most int, pre []*prefix) {
 	lines := n.Lines()
 	for i := range lines.Len() {

@@ -42,7 +42,7 @@ func (r *Room) draft(begun time.Time) *draft {
 	return d
 }
 
-// draft shows one answer. Set only leaves the newest; a goroutine of its own paints.
+// draft shows one answer. Set only keeps the newest; a goroutine of the draft paints.
 type draft struct {
 	room *Room
 	wake chan struct{}
@@ -173,7 +173,7 @@ func (d *draft) compose(a answer.Snapshot, thought string, waited time.Duration,
 	return lines
 }
 
-// text renders an answer and remembers the lines of what is settled.
+// text renders an answer and keeps the lines of the part that is settled.
 func (d *draft) text(text string, look Look, final bool) []string {
 	if !strings.HasPrefix(text, d.settled) || look != d.look {
 		d.settled, d.lines, d.look = "", nil, look

@@ -59,7 +59,7 @@ func (t *talk) tokens() int {
 	return n
 }
 
-// add notes a question and its answer, and what the server counted of both.
+// add appends a question and its answer, and records the server's count of both.
 func (t *talk) add(question, answer string, sent []llm.Message, u llm.Usage) {
 	t.turns = append(t.turns,
 		llm.Message{Role: llm.RoleUser, Content: question}, llm.Message{Role: llm.RoleAssistant, Content: answer})
@@ -71,7 +71,7 @@ func (t *talk) add(question, answer string, sent []llm.Message, u llm.Usage) {
 	t.learn(sent, u.PromptTokens)
 }
 
-// learn takes the server's count of a prompt.
+// learn records the server's count of a prompt.
 func (t *talk) learn(sent []llm.Message, tokens int) {
 	size := 0
 	for _, m := range sent {

@@ -38,7 +38,7 @@ type channelsFile struct {
 	Channels map[string]channelSettings `yaml:"channels"`
 }
 
-// channelSettings are what a channel may have of its own; what is missing is as for all channels.
+// channelSettings are a channel's own settings. What is missing is as for all channels.
 type channelSettings struct {
 	Prompt      *string  `yaml:"prompt"`
 	Model       *string  `yaml:"model"`
@@ -153,7 +153,7 @@ func eachSetting(text []byte) (right map[string]channelSettings, bad []string) {
 	return right, bad
 }
 
-// set reads one setting; it returns what is wrong with it.
+// set reads one setting, and returns what is wrong with it.
 func (c *channelSettings) set(name string, value any) (problem string) {
 	var names []string
 	for field := range reflect.TypeFor[channelSettings]().Fields() {

@@ -115,7 +115,7 @@ func runChat(ctx context.Context, p process, args []string) (err error) {
 	return interrupted(ctx, err)
 }
 
-// interrupted gives an error of the model to the person in plain words, with the next step.
+// interrupted returns an error of the model in plain words, with the next step.
 func interrupted(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
@@ -189,7 +189,7 @@ func terminal(f any) *os.File {
 	return nil
 }
 
-// readPiped reads all of in, or until ctx ends.
+// readPiped reads in to its end, or until ctx ends.
 func readPiped(ctx context.Context, in io.Reader) (string, error) {
 	if in == nil {
 		return "", nil

@@ -28,7 +28,8 @@ func hintOf(err error) string {
 	return hinted.Hint()
 }
 
-// inFlags wraps err for who gave the flags that vars, a list of NAME=value, come from.
+// inFlags wraps err for somebody who gave flags. vars has the variables for which they stand, as
+// NAME=value.
 func inFlags(err error, vars []string) error {
 	if err == nil || len(vars) == 0 {
 		return err

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// mostTypos is how many letters a name may be away from one of ours to be taken for it, misspelt.
+// mostTypos is how many letters a name may differ from one of ours to count as a misspelt one.
 const mostTypos = 2
 
 // ourNames returns the names that the program knows.
@@ -41,7 +41,7 @@ func misspelt(vars, set map[string]string) []problem {
 	return out
 }
 
-// distance returns Levenshtein's: how many letters are to be put in, left out or changed.
+// distance returns Levenshtein's distance: how many letters to insert, delete or change.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -70,7 +70,7 @@ func startOps(ctx context.Context, cfg Config, log *slog.Logger) (*opsView, erro
 	return v, nil
 }
 
-// of asks a part of the program that may not be there yet.
+// of calls a part of the program that may not be there yet.
 func of[P, T any](p *atomic.Pointer[P], ask func(*P) T) T {
 	if part := p.Load(); part != nil {
 		return ask(part)
@@ -111,7 +111,8 @@ func (v *opsView) checkModel(ctx context.Context) (string, error) {
 	return v.hide.clean(info.ID), v.hide.hide(err)
 }
 
-// botHooks, slackHooks and paceHooks count what happens, if anybody wants to know.
+// botHooks, slackHooks and paceHooks return hooks that count what happens, if there is an ops
+// server.
 func (v *opsView) botHooks() bot.Hooks {
 	if v.metrics == nil {
 		return bot.Hooks{}

@@ -62,7 +62,7 @@ func (c *Config) redactor() *redactor {
 // held by a pointer, so that no format verb prints them with the rest of a Config.
 type outside struct{ values []string }
 
-// outsideSecrets finds them; nil: there are none.
+// outsideSecrets finds the secrets in other programs' variables; nil: there are none.
 func outsideSecrets(vars map[string]string) *outside {
 	var values []string
 	for name, value := range vars {
@@ -222,7 +222,7 @@ func (r *redactor) clean(s string) string {
 	return shownAddresses(s)
 }
 
-// mask puts mask in the place of each secret, or of its beginning where the text was cut.
+// mask replaces each secret, or its beginning where the text was cut.
 func (r *redactor) mask(s string) string {
 	var b strings.Builder
 	next := make([]int, len(r.forms)) // where each is found next; len(s): nowhere

@@ -47,7 +47,7 @@ func runServe(ctx context.Context, p process, args []string) error {
 	return cfg.redactor().hide(serve(ctx, cfg, log))
 }
 
-// newLog writes to w as configured, from level on.
+// newLog returns a log that writes to w as configured, from level on.
 func newLog(w io.Writer, cfg Config, level slog.Leveler) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level, ReplaceAttr: cutLogValue}
 	var h slog.Handler = slog.NewTextHandler(w, options)

@@ -63,7 +63,8 @@ func (a *addrFlags) check(given bool) error {
 	return nil
 }
 
-// where finds out how an address that is listened on is reached, from here and by others.
+// where finds out how people and programs reach an address on which we listen, from here and from
+// elsewhere.
 func (a *addrFlags) where(l net.Addr) (where, error) {
 	tcp, ok := l.(*net.TCPAddr)
 	if !ok {

@@ -98,7 +98,7 @@ func isGiven(f *flag.FlagSet, name string) bool {
 	return given
 }
 
-// listen takes an address, and says what to do when it is taken.
+// listen takes an address. Its error says what to do when the address is taken.
 func listen(ctx context.Context, addr string) (net.Listener, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", addr)
@@ -108,7 +108,7 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 	return l, nil
 }
 
-// serveHTTP serves until ctx ends; first says what must end before the connections are cut.
+// serveHTTP serves until ctx ends. It then calls first, and cuts the connections after that.
 func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, first func()) error {
 	srv := &http.Server{Handler: h, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: headerBytes}
 	ended := make(chan error, 1)

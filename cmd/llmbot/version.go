@@ -20,7 +20,7 @@ var version, commit string //nolint:gochecknoglobals // the linker can set nothi
 //go:embed licenses.txt
 var licenses string
 
-// build is what is known of this binary.
+// build is what we know of this binary.
 type build struct {
 	Version string            `json:"version"`
 	Commit  string            `json:"commit,omitempty"`

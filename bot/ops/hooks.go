@@ -65,7 +65,8 @@ func (m *Metrics) Answered(end bot.End, took time.Duration) {
 	m.answer.Observe(took.Seconds())
 }
 
-// Visible records after how long a question had a visible reply. It is bot's hook.
+// Visible records how long after its first question the first message of an answer could be seen.
+// It is bot's hook.
 func (m *Metrics) Visible(d time.Duration) { m.visible.Observe(d.Seconds()) }
 
 // Waited records how long an answer waited for its slot. It is bot's hook.
@@ -88,8 +89,8 @@ func (m *Metrics) OverQuota(over quota.Over) {
 	m.overQuota.WithLabelValues(string(over.Account.Of), string(over.Limit)).Inc()
 }
 
-// Streamed records a request to the model. It counts the tokens of one that failed, too. It is bot's
-// hook.
+// Streamed records a request to the model. It counts the tokens of one that failed, too. It is
+// bot's hook.
 func (m *Metrics) Streamed(r llm.Result, err error) {
 	outcome, kind := "ok", ""
 	if e, ok := errors.AsType[*llm.Error](err); ok {
@@ -132,7 +133,7 @@ func (m *Metrics) Refused(method pace.Method, retryAfter time.Duration) {
 // EndLag records how long the end of an answer took to be visible. It is pace's hook.
 func (m *Metrics) EndLag(d time.Duration) { m.endLag.Observe(d.Seconds()) }
 
-// Staleness records how old a visible text was when it was replaced. It is pace's hook.
+// Staleness records how old the oldest text was that a call made visible. It is pace's hook.
 func (m *Metrics) Staleness(d time.Duration) { m.staleness.Observe(d.Seconds()) }
 
 // Renewed counts the renewal of a lease, and records its write. It is turn's hook.
@@ -173,7 +174,8 @@ func (m *Metrics) Took(_ string, _ turn.Record, dead bool) {
 // Lost counts a lease that another process has. It is turn's hook.
 func (m *Metrics) Lost(string, uint64) { m.claimsLost.Inc() }
 
-// Store records whether the store answers, and for how long it was silent before. It is turn's hook.
+// Store records whether the store answers, and for how long it was silent before. It is turn's
+// hook.
 func (m *Metrics) Store(answers bool, silent time.Duration) {
 	if !answers {
 		m.storeUp.Set(0)

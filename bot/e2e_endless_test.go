@@ -101,9 +101,7 @@ func TestEndlessAnswer(t *testing.T) {
 					w.again()
 					time.Sleep(time.Minute)
 					w.requests(1, "it has ended")
-					if n := len(w.answers(channel, ts)); n != len(got) {
-						t.Errorf("%d messages after a restart, %d before", n, len(got))
-					}
+					is(t, "messages after a restart", len(w.answers(channel, ts)), len(got))
 					w.logged("answer_not_offered", "files:write")
 				})
 			})

@@ -45,9 +45,8 @@ func TestNextProcessFinishesTheAnswer(t *testing.T) {
 		w.answered("general", ts, 1)
 		time.Sleep(time.Minute)
 		got := w.answers("general", ts)
-		if len(got) != 1 || got[0].TS != half[0].TS {
-			t.Errorf("%d messages", len(got))
-		}
+		size(t, "messages", got, 1)
+		is(t, "the message", got[0].TS, half[0].TS)
 		complete(t, text(got), unit, 30)
 		oneFooter(t, got)
 		is(t, "model calls", w.model.Total(), 2)

@@ -135,9 +135,7 @@ func TestWantOfBudgetDelays(t *testing.T) {
 				if d := time.Since(began); d < tt.least || d > 2*time.Minute {
 					t.Errorf("answered after %s", d)
 				}
-				if all := w.model.Last().Chat.Messages; !strings.Contains(all[len(all)-1].Content, "5 words") {
-					t.Errorf("%+v", all)
-				}
+				has(t, w.question(), "5 words")
 				w.nobodyUnknown()
 			})
 		})
@@ -147,9 +145,7 @@ func TestWantOfBudgetDelays(t *testing.T) {
 			w.slack.Fail(slacksim.Fault{Method: "users.info", Status: 503, Times: -1})
 			w.ask("alice", "general", "", "in 5 words")
 			time.Sleep(110 * time.Second)
-			if told := w.slack.Ephemerals("alice"); len(told) > 0 {
-				t.Errorf("refused early: %+v", told)
-			}
+			size(t, "ephemeral messages", w.slack.Ephemerals("alice"), 0)
 			time.Sleep(40 * time.Second)
 			w.toldOnce("alice", "for 2 minutes without an answer")
 			w.slack.Heal()
@@ -213,15 +209,11 @@ func TestRefusalIsToldOnceAnHour(t *testing.T) {
 					w.ask(tt.user, in, "", "hello")
 				}
 				time.Sleep(time.Minute)
-				if told := w.slack.Ephemerals(tt.user); len(told) != 1 {
-					t.Errorf("told %d times", len(told))
-				}
+				size(t, "ephemeral messages", w.slack.Ephemerals(tt.user), 1)
 				time.Sleep(time.Hour)
 				w.ask(tt.user, in, "", "hello")
 				time.Sleep(time.Minute)
-				if told := w.slack.Ephemerals(tt.user); len(told) != 2 {
-					t.Errorf("told %d times after an hour more", len(told))
-				}
+				size(t, "ephemeral messages", w.slack.Ephemerals(tt.user), 2)
 			})
 		})
 	}

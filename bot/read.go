@@ -147,7 +147,8 @@ type plan struct {
 	due  thread.Due
 	redo transcript.Redo // somebody's wish for the last answer anew; zero: there is none
 	more bool            // the answer is to go on where the length limit ended it
-	// begun reports that an earlier owner has begun the answer, whether it could record that or not.
+	// begun reports that an earlier owner has begun the answer, whether it could record that or
+	// not.
 	begun bool
 }
 

@@ -65,7 +65,7 @@ type turnRun struct {
 	posts  // the messages of the answer
 }
 
-// newTurn returns the turn of a lease; heir says that it is the lease's first.
+// newTurn returns the turn of a lease; heir reports that it is the lease's first.
 func newTurn(b *Bot, t thread.ID, l *turn.Lease, heir bool, known []thread.Question) *turnRun {
 	return &turnRun{
 		bot: b, thread: t, lease: l, known: known, inHand: inHand{asks: known, cancel: func(error) {}},

@@ -84,7 +84,7 @@ func (quietDraft) Room(text string, _ bool) int                 { return len(tex
 
 // TestHooksMayBeNil: a bot runs without hooks.
 func TestHooksMayBeNil(*testing.T) {
-	r := turnRun{bot: &Bot{}, ids: []string{"1"}}
+	r := turnRun{bot: &Bot{}}
 	r.ended(EndDone)
 	r.seen()
 }

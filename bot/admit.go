@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"llmbot/bot/attach"
+	"llmbot/bot/quota"
 	"llmbot/bot/recent"
 	"llmbot/bot/thread"
 )
@@ -18,10 +19,10 @@ import (
 // refusalEvery is how often somebody is told the same refusal at most (issue 12).
 const refusalEvery = time.Hour
 
-// maxTold is how many keys are remembered of which people were told something.
+// maxTold is how many things that people were told are remembered.
 const maxTold = 10_000
 
-// seldom says what is not to be done again for a while.
+// seldom remembers what is not to be done again for a while.
 type seldom struct {
 	every time.Duration
 
@@ -33,7 +34,7 @@ func newSeldom(every time.Duration) seldom {
 	return seldom{every: every, at: recent.New[string, time.Time](maxTold)}
 }
 
-// due says, once in a while, that it may be done for key.
+// due reports whether it may be done for key, and then remembers that it was done now.
 func (s *seldom) due(key string, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -44,52 +45,67 @@ func (s *seldom) due(key string, now time.Time) bool {
 	return true
 }
 
-// admit asks the policy about everybody who asked, tells those who may not, and returns the asks that are answered.
-func (t *turnRun) admit(ctx context.Context, asks []thread.Question) []thread.Question {
-	admitted := make([]thread.Question, 0, len(asks))
+// admitted is a plan whose askers are known, and may ask.
+type admitted struct {
+	plan
+
+	asks     []thread.Question // that are answered, oldest first
+	unsure   bool              // somebody was refused only because Slack did not say who they are
+	cutShort bool              // the turn ended while Slack was asked who somebody is
+	person   string            // for whom the answer is, see payer
+	// refused is why the answer may not be written, of which something is visible; zero: it may.
+	refused quota.Over
+}
+
+// last returns the question that the answer is said to answer.
+func (a admitted) last() thread.Question { return a.asks[len(a.asks)-1] }
+
+// admit asks the policy about everybody who asked, and tells those who may not.
+func (t *turnRun) admit(ctx context.Context, p plan) admitted {
+	a := admitted{plan: p}
 	told := map[string]bool{}
-	for _, ask := range asks {
+	for _, ask := range p.due.Asks {
 		refusal := t.bot.cfg.Policy.Quick(t.thread.Channel, ask)
 		word := ""
 		if refusal == "" {
-			refusal, word = t.check(ctx, ask)
+			refusal = t.who(ctx, &a, ask.User)
+		}
+		if a.cutShort {
+			return admitted{plan: p, cutShort: true}
+		}
+		if refusal == "" {
+			word = noQuestion(ask)
 		}
 		switch {
-		case t.cutShort:
-			return nil
 		case refusal == "" && word == "":
-			admitted = append(admitted, ask)
-		case len(t.claim.Messages()) > 0 && t.unsure: // see none
+			a.asks = append(a.asks, ask)
+		case len(t.lease.Messages()) > 0 && a.unsure: // see none
 		case !told[ask.User] && (ask.Explicit() || strings.TrimSpace(ask.Text) == ""):
 			told[ask.User] = true
 			t.bot.log.InfoContext(ctx, "ask_refused", "thread", t.thread.String(), "ask", ask.TS, "user", ask.User)
 			if word != "" || t.bot.mayTell(ctx, t.thread.Channel, ask.User, refusal) {
-				t.whisper(ctx, ask, word+string(refusal))
+				t.bot.whisper(ctx, whisperPlace(ask), ask.User, word+string(refusal))
 			}
 		}
 	}
-	return admitted
+	return a
 }
 
-// check decides what must be looked up, and answers what is no question by a word.
-func (t *turnRun) check(ctx context.Context, ask thread.Question) (_ Refusal, word string) {
-	if refusal := t.who(ctx, ask.User); refusal != "" || t.cutShort {
-		return refusal, ""
-	}
-	if strings.TrimSpace(ask.Text) != "" {
-		return "", ""
-	}
+// noQuestion returns what is said to a message that asks nothing; empty: it does, or nothing is
+// said.
+func noQuestion(ask thread.Question) string {
 	switch {
+	case strings.TrimSpace(ask.Text) != "":
 	case len(ask.Files) > 0:
-		return "", attach.Unreadable(ask.Files)
+		return attach.Unreadable(ask.Files)
 	case ask.Opens():
-		return "", "What would you like to know? Please write your question after my name."
+		return "What would you like to know? Please write your question after my name."
 	}
-	return "", ""
+	return ""
 }
 
 // who asks the policy about a person. It waits for Slack as long as that may help.
-func (t *turnRun) who(ctx context.Context, user string) Refusal {
+func (t *turnRun) who(ctx context.Context, a *admitted, user string) Refusal {
 	b := t.bot
 	if !b.cfg.Policy.asks() {
 		return ""
@@ -99,15 +115,20 @@ func (t *turnRun) who(ctx context.Context, user string) Refusal {
 	began := time.Now()
 	who, err := b.dep.Room.Person(limited, user)
 	if err == nil {
-		t.call(user, who.Name)
+		for i, m := range a.messages { // the name is known now, where only the id was
+			if m.User == user && m.Name == user && who.Name != "" {
+				a.messages[i].Name = who.Name
+			}
+		}
 		return b.cfg.Policy.Check(who)
 	}
 	if ctx.Err() != nil {
-		t.cutShort = true
+		a.cutShort = true
 		return ""
 	}
-	b.log.ErrorContext(ctx, "person_unknown", "user", user, "hint", "users.info must work (scope users:read) to tell guests and externals apart", "waited_ms", time.Since(began).Milliseconds(), "error", err)
-	t.unsure = true
+	b.log.ErrorContext(ctx, "person_unknown", "user", user, "waited_ms", time.Since(began).Milliseconds(), "error", err,
+		"hint", "users.info must work (scope users:read) to tell guests and externals apart")
+	a.unsure = true
 	if errors.Is(err, ErrNoPerson) {
 		return "I could not find out who you are: Slack does not tell me, and I answer members only. Please tell the people who run me."
 	}
@@ -115,19 +136,11 @@ func (t *turnRun) who(ctx context.Context, user string) Refusal {
 		int(whoTimeout.Minutes())))
 }
 
-// call gives a person in the thread the name that is known now, where only the id was.
-func (t *turnRun) call(user, name string) {
-	for i, m := range t.messages {
-		if m.User == user && m.Name == user && name != "" {
-			t.messages[i].Name = name
-		}
-	}
-}
-
-// mayTell says whether somebody is to be told a refusal: the same one at most once an hour, however often they ask, and whichever process of the bot
-// they reach. That a channel is not one of ours is told for each.
+// mayTell reports whether somebody is to be told a refusal: the same one at most once an hour,
+// however often they ask, and whichever process of the bot they reach. For a refusal of channels,
+// each channel counts for itself.
 func (b *Bot) mayTell(ctx context.Context, channel, user string, refusal Refusal) bool {
-	if refusal.kind() == "" { // it is not known who they are, and may be in a moment
+	if refusal.kind() == "" { // who they are may be known in a moment
 		return true
 	}
 	key := user + "/" + refusal.kind()
@@ -138,9 +151,7 @@ func (b *Bot) mayTell(ctx context.Context, channel, user string, refusal Refusal
 	if !b.refused.due(key, now) {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	due, err := b.answers.seldom(ctx, key, now, refusalEvery)
+	due, err := b.records.Tell(ctx, key, now, refusalEvery)
 	if err != nil { // it is told again when the store is back, at worst
 		b.log.WarnContext(ctx, "refusal_not_noted", "user", user, "error", err)
 		return true
@@ -148,15 +159,16 @@ func (b *Bot) mayTell(ctx context.Context, channel, user string, refusal Refusal
 	return due
 }
 
-// refuse tells somebody in the background that they may not do something, if they were not told lately.
+// refuse tells somebody in the background that they may not do something, if they were not told
+// lately.
 func (b *Bot) refuse(ctx context.Context, where thread.ID, user string, refusal Refusal) {
 	if b.mayTell(ctx, where.Channel, user, refusal) {
 		b.tell(where, user, string(refusal))
 	}
 }
 
-// mayAsk asks the policy about a command; where it is called does not matter, for only one person sees the answer. sure says that it is known who
-// they are.
+// mayAsk asks the policy about a command; where it is called does not matter, for only one person
+// sees the answer. It reports sure when it is known who they are.
 func (b *Bot) mayAsk(ctx context.Context, c Command) (_ Refusal, sure bool) {
 	if refusal := b.cfg.Policy.Quick(c.Channel, thread.Question{User: c.User, Direct: true}); refusal != "" {
 		return refusal, true

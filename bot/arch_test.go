@@ -23,7 +23,7 @@ func TestImports(t *testing.T) {
 	)
 	own := map[string][]string{ // of ours; a room that is not here may import nothing of ours
 		"cmd/llmbot":        {anything},
-		"bot":               {"bot/recent", "bot/answer", "bot/attach", "bot/thread", "bot/figures", "bot/status", "bot/turn", "bot/prompt", "bot/quota", "llm"},
+		"bot":               {"bot/recent", "bot/answer", "bot/attach", "bot/catchup", "bot/thread", "bot/figures", "bot/status", "bot/transcript", "bot/turn", "bot/prompt", "bot/quota", "llm"},
 		"bot/figures":       {"llm"},
 		"bot/status":        {"bot/figures", "llm"},
 		"bot/document":      {"bot/figures"},
@@ -34,16 +34,18 @@ func TestImports(t *testing.T) {
 		"bot/quota":         {"bot/turn"},
 		"bot/slackio":       {"bot/answer", "bot/attach", "bot/recent", "bot/thread", "bot", "bot/status", "bot/pace", "bot/render", "llm/egress"},
 		"bot/term":          {"bot/answer", "bot/figures", "bot/prompt", "bot/render", "llm"},
-		"bot/prompt":        {"llm"},
+		"bot/prompt":        {"bot/thread", "bot/turn", "llm"},
+		"bot/catchup":       {"bot/thread", "bot/turn"},
+		"bot/transcript":    {"bot/answer", "bot/thread", "bot/turn", "llm"},
 		"bot/sqlstore":      {"bot/turn"},
 		"bot/turn/turntest": {"bot/turn"},
 		"bot/ops":           {"bot", "bot/thread", "bot/pace", "bot/quota", "bot/turn", "llm"},
 		"llm":               {"llm/egress"},
 		"llm/bench":         {"llm"},
 	}
-	only := map[string]string{slackGo: "bot/slackio", openAI: "llm", pdfium: "bot/document/pdf", wazero: "bot/document/pdf"}                  // who alone may import it
-	std := []string{"bot/thread", "bot/figures", "bot/render", "bot/pace", "bot/turn", "bot/prompt", "bot/quota", "llm/egress", "llm/llmsim"} // nothing of others
-	witness := []string{"github.com/gorilla/websocket", "github.com/yuin/goldmark"}                                                           // all that the emulated Slack may have of others
+	only := map[string]string{slackGo: "bot/slackio", openAI: "llm", pdfium: "bot/document/pdf", wazero: "bot/document/pdf"}                                 // who alone may import it
+	std := []string{"bot/catchup", "bot/thread", "bot/figures", "bot/render", "bot/pace", "bot/turn", "bot/prompt", "bot/quota", "llm/egress", "llm/llmsim"} // nothing of others
+	witness := []string{"github.com/gorilla/websocket", "github.com/yuin/goldmark"}                                                                          // all that the emulated Slack may have of others
 	root, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)

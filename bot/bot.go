@@ -5,14 +5,15 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"llmbot/bot/answer"
 	"llmbot/bot/attach"
+	"llmbot/bot/catchup"
 	"llmbot/bot/quota"
 	"llmbot/bot/status"
 	"llmbot/bot/thread"
+	"llmbot/bot/transcript"
 	"llmbot/bot/turn"
 	"llmbot/llm"
 )
@@ -23,16 +24,18 @@ const (
 	DefaultDrain      = 25 * time.Second // on SIGTERM (design §5)
 	storeTimeout      = time.Second      // a store that takes longer is away
 	maxInbox          = 64               // messages to one thread that wait for its next turn
-	closeGrace        = 5 * time.Second  // what is left for the last Slack calls when the drain time is over
+	// closeGrace is left for the last Slack calls when the drain time is over.
+	closeGrace = 5 * time.Second
 )
 
 // Errors of Handle.
 var (
-	// ErrNotDurable says that the store did not take an ask, or not yet: it must not be acked.
+	// ErrNotDurable reports that the store has not taken an ask yet: it must not be acked.
 	ErrNotDurable = errors.New("ask is not durable")
-	// ErrDraining says that the bot is stopping and did not take the ask: it must not be acked.
+	// ErrDraining reports that the bot is stopping and did not take the ask: it must not be acked.
 	ErrDraining = errors.New("bot is stopping")
-	// ErrBusy says that too much waits for one thread. The ask was noted; the turn that comes to it reads the thread.
+	// ErrBusy reports that too much waits for one thread. The store has the ask; the turn that
+	// comes to it reads the thread.
 	ErrBusy = errors.New("thread has too many messages waiting")
 )
 
@@ -47,8 +50,8 @@ type Config struct {
 	Name      string   // the bot's display name
 	Settings  Settings // of all channels
 	MaxTokens int      // 0: the server decides
-	// Channel changes the settings for one channel; name asks for its name, which may block for a moment. It is called often, from any
-	// goroutine. nil: all channels are alike.
+	// Channel changes the settings for one channel. name asks for its name, which may block for a
+	// moment. Channel is called often, from any goroutine. nil: all channels are alike.
 	Channel      func(channel string, name func() string, base Settings) Settings
 	Policy       Policy
 	Quota        quota.Limits  // of each person
@@ -57,11 +60,13 @@ type Config struct {
 	MaxChars     int           // of an answer that are shown; 0: DefaultMaxChars
 	DrainTimeout time.Duration // 0: DefaultDrain
 	Version      string        // for the status
-	// Durable says that the store outlives the process, so that what comes while the bot stops may be noted and acked.
+	// Durable reports whether the store outlives the process, so that what comes while the bot
+	// stops may be noted and acked.
 	Durable bool
 	Alone   func() bool            // see turn.Config
 	Use     func() status.SlackUse // for the status; nil: not known
-	// Share is told which part of Slack's edit budget is this process's, above 0 up to 1, when it changes; nil: there is only one process.
+	// Share takes the part of Slack's edit budget that is this process's, above 0 up to 1, when it
+	// changes. nil: there is only one process.
 	Share func(share float64)
 }
 
@@ -69,12 +74,14 @@ type Config struct {
 type Deps struct {
 	Model   answer.Model
 	Server  status.Server
-	Counter answer.Counter                               // nil: prompts are estimated only
-	Files   attach.Files                                 // nil: files are not read
-	Uploads Uploads                                      // nil: of an answer that is too long the rest is left out
+	Counter answer.Counter // nil: prompts are estimated only
+	Files   attach.Files   // nil: files are not read
+	// Uploads may be nil: the rest of an answer that is too long is left out.
+	Uploads Uploads
 	Homes   Homes                                        // nil: there are no Home tabs
 	GPUs    func(ctx context.Context) ([]llm.GPU, error) // nil: nobody tells of GPUs
-	Places  Places                                       // nil: what was said while no socket was open is not looked for
+	// Places may be nil: nobody looks for what was said while no socket was open.
+	Places  catchup.Places
 	Replier Replier
 	History History
 	Room    Room
@@ -85,39 +92,39 @@ type Deps struct {
 
 // Bot answers. Its methods are safe for concurrent use.
 type Bot struct {
-	cfg         Config
-	dep         Deps
-	log         *slog.Logger
-	coordinator *turn.Coordinator
-	shared      *answer.Shared
-	ledger      quota.Ledger
-	told        told
-	status      *status.Board
-	answers     answers
-	crowds      crowds
-	homes       seldom // whose Home tab was published
-	refused     seldom // who was told that they may not ask
-	attach      *attach.Reader
-	since       time.Time // when this process began
-	open        atomic.Bool
-	gaps        chan Connected
-	looks       chan look1
-	errands     errands // short ones: words to one person
-	repairs     errands // long ones, see repair
-	lookBacks   delayed // looks back at what was taken over
-	looksOnce   delayed // later ones, see lookOnce
-	held        held    // questions that wait for the store
-	young       delayed // looks again at young threads
-	ratings     ratings
-	turns       sync.WaitGroup // the actors' goroutines; only Run adds to it
-	wake        chan struct{}  // holds one: an actor is to be started, or has left
+	cfg          Config
+	dep          Deps
+	log          *slog.Logger
+	coordinator  *turn.Coordinator
+	shared       *answer.Shared
+	ledger       quota.Ledger
+	told         told
+	status       *status.Board
+	records      transcript.Records
+	participants participants
+	homes        seldom // whose Home tab was published
+	refused      seldom // who was told that they may not ask
+	attach       *attach.Reader
+	since        time.Time // when this process began
+	catchup      *catchup.Watcher
+	jobs         pool             // short ones: words to one person
+	longJobs     pool             // see repair
+	rechecks     queue[followUp]  // of young threads that the store did not know
+	threadChecks queue[followUp]  // of threads of which nothing is known
+	lookBacks    queue[takenOver] // at answers that were taken over
+	lastLooks    queue[thread.ID] // later ones, see lookOnce
+	held         held             // questions that wait for the store
+	ratings      ratings
+	turns        sync.WaitGroup // the actors' goroutines; only Run adds to it
+	wake         chan struct{}  // holds one: an actor is to be started, or has left
 
 	mu       sync.Mutex // guards all below
 	actors   map[thread.ID]*actor
 	starting []*actor // in actors, without a goroutine yet
-	asking   int      // asks that are being taken: one of them may hold a claim that no actor knows of yet
-	draining bool     // no new asks are taken
-	over     bool     // no actor is left, and none is started any more
+	// asking is how many asks are being taken: one of them may have a lease that no actor knows of yet.
+	asking   int
+	draining bool // no new asks are taken
+	over     bool // no actor is left, and none is started any more
 }
 
 // New returns a Bot that does nothing before Run.
@@ -136,12 +143,15 @@ func New(cfg Config, dep Deps) *Bot {
 	}
 	b := &Bot{
 		cfg: cfg, dep: dep, log: dep.Log,
-		answers: answers{store: dep.Store}, ledger: quota.Ledger{Store: dep.Store}, wake: make(chan struct{}, 1),
-		actors: map[thread.ID]*actor{}, since: time.Now(), looks: make(chan look1, maxLooks), gaps: make(chan Connected, 1),
-		attach: attach.New(dep.Files, dep.Log), errands: newErrands(8, 10*time.Second), repairs: newErrands(64, repairTimeout),
-		lookBacks: newDelayed(lookBackAfter, lookEvery), looksOnce: newDelayed(0, lookEvery), young: newDelayed(youngAgain, 0),
-		told: newTold(), homes: newSeldom(homeEvery), refused: newSeldom(refusalEvery), ratings: newRatings(),
-		crowds: newCrowds(),
+		records: transcript.Records{Store: dep.Store}, ledger: quota.Ledger{Store: dep.Store}, wake: make(chan struct{}, 1),
+		actors: map[thread.ID]*actor{}, since: time.Now(),
+		attach: attach.New(dep.Files, dep.Log), jobs: newPool(dep.Log, 8, 10*time.Second), longJobs: newPool(dep.Log, 64, repairTimeout),
+		rechecks:     newQueue[followUp](dep.Log, "recheck", maxDelayed, youngAgain, 0),
+		threadChecks: newQueue[followUp](dep.Log, "thread_check", maxThreadChecks, 0, threadEvery),
+		lookBacks:    newQueue[takenOver](dep.Log, "look_back", maxDelayed, lookBackAfter, threadEvery),
+		lastLooks:    newQueue[thread.ID](dep.Log, "look_once", maxDelayed, 0, threadEvery),
+		told:         newTold(), homes: newSeldom(homeEvery), refused: newSeldom(refusalEvery), ratings: newRatings(),
+		participants: newParticipants(),
 	}
 	b.status = status.New(status.Config{
 		Server: dep.Server, GPUs: dep.GPUs, Use: cfg.Use, Work: func() (live, queued int) { return b.live(), b.shared.Queued() },
@@ -153,11 +163,16 @@ func New(cfg Config, dep Deps) *Bot {
 		Log: dep.Log, Hooks: answer.Hooks{Waited: hooks.Waited, Streamed: hooks.Streamed, Away: hooks.Away, Complete: b.status.Answered},
 	})
 	b.coordinator = turn.NewCoordinator(dep.Store, turn.Config{Owner: cfg.Owner, Alone: cfg.Alone, Log: dep.Log, Owed: b.owed, Noted: b.noted, Look: b.lookAgain, Hooks: dep.Hooks.Turn})
+	b.catchup = catchup.New(catchup.Config{
+		Owner: cfg.Owner, Durable: cfg.Durable, Alone: cfg.Alone, Store: dep.Store, Threads: b.coordinator, History: dep.History, Places: dep.Places,
+		FollowUps: func(ctx context.Context, channel string) thread.FollowUps { return b.settings(ctx, channel).FollowUps },
+		Read:      b.participants.see, Ask: b.ask, Log: dep.Log,
+	})
 	return b
 }
 
-// Run answers until ctx ends, then drains: it takes no new asks, lets running answers finish for DrainTimeout, marks what is left,
-// and returns when all of its goroutines did.
+// Run answers until ctx ends, and then drains: it takes no new asks, lets running answers finish
+// for DrainTimeout, and marks what is left. It returns when all of its goroutines did.
 func (b *Bot) Run(ctx context.Context) error {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx)) // outlives ctx, for the drain
 	defer cancel()
@@ -170,15 +185,15 @@ func (b *Bot) Run(ctx context.Context) error {
 			b.log.ErrorContext(work, "desk_ended", "error", err)
 		}
 	})
-	background.Go(func() { b.lookAtThreads(ctx) })
-	background.Go(func() { b.young.run(ctx, b, lookTimeout) })
-	background.Go(func() { b.watchGaps(ctx) })
+	background.Go(func() { b.rechecks.run(ctx, b.recheck) })
+	background.Go(func() { b.threadChecks.run(ctx, b.checkThread) })
+	background.Go(func() { b.catchup.Run(ctx) })
 	background.Go(func() { b.status.Run(ctx) })
 	background.Go(func() { b.shareBudget(work) })
-	background.Go(func() { b.errands.run(work) })
-	background.Go(func() { b.repairs.run(work) })
-	background.Go(func() { b.lookBacks.run(work, b, lookBackTimeout) })
-	background.Go(func() { b.looksOnce.run(ctx, b, closeTimeout) })
+	background.Go(func() { b.jobs.run(work) })
+	background.Go(func() { b.longJobs.run(work) })
+	background.Go(func() { b.lookBacks.run(work, b.lookBack) })
+	background.Go(func() { b.lastLooks.run(ctx, b.lookOnce) })
 	background.Go(func() { b.tellHeld(work) })
 	for ctx.Err() == nil {
 		select {
@@ -195,7 +210,7 @@ func (b *Bot) Run(ctx context.Context) error {
 	over, end := time.NewTimer(b.cfg.DrainTimeout), time.NewTimer(b.cfg.DrainTimeout+closeGrace)
 	defer over.Stop()
 	defer end.Stop()
-	for !b.finished() {
+	for !b.seal() {
 		b.startActors(work, cut) // what was claimed while the drain began
 		select {
 		case <-b.wake: // also poked by the last actor
@@ -212,15 +227,15 @@ func (b *Bot) Run(ctx context.Context) error {
 	return nil
 }
 
-// finished says whether no actor is left, and none is about to come; from then on none begins.
-func (b *Bot) finished() bool {
+// seal reports whether no actor is left and none is about to come. If so, none begins any more.
+func (b *Bot) seal() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.over = len(b.actors) == 0 && b.asking == 0
 	return b.over
 }
 
-// enter says that an ask is being taken, until exit; false: none is taken any more.
+// enter notes that an ask is being taken, until exit. It reports false when none is taken any more.
 func (b *Bot) enter() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -257,91 +272,14 @@ func (b *Bot) startActors(work, cut context.Context) {
 	}
 }
 
-// Handle takes an event. It returns when the event is durable and may be acked, or with the reason why it must not be. It blocks
-// for at most the store's time-out.
-func (b *Bot) Handle(ctx context.Context, ev Event) error {
-	switch ev := ev.(type) {
-	case Asked:
-		w := thread.WordOf(ev.Text)
-		switch {
-		case w != thread.NoWord && len(ev.Files) == 0:
-			return b.said(ctx, w, ev.Question)
-		case ev.Explicit():
-			b.crowds.note(ev.Thread, ev.User, ev.TS)
-			return b.ask(ctx, ev.Question)
-		case ev.Opens():
-			return nil // nobody's question
-		}
-		return b.follow(ctx, ev.Question)
-	case Detailed:
-		_ = b.deliver(ev.Thread, mail{ask: &ev.Question}) // best effort
-		return nil
-	case Edited:
-		return b.edited(ctx, ev)
-	case Deleted:
-		return b.deleted(ctx, ev)
-	case Pressed:
-		return b.pressed(ctx, ev)
-	case HomeOpened:
-		b.homeOpened(ev)
-		return nil
-	case Connected:
-		b.connected(ev)
-		return nil
-	case Disconnected:
-		b.open.Store(false)
-		return nil
-	case Halted:
-		return b.halt(ctx, ev.Thread, ev.Thread, ev.User, ev.TS)
-	default:
-		return nil
-	}
-}
-
-func (b *Bot) ask(ctx context.Context, ev thread.Question) error {
-	key, ts := ev.Thread.String(), ev.Since()
-	if !b.enter() {
-		if !b.cfg.Durable {
-			return ErrDraining
-		}
-		noteCtx, cancel := context.WithTimeout(ctx, storeTimeout)
-		defer cancel()
-		_, err := b.coordinator.Note(noteCtx, key, ts)
-		return err
-	}
-	defer b.exit()
-	if ev.Explicit() {
-		b.held.add(ev, time.Now()) // it is told if that takes long
-	}
-	note, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	asked, err := b.coordinator.Ask(note, key, ts)
-	if err == nil || errors.Is(err, turn.ErrKey) {
-		b.waitsNoMore(ev.Thread, everyAsk)
-	}
-	if errors.Is(err, turn.ErrKey) { // nobody can answer in such a thread, now or later
-		b.log.ErrorContext(ctx, "ask_refused_key", "error", err)
-		return nil
-	}
-	if err != nil {
-		_ = b.deliver(ev.Thread, mail{ask: &ev}) // a turn that is at it has this form of the question
-		return b.hold(ctx, ev, false, err)
-	}
-	if asked.Lease == nil && !ts.After(asked.Record.Answered) {
-		return nil // it has its answer
-	}
-	// It may be known and yet no news to the store: of two messages the older one can come last.
-	return b.deliver(ev.Thread, mail{ask: &ev, claim: asked.Lease})
-}
-
-// isLive says whether this process is at work on a thread.
+// isLive reports whether this process is at work on a thread.
 func (b *Bot) isLive(t thread.ID) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.actors[t] != nil
 }
 
-// liveIn are the threads of a channel that this process is at work on.
+// liveIn returns the threads of a channel that this process is at work on.
 func (b *Bot) liveIn(channel string) []thread.ID {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -354,59 +292,9 @@ func (b *Bot) liveIn(channel string) []thread.ID {
 	return out
 }
 
-// live is how many threads are at work.
+// live returns how many threads are at work.
 func (b *Bot) live() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return len(b.actors)
-}
-
-// owed is told of claims that this process has taken over.
-func (b *Bot) owed(claim *turn.Lease, _ turn.Record) {
-	t, ok := thread.Parse(claim.Key())
-	if !ok {
-		return
-	}
-	b.waitsNoMore(t, everyAsk)
-	if err := b.deliver(t, mail{claim: claim}); err != nil {
-		b.log.Warn("claim_not_delivered", "thread", claim.Key(), "error", err)
-	}
-}
-
-// lookAgain is told of a thread that is to be looked at once more.
-func (b *Bot) lookAgain(key string, _ turn.Record) {
-	if t, ok := thread.Parse(key); ok {
-		b.looksOnce.add(b, "look_once", func(ctx context.Context) { b.lookOnce(ctx, t) })
-	}
-}
-
-// deliver puts mail into a thread's inbox, and sees to it that the thread has an actor. It does not block. A claim that comes when the
-// bot has stopped is left to lapse: the process ends.
-func (b *Bot) deliver(t thread.ID, m mail) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	a := b.actors[t]
-	switch {
-	case a != nil && a.behind+len(a.inbox) >= maxInbox && m.claim == nil:
-		return ErrBusy
-	case b.over:
-		return ErrDraining
-	case a == nil && m.claim == nil:
-		return nil // nobody is at work on it here, and nothing was claimed
-	case a == nil:
-		a = &actor{bot: b, thread: t, wake: make(chan struct{}, 1)}
-		b.actors[t] = a
-		b.starting = append(b.starting, a)
-		poke(b.wake)
-	}
-	a.inbox = append(a.inbox, m)
-	poke(a.wake)
-	return nil
-}
-
-func poke(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
 }

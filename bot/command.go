@@ -32,7 +32,7 @@ func (b *Bot) Status(ctx context.Context, c Command) status.Report {
 	return r
 }
 
-// statusHelp says what the command takes.
+// statusHelp tells what the command takes.
 const statusHelp = "`details` after the command shows more figures, `help` shows this."
 
 // homeEvery is how often somebody's Home tab is refreshed at most (issue 8).
@@ -42,7 +42,7 @@ func (b *Bot) homeOpened(ev HomeOpened) {
 	if b.dep.Homes == nil || !b.homes.due(ev.User, time.Now()) {
 		return
 	}
-	b.errand(b.errands, "home", func(ctx context.Context) {
+	b.jobs.add("home", func(ctx context.Context) {
 		r := b.Status(ctx, Command{User: ev.User})
 		if err := b.dep.Homes.Publish(ctx, ev.User, r); err != nil {
 			b.log.WarnContext(ctx, "home_not_published", "user", ev.User, "error", err)

@@ -11,10 +11,12 @@ import (
 
 	"llmbot/bot/recent"
 	"llmbot/bot/thread"
+	"llmbot/bot/transcript"
 	"llmbot/bot/turn"
 )
 
-// How long a button may take, and what it needs to know: Slack wants the ack within 3 s (facts/slack.md §5.6).
+// How long a button may take, and what it needs to know: Slack wants the ack within 3 s
+// (facts/slack.md §5.6).
 const (
 	pressDeadline = 2500 * time.Millisecond
 	pressTimeout  = time.Second            // to read the thread
@@ -35,23 +37,6 @@ const (
 		"Edit your last question, and I answer it anew; delete it while I write, and the answer goes, too. " +
 		"I read text files and, if the model can, pictures."
 )
-
-// said takes a word that is told to the bot.
-func (b *Bot) said(ctx context.Context, w thread.Word, ev thread.Question) error {
-	if ev.Explicit() {
-		return b.obey(ctx, w, ev)
-	}
-	if ev.Elsewhere || ev.Opens() {
-		return nil
-	}
-	k := b.crowds.note(ev.Thread, ev.User, ev.TS)
-	return b.ifOurs(ctx, ev.Thread, ev.TS, k, func(ctx context.Context) error { return b.obey(ctx, w, ev) }, func(error) error {
-		if refusal, _ := b.mayAsk(ctx, Command{User: ev.User, Channel: ev.Thread.Channel}); w == thread.WordStop && refusal == "" {
-			b.stopLater(ev.Thread, turn.TS(ev.TS))
-		}
-		return ErrNotDurable
-	})
-}
 
 // stopLater stops what is asked in a thread up to a time as soon as the store answers.
 func (b *Bot) stopLater(t thread.ID, upto turn.TS) {
@@ -74,7 +59,7 @@ func (b *Bot) obey(ctx context.Context, w thread.Word, ev thread.Question) error
 	case thread.WordHelp:
 		b.tell(t, ev.User, helpText)
 	case thread.WordStatus:
-		b.errand(b.errands, "status", func(ctx context.Context) {
+		b.jobs.add("status", func(ctx context.Context) {
 			b.whisper(ctx, t, ev.User, b.Status(ctx, Command{User: ev.User, Channel: ev.Thread.Channel, Text: ev.Text}).Text())
 		})
 	case thread.NoWord:
@@ -82,11 +67,13 @@ func (b *Bot) obey(ctx context.Context, w thread.Word, ev thread.Question) error
 	return nil
 }
 
-// haltAll stops what is written in a direct conversation: a stop beside the threads means all of them.
+// haltAll stops what is written in a direct conversation: a stop beside the threads means all of
+// them.
 func (b *Bot) haltAll(ctx context.Context, ev thread.Question) error {
 	where := thread.ID{Channel: ev.Thread.Channel}
 	threads := b.liveIn(where.Channel)
-	for _, key := range b.coordinator.Owed(where.Channel + "/") { // also those that another process answers
+	// Also those that another process answers.
+	for _, key := range b.coordinator.Owed(where.Channel + "/") {
 		if t, ok := thread.Parse(key); ok && !slices.Contains(threads, t) {
 			threads = append(threads, t)
 		}
@@ -106,7 +93,8 @@ func (b *Bot) halt(ctx context.Context, t, where thread.ID, user, ts string) err
 	return b.stop(ctx, t, where, user, func(turn.Record) turn.TS { return turn.TS(ts) })
 }
 
-// stop stops what is asked in a thread up to the time that upto finds, empty: what is being answered.
+// stop stops what is asked in a thread up to the time that upto finds; empty: what is being
+// answered.
 func (b *Bot) stop(ctx context.Context, t, where thread.ID, user string, upto func(turn.Record) turn.TS) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*storeTimeout)
 	defer cancel()
@@ -128,7 +116,7 @@ func (b *Bot) stop(ctx context.Context, t, where thread.ID, user string, upto fu
 	return nil
 }
 
-// pressed takes a button.
+// pressed takes the press of a button, if the person may press it.
 func (b *Bot) pressed(ctx context.Context, ev Pressed) error {
 	b.log.InfoContext(ctx, "button_pressed", "thread", ev.Thread.String(), "button", string(ev.Press), "user", ev.User, "ask", ev.For)
 	ctx, cancel := context.WithTimeout(ctx, pressDeadline)
@@ -146,7 +134,8 @@ func (b *Bot) pressed(ctx context.Context, ev Pressed) error {
 	if refusal == "" {
 		switch ev.Press {
 		case PressStop:
-			return b.stop(ctx, ev.Thread, ev.Thread, ev.User, func(r turn.Record) turn.TS { // what others have asked since is answered
+			// What others have asked since is answered.
+			return b.stop(ctx, ev.Thread, ev.Thread, ev.User, func(r turn.Record) turn.TS {
 				if r.For == "" {
 					return "" // the store is away: this process may know
 				}
@@ -157,7 +146,7 @@ func (b *Bot) pressed(ctx context.Context, ev Pressed) error {
 		case PressContinue:
 			return b.goOn(ctx, ev)
 		case PressUp, PressDown:
-			b.errand(b.errands, "rating", func(ctx context.Context) { b.rated(ctx, ev) })
+			b.jobs.add("rating", func(ctx context.Context) { b.rated(ctx, ev) })
 			refusal = thanks
 		}
 	}
@@ -167,7 +156,8 @@ func (b *Bot) pressed(ctx context.Context, ev Pressed) error {
 	return nil
 }
 
-// mayPress says why somebody may not press a button; empty: they may. It reads the thread, but for the stop of who asked.
+// mayPress returns why somebody may not press a button; empty: they may. It reads the thread, but
+// not when those who asked press Stop.
 func (b *Bot) mayPress(ctx context.Context, ev Pressed) string {
 	anew := ev.Press == PressRegenerate || ev.Press == PressContinue
 	if ev.User == ev.Asker && !anew || ev.Thread.Direct() && !anew {
@@ -180,7 +170,7 @@ func (b *Bot) mayPress(ctx context.Context, ev Pressed) string {
 		b.log.WarnContext(ctx, "thread_unread", "thread", ev.Thread.String(), "error", err)
 		return notKnown
 	}
-	b.crowds.see(ev.Thread, messages)
+	b.participants.see(ev.Thread, messages)
 	switch {
 	case ev.User != ev.Asker && !slices.Contains(thread.People(messages), ev.User):
 		return notYours
@@ -203,20 +193,20 @@ func (b *Bot) want(ctx context.Context, ev Pressed) error {
 		b.tell(ev.Thread, ev.User, atIt)
 		return nil
 	}
-	if err := b.answers.want(note, ev.Thread, want{TS: ev.TS, By: ev.User}); err != nil {
+	if err := b.records.KeepRedo(note, ev.Thread, transcript.Redo{TS: ev.TS, By: ev.User}); err != nil {
 		b.log.WarnContext(ctx, "press_not_noted", "thread", ev.Thread.String(), "error", err)
 		return ErrNotDurable
 	}
-	return b.again(ctx, ev.Thread, ev.TS)
+	return b.askAgain(ctx, ev.Thread, ev.TS)
 }
 
-// isWanted says whether a wish is being fulfilled in a thread: pressing twice wishes once.
+// isWanted reports whether a wish is being fulfilled in a thread: pressing twice wishes once.
 func (b *Bot) isWanted(ctx context.Context, t thread.ID) bool {
 	record, err := b.coordinator.Look(ctx, t.String())
 	if err != nil || !record.Owed() {
 		return false
 	}
-	w, err := b.answers.wanted(ctx, t)
+	w, err := b.records.Redo(ctx, t)
 	return err == nil && turn.TS(w.TS).After(record.Answered)
 }
 
@@ -228,19 +218,19 @@ func (b *Bot) goOn(ctx context.Context, ev Pressed) error {
 		b.tell(ev.Thread, ev.User, atIt)
 		return nil
 	}
-	own, err := b.answers.get(note, ev.Thread)
+	own, err := b.records.Entries(note, ev.Thread)
 	if err == nil && own[ev.For].Text == "" {
 		b.tell(ev.Thread, ev.User, noMore)
 		return nil
 	}
 	if err == nil {
-		err = b.answers.want(note, ev.Thread, want{TS: ev.TS, More: ev.For, By: ev.User})
+		err = b.records.KeepRedo(note, ev.Thread, transcript.Redo{TS: ev.TS, More: ev.For, By: ev.User})
 	}
 	if err != nil {
 		b.log.WarnContext(ctx, "press_not_noted", "thread", ev.Thread.String(), "error", err)
 		return ErrNotDurable
 	}
-	return b.again(ctx, ev.Thread, ev.TS)
+	return b.askAgain(ctx, ev.Thread, ev.TS)
 }
 
 // ratings remembers what people think of answers, so that who presses twice counts once.
@@ -249,12 +239,12 @@ type ratings struct {
 	last *simplelru.LRU[[2]string, Press]
 }
 
-// maxRatings is how many are remembered.
+// maxRatings is how many ratings are remembered.
 const maxRatings = 10_000
 
 func newRatings() ratings { return ratings{last: recent.New[[2]string, Press](maxRatings)} }
 
-// news says that a person thinks so for the first time, or otherwise than before.
+// news reports whether a person thinks so for the first time, or otherwise than before.
 func (r *ratings) news(message, user string, p Press) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -282,78 +272,4 @@ func (b *Bot) rated(ctx context.Context, ev Pressed) {
 		link, err = l.Link(ctx, ev.Thread.Channel, ev.Message)
 	}
 	b.log.InfoContext(ctx, "answer_rated", "thread", ev.Thread.String(), "ask", ev.For, "good", ev.Press == PressUp, "link", link, "error", err)
-}
-
-// again asks for something that the thread, or the store, explains to whoever claims it.
-func (b *Bot) again(ctx context.Context, t thread.ID, ts string) error {
-	note, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	if !b.enter() {
-		if !b.cfg.Durable {
-			return ErrDraining
-		}
-		_, err := b.coordinator.Note(note, t.String(), turn.TS(ts))
-		return err
-	}
-	defer b.exit()
-	asked, err := b.coordinator.Ask(note, t.String(), turn.TS(ts))
-	if err != nil {
-		b.log.WarnContext(ctx, "ask_not_noted", "thread", t.String(), "ask", ts, "error", err)
-		return ErrNotDurable
-	}
-	if asked.Lease == nil {
-		return nil // whoever has the thread comes to it
-	}
-	return b.deliver(t, mail{claim: asked.Lease})
-}
-
-// edited takes a message that was changed. One that is being answered, or was answered last, is answered anew; the thread tells which it is.
-func (b *Bot) edited(ctx context.Context, ev Edited) error {
-	k := b.crowds.note(ev.Thread, ev.User, ev.TS)
-	if mode := b.settings(ctx, ev.Thread.Channel).FollowUps; !ev.Explicit() && !ev.WasMentioned && (mode == thread.FollowMention || mode != thread.FollowAlways && k.Before(ev.TS, ev.User)) {
-		return nil
-	}
-	asks := ev.Explicit() && !ev.WasMentioned // it is a question only since now
-	if asks {
-		b.held.add(ev.Question, time.Now())
-	}
-	look, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	record, err := b.coordinator.Look(look, ev.Thread.String())
-	switch {
-	case err != nil:
-		return b.hold(ctx, ev.Question, !asks, err)
-	case record.Asked == "" && !asks:
-		return nil // never ours
-	}
-	if b.elsewhere(record) {
-		if err := b.coordinator.Change(look, ev.Thread.String(), ev.Since()); err != nil {
-			return b.hold(ctx, ev.Question, true, err)
-		}
-	}
-	return b.ask(ctx, ev.Question)
-}
-
-// elsewhere says whether another process is at work on a thread.
-func (b *Bot) elsewhere(r turn.Record) bool {
-	return r.Owed() && r.Owner != "" && r.Owner != b.cfg.Owner
-}
-
-// deleted takes a message that is gone: if it is being answered, the answer goes, too. Another process that writes it is told to look.
-func (b *Bot) deleted(ctx context.Context, ev Deleted) error {
-	b.crowds.forget(ev.Thread)
-	b.waitsNoMore(ev.Thread, func(ts string) bool { return ts == ev.TS })
-	_ = b.deliver(ev.Thread, mail{gone: ev.TS}) // if nobody is at work on it here, there is nothing to do
-	look, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	at := turn.TS(ev.At).Max(turn.TS(ev.TS))
-	record, err := b.coordinator.Look(look, ev.Thread.String())
-	if err == nil && b.elsewhere(record) {
-		err = b.coordinator.Change(look, ev.Thread.String(), at)
-	}
-	if err != nil {
-		b.coordinator.ChangeLater(ev.Thread.String(), at)
-		return ErrNotDurable
-	}
-	return nil
 }

@@ -29,13 +29,11 @@ func (w *world) stoppedNow(channel, ts string, stop func()) []slacksim.Message {
 	w.says(channel, ts, "Sentence 3", time.Minute)
 	stop()
 	time.Sleep(time.Second)
-	if n := w.model.Running(); n != 0 {
-		w.t.Errorf("%d requests run a second after the stop", n)
-	}
+	is(w.t, "requests a second after the stop", w.model.Running(), 0)
 	got := w.says(channel, ts, "stopped · ", 10*time.Second)
-	if all := text(got); !strings.Contains(all, "Sentence 3") || strings.Contains(all, "Sentence 29") || strings.Count(all, "stopped") != 1 || strings.Contains(all, "writing…") {
-		w.t.Errorf("after the stop: %s", all)
-	}
+	has(w.t, text(got), "Sentence 3")
+	hasNot(w.t, text(got), "Sentence 29", "writing…")
+	times(w.t, text(got), "stopped", 1)
 	oneFooter(w.t, got)
 	return got
 }
@@ -63,9 +61,7 @@ func TestStop(t *testing.T) {
 				w.requests(1, "the word is no question")
 				w.slack.Say("alice", "general", ts, word)
 				time.Sleep(5 * time.Second)
-				if e := w.slack.Ephemerals("alice"); len(e) != 1 || !strings.Contains(e[0].Plain, "not writing anything") {
-					t.Errorf("%+v", e)
-				}
+				w.toldOnce("alice", "not writing anything")
 			})
 		})
 	}
@@ -81,9 +77,8 @@ func TestStop(t *testing.T) {
 			w.says("general", ts, "Sentence 3", time.Minute)
 			w.click("bob", "general", w.answers("general", ts)[0].TS, bot.PressStop)
 			time.Sleep(2 * time.Second)
-			if e := w.slack.Ephemerals("bob"); len(e) != 1 || !strings.Contains(e[0].Plain, "Only people who have written") || w.model.Running() != 1 {
-				t.Errorf("%+v", e)
-			}
+			w.toldOnce("bob", "Only people who have written")
+			is(t, "running requests", w.model.Running(), 1)
 			w.slack.Say("bob", "general", ts, "oh")
 			w.stoppedNow("general", ts, func() { w.click("bob", "general", w.answers("general", ts)[0].TS, bot.PressStop) })
 		})
@@ -117,9 +112,7 @@ func TestStop(t *testing.T) {
 			time.Sleep(2 * time.Second)
 			w.slack.Say("alice", "general", ts, "stop")
 			w.says("general", ts, "stopped", 5*time.Second)
-			if n := w.model.Running() + w.model.Waiting(); n != 0 {
-				t.Errorf("%d requests", n)
-			}
+			is(t, "requests", w.model.Running()+w.model.Waiting(), 0)
 		})
 	})
 	t.Run("with follow-ups that wait", func(t *testing.T) {
@@ -131,9 +124,7 @@ func TestStop(t *testing.T) {
 			w.slack.Say("alice", "general", ts, "stop")
 			w.says("general", ts, "stopped · ", 10*time.Second)
 			w.requests(1, "what waited was stopped, too")
-			if n := len(w.answers("general", ts)); n != 1 {
-				t.Errorf("%d messages", n)
-			}
+			is(t, "messages", len(w.answers("general", ts)), 1)
 			w.slack.Say("alice", "general", ts, "now count")
 			w.answered("general", ts, 2)
 		})
@@ -154,9 +145,8 @@ func TestRegenerate(t *testing.T) {
 		complete(t, text(first), unit, 25)
 		w.click("bob", "general", first[0].TS, bot.PressRegenerate)
 		time.Sleep(5 * time.Second)
-		if e := w.slack.Ephemerals("bob"); len(e) != 1 || w.model.Total() != 1 {
-			t.Errorf("%+v, %d requests", e, w.model.Total())
-		}
+		size(t, "ephemeral messages", w.slack.Ephemerals("bob"), 1)
+		is(t, "requests to the model", w.model.Total(), 1)
 		w.click("alice", "general", first[0].TS, bot.PressRegenerate)
 		w.until("it is written anew", time.Minute, func() bool {
 			return w.model.Total() == 2 && footers(w.answers("general", ts)) == 1 && w.model.Running() == 0
@@ -179,9 +169,8 @@ func TestRegenerate(t *testing.T) {
 		}
 		w.click("alice", "general", first[0].TS, bot.PressRegenerate) // an older one
 		time.Sleep(10 * time.Second)
-		if e := w.slack.Ephemerals("alice"); len(e) != 1 || !strings.Contains(e[0].Plain, "newest answer") || w.model.Total() != 3 {
-			t.Errorf("%+v, %d requests", e, w.model.Total())
-		}
+		w.toldOnce("alice", "newest answer")
+		is(t, "requests to the model", w.model.Total(), 3)
 	})
 }
 
@@ -239,9 +228,9 @@ func TestFeedback(t *testing.T) {
 			time.Sleep(time.Second) // events of one moment are handled side by side
 		}
 		time.Sleep(5 * time.Second)
-		if e := w.slack.Ephemerals("alice"); good != 1 || bad != 1 || len(e) != 3 {
-			t.Errorf("%d good, %d bad, %d words", good, bad, len(e))
-		}
+		is(t, "good ratings", good, 1)
+		is(t, "bad ratings", bad, 1)
+		size(t, "thanks", w.slack.Ephemerals("alice"), 3)
 		w.logged("answer_rated", "good=true", "/archives/")
 		w.requests(1, "a rating is no question")
 	})
@@ -256,17 +245,14 @@ func TestContinue(t *testing.T) {
 		w.model.NextTape(llmsim.Tape{llmsim.Text(whole[:cut]), llmsim.Finish("length")}, llmsim.Tape{llmsim.Text(whole[cut:])})
 		ts := w.ask("alice", "general", "", "count")
 		first := w.says("general", ts, "length limit", time.Minute)
-		if b := strings.Join(first[0].Buttons(), " "); b != "llmbot_continue llmbot_regenerate llmbot_up llmbot_down" {
-			t.Errorf("buttons %s", b)
-		}
+		is(t, "buttons", strings.Join(first[0].Buttons(), " "), "llmbot_continue llmbot_regenerate llmbot_up llmbot_down")
 		tokens := w.model.Last().Tokens
 		w.click("alice", "general", first[0].TS, bot.PressContinue)
 		w.until("it goes on", time.Minute, func() bool { return strings.Contains(text(w.answers("general", ts)), "Sentence 29") })
 		time.Sleep(5 * time.Second)
 		got := w.answers("general", ts)
-		if len(got) != 1 || strings.Contains(text(got), "length limit") {
-			t.Errorf("%d messages: %s", len(got), text(got))
-		}
+		size(t, "messages", got, 1)
+		hasNot(t, text(got), "length limit")
 		complete(t, text(got), unit, 30)
 		oneFooter(t, got)
 		if all := tokens + w.model.Last().Tokens; !strings.Contains(text(got), sprintTokens(all)) {
@@ -295,18 +281,14 @@ func TestWordsInThreads(t *testing.T) {
 		w.slack.Say("bob", "@bob", "", "!help")
 		time.Sleep(5 * time.Second)
 		e := w.slack.Ephemerals("alice")
-		if len(e) != 2 || e[0].ThreadTS != ts || !strings.Contains(e[0].Plain+e[1].Plain, "Model server: up") || !strings.Contains(e[0].Plain+e[1].Plain, "`stop` ends") {
-			t.Errorf("%+v", e)
-		}
-		if e := w.slack.Ephemerals("bob"); len(e) != 2 {
-			t.Errorf("%+v", e)
-		}
+		size(t, "words to alice", e, 2)
+		is(t, "thread of the first one", e[0].ThreadTS, ts)
+		has(t, e[0].Plain+e[1].Plain, "Model server: up", "`stop` ends")
+		size(t, "words to bob", w.slack.Ephemerals("bob"), 2)
 		other := w.slack.Say("carol", "general", "", "lunch?")
 		w.slack.Say("carol", "general", other, "!status")
 		w.requests(1, "words are no questions")
-		if e := w.slack.Ephemerals("carol"); len(e) != 0 {
-			t.Errorf("a thread of others: %+v", e)
-		}
+		size(t, "words in a thread of others", w.slack.Ephemerals("carol"), 0)
 	})
 }
 

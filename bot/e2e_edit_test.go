@@ -43,13 +43,12 @@ func TestEditedQuestion(t *testing.T) {
 				first := w.says(channel, ts, "apples indeed", time.Minute)
 				w.edit("alice", channel, ts, w.slack.Mention()+" pears")
 				time.Sleep(time.Second)
-				if n := w.model.Running(); n != 1 {
-					t.Errorf("%d requests run", n)
-				}
+				is(t, "running requests", w.model.Running(), 1)
 				got := w.answered(channel, ts, 1)
-				if len(got) != 1 || got[0].TS != first[0].TS || strings.Contains(text(got), "apples") || strings.Count(text(got), "pears indeed") != 20 {
-					t.Errorf("%d messages: %s", len(got), text(got))
-				}
+				size(t, "messages", got, 1)
+				is(t, "the message", got[0].TS, first[0].TS)
+				hasNot(t, text(got), "apples")
+				times(t, text(got), "pears indeed", 20)
 				oneFooter(t, got)
 				w.requests(2, "one edit")
 			})
@@ -63,9 +62,10 @@ func TestEditedQuestion(t *testing.T) {
 				w.until("it is complete", time.Minute, func() bool { return footers(w.answers(channel, ts)) == 1 && w.model.Running() == 0 })
 				time.Sleep(5 * time.Second)
 				got := w.answers(channel, ts)
-				if len(got) != 1 || got[0].TS != first[0].TS || strings.Contains(text(got), "apples") || strings.Count(text(got), "pears indeed") != 20 {
-					t.Errorf("%d messages: %s", len(got), text(got))
-				}
+				size(t, "messages", got, 1)
+				is(t, "the message", got[0].TS, first[0].TS)
+				hasNot(t, text(got), "apples")
+				times(t, text(got), "pears indeed", 20)
 				oneFooter(t, got)
 				w.requests(2, "one edit")
 			})
@@ -101,9 +101,10 @@ func TestEditedQuestion(t *testing.T) {
 			w.edit("alice", "general", next, "and cherries")
 			w.answered("general", ts, 2)
 			w.requests(2, "it had not begun")
-			if all := text(w.answers("general", ts)); strings.Contains(all, "plums") || !strings.Contains(all, "cherries indeed") || strings.Count(all, "apples indeed") != 20 {
-				t.Errorf("%s", all)
-			}
+			all := text(w.answers("general", ts))
+			hasNot(t, all, "plums")
+			has(t, all, "cherries indeed")
+			times(t, all, "apples indeed", 20)
 		})
 	})
 	t.Run("twice in a row", func(t *testing.T) {
@@ -114,9 +115,9 @@ func TestEditedQuestion(t *testing.T) {
 			time.Sleep(30 * time.Millisecond)
 			w.edit("alice", "general", ts, w.slack.Mention()+" plums")
 			got := w.answered("general", ts, 1)
-			if len(got) != 1 || strings.Count(text(got), "plums indeed") != 20 || strings.Contains(text(got), "pears") {
-				t.Errorf("%d messages: %s", len(got), text(got))
-			}
+			size(t, "messages", got, 1)
+			times(t, text(got), "plums indeed", 20)
+			hasNot(t, text(got), "pears")
 			time.Sleep(time.Minute)
 			oneFooter(t, w.answers("general", ts))
 		})
@@ -130,9 +131,7 @@ func TestDeletedQuestion(t *testing.T) {
 	gone := func(t *testing.T, w *world, channel, ts string, messages int) {
 		t.Helper()
 		time.Sleep(time.Second)
-		if n := w.model.Running(); n != 0 {
-			t.Errorf("%d requests run a second after it was deleted", n)
-		}
+		is(t, "requests that run a second after it was deleted", w.model.Running(), 0)
 		time.Sleep(10 * time.Second)
 		if got := w.answers(channel, ts); len(got) != messages {
 			t.Errorf("%d messages: %s", len(got), text(got))
@@ -169,9 +168,9 @@ func TestDeletedQuestion(t *testing.T) {
 			gone(t, w, "general", ts, 1)
 			w.slack.Say("alice", "general", ts, "and pears")
 			w.answered("general", ts, 2)
-			if all := text(w.answers("general", ts)); strings.Count(all, "apples indeed") != 20 || strings.Contains(all, "plums") {
-				t.Errorf("%s", all)
-			}
+			all := text(w.answers("general", ts))
+			times(t, all, "apples indeed", 20)
+			hasNot(t, all, "plums")
 		})
 	})
 	t.Run("one of two that are answered together", func(t *testing.T) {
@@ -186,9 +185,10 @@ func TestDeletedQuestion(t *testing.T) {
 			w.answered("general", ts, 2)
 			time.Sleep(30 * time.Second)
 			got := w.answers("general", ts)
-			if all := text(got); len(got) != 2 || strings.Contains(all, "plums") || strings.Count(all, "cherries indeed") != 20 {
-				t.Errorf("%d messages: %s", len(got), all)
-			}
+			all := text(got)
+			size(t, "messages", got, 2)
+			hasNot(t, all, "plums")
+			times(t, all, "cherries indeed", 20)
 		})
 	})
 	t.Run("when it is answered", func(t *testing.T) {
@@ -215,5 +215,21 @@ func TestDeletedQuestionOfAnotherProcess(t *testing.T) {
 		if n := len(w.answers("general", ts)); n != 0 || w.model.Running() != 0 {
 			t.Errorf("%d messages", n)
 		}
+	})
+}
+
+// TestEditIsNotHeldBack: what was visible of the answer to the old form makes way for the new one
+// at once.
+func TestEditIsNotHeldBack(t *testing.T) {
+	cfg := worldConfig{slack: slacksim.Config{Latency: 50 * time.Millisecond}, model: llmsim.Config{Speed: 40, Answer: echo(60)}}
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "apples")
+		w.says("general", ts, "apples indeed", time.Minute)
+		time.Sleep(8 * time.Second)
+		w.edit("alice", "general", ts, w.slack.Mention()+" pears")
+		time.Sleep(4 * time.Second)
+		w.slack.Say("alice", "general", ts, "stop")
+		time.Sleep(10 * time.Second)
+		hasNot(t, text(w.answers("general", ts)), "apples")
 	})
 }

@@ -80,9 +80,7 @@ func TestEndlessAnswer(t *testing.T) {
 					w.model.NextTape(endless(piece, 30*time.Second))
 					ts := w.slack.Say("alice", channel, "", w.slack.Mention()+" write without end")
 					time.Sleep(2 * time.Second)
-					if n := w.model.Running(); n != 0 {
-						t.Errorf("%d requests run after 2 MB", n)
-					}
+					is(t, "requests that run after 2 MB", w.model.Running(), 0)
 					w.until("the answer has ended", 5*time.Minute, func() bool { return footers(w.answers(channel, ts)) == 1 })
 					time.Sleep(2 * time.Minute)
 					got := w.answers(channel, ts)
@@ -93,9 +91,8 @@ func TestEndlessAnswer(t *testing.T) {
 					if n := utf8.RuneCountInString(all); n > answer.DefaultMaxChars+len(got)*300 && name != "headings" && name != "a table" && name != "rules" {
 						t.Errorf("%d characters", n)
 					}
-					if !strings.Contains(all, "I have stopped the model") || !strings.Contains(all, "the rest of it is left out") || strings.Contains(all, "file") {
-						t.Errorf("…%s", all[len(all)-500:])
-					}
+					has(t, all, "I have stopped the model", "the rest of it is left out")
+					hasNot(t, all, "file")
 					if b := got[len(got)-1].Buttons(); fmt.Sprint(b) != "[llmbot_regenerate llmbot_up llmbot_down]" {
 						t.Errorf("buttons %v", b)
 					}
@@ -140,24 +137,26 @@ func TestLongAnswerIsOffered(t *testing.T) {
 					w.until("the file is there", 5*time.Minute, func() bool { f, _ := filed(w.answers(channel, ts)); return len(f) == 1 })
 					time.Sleep(time.Minute)
 					files, got := filed(w.answers(channel, ts))
-					if len(files) != 1 || files[0].TS < got[len(got)-1].TS || len(got) > 8 {
-						t.Errorf("%d files, %d messages", len(files), len(got))
+					size(t, "files", files, 1)
+					if files[0].TS < got[len(got)-1].TS {
+						t.Error("the file stands before the end of the answer")
 					}
-					if want := min(len(whole), 4*answer.DefaultMaxChars); files[0].Files[0]["size"] != want || files[0].Files[0]["name"] != "answer.md" {
-						t.Errorf("a file %v of %v, want %d", files[0].Files[0]["name"], files[0].Files[0]["size"], want)
-					}
+					atMost(t, "messages", len(got), 8)
+					is(t, "size of the file", files[0].Files[0]["size"], any(min(len(whole), 4*answer.DefaultMaxChars)))
+					is(t, "name of the file", files[0].Files[0]["name"], "answer.md")
 					if s := shownFoxes(got); s > answer.DefaultMaxChars/len(foxes) || s < 58_000/len(foxes) {
 						t.Errorf("%d foxes", s)
 					}
-					if all := text(got); !strings.Contains(all, "all of it follows as a file") || strings.Contains(all, "I have stopped") == (n < 10_000) {
-						t.Errorf("…%s", all[len(all)-300:])
-					}
+					all := text(got)
+					has(t, all, "all of it follows as a file")
+					is(t, "it says that the model was stopped", strings.Contains(all, "I have stopped"), n >= 10_000)
 					w.slack.Say("alice", channel, ts, w.slack.Mention()+" and again?")
 					w.answered(channel, ts, 2)
 					messages := w.model.Last().Chat.Messages
-					if k := len(messages); k != 4 || len(messages[2].Content) > answer.DefaultMaxChars || len(messages[2].Content) < 58_000 || strings.Contains(fmt.Sprint(messages[3]), "answer.md") {
-						t.Errorf("%d messages in the next prompt: %.300s", k, fmt.Sprint(messages[min(2, k-1):]))
-					}
+					size(t, "messages in the next prompt", messages, 4)
+					atMost(t, "bytes of the answer in the next prompt", len(messages[2].Content), answer.DefaultMaxChars)
+					atMost(t, "least of them", 58_000, len(messages[2].Content))
+					hasNot(t, fmt.Sprint(messages[3]), "answer.md")
 				})
 			})
 		}
@@ -190,9 +189,10 @@ func TestUploadFails(t *testing.T) {
 				time.Sleep(time.Minute)
 				files, got := filed(w.answers("general", ts))
 				all := text(got)
-				if (len(files) == 1) != tt.offers || strings.Contains(all, "follows as a file") != tt.offers || strings.Contains(all, "left out") == tt.offers || footers(got) != 1 {
-					t.Errorf("%d files; …%s", len(files), all[len(all)-300:])
-				}
+				is(t, "a file is there", len(files) == 1, tt.offers)
+				is(t, "a file is promised", strings.Contains(all, "follows as a file"), tt.offers)
+				is(t, "the rest is said to be left out", strings.Contains(all, "left out"), !tt.offers)
+				is(t, "footers", footers(got), 1)
 			})
 		})
 	}
@@ -214,12 +214,11 @@ func TestKilledWithAFile(t *testing.T) {
 				w.until("the file is there", 5*time.Minute, func() bool { f, _ := filed(w.answers("general", ts)); return len(f) > 0 })
 				time.Sleep(time.Minute)
 				files, got := filed(w.answers("general", ts))
-				if len(files) != 1 || len(got) > 4 || footers(got) != 1 || !strings.Contains(text(got), "follows as a file") {
-					t.Errorf("%d files, %d messages", len(files), len(got))
-				}
-				if n := w.model.Total(); n > 2 {
-					t.Errorf("%d model calls", n)
-				}
+				size(t, "files", files, 1)
+				atMost(t, "messages", len(got), 4)
+				is(t, "footers", footers(got), 1)
+				has(t, text(got), "follows as a file")
+				atMost(t, "requests to the model", w.model.Total(), 2)
 			})
 		})
 	}
@@ -245,9 +244,8 @@ func TestStopLeavesNoBacklog(t *testing.T) {
 						t.Errorf("%d messages before, %d after, %d files", before, len(got), len(files))
 					}
 					all := text(got)
-					if strings.Count(all, "stopped · ") != 1 || strings.Contains(all, "writing…") || strings.Contains(all, "file") {
-						t.Errorf("…%s", all[len(all)-300:])
-					}
+					times(t, all, "stopped · ", 1)
+					hasNot(t, all, "writing…", "file")
 					streamedOrEdited(t, got)
 					for _, c := range w.slack.Calls("chat.delete") {
 						t.Errorf("%+v", c)
@@ -299,9 +297,10 @@ func TestHugeCheckpoint(t *testing.T) {
 				w.until("the file is there", time.Minute, func() bool { f, _ := filed(w.answers("general", ts)); return len(f) == 1 })
 				t.Logf("after %s", time.Since(began))
 				files, got := filed(w.answers("general", ts))
-				if n, _ := files[0].Files[0]["size"].(int); n > 4*4*answer.DefaultMaxChars || len(got) > 26 || footers(got) > 1 {
-					t.Errorf("a file of %d, %d messages", n, len(got))
-				}
+				n, _ := files[0].Files[0]["size"].(int)
+				atMost(t, "size of the file", n, 4*4*answer.DefaultMaxChars)
+				atMost(t, "messages", len(got), 26)
+				atMost(t, "footers", footers(got), 1)
 				w.requests(1, "it has ended")
 			})
 		})
@@ -343,9 +342,9 @@ func TestSIGTERMInABomb(t *testing.T) {
 				w.until("the file is there", 5*time.Minute, func() bool { f, _ := filed(w.answers("general", ts)); return len(f) == 1 })
 				time.Sleep(time.Minute)
 				files, got := filed(w.answers("general", ts))
-				if len(files) != 1 || len(got) > 8 || footers(got) != 1 {
-					t.Errorf("%d files, %d messages, %d footers", len(files), len(got), footers(got))
-				}
+				size(t, "files", files, 1)
+				atMost(t, "messages", len(got), 8)
+				is(t, "footers", footers(got), 1)
 			})
 		})
 	}
@@ -369,9 +368,7 @@ func TestThinkingWithoutEnd(t *testing.T) {
 				w.model.NextTape(tape, slices.Clone(tape))
 				ts := w.ask("alice", "general", "", "think")
 				w.says("general", ts, tt.says, time.Minute)
-				if n := w.model.Total(); n != 1 {
-					t.Errorf("%d requests", n)
-				}
+				is(t, "requests", w.model.Total(), 1)
 			})
 		})
 	}

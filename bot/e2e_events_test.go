@@ -68,9 +68,8 @@ func TestFollowUpsThatComeReordered(t *testing.T) {
 		for _, m := range w.model.Last().Chat.Messages {
 			all.WriteString(m.Content + "\n")
 		}
-		if !strings.Contains(all.String(), "early one") || !strings.Contains(all.String(), "late one") || w.model.Total() != 2 {
-			t.Errorf("%d requests; %s", w.model.Total(), all.String())
-		}
+		has(t, all.String(), "early one", "late one")
+		is(t, "requests to the model", w.model.Total(), 2)
 	})
 }
 
@@ -96,9 +95,7 @@ func TestEveryEnvelopeIsAckedInTime(t *testing.T) {
 					t.Fatal(err)
 				}
 				w.answered("general", ts, 1)
-				if n := w.model.Total(); n != 1 {
-					t.Errorf("%d requests", n)
-				}
+				is(t, "requests", w.model.Total(), 1)
 			})
 		})
 	}
@@ -113,12 +110,8 @@ func TestOwnPostsAndBotsChangeNothing(t *testing.T) {
 		w.slack.Say("deploybot", "general", "", w.slack.Mention()+" hello")
 		w.slack.Say("deploybot", "general", ts, w.slack.Mention()+" hello")
 		time.Sleep(time.Minute)
-		if n := w.model.Total(); n != 2 {
-			t.Errorf("%d requests", n)
-		}
-		if n := len(w.slack.Ephemerals("alice")); n != 0 {
-			t.Errorf("%d ephemerals", n)
-		}
+		is(t, "requests", w.model.Total(), 2)
+		is(t, "ephemerals", len(w.slack.Ephemerals("alice")), 0)
 		if err := w.slack.Edit("alice", "general", ts, w.slack.Mention()+" hello again"); err != nil {
 			t.Fatal(err)
 		}
@@ -147,15 +140,13 @@ func TestWhoMayNotAskGetsOneWord(t *testing.T) {
 				ts := w.ask(tt.user, tt.channel, "", "hello")
 				time.Sleep(time.Minute)
 				e := w.slack.Ephemerals(tt.user)
-				if len(e) != 1 || !strings.Contains(e[0].Plain, tt.says) {
-					t.Fatalf("ephemerals: %+v", e)
-				}
+				size(t, "ephemeral messages", e, 1)
+				has(t, e[0].Plain, tt.says)
 				if e[0].ThreadTS != "" {
 					t.Error("an ephemeral message in a thread without messages is not seen")
 				}
-				if w.model.Total() != 0 || len(w.answers(tt.channel, ts)) != 0 {
-					t.Errorf("%d requests, %d answers", w.model.Total(), len(w.answers(tt.channel, ts)))
-				}
+				is(t, "requests to the model", w.model.Total(), 0)
+				size(t, "answers", w.answers(tt.channel, ts), 0)
 			})
 		})
 	}
@@ -173,9 +164,9 @@ func TestWhoMayNotAskGetsOneWord(t *testing.T) {
 			w.ask("gina", "general", ts, "a guest's question")
 			w.answered("general", ts, 2)
 			m := w.model.Last().Chat.Messages
-			if last := m[len(m)-1].Content; !strings.Contains(last, "a fair question") || strings.Contains(last, "guest's") {
-				t.Errorf("the model was asked %q", last)
-			}
+			last := m[len(m)-1].Content
+			has(t, last, "a fair question")
+			hasNot(t, last, "guest's")
 			if e := w.slack.Ephemerals("gina"); len(e) != 1 || e[0].ThreadTS != ts {
 				t.Errorf("ephemerals: %+v", e)
 			}
@@ -187,9 +178,8 @@ func TestNothingAsked(t *testing.T) {
 	inWorld(t, worldConfig{}, func(t *testing.T, w *world) {
 		w.slack.Say("alice", "general", "", w.slack.Mention())
 		time.Sleep(time.Minute)
-		if e := w.slack.Ephemerals("alice"); len(e) != 1 || !strings.Contains(e[0].Plain, "What would you like to know?") || w.model.Total() != 0 {
-			t.Errorf("%+v, %d requests", e, w.model.Total())
-		}
+		w.toldOnce("alice", "What would you like to know?")
+		is(t, "requests to the model", w.model.Total(), 0)
 		// A bare mention in a thread asks for a word on what was said there.
 		ts := w.slack.Say("alice", "general", "", "the build is slow")
 		w.slack.Say("bob", "general", ts, w.slack.Mention())
@@ -225,9 +215,7 @@ func TestStormsOfConnectsAreHeldBack(t *testing.T) {
 		before := len(w.slack.Calls("apps.connections.open"))
 		w.slack.Disconnect("link_disabled")
 		time.Sleep(5 * time.Minute)
-		if n := len(w.slack.Calls("apps.connections.open")) - before; n > 50 {
-			t.Errorf("%d connects in 5 minutes", n)
-		}
+		atMost(t, "connects in 5 minutes", len(w.slack.Calls("apps.connections.open"))-before, 50)
 		w.logged("level=WARN", "socket_closed", "link_disabled")
 		w.slack.Heal()
 		w.until("both sockets are back", 5*time.Minute, func() bool { return w.slack.Sockets() == 2 })

@@ -44,23 +44,16 @@ func TestTextFiles(t *testing.T) {
 					slacksim.Upload{Name: "notes.txt", Data: []byte("zq the first line\n```\nzq the second\n")}, slacksim.Upload{Name: "x.pdf", Data: []byte("%PDF-1.4\x00")})
 				got := w.answered("general", ts, 1)
 				_, all := conversation(w.model.Last().Chat)
-				if !strings.Contains(all, "File notes.txt:\n````\nzq the first line\n```\nzq the second\n````") || !strings.Contains(all, "attached file x.pdf, which you cannot read") {
-					t.Errorf("prompt %s", all)
-				}
-				if !strings.Contains(text(got), "I can't read x.pdf") || strings.Contains(text(got), "notes.txt") {
-					t.Errorf("%s", text(got))
-				}
-				if n := len(w.slack.Calls("conversations.replies")); n != 0 {
-					t.Errorf("%d reads", n)
-				}
+				has(t, all, "File notes.txt:\n````\nzq the first line\n```\nzq the second\n````", "attached file x.pdf, which you cannot read")
+				has(t, text(got), "I can't read x.pdf")
+				hasNot(t, text(got), "notes.txt")
+				is(t, "reads", len(w.slack.Calls("conversations.replies")), 0)
 				w.slack.Say("alice", "general", ts, "and again?")
 				w.answered("general", ts, 2)
 				if _, all := conversation(w.model.Last().Chat); !strings.Contains(all, "zq the second") {
 					t.Errorf("prompt %s", all)
 				}
-				if n := len(w.slack.Calls("url_private")); n != 1 {
-					t.Errorf("%d downloads", n)
-				}
+				is(t, "downloads", len(w.slack.Calls("url_private")), 1)
 			})
 		})
 	}
@@ -78,9 +71,7 @@ func TestTextFiles(t *testing.T) {
 		inWorld(t, worldConfig{model: llmsim.Config{Answer: yes, Speed: 200, MaxModelLen: 8000}}, func(t *testing.T, w *world) {
 			ts := w.upload("alice", "general", "", "what is in it?", slacksim.Upload{Name: "log.txt", Data: []byte(strings.Repeat("zq über alles ", 10_000))})
 			got := w.answered("general", ts, 1)
-			if all := text(got); !strings.Contains(all, "Of log.txt I read the first 9,000 of 140,000 characters.") {
-				t.Errorf("%s", all)
-			}
+			has(t, text(got), "Of log.txt I read the first 9,000 of 140,000 characters.")
 			if _, all := conversation(w.model.Last().Chat); !strings.Contains(all, "File log.txt (the first 9,000 of 140,000 characters):") || w.model.Total() != 1 {
 				t.Errorf("%d requests, prompt %.300s", w.model.Total(), all)
 			}
@@ -91,9 +82,8 @@ func TestTextFiles(t *testing.T) {
 			ts := w.upload("alice", "general", "", "what is in it?", slacksim.Upload{Name: "notes.txt", Data: []byte("zq secret")})
 			got := w.answered("general", ts, 1)
 			_, all := conversation(w.model.Last().Chat)
-			if strings.Contains(all, "Sign in") || strings.Contains(all, "zq") || !strings.Contains(text(got), "I could not get notes.txt from Slack.") {
-				t.Errorf("prompt %s\nanswer %s", all, text(got))
-			}
+			hasNot(t, all, "Sign in", "zq")
+			has(t, text(got), "I could not get notes.txt from Slack.")
 		})
 	})
 	t.Run("nothing but what cannot be read", func(t *testing.T) {
@@ -101,9 +91,8 @@ func TestTextFiles(t *testing.T) {
 			w.slack.SetOrder(slacksim.OrderMessageFirst)
 			w.upload("alice", "general", "", "", slacksim.Upload{Name: "x.zip", Data: []byte("PK\x03\x04")})
 			time.Sleep(5 * time.Second)
-			if e := w.slack.Ephemerals("alice"); len(e) != 1 || !strings.Contains(e[0].Plain, "can't read this kind") || w.model.Total() != 0 {
-				t.Errorf("%+v", e)
-			}
+			w.toldOnce("alice", "can't read this kind")
+			is(t, "requests to the model", w.model.Total(), 0)
 		})
 	})
 }
@@ -130,18 +119,15 @@ func TestPictures(t *testing.T) {
 			got := w.answered("general", ts, 1)
 			m := w.model.Last().Chat.Messages
 			last := m[len(m)-1]
-			if len(last.Images) != 3 || !strings.Contains(last.Content, "what is it?") {
-				t.Fatalf("%d pictures with %q", len(last.Images), last.Content)
-			}
+			size(t, "pictures", last.Images, 3)
+			has(t, last.Content, "what is it?")
 			for i, want := range []int{100, 1536, 40} {
 				cfg, _, err := image.DecodeConfig(bytes.NewReader(last.Images[i].Data))
 				if err != nil || cfg.Width != want {
 					t.Errorf("picture %d: %+v, %v", i, cfg, err)
 				}
 			}
-			if strings.Contains(text(got), "picture") {
-				t.Errorf("%s", text(got))
-			}
+			hasNot(t, text(got), "picture")
 		})
 	})
 	t.Run("a model that does not", func(t *testing.T) {
@@ -149,9 +135,8 @@ func TestPictures(t *testing.T) {
 			picture := slacksim.Upload{Name: "small.png", Data: drawing(t, 100)}
 			ts := w.upload("alice", "general", "", "what is it?", picture)
 			got := w.answered("general", ts, 1)
-			if !strings.Contains(text(got), "I did not see the picture") || w.model.Total() != 2 {
-				t.Errorf("%d requests: %s", w.model.Total(), text(got))
-			}
+			has(t, text(got), "I did not see the picture")
+			is(t, "requests to the model", w.model.Total(), 2)
 			if _, all := conversation(w.model.Last().Chat); !strings.Contains(all, "You cannot see pictures") {
 				t.Errorf("prompt %s", all)
 			}
@@ -181,9 +166,7 @@ func TestBombs(t *testing.T) {
 			slacksim.Upload{Name: "small.png", Data: drawing(t, 100)})
 		got := text(w.answered("general", ts, 1))
 		for _, want := range []string{"I did not look at deep.png: it has too many pixels. Please send a smaller copy.", "I did not look at scans.jpg: it is a progressive JPEG with too many passes."} {
-			if !strings.Contains(got, want) {
-				t.Errorf("%s", got)
-			}
+			has(t, got, want)
 		}
 		if m := w.model.Last().Chat.Messages; len(m[len(m)-1].Images) != 1 {
 			t.Errorf("%d pictures", len(m[len(m)-1].Images))
@@ -194,12 +177,8 @@ func TestBombs(t *testing.T) {
 		}
 		before := len(w.slack.Calls("url_private"))
 		ts = w.upload("bob", "general", "", "and these?", many...)
-		if got := text(w.answered("general", ts, 1)); !strings.Contains(got, "newest 4 pictures of a thread, and left the others out") {
-			t.Errorf("%s", got)
-		}
-		if n := len(w.slack.Calls("url_private")) - before; n != 4 {
-			t.Errorf("%d downloads", n)
-		}
+		has(t, text(w.answered("general", ts, 1)), "newest 4 pictures of a thread, and left the others out")
+		is(t, "downloads", len(w.slack.Calls("url_private"))-before, 4)
 	})
 }
 
@@ -213,9 +192,8 @@ func TestOddTexts(t *testing.T) {
 		if !strings.Contains(all, "<!doctype html>zq the page") || !strings.Contains(all, "zq grün") || len(all) > 2000 {
 			t.Errorf("prompt of %d: %.2000s", len(all), all)
 		}
-		if !strings.Contains(got, "In ticks.txt longer rows of backticks are cut to 31") || strings.Contains(got, "could not get") {
-			t.Errorf("%s", got)
-		}
+		has(t, got, "In ticks.txt longer rows of backticks are cut to 31")
+		hasNot(t, got, "could not get")
 	})
 	t.Run("more than are read", func(t *testing.T) {
 		inWorld(t, worldConfig{model: llmsim.Config{Answer: yes, Speed: 200}}, func(t *testing.T, w *world) {
@@ -224,12 +202,8 @@ func TestOddTexts(t *testing.T) {
 				many = append(many, slacksim.Upload{Name: "a.txt", Data: []byte("zq")})
 			}
 			ts := w.upload("alice", "general", "", "what is in them?", many...)
-			if got := text(w.answered("general", ts, 1)); !strings.Contains(got, "I read the newest 20 files of a thread, and left the others out.") {
-				t.Errorf("%s", got)
-			}
-			if n := len(w.slack.Calls("url_private")); n != 20 {
-				t.Errorf("%d downloads", n)
-			}
+			has(t, text(w.answered("general", ts, 1)), "I read the newest 20 files of a thread, and left the others out.")
+			is(t, "downloads", len(w.slack.Calls("url_private")), 20)
 		})
 	})
 }
@@ -252,12 +226,8 @@ func TestStatusWhileItThinks(t *testing.T) {
 				t.Errorf("%q", s)
 			}
 			w.answered("general", ts, 1)
-			if s := w.slack.Status("general", ts); s != "" {
-				t.Errorf("%q stays", s)
-			}
-			if n := len(w.slack.Calls("assistant.threads.setStatus")); n > 8 {
-				t.Errorf("%d calls", n)
-			}
+			is(t, "status", w.slack.Status("general", ts), "")
+			atMost(t, "calls", len(w.slack.Calls("assistant.threads.setStatus")), 8)
 		})
 	})
 	t.Run("refused", func(t *testing.T) {
@@ -265,17 +235,14 @@ func TestStatusWhileItThinks(t *testing.T) {
 			w.slack.Fail(slacksim.Fault{Method: "assistant.threads.setStatus", Error: "unknown_method", Times: -1})
 			ts := w.ask("alice", "general", "", "well?")
 			time.Sleep(2 * time.Second)
-			if n := len(w.answers("general", ts)); n != 0 {
-				t.Errorf("%d messages too early", n)
-			}
+			is(t, "messages too early", len(w.answers("general", ts)), 0)
 			time.Sleep(2 * time.Second)
-			if got := w.answers("general", ts); len(got) != 1 || !strings.Contains(text(got), "Thinking…") {
-				t.Errorf("%s", text(got))
-			}
-			got := w.answered("general", ts, 1)
-			if len(got) != 1 || strings.Contains(text(got), "Thinking…") {
-				t.Errorf("%s", text(got))
-			}
+			got := w.answers("general", ts)
+			size(t, "messages", got, 1)
+			has(t, text(got), "Thinking…")
+			got = w.answered("general", ts, 1)
+			size(t, "messages", got, 1)
+			hasNot(t, text(got), "Thinking…")
 			quick := w.ask("bob", "general", "", "and?")
 			w.model.SetSpeed(200)
 			got = w.answered("general", quick, 1)

@@ -17,10 +17,28 @@ func following(mode thread.FollowUps) worldConfig {
 	return worldConfig{model: llmsim.Config{Speed: 100}, bot: bot.Config{Settings: bot.Settings{FollowUps: mode}}}
 }
 
-// asksAnswered waits until nothing more comes, and fails unless so many requests were made.
+// reaction is longer than any pause of the bot between what it hears and what it does: a young
+// thread is looked at again after 6 s, and one look begins every 4 s (youngAgain and lookEvery).
+const reaction = 12 * time.Second
+
+// calm waits until nothing was said to or by the bot, nor asked of the model, for the time of a
+// reaction.
+func (w *world) calm() {
+	w.t.Helper()
+	var last int
+	var since time.Time
+	w.until("it is calm", 10*time.Minute, func() bool {
+		if n := len(w.slack.Envelopes()) + len(w.slack.Calls()) + w.model.Total(); n != last {
+			last, since = n, time.Now()
+		}
+		return time.Since(since) > reaction
+	})
+}
+
+// requests waits until it is calm, and fails unless the model has had so many requests.
 func (w *world) requests(n int, why string) {
 	w.t.Helper()
-	time.Sleep(20 * time.Second)
+	w.calm()
 	if got := w.model.Total(); got != n {
 		w.t.Errorf("%s: %d requests, want %d", why, got, n)
 	}
@@ -82,9 +100,7 @@ func TestFollowUpsWithoutMention(t *testing.T) {
 				w.slack.Say("alice", "general", ts, "no")
 			}
 			w.requests(0, "nobody asked the bot")
-			if n := len(w.slack.Calls("conversations.replies")); n != 0 {
-				t.Errorf("%d reads", n)
-			}
+			is(t, "reads", len(w.slack.Calls("conversations.replies")), 0)
 		})
 	})
 	t.Run("never answered by mention of somebody else first", func(t *testing.T) {
@@ -110,9 +126,9 @@ func TestFollowUpIsJudgedByWhatStoodBefore(t *testing.T) {
 		w.answered("general", ts, 2)
 		w.requests(2, "bob did not ask")
 		m := w.model.Last().Chat.Messages
-		if last := m[len(m)-1].Content; !strings.Contains(last, "and a follow-up") || strings.Contains(last, "a word of mine") {
-			t.Errorf("asked %q", last)
-		}
+		last := m[len(m)-1].Content
+		has(t, last, "and a follow-up")
+		hasNot(t, last, "a word of mine")
 	})
 }
 
@@ -137,15 +153,11 @@ func TestFollowUpAfterEverythingWasForgotten(t *testing.T) {
 		w.answered("general", ts, 2)
 		w.requests(3, "two threads are of others, or of two")
 		all := fmt.Sprint(w.model.Last().Chat.Messages)
-		if !strings.Contains(all, "first question") || !strings.Contains(all, "second question") {
-			t.Errorf("prompt %s", all)
-		}
+		has(t, all, "first question", "second question")
 		before := len(w.slack.Calls("conversations.replies"))
 		w.slack.Say("alice", "random", other, "really nobody?")
 		time.Sleep(10 * time.Second)
-		if n := len(w.slack.Calls("conversations.replies")) - before; n != 0 {
-			t.Errorf("%d more reads of a thread that is known", n)
-		}
+		is(t, "more reads of a thread that is known", len(w.slack.Calls("conversations.replies"))-before, 0)
 	})
 }
 
@@ -165,9 +177,9 @@ func TestDirectMessagesHaveTheLastHour(t *testing.T) {
 		second := w.slack.Say("alice", "@alice", "", "pears")
 		w.answered("@alice", second, 1)
 		roles, all := conversation(w.model.Last().Chat)
-		if roles != "suau" || strings.Contains(all, "ancient") || !strings.Contains(all, "alice: apples") || !strings.Contains(all, "My **answer** to apples") {
-			t.Errorf("%s: %s", roles, all)
-		}
+		is(t, "roles", roles, "suau")
+		hasNot(t, all, "ancient")
+		has(t, all, "alice: apples", "My **answer** to apples")
 		if m, ok := w.slack.Message("@alice", w.answers("@alice", second)[0].TS); !ok || m.ThreadTS != second {
 			t.Errorf("answered in %q", m.ThreadTS)
 		}
@@ -213,13 +225,14 @@ func TestWholeThreadIsContext(t *testing.T) {
 		if roles != "su" || strings.Contains(all, "!help") {
 			t.Errorf("%s: %s", roles, all)
 		}
-		if system := w.model.Last().Chat.Messages[0].Content; strings.Contains(system, "alice") || !strings.Contains(system, time.Now().Format("2 January 2006")) {
-			t.Errorf("system prompt %q", system)
-		}
+		system := w.model.Last().Chat.Messages[0].Content
+		hasNot(t, system, "alice")
+		has(t, system, time.Now().Format("2 January 2006"))
 	})
 }
 
-// TestPromptPrefixIsStable: nine tenths of a turn's prompt are the unchanged beginning of the next one's.
+// TestPromptPrefixIsStable: nine tenths of a turn's prompt are the unchanged beginning of the next
+// one's.
 func TestPromptPrefixIsStable(t *testing.T) {
 	cfg := following(thread.FollowAlways)
 	cfg.model.Speed = 1000

@@ -25,9 +25,8 @@ func TestServerThatIsAwayAtTheStart(t *testing.T) {
 				w.until("the answer comes by itself", 15*time.Second, func() bool { return footers(w.answers("general", ts)) == 1 })
 				got := w.answers("general", ts)
 				oneFooter(t, got)
-				if len(got) != 1 || strings.Contains(got[0].Plain, "as soon as") {
-					t.Errorf("%s", text(got))
-				}
+				size(t, "messages", got, 1)
+				hasNot(t, got[0].Plain, "as soon as")
 			})
 		})
 	}
@@ -46,16 +45,15 @@ func TestServerThatGoesAwayInMidAnswer(t *testing.T) {
 					t.Fatalf("%d running", n)
 				}
 				part := w.says("general", ts, "I will answer as soon as it is there again.", 10*time.Second)
-				if !strings.Contains(text(part), "ou asked") {
-					t.Errorf("the text is gone: %s", text(part))
-				}
+				has(t, text(part), "ou asked")
 				time.Sleep(time.Minute)
 				w.model.SetMode(llmsim.Up)
 				got := w.answered("general", ts, 1)
 				oneFooter(t, got)
-				if all := text(got); len(got) != 1 || strings.Contains(all, "as soon as") || !strings.Contains(all, "200 tokens in ") {
-					t.Errorf("%d messages: %s", len(got), all)
-				}
+				all := text(got)
+				size(t, "messages", got, 1)
+				hasNot(t, all, "as soon as")
+				has(t, all, "200 tokens in ")
 			})
 		})
 	}
@@ -94,9 +92,9 @@ func TestFailuresAreSaidPlainly(t *testing.T) {
 				w.until("the log has the end", 30*time.Minute, func() bool { return strings.Contains(w.log.String(), "answer_failed") })
 				w.logged("answer_failed", tt.hints)
 				got := w.answers("general", ts)
-				if len(got) != 1 || !strings.Contains(got[0].Plain, tt.says) || strings.Contains(got[0].Plain, "writing…") || strings.Contains(got[0].Plain, "zq") {
-					t.Fatalf("%s", text(got))
-				}
+				size(t, "messages", got, 1)
+				has(t, got[0].Plain, tt.says)
+				hasNot(t, got[0].Plain, "writing…", "zq")
 				if !strings.Contains(got[0].Plain, ".") || footers(got) > 1 {
 					t.Errorf("no sentence in %q", got[0].Plain)
 				}
@@ -112,9 +110,7 @@ func TestUnknownModel(t *testing.T) {
 		w.until("a sentence", time.Minute, func() bool { return len(w.answers("general", ts)) == 1 })
 		time.Sleep(time.Second) // it is logged when Slack has said that it has it
 		w.logged("answer_failed", "LLM_MODEL")
-		if got := text(w.answers("general", ts)); strings.Contains(got, "nosuch") {
-			t.Errorf("%s", got)
-		}
+		hasNot(t, text(w.answers("general", ts)), "nosuch")
 	})
 }
 
@@ -128,12 +124,8 @@ func TestPromptThatIsTooLongIsTrimmedOnce(t *testing.T) {
 		}
 		w.ask("alice", "general", ts, "the last question in 7 words")
 		got := w.answered("general", ts, 2)
-		if !strings.Contains(text(got), "Older messages of this thread were left out") {
-			t.Errorf("%s", text(got))
-		}
-		if n := w.model.Total(); n > 3 {
-			t.Errorf("%d requests", n)
-		}
+		has(t, text(got), "Older messages of this thread were left out")
+		atMost(t, "requests", w.model.Total(), 3)
 		m := w.model.Last().Chat.Messages
 		if !strings.Contains(m[len(m)-1].Content, "the last question") {
 			t.Errorf("%+v", m)
@@ -157,9 +149,8 @@ func TestReasoningIsNeverVisible(t *testing.T) {
 				got := w.answered("general", ts, 1)
 				for _, m := range got {
 					for _, v := range m.Versions {
-						if strings.Contains(v.Plain, "hidden") || strings.Contains(v.Text, "hidden") {
-							t.Fatalf("visible: %q", v.Plain)
-						}
+						hasNot(t, v.Plain, "hidden")
+						hasNot(t, v.Text, "hidden")
 					}
 				}
 				oneFooter(t, got)
@@ -171,9 +162,8 @@ func TestReasoningIsNeverVisible(t *testing.T) {
 			w.model.NextTape(llmsim.Tape{llmsim.Text("hidden thought " + strings.Repeat("more ", 100)), llmsim.Text("</think>\n\nThe answer is 42.")})
 			ts := w.ask("alice", "general", "", "hello")
 			got := w.answered("general", ts, 1)
-			if strings.Contains(text(got), "hidden") || !strings.Contains(text(got), "The answer is 42.") {
-				t.Errorf("%s", text(got))
-			}
+			hasNot(t, text(got), "hidden")
+			has(t, text(got), "The answer is 42.")
 		})
 	})
 }

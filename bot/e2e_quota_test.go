@@ -3,7 +3,6 @@ package bot_test
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -49,13 +48,12 @@ func TestAnswersPerMinute(t *testing.T) {
 		w.answered("general", w.ask("bob", "general", "", "in 5 words"), 1)
 		until := first.Add(time.Minute + time.Second).UTC()
 		told := w.whispers("alice")
-		if !strings.Contains(told, "You have had your 2 answers of a minute. Please ask again in ") || strings.Count(told, "Please") != 1 ||
-			!strings.Contains(told, until.Truncate(time.Second).Format("15:04:05")+" UTC") && !strings.Contains(told, until.Add(-time.Second).Format("15:04:05")+" UTC") {
-			t.Errorf("told %q, until %s", told, until)
+		has(t, told, "You have had your 2 answers of a minute. Please ask again in ")
+		times(t, told, "Please", 1)
+		if clock := "15:04:05 UTC"; !strings.Contains(told, until.Format(clock)) && !strings.Contains(told, until.Add(-time.Second).Format(clock)) {
+			t.Errorf("told %q, want until %s", told, until)
 		}
-		if n := hooked.Load(); n != 2 {
-			t.Errorf("%d refusals counted", n)
-		}
+		is(t, "refusals counted", hooked.Load(), 2)
 		time.Sleep(time.Until(until))
 		w.answered("general", w.ask("alice", "general", "", "in 5 words"), 1)
 		w.answered("general", w.ask("alice", "general", "", "in 5 words"), 1)
@@ -64,9 +62,7 @@ func TestAnswersPerMinute(t *testing.T) {
 		if told := w.whispers("alice"); strings.Count(told, "Please") != 2 {
 			t.Errorf("told %q", told)
 		}
-		if n := len(w.answers("random", refused)); n != 0 {
-			t.Errorf("%d messages for what was refused", n)
-		}
+		is(t, "messages for what was refused", len(w.answers("random", refused)), 0)
 	})
 }
 
@@ -86,9 +82,7 @@ func TestAnswersWrittenAnewCount(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.requests(2, "both are refused")
-		if after := text(w.answers("general", ts)); after != before {
-			t.Errorf("the answer has changed: %q", after)
-		}
+		is(t, "the answer", text(w.answers("general", ts)), before)
 		if told := w.whispers("alice"); strings.Count(told, "Please ask again") != 1 {
 			t.Errorf("told %q", told)
 		}
@@ -111,9 +105,9 @@ func TestEditsOfWhatIsBeingWrittenCount(t *testing.T) {
 		w.says("general", ts, "You have had your 2 answers of a minute.", 10*time.Second)
 		w.requests(2, "the third is refused")
 		got := w.answers("general", ts)
-		if len(got) != 1 || !strings.Contains(text(got), "Sentence 3") || strings.Contains(text(got), "writing…") {
-			t.Errorf("%d messages: %q", len(got), text(got))
-		}
+		size(t, "messages", got, 1)
+		has(t, text(got), "Sentence 3")
+		hasNot(t, text(got), "writing…")
 		time.Sleep(time.Minute)
 		w.click("alice", "general", got[0].TS, bot.PressRegenerate)
 		w.answered("general", ts, 1)
@@ -153,8 +147,9 @@ func TestTokensPerDay(t *testing.T) {
 		w.ask("alice", "general", "", "in 5 words")
 		w.requests(1, "what was stopped counts")
 		told := w.whispers("alice")
-		if !strings.Contains(told, "You have used your 400 tokens of 24 hours") || !strings.Contains(told, "in 23 h 59 min, at ") && !strings.Contains(told, "in 24 h 0 min, at ") || !strings.Contains(told, " UTC on ") {
-			t.Errorf("told %q", told)
+		has(t, told, "You have used your 400 tokens of 24 hours", " UTC on ")
+		if !strings.Contains(told, "in 23 h 59 min, at ") && !strings.Contains(told, "in 24 h 0 min, at ") {
+			t.Errorf("it does not say that it takes a day: %q", told)
 		}
 		m, err := w.slack.Command(t.Context(), "alice", "general", "/llm-status", "")
 		if err != nil || !strings.Contains(m.Plain, "of 400 tokens in the last 24 hours") {
@@ -184,9 +179,7 @@ func TestPromptsThatAreTakenBackCount(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		w.requests(2, "of some 12,000 tokens each")
-		if told := w.whispers("alice"); !strings.Contains(told, "You have used your 20,000 tokens") {
-			t.Errorf("told %q", told)
-		}
+		has(t, w.whispers("alice"), "You have used your 20,000 tokens")
 	})
 }
 
@@ -231,13 +224,10 @@ func TestQuotaOfAChannel(t *testing.T) {
 			time.Sleep(2 * time.Second)
 		}
 		w.requests(3, "of the channel")
-		if told := w.whispers("carol"); !strings.Contains(told, "This channel has had its 3 answers of a minute.") {
-			t.Errorf("told %q", told)
-		}
+		has(t, w.whispers("carol"), "This channel has had its 3 answers of a minute.")
 		m, err := w.slack.Command(t.Context(), "alice", "random", "/llm-status", "")
-		if err != nil || !strings.Contains(m.Plain, "You: 2 of 2 answers in the last minute") || !strings.Contains(m.Plain, "This channel: 3 of 3 answers in the last minute") {
-			t.Errorf("%v: %s", err, m.Plain)
-		}
+		is(t, "error", err, nil)
+		has(t, m.Plain, "You: 2 of 2 answers in the last minute", "This channel: 3 of 3 answers in the last minute")
 		ts := w.ask("carol", "general", "", "write 200 tokens")
 		time.Sleep(time.Second)
 		w.ask("alice", "general", ts, "and in 5 words")
@@ -246,9 +236,7 @@ func TestQuotaOfAChannel(t *testing.T) {
 		if m := w.model.Last().Chat.Messages; !strings.Contains(m[len(m)-1].Content, "or in 4 words") {
 			t.Errorf("%+v", m)
 		}
-		if told := w.whispers("alice"); !strings.Contains(told, "You have had your 2 answers") {
-			t.Errorf("told %q", told)
-		}
+		has(t, w.whispers("alice"), "You have had your 2 answers")
 	})
 }
 
@@ -280,42 +268,35 @@ func TestQuotaOfAnAnswerThatGoesOn(t *testing.T) {
 	}
 }
 
-// Two processes count in one store: exactly so many answers begin as there may.
+// TestQuotaOfReplicas: two processes count in one store: exactly so many answers begin as there may.
 func TestQuotaOfReplicas(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &stage{finals: map[string]int{}}
-		store := turn.NewMem()
-		var bots []*bot.Bot
-		for _, owner := range []string{"A", "B"} {
-			b, stop := runBot(t, bot.Config{Owner: owner, Quota: quota.Limits{AnswersPerMinute: 7}}, bot.Deps{
-				Model: s, Server: s, Replier: s, History: s, Room: s, Store: store, Log: slog.New(slog.DiscardHandler),
-			})
-			defer stop()
-			bots = append(bots, b)
+		const perMinute = 7
+		s := atOnce(t)
+		limited := func(c *bot.Config, _ *bot.Deps) {
+			c.Durable, c.Quota = false, quota.Limits{AnswersPerMinute: perMinute}
 		}
+		bots := []*member{s.run("A", limited), s.run("B", limited)}
+		began := func() (n int) { s.set(func() { n = len(s.prompts) }); return n }
 		var all sync.WaitGroup
 		for i := range 40 {
 			all.Go(func() {
 				ev := ask(i, 0)
 				ev.TS = ev.Thread.TS
-				if err := bots[i%2].Handle(t.Context(), ev); err != nil {
-					t.Error(err)
-				}
+				bots[i%2].told(ev)
 			})
 		}
 		all.Wait()
-		time.Sleep(time.Minute)
-		if n := s.asks.Load(); n != 7 {
-			t.Errorf("%d answers began", n)
+		time.Sleep(time.Minute) // what was asked too much has left the window
+		if n := began(); n != perMinute {
+			t.Errorf("%d answers began within the minute, want %d", n, perMinute)
 		}
 		ev := ask(50, 0)
 		ev.TS = ev.Thread.TS
-		if err := bots[0].Handle(t.Context(), ev); err != nil {
-			t.Error(err)
-		}
-		time.Sleep(time.Second)
-		if n := s.asks.Load(); n != 8 {
-			t.Errorf("%d answers began", n)
+		bots[0].told(ev)
+		time.Sleep(ttl)
+		if n := began(); n != perMinute+1 {
+			t.Errorf("%d answers began in the next minute, want 1", n-perMinute)
 		}
 	})
 }
@@ -342,9 +323,31 @@ func TestQuotaWithoutTheStore(t *testing.T) {
 		for range 3 {
 			asked := time.Now()
 			w.answered("general", w.ask("alice", "general", "", "in 5 words"), 1)
-			if took := time.Since(asked); took > 10*time.Second {
-				t.Errorf("it took %s", took)
-			}
+			atMost(t, "it took", time.Since(asked), 10*time.Second)
+		}
+	})
+}
+
+// TestAnEditIsPaidByWhoEdits: somebody else may have had the answer written anew before.
+func TestAnEditIsPaidByWhoEdits(t *testing.T) {
+	cfg := limited(2, 0)
+	cfg.model.Answer = numbered(60)
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "count")
+		got := w.answered("general", ts, 1)
+		w.slack.Say("bob", "general", ts, "I would like to know, too")
+		time.Sleep(time.Second)
+		w.click("bob", "general", got[0].TS, bot.PressRegenerate)
+		w.until("it is written anew", time.Minute, func() bool { return w.model.Total() == 2 && w.model.Running() == 0 })
+		for i := range 2 {
+			w.edit("alice", "general", ts, fmt.Sprintf("%s count again, %d", w.slack.Mention(), i))
+			time.Sleep(10 * time.Second)
+		}
+		if told := w.whispers("bob"); told != "" {
+			t.Errorf("bob, who asked for one answer, is told %q", told)
+		}
+		if told := w.whispers("alice"); !strings.Contains(told, "You have had your 2 answers") {
+			t.Errorf("alice, who wants her third answer, is told %q", told)
 		}
 	})
 }

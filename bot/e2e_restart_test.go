@@ -38,9 +38,8 @@ func TestNextProcessFinishesTheAnswer(t *testing.T) {
 		w.says("general", ts, "Sentence 3", time.Minute)
 		w.stop()
 		half := w.answers("general", ts)
-		if len(half) != 1 || !strings.Contains(half[0].Plain, "goes on in a moment") {
-			t.Fatalf("after the stop: %q", text(half))
-		}
+		size(t, "messages after the stop", half, 1)
+		has(t, half[0].Plain, "goes on in a moment")
 		w.again()
 		w.answered("general", ts, 1)
 		time.Sleep(time.Minute)
@@ -50,9 +49,7 @@ func TestNextProcessFinishesTheAnswer(t *testing.T) {
 		}
 		complete(t, text(got), unit, 30)
 		oneFooter(t, got)
-		if n := w.model.Total(); n != 2 {
-			t.Errorf("%d model calls", n)
-		}
+		is(t, "model calls", w.model.Total(), 2)
 	})
 }
 
@@ -67,17 +64,13 @@ func TestAskedWhileItStops(t *testing.T) {
 		time.Sleep(time.Second)
 		second := w.ask("bob", "general", "", "and me?")
 		w.stop()
-		if n := len(w.answers("general", second)); n != 0 {
-			t.Errorf("%d messages from a bot that stops", n)
-		}
+		is(t, "messages from a bot that stops", len(w.answers("general", second)), 0)
 		w.again()
 		oneFooter(t, w.answered("general", first, 1))
 		got := w.answered("general", second, 1)
 		complete(t, text(got), unit, 30)
 		time.Sleep(time.Minute)
-		if n := w.model.Total(); n != 2 {
-			t.Errorf("%d model calls", n)
-		}
+		is(t, "model calls", w.model.Total(), 2)
 	})
 }
 

@@ -67,9 +67,7 @@ func TestKilledProcess(t *testing.T) {
 							t.Errorf("%s", text(got))
 						}
 					}
-					if n := w.model.Total(); n != 2 {
-						t.Errorf("%d model calls", n)
-					}
+					is(t, "model calls", w.model.Total(), 2)
 				})
 			})
 		}
@@ -97,9 +95,7 @@ func TestModelServerRestartsInMidAnswer(t *testing.T) {
 				if c := w.model.Last().Chat; c.Continue != (name == "continue") {
 					t.Errorf("continued: %v", c.Continue)
 				}
-				if strings.Contains(text(got), "not reachable") {
-					t.Errorf("%s", text(got))
-				}
+				hasNot(t, text(got), "not reachable")
 			})
 		})
 	}
@@ -129,9 +125,7 @@ func TestNoContinuation(t *testing.T) {
 				if name == "from the start" {
 					want = 2
 				}
-				if n := w.model.Total(); n != want {
-					t.Errorf("%d model calls", n)
-				}
+				is(t, "model calls", w.model.Total(), want)
 			})
 		})
 	}
@@ -171,10 +165,8 @@ func TestCatchUp(t *testing.T) {
 			}
 			return false
 		})
-		time.Sleep(2 * time.Minute)
-		if n := w.model.Total(); n != 7 {
-			t.Errorf("%d model calls", n)
-		}
+		w.calm()
+		is(t, "model calls", w.model.Total(), 7)
 		for _, r := range []struct{ channel, ts string }{{"general", opened}, {"@carol", dm}, {"random", inside}, {"random", edit}} {
 			oneFooter(t, w.answers(r.channel, r.ts))
 		}
@@ -187,14 +179,13 @@ func TestCatchUp(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		w.slack.Heal()
 		w.answered("general", lost, 1)
-		time.Sleep(2 * time.Minute)
-		if n := w.model.Total(); n != 8 {
-			t.Errorf("%d model calls", n)
-		}
+		w.calm()
+		is(t, "model calls", w.model.Total(), 8)
 	})
 }
 
-// TestThreadThatKills: an answer of which three owners died before it came on gets a sentence; one that came on each time is finished.
+// TestThreadThatKills: an answer of which three owners died before it came on gets a sentence; one
+// that came on each time is finished.
 func TestThreadThatKills(t *testing.T) {
 	for name, at := range map[string]time.Duration{"before it comes on": 300 * time.Millisecond, "while it comes on": 2700 * time.Millisecond} {
 		t.Run(name, func(t *testing.T) {
@@ -268,7 +259,8 @@ func replicas() worldConfig {
 	return cfg
 }
 
-// TestFrozenOwner: a process is frozen in the middle of a call, another one takes over and finishes, and then the call goes through.
+// TestFrozenOwner: a process is frozen in the middle of a call, another one takes over and
+// finishes, and then the call goes through.
 func TestFrozenOwner(t *testing.T) {
 	for name, tt := range map[string]struct {
 		at     time.Duration // after the question
@@ -289,7 +281,7 @@ func TestFrozenOwner(t *testing.T) {
 				time.Sleep(tt.frozen)
 				w.procs[0].thaw()
 				w.answered("general", ts, 1)
-				time.Sleep(time.Minute)
+				time.Sleep(quiet)
 				got := w.answers("general", ts)
 				if len(got) != 1 {
 					t.Errorf("%d messages: %s", len(got), text(got))
@@ -301,26 +293,45 @@ func TestFrozenOwner(t *testing.T) {
 	}
 }
 
-// TestFrozenOwnerDies: it wakes, what it had begun to write goes out, and it dies before it can repair that.
+// TestFrozenOwnerDies: it wakes, what it had begun to write goes out, and it dies before it can
+// repair that. The answer is complete all the same, also if its question was edited after the
+// takeover.
 func TestFrozenOwnerDies(t *testing.T) {
-	for name, frozen := range map[string]time.Duration{"when all is over": 20 * time.Second, "much later": 50 * time.Second, "before": 9 * time.Second} {
+	for name, tt := range map[string]struct {
+		frozen     time.Duration // an answer of the successor takes less than 18 s
+		edit       bool
+		overwrites bool // the answer of its successor is complete when it wakes
+	}{
+		"when all is over":   {frozen: 20 * time.Second, overwrites: true},
+		"much later":         {frozen: 50 * time.Second, overwrites: true},
+		"before":             {frozen: 9 * time.Second},
+		"later, and an edit": {frozen: 50 * time.Second, overwrites: true, edit: true},
+	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := replicas()
 			cfg.model.FirstToken = time.Second
 			inWorld(t, cfg, func(t *testing.T, w *world) {
 				ts := w.ask("alice", "general", "", "count")
-				time.Sleep(3 * time.Second)
+				time.Sleep(3 * time.Second) // it has begun
 				w.procs[0].freeze()
 				w.again()
-				time.Sleep(frozen)
+				if tt.edit {
+					time.Sleep(10 * time.Second) // taken over after 6
+					w.edit("alice", "general", ts, w.slack.Mention()+" count!")
+					tt.frozen -= 10 * time.Second
+				}
+				time.Sleep(tt.frozen)
 				whole := footers(w.answers("general", ts)) == 1
 				w.procs[0].thaw()
-				time.Sleep(300 * time.Millisecond)
-				if name != "before" && (!whole || footers(w.answers("general", ts)) == 1) {
+				time.Sleep(300 * time.Millisecond) // its edit is out, and nothing else yet
+				if tt.overwrites && !whole {
+					t.Fatalf("not complete before it wakes: %s", text(w.answers("general", ts)))
+				}
+				if tt.overwrites && footers(w.answers("general", ts)) == 1 {
 					t.Fatalf("not overwritten: %s", text(w.answers("general", ts)))
 				}
 				w.procs[0].kill()
-				time.Sleep(3 * time.Minute)
+				time.Sleep(quiet)
 				got := w.answers("general", ts)
 				if len(got) != 1 {
 					t.Errorf("%d messages: %s", len(got), text(got))
@@ -348,9 +359,7 @@ func TestReplicas(t *testing.T) {
 		for _, ts := range asked {
 			w.answered("general", ts, 1)
 		}
-		if n := w.model.Total(); n != 12 {
-			t.Errorf("%d model calls for 12 questions", n)
-		}
+		is(t, "model calls for 12 questions", w.model.Total(), 12)
 		for range 6 {
 			asked = append(asked, w.ask("bob", "general", "", "count"))
 		}

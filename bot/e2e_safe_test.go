@@ -73,9 +73,7 @@ func TestMentionsDrainNobodysBudget(t *testing.T) {
 				if d > quiet+time.Second {
 					t.Error("too late")
 				}
-				if n := len(w.slack.Calls("users.info")); n > 70 {
-					t.Errorf("%d look-ups of people", n)
-				}
+				atMost(t, "look-ups of people", len(w.slack.Calls("users.info")), 70)
 				w.nobodyUnknown()
 			})
 		})
@@ -106,9 +104,7 @@ func TestNewPersonWithManyQuestions(t *testing.T) {
 			w.ask("alice", "general", "", "in 5 words")
 		}
 		time.Sleep(5 * time.Second)
-		if n := len(w.slack.Calls("users.info")); n != 1 {
-			t.Errorf("%d look-ups", n)
-		}
+		is(t, "look-ups", len(w.slack.Calls("users.info")), 1)
 		w.answered("random", w.ask("bob", "random", "", "in 5 words"), 1)
 		time.Sleep(3 * time.Minute) // for all the posts
 		w.nobodyUnknown()
@@ -153,9 +149,7 @@ func TestWantOfBudgetDelays(t *testing.T) {
 				t.Errorf("refused early: %+v", told)
 			}
 			time.Sleep(40 * time.Second)
-			if told := w.slack.Ephemerals("alice"); len(told) != 1 || !strings.Contains(told[0].Plain, "for 2 minutes without an answer") {
-				t.Errorf("%+v", told)
-			}
+			w.toldOnce("alice", "for 2 minutes without an answer")
 			w.slack.Heal()
 			w.answered("general", w.ask("alice", "general", "", "in 5 words"), 1)
 		})
@@ -165,9 +159,7 @@ func TestWantOfBudgetDelays(t *testing.T) {
 			w.slack.Fail(slacksim.Fault{Method: "users.info", Error: "missing_scope", Times: -1})
 			w.ask("alice", "general", "", "in 5 words")
 			time.Sleep(5 * time.Second)
-			if told := w.slack.Ephemerals("alice"); len(told) != 1 || !strings.Contains(told[0].Plain, "Slack does not tell me") {
-				t.Errorf("%+v", told)
-			}
+			w.toldOnce("alice", "Slack does not tell me")
 			w.slack.Heal() // the app was installed again
 			w.answered("general", w.ask("alice", "general", "", "in 5 words"), 1)
 		})
@@ -244,9 +236,7 @@ func TestOddKeysEndToEnd(t *testing.T) {
 				i, w.slack.Mention(), ev), false)
 		}
 		time.Sleep(30 * time.Second)
-		if n := len(w.slack.StrayAcks()); n != 18 {
-			t.Errorf("%d acks", n)
-		}
+		is(t, "acks", len(w.slack.StrayAcks()), 18)
 		w.says("general", w.ask("bob", "general", "", "hello"), "Sentence 3", time.Minute)
 		log := w.log.String()
 		for _, bad := range []string{"store_silent", "ask_not_noted", "ask_refused_key", long} {
@@ -272,9 +262,7 @@ func TestLongModelName(t *testing.T) {
 						t.Errorf("%s: %s", c.Method, c.Error)
 					}
 				}
-				if n := len([]rune(got[0].Plain)); n > 1_500 {
-					t.Errorf("%d characters are shown", n)
-				}
+				atMost(t, "characters shown", len([]rune(got[0].Plain)), 1_500)
 				r, err := w.slack.Command(t.Context(), "alice", "general", "/llm-status", "")
 				if err != nil || !strings.Contains(r.Plain, "Model: ") {
 					t.Errorf("%v: %.300s", err, r.Plain)

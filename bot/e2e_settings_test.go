@@ -27,16 +27,17 @@ func TestSettingsOfChannels(t *testing.T) {
 		ts := w.ask("alice", "general", "", "hello")
 		w.answered("general", ts, 1)
 		last := w.model.Last()
-		if _, set := last.Body["temperature"]; set || last.Chat.Model != "llmsim" || !strings.HasPrefix(last.Chat.Messages[0].Content, "Be brief.") {
-			t.Errorf("%s", last.Raw)
-		}
+		is(t, "temperature", last.Body["temperature"], nil)
+		is(t, "model", last.Chat.Model, "llmsim")
+		has(t, last.Chat.Messages[0].Content, "Be brief.")
 		ts = w.ask("alice", "random", "", "hello")
 		got := w.answered("random", ts, 1)
 		last = w.model.Last()
-		if temperature, set := last.Body["temperature"]; !set || temperature != 0.0 || last.Chat.Model != "big" || last.Body["reasoning_effort"] != "low" ||
-			!strings.HasPrefix(last.Chat.Messages[0].Content, prompt.Load().(string)) || !strings.HasSuffix(got[0].Plain, "· big") {
-			t.Errorf("%s\n%s", last.Raw, text(got))
-		}
+		is(t, "temperature", last.Body["temperature"], any(0.0))
+		is(t, "model", last.Chat.Model, "big")
+		is(t, "effort", last.Body["reasoning_effort"], "low")
+		has(t, last.Chat.Messages[0].Content, prompt.Load().(string))
+		has(t, got[0].Plain, "· big")
 		w.slack.Say("alice", "random", ts, "and?")
 		w.requests(2, "only mentions there")
 		prompt.Store("Speak like a poet.")

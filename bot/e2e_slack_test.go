@@ -104,9 +104,7 @@ func TestRefusedCallsLoseAndDoubleNothing(t *testing.T) {
 				got := w.answers("general", ts)
 				all := text(got)
 				complete(t, all, unit, tt.sentences)
-				if n := footers(got); n != 1 {
-					t.Errorf("%d footers", n)
-				}
+				is(t, "footers", footers(got), 1)
 				if !tt.rest {
 					oneFooter(t, got)
 				}
@@ -143,13 +141,9 @@ func TestHistoryThatIsRefusedDelaysNobodyElse(t *testing.T) {
 		w.ask("bob", "general", ts, "and why in 6 words")
 		other := w.ask("carol", "random", "", "write 50 tokens")
 		w.answered("random", other, 1)
-		if d := time.Since(began); d > 5*time.Second {
-			t.Errorf("the other thread took %s", d)
-		}
+		atMost(t, "the other thread took", time.Since(began), 5*time.Second)
 		w.answered("general", ts, 2)
-		if d := time.Since(began); d > 20*time.Second {
-			t.Errorf("the answer took %s", d)
-		}
+		atMost(t, "the answer took", time.Since(began), 20*time.Second)
 		if m := w.model.Last().Chat.Messages; len(m) != 4 {
 			t.Errorf("%+v", m)
 		}
@@ -161,9 +155,7 @@ func TestHistoryThatCannotBeReadIsSaid(t *testing.T) {
 		ts := w.slack.Say("alice", "general", "", "the build is slow")
 		w.slack.Fail(slacksim.Fault{Method: "conversations.replies", Status: 429, RetryAfter: 90, Times: -1})
 		w.ask("bob", "general", ts, "why in 6 words")
-		if got := text(w.answered("general", ts, 1)); !strings.Contains(got, "I could not read the earlier messages") {
-			t.Errorf("%s", got)
-		}
+		has(t, text(w.answered("general", ts, 1)), "I could not read the earlier messages")
 	})
 }
 
@@ -177,17 +169,13 @@ func TestTermLetsTheAnswerFinish(t *testing.T) {
 		w.slack.FailEvent(slacksim.EventFault{Times: -1, Drop: true})
 		w.stop()
 		oneFooter(t, w.answered("general", ts, 1))
-		if n := len(w.answers("general", late)); n != 0 {
-			t.Errorf("%d answers", n)
-		}
+		is(t, "answers", len(w.answers("general", late)), 0)
 		for _, e := range w.slack.Envelopes() {
 			if strings.Contains(string(e.Payload), "too late") && !e.Acked.IsZero() {
 				t.Error("acked what is not answered")
 			}
 		}
-		if n := w.model.Cancelled(); n != 0 {
-			t.Errorf("%d cancelled", n)
-		}
+		is(t, "cancelled requests", w.model.Cancelled(), 0)
 	})
 }
 
@@ -197,13 +185,10 @@ func TestDrainThatTakesTooLongMarksTheAnswer(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		began := time.Now()
 		w.stop()
-		if d := time.Since(began); d > 11*time.Second {
-			t.Errorf("stopping took %s", d)
-		}
+		atMost(t, "stopping took", time.Since(began), 11*time.Second)
 		got := text(w.answers("general", ts))
-		if !strings.Contains(got, "interrupted because I am being restarted") || !strings.Contains(got, "ou asked") || strings.Contains(got, "writing…") {
-			t.Errorf("%s", got)
-		}
+		has(t, got, "interrupted because I am being restarted", "ou asked")
+		hasNot(t, got, "writing…")
 		w.until("the server is free", time.Second, func() bool { return w.model.Running() == 0 })
 	})
 }

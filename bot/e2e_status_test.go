@@ -78,9 +78,8 @@ func TestStatusFiguresAgree(t *testing.T) {
 			cfg.slack.Limiter, cfg.edits = slacksim.LimiterOff, 6000
 			inWorld(t, cfg, func(t *testing.T, w *world) {
 				time.Sleep(2 * time.Minute)
-				if s := w.statusOf(""); !strings.Contains(s, "System throughput (all together): idle") || !strings.Contains(s, "no answer yet") {
-					t.Errorf("%s", s)
-				}
+				s := w.statusOf("")
+				has(t, s, "System throughput (all together): idle", "no answer yet")
 				var asked []string
 				for range at {
 					asked = append(asked, w.ask("alice", "general", "", "write"))
@@ -96,22 +95,13 @@ func TestStatusFiguresAgree(t *testing.T) {
 					w.answered("general", ts, 1)
 				}
 				time.Sleep(20 * time.Second)
-				s := w.statusOf("")
+				s = w.statusOf("")
 				near(t, "the interactive speed", number(t, s, `Interactive speed \(what one person sees\): ([\d.,]+) tok/s median`), 600/15.5, 0.05)
 				near(t, "the first token", number(t, s, `first token ([\d.]+)s median`), 0.5, 0.1)
 				near(t, "the throughput afterwards", number(t, s, `System throughput \(all together\): ([\d.,]+) tok/s`), float64(at)*600/15.5, 0.1)
-				for _, want := range []string{"Model server: up for ", "KV cache 0 %", "Prefix cache: ", "preemptions: 0", "Answers in progress here: 0, queued: 0", "Slack edits in the last minute: ", " of 6000", "up for "} {
-					if !strings.Contains(s, want) {
-						t.Errorf("no %q in\n%s", want, s)
-					}
-				}
-				if d := w.statusOf("details"); !strings.Contains(d, "First token (TTFT): mean 500 ms (") || !strings.Contains(d, "Inter-token latency (ITL): mean 25 ms, median ") ||
-					!strings.Contains(d, "Time in the queue: mean 0 ms (") {
-					t.Errorf("%s", d)
-				}
-				if h := w.statusOf("help"); !strings.Contains(h, "`stop` ends the answer") || !strings.Contains(h, "`details`") {
-					t.Errorf("%s", h)
-				}
+				has(t, s, "Model server: up for ", "KV cache 0 %", "Prefix cache: ", "preemptions: 0", "Answers in progress here: 0, queued: 0", "Slack edits in the last minute: ", " of 6000", "up for ")
+				has(t, w.statusOf("details"), "First token (TTFT): mean 500 ms (", "Inter-token latency (ITL): mean 25 ms, median ", "Time in the queue: mean 0 ms (")
+				has(t, w.statusOf("help"), "`stop` ends the answer", "`details`")
 			})
 		})
 	}
@@ -120,23 +110,15 @@ func TestStatusFiguresAgree(t *testing.T) {
 func TestStatusOfAServerThatHangs(t *testing.T) {
 	inWorld(t, worldConfig{watch: true, mode: llmsim.Refusing}, func(t *testing.T, w *world) {
 		time.Sleep(65 * time.Second)
-		if s := w.statusOf(""); !strings.Contains(s, "Model server: down for 1 min. The model server is not reachable") {
-			t.Errorf("%s", s)
-		}
+		has(t, w.statusOf(""), "Model server: down for 1 min. The model server is not reachable")
 		w.model.SetMode(llmsim.Loading)
 		time.Sleep(10 * time.Second)
-		if s := w.statusOf(""); !strings.Contains(s, "Model server: loading for ") {
-			t.Errorf("%s", s)
-		}
+		has(t, w.statusOf(""), "Model server: loading for ")
 		w.model.SetMode(llmsim.Hanging)
 		time.Sleep(30 * time.Second)
-		if s := w.statusOf("details"); !strings.Contains(s, "Model server: down for ") {
-			t.Errorf("%s", s)
-		}
+		has(t, w.statusOf("details"), "Model server: down for ")
 		w.model.SetMode(llmsim.Up)
-		if s := w.statusOf(""); !strings.Contains(s, "Model server: up") {
-			t.Errorf("%s", s)
-		}
+		has(t, w.statusOf(""), "Model server: up")
 	})
 }
 
@@ -154,36 +136,32 @@ func TestCharts(t *testing.T) {
 					time.Sleep(3 * time.Second)
 					e := w.slack.Ephemerals("alice")
 					last := e[len(e)-1]
-					if drawn := strings.Contains(fmt.Sprint(last.Blocks), "data_visualization"); drawn == refused || len(e) != 2*(round+1) {
-						t.Fatalf("%d messages, drawn: %v\n%s", len(e), drawn, last.Plain)
-					}
-					if refused && (!strings.Contains(last.Plain, "█") || !strings.Contains(last.Plain, "System throughput") || !strings.Contains(last.Plain, "running")) {
-						t.Errorf("%s", last.Plain)
+					size(t, "ephemeral messages", e, 2*(round+1))
+					is(t, "charts are drawn", strings.Contains(fmt.Sprint(last.Blocks), "data_visualization"), !refused)
+					if refused {
+						has(t, last.Plain, "█", "System throughput", "running")
 					}
 				}
 				want := 2 // each one was taken
 				if refused {
 					want = 3 // the first try was not
 				}
-				if n := len(w.slack.Calls("response_url")); n != want {
-					t.Errorf("%d responses", n)
-				}
+				is(t, "responses", len(w.slack.Calls("response_url")), want)
 				ts := w.ask("alice", "general", "", "hello")
 				w.answered("general", ts, 1)
 				w.slack.Say("alice", "general", ts, "!status")
 				time.Sleep(3 * time.Second)
 				e := w.slack.Ephemerals("alice")
-				if last := e[len(e)-1]; last.ThreadTS != ts || !strings.Contains(last.Plain, "Model server: up") || !strings.Contains(last.Plain, "█") {
-					t.Errorf("%s", last.Plain)
-				}
+				is(t, "thread of the report", e[len(e)-1].ThreadTS, ts)
+				has(t, e[len(e)-1].Plain, "Model server: up", "█")
 				if err := w.slack.OpenHome("alice"); err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(3 * time.Second)
 				home, ok := w.slack.Home("alice")
-				if drawn := strings.Contains(fmt.Sprint(home.Blocks), "data_visualization"); !ok || drawn == refused || !strings.Contains(home.Plain, "Two speeds") {
-					t.Errorf("%v: %s", ok, home.Plain)
-				}
+				is(t, "there is a Home tab", ok, true)
+				is(t, "its charts are drawn", strings.Contains(fmt.Sprint(home.Blocks), "data_visualization"), !refused)
+				has(t, home.Plain, "Two speeds")
 				_ = w.slack.OpenHome("alice")
 				time.Sleep(3 * time.Second)
 				if again, _ := w.slack.Home("alice"); len(again.Versions) != 1 {
@@ -205,9 +183,7 @@ func TestGPUsInTheStatus(t *testing.T) {
 		return []llm.GPU{{ID: "0", Name: "NVIDIA H100", UsedGB: 61.2, TotalGB: 80, Load: 97, LoadKnown: true}}, nil
 	}}
 	inWorld(t, cfg, func(t *testing.T, w *world) {
-		if s := w.statusOf(""); !strings.Contains(s, "GPU 0 (NVIDIA H100): 61.2 of 80.0 GB, load 97 %") {
-			t.Errorf("%s", s)
-		}
+		has(t, w.statusOf(""), "GPU 0 (NVIDIA H100): 61.2 of 80.0 GB, load 97 %")
 	})
 }
 
@@ -225,9 +201,7 @@ func TestStatusWithHugeMetrics(t *testing.T) {
 				}
 			}
 		}
-		if took := time.Since(began); took > 2*time.Second {
-			t.Errorf("three commands took %v", took)
-		}
+		atMost(t, "three commands took", time.Since(began), 2*time.Second)
 		w.model.SetMode(llmsim.Up)
 	})
 }

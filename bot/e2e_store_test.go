@@ -69,8 +69,8 @@ func (s *awayStore) Update(ctx context.Context, key string, fn func([]byte) ([]b
 	return s.Mem.Update(ctx, key, fn)
 }
 
-// TestQuestionWhileTheStoreIsAway: whoever asks is told within 3 s that the bot waits for its database, nothing is acked, and when the store is back
-// the question is answered once.
+// TestQuestionWhileTheStoreIsAway: whoever asks is told within 3 s that the bot waits for its
+// database, nothing is acked, and when the store is back the question is answered once.
 func TestQuestionWhileTheStoreIsAway(t *testing.T) {
 	for name, back := range map[string]time.Duration{"before the redelivery": 2 * time.Second, "after one": 6 * time.Second, "after 30 s": 30 * time.Second, "after three redeliveries": 10 * time.Minute} {
 		t.Run(name, func(t *testing.T) {
@@ -82,13 +82,12 @@ func TestQuestionWhileTheStoreIsAway(t *testing.T) {
 				time.AfterFunc(back, store.back)
 				if back > 3*time.Second {
 					time.Sleep(3 * time.Second)
-					if s := w.slack.Status("general", ts); !strings.Contains(s, "waiting for its database") {
-						t.Errorf("after 3 s the status is %q", s)
-					}
+					has(t, w.slack.Status("general", ts), "waiting for its database")
 					time.Sleep(back - 4*time.Second)
-					if s := w.slack.Status("general", ts); !strings.Contains(s, "waiting for its database") || len(w.answers("general", ts)) > 0 || w.model.Total() > 0 {
-						t.Errorf("a second before the store is back: status %q, %d answers, %d requests", s, len(w.answers("general", ts)), w.model.Total())
-					}
+					s := w.slack.Status("general", ts)
+					has(t, s, "waiting for its database")
+					size(t, "messages", w.answers("general", ts), 0)
+					is(t, "requests to the model", w.model.Total(), 0)
 					for _, e := range w.slack.Envelopes() {
 						if !e.Acked.IsZero() && e.Attempt == 0 && strings.Contains(string(e.Payload), `"user":"U0ALICE001"`) && e.Sent.Sub(began) < time.Second {
 							t.Errorf("%s was acked", e.Type)
@@ -99,7 +98,7 @@ func TestQuestionWhileTheStoreIsAway(t *testing.T) {
 				if d := time.Since(began) - back; d > 12*time.Second { // 5 s of it the model takes
 					t.Errorf("the answer was there %s after the store was back", d)
 				}
-				time.Sleep(15 * time.Minute)
+				time.Sleep(redelivered)
 				oneFooter(t, w.answers("general", ts))
 				if n := w.model.Total(); n != 1 || w.slack.Status("general", ts) != "" {
 					t.Errorf("%d requests, status %q", n, w.slack.Status("general", ts))
@@ -111,27 +110,25 @@ func TestQuestionWhileTheStoreIsAway(t *testing.T) {
 	}
 }
 
-// TestQuestionWhileTheStoreIsAwayWithoutStatus: where statuses are refused, whoever asked gets one word.
+// TestQuestionWhileTheStoreIsAwayWithoutStatus: where statuses are refused, whoever asked gets one
+// word.
 func TestQuestionWhileTheStoreIsAwayWithoutStatus(t *testing.T) {
 	store := &awayStore{}
 	inWorld(t, worldConfig{store: store.open, model: llmsim.Config{Speed: 100}, lateAcks: true}, func(t *testing.T, w *world) {
 		w.slack.Fail(slacksim.Fault{Method: "assistant.threads.setStatus", Times: -1, Error: "missing_scope"})
 		store.leave()
 		ts := w.ask("alice", "general", "", "write 10 tokens")
-		time.Sleep(8 * time.Minute) // and three redeliveries
-		if e := w.slack.Ephemerals("alice"); len(e) != 1 || !strings.Contains(e[0].Plain, "wait for my database") {
-			t.Errorf("told %+v", e)
-		}
+		time.Sleep(redelivered)
+		w.toldOnce("alice", "wait for my database")
 		store.back()
 		w.answered("general", ts, 1)
-		time.Sleep(10 * time.Minute)
-		if n := w.model.Total(); n != 1 {
-			t.Errorf("%d requests", n)
-		}
+		time.Sleep(redelivered)
+		is(t, "requests", w.model.Total(), 1)
 	})
 }
 
-// TestEndWhileTheStoreIsAway: an answer that ends while the store is away waits in memory, and nobody is asked for it again.
+// TestEndWhileTheStoreIsAway: an answer that ends while the store is away waits in memory, and
+// nobody is asked for it again.
 func TestEndWhileTheStoreIsAway(t *testing.T) {
 	for name, back := range map[string]time.Duration{"back before the end": 8 * time.Second, "back after it": 40 * time.Second, "back long after it": 10 * time.Minute} {
 		t.Run(name, func(t *testing.T) {
@@ -142,12 +139,12 @@ func TestEndWhileTheStoreIsAway(t *testing.T) {
 				store.leave()
 				time.AfterFunc(back, store.back)
 				w.until("the answer is complete", 12*time.Minute, func() bool { return footers(w.answers("general", ts)) == 1 })
-				time.Sleep(10 * time.Minute)
+				time.Sleep(redelivered)
 				got := w.answers("general", ts)
 				oneFooter(t, got)
-				if n := w.model.Total(); n != 1 || len(got) != 1 || !strings.Contains(text(got), "300 tokens in") {
-					t.Errorf("%d requests: %s", n, text(got))
-				}
+				is(t, "requests to the model", w.model.Total(), 1)
+				size(t, "messages", got, 1)
+				has(t, text(got), "300 tokens in")
 			})
 		})
 	}
@@ -164,22 +161,19 @@ func TestSlotsAreFreeWhileEndsWait(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		store.leave()
-		time.Sleep(time.Minute)
-		if n := w.model.Total(); n != 6 {
-			t.Errorf("%d of 6 answers were begun while two slots and no store are there", n)
-		}
+		time.Sleep(outage)
+		is(t, "answers begun while two slots and no store are there", w.model.Total(), 6)
 		store.back()
 		for _, id := range ts {
 			oneFooter(t, w.answered("general", id, 1))
 		}
-		time.Sleep(10 * time.Minute)
-		if n := w.model.Total(); n != 6 {
-			t.Errorf("%d requests", n)
-		}
+		time.Sleep(redelivered)
+		is(t, "requests", w.model.Total(), 6)
 	})
 }
 
-// TestFollowUpsWhileTheStoreIsAway: what is asked in a thread meanwhile is answered when the store is back, also without a mention.
+// TestFollowUpsWhileTheStoreIsAway: what is asked in a thread meanwhile is answered when the store
+// is back, also without a mention.
 func TestFollowUpsWhileTheStoreIsAway(t *testing.T) {
 	store := &awayStore{}
 	inWorld(t, worldConfig{store: store.open, model: llmsim.Config{Speed: 50}, lateAcks: true}, func(t *testing.T, w *world) {
@@ -187,20 +181,20 @@ func TestFollowUpsWhileTheStoreIsAway(t *testing.T) {
 		w.answered("general", ts, 1)
 		store.leave()
 		w.slack.Say("alice", "general", ts, "more zqtwo in 7 words")
-		time.Sleep(time.Minute)
+		time.Sleep(outage)
 		w.ask("carol", "general", ts, "still more zqthree in 8 words")
-		time.Sleep(10 * time.Minute)
+		time.Sleep(redelivered)
 		store.back()
 		w.answered("general", ts, 2)
-		time.Sleep(10 * time.Minute)
+		time.Sleep(redelivered)
 		_, all := conversation(w.model.Last().Chat)
-		if n := w.model.Total(); n != 2 || !strings.Contains(all, "zqtwo") || !strings.Contains(all, "zqthree") {
-			t.Errorf("%d requests, the last %s", n, all)
-		}
+		is(t, "requests to the model", w.model.Total(), 2)
+		has(t, all, "zqtwo", "zqthree")
 	})
 }
 
-// TestStartWhileTheStoreIsAway: what was said while no process ran is found by one that starts while the store does not answer.
+// TestStartWhileTheStoreIsAway: what was said while no process ran is found by one that starts
+// while the store does not answer.
 func TestStartWhileTheStoreIsAway(t *testing.T) {
 	store := &awayStore{}
 	cfg := durable()
@@ -219,13 +213,14 @@ func TestStartWhileTheStoreIsAway(t *testing.T) {
 		ts := w.ask("bob", "general", "", "is anybody there?") // no socket is open: Slack loses it
 		store.leave()
 		w.again()
-		time.Sleep(5 * time.Minute)
+		time.Sleep(5 * outage)
 		store.back()
 		w.answered("general", ts, 1)
 	})
 }
 
-// TestStatusWhileTheThreadIsRead: whoever asks in an old thread sees within a second that the bot is at it, however long the read takes.
+// TestStatusWhileTheThreadIsRead: whoever asks in an old thread sees within a second that the bot
+// is at it, however long the read takes.
 func TestStatusWhileTheThreadIsRead(t *testing.T) {
 	inWorld(t, worldConfig{model: llmsim.Config{Speed: 100}}, func(t *testing.T, w *world) {
 		ts := w.slack.Say("bob", "general", "", "what do you think?")
@@ -233,13 +228,9 @@ func TestStatusWhileTheThreadIsRead(t *testing.T) {
 		w.slack.Fail(slacksim.Fault{Method: "conversations.replies", Delay: 8 * time.Second})
 		w.ask("alice", "general", ts, "yes, what?")
 		time.Sleep(time.Second)
-		if s := w.slack.Status("general", ts); !strings.Contains(s, "is thinking") {
-			t.Errorf("after a second the status is %q", s)
-		}
+		has(t, w.slack.Status("general", ts), "is thinking")
 		w.answered("general", ts, 1)
 		time.Sleep(5 * time.Second)
-		if s := w.slack.Status("general", ts); s != "" {
-			t.Errorf("afterwards the status is %q", s)
-		}
+		is(t, "status afterwards", w.slack.Status("general", ts), "")
 	})
 }

@@ -43,15 +43,13 @@ func TestDirectMessageIsStreamed(t *testing.T) {
 	}, func(t *testing.T, w *world) {
 		ts := w.slack.Say("alice", "@alice", "", "hello")
 		got := w.answered("@alice", ts, 1)
-		if len(got) != 1 || got[0].Stream != slacksim.StreamStopped || len(got[0].Versions) < 8 {
-			t.Fatalf("%d messages, %s, %d versions", len(got), got[0].Stream, len(got[0].Versions))
-		}
+		size(t, "messages", got, 1)
+		is(t, "stream", got[0].Stream, slacksim.StreamStopped)
+		atMost(t, "least of the versions", 8, len(got[0].Versions))
 		streamed(t, got)
 		oneFooter(t, got)
 		complete(t, seen(got), unit, 40)
-		if n := len(w.slack.Calls("chat.update", "chat.postMessage")); n != 0 {
-			t.Errorf("%d posts and edits", n)
-		}
+		is(t, "posts and edits", len(w.slack.Calls("chat.update", "chat.postMessage")), 0)
 		for i, v := range got[0].Versions[1:] { // it only grows
 			if !strings.HasPrefix(v.Text, got[0].Versions[i].Text) {
 				t.Errorf("version %d is no continuation: %q", i+1, v.Text)
@@ -248,9 +246,7 @@ func TestSlowAnswersRollOver(t *testing.T) {
 				if len(old) < 2 || slices.Max(old) >= 240*time.Second {
 					t.Errorf("streams of %v", old)
 				}
-				if n := len(w.slack.Calls("chat.update")); n > 0 {
-					t.Errorf("%d edits", n)
-				}
+				atMost(t, "edits", len(w.slack.Calls("chat.update")), 0)
 			})
 		})
 	}
@@ -330,9 +326,9 @@ func TestStreamIsStoppedByTheDrain(t *testing.T) {
 		w.stop()
 		got := w.answers("@alice", ts)
 		streamed(t, got)
-		if all := text(got); !strings.Contains(all, "interrupted because I am being restarted") || len(got) != 1 || got[0].Stream != slacksim.StreamStopped {
-			t.Errorf("%d messages: %s", len(got), all)
-		}
+		size(t, "messages", got, 1)
+		is(t, "stream", got[0].Stream, slacksim.StreamStopped)
+		has(t, got[0].Plain, "interrupted because I am being restarted")
 	})
 }
 

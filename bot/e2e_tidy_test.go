@@ -1,7 +1,6 @@
 package bot_test
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -32,11 +31,8 @@ func TestSuccessorTidiesUp(t *testing.T) {
 		got := w.answers("general", ts)
 		complete(t, text(got), unit, 30)
 		oneFooter(t, got)
-		if len(got) != 1 || strings.Count(text(got), "Sentence 0 ") != 1 {
-			t.Errorf("%d messages: %s", len(got), text(got))
-		}
-		if n := w.model.Total(); n != 2 {
-			t.Errorf("%d requests", n)
-		}
+		size(t, "messages", got, 1)
+		times(t, text(got), "Sentence 0 ", 1)
+		is(t, "requests", w.model.Total(), 2)
 	})
 }

@@ -1,11 +1,15 @@
 package bot
 
-import "llmbot/bot/thread"
+import (
+	"time"
+
+	"llmbot/bot/thread"
+)
 
 // Event is something that happened in Slack and may concern the bot. Its kinds are in this file.
 type Event interface{ event() }
 
-// Asked says that a person wrote a message that may want an answer: one that names the bot, any of
+// Asked reports a person's message that may want an answer: one that names the bot, any of
 // a direct message, and any of a thread, for the thread itself decides whether it is addressed to
 // the bot.
 type Asked struct{ thread.Question }
@@ -16,14 +20,14 @@ func (Asked) event() {}
 // effort, and never an ask of its own.
 type Detailed struct{ Asked }
 
-// Edited says that a person changed the text of a message.
+// Edited reports that a person changed the text of a message.
 type Edited struct {
 	Asked
 
 	WasMentioned bool // it named the bot before
 }
 
-// Deleted says that a message is gone.
+// Deleted reports that a message is gone.
 type Deleted struct {
 	Thread thread.ID
 	TS     string // of the message
@@ -32,8 +36,8 @@ type Deleted struct {
 
 func (Deleted) event() {}
 
-// Halted says that somebody pressed Slack's own stop button in a thread (apps that are agents have
-// it).
+// Halted reports that somebody pressed Slack's own stop button in a thread (apps that are agents
+// have it).
 type Halted struct {
 	Thread thread.ID
 	TS     string // of the event
@@ -42,7 +46,20 @@ type Halted struct {
 
 func (Halted) event() {}
 
-// HomeOpened says that somebody opened the bot's Home tab.
+// Connected reports that a socket is open again. It is an event of its own: what was said while
+// none was open comes by no other.
+type Connected struct {
+	Since time.Time // since when none was; zero: since the process began
+}
+
+func (Connected) event() {}
+
+// Disconnected reports that no socket is open any more.
+type Disconnected struct{}
+
+func (Disconnected) event() {}
+
+// HomeOpened reports that somebody opened the bot's Home tab.
 type HomeOpened struct{ User string }
 
 func (HomeOpened) event() {}
@@ -59,7 +76,7 @@ const (
 	PressDown       Press = "down" // a bad one
 )
 
-// Pressed says that somebody pressed a button under an answer.
+// Pressed reports that somebody pressed a button under an answer.
 type Pressed struct {
 	Thread  thread.ID
 	TS      string // of the press

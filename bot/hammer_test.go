@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,102 +17,15 @@ import (
 	"llmbot/bot/slacksim"
 	"llmbot/bot/thread"
 	"llmbot/bot/turn"
-	"llmbot/llm"
 	"llmbot/llm/llmsim/memnet"
 )
 
-// stage is a Slack and a model that do what they are told at once.
-type stage struct {
-	asks  atomic.Int64
-	panic atomic.Bool // the next request panics
-
-	mu     sync.Mutex // guards all below
-	finals map[string]int
-	failed []answer.Snapshot
-	said   map[thread.ID][]thread.Message // in the threads
-}
-
-// say puts a message into its thread, as Slack does before it tells of it.
-func (s *stage) say(ev bot.Asked) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.said == nil {
-		s.said = map[thread.ID][]thread.Message{}
-	}
-	list := s.said[ev.Thread]
-	i, known := slices.BinarySearchFunc(list, ev.TS, func(m thread.Message, ts string) int { return strings.Compare(m.TS, ts) })
-	if !known {
-		s.said[ev.Thread] = slices.Insert(list, i, thread.Message{TS: ev.TS, User: ev.User, Name: ev.User, Text: ev.Text, Mentioned: ev.Mentioned})
-	}
-}
-
-func (s *stage) Stream(_ context.Context, _ llm.Request, on func(llm.Delta) error) (llm.Result, error) {
-	s.asks.Add(1)
-	if s.panic.CompareAndSwap(true, false) {
-		panic("a bug")
-	}
-	return llm.Result{Finish: llm.FinishStop}, on(llm.Delta{Text: "ok"})
-}
-
-func (*stage) Model(context.Context, string) (llm.ModelInfo, error) { return llm.ModelInfo{}, nil }
-func (*stage) Version(context.Context) (string, error)              { return "", nil }
-func (*stage) Metrics(context.Context) (llm.Metrics, error)         { return llm.Metrics{}, nil }
-func (*stage) Person(_ context.Context, u string) (bot.Person, error) {
-	return bot.Person{ID: u, Name: u}, nil
-}
-
-func (*stage) Channel(context.Context, string) (string, error)          { return "c", nil }
-func (*stage) Whisper(context.Context, thread.ID, string, string) error { return nil }
-
-func (s *stage) Messages(_ context.Context, t thread.ID) ([]thread.Message, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.said[t]), nil
-}
-
-func (*stage) Recent(context.Context, string, string, string) ([]thread.Message, error) {
-	return nil, nil
-}
-
-func (s *stage) Open(_ context.Context, _ thread.ID, r bot.Reply) (answer.Draft, error) {
-	return &shown{s, r}, nil
-}
-
-type shown struct {
-	s *stage
-	r bot.Reply
-}
-
-func (*shown) Set(answer.Snapshot)          {}
-func (*shown) Room(text string, _ bool) int { return len(text) }
-func (d *shown) Close(_ context.Context, a answer.Snapshot) error {
-	d.s.mu.Lock()
-	defer d.s.mu.Unlock()
-	d.s.finals[d.r.For]++
-	if a.Phase == answer.Failed {
-		d.s.failed = append(d.s.failed, a)
-	}
-	return nil
-}
-
-// newBot returns a bot on a stage, and a function that stops it.
-func newBot(t *testing.T, maxAnswers int) (*bot.Bot, *stage, func()) {
+// atOnce is a scene in which nothing takes time.
+func atOnce(t *testing.T) *scene {
 	t.Helper()
-	s := &stage{finals: map[string]int{}}
-	store := turn.NewMem()
-	t.Cleanup(func() { _ = store.Close() }) // not in stop: an ask may still be on its way to the store then, as serve, too, closes it last
-	b := bot.New(bot.Config{Owner: "o", MaxAnswers: maxAnswers}, bot.Deps{
-		Model: s, Server: s, Replier: s, History: s, Room: s, Store: store, Log: slog.New(slog.DiscardHandler),
-	})
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if err := b.Run(ctx); err != nil {
-			t.Error(err)
-		}
-	}()
-	return b, s, func() { cancel(); <-done }
+	s := newScene(t)
+	s.readTakes, s.restTakes = 0, 0
+	return s
 }
 
 func ask(n, ts int) bot.Asked {
@@ -122,9 +33,11 @@ func ask(n, ts int) bot.Asked {
 	return bot.Asked{Question: thread.Question{Thread: th, TS: fmt.Sprintf("%d.%06d", 1000+ts, n), User: "U", Text: "q", Mentioned: true}}
 }
 
-// TestHandleHammer has 8 goroutines ask in 20 threads, each question twice, while the bot stops: what was acked is answered.
+// TestHandleHammer has 8 goroutines ask in 20 threads, each question twice, while the bot stops:
+// what was acked is answered, and nothing is answered twice.
 func TestHandleHammer(t *testing.T) {
-	b, s, stop := newBot(t, 4)
+	s := atOnce(t)
+	b := s.run("o", func(c *bot.Config, _ *bot.Deps) { c.MaxAnswers, c.Durable = 4, false }) // what it cannot answer it does not ack
 	var all sync.WaitGroup
 	var mu sync.Mutex // guards newest
 	newest := map[string]string{}
@@ -132,7 +45,7 @@ func TestHandleHammer(t *testing.T) {
 		all.Go(func() {
 			for i := range 100 {
 				ev := ask((g/2*7+i)%20, i)
-				s.say(ev)
+				s.sayIn(ev.Thread, q(ev.TS, ev.Text))
 				err := b.Handle(t.Context(), ev)
 				if err != nil && !errors.Is(err, bot.ErrBusy) && !errors.Is(err, bot.ErrDraining) {
 					t.Error(err)
@@ -143,16 +56,18 @@ func TestHandleHammer(t *testing.T) {
 					mu.Unlock()
 				}
 				if g == 0 && i == 70 {
-					go stop()
+					go b.stop()
 				}
 			}
 		})
 	}
 	all.Wait()
-	stop()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for ts, n := range s.finals {
+	b.stop()
+	finals := map[string]int{}
+	for _, end := range s.ends {
+		finals[end.For]++
+	}
+	for ts, n := range finals {
 		if n != 1 {
 			t.Errorf("%s was answered %d times", ts, n)
 		}
@@ -160,7 +75,7 @@ func TestHandleHammer(t *testing.T) {
 	for thread, ts := range newest {
 		_, mine, _ := strings.Cut(ts, ".") // the number of the thread
 		answered := false                  // perhaps together with one that the thread showed, and that was not taken any more
-		for what := range s.finals {
+		for what := range finals {
 			_, whose, _ := strings.Cut(what, ".")
 			answered = answered || whose == mine && !turn.TS(ts).After(turn.TS(what))
 		}
@@ -170,23 +85,26 @@ func TestHandleHammer(t *testing.T) {
 	}
 }
 
+// TestPanicEndsOneTurnOnly: people are told in plain words, and the same thread and the only slot
+// serve the next questions.
 func TestPanicEndsOneTurnOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, s, stop := newBot(t, 1)
-		s.panic.Store(true)
-		for i := range 3 { // the same thread, another one, and the slot is free
-			if err := b.Handle(t.Context(), ask(i/2, i)); err != nil {
-				t.Fatal(err)
+		s := atOnce(t)
+		s.panics = true
+		b := s.run("o", func(c *bot.Config, _ *bot.Deps) { c.MaxAnswers = 1 })
+		for i := range 3 { // twice in one thread, then in another one
+			b.told(ask(i/2, i))
+			s.until("the answer ends", func() bool { return len(s.ends) == i+1 })
+		}
+		s.wantPrompts("U: q", "U: q", "U: q")
+		for i, end := range s.ends {
+			if failed := end.Phase == answer.Failed; failed != (i == 0) {
+				t.Errorf("answer %d ended in phase %d", i, end.Phase)
 			}
-			time.Sleep(time.Second)
 		}
-		stop()
-		if s.asks.Load() != 3 || len(s.finals) != 3 {
-			t.Errorf("%d asks, %v", s.asks.Load(), s.finals)
-		}
-		if len(s.failed) != 1 || !strings.Contains(s.failed[0].Notice, "Something went wrong") || strings.Contains(s.failed[0].Notice, "a bug") {
-			t.Errorf("%+v", s.failed)
-		}
+		notice := s.ends[0].notice
+		has(t, notice, "Something went wrong")
+		hasNot(t, notice, "a bug")
 	})
 }
 
@@ -198,9 +116,8 @@ func TestFileWithoutText(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
-		if e := w.slack.Ephemerals("alice"); len(e) != 1 || !strings.Contains(e[0].Plain, "can't read this kind of file") || w.model.Total() != 0 {
-			t.Errorf("%+v", e)
-		}
+		w.toldOnce("alice", "can't read this kind of file")
+		is(t, "requests to the model", w.model.Total(), 0)
 	})
 }
 
@@ -223,9 +140,12 @@ func TestWrongTokens(t *testing.T) {
 				err = s.Run(ctx, nil)
 			}
 			refused, ok := errors.AsType[*slackio.TokenError](err)
-			if !ok || refused.Variable != tt.variable || !strings.Contains(refused.Hint(), tt.hint) || strings.Contains(err.Error(), "wrong") {
-				t.Errorf("%s %s: %v", tt.app, tt.bot, err)
+			if !ok {
+				t.Fatalf("%s %s: %v", tt.app, tt.bot, err)
 			}
+			is(t, "the variable that is wrong", refused.Variable, tt.variable)
+			has(t, refused.Hint(), tt.hint)
+			hasNot(t, err.Error(), "wrong") // what the token holds
 			client.CloseIdleConnections()
 			sim.Close()
 			_ = net.Close()

@@ -40,20 +40,47 @@ func TestEndOf(t *testing.T) {
 	}
 }
 
-func TestPhaseOf(t *testing.T) {
-	now := time.Now()
-	for want, a := range map[string]answer.Snapshot{
-		ThreadQueued:    {Status: "is busy with other answers: you are number 2 in the queue", Since: now},
-		ThreadThinking:  {Status: answer.StatusThinking, Since: now},
-		ThreadReasoning: {Status: answer.StatusThinking, Since: now, Thinking: now},
-		ThreadWriting:   {Text: "Bread", Phase: answer.Writing},
-		ThreadAway:      {Text: "Bread", Notice: "The model server is not reachable at the moment.", Phase: answer.Writing},
+// TestPhaseIsWhatTheWriterDoes: the phase of a thread is what its writer says, not what is shown.
+func TestPhaseIsWhatTheWriterDoes(t *testing.T) {
+	var w atWork
+	w.does(answer.ActivityQueued) // no turn runs: nothing to note
+	w.begins(time.Now())
+	for _, tt := range []struct {
+		does answer.Activity
+		want string
+	}{
+		{answer.ActivityNone, ThreadReading},
+		{answer.ActivityQueued, ThreadQueued},
+		{answer.ActivityThinking, ThreadThinking},
+		{answer.ActivityReasoning, ThreadReasoning},
+		{answer.ActivityWriting, ThreadWriting},
+		{answer.ActivityAway, ThreadAway},
 	} {
-		if got := phaseOf(a); got != want || !slices.Contains(ThreadPhases(), want) {
-			t.Errorf("%+v: %s, want %s", a, got, want)
+		if w.does(tt.does); w.Load().phase != tt.want || !slices.Contains(ThreadPhases(), tt.want) {
+			t.Errorf("%v: %s, want %s", tt.does, w.Load().phase, tt.want)
 		}
 	}
+	d := watched{quietDraft{}, &w}
+	w.does(answer.ActivityWriting)
+	d.Set(answer.Snapshot{Text: "Bread", Notice: "Any sentence of ours.", Phase: answer.Writing})
+	if got := w.Load().phase; got != ThreadWriting {
+		t.Errorf("a notice beside a text that grows: %s, want %s", got, ThreadWriting)
+	}
+	if err := d.Close(t.Context(), answer.Snapshot{}); err != nil || w.Load().phase != ThreadClosing {
+		t.Errorf("%v, %s, want %s", err, w.Load().phase, ThreadClosing)
+	}
+	d.Set(answer.Snapshot{Notice: "The rest is left out."}) // a stop while the end is being shown
+	if got := w.Load().phase; got != ThreadClosing {
+		t.Errorf("a notice while the end is being shown: %s, want %s", got, ThreadClosing)
+	}
 }
+
+// quietDraft is a Draft that shows nothing.
+type quietDraft struct{}
+
+func (quietDraft) Set(answer.Snapshot)                          {}
+func (quietDraft) Close(context.Context, answer.Snapshot) error { return nil }
+func (quietDraft) Room(text string, _ bool) int                 { return len(text) }
 
 // Nobody need listen.
 func TestHooksMayBeNil(*testing.T) {

@@ -13,20 +13,24 @@ import (
 	"llmbot/bot/attach"
 	"llmbot/bot/figures"
 	"llmbot/bot/thread"
+	"llmbot/bot/transcript"
 	"llmbot/llm"
 )
 
-// offerTimeout is how long the end of an answer waits for its file, and how long that may take to be shown.
+// offerTimeout is how long the end of an answer waits for its file, and how long Slack may take to
+// show the file.
 const offerTimeout = 20 * time.Second
 
-// ErrNoUpload says that the app may not bring files into the workspace (scope files:write), or that the workspace takes none.
+// ErrNoUpload reports that the app may not bring files into the workspace (scope files:write), or
+// that the workspace takes none.
 var ErrNoUpload = errors.New("files cannot be uploaded")
 
 // Uploads brings files into threads. Both methods may block for the network.
 type Uploads interface {
 	// Upload brings a file to the workspace, where nobody sees it before Share.
 	Upload(ctx context.Context, name, text string) (id string, err error)
-	// Share shows an uploaded file in a thread. To share it once more does nothing, whoever does it. ErrNoFile: it is not there any more.
+	// Share shows an uploaded file in a thread. Sharing it once more does nothing, whoever does it.
+	// ErrNoFile: it is not there any more.
 	Share(ctx context.Context, t thread.ID, id, title string) error
 }
 
@@ -36,78 +40,68 @@ const (
 	restUnended = "I have stopped the model, which went on and on."
 )
 
-// show shows the end of an answer as soon as the lease allows it. It blocks as long as the store is away.
-func (t *turnRun) show(work, ctx context.Context, draft answer.Draft, reply Reply, out *answer.Outcome) error {
+// show shows the end of an answer as soon as the lease allows it. It blocks as long as the store is
+// away.
+func (t *turnRun) show(work, stream context.Context, a admitted, s *stage, out *answer.Outcome) error {
 	for {
 		if err := t.settled(work); err != nil {
 			gone, cancel := context.WithCancelCause(work)
 			cancel(err)
-			return errors.Join(err, draft.Close(gone, out.Answer))
+			return errors.Join(err, s.draft.Close(gone, out.Answer))
 		}
-		err := t.showNow(work, ctx, draft, out)
-		if !errors.Is(err, ErrNotNow) || work.Err() != nil {
+		err := t.showNow(work, stream, a, s, out)
+		if !errors.Is(err, ErrLeaseUncertain) || work.Err() != nil {
 			return err
 		}
 		// The lease lapsed meanwhile: once more, in the same messages.
-		reply.Adopt = t.messageIDs()
-		if draft, err = t.bot.dep.Replier.Open(work, t.thread, reply); err != nil {
+		s.reply.Adopt = t.messageIDs()
+		if err := t.openDraft(work, s); err != nil {
 			return err
 		}
-		draft = t.noting(draft, reply.For)
-		t.draft = draft
 	}
 }
 
-// showNow shows the end of an answer, and uploads the whole of it where that shows only a part. If a complete answer is stopped meanwhile, what is visible
-// by then, to the end of the message that is being written, is its end; if it is called off, not another word is shown. ctx is what those end.
-func (t *turnRun) showNow(work, ctx context.Context, draft answer.Draft, out *answer.Outcome) error {
+// showNow shows the end of an answer, and uploads the whole of it where that shows only a part. If
+// a complete answer is stopped meanwhile, its end is what is visible by then, to the end of the
+// message that is being written. If it is called off, not another word is shown. stream is what
+// those end.
+func (t *turnRun) showNow(work, stream context.Context, a admitted, s *stage, out *answer.Outcome) error {
 	closing, cancel := context.WithTimeoutCause(work, closeTimeout, errors.New("slack did not take the end of the answer in time"))
 	defer cancel()
 	if out.Err != nil {
-		return draft.Close(closing, out.Answer)
+		return s.draft.Close(closing, out.Answer)
 	}
 	closing, letGo := context.WithCancelCause(closing)
 	defer letGo(nil)
 	offering, noOffer := context.WithCancel(closing)
 	defer noOffer()
-	cut, all, stopped, over := out.Answer, out.All, false, make(chan struct{})
+	whole, stopped, over := *out, (*answer.Snapshot)(nil), make(chan struct{})
 	var watch sync.WaitGroup
 	watch.Go(func() {
 		select {
-		case <-ctx.Done():
+		case <-stream.Done():
 		case <-over:
 			return
 		}
-		switch cause := context.Cause(ctx); {
+		switch cause := context.Cause(stream); {
 		case errors.Is(cause, answer.ErrSuperseded):
 			letGo(answer.ErrSuperseded)
 		case errors.Is(cause, answer.ErrStopped):
-			defer noOffer()
-			switch n := draft.Room(cut.Text, true); {
-			case n < len(cut.Text):
-				cut.Text, cut.Phase, cut.Notice, cut.Controls, cut.Ending = cut.Text[:n], answer.Stopped, "", answer.CanRegenerate, answer.EndingBroken
-				cut.Small = figures.Join("stopped", cut.Small)
-				if _, some := t.askedAfterStop(); some {
-					cut.Controls, cut.Ending = 0, answer.EndingOpen
-				}
-			case all != "": // a file would come after the stop
-				cut.Notice = restLeft(cut.Notice, out.Result)
-			default:
-				return
+			defer noOffer() // after the draft has the end
+			if stopped = t.cutShort(a, s.draft, whole); stopped != nil {
+				s.draft.Set(*stopped)
 			}
-			stopped = true
-			draft.Set(cut)
 		}
 	})
 	if out.All != "" {
-		t.offer(offering, out)
+		t.offer(offering, s.saver, out)
 	}
-	err := draft.Close(closing, out.Answer)
+	err := s.draft.Close(closing, out.Answer)
 	close(over)
 	watch.Wait()
 	switch {
-	case stopped:
-		if out.Answer, out.File = cut, ""; cut.Phase == answer.Stopped {
+	case stopped != nil:
+		if out.Answer, out.File = *stopped, ""; stopped.Phase == answer.Stopped {
 			out.Err, out.All = answer.ErrStopped, ""
 		}
 	case err != nil && errors.Is(context.Cause(closing), answer.ErrSuperseded):
@@ -116,9 +110,29 @@ func (t *turnRun) showNow(work, ctx context.Context, draft answer.Draft, out *an
 	return err
 }
 
-// offer uploads the whole text of an answer that shows only a part, and says so in the answer; if that cannot be done, that the rest is left out. The
-// file's id is in the store before anybody can see the file: whoever takes the thread over shares the same one.
-func (t *turnRun) offer(ctx context.Context, out *answer.Outcome) {
+// cutShort returns the end of a complete answer that is stopped while its end is being shown; nil:
+// it is shown as it is.
+func (t *turnRun) cutShort(a admitted, draft answer.Draft, whole answer.Outcome) *answer.Snapshot {
+	cut := whole.Answer
+	switch n := draft.Room(cut.Text, true); {
+	case n < len(cut.Text):
+		cut.Text, cut.Phase, cut.Notice, cut.Controls, cut.Ending = cut.Text[:n], answer.Stopped, "", answer.CanRegenerate, answer.EndingBroken
+		cut.Small = figures.Join("stopped", cut.Small)
+		if _, some := t.askedAfterStop(a.asks); some {
+			cut.Controls, cut.Ending = 0, answer.EndingOpen
+		}
+		return &cut
+	case whole.All != "": // a file would come after the stop
+		cut.Notice = restLeft(cut.Notice, whole.Result)
+		return &cut
+	}
+	return nil
+}
+
+// offer uploads the whole text of an answer that shows only a part, and the answer says so. If the
+// upload fails, the answer says that the rest is left out. The store has the file's id before
+// anybody can see the file: whoever takes the thread over shares the same one.
+func (t *turnRun) offer(ctx context.Context, saver *transcript.Saver, out *answer.Outcome) {
 	ctx, cancel := context.WithTimeoutCause(ctx, offerTimeout, errors.New("slack did not take the file in time"))
 	defer cancel()
 	before := out.Answer.Notice
@@ -127,7 +141,7 @@ func (t *turnRun) offer(ctx context.Context, out *answer.Outcome) {
 		return
 	}
 	if out.File == "" {
-		if err := t.upload(ctx, out); err != nil {
+		if err := t.upload(ctx, saver, out); err != nil {
 			if errors.Is(ctx.Err(), context.Canceled) {
 				return
 			}
@@ -138,7 +152,7 @@ func (t *turnRun) offer(ctx context.Context, out *answer.Outcome) {
 	out.Answer.Notice = restFiled(before, out.Result)
 }
 
-// restLeft and restFiled say what becomes of the rest of an answer, behind what is said already.
+// restLeft and restFiled add to a notice what becomes of the rest of an answer.
 func restLeft(notice string, r llm.Result) string {
 	return ofRest(notice, restInFile, answer.RestNotShown, r)
 }
@@ -155,10 +169,10 @@ func ofRest(notice, not, but string, r llm.Result) string {
 	return answer.Say(notice, but)
 }
 
-func (t *turnRun) upload(ctx context.Context, out *answer.Outcome) error {
+func (t *turnRun) upload(ctx context.Context, saver *transcript.Saver, out *answer.Outcome) error {
 	id, err := t.bot.dep.Uploads.Upload(ctx, "answer.md", out.All)
 	if err == nil {
-		err = t.saver.filed(ctx, id)
+		err = saver.Filed(ctx, id)
 	}
 	if err != nil {
 		return err
@@ -167,13 +181,14 @@ func (t *turnRun) upload(ctx context.Context, out *answer.Outcome) error {
 	return nil
 }
 
-// share shows the file of an answer whose end is visible. If that fails the answer says that the rest is left out.
-func (t *turnRun) share(work context.Context, r Reply, out *answer.Outcome) {
+// share shows the file of an answer whose end is visible. If that fails the answer says that the
+// rest is left out.
+func (t *turnRun) share(work context.Context, s *stage, out *answer.Outcome) {
 	ctx, cancel := context.WithTimeoutCause(work, offerTimeout, errors.New("slack did not show the file in time"))
 	defer cancel()
 	err := t.shareFile(ctx, out.File, out.All)
 	if errors.Is(err, attach.ErrNoFile) { // Slack throws away what nobody shares for some time
-		if err = t.upload(ctx, out); err == nil {
+		if err = t.upload(ctx, s.saver, out); err == nil {
 			err = t.shareFile(ctx, out.File, out.All)
 		}
 	}
@@ -183,6 +198,7 @@ func (t *turnRun) share(work context.Context, r Reply, out *answer.Outcome) {
 	}
 	t.offerFailed(ctx, err)
 	out.Answer.Notice = restLeft(out.Answer.Notice, out.Result)
+	r := s.reply
 	r.Adopt = t.messageIDs()
 	if err := t.bot.showAgain(work, t.thread, r, out.Answer); err != nil {
 		t.bot.log.WarnContext(work, "answer_not_corrected", "thread", t.thread.String(), "error", err)

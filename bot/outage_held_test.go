@@ -17,7 +17,8 @@ func tellsOnce() slacksim.Config {
 	return slacksim.Config{Latency: 100 * time.Millisecond, Limiter: slacksim.LimiterOff, Redeliver: []time.Duration{24 * time.Hour}}
 }
 
-// TestManyHeldQuestionsAreToldInTime: also when sixty people ask at the same moment, each of them sees within 3 s what is waited for.
+// TestManyHeldQuestionsAreToldInTime: also when sixty people ask at the same moment, each of them
+// sees within 3 s what is waited for.
 func TestManyHeldQuestionsAreToldInTime(t *testing.T) {
 	store := &awayStore{}
 	inWorld(t, worldConfig{store: store.open, slack: tellsOnce(), lateAcks: true}, func(t *testing.T, w *world) {
@@ -33,14 +34,13 @@ func TestManyHeldQuestionsAreToldInTime(t *testing.T) {
 				told++
 			}
 		}
-		if told != len(ts) {
-			t.Errorf("%d of %d threads say after 3 s that the bot waits", told, len(ts))
-		}
+		is(t, "threads that say after 3 s that the bot waits", told, len(ts))
 		store.back()
 	})
 }
 
-// TestHeldQuestionIsTakenBack: a question that waits for the store is deleted, or its author may not ask. The status does not stay.
+// TestHeldQuestionIsTakenBack: a question that waits for the store is deleted, or its author may
+// not ask. The status does not stay.
 func TestHeldQuestionIsTakenBack(t *testing.T) {
 	for name, policy := range map[string]bot.Policy{"deleted": {}, "refused": {Deny: []string{"U0ALICE001"}}} {
 		t.Run(name, func(t *testing.T) {
@@ -55,21 +55,19 @@ func TestHeldQuestionIsTakenBack(t *testing.T) {
 						t.Fatal(err)
 					}
 					time.Sleep(5 * time.Second)
-					if s := w.slack.Status("general", ts); s != "" {
-						t.Errorf("the status of a question that is gone: %q", s)
-					}
+					is(t, "status of a question that is gone", w.slack.Status("general", ts), "")
 				}
 				store.back()
 				time.Sleep(15 * time.Second)
-				if s := w.slack.Status("general", ts); s != "" || len(w.answers("general", ts)) > 0 {
-					t.Errorf("status %q, %d answers", s, len(w.answers("general", ts)))
-				}
+				is(t, "status", w.slack.Status("general", ts), "")
+				size(t, "answers", w.answers("general", ts), 0)
 			})
 		})
 	}
 }
 
-// TestHeldQuestionIsStopped: what was stopped while the store was away is not answered when it is back.
+// TestHeldQuestionIsStopped: what was stopped while the store was away is not answered when it is
+// back.
 func TestHeldQuestionIsStopped(t *testing.T) {
 	store := &awayStore{}
 	inWorld(t, worldConfig{store: store.open, slack: tellsOnce(), model: llmsim.Config{Speed: 20}, lateAcks: true}, func(t *testing.T, w *world) {
@@ -79,16 +77,16 @@ func TestHeldQuestionIsStopped(t *testing.T) {
 		w.slack.Say("alice", "general", ts, "stop")
 		time.Sleep(10 * time.Second)
 		store.back()
-		time.Sleep(time.Minute)
-		if n := w.model.Total(); n != 0 || w.slack.Status("general", ts) != "" {
-			t.Errorf("%d requests, status %q, %s", n, w.slack.Status("general", ts), text(w.answers("general", ts)))
-		}
+		time.Sleep(quiet)
+		is(t, "requests to the model", w.model.Total(), 0)
+		is(t, "status", w.slack.Status("general", ts), "")
 		w.ask("alice", "general", ts, "write 11 tokens")
 		w.answered("general", ts, 1)
 	})
 }
 
-// TestFollowUpOfAHeldStoreIsQuiet: a follow-up that names nobody is answered when the store is back, and nothing is said of it before.
+// TestFollowUpOfAHeldStoreIsQuiet: a follow-up that names nobody is answered when the store is
+// back, and nothing is said of it before.
 func TestFollowUpOfAHeldStoreIsQuiet(t *testing.T) {
 	store := &awayStore{}
 	inWorld(t, worldConfig{store: store.open, slack: tellsOnce(), model: llmsim.Config{Speed: 20}, lateAcks: true}, func(t *testing.T, w *world) {
@@ -107,7 +105,8 @@ func TestFollowUpOfAHeldStoreIsQuiet(t *testing.T) {
 	})
 }
 
-// TestStatusOfWhatAnotherProcessHasAnswered: a process that is cut off does not say for ever that it waits, in a thread that has its answer.
+// TestStatusOfWhatAnotherProcessHasAnswered: a process that is cut off does not say for ever that
+// it waits, in a thread that has its answer.
 func TestStatusOfWhatAnotherProcessHasAnswered(t *testing.T) {
 	kept := turn.NewMem()
 	links := []*awayStore{{}, {}}

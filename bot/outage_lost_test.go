@@ -12,7 +12,8 @@ import (
 	"llmbot/llm/llmsim"
 )
 
-// TestKilledWhileItCatchesUp: a process that has begun to look for what was said while none ran is killed. The next one finds the rest.
+// TestKilledWhileItCatchesUp: a process that has begun to look for what was said while none ran is
+// killed. The next one finds the rest.
 func TestKilledWhileItCatchesUp(t *testing.T) {
 	for name, kill := range map[string]func(w *world){"killed": func(w *world) { w.kill() }, "told to end": func(w *world) { w.stop() }} {
 		t.Run(name, func(t *testing.T) {
@@ -41,7 +42,8 @@ func TestKilledWhileItCatchesUp(t *testing.T) {
 	}
 }
 
-// TestOneProcessCatchesUp: of three processes that were all without the store one looks for what was said meanwhile, and when it is killed, another one.
+// TestOneProcessCatchesUp: of three processes that were all without the store one looks for what
+// was said meanwhile, and when it is killed, another one.
 func TestOneProcessCatchesUp(t *testing.T) {
 	for name, killed := range map[string]bool{"once": false, "killed": true} {
 		t.Run(name, func(t *testing.T) {
@@ -83,7 +85,7 @@ func TestOneProcessCatchesUp(t *testing.T) {
 				for _, id := range ts {
 					w.answered("general", id, 1)
 				}
-				time.Sleep(5 * time.Minute)
+				time.Sleep(quiet)
 				reads := map[string]int{}
 				for _, c := range w.slack.Calls("conversations.history") {
 					reads[c.Args["channel"]]++
@@ -98,7 +100,8 @@ func TestOneProcessCatchesUp(t *testing.T) {
 	}
 }
 
-// TestWishWhileTheStoreComesAndGoes: an answer is wanted anew, and the store is gone just when that is looked up.
+// TestWishWhileTheStoreComesAndGoes: an answer is wanted anew, and the store is gone just when that
+// is looked up.
 func TestWishWhileTheStoreComesAndGoes(t *testing.T) {
 	store := &awayStore{}
 	inWorld(t, worldConfig{store: store.open, slack: tellsOnce(), model: llmsim.Config{Speed: 100}, lateAcks: true}, func(t *testing.T, w *world) {
@@ -111,14 +114,13 @@ func TestWishWhileTheStoreComesAndGoes(t *testing.T) {
 		store.leave()
 		time.Sleep(20 * time.Second)
 		store.back()
-		time.Sleep(time.Minute)
-		if n := w.model.Total(); n != 2 {
-			t.Errorf("%d requests", n)
-		}
+		time.Sleep(quiet)
+		is(t, "requests", w.model.Total(), 2)
 	})
 }
 
-// TestLooksLeaveReadsForAnswers: after a process died with many answers, all of them are looked at once more, and nobody who asks meanwhile waits for that.
+// TestLooksLeaveReadsForAnswers: after a process died with many answers, all of them are looked at
+// once more, and nobody who asks meanwhile waits for that.
 func TestLooksLeaveReadsForAnswers(t *testing.T) {
 	cfg := replicas()
 	cfg.slack.Limiter = slacksim.LimiterWindow
@@ -152,9 +154,7 @@ func TestLooksLeaveReadsForAnswers(t *testing.T) {
 			began := time.Now()
 			w.ask("alice", "general", ts, fmt.Sprintf("and %d?", n))
 			w.answered("general", ts, n+2)
-			if d := time.Since(began); d > 12*time.Second {
-				t.Errorf("the answer took %s", d)
-			}
+			atMost(t, "the answer took", time.Since(began), 12*time.Second)
 			time.Sleep(5 * time.Second)
 		}
 		left := func() (n int) {

@@ -152,8 +152,9 @@ func (o *outageWorld) ask() {
 	o.note("q%d is asked (%s)", q.id, q.ts)
 }
 
-// TestRandomOutages is the torture program in virtual time: replicas are killed and frozen while the store comes and goes, and people ask, follow up and stop.
-// Every question has one complete answer in the end.
+// TestRandomOutages is the torture program in virtual time: replicas are killed and frozen while
+// the store comes and goes, and people ask, follow up and stop. Every question has one complete
+// answer in the end.
 func TestRandomOutages(t *testing.T) {
 	seeds := *outageSeeds
 	if raceDetector {
@@ -196,7 +197,7 @@ func randomOutages(t *testing.T, seed uint64) {
 		for i := range o.procs {
 			o.thaw(i)
 		}
-		time.Sleep(12 * time.Minute) // redeliveries, and whatever is still to be written
+		time.Sleep(redelivered + quiet)
 		for _, d := range o.dialogs {
 			v := judge(d, w.slack.Replies(d.channel, d.ts))
 			if bad := v.bad(); len(bad) > 0 {

@@ -21,7 +21,7 @@ var (
 	propertyFirst = flag.Uint64("property.first", 1, "the seed of the first of them")
 )
 
-// question is a message of a person in a random world.
+// wonder is a question of a person in a random world.
 type wonder struct {
 	thread  int
 	n, v    int // number and version: its text says `q7v2`

@@ -14,8 +14,8 @@ func TestFullMemoriesForgetTheOldest(t *testing.T) {
 	where := func(i int) thread.ID { return thread.ID{Channel: "C", TS: strconv.Itoa(i)} }
 	for name, start := range map[string]func() (most int, note func(i int), known func(i int) bool){
 		"who has written in a thread": func() (int, func(int), func(int) bool) {
-			c := newCrowds()
-			return maxCrowds, func(i int) { c.note(where(i), "U", "1.0") }, func(i int) bool { return c.get(where(i)).Before("2.0", "V") }
+			c := newParticipants()
+			return maxParticipants, func(i int) { c.note(where(i), "U", "1.0") }, func(i int) bool { return c.get(where(i)).Before("2.0", "V") }
 		},
 		"what people think of answers": func() (int, func(int), func(int) bool) {
 			r := newRatings()

@@ -8,73 +8,78 @@ import (
 
 	"llmbot/bot/answer"
 	"llmbot/bot/thread"
+	"llmbot/bot/transcript"
 	"llmbot/bot/turn"
 )
 
 const (
-	// mostTries is how many owners may die in an answer, without any progress, before it is given up: it may be what kills them (issue 7).
-	mostTries = 3 * turn.BlameUnit
-	// repairTimeout is how long the process that took a thread over may take to answer, until a message that we have overwritten is repaired.
+	// repairTimeout is how long a repair waits for the answer of the process that took the thread
+	// over.
 	repairTimeout = 15 * time.Minute
-	// repairLook is how often the record is looked at meanwhile.
+	// repairLook is how often a repair looks at the record meanwhile.
 	repairLook = time.Second
 )
 
 const (
-	// lookBackAfter is when an answer that was taken over is looked at again after its end: a process that
-	// was frozen for somewhat more than a lease has woken by then. The coordinator has it looked at once more, a
-	// minute later, by whichever process lives then.
+	// lookBackAfter is how long after the end of an answer that was taken over the bot looks at it
+	// again: a process that was frozen for somewhat more than a lease has woken by then. A minute
+	// later the coordinator has whichever process lives then look once more.
 	lookBackAfter = 10 * time.Second
-	// lookBackTimeout is how long one such look may take, and the repair after it: the next ones wait for it.
+	// lookBackTimeout is how long one such look may take, and the repair after it: the next ones
+	// wait for it.
 	lookBackTimeout = 30 * time.Second
 )
 
-// errHopeless ends an answer that has killed its owners.
-var errHopeless = errors.New("too many owners have died in this answer")
-
-const hopeless = "I have tried several times to answer this, and failed each time. Please ask in other words, or tell the people who run me."
-
-// lost ends a turn whose thread another process has. If a write of ours may have come after that, it is made good.
-func (t *turnRun) lost(work context.Context, last thread.Question, upto turn.TS) report {
-	t.mu.Lock()
-	lates := slices.Clone(t.lates)
-	t.mu.Unlock()
-	t.bot.log.WarnContext(work, "claim_lost", "thread", t.thread.String(), "ask", last.TS, "late_writes", len(lates))
-	if len(lates) > 0 {
-		t.bot.errand(t.bot.repairs, "repair", func(ctx context.Context) { t.bot.repair(ctx, t.thread, last, upto, lates) })
-	}
-	return report{answered: upto, lost: true}
+// takenOver is an answer that was taken over, and is complete.
+type takenOver struct {
+	thread thread.ID
+	entry  transcript.Entry
+	upto   turn.TS
 }
 
-// lookBack sees to an answer that was taken over, some time after it is complete. Its owner before may have been frozen, not dead: when it wakes, a
-// write that it had begun goes out, and should it die before it repairs that, nobody else knows.
-func (b *Bot) lookBack(ctx context.Context, t thread.ID, last thread.Question, upto turn.TS, mine written) {
-	messages, err := b.dep.History.Messages(ctx, t)
+// lookBack looks at an answer that was taken over, some time after it is complete. Its owner before
+// may have been frozen, not dead: when it wakes, a write that it had begun goes out. Should it die
+// before it repairs that, nobody else knows.
+func (b *Bot) lookBack(ctx context.Context, o takenOver) (cost bool) {
+	ctx, cancel := context.WithTimeout(ctx, lookBackTimeout)
+	defer cancel()
+	messages, err := b.dep.History.Messages(ctx, o.thread)
 	if err != nil {
-		b.log.WarnContext(ctx, "history_unread", "thread", t.String(), "error", err)
-		return
+		b.log.WarnContext(ctx, "history_unread", "thread", o.thread.String(), "error", err)
+		return true
 	}
-	if late := overwritten(messages, mine); len(late) > 0 {
-		b.repair(ctx, t, last, upto, late)
+	if late := overwritten(messages, o.entry); len(late) > 0 {
+		b.repair(ctx, o.thread, o.entry.For, o.upto, late)
+	}
+	return true
+}
+
+// lookAgain takes a thread that is to be looked at once more.
+func (b *Bot) lookAgain(key string, _ turn.Record) {
+	if t, ok := thread.Parse(key); ok {
+		b.lastLooks.add(t)
 	}
 }
 
-// lookOnce looks at the answers of a thread once more, some time after one of them was taken over. Whoever
-// has written over them, and whoever knew, may be dead.
-func (b *Bot) lookOnce(ctx context.Context, t thread.ID) {
+// lookOnce looks at the answers of a thread once more, some time after one of them was taken over.
+// Whoever has written over them, and whoever knew, may be dead.
+func (b *Bot) lookOnce(ctx context.Context, t thread.ID) (cost bool) {
+	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
+	defer cancel()
 	record, err := b.coordinator.Look(ctx, t.String())
 	if err != nil || !record.Look || record.Owed() {
-		return // another process has looked, or is at it
+		return true // another process has looked, or is at it
 	}
-	own, err := b.answers.get(ctx, t)
+	own, err := b.records.Entries(ctx, t)
 	if err != nil {
 		b.log.WarnContext(ctx, "answers_unread", "thread", t.String(), "error", err)
-		return
+		return true
 	}
 	messages, err := b.dep.History.Messages(ctx, t)
-	if err != nil && !errors.Is(err, ErrNoThread) { // what cannot be read, now or later, cannot be mended
+	// What cannot be read, now or later, cannot be mended.
+	if err != nil && !errors.Is(err, ErrNoThread) {
 		b.log.WarnContext(ctx, "history_unread", "thread", t.String(), "error", err)
-		return
+		return true
 	}
 	for _, w := range own {
 		late := overwritten(messages, w)
@@ -82,17 +87,19 @@ func (b *Bot) lookOnce(ctx context.Context, t thread.ID) {
 			continue
 		}
 		b.mend(ctx, t, w, late)
-		if w.Untidy = false; b.answers.put(ctx, t, w) != nil {
-			return // and once more
+		if w.Untidy = false; b.records.Keep(ctx, t, w) != nil {
+			return true // and once more
 		}
 	}
 	if err := b.coordinator.Looked(ctx, t.String()); err != nil {
 		b.log.WarnContext(ctx, "look_not_noted", "thread", t.String(), "error", err)
 	}
+	return true
 }
 
-// overwritten are the messages that an owner before has written to, or posted, after the answer was complete; none if there is no such answer any more.
-func overwritten(messages []thread.Message, mine written) (late []string) {
+// overwritten returns the messages that an owner before has written to, or posted, after the answer
+// was complete. It returns none if there is no such answer any more.
+func overwritten(messages []thread.Message, mine transcript.Entry) (late []string) {
 	there := false
 	for _, m := range messages {
 		if !m.Self || m.For != mine.For || m.Epoch > mine.Epoch {
@@ -110,23 +117,24 @@ func overwritten(messages []thread.Message, mine written) (late []string) {
 	return late
 }
 
-// repair waits until another process has answered, and then shows its answer again in the messages that we may have overwritten. A message
-// of ours that is none of them goes: but only if the other one has named its own.
-func (b *Bot) repair(ctx context.Context, t thread.ID, last thread.Question, upto turn.TS, lates []string) {
-	answer, ok := b.answeredElsewhere(ctx, t, last, upto)
+// repair waits until another process has answered, and then shows its answer again in the messages
+// that this process may have overwritten. It deletes a message of ours that is none of them, but
+// only if the other process has named its own.
+func (b *Bot) repair(ctx context.Context, t thread.ID, question string, upto turn.TS, lates []string) {
+	answer, ok := b.answeredElsewhere(ctx, t, question, upto)
 	if !ok {
-		b.log.WarnContext(ctx, "answer_not_repaired", "thread", t.String(), "ask", last.TS, "error", context.Cause(ctx))
+		b.log.WarnContext(ctx, "answer_not_repaired", "thread", t.String(), "ask", question, "error", context.Cause(ctx))
 		return
 	}
 	b.mend(ctx, t, answer, lates)
 }
 
 // mend shows an answer again, and removes what is none of it.
-func (b *Bot) mend(ctx context.Context, t thread.ID, kept written, lates []string) {
+func (b *Bot) mend(ctx context.Context, t thread.ID, kept transcript.Entry, lates []string) {
 	reply := Reply{For: kept.For, From: kept.From, Since: kept.Since, User: kept.Asker, Epoch: kept.Epoch, Adopt: kept.IDs}
-	err := b.showAgain(ctx, t, reply, answer.Snapshot{
-		Text: kept.Text, Notice: kept.Notice, Small: kept.Small, Phase: max(kept.Phase, answer.Done), Controls: kept.Controls, Ending: kept.ending(),
-	})
+	shown := kept.Snapshot()
+	shown.Phase = max(shown.Phase, answer.Done)
+	err := b.showAgain(ctx, t, reply, shown)
 	for _, id := range lates {
 		if id != "" && !slices.Contains(kept.IDs, id) {
 			reply.Adopt = []string{id}
@@ -144,25 +152,26 @@ func (b *Bot) showAgain(ctx context.Context, t thread.ID, r Reply, a answer.Snap
 	return draft.Close(ctx, a)
 }
 
-// answeredElsewhere waits for the answer of the process that has the thread now; false if ctx ends before, or it left none.
-func (b *Bot) answeredElsewhere(ctx context.Context, t thread.ID, last thread.Question, upto turn.TS) (written, bool) {
+// answeredElsewhere waits for the answer of the process that has the thread now. It reports false
+// if ctx ends before, or if that process left none.
+func (b *Bot) answeredElsewhere(ctx context.Context, t thread.ID, question string, upto turn.TS) (transcript.Entry, bool) {
 	tick := time.NewTicker(repairLook)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return written{}, false
+			return transcript.Entry{}, false
 		}
 		record, err := b.coordinator.Look(ctx, t.String())
 		if err != nil || upto.After(record.Answered) || record.Owner != "" {
 			continue // not yet, or something newer is being written, perhaps in the same messages
 		}
-		own, err := b.answers.get(ctx, t)
+		own, err := b.records.Entries(ctx, t)
 		if err != nil {
 			continue
 		}
-		w, ok := own[last.TS]
+		w, ok := own[question]
 		return w, ok && len(w.IDs) > 0
 	}
 }

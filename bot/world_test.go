@@ -56,7 +56,8 @@ type worldConfig struct {
 	lateAcks bool // acks may be late or missing: the store is away
 }
 
-// inWorld runs a test inside a bubble, with a bot that has its sockets open, and checks at the end what must hold in every world.
+// inWorld runs a test inside a bubble, with a bot that has its sockets open, and checks at the end
+// what must hold in every world.
 func inWorld(t *testing.T, cfg worldConfig, test func(t *testing.T, w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -152,7 +153,8 @@ func (unwatched) Metrics(context.Context) (llm.Metrics, error) {
 // private marks what people and models write in these tests: it must not be in the log above Debug.
 const private = "zq"
 
-// leak finds what never belongs into Slack: addresses, Go's own text, secrets. (A regexp takes its time under the race detector.)
+// leak finds what never belongs into Slack: addresses, Go's own text, secrets. (A regexp takes its
+// time under the race detector.)
 func leak(s string) string {
 	for _, word := range []string{
 		"http://model", "127.0.0.1", "connection refused", "connection reset", "dial tcp", "dial ", "EOF", "context deadline", "context canceled", "goroutine", "panic",
@@ -202,6 +204,14 @@ func (w *world) check(cfg worldConfig) {
 }
 
 const clock = "15:04:05.000"
+
+// Times for which worlds wait; quiet and reaction are others.
+const (
+	// redelivered is longer than Slack goes on telling of what was not acked: for 6 minutes.
+	redelivered = 10 * time.Minute
+	// outage is longer than the store may be away without being missed: a lease is trusted for 4.5 s.
+	outage = time.Minute
+)
 
 // until waits in virtual time.
 func (w *world) until(what string, atMost time.Duration, ok func() bool) {
@@ -312,4 +322,65 @@ func (l *logBuffer) reset() {
 func (l *logBuffer) tail(n int) string {
 	s := l.String()
 	return s[max(0, len(s)-n):]
+}
+
+// is fails unless got is want. what names the promise.
+func is[T comparable](t *testing.T, what string, got, want T) {
+	t.Helper()
+	if got != want {
+		t.Errorf("%s: %v, want %v", what, got, want)
+	}
+}
+
+// atMost fails if got is more.
+func atMost[T cmp.Ordered](t *testing.T, what string, got, most T) {
+	t.Helper()
+	if got > most {
+		t.Errorf("%s: %v, want at most %v", what, got, most)
+	}
+}
+
+// size ends the test unless there are n of something: what follows looks at them.
+func size[E any](t *testing.T, what string, all []E, n int) {
+	t.Helper()
+	if len(all) != n {
+		t.Fatalf("%d %s, want %d: %.2000s", len(all), what, n, fmt.Sprintf("%+v", all))
+	}
+}
+
+// has fails for each of these words that is not in a text.
+func has(t *testing.T, text string, words ...string) {
+	t.Helper()
+	for _, word := range words {
+		if !strings.Contains(text, word) {
+			t.Errorf("nothing says %q: %.2000s", word, text)
+		}
+	}
+}
+
+// hasNot fails for each of these words that is in a text.
+func hasNot(t *testing.T, text string, words ...string) {
+	t.Helper()
+	for _, word := range words {
+		if at := strings.Index(text, word); at >= 0 {
+			t.Errorf("something says %q: …%.300s", word, text[max(0, at-100):])
+		}
+	}
+}
+
+// times fails unless a word is n times in a text.
+func times(t *testing.T, text, word string, n int) {
+	t.Helper()
+	if got := strings.Count(text, word); got != n {
+		t.Errorf("%q is said %d times, want %d: %.2000s", word, got, n, text)
+	}
+}
+
+// toldOnce fails unless a person was told one thing, for nobody else to see, and that in these
+// words.
+func (w *world) toldOnce(user string, words ...string) {
+	w.t.Helper()
+	told := w.slack.Ephemerals(user)
+	size(w.t, "ephemeral messages to "+user, told, 1)
+	has(w.t, told[0].Plain, words...)
 }

@@ -15,7 +15,7 @@ type chunk struct {
 	id, model       string
 	choice          bool // it has a choice with index 0: a token, or the end
 	text, reasoning string
-	split           bool // the delta has a reasoning field, if only null: the server splits reasoning off by itself
+	split           bool // the delta has a reasoning field, also null: the server splits reasoning off
 	tool            bool // part of a tool call
 	finish          string
 	stopReason      string
@@ -26,8 +26,9 @@ type chunk struct {
 
 var errNoObject = errors.New("an event of the stream is not a JSON object")
 
-// parseChunk reads one payload into c. It takes every field as optional and null as absent; fields of another type than expected are
-// left out, unless text could be lost: then it is an error.
+// parseChunk reads one payload into c. It takes every field as optional and null as absent. It
+// leaves out fields of another type than expected, unless text could be lost: then it returns an
+// error.
 func parseChunk(raw []byte, c *chunk) error {
 	id, model := c.id, c.model
 	*c = chunk{}

@@ -15,7 +15,8 @@ import (
 	"llmbot/llm/egress"
 )
 
-// maxMessage is how much of the server's own words is kept, in bytes: vLLM sends validation errors of 1.8 kB.
+// maxMessage is how many bytes of the server's own words are kept. vLLM sends validation errors of
+// 1.8 kB.
 const maxMessage = 300
 
 // apiError is an error object of any dialect.
@@ -24,8 +25,8 @@ type apiError struct {
 	prompt, limit              int // llama.cpp says the numbers in fields
 }
 
-// parseError reads an error body: an object or a string under "error", vLLM's flat form of before 0.10.1, FastAPI's "detail". It
-// reports false when it finds none.
+// parseError reads an error body: an object or a string under "error", vLLM's flat form of before
+// 0.10.1, or FastAPI's "detail". It reports false when it finds none.
 func parseError(body []byte) (apiError, bool) {
 	var m map[string]json.RawMessage
 	if err := json.Unmarshal(body, &m); err != nil || m == nil {
@@ -87,7 +88,8 @@ func looseInt(raw json.RawMessage) int {
 	return n
 }
 
-// status returns the HTTP status that an error inside a stream stands for; string codes are those of the Rust front end.
+// status returns the HTTP status that an error inside a stream stands for. String codes are those
+// of vLLM's Rust front end.
 func (e apiError) status() int {
 	if n, err := strconv.Atoi(e.code); err == nil && n >= 400 && n < 600 {
 		return n
@@ -140,7 +142,8 @@ func kindOf(op string, status int, low string, e apiError) Kind {
 		return KindOverloaded
 	case status == http.StatusServiceUnavailable:
 		return unavailable(op, low)
-	case status == http.StatusBadGateway, status == http.StatusGatewayTimeout, status >= 520 && status <= 530: // 52x: Cloudflare's
+	case status == http.StatusBadGateway, status == http.StatusGatewayTimeout,
+		status >= 520 && status <= 530: // Cloudflare
 		return KindDown
 	case isContext(low, e):
 		return KindContext
@@ -188,7 +191,8 @@ func isContext(low string, e apiError) bool {
 	}
 	return contains(low, "maximum context length", "exceeds the available context size", "context size has been exceeded",
 		"longer than the maximum model length", "model's context length", "the context length", "context window",
-		// A prompt of exactly the window leaves no room: an overflow in disguise. We never send 0 ourselves.
+		// A prompt of exactly the window leaves no room: this is an overflow in disguise. We never send 0
+		// ourselves.
 		"max_tokens must be at least 1, got", "max_completion_tokens must be at least 1, got",
 		"`inputs` tokens + `max_new_tokens` must be")
 }
@@ -235,7 +239,7 @@ func firstNumber(re *regexp.Regexp, s string) int {
 
 var tags = regexp.MustCompile(`(?s)<(?:style|script)\b.*?</(?:style|script)>|<[^>]*>`)
 
-// snippet is the server's text on one line, without HTML, cut on a rune.
+// snippet returns the server's text on one line, without HTML, cut on a rune.
 func snippet(s string) string {
 	s = s[:min(len(s), 8*maxMessage)]
 	if strings.HasPrefix(strings.TrimSpace(s), "<") {
@@ -252,7 +256,8 @@ func snippet(s string) string {
 	return s + "…"
 }
 
-// transportError is a failure on the way, before a status came. The context's own end is not ours to interpret.
+// transportError returns a failure on the way, before a status came. The context's own end passes
+// through: it is not ours to interpret.
 func transportError(ctx context.Context, op string, err error) error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
@@ -266,7 +271,8 @@ func transportError(ctx context.Context, op string, err error) error {
 	return &Error{Kind: KindDown, Op: op, Err: withoutAddress(err)}
 }
 
-// withoutAddress is the cause of an error of net/http, whose own text repeats the address with its user and query.
+// withoutAddress returns the cause of an error of net/http. The text of the error itself repeats
+// the address with its user and query.
 func withoutAddress(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		return e.Err
@@ -274,8 +280,9 @@ func withoutAddress(err error) error {
 	return err
 }
 
-// redirected is err as an Error if it is a redirect, which is not followed: neither the conversation nor the key goes anywhere else. It is no
-// outage: waiting would not help.
+// redirected returns err as an Error if it is a redirect; nil: it is none. We follow no redirect:
+// neither the conversation nor the key goes anywhere else. It does not count as an outage: waiting
+// would not help.
 func redirected(op string, err error) *Error {
 	if e, ok := errors.AsType[*egress.RedirectError](err); ok {
 		return &Error{Kind: KindServer, Op: op, Status: e.Status, Err: e}
@@ -283,7 +290,7 @@ func redirected(op string, err error) *Error {
 	return nil
 }
 
-// ctxError is the context's error, with its cause when there is one.
+// ctxError returns the context's error, with its cause when there is one.
 func ctxError(ctx context.Context) error {
 	err, cause := ctx.Err(), context.Cause(ctx)
 	if cause == nil || errors.Is(err, cause) {

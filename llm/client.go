@@ -19,10 +19,11 @@ import (
 )
 
 const (
-	// idleConnTimeout is less than the 5 s after which vLLM closes an idle connection (facts/vllm.md §1.1), so that a question never
-	// goes out on a connection that the server is just closing.
+	// idleConnTimeout is less than the 5 s after which vLLM closes an idle connection (facts/vllm.md
+	// §1.1), so that no question goes out on a connection that the server is just closing.
 	idleConnTimeout = 4 * time.Second
-	// dialTimeout bounds one connection attempt: a server that is down must be said within 10 s (issue 4).
+	// dialTimeout bounds one connection attempt: people must hear within 10 s that a server is down
+	// (issue 4).
 	dialTimeout = 5 * time.Second
 	// sideTimeout bounds the requests that are not chat; all of them are answered without the GPU.
 	sideTimeout = 5 * time.Second
@@ -38,7 +39,8 @@ type Client struct {
 	root string // without /v1
 	log  *slog.Logger
 
-	// plain counts what this server refused of stream_options: 0 nothing, 1 continuous_usage_stats, 2 stream_options.
+	// plain counts what this server refused of stream_options: 0 nothing, 1 continuous_usage_stats, 2
+	// all of stream_options.
 	plain atomic.Int32
 
 	scrape *shared[Metrics] // one reading of /metrics at a time
@@ -46,7 +48,7 @@ type Client struct {
 	mu     sync.Mutex     // guards the fields below; never held across I/O
 	models []ModelInfo    // as last seen
 	seen   time.Time      // when
-	opens  map[string]int // how many answers in a row say of a model that its template opens the thinking tag
+	opens  map[string]int // by model, answers in a row that say it opens the tag
 }
 
 // New checks cfg. It does not talk to the server, which may be down.
@@ -77,7 +79,8 @@ func New(cfg Config) (*Client, error) {
 // addressVariable is what an operator sets to say where the server is.
 const addressVariable = "LLM_BASE_URL"
 
-// httpClient returns a client without a total timeout, which follows no redirect. One that is given is copied, never changed.
+// httpClient returns a client that has no total timeout and follows no redirect. It copies a client
+// that is given, and never changes it.
 func httpClient(cfg Config) *http.Client {
 	if cfg.HTTP == nil {
 		return egress.New(&http.Transport{
@@ -94,7 +97,8 @@ func httpClient(cfg Config) *http.Client {
 	}
 	h := *cfg.HTTP
 	h.Timeout = 0
-	// SGLang and a full llama.cpp hold the headers back until the first token: the header timeout must not be the shorter one.
+	// SGLang and a full llama.cpp hold the headers back until the first token: the header timeout must
+	// not be shorter than that of the first token.
 	if t, ok := egress.Transport(&h).(*http.Transport); ok && t.ResponseHeaderTimeout > 0 &&
 		(cfg.FirstTokenTimeout < 0 || t.ResponseHeaderTimeout < cfg.FirstTokenTimeout) {
 		t = t.Clone()
@@ -106,7 +110,8 @@ func httpClient(cfg Config) *http.Client {
 
 var versionSegment = regexp.MustCompile(`^v[0-9]+[a-z0-9]*$`)
 
-// splitBase returns the OpenAI root with its version segment (added if missing), and the server's root above it.
+// splitBase returns the OpenAI root with its version segment (added if it is missing), and the
+// server's root above it.
 func splitBase(raw string) (base, root string, err error) {
 	s := strings.TrimSpace(raw)
 	if s == "" {
@@ -153,15 +158,17 @@ func readLimited(r io.Reader, limit int64) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(r, limit))
 }
 
-// opensThinking says whether the model's template is known to open the thinking tag in the prompt.
+// opensThinking reports whether the model's template is known to open the thinking tag in the
+// prompt.
 func (c *Client) opensThinking(model string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.opens[model] >= sureOpens
 }
 
-// sureOpens is how many answers in a row must say so. One says little: whoever asks for it has the model write the tag, and the answers of all
-// others would be taken for reasoning until they end.
+// sureOpens is how many answers in a row must say so. One says little: a person can ask for an
+// answer in which the model writes the tag, and then the answers of all others would be taken for
+// reasoning until they end.
 const sureOpens = 2
 
 // learnThinking notes what an answer says of it.

@@ -38,7 +38,8 @@ func (k Kind) String() string {
 	return names[k]
 }
 
-// Error is every failure of the server or of the way to it. A cancelled context is not one: it comes back as the context's own error.
+// Error is every failure of the server or of the way to it. A cancelled context is none: it comes
+// back as the context's own error.
 type Error struct {
 	Kind    Kind
 	Op      string // what was asked: chat, models, health …
@@ -56,7 +57,7 @@ type Error struct {
 	notServer bool // what answered is no model server
 }
 
-// Error is for the log: it may hold addresses and Go's own text.
+// Error returns a text for the log, which may hold addresses and Go's own text.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("llm")
@@ -79,7 +80,7 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Away says that the server is away or full: wait with backoff and ask again.
+// Away reports whether the server is away or full: wait with backoff and ask again.
 func (e *Error) Away() bool {
 	switch e.Kind {
 	case KindDown, KindLoading, KindRestarting, KindOverloaded:
@@ -89,7 +90,8 @@ func (e *Error) Away() bool {
 	}
 }
 
-// Again says that one more try, at once, is worth it: the answer broke off for a reason that need not come back.
+// Again reports whether one more try, at once, is worth it: the answer broke off for a reason that
+// need not come back.
 func (e *Error) Again() bool {
 	switch e.Kind {
 	case KindCut, KindSilent, KindAborted:
@@ -99,7 +101,7 @@ func (e *Error) Again() bool {
 	}
 }
 
-// NoImages says that the server refused the request because its model takes no pictures.
+// NoImages reports whether the server refused the request because its model takes no pictures.
 func (e *Error) NoImages() bool {
 	if e.Status != 0 && e.Status < http.StatusBadRequest {
 		return false
@@ -108,7 +110,8 @@ func (e *Error) NoImages() bool {
 		"doesn't support image", "images are not supported", "no support for image", "not support multimodal", "does not support vision", "missing mmproj")
 }
 
-// User is one plain sentence for the person who asked: no addresses, no names of ours, no Go text.
+// User returns one plain sentence for the person who asked. It has no address, no name of ours, and
+// no text of Go.
 func (e *Error) User() string {
 	switch e.Kind {
 	case KindDown:

@@ -15,12 +15,14 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// Limits of an exposition. vLLM writes 54 kB and 460 lines for an engine (testdata/real), of which we know some 200.
+// Limits of an exposition. vLLM writes 54 kB and 460 lines for an engine (testdata/real), of which
+// we know about 200.
 const (
 	maxExposition = 2 << 20  // bytes that are read
 	maxExpoLine   = 64 << 10 // bytes of a line that are looked at
-	maxSample     = 8 << 10  // bytes of a line of a known family; a longer one is passed over. vllm:cache_config_info has 1 kB
-	// The parser's time grows with the square of the labels of a line. That family has 37, all others have fewer than fewLabels.
+	maxSample     = 8 << 10  // bytes of a line of a known family; vllm:cache_config_info has 1 kB
+	// The parser's time grows with the square of the labels of a line. vllm:cache_config_info has 37,
+	// all other families have fewer than fewLabels.
 	maxLabels  = 64 // equals signs in a line; one with more is passed over
 	fewLabels  = 16
 	maxMany    = 100    // lines with more than fewLabels; more of them are passed over
@@ -30,12 +32,13 @@ const (
 	maxReason  = 32     // bytes of one
 )
 
-// errTooLarge says that a page is larger than what is read of it.
+// errTooLarge reports that a page is larger than what is read of it.
 var errTooLarge = errors.New("the page is larger than what is read of it")
 
-// parseMetrics reads the text format and OpenMetrics. Only the lines of families that we know reach the parser, which stops at
-// the first line it does not understand: routers join expositions, repeat TYPE lines, and add their own. A page that is too large
-// is read no further: sums over a part of the engines would be wrong.
+// parseMetrics reads the text format and OpenMetrics. It gives the parser only the lines of
+// families that we know, since the parser stops at the first line that it does not understand:
+// routers join expositions, repeat TYPE lines, and add their own. A page that is too large is an
+// error: sums over a part of the engines would be wrong.
 func parseMetrics(page io.Reader, at time.Time) (Metrics, error) {
 	m := Metrics{At: at}
 	known := families()
@@ -102,8 +105,9 @@ func labelsOf(sample *dto.Metric) map[string]string {
 	return labels
 }
 
-// wanted reads a page line by line, and returns the sample lines of these names, untyped; the rest is forgotten at once. begin is how the
-// page begins, for an error. It returns errTooLarge when it has read enough.
+// wanted reads a page line by line, and returns the sample lines of these names, untyped. It
+// forgets the rest at once. begin is the beginning of the page, for an error. It returns
+// errTooLarge when it has read enough.
 func wanted(page io.Reader, names map[string]bool) (lines []byte, begin string, err error) {
 	limited := &io.LimitedReader{R: page, N: maxExposition + 1}
 	in := bufio.NewReaderSize(limited, maxExpoLine)
@@ -116,7 +120,7 @@ func wanted(page io.Reader, names map[string]bool) (lines []byte, begin string, 
 		if begin == "" {
 			begin = string(line[:min(len(line), maxMessage)])
 		}
-		long := err == bufio.ErrBufferFull //nolint:errorlint // ReadSlice's own, and this is done for each of a million lines
+		long := err == bufio.ErrBufferFull //nolint:errorlint // ReadSlice's own
 		if !long && !inLong && len(line) <= maxSample {
 			if end := bytes.IndexAny(line, "{ \t"); end > 0 && line[0] != '#' && names[string(line[:end])] {
 				samples++
@@ -140,7 +144,7 @@ func wanted(page io.Reader, names map[string]bool) (lines []byte, begin string, 
 	}
 }
 
-// sampleOf is a line without its OpenMetrics exemplar.
+// sampleOf returns a line without its OpenMetrics exemplar.
 func sampleOf(line []byte) []byte {
 	if i := bytes.Index(line, []byte(" # {")); i > 0 {
 		line = line[:i]

@@ -34,7 +34,8 @@ const (
 	maxFigure  = 1e9 // percent or MiB
 )
 
-// Exporter reads an exporter of GPU figures. It is safe for concurrent use: one page is read at a time, for all who ask meanwhile.
+// Exporter reads an exporter of GPU figures. It is safe for concurrent use. It reads one page at a
+// time, for all who ask meanwhile.
 type Exporter struct {
 	http *http.Client
 	url  string
@@ -46,7 +47,8 @@ func NewExporter(client *http.Client, address string) *Exporter {
 	return &Exporter{http: egress.Guard(client, "GPU_METRICS_URL"), url: address, page: newShared[[]GPU]()}
 }
 
-// GPUs reads the figures. It follows no redirect, and blocks for at most 5 s. The caller must not change what it returns.
+// GPUs reads the figures. It follows no redirect, and blocks for at most 5 s. The caller must not
+// change the result.
 func (e *Exporter) GPUs(ctx context.Context) ([]GPU, error) {
 	return e.page.do(ctx, func(ctx context.Context) ([]GPU, error) {
 		found, err := e.read(ctx)

@@ -9,7 +9,7 @@ import (
 	"llmbot/llm/egress"
 )
 
-// Hint is the next step for the operator. It names the variable to change, if there is one.
+// Hint returns the next step for the operator. It names the variable to change, if there is one.
 func (e *Error) Hint() string {
 	switch e.Kind {
 	case KindDown:

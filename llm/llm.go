@@ -1,16 +1,23 @@
-// Package llm is the client of a local OpenAI-compatible model server: vLLM first, and Ollama, llama.cpp, SGLang, LM Studio, TGI
-// and routers in front of them.
+// Package llm is the client of a local OpenAI-compatible model server: vLLM first, and Ollama,
+// llama.cpp, SGLang, LM Studio, TGI and routers in front of them.
 //
-// It promises:
-//   - A stream counts as complete only when the server said why it ended (finish_reason). Everything else is an [*Error] with a
-//     [Kind]; the text that came before it was delivered. Errors never travel as text.
-//   - Reasoning never arrives as answer text: not in either field name, not in tags, not in tags split over deltas. The one case that
-//     cannot be known in advance (a template that opened the tag in the prompt) is taken back with [Delta.Retract].
-//   - There is no total timeout: one timer runs until the first token, another between tokens. Cancelling the context closes the
-//     connection, which ends the request on the server.
-//   - Numbers (tokens, limits) are the server's own; nothing is estimated. A chunk is not a token.
+// # Promises
 //
-// go-openai is the client for chat; what it cannot send and what it misreads is put right in wire.go and sse.go, and nowhere else.
+//   - A stream counts as complete only when the server said why it ended (finish_reason).
+//     Everything else is an [*Error] with a [Kind], and the text that came before it was delivered.
+//     Errors never travel as text.
+//   - Reasoning never arrives as answer text: not in either field name, not in tags, not in tags
+//     that are split over deltas. One case cannot be known in advance, a template that opened the
+//     tag in the prompt. [Delta.Retract] takes that text back.
+//   - There is no total timeout: one timer runs until the first token, another between tokens.
+//     Cancelling the context closes the connection, which ends the request on the server.
+//   - Numbers (tokens, limits) are the server's own: nothing is estimated. A chunk is not a token.
+//
+// # How it fits together
+//
+// go-openai is the client for chat. It cannot send all that servers take, and misreads some of what
+// they send. wire.go and sse.go put that right, and nothing else does: call (wire.go) completes the
+// request's body, and sseReader (sse.go) hands go-openai only lines that it reads safely.
 package llm
 
 import (
@@ -49,18 +56,21 @@ type Request struct {
 	Temperature     *float64       // nil: the server decides; 0 is really sent
 	MaxTokens       int            // 0: the server decides
 	ReasoningEffort string         // empty: unset. gpt-oss takes low, medium, high and refuses others
-	Extra           map[string]any // merged into the JSON body last and wins, after [Config.Extra]; a nil value removes the field
-	Continue        bool           // the last message is an unfinished answer: only what follows it comes back (vLLM, not gpt-oss)
-	ID              string         // X-Request-Id; empty: none
+	Extra           map[string]any // merged into the JSON body last; nil removes a field
+	// Continue says that the last message is an unfinished answer: only what follows it comes back
+	// (vLLM, not gpt-oss).
+	Continue bool
+	ID       string // X-Request-Id; empty: none
 }
 
-// Delta is a piece of an answer. A delta is not a token: servers send none, one or many tokens in it.
+// Delta is a piece of an answer. A delta is not a token: servers send none, one or many tokens in
+// it.
 type Delta struct {
 	Text, Reasoning  string
 	CompletionTokens int // the server's running count, reasoning included; 0: not said
-	// Retract says that the Text of all earlier deltas of this stream was reasoning and must be dropped: the chat template opened the
-	// thinking tag in the prompt, and only the closing tag came. It happens at most once in a stream, and only the first time a
-	// model does this; from then on the client knows.
+	// Retract says that the Text of all earlier deltas of this stream was reasoning and must be
+	// dropped: the chat template opened the thinking tag in the prompt, and only the closing tag came.
+	// It happens at most once in a stream, and only in a model's first answers: then the client knows.
 	Retract bool
 }
 
@@ -81,11 +91,14 @@ type Usage struct {
 	PromptTokens     int
 	CachedTokens     int // of PromptTokens; 0 also when the server does not say
 	CompletionTokens int // reasoning included
-	ReasoningTokens  int // of CompletionTokens; 0 also when the server does not say (and wrong with some vLLM parsers)
-	Known            bool
+	// ReasoningTokens is a part of CompletionTokens. It is 0 also when the server does not say, and
+	// wrong with some vLLM parsers.
+	ReasoningTokens int
+	Known           bool
 }
 
-// Timing is what the server itself measured (vLLM --enable-per-request-metrics, llama.cpp timings). Zero: not said.
+// Timing is what the server itself measured (vLLM --enable-per-request-metrics, llama.cpp timings).
+// Zero: it did not say.
 type Timing struct {
 	Queue      time.Duration // waiting to be scheduled
 	FirstToken time.Duration // from being scheduled to the first token, so without Queue
@@ -101,10 +114,12 @@ type Result struct {
 	Finish     Finish // empty: none came
 	StopReason string // the stop string or token id that ended it, if the server says
 	Usage      Usage
-	TTFT       time.Duration // from sending the request to the first delta with text or reasoning; 0 if none came
-	Elapsed    time.Duration // from sending the request to the last token
-	Thought    time.Duration // first reasoning delta to first text delta (or to the last reasoning)
-	Server     Timing
+	// TTFT is the time from sending the request to the first delta with text or reasoning; 0: none
+	// came.
+	TTFT    time.Duration
+	Elapsed time.Duration // from sending the request to the last token
+	Thought time.Duration // first reasoning delta to first text delta (or to the last reasoning)
+	Server  Timing
 }
 
 // ModelInfo is one card of /v1/models.
@@ -121,15 +136,18 @@ const (
 
 // Config says where the server is and how patient to be.
 type Config struct {
-	// BaseURL is the OpenAI-compatible root. A trailing slash, a missing /v1 or a missing http:// are forgiven. Health, metrics,
-	// version and tokenize are asked one level above /v1.
+	// BaseURL is the OpenAI-compatible root. A trailing slash, a missing /v1 and a missing http:// are
+	// forgiven. Health, metrics, version and tokenize are asked one level above /v1.
 	BaseURL string
 	APIKey  string // sent as a Bearer token; empty: none
 	Model   string // empty: the first served model
-	// HTTP makes the requests; it is not changed, and its Timeout does not apply to streams. nil: a transport without a proxy and
-	// without a total timeout, whose idle connections are dropped before vLLM drops them.
-	HTTP              *http.Client
-	FirstTokenTimeout time.Duration // from sending to the first text or reasoning; 0: DefaultFirstTokenTimeout; negative: none
+	// HTTP makes the requests. It is not changed, and its Timeout does not apply to streams. nil: a
+	// transport without a proxy and without a total timeout, which drops idle connections before vLLM
+	// does.
+	HTTP *http.Client
+	// FirstTokenTimeout runs from sending to the first text or reasoning; 0: DefaultFirstTokenTimeout;
+	// negative: none.
+	FirstTokenTimeout time.Duration
 	IdleTimeout       time.Duration // between deltas after that; 0: DefaultIdleTimeout; negative: none
 	Extra             map[string]any
 	Log               *slog.Logger // nil: no log

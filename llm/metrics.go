@@ -22,20 +22,22 @@ type Metrics struct {
 	PromptTokens     float64
 	GenerationTokens float64
 	Preemptions      float64
-	Success          map[string]float64 // finished requests by reason (stop, length, abort, error, repetition)
-	TTFT             Histogram          // seconds from arrival to the first token, queue included
-	ITL              Histogram          // seconds between engine steps that gave tokens
-	E2E              Histogram          // seconds from arrival to the last token
-	Queue            Histogram          // seconds waiting to be scheduled
-	Started          time.Time          // start of the process, or of its counters; zero: not said
-	KVCacheTokens    int                // how many tokens the KV cache holds; 0: not said
-	MaxConcurrency   float64            // requests of full length that fit into it; 0: not said
-	DraftTokens      float64            // speculative decoding
-	AcceptedTokens   float64
-	Drafts           float64
+	// Success counts finished requests by reason: stop, length, abort, error, repetition.
+	Success        map[string]float64
+	TTFT           Histogram // seconds from arrival to the first token, queue included
+	ITL            Histogram // seconds between engine steps that gave tokens
+	E2E            Histogram // seconds from arrival to the last token
+	Queue          Histogram // seconds waiting to be scheduled
+	Started        time.Time // start of the process, or of its counters; zero: not said
+	KVCacheTokens  int       // how many tokens the KV cache holds; 0: not said
+	MaxConcurrency float64   // requests of full length that fit into it; 0: not said
+	DraftTokens    float64   // speculative decoding
+	AcceptedTokens float64
+	Drafts         float64
 }
 
-// Histogram is a cumulative histogram: Counts[i] observations were at most Bounds[i]; the last bound may be +Inf.
+// Histogram is a cumulative histogram: Counts[i] observations were at most Bounds[i]. The last
+// bound may be +Inf.
 type Histogram struct {
 	Bounds, Counts []float64
 	Sum, Count     float64
@@ -43,8 +45,9 @@ type Histogram struct {
 	void bool // the servers that were added have more bounds than is believed
 }
 
-// Metrics reads /metrics once. A server without it is [errors.ErrUnsupported]. It blocks for at most 5 s. One page is read at a time:
-// who asks meanwhile gets the same reading, which must not be changed.
+// Metrics reads /metrics once, and blocks for at most 5 s. It returns [errors.ErrUnsupported] for a
+// server that has none. One page is read at a time: whoever asks meanwhile gets the same reading,
+// and must not change it.
 func (c *Client) Metrics(ctx context.Context) (Metrics, error) {
 	return c.scrape.do(ctx, func(ctx context.Context) (m Metrics, err error) {
 		err = c.sideRead(ctx, "metrics", http.MethodGet, c.root+"/metrics", nil, func(page io.Reader) error {
@@ -55,8 +58,9 @@ func (c *Client) Metrics(ctx context.Context) (Metrics, error) {
 	})
 }
 
-// family says where the samples of a name go. Several names of one meaning never stand in the same exposition, but for the deprecated twins
-// of vLLM 0.9.2 to 0.11: their later entry only counts when the earlier is absent.
+// family says where the samples of a name go. Two names of one meaning never stand in the same
+// exposition, except the deprecated twins of vLLM 0.9.2 to 0.11: their later entry only counts when
+// the earlier is absent.
 type family struct {
 	name string
 	set  func(m *Metrics, v float64, labels map[string]string)
@@ -64,7 +68,8 @@ type family struct {
 	slot string // families with the same slot are alternatives: the first one present wins
 }
 
-// families lists all names of facts/vllm.md §2, the old ones, and those of SGLang and llama.cpp. Counters are named without _total.
+// families returns all names of facts/vllm.md §2, the old ones, and those of SGLang and llama.cpp.
+// Counters are named without _total.
 func families() []family {
 	add := func(p func(*Metrics) *float64) func(*Metrics, float64, map[string]string) {
 		return func(m *Metrics, v float64, _ map[string]string) { *p(m) += v }

@@ -12,14 +12,17 @@ import (
 	"time"
 )
 
-// modelsTTL is how long the list of models is believed; a server's list changes only when it restarts or loads an adapter.
+// modelsTTL is how long a list of models is believed. A server's list changes only when it restarts
+// or loads an adapter.
 const modelsTTL = time.Minute
 
 // Limits of the list, so that a wrong server cannot fill the memory with it.
 const (
-	maxModels   = 2000     // entries
-	maxModelID  = 16 << 10 // bytes; vLLM takes a path for a name. A card with a longer one is left out: cut, it would name nothing
-	maxCardText = 512      // characters of what else a card says
+	maxModels = 2000 // entries
+	// maxModelID is in bytes: vLLM takes a path for a name. A card with a longer one is left out,
+	// since a name that is cut names nothing.
+	maxModelID  = 16 << 10
+	maxCardText = 512 // characters of what else a card says
 )
 
 // Models asks for the served models, in the server's order. It blocks for at most 5 s.
@@ -38,9 +41,10 @@ func (c *Client) Models(ctx context.Context) ([]ModelInfo, error) {
 	return slices.Clone(models), nil
 }
 
-// Model returns what is known of a model; an empty name is the one that an empty [Request.Model] means: [Config.Model], else the first
-// served one. The list is believed for a
-// minute. A configured name that is not in the list comes back with nothing but its ID: some servers take any name.
+// Model returns what is known of a model. An empty name means the one that an empty [Request.Model]
+// means: [Config.Model], else the first that the server lists. It believes a list for a minute. Of
+// a configured name that is not in the list it returns nothing but the ID: some servers take any
+// name.
 func (c *Client) Model(ctx context.Context, name string) (ModelInfo, error) {
 	models, fresh := c.cached()
 	if !fresh {
@@ -82,7 +86,8 @@ func (c *Client) forgetModels() {
 	c.seen = time.Time{}
 }
 
-// modelName is the name to send. A list that is too old is still good enough for a name: the server says if it is wrong.
+// modelName returns the name to send. For a name a list that is too old is good enough: the server
+// says if it is wrong.
 func (c *Client) modelName(ctx context.Context, asked string) (name string, guessed bool, err error) {
 	if asked != "" {
 		return asked, false, nil
@@ -134,7 +139,8 @@ func (c *cards) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// parseModels reads the card lists of all dialects: vLLM and SGLang say max_model_len, llama.cpp meta.n_ctx (per slot).
+// parseModels reads the model lists of all dialects: vLLM and SGLang say max_model_len, llama.cpp
+// meta.n_ctx (per slot).
 func parseModels(body []byte) ([]ModelInfo, error) {
 	var list struct {
 		Data cards `json:"data"`

@@ -17,22 +17,23 @@ import (
 )
 
 const (
-	// pictureSide is the longest side of a picture that goes to the model, in pixels: vision models work on less, and each pixel costs
-	// prompt tokens.
+	// pictureSide is the longest side of a picture that goes to the model, in pixels. Vision models
+	// work on less, and each pixel costs prompt tokens.
 	pictureSide = 1536
 	// pictureAsIs is how many bytes a picture may have that is sent as it came.
 	pictureAsIs = 1 << 20
-	// mostPNG is how many bytes a picture with openings may have; a larger one gets a white ground. Four of them, in base64, are below the 32 MB that
-	// vLLM's front end takes.
+	// mostPNG is how many bytes a picture with transparent parts may have; a larger one gets a white
+	// ground. Four of them, in base64, are below the 32 MB that vLLM's front end takes.
 	mostPNG = 4 << 20
 	// jpegQuality is Go's way to say: hardly any difference to see.
 	jpegQuality = 85
 	// decoders is how many pictures are decoded at a time: each may take mostUnpacked, and a core.
 	decoders = 2
-	// pictureTime is how long one picture may take, scaling included. The largest that is let in takes a second of a core.
+	// pictureTime is how long one picture may take, scaling included. The largest that is accepted
+	// takes a second of a core.
 	pictureTime = 10 * time.Second
-	// piece is how many bytes a decoder gets at once. It notices the end of its context at the next one: 64 bytes of deflate unpack to 64 kB at most,
-	// and 40 are a whole scan of a JPEG.
+	// piece is how many bytes a decoder gets at once. It notices the end of its context at the next
+	// piece: 64 bytes of deflate unpack to 64 kB at most, and 40 bytes can be a whole scan of a JPEG.
 	piece = 64
 	// bandRows is how many rows are scaled between two looks at the context.
 	bandRows = 64
@@ -40,17 +41,19 @@ const (
 
 // Why a picture was not read, apart from damage.
 var (
-	// ErrLargePicture says that a picture takes too much memory when it is unpacked, however small its file is.
+	// ErrLargePicture reports that a picture takes too much memory when it is unpacked, however small its
+	// file is.
 	ErrLargePicture = errors.New("picture has too many pixels")
-	// ErrScans says that a JPEG has more passes than any program writes.
+	// ErrScans reports that a JPEG has more passes than any program writes.
 	ErrScans = errors.New("picture has too many passes")
-	// ErrSlowPicture says that a picture was given up: it took too long.
+	// ErrSlowPicture reports that we gave up a picture that took too long.
 	ErrSlowPicture = errors.New("picture took too long")
-	// ErrBusyPictures says that others were decoded all the time that there was.
+	// ErrBusyPictures reports that time ran out while others were decoded.
 	ErrBusyPictures = errors.New("too many pictures at once")
 )
 
-// Pictures reads the pictures that people attach, two at a time. It is safe for concurrent use and owns no goroutines.
+// Pictures reads the pictures that people attach, two at a time. It is safe for concurrent use and
+// owns no goroutines.
 type Pictures struct {
 	slots chan struct{}
 	time  time.Duration // for one picture; less in tests
@@ -61,11 +64,13 @@ func NewPictures() *Pictures {
 	return &Pictures{slots: make(chan struct{}, decoders), time: pictureTime}
 }
 
-// Picture makes of a picture (PNG, JPEG, GIF, WebP) an image that every model server decodes: PNG or JPEG, at most 1,536 pixels wide and
-// high. One that is so already, and at most 1 MB large, stays as it is. Of an animation it takes the first frame.
+// Picture makes of a picture (PNG, JPEG, GIF, WebP) an image that every model server decodes: a PNG
+// or JPEG, at most 1,536 pixels wide and high. A picture that is one already, of at most 1 MB,
+// stays as it is. Of an animation it takes the first frame.
 //
-// What a file claims is bounded before anything is unpacked: 64 MB of memory, and 50 passes of a JPEG. It blocks until ctx ends at the latest,
-// and decodes for at most 10 s: it returns the cause of ctx, ErrBusyPictures if ctx ran out before its turn came, or ErrSlowPicture.
+// It bounds what a file claims before it unpacks anything: to 64 MB of memory, and 50 scans of a
+// JPEG. It blocks until ctx ends at the latest, and decodes for at most 10 s. It returns the cause
+// of ctx, ErrBusyPictures if ctx ended before its turn came, or ErrSlowPicture.
 func (p *Pictures) Picture(ctx context.Context, mime string, data []byte) (Image, error) {
 	format, err := pictureFormat(data)
 	if err != nil {
@@ -92,7 +97,7 @@ func (p *Pictures) Picture(ctx context.Context, mime string, data []byte) (Image
 	return img, nil
 }
 
-// outOfTime is the error of a context that has ended.
+// outOfTime returns the error of a context that has ended.
 func outOfTime(ctx context.Context) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return ErrBusyPictures
@@ -109,7 +114,8 @@ type format struct {
 	unpacked func(data []byte, cfg image.Config) (int64, error)
 }
 
-// pictureFormat tells a format by its first bytes. It asks no registry: other packages may have put anything there.
+// pictureFormat recognises a format by its first bytes. It does not use image's registry: other
+// packages may have registered anything there.
 func pictureFormat(data []byte) (format, error) {
 	has := func(magic string) bool { return bytes.HasPrefix(data, []byte(magic)) }
 	switch {
@@ -125,7 +131,7 @@ func pictureFormat(data []byte) (format, error) {
 	return format{}, errors.New("it is no PNG, JPEG, GIF or WebP")
 }
 
-// check says whether a picture may be decoded, by what its file says of itself.
+// check returns an error if a picture must not be decoded, by what its file claims.
 func (f format) check(ctx context.Context, data []byte) (image.Config, error) {
 	cfg, err := f.config(newPieces(ctx, data))
 	if err != nil {
@@ -186,8 +192,9 @@ func (f format) read(ctx context.Context, data []byte) (_ Image, err error) {
 	return Image{MIME: "image/jpeg", Data: out.Bytes()}, nil
 }
 
-// scaled makes a picture as small as it has to be. It halves it, which averages four pixels into one, until less than half is left to do: better
-// kernels need 32 bytes for each row of the picture and column of the result, hundreds of megabytes.
+// scaled makes a picture as small as it has to be. It halves it, which averages four pixels into
+// one, until less than half is left to do. Better kernels need 32 bytes for each row of the picture
+// and column of the result: hundreds of megabytes.
 func scaled(ctx context.Context, img image.Image) (image.Image, error) {
 	size := img.Bounds().Size()
 	long := max(size.X, size.Y)
@@ -219,7 +226,7 @@ type pieces struct {
 
 func newPieces(ctx context.Context, data []byte) *pieces { return &pieces{data, ctx.Err} }
 
-// Read is part of io.Reader.
+// Read implements io.Reader.
 func (p *pieces) Read(to []byte) (int, error) {
 	if err := p.ended(); err != nil {
 		return 0, err

@@ -6,9 +6,10 @@ import (
 	"unicode/utf8"
 )
 
-// Printable returns what a server says of itself as it may be shown to people: on one line, with single spaces, and at most that many
-// characters long, with an ellipsis where it was cut. Control characters, which a terminal would act on, and characters that cannot be seen
-// or that turn the direction of writing around are left out. What is not UTF-8 becomes U+FFFD.
+// Printable returns what a server says of itself in a form that may be shown to people: on one
+// line, with single spaces, and at most most characters long, with an ellipsis where it was cut. It
+// leaves out control characters, on which a terminal would act, invisible characters, and those
+// that change the direction of writing. What is not UTF-8 becomes U+FFFD.
 func Printable(s string, most int) string {
 	var b strings.Builder
 	n, space := 0, false
@@ -42,8 +43,9 @@ func shorten(s string, most int) string {
 	return strings.TrimRight(s, " ")
 }
 
-// unseen says whether r is a control character or has no shape of its own: C0, C1, marks of direction and tags among others (Unicode's Cc
-// and Cf, but for the joiners that scripts and emoji need), line and paragraph ends, private use and what only fills.
+// unseen reports whether r is a control character or has no shape of its own: C0, C1, marks of
+// direction and tags among others (Unicode's Cc and Cf, except the joiners that scripts and emoji
+// need), line and paragraph ends, private use, and fillers.
 func unseen(r rune) bool {
 	switch r {
 	case '\u200c', '\u200d':

@@ -8,7 +8,9 @@ import (
 
 // RateSet is what happened between two readings of the metrics.
 type RateSet struct {
-	Known    bool // false: the counters began anew, or there was no time between the readings; everything else is zero
+	// Known is false if the counters began again, or no time passed between the readings. Then
+	// everything else is zero.
+	Known    bool
 	Interval time.Duration
 
 	PromptRate     float64 // prompt tokens a second
@@ -21,18 +23,20 @@ type RateSet struct {
 	TTFT, ITL, E2E, Queue Quantiles
 }
 
-// Quantiles are estimated from histogram buckets, linearly inside a bucket as Prometheus does it; what lies above the last finite
-// bound is reported as that bound.
+// Quantiles are estimated from histogram buckets, linearly inside a bucket as Prometheus does it.
+// What lies above the last finite bound is reported as that bound.
 type Quantiles struct {
 	Count              float64       // 0: nothing was observed, and the rest is zero
 	Mean               time.Duration // exact: the histogram's sum divided by its count
-	Least              time.Duration // the first bound: what lies below it is known to be less, and no more
+	Least              time.Duration // the first bound: what lies below is only known to be less
 	P50, P90, P95, P99 time.Duration
 }
 
-// Rates returns what happened between prev and cur, dt apart; dt <= 0 means the time between their At.
+// Rates returns what happened between prev and cur, dt apart; dt <= 0 means the time between their
+// At.
 //
-// A server that was restarted in between gives Known == false: another start time, or any counter that went down.
+// If the server was restarted in between, Known is false: it has another start time, or any of its
+// counters went down.
 func Rates(prev, cur Metrics, dt time.Duration) RateSet {
 	if dt <= 0 {
 		dt = cur.At.Sub(prev.At)
@@ -63,7 +67,8 @@ func Rates(prev, cur Metrics, dt time.Duration) RateSet {
 // Quantiles returns those of the whole life of the server.
 func (h *Histogram) Quantiles() Quantiles { return h.quantiles() }
 
-// HitRate is the share of looked up tokens that the prefix cache had, over the whole life of the server; -1: nothing was looked up.
+// HitRate returns the share of the tokens that the server looked up in its prefix cache and found,
+// over its whole life; -1: nothing was looked up.
 func (m Metrics) HitRate() float64 {
 	if m.PrefixQueries <= 0 {
 		return -1
@@ -79,7 +84,7 @@ func finished(m Metrics) float64 {
 	return sum
 }
 
-// restarted says whether the counters of cur began anew after prev.
+// restarted reports whether the counters of cur began again after prev.
 func restarted(prev, cur Metrics) bool {
 	// A start time in the exposition is a float: allow for its rounding.
 	if !prev.Started.IsZero() && !cur.Started.IsZero() && cur.Started.Sub(prev.Started).Abs() > time.Second {

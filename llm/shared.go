@@ -5,10 +5,13 @@ import (
 	"sync"
 )
 
-// shared does one thing at a time for all who want it meanwhile. It starts no goroutine: the first one does it, the others wait for that, or
-// for the end of their own contexts. What its own context has ended is no result for others: the next one does it anew.
+// shared does one thing at a time, for all who want it meanwhile. It starts no goroutine: the first
+// one does it, and the others wait for that, or for the end of their own contexts. If the first
+// one's context ends it, that is no result for the others: the next one does it again.
 type shared[T any] struct {
-	turn chan struct{} // holds one: the right to do it. A channel, since who waits must not wait longer than its context
+	// turn holds one: the right to do it. It is a channel, because who waits must not wait longer than
+	// its context.
+	turn chan struct{}
 
 	mu   sync.Mutex // guards the field below
 	last *result[T] // of the last time; nil: none yet

@@ -10,25 +10,29 @@ import (
 	"net/http"
 )
 
-// Limits of what is read into memory. The answers are small; these only keep a wrong server from filling it.
+// Limits of what is read into memory. The answers are small: these limits only keep a wrong server
+// from filling it.
 const (
 	maxErrorBody = 64 << 10 // an error text; vLLM's longest seen is 2 kB
 	maxSmallBody = 64 << 10 // /health has no body, /version a line
 	maxModelList = 4 << 20  // a router with 1,000 models writes about 2 MB
 	maxVersion   = 100      // characters of a version
-	// /tokenize returns all ids: at most one a byte of what was sent, of at most 10 bytes each, and those of the template around it.
+	// /tokenize returns all ids: at most one for each byte that was sent, of at most 10 bytes each,
+	// and those of the template around it.
 	tokenBytes    = 10
 	templateBytes = 1 << 20
 )
 
-// Health asks the server whether it is well. A server without /health is [errors.ErrUnsupported]. nil is no proof: vLLM says 200 while it
-// drains. It blocks for at most 5 s.
+// Health asks the server whether it is well, and blocks for at most 5 s. It returns
+// [errors.ErrUnsupported] for a server without /health. nil is no proof: vLLM says 200 while it
+// drains.
 func (c *Client) Health(ctx context.Context) error {
 	_, err := c.side(ctx, "health", http.MethodGet, c.root+"/health", nil, maxSmallBody)
 	return err
 }
 
-// Version asks for the server's version (vLLM, Ollama). Others are [errors.ErrUnsupported]. It blocks for at most 10 s.
+// Version asks for the server's version (vLLM, Ollama), and blocks for at most 10 s. For others it
+// returns [errors.ErrUnsupported].
 func (c *Client) Version(ctx context.Context) (string, error) {
 	body, err := c.side(ctx, "version", http.MethodGet, c.root+"/version", nil, maxSmallBody)
 	if errors.Is(err, errors.ErrUnsupported) {
@@ -46,9 +50,10 @@ func (c *Client) Version(ctx context.Context) (string, error) {
 	return Printable(v.Version, maxVersion), nil
 }
 
-// Tokenize counts the tokens of a conversation with the model's own template, as it would be sent. For gpt-oss the server's count is
-// approximate (facts/vllm.md §2). An empty model is the one that an empty [Request.Model] means. Servers that cannot are
-// [errors.ErrUnsupported]. Images are not counted.
+// Tokenize counts the tokens of a conversation with the model's own template, as it would be sent.
+// It does not count images, and for gpt-oss the server's count is approximate (facts/vllm.md §2).
+// An empty model means the one that an empty [Request.Model] means. It returns
+// [errors.ErrUnsupported] for servers that cannot count.
 func (c *Client) Tokenize(ctx context.Context, model string, msgs []Message) (count, maxModelLen int, err error) {
 	if model == "" {
 		if model, _, err = c.modelName(ctx, ""); err != nil {
@@ -86,7 +91,8 @@ func (c *Client) Tokenize(ctx context.Context, model string, msgs []Message) (co
 	return got.Count.int(), value(got.MaxModelLen).int(), nil
 }
 
-// side makes one short request and returns the body of a 2xx answer. A body of more than most bytes is an error.
+// side makes one short request and returns the body of a 2xx answer. A body of more than most bytes
+// is an error.
 func (c *Client) side(ctx context.Context, op, method, url string, send []byte, most int) (body []byte, err error) {
 	err = c.sideRead(ctx, op, method, url, send, func(r io.Reader) error {
 		if body, err = readLimited(r, int64(most)+1); err == nil && len(body) > most {
@@ -121,7 +127,8 @@ func (c *Client) sideRead(ctx context.Context, op, method, url string, send []by
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode >= http.StatusMultipleChoices {
 		got, _ := readLimited(resp.Body, maxErrorBody)
-		// Only /v1/models must be there; the rest is optional, and a server without it says 404, 405 or 501.
+		// Only /v1/models must be there. The rest is optional, and a server without it says 404, 405 or
+		// 501.
 		switch resp.StatusCode {
 		case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
 			if op != "models" && classify(op, resp.StatusCode, got).Kind != KindNoModel {

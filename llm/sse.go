@@ -10,15 +10,19 @@ import (
 )
 
 const (
-	// maxLine bounds one line of a stream. Our chunks have some hundred bytes; a line of 1 MB has been seen with logprobs.
+	// maxLine bounds one line of a stream, in bytes. Our chunks have some hundred; 1 MB has been seen
+	// with logprobs.
 	maxLine = 8 << 20
-	// maxChatter bounds what a stream may bring in a row without anything of an answer: comments, blank lines, events that are empty. A keep-alive of vLLM
-	// has 14 bytes, llama.cpp's 3, and they come once a second at most (facts/vllm.md): that is 20 hours of them. Without the bound they cost a core for as
-	// long as the first token may take.
+	// maxChatter bounds the bytes in a row that bring nothing of an answer: comments, blank lines, and
+	// events that are empty. A keep-alive of vLLM has 14 bytes, llama.cpp's 3, and they come once a
+	// second at most (facts/vllm.md): that is 20 hours of them. Without the bound a server that sends
+	// nothing else costs a core for as long as the first token may take.
 	maxChatter = 1 << 20
-	// longLine is how much a longer line counts against it: the first event may carry the whole prompt's token ids, and no text.
+	// longLine is how much of a longer line counts towards maxChatter: the first event may carry the
+	// token ids of the whole prompt, and no text.
 	longLine = 64 << 10
-	// maxDrain is what is read after [DONE] so that the connection can be used again: the last HTTP chunk, or a trailer.
+	// maxDrain bounds what is read after [DONE] so that the connection can be used again: the last
+	// HTTP chunk, or a trailer.
 	maxDrain = 4 << 10
 )
 
@@ -28,18 +32,19 @@ var (
 )
 
 // sseReader turns what servers send into the lines that go-openai reads safely: "data: " with one
-// payload, and "data: [DONE]". Read returns at most one event, as soon as it is there.
-// It closes these traps (facts/vllm.md §6):
-//   - comments, event:, id:, retry: and blank lines are dropped: go-openai counts them (its limit is
-//     300 in a gap) and mixes them into the next error, which is lost;
-//   - errors in all forms (object, string, an "error:" line, an "error" event) become a payload
-//     {"error": …}, which goes round go-openai: see failure;
-//   - the end of the connection without [DONE] is io.ErrUnexpectedEOF, never io.EOF, which go-openai
-//     means as success;
-//   - the last line counts without a newline if it is whole; a line has a limit, and so has what
-//     comes in a row and brings nothing;
-//   - CRLF, "data:" without a space and an object over several data lines are read; a whole JSON body
-//     instead of a stream is one event.
+// payload, and "data: [DONE]". Read returns at most one event, as soon as it is there. It closes
+// these traps (facts/vllm.md §6):
+//
+//   - It drops comments, event:, id:, retry: and blank lines. go-openai counts them (its limit is
+//     300 in a gap), and mixes them into the next error, which is lost.
+//   - It makes errors in all forms (object, string, an "error:" line, an "error" event) a payload
+//     {"error": …}, which goes round go-openai: see failure.
+//   - It returns io.ErrUnexpectedEOF for the end of a connection without [DONE], never io.EOF,
+//     which go-openai takes for success.
+//   - It counts the last line without a newline if it is whole. It bounds a line, and what comes in
+//     a row and brings nothing.
+//   - It reads CRLF, "data:" without a space, and an object over several data lines. A whole JSON
+//     body instead of a stream is one event.
 type sseReader struct {
 	body  io.ReadCloser
 	src   *bufio.Reader
@@ -55,15 +60,16 @@ type sseReader struct {
 	idle  int          // bytes since the stream began, or spoke was called
 }
 
-// lineBuffer holds one line of a stream, which has 200 to 400 bytes with every server that we know; longer ones are put together. A larger one
-// saves no system call: the connection has its own buffer.
+// lineBuffer holds one line of a stream. A line has 200 to 400 bytes with every server that we
+// know; longer ones are put together. A larger buffer saves no system call: the connection has its
+// own.
 const lineBuffer = 1 << 10
 
 func newSSEReader(body io.ReadCloser) *sseReader {
 	return &sseReader{body: body, src: bufio.NewReaderSize(body, lineBuffer)}
 }
 
-// Read is part of io.Reader.
+// Read implements io.Reader.
 func (s *sseReader) Read(p []byte) (int, error) {
 	for s.out.Len() == 0 {
 		if s.err != nil {
@@ -74,9 +80,9 @@ func (s *sseReader) Read(p []byte) (int, error) {
 	return s.out.Read(p)
 }
 
-// failure returns the payload of the event that go-openai has just read if it went round it, else nil.
-// Whatever begins with {"error": does: go-openai would swallow it, also when the error is null.
-// It is valid until the next Read.
+// failure returns the payload of the event that go-openai has just read if it went round go-openai,
+// else nil. Every payload that begins with {"error": does, because go-openai would swallow it, also
+// when the error is null. The payload is valid until the next Read.
 func (s *sseReader) failure() []byte {
 	if bytes.HasPrefix(s.load, []byte(swallowed)) {
 		return s.load
@@ -84,11 +90,11 @@ func (s *sseReader) failure() []byte {
 	return nil
 }
 
-// spoke says that what was read last brought something of an answer.
+// spoke records that the last event brought something of an answer.
 func (s *sseReader) spoke() { s.idle = 0 }
 
-// Close reads the rest of a finished stream, so that the connection can be used again, and closes the body. The caller's timer
-// bounds the reading.
+// Close reads the rest of a finished stream, so that the connection can be used again, and closes
+// the body. The caller's timer bounds the reading.
 func (s *sseReader) Close() error {
 	if s.done {
 		_, _ = io.CopyN(io.Discard, s.src, maxDrain)
@@ -166,7 +172,8 @@ func (s *sseReader) first() (byte, error) {
 	}
 }
 
-// whole reads a body that is not a stream: an answer in one piece, an error with status 200, or a web page.
+// whole reads a body that is not a stream: an answer in one piece, an error with status 200, or a
+// web page.
 func (s *sseReader) whole(first byte) {
 	body, err := readLimited(s.src, maxLine)
 	s.done = err == nil
@@ -194,7 +201,8 @@ func (s *sseReader) whole(first byte) {
 // typeNoStream marks an answer that came from something that is not a model server.
 const typeNoStream = "not_a_model_server"
 
-// line returns the next line without its end. It is valid until the next call. With an error it returns what there was.
+// line returns the next line without its end. It is valid until the next call. With an error, line
+// returns what there was.
 func (s *sseReader) line() ([]byte, error) {
 	s.long = s.long[:0]
 	for {
@@ -238,7 +246,8 @@ func (s *sseReader) take(line []byte) {
 	case string(name) == "error":
 		s.emitError(rest)
 	case bytes.IndexByte(line, '{') >= 0:
-		// Not a field of the protocol. If it is an object it was meant as one; else it must not pass as nothing.
+		// This is not a field of the protocol. If it is an object it was meant as a payload; if not, it
+		// must not pass as nothing.
 		s.emit(bytes.TrimSpace(line))
 	}
 }

@@ -16,7 +16,8 @@ import (
 )
 
 const (
-	// tailTimeout is how long the usage and [DONE] may take after the finish reason; vLLM sends them with it.
+	// tailTimeout is how long the usage and [DONE] may take after the finish reason. vLLM sends them
+	// with it.
 	tailTimeout = 3 * time.Second
 	// drainTimeout is how long the last HTTP chunk may take after [DONE].
 	drainTimeout = 100 * time.Millisecond
@@ -28,11 +29,12 @@ var (
 	errNoFinish     = errors.New("the stream ended without a finish reason")
 )
 
-// Stream asks for one completion and calls on for every delta, in order, from the calling goroutine. It blocks until the stream has ended.
+// Stream asks for one completion and calls on for every delta, in order, from the calling
+// goroutine. It blocks until the stream has ended.
 //
-// The Result is as complete as possible also with an error. An error from on ends the request and is returned as it is; the end of ctx
-// does too, and comes back as ctx's error. Everything else is an [*Error]. After an error the deltas that were given to on are valid, but
-// the answer is not complete.
+// The Result is as complete as possible also with an error. An error from on ends the request, and
+// Stream returns it as it is. So does the end of ctx, whose error it returns. Everything else is an
+// [*Error]. After an error the deltas that on got are valid, but the answer is not complete.
 func (c *Client) Stream(ctx context.Context, req Request, on func(Delta) error) (Result, error) {
 	name, guessed, err := c.modelName(ctx, req.Model)
 	if err != nil {
@@ -289,7 +291,8 @@ func (a *answer) times() {
 	a.res.Thought = max(until.Sub(a.firstThought), 0)
 }
 
-// failed names an error of the way: before the first event the server is down, after it the stream was cut.
+// failed returns the error of a failure on the way: before the first event the server is down,
+// after it the stream was cut.
 func (a *answer) failed(parent, ctx context.Context, err error) error {
 	if parent.Err() != nil {
 		return ctxError(parent)
@@ -313,10 +316,11 @@ func (a *answer) failed(parent, ctx context.Context, err error) error {
 	return &Error{Kind: KindDown, Op: "chat", Err: err}
 }
 
-// serverError is an error event inside a stream.
+// serverError returns an error event inside a stream.
 func (a *answer) serverError(api *apiError) error {
 	e := api.error("chat", api.status())
-	// The same request may well succeed: gpt-oss's Harmony parser fails by chance (facts/vllm.md §1.3), and 0.33 no longer says why.
+	// The same request may well succeed: gpt-oss's Harmony parser fails by chance (facts/vllm.md
+	// §1.3), and 0.33 no longer says why.
 	e.again = e.Kind == KindServer && e.Status >= http.StatusInternalServerError
 	return e
 }
@@ -334,7 +338,7 @@ func newTimer(cancel context.CancelCauseFunc, d time.Duration, cause error) *tim
 	return t
 }
 
-// set starts the timer anew; d <= 0 means never.
+// set restarts the timer; d <= 0 means never.
 func (t *timer) set(d time.Duration, cause error) {
 	if t.t != nil && d > 0 && errors.Is(t.cause, cause) {
 		t.t.Reset(d)
@@ -353,7 +357,7 @@ func (t *timer) stop() {
 	}
 }
 
-// chatRequest is req in go-openai's types; what they cannot say is added in wire.go.
+// chatRequest returns req in go-openai's types. wire.go adds what they cannot say.
 func chatRequest(req *Request) openai.ChatCompletionRequest {
 	out := openai.ChatCompletionRequest{
 		Model:           placeholder,

@@ -2,8 +2,9 @@ package llm
 
 import "strings"
 
-// tagPairs are the tags in which models write reasoning into the content when the server does not split it off: Qwen and DeepSeek
-// (think), some fine-tunes (thinking, thought), Seed, Magistral, Kimi.
+// tagPairs returns the tags in which models write reasoning into the content when the server does
+// not split it off: Qwen and DeepSeek (think), some fine-tunes (thinking, thought), Seed,
+// Magistral, Kimi.
 func tagPairs() [6][2]string {
 	return [...][2]string{
 		{"<think>", "</think>"},
@@ -15,15 +16,18 @@ func tagPairs() [6][2]string {
 	}
 }
 
-// splitter takes reasoning out of content. The rules:
-//   - An opening tag counts at the start of the answer, before any other text than white space; later it is text (an answer may be
-//     about such tags). What could still become a tag is held back.
-//   - A closing tag without an opening one means that the chat template opened it in the prompt: all text before it was
-//     reasoning, and the caller is told to take it back (retract). It does not count in backticks or a code fence, nor after reasoning was
-//     seen in any form, nor after an opening tag in the text. The client remembers the model; after two
-//     such answers in a row the next one starts as reasoning.
-//   - An answer that started as reasoning because of that memory, and ended by itself without a closing tag, was no reasoning: it is
-//     delivered as text at its end.
+// splitter takes reasoning out of content. Its rules:
+//
+//   - An opening tag counts at the start of the answer, before any other text than white space.
+//     Later it is text: an answer may be about such tags. What could still become a tag is held
+//     back.
+//   - A closing tag without an opening one means that the chat template opened it in the prompt.
+//     All text before it was reasoning, and the caller is told to take it back (retract). Such a
+//     tag does not count in backticks or a code fence, nor after reasoning in any form, nor after
+//     an opening tag in the text. The client remembers the model: after two such answers in a row
+//     the next one starts as reasoning.
+//   - An answer that started as reasoning because of that memory, and ended by itself without a
+//     closing tag, was no reasoning. It is delivered as text at its end.
 //
 // White space after a closing tag is dropped.
 type splitter struct {
@@ -48,7 +52,7 @@ const (
 	inText           // the answer
 )
 
-// split is what came out of a piece of content.
+// split is a piece of content without its tags.
 type split struct {
 	text, reasoning string
 	retract         bool // all text before this piece was reasoning
@@ -62,7 +66,7 @@ func newSplitter(opened bool) *splitter {
 	return s
 }
 
-// field tells it that the server splits reasoning off by itself.
+// field records that the server splits reasoning off by itself.
 func (s *splitter) field() {
 	s.stray = false
 	if s.opened && s.kept.Len() == 0 && s.held == "" {
@@ -231,8 +235,8 @@ func (s *splitter) answer(in string, out *split) string {
 	return ""
 }
 
-// tagAt returns the length of a closing tag at the start of in, or whether in may become one. An opening tag ends the search for
-// closing ones.
+// tagAt returns the length of a closing tag at the start of in, or reports that in may become one
+// (more). An opening tag ends the search for closing ones.
 func (s *splitter) tagAt(in string) (length int, more bool) {
 	for _, p := range tagPairs() {
 		if strings.HasPrefix(in, p[1]) {
@@ -246,10 +250,10 @@ func (s *splitter) tagAt(in string) (length int, more bool) {
 	return 0, more && s.stray
 }
 
-// plain says that nothing in the answer was reasoning.
+// plain reports whether nothing in the answer was reasoning.
 func (s *splitter) plain() bool { return s.wrote && s.stray }
 
-// flush returns what was held back. whole says that the model ended by itself.
+// flush returns what was held back. whole: the model ended by itself.
 func (s *splitter) flush(whole bool) split {
 	var out split
 	held := s.held

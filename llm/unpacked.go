@@ -11,15 +11,17 @@ import (
 
 // What a picture may cost. The figures are the project's own.
 const (
-	// mostUnpacked bounds the bytes that a decoder allocates: 44 megapixels of a photo (JPEG), 16 of a screenshot (PNG).
+	// mostUnpacked bounds the bytes that a decoder allocates: 44 megapixels of a photo (JPEG), 16 of a
+	// screenshot (PNG).
 	mostUnpacked = 64 << 20
 	// mostSide bounds either side: a picture that is one pixel high cannot be scaled in proportion.
 	mostSide = 1 << 15
-	// mostScans bounds the passes of a JPEG, each of which goes over the whole picture. Programs write up to ten or so.
+	// mostScans bounds the scans of a JPEG, each of which goes over the whole picture. Programs write
+	// up to ten or so.
 	mostScans = 50
 )
 
-// perPixel is how many bytes Go's decoders take for a pixel of a colour model.
+// perPixel returns how many bytes Go's decoders take for a pixel of a colour model.
 func perPixel(m color.Model) int64 {
 	switch m {
 	case color.GrayModel, color.AlphaModel:
@@ -39,11 +41,12 @@ func perPixel(m color.Model) int64 {
 
 func pixels(cfg image.Config) int64 { return int64(cfg.Width) * int64(cfg.Height) }
 
-// unpackedPNG is the cost of a PNG. An interlaced one is held twice: whole, and its passes.
+// unpackedPNG returns the cost of a PNG. An interlaced one is held twice: whole, and its passes.
 func unpackedPNG(data []byte, cfg image.Config) (int64, error) {
 	const interlace = 28 // where it stands in the header, which comes first
 	each := perPixel(cfg.ColorModel)
-	if (each <= 2) && bytes.Contains(data, []byte("tRNS")) { // grey with a transparent shade gets an alpha channel
+	// Grey with a transparent shade gets an alpha channel.
+	if (each <= 2) && bytes.Contains(data, []byte("tRNS")) {
 		each *= 4
 	}
 	if len(data) > interlace && data[interlace] != 0 {
@@ -52,11 +55,12 @@ func unpackedPNG(data []byte, cfg image.Config) (int64, error) {
 	return each * pixels(cfg), nil
 }
 
-// unpackedGIF is the cost of a GIF's first frame, of which an interlaced one is held twice.
+// unpackedGIF returns the cost of a GIF's first frame, of which an interlaced one is held twice.
 func unpackedGIF(_ []byte, cfg image.Config) (int64, error) { return 2 * pixels(cfg), nil }
 
-// unpackedWebP is the cost of a WebP: a lossy one with an alpha channel, and a lossless one with a palette, take eight bytes a pixel. One
-// that claims to be longer than it is could make its decoder allocate all that it claims.
+// unpackedWebP returns the cost of a WebP. A lossy one with an alpha channel, and a lossless one
+// with a palette, take eight bytes a pixel. A file that claims to be longer than it is could make
+// its decoder allocate all that it claims.
 func unpackedWebP(data []byte, cfg image.Config) (int64, error) {
 	if claimed := int64(binary.LittleEndian.Uint32(data[4:8])); claimed > int64(len(data)) {
 		return 0, errors.New("it is cut")
@@ -67,14 +71,16 @@ func unpackedWebP(data []byte, cfg image.Config) (int64, error) {
 	return losslessWebP * pixels(cfg), nil
 }
 
-// Bytes a pixel. A lossy WebP takes two, but its decoder works long on what it has read, and is not to be interrupted.
+// Bytes a pixel. A lossy WebP takes two, but its decoder works for long on what it has read, and
+// cannot be interrupted.
 const (
 	lossyWebP    = 4
 	losslessWebP = 8
 )
 
-// unpackedJPEG is the cost of a JPEG: its samples, in whole blocks; if it is progressive also the coefficients, which are four times as large;
-// and what it is converted to if it is RGB or CMYK. It refuses one with too many scans.
+// unpackedJPEG returns the cost of a JPEG: its samples, in whole blocks. To that come the
+// coefficients if it is progressive, which are four times as large, and what it is converted to if
+// it is RGB or CMYK. It refuses a file with too many scans.
 func unpackedJPEG(data []byte, cfg image.Config) (int64, error) {
 	if n := scans(data); n > mostScans {
 		return 0, fmt.Errorf("%w: %d", ErrScans, n)
@@ -84,7 +90,8 @@ func unpackedJPEG(data []byte, cfg image.Config) (int64, error) {
 		return 0, err
 	}
 	parts := frame[6:]
-	wide, high := int64(parts[1]>>4), int64(parts[1]&15) // of the first component, in blocks; it has the most
+	// The first component has the most blocks.
+	wide, high := int64(parts[1]>>4), int64(parts[1]&15)
 	if len(parts) == 3 {
 		wide, high = 1, 1
 	}
@@ -110,11 +117,12 @@ func unpackedJPEG(data []byte, cfg image.Config) (int64, error) {
 	return cost, nil
 }
 
-// up is how many times by fits into n, rounded up.
+// up returns how many times by fits into n, rounded up.
 func up(n, by int64) int64 { return (n + by - 1) / by }
 
-// scans counts the scans of a JPEG. It finds all that its decoder takes, each of which begins with these bytes: marker, length, number of
-// components. It finds those of embedded previews, too, and one in a terabyte of noise.
+// scans counts the scans of a JPEG. It finds all that its decoder takes: each begins with marker,
+// length, and number of components. It also finds those of embedded previews, and one in a terabyte
+// of noise.
 func scans(data []byte) int {
 	n := 0
 	for i := bytes.Index(data, []byte{0xFF, 0xDA, 0}); i >= 0 && i+5 <= len(data); {
@@ -130,12 +138,14 @@ func scans(data []byte) int {
 	return n
 }
 
-// converted says that a decoded JPEG may be made a picture of four bytes a pixel: four components, or three that are RGB.
+// converted reports whether a decoded JPEG may become a picture of four bytes a pixel: it has four
+// components, or three that are RGB.
 func converted(data, frame []byte) bool {
 	if len(frame) >= 6+3*4 || len(frame) == 6+3*3 && frame[6] == 'R' && frame[9] == 'G' && frame[12] == 'B' {
 		return true
 	}
-	const transform = 11 // where Adobe's segment says of which kind the components are; 0: they are no YCbCr
+	// Adobe's segment says there of which kind the components are; 0: they are no YCbCr.
+	const transform = 11
 	adobe := []byte("Adobe")
 	for i := bytes.Index(data, adobe); i >= 0; {
 		if i+transform < len(data) && data[i+transform] == 0 {

@@ -10,13 +10,15 @@ import (
 	"strings"
 )
 
-// placeholder goes to go-openai instead of the model's name: it refuses names that begin with o1, o3, o4 or gpt-5 when max_tokens or a
-// temperature is set, and some old names altogether. The real name is put into the body afterwards.
+// placeholder goes to go-openai instead of the model's name. go-openai refuses names that begin
+// with o1, o3, o4 or gpt-5 when max_tokens or a temperature is set, and some old names altogether.
+// The real name is put into the body afterwards.
 const placeholder = "m"
 
-// call is one chat request: the HTTPDoer that go-openai sends it through. It puts into the body what go-openai's types cannot say,
-// reads errors itself, and hands the response back through sseReader. Together with sse.go it is the one place where
-// go-openai's traps are closed (facts/vllm.md §6).
+// call is one chat request: the HTTPDoer through which go-openai sends it. It puts into the body
+// what go-openai's types cannot say, reads errors itself, and hands the response back through
+// sseReader. Together with sse.go it is the one place where go-openai's traps are closed
+// (facts/vllm.md §6).
 type call struct {
 	client *Client
 	model  string
@@ -26,7 +28,7 @@ type call struct {
 	sse *sseReader // of the response
 }
 
-// Do is part of openai.HTTPDoer.
+// Do implements openai.HTTPDoer.
 func (k *call) Do(r *http.Request) (*http.Response, error) {
 	if err := k.rewrite(r); err != nil {
 		return nil, err
@@ -61,7 +63,8 @@ func (k *call) rewrite(r *http.Request) error {
 	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	r.Body, _ = r.GetBody()
 	r.Header.Del("Connection")
-	// With this header Go sends a POST again by itself when the server closed the pooled connection before it answered a byte.
+	// With this header Go sends a POST again by itself when the server closed the pooled connection
+	// before it answered a byte.
 	r.Header.Set("X-Idempotency-Key", newKey())
 	if id := headerSafe(k.req.ID); id != "" {
 		r.Header.Set("X-Request-Id", id)

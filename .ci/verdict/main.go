@@ -1,5 +1,6 @@
-// Command verdict reads the events of a run of go test -json -race that failed, and decides whether
-// it may be repeated: only where the race detector failed, and nothing of ours did.
+// Command verdict decides whether a run of go test -json -race that failed may be repeated. It may
+// if only the race detector failed, and nothing of ours did. The command reads the run's events
+// from a file.
 //
 //	verdict FILE
 //

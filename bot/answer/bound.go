@@ -10,18 +10,19 @@ import (
 const (
 	// DefaultMaxChars is how many characters of an answer are shown (design §5).
 	DefaultMaxChars = 60_000
-	// endAfter is at how many times as many the model's request ends (issue 12).
+	// endAfter is the multiple of the shown characters at which a request to the model ends (issue
+	// 12).
 	endAfter = 4
-	// thinkAfter is at how many times as many characters of reasoning it ends: more than any
-	// context window of today holds.
+	// thinkAfter is the same for characters of reasoning: more than any context window of today holds.
 	thinkAfter = 16
-	// cutZone is how many characters before the most a cut may lie, so that it finds the border of
-	// a block.
+	// cutZone is how many characters before the limit a cut may lie, so that it finds the border of a
+	// block.
 	cutZone = 2_000
 )
 
-// bound says how much of an answer is shown: max characters at most, up to the border of a block.
-// What is shown of a text that grows only grows, too. It looks at what is new in the text only.
+// bound decides how much of an answer is shown: max characters at most, up to the border of a
+// block. While the text grows, the part that is shown never shrinks. bound looks only at what is
+// new in the text.
 type bound struct {
 	max   int
 	text  string // the newest
@@ -31,7 +32,7 @@ type bound struct {
 	cut   int    // where it is cut; 0: not known yet
 }
 
-// measure takes the newest text.
+// measure counts the newest text.
 func (b *bound) measure(text string) {
 	if !strings.HasPrefix(text, b.text) {
 		*b = bound{max: b.max}
@@ -51,7 +52,7 @@ func (b *bound) measure(text string) {
 // sure returns how many characters are shown whatever follows.
 func (b *bound) sure() int { return b.max - min(cutZone, b.max/10) }
 
-// shown returns what is shown of a text. all says that nothing will follow it.
+// shown returns what is shown of a text; all: nothing will follow it.
 func (b *bound) shown(text string, all bool) string {
 	b.measure(text)
 	switch {
@@ -65,7 +66,7 @@ func (b *bound) shown(text string, all bool) string {
 	return text[:b.cut]
 }
 
-// border returns where a text is cut, behind from: at the last border of a block, else of a line,
+// border returns where to cut a text, after from: at the last border of a block, else of a line,
 // else of a word.
 func border(text string, from int) int {
 	if at := blockBorder(text, from); at > from {
@@ -79,7 +80,7 @@ func border(text string, from int) int {
 	return len(text)
 }
 
-// blockBorder returns the beginning of the last blank line behind from; from if there is none.
+// blockBorder returns the beginning of the last blank line after from; from if there is none.
 func blockBorder(text string, from int) int {
 	last, at := from, from
 	for line := range strings.Lines(text[from:]) {
@@ -102,17 +103,16 @@ func firstChars(s string, n int) int {
 	return len(s)
 }
 
-// room says what a request may still bring, in characters.
+// room is what a request may still bring, in characters.
 type room struct{ text, thought int }
 
-// roomBehind returns the room of a request that goes on behind text, where most characters are
+// roomBehind returns the room of a request that continues text; most is how many characters are
 // shown.
 func roomBehind(text string, most int) room {
 	return room{text: endAfter*most - utf8.RuneCountInString(text), thought: thinkAfter * most}
 }
 
-// take counts a delta, and takes away what there is no room for. Then the request is to end with
-// the error.
+// take counts a delta, and cuts off what there is no room for. Its error is to end the request.
 func (r *room) take(d *llm.Delta) error {
 	left := r.text
 	if r.text -= utf8.RuneCountInString(d.Text); r.text < 0 {
@@ -125,5 +125,5 @@ func (r *room) take(d *llm.Delta) error {
 	return nil
 }
 
-// RestNotShown is said of an answer that is longer than what is shown of it.
+// RestNotShown tells readers that an answer is longer than what is shown of it.
 const RestNotShown = "The answer is longer than I show in a thread: the rest of it is left out."

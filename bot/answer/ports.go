@@ -6,7 +6,7 @@ import (
 	"llmbot/llm"
 )
 
-// Model streams one completion. It calls on for every delta in order and returns the server's own
+// Model streams one completion. It calls on for every delta, in order, and returns the server's own
 // usage.
 type Model interface {
 	Stream(ctx context.Context, req llm.Request, on func(llm.Delta) error) (llm.Result, error)
@@ -16,9 +16,9 @@ type Model interface {
 type Draft interface {
 	Set(a Snapshot)                              // never blocks
 	Close(ctx context.Context, a Snapshot) error // returns when a is visible, or says why not
-	// Room returns how many bytes of a text the thread takes: a few dozen messages at most. stop
-	// says that the answer ends now: then it is what the messages take that were begun, and no
-	// other is. It does not block.
+	// Room returns how many bytes of a text the thread takes: a few dozen messages at most. With stop
+	// the answer ends now, and Room returns what fits into the messages that were begun. It does not
+	// block.
 	Room(text string, stop bool) int
 }
 

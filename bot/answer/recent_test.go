@@ -13,7 +13,7 @@ func TestFullMemoriesForgetTheOldest(t *testing.T) {
 	for name, start := range map[string]func() (most int, note func(i int), known func(i int) bool){
 		"how much fits into a thread's prompt": func() (int, func(int), func(int) bool) {
 			w, msgs := newWindow(), []llm.Message{{Content: "0123456789"}}
-			return maxSeats, func(i int) {
+			return maxThreads, func(i int) {
 					w.learn(strconv.Itoa(i), prompt.Input{}, 0, msgs, llm.Usage{PromptTokens: 5, Known: true})
 				}, func(i int) bool {
 					var in prompt.Input
@@ -22,7 +22,7 @@ func TestFullMemoriesForgetTheOldest(t *testing.T) {
 				}
 		},
 		"models that take no pictures": func() (int, func(int), func(int) bool) {
-			s := newSight()
+			s := newVision()
 			return maxBlind, func(i int) { s.refused(strconv.Itoa(i)) }, func(i int) bool { return s.blind(strconv.Itoa(i)) }
 		},
 	} {

@@ -2,6 +2,7 @@ package answer
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -10,21 +11,21 @@ import (
 	"llmbot/llm"
 )
 
-// repeats is how many characters a continuation must have in common with the beginning of the
+// repeatChars is how many characters a continuation must have in common with the beginning of the
 // answer to be taken for a repetition.
-const repeats = 40
+const repeatChars = 40
 
-// ModelTimeout is how long it may take to learn what the server says of its model.
+// ModelTimeout is how long a look at what the server says of its model may take.
 const ModelTimeout = 2 * time.Second
 
-// Resume says how an answer goes on that broke off (LLM_RESUME).
+// Resume is how an answer that broke off goes on (LLM_RESUME).
 type Resume string
 
 // The ways.
 const (
 	ResumeAuto     Resume = "auto"     // continue where the server is known to do it, else restart
 	ResumeContinue Resume = "continue" // the server gets the text so far, and writes what follows it
-	ResumeRestart  Resume = "restart"  // written anew; the old text stays until the new one has overtaken it
+	ResumeRestart  Resume = "restart"  // written again; the old text stays until overtaken
 )
 
 // Partial is an answer that is to go on.
@@ -43,10 +44,13 @@ type Partial struct {
 
 // Result returns it as a result, for the footer.
 func (p Partial) Result() llm.Result {
-	return llm.Result{Usage: llm.Usage{Known: p.Tokens > 0, CompletionTokens: p.Tokens}, Elapsed: p.Elapsed, TTFT: p.TTFT, Finish: p.Finish, Model: p.Model}
+	return llm.Result{
+		Usage: llm.Usage{Known: p.Tokens > 0, CompletionTokens: p.Tokens}, Elapsed: p.Elapsed, TTFT: p.TTFT,
+		Finish: p.Finish, Model: p.Model,
+	}
 }
 
-// continues reports whether the server goes on with an unfinished answer: vLLM does, but for
+// continues reports whether the server continues an unfinished answer. vLLM does, except for
 // gpt-oss, whose prompt has no place for it (facts/vllm.md §1.4, §1.5).
 func (w *Writer) continues(ctx context.Context) bool {
 	switch w.shared.cfg.Resume {
@@ -59,13 +63,14 @@ func (w *Writer) continues(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, ModelTimeout)
 	defer cancel()
 	m, err := w.shared.cfg.Server.Model(ctx, w.model)
-	return err == nil && strings.HasPrefix(strings.ToLower(m.OwnedBy), "vllm") && !strings.Contains(strings.ToLower(m.ID+" "+m.Root), "gpt-oss")
+	return err == nil && strings.HasPrefix(strings.ToLower(m.OwnedBy), "vllm") &&
+		!strings.Contains(strings.ToLower(m.ID+" "+m.Root), "gpt-oss")
 }
 
-// goOn asks a model for the rest of an answer, where the server cannot continue it.
-const goOn = "Please go on exactly where your answer stopped. Do not repeat anything of it, and do not comment on this."
+// continuePrompt asks a model for the rest of an answer that the server cannot continue.
+const continuePrompt = "Please go on exactly where your answer stopped. Do not repeat anything of it, and do not comment on this."
 
-// resumed returns the request for the rest of an answer. continued says that only what follows
+// resumed returns the request for the rest of an answer. continued reports that only what follows
 // comes back.
 func (w *Writer) resumed(ctx context.Context, req llm.Request) (_ llm.Request, continued bool) {
 	if w.from.Text == "" {
@@ -75,17 +80,18 @@ func (w *Writer) resumed(ctx context.Context, req llm.Request) (_ llm.Request, c
 	if w.room > 0 {
 		text = tail(text, int(float64(w.room)*prompt.BytesPerToken))
 	}
-	req.Messages = append(append([]llm.Message(nil), req.Messages...), llm.Message{Role: llm.RoleAssistant, Content: text})
+	unfinished := llm.Message{Role: llm.RoleAssistant, Content: text}
+	req.Messages = append(slices.Clone(req.Messages), unfinished)
 	if w.continues(ctx) {
 		req.Continue = true
 		return req, true
 	}
-	req.Messages = append(req.Messages, llm.Message{Role: llm.RoleUser, Content: goOn})
+	req.Messages = append(req.Messages, llm.Message{Role: llm.RoleUser, Content: continuePrompt})
 	return req, true
 }
 
-// tail returns the end of a text, of size bytes at most, from the beginning of a line if there is
-// one near.
+// tail returns the end of a text, of at most size bytes. It begins with a line if one begins
+// nearby.
 func tail(text string, size int) string {
 	if len(text) <= size {
 		return text
@@ -100,17 +106,17 @@ func tail(text string, size int) string {
 	return text
 }
 
-// resumable reports whether what there is of an answer can go on: by itself only where the server
-// continues it; where a person asked for more, the model is asked for it.
+// resumable reports whether an answer can go on from what there is of it. By itself it goes on only
+// where the server continues it. Where a person asked for more, the model is asked for the rest.
 func (w *Writer) resumable(ctx context.Context, p Partial) bool {
 	return p.Text != "" && !w.noResume && (p.Asked || w.continues(ctx))
 }
 
-// repeated reports whether a continuation begins as the answer does: the server has not continued
-// it, but written it anew. It is known as soon as there are enough characters.
+// repeated reports whether a continuation begins as the answer does: then the server has not
+// continued it, but written it again. That is known as soon as there are enough characters.
 func repeated(answer, continuation string) (repeats_, known bool) {
 	answer, continuation = strings.TrimSpace(answer), strings.TrimSpace(continuation)
-	n := min(len(answer), repeats)
+	n := min(len(answer), repeatChars)
 	if len(continuation) < n {
 		return false, !strings.HasPrefix(answer, continuation)
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -12,8 +13,7 @@ import (
 
 // Server is what is asked of the model server beside completions. It blocks for at most its ctx.
 type Server interface {
-	// Model returns what is known of a model; an empty name is the one that an empty Request.Model
-	// means.
+	// Model returns what is known of a model. An empty name means what an empty Request.Model means.
 	Model(ctx context.Context, name string) (llm.ModelInfo, error)
 }
 
@@ -30,16 +30,15 @@ type Config struct {
 	Hooks      Hooks
 }
 
-// Hooks tell of what happens. Each may be nil; they must not block, and are called from any
-// goroutine.
+// Hooks report what happens. Each may be nil, must not block, and is called from any goroutine.
 type Hooks struct {
-	// Waited: so long an answer waited for a slot; mostly 0.
+	// Waited reports how long an answer waited for a slot; mostly 0.
 	Waited func(d time.Duration)
-	// Streamed: one request to the model is over. What it returned is as Model says it.
+	// Streamed reports that one request to the model is over, with the results of Model.Stream.
 	Streamed func(r llm.Result, err error)
-	// Complete: a request has brought a complete answer, or the rest of one.
+	// Complete reports that a request has brought a complete answer, or the rest of one.
 	Complete func(r llm.Result)
-	// Away: so long an answer has waited, between two tries, for a model server that is away.
+	// Away reports how long an answer waited, between two requests, for a model server that is away.
 	Away func(d time.Duration)
 }
 
@@ -69,10 +68,10 @@ func (h *Hooks) complete(r llm.Result) {
 
 // The causes that end an answer early, beside [turn.ErrLost]. Any other is the end of the process.
 var (
-	// ErrStopped ends it because a person wanted so.
+	// ErrStopped ends an answer because a person wanted so.
 	ErrStopped = errors.New("stopped by a person")
-	// ErrSuperseded ends it because its question was changed or deleted: another answer takes its
-	// place, and its messages.
+	// ErrSuperseded ends an answer because its question was changed or deleted. Another answer takes
+	// its place, and its messages.
 	ErrSuperseded = errors.New("the question was changed")
 )
 
@@ -82,12 +81,12 @@ type Shared struct {
 	cfg    Config
 	slots  *slots
 	window window
-	sight  sight
+	vision vision
 }
 
 // New returns what the answers of a process share.
 func New(cfg Config) *Shared {
-	return &Shared{cfg: cfg, slots: newSlots(cfg.MaxAnswers), window: newWindow(), sight: newSight()}
+	return &Shared{cfg: cfg, slots: newSlots(cfg.MaxAnswers), window: newWindow(), vision: newVision()}
 }
 
 // Queued returns how many answers wait for a slot.
@@ -96,17 +95,27 @@ func (s *Shared) Queued() int { return s.slots.queued() }
 // Budget returns how many tokens a prompt for a model may take, when an answer may take maxTokens;
 // 0: not known. It asks the server, and blocks for 2 s at most.
 func (s *Shared) Budget(ctx context.Context, model string, maxTokens int) int {
-	ctx, cancel := context.WithTimeout(ctx, ModelTimeout)
-	defer cancel()
-	m, err := s.cfg.Server.Model(ctx, model)
-	if err != nil {
+	budget, err := Budget(ctx, s.cfg.Server, model, maxTokens)
+	if err != nil { // the refusal of a prompt that is too long tells
 		return 0
 	}
-	return PromptBudget(m.MaxModelLen, maxTokens)
+	return budget
 }
 
-// Bounded returns what there is of an answer up to where its request would have ended: a version,
-// or a configuration, before this one may have let it grow further.
+// Budget asks the server how many tokens a prompt for a model may take, when an answer may take
+// maxTokens; 0: it does not say. It blocks for 2 s at most.
+func Budget(ctx context.Context, s Server, model string, maxTokens int) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, ModelTimeout)
+	defer cancel()
+	m, err := s.Model(ctx, model)
+	if err != nil {
+		return 0, fmt.Errorf("ask for the model's window: %w", err)
+	}
+	return PromptBudget(m.MaxModelLen, maxTokens), nil
+}
+
+// Bounded cuts what there is of an answer where its request would have ended. An earlier version or
+// configuration may have let it grow further.
 func (s *Shared) Bounded(p Partial) Partial {
 	if most := firstChars(p.Text, endAfter*s.cfg.MaxChars); most < len(p.Text) {
 		p.Text, p.Finish = p.Text[:most], cmp.Or(p.Finish, FinishCut)

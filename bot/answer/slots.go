@@ -7,11 +7,11 @@ import (
 	"sync"
 )
 
-// slots limits the answers in progress. They go round by person, see lineup, and whoever waits is
-// told their place.
+// slots limits the answers in progress. Slots go round by person (see fairQueue), and everybody who
+// waits hears their place.
 type slots struct {
 	mu   sync.Mutex // guards all below
-	line lineup
+	line fairQueue
 }
 
 // waiter is one question that waits.
@@ -21,10 +21,10 @@ type waiter struct {
 	moved chan struct{} // holds one: the place has changed
 }
 
-func newSlots(n int) *slots { return &slots{line: newLineup(n)} }
+func newSlots(n int) *slots { return &slots{line: newFairQueue(n)} }
 
-// take waits for a slot for one of a person's questions; told is called with its place in the
-// queue, 1 first, at once and when it changes. It may rise: somebody who had no question waiting
+// take waits for a slot for one of a person's questions. It calls told with the place in the queue,
+// 1 first, at once and when it changes. The place may rise: a person who had no question waiting
 // comes before other people's later ones. The error is ctx's cause.
 func (s *slots) take(ctx context.Context, person string, told func(place int)) error {
 	w := &waiter{ready: make(chan struct{}), moved: make(chan struct{}, 1)}
@@ -61,7 +61,8 @@ func (s *slots) join(person string, w *waiter) {
 	s.serveLocked()
 }
 
-// quit takes a question out of the queue, and gives the slot back that it may have got meanwhile.
+// quit takes a question out of the queue. If the question has got its slot meanwhile, quit gives it
+// back.
 func (s *slots) quit(person string, w *waiter) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -71,7 +72,7 @@ func (s *slots) quit(person string, w *waiter) {
 	s.serveLocked()
 }
 
-// serveLocked hands out what is free, and says to those who wait on which place they are.
+// serveLocked hands out the free slots, and tells those who wait their places.
 func (s *slots) serveLocked() {
 	for w := s.line.serve(); w != nil; w = s.line.serve() {
 		w.place = 0
@@ -102,15 +103,16 @@ func (s *slots) queued() int {
 	return s.line.queued()
 }
 
-// lineup knows who has slots and who waits for one. It is pure arithmetic.
+// fairQueue knows who has slots and who waits for one: a round robin by person. It is pure
+// arithmetic.
 //
-// Slots go round by person: of those who wait each gets one in turn, their own questions first
-// come, first served. Nobody gets a slot who holds half of them already (half rounded down, at
-// least one) while others wait; who waits alone may have all. So somebody who holds less than half
-// is served after one question at most of each of the others. Nothing is taken away: who came to
-// more than half alone gives it back answer by answer. Of an odd number one slot stays free, for
-// whoever comes next, while just two people wait and each holds half.
-type lineup struct {
+// Those who wait get one slot each in turn. A person's own questions are first come, first served.
+// While others wait, nobody who holds half of the slots (rounded down, at least one) gets another;
+// a person who waits alone may have all. So a person who holds less than half waits for at most one
+// question of each of the others. Nobody loses a slot: a person who came to more than half alone
+// gives them back answer by answer. Of an odd number one slot stays free, for whoever comes next,
+// while just two people wait and each holds half.
+type fairQueue struct {
 	n       int
 	running []string       // whose answers are in progress, in the order in which they began
 	held    map[string]int // how many each person has of them
@@ -123,10 +125,10 @@ type waiting struct {
 	line   []*waiter
 }
 
-func newLineup(n int) lineup { return lineup{n: n, held: map[string]int{}} }
+func newFairQueue(n int) fairQueue { return fairQueue{n: n, held: map[string]int{}} }
 
 // join adds a question.
-func (l *lineup) join(person string, w *waiter) {
+func (l *fairQueue) join(person string, w *waiter) {
 	i := l.find(person)
 	if i < 0 {
 		i = len(l.ring)
@@ -136,7 +138,7 @@ func (l *lineup) join(person string, w *waiter) {
 }
 
 // quit takes out a question that waits, and reports whether it did wait.
-func (l *lineup) quit(person string, w *waiter) bool {
+func (l *fairQueue) quit(person string, w *waiter) bool {
 	i := l.find(person)
 	if i < 0 {
 		return false
@@ -153,13 +155,13 @@ func (l *lineup) quit(person string, w *waiter) bool {
 }
 
 // find returns the place of a person in the ring; -1: none of their questions waits.
-func (l *lineup) find(person string) int {
+func (l *fairQueue) find(person string) int {
 	return slices.IndexFunc(l.ring, func(q waiting) bool { return q.person == person })
 }
 
-// next returns whose turn it is for a slot that is free, as a place in the ring; -1: there is none,
-// or it is nobody's turn.
-func (l *lineup) next() int {
+// next returns the place in the ring of the person who gets the next free slot; -1: no slot is
+// free, or it is nobody's turn.
+func (l *fairQueue) next() int {
 	if len(l.running) >= l.n {
 		return -1
 	}
@@ -170,8 +172,8 @@ func (l *lineup) next() int {
 	return slices.IndexFunc(l.ring, func(q waiting) bool { return l.held[q.person] < half })
 }
 
-// serve gives a slot that is free to whose turn it is, and returns the question; nil: see next.
-func (l *lineup) serve() *waiter {
+// serve gives a free slot to the person whose turn it is, and returns the question; nil: see next.
+func (l *fairQueue) serve() *waiter {
 	i := l.next()
 	if i < 0 {
 		return nil
@@ -187,8 +189,8 @@ func (l *lineup) serve() *waiter {
 	return w
 }
 
-// end takes back a person's slot, the one that they have longest.
-func (l *lineup) end(person string) {
+// end takes back the slot that a person has had longest.
+func (l *fairQueue) end(person string) {
 	if i := slices.Index(l.running, person); i >= 0 {
 		l.running = slices.Delete(l.running, i, i+1)
 	}
@@ -197,13 +199,13 @@ func (l *lineup) end(person string) {
 	}
 }
 
-// order returns those who wait in the order in which they would be served, if nobody else came and
-// the answers ended in the order in which they began.
-func (l *lineup) order() []*waiter {
+// order returns those who wait in the order in which they will be served, if nobody else comes and
+// the answers end in the order in which they began.
+func (l *fairQueue) order() []*waiter {
 	if len(l.ring) == 0 {
 		return nil
 	}
-	ahead := lineup{n: l.n, running: slices.Clone(l.running), held: maps.Clone(l.held), ring: slices.Clone(l.ring)}
+	ahead := fairQueue{n: l.n, running: slices.Clone(l.running), held: maps.Clone(l.held), ring: slices.Clone(l.ring)}
 	out := make([]*waiter, 0, l.queued())
 	for len(ahead.ring) > 0 {
 		w := ahead.serve()
@@ -217,7 +219,7 @@ func (l *lineup) order() []*waiter {
 }
 
 // queued returns how many wait.
-func (l *lineup) queued() int {
+func (l *fairQueue) queued() int {
 	n := 0
 	for _, q := range l.ring {
 		n += len(q.line)

@@ -99,7 +99,7 @@ func TestLineup(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		n, people := 1+r.IntN(9), 1+r.IntN(6)
 		half := max(1, n/2)
-		l := newLineup(n)
+		l := newFairQueue(n)
 		asked := map[string][]*waiter{}       // the questions of each person that wait, the oldest first
 		before := map[string]map[string]int{} // of each person who waits: how often others were served since it was their turn last
 		ahead := map[string]map[string]bool{} // and who waited already then

@@ -2,7 +2,7 @@ package answer
 
 import "time"
 
-// Phase says how far an answer is.
+// Phase is how far an answer is.
 type Phase int
 
 // The phases of an answer.
@@ -15,8 +15,7 @@ const (
 	Removed              // its question was deleted: its messages go
 )
 
-// Ending says whether an answer has ended, and how: what a successor needs to know, whatever is
-// shown.
+// Ending is whether an answer has ended, and how. A successor decides by it, whatever is shown.
 type Ending int
 
 // The endings.
@@ -42,12 +41,14 @@ func (p Phase) Final() bool { return p >= Done }
 
 // Snapshot is what a thread shows of an answer at one moment: values only.
 type Snapshot struct {
-	Text   string // the model's Markdown, the whole of it so far
-	Notice string // a sentence of ours to the reader (the server is away, the answer was cut); never part of Text
+	Text string // the model's Markdown, the whole of it so far
+	// Notice is a sentence of ours to the reader (the server is away, the answer was cut). It is never
+	// part of Text.
+	Notice string
 	Small  string // small print under it: live speed, then the footer
 	Status string // what the bot is doing before there is text: "is thinking…"
 	Phase  Phase
-	Ending Ending // whether it has ended; a successor goes by it
+	Ending Ending // whether it has ended; a successor decides by it
 
 	Controls Controls  // the buttons under it
 	Since    time.Time // when Status began: it is shown with the seconds since; zero: without

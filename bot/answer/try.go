@@ -10,14 +10,18 @@ import (
 	"llmbot/llm"
 )
 
-// try is one request. It shows the text as it grows.
+// try returns one request. It shows the text as it grows.
 func (w *Writer) try(ctx context.Context, req llm.Request) (llm.Result, error) {
 	var text, fresh strings.Builder // fresh: what is held back
 	came, solid := false, strings.TrimSpace(w.from.Text) != ""
+	if w.activity != ActivityAway { // who has been away is away until there is a token
+		w.is(ActivityThinking)
+	}
 	text.WriteString(w.from.Text)
 	w.text, w.tokens, w.sent = w.from.Text, w.from.Tokens, time.Now()
 	room := roomBehind(w.from.Text, w.bound.max)
-	req, checking := w.resumed(ctx, req) // until it is known that what comes is a continuation, it is held back
+	// What comes is held back until it is known to be a continuation.
+	req, checking := w.resumed(ctx, req)
 	take := func(d llm.Delta) error {
 		if d.Retract {
 			text.Reset()
@@ -29,17 +33,24 @@ func (w *Writer) try(ctx context.Context, req llm.Request) (llm.Result, error) {
 		if req.Continue && d.Reasoning != "" && !came {
 			return errNoContinuation
 		}
-		d.Text = strings.ReplaceAll(d.Text, prompt.Joiner, "") // of the prompt: an answer about <|im_end|> shows it as it is
+		// The joiner is the prompt's: an answer about <|im_end|> shows it as it is.
+		d.Text = strings.ReplaceAll(d.Text, prompt.Joiner, "")
 		came = came || d.Text != ""
+		switch {
+		case came:
+			w.is(ActivityWriting)
+		case d.Reasoning != "":
+			w.is(ActivityReasoning)
+		}
 		w.tokens = max(w.tokens, w.from.Tokens+d.CompletionTokens)
 		if checking {
 			fresh.WriteString(d.Text)
 			again, known := repeated(w.from.Text, fresh.String())
-			if !known && fresh.Len() < tellMost {
+			if !known && fresh.Len() < mostUnsure {
 				return nil
 			}
 			checking = false
-			if again { // it is the answer written anew
+			if again { // it is the answer from its beginning
 				w.from, w.noResume, w.tokens = Partial{}, true, d.CompletionTokens
 				text.Reset()
 				room = roomBehind(fresh.String(), w.bound.max)
@@ -56,7 +67,7 @@ func (w *Writer) try(ctx context.Context, req llm.Request) (llm.Result, error) {
 			w.show()
 		case d.Reasoning != "" && w.thinking.IsZero():
 			w.thinking = time.Now()
-			w.Think()
+			w.showThinking()
 		}
 		return nil
 	}
@@ -73,7 +84,8 @@ func (w *Writer) try(ctx context.Context, req llm.Request) (llm.Result, error) {
 	if checking { // it ended before it was known
 		w.text += fresh.String()
 		e, _ := errors.AsType[*llm.Error](err)
-		if nothing := strings.TrimSpace(fresh.String()) == ""; nothing && (err == nil || e != nil && e.Kind == llm.KindEmpty) {
+		empty := err == nil || e != nil && e.Kind == llm.KindEmpty
+		if empty && strings.TrimSpace(fresh.String()) == "" {
 			return res, errNoContinuation
 		}
 	}

@@ -18,30 +18,33 @@ const (
 	answerShare = 4
 	minAnswer   = 256 // tokens
 	minTail     = 64  // tokens of an answer that goes on, from which the model can know how
-	// learning is how fast the measured bytes per token of all threads follow the last answers.
+	// learning is the weight of a new measurement in the bytes per token of all threads (a moving
+	// average).
 	learning = 0.3
-	// leastRatio and mostRatio are what one thread may teach of all others, in bytes per token: rows
-	// of signs or of spaces are no measure for them.
+	// leastRatio and mostRatio bound what one thread may teach about all others, in bytes per token:
+	// rows of signs or of spaces are no measure for them.
 	leastRatio, mostRatio = 2.0, 6.0
-	// closeBy is how full the window may be by estimate before the server is asked for the exact
-	// count, in percent.
+	// closeBy is how full the window must be by estimate, in percent, for us to ask the server for the
+	// exact count.
 	closeBy      = 85
 	countTimeout = time.Second // such a count may take: it stands before the first token
-	maxSeats     = 10_000      // threads whose window is remembered. Each that is forgotten costs a prefix
+	// maxThreads is how many threads have a remembered window. Each that is forgotten costs a cached
+	// prefix.
+	maxThreads = 10_000
 )
 
-// window knows how much text fits into the model: the server's own count of a thread's last prompt, and for what is new in it an estimate
-// that is calibrated by that count.
+// window knows how much text fits into the model. It has the server's own count of a thread's last
+// prompt, and estimates what is new since by the bytes per token of that count.
 type window struct {
-	mu    sync.Mutex // guards all below
-	ratio float64    // bytes in a token over all threads, from the server's usage; 0: unknown
-	seats *simplelru.LRU[string, seat]
+	mu      sync.Mutex // guards all below
+	ratio   float64    // bytes in a token over all threads, from the server's usage; 0: unknown
+	threads *simplelru.LRU[string, threadFit]
 }
 
-func newWindow() window { return window{seats: recent.New[string, seat](maxSeats)} }
+func newWindow() window { return window{threads: recent.New[string, threadFit](maxThreads)} }
 
-// seat is what is known of one thread.
-type seat struct {
+// threadFit is what is known of one thread.
+type threadFit struct {
 	ratio float64 // bytes in a token of its last prompt, the template's own tokens included
 	first string  // the first turn that its last prompt had
 }
@@ -51,7 +54,7 @@ func (w *window) fit(key string, in *prompt.Input) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	in.Ratio = w.ratio
-	s, ok := w.seats.Get(key)
+	s, ok := w.threads.Get(key)
 	if !ok {
 		return
 	}
@@ -61,7 +64,7 @@ func (w *window) fit(key string, in *prompt.Input) {
 	}
 }
 
-// learn takes the server's own count of a prompt, whose first turns left stayed away.
+// learn records the server's own count of a prompt, from which the first left turns were left out.
 func (w *window) learn(key string, in prompt.Input, left int, msgs []llm.Message, u llm.Usage) {
 	size, text := textSize(msgs)
 	if !text || !u.Known || u.PromptTokens <= 0 {
@@ -70,11 +73,11 @@ func (w *window) learn(key string, in prompt.Input, left int, msgs []llm.Message
 	ratio := float64(size) / float64(u.PromptTokens)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s := seat{ratio: ratio}
+	s := threadFit{ratio: ratio}
 	if left < len(in.Turns) {
 		s.first = in.Turns[left].ID
 	}
-	w.seats.Add(key, s)
+	w.threads.Add(key, s)
 	if u.PromptTokens < 50 || size < 200 {
 		return // the template's own tokens outweigh the text: no measure for other threads
 	}
@@ -85,8 +88,8 @@ func (w *window) learn(key string, in prompt.Input, left int, msgs []llm.Message
 	w.ratio += learning * (ratio - w.ratio)
 }
 
-// textSize returns the size of a prompt in bytes; false if it has pictures, whose tokens are no
-// text.
+// textSize returns the size of a prompt in bytes. It reports false if the prompt has pictures:
+// their tokens are no text.
 func textSize(msgs []llm.Message) (int, bool) {
 	size := 0
 	for _, m := range msgs {
@@ -98,9 +101,9 @@ func textSize(msgs []llm.Message) (int, bool) {
 	return size, true
 }
 
-// exact builds the prompt for a model, and when it comes close to the window counts it exactly, if
-// the server can, and builds it by that count.
-func exact(ctx context.Context, c Counter, in *prompt.Input, model string) prompt.Output {
+// buildExact builds the prompt for a model. If the prompt comes close to the window, buildExact
+// lets the server count it, where it can, and builds it again by that count.
+func buildExact(ctx context.Context, c Counter, in *prompt.Input, model string) prompt.Output {
 	out := prompt.Build(*in)
 	if c == nil || in.Budget <= 0 || out.Tokens*100 < in.Budget*closeBy {
 		return out

@@ -16,14 +16,14 @@ func TestBudget(t *testing.T) {
 			t.Errorf("PromptBudget(%d, %d) = %d, want %d", tt.window, tt.answer, got, tt.want)
 		}
 	}
-	if got := smaller(&llm.Error{Limit: 1000, Prompt: 2000}, 1500); got != 562 {
+	if got := lowerBudget(&llm.Error{Limit: 1000, Prompt: 2000}, 1500); got != 562 {
 		t.Errorf("%d", got)
 	}
-	if got := smaller(&llm.Error{}, 1500); got != 750 {
+	if got := lowerBudget(&llm.Error{}, 1500); got != 750 {
 		t.Errorf("%d", got)
 	}
 	// vLLM stops counting behind its window.
-	if got := smaller(&llm.Error{Limit: 512, Prompt: 513, AtLeast: true}, 1500); got > 384 {
+	if got := lowerBudget(&llm.Error{Limit: 512, Prompt: 513, AtLeast: true}, 1500); got > 384 {
 		t.Errorf("%d of a window of 512", got)
 	}
 }
@@ -95,7 +95,7 @@ func TestExactCountsWhenItIsClose(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c := &counter{err: tt.err}
 			in := prompt.Input{Turns: turns, Budget: tt.budget}
-			out := exact(t.Context(), c, &in, "")
+			out := buildExact(t.Context(), c, &in, "")
 			if c.calls != tt.calls || out.LeftOut != tt.left {
 				t.Errorf("%d counts, %d left out", c.calls, out.LeftOut)
 			}

@@ -14,20 +14,14 @@ import (
 	"llmbot/llm"
 )
 
-// How long and how often a server that is away is waited for. The steps must stay under 15 s: an
-// answer comes by itself within 15 s after the server is back.
 const (
-	AwayFirst  = time.Second
-	AwayMost   = 8 * time.Second
-	AwayTotal  = 30 * time.Minute
-	awaySay    = 3 * time.Second // a blip that is shorter is not worth a message
-	ExtraTries = 1               // more tries for a stream that broke off
-	tellMost   = 4 << 10         // bytes after which it is not asked any more whether a continuation is one
-	progress   = 200             // bytes that a try must have brought, and the server can go on from, not to count as one of them
+	awaySay = 3 * time.Second // a blip that is shorter is not worth a message
+	// mostUnsure is after how many bytes we stop asking whether they are a continuation.
+	mostUnsure = 4 << 10
 )
 
-// errNoContinuation says that what came is no continuation of the answer: the next try writes it
-// anew.
+// errNoContinuation reports that what came is no continuation of the answer: the next request writes
+// the answer from its beginning.
 var errNoContinuation = errors.New("the server did not continue the answer")
 
 // What ends a request that would not end.
@@ -36,111 +30,160 @@ var (
 	errOverthought = errors.New("the model thinks without end")
 )
 
-// FinishCut says that an answer ended because it would not end by itself.
+// FinishCut reports that an answer ended because it would not end by itself.
 const FinishCut llm.Finish = "cut"
 
-// Write asks until there is an answer, the reason why not is final, or ctx ends. It goes on from
-// what is there.
+// Write asks the model until there is an answer, the reason why not is final, or ctx ends; see
+// [Retry]. It resumes the answer that from has. The caller has entered.
 func (w *Writer) Write(ctx context.Context, in prompt.Input, req llm.Request, from Partial) Outcome {
-	var (
-		awaySince time.Time
-		pause     = AwayFirst
-		again     = 0
-		trimmed   = false
-	)
 	w.shared.window.fit(w.task.Thread, &in)
-	if w.shared.sight.blind(w.model) {
+	if w.shared.vision.blind(w.model) {
 		w.cannotSee(&in)
 	}
-	w.takeUp(ctx, from)
-	built := w.fit(ctx, &in)
-	for {
-		req.Messages = built.Messages
-		if built.LeftOut > 0 {
-			w.base.Notice = Say(w.base.Notice, "Older messages of this thread were left out: it is longer than the model can read.")
-		}
-		res, err := w.try(ctx, req)
-		if errors.Is(err, errEndless) {
-			res, err = w.cut(res), nil
-		}
-		w.shared.cfg.Hooks.streamed(res, err)
-		w.task.Spent(w.used(ctx, res, built.Tokens))
-		if err == nil {
-			if w.from.Text == "" { // else its count is of more than the prompt
-				w.shared.window.learn(w.task.Thread, in, built.LeftOut, req.Messages, res.Usage)
-			}
-			return w.done(res)
-		}
-		failure, known := errors.AsType[*llm.Error](err)
-		switch {
-		case ctx.Err() != nil:
-			return w.Ended(context.Cause(ctx), res)
-		case errors.Is(err, errNoContinuation), known && failure.Kind == llm.KindBadRequest && w.from.Text != "" && !w.from.Asked:
-			w.shared.cfg.Log.InfoContext(ctx, "answer_not_continued", "request", w.id, "error", err)
-			w.noResume, w.from = true, Partial{}
-			continue
-		case errors.Is(err, errOverthought):
-			return w.failed(err, "I have stopped the model: it went on thinking without end.", res)
-		case !known:
-			return w.failed(err, "Something went wrong inside me.", res)
-		case failure.NoImages() && hasImages(in.Turns):
-			w.shared.sight.refused(w.model)
-			w.cannotSee(&in)
-			built = prompt.Build(in)
-		case failure.Kind == llm.KindContext && w.shorten():
-		case failure.Kind == llm.KindContext && !trimmed && len(in.Turns) > 1:
-			trimmed = true
-			in.Budget = smaller(failure, built.Tokens)
-			built = prompt.Build(in)
-		case failure.Away():
-			switch {
-			case !awaySince.IsZero():
-			case w.text == w.from.Text:
-				awaySince = w.sent // a connection that nobody takes fails only after some seconds
-			default:
-				awaySince = time.Now()
-			}
-			w.keep(ctx, res)
-			waited := time.Since(awaySince)
-			if waited > AwayTotal {
-				return w.failed(err, failure.User()+" I have waited for half an hour; please ask again later.", res)
-			}
-			if err := w.wait(ctx, failure, waited, pause); err != nil {
-				return w.Ended(err, llm.Result{})
-			}
-			pause = min(2*pause, AwayMost)
-			continue
-		case failure.Again() && again < ExtraTries:
-			brought := len(w.text) - len(w.from.Text)
-			if w.keep(ctx, res); brought < progress || w.from.Text == "" {
-				again++
-			}
-		default:
-			return w.failed(err, failure.User(), res)
-		}
-		w.shared.cfg.Log.WarnContext(ctx, "answer_tried_again", "request", w.id, "kind", failure.Kind.String(), "error", err)
-		awaySince, pause = time.Time{}, AwayFirst
+	w.startFrom(ctx, from)
+	r := &requests{Writer: w, in: in, req: req}
+	r.built = w.fit(ctx, &r.in)
+	err := Retry{Log: w.shared.cfg.Log.With("request", w.id), Wait: true}.Do(ctx, r)
+	failure, known := errors.AsType[*llm.Error](err)
+	switch {
+	case err == nil:
+		return w.done(r.res)
+	case ctx.Err() != nil:
+		return w.Ended(context.Cause(ctx), r.res)
+	case errors.Is(err, errOverthought):
+		return w.failed(err, "I have stopped the model: it went on thinking without end.", r.res)
+	case !known:
+		return w.failed(err, "Something went wrong inside me.", r.res)
+	case errors.Is(err, errWaitedLong):
+		return w.failed(err, failure.User()+" I have waited for half an hour; please ask again later.", r.res)
 	}
+	return w.failed(err, failure.User(), r.res)
 }
 
-// fit builds the prompt. An answer that is to go on has its place in the window, too: half of it at
-// most, and the newest of it.
+// requests are the [Requests] of one call of Write.
+type requests struct {
+	*Writer
+
+	in      prompt.Input
+	built   prompt.Output // of in
+	trimmed bool          // in was made shorter, which is done once
+	req     llm.Request   // without its messages
+	res     llm.Result    // of the last request
+	tried   bool          // there was one
+	paused  time.Duration // since the slot was given back
+}
+
+// Try makes one request, and a second one if the server did not continue the answer. It takes the
+// slot again if Away has given it back.
+func (r *requests) Try(ctx context.Context) (Tried, error) {
+	if r.tried {
+		r.resume(ctx, r.res)
+		r.res = llm.Result{}
+	}
+	if !r.inside {
+		r.shared.cfg.Hooks.away(r.paused)
+		if err := r.Enter(ctx); err != nil {
+			return Tried{}, err
+		}
+	}
+	r.tried = true
+	err := r.request(ctx)
+	failure, known := errors.AsType[*llm.Error](err)
+	refused := known && failure.Kind == llm.KindBadRequest && r.from.Text != "" && !r.from.Asked
+	if (refused || errors.Is(err, errNoContinuation)) && ctx.Err() == nil {
+		r.shared.cfg.Log.InfoContext(ctx, "answer_not_continued", "request", r.id, "error", err)
+		r.noResume, r.from = true, Partial{}
+		err = r.request(ctx)
+	}
+	out := Tried{Bytes: len(r.text) - len(r.from.Text)}
+	if err != nil && out.Bytes >= progress && ctx.Err() == nil {
+		out.Resumes = r.resumable(ctx, Partial{Text: r.text, Asked: r.from.Asked})
+	}
+	return out, err
+}
+
+// request makes one request, and records what it took.
+func (r *requests) request(ctx context.Context) (err error) {
+	r.req.Messages = r.built.Messages
+	if r.built.LeftOut > 0 {
+		r.Say("Older messages of this thread were left out: it is longer than the model can read.")
+	}
+	r.res, err = r.try(ctx, r.req)
+	if errors.Is(err, errEndless) {
+		r.res, err = r.cut(r.res), nil
+	}
+	r.shared.cfg.Hooks.streamed(r.res, err)
+	r.task.Spent(r.used(ctx, r.res, r.built.Tokens))
+	if err == nil && r.from.Text == "" { // else its count is of more than the prompt
+		r.shared.window.learn(r.task.Thread, r.in, r.built.LeftOut, r.req.Messages, r.res.Usage)
+	}
+	return err
+}
+
+// Adapt leaves out pictures that the model does not take, and shortens a prompt that is too long:
+// first the part of an answer that is to go on, then, once, the thread.
+func (r *requests) Adapt(_ context.Context, failure *llm.Error) bool {
+	switch {
+	case failure.NoImages() && hasImages(r.in.Turns):
+		r.shared.vision.refused(r.model)
+		r.cannotSee(&r.in)
+	case failure.Kind != llm.KindContext:
+		return false
+	case r.shorten():
+		return true
+	case !r.trimmed && len(r.in.Turns) > 1:
+		r.trimmed = true
+		r.in.Budget = lowerBudget(failure, r.built.Tokens)
+	default:
+		return false
+	}
+	r.built = prompt.Build(r.in)
+	return true
+}
+
+// Away shows that the server is away, if it takes longer than a moment, and gives the slot back:
+// others may have another server, or none to wait for.
+func (r *requests) Away(failure *llm.Error, waited, pause time.Duration) {
+	r.task.Progress()
+	r.is(ActivityAway)
+	r.paused = pause
+	r.Leave()
+	if waited+pause <= awaySay || r.belowVisible() {
+		return
+	}
+	phase, text := Waiting, r.shown
+	if text == "" {
+		text = r.fallback.Text
+	}
+	if text = r.bound.shown(text, false); text != "" {
+		phase = Writing
+	}
+	notice := failure.User()
+	if d := figures.Roughly(waited); d != "" {
+		notice += " I have been waiting for " + d + "."
+	}
+	notice += " I will answer as soon as it is there again."
+	r.draft.Set(Snapshot{Text: text, Notice: notice, Phase: phase, Controls: CanStop})
+}
+
+// fit builds the prompt. It keeps a place in the window for an answer that is to go on: at most
+// half of the window, for the end of the answer.
 func (w *Writer) fit(ctx context.Context, in *prompt.Input) prompt.Output {
 	need := prompt.Estimate(w.from.Text, in.Ratio)
 	if need == 0 || in.Budget <= 0 {
-		return exact(ctx, w.shared.cfg.Counter, in, w.model)
+		return buildExact(ctx, w.shared.cfg.Counter, in, w.model)
 	}
 	all := in.Budget
 	in.Budget -= min(need, all/2)
-	built := exact(ctx, w.shared.cfg.Counter, in, w.model)
+	built := buildExact(ctx, w.shared.cfg.Counter, in, w.model)
 	if room := all - built.Tokens; room < need {
 		w.room = max(room, minTail)
 	}
 	return built
 }
 
-// shorten halves what the model gets of the answer that is to go on; false: there is none, or
-// little left.
+// shorten halves what the model gets of the answer that is to go on. It reports false if there is
+// none, or little left.
 func (w *Writer) shorten() bool {
 	if w.from.Text == "" {
 		return false
@@ -152,24 +195,31 @@ func (w *Writer) shorten() bool {
 	return w.room >= minTail
 }
 
-// takeUp begins with what there is of an answer: it is shown at once, unless much more is visible.
-func (w *Writer) takeUp(ctx context.Context, from Partial) {
+// startFrom takes what there is of an answer, and shows it at once unless much more is visible.
+func (w *Writer) startFrom(ctx context.Context, from Partial) {
 	w.shown, w.text, w.tokens = from.Text, from.Text, from.Tokens
 	if w.resumable(ctx, from) {
 		w.from = from
 	}
-	if from.Text != "" && utf8.RuneCountInString(from.Text)*4 >= w.hold*3 {
-		w.hold = 0
-		w.draft.Set(Snapshot{Text: w.bound.shown(from.Text, false), Small: figures.Live(from.Tokens, from.Elapsed), Phase: Writing, Controls: CanStop})
+	if from.Text != "" && utf8.RuneCountInString(from.Text)*4 >= w.minVisible*3 {
+		w.minVisible = 0
+		w.draft.Set(Snapshot{
+			Text: w.bound.shown(from.Text, false), Small: figures.Live(from.Tokens, from.Elapsed),
+			Phase: Writing, Controls: CanStop,
+		})
 	}
 }
 
-// keep goes on from what a stream that broke off has brought, if the server can.
-func (w *Writer) keep(ctx context.Context, res llm.Result) {
-	all := w.whole(res)
-	now := Partial{Text: w.text, Tokens: max(w.tokens, all.Usage.CompletionTokens), Elapsed: all.Elapsed, TTFT: all.TTFT, Asked: w.from.Asked}
+// resume makes the next request go on from what a stream that broke off has brought, if the server
+// can continue an answer. res is the result of that stream.
+func (w *Writer) resume(ctx context.Context, res llm.Result) {
 	if w.text == w.from.Text {
 		return // nothing came
+	}
+	all := w.whole(res)
+	now := Partial{
+		Text: w.text, Tokens: max(w.tokens, all.Usage.CompletionTokens), Elapsed: all.Elapsed,
+		TTFT: all.TTFT, Asked: w.from.Asked,
 	}
 	w.from = Partial{}
 	if w.resumable(ctx, now) {
@@ -177,7 +227,7 @@ func (w *Writer) keep(ctx context.Context, res llm.Result) {
 	}
 }
 
-// cannotSee takes the pictures out of the prompt, and says so if one of them is new: came after the
+// cannotSee takes the pictures out of the prompt. It tells the person if one of them came after the
 // last answer.
 func (w *Writer) cannotSee(in *prompt.Input) {
 	latest := 0
@@ -206,6 +256,12 @@ func hasImages(turns []prompt.Turn) bool {
 
 // Think shows that the model is at work and has not written anything yet.
 func (w *Writer) Think() {
+	w.is(ActivityThinking)
+	w.showThinking()
+}
+
+// showThinking shows that the model thinks, and since when, as long as there is no text.
+func (w *Writer) showThinking() {
 	if w.began.IsZero() {
 		w.began = time.Now()
 	}
@@ -224,7 +280,7 @@ func (w *Writer) show() {
 	if w.task.Note != nil && w.shown == w.text {
 		w.task.Note(w.text, w.tokens, elapsed, w.from.TTFT)
 	}
-	if w.holding() {
+	if w.belowVisible() {
 		return
 	}
 	shown, small := w.bound.shown(w.shown, false), figures.Live(w.tokens, elapsed)
@@ -234,54 +290,23 @@ func (w *Writer) show() {
 	w.draft.Set(Snapshot{Text: shown, Small: small, Phase: Writing, Controls: CanStop})
 }
 
-// holding reports whether a killed process left more visible than there is now: it stays until it
-// is overtaken.
-func (w *Writer) holding() bool {
-	if w.hold > 0 && utf8.RuneCountInString(w.shown) >= w.hold {
-		w.hold = 0
+// belowVisible reports whether a killed process left more visible than there is now. What it left
+// stays until it is overtaken.
+func (w *Writer) belowVisible() bool {
+	if w.minVisible > 0 && utf8.RuneCountInString(w.shown) >= w.minVisible {
+		w.minVisible = 0
 	}
-	return w.hold > 0
+	return w.minVisible > 0
 }
 
-// stays reports whether what there was of the answer is what is kept if it ends now: nothing has
-// come, or less than is visible.
-func (w *Writer) stays() bool {
-	return !w.grown || w.holding() && len(w.stands.Text) > len(w.shown)
+// fallsBack reports whether an answer that ends now keeps the text from before this Writer: nothing
+// has come, or less than is visible.
+func (w *Writer) fallsBack() bool {
+	return !w.grown || w.belowVisible() && len(w.fallback.Text) > len(w.shown)
 }
 
-// wait waits for a server that is away, and says so when it takes longer than a moment.
-func (w *Writer) wait(ctx context.Context, failure *llm.Error, waited, pause time.Duration) error {
-	w.task.Progress()
-	if waited+pause > awaySay && !w.holding() {
-		phase, text := Waiting, w.shown
-		if text == "" {
-			text = w.stands.Text
-		}
-		if text = w.bound.shown(text, false); text != "" {
-			phase = Writing
-		}
-		notice := failure.User()
-		if d := figures.Roughly(waited); d != "" {
-			notice += " I have been waiting for " + d + "."
-		}
-		w.draft.Set(Snapshot{Text: text, Notice: notice + " I will answer as soon as it is there again.", Phase: phase, Controls: CanStop})
-	}
-	w.shared.cfg.Log.WarnContext(ctx, "model_away", "request", w.id, "kind", failure.Kind.String(), "hint", failure.Hint(), "error", failure,
-		"waited_s", int(waited.Seconds()))
-	w.Leave() // others may have another server, or none to wait for
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		w.shared.cfg.Hooks.away(pause)
-		return w.Enter(ctx)
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-// Enter waits for a slot, and shows the place in the queue as long as there is no text. Who has
-// entered leaves.
+// Enter waits for a slot, and shows the place in the queue as long as there is no text. After it
+// the caller must Leave. The error is ctx's cause.
 func (w *Writer) Enter(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -289,6 +314,7 @@ func (w *Writer) Enter(ctx context.Context) error {
 	since := time.Now()
 	err := w.shared.slots.take(ctx, w.task.Person, func(place int) {
 		w.queued = true
+		w.is(ActivityQueued)
 		if w.shown == "" {
 			w.draft.Set(Snapshot{Status: fmt.Sprintf("is busy with other answers: you are number %d in the queue", place), Since: since})
 		}
@@ -306,7 +332,7 @@ func (w *Writer) Leave() {
 	}
 }
 
-// whole returns the result with what it goes on from: all tokens, all seconds.
+// whole returns the result of all requests for the text: res, and what it continues.
 func (w *Writer) whole(res llm.Result) llm.Result {
 	if w.from.Text == "" {
 		return res
@@ -328,7 +354,7 @@ func (w *Writer) done(res llm.Result) Outcome {
 	return w.complete(w.text, w.base.Notice, w.whole(res))
 }
 
-// Finished returns the answer that an owner before has written to its end, and could not show.
+// Finished returns the answer that an earlier owner has written to its end, and could not show.
 func (w *Writer) Finished(p Partial) Outcome {
 	out := w.complete(p.Text, p.Notice, p.Result())
 	out.File = p.File
@@ -339,7 +365,9 @@ func (w *Writer) Finished(p Partial) Outcome {
 func (w *Writer) complete(text, notice string, r llm.Result) Outcome {
 	shown := w.bound.shown(text, true)
 	shown = shown[:w.draft.Room(shown, false)]
-	out := Outcome{Answer: Snapshot{Text: shown, Small: figures.Footer(r), Phase: Done, Ending: EndingWhole, Controls: CanRegenerate | CanRate}, Result: r}
+	out := Outcome{Result: r, Answer: Snapshot{
+		Text: shown, Small: figures.Footer(r), Phase: Done, Ending: EndingWhole, Controls: CanRegenerate | CanRate,
+	}}
 	switch {
 	case len(shown) < len(text): // to go on would show nothing more
 		out.All = text
@@ -362,13 +390,16 @@ func (w *Writer) cut(res llm.Result) llm.Result {
 
 // Ended returns the answer of a stream that we ended ourselves.
 func (w *Writer) Ended(cause error, res llm.Result) Outcome {
-	a := Snapshot{Text: w.bound.shown(w.shown, true), Small: w.small(res), Phase: Stopped, Ending: EndingBroken, Controls: CanRegenerate}
-	if w.stays() {
-		a.Text, a.Small = w.stands.Text, w.stands.Small
+	a := Snapshot{
+		Text: w.bound.shown(w.shown, true), Small: w.small(res),
+		Phase: Stopped, Ending: EndingBroken, Controls: CanRegenerate,
+	}
+	if w.fallsBack() {
+		a.Text, a.Small = w.fallback.Text, w.fallback.Small
 	}
 	switch {
-	case errors.Is(cause, ErrStopped) && !w.grown && w.kept: // it is as if nobody had wanted another one
-		return Outcome{Answer: w.stands, Result: w.whole(res), Err: cause, Kept: true}
+	case errors.Is(cause, ErrStopped) && !w.grown && w.kept: // as if nobody had asked for another
+		return Outcome{Answer: w.fallback, Result: w.whole(res), Err: cause, Kept: true}
 	case errors.Is(cause, ErrStopped):
 		a.Text = a.Text[:w.draft.Room(a.Text, true)]
 		a.Small = figures.Join("stopped", a.Small)
@@ -383,18 +414,23 @@ func (w *Writer) Ended(cause error, res llm.Result) Outcome {
 	return Outcome{Answer: a, Result: w.whole(res), Err: cause}
 }
 
-// failed keeps what there is and marks it.
+// failed returns what there is of the answer, marked as incomplete, and says why.
 func (w *Writer) failed(err error, sentence string, res llm.Result) Outcome {
-	a := Snapshot{Text: w.bound.shown(w.shown, true), Notice: Say(w.base.Notice, sentence), Small: w.small(res), Phase: Failed, Ending: EndingBroken, Controls: CanRegenerate}
-	if w.stays() {
-		a.Text, a.Small, a.Controls, a.Ending = w.stands.Text, w.stands.Small, a.Controls|w.stands.Controls, max(a.Ending, w.stands.Ending)
+	a := Snapshot{
+		Text: w.bound.shown(w.shown, true), Notice: Say(w.base.Notice, sentence), Small: w.small(res),
+		Phase: Failed, Ending: EndingBroken, Controls: CanRegenerate,
+	}
+	if w.fallsBack() {
+		a.Text, a.Small = w.fallback.Text, w.fallback.Small
+		a.Controls, a.Ending = a.Controls|w.fallback.Controls, max(a.Ending, w.fallback.Ending)
 	} else if len(a.Text) < len(w.shown) {
 		a.Notice = Say(a.Notice, RestNotShown)
 	}
 	return Outcome{Answer: a, Result: w.whole(res), Err: err, Kept: !w.grown && w.kept}
 }
 
-// small returns the footer of an answer that broke off: as far as the server counted.
+// small returns the footer of an answer that broke off, with the tokens that the server had
+// counted.
 func (w *Writer) small(res llm.Result) string {
 	if w.shown == "" {
 		return ""
@@ -405,10 +441,11 @@ func (w *Writer) small(res llm.Result) string {
 	return figures.Footer(w.whole(res))
 }
 
-// smaller returns the prompt budget after the server refused a prompt of which we thought that it
-// has tokens tokens.
-func smaller(e *llm.Error, tokens int) int {
-	fits := float64(e.Limit) * (answerShare - 1) / answerShare // a quarter of the window is for the answer
+// lowerBudget returns the prompt budget after the server refused a prompt. tokens is the size of
+// the prompt by our estimate.
+func lowerBudget(e *llm.Error, tokens int) int {
+	// A quarter of the window is for the answer.
+	fits := float64(e.Limit) * (answerShare - 1) / answerShare
 	switch {
 	case e.Limit > 0 && e.AtLeast: // how much has to go nobody knows
 		return max(min(int(fits), tokens/2), 1)
@@ -426,9 +463,9 @@ func Say(sentences, more string) string {
 	return strings.TrimSpace(sentences + " " + more)
 }
 
-// used returns the tokens of one request, prompt and answer: the server's count, and of a stream
-// that broke off its running one. Of a request that a person ended before the server had counted
-// anything, the prompt counts as we estimate it: else the longest ones would cost nothing.
+// used returns the tokens of one request, prompt and answer, as the server counted them; its
+// running count if the stream broke off. If a person ended the request before the server had
+// counted anything, the prompt counts as we estimate it: else the longest ones would cost nothing.
 func (w *Writer) used(ctx context.Context, res llm.Result, estimated int) int {
 	read := res.Usage.PromptTokens
 	if cause := context.Cause(ctx); read == 0 && (errors.Is(cause, ErrStopped) || errors.Is(cause, ErrSuperseded)) {

@@ -8,21 +8,47 @@ import (
 
 // Task is one answer that is to be written.
 type Task struct {
-	Thread string // its key: what is known of the window goes by it
-	Draft  Draft
-	ID     string // of the request, for the server's log too
-	Model  string // empty: the client's
-	Person string // whose slot it takes
-	Hold   int    // characters that a killed process left visible: nothing shorter is shown; 0: no matter
+	Thread     string // its key: the window is remembered by thread
+	Draft      Draft
+	ID         string // of the request, for the server's log too
+	Model      string // empty: the client's
+	Person     string // whose slot it takes
+	MinVisible int    // characters that a killed process left visible; 0: none. Fewer are not shown
 
-	Stands Snapshot // what there was of the answer: it stays if nothing comes
-	Kept   bool     // it had ended
+	Fallback Snapshot // what there was of the answer: it stays if nothing comes
+	Kept     bool     // it had ended
 
 	// Note takes the newest text, for whoever goes on with the answer should this process die; nil:
 	// nobody does. It does not block.
 	Note     func(text string, tokens int, elapsed, ttft time.Duration)
-	Progress func()           // says that this process does not die of the answer so far
-	Spent    func(tokens int) // is told what each request took
+	Progress func()           // reports that this process has not died of the answer so far
+	Spent    func(tokens int) // takes what each request cost
+
+	// Does takes what the Writer does now, when that changes; nil: nobody wants to know. It is called
+	// by the Writer's goroutine and does not block.
+	Does func(Activity)
+}
+
+// Activity is what a Writer does at a moment. It is for debug pages and metrics, and has nothing to
+// do with what people are shown meanwhile.
+type Activity int
+
+// The activities, in their usual order.
+const (
+	ActivityNone      Activity = iota // it has not begun
+	ActivityQueued                    // it waits for a slot
+	ActivityThinking                  // the model was asked, and has not begun
+	ActivityReasoning                 // the model thinks before it answers
+	ActivityWriting                   // the answer comes
+	ActivityAway                      // it waits for a server that is away, until a token comes
+)
+
+// is records what the Writer does now, and tells whoever wants to know.
+func (w *Writer) is(a Activity) {
+	if a != w.activity && w.task.Does != nil {
+		w.task.Does(a)
+	}
+	w.activity = a
 }
 
 // Writer asks the model for one answer and shows what it writes. It belongs to one goroutine.
@@ -34,36 +60,37 @@ type Writer struct {
 	model  string   // empty: the client's
 	base   Snapshot // what is shown beside the finished text: notices about what the model did not get
 
-	inside   bool     // it has a slot
-	queued   bool     // it had to wait for it
-	shown    string   // the longest text shown so far: it stays until a new try has overtaken it
-	hold     int      // see Task
-	from     Partial  // what the current try goes on from; zero: nothing
-	room     int      // tokens of it that the model gets, the newest; 0: all
-	stands   Snapshot // see Task
-	kept     bool     // see Task
-	grown    bool     // something has come
-	noResume bool     // the server does not continue answers
-	text     string   // of the current try, with what it goes on from
-	bound    bound    // what of it is shown
-	tokens   int      // the server's running count, with what it goes on from
-	sent     time.Time
-	began    time.Time // when the bot began to think
-	thinking time.Time // when the model began to reason; zero: it has not
+	activity   Activity // what it does now
+	inside     bool     // it has a slot
+	queued     bool     // it had to wait for it
+	shown      string   // the longest text shown so far: it stays until a new try has overtaken it
+	minVisible int      // see Task
+	from       Partial  // what the current try goes on from; zero: nothing
+	room       int      // tokens of it that the model gets, the newest; 0: all
+	fallback   Snapshot // see Task
+	kept       bool     // see Task
+	grown      bool     // something has come
+	noResume   bool     // the server does not continue answers
+	text       string   // of the current try, with what it goes on from
+	bound      bound    // what of it is shown
+	tokens     int      // the server's running count, with what it goes on from
+	sent       time.Time
+	began      time.Time // when the bot began to think
+	thinking   time.Time // when the model began to reason; zero: it has not
 }
 
 // Writer returns the Writer of one answer.
 func (s *Shared) Writer(t Task) *Writer {
 	w := &Writer{
-		shared: s, task: t, draft: t.Draft, id: t.ID, model: t.Model, hold: min(t.Hold, s.cfg.MaxChars),
-		stands: t.Stands, kept: t.Kept, bound: bound{max: s.cfg.MaxChars},
+		shared: s, task: t, draft: t.Draft, id: t.ID, model: t.Model, minVisible: min(t.MinVisible, s.cfg.MaxChars),
+		fallback: t.Fallback, kept: t.Kept, bound: bound{max: s.cfg.MaxChars},
 	}
-	w.stands.Text = w.bound.shown(w.stands.Text, true)
+	w.fallback.Text = w.bound.shown(w.fallback.Text, true)
 	return w
 }
 
-// Stands returns what there was of the answer, as far as it is shown, and whether it had ended.
-func (w *Writer) Stands() (_ Snapshot, kept bool) { return w.stands, w.kept }
+// Fallback returns what there was of the answer, as far as it is shown, and whether it had ended.
+func (w *Writer) Fallback() (_ Snapshot, kept bool) { return w.fallback, w.kept }
 
 // Queued reports whether the answer had to wait for its slot.
 func (w *Writer) Queued() bool { return w.queued }
@@ -71,7 +98,7 @@ func (w *Writer) Queued() bool { return w.queued }
 // Say adds a sentence to what is said beside the finished text.
 func (w *Writer) Say(sentence string) { w.base.Notice = Say(w.base.Notice, sentence) }
 
-// Outcome is what came of writing.
+// Outcome is the result of writing an answer.
 type Outcome struct {
 	Answer Snapshot // in its final phase
 	Result llm.Result

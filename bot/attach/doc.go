@@ -3,7 +3,8 @@
 //
 // # Promises
 //
-// What is not read, or not whole, is said, to the model and to the person. A file ends no fence but
-// its own, and costs the prompt hardly more than itself. However large and however many they are, a
-// few files are in memory at a time. The same file gives the same text in each turn of its thread.
+// The model and the person are told what was not read, or not whole. A file ends no fence but its
+// own, and costs the prompt hardly more than itself. However large and however many files there
+// are, only a few are in memory at a time. The same file gives the same text in each turn of its
+// thread.
 package attach

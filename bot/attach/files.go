@@ -23,13 +23,13 @@ import (
 const (
 	maxTextFile  = 10 << 20         // bytes of a text file that is read at all
 	maxImageFile = 20 << 20         // and of a picture
-	maxFileRunes = 100_000          // characters of a file that go to the model, if its window is large enough
+	maxFileRunes = 100_000          // characters of a file that go to the model, if its window allows
 	minFileRunes = 2_000            // and if it is not
 	unknownRunes = 24_000           // if nobody says how large it is
 	maxPictures  = 4                // the newest of a thread: servers refuse too many
 	maxFiles     = 20               // the newest of a thread, pictures among them
-	maxReads     = 4                // files of all threads that are fetched or read at a time: each is held in memory meanwhile
-	maxTicks     = 31               // backticks in a row that stay in a file: its fence must be longer than any
+	maxReads     = 4                // files of all threads read at a time: each is in memory
+	maxTicks     = 31               // backticks in a row that stay in a file: its fence must be longer
 	filesTimeout = 30 * time.Second // all files of a turn together
 	maxFileCache = 64 << 20         // bytes of files that are remembered for the next turns
 	maxFilesKept = 10_000           // and how many: what is said of one that was not read is short
@@ -37,17 +37,18 @@ const (
 
 // Errors of Files.
 var (
-	// ErrNoFile says that a file may not be read, or is not there: what came was no content of it.
+	// ErrNoFile reports that a file may not be read, or is not there: we got something else than its
+	// content.
 	ErrNoFile = errors.New("file is not readable")
-	// ErrLargeFile says that a file is larger than wanted.
+	// ErrLargeFile reports that a file is larger than the caller allows.
 	ErrLargeFile = errors.New("file is too large")
 )
 
 // Files fetches what people attach.
 type Files interface {
-	// File returns what Slack says of a file and its content. It blocks for the network, at most
-	// until ctx ends. Of a file of more than most bytes it reads nothing: ErrLargeFile. What is not
-	// the file's own content, such as a sign-in page, is ErrNoFile.
+	// File returns what Slack says of a file, and its content. It blocks for the network, at most
+	// until ctx ends. It returns ErrLargeFile for a file of more than most bytes, of which it reads
+	// nothing, and ErrNoFile for what is not the file's own content, such as a sign-in page.
 	File(ctx context.Context, id string, most int64) (thread.File, []byte, error)
 }
 
@@ -62,15 +63,19 @@ type Reader struct {
 
 // New returns a Reader of the files that files fetches; nil: files are not read.
 func New(files Files, log *slog.Logger) *Reader {
-	return &Reader{files: files, log: log, reads: make(chan struct{}, maxReads), pics: llm.NewPictures(), cache: newFileCache()}
+	return &Reader{
+		files: files, log: log, reads: make(chan struct{}, maxReads), pics: llm.NewPictures(), cache: newFileCache(),
+	}
 }
 
-// Fill puts the files of a thread into the turns of its conversation: the newest of them, up to a
-// number. files has them by the message that they are attached to, where is the thread for the log,
-// and budget is how many tokens the prompt may take; 0: not known. Fill returns what the person
-// should know about the files of the messages that are answered. It blocks for the network, half a
-// minute at most.
-func (r *Reader) Fill(ctx context.Context, where string, turns []prompt.Turn, files map[string][]thread.File, budget int, answered func(id string) bool) (said []string) {
+// Fill puts the newest files of a thread, at most maxFiles, into the turns of its conversation.
+// files has them by the id of their message, where names the thread in the log, and budget is how
+// many tokens the prompt may take; 0: not known. Fill returns what the person should know about the
+// files of the messages that are answered. It blocks for the network, for at most half a minute.
+func (r *Reader) Fill(
+	ctx context.Context, where string, turns []prompt.Turn, files map[string][]thread.File, budget int,
+	answered func(id string) bool,
+) (said []string) {
 	if len(files) == 0 {
 		return nil
 	}
@@ -112,8 +117,8 @@ func (a attachment) size() int {
 	return n
 }
 
-// Unreadable returns what is said of a message that is nothing but files that cannot be read;
-// empty: one can.
+// Unreadable returns what to tell a person whose message is nothing but files that we cannot read;
+// empty: we can read one.
 func Unreadable(files []thread.File) string {
 	if slices.ContainsFunc(files, func(f thread.File) bool { return kindOf(f) != fileOther || f.MIME == "" }) {
 		return ""
@@ -121,12 +126,15 @@ func Unreadable(files []thread.File) string {
 	return "I can't read this kind of file; I read text and pictures. Please paste the text that I should look at, with your question."
 }
 
-// fileLimits says what may still be read for a prompt.
+// fileLimits is what may still be read for a prompt.
 type fileLimits struct{ files, pictures int }
 
-// attach reads the files of a message for the model. It says to the person what was not read, or
-// not whole. What it reads it takes from left: also what turns out to be damaged has cost its work.
-func (r *Reader) attach(ctx context.Context, where string, files []thread.File, runes int, left *fileLimits) (text string, images []llm.Image, said []string) {
+// attach reads the files of a message for the model. said tells the person what it did not read, or
+// not whole. attach takes what it reads from left, also a file that turns out to be damaged: it has
+// cost its work.
+func (r *Reader) attach(
+	ctx context.Context, where string, files []thread.File, runes int, left *fileLimits,
+) (text string, images []llm.Image, said []string) {
 	var b strings.Builder
 	for _, f := range files {
 		a := leftOut(f)
@@ -151,7 +159,7 @@ func (r *Reader) attach(ctx context.Context, where string, files []thread.File, 
 	return b.String(), images, said
 }
 
-// leftOut returns what stands for a file that is not read because there are too many.
+// leftOut returns what stands in place of a file that is not read because there are too many.
 func leftOut(f thread.File) attachment {
 	if kindOf(f) == filePicture {
 		return attachment{
@@ -179,7 +187,7 @@ func (r *Reader) attachment(ctx context.Context, where string, f thread.File, ru
 	return a
 }
 
-// load reads one file. keep says that another try would bring nothing else.
+// load reads one file; keep: another try would bring the same.
 func (r *Reader) load(ctx context.Context, where string, f thread.File, runes int) (_ attachment, keep bool) {
 	cannot := func(why, said string) attachment {
 		return attachment{text: fmt.Sprintf("(attached file %s, which you cannot read: %s)", quoteName(f.Name), why), said: said}
@@ -224,7 +232,7 @@ func (r *Reader) load(ctx context.Context, where string, f thread.File, runes in
 	return cannot("its type is "+cmp.Or(f.MIME, "unknown"), fmt.Sprintf("I can't read %s: I read text and pictures.", quoteName(f.Name))), true
 }
 
-// picture reads a picture. keep says that another try would bring nothing else.
+// picture reads a picture; keep: another try would bring the same.
 func (r *Reader) picture(ctx context.Context, where string, f thread.File, data []byte) (_ attachment, keep bool) {
 	name := quoteName(f.Name)
 	image, err := r.pics.Picture(ctx, f.MIME, data)

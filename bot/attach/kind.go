@@ -7,7 +7,7 @@ import (
 	"llmbot/bot/thread"
 )
 
-// fileKind says what can be done with a file, as far as its type and name tell.
+// fileKind is what can be done with a file, as far as its type and name tell.
 type fileKind int
 
 const (

@@ -11,8 +11,8 @@ import (
 )
 
 // plainText decodes a text file: UTF-8, UTF-16 with a byte order mark, or Windows-1252, which
-// Latin-1 is a part of. It returns the first most characters and how many there are; false: it is
-// no text. It takes memory for what it returns only.
+// includes Latin-1. It returns the first most characters, and how many there are in all. It reports
+// false if the file is no text. It takes memory only for what it returns.
 func plainText(data []byte, most int) (text string, all int, ok bool) {
 	data, next := encoding(data)
 	var b strings.Builder
@@ -36,8 +36,8 @@ func plainText(data []byte, most int) (text string, all int, ok bool) {
 	return b.String(), all, true
 }
 
-// encoding finds out how a text is written. next decodes its first character; what is none is
-// utf8.RuneError.
+// encoding finds out how a text is encoded. next decodes the first character of what is left; it
+// returns utf8.RuneError for what is none.
 func encoding(data []byte) (text []byte, next func([]byte) (rune, int)) {
 	switch {
 	case len(data)%2 == 0 && bytes.HasPrefix(data, []byte{0xFF, 0xFE}):
@@ -68,8 +68,8 @@ func utf16Rune(p []byte, low int) (rune, int) {
 	return utf8.RuneError, 2
 }
 
-// western reports whether a text is rather Windows-1252 than damaged UTF-8: more of its bytes are
-// no UTF-8 than it has characters beyond ASCII that are. A text that is mostly such bytes is in no
+// western reports whether a text is Windows-1252 rather than damaged UTF-8: it has more bytes that
+// are no UTF-8 than characters beyond ASCII that are. A text that is mostly such bytes is in no
 // Western language, and would come out as nonsense.
 func western(data []byte) bool {
 	bad, good, high, all := 0, 0, 0, len(data)
@@ -88,8 +88,8 @@ func western(data []byte) bool {
 	return bad > good && high*10 <= all*3
 }
 
-// windows1252 decodes the first character of Windows-1252. That is Latin-1 but for what stands in
-// the place of its control characters; five of those are none.
+// windows1252 decodes the first character of Windows-1252. That is Latin-1 with other characters in
+// the place of its control characters. Five of these places are empty.
 func windows1252(p []byte) (rune, int) {
 	c := p[0]
 	if c < 0x80 || c >= 0xA0 {
@@ -103,7 +103,7 @@ func windows1252(p []byte) (rune, int) {
 }
 
 // inline returns a text file for the prompt. text is its beginning, and all is how many characters
-// it has. What is cut is said, to the model and to the person.
+// it has. inline tells the model and the person what was cut.
 func inline(name, text string, all int) attachment {
 	var notes, said []string
 	if n := utf8.RuneCountInString(text); n < all {

@@ -11,17 +11,19 @@ const (
 	askEvery = 5 * time.Second // how long an answer of theirs is believed
 )
 
-// state is how something is that had to be asked.
+// state is the answer of something that had to be asked how it is.
 type state struct {
 	asked time.Time // zero: never
 	text  string    // what it said of itself
 	err   error     // it is not usable
 }
 
-// asking asks a question that costs something, at most every askEvery, and one at a time.
+// asking asks a question that costs something: at most every askEvery, and once at a time.
 type asking struct {
-	ask  func(ctx context.Context) (string, error)
-	turn chan struct{} // holds one: the right to ask. A channel, since who waits for it must not wait longer than its request
+	ask func(ctx context.Context) (string, error)
+	// turn holds one: the right to ask. It is a channel, because who waits for it must not wait longer
+	// than its request.
+	turn chan struct{}
 
 	mu   sync.Mutex // guards last
 	last state
@@ -36,7 +38,8 @@ func newAsking(ask func(ctx context.Context) (string, error)) *asking {
 	return a
 }
 
-// now is the state as it is, or was a moment ago. It blocks for at most askFor; of a nil asking it is zero.
+// now returns the state as it is, or as it was a moment ago. It blocks for at most askFor. A nil
+// asking returns the zero state.
 func (a *asking) now(ctx context.Context) state {
 	if a == nil {
 		return state{}
@@ -60,7 +63,7 @@ func (a *asking) now(ctx context.Context) state {
 	return a.last
 }
 
-// known is the last state. It does not block.
+// known returns the last state. It does not block.
 func (a *asking) known() state {
 	if a == nil {
 		return state{}

@@ -19,7 +19,7 @@ const prefix = "llmbot_"
 // labelOther is the value for what is on no list.
 const labelOther = "other"
 
-// Description is what there is to know of a metric.
+// Description describes a metric.
 type Description struct {
 	Name, Type, Help string
 	Labels           []string
@@ -28,8 +28,8 @@ type Description struct {
 // Build is what llmbot_build_info says.
 type Build struct{ Version, Commit, Go string }
 
-// Metrics counts what the hooks of the other packages tell; its methods have their signatures, and are safe for concurrent use. [New] adds
-// what is read at the moment of a scrape.
+// Metrics counts what the hooks of the other packages report. Its methods have the signatures of
+// these hooks, and are safe for concurrent use. [New] adds what is read at the moment of a scrape.
 type Metrics struct {
 	registry *prometheus.Registry
 	table    []Description // complete after New
@@ -84,7 +84,8 @@ func speedBuckets() []float64 {
 	return []float64{1, 2, 5, 10, 15, 20, 25, 30, 35, 40, 50, 60, 80, 100, 150, 200, 300}
 }
 
-// NewMetrics returns metrics with a registry of their own, with those of the process and of the Go runtime beside ours.
+// NewMetrics returns metrics with a registry of their own, which also has those of the process and
+// of the Go runtime.
 func NewMetrics(b Build) *Metrics {
 	m := &Metrics{registry: prometheus.NewRegistry(), kinds: errorKinds()}
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -133,7 +134,8 @@ func NewMetrics(b Build) *Metrics {
 	return m
 }
 
-// zeros makes what alerts ask for exist before it first happens: the rate of a counter that begins at 1 is not seen.
+// zeros creates the series that alerts ask for before they first count: Prometheus does not see the
+// rate of a counter that begins at 1.
 func (m *Metrics) zeros() {
 	for _, end := range bot.Ends() {
 		m.answers.WithLabelValues(string(end))
@@ -162,7 +164,7 @@ func (m *Metrics) zeros() {
 			m.overQuota.WithLabelValues(string(of), string(limit))
 		}
 	}
-	for _, kind := range []string{"other", "pressed", "command"} { // what kind of message it was is not known when that goes wrong
+	for _, kind := range []string{"other", "pressed", "command"} { // of a message the kind is not known
 		m.events.WithLabelValues(kind, "panicked")
 		m.events.WithLabelValues(kind, "unreadable")
 	}
@@ -172,7 +174,7 @@ func (m *Metrics) zeros() {
 	}
 }
 
-// errorKinds are the kinds of package llm, and one for whatever else may fail.
+// errorKinds returns the kinds of package llm, and one for whatever else may fail.
 func errorKinds() []string {
 	var kinds []string
 	for k := llm.Kind(0); !strings.HasPrefix(k.String(), "kind_"); k++ {
@@ -188,7 +190,7 @@ func (m *Metrics) Table() []Description {
 	return t
 }
 
-// describe notes a metric in the table and returns its full name.
+// describe adds a metric to the table and returns its full name.
 func (m *Metrics) describe(kind, name, help string, labels []string) string {
 	m.table = append(m.table, Description{Name: prefix + name, Type: kind, Help: help, Labels: labels})
 	return prefix + name
@@ -212,7 +214,7 @@ func (m *Metrics) histogram(name, help string, buckets []float64, labels ...stri
 	return h
 }
 
-// one is the histogram of a vector without labels.
+// one returns the histogram of a vector without labels.
 func one(v *prometheus.HistogramVec) prometheus.Histogram {
 	h, ok := v.WithLabelValues().(prometheus.Histogram)
 	if !ok {
@@ -221,10 +223,10 @@ func one(v *prometheus.HistogramVec) prometheus.Histogram {
 	return h
 }
 
-// single is the counter of a vector without labels.
+// single returns the counter of a vector without labels.
 func single(v *prometheus.CounterVec) prometheus.Counter { return v.WithLabelValues() }
 
-// known is v if it is on the list, so that nothing from outside can become a label.
+// known returns v if it is on the list, so that nothing from outside can become a label.
 func known(v string, list []string) string {
 	if slices.Contains(list, v) {
 		return v

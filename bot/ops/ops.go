@@ -31,15 +31,15 @@ const (
 	scrapesAtOnce = 4
 )
 
-// Config is what the server shows. Each function may be nil, must be safe for concurrent use, and must not block, but for Store and
-// Model, which are asked at most every 5 s and get 2 s.
+// Config is what the server shows. Each function may be nil and must be safe for concurrent use.
+// None may block but Store and Model, which are called at most every 5 s and get 2 s.
 type Config struct {
 	Metrics *Metrics // required; to be used for one server only
 
 	Stopping    func() bool                     // the bot takes no new questions
 	Sockets     func() int                      // that are open
 	Connections func() int                      // of the Slack app, as Slack counts
-	Trouble     func() string                   // why sockets are not open, and what to do; empty: nothing is known
+	Trouble     func() string                   // why sockets are not open; empty: not known
 	Store       func(ctx context.Context) error // whether it is usable
 	Model       func(ctx context.Context) (string, error)
 	Threads     func() []bot.ThreadState
@@ -58,7 +58,7 @@ func (c Config) queued() int                { return called(c.Queued) }
 func (c Config) threads() []bot.ThreadState { return called(c.Threads) }
 func (c Config) pace() (snap pace.Snapshot) { return called(c.Pace) }
 
-// called is what f says; without an f, nothing.
+// called returns the result of f; the zero value if f is nil.
 func called[T any](f func() T) T {
 	if f == nil {
 		var nothing T
@@ -121,9 +121,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mux.ServeHTTP(w, r)
 }
 
-// foreign says whether a web page of another site makes the browser ask for something that costs: a profile takes the processor for a minute, and
-// every page asks the store and the model server. Following a link from elsewhere to a page that is no profile is fine. The method does not matter, and
-// another port of this machine is another site's page, too. Programs send no such headers.
+// foreign reports whether a web page of another site makes the browser ask for something that
+// costs: a profile takes the processor for a minute, and every page asks the store and the model
+// server. A link from elsewhere to a page that is no profile is allowed. The method does not
+// matter, and another port of this machine is another site, too. Programs send no such headers.
 func foreign(r *http.Request) bool {
 	debug := strings.HasPrefix(path.Clean("/"+r.URL.Path)+"/", "/debug/")
 	switch r.Header.Get("Sec-Fetch-Site") {
@@ -136,8 +137,8 @@ func foreign(r *http.Request) bool {
 	return debug || r.Header.Get("Sec-Fetch-Mode") != "navigate"
 }
 
-// Listen takes the address. An error that says that it is taken has a Hint. That other machines can reach it is logged as a warning: the pages
-// ask for no password.
+// Listen takes the address. If it is taken already, the error has a Hint. Listen logs a warning if
+// other machines can reach the address: the pages ask for no password.
 func Listen(ctx context.Context, addr string, log *slog.Logger) (net.Listener, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", addr)
@@ -151,13 +152,13 @@ func Listen(ctx context.Context, addr string, log *slog.Logger) (net.Listener, e
 	return l, nil
 }
 
-// ListenError says that the address could not be taken.
+// ListenError reports that the address could not be taken.
 type ListenError struct {
 	Addr string
 	Err  error
 }
 
-// Error is for the log and the terminal.
+// Error returns a text for the log and the terminal.
 func (e *ListenError) Error() string {
 	return fmt.Sprintf("listen on %s (OPS_ADDR): %v", e.Addr, e.Err)
 }
@@ -165,7 +166,7 @@ func (e *ListenError) Error() string {
 // Unwrap returns the cause.
 func (e *ListenError) Unwrap() error { return e.Err }
 
-// Hint is the next step.
+// Hint returns the next step.
 func (e *ListenError) Hint() string {
 	if errors.Is(e.Err, syscall.EADDRINUSE) {
 		return "Another bot may be running: end it, or set OPS_ADDR to another address (127.0.0.1:0 takes any free port), or to off."
@@ -173,7 +174,8 @@ func (e *ListenError) Hint() string {
 	return "Set OPS_ADDR to an address of this machine, such as 127.0.0.1:9464, or to off."
 }
 
-// Run serves on l until ctx ends, then lets requests under way finish for 2 s. It returns after its goroutines did.
+// Run serves on l until ctx ends, and then gives requests in progress 2 s to finish. It returns
+// after its goroutines did.
 func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	srv := s.server(l)
 	ended := make(chan error, 1)
@@ -193,7 +195,7 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	return nil
 }
 
-// server is the HTTP server with its limits.
+// server returns the HTTP server with its limits.
 func (s *Server) server(l net.Listener) *http.Server {
 	return &http.Server{
 		Handler: guarded(l, s), ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
@@ -201,8 +203,9 @@ func (s *Server) server(l net.Listener) *http.Server {
 	}
 }
 
-// guarded keeps web pages in a browser on this machine out of a server that only this machine reaches: they can give a name of their own the
-// address 127.0.0.1, and would read what is shown.
+// guarded keeps web pages in a browser on this machine away from a server that only this machine
+// reaches. Such a page can give a name of its own the address 127.0.0.1 (DNS rebinding), and would
+// read what is shown.
 func guarded(l net.Listener, h http.Handler) http.Handler {
 	if a, ok := l.Addr().(*net.TCPAddr); !ok || !a.IP.IsLoopback() {
 		return h

@@ -15,7 +15,7 @@ import (
 	"llmbot/llm"
 )
 
-// wantsJSON says whether ?format=json was asked for.
+// wantsJSON reports whether ?format=json was asked for.
 func wantsJSON(r *http.Request) bool { return r.URL.Query().Get("format") == "json" }
 
 // show writes a page as text, or v as JSON if that was asked for.
@@ -56,14 +56,15 @@ func (s *Server) index(w http.ResponseWriter, _ *http.Request) {
 // mostShown is how much a page shows of what somebody else calls himself or says, in characters.
 const mostShown = 300
 
-// shown is what a server, or an event of Slack, says of itself, as it may stand in a page: on a terminal it must not do anything.
+// shown returns what a server, or an event of Slack, says of itself in a form that may stand in a
+// page: it must not steer a terminal.
 func shown(s string) string { return llm.Printable(s, mostShown) }
 
 func escape(s string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s)
 }
 
-// livez takes the bot's locks: one that is stuck does not answer, and whoever asks gives up.
+// livez takes the bot's locks: a bot that is stuck does not answer, and whoever asks gives up.
 func (s *Server) livez(w http.ResponseWriter, r *http.Request) {
 	s.cfg.threads()
 	s.cfg.pace()
@@ -238,7 +239,7 @@ func sortedKeys[K ~string, V any](m map[K]V) []K {
 	return keys
 }
 
-// since is how many seconds ago something was; 0 if it is not known.
+// since returns how many seconds ago something was; 0 if it is not known.
 func since(t time.Time) float64 {
 	if t.IsZero() {
 		return 0
@@ -253,7 +254,7 @@ func ago(t time.Time) string {
 	return lasted(time.Since(t))
 }
 
-// lasted is a duration for people: `4.2s`, `12m30s`.
+// lasted returns a duration for people: `4.2s`, `12m30s`.
 func lasted(d time.Duration) string {
 	if d < time.Minute {
 		return fmt.Sprintf("%.1fs", d.Seconds())

@@ -6,42 +6,42 @@ import (
 	"time"
 )
 
-// core decides. It is a pure state machine: all it knows comes in as values with the time they are of, and
-// it starts nothing. Not safe for concurrent use.
+// core decides. It is a pure state machine: all that it knows comes in as values with their times,
+// and it starts nothing. It is not safe for concurrent use.
 type core struct {
 	share    float64
-	scale    float64 // of limits that perMin does not name; below 1: 1
+	scale    float64 // multiplies limits that perMin does not name; below 1: 1
 	perMin   map[Method]int
 	methods  map[Method]*limiter
-	channels map[string]*limiter // posts
-	lanes    []*lane             // as opened
-	reasons  [carryOn + 1]int    // calls made, by why
-	asked    []time.Time         // when the answers of the last minute were opened
-	ends     *ends               // from being asked to the last token
-	texts    *ends               // from the first text to the last token
-	latency  float64             // seconds of a call, smoothed
-	speed    float64             // characters a second that the model writes, smoothed
-	flying   int                 // calls under way
+	channels map[string]*limiter   // limits posts, by channel
+	lanes    []*lane               // in the order of opening
+	reasons  [continuation + 1]int // calls made, by reason
+	asked    []time.Time           // when the answers of the last minute were opened
+	answers  *durations            // from being asked to the last token
+	texts    *durations            // from the first text to the last token
+	latency  float64               // seconds of a call, smoothed
+	speed    float64               // characters a second that the model writes, smoothed
+	flying   int                   // calls under way
 	serial   int
 }
 
-// lane is one answer as the core knows it.
+// lane is the core's state of one answer.
 type lane struct {
 	serial  int
 	channel string
 	opened  time.Time
 	load    Load
-	fresh   bool // load was set since the call under way began
+	fresh   bool // load was set after the call under way began
 
-	first   time.Time // when there was text first
-	arrived time.Time // when text came last
+	first   time.Time // when the first text came
+	arrived time.Time // when the last text came
 
-	posted bool      // something of it is visible or was tried to be
+	posted bool      // a call has succeeded
 	shown  int       // visible characters
-	reads  time.Time // when the reader has read what is visible
+	reads  time.Time // when the reader will have read what is visible
 	sent   time.Time // when the last call was sent
-	paced  time.Time // the same without the wait for the next piece of text
-	oldest time.Time // since when there is text that is not visible
+	paced  time.Time // sent, without the wait for the next piece of text
+	oldest time.Time // since when some text is not visible
 
 	closingAt time.Time
 	flying    bool
@@ -53,32 +53,32 @@ type lane struct {
 	visibleAt time.Time
 	over      bool
 	err       error
-	wantText  bool // a call is due and would gain from the text that is about to come
+	wantText  bool // a call is due, and better after the next piece of text
 }
 
-// call is a decision: to make this call now.
+// call is a decision to make a call now.
 type call struct {
-	lane    *lane
-	kind    Kind
-	final   bool
-	why     reason
-	hasText bool
-	oldest  time.Time // of the text that becomes visible
-	at      time.Time
-	risky   bool // only the window allows it, see limiter
+	lane       *lane
+	kind       Kind
+	final      bool
+	why        reason
+	hasText    bool
+	oldest     time.Time // of the text that becomes visible
+	at         time.Time
+	overBucket bool // the window allows it, the bucket does not; see limiter
 }
 
-// reason is why a call is made; also the order in which calls get budget.
+// reason is why a call is made. A smaller reason gets budget first.
 type reason int
 
 const (
-	final    reason = iota // the answer is complete
-	first                  // the first text, or a new page
-	read                   // the reader runs out of text
-	live                   // to look alive
-	tidyUp                 // the small print and buttons of an answer whose text went out otherwise
-	printing               // small print only
-	carryOn                // a continuation message
+	final        reason = iota // the answer is complete
+	first                      // the first text, or a new page
+	read                       // the reader will run out of text
+	live                       // the answer should look alive
+	cleanup                    // small print and buttons, when all text is visible
+	printing                   // small print only
+	continuation               // a continuation message
 )
 
 func (r reason) String() string {
@@ -91,7 +91,7 @@ func newCore(perMinute map[Method]int, share float64) *core {
 	}
 	return &core{
 		share: share, perMin: perMinute, methods: make(map[Method]*limiter), channels: make(map[string]*limiter),
-		ends: newEnds(), texts: newEnds(), latency: 0.1, speed: modelSpeed,
+		answers: newDurations(), texts: newDurations(), latency: 0.1, speed: modelSpeed,
 	}
 }
 
@@ -110,7 +110,7 @@ func (c *core) setShare(share float64) {
 	}
 }
 
-// limit is the limiter of a method.
+// limit returns the limiter of a method.
 func (c *core) limit(m Method) *limiter {
 	l := c.methods[m]
 	if l == nil {
@@ -127,7 +127,7 @@ func (c *core) limit(m Method) *limiter {
 	return l
 }
 
-// budget is the limiter that a call of this lane needs.
+// budget returns the limiter that a call of this lane needs.
 func (c *core) budget(l *lane, k Kind) *limiter {
 	if k.Method() != MethodPost {
 		return c.limit(k.Method())
@@ -141,11 +141,11 @@ func (c *core) budget(l *lane, k Kind) *limiter {
 	return p
 }
 
-// mostChannels is how many channels' post budgets are kept before the idle ones are forgotten.
-const mostChannels = 256
+// maxChannels is how many channels' post budgets are kept before idle ones are dropped.
+const maxChannels = 256
 
 func (c *core) open(now time.Time, channel string) *lane {
-	if len(c.channels) > mostChannels {
+	if len(c.channels) > maxChannels {
 		for ch, p := range c.channels {
 			if p.flying == 0 && p.full(now) && !p.paused.After(now) {
 				delete(c.channels, ch)
@@ -166,7 +166,7 @@ func (c *core) drop(l *lane) {
 	l.over = true
 }
 
-// set gives the newest load, whose text came last at the time at.
+// set stores the newest load. Its text last grew at the time at.
 func (c *core) set(now time.Time, l *lane, load Load, at time.Time) {
 	if l.over {
 		return
@@ -189,20 +189,22 @@ func (c *core) set(now time.Time, l *lane, load Load, at time.Time) {
 	}
 }
 
-// closing notes that an answer is complete.
+// closing records that an answer is complete, and how long it took.
 func (c *core) closing(now time.Time, l *lane) {
 	l.closingAt, l.tries, l.notBefore = now, 0, time.Time{}
 	if l.load.Text == 0 {
-		return // an error message, or stopped before a word: says nothing of how long answers last
+		// An error message, or an answer stopped before its first word, shows nothing about how
+		// long answers last.
+		return
 	}
-	c.ends.add(now.Sub(l.opened))
+	c.answers.add(now.Sub(l.opened))
 	c.texts.add(now.Sub(l.first))
 	if d := now.Sub(l.first).Seconds(); d > 0.5 {
 		c.speed += (float64(l.load.Text)/d - c.speed) / 8
 	}
 }
 
-// next is the kind of call that the lane needs.
+// next returns the kind of call that the lane needs.
 func (l *lane) next() Kind {
 	if l.load.Next != None {
 		return l.load.Next
@@ -213,7 +215,7 @@ func (l *lane) next() Kind {
 	return Post
 }
 
-// done takes the outcome of a call.
+// done stores the outcome of a call.
 func (c *core) done(now time.Time, k call, out Outcome) {
 	l := k.lane
 	lim := c.budget(l, k.kind)
@@ -225,14 +227,15 @@ func (c *core) done(now time.Time, k call, out Outcome) {
 	}
 	switch {
 	case out.Skipped:
-		lim.unspend(k.risky)
-		if l.tries++; l.tries > 1 { // a sender that skips for ever must not spin
+		lim.unspend(k.overBucket)
+		// A sender that skips for ever must not spin.
+		if l.tries++; l.tries > 1 {
 			l.notBefore = now.Add(backoff(l.tries, l.serial))
 		}
 	case out.RetryAfter > 0:
-		lim.refused(now, out.RetryAfter, k.risky)
+		lim.refused(now, out.RetryAfter, k.overBucket)
 	default:
-		lim.accepted(now, k.risky)
+		lim.accepted(now, k.overBucket)
 		if out.Err == nil {
 			c.latency += (min(now.Sub(k.at).Seconds(), 5) - c.latency) / 8
 		}
@@ -249,7 +252,7 @@ func (c *core) done(now time.Time, k call, out Outcome) {
 		l.notBefore = now.Add(backoff(l.tries, l.serial))
 	}
 	if out.Err != nil || out.Skipped && l.load.Dirty {
-		if l.load.Closing && l.tries >= mostTries {
+		if l.load.Closing && l.tries >= maxTries {
 			l.over, l.err = true, cmp.Or(out.Err, ErrFailed)
 		}
 		return
@@ -267,16 +270,16 @@ func (c *core) done(now time.Time, k call, out Outcome) {
 	l.conclude(now)
 }
 
-// show notes what a call made visible.
+// show records what a call made visible.
 func (l *lane) show(now time.Time, k call, shown int) {
 	if shown > l.shown {
 		l.reads = later(l.reads, now).Add(seconds(float64(shown-l.shown) / readSpeed))
-		l.oldest = k.at // text that came while the call was under way
+		l.oldest = k.at // newer text came during the call
 	}
 	l.shown = shown
 }
 
-// conclude notes when nothing is left.
+// conclude ends a lane that is complete and has nothing left to show.
 func (l *lane) conclude(now time.Time) {
 	if !l.load.Closing {
 		return
@@ -287,8 +290,8 @@ func (l *lane) conclude(now time.Time) {
 	l.over = l.over || !l.load.Dirty
 }
 
-// merge is the load that counts after a call: set is the newest that was set, out what the sender says;
-// fresh says that set came since the call was sent.
+// merge returns the load that counts after a call. set is the newest that Set was given; out is the
+// sender's; fresh means that set came after the call was sent.
 func merge(set, out Load, fresh bool) Load {
 	closing := set.Closing || out.Closing
 	switch {
@@ -304,15 +307,17 @@ func merge(set, out Load, fresh bool) Load {
 }
 
 const (
-	// mostTries is how often a final that fails (5xx, time-out) is tried: with the backoff, for about 15 s.
-	mostTries = 6
-	// backoffFirst and backoffMost are the first and longest pause after a failed call.
+	// maxTries is how often a final that fails (5xx, time-out) is tried. With the backoff, that
+	// takes about 15 s.
+	maxTries = 6
+	// backoffFirst and backoffMost are the first and the longest pause after a failed call.
 	backoffFirst = 500 * time.Millisecond
 	backoffMost  = 8 * time.Second
 )
 
-// backoff doubles with every try. Its jitter, up to a fifth, comes from the lane's number: lanes that failed
-// together do not come back together, and the core stays a function of its values.
+// backoff returns a pause that doubles with every try. Its jitter, up to a fifth, comes from the
+// lane's number: lanes that failed together do not come back together, and the core stays a
+// function of its values.
 func backoff(tries, serial int) time.Duration {
 	d := min(backoffFirst<<min(tries-1, 8), backoffMost)
 	return d - d*time.Duration((serial*7+tries*3)%16)/80

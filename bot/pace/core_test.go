@@ -171,7 +171,7 @@ func TestRefusedFinal(t *testing.T) {
 		r.close(2, l, 300)
 		k := r.one(2, Edit, final)
 		r.c.done(at(2.1), k, Outcome{Shown: 100, Load: l.load, RetryAfter: 5 * time.Second})
-		k = r.one(2.1, Continue, carryOn)
+		k = r.one(2.1, Continue, continuation)
 		load := l.load
 		load.Next = Edit
 		r.c.done(at(2.2), k, Outcome{Shown: 300, Load: load}) // the button is still there
@@ -180,7 +180,7 @@ func TestRefusedFinal(t *testing.T) {
 		}
 		r.none(3)
 		r.none(7)
-		k = r.one(9, Edit, tidyUp)
+		k = r.one(9, Edit, cleanup)
 		r.shown(9.1, k, 300)
 		if !l.over || l.err != nil {
 			t.Error("the lane is not over after the tidying up")
@@ -205,7 +205,7 @@ func TestRefusedFinal(t *testing.T) {
 		r.close(2, l, 300)
 		k := r.one(2, Edit, final)
 		r.c.done(at(2.1), k, Outcome{Shown: 4, Load: l.load, RetryAfter: time.Second})
-		r.one(2.11, Continue, carryOn)
+		r.one(2.11, Continue, continuation)
 	})
 	t.Run("small print only: waits, and is not continued", func(t *testing.T) {
 		r := newRig(t)
@@ -223,7 +223,7 @@ func TestNoBudgetForAFinal(t *testing.T) {
 	l := r.posted(0, 1000)
 	r.spendAll(1)
 	r.close(60, l, 1200) // the window is free again at 61 s, in time, and the reader has none left
-	r.one(60, Continue, carryOn)
+	r.one(60, Continue, continuation)
 	m := r.c.open(at(60), "D")
 	r.set(60, m, 1000)
 	k := r.one(60, Post, first)
@@ -303,7 +303,7 @@ func TestFailedCallsAreTriedAgainThenGivenUp(t *testing.T) {
 			r.c.done(at(now), k, Outcome{Shown: 100, Load: l.load, Err: broken})
 		}
 	}
-	if tries != mostTries || !errors.Is(l.err, broken) || now > 130 {
+	if tries != maxTries || !errors.Is(l.err, broken) || now > 130 {
 		t.Errorf("%d tries until %v s, error %v", tries, now, l.err)
 	}
 	m := r.posted(200, 100)
@@ -403,12 +403,12 @@ func TestLateFinalWaitsForAnEditThatIsNear(t *testing.T) {
 	l := r.posted(0, 100)
 	r.close(1, l, 200)
 	lim := r.c.limit(MethodEdit)
-	var risky []bool
+	var overBucket []bool
 	for lim.can(at(10)) { // what goes beyond the bucket goes a few at a time
-		risky = append(risky, lim.spend(at(10)))
+		overBucket = append(overBucket, lim.spend(at(10)))
 	}
 	r.none(10)
-	for _, was := range risky {
+	for _, was := range overBucket {
 		lim.accepted(at(10.1), was)
 	}
 	r.one(10.1, Edit, final)

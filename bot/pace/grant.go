@@ -4,16 +4,17 @@ import (
 	"time"
 )
 
-// horizons are the spans over which finals must be safe: near ones see the bunch that is ending, far ones
-// what refills meanwhile.
+// horizons returns the spans over which finals must be safe. Short ones see the answers that are
+// ending now, long ones see what refills meanwhile.
 func horizons() []time.Duration {
 	return []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second}
 }
 
-// grant finds the kind of call for which there is budget, or says when to look again.
+// grant returns the kind of call for which there is budget, or None and when to look again.
 func (c *core) grant(p *plan, w wish) (Kind, time.Time) {
 	now, lim := p.now, c.budget(w.lane, w.kind)
-	if until, ok := p.blocked[lim]; ok && w.why > first { // wishes come sorted, so this one is no better off
+	// Wishes come sorted, so this one has no better chance than the one that was blocked.
+	if until, ok := p.blocked[lim]; ok && w.why > first {
 		return None, until
 	}
 	can := lim.can(now)
@@ -32,13 +33,14 @@ func (c *core) grant(p *plan, w wish) (Kind, time.Time) {
 			return w.kind, now
 		}
 		return None, lim.soonest(now, 1)
-	case read, live, tidyUp, printing, carryOn:
+	case read, live, cleanup, printing, continuation:
 	}
 	if !can || p.queued[lim] > 0 {
 		p.blocked[lim] = later(lim.soonest(now, 1), now.Add(lookAgain))
 		return None, p.blocked[lim]
 	}
-	// Only a reader who runs out of text is worth the risk that Slack's limiter is the stricter one.
+	// Slack's limiter may be the stricter one. Only a reader who runs out of text is worth that
+	// risk.
 	cautious := w.why != read
 	if cautious && lim.cautious(now, 0) < 1 || w.kind == Edit && !c.safe(p, lim, cautious) {
 		p.blocked[lim] = now.Add(lookAgain)
@@ -56,14 +58,14 @@ func (c *core) grant(p *plan, w wish) (Kind, time.Time) {
 func (c *core) late(p *plan, w wish, lim *limiter) (Kind, time.Time) {
 	l, soon := w.lane, lim.soonest(p.now, p.queued[lim])
 	if l.load.Text <= l.shown || w.kind == Delete {
-		return None, soon // there is nothing to read that could be late
+		return None, soon // no reader waits for text
 	}
 	out := l.reads.Add(-seconds(c.latency))
 	inTime := !soon.After(l.closingAt.Add(finalWait)) || !soon.After(p.now.Add(finalSoon))
 	if inTime && (out.After(p.now) || !soon.After(p.now)) {
-		return None, sooner(soon, later(out, p.now)) // not urgent: the reader still has text
+		return None, sooner(soon, later(out, p.now)) // the reader still has text
 	}
-	// Those who see nothing at all come first.
+	// Answers that show nothing at all come first.
 	post, others := c.budget(l, Continue), p.firsts[l.channel]
 	if post.within(p.now, 0) <= others {
 		return None, sooner(soon, post.soonest(p.now, others+1))
@@ -71,15 +73,15 @@ func (c *core) late(p *plan, w wish, lim *limiter) (Kind, time.Time) {
 	return Continue, p.now
 }
 
-// safe says that, with one edit spent now on something else, the finals that may end within each of the
-// horizons can still be served with what refills meanwhile.
+// safe reports whether, with one edit spent now on something else, the finals that may come within
+// each horizon can still be served with what refills meanwhile.
 func (c *core) safe(p *plan, lim *limiter, cautious bool) bool {
 	if p.need == nil {
 		for _, h := range horizons() {
-			n := float64(p.pending) + p.perAsked*c.ends.early(h)
+			n := float64(p.pending) + p.perAsked*c.answers.expectedEndings(h)
 			for _, l := range c.lanes {
 				if !l.over && !l.load.Closing && !l.native() {
-					n += c.ends.chance(p.now.Sub(l.opened), h)
+					n += c.answers.chance(p.now.Sub(l.opened), h)
 				}
 			}
 			p.need = append(p.need, n)
@@ -97,12 +99,12 @@ func (c *core) safe(p *plan, lim *limiter, cautious bool) bool {
 	return true
 }
 
-// send counts a call as sent.
+// send counts a call as sent and returns it.
 func (c *core) send(p *plan, w wish, kind Kind) call {
 	l := w.lane
 	k := call{lane: l, kind: kind, final: l.load.Closing, why: w.why, at: p.now, hasText: l.load.Text > l.shown, oldest: l.oldest}
 	if kind == Continue {
-		k.why = carryOn
+		k.why = continuation
 	}
 	if w.why == final && w.kind == Edit {
 		p.pending--
@@ -113,11 +115,12 @@ func (c *core) send(p *plan, w wish, kind Kind) call {
 	if w.why == first && !l.posted && l.load.Text > 0 {
 		p.firsts[l.channel]--
 	}
-	k.risky = c.budget(l, kind).spend(p.now)
+	k.overBucket = c.budget(l, kind).spend(p.now)
 	c.flying++
 	c.reasons[k.why]++
 	l.flying, l.fresh, l.sent, l.paced = true, false, p.now, p.now
-	if p.now.Sub(w.due) <= tokenGap { // it waited for text only: the beat stays
+	// It only waited for text, so the rhythm of its edits stays.
+	if p.now.Sub(w.due) <= tokenGap {
 		l.paced = sooner(w.due, p.now)
 	}
 	return k

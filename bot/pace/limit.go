@@ -6,31 +6,37 @@ import (
 )
 
 const (
-	// minute is the span that Slack's tiers count over (docs.slack.dev, rate limits: "per minute").
+	// minute is the span over which Slack's tiers count (docs.slack.dev, rate limits: "per
+	// minute").
 	minute = time.Minute
-	// cautiousBurst is the burst of the bucket that Slack may be using instead of a window: its documents
-	// tolerate "short bursts" and name no number; ten is what one second of ten busy threads needs.
+	// cautiousBurst is the burst of the token bucket that Slack may be using instead of a window.
+	// Its documents tolerate "short bursts" and name no number; ten is what one second of ten busy
+	// threads needs.
 	cautiousBurst = 10
-	// farBelow is the part of the window under which a refusal cannot be the window's: then it is a bucket.
-	// (A bucket with a burst allows up to 60 in its first minute, so one may look like a full window; then the
-	// second refusal within a minute tells.)
+	// farBelow is the part of the window below which a refusal cannot come from a window, so that
+	// it comes from a bucket. (A bucket with a burst allows up to 60 in its first minute, so it may
+	// look like a full window at first. Then the second refusal within a minute shows that it is a
+	// bucket.)
 	farBelow = 0.9
-	// smoothFirst is how long a learned bucket is believed before the window is tried again; each
+	// smoothFirst is how long a learned bucket is believed before the window is tried again. Each
 	// time the trial fails the span doubles, up to smoothMost.
 	smoothFirst = 5 * time.Minute
 	smoothMost  = time.Hour
-	// probes is how many calls may be under way that only the window allows, until Slack has taken so many of
-	// them that it surely counts a window: a wrong guess then costs that many refusals, not one for each call
-	// that was on its way.
-	probes   = 2
-	trustful = 10
-	// slower is what remains of the believed rate when even smooth pacing is refused: somebody else spends too.
+	// maxProbes is how many calls that only the window allows may be under way, until Slack has
+	// taken probesToTrust of them, and so surely counts a window. A wrong guess then costs that
+	// many refusals, not one for each call that was on its way.
+	maxProbes     = 2
+	probesToTrust = 10
+	// slower is the part of the believed rate that remains when Slack refuses even smooth pacing,
+	// because somebody else spends too.
 	slower = 0.8
-	// postsAMinute is Slack's "about one message a second per channel, short bursts tolerated".
+	// postsAMinute is the rate of posts in a channel: "about one message a second per channel,
+	// short bursts tolerated".
 	postsAMinute = 60
 )
 
-// limitOf are calls a minute and workspace by Slack's tiers (docs.slack.dev, method pages, August 2026).
+// limitOf returns the calls a minute and workspace in Slack's tier of a method (docs.slack.dev,
+// method pages, August 2026).
 func limitOf(m Method) int {
 	switch m {
 	case MethodStart, MethodStop:
@@ -41,58 +47,58 @@ func limitOf(m Method) int {
 	return 50 // tier 3: chat.update, chat.delete, conversations.replies, …
 }
 
-// limiter is what we believe of Slack's limiter for one method (or for the posts of one channel). Both
-// models are kept all the time: a sliding window, which is believed at first, and a token bucket, which is
-// believed after a refusal that the window cannot explain. Calls that can wait have to fit both.
+// limiter is what we believe about Slack's limiter for one method, or for the posts of one channel.
+// It always keeps two models. The sliding window is believed at first; the token bucket is believed
+// for a while after a refusal that the window cannot explain. Calls that can wait must fit both.
 type limiter struct {
-	window int  // calls in any minute; 0 = no window
-	only   bool // there is nothing but the bucket
+	window int  // calls in any minute; 0: no window
+	only   bool // there is no window, only the bucket
 	share  float64
 
-	flying int         // calls under way: Slack may count them any moment up to their return
-	past   []time.Time // when calls of the last minute returned, sorted
+	flying int         // calls under way: Slack may count them at any moment before their return
+	past   []time.Time // when the calls of the last minute returned, sorted
 
-	risky int // of flying: those that the bucket would not have allowed
-	taken int // such calls that Slack took since its last refusal
+	overBucket int // calls under way that the bucket did not allow
+	taken      int // such calls that Slack has taken since its last refusal
 
-	paused      time.Time // no call before
+	paused      time.Time // no call before this time
 	lastRefusal time.Time
 
 	burst, level, slow float64   // of the bucket; slow scales its rate
 	at                 time.Time // of level
 
-	smooth    time.Time     // until then the bucket is believed
-	smoothFor time.Duration // of the last time
+	smooth    time.Time     // the bucket is believed until then
+	smoothFor time.Duration // the last span of that
 }
 
 func newLimiter(perMinute int, share float64) *limiter {
 	return &limiter{window: perMinute, share: share, burst: cautiousBurst, level: cautiousBurst, slow: 1}
 }
 
-// newPostLimiter is one channel's.
+// newPostLimiter returns the limiter of one channel's posts.
 func newPostLimiter(share float64) *limiter {
 	l := newLimiter(postsAMinute, share)
 	l.only = true
 	return l
 }
 
-// rate is the bucket's refill a second.
+// rate returns the bucket's refill a second.
 func (l *limiter) rate() float64 {
 	return float64(l.window) * l.share * l.slow / minute.Seconds()
 }
 
-// cap is the window's size.
+// cap returns the window's size.
 func (l *limiter) cap() int { return max(1, int(float64(l.window)*l.share)) }
 
 func (l *limiter) size() float64 { return max(1, l.burst*l.share) }
 
-// full says that the bucket does not refill any more.
+// full reports whether the bucket is full, so that it does not refill any more.
 func (l *limiter) full(now time.Time) bool {
 	l.move(now)
 	return l.level > l.size()-1e-6
 }
 
-// move brings the bucket and the window to now.
+// move brings the bucket and the window up to now.
 func (l *limiter) move(now time.Time) {
 	if !l.at.IsZero() && now.After(l.at) {
 		l.level = min(l.size(), l.level+l.rate()*now.Sub(l.at).Seconds())
@@ -109,10 +115,10 @@ func (l *limiter) move(now time.Time) {
 	}
 }
 
-// bucketed says that the bucket is believed.
+// bucketed reports whether the bucket is believed.
 func (l *limiter) bucketed() bool { return l.only || !l.smooth.IsZero() }
 
-// windowWithin is how many calls the window allows up to now+h.
+// windowWithin returns how many calls the window allows up to now+h.
 func (l *limiter) windowWithin(now time.Time, h time.Duration) int {
 	n := l.cap() - l.flying - len(l.past)
 	for _, t := range l.past {
@@ -124,7 +130,8 @@ func (l *limiter) windowWithin(now time.Time, h time.Duration) int {
 	return n
 }
 
-// within is how many calls could be made up to now+h, as far as is believed; with h = 0, at once.
+// within returns how many calls can be made up to now+h, by the model that is believed; with h = 0,
+// at once.
 func (l *limiter) within(now time.Time, h time.Duration) int {
 	l.move(now)
 	if l.paused.After(now.Add(h)) {
@@ -136,16 +143,16 @@ func (l *limiter) within(now time.Time, h time.Duration) int {
 	return l.windowWithin(now, h)
 }
 
-// can says that a call may be made now. What only the window allows goes a few at a time at first; the others
-// go when these return.
+// can reports whether a call may be made now. Calls that only the window allows go a few at a time
+// at first; the next go when these return.
 func (l *limiter) can(now time.Time) bool {
 	if l.within(now, 0) < 1 {
 		return false
 	}
-	return l.bucketed() || l.level >= 1 || l.taken >= trustful || l.risky < probes
+	return l.bucketed() || l.level >= 1 || l.taken >= probesToTrust || l.overBucket < maxProbes
 }
 
-// spare says that a call may be made now out of that part of the budget.
+// spare reports whether a call may be made now out of so large a part of the budget.
 func (l *limiter) spare(now time.Time, part float64) bool {
 	if !l.can(now) || !l.only && float64(len(l.past)+l.flying) >= part*float64(l.cap()) {
 		return false
@@ -153,7 +160,7 @@ func (l *limiter) spare(now time.Time, part float64) bool {
 	return !l.bucketed() || l.level-1 >= (1-part)*l.size()
 }
 
-// cautious is within under both models.
+// cautious is like within, under both models.
 func (l *limiter) cautious(now time.Time, h time.Duration) int {
 	l.move(now)
 	if l.paused.After(now.Add(h)) {
@@ -166,7 +173,7 @@ func (l *limiter) cautious(now time.Time, h time.Duration) int {
 	return min(n, l.windowWithin(now, h))
 }
 
-// soonest is when the n-th call from now (n >= 1) can be made, as far as is believed.
+// soonest returns when the n-th call from now (n >= 1) can be made, by the model that is believed.
 func (l *limiter) soonest(now time.Time, n int) time.Time {
 	l.move(now)
 	at := now
@@ -189,38 +196,39 @@ func (l *limiter) soonest(now time.Time, n int) time.Time {
 	return at
 }
 
-// spend counts a call that is sent now. It says whether only the window allows it; what ends the call has to
-// say so too.
-func (l *limiter) spend(now time.Time) (risky bool) {
+// spend counts a call that is sent now. It reports whether only the window allows the call;
+// unspend, accepted or refused must be told the same when the call ends.
+func (l *limiter) spend(now time.Time) (overBucket bool) {
 	l.move(now)
 	l.flying++
-	risky = l.level < 1 && !l.bucketed()
-	if risky {
-		l.risky++
+	overBucket = l.level < 1 && !l.bucketed()
+	if overBucket {
+		l.overBucket++
 	}
 	l.level = max(0, l.level-1)
-	return risky
+	return overBucket
 }
 
-// landed counts a call that is not under way any more.
-func (l *limiter) landed(risky bool) {
+// landed counts a call that is no longer under way.
+func (l *limiter) landed(overBucket bool) {
 	l.flying--
-	if risky {
-		l.risky--
+	if overBucket {
+		l.overBucket--
 	}
 }
 
-// unspend takes back a call that was never made.
-func (l *limiter) unspend(risky bool) {
-	l.landed(risky)
+// unspend takes back a call that was not made.
+func (l *limiter) unspend(overBucket bool) {
+	l.landed(overBucket)
 	l.level = min(l.size(), l.level+1)
 }
 
-// accepted says that a call returned now. Slack counted it at some moment before, so that its place is
-// free again a minute from now at the latest; that makes the window exact without a margin.
-func (l *limiter) accepted(now time.Time, risky bool) {
-	l.landed(risky)
-	if risky {
+// accepted records that Slack took a call, which returned now. Slack counted the call before now,
+// so its place is free again a minute from now at the latest; that makes the window exact without a
+// margin.
+func (l *limiter) accepted(now time.Time, overBucket bool) {
+	l.landed(overBucket)
+	if overBucket {
 		l.taken++
 	}
 	if !l.only {
@@ -229,12 +237,12 @@ func (l *limiter) accepted(now time.Time, risky bool) {
 	}
 }
 
-// refused says that Slack refused a call.
-func (l *limiter) refused(now time.Time, after time.Duration, risky bool) {
+// refused records that Slack refused a call, and corrects the model by it.
+func (l *limiter) refused(now time.Time, after time.Duration, overBucket bool) {
 	l.move(now)
-	l.landed(risky)
+	l.landed(overBucket)
 	l.taken = 0
-	fresh := !now.Before(l.paused) // not one of several that were under way together
+	fresh := !now.Before(l.paused) // else one of several that were under way together
 	l.paused = later(l.paused, now.Add(after))
 	if !fresh {
 		return
@@ -242,7 +250,8 @@ func (l *limiter) refused(now time.Time, after time.Duration, risky bool) {
 	again := !l.lastRefusal.IsZero() && now.Sub(l.lastRefusal) < minute
 	l.lastRefusal = now
 	if used := len(l.past) + l.flying; !l.bucketed() && !again && float64(used) >= farBelow*float64(l.cap()) {
-		return // the window, or others who spend of it: the pause says enough
+		// It is the window, or others spend of it too; the pause is enough.
+		return
 	}
 	if l.bucketed() {
 		if !l.only {
@@ -255,11 +264,11 @@ func (l *limiter) refused(now time.Time, after time.Duration, risky bool) {
 	if !l.only {
 		l.burst = min(l.burst, max(1, l.drained(now)/l.share))
 	}
-	l.level = max(0, 1-l.rate()*after.Seconds()) // Slack says when it takes the next one
+	l.level = max(0, 1-l.rate()*after.Seconds()) // Slack has named the time of the next call
 }
 
-// drained is the largest excess of the last minute's calls over the refill: what the bucket held before it
-// was empty.
+// drained returns the largest excess of the last minute's calls over the refill: what the bucket
+// held before it was empty.
 func (l *limiter) drained(now time.Time) float64 {
 	most := 0.0
 	for i, t := range l.past {

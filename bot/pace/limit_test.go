@@ -46,22 +46,22 @@ func TestWindowIsExactWhateverTheLatency(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	l := newLimiter(50, 1)
 	type flight struct {
-		back  float64
-		risky bool
+		back       float64
+		overBucket bool
 	}
 	var flights []flight
 	var counted []float64
 	for now := 0.0; now < 600; now += 0.05 {
 		flights = slices.DeleteFunc(flights, func(f flight) bool {
 			if f.back <= now {
-				l.accepted(at(now), f.risky)
+				l.accepted(at(now), f.overBucket)
 			}
 			return f.back <= now
 		})
 		if r.Float64() < 0.2 && l.within(at(now), 0) > 0 {
-			risky := l.spend(at(now))
+			overBucket := l.spend(at(now))
 			back := now + r.Float64()*2
-			flights = append(flights, flight{back, risky})
+			flights = append(flights, flight{back, overBucket})
 			counted = append(counted, now+r.Float64()*(back-now))
 		}
 	}
@@ -185,13 +185,13 @@ func TestProbes(t *testing.T) {
 		use(l, 0)
 	}
 	flying := 0
-	for range trustful {
+	for range probesToTrust {
 		for l.can(at(0)) {
 			l.spend(at(0))
 			flying++
 		}
-		if flying != probes {
-			t.Fatalf("%d calls under way beyond the burst, want %d probes", flying, probes)
+		if flying != maxProbes {
+			t.Fatalf("%d calls under way beyond the burst, want %d probes", flying, maxProbes)
 		}
 		l.accepted(at(0), true)
 		flying--
@@ -200,7 +200,7 @@ func TestProbes(t *testing.T) {
 		l.spend(at(0))
 		flying++
 	}
-	if want := 50 - cautiousBurst - trustful; flying != want {
+	if want := 50 - cautiousBurst - probesToTrust; flying != want {
 		t.Errorf("%d calls under way after as many were taken, want all %d that the window has left", flying, want)
 	}
 }
@@ -216,7 +216,7 @@ func TestPosts(t *testing.T) {
 }
 
 func TestEnds(t *testing.T) {
-	e := newEnds()
+	e := newDurations()
 	if p := e.chance(0, 11*time.Second); p < 0.5 || p >= 1 {
 		t.Errorf("before answers were seen: %v to end within 11 s", p)
 	}
@@ -234,7 +234,7 @@ func TestEnds(t *testing.T) {
 			t.Errorf("chance(age %v s, within %v s) = %v, want %v", c.age, c.h, got, c.want)
 		}
 	}
-	if e.quantile(longAnswer) != 5*time.Second || e.early(6*time.Second) != 1 {
-		t.Error("quantile or early")
+	if e.quantile(longAnswer) != 5*time.Second || e.expectedEndings(6*time.Second) != 1 {
+		t.Error("quantile or expectedEndings")
 	}
 }

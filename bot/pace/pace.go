@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Method is the name of a Slack Web API method. Every method has its own budget.
+// Method is the name of a Slack Web API method. Each method has its own budget.
 type Method string
 
 // The methods that lanes use.
@@ -20,9 +20,10 @@ const (
 	MethodStop   Method = "chat.stopStream"
 )
 
-// shared reports whether the method's budget is divided among processes by the answers that they write.
-// Others are one call a turn or less, reads above all: a process with few answers must not wait for them
-// while the workspace has some left. If all of them together ask too much, Slack's refusals tell each.
+// shared reports whether the method's budget is divided among processes by the answers that they
+// write. Other methods, reads above all, are called at most once a turn: a process with few answers
+// must not wait for them while the workspace has budget left. If all processes together call too
+// often, Slack refuses calls of each.
 func (m Method) shared() bool {
 	switch m {
 	case MethodPost, MethodEdit, MethodDelete, MethodStart, MethodAppend, MethodStop:
@@ -31,7 +32,7 @@ func (m Method) shared() bool {
 	return false
 }
 
-// Kind says what a call does.
+// Kind is what a call does.
 type Kind int
 
 // The kinds of calls.
@@ -42,8 +43,8 @@ const (
 	Post
 	// Edit changes the newest message.
 	Edit
-	// Continue posts what is not visible yet as a new message, because the edit that would show it is
-	// refused for too long. Only pace asks for it, and only for a final; a Load never says it.
+	// Continue posts what is not visible yet as a new message, because Slack refuses the edit that
+	// would show it for too long. Only pace asks for it, and only for a final; a Load never has it.
 	Continue
 	// Start begins a native stream.
 	Start
@@ -55,7 +56,7 @@ const (
 	Delete
 )
 
-// String is the kind in lower case.
+// String returns the kind in lower case.
 func (k Kind) String() string {
 	switch k {
 	case Post:
@@ -77,7 +78,7 @@ func (k Kind) String() string {
 	return "none"
 }
 
-// Method is the method whose budget a call of this kind needs.
+// Method returns the method whose budget a call of this kind needs.
 func (k Kind) Method() Method {
 	switch k {
 	case Post, Continue:
@@ -95,76 +96,81 @@ func (k Kind) Method() Method {
 	return MethodEdit
 }
 
-// Load is what an answer could show now. It is a value; the newest replaces the one before.
+// Load is what an answer could show now. It is a value, and the newest one replaces the one before.
 type Load struct {
 	// Text is the number of characters of the whole answer that exist now, small print not counted.
 	Text int
-	// Next is the kind of call that would show more of it. The zero value means Post as long as nothing
-	// was shown, then Edit.
+	// Next is the kind of call that would show more of the answer. The zero value means Post while
+	// nothing has been shown, then Edit.
 	Next Kind
-	// Dirty says that a call would change something; small print and buttons count. Small print without any
-	// text is posted at once, so before there is text it should be Dirty only if it is worth a message.
+	// Dirty means that a call would change something; small print and buttons count. Small print
+	// without any text is posted at once, so before there is text, set Dirty only for what is worth
+	// a message.
 	Dirty bool
-	// Closing says that the answer is complete, so this is (part of) its final.
+	// Closing means that the answer is complete, so that the next calls show its final.
 	Closing bool
-	// Rev orders loads: of a Set that comes while a call is under way and the call's own Outcome.Load the
-	// one with the higher Rev counts. A sender that counts its changes under its mutex never shows pace
-	// an old Next. With zeros the outcome counts, and a Set meanwhile only adds Text, Dirty and Closing.
+	// Rev orders loads. When Set is called during a call, the Set load and the call's Outcome.Load
+	// compete, and the one with the higher Rev counts. A sender that counts its changes under its
+	// mutex never gives pace an old Next. If both are zero, the outcome's counts, and Set only adds
+	// Text, Dirty and Closing.
 	Rev uint64
 }
 
-// Outcome is what came of a call.
+// Outcome is the outcome of a call.
 type Outcome struct {
-	// Shown is the number of characters of the whole answer that are visible after the call. When the
-	// call failed it is what was visible before.
+	// Shown is the number of characters of the whole answer that are visible after the call. After
+	// a call that failed, it is what was visible before.
 	Shown int
-	// Load is what remains to be shown. A final is done when its Load is not Dirty.
+	// Load is what remains to be shown. A final is done when this Load is not Dirty.
 	Load Load
-	// Err says that the call failed. Without RetryAfter and Failed it is tried again, a few times.
+	// Err reports that the call failed. Without RetryAfter and Failed, the call is retried a few
+	// times.
 	Err error
-	// RetryAfter, if above zero, says that Slack refused the call for its rate (HTTP 429, or ratelimited).
-	// The method pauses that long (posts: in this channel); the lane then sends what is newest. A refusal
-	// that names no time should say a second.
+	// RetryAfter, if above zero, reports that Slack refused the call for its rate (HTTP 429, or
+	// ratelimited). The method pauses that long (posts: in this channel); then the lane sends what
+	// is newest. Set it to a second if Slack names no time.
 	RetryAfter time.Duration
-	// Failed says that no further call will help. The lane ends, and Close returns Err.
+	// Failed reports that no further call will help. The lane ends, and Close returns Err.
 	Failed bool
-	// Skipped says that no call was made (there was nothing to send, or it was not of the right kind);
-	// it costs no budget. Load says what is next.
+	// Skipped reports that no call was made, because there was nothing to send or it was not of the
+	// right kind. It costs no budget. Load has what is next.
 	Skipped bool
 }
 
 // Sender makes the calls of one lane.
 type Sender interface {
-	// Send makes one call of the given kind with the newest text and blocks until its outcome is known.
-	// final says that the answer is complete, so that the call shows it whole if it fits. There is never
-	// more than one call of a lane under way. ctx ends with Scheduler.Run.
+	// Send makes one call of the given kind with the newest text, and blocks until its outcome is
+	// known. final means that the answer is complete, so that the call shows all of it if it fits.
+	// A lane has at most one call under way. ctx ends with Scheduler.Run.
 	Send(ctx context.Context, kind Kind, final bool) Outcome
 }
 
-// Hooks tell of what happens, for metrics. Each may be nil; they are called from Run, one at a time, and
-// must not block or call back into the Scheduler.
+// Hooks report what happens, for metrics. Each may be nil. Run calls them one at a time; they must
+// not block or call the Scheduler.
 type Hooks struct {
-	// Call: a call is made, and why: "first", "read", "live", "print", "final", "continue", "tidy".
+	// Call is called for each call with its reason: "first", "read", "live", "print", "final",
+	// "continue", "tidy".
 	Call func(m Method, reason string)
-	// Refused: Slack refused a call for its rate.
+	// Refused is called when Slack refuses a call for its rate.
 	Refused func(m Method, retryAfter time.Duration)
-	// Left: how many edits could be made at once now.
+	// Left is called with how many edits could be made at once now.
 	Left func(edits int)
-	// EndLag: from Close to the complete text being visible.
+	// EndLag is called with the time from Close until the complete text is visible.
 	EndLag func(d time.Duration)
-	// Staleness: how old the oldest text was that a call made visible.
+	// Staleness is called with the age of the oldest text that a call made visible.
 	Staleness func(d time.Duration)
 }
 
-// Config of a Scheduler. The zero value is usable.
+// Config configures a Scheduler. The zero value is usable.
 type Config struct {
-	// Limits are calls a minute by method; methods that are missing have those of Slack's documents.
+	// Limits are calls a minute by method. A missing method has the limit of Slack's documents.
 	Limits map[Method]int
-	// Scale multiplies the documents' limits, for an app to which Slack granted more, or an emulator without any; below 1: 1.
+	// Scale multiplies the documents' limits, for an app to which Slack granted more, or an
+	// emulator without limits; below 1: 1.
 	Scale float64
-	// Senders is how many calls may be under way at once; 0 means 16.
+	// Senders is how many calls may be under way at once; 0: 16.
 	Senders int
-	// Share of the budget that this process may use, above 0 up to 1; 0 means 1.
+	// Share is the part of the budget that this process may use, above 0 up to 1; 0: 1.
 	Share float64
 	Hooks Hooks
 }
@@ -191,12 +197,12 @@ type Scheduler struct {
 	mu   sync.Mutex // guards all below
 	core *core
 	live map[*lane]*Lane
-	// queues are those who wait in Take; the first has the turn
+	// Callers of Take that wait, by method. The first has the turn.
 	queues map[Method][]*ticket
-	idle   chan struct{} // closed when no lane is left; nil if nobody asked
+	idle   chan struct{} // closed when no lane is left; nil if nobody waits
 }
 
-// New returns a Scheduler. Nothing is sent before Run.
+// New returns a Scheduler. It makes no call before Run.
 func New(cfg Config) *Scheduler {
 	c := newCore(cfg.Limits, cfg.Share)
 	c.scale = cfg.Scale
@@ -211,8 +217,8 @@ func New(cfg Config) *Scheduler {
 	}
 }
 
-// Open adds an answer that is to be shown in a channel. It does not block. The lane must be ended with
-// Close or Abandon.
+// Open adds an answer to be shown in a channel. It does not block. End the lane with Close or
+// Abandon.
 func (s *Scheduler) Open(channel string, snd Sender) *Lane {
 	l := &Lane{s: s, snd: snd, done: make(chan struct{})}
 	s.mu.Lock()
@@ -222,7 +228,8 @@ func (s *Scheduler) Open(channel string, snd Sender) *Lane {
 	return l
 }
 
-// SetShare sets the part of the budget, above 0 up to 1, that this process may use; others use the rest.
+// SetShare sets the part of the budget that this process may use, above 0 up to 1; other processes
+// use the rest.
 func (s *Scheduler) SetShare(share float64) {
 	s.mu.Lock()
 	s.core.setShare(share)
@@ -230,9 +237,9 @@ func (s *Scheduler) SetShare(share float64) {
 	s.poke()
 }
 
-// StreamFits says that a native stream may be opened now: there is budget for its start, and for its stop
-// beside those of all streams that are open. A lane counts as a stream as soon as a Load says Start; one that
-// is not Dirty does.
+// StreamFits reports whether a native stream may be opened now: there is budget for its start, and
+// for its stop after those of all open streams. A lane counts as a stream as soon as its Load has
+// Next Start, even if the Load is not Dirty.
 func (s *Scheduler) StreamFits() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -246,15 +253,16 @@ func (s *Scheduler) StreamFits() bool {
 	return s.core.limit(MethodStart).can(now) && s.core.limit(MethodStop).cautious(now, 0) > streams
 }
 
-// Left is how many calls of a method could be made within d from now, as far as is known.
+// Left returns how many calls of a method can be made within d from now, as far as is known.
 func (s *Scheduler) Left(m Method, d time.Duration) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.core.limit(m).within(time.Now(), d)
 }
 
-// Idle returns nil when no lane is left, those included that only wait for the tidying up after a continuation
-// message, ErrStopped when Run has ended, and the cause of ctx when that ends first.
+// Idle returns nil when no lane is left, not even one that only waits for the cleanup after a
+// continuation message. It returns ErrStopped when Run has ended, and the cause of ctx when that
+// ends first.
 func (s *Scheduler) Idle(ctx context.Context) error {
 	s.mu.Lock()
 	if len(s.live) == 0 {
@@ -276,11 +284,11 @@ func (s *Scheduler) Idle(ctx context.Context) error {
 	}
 }
 
-// poke makes Run look again.
+// poke wakes Run.
 func (s *Scheduler) poke() {
 	select {
 	case s.wake <- struct{}{}:
-	default: // it will look anyway
+	default: // it is awake already
 	}
 }
 
@@ -296,12 +304,12 @@ type Lane struct {
 	mu      sync.Mutex // guards all below; taken after s.mu, or alone
 	load    Load       // the newest
 	arrived time.Time  // when its text last grew
-	fresh   bool       // load is newer than what Run knows
-	armed   bool       // Run wants to know of the next text
+	fresh   bool       // Run does not know load yet
+	armed   bool       // Run wants to be woken by the next text
 }
 
-// Set replaces what the answer could show. It never blocks for a call, keeps no queue (the newest load
-// wins), and after Close does nothing.
+// Set replaces what the answer could show. It never waits for a call and keeps no queue: the newest
+// load wins. After Close it does nothing.
 func (l *Lane) Set(load Load) {
 	l.set(load, false)
 }
@@ -326,11 +334,11 @@ func (l *Lane) set(load Load, closing bool) {
 	}
 }
 
-// Close sets the complete answer and returns when it is visible: when the Sender reported a Load that is
-// not dirty, or that nothing but the tidying up after a continuation message remains (which goes on
-// without the caller, see Idle). It returns the Sender's error when that was permanent or came back a few
-// times, ErrStopped when Run has ended, and the cause of ctx when that ends first; the lane then makes no
-// further call. It may be called again, and then says the same.
+// Close sets the complete answer and returns nil when it is visible: when the Sender has reported a
+// Load that is not dirty, or one with nothing left but the cleanup after a continuation message,
+// which goes on without the caller (see Idle). It returns the Sender's error when that was
+// permanent or came a few times, ErrStopped when Run has ended, and the cause of ctx when that ends
+// first; the lane then makes no further call. A second call returns the same.
 func (l *Lane) Close(ctx context.Context, load Load) error {
 	load.Closing = true
 	l.set(load, true)
@@ -339,7 +347,8 @@ func (l *Lane) Close(ctx context.Context, load Load) error {
 		return l.err
 	case <-l.s.stopped:
 		select {
-		case <-l.done: // both at once: what was reached counts
+		case <-l.done:
+			// Both at once: what was reached counts.
 			return l.err
 		default:
 			return ErrStopped
@@ -350,7 +359,8 @@ func (l *Lane) Close(ctx context.Context, load Load) error {
 	}
 }
 
-// Abandon ends the lane without a final: it makes no further call. One that is under way is not cancelled.
+// Abandon ends the lane without a final. It makes no further call, and does not cancel one that is
+// under way.
 func (l *Lane) Abandon() {
 	l.s.mu.Lock()
 	defer l.s.mu.Unlock()

@@ -9,26 +9,27 @@ import (
 	"time"
 )
 
-// defaultSenders is how many calls may be under way at once. Slack answers in about 0.1 s and allows 50
-// edits a minute, so this only matters when Slack hangs.
+// defaultSenders is how many calls may be under way at once. Slack answers in about 0.1 s and
+// allows 50 edits a minute, so the number only matters when Slack hangs.
 const defaultSenders = 16
 
-// result is what a sender goroutine hands back to Run.
+// result is what a sender's goroutine returns to Run.
 type result struct {
 	lane *Lane
 	call call
 	out  Outcome
 }
 
-// Run makes the calls until ctx ends, and returns nil after those under way did. It is called once. To lose
-// nothing, close the lanes and wait with Idle before ctx ends.
+// Run makes the calls until ctx ends, and returns nil after the calls under way have. Call it once.
+// To lose nothing, close the lanes and wait with Idle before ctx ends.
 func (s *Scheduler) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
-	results := make(chan result, s.senders) // never blocks a sender
+	results := make(chan result, s.senders) // has room for all, so no sender blocks
 	defer func() {
 		wg.Wait()
 		close(results)
-		for r := range results { // a final that came through while we stop was shown
+		// A final whose call returned while we stop was shown.
+		for r := range results {
 			s.finish(r)
 		}
 		close(s.stopped)
@@ -54,7 +55,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	}
 }
 
-// send makes a call. A sender that panics ends its own answer, not all others.
+// send makes a call. A sender that panics ends its own answer and no other.
 func send(ctx context.Context, o order) (out Outcome) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -64,13 +65,14 @@ func send(ctx context.Context, o order) (out Outcome) {
 	return o.to.snd.Send(ctx, o.call.kind, o.call.final)
 }
 
-// order is a call with its receiver.
+// order is a call with its lane.
 type order struct {
 	call call
 	to   *Lane
 }
 
-// look folds in what lanes have set and asks the core what to call now, and after how long to look again.
+// look hands the lanes' newest loads to the core. It returns the calls to make now, and how long to
+// wait before looking again.
 func (s *Scheduler) look(now time.Time) ([]order, time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -98,7 +100,7 @@ func (s *Scheduler) look(now time.Time) ([]order, time.Duration) {
 			l := s.live[cl]
 			l.mu.Lock()
 			l.armed = true
-			if l.fresh { // it came between the fold and now
+			if l.fresh { // it came after foldLocked
 				s.poke()
 			}
 			l.mu.Unlock()
@@ -128,8 +130,8 @@ func (s *Scheduler) finish(r result) {
 	}
 	r.lane.foldLocked(now)
 	s.core.done(now, r.call, r.out)
-	// What Set compares with has to follow what the sender said, or a clean lane that turns dirty again
-	// would not wake anybody.
+	// Set compares with this load, so it must follow what the sender reported. Otherwise a clean
+	// lane that becomes dirty again would not wake Run.
 	r.lane.mu.Lock()
 	if !r.lane.fresh {
 		r.lane.load = r.call.lane.load
@@ -138,9 +140,9 @@ func (s *Scheduler) finish(r result) {
 	s.settleLocked()
 }
 
-// settleLocked ends the lanes that the core has finished with. The caller holds s.mu.
+// settleLocked ends the lanes that the core is done with. The caller holds s.mu.
 func (s *Scheduler) settleLocked() {
-	for _, cl := range slices.Backward(s.core.lanes) { // which are removed on the way
+	for _, cl := range slices.Backward(s.core.lanes) { // endLocked removes them
 		l := s.live[cl]
 		if cl.visible && !l.told {
 			l.told = true

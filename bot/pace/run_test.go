@@ -93,7 +93,7 @@ func TestErrorsOfAFinal(t *testing.T) {
 		want  error
 		calls int
 	}{
-		"passes":    {Outcome{Err: broken}, broken, 1 + mostTries},
+		"passes":    {Outcome{Err: broken}, broken, 1 + maxTries},
 		"permanent": {Outcome{Err: broken, Failed: true}, broken, 2},
 		"unnamed":   {Outcome{Failed: true}, ErrFailed, 2},
 	} {

@@ -4,41 +4,42 @@ import (
 	"time"
 )
 
-// Snapshot is the state of a Scheduler at one moment, for /debug/pace. It marshals to JSON; durations are in
-// seconds.
+// Snapshot is the state of a Scheduler at one moment, for /debug/pace. It marshals to JSON;
+// durations are in seconds.
 type Snapshot struct {
 	Methods map[Method]Budget `json:"methods"`
-	// Channels are the post budgets of the channels that were used.
+	// Channels are the post budgets of the channels in use.
 	Channels map[string]Budget `json:"channels"`
 	Lanes    []LaneState       `json:"lanes"`
-	// Calls are the calls made so far by why they were made, as Hooks.Call says it.
+	// Calls counts the calls made so far by reason; Hooks.Call has the reasons.
 	Calls map[string]int `json:"calls"`
 	// Flying is the number of calls under way.
 	Flying int `json:"flying"`
 	// Share is this process's part of the budget.
 	Share float64 `json:"share"`
-	// Latency of a call, characters a second that the model writes, and how long the text of nine out of ten
-	// answers grows, as learnt.
+	// Latency is that of a call, Speed the characters a second that the model writes, and Lasts how
+	// long the text of nine out of ten answers grows, all as measured.
 	Latency float64 `json:"latency_s"`
 	Speed   float64 `json:"chars_per_s"`
 	Lasts   float64 `json:"answer_s"`
-	// PostWait is how long a first post waits now; Lively the time between two edits for liveliness.
+	// PostWait is how long a first post waits now; Lively is the time between two edits that only
+	// make an answer look alive.
 	PostWait float64 `json:"post_wait_s"`
 	Lively   float64 `json:"lively_s"`
 }
 
-// Budget is what is believed of one limiter.
+// Budget is what the scheduler believes about one limiter.
 type Budget struct {
 	Now      int     `json:"now"`          // calls that could be made at once
-	InMinute int     `json:"in_minute"`    // calls in the last minute, those under way too
+	InMinute int     `json:"in_minute"`    // calls in the last minute and under way
 	Model    string  `json:"model"`        // window or bucket
 	Burst    float64 `json:"burst"`        // of the bucket
-	Paused   float64 `json:"paused_s"`     // Retry-After that is left
-	Smooth   float64 `json:"bucket_for_s"` // how long the bucket is believed yet
+	Paused   float64 `json:"paused_s"`     // what is left of a Retry-After
+	Smooth   float64 `json:"bucket_for_s"` // how much longer the bucket is believed
 	Waiting  int     `json:"waiting"`      // callers of Take
 }
 
-// LaneState is one answer.
+// LaneState is the state of one answer.
 type LaneState struct {
 	Channel   string  `json:"channel"`
 	Age       float64 `json:"age_s"`
@@ -53,7 +54,7 @@ type LaneState struct {
 	Continued bool    `json:"continued"`
 }
 
-// Snapshot returns the state now. It does not wait for any call.
+// Snapshot returns the state now. It waits for no call.
 func (s *Scheduler) Snapshot() Snapshot {
 	s.mu.Lock()
 	defer s.mu.Unlock()

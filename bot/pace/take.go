@@ -7,19 +7,19 @@ import (
 	"time"
 )
 
-// takeTime is how long a call that was taken may be under way: its place in the window is free a minute
-// after that.
+// takeTime is how long a call after Take is assumed to be under way. Its place in the window is
+// free a minute after that.
 const takeTime = time.Second
 
-// ticket is a place in the queue of those who wait for a method.
+// ticket is a place in a method's queue.
 type ticket struct {
-	head chan struct{} // closed when it is this one's turn
+	head chan struct{} // closed when this ticket is the first
 }
 
-// Take waits until a call of a method, such as conversations.replies, fits the method's budget and counts it
-// as made now. Those who wait for the same method are served in the order in which they came; nobody else is
-// delayed. It returns the cause of ctx when that ends first, and ErrStopped when Run has ended. When Slack refuses the call, say so with
-// Refused and take again.
+// Take waits until a call of a method, such as conversations.replies, fits the method's budget, and
+// counts it as made now. Callers that wait for the same method are served in the order in which
+// they came; nobody else is delayed. Take returns the cause of ctx when that ends first, and
+// ErrStopped when Run has ended. If Slack then refuses the call, call Refused, and Take again.
 func (s *Scheduler) Take(ctx context.Context, m Method) error {
 	t := &ticket{head: make(chan struct{})}
 	s.mu.Lock()
@@ -59,8 +59,9 @@ func (s *Scheduler) Take(ctx context.Context, m Method) error {
 	}
 }
 
-// TryTake counts a call of a method as made now if it can be made at once, nobody waits for the method, and less than that part of its
-// budget is used. It does not block. Calls that are dispensable come out of it, so that Take always finds the rest.
+// TryTake counts a call of a method as made now and returns true, if the call can be made at once,
+// nobody waits for the method, and less than that part of its budget is used. It does not block. It
+// is for calls that can be left out, so that Take always finds the rest.
 func (s *Scheduler) TryTake(m Method, part float64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -72,7 +73,7 @@ func (s *Scheduler) TryTake(m Method, part float64) bool {
 	return true
 }
 
-// tryTake counts a call, or says how long to wait before trying again.
+// tryTake counts a call and returns 0, or returns how long to wait before the next try.
 func (s *Scheduler) tryTake(m Method) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -84,7 +85,7 @@ func (s *Scheduler) tryTake(m Method) time.Duration {
 	return max(lim.soonest(now, 1).Sub(now), time.Millisecond)
 }
 
-// leave gives the turn to the next.
+// leave removes a ticket, and gives the turn to the next if it was the first.
 func (s *Scheduler) leave(m Method, t *ticket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,7 +102,8 @@ func (s *Scheduler) leave(m Method, t *ticket) {
 	s.queues[m] = q
 }
 
-// Refused says that Slack refused a call that was taken. The method pauses for retryAfter.
+// Refused records that Slack refused a call that Take or TryTake had counted. The method pauses for
+// retryAfter.
 func (s *Scheduler) Refused(m Method, retryAfter time.Duration) {
 	s.mu.Lock()
 	lim := s.core.limit(m)

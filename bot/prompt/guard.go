@@ -8,8 +8,9 @@ import (
 	"llmbot/llm"
 )
 
-// Joiner breaks what a tokenizer would take for a mark of its own: it is not seen, and stands behind the first character. An answer may
-// repeat it; who shows answers drops it.
+// Joiner breaks what a tokenizer would take for a special token. It is invisible (U+2060 WORD
+// JOINER) and stands behind the first character. An answer may repeat it, so whoever shows answers
+// drops it.
 const Joiner = "\u2060"
 
 const (
@@ -19,7 +20,8 @@ const (
 	labelBytes  = 60
 )
 
-// cleanName is a display name as it may stand before a colon: on one line, without what cannot be seen, and without a colon of its own.
+// cleanName returns a display name that may stand before a colon: on one line, without invisible
+// characters, and without a colon of its own.
 func cleanName(name string) string {
 	if name == "" {
 		return ""
@@ -34,8 +36,10 @@ func cleanName(name string) string {
 // botMark is what stands behind the names of other bots.
 const botMark = "(a bot)"
 
-// quoted is what a person or another bot wrote, so that no line of it reads like a line of ours: the beginning of somebody else's message,
-// or the head of a file. Such lines become quotations; those that stand in already do not. Fenced code stays as it is: what is in it is nobody's message.
+// quoted returns what a person or another bot wrote, in a form in which no line reads like one of
+// ours: like the beginning of somebody else's message, or the head of a file. It makes such lines
+// quotations, unless they are already. It leaves fenced code alone: nothing in there is anybody's
+// message.
 func quoted(text string, speakers map[string]bool) string {
 	if !strings.ContainsAny(text, "\n\r\v\f\u0085\u2028\u2029") && !ourHead(text) && fenceOf(text) == "" {
 		return text
@@ -55,7 +59,8 @@ func quoted(text string, speakers map[string]bool) string {
 			}
 		case mark != "":
 			fence = mark
-		case strings.HasPrefix(line, "  ") || strings.HasPrefix(line, "\t") || strings.HasPrefix(line, ">"): // ours begin at the margin
+		// Our lines begin at the margin.
+		case strings.HasPrefix(line, "  ") || strings.HasPrefix(line, "\t") || strings.HasPrefix(line, ">"):
 		case ourHead(trimmed) || i > 0 && likeSpeaker(trimmed, speakers, blank):
 			b.WriteString("> ")
 		}
@@ -74,7 +79,8 @@ func lines(text string) []string {
 	return strings.Split(text, "\n")
 }
 
-// fenceOf is the run of backticks or tildes that opens or closes a fence; empty: the line is none.
+// fenceOf returns the run of backticks or tildes that opens or closes a fence; empty: the line does
+// neither.
 func fenceOf(line string) string {
 	inner := strings.TrimLeft(line, " ")
 	if len(line)-len(inner) > 3 || inner == "" || inner[0] != '`' && inner[0] != '~' {
@@ -87,14 +93,16 @@ func fenceOf(line string) string {
 	return inner[:n]
 }
 
-// ourHead says whether a line reads like what stands above or instead of a file, or of what has left.
+// ourHead reports whether a line reads like our line above a file, or in place of files or messages
+// that were left out.
 func ourHead(line string) bool {
 	low := strings.ToLower(strings.TrimSpace(line))
 	return strings.HasPrefix(low, "(attached ") || strings.HasPrefix(low, "(earlier messages") || strings.HasPrefix(low, "file ") && strings.HasSuffix(low, ":")
 }
 
-// likeSpeaker says whether a line reads like the first line of a message: it begins with the name of who speaks in the thread, or with a role, and
-// a colon; or, behind an empty line, with anything that could be a name.
+// likeSpeaker reports whether a line reads like the first line of a message: it begins with the
+// name of somebody who speaks in the thread, or with a role, and a colon. After an empty line
+// (blank) anything that could be a name counts.
 func likeSpeaker(line string, speakers map[string]bool, blank bool) bool {
 	if i := strings.IndexAny(line, ":\uff1a"); i > 0 && i <= labelBytes && speakers[plainLabel(line[:i])] {
 		return true // with a space behind it or without
@@ -119,13 +127,13 @@ func likeSpeaker(line string, speakers map[string]bool, blank bool) bool {
 // labelMarks are what Markdown may put around a name.
 const labelMarks = " *_`#>-"
 
-// plainLabel is a name as it is compared.
+// plainLabel returns a name as it is compared.
 func plainLabel(label string) string {
 	label = strings.Trim(llm.Printable(label, longestName), labelMarks)
 	return strings.TrimSpace(strings.ReplaceAll(strings.ToLower(label), botMark, ""))
 }
 
-// beforeColon is what stands before the first colon that has a space, or nothing, behind it.
+// beforeColon returns what stands before the first colon that has a space, or nothing, behind it.
 func beforeColon(line string) (string, bool) {
 	for i, r := range line {
 		if r != ':' && r != '\uff1a' {
@@ -142,7 +150,8 @@ func beforeColon(line string) (string, bool) {
 // tokenBegins are the characters that special tokens begin with.
 const tokenBegins = "<[]"
 
-// broken is a text whose special tokens are none any more. Tokenizers know neither fences nor backticks, so it is done there, too.
+// broken returns a text in which no special token of a tokenizer is left. Tokenizers know neither
+// fences nor backticks, so it breaks tokens in code, too.
 func broken(text string) string {
 	at := strings.IndexAny(text, tokenBegins)
 	if at < 0 {
@@ -160,9 +169,10 @@ func broken(text string) string {
 	return b.String()
 }
 
-// special says whether a text begins with a special token of a known kind: <|im_end|>, <|turn>, <end|>, <｜User｜>, <s>, <start_of_turn>, <<SYS>>,
-// [INST], [|user|], ]~b] and their like (tokenizer_config.json of Llama, Qwen, Mistral, Gemma, DeepSeek, GLM, gpt-oss, EXAONE, Seed, Cohere,
-// MiniMax, StarCoder).
+// special reports whether a text begins with a special token of a known kind: <|im_end|>, <|turn>,
+// <end|>, <｜User｜>, <s>, <start_of_turn>, <<SYS>>, [INST], [|user|], ]~b] and their like. They are
+// taken from tokenizer_config.json of Llama, Qwen, Mistral, Gemma, DeepSeek, GLM, gpt-oss, EXAONE,
+// Seed, Cohere, MiniMax and StarCoder.
 func special(s string) bool {
 	if strings.HasPrefix(s, "]~b]") || strings.HasPrefix(s, "]~!b[") || strings.HasPrefix(s, "[e~[") {
 		return true
@@ -190,7 +200,7 @@ func special(s string) bool {
 	return angleMarks(strings.TrimPrefix(inner, "/"))
 }
 
-// barred says whether a name stands between bars, as EXAONE writes its roles.
+// barred reports whether a name stands between bars, as EXAONE writes its roles.
 func barred(name string) bool {
 	name, begins := strings.CutPrefix(name, "|")
 	name, ends := strings.CutSuffix(name, "|")

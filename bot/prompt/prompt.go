@@ -1,9 +1,16 @@
-// Package prompt turns a Slack thread into the messages of one model request.
+// Package prompt turns a Slack thread into the messages of one model request. It is pure: values
+// in, values out.
 //
-// It is pure: values in, values out. It promises that the roles alternate (system, then user and assistant in turn, the last one
-// user), as strict chat templates demand; that the same thread gives the same bytes, so that the server's prefix cache holds from
-// turn to turn; that nobody speaks for others: in what people and other bots write, no line begins like somebody else's message or like the
-// head of a file, and no special token of a tokenizer is left; and that, when the thread is too long for the window, whole old turns leave in big steps and never the newest.
+// # Promises
+//
+//   - The roles alternate: system, then user and assistant in turn, the last one user. Strict chat
+//     templates demand that.
+//   - The same thread gives the same bytes, so that the server's prefix cache holds from turn to
+//     turn.
+//   - Nobody speaks for others. In what people and other bots write, no line begins like somebody
+//     else's message or like the head of a file, and no special token of a tokenizer is left.
+//   - When the thread is too long for the window, whole old turns leave, in big steps, and never
+//     the newest.
 package prompt
 
 import (
@@ -41,9 +48,11 @@ type Input struct {
 	Channel string    // name without #; empty: a direct message
 	Date    time.Time // only the day is used: the prefix must not change within it
 	Turns   []Turn    // oldest first; the last is what is asked
-	First   int       // so many of the oldest turns have left before and stay away: the beginning must not move back and forth
-	Budget  int       // tokens that the prompt may take; 0: no limit known, mostTokens
-	Ratio   float64   // bytes of text in a token, measured; 0: BytesPerToken
+	// First is how many of the oldest turns have left before and stay away: the beginning must not
+	// move back and forth.
+	First  int
+	Budget int     // tokens that the prompt may take; 0: no limit known, mostTokens
+	Ratio  float64 // bytes of text in a token, measured; 0: BytesPerToken
 }
 
 // Output is the prompt and what it cost.
@@ -54,15 +63,17 @@ type Output struct {
 }
 
 const (
-	// BytesPerToken is the first estimate, before the server's usage has taught a better one: English prose has about 4 bytes in
-	// a token, code and other languages less (facts/vllm.md §3 shows 3 to 4). Too low costs an old turn, too high a refused request.
+	// BytesPerToken is the first estimate, before the server's usage has taught a better one. English
+	// prose has about 4 bytes in a token, code and other languages less (facts/vllm.md §3 shows 3 to
+	// 4). A value that is too low costs an old turn; one that is too high, a refused request.
 	BytesPerToken = 3.0
 	// overhead is what a chat template adds to a message: role, begin and end marks.
 	overhead = 8
-	// mostTokens is what the prompt may take when nobody knows the window: no model that people run themselves reads more.
+	// mostTokens is the budget when nobody knows the window: no model that people run themselves reads
+	// more.
 	mostTokens = 1_000_000
-	// steps is how many steps the window is cut into when old turns leave: each leaves room for many more turns, so that the
-	// prefix stays as it is for long.
+	// steps is the number of steps into which the window is cut. Old turns leave a whole step at a
+	// time: that makes room for many more turns, and the prefix stays as it is meanwhile.
 	steps = 3
 )
 
@@ -79,7 +90,7 @@ func Build(in Input) Output {
 	line := lineOf(in.Turns)
 	texts := make([]string, len(costs))
 	for i, t := range slices.Backward(in.Turns[first:]) {
-		if total > most && i < len(costs)-1 { // it leaves, whatever it says: a thread may be far longer than any window
+		if total > most && i < len(costs)-1 { // it leaves: a thread may be far longer than any window
 			costs[i] = estimate(t.size(), in.Ratio)
 		} else {
 			texts[i] = line(t)
@@ -104,11 +115,11 @@ func Build(in Input) Output {
 	return out
 }
 
-// size is about how many bytes a turn takes in the prompt.
+// size returns about how many bytes a turn takes in the prompt.
 func (t Turn) size() int { return len(t.Name) + len(t.Text) + len(t.Files) }
 
-// Estimate is the number of tokens that a message of this text will about take. A measured ratio has the template's own tokens in it;
-// without one they are added.
+// Estimate returns about how many tokens a message of this text takes. A measured ratio (bytes per
+// token) includes the template's own tokens; without one (0) Estimate adds them.
 func Estimate(text string, ratio float64) int { return estimate(len(text), ratio) }
 
 func estimate(size int, ratio float64) int {
@@ -118,8 +129,9 @@ func estimate(size int, ratio float64) int {
 	return int(float64(size)/ratio) + 1
 }
 
-// cut says how many of the oldest turns leave so that at least over tokens go. What goes is rounded up to a multiple of step, so that
-// the next turns find the same beginning for long. The newest turn always stays.
+// cut returns how many of the oldest turns leave so that at least over tokens go. It rounds over up
+// to a multiple of step, so that the next turns find the same beginning for long. The newest turn
+// always stays.
 func cut(costs []int, over, step int) int {
 	goal := (over + step - 1) / step * step
 	gone, first := 0, 0
@@ -130,7 +142,8 @@ func cut(costs []int, over, step int) int {
 	return first
 }
 
-// add appends a turn; turns of the same role that follow each other become one message. parts are what the messages are made of.
+// add appends a turn. Turns of the same role that follow each other become one message, and parts
+// are the texts of which the messages are made.
 func (out *Output) add(parts [][]string, t Turn, text string) [][]string {
 	role := llm.RoleUser
 	if t.Who == Self {
@@ -152,7 +165,7 @@ func (out *Output) add(parts [][]string, t Turn, text string) [][]string {
 	return parts
 }
 
-// lineOf writes turns; speakers are the names of all who speak, in lower case.
+// lineOf returns a function that writes a turn of this thread.
 func lineOf(turns []Turn) func(Turn) string {
 	speakers := map[string]bool{}
 	for _, t := range turns {

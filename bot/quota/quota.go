@@ -1,16 +1,24 @@
-// Package quota counts the answers and the tokens of people and of channels, and says who has had their share, and until when.
+// Package quota counts the answers and the tokens of people and of channels, and reports who has
+// used up their share, and until when.
 //
-// It promises:
-//   - A minute is a rolling 60 s, a day a rolling 24 h: in no such span more answers begin than the limit says, and no answer begins when the
-//     tokens of the last 24 h have reached theirs. Times are kept to minuteStep and dayStep: what is used is free again so much later at most.
-//   - Answers are counted when they begin, exactly, whatever the number of processes: each count is one atomic write. Tokens are counted when a
-//     request to the model is over, so an answer that has begun is finished, and may go over.
-//   - An answer that another process goes on with is the same answer: it is neither counted again nor refused (see [Ledger.Begin]).
-//   - One small record for each account, of at most maxOpen open answers. What counts no longer is dropped with the next write, and a record in which
-//     nothing is left is deleted; of accounts that nobody uses again the store forgets the records by itself.
+// # Promises
+//
+//   - A minute is a rolling 60 s, and a day a rolling 24 h. In no such minute do more answers begin
+//     than the limit allows, and no answer begins when the tokens of the last 24 h have reached
+//     their limit. Times are kept to minuteStep and dayStep: what was used is free again at most so
+//     much later.
+//   - Answers are counted exactly, when they begin, whatever the number of processes: each count is
+//     one atomic write. Tokens are counted when a request to the model is over, so an answer that
+//     has begun is finished, and may exceed the limit.
+//   - An answer that another process goes on with is the same answer: it is neither counted again
+//     nor refused (see [Ledger.Begin]).
+//   - Each account has one small record, of at most maxOpen open answers. The next write drops what
+//     no longer counts, and deletes a record in which nothing is left. The store forgets the
+//     records of accounts that nobody uses any more.
 //   - What has no limit is not counted and costs no write.
 //
-// The store is the caller's to wait for: every error comes back, and nothing is refused because of one.
+// Every error of the store is returned, and no answer is refused because of one: the caller decides
+// how long it waits.
 package quota
 
 import (
@@ -26,13 +34,13 @@ import (
 	"llmbot/bot/turn"
 )
 
-// Limits are what an account may use; 0: no limit.
+// Limits is what an account may use; 0: no limit.
 type Limits struct {
 	AnswersPerMinute int
 	TokensPerDay     int // as the model server counts them: prompt and answer
 }
 
-// None says that there is no limit.
+// None reports whether there is no limit at all.
 func (l Limits) None() bool { return l == Limits{} }
 
 // Limit is one of the two, in the word of the configuration.
@@ -44,41 +52,43 @@ const (
 	TokensPerDay     Limit = "tokens_per_day" //nolint:gosec // tokens of a model, no secret
 )
 
-// Account is whose use is counted.
+// Account is a person or a channel whose use is counted.
 type Account struct {
 	Of     Of
 	ID     string // Slack's
 	Limits Limits
 }
 
-// Of is what has an account.
+// Of is the kind of an account.
 type Of string
 
-// What has one.
+// The kinds of accounts.
 const (
 	Person  Of = "person"
 	Channel Of = "channel"
 )
 
-// key is the account's in the store: outside of every prefix that is watched.
+// key returns the account's key in the store, outside of every prefix that is watched.
 func (a Account) key() string { return "quota/" + string(a.Of) + "/" + a.ID }
 
-// Over says that an account has had its share; the zero Over: none has.
+// Over reports that an account has used up its share; the zero Over: none has.
 type Over struct {
 	Account Account
 	Limit   Limit
 	Until   time.Time // then there is room again, if nothing more is used meanwhile
 }
 
-// Use is what an account has used, of what is counted.
+// Use is what an account has used of what is counted.
 type Use struct{ Answers, Tokens int }
 
 // Ledger keeps the accounts.
 type Ledger struct{ Store turn.Store }
 
-// Begin counts an answer in all accounts, or in none if one of them has had its share. work names what is answered in. heir says that the caller
-// may go on with what an owner before has begun there: an answer that was begun in work and did not End goes on, whatever the limits say.
-func (l Ledger) Begin(ctx context.Context, work string, heir bool, accounts ...Account) (Over, error) {
+// Begin counts an answer in all accounts, or in none if one of them has used up its share: then it
+// returns which one. work names the thread in which the answer is written. takeover says that the
+// caller may go on with what an earlier owner has begun there: an answer that was begun in work and
+// has not ended goes on, whatever the limits say.
+func (l Ledger) Begin(ctx context.Context, work string, takeover bool, accounts ...Account) (Over, error) {
 	var (
 		errs    []error
 		counted []Account
@@ -89,7 +99,7 @@ func (l Ledger) Begin(ctx context.Context, work string, heir bool, accounts ...A
 			again bool
 		)
 		err := l.update(ctx, a, func(r *record, now time.Time) bool {
-			over, again = r.begin(work, heir, a, now)
+			over, again = r.begin(work, takeover, a, now)
 			return over.Limit == ""
 		})
 		errs = append(errs, err)
@@ -105,7 +115,7 @@ func (l Ledger) Begin(ctx context.Context, work string, heir bool, accounts ...A
 	return Over{}, errors.Join(errs...)
 }
 
-// End says that the answer in work has ended: what comes there next is another one.
+// End records that the answer in work has ended: the next one there is another one.
 func (l Ledger) End(ctx context.Context, work string, accounts ...Account) error {
 	return l.each(ctx, accounts, func(_ Account, r *record, _ time.Time) bool {
 		_, open := r.Open[work]
@@ -125,7 +135,7 @@ func (l Ledger) Spend(ctx context.Context, tokens int, accounts ...Account) erro
 	})
 }
 
-// Spent says whether an account has used its tokens.
+// Spent returns the account that has used up its tokens, the longest; the zero Over: none has.
 func (l Ledger) Spent(ctx context.Context, accounts ...Account) (over Over, err error) {
 	err = l.each(ctx, accounts, func(a Account, r *record, now time.Time) bool {
 		a.Limits.AnswersPerMinute = 0
@@ -137,7 +147,7 @@ func (l Ledger) Spent(ctx context.Context, accounts ...Account) (over Over, err 
 	return over, err
 }
 
-// Used is what an account has used until now.
+// Used returns what an account has used until now.
 func (l Ledger) Used(ctx context.Context, a Account) (use Use, err error) {
 	err = l.update(ctx, a, func(r *record, _ time.Time) bool {
 		use = Use{Answers: sum(r.Answers), Tokens: sum(r.Tokens)}
@@ -154,7 +164,8 @@ func (l Ledger) each(ctx context.Context, accounts []Account, fn func(Account, *
 	return errors.Join(errs...)
 }
 
-// update changes one record; fn says whether it did. A record that cannot be read is begun anew.
+// update changes one record; fn reports whether it did. update replaces a record that cannot be
+// read by an empty one.
 func (l Ledger) update(ctx context.Context, a Account, fn func(r *record, now time.Time) (changed bool)) error {
 	err := l.Store.Update(ctx, a.key(), func(old []byte) ([]byte, error) {
 		var r record
@@ -178,15 +189,18 @@ func (l Ledger) update(ctx context.Context, a Account, fn func(r *record, now ti
 }
 
 const (
-	maxOpen = 200       // answers of one account that have not ended; of more the oldest are forgotten
-	openFor = time.Hour // an answer that was begun so long ago has ended: a server that is away is waited for half as long
+	maxOpen = 200 // answers of one account that have not ended; the oldest of more are forgotten
+	// openFor is after how long an answer that was begun counts as ended. A server that is away is
+	// waited for half as long.
+	openFor = time.Hour
 )
 
 // record is what is kept of an account.
 type record struct {
-	Answers []tally          `json:"answers,omitempty"`
-	Tokens  []tally          `json:"tokens,omitempty"`
-	Open    map[string]int64 `json:"open,omitempty"` // when what was begun that has not ended, in Unix milliseconds
+	Answers []tally `json:"answers,omitempty"`
+	Tokens  []tally `json:"tokens,omitempty"`
+	// Open has when each answer was begun that has not ended, in Unix milliseconds.
+	Open map[string]int64 `json:"open,omitempty"`
 }
 
 // drop forgets what does not count any more.
@@ -197,10 +211,11 @@ func (r *record) drop(now time.Time) {
 
 func (r *record) empty() bool { return len(r.Answers)+len(r.Tokens)+len(r.Open) == 0 }
 
-// begin counts an answer, unless the account has had its share; again: it goes on, and is not counted.
-func (r *record) begin(work string, heir bool, a Account, now time.Time) (_ Over, again bool) {
+// begin counts an answer, unless the account has used up its share. again reports that the answer
+// goes on, and was counted before.
+func (r *record) begin(work string, takeover bool, a Account, now time.Time) (_ Over, again bool) {
 	_, open := r.Open[work]
-	if again = open && heir; !again {
+	if again = open && takeover; !again {
 		if over := r.over(a, now); over.Limit != "" {
 			return over, false
 		}
@@ -231,7 +246,7 @@ func (r *record) undo(work string) bool {
 	return true
 }
 
-// over says which limit is reached; of both the one that lasts longer.
+// over returns the limit that is reached, of both the one that lasts longer.
 func (r *record) over(a Account, now time.Time) (over Over) {
 	for _, c := range []struct {
 		limit Limit

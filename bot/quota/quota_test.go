@@ -80,9 +80,9 @@ func TestBegin(t *testing.T) {
 		store := turn.NewMem()
 		l, me := Ledger{store}, person(2, 0)
 		room := Account{Of: Channel, ID: "C", Limits: Limits{AnswersPerMinute: 3}}
-		begin := func(work string, heir bool, accounts ...Account) Over {
+		begin := func(work string, takeover bool, accounts ...Account) Over {
 			t.Helper()
-			over, err := l.Begin(t.Context(), work, heir, accounts...)
+			over, err := l.Begin(t.Context(), work, takeover, accounts...)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// How exactly times are kept: what is used in one step counts until the last of it is old enough.
+// Times are kept in steps: all that was used in one step counts until the last of it is old enough.
 const (
 	minuteStep = 250 * time.Millisecond
 	dayStep    = 30 * time.Minute
@@ -14,13 +14,15 @@ const (
 // tally is how much was used, and when last: Unix milliseconds and a number.
 type tally [2]int64
 
-// window is a rolling span of time. Its methods are pure; lists are the oldest first, of at most span/step + 1 tallies.
+// window is a rolling span of time. Its methods are pure. Their lists are sorted, the oldest first,
+// and have at most span/step + 1 tallies.
 type window struct{ span, step time.Duration }
 
 func minute() window { return window{time.Minute, minuteStep} }
 func day() window    { return window{24 * time.Hour, dayStep} }
 
-// drop is a list without what is too old to count. What a clock that goes ahead has noted counts from now on: it would count too long.
+// drop returns a list without what is too old to count. What a clock that is ahead has noted counts
+// from now on: else it would count for too long.
 func (w window) drop(list []tally, now time.Time) []tally {
 	var out []tally
 	for _, t := range list {
@@ -43,7 +45,7 @@ func (w window) add(list []tally, now time.Time, n int) []tally {
 	return append(list, tally{at, int64(n)})
 }
 
-// until is when less than limit is left.
+// until returns when less than limit is left.
 func (w window) until(list []tally, limit int) (at time.Time) {
 	left := sum(list)
 	for _, t := range list {
@@ -56,7 +58,7 @@ func (w window) until(list []tally, limit int) (at time.Time) {
 	return at
 }
 
-// end is when a tally does not count any more.
+// end returns when a tally does not count any more.
 func (w window) end(t tally) time.Time { return time.UnixMilli(t[0]).Add(w.span) }
 
 func sum(list []tally) int {

@@ -5,13 +5,16 @@ import (
 	"strings"
 )
 
-// Break ends the page that the last Set returned as its last one, as its Markdown shows it: it stays so, and its Open becomes
-// equal to its Markdown. The text from its End on begins a new page, with what is open there opened again: a fence with its info
-// string, a table's header, a list's number, a quote, emphasis, code in a line. A link that is cut in its text is two links; one that
-// is cut behind its text shows the text again. Emphasis that turns out to have no end is not opened again.
+// Break ends the page that the last Set returned as its last one, as its Markdown shows it: the
+// page stays so, and its Open becomes equal to its Markdown. The text from its End on begins a new
+// page. What is open there is reopened: a fence with its info string, a table's header, a list's
+// number, a quote, emphasis, inline code. A link that is cut in its text becomes two links; one
+// that is cut after its text shows the text again. Emphasis that turns out to have no end is not
+// reopened.
 //
-// The new page appears when something new can be shown on it. Break does nothing when the last Set was final, when it returned no
-// page, or when nothing has been shown since the last Break. It costs as much as an update.
+// The new page appears when something new can be shown on it. Break does nothing when the last Set
+// was final, when it returned no page, or when nothing has been shown since the last Break. It
+// costs as much as an update.
 func (d *Doc) Break() {
 	if d.eof {
 		return
@@ -29,13 +32,14 @@ func (d *Doc) Break() {
 	d.begin(0)
 }
 
-// Shrink lays out the text anew within lim from where the page of that index begins; the pages before it stay, and the next
-// Set returns the new ones. It takes effect for all later pages too, and forgets the Breaks behind the beginning of that page.
-// Any page that the last Set returned can be given, also the last one and a page of a finished text (then the next Set must be final
-// with the same text); another index does nothing. lim may be larger too.
+// Shrink lays out the text again within lim, from the beginning of the page of that index on. The
+// pages before it stay, and the next Set returns the new ones. Shrink holds for all later pages
+// too, and forgets the Breaks after the beginning of that page. page may be any that the last Set
+// returned, the last one and a page of a finished text included (then the next Set must be final
+// with the same text); for another index, Shrink does nothing. lim may be larger than before.
 //
-// It costs a copy of the state at the beginning of the page, about a kilobyte, which is kept for each page; the text behind
-// it is scanned again by the next Set, at the cost of a first one.
+// It costs a copy of the state at the beginning of the page, about a kilobyte, which is kept for
+// each page. The next Set scans the text after it again, at the cost of a first scan.
 func (d *Doc) Shrink(page int, lim Limits) {
 	if page < 0 || page > len(d.pages) {
 		return
@@ -47,9 +51,9 @@ func (d *Doc) Shrink(page int, lim Limits) {
 	d.begin(0)
 }
 
-// begin begins a page: what is open is opened again. The buffer gets room for size bytes.
+// begin begins a page and reopens what is open. The buffer gets room for size bytes.
 func (d *Doc) begin(size int) {
-	d.buf = nil // let it go
+	d.buf = nil // frees it
 	d.starts = append(d.starts, d.state)
 	d.page++
 	d.from = d.pos
@@ -58,7 +62,7 @@ func (d *Doc) begin(size int) {
 	if d.nHeld > 0 {
 		d.nEmph = 0 // see stepReopened
 	}
-	// Smaller limits may have come since.
+	// The limits may have become smaller since.
 	if h := d.table.head; cost(h) > d.lim.Chars/4 || len(h) > d.lim.Bytes/4 {
 		d.table.head = ""
 	}
@@ -69,10 +73,11 @@ func (d *Doc) begin(size int) {
 	d.buf = slices.Grow(d.buf, size)
 }
 
-// reopen opens again what is open, on a page that has nothing yet. What turns out to end before anything follows it, which
-// happens after a Break only, is taken back by another reopen: no empty box, no header without rows.
+// reopen reopens what is open, on a page that has nothing yet. If a construct then ends before
+// anything follows it, which only happens after a Break, another reopen takes it back: no empty
+// box, no header without rows.
 func (d *Doc) reopen() {
-	d.buf, d.chars, d.blocks, d.cells = nil, 0, 0, 0 // a new buffer: copies of d look at the old one
+	d.buf, d.chars, d.blocks, d.cells = nil, 0, 0, 0 // a new buffer, for copies of d read the old one
 	d.fresh, d.run, d.opened, d.hasSnap = true, false, -1, false
 	quote := strings.Repeat("> ", d.quote)
 	switch {
@@ -110,7 +115,8 @@ func (d *Doc) reopen() {
 	}
 }
 
-// open notes the state before something that must not be shown with nothing behind it, unless it follows such a thing.
+// open records the state before something that must not be shown with nothing after it, unless it
+// follows such a thing.
 func (d *Doc) open() {
 	if d.opened == len(d.buf) {
 		return
@@ -121,8 +127,8 @@ func (d *Doc) open() {
 	}
 }
 
-// dropEmpty goes back before the beginning of a line, emphasis marks or an opening fence with nothing behind them: an empty box
-// would flicker.
+// dropEmpty goes back to before the beginning of a line, emphasis marks or an opening fence with
+// nothing after them, because an empty box would flicker.
 func (d *Doc) dropEmpty() {
 	if d.opened == len(d.buf) && !d.eof && (d.mode == inText || d.fence.n > 0) {
 		if d.atSnap {
@@ -133,7 +139,8 @@ func (d *Doc) dropEmpty() {
 	}
 }
 
-// stepReopened decides what a Break cut in two, at the beginning of its page: emphasis and constructs whose end had not come.
+// stepReopened completes what a Break cut in two, at the beginning of the new page: emphasis, and
+// constructs whose end had not come.
 func (d *Doc) stepReopened() bool {
 	if d.nHeld > 0 {
 		return d.stepHeld()
@@ -170,7 +177,7 @@ func (d *Doc) stepReopened() bool {
 		k = half
 	}
 	if k <= len(head) || cost(out) > d.atom.Chars || len(out) > d.atom.Bytes {
-		d.pre = "" // it was none
+		d.pre = "" // it was no construct
 		return true
 	}
 	if half == 0 && v[0] == '`' && strings.Trim(v[:k], "` ") == "" {
@@ -187,7 +194,7 @@ func (d *Doc) stepReopened() bool {
 	return more
 }
 
-// halfShown ends the view behind the part of a construct that is shown.
+// halfShown ends the view after the part of a construct that is shown.
 func (d *Doc) halfShown(s string) {
 	d.stopped = true
 	if s[0] == '`' {
@@ -196,7 +203,7 @@ func (d *Doc) halfShown(s string) {
 	d.pre = s
 }
 
-// stepHeld opens emphasis again if its end comes, as stepEmph does.
+// stepHeld reopens emphasis if its end comes, as stepEmph does.
 func (d *Doc) stepHeld() bool {
 	s := d.rest()
 	line, _, ended := strings.Cut(s[:min(len(s), emphMax)], "\n")

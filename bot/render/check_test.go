@@ -9,7 +9,8 @@ import (
 )
 
 var (
-	reLive    = regexp.MustCompile(`(?i)<(!|[@#][a-z0-9_-]+[>|]|[a-z][a-z0-9+.-]*://|mailto:|tel:)`)
+	// A scheme is no longer than 63 characters: the longest that is registered has 36 (IANA).
+	reLive    = regexp.MustCompile(`(?i)<(!|[@#][a-z0-9_-]+[>|]|[a-z][a-z0-9+.-]{0,62}://|mailto:|tel:)`)
 	reFence   = regexp.MustCompile("^((?:[ \t]*>)*)[ \t]*(?:(?:[-*+]|[0-9]{1,9}[.)])[ \t]+)*(`{3,40}|~{3,40})(.*)$")
 	reLead    = regexp.MustCompile(`^(?: *>)*`)
 	reHeading = regexp.MustCompile(`^#{1,6}[ \t]`)

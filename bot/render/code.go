@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// openFence begins a fence; not done if it is none.
+// openFence begins a fence. It reports whether there is one.
 func (d *Doc) openFence(p prefix, body string, n int) (done, more bool) {
 	end := strings.IndexByte(body, '\n')
 	switch {
@@ -47,8 +47,9 @@ func (d *Doc) openFence(p prefix, body string, n int) (done, more bool) {
 	return true, true
 }
 
-// fenceLead is what stands before the marks of a fence, so that a reader of Markdown sees a fence and no indented text: models indent
-// more than Markdown allows. Where that stays in doubt, its lines are counted as text and as code.
+// fenceLead returns what stands before the marks of a fence, so that a reader of Markdown sees a
+// fence and no indented text, for models indent more than Markdown allows. Where that stays in
+// doubt, the lines count as text and as code.
 func (d *Doc) fenceLead(p prefix) (string, fence) {
 	f := fence{indent: p.col, quote: p.quote}
 	lead := d.lead(p, d.rest())
@@ -60,7 +61,7 @@ func (d *Doc) fenceLead(p prefix) (string, fence) {
 	f.at, f.doubt = at, at > 3
 	out := strings.Repeat("> ", p.quote) + strings.Repeat(" ", at)
 	if p.marks > 0 {
-		if p.number != "" && d.nl > 0 { // it may not interrupt a paragraph
+		if p.number != "" && d.nl > 0 { // such an item may not interrupt a paragraph
 			d.nl = max(d.nl, 2)
 		}
 		marks := lead
@@ -74,30 +75,31 @@ func (d *Doc) fenceLead(p prefix) (string, fence) {
 	return out, f
 }
 
-// endItems notes that a line stands in no item whose content begins behind it.
+// endItems ends the items whose content begins further right than the line that p begins.
 func (d *Doc) endItems(p prefix) {
 	at, _ := d.column(p)
 	d.endItemsAt(at)
 }
 
-// endItemsAt ends the items of which a line that begins at that column of the page is no part.
+// endItemsAt ends the items that a line at that column of the page is no part of.
 func (d *Doc) endItemsAt(at int) {
 	for i := range d.lists[:d.nList] {
-		if l := &d.lists[i]; l.content-d.base > at {
+		if l := &d.lists[i]; l.content > at {
 			l.content = math.MaxInt / 2
 		}
 	}
 }
 
-// column is where a line begins on the page, behind its quote marks, and where the content begins of the item that it stands in.
+// column returns the column at which a line begins on the page, after its quote marks, and the
+// column of the content of the item that it stands in.
 func (d *Doc) column(p prefix) (at, item int) {
 	d.setBase(p)
 	if at = p.first; p.quote == 0 {
 		at = min(max(0, p.first-d.base), spaceMax)
 	}
 	for _, l := range d.lists[:d.nList] {
-		if l.page == d.page && l.content-d.base <= at && (p.marks == 0 || l.col != p.last) {
-			item = max(item, l.content-d.base)
+		if l.page == d.page && l.content <= at && (p.marks == 0 || l.col != p.last) {
+			item = max(item, l.content)
 		}
 	}
 	return at, item
@@ -133,7 +135,8 @@ func (d *Doc) stepCodeLine() bool {
 	if body == "" && !d.eof {
 		return false
 	}
-	like := false // the line looks like the fence's end for longer than anybody looks
+	// The line has looked like the fence's end for longer than anybody looks.
+	like := false
 	if body != "" && body[0] == f.char {
 		n := runLen(body, lineMax)
 		j := n + spaces(body[n:], lineMax)
@@ -181,7 +184,8 @@ func (d *Doc) stepCodeLine() bool {
 		quotes += strings.Repeat(" ", f.at-w)
 	}
 	if like {
-		quotes += joiner // others look further, and would end the fence
+		// Other readers look further, and would end the fence.
+		quotes += joiner
 	}
 	more := 0
 	if f.doubt && strings.IndexByte("#-=*_+`~|0123456789", body[0]) >= 0 {
@@ -207,7 +211,8 @@ func (d *Doc) stepCodeLine() bool {
 	return true
 }
 
-// columns is how wide white space is that begins at a column: a tab goes to the next multiple of 4.
+// columns returns the width of white space that begins at a column; a tab goes to the next multiple
+// of 4.
 func columns(blank string, at int) int {
 	col := at
 	for i := range len(blank) {
@@ -218,7 +223,7 @@ func columns(blank string, at int) int {
 	return col - at
 }
 
-// closeFence writes the closing fence; room for it was kept.
+// closeFence writes the closing fence, for which room was kept.
 func (d *Doc) closeFence(n int) bool {
 	f := d.fence
 	d.fence, d.mode = fence{}, atLine
@@ -235,7 +240,7 @@ func (d *Doc) closeFence(n int) bool {
 	return true
 }
 
-// stepCode does the next piece of a line in a fence.
+// stepCode processes the next piece of a line in a fence.
 func (d *Doc) stepCode() bool {
 	s := d.rest()
 	n := spaces(s, wordMax)
@@ -246,7 +251,8 @@ func (d *Doc) stepCode() bool {
 		d.pos += n
 		return true
 	}
-	if n >= wordMax && d.fresh { // a page does not begin with so much of nothing
+	// A page does not begin with so much of nothing.
+	if n >= wordMax && d.fresh {
 		d.pos += n
 		return true
 	}

@@ -5,17 +5,20 @@ import (
 	"unicode/utf8"
 )
 
-// joiner is the word joiner: invisible, breaks nothing, and no token or mention survives it.
+// joiner is the word joiner. It is invisible, breaks nothing, and no token or mention survives it.
 const joiner = "\u2060"
 
-// How `<` is made harmless. In prose it becomes &lt;, which Slack was measured to show literally and dead in markdown blocks,
-// while & and > must stay as they are, for URLs and quotes (facts/slack.md §3.5). Whether Slack decodes &lt; in code is
-// unverified there, so code gets the joiner behind the < instead, and only where a live token could begin: other
-// code stays as it can be copied. Both forms are dead in both places, so safety does not hang on knowing where code begins.
-// Should a live workspace show that entities are decoded in code, liveInCode's callers are the place to write proseLess.
+// How `<` becomes harmless. In prose it becomes &lt;, which Slack was measured to show literally
+// and dead in markdown blocks, while & and > must stay as they are, for URLs and quotes
+// (facts/slack.md §3.5). Whether Slack decodes &lt; in code is not verified, so in code the joiner
+// follows the <, and only where a live token could begin, so that other code can be copied
+// unchanged. Both forms are dead in prose and in code, so safety does not depend on knowing where
+// code begins. If a live workspace shows that entities are decoded in code, liveInCode's callers
+// are the place to write proseLess.
 const proseLess = "&lt;"
 
-// cost counts s as Slack may at most: characters in UTF-16 units, & as 5, < and > as 4. What we wrote as &lt; counts 8.
+// cost counts the characters of s as Slack may at most: in UTF-16 units, & as 5, < and > as 4. What
+// we wrote as &lt; counts 8.
 func cost(s string) int {
 	n := len(s)
 	for i := range len(s) {
@@ -36,7 +39,7 @@ func cost(s string) int {
 	return n
 }
 
-// wholeRunes cuts off the beginning of a character at the end of s.
+// wholeRunes removes the beginning of a character at the end of s.
 func wholeRunes(s string) string {
 	for i := 1; i <= utf8.UTFMax && i <= len(s); i++ {
 		if c := s[len(s)-i]; utf8.RuneStart(c) {
@@ -55,8 +58,8 @@ func escapeCode(s string) string {
 	return out
 }
 
-// escapeSpan is escapeCode for the first n bytes of s. What follows them may make a token of a < in them. Not ok: more text is
-// needed.
+// escapeSpan is escapeCode for the first n bytes of s, because what follows them may make a token
+// of a < in them. Not ok: it needs more text.
 func escapeSpan(s string, n int, full bool) (string, bool) {
 	if !strings.ContainsAny(s[:n], "<&") {
 		return s[:n], true
@@ -85,7 +88,8 @@ func escapeSpan(s string, n int, full bool) (string, bool) {
 	return b.String(), true
 }
 
-// lastLook is a page as it is shown: whatever was decided before, no token of Slack is live in it. It costs a look at each <.
+// lastLook returns a page as it is shown. Whatever was decided before, no token of Slack is live in
+// it. It costs a look at each <.
 func lastLook(page string) string {
 	from := 0
 	var b strings.Builder
@@ -108,8 +112,8 @@ func lastLook(page string) string {
 	return b.String()
 }
 
-// liveInCode reports whether the < or the &lt; at the beginning of s could begin a token of Slack: a mention, a command, a link.
-// Not ok: more text is needed.
+// liveInCode reports whether the < or &lt; at the beginning of s could begin a token of Slack: a
+// mention, a command, a link. Not ok: it needs more text.
 func liveInCode(s string, full bool) (live, ok bool) {
 	if s[0] == '&' {
 		k := entityLen(s)
@@ -162,10 +166,11 @@ func liveInCode(s string, full bool) (live, ok bool) {
 	return false, full || len(rest) >= schemeMax
 }
 
-// schemeMax is how long the scheme of an address may be.
+// schemeMax is the longest scheme of an address, in bytes.
 const schemeMax = 64
 
-// liveID reports whether s, behind <@ or <#, is what Slack resolves: an id, and then its end or a label.
+// liveID reports whether s, which follows <@ or <#, is what Slack resolves: an id, and then its end
+// or a label.
 func liveID(s string, full bool) (live, ok bool) {
 	for i := range min(len(s), schemeMax) {
 		switch c := s[i]; {
@@ -178,10 +183,10 @@ func liveID(s string, full bool) (live, ok bool) {
 	return len(s) >= schemeMax, full || len(s) >= schemeMax
 }
 
-// harmlessTags begin declarations of HTML, which code may have, and which are none of Slack's commands.
+// harmlessTags begin HTML declarations, which code may have; Slack has no such commands.
 func harmlessTags() [3]string { return [...]string{"!--", "!doctype", "![cdata["} }
 
-// harmlessLen is the length of a < that is not live, with what belongs to it.
+// harmlessLen returns the length of a < that is not live, with what belongs to it.
 func harmlessLen(s string) int {
 	for _, tag := range harmlessTags() {
 		if len(s) > len(tag) && strings.EqualFold(s[1:1+len(tag)], tag) {
@@ -195,7 +200,7 @@ func isAlnum(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 }
 
-// entityLen is the length of the entity at the beginning of s, 0 if there is none.
+// entityLen returns the length of the entity at the beginning of s, 0 if there is none.
 func entityLen(s string) int {
 	for i := 1; i < len(s) && i < 34; i++ {
 		if c := s[i]; c == ';' && i > 1 {

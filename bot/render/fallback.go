@@ -5,16 +5,19 @@ import (
 	"unicode/utf8"
 )
 
-// fallbackBytes is the most of a text argument: chat.update refuses 4,000 UTF-8 bytes (facts/slack.md §3.2).
+// fallbackBytes bounds a text argument: chat.update refuses 4,000 UTF-8 bytes (facts/slack.md
+// §3.2).
 const fallbackBytes = 3_800
 
-// Mrkdwn escapes s for mrkdwn text objects: & < > become entities, @here, @channel and @everyone lose their power.
+// Mrkdwn escapes s for mrkdwn text objects: & < > become entities, and @here, @channel and
+// @everyone ping nobody.
 func Mrkdwn(s string) string {
 	return deadWords(strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(settle(s)))
 }
 
-// Plain is the last resort, when Slack refuses blocks: the text as parts for the text argument, each of at most 3,800 bytes,
-// escaped, cut at paragraphs, lines or words, code fences balanced.
+// Plain returns the text for the text argument, the last resort when Slack refuses blocks. It is in
+// parts of at most 3,800 bytes each, escaped, cut at paragraphs, lines or words, with balanced code
+// fences.
 func Plain(text string, options ...Option) []string {
 	var parts []string
 	s := strings.Trim(Mrkdwn(linksOf(options).defang(settle(text))), "\n")
@@ -36,7 +39,7 @@ func Plain(text string, options ...Option) []string {
 	return parts
 }
 
-// cutAt finds where escaped text is cut so that the first part has at most limit bytes.
+// cutAt returns where to cut escaped text so that the first part has at most limit bytes.
 func cutAt(s string, limit int) int {
 	if len(s) <= limit {
 		return len(s)
@@ -59,7 +62,8 @@ func cutAt(s string, limit int) int {
 	return beforeCode(s, n, limit/2)
 }
 
-// beforeCode is a cut, moved before the code in a line in which it is: of two halves neither would be code, and an address in it could be clicked.
+// beforeCode returns the cut at, moved before the inline code that it is in. Neither half would be
+// code, and an address in it could be clicked.
 func beforeCode(s string, n, least int) int {
 	begin := strings.LastIndexByte(s[:n], '\n') + 1
 	line := strings.ReplaceAll(s[begin:n], "```", "...")
@@ -69,8 +73,8 @@ func beforeCode(s string, n, least int) int {
 	return n
 }
 
-// Fallback is the text argument that goes with the blocks, what a notification shows: the beginning of the answer without
-// Markdown marks, at most 3,800 bytes, escaped.
+// Fallback returns the text argument that goes with the blocks, which a notification shows: the
+// beginning of the answer without Markdown marks, at most 3,800 bytes, escaped.
 func Fallback(text string, options ...Option) string {
 	const enough = 2 * fallbackBytes
 	more := len(text) > enough
@@ -109,7 +113,7 @@ func Fallback(text string, options ...Option) string {
 	return strings.TrimRight(s[:cutAt(s, fallbackBytes-4)], " \n") + "…"
 }
 
-// stripLine takes the marks off a line of prose.
+// stripLine removes the marks from a line of prose.
 func stripLine(t string) string {
 	for strings.HasPrefix(t, ">") {
 		t = strings.TrimSpace(t[1:])
@@ -133,7 +137,8 @@ func stripLine(t string) string {
 	return stripInline(t)
 }
 
-// stripInline takes the marks off text: links show their text, emphasis and code lose their marks.
+// stripInline removes the marks from text: links show their text, emphasis and code lose their
+// marks.
 func stripInline(t string) string {
 	var b strings.Builder
 	for i := 0; i < len(t); {

@@ -7,15 +7,16 @@ import (
 
 const (
 	codeMax  = 1_000 // bytes of an inline code span
-	ticksMax = 100   // marks of inline code; what has more is text
+	ticksMax = 100   // marks of inline code; more are text
 	labelMax = 500   // bytes of a link's text
 	urlMax   = 2_000 // bytes of a link's address
-	nestMax  = 8     // brackets in a link's text, one in the other
+	nestMax  = 8     // nested brackets in a link's text
 	parenMax = 32    // parentheses in a link's address
 )
 
-// atom reads the construct at the beginning of s: an escape, code, a link, an entity, a < or an @, and returns it as it is
-// written. before is the text before it; full means that nothing follows s. Not ok: more text is needed.
+// atom reads the construct at the beginning of s (an escape, code, a link, an entity, a < or an @),
+// and returns it as it is written. before is the text before it; full means that nothing follows s.
+// Not ok: it needs more text.
 func (l Links) atom(s, before string, full bool) (out string, n int, ok bool) {
 	switch s[0] {
 	case '\\':
@@ -41,7 +42,7 @@ func (l Links) atom(s, before string, full bool) (out string, n int, ok bool) {
 	}
 }
 
-// literal is the first character of a construct that is none.
+// literal returns the first character of something that is no construct.
 func (l Links) literal(s string) (out string, n int) {
 	switch s[0] {
 	case '<':
@@ -54,7 +55,8 @@ func (l Links) literal(s string) (out string, n int) {
 	}
 }
 
-// ticks are n marks that begin no code. Where an address is made dead as code, they must not pair with its marks.
+// ticks returns n marks that begin no code. Where an address becomes dead as code, they must not
+// pair with its marks.
 func (l Links) ticks(n int) string {
 	if l.strict() {
 		return strings.Repeat("\\`", n)
@@ -71,7 +73,8 @@ func (l Links) escape(s string, full bool) (string, int, bool) {
 		return proseLess, 2, true
 	case c == '&' || c == '@' || c >= utf8.RuneSelf || c <= ' ' || isAlnum(c):
 		return s[:1], 1, true
-	case l.strict() && (c == '.' || c == ':' || c == '/'): // an address would be whole again
+	case l.strict() && (c == '.' || c == ':' || c == '/'):
+		// Otherwise an address would be whole again.
 		return s[:2] + joiner, 2, true
 	default:
 		return s[:2], 2, true
@@ -108,7 +111,7 @@ func (l Links) codeSpan(s string, full bool) (string, int, bool) {
 	return l.ticks(n), n, true
 }
 
-// link reads [text](address "title"), with bang bytes before it: an image is a link to it.
+// link reads [text](address "title"), with bang bytes before it. An image becomes a link to it.
 func (l Links) link(s string, bang int, full bool) (string, int, bool) {
 	no := s[:1]
 	end, ok := labelEnd(s[bang:], full)
@@ -155,7 +158,7 @@ func (l Links) link(s string, bang int, full bool) (string, int, bool) {
 	return no, 1, true
 }
 
-// labelEnd finds the end of [text], 0 if there is none.
+// labelEnd returns the end of [text], 0 if there is none.
 func labelEnd(s string, full bool) (int, bool) {
 	depth := 0
 	for i := 0; i < len(s) && i < labelMax; i++ {
@@ -179,7 +182,7 @@ func labelEnd(s string, full bool) (int, bool) {
 	return 0, full || len(s) >= labelMax
 }
 
-// angle reads a <. Autolinks become plain addresses, anything else is shown as it is.
+// angle reads a <. Autolinks become plain addresses; anything else is shown as it is.
 func (l Links) angle(s string, full, inLink bool) (string, int, bool) {
 	if len(s) > 1 && !isAlnum(s[1]) || len(s) == 1 && full {
 		return proseLess, 1, true
@@ -287,7 +290,7 @@ func inPath(before string) bool {
 	return ok && strings.IndexByte(rest, '/') > 0
 }
 
-// deadWords makes the wide words in s harmless, wherever they stand.
+// deadWords makes the wide words in s harmless wherever they stand.
 func deadWords(s string) string {
 	if strings.IndexByte(s, '@') < 0 {
 		return s
@@ -307,8 +310,8 @@ func deadWords(s string) string {
 	return b.String()
 }
 
-// seam reports whether out would mean more behind last than it does alone: the address or the definition of a link, which only we
-// write, or the marks of inline code.
+// seam reports whether out would mean more after last than it does alone: the address or the
+// definition of a link, which only we write, or the marks of inline code.
 func (l Links) seam(last byte, out string) bool {
 	switch {
 	case out == "":
@@ -317,13 +320,13 @@ func (l Links) seam(last byte, out string) bool {
 		return out[0] == '(' || out[0] == ':'
 	case last == '!':
 		return len(out) > 1 && out[0] == '['
-	case l.strict() && out[0] == '`': // also behind a word, with which it may be a mailbox
+	case l.strict() && out[0] == '`': // even after a word, which may make it a mailbox
 		return last > ' ' && last < utf8.RuneSelf
 	}
 	return false
 }
 
-// dead is a piece of plain text in which no link begins or is defined.
+// dead returns a piece of plain text in which no link begins or is defined.
 func dead(s string) string {
 	if strings.Contains(s, "](") {
 		s = strings.ReplaceAll(s, "](", "]"+joiner+"(")
@@ -334,13 +337,13 @@ func dead(s string) string {
 	return s
 }
 
-// inline writes a whole piece of text, such as a link's text or a cell of a table.
+// inline returns a whole piece of text, such as a link's text or a table's cell, as it is written.
 func (l Links) inline(s string) string {
 	out, _ := l.inlineOf(s, false)
 	return out
 }
 
-// inlineOf is inline; not ok if s cannot be a link's text, because a link is in it.
+// inlineOf is like inline; not ok if s has a link in it, and so cannot be a link's text.
 func (l Links) inlineOf(s string, inLink bool) (string, bool) {
 	var b strings.Builder
 	last := byte(0)
@@ -394,8 +397,9 @@ func (l Links) inlineOf(s string, inLink bool) (string, bool) {
 	return b.String(), true
 }
 
-// halfOf shows a construct whose end has not come yet, without the marks that would be broken, and says how many bytes of it
-// are shown: none, or all up to there but the marks at its beginning.
+// halfOf returns what is shown of a construct whose end has not come, without the marks that would
+// be broken. It also returns how many bytes of the construct are shown: none, or all up to there
+// but the marks at its beginning.
 func (l Links) halfOf(s string) (string, int) {
 	switch s[0] {
 	case '`':

@@ -9,19 +9,20 @@ import (
 	"unicode/utf8"
 )
 
-// Links says what becomes of the addresses that a model writes. The zero value shows them as links.
+// Links decides what becomes of the addresses that a model writes. The zero value makes links.
 //
-// Whatever it says, a link whose text looks like another address shows its host, an address that is none of the web or of mail is
-// text, an image is a link to it, and links are written in one place: definitions of links are text.
+// Whatever it decides, a link whose text looks like another address shows its host, an address that
+// is neither of the web nor of mail is text, and an image is a link to it. Links are written in one
+// form: definitions of links are text.
 type Links struct {
-	Defang bool     // no address can be clicked: it stands there as code
-	Hosts  []string // with Defang: these hosts and their subdomains are links all the same
+	Defang bool     // no address can be clicked: each is shown as code
+	Hosts  []string // with Defang: these hosts and their subdomains still get links
 }
 
 // An Option changes how text is rendered.
 type Option func(*Links)
 
-// WithLinks says what becomes of addresses.
+// WithLinks sets what becomes of addresses.
 func WithLinks(l Links) Option {
 	return func(to *Links) { *to = l }
 }
@@ -36,13 +37,13 @@ func linksOf(options []Option) Links {
 
 func (l Links) strict() bool { return l.Defang }
 
-// target is where an address leads.
+// target is the place where an address leads.
 type target struct {
-	ok   bool   // to a place on the web or a mailbox, or it is relative
+	ok   bool   // it leads to a place on the web or a mailbox, or is relative
 	host string // in lower case; empty: relative
 }
 
-// open reports whether an address may be clicked, as it stands there.
+// open reports whether an address, as it is written, may be clicked.
 func (l Links) open(address string) bool {
 	return (!l.strict() || len(l.Hosts) > 0) && l.allows(targetOf(address))
 }
@@ -66,7 +67,8 @@ func (l Links) allows(t target) bool {
 
 func isWeb(scheme string) bool { return scheme == "http" || scheme == "https" }
 
-// targetOf reads an address as a reader of Markdown does: escapes and entities mean what they stand for.
+// targetOf reads an address as a reader of Markdown does: escapes and entities count as what they
+// stand for.
 func targetOf(address string) target {
 	a := strings.TrimSpace(settle(html.UnescapeString(unescaped(address))))
 	scheme, rest, found := strings.Cut(a, ":")
@@ -81,10 +83,10 @@ func targetOf(address string) target {
 		box, _, _ := strings.Cut(rest, "?")
 		_, host, ok := strings.Cut(box, "@")
 		return target{ok: ok && strings.Count(box, "@") == 1 && !strings.ContainsAny(box, ",%"), host: strings.ToLower(host)}
-	case found && !isWeb(scheme) && !(isPort(rest) && isDomain(scheme)): // javascript:1/alert(1) is no port
-		return target{}
-	case found && !isWeb(scheme): // a host and its port
-		a = "//" + a
+	case found && !isWeb(scheme) && !(isPort(rest) && isDomain(scheme)):
+		return target{} // in javascript:1/alert(1) the 1 is no port
+	case found && !isWeb(scheme):
+		a = "//" + a // a host and its port
 	case !found && len(a) > 0 && domainEnd(a) > 0:
 		a = "//" + a
 	}
@@ -99,7 +101,7 @@ func isDomain(s string) bool { return s != "" && domainEnd(s) == len(s) }
 
 func isPort(s string) bool { return s != "" && s[0] >= '0' && s[0] <= '9' }
 
-// unescaped takes the backslashes of Markdown away.
+// unescaped removes the backslashes of Markdown.
 func unescaped(s string) string {
 	if strings.IndexByte(s, '\\') < 0 {
 		return s
@@ -114,7 +116,7 @@ func unescaped(s string) string {
 	return b.String()
 }
 
-// write writes a link with that text, to what stands in its parentheses; empty: there is none.
+// write returns a link with that label, to what stands in its parentheses; empty: there is none.
 func (l Links) write(label, inner string) string {
 	dest, title, ok := destination(inner)
 	if !ok {
@@ -146,7 +148,7 @@ func (l Links) write(label, inner string) string {
 	return "[" + text + "](" + address(dest) + title + ")"
 }
 
-// elsewhere is the host that a link goes to, if its text looks like the address of another.
+// elsewhere returns a link's host if the link's text looks like the address of another host.
 func elsewhere(text, host string) string {
 	for _, dot := range [...]string{"\u3002", "\uff0e", "\uff61", "\u2024", "\ufe52"} {
 		text = strings.ReplaceAll(text, dot, ".")
@@ -176,7 +178,7 @@ func elsewhere(text, host string) string {
 	return ""
 }
 
-// ipIn is the IP address that a word of a link's text looks like; empty: none.
+// ipIn returns the IP address that a word of a link's text looks like; empty: none.
 func ipIn(word string) string {
 	word = strings.TrimLeft(word, "([{<\"'*_~`")
 	if end := strings.IndexFunc(word, func(r rune) bool { return r != '.' && !unicode.IsDigit(r) }); end >= 0 {
@@ -215,7 +217,7 @@ func destination(s string) (dest, title string, ok bool) {
 	return dest, " " + deadWords(strings.ReplaceAll(title, "<", proseLess)), dest != ""
 }
 
-// address makes what a link leads to harmless.
+// address makes a link's destination harmless.
 func address(s string) string {
 	s = strings.ReplaceAll(s, "<", "%3C")
 	for i := 0; i < len(s); i++ {
@@ -239,7 +241,7 @@ func inCodeMarks(s string) string {
 	return "`" + escapeCode(strings.ReplaceAll(s, "`", "%60")) + "`"
 }
 
-// defang makes code of the addresses in a text of Slack's own marks, where none can be clicked.
+// defang turns the addresses in a text with Slack's own marks into code, so that none is clicked.
 func (l Links) defang(s string) string {
 	if !l.strict() {
 		return s
@@ -265,7 +267,7 @@ func (l Links) defangLine(b *strings.Builder, s string) {
 		if s[0] == '`' {
 			end := strings.IndexByte(s[1:], '`')
 			if end < 0 {
-				b.WriteString("\u02cb") // a mark without its pair would take one of ours
+				b.WriteString("\u02cb") // an unpaired mark would pair with ours
 				s = s[1:]
 				continue
 			}
@@ -308,7 +310,7 @@ func (l Links) defangLine(b *strings.Builder, s string) {
 	}
 }
 
-// escapeText makes plain text of what is not to have marks.
+// escapeText makes plain text of what must not have marks.
 func escapeText(s string) string {
 	var b strings.Builder
 	for _, r := range deadWords(s) {
@@ -324,7 +326,7 @@ func escapeText(s string) string {
 	return b.String()
 }
 
-// inAddress reports whether an entity means a character that makes an address of a word.
+// inAddress reports whether an entity stands for a character that makes an address of a word.
 func inAddress(e string) bool {
 	switch html.UnescapeString(e) {
 	case ".", ":", "/", "@", "`", "\\":
@@ -333,13 +335,14 @@ func inAddress(e string) bool {
 	return false
 }
 
-// words finds the addresses in a text, word by word. Offsets are of the text.
+// words finds the addresses in a text, word by word. Its offsets are those of the text.
 type words struct {
-	free     int // no address begins before it, from where it was looked last; if there is one, it begins there
-	from, to int // the address; to is 0: there is none
+	// No address begins between the place of the last look and this offset; one may begin at it.
+	free     int
+	from, to int // the address; to is 0 if there is none
 }
 
-// look finds the next address in the word that s begins with, which stands at an offset.
+// look finds the next address in the word that begins s, which stands at an offset of the text.
 func (w *words) look(s string, at int) {
 	n := wordEnd(s)
 	from, to := findAddress(s[:n])
@@ -349,10 +352,10 @@ func (w *words) look(s string, at int) {
 	}
 }
 
-// wholeWord is how many bytes of a word are looked at together. An address that is longer is cut there, so that it leads nowhere.
+// wholeWord bounds the bytes of a word searched at once. A longer address is cut, to lead nowhere.
 const wholeWord = 400
 
-// wordEnd is where the first word of s ends, or a part of it.
+// wordEnd returns where the first word of s, or a part of it, ends.
 func wordEnd(s string) int {
 	n := 0
 	for n < len(s) && n < wholeWord && s[n] != ' ' && s[n] != '\t' && s[n] != '\n' {
@@ -364,7 +367,7 @@ func wordEnd(s string) int {
 	return n
 }
 
-// findAddress finds the first address in a word: with a scheme, of a mailbox, or the name of a host.
+// findAddress finds the first address in a word: one with a scheme, a mailbox, or a host name.
 func findAddress(s string) (from, to int) {
 	for i := 0; i < len(s); i++ {
 		switch s[i] {
@@ -413,7 +416,7 @@ func findAddress(s string) (from, to int) {
 	return 0, 0
 }
 
-// back is where the characters before an offset begin that are like that.
+// back returns where the characters before an offset begin that are all like that.
 func back(s string, at int, like func(rune) bool) int {
 	for at > 0 {
 		r, n := utf8.DecodeLastRuneInString(s[:at])
@@ -427,7 +430,7 @@ func back(s string, at int, like func(rune) bool) int {
 
 func isHost(r rune) bool { return r == '-' || unicode.IsLetter(r) || unicode.IsDigit(r) }
 
-// hostLen is how much of s may be the name of a host, at least 1.
+// hostLen returns how many bytes at the beginning of s may be a host name, at least 1.
 func hostLen(s string) int {
 	for i, r := range s {
 		if r != '.' && !isHost(r) {
@@ -437,8 +440,8 @@ func hostLen(s string) int {
 	return len(s)
 }
 
-// domainEnd is the length of the name of a host that s begins with, 0 if it has none: labels between dots, the last of letters, of any
-// kind behind www., which alone makes a link of a word.
+// domainEnd returns the length of the domain name that begins s, 0 if there is none: labels between
+// dots, the last of letters, or of anything after www., which alone makes a link of a word.
 func domainEnd(s string) int {
 	n := hostEnd(s)
 	if n >= len("www.") && strings.EqualFold(s[:len("www.")], "www.") {
@@ -451,7 +454,7 @@ func domainEnd(s string) int {
 	return n
 }
 
-// hostEnd is the length of the labels with dots between them that s begins with, 0 if there are not two.
+// hostEnd returns the length of the dotted labels that begin s, 0 if there are fewer than two.
 func hostEnd(s string) int {
 	if s == "" {
 		return 0
@@ -465,15 +468,15 @@ func hostEnd(s string) int {
 
 func isHostByte(c byte) bool { return isAlnum(c) || c == '-' || c >= utf8.RuneSelf }
 
-// isMail reports whether s is nothing but a mailbox.
+// isMail reports whether s is one mailbox and nothing else.
 func isMail(s string) bool {
 	from, to := findAddress(s)
 	i := strings.IndexByte(s, '@')
 	return i > 0 && from == 0 && to == len(s) && !strings.ContainsAny(s, ":/")
 }
 
-// addressEnd is where an address ends that begins at from and is looked at from another offset on: before white space and what no address has, without the
-// punctuation behind it.
+// addressEnd returns where the address ends that begins at from, searching on from another offset:
+// before what no address has, such as white space, and before the punctuation at its end.
 func addressEnd(s string, from, at int) int {
 	for at < len(s) && s[at] > ' ' && strings.IndexByte("<>`\"|\\", s[at]) < 0 {
 		at++

@@ -1,24 +1,30 @@
 // Package render turns growing Markdown into pages that Slack accepts.
 //
-// It is pure: text in, values out; nothing is read, logged or timed. It keeps these promises:
+// It is pure: text in, values out; it reads no file, logs nothing and knows no time. It keeps these
+// promises:
 //
-//   - The text is settled before anything is decided: line ends, control characters, what is not UTF-8, characters that show nothing.
-//     Code keeps all but control characters.
-//   - Each page is valid Markdown by itself: a fence that is cut is closed and reopened with its info string, a table repeats
-//     its header, a list goes on with its number, emphasis is closed and reopened.
+//   - The text is settled before anything is decided: line ends, control characters, invalid UTF-8,
+//     characters that show nothing. Code keeps all but control characters.
+//   - Each page is valid Markdown by itself: a fence that is cut is closed and reopened with its
+//     info string, a table repeats its header, a list goes on with its number, emphasis is closed
+//     and reopened.
 //   - Nothing is lost or doubled but white space at a cut, and what is reopened.
-//   - No page exceeds its [Limits], in Slack's own counting, on the safe side; also if it is read as CommonMark, which sees fewer fences
-//     and more headings than models mean. A table of more than 20 columns, which Slack refuses, is shown as lines of text; one of more
-//     than 100 rows goes on on the next page.
-//   - A page never changes once a later page has been returned, and pages are the same however the text arrived: a cut is
-//     decided by the text before it alone. The scanner only goes forward; the nearer the page's end, the lesser the border
-//     at which it cuts (heading, blank line, line, sentence, word, rune).
-//   - Model text is dead: no mention, no special token, no disguised link works, in code neither. Each page is looked at once more when
-//     it is done. What becomes of addresses says [Links].
-//   - All this holds after [Doc.Break] and [Doc.Shrink] too: what they leave alone never changes, and pages are the same however
-//     the text arrived between them.
-//   - An update costs what is new, plus one copy of the current page, and a comparison with the text before, which is free while that
-//     is the same memory. Nothing is looked at further ahead than a construct can be long, so that a long line costs what a long text does.
+//   - No page exceeds its [Limits] in Slack's own counting, on the safe side, not even when it is
+//     read as CommonMark, which sees fewer fences and more headings than models mean. A table of
+//     more than 20 columns, which Slack refuses, is shown as lines of text. A table of more than
+//     100 rows continues on the next page.
+//   - A page never changes once a later page has been returned, and pages are the same however the
+//     text arrived: only the text before a cut decides about it. The scanner only goes forward. The
+//     nearer the page's end, the lesser the border at which it cuts (heading, blank line, line,
+//     sentence, word, rune).
+//   - Model text is dead: no mention, no special token and no disguised link works, not even in
+//     code. Each page is checked once more when it is done. [Links] decides what becomes of
+//     addresses.
+//   - All this holds after [Doc.Break] and [Doc.Shrink] too: the pages that they keep never change,
+//     and pages are the same however the text arrived between them.
+//   - An update costs what is new, plus one copy of the current page, and a comparison with the
+//     text before, which is free while that is the same memory. The scanner looks no further ahead
+//     than a construct can be long, so a long line costs as much as a long text.
 package render
 
 import (
@@ -28,44 +34,53 @@ import (
 	"unicode/utf8"
 )
 
-// Limits is the budget of one page. Zero means no limit; anything below [MinLimit] counts as MinLimit.
+// Limits is the budget of one page. Zero means no limit; anything below [MinLimit] counts as
+// MinLimit.
 type Limits struct {
-	Chars  int // characters as Slack counts them: & is 5, < and > are 4, a heading 100 more, an astral rune 2
+	// Characters as Slack counts them: & is 5, < and > are 4, a heading 100 more, an astral rune 2.
+	Chars  int
 	Blocks int // rendered blocks: a heading, a fence, a table, a divider, a run of other text
 	Bytes  int // UTF-8 bytes of Page.Markdown
 }
 
-// MinLimit is the least number of characters or bytes that a page can have: reopened constructs need room.
+// MinLimit is the least number of characters or bytes of a page, because reopened constructs need
+// room.
 const MinLimit = 500
 
 const (
-	messageChars  = 11_500 // Slack refuses about 13,200, and 12,000 in one markdown block: facts/slack.md §3.2
-	messageBlocks = 40     // Slack refuses 50: facts/slack.md §3.2
-	streamBytes   = 9_000  // streams break at 10.6-11.3 kB: facts/slack.md §2.3
-	headingChars  = 100    // what a heading counts beyond its text: facts/slack.md §3.2
-	tableRows     = 99     // rows below a table's header, Slack takes 100 with it: facts/slack.md §3.2
-	tableChars    = 9_500  // of all tables of a message, Slack takes 10,000: facts/slack.md §3.2
+	// messageChars stays below what Slack refuses: about 13,200, and 12,000 in one markdown block
+	// (facts/slack.md §3.2).
+	messageChars  = 11_500
+	messageBlocks = 40    // Slack refuses 50: facts/slack.md §3.2
+	streamBytes   = 9_000 // streams break at 10.6-11.3 kB: facts/slack.md §2.3
+	headingChars  = 100   // what a heading adds to its text: facts/slack.md §3.2
+	// tableRows is how many rows follow a table's header. Slack takes 100 with it (facts/slack.md
+	// §3.2).
+	tableRows  = 99
+	tableChars = 9_500 // of all tables in a message; Slack takes 10,000: facts/slack.md §3.2
 )
 
-// MessageLimits is the budget of a message with one markdown block.
+// MessageLimits returns the budget of a message with one markdown block.
 func MessageLimits() Limits { return Limits{Chars: messageChars, Blocks: messageBlocks} }
 
-// StreamLimits is the budget of one natively streamed message.
+// StreamLimits returns the budget of one natively streamed message.
 func StreamLimits() Limits {
 	return Limits{Chars: messageChars, Blocks: messageBlocks, Bytes: streamBytes}
 }
 
-// A Page is one message's worth of Markdown.
+// Page is one message's worth of Markdown.
 type Page struct {
-	// Markdown is valid by itself: what goes into a markdown block. Constructs that are still open at the end are closed,
-	// half ones show without their marks or not yet.
+	// Markdown goes into a markdown block and is valid by itself. Constructs that are still open at
+	// the end are closed; half ones show without their marks, or not yet.
 	Markdown string
-	// Open is the page without what is undecided or provisional. While the text grows it only gains a suffix, up to the
-	// finished page, whose Open and Markdown are equal: native streams append what is new in it. Markdown always begins with
-	// Open, so Markdown[len(Open):] completes a stream that stops here.
+	// Open is the page without what is undecided or provisional. While the text grows, Open only
+	// gains a suffix, until it equals Markdown on the finished page: native streams append what is
+	// new in it. Markdown always begins with Open, so Markdown[len(Open):] completes a stream that
+	// stops here.
 	Open string
-	// End is the byte offset in the source up to which this page reaches. White space at a cut may belong to neither page.
-	// For the last page it is the end of what Markdown shows; after a Break the next page begins there.
+	// End is the byte offset in the source up to which this page reaches. White space at a cut may
+	// belong to neither page. For the last page, End is the end of what Markdown shows; after a
+	// Break the next page begins there.
 	End    int
 	Chars  int // of Markdown, as in Limits
 	Blocks int // of Markdown, as in Limits
@@ -75,21 +90,23 @@ type Page struct {
 type Doc struct {
 	lim   Limits
 	links Links
-	zones [levels]Limits // from where on a page may end at a border of that level
-	atom  Limits         // what is larger is not kept whole
+	zones [levels]Limits // where a page may end at a border of each level
+	atom  Limits         // a larger construct is not kept whole
 
 	src   *source
 	text  string // settled
 	pages []Page
 	state
-	first   Limits  // the limits of New
-	starts  []state // of each page, before begin
-	before  state   // before what d.opened is about, unless atSnap
-	atSnap  bool    // snap is
-	snap    state   // the page before what must not stand alone at its end: a heading, a list marker, an opening fence
+	first  Limits  // the limits given to New
+	starts []state // of each page, before begin
+	before state   // before what d.opened is about, unless atSnap
+	atSnap bool    // it is snap instead
+	// The page before something that must not stand alone at its end: a heading, a list marker, an
+	// opening fence.
+	snap    state
 	hasSnap bool
 	eof     bool // nothing follows the text
-	eager   bool // a copy that shows what is undecided
+	eager   bool // this is a copy that shows what is undecided
 	stopped bool // eager only: the page is full
 }
 
@@ -133,9 +150,10 @@ func (d *Doc) reset() {
 	d.begin(0)
 }
 
-// Set takes the whole text so far and returns its pages. The text normally grows; when it does not extend the last one, or
-// the last one was final and this one is not the same, everything starts anew within the limits of New, and Breaks and Shrinks
-// are forgotten. With final, nothing is held back. The slice is valid until the next call.
+// Set takes the whole text so far and returns its pages. Normally the text has grown since the last
+// call. If it does not begin with the last text, or the last one was final and this one differs,
+// everything starts over within the limits of New, and Breaks and Shrinks are forgotten. With
+// final, nothing is held back. The slice is valid until the next call.
 func (d *Doc) Set(text string, final bool) []Page {
 	if d.eof && (text != d.src.raw || !final) || !strings.HasPrefix(text, d.src.raw) {
 		d.reset()
@@ -150,7 +168,7 @@ func (d *Doc) Set(text string, final bool) []Page {
 	return append(d.pages, p)
 }
 
-// common is how many bytes a and b begin with alike, whole runes.
+// common returns how many bytes a and b begin with alike, whole runes.
 func common(a, b string) int {
 	n := 0
 	for n < len(a) && n < len(b) && a[n] == b[n] {
@@ -162,10 +180,10 @@ func common(a, b string) int {
 	return n
 }
 
-// view is the page that is being written; not ok if it has nothing to show. It leaves c as a copy of d that has gone on eagerly
-// to the end of what the page shows.
+// view returns the page that is being written; not ok if it has nothing to show. It makes c a copy
+// of d that has gone on eagerly to the end of what the page shows.
 func (d *Doc) view(c *Doc) (Page, bool) {
-	*c = *d // the copy writes behind len(d.buf), where d has nothing yet
+	*c = *d // the copy writes after len(d.buf), where d has nothing yet
 	c.hasSnap = false
 	if !d.eof {
 		c.eager = true
@@ -194,7 +212,8 @@ func (d *Doc) view(c *Doc) (Page, bool) {
 		p.Open = p.Markdown
 		return p, true
 	}
-	p.Open = page[:min(len(open), len(c.buf))] // c.buf went on from d.buf, or back to snap.buf at most
+	// c.buf has gone on from d.buf, or was set back to snap.buf at most.
+	p.Open = page[:min(len(open), len(c.buf))]
 	if len(p.Markdown) != len(page) {
 		p.Open = p.Open[:common(p.Open, p.Markdown)]
 	}

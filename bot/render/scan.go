@@ -2,27 +2,28 @@ package render
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
 
 const (
-	lineMax  = 1_000 // bytes of a line up to which its kind is waited for
-	fenceMax = 40    // marks of a fence that are written; what has more is closed by as many
+	lineMax  = 1_000 // bytes of a line after which its kind is decided
+	fenceMax = 40    // marks of a fence that are written; a longer one is closed with as many
 	infoMax  = 300   // bytes of an opening fence's line
-	marksMax = 20    // marks at the beginning of a line of text that are kept together
+	marksMax = 20    // marks at the beginning of a line of text that stay together
 	deepest  = 8     // quote marks and list marks at the beginning of a line
-	// numberMax is the last number of an item: Markdown takes nine digits.
+	// numberMax is the largest number of a list item: Markdown takes nine digits.
 	numberMax = 999_999_999
 )
 
-// scan goes as far as the text decides.
+// scan goes on as far as the text decides.
 func (d *Doc) scan() {
 	for !d.stopped && d.pos < len(d.text) && d.step() {
 	}
 }
 
-// step does the next thing; false if more text is needed for it.
+// step processes the next thing; false: it needs more text.
 func (d *Doc) step() bool {
 	switch d.mode {
 	case atLine:
@@ -38,107 +39,7 @@ func (d *Doc) step() bool {
 
 func (d *Doc) rest() string { return d.text[d.pos:] }
 
-// prefix is the beginning of a line: indentation, quote marks, list marks.
-type prefix struct {
-	n      int // bytes
-	lead   int // bytes of indentation and quote marks
-	outer  int // column of the first quote mark
-	first  int // column of the first mark or content behind the quote marks
-	col    int // column of the content
-	quote  int
-	marks  int
-	number string // of the last list mark, "" for a bullet
-	digits int    // where the number begins
-	last   int    // column of the last list mark
-}
-
-// readPrefix reads the beginning of a line; false if more text is needed.
-func readPrefix(s string, full bool) (p prefix, ok bool) {
-	if len(s) > lineMax { // nobody looks further
-		s, full = s[:lineMax], true
-	}
-	i, col := 0, 0
-	spaces := func() {
-		for most := i + 40; i < most && i < len(s) && (s[i] == ' ' || s[i] == '\t'); {
-			if s[i] == '\t' {
-				col += 3
-			}
-			col++
-			i++
-		}
-	}
-	for spaces(); i < len(s) && s[i] == '>' && p.quote < deepest; spaces() {
-		if p.quote == 0 {
-			p.outer = col
-		}
-		p.quote++
-		i++
-		col = 0
-		if i < len(s) && s[i] == ' ' {
-			i++
-		}
-	}
-	p.n, p.lead, p.first, p.col, p.last = i, i, col, col, -1
-	for p.marks < deepest {
-		if i == len(s) {
-			return p, full
-		}
-		j := i
-		for j < len(s) && j-i < 9 && s[j] >= '0' && s[j] <= '9' {
-			j++
-		}
-		number := s[i:j]
-		switch {
-		case j == len(s):
-			return p, full
-		case number != "" && s[j] != '.' && s[j] != ')', number == "" && s[j] != '-' && s[j] != '*' && s[j] != '+':
-			return p, true
-		}
-		j++
-		if j == len(s) && !full {
-			return p, false
-		}
-		if j == len(s) || s[j] != ' ' && s[j] != '\t' {
-			return p, true
-		}
-		if number == "" && isRule(s[i:]) {
-			if !full && !strings.Contains(s, "\n") {
-				return p, false
-			}
-			return p, true
-		}
-		p.marks++
-		p.number, p.digits, p.last = number, i, col
-		col += j - i
-		i = j
-		spaces()
-		if col > p.last+len(number)+5 { // a code block in the item: leave its indentation alone
-			col = p.last + len(number) + 2
-		}
-		p.n, p.col = i, col
-	}
-	return p, true
-}
-
-// isRule reports whether the line could be a divider as far as it is there.
-func isRule(s string) bool {
-	c := s[0]
-	if c != '-' && c != '*' && c != '_' {
-		return false
-	}
-	for i := range min(len(s), lineMax+1) {
-		switch s[i] {
-		case c, ' ', '\t':
-		case '\n':
-			return strings.Count(s[:i], string(c)) >= 3
-		default:
-			return false
-		}
-	}
-	return true
-}
-
-// stepLine decides what kind of line begins here and writes its beginning.
+// stepLine decides what kind of line begins here, and writes its beginning.
 func (d *Doc) stepLine() bool {
 	s := d.rest()
 	p, ok := readPrefix(s, d.eof)
@@ -169,7 +70,7 @@ func (d *Doc) stepLine() bool {
 		}
 	}
 	switch c := body[0]; {
-	case isRule(body), (c == '=' || c == '-') && d.para && p.marks == 0 && onlyOf(body, c):
+	case isRule(body), (c == '=' || c == '-') && d.para && p.marks == 0 && onlyOf(body, c) && !d.lazy(p):
 		return d.rule(p, s)
 	case c == '#':
 		n := runLen(body, 7)
@@ -194,7 +95,16 @@ func (d *Doc) stepLine() bool {
 	return d.textLine(p)
 }
 
-// runLen is how often s repeats its first byte; nobody needs to know more than most.
+// lazy reports whether the line that p begins continues the paragraph of a quote or an item from
+// outside of it: it underlines nothing, and with the line above it may be the head of a table.
+func (d *Doc) lazy(p prefix) bool {
+	at, _ := d.column(p)
+	return p.quote < d.paraQuote || slices.ContainsFunc(d.lists[:d.nList], func(l list) bool {
+		return l.page == d.page && l.content > at && l.content < math.MaxInt/2
+	})
+}
+
+// runLen returns how often s repeats its first byte, up to most.
 func runLen(s string, most int) int {
 	n := 1
 	for n < len(s) && n < most && s[n] == s[0] {
@@ -241,8 +151,8 @@ func (d *Doc) blankLine(p prefix, s string) bool {
 	return true
 }
 
-// lead is the beginning of a line as it is written on this page: indentation without what the page does without, and the
-// number that the list has reached.
+// lead returns the beginning of a line as this page shows it: indentation without what the page
+// leaves out, and the number that the list has reached.
 func (d *Doc) lead(p prefix, s string) string {
 	d.setBase(p)
 	out := s[:p.lead]
@@ -259,7 +169,8 @@ func (d *Doc) lead(p prefix, s string) string {
 	return out + s[p.lead:p.digits] + num + s[p.digits+len(p.number):p.n]
 }
 
-// setBase finds how many columns of indentation the page does without: all that its first line has, if that is in a list.
+// setBase decides how many columns of indentation the page leaves out: all that its first line has,
+// if that line is in a list.
 func (d *Doc) setBase(p prefix) {
 	switch {
 	case p.quote > 0:
@@ -272,8 +183,18 @@ func (d *Doc) setBase(p prefix) {
 	}
 }
 
-// item notes the list item that begins with p and returns its list, if the number that it shows may differ from the one that
-// it has on this page: when the model numbers all items alike, the first item of a page needs its real number.
+// onPage returns where a column of the source stands on the page, after quote marks. It holds for
+// what is written now: the page may do without less indentation further down.
+func (d *Doc) onPage(p prefix, col int) int {
+	if p.quote > 0 {
+		return col
+	}
+	return col - d.base
+}
+
+// item records the list item that begins with p. It returns the item's list if its number may
+// differ from the one that this page shows: when the model numbers all items alike, the first item
+// of a page needs its real number.
 func (d *Doc) item(p prefix) *list {
 	for d.nList > 0 && d.lists[d.nList-1].col > p.last {
 		d.nList--
@@ -287,7 +208,7 @@ func (d *Doc) item(p prefix) *list {
 		l := &d.lists[d.nList-1]
 		first := l.page != d.page
 		if l.page = d.page; l.content < math.MaxInt/2 || !d.para {
-			l.content = p.col
+			l.content = d.onPage(p, p.col)
 		}
 		if num != l.start {
 			l.num, first = num, false
@@ -305,7 +226,7 @@ func (d *Doc) item(p prefix) *list {
 	if d.nList > 0 && d.lists[d.nList-1].col == p.last {
 		d.nList--
 	}
-	content := p.col
+	content := d.onPage(p, p.col)
 	if d.nList == 0 && d.para && !d.fresh && p.number != "" && num != 1 {
 		content = math.MaxInt / 2 // in a paragraph it is no item
 	}
@@ -314,7 +235,7 @@ func (d *Doc) item(p prefix) *list {
 	return nil
 }
 
-// leave ends the lists that a line at that column is not part of.
+// leave ends the lists that do not contain a line at that column.
 func (d *Doc) leave(col int) {
 	for d.nList > 0 && d.lists[d.nList-1].col >= col {
 		d.nList--
@@ -345,10 +266,12 @@ func (d *Doc) textLine(p prefix) bool {
 	return d.beginText(p, l, "", 0)
 }
 
-// indented ends the run of text before a line that Markdown takes for code because of its indentation, and behind it.
+// indented ends the run of text before and after a line that Markdown takes for code because of its
+// indentation.
 func (d *Doc) indented(p prefix) {
 	switch {
-	case p.quote > d.quote: // a quote that begins goes on with no paragraph: it is in the item, or ends it
+	case p.quote > d.quote:
+		// A new quote continues no paragraph: it is in the item, or ends it.
 		d.endItemsAt(p.outer - d.base)
 	case p.marks == 0 && !d.para:
 		d.endItems(p)
@@ -364,8 +287,8 @@ func (d *Doc) indented(p prefix) {
 	}
 }
 
-// hides reports whether a line of text could be read as something else: what we look at ends, but Markdown goes on. Not ok: more text
-// is needed.
+// hides reports whether a line of text could be read as something else, so that what we look at
+// ends while Markdown goes on. Not ok: it needs more text.
 func (d *Doc) hides(p prefix) (hides, ok bool) {
 	body := d.rest()[p.n:]
 	switch {
@@ -380,8 +303,9 @@ func (d *Doc) hides(p prefix) (hides, ok bool) {
 		return strings.IndexByte("#`~|_\n", inner[0]) >= 0, true
 	case d.para && p.marks == 0 && strings.IndexByte("|:-", body[0]) >= 0:
 		is, maybe := isDelimiter(body, d.eof)
-		return is, !maybe
-	case strings.IndexByte("-*_=", body[0]) >= 0: // a page may end in the marks, and then they are a divider
+		return is || !maybe && d.lazy(p) && onlyOf(body, '-'), !maybe
+	case strings.IndexByte("-*_=", body[0]) >= 0:
+		// A page may end in the marks, and then they are a divider.
 		start := body[:min(len(body), lineMax)]
 		inner := strings.TrimLeft(start, body[:1]+" \t")
 		return len(start)-len(inner) > marksMax, inner != "" || d.eof || len(start) == lineMax
@@ -416,6 +340,7 @@ func (d *Doc) beginText(p prefix, l level, mark string, more int) bool {
 	}
 	d.hold()
 	d.open()
+	started := d.fresh
 	p.n -= len(mark)
 	out := d.lead(p, s)
 	p.n += len(mark)
@@ -426,13 +351,16 @@ func (d *Doc) beginText(p prefix, l level, mark string, more int) bool {
 	if more > 0 {
 		d.head = true
 	}
+	if !d.para || started || p.marks > 0 || p.quote > d.paraQuote {
+		d.paraQuote = p.quote
+	}
 	d.line, d.linePage, d.pos = d.pos, d.page, d.pos+p.n
 	d.quote, d.col = p.quote, p.col
 	d.mode, d.mid, d.para = inText, false, more == 0
 	return true
 }
 
-// rule writes a line that is a divider, or makes the line above a heading; whichever it is, it counts as both.
+// rule writes a line that is a divider, or makes the line above it a heading. It counts as both.
 func (d *Doc) rule(p prefix, s string) bool {
 	n := strings.IndexByte(s[:min(len(s), lineMax+1)], '\n')
 	switch {
@@ -471,7 +399,7 @@ func (d *Doc) rule(p prefix, s string) bool {
 	return true
 }
 
-// endLine takes the line break, if there is one.
+// endLine processes the line break, if there is one.
 func (d *Doc) endLine() {
 	d.shown = d.pos
 	if d.pos < len(d.text) && d.text[d.pos] == '\n' {

@@ -7,28 +7,28 @@ import (
 	"unicode/utf8"
 )
 
-// source is the text as the scanner reads it, settled before anything is decided:
+// source is the text as the scanner reads it. It is settled before anything is decided:
 //
-//   - Line ends are \n: \r\n and a bare \r are one.
-//   - No other control character is in it, C0 but the tab, DEL or C1; code has none either.
-//   - It is UTF-8: each byte that is not becomes U+FFFD.
-//   - Outside of code there are no bidirectional controls, no tag characters and no invisible characters, but those that serve a
-//     script or an emoji.
+//   - A line ends with \n. Both \r\n and a bare \r become one.
+//   - It has no other control characters, C0 but the tab, DEL or C1, not even in code.
+//   - It is UTF-8: each invalid byte becomes U+FFFD.
+//   - Outside of code it has no bidirectional controls, no tag characters and no invisible
+//     characters, but for those that serve a script or an emoji.
 //
-// It grows as the text does: what the next byte may change is left for the next time.
+// It grows as the text does. What the next byte may change is left for the next call.
 type source struct {
-	raw   string // what was given
+	raw   string // the whole text that was given
 	read  int    // bytes of raw that are settled
 	out   strings.Builder
 	moves []move
-	prev  rune // the last of out
+	prev  rune // the last character of out
 	code  codeFinder
 }
 
-// move says that from an offset of the settled text on it stands elsewhere in the raw one.
+// move records that the settled text stands elsewhere in the raw one from an offset on.
 type move struct{ out, raw int32 }
 
-// settle is the whole of a text, settled.
+// settle returns all of a text, settled.
 func settle(text string) string {
 	if settled(text) {
 		return text
@@ -37,7 +37,7 @@ func settle(text string) string {
 	return s.take(text, true)
 }
 
-// settled reports whether text has nothing but what most texts have.
+// settled reports whether text has only what most texts have, so that it need not be settled.
 func settled(text string) bool {
 	for i := range len(text) {
 		if !plainByte(text[i]) {
@@ -49,8 +49,8 @@ func settled(text string) bool {
 
 func plainByte(c byte) bool { return c >= ' ' && c < 0x7f || c == '\n' || c == '\t' }
 
-// take settles what is new in raw, which begins with what the last call had; full means that nothing follows it. The text that it
-// returns begins with the one that it returned before.
+// take settles the new part of raw, which begins with the text of the last call. full means that
+// nothing follows it. The text that it returns begins with the one that it returned before.
 func (s *source) take(raw string, full bool) string {
 	s.raw = raw
 	for s.read < len(raw) {
@@ -119,7 +119,8 @@ func (s *source) drop(n int) {
 	s.moves = append(s.moves, move{out: at, raw: int32(s.read)})
 }
 
-// offset is where in the raw text the settled one ends that reaches up to at: before what is dropped there.
+// offset returns the raw offset at which the settled text up to at ends: before what is dropped
+// there.
 func (s *source) offset(at int) int {
 	i := sort.Search(len(s.moves), func(i int) bool { return int(s.moves[i].out) >= at })
 	from := move{}
@@ -133,7 +134,8 @@ func (s *source) offset(at int) int {
 	return to
 }
 
-// wanted says how many bytes are kept of an invisible character of n bytes and of what belongs to it; not ok: more text is needed.
+// wanted returns how many bytes to keep of an invisible character of n bytes and of what belongs to
+// it. Not ok: more text is needed.
 func (s *source) wanted(r rune, n int, full bool) (k int, ok bool) {
 	rest := s.raw[s.read:]
 	switch in, ok := s.code.has(s.out.String(), rest, s.read, full); {
@@ -161,7 +163,7 @@ func (s *source) wanted(r rune, n int, full bool) (k int, ok bool) {
 	return 0, true
 }
 
-// flag keeps the tags of the three flags that are written with them.
+// flag keeps the tag characters of the three flags that are written with them.
 func (s *source) flag(rest string, full bool) (k int, ok bool) {
 	if s.prev != 0x1f3f4 {
 		return 0, true
@@ -188,7 +190,8 @@ func selector(r rune) bool {
 	return r >= 0xfe00 && r <= 0xfe0f || r >= 0xe0100 && r <= 0xe01ef || r >= 0x180b && r <= 0x180d || r == 0x180f
 }
 
-// invisible reports whether r shows nothing and may deceive: format characters, fillers without width, variation selectors.
+// invisible reports whether r shows nothing and may deceive: format characters, fillers without
+// width, variation selectors.
 func invisible(r rune) bool {
 	switch {
 	case r < 0xad:
@@ -202,8 +205,9 @@ func invisible(r rune) bool {
 	return false
 }
 
-// serves reports whether an invisible character has a use between its neighbours: the joiners in scripts whose letters join and in
-// emoji, the space without width where words are written without spaces.
+// serves reports whether an invisible character is of use between its neighbours: joiners in
+// scripts whose letters join and in emoji, the space without width where words are written without
+// spaces.
 func serves(r, prev, next rune) bool {
 	switch r {
 	case 0x200c:
@@ -218,7 +222,8 @@ func serves(r, prev, next rune) bool {
 	return false
 }
 
-// servesSelector reports whether a variation selector has a use behind prev; one at most, so that nothing can be hidden in them.
+// servesSelector reports whether a variation selector is of use after prev. One is at most, so that
+// nothing can be hidden in them.
 func servesSelector(r, prev rune) bool {
 	switch {
 	case r < 0xfe00:
@@ -226,13 +231,14 @@ func servesSelector(r, prev rune) bool {
 	case r >= 0xe0100:
 		return unicode.Is(unicode.Han, prev)
 	case prev < 0x80:
-		return prev >= '0' && prev <= '9' || prev == '#' || prev == '*' // keycaps
+		// Keycaps.
+		return prev >= '0' && prev <= '9' || prev == '#' || prev == '*'
 	}
 	return pictograph(prev) || unicode.In(prev, unicode.Han, unicode.Myanmar, unicode.Phags_Pa, unicode.Mongolian) || unicode.IsSymbol(prev) ||
 		unicode.IsPunct(prev)
 }
 
-// joins reports whether r is of a script whose letters change their form with a joiner behind or before them.
+// joins reports whether r is of a script whose letters change their form next to a joiner.
 func joins(r rune) bool {
 	return r >= 0x300 && (unicode.IsLetter(r) || unicode.IsMark(r)) && unicode.In(r, unicode.Arabic, unicode.Syriac, unicode.Nko, unicode.Mandaic,
 		unicode.Mongolian, unicode.Devanagari, unicode.Bengali, unicode.Gurmukhi, unicode.Gujarati, unicode.Oriya, unicode.Tamil,
@@ -250,19 +256,21 @@ func pictograph(r rune) bool {
 	return false
 }
 
-// codeFinder says whether the end of a text is in code, where invisible characters stay. It looks only when there is one, and then
-// at each byte once. A wrong guess leaves or takes a character that shows nothing; what is live is decided afterwards.
+// codeFinder finds out whether the end of a text is in code, where invisible characters stay. It
+// searches only when there is such a character, and then each byte once. A wrong guess keeps or
+// drops a character that shows nothing; what is live is decided later.
 type codeFinder struct {
-	line  int // where the current line begins
-	seen  int // how far the settled text is looked at
+	line  int // offset at which the current line begins
+	seen  int // offset up to which the settled text was searched
 	char  byte
-	marks int // of the fence that is open; 0: none
+	marks int // length of the open fence's marks; 0: none is open
 	quote int
-	ticks int // marks of inline code that are open in the line
+	ticks int // length of the marks of inline code that is open in the line
 	upTo  int // offset in the raw text up to which they are known to enclose code
 }
 
-// has reports whether the end of out is in code; rest is what follows it, from an offset of the raw text on. Not ok: more text is needed.
+// has reports whether the end of out is in code. rest is what follows it, from an offset of the raw
+// text on. Not ok: more text is needed.
 func (f *codeFinder) has(out, rest string, offset int, full bool) (in, ok bool) {
 	for f.seen < len(out) {
 		switch out[f.seen] {
@@ -313,7 +321,7 @@ func (f *codeFinder) has(out, rest string, offset int, full bool) (in, ok bool) 
 	return false, true
 }
 
-// endLine takes in a whole line.
+// endLine processes a whole line.
 func (f *codeFinder) endLine(s string) {
 	f.ticks = 0
 	if f.marks > 0 {

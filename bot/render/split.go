@@ -4,7 +4,7 @@ import (
 	"strings"
 )
 
-// level is how good a place is for a page to end.
+// level ranks the places at which a page may end, the best first.
 type level int
 
 const (
@@ -18,8 +18,9 @@ const (
 	levels
 )
 
-// share is the part of a page, in thousandths, that must be filled before the page may end at such a place. Cuts are made
-// forward only, so these numbers are the price of never taking back what is shown: the worst loss of a page is a fifth.
+// share returns the part of a page, in thousandths, that must be filled before the page may end at
+// such a place. Cuts are only made forward, so these numbers are the price of never taking back
+// what is shown: a page loses a fifth at worst.
 func (l level) share() int {
 	switch l {
 	case levHeading:
@@ -63,10 +64,10 @@ type table struct {
 
 type list struct {
 	col     int
-	content int   // column of the last item's content
+	content int   // column of the last item's content, on the page
 	start   int32 // nine digits at most
 	num     int32
-	page    int32 // on which the last item began
+	page    int32 // on which the last item begins
 	ordered bool
 }
 
@@ -84,48 +85,53 @@ const (
 	inCode
 )
 
-// state is all that the scanner knows; copying it is a snapshot.
+// state is all that the scanner knows. A copy of it is a snapshot.
 type state struct {
-	pos      int    // what of the source is done
-	shown    int    // source offset behind the last thing put on the page
-	buf      []byte // the page
-	chars    int    // of buf
-	blocks   int
-	cells    int   // characters of tables
-	page     int32 // number of the page
-	from     int   // where in the source the page begins
-	fresh    bool  // the page has nothing but reopened constructs
-	run      bool  // the page ends in a run of rich text
-	nl       int   // line breaks owed before the next thing
-	base     int   // columns of indentation that this page does without
-	mode     mode
-	mid      bool  // in a word
-	torn     bool  // the page begins in the middle of a line
-	head     bool  // in a heading
-	blank    bool  // a blank line precedes
-	para     bool  // the line before was text
-	code     bool  // the line before was indented so far that it is code
-	line     int   // where the current line begins
-	linePage int32 // and on which page
-	prev     int   // where the text line before begins, if it has a pipe; or -1
-	notTable int   // offset + 1 of a line that is no table
-	quote    int   // of the current line
-	col      int   // of the current line's content
-	emph     [maxEmph]mark
-	nEmph    int
-	nHeld    int    // of emph: cut by a Break, and not yet opened again; nEmph is 0 then
-	pre      string // the beginning of a construct that a Break cut
-	opened   int    // length of buf after the last thing that must not be shown with nothing behind it
-	lists    [maxList]list
-	nList    int
-	fence    fence
-	table    table
-	loose    bool  // marks of code without an end precede in the paragraph: what code is from there on is not certain
-	lit      bool  // in a run of marks that is too long for code
-	word     words // the next address, where none can be clicked
+	pos    int    // offset in the source up to which all is processed
+	shown  int    // source offset after the last thing put on the page
+	buf    []byte // the page
+	chars  int    // of buf
+	blocks int
+	cells  int   // characters of tables
+	page   int32 // number of the page
+	from   int   // source offset at which the page begins
+	fresh  bool  // the page has only reopened constructs
+	run    bool  // the page ends in a run of rich text
+	nl     int   // line breaks to write before the next thing
+	base   int   // columns of indentation that this page leaves out
+	mode   mode
+	mid    bool // in a word
+	torn   bool // the page begins in the middle of a line
+	head   bool // in a heading
+	blank  bool // a blank line precedes
+	para   bool // the line before was text
+	// The line before was indented so far that it is code.
+	code     bool
+	line     int   // offset at which the current line begins
+	linePage int32 // the page on which it begins
+	// Where the text line before begins, if it has a pipe; else -1.
+	prev      int
+	notTable  int // offset + 1 of a line that is no table
+	quote     int // of the current line
+	paraQuote int // of the line with which the paragraph began
+	col       int // of the current line's content
+	emph      [maxEmph]mark
+	nEmph     int
+	nHeld     int    // of emph: cut by a Break, not reopened yet; nEmph is 0 then
+	pre       string // the beginning of a construct that a Break cut
+	// Length of buf after the last thing that must not be shown with nothing after it.
+	opened int
+	lists  [maxList]list
+	nList  int
+	fence  fence
+	table  table
+	// Marks of code without an end precede in the paragraph, so that what is code is not certain.
+	loose bool
+	lit   bool  // in a run of marks that is too long for code
+	word  words // the next address, where none may be clicked
 }
 
-// closeCost is what closers will count.
+// closeCost returns what closers will count.
 func (d *Doc) closeCost() int {
 	if d.nEmph == 0 && d.fence.n == 0 {
 		return 0
@@ -148,13 +154,14 @@ func (d *Doc) fits(chars, bytes int) bool {
 	return d.chars+c+chars <= d.lim.Chars && len(d.buf)+c+bytes <= d.lim.Bytes
 }
 
-// full reports whether the page is in the zone in which it may end at a border of that level.
+// full reports whether the page is in the zone where it may end at a border of that level.
 func (d *Doc) full(l level) bool {
 	return d.chars >= d.zones[l].Chars || len(d.buf) >= d.zones[l].Bytes
 }
 
-// room makes room for the next thing, before which there is a border of level l. It reports false if the page was cut: then the
-// state is another one, perhaps an earlier one, and the caller begins again from it.
+// room makes room for the next thing, which follows a border of level l. It returns false if it has
+// cut the page: the state is another one then, perhaps an earlier one, and the caller starts over
+// from it.
 func (d *Doc) room(l level, chars, bytes int) bool {
 	if l != levNone && !d.fresh && !d.hasSnap && d.full(l) || !d.fits(chars, bytes) {
 		return !d.cut()
@@ -162,7 +169,7 @@ func (d *Doc) room(l level, chars, bytes int) bool {
 	return true
 }
 
-// roomBlock is room for one more block.
+// roomBlock makes room for one more block, like room.
 func (d *Doc) roomBlock() bool {
 	if d.blocks+1 > d.lim.Blocks {
 		return !d.cut()
@@ -170,7 +177,8 @@ func (d *Doc) roomBlock() bool {
 	return true
 }
 
-// cut ends the page here, or before what must not end it. It reports false if the page has nothing yet.
+// cut ends the page here, or before what must not end it. It returns false if the page has nothing
+// yet.
 func (d *Doc) cut() bool {
 	if d.eager {
 		d.stopped = true
@@ -190,7 +198,7 @@ func (d *Doc) cut() bool {
 	return true
 }
 
-// with is the page so far with a tail.
+// with returns the page so far with a tail.
 func (d *Doc) with(tail string) string {
 	var b strings.Builder
 	b.Grow(len(d.buf) + len(tail))
@@ -199,7 +207,8 @@ func (d *Doc) with(tail string) string {
 	return b.String()
 }
 
-// closers closes what is open. An emphasis that has not been closed is literal when nothing follows.
+// closers returns what closes all that is open. Emphasis that has not been closed is literal when
+// nothing follows.
 func (d *Doc) closers(emph bool) string {
 	var b strings.Builder
 	if emph && d.mode == inText {
@@ -217,7 +226,8 @@ func (d *Doc) closers(emph bool) string {
 		for ; n >= f.n && at > 0 && strings.IndexByte(" \t>", d.buf[at-1]) >= 0; at-- {
 		}
 		if d.mode == inCode && n >= f.n && (at == 0 || d.buf[at-1] == '\n') {
-			b.WriteString(joiner) // code that would close the fence if the line ended here
+			// This code would close the fence if the line ended here.
+			b.WriteString(joiner)
 		}
 		b.WriteString("\n" + strings.Repeat("> ", f.quote) + strings.Repeat(" ", f.at))
 		b.WriteString(strings.Repeat(string(f.char), f.n))
@@ -232,20 +242,20 @@ func (d *Doc) hold() {
 	}
 }
 
-// commit says that something stands on the page that may end it.
+// commit records that the page may end with what it has now.
 func (d *Doc) commit() {
 	if !d.head || d.chars-d.snap.chars > d.lim.Chars/4 || len(d.buf)-len(d.snap.buf) > d.lim.Bytes/4 {
 		d.hasSnap = false
 	}
 }
 
-// add writes without looking at limits.
+// add writes s without checking limits.
 func (d *Doc) add(s string) {
 	d.buf = append(d.buf, s...)
 	d.chars += cost(s)
 }
 
-// put writes s after the line breaks that are owed.
+// put writes s after the line breaks that are due.
 func (d *Doc) put(s string) { d.putOf(s, cost(s)) }
 
 func (d *Doc) putOf(s string, chars int) {

@@ -3,8 +3,10 @@ package render
 import "strings"
 
 const (
-	rowMax    = 4_000 // bytes of a table row that is kept whole
-	tableCols = 20    // Slack refuses more (facts/slack.md §3.2): such a table is shown as lines of text
+	rowMax = 4_000 // bytes of a table row that is kept whole
+	// tableCols is how many columns Slack takes (facts/slack.md §3.2). A wider table is shown as
+	// lines of text.
+	tableCols = 20
 )
 
 func (d *Doc) endTable() {
@@ -15,7 +17,8 @@ func (d *Doc) endTable() {
 	}
 }
 
-// leaveTable ends a table above a line that is none of its rows. Without a blank line Markdown would take it for one.
+// leaveTable ends a table above a line that is not one of its rows. Markdown would take it for one
+// without a blank line.
 func (d *Doc) leaveTable() {
 	d.endTable()
 	if !d.fresh {
@@ -23,7 +26,8 @@ func (d *Doc) leaveTable() {
 	}
 }
 
-// isDelimiter reports whether a line is a table's delimiter row, such as |---|:-:|; maybe, if it is not complete.
+// isDelimiter reports whether a line is a table's delimiter row, such as |---|:-:|. maybe means
+// that it is not complete.
 func isDelimiter(s string, full bool) (is, maybe bool) {
 	line, _, ended := strings.Cut(s[:min(len(s), lineMax)], "\n")
 	if strings.Trim(line, " \t>|:-") != "" {
@@ -35,7 +39,7 @@ func isDelimiter(s string, full bool) (is, maybe bool) {
 	return strings.Contains(line, "-") && strings.ContainsAny(line, "|:"), false
 }
 
-// cells counts the cells of a row.
+// cells returns the number of cells in a row.
 func cells(row string) int {
 	row = strings.TrimSuffix(strings.TrimPrefix(strings.TrimLeft(strings.TrimSpace(row), "> "), "|"), "|")
 	n := 1
@@ -50,7 +54,7 @@ func cells(row string) int {
 	return n
 }
 
-// splitCells cuts a row at its pipes, as they are cut before anything else is looked at.
+// splitCells cuts a row at its pipes, which is done before anything else.
 func splitCells(row string) []string {
 	var out []string
 	from := 0
@@ -63,7 +67,7 @@ func splitCells(row string) []string {
 	return append(out, row[from:])
 }
 
-// row is a line of a table as it is written.
+// row returns a line of a table as it is written.
 func (d *Doc) row(p prefix, line string) string {
 	var out strings.Builder
 	out.WriteString(d.lead(p, line))
@@ -79,7 +83,8 @@ func (d *Doc) row(p prefix, line string) string {
 	return out.String()
 }
 
-// startTable begins a table at its header, or at the delimiter row when the header was taken for text; not done if there is none.
+// startTable begins a table at its header, or at the delimiter row if the header was taken for
+// text. It reports whether there is a table.
 func (d *Doc) startTable(p prefix, s string) (done, more bool) {
 	if d.prev >= 0 && d.para && strings.IndexByte("|:-", s[p.n]) >= 0 {
 		switch is, maybe := isDelimiter(s, d.eof); {
@@ -146,11 +151,11 @@ func (d *Doc) beginRows(head string, quote int) {
 	d.quote = quote
 }
 
-// lateTable begins a table whose header, without a pipe in front, is on the page as text already.
+// lateTable begins a table whose header, without a pipe in front, is already on the page as text.
 func (d *Doc) lateTable(p, q prefix, head, line string) (done, more bool) {
 	out := d.row(p, line)
 	table := d.row(q, head) + "\n" + out
-	if d.fresh { // a Break came between
+	if d.fresh { // a Break came between the two
 		out = table
 	}
 	if d.fresh && (cost(out) > d.lim.Chars/3 || len(out) > d.lim.Bytes/3) {
@@ -172,7 +177,7 @@ func (d *Doc) lateTable(p, q prefix, head, line string) (done, more bool) {
 	return true, true
 }
 
-// tableLine writes a row; not done if the line is none.
+// tableLine writes a row. It reports whether the line is one.
 func (d *Doc) tableLine(p prefix, s string) (done, more bool) {
 	line, _, ended := strings.Cut(s, "\n")
 	if p.marks > 0 || strings.IndexByte("#`~=", s[p.n]) >= 0 {

@@ -7,16 +7,16 @@ import (
 )
 
 const (
-	wordMax      = 200    // what is longer is no word that is moved to the next page whole
-	cjk          = 0x2e80 // from here on scripts do without spaces between words
-	emphMax      = 120    // bytes after an opening emphasis mark in which its end is waited for
-	lookMax      = 800    // bytes of plain text that are looked at together: more than a word that is moved whole
-	spaceMax     = 40     // bytes of white space in a line
+	wordMax      = 200    // bytes; a longer word is not moved to the next page whole
+	cjk          = 0x2e80 // from this character on scripts have no spaces between words
+	emphMax      = 120    // bytes after an opening emphasis mark in which its end may come
+	lookMax      = 800    // bytes of plain text processed together: more than wordMax
+	spaceMax     = 40     // bytes of white space in a line; more mean nothing, and are scanned once
 	addressPiece = 300    // bytes of an address that are kept together as code
-	beforeMax    = 500    // bytes before an @ in which the beginning of an address is looked for
+	beforeMax    = 500    // bytes before an @ that are searched for the beginning of an address
 )
 
-// stepText does the next word or construct of a line of text.
+// stepText processes the next word or construct of a line of text.
 func (d *Doc) stepText() bool {
 	if d.nHeld > 0 || d.pre != "" {
 		return d.stepReopened()
@@ -96,7 +96,7 @@ func (d *Doc) stepText() bool {
 	return d.stepPlain(n, sp, body, textSpecial())
 }
 
-// spaces is how much white space s begins with, most bytes of it at the most.
+// spaces returns how many bytes of white space begin s, counting up to most.
 func spaces(s string, most int) int {
 	n := 0
 	for n < len(s) && n < most && (s[n] == ' ' || s[n] == '\t') {
@@ -105,8 +105,7 @@ func spaces(s string, most int) int {
 	return n
 }
 
-// skipSpaces is how much white space comes next, when all but the last of it is skipped: nobody writes more on purpose, and it must
-// not be looked at again and again.
+// skipSpaces returns how many bytes of white space come next, once it has skipped all but spaceMax.
 func (d *Doc) skipSpaces() int {
 	n := spaces(d.rest(), len(d.text))
 	if n > spaceMax {
@@ -116,7 +115,7 @@ func (d *Doc) skipSpaces() int {
 	return n
 }
 
-// borderLevel is what stands between the page so far and the next word.
+// borderLevel returns the level of the border between the page so far and the next word.
 func (d *Doc) borderLevel(n int) level {
 	r, _ := utf8.DecodeLastRune(d.buf)
 	switch {
@@ -136,7 +135,7 @@ func sentenceEnd(r rune) bool {
 	return false
 }
 
-// unit puts out, which stands for k bytes of the source after n bytes of space.
+// unit writes out, which stands for k bytes of the source after n bytes of space.
 func (d *Doc) unit(n int, sp, out string, k int) bool {
 	return d.unitOf(n, sp, out, cost(out), k)
 }
@@ -171,7 +170,7 @@ func (d *Doc) unitOf(n int, sp, out string, chars, k int) bool {
 	return true
 }
 
-// stepTicks puts a run of marks that is too long for code, as much of it as the page takes.
+// stepTicks writes a run of marks that is too long for code, as much of it as fits the page.
 func (d *Doc) stepTicks(n int, sp, body string) bool {
 	run := runLen(body, wordMax)
 	one := d.links.ticks(1)
@@ -200,7 +199,7 @@ func (d *Doc) stepTicks(n int, sp, body string) bool {
 	return more
 }
 
-// stepAddress does an address where none can be clicked; not done if there is none here. Not more: the end of the word has not come.
+// stepAddress processes an address not to be clicked; not done: it is none; not more: it goes on.
 func (d *Doc) stepAddress(n int, sp, body string) (done, more bool) {
 	at := d.pos + n
 	if at >= d.word.free && (at != d.word.from || at >= d.word.to) {
@@ -249,7 +248,7 @@ func marksLine(c byte, m mode, fence byte, out string) bool {
 	return c >= '0' && c <= '9'
 }
 
-// special is a set of ASCII characters at which plain text ends: a table without a package variable.
+// special is a set of ASCII characters at which plain text ends, without a package variable.
 type special struct{ lo, hi uint64 }
 
 func (s special) has(c byte) bool {
@@ -268,7 +267,7 @@ func textSpecial() special {
 
 func codeSpecial() special { return special{lo: 1<<'\n' | 1<<'<' | 1<<'&'} }
 
-// stepPlain puts plain words: all at once while the page is far from full, else one by one.
+// stepPlain writes plain words: all at once while the page is far from full, one by one after that.
 func (d *Doc) stepPlain(n int, sp, body string, ends special) bool {
 	more := len(body) > lookMax
 	if more {
@@ -313,13 +312,13 @@ func (d *Doc) stepPlain(n int, sp, body string, ends special) bool {
 	return d.unit(n, sp, out, len(word))
 }
 
-// below reports whether the page stays below the zone in which words are looked at one by one.
+// below reports whether the page stays below the zone in which words are processed one by one.
 func (d *Doc) below(chars, bytes int) bool {
 	z, c := d.zones[levSentence], d.closeCost()+d.nl
-	return d.chars+c+chars < z.Chars && len(d.buf)+c+bytes < z.Bytes // where full begins
+	return d.chars+c+chars < z.Chars && len(d.buf)+c+bytes < z.Bytes // the zone of full
 }
 
-// fill puts as much of a giant word as the page takes; an open word may go on.
+// fill writes as much of a giant word as fits the page. An open word may go on.
 func (d *Doc) fill(n int, sp, word string, open bool) bool {
 	l := d.borderLevel(n)
 	if d.fresh && d.mode == inText {
@@ -363,7 +362,7 @@ func (d *Doc) fill(n int, sp, word string, open bool) bool {
 // clusterMax is how many bytes of one character, as a person sees it, stay together.
 const clusterMax = 64
 
-// clusterEnd is where the character ends that begins at an offset, at the latest at end.
+// clusterEnd returns where the character ends that begins at an offset, at the latest end.
 func clusterEnd(text string, at, end int) int {
 	for at < end {
 		_, n := utf8.DecodeRuneInString(text[at:])
@@ -374,8 +373,8 @@ func clusterEnd(text string, at, end int) int {
 	return min(at, end)
 }
 
-// border reports whether a character may begin at an offset: joiners, variation selectors, skin tones, combining marks and flags stay
-// with what is before them. It looks back, never ahead, so that it does not matter where a piece of text began.
+// border reports whether a character may begin at an offset: not joiners, variation selectors, skin
+// tones, combining marks, flags. It only looks back, so that it does not matter where text is cut.
 func border(text string, at int) bool {
 	r, _ := utf8.DecodeRuneInString(text[at:])
 	prev, _ := utf8.DecodeLastRuneInString(text[:at])
@@ -414,7 +413,7 @@ func extends(r rune) bool {
 
 func isFlag(r rune) bool { return r >= 0x1f1e6 && r <= 0x1f1ff }
 
-// stepEmph does a run of emphasis marks.
+// stepEmph processes a run of emphasis marks.
 func (d *Doc) stepEmph(n int, sp, body string) bool {
 	r := runLen(body, wordMax+1)
 	if r > wordMax {
@@ -454,7 +453,7 @@ func (d *Doc) stepEmph(n int, sp, body string) bool {
 		if d.fresh {
 			d.reopen()
 		} else {
-			d.put(body[:k]) // room for it was kept
+			d.put(body[:k]) // there is room for it
 		}
 		d.pos += n + k
 		d.shown = d.pos
@@ -487,7 +486,7 @@ func (d *Doc) stepEmph(n int, sp, body string) bool {
 		d.put(sp)
 	}
 	if d.fresh && len(d.buf) > 0 && c == '~' && d.buf[len(d.buf)-1] == c {
-		d.add(joiner) // or it would be a fence
+		d.add(joiner) // otherwise it would be a fence
 	}
 	d.put(body[:r])
 	d.emph[d.nEmph] = mark{char: c, n: r}

@@ -13,19 +13,20 @@ import (
 	"llmbot/bot/render"
 )
 
-// content is one message of an answer: values that can be compared.
+// content is what one message of an answer shows, as values that can be compared.
 type content struct {
-	markdown string // the page; empty: only words of ours
+	markdown string // the page; empty: only a notice
 	notice   string
 	small    string
-	plain    bool // without blocks, because Slack refused them
+	plain    bool // without blocks, for Slack refused them
 	controls answer.Controls
 	ending   answer.Ending
 	value    string // of its buttons
 }
 
-// contents are the messages that show an answer: its pages, and under the last one what we say ourselves. more says that some of the
-// answer stands in other messages before them. It is pure.
+// contents returns the messages that show an answer: its pages, with notice, small print and
+// buttons under the last one. more means that messages before them show some of the answer. It is
+// pure.
 func contents(pages []render.Page, a answer.Snapshot, more, plain bool) []content {
 	if a.Phase == answer.Removed {
 		return nil
@@ -52,13 +53,15 @@ func contents(pages []render.Page, a answer.Snapshot, more, plain bool) []conten
 	return out
 }
 
-// fallback is the text argument: what a notification shows, and what is left when blocks are refused.
+// fallback returns the text argument, which a notification shows, and which remains when blocks are
+// refused.
 func (c content) fallback(links render.Links) string {
 	text := c.markdown
 	return render.Fallback(cmp.Or(text, c.notice, c.small), render.WithLinks(links))
 }
 
-// options are the arguments of the message; links says what becomes of addresses where they are no part of a page.
+// options returns the message's arguments. links decides what becomes of addresses in its plain
+// text.
 func (c content) options(links render.Links) []slack.MsgOption {
 	if c.plain {
 		// The page's own &lt; would be escaped a second time.
@@ -69,13 +72,13 @@ func (c content) options(links render.Links) []slack.MsgOption {
 				text.WriteString("\n\n_" + render.Mrkdwn(more) + "_")
 			}
 		}
-		// An empty list takes the blocks of an earlier version away (facts/slack.md §3.3).
+		// An empty list removes the blocks of an earlier version (facts/slack.md §3.3).
 		return []slack.MsgOption{slack.MsgOptionText(strings.TrimSpace(text.String()), false), slack.MsgOptionBlocks()}
 	}
 	return []slack.MsgOption{slack.MsgOptionText(c.fallback(links), false), slack.MsgOptionBlocks(c.blocks()...)}
 }
 
-// blocks are the page and what stands under it.
+// blocks returns the page and what stands under it.
 func (c content) blocks() []slack.Block {
 	var blocks []slack.Block
 	if c.markdown != "" {
@@ -84,7 +87,7 @@ func (c content) blocks() []slack.Block {
 	return append(blocks, c.under()...)
 }
 
-// under are the blocks that stand under the page.
+// under returns the blocks under the page.
 func (c content) under() []slack.Block {
 	var blocks []slack.Block
 	if c.notice != "" {
@@ -103,7 +106,8 @@ func (c content) under() []slack.Block {
 	return blocks
 }
 
-// buttons are a row of plain buttons: Slack's own feedback_buttons are refused by some workspaces, and a refused block costs the whole layout.
+// buttons returns a row of plain buttons. Some workspaces refuse Slack's own feedback_buttons, and
+// one refused block costs the whole layout.
 func (c content) buttons() slack.Block {
 	var row []slack.BlockElement
 	add := func(has answer.Controls, press bot.Press, text string, style slack.Style) {
@@ -120,24 +124,27 @@ func (c content) buttons() slack.Block {
 	return slack.NewActionBlock("", row...)
 }
 
-// mrkdwn is a text object in which nothing is live: escaped, and verbatim so that Slack does not look for names in it. It is as long as Slack takes it.
+// mrkdwn returns a text object in which nothing is live: it is escaped, and verbatim so that Slack
+// does not look for names in it. It is cut at maxSection.
 func mrkdwn(s string) *slack.TextBlockObject {
 	return slack.NewTextBlockObject(slack.MarkdownType, render.Mrkdwn(fit(s, maxSection)), false, true)
 }
 
-// What of ours stands under a page, in characters once it is escaped: with it, and a page of the smallest size, a message without blocks fits.
+// maxNotice and maxSmall bound what stands under a page, in characters after escaping. With both of
+// them and a page of the smallest size, a message without blocks fits.
 const (
 	maxNotice = 1_000
 	maxSmall  = 400
 )
 
-// fit is s, or as much of its beginning as comes to at most so many characters once it is escaped, with a mark.
+// fit returns s, or as much of its beginning, with an ellipsis, as has at most so many characters
+// after escaping.
 func fit(s string, most int) string {
 	if len(s) <= most/longestEscape || utf8.RuneCountInString(render.Mrkdwn(s)) <= most {
 		return s
 	}
 	const mark = "…"
-	ends := make([]int, 0, most) // of the characters that may fit
+	ends := make([]int, 0, most) // offsets of the characters that may fit
 	for i := range s {
 		if len(ends) == most {
 			break
@@ -148,5 +155,5 @@ func fit(s string, most int) string {
 	return s[:ends[max(n-1, 0)]] + mark
 }
 
-// longestEscape is how many characters one may become: & as &amp;.
+// longestEscape is the most characters that escaping makes of one: & becomes &amp;.
 const longestEscape = 5

@@ -15,18 +15,19 @@ import (
 	"llmbot/bot/thread"
 )
 
-// metadataType marks the messages of answers; anybody in the workspace can read it, so it holds no secret (facts/slack.md §5.4).
+// metadataType marks the messages of answers. Anybody in the workspace can read metadata, so it
+// holds no secret (facts/slack.md §5.4).
 const metadataType = "llmbot_answer"
 
-// Keys of the metadata's payload.
+// The keys of the metadata's payload.
 const (
-	metaAsked  = "asked"  // ts of what is answered; of several questions, the last
-	metaFrom   = "from"   // the first of them
-	metaSince  = "since"  // when the newest of them became what it is, if that is not asked
-	metaEpoch  = "epoch"  // of the claim
-	metaPage   = "page"   // 0 first
-	metaNotice = "notice" // true: a word of ours, no answer
-	metaEnd    = "end"    // of the last message of an answer that has ended: endWhole or endBroken
+	metaAsked  = "asked"  // ts of the question; of several, the last
+	metaFrom   = "from"   // ts of the first of them
+	metaSince  = "since"  // when the newest of them got its text, if not at asked
+	metaEpoch  = "epoch"  // of the lease
+	metaPage   = "page"   // of the answer, from 0
+	metaNotice = "notice" // "true": a notice, no answer
+	metaEnd    = "end"    // in the last message of an answer that has ended: endWhole or endBroken
 
 	endWhole  = "whole"
 	endBroken = "broken"
@@ -36,20 +37,23 @@ const (
 type call struct {
 	thread  thread.ID
 	reply   bot.Reply
-	at      int // which message of the answer
+	at      int // the message's index in the answer
 	content content
-	page    stamp     // which page content is
-	end     int       // offset in the text up to which the message reaches then; negative: what is visible does not change
-	ts      string    // of the message; empty: a new one
-	known   []string  // messages of this answer
-	began   time.Time // when it was decided
-	tried   time.Time // since when a stream of this answer may have been started without our knowing
+	page    pageRef // the page that content is
+	// The text's offset up to which the message shows it then; negative: what is visible does not
+	// change.
+	end   int
+	ts    string    // of the message; empty: a new one
+	known []string  // the messages of this answer, by ts
+	began time.Time // when it was decided
+	// When a start began that failed, but may have made a stream; zero: none did.
+	tried time.Time
 
-	// Of streams:
-	chunk  string // what is appended
+	// Only for streams:
+	chunk  string // text to append
 	hidden string // end of the page that is not appended yet
 	bare   bool   // stop it with nothing
-	late   bool   // in place of a stop
+	late   bool   // append in a stop's place
 }
 
 func (c call) options(links render.Links) []slack.MsgOption {
@@ -78,22 +82,23 @@ func (c call) metadata() slack.MsgOption {
 	return slack.MsgOptionMetadata(slack.SlackMetadata{EventType: metadataType, EventPayload: payload})
 }
 
-// posted is a message that was posted.
+// posted is the result of a post or a start.
 type posted struct {
 	ts    string
-	found bool // an earlier call had posted it, perhaps with an older text
+	found bool // an earlier call had made it, perhaps with an older text
 	live  bool // it is a native stream
 }
 
-// post posts a message. If an earlier post of it may have been carried out, the thread is looked through first: a page is never
-// doubled.
+// post posts a message. With unsure, an earlier post of it may have been carried out; then post
+// looks through the thread first, so that no page is doubled.
 func (s *Slack) post(ctx context.Context, c call, unsure bool) (posted, error) {
 	if unsure {
 		p, err := s.find(ctx, c)
 		switch {
 		case p.found:
 			return p, nil
-		case classify(err).kind == denied: // the thread may not be read: rather twice than not at all
+		case classify(err).kind == denied:
+			// The thread may not be read. A page that stands there twice is better than none.
 			s.log.WarnContext(ctx, "post_unsure", "thread", c.thread.String(), "ask", c.reply.For, "error", err)
 		case err != nil:
 			return posted{}, err
@@ -107,7 +112,7 @@ func (s *Slack) post(ctx context.Context, c call, unsure bool) (posted, error) {
 	return posted{ts: ts}, err
 }
 
-// named is the result of a call that makes a message.
+// named returns the ts of a message that a call made, or an error if Slack named none.
 func named(ts, method string, err error) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", method, err)
@@ -121,8 +126,8 @@ func named(ts, method string, err error) (string, error) {
 	return ts, nil
 }
 
-// start begins a native stream. It has no metadata before its stop; chunks mode, since a stream is locked to the mode of its first
-// text (facts/slack.md §2.2).
+// start begins a native stream, in chunks mode, for a stream is locked to the mode of its first
+// text (facts/slack.md §2.2). Metadata comes with the stop.
 func (s *Slack) start(ctx context.Context, c call) (string, error) {
 	options := []slack.MsgOption{slack.MsgOptionTS(c.thread.TS), c.chunks()}
 	if !direct(c.thread.Channel) {
@@ -145,7 +150,7 @@ func (s *Slack) appendTo(ctx context.Context, c call) error {
 	return nil
 }
 
-// stop ends a native stream, with the rest of its text and what stands under it.
+// stop ends a native stream with the rest of its text and the blocks under it.
 func (s *Slack) stop(ctx context.Context, c call) error {
 	options := []slack.MsgOption{c.metadata()}
 	if c.chunk != "" {
@@ -190,7 +195,7 @@ func (s *Slack) remove(ctx context.Context, c call) error {
 	return nil
 }
 
-// find looks for a message of this answer and page in the thread.
+// find looks in the thread for the message that an earlier try of c may have made.
 func (s *Slack) find(ctx context.Context, c call) (posted, error) {
 	messages, err := s.replies(ctx, c.thread, c.reply.For)
 	if err != nil {
@@ -204,7 +209,7 @@ func (s *Slack) find(ctx context.Context, c call) (posted, error) {
 		if asked == c.reply.For && page == strconv.Itoa(c.at) {
 			return posted{ts: m.Timestamp, found: true}, nil
 		}
-		// A stream says whose it is when it is stopped.
+		// A stream carries no metadata before its stop, so its time must do.
 		if asked == "" && len(m.Files) == 0 && !c.tried.IsZero() && at(m.Timestamp).After(c.tried.Add(-clockSkew)) {
 			return posted{ts: m.Timestamp, found: true, live: true}, nil
 		}
@@ -212,7 +217,7 @@ func (s *Slack) find(ctx context.Context, c call) (posted, error) {
 	return posted{}, nil
 }
 
-// at is the time of a message; zero if it is none.
+// at returns the time of a message; zero if ts is no timestamp.
 func at(ts string) time.Time {
 	seconds, err := strconv.ParseFloat(ts, 64)
 	if err != nil {
@@ -221,7 +226,7 @@ func at(ts string) time.Time {
 	return time.UnixMicro(int64(seconds * 1e6))
 }
 
-// metadata is a string of a message's metadata; empty if it is not ours or not there.
+// metadata returns a string of a message's metadata; empty if the metadata is not ours or has none.
 func metadata(m slack.Message, key string) string {
 	if m.Metadata.EventType != metadataType {
 		return ""

@@ -15,19 +15,22 @@ import (
 	"llmbot/llm/egress"
 )
 
-// helloTimeout is how long Slack may take to greet a socket; it comes at once (facts/slack.md §7.1).
+// helloTimeout is how long Slack may take to greet a socket; usually the greeting comes at once
+// (facts/slack.md §7.1).
 const helloTimeout = 10 * time.Second
 
-// BotCheck is what a bot token tells of itself.
+// BotCheck is what Slack tells about a bot token.
 type BotCheck struct {
 	Self   Self
-	Scopes []string // that were granted; nil: Slack did not say
-	// Ahead is how much Slack's clock is ahead of ours, as far as whole seconds and the way there let it be told; zero if Timed is false.
+	Scopes []string // those granted; nil: Slack did not list them
+	// Ahead is how much Slack's clock is ahead of ours, below zero if it is behind. Whole seconds
+	// and the time on the way limit its precision. It is zero if Timed is false.
 	Ahead time.Duration
 	Timed bool
 }
 
-// CheckBot asks Slack once about the bot token. An error is a [TokenError] if Slack refuses the token. It blocks for at most 15 s.
+// CheckBot asks Slack once about the bot token. The error is a [TokenError] if Slack refuses the
+// token. It blocks for callTimeout (15 s) at most.
 func CheckBot(ctx context.Context, cfg Config) (BotCheck, error) {
 	var header http.Header
 	client := checkClient(cfg, slack.OptionOnResponseHeaders(func(_ string, h http.Header) { header = h }))
@@ -48,7 +51,8 @@ func CheckBot(ctx context.Context, cfg Config) (BotCheck, error) {
 	return c, nil
 }
 
-// ahead is the least by which a clock that said date, in whole seconds, between sent and got is ahead of ours (or behind, below zero).
+// ahead returns the least by which the other clock is ahead of ours, below zero if it is behind.
+// The other clock showed date, in whole seconds, between sent and got.
 func ahead(date, sent, got time.Time) time.Duration {
 	switch {
 	case date.After(got):
@@ -59,8 +63,9 @@ func ahead(date, sent, got time.Time) time.Duration {
 	return 0
 }
 
-// CheckApp asks Slack once for the address of a socket, without opening it: that is what the app token is for. An error is a [TokenError]
-// if Slack refuses the token. It blocks for at most 15 s.
+// CheckApp asks Slack once for the address of a socket, which is what the app token is for, and
+// does not open it. The error is a [TokenError] if Slack refuses the token. It blocks for
+// callTimeout (15 s) at most.
 func CheckApp(ctx context.Context, cfg Config) (link string, err error) {
 	client := checkClient(cfg)
 	link, err = timed(ctx, func(ctx context.Context) (string, error) {
@@ -73,14 +78,15 @@ func CheckApp(ctx context.Context, cfg Config) (link string, err error) {
 	return link, nil
 }
 
-// Hello is how Slack greets a socket.
+// Hello is Slack's greeting on a socket.
 type Hello struct {
 	App    string // id of the app
-	Others int    // connections of the app beside this one
+	Others int    // other connections of the app
 }
 
-// CheckSocket opens the socket that CheckApp gave, waits to be greeted, and closes it. It acks nothing: an event that Slack sends meanwhile
-// it delivers again, to another socket. It blocks for about 25 s at most.
+// CheckSocket opens the socket that CheckApp returned, waits for the greeting, and closes it. It
+// acks nothing, so an event that Slack sends meanwhile is delivered again to another socket. It
+// blocks for about 25 s at most.
 func CheckSocket(ctx context.Context, cfg Config, link string) (Hello, error) {
 	s := Slack{cfg: cfg}
 	conn, err := s.dial(ctx, link)
@@ -110,7 +116,8 @@ func CheckSocket(ctx context.Context, cfg Config, link string) (Hello, error) {
 		switch m.Type {
 		case "hello":
 			bye := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
-			_ = conn.WriteControl(websocket.CloseMessage, bye, time.Now().Add(time.Second)) // it is closed anyway
+			// The socket is closed anyway, so an error does not matter.
+			_ = conn.WriteControl(websocket.CloseMessage, bye, time.Now().Add(time.Second))
 			return Hello{App: m.Info.App, Others: max(m.Connections-1, 0)}, nil
 		case "disconnect":
 			return Hello{}, &SocketError{Reason: m.Reason}
@@ -118,13 +125,13 @@ func CheckSocket(ctx context.Context, cfg Config, link string) (Hello, error) {
 	}
 }
 
-// SocketError says that Slack closed a socket at once.
+// SocketError reports that Slack closed a socket.
 type SocketError struct{ Reason string }
 
-// Error is for the terminal.
+// Error returns the text for the terminal.
 func (e *SocketError) Error() string { return "slack closed the socket: " + e.Reason }
 
-// Hint is the next step.
+// Hint returns the next step.
 func (e *SocketError) Hint() string {
 	switch e.Reason {
 	case "link_disabled":
@@ -135,7 +142,8 @@ func (e *SocketError) Hint() string {
 	return "Try again in a minute."
 }
 
-// withoutTicket keeps the address of a socket, which opens it, out of an error.
+// withoutTicket removes a socket's address from an error, for whoever has the address can open the
+// socket.
 func withoutTicket(err error) error {
 	if text, _, ok := strings.Cut(err.Error(), "?ticket="); ok {
 		return errors.New(text)
@@ -143,12 +151,12 @@ func withoutTicket(err error) error {
 	return err
 }
 
-// checkClient is a client that is asked once or twice.
+// checkClient returns a client for one or two calls.
 func checkClient(cfg Config, more ...slack.Option) *slack.Client {
 	return apiClient(cfg, egress.Guard(cfg.HTTP, addressVariable), more...)
 }
 
-// tokenError is err, as a TokenError if it is one.
+// tokenError returns err as a [TokenError] if Slack refused the token.
 func tokenError(variable, method string, err error) error {
 	if f := classify(err); f.badToken() {
 		return &TokenError{Variable: variable, Reason: f.reason, Err: err}

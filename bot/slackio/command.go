@@ -19,11 +19,13 @@ type rawCommand struct {
 	ResponseURL string `json:"response_url"`
 }
 
-// chartsAfter is how long the charts wait for the ack, which goes another way, so that they stand under its text.
+// chartsAfter is how long the charts wait after the ack, which goes another way, so that they stand
+// under its text.
 const chartsAfter = 300 * time.Millisecond
 
-// command answers a slash command in its ack, so that it needs no post. Slack waits 3 s. Charts follow at the response_url: an ack with a block
-// that Slack refuses would show nothing, and nobody would be told.
+// command answers a slash command in its ack, so that the answer needs no post. Slack waits 3 s for
+// it. Charts follow at the response_url: an ack with a block that Slack refuses would show nothing,
+// and nobody would learn of it.
 func (in *intake) command(ctx context.Context, env envelope, ack func(payload any)) {
 	s := in.slack
 	var c rawCommand
@@ -42,7 +44,7 @@ func (in *intake) command(ctx context.Context, env envelope, ack func(payload an
 		report = in.handler.Status(ctx, bot.Command{User: c.UserID, Channel: c.ChannelID, Text: c.Text})
 	}
 	s.log.InfoContext(ctx, "command_answered", "command", c.Command, "user", c.UserID, "channel", c.ChannelID)
-	s.told(env, OutcomeHandled)
+	s.record(env, OutcomeHandled)
 	ack(commandAck(env.ID, report))
 	if len(report.Charts) > 0 && wait(ctx, chartsAfter) == nil {
 		s.drawCharts(ctx, c.ResponseURL, report.Charts)

@@ -9,8 +9,8 @@ import (
 	"llmbot/bot/thread"
 )
 
-// outer is the event_callback that an events_api envelope carries. Only what is used is decoded, so that new or odd fields cost
-// nothing.
+// outer is the event_callback in an events_api envelope. Only what is used is decoded, so that new
+// or odd fields do no harm.
 type outer struct {
 	TeamID      string   `json:"team_id"`
 	ExtShared   bool     `json:"is_ext_shared_channel"`
@@ -57,43 +57,44 @@ type rawFile struct {
 	Size     int64  `json:"size"`
 }
 
-// what is the kind of a news.
-type what int
+// eventKind is the kind of a decodedEvent.
+type eventKind int
 
 const (
-	asked   what = iota // a message that may want an answer
-	edited              // a message has another text now
-	deleted             // a message is gone
-	halted              // Slack's own stop button
-	home                // somebody opened the Home tab
+	asked   eventKind = iota // a message that may want an answer
+	edited                   // a message got another text
+	deleted                  // a message was deleted
+	halted                   // somebody pressed Slack's own stop button
+	home                     // somebody opened the Home tab
 )
 
-// news is an event that may concern the bot, its text still in Slack's own writing.
-type news struct {
+// decodedEvent is an event that may concern the bot. Its text is still in Slack's own writing.
+type decodedEvent struct {
 	rawMessage
 
-	what     what
+	kind     eventKind
 	channel  string
 	direct   bool
 	external bool
-	mentions bool   // it names the bot
-	was      bool   // it did before it was edited
-	bare     bool   // its files are not told
+	mentions bool   // the text mentions the bot
+	was      bool   // it did before the edit
+	bare     bool   // the event lacks the message's files
 	at       string // deleted: when
 }
 
-// decodeEvent finds the news in an event, or says why there is none. It is pure.
-func decodeEvent(payload []byte, self Self) (*news, string) {
+// decodeEvent returns what an event means to the bot, or the reason why it is of no concern. It is
+// pure.
+func decodeEvent(payload []byte, self Self) (*decodedEvent, string) {
 	var out outer
 	if err := json.Unmarshal(payload, &out); err != nil {
 		return nil, unreadable
 	}
 	ev := out.Event
-	n := &news{rawMessage: ev.rawMessage, channel: ev.Channel, at: ev.EventTS, direct: ev.ChannelType == "im" || strings.HasPrefix(ev.Channel, "D")}
+	n := &decodedEvent{rawMessage: ev.rawMessage, channel: ev.Channel, at: ev.EventTS, direct: ev.ChannelType == "im" || strings.HasPrefix(ev.Channel, "D")}
 	switch ev.Type {
 	case "app_mention":
 		if ev.Edited.TS != "" {
-			return nil, "edited" // message_changed tells what it was before
+			return nil, "edited" // message_changed has the text before
 		}
 		n.bare = len(ev.Files) == 0
 	case "message":
@@ -101,13 +102,13 @@ func decodeEvent(payload []byte, self Self) (*news, string) {
 		if ev.Tab != "home" || ev.User == "" {
 			return nil, "another tab"
 		}
-		n.what, n.TS = home, ev.EventTS
+		n.kind, n.TS = home, ev.EventTS
 		return n, n.odd()
 	case "agent_session_stopped":
 		if ev.Channel == "" || ev.ThreadTS == "" {
 			return nil, "no thread"
 		}
-		n.what, n.TS = halted, ev.EventTS
+		n.kind, n.TS = halted, ev.EventTS
 		return n, n.odd()
 	default:
 		return nil, "type " + ev.Type
@@ -118,21 +119,21 @@ func decodeEvent(payload []byte, self Self) (*news, string) {
 		case ev.Hidden:
 			return nil, "hidden"
 		case ev.Edited.TS != "":
-			return nil, "edited" // a new message is not
+			return nil, "edited" // a new message has no edit
 		}
 	case "message_changed":
-		n.rawMessage, n.what = ev.Message, edited
+		n.rawMessage, n.kind = ev.Message, edited
 		switch {
 		case ev.Message.Subtype == "tombstone": // the parent of a thread was deleted
-			n.rawMessage, n.what = ev.Previous, deleted
+			n.rawMessage, n.kind = ev.Previous, deleted
 		case ev.Message.Text == ev.Previous.Text:
-			return nil, "no change of text" // a preview came, a thread grew
+			return nil, "no change of text" // a preview came, or a thread grew
 		case ev.Message.Edited.TS == "":
 			n.Edited.TS = ev.TS
 		}
 		n.was = mentions(ev.Previous.Text, self.User)
 	case "message_deleted":
-		n.rawMessage, n.what = ev.Previous, deleted
+		n.rawMessage, n.kind = ev.Previous, deleted
 		if n.TS == "" {
 			n.TS = ev.DeletedTS
 		}
@@ -147,8 +148,8 @@ func decodeEvent(payload []byte, self Self) (*news, string) {
 	return n, n.odd()
 }
 
-// ignored says why the bot has nothing to do with a message; empty: it may have.
-func (n *news) ignored(self Self) string {
+// ignored returns why a message is of no concern to the bot; empty: it may be.
+func (n *decodedEvent) ignored(self Self) string {
 	switch {
 	case n.User == "" || n.TS == "" || n.channel == "":
 		return "no author"
@@ -156,7 +157,7 @@ func (n *news) ignored(self Self) string {
 		return "a bot" // our own posts come back as events; other bots would make loops
 	case n.User == "USLACKBOT":
 		return "slackbot"
-	case n.what == deleted, n.direct, n.mentions, n.was:
+	case n.kind == deleted, n.direct, n.mentions, n.was:
 		return ""
 	case n.ThreadTS == "" || n.ThreadTS == n.TS:
 		return "not addressed"
@@ -164,7 +165,8 @@ func (n *news) ignored(self Self) string {
 	return ""
 }
 
-// external says whether the event itself shows that the author is of another organisation (facts/slack.md §5.3).
+// external reports whether the event itself shows that its author is of another organisation
+// (facts/slack.md §5.3).
 func external(m rawMessage, out outer, self Self) bool {
 	for _, team := range []string{m.UserTeam, m.SourceTeam} {
 		if team != "" && team != self.Team && team != out.ContextTeam && strings.HasPrefix(team, "T") {
@@ -178,8 +180,9 @@ func mentions(text, user string) bool {
 	return user != "" && (strings.Contains(text, "<@"+user+">") || strings.Contains(text, "<@"+user+"|"))
 }
 
-// elsewhere says whether a message begins by addressing somebody else: with the mention of a person, of a group or of everybody, perhaps behind a word
-// of greeting, and without the bot among them.
+// elsewhere reports whether a message begins by addressing somebody else: it begins with mentions
+// of people, of groups or of everybody, perhaps after a word of greeting, and the bot is not among
+// them.
 func elsewhere(text, self string) bool {
 	const between = " \t\n,;:.!-–—&+/"
 	rest := strings.TrimLeft(text, " \t\n*_~>")
@@ -205,18 +208,19 @@ func greetings() []string {
 	return []string{"hi", "hey", "hello", "hallo", "cc", "fyi", "thanks", "thx", "danke", "morning", "ping", "ok", "yes", "no"}
 }
 
-// root is the ts of the thread.
-func (n *news) root() string {
+// root returns the ts of the thread.
+func (n *decodedEvent) root() string {
 	if n.ThreadTS != "" {
 		return n.ThreadTS
 	}
 	return n.TS
 }
 
-// key is the same for the same news, however often and by whichever event it comes.
-func (n *news) key() string {
+// key returns a key that is the same for the same happening, however often and by whichever event
+// it comes.
+func (n *decodedEvent) key() string {
 	key := n.channel + "/" + n.TS
-	switch n.what {
+	switch n.kind {
 	case edited:
 		return "edited/" + key + "/" + n.Edited.TS
 	case deleted:
@@ -230,14 +234,14 @@ func (n *news) key() string {
 	return key
 }
 
-// event is the news for the bot; text is the message as people read it.
-func (n *news) event(text string, self Self) bot.Event {
+// event returns the event for the bot. text is the message as people read it.
+func (n *decodedEvent) event(text string, self Self) bot.Event {
 	where := thread.ID{Channel: n.channel, TS: n.root()}
 	ask := bot.Asked{Question: thread.Question{
 		Thread: where, TS: n.TS, Edited: n.Edited.TS, User: n.User, Text: text, Files: files(n.Files), Direct: n.direct, Mentioned: n.mentions,
 		Elsewhere: elsewhere(n.Text, self.User), Bare: n.bare, External: n.external,
 	}}
-	switch n.what {
+	switch n.kind {
 	case edited:
 		return bot.Edited{Asked: ask, WasMentioned: n.was}
 	case deleted:

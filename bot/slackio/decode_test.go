@@ -66,7 +66,7 @@ func FuzzDecodeEvent(f *testing.F) {
 		if reason != "" {
 			return
 		}
-		checkNews(t, raw)
+		checkKeys(t, raw)
 		switch ev := raw.event("x", testSelf()).(type) {
 		case bot.Asked:
 			if ev.TS == "" || ev.User == "" || ev.Thread.TS == "" || ev.Thread.Channel == "" || ev.User == testSelf().User {

@@ -12,21 +12,23 @@ import (
 
 const (
 	peopleTTL  = time.Hour       // names and roles change rarely
-	missingTTL = 5 * time.Minute // for what Slack does not know, or does not tell
-	maxPeople  = 20_000          // entries of each directory; those that were not asked for the longest go first
+	missingTTL = 5 * time.Minute // for ids that Slack does not know or does not tell
+	// maxPeople is how many entries a directory has. The one that nobody asked for the longest is
+	// dropped.
+	maxPeople = 20_000
 )
 
-// directory remembers what Slack says of ids, also that it says nothing. Of those who ask for the same at the same time one asks Slack: a
-// hundred questions of a new person cost one look-up.
+// directory caches Slack's answers about ids, refusals too. It asks once for several callers that
+// want the same id at the same time, so a hundred questions of a new person cost one look-up.
 type directory[T any] struct {
 	mu     sync.Mutex // guards all below
 	known  *simplelru.LRU[string, known[T]]
-	asking map[string]chan struct{} // closed when the look-up that is under way has ended
+	asking map[string]chan struct{} // each closed when the look-up under way has ended
 }
 
 type known[T any] struct {
 	value T
-	no    error // Slack has none of this id; nil: it has
+	no    error // Slack's refusal; nil: value is good
 	until time.Time
 }
 
@@ -34,8 +36,8 @@ func newDirectory[T any]() *directory[T] {
 	return &directory[T]{known: recent.New[string, known[T]](maxPeople), asking: map[string]chan struct{}{}}
 }
 
-// get is what is known of id, as of an hour ago at most; else what ask says. isMissing tells which of its errors are remembered. When it fails,
-// something older beats nothing.
+// get returns the cached value of id if it is fresh, else what ask returns. isMissing reports which
+// errors of ask are cached. When ask fails, get returns an older value if there is one.
 func (d *directory[T]) get(ctx context.Context, id string, ask func(context.Context) (T, error), isMissing func(error) bool) (T, error) {
 	for {
 		k, have, wait := d.begin(id)
@@ -57,7 +59,8 @@ func (d *directory[T]) get(ctx context.Context, id string, ask func(context.Cont
 	}
 }
 
-// begin says what is known of id; if that is too old and wait is nil, the caller has to ask.
+// begin returns the cached value of id. If the value is too old and wait is nil, the caller has to
+// ask; else it has to wait.
 func (d *directory[T]) begin(id string) (k known[T], have bool, wait <-chan struct{}) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

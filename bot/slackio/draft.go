@@ -16,64 +16,69 @@ import (
 	"llmbot/bot/thread"
 )
 
-// renderEvery is how many bytes an answer grows until Set looks whether it has outgrown its page: rendering at every token would
-// cost more than all the rest of a busy bot.
+// renderEvery is how many bytes an answer grows before Set checks whether it has outgrown its page.
+// To render at every token would cost more than everything else that a busy bot does.
 const renderEvery = 512
 
-// mostMessages is how many messages an answer gets: four times what its characters need by default. Hundreds of headings are few characters, and each
-// counts against the blocks that a message may have.
-const mostMessages = 30
+// maxMessages is how many messages an answer may have: four times what its characters need by
+// default, for hundreds of headings are few characters, and each counts against the blocks of a
+// message.
+const maxMessages = 30
 
-// draft is an answer in a thread. Set only stores; pace calls Send when it is this answer's turn.
+// draft shows one answer in a thread. Set only stores; pace calls Send when it is this answer's
+// turn.
 type draft struct {
 	s      *Slack
 	thread thread.ID
 	reply  bot.Reply
 	lane   *pace.Lane
 	status *statusLine
-	silent bool // nothing is shown before the end
+	silent bool // shows nothing before the end
 
 	mu       sync.Mutex // guards all below; never held across a call
 	answer   answer.Snapshot
-	rev      uint64 // counts the changes of answer and of how it is laid out
+	rev      uint64 // counts the changes of answer and of its layout
 	chars    int    // of answer.Text
 	layout          // answer.Text as pages
-	fixed    int    // messages that do not change any more, but for the tidying up at the end
-	aims     []aim  // of the messages from fixed on, as of aimRev
-	aimRev   uint64
-	aimLen   int // bytes of text in aims
+	sealed   int    // so many messages at the front change no more, but for their cleanup
+	wants    []want // of the messages from sealed on, as of wantsRev
+	wantsRev uint64
+	wantsLen int // bytes of text in wants
 	sent     []sent
-	shown    int           // characters visible
-	last     pace.Load     // the last one that was exact
-	unsure   bool          // a post may have been carried out although it failed
-	frozen   bool          // messages cannot be edited here: what is not visible yet is posted when the answer is complete
-	full     bool          // no further message is begun
-	posting  bool          // one is being begun
-	complete bool          // Close has returned: all is visible
-	dead     bool          // no further call will help
-	standing bool          // a message says that there is no text yet
-	calling  chan struct{} // closed when the call is over that is under way; nil: none is
-	streams  streams
+	shown    int       // characters visible
+	last     pace.Load // the last exact one
+	unsure   bool      // a post that failed may have been carried out
+	// Slack does not let messages be edited here: text that is not visible yet is posted when the
+	// answer is complete.
+	uneditable       bool
+	full             bool          // no further message may be begun
+	posting          bool          // a message is being begun
+	complete         bool          // Close has returned nil: all is visible
+	dead             bool          // no further call will help
+	showsPlaceholder bool          // a message shows placeholderText
+	calling          chan struct{} // closed when the call under way returns; nil: there is none
+	streams          streams
 }
 
-// aim is what a message is to be.
-type aim struct {
+// want is what a message is to show.
+type want struct {
 	content content
-	open    string // of the page, as render.Page.Open
-	end     int    // offset in the text up to which it reaches
+	open    string // the page without what is undecided, see render.Page.Open
+	end     int    // the text's offset up to which the message shows it
 }
 
-// sent is a message that Slack has.
+// sent is a message in Slack.
 type sent struct {
 	ts      string
-	content content  // empty: not known
-	page    stamp    // which page that is
-	tidy    *content // of a fixed one: what it is to become when all else is visible; nil: as it is
-	empty   bool     // of a fixed one: it shows nothing of the answer, and goes when all else is visible
+	content content  // what it shows; empty: not known
+	page    pageRef  // which page that is
+	cleanup *content // sealed only: what it is to become when all else is visible; nil: it stays
+	empty   bool     // sealed only: shows nothing of the answer, deleted when all else is visible
 	stream  stream
 }
 
-// Open begins an answer, or takes over one. It does not block.
+// Open begins an answer, or takes over the messages of one that another process began. It does not
+// block.
 func (s *Slack) Open(ctx context.Context, t thread.ID, r bot.Reply) (answer.Draft, error) {
 	d := &draft{s: s, thread: t, reply: r, silent: s.cfg.Stream == StreamOff, layout: layout{links: s.cfg.Links}}
 	for _, ts := range r.Adopt {
@@ -81,20 +86,20 @@ func (s *Slack) Open(ctx context.Context, t thread.ID, r bot.Reply) (answer.Draf
 	}
 	if len(r.Adopt) > 0 {
 		for _, old := range s.untidy(false) {
-			old.yield(r.Adopt)
+			old.handOver(r.Adopt)
 		}
 	}
 	d.startLane()
 	s.note(d)
-	standIn := d.standIn
+	placeholder := d.placeholder
 	if len(r.Adopt) > 0 || d.silent {
-		standIn = nil
+		placeholder = nil
 	}
-	d.status = s.newStatusLine(ctx, t, standIn)
+	d.status = s.newStatusLine(ctx, t, placeholder)
 	return d, nil
 }
 
-// Set takes the newest state. It never blocks for the network.
+// Set stores the newest state for the next call. It never waits for the network.
 func (d *draft) Set(a answer.Snapshot) {
 	d.mu.Lock()
 	d.setLocked(a)
@@ -109,35 +114,38 @@ func (d *draft) Set(a answer.Snapshot) {
 	d.lane.Set(load)
 }
 
-// standIn shows a message as long as there is no text, since the status is refused.
-func (d *draft) standIn() {
+// placeholder shows a message until there is text, where Slack refuses the status.
+func (d *draft) placeholder() {
 	d.mu.Lock()
-	d.standing = true
-	d.fallLocked() // a stream could not take the words back
+	d.showsPlaceholder = true
+	d.fallLocked() // what is in a stream cannot be taken back
 	d.rev++
 	load := d.loadLocked(true)
 	d.mu.Unlock()
 	d.lane.Set(load)
 }
 
-// standInText stands in for the status where that is refused.
-const standInText = "Thinking…"
+// placeholderText is what the message shows that replaces a refused status.
+const placeholderText = "Thinking…"
 
-// quietTimeout is how long a call may take that is under way when its answer is taken over.
+// quietTimeout is how long Close waits for a call under way when another process takes over.
 const quietTimeout = 5 * time.Second
 
-// closeAgain is the pause after pace has given up on a Slack that is away: the answer's end is worth more tries.
+// closeAgain is the pause after pace has given up on a Slack that is away: an answer's end is worth
+// more tries.
 const closeAgain = 2 * time.Second
 
-// Close returns when a is visible, or says why not. If ctx has ended already, it lets go of the messages as they are, and returns when no call
-// to them is under way any more: somebody else may take them over.
+// Close shows a and returns when it is visible, or the reason why it is not. If ctx has ended
+// already, Close leaves the messages as they are and returns when no call to them is under way any
+// more, so that somebody else may take them over.
 func (d *draft) Close(ctx context.Context, a answer.Snapshot) error {
 	if ctx.Err() != nil {
 		d.lane.Abandon()
 		defer d.quiet(ctx)
 	}
 	d.mu.Lock()
-	if !d.full || !d.answer.Phase.Final() { // else it was stopped before it was to end, and says so
+	// Else Room has ended the answer before its end, and the answer says so.
+	if !d.full || !d.answer.Phase.Final() {
 		d.setLocked(a)
 	}
 	load := new(d.loadLocked(true))
@@ -161,13 +169,15 @@ func (d *draft) Close(ctx context.Context, a answer.Snapshot) error {
 	return nil
 }
 
-// Room returns how many bytes of a text the answer's messages take, mostMessages if none of them is shorter than it has to be. stop has no further message
-// begun: the one that is being written, or the first, is the last; the end that Set is given after that stands, whatever Close is called with.
+// Room returns how many bytes of text the answer's messages can show: maxMessages of them, if none
+// is shorter than it has to be. With stop, no further message is begun: the last one is the one
+// that is being written, or the first. The final state that Set is given after that stays, whatever
+// Close is called with.
 func (d *draft) Room(text string, stop bool) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !stop {
-		return end(render.New(d.lim, render.WithLinks(d.links)).Set(text, true), mostMessages, text)
+		return end(render.New(d.lim, render.WithLinks(d.links)).Set(text, true), maxMessages, text)
 	}
 	d.full = true
 	a := d.answer
@@ -177,13 +187,13 @@ func (d *draft) Room(text string, stop bool) int {
 	if d.posting {
 		begun++
 	}
-	if n := max(begun, 1) - d.fixed; n > 0 {
+	if n := max(begun, 1) - d.sealed; n > 0 {
 		return end(d.pages(text, a.Phase.Final()), n, text)
 	}
-	return min(d.fixedTo, len(text))
+	return min(d.sealedTo, len(text))
 }
 
-// end is up to where the first n pages show a text.
+// end returns the offset up to which the first n pages show text.
 func end(pages []render.Page, n int, text string) int {
 	if n < len(pages) {
 		return min(pages[n-1].End, len(text))
@@ -191,7 +201,7 @@ func end(pages []render.Page, n int, text string) int {
 	return len(text)
 }
 
-// quiet waits for the call that is under way.
+// quiet waits for the call under way, for quietTimeout at most.
 func (d *draft) quiet(ctx context.Context) {
 	d.mu.Lock()
 	calling := d.calling
@@ -207,7 +217,7 @@ func (d *draft) quiet(ctx context.Context) {
 	}
 }
 
-// left is what remains to be shown; nil if no further call will help.
+// left returns what remains to be shown; nil if no further call will help.
 func (d *draft) left() *pace.Load {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -225,56 +235,56 @@ func (d *draft) setLocked(a answer.Snapshot) {
 		d.chars += utf8.RuneCountInString(a.Text[len(old.Text):])
 	} else {
 		d.chars = utf8.RuneCountInString(a.Text)
-		d.anewLocked(commonPrefix(old.Text, a.Text))
+		d.rewrittenLocked(commonPrefix(old.Text, a.Text))
 	}
 	d.chooseLocked()
 }
 
-// renderLocked brings aims up to date.
+// renderLocked brings wants up to date with the answer and the layout.
 func (d *draft) renderLocked() {
-	if d.aimRev == d.rev {
+	if d.wantsRev == d.rev {
 		return
 	}
 	a, final := d.answer, d.answer.Phase.Final()
 	if !final && d.streams.on {
-		a.Small, a.Controls = "", 0 // what was streamed cannot be taken back
+		a.Small, a.Controls = "", 0 // what is in a stream cannot be taken back
 	}
 	pages := d.pages(a.Text, final)
 	if d.silent && !final {
 		pages = nil
 	}
-	if d.standing && !final && len(pages) == 0 && a.Notice == "" {
-		a.Notice = standInText
+	if d.showsPlaceholder && !final && len(pages) == 0 && a.Notice == "" {
+		a.Notice = placeholderText
 	}
-	d.aims = d.aims[:0]
-	for i, c := range contents(pages, a, d.fixed > 0, false) {
-		c.plain = d.smaller >= plainAfter && d.skip+i >= d.plainFrom
+	d.wants = d.wants[:0]
+	for i, c := range contents(pages, a, d.sealed > 0, false) {
+		c.plain = d.shrinks >= plainAfter && d.sealedPages+i >= d.plainFrom
 		if c.controls != 0 {
 			c.value = d.reply.For + "|" + d.reply.User
 		}
-		w := aim{content: c, end: d.fixedTo}
+		w := want{content: c, end: d.sealedTo}
 		if i < len(pages) {
 			w.open, w.end = pages[i].Open, min(pages[i].End, len(a.Text))
 		}
-		d.aims = append(d.aims, w)
+		d.wants = append(d.wants, w)
 	}
-	if n := len(d.aims); n > 0 && final {
-		d.aims[n-1].end = len(a.Text)
+	if n := len(d.wants); n > 0 && final {
+		d.wants[n-1].end = len(a.Text)
 	}
-	d.aimRev, d.aimLen = d.rev, len(a.Text)
+	d.wantsRev, d.wantsLen = d.rev, len(a.Text)
 }
 
-// nextLocked is the next call: which message, and what kind. The messages are made right from the first to the last, so that a
-// reader never misses a piece in between.
+// nextLocked returns the next call: to which message, and of what kind. Messages are brought up to
+// date from the first to the last, so that a reader never misses a piece in between.
 func (d *draft) nextLocked() (int, pace.Kind) {
 	final := d.answer.Phase.Final()
-	if d.frozen && !final {
+	if d.uneditable && !final {
 		return 0, pace.None
 	}
-	for i, w := range d.aims {
-		at := d.fixed + i
+	for i, w := range d.wants {
+		at := d.sealed + i
 		switch {
-		case at >= len(d.sent) && !final && (d.full || at >= mostMessages):
+		case at >= len(d.sent) && !final && (d.full || at >= maxMessages):
 			return 0, pace.None
 		case at >= len(d.sent) && d.streams.on && !final:
 			if w.open == "" {
@@ -295,7 +305,8 @@ func (d *draft) nextLocked() (int, pace.Kind) {
 		return 0, pace.None
 	}
 	removed := d.answer.Phase == answer.Removed
-	if last := len(d.sent) - 1; last >= 0 && (removed || last >= d.fixed+len(d.aims) && len(d.aims) > 0) { // an answer written anew was shorter
+	// After the answer was rewritten, it may need fewer messages than there are.
+	if last := len(d.sent) - 1; last >= 0 && (removed || last >= d.sealed+len(d.wants) && len(d.wants) > 0) {
 		if d.sent[last].stream.live {
 			return last, pace.Stop
 		}
@@ -305,55 +316,56 @@ func (d *draft) nextLocked() (int, pace.Kind) {
 		switch {
 		case m.stream.live:
 			return at, pace.Stop
-		case at < d.fixed && m.empty:
+		case at < d.sealed && m.empty:
 			return at, pace.Delete
-		case at < d.fixed && m.tidy != nil && m.content != *m.tidy:
+		case at < d.sealed && m.cleanup != nil && m.content != *m.cleanup:
 			return at, pace.Edit
 		}
 	}
 	return 0, pace.None
 }
 
-// Untidy reports whether messages of the answer still wait to be tidied up, so that somebody has to do it
-// should this process end before.
+// Untidy reports whether messages of the answer still wait for their cleanup. If this process ends
+// before, another one has to do it.
 func (d *draft) Untidy() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, m := range d.sent[:min(d.fixed, len(d.sent))] {
-		if m.empty || m.tidy != nil && m.content != *m.tidy {
+	for _, m := range d.sent[:min(d.sealed, len(d.sent))] {
+		if m.empty || m.cleanup != nil && m.content != *m.cleanup {
 			return true
 		}
 	}
 	return false
 }
 
-// loadLocked is what pace has to know. Unless exact is set it renders only now and then.
+// loadLocked returns what pace has to know. Unless exact is set, it renders only now and then.
 func (d *draft) loadLocked(exact bool) pace.Load {
 	l := pace.Load{Text: d.chars, Rev: d.rev, Closing: d.answer.Phase.Final()}
-	if (d.frozen || d.silent && d.answer.Notice == "") && !l.Closing {
+	if (d.uneditable || d.silent && d.answer.Notice == "") && !l.Closing {
 		if d.silent {
-			l.Text = 0 // nothing that anybody waits for
+			l.Text = 0 // nobody waits for it
 		}
 		return l
 	}
-	grown := len(d.answer.Text) - d.aimLen
-	exact = exact || l.Closing || d.aimLen == 0 || grown < 0 || grown >= renderEvery || d.streams.on && !d.last.Dirty
+	grown := len(d.answer.Text) - d.wantsLen
+	exact = exact || l.Closing || d.wantsLen == 0 || grown < 0 || grown >= renderEvery || d.streams.on && !d.last.Dirty
 	if exact {
 		d.renderLocked()
 	}
-	if d.aimRev == d.rev {
+	if d.wantsRev == d.rev {
 		_, l.Next = d.nextLocked()
 		if l.Dirty = l.Next != pace.None; !l.Dirty && d.streams.on {
-			l.Next = pace.Start // pace counts the streams to come, too
+			l.Next = pace.Start // pace also counts the streams to come
 		}
 		d.last = l
 		return l
 	}
 	l.Dirty, l.Next = true, pace.Edit
 	switch {
-	case d.streams.on || d.last.Dirty && d.last.Next == pace.Post: // the next page is due until it is there
+	case d.streams.on || d.last.Dirty && d.last.Next == pace.Post:
+		// The next page is due until it is there.
 		l.Next = d.last.Next
-	case len(d.sent) <= d.fixed:
+	case len(d.sent) <= d.sealed:
 		l.Next = pace.Post
 	}
 	return l

@@ -160,7 +160,7 @@ func randomDraft(t *testing.T, r *rand.Rand, s *Slack, sim *slacksim.Sim, root t
 	if err := d.Close(ctx, answer.Snapshot{Text: text, Small: "the footer", Phase: answer.Done}); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(2 * time.Minute) // for the tidying up
+	time.Sleep(2 * time.Minute) // for the cleanup
 	all, messages := written(sim, root)
 	if strings.Count(all, "the footer") != 1 {
 		t.Errorf("%d footers in %d messages", strings.Count(all, "the footer"), len(messages))
@@ -226,7 +226,7 @@ func TestDraftThatMayNotWrite(t *testing.T) {
 			func() error { return lost },
 			func() error {
 				if time.Now().Before(open) {
-					return fmt.Errorf("%w: lapsed", bot.ErrNotNow)
+					return fmt.Errorf("%w: lapsed", bot.ErrLeaseUncertain)
 				}
 				return nil
 			},
@@ -293,7 +293,7 @@ func TestContents(t *testing.T) {
 }
 
 func TestFlights(t *testing.T) {
-	f := newFlights()
+	f := newDedupe()
 	var all sync.WaitGroup
 	var mu sync.Mutex // guards firsts
 	firsts := map[string]int{}
@@ -378,7 +378,7 @@ func TestCompleteAnswerStandsAlone(t *testing.T) {
 				}
 				time.Sleep(3 * time.Minute)
 				all, messages := written(sim, root)
-				if n := len(messages); kept != (n == 2) || kept != strings.Contains(all, writtenAnew) || strings.Contains(all, "half of") {
+				if n := len(messages); kept != (n == 2) || kept != strings.Contains(all, rewrittenNotice) || strings.Contains(all, "half of") {
 					t.Errorf("%d messages in the end: %s", n, all)
 				}
 				if u := d.(interface{ Untidy() bool }).Untidy(); u {

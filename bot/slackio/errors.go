@@ -9,44 +9,47 @@ import (
 	"github.com/slack-go/slack"
 )
 
-// kind is what a failed call means for what is done next.
+// kind is what a failed call means for the next step.
 type kind int
 
 const (
 	fine       kind = iota
 	limited         // refused for its rate: wait retryAfter
-	tooLong         // the content is refused: smaller, then plain
-	gone            // the message is not there any more: a new one
-	uneditable      // the message is there, and cannot be edited any more
+	tooLong         // the content is refused: make it smaller, then plain
+	gone            // the message was deleted: post a new one
+	uneditable      // the message can no longer be edited
 	unstreamed      // the message is no live stream
 	denied          // no further call will help
-	transient       // 5xx, time-outs, connections: the call may have been carried out or not
+	transient       // 5xx, time-out, connection: the call may have been carried out
 )
 
-// failure is an error of a call, understood.
+// failure is the meaning of a call's error.
 type failure struct {
 	kind       kind
-	reason     string // Slack's own word, if it said one
+	reason     string // Slack's error code; empty: none
 	retryAfter time.Duration
 }
 
-// limitedPause is how long a method rests when Slack says ratelimited without saying for how long (HTTP 200).
+// limitedPause is how long a method rests when Slack refuses a call for its rate without a
+// Retry-After (HTTP 200).
 const limitedPause = 5 * time.Second
 
-// errStreaming is Slack's word when a message is edited that is a live stream.
+// errStreaming is Slack's error for an edit of a live stream.
 const errStreaming = "streaming_state_conflict"
 
-// forGood says that a method was refused by reason of what it is: asking again is useless.
+// forGood reports whether Slack refuses a method in a way that no retry can change.
 func forGood(reason string) bool {
 	return slices.Contains([]string{"missing_scope", "unknown_method", "not_allowed_token_type", "method_deprecated"}, reason)
 }
 
-// noThread says that a thread can never be read: the bot was taken out of its channel, or it is gone.
+// noThread reports whether a thread cannot be read any more: the bot was taken out of its channel,
+// or it was deleted.
 func noThread(reason string) bool {
 	return slices.Contains([]string{"channel_not_found", "not_in_channel", "thread_not_found", "message_not_found", "missing_scope", "not_allowed_token_type"}, reason)
 }
 
-// badToken says whether Slack refuses the token itself, so that no retry can help. Anything else, a proxy's 403 among it, may pass.
+// badToken reports whether Slack refuses the token itself, so that no retry can help. Any other
+// error, such as a proxy's 403, may pass.
 func (f failure) badToken() bool {
 	return f.kind == denied && slices.Contains([]string{
 		"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "not_allowed_token_type", "missing_scope",
@@ -54,7 +57,7 @@ func (f failure) badToken() bool {
 	}, f.reason)
 }
 
-// classify understands an error of slack-go (facts/slack.md §1.6, §3.3). It is pure.
+// classify returns the meaning of an error of slack-go (facts/slack.md §1.6, §3.3). It is pure.
 func classify(err error) failure {
 	if err == nil {
 		return failure{}

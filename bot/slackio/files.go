@@ -17,7 +17,8 @@ import (
 
 const methodFile pace.Method = "files.info"
 
-// File fetches a file. What Slack says of it is asked anew: events of other organisations carry nothing but the id (facts/slack.md §5.7).
+// File returns a file of at most most bytes. It asks Slack about the file first, because events of
+// other organisations carry nothing but the id (facts/slack.md §5.7).
 func (s *Slack) File(ctx context.Context, id string, most int64) (thread.File, []byte, error) {
 	info, err := lookUp(ctx, s, methodFile, func(ctx context.Context) (*slack.File, error) {
 		info, _, _, err := s.api.GetFileInfoContext(ctx, id, 0, 0)
@@ -38,7 +39,8 @@ func (s *Slack) File(ctx context.Context, id string, most int64) (thread.File, [
 	case err != nil:
 		return f, nil, fmt.Errorf("fetch file %s: %w", id, err)
 	}
-	// Without rights Slack sends the sign-in page, with status 200. It has another size; where none is known, it looks like one.
+	// A bot without the right to read gets the sign-in page, with status 200. The page has another
+	// size than the file; where the size is not known, its content tells.
 	switch n := int64(data.all.Len()); {
 	case f.Size > 0 && n != f.Size:
 		return f, nil, fmt.Errorf("fetch file %s: %d bytes came, not %d: %w", id, n, f.Size, attach.ErrNoFile)
@@ -48,13 +50,14 @@ func (s *Slack) File(ctx context.Context, id string, most int64) (thread.File, [
 	return f, data.all.Bytes(), nil
 }
 
-// signIn says whether data is a web page.
+// signIn reports whether data is a web page.
 func signIn(data []byte) bool {
 	head := bytes.ToLower(bytes.TrimSpace(data[:min(len(data), 512)]))
 	return bytes.HasPrefix(head, []byte("<!doctype html")) || bytes.HasPrefix(head, []byte("<html"))
 }
 
-// bounded is a buffer that refuses more than it may hold. It embeds none: io.Copy would find its ReadFrom, which knows no bound.
+// bounded is a buffer that refuses more than it may hold. It embeds no bytes.Buffer, because
+// io.Copy would use its ReadFrom, which has no bound.
 type bounded struct {
 	all  bytes.Buffer
 	most int64
@@ -62,7 +65,7 @@ type bounded struct {
 
 var errTooMuch = errors.New("more came than the file has")
 
-// Write is part of io.Writer.
+// Write implements io.Writer.
 func (b *bounded) Write(p []byte) (int, error) {
 	if int64(b.all.Len()+len(p)) > b.most {
 		return 0, errTooMuch
@@ -70,7 +73,7 @@ func (b *bounded) Write(p []byte) (int, error) {
 	return b.all.Write(p)
 }
 
-// Link is the address of a message.
+// Link returns the address of a message.
 func (s *Slack) Link(ctx context.Context, channel, ts string) (string, error) {
 	link, err := timed(ctx, func(ctx context.Context) (string, error) {
 		return s.api.GetPermalinkContext(ctx, &slack.PermalinkParameters{Channel: channel, Ts: ts})

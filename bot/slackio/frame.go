@@ -9,7 +9,7 @@ import (
 	"strconv"
 )
 
-// envelope is what a socket delivers.
+// envelope is an event, command or press, as a socket delivers it.
 type envelope struct {
 	ID      string
 	Type    string
@@ -27,11 +27,13 @@ type frame struct {
 	connections int    // of a hello
 }
 
-// maxEnvelopeID is how long an envelope's id may be, so that its ack fits a frame; Slack's are UUIDs.
+// maxEnvelopeID bounds an envelope's id in bytes, so that its ack fits a frame; Slack's ids are
+// UUIDs.
 const maxEnvelopeID = 255
 
-// decodeFrame reads a frame. Only what is needed must be as Slack writes it: an odd retry_attempt costs no event. With an error, the envelope has
-// the id that could be found, if any. It is pure.
+// decodeFrame reads a frame. Only what is needed must be as Slack writes it: an odd retry_attempt
+// costs no event. With an error, the frame has the envelope id that could be found, if any. It is
+// pure.
 func decodeFrame(data []byte) (frame, error) {
 	var fields map[string]json.RawMessage
 	var err error
@@ -59,7 +61,7 @@ func decodeFrame(data []byte) (frame, error) {
 	return f, nil
 }
 
-// textOf is a JSON string; empty if it is something else.
+// textOf returns a JSON string; empty if raw is something else.
 func textOf(raw json.RawMessage) string {
 	var s string
 	if json.Unmarshal(raw, &s) != nil {
@@ -68,7 +70,7 @@ func textOf(raw json.RawMessage) string {
 	return s
 }
 
-// numberOf is a JSON number, also one in quotes; 0 if it is something else, or no count.
+// numberOf returns a JSON number, also one in quotes; 0 if raw is something else, or no count.
 func numberOf(raw json.RawMessage) int {
 	n, err := strconv.Atoi(string(bytes.Trim(raw, `" `)))
 	if err != nil || n < 0 || n > math.MaxInt32 {
@@ -84,7 +86,8 @@ func goodID(id string) string {
 	return id
 }
 
-// idOf finds the envelope's id in what is no JSON as a whole: cut off, or nested too deep. It reads token by token, so that no depth costs stack.
+// idOf returns the envelope id in data that is not valid JSON as a whole: cut off, or nested too
+// deeply. It reads token by token, so that no depth costs stack.
 func idOf(data []byte) string {
 	d := json.NewDecoder(bytes.NewReader(data))
 	depth, isKey, key := 0, false, ""

@@ -23,17 +23,21 @@ const (
 	methodReplies pace.Method = "conversations.replies"
 	methodHistory pace.Method = "conversations.history"
 
-	repliesPage  = 1000 // messages a page: the most that Slack takes (facts/slack.md §1.3). Pages cost the budget of reads
-	repliesPages = 5    // pages that are kept of a longer thread: its first message and the newest
-	recentPage   = 200  // messages a page, as Slack recommends (facts/slack.md §1.3)
-	recentPages  = 5    // pages that Recent reads at most
-	readTries    = 4    // a read that fails is taken again
+	// repliesPage is how many messages a page has: as many as Slack allows (facts/slack.md §1.3),
+	// for every page costs budget.
+	repliesPage  = 1000
+	repliesPages = 5   // pages kept of a longer thread: its first message and the newest
+	recentPage   = 200 // messages a page, as Slack recommends (facts/slack.md §1.3)
+	recentPages  = 5   // pages that Recent reads at most
+	readTries    = 4   // how often a read that fails is made
 )
 
-// namesTimeout is how long the names of a thread's people may take together; after that ids stand in their place.
+// namesTimeout is how long the names of a thread's people may take together; after that their ids
+// are shown.
 const namesTimeout = 5 * time.Second
 
-// Messages reads a thread, oldest first. It waits for the read budget, which delays nobody else's edits.
+// Messages returns a thread's messages, oldest first. It waits for the budget of reads, which
+// delays no edit.
 func (s *Slack) Messages(ctx context.Context, t thread.ID) ([]thread.Message, error) {
 	raw, err := s.replies(ctx, t, "")
 	if err != nil {
@@ -42,7 +46,7 @@ func (s *Slack) Messages(ctx context.Context, t thread.ID) ([]thread.Message, er
 	return s.messages(ctx, raw), nil
 }
 
-// Recent reads the top-level messages between two times, oldest first.
+// Recent returns the top-level messages between two times, oldest first.
 func (s *Slack) Recent(ctx context.Context, channel, after, before string) ([]thread.Message, error) {
 	var raw []slack.Message
 	cursor := ""
@@ -64,14 +68,16 @@ func (s *Slack) Recent(ctx context.Context, channel, after, before string) ([]th
 			break
 		}
 	}
-	raw = slices.DeleteFunc(raw, func(m slack.Message) bool { // a reply that was also sent to the channel is of its thread
+	// A reply that was also sent to the channel belongs to its thread.
+	raw = slices.DeleteFunc(raw, func(m slack.Message) bool {
 		return m.ThreadTimestamp != "" && m.ThreadTimestamp != m.Timestamp
 	})
 	slices.Reverse(raw)
 	return s.messages(ctx, raw), nil
 }
 
-// messages are what people wrote, and apps; not joins, changes of the topic, and what was deleted.
+// messages returns what people and apps wrote, without joins, changes of the topic and deleted
+// messages.
 func (s *Slack) messages(ctx context.Context, raw []slack.Message) []thread.Message {
 	out := make([]thread.Message, 0, len(raw))
 	ctx, cancel := context.WithTimeout(ctx, namesTimeout)
@@ -84,7 +90,8 @@ func (s *Slack) messages(ctx context.Context, raw []slack.Message) []thread.Mess
 		return odd != "" || !slices.Contains([]string{"", "bot_message", "file_share", "thread_broadcast"}, m.SubType)
 	})
 	var w wanted
-	for _, m := range slices.Backward(raw) { // the newest matter most; and who speaks more than who is spoken of
+	// The newest matter most, and who writes matters more than who is mentioned.
+	for _, m := range slices.Backward(raw) {
 		if !s.own(m) && m.BotID == "" {
 			w.add(&w.users, m.User)
 		}
@@ -99,7 +106,7 @@ func (s *Slack) messages(ctx context.Context, raw []slack.Message) []thread.Mess
 	return out
 }
 
-// oddMessage is why a message is left out for its keys; empty: it is not.
+// oddMessage returns why a message is left out because of its keys; empty: it is not.
 func oddMessage(m slack.Message) string {
 	if m.Timestamp == "" {
 		return unreadable + ": no ts"
@@ -113,7 +120,7 @@ func oddMessage(m slack.Message) string {
 	)
 }
 
-// replies reads the messages of a thread from oldest on (all: empty), page by page.
+// replies reads the messages of a thread page by page, from oldest on; empty: all.
 func (s *Slack) replies(ctx context.Context, t thread.ID, oldest string) ([]slack.Message, error) {
 	var out []slack.Message
 	cursor := ""
@@ -128,7 +135,7 @@ func (s *Slack) replies(ctx context.Context, t thread.ID, oldest string) ([]slac
 			return nil, fmt.Errorf("read thread %s: %w", t, err)
 		}
 		if page > 0 && len(messages) > 0 && messages[0].Timestamp == t.TS {
-			messages = messages[1:] // some answers begin every page with the thread's first message
+			messages = messages[1:] // some pages begin with the thread's first message again
 		}
 		out = append(out, messages...)
 		if len(out) > repliesPages*repliesPage { // keep the first message and the newest
@@ -149,7 +156,8 @@ func (s *Slack) repliesPage(ctx context.Context, p slack.GetConversationRepliesP
 	return messages, next, err
 }
 
-// readPage makes one read within its budget. One that is refused for its rate, or fails, is made again.
+// readPage makes one read within its budget. It repeats one that is refused for its rate until ctx
+// ends, and one that fails readTries times.
 func readPage(ctx context.Context, s *Slack, m pace.Method, read func(context.Context) ([]slack.Message, error)) ([]slack.Message, error) {
 	for try := 1; ; try++ {
 		if err := s.pace.Take(ctx, m); err != nil {
@@ -171,7 +179,7 @@ func readPage(ctx context.Context, s *Slack, m pace.Method, read func(context.Co
 	}
 }
 
-// message is a message as people read it.
+// message returns a message as people read it.
 func (s *Slack) message(m slack.Message, names names) thread.Message {
 	out := thread.Message{
 		TS: m.Timestamp, User: m.User, Self: s.own(m), For: metadata(m, metaAsked), Notice: metadata(m, metaNotice) != "", Ended: metadata(m, metaEnd) != "", Whole: metadata(m, metaEnd) == endWhole,
@@ -195,7 +203,8 @@ func (s *Slack) message(m slack.Message, names names) thread.Message {
 	switch {
 	case out.Self:
 		out.Name = s.self.Name
-		out.Notice = out.Notice || len(out.Files) > 0 // see Share
+		// A file of ours was shown by Share, and is no part of an answer.
+		out.Notice = out.Notice || len(out.Files) > 0
 	case out.Bot:
 		out.Name = botName(m)
 	default:
@@ -204,8 +213,9 @@ func (s *Slack) message(m slack.Message, names names) thread.Message {
 	return out
 }
 
-// shown is how many characters blocks show, but for small print and buttons. Slack gives back rich text and the like for Markdown
-// (facts/slack.md §3.4): whatever it is, its characters are in fields named text.
+// shown returns how many characters blocks show, without small print and buttons. For Markdown
+// Slack returns rich text and the like (facts/slack.md §3.4); in all of it the characters are in
+// fields named text.
 func shown(blocks slack.Blocks) int {
 	raw, err := json.Marshal(blocks)
 	var list []any
@@ -237,7 +247,7 @@ func shown(blocks slack.Blocks) int {
 	return n
 }
 
-// textOfMessage is what a message says, in Slack's own writing.
+// textOfMessage returns what a message says, in Slack's own writing.
 func textOfMessage(m slack.Message) string {
 	if m.Text == "" {
 		return blocksText(m.Blocks)
@@ -255,7 +265,7 @@ func botName(m slack.Message) string {
 	return "another app"
 }
 
-// blocksText is what can be read of blocks that came without text.
+// blocksText returns the readable text of blocks that came without text.
 func blocksText(blocks slack.Blocks) string {
 	var parts []string
 	for _, b := range blocks.BlockSet {

@@ -10,51 +10,56 @@ import (
 	"llmbot/bot"
 )
 
-// Hooks tell of what happens, for metrics. Each may be nil; they must not block, and are called from any goroutine.
+// Hooks report what happens, for metrics. Each may be nil. They are called from any goroutine, and
+// must not block.
 type Hooks struct {
-	// Event: an envelope was dealt with. kind and outcome are constants of this file; again says that Slack had delivered it before.
+	// Event is called when an envelope was dealt with. kind and outcome are constants of this file;
+	// again means that Slack had delivered the envelope before.
 	Event func(kind, outcome string, again bool)
-	// Acked: an envelope was acked, so long after it came.
+	// Acked is called when an envelope was acked, with the time since it came.
 	Acked func(kind string, took time.Duration)
-	// Socket: socket n, 0 or 1, has opened or closed.
+	// Socket is called when socket n, 0 or 1, has opened or closed.
 	Socket func(n int, open bool)
-	// Gap: no socket was open for so long, and now one is again.
+	// Gap is called when a socket is open again after none was, with the length of the gap.
 	Gap func(d time.Duration)
 }
 
-// The kinds of events for Hooks.
+// The kinds of events, for Hooks.
 const (
 	EventAsked   = "asked" // a message that may want an answer
 	EventEdited  = "edited"
 	EventDeleted = "deleted"
 	EventHalted  = "halted"  // Slack's own stop button
-	EventPressed = "pressed" // a button of ours
+	EventPressed = "pressed" // one of the bot's buttons
 	EventCommand = "command"
 	EventHome    = "home" // somebody opened the Home tab
 	EventOther   = "other"
 )
 
-// What became of an event, for Hooks.
+// The outcomes of events, for Hooks.
 const (
-	OutcomeHandled    = "handled"
-	OutcomeIgnored    = "ignored"   // the bot has nothing to do with it
-	OutcomeDuplicate  = "duplicate" // the same came before
-	OutcomeNotAcked   = "not_acked" // it is not durable: Slack delivers it again
-	OutcomeRefused    = "refused"   // too many at once: the same
-	OutcomePanicked   = "panicked"
-	OutcomeUnreadable = "unreadable" // no such frame or event is known of Slack: acked if it has an envelope id, and nothing more
+	OutcomeHandled   = "handled"
+	OutcomeIgnored   = "ignored"   // of no concern to the bot
+	OutcomeDuplicate = "duplicate" // the same came before
+	OutcomeNotAcked  = "not_acked" // not durable, so Slack delivers it again
+	OutcomeRefused   = "refused"   // too many at once, so Slack delivers it again
+	OutcomePanicked  = "panicked"
+	// OutcomeUnreadable is that of a frame or event that Slack is not known to send. It is acked if
+	// it has an envelope id.
+	OutcomeUnreadable = "unreadable"
 )
 
-// Connections is how many connections of the app Slack counted when a socket last opened, those of other programs among them; 0: none has.
+// Connections returns how many connections the app had when a socket last opened, those of other
+// programs included, as Slack counted them; 0: none has opened.
 func (s *Slack) Connections() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.counted
 }
 
-// event is the kind for Hooks.
-func (w what) event() string {
-	switch w {
+// event returns the kind for Hooks.
+func (k eventKind) event() string {
+	switch k {
 	case asked:
 		return EventAsked
 	case edited:
@@ -69,7 +74,7 @@ func (w what) event() string {
 	return EventOther
 }
 
-// came is the envelope with the kind that is known before its payload is read.
+// came returns the envelope with the kind that is known before its payload is decoded.
 func (env envelope) came() envelope {
 	switch env.Type {
 	case "slash_commands":
@@ -82,14 +87,14 @@ func (env envelope) came() envelope {
 	return env
 }
 
-// told tells what became of an envelope.
-func (s *Slack) told(env envelope, outcome string) {
+// record reports to the hook what became of an envelope.
+func (s *Slack) record(env envelope, outcome string) {
 	if h := s.cfg.Hooks.Event; h != nil {
 		h(env.kind, outcome, env.Attempt > 0)
 	}
 }
 
-// handledOr is the outcome of an event that the bot has taken, or refused with err.
+// handledOr returns the outcome of an event for which the bot returned err.
 func handledOr(err error) string {
 	if err != nil {
 		return OutcomeNotAcked
@@ -97,7 +102,8 @@ func handledOr(err error) string {
 	return OutcomeHandled
 }
 
-// timing is ack, told to the hook with the time from now on. env may learn its kind until then.
+// timing returns ack with a call of the hook, which gets the time from now to the ack. env's kind
+// may be set until then.
 func (s *Slack) timing(env *envelope, ack func(payload any)) func(payload any) {
 	h := s.cfg.Hooks.Acked
 	if h == nil {
@@ -110,7 +116,8 @@ func (s *Slack) timing(env *envelope, ack func(payload any)) func(payload any) {
 	}
 }
 
-// socket tells that socket n has opened or closed. ev is what that means for what is heard: the gap is over, if there was one.
+// socket reports to the hooks that socket n has opened or closed. ev is what opened returned; a
+// Connected ends a gap.
 func (s *Slack) socket(n int, open bool, connections int, ev bot.Event) {
 	if open {
 		s.mu.Lock()
@@ -125,20 +132,22 @@ func (s *Slack) socket(n int, open bool, connections int, ev bot.Event) {
 	}
 }
 
-// linkTrouble is why a socket is not open, in words for operators, and when it is tried again at the earliest; empty: it is, or it was not tried yet.
+// linkTrouble is why a socket is not open, in words for operators, and when it is tried again at
+// the earliest. It is empty if the socket is open or was not tried yet.
 type linkTrouble struct {
 	why   string
 	again time.Time
 }
 
-// trouble notes why socket n is not open; empty: it is.
+// trouble records why socket n is not open; empty: it is.
 func (s *Slack) trouble(n int, why string, again time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.links[n] = linkTrouble{why, again}
 }
 
-// Trouble says which sockets are not open, why, and what to do about it; empty: nothing is known to be wrong.
+// Trouble returns which sockets are not open, why, and what to do about it; empty: nothing is known
+// to be wrong.
 func (s *Slack) Trouble() string {
 	s.mu.Lock()
 	links, tokens := s.links, s.opens.Tokens()
@@ -158,23 +167,23 @@ func (s *Slack) Trouble() string {
 	return strings.Join(said, "; ")
 }
 
-// mostTrouble is how much is said of an error.
-const mostTrouble = 300 // bytes
+// maxTrouble is how much of an error is shown.
+const maxTrouble = 300 // bytes
 
-// troubleOf is why a socket ended, with the next step if there is one.
+// troubleOf returns why a socket ended, with the next step if there is one.
 func troubleOf(err error) string {
 	why := err.Error()
 	if f := classify(err); f.reason != "" && f.kind == limited {
 		why = "apps.connections.open: " + f.reason
 	}
-	why = cut(why, mostTrouble)
+	why = cut(why, maxTrouble)
 	if e, ok := errors.AsType[*SocketError](err); ok {
 		why += ". " + e.Hint()
 	}
 	return why
 }
 
-// cut is s, or its beginning of at most so many bytes.
+// cut returns s, or so many bytes of its beginning at most, and an ellipsis.
 func cut(s string, most int) string {
 	if len(s) <= most {
 		return s

@@ -21,24 +21,27 @@ import (
 type host int
 
 const (
-	hostForeign host = iota // nothing
+	hostForeign host = iota // it may not be asked
 	hostPlain               // it may be asked, without a token
-	hostOurs                // and with it
+	hostOurs                // it may be asked, with the token
 )
 
-// slackDomains are the domains whose hosts get the bot's token: the Web API's and the file servers', of Slack and of GovSlack. slack-go has the same
-// list (slackDomains), and files.slack.com is where url_private leads (facts/slack.md §5.7).
+// slackDomains are the domains whose hosts get the bot's token: those of the Web API and of the
+// file servers, of Slack and of GovSlack. slack-go has the same list, under the same name;
+// url_private leads to files.slack.com (facts/slack.md §5.7).
 const slackDomains = "slack.com slack-gov.com"
 
-// plainDomains are further domains of Slack's that files may come from: the ones of its content servers. They need no token.
+// plainDomains are further domains of Slack from which files may come: its content servers. They
+// need no token.
 const plainDomains = "slack-files.com slack-edge.com"
 
-// mostHops is how many redirects of a file are followed. Files that may be read come without any (facts/slack.md §5.7); one hop, to
-// files-origin.slack.com, has been seen.
-const mostHops = 3
+// maxHops is how many redirects of a file are followed. A file that may be read usually comes
+// without any (facts/slack.md §5.7); one redirect, to files-origin.slack.com, has been seen.
+const maxHops = 3
 
-// hostOf judges an address: Slack's hosts over https and its usual port, or the scheme, host and port of the Web API, where every call takes the
-// token anyway.
+// hostOf judges an address. Slack's hosts count only over https on the usual port. The host of the
+// configured Web API counts with its own scheme and port, for every call sends the token there
+// anyway.
 func (s *Slack) hostOf(u *url.URL) host {
 	api, err := url.Parse(cmp.Or(s.cfg.APIURL, slack.APIURL))
 	if err == nil && api.Host != "" && u.Scheme == api.Scheme && strings.EqualFold(u.Hostname(), api.Hostname()) && port(u) == port(api) {
@@ -58,19 +61,20 @@ func (s *Slack) hostOf(u *url.URL) host {
 	return hostForeign
 }
 
-// port is the port of an address, also if it does not say.
+// port returns the port of an address, the usual one of its scheme if it names none.
 func port(u *url.URL) string {
 	usual := map[string]string{"http": "80", "https": "443"}
 	return cmp.Or(u.Port(), usual[u.Scheme])
 }
 
-// fetch writes the content of an address of Slack's. It looks at each address on the way, and gives none the token that is not to have it.
+// fetch writes the content of an address at Slack to to. It checks each address on the way, and
+// sends the token only to hosts that may have it.
 func (s *Slack) fetch(ctx context.Context, address string, to io.Writer) error {
 	u, err := url.Parse(address)
 	if err != nil {
 		return errors.New("its address is none")
 	}
-	for range 1 + mostHops {
+	for range 1 + maxHops {
 		where := s.hostOf(u)
 		if where == hostForeign {
 			return fmt.Errorf("it is at %s, which is none of Slack's hosts over https (nor the one of %s): %w", egress.Origin(u), addressVariable, attach.ErrNoFile)
@@ -79,7 +83,8 @@ func (s *Slack) fetch(ctx context.Context, address string, to io.Writer) error {
 		if next == nil {
 			return err
 		}
-		if next.Query().Get("redir") != "" { // without rights: to the sign-in page, with the way back
+		if next.Query().Get("redir") != "" {
+			// A bot without the right to read is sent to the sign-in page, with the way back.
 			return fmt.Errorf("it leads to the sign-in page at %s: %w", egress.Origin(next), attach.ErrNoFile)
 		}
 		u = next
@@ -87,13 +92,13 @@ func (s *Slack) fetch(ctx context.Context, address string, to io.Writer) error {
 	return fmt.Errorf("it leads on and on, last to %s: %w", egress.Origin(u), attach.ErrNoFile)
 }
 
-// fetchOne asks one address. next is where it redirects; nil: nowhere.
+// fetchOne asks one address. next is where it redirects to; nil: nowhere.
 func (s *Slack) fetchOne(ctx context.Context, u *url.URL, where host, to io.Writer) (next *url.URL, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return nil, withoutAddress(err)
 	}
-	req.URL.User = nil // else Go makes a header of it
+	req.URL.User = nil // or Go makes a header of it
 	if where == hostOurs {
 		req.Header.Set("Authorization", "Bearer "+s.cfg.BotToken)
 	}
@@ -114,7 +119,7 @@ func (s *Slack) fetchOne(ctx context.Context, u *url.URL, where host, to io.Writ
 	return nil, nil //nolint:nilnil // it goes nowhere else
 }
 
-// withoutAddress is an error of net/http without the address that it repeats.
+// withoutAddress returns an error of net/http without the address that it repeats.
 func withoutAddress(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		return e.Err

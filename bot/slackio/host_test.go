@@ -77,7 +77,7 @@ func TestFilesComeFromSlackOnly(t *testing.T) {
 		"down to http":             {"", first, map[string]string{"files.slack.com/files-pri/T1-F1/x.txt": "http://files.slack.com/x"}, []string{"files.slack.com/files-pri/T1-F1/x.txt bearer"}, "at http://files.slack.com, "},
 		"another port":             {"", first, map[string]string{"files.slack.com/files-pri/T1-F1/x.txt": "https://files.slack.com:8443/x"}, []string{"files.slack.com/files-pri/T1-F1/x.txt bearer"}, "at https://files.slack.com:8443, "},
 		"elsewhere at the second":  {"", first, map[string]string{"files.slack.com/files-pri/T1-F1/x.txt": "https://a.slack-edge.com/x", "a.slack-edge.com/x": "https://evil.test/"}, []string{"files.slack.com/files-pri/T1-F1/x.txt bearer", "a.slack-edge.com/x"}, "evil.test"},
-		"round and round":          {"", first, map[string]string{"files.slack.com/files-pri/T1-F1/x.txt": first}, slices.Repeat([]string{"files.slack.com/files-pri/T1-F1/x.txt bearer"}, 1+mostHops), "on and on"},
+		"round and round":          {"", first, map[string]string{"files.slack.com/files-pri/T1-F1/x.txt": first}, slices.Repeat([]string{"files.slack.com/files-pri/T1-F1/x.txt bearer"}, 1+maxHops), "on and on"},
 		"to sign in":               {"", first, map[string]string{"files.slack.com/files-pri/T1-F1/x.txt": "https://acme.slack.com/?redir=%2Ffiles-pri%2FT1-F1%2Fx.txt"}, []string{"files.slack.com/files-pri/T1-F1/x.txt bearer"}, "sign-in page"},
 		"the emulator":             {simAPI, "http://sim:8080/files/T1-F1/x", nil, []string{"sim:8080/files/T1-F1/x bearer"}, ""},
 		"the emulator, lost":       {simAPI, "http://sim:8080/files/T1-F1/x", map[string]string{"sim:8080/files/T1-F1/x": "http://sim:8081/x"}, []string{"sim:8080/files/T1-F1/x bearer"}, "at http://sim:8081, "},

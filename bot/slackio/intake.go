@@ -15,28 +15,32 @@ import (
 	"llmbot/bot/recent"
 )
 
-// intake takes envelopes from both sockets. Its own part never blocks: what may take time runs in a handler.
+// intake takes envelopes from both sockets. take never blocks: whatever may take time runs in a
+// handler's goroutine.
 type intake struct {
 	slack   *Slack
 	handler Handler
-	room    chan struct{} // a place for each handler
+	room    chan struct{} // one place for each handler
 }
 
-// take handles one envelope. ack may be called from a handler.
+// take starts the handling of one envelope, or drops it if maxHandlers run. A handler may call ack
+// later.
 func (in *intake) take(ctx context.Context, handlers *sync.WaitGroup, env envelope, ack func(payload any)) {
 	env = env.came()
 	select {
 	case in.room <- struct{}{}:
 	default:
-		in.slack.told(env, OutcomeRefused)
+		in.slack.record(env, OutcomeRefused)
 		in.slack.log.ErrorContext(ctx, "event_refused", "envelope", env.ID, "reason", "too many events at once")
 		return // not acked: Slack delivers it again
 	}
 	handlers.Go(func() {
 		defer func() { <-in.room }()
-		defer func() { // what one person wrote must not end the bot for all; not acked, it comes again a few times
+		// What one person wrote must not end the bot for all. Without an ack, Slack delivers it
+		// again a few times.
+		defer func() {
 			if p := recover(); p != nil {
-				in.slack.told(env, OutcomePanicked)
+				in.slack.record(env, OutcomePanicked)
 				in.slack.log.ErrorContext(ctx, "event_panicked", "envelope", env.ID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			}
 		}()
@@ -55,50 +59,51 @@ func (in *intake) handle(ctx context.Context, env envelope, ack func(payload any
 			ack(nil)
 			return
 		}
-		env.kind = n.what.event()
-		in.news(ctx, env, n, ack)
+		env.kind = n.kind.event()
+		in.handOn(ctx, env, n, ack)
 	case "slash_commands":
 		in.command(ctx, env, ack)
 	case "interactive":
 		in.pressed(ctx, env, ack)
 	default:
-		s.told(env, OutcomeIgnored)
+		s.record(env, OutcomeIgnored)
 		ack(nil)
 	}
 }
 
-// ignored counts an envelope that the bot has nothing to do with, or that is not as Slack writes it.
+// ignored counts an envelope that is of no concern to the bot, or that is not as Slack writes it.
 func (s *Slack) ignored(ctx context.Context, env envelope, reason string) {
 	if strings.HasPrefix(reason, unreadable) {
-		s.log.WarnContext(ctx, "event_unreadable", "envelope", env.ID, "type", cut(env.Type, mostReason), "reason", reason)
-		s.told(env, OutcomeUnreadable)
+		s.log.WarnContext(ctx, "event_unreadable", "envelope", env.ID, "type", cut(env.Type, maxReason), "reason", reason)
+		s.record(env, OutcomeUnreadable)
 		return
 	}
-	s.log.DebugContext(ctx, "event_ignored", "envelope", env.ID, "reason", cut(reason, mostReason))
-	s.told(env, OutcomeIgnored)
+	s.log.DebugContext(ctx, "event_ignored", "envelope", env.ID, "reason", cut(reason, maxReason))
+	s.record(env, OutcomeIgnored)
 }
 
-// news hands an event to the bot. A mention that came without its files may be told of them by its second event.
-func (in *intake) news(ctx context.Context, env envelope, n *news, ack func(payload any)) {
+// handOn hands an event to the bot. When a mention came without its files, its second event may
+// bring them.
+func (in *intake) handOn(ctx context.Context, env envelope, n *decodedEvent, ack func(payload any)) {
 	s := in.slack
 	event := func() bot.Event { return n.event(s.plain(ctx, n.Text), s.self) }
 	flight, first := s.seen.begin(n.key(), n.bare)
-	in.fly(ctx, env, flight, first, ack, func() error { return in.handler.Handle(ctx, event()) })
-	if !first && n.what == asked && !n.bare && flight.bare.CompareAndSwap(true, false) {
+	in.handleOnce(ctx, env, flight, first, ack, func() error { return in.handler.Handle(ctx, event()) })
+	if !first && n.kind == asked && !n.bare && flight.bare.CompareAndSwap(true, false) {
 		if ask, ok := event().(bot.Asked); ok {
 			_ = in.handler.Handle(ctx, bot.Detailed{Asked: ask}) // best effort: the ask itself is handled
 		}
 	}
 }
 
-// once does something the first time a key comes, and acks the envelope when it was done well: whoever comes second waits for what becomes of
-// the first.
+// once does something for the first envelope with a key, and acks the envelope if that went well.
+// An envelope that comes second waits for the outcome of the first.
 func (in *intake) once(ctx context.Context, env envelope, key string, ack func(payload any), do func() error) {
 	flight, first := in.slack.seen.begin(key, false)
-	in.fly(ctx, env, flight, first, ack, do)
+	in.handleOnce(ctx, env, flight, first, ack, do)
 }
 
-func (in *intake) fly(ctx context.Context, env envelope, flight *flight, first bool, ack func(payload any), do func() error) {
+func (in *intake) handleOnce(ctx context.Context, env envelope, flight *inFlight, first bool, ack func(payload any), do func() error) {
 	s := in.slack
 	if first {
 		err := do()
@@ -106,13 +111,13 @@ func (in *intake) fly(ctx context.Context, env envelope, flight *flight, first b
 			s.log.WarnContext(ctx, "thread_busy", "event", flight.key)
 			err = nil
 		}
-		s.told(env, handledOr(err))
+		s.record(env, handledOr(err))
 		if err != nil {
 			s.log.WarnContext(ctx, "event_not_acked", "event", flight.key, "envelope", env.ID, "error", err)
 		}
 		s.seen.end(flight, err)
 	} else {
-		s.told(env, OutcomeDuplicate)
+		s.record(env, OutcomeDuplicate)
 		s.log.DebugContext(ctx, "event_duplicate", "envelope", env.ID, "event", flight.key, "attempt", env.Attempt)
 	}
 	select {
@@ -124,41 +129,44 @@ func (in *intake) fly(ctx context.Context, env envelope, flight *flight, first b
 	}
 }
 
-// flights remembers which messages were handled, by channel and ts (facts/slack.md §0.4: event ids differ for the same message).
-type flights struct {
+// dedupe remembers which messages were handled, by channel and ts, because event ids differ for the
+// same message (facts/slack.md §0.4).
+type dedupe struct {
 	mu   sync.Mutex // guards byID
-	byID *simplelru.LRU[string, *flight]
+	byID *simplelru.LRU[string, *inFlight]
 }
 
-// flight is the handling of one message.
-type flight struct {
+// inFlight is the handling of one message.
+type inFlight struct {
 	key  string
-	over chan struct{} // closed when it is
-	err  error         // set before that
-	bare atomic.Bool   // its files are still to be told
+	over chan struct{} // closed when it has ended
+	err  error         // set before over is closed
+	bare atomic.Bool   // the bot has not got its files yet
 }
 
-// maxSeen is how many messages are remembered. A workspace that mentions the bot once a second reaches back almost three hours; the
-// store knows the rest.
+// maxSeen is how many messages are remembered. In a workspace that mentions the bot once a second,
+// that is almost three hours; the store knows the rest.
 const maxSeen = 10_000
 
-func newFlights() *flights { return &flights{byID: recent.New[string, *flight](maxSeen)} }
+func newDedupe() *dedupe { return &dedupe{byID: recent.New[string, *inFlight](maxSeen)} }
 
-// begin says whether this is the first to handle key; bare, that it does not tell the files.
-func (f *flights) begin(key string, bare bool) (*flight, bool) {
+// begin returns the handling of key and reports whether the caller is the first. bare means that
+// the event lacks the message's files.
+func (f *dedupe) begin(key string, bare bool) (*inFlight, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if fl, ok := f.byID.Get(key); ok {
 		return fl, false
 	}
-	fl := &flight{key: key, over: make(chan struct{})}
+	fl := &inFlight{key: key, over: make(chan struct{})}
 	fl.bare.Store(bare)
 	f.byID.Add(key, fl)
 	return fl, true
 }
 
-// end says what became of it. One that failed is forgotten, so that its redelivery is handled anew.
-func (f *flights) end(fl *flight, err error) {
+// end records the outcome. A handling that failed is forgotten, so that a redelivery is handled
+// again.
+func (f *dedupe) end(fl *inFlight, err error) {
 	f.mu.Lock()
 	if known, ok := f.byID.Peek(fl.key); err != nil && ok && known == fl {
 		f.byID.Remove(fl.key)

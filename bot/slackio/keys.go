@@ -2,18 +2,19 @@ package slackio
 
 import "fmt"
 
-// unreadable begins the reason of what is not as Slack writes it.
+// unreadable begins the reason why something that Slack would not write is ignored.
 const unreadable = "unreadable"
 
 const (
-	maxID = 64 // bytes of an id; Slack's have about eleven, and it may make them longer
-	// Digits of a timestamp. Slack's have ten before the point and six behind.
+	maxID = 64 // bytes of an id; Slack's have about eleven, and may become longer
+	// maxSeconds and maxFraction bound the digits of a timestamp. Slack's have ten before the point
+	// and six after it.
 	maxSeconds, maxFraction = 12, 6
-	shownKey                = 40 // bytes of an odd one that are said
+	shownKey                = 40 // bytes of an odd key that are shown
 )
 
-// isTS says whether s is a timestamp as Slack writes it: digits, a point, digits. What is none must become no key: of the store, of a thread, of
-// the log.
+// isTS reports whether s is a timestamp as Slack writes it: digits, a point, digits. Anything else
+// must not become a key in the store, of a thread, or in the log.
 func isTS(s string) bool {
 	point := -1
 	for i := range len(s) {
@@ -30,7 +31,7 @@ func isTS(s string) bool {
 	return point > 0 && point <= maxSeconds && len(s)-point-1 >= 1 && len(s)-point-1 <= maxFraction
 }
 
-// isID says whether s is an id as Slack writes it: capitals and digits.
+// isID reports whether s is an id as Slack writes it: capitals and digits.
 func isID(s string) bool {
 	if s == "" || len(s) > maxID {
 		return false
@@ -43,7 +44,7 @@ func isID(s string) bool {
 	return true
 }
 
-// field is something of an event that becomes a key.
+// field is a part of an event that becomes a key.
 type field struct {
 	name, value string
 	good        func(string) bool
@@ -52,7 +53,8 @@ type field struct {
 func tsField(name, value string) field { return field{name, value, isTS} }
 func idField(name, value string) field { return field{name, value, isID} }
 
-// firstOdd is why an event is refused for its keys; empty: it is not. A field that is empty is just not there.
+// firstOdd returns why an event is refused for its keys; empty: it is not. An empty field counts as
+// absent.
 func firstOdd(fields ...field) string {
 	for _, f := range fields {
 		if f.value != "" && !f.good(f.value) {
@@ -62,15 +64,15 @@ func firstOdd(fields ...field) string {
 	return ""
 }
 
-// odd is why a news is refused for its keys; empty: it is not.
-func (n *news) odd() string {
+// odd returns why an event is refused for its keys; empty: it is not.
+func (n *decodedEvent) odd() string {
 	if n.TS == "" {
 		return unreadable + ": no ts"
 	}
 	fields := []field{
 		idField("channel", n.channel), idField("user", n.User), tsField("ts", n.TS), tsField("thread_ts", n.ThreadTS), tsField("edited.ts", n.Edited.TS),
 	}
-	if n.what == deleted {
+	if n.kind == deleted {
 		fields = append(fields, tsField("event_ts", n.at))
 	}
 	return firstOdd(fields...)

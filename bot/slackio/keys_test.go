@@ -160,7 +160,7 @@ func FuzzDecodeFrame(f *testing.F) {
 		}
 		// Whatever its type says, no decoder may let a key through that is none.
 		if n, reason := decodeEvent(got.Payload, testSelf()); reason == "" {
-			checkNews(t, n)
+			checkKeys(t, n)
 		}
 		if p, reason := decodePress(got.Payload); reason == "" && (!isID(p.Thread.Channel) || !isTS(p.Thread.TS) || !isTS(p.TS) || !isID(p.User)) {
 			t.Fatalf("%+v", p)
@@ -168,10 +168,10 @@ func FuzzDecodeFrame(f *testing.F) {
 	})
 }
 
-// checkNews fails if a news has a key that is none.
-func checkNews(t *testing.T, n *news) {
+// checkKeys fails if an event has a key that is none.
+func checkKeys(t *testing.T, n *decodedEvent) {
 	t.Helper()
-	if !isTS(n.TS) || n.what != home && (!isID(n.channel) || !isTS(n.root())) || n.what != halted && !isID(n.User) || n.Edited.TS != "" && !isTS(n.Edited.TS) {
+	if !isTS(n.TS) || n.kind != home && (!isID(n.channel) || !isTS(n.root())) || n.kind != halted && !isID(n.User) || n.Edited.TS != "" && !isTS(n.Edited.TS) {
 		t.Fatalf("%+v", n)
 	}
 }

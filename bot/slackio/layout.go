@@ -8,35 +8,52 @@ import (
 	"llmbot/bot/render"
 )
 
-// plainAfter is how often content is refused until it goes without blocks: first half as long, then plain.
+// plainAfter is how many refusals of its content it takes until a message goes without blocks. The
+// first refusal halves the page.
 const plainAfter = 2
 
-// smallest is the page of an answer whose blocks Slack refuses, in bytes and in counted characters. With both, and the small print,
-// it fits one text argument of chat.update: 4,000 UTF-8 bytes (facts/slack.md §3.2).
+// smallest is the page size of an answer whose blocks Slack refuses, in bytes and in counted
+// characters. One such page, a notice and small print fit one text argument of chat.update: 4,000
+// UTF-8 bytes (facts/slack.md §3.2).
 const smallest = 2_200
 
-// writtenAnew stands in place of text that was written anew in other messages, because these could not be
-// edited in time, where Slack does not let the message be deleted.
-const writtenAnew = "This part was written anew; it stands below."
+// rewrittenNotice replaces the text of a message that was not edited in time, so that other
+// messages show its text, and that Slack does not let us delete.
+const rewrittenNotice = "This part was written anew; it stands below."
 
-// layout is how the text is cut into pages. Given the text, it can be made again as it was at any time: a message that Slack has may
-// be of an earlier one.
+// layout cuts the text into pages. A message in Slack may show a page of an earlier layout, so the
+// layout keeps its steps: from the text and the steps it can be replayed as it was at any time.
+//
+// How pages and messages belong together: render.Doc cuts the text into pages; a message shows one.
+//
+//	text    |-----------------------------------------------------------> grows here
+//	pages   |  page 0  |  page 1  |  page 2  |  page 3  |  page 4
+//	        |< sealedPages = 2   >|
+//	        |< sealedTo bytes    >|
+//
+//	sent    [0: page 0] [1: page 1] [2: empty]  [3: page 2] [4: page 3]
+//	        |<         sealed = 3            >|
+//	wants                                        wants[0]    wants[1]    wants[2]: posted next
+//
+// Message sealed+i is to show wants[i], which is page sealedPages+i. Messages are sealed when Slack
+// refuses their edits for too long (sealLocked). From then on they stay as they are until all else
+// is visible; then their small print goes, and an empty one, whose text others show, is deleted.
 type layout struct {
-	doc       *render.Doc
-	lim       render.Limits // of the first page
-	links     render.Links  // what becomes of addresses
-	steps     []step        // what was done with doc beside Set; a prefix never changes
-	skip      int           // pages that stand in fixed messages
-	fixedTo   int           // bytes of text when those were written, or more than they show
-	smaller   int           // how often the content was refused
-	plainFrom int           // the page from which on content goes without blocks, if it was refused so often
+	doc         *render.Doc
+	lim         render.Limits // of the first page
+	links       render.Links  // what becomes of addresses
+	steps       []step        // what was done to doc beside Set; only appended to
+	sealedPages int           // pages that sealed messages show
+	sealedTo    int           // bytes of text when those were written, or more than they show
+	shrinks     int           // how often Slack refused the content
+	plainFrom   int           // first page without blocks, after plainAfter refusals
 }
 
-// step cuts, or shrinks, the pages that are there when the text has so many bytes.
+// step ends the last page, or shrinks pages, as of the moment when the text had at bytes.
 type step struct {
 	at   int
-	page int           // from which on the pages have lim
-	lim  render.Limits // zero: the last page ends here
+	page int           // first page that gets lim
+	lim  render.Limits // zero: end the last page here
 }
 
 func (s step) do(doc *render.Doc) {
@@ -47,28 +64,28 @@ func (s step) do(doc *render.Doc) {
 	doc.Shrink(s.page, s.lim)
 }
 
-// stamp says which page a message shows.
-type stamp struct {
-	whole bool // all of the page, as it was then; else no page
+// pageRef records which page a message shows.
+type pageRef struct {
+	whole bool // it shows all of that page, as the page then was; else the rest is meaningless
 	page  int
-	at    int    // bytes of text there were then
+	at    int    // bytes of text at that moment
 	last  bool   // it was the last page
-	steps []step // of the layout
+	steps []step // of the layout at that moment
 }
 
 func (l *layout) pages(text string, final bool) []render.Page {
 	pages := l.doc.Set(text, final)
-	return pages[min(l.skip, len(pages)):]
+	return pages[min(l.sealedPages, len(pages)):]
 }
 
-// do notes and does a step.
+// do does a step and records it.
 func (l *layout) do(s step) {
 	s.do(l.doc)
 	l.steps = append(slices.Clip(l.steps), s)
 }
 
-// again makes the doc anew from the steps.
-func (l *layout) again(text string) {
+// replay rebuilds doc from the text and the steps.
+func (l *layout) replay(text string) {
 	l.doc = render.New(l.lim, render.WithLinks(l.links))
 	for _, s := range l.steps {
 		l.doc.Set(text[:s.at], false)
@@ -76,19 +93,19 @@ func (l *layout) again(text string) {
 	}
 }
 
-// reset begins with nothing.
+// reset starts an empty layout. It keeps links and the number of refusals.
 func (l *layout) reset(lim render.Limits) {
-	*l = layout{doc: render.New(lim, render.WithLinks(l.links)), lim: lim, links: l.links, smaller: l.smaller}
-	if l.smaller > 0 {
+	*l = layout{doc: render.New(lim, render.WithLinks(l.links)), lim: lim, links: l.links, shrinks: l.shrinks}
+	if l.shrinks > 0 {
 		l.lim = l.shrunk()
 		l.doc = render.New(l.lim, render.WithLinks(l.links))
 	}
 }
 
-// shrunk are the limits after so many refusals.
+// shrunk returns the limits of a page after the refusals so far.
 func (l *layout) shrunk() render.Limits {
 	lim := render.MessageLimits()
-	if l.smaller < plainAfter {
+	if l.shrinks < plainAfter {
 		lim.Chars, lim.Blocks = lim.Chars/2, lim.Blocks/2
 	} else {
 		lim.Chars, lim.Blocks, lim.Bytes = smallest, 0, smallest
@@ -96,36 +113,40 @@ func (l *layout) shrunk() render.Limits {
 	return lim
 }
 
-// laidOutLocked has everything rendered again, after the layout was changed.
-func (d *draft) laidOutLocked() {
-	d.aims, d.aimLen = nil, 0
+// relayoutLocked makes the next renderLocked render everything, after the layout has changed.
+func (d *draft) relayoutLocked() {
+	d.wants, d.wantsLen = nil, 0
 	d.rev++
 }
 
-// mendLocked draws the conclusion from a refusal that has to do with the message, not with Slack. false: there is none.
+// mendLocked changes the draft so that the next call avoids a refusal that has to do with the
+// message, not with Slack. It reports whether it could; if not, pace decides about a retry.
 func (d *draft) mendLocked(c call, f failure) bool {
 	switch {
-	case c.at < d.fixed && f.kind == tooLong && d.sent[c.at].tidy != nil && !c.content.plain:
+	case c.at < d.sealed && f.kind == tooLong && d.sent[c.at].cleanup != nil && !c.content.plain:
 		c.content.plain = true
-		d.sent[c.at].tidy = &c.content
+		d.sent[c.at].cleanup = &c.content
 		d.rev++
-	case c.at < d.fixed && d.sent[c.at].empty && f.kind != gone: // it may not be deleted: it says at least what it is
-		d.sent[c.at].empty, d.sent[c.at].tidy = false, &content{notice: writtenAnew}
+	case c.at < d.sealed && d.sent[c.at].empty && f.kind != gone:
+		// It cannot be deleted, so it gets a text that says what it is.
+		d.sent[c.at].empty, d.sent[c.at].cleanup = false, &content{notice: rewrittenNotice}
 		d.rev++
-	case c.at < d.fixed: // all of the text is visible elsewhere
+	case c.at < d.sealed:
+		// Other messages show all of its text, so nothing is lost.
 		d.sent[c.at].empty = false
-		d.sent[c.at].tidy, d.sent[c.at].stream.live = nil, false
+		d.sent[c.at].cleanup, d.sent[c.at].stream.live = nil, false
 		d.rev++
-	case f.kind == tooLong && d.smaller < plainAfter:
+	case f.kind == tooLong && d.shrinks < plainAfter:
 		d.shrinkLocked(c.at)
-	case f.kind == gone && c.at < len(d.sent): // somebody deleted it: the next posts are in its place
+	case f.kind == gone && c.at < len(d.sent):
+		// Somebody deleted it. The next posts take its place.
 		d.sent = slices.Delete(d.sent, c.at, c.at+1)
 		d.rev++
 	case f.kind == uneditable && c.at < len(d.sent):
-		d.frozen = true
-		d.fixLocked()
+		d.uneditable = true
+		d.sealLocked()
 		for i := range d.sent {
-			d.sent[i].tidy = nil
+			d.sent[i].cleanup = nil
 		}
 	default:
 		return false
@@ -133,14 +154,14 @@ func (d *draft) mendLocked(c call, f failure) bool {
 	return true
 }
 
-// fixLocked ends the messages as they are: what is not visible yet goes into new ones. pace asks for it when an edit is refused for
-// too long.
-func (d *draft) fixLocked() {
-	if len(d.sent) <= d.fixed {
+// sealLocked leaves the messages as they are; what is not visible yet goes into new ones. pace asks
+// for it, with pace.Continue, when Slack refuses an edit for too long.
+func (d *draft) sealLocked() {
+	if len(d.sent) <= d.sealed {
 		return
 	}
-	d.settleLocked()
-	first, from := d.fixed, d.skip
+	d.noteShownLocked()
+	first, from := d.sealed, d.sealedPages
 	for i := first; i < len(d.sent); i++ {
 		m := &d.sent[i]
 		if !m.page.whole || m.page.page != from+i-first {
@@ -150,68 +171,70 @@ func (d *draft) fixLocked() {
 			break
 		}
 		if m.content.small != "" || m.content.notice != "" || m.content.controls != 0 {
-			// It goes when there is budget for it: only the last message of an answer has small print and buttons.
+			// Only the last message of an answer has small print and buttons. They go when there is
+			// budget for an edit.
 			bare := m.content
 			bare.small, bare.notice, bare.controls, bare.value = "", "", 0, ""
-			m.tidy = &bare
+			m.cleanup = &bare
 		}
-		d.skip, d.fixedTo, d.steps = m.page.page+1, m.page.at, m.page.steps
+		d.sealedPages, d.sealedTo, d.steps = m.page.page+1, m.page.at, m.page.steps
 		if m.page.last {
 			d.steps = append(slices.Clip(d.steps), step{at: m.page.at})
 		}
 	}
-	d.fixed, d.plainFrom = len(d.sent), d.skip
-	if d.smaller > 0 {
-		d.steps = append(slices.Clip(d.steps), step{at: d.fixedTo, page: d.skip, lim: d.shrunk()})
+	d.sealed, d.plainFrom = len(d.sent), d.sealedPages
+	if d.shrinks > 0 {
+		d.steps = append(slices.Clip(d.steps), step{at: d.sealedTo, page: d.sealedPages, lim: d.shrunk()})
 	}
-	d.again(d.answer.Text)
-	d.laidOutLocked()
+	d.replay(d.answer.Text)
+	d.relayoutLocked()
 }
 
-// shrinkLocked lays the answer out anew from a message on that Slack does not take.
+// shrinkLocked makes the pages smaller, from the message on that Slack refused.
 func (d *draft) shrinkLocked(at int) {
-	d.settleLocked()
-	d.smaller++
-	d.plainFrom = d.skip + at - d.fixed
+	d.noteShownLocked()
+	d.shrinks++
+	d.plainFrom = d.sealedPages + at - d.sealed
 	d.do(step{at: len(d.answer.Text), page: d.plainFrom, lim: d.shrunk()})
-	d.laidOutLocked()
+	d.relayoutLocked()
 }
 
-// settleLocked notes which messages are as they should be, also if the text was written anew since they were sent.
-func (d *draft) settleLocked() {
+// noteShownLocked records the page of each message that is up to date, for a message may stay the
+// same although the text was rewritten since it was sent.
+func (d *draft) noteShownLocked() {
 	d.renderLocked()
-	for i, w := range d.aims {
-		if at := d.fixed + i; at < len(d.sent) && d.sent[at].content == w.content {
-			d.sent[at].page = d.stampLocked(i)
+	for i, w := range d.wants {
+		if at := d.sealed + i; at < len(d.sent) && d.sent[at].content == w.content {
+			d.sent[at].page = d.pageRefLocked(i)
 		}
 	}
 }
 
-// stampLocked is that of a message that shows aim i.
-func (d *draft) stampLocked(i int) stamp {
-	return stamp{whole: d.aims[i].content.markdown != "", page: d.skip + i, at: len(d.answer.Text), last: i == len(d.aims)-1, steps: d.steps}
+// pageRefLocked returns the reference to the page of wants[i].
+func (d *draft) pageRefLocked(i int) pageRef {
+	return pageRef{whole: d.wants[i].content.markdown != "", page: d.sealedPages + i, at: len(d.answer.Text), last: i == len(d.wants)-1, steps: d.steps}
 }
 
-// anewLocked takes in that the text was written anew from an offset on.
-func (d *draft) anewLocked(same int) {
+// rewrittenLocked adapts the layout after the text was rewritten from byte same on.
+func (d *draft) rewrittenLocked(same int) {
 	for i := range d.sent {
 		if m := &d.sent[i]; m.page.at > same {
 			m.page.whole = false
 		}
 	}
-	if d.fixedTo > same || slices.ContainsFunc(d.steps, func(s step) bool { return s.at > same }) {
-		// All of it is shown again, in the same messages.
-		d.fixed = 0
+	if d.sealedTo > same || slices.ContainsFunc(d.steps, func(s step) bool { return s.at > same }) {
+		// All of the text is shown again, in the same messages.
+		d.sealed = 0
 		for i := range d.sent {
-			d.sent[i].tidy, d.sent[i].empty = nil, false
+			d.sent[i].cleanup, d.sent[i].empty = nil, false
 		}
 		d.reset(d.lim)
 	}
-	d.again(d.answer.Text)
-	d.laidOutLocked()
+	d.replay(d.answer.Text)
+	d.relayoutLocked()
 }
 
-// commonPrefix is how many bytes two texts begin with alike, whole characters only.
+// commonPrefix returns how many bytes two texts begin with alike, counting whole characters only.
 func commonPrefix(a, b string) int {
 	n := 0
 	for n < len(a) && n < len(b) && a[n] == b[n] {

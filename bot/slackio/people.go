@@ -21,22 +21,25 @@ const (
 
 	methodConversations pace.Method = "users.conversations"
 
-	// namesPart is the part of the budgets of users.info and conversations.info that names in texts may use. The rest is for what decides: who may
-	// ask, and which settings a channel has.
+	// namesPart is the part of the budgets of users.info and conversations.info that look-ups of
+	// mere names may use. The rest is for look-ups that decide: who may ask, and which settings a
+	// channel has.
 	namesPart = 0.4
-	// maxNames is how many people and channels that a message mentions are named; the ids of the others stand there.
+	// maxNames is how many people and channels that one message mentions get their names; the
+	// others keep their ids.
 	maxNames = 20
 	// maxName is how many bytes of a name are kept; Slack allows 80 characters.
 	maxName = 200
-	// Pauses between the tries of what decides, when Slack fails.
+	// decideFirst and decideMost are the first and the longest pause of decide while Slack fails.
 	decideFirst, decideMost = 500 * time.Millisecond, 5 * time.Second
 )
 
-// errNoBudget says that a name is not worth a look-up now.
+// errNoBudget reports that there is no budget for a mere name now.
 var errNoBudget = errors.New("no budget for names")
 
-// Person looks a user up, at most once an hour. It decides who may ask, so it waits for its budget, and for a Slack that fails, until ctx ends. An error
-// is a [bot.ErrNoPerson] if Slack has said no.
+// Person looks a user up, at most once an hour. The result decides who may ask, so Person waits for
+// its budget, and for a Slack that fails, until ctx ends. An error is a [bot.ErrNoPerson] if Slack
+// itself refused.
 func (s *Slack) Person(ctx context.Context, user string) (bot.Person, error) {
 	if user == "" {
 		return bot.Person{}, errNobody
@@ -65,7 +68,8 @@ func (s *Slack) person(ctx context.Context, user string) (bot.Person, error) {
 	}, nil
 }
 
-// userName is what a user is called; the id if that is not known and no look-up can be spared for it now.
+// userName returns a user's name, or the id if the name is not known and there is no budget for it
+// now.
 func (s *Slack) userName(ctx context.Context, user string) string {
 	if !isID(user) {
 		return user
@@ -79,12 +83,14 @@ func (s *Slack) userName(ctx context.Context, user string) string {
 	return cmp.Or(who.Name, user)
 }
 
-// colleague says whether a user of another workspace is of the same organisation (Enterprise Grid).
+// colleague reports whether a user of another workspace is of the same organisation (Enterprise
+// Grid).
 func (s *Slack) colleague(u *slack.User) bool {
 	return s.self.Enterprise != "" && u.Enterprise.EnterpriseID == s.self.Enterprise
 }
 
-// Channel is the name of a channel, looked up at most once an hour; empty for a direct message.
+// Channel returns the name of a channel, looked up at most once an hour; empty for a direct
+// message.
 func (s *Slack) Channel(ctx context.Context, channel string) (string, error) {
 	name, err := s.channels.get(ctx, channel, func(ctx context.Context) (string, error) {
 		return lookUp(ctx, s, methodChannel, func(ctx context.Context) (string, error) { return s.channel(ctx, channel) })
@@ -104,7 +110,8 @@ func (s *Slack) channel(ctx context.Context, channel string) (string, error) {
 	return cut(c.Name, maxName), nil
 }
 
-// channelName is the name of a channel, for people; its id if that is not known and no look-up can be spared for it now.
+// channelName returns the name of a channel, or the id if the name is not known and there is no
+// budget for it now.
 func (s *Slack) channelName(ctx context.Context, channel string) string {
 	if !isID(channel) {
 		return channel
@@ -118,17 +125,18 @@ func (s *Slack) channelName(ctx context.Context, channel string) string {
 	return cmp.Or(name, channel)
 }
 
-// isNo says that Slack itself has refused a look-up, not a proxy, or the time.
+// isNo reports whether Slack itself refused a look-up, rather than a proxy or a time-out.
 func isNo(err error) bool {
 	_, ok := errors.AsType[slack.SlackErrorResponse](err)
 	return ok && classify(err).kind == denied
 }
 
-// isMissing says that it has refused it for what was asked for, so that it will for some time: that is remembered. What is wrong with the token is not, for
-// it may be mended.
+// isMissing reports whether Slack refused a look-up because of the id. Such a refusal will last, so
+// it is remembered. What is wrong with the token is not remembered, for an operator may mend it.
 func isMissing(err error) bool { return isNo(err) && !classify(err).badToken() }
 
-// spared makes a look-up that can be done without: out of a part of the budget, without waiting for it, once.
+// spared makes a look-up that may be left out. It uses only namesPart of the budget, does not wait
+// for it, and tries once.
 func spared[T any](ctx context.Context, s *Slack, m pace.Method, call func(context.Context) (T, error)) (T, error) {
 	var none T
 	if err := ctx.Err(); err != nil {
@@ -145,7 +153,7 @@ func spared[T any](ctx context.Context, s *Slack, m pace.Method, call func(conte
 	return v, err
 }
 
-// decide makes a look-up until Slack answers it, or ctx ends.
+// decide makes a look-up until Slack answers or ctx ends.
 func decide[T any](ctx context.Context, s *Slack, m pace.Method, call func(context.Context) (T, error)) (T, error) {
 	for pause := decideFirst; ; {
 		if err := s.pace.Take(ctx, m); err != nil {
@@ -169,7 +177,7 @@ func decide[T any](ctx context.Context, s *Slack, m pace.Method, call func(conte
 	}
 }
 
-// Conversations lists the ids of the conversations that the bot is in.
+// Conversations returns the ids of the conversations that the bot is in.
 func (s *Slack) Conversations(ctx context.Context) ([]string, error) {
 	var ids []string
 	for cursor := ""; ; {
@@ -194,7 +202,8 @@ func (s *Slack) Conversations(ctx context.Context) ([]string, error) {
 	}
 }
 
-// lookUp makes a read within its budget; one that is refused is made again until ctx ends.
+// lookUp makes a read within its budget. It repeats one that is refused for its rate until ctx
+// ends, and one that fails readTries times.
 func lookUp[T any](ctx context.Context, s *Slack, m pace.Method, call func(context.Context) (T, error)) (T, error) {
 	for try := 1; ; try++ {
 		if err := s.pace.Take(ctx, m); err != nil {
@@ -213,7 +222,7 @@ func lookUp[T any](ctx context.Context, s *Slack, m pace.Method, call func(conte
 	}
 }
 
-// Whisper shows text to one person only: in the thread, or in the channel if there is no TS.
+// Whisper shows text to one user only: in the thread, or in the channel if t has no TS.
 func (s *Slack) Whisper(ctx context.Context, t thread.ID, user, text string) error {
 	options := []slack.MsgOption{
 		slack.MsgOptionText(mrkdwn(text).Text, false), slack.MsgOptionBlocks(slack.NewSectionBlock(mrkdwn(text), nil, nil)),

@@ -10,7 +10,7 @@ import (
 	"llmbot/bot/thread"
 )
 
-// actionPrefix begins the action ids of our buttons; the rest is the bot.Press.
+// actionPrefix begins the action ids of the bot's buttons; the rest is the bot.Press.
 const actionPrefix = "llmbot_"
 
 // rawPress is the payload of an interactive envelope.
@@ -38,7 +38,8 @@ type rawPress struct {
 	} `json:"actions"`
 }
 
-// decodePress finds the button in an interaction, or says why there is none. It is pure.
+// decodePress returns the press of a button in an interaction, or the reason why there is none. It
+// is pure.
 func decodePress(payload []byte) (bot.Pressed, string) {
 	var raw rawPress
 	if err := json.Unmarshal(payload, &raw); err != nil {
@@ -70,7 +71,7 @@ func decodePress(payload []byte) (bot.Pressed, string) {
 	)
 }
 
-// pressed hands a press to the bot, once, and acks it when it is durable.
+// pressed hands a press to the bot once, and acks it when it is durable.
 func (in *intake) pressed(ctx context.Context, env envelope, ack func(payload any)) {
 	p, reason := decodePress(env.Payload)
 	if reason != "" {

@@ -20,17 +20,17 @@ import (
 )
 
 const (
-	// maxSection is how long one text object may be (facts/slack.md §3.2).
+	// maxSection is the length of one text object, in characters (facts/slack.md §3.2).
 	maxSection = 3_000
-	// maxLine is how long one line of a report may be: of what others say it shows the beginning.
+	// maxLine is the length at which a line of a report is cut, for some quote what others say.
 	maxLine = 600
-	// responseTimeout is how long a response_url may take.
+	// responseTimeout is how long a call to a response_url may take.
 	responseTimeout = 5 * time.Second
 
 	methodPublish pace.Method = "views.publish"
 )
 
-// reportBlocks are a report without its charts.
+// reportBlocks returns a report as blocks, without its charts.
 func reportBlocks(r status.Report) []slack.Block {
 	var blocks []slack.Block
 	for _, g := range r.Groups {
@@ -40,7 +40,7 @@ func reportBlocks(r status.Report) []slack.Block {
 		}
 		for _, line := range g.Lines {
 			more := render.Mrkdwn(fit(line, maxLine)) + "\n"
-			if text.Len()+len(more) > maxSection { // whole lines go, from the end
+			if text.Len()+len(more) > maxSection { // drops whole lines, from the end
 				break
 			}
 			text.WriteString(more)
@@ -53,7 +53,8 @@ func reportBlocks(r status.Report) []slack.Block {
 	return blocks
 }
 
-// commandAck is a report as an ack takes it: without its blocks if they make it too long, and then cut.
+// commandAck returns a report as the payload of an ack: without its own blocks, and cut, if it
+// would be too long with them.
 func commandAck(id string, r status.Report) map[string]any {
 	text := status.Report{Groups: r.Groups}.Text()
 	payload := ephemeralPayload(text, reportBlocks(r))
@@ -63,12 +64,12 @@ func commandAck(id string, r status.Report) map[string]any {
 	return payload
 }
 
-// sections is a text as one block.
+// sections returns a text as one block.
 func sections(text string) []slack.Block {
 	return []slack.Block{slack.NewSectionBlock(mrkdwn(text), nil, nil)}
 }
 
-// chartBlocks are the charts as Slack draws them (facts/slack.md §4.1). A series or a label that Slack's limits do not take is cut.
+// chartBlocks returns the charts as blocks that Slack draws (facts/slack.md §4.1).
 func chartBlocks(charts []status.Chart) []slack.Block {
 	var blocks []slack.Block
 	for _, c := range charts {
@@ -87,17 +88,18 @@ func chartBlocks(charts []status.Chart) []slack.Block {
 	return blocks
 }
 
-// ephemeralPayload is an answer that only the person who asked sees, as an ack or a response_url takes it.
+// ephemeralPayload returns an answer that only the person who asked sees, for an ack or a
+// response_url.
 func ephemeralPayload(text string, blocks []slack.Block) map[string]any {
 	return map[string]any{"response_type": "ephemeral", "replace_original": false, "text": render.Mrkdwn(text), "blocks": blocks}
 }
 
-// sparks is a section that draws the charts with characters.
+// sparks returns a section that draws the charts with characters.
 func sparks(charts []status.Chart) []slack.Block {
 	return []slack.Block{slack.NewSectionBlock(mrkdwn(status.Sparklines(charts)), nil, nil)}
 }
 
-// respond sends something to a response_url.
+// respond sends a payload to a response_url.
 func (s *Slack) respond(ctx context.Context, address string, payload map[string]any) error {
 	if to, err := url.Parse(address); err != nil || s.hostOf(to) == hostForeign {
 		return errors.New("answer a command: its response_url is not at Slack")
@@ -115,7 +117,7 @@ func (s *Slack) respond(ctx context.Context, address string, payload map[string]
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := s.cfg.HTTP.Do(req)
 	if err != nil {
-		return fmt.Errorf("answer a command: %w", withoutAddress(err)) // who has it may answer, too
+		return fmt.Errorf("answer a command: %w", withoutAddress(err)) // whoever has it may answer, too
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
@@ -124,7 +126,8 @@ func (s *Slack) respond(ctx context.Context, address string, payload map[string]
 	return nil
 }
 
-// drawCharts sends the charts behind the answer to a command; where Slack refuses them, as lines of characters.
+// drawCharts sends the charts after the answer to a command: as lines of characters where Slack
+// refuses charts.
 func (s *Slack) drawCharts(ctx context.Context, url string, charts []status.Chart) {
 	if len(charts) == 0 || url == "" {
 		return
@@ -144,10 +147,10 @@ func (s *Slack) drawCharts(ctx context.Context, url string, charts []status.Char
 		s.log.WarnContext(ctx, "charts_not_shown", "error", err)
 		return
 	}
-	s.refuseCharts() // the same without them was taken
+	s.refuseCharts() // Slack took the same without charts
 }
 
-// chartsOff says that the workspace does not take charts.
+// chartsOff reports whether the workspace has refused charts.
 func (s *Slack) chartsOff() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -160,7 +163,7 @@ func (s *Slack) refuseCharts() {
 	s.noCharts = true
 }
 
-// Publish shows a report on somebody's Home tab.
+// Publish shows a report on a user's Home tab.
 func (s *Slack) Publish(ctx context.Context, user string, r status.Report) error {
 	text := append(homeHead(), reportBlocks(r)...)
 	drawn, plain := text, text

@@ -69,17 +69,17 @@ func TestRoomForHeadings(t *testing.T) {
 		text := strings.Repeat("# a\n", 10_000)
 		d.Set(answer.Snapshot{Text: text, Phase: answer.Writing})
 		time.Sleep(5 * time.Minute)
-		if _, messages := written(sim, root); len(messages) != mostMessages {
+		if _, messages := written(sim, root); len(messages) != maxMessages {
 			t.Errorf("%d messages while it grows", len(messages))
 		}
 		n := d.Room(text, false)
-		if n < mostMessages*25*4 || n > len(text)/2 || n != d.Room(text, false) {
+		if n < maxMessages*25*4 || n > len(text)/2 || n != d.Room(text, false) {
 			t.Errorf("room for %d bytes", n)
 		}
 		if err := d.Close(t.Context(), answer.Snapshot{Text: text[:n], Small: "the end", Phase: answer.Done}); err != nil {
 			t.Fatal(err)
 		}
-		if _, messages := written(sim, root); len(messages) != mostMessages {
+		if _, messages := written(sim, root); len(messages) != maxMessages {
 			t.Errorf("%d messages in the end", len(messages))
 		}
 	})

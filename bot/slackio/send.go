@@ -12,7 +12,7 @@ import (
 	"llmbot/bot/pace"
 )
 
-// Send makes one call for pace.
+// Send makes one call for pace, of the kind that pace grants.
 func (d *draft) Send(ctx context.Context, k pace.Kind, _ bool) pace.Outcome {
 	if err := d.check(); err != nil {
 		return d.forbidden(err)
@@ -23,13 +23,14 @@ func (d *draft) Send(ctx context.Context, k pace.Kind, _ bool) pace.Outcome {
 	}
 	defer d.made(ctx)
 	out = d.make(ctx, *o)
-	if late := d.reply.Late; late != nil && out.Err == nil && d.check() != nil { // a process may be frozen at any instant
-		late(d.messageAt(o.call))
+	// A process may be frozen at any instant, so the lease may have been lost during the call.
+	if fenced := d.reply.Fenced; fenced != nil && out.Err == nil && d.check() != nil {
+		fenced(d.messageAt(o.call))
 	}
 	return out
 }
 
-// messageAt is the message of a call that was made.
+// messageAt returns the message that a call has written to.
 func (d *draft) messageAt(c call) string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -39,8 +40,8 @@ func (d *draft) messageAt(c call) string {
 	return c.ts
 }
 
-// check says whether we may write. When all has become visible under our claim, what is left is tidying up; nobody else will do it, for
-// the thread has its answer.
+// check returns an error if we may not write now. When all has become visible under our lease, only
+// cleanup is left, which nobody else will do, for the thread has its answer; it is always allowed.
 func (d *draft) check() error {
 	d.mu.Lock()
 	complete := d.complete
@@ -55,11 +56,12 @@ func (d *draft) check() error {
 type order struct {
 	call   call
 	next   pace.Kind
-	text   string // of the answer, as the call shows it
+	text   string // of the answer that the call shows
 	unsure bool
 }
 
-// choose decides what to call when pace grants a call of a kind; nil: nothing, and why.
+// choose returns the call to make when pace grants one of kind k. Without a call it returns the
+// outcome that says why.
 func (d *draft) choose(k pace.Kind) (*order, pace.Outcome) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -67,7 +69,8 @@ func (d *draft) choose(k pace.Kind) (*order, pace.Outcome) {
 	at, next := d.nextLocked()
 	whole := false
 	if k == pace.Continue {
-		if at, next, whole = d.continueLocked(); next == pace.Stop { // all text is visible
+		if at, next, whole = d.continueLocked(); next == pace.Stop {
+			// All text is visible.
 			return nil, pace.Outcome{Shown: d.chars, Load: d.loadLocked(true)}
 		}
 	}
@@ -80,7 +83,7 @@ func (d *draft) choose(k pace.Kind) (*order, pace.Outcome) {
 	return &order{c, next, d.answer.Text, d.unsure}, pace.Outcome{}
 }
 
-// made is called after a call.
+// made ends the bookkeeping of a call.
 func (d *draft) made(ctx context.Context) {
 	d.mu.Lock()
 	d.streams.busy, d.posting = false, false
@@ -89,11 +92,11 @@ func (d *draft) made(ctx context.Context) {
 	d.calling = nil
 	d.mu.Unlock()
 	if over {
-		d.hangUp(ctx)
+		d.stopStreams(ctx)
 	}
 }
 
-// make makes the call.
+// make makes a call and returns its outcome.
 func (d *draft) make(ctx context.Context, o order) pace.Outcome {
 	c, next, text := o.call, o.next, o.text
 	var err error
@@ -102,7 +105,8 @@ func (d *draft) make(ctx context.Context, o order) pace.Outcome {
 		var p posted
 		if p, err = d.s.post(ctx, c, o.unsure); err == nil {
 			if p.found {
-				c.content, c.page, c.end = content{}, stamp{}, -1 // what it shows is not known: it is edited next
+				// What the message shows is not known, so it is edited next.
+				c.content, c.page, c.end = content{}, pageRef{}, -1
 			}
 			return d.posted(c, p, text)
 		}
@@ -133,18 +137,19 @@ func (d *draft) make(ctx context.Context, o order) pace.Outcome {
 	return d.visibleLocked(c, text)
 }
 
-// callLocked is the call that brings message at to what it is to be. whole says that all of a page is to be appended.
+// callLocked returns the call that brings message at up to date. whole appends all of a page, the
+// undecided end too.
 func (d *draft) callLocked(at int, next pace.Kind, whole bool) call {
 	if next == pace.Stop {
 		d.rollLocked(at)
 	}
 	c := call{thread: d.thread, reply: d.reply, at: at, end: -1, late: whole, began: time.Now(), tried: d.streams.tried}
-	switch i := at - d.fixed; {
+	switch i := at - d.sealed; {
 	case next == pace.Delete:
-	case i >= 0 && i < len(d.aims):
-		c.content, c.end, c.page = d.aims[i].content, d.aims[i].end, d.stampLocked(i)
-	case i < 0 && d.sent[at].tidy != nil:
-		c.content, c.page = *d.sent[at].tidy, d.sent[at].page
+	case i >= 0 && i < len(d.wants):
+		c.content, c.end, c.page = d.wants[i].content, d.wants[i].end, d.pageRefLocked(i)
+	case i < 0 && d.sent[at].cleanup != nil:
+		c.content, c.page = *d.sent[at].cleanup, d.sent[at].page
 	case i < 0:
 		c.content, c.page = d.sent[at].content, d.sent[at].page
 	}
@@ -184,21 +189,23 @@ func (d *draft) deleted(c call, err error) pace.Outcome {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
-	case err != nil && f.kind == denied && c.at < d.fixed: // it stays, and says what it is
+	case err != nil && f.kind == denied && c.at < d.sealed:
+		// It stays, and gets a text that says what it is.
 		d.mendLocked(c, f)
 		return pace.Outcome{Shown: d.shown, Load: d.loadLocked(true)}
-	case c.at < d.fixed:
-		d.fixed--
+	case c.at < d.sealed:
+		d.sealed--
 	}
 	d.sent = slices.Delete(d.sent, c.at, c.at+1)
 	return pace.Outcome{Shown: d.shown, Load: d.loadLocked(true)}
 }
 
-// visibleLocked notes that a message shows what it was to show when the text was text.
+// visibleLocked records that c's message shows what it was to show when the answer was text.
 func (d *draft) visibleLocked(c call, text string) pace.Outcome {
 	m := &d.sent[c.at]
 	m.content, m.page = c.content, c.page
-	if !strings.HasPrefix(d.answer.Text, text) { // it was written anew during the call
+	// The answer was rewritten during the call.
+	if !strings.HasPrefix(d.answer.Text, text) {
 		m.page.whole = false
 	}
 	if c.at == len(d.sent)-1 && c.end >= 0 {
@@ -239,9 +246,10 @@ func (d *draft) refused(c call, next pace.Kind, err error) pace.Outcome {
 	}
 }
 
-// forbidden is the outcome of a write that Check does not allow.
+// forbidden returns the outcome of a write that Check does not allow: skipped if the lease may be
+// renewed, else failed.
 func (d *draft) forbidden(err error) pace.Outcome {
-	out := d.outcome(err, !errors.Is(err, bot.ErrNotNow))
+	out := d.outcome(err, !errors.Is(err, bot.ErrLeaseUncertain))
 	out.Skipped = !out.Failed
 	return out
 }

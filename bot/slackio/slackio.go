@@ -1,13 +1,16 @@
-// Package slackio is Slack's wire: sockets, events, calls. It is the only package that imports slack-go.
+// Package slackio connects the bot to Slack: sockets, events, calls. Only this package imports
+// slack-go.
 //
 // It promises:
-//   - An envelope is acked when its event is durable, or at once if there is nothing to do; never before. What is not acked Slack
-//     delivers again. The same message that comes twice (app_mention and message, two sockets, a redelivery) is handled once.
-//   - Two sockets overlap, so that a refresh of one loses nothing. At most ten are opened in a minute, however they end. One over which
-//     nothing comes is opened anew within 45 s. A frame that is none of Slack's kinds is acked if it has an id, and counted.
-//   - Every write of an answer goes through package pace; no draft ever waits for the network in Set.
-//   - Tokens go to the Web API and to Slack's file servers, and nowhere else: no redirect of a call is followed, and each one of a file is
-//     looked at (host.go).
+//   - An envelope is acked when its event is durable, or at once if there is nothing to do; never
+//     before. Slack delivers again what is not acked. A message that comes twice (app_mention and
+//     message, two sockets, a redelivery) is handled once.
+//   - Two sockets overlap, so that a refresh of one loses nothing. At most ten are opened in a
+//     minute, however they end. A socket over which nothing comes is replaced within 45 s. A frame
+//     of an unknown kind is acked if it has an id, and counted.
+//   - Every write of an answer goes through package pace, and Set never waits for the network.
+//   - Tokens go to the Web API and to Slack's file servers, and nowhere else: no redirect of a call
+//     is followed, and each redirect of a file is checked (host.go).
 //   - Whatever the model writes cannot ping anybody, and no link in it is unfurled.
 //
 // # Goroutines
@@ -39,70 +42,77 @@ import (
 )
 
 const (
-	callTimeout = 15 * time.Second // one Web API call: slack-go's client has none of its own (facts/slack.md §8.1)
-	tidyTime    = 4 * time.Second  // what may be left to tidy up at the end
-	maxHandlers = 256              // events being handled at once; more are not acked, so Slack delivers them again
+	// callTimeout bounds one Web API call, for slack-go's client has no time-out (facts/slack.md
+	// §8.1).
+	callTimeout = 15 * time.Second
+	cleanupTime = 4 * time.Second // for the cleanup at the end of Run
+	// maxHandlers is how many events are handled at once. More are not acked, so Slack delivers
+	// them again.
+	maxHandlers = 256
 )
 
-// Config says which app this is and how Slack is reached.
+// Config describes the app and how Slack is reached.
 type Config struct {
 	AppToken, BotToken string
 	APIURL             string            // root of the Web API with a trailing slash; empty: Slack's
-	HTTP               *http.Client      // required; its time-out does not matter, and it follows no redirect
-	Dialer             *websocket.Dialer // nil: one that honours the proxy of the environment
+	HTTP               *http.Client      // required; follows no redirect; its time-out does not count
+	Dialer             *websocket.Dialer // nil: one that uses the proxy of the environment
 	Command            string            // the slash command, such as /llm-status
-	Stream             string            // how answers grow: StreamAuto (or empty), StreamEdit, StreamNative, StreamOff
-	Links              render.Links      // what becomes of the addresses that the model writes
+	Stream             string            // how answers grow: StreamAuto (or empty), StreamEdit, …
+	Links              render.Links      // what becomes of addresses that the model writes
 	Pace               pace.Config
 	Log                *slog.Logger
 	Hooks              Hooks
 }
 
-// Handler takes what happens. Handle returns when the event is durable (it is then acked) or with the reason why it is not.
+// Handler takes events and commands. Handle returns nil when the event is durable, so that it can
+// be acked, or the reason why it is not.
 type Handler interface {
 	Handle(ctx context.Context, ev bot.Event) error
 	Status(ctx context.Context, c bot.Command) status.Report
 }
 
-// Slack is one app in one workspace. It is a bot.Replier, bot.History and bot.Room.
+// Slack is one app in one workspace. It is a bot.Replier, bot.History and bot.Room. Its methods are
+// safe for concurrent use.
 type Slack struct {
 	cfg      Config
 	log      *slog.Logger
 	api      *slack.Client
-	opener   *slack.Client // of the sockets: slack-go gives apps.connections.open no time-out
+	opener   *slack.Client // opens sockets: slack-go gives apps.connections.open no time-out
 	pace     *pace.Scheduler
 	users    *directory[bot.Person]
 	channels *directory[string]
-	seen     *flights
-	opens    *rate.Limiter // of sockets
+	seen     *dedupe
+	opens    *rate.Limiter // limits how often sockets are opened
 	self     Self          // set by Connect, before anything reads it
 
-	streaming sync.Mutex // held while it is decided whether an answer is streamed; taken before mu and pace's own
+	// Held while a draft decides whether it is streamed; taken before mu and pace's own.
+	streaming sync.Mutex
 
 	mu        sync.Mutex           // guards all below
 	open      int                  // sockets that are connected
-	links     [2]linkTrouble       // why a socket is not
+	links     [2]linkTrouble       // why a socket is not connected
 	counted   int                  // connections of the app when a socket last opened
-	closed    time.Time            // since when none is; zero: since the beginning
-	noStatus  bool                 // assistant.threads.setStatus was refused for good
+	closed    time.Time            // since when no socket is; zero: since the beginning
+	noStatus  bool                 // Slack refused assistant.threads.setStatus for good
 	noStream  bool                 // and native streams
 	noCharts  bool                 // and charts
-	scopes    string               // that were granted, as Slack last said; empty: it did not
-	noUploads bool                 // an upload was refused for want of its scope
+	scopes    string               // those granted, as Slack last listed them; empty: it did not
+	noUploads bool                 // Slack refused an upload for lack of its scope
 	refusals  int                  // calls that Slack refused for their rate
-	drafts    map[*draft]time.Time // answers that are not finished, or not tidy: with the time of their Close
+	drafts    map[*draft]time.Time // answers open or in need of cleanup, by time of Close
 }
 
-// Self is who the bot is in its workspace.
+// Self is the bot's identity in its workspace.
 type Self struct{ User, Bot, Name, Team, TeamName, Enterprise string }
 
-// New returns a Slack that does nothing before Connect.
+// New returns a Slack that makes no call before Connect.
 func New(cfg Config) *Slack {
 	cfg.HTTP = egress.Guard(cfg.HTTP, addressVariable)
 	impatient := *cfg.HTTP
 	impatient.Timeout = callTimeout
 	s := &Slack{
-		cfg: cfg, log: cfg.Log, opener: apiClient(cfg, &impatient), pace: pace.New(cfg.Pace), seen: newFlights(),
+		cfg: cfg, log: cfg.Log, opener: apiClient(cfg, &impatient), pace: pace.New(cfg.Pace), seen: newDedupe(),
 		users: newDirectory[bot.Person](), channels: newDirectory[string](),
 		opens: rate.NewLimiter(rate.Every(opensEvery), opensBurst), drafts: map[*draft]time.Time{},
 	}
@@ -110,10 +120,10 @@ func New(cfg Config) *Slack {
 	return s
 }
 
-// addressVariable is what an operator sets to say where the Web API is.
+// addressVariable is the environment variable with the address of the Web API, named in errors.
 const addressVariable = "SLACK_API_URL"
 
-// apiClient is slack-go's client of the Web API.
+// apiClient returns slack-go's client of the Web API.
 func apiClient(cfg Config, h *http.Client, more ...slack.Option) *slack.Client {
 	options := []slack.Option{slack.OptionAppLevelToken(cfg.AppToken), slack.OptionHTTPClient(h)}
 	if cfg.APIURL != "" {
@@ -122,8 +132,8 @@ func apiClient(cfg Config, h *http.Client, more ...slack.Option) *slack.Client {
 	return slack.New(cfg.BotToken, append(options, more...)...)
 }
 
-// Connect asks Slack who the bot is. It waits for a Slack that does not answer until ctx ends; an error means that the token is not
-// good.
+// Connect asks Slack who the bot is. It retries until ctx ends while Slack does not answer; another
+// error is a [TokenError].
 func (s *Slack) Connect(ctx context.Context) (Self, error) {
 	for pause := time.Second; ; pause = min(2*pause, 30*time.Second) {
 		who, err := timed(ctx, s.api.AuthTestContext)
@@ -142,27 +152,28 @@ func (s *Slack) Connect(ctx context.Context) (Self, error) {
 	}
 }
 
-// Run receives and answers until ctx ends; then it tidies up for a few seconds what is already visible (small print of messages that
-// go on in others, streams that are not stopped), and returns after all its goroutines did. It returns early with a [TokenError] when Slack
-// refuses the app token, and with another error when one of its own loops has ended. Connect has to be called first.
+// Run receives events and sends answers until ctx ends. Then it spends up to cleanupTime on cleanup
+// (small print of messages that go on in others, streams that still live), and returns after all
+// its goroutines have. It returns early with a [TokenError] if Slack refuses the app token, and
+// with another error if one of its own loops has ended. Connect must have returned before.
 func (s *Slack) Run(ctx context.Context, h Handler) error {
 	sockets, closeSockets := context.WithCancel(ctx)
 	pacing, stopPacing := context.WithCancel(context.WithoutCancel(ctx))
 	var paced, linked sync.WaitGroup
 	defer func() {
 		closeSockets()
-		tidy, cancel := context.WithTimeout(pacing, tidyTime)
+		tidy, cancel := context.WithTimeout(pacing, cleanupTime)
 		defer cancel()
 		if err := s.pace.Idle(tidy); err != nil {
 			s.log.WarnContext(ctx, "answers_not_tidy", "error", err)
 		}
 		stopPacing()
 		paced.Wait()
-		s.hangUp(ctx)
+		s.stopStreams(ctx)
 		linked.Wait()
 	}()
 	in := &intake{slack: s, handler: h, room: make(chan struct{}, maxHandlers)}
-	failed := make(chan error, len(s.links)+1) // also with nil, if one ends although nothing has ended it
+	failed := make(chan error, len(s.links)+1) // gets nil from a loop that ends by itself
 	paced.Go(func() {
 		if err := s.pace.Run(pacing); err != nil {
 			failed <- fmt.Errorf("pace slack's calls: %w", err)
@@ -182,14 +193,14 @@ func (s *Slack) Run(ctx context.Context, h Handler) error {
 	}
 }
 
-// Sockets is how many sockets are connected now.
+// Sockets returns how many sockets are connected now.
 func (s *Slack) Sockets() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.open
 }
 
-// Use is how much of the budget of edits is used.
+// Use returns how much of the budget of edits is used.
 func (s *Slack) Use() status.SlackUse {
 	edits := s.pace.Snapshot().Methods[pace.MethodEdit].InMinute
 	s.mu.Lock()
@@ -200,20 +211,22 @@ func (s *Slack) Use() status.SlackUse {
 // defaultEdits is how many edits a minute Slack allows (facts/slack.md §1.2).
 const defaultEdits = 50
 
-// limited counts a refusal.
+// limited counts a call that Slack refused for its rate.
 func (s *Slack) limited() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.refusals++
 }
 
-// SetShare sets which part of the workspace's budgets this process may use, above 0 up to 1; others use the rest.
+// SetShare sets the part of the workspace's budgets that this process may use, above 0 up to 1;
+// other processes use the rest.
 func (s *Slack) SetShare(share float64) { s.pace.SetShare(share) }
 
-// Pace is the scheduler's state, for /debug/pace.
+// Pace returns the scheduler's state, for /debug/pace.
 func (s *Slack) Pace() pace.Snapshot { return s.pace.Snapshot() }
 
-// opened notes that a socket has opened or closed, and says what that means for what is heard; nil: nothing.
+// opened records that a socket has opened or closed. It returns an event if that is the first to
+// open or the last to close.
 func (s *Slack) opened(delta int) bot.Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -228,14 +241,14 @@ func (s *Slack) opened(delta int) bot.Event {
 	return nil
 }
 
-// TokenError says that Slack does not accept a token.
+// TokenError reports that Slack does not accept a token.
 type TokenError struct {
-	Variable string // the variable to change
+	Variable string // the environment variable to change
 	Reason   string // Slack's own word
 	Err      error
 }
 
-// Error is for the log and the terminal; it holds no secret.
+// Error returns the text for the log and the terminal; it holds no secret.
 func (e *TokenError) Error() string {
 	return fmt.Sprintf("slack refused %s: %s", e.Variable, e.Reason)
 }
@@ -243,7 +256,7 @@ func (e *TokenError) Error() string {
 // Unwrap returns the cause.
 func (e *TokenError) Unwrap() error { return e.Err }
 
-// Hint is the next step.
+// Hint returns the next step.
 func (e *TokenError) Hint() string {
 	switch e.Reason {
 	case "not_allowed_token_type":
@@ -260,14 +273,14 @@ func (e *TokenError) Hint() string {
 	}
 }
 
-// timed bounds one call.
+// timed makes one call, which may take callTimeout.
 func timed[T any](ctx context.Context, call func(context.Context) (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, callTimeout, errors.New("slack did not answer in time"))
 	defer cancel()
 	return call(ctx)
 }
 
-// wait returns after d, or with the cause of ctx.
+// wait returns nil after d, or the cause of ctx when that ends first.
 func wait(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

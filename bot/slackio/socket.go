@@ -17,32 +17,39 @@ import (
 
 const (
 	stagger   = 2 * time.Second  // between the two sockets, so that they are not refreshed together
-	handshake = 15 * time.Second // of a WebSocket
-	// Slack pings sockets, and answers pings (facts/slack.md §7.1). One over which nothing has come for silence is dead, whatever TCP says.
+	handshake = 15 * time.Second // of opening a WebSocket
+	// pingEvery is the time between our pings, which Slack answers; it pings sockets too
+	// (facts/slack.md §7.1). A socket is dead when nothing has come over it for silence, whatever
+	// TCP says.
 	pingEvery = 10 * time.Second
 	silence   = 30 * time.Second
 	writeTime = 10 * time.Second // for one frame of ours
 	flushTime = time.Second      // for the acks that are left when the bot stops
 
-	// opensBurst and opensEvery bound apps.connections.open over all sockets: ten a minute.
+	// opensBurst and opensEvery bound apps.connections.open over all sockets to ten a minute.
 	opensBurst = 4
 	opensEvery = 10 * time.Second
-	// A socket that ends is opened anew at once; after one that did not last, the pause is pauseFirst, and doubles up to pauseMost.
+	// A socket that ends is replaced at once. After one that did not last, the pause is pauseFirst,
+	// and it doubles up to pauseMost.
 	pauseFirst = time.Second
 	pauseMost  = 10 * time.Second
 	lasting    = 30 * time.Second
-	retryMost  = 5 * time.Minute // whatever Retry-After says
+	retryMost  = 5 * time.Minute // upper bound of Retry-After
 
-	frameBytes = 32 << 10 // Slack drops continuation frames: one write must hold a whole ack (facts/slack.md §7.2)
-	ackBytes   = 20_480   // from so many on Slack drops an ack without a word (facts/slack.md §7.1)
-	mostReason = 100      // bytes of Slack's word for why it closes a socket
-	acksQueued = 64       // that wait for the socket; more wait in their handlers
-	// maxFrame is what is read of a frame. The largest message of Slack's, 40,000 characters, comes to some 600 kB with its blocks and its
-	// previous form.
+	// frameBytes is the write buffer. It must hold a whole ack, for Slack drops continuation frames
+	// (facts/slack.md §7.2).
+	frameBytes = 32 << 10
+	// ackBytes is the size from which on Slack drops an ack without a word (facts/slack.md §7.1).
+	ackBytes   = 20_480
+	maxReason  = 100 // bytes of Slack's reason for closing a socket
+	acksQueued = 64  // acks that wait for the socket; more wait in their handlers
+	// maxFrame is the most that is read of a frame. Slack's largest message, of 40,000 characters,
+	// comes to some 600 kB with its blocks and its previous form.
 	maxFrame = 4 << 20
 )
 
-// link keeps one socket open. What outlives a connection is here, so that a refresh loses no event under way and no ack.
+// link keeps one socket open. It holds what outlives a connection, so that a refresh loses no event
+// under way and no ack.
 type link struct {
 	s        *Slack
 	n        int // 0 or 1
@@ -50,16 +57,17 @@ type link struct {
 	acks     chan []byte
 	handlers sync.WaitGroup
 
-	// Of the link's own goroutine:
+	// Only for the link's own goroutine:
 	up          bool
-	connections int // of the app as Slack counted them when the socket opened, those of other programs among them
+	connections int // of the app, as Slack's greeting counted them
 }
 
 func (s *Slack) newLink(n int, in *intake) *link {
 	return &link{s: s, n: n, in: in, acks: make(chan []byte, acksQueued)}
 }
 
-// run keeps the socket open until ctx ends, and returns nil then and only then: else a [TokenError], or what went wrong with us.
+// run keeps the socket open until ctx ends, and then returns nil. It returns early with a
+// [TokenError], or with what went wrong on our side.
 func (l *link) run(ctx context.Context) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer func() {
@@ -70,7 +78,7 @@ func (l *link) run(ctx context.Context) (err error) {
 		cancel()
 		l.handlers.Wait()
 	}()
-	short := 0 // connections that did not last, one after the other
+	short := 0 // connections in a row that did not last
 	for pause := time.Duration(l.n) * stagger; wait(ctx, pause) == nil && l.s.opens.Wait(ctx) == nil; {
 		began := time.Now()
 		err := l.connection(ctx)
@@ -93,7 +101,7 @@ func (l *link) run(ctx context.Context) (err error) {
 	return nil
 }
 
-// pauseAfter is the pause after so many connections that did not last.
+// pauseAfter returns the pause after short connections in a row that did not last.
 func pauseAfter(short int) time.Duration {
 	if short == 0 {
 		return 0
@@ -102,7 +110,7 @@ func pauseAfter(short int) time.Duration {
 	return pause - rand.N(pause/2)
 }
 
-// connection opens the socket and serves it until it ends, and says why.
+// connection opens a socket and serves it. It returns why the socket ended.
 func (l *link) connection(ctx context.Context) error {
 	s := l.s
 	address, err := timed(ctx, func(ctx context.Context) (string, error) {
@@ -138,7 +146,7 @@ func (l *link) connection(ctx context.Context) error {
 	return errors.Join(broken, err)
 }
 
-// brokenError says that a goroutine of a socket panicked.
+// brokenError reports that a goroutine of a socket panicked.
 type brokenError struct {
 	socket int
 	panic  any
@@ -146,9 +154,9 @@ type brokenError struct {
 
 func (e *brokenError) Error() string { return fmt.Sprintf("socket %d ended: %v", e.socket, e.panic) }
 
-// dial opens the WebSocket at the address that apps.connections.open gave.
+// dial opens the WebSocket at the address that apps.connections.open returned.
 func (s *Slack) dial(ctx context.Context, address string) (*websocket.Conn, error) {
-	// Slack wants the origin of its own pages, as slack-go sends it.
+	// Slack wants the origin of its own pages; slack-go sends it too.
 	conn, resp, err := s.dialer().DialContext(ctx, address, http.Header{"Origin": {"https://api.slack.com"}})
 	if resp != nil && resp.Body != nil {
 		_ = resp.Body.Close()
@@ -171,7 +179,8 @@ func (s *Slack) dialer() *websocket.Dialer {
 	return &d
 }
 
-// write sends acks, pings and pongs until the connection, or ctx, ends; then the acks that are left, if it can.
+// write sends acks, pings and pongs until the connection or ctx ends. When ctx has ended, it sends
+// the acks that are left, for flushTime at most.
 func (l *link) write(ctx context.Context, conn *websocket.Conn, pongs <-chan []byte) {
 	ping := time.NewTicker(pingEvery)
 	defer ping.Stop()
@@ -210,9 +219,11 @@ func send(conn *websocket.Conn, data []byte, until time.Time) error {
 	return conn.WriteMessage(websocket.TextMessage, data)
 }
 
-// read takes frames until the connection ends, and says why it did. What is begun for a frame goes on when the connection has ended, until ctx does.
+// read takes frames until the connection ends, and returns why it ended. A handler begun for a
+// frame goes on after that, until ctx ends.
 func (l *link) read(ctx context.Context, conn *websocket.Conn, pongs chan<- []byte) error {
-	alive := func(d time.Duration) { _ = conn.SetReadDeadline(time.Now().Add(d)) } // a closed one fails at the next read
+	// A closed socket fails at the next read, so this error says nothing.
+	alive := func(d time.Duration) { _ = conn.SetReadDeadline(time.Now().Add(d)) }
 	alive(helloTimeout)
 	conn.SetPongHandler(func(string) error {
 		if l.up {
@@ -225,13 +236,14 @@ func (l *link) read(ctx context.Context, conn *websocket.Conn, pongs chan<- []by
 			alive(silence)
 		}
 		select {
-		case pongs <- []byte(data): // the reader itself never writes: both sides could wait for each other
+		case pongs <- []byte(data):
+			// The reader itself never writes, or both sides could wait for each other.
 		default: // one is on its way
 		}
 		return nil
 	})
 	for {
-		_, r, err := conn.NextReader() // drops what was not read of the last one
+		_, r, err := conn.NextReader() // skips what was not read of the last one
 		if err != nil {
 			return fmt.Errorf("read the socket: %w", err)
 		}
@@ -247,10 +259,11 @@ func (l *link) read(ctx context.Context, conn *websocket.Conn, pongs chan<- []by
 			l.connections = f.connections
 			l.set(ctx, true)
 			l.s.log.InfoContext(ctx, "socket_open", "socket", l.n, "connections", f.connections)
-		case f.Type == "disconnect" && f.reason == "warning": // it is of use for ten seconds more
+		case f.Type == "disconnect" && f.reason == "warning":
+			// The socket is of use for ten seconds more.
 			l.s.log.InfoContext(ctx, "socket_ends_soon", "socket", l.n)
 		case f.Type == "disconnect":
-			return &SocketError{Reason: cut(f.reason, mostReason)}
+			return &SocketError{Reason: cut(f.reason, maxReason)}
 		default:
 			l.set(ctx, true)
 			l.in.take(ctx, &l.handlers, f.envelope, func(payload any) { l.ack(ctx, f.ID, payload) })
@@ -261,7 +274,8 @@ func (l *link) read(ctx context.Context, conn *websocket.Conn, pongs chan<- []by
 	}
 }
 
-// set notes whether the socket is open: it is from Slack's greeting to the end of the connection, whatever comes over it.
+// set records whether the socket is open: from Slack's greeting, or any event, to the end of the
+// connection.
 func (l *link) set(ctx context.Context, up bool) {
 	if up == l.up {
 		return
@@ -279,7 +293,8 @@ func (l *link) set(ctx context.Context, up bool) {
 	}
 }
 
-// ack queues the ack of an envelope for the socket, the next one if this one has ended. It blocks while too many wait.
+// ack queues the ack of an envelope for this socket, or for the next one if this one has ended. It
+// blocks while too many wait.
 func (l *link) ack(ctx context.Context, id string, payload any) {
 	ack, err := encodeAck(id, payload)
 	if err != nil {
@@ -306,10 +321,11 @@ func encodeAck(id string, payload any) ([]byte, error) {
 	return ack, nil
 }
 
-// odd counts a frame that is none of Slack's kinds, and acks it if it can be: delivered again, it would be no better. It does not block.
+// odd counts a frame of an unknown kind, and acks it if it has an id, since a redelivery would be
+// no better. It does not block.
 func (l *link) odd(ctx context.Context, env envelope, size int, problem error) {
 	l.s.log.WarnContext(ctx, "frame_unreadable", "socket", l.n, "envelope", env.ID, "bytes", size, "error", problem)
-	l.s.told(env.came(), OutcomeUnreadable)
+	l.s.record(env.came(), OutcomeUnreadable)
 	if env.ID == "" {
 		return
 	}

@@ -13,38 +13,43 @@ import (
 )
 
 const (
-	// statusAgain is when a status is shown again at the latest: Slack takes it away after two minutes (facts/slack.md §4).
+	// statusAgain is the age at which a status is set again: Slack takes one away after two minutes
+	// (facts/slack.md §4).
 	statusAgain = 90 * time.Second
-	// statusTimeout is how long one call may take: an answer's end waits for it.
+	// statusTimeout is how long one call may take, for an answer's end waits for it.
 	statusTimeout = 3 * time.Second
-	// standInAfter is how long an answer may have no text until a message says so, where the status is refused: it costs a post and an edit.
-	standInAfter = 3 * time.Second
-	// The seconds that a status takes are told in steps: Slack does not publish how often it may be set.
+	// placeholderAfter is how long an answer may go without text before a message says so, where
+	// Slack refuses the status. The message costs a post and an edit.
+	placeholderAfter = 3 * time.Second
+	// tellEvery and tellSeldom are the steps of the seconds that a status shows. Slack does not
+	// publish how often a status may be set.
 	tellEvery  = 10 * time.Second // at first
-	tellSeldom = 30 * time.Second // after as much
+	tellSeldom = 30 * time.Second // once that much has passed
 )
 
-// statusLine shows "is thinking…" until there is text. It is best effort: Slack takes the method away in 2027, and a failure costs
-// nothing but the line; then a message stands in for it. It has its own goroutine, so that no answer waits for it.
+// statusLine shows "is thinking…" until there is text. It is best effort: Slack takes the method
+// away in 2027, and a failure costs nothing but the line; a placeholder message then stands in for
+// it. It has its own goroutine, so that no answer waits for it.
 type statusLine struct {
-	wake    chan struct{} // holds one: what is said, or over, changed
-	done    chan struct{} // closed when its goroutine has ended
-	standIn func()        // called when the status is refused and no text has come for a while, at most once
+	wake chan struct{} // holds one: says or over has changed
+	done chan struct{} // closed when the goroutine has ended
+	// Called at most once, when Slack refuses the status and no text has come for placeholderAfter.
+	placeholder func()
 
 	mu    sync.Mutex // guards all below
 	says  saying
 	over  bool
-	clear bool      // nothing was posted that would take the line away
-	shown time.Time // when the call that showed it last returned
+	clear bool      // no message came that takes the line away
+	shown time.Time // when the call that last showed it returned
 }
 
-// saying is what a status says.
+// saying is the content of a status.
 type saying struct {
 	text            string
-	since, thinking time.Time // zero: without
+	since, thinking time.Time // zero: not shown
 }
 
-// at is the text at a time.
+// at returns the text at a time.
 func (y saying) at(now time.Time) string {
 	if y.since.IsZero() || now.Sub(y.since) < tellEvery {
 		return y.text
@@ -56,7 +61,7 @@ func (y saying) at(now time.Time) string {
 	return fmt.Sprintf("%s (%ds%s)", y.text, int(now.Sub(y.since).Seconds()), more)
 }
 
-// next is how long until it is to be said again.
+// next returns how long until the text changes, or has to be set again.
 func (y saying) next(now time.Time) time.Duration {
 	if y.since.IsZero() {
 		return statusAgain
@@ -69,9 +74,9 @@ func (y saying) next(now time.Time) time.Duration {
 	return step - passed%step
 }
 
-func (s *Slack) newStatusLine(ctx context.Context, t thread.ID, standIn func()) *statusLine {
-	l := &statusLine{wake: make(chan struct{}, 1), done: make(chan struct{}), standIn: standIn}
-	go func() { // Close waits for it
+func (s *Slack) newStatusLine(ctx context.Context, t thread.ID, placeholder func()) *statusLine {
+	l := &statusLine{wake: make(chan struct{}, 1), done: make(chan struct{}), placeholder: placeholder}
+	go func() { // draft.Close waits for it
 		defer close(l.done)
 		l.run(ctx, s, t)
 	}()
@@ -92,7 +97,8 @@ func (l *statusLine) set(a answer.Snapshot) {
 	}
 }
 
-// end ends the line. It does not block. A message takes the line away by itself; clear says that none came.
+// end ends the line. It does not block. Slack takes the line away when a message comes; clear means
+// that none came.
 func (l *statusLine) end(clear bool) {
 	l.mu.Lock()
 	changed := !l.over
@@ -103,7 +109,8 @@ func (l *statusLine) end(clear bool) {
 	}
 }
 
-// posted ends the line when a message came that takes it away, unless it was only shown while that was on its way: the call began then.
+// posted ends the line when a message came. Slack takes the line away then, unless the line was set
+// after the post began: then it is cleared.
 func (l *statusLine) posted(began time.Time) {
 	l.mu.Lock()
 	meanwhile := !l.shown.Before(began)
@@ -111,7 +118,7 @@ func (l *statusLine) posted(began time.Time) {
 	l.end(meanwhile)
 }
 
-// wait returns when the goroutine has ended, after end.
+// wait returns when the goroutine has ended, which it does after end.
 func (l *statusLine) wait() { <-l.done }
 
 func (l *statusLine) poke() {
@@ -146,16 +153,16 @@ func (l *statusLine) run(ctx context.Context, s *Slack, t thread.ID) {
 			if text != last {
 				if s.setStatus(ctx, t, text) {
 					shown, last = true, text
-				} else if l.standIn != nil {
-					if pause = standInAfter - time.Since(began); pause <= 0 {
-						l.standIn()
-						l.standIn, pause = nil, statusAgain
+				} else if l.placeholder != nil {
+					if pause = placeholderAfter - time.Since(began); pause <= 0 {
+						l.placeholder()
+						l.placeholder, pause = nil, statusAgain
 					}
 				}
 			}
 			again.Reset(pause)
 			if over = l.showed(shown); over {
-				late = true // the message may have been there first
+				late = true // the message may have come before the status
 			}
 		}
 		if over {
@@ -167,7 +174,7 @@ func (l *statusLine) run(ctx context.Context, s *Slack, t thread.ID) {
 	}
 }
 
-// showed notes that a call has shown the line, and says whether it is over.
+// showed records whether the line has been shown, and reports whether it is over.
 func (l *statusLine) showed(shown bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -183,13 +190,13 @@ func (l *statusLine) stays() bool {
 	return l.clear
 }
 
-// Status shows a line under a thread in which there is no answer yet; empty takes it away. It reports
-// whether Slack took it.
+// Status sets the line under a thread in which there is no answer yet; an empty text takes it away.
+// It reports whether Slack took it.
 func (s *Slack) Status(ctx context.Context, t thread.ID, text string) bool {
 	return s.setStatus(ctx, t, text)
 }
 
-// setStatus says whether the status is shown.
+// setStatus sets a thread's status and reports whether Slack took it.
 func (s *Slack) setStatus(ctx context.Context, t thread.ID, text string) bool {
 	s.mu.Lock()
 	off := s.noStatus

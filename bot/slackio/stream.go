@@ -13,61 +13,63 @@ import (
 	"llmbot/bot/render"
 )
 
-// Values of Config.Stream.
+// The values of Config.Stream.
 const (
 	StreamAuto   = "auto"   // native streams in direct messages, edits elsewhere; the default
 	StreamEdit   = "edit"   // edits everywhere
-	StreamNative = "native" // native streams everywhere; in channels only who asked sees them grow
+	StreamNative = "native" // native streams everywhere; in channels only the asker sees them grow
 	StreamOff    = "off"    // only the finished answer is posted
 )
 
 const (
-	// streamAge is how old a stream may be when it is stopped and another goes on: Slack ends it after 5.2 minutes, whatever is
-	// appended; other bots rotate from 240 s on (facts/slack.md §2.3). The rest is for the stop to get its turn.
+	// streamAge is the age at which a stream is stopped and another begun. Slack ends a stream
+	// after 5.2 minutes, whatever is appended; other bots rotate from 240 s on (facts/slack.md
+	// §2.3). The difference gives the stop time to get its turn.
 	streamAge = 225 * time.Second
 	// streamGone is the age at which Slack has certainly ended a stream.
 	streamGone = 6 * time.Minute
-	// mostStuck is how often a stream is tried to be stopped that Slack lets us neither stop nor edit.
-	mostStuck = 3
-	// hangUpTimeout is how long a stream is tried to be stopped outside of pace, when nobody else will.
-	hangUpTimeout = 3 * time.Second
+	// maxStuck is how often we try to stop a stream that Slack lets us neither stop nor edit.
+	maxStuck = 3
+	// stopTimeout is how long we try to stop streams outside of pace, when pace will not do it any
+	// more.
+	stopTimeout = 3 * time.Second
 	// clockSkew is how far Slack's clock may be behind ours.
 	clockSkew = 5 * time.Second
 )
 
-// streams is what an answer knows of its native streams. draft.mu guards it.
+// streams is the state of an answer's native streams. draft.mu guards it.
 type streams struct {
-	on    bool      // the next message is a stream; never again once it is false
-	late  bool      // the stop is refused for a while, and the text was appended instead
-	tried time.Time // of the first start that may have been carried out although it failed
+	on    bool      // the next message is a stream; once false it stays false
+	late  bool      // Slack refuses the stop for now, and the text was appended instead
+	tried time.Time // when the first start began that failed but may have been carried out
 	busy  bool      // a call is under way
-	over  bool      // Close has returned: whoever finds a live stream stops it
+	over  bool      // pace makes no more calls: whoever finds a live stream stops it
 	timer *time.Timer
-	timed sync.WaitGroup // of timer's function
+	timed sync.WaitGroup // waits for timer's function
 }
 
-// stream is what is known of a message as a native stream. While it is live, the message can be appended to and stopped, and nothing
-// else.
+// stream is the state of a message as a native stream. A live stream can be appended to and
+// stopped, and nothing else.
 type stream struct {
 	live  bool
-	bare  bool // Slack refused what we appended or stopped it with: it is stopped with nothing, and then edited
+	bare  bool // Slack refused our text: stop it with nothing, then edit it
 	stuck int  // how often Slack refused even that
 	began time.Time
 }
 
-// startLane opens the lane, and decides whether the answer is streamed.
+// startLane opens the lane and decides whether the answer is streamed.
 func (d *draft) startLane() {
 	s := d.s
-	s.streaming.Lock() // so that StreamFits counts one after the other
+	s.streaming.Lock() // so that StreamFits counts one draft after the other
 	defer s.streaming.Unlock()
-	want := false
+	native := false
 	switch s.cfg.Stream {
 	case StreamAuto, "":
-		want = direct(d.thread.Channel)
+		native = direct(d.thread.Channel)
 	case StreamNative:
-		want = direct(d.thread.Channel) || d.reply.User != ""
+		native = direct(d.thread.Channel) || d.reply.User != ""
 	}
-	d.streams.on = want && len(d.sent) == 0 && !s.streamsOff() && s.pace.StreamFits()
+	d.streams.on = native && len(d.sent) == 0 && !s.streamsOff() && s.pace.StreamFits()
 	d.lane = s.pace.Open(d.thread.Channel, d)
 	if !d.streams.on {
 		d.reset(render.MessageLimits())
@@ -77,10 +79,11 @@ func (d *draft) startLane() {
 	d.lane.Set(pace.Load{Next: pace.Start})
 }
 
-// direct says that only one person and the bot are in a conversation.
+// direct reports whether a conversation is between one person and the bot.
 func direct(channel string) bool { return strings.HasPrefix(channel, "D") }
 
-// chooseLocked falls back to edits where a stream cannot show what is to be shown, or would be late.
+// chooseLocked falls back to edits where a stream cannot show what is to be shown, or would be
+// late.
 func (d *draft) chooseLocked() {
 	if !d.streams.on {
 		return
@@ -91,7 +94,7 @@ func (d *draft) chooseLocked() {
 	}
 }
 
-// fallLocked goes on with edits, for the rest of this answer.
+// fallLocked falls back to edits for the rest of this answer.
 func (d *draft) fallLocked() {
 	if !d.streams.on {
 		return
@@ -100,18 +103,18 @@ func (d *draft) fallLocked() {
 	if len(d.sent) == 0 {
 		d.reset(render.MessageLimits())
 	}
-	d.laidOutLocked()
+	d.relayoutLocked()
 }
 
-// streamNextLocked is what the live stream of aim i needs.
+// streamNextLocked returns the call that the live stream of wants[i] needs.
 func (d *draft) streamNextLocked(i int) pace.Kind {
-	w, m := d.aims[i], &d.sent[d.fixed+i]
+	w, m := d.wants[i], &d.sent[d.sealed+i]
 	switch {
 	case !d.fitsLocked(m, w.content):
 		return pace.Stop
 	case d.streams.late && m.content.markdown == w.content.markdown:
-		return pace.None // stopped at the end
-	case !d.streams.on, d.answer.Phase.Final(), i < len(d.aims)-1, time.Since(m.stream.began) >= streamAge:
+		return pace.None // the stop comes at the end
+	case !d.streams.on, d.answer.Phase.Final(), i < len(d.wants)-1, time.Since(m.stream.began) >= streamAge:
 		return pace.Stop
 	case len(w.open) > len(m.content.markdown):
 		return pace.Append
@@ -119,30 +122,31 @@ func (d *draft) streamNextLocked(i int) pace.Kind {
 	return pace.None
 }
 
-// fitsLocked reports whether a stream becomes c by appending. A page that was cut for messages may be larger
-// than a stream: the answer may have ended while the stream was being started.
+// fitsLocked reports whether a stream can become c by appending. A page that was cut for messages
+// may be too large for a stream, when the answer has ended while the stream was being started.
 func (d *draft) fitsLocked(m *sent, c content) bool {
 	return !m.stream.bare && !c.plain && len(c.markdown) <= render.StreamLimits().Bytes && m.content != (content{}) && strings.HasPrefix(c.markdown, m.content.markdown)
 }
 
-// streamCallLocked completes a call to a stream. A stream that cannot become what it is to be is only stopped, and edited then.
+// streamCallLocked completes a call to a stream. A stream that cannot become what it is to show is
+// only stopped, and edited afterwards.
 func (d *draft) streamCallLocked(c call, next pace.Kind, whole bool) call {
 	if next == pace.Start {
-		w := d.aims[c.at-d.fixed]
+		w := d.wants[c.at-d.sealed]
 		c.content = content{markdown: w.open}
 		c.chunk, c.hidden = w.open, strings.TrimPrefix(w.content.markdown, w.open)
 		c.page.whole = c.hidden == ""
 		return c
 	}
 	m := &d.sent[c.at]
-	if c.at >= d.fixed+len(d.aims) || !d.fitsLocked(m, c.content) {
+	if c.at >= d.sealed+len(d.wants) || !d.fitsLocked(m, c.content) {
 		d.fallLocked()
 		c.content, c.page, c.end, c.bare = m.content, m.page, -1, true
 		return c
 	}
 	if next == pace.Append {
 		c.content = content{markdown: c.content.markdown}
-		if open := d.aims[c.at-d.fixed].open; !whole {
+		if open := d.wants[c.at-d.sealed].open; !whole {
 			c.hidden = strings.TrimPrefix(c.content.markdown, open)
 			c.content.markdown = open
 		}
@@ -152,16 +156,17 @@ func (d *draft) streamCallLocked(c call, next pace.Kind, whole bool) call {
 	return c
 }
 
-// rollLocked ends the page of a live stream that is too old, or full, and decides how the answer goes on.
+// rollLocked ends the page of a live stream that is too old or full, and decides how the answer
+// goes on.
 func (d *draft) rollLocked(at int) {
-	if d.answer.Phase.Final() || !d.streams.on || at < d.fixed {
+	if d.answer.Phase.Final() || !d.streams.on || at < d.sealed {
 		return
 	}
-	i := at - d.fixed
-	if !d.fitsLocked(&d.sent[at], d.aims[i].content) {
+	i := at - d.sealed
+	if !d.fitsLocked(&d.sent[at], d.wants[i].content) {
 		return
 	}
-	if i == len(d.aims)-1 {
+	if i == len(d.wants)-1 {
 		d.do(step{at: len(d.answer.Text)})
 		d.rev++
 		d.renderLocked()
@@ -172,15 +177,15 @@ func (d *draft) rollLocked(at int) {
 	}
 }
 
-// continueLocked is what is done for a final whose edit, or stop, is refused for too long. The text of a live stream can be appended;
-// else it goes on in a new message.
+// continueLocked returns the call that shows a final whose edit or stop Slack refuses for too long:
+// the text of a live stream can be appended, other text goes into a new message.
 func (d *draft) continueLocked() (at int, next pace.Kind, whole bool) {
 	at, next = d.nextLocked()
 	if d.answer.Phase == answer.Removed {
 		return at, next, false
 	}
-	if next == pace.Stop && at >= d.fixed && at < d.fixed+len(d.aims) {
-		if m, c := &d.sent[at], d.aims[at-d.fixed].content; d.fitsLocked(m, c) {
+	if next == pace.Stop && at >= d.sealed && at < d.sealed+len(d.wants) {
+		if m, c := &d.sent[at], d.wants[at-d.sealed].content; d.fitsLocked(m, c) {
 			if c.markdown != m.content.markdown {
 				return at, pace.Append, true
 			}
@@ -189,13 +194,36 @@ func (d *draft) continueLocked() (at int, next pace.Kind, whole bool) {
 			return at, next, false
 		}
 	}
-	d.fixLocked()
+	d.sealLocked()
 	d.renderLocked()
 	at, next = d.nextLocked()
 	return at, next, false
 }
 
-// mendStreamLocked draws the conclusion from a call that failed because of a stream. false: there is none.
+// mendStreamLocked changes the draft after a call failed because of a stream, and reports whether
+// another call can be made at once. If not, pace waits, or mendLocked decides.
+//
+//	call    failure                     new state                             then
+//	start   limited                     edits                                 pause, post
+//	        transient                   edits, a stream may exist             pause, find or post
+//	        any other                   edits                                 post
+//	post    any                         edits                                 mendLocked decides
+//	other   message gone                edits                                 mendLocked drops it
+//	append  limited                     unchanged                             pause, append
+//	        limited, in a stop's place  edits, bare                           stop with nothing
+//	        transient                   edits, bare, content unknown          stop with nothing, edit
+//	        unstreamed                  edits, bare, not live                 edit
+//	        any other                   edits, bare                           stop with nothing, edit
+//	stop    limited, transient          unchanged                             pause, stop
+//	        unstreamed                  edits, not live, content unknown      edit
+//	        any other                   edits, bare                           stop with nothing
+//	        any other, bare             edits, not live, one more stuck       edit
+//	edit    still streaming,            edits, live, bare                     stop with nothing
+//	        stuck < maxStuck
+//	        any other                   unchanged                             mendLocked decides
+//
+// A stream is unstreamed when it has expired, or when an earlier stop was carried out although it
+// failed.
 func (d *draft) mendStreamLocked(c call, next pace.Kind, f failure) bool {
 	if next == pace.Start {
 		d.fallLocked()
@@ -223,7 +251,7 @@ func (d *draft) mendStreamLocked(c call, next pace.Kind, f failure) bool {
 		}
 	case next == pace.Stop && (f.kind == limited || f.kind == transient):
 		return false
-	case next == pace.Stop && f.kind == unstreamed: // it has expired, or an earlier stop was carried out
+	case next == pace.Stop && f.kind == unstreamed:
 		d.fallLocked()
 		m.stream.live, m.content, m.page.whole = false, content{}, false
 	case next == pace.Stop && !m.stream.bare && !c.bare:
@@ -231,9 +259,9 @@ func (d *draft) mendStreamLocked(c call, next pace.Kind, f failure) bool {
 		m.stream.bare = true
 	case next == pace.Stop:
 		d.fallLocked()
-		m.stream.live = false // perhaps it can be edited
+		m.stream.live = false // perhaps an edit is accepted
 		m.stream.stuck++
-	case next == pace.Edit && f.reason == errStreaming && m.stream.stuck < mostStuck:
+	case next == pace.Edit && f.reason == errStreaming && m.stream.stuck < maxStuck:
 		d.fallLocked()
 		m.stream.live, m.stream.bare = true, true
 	default:
@@ -243,7 +271,7 @@ func (d *draft) mendStreamLocked(c call, next pace.Kind, f failure) bool {
 	return true
 }
 
-// startedLocked notes a new stream.
+// startedLocked records a new stream, and has it replaced when it is streamAge old.
 func (d *draft) startedLocked(m *sent, began time.Time) {
 	m.stream = stream{live: true, began: began}
 	if d.streams.over {
@@ -256,7 +284,7 @@ func (d *draft) startedLocked(m *sent, began time.Time) {
 		d.mu.Lock()
 		load := d.loadLocked(true)
 		d.mu.Unlock()
-		d.lane.Set(load) // the text may not grow for a while
+		d.lane.Set(load) // the text may not grow for a while, so nothing else would stop it in time
 	})
 }
 
@@ -267,7 +295,8 @@ func (d *draft) stopTimerLocked() {
 	d.streams.timer = nil
 }
 
-// endStreams returns when no stream of the answer needs the draft any more. After an error none is left live, as far as possible.
+// endStreams returns when no stream of the answer needs the draft any more. After an error it
+// leaves none live, as far as possible.
 func (d *draft) endStreams(ctx context.Context, err error) {
 	d.mu.Lock()
 	d.complete, d.streams.over = err == nil, err != nil
@@ -275,13 +304,13 @@ func (d *draft) endStreams(ctx context.Context, err error) {
 	d.mu.Unlock()
 	d.streams.timed.Wait()
 	if err != nil {
-		d.hangUp(ctx)
+		d.stopStreams(ctx)
 	}
-	d.s.forget(d, err == nil && d.owes())
+	d.s.forget(d, err == nil && d.hasCleanup())
 }
 
-// owes says that something is left to be tidied up.
-func (d *draft) owes() bool {
+// hasCleanup reports whether calls are left to be made, such as edits that take small print away.
+func (d *draft) hasCleanup() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.renderLocked()
@@ -289,8 +318,8 @@ func (d *draft) owes() bool {
 	return d.streams.busy || next != pace.None
 }
 
-// yield lets go of messages that another answer takes over.
-func (d *draft) yield(ids []string) {
+// handOver abandons the draft if another answer takes over its messages.
+func (d *draft) handOver(ids []string) {
 	d.mu.Lock()
 	ours := slices.ContainsFunc(d.sent, func(m sent) bool { return slices.Contains(ids, m.ts) })
 	d.mu.Unlock()
@@ -300,15 +329,16 @@ func (d *draft) yield(ids []string) {
 	}
 }
 
-// hangUp stops what is still streaming when pace does not do it any more: Slack would show it as unfinished for ever.
-func (d *draft) hangUp(ctx context.Context) {
+// stopStreams stops what is still streaming when pace will not do it any more, for Slack would show
+// it as unfinished for ever.
+func (d *draft) stopStreams(ctx context.Context) {
 	if d.check() != nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), hangUpTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
 	for {
-		c, ok := d.hanging()
+		c, ok := d.streamToStop()
 		if !ok {
 			return
 		}
@@ -316,12 +346,13 @@ func (d *draft) hangUp(ctx context.Context) {
 		if err != nil {
 			d.s.log.WarnContext(ctx, "stream_not_stopped", "thread", d.thread.String(), "ask", d.reply.For, "message", c.ts, "error", err)
 		}
-		d.hungUp(c, err)
+		d.streamStopped(c, err)
 	}
 }
 
-// hanging is the call that stops a live stream; not ok if there is none, or Send will do it.
-func (d *draft) hanging() (call, bool) {
+// streamToStop returns the call that stops a live stream; not ok if there is none, or Send will
+// stop it.
+func (d *draft) streamToStop() (call, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.streams.over = true
@@ -334,7 +365,7 @@ func (d *draft) hanging() (call, bool) {
 	return d.callLocked(at, pace.Stop, false), true
 }
 
-func (d *draft) hungUp(c call, err error) {
+func (d *draft) streamStopped(c call, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.streams.busy = false
@@ -344,10 +375,10 @@ func (d *draft) hungUp(c call, err error) {
 	}
 }
 
-// hiddenChars is how many characters of what c reaches to are not visible yet.
+// hiddenChars returns how many characters of the text that c reaches to are not visible yet.
 func (c call) hiddenChars() int { return utf8.RuneCountInString(c.hidden) }
 
-// note remembers an answer, until forget.
+// note remembers an answer until forget.
 func (s *Slack) note(d *draft) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -359,18 +390,20 @@ func (s *Slack) note(d *draft) {
 	s.drafts[d] = time.Time{}
 }
 
-// forget lets go of an answer that is closed; one that is not tidy is kept for as long as a stream can last.
-func (s *Slack) forget(d *draft, owes bool) {
+// forget drops an answer that is closed. It keeps one that has cleanup left for as long as a stream
+// can last.
+func (s *Slack) forget(d *draft, hasCleanup bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, known := s.drafts[d]; known && owes {
+	if _, known := s.drafts[d]; known && hasCleanup {
 		s.drafts[d] = time.Now()
 		return
 	}
 	delete(s.drafts, d)
 }
 
-// untidy are the answers that may have something to be tidied up; all: those that are not closed, too.
+// untidy returns the answers that may need cleanup: those that are closed; with all, the others
+// too.
 func (s *Slack) untidy(all bool) []*draft {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -383,23 +416,23 @@ func (s *Slack) untidy(all bool) []*draft {
 	return out
 }
 
-// hangUp stops all streams that are left.
-func (s *Slack) hangUp(ctx context.Context) {
+// stopStreams stops all streams that are left.
+func (s *Slack) stopStreams(ctx context.Context) {
 	var all sync.WaitGroup
 	for _, d := range s.untidy(true) {
-		all.Go(func() { d.hangUp(ctx) })
+		all.Go(func() { d.stopStreams(ctx) })
 	}
 	all.Wait()
 }
 
-// streamsOff says that Slack does not have the methods, or not for us.
+// streamsOff reports whether Slack has refused the stream methods for good.
 func (s *Slack) streamsOff() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.noStream
 }
 
-// latch notes a refusal that is for good.
+// latch records a refusal that is for good.
 func (s *Slack) latch(f failure) {
 	if !forGood(f.reason) {
 		return

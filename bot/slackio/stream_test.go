@@ -144,7 +144,7 @@ func TestStreamsAreAlwaysStopped(t *testing.T) {
 				t.Error("closed")
 			}
 		},
-		"nobody closes": func(t *testing.T, s *Slack, _ *slacksim.Sim, _ answer.Draft) { s.hangUp(t.Context()) },
+		"nobody closes": func(t *testing.T, s *Slack, _ *slacksim.Sim, _ answer.Draft) { s.stopStreams(t.Context()) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			inSlack(t, slacksim.Config{Latency: 50 * time.Millisecond}, func(t *testing.T, s *Slack, sim *slacksim.Sim, _ thread.ID) {

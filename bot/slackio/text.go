@@ -8,11 +8,12 @@ import (
 	"time"
 )
 
-// nameTimeout is how long the name of somebody mentioned may take; after that the id stands there. It is part of the time until an
-// event is acked (3 s).
+// nameTimeout is how long the name of somebody mentioned may take; after that the id is shown. It
+// is part of the 3 s until an event must be acked.
 const nameTimeout = 500 * time.Millisecond
 
-// plain is a message as people read it: entities unescaped, mentions as names, without the bot's own mention.
+// plain returns a message as people read it: entities decoded, mentions as names, without mentions
+// of the bot.
 func (s *Slack) plain(ctx context.Context, text string) string {
 	ctx, cancel := context.WithTimeout(ctx, nameTimeout)
 	defer cancel()
@@ -22,13 +23,13 @@ func (s *Slack) plain(ctx context.Context, text string) string {
 	return unescape(text, s.self.User, names.of, names.of)
 }
 
-// names are what people and channels are called, by their ids.
+// names holds the names of people and channels by id.
 type names map[string]string
 
-// of is the name of somebody, or of a channel; the id if it is not known.
+// of returns the name for an id, or the id if the name is not known.
 func (n names) of(id string) string { return cmp.Or(n[id], id) }
 
-// wanted are the ids of those whose names are needed, those that are needed most first. The zero value is ready.
+// wanted lists the ids whose names are needed, the most needed first. The zero value is ready.
 type wanted struct {
 	users, channels []string
 	seen            map[string]bool
@@ -59,10 +60,11 @@ func (w *wanted) mention(text, self string) {
 	unescape(text, self, take(&w.users), take(&w.channels))
 }
 
-// namesAtOnce is how many names are looked up at the same time: many take little longer than one.
+// namesAtOnce is how many names are looked up at the same time, so that many take little longer
+// than one.
 const namesAtOnce = 8
 
-// names looks names up until ctx ends, or the budget for them does.
+// names looks names up until ctx or their budget ends. Each name that is not found is its id.
 func (s *Slack) names(ctx context.Context, w wanted) names {
 	var (
 		mu    sync.Mutex // guards found
@@ -72,7 +74,7 @@ func (s *Slack) names(ctx context.Context, w wanted) names {
 	)
 	look := func(ids []string, name func(context.Context, string) string) {
 		for _, id := range ids {
-			room <- struct{}{} // each look-up ends with ctx
+			room <- struct{}{} // gets free, for each look-up ends with ctx
 			all.Go(func() {
 				defer func() { <-room }()
 				n := name(ctx, id)
@@ -88,8 +90,8 @@ func (s *Slack) names(ctx context.Context, w wanted) names {
 	return found
 }
 
-// unescape turns Slack's writing (facts/slack.md §3.4) into plain text. Mentions of self go, those of others become @name. It is pure
-// but for the names of users and channels.
+// unescape returns the plain text of Slack's writing (facts/slack.md §3.4). It drops mentions of
+// self and turns others into @name. It is pure apart from user and channel, which return names.
 func unescape(text, self string, user, channel func(id string) string) string {
 	var b strings.Builder
 	for text != "" {
@@ -104,7 +106,7 @@ func unescape(text, self string, user, channel func(id string) string) string {
 			if end < 0 {
 				end = len(rest)
 			}
-			b.WriteString(rest[:end]) // else a row of < would be looked through again for each of them
+			b.WriteString(rest[:end]) // else each < of a row would scan the row again
 			text = rest[end:]
 			continue
 		}
@@ -131,7 +133,7 @@ func entity(token, self string, user, channel func(string) string) string {
 		if label != "" {
 			return "#" + label
 		}
-		return "#" + channel(ref[1:]) // Slack leaves the label away now
+		return "#" + channel(ref[1:]) // Slack no longer sends the label
 	case strings.HasPrefix(ref, "!"):
 		if label != "" {
 			return label

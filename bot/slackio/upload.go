@@ -20,13 +20,13 @@ const (
 	methodUpload pace.Method = "files.getUploadURLExternal"
 	methodShare  pace.Method = "files.completeUploadExternal"
 
-	// scopeUpload is what uploads need. It is optional, and not in the app's manifest.
+	// scopeUpload is the scope that uploads need. It is optional, and not in the app's manifest.
 	scopeUpload = "files:write"
-	// uploadTries is how often a file is sent; each time to an address of its own.
+	// uploadTries is how often a file is sent, each time to a new address.
 	uploadTries = 2
 )
 
-// granted notes the scopes that an answer of Slack names, if it does.
+// granted records the scopes that a response of Slack lists, if it does.
 func (s *Slack) granted(_ string, h http.Header) {
 	scopes := h.Get("X-Oauth-Scopes")
 	if scopes == "" {
@@ -37,7 +37,7 @@ func (s *Slack) granted(_ string, h http.Header) {
 	s.scopes = scopes
 }
 
-// mayUpload reports whether uploads are worth a try: as long as nothing is known, they are.
+// mayUpload reports whether uploads are worth a try. They are while nothing is known.
 func (s *Slack) mayUpload() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -47,7 +47,8 @@ func (s *Slack) mayUpload() bool {
 	return slices.ContainsFunc(strings.Split(s.scopes, ","), func(scope string) bool { return strings.TrimSpace(scope) == scopeUpload })
 }
 
-// Upload brings a file to Slack. Nobody sees it before Share, and after a while without one Slack throws it away.
+// Upload sends a file to Slack and returns its id. Nobody sees the file before Share; without it,
+// Slack deletes the file after a while.
 func (s *Slack) Upload(ctx context.Context, name, text string) (id string, err error) {
 	for range uploadTries {
 		if !s.mayUpload() {
@@ -73,7 +74,8 @@ func (s *Slack) upload(ctx context.Context, name, text string) (id string, err e
 		s.noUploads = true
 		s.mu.Unlock()
 		return "", errors.Join(err, bot.ErrNoUpload)
-	case strings.HasPrefix(f.reason, "file_upload"), f.reason == "file_type_not_allowed": // the workspace does not take it
+	case strings.HasPrefix(f.reason, "file_upload"), f.reason == "file_type_not_allowed":
+		// The workspace does not take the file.
 		return "", errors.Join(err, bot.ErrNoUpload)
 	case err != nil:
 		return "", err
@@ -84,7 +86,8 @@ func (s *Slack) upload(ctx context.Context, name, text string) (id string, err e
 	return to.FileID, err
 }
 
-// Share shows an uploaded file in a thread. Slack does that once for each file, and refuses it after that; then the file is there.
+// Share shows an uploaded file in a thread. Slack does that once for a file and refuses it after
+// that; Share returns nil then, for the file is there.
 func (s *Slack) Share(ctx context.Context, t thread.ID, id, title string) error {
 	_, err := lookUp(ctx, s, methodShare, func(ctx context.Context) (struct{}, error) {
 		_, err := s.api.CompleteUploadExternalContext(ctx, slack.CompleteUploadExternalParameters{

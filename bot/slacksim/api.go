@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// call is one request on its way through the Web API.
+// call is a request on its way through the Web API.
 type call struct {
 	method string
 	args   map[string]string
@@ -19,41 +19,42 @@ type call struct {
 
 // method is one method of the Web API.
 type method struct {
-	run      func(*Sim, *call) (obj, *refusal) // with the lock held
+	run      func(*Sim, *call) (obj, *refusal) // called with the lock held
 	tier     int                               // calls a minute
 	perChan  bool                              // the tier counts per channel
-	scope    string                            // needed; "*:read" means of the channel's kind
+	scope    string                            // needed; "*:read" means that of the channel's kind
 	app      bool                              // takes the app-level token instead
 	required []string
 }
 
 func methodTable() map[string]method {
 	return map[string]method{
-		"auth.test":                   {run: (*Sim).authTestLocked},
-		"apps.connections.open":       {run: (*Sim).connectionsOpenLocked, tier: tier3, scope: "connections:write", app: true},
-		"chat.postMessage":            {run: (*Sim).postMessageLocked, tier: tierPost, perChan: true, scope: "chat:write", required: []string{"channel"}},
-		"chat.update":                 {run: (*Sim).updateLocked, tier: tier3, scope: "chat:write", required: []string{"channel", "ts"}},
-		"chat.delete":                 {run: (*Sim).deleteLocked, tier: tier3, scope: "chat:write", required: []string{"channel", "ts"}},
-		"chat.startStream":            {run: (*Sim).startStreamLocked, tier: tier2, scope: "chat:write", required: []string{"channel"}},
-		"chat.appendStream":           {run: (*Sim).appendStreamLocked, tier: tier4, scope: "chat:write", required: []string{"channel", "ts"}},
-		"chat.stopStream":             {run: (*Sim).stopStreamLocked, tier: tier2, scope: "chat:write", required: []string{"channel", "ts"}},
-		"chat.postEphemeral":          {run: (*Sim).postEphemeralLocked, tier: tier4, scope: "chat:write", required: []string{"channel", "user"}},
-		"chat.getPermalink":           {run: (*Sim).permalinkLocked, required: []string{"channel", "message_ts"}},
-		"conversations.info":          {run: (*Sim).infoLocked, tier: tier3, scope: "*:read", required: []string{"channel"}},
-		"conversations.list":          {run: (*Sim).convListLocked, tier: tier2, scope: "*:read"},
-		"users.conversations":         {run: (*Sim).convListLocked, tier: tier3, scope: "*:read"},
-		"conversations.members":       {run: (*Sim).membersLocked, tier: tier4, scope: "*:read", required: []string{"channel"}},
-		"conversations.replies":       {run: (*Sim).repliesLocked, tier: tier3, scope: "*:history", required: []string{"channel", "ts"}},
-		"conversations.history":       {run: (*Sim).historyLocked, tier: tier3, scope: "*:history", required: []string{"channel"}},
-		"conversations.open":          {run: (*Sim).convOpenLocked, tier: tier3, scope: "im:write"},
-		"users.info":                  {run: (*Sim).userInfoLocked, tier: tier4, scope: "users:read", required: []string{"user"}},
-		"users.list":                  {run: (*Sim).userListLocked, tier: tier2, scope: "users:read"},
-		"files.info":                  {run: (*Sim).fileInfoLocked, tier: tier4, scope: "files:read", required: []string{"file"}},
-		"bots.info":                   {run: (*Sim).botInfoLocked, tier: tier3, scope: "users:read"},
-		"team.info":                   {run: (*Sim).teamInfoLocked, tier: tier3, scope: "team:read"},
-		"views.publish":               {run: (*Sim).publishLocked, tier: tier4, required: []string{"user_id", "view"}},
-		"agents.sessions.setStatus":   {run: (*Sim).setSessionLocked, tier: tier3, scope: "chat:write", required: []string{"status"}},
-		"assistant.threads.setStatus": {run: (*Sim).setStatusLocked, tier: tier4, scope: "chat:write", required: []string{"channel_id", "thread_ts", "status"}}, // "special", unpublished
+		"auth.test":                 {run: (*Sim).authTestLocked},
+		"apps.connections.open":     {run: (*Sim).connectionsOpenLocked, tier: tier3, scope: "connections:write", app: true},
+		"chat.postMessage":          {run: (*Sim).postMessageLocked, tier: tierPost, perChan: true, scope: "chat:write", required: []string{"channel"}},
+		"chat.update":               {run: (*Sim).updateLocked, tier: tier3, scope: "chat:write", required: []string{"channel", "ts"}},
+		"chat.delete":               {run: (*Sim).deleteLocked, tier: tier3, scope: "chat:write", required: []string{"channel", "ts"}},
+		"chat.startStream":          {run: (*Sim).startStreamLocked, tier: tier2, scope: "chat:write", required: []string{"channel"}},
+		"chat.appendStream":         {run: (*Sim).appendStreamLocked, tier: tier4, scope: "chat:write", required: []string{"channel", "ts"}},
+		"chat.stopStream":           {run: (*Sim).stopStreamLocked, tier: tier2, scope: "chat:write", required: []string{"channel", "ts"}},
+		"chat.postEphemeral":        {run: (*Sim).postEphemeralLocked, tier: tier4, scope: "chat:write", required: []string{"channel", "user"}},
+		"chat.getPermalink":         {run: (*Sim).permalinkLocked, required: []string{"channel", "message_ts"}},
+		"conversations.info":        {run: (*Sim).infoLocked, tier: tier3, scope: "*:read", required: []string{"channel"}},
+		"conversations.list":        {run: (*Sim).convListLocked, tier: tier2, scope: "*:read"},
+		"users.conversations":       {run: (*Sim).convListLocked, tier: tier3, scope: "*:read"},
+		"conversations.members":     {run: (*Sim).membersLocked, tier: tier4, scope: "*:read", required: []string{"channel"}},
+		"conversations.replies":     {run: (*Sim).repliesLocked, tier: tier3, scope: "*:history", required: []string{"channel", "ts"}},
+		"conversations.history":     {run: (*Sim).historyLocked, tier: tier3, scope: "*:history", required: []string{"channel"}},
+		"conversations.open":        {run: (*Sim).convOpenLocked, tier: tier3, scope: "im:write"},
+		"users.info":                {run: (*Sim).userInfoLocked, tier: tier4, scope: "users:read", required: []string{"user"}},
+		"users.list":                {run: (*Sim).userListLocked, tier: tier2, scope: "users:read"},
+		"files.info":                {run: (*Sim).fileInfoLocked, tier: tier4, scope: "files:read", required: []string{"file"}},
+		"bots.info":                 {run: (*Sim).botInfoLocked, tier: tier3, scope: "users:read"},
+		"team.info":                 {run: (*Sim).teamInfoLocked, tier: tier3, scope: "team:read"},
+		"views.publish":             {run: (*Sim).publishLocked, tier: tier4, required: []string{"user_id", "view"}},
+		"agents.sessions.setStatus": {run: (*Sim).setSessionLocked, tier: tier3, scope: "chat:write", required: []string{"status"}},
+		// Slack's page calls the tier "special" and publishes no figure.
+		"assistant.threads.setStatus": {run: (*Sim).setStatusLocked, tier: tier4, scope: "chat:write", required: []string{"channel_id", "thread_ts", "status"}},
 
 		"files.getUploadURLExternal":   {run: (*Sim).uploadURLLocked, tier: tier4, scope: "files:write", required: []string{"filename", "length"}},
 		"files.completeUploadExternal": {run: (*Sim).completeUploadLocked, tier: tier4, scope: "files:write", required: []string{"files"}},
@@ -137,7 +138,7 @@ func (s *Sim) serveAPI(w http.ResponseWriter, r *http.Request, name string) {
 	s.answer(w, id, reply, no, no != nil && !carried && fault != nil, carried)
 }
 
-// sabotage says how a fault replaces the answer; nil if the call is to go on.
+// sabotage returns how a fault replaces the answer; nil if the call goes on.
 func (s *Sim) sabotage(r *http.Request, f *Fault) *refusal {
 	s.sleep(r.Context(), f.Delay)
 	switch {
@@ -167,13 +168,13 @@ func (s *Sim) hang(r *http.Request) {
 	}
 }
 
-// unknown reports whether a token is none of ours. A request without one of ours leaves no trace: nothing of it is kept, so that who may
-// not speak cannot fill the memory either.
+// unknown reports whether a token is none of ours. A request without one of ours leaves nothing
+// behind, so that whoever may not speak cannot fill the memory either.
 func (s *Sim) unknown(secret string) bool {
 	return secret != s.cfg.AppToken && secret != s.cfg.BotToken
 }
 
-// admitLocked checks the kind of the token, scope and required arguments.
+// admitLocked checks the token's kind, the scope and the required arguments.
 func (s *Sim) admitLocked(m method, c *call, secret string) *refusal {
 	c.app = secret == s.cfg.AppToken
 	if c.app != m.app {
@@ -230,7 +231,7 @@ func (s *Sim) limitLocked(m method, c *call) *refusal {
 	return nil
 }
 
-// answer writes the reply and notes it at the call of that number.
+// answer writes the reply and records it with the call of that number.
 func (s *Sim) answer(w http.ResponseWriter, id uint64, reply obj, no *refusal, refused, carried bool) {
 	status, name := http.StatusOK, ""
 	if no != nil {
@@ -272,7 +273,7 @@ func (s *Sim) answer(w http.ResponseWriter, id uint64, reply obj, no *refusal, r
 	}
 }
 
-// channelArg is the channel that a call is about; setStatus names it differently.
+// channelArg returns the channel that a call is about; setStatus names it differently.
 func (c *call) channelArg() string {
 	if id := c.args["channel"]; id != "" {
 		return id

@@ -12,27 +12,32 @@ import (
 	"time"
 )
 
-// Bounds on what a request brings, before anybody knows who sends it.
+// The bounds on what a request sends before we know who sends it.
 const (
-	// maxBody is how much of a Web API request is read, in bytes. Slack's largest, a view of 250 kB, is three times that as a form.
+	// maxBody is how many bytes of a Web API request are read. Slack's largest, a view of 250 kB,
+	// is three times that as a form.
 	maxBody = 1 << 20
 	// maxArgs is how many arguments a request may have. No method takes more than 20.
 	maxArgs = 200
-	// bodyWithin is how long a body may take to come.
+	// bodyWithin is how long a body may take to arrive.
 	bodyWithin = 30 * time.Second
-	// bodyBudget is how many bytes of bodies are in memory at a time, over all requests. What is over is refused.
+	// bodyBudget is how many bytes of bodies may be in memory at a time, over all requests. More
+	// are refused.
 	bodyBudget = 64 << 20
 )
 
-// limitBody ends a body that does not come in time, also one that nobody reads: the server reads it to the end before it goes on. It is no
-// limit on requests without a body, such as event streams and sockets.
+// limitBody ends a body that does not arrive in time, even one that nobody reads, for the server
+// reads a body to its end before it goes on. It does not limit requests without a body, such as
+// event streams and sockets.
 func limitBody(w http.ResponseWriter, r *http.Request) {
 	if r.Body != nil && r.Body != http.NoBody {
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyWithin)) // a recorder of tests has none
+		// A recorder of tests has no deadline.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyWithin))
 	}
 }
 
-// readBody reads the whole body of a request, of at most so many bytes. The caller calls free when it needs the body no more.
+// readBody reads the whole body of a request, of at most so many bytes. The caller calls free when
+// it no longer needs the body.
 func (s *Sim) readBody(w http.ResponseWriter, r *http.Request, most int64) (body []byte, free func(), err error) {
 	defer func() {
 		if err != nil {
@@ -53,7 +58,8 @@ func (s *Sim) readBody(w http.ResponseWriter, r *http.Request, most int64) (body
 		body = append(body, chunk[:n]...)
 		switch {
 		case errors.Is(err, io.EOF):
-			_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // it came; the answer may take longer
+			// The body has arrived; the answer may take longer.
+			_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 			return body, free, nil
 		case err != nil:
 			free()
@@ -62,8 +68,8 @@ func (s *Sim) readBody(w http.ResponseWriter, r *http.Request, most int64) (body
 	}
 }
 
-// parseArgs reads a form, a multipart form or a JSON body; the query counts too. Nested JSON values stay JSON text. bad is Slack's name of
-// what is wrong; free is never nil.
+// parseArgs reads a form, a multipart form or a JSON body; the query counts too. Nested JSON values
+// stay JSON text. bad is Slack's name for what is wrong; free is never nil.
 func (s *Sim) parseArgs(w http.ResponseWriter, r *http.Request) (args map[string]string, free func(), bad string) {
 	args = map[string]string{}
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
@@ -72,7 +78,7 @@ func (s *Sim) parseArgs(w http.ResponseWriter, r *http.Request) (args map[string
 	}
 	body, free, err := s.readBody(w, r, maxBody)
 	if err != nil {
-		return args, func() {}, "request_timeout" // Slack's word also for a body that is truncated
+		return args, func() {}, "request_timeout" // Slack's error for a truncated body too
 	}
 	if kind == "application/json" {
 		if args, err = jsonArgs(body); err != nil {
@@ -85,7 +91,7 @@ func (s *Sim) parseArgs(w http.ResponseWriter, r *http.Request) (args map[string
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	if kind == "multipart/form-data" {
-		err = r.ParseMultipartForm(maxBody) // more than there is, so that nothing goes to a file
+		err = r.ParseMultipartForm(maxBody) // more than there is, so nothing goes to a file
 	} else {
 		err = r.ParseForm()
 	}
@@ -98,7 +104,8 @@ func (s *Sim) parseArgs(w http.ResponseWriter, r *http.Request) (args map[string
 	return args, free, ""
 }
 
-// jsonArgs reads an object of arguments. It counts them while it reads: a small body may have very many.
+// jsonArgs reads an object of arguments. It counts them while reading, because a small body may
+// have very many.
 func jsonArgs(body []byte) (map[string]string, error) {
 	args := map[string]string{}
 	if len(bytes.TrimSpace(body)) == 0 {
@@ -138,7 +145,7 @@ func jsonArgs(body []byte) (map[string]string, error) {
 	return args, nil
 }
 
-// sizeOf is about how much memory arguments take, in bytes.
+// sizeOf returns about how many bytes of memory arguments take.
 func sizeOf(args map[string]string) int {
 	n := 0
 	for k, v := range args {

@@ -8,7 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// Limits on data_visualization and data_table blocks, in characters and items (facts: slack.md §4.1).
+// The limits on data_visualization and data_table blocks, in characters and items (facts: slack.md
+// §4.1).
 const (
 	maxChartTitle  = 50
 	maxChartSeries = 6 // segments of a pie, too
@@ -26,7 +27,7 @@ type problems []string
 
 func (p *problems) addf(format string, a ...any) { *p = append(*p, fmt.Sprintf(format, a...)) }
 
-// label checks a text of 1 (or 0, if optional) to most characters.
+// label checks a text of 1 (0, if optional) to most characters.
 func (p *problems) label(v any, at string, most int, optional bool) string {
 	text, ok := v.(string)
 	switch n := utf8.RuneCountInString(text); {
@@ -149,7 +150,7 @@ func checkTable(b obj, at string) []string {
 	return p
 }
 
-// cellText is what a cell shows.
+// cellText returns what a cell shows.
 func cellText(cell obj) string {
 	if text := str(cell["text"]); text != "" {
 		return text
@@ -166,7 +167,8 @@ func cellText(cell obj) string {
 
 func number(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
 
-// plainChart and plainTable are such blocks in words: the title, then a line for each series or row.
+// plainChart and plainTable return such blocks in words: the title, then a line for each series or
+// row.
 func plainChart(b obj) string {
 	chart, _ := b["chart"].(obj)
 	lines := []string{str(b["title"])}

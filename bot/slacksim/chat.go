@@ -11,7 +11,8 @@ import (
 // statusFor is how long a status stays if nothing is posted (facts: slack.md §4).
 const statusFor = 2 * time.Minute
 
-// botChannelLocked finds the channel that the bot names by id, "#name" or a person's id, and checks that it may write there.
+// botChannelLocked returns the channel that the bot names by id, "#name" or a person's id, if the
+// bot may write there.
 func (s *Sim) botChannelLocked(id string) (*channel, *refusal) {
 	c := s.channels[id]
 	if c == nil && strings.HasPrefix(id, "#") {
@@ -81,7 +82,7 @@ func (s *Sim) postMessageLocked(c *call) (obj, *refusal) {
 
 func isFalse(arg string) bool { return arg == "false" || arg == "0" }
 
-// watchLocked notes whom a message of the bot pings and which URLs Slack would fetch for it.
+// watchLocked records whom a message of the bot pings, and which URLs Slack would fetch for it.
 func (s *Sim) watchLocked(c *call, m *message) {
 	parse := c.args["parse"] == "full" || c.bool("link_names")
 	for _, who := range pingsIn(m.text, m.blocks, parse) {
@@ -98,7 +99,7 @@ func (s *Sim) watchLocked(c *call, m *message) {
 	}
 }
 
-// ownLocked finds a message of the bot's.
+// ownLocked returns a message that the bot wrote.
 func (s *Sim) ownLocked(c *call, denied string) (*channel, *message, *refusal) {
 	ch, no := s.botChannelLocked(c.args["channel"])
 	if ch == nil || no != nil && no.name == "channel_not_found" {
@@ -136,7 +137,8 @@ func (s *Sim) updateLocked(c *call) (obj, *refusal) {
 	switch state := s.streamLocked(m); {
 	case state == StreamLive:
 		return nil, refuse("streaming_state_conflict")
-	case state != "" && len(m.blocks) > 0 && !body.hasBlocks: // what was streamed has rich blocks
+	case state != "" && len(m.blocks) > 0 && !body.hasBlocks:
+		// What was streamed has rich blocks.
 		return nil, refuse("block_mismatch")
 	case state == StreamBroken:
 		m.stream.state = StreamStopped
@@ -198,7 +200,8 @@ func (s *Sim) postEphemeralLocked(c *call) (obj, *refusal) {
 	return obj{"message_ts": m.ts}, nil
 }
 
-// addEphemeralLocked shows a message to one person. It is in no channel's history and has no events.
+// addEphemeralLocked shows a message to one person. It is in no channel's history and has no
+// events.
 func (s *Sim) addEphemeralLocked(channel, user string, m *message) {
 	m.channel, m.ts, m.ephemeral = channel, s.nextTSLocked(), user
 	s.ephemerals.add(m, len(m.text)+len(jsonText(m.blocks)))

@@ -8,13 +8,15 @@ import (
 	"strings"
 )
 
-// Click presses a button of a message, or of an ephemeral message that the person sees, and waits for the app's ack, at most
-// AckTimeout. Of feedback_buttons it presses the positive one; ClickValue chooses.
+// Click presses a button of a message, or of an ephemeral message that the person sees, and waits
+// for the app's ack, AckTimeout at most. Of feedback_buttons it presses the positive one;
+// ClickValue chooses.
 func (s *Sim) Click(ctx context.Context, user, channel, ts, actionID string) error {
 	return s.ClickValue(ctx, user, channel, ts, actionID, "")
 }
 
-// ClickValue is Click for the button with this action_id and this value, such as one of the two of feedback_buttons.
+// ClickValue is like Click, for the button with this action_id and this value, such as one of the
+// two of feedback_buttons.
 func (s *Sim) ClickValue(ctx context.Context, user, channel, ts, actionID, value string) error {
 	s.mu.Lock()
 	u, c, err := s.memberLocked(user, channel)
@@ -47,7 +49,8 @@ func (s *Sim) ClickValue(ctx context.Context, user, channel, ts, actionID, value
 	}
 	payload := s.interactionLocked(u, action)
 	payload["container"], payload["channel"] = container, obj{"id": c.ID, "name": name}
-	if m.ephemeral == "" { // one that only this person sees is in no history, and comes without its content
+	// One that only this person sees is in no history, and comes without its content.
+	if m.ephemeral == "" {
 		payload["message"] = s.messageLocked(c, m, true)
 	}
 	payload["response_url"] = s.responseURLLocked(c.ID, u.ID, ts)
@@ -57,7 +60,7 @@ func (s *Sim) ClickValue(ctx context.Context, user, channel, ts, actionID, value
 	return err
 }
 
-// interactionLocked is what all block_actions have in common.
+// interactionLocked returns what all block_actions have in common.
 func (s *Sim) interactionLocked(u *User, action obj) obj {
 	return obj{
 		"type": "block_actions", "token": "slacksim", "api_app_id": s.cfg.Bot.AppID, "trigger_id": s.idLocked("trigger."),
@@ -67,7 +70,7 @@ func (s *Sim) interactionLocked(u *User, action obj) obj {
 	}
 }
 
-// actionLocked finds a button and makes of it what the app gets; nil if there is none.
+// actionLocked finds a button and returns what the app gets for a press; nil if there is none.
 func (s *Sim) actionLocked(blocks []obj, actionID, value string) obj {
 	for _, e := range buttons(blocks) {
 		if str(e["action_id"]) != actionID {
@@ -97,7 +100,7 @@ func (s *Sim) actionLocked(blocks []obj, actionID, value string) obj {
 	return nil
 }
 
-// buttons lists the interactive elements of blocks.
+// buttons returns the interactive elements of blocks.
 func buttons(blocks []obj) []obj {
 	var out []obj
 	for _, b := range blocks {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Page sizes of conversations.replies and conversations.history (facts: slack.md §1.3).
+// The page sizes of conversations.replies and conversations.history (facts: slack.md §1.3).
 const (
 	pageDefault = 1000
 	pageMost    = 1000
@@ -28,7 +28,7 @@ func (s *Sim) convObjLocked(c *channel) obj {
 	return o
 }
 
-// visible says whether the bot can know of the channel.
+// visibleLocked reports whether the bot can know of the channel.
 func (s *Sim) visibleLocked(c *channel) bool {
 	return c != nil && (c.kind() == "channel" || c.members[s.cfg.Bot.UserID])
 }
@@ -81,7 +81,7 @@ func (s *Sim) convOpenLocked(c *call) (obj, *refusal) {
 	return obj{"channel": s.convObjLocked(ch), "already_open": true, "no_op": true}, nil
 }
 
-// span is the part of a conversation that is asked for.
+// span is the requested part of a conversation.
 type span struct {
 	oldest, latest int64
 	inclusive      bool
@@ -123,8 +123,9 @@ func cursor(ts string) string {
 	return base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "next_ts:%d", tsMicro(ts)))
 }
 
-// repliesLocked returns a thread: the parent first, on every page, then the replies from the oldest on. A page has at most
-// limit messages with the parent (but at least one reply). For the ts of a reply it returns just that reply.
+// repliesLocked returns a thread: the parent first, on every page, then the replies from the oldest
+// on. A page has at most limit messages with the parent (but at least one reply). For the ts of a
+// reply it returns just that reply.
 func (s *Sim) repliesLocked(c *call) (obj, *refusal) {
 	ch, no := s.botChannelLocked(c.args["channel"])
 	if no != nil {

@@ -7,11 +7,12 @@ import (
 	"time"
 )
 
-// AckTimeout is how long an envelope may stay without an ack (documented for commands and interactions; assumed for events).
+// AckTimeout is how long an envelope may stay without an ack (documented for commands and
+// interactions, assumed for events).
 const AckTimeout = 3 * time.Second
 
-// redeliveries is the default of Config.Redeliver. That there are three is Slack's HTTP schedule; over sockets the number is not
-// documented.
+// redeliveries returns the default of Config.Redeliver. Three are in Slack's HTTP schedule; for
+// sockets the number is not documented.
 func redeliveries() []time.Duration { return []time.Duration{AckTimeout, time.Minute, 5 * time.Minute} }
 
 // Envelope is one frame that was sent to the app.
@@ -27,7 +28,7 @@ type Envelope struct {
 	Payload json.RawMessage
 }
 
-// delivery is one thing to tell the app, with all its sendings.
+// delivery is one event, command or interaction for the app, with all its sendings.
 type delivery struct {
 	kind, typ, eventID string
 	payload            json.RawMessage
@@ -41,7 +42,8 @@ type delivery struct {
 	ids      []string
 }
 
-// dispatchLocked sends something for the first time, unless a fault says otherwise, and has it sent again until it is acked.
+// dispatchLocked sends a delivery for the first time, unless a fault prevents it, and has it sent
+// again until it is acked.
 func (s *Sim) dispatchLocked(d *delivery) {
 	f := s.eventFaultLocked(d.typ)
 	if f.Drop {
@@ -89,7 +91,7 @@ func (s *Sim) holdLocked(d *delivery) {
 	}
 }
 
-// releaseLocked sends what was held.
+// releaseLocked sends the events that were held.
 func (s *Sim) releaseLocked() {
 	held := s.held
 	s.held = nil
@@ -130,7 +132,8 @@ func (s *Sim) forgetLocked(d *delivery) {
 	}
 }
 
-// transmitLocked puts a new envelope on one open socket, chosen at random. It says false if there is none.
+// transmitLocked puts a new envelope on one open socket, chosen at random. It returns false if
+// there is none.
 func (s *Sim) transmitLocked(d *delivery) bool {
 	if len(s.sockets) == 0 {
 		return false
@@ -155,7 +158,8 @@ func (s *Sim) transmitLocked(d *delivery) bool {
 	return true
 }
 
-// acceptAck handles a frame from the app. Slack ignores frames of maxFrame bytes and more without a word, and so do we.
+// acceptAck handles a frame from the app. Like Slack, it ignores frames of maxFrame bytes and more
+// without a word.
 func (s *Sim) acceptAck(frame []byte) {
 	if len(frame) >= maxFrame {
 		s.log.Warn("a frame was ignored: too long", "bytes", len(frame), "limit", maxFrame)

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// newMessageEventsLocked tells the app of a new message: message.*, and app_mention if somebody else mentions the bot in a
-// channel. The two have different event ids and come in either order.
+// newMessageEventsLocked sends the app the events of a new message: message.*, and app_mention if
+// somebody else mentions the bot in a channel. The two have different event ids and come in either
+// order.
 func (s *Sim) newMessageEventsLocked(c *channel, m *message) {
 	send := []func(){func() { s.messageEventLocked(c, s.messageLocked(c, m, true)) }}
 	if s.mentionedLocked(c, m) {
@@ -21,7 +22,8 @@ func (s *Sim) newMessageEventsLocked(c *channel, m *message) {
 	}
 }
 
-// mentionedLocked: Slack sends no app_mention for direct messages, nor for what the bot writes itself.
+// mentionedLocked reports whether Slack sends an app_mention: not for direct messages, nor for what
+// the bot writes itself.
 func (s *Sim) mentionedLocked(c *channel, m *message) bool {
 	return c.im == "" && m.user != s.cfg.Bot.UserID && strings.Contains(m.text, s.Mention())
 }
@@ -29,14 +31,16 @@ func (s *Sim) mentionedLocked(c *channel, m *message) bool {
 func (s *Sim) mentionEventLocked(c *channel, m *message) {
 	ev := s.messageLocked(c, m, true)
 	ev["type"], ev["channel"], ev["event_ts"] = "app_mention", c.ID, m.ts
-	for _, k := range []string{"subtype", "files", "upload", "display_as_bot"} { // Slack leaves the files out of it
+	// Slack leaves the files out of app_mention.
+	for _, k := range []string{"subtype", "files", "upload", "display_as_bot"} {
 		delete(ev, k)
 	}
 	trimReplies(ev)
 	s.eventLocked("app_mention", "app_mentions:read", c, ev)
 }
 
-// messageEventLocked sends a message event. Those about older messages (edits, deletes) get a ts of their own.
+// messageEventLocked sends a message event. An event about an older message (edit, deletion) gets a
+// ts of its own.
 func (s *Sim) messageEventLocked(c *channel, ev obj) {
 	if str(ev["ts"]) == "" {
 		ev["ts"] = s.nextTSLocked()
@@ -60,7 +64,8 @@ func trimReplies(ev obj) {
 	}
 }
 
-// eventLocked sends an event if the manifest subscribes to it, the scope is granted and the bot is in the channel.
+// eventLocked sends an event if the manifest subscribes to it, the scope is granted and the bot is
+// in the channel.
 func (s *Sim) eventLocked(name, scope string, c *channel, ev obj) {
 	member := c == nil || c.members[s.cfg.Bot.UserID]
 	if !slices.Contains(s.cfg.Events, name) || !slices.Contains(s.cfg.Scopes, scope) && scope != "" || !member {

@@ -28,11 +28,12 @@ type file struct {
 	made              time.Time
 }
 
-// previewRunes is how much of a snippet stands in its file object.
+// previewRunes is how much of a snippet its file object shows.
 const previewRunes = 500
 
-// Upload writes a message with files as a person, as Say does; the text may be empty. The app gets a message event with subtype
-// file_share and files[]; its app_mention, if the bot is mentioned, has no files.
+// Upload writes a message with files as a person, like Say; the text may be empty. The app gets a
+// message event with subtype file_share and files[]; its app_mention, if the message mentions the
+// bot, has no files.
 func (s *Sim) Upload(user, channel, threadTS, text string, files ...Upload) string {
 	ts, err := s.say(user, channel, threadTS, text, files...)
 	if err != nil {
@@ -61,7 +62,8 @@ func (s *Sim) addFilesLocked(user, channel string, list []Upload) []*file {
 	return out
 }
 
-// fileKind is the mimetype and Slack's filetype for a name's ending. Slack calls source code text/plain.
+// fileKind returns the mimetype and Slack's filetype for a name's ending. Slack calls source code
+// text/plain.
 func fileKind(name string) (mimetype, filetype string) {
 	ending := strings.ToLower(strings.TrimPrefix(path.Ext(name), "."))
 	switch ending {
@@ -96,13 +98,15 @@ func fileKind(name string) (mimetype, filetype string) {
 	return "", ending
 }
 
-// textual says that Slack keeps the file as a snippet. It is so for text that is uploaded, and for text that is typed as one.
+// textual reports whether Slack keeps the file as a snippet: text that was uploaded, or typed as a
+// snippet.
 func (f *file) textual() bool {
 	return strings.HasPrefix(f.mime, "text/") || f.mime == "application/json"
 }
 
-// objLocked is a file object, as events, conversations.replies and files.info have it. hidden is the form in which files of
-// another organisation come: nothing but the id, to be looked up with files.info (facts: slack.md §5.7).
+// objLocked returns a file object, as in events, conversations.replies and files.info. hidden is
+// the form of files of another organisation: nothing but the id, to be looked up with files.info
+// (facts: slack.md §5.7).
 func (f *file) objLocked(s *Sim, hidden bool) obj {
 	o := obj{"id": f.id, "created": f.made.Unix(), "timestamp": f.made.Unix(), "user": f.user}
 	if hidden {
@@ -133,7 +137,7 @@ func (f *file) objLocked(s *Sim, hidden bool) obj {
 	return o
 }
 
-// foreignLocked says that a file comes from another organisation.
+// foreignLocked reports whether a file comes from another organisation.
 func (f *file) foreignLocked(s *Sim) bool { return s.users[f.user].TeamID != s.cfg.Team.ID }
 
 func (s *Sim) fileObjsLocked(files []*file) []any {
@@ -152,8 +156,9 @@ func (s *Sim) fileInfoLocked(c *call) (obj, *refusal) {
 	return obj{"file": f.objLocked(s, false), "comments": []any{}, "response_metadata": obj{"next_cursor": ""}}, nil
 }
 
-// serveFile serves url_private and url_private_download to the bot. Without rights the answer is the workspace's sign-in page, with
-// status 200. The request is listed among the calls as "url_private" and takes faults under that name.
+// serveFile serves url_private and url_private_download to the bot. Without rights the answer is
+// the workspace's sign-in page, with status 200. The request is listed among the calls as
+// "url_private" and takes faults under that name.
 func (s *Sim) serveFile(w http.ResponseWriter, r *http.Request) {
 	id, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/files/"), "/")
 	_, id, _ = strings.Cut(id, "-")
@@ -199,7 +204,7 @@ func (s *Sim) serveFile(w http.ResponseWriter, r *http.Request) {
 	s.sendFile(w, f, true)
 }
 
-// sendFile writes a file. As a download it is never shown, so that no file becomes a page of ours.
+// sendFile writes a file. A download is never shown, so that no file becomes a page of ours.
 func (s *Sim) sendFile(w http.ResponseWriter, f *file, download bool) {
 	kind := f.mime
 	if strings.HasPrefix(kind, "text/") {
@@ -210,12 +215,13 @@ func (s *Sim) sendFile(w http.ResponseWriter, f *file, download bool) {
 	if download {
 		w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": f.name}))
 	}
-	if _, err := w.Write(f.data); err != nil { // a download, or an image whose type is not guessed
+	// It is a download, or an image whose type is not guessed.
+	if _, err := w.Write(f.data); err != nil {
 		s.log.Debug("file not written", "error", err)
 	}
 }
 
-// pageFile serves a file to somebody who reads the page: images to be shown, all else as a download.
+// pageFile serves a file to a reader of the page: an image to be shown, all else as a download.
 func (s *Sim) pageFile(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	f := s.files[r.URL.Query().Get("id")]

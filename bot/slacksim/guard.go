@@ -10,13 +10,17 @@ import (
 	"strings"
 )
 
-// refused says in plain words why a request is not served, and is empty if it is. The tokens of the workspace are constants and its page
-// has no sign-in, so that these are what keeps others out, on every path:
-//   - the peer is a program of this machine, unless Config.Open says otherwise. A peer without an address is in this process: a pipe;
-//   - the request names us as we are called. A page that gives its own name our address (DNS rebinding) asks for its own name;
-//   - no page of another origin sends it.
+// refused returns in plain words why a request is not served; empty: it is. The workspace's tokens
+// are constants and its page has no sign-in, so these rules are what keeps others out, on every
+// path:
+//   - The peer is a program of this machine, unless Config.Open allows others. A peer without an
+//     address is in this process: a pipe.
+//   - The request names one of our hosts. A page that gives its own name our address (DNS
+//     rebinding) asks for its own name.
+//   - No page of another origin sends it.
 //
-// Nothing that the request says is taken for granted: neither Host nor X-Forwarded-For changes what the workspace calls itself.
+// Nothing in the request is trusted: neither Host nor X-Forwarded-For changes what the workspace
+// calls itself.
 func (s *Sim) refused(r *http.Request) string {
 	switch {
 	case !s.cfg.Open && !fromHere(r.RemoteAddr):
@@ -35,8 +39,8 @@ func fromHere(remote string) bool {
 	return err != nil || peer.Addr().Unmap().IsLoopback()
 }
 
-// hostAllowed reports whether the request asks for a name of ours: one of loopback, that of Config.BaseURL, one of Config.Hosts, or the
-// very address that the connection came to.
+// hostAllowed reports whether the request asks for one of our names: one of loopback, that of
+// Config.BaseURL, one of Config.Hosts, or the very address that the connection came to.
 func (s *Sim) hostAllowed(r *http.Request) bool {
 	return s.nameAllowed((&url.URL{Host: r.Host}).Hostname(), r)
 }
@@ -55,7 +59,7 @@ func (s *Sim) nameAllowed(name string, r *http.Request) bool {
 	return ip.Unmap().IsLoopback() || isTCP && !at.IP.IsUnspecified() && at.AddrPort().Addr().Unmap().WithZone("") == ip.Unmap()
 }
 
-// hostNames lists the names that Config gives the workspace, in lower case.
+// hostNames returns the names that Config gives the workspace, in lower case.
 func hostNames(cfg Config) []string {
 	names := make([]string, 0, len(cfg.Hosts)+1)
 	for _, h := range cfg.Hosts {
@@ -67,9 +71,9 @@ func hostNames(cfg Config) []string {
 	return slices.DeleteFunc(names, func(n string) bool { return n == "" })
 }
 
-// foreign reports whether a page of another origin sends a request. New browsers say so themselves wherever a page could be spoofed
-// (Sec-Fetch-Site); all of them send their page's origin with a POST and with a WebSocket's handshake. A link to our page may be followed
-// from anywhere.
+// foreign reports whether a page of another origin sends a request. New browsers say so themselves
+// wherever a page could be spoofed (Sec-Fetch-Site); all of them send their page's origin with a
+// POST and with a WebSocket's handshake. A link to our page may be followed from anywhere.
 func (s *Sim) foreign(r *http.Request) bool {
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "same-origin":
@@ -81,8 +85,9 @@ func (s *Sim) foreign(r *http.Request) bool {
 	return slices.ContainsFunc(r.Header.Values("Origin"), func(o string) bool { return !s.ours(o, r) })
 }
 
-// ours reports whether an Origin is not that of a page of another site. Libraries for WebSockets that are no browser send none, or make one
-// up: Slack's own, the address that they dial, or what no browser would write, which is let pass.
+// ours reports whether an Origin is not that of a page of another site. WebSocket libraries that
+// are no browser send no Origin or make one up. Slack's own sends the address that it dials; others
+// send what no browser would write, which is accepted.
 func (s *Sim) ours(origin string, r *http.Request) bool {
 	u, err := url.Parse(origin)
 	switch {
@@ -96,6 +101,7 @@ func (s *Sim) ours(origin string, r *http.Request) bool {
 		return true
 	}
 	slack := u.Scheme == "https" && (u.Host == "slack.com" || strings.HasSuffix(u.Host, ".slack.com"))
-	odd := u.Scheme+"://"+u.Host != origin && s.nameAllowed(u.Hostname(), r) // a browser writes no path, not even a slash
+	// A browser writes no path, not even a slash.
+	odd := u.Scheme+"://"+u.Host != origin && s.nameAllowed(u.Hostname(), r)
 	return strings.HasPrefix(r.URL.Path, linkPath) && (slack || odd)
 }

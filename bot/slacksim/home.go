@@ -17,7 +17,8 @@ type Home struct {
 	ID, Hash string
 	Blocks   []map[string]any // as they were sent
 	Plain    string           // what a reader sees
-	Versions []Version        // every view that was published for this person, oldest first
+	// Every view that was published for this person, oldest first.
+	Versions []Version
 }
 
 // home is a published view. It is replaced, never changed in place.
@@ -28,7 +29,7 @@ type home struct {
 	rev  uint64
 }
 
-// Home returns what the bot published for a person; false if nothing yet.
+// Home returns what the bot published for a person; false if it published nothing yet.
 func (s *Sim) Home(user string) (Home, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -41,8 +42,8 @@ func (s *Sim) Home(user string) (Home, bool) {
 	return h, true
 }
 
-// OpenHome opens the bot's Home tab as a person. The app gets app_home_opened, with the view that is there already. People of
-// other organisations have no Home of the bot.
+// OpenHome opens the bot's Home tab as a person. The app gets app_home_opened, with the view that
+// is already there. People of other organisations have no Home of the bot.
 func (s *Sim) OpenHome(user string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -62,7 +63,8 @@ func (s *Sim) OpenHome(user string) error {
 	return nil
 }
 
-// ClickHome presses a button of the Home tab and waits for the app's ack, at most AckTimeout. The value may be empty.
+// ClickHome presses a button of the Home tab and waits for the app's ack, AckTimeout at most. The
+// value may be empty.
 func (s *Sim) ClickHome(ctx context.Context, user, actionID, value string) error {
 	s.mu.Lock()
 	u, err := s.userLocked(user)
@@ -87,7 +89,8 @@ func (s *Sim) ClickHome(ctx context.Context, user, actionID, value string) error
 	return err
 }
 
-// publishLocked is views.publish. What is wrong with a view comes as invalid_arguments, not as invalid_blocks.
+// publishLocked implements views.publish. An error in a view is reported as invalid_arguments, not
+// as invalid_blocks.
 func (s *Sim) publishLocked(c *call) (obj, *refusal) {
 	u := s.users[c.args["user_id"]]
 	if u == nil || u.BotID != "" {
@@ -117,7 +120,8 @@ func (s *Sim) publishLocked(c *call) (obj, *refusal) {
 	var problems []string
 	for i, b := range blocks {
 		at := "/view/blocks/" + strconv.Itoa(i)
-		if b["type"] == "markdown" { // only in messages (facts: slack.md §3.1)
+		// Markdown blocks are only for messages (facts: slack.md §3.1).
+		if b["type"] == "markdown" {
 			problems = append(problems, "unsupported type: markdown [json-pointer:"+at+"/type]")
 			continue
 		}

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Calls a minute of Slack's rate tiers (facts: slack.md §1.2; the "+" of Slack's tables, unpublished bursts, is left out).
+// The calls a minute of Slack's rate tiers (facts: slack.md §1.2). The "+" of Slack's tables,
+// unpublished bursts, is left out.
 const (
 	tierFree = 0   // not limited here: auth.test, chat.getPermalink
 	tier1    = 1   // apps.manifest.create
@@ -17,7 +18,7 @@ const (
 
 const (
 	limitWindow = time.Minute
-	limitBurst  = 10 // of the token bucket; nobody outside of Slack knows the real one
+	limitBurst  = 10 // of the token bucket; Slack's real one is unknown
 )
 
 // limits counts calls per key (method, or method and channel).
@@ -36,7 +37,7 @@ func newLimits(kind Limiter) limits {
 	return limits{kind: kind, windows: map[string][]time.Time{}, buckets: map[string]bucket{}}
 }
 
-// take asks for one call. A refused call costs nothing; retryAfter is in whole seconds, at least 1.
+// take asks for one call. A refused call costs nothing. retryAfter is in whole seconds, at least 1.
 func (l *limits) take(key string, perMinute int, now time.Time) (ok bool, retryAfter int) {
 	window := l.used(key, now)
 	switch {
@@ -49,7 +50,8 @@ func (l *limits) take(key string, perMinute int, now time.Time) (ok bool, retryA
 		}
 		b.tokens = min(limitBurst, b.tokens+now.Sub(b.at).Seconds()*rate)
 		b.at = now
-		// The tolerance is for the float's own error, so that a client that waits exactly Retry-After gets through.
+		// The tolerance covers the float's error, so that a client that waits exactly Retry-After
+		// gets through.
 		if b.tokens < 1-1e-9 {
 			l.buckets[key] = b
 			return false, max(1, int(math.Ceil((1-b.tokens)/rate-1e-6)))

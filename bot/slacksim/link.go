@@ -23,15 +23,19 @@ const (
 	writeWithin   = 10 * time.Second
 	ticketFor     = 30 * time.Second
 	warningBefore = 10 * time.Second // between the warning and the end of a socket
-	outBound      = 4096             // frames waiting for a slow app; more are lost, and redelivered for want of an ack
+	// outBound is how many frames wait for a slow app. More are lost, and redelivered because no
+	// ack comes.
+	outBound = 4096
 )
 
-// socket is one WebSocket of the app's.
+// socket is one WebSocket of the app.
 type socket struct {
-	id   int
-	ws   *websocket.Conn
-	out  chan frame
-	gone chan struct{} // closed when the reader has ended: a hijacked request's context does not end with its client
+	id  int
+	ws  *websocket.Conn
+	out chan frame
+	// Closed when the reader has ended, for the context of a hijacked request does not end with its
+	// client.
+	gone chan struct{}
 
 	dead bool // half-open: guarded by Sim.mu
 }
@@ -69,7 +73,8 @@ func (s *Sim) serveLink(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "bad ticket", http.StatusUnauthorized)
 		return
 	}
-	up := websocket.Upgrader{WriteBufferSize: 32 << 10, CheckOrigin: func(*http.Request) bool { return true }} // refused has looked at it
+	// refused has checked the origin.
+	up := websocket.Upgrader{WriteBufferSize: 32 << 10, CheckOrigin: func(*http.Request) bool { return true }}
 	ws, err := up.Upgrade(w, r, nil)
 	if err != nil {
 		s.log.DebugContext(r.Context(), "no websocket", "error", err)
@@ -88,7 +93,7 @@ func (s *Sim) serveLink(w http.ResponseWriter, r *http.Request) {
 	s.read(c)
 }
 
-// register greets a socket and makes it one of those that get envelopes.
+// register greets a socket and adds it to those that get envelopes.
 func (s *Sim) register(c *socket) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -149,7 +154,8 @@ func (s *Sim) read(c *socket) {
 		s.mu.Unlock()
 		switch {
 		case dead:
-			// Half-open: whatever the app still sends disappears, until it gives up or the workspace closes.
+			// Half-open: everything that the app still sends disappears, until it gives up or the
+			// workspace closes.
 			raw := c.ws.NetConn()
 			_ = raw.SetReadDeadline(time.Time{})
 			_, _ = io.Copy(io.Discard, raw)
@@ -164,7 +170,7 @@ func (s *Sim) read(c *socket) {
 	}
 }
 
-// next reads a frame, but no more of it than tells that it is too long.
+// next reads a frame, but no more of it than is needed to see that it is too long.
 func (c *socket) next() ([]byte, error) {
 	_, r, err := c.ws.NextReader()
 	if err != nil {
@@ -195,7 +201,7 @@ func (s *Sim) write(c *socket) {
 		dead := c.dead
 		s.mu.Unlock()
 		if dead {
-			// Slack does not know yet, and sends into the void until the pongs are missed.
+			// Slack does not know yet, and sends into the void until it misses the pongs.
 			if silent.IsZero() {
 				silent = time.Now()
 			} else if time.Since(silent) >= 2*pingEvery {
@@ -212,8 +218,9 @@ func (s *Sim) write(c *socket) {
 	}
 }
 
-// Disconnect announces the end of all open sockets and ends them as Slack does: "warning" is sent first, 10 s later
-// "refresh_requested", then the socket is closed; any other reason is sent and the socket is closed at once.
+// Disconnect announces the end of all open sockets and ends them as Slack does. "warning" is sent
+// first, "refresh_requested" 10 s later, and then the socket is closed. Any other reason is sent,
+// and the socket is closed at once.
 func (s *Sim) Disconnect(reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -245,8 +252,9 @@ func (s *Sim) Cut() {
 	}
 }
 
-// HalfOpen makes the n oldest sockets (all, if n < 0) silent without closing them, as a lost NAT entry does: nothing that either
-// side sends arrives any more. Slack notices after about 20 s, and until then goes on choosing such sockets for envelopes.
+// HalfOpen makes the n oldest sockets (all, if n < 0) silent without closing them, as a lost NAT
+// entry does: nothing that either side sends arrives any more. Slack notices after about 20 s, and
+// goes on choosing such sockets for envelopes until then.
 func (s *Sim) HalfOpen(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -258,7 +266,7 @@ func (s *Sim) HalfOpen(n int) {
 	}
 }
 
-// sleepDone waits for d, or says false if the workspace closes first.
+// sleepDone waits for d and returns true, or returns false if the workspace closes first.
 func (s *Sim) sleepDone(d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()

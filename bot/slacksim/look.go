@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// What the workspace tells people (not the bot; the bot reads error names).
+// The errors that the workspace shows to people. The bot gets error names instead.
 var (
 	ErrClosed           = errors.New("the workspace is closed")
 	ErrUserNotFound     = errors.New("user not found")
@@ -32,20 +32,25 @@ type Message struct {
 	BotID       string           // not empty: written by a bot
 	Text        string           // entity-escaped, as Slack stores it
 	Blocks      []map[string]any // as they were sent
-	Plain       string           // what a reader reads: of the blocks if there are some, but for buttons, else of the text; Markdown stays as it is
-	Edited      bool             // has the "(edited)" mark
-	Deleted     bool
-	Metadata    map[string]any
-	Ephemeral   string    // the only user who sees it; empty: everybody
-	Versions    []Version // every text that was visible, oldest first; the last is the present one. Of a stream: to its recipient
+	// What a reader reads: the blocks without buttons if there are some, else the text. Markdown
+	// stays as it is.
+	Plain     string
+	Edited    bool // has the "(edited)" mark
+	Deleted   bool
+	Metadata  map[string]any
+	Ephemeral string // the only user who sees it; empty: everybody
+	// Every text that was visible, oldest first; the last is the present one. Of a stream, what its
+	// recipient saw.
+	Versions []Version
 
 	Files []map[string]any // file objects, as files.info returns them
 
-	Stream    StreamState // of a native stream
-	Recipient string      // who reads along while the stream is live; empty in direct messages
+	Stream StreamState // of a native stream
+	// Who sees the stream grow while it is live; empty in direct messages.
+	Recipient string
 }
 
-// Version is what a message showed from a moment on.
+// Version is what a message showed from one moment to the next change.
 type Version struct {
 	At     time.Time
 	Plain  string
@@ -70,8 +75,8 @@ type Call struct {
 	Args    map[string]string // without the token; nested values as JSON
 	OK      bool
 	Error   string // Slack's error name, or "http 503"
-	Refused bool   // by a limit or a fault, without any effect
-	Carried bool   // it took effect, even if the answer said otherwise
+	Refused bool   // by a limit or a fault; it had no effect
+	Carried bool   // it took effect, even if the answer denied that
 	Status  int    // HTTP
 	Result  map[string]any
 
@@ -81,14 +86,16 @@ type Call struct {
 // Ping is a notification that a message of the bot caused.
 type Ping struct {
 	Channel, TS string
-	Method      string // the call that did it. Slack does not notify for edits; they are listed, since they still show a live mention
-	Who         string // "here", "channel", "everyone", "U…" or "S…"
+	// The call that caused it. Slack does not notify for edits; they are listed because they still
+	// show a live mention.
+	Method string
+	Who    string // "here", "channel", "everyone", "U…" or "S…"
 }
 
 // Unfurl is a URL that Slack's servers would have fetched.
 type Unfurl struct{ Channel, TS, URL string }
 
-// Message returns one message, also a deleted one.
+// Message returns one message, even a deleted one.
 func (s *Sim) Message(channel, ts string) (Message, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -99,8 +106,9 @@ func (s *Sim) Message(channel, ts string) (Message, bool) {
 	return s.viewLocked(c.byTS[ts]), true
 }
 
-// MessageFor returns a message as one person sees it now: of a native stream in a channel only its recipient sees more than
-// the first chunk until it is stopped. Versions stay those of the recipient.
+// MessageFor returns a message as one person sees it now. Of a native stream in a channel, only its
+// recipient sees more than the first chunk until it is stopped. Versions are those of the
+// recipient.
 func (s *Sim) MessageFor(viewer, channel, ts string) (Message, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,19 +123,21 @@ func (s *Sim) MessageFor(viewer, channel, ts string) (Message, bool) {
 	return s.viewForLocked(c.byTS[ts], u.ID), true
 }
 
-// Channel returns the messages of a channel that are not in threads, oldest first, without deleted ones.
+// Channel returns the messages of a channel that are not in threads, oldest first, without deleted
+// ones.
 func (s *Sim) Channel(channel string) []Message {
 	return s.list(channel, func(m *message) bool { return !m.deleted && (m.thread == "" || m.broadcast) })
 }
 
-// Thread returns a thread, the parent first, without deleted replies. A deleted parent that has replies is there, as Deleted.
+// Thread returns a thread, the parent first, without deleted replies. A deleted parent that has
+// replies is included, as Deleted.
 func (s *Sim) Thread(channel, ts string) []Message {
 	return s.list(channel, func(m *message) bool {
 		return m.ts == ts && (!m.deleted || m.tombstone) || m.thread == ts && !m.deleted
 	})
 }
 
-// Replies is Thread without the parent: what was written under it.
+// Replies returns a thread without its parent.
 func (s *Sim) Replies(channel, ts string) []Message {
 	return s.list(channel, func(m *message) bool { return m.thread == ts && !m.deleted })
 }
@@ -189,14 +199,16 @@ func (s *Sim) Calls(methods ...string) []Call {
 	return out
 }
 
-// Notified returns who was, or could have been, notified by the bot's messages. A safe bot causes none.
+// Notified returns who was, or could have been, notified by the bot's messages. A safe bot causes
+// none.
 func (s *Sim) Notified() []Ping {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.pings.list)
 }
 
-// Unfurled returns the URLs that the bot posted without both unfurl flags set to false. A safe bot causes none.
+// Unfurled returns the URLs that the bot posted without both unfurl flags set to false. A safe bot
+// causes none.
 func (s *Sim) Unfurled() []Unfurl {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -228,7 +240,8 @@ func (s *Sim) Opened() int {
 	return s.opened
 }
 
-// viewLocked copies a message for a caller outside of the lock. Blocks and metadata are never changed in place, so they are shared.
+// viewLocked copies a message for a caller that does not hold the lock. Blocks and metadata are
+// never changed in place, so they are shared.
 func (s *Sim) viewLocked(m *message) Message { return s.viewForLocked(m, "") }
 
 func (s *Sim) viewForLocked(m *message, viewer string) Message {

@@ -13,8 +13,9 @@ var (
 	mdItem    = regexp.MustCompile(`^\s*(?:[-*+]|\d+[.)])\s+(.*)$`)
 )
 
-// expandMarkdown makes of a markdown block the blocks that Slack makes: a header per heading, a rich_text per run of text and
-// one per fence, a table, a divider (facts: slack.md §3.1; what exactly is inside them is not documented and only rough here).
+// expandMarkdown returns the blocks that Slack makes of a markdown block: a header per heading, a
+// rich_text per run of text and one per fence, a table, a divider (facts: slack.md §3.1). What
+// exactly is inside them is not documented, and only rough here.
 func expandMarkdown(md string) []obj {
 	var out []obj
 	var run []string
@@ -118,7 +119,8 @@ func lineKind(line string) string {
 	return "text"
 }
 
-// textElements makes rich_text elements of stored text: users, channels, broadcasts, links and plain text.
+// textElements returns the rich_text elements of stored text: users, channels, broadcasts, links
+// and plain text.
 func textElements(text string) []any {
 	var out []any
 	plain := func(t string) {
@@ -164,7 +166,7 @@ func richText(elements []any) obj {
 	return obj{"type": "rich_text", "elements": []any{obj{"type": "rich_text_section", "elements": elements}}}
 }
 
-// cutRunes shortens text to n characters.
+// cutRunes returns the first n characters of text.
 func cutRunes(text string, n int) string {
 	for i := range text {
 		if n == 0 {

@@ -12,7 +12,8 @@ import (
 
 type obj = map[string]any
 
-// message is a message as the workspace stores it. Blocks and metadata are replaced, never changed in place.
+// message is a message as the workspace stores it. Blocks and metadata are replaced, never changed
+// in place.
 type message struct {
 	channel, ts string
 	thread      string // parent's ts, for replies
@@ -31,7 +32,7 @@ type message struct {
 	rev         uint64
 	files       []*file
 	attachments []any   // previews of links
-	stream      *stream // not nil: a native stream, or what was one
+	stream      *stream // nil: it is not, and was not, a native stream
 }
 
 type status struct {
@@ -46,19 +47,19 @@ func (st *status) now(now time.Time) string {
 	return st.text
 }
 
-// nextTSLocked makes a message timestamp: unique in the workspace, and increasing.
+// nextTSLocked returns a new message timestamp, unique in the workspace and increasing.
 func (s *Sim) nextTSLocked() string {
 	s.lastMicro = max(time.Now().UnixMicro(), s.lastMicro+1)
 	return fmt.Sprintf("%d.%06d", s.lastMicro/1e6, s.lastMicro%1e6)
 }
 
-// idLocked makes an id such as Ev0000000012.
+// idLocked returns a new id, such as Ev0000000012.
 func (s *Sim) idLocked(prefix string) string {
 	s.lastID++
 	return fmt.Sprintf("%s%010d", prefix, s.lastID)
 }
 
-// addLocked puts a new message into its channel and tells everybody.
+// addLocked puts a new message into its channel and sends its events.
 func (s *Sim) addLocked(c *channel, m *message) {
 	m.channel, m.ts = c.ID, s.nextTSLocked()
 	c.messages = append(c.messages, m)
@@ -69,7 +70,7 @@ func (s *Sim) addLocked(c *channel, m *message) {
 	}
 }
 
-// changedLocked notes what the message shows now.
+// changedLocked records what the message shows now.
 func (s *Sim) changedLocked(m *message) {
 	m.rev = s.touchLocked()
 	if !m.deleted {
@@ -77,8 +78,9 @@ func (s *Sim) changedLocked(m *message) {
 	}
 }
 
-// rootLocked finds the parent of the thread that ts belongs to. Slack asks for the parent's ts; for a reply's we take its parent.
-// It returns "" if ts is unknown or deleted for good: a post then lands outside of the thread, as on Slack.
+// root returns the parent of the thread that ts belongs to. Slack asks for the parent's ts;
+// for a reply's ts we take its parent. It returns "" if ts is unknown or deleted for good: a post
+// then lands outside of the thread, as on Slack.
 func (c *channel) root(ts string) string {
 	m := c.byTS[ts]
 	switch {
@@ -116,7 +118,8 @@ func (s *Sim) removeLocked(c *channel, m *message) {
 	m.tombstone = len(c.replies(m.ts)) > 0
 	s.changedLocked(m)
 	if p := c.byTS[m.thread]; p != nil {
-		p.tombstone = p.tombstone && len(c.replies(p.ts)) > 0 // nothing is left of a thread without replies
+		// Without replies nothing is left of a thread.
+		p.tombstone = p.tombstone && len(c.replies(p.ts)) > 0
 		p.rev = s.touchLocked()
 	}
 	ev := obj{"type": "message", "subtype": "message_deleted", "hidden": true, "deleted_ts": m.ts, "previous_message": before}
@@ -126,7 +129,7 @@ func (s *Sim) removeLocked(c *channel, m *message) {
 	s.messageEventLocked(c, ev)
 }
 
-// messageLocked is the message as the Web API and the events show it.
+// messageLocked returns the message as the Web API and the events show it.
 func (s *Sim) messageLocked(c *channel, m *message, meta bool) obj {
 	o := obj{"type": "message", "ts": m.ts, "team": s.cfg.Team.ID}
 	if m.thread != "" {
@@ -198,8 +201,8 @@ func (s *Sim) messageLocked(c *channel, m *message, meta bool) obj {
 	return o
 }
 
-// translateLocked returns the blocks that Slack makes of a message: rich_text for what people write, and for markdown blocks
-// what they expand to. Every block gets a block_id.
+// translateLocked returns the blocks that Slack makes of a message: rich_text for what people
+// write, and for markdown blocks what they expand to. Every block gets a block_id.
 func (s *Sim) translateLocked(m *message) []any {
 	var out []any
 	if len(m.blocks) == 0 && m.botID == "" && m.text != "" {
@@ -213,7 +216,7 @@ func (s *Sim) translateLocked(m *message) []any {
 	return out
 }
 
-// translateBlocks is translateLocked for blocks alone.
+// translateBlocks returns the blocks that Slack makes of blocks.
 func translateBlocks(blocks []obj) []obj {
 	var out []obj
 	for _, b := range blocks {
@@ -238,7 +241,8 @@ func clone(o obj) obj {
 	return c
 }
 
-// str, objs and truth read loosely typed JSON.
+// str returns a JSON string; empty if v is something else. objs and jsonText read loosely typed
+// JSON in the same way.
 func str(v any) string {
 	t, _ := v.(string)
 	return t
@@ -268,7 +272,8 @@ func jsonText(v any) string {
 	return string(b)
 }
 
-// seconds compares message timestamps: "1700000000.000200" as microseconds. A bad one is 0.
+// tsMicro returns a message timestamp such as "1700000000.000200" in microseconds, for comparing; 0
+// for a bad one.
 func tsMicro(ts string) int64 {
 	sec, frac, _ := strings.Cut(ts, ".")
 	n, err := strconv.ParseInt(sec, 10, 64)

@@ -14,14 +14,14 @@ import (
 //go:embed web
 var web embed.FS
 
-// maxPageBody is how much one request of the page may bring, in bytes: a few files in base64.
+// maxPageBody is how many bytes one request of the page may have: a few files in base64.
 const maxPageBody = 32 << 20
 
-// Bounds on what the page brings, for it asks nobody who they are.
+// The bounds on what the page sends, for it asks nobody who they are.
 const (
-	maxUploads = 10        // of one message, as in Slack
-	maxStored  = 256 << 20 // bytes of messages and files that were ever written on the page
-	entryBytes = 1 << 10   // what a message or a file takes besides its content, generously
+	maxUploads = 10        // files of one message, as in Slack
+	maxStored  = 256 << 20 // bytes of all messages and files ever written on the page
+	entryBytes = 1 << 10   // what a message or a file takes besides its content, at most
 )
 
 // newPage serves the browser page and its endpoints:
@@ -30,9 +30,10 @@ const (
 //	GET  /page/state       people, channels, commands and the notice
 //	GET  /page/file?user=U…&id=F…       a file
 //	GET  /page/events?user=U…&after=0   server-sent events: what changed since, for this person
-//	POST /page/say, /page/command, /page/click, /page/home, /page/click-home, /page/stop, /page/edit, /page/delete   JSON, as that person
+//	POST /page/say, /page/command, /page/click, /page/home, /page/click-home, /page/stop,
+//	     /page/edit, /page/delete       JSON, as that person
 //
-// Whoever reaches it may speak as anybody. Who that is, is decided before (Sim.refused).
+// Whoever reaches the page may speak as anybody. Sim.refused decides who reaches it.
 func (s *Sim) newPage() http.Handler {
 	mux := http.NewServeMux()
 	files, err := fs.Sub(web, "web")
@@ -91,7 +92,8 @@ type pageRequest struct {
 	Files uploads `json:"files"` // with name, type and data in base64
 }
 
-// uploads are a message's files. They are counted while they are read: a small body may have very many.
+// uploads are a message's files. They are counted while being read, because a small body may have
+// very many.
 type uploads []Upload
 
 // UnmarshalJSON reads at most maxUploads files.
@@ -113,7 +115,8 @@ func (u *uploads) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// keep counts what a request of the page leaves in the workspace, and refuses what would be too much.
+// keep counts what a request of the page leaves in the workspace, and refuses what would be too
+// much.
 func (s *Sim) keep(q pageRequest) error {
 	if utf8.RuneCountInString(q.Text) > cutPostText {
 		return fmt.Errorf("%w: at most %d characters", ErrTooLong, cutPostText)
@@ -131,7 +134,8 @@ func (s *Sim) keep(q pageRequest) error {
 	return nil
 }
 
-// pageDo decodes a request of the page, and answers with what a person would read if it fails.
+// pageDo decodes a request of the page and does it. If it fails, the answer is what a person would
+// read.
 func (s *Sim) pageDo(do func(*http.Request, pageRequest) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		body, free, err := s.readBody(w, r, maxPageBody)

@@ -9,28 +9,32 @@ import (
 	"time"
 )
 
-// Bounds on the event streams of the page.
+// The bounds on the event streams of the page.
 const (
-	// pageBeat is how often the page hears from us without a change, so that it sees the status line and the budget expire.
+	// pageBeat is how often the page gets an event without a change, so that it sees the status
+	// line and the budget expire.
 	pageBeat = 5 * time.Second
 	// maxStreams is how many streams are open at a time. A further one ends the oldest.
 	maxStreams = 32
-	// streamWithin is how long one event may take to be read. Who reads more slowly is dropped.
+	// streamWithin is how long the reader of a stream may take for one event. A slower one is
+	// dropped.
 	streamWithin = 15 * time.Second
-	// leaveWithin is how long a stream that has to go may take to hear why.
+	// leaveWithin is how long a stream that is dropped may take to read the reason.
 	leaveWithin = 2 * time.Second
-	// maxEvent is about how many bytes of messages one event carries; what is over comes with the next.
+	// maxEvent is about how many bytes of messages one event carries; more come with the next.
 	maxEvent = 256 << 10
 )
 
 // pageStream is one open event stream.
 type pageStream struct {
-	out    *http.ResponseController
-	evict  chan struct{} // closed when it has to go: guarded by Sim.mu, as is out while the stream is in Sim.streams
+	out *http.ResponseController
+	// Closed when the stream is dropped. Sim.mu guards it, and out too, while the stream is in
+	// Sim.streams.
+	evict  chan struct{}
 	reason string
 }
 
-// openStream makes room for one more stream.
+// openStream adds a stream. If there are too many, it drops the oldest.
 func (s *Sim) openStream(w http.ResponseWriter) *pageStream {
 	st := &pageStream{out: http.NewResponseController(w), evict: make(chan struct{})}
 	s.mu.Lock()
@@ -40,7 +44,8 @@ func (s *Sim) openStream(w http.ResponseWriter) *pageStream {
 		s.streams = slices.Delete(s.streams, 0, 1)
 		old.reason = fmt.Sprintf("more than %d pages are open: this was the oldest. Reload it to go on here", maxStreams)
 		close(old.evict)
-		_ = old.out.SetWriteDeadline(time.Now().Add(leaveWithin)) // it may hang in a write to somebody who does not read
+		// It may hang in a write to somebody who does not read.
+		_ = old.out.SetWriteDeadline(time.Now().Add(leaveWithin))
 	}
 	s.streams = append(s.streams, st)
 	return st
@@ -57,7 +62,7 @@ func (s *Sim) closeStream(st *pageStream) {
 func (s *Sim) send(w http.ResponseWriter, st *pageStream, event string) bool {
 	s.mu.Lock()
 	select {
-	case <-st.evict: // has its deadline
+	case <-st.evict: // it has its own deadline
 	default:
 		_ = st.out.SetWriteDeadline(time.Now().Add(streamWithin))
 	}
@@ -69,8 +74,9 @@ func (s *Sim) send(w http.ResponseWriter, st *pageStream, event string) bool {
 	return err == nil
 }
 
-// pageEvents streams what changed. Nothing is queued: each event carries the newest state of all that changed since the last
-// one, so a slow browser skips versions and never falls behind. A stream that has to go hears why in an event named "dropped".
+// pageEvents streams what changes. It queues nothing: each event carries the newest state of all
+// that changed since the last one, so a slow browser skips versions and never falls behind. A
+// stream that is dropped gets the reason in an event named "dropped".
 func (s *Sim) pageEvents(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	u, err := s.userLocked(r.URL.Query().Get("user"))
@@ -80,7 +86,8 @@ func (s *Sim) pageEvents(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("Connection", "close") // when the stream is over, so that nothing is left of one that was dropped
+	// The connection ends with the stream, so that nothing is left of one that was dropped.
+	w.Header().Set("Connection", "close")
 	st := s.openStream(w)
 	defer s.closeStream(st)
 	beat := time.NewTicker(pageBeat)
@@ -113,8 +120,8 @@ func (s *Sim) pageEvents(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// pageChangesLocked is what a person sees and that changed after a change, as JSON: all of it, up to the newest change, or the oldest
-// part that an event carries, up to the change that is returned.
+// pageChangesLocked returns as JSON what a person sees and what changed since a change: all of it,
+// or the oldest part that fits an event. It also returns the last change that is included.
 func (s *Sim) pageChangesLocked(u *User, seen uint64) (data string, upTo uint64) {
 	now := time.Now()
 	statuses := []any{}
@@ -136,7 +143,8 @@ func (s *Sim) pageChangesLocked(u *User, seen uint64) (data string, upTo uint64)
 	}), upTo
 }
 
-// pageMessagesLocked is what changed in the messages that a person sees, oldest change first, until an event is full.
+// pageMessagesLocked returns what changed in the messages that a person sees, oldest change first,
+// until an event is full.
 func (s *Sim) pageMessagesLocked(u *User, seen uint64) (messages []json.RawMessage, upTo uint64) {
 	var changed []*message
 	for _, id := range s.chanOrder {
@@ -170,7 +178,7 @@ func (s *Sim) pageMessagesLocked(u *User, seen uint64) (messages []json.RawMessa
 	return messages, s.rev
 }
 
-// pageMessageLocked is a message as a person sees it.
+// pageMessageLocked returns a message as a person sees it.
 func (s *Sim) pageMessageLocked(m *message, u *User) obj {
 	text, blocks, all := s.shownLocked(m, u.ID)
 	o := obj{

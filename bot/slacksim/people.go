@@ -9,10 +9,12 @@ import (
 	"time"
 )
 
-// Say writes a message as a person (id or name) into a channel (id, "#name", name, or "@name" for the direct messages of that
-// person with the bot), into a thread if threadTS is not empty. As in Slack's composer, "@name" and "#name" become mentions and
-// links are marked; tokens such as <@U…> may be written too. It returns the message's timestamp and does not block. It panics
-// if person or channel do not exist or the person is not in it: a wrong test script, not a fault.
+// Say writes a message as a person (id or name) into a channel (id, "#name", name, or "@name" for
+// the direct messages of that person with the bot), and into a thread if threadTS is not empty. As
+// in Slack's composer, "@name" and "#name" become mentions and links are marked; tokens such as
+// <@U…> may be written too. It returns the message's timestamp and does not block. It panics if
+// the person or the channel does not exist or the person is not in it, for the test's script is
+// wrong then.
 func (s *Sim) Say(user, channel, threadTS, text string) string {
 	ts, err := s.say(user, channel, threadTS, text)
 	if err != nil {
@@ -43,8 +45,9 @@ func (s *Sim) say(user, channel, threadTS, text string, files ...Upload) (string
 	return m.ts, nil
 }
 
-// Edit changes a person's own message. The app gets message_changed, and app_mention again (with "edited" and the same ts) if
-// the bot is mentioned; whether Slack sends that for a mention that was not there before is unknown, and we send it.
+// Edit changes a person's own message. The app gets message_changed, and app_mention again (with
+// "edited" and the same ts) if the bot is mentioned. Whether Slack sends that for a mention that
+// was not there before is unknown; we send it.
 func (s *Sim) Edit(user, channel, ts, text string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -68,8 +71,9 @@ func (s *Sim) Edit(user, channel, ts, text string) error {
 	return nil
 }
 
-// UnfurlLink does what Slack does some time after somebody wrote a link: it adds a preview to the message. The app gets a
-// message_changed in which neither text nor "edited" changed. It returns ErrNoText if there is no link in the message.
+// UnfurlLink does what Slack does some time after somebody wrote a link: it adds a preview to the
+// message. The app gets a message_changed in which neither text nor "edited" changed. It returns
+// ErrNoText if the message has no link.
 func (s *Sim) UnfurlLink(channel, ts string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -98,7 +102,7 @@ func (s *Sim) UnfurlLink(channel, ts string) error {
 	return nil
 }
 
-// Delete removes a person's own message. One that has replies stays as a tombstone.
+// Delete removes a person's own message. A message with replies stays as a tombstone.
 func (s *Sim) Delete(user, channel, ts string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -156,10 +160,11 @@ func (s *Sim) Invite(channel string) error {
 	return nil
 }
 
-// Command types a slash command and waits for the app's ack, at most AckTimeout. It returns what the ack showed to the person;
-// the zero Message if the ack was empty, or showed it to the whole channel. What the app sends to the response_url later is in
-// Ephemerals or in the channel. The errors are what a person would read: ErrCommandNotFound, ErrDispatchFailed (no socket is
-// open), ErrOperationTimeout (no ack in time).
+// Command types a slash command and waits for the app's ack, AckTimeout at most. It returns what
+// the ack showed to the person: the zero Message if the ack was empty, or showed it to the whole
+// channel. What the app sends to the response_url later is in Ephemerals or in the channel. The
+// errors are what a person would read: ErrCommandNotFound, ErrDispatchFailed (no socket is open),
+// ErrOperationTimeout (no ack in time).
 func (s *Sim) Command(ctx context.Context, user, channel, command, text string) (Message, error) {
 	s.mu.Lock()
 	u, c, err := s.memberLocked(user, channel)
@@ -171,7 +176,8 @@ func (s *Sim) Command(ctx context.Context, user, channel, command, text string) 
 	for _, cmd := range s.cfg.Commands {
 		known = known || cmd == command
 	}
-	// People of other organisations cannot use slash commands in shared channels (facts: slack.md §5.3).
+	// People of other organisations cannot use slash commands in shared channels (facts: slack.md
+	// §5.3).
 	if !known || u.TeamID != s.cfg.Team.ID || !s.scopeLocked("commands") {
 		s.mu.Unlock()
 		return Message{}, fmt.Errorf("%s is %w", command, ErrCommandNotFound)

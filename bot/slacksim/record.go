@@ -1,6 +1,7 @@
 package slacksim
 
-// A record of what happened keeps at most so many entries and, roughly, so many bytes of them. The older half goes when it has more.
+// A record keeps at most so many entries of what happened and, roughly, so many bytes of them. When
+// it has more, it drops the older half.
 const (
 	logBound = 50_000
 	logBytes = 64 << 20
@@ -13,7 +14,7 @@ type record[T any] struct {
 	bytes int
 }
 
-// add notes one thing of a size in bytes.
+// add records something of a size in bytes.
 func (l *record[T]) add(v T, size int) {
 	if len(l.list) >= logBound || l.bytes+size > logBytes && len(l.list) > 0 {
 		l.drop((len(l.list) + 1) / 2)
@@ -21,7 +22,7 @@ func (l *record[T]) add(v T, size int) {
 	l.list, l.sizes, l.bytes = append(l.list, v), append(l.sizes, size), l.bytes+size
 }
 
-// grow says that an entry has become larger.
+// grow records that an entry has become larger.
 func (l *record[T]) grow(i, size int) {
 	l.sizes[i] += size
 	if l.bytes += size; l.bytes > logBytes {

@@ -16,7 +16,7 @@ const (
 	maxResponses = 10_000 // at once: a flood of clicks must not fill the memory
 )
 
-// responseURL is where the app may answer a command or a click.
+// responseURL is a place where the app may answer a command or a click.
 type responseURL struct {
 	channel, user string
 	about         string // ts of the clicked message
@@ -34,13 +34,14 @@ func (s *Sim) responseURLLocked(channel, user, about string) string {
 		}
 		break
 	}
-	id := s.idLocked("r") + "-" + rand.Text() // whoever knows it may speak as the app
+	// Whoever knows the id may speak as the app.
+	id := s.idLocked("r") + "-" + rand.Text()
 	s.responseIDs = append(s.responseIDs, id)
 	s.responses[id] = &responseURL{channel: channel, user: user, about: about, until: time.Now().Add(responseFor)}
 	return s.cfg.BaseURL + "/response/" + id
 }
 
-// serveResponse takes an answer to a command or a click.
+// serveResponse handles an answer to a command or a click.
 func (s *Sim) serveResponse(w http.ResponseWriter, r *http.Request, id string) {
 	s.mu.Lock()
 	known := s.responses[id] != nil
@@ -82,8 +83,8 @@ func (s *Sim) serveResponse(w http.ResponseWriter, r *http.Request, id string) {
 	_, _ = io.WriteString(w, "ok")
 }
 
-// respond shows an answer that came in an ack or at a response_url. An empty one shows nothing. With no ephemeral message as a
-// result, the Message is zero.
+// respond shows an answer from an ack or a response_url. An empty answer shows nothing. The Message
+// is zero unless the result is an ephemeral message.
 func (s *Sim) respond(payload json.RawMessage, channel, user, about string) (Message, *refusal) {
 	var raw map[string]json.RawMessage
 	if len(payload) == 0 || json.Unmarshal(payload, &raw) != nil || len(raw) == 0 {
@@ -113,7 +114,7 @@ func (s *Sim) respond(payload json.RawMessage, channel, user, about string) (Mes
 	switch {
 	case args["delete_original"] == "true" && old != nil:
 		if old.ephemeral != "" {
-			old.deleted = true // no event: it is in no history
+			old.deleted = true // no event, for it is in no history
 			s.changedLocked(old)
 		} else {
 			s.removeLocked(c, old)
@@ -142,8 +143,8 @@ func (s *Sim) respond(payload json.RawMessage, channel, user, about string) (Mes
 	return s.viewLocked(m), nil
 }
 
-// replaceLocked puts new content into the message that a response_url is about. The app gets the change of a message that is
-// in the channel's history.
+// replaceLocked puts new content into the message that a response_url is about. If that message is
+// in the channel's history, the app gets the change as an event.
 func (s *Sim) replaceLocked(c *channel, m *message, body content) {
 	before := s.messageLocked(c, m, true)
 	m.text, m.blocks = body.text, body.blocks

@@ -24,17 +24,19 @@ type User struct {
 	Deleted            bool
 }
 
-// Channel is a conversation. The direct messages between the bot and each person are made by the workspace.
+// Channel is a conversation. The workspace itself makes the direct messages between the bot and
+// each person.
 type Channel struct {
 	ID, Name  string
 	Private   bool
-	ExtShared bool     // shared with another organisation (Slack Connect)
-	Group     bool     // a group DM (mpim)
-	NoBot     bool     // the bot is not a member
-	Members   []string // user ids; nil: all of this workspace, and people of other teams if ExtShared
+	ExtShared bool // shared with another organisation (Slack Connect)
+	Group     bool // a group DM (mpim)
+	NoBot     bool // the bot is not a member
+	// User ids; nil: all of this workspace, and people of other teams if ExtShared.
+	Members []string
 }
 
-// DefaultScopes are the bot scopes that the bot's manifest asks for (facts: slack.md §6).
+// DefaultScopes returns the bot scopes that the bot's manifest asks for (facts: slack.md §6).
 func DefaultScopes() []string {
 	return []string{
 		"app_mentions:read", "chat:write", "commands", "channels:history", "groups:history", "im:history", "mpim:history",
@@ -42,12 +44,12 @@ func DefaultScopes() []string {
 	}
 }
 
-// DefaultEvents are the bot events that the bot's manifest subscribes to (facts: slack.md §6).
+// DefaultEvents returns the bot events that the bot's manifest subscribes to (facts: slack.md §6).
 func DefaultEvents() []string {
 	return []string{"app_mention", "message.channels", "message.groups", "message.im", "message.mpim", "app_home_opened"}
 }
 
-// DefaultUsers are three colleagues, a guest, somebody of another organisation and another bot.
+// DefaultUsers returns three colleagues, a guest, somebody of another organisation and another bot.
 func DefaultUsers() []User {
 	return []User{
 		{ID: "U0ALICE001", Name: "alice", RealName: "Alice Adams"},
@@ -59,7 +61,8 @@ func DefaultUsers() []User {
 	}
 }
 
-// DefaultChannels are #general, #engineering, #random, the private #leads, #shared-extern, and #no-bot without the bot.
+// DefaultChannels returns #general, #engineering, #random, the private #leads, #shared-extern, and
+// #no-bot without the bot.
 func DefaultChannels() []Channel {
 	return []Channel{
 		{ID: "C0GENERAL1", Name: "general"},
@@ -151,7 +154,7 @@ type channel struct {
 	members  map[string]bool
 }
 
-// kind is Slack's channel_type.
+// kind returns Slack's channel_type.
 func (c *channel) kind() string {
 	switch {
 	case c.im != "":
@@ -164,7 +167,7 @@ func (c *channel) kind() string {
 	return "channel"
 }
 
-// family is the word that scopes and events use: channels, groups, im, mpim.
+// family returns the word that scopes and events use: channels, groups, im, mpim.
 func (c *channel) family() string {
 	k := c.kind()
 	if k == "channel" || k == "group" {
@@ -173,7 +176,8 @@ func (c *channel) family() string {
 	return k
 }
 
-// UserID returns the id of a person given by id or name. It panics if there is none: a wrong test script, not a fault.
+// UserID returns the id of a person given by id or name. It panics if there is no such person, for
+// the test's script is wrong then.
 func (s *Sim) UserID(user string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -184,8 +188,9 @@ func (s *Sim) UserID(user string) string {
 	return u.ID
 }
 
-// ChannelID returns the id of a channel given by id or name (with or without "#"), or of the direct messages with a person
-// given as "@name". It panics if there is none: a wrong test script, not a fault.
+// ChannelID returns the id of a channel given by id or name (with or without "#"), or of the direct
+// messages with a person given as "@name". It panics if there is none, for the test's script is
+// wrong then.
 func (s *Sim) ChannelID(channel string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

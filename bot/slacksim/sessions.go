@@ -6,13 +6,14 @@ import (
 	"time"
 )
 
-// sessionFor is how long an agent session is "processing" without news (facts: slack.md §4).
+// sessionFor is how long an agent session stays "processing" without an update (facts: slack.md
+// §4).
 const sessionFor = time.Hour
 
-// ErrNothingToStop says that no agent session of the thread shows a stop button.
+// ErrNothingToStop reports that no agent session of the thread shows a stop button.
 var ErrNothingToStop = errors.New("nothing to stop")
 
-// session is an agent session: what the app says of its work in a thread.
+// session is an agent session: what the app reports about its work in a thread.
 type session struct {
 	status, title string
 	until         time.Time
@@ -28,7 +29,8 @@ func (se *session) now(now time.Time) string {
 	return se.status
 }
 
-// setSessionLocked is agents.sessions.setStatus. Only apps that are declared as agents have sessions (Config.Agent).
+// setSessionLocked implements agents.sessions.setStatus. Only apps that are declared as agents have
+// sessions (Config.Agent).
 func (s *Sim) setSessionLocked(c *call) (obj, *refusal) {
 	if !s.cfg.Agent {
 		return nil, refuse("not_agent_app")
@@ -65,7 +67,8 @@ func (s *Sim) noteSessionLocked(key threadKey, status string) *session {
 	return se
 }
 
-// Session returns the status of the agent session of a thread: active, processing, suspended or closed; "" if there is none.
+// Session returns the status of the agent session of a thread: active, processing, suspended or
+// closed; "" if there is none.
 func (s *Sim) Session(channel, threadTS string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -76,9 +79,10 @@ func (s *Sim) Session(channel, threadTS string) string {
 	return s.sessions[threadKey{c.ID, threadTS}].now(time.Now())
 }
 
-// StopSession presses Slack's own stop button in a thread. It is there while the session is "processing", or a stream of the bot
-// is live there, and the app subscribes to agent_session_stopped; else the error is ErrNothingToStop. The app gets the event;
-// appending to the streams of the thread fails with stopped_by_user from then on, stopping them does not.
+// StopSession presses Slack's own stop button in a thread. The button is there if the app
+// subscribes to agent_session_stopped, while the session is "processing" or a stream of the bot is
+// live there; otherwise the error is ErrNothingToStop. The app gets the event. From then on,
+// appending to the thread's streams fails with stopped_by_user; stopping them does not.
 func (s *Sim) StopSession(user, channel, threadTS string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -105,19 +109,19 @@ func (s *Sim) StopSession(user, channel, threadTS string) error {
 	return nil
 }
 
-// stoppableLocked says whether a thread shows Slack's stop button.
+// stoppableLocked reports whether a thread shows Slack's stop button.
 func (s *Sim) stoppableLocked(key threadKey, streaming bool) bool {
 	processing := s.sessions[key].now(time.Now()) == "processing"
 	return s.cfg.Agent && slices.Contains(s.cfg.Events, "agent_session_stopped") && (processing || streaming)
 }
 
-// stoppableThreadsLocked lists the threads in which a person sees Slack's stop button.
+// stoppableThreadsLocked returns the threads in which a person sees Slack's stop button.
 func (s *Sim) stoppableThreadsLocked(u *User) []any {
 	list := []any{}
 	if !s.cfg.Agent {
 		return list
 	}
-	found := map[threadKey]bool{} // whether a stream is live there
+	found := map[threadKey]bool{} // true: a stream is live there
 	for key := range s.sessions {
 		found[key] = false
 	}
@@ -136,7 +140,8 @@ func (s *Sim) stoppableThreadsLocked(u *User) []any {
 	return list
 }
 
-// sessionStatus says whether Slack knows a session's status (agents.sessions.setStatus, chat.stopStream).
+// sessionStatus reports whether Slack knows a session's status (agents.sessions.setStatus,
+// chat.stopStream).
 func sessionStatus(status string) bool {
 	return slices.Contains([]string{"active", "processing", "suspended", "closed"}, status)
 }

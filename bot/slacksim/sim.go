@@ -1,16 +1,21 @@
-// Package slacksim is a Slack workspace on this machine: an http.Handler that speaks Slack's Web API and Socket Mode well
-// enough that a bot cannot tell, and that is strict where Slack is strict (token types, scopes, lengths, rate limits).
+// Package slacksim is a Slack workspace on this machine. It is an http.Handler that speaks Slack's
+// Web API and Socket Mode so well that a bot cannot tell the difference, and it is strict where
+// Slack is strict (token types, scopes, lengths, rate limits).
 //
 // It promises:
-//   - every wait is a timer, a channel or a context, so the whole workspace runs inside a testing/synctest bubble;
-//   - one mutex owns all state; nothing is sent on a network while it is held;
-//   - [Sim.Close] returns when every goroutine that the workspace started, and every request it served, has ended;
-//   - nobody but programs of this machine may ask, and no page of another site, unless [Config.Open] and [Config.Hosts] say so;
-//   - what somebody without a token sends is bounded in bytes and time, and leaves nothing behind;
-//   - with the same [Config.Seed] the random choices (which socket, which event first) come in the same order.
+//   - Every wait is a timer, a channel or a context, so the whole workspace runs inside a
+//     testing/synctest bubble.
+//   - One mutex owns all state; nothing is sent on a network while it is held.
+//   - [Sim.Close] returns when every goroutine that the workspace started, and every request that
+//     it served, has ended.
+//   - Only programs of this machine may send requests, and no page of another site, unless
+//     [Config.Open] and [Config.Hosts] allow more.
+//   - What somebody without a token sends is bounded in bytes and time, and leaves nothing behind.
+//   - With the same [Config.Seed] the random choices (which socket, which event first) come in the
+//     same order.
 //
-// It shares no code with the bot or with its Slack library, so that it cannot share their mistakes. Where Slack does not
-// document its behaviour, the comment at the code says what was chosen.
+// It shares no code with the bot or with its Slack library, so that it cannot share their mistakes.
+// Where Slack does not document its behaviour, a comment at the code names the choice.
 package slacksim
 
 import (
@@ -30,23 +35,29 @@ import (
 // Limiter names a way to count calls against Slack's rate tiers.
 type Limiter string
 
-// The limiters. Slack publishes only "n a minute" and "short bursts are tolerated"; a bot has to live with either.
+// The limiters. Slack publishes only "n a minute" and "short bursts are tolerated"; a bot has to
+// cope with either.
 const (
 	LimiterWindow Limiter = "window" // at most n calls in any 60 s
 	LimiterBucket Limiter = "bucket" // n a minute, with bursts of 10
 	LimiterOff    Limiter = "off"
 )
 
-// Config describes a workspace and the app installed in it. The zero value is a usable workspace: a few channels and
-// people, and an app with the scopes and events that the bot's manifest asks for.
+// Config describes a workspace and the app in it. The zero value is a usable workspace: a few
+// channels and people, and an app with the scopes and events that the bot's manifest asks for.
 type Config struct {
-	Scopes   []string      // granted to the bot token; nil means DefaultScopes
-	Events   []string      // subscribed bot events; nil means DefaultEvents
-	Commands []string      // slash commands of the manifest, with the slash; nil means /llm-status
-	Agent    bool          // the app is declared as an agent: it has sessions (agents.sessions.setStatus) with a stop button
-	NoCharts bool          // the workspace refuses data_visualization and data_table blocks, as some still do
-	Limiter  Limiter       // default: LimiterWindow
-	Latency  time.Duration // of every accepted call: half before it takes effect, half after. Refusals by a limit take none
+	Scopes   []string // granted to the bot token; nil means DefaultScopes
+	Events   []string // subscribed bot events; nil means DefaultEvents
+	Commands []string // slash commands of the manifest, with the slash; nil means /llm-status
+	// The app is declared as an agent: it has sessions (agents.sessions.setStatus) with a stop
+	// button.
+	Agent bool
+	// The workspace refuses data_visualization and data_table blocks, as some still do.
+	NoCharts bool
+	Limiter  Limiter // default: LimiterWindow
+	// Of every accepted call: half before it takes effect, half after. A call that a limit refuses
+	// takes none.
+	Latency time.Duration
 
 	Team     Team
 	Bot      Bot
@@ -56,19 +67,23 @@ type Config struct {
 	BotToken string // default: DefaultBotToken
 	AppToken string // default: DefaultAppToken
 
-	// HoldEvents is how many events wait for a socket while none is open; when more come, the oldest is lost. The default, 0,
-	// loses them at once, as Slack's documentation says ("you may lose events").
+	// HoldEvents is how many events wait for a socket while none is open; when more come, the
+	// oldest is lost. With the default, 0, all are lost at once, as Slack's documentation says
+	// ("you may lose events").
 	HoldEvents int
-	// Redeliver says when an event without an ack is sent again, counted from the sending before; then it is given up. nil: after 3 s,
-	// 1 min and 5 min.
+	// Redeliver is when an event without an ack is sent again, counted from the last time; after
+	// the last entry it is given up. nil: after 3 s, 1 min and 5 min.
 	Redeliver []time.Duration
 
-	Seed    uint64       // of every random choice
-	BaseURL string       // what the workspace calls itself: root of all URLs given out. Default: DefaultBaseURL
-	Hosts   []string     // further host names that requests may ask for, besides loopback's and BaseURL's
-	Open    bool         // serves peers that are not on this machine: anybody who reaches it may speak as anybody
-	Notice  string       // shown at the top of the browser page
-	Log     *slog.Logger // default: discards
+	Seed uint64 // of every random choice
+	// The root of all URLs that the workspace gives out. Default: DefaultBaseURL.
+	BaseURL string
+	// Further host names that requests may name, besides those of loopback and of BaseURL.
+	Hosts []string
+	// Serve peers that are not on this machine: whoever reaches the workspace may speak as anybody.
+	Open   bool
+	Notice string       // shown at the top of the browser page
+	Log    *slog.Logger // default: discards
 }
 
 // Default tokens of the workspace.
@@ -77,20 +92,20 @@ const (
 	DefaultAppToken = "xapp-slacksim-app" //nolint:gosec // not a secret: the emulator's own
 )
 
-// DefaultBaseURL is what a workspace calls itself that was told no address: tests in memory dial it.
+// DefaultBaseURL is the root of URLs when Config names none. Tests in memory dial it.
 const DefaultBaseURL = "http://slack"
 
 // linkPath is where sockets are opened.
 const linkPath = "/link/"
 
-// Sim is the workspace. Its methods may be called from several goroutines at once.
+// Sim is the workspace. Its methods are safe for concurrent use.
 type Sim struct {
 	cfg      Config
 	log      *slog.Logger
 	methods  map[string]method
 	page     http.Handler
 	markdown parser.Parser
-	hosts    []string     // names of ours besides loopback's
+	hosts    []string     // our names besides those of loopback
 	bodies   atomic.Int64 // bytes of bodies in memory
 
 	done chan struct{}  // closed by Close
@@ -100,7 +115,7 @@ type Sim struct {
 	closed      bool
 	changed     chan struct{} // closed and replaced at every change
 	rev         uint64        // number of the newest change
-	boot        string        // tells this workspace from others that had the same address
+	boot        string        // tells this workspace from an earlier one at the address
 	rand        *rand.Rand
 	lastMicro   int64 // newest message timestamp
 	lastID      int
@@ -124,7 +139,7 @@ type Sim struct {
 	opened      int
 	waiting     map[string]*delivery // by envelope id
 	envelopes   record[*Envelope]
-	strayAcks   record[string] // of no envelope of ours
+	strayAcks   record[string] // of envelopes that are not ours
 	held        []*delivery
 	responses   map[string]*responseURL
 	responseIDs []string // oldest first
@@ -133,12 +148,12 @@ type Sim struct {
 	sessions    map[threadKey]*session
 	uploads     []*pending    // oldest first
 	streams     []*pageStream // open event streams of the page, oldest first
-	stored      int           // bytes of what came from the page and stays
+	stored      int           // bytes that came from the page and stay
 }
 
 type threadKey struct{ channel, ts string }
 
-// New makes a workspace. The caller ends it with [Sim.Close].
+// New returns a workspace. The caller ends it with [Sim.Close].
 func New(cfg Config) *Sim {
 	cfg = cfg.withDefaults()
 	s := &Sim{
@@ -156,9 +171,10 @@ func New(cfg Config) *Sim {
 	return s
 }
 
-// ServeHTTP serves the Web API under /api/ (and under any other prefix, if the last path element is a method's name), the
-// sockets under /link/, answers to commands under /response/, files under /files/ and /upload/, and the
-// browser page under everything else. Who may ask is decided before anything of the request is read.
+// ServeHTTP serves the Web API under /api/ (and under any other prefix, if the last path element is
+// a method's name), the sockets under /link/, answers to commands under /response/, files under
+// /files/ and /upload/, and the browser page under everything else. It decides whether the sender
+// may ask before it reads anything of the request's body.
 func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !s.begin() {
 		http.Error(w, "closed", http.StatusServiceUnavailable)
@@ -187,7 +203,8 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Close cuts all sockets and hanging requests and waits for everything that runs. It may be called more than once.
+// Close cuts all sockets and hanging requests, and waits for everything that runs. It may be called
+// more than once.
 func (s *Sim) Close() {
 	s.mu.Lock()
 	if !s.closed {
@@ -201,8 +218,9 @@ func (s *Sim) Close() {
 	s.wg.Wait()
 }
 
-// Wait blocks until ok says true, and asks again after every change in the workspace. It returns ctx's error if ctx ends
-// first. ok runs on the caller's goroutine and may use all methods of the workspace.
+// Wait blocks until ok returns true, and calls ok again after every change in the workspace. It
+// returns ctx's error if ctx ends first. ok runs on the caller's goroutine and may use all methods
+// of the workspace.
 func (s *Sim) Wait(ctx context.Context, ok func(*Sim) bool) error {
 	for {
 		s.mu.Lock()
@@ -221,7 +239,7 @@ func (s *Sim) Wait(ctx context.Context, ok func(*Sim) bool) error {
 	}
 }
 
-// begin counts a request; the caller calls wg.Done. It says false after Close.
+// begin counts a request, for which the caller calls wg.Done. It returns false after Close.
 func (s *Sim) begin() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -239,7 +257,7 @@ func (s *Sim) goLocked(f func()) {
 	}
 }
 
-// touchLocked tells all waiters that something changed, and numbers the change.
+// touchLocked counts a change and wakes all waiters.
 func (s *Sim) touchLocked() uint64 {
 	s.rev++
 	close(s.changed)
@@ -247,7 +265,7 @@ func (s *Sim) touchLocked() uint64 {
 	return s.rev
 }
 
-// sleep waits for d, or says false if ctx or the workspace ends first.
+// sleep waits for d and returns true, or returns false if ctx or the workspace ends first.
 func (s *Sim) sleep(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return true

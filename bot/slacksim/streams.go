@@ -11,43 +11,46 @@ import (
 
 // Limits on native streams (facts: slack.md §2.1, §2.3).
 const (
-	// StreamFor is how long a stream lives from its start, whatever is appended. Measured by others: 5.2 to 5.3 minutes.
+	// StreamFor is how long a stream lives from its start, whatever is appended. Others measured
+	// 5.2 to 5.3 minutes.
 	StreamFor = 5*time.Minute + 12*time.Second
-	// StreamBytes is how much text one stream takes, in UTF-8 bytes. Measured by others: 10.6 to 11.3 KB.
+	// StreamBytes is how much text one stream takes, in UTF-8 bytes. Others measured 10.6 to 11.3
+	// KB.
 	StreamBytes = 10_600
 
 	maxStreamText = 12_000 // characters of one stream, and of one markdown_text
 	maxTaskText   = 256    // characters of the fields of tasks and plans
 )
 
-// StreamState says where a native stream is.
+// StreamState is the state of a native stream.
 type StreamState string
 
-// The states of a stream. A message that was never one has the empty state.
+// The states of a stream. A message that was never a stream has the empty state.
 const (
-	StreamLive    StreamState = "live"
-	StreamBroken  StreamState = "broken"  // it expired before it was stopped; it keeps looking unfinished
-	StreamStopped StreamState = "stopped" // or was rewritten after it broke
+	StreamLive StreamState = "live"
+	// StreamBroken is a stream that expired before it was stopped. It goes on looking unfinished.
+	StreamBroken  StreamState = "broken"
+	StreamStopped StreamState = "stopped" // stopped, or rewritten after it broke
 )
 
 // stream is the native stream that a message is or was.
 type stream struct {
 	recipient string
-	private   bool   // in direct messages: the recipient is everybody
+	private   bool   // in a direct message, where everybody is the recipient
 	mode      string // "text" or "chunks": fixed by the first payload
 	started   time.Time
 	state     StreamState
 	text      strings.Builder // all Markdown
 	chars     int
-	blocks    int   // of the chunks
+	blocks    int   // of the chunks so far
 	first     []obj // what others see until the end, as blocks and as text
 	firstText string
 	byUser    bool // the recipient pressed Slack's stop button
-	pinged    int  // pings of the text that were noted
+	pinged    int  // pings of the text that were recorded
 	ended     chan struct{}
 }
 
-// streamLocked looks up the state, and notes an expiry that nobody has noted yet.
+// streamLocked returns the state, and records an expiry.
 func (s *Sim) streamLocked(m *message) StreamState {
 	st := m.stream
 	if st == nil {
@@ -61,8 +64,9 @@ func (s *Sim) streamLocked(m *message) StreamState {
 	return st.state
 }
 
-// shownLocked is what one person sees of a message: only the recipient of a stream reads along, the others have its first
-// chunk until it ends (facts: slack.md §2.4). An empty viewer sees what the recipient sees.
+// shownLocked returns what one person sees of a message. Only the recipient of a stream sees it
+// grow; the others see its first chunk until it ends (facts: slack.md §2.4). An empty viewer sees
+// what the recipient sees.
 func (s *Sim) shownLocked(m *message, viewer string) (text string, blocks []obj, all bool) {
 	state := s.streamLocked(m)
 	if viewer == "" || state == "" || state == StreamStopped || m.stream.private || viewer == m.stream.recipient {
@@ -76,7 +80,8 @@ func (s *Sim) startStreamLocked(c *call) (obj, *refusal) {
 	if no != nil {
 		return nil, no
 	}
-	// Newer pages say that streams outside of threads are possible in channels; nobody has seen it (facts: slack.md §9).
+	// Newer pages of Slack's document streams outside of threads in channels; nobody has seen one
+	// (facts: slack.md §9).
 	root := ch.root(c.args["thread_ts"])
 	if root == "" {
 		return nil, refuse("invalid_thread_ts")
@@ -90,7 +95,8 @@ func (s *Sim) startStreamLocked(c *call) (obj, *refusal) {
 			return nil, refuse("missing_recipient_team_id")
 		}
 	}
-	// In an organisation the team must be the person's own; that a wrong one is refused so is a guess.
+	// In an organisation the team must be the person's own. That Slack refuses a wrong one in this
+	// way is a guess.
 	if u := s.users[who]; who != "" && (u == nil || c.args["recipient_team_id"] != "" && c.args["recipient_team_id"] != u.TeamID) {
 		return nil, refuse("user_not_found")
 	}
@@ -98,7 +104,7 @@ func (s *Sim) startStreamLocked(c *call) (obj, *refusal) {
 		return nil, refuse("invalid_arguments")
 	}
 	m := &message{
-		user: s.cfg.Bot.UserID, botID: s.cfg.Bot.BotID, thread: root, noUnfurl: true, // streams do not unfurl
+		user: s.cfg.Bot.UserID, botID: s.cfg.Bot.BotID, thread: root, noUnfurl: true, // as streams are
 		stream: &stream{recipient: who, private: ch.im != "", started: time.Now(), state: StreamLive, ended: make(chan struct{})},
 	}
 	in, no := parseStreamInput(c)
@@ -130,7 +136,7 @@ func (s *Sim) expire(m *message) {
 	s.streamLocked(m)
 }
 
-// liveLocked finds a stream that the bot may go on writing.
+// liveLocked returns a stream that the bot may go on writing.
 func (s *Sim) liveLocked(c *call) (*channel, *message, *refusal) {
 	ch, m, no := s.ownLocked(c, "message_not_owned_by_app")
 	if no != nil {
@@ -165,7 +171,7 @@ func (s *Sim) appendStreamLocked(c *call) (obj, *refusal) {
 	return obj{"channel": ch.ID, "ts": m.ts}, nil
 }
 
-// stopStreamLocked ends a stream. What it brings is appended, never put in place of what is there.
+// stopStreamLocked ends a stream. It appends what the stop carries, and replaces nothing.
 func (s *Sim) stopStreamLocked(c *call) (obj, *refusal) {
 	ch, m, no := s.liveLocked(c)
 	if no != nil {
@@ -214,7 +220,7 @@ func (s *Sim) stopStreamLocked(c *call) (obj, *refusal) {
 	return obj{"channel": ch.ID, "ts": m.ts, "message": s.messageLocked(ch, m, true)}, nil
 }
 
-// watchStreamLocked is watchLocked for text that grows: what was noted once is not noted with every chunk.
+// watchStreamLocked is watchLocked for text that grows: it records nothing twice.
 func (s *Sim) watchStreamLocked(c *call, m *message) {
 	who := pingsIn("", m.blocks, false)
 	for _, w := range who[min(m.stream.pinged, len(who)):] {
@@ -229,7 +235,8 @@ type streamInput struct {
 	chunks []obj
 }
 
-// parseStreamInput reads markdown_text or chunks. Both at once is refused; with which name is a guess.
+// parseStreamInput reads markdown_text or chunks. Slack refuses both at once; with which error is a
+// guess.
 func parseStreamInput(c *call) (streamInput, *refusal) {
 	text, given := c.args["markdown_text"]
 	raw := c.args["chunks"]
@@ -252,7 +259,7 @@ func parseStreamInput(c *call) (streamInput, *refusal) {
 	return streamInput{}, nil
 }
 
-// growLocked appends to a stream: everything, or nothing if it is refused.
+// growLocked appends to a stream: everything, or nothing if it refuses.
 func (s *Sim) growLocked(m *message, in streamInput) *refusal {
 	st := m.stream
 	if in.mode == "" {
@@ -299,7 +306,8 @@ func (s *Sim) growLocked(m *message, in streamInput) *refusal {
 	if chars > maxStreamText || st.text.Len()+len(text) > StreamBytes {
 		return refuse("msg_too_long")
 	}
-	for _, b := range blocks { // that a stream is refused for a table, and so, is a guess
+	// That a stream is refused for a table, and with this error, is a guess.
+	for _, b := range blocks {
 		if b["type"] == "markdown" {
 			if bad := s.checkTables(str(b["text"]), "/markdown_text"); bad != nil {
 				return invalidBlocks(bad...)
@@ -315,7 +323,8 @@ func (s *Sim) growLocked(m *message, in streamInput) *refusal {
 	return nil
 }
 
-// appendMarkdown goes on with the Markdown block at the end, or begins one. Blocks are never changed in place.
+// appendMarkdown extends the Markdown block at the end, or begins one. Blocks are never changed in
+// place.
 func appendMarkdown(blocks []obj, text string) []obj {
 	if n := len(blocks); n > 0 && blocks[n-1]["type"] == "markdown" {
 		blocks[n-1] = obj{"type": "markdown", "text": str(blocks[n-1]["text"]) + text}
@@ -339,7 +348,7 @@ func goodTask(ch obj) bool {
 	return slices.Contains([]string{"", "pending", "in_progress", "complete", "error"}, str(ch["status"]))
 }
 
-// setTask shows a task, in the place of its earlier state.
+// setTask shows a task in place of its earlier state.
 func setTask(blocks []obj, ch obj) []obj {
 	card := clone(ch)
 	card["type"], card["task_id"] = "task_card", ch["id"]
@@ -353,7 +362,7 @@ func setTask(blocks []obj, ch obj) []obj {
 	return append(blocks, card)
 }
 
-// setPlan shows the title over the tasks.
+// setPlan shows the title above the tasks.
 func setPlan(blocks []obj, title string) []obj {
 	plan := obj{"type": "plan", "title": title}
 	if i := slices.IndexFunc(blocks, func(b obj) bool { return b["type"] == "plan" }); i >= 0 {

@@ -12,15 +12,18 @@ import (
 	"github.com/yuin/goldmark/text"
 )
 
-// newMarkdown returns a parser of Markdown with tables. It is not the bot's own: a table is what CommonMark with GitHub's tables takes for
-// one, also in lists and quotes, and not what the bot took for one.
+// newMarkdown returns a parser of Markdown with tables. It is not the bot's own: a table is what
+// CommonMark with GitHub's tables takes for one, in lists and quotes too, and not what the bot took
+// for one.
 func newMarkdown() parser.Parser {
 	return goldmark.New(goldmark.WithExtensions(extension.Table)).Parser()
 }
 
-// checkTables returns what is wrong with the tables in Markdown. Slack makes table blocks of them, which take 100 rows, with the header, and
-// 20 columns (facts: slack.md §3.2). That a larger one is refused, and so, is a guess: nobody has published the answer. The 10,000
-// characters of a table block are not asked for here, since nobody has seen them asked for in Markdown.
+// checkTables returns what is wrong with the tables in Markdown. Slack makes table blocks of them,
+// which take 100 rows, with the header, and 20 columns (facts: slack.md §3.2). That Slack refuses
+// a larger one, and with this error, is a guess: nobody has published the answer. The 10,000
+// characters of a table block are not checked here, since nobody has seen Slack check them in
+// Markdown.
 func (s *Sim) checkTables(md, at string) []string {
 	if !strings.Contains(md, "|") {
 		return nil
@@ -45,9 +48,10 @@ func (s *Sim) checkTables(md, at string) []string {
 	return p
 }
 
-// countBlocks returns how many blocks Slack makes of Markdown, and how many of them are headers: one for a
-// heading, a block of code, a table, a divider, and one for each run of other text (facts: slack.md §3.1).
-// What these are is CommonMark's word here, not that of expandMarkdown, which only shows them, roughly.
+// countBlocks returns how many blocks Slack makes of Markdown, and how many of them are headers:
+// one for a heading, a block of code, a table or a divider, and one for each run of other text
+// (facts: slack.md §3.1). CommonMark decides here what these are, not expandMarkdown, which only
+// shows them roughly.
 func (s *Sim) countBlocks(md string) (blocks, headings int) {
 	run := false
 	walk := func(n ast.Node, entering bool) (ast.WalkStatus, error) {

@@ -15,11 +15,11 @@ var (
 	typedName = regexp.MustCompile(`(^|[\s(,;:*_])([@#])([a-zA-Z][\w-]*)`)
 	// wide is a word that pings a channel when Slack parses names.
 	wide = regexp.MustCompile(`(?:^|[^\w@/.])@(here|channel|everyone)\b`)
-	// anyURL is anything Slack would crawl in a message of an app.
+	// anyURL is anything that Slack would crawl in a message of an app.
 	anyURL = regexp.MustCompile(`https?://[^\s<>|)\]"'` + "`" + `]+`)
 )
 
-// escapeFree escapes & < > outside of tokens and entities: how Slack stores text.
+// escapeFree escapes & < > outside of tokens and entities, as Slack stores text.
 func escapeFree(text string) string {
 	var b strings.Builder
 	at := 0
@@ -49,12 +49,12 @@ func escapePlain(text string) string {
 	return b.String()
 }
 
-// isEntity says that text begins with one of the three entities that Slack knows.
+// isEntity reports whether text begins with one of the three entities that Slack knows.
 func isEntity(text string) bool {
 	return strings.HasPrefix(text, "&amp;") || strings.HasPrefix(text, "&lt;") || strings.HasPrefix(text, "&gt;")
 }
 
-// escapeAll escapes what a person types: an entity that is typed is meant literally.
+// escapeAll escapes what a person types. An entity that is typed is meant literally.
 func escapeAll(text string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(text)
 }
@@ -63,7 +63,8 @@ func decode(text string) string {
 	return strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(text)
 }
 
-// typedLocked turns what a person types into stored text: names and links become tokens, the rest is escaped.
+// typedLocked returns the stored text for what a person types: names and links become tokens, the
+// rest is escaped.
 func (s *Sim) typedLocked(text string) string {
 	text = typedName.ReplaceAllStringFunc(text, func(found string) string {
 		p := typedName.FindStringSubmatch(found)
@@ -100,7 +101,7 @@ func (s *Sim) typedLocked(text string) string {
 	return b.String()
 }
 
-// plainTextLocked is stored text as a reader sees it.
+// plainTextLocked returns stored text as a reader sees it.
 func (s *Sim) plainTextLocked(text string) string {
 	return decode(token.ReplaceAllStringFunc(text, func(found string) string {
 		p := token.FindStringSubmatch(found)
@@ -128,7 +129,8 @@ func (s *Sim) plainTextLocked(text string) string {
 	}))
 }
 
-// plainLocked is what a reader sees: the blocks if there are some, else the text. Markdown stays as it is.
+// plainLocked returns what a reader sees: the blocks if there are some, else the text. Markdown
+// stays as it is.
 func (s *Sim) plainLocked(text string, blocks []obj) string {
 	if len(blocks) == 0 {
 		return s.plainTextLocked(text)
@@ -172,7 +174,7 @@ type textObject struct {
 	verbatim  bool
 }
 
-// textsOf collects all texts of a block, depth first in reading order.
+// textsOf returns all texts of a block, depth first in reading order.
 func textsOf(v any) []textObject {
 	var out []textObject
 	switch x := v.(type) {
@@ -202,9 +204,9 @@ func textsOf(v any) []textObject {
 	return out
 }
 
-// pingsIn finds whom a message of the bot would notify. Slack resolves tokens in text, in mrkdwn and in markdown blocks; in
-// mrkdwn without verbatim it also parses the bare words (facts: slack.md §3.5). Whether code protects a token is unknown, so
-// it does not here.
+// pingsIn returns whom a message of the bot would notify. Slack resolves tokens in text, in mrkdwn
+// and in markdown blocks; in mrkdwn without verbatim it also parses the bare words (facts: slack.md
+// §3.5). Whether code protects a token is unknown, so it does not here.
 func pingsIn(text string, blocks []obj, parseNames bool) []string {
 	var who []string
 	add := func(t string, bare bool) {
@@ -225,7 +227,8 @@ func pingsIn(text string, blocks []obj, parseNames bool) []string {
 	add(text, parseNames)
 	for _, b := range blocks {
 		if b["type"] == "rich_text" {
-			continue // has typed elements, and no tokens in its text
+			// It has typed elements, and no tokens in its text.
+			continue
 		}
 		for _, t := range textsOf(b) {
 			if t.typ != "plain_text" {
@@ -236,7 +239,7 @@ func pingsIn(text string, blocks []obj, parseNames bool) []string {
 	return who
 }
 
-// urlsIn finds the URLs that Slack would crawl.
+// urlsIn returns the URLs that Slack would crawl.
 func urlsIn(text string, blocks []obj) []string {
 	urls := anyURL.FindAllString(text, -1)
 	for _, b := range blocks {

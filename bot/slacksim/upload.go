@@ -13,22 +13,25 @@ import (
 )
 
 const (
-	// maxUpload is how large a file may be that the app uploads, in bytes. Slack takes 1 GB; this is a test's memory.
+	// maxUpload is the largest file that the app may upload, in bytes. Slack takes 1 GB; this is a
+	// test's memory.
 	maxUpload = 16 << 20
-	// maxPending is how many uploads may wait to be completed; the oldest goes. Slack throws them away after some time.
+	// maxPending is how many uploads may wait to be completed. A further one drops the oldest;
+	// Slack drops them after some time.
 	maxPending = 64
-	// shareAfter is how long after files.completeUploadExternal the message appears: Slack works on the file first, and its answer names no message.
+	// shareAfter is how long after files.completeUploadExternal the message appears. Slack works on
+	// the file first, and its answer names no message.
 	shareAfter = 300 * time.Millisecond
 )
 
-// pending is a file that the app uploads, until it is completed.
+// pending is a file that the app is uploading, until it is completed.
 type pending struct {
 	id, name string
 	size     int
-	data     []byte // nil: it has not come
+	data     []byte // nil: not sent yet
 }
 
-// uploadURLLocked is files.getUploadURLExternal.
+// uploadURLLocked implements files.getUploadURLExternal.
 func (s *Sim) uploadURLLocked(c *call) (obj, *refusal) {
 	size, err := strconv.Atoi(c.args["length"])
 	switch {
@@ -56,13 +59,14 @@ func (s *Sim) pendingLocked(id string) (at int, p *pending) {
 	return -1, nil
 }
 
-// serveUpload takes the bytes of a file, raw or as a form, as Slack's upload server does. The request is listed among the calls as "upload" and takes
-// faults under that name.
+// serveUpload takes the bytes of a file, raw or as a form, as Slack's upload server does. The
+// request is listed among the calls as "upload" and takes faults under that name.
 func (s *Sim) serveUpload(w http.ResponseWriter, r *http.Request, id string) {
 	s.mu.Lock()
 	_, p := s.pendingLocked(id)
 	var fault *Fault
-	if p != nil { // strangers leave nothing, and use nothing up
+	// Strangers leave nothing behind and use nothing up.
+	if p != nil {
 		fault = s.faultLocked("upload", "")
 		now := time.Now()
 		c := Call{Method: "upload", At: now, Done: now, Args: map[string]string{"file": id}, OK: fault == nil, seq: s.touchLocked()}
@@ -95,7 +99,7 @@ func (s *Sim) serveUpload(w http.ResponseWriter, r *http.Request, id string) {
 	_, _ = io.WriteString(w, "OK - "+strconv.Itoa(len(data)))
 }
 
-// uploaded is the file in a body.
+// uploaded returns the file in a body.
 func uploaded(body io.Reader, contentType string) ([]byte, error) {
 	kind, params, err := mime.ParseMediaType(contentType)
 	if err != nil || kind != "multipart/form-data" {
@@ -104,8 +108,9 @@ func uploaded(body io.Reader, contentType string) ([]byte, error) {
 	return firstPart(body, params["boundary"])
 }
 
-// completeUploadLocked is files.completeUploadExternal. It "can only be called once" for a file; with which error a second call is refused is not
-// documented, and we say that there is no such upload. A file that is completed can be looked up at once; its message comes a little later.
+// completeUploadLocked implements files.completeUploadExternal. It "can only be called once" for a
+// file. Which error a second call gets is not documented; here there is no such upload then. A
+// completed file can be looked up at once; its message comes a little later.
 func (s *Sim) completeUploadLocked(c *call) (obj, *refusal) {
 	var list []struct{ ID, Title string }
 	if json.Unmarshal([]byte(c.args["files"]), &list) != nil || len(list) == 0 {
@@ -165,7 +170,7 @@ func (s *Sim) share(ch *channel, thread, comment string, files []*file) {
 	s.newMessageEventsLocked(ch, m)
 }
 
-// firstPart is the first part of a form that has a file name.
+// firstPart returns the first part of a form that has a file name.
 func firstPart(body io.Reader, boundary string) ([]byte, error) {
 	for form := multipart.NewReader(body, boundary); ; {
 		part, err := form.NextPart()

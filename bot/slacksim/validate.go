@@ -7,11 +7,11 @@ import (
 	"unicode/utf8"
 )
 
-// Limits on messages (facts: slack.md §3.2).
+// The limits on messages (facts: slack.md §3.2).
 const (
 	maxMarkdownBlock = 12_000 // characters; measured, also for CJK
 	maxCounted       = 13_200 // counted characters of a whole message; measured
-	countHeading     = 100    // what a heading costs on top
+	countHeading     = 100    // what a heading adds
 	maxBlocks        = 50     // sent, and rendered
 	maxUpdateText    = 4_000  // UTF-8 bytes of chat.update's text; measured
 	cutPostText      = 40_000 // characters; chat.postMessage truncates
@@ -33,12 +33,12 @@ type refusal struct {
 	extra      obj
 	status     int // HTTP, if not 200
 	retryAfter int
-	carry      bool // of a fault: the call may still take effect
+	carry      bool // of a fault: the call takes effect all the same
 }
 
 func refuse(name string) *refusal { return &refusal{name: name} }
 
-// invalidBlocks names the places as Slack does, with JSON pointers.
+// invalidBlocks returns a refusal that names the places as Slack does, with JSON pointers.
 func invalidBlocks(messages ...string) *refusal {
 	var marked []string
 	for _, m := range messages {
@@ -47,7 +47,8 @@ func invalidBlocks(messages ...string) *refusal {
 	return &refusal{name: "invalid_blocks", extra: obj{"errors": messages, "response_metadata": obj{"messages": marked}}}
 }
 
-// content is the part of chat.postMessage, chat.update, chat.postEphemeral and of answers to commands that is shown.
+// content is what is shown of chat.postMessage, chat.update, chat.postEphemeral and answers to
+// commands.
 type content struct {
 	text      string // escaped, as stored
 	blocks    []obj
@@ -55,7 +56,7 @@ type content struct {
 	hasText   bool
 }
 
-// parseContentLocked validates what is to be shown.
+// parseContentLocked reads and validates what is to be shown.
 func (s *Sim) parseContentLocked(args map[string]string) (content, *refusal) {
 	var c content
 	raw, given := args["blocks"]
@@ -118,7 +119,8 @@ func (s *Sim) validateLocked(blocks []obj) *refusal {
 	return nil
 }
 
-// measure counts how many blocks one block is rendered as, and its characters as Slack counts them.
+// measure returns how many blocks one block is rendered as, and its characters as Slack counts
+// them.
 func (s *Sim) measure(b obj) (rendered, counted int) {
 	if b["type"] != "markdown" {
 		for _, t := range textsOf(b) {
@@ -130,7 +132,7 @@ func (s *Sim) measure(b obj) (rendered, counted int) {
 	return rendered, countChars(str(b["text"])) + headings*countHeading
 }
 
-// countChars counts characters of rendered text, with & as 5 and < and > as 4.
+// countChars counts the characters of rendered text, & as 5 and < and > as 4.
 func countChars(text string) int {
 	text = decode(text)
 	return utf8.RuneCountInString(text) + 4*strings.Count(text, "&") + 3*strings.Count(text, "<") + 3*strings.Count(text, ">")

@@ -9,13 +9,14 @@ import (
 	"runtime"
 )
 
-// stateFiles are all files of a state folder that hold something, or are written to. SQLite makes some of them.
+// stateFiles returns the names of all files in a state folder. SQLite makes some of them.
 func stateFiles() []string {
 	return []string{fileName, fileName + "-wal", fileName + "-shm", fileName + "-journal", lockName}
 }
 
-// linked refuses files that are symbolic links: what this user may write, whoever made the link chose. A folder that is one, above or as the state
-// folder, is fine: volumes are mounted like that.
+// linked returns an error for a file that is a symbolic link, because whoever made the link could
+// choose what this user overwrites. A folder that is a link, the state folder or one above, is
+// fine: volumes are mounted that way.
 func (f *file) linked() error {
 	for _, name := range stateFiles() {
 		path := filepath.Join(f.dir, name)
@@ -34,14 +35,15 @@ func (f *file) linked() error {
 	return nil
 }
 
-// Loose is a folder or a file of the state that others than its owner may read or write.
+// Loose is a state folder, or a file in one, that others than its owner may read or write.
 type Loose struct {
 	Path string
 	Mode fs.FileMode // permissions only
 	Hint string      // what to do
 }
 
-// LooseModes looks for such in the folder of an SQLite store. It returns nothing for what is not there, or on systems with other permissions.
+// LooseModes returns them for the folder of an SQLite store. It ignores what does not exist, and
+// returns nothing on systems with other permissions.
 func LooseModes(dir string) []Loose {
 	if runtime.GOOS == "windows" {
 		return nil

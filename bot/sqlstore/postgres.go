@@ -18,21 +18,24 @@ import (
 
 const (
 	channel        = "llmbot"        // of NOTIFY
-	pollServer     = time.Second     // for what NOTIFY did not tell, as behind PgBouncer
-	connectTimeout = 3 * time.Second // if the URL names none
+	pollServer     = time.Second     // finds what NOTIFY did not report, as behind PgBouncer
+	connectTimeout = 3 * time.Second // if the URL sets none
 	serverConns    = 4
-	// A connection is not kept for ever, so that a server behind a changed name or a proxy is found.
+	// connLife bounds the life of a connection, so that a server that has moved behind its name or
+	// a proxy is found.
 	connLife = 30 * time.Minute
 )
 
-// openPostgres does not connect yet.
+// openPostgres returns the backend for PostgreSQL. It does not connect yet.
 func openPostgres(address string, _ *slog.Logger) (*backend, error) {
 	cfg, err := pgx.ParseConfig(address)
-	if err != nil { // its text may repeat the address, and with that the password
+	// The error's text may repeat the address, and with it the password.
+	if err != nil {
 		return nil, &Error{what: "the address of the database cannot be read", hint: "It looks like postgres://USER@HOST:5432/DATABASE?sslmode=require, with the password after USER and a colon; " +
 			"characters such as / ? # @ in a password are written as %2F %3F %23 %40."}
 	}
-	// Without named prepared statements and settings of the session, PgBouncer's transaction mode works too.
+	// PgBouncer's transaction mode works too without named prepared statements and settings of the
+	// session.
 	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec
 	if cfg.ConnectTimeout == 0 {
 		cfg.ConnectTimeout = connectTimeout
@@ -48,9 +51,10 @@ func openPostgres(address string, _ *slog.Logger) (*backend, error) {
 	return &backend{
 		name: "postgres", where: where, writes: db, reads: db, chunk: maxBatch, poll: pollServer,
 		words: strings.NewReplacer(
-			// If this process is frozen in a transaction, the server ends it for the others' sake.
+			// If this process is frozen in a transaction, the server ends the transaction, for
+			// others wait.
 			"{begin}", "BEGIN", "{guard}", "SET LOCAL idle_in_transaction_session_timeout = '2s'",
-			"{lock}", "SELECT pg_advisory_xact_lock(7811886512001)", // any number that nobody else has
+			"{lock}", "SELECT pg_advisory_xact_lock(7811886512001)", // any number that nobody else uses
 			"{there}", "SELECT count(*) FROM pg_catalog.pg_class WHERE relname = 'llmbot_state' AND pg_catalog.pg_table_is_visible(oid)",
 			"{bytes}", "bytea", "{bytewise}", `COLLATE "C"`, "{now}", "extract(epoch FROM now())::bigint",
 			"{count}", "WITH counter AS ("+countSQL+" RETURNING seq) ", "{counter}", "counter", "{notify}", ", pg_notify('"+channel+"', key)::text",
@@ -63,10 +67,11 @@ func openPostgres(address string, _ *slog.Logger) (*backend, error) {
 	}, nil
 }
 
-// errPooled says that there is nobody to listen to: polling has to do.
+// errPooled reports that notifications cannot arrive, so that polling has to do.
 var errPooled = errors.New("a connection pooler is in between")
 
-// listen tells the keys that other processes and this one say have changed, until it fails.
+// listen passes on the keys that PostgreSQL's notifications name, this process's too, until it
+// fails.
 func listen(ctx context.Context, cfg *pgx.ConnConfig, hint func(key string)) (err error) {
 	conn, err := pgx.ConnectConfig(ctx, cfg.Copy())
 	if err != nil {
@@ -77,8 +82,9 @@ func listen(ctx context.Context, cfg *pgx.ConnConfig, hint func(key string)) (er
 		defer cancel()
 		err = errors.Join(err, conn.Close(ctx))
 	}()
-	// A pooler such as PgBouncer gives its clients another process number than the server's. Listening would stay with a connection
-	// that serves others then, and PgBouncer 1.18 has died of what came back.
+	// A pooler such as PgBouncer gives its clients another process number than the server's. A
+	// LISTEN would stay with a server connection that then serves others, and PgBouncer 1.18 has
+	// crashed on the notifications.
 	var pid uint32
 	if err := conn.QueryRow(ctx, "SELECT pg_backend_pid()").Scan(&pid); err != nil {
 		return err
@@ -98,7 +104,8 @@ func listen(ctx context.Context, cfg *pgx.ConnConfig, hint func(key string)) (er
 	}
 }
 
-// serverTrouble reads the error codes of https://www.postgresql.org/docs/current/errcodes-appendix.html.
+// serverTrouble classifies an error by the codes of
+// https://www.postgresql.org/docs/current/errcodes-appendix.html.
 func serverTrouble(err error) trouble {
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	switch {
@@ -108,15 +115,18 @@ func serverTrouble(err error) trouble {
 		return lasting
 	case e.Code == "40001", e.Code == "40P01": // serialization failure, deadlock
 		return busy
-	case strings.HasPrefix(e.Code, "08"), strings.HasPrefix(e.Code, "57P0"): // connection; shutdown, start
+	case strings.HasPrefix(e.Code, "08"), strings.HasPrefix(e.Code, "57P0"):
+		// Connection; shutdown or start of the server.
 		return away
-	case e.Code == "53300", e.Code == "25006", e.Code == "57014": // too many connections, a standby, cancelled by a time limit
+	case e.Code == "53300", e.Code == "25006", e.Code == "57014":
+		// Too many connections; a standby; cancelled by a time limit.
 		return away
 	}
 	return lasting
 }
 
-// unreachable says whether err is about the way to the server, or its silence, not what it said.
+// unreachable reports whether err concerns the way to the server, or its silence, rather than an
+// answer of it.
 func unreachable(err error) bool {
 	if _, ok := errors.AsType[*pgconn.PgError](err); ok || err == nil {
 		return false
@@ -127,7 +137,8 @@ func unreachable(err error) bool {
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || pgconn.SafeToRetry(err)
 }
 
-// serverUnmade says whether the server, or the driver before it sent anything, has said that a statement was not carried out.
+// serverUnmade reports whether a statement was certainly not carried out, because the server says
+// so or the driver sent nothing.
 func serverUnmade(err error) bool {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return e.Code != "08007" && e.Code != "40003" // outcome unknown

@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// Commands of fcntl(2) that package syscall does not name: locks that belong to the open file, so that two Stores of one process
-// see each other, and that the kernel takes back when a process dies.
+// Commands of fcntl(2) that package syscall does not name. These locks belong to the open file, so
+// that two Stores of one process see each other, and the kernel releases them when a process dies.
 const (
 	ofdGetLock = 36 // F_OFD_GETLK
 	ofdSetLock = 37 // F_OFD_SETLK
@@ -19,13 +19,14 @@ const (
 // maxPresent bounds how many Stores use one file at once.
 const maxPresent = 1024
 
-// presence is a locked byte in a file that all Stores of a folder share: each locks one of its own for as long as it lives.
+// presence is a lock on one byte of a file that all Stores of a folder share. Each Store locks a
+// byte of its own while it lives.
 type presence struct {
 	mu   sync.Mutex // guards all below
 	file *os.File
 }
 
-// enter locks the first byte that is free. Entering again changes nothing.
+// enter locks the first byte that is free. A second call changes nothing.
 func (p *presence) enter(path string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -49,7 +50,7 @@ func (p *presence) enter(path string) error {
 	return errors.Join(fmt.Errorf("lock a byte of %s: %w", path, err), f.Close())
 }
 
-// alone says whether nobody else has locked a byte.
+// alone reports whether nobody else has locked a byte.
 func (p *presence) alone() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -2,7 +2,8 @@
 
 package sqlstore
 
-// presence is not known here: nobody is ever sure to be alone, and a restart waits until leases have run out.
+// presence is not known on this system: nobody is ever sure to be alone, and a restart waits until
+// leases have expired.
 type presence struct{}
 
 func (*presence) enter(string) error { return nil }

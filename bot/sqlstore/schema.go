@@ -11,11 +11,13 @@ import (
 	"time"
 )
 
-// schemaVersion is what this program reads and writes. A newer schema is refused, an older one is brought forward.
+// schemaVersion is the version that this program reads and writes. It refuses a newer schema and
+// migrates an older one.
 const schemaVersion = 1
 
-// schemaSteps are the statements that lead from each version to the next one. Old programs may run beside a new one during a deploy, so a
-// step only adds. Columns that a poll needs come before the value, which may be long. {bytes} is the type of values.
+// schemaSteps returns the statements that lead from each version to the next one. Old programs may
+// run beside a new one during a deploy, so a step only adds. Columns that a poll needs come before
+// the value, which may be long. {bytes} is the type of values.
 func schemaSteps() [][]string {
 	return [][]string{
 		{
@@ -27,24 +29,26 @@ func schemaSteps() [][]string {
 	}
 }
 
-// backend is what differs between the databases.
+// backend holds what differs between the databases.
 type backend struct {
 	name, where string
 	writes      *sql.DB
-	reads       *sql.DB // may be the same
-	local       bool    // a file: calls are short and need no deadline, and a write is a transaction of several statements
-	chunk       int     // rows in one statement
-	poll        time.Duration
+	reads       *sql.DB // may be the same as writes
+	// A file: calls are short and need no deadline, and a write is a transaction of several
+	// statements.
+	local bool
+	chunk int // rows in one statement
+	poll  time.Duration
 
-	words *strings.Replacer // of the dialect
+	words *strings.Replacer // the dialect's words for the placeholders in statements
 
-	open    func(ctx context.Context) error // makes ready for the first statement
+	open    func(ctx context.Context) error // called before the first statement
 	listen  func(ctx context.Context, hint func(key string)) error
-	trouble func(err error) trouble // of an error before anything was written
-	unmade  func(err error) bool    // after this error of a write nothing was written
+	trouble func(err error) trouble // classifies an error before anything was written
+	unmade  func(err error) bool    // reports whether a write with this error was certainly not made
 	hints   func(err error) (what, hint string)
 	alone   func() bool
-	release func() error // after the handles were closed
+	release func() error // called after the handles were closed
 }
 
 // querier is a *sql.DB or a *sql.Conn.
@@ -61,7 +65,7 @@ func (b *backend) close() error {
 	return errors.Join(err, b.release())
 }
 
-// explain adds what an operator should know.
+// explain adds what an operator should know about an error.
 func (b *backend) explain(err error) error {
 	if _, ok := errors.AsType[*Error](err); ok || err == nil {
 		return err
@@ -74,7 +78,7 @@ func (b *backend) explain(err error) error {
 
 func (b *backend) exec(ctx context.Context, q querier, text string, args ...any) (int, error) {
 	if text = b.words.Replace(text); text == "" {
-		return 0, nil // this dialect needs none
+		return 0, nil // the dialect needs no such statement
 	}
 	res, err := q.ExecContext(ctx, text, args...)
 	if err != nil {
@@ -84,7 +88,7 @@ func (b *backend) exec(ctx context.Context, q querier, text string, args ...any)
 	return int(n), err
 }
 
-// number reads one number.
+// number returns the result of a query for one number.
 func (b *backend) number(ctx context.Context, q querier, text string) (n int, err error) {
 	rows, err := q.QueryContext(ctx, b.words.Replace(text))
 	if err != nil {
@@ -99,7 +103,7 @@ func (b *backend) number(ctx context.Context, q querier, text string) (n int, er
 	return n, rows.Err()
 }
 
-// version is 0 if there is no schema.
+// version returns the schema's version; 0: there is no schema.
 func (b *backend) version(ctx context.Context, q querier) (int, error) {
 	there, err := b.number(ctx, q, `{there}`)
 	if err != nil || there == 0 {
@@ -108,7 +112,7 @@ func (b *backend) version(ctx context.Context, q querier) (int, error) {
 	return b.number(ctx, q, `SELECT version FROM llmbot_state WHERE id = 1`)
 }
 
-// migrate makes the schema, or brings it forward. Several processes may do it at once.
+// migrate makes the schema, or brings it to schemaVersion. Several processes may do so at once.
 func (b *backend) migrate(ctx context.Context) error {
 	have, err := b.version(ctx, b.writes)
 	if err != nil {
@@ -121,7 +125,7 @@ func (b *backend) migrate(ctx context.Context) error {
 		if _, err := b.exec(ctx, q, `{lock}`); err != nil {
 			return err
 		}
-		have, err := b.version(ctx, q) // somebody may have been quicker
+		have, err := b.version(ctx, q) // another process may have been quicker
 		if err != nil || have >= schemaVersion {
 			return errors.Join(err, tooNew(have))
 		}
@@ -147,7 +151,7 @@ func tooNew(have int) error {
 	}
 }
 
-// transact runs fn in a transaction; a connection with an error in it is not used again.
+// transact runs fn in a transaction. It discards a connection after an error.
 func (b *backend) transact(ctx context.Context, fn func(q querier) error) (err error) {
 	conn, err := b.writes.Conn(ctx)
 	if err != nil {
@@ -174,13 +178,14 @@ func (b *backend) transact(ctx context.Context, fn func(q querier) error) (err e
 		}
 	}
 	if err != nil {
-		// Whatever state it is in, closing it undoes what was not committed. Raw returns what its function does.
+		// Whatever the connection's state, closing it undoes what was not committed. Raw returns
+		// fn's error.
 		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 	}
 	return err
 }
 
-// sweep lets go of what is old.
+// sweep deletes old records and forgets old deletions.
 func (b *backend) sweep(ctx context.Context) (n int, err error) {
 	err = b.transact(ctx, func(q querier) error {
 		if _, err := b.exec(ctx, q, countSQL); err != nil {
@@ -191,7 +196,7 @@ func (b *backend) sweep(ctx context.Context) (n int, err error) {
 			`seq = (SELECT seq FROM llmbot_state WHERE id = 1) WHERE value IS NOT NULL AND updated < {now} - $1`, old); err != nil {
 			return err
 		}
-		// A watcher that has not polled since then has to begin anew.
+		// A watcher that has not polled since then has to start over.
 		gone := int64(tombstoneKeep / time.Second)
 		const those = ` FROM llmbot_records WHERE value IS NULL AND updated < {now} - $1`
 		if _, err := b.exec(ctx, q, `UPDATE llmbot_state SET purged = (SELECT max(seq)`+those+`) WHERE id = 1 AND purged < (SELECT max(seq)`+those+`)`, gone); err != nil {
@@ -203,10 +208,10 @@ func (b *backend) sweep(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
-// countSQL takes the next number of the counter, which nobody else can until the transaction ends.
+// countSQL takes the counter's next number. Nobody else can take one until the transaction ends.
 const countSQL = `UPDATE llmbot_state SET seq = seq + 1 WHERE id = 1`
 
-// readSQL reads n records by their keys.
+// readSQL returns the statement that reads n records by their keys.
 func readSQL(n int) string {
 	var b strings.Builder
 	b.WriteString(`SELECT key, rev, value FROM llmbot_records WHERE key IN ($1`)
@@ -217,8 +222,8 @@ func readSQL(n int) string {
 	return b.String()
 }
 
-// writeSQL writes n records, each as key, revision and value, unless the record is not at the revision before that any more. It
-// returns the keys that were written.
+// writeSQL returns the statement that writes n records, each as key, revision and value. It leaves
+// out a record that is no longer at the revision before, and returns the keys that were written.
 func writeSQL(n int) string {
 	var b strings.Builder
 	b.WriteString(`{count}INSERT INTO llmbot_records (key, rev, value, updated, seq) VALUES `)
@@ -233,5 +238,5 @@ func writeSQL(n int) string {
 	return b.String()
 }
 
-// changesSQL reads a page of changes after a place in the order of (seq, key).
+// changesSQL reads a page of changes from a place on, in the order of (seq, key).
 const changesSQL = `SELECT seq, key, value FROM llmbot_records WHERE (seq, key) > ($1, $2) AND substr(key, 1, $3) = $4 ORDER BY seq, key LIMIT $5`

@@ -20,16 +20,18 @@ import (
 const (
 	fileName  = "state.db"
 	lockName  = "state.lock"
-	readers   = 4                      // connections that read; more readers wait for a moment
-	pollLocal = 250 * time.Millisecond // for what other processes wrote
-	// SQLite waits 1, 2, 5 and 10 ms for a lock, and later 25 to 100 ms, which is long when a commit takes one; so we go on ourselves.
+	readers   = 4                      // connections for reading; more readers wait
+	pollLocal = 250 * time.Millisecond // finds what other processes wrote
+	// busyWrite bounds SQLite's own waiting for a lock: 1, 2, 5 and 10 ms, and then 25 to 100 ms,
+	// which is long when a commit takes one. After that we retry ourselves.
 	busyWrite = 18 * time.Millisecond
-	busyRead  = time.Second // readers wait only while somebody opens or recovers the file
-	maxWAL    = 64 << 20    // bytes that state.db-wal is cut to when it is empty
-	maxVerify = 32 << 20    // bytes up to which a file is read as a whole at the start, to see whether it is sound
+	busyRead  = time.Second // readers wait only while a process opens or recovers the file
+	maxWAL    = 64 << 20    // bytes to which state.db-wal is cut when it is empty
+	// maxVerify is the largest file, in bytes, that is checked as a whole at the start.
+	maxVerify = 32 << 20
 )
 
-// Result codes of SQLite: https://www.sqlite.org/rescode.html. The low byte is the kind.
+// The result codes of SQLite: https://www.sqlite.org/rescode.html. The low byte is the kind.
 const (
 	codePerm             = 3
 	codeBusy             = 5
@@ -52,7 +54,7 @@ type file struct {
 	lock      *presence // set once by open, under Store.opening; read after Store.opened
 }
 
-// openSQLite touches nothing yet.
+// openSQLite returns the backend for SQLite. It touches nothing yet.
 func openSQLite(dir string, _ *slog.Logger) (*backend, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -95,7 +97,8 @@ func (f *file) handle(wait time.Duration, conns int) (*sql.DB, error) {
 	return db, nil
 }
 
-// open makes the folder and the file, and says that this process is here before it writes anything.
+// open makes the folder and the file. Before it writes anything, it makes this process visible to
+// Alone.
 func (f *file) open(ctx context.Context) error {
 	if err := os.MkdirAll(f.dir, 0o700); err != nil {
 		return err
@@ -109,7 +112,8 @@ func (f *file) open(ctx context.Context) error {
 	if err := f.create(); err != nil {
 		return err
 	}
-	// Processes that start together on a new file get BUSY here in spite of busy_timeout; the caller tries again.
+	// Processes that start together on a new file get BUSY here in spite of busy_timeout; the
+	// caller retries.
 	var mode string
 	if err := f.db.writes.QueryRowContext(ctx, `PRAGMA journal_mode = WAL`).Scan(&mode); err != nil {
 		return fmt.Errorf("switch to WAL: %w", err)
@@ -120,8 +124,9 @@ func (f *file) open(ctx context.Context) error {
 	return f.verify(ctx)
 }
 
-// create makes an empty file that only this user can read. It is linked into its place, not opened there: closing a file makes
-// this process lose all locks that SQLite holds on it for another Store (fcntl(2)).
+// create makes an empty file that only this user can read. It links the file into place instead of
+// opening it there, because closing a file makes this process lose all locks that SQLite holds on
+// it for another Store (fcntl(2)).
 func (f *file) create() (err error) {
 	if _, err := os.Lstat(f.path); err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -140,7 +145,8 @@ func (f *file) create() (err error) {
 	return nil
 }
 
-// verify reads the whole file if it is small: damage is to be found at the start, not in the middle of an answer.
+// verify reads the whole file if it is small, so that damage is found at the start, not in the
+// middle of an answer.
 func (f *file) verify(ctx context.Context) error {
 	info, err := os.Stat(f.path)
 	if err != nil || info.Size() > maxVerify {

@@ -14,23 +14,23 @@ import (
 	"llmbot/bot/turn"
 )
 
-// Limits of this package; the figures are our own.
+// The limits of this package; the figures are our own.
 const (
 	maxWaiting    = 4096                   // updates that wait; more block
-	maxBatch      = 128                    // updates that are committed together
-	keepRecords   = 30 * 24 * time.Hour    // older records go
-	tombstoneKeep = 24 * time.Hour         // how long deletions are there to be heard of
-	sweepEvery    = time.Hour              // by Run
-	firstSweep    = time.Minute            // after a start, which has better things to do
-	callTimeout   = 5 * time.Second        // for one exchange with a database server, so that a dead one is noticed
+	maxBatch      = 128                    // updates committed together
+	keepRecords   = 30 * 24 * time.Hour    // age at which a record is deleted
+	tombstoneKeep = 24 * time.Hour         // how long deletions can be reported to a Watch
+	sweepEvery    = time.Hour              // between two sweeps of Run
+	firstSweep    = time.Minute            // after the start of Run, when there is more to do
+	callTimeout   = 5 * time.Second        // for one exchange with a server, which may be dead
 	retryAway     = 200 * time.Millisecond // between tries to reach a server
-	checkKey      = "check"                // what Check writes
+	checkKey      = "check"                // key that Check writes
 )
 
-// Config says where the records are; it must not be changed after Open.
+// Config is where the records are. It must not be changed after Open.
 type Config struct {
 	URL string       // postgres://…, as libpq and pgx read it; "" is SQLite in Dir
-	Dir string       // folder of the SQLite file; made with its parents if missing
+	Dir string       // folder of the SQLite file; the first call makes it if missing
 	Log *slog.Logger // nil: silent
 }
 
@@ -40,23 +40,24 @@ type Store struct {
 	db    *backend
 	slots chan struct{} // one token for each waiting update
 
-	opening chan struct{} // holds a token while somebody opens the database
+	opening chan struct{} // holds a token while a call opens the database
 	opened  atomic.Bool
 
 	mu       sync.Mutex // guards all below; never held across I/O
 	closed   bool
 	done     chan struct{}      // closed by Close
 	queue    []*op              // oldest first
-	writing  bool               // there is a writer
-	cancel   context.CancelFunc // ends the batch under way; nil: none, or it is local
-	cause    error              // why the writer has to try again; nil: it need not
+	writing  bool               // a writer runs
+	cancel   context.CancelFunc // ends the batch under way; nil: none, or a local one
+	cause    error              // why the writer has to retry; nil: it need not
 	watchers map[*watcher]struct{}
 	wg       sync.WaitGroup // the writer, and polls; added to under mu while not closed
 }
 
 var _ turn.Store = (*Store)(nil)
 
-// Open returns a store without touching the database. An error says that cfg is wrong. The store has to be closed.
+// Open returns a store without touching the database. An error means that cfg is wrong. The caller
+// has to close the store.
 func Open(cfg Config) (*Store, error) {
 	log := cfg.Log
 	if log == nil {
@@ -83,7 +84,7 @@ func Open(cfg Config) (*Store, error) {
 	}, nil
 }
 
-// ready opens the database if nobody has yet.
+// ready opens the database unless an earlier call has.
 func (s *Store) ready(ctx context.Context) error {
 	if s.opened.Load() {
 		return nil
@@ -113,20 +114,22 @@ func (s *Store) ready(ctx context.Context) error {
 	return nil
 }
 
-// Check tells whether records can be written durably, by writing one. It blocks until that is known, at most until ctx ends;
-// give it a deadline. Errors of use to an operator are Errors.
+// Check reports whether records can be written durably, by writing one. It blocks until that is
+// known or ctx ends, so give ctx a deadline. Errors that an operator can act on are Errors.
 func (s *Store) Check(ctx context.Context) error {
 	stamp := []byte(time.Now().UTC().Format(time.RFC3339Nano))
 	return s.Update(ctx, checkKey, func([]byte) ([]byte, error) { return stamp, nil })
 }
 
-// Alone says whether no other Store, in this process or another of this machine, uses the same SQLite file at this moment. It
-// is exact: every other one that has ever written and still lives would be seen. So an owner found in a record read before the
-// call, other than ourselves, is dead if Alone is true. It may change at any time after: ask at the moment of use, never keep it. False before the
-// database is open, on PostgreSQL, and on systems without Linux's file locks. It does not block.
+// Alone reports whether no other Store, in this process or another of this machine, uses the same
+// SQLite file at this moment. It is exact: it sees every other Store that has ever written and
+// still lives. So if Alone returns true, the owner in a record that was read before the call,
+// unless it is this process, is dead. The answer may change at any time: ask at the moment of use,
+// and never keep it. Alone returns false before the database is open, on PostgreSQL, and on systems
+// without Linux's file locks. It does not block.
 func (s *Store) Alone() bool { return s.opened.Load() && s.db.alone() }
 
-// Run sweeps once an hour until ctx ends, and returns nil. Failures are logged.
+// Run sweeps once an hour until ctx ends, and then returns nil. It logs failures.
 func (s *Store) Run(ctx context.Context) error {
 	for wait := firstSweep; ; wait = sweepEvery {
 		if !s.pause(ctx, wait) {
@@ -140,8 +143,8 @@ func (s *Store) Run(ctx context.Context) error {
 	}
 }
 
-// Sweep deletes records that were not written for 30 days, as Watch tells, and returns how many. It also forgets
-// deletions of more than a day ago. Time is the database's clock.
+// Sweep deletes the records that were not written for 30 days, which a Watch reports, and returns
+// how many. It also forgets deletions that are older than a day. Times are of the database's clock.
 func (s *Store) Sweep(ctx context.Context) (int, error) {
 	if err := s.begin(); err != nil {
 		return 0, err
@@ -162,7 +165,7 @@ func (s *Store) Sweep(ctx context.Context) (int, error) {
 	return n, nil
 }
 
-// begin says that something begins that Close has to wait for.
+// begin registers work that Close has to wait for.
 func (s *Store) begin() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -173,7 +176,7 @@ func (s *Store) begin() error {
 	return nil
 }
 
-// pause waits; false if ctx ended or the store was closed.
+// pause waits, and reports whether it did to the end: not if ctx ended or the store was closed.
 func (s *Store) pause(ctx context.Context, wait time.Duration) bool {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -186,8 +189,8 @@ func (s *Store) pause(ctx context.Context, wait time.Duration) bool {
 	return false
 }
 
-// Close ends all watches, fails what waits, waits for a commit under way, and gives the database back. A second Close does
-// nothing.
+// Close ends all watches, fails the updates that wait, waits for a commit under way, and closes the
+// database. A second Close does nothing.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	if s.closed {
@@ -215,14 +218,15 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// Error is a failure that waiting does not cure, or that an operator should know the next step for.
+// Error is a failure that waiting does not mend, or for which an operator should know the next
+// step.
 type Error struct {
 	what, hint string
 	err        error
 	lasting    bool
 }
 
-// Error says what is wrong.
+// Error returns what is wrong.
 func (e *Error) Error() string {
 	if e.err == nil {
 		return e.what
@@ -230,7 +234,7 @@ func (e *Error) Error() string {
 	return e.what + ": " + e.err.Error()
 }
 
-// Hint is the next step for the operator, a sentence or two.
+// Hint returns the next step for the operator, a sentence or two.
 func (e *Error) Hint() string { return e.hint }
 
 // Lasting reports whether waiting does not help: somebody has to do what Hint says.
@@ -239,16 +243,16 @@ func (e *Error) Lasting() bool { return e.lasting }
 // Unwrap returns the driver's error.
 func (e *Error) Unwrap() error { return e.err }
 
-// trouble is what an error of a database means for who asked.
+// trouble is what an error of a database means for the caller.
 type trouble int
 
 const (
-	lasting trouble = iota // waiting does not help, or nobody knows what was done
-	busy                   // another process has the file; a matter of milliseconds
+	lasting trouble = iota // waiting does not help, or the outcome is unknown
+	busy                   // another process has the file, for some milliseconds
 	away                   // the server cannot be reached, or does not work now
 )
 
-// wait is how long to wait before the next try, the attempt-th since the last that worked.
+// wait returns how long to wait before the next try, after attempt failures in a row.
 func (t trouble) wait(attempt int) time.Duration {
 	if t == busy {
 		return min(time.Duration(cmp.Or(attempt, 1))*500*time.Microsecond, 5*time.Millisecond)

@@ -16,20 +16,21 @@ import (
 type op struct {
 	key  string
 	fn   func(old []byte) ([]byte, error)
-	done chan error // gets the result, once
+	done chan error // gets the result once
 
 	mu    sync.Mutex // guards all below; held while fn runs, so that Update can wait for its end
-	gone  bool       // the caller has left: fn must not run any more
-	batch *batch     // that it is in; nil: none
+	gone  bool       // the caller has left, so fn must not run any more
+	batch *batch     // the batch with the op; nil: none
 }
 
-// batch is what is committed together.
+// batch is a group of ops that are committed together.
 type batch struct {
 	live   atomic.Int32       // ops whose callers still wait
-	cancel context.CancelFunc // called when nobody does
+	cancel context.CancelFunc // called when no caller waits
 }
 
-// Update is the one of turn.Store. While the database is away it tries again until ctx ends; its error then says both.
+// Update implements turn.Store. While the database is away it retries until ctx ends; its error
+// then wraps both causes.
 func (s *Store) Update(ctx context.Context, key string, fn func(old []byte) ([]byte, error)) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -55,7 +56,7 @@ func (s *Store) Update(ctx context.Context, key string, fn func(old []byte) ([]b
 	case <-ctx.Done():
 		o.leave()
 		select {
-		case err := <-o.done: // just in time
+		case err := <-o.done: // came just in time
 			return err
 		default:
 			return s.left(ctx, key)
@@ -63,7 +64,7 @@ func (s *Store) Update(ctx context.Context, key string, fn func(old []byte) ([]b
 	}
 }
 
-// left is the error of an Update whose ctx ended.
+// left returns the error of an Update whose ctx ended.
 func (s *Store) left(ctx context.Context, key string) error {
 	s.mu.Lock()
 	cause := s.cause
@@ -74,7 +75,7 @@ func (s *Store) left(ctx context.Context, key string) error {
 	return fmt.Errorf("update %s: %w: %w", key, ctx.Err(), cause)
 }
 
-// leave says that nobody waits for o any more. fn does not run when it returns.
+// leave records that the caller has left. fn does not run after it returns.
 func (o *op) leave() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -103,7 +104,7 @@ func (o *op) part() {
 
 func (o *op) finish(err error) { o.done <- err }
 
-// run calls fn, unless the caller has left.
+// run calls fn unless the caller has left.
 func (o *op) run(old []byte) (value []byte, keep bool, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -122,7 +123,7 @@ func (o *op) run(old []byte) (value []byte, keep bool, err error) {
 	return bytes.Clone(value), false, nil
 }
 
-// enqueue hands o to the writer, which it starts if there is none.
+// enqueue gives o to the writer, and starts one if there is none.
 func (s *Store) enqueue(ctx context.Context, o *op) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -132,13 +133,13 @@ func (s *Store) enqueue(ctx context.Context, o *op) error {
 	s.queue = append(s.queue, o)
 	if !s.writing {
 		s.writing = true
-		ctx := context.WithoutCancel(ctx) // the writer serves others too
+		ctx := context.WithoutCancel(ctx) // the writer serves other callers too
 		s.wg.Go(func() { s.write(ctx) })
 	}
 	return nil
 }
 
-// write commits what waits, batch by batch, until nothing does.
+// write commits the ops that wait, batch by batch, until none waits.
 func (s *Store) write(ctx context.Context) {
 	failed := 0
 	for {
@@ -148,7 +149,7 @@ func (s *Store) write(ctx context.Context) {
 			cancel()
 			return
 		}
-		if len(ops) == 0 { // all have left
+		if len(ops) == 0 { // all callers have left
 			cancel()
 			continue
 		}
@@ -170,7 +171,7 @@ func (s *Store) write(ctx context.Context) {
 	}
 }
 
-// take returns the next batch; nil if nothing waits, and the writer ends.
+// take returns the next batch. It returns nil if no op waits, and then the writer ends.
 func (s *Store) take(cancel context.CancelFunc) ([]*op, *batch) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -181,7 +182,7 @@ func (s *Store) take(cancel context.CancelFunc) ([]*op, *batch) {
 	b := &batch{cancel: cancel}
 	n := min(len(s.queue), maxBatch)
 	ops := make([]*op, 0, n)
-	b.live.Add(1) // not over before all have joined
+	b.live.Add(1) // keeps b alive until all have joined
 	for _, o := range s.queue[:n] {
 		if o.join(b) {
 			ops = append(ops, o)
@@ -195,7 +196,7 @@ func (s *Store) take(cancel context.CancelFunc) ([]*op, *batch) {
 	return ops, b
 }
 
-// putBack lets ops be tried again, before all others.
+// putBack queues ops for another try, before all others.
 func (s *Store) putBack(ops []*op, cause error) {
 	s.mu.Lock()
 	s.cancel, s.cause = nil, s.db.explain(cause)
@@ -211,30 +212,31 @@ func (s *Store) putBack(ops []*op, cause error) {
 	}
 }
 
-// row is one record within a batch.
+// row is one record in a batch.
 type row struct {
 	key   string
-	rev   int64  // 0: there never was one
-	value []byte // nil: there is none
+	rev   int64  // 0: there never was a record
+	value []byte // nil: there is no record
 
-	before  []byte // what the database has
+	before  []byte // as the database has it
 	written bool
 }
 
 func (r *row) dirty() bool { return !bytes.Equal(r.value, r.before) }
 
-// commit makes the changes of ops and tells their callers, except for those it returns: of them certainly nothing was written,
-// and they may be tried again. err says why, if it is not just that another process was quicker.
+// commit makes the changes of ops and reports the results to their callers, except for the ops that
+// it returns: nothing was written for those, and they may be retried. err is the reason, unless it
+// is only that another process was quicker.
 func (s *Store) commit(ctx context.Context, ops []*op) (again []*op, err error) {
 	if s.db.local {
-		ctx = context.WithoutCancel(ctx) // short, and cannot be interrupted well
+		ctx = context.WithoutCancel(ctx) // short, and hard to interrupt
 	} else {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, callTimeout)
 		defer cancel()
 	}
 	rows, results := map[string]*row{}, make([]error, len(ops))
-	wrote := false // whether something may have been written
+	wrote := false // something may have been written
 	err = s.ready(ctx)
 	if err == nil {
 		err = s.inTransaction(ctx, func(q querier) error {
@@ -274,7 +276,7 @@ func (s *Store) commit(ctx context.Context, ops []*op) (again []*op, err error) 
 // errNothing ends a transaction that changes nothing.
 var errNothing = errors.New("nothing to write")
 
-// finish tells the callers what became of their ops.
+// finish reports the results to the callers, and returns the ops to retry.
 func (s *Store) finish(ops []*op, rows map[string]*row, results []error, wrote bool, err error) (again []*op) {
 	retry := err != nil && s.db.trouble(err) != lasting && (!wrote || s.db.unmade(err))
 	if err != nil {
@@ -303,7 +305,8 @@ func (s *Store) isClosed() bool {
 	return s.closed
 }
 
-// inTransaction runs fn in one if the backend wants that. errNothing of fn ends it without a trace.
+// inTransaction runs fn in a transaction if the backend needs one. errNothing from fn rolls it back
+// and is returned.
 func (s *Store) inTransaction(ctx context.Context, fn func(q querier) error) error {
 	if s.db.local {
 		return s.db.transact(ctx, fn)
@@ -347,7 +350,7 @@ func (b *backend) readPart(ctx context.Context, q querier, keys []any, into map[
 	return rows.Err()
 }
 
-// write writes the dirty rows that are as they were read, and marks them.
+// write writes the dirty rows that are still as they were read, and marks those.
 func (b *backend) write(ctx context.Context, q querier, dirty []*row, all map[string]*row) error {
 	if b.local {
 		if _, err := b.exec(ctx, q, countSQL); err != nil {
@@ -365,7 +368,7 @@ func (b *backend) write(ctx context.Context, q querier, dirty []*row, all map[st
 func (b *backend) writePart(ctx context.Context, q querier, dirty []*row, all map[string]*row) (err error) {
 	args := make([]any, 0, 3*len(dirty))
 	for _, r := range dirty {
-		var value any // NULL, not an empty one
+		var value any // NULL, which differs from an empty value
 		if r.value != nil {
 			value = r.value
 		}

@@ -14,14 +14,17 @@ import (
 )
 
 const (
-	pageRows = 200                  // rows read at once by a Watch, none of which is held while fn runs
-	minPoll  = 5 * time.Millisecond // between two polls of a Watch: what is committed meanwhile is told together
+	// pageRows is how many rows a Watch reads at once. It reads them all before fn runs.
+	pageRows = 200
+	// minPoll is the pause between two polls of a Watch. What is committed meanwhile is reported
+	// together.
+	minPoll = 5 * time.Millisecond
 )
 
 // watcher is one Watch.
 type watcher struct {
 	prefix string
-	wake   chan struct{} // holds one token if there may be news
+	wake   chan struct{} // holds a token if there may be changes
 	end    context.CancelCauseFunc
 }
 
@@ -32,11 +35,12 @@ func (w *watcher) nudge() {
 	}
 }
 
-// errBehind says that deletions may have been forgotten since the last poll, or that the database is another one than before.
+// errBehind reports that deletions may have been forgotten since the last poll, or that the
+// database is another one than before.
 var errBehind = errors.New("changes were missed: the database was restored, or this process was asleep for a day")
 
-// Watch is the one of turn.Store. It returns when the database fails; deletions that were made before the next Watch begins are
-// not told by it.
+// Watch implements turn.Store. It returns when the database fails. Deletions between its end and
+// the start of the next Watch are not reported.
 func (s *Store) Watch(ctx context.Context, prefix string, fn func(key string, value []byte)) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -50,7 +54,7 @@ func (s *Store) Watch(ctx context.Context, prefix string, fn func(key string, va
 	defer s.part(w)
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	defer end(nil) // before waiting
+	defer end(nil) // runs before the wait for the listener
 	if s.db.listen != nil {
 		wg.Go(func() { s.hear(watching, w) })
 	}
@@ -80,7 +84,7 @@ func (s *Store) part(w *watcher) {
 	delete(s.watchers, w)
 }
 
-// tell wakes the watchers of rows that this process wrote; of nil, all.
+// tell wakes the watchers of the rows that this process wrote; nil: all watchers.
 func (s *Store) tell(rows map[string]*row) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -98,8 +102,8 @@ func (s *Store) tell(rows map[string]*row) {
 	}
 }
 
-// hear wakes w when the database says that a key of it changed, for as long as ctx lasts. It is a hint: losing it costs a
-// poll's time, so failures are passed over.
+// hear wakes w when the database notifies of a change of one of w's keys, until ctx ends. Such a
+// hint only saves the time to the next poll, so hear retries after failures without reporting them.
 func (s *Store) hear(ctx context.Context, w *watcher) {
 	for {
 		err := s.db.listen(ctx, func(key string) {
@@ -114,27 +118,27 @@ func (s *Store) hear(ctx context.Context, w *watcher) {
 		if errors.Is(err, errPooled) {
 			return
 		}
-		w.nudge() // something may have been said meanwhile
+		w.nudge() // notifications may have been missed
 		if !s.pause(ctx, s.db.poll) {
 			return
 		}
 	}
 }
 
-// place is how far a Watch has come in the order of (seq, key).
+// place is a Watch's progress in the order of (seq, key).
 type place struct {
 	seq  int64
-	key  string // "" between pages: all before seq was read
-	skip int64  // deletions up to here were made before the Watch began: nobody needs to hear of them
+	key  string // empty between pages: everything before seq was read
+	skip int64  // deletions up to here came before the Watch; they are not reported
 }
 
-// change is one row as a Watch tells it.
+// change is a row that a Watch reports.
 type change struct {
 	key   string
 	value []byte
 }
 
-// follow tells what there is and what changes.
+// follow reports all records, and then each change.
 func (s *Store) follow(ctx context.Context, w *watcher, fn func(key string, value []byte)) error {
 	timer := time.NewTimer(s.db.poll)
 	defer timer.Stop()
@@ -173,10 +177,10 @@ func (s *Store) follow(ctx context.Context, w *watcher, fn func(key string, valu
 	}
 }
 
-// over is why a pause ended early: Close ends pauses a moment before it ends the watches' contexts.
+// over returns why a pause ended early. Close ends pauses a moment before the watches' contexts.
 func over(ctx context.Context) error { return cmp.Or(ctx.Err(), turn.ErrClosed) }
 
-// poll reads a page of what changed after at, and how far it came.
+// poll reads a page of the changes after at, and returns the place after the page.
 func (s *Store) poll(ctx context.Context, prefix string, at place) (_ []change, next place, err error) {
 	if err := s.begin(); err != nil {
 		return nil, at, err
@@ -186,13 +190,13 @@ func (s *Store) poll(ctx context.Context, prefix string, at place) (_ []change, 
 		return nil, at, err
 	}
 	if s.db.local {
-		ctx = context.WithoutCancel(ctx) // it is over in a moment
+		ctx = context.WithoutCancel(ctx) // takes only a moment
 	} else {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, callTimeout)
 		defer cancel()
 	}
-	// The counter is read before the rows, so all rows up to it are there to be read.
+	// The counter is read before the rows, so all rows up to it can be read.
 	seq, purged, err := s.db.state(ctx)
 	switch between := at.key == "" && at.seq > 0; {
 	case err != nil:
@@ -214,7 +218,7 @@ func (s *Store) poll(ctx context.Context, prefix string, at place) (_ []change, 
 	return changes, place{seq: seq + 1}, nil
 }
 
-// state reads how far the counter is, and up to which number deletions may have been forgotten.
+// state returns the counter, and the number up to which deletions may have been forgotten.
 func (b *backend) state(ctx context.Context) (seq, purged int64, err error) {
 	var version int
 	err = b.reads.QueryRowContext(ctx, `SELECT version, seq, purged FROM llmbot_state WHERE id = 1`).Scan(&version, &seq, &purged)
@@ -224,7 +228,8 @@ func (b *backend) state(ctx context.Context) (seq, purged int64, err error) {
 	return seq, purged, tooNew(version)
 }
 
-// changes reads a page. last is its last row's place if there may be more rows; else it has no key.
+// changes reads a page. last is the place of the last row if there may be more rows; else it has no
+// key.
 func (b *backend) changes(ctx context.Context, prefix string, at place) (_ []change, last place, err error) {
 	rows, err := b.reads.QueryContext(ctx, changesSQL, at.seq, at.key, int32(utf8.RuneCountInString(prefix)), prefix, pageRows)
 	if err != nil {

@@ -20,7 +20,7 @@ const (
 	busyPolls = 3
 )
 
-// serverState says how the model server is doing, in one word.
+// serverState is how the model server is doing, in one word.
 type serverState string
 
 const (
@@ -125,8 +125,8 @@ func (b *Board) Run(ctx context.Context) {
 	}
 }
 
-// readServer reads the server's metrics, where it has some, and its model. The error says that it
-// is not there.
+// readServer reads the server's metrics, where it has some, and its model. It returns an error if
+// the server is not there.
 func (b *Board) readServer(ctx context.Context) (llm.Metrics, llm.ModelInfo, error) {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
@@ -167,8 +167,9 @@ func (t throughput) rate() float64 {
 }
 
 // throughputOf adds up readings. A request that began or ended between two of them ran for a part
-// of that time: as large a part as its tokens are of what full intervals brought. Where there is no
-// full interval, alone is taken for it: what one request brings in a second.
+// of that interval. The part is judged by its tokens, compared with those of intervals in which
+// requests ran all the time. Where there is none, alone stands for it: what one request brings in a
+// second.
 func throughputOf(readings []reading, alone float64) throughput {
 	var out throughput
 	type edge struct {
@@ -176,7 +177,9 @@ func throughputOf(readings []reading, alone float64) throughput {
 		d               time.Duration
 	}
 	var edges []edge
-	full, shared := 0.0, 0.0 // the highest rate of an interval at both ends of which requests ran; requests times seconds
+	// full is the highest rate of an interval at both ends of which requests ran; shared is requests
+	// times seconds.
+	full, shared := 0.0, 0.0
 	for i := 1; i < len(readings); i++ {
 		a, b := readings[i-1].metrics, readings[i].metrics
 		r := llm.Rates(a, b, readings[i].at.Sub(readings[i-1].at))

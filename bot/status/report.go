@@ -126,7 +126,8 @@ func charts(now time.Time, readings []reading, alone float64) []Chart {
 			running[at] = max(running[at], r.metrics.Running)
 			waiting[at] = max(waiting[at], r.metrics.Waiting)
 		}
-		if q := llm.Rates(in[0].metrics, in[len(in)-1].metrics, 0).TTFT; q.Count > 0 { // a minute without a request has none, not one of 0 s
+		// A minute without a request has no TTFT, not one of 0 s.
+		if q := llm.Rates(in[0].metrics, in[len(in)-1].metrics, 0).TTFT; q.Count > 0 {
 			firstLabels, first = append(firstLabels, label), append(first, round(q.P50.Seconds()))
 		}
 	}

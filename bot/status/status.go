@@ -26,14 +26,13 @@ const (
 
 // Server is what is asked of the model server. Its methods block for at most their ctx.
 type Server interface {
-	// Model returns what is known of a model; an empty name is the one that an empty Request.Model
-	// means.
+	// Model returns what is known of a model. An empty name means what an empty Request.Model means.
 	Model(ctx context.Context, name string) (llm.ModelInfo, error)
 	Version(ctx context.Context) (string, error)
 	Metrics(ctx context.Context) (llm.Metrics, error)
 }
 
-// SlackUse says how much of Slack's edits the bot uses.
+// SlackUse is how much of Slack's edits the bot uses.
 type SlackUse struct {
 	Edits, Limit int // in the last minute, and how many there may be
 	Refused      int // calls that Slack refused for their rate since the start
@@ -44,7 +43,7 @@ type Config struct {
 	Server  Server
 	GPUs    func(ctx context.Context) ([]llm.GPU, error) // nil: nobody tells of GPUs
 	Use     func() SlackUse                              // nil: not known
-	Work    func() (live, queued int)                    // threads at work in this process, and how many of them wait for a slot
+	Work    func() (live, queued int)                    // threads at work, and waiting for a slot
 	Version string                                       // of the bot; empty: not known
 	Log     *slog.Logger
 }
@@ -60,10 +59,10 @@ type Board struct {
 // New returns a Board of a process that begins now.
 func New(cfg Config) *Board { return &Board{cfg: cfg, since: time.Now()} }
 
-// Answered takes how fast an answer was.
+// Answered records how fast an answer was.
 func (b *Board) Answered(r llm.Result) { b.speeds.add(r) }
 
-// snapshot is all that is asked of the server for a report.
+// snapshot is all that a report asks of the server.
 type snapshot struct {
 	model   llm.ModelInfo
 	version string
@@ -108,7 +107,7 @@ func (b *Board) Report(ctx context.Context, details bool) Report {
 	return r
 }
 
-// glance says whether the server is up, and what it is.
+// glance returns a line on whether the server is up, and what it is.
 func (b *Board) glance(s snapshot, now time.Time) Group {
 	state, since, _ := b.monitor.now()
 	line := "Model server: " + string(state)
@@ -195,8 +194,8 @@ func (b *Board) nowGroup(s snapshot, readings []reading) Group {
 	return g
 }
 
-// hitRate returns the prefix cache's of the last 20 minutes, else of the server's whole life; -1 if
-// nothing was looked up.
+// hitRate returns the hit rate of the prefix cache in the last 20 minutes, else over the server's
+// whole life; -1: nothing was looked up.
 func hitRate(m llm.Metrics, readings []reading) float64 {
 	if len(readings) > 1 {
 		if r := llm.Rates(readings[0].metrics, m, 0); r.Known && r.PrefixHitRate >= 0 {
@@ -275,7 +274,7 @@ func (b *Board) selfGroup(_ snapshot, now time.Time) Group {
 	return g
 }
 
-// away returns err if it says that the server is not there, else nil.
+// away returns err if it means that the server is not there, else nil.
 func away(err error) error {
 	if e, ok := errors.AsType[*llm.Error](err); ok && e.Away() || errors.Is(err, context.DeadlineExceeded) {
 		return err

@@ -12,7 +12,7 @@ import (
 	"llmbot/llm"
 )
 
-// ErrStopped says that the person stopped the answer.
+// ErrStopped reports that the person stopped the answer.
 var ErrStopped = errors.New("stopped")
 
 // What an answer is doing before there is text.
@@ -36,16 +36,17 @@ type Place interface {
 	Open(ctx context.Context) (answer.Draft, error)
 }
 
-// Server is what is asked of the model server beside completions. Its methods block for at most their
-// ctx.
+// Server is what is asked of the model server besides completions. Its methods block for at most
+// their ctx.
 type Server interface {
-	// Model returns what is known of a model; an empty name is the one that an empty Request.Model means.
+	// Model returns what is known of a model. An empty name means what an empty Request.Model means.
 	Model(ctx context.Context, name string) (llm.ModelInfo, error)
 	Version(ctx context.Context) (string, error)
 	Metrics(ctx context.Context) (llm.Metrics, error)
 }
 
-// asker asks one question after the other and shows what comes. It belongs to one goroutine at a time.
+// asker asks one question after the other and shows the answers. It belongs to one goroutine at a
+// time.
 type asker struct {
 	model    answer.Model
 	server   Server
@@ -56,94 +57,112 @@ type asker struct {
 	told     int // turns of whose leaving the person knows
 }
 
-// outcome is what came of a question.
+// outcome is the result of a question.
 type outcome struct {
 	answer answer.Snapshot // in its final phase
 	result llm.Result
 	err    error // why it is not complete; nil if it is
 }
 
-// writing is one answer being written.
+// writing is one answer being written. It is the [answer.Requests] of its question.
 type writing struct {
-	asker  *asker
-	draft  answer.Draft
-	notice string // about turns left out
+	asker    *asker
+	draft    answer.Draft
+	question string
+	limit    int           // tokens that the prompt may take; 0: not known
+	sent     []llm.Message // the last prompt
+	size     int           // of sent in tokens, by our estimate
+	trimmed  bool          // limit was lowered, which is done once
+	result   llm.Result    // of the last request
 
+	notice  string // about turns left out
 	text    strings.Builder
 	shown   string // the longest text so far: it stays until a new try has overtaken it
 	thought strings.Builder
 	tokens  int // the server's running count
 }
 
-// ask asks until there is an answer, the reason why not is final, or ctx ends; a cause of ErrStopped is the person's wish.
+// ask asks until there is an answer, the reason why not is final, or ctx ends; see [answer.Retry].
+// A cause of ErrStopped is the person's wish.
 func (a *asker) ask(ctx context.Context, draft answer.Draft, question string) outcome {
-	w := &writing{asker: a, draft: draft}
+	w := &writing{asker: a, draft: draft, question: question}
 	w.show()
-	var (
-		limit   = a.budget(ctx)
-		since   time.Time
-		pause   = answer.AwayFirst
-		again   = 0
-		trimmed = false
-	)
-	for {
-		sent, tokens := a.talk.messages(question, limit)
-		w.notice = a.leftOut()
-		res, err := w.try(ctx, llm.Request{
-			Messages: sent, Temperature: a.settings.Temperature, MaxTokens: a.settings.MaxTokens, ReasoningEffort: a.settings.Effort,
-		})
-		if err == nil {
-			return w.done(question, sent, res)
-		}
-		failure, known := errors.AsType[*llm.Error](err)
-		switch {
-		case ctx.Err() != nil:
-			return w.ended(context.Cause(ctx), question, res)
-		case !known:
-			return w.failed(err, "Something went wrong inside llmbot.", "", res)
-		case failure.Kind == llm.KindContext && !trimmed && len(a.talk.turns) > a.talk.left:
-			trimmed = true
-			limit = a.refused(failure, sent, tokens)
-		case failure.Away() && a.wait:
-			if since.IsZero() {
-				since, pause = time.Now(), answer.AwayFirst
-			}
-			if time.Since(since) >= answer.AwayTotal {
-				return w.failed(err, failure.User(), failure.Hint(), res)
-			}
-			a.log.WarnContext(ctx, "model_away", "kind", failure.Kind.String(), "error", err)
-			if err := w.away(ctx, failure, pause); err != nil {
-				return w.ended(err, question, res)
-			}
-			pause = min(2*pause, answer.AwayMost)
-			continue
-		case failure.Again() && again < answer.ExtraTries:
-			again++
-		default:
-			return w.failed(err, failure.User(), failure.Hint(), res)
-		}
-		a.log.WarnContext(ctx, "answer_tried_again", "kind", failure.Kind.String(), "error", err)
-		since = time.Time{}
+	var err error
+	if w.limit, err = answer.Budget(ctx, a.server, "", a.settings.MaxTokens); err != nil {
+		a.log.WarnContext(ctx, "model_unknown", "error", err) // the question itself will tell
 	}
+	err = answer.Retry{Log: a.log, Wait: a.wait}.Do(ctx, w)
+	failure, known := errors.AsType[*llm.Error](err)
+	switch {
+	case err == nil:
+		return w.done()
+	case ctx.Err() != nil:
+		return w.ended(context.Cause(ctx))
+	case !known:
+		return w.failed(err, "Something went wrong inside llmbot.", "")
+	}
+	return w.failed(err, failure.User(), failure.Hint())
 }
 
-// budget is how many tokens the prompt may take; 0: not known.
-func (a *asker) budget(ctx context.Context) int {
-	ctx, cancel := context.WithTimeout(ctx, answer.ModelTimeout)
-	defer cancel()
-	m, err := a.server.Model(ctx, "")
-	if err != nil { // the question itself will tell
-		a.log.WarnContext(ctx, "model_unknown", "error", err)
-		return 0
-	}
-	return answer.PromptBudget(m.MaxModelLen, a.settings.MaxTokens)
+// Try makes one request and shows the text as it grows. It does not continue the text of a request
+// that failed: it writes the answer from its beginning.
+func (w *writing) Try(ctx context.Context) (answer.Tried, error) {
+	a := w.asker
+	w.sent, w.size = a.talk.messages(w.question, w.limit)
+	w.notice = a.leftOut()
+	w.text.Reset()
+	w.thought.Reset()
+	w.tokens = 0
+	var err error
+	w.result, err = a.model.Stream(ctx, llm.Request{
+		Messages: w.sent, Temperature: a.settings.Temperature, MaxTokens: a.settings.MaxTokens,
+		ReasoningEffort: a.settings.Effort,
+	}, w.take)
+	return answer.Tried{Bytes: w.text.Len()}, err
 }
 
-// refused learns from a refusal of a prompt that was too long, of which we thought that it has tokens tokens, and returns the new budget.
+// take adds a delta to the text, and shows it.
+func (w *writing) take(d llm.Delta) error {
+	if d.Retract {
+		w.thought.WriteString(w.text.String())
+		w.text.Reset()
+		w.shown = ""
+	}
+	w.thought.WriteString(d.Reasoning)
+	w.text.WriteString(d.Text)
+	w.tokens = max(w.tokens, d.CompletionTokens)
+	if w.text.Len() >= len(w.shown) {
+		w.shown = w.text.String()
+	}
+	w.show()
+	return nil
+}
+
+// Adapt leaves out old turns, once, of a conversation that is too long.
+func (w *writing) Adapt(_ context.Context, failure *llm.Error) bool {
+	a := w.asker
+	if failure.Kind != llm.KindContext || w.trimmed || len(a.talk.turns) <= a.talk.left {
+		return false
+	}
+	w.trimmed = true
+	w.limit = a.refused(failure, w.sent, w.size)
+	return true
+}
+
+// Away shows that the server is away.
+func (w *writing) Away(failure *llm.Error, _, _ time.Duration) {
+	w.draft.Set(answer.Snapshot{
+		Text: w.shown, Status: statusWaiting, Phase: answer.Waiting,
+		Notice: failure.User() + " The answer comes as soon as it is there again; Ctrl-C stops waiting.\n→ " + failure.Hint(),
+	})
+}
+
+// refused learns from the refusal of a prompt that was too long, and returns the new budget. tokens
+// is the size of the prompt by our estimate.
 func (a *asker) refused(e *llm.Error, sent []llm.Message, tokens int) int {
 	a.talk.known = 0
 	switch {
-	case e.Limit > 0 && e.AtLeast && tokens > e.Prompt: // our estimate knows better than a count that stopped
+	case e.Limit > 0 && e.AtLeast && tokens > e.Prompt: // the server stopped counting
 		return answer.PromptBudget(e.Limit, a.settings.MaxTokens)
 	case e.Limit > 0 && e.AtLeast: // by how much it was too long, nobody knows
 		a.talk.learn(sent, e.Prompt)
@@ -155,34 +174,12 @@ func (a *asker) refused(e *llm.Error, sent []llm.Message, tokens int) int {
 	return max(tokens/2, 1)
 }
 
-// leftOut says that older turns have left, when that is news.
+// leftOut returns a sentence about older turns that were left out; empty: the person knows of all.
 func (a *asker) leftOut() string {
 	if a.talk.left <= a.told {
 		return ""
 	}
 	return "Older messages were left out: the conversation is longer than the model can read."
-}
-
-// try is one request. It shows the text as it grows.
-func (w *writing) try(ctx context.Context, req llm.Request) (llm.Result, error) {
-	w.text.Reset()
-	w.thought.Reset()
-	w.tokens = 0
-	return w.asker.model.Stream(ctx, req, func(d llm.Delta) error {
-		if d.Retract {
-			w.thought.WriteString(w.text.String())
-			w.text.Reset()
-			w.shown = ""
-		}
-		w.thought.WriteString(d.Reasoning)
-		w.text.WriteString(d.Text)
-		w.tokens = max(w.tokens, d.CompletionTokens)
-		if w.text.Len() >= len(w.shown) {
-			w.shown = w.text.String()
-		}
-		w.show()
-		return nil
-	})
 }
 
 // show hands over what there is; it does not block.
@@ -200,57 +197,48 @@ func (w *writing) show() {
 	w.draft.Set(a)
 }
 
-// away waits for a server that is not there, and says so.
-func (w *writing) away(ctx context.Context, failure *llm.Error, pause time.Duration) error {
-	w.draft.Set(answer.Snapshot{
-		Text: w.shown, Status: statusWaiting, Phase: answer.Waiting,
-		Notice: failure.User() + " The answer comes as soon as it is there again; Ctrl-C stops waiting.\n→ " + failure.Hint(),
-	})
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
+// done returns a complete answer, which the conversation goes on from.
+func (w *writing) done() outcome {
+	a := w.asker
+	a.talk.add(w.question, w.text.String(), w.sent, w.result.Usage)
+	a.told = a.talk.left
+	out := answer.Snapshot{Text: w.text.String(), Notice: w.notice, Small: speedLine(w.result), Phase: answer.Done}
+	if w.result.Finish == llm.FinishLength {
+		out.Notice = strings.TrimSpace(out.Notice + " The answer stops here because it reached the length limit.")
 	}
+	return outcome{answer: out, result: w.result}
 }
 
-func (w *writing) done(question string, sent []llm.Message, res llm.Result) outcome {
-	w.asker.talk.add(question, w.text.String(), sent, res.Usage)
-	w.asker.told = w.asker.talk.left
-	a := answer.Snapshot{Text: w.text.String(), Notice: w.notice, Small: speedLine(res), Phase: answer.Done}
-	if res.Finish == llm.FinishLength {
-		a.Notice = strings.TrimSpace(a.Notice + " The answer stops here because it reached the length limit.")
-	}
-	return outcome{answer: a, result: res}
-}
-
-// ended is an answer that we ended ourselves: what was written stays, and the conversation goes on from it.
-func (w *writing) ended(cause error, question string, res llm.Result) outcome {
+// ended returns an answer that we ended ourselves. What was written stays, and the conversation
+// goes on from it.
+func (w *writing) ended(cause error) outcome {
 	if strings.TrimSpace(w.shown) != "" {
-		w.asker.talk.add(question, w.shown, nil, llm.Usage{})
+		w.asker.talk.add(w.question, w.shown, nil, llm.Usage{})
 	}
-	return outcome{answer: answer.Snapshot{Text: w.shown, Small: "stopped" + w.dot(res), Phase: answer.Stopped}, result: res, err: cause}
+	a := answer.Snapshot{Text: w.shown, Small: "stopped" + w.dot(), Phase: answer.Stopped}
+	return outcome{answer: a, result: w.result, err: cause}
 }
 
-// failed keeps what there is and says why it is not more. The question is forgotten: it can be asked again.
-func (w *writing) failed(err error, sentence, hint string, res llm.Result) outcome {
+// failed keeps what there is and says why it is not more. It forgets the question, which can be
+// asked again.
+func (w *writing) failed(err error, sentence, hint string) outcome {
 	if hint != "" {
 		sentence += "\n→ " + hint
 	}
 	a := answer.Snapshot{Text: w.shown, Notice: sentence, Phase: answer.Failed}
 	if w.shown != "" {
-		a.Small = "incomplete" + w.dot(res)
+		a.Small = "incomplete" + w.dot()
 	}
-	return outcome{answer: a, result: res, err: err}
+	return outcome{answer: a, result: w.result, err: err}
 }
 
-// dot is the speed of an answer that broke off, as far as the server counted, behind another word.
-func (w *writing) dot(res llm.Result) string {
+// dot returns " · " and the speed of an answer that broke off, with the tokens that the server had
+// counted; empty: there is none.
+func (w *writing) dot() string {
 	if w.shown == "" {
 		return ""
 	}
+	res := w.result
 	if !res.Usage.Known && w.tokens > 0 {
 		res.Usage.Known, res.Usage.CompletionTokens = true, w.tokens
 	}
@@ -260,7 +248,7 @@ func (w *writing) dot(res llm.Result) string {
 	return ""
 }
 
-// speedLine is `156 tokens in 4.2s = 37.1 tok/s · first token 0.31s`.
+// speedLine returns a line such as `156 tokens in 4.2s = 37.1 tok/s · first token 0.31s`.
 func speedLine(res llm.Result) string {
 	res.Model = "" // the person chose it, and sees it at the top
 	return figures.Footer(res)

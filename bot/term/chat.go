@@ -38,7 +38,8 @@ const help = `- **quit** or **exit**, Ctrl-D: leave
 // A word behind a slash is meant as a command; /etc/hosts is not.
 var command = regexp.MustCompile(`^/[a-z]+$`)
 
-// Run holds the conversation until the person leaves (nil), ctx ends (its cause), or the terminal fails.
+// Run holds the conversation until the person leaves (nil), ctx ends (its cause), or the terminal
+// fails (its error).
 func (c *Chat) Run(ctx context.Context) error {
 	a := &asker{
 		model: c.Model, server: c.Server, settings: c.Settings, log: logger(c.Log), wait: true, talk: talk{system: c.Settings.System},
@@ -115,7 +116,7 @@ func (c *Chat) answer(ctx context.Context, a *asker, question string) error {
 	return nil
 }
 
-// greeting says who is there.
+// greeting returns a line on which model is there.
 func (c *Chat) greeting(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(ctx, answer.ModelTimeout)
 	defer cancel()
@@ -130,7 +131,8 @@ func (c *Chat) greeting(ctx context.Context) string {
 	return s + ". /help shows the commands."
 }
 
-// status says how the server is doing and how full the window is. It takes about 2 s at most.
+// status returns how the server is doing and how full the window is. It blocks for about 2 s at
+// most.
 func (c *Chat) status(ctx context.Context, a *asker) string {
 	ctx, cancel := context.WithTimeout(ctx, answer.ModelTimeout)
 	defer cancel()
@@ -138,7 +140,8 @@ func (c *Chat) status(ctx context.Context, a *asker) string {
 	add := func(format string, args ...any) { lines = append(lines, "- "+fmt.Sprintf(format, args...)) }
 	m, err := c.Server.Model(ctx, "")
 	begun := time.Now()
-	version, versionErr := c.Server.Version(ctx) // not every server has one, but it must answer: the model may be known from before
+	// Not every server has a version, but it must answer: the model may be known from before.
+	version, versionErr := c.Server.Version(ctx)
 	took := time.Since(begun)
 	if err == nil && gone(versionErr) {
 		err = versionErr
@@ -170,13 +173,13 @@ func (c *Chat) status(ctx context.Context, a *asker) string {
 	return strings.Join(lines, "\n")
 }
 
-// gone reports whether err says that the server is not there.
+// gone reports whether err means that the server is not there.
 func gone(err error) bool {
 	e, ok := errors.AsType[*llm.Error](err)
 	return ok && e.Away() || errors.Is(err, context.DeadlineExceeded)
 }
 
-// away is an error with its next step.
+// away returns the text of an error, with its next step.
 func away(err error) string {
 	var e interface {
 		User() string
@@ -194,5 +197,6 @@ func (r *Room) Say(text string) {
 	look.Plain = false
 	look.Width = r.Size().known().Width
 	lines := append(NewMarkdown().Lines(text, look), "")
-	_, _ = io.WriteString(r.Out, strings.Join(lines, "\r\n")+"\r\n") // a terminal that is gone shows at the next read
+	// A terminal that is gone shows at the next read.
+	_, _ = io.WriteString(r.Out, strings.Join(lines, "\r\n")+"\r\n")
 }

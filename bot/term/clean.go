@@ -6,12 +6,13 @@ import (
 	"unicode/utf8"
 )
 
-// tabWidth is what a tab is shown as: a real one would move the cursor by an amount that nobody here knows.
+// tabWidth is how many spaces a tab becomes: a real one would move the cursor by an amount that
+// nobody here knows.
 const tabWidth = 4
 
-// Clean makes text safe for a terminal: control characters other than newline and tab are dropped, so that no escape sequence is left,
-// and so are the marks that turn the direction of writing around. CR LF is a newline, and so is each Unicode line end. What is not
-// UTF-8 becomes U+FFFD.
+// Clean makes text safe for a terminal. It drops the control characters other than newline and tab,
+// so that no escape sequence is left, and the marks that change the direction of writing. CR LF
+// becomes a newline, and so does each Unicode line end. What is not UTF-8 becomes U+FFFD.
 func Clean(s string) string {
 	if clean(s) {
 		return s
@@ -31,7 +32,7 @@ func Clean(s string) string {
 	}, s)
 }
 
-// clean says whether there is nothing to do: the usual case, without an allocation.
+// clean reports whether there is nothing to do: the usual case, without an allocation.
 func clean(s string) bool {
 	if !utf8.ValidString(s) {
 		return false
@@ -44,7 +45,7 @@ func clean(s string) bool {
 	return true
 }
 
-// hidden says whether a terminal would act on r instead of showing it.
+// hidden reports whether a terminal would act on r instead of showing it.
 func hidden(r rune) bool {
 	switch {
 	case unicode.IsControl(r): // C0, DEL and C1: ESC, and CSI in one byte

@@ -14,16 +14,17 @@ const (
 	historyMode = 0o600
 )
 
-// History remembers what was asked, in a file that only its owner can read: one line an entry, the newest last. Lines that begin with
-// a space are not kept, as in a shell. It is not safe for concurrent use.
+// History remembers what was asked in a file that only its owner can read: one line an entry, the
+// newest last. It does not keep lines that begin with a space, as a shell does. It is not safe for
+// concurrent use.
 type History struct {
 	path    string
 	entries []string // oldest first, marks for line ends
 	err     error    // of the last write
 }
 
-// OpenHistory reads the file; a missing one is an empty history. An empty path keeps everything in memory. The history works also when
-// there is an error: then it is not kept.
+// OpenHistory reads the file; a missing one is an empty history. An empty path keeps everything in
+// memory. The history works also when OpenHistory returns an error: then it is kept in memory only.
 func OpenHistory(path string) (*History, error) {
 	h := &History{path: path}
 	if path == "" {
@@ -111,7 +112,7 @@ func (h *History) append(entry string) error {
 	return err
 }
 
-// Len is the number of entries.
+// Len returns the number of entries.
 func (h *History) Len() int { return len(h.entries) }
 
 // At returns an entry; 0 is the newest.

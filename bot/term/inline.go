@@ -8,7 +8,8 @@ import (
 	"github.com/yuin/goldmark/util"
 )
 
-// inline is the text in a block. A line end of the source stays one: models write poems and addresses like that.
+// inline returns the text in a block. It keeps a line end of the source: models write poems and
+// addresses like that.
 func (r *renderer) inline(n ast.Node, a attr) []span {
 	var out []span
 	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
@@ -57,7 +58,8 @@ func (r *renderer) node(n ast.Node, a attr) []span {
 	}
 }
 
-// link shows the address behind the words, unless they are the same: where a link leads must be seen.
+// link shows the address behind the words, unless they are the same: people must see where a link
+// leads.
 func (r *renderer) link(words []span, dest string) []span {
 	var b strings.Builder
 	for _, w := range words {
@@ -73,7 +75,7 @@ func (r *renderer) link(words []span, dest string) []span {
 	return append(words, span{" (" + dest + ")", dim})
 }
 
-// html shows a tag as it is written, but for the line break that models put into tables.
+// html shows a tag as it is written, except the line break that models put into tables.
 func (r *renderer) html(n *ast.RawHTML, a attr) []span {
 	var b strings.Builder
 	for i := range n.Segments.Len() {
@@ -87,7 +89,7 @@ func (r *renderer) html(n *ast.RawHTML, a attr) []span {
 	return []span{{b.String(), a}}
 }
 
-// rawText is the source text of n's children.
+// rawText returns the source text of n's children.
 func (r *renderer) rawText(n ast.Node) string {
 	var b strings.Builder
 	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
@@ -101,7 +103,8 @@ func (r *renderer) rawText(n ast.Node) string {
 	return b.String()
 }
 
-// unescape resolves backslashes and entities. What they may stand for is cleaned again where lines are made.
+// unescape resolves backslashes and entities. What they stand for is cleaned again where lines are
+// made.
 func unescape(s string) string {
 	if !strings.ContainsAny(s, `\&`) {
 		return s

@@ -18,8 +18,8 @@ const (
 	markTab     = '⇥'
 )
 
-// keyboard reads keys when they are asked for, so that nothing is read that nobody wants. It belongs to one goroutine, beside which the
-// one that reads only ever waits for a key or to be asked.
+// keyboard reads keys only when they are asked for: what nobody wants stays in the terminal. It
+// belongs to one goroutine. A second one reads, and only ever waits for a key or to be asked.
 type keyboard struct {
 	want  chan struct{}
 	got   chan keys
@@ -49,7 +49,8 @@ func newKeyboard(r io.Reader) *keyboard {
 	return k
 }
 
-// close ends the reading goroutine and waits for it, unless it is in a read: nothing can end that but a key.
+// close ends the reading goroutine and waits for it, unless it is in a read: only a key can end
+// that.
 func (k *keyboard) close() {
 	close(k.want)
 	if !k.asked {
@@ -57,7 +58,8 @@ func (k *keyboard) close() {
 	}
 }
 
-// next asks for keys and returns where they come; the caller hands what it gets to took. nil: there will be none.
+// next asks for keys and returns where they come; nil: there will be none. The caller hands what it
+// gets to took.
 func (k *keyboard) next() <-chan keys {
 	if k.err != nil {
 		return nil
@@ -96,7 +98,8 @@ func (k *keyboard) read(ctx context.Context) ([]byte, error) {
 	}
 }
 
-// during keeps keys for later and says whether one of them was Ctrl-C; that also forgets what was typed before it.
+// during keeps keys for later, and reports whether one of them was Ctrl-C. That also forgets what
+// was typed before it.
 func (k *keyboard) during(got keys) (stop bool) {
 	k.took(got)
 	b := got.bytes
@@ -110,13 +113,15 @@ func (k *keyboard) during(got keys) (stop bool) {
 
 // Lines is where questions come from.
 type Lines interface {
-	// ReadLine returns the next question, which may have several lines; io.EOF when there will be none.
+	// ReadLine returns the next question, which may have several lines. It returns io.EOF when there
+	// will be none.
 	ReadLine(ctx context.Context) (string, error)
 	keys() *keyboard
 }
 
-// Editor reads questions at a terminal in raw mode: editing and history are those of x/term; a pasted text stays one question whatever
-// its lines, Alt-Enter begins a new line, and Ctrl-C clears the line.
+// Editor reads questions at a terminal in raw mode. Editing and history are those of x/term. A
+// pasted text stays one question whatever its lines, Alt-Enter begins a new line, and Ctrl-C clears
+// the line.
 type Editor struct {
 	kb    *keyboard
 	size  func() Size
@@ -249,7 +254,7 @@ func (t *translator) translate(b []byte) []byte {
 	return out
 }
 
-// escape is what a sequence means to x/term.
+// escape returns what a sequence means to x/term.
 func (t *translator) escape(seq string) string {
 	switch seq {
 	case "\x1b[200~":
@@ -282,7 +287,7 @@ func (t *translator) escape(seq string) string {
 	}
 }
 
-// escapeLen is the length of the sequence that b begins with; 0: more must come.
+// escapeLen returns the length of the sequence that b begins with; 0: more must come.
 func escapeLen(b []byte) int {
 	if len(b) < 2 {
 		return 0

@@ -13,7 +13,8 @@ import (
 	"github.com/yuin/goldmark/text"
 )
 
-// Markdown turns Markdown into lines for a screen. It keeps a parser, and may be used by one goroutine at a time.
+// Markdown turns Markdown into lines for a screen. It keeps a parser, and one goroutine at a time
+// may use it.
 type Markdown struct{ parser parser.Parser }
 
 // NewMarkdown returns a renderer of CommonMark with tables, strikethrough and task lists.
@@ -21,7 +22,8 @@ func NewMarkdown() *Markdown {
 	return &Markdown{goldmark.New(goldmark.WithExtensions(extension.Table, extension.Strikethrough, extension.TaskList)).Parser()}
 }
 
-// Lines renders src: one string a line of the screen, none wider than look allows, each with its own looks.
+// Lines renders src: one string for each line of the screen, none wider than look allows, each with
+// its own escape sequences.
 func (m *Markdown) Lines(src string, look Look) []string {
 	src = Clean(src)
 	if strings.TrimSpace(src) == "" {
@@ -49,9 +51,11 @@ func (m *Markdown) parse(src string) ast.Node {
 	return m.parser.Parse(text.NewReader([]byte(src)))
 }
 
-// Settled says how many bytes at the beginning of src are blocks that no further text can change. They end with a line.
+// Settled returns how many bytes at the beginning of src are blocks that no further text can
+// change. They end with a line.
 func (m *Markdown) Settled(src string) int {
-	whole := src[:strings.LastIndexByte(src, '\n')+1] // a line that is still being written may become anything
+	// A line that is still being written may become anything.
+	whole := src[:strings.LastIndexByte(src, '\n')+1]
 	if whole == "" {
 		return 0
 	}
@@ -76,7 +80,7 @@ type renderer struct {
 // prefix is what stands before the lines of a block: the first time first, then rest.
 type prefix struct{ first, rest []span }
 
-// take is the prefix of the next line.
+// take returns the prefix of the next line.
 func (p *prefix) take() []span {
 	if p == nil {
 		return nil
@@ -86,7 +90,7 @@ func (p *prefix) take() []span {
 	return s
 }
 
-// emit writes one line behind all prefixes.
+// emit writes one line after all prefixes.
 func (r *renderer) emit(pre []*prefix, spans []span) {
 	var all []span
 	for _, p := range pre {
@@ -97,7 +101,8 @@ func (r *renderer) emit(pre []*prefix, spans []span) {
 		r.out = append(r.out, strings.TrimRight(r.look.line(all), " "))
 		return
 	}
-	w := wrapper{most: r.look.columns()} // nested so deeply that there is no room: the painter must know each line
+	// It is nested so deeply that there is no room. The painter must know each line.
+	w := wrapper{most: r.look.columns()}
 	for _, s := range all {
 		w.letters(s)
 	}
@@ -183,7 +188,7 @@ func (r *renderer) code(n ast.Node, most int, pre []*prefix, a attr) {
 	}
 }
 
-// raw shows HTML as it is written: a terminal has nothing better.
+// raw shows HTML as it is written: a terminal can do nothing better.
 func (r *renderer) raw(n *ast.HTMLBlock, most int, pre []*prefix) {
 	lines := n.Lines()
 	for i := range lines.Len() {
@@ -216,7 +221,7 @@ func (r *renderer) list(n *ast.List, most int, pre []*prefix) {
 	}
 }
 
-// depth is how many lists are around n.
+// depth returns how many lists are around n.
 func depth(n ast.Node) int {
 	d := 0
 	for p := n.Parent(); p != nil; p = p.Parent() {

@@ -17,8 +17,9 @@ type Once struct {
 	Log      *slog.Logger // nil: no log
 }
 
-// Ask asks and shows the answer. A server that is away is an error at once. When the answer is not complete, what there is of it has
-// been shown, and the error is an [*llm.Error], the cause of ctx, or a failure of the output.
+// Ask asks and shows the answer. A server that is away is an error at once. When the answer is not
+// complete, Ask has shown what there is of it, and returns an [*llm.Error], the cause of ctx, or a
+// failure of the output.
 func (o Once) Ask(ctx context.Context, question string) error {
 	a := &asker{model: o.Model, server: o.Server, settings: o.Settings, log: logger(o.Log), talk: talk{system: o.Settings.System}}
 	draft, err := o.Place.Open(ctx)
@@ -35,7 +36,8 @@ func (o Once) Ask(ctx context.Context, question string) error {
 	return out.err // it tells more than a failure of the output
 }
 
-// Question makes one question of what was asked and what was piped in: the text to work on follows the question.
+// Question makes one question of what was asked and what was piped in. The text to work on follows
+// the question.
 func Question(asked, piped string) string {
 	asked, piped = strings.TrimSpace(asked), strings.Trim(piped, "\r\n")
 	if strings.TrimSpace(piped) == "" {

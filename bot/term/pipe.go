@@ -9,8 +9,9 @@ import (
 	"llmbot/bot/answer"
 )
 
-// Pipe is an output that is no terminal, as a place to answer in. The text goes to Out as the model wrote it, with a line end behind
-// it, once the answer has ended: it could not be taken back. Everything else goes to Err.
+// Pipe is an output that is no terminal, as a place to answer in. The text goes to Out as the model
+// wrote it, and a line end, once the answer has ended: it could not be taken back. Everything else
+// goes to Err.
 type Pipe struct {
 	Out, Err io.Writer
 	Progress *Room // a terminal to show the waiting on; nil: none
@@ -47,7 +48,7 @@ func (d *pipeDraft) Set(a answer.Snapshot) {
 	d.progress.Set(answer.Snapshot{Status: a.Status, Notice: a.Notice, Phase: a.Phase})
 }
 
-// Room says that all of a text has room.
+// Room returns the length of text: an output takes all of it.
 func (*pipeDraft) Room(text string, _ bool) int { return len(text) }
 
 // Close writes the answer.

@@ -18,7 +18,8 @@ const (
 	spinSteps = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 )
 
-// Room is a terminal as a place to answer in. It is a [Place]: answers appear at the cursor, one at a time.
+// Room is a terminal as a place to answer in, a [Place]. Answers appear at the cursor, one at a
+// time.
 type Room struct {
 	Out  io.Writer // a terminal
 	Size func() Size
@@ -27,7 +28,8 @@ type Room struct {
 
 var _ Place = (*Room)(nil)
 
-// Open begins an answer at the cursor. The caller must Close it before anybody else writes to the terminal.
+// Open begins an answer at the cursor. The caller must close it before anybody else writes to the
+// terminal.
 func (r *Room) Open(context.Context) (answer.Draft, error) {
 	return r.draft(time.Now()), nil
 }
@@ -40,7 +42,7 @@ func (r *Room) draft(begun time.Time) *draft {
 	return d
 }
 
-// draft shows one answer. Set only leaves the newest; a goroutine of its own paints.
+// draft shows one answer. Set only keeps the newest; a goroutine of the draft paints.
 type draft struct {
 	room *Room
 	wake chan struct{}
@@ -76,7 +78,8 @@ func (d *draft) Set(a answer.Snapshot) {
 	}
 }
 
-// Room says that all of a text has room: who sits at a terminal ends what is too long, and the terminal keeps as much of it as it is set to.
+// Room returns the length of text: a terminal takes all of it. Who sits there ends what is too
+// long, and the terminal keeps as much as it is set to.
 func (*draft) Room(text string, _ bool) int { return len(text) }
 
 // think shows reasoning above the answer; it is no part of it.
@@ -86,7 +89,8 @@ func (d *draft) think(text string) {
 	d.thought = text
 }
 
-// Close shows a as the end of the answer and leaves the cursor below it. It returns what went wrong with the terminal.
+// Close shows a as the end of the answer and leaves the cursor below it. It returns the first
+// failure of the terminal.
 func (d *draft) Close(_ context.Context, a answer.Snapshot) error {
 	d.once.Do(func() { close(d.quit) })
 	d.all.Wait()
@@ -169,7 +173,7 @@ func (d *draft) compose(a answer.Snapshot, thought string, waited time.Duration,
 	return lines
 }
 
-// text renders an answer and remembers the lines of what is settled.
+// text renders an answer and keeps the lines of the part that is settled.
 func (d *draft) text(text string, look Look, final bool) []string {
 	if !strings.HasPrefix(text, d.settled) || look != d.look {
 		d.settled, d.lines, d.look = "", nil, look
@@ -195,7 +199,7 @@ func joinBlocks(a, b []string) []string {
 	return append(out, b...)
 }
 
-// styled is a text of one look, wrapped.
+// styled returns a text of one look, wrapped.
 func styled(text string, a attr, look Look) []string {
 	var out []string
 	for _, l := range wrap([]span{{strings.TrimSpace(text), a}}, min(look.columns(), mostWidth)) {

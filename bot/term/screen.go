@@ -14,8 +14,10 @@ const (
 	eraseRight = "\x1b[K"
 	hideCursor = "\x1b[?25l"
 	showCursor = "\x1b[?25h"
-	syncBegin  = "\x1b[?2026h" // the terminal shows nothing new until the end; those that do not know it ignore it
-	syncEnd    = "\x1b[?2026l"
+	// After syncBegin the terminal shows nothing new until syncEnd. Those that do not know it ignore
+	// it.
+	syncBegin = "\x1b[?2026h"
+	syncEnd   = "\x1b[?2026l"
 )
 
 const defaultHeight = 24
@@ -33,8 +35,8 @@ func (s Size) known() Size {
 	return s
 }
 
-// painter shows a block of lines and changes of it what it must. The cursor rests at the beginning of the line below. It belongs to
-// one goroutine.
+// painter shows a block of lines, and writes again only those that changed. The cursor rests at the
+// beginning of the line below. It belongs to one goroutine.
 type painter struct {
 	w     io.Writer
 	shown []string // the block as it was last painted
@@ -45,8 +47,9 @@ type painter struct {
 
 func newPainter(w io.Writer) *painter { return &painter{w: w, stale: math.MaxInt} }
 
-// paint shows lines instead of what was shown. What has left the screen at the top cannot be changed. While an answer grows it stays
-// as it is; with final, everything from the first such difference on is written once more, so that no text is missing.
+// paint shows lines in place of what was shown. It cannot change what has left the screen at the
+// top. While an answer grows that stays as it is; if final, paint writes everything from the first
+// such difference on once more, so that no text is missing.
 func (p *painter) paint(lines []string, size Size, final bool) error {
 	size = size.known()
 	var b strings.Builder
@@ -64,7 +67,8 @@ func (p *painter) paint(lines []string, size Size, final bool) error {
 	}
 	from := same
 	switch {
-	case len(lines) < p.gone: // the text was taken back, or is written anew: begin again on what is left of the screen
+	// The text was taken back, or is written again: begin on what is left of the screen.
+	case len(lines) < p.gone:
 		same, from = p.gone, 0
 		p.gone, p.stale = 0, math.MaxInt
 	case final && p.stale < p.gone:
@@ -81,7 +85,8 @@ func (p *painter) paint(lines []string, size Size, final bool) error {
 		b.WriteString(l + eraseRight + "\r\n")
 	}
 	if len(p.shown)-same > len(lines)-from {
-		b.WriteString(eraseRight + eraseBelow) // tmux keeps what a bare eraseBelow takes from the first line in its history
+		// tmux keeps in its history what a bare eraseBelow takes from the first line.
+		b.WriteString(eraseRight + eraseBelow)
 	}
 	p.shown = slices.Clone(lines)
 	return p.flush(&b)
@@ -97,7 +102,8 @@ func (p *painter) flush(b *strings.Builder) error {
 	return nil
 }
 
-// resized clears what the terminal made of the block when its width changed: it breaks lines that have become too long.
+// resized clears what the terminal made of the block when its width changed: a terminal breaks
+// lines that have become too long.
 func (p *painter) resized(b *strings.Builder, size Size) {
 	rows := 0
 	for _, l := range p.shown {
@@ -105,7 +111,8 @@ func (p *painter) resized(b *strings.Builder, size Size) {
 	}
 	up(b, min(rows, size.Height-1))
 	b.WriteString(eraseBelow)
-	p.shown, p.gone, p.stale = nil, 0, math.MaxInt // what has left the screen is written once more, in the new shape
+	// What has left the screen is written once more, in the new shape.
+	p.shown, p.gone, p.stale = nil, 0, math.MaxInt
 }
 
 // up goes to the beginning of the n-th line above.
@@ -116,7 +123,7 @@ func up(b *strings.Builder, n int) {
 	}
 }
 
-// stripLooks is a line of ours without its looks.
+// stripLooks returns a line of ours without its looks.
 func stripLooks(s string) string {
 	var b strings.Builder
 	for {

@@ -40,7 +40,8 @@ const (
 	mostWidth    = 110 // columns of running text: longer lines are hard to read
 )
 
-// columns is how wide a line may be: one less than the terminal, whose last column behaves differently everywhere.
+// columns returns how wide a line may be: one less than the terminal, because the last column
+// behaves differently everywhere.
 func (l Look) columns() int {
 	if l.Width < leastWidth {
 		return defaultWidth - 1
@@ -48,7 +49,7 @@ func (l Look) columns() int {
 	return l.Width - 1
 }
 
-// sgr is the escape sequence that switches to a; empty for plain text.
+// sgr returns the escape sequence that switches to a; empty for plain text.
 func (l Look) sgr(a attr) string {
 	var codes []string
 	add := func(bit attr, code string) {
@@ -75,8 +76,8 @@ func (l Look) sgr(a attr) string {
 
 const reset = "\x1b[0m"
 
-// line is one line of the screen: it switches its looks on and off itself. This is where text is cleaned: nothing that is shown
-// takes another way.
+// line returns one line of the screen, which switches its colours on and off itself. It cleans the
+// text: everything that is shown comes through here.
 func (l Look) line(spans []span) string {
 	var b strings.Builder
 	for _, s := range spans {
@@ -105,8 +106,8 @@ func spansWidth(spans []span) int {
 	return n
 }
 
-// wrap breaks text into lines of at most most columns, at spaces if there are any; a newline in a span ends a line. It returns at
-// least one line.
+// wrap breaks text into lines of at most most columns, at spaces if there are any. A newline in a
+// span ends a line. It returns at least one line.
 func wrap(spans []span, most int) [][]span {
 	w := wrapper{most: max(most, 1)}
 	for _, s := range spans {
@@ -204,7 +205,8 @@ func push(spans []span, text string, a attr) []span {
 	return append(spans, span{text, a})
 }
 
-// chop breaks text into lines of at most most columns, wherever they are full; spaces stay as they are.
+// chop breaks text into lines of at most most columns, wherever they are full. Spaces stay as they
+// are.
 func chop(text string, a attr, most int) [][]span {
 	w := wrapper{most: max(most, 1)}
 	w.letters(span{strings.ReplaceAll(Clean(text), "\t", strings.Repeat(" ", tabWidth)), a})

@@ -6,7 +6,8 @@ import (
 	extast "github.com/yuin/goldmark/extension/ast"
 )
 
-// leastCell is the narrowest column of a table; if there is no room for that, its rows are written as lists.
+// leastCell is the width of the narrowest column of a table. If there is no room for that, the rows
+// become lists.
 const leastCell = 6
 
 // cell is a cell of a table, and how it stands in its column.
@@ -55,7 +56,8 @@ func (r *renderer) table(n *extast.Table, most int, pre []*prefix) {
 	}
 }
 
-// columnWidths gives each column what it needs, and takes from the widest ones until all fit; nil: they cannot fit.
+// columnWidths gives each column what it needs, and takes from the widest ones until all fit; nil:
+// they cannot fit.
 func columnWidths(rows [][]cell, cols, most int) []int {
 	if most < cols*leastCell {
 		return nil

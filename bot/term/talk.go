@@ -6,15 +6,17 @@ import (
 )
 
 const (
-	// keepShare is what stays of the budget, in thirds, when old turns leave: one big step, so that the beginning then stays the same
-	// for many turns and the server's prefix cache holds.
+	// keepShare is how many thirds of the budget stay when old turns leave. That is one big step, so
+	// that the beginning then stays the same for many turns and the server's prefix cache holds.
 	keepShare = 2
-	// Below these the template's own tokens outweigh the text, and nothing can be learnt of the size of a token.
+	// Below learnTokens and learnBytes the template's own tokens outweigh the text, and nothing can be
+	// learnt of the size of a token.
 	learnTokens = 50
 	learnBytes  = 200
 )
 
-// talk is a conversation: what is sent of it fits the model's window. The oldest turns leave first; they never come back.
+// talk is a conversation of which the part that is sent fits the model's window. The oldest turns
+// leave first, and never come back.
 type talk struct {
 	system string
 	turns  []llm.Message // user and assistant by turns
@@ -26,7 +28,8 @@ type talk struct {
 // forget begins a new conversation.
 func (t *talk) forget() { *t = talk{system: t.system, ratio: t.ratio} }
 
-// messages is the prompt for a question, with its size in tokens, within budget if that is possible; 0: no limit known.
+// messages returns the prompt for a question, and its size in tokens by our estimate. The prompt
+// fits into budget if that is possible; 0: no limit is known.
 func (t *talk) messages(question string, budget int) ([]llm.Message, int) {
 	tokens := t.tokens() + prompt.Estimate(question, t.ratio)
 	if budget > 0 && tokens > budget {
@@ -44,7 +47,7 @@ func (t *talk) messages(question string, budget int) ([]llm.Message, int) {
 	return append(msgs, llm.Message{Role: llm.RoleUser, Content: question}), tokens
 }
 
-// tokens is the size of what is kept.
+// tokens returns the size of what is kept.
 func (t *talk) tokens() int {
 	if t.known > 0 {
 		return t.known
@@ -56,7 +59,7 @@ func (t *talk) tokens() int {
 	return n
 }
 
-// add notes a question and its answer, and what the server counted of both.
+// add appends a question and its answer, and records the server's count of both.
 func (t *talk) add(question, answer string, sent []llm.Message, u llm.Usage) {
 	t.turns = append(t.turns,
 		llm.Message{Role: llm.RoleUser, Content: question}, llm.Message{Role: llm.RoleAssistant, Content: answer})
@@ -68,7 +71,7 @@ func (t *talk) add(question, answer string, sent []llm.Message, u llm.Usage) {
 	t.learn(sent, u.PromptTokens)
 }
 
-// learn takes the server's count of a prompt.
+// learn records the server's count of a prompt.
 func (t *talk) learn(sent []llm.Message, tokens int) {
 	size := 0
 	for _, m := range sent {

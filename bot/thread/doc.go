@@ -5,7 +5,8 @@
 // # Promises
 //
 // It is pure: messages and a [View] in, a [Due] out. [Owed] needs nothing else, so that every
-// process comes to the same, also one that has heard of none of it (decision 0011).
+// process comes to the same result, also one that has not heard of the thread before (decision
+// 0011).
 //
 // # The time axis
 //

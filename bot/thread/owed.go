@@ -7,7 +7,7 @@ import (
 	"llmbot/bot/turn"
 )
 
-// FollowUps says when a message in a thread needs no mention (BOT_FOLLOW_UPS).
+// FollowUps is when a message in a thread needs no mention (BOT_FOLLOW_UPS).
 type FollowUps string
 
 // The modes.
@@ -17,10 +17,10 @@ const (
 	FollowMention FollowUps = "mention" // never
 )
 
-// Due says what a turn has to do, derived from the thread.
+// Due is what a turn has to do, derived from the thread.
 type Due struct {
 	Asks    []Question // to be answered together, oldest first
-	Redo    bool       // they have an answer, which is written anew
+	Redo    bool       // they have an answer, which is to be written again
 	What    string     // redo: what that answer is said to answer
 	Adopt   []string   // messages that show an answer to them, oldest first
 	Orphans []string   // messages of an answer whose question is gone
@@ -29,11 +29,11 @@ type Due struct {
 // Last returns what the answer is said to answer.
 func (d Due) Last() Question { return d.Asks[len(d.Asks)-1] }
 
-// View says what a turn knows beside the thread.
+// View is what a turn knows besides the thread.
 type View struct {
 	Answered turn.TS // up to here the thread has its answers
 	Upto     turn.TS // what came later is for another turn
-	Wanted   turn.TS // when somebody wanted the last answer anew; empty: nobody
+	Wanted   turn.TS // when somebody asked for another last answer; empty: nobody
 	Mode     FollowUps
 	Begun    []string // messages of the answer that was begun
 }
@@ -42,13 +42,12 @@ type View struct {
 func (v View) within(ts turn.TS) bool { return ts.After(v.Answered) && !ts.After(v.Upto) }
 
 // Owed derives from a thread what is owed: everything addressed to the bot that came, or was
-// changed, after v.Answered and up to v.Upto, and has no answer there. It needs nothing else, so
-// that every process comes to the same, also one that has heard of none of it. It is pure.
+// changed, after v.Answered and up to v.Upto, and has no answer there. It is pure.
 //
-// What came is answered together. If nothing came, the last answer is written anew when one of its
-// questions was changed, or when somebody wanted it at the time v.Wanted. A changed question of an
-// earlier answer does nothing. What came after the last answer and was not addressed to the bot, or
-// was stopped, is new when it was changed.
+// Questions that came are answered together. If none came, the last answer is written again when
+// one of its questions was changed, or when somebody asked for that at v.Wanted. A changed question
+// of an earlier answer does nothing. A message after the last answer that was not addressed to the
+// bot, or was stopped, counts as new when it was changed.
 func Owed(thread []Message, t ID, v View) Due {
 	var d Due
 	asks := Addressed(thread, t, v.Mode)
@@ -73,7 +72,8 @@ func Owed(thread []Message, t ID, v View) Due {
 		}
 		half := func(a Question) bool { return !d.Redo && !m.Whole && a.TS == m.For } // begun, and left
 		switch {
-		case len(d.Asks) > 0 && (turn.TS(m.For).Compare(last) == 0 || slices.Contains(v.Begun, m.TS) || slices.ContainsFunc(d.Asks, half)):
+		case len(d.Asks) > 0 && (turn.TS(m.For).Compare(last) == 0 ||
+			slices.Contains(v.Begun, m.TS) || slices.ContainsFunc(d.Asks, half)):
 			d.Adopt = append(d.Adopt, m.TS)
 		case slices.Contains(gone, m.TS), unclaimed(thread, asks, m):
 			d.Orphans = append(d.Orphans, m.TS)
@@ -82,27 +82,36 @@ func Owed(thread []Message, t ID, v View) Due {
 	return d
 }
 
-// unclaimed reports whether a message is a half answer that an older version wrote without a claim,
-// beside a finished one to the same question: nobody goes on with it.
+// unclaimed reports whether a message is a half answer that an older version wrote without a lease,
+// beside a finished one to the same question. Nobody goes on with it.
 func unclaimed(thread []Message, asks []Question, m Message) bool {
-	return m.Epoch == 0 && !m.Ended && slices.ContainsFunc(asks, func(a Question) bool { return a.TS == m.For && covered(thread, a, m.TS) }) &&
-		!slices.ContainsFunc(thread, func(o Message) bool { return o.Self && o.TS != m.TS && o.For == m.For && o.Ended && o.Page > m.Page })
+	if m.Epoch != 0 || m.Ended {
+		return false
+	}
+	finished := func(a Question) bool { return a.TS == m.For && covered(thread, a, m.TS) }
+	laterPage := func(o Message) bool {
+		return o.Self && o.TS != m.TS && o.For == m.For && o.Ended && o.Page > m.Page
+	}
+	return slices.ContainsFunc(asks, finished) && !slices.ContainsFunc(thread, laterPage)
 }
 
-// orphans returns the messages of answers whose question is gone. One that has ended stays if
+// orphans returns the messages of answers whose question is gone. An answer that has ended stays if
 // another of its questions is there.
 func orphans(thread []Message, asks []Question, v View) []string {
 	var out []string
 	for _, a := range shownAnswers(thread) {
-		there := slices.ContainsFunc(thread, func(q Message) bool { return !q.Self && turn.TS(q.TS).Compare(a.to) == 0 })
-		if v.within(a.to) && !there && !(a.ended && slices.ContainsFunc(asks, func(q Question) bool { return a.answers(turn.TS(q.TS)) })) {
+		there := slices.ContainsFunc(thread, func(q Message) bool {
+			return !q.Self && turn.TS(q.TS).Compare(a.to) == 0
+		})
+		another := slices.ContainsFunc(asks, func(q Question) bool { return a.answers(turn.TS(q.TS)) })
+		if v.within(a.to) && !there && !(a.ended && another) {
 			out = append(out, a.ids...)
 		}
 	}
 	return out
 }
 
-// shownAnswer says what a thread shows of one answer.
+// shownAnswer is what a thread shows of one answer.
 type shownAnswer struct {
 	from, to turn.TS  // the first and the last of its questions
 	ids      []string // of its messages, oldest first
@@ -135,19 +144,20 @@ func shownAnswers(thread []Message) []shownAnswer {
 // answers reports whether it is an answer to the question of ts, in whichever form.
 func (a shownAnswer) answers(ts turn.TS) bool { return !a.from.After(ts) && !ts.After(a.to) }
 
-// covered reports whether the thread shows a finished answer to the newest form of an ask, although
-// the store does not know of it. The messages of but do not count.
+// covered reports whether the thread already shows a finished answer to the latest version of a.
+// The messages of but do not count. The store need not know of that answer.
 func covered(thread []Message, a Question, but ...string) bool {
 	return slices.ContainsFunc(thread, func(m Message) bool {
-		if slices.Contains(but, m.TS) || !m.Self || !m.Ended || m.For == "" || a.Since().After(turn.TS(cmp.Or(m.Since, m.For))) {
+		if slices.Contains(but, m.TS) || !m.Self || !m.Ended || m.For == "" ||
+			a.Since().After(turn.TS(cmp.Or(m.Since, m.For))) {
 			return false
 		}
 		return !turn.TS(cmp.Or(m.From, m.For)).After(turn.TS(a.TS)) && !turn.TS(a.TS).After(turn.TS(m.For))
 	})
 }
 
-// Streams returns our messages behind a question that do not say what they answer: a native stream
-// does only when it ends, and its owner died before.
+// Streams returns our messages after a question that do not say what they answer. They are native
+// streams, which say that only when they end, and whose owner died before.
 func Streams(thread []Message, question turn.TS) []string {
 	var out []string
 	for _, m := range thread {
@@ -174,7 +184,7 @@ func lastTwo(thread []Message) (newest, before turn.TS) {
 	return newest, before
 }
 
-// again returns the questions of the last answer, newest, if it is to be written anew. before is
+// again returns the questions of the last answer, newest, if it is to be written again. before is
 // the answer before it.
 func again(thread []Message, asks []Question, newest, before turn.TS, v View) []Question {
 	var questions []Question
@@ -232,10 +242,12 @@ func Addressed(thread []Message, t ID, mode FollowUps) []Question {
 	return asks
 }
 
-// Complete reports whether messages of the thread, among those of begun, show a complete answer to
-// the newest form of all asks.
+// Complete reports whether those messages of the thread that are in begun show a complete answer to
+// the latest version of all asks.
 func Complete(thread []Message, begun []string, asks []Question) bool {
-	ours := slices.DeleteFunc(slices.Clone(thread), func(m Message) bool { return !m.Self || !m.Whole || !slices.Contains(begun, m.TS) })
+	ours := slices.DeleteFunc(slices.Clone(thread), func(m Message) bool {
+		return !m.Self || !m.Whole || !slices.Contains(begun, m.TS)
+	})
 	return len(ours) > 0 && !slices.ContainsFunc(asks, func(a Question) bool { return !covered(ours, a) })
 }
 

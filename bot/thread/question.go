@@ -29,7 +29,7 @@ type Question struct {
 // Opens reports whether the message opens its thread, so that there is no history to read.
 func (a Question) Opens() bool { return a.TS == a.Thread.TS }
 
-// Since returns when the message became what it is: it is owed an answer from then on.
+// Since returns when the message got its latest version: it is owed an answer from then on.
 func (a Question) Since() turn.TS { return turn.TS(a.TS).Max(turn.TS(a.Edited)) }
 
 // Explicit reports whether the message is addressed to the bot whatever else stands in its thread.
@@ -38,17 +38,17 @@ func (a Question) Explicit() bool { return a.Direct || a.Mentioned && !a.Elsewhe
 // message returns the question as a message of its thread.
 func (a Question) message(name string) Message {
 	return Message{
-		TS: a.TS, Edited: a.Edited, User: a.User, Name: name, Text: a.Text, Files: a.Files, Mentioned: a.Mentioned, Elsewhere: a.Elsewhere,
+		TS: a.TS, Edited: a.Edited, User: a.User, Name: name, Text: a.Text, Files: a.Files,
+		Mentioned: a.Mentioned, Elsewhere: a.Elsewhere,
 	}
 }
 
-// Index returns where among questions the one of ts is, in whichever form; -1: it is not among
-// them.
+// Index returns the index of the question of ts, in whichever version; -1: it is not among them.
 func Index(asks []Question, ts string) int {
 	return slices.IndexFunc(asks, func(a Question) bool { return turn.TS(a.TS).Compare(turn.TS(ts)) == 0 })
 }
 
-// Newest returns when the newest of questions became what it is; empty: there are none.
+// Newest returns when the newest of the questions got its latest version; empty: there are none.
 func Newest(asks []Question) (ts turn.TS) {
 	for _, ask := range asks {
 		ts = ts.Max(ask.Since())
@@ -56,8 +56,8 @@ func Newest(asks []Question) (ts turn.TS) {
 	return ts
 }
 
-// Merge adds to a thread what its reader may have come too early for: questions that it does not
-// show yet, or shows in an older form. name is asked for the names of people that the thread does
+// Merge adds to a thread the questions that it does not show yet, or shows in an older version:
+// whoever read it may have come too early. name returns the names of people that the thread does
 // not show.
 func Merge(thread []Message, asks []Question, name func(user string) string) []Message {
 	out := slices.Clone(thread)

@@ -2,8 +2,7 @@ package thread
 
 import "strings"
 
-// Word is a message that is told to the bot and is no question: slash commands do not work in
-// threads.
+// Word is a command to the bot, written as a message: slash commands do not work in threads.
 type Word string
 
 // The words.
@@ -14,8 +13,8 @@ const (
 	WordStatus Word = "status"
 )
 
-// WordOf returns the word that a message consists of. `stop` works without the exclamation mark,
-// too: who wants it to end types that.
+// WordOf returns the word of which a message consists; NoWord: it is none. `stop` works without the
+// exclamation mark, too: people who want an answer to end type that.
 func WordOf(text string) Word {
 	text = strings.ToLower(strings.TrimRight(strings.TrimLeft(text, " \t\n,;:-–—"), ".! \t\n"))
 	bare, marked := strings.CutPrefix(text, "!")

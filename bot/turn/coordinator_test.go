@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -19,42 +18,40 @@ func bubble(t *testing.T, test func(t *testing.T, m *turn.Mem)) {
 	synctest.Test(t, func(t *testing.T) { test(t, turn.NewMem()) })
 }
 
+// TestAskAnswerAsk: a lease from its ask to its end, and the next one.
 func TestAskAnswerAsk(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {
 		p := start(t, m, "a")
-		c := p.claim(t, "k", "1.0")
-		if c.Key() != "k" || c.Epoch() != 1 || c.For() != "1.0" {
-			t.Errorf("claim is %s %d %s", c.Key(), c.Epoch(), c.For())
-		}
-		live(t, c)
-		if err := c.Reply(t.Context(), []string{"m1", "m2"}); err != nil {
+		l := p.claim(t, "k", "1.0")
+		is(t, "key", l.Key(), "k")
+		is(t, "first epoch", l.Epoch(), 1)
+		is(t, "first answer is to", l.For(), "1.0")
+		live(t, l)
+		reply(t, l, "m1", "m2")
+		r := record(t, m, "k")
+		is(t, "owner while answering", r.Owner, "a")
+		is(t, "messages while answering", ids(r), "m1 m2")
+		is(t, "owed while answering", r.Owed(), true)
+		done(t, l, "1.0")
+		gone(t, l, turn.ErrLost)
+		is(t, "done is told as lost", closed(l.Lost()), false)
+		r = record(t, m, "k")
+		is(t, "owner after the answer", r.Owner, "")
+		is(t, "owed after the answer", r.Owed(), false)
+		is(t, "the last answer was to", r.For, "1.0")
+		is(t, "messages of the last answer", ids(r), "m1 m2")
+		known(t, p.ask(t, "k", "1.0"))
+		l = p.claim(t, "k", "2.0")
+		is(t, "second epoch", l.Epoch(), 2)
+		is(t, "second answer is to", l.For(), "2.0")
+		is(t, "messages of the second answer", ids(record(t, m, "k")), "")
+		if _, err := l.Done(t.Context(), "2.0"); err != nil {
 			t.Error(err)
 		}
-		if r := record(t, m, "k"); r.Owner != "a" || !slices.Equal(r.Reply, []string{"m1", "m2"}) || !r.Owed() {
-			t.Errorf("while answering: %+v", r)
-		}
-		done(t, c, "1.0")
-		gone(t, c, turn.ErrLost)
-		if closed(c.Lost()) {
-			t.Error("done is told as lost")
-		}
-		if r := record(t, m, "k"); r.Owner != "" || r.Owed() || r.For != "1.0" || len(r.Reply) != 2 {
-			t.Errorf("after the answer: %+v", r)
-		}
-		if a := p.ask(t, "k", "1.0"); a.New || a.Lease != nil {
-			t.Error("an answered question is asked again")
-		}
-		c = p.claim(t, "k", "2.0")
-		if r := record(t, m, "k"); c.Epoch() != 2 || c.For() != "2.0" || r.Reply != nil {
-			t.Errorf("second claim: %d %s %+v", c.Epoch(), c.For(), r)
-		}
-		if _, err := c.Done(t.Context(), "2.0"); err != nil {
-			t.Error(err)
-		}
-		if _, err := c.Done(t.Context(), "2.0"); !errors.Is(err, turn.ErrLost) {
+		if _, err := l.Done(t.Context(), "2.0"); !errors.Is(err, turn.ErrLost) {
 			t.Errorf("second done: %v", err)
 		}
-		if err := c.Release(t.Context()); !errors.Is(err, turn.ErrLost) {
+		if err := l.Release(t.Context()); !errors.Is(err, turn.ErrLost) {
 			t.Errorf("release after done: %v", err)
 		}
 		time.Sleep(time.Hour)
@@ -62,32 +59,34 @@ func TestAskAnswerAsk(t *testing.T) {
 	})
 }
 
+// known fails if an ask was news, or made a lease.
+func known(t *testing.T, a turn.Asked) {
+	t.Helper()
+	is(t, "what was known is news", a.New, false)
+	is(t, "what was known makes a lease", a.Lease != nil, false)
+}
+
+// TestAskIsOneWrite: to ask and claim is one write, a redelivery none, and Done one.
 func TestAskIsOneWrite(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {
 		p := &process{store: &faulty{Store: m}}
 		p.Coordinator = turn.NewCoordinator(p.store, turn.Config{Owner: "a"})
-		c := p.claim(t, "k", "1.0")
-		if p.store.writes != 1 {
-			t.Errorf("ask and claim: %d writes", p.store.writes)
-		}
+		l := p.claim(t, "k", "1.0")
+		is(t, "writes of ask and claim", p.store.writes, 1)
 		p.ask(t, "k", "1.0")
-		if p.store.writes != 1 {
-			t.Errorf("a redelivery writes")
-		}
-		done(t, c, "1.0")
-		if p.store.writes != 2 {
-			t.Errorf("ask and done: %d writes", p.store.writes)
-		}
+		is(t, "writes with a redelivery", p.store.writes, 1)
+		done(t, l, "1.0")
+		is(t, "writes with done", p.store.writes, 2)
 	})
 }
 
-// A redelivered or doubled event, to one or two processes, at the same time or later, gives one claim.
+// TestRedelivery: a redelivered or doubled event, to one or two processes, at the same time or
+// later, makes one lease.
 func TestRedelivery(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {
 		ps := []*process{start(t, m, "a"), start(t, m, "b")}
 		var mu sync.Mutex
-		var claims []*turn.Lease
-		fresh := 0
+		var leases []*turn.Lease
 		var wg sync.WaitGroup
 		for i := range 16 {
 			wg.Go(func() {
@@ -95,30 +94,26 @@ func TestRedelivery(t *testing.T) {
 				mu.Lock()
 				defer mu.Unlock()
 				if a.Lease != nil {
-					claims = append(claims, a.Lease)
-				}
-				if a.New {
-					fresh++
+					leases = append(leases, a.Lease)
 				}
 			})
 		}
 		wg.Wait()
-		if len(claims) != 1 {
-			t.Fatalf("%d claims", len(claims))
+		if len(leases) != 1 {
+			t.Fatalf("%d leases", len(leases))
 		}
 		time.Sleep(time.Minute)
-		live(t, claims[0])
-		done(t, claims[0], "1.0")
+		live(t, leases[0])
+		done(t, leases[0], "1.0")
 		for _, p := range ps {
-			if a := p.ask(t, "k", "1.0"); a.New || a.Lease != nil {
-				t.Error("a late redelivery is answered again")
-			}
+			known(t, p.ask(t, "k", "1.0"))
 			p.none(t)
 		}
 	})
 }
 
-// A redelivery that was slow to hear of its claim, while the other one was answered meanwhile, must not give a second claim.
+// TestSlowRedelivery: an ask that was slow to hear of its claim makes no second lease when the
+// other delivery was answered meanwhile.
 func TestSlowRedelivery(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {
 		p := start(t, m, "a")
@@ -135,88 +130,68 @@ func TestSlowRedelivery(t *testing.T) {
 		done(t, a.Lease, "1.0")
 		close(gate)
 		if a := <-slow; a.Lease != nil {
-			t.Errorf("a claim of epoch %d, which is over", a.Lease.Epoch())
+			t.Errorf("a lease of epoch %d, which is over", a.Lease.Epoch())
 		}
 	})
 }
 
+// TestAsksWhileAnswering: what is asked during an answer, wherever, is answered together after it.
 func TestAsksWhileAnswering(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {
 		a, b := start(t, m, "a"), start(t, m, "b")
-		c := a.claim(t, "k", "1.0")
+		l := a.claim(t, "k", "1.0")
 		for i, p := range []*process{a, b, b} {
-			if got := p.ask(t, "k", turn.TS(fmt.Sprintf("2.%d", i))); !got.New || got.Lease != nil {
-				t.Errorf("ask %d: %+v", i, got)
-			}
+			got := p.ask(t, "k", turn.TS(fmt.Sprintf("2.%d", i)))
+			is(t, "an ask during an answer is news", got.New, true)
+			is(t, "an ask during an answer makes a lease", got.Lease != nil, false)
 		}
 		b.ask(t, "k", "1.5") // out of order: old news
-		if err := c.Reply(t.Context(), []string{"m"}); err != nil {
-			t.Error(err)
-		}
-		more, err := c.Done(t.Context(), "1.0")
-		if !more || err != nil || c.For() != "2.2" {
-			t.Fatalf("more %v, %v, for %s", more, err, c.For())
-		}
-		if r := record(t, m, "k"); r.Owner != "a" || r.Epoch != 1 || r.For != "2.2" || r.Reply != nil {
-			t.Errorf("%+v", r)
-		}
+		reply(t, l, "m")
+		goesOn(t, l, "1.0", "2.2")
+		r := record(t, m, "k")
+		is(t, "owner of the next answer", r.Owner, "a")
+		is(t, "epoch of the next answer", r.Epoch, 1)
+		is(t, "recorded as answered next", r.For, "2.2")
 		time.Sleep(time.Minute)
-		live(t, c)
-		if r := record(t, m, "k"); r.Reply != nil {
-			t.Errorf("messages of the last answer came back: %v", r.Reply)
-		}
+		live(t, l)
+		is(t, "messages of the last answer that came back", ids(record(t, m, "k")), "")
 		b.ask(t, "k", "3.0")
-		done(t, c, "3.0") // the turn read the newer message too
+		done(t, l, "3.0") // the turn read the newer message too
 		time.Sleep(time.Minute)
 		a.none(t)
 		b.none(t)
 	})
 }
 
+// TestStop: a stop reaches the answer to what was asked up to it, in whichever process, and no
+// other.
 func TestStop(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {
 		a, b := start(t, m, "a"), start(t, m, "b")
-		c := a.claim(t, "k", "10.0")
-		stop := c.Stopped()
-		if err := b.Stop(t.Context(), "k", "9.0"); err != nil {
-			t.Error(err)
-		}
+		l := a.claim(t, "k", "10.0")
+		stop := l.Stopped()
+		b.cut(t, "k", "9.0")
 		synctest.Wait()
-		if closed(stop) {
-			t.Error("stopped by a stop before the question")
-		}
-		if err := b.Stop(t.Context(), "k", "11.0"); err != nil { // another process heard the word
-			t.Error(err)
-		}
-		synctest.Wait() // and no time passes
-		if !closed(stop) {
-			t.Error("a stop did not arrive through Watch")
-		}
-		live(t, c) // what is there has to be finished
+		is(t, "stopped by a stop before the question", closed(stop), false)
+		b.cut(t, "k", "11.0") // another process heard the word
+		synctest.Wait()       // and no time passes
+		is(t, "a stop arrives through Watch", closed(stop), true)
+		live(t, l) // what is there has to be finished
 		b.ask(t, "k", "12.0")
-		if more, err := c.Done(t.Context(), "10.0"); !more || err != nil {
-			t.Fatal(more, err)
-		}
-		if closed(c.Stopped()) {
-			t.Error("a question after the stop is stopped")
-		}
-		if err := a.Stop(t.Context(), "k", "12.0"); err != nil {
-			t.Error(err)
-		}
-		if !closed(c.Stopped()) {
-			t.Error("a stop of our own did not arrive at once")
-		}
-		done(t, c, "12.0")
+		goesOn(t, l, "10.0", "12.0")
+		is(t, "a question after the stop is stopped", closed(l.Stopped()), false)
+		a.cut(t, "k", "12.0")
+		is(t, "a stop of our own arrives at once", closed(l.Stopped()), true)
+		done(t, l, "12.0")
 		before := record(t, m, "k")
-		if err := a.Stop(t.Context(), "k", "20.0"); err != nil {
-			t.Error(err)
-		}
+		a.cut(t, "k", "20.0")
 		if r := record(t, m, "k"); !r.Equal(before) {
 			t.Errorf("a stop of nothing is kept: %+v", r)
 		}
 	})
 }
 
+// TestNoteIsTakenByWhoeverHasRoom: at once, and also what a draining process asks.
 func TestNoteIsTakenByWhoeverHasRoom(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {
 		a, b := start(t, m, "a"), start(t, m, "b")
@@ -230,11 +205,11 @@ func TestNoteIsTakenByWhoeverHasRoom(t *testing.T) {
 			t.Error(n)
 		}
 		for _, key := range []string{"k", "k2"} {
-			c := b.next(t)
-			if c.Key() != key || c.at != begin || c.rec.Blame != 0 {
-				t.Errorf("%s after %s, tries %d", c.Key(), c.at.Sub(begin), c.rec.Blame)
-			}
-			done(t, c.Lease, c.For())
+			l := b.next(t)
+			is(t, "taken over", l.Key(), key)
+			is(t, "taken over after", l.at.Sub(begin), 0)
+			is(t, "blame", l.rec.Blame, 0)
+			done(t, l.Lease, l.For())
 		}
 		time.Sleep(time.Minute)
 		a.none(t)
@@ -242,13 +217,13 @@ func TestNoteIsTakenByWhoeverHasRoom(t *testing.T) {
 	})
 }
 
+// TestDrainGivesAway: a draining process keeps what it answers, and others get what is asked, and
+// what it releases with its messages.
 func TestDrainGivesAway(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {
 		a := start(t, m, "a")
 		running, half := a.claim(t, "running", "1.0"), a.claim(t, "half", "2.0")
-		if err := half.Reply(t.Context(), []string{"m"}); err != nil {
-			t.Error(err)
-		}
+		reply(t, half, "m")
 		b := start(t, m, "b")
 		a.Drain()
 		a.ask(t, "running", "3.0")
@@ -256,23 +231,26 @@ func TestDrainGivesAway(t *testing.T) {
 		live(t, running)
 		b.none(t)
 		done(t, running, "1.0") // more was asked, but not for us
-		c := b.next(t)
-		if c.Key() != "running" || c.For() != "3.0" || len(c.rec.Reply) != 0 {
-			t.Errorf("%+v", c.rec)
-		}
+		l := b.next(t)
+		is(t, "given away after its answer", l.Key(), "running")
+		is(t, "it is to answer", l.For(), "3.0")
+		is(t, "messages of the answer before", ids(l.rec), "")
 		if err := half.Release(t.Context()); err != nil {
 			t.Error(err)
 		}
 		h := b.next(t)
-		if h.Key() != "half" || h.For() != "2.0" || !slices.Equal(h.rec.Reply, []string{"m"}) || h.rec.Blame != 0 || h.Epoch() != 2 {
-			t.Errorf("%+v", h.rec)
-		}
+		is(t, "released", h.Key(), "half")
+		is(t, "it goes on with the answer to", h.For(), "2.0")
+		is(t, "it goes on in the messages", ids(h.rec), "m")
+		is(t, "blame for a release", h.rec.Blame, 0)
+		is(t, "epoch after a release", h.Epoch(), 2)
 		a.stop()
-		done(t, c.Lease, "3.0")
+		done(t, l.Lease, "3.0")
 		done(t, h.Lease, "2.0")
 	})
 }
 
+// TestReleaseLetsOthersGoFirst: who released a thread takes it back only if nobody else has.
 func TestReleaseLetsOthersGoFirst(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {
 		a := start(t, m, "a")
@@ -280,11 +258,9 @@ func TestReleaseLetsOthersGoFirst(t *testing.T) {
 		if err := a.claim(t, "k", "1.0").Release(t.Context()); err != nil {
 			t.Error(err)
 		}
-		c := a.next(t) // nobody else is there
-		if waited := c.at.Sub(begin); waited != ttl/4 {
-			t.Errorf("taken back after %s", waited)
-		}
-		done(t, c.Lease, "1.0")
+		l := a.next(t) // nobody else is there
+		is(t, "taken back after", l.at.Sub(begin), ttl/4)
+		done(t, l.Lease, "1.0")
 	})
 }
 
@@ -298,6 +274,8 @@ func (l lazy) Watch(ctx context.Context, prefix string, fn func(string, []byte))
 	})
 }
 
+// TestOldestFirst: threads are taken over in the order of their asks, as many at once as Limit
+// allows.
 func TestOldestFirst(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {
 		a := start(t, m, "a", func(c *turn.Config) { c.Owed = nil })
@@ -315,19 +293,17 @@ func TestOldestFirst(t *testing.T) {
 				done(t, holding[0].Lease, holding[0].For())
 				holding = holding[1:]
 			}
-			c := b.next(t)
-			if want := fmt.Sprint("k", n); c.Key() != want {
-				t.Errorf("%s taken over, want %s", c.Key(), want)
-			}
-			holding = append(holding, c)
+			l := b.next(t)
+			is(t, "taken over", l.Key(), fmt.Sprint("k", n))
+			holding = append(holding, l)
 			if len(holding) == limit {
 				time.Sleep(time.Minute)
 				b.none(t)
 			}
 		}
-		for _, c := range holding {
-			live(t, c.Lease)
-			done(t, c.Lease, c.For())
+		for _, l := range holding {
+			live(t, l.Lease)
+			done(t, l.Lease, l.For())
 		}
 		if n := b.Owners(); len(n) != 0 {
 			t.Errorf("left: %v", n)
@@ -335,6 +311,7 @@ func TestOldestFirst(t *testing.T) {
 	})
 }
 
+// TestOwners: every process counts the answers of all.
 func TestOwners(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {
 		a, b := start(t, m, "a"), start(t, m, "b")

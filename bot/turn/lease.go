@@ -9,241 +9,257 @@ import (
 	"time"
 )
 
-// Lease is the right, and the duty, to answer one thread. Whoever gets one ends it with Done (without more) or Release; until
-// then the Coordinator renews it. All methods are safe for concurrent use.
+// Lease is the right, and the duty, to answer one thread. Whoever gets one ends it with Release, or
+// with a Done that reports no more. Until then the Coordinator renews it. All methods are safe for
+// concurrent use.
 type Lease struct {
-	d    *Coordinator
-	key  string
-	slot *localThread
-	lost chan struct{} // closed by loseLocked
+	c     *Coordinator
+	key   string
+	local *localThread
+	lost  chan struct{} // closed by loseLocked
 
-	// Guarded by d.mu:
-	epoch     uint64        // the fencing token
-	answers   TS            // For
-	storedFor TS            // For before Widen, as the store may still have it; empty: answers
-	ids       []string      // Reply, as last said here
-	look      bool          // see LookAgain
-	heard     TS            // Heard when the claim was made; it stays as it is
-	before    TS            // Answered when the answer under way began
-	died      bool          // see Died
-	blame     int           // Tries; Progress sets it to 0, and the next write the record's
-	asked     TS            // asked here, perhaps not in the store
-	answered  TS            // answered here, perhaps not in the store
-	state     claimState    //
-	stopped   chan struct{} // closed when answers is stopped, or the narrower part of it
+	// Guarded by c.mu:
+	epoch     uint64   // the fencing token
+	answers   TS       // For
+	storedFor TS       // For before Extend, as the store may still have it; empty: answers
+	ids       []string // Reply, as last said here
+	look      bool     // see LookAgain
+	heard     TS       // Heard when the lease began; it does not change
+	before    TS       // Answered when the answer under way began
+	died      bool     // see Died
+	blame     int      // Progress sets it to 0, and the next write does in the record
+	asked     TS       // asked here, perhaps not in the store
+	answered  TS       // answered here, perhaps not in the store
+	state     leaseState
+	stopped   chan struct{} // closed when storedFor, or else answers, is stopped
 	stopTS    TS            // newest stop heard of
 	changed   chan struct{} // closed when a later change than changeTS is heard of
 	changeTS  TS            // newest change heard of
 	trusted   time.Time     // start of the last write that succeeded
-	renewed   chan struct{} // closed, and replaced, when a write succeeds: see Settled
+	renewed   chan struct{} // closed and replaced when a write succeeds: see Settled
 	renewAt   time.Time     // when to renew next
 	renewing  bool          // a renewal is under way
-	taken     bool          // counts in d.held
+	taken     bool          // counts in c.held
 }
 
-type claimState int
+type leaseState int
 
 const (
-	claimLive    claimState = iota
-	claimClosing            // Done or Release is writing
-	claimPending            // over for the caller; the store does not know yet
-	claimOver               // over for all, or lost
+	leaseLive    leaseState = iota
+	leaseClosing            // Done or Release is writing
+	leasePending            // over for the caller; the store does not know yet
+	leaseOver               // over for everybody, or lost
 )
 
-// Key is the thread.
-func (c *Lease) Key() string { return c.key }
+// Key returns the thread.
+func (l *Lease) Key() string { return l.key }
 
-// Epoch counts the owners of the thread: it is the fencing token of every write.
-func (c *Lease) Epoch() uint64 {
-	c.d.mu.Lock()
-	defer c.d.unlock()
-	return c.epoch
+// Epoch returns the fencing token of every write. It counts the owners of the thread.
+func (l *Lease) Epoch() uint64 {
+	l.c.mu.Lock()
+	defer l.c.unlock()
+	return l.epoch
 }
 
-// For is what is to be answered: this ask and all before it. It moves on in a Done that says more, and by Widen.
-func (c *Lease) For() TS {
-	c.d.mu.Lock()
-	defer c.d.unlock()
-	return c.answers
+// For returns what the lease is to answer: this ask and all before it. It moves on in a Done that
+// reports more, and by Extend.
+func (l *Lease) For() TS {
+	l.c.mu.Lock()
+	defer l.c.unlock()
+	return l.answers
 }
 
-// Answered is what the thread had its answer to when this answer began: what is owed is newer.
-func (c *Lease) Answered() TS {
-	c.d.mu.Lock()
-	defer c.d.unlock()
-	return c.before
+// Answered returns what the thread had its answer to when this answer began: what is owed is newer.
+func (l *Lease) Answered() TS {
+	l.c.mu.Lock()
+	defer l.c.unlock()
+	return l.before
 }
 
-// Heard is the newest message that came before anything was asked in the thread: whoever answers reads the
-// thread, for nobody may tell of that message again. Empty: none did.
-func (c *Lease) Heard() TS { return c.heard }
+// Heard returns the newest message that came before anything was asked in the thread, and "" if
+// none did. Whoever answers reads the thread for it: nobody may tell of that message again.
+func (l *Lease) Heard() TS { return l.heard }
 
-// LookAgain has the thread looked at once more after Done (see Config.Look), whatever becomes of this
-// process: something about the answer is left to do. It does no I/O: the next write tells the store.
-func (c *Lease) LookAgain() {
-	c.d.mu.Lock()
-	defer c.d.unlock()
-	c.look = true
+// LookAgain asks for one more look at the thread after Done (see Config.Look), whatever becomes of
+// this process: something about the answer is left to do. It does no I/O: the next write tells the
+// store.
+func (l *Lease) LookAgain() {
+	l.c.mu.Lock()
+	defer l.c.unlock()
+	l.look = true
 }
 
-// Blame is how many owners have died in this answer, one after the other, since it last made progress: Death for each that had nothing else to
-// do, less for one that may have died of another thread.
-func (c *Lease) Blame() int {
-	c.d.mu.Lock()
-	defer c.d.unlock()
-	return c.blame
+// Blame returns how many owners have died in this answer, one after the other, since it last made
+// progress: BlameUnit for each that had nothing else to do, less for one that may have died of
+// another thread.
+func (l *Lease) Blame() int {
+	l.c.mu.Lock()
+	defer l.c.unlock()
+	return l.blame
 }
 
-// Died says that an owner before this one was taken for dead when the claim was made. It may have been frozen, and wake. It stays as it is.
-func (c *Lease) Died() bool {
-	c.d.mu.Lock()
-	defer c.d.unlock()
-	return c.died
+// Died reports whether an owner before this one was taken for dead when the lease began. That owner
+// may be frozen, and wake. The report does not change.
+func (l *Lease) Died() bool {
+	l.c.mu.Lock()
+	defer l.c.unlock()
+	return l.died
 }
 
-// Extend says that the answer is one to everything up to upto, also to what was asked after For: a successor is to finish it as it was begun. It does
-// no I/O: the next write tells the store. What is earlier than For changes nothing.
-func (c *Lease) Extend(upto TS) {
-	c.d.mu.Lock()
-	defer c.d.unlock()
-	if !upto.After(c.answers) {
+// Extend records that the answer is one to everything up to upto, also to what was asked after For:
+// a successor finishes it as it was begun. It does no I/O: the next write tells the store. An upto
+// before For changes nothing.
+func (l *Lease) Extend(upto TS) {
+	l.c.mu.Lock()
+	defer l.c.unlock()
+	if !upto.After(l.answers) {
 		return
 	}
-	if c.storedFor == "" {
-		c.storedFor = c.answers
+	if l.storedFor == "" {
+		l.storedFor = l.answers
 	}
-	c.answers, c.asked = upto, c.asked.Max(upto)
+	l.answers, l.asked = upto, l.asked.Max(upto)
 }
 
-// NoteAsked says that more was asked, as the thread shows: Done will say that there is more, even if nobody else tells of it. It does no I/O: the next
-// write tells the store.
-func (c *Lease) NoteAsked(ts TS) {
-	c.d.mu.Lock()
-	defer c.d.unlock()
-	c.asked = c.asked.Max(ts)
+// NoteAsked records that more was asked, as the thread shows: Done reports it even if nobody else
+// tells of it. It does no I/O: the next write tells the store.
+func (l *Lease) NoteAsked(ts TS) {
+	l.c.mu.Lock()
+	defer l.c.unlock()
+	l.asked = l.asked.Max(ts)
 }
 
-// Progress says that the answer has come further than with any owner before: what they died of was not this answer so far. It does no I/O: the
-// next renewal tells the store, TTL/4 later at most.
-func (c *Lease) Progress() {
-	c.d.mu.Lock()
-	defer c.d.unlock()
-	c.blame = 0
+// Progress records that the answer has come further than with any owner before: what they died of
+// was not this answer so far. It does no I/O: the next renewal tells the store, TTL/4 later at
+// most.
+func (l *Lease) Progress() {
+	l.c.mu.Lock()
+	defer l.c.unlock()
+	l.blame = 0
 }
 
-// Messages are those that the answer has so far, oldest first, as recorded by Reply, also by an owner before: they are to be taken over.
-func (c *Lease) Messages() []string {
-	c.d.mu.Lock()
-	defer c.d.unlock()
-	return slices.Clone(c.ids)
+// Messages returns the messages that the answer has so far, oldest first, as Reply recorded them,
+// also for an owner before: the caller goes on in them.
+func (l *Lease) Messages() []string {
+	l.c.mu.Lock()
+	defer l.c.unlock()
+	return slices.Clone(l.ids)
 }
 
-// Lost is closed when another process is known to have the thread. It stays open when the claim ends by Done or Release, and
-// when it merely lapsed.
-func (c *Lease) Lost() <-chan struct{} { return c.lost }
+// Lost returns a channel that is closed when another process is known to have the thread. It stays
+// open when the lease ends by Done or Release, and when it merely lapsed.
+func (l *Lease) Lost() <-chan struct{} { return l.lost }
 
-// Stopped is closed when what For says was stopped, perhaps before it began. The claim stays: the caller shows that it stopped and calls
-// Done. After a Done that says more it is another channel.
-func (c *Lease) Stopped() <-chan struct{} {
-	c.d.mu.Lock()
-	defer c.d.unlock()
-	return c.stopped
+// Stopped returns a channel that is closed when what For returns was stopped, perhaps before it
+// began. The lease stays: the caller shows that it stopped and calls Done. After a Done that
+// reports more it is another channel.
+func (l *Lease) Stopped() <-chan struct{} {
+	l.c.mu.Lock()
+	defer l.c.unlock()
+	return l.stopped
 }
 
-// StoppedAt is the time of the newest stop that was heard of; empty: none was.
-func (c *Lease) StoppedAt() TS {
-	c.d.mu.Lock()
-	defer c.d.unlock()
-	return c.stopTS
+// StoppedAt returns the time of the newest stop that this process has heard of, and "" if there was
+// none.
+func (l *Lease) StoppedAt() TS {
+	l.c.mu.Lock()
+	defer l.c.unlock()
+	return l.stopTS
 }
 
-// Changed is closed when another process has told (by Coordinator.Change) that a message of the thread was edited or deleted. Afterwards it is another
-// channel, for the next time.
-func (c *Lease) Changed() <-chan struct{} {
-	c.d.mu.Lock()
-	defer c.d.unlock()
-	return c.changed
+// Changed returns a channel that is closed when a process has told, by Coordinator.Change, that a
+// message of the thread was edited or deleted. Afterwards it is another channel, for the next time.
+func (l *Lease) Changed() <-chan struct{} {
+	l.c.mu.Lock()
+	defer l.c.unlock()
+	return l.changed
 }
 
-// ChangedAt is the time of the newest change that closed Changed; empty: none has.
-func (c *Lease) ChangedAt() TS {
-	c.d.mu.Lock()
-	defer c.d.unlock()
-	return c.changeTS
+// ChangedAt returns the time of the newest change that closed Changed, and "" if none has.
+func (l *Lease) ChangedAt() TS {
+	l.c.mu.Lock()
+	defer l.c.unlock()
+	return l.changeTS
 }
 
-// Check reports whether the caller may still write to the thread: nil, ErrLapsed or ErrLost. It is cheap
-// and does no I/O. Ask before each write to Slack, and once more after the last one, since a process may
-// be frozen in between. A stop does not make it fail. Where no other process uses the store (Config.Alone)
-// a lease that was not renewed in time is still good: nobody else can have taken it.
-func (c *Lease) Check() error {
-	c.d.mu.Lock()
-	defer c.d.unlock()
-	return c.checkLocked()
+// Check returns nil if the caller may still write to the thread, and else ErrLapsed or ErrLost. It
+// is cheap and does no I/O. Call it before each write to Slack, and once more after the last one,
+// since a process may be frozen in between. A stop does not make it fail. Where no other process
+// uses the store (Config.Alone) a lease that was not renewed in time is still good: nobody else can
+// have taken it.
+func (l *Lease) Check() error {
+	l.c.mu.Lock()
+	defer l.c.unlock()
+	return l.checkLocked()
 }
 
-func (c *Lease) checkLocked() error {
+func (l *Lease) checkLocked() error {
 	switch {
-	case c.state == claimPending || c.state == claimOver:
+	case l.state == leasePending || l.state == leaseOver:
 		return ErrLost
-	case elapsed(c.trusted) < c.d.cfg.TTL*3/4:
+	case elapsed(l.trusted) < l.c.cfg.TTL*3/4:
 		return nil
-	case c.d.alone():
+	case l.c.alone():
 		return nil
 	}
 	return ErrLapsed
 }
 
-// Settled waits until it is known whether the thread is still ours: it returns nil when Check passes,
-// ErrLost when another process has the thread, and ctx's cause when ctx ends before. It blocks as long as
-// the store is away.
-func (c *Lease) Settled(ctx context.Context) error {
+// Settled waits until it is known whether the thread is still ours: it returns nil when Check
+// passes, ErrLost when another process has the thread, and ctx's cause when ctx ends before. It
+// blocks as long as the store is away.
+func (l *Lease) Settled(ctx context.Context) error {
 	for {
-		c.d.mu.Lock()
-		err, renewed := c.checkLocked(), c.renewed
-		c.d.unlock()
+		l.c.mu.Lock()
+		err, renewed := l.checkLocked(), l.renewed
+		l.c.unlock()
 		if !errors.Is(err, ErrLapsed) {
 			return err
 		}
 		select {
 		case <-renewed:
-		case <-c.lost:
+		case <-l.lost:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 	}
 }
 
-// elapsed is the time since t on the monotonic or on the wall clock, whichever says more: the monotonic one of Linux stands
-// still while a machine sleeps.
+// elapsed returns the time since t on the monotonic or on the wall clock, whichever is longer: the
+// monotonic one of Linux stands still while a machine sleeps.
 func elapsed(t time.Time) time.Duration {
 	now := time.Now()
 	return max(now.Sub(t), now.Round(0).Sub(t.Round(0)))
 }
 
-// Reply records the messages of the answer, oldest first, so that a successor finds them. One write, which also renews. When
-// the store fails, ids go along with the next write that succeeds.
-func (c *Lease) Reply(ctx context.Context, ids []string) error {
+// Reply records the messages of the answer, oldest first, so that a successor finds them. It makes
+// one write, which also renews the lease, and blocks for the store. When the store fails, the next
+// write that succeeds records ids.
+func (l *Lease) Reply(ctx context.Context, ids []string) error {
 	ids = slices.Clone(ids)
-	c.d.mu.Lock()
-	c.ids = ids
-	c.d.unlock()
-	_, err := c.write(ctx, whatReply, func(r Record) Record { return r })
+	l.c.mu.Lock()
+	l.ids = ids
+	l.c.unlock()
+	_, err := l.write(ctx, whatReply, func(r Record) Record { return r })
 	return err
 }
 
-// Done notes that everything up to answered has its answer; usually that is For, or newer if the turn
-// read newer messages. One write: if the thread is owed more (and this process does not drain), more is
-// true, the claim stays, For has moved on, and the caller answers again; else the thread is released.
-// With an error the claim is over: ErrLost if another process has the thread, and with the store's own
-// error the Coordinator goes on trying to write this in the background and releases the thread then.
-func (c *Lease) Done(ctx context.Context, answered TS) (more bool, err error) {
-	c.d.mu.Lock()
-	look := c.look
-	c.d.unlock()
-	r, err := c.end(ctx, "mark answered", answered, func(r Record, drained bool) Record {
+// Done records that everything up to answered has its answer: usually For, or what is newer if the
+// turn read newer messages. It makes one write, and blocks for the store.
+//
+// If the thread is owed more and this process does not drain, more is true, the lease stays, For
+// has moved on, and the caller answers again. Otherwise the thread is released.
+//
+// After an error the lease is over. ErrLost: another process has the thread. After an error of the
+// store the Coordinator goes on trying to write this in the background, and releases the thread
+// then.
+func (l *Lease) Done(ctx context.Context, answered TS) (more bool, err error) {
+	l.c.mu.Lock()
+	look := l.look
+	l.c.unlock()
+	r, err := l.end(ctx, "mark answered", answered, func(r Record, drained bool) Record {
 		r.Answered, r.Blame = r.Answered.Max(answered), 0
-		r.Look = r.Look || look || c.died && !c.d.alone()
+		r.Look = r.Look || look || l.died && !l.c.alone()
 		if r = r.over(); drained || !r.Owed() {
 			return r.free()
 		}
@@ -252,89 +268,91 @@ func (c *Lease) Done(ctx context.Context, answered TS) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	c.d.mu.Lock()
-	defer c.d.unlock()
+	l.c.mu.Lock()
+	defer l.c.unlock()
 	if r.Owner == "" {
-		c.endLocked()
+		l.endLocked()
 		return false, nil
 	}
-	if c.state == claimOver { // lost between the write and now
-		return false, fmt.Errorf("mark answered in thread %s: %w", c.key, ErrLost)
+	if l.state == leaseOver { // lost between the write and now
+		return false, fmt.Errorf("mark answered in thread %s: %w", l.key, ErrLost)
 	}
-	c.state, c.before = claimLive, r.Answered
-	c.answers, c.storedFor, c.ids, c.blame = r.For, "", nil, 0
-	if c.stopTS.Compare(c.answers) < 0 {
-		c.stopped = make(chan struct{})
+	l.state, l.before = leaseLive, r.Answered
+	l.answers, l.storedFor, l.ids, l.blame = r.For, "", nil, 0
+	if l.stopTS.Compare(l.answers) < 0 {
+		l.stopped = make(chan struct{})
 	}
-	c.stopLocked(c.stopTS)
+	l.stopLocked(l.stopTS)
 	return true, nil
 }
 
-// Release gives the thread back, as it is: it is still owed its answer, and whoever has room claims it at once (this process
-// only after TTL/4, to let others go first). One write. The claim is over in any case; with an error the thread is free later: when a write in the background
-// succeeds, or when its lease has run out.
-func (c *Lease) Release(ctx context.Context) error {
-	_, err := c.end(ctx, "release", "", func(r Record, _ bool) Record { return r.free() })
+// Release gives the thread back as it is. It is still owed its answer, and whichever process has
+// room takes it over at once; this one waits TTL/4, to let others go first. Release makes one
+// write, and blocks for the store. The lease is over in any case. After an error the thread is free
+// later: when a write in the background succeeds, or when the lease has run out.
+func (l *Lease) Release(ctx context.Context) error {
+	_, err := l.end(ctx, "release", "", func(r Record, _ bool) Record { return r.free() })
 	if err != nil {
 		return err
 	}
-	c.d.mu.Lock()
-	defer c.d.unlock()
-	if s, ok := c.d.observed[c.key]; ok {
-		s.notBefore = time.Now().Add(c.d.cfg.TTL / 4)
-		c.d.observed[c.key] = s
+	l.c.mu.Lock()
+	defer l.c.unlock()
+	if o, ok := l.c.observed[l.key]; ok {
+		o.notBefore = time.Now().Add(l.c.cfg.TTL / 4)
+		l.c.observed[l.key] = o
 	}
-	c.endLocked()
+	l.endLocked()
 	return nil
 }
 
-// end does the write of Done and Release.
-func (c *Lease) end(ctx context.Context, what string, answered TS, apply func(r Record, drained bool) Record) (Record, error) {
-	d := c.d
-	d.mu.Lock()
-	if c.state != claimLive {
-		d.unlock()
-		return Record{}, fmt.Errorf("%s in thread %s: %w", what, c.key, ErrLost)
+// end does the write of Done and of Release, and returns the record.
+func (l *Lease) end(ctx context.Context, what string, answered TS, apply func(r Record, drained bool) Record) (Record, error) {
+	c := l.c
+	c.mu.Lock()
+	if l.state != leaseLive {
+		c.unlock()
+		return Record{}, fmt.Errorf("%s in thread %s: %w", what, l.key, ErrLost)
 	}
-	c.state = claimClosing
-	drained := d.drained
-	d.unlock()
+	l.state = leaseClosing
+	drained := c.drained
+	c.unlock()
 
-	r, err := c.write(ctx, what, func(r Record) Record { return apply(r, drained) })
+	r, err := l.write(ctx, what, func(r Record) Record { return apply(r, drained) })
 	if err != nil {
-		d.mu.Lock()
-		defer d.unlock()
-		if c.state == claimClosing {
-			c.pendLocked(answered)
+		c.mu.Lock()
+		defer c.unlock()
+		if l.state == leaseClosing {
+			l.pendLocked(answered)
 		}
 	}
 	return r, err
 }
 
-// pendLocked leaves it to the background to write what became of a claim.
-func (c *Lease) pendLocked(answered TS) {
-	c.state, c.answered, c.renewAt = claimPending, c.answered.Max(answered), time.Now()
-	c.retireLocked()
-	c.d.nudge()
+// pendLocked leaves it to the background to write the end of the lease.
+func (l *Lease) pendLocked(answered TS) {
+	l.state, l.answered, l.renewAt = leasePending, l.answered.Max(answered), time.Now()
+	l.retireLocked()
+	l.c.nudge()
 }
 
-// write is the one read-modify-write of a live claim: apply, on the record as it is, if it is still ours.
-// It renews the lease.
-func (c *Lease) write(ctx context.Context, what string, apply func(Record) Record) (Record, error) {
-	d := c.d
+// write does one read-modify-write under the lease, which renews it, and returns the record. apply
+// returns what the record becomes. It is not called if the record is not ours any more.
+func (l *Lease) write(ctx context.Context, what string, apply func(Record) Record) (Record, error) {
+	c := l.c
 	start := time.Now()
 	var out Record
 	var ours, last bool
-	err := d.store.Update(ctx, d.cfg.Prefix+c.key, func(old []byte) ([]byte, error) {
+	err := c.store.Update(ctx, c.cfg.Prefix+l.key, func(old []byte) ([]byte, error) {
 		r, err := Decode(old)
 		if err != nil {
 			return nil, err
 		}
-		// What was said here last must win however writes overlap; so it is read here, not before.
-		d.mu.Lock()
-		out, ours = c.putLocked(r)
-		last = c.state == claimPending
-		d.mu.Unlock()
+		// What this process knows is read here, not before: the latest must win however writes
+		// overlap.
+		c.mu.Lock()
+		out, ours = l.putLocked(r)
+		last = l.state == leasePending
+		c.mu.Unlock()
 		if !ours {
 			return nil, ErrKeep
 		}
@@ -342,33 +360,34 @@ func (c *Lease) write(ctx context.Context, what string, apply func(Record) Recor
 		return out.Encode()
 	})
 
-	d.mu.Lock()
-	defer d.unlock()
-	d.heardLocked(start, err)
+	c.mu.Lock()
+	defer c.unlock()
+	c.heardLocked(start, err)
 	if err != nil {
-		return out, fmt.Errorf("%s in thread %s: %w", what, c.key, err)
+		return out, fmt.Errorf("%s in thread %s: %w", what, l.key, err)
 	}
-	defer d.observeLocked(c.key, out)
+	defer c.observeLocked(l.key, out)
 	if !ours {
-		// Only this process releases its epoch: a store that tried twice, or a write that overlapped with the release.
-		released := out.Owner == "" && out.Epoch == c.epoch
+		// Only this process releases its epoch: the store tried twice, or a write overlapped with
+		// the release.
+		released := out.Owner == "" && out.Epoch == l.epoch
 		switch {
-		case c.state == claimPending:
-			c.endLocked()
+		case l.state == leasePending:
+			l.endLocked()
 		case !released:
-			c.loseLocked()
-		case c.state == claimClosing && what != whatRenew && what != whatReply:
+			l.loseLocked()
+		case l.state == leaseClosing && what != whatRenew && what != whatReply:
 			return out, nil
 		}
-		return out, fmt.Errorf("%s in thread %s: %w", what, c.key, ErrLost)
+		return out, fmt.Errorf("%s in thread %s: %w", what, l.key, ErrLost)
 	}
-	if start.After(c.trusted) {
-		c.trusted = start
-		close(c.renewed)
-		c.renewed = make(chan struct{})
+	if start.After(l.trusted) {
+		l.trusted = start
+		close(l.renewed)
+		l.renewed = make(chan struct{})
 	}
 	if last {
-		c.endLocked()
+		l.endLocked()
 	}
 	return out, nil
 }
@@ -378,88 +397,88 @@ const (
 	whatReply = "record messages"
 )
 
-// putLocked writes into r what the claim knows. ours is false if r is not the claim's to write.
-func (c *Lease) putLocked(r Record) (_ Record, ours bool) {
-	if c.state == claimOver || r.Owner != c.d.cfg.Owner || r.Epoch != c.epoch {
+// putLocked returns r with what the lease knows. ours is false if r is not for this lease to write.
+func (l *Lease) putLocked(r Record) (_ Record, ours bool) {
+	if l.state == leaseOver || r.Owner != l.c.cfg.Owner || r.Epoch != l.epoch {
 		return r, false
 	}
 	r.Heartbeat++
-	r.Asked, r.Load = r.Asked.Max(c.asked), len(c.d.slots)
-	if c.storedFor != "" && r.For == c.storedFor {
-		r.For = c.answers
+	r.Asked, r.Load = r.Asked.Max(l.asked), len(l.c.local)
+	if l.storedFor != "" && r.For == l.storedFor {
+		r.For = l.answers
 	}
-	if r.For == c.answers && !r.Answered.After(c.before) { // else a Done was written already, and For is the next answer's
-		r.Reply, r.Blame = slices.Clone(c.ids), c.blame
+	if r.For == l.answers && !r.Answered.After(l.before) { // or else For is the next answer's
+		r.Reply, r.Blame = slices.Clone(l.ids), l.blame
 	}
-	if c.state == claimPending {
-		if r.Answered = r.Answered.Max(c.answered); c.answered != "" {
+	if l.state == leasePending {
+		if r.Answered = r.Answered.Max(l.answered); l.answered != "" {
 			r = r.over()
-			r.Look = r.Look || c.look || c.died && !c.d.alone()
+			r.Look = r.Look || l.look || l.died && !l.c.alone()
 		}
 		r = r.free()
 	}
 	return r, true
 }
 
-// stopLocked takes in a stop.
-func (c *Lease) stopLocked(ts TS) {
-	c.stopTS = c.stopTS.Max(ts)
-	if c.stopTS == "" || c.stopTS.Compare(cmp.Or(c.storedFor, c.answers)) < 0 {
+// stopLocked records a stop.
+func (l *Lease) stopLocked(ts TS) {
+	l.stopTS = l.stopTS.Max(ts)
+	if l.stopTS == "" || l.stopTS.Compare(cmp.Or(l.storedFor, l.answers)) < 0 {
 		return
 	}
 	select {
-	case <-c.stopped:
+	case <-l.stopped:
 	default:
-		close(c.stopped)
+		close(l.stopped)
 	}
 }
 
-// changeLocked takes in a change.
-func (c *Lease) changeLocked(ts TS) {
-	if !ts.After(c.changeTS) {
+// changeLocked records an edit or a deletion.
+func (l *Lease) changeLocked(ts TS) {
+	if !ts.After(l.changeTS) {
 		return
 	}
-	c.changeTS = ts
-	close(c.changed)
-	c.changed = make(chan struct{})
+	l.changeTS = ts
+	close(l.changed)
+	l.changed = make(chan struct{})
 }
 
-// loseLocked ends a claim that another process has.
-func (c *Lease) loseLocked() {
-	if c.state == claimOver {
+// loseLocked ends the lease because another process has the thread.
+func (l *Lease) loseLocked() {
+	if l.state == leaseOver {
 		return
 	}
-	if c.state != claimPending {
-		close(c.lost)
-		key, epoch, d := c.key, c.epoch, c.d
-		d.after = append(d.after, func() {
-			d.cfg.Log.Info("lease_lost", "thread", key, "epoch", epoch)
-			if h := d.cfg.Hooks.Lost; h != nil {
+	if l.state != leasePending {
+		close(l.lost)
+		key, epoch, c := l.key, l.epoch, l.c
+		c.after = append(c.after, func() {
+			c.cfg.Log.Info("lease_lost", "thread", key, "epoch", epoch)
+			if h := c.cfg.Hooks.Lost; h != nil {
 				h(key, epoch)
 			}
 		})
 	}
-	c.endLocked()
+	l.endLocked()
 }
 
-// endLocked ends a claim for good.
-func (c *Lease) endLocked() {
-	c.retireLocked()
-	c.state = claimOver
-	c.slot.ended = max(c.slot.ended, c.epoch)
-	if c.slot.claim == c {
-		c.slot.claim = nil
-		if c.slot.busy == 0 {
-			delete(c.d.slots, c.key)
+// endLocked ends the lease for good.
+func (l *Lease) endLocked() {
+	l.retireLocked()
+	l.state = leaseOver
+	l.local.ended = max(l.local.ended, l.epoch)
+	if l.local.lease == l {
+		l.local.lease = nil
+		if l.local.busy == 0 {
+			delete(l.c.local, l.key)
 		}
 	}
-	c.d.nudge()
+	l.c.nudge()
 }
 
-// retireLocked says that the caller has no more to do with it.
-func (c *Lease) retireLocked() {
-	if c.taken {
-		c.taken = false
-		c.d.held--
+// retireLocked stops counting the lease among those that were taken over.
+func (l *Lease) retireLocked() {
+	if l.taken {
+		l.taken = false
+		l.c.held--
 	}
 }

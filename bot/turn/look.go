@@ -6,35 +6,36 @@ import (
 	"time"
 )
 
-// look is a thread that is to be looked at once more.
+// look is a thread that somebody has to look at once more.
 type look struct {
 	rec  Record
 	at   time.Time
-	wait time.Duration // until it is told of again, should nobody have looked; doubled each time
+	wait time.Duration // until the next call of Config.Look; doubled each time
 }
 
-// lookLaterLocked notes whether a thread is to be looked at: not while it is owed an answer, for that says more.
-func (d *Coordinator) lookLaterLocked(key string, r Record) {
-	if !r.Look || r.Owed() || d.cfg.Look == nil {
-		delete(d.looks, key)
+// lookLaterLocked records whether somebody has to look at a thread. Nobody has to while it is owed
+// an answer: whoever writes that looks.
+func (c *Coordinator) lookLaterLocked(key string, r Record) {
+	if !r.Look || r.Owed() || c.cfg.Look == nil {
+		delete(c.looks, key)
 		return
 	}
-	l, known := d.looks[key]
+	l, known := c.looks[key]
 	if !known { // processes look at different times, so that most often one look is enough
-		l.at, l.wait = time.Now().Add(d.cfg.LookAfter+rand.N(d.cfg.LookAfter/4+1)), 2*d.cfg.LookAfter
-		d.nudge()
+		l.at, l.wait = time.Now().Add(c.cfg.LookAfter+rand.N(c.cfg.LookAfter/4+1)), 2*c.cfg.LookAfter
+		c.nudge()
 	}
 	l.rec = r
-	d.looks[key] = l
+	c.looks[key] = l
 }
 
-// lookLocked tells of the looks that are due, and returns when the next one is; zero: none is.
-func (d *Coordinator) lookLocked(now time.Time) (next time.Time) {
-	for key, l := range d.looks {
+// lookLocked calls Config.Look for what is due, and returns when the next one is; zero: none is.
+func (c *Coordinator) lookLocked(now time.Time) (next time.Time) {
+	for key, l := range c.looks {
 		if !l.at.After(now) {
-			d.after = append(d.after, func() { d.cfg.Look(key, l.rec) })
+			c.after = append(c.after, func() { c.cfg.Look(key, l.rec) })
 			l.at, l.wait = now.Add(l.wait), 2*l.wait
-			d.looks[key] = l
+			c.looks[key] = l
 		}
 		if next.IsZero() || l.at.Before(next) {
 			next = l.at
@@ -43,10 +44,10 @@ func (d *Coordinator) lookLocked(now time.Time) (next time.Time) {
 	return next
 }
 
-// Looked notes that thread key was looked at once more. One write; none if that was known. It blocks for
-// the store, at most until ctx ends.
-func (d *Coordinator) Looked(ctx context.Context, key string) error {
-	_, err := d.change(ctx, "note a look at", key, func(r Record) (_ Record, write bool) {
+// Looked records that somebody has looked at thread key. It makes one write, and none if that was
+// known. It blocks for the store, at most until ctx ends.
+func (c *Coordinator) Looked(ctx context.Context, key string) error {
+	_, err := c.change(ctx, "note a look at", key, func(r Record) (_ Record, write bool) {
 		write, r.Look = r.Look && !r.Owed(), false
 		return r, write
 	})
@@ -54,4 +55,4 @@ func (d *Coordinator) Looked(ctx context.Context, key string) error {
 }
 
 // alone reports whether no other process uses the store at this moment.
-func (d *Coordinator) alone() bool { return d.cfg.Alone != nil && d.cfg.Alone() }
+func (c *Coordinator) alone() bool { return c.cfg.Alone != nil && c.cfg.Alone() }

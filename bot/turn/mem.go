@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// Mem is a Store in memory: for tests, and for trying the bot out. It forgets everything when the process ends. Safe for
-// concurrent use; works inside synctest bubbles.
+// Mem is a Store in memory, for tests and for trying the bot out. It forgets everything when the
+// process ends. It is safe for concurrent use, and works inside synctest bubbles.
 type Mem struct {
 	mu       sync.Mutex // guards all below
 	rows     map[string]memRow
@@ -25,12 +25,12 @@ type memRow struct {
 	seq   uint64
 }
 
-// memWatcher is one Watch. Changes are noted by key only, so that it is bounded by the number of records, and never blocks a
-// writer.
+// memWatcher is one Watch. It records changes by key only, so that the number of records bounds it,
+// and no writer ever waits for it.
 type memWatcher struct {
 	prefix string
 	queued map[string]struct{} // the keys in queue
-	queue  []string            // not yet told, oldest change first
+	queue  []string            // keys whose change fn has not seen, oldest first
 	wake   chan struct{}       // holds one token if queue may have grown
 }
 
@@ -41,7 +41,7 @@ func NewMem() *Mem {
 	return &Mem{rows: map[string]memRow{}, watchers: map[*memWatcher]struct{}{}, done: make(chan struct{})}
 }
 
-// Update is optimistic: fn runs without a lock and again if the record changed meanwhile.
+// Update runs fn without a lock, and again if the record changed meanwhile.
 func (m *Mem) Update(ctx context.Context, key string, fn func(old []byte) ([]byte, error)) error {
 	if err := CheckKey(key); err != nil {
 		return err
@@ -107,7 +107,7 @@ func (m *Mem) swap(key string, seq uint64, value []byte) (bool, error) {
 	return true, nil
 }
 
-// Watch tells changes in the order in which the records first changed since they were last told.
+// Watch calls fn in the order in which the records first changed since its last call for them.
 func (m *Mem) Watch(ctx context.Context, prefix string, fn func(key string, value []byte)) error {
 	w := &memWatcher{prefix: prefix, queued: map[string]struct{}{}, wake: make(chan struct{}, 1)}
 	if err := m.join(w); err != nil {
@@ -155,7 +155,7 @@ func (m *Mem) leave(w *memWatcher) {
 	delete(m.watchers, w)
 }
 
-// take returns a copy of the next record to tell.
+// take returns a copy of the next record for w's fn.
 func (m *Mem) take(w *memWatcher) (key string, value []byte, ok bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -171,7 +171,7 @@ func (m *Mem) take(w *memWatcher) (key string, value []byte, ok bool, err error)
 	return key, bytes.Clone(m.rows[key].value), true, nil
 }
 
-// addLocked notes a change; Mem.mu is held.
+// addLocked records a change. Mem.mu is held.
 func (w *memWatcher) addLocked(key string) {
 	if _, ok := w.queued[key]; ok {
 		return
@@ -184,7 +184,7 @@ func (w *memWatcher) addLocked(key string) {
 	}
 }
 
-// Close forgets all records.
+// Close forgets all records and ends all watches.
 func (m *Mem) Close() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

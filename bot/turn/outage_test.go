@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,60 +23,61 @@ func back(ps ...*process) {
 	}
 }
 
-// The store is away for ten seconds and more for everybody: leases lapse, nobody takes over, and the owners go on.
+// TestLeasesComeBackAfterAnOutage: when the store was away for everybody, for ten seconds and more,
+// leases lapse, nobody takes over, and the owners go on.
 func TestLeasesComeBackAfterAnOutage(t *testing.T) {
 	for n := range 16 {
 		bubble(t, func(t *testing.T, m *turn.Mem) {
 			a, b := start(t, m, "a"), start(t, m, "b")
-			var claims []*turn.Lease
+			var leases []*turn.Lease
 			for n := range 5 {
-				claims = append(claims, a.claim(t, fmt.Sprint("a", n), "1.0"), b.claim(t, fmt.Sprint("b", n), "1.0"))
+				leases = append(leases, a.claim(t, fmt.Sprint("a", n), "1.0"), b.claim(t, fmt.Sprint("b", n), "1.0"))
 				time.Sleep(ttl / 10)
 			}
 			time.Sleep(ttl)
 			away(a, b)
-			time.Sleep(ttl*3/4 + ttl/4)
-			for _, c := range claims {
-				gone(t, c, turn.ErrLapsed)
+			time.Sleep(ttl) // a lease is trusted for 3/4 of it
+			for _, l := range leases {
+				gone(t, l, turn.ErrLapsed)
 			}
 			time.Sleep(4*time.Second + time.Duration(n)*100*time.Millisecond)
 			back(a, b)
 			time.Sleep(ttl / 2)
-			for _, c := range claims {
-				live(t, c)
-				if closed(c.Lost()) {
-					t.Error("lost in an outage")
-				}
+			for _, l := range leases {
+				live(t, l)
+				is(t, "lost in an outage", closed(l.Lost()), false)
 			}
 			time.Sleep(time.Minute)
 			a.none(t)
 			b.none(t)
-			for _, c := range claims {
-				done(t, c, "1.0")
+			for _, l := range leases {
+				done(t, l, "1.0")
 			}
 		})
 	}
 }
 
+// TestShortOutageIsNotNoticed: a lease outlives outages of 2/5 of a TTL.
 func TestShortOutageIsNotNoticed(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {
 		a := start(t, m, "a")
-		c := a.claim(t, "k", "1.0")
+		l := a.claim(t, "k", "1.0")
 		for range 10 {
 			away(a)
 			for range 20 {
 				time.Sleep(ttl / 100 * 2)
-				live(t, c)
+				live(t, l)
 			}
 			back(a)
 			time.Sleep(ttl)
-			live(t, c)
+			live(t, l)
 		}
-		done(t, c, "1.0")
+		done(t, l, "1.0")
 	})
 }
 
-// An owner that died in the outage is replaced a TTL after its end.
+// TestDeathInAnOutage: an owner that died in an outage is replaced a TTL after its end, or a little
+// more.
 func TestDeathInAnOutage(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {
 		a, b := start(t, m, "a"), start(t, m, "b")
@@ -89,49 +89,46 @@ func TestDeathInAnOutage(t *testing.T) {
 		b.none(t)
 		back(b)
 		begin := time.Now()
-		if c := b.next(t); c.at.Sub(begin) > ttl+ttl/2 {
-			t.Errorf("replaced after %s", c.at.Sub(begin))
+		if l := b.next(t); l.at.Sub(begin) > ttl+ttl/2 {
+			t.Errorf("replaced after %s", l.at.Sub(begin))
 		}
 	})
 }
 
+// TestHangingStoreReturnsWithItsContext: no call waits longer than its caller wants, and what is
+// known here takes effect at once or later.
 func TestHangingStoreReturnsWithItsContext(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {
 		a := start(t, m, "a")
-		c := a.claim(t, "k", "1.0")
+		l := a.claim(t, "k", "1.0")
 		gate := make(chan struct{})
 		a.store.set(func(f *faulty) { f.hang = gate })
 		for what, call := range map[string]func(ctx context.Context) error{
 			"ask":   func(ctx context.Context) error { _, err := a.Ask(ctx, "k2", "1.0"); return err },
 			"note":  func(ctx context.Context) error { _, err := a.Note(ctx, "k2", "1.0"); return err },
 			"stop":  func(ctx context.Context) error { return a.Stop(ctx, "k", "2.0") },
-			"reply": func(ctx context.Context) error { return c.Reply(ctx, []string{"m"}) },
+			"reply": func(ctx context.Context) error { return l.Reply(ctx, []string{"m"}) },
 		} {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			begin := time.Now()
 			if err := call(ctx); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("%s: %v", what, err)
 			}
-			if time.Since(begin) != time.Second {
-				t.Errorf("%s took %s", what, time.Since(begin))
-			}
+			is(t, what+" took", time.Since(begin), time.Second)
 			cancel()
 		}
-		if !closed(c.Stopped()) {
-			t.Error("a stop of our own needs no store")
-		}
+		is(t, "a stop of our own needs no store", closed(l.Stopped()), true)
 		a.store.set(func(f *faulty) { f.hang = nil })
 		close(gate)
 		time.Sleep(ttl / 2)
-		live(t, c)
-		if r := record(t, m, "k"); !slices.Equal(r.Reply, []string{"m"}) {
-			t.Errorf("what Reply could not write is not written later: %+v", r)
-		}
-		done(t, c, "1.0")
+		live(t, l)
+		is(t, "what Reply could not write is written later", ids(record(t, m, "k")), "m")
+		done(t, l, "1.0")
 	})
 }
 
-// The Ask was written, but the caller was told that it was not.
+// TestUnsureAsk: an ask that was written although its caller was told otherwise is answered once,
+// by this process, whether it is asked again or not.
 func TestUnsureAsk(t *testing.T) {
 	for _, again := range []bool{false, true} {
 		bubble(t, func(t *testing.T, m *turn.Mem) {
@@ -143,18 +140,18 @@ func TestUnsureAsk(t *testing.T) {
 			begin := time.Now()
 			if again {
 				got := a.ask(t, "k", "1.0") // Slack delivers it again
-				if got.Lease == nil || got.New {
-					t.Fatalf("asked again: %+v", got)
+				is(t, "what was written before is news", got.New, false)
+				if got.Lease == nil {
+					t.Fatal("asking again makes no lease")
 				}
 				time.Sleep(time.Minute)
 				live(t, got.Lease)
 				done(t, got.Lease, "1.0")
 			} else {
-				c := a.next(t)
-				if wait := c.at.Sub(begin); wait != ttl/4 || c.rec.Blame != 0 {
-					t.Errorf("after %s: %+v", wait, c.rec)
-				}
-				done(t, c.Lease, "1.0")
+				l := a.next(t)
+				is(t, "claimed again after", l.at.Sub(begin), ttl/4)
+				is(t, "blame", l.rec.Blame, 0)
+				done(t, l.Lease, "1.0")
 			}
 			time.Sleep(time.Minute)
 			a.none(t)
@@ -163,29 +160,29 @@ func TestUnsureAsk(t *testing.T) {
 	}
 }
 
-// Done was written, or was not; the caller was told that it failed. Either way it is answered once.
+// TestUnsureDone: a Done that failed for its caller is written in the background if it was not
+// before. Either way the thread is answered once, and goes on with what was asked since.
 func TestUnsureDone(t *testing.T) {
 	for _, written := range []bool{false, true} {
 		bubble(t, func(t *testing.T, m *turn.Mem) {
 			a, b := start(t, m, "a"), start(t, m, "b")
-			c := a.claim(t, "k", "1.0")
+			l := a.claim(t, "k", "1.0")
 			b.ask(t, "k", "2.0")
 			if written {
 				a.store.set(func(f *faulty) { f.unsure = 1 })
 			} else {
 				away(a)
 			}
-			if more, err := c.Done(t.Context(), "1.0"); more || err == nil || errors.Is(err, turn.ErrLost) {
-				t.Fatal(more, err)
+			if _, err := l.Done(t.Context(), "1.0"); err == nil || errors.Is(err, turn.ErrLost) {
+				t.Fatalf("done: %v, want an error of the store", err)
 			}
-			gone(t, c, turn.ErrLost)
+			gone(t, l, turn.ErrLost)
 			time.Sleep(ttl / 4)
 			back(a)
 			time.Sleep(ttl / 4)
 			r := record(t, m, "k")
-			if r.Answered != "1.0" || r.For != "2.0" {
-				t.Errorf("not written in the background: %+v", r)
-			}
+			is(t, "written in the background as answered", r.Answered, "1.0")
+			is(t, "and as the next to be answered", r.For, "2.0")
 			got := taken{}
 			select {
 			case got = <-a.owed:
@@ -193,9 +190,8 @@ func TestUnsureDone(t *testing.T) {
 			case <-time.After(ttl):
 				t.Fatal("the second question is forgotten")
 			}
-			if got.For() != "2.0" || got.rec.Blame != 0 {
-				t.Errorf("%+v", got.rec)
-			}
+			is(t, "taken over for", got.For(), "2.0")
+			is(t, "blame", got.rec.Blame, 0)
 			done(t, got.Lease, "2.0")
 			time.Sleep(time.Minute)
 			a.none(t)
@@ -204,15 +200,17 @@ func TestUnsureDone(t *testing.T) {
 	}
 }
 
+// TestReleaseWithoutStore: what could not be released is free when the lease has run out, and the
+// process that wanted to release it does not come back.
 func TestReleaseWithoutStore(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {
 		a, b := start(t, m, "a"), start(t, m, "b")
-		c := a.claim(t, "k", "1.0")
+		l := a.claim(t, "k", "1.0")
 		away(a)
-		if err := c.Release(t.Context()); !errors.Is(err, errDown) {
+		if err := l.Release(t.Context()); !errors.Is(err, errDown) {
 			t.Error(err)
 		}
-		gone(t, c, turn.ErrLost)
+		gone(t, l, turn.ErrLost)
 		begin := time.Now()
 		a.Drain()
 		got := b.next(t) // a's renewals have ended

@@ -9,7 +9,8 @@ import (
 	"llmbot/bot/turn"
 )
 
-// What the store did not take is asked again when it is back, the oldest thread first, and taken over once.
+// TestLaterIsAskedWhenTheStoreIsBack: what the store did not take is asked again when it is back,
+// the oldest thread first, and taken over once.
 func TestLaterIsAskedWhenTheStoreIsBack(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {
 		noted := make(chan string, 100) // hooks are called by several goroutines
@@ -30,42 +31,34 @@ func TestLaterIsAskedWhenTheStoreIsBack(t *testing.T) {
 		}
 		a.Later("k00", "2.0", false) // the newest counts
 		time.Sleep(time.Minute)
-		if a.Pending() != 20 {
-			t.Errorf("%d pending", a.Pending())
-		}
-		writes := 0
-		a.store.set(func(f *faulty) { writes = f.writes })
-		if writes != 0 {
-			t.Errorf("%d writes to a store that is away", writes)
-		}
+		is(t, "pending while the store is away", a.Pending(), 20)
 		back(a)
 		time.Sleep(ttl)
-		if len(noted) != 20 || a.Pending() != 0 {
-			t.Fatalf("%d noted, %d pending", len(noted), a.Pending())
-		}
+		is(t, "told as noted", len(noted), 20)
+		is(t, "pending when the store is back", a.Pending(), 0)
 		got := map[string]turn.TS{}
 		for range 20 {
 			select {
-			case c := <-a.owed:
-				got[c.Key()] = c.For()
-				done(t, c.Lease, c.For())
-			case c := <-b.owed:
-				got[c.Key()] = c.For()
-				done(t, c.Lease, c.For())
+			case l := <-a.owed:
+				got[l.Key()] = l.For()
+				done(t, l.Lease, l.For())
+			case l := <-b.owed:
+				got[l.Key()] = l.For()
+				done(t, l.Lease, l.For())
 			case <-time.After(ttl):
 				t.Fatal("not taken over")
 			}
 		}
-		if len(got) != 20 || got["k00"] != "2.0" {
-			t.Errorf("taken over: %v", got)
-		}
+		is(t, "threads taken over", len(got), 20)
+		is(t, "the newest ask of a thread", got["k00"], "2.0")
 		time.Sleep(time.Minute)
 		a.none(t)
 		b.none(t)
 	})
 }
 
-// What another process has answered meanwhile is not asked again.
+// TestLaterIsDroppedWhenItIsAnswered: what another process has answered meanwhile is not asked
+// again.
 func TestLaterIsDroppedWhenItIsAnswered(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {
 		a, b := start(t, m, "a"), start(t, m, "b")
@@ -77,13 +70,12 @@ func TestLaterIsDroppedWhenItIsAnswered(t *testing.T) {
 		time.Sleep(time.Minute)
 		a.none(t)
 		b.none(t)
-		if r := record(t, m, "strange"); r.Asked != "" || a.Pending() != 0 {
-			t.Errorf("a thread that nobody knows was asked in: %+v, %d pending", r, a.Pending())
-		}
+		is(t, "asked in a thread that nobody knows", record(t, m, "strange").Asked, "")
+		is(t, "pending", a.Pending(), 0)
 	})
 }
 
-// A thread that the store knows takes a message that may be for the bot.
+// TestLaterIfKnown: a thread that the store knows takes a message that may be for the bot.
 func TestLaterIfKnown(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {
 		a := start(t, m, "a")
@@ -92,11 +84,9 @@ func TestLaterIfKnown(t *testing.T) {
 		a.Later("k", "2.0", true)
 		time.Sleep(time.Minute)
 		back(a)
-		c := a.next(t)
-		if c.For() != "2.0" {
-			t.Errorf("for %s", c.For())
-		}
-		done(t, c.Lease, "2.0")
+		l := a.next(t)
+		is(t, "taken over for", l.For(), "2.0")
+		done(t, l.Lease, "2.0")
 	})
 }
 
@@ -109,24 +99,21 @@ func TestLaterIsBounded(t *testing.T) {
 				t.Fatalf("refused after %d", n)
 			}
 		}
-		if a.Later("one more", "1.0", false) || !a.Later("k7", "2.0", false) {
-			t.Error("not 10,000 threads, or a known one is refused")
-		}
+		is(t, "takes one thread more", a.Later("one more", "1.0", false), false)
+		is(t, "takes a newer ask of a thread", a.Later("k7", "2.0", false), true)
 		back(a)
 		time.Sleep(time.Minute)
-		if a.Pending() != 0 {
-			t.Errorf("%d pending a minute after the store is back", a.Pending())
-		}
+		is(t, "pending a minute after the store is back", a.Pending(), 0)
 	})
 }
 
-// Settled waits as long as the store is away, and tells what became of the claim.
+// TestSettled: Settled waits as long as the store is away, and tells what became of the lease.
 func TestSettled(t *testing.T) {
 	for _, lost := range []bool{false, true} {
 		bubble(t, func(t *testing.T, m *turn.Mem) {
 			a, b := start(t, m, "a"), start(t, m, "b")
-			c := a.claim(t, "k", "1.0")
-			if err := c.Settled(t.Context()); err != nil {
+			l := a.claim(t, "k", "1.0")
+			if err := l.Settled(t.Context()); err != nil {
 				t.Errorf("fresh: %v", err)
 			}
 			away(a)
@@ -134,9 +121,9 @@ func TestSettled(t *testing.T) {
 				away(b)
 			}
 			time.Sleep(ttl)
-			gone(t, c, turn.ErrLapsed)
+			gone(t, l, turn.ErrLapsed)
 			settled := make(chan error, 1)
-			go func() { settled <- c.Settled(t.Context()) }()
+			go func() { settled <- l.Settled(t.Context()) }()
 			time.Sleep(10 * time.Minute)
 			select {
 			case err := <-settled:
@@ -149,35 +136,36 @@ func TestSettled(t *testing.T) {
 			if wait := time.Since(begin); wait > ttl/2 {
 				t.Errorf("known after %s", wait)
 			}
-			if lost != errors.Is(err, turn.ErrLost) || !lost && err != nil {
-				t.Errorf("lost %v: %v", lost, err)
-			}
+			is(t, "known as lost", errors.Is(err, turn.ErrLost), lost)
 			if !lost {
-				done(t, c, "1.0")
+				is(t, "error of a lease that is ours", err, nil)
+				done(t, l, "1.0")
 			}
 		})
 	}
 }
 
-// Nobody else can have the thread of a lone process: its lease is good while the store is away.
+// TestAloneNeverLapses: nobody else can have the thread of a lone process: its lease is good while
+// the store is away.
 func TestAloneNeverLapses(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {
 		a := start(t, m, "a", func(c *turn.Config) { c.Alone = func() bool { return true } })
-		c := a.claim(t, "k", "1.0")
+		l := a.claim(t, "k", "1.0")
 		away(a)
 		time.Sleep(10 * time.Minute)
-		live(t, c)
+		live(t, l)
 		back(a)
 		time.Sleep(ttl)
-		done(t, c, "1.0")
+		done(t, l, "1.0")
 	})
 }
 
-// A stop that the store did not take is told when it is back: to whoever answers, or, if nobody has begun, what was asked up to it is done with.
+// TestStopLater: a stop that the store did not take is told when it is back: to whoever answers,
+// or, if nobody has begun, what was asked up to it is done with.
 func TestStopLater(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {
 		a, b := start(t, m, "a"), start(t, m, "b")
-		c := b.claim(t, "answered", "1.0")
+		l := b.claim(t, "answered", "1.0")
 		away(a)
 		a.StopLater("answered", "2.0")
 		a.Later("waits", "1.0", false)
@@ -187,21 +175,21 @@ func TestStopLater(t *testing.T) {
 		a.Later("more", "3.0", false)
 		a.StopLater("unknown", "2.0")
 		a.ChangeLater("answered", "1.5")
-		changed := c.Changed()
+		changed := l.Changed()
 		time.Sleep(time.Minute)
 		back(a)
 		time.Sleep(ttl)
-		if !closed(c.Stopped()) || !closed(changed) || c.StoppedAt() != "2.0" || c.ChangedAt() != "1.5" {
-			t.Errorf("stopped at %q, changed at %q", c.StoppedAt(), c.ChangedAt())
-		}
-		if r := record(t, m, "waits"); r.Owed() || r.Epoch != 0 {
-			t.Errorf("what was stopped before anybody began: %+v", r)
-		}
-		if r := record(t, m, "unknown"); !r.Equal(turn.Record{}) {
-			t.Errorf("a thread in which nothing was asked: %+v", r)
-		}
-		if r := record(t, m, "more"); !r.Owed() || r.For != "3.0" || r.Answered != "2.0" {
-			t.Errorf("what was asked after the stop: %+v", r)
-		}
+		is(t, "the stop is told", closed(l.Stopped()), true)
+		is(t, "stopped at", l.StoppedAt(), "2.0")
+		is(t, "the change is told", closed(changed), true)
+		is(t, "changed at", l.ChangedAt(), "1.5")
+		r := record(t, m, "waits")
+		is(t, "what was stopped before anybody began is owed", r.Owed(), false)
+		is(t, "owners of what was stopped before anybody began", r.Epoch, 0)
+		r = record(t, m, "more")
+		is(t, "what was asked after the stop is owed", r.Owed(), true)
+		is(t, "it is answered next", r.For, "3.0")
+		is(t, "answered up to the stop", r.Answered, "2.0")
+		is(t, "a thread in which nothing was asked has a record", !record(t, m, "unknown").Equal(turn.Record{}), false)
 	})
 }

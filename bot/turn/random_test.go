@@ -20,10 +20,10 @@ type world struct {
 
 	mu     sync.Mutex // guards all below
 	rng    *rand.Rand
-	held   map[string]map[*turn.Lease]string // by thread: the claims that somebody works on, and their process
+	held   map[string]map[*turn.Lease]string // by thread: the leases that somebody works on, and their process
 	asked  map[string]turn.TS
 	wrote  map[string]map[turn.TS]int // by thread: how often the end of an answer to it was really marked
-	claims int
+	leases int
 	done   int
 	lost   int
 }
@@ -34,15 +34,15 @@ func (w *world) int(n int) int {
 	return w.rng.IntN(n)
 }
 
-// check is the invariant: at most one claim of a thread passes Check at any time.
+// check is the invariant: at most one lease of a thread passes Check at any time.
 func (w *world) check() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for key, claims := range w.held {
+	for key, leases := range w.held {
 		var owners []string
-		for c, p := range claims {
-			if c.Check() == nil {
-				owners = append(owners, fmt.Sprintf("%s (epoch %d)", p, c.Epoch()))
+		for l, p := range leases {
+			if l.Check() == nil {
+				owners = append(owners, fmt.Sprintf("%s (epoch %d)", p, l.Epoch()))
 			}
 		}
 		if len(owners) > 1 {
@@ -51,52 +51,52 @@ func (w *world) check() {
 	}
 }
 
-func (w *world) hold(p string, c *turn.Lease) {
+func (w *world) hold(p string, l *turn.Lease) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.held[c.Key()] == nil {
-		w.held[c.Key()] = map[*turn.Lease]string{}
+	if w.held[l.Key()] == nil {
+		w.held[l.Key()] = map[*turn.Lease]string{}
 	}
-	w.held[c.Key()][c] = p
-	w.claims++
+	w.held[l.Key()][l] = p
+	w.leases++
 }
 
-func (w *world) drop(c *turn.Lease) {
+func (w *world) drop(l *turn.Lease) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	delete(w.held[c.Key()], c)
+	delete(w.held[l.Key()], l)
 }
 
-// answer works on a claim as the bot does, until it is over or ctx (the process) ends.
-func (w *world) answer(ctx context.Context, name string, c *turn.Lease) {
-	w.hold(name, c)
-	defer w.drop(c)
+// answer works under a lease as the bot does, until it is over or ctx (the process) ends.
+func (w *world) answer(ctx context.Context, name string, l *turn.Lease) {
+	w.hold(name, l)
+	defer w.drop(l)
 	for {
 		if !sleep(ctx, time.Duration(w.int(5000))*time.Millisecond) {
 			return
 		}
 		if w.int(2) == 0 {
-			_ = c.Reply(ctx, []string{fmt.Sprint(name, c.Epoch())}) // may be lost; the next call says it
+			_ = l.Reply(ctx, []string{fmt.Sprint(name, l.Epoch())}) // may be lost; the next call says it
 		}
 		w.check()
-		for errors.Is(c.Check(), turn.ErrLapsed) && ctx.Err() == nil {
+		for errors.Is(l.Check(), turn.ErrLapsed) && ctx.Err() == nil {
 			sleep(ctx, 100*time.Millisecond)
 		}
-		if c.Check() != nil {
+		if l.Check() != nil {
 			w.mu.Lock()
 			w.lost++
 			w.mu.Unlock()
 			return
 		}
 		if w.int(10) == 0 {
-			_ = c.Release(ctx)
+			_ = l.Release(ctx)
 			return
 		}
-		answers := c.For()
-		more, err := c.Done(ctx, answers)
+		answers := l.For()
+		more, err := l.Done(ctx, answers)
 		if err == nil {
 			w.mu.Lock()
-			w.wrote[c.Key()][answers]++
+			w.wrote[l.Key()][answers]++
 			w.done++
 			w.mu.Unlock()
 		}
@@ -123,17 +123,17 @@ func (w *world) run(ctx context.Context, name string) {
 	defer wg.Wait()
 	defer kill() // in mid-answer
 	store := &faulty{Store: w.store}
-	claims := make(chan *turn.Lease, 1000)
-	d := turn.NewCoordinator(store, turn.Config{
+	leases := make(chan *turn.Lease, 1000)
+	c := turn.NewCoordinator(store, turn.Config{
 		Owner: name, TTL: ttl, Limit: 1 + w.int(8),
-		Owed: func(c *turn.Lease, _ turn.Record) { claims <- c },
+		Owed: func(l *turn.Lease, _ turn.Record) { leases <- l },
 	})
-	wg.Go(func() { _ = d.Run(ctx) })
+	wg.Go(func() { _ = c.Run(ctx) })
 	wg.Go(func() {
 		for {
 			select {
-			case c := <-claims:
-				turns.Go(func() { w.answer(ctx, name, c) })
+			case l := <-leases:
+				turns.Go(func() { w.answer(ctx, name, l) })
 			case <-ctx.Done():
 				return
 			}
@@ -144,17 +144,17 @@ func (w *world) run(ctx context.Context, name string) {
 		if !sleep(ctx, time.Duration(w.int(1500))*time.Millisecond) {
 			return
 		}
-		w.ask(ctx, d, name, &turns)
+		w.ask(ctx, c, name, &turns)
 	}
 	if w.int(2) == 0 { // a deploy instead of a kill
-		d.Drain()
-		w.ask(ctx, d, name, &turns)
+		c.Drain()
+		w.ask(ctx, c, name, &turns)
 		sleep(ctx, time.Duration(w.int(8000))*time.Millisecond)
 	}
 }
 
 // ask asks something, as Slack does: again and again until it is taken, and sometimes once more.
-func (w *world) ask(ctx context.Context, d *turn.Coordinator, name string, turns *sync.WaitGroup) {
+func (w *world) ask(ctx context.Context, c *turn.Coordinator, name string, turns *sync.WaitGroup) {
 	w.mu.Lock()
 	key := fmt.Sprint("k", w.rng.IntN(6))
 	ts := turn.TS(fmt.Sprintf("%d.%06d", time.Now().Unix(), w.rng.IntN(1e6)))
@@ -165,7 +165,7 @@ func (w *world) ask(ctx context.Context, d *turn.Coordinator, name string, turns
 	w.mu.Unlock()
 	for ctx.Err() == nil {
 		short, cancel := context.WithTimeout(ctx, time.Second)
-		a, err := d.Ask(short, key, ts)
+		a, err := c.Ask(short, key, ts)
 		cancel()
 		if err != nil {
 			sleep(ctx, time.Second)
@@ -174,8 +174,8 @@ func (w *world) ask(ctx context.Context, d *turn.Coordinator, name string, turns
 		w.mu.Lock()
 		w.asked[key] = w.asked[key].Max(ts) // acked
 		w.mu.Unlock()
-		if c := a.Lease; c != nil {
-			turns.Go(func() { w.answer(ctx, name, c) })
+		if l := a.Lease; l != nil {
+			turns.Go(func() { w.answer(ctx, name, l) })
 		}
 		if !twice {
 			return
@@ -205,14 +205,15 @@ func (w *world) trouble(ctx context.Context, store *faulty) {
 	}
 }
 
-// TestRandomWorlds lets processes start, ask, answer, hang, lose their store, drain and die as dice fall. At any time at most one
-// claim of a thread passes its Check; in the end everything asked is answered; nothing is marked answered twice.
+// TestRandomWorlds lets processes start, ask, answer, hang, lose their store, drain and die as dice
+// fall. At any time at most one lease of a thread passes its Check; in the end everything asked is
+// answered; nothing is marked answered twice.
 func TestRandomWorlds(t *testing.T) {
 	seeds := 10
 	if testing.Short() {
 		seeds = 3
 	}
-	var claims, done, lost int
+	var leases, done, lost int
 	for seed := range seeds {
 		synctest.Test(t, func(t *testing.T) {
 			w := &world{
@@ -240,8 +241,8 @@ func TestRandomWorlds(t *testing.T) {
 			wg.Go(func() {
 				for {
 					select {
-					case c := <-last.owed:
-						wg.Go(func() { w.answer(ctx, "last", c.Lease) })
+					case l := <-last.owed:
+						wg.Go(func() { w.answer(ctx, "last", l.Lease) })
 					case <-ctx.Done():
 						return
 					}
@@ -263,36 +264,37 @@ func TestRandomWorlds(t *testing.T) {
 					}
 				}
 			}
-			claims, done, lost = claims+w.claims, done+w.done, lost+w.lost
+			leases, done, lost = leases+w.leases, done+w.done, lost+w.lost
 		})
 	}
-	t.Logf("%d claims, %d answers, %d lost on the way", claims, done, lost)
+	t.Logf("%d leases, %d answers, %d lost on the way", leases, done, lost)
 	if done < 100 || lost == 0 {
 		t.Error("the worlds are too quiet to say anything")
 	}
 }
 
-// TestHammer is for the race detector: real time, several goroutines on every method of two desks.
+// TestHammer is for the race detector: real time, several goroutines on every method of two
+// coordinators.
 func TestHammer(t *testing.T) {
 	m := turn.NewMem()
 	const short = 80 * time.Millisecond
 	work := make(chan *turn.Lease, 10000)
-	cfg := turn.Config{TTL: short, Owed: func(c *turn.Lease, _ turn.Record) { work <- c }}
+	cfg := turn.Config{TTL: short, Owed: func(l *turn.Lease, _ turn.Record) { work <- l }}
 	ctx, cancel := context.WithCancel(t.Context())
-	var desks []*turn.Coordinator
+	var coordinators []*turn.Coordinator
 	var wg, askers sync.WaitGroup
 	for _, name := range []string{"a", "b"} {
 		cfg.Owner = name
-		d := turn.NewCoordinator(m, cfg)
-		desks = append(desks, d)
-		wg.Go(func() { _ = d.Run(ctx) })
+		c := turn.NewCoordinator(m, cfg)
+		coordinators = append(coordinators, c)
+		wg.Go(func() { _ = c.Run(ctx) })
 	}
 	for g := range 8 {
-		d := desks[g%2]
+		c := coordinators[g%2]
 		askers.Go(func() {
 			for n := range 150 {
 				key, ts := fmt.Sprint("k", n%5), turn.TS(fmt.Sprintf("%d.%d", n+1, g))
-				a, err := d.Ask(ctx, key, ts)
+				a, err := c.Ask(ctx, key, ts)
 				if err != nil {
 					t.Errorf("ask: %v", err)
 				}
@@ -301,31 +303,31 @@ func TestHammer(t *testing.T) {
 				}
 				switch n % 10 {
 				case 3:
-					_ = d.Stop(ctx, key, ts)
+					_ = c.Stop(ctx, key, ts)
 				case 5:
-					_, _ = d.Note(ctx, key, ts)
+					_, _ = c.Note(ctx, key, ts)
 				case 7:
-					d.Later(key, ts, n%3 == 0)
+					c.Later(key, ts, n%3 == 0)
 				}
-				d.Owners()
-				d.Pending()
+				c.Owners()
+				c.Pending()
 			}
 		})
 		wg.Go(func() {
 			for n := 0; ; n++ {
 				select {
-				case c := <-work:
-					_, _, _ = c.Epoch(), c.Key(), c.Check()
-					_ = c.Reply(ctx, []string{"m"})
-					closed(c.Stopped())
-					closed(c.Lost())
+				case l := <-work:
+					_, _, _ = l.Epoch(), l.Key(), l.Check()
+					_ = l.Reply(ctx, []string{"m"})
+					closed(l.Stopped())
+					closed(l.Lost())
 					if n%5 == 0 {
-						_ = c.Settled(ctx)
+						_ = l.Settled(ctx)
 					}
 					if n%7 == 0 {
-						_ = c.Release(ctx)
-					} else if more, _ := c.Done(ctx, c.For()); more {
-						work <- c
+						_ = l.Release(ctx)
+					} else if more, _ := l.Done(ctx, l.For()); more {
+						work <- l
 					}
 				case <-ctx.Done():
 					return
@@ -349,7 +351,7 @@ func TestHammer(t *testing.T) {
 		}
 		<-time.After(short / 4)
 	}
-	desks[0].Drain()
+	coordinators[0].Drain()
 	cancel()
 	wg.Wait()
 }

@@ -9,29 +9,29 @@ import (
 	"time"
 )
 
-// takeAtOnce bounds the takeovers that are written together.
+// takeAtOnce bounds the takeovers, and the pending asks, that are written together.
 const takeAtOnce = 8
 
-// Run watches the records, renews this process's leases, and takes over what is owed and has no live owner, until ctx ends; it then
-// waits for all its goroutines and returns nil. Claims that are left then lapse by themselves. A store that fails is tried
-// again for ever. Call it once.
-func (d *Coordinator) Run(ctx context.Context) error {
+// Run watches the records, renews this process's leases, and takes over what is owed and has no
+// live owner, until ctx ends. It then waits for all its goroutines and returns nil. Leases that are
+// left lapse by themselves. Run tries a store that fails again for ever. Call it once.
+func (c *Coordinator) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	wg.Go(func() { d.watch(ctx) })
-	d.mu.Lock()
-	d.settled = time.Now().Add(d.cfg.TTL / 64)
-	d.unlock()
+	wg.Go(func() { c.watch(ctx) })
+	c.mu.Lock()
+	c.settled = time.Now().Add(c.cfg.TTL / 64)
+	c.unlock()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-d.wake:
+		case <-c.wake:
 		case <-timer.C:
 		}
-		if wait := d.tick(ctx, &wg); wait >= 0 {
+		if wait := c.tick(ctx, &wg); wait >= 0 {
 			timer.Reset(wait)
 		} else {
 			timer.Stop()
@@ -39,30 +39,30 @@ func (d *Coordinator) Run(ctx context.Context) error {
 	}
 }
 
-// watch hears of all records, for as long as ctx lasts.
-func (d *Coordinator) watch(ctx context.Context) {
+// watch hears of all records until ctx ends.
+func (c *Coordinator) watch(ctx context.Context) {
 	for {
 		start := time.Now()
-		err := d.store.Watch(ctx, d.cfg.Prefix, d.changed)
+		err := c.store.Watch(ctx, c.cfg.Prefix, c.changed)
 		if ctx.Err() != nil {
 			return
 		}
 		if err == nil {
 			err = errors.New("watch ended")
 		}
-		if time.Since(start) > d.cfg.TTL/4 {
+		if time.Since(start) > c.cfg.TTL/4 {
 			start = time.Now() // it worked for a while
 		}
-		d.mu.Lock()
-		d.heardLocked(start, err)
-		d.unlock()
-		if !pause(ctx, d.cfg.TTL/4) {
+		c.mu.Lock()
+		c.heardLocked(start, err)
+		c.unlock()
+		if !pause(ctx, c.cfg.TTL/4) {
 			return
 		}
 	}
 }
 
-// pause waits; false if ctx ended.
+// pause waits, and reports whether ctx lasted so long.
 func pause(ctx context.Context, wait time.Duration) bool {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -74,72 +74,72 @@ func pause(ctx context.Context, wait time.Duration) bool {
 	}
 }
 
-// changed is the fn of Watch.
-func (d *Coordinator) changed(key string, value []byte) {
-	key = key[len(d.cfg.Prefix):]
+// changed records what Watch tells.
+func (c *Coordinator) changed(key string, value []byte) {
+	key = key[len(c.cfg.Prefix):]
 	r, err := Decode(value)
 	if err != nil {
-		d.cfg.Log.Error("record_unreadable", "thread", key, "error", err)
+		c.cfg.Log.Error("record_unreadable", "thread", key, "error", err)
 	}
-	d.mu.Lock()
-	defer d.unlock()
-	d.heardLocked(time.Now(), nil)
+	c.mu.Lock()
+	defer c.unlock()
+	c.heardLocked(time.Now(), nil)
 	if err != nil || len(value) == 0 {
-		delete(d.observed, key)
+		delete(c.observed, key)
 		return
 	}
-	d.observeLocked(key, r)
+	c.observeLocked(key, r)
 }
 
 // candidate is a thread to be taken over.
 type candidate struct {
 	key     string
 	seen    Record
-	slot    *localThread
-	probe   bool // the store was away: if it is back, see heardLocked
-	excused bool // its owner fell silent while the store was away: it could not even release the thread
+	local   *localThread
+	probe   bool // the store was away: owners get time to renew, only what nobody has is taken
+	excused bool // its owner fell silent in an outage: it could not even release the thread
 }
 
-// tick starts what is due and returns how long nothing else will be; negative: until something happens.
-func (d *Coordinator) tick(ctx context.Context, wg *sync.WaitGroup) time.Duration {
-	d.mu.Lock()
-	defer d.unlock()
+// tick starts what is due, and returns when to call it next; negative: when something happens.
+func (c *Coordinator) tick(ctx context.Context, wg *sync.WaitGroup) time.Duration {
+	c.mu.Lock()
+	defer c.unlock()
 	now := time.Now()
-	soon := now.Add(d.cfg.TTL / 32) // what is due that soon goes along: fewer wake-ups, and stores commit together
+	soon := now.Add(c.cfg.TTL / 32) // what is due that soon goes along: stores commit together
 	var next time.Time
 	plan := func(t time.Time) {
 		if next.IsZero() || t.Before(next) {
 			next = t
 		}
 	}
-	for _, s := range d.slots {
-		c := s.claim
+	for _, t := range c.local {
+		l := t.lease
 		switch {
-		case c == nil:
-		case c.renewAt.After(soon):
-			plan(c.renewAt)
-		case !c.renewing:
-			c.renewing, c.renewAt = true, now.Add(d.cfg.TTL/4)
-			plan(c.renewAt) // so that a renewal that succeeds need not wake anybody
-			wg.Go(func() { d.renew(ctx, c) })
+		case l == nil:
+		case l.renewAt.After(soon):
+			plan(l.renewAt)
+		case !l.renewing:
+			l.renewing, l.renewAt = true, now.Add(c.cfg.TTL/4)
+			plan(l.renewAt) // so that a renewal that succeeds need not wake anybody
+			wg.Go(func() { c.renew(ctx, l) })
 		}
 	}
-	if at := d.askPendingLocked(ctx, wg, now); !at.IsZero() {
+	if at := c.askPendingLocked(ctx, wg, now); !at.IsZero() {
 		plan(at)
 	}
-	if at := d.lookLocked(now); !at.IsZero() {
+	if at := c.lookLocked(now); !at.IsZero() {
 		plan(at)
 	}
-	if room := min(takeAtOnce, d.cfg.Limit-d.held); room > 0 && !d.batch && !d.drained && d.cfg.Owed != nil {
+	if room := min(takeAtOnce, c.cfg.Limit-c.held); room > 0 && !c.batch && !c.drained && c.cfg.Owed != nil {
 		var found []candidate
-		for key, s := range d.observed {
-			if d.slots[key] != nil {
+		for key, o := range c.observed {
+			if c.local[key] != nil {
 				continue // ours, or about to be
 			}
-			if at := later(d.dueLocked(s), d.settled); at.After(now) {
+			if at := laterOf(c.dueLocked(o), c.settled); at.After(now) {
 				plan(at)
 			} else {
-				found = append(found, candidate{key: key, seen: s.rec, excused: s.since.Before(d.floor)})
+				found = append(found, candidate{key: key, seen: o.rec, excused: o.since.Before(c.floor)})
 			}
 		}
 		if len(found) > 0 {
@@ -147,12 +147,12 @@ func (d *Coordinator) tick(ctx context.Context, wg *sync.WaitGroup) time.Duratio
 				return cmp.Or(a.seen.Asked.Compare(b.seen.Asked), cmp.Compare(a.key, b.key))
 			})
 			found = found[:min(room, len(found))]
-			probe := !d.failing.IsZero() && now.Sub(d.failing) > d.cfg.TTL/4
+			probe := !c.failing.IsZero() && now.Sub(c.failing) > c.cfg.TTL/4
 			for i := range found {
-				found[i].slot, found[i].probe = d.enterLocked(found[i].key), probe
+				found[i].local, found[i].probe = c.enterLocked(found[i].key), probe
 			}
-			d.batch = true
-			wg.Go(func() { d.takeAll(ctx, found) })
+			c.batch = true
+			wg.Go(func() { c.takeAll(ctx, found) })
 		}
 	}
 	if next.IsZero() {
@@ -161,88 +161,90 @@ func (d *Coordinator) tick(ctx context.Context, wg *sync.WaitGroup) time.Duratio
 	return max(0, next.Sub(now))
 }
 
-// dueLocked is when an owed thread may be claimed.
-func (d *Coordinator) dueLocked(s observation) time.Time {
+// dueLocked returns when this process may take an owed thread over.
+func (c *Coordinator) dueLocked(o observation) time.Time {
 	var at time.Time
 	switch {
-	case s.rec.Owner == "":
-	case s.rec.Owner == d.cfg.Owner:
-		// A write of ours of which we were told that it failed. Not at once, since Watch may tell old states.
-		at = s.since.Add(d.cfg.TTL / 4)
-	case d.alone():
+	case o.rec.Owner == "":
+	case o.rec.Owner == c.cfg.Owner:
+		// A write of ours was made, but reported as failed. It is not taken at once: Watch may tell
+		// old states.
+		at = o.since.Add(c.cfg.TTL / 4)
+	case c.alone():
 	default:
-		at = later(s.since, d.floor).Add(d.cfg.TTL)
+		at = laterOf(o.since, c.floor).Add(c.cfg.TTL)
 	}
-	return later(at, s.notBefore)
+	return laterOf(at, o.notBefore)
 }
 
-func later(a, b time.Time) time.Time {
+func laterOf(a, b time.Time) time.Time {
 	if b.After(a) {
 		return b
 	}
 	return a
 }
 
-// renew does one renewal, or writes what a pending claim left to write.
-func (d *Coordinator) renew(ctx context.Context, c *Lease) {
-	// A renewal that takes longer is not worth waiting for: the next try may meet a better connection.
-	ctx, cancel := context.WithTimeout(ctx, d.cfg.TTL/4)
+// renew renews a lease once, or writes its end if the store does not have that.
+func (c *Coordinator) renew(ctx context.Context, l *Lease) {
+	// A renewal that takes longer is not worth waiting for: the next try may meet a better
+	// connection.
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.TTL/4)
 	defer cancel()
 	start := time.Now()
-	_, err := c.write(ctx, whatRenew, func(r Record) Record { return r })
-	d.mu.Lock()
-	defer d.unlock()
-	if h := d.cfg.Hooks.Renewed; h != nil {
+	_, err := l.write(ctx, whatRenew, func(r Record) Record { return r })
+	c.mu.Lock()
+	defer c.unlock()
+	if h := c.cfg.Hooks.Renewed; h != nil {
 		took := time.Since(start)
-		d.after = append(d.after, func() { h(took, err) })
+		c.after = append(c.after, func() { h(took, err) })
 	}
-	c.renewing = false
+	l.renewing = false
 	switch {
-	case err == nil && c.state != claimPending:
-		c.renewAt = start.Add(d.cfg.TTL / 4)
-	case c.state != claimOver:
-		c.renewAt = time.Now().Add(d.cfg.TTL / 12) // nine tries in the time that the lease is trusted
-		d.nudge()
+	case err == nil && l.state != leasePending:
+		l.renewAt = start.Add(c.cfg.TTL / 4)
+	case l.state != leaseOver:
+		l.renewAt = time.Now().Add(c.cfg.TTL / 12) // nine tries in the time that the lease is trusted
+		c.nudge()
 	}
 }
 
-// takeAll claims the threads of one batch and hands them over in their order.
-func (d *Coordinator) takeAll(ctx context.Context, batch []candidate) {
-	claims := make([]*Lease, len(batch))
+// takeAll takes over the threads of one batch, and hands them to Config.Owed in their order.
+func (c *Coordinator) takeAll(ctx context.Context, batch []candidate) {
+	leases := make([]*Lease, len(batch))
 	records := make([]Record, len(batch))
 	var wg sync.WaitGroup
 	for i, cand := range batch {
-		wg.Go(func() { claims[i], records[i] = d.take(ctx, cand) })
+		wg.Go(func() { leases[i], records[i] = c.take(ctx, cand) })
 	}
 	wg.Wait()
-	for i, c := range claims {
-		if c == nil {
+	for i, l := range leases {
+		if l == nil {
 			continue
 		}
 		from := batch[i].seen.Owner
-		d.cfg.Log.InfoContext(ctx, "thread_taken_over", "thread", c.key, "epoch", records[i].Epoch, "from", from, "tries", records[i].Blame)
-		if h := d.cfg.Hooks.Took; h != nil {
-			h(c.key, records[i], from != "" && from != d.cfg.Owner)
+		c.cfg.Log.InfoContext(ctx, "thread_taken_over", "thread", l.key, "epoch", records[i].Epoch, "from", from, "tries", records[i].Blame)
+		if h := c.cfg.Hooks.Took; h != nil {
+			h(l.key, records[i], from != "" && from != c.cfg.Owner)
 		}
-		d.cfg.Owed(c, records[i])
+		c.cfg.Owed(l, records[i])
 	}
-	d.mu.Lock()
-	defer d.unlock()
-	d.batch = false
-	d.nudge()
+	c.mu.Lock()
+	defer c.unlock()
+	c.batch = false
+	c.nudge()
 }
 
-// take claims one thread if it still is as it was seen.
-func (d *Coordinator) take(ctx context.Context, cand candidate) (*Lease, Record) {
-	ctx, cancel := context.WithTimeout(ctx, d.cfg.TTL/4)
+// take takes one thread over, if its record still is as this process saw it.
+func (c *Coordinator) take(ctx context.Context, cand candidate) (*Lease, Record) {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.TTL/4)
 	defer cancel()
 	start := time.Now()
-	d.mu.Lock()
-	among := len(d.slots)
-	d.mu.Unlock()
+	c.mu.Lock()
+	load := len(c.local)
+	c.mu.Unlock()
 	var out Record
 	var mine bool
-	err := d.store.Update(ctx, d.cfg.Prefix+cand.key, func(old []byte) ([]byte, error) {
+	err := c.store.Update(ctx, c.cfg.Prefix+cand.key, func(old []byte) ([]byte, error) {
 		r, err := Decode(old)
 		if err != nil {
 			return nil, err
@@ -253,9 +255,9 @@ func (d *Coordinator) take(ctx context.Context, cand candidate) (*Lease, Record)
 			out = r
 			return nil, ErrKeep
 		}
-		out = r.claim(d.cfg.Owner, among)
+		out = r.claim(c.cfg.Owner, load)
 		switch {
-		case r.Owner == "" || r.Owner == d.cfg.Owner:
+		case r.Owner == "" || r.Owner == c.cfg.Owner:
 		case cand.excused:
 			out.Blame++ // the least that tells that an owner was taken for dead
 		default:
@@ -263,21 +265,21 @@ func (d *Coordinator) take(ctx context.Context, cand candidate) (*Lease, Record)
 		}
 		return out.Encode()
 	})
-	d.mu.Lock()
-	defer d.unlock()
-	d.heardLocked(start, err)
-	defer d.leaveLocked(cand.key, cand.slot)
+	c.mu.Lock()
+	defer c.unlock()
+	c.heardLocked(start, err)
+	defer c.leaveLocked(cand.key, cand.local)
 	if err != nil {
-		if s, ok := d.observed[cand.key]; ok {
-			s.notBefore = time.Now().Add(d.cfg.TTL / 4)
-			d.observed[cand.key] = s
+		if o, ok := c.observed[cand.key]; ok {
+			o.notBefore = time.Now().Add(c.cfg.TTL / 4)
+			c.observed[cand.key] = o
 		}
 		return nil, Record{}
 	}
-	var c *Lease
+	var l *Lease
 	if mine {
-		c = d.registerLocked(cand.key, cand.slot, out, start, true)
+		l = c.registerLocked(cand.key, cand.local, out, start, true)
 	}
-	d.observeLocked(cand.key, out)
-	return c, out
+	c.observeLocked(cand.key, out)
+	return l, out
 }

@@ -161,8 +161,8 @@ func TestCorruptRecords(t *testing.T) {
 	if err := store.Update(t.Context(), "thread/k", put); err != nil {
 		t.Fatal(err)
 	}
-	d := turn.NewCoordinator(store, turn.Config{Owner: "a"})
-	if _, err := d.Ask(t.Context(), "k", "1.0"); !errors.Is(err, turn.ErrCorrupt) {
+	c := turn.NewCoordinator(store, turn.Config{Owner: "a"})
+	if _, err := c.Ask(t.Context(), "k", "1.0"); !errors.Is(err, turn.ErrCorrupt) {
 		t.Errorf("asking over a corrupt record: %v", err)
 	}
 	err := store.Update(t.Context(), "thread/k", func(old []byte) ([]byte, error) {
@@ -199,7 +199,8 @@ func FuzzRecord(f *testing.F) {
 	})
 }
 
-// A record of an older version counts whole deaths under another name, and that version does not take ours for three of them.
+// TestOldTries: a record of an older version counts whole deaths under another name, and that
+// version does not take ours for three of them.
 func TestOldTries(t *testing.T) {
 	r, err := turn.Decode([]byte(`{"asked":"1.0","tries":2}`))
 	if err != nil || r.Blame != 2*turn.BlameUnit {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -105,6 +106,7 @@ func (f *faulty) Watch(ctx context.Context, prefix string, fn func(string, []byt
 	return err
 }
 
+// taken is a lease as Config.Owed got it.
 type taken struct {
 	*turn.Lease
 	rec turn.Record
@@ -116,14 +118,14 @@ type process struct {
 	*turn.Coordinator
 	store *faulty
 	owed  chan taken
-	stop  func() // kills it: no beats, no watch, no release
+	stop  func() // kills it: no heartbeats, no watch, no release
 }
 
 // start starts a process; it is killed at the end of the test.
 func start(t *testing.T, store turn.Store, owner string, options ...func(*turn.Config)) *process {
 	t.Helper()
 	p := &process{store: &faulty{Store: store}, owed: make(chan taken, 1000)}
-	cfg := turn.Config{Owner: owner, TTL: ttl, Owed: func(c *turn.Lease, r turn.Record) { p.owed <- taken{c, r, time.Now()} }}
+	cfg := turn.Config{Owner: owner, TTL: ttl, Owed: func(l *turn.Lease, r turn.Record) { p.owed <- taken{l, r, time.Now()} }}
 	for _, o := range options {
 		o(&cfg)
 	}
@@ -141,7 +143,7 @@ func start(t *testing.T, store turn.Store, owner string, options ...func(*turn.C
 	return p
 }
 
-// ask asks and expects no error.
+// ask asks.
 func (p *process) ask(t *testing.T, key string, ts turn.TS) turn.Asked {
 	t.Helper()
 	a, err := p.Ask(t.Context(), key, ts)
@@ -151,45 +153,85 @@ func (p *process) ask(t *testing.T, key string, ts turn.TS) turn.Asked {
 	return a
 }
 
-// claim asks and expects a claim.
+// claim asks what nobody has asked, and returns the lease.
 func (p *process) claim(t *testing.T, key string, ts turn.TS) *turn.Lease {
 	t.Helper()
 	a := p.ask(t, key, ts)
 	if !a.New || a.Lease == nil {
-		t.Fatalf("ask %s: new %v, claim %v", ts, a.New, a.Lease)
+		t.Fatalf("ask %s: new %v, lease %v", ts, a.New, a.Lease)
 	}
 	return a.Lease
 }
 
-// next is the next thread that the process took over.
+// cut stops thread key up to ts.
+func (p *process) cut(t *testing.T, key string, ts turn.TS) {
+	t.Helper()
+	if err := p.Stop(t.Context(), key, ts); err != nil {
+		t.Fatalf("stop: %v", err)
+	}
+}
+
+// next returns the next thread that the process took over.
 func (p *process) next(t *testing.T) taken {
 	t.Helper()
 	select {
-	case c := <-p.owed:
-		return c
+	case l := <-p.owed:
+		return l
 	case <-time.After(time.Minute):
 		t.Fatal("nothing taken over within a minute")
 		return taken{}
 	}
 }
 
-// none expects that nothing was taken over.
+// none fails if the process took anything over.
 func (p *process) none(t *testing.T) {
 	t.Helper()
 	select {
-	case c := <-p.owed:
-		t.Errorf("took over %s: %+v", c.Key(), c.rec)
+	case l := <-p.owed:
+		t.Errorf("took over %s: %+v", l.Key(), l.rec)
 	default:
 	}
 }
 
-func done(t *testing.T, c *turn.Lease, answered turn.TS) {
+// reply records the messages of an answer.
+func reply(t *testing.T, l *turn.Lease, ids ...string) {
 	t.Helper()
-	if more, err := c.Done(t.Context(), answered); more || err != nil {
+	if err := l.Reply(t.Context(), ids); err != nil {
+		t.Fatalf("reply: %v", err)
+	}
+}
+
+// goesOn marks something as answered, and fails unless the lease goes on with what was asked since.
+func goesOn(t *testing.T, l *turn.Lease, answered, next turn.TS) {
+	t.Helper()
+	more, err := l.Done(t.Context(), answered)
+	if err != nil || !more {
+		t.Fatalf("done: more %v, %v", more, err)
+	}
+	is(t, "what is answered next", l.For(), next)
+	is(t, "messages of the next answer", len(l.Messages()), 0)
+}
+
+// done marks something as answered, and fails unless that ends the lease.
+func done(t *testing.T, l *turn.Lease, answered turn.TS) {
+	t.Helper()
+	if more, err := l.Done(t.Context(), answered); more || err != nil {
 		t.Fatalf("done: more %v, %v", more, err)
 	}
 }
 
+// is fails unless got is want. what names the promise.
+func is[T comparable](t *testing.T, what string, got, want T) {
+	t.Helper()
+	if got != want {
+		t.Errorf("%s: %v, want %v", what, got, want)
+	}
+}
+
+// ids returns the messages of a record for is.
+func ids(r turn.Record) string { return strings.Join(r.Reply, " ") }
+
+// record reads a thread's record.
 func record(t *testing.T, s turn.Store, key string) turn.Record {
 	t.Helper()
 	var r turn.Record
@@ -206,16 +248,18 @@ func record(t *testing.T, s turn.Store, key string) turn.Record {
 	return r
 }
 
-func live(t *testing.T, c *turn.Lease) {
+// live fails unless the lease may write.
+func live(t *testing.T, l *turn.Lease) {
 	t.Helper()
-	if err := c.Check(); err != nil {
-		t.Errorf("claim of epoch %d: %v", c.Epoch(), err)
+	if err := l.Check(); err != nil {
+		t.Errorf("lease of epoch %d: %v", l.Epoch(), err)
 	}
 }
 
-func gone(t *testing.T, c *turn.Lease, want error) {
+// gone fails unless the lease may not write, for such a reason.
+func gone(t *testing.T, l *turn.Lease, want error) {
 	t.Helper()
-	err := c.Check()
+	err := l.Check()
 	if lapsed := errors.Is(want, turn.ErrLapsed); !errors.Is(err, want) || errors.Is(err, turn.ErrLapsed) != lapsed {
 		t.Errorf("check says %v, want %v", err, want)
 	}

@@ -12,8 +12,9 @@ const (
 	mostScheme  = 12  // letters of http, postgresql …
 )
 
-// shownAddress is an address as it may be printed, whatever is wrong with it: without user, password, query and fragment. Where it cannot be
-// told where a password ends, nothing behind the scheme is shown.
+// shownAddress returns an address in a form that may be printed, whatever is wrong with it: without
+// user, password, query and fragment. Where it is unclear where a password ends, it shows nothing
+// after the scheme.
 func shownAddress(address string) string {
 	scheme, rest, ok := strings.Cut(address, "://")
 	if ok && isScheme(scheme) {
@@ -22,7 +23,7 @@ func shownAddress(address string) string {
 		scheme, rest = "", address
 	}
 	at := strings.LastIndexByte(rest, '@')
-	if query := strings.IndexAny(rest, "?#"); query >= 0 && query < at { // an @ in the query, or a ? in the password
+	if query := strings.IndexAny(rest, "?#"); query >= 0 && query < at { // @ in the query, or ? in the password
 		return scheme + mask
 	}
 	rest = rest[at+1:]
@@ -41,7 +42,7 @@ func isScheme(s string) bool {
 // addressEnds are the characters that no address has, and those that stand around one in a text.
 const addressEnds = " \t\r\n\"'`<>\\|{}"
 
-// shownAddresses is a text with the addresses in it as they may be printed.
+// shownAddresses returns a text with the addresses in it as they may be printed.
 func shownAddresses(text string) string {
 	const mark = "://"
 	if !strings.Contains(text, mark) {

@@ -187,7 +187,7 @@ func (b *benchFlags) print(w io.Writer, reports []bench.Report) error {
 	return err
 }
 
-// mayWrite says whether the report could be written.
+// mayWrite returns an error if the report could not be written.
 func (b *benchFlags) mayWrite() error {
 	if b.out == "" {
 		return nil
@@ -239,7 +239,7 @@ func benchClient(cfg Config, url, key string) (*llm.Client, error) {
 	return c, nil
 }
 
-// benchError is what a run that did not end well says at the terminal.
+// benchError returns what a run that did not end well says at the terminal.
 func benchError(err error) error {
 	if err == nil || !errors.Is(err, context.Canceled) {
 		return err
@@ -247,7 +247,8 @@ func benchError(err error) error {
 	return errInterrupted
 }
 
-// failedRequests is an error if any request failed, so that a script sees it: the numbers are those of the others.
+// failedRequests returns an error if any request failed, so that a script sees it. The numbers are
+// those of the others.
 func failedRequests(reports []bench.Report) error {
 	failed, all := 0, 0
 	for _, r := range reports {

@@ -26,7 +26,8 @@ import (
 // channelsPoll is how often the file is looked at: a mounted ConfigMap changes without a signal.
 const channelsPoll = 2 * time.Second
 
-// mostYAMLError is how much is told of an error with the lines around it, in bytes: a line may be long.
+// mostYAMLError is how many bytes are shown of an error with the lines around it: a line may be
+// long.
 const mostYAMLError = 1000
 
 // directKey is the entry of BOT_CHANNELS_FILE for direct messages.
@@ -37,7 +38,7 @@ type channelsFile struct {
 	Channels map[string]channelSettings `yaml:"channels"`
 }
 
-// channelSettings are what a channel may have of its own; what is missing is as for all channels.
+// channelSettings are a channel's own settings. What is missing is as for all channels.
 type channelSettings struct {
 	Prompt      *string  `yaml:"prompt"`
 	Model       *string  `yaml:"model"`
@@ -66,7 +67,7 @@ func (w *whole) UnmarshalYAML(decode func(any) error) error {
 	return nil
 }
 
-// problems are values that cannot work.
+// problems returns values that cannot work.
 func (c *channelSettings) problems() (bad []string) {
 	if c.Temperature != nil && !(*c.Temperature >= 0 && *c.Temperature <= 2) { // nor .nan
 		bad = append(bad, "temperature must be from 0 to 2")
@@ -118,8 +119,9 @@ func parseChannels(text []byte) (channelsFile, error) {
 	return f, nil
 }
 
-// eachSetting reads one setting after the other of a file that is broken: the decoder stops at the first that is wrong. It returns what is right, and
-// what is wrong with the others; nothing: the text is no YAML of this kind.
+// eachSetting reads one setting after the other of a file that is broken, since the decoder stops
+// at the first that is wrong. It returns the right ones, and what is wrong with the others. It
+// returns nothing if the text is no YAML of this kind.
 func eachSetting(text []byte) (right map[string]channelSettings, bad []string) {
 	var file map[string]any
 	if yaml.Unmarshal(text, &file) != nil {
@@ -151,7 +153,7 @@ func eachSetting(text []byte) (right map[string]channelSettings, bad []string) {
 	return right, bad
 }
 
-// set reads one setting; it returns what is wrong with it.
+// set reads one setting, and returns what is wrong with it.
 func (c *channelSettings) set(name string, value any) (problem string) {
 	var names []string
 	for field := range reflect.TypeFor[channelSettings]().Fields() {
@@ -172,7 +174,8 @@ func (c *channelSettings) set(name string, value any) (problem string) {
 	return fmt.Sprintf("unknown setting %q; there are %s", name, strings.Join(names, ", "))
 }
 
-// channels are the settings of channels, which change while the bot runs. Its methods are safe for concurrent use.
+// channels has the settings of channels, which change while the bot runs. Its methods are safe for
+// concurrent use.
 type channels struct {
 	path string
 	log  *slog.Logger
@@ -197,7 +200,8 @@ func openChannels(path string, log *slog.Logger) (*channels, error) {
 	return c, nil
 }
 
-// load reads the file if it has another text than before, and says so. A file that cannot be used changes nothing.
+// load reads the file, and reports whether its text has changed. A file that cannot be used changes
+// no settings: then load returns what is wrong with it.
 func (c *channels) load() (changed bool, err error) {
 	text, err := readFile(c.path, mostChannels)
 	if err != nil {
@@ -216,7 +220,8 @@ func (c *channels) load() (changed bool, err error) {
 	return true, nil
 }
 
-// run loads the file anew at a SIGHUP and when it was changed, until ctx ends. A broken file keeps the old settings, and is said once.
+// run loads the file again at a SIGHUP and when it was changed, until ctx ends. A broken file keeps
+// the old settings, and is logged once.
 func (c *channels) run(ctx context.Context) {
 	if c.path == "" {
 		return
@@ -248,7 +253,7 @@ func (c *channels) run(ctx context.Context) {
 	}
 }
 
-// settings are those of a channel, see bot.Config.
+// settings returns those of a channel, see bot.Config.
 func (c *channels) settings(channel string, name func() string, base bot.Settings) bot.Settings {
 	own, ok := c.find(channel, name)
 	if !ok {

@@ -20,7 +20,7 @@ import (
 // mostPiped is how much piped text is read: more fits into no model.
 const mostPiped = 16 << 20 // bytes
 
-// errInterrupted says that a signal ended the command before its work was done.
+// errInterrupted reports that a signal ended the command before its work was done.
 var errInterrupted = errors.New("interrupted")
 
 // chatFlags are the flags of chat; most stand for a variable of the environment.
@@ -115,7 +115,7 @@ func runChat(ctx context.Context, p process, args []string) (err error) {
 	return interrupted(ctx, err)
 }
 
-// interrupted gives an error of the model to the person in plain words, with the next step.
+// interrupted returns an error of the model in plain words, with the next step.
 func interrupted(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
@@ -156,7 +156,7 @@ func interactive(ctx context.Context, p process, chat term.Chat, plain bool) err
 	return chat.Run(ctx)
 }
 
-// place is where answers appear.
+// place returns the place where answers appear.
 func place(p process, out *os.File, plain bool) term.Place {
 	look := term.Look{Colour: envValue(p.env, "NO_COLOR") == "", Plain: plain}
 	dumb := envValue(p.env, "TERM") == "dumb"
@@ -181,7 +181,7 @@ func sizeOf(f *os.File) func() term.Size {
 	}
 }
 
-// terminal is f as a terminal; nil if it is none.
+// terminal returns f as a terminal; nil if it is none.
 func terminal(f any) *os.File {
 	if file, ok := f.(*os.File); ok && file != nil && xterm.IsTerminal(int(file.Fd())) {
 		return file
@@ -189,7 +189,7 @@ func terminal(f any) *os.File {
 	return nil
 }
 
-// readPiped reads all of in, or until ctx ends.
+// readPiped reads in to its end, or until ctx ends.
 func readPiped(ctx context.Context, in io.Reader) (string, error) {
 	if in == nil {
 		return "", nil
@@ -217,7 +217,7 @@ func readPiped(ctx context.Context, in io.Reader) (string, error) {
 	}
 }
 
-// historyPath is the file of what was asked; empty: none.
+// historyPath returns the file of what was asked; empty: none.
 func historyPath(env []string) string {
 	dir := envValue(env, "XDG_STATE_HOME")
 	if !filepath.IsAbs(dir) {
@@ -230,7 +230,7 @@ func historyPath(env []string) string {
 	return filepath.Join(dir, "llmbot", "chat_history")
 }
 
-// envValue is the value of a variable; of several, the last.
+// envValue returns the value of a variable; of several, the last.
 func envValue(env []string, name string) string {
 	value := ""
 	for _, v := range env {

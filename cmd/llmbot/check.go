@@ -33,7 +33,8 @@ type finding struct {
 	Next   string `json:"next,omitempty"` // what to do
 }
 
-// checker looks at everything that the bot needs, one thing after the other, and tells what it finds at once.
+// checker looks at everything that the bot needs, one thing after the other, and prints at once
+// what it finds.
 type checker struct {
 	cfg   Config
 	tell  func(finding)
@@ -41,7 +42,8 @@ type checker struct {
 	http  *http.Client // to the model server; nil: llm's own
 }
 
-// mostFinding is how much is told of a finding, in characters: servers may have long names for themselves.
+// mostFinding is how many characters of a finding are printed: servers may have long names for
+// themselves.
 const mostFinding = 1000
 
 func (c *checker) add(check, status, text, next string) {
@@ -59,7 +61,7 @@ func (c *checker) warn(check, text, next string) { c.add(check, findingWarning, 
 func (c *checker) fail(check, text, next string) { c.add(check, findingError, text, next) }
 func (c *checker) look(check, text, next string) { c.add(check, findingLook, text, next) }
 
-// failed tells an error with its own hint, or with next if it has none.
+// failed prints an error with its own hint, or with next if it has none.
 func (c *checker) failed(check string, err error, next string) {
 	if hinted, ok := errors.AsType[interface {
 		error
@@ -70,7 +72,7 @@ func (c *checker) failed(check string, err error, next string) {
 	c.fail(check, oneLine(err.Error()), next)
 }
 
-// count is how many findings have a status.
+// count returns the number of findings of a status.
 func (c *checker) count(status string) int {
 	n := 0
 	for _, f := range c.found {
@@ -133,7 +135,7 @@ func (c *checker) all(ctx context.Context) {
 	c.state(ctx)
 }
 
-// verdict is the last line, and the error that makes the exit status 1.
+// verdict returns the last line, and the error that makes the exit status 1.
 func (c *checker) verdict(w io.Writer, quiet bool) error {
 	errs, warnings := c.count(findingError), c.count(findingWarning)
 	if errs > 0 {
@@ -170,10 +172,10 @@ func tellFinding(w io.Writer, f finding) {
 	}
 }
 
-// oneLine is text without its line breaks.
+// oneLine returns text without its line breaks.
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// counted is `no errors`, `1 error`, `2 errors`.
+// counted returns `no errors`, `1 error`, `2 errors`.
 func counted(n int, what string) string {
 	switch n {
 	case 0:

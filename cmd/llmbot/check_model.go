@@ -60,7 +60,7 @@ func (c *checker) model(ctx context.Context) {
 	c.speed(ctx, client, models, listed)
 }
 
-// modelFailed tells a failure of the model server in plain words.
+// modelFailed prints a failure of the model server in plain words.
 func (c *checker) modelFailed(check string, err error) {
 	e, ok := errors.AsType[*llm.Error](err)
 	if !ok {
@@ -85,7 +85,7 @@ func (c *checker) modelFailed(check string, err error) {
 	c.add(check, status, text+" ("+shownAddress(c.cfg.BaseURL)+")", next)
 }
 
-// serverAdvice is what helps against an error that the server names; empty: nothing known.
+// serverAdvice returns what helps against an error that the server names; empty: nothing known.
 func serverAdvice(message string) string {
 	low := strings.ToLower(message)
 	for _, known := range []struct {
@@ -102,7 +102,7 @@ func serverAdvice(message string) string {
 	return ""
 }
 
-// served says which model is asked, and whether the server lists it.
+// served prints which model is asked, and whether the server lists it.
 func (c *checker) served(models []llm.ModelInfo) bool {
 	switch {
 	case len(models) == 0:
@@ -222,7 +222,7 @@ func (c *checker) gpus(ctx context.Context) {
 	}
 }
 
-// tokensText is a number of tokens as people compare it: `131,072 tokens (128k)`.
+// tokensText returns a number of tokens as people compare it: `131,072 tokens (128k)`.
 func tokensText(n int) string {
 	digits := fmt.Sprint(n)
 	for i := len(digits) - 3; i > 0; i -= 3 {

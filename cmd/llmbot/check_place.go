@@ -20,7 +20,9 @@ import (
 )
 
 const (
-	pageTimeout = 5 * time.Second // a page of a bot on this machine: /readyz may wait 4 s for store and model server
+	// pageTimeout is for a page of a bot on this machine: /readyz may wait 4 s for store and model
+	// server.
+	pageTimeout = 5 * time.Second
 	pageBytes   = 4 << 20
 )
 
@@ -44,7 +46,8 @@ func (c *checker) running(ctx context.Context) runningBot {
 		host = "localhost"
 	}
 	root := "http://" + net.JoinHostPort(host, port)
-	client := egress.New(&http.Transport{DisableKeepAlives: true}, "OPS_ADDR") // no proxy: it is this machine
+	// There is no proxy: the bot is on this machine.
+	client := egress.New(&http.Transport{DisableKeepAlives: true}, "OPS_ADDR")
 	client.Timeout = pageTimeout
 	body, err := page(ctx, client, root+"/readyz?format=json")
 	if err != nil {
@@ -75,7 +78,7 @@ func (c *checker) running(ctx context.Context) runningBot {
 	return r
 }
 
-// came says whether a kind of event has come to the bot whose metrics these are.
+// came reports whether a kind of event has come to the bot whose metrics these are.
 func came(metrics []byte, kind string) bool {
 	want := fmt.Sprintf("llmbot_events_total{kind=%q,outcome=%q} ", kind, slackio.OutcomeHandled)
 	for line := range strings.Lines(string(metrics)) {

@@ -12,7 +12,8 @@ import (
 )
 
 const (
-	skewBad  = 5 * time.Second // from here on messages of ours may not be recognised (package slackio allows for as much)
+	// From skewBad on messages of ours may not be recognised: package slackio allows for as much.
+	skewBad  = 5 * time.Second
 	skewFine = time.Second
 	ourPart  = 2 // sockets that a bot opens
 )
@@ -94,7 +95,7 @@ func (c *checker) scopes(b slackio.BotCheck) {
 	}
 }
 
-// scopeFor says what a scope is for (docs/slack-app.md).
+// scopeFor returns what a scope is for (docs/slack-app.md).
 func scopeFor(scope string) string {
 	switch kind, what, _ := strings.Cut(scope, ":"); {
 	case kind == "app_mentions":
@@ -124,7 +125,8 @@ func (c *checker) appToken(ctx context.Context, cfg slackio.Config) (link string
 	return link, true
 }
 
-// socket looks whether a socket opens, and who else has one. Beside a bot that runs here none is opened: Slack would give it events.
+// socket checks whether a socket opens, and who else has one. It opens none beside a bot that runs
+// here: Slack would give it events.
 func (c *checker) socket(ctx context.Context, cfg slackio.Config, link string, bot runningBot) slackio.Hello {
 	if bot.found {
 		if bot.health.Sockets == 0 {
@@ -145,8 +147,8 @@ func (c *checker) socket(ctx context.Context, cfg slackio.Config, link string, b
 	return hello
 }
 
-// beside tells of other programs than the bot that runs here. What Slack counted when that last opened a socket may include the old connection of
-// a socket that was being renewed.
+// beside tells about other programs than the bot that runs here. Slack counted sockets when that
+// bot last opened one. The count may include the old connection of a socket that was being renewed.
 func (c *checker) beside(n int) {
 	if n == 1 {
 		c.look("other programs", "Slack counted one connection more than the bot has: an old one of its own, or another program's",
@@ -156,7 +158,7 @@ func (c *checker) beside(n int) {
 	c.others(max(n, 0))
 }
 
-// others tells of other programs on the same app token.
+// others prints a warning about other programs on the same app token.
 func (c *checker) others(n int) {
 	switch {
 	case n == 0:
@@ -169,7 +171,8 @@ func (c *checker) others(n int) {
 	}
 }
 
-// unseen says where to look at what these tokens can't see. Events that have come to a bot say it themselves.
+// unseen tells where to look at what these tokens cannot see. Events that have come to a bot need
+// no look.
 func (c *checker) unseen(app string, bot runningBot) {
 	at := func(page string) string {
 		if app == "" {
@@ -192,7 +195,7 @@ func (c *checker) unseen(app string, bot runningBot) {
 	}
 }
 
-// appID is the id that an app token names; empty if it names none.
+// appID returns the id that an app token names; empty if it names none.
 func appID(token string) string {
 	parts := strings.Split(token, "-")
 	if len(parts) > 2 && len(parts[2]) > 5 && parts[2][0] == 'A' && strings.ToUpper(parts[2]) == parts[2] {

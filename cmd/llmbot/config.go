@@ -43,17 +43,19 @@ func (s secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 // MarshalText hides the value from JSON and the like.
 func (s secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// slackEdits is how many edits a minute Slack allows (tier 3 of docs.slack.dev/apis/web-api/rate-limits).
+// slackEdits is how many edits a minute Slack allows (tier 3 of
+// docs.slack.dev/apis/web-api/rate-limits).
 const slackEdits = 50
 
-// minChars and maxChars are what BOT_MAX_CHARS may be: less fills no message, and more does not fit the messages that an answer gets (slackio's
-// mostMessages).
+// minChars and maxChars bound BOT_MAX_CHARS. Less fills no message, and more does not fit into the
+// messages that an answer gets (slackio's mostMessages).
 const (
 	minChars = 1_000
 	maxChars = 300_000
 )
 
-// Config is the whole configuration. The names of the variables are stable. `doc` is what docs/configuration.md says of each.
+// Config is the whole configuration. The names of the variables are stable. docs/configuration.md
+// shows the `doc` of each.
 type Config struct {
 	AppToken secret `env:"SLACK_APP_TOKEN" doc:"app-level token, xapp-…, with the scope connections:write; needed by serve"`
 	BotToken secret `env:"SLACK_BOT_TOKEN" doc:"bot token, xoxb-…; needed by serve"`
@@ -108,7 +110,7 @@ const defaultPrompt = "You are a helpful assistant. Answer in the language of th
 // problem is one thing that is wrong, with its next step.
 type problem struct{ what, hint string }
 
-// about is the variable, with which most problems begin.
+// about returns the variable, with which most problems begin.
 func (p problem) about() string {
 	name, _, _ := strings.Cut(p.what, " ")
 	return name
@@ -117,7 +119,7 @@ func (p problem) about() string {
 // configError lists everything that is wrong with the configuration.
 type configError struct{ problems []problem }
 
-// Error is a list for the terminal.
+// Error returns a list for the terminal.
 func (e *configError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "the configuration has %d problem", len(e.problems))
@@ -130,7 +132,8 @@ func (e *configError) Error() string {
 	return b.String()
 }
 
-// loadConfig reads the environment, over a file if one is named, and reports all problems at once, those of more checks too.
+// loadConfig reads the environment, over a file if one is named. It reports all problems at once,
+// those that more finds too.
 func loadConfig(environ []string, file string, more ...func(*Config) []problem) (Config, error) {
 	var bad []problem
 	vars := env.ToMap(environ)
@@ -183,7 +186,7 @@ func unset(vars map[string]string) {
 	maps.DeleteFunc(vars, func(_, v string) bool { return v == "" })
 }
 
-// parseProblems are the values that have the wrong form.
+// parseProblems returns the values that have the wrong form.
 func parseProblems(err error, vars map[string]string) []problem {
 	if err == nil {
 		return nil
@@ -321,12 +324,12 @@ const (
 	linksAllow  = "allowlist"
 )
 
-// links is what becomes of the addresses that the model writes.
+// links returns what becomes of the addresses that the model writes.
 func (c *Config) links() render.Links {
 	return render.Links{Defang: c.Links == linksDefang || c.Links == linksAllow, Hosts: c.LinkHosts}
 }
 
-// doubtfulLinks are settings of links that have no effect: what is shown is still what they say.
+// doubtfulLinks returns problems with settings of links that have no effect.
 func (c *Config) doubtfulLinks() []problem {
 	switch {
 	case c.Links == linksAllow && len(c.LinkHosts) == 0:
@@ -349,7 +352,7 @@ func isHostName(s string) bool {
 	return len(s) <= 253
 }
 
-// trimmed is a list without the spaces around its commas, and without what is empty.
+// trimmed returns a list without the spaces around its commas, and without what is empty.
 func trimmed(list []string) []string {
 	var out []string
 	for _, v := range list {
@@ -379,7 +382,8 @@ func (c *Config) tokens() []problem {
 	return bad
 }
 
-// readEnvFile reads KEY=VALUE lines: # comments, an export in front and quotes around the value are fine.
+// readEnvFile reads KEY=VALUE lines. It allows # comments, an export in front and quotes around the
+// value.
 func readEnvFile(path string) (map[string]string, error) {
 	b, err := readFile(path, mostEnvFile)
 	if err != nil {
@@ -403,7 +407,7 @@ func readEnvFile(path string) (map[string]string, error) {
 	return vars, nil
 }
 
-// unquoted is the value without its quotes and without the comment behind it.
+// unquoted returns the value without its quotes and without the comment behind it.
 func unquoted(value string) string {
 	if value != "" && (value[0] == '"' || value[0] == '\'') {
 		inside, rest, closed := strings.Cut(value[1:], value[:1])

@@ -33,7 +33,8 @@ func candidates() []candidate {
 	}
 }
 
-// demoDrain is how long the demo waits for running answers when it ends: who tries it wants it to end.
+// demoDrain is how long the demo waits for running answers when it ends: who tries it wants it to
+// end.
 const demoDrain = 2 * time.Second
 
 func runDemo(ctx context.Context, p process, args []string) error {
@@ -81,7 +82,8 @@ func runDemo(ctx context.Context, p process, args []string) error {
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
-	// All URLs that the workspace gives out are for the bot, which is here, so that they do not need the name that people know.
+	// All URLs that the workspace gives out are for the bot, which runs here, so they need not have
+	// the name that people know.
 	simCfg.Notice, simCfg.BaseURL, simCfg.Hosts, simCfg.Open = model.notice, at.local, at.hosts, s.open
 	sim := slacksim.New(simCfg)
 	cfg.SlackURL = at.local + "/api/"
@@ -118,13 +120,13 @@ func runDemo(ctx context.Context, p process, args []string) error {
 	return cfg.redactor().hide(errors.Join(botErr, webErr, model.stop()))
 }
 
-// anyPort is an address with any free port in place of its own.
+// anyPort returns an address with any free port in place of its own.
 func anyPort(addr string) string {
 	host, _, _ := net.SplitHostPort(addr)
 	return net.JoinHostPort(host, "0")
 }
 
-// isSet says that a variable of the environment is set, and not empty.
+// isSet reports whether a variable of the environment is set, and not empty.
 func (p process) isSet(name string) bool {
 	return slices.ContainsFunc(p.env, func(v string) bool { return strings.HasPrefix(v, name+"=") && v != name+"=" })
 }
@@ -150,8 +152,9 @@ type demoModel struct {
 	stop   func() error
 }
 
-// findModel takes the configured server, else the first that answers on this machine, else it starts a simulated one. It sets
-// cfg.BaseURL. The key goes only to the server that the environment names, never to whatever listens on a port.
+// findModel takes the configured server, else the first that answers on this machine, else it
+// starts a simulated one. It sets cfg.BaseURL. The key goes only to the server that the environment
+// names, never to whatever listens on a port.
 func findModel(ctx context.Context, p process, cfg *Config) (demoModel, error) {
 	none := func() error { return nil }
 	if p.isSet("LLM_BASE_URL") {
@@ -184,7 +187,8 @@ func findModel(ctx context.Context, p process, cfg *Config) (demoModel, error) {
 	}, nil
 }
 
-// probe returns the first model that a server serves; empty: there is no server, or none that speaks this protocol.
+// probe returns the first model that a server serves; empty: there is no server, or it does not
+// speak this protocol.
 func probe(ctx context.Context, url, key string) string {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()

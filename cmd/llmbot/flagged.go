@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// flagged is an error told to somebody who gave flags: it names them where the configuration names the variables that they stand for.
+// flagged is an error for somebody who gave flags. It names flags where the configuration names the
+// variables for which they stand.
 type flagged struct {
 	error
 
@@ -15,10 +16,10 @@ type flagged struct {
 func (e flagged) Error() string { return e.names.Replace(e.error.Error()) }
 func (e flagged) Unwrap() error { return e.error }
 
-// Hint is the hint of what it wraps; empty: it has none.
+// Hint returns the hint of what it wraps; empty: it has none.
 func (e flagged) Hint() string { return e.names.Replace(hintOf(e.error)) }
 
-// hintOf is the hint of an error; empty: it has none.
+// hintOf returns the hint of an error; empty: it has none.
 func hintOf(err error) string {
 	var hinted interface{ Hint() string }
 	if !errors.As(err, &hinted) {
@@ -27,7 +28,8 @@ func hintOf(err error) string {
 	return hinted.Hint()
 }
 
-// inFlags wraps err for who gave the flags that vars, a list of NAME=value, come from.
+// inFlags wraps err for somebody who gave flags. vars has the variables for which they stand, as
+// NAME=value.
 func inFlags(err error, vars []string) error {
 	if err == nil || len(vars) == 0 {
 		return err

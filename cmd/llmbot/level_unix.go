@@ -14,7 +14,8 @@ import (
 // levelSignal switches the log level.
 const levelSignal = syscall.SIGUSR1
 
-// switchLevel lets levelSignal switch the log level between the usual one and debug. The caller calls stop, which waits for its goroutine.
+// switchLevel lets levelSignal switch the log level between the usual one and debug. The caller
+// calls stop, which waits for its goroutine.
 func switchLevel(ctx context.Context, level *slog.LevelVar, log *slog.Logger) (stop func()) {
 	usual := level.Level()
 	got := make(chan os.Signal, 1)

@@ -7,13 +7,15 @@ import (
 )
 
 const (
-	// maxLogValue is how many bytes of one value a line of the log holds: what others send can be of any length.
+	// maxLogValue is how many bytes of one value a line of the log holds: what others send can be of
+	// any length.
 	maxLogValue = 1_000
 	// maxLogStack is the same for the stack of a panic, which is ours.
 	maxLogStack = 8_000
 )
 
-// cutLogValue is a slog ReplaceAttr: it cuts a value that is too long, and says how long it was.
+// cutLogValue is a slog ReplaceAttr. It cuts a value that is too long, and says in its place how
+// long it was.
 func cutLogValue(_ []string, a slog.Attr) slog.Attr {
 	most := maxLogValue
 	if a.Key == "stack" {
@@ -36,7 +38,7 @@ func cutLogValue(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// textOfAny is a value as the text of a log shows it, or nearly.
+// textOfAny returns a value as the text of a log shows it, or nearly.
 func textOfAny(v any) string {
 	switch v := v.(type) {
 	case error:
@@ -47,7 +49,8 @@ func textOfAny(v any) string {
 	return fmt.Sprintf("%+v", v)
 }
 
-// cutText is the beginning of s, of at most so many bytes, with a mark that says what is missing.
+// cutText returns the beginning of s, of at most most bytes, with a mark that says how much is
+// missing.
 func cutText(s string, most int) string {
 	if len(s) <= most {
 		return s

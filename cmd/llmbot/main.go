@@ -1,7 +1,7 @@
 // Command llmbot is a Slack bot for teams that run their own model on a vLLM server.
 //
-// This package wires everything: it is the only place that reads the environment, parses flags, catches signals, or exits. Each command
-// has a file of its own.
+// This package wires everything. It is the only place that reads the environment, parses flags,
+// catches signals, or exits. Each command has a file of its own.
 package main
 
 import (
@@ -31,7 +31,8 @@ func main() {
 	os.Exit(code)
 }
 
-// signals returns a context that ends with the first SIGINT or SIGTERM; the second ends the process at once.
+// signals returns a context that ends with the first SIGINT or SIGTERM. The second ends the process
+// at once.
 func signals(parent context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(parent)
 	got := make(chan os.Signal, 2)
@@ -83,7 +84,7 @@ func commands() []command {
 	}
 }
 
-// run is the whole program but for the process around it.
+// run is the whole program except the process around it. It returns the exit status.
 func run(ctx context.Context, args []string, p process) int {
 	name := "serve"
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
@@ -105,7 +106,7 @@ func run(ctx context.Context, args []string, p process) int {
 	return exitUsage
 }
 
-// status tells an error to the person at the terminal, with its next step.
+// status prints an error for the person at the terminal, with its next step.
 func status(err error, w io.Writer) int {
 	var hinted interface{ Hint() string }
 	switch {
@@ -128,7 +129,7 @@ func status(err error, w io.Writer) int {
 	return exitFailed
 }
 
-// errUsage says that the flag package has already told what was wrong.
+// errUsage reports that the flag package has already printed what was wrong.
 var errUsage = errors.New("wrong usage")
 
 func usage(w io.Writer) {
@@ -139,7 +140,7 @@ func usage(w io.Writer) {
 	fmt.Fprint(w, "\n`llmbot COMMAND -h` shows a command's flags. To see it work: llmbot demo\n")
 }
 
-// flags is a flag set that tells errors to the terminal, once.
+// flags returns a flag set that tells errors to the terminal, once.
 func flags(p process, name, what string) *flag.FlagSet {
 	f := flag.NewFlagSet("llmbot "+name, flag.ContinueOnError)
 	f.SetOutput(p.err)

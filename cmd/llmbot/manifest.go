@@ -60,12 +60,14 @@ type slashCommand struct {
 	Escape      bool   `yaml:"should_escape"`
 }
 
-// appManifest is what the app needs of Slack, and no more: whoever adds a scope later must have the app installed anew.
+// appManifest returns what the app needs of Slack, and no more: an app must be installed again when
+// a scope is added later.
 func appManifest(name, command string) slackManifest {
 	var m slackManifest
 	m.Display.Name = name
 	m.Display.Description = "Ask our own model; answers stay on our servers"
-	m.Features.Home.Home, m.Features.Home.Messages = true, true // messages: without it nobody can write to the bot directly
+	// Without messages nobody can write to the bot directly.
+	m.Features.Home.Home, m.Features.Home.Messages = true, true
 	m.Features.Bot.Name, m.Features.Bot.Online = name, true
 	m.Features.Commands = []slashCommand{{Command: command, Description: "How the model server is doing", Hint: "[details | help]"}}
 	m.OAuth.Scopes.Bot = []string{
@@ -75,7 +77,8 @@ func appManifest(name, command string) slackManifest {
 		"users:read", // speakers' names, and who is a guest
 		"files:read",
 	}
-	// message.*: direct messages, follow-ups, edits and deletions of questions; app_home_opened: the Home tab.
+	// message.*: direct messages, follow-ups, edits and deletions of questions; app_home_opened: the
+	// Home tab.
 	m.Settings.Events.Bot = []string{"app_mention", "message.channels", "message.groups", "message.im", "message.mpim", "app_home_opened"}
 	m.Settings.Interactivity.Enabled = true
 	m.Settings.Socket = true // rotation stays off: it would end the static bot token

@@ -13,14 +13,16 @@ import (
 )
 
 const (
-	// gcPercent is GOGC for the bot: 1,000 live answers fit in 200 MB, for a few hundredths of a core (measured with -torture.crowd).
+	// gcPercent is GOGC for the bot. With it 1,000 live answers fit in 200 MB, for a few hundredths of
+	// a core (measured with -torture.crowd).
 	gcPercent = 40
-	// memoryPart is which part of its control group's memory Go may use. The rest is for what Go does not count: the program itself, the pages of
-	// SQLite's files, the kernel's buffers.
+	// memoryPart is the part of its control group's memory that Go may use. The rest is for what Go
+	// does not count: the program itself, the pages of SQLite's files, the kernel's buffers.
 	memoryPart = 0.9
 )
 
-// setMemory tells Go's collector how much memory there is, where the environment does not say (GOGC, GOMEMLIMIT). limit is the control group's.
+// setMemory tells Go's collector how much memory there is, unless the environment does (GOGC,
+// GOMEMLIMIT). limit returns that of the control group.
 func setMemory(ctx context.Context, env []string, limit func() (uint64, error), log *slog.Logger) {
 	says := func(name string) bool {
 		return slices.ContainsFunc(env, func(v string) bool { return strings.HasPrefix(v, name+"=") })

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// mostTypos is how many letters a name may be away from one of ours to be taken for it, misspelt.
+// mostTypos is how many letters a name may differ from one of ours to count as a misspelt one.
 const mostTypos = 2
 
-// ourNames are the names that the program knows.
+// ourNames returns the names that the program knows.
 func ourNames() []string {
 	var out []string
 	for f := range reflect.TypeFor[Config]().Fields() {
@@ -21,8 +21,8 @@ func ourNames() []string {
 	return out
 }
 
-// misspelt are those of vars that the program does not know, and that look like one that is not in set: a wrong name of BOT_ALLOW_USERS would
-// let everybody in.
+// misspelt returns problems with those of vars that the program does not know, and that look like
+// one that is not in set. A misspelt BOT_ALLOW_USERS would let everybody in.
 func misspelt(vars, set map[string]string) []problem {
 	known := ourNames()
 	var out []problem
@@ -41,7 +41,7 @@ func misspelt(vars, set map[string]string) []problem {
 	return out
 }
 
-// distance is Levenshtein's: how many letters are to be put in, left out or changed.
+// distance returns Levenshtein's distance: how many letters to insert, delete or change.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

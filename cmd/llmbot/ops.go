@@ -18,8 +18,8 @@ import (
 // opsOff is the OPS_ADDR that means none.
 const opsOff = "off"
 
-// opsView is what the ops server shows. The server begins before everything else and ends after it, so the parts that it shows come to
-// be while it serves.
+// opsView is what the ops server shows. The server begins before everything else and ends after it,
+// so the parts that it shows are added while it serves.
 type opsView struct {
 	metrics *ops.Metrics // nil: there is no server, and nobody counts
 	hide    *redactor    // for what store and model server say
@@ -31,7 +31,8 @@ type opsView struct {
 	bot   atomic.Pointer[bot.Bot]
 }
 
-// startOps starts the ops server as configured. When ctx has ended the bot is stopping, and the server says so until close.
+// startOps starts the ops server as configured. When ctx has ended the bot is stopping, and the
+// server says so until close.
 func startOps(ctx context.Context, cfg Config, log *slog.Logger) (*opsView, error) {
 	v := &opsView{close: func() {}, hide: cfg.redactor()}
 	if cfg.OpsAddr == "" || cfg.OpsAddr == opsOff {
@@ -57,7 +58,8 @@ func startOps(ctx context.Context, cfg Config, log *slog.Logger) (*opsView, erro
 	serving, end := context.WithCancel(context.WithoutCancel(ctx))
 	var all sync.WaitGroup
 	all.Go(func() {
-		if err := server.Run(serving, l); err != nil { // the bot goes on: people wait for answers, not for figures
+		// The bot goes on: people wait for answers, not for figures.
+		if err := server.Run(serving, l); err != nil {
 			log.ErrorContext(serving, "ops_ended", "error", err)
 		}
 	})
@@ -68,7 +70,7 @@ func startOps(ctx context.Context, cfg Config, log *slog.Logger) (*opsView, erro
 	return v, nil
 }
 
-// of asks a part of the program that may not be there yet.
+// of calls a part of the program that may not be there yet.
 func of[P, T any](p *atomic.Pointer[P], ask func(*P) T) T {
 	if part := p.Load(); part != nil {
 		return ask(part)
@@ -77,7 +79,7 @@ func of[P, T any](p *atomic.Pointer[P], ask func(*P) T) T {
 	return nothing
 }
 
-// checkStore says whether the store takes writes.
+// checkStore returns an error if the store takes no writes.
 func (v *opsView) checkStore(ctx context.Context) error {
 	switch s := v.store.Load(); {
 	case s == nil:
@@ -89,7 +91,7 @@ func (v *opsView) checkStore(ctx context.Context) error {
 	}
 }
 
-// checkModel says what the model server serves, or in plain words why it does not.
+// checkModel returns what the model server serves. Its error says in plain words why it does not.
 func (v *opsView) checkModel(ctx context.Context) (string, error) {
 	client := v.model.Load()
 	if client == nil {
@@ -109,7 +111,8 @@ func (v *opsView) checkModel(ctx context.Context) (string, error) {
 	return v.hide.clean(info.ID), v.hide.hide(err)
 }
 
-// botHooks, slackHooks and paceHooks count what happens, if anybody wants to know.
+// botHooks, slackHooks and paceHooks return hooks that count what happens, if there is an ops
+// server.
 func (v *opsView) botHooks() bot.Hooks {
 	if v.metrics == nil {
 		return bot.Hooks{}

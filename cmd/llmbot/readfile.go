@@ -14,7 +14,7 @@ const (
 	mostManifest = 512 << 10 // bytes
 )
 
-// readFile reads a file of at most that many bytes. What is larger, or has no end, is an error.
+// readFile reads a file of at most most bytes. A larger file, or one without an end, is an error.
 func readFile(path string, most int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {

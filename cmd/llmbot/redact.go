@@ -17,15 +17,19 @@ import (
 )
 
 const (
-	// leastSecret is how long a value must be to be looked for in texts: a shorter one is a part of too many words.
+	// leastSecret is how many bytes a value must have to be looked for in texts: a shorter one is a
+	// part of too many words.
 	leastSecret = 4
-	// leastHead is how much of the beginning of a long secret counts as the secret: servers and logs cut what they repeat.
+	// leastHead is how many bytes of the beginning of a long secret count as the secret: servers and
+	// logs cut what they repeat.
 	leastHead = 8
-	// leastQuery is how long a value in the query of an address must be to count as a secret: shorter ones are format=json.
+	// leastQuery is how many bytes a value in the query of an address must have to count as a secret:
+	// shorter ones are format=json.
 	leastQuery = 8
 )
 
-// redactor takes what is secret out of texts. Its methods are safe for concurrent use; a nil one only shortens addresses.
+// redactor takes secrets out of texts. Its methods are safe for concurrent use. A nil redactor only
+// shortens addresses.
 type redactor struct{ forms []spelling }
 
 // spelling is one way to write a secret.
@@ -34,8 +38,8 @@ type spelling struct {
 	head int // bytes of it that are enough to know it by
 }
 
-// redactor knows all secrets of the configuration: the fields that are secret, passwords and keys in addresses and in LLM_EXTRA_BODY, and
-// what other programs' variables hold.
+// redactor returns one that knows all secrets of the configuration: the fields that are secret,
+// passwords and keys in addresses and in LLM_EXTRA_BODY, and what other programs' variables hold.
 func (c *Config) redactor() *redactor {
 	var values []string
 	v := reflect.ValueOf(*c)
@@ -54,11 +58,11 @@ func (c *Config) redactor() *redactor {
 	return newRedactor(values)
 }
 
-// outside are secrets in variables of other programs that matter to this one. It is only ever held by a pointer, so that no format verb
-// prints them with the rest of a Config.
+// outside has the secrets in variables of other programs that matter to this one. It is only ever
+// held by a pointer, so that no format verb prints them with the rest of a Config.
 type outside struct{ values []string }
 
-// outsideSecrets finds them; nil: there are none.
+// outsideSecrets finds the secrets in other programs' variables; nil: there are none.
 func outsideSecrets(vars map[string]string) *outside {
 	var values []string
 	for name, value := range vars {
@@ -77,14 +81,16 @@ func outsideSecrets(vars map[string]string) *outside {
 	return &outside{values}
 }
 
-// looksLikeKey says whether a value begins like a token of Slack or a key of a model server, whatever variable holds it.
+// looksLikeKey reports whether a value begins like a token of Slack or a key of a model server,
+// whatever variable holds it.
 func looksLikeKey(value string) bool {
 	return slices.ContainsFunc([]string{"xox", "xapp-", "xwfp-", "sk-", "hf_"}, func(begin string) bool {
 		return strings.HasPrefix(strings.ToLower(strings.TrimSpace(value)), begin)
 	})
 }
 
-// addressSecrets are the password of an address, or its user if there is no password, and the values of its query.
+// addressSecrets returns the password of an address, or its user if there is no password, and the
+// values of its query.
 func addressSecrets(address string) []string {
 	if !strings.ContainsAny(address, "@?") {
 		return nil
@@ -120,13 +126,13 @@ func addressSecrets(address string) []string {
 	return values
 }
 
-// isSecretName says whether what has this name is likely a secret.
+// isSecretName reports whether what has this name is likely a secret.
 func isSecretName(name string) bool {
 	name = strings.ToLower(name)
 	return slices.ContainsFunc([]string{"key", "token", "secret", "passw", "auth", "credential"}, func(w string) bool { return strings.Contains(name, w) })
 }
 
-// namedSecrets are the texts in JSON that have a name like a secret's, however deep.
+// namedSecrets returns the texts in JSON that have a name like a secret's, however deep.
 func namedSecrets(value any) []string {
 	var values []string
 	switch v := value.(type) {
@@ -145,8 +151,9 @@ func namedSecrets(value any) []string {
 	return values
 }
 
-// newRedactor knows these values, also as they look in addresses, in JSON and HTML, quoted, in hex, and in base64 wherever they begin in
-// it (as in Authorization: Basic).
+// newRedactor returns a redactor that knows these values. It also knows how they look in addresses,
+// in JSON and HTML, quoted, in hex, and in base64 wherever they begin in it (as in Authorization:
+// Basic).
 func newRedactor(values []string) *redactor {
 	seen := map[string]bool{}
 	r := &redactor{}
@@ -195,7 +202,8 @@ func newRedactor(values []string) *redactor {
 	return r
 }
 
-// lowerEscapes is a text with the letters of its %XX in lower case, as some servers write them.
+// lowerEscapes returns a text with the letters of its %XX in lower case, as some servers write
+// them.
 func lowerEscapes(s string) string {
 	b := []byte(s)
 	for i := 0; i+2 < len(b); i++ {
@@ -206,7 +214,7 @@ func lowerEscapes(s string) string {
 	return string(b)
 }
 
-// clean is a text without secrets, and with its addresses as they may be printed.
+// clean returns a text without secrets, and with its addresses as they may be printed.
 func (r *redactor) clean(s string) string {
 	if r != nil {
 		s = r.mask(s)
@@ -214,7 +222,7 @@ func (r *redactor) clean(s string) string {
 	return shownAddresses(s)
 }
 
-// mask puts mask in the place of each secret, or of its beginning where the text was cut.
+// mask replaces each secret, or its beginning where the text was cut.
 func (r *redactor) mask(s string) string {
 	var b strings.Builder
 	next := make([]int, len(r.forms)) // where each is found next; len(s): nowhere
@@ -250,7 +258,7 @@ func (r *redactor) mask(s string) string {
 	}
 }
 
-// common is how many bytes at the beginning are the same.
+// common returns how many bytes at the beginning are the same.
 func common(a, b string) int {
 	n := 0
 	for n < len(a) && n < len(b) && a[n] == b[n] {
@@ -259,7 +267,7 @@ func common(a, b string) int {
 	return n
 }
 
-// hide is err with a clean text. It is nil for nil.
+// hide returns err with a clean text. It is nil for nil.
 func (r *redactor) hide(err error) error {
 	if err == nil {
 		return nil
@@ -277,10 +285,11 @@ type hidden struct {
 func (e hidden) Error() string { return e.r.clean(e.error.Error()) }
 func (e hidden) Unwrap() error { return e.error }
 
-// Hint is the hint of what it wraps; empty: it has none.
+// Hint returns the hint of what it wraps; empty: it has none.
 func (e hidden) Hint() string { return e.r.clean(hintOf(e.error)) }
 
-// redacting is a handler that gives records without secrets to another one: in messages, attributes and groups, whoever put them there.
+// redacting is a handler that passes records on without secrets: in messages, attributes and
+// groups, whoever put them there.
 type redacting struct {
 	next slog.Handler
 	r    *redactor
@@ -335,7 +344,8 @@ func (h redacting) attr(a slog.Attr) slog.Attr {
 	return a
 }
 
-// any is a value of any type, as text if there is something in it to hide in either of the ways in which handlers write it.
+// any returns a value of any type: as text if a secret is in it, in either of the ways in which
+// handlers write it.
 func (h redacting) any(v slog.Value) slog.Value {
 	var text string
 	switch x := v.Any().(type) {

@@ -47,7 +47,7 @@ func runServe(ctx context.Context, p process, args []string) error {
 	return cfg.redactor().hide(serve(ctx, cfg, log))
 }
 
-// newLog writes to w as configured, from level on.
+// newLog returns a log that writes to w as configured, from level on.
 func newLog(w io.Writer, cfg Config, level slog.Leveler) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level, ReplaceAttr: cutLogValue}
 	var h slog.Handler = slog.NewTextHandler(w, options)
@@ -58,8 +58,8 @@ func newLog(w io.Writer, cfg Config, level slog.Leveler) *slog.Logger {
 	return slog.New(h)
 }
 
-// serve runs the bot until ctx ends, then drains it. The order of stopping: no new asks, running answers finish, sockets close, the
-// store closes, the ops server ends.
+// serve runs the bot until ctx ends, then drains it. It stops in this order: no new asks, running
+// answers finish, sockets close, the store closes, the ops server ends.
 func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	view, err := startOps(ctx, cfg, log)
 	if err != nil {
@@ -126,11 +126,13 @@ func gpus(cfg Config) func(context.Context) ([]llm.GPU, error) {
 	if cfg.GPUMetricsURL == "" {
 		return nil
 	}
-	client := egress.New(&http.Transport{IdleConnTimeout: time.Minute}, "GPU_METRICS_URL") // no proxy: it is beside the model server
+	// There is no proxy: the exporter is beside the model server.
+	client := egress.New(&http.Transport{IdleConnTimeout: time.Minute}, "GPU_METRICS_URL")
 	return llm.NewExporter(client, cfg.GPUMetricsURL).GPUs
 }
 
-// runAll runs the bot, its sockets and the store's upkeep; the sockets close last, so that the last calls and acks go out.
+// runAll runs the bot, its sockets and the store's upkeep. The sockets close last, so that the last
+// calls and acks go out.
 func runAll(ctx context.Context, b *bot.Bot, slack *slackio.Slack, settings func(context.Context), upkeep func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -185,7 +187,8 @@ type store struct {
 	check   func(ctx context.Context) error // that it takes writes; nil: always
 }
 
-// openStore opens it as configured. A database that is away is no error: the bot starts, and answers from memory until it is there.
+// openStore opens the store as configured. A database that is away is no error: the bot starts, and
+// questions wait until it is there.
 func openStore(cfg Config, log *slog.Logger) (store, error) {
 	if cfg.StateURL == "memory:" {
 		return store{Store: turn.NewMem()}, nil
@@ -197,7 +200,7 @@ func openStore(cfg Config, log *slog.Logger) (store, error) {
 	return store{Store: db, durable: true, alone: db.Alone, run: db.Run, check: db.Check}, nil
 }
 
-// looseState is what others may read or write of the state.
+// looseState returns what others may read or write of the state.
 func looseState(cfg Config) []sqlstore.Loose {
 	if cfg.StateURL != "" {
 		return nil
@@ -208,8 +211,8 @@ func looseState(cfg Config) []sqlstore.Loose {
 // storeCheckTimeout is how long the first write may take before the bot starts without it.
 const storeCheckTimeout = 5 * time.Second
 
-// ready says what is wrong with a store that cannot work: a folder that is read-only or full, a damaged file. One that is merely away
-// is only logged.
+// ready returns what is wrong with a store that cannot work: a folder that is read-only or full, a
+// damaged file. It only logs that a store is away.
 func (s store) ready(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if s.check == nil {
 		return nil
@@ -221,13 +224,15 @@ func (s store) ready(ctx context.Context, cfg Config, log *slog.Logger) error {
 		return nil
 	}
 	if cfg.StateURL == "" {
-		return fmt.Errorf("the state cannot be kept (set STATE_DIR to a folder on a local disk that this user may write to; it is %s): %w", cfg.StateDir, err) // a file does not come back by itself
+		// A file does not come back by itself.
+		return fmt.Errorf("the state cannot be kept (set STATE_DIR to a folder on a local disk that this user may write to; it is %s): %w", cfg.StateDir, err)
 	}
 	log.ErrorContext(ctx, "store_away", "error", err)
 	return nil
 }
 
-// slackClient honours the environment's proxy and gives up on connections that do not come to be. Package slackio bounds each call.
+// slackClient uses the environment's proxy, and gives up connections that are not made in time.
+// Package slackio bounds each call.
 func slackClient() *http.Client {
 	return egress.New(&http.Transport{
 		Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 32, IdleConnTimeout: 60 * time.Second,

@@ -43,7 +43,7 @@ func (a *addrFlags) register(f *flag.FlagSet, usual, about, aboutURL string) {
 	f.BoolVar(&a.open, "open", false, "serve the network, not only this machine; there is no sign-in. Without -addr: on all addresses")
 }
 
-// check looks at the flags before anything listens. given says that -addr was given.
+// check returns what is wrong with the flags, before anything listens. given: -addr was given.
 func (a *addrFlags) check(given bool) error {
 	var bad []problem
 	if a.url != "" {
@@ -63,7 +63,8 @@ func (a *addrFlags) check(given bool) error {
 	return nil
 }
 
-// where finds out how an address that is listened on is reached, from here and by others.
+// where finds out how people and programs reach an address on which we listen, from here and from
+// elsewhere.
 func (a *addrFlags) where(l net.Addr) (where, error) {
 	tcp, ok := l.(*net.TCPAddr)
 	if !ok {
@@ -78,7 +79,8 @@ func (a *addrFlags) where(l net.Addr) (where, error) {
 	}
 	w.page = w.local
 	switch {
-	case !a.open && !here && !all: // this machine's programs, too, come there from an address that is not loopback
+	// Programs of this machine, too, come there from an address that is not loopback.
+	case !a.open && !here && !all:
 		return where{}, &configError{[]problem{{
 			fmt.Sprintf("-addr is %s, which the network reaches, and without -open only this machine is served", at), "Give -addr 127.0.0.1:" + fmt.Sprint(at.Port()) + ", or -open if everybody in the network may use it.",
 		}}}
@@ -101,7 +103,8 @@ func (a *addrFlags) where(l net.Addr) (where, error) {
 	return w, nil
 }
 
-// ownAddress returns an address of this machine under which others reach it: an IPv4 one if there is one.
+// ownAddress returns an address of this machine under which others reach it, an IPv4 one if there
+// is one.
 func ownAddress() (netip.Addr, bool) {
 	list, err := net.InterfaceAddrs()
 	if err != nil {

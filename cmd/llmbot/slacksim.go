@@ -12,8 +12,9 @@ import (
 	"llmbot/bot/slacksim"
 )
 
-// Limits of the small servers of this machine: a client that sends no request must not hold a connection, nor a large one memory. How long
-// a body may take is the handler's business: event streams and sockets have no end.
+// Limits of the small servers of this machine: a client that sends no request must not hold a
+// connection, and a large one must not take memory. How long a body may take is the handler's
+// business: event streams and sockets have no end.
 const (
 	headerTimeout = 10 * time.Second
 	idleTimeout   = 2 * time.Minute
@@ -97,7 +98,7 @@ func isGiven(f *flag.FlagSet, name string) bool {
 	return given
 }
 
-// listen takes an address, and says what to do when it is taken.
+// listen takes an address. Its error says what to do when the address is taken.
 func listen(ctx context.Context, addr string) (net.Listener, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", addr)
@@ -107,7 +108,7 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 	return l, nil
 }
 
-// serveHTTP serves until ctx ends; first says what must end before the connections are cut.
+// serveHTTP serves until ctx ends. It then calls first, and cuts the connections after that.
 func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, first func()) error {
 	srv := &http.Server{Handler: h, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: headerBytes}
 	ended := make(chan error, 1)
@@ -125,7 +126,7 @@ func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, first func()
 	return errors.Join(err, closeErr)
 }
 
-// served is the error of http.Server.Serve, unless it was closed.
+// served returns the error of http.Server.Serve, unless it was closed.
 func served(err error) error {
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
@@ -140,7 +141,7 @@ type hintError struct {
 	hint string
 }
 
-// Hint is the next step.
+// Hint returns the next step.
 func (e *hintError) Hint() string { return e.hint }
 
 // Unwrap returns the cause.

@@ -14,12 +14,13 @@ import (
 // Set by -ldflags -X; build information is the fallback, for a Docker build has no repository.
 var version, commit string //nolint:gochecknoglobals // the linker can set nothing else
 
-// licenses are the notices of everything in the binary. TestLicenses says when they are not, and writes them anew.
+// licenses are the notices of everything in the binary. TestLicenses fails when they are not, and
+// can write the file again.
 //
 //go:embed licenses.txt
 var licenses string
 
-// build is what is known of this binary.
+// build is what we know of this binary.
 type build struct {
 	Version string            `json:"version"`
 	Commit  string            `json:"commit,omitempty"`
@@ -49,7 +50,7 @@ func buildInfo() build {
 	return b
 }
 
-// short is the version as people say it.
+// short returns the version as people say it.
 func (b build) short() string {
 	if len(b.Commit) >= 7 {
 		return b.Version + " (" + b.Commit[:7] + ")"

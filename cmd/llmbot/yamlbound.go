@@ -9,19 +9,22 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// Limits of a YAML file. What we read of one is three levels deep. The parser's time grows with the square of the depth, and an alias of
-// aliases of aliases stands for more values than any memory holds.
+// Limits of a YAML file. What we read of one is three levels deep. The parser's time grows with the
+// square of the depth, and an alias of aliases of aliases stands for more values than any memory
+// holds.
 const (
-	mostDepth   = 32      // brackets and braces, and marks (- ? : & !) that follow each other in a line
-	mostColumn  = 200     // of such a mark; deeper blocks stand further to the right
-	mostAnchors = 1000    // & and !, in the whole file
-	mostEscapes = 50_000  // \ in the whole file: the scanner's time grows with the square of those in one string
+	mostDepth   = 32   // brackets and braces, and marks (- ? : & !) in a row in a line
+	mostColumn  = 200  // of such a mark; deeper blocks stand further to the right
+	mostAnchors = 1000 // & and !, in the whole file
+	// mostEscapes bounds the \ in the whole file: the scanner's time grows with the square of those in
+	// one string.
+	mostEscapes = 50_000
 	mostValues  = 4 << 20 // bytes of all values, each alias counted as what it stands for
 	valueCosts  = 40      // bytes that a value takes beside its text
 )
 
-// boundedYAML says why a text is not to be given to the YAML decoder: it would take more time or memory than any honest file. What is no YAML
-// at all passes; the decoder tells that better.
+// boundedYAML returns an error if the YAML decoder would take more time or memory for a text than
+// for any honest file. It accepts what is no YAML at all: the decoder's own error is better.
 func boundedYAML(text []byte) error {
 	if err := countBytes(text); err != nil {
 		return err
@@ -91,7 +94,7 @@ func countTokens(tokens token.Tokens) error {
 // aliasSizes are what the values of anchors take, their own aliases written out.
 type aliasSizes map[string]int
 
-// of is what a value takes. It stops counting above the limit.
+// of returns what a value takes. It stops counting above the limit.
 func (a aliasSizes) of(n ast.Node) int {
 	switch n := n.(type) {
 	case nil:

@@ -1,15 +1,22 @@
-// Package bench measures a model server: how long one person waits for the first word, how fast the answer then comes, and how much
-// the server writes for many at once.
+// Package bench measures a model server: how long one person waits for the first word, how fast the
+// answer then comes, and how much the server writes for many at once.
 //
-// It promises:
-//   - The numbers mean what `vllm bench serve` (0.32) means by them, word for word ([Report]); counts of tokens are the server's own.
-//   - A stream that ends in an error is a failed request, whatever text came before it. It is counted, named and in no average.
-//   - Every prompt begins with words that no earlier prompt began with, in this run or another, so that the server's prefix cache helps
-//     nobody. What was served from a cache all the same is reported.
-//   - Never more than [Config.Concurrency] requests are in progress. What is sent before the measurement is not in the report.
-//   - Cancelling the context ends the requests on the server, and the report is of what was finished until then.
+// # Promises
 //
-// The package knows no network and no terminal: it asks a [Server], and it says how far it is through a callback.
+//   - The numbers mean what `vllm bench serve` (0.32) means by them, word for word ([Report]).
+//     Counts of tokens are the server's own.
+//   - A stream that ends in an error is a failed request, whatever text came before it. It is
+//     counted and named, and is in no average.
+//   - Every prompt begins with words with which no earlier prompt began, in this run or another, so
+//     that the server's prefix cache helps nobody. What was served from a cache all the same is
+//     reported.
+//   - Never more than [Config.Concurrency] requests are in progress. What is sent before the
+//     measurement is not in the report.
+//   - When the context is cancelled, the requests end on the server, and the report is of what was
+//     finished until then.
+//
+// The package knows no network and no terminal: it asks a [Server], and reports its progress
+// through a callback.
 package bench
 
 import (
@@ -26,8 +33,9 @@ type Server interface {
 	Stream(ctx context.Context, req llm.Request, on func(llm.Delta) error) (llm.Result, error)
 }
 
-// Defaults of [Config]. Ten prompts are what the product is asked to answer at once (issue 4); 128 output tokens are the default of
-// `vllm bench serve`, whose 1024 input tokens would not fit every small model.
+// Defaults of [Config]. The product is asked to answer ten prompts at once (issue 4). 128 output
+// tokens are the default of `vllm bench serve`, whose 1024 input tokens would not fit every small
+// model.
 const (
 	DefaultPrompts      = 10
 	DefaultInputTokens  = 128
@@ -36,12 +44,13 @@ const (
 	maxDefaultWarmUps = 16
 )
 
-// EOS says whether the model may end an answer before it has its full length.
+// EOS is whether the model may end an answer before it has its full length.
 type EOS int
 
-// The choices. Only vLLM and SGLang are known to take ignore_eos; others may refuse a field that they don't know.
+// The choices. Only vLLM and SGLang are known to take ignore_eos; others may refuse a field that
+// they do not know.
 const (
-	EOSAuto   EOS = iota // ignored where the server says that it is vLLM or SGLang (owned_by in /v1/models)
+	EOSAuto   EOS = iota // ignored if the server is vLLM or SGLang (owned_by in /v1/models)
 	EOSIgnore            // ignore_eos is sent
 	EOSObey              // it is not; the prompt asks for a long answer instead
 )
@@ -51,12 +60,13 @@ type Config struct {
 	Name  string // of the server, for the report
 	Model string // empty: the client's own
 
-	// Concurrency is how many requests are in progress at most; 0: 1, which is one person who waits for each answer. A new
-	// request is sent when one ends (a closed loop).
+	// Concurrency is how many requests are in progress at most; 0: 1, which is one person who waits
+	// for each answer. A new request is sent when one ends (a closed loop).
 	Concurrency int
 	Prompts     int // requests to measure; 0: DefaultPrompts
-	// RequestRate, if not 0, is how many requests a second arrive (a Poisson process, as vLLM's --request-rate); those that find
-	// Concurrency requests in progress wait, and their waiting is not in the latencies. A Concurrency of 0 then means no limit.
+	// RequestRate, if not 0, is how many requests a second arrive (a Poisson process, as with vLLM's
+	// --request-rate). Those that find Concurrency requests in progress wait, and that wait is not in
+	// the latencies. A Concurrency of 0 then means no limit.
 	RequestRate float64
 
 	InputTokens  int // the prompt's text, without the chat template, on average; 0: DefaultInputTokens
@@ -65,11 +75,13 @@ type Config struct {
 	Temperature  *float64       // nil: the server decides, as in vLLM's benchmark
 	Extra        map[string]any // merged into each request, see [llm.Request]
 
-	// WarmUps are full-length requests before the measurement, not counted; 0: as many as Concurrency, at most 16; negative: none.
-	// Five short requests that measure how many tokens a word has come before them in any case.
+	// WarmUps is the number of full-length requests before the measurement, which are not counted; 0:
+	// as many as Concurrency, at most 16; negative: none. Five short requests that measure how many
+	// tokens a word has come before them in any case.
 	WarmUps int
 
-	// Seed chooses the words and the arrival times. The first words of each prompt are new in every run, whatever the seed.
+	// Seed chooses the words and the arrival times. The first words of each prompt are new in every
+	// run, whatever the seed.
 	Seed uint64
 	// Salt chooses these first words; 0: random. Only a test wants to set it.
 	Salt uint64
@@ -120,12 +132,13 @@ type Progress struct {
 // progressEvery is how often a run reports its progress, besides at the end of each request.
 const progressEvery = 200 * time.Millisecond
 
-// Run measures srv once. It blocks until every request has ended and calls progress, which may be nil, from its own goroutine only;
-// progress should return quickly, but it does not hold the requests up.
+// Run measures srv once. It blocks until every request has ended. It calls progress, which may be
+// nil, from its own goroutine only; a slow progress does not hold the requests up.
 //
-// When ctx ends, Run returns ctx's error together with the report of what was finished ([Report.Interrupted]). Any other error means
-// that there was no measurement: the server could not be asked, the prompts do not fit its window, or a warm-up failed. Requests that
-// fail in the measurement are no error of Run; they are in the report.
+// When ctx ends, Run returns ctx's error together with the report of what was finished
+// ([Report.Interrupted]). Any other error means that there was no measurement: the server could not
+// be asked, the prompts do not fit its window, or a warm-up failed. Requests that fail in the
+// measurement are in the report, and no error of Run.
 func Run(ctx context.Context, srv Server, cfg Config, progress func(Progress)) (Report, error) {
 	s, err := prepare(ctx, srv, cfg, progress)
 	if err != nil {
@@ -134,8 +147,9 @@ func Run(ctx context.Context, srv Server, cfg Config, progress func(Progress)) (
 	return s.measure(ctx, s.cfg, 0)
 }
 
-// Sweep measures srv at several levels of concurrency, in the order given, after one warm-up. Each level has at least as many prompts
-// as requests at once. See [Run]; when ctx ends, the reports so far come back, the last of them interrupted.
+// Sweep measures srv at several levels of concurrency, in the order given, after one warm-up. Each
+// level has at least as many prompts as requests at once. When ctx ends, Sweep returns the reports
+// so far, the last of them interrupted. See [Run].
 func Sweep(ctx context.Context, srv Server, cfg Config, levels []int, progress func(Progress)) ([]Report, error) {
 	for _, n := range levels {
 		cfg.Concurrency = max(cfg.Concurrency, n)

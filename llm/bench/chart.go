@@ -55,7 +55,8 @@ type (
 	}
 )
 
-// svg draws a plot as an inline SVG picture without any outside reference. It is empty when there is nothing to draw.
+// svg draws a plot as an inline SVG picture that refers to nothing outside. It is empty when there
+// is nothing to draw.
 func (p plot) svg() (template.HTML, error) {
 	if len(p.rows) == 0 || len(p.labels) == 0 {
 		return "", nil
@@ -120,7 +121,8 @@ func (p plot) draw() drawing {
 	return d
 }
 
-// axis returns the end of a value axis from 0, and in how many steps it is reached by round numbers.
+// axis returns the end of a value axis that begins at 0, and how many steps of a round width lead
+// there.
 func (p plot) axis() (most float64, steps int) {
 	top := 0.0
 	for _, row := range p.rows {
@@ -136,7 +138,7 @@ func (p plot) axis() (most float64, steps int) {
 	return float64(steps) * step, steps
 }
 
-// finite is a number that can be drawn: 0 for what is none, or is negative.
+// finite returns a number that can be drawn: 0 for what is none, or is negative.
 func finite(v float64) float64 {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return 0
@@ -147,7 +149,8 @@ func finite(v float64) float64 {
 // px writes a coordinate.
 func px(x float64) string { return strconv.FormatFloat(x, 'f', 1, 64) }
 
-// colour is that of the k-th row; they differ in lightness too, for print and for people who see few colours.
+// colour returns the colour of the k-th row. Colours differ in lightness too, for print and for
+// people who see few of them.
 func colour(k int) string {
 	all := []string{"#2f6fb7", "#e69138", "#3a8f5c", "#8f5bb3"}
 	return all[k%len(all)]
@@ -194,7 +197,8 @@ func timelinePlots(r Report) []plot {
 	return []plot{rate, running}
 }
 
-// sweepPlots compare runs of several levels of concurrency, a row for each server. They are nil if there is but one level.
+// sweepPlots returns plots that compare several levels of concurrency, a row for each server; nil
+// if there is but one level.
 func sweepPlots(reports []Report) []plot {
 	var levels, names []string
 	cell := map[[2]string]Report{}

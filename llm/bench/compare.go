@@ -26,8 +26,9 @@ type Ratio struct {
 	BMin   float64 `json:"b_min"`
 	BMax   float64 `json:"b_max"`
 	Ratio  float64 `json:"ratio_b_to_a"` // 0: not known
-	// Clear says that the rounds of A and of B do not overlap, in at least three rounds each. By chance alone that happens in one of
-	// ten comparisons of equal servers with three rounds, in one of 126 with five.
+	// Clear reports that the rounds of A and of B do not overlap, with at least three rounds each. With
+	// three rounds that happens by chance alone in one of ten comparisons of equal servers, with five
+	// in one of 126.
 	Clear bool `json:"clear"`
 }
 
@@ -37,10 +38,11 @@ const DefaultRounds = 3
 // minClear is the least number of rounds from which a difference is called clear.
 const minClear = 3
 
-// Compare measures two servers in turns, A B A B …, so that what changes on the machine and the network in the meantime touches both
-// alike. Both get prompts of the same words after different beginnings, so that it works also when they are one server or share a cache.
-// rounds of 0 are DefaultRounds. cfg.Name and cfg.Model are not used; those of a and b are. Errors are as in [Run]; with ctx's error
-// come the rounds so far.
+// Compare measures two servers in turns, A B A B …, so that what changes meanwhile on the machine
+// and the network touches both alike. Both get prompts of the same words after different
+// beginnings, so that it works also when they are one server or share a cache. 0 rounds means
+// DefaultRounds. Compare uses the Name and Model of a and b, not those of cfg. Its errors are those
+// of [Run]; with ctx's error it returns the rounds so far.
 func Compare(ctx context.Context, a, b Target, cfg Config, rounds int, progress func(Progress)) (Comparison, error) {
 	if rounds <= 0 {
 		rounds = DefaultRounds
@@ -117,7 +119,7 @@ func ratios(a, b []Report) []Ratio {
 	return rows
 }
 
-// values are the numbers of the rounds that were measured to their end.
+// values returns the numbers of the rounds that were measured to their end.
 func values(rs []Report, of func(Report) float64) []float64 {
 	var out []float64
 	for _, r := range rs {
@@ -128,7 +130,7 @@ func values(rs []Report, of func(Report) float64) []float64 {
 	return out
 }
 
-// Table is the comparison for a terminal. It ends in a line end.
+// Table returns the comparison for a terminal. It ends in a line end.
 func (c Comparison) Table() string {
 	var b strings.Builder
 	a, other := sideName(c.A, "A"), sideName(c.B, "B")
@@ -147,7 +149,7 @@ func (c Comparison) Table() string {
 	return b.String()
 }
 
-// Verdict says in a word or two which side is better.
+// Verdict returns in a word or two which side is better.
 func (r Ratio) Verdict() string {
 	switch {
 	case !r.Clear:

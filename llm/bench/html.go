@@ -12,8 +12,9 @@ import (
 //go:embed report.html
 var page string
 
-// HTML writes a page about the reports: a summary, charts and all numbers. It refers to nothing outside itself, reads in any browser
-// and prints. Reports of several levels of concurrency are shown against each other.
+// HTML writes a page about the reports: a summary, charts and all numbers. The page refers to
+// nothing outside itself, works in any browser, and prints. It shows reports of several levels of
+// concurrency against each other.
 func HTML(w io.Writer, reports ...Report) error {
 	return writePage(w, nil, reports)
 }

@@ -27,7 +27,8 @@ type session struct {
 	progress func(Progress)
 }
 
-// The vocabulary is counted in so many parts, since all of it need not fit a small window; fewWords of a part tell the chat template's share.
+// The vocabulary is counted in countParts parts, because all of it need not fit a small window. A
+// prompt of fewWords words tells the share of the chat template.
 const (
 	countParts = 4
 	fewWords   = 8
@@ -89,14 +90,16 @@ func prepare(ctx context.Context, srv Server, cfg Config, progress func(Progress
 	return s, nil
 }
 
-// takesIgnoreEOS knows the servers that take ignore_eos by what they say of themselves in /v1/models.
+// takesIgnoreEOS reports whether a server takes ignore_eos, by what it says of itself in /v1/models
+// (owned_by).
 func takesIgnoreEOS(ownedBy string) bool {
 	o := strings.ToLower(ownedBy)
 	return strings.Contains(o, "vllm") || strings.Contains(o, "sglang")
 }
 
-// calibrate asks for one token each after prompts that hold the whole vocabulary once, and returns what the server counts for the chat
-// template alone and for a word on average. A server that tells no usage is taken to count a token a word.
+// calibrate asks for one token each after prompts that hold the whole vocabulary once. It returns
+// what the server counts for the chat template alone, and for a word on average. It takes a server
+// that tells no usage to count a token a word.
 func (s *session) calibrate(ctx context.Context) (base int, perWord float64, err error) {
 	tail := ""
 	if !s.ignore {
@@ -153,8 +156,8 @@ func (s *session) measure(ctx context.Context, cfg Config, round int) (Report, e
 // live is what the requests in progress add up to, for the progress line.
 type live struct{ tokens, running atomic.Int64 }
 
-// load sends cfg.Prompts requests, at most cfg.Concurrency at once, and returns their outcomes when all have ended. After the end of ctx
-// no more are sent.
+// load sends cfg.Prompts requests, at most cfg.Concurrency at once, and returns their outcomes when
+// all have ended. It sends no more after the end of ctx.
 func (s *session) load(ctx context.Context, cfg Config, p Progress) ([]outcome, time.Duration) {
 	p.Name, p.Concurrency, p.Total = cfg.Name, cfg.Concurrency, cfg.Prompts
 	make1 := prompts{seed: cfg.Seed, salt: cfg.Salt, words: s.words, askLong: !s.ignore}
@@ -300,7 +303,8 @@ func (s *session) ask(ctx context.Context, text string, tokens int, start time.T
 		return nil
 	})
 	ended := time.Since(began)
-	// The last event with a choice may have had no text: a bare finish reason. The client timed it, from the same moment.
+	// The last event with a choice may have had no text: a bare finish reason. The client timed it,
+	// from the same moment.
 	if len(o.events) > 0 && res.Elapsed > o.e2el {
 		o.gaps = append(o.gaps, res.Elapsed-o.e2el)
 		o.e2el = res.Elapsed
@@ -320,8 +324,9 @@ func (s *session) ask(ctx context.Context, text string, tokens int, start time.T
 	return o
 }
 
-// verdict says whether a request ended well. An answer without visible text that the server ended properly did: it may be all reasoning, or
-// white space, and its tokens were as much work as any.
+// verdict returns why a request did not end well; nil: it did. So did an answer without visible
+// text that the server ended properly: it may be all reasoning, or white space, and its tokens were
+// as much work as any.
 func verdict(res llm.Result, err error, events int) error {
 	if e, ok := errors.AsType[*llm.Error](err); ok && e.Kind == llm.KindEmpty && events > 0 &&
 		(res.Finish == llm.FinishLength || res.Finish == llm.FinishStop) {

@@ -5,11 +5,13 @@ import (
 	"strings"
 )
 
-// prefixWords are the words before a prompt's own text that are new in every run. Eight of 256 words are 64 bits, and fewer tokens than a
-// block of vLLM's prefix cache (16), so that nothing but the chat template's own words can be found there.
+// prefixWords is how many words before a prompt's own text are new in every run. Eight of 256 words
+// are 64 bits. They are fewer tokens than a block of vLLM's prefix cache (16), so that the cache
+// can find nothing but the chat template's own words.
 const prefixWords = 8
 
-// askLong ends the prompt for servers that do not ignore the end token; a random list of words alone would get a short answer.
+// askLong ends the prompt for servers that do not ignore the end token: a random list of words
+// alone would get a short answer.
 const askLong = "\n\nWrite a very long story with all of these words in it. Do not stop before every word has had a chapter of its own."
 
 // prompts makes the prompts of a run. It is a value: the same one makes the same prompts.
@@ -19,7 +21,7 @@ type prompts struct {
 	askLong    bool
 }
 
-// text is the i-th prompt.
+// text returns the i-th prompt.
 func (p prompts) text(i int) string {
 	words := vocabulary()
 	var b strings.Builder
@@ -40,8 +42,8 @@ func (p prompts) text(i int) string {
 	return b.String()
 }
 
-// arrivals returns when each of n requests arrives, in seconds, the first at 0: a Poisson process of the given rate, stretched so that
-// the mean gap is exactly 1/rate, as vLLM does.
+// arrivals returns when each of n requests arrives, in seconds, the first at 0. It is a Poisson
+// process of the given rate, stretched so that the mean gap is exactly 1/rate, as vLLM does.
 func arrivals(seed uint64, n int, rate float64) []float64 {
 	r := rand.New(rand.NewPCG(seed, 0x61727269))
 	out := make([]float64, n)
@@ -59,7 +61,7 @@ func arrivals(seed uint64, n int, rate float64) []float64 {
 	return out
 }
 
-// vocabulary is 256 short, common English words: one token each for most models.
+// vocabulary returns 256 short, common English words: one token each for most models.
 func vocabulary() []string {
 	return strings.Fields(`able about above across act add after again age ago air all also always among amount and angle animal answer any apple area arm army art
 ask baby back bad ball band bank bar base bath bear beat bed before bell best big bird bit black block blood blow blue board boat body bone book born both

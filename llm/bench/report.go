@@ -11,18 +11,23 @@ import (
 
 // Report is what one run measured. Its JSON is stable: names are never changed, only added.
 //
-// The definitions are those of vllm/benchmarks/serve.py, 0.32 (facts/vllm.md §3). Only requests that ended well count, except in
-// DurationS, Timeline and PeakConcurrency:
-//   - TTFT: from sending the request to its first event. vLLM counts the first event with a choice, which is the chunk that only names the
-//     role; this client hears of the first one with text, reasoning or a token count. On vLLM both come together (facts §1.2).
+// The definitions are those of vllm/benchmarks/serve.py, 0.32 (facts/vllm.md §3). Only requests
+// that ended well count, except in DurationS, Timeline and PeakConcurrency:
+//
+//   - TTFT: from sending the request to its first event. vLLM counts the first event with a choice,
+//     which is the chunk that only names the role. This client hears of the first one with text,
+//     reasoning or a token count. On vLLM both come together (facts §1.2).
 //   - E2EL: from sending the request to its last event with a choice, which the usage chunk is not.
 //   - TPOT: (E2EL − TTFT) / (output tokens − 1), of each request with at least two tokens.
-//   - ITL: the gaps between the events of a request, whatever number of tokens they hold. vLLM counts the gap after the role chunk too,
-//     which is about 0, so that with n tokens its mean is (n−1)/n of ours.
-//   - Output token throughput: the sum of all output tokens, reasoning included, over the duration of the whole run.
+//   - ITL: the gaps between the events of a request, whatever number of tokens they hold. vLLM
+//     counts the gap after the role chunk too, which is about 0, so that with n tokens its mean is
+//     (n−1)/n of ours.
+//   - Output token throughput: the sum of all output tokens, reasoning included, over the duration
+//     of the whole run.
 //
-// Two things are meant better: PeakConcurrency is of any moment (vLLM adds up all that touched the same second, and says 2 of one at
-// a time), and PeakOutputThroughput counts tokens where the server tells its running count (vLLM counts events).
+// Two figures differ on purpose. PeakConcurrency is that of one moment: vLLM adds up all requests
+// that touched the same second, and says 2 of one at a time. PeakOutputThroughput counts tokens
+// where the server tells its running count: vLLM counts events.
 type Report struct {
 	Name      string    `json:"name"`
 	Model     string    `json:"model"`
@@ -36,21 +41,21 @@ type Report struct {
 	IgnoreEOS      bool    `json:"ignore_eos"`
 	Seed           uint64  `json:"seed"`
 
-	Interrupted bool      `json:"interrupted"`         // the run was cancelled: the numbers are of a part of it
+	Interrupted bool      `json:"interrupted"`         // the run was cancelled: this is a part of it
 	Completed   int       `json:"completed_requests"`  // ended well
 	Failed      int       `json:"failed_requests"`     // ended in an error
 	Unfinished  int       `json:"unfinished_requests"` // were in progress when the run was cancelled
-	Short       int       `json:"short_answers"`       // of Completed: the model ended them before their full length
-	Uncounted   int       `json:"uncounted_answers"`   // of Completed: the server told no usage, so their events are counted as tokens
+	Short       int       `json:"short_answers"`       // of Completed: shorter than asked
+	Uncounted   int       `json:"uncounted_answers"`   // of Completed: their events count as tokens
 	Failures    []Failure `json:"failures"`            // the failed by kind, most frequent first
-	DurationS   float64   `json:"duration_s"`          // from before the first request to after the last
-	TotalInput  int       `json:"total_input_tokens"`  // as the server counts them, with its chat template
-	Cached      int       `json:"cached_input_tokens"` // of TotalInput, from the server's prefix cache, if it says so
+	DurationS   float64   `json:"duration_s"`          // from the first request to the last response
+	TotalInput  int       `json:"total_input_tokens"`  // as the server counts, with its template
+	Cached      int       `json:"cached_input_tokens"` // of TotalInput, from the prefix cache, if told
 	TotalOutput int       `json:"total_output_tokens"` // reasoning included
 
 	RequestThroughput    float64 `json:"request_throughput_per_s"`
 	OutputThroughput     float64 `json:"output_throughput_tok_per_s"`
-	PeakOutputThroughput float64 `json:"peak_output_throughput_tok_per_s"` // tokens in the fullest second
+	PeakOutputThroughput float64 `json:"peak_output_throughput_tok_per_s"` // in the fullest second
 	TotalThroughput      float64 `json:"total_throughput_tok_per_s"`       // input and output
 	PeakConcurrency      int     `json:"peak_concurrency"`
 
@@ -70,7 +75,8 @@ type Failure struct {
 	Example string `json:"example"` // the first one's error: server's words, for the operator
 }
 
-// Moment is a piece of the timeline. All pieces of a report have one width but the last, which is longer.
+// Moment is a piece of the timeline. All pieces of a report have the same width but the last, which
+// is longer.
 type Moment struct {
 	FromS     float64 `json:"from_s"` // since the start of the run
 	WidthS    float64 `json:"width_s"`
@@ -90,7 +96,8 @@ type Request struct {
 	Failure      string  `json:"failure_kind"` // empty: it ended well
 }
 
-// InteractiveSpeed is the tokens a second that one reader sees after the first one: 1 / median TPOT. 0: not known.
+// InteractiveSpeed returns the tokens a second that one reader sees after the first one: 1 / median
+// TPOT; 0: not known.
 func (r Report) InteractiveSpeed() float64 {
 	if r.TPOT.MedianMS <= 0 {
 		return 0
@@ -191,7 +198,8 @@ func addFailure(list []Failure, o outcome) []Failure {
 	return list
 }
 
-// peakConcurrency is the most requests that were in progress at one moment. One that ends when another is sent makes room for it.
+// peakConcurrency returns the most requests that were in progress at one moment. A request that
+// ends when another is sent makes room for it.
 func peakConcurrency(outs []outcome) int {
 	type edge struct {
 		at   time.Duration
@@ -210,7 +218,8 @@ func peakConcurrency(outs []outcome) int {
 	return peak
 }
 
-// peakSecond is the most output tokens in one whole second since the first request that ended well, as vLLM cuts them.
+// peakSecond returns the most output tokens in one whole second, counted since the first request
+// that ended well, as vLLM cuts them.
 func peakSecond(outs []outcome) float64 {
 	first := time.Duration(-1)
 	for _, o := range outs {
@@ -236,7 +245,8 @@ func peakSecond(outs []outcome) float64 {
 // timelinePieces is about how many points a chart of a page's width can show.
 const timelinePieces = 60
 
-// timeline cuts the run into pieces of a round width and says what went on in each, failed requests included.
+// timeline cuts the run into pieces of a round width, and counts what went on in each, failed
+// requests included.
 func timeline(outs []outcome, took time.Duration) []Moment {
 	width := roundStep(took.Seconds() / timelinePieces)
 	if width == 0 || len(outs) == 0 {

@@ -55,7 +55,8 @@ func distribution(ds []time.Duration) Distribution {
 	return d
 }
 
-// percentile interpolates linearly between the two nearest ranks, as numpy.percentile does by default. sorted is ascending.
+// percentile interpolates linearly between the two nearest ranks, as numpy.percentile does by
+// default. sorted is ascending.
 func percentile(sorted []float64, p float64) float64 {
 	if len(sorted) == 0 {
 		return 0
@@ -66,7 +67,7 @@ func percentile(sorted []float64, p float64) float64 {
 	return sorted[i] + (sorted[j]-sorted[i])*(at-float64(i))
 }
 
-// median is the 50th percentile of values in any order.
+// median returns the 50th percentile of values in any order.
 func median(values []float64) float64 {
 	v := slices.Clone(values)
 	slices.Sort(v)
@@ -76,8 +77,8 @@ func median(values []float64) float64 {
 // histogramBins is about how many bars a chart of half a page can show.
 const histogramBins = 24
 
-// histogram counts sorted values in bins of a round width, up to the bin that holds upTo; all that is longer is in one last bin, so that
-// a single straggler does not squeeze the rest into one bar.
+// histogram counts sorted values in bins of a round width, up to the bin that holds upTo. All that
+// is longer is in one last bin, so that a single straggler does not squeeze the rest into one bar.
 func histogram(sorted []float64, upTo float64) []Bin {
 	lo, hi := sorted[0], sorted[len(sorted)-1]
 	step := roundStep((upTo - lo) / histogramBins)
@@ -104,8 +105,8 @@ func histogram(sorted []float64, upTo float64) []Bin {
 	return bins
 }
 
-// roundStep returns the smallest of 1, 2, 5 times a power of ten that is not below x; 0 for what is not above a microsecond (in ms),
-// which no clock here can tell from nothing.
+// roundStep returns the smallest of 1, 2, 5 times a power of ten that is not below x. It returns 0
+// for what is not above a microsecond (in ms), which no clock here can tell from nothing.
 func roundStep(x float64) float64 {
 	if !(x > 1e-3) || math.IsInf(x, 0) {
 		return 0
@@ -121,7 +122,7 @@ func roundStep(x float64) float64 {
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// per is n a second, 0 in no time.
+// per returns n a second; 0 for no time.
 func per(n int, d time.Duration) float64 {
 	if d <= 0 {
 		return 0

@@ -11,10 +11,12 @@ const (
 	labelWidth = 40
 )
 
-// Table is the report for a terminal, in the rows and words of `vllm bench serve`, and what they mean. It ends in a line end.
+// Table returns the report for a terminal, in the rows and words of `vllm bench serve`, and what
+// they mean. It ends with a newline.
 func (r Report) Table() string { return Table(r) }
 
-// Table is one table of several reports, a column each, for a sweep or rounds. It is empty for none.
+// Table returns one table of several reports, a column each, for a sweep or rounds. It is empty for
+// none.
 func Table(reports ...Report) string {
 	if len(reports) == 0 {
 		return ""
@@ -106,7 +108,7 @@ func metrics() []metric {
 	}
 }
 
-// explain says in plain lines how fast the servers are, and what the two kinds of speed mean.
+// explain returns plain lines on how fast the servers are, and what the two kinds of speed mean.
 func explain(reports []Report) []string {
 	var out []string
 	for _, r := range reports {
@@ -123,7 +125,8 @@ func explain(reports []Report) []string {
 	return out
 }
 
-// both says that two very different figures of one server are both true; empty: it was not measured with one and with several at once.
+// both explains why two very different speeds of one server are both true; empty: it was not
+// measured both with one request and with several at once.
 func both(reports []Report) string {
 	var alone, crowd *Report
 	for i, r := range reports {
@@ -167,7 +170,7 @@ func speed(r Report) string {
 	return fmt.Sprintf("%.1f tok/s", r.InteractiveSpeed())
 }
 
-// doubts are the reasons not to believe a report as it stands.
+// doubts returns the reasons not to believe a report as it stands.
 func doubts(r Report) []string {
 	var out []string
 	say := func(format string, args ...any) {
@@ -195,7 +198,8 @@ func doubts(r Report) []string {
 	return out
 }
 
-// Benchstat is the report as a line of Go's benchmark format, for benchstat: print one for each round.
+// Benchstat returns the report as a line of Go's benchmark format. For benchstat, print one for
+// each round.
 func (r Report) Benchstat() string {
 	name := strings.Map(func(c rune) rune {
 		if c <= ' ' || c == '/' || c > '~' {

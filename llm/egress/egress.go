@@ -1,11 +1,13 @@
 // Package egress makes the HTTP clients with which the program goes out.
 //
-// It promises:
-//   - No client follows a redirect. Go's own would send a request's body again (307, 308), to another host, from https to http, and its
-//     Authorization to another port of the same host.
-//   - A redirect comes back as a [*RedirectError], which names where it led without user, password, path and query.
+// # Promises
 //
-// Every client of the program comes from here; bot/arch_test.go looks after that.
+//   - No client follows a redirect. Go's own would send a request's body again (307, 308), to
+//     another host, or from https to http, and its Authorization to another port of the same host.
+//   - A redirect comes back as a [*RedirectError]. It names where the redirect led without user,
+//     password, path and query.
+//
+// Every client of the program comes from here: bot/arch_test.go checks that.
 package egress
 
 import (
@@ -14,7 +16,8 @@ import (
 	"net/url"
 )
 
-// New returns a client that follows no redirect. variable is what its operator sets to say where it goes, such as LLM_BASE_URL; empty: nothing.
+// New returns a client that follows no redirect. variable is the one by which an operator says
+// where the client goes, such as LLM_BASE_URL; empty: there is none.
 func New(rt http.RoundTripper, variable string) *http.Client {
 	return Guard(&http.Client{Transport: rt}, variable)
 }
@@ -30,11 +33,12 @@ func Guard(c *http.Client, variable string) *http.Client {
 		next = &http.Transport{Proxy: http.ProxyFromEnvironment}
 	}
 	guarded.Transport = &transport{next: next, variable: variable}
-	guarded.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // none comes so far
+	// transport lets no redirect through so far.
+	guarded.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &guarded
 }
 
-// Transport is what a client of this package sends its requests through, without the guard.
+// Transport returns what a client of this package sends its requests through, without the guard.
 func Transport(c *http.Client) http.RoundTripper {
 	if t, ok := c.Transport.(*transport); ok {
 		return t.next
@@ -42,13 +46,14 @@ func Transport(c *http.Client) http.RoundTripper {
 	return c.Transport
 }
 
-// transport turns redirects into errors before http.Client sees them: its own errors repeat the address, query and all.
+// transport turns redirects into errors before http.Client sees them. The errors of http.Client
+// repeat the address, query and all.
 type transport struct {
 	next     http.RoundTripper
 	variable string
 }
 
-// RoundTrip is part of http.RoundTripper.
+// RoundTrip implements http.RoundTripper.
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := t.next.RoundTrip(req)
 	if err != nil {
@@ -74,14 +79,14 @@ func (t *transport) CloseIdleConnections() {
 	}
 }
 
-// RedirectError says that a server answered a request with the wish to have it sent elsewhere. It was not.
+// RedirectError reports that a server wanted a request to be sent elsewhere. It was not.
 type RedirectError struct {
 	Status   int
 	To       *url.URL // where; nil: it did not say. It may hold secrets: print Target
 	Variable string   // what is to be changed if that is right; empty: nothing
 }
 
-// Target is where the redirect led: scheme and host.
+// Target returns where the redirect led: scheme and host.
 func (e *RedirectError) Target() string {
 	if e.To == nil || e.To.Host == "" {
 		return "nowhere"
@@ -89,7 +94,7 @@ func (e *RedirectError) Target() string {
 	return Origin(e.To)
 }
 
-// Error is for the log and the terminal.
+// Error returns a text for the log and the terminal.
 func (e *RedirectError) Error() string {
 	s := fmt.Sprintf("the server redirects to %s (HTTP %d), which is not followed", e.Target(), e.Status)
 	if e.Variable != "" {
@@ -98,7 +103,7 @@ func (e *RedirectError) Error() string {
 	return s
 }
 
-// Hint is the next step.
+// Hint returns the next step.
 func (e *RedirectError) Hint() string {
 	if e.Variable == "" {
 		return ""
@@ -109,7 +114,7 @@ func (e *RedirectError) Hint() string {
 // longestHost is how much of a host name is printed; no name in use is longer.
 const longestHost = 253
 
-// Origin is an address without what may be secret in it: scheme and host, the port with it.
+// Origin returns an address without what may be secret in it: scheme and host, the port with it.
 func Origin(u *url.URL) string {
 	host := u.Host
 	if len(host) > longestHost {
@@ -118,7 +123,7 @@ func Origin(u *url.URL) string {
 	return fmt.Sprintf("%s://%s", u.Scheme, printable(host))
 }
 
-// printable is text with what could steer a terminal as Go writes it.
+// printable returns text with what could steer a terminal as Go writes it.
 func printable(s string) string {
 	quoted := fmt.Sprintf("%+q", s)
 	return quoted[1 : len(quoted)-1]

@@ -14,7 +14,8 @@ var (
 	reWords  = regexp.MustCompile(`(?i)\bin (\d+|one|two|three|four|five|six|seven|eight|nine|ten) words?\b`)
 	reTokens = regexp.MustCompile(`(?i)\b(\d[\d,]*) tokens?\b`)
 	reSay    = regexp.MustCompile(`(?is)^(?:say|echo|repeat)(?: exactly)?: ?(.+)$`)
-	reName   = regexp.MustCompile(`^(\p{Lu}[\p{L}\p{N} .'_-]{0,40}|[\p{Ll}\p{N}][\p{L}\p{N}._-]{0,40}): `) // Slack's display names are often in small letters
+	// Slack's display names are often in small letters.
+	reName = regexp.MustCompile(`^(\p{Lu}[\p{L}\p{N} .'_-]{0,40}|[\p{Ll}\p{N}][\p{L}\p{N}._-]{0,40}): `)
 )
 
 const maxAskedTokens = 100_000
@@ -51,11 +52,12 @@ func readThread(c *Chat) thread {
 	return t
 }
 
-// DefaultAnswer is what the simulated model says: Markdown that takes up the question, says who asked, and what was
-// asked before, so that a test can see which context arrived. The same chat gives the same answer.
+// DefaultAnswer returns what the simulated model says. It is Markdown that takes up the question,
+// and says who asked and what was asked before, so that a test can see which context arrived. The
+// same chat gives the same answer.
 //
-// "in 5 words" gives five words, "600 tokens" an answer of exactly 600 completion tokens (the end token included),
-// "say: X" gives X. Words like "table", "code" and "list" choose what is in it.
+// "in 5 words" gives five words, "600 tokens" an answer of exactly 600 completion tokens (the end
+// token included), "say: X" gives X. Words like "table", "code" and "list" choose what is in it.
 func DefaultAnswer(c *Chat) string {
 	t := readThread(c)
 	if m := reSay.FindStringSubmatch(t.question); m != nil {
@@ -123,7 +125,7 @@ func sized(t thread, n int) string {
 	return out
 }
 
-// filler is an endless supply of one-token words.
+// filler returns an endless supply of one-token words.
 func filler(i int) string {
 	list := strings.Fields("it works best when each part is small and can be tested on its own then the whole holds up under load too so")
 	return " " + list[i%len(list)]
@@ -233,7 +235,7 @@ func tableSection(t thread) string {
 		"| Fast | 875 tok/s | 2 weeks | for batches |\n| Exotic | ? | ? | not yet |\n\nThe first row is right for *one* reader, the second for *many* at once."
 }
 
-// topic is the longest word of the question.
+// topic returns the longest word of the question.
 func topic(q string) string {
 	best := "this"
 	for w := range strings.FieldsFuncSeq(q, func(r rune) bool { return classOf(r) != classLetter }) {
@@ -250,7 +252,7 @@ func hash(s string) uint32 {
 	return h.Sum32()
 }
 
-// thought is what a reasoning model thinks before the answer.
+// thought returns what a reasoning model thinks before the answer.
 func thought(c *Chat) string {
 	t := readThread(c)
 	out := "The user asks about " + topic(t.question) + ". "

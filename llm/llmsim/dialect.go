@@ -10,11 +10,11 @@ type Dialect string
 
 // The dialects. Facts: vllm.md §1 and §4; testdata/ has transcripts of most.
 const (
-	VLLM010   Dialect = "vllm-0.10"      // ≤ 0.11.0: reasoning_content, old error texts, old metric names
-	VLLM012   Dialect = "vllm-0.12"      // 0.11.1–0.15: reasoning and reasoning_content, both with the same text
+	VLLM010   Dialect = "vllm-0.10"      // ≤ 0.11.0: reasoning_content, old errors and metrics
+	VLLM012   Dialect = "vllm-0.12"      // 0.11.1–0.15: reasoning in both fields, the same text
 	VLLM032   Dialect = "vllm-0.32"      // ≥ 0.16: reasoning. The default
 	VLLM033   Dialect = "vllm-0.33"      // kv_transfer_params, weight_versions, compact error events
-	GPTOSS    Dialect = "vllm-gptoss"    // 0.32 with gpt-oss: always thinks, 20 tokens a chunk, Harmony's limits
+	GPTOSS    Dialect = "vllm-gptoss"    // 0.32 with gpt-oss: thinks, 20 tokens a chunk, Harmony
 	Rust032   Dialect = "vllm-rust-0.32" // the Rust front end: nulls omitted, string codes
 	Rust033   Dialect = "vllm-rust-0.33" // the same with the Python errors
 	Ollama    Dialect = "ollama"
@@ -39,12 +39,13 @@ type Wire struct {
 	NoSpace      bool // data:{…}
 	EventLines   bool // event: message before each data line
 	ThinkTags    bool // reasoning comes as <think>…</think> in the content
-	Ragged       bool // text is cut at random places of 1–5 runes instead of tokens; each counts as a token
+	Ragged       bool // text is cut into 1–5 runes instead of tokens; each counts as one
 	TextInFinish bool // the last text comes in the finish chunk
 	UsageInLast  bool // usage in the finish chunk instead of one of its own
 	EmptyDeltas  bool // an empty delta after each third token
 	NoDone       bool // no [DONE]
-	// Interval is how many tokens a chunk carries after the first, which comes alone (--stream-interval); 0: one.
+	// Interval is how many tokens a chunk carries after the first, which comes alone
+	// (--stream-interval); 0: one.
 	Interval int
 	// KeepAlive sends a comment after so much silence; 0: what the dialect does.
 	KeepAlive time.Duration

@@ -47,7 +47,7 @@ type encoder struct {
 
 // chunk appends the JSON of one event.
 func (e *encoder) chunk(b []byte, p piece) []byte {
-	if p.kind == pieceRole && e.tokens > 0 { // the role chunk tells of no token yet, though it comes with the first
+	if p.kind == pieceRole && e.tokens > 0 { // it tells of no token yet
 		was, thoughts := e.tokens, e.thoughts
 		e.tokens, e.thoughts = 0, 0
 		defer func() { e.tokens, e.thoughts = was, thoughts }()
@@ -155,7 +155,7 @@ func (e *encoder) vllm(b []byte, p piece) []byte {
 	return append(b, '}')
 }
 
-// vllmUsage is the final usage: nulls omitted.
+// vllmUsage returns the final usage: nulls omitted.
 func (e *encoder) vllmUsage(b []byte) []byte {
 	b = e.counts(b)
 	if e.details {
@@ -265,7 +265,7 @@ func (e *encoder) timings(b []byte) []byte {
 		e.cached, max(e.prompt-e.cached, 1), pms, pms/pn, 1000*pn/pms, e.tokens, gms, gms/gn, 1000*gn/gms)
 }
 
-// openAI is the plain form: SGLang, LM Studio, TGI.
+// openAI returns the plain form: SGLang, LM Studio, TGI.
 func (e *encoder) openAI(b []byte, p piece) []byte {
 	if e.firstHeaders {
 		e.created = time.Now().Unix() // SGLang's changes from chunk to chunk
@@ -295,7 +295,8 @@ func (e *encoder) openAI(b []byte, p piece) []byte {
 	return append(b, '}')
 }
 
-// appendString appends s as JSON, raw UTF-8 and without HTML escapes, as all these servers write it.
+// appendString appends s as JSON in the form in which all these servers write it: raw UTF-8 without
+// HTML escapes.
 func appendString(b []byte, s string) []byte {
 	simple := utf8.ValidString(s)
 	for i := 0; simple && i < len(s); i++ {

@@ -55,7 +55,8 @@ func (c *call) fail(st Step) error {
 		return errDone
 	}
 	switch {
-	case c.enc.family == familyOllama: // a chunk without a model, then the end (real/ollama-runner_killed_stream.sse)
+	// A chunk without a model, then the end (real/ollama-runner_killed_stream.sse).
+	case c.enc.family == familyOllama:
 		c.enc.model = ""
 		if err := c.send(piece{kind: pieceText}); err != nil {
 			return err

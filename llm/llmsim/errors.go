@@ -58,10 +58,11 @@ func (s *Server) unknownModel(name string, sh shape) *apiError {
 	return e
 }
 
-// maxCharsPerToken is vLLM's bound: a prompt of more than 32 characters for each token of context is refused unread.
+// maxCharsPerToken is vLLM's bound: it refuses a prompt of more than 32 characters for each token
+// of context unread.
 const maxCharsPerToken = 32
 
-// checkWindow is what the server says when prompt and max_tokens do not fit, nil when it takes them.
+// checkWindow returns what the server says when prompt and max_tokens do not fit; nil: they fit.
 func (s *Server) checkWindow(c *Chat, prompt, chars int, sh shape) *apiError {
 	limit := s.cfg.MaxModelLen
 	what := fmt.Sprintf("This model's maximum context length is %d tokens. However, ", limit)
@@ -117,7 +118,8 @@ func (s *Server) checkWindowRust(prompt, limit int, what string, sh shape) *apiE
 	return nil
 }
 
-// body is the error in the dialect's form; sep is what stands after colons and commas (a space in vLLM's SSE errors).
+// body returns the error in the dialect's form. sep stands after colons and commas (a space in
+// vLLM's SSE errors).
 func (e *apiError) body(form errorForm, sep string) []byte {
 	q := func(s string) string { return string(appendString(nil, s)) }
 	param := "null"

@@ -11,10 +11,11 @@ import (
 
 // Fixture serves the file name of fsys byte for byte, whatever is asked.
 //
-// A raw capture (*.http) goes out as it came off its server, headers and chunk framing included, over a connection
-// that is then closed: one that was cut is cut here. The body of the request is read first. Other files go out as a
-// body with the content type of their ending, one event of an *.sse to an HTTP chunk, and with status 200 unless the
-// name says otherwise (http_404_model.json). It panics if there is no such file: fixtures belong to tests.
+// It sends a raw capture (*.http) as it came off its server, headers and chunk framing included,
+// over a connection that it then closes: one that was cut is cut here. It reads the body of the
+// request first. It sends other files as a body with the content type of their ending, one event of
+// an *.sse to an HTTP chunk, and with status 200 unless the name says otherwise
+// (http_404_model.json). It panics if there is no such file: fixtures belong to tests.
 func Fixture(fsys fs.FS, name string) http.Handler {
 	data, err := fs.ReadFile(fsys, name)
 	if err != nil {
@@ -46,7 +47,8 @@ func Fixture(fsys fs.FS, name string) http.Handler {
 	})
 }
 
-// fixtureStatus finds the HTTP status in a file name like http_404_model.json or other_nginx_502.html.
+// fixtureStatus finds the HTTP status in a file name like http_404_model.json or
+// other_nginx_502.html.
 func fixtureStatus(base string) int {
 	if m := regexp.MustCompile(`(?:^|[_-])([45]\d\d)(?:[_.]|$)`).FindStringSubmatch(base); m != nil {
 		if n, err := strconv.Atoi(m[1]); err == nil {

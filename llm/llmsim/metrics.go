@@ -119,7 +119,7 @@ func (x *exposer) num(v float64) string {
 	return pyFloat(v)
 }
 
-// family writes a gauge or counter; values go by their extra labels, in the order given.
+// family writes a gauge or counter: a value for each of its extra labels, in the order given.
 func (x *exposer) family(name, help, typ string, series ...sample) {
 	full := name
 	if typ == "counter" {
@@ -171,17 +171,18 @@ func (x *exposer) bucketLabels(le string) string {
 	return strings.Replace(x.labels, `",model_name`, `",le="`+le+`",model_name`, 1)
 }
 
-// kvSize is how many tokens the simulated KV cache holds: some requests of full length.
+// kvSize returns how many tokens the simulated KV cache holds: some requests of full length.
 func (s *Server) kvSize() int { return 4 * max(s.cfg.MaxModelLen, 1<<14) }
 
-// exposition is the answer of /metrics.
+// exposition returns the answer of /metrics.
 func (s *Server) exposition() (string, []byte, *apiError) {
 	if s.cfg.Dialect == VLLMRoute {
 		return "text/plain; version=0.0.4; charset=utf-8", s.routerMetrics(), nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	model := string(appendString(nil, s.cfg.Model)) // Prometheus escapes labels as JSON escapes these characters
+	// Prometheus escapes labels as JSON escapes these characters.
+	model := string(appendString(nil, s.cfg.Model))
 	x := exposer{labels: `engine="0",model_name=` + model, created: float64(s.start.UnixMicro()) / 1e6}
 	if s.shape.family == familyRust {
 		x.open, x.labels = true, `model_name=`+model+`,engine="0"`
@@ -265,7 +266,7 @@ func (x *exposer) plain(name, help string, v float64) {
 	fmt.Fprintf(&x.b, "%s %s\n", name, pyFloat(v))
 }
 
-// routerMetrics is what production-stack's router re-exports.
+// routerMetrics returns what production-stack's router re-exports.
 func (s *Server) routerMetrics() []byte {
 	x := exposer{labels: `server="http://10.0.0.1:8000"`}
 	x.family("vllm:num_requests_running", "Number of running requests", "gauge", one(s.Running()))

@@ -28,7 +28,7 @@ type call struct {
 	enc  encoder
 	wire Wire
 	brk  chan Tape // one interruption
-	then Tape      // what came through brk
+	then Tape      // the tape that brk brought
 
 	limit   int // tokens
 	buf     []byte
@@ -87,7 +87,8 @@ func (c *call) play(t Tape) {
 	c.end(err)
 }
 
-// run plays a tape to its end and completes the answer. A whole tape ends as a model ends, with a last token of its own.
+// run plays a tape to its end and completes the answer. A whole tape ends as a model ends, with a
+// last token of its own.
 func (c *call) run(t Tape, whole bool) error {
 	for _, st := range t {
 		if c.finished && (st.op == opText || st.op == opReason || st.op == opFinish) {
@@ -177,7 +178,8 @@ func (c *call) stream(text string, thought bool) error {
 	return nil
 }
 
-// token generates one token: it waits until it is due, counts it, and sends it or lets it wait for a fuller chunk.
+// token generates one token: it waits until the token is due, counts it, and sends it or keeps it
+// for a fuller chunk.
 func (c *call) token(text string, thought bool) error {
 	if err := c.await(); err != nil {
 		return err
@@ -220,7 +222,8 @@ func (c *call) add(text string, thought bool) {
 	c.pendN++
 }
 
-// holdBack takes in a token and returns what of the text may be sent: not yet what may become a stop string.
+// holdBack takes in a token and returns the part of the text that may be sent. It holds back what
+// may become a stop string.
 func (c *call) holdBack(text string) (out, stop string) {
 	c.full += text
 	longest, at := 0, -1
@@ -255,7 +258,7 @@ func (c *call) await() error {
 	return c.pauseUntil(c.due)
 }
 
-// prefill is the wait before the first token.
+// prefill returns the wait before the first token.
 func (c *call) prefill() error {
 	if c.prefilled {
 		return c.ctx.Err()
@@ -268,7 +271,8 @@ func (c *call) prefill() error {
 	return nil
 }
 
-// lastToken ends the answer as the model does: the end token takes its time and counts. With ignore_eos it goes on.
+// lastToken ends the answer as the model does: the end token takes its time and counts. With
+// ignore_eos the answer goes on.
 func (c *call) lastToken(whole bool) error {
 	if !whole {
 		return c.finish("stop", "")

@@ -232,7 +232,7 @@ func (s *Server) forget(c *call) {
 	delete(s.live, c)
 }
 
-// defaultTape is the answer of a request for which nothing was scripted.
+// defaultTape returns the answer of a request for which nothing was scripted.
 func (s *Server) defaultTape(c *Chat, sh shape) Tape {
 	if s.cfg.Script != nil {
 		if t := s.cfg.Script(c); len(t) > 0 {
@@ -252,7 +252,8 @@ func (s *Server) defaultTape(c *Chat, sh shape) Tape {
 	return Tape{text}
 }
 
-// rest is what of an answer comes after the part that is written already. What differs from it is not written again.
+// rest returns the part of an answer that follows what is written already. Where partial differs
+// from answer, it stands for as much of it, and is not written again.
 func rest(answer, partial string) string {
 	if after, ok := strings.CutPrefix(answer, partial); ok {
 		return after

@@ -1,11 +1,13 @@
 // Package llmsim is a simulated vLLM server, as an http.Handler.
 //
-// It answers chat completions with Markdown at a given speed, in the byte shape of vLLM 0.32 and of the other servers
-// and versions that [Dialect] names, with exact usage; it keeps a queue, metrics and a prefix cache as vLLM does; and
-// by script it breaks in every way we have seen a server break ([Tape]). [Fixture] replays captured transcripts.
+// It answers chat completions with Markdown at a given speed, in the byte shape of vLLM 0.32 and of
+// the other servers and versions that [Dialect] names, with exact usage. It keeps a queue, metrics
+// and a prefix cache as vLLM does. By script it breaks in every way in which we have seen a server
+// break ([Tape]). [Fixture] replays captured transcripts.
 //
-// It is a witness for the client, so it shares no code with it: it imports nothing but the standard library. It waits
-// by timers and request contexts only, starts no goroutine of its own, and therefore runs in a testing/synctest bubble.
+// It is a witness for the client, so it shares no code with it, and imports nothing but the
+// standard library. It waits by timers and request contexts only, and starts no goroutine of its
+// own: therefore it runs in a testing/synctest bubble.
 package llmsim
 
 import (
@@ -17,8 +19,8 @@ import (
 	"time"
 )
 
-// KeepAliveIdle is how long vLLM lets a connection idle before it closes it (VLLM_HTTP_TIMEOUT_KEEP_ALIVE, facts §1.1).
-// A handler cannot do that; set http.Server.IdleTimeout to it.
+// KeepAliveIdle is how long vLLM keeps an idle connection open (VLLM_HTTP_TIMEOUT_KEEP_ALIVE, facts
+// §1.1). A handler cannot close one; set http.Server.IdleTimeout to it.
 const KeepAliveIdle = 5 * time.Second
 
 const (
@@ -29,7 +31,8 @@ const (
 	keptRequests    = 1024
 )
 
-// Config says how the simulated server behaves. The zero value is a vLLM 0.32 that serves the model "llmsim".
+// Config says how the simulated server behaves. The zero value is a vLLM 0.32 that serves the model
+// "llmsim".
 type Config struct {
 	Model   string   // the served name; empty: llmsim
 	Aliases []string // further served names
@@ -39,9 +42,11 @@ type Config struct {
 	Speed float64
 	// FirstToken is the time from being scheduled to the first token. It does not include the queue.
 	FirstToken time.Duration
-	// Parallel is how many requests run at once (vLLM's --max-num-seqs); 0: 256. More wait, with their headers already sent.
+	// Parallel is how many requests run at once (vLLM's --max-num-seqs); 0: 256. More wait, with their
+	// headers already sent.
 	Parallel int
-	// MaxQueued refuses a request with 503 when so many are running or waiting (--max-num-queued-reqs); 0: no limit.
+	// MaxQueued is how many requests may run or wait (--max-num-queued-reqs). The server refuses more
+	// with 503; 0: no limit.
 	MaxQueued int
 	APIKey    string // if set, /v1 wants it as a bearer token
 	Version   string // what /version says; empty: the dialect's own
@@ -57,7 +62,8 @@ type Config struct {
 
 	// Answer returns the answer's text; nil: [DefaultAnswer]. It must be safe for concurrent use.
 	Answer func(*Chat) string
-	// Script returns what to play for a request; nil or an empty tape: the answer's text. [Server.Next] comes before it.
+	// Script returns what to play for a request; nil or an empty tape: the answer's text.
+	// [Server.Next] comes before it.
 	Script func(*Chat) Tape
 }
 
@@ -71,10 +77,14 @@ const (
 	BadGateway       // 502 with nginx's HTML on every path
 	Unavailable      // 503 with nginx's HTML on every path
 	Loading          // 503 "Loading model", as llama.cpp
-	Draining         // SIGTERM with --shutdown-timeout: chats get 500 "cannot schedule new futures after shutdown", the rest is well
-	Hanging          // takes every request and never answers it
-	EngineDead       // chats get 500 "EngineCore encountered an issue…", /health an empty 503
-	HugeMetrics      // /metrics has 31 MB: the page of a router in front of many engines, or of something else; the rest is well
+	// Draining got a SIGTERM with --shutdown-timeout: chats get 500 "cannot schedule new futures after
+	// shutdown", the rest is well.
+	Draining
+	Hanging    // takes every request and never answers it
+	EngineDead // chats get 500 "EngineCore encountered an issue…", /health an empty 503
+	// HugeMetrics has a /metrics of 31 MB: the page of a router in front of many engines, or of
+	// something else. The rest is well.
+	HugeMetrics
 )
 
 // Request is a chat completion that came in.
@@ -118,7 +128,8 @@ type Server struct {
 	m        metrics
 }
 
-// Script is a tape with the dialect and the wire it is played in; their zero values are the server's own.
+// Script is a tape with the dialect and the wire in which it is played. Their zero values are the
+// server's own.
 type Script struct {
 	Tape    Tape
 	Dialect Dialect
@@ -165,16 +176,17 @@ func (s *Server) SetMode(m Mode) {
 	s.mode = m
 }
 
-// SetSpeed changes the speed, also of running answers, from their next token on. Units as in Config.Speed.
+// SetSpeed changes the speed, also of running answers, from their next token on. Its unit is that
+// of Config.Speed.
 func (s *Server) SetSpeed(tokensPerSecond float64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.speed = cmp.Or(tokensPerSecond, defaultSpeed)
 }
 
-// Interrupt makes every running and waiting request play t from now on instead of its own tape: Tape{Cut()} is a
-// killed process, Tape{Finish("abort")} a SIGTERM, Tape{EngineDeath()} a dead engine. It does not wait for them.
-// It returns how many there were.
+// Interrupt makes every running and waiting request play t from now on instead of its own tape:
+// Tape{Cut()} is a killed process, Tape{Finish("abort")} a SIGTERM, Tape{EngineDeath()} a dead
+// engine. It does not wait for them, and returns how many there were.
 func (s *Server) Interrupt(t Tape) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -187,7 +199,8 @@ func (s *Server) Interrupt(t Tape) int {
 	return len(s.live)
 }
 
-// Requests returns the chat completions so far in the order they came, refused ones too; of very many, the last 1024.
+// Requests returns the chat completions so far in the order in which they came, refused ones too;
+// of very many, the last 1024.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -246,7 +259,7 @@ func (s *Server) note(r *Request, fLocked func(*Request)) {
 	fLocked(r)
 }
 
-// interval is the time between two tokens; 0: no wait.
+// interval returns the time between two tokens; 0: no wait.
 func (s *Server) interval() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()

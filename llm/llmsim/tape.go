@@ -5,10 +5,12 @@ import (
 	"time"
 )
 
-// Tape is what the server does for one request, step by step. A tape that ends by itself is completed as a healthy
-// server would: finish reason "stop", usage if it was asked for, [DONE]. A tape may send nothing at all.
+// Tape is what the server does for one request, step by step. The server completes a tape that ends
+// by itself as a healthy one would: finish reason "stop", usage if it was asked for, [DONE]. A tape
+// may send nothing at all.
 //
-// max_tokens and stop strings apply to [Text] and [Reason] steps only; what they leave of a tape is skipped.
+// max_tokens and stop strings apply to [Text] and [Reason] steps only. What they leave of a tape is
+// skipped.
 type Tape []Step
 
 // Step is one thing that happens. Make it with the functions below.
@@ -55,7 +57,8 @@ func Chunk(s string, n int) Step { return Step{op: opChunk, text: s, n: n} }
 // Thought sends s at once in one delta of reasoning; it counts as n tokens.
 func Thought(s string, n int) Step { return Step{op: opThought, text: s, n: n} }
 
-// Role sends the role chunk now, ahead of the first token. Without it the role comes with the first output, as in vLLM.
+// Role sends the role chunk now, ahead of the first token. Without it the role comes with the first
+// output, as in vLLM.
 func Role() Step { return Step{op: opRole} }
 
 // Raw sends s as it is, in an HTTP chunk of its own.
@@ -64,16 +67,18 @@ func Raw(s string) Step { return Step{op: opRaw, text: s} }
 // Comment sends the SSE comment ": s".
 func Comment(s string) Step { return Step{op: opComment, text: s} }
 
-// Wait lets time pass. Headers are sent before it, in the dialects that do so; keep-alive comments go on.
+// Wait lets time pass. The dialects that do so send their headers first. Keep-alive comments go on.
 func Wait(d time.Duration) Step { return Step{op: opWait, d: d} }
 
 // HoldHeaders, as the first step, sends the headers only after d.
 func HoldHeaders(d time.Duration) Step { return Step{op: opHold, d: d} }
 
-// Stall is silent until the client goes away or [Server.Interrupt] comes; keep-alive comments go on.
+// Stall stays silent until the client goes away or [Server.Interrupt] comes. Keep-alive comments go
+// on.
 func Stall() Step { return Step{op: opStall} }
 
-// Finish sends the finish chunk; the tape then goes on (usage, [DONE]) unless the next step says otherwise.
+// Finish sends the finish chunk. The tape then goes on (usage, [DONE]) unless the next step says
+// otherwise.
 func Finish(reason string) Step { return Step{op: opFinish, text: reason} }
 
 // Usage sends the usage chunk, also unasked.
@@ -82,16 +87,16 @@ func Usage() Step { return Step{op: opUsage} }
 // Done sends [DONE] and ends the answer, whatever is missing before it.
 func Done() Step { return Step{op: opDone} }
 
-// Fail sends an error event in the form of the dialect, then [DONE] where the dialect does so, and ends the answer.
-// Without streaming it is an HTTP error of that code.
+// Fail sends an error event in the form of the dialect, then [DONE] where the dialect does so, and
+// ends the answer. Without streaming it is an HTTP error of that code.
 func Fail(code int, typ, message string) Step {
 	return Step{op: opError, n: code, d: 0, text: typ + "\x00" + message}
 }
 
-// EngineDeath is the error event of a vLLM whose engine process died.
+// EngineDeath returns the error event of a vLLM whose engine process died.
 func EngineDeath() Step { return Step{op: opError, n: http.StatusInternalServerError} }
 
-// HarmonyError is the error event of gpt-oss when its output cannot be parsed (facts §1.3).
+// HarmonyError returns the error event of gpt-oss when its output cannot be parsed (facts §1.3).
 func HarmonyError() Step {
 	return Fail(http.StatusInternalServerError, "InternalServerError", "Unexpected token 200002 while expecting start token 200006")
 }
@@ -105,12 +110,12 @@ func EOF() Step { return Step{op: opEOF} }
 // Refuse, as the first step, closes the connection without an answer.
 func Refuse() Step { return Step{op: opRefuse} }
 
-// Reply, as the first step, is the whole answer: a status, a content type and a body.
+// Reply, as the first step, sends the whole answer: a status, a content type and a body.
 func Reply(status int, contentType, body string) Step {
 	return Step{op: opReply, n: status, text: body, h: http.Header{"Content-Type": {contentType}}}
 }
 
-// Nginx502 is what a proxy says when the server behind it is away.
+// Nginx502 returns what a proxy says when the server behind it is away.
 func Nginx502() Step { return Reply(http.StatusBadGateway, "text/html", nginx("502 Bad Gateway")) }
 
 func nginx(title string) string {

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// ParseTape reads the text form of a tape, one step a line; empty lines and those that begin with # are skipped:
+// ParseTape reads the text form of a tape, one step a line. It skips empty lines and those that
+// begin with #:
 //
 //	text WORDS | reason WORDS      token by token, at the server's speed
 //	chunk WORDS | thought WORDS    one delta, counted as one token
@@ -16,7 +17,8 @@ import (
 //	error CODE TYPE MESSAGE
 //	reply CODE CONTENT-TYPE BODY
 //
-// WORDS, TEXT, MESSAGE and BODY may be a Go string in double quotes, for leading spaces and line ends.
+// WORDS, TEXT, MESSAGE and BODY may be a Go string in double quotes, for leading spaces and line
+// ends.
 func ParseTape(s string) (Tape, error) {
 	var t Tape
 	n := 0
@@ -86,7 +88,7 @@ func parseStep(line string) (Step, error) {
 	return Step{}, fmt.Errorf("unknown step %q", word)
 }
 
-// bareStep is a step without an argument.
+// bareStep returns a step without an argument.
 func bareStep(word string) (Step, bool) {
 	st, ok := map[string]Step{
 		"role": Role(), "usage": Usage(), "done": Done(), "cut": Cut(), "eof": EOF(), "stall": Stall(), "refuse": Refuse(),

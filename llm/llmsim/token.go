@@ -7,9 +7,10 @@ import (
 	"unicode/utf8"
 )
 
-// The tokenizer cuts text as byte-pair tokenizers do on average: a word with the space before it is one token up to
-// pieceRunes runes, longer words are several; digits go in threes, other signs alone, line ends by themselves. About
-// four characters a token in English. Joining the tokens of a text gives the text.
+// The tokenizer cuts text as byte-pair tokenizers do on average, into about four characters a token
+// in English. A word of at most pieceRunes runes is one token with the space before it; longer
+// words are several. Digits go in threes, other signs alone, line ends by themselves. Joining the
+// tokens of a text gives the text.
 const (
 	pieceRunes = 7
 	digitRunes = 3
@@ -50,7 +51,7 @@ func Tokens(s string) []string {
 	return out
 }
 
-// CountTokens is len(Tokens(s)) without the slice.
+// CountTokens returns len(Tokens(s)) without the slice.
 func CountTokens(s string) int {
 	n := 0
 	for s != "" {
@@ -60,7 +61,7 @@ func CountTokens(s string) int {
 	return n
 }
 
-// tokenLen is the length in bytes of the first token of s, at least 1 for a non-empty s.
+// tokenLen returns the length in bytes of the first token of s, at least 1 for a non-empty s.
 func tokenLen(s string) int {
 	n := 0
 	if strings.HasPrefix(s, " ") { // one space belongs to the word after it
@@ -83,7 +84,8 @@ func tokenLen(s string) int {
 	case classLine:
 		return run(s, n, c, 2)
 	default:
-		if r == '-' || r == '=' || r == '`' || r == '#' || r == '*' || r == '|' || r == '/' { // runs of signs are one token in practice
+		// Runs of signs are one token in practice.
+		if r == '-' || r == '=' || r == '`' || r == '#' || r == '*' || r == '|' || r == '/' {
 			end := n + size
 			for end < len(s) && s[end] == byte(r) && end-n < 16 {
 				end++
@@ -122,8 +124,9 @@ func ragged(s string) []string {
 	return out
 }
 
-// promptTokens renders a chat as a ChatML template does and cuts it into tokens. Earlier turns give the same tokens
-// when later ones are added, so that the prefix cache works. With open, the last message is not closed.
+// promptTokens renders a chat as a ChatML template does and cuts it into tokens. Earlier turns give
+// the same tokens when later ones are added, so that the prefix cache works. With open, the last
+// message is not closed.
 func promptTokens(ms []Message, generation, open bool) []string {
 	var out []string
 	for i, m := range ms {
@@ -158,8 +161,8 @@ func tokenID(tok string) int {
 	return int(h.Sum32() % vocabulary)
 }
 
-// cacheLocked looks a prompt up in the prefix cache and adds it: how many leading tokens lay in full known blocks. The
-// last token is always computed, as in vLLM.
+// cacheLocked looks a prompt up in the prefix cache and adds it. It returns how many leading tokens
+// lay in full known blocks. The last token is always computed, as in vLLM.
 func (s *Server) cacheLocked(tokens []string) int {
 	h := fnv.New64a()
 	hit, known := 0, true

@@ -1,8 +1,9 @@
 // Package turntest says what a turn.Store has to do, as tests that every store runs.
 //
-// TestStore and TestPair run outside synctest bubbles, against real databases too; TestBubble runs the same cases each in a bubble of its
-// own, for stores that do no network I/O. The suite waits by events, never by sleeping; patience bounds how long a store may take to
-// tell a change (PostgreSQL behind PgBouncer polls once a second).
+// TestStore and TestPair run outside synctest bubbles, against real databases too; TestBubble runs
+// the same cases each in a bubble of its own, for stores that do no network I/O. The suite waits by
+// events, never by sleeping; patience bounds how long a store may take to tell a change (PostgreSQL
+// behind PgBouncer polls once a second).
 package turntest
 
 import (
@@ -55,7 +56,8 @@ func tests() []test {
 	}
 }
 
-// TestStore runs the suite. open returns a fresh store without records each time and arranges for whatever has to be cleaned up.
+// TestStore runs the suite. open returns a fresh store without records each time and arranges for
+// whatever has to be cleaned up.
 func TestStore(t *testing.T, open func(t *testing.T) turn.Store) {
 	t.Helper()
 	for _, tc := range tests() {
@@ -391,7 +393,8 @@ func testManyKeys(t *testing.T, p pair) {
 	v.stop(t)
 }
 
-// testFnEnds lets the race detector see whether fn still runs when Update has returned, also by its context.
+// testFnEnds lets the race detector see whether fn still runs when Update has returned, also by its
+// context.
 func testFnEnds(t *testing.T, p pair) {
 	var wg sync.WaitGroup
 	for range 4 {

@@ -40,7 +40,8 @@ func testWatchLast(t *testing.T, p pair) {
 	}
 	set(t, p.a, "k", []byte("last"))
 	v.is(t, "k", "last")
-	// What is left as it is, or fails, changes nothing; a change back to an earlier value is a change.
+	// What is left as it is, or fails, changes nothing; a change back to an earlier value is a
+	// change.
 	set(t, p.a, "k", []byte("0"))
 	v.is(t, "k", "0")
 	v.stop(t)

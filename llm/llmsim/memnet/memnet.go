@@ -1,8 +1,9 @@
 // Package memnet serves an http.Handler over in-memory pipes.
 //
-// It exists for tests: inside a testing/synctest bubble a real socket is "I/O wait", which never counts as durably
-// blocked, so that virtual time stands still; a net.Pipe does count. Every client that a test builds dials through
-// [Net.Dial], and the whole bot with both simulators runs in one bubble, without ports and without sleeps.
+// It exists for tests. Inside a testing/synctest bubble a real socket waits for I/O, which never
+// counts as durably blocked, so that virtual time stands still. A net.Pipe does count. Every client
+// that a test builds dials through [Net.Dial], and the whole bot with both simulators runs in one
+// bubble, without ports and without sleeps.
 //
 // Go 1.27 brings httptest.NewTestServer, which will replace this package.
 package memnet
@@ -35,8 +36,8 @@ func Serve(h http.Handler) *Net {
 	return n
 }
 
-// Dial connects to the server. It has the shape of net.Dialer.DialContext; network and address are ignored. After
-// [Net.Close] it fails as a refused connection would.
+// Dial connects to the server. It has the shape of net.Dialer.DialContext, and ignores network and
+// address. After [Net.Close] it fails as a refused connection would.
 func (n *Net) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	client, server := net.Pipe()
 	select {
@@ -54,7 +55,8 @@ func (n *Net) Client() *http.Client {
 	return &http.Client{Transport: &http.Transport{DialContext: n.Dial}}
 }
 
-// Close refuses new connections and cuts those that HTTP still owns; hijacked ones (WebSockets) are their handler's.
+// Close refuses new connections and cuts those that HTTP still owns. Hijacked ones (WebSockets) are
+// their handler's.
 func (n *Net) Close() error {
 	n.refuse()
 	err := n.srv.Close()
@@ -64,7 +66,8 @@ func (n *Net) Close() error {
 
 func (n *Net) refuse() { n.once.Do(func() { close(n.closed) }) }
 
-// listener is the server's end. Its Close must not be the Net's: http.Server closes its listeners under a lock of its own.
+// listener is the server's end. Its Close must not be the Net's: http.Server closes its listeners
+// under a lock of its own.
 type listener struct{ n *Net }
 
 func (l listener) Accept() (net.Conn, error) {

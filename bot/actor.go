@@ -2,8 +2,6 @@ package bot
 
 import (
 	"context"
-	"fmt"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -11,45 +9,50 @@ import (
 	"llmbot/bot/turn"
 )
 
-// bareWait is how long a question waits for the second of its two events, which tells its files: they come within milliseconds of each
-// other (facts/slack.md §5.1). Who has only the first one to wait for is looked up.
-const bareWait = 400 * time.Millisecond
+// filesWait is how long a question waits for the second of its two events, which tells its files:
+// they come within milliseconds of each other (facts/slack.md §5.1). After that the thread tells
+// them.
+const filesWait = 400 * time.Millisecond
 
-// mail is what an actor is told.
-type mail struct {
+// inboxItem is something that an actor is told.
+type inboxItem struct {
 	ask   *thread.Question // also one that is known, in a newer form
-	claim *turn.Lease
+	lease *turn.Lease      // of the thread: this process is to answer
 	gone  string           // ts of a message that was deleted
-	now   []thread.Message // the thread as it is, read after a change of which another process has heard
-	at    turn.TS          // of that change
+	// now is the thread as it is, read after a change of which another process has heard.
+	now []thread.Message
+	at  turn.TS // of that change
 }
 
-// actor owns one live thread: what is asked, who holds the claim, and the one turn that runs. It lives as long as there is work.
+// actor owns one live thread: what is asked, which lease the bot has, and the one turn that runs.
+// It lives as long as there is work, and does no I/O. Its fields belong to its goroutine, but for
+// those that say otherwise.
 type actor struct {
 	bot    *Bot
 	thread thread.ID
-	wake   chan struct{} // holds one: there is mail
-	inbox  []mail        // guarded by bot.mu
+	wake   chan struct{} // holds one: something is in the inbox
+	inbox  []inboxItem   // guarded by bot.mu
 	behind int           // asks that the actor has taken and no turn has; guarded by bot.mu
 
 	asks    []thread.Question // not answered yet, oldest first
-	claim   *turn.Lease
+	lease   *turn.Lease
 	since   time.Time   // when the oldest of asks came
 	turn    *turnRun    // the one that runs; nil: none
 	running chan report // gets its end
 	work    atWork
-	with    *turn.Lease // its claim
+	with    *turn.Lease // of the turn that runs, or ran last
 }
 
 // report is how a turn ended.
 type report struct {
 	answered turn.TS           // up to here the thread has its answer
-	more     bool              // the claim goes on: something newer is owed
+	more     bool              // the lease goes on: something newer is owed
 	lost     bool              // another process has the thread
-	asks     []thread.Question // was called off: these are still owed
+	asks     []thread.Question // the turn was called off: these are still owed
 }
 
-// run is the actor's goroutine. work ends when nothing may block any more, cut when streams must end.
+// run is the actor's goroutine. It returns when there is no work left. work ends when nothing may
+// block any more, cut when streams must end.
 func (a *actor) run(work, cut context.Context) {
 	ripe := time.NewTimer(0)
 	defer ripe.Stop()
@@ -57,8 +60,8 @@ func (a *actor) run(work, cut context.Context) {
 		a.read()
 		if a.turn == nil {
 			switch {
-			case a.claim != nil:
-				if wait := a.unripe(); wait > 0 && cut.Err() == nil {
+			case a.lease != nil:
+				if wait := a.waitForFiles(); wait > 0 && cut.Err() == nil {
 					ripe.Reset(wait)
 				} else {
 					a.start(work, cut)
@@ -82,36 +85,37 @@ func (a *actor) run(work, cut context.Context) {
 	}
 }
 
-// unripe is how long to wait for what an ask still has to be told of.
-func (a *actor) unripe() time.Duration {
+// waitForFiles returns how long to wait for what an ask still has to be told of.
+func (a *actor) waitForFiles() time.Duration {
 	if !slices.ContainsFunc(a.asks, func(ask thread.Question) bool { return ask.Bare }) {
 		return 0
 	}
-	return bareWait - time.Since(a.since)
+	return filesWait - time.Since(a.since)
 }
 
-// read takes the mail.
+// read takes the items of the inbox.
 func (a *actor) read() {
 	a.bot.mu.Lock()
 	inbox := a.inbox
 	a.inbox, a.behind = nil, len(a.asks)+len(a.inbox)
 	a.bot.mu.Unlock()
-	for _, m := range inbox {
-		if m.gone != "" {
-			a.delete(m.gone)
+	for _, item := range inbox {
+		if item.gone != "" {
+			a.delete(item.gone)
 		}
-		a.compare(m.now, m.at)
-		if m.claim != nil {
-			a.claim = m.claim
+		a.compare(item.now, item.at)
+		if item.lease != nil {
+			a.lease = item.lease
 		}
-		if m.ask != nil {
-			a.insert(*m.ask)
+		if item.ask != nil {
+			a.insert(*item.ask)
 		}
 	}
 }
 
-// insert keeps asks in the order of their ts, each once; one that comes again is newer news of the same, if it was changed or tells more. One
-// that a turn is answering, and that was changed, calls the turn off.
+// insert keeps asks in the order of their ts, each once. One that comes again replaces the older
+// form if it was changed or tells more. One that a turn is answering, and that was changed, calls
+// the turn off.
 func (a *actor) insert(ask thread.Question) {
 	if len(a.asks) == 0 {
 		a.since = time.Now()
@@ -145,13 +149,14 @@ func (a *actor) compare(now []thread.Message, at turn.TS) {
 		switch {
 		case i >= 0 && now[i].Question(a.thread).Since().After(ask.Since()):
 			a.insert(now[i].Question(a.thread))
-		case i < 0 && at.After(turn.TS(ask.TS)): // what is newer than the change may be newer than the read
+		// What is newer than the change may be newer than the read.
+		case i < 0 && at.After(turn.TS(ask.TS)):
 			a.delete(ask.TS)
 		}
 	}
 }
 
-// delete forgets an ask, and calls the turn off that answers it.
+// delete forgets an ask, and calls off the turn that answers it.
 func (a *actor) delete(ts string) {
 	a.asks = slices.DeleteFunc(a.asks, func(ask thread.Question) bool { return turn.TS(ask.TS).Compare(turn.TS(ts)) == 0 })
 	if a.turn != nil {
@@ -161,37 +166,25 @@ func (a *actor) delete(ts string) {
 
 // start begins a turn for all that is asked so far.
 func (a *actor) start(work, cut context.Context) {
-	t := newTurn(a.bot, a.thread, a.claim, a.claim != a.with, a.asks)
+	t := newTurn(a.bot, a.thread, a.lease, a.lease != a.with, a.asks)
 	t.came, t.work = a.heard(), &a.work
 	a.work.begins(t.came)
-	a.asks, a.with, a.turn = nil, a.claim, t
+	a.asks, a.with, a.turn = nil, a.lease, t
 	a.bot.mu.Lock()
 	a.behind = 0
 	a.bot.mu.Unlock()
 	a.running = make(chan report, 1)
 	done := a.running
-	// The actor waits for the turn: it leaves its loop only when none runs.
-	go func() {
-		r := report{}
-		defer func() { done <- r }()
-		defer t.books.Wait()
-		defer func() {
-			// The one border for panics: a bug in one thread must not end the others (style.md §6.3).
-			if p := recover(); p != nil {
-				a.bot.log.ErrorContext(work, "turn_panicked", "thread", a.thread.String(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-				r = t.giveUp(work, "Something went wrong inside me. The people who run me find it in my log.")
-			}
-		}()
-		r = t.run(work, cut)
-	}()
+	// The actor waits for it: it leaves its loop only when none runs.
+	go func() { done <- t.run(work, cut) }()
 }
 
-// finish takes what a turn left behind.
+// finish takes in how a turn ended.
 func (a *actor) finish(r report) {
 	a.turn, a.running = nil, nil
 	a.work.ends()
-	if !r.more && a.claim == a.with {
-		a.claim = nil
+	if !r.more && a.lease == a.with {
+		a.lease = nil
 	}
 	a.asks = slices.DeleteFunc(a.asks, func(ask thread.Question) bool { return !ask.Since().After(r.answered) })
 	for _, ask := range r.asks {
@@ -201,7 +194,8 @@ func (a *actor) finish(r report) {
 	}
 }
 
-// leave takes the actor out of the table if there is no mail; false: there is.
+// leave takes the actor out of the table. It reports false, and does nothing, if something is in
+// its inbox.
 func (a *actor) leave() bool {
 	a.bot.mu.Lock()
 	defer a.bot.mu.Unlock()
@@ -210,7 +204,7 @@ func (a *actor) leave() bool {
 	}
 	delete(a.bot.actors, a.thread)
 	if a.bot.held.isShown(a.thread) {
-		a.bot.errand(a.bot.errands, "status", func(ctx context.Context) { a.bot.unsay(ctx, a.thread) })
+		a.bot.jobs.add("status", func(ctx context.Context) { a.bot.unsay(ctx, a.thread) })
 	}
 	if a.bot.draining {
 		poke(a.bot.wake)

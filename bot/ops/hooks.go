@@ -19,7 +19,7 @@ const (
 	opRenew = "renew"
 )
 
-// Bot are the hooks of package bot and of its coordinator.
+// Bot returns the hooks of package bot and of its coordinator.
 func (m *Metrics) Bot() bot.Hooks {
 	return bot.Hooks{
 		Rated: m.Rated, Answered: m.Answered, Visible: m.Visible, Waited: m.Waited, Streamed: m.Streamed, Away: m.Away, OverQuota: m.OverQuota,
@@ -27,12 +27,14 @@ func (m *Metrics) Bot() bot.Hooks {
 	}
 }
 
-// Pace are the hooks of package pace. How many edits are left is asked at a scrape: what was left at the last call is no news.
+// Pace returns the hooks of package pace. A scrape asks for the edits that are left: the number at
+// the last call would be out of date.
 func (m *Metrics) Pace() pace.Hooks {
 	return pace.Hooks{Call: m.Call, Refused: m.Refused, EndLag: m.EndLag, Staleness: m.Staleness}
 }
 
-// Event is slackio's hook.
+// Event counts an event of Slack by its kind and outcome; again: it was delivered before. It is
+// slackio's hook.
 func (m *Metrics) Event(kind, outcome string, again bool) {
 	m.events.WithLabelValues(kind, outcome).Inc()
 	if again {
@@ -40,12 +42,12 @@ func (m *Metrics) Event(kind, outcome string, again bool) {
 	}
 }
 
-// Acked is slackio's hook.
+// Acked records how long an ack took. It is slackio's hook.
 func (m *Metrics) Acked(kind string, took time.Duration) {
 	m.ack.WithLabelValues(kind).Observe(took.Seconds())
 }
 
-// Socket is slackio's hook.
+// Socket counts that socket n opened or closed. It is slackio's hook.
 func (m *Metrics) Socket(n int, open bool) {
 	if open {
 		m.socketOpens.WithLabelValues(strconv.Itoa(n)).Inc()
@@ -54,25 +56,26 @@ func (m *Metrics) Socket(n int, open bool) {
 	m.socketCloses.WithLabelValues(strconv.Itoa(n)).Inc()
 }
 
-// Gap is slackio's hook.
+// Gap records how long no socket was open. It is slackio's hook.
 func (m *Metrics) Gap(d time.Duration) { m.gap.Observe(d.Seconds()) }
 
-// Answered is bot's hook.
+// Answered counts an answer by how it ended, and records how long it took. It is bot's hook.
 func (m *Metrics) Answered(end bot.End, took time.Duration) {
 	m.answers.WithLabelValues(string(end)).Inc()
 	m.answer.Observe(took.Seconds())
 }
 
-// Visible is bot's hook.
+// Visible records how long after its first question the first message of an answer could be seen.
+// It is bot's hook.
 func (m *Metrics) Visible(d time.Duration) { m.visible.Observe(d.Seconds()) }
 
-// Waited is bot's hook.
+// Waited records how long an answer waited for its slot. It is bot's hook.
 func (m *Metrics) Waited(d time.Duration) { m.queueWait.Observe(d.Seconds()) }
 
-// Away is bot's hook.
+// Away adds a time for which an answer waited for the model server. It is bot's hook.
 func (m *Metrics) Away(d time.Duration) { m.away.Add(d.Seconds()) }
 
-// Rated is bot's hook.
+// Rated counts a rating. It is bot's hook.
 func (m *Metrics) Rated(good bool) {
 	rating := "bad"
 	if good {
@@ -81,12 +84,13 @@ func (m *Metrics) Rated(good bool) {
 	m.ratings.WithLabelValues(rating).Inc()
 }
 
-// OverQuota is bot's hook.
+// OverQuota counts a question that was refused because of a quota. It is bot's hook.
 func (m *Metrics) OverQuota(over quota.Over) {
 	m.overQuota.WithLabelValues(string(over.Account.Of), string(over.Limit)).Inc()
 }
 
-// Streamed is bot's hook. What a request that failed has cost counts, too.
+// Streamed records a request to the model. It counts the tokens of one that failed, too. It is
+// bot's hook.
 func (m *Metrics) Streamed(r llm.Result, err error) {
 	outcome, kind := "ok", ""
 	if e, ok := errors.AsType[*llm.Error](err); ok {
@@ -115,24 +119,24 @@ func (m *Metrics) Streamed(r llm.Result, err error) {
 	}
 }
 
-// Call is pace's hook.
+// Call counts a call of Slack's API by its reason. It is pace's hook.
 func (m *Metrics) Call(method pace.Method, reason string) {
 	m.calls.WithLabelValues(string(method), reason).Inc()
 }
 
-// Refused is pace's hook.
+// Refused counts a call that Slack refused for its rate, and for how long. It is pace's hook.
 func (m *Metrics) Refused(method pace.Method, retryAfter time.Duration) {
 	m.refusals.WithLabelValues(string(method)).Inc()
 	m.refusedFor.WithLabelValues(string(method)).Add(retryAfter.Seconds())
 }
 
-// EndLag is pace's hook.
+// EndLag records how long the end of an answer took to be visible. It is pace's hook.
 func (m *Metrics) EndLag(d time.Duration) { m.endLag.Observe(d.Seconds()) }
 
-// Staleness is pace's hook.
+// Staleness records how old the oldest text was that a call made visible. It is pace's hook.
 func (m *Metrics) Staleness(d time.Duration) { m.staleness.Observe(d.Seconds()) }
 
-// Renewed is turn's hook.
+// Renewed counts the renewal of a lease, and records its write. It is turn's hook.
 func (m *Metrics) Renewed(took time.Duration, err error) {
 	outcome := "ok"
 	if err != nil {
@@ -145,7 +149,7 @@ func (m *Metrics) Renewed(took time.Duration, err error) {
 	m.wrote(opRenew, took, err)
 }
 
-// Asked is turn's hook.
+// Asked records the write for a question. It is turn's hook.
 func (m *Metrics) Asked(took time.Duration, _ bool, err error) { m.wrote(opAsk, took, err) }
 
 func (m *Metrics) wrote(op string, took time.Duration, err error) {
@@ -158,7 +162,7 @@ func (m *Metrics) wrote(op string, took time.Duration, err error) {
 	}
 }
 
-// Took is turn's hook.
+// Took counts a takeover, by whether the earlier owner had died. It is turn's hook.
 func (m *Metrics) Took(_ string, _ turn.Record, dead bool) {
 	from := "released"
 	if dead {
@@ -167,10 +171,11 @@ func (m *Metrics) Took(_ string, _ turn.Record, dead bool) {
 	m.takeovers.WithLabelValues(from).Inc()
 }
 
-// Lost is turn's hook.
+// Lost counts a lease that another process has. It is turn's hook.
 func (m *Metrics) Lost(string, uint64) { m.claimsLost.Inc() }
 
-// Store is turn's hook.
+// Store records whether the store answers, and for how long it was silent before. It is turn's
+// hook.
 func (m *Metrics) Store(answers bool, silent time.Duration) {
 	if !answers {
 		m.storeUp.Set(0)

@@ -11,14 +11,14 @@ import (
 	"llmbot/bot/recent"
 )
 
-// textOnlyFor is how long it is believed that a model takes no pictures: it may be another one
-// after a restart.
+// textOnlyFor is how long we believe that a model takes no pictures: after a restart it may be
+// another.
 const textOnlyFor = 10 * time.Minute
 
-// cannotSee is what a person is told whose picture was not shown to the model.
+// cannotSee tells a person that the model did not get their picture.
 const cannotSee = "The model that I use reads text only: I did not see the picture."
 
-// blind returns turns for a model that takes no pictures.
+// blind returns the turns without their pictures, for a model that takes none.
 func blind(turns []prompt.Turn) []prompt.Turn {
 	out := slices.Clone(turns)
 	for i := range out {
@@ -33,21 +33,21 @@ func blind(turns []prompt.Turn) []prompt.Turn {
 // maxBlind is how many models are remembered to take no pictures.
 const maxBlind = 100
 
-// sight remembers which models refused pictures.
-type sight struct {
+// vision remembers which models refused pictures.
+type vision struct {
 	mu   sync.Mutex // guards none
 	none *simplelru.LRU[string, time.Time]
 }
 
-func newSight() sight { return sight{none: recent.New[string, time.Time](maxBlind)} }
+func newVision() vision { return vision{none: recent.New[string, time.Time](maxBlind)} }
 
-func (s *sight) refused(model string) {
+func (s *vision) refused(model string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.none.Add(model, time.Now())
 }
 
-func (s *sight) blind(model string) bool {
+func (s *vision) blind(model string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at, ok := s.none.Get(model)

@@ -13,7 +13,8 @@ import (
 
 // The phases of a live thread, in their order.
 const (
-	ThreadIdle      = "idle"      // no turn runs: it waits for the second event of a question, or is about to end
+	// ThreadIdle is without a turn: it waits for the second event of a question, or is about to end.
+	ThreadIdle      = "idle"
 	ThreadReading   = "reading"   // the thread, who asked, what is owed
 	ThreadPreparing = "preparing" // the prompt, or for a slot that is free
 	ThreadQueued    = "queued"    // for a slot
@@ -24,7 +25,7 @@ const (
 	ThreadClosing   = "closing" // the end is being shown
 )
 
-// ThreadPhases are all of them.
+// ThreadPhases returns all of them.
 func ThreadPhases() []string {
 	return []string{
 		ThreadIdle, ThreadReading, ThreadPreparing, ThreadQueued, ThreadThinking, ThreadReasoning, ThreadWriting, ThreadAway, ThreadClosing,
@@ -41,7 +42,7 @@ type ThreadState struct {
 	Asks   int       // that wait for the next turn
 }
 
-// Threads are the live threads, the longest at work first. It does not block.
+// Threads returns the live threads, the longest at work first. It does not block.
 func (b *Bot) Threads() []ThreadState {
 	b.mu.Lock()
 	out := make([]ThreadState, 0, len(b.actors))
@@ -64,10 +65,11 @@ func (b *Bot) Threads() []ThreadState {
 	return out
 }
 
-// Queued is how many answers wait for a slot. It does not block.
+// Queued returns how many answers wait for a slot. It does not block.
 func (b *Bot) Queued() int { return b.shared.Queued() }
 
-// atWork is what a thread's turn does; nil: no turn runs. Written by the actor and its turn, never by both at once, and read by anybody.
+// atWork is what a thread's turn does; nil: no turn runs. The actor and its turn write it, never
+// both at once, and anybody reads it.
 type atWork struct{ atomic.Pointer[work] }
 
 type work struct {
@@ -75,14 +77,15 @@ type work struct {
 	since, came time.Time
 }
 
-// begins says that a turn begins for asks of which the oldest came at came; ends that it is over.
+// begins notes that a turn begins for asks of which the oldest came at came. ends notes that it is
+// over.
 func (w *atWork) begins(came time.Time) {
 	w.Store(&work{phase: ThreadReading, since: time.Now(), came: came})
 }
 
 func (w *atWork) ends() { w.Store(nil) }
 
-// is notes a phase. It costs nothing if it is the same as before.
+// is notes a phase. It does nothing if that is the same as before.
 func (w *atWork) is(phase string) {
 	if old := w.Load(); old != nil && old.phase != phase {
 		now := *old
@@ -91,7 +94,7 @@ func (w *atWork) is(phase string) {
 	}
 }
 
-// heard is when the oldest of what is asked came; without any, now.
+// heard returns when the oldest of what is asked came; without any, now.
 func (a *actor) heard() time.Time {
 	if len(a.asks) == 0 {
 		return time.Now()
@@ -99,14 +102,14 @@ func (a *actor) heard() time.Time {
 	return a.since
 }
 
-// watched is a draft that notes what the turn does from what it shows.
+// watched is a draft that notes that its end is being shown.
 type watched struct {
 	answer.Draft
 
 	work *atWork
 }
 
-// noting notes that ask is being answered, and from then on what is shown.
+// noting notes that ask is being answered, and from then on that the end is being shown.
 func (t *turnRun) noting(d answer.Draft, ask string) answer.Draft {
 	if old := t.work.Load(); old != nil {
 		now := *old
@@ -114,12 +117,6 @@ func (t *turnRun) noting(d answer.Draft, ask string) answer.Draft {
 		t.work.Store(&now)
 	}
 	return watched{d, t.work}
-}
-
-// Set notes the phase and shows a.
-func (d watched) Set(a answer.Snapshot) {
-	d.work.is(phaseOf(a))
-	d.Draft.Set(a)
 }
 
 // Close notes that the end is being shown, and shows it.
@@ -134,17 +131,19 @@ func (d watched) Untidy() bool {
 	return ok && t.Untidy()
 }
 
-// phaseOf tells the phase from what is shown in it.
-func phaseOf(a answer.Snapshot) string {
-	switch {
-	case a.Notice != "":
-		return ThreadAway
-	case a.Phase == answer.Writing:
-		return ThreadWriting
-	case !a.Thinking.IsZero():
-		return ThreadReasoning
-	case a.Status == answer.StatusThinking:
-		return ThreadThinking
+// does notes the phase of a thread whose answer's writer does a.
+func (w *atWork) does(a answer.Activity) {
+	switch a {
+	case answer.ActivityNone:
+	case answer.ActivityQueued:
+		w.is(ThreadQueued)
+	case answer.ActivityThinking:
+		w.is(ThreadThinking)
+	case answer.ActivityReasoning:
+		w.is(ThreadReasoning)
+	case answer.ActivityWriting:
+		w.is(ThreadWriting)
+	case answer.ActivityAway:
+		w.is(ThreadAway)
 	}
-	return ThreadQueued
 }

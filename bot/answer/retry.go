@@ -1,0 +1,124 @@
+package answer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"llmbot/llm"
+)
+
+// How long and how often requests for one answer are repeated.
+const (
+	// The pauses while a server is away double from awayFirst to awayMost. They must stay under
+	// 15 s: an answer comes by itself within 15 s after the server is back.
+	awayFirst = time.Second
+	awayMost  = 8 * time.Second
+	awayTotal = 30 * time.Minute
+	// extraTries is how many more requests a stream that broke off gets.
+	extraTries = 1
+	// progress is how many bytes a request must have brought, and the server can go on from, not to
+	// count as one of them.
+	progress = 200
+)
+
+// errWaitedLong reports that the server was away for awayTotal.
+var errWaitedLong = errors.New("the server did not come back")
+
+// Requests are the requests for one answer, as [Retry] sees them.
+type Requests interface {
+	// Try makes one request and blocks until its response has ended. The error is nil if the answer
+	// is complete, and an [*llm.Error] if another request may do better.
+	Try(ctx context.Context) (Tried, error)
+	// Adapt changes the next request so that the same failure cannot come again: it shortens what
+	// was too long, or leaves out what the model does not take. It reports whether it could, and
+	// changes nothing if not.
+	Adapt(ctx context.Context, failure *llm.Error) bool
+	// Away tells people that the server has been away for waited, and will be asked again after
+	// pause. It does not block.
+	Away(failure *llm.Error, waited, pause time.Duration)
+}
+
+// Tried is what a request that failed has brought.
+type Tried struct {
+	Bytes   int  // of the answer
+	Resumes bool // the next request goes on from them
+}
+
+// Retry is the one policy of how a request that failed is repeated.
+//
+//	failure                         next request             how often
+//	Adapt can mend the prompt       at once                  as often as it can
+//	the server is away (if Wait)    after 1, 2, 4, 8, 8 … s  until it was away for 30 minutes
+//	the stream broke off            at once                  once; a request that made progress
+//	                                                         and is continued does not count
+//	any other                       none
+type Retry struct {
+	Log  *slog.Logger
+	Wait bool // for a server that is away; false: that is a failure like any other
+}
+
+// Do makes requests, one after the other in this goroutine, until one succeeds (nil), a failure is
+// final (its error), or ctx ends (its cause).
+func (p Retry) Do(ctx context.Context, r Requests) error {
+	var (
+		awaySince time.Time // zero: the last request found the server there
+		pause     time.Duration
+		tries     int
+	)
+	for {
+		sent := time.Now()
+		tried, err := r.Try(ctx)
+		failure, known := errors.AsType[*llm.Error](err)
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case !known:
+			return err
+		case r.Adapt(ctx, failure):
+		case failure.Away() && p.Wait:
+			if awaySince.IsZero() {
+				awaySince, pause = time.Now(), awayFirst
+				if tried.Bytes == 0 {
+					awaySince = sent // a connection that nobody takes fails only after some seconds
+				}
+			}
+			waited := time.Since(awaySince)
+			if waited > awayTotal {
+				return fmt.Errorf("%w: %w", errWaitedLong, failure)
+			}
+			p.Log.WarnContext(ctx, "model_away", "kind", failure.Kind.String(), "hint", failure.Hint(),
+				"error", failure, "waited_s", int(waited.Seconds()))
+			r.Away(failure, waited, pause)
+			if err := sleep(ctx, pause); err != nil {
+				return err
+			}
+			pause = min(2*pause, awayMost)
+			continue
+		case failure.Again() && tries < extraTries:
+			if tried.Bytes < progress || !tried.Resumes {
+				tries++
+			}
+		default:
+			return err
+		}
+		p.Log.WarnContext(ctx, "answer_tried_again", "kind", failure.Kind.String(), "error", err)
+		awaySince = time.Time{}
+	}
+}
+
+// sleep waits for d, or until ctx ends: then it returns its cause.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

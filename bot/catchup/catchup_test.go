@@ -1,0 +1,281 @@
+package catchup
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"llmbot/bot/thread"
+	"llmbot/bot/turn"
+)
+
+// TestMissed says for each state of the note, and of this process, from when on something was missed.
+func TestMissed(t *testing.T) {
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	ago := func(d time.Duration) time.Time { return now.Add(-d) }
+	opened := func(since time.Time) *Opened { return &Opened{Since: since} }
+	mine := ago(5 * time.Second)
+	never := time.Time{}
+	tests := map[string]struct {
+		l    listener
+		last seen
+		want time.Time
+	}{
+		"a new store":                          {listener{opened: opened(never)}, seen{}, never},
+		"a start soon after":                   {listener{opened: opened(never)}, seen{At: ago(10 * time.Second)}, never},
+		"a start, alone, soon after":           {listener{opened: opened(never), alone: true}, seen{At: ago(10 * time.Second)}, ago(20 * time.Second)},
+		"a start after a minute":               {listener{opened: opened(never)}, seen{At: ago(time.Minute)}, ago(time.Minute + gapBack)},
+		"a start after a week":                 {listener{opened: opened(never)}, seen{At: ago(7 * 24 * time.Hour)}, ago(gapMost)},
+		"nothing new":                          {listener{noted: mine}, seen{At: mine}, never},
+		"another one notes, too":               {listener{noted: mine}, seen{At: ago(time.Second)}, never},
+		"this process was slow":                {listener{noted: ago(time.Minute)}, seen{At: ago(time.Minute)}, never},
+		"sockets were closed":                  {listener{noted: mine, opened: opened(ago(30 * time.Second))}, seen{At: ago(32 * time.Second)}, ago(32*time.Second + gapBack)},
+		"another one's were open":              {listener{noted: mine, opened: opened(ago(30 * time.Second))}, seen{At: ago(2 * time.Second)}, never},
+		"closed in a new store":                {listener{opened: opened(ago(30 * time.Second))}, seen{}, ago(30*time.Second + gapBack)},
+		"the store was away":                   {listener{noted: ago(time.Minute), silent: true}, seen{At: ago(time.Minute)}, ago(time.Minute + gapBack)},
+		"the store was away for a moment":      {listener{noted: mine, silent: true}, seen{At: mine}, never},
+		"another one is at a gap":              {listener{noted: mine}, seen{At: mine, Gap: ago(time.Hour), Look: ago(10 * time.Second)}, never},
+		"who was at a gap has died":            {listener{noted: mine}, seen{At: mine, Gap: ago(time.Hour), Look: ago(3 * time.Minute)}, ago(time.Hour)},
+		"a start, alone, with a gap":           {listener{opened: opened(never), alone: true}, seen{At: ago(time.Second), Gap: ago(time.Hour), Look: ago(time.Second)}, ago(time.Hour)},
+		"a later gap does not hide an earlier": {listener{opened: opened(never)}, seen{At: ago(time.Minute), Gap: ago(time.Hour), Look: ago(time.Minute)}, ago(time.Hour)},
+		"an earlier gap":                       {listener{opened: opened(never)}, seen{At: ago(2 * time.Hour), Gap: ago(time.Hour), Look: ago(time.Minute)}, ago(2*time.Hour + gapBack)},
+	}
+	for name, tt := range tests {
+		if got := tt.l.missed(tt.last, now); !got.Equal(tt.want) {
+			t.Errorf("%s: from %v, want %v", name, got, tt.want)
+		}
+	}
+}
+
+// TestTheOldestNewsCounts: of sockets that open one after the other.
+func TestTheOldestNewsCounts(t *testing.T) {
+	now := time.Now()
+	var l listener
+	for _, since := range []time.Time{now, {}, now.Add(-time.Minute), now.Add(-time.Second)} {
+		l.hear(Opened{Since: since})
+	}
+	if !l.opened.Since.Equal(now.Add(-time.Minute)) {
+		t.Errorf("since %v", l.opened.Since)
+	}
+}
+
+// town is a workspace, with a store that may be away.
+type town struct {
+	turn.Store
+
+	away atomic.Bool
+
+	mu       sync.Mutex // guards all below
+	channels map[string][]thread.Message
+	asked    []string
+	reads    []time.Time
+}
+
+func (w *town) Update(ctx context.Context, key string, fn func([]byte) ([]byte, error)) error {
+	if w.away.Load() {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return w.Store.Update(ctx, key, fn)
+}
+
+func (w *town) Conversations(context.Context) ([]string, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var ids []string
+	for id := range w.channels {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids, nil
+}
+
+func (w *town) Recent(_ context.Context, channel, after, before string) ([]thread.Message, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.reads = append(w.reads, time.Now())
+	if channel == "C-secret" {
+		return nil, errors.New("not readable")
+	}
+	var out []thread.Message
+	for _, m := range w.channels[channel] {
+		if turn.TS(m.TS).After(turn.TS(after)) && turn.TS(before).After(turn.TS(m.TS)) {
+			out = append(out, m)
+		}
+	}
+	return out, nil
+}
+
+func (w *town) Messages(_ context.Context, t thread.ID) ([]thread.Message, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.reads = append(w.reads, time.Now())
+	i := slices.IndexFunc(w.channels[t.Channel], func(m thread.Message) bool { return m.TS == t.TS })
+	return w.channels[t.Channel][i : i+1], nil
+}
+
+// says adds a message that opens a thread, and returns its ts.
+func (w *town) says(channel string, mentioned bool) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ts := string(turn.At(time.Now()))
+	if w.channels == nil {
+		w.channels = map[string][]thread.Message{}
+	}
+	w.channels[channel] = append(w.channels[channel], thread.Message{TS: ts, User: "U1", Text: "why?", Mentioned: mentioned})
+	return ts
+}
+
+func (w *town) heard() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.asked)
+}
+
+// watch starts a Watcher of the town; stop waits for its end.
+func (w *town) watch(t *testing.T, owner string) (_ *Watcher, stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	log := slog.New(slog.DiscardHandler)
+	desk := turn.NewCoordinator(w, turn.Config{Owner: owner, Log: log})
+	watcher := New(Config{
+		Owner: owner, Durable: true, Store: w, Threads: desk, History: w, Places: w,
+		FollowUps: func(context.Context, string) thread.FollowUps { return thread.FollowSolo },
+		Read:      func(thread.ID, []thread.Message) {},
+		Ask: func(ctx context.Context, q thread.Question) error {
+			w.mu.Lock()
+			w.asked = append(w.asked, q.Thread.Channel+"/"+q.TS)
+			w.mu.Unlock()
+			_, err := desk.Note(ctx, q.Thread.String(), q.Since())
+			return err
+		},
+		Log: log,
+	})
+	var all sync.WaitGroup
+	all.Go(func() { _ = desk.Run(ctx) })
+	all.Go(func() { watcher.Run(ctx) })
+	return watcher, func() { cancel(); all.Wait() }
+}
+
+// TestWhatWasSaidMeanwhileIsAskedOnce: of all conversations, the oldest first, slowly, and only what is a question.
+func TestWhatWasSaidMeanwhileIsAskedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &town{Store: turn.NewMem()}
+		first, stop := w.watch(t, "A")
+		first.SocketOpened(Opened{})
+		time.Sleep(time.Minute)
+		stop()
+		time.Sleep(time.Hour)
+		second := w.says("C2", true)
+		time.Sleep(time.Second)
+		third := w.says("C1", true)
+		w.says("C1", false)
+		w.says("C-secret", true)
+		time.Sleep(time.Hour)
+		next, stop := w.watch(t, "B")
+		next.SocketOpened(Opened{})
+		time.Sleep(time.Minute)
+		stop()
+		if got, want := w.heard(), []string{"C2/" + second, "C1/" + third}; !slices.Equal(got, want) {
+			t.Errorf("asked %v, want %v", got, want)
+		}
+		for i, at := range w.reads[1:] {
+			if at.Sub(w.reads[i]) < readPause {
+				t.Errorf("read %d came %v after the one before", i+1, at.Sub(w.reads[i]))
+			}
+		}
+		again, stop := w.watch(t, "C")
+		again.SocketOpened(Opened{Since: time.Now().Add(-time.Minute)})
+		time.Sleep(time.Minute)
+		stop()
+		if got := w.heard(); len(got) != 2 {
+			t.Errorf("what was asked is asked again: %v", got)
+		}
+	})
+}
+
+// TestAStartWhileTheStoreIsAwayWaitsForIt: nothing is concluded from its silence.
+func TestAStartWhileTheStoreIsAwayWaitsForIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &town{Store: turn.NewMem()}
+		first, stop := w.watch(t, "A")
+		first.SocketOpened(Opened{})
+		time.Sleep(time.Minute)
+		stop()
+		time.Sleep(time.Hour)
+		w.says("C1", true)
+		w.away.Store(true)
+		next, stop := w.watch(t, "B")
+		defer stop()
+		next.SocketOpened(Opened{})
+		time.Sleep(10 * time.Minute)
+		if got := w.heard(); len(got) != 0 {
+			t.Errorf("asked %v without a store", got)
+		}
+		w.away.Store(false)
+		time.Sleep(time.Minute)
+		if got := w.heard(); len(got) != 1 {
+			t.Errorf("asked %v when the store was back, not what was said meanwhile", got)
+		}
+	})
+}
+
+// TestAGapOutlivesItsFinder: it stays noted until it was looked through, and another process looks.
+func TestAGapOutlivesItsFinder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &town{Store: turn.NewMem()}
+		first, stop := w.watch(t, "A")
+		first.SocketOpened(Opened{})
+		time.Sleep(time.Minute)
+		stop()
+		time.Sleep(time.Hour)
+		w.says("C1", true)
+		finder, stop := w.watch(t, "B")
+		finder.SocketOpened(Opened{})
+		time.Sleep(time.Second) // it pauses before its first read
+		stop()
+		if got := w.heard(); len(got) != 0 {
+			t.Fatalf("asked %v already", got)
+		}
+		next, stop := w.watch(t, "C")
+		defer stop()
+		next.SocketOpened(Opened{})
+		time.Sleep(deadAfter + time.Minute)
+		if got := w.heard(); len(got) != 1 {
+			t.Errorf("asked %v", got)
+		}
+		var s seen
+		err := w.Update(t.Context(), seenKey, func(old []byte) ([]byte, error) { return nil, errors.Join(json.Unmarshal(old, &s), turn.ErrKeep) })
+		if !errors.Is(err, turn.ErrKeep) && err != nil || !s.Gap.IsZero() {
+			t.Errorf("the gap is still noted: %+v, %v", s, err)
+		}
+	})
+}
+
+// TestClosedSocketsAreNotNoted: who has none open says nothing.
+func TestClosedSocketsAreNotNoted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &town{Store: turn.NewMem()}
+		watcher, stop := w.watch(t, "A")
+		defer stop()
+		watcher.SocketOpened(Opened{})
+		time.Sleep(11 * time.Second)
+		watcher.SocketsClosed()
+		began := time.Now()
+		time.Sleep(time.Minute)
+		w.says("C1", true)
+		time.Sleep(time.Minute)
+		watcher.SocketOpened(Opened{Since: began})
+		time.Sleep(time.Minute)
+		if got := w.heard(); len(got) != 1 {
+			t.Errorf("asked %v, not what was said while no socket was open", got)
+		}
+	})
+}

@@ -1,0 +1,139 @@
+package bot
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"llmbot/bot/thread"
+)
+
+const (
+	maxJobs    = 256  // that wait in a pool
+	maxDelayed = 1000 // that wait in a queue
+)
+
+// pool is a bounded pool of workers: it does in the background what may take a while and what
+// nobody waits for. When it is full, it drops the newest job and logs that.
+type pool struct {
+	log     *slog.Logger
+	waiting chan func(context.Context)
+	workers int
+	timeout time.Duration // of one job
+}
+
+func newPool(log *slog.Logger, workers int, timeout time.Duration) pool {
+	return pool{log, make(chan func(context.Context), maxJobs), workers, timeout}
+}
+
+// add has a job done. It does not block.
+func (p pool) add(what string, do func(context.Context)) {
+	select {
+	case p.waiting <- do:
+	default:
+		p.log.Warn("errand_dropped", "errand", what)
+	}
+}
+
+// run does the jobs until ctx ends, and returns after those under way did.
+func (p pool) run(ctx context.Context) {
+	var all sync.WaitGroup
+	defer all.Wait()
+	room := make(chan struct{}, p.workers)
+	for {
+		select {
+		case room <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		select {
+		case do := <-p.waiting:
+			all.Go(func() {
+				defer func() { <-room }()
+				ctx, cancel := context.WithTimeout(ctx, p.timeout)
+				defer cancel()
+				do(ctx)
+			})
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// queue holds values until they are due, a fixed time after they came, and hands them out in their
+// order, one at a time. When it is full, it drops the newest and logs that.
+type queue[T any] struct {
+	log     *slog.Logger
+	what    string // its name in the log
+	wait    time.Duration
+	pause   time.Duration // after one that has cost something
+	waiting chan delayed[T]
+}
+
+type delayed[T any] struct {
+	due   time.Time
+	value T
+}
+
+func newQueue[T any](log *slog.Logger, what string, most int, wait, pause time.Duration) queue[T] {
+	return queue[T]{log, what, wait, pause, make(chan delayed[T], most)}
+}
+
+// add does not block.
+func (q queue[T]) add(value T) {
+	select {
+	case q.waiting <- delayed[T]{time.Now().Add(q.wait), value}:
+	default:
+		q.log.Warn("errand_dropped", "errand", q.what)
+	}
+}
+
+// run calls do with each value that is due, until ctx ends. do reports whether it has cost a read.
+func (q queue[T]) run(ctx context.Context, do func(context.Context, T) (cost bool)) {
+	for {
+		select {
+		case d := <-q.waiting:
+			if !pause(ctx, time.Until(d.due)) {
+				return
+			}
+			if do(ctx, d.value) && !pause(ctx, q.pause) {
+				return
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// pause waits for d, and reports whether ctx has not ended meanwhile.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// poke wakes who waits for c, which holds one.
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// tell shows a word to one person in the background.
+func (b *Bot) tell(t thread.ID, user, text string) {
+	b.jobs.add("tell", func(ctx context.Context) { b.whisper(ctx, t, user, text) })
+}
+
+// whisper shows a word to one person, and blocks for the network. A failure is logged.
+func (b *Bot) whisper(ctx context.Context, t thread.ID, user, text string) {
+	if err := b.dep.Room.Whisper(ctx, t, user, text); err != nil {
+		b.log.WarnContext(ctx, "whisper_failed", "thread", t.String(), "user", user, "error", err)
+	}
+}

@@ -1,0 +1,239 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"llmbot/bot/answer"
+	"llmbot/bot/thread"
+	"llmbot/bot/transcript"
+	"llmbot/bot/turn"
+)
+
+// prefaceSpan is how far back what was said in direct messages belongs to a new one (issue 6).
+const prefaceSpan = time.Hour
+
+// reading is what a turn knows of its thread.
+type reading struct {
+	set      Settings
+	messages []thread.Message // the thread, as far as it is known
+	preface  []thread.Message // what was said before a direct message, in other threads
+	unread   bool             // the thread could not be read
+	denied   bool             // nor will it be
+}
+
+// read reads the thread, unless there is nothing to read. For a direct message that opens one it
+// reads what was said in the hour before.
+func (t *turnRun) read(ctx context.Context, upto turn.TS, s *stage) reading {
+	r := reading{set: t.bot.settings(ctx, t.thread.Channel)}
+	most := historyTimeout
+	if alone := t.bot.cfg.Alone; t.bot.cfg.Durable && (alone == nil || !alone()) {
+		most = othersTimeout
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, most, errors.New("the thread could not be read in time"))
+	defer cancel()
+	if t.knowsAll(upto) {
+		if t.thread.Direct() {
+			r.preface = t.readPreface(ctx)
+		}
+		return r
+	}
+	var status sync.WaitGroup
+	status.Go(func() { s.early = t.sayEarly(ctx) })
+	defer status.Wait() // before a draft says something else
+	messages, err := t.bot.dep.History.Messages(ctx, t.thread)
+	if err != nil {
+		if !t.isOff() {
+			t.bot.log.WarnContext(ctx, "history_unread", "thread", t.thread.String(), "error", err)
+		}
+		r.unread, r.denied = true, errors.Is(err, ErrNoThread)
+		return r
+	}
+	r.messages = messages
+	t.bot.participants.see(t.thread, messages)
+	if t.thread.Direct() {
+		r.preface = t.preface(ctx, messages)
+	}
+	return r
+}
+
+// knowsAll reports whether there is nothing to read: the question has just opened the thread, and
+// this process knows all of it.
+func (t *turnRun) knowsAll(upto turn.TS) bool {
+	if len(t.known) != 1 || t.lease.Heard() != "" {
+		return false
+	}
+	q := t.known[0]
+	return q.Opens() && q.Explicit() && !q.Bare && q.Edited == "" && time.Since(turn.TS(q.TS).Time()) < rootOnlyFor &&
+		q.Since().Compare(upto) == 0 && turn.TS(q.TS).After(t.lease.Answered())
+}
+
+// sayEarly tells whoever asked within a second that the bot is at it: a read may have to wait for
+// its budget. It reports whether that is shown.
+func (t *turnRun) sayEarly(ctx context.Context) bool {
+	s, ok := t.bot.dep.Room.(Statuses)
+	if !ok || len(t.lease.Messages()) > 0 || !slices.ContainsFunc(t.known, thread.Question.Explicit) {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, earlyTimeout)
+	defer cancel()
+	return s.Status(ctx, t.thread, answer.StatusThinking)
+}
+
+// endEarly takes back what sayEarly said, if nothing was to be said.
+func (t *turnRun) endEarly(work context.Context, early bool) {
+	if s, ok := t.bot.dep.Room.(Statuses); ok && early {
+		ctx, cancel := context.WithTimeout(work, earlyTimeout)
+		defer cancel()
+		s.Status(ctx, t.thread, "")
+	}
+}
+
+// preface returns what was said before the thread began: as it was read then, or as it is read now
+// if nobody has answered in the thread.
+func (t *turnRun) preface(ctx context.Context, messages []thread.Message) []thread.Message {
+	said, err := t.bot.records.Preface(ctx, t.thread)
+	if err != nil {
+		t.bot.log.WarnContext(ctx, "before_unread", "thread", t.thread.String(), "error", err)
+	}
+	if err == nil && said == nil && !slices.ContainsFunc(messages, func(m thread.Message) bool { return m.Self }) {
+		return t.readPreface(ctx)
+	}
+	return slices.DeleteFunc(said, func(m thread.Message) bool { return !turn.TS(t.thread.TS).After(turn.TS(m.TS)) })
+}
+
+// readPreface reads what was said in a direct conversation in the hour before a message that opens
+// a thread: the top-level messages, and the answers to them. It keeps that, so that the next turns
+// of the thread begin with the same.
+func (t *turnRun) readPreface(ctx context.Context) []thread.Message {
+	b := t.bot
+	from := turn.At(turn.TS(t.thread.TS).Time().Add(-prefaceSpan))
+	messages, err := b.dep.History.Recent(ctx, t.thread.Channel, string(from), t.thread.TS)
+	if err != nil {
+		b.log.WarnContext(ctx, "history_unread", "thread", t.thread.String(), "error", err)
+		return nil
+	}
+	var said []thread.Message
+	for _, m := range messages {
+		if m.Self || thread.WordOf(m.Text) != thread.NoWord {
+			continue
+		}
+		said = append(said, m)
+		own, err := b.records.Entries(ctx, thread.ID{Channel: t.thread.Channel, TS: m.TS})
+		if err != nil {
+			b.log.WarnContext(ctx, "answers_unread", "thread", t.thread.String(), "error", err)
+		}
+		if e, ok := own[m.TS]; ok {
+			said = append(said, thread.Message{TS: m.TS, Self: true, Text: e.Text, For: m.TS})
+		}
+	}
+	if len(said) == 0 {
+		return nil
+	}
+	if err := b.records.KeepPreface(ctx, t.thread, said); err != nil {
+		b.log.WarnContext(ctx, "before_not_kept", "thread", t.thread.String(), "error", err)
+	}
+	return said
+}
+
+// plan is what a turn has to do.
+type plan struct {
+	reading
+
+	upto turn.TS // it answers what came until then
+	due  thread.Due
+	redo transcript.Redo // somebody's wish for the last answer anew; zero: there is none
+	more bool            // the answer is to go on where the length limit ended it
+	// begun reports that an earlier owner has begun the answer, whether it could record that or not.
+	begun bool
+}
+
+// plan finds out what is owed.
+func (t *turnRun) plan(ctx context.Context, r reading, upto turn.TS) plan {
+	p := plan{reading: r, upto: upto}
+	p.messages = thread.Merge(r.messages, t.known, func(user string) string { return t.name(ctx, user) })
+	messages := p.messages
+	// As far as is known, one person talks with the bot.
+	if r.unread && !t.bot.participants.get(t.thread).Many() {
+		messages = append([]thread.Message{{Self: true}}, messages...)
+	}
+	for _, q := range thread.Addressed(p.messages, t.thread, r.set.FollowUps) {
+		// Of what came before its thread was known, nobody may tell again.
+		t.lease.NoteAsked(turn.TS(q.TS))
+	}
+	v := thread.View{Answered: t.answered(messages), Upto: upto, Mode: r.set.FollowUps, Begun: t.lease.Messages()}
+	p.due = thread.Owed(messages, t.thread, v)
+	if len(t.known) == 0 && t.thread.Direct() && len(p.due.Asks) > 0 {
+		p.due.Adopt = thread.Union(p.due.Adopt, thread.Streams(messages, turn.TS(p.due.Last().TS)))
+	}
+	if len(p.due.Asks) == 0 && !r.unread {
+		if wish := t.wish(ctx); turn.TS(wish.TS).After(v.Answered) { // else it was fulfilled
+			p.redo, v.Wanted = wish, turn.TS(wish.TS)
+			p.due = thread.Owed(messages, t.thread, v)
+			p.more = p.due.Redo && wish.More == p.due.What
+		}
+	}
+	// An answer is begun once in the life of a lease: what this process has called off, it has not
+	// begun.
+	p.begun = t.heir && t.begun || (t.heir || !t.begun) && !p.due.Redo && len(p.due.Adopt) > 0
+	return p
+}
+
+// wish returns the newest wish for the last answer anew.
+func (t *turnRun) wish(ctx context.Context) (redo transcript.Redo) {
+	err := t.stored(ctx, func() (err error) {
+		redo, err = t.bot.records.Redo(ctx, t.thread)
+		return err
+	})
+	if err != nil {
+		t.bot.log.WarnContext(ctx, "press_unread", "thread", t.thread.String(), "error", err)
+		return transcript.Redo{}
+	}
+	return redo
+}
+
+// answered returns what has its answer. A store that was wiped knows less than the thread.
+func (t *turnRun) answered(messages []thread.Message) turn.TS {
+	answered := t.lease.Answered()
+	if len(t.known) == 0 {
+		return answered
+	}
+	oldest := turn.TS(t.known[0].TS)
+	for _, m := range messages {
+		if slices.Contains(t.lease.Messages(), m.TS) {
+			continue // it is what is to be finished
+		}
+		if m.Self && m.Epoch > 0 && oldest.After(turn.TS(m.For)) {
+			answered = answered.Max(turn.TS(m.For))
+		}
+	}
+	return answered
+}
+
+// stored does something with the store, and tries again what fails as long as the store may be
+// away: what a turn does not find there would be lost, or done again.
+func (t *turnRun) stored(ctx context.Context, do func() error) error {
+	for try := 1; ; try++ {
+		err := do()
+		if err == nil || errors.Is(err, turn.ErrKey) || try == storeTries {
+			return err
+		}
+		if !pause(ctx, keepAgain) || t.settled(ctx) != nil {
+			return err
+		}
+	}
+}
+
+// name returns what a person is called; the id if Slack does not say.
+func (t *turnRun) name(ctx context.Context, user string) string {
+	ctx, cancel := context.WithTimeout(ctx, personTimeout)
+	defer cancel()
+	who, err := t.bot.dep.Room.Person(ctx, user)
+	if err != nil || who.Name == "" {
+		return user
+	}
+	return who.Name
+}

@@ -1,0 +1,225 @@
+package transcript
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"llmbot/bot/answer"
+	"llmbot/bot/thread"
+	"llmbot/bot/turn"
+	"llmbot/llm"
+)
+
+const (
+	// saveFirst and saveEvery are how soon, and then how often at most, the text of an answer in
+	// progress is saved (issue 7: at most every 2 s).
+	saveFirst = time.Second
+	saveEvery = 2 * time.Second
+	// saveCrowd is how many answers in progress save so often; more save more seldom.
+	saveCrowd = 200
+	// saveBytes is how much text is saved so often; more is saved more seldom, for every save
+	// writes all of it.
+	saveBytes = 64 << 10
+)
+
+// Of names the turn that a checkpoint belongs to: its questions, in their form.
+type Of struct {
+	For   string `json:"for"`   // the last of them
+	Since string `json:"since"` // when the newest of them had become what it was
+	Upto  string `json:"upto"`  // what the turn answers
+	First string `json:"first"` // the first of them
+	Asks  int    `json:"asks"`  // how many they are
+}
+
+// OfTurn names the turn that answers asks, oldest first, and everything up to a time.
+func OfTurn(asks []thread.Question, upto turn.TS) Of {
+	return Of{For: asks[len(asks)-1].TS, Since: string(thread.Newest(asks)), Upto: string(upto), First: asks[0].TS, Asks: len(asks)}
+}
+
+// Checkpoint is the text of an answer in progress, for the process that goes on with it.
+type Checkpoint struct {
+	Of
+
+	Text    string        `json:"text"`
+	Tokens  int           `json:"tokens,omitempty"`
+	Elapsed time.Duration `json:"elapsed,omitempty"`
+	TTFT    time.Duration `json:"ttft,omitempty"`
+
+	// Of a text that is all there:
+	Finish llm.Finish `json:"finish,omitempty"`
+	Model  string     `json:"model,omitempty"`
+	Notice string     `json:"notice,omitempty"`
+	// Id of the file with all of it, which may have been shown or not.
+	File string `json:"file,omitempty"`
+}
+
+// Partial returns the text as one that goes on.
+func (c Checkpoint) Partial() answer.Partial {
+	return answer.Partial{
+		Text: c.Text, Tokens: c.Tokens, Elapsed: c.Elapsed, TTFT: c.TTFT,
+		Finish: c.Finish, Model: c.Model, Notice: c.Notice, File: c.File,
+	}
+}
+
+func checkpointKey(t thread.ID) string { return "checkpoint/" + t.String() }
+
+// Checkpoint returns what an earlier owner of the same turn left; the zero Checkpoint if there is
+// none.
+func (r Records) Checkpoint(ctx context.Context, t thread.ID, of Of) (Checkpoint, error) {
+	var c Checkpoint
+	if err := r.read(ctx, checkpointKey(t), &c); err != nil || c.Of != of {
+		return Checkpoint{}, err
+	}
+	return c, nil
+}
+
+// Forget deletes the checkpoint of an answer that is complete.
+func (r Records) Forget(ctx context.Context, t thread.ID) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	err := r.Store.Update(ctx, checkpointKey(t), func([]byte) ([]byte, error) { return nil, nil })
+	if err != nil {
+		return fmt.Errorf("delete the checkpoint of %s: %w", t, err)
+	}
+	return nil
+}
+
+// SaverConfig says what a Saver saves, and whom it tells.
+type SaverConfig struct {
+	Thread   thread.ID
+	Begin    Checkpoint // what the store has; of which turn it is
+	Live     func() int // how many answers are in progress: many save more seldom
+	Progress func()     // is called when the store has more of the answer than ever
+	Log      *slog.Logger
+}
+
+// Saver saves the text of one answer now and then. Its methods are safe for concurrent use.
+type Saver struct {
+	records Records
+	cfg     SaverConfig
+	all     chan struct{} // closed when the text is all there
+	stop    chan struct{}
+	done    chan struct{}
+
+	mu    sync.Mutex // guards all below
+	now   Checkpoint
+	ended bool // End was called
+	known bool // the store knows that the text is all there
+	saved int  // bytes of text that the store has
+	most  int  // that it ever had of this answer
+}
+
+// Saver starts a Saver, which saves until ctx ends. End must be called.
+func (r Records) Saver(ctx context.Context, c SaverConfig) *Saver {
+	n := len(c.Begin.Text)
+	s := &Saver{
+		records: r, cfg: c, all: make(chan struct{}), stop: make(chan struct{}), done: make(chan struct{}),
+		now: c.Begin, saved: n, most: n,
+	}
+	go func() { // End waits for it
+		defer close(s.done)
+		s.run(ctx)
+	}()
+	return s
+}
+
+// Note takes the newest text. It does not block.
+func (s *Saver) Note(text string, tokens int, elapsed, ttft time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now.Text, s.now.Tokens, s.now.Elapsed, s.now.TTFT = text, tokens, elapsed, ttft
+}
+
+// Finish takes the text as it is in the end, and has it saved at once: should the process die
+// before it has shown that, nobody need ask the model again. It does not block, and is called once.
+func (s *Saver) Finish(out answer.Outcome) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := out.Result
+	s.now.Text, s.now.Tokens = cmp.Or(out.All, out.Answer.Text), r.Usage.CompletionTokens
+	s.now.Elapsed, s.now.TTFT = r.Elapsed, r.TTFT
+	s.now.Finish, s.now.Model, s.now.Notice, s.now.File = r.Finish, r.Model, out.Answer.Notice, out.File
+	close(s.all)
+}
+
+func (s *Saver) run(ctx context.Context) {
+	timer := time.NewTimer(saveFirst)
+	defer timer.Stop()
+	all := s.all
+	for {
+		select {
+		case <-all:
+			s.Save(ctx)
+			all = nil
+		case <-timer.C:
+			s.Save(ctx)
+			timer.Reset(saveEvery * time.Duration(1+s.cfg.Live()/saveCrowd+s.size()/saveBytes))
+		case <-s.stop:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Save writes the newest text if the store does not have it, and blocks for the store.
+func (s *Saver) Save(ctx context.Context) {
+	s.mu.Lock()
+	c, saved, known := s.now, s.saved, s.known
+	s.mu.Unlock()
+	if len(c.Text) == saved && (c.Finish == "" || known) || strings.TrimSpace(c.Text) == "" {
+		return
+	}
+	if err := s.records.write(ctx, checkpointKey(s.cfg.Thread), c); err != nil {
+		// The store is away: others say so.
+		if ctx.Err() == nil && !errors.Is(err, context.DeadlineExceeded) {
+			s.cfg.Log.WarnContext(ctx, "checkpoint_not_written", "thread", s.cfg.Thread.String(), "error", err)
+		}
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.saved, s.known = len(c.Text), c.Finish != ""
+	if s.saved > s.most {
+		s.most = s.saved
+		s.cfg.Progress()
+	}
+}
+
+// size returns how many bytes of text the store has.
+func (s *Saver) size() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.saved
+}
+
+// Filed ends the saving, and records which file has all of the text. It blocks for the store.
+func (s *Saver) Filed(ctx context.Context, id string) error {
+	s.End()
+	s.mu.Lock()
+	s.now.File = id
+	c := s.now
+	s.mu.Unlock()
+	if err := s.records.write(ctx, checkpointKey(s.cfg.Thread), c); err != nil {
+		return fmt.Errorf("note the file of an answer: %w", err)
+	}
+	return nil
+}
+
+// End ends the saving and waits for a write that is under way. Calling it again does nothing.
+func (s *Saver) End() {
+	s.mu.Lock()
+	ended := s.ended
+	s.ended = true
+	s.mu.Unlock()
+	if !ended {
+		close(s.stop)
+	}
+	<-s.done
+}

@@ -1,0 +1,303 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"llmbot/bot/answer"
+	"llmbot/bot/figures"
+	"llmbot/bot/prompt"
+	"llmbot/bot/thread"
+	"llmbot/bot/transcript"
+	"llmbot/bot/turn"
+	"llmbot/llm"
+)
+
+// mostBlame is how many owners may die in an answer, without any progress, before it is given up:
+// it may be what kills them (issue 7).
+const mostBlame = 3 * turn.BlameUnit
+
+// errHopeless ends an answer that has killed its owners.
+var errHopeless = errors.New("too many owners have died in this answer")
+
+const hopeless = "I have tried several times to answer this, and failed each time. Please ask in other words, or tell the people who run me."
+
+// open opens the draft of an answer.
+func (t *turnRun) open(work context.Context, a admitted, s *stage) error {
+	t.lease.Extend(a.upto)
+	s.reply = t.reply(work, a, a.last())
+	// Taken over from the thread: if this one is called off, they are its.
+	if len(t.messageIDs()) > len(t.lease.Messages()) {
+		t.noteMessages(work)
+	}
+	if err := t.openDraft(work, s); err != nil {
+		return err
+	}
+	s.early = false // the draft's status takes the place of the early one
+	return nil
+}
+
+// openDraft opens the draft of a reply.
+func (t *turnRun) openDraft(work context.Context, s *stage) error {
+	draft, err := t.bot.dep.Replier.Open(work, t.thread, s.reply)
+	if err != nil {
+		return fmt.Errorf("open an answer: %w", err)
+	}
+	s.draft = t.noting(draft, s.reply.For)
+	return nil
+}
+
+// reply ties the answer's messages to the lease and to the question that it answers.
+func (t *turnRun) reply(work context.Context, a admitted, last thread.Question) Reply {
+	ids := thread.Union(t.lease.Messages(), a.due.Adopt)
+	t.mu.Lock()
+	t.ids = ids
+	t.mu.Unlock()
+	r := Reply{For: last.TS, From: last.TS, User: last.User, Epoch: t.lease.Epoch(), Adopt: slices.Clone(ids), Check: t.mayWrite}
+	// Also those that are not admitted: they have what they get.
+	if len(a.due.Asks) > 0 && !a.unread {
+		r.From = a.due.Asks[0].TS
+	}
+	since := turn.TS(last.TS).Max(thread.Newest(a.asks))
+	if a.due.Redo {
+		since = since.Max(turn.TS(a.redo.TS))
+	}
+	r.Since = string(since)
+	r.Fenced = func(id string) {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.fenced = append(t.fenced, id)
+	}
+	r.Posted = func(id string) { // one draft posts one message at a time
+		t.mu.Lock()
+		t.ids = append(t.ids, id)
+		first := len(t.ids) == 1
+		t.mu.Unlock()
+		if first {
+			t.seen()
+		}
+		t.noteMessages(work)
+	}
+	return r
+}
+
+// mayWrite reports, by its error, whether the turn may write to Slack.
+func (t *turnRun) mayWrite() error {
+	err := t.lease.Check()
+	if errors.Is(err, turn.ErrLapsed) {
+		return fmt.Errorf("%w: %w", ErrLeaseUncertain, err)
+	}
+	return err
+}
+
+// messageIDs returns those of the answer's messages, oldest first.
+func (t *turnRun) messageIDs() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.ids)
+}
+
+// noteMessages records the messages of the answer.
+func (t *turnRun) noteMessages(work context.Context) {
+	ctx, cancel := context.WithTimeout(work, storeTimeout)
+	defer cancel()
+	ids := t.messageIDs()
+	if err := t.lease.Reply(ctx, ids); err != nil {
+		t.bot.log.WarnContext(ctx, "reply_not_noted", "thread", t.thread.String(), "messages", ids, "error", err)
+	}
+}
+
+// write waits for a slot and has the model write, from the beginning or from where an earlier
+// owner, or the length limit, ended. stream ends the request, work everything.
+func (t *turnRun) write(work, stream context.Context, a admitted, s *stage) (out answer.Outcome) {
+	b := t.bot
+	id := "llmbot-" + strings.ReplaceAll(a.last().TS, ".", "-")
+	of := transcript.OfTurn(a.asks, a.upto)
+	from, fallback, kept := t.previous(work, a, of)
+	from = b.shared.Bounded(from)
+	s.saver = b.records.Saver(stream, transcript.SaverConfig{
+		Thread: t.thread, Begin: transcript.Checkpoint{Of: of, Text: from.Text}, Live: b.live, Progress: t.lease.Progress, Log: b.log,
+	})
+	w := b.shared.Writer(answer.Task{
+		Thread: t.thread.String(), Draft: s.draft, ID: id, Model: a.set.Model, Person: a.person,
+		MinVisible: t.leftVisible(a.plan), Fallback: fallback, Kept: kept, Does: t.work.does,
+		Note: s.saver.Note, Progress: t.lease.Progress, Spent: func(tokens int) { t.tab.spend(work, tokens) },
+	})
+	defer func() {
+		if out.Err == nil {
+			s.saver.Finish(out) // goes on while the end is shown
+			return
+		}
+		s.saver.End()
+		if errors.Is(context.Cause(stream), errShutdown) {
+			s.saver.Save(work) // for whoever goes on
+		}
+	}()
+	switch {
+	case from.Finish != "" && !t.stopped() && t.lease.Blame() < mostBlame:
+		return w.Finished(from)
+	case t.lease.Blame() >= mostBlame:
+		shown, _ := w.Fallback()
+		return answer.Outcome{Answer: broken(shown.Text, hopeless), Err: errHopeless}
+	case a.refused.Limit != "":
+		return t.refuse(work, w, a, a.refused)
+	}
+	if a.unread {
+		w.Say("I could not read the earlier messages of this thread, so this answers the question alone.")
+	}
+	if err := w.Enter(stream); err != nil {
+		return w.Ended(err, llm.Result{})
+	}
+	defer w.Leave()
+	if w.Queued() {
+		if over := t.overspent(stream, a.plan); over.Limit != "" {
+			return t.refuse(work, w, a, over)
+		}
+	}
+	w.Think()
+	in, notes := t.input(stream, a)
+	for _, note := range notes {
+		w.Say(note)
+	}
+	return w.Write(stream, in, llm.Request{
+		Model: a.set.Model, Temperature: a.set.Temperature, MaxTokens: b.cfg.MaxTokens, ReasoningEffort: a.set.Effort, ID: id,
+	}, from)
+}
+
+// broken returns the end of an answer that is not complete, marked by a sentence.
+func broken(text, notice string) answer.Snapshot {
+	return answer.Snapshot{
+		Text: text, Notice: notice, Phase: answer.Failed, Ending: answer.EndingBroken, Controls: answer.CanRegenerate,
+	}
+}
+
+// previous loads the text that the answer goes on from (zero: it begins anew), and what stays if
+// nothing comes to it. kept reports that this is an answer that had ended.
+func (t *turnRun) previous(work context.Context, a admitted, of transcript.Of) (from answer.Partial, fallback answer.Snapshot, kept bool) {
+	if a.due.Redo {
+		var own map[string]transcript.Entry
+		err := t.stored(work, func() (err error) {
+			own, err = t.bot.records.Entries(work, t.thread)
+			return err
+		})
+		if err != nil {
+			t.bot.log.WarnContext(work, "answers_unread", "thread", t.thread.String(), "error", err)
+		}
+		if e := own[a.due.What]; e.Text != "" {
+			fallback = e.Snapshot()
+			if kept = e.Phase.Final(); a.more {
+				from = answer.Partial{Text: e.Text, Tokens: e.Tokens, Elapsed: e.Elapsed, TTFT: e.TTFT, Asked: true}
+			}
+		}
+	}
+	if from.Text == "" && (a.begun || len(t.known) == 0) {
+		from = t.saved(work, of)
+	}
+	if kept {
+		return from, fallback, kept
+	}
+	fallback = answer.Snapshot{Text: from.Text, Small: figures.Footer(from.Result())}
+	var shown []string // what Slack gives back: a translation, and of a long answer the beginning
+	for _, m := range t.shown(a.plan) {
+		if m.Text != "" {
+			shown = append(shown, m.Text)
+		}
+	}
+	text := strings.Join(shown, "\n\n")
+	// Saved last long before its owner died.
+	if utf8.RuneCountInString(text)*3 > utf8.RuneCountInString(from.Text)*4 {
+		fallback = answer.Snapshot{Text: text}
+	}
+	return from, fallback, kept
+}
+
+// leftVisible returns how many characters a killed process left visible of the answer.
+func (t *turnRun) leftVisible(p plan) (n int) {
+	if !p.begun {
+		return 0
+	}
+	for _, m := range t.shown(p) {
+		n += m.Shown
+	}
+	return n
+}
+
+// shown returns the messages of the answer as the thread shows them, without notices.
+func (t *turnRun) shown(p plan) []thread.Message {
+	ids := t.messageIDs()
+	var out []thread.Message
+	for _, m := range p.messages {
+		if m.Self && !m.Notice && slices.Contains(ids, m.TS) {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// saved returns the checkpoint that an earlier owner of the same turn left; the zero Partial if
+// there is none.
+func (t *turnRun) saved(ctx context.Context, of transcript.Of) answer.Partial {
+	var c transcript.Checkpoint
+	err := t.stored(ctx, func() (err error) {
+		c, err = t.bot.records.Checkpoint(ctx, t.thread, of)
+		return err
+	})
+	switch {
+	case err != nil:
+		t.bot.log.WarnContext(ctx, "checkpoint_unread", "thread", t.thread.String(), "error", err)
+	case c.For != "":
+		t.bot.log.InfoContext(ctx, "answer_goes_on", "thread", t.thread.String(), "ask", c.For,
+			"chars", len(c.Text), "completion_tokens", c.Tokens)
+	}
+	return c.Partial()
+}
+
+// input gathers what the prompt is made of, and returns what the person should know of their files.
+func (t *turnRun) input(ctx context.Context, a admitted) (in prompt.Input, notes []string) {
+	b := t.bot
+	in = prompt.Input{System: a.set.System, Bot: b.cfg.Name, Date: time.Now()}
+	if !t.thread.Direct() {
+		named, cancel := context.WithTimeout(ctx, personTimeout)
+		defer cancel()
+		name, err := b.dep.Room.Channel(named, t.thread.Channel)
+		if err != nil {
+			b.log.WarnContext(ctx, "channel_unknown", "channel", t.thread.Channel, "error", err)
+			name = t.thread.Channel
+		}
+		in.Channel = name
+	}
+	in.Budget = b.shared.Budget(ctx, a.set.Model, b.cfg.MaxTokens)
+	in.Turns = t.turns(ctx, a)
+	files := map[string][]thread.File{}
+	for _, m := range slices.Concat(a.preface, a.messages) {
+		if len(m.Files) > 0 && !m.Self {
+			files[m.TS] = m.Files
+		}
+	}
+	answered := func(id string) bool { return thread.Index(a.asks, id) >= 0 }
+	return in, b.attach.Fill(ctx, t.thread.String(), in.Turns, files, in.Budget, answered)
+}
+
+// turns makes the conversation that the model reads: what was said before a direct message, and the
+// thread up to the question.
+func (t *turnRun) turns(ctx context.Context, a admitted) []prompt.Turn {
+	own, err := t.bot.records.Entries(ctx, t.thread)
+	if err != nil {
+		t.bot.log.WarnContext(ctx, "answers_unread", "thread", t.thread.String(), "error", err)
+	}
+	exact := make(map[string]string, len(own))
+	for what, e := range own {
+		exact[what] = e.Text
+	}
+	ids := t.messageIDs()
+	// Words to the bot, and what is being written.
+	messages := slices.DeleteFunc(slices.Clone(a.messages), func(m thread.Message) bool {
+		return !m.Self && thread.WordOf(m.Text) != thread.NoWord || m.Self && slices.Contains(ids, m.TS)
+	})
+	return append(prompt.Arrange(a.preface, nil, ""), prompt.Arrange(messages, exact, turn.TS(a.last().TS))...)
+}

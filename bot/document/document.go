@@ -50,6 +50,9 @@ type Limits struct {
 	Cells int // cells of sheets
 }
 
+// MaxBytes is the largest document that is read; the figure is the project's own.
+const MaxBytes = 32 << 20
+
 // Bounds of what is unpacked; the figures are the project's own.
 const (
 	maxParts    = 10_000    // files in an archive: 80 MB if each takes 8 kB of memory; a book has some hundred

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"llmbot/bot/document"
 )
 
 // maxOrder is how long the order may be, in bytes.
@@ -59,7 +61,7 @@ func readOrder(from *bufio.Reader) (o order, err error) {
 	if err := json.Unmarshal(line, &o); err != nil {
 		return o, fmt.Errorf("read the order: %w", err)
 	}
-	if o.Bytes < 0 || o.Bytes > MaxBytes {
+	if o.Bytes < 0 || o.Bytes > document.MaxBytes {
 		return o, fmt.Errorf("a file of %d bytes is too large", o.Bytes)
 	}
 	return o, nil

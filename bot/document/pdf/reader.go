@@ -18,9 +18,6 @@ import (
 
 // Bounds; the figures are the project's own.
 const (
-	// MaxBytes is the largest file that is read.
-	MaxBytes = 32 << 20
-
 	maxChildren = 2               // files that are read at a time
 	readTimeout = 4 * time.Second // for a file, once PDFium is loaded: a page takes 3 ms
 	loadTimeout = 3 * time.Minute // for compiling: 6 s of a core, of which there may be a tenth
@@ -103,7 +100,7 @@ func (r *Reader) ready(ctx context.Context) error {
 // Read returns the text of a file, page after page. It blocks for a child, for 4 s at most once
 // PDFium is loaded, and until ctx ends: the pages that came until then are kept.
 func (r *Reader) Read(ctx context.Context, data []byte, limits document.Limits) (document.Text, error) {
-	if len(data) > MaxBytes {
+	if len(data) > document.MaxBytes {
 		return document.Text{}, fmt.Errorf("%d bytes: %w", len(data), document.ErrLarge)
 	}
 	select {

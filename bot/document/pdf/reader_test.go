@@ -107,7 +107,7 @@ func TestRead(t *testing.T) {
 		"nothing":             {nil, wide, "", "", document.ErrDamaged},
 		"pictures":            {pages("0 0 m", "1 1 m"), wide, "", "", document.ErrNoText},
 		"with a password":     {secret(t), wide, "", "", document.ErrPassword},
-		"more than may be":    {make([]byte, MaxBytes+1), wide, "", "", document.ErrLarge},
+		"more than may be":    {make([]byte, document.MaxBytes+1), wide, "", "", document.ErrLarge},
 		"pages in themselves": {[]byte("%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj 2 0 obj<</Type/Pages/Count 9999999/Kids[2 0 R 2 0 R]>>endobj trailer<</Root 1 0 R>>"), wide, "", "", document.ErrDamaged},
 	} {
 		got, err := r.Read(t.Context(), tt.data, tt.limits)

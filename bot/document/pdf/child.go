@@ -46,6 +46,10 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	return read(p, data, o, say)
 }
 
+// Compiles reports whether this machine lets PDFium be compiled. Where it does not, files are
+// interpreted, sixty times slower.
+func Compiles() bool { return executable() }
+
 // readOrder reads the first line.
 func readOrder(from *bufio.Reader) (o order, err error) {
 	var line []byte

@@ -42,8 +42,17 @@ func (l *linear) Reallocate(size uint64) []byte {
 func (l *linear) Free() {}
 
 // load returns a PDFium without files and network. cache is where its machine code is kept; empty:
-// nowhere.
+// nowhere. A folder that takes nothing costs time, and no file.
 func load(ctx context.Context, cache string, compile bool) (pdfium.Pdfium, error) {
+	if cache != "" {
+		if p, err := loadFrom(ctx, cache, compile); err == nil {
+			return p, nil
+		}
+	}
+	return loadFrom(ctx, "", compile)
+}
+
+func loadFrom(ctx context.Context, cache string, compile bool) (pdfium.Pdfium, error) {
 	ctx = experimental.WithCompilationWorkers(ctx, runtime.GOMAXPROCS(0))
 	ctx = experimental.WithMemoryAllocator(ctx, experimental.MemoryAllocatorFunc(func(_, _ uint64) experimental.LinearMemory {
 		return &linear{make([]byte, 0, maxMemory)}

@@ -265,8 +265,7 @@ func (c *canvasReader) bullet(classes []string) string {
 
 // close ends a mark, and what was opened after it.
 func (c *canvasReader) close(tag string) {
-	for i := len(c.marks) - 1; i >= 0; i-- {
-		m := c.marks[i]
+	for i, m := range slices.Backward(c.marks) {
 		if m.tag != tag {
 			continue
 		}

@@ -16,21 +16,21 @@ import (
 var wide = Limits{Runes: 100_000, Pages: 100, Cells: 50_000}
 
 // zipped returns an archive of parts.
-func zipped(t testing.TB, parts map[string]string) []byte {
-	t.Helper()
+func zipped(tb testing.TB, parts map[string]string) []byte {
+	tb.Helper()
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
 	for _, name := range slices.Sorted(maps.Keys(parts)) {
 		w, err := z.Create(name)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		if _, err := w.Write([]byte(parts[name])); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	if err := z.Close(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return b.Bytes()
 }
@@ -97,19 +97,19 @@ func peak(f func()) (bytes uint64, took time.Duration) {
 }
 
 // bomb returns an archive of parts, of which one is head and then a gigabyte of a unit, in some megabytes.
-func bomb(t testing.TB, parts map[string]string, name, head, unit string) []byte {
-	t.Helper()
+func bomb(tb testing.TB, parts map[string]string, name, head, unit string) []byte {
+	tb.Helper()
 	var packed, once bytes.Buffer
 	pack := func(to *bytes.Buffer, text string) {
 		w, err := flate.NewWriter(to, flate.BestCompression)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		if _, err := w.Write([]byte(text)); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		if err := w.Flush(); err != nil { // and no end: more may follow
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	pack(&packed, head)
@@ -125,19 +125,19 @@ func bomb(t testing.TB, parts map[string]string, name, head, unit string) []byte
 		}
 		w, err := z.Create(n)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		_, _ = w.Write([]byte(parts[n]))
 	}
 	w, err := z.CreateRaw(&zip.FileHeader{Name: name, Method: zip.Deflate, CompressedSize64: uint64(packed.Len()), UncompressedSize64: 1 << 30})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if _, err := w.Write(packed.Bytes()); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := z.Close(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return b.Bytes()
 }

@@ -350,14 +350,10 @@ func (b *workbook) cell(m *markup, e xml.StartElement) (string, error) {
 	case value == "" && formula != "": // a program that calculates nothing wrote it
 		return "=" + oneLine(formula), nil
 	case kind == "s":
-		i, err := strconv.Atoi(strings.TrimSpace(value))
-		switch {
-		case err != nil || i < 0:
-			return "", nil
-		case i >= len(b.texts):
-			return "…", nil
+		if i, err := strconv.Atoi(strings.TrimSpace(value)); err == nil && i >= 0 && i < len(b.texts) {
+			return oneLine(b.texts[i]), nil
 		}
-		return oneLine(b.texts[i]), nil
+		return "…", nil
 	case kind == "b":
 		if strings.TrimSpace(value) == "1" {
 			return "TRUE", nil

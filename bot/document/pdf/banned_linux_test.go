@@ -58,7 +58,7 @@ func TestExecutableMemoryIsBanned(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, flags := range map[string]int{"itself": unix.PR_MDWE_REFUSE_EXEC_GAIN | unix.PR_MDWE_NO_INHERIT, "inherited": unix.PR_MDWE_REFUSE_EXEC_GAIN} {
-		out, err := exec.CommandContext(t.Context(), "/proc/self/exe", "banned", strconv.Itoa(flags), cache(t)).CombinedOutput() //nolint:gosec // this test
+		out, err := exec.CommandContext(t.Context(), "/proc/self/exe", "banned", strconv.Itoa(flags), cache(t)).CombinedOutput()
 		t.Logf("%s: %s", name, out)
 		switch {
 		case err != nil:

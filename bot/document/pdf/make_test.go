@@ -3,8 +3,8 @@ package pdf
 import (
 	"bytes"
 	"compress/zlib"
-	"crypto/md5" //nolint:gosec // PDF's own
-	"crypto/rc4" //nolint:gosec // PDF's own
+	"crypto/md5"
+	"crypto/rc4"
 	"fmt"
 	"strings"
 	"testing"
@@ -83,18 +83,18 @@ func book(n int) []byte {
 }
 
 // bomb returns a file whose only page unpacks to a number of megabytes of a unit, packed more than once.
-func bomb(t testing.TB, megabytes, times int, unit string) []byte {
-	t.Helper()
+func bomb(tb testing.TB, megabytes, times int, unit string) []byte {
+	tb.Helper()
 	body := strings.Repeat(unit, megabytes<<20/len(unit))
 	filters := ""
 	for range times {
 		var b bytes.Buffer
 		z := zlib.NewWriter(&b)
 		if _, err := z.Write([]byte(body)); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		if err := z.Close(); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		body = b.String()
 		filters += "/FlateDecode "
@@ -109,8 +109,8 @@ func bomb(t testing.TB, megabytes, times int, unit string) []byte {
 }
 
 // objectBomb returns a file whose objects are in a stream that unpacks to megabytes.
-func objectBomb(t testing.TB, megabytes int) []byte {
-	t.Helper()
+func objectBomb(tb testing.TB, megabytes int) []byte {
+	tb.Helper()
 	var packed bytes.Buffer
 	z := zlib.NewWriter(&packed)
 	n := megabytes << 20 / 16
@@ -123,7 +123,7 @@ func objectBomb(t testing.TB, megabytes int) []byte {
 		_, _ = z.Write(bytes.Repeat([]byte("[[[[]]]]"), 1<<17))
 	}
 	if err := z.Close(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var m maker
 	m.object("<</Type/Catalog/Pages 10 0 R>>")
@@ -148,22 +148,22 @@ func objectBomb(t testing.TB, megabytes int) []byte {
 }
 
 // secret returns a file that opens with a password only: the standard handler of revision 2, 40 bits.
-func secret(t testing.TB) []byte {
-	t.Helper()
+func secret(tb testing.TB) []byte {
+	tb.Helper()
 	pad := "(\xbfN^Nu\x8aAd\x00NV\xff\xfa\x01\x08..\x00\xb6\xd0h>\x80/\x0c\xa9\xfedSiz"
 	padded := func(p string) []byte { return []byte((p + pad)[:32]) }
 	crypt := func(key, in []byte) []byte {
-		c, err := rc4.NewCipher(key) //nolint:gosec // PDF's own
+		c, err := rc4.NewCipher(key)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		out := make([]byte, len(in))
 		c.XORKeyStream(out, in)
 		return out
 	}
-	owner := md5.Sum(padded("owner")) //nolint:gosec // PDF's own
+	owner := md5.Sum(padded("owner"))
 	o := crypt(owner[:5], padded("hunter2"))
-	key := md5.Sum(append(append(append(padded("hunter2"), o...), 0xfc, 0xff, 0xff, 0xff), []byte("0123456789abcdef")...)) //nolint:gosec // PDF's own
+	key := md5.Sum(append(append(append(padded("hunter2"), o...), 0xfc, 0xff, 0xff, 0xff), []byte("0123456789abcdef")...))
 	u := crypt(key[:5], []byte(pad))
 	plain := pages(lines("zq"))
 	at := bytes.LastIndex(plain, []byte("trailer"))

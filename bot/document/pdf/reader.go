@@ -228,10 +228,21 @@ func (r *Reader) talk(ctx context.Context, c *conversation, data []byte) error {
 	case ctx.Err() != nil && !errors.Is(context.Cause(ctx), document.ErrDamaged):
 		return fmt.Errorf("%w: %w", document.ErrSlow, ctx.Err())
 	case !c.ready:
-		return fmt.Errorf("%w: %v: %s", errLoad, waited, complaint)
+		return fmt.Errorf("%w: %w: %s", errLoad, ended(waited), complaint)
 	}
 	// It ran out of memory, most often, or PDFium gave up.
-	return fmt.Errorf("%w: the reader ended: %v: %s", document.ErrDamaged, waited, complaint)
+	return fmt.Errorf("%w: the reader ended: %w: %s", document.ErrDamaged, ended(waited), complaint)
+}
+
+// errEarly says that a child ended well, and said too little.
+var errEarly = errors.New("it said too little")
+
+// ended returns how a child ended, which said too little.
+func ended(waited error) error {
+	if waited == nil {
+		return errEarly
+	}
+	return waited
 }
 
 // tail keeps the beginning of what a child says when it fails.

@@ -9,10 +9,12 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"llmbot/bot/document"
 )
@@ -53,30 +55,29 @@ func TestMain(m *testing.M) {
 }
 
 // cache is the folder of machine code of all tests: compiling takes seconds.
-func cache(t testing.TB) string {
-	t.Helper()
-	dir, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
+func cache(tb testing.TB) string {
+	tb.Helper()
+	if raceOn {
+		tb.Skip("the race detector's memory is beyond the child's bounds")
 	}
-	return filepath.Join(dir, "llmbot-test-pdf")
+	return filepath.Join(os.TempDir(), "llmbot-test-machine-code")
 }
 
 // reader returns a running Reader.
-func reader(t testing.TB, folder string, args ...string) *Reader {
-	t.Helper()
+func reader(tb testing.TB, folder string, args ...string) *Reader {
+	tb.Helper()
 	if len(args) == 0 {
 		args = []string{Argument}
 	}
 	self, err := os.Executable()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	r := New(Config{Program: append([]string{self}, args...), Cache: folder, Log: slog.New(slog.DiscardHandler)})
 	ctx, cancel := context.WithCancel(context.Background())
 	var run sync.WaitGroup
 	run.Go(func() { r.Run(ctx) })
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		cancel()
 		run.Wait()
 	})
@@ -184,7 +185,7 @@ func TestHostile(t *testing.T) {
 
 // TestCompiledOnce: the first file of a new folder compiles PDFium, and the old machine code goes.
 func TestCompiledOnce(t *testing.T) {
-	if testing.Short() {
+	if testing.Short() || raceOn {
 		t.Skip("compiles for seconds")
 	}
 	dir := t.TempDir()
@@ -207,4 +208,23 @@ func TestCompiledOnce(t *testing.T) {
 			t.Errorf("%q", files)
 		}
 	}
+}
+
+// FuzzRead: whatever a file is, its reader ends in time, says why it has no text, and keeps to its limits.
+func FuzzRead(f *testing.F) {
+	r := reader(f, cache(f))
+	f.Add(pages(lines("zq"), ""), 100)
+	f.Add(secret(f), 10)
+	f.Add([]byte("%PDF-1.7\n1 0 obj<</Type/Catalog/Pages 1 0 R>>endobj trailer<</Root 1 0 R>>"), 1)
+	f.Fuzz(func(t *testing.T, data []byte, runes int) {
+		start := time.Now()
+		got, err := r.Read(t.Context(), data, document.Limits{Runes: min(runes, 10_000), Pages: 10})
+		known := []error{nil, document.ErrPassword, document.ErrDamaged, document.ErrNoText, document.ErrSlow, document.ErrLarge}
+		if !slices.ContainsFunc(known, func(e error) bool { return errors.Is(err, e) }) || (err == nil) == (got.Markdown == "") {
+			t.Fatalf("%q, %v", got.Markdown, err)
+		}
+		if n := utf8.RuneCountInString(got.Markdown); n > max(runes, 0)+10*50 || time.Since(start) > readTimeout+time.Second*time.Duration(*slow) {
+			t.Fatalf("%d characters in %v", n, time.Since(start))
+		}
+	})
 }

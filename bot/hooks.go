@@ -38,6 +38,7 @@ const (
 	EndDone        End = "done"
 	EndLength      End = "length"      // complete up to the length limit
 	EndCut         End = "cut"         // longer than what is shown
+	EndLoop        End = "loop"        // stopped because it repeated itself
 	EndStopped     End = "stopped"     // by a person
 	EndRemoved     End = "removed"     // its question was deleted
 	EndCalledOff   End = "called_off"  // its question was changed or deleted: another answer takes its place, or none
@@ -51,7 +52,7 @@ const (
 
 // Ends are all of them.
 func Ends() []End {
-	return []End{EndDone, EndLength, EndCut, EndStopped, EndRemoved, EndCalledOff, EndFailed, EndInterrupted, EndLost, EndNotShown, EndRefused, EndPanicked}
+	return []End{EndDone, EndLength, EndCut, EndLoop, EndStopped, EndRemoved, EndCalledOff, EndFailed, EndInterrupted, EndLost, EndNotShown, EndRefused, EndPanicked}
 }
 
 // endOf says how an answer ended that was closed with closeErr.
@@ -71,6 +72,8 @@ func endOf(out answer.Outcome, closeErr error) End {
 		return EndStopped
 	case errors.Is(out.Err, errShutdown):
 		return EndInterrupted
+	case answer.LoopSentence(out.Err) != "":
+		return EndLoop
 	case out.Err != nil:
 		return EndFailed
 	case out.WasCut():

@@ -78,7 +78,7 @@ func step(size int) int {
 	if *everyCut {
 		return 1
 	}
-	const all, each = 400_000, 60 // bytes that are read for a stream, and cuts of a short one
+	const all, each = 200_000, 30 // bytes that are read for a stream, and cuts of a short one
 	return max(1, size/each, size*size/all)
 }
 

@@ -344,11 +344,11 @@ func (s *splitter) judge(in string, out *split, before string) (decision, int) {
 		}
 		return isText, tok.n
 	case s.code.span > 0:
-		closes, known := spanCloses(s.code, in)
+		inside, known := spanned(s.code, in)
 		if !known && !s.last && len(in) < mostHeld {
 			return isHeld, 0
 		}
-		if closes || !known && !s.last {
+		if inside || !known && !s.last {
 			return isText, tok.n
 		}
 		s.code.span = 0
@@ -359,8 +359,8 @@ func (s *splitter) judge(in string, out *split, before string) (decision, int) {
 // inCode reports whether the text at in is code; nothing follows in.
 func (s *splitter) inCode(in string) bool {
 	if s.code.span > 0 {
-		closes, _ := spanCloses(s.code, in)
-		return closes
+		is, _ := spanned(s.code, in)
+		return is
 	}
 	return s.code.fenced()
 }

@@ -2,7 +2,6 @@ package answer
 
 import (
 	"errors"
-	"slices"
 	"unicode/utf8"
 
 	"llmbot/llm"
@@ -23,8 +22,8 @@ const (
 	// at most half of it has there the period that it has everywhere (Fine and Wilf).
 	loopWindow = 2 * longestPeriod
 	// lookEvery is how many characters come before it is looked for again: the look costs about
-	// loopWindow steps, so a character costs about four.
-	lookEvery = 100
+	// loopWindow steps, so a character costs about two.
+	lookEvery = 200
 )
 
 // What ends a request whose answer goes round in circles.
@@ -76,39 +75,46 @@ func (l *Loops) seed(text string) {
 
 // loop looks for a loop in one text.
 type loop struct {
-	ring   [512]rune // the newest characters; at least loopWindow, and a power of two
-	n      int       // characters so far
-	next   int       // when a period is looked for again
-	period int       // of the newest characters; 0: none is known
-	run    int       // characters that repeat with it
-	lines  int       // line ends among them
+	ring   [2 * loopWindow]rune // the newest characters, twice: they always lie in one piece
+	at     int                  // where the next one goes, and again loopWindow behind it
+	n      int                  // characters so far
+	next   int                  // when a period is looked for again
+	period int                  // of the newest characters; 0: none is known
+	run    int                  // characters that repeat with it
+	lines  int                  // line ends among them
 
-	line   int  // characters of the current line, without white space before it
-	first  rune // the first of them
-	signs  int  // how often it stands there at first
-	fenced bool // in a code fence
-	table  bool // this line, or the one before if this is empty, is a row of a table
+	line  int  // characters of the current line, without white space before it
+	first rune // the first of them
+	signs int  // how often it stands there at first
+	more  bool // something other than white space is behind those
+	ticks bool // a backtick is behind those
+	fence int  // signs that opened a fence of code; 0: in none
+	sign  rune // which
+	table bool // this line, or the one before if this is empty, is a row of a table
 }
 
 // add takes the next characters, and reports whether there is a loop.
 func (l *loop) add(text string) bool {
 	for _, r := range text {
 		if l.period > 0 {
-			if r == l.ring[(l.n-l.period)%len(l.ring)] {
+			if r == l.ring[l.at+loopWindow-l.period] {
 				l.run++
 			} else {
 				l.period, l.next = 0, l.n+lookEvery
 			}
 		}
-		l.ring[l.n%len(l.ring)] = r
+		l.ring[l.at], l.ring[l.at+loopWindow] = r, r
 		l.n++
+		if l.at++; l.at == loopWindow {
+			l.at = 0
+		}
 		l.place(r)
 		switch {
 		case l.period == 0:
 			if l.n >= l.next && l.n >= loopWindow {
 				l.look()
 			}
-		case l.run >= leastLoop && (!l.fenced && !l.table || l.lines >= manyLines || l.run >= sureLoop):
+		case l.run >= leastLoop && (l.fence == 0 && !l.table || l.lines >= manyLines || l.run >= sureLoop):
 			return true
 		}
 	}
@@ -119,29 +125,40 @@ func (l *loop) add(text string) bool {
 func (l *loop) place(r rune) {
 	switch {
 	case r == '\n':
-		l.lines++
-		l.line, l.signs = 0, 0
+		l.endLine()
 		return
-	case l.line == 0 && (r == ' ' || r == '\t' || r == '>'):
+	case r == ' ' || r == '\t' || l.line == 0 && r == '>':
 		return
 	case l.line == 0:
-		l.first = r
+		l.first, l.signs, l.more, l.ticks = r, 0, false, false
 		l.table = r == '|'
 	}
-	if l.line++; r == l.first && l.signs == l.line-1 {
-		if l.signs++; l.signs == 3 && (r == '`' || r == '~') {
-			l.fenced = !l.fenced
-		}
+	switch l.line++; {
+	case r == l.first && !l.more:
+		l.signs++
+	default:
+		l.more = true
+		l.ticks = l.ticks || r == '`'
 	}
+}
+
+// endLine notes whether the line begins or ends a fence.
+func (l *loop) endLine() {
+	l.lines++
+	switch {
+	case l.line == 0 || l.first != '`' && l.first != '~' || l.signs < 3:
+	case l.fence == 0 && (l.first == '~' || !l.ticks):
+		l.fence, l.sign = l.signs, l.first
+	case l.fence > 0 && l.first == l.sign && l.signs >= l.fence && !l.more:
+		l.fence = 0
+	}
+	l.line = 0
 }
 
 // look finds out whether the newest characters have a period.
 func (l *loop) look() {
-	var window [loopWindow]rune
-	for i := range window {
-		window[i] = l.ring[(l.n-loopWindow+i)%len(l.ring)]
-	}
-	p := period(window[:])
+	window := l.ring[l.at : l.at+loopWindow]
+	p := period(window)
 	if p > longestPeriod {
 		l.next = l.n + lookEvery
 		return
@@ -178,7 +195,7 @@ func Once(text string) string {
 	if len(runes) < loopWindow {
 		return text
 	}
-	p := period(slices.Clone(runes[len(runes)-loopWindow:]))
+	p := period(runes[len(runes)-loopWindow:])
 	if p > longestPeriod {
 		return text
 	}

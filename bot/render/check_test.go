@@ -9,8 +9,8 @@ import (
 )
 
 var (
-	// A scheme is no longer than 63 characters: the longest that is registered has 36 (IANA).
-	reLive    = regexp.MustCompile(`(?i)<(!|[@#][a-z0-9_-]+[>|]|[a-z][a-z0-9+.-]{0,62}://|mailto:|tel:)`)
+	// What Slack resolves, and a link with a label and any scheme.
+	reLive    = regexp.MustCompile(`<(?:(?:@[UW][A-Z0-9]+|#[CGD][A-Z0-9]+|!(?:here|channel|everyone|subteam\^[A-Z0-9]+|date\^[^>|]*)|(?:https?://|mailto:|tel:)[^<>|\s]+)(?:\|[^<>]*)?|[a-zA-Z][a-zA-Z0-9+.-]*://[^<>|\s]+\|[^<>]*)>`)
 	reFence   = regexp.MustCompile("^((?:[ \t]*>)*)[ \t]*(?:(?:[-*+]|[0-9]{1,9}[.)])[ \t]+)*(`{3,40}|~{3,40})(.*)$")
 	reLead    = regexp.MustCompile(`^(?: *>)*`)
 	reHeading = regexp.MustCompile(`^#{1,6}[ \t]`)
@@ -60,15 +60,7 @@ func checkPage(t *probe, p Page, lim Limits) {
 }
 
 // live finds something that Slack could act on.
-func live(s string) string {
-	for _, m := range reLive.FindAllStringIndex(s, -1) {
-		rest := strings.ToLower(s[m[0]:])
-		if !strings.HasPrefix(rest, "<!--") && !strings.HasPrefix(rest, "<!doctype") && !strings.HasPrefix(rest, "<![cdata[") {
-			return s[m[0]:m[1]]
-		}
-	}
-	return ""
-}
+func live(s string) string { return reLive.FindString(s) }
 
 // fenceLine matches what opens or closes a fence, behind quote and list marks.
 func fenceLine(line string) (quote int, marks, info string, ok bool) {

@@ -38,7 +38,7 @@ func hostileParts() []string {
 		"|-|\n", "|:-\n", "a\n:-\n", "x | y\n", ":-:|-\n", "| a `|` b |\n", "text without a pipe\n",
 		// Long ones.
 		strings.Repeat("`", 300), strings.Repeat("*", 300), strings.Repeat("> ", 30), strings.Repeat("- ", 30), strings.Repeat("1. ", 30), strings.Repeat("[a", 60), strings.Repeat("\u0301", 80), strings.Repeat("# h\n", 20),
-		strings.Repeat(" ", 120), strings.Repeat("|\n", 20), strings.Repeat("&", 60), strings.Repeat("<!here>", 9), strings.Repeat("\n", 30), "Promise<string|null> ",
+		strings.Repeat(" ", 120), strings.Repeat("|\n", 20), strings.Repeat("&", 60), strings.Repeat("<!here>", 9), strings.Repeat("\n", 30), "Promise<string|null> ", "<!date^", "<!date^1|", "<https://x.test|", "`<https://x.test|a` ", "`<!date^` ", "> ```\n> <https://x.test|a\n",
 	)
 }
 

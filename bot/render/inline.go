@@ -22,7 +22,7 @@ func (l Links) atom(s, before string, full bool) (out string, n int, ok bool) {
 	case '\\':
 		return l.escape(s, full)
 	case '`':
-		return l.codeSpan(s, full)
+		return l.codeSpan(s, full, full)
 	case '[':
 		return l.link(s, 0, full)
 	case '!':
@@ -81,7 +81,8 @@ func (l Links) escape(s string, full bool) (string, int, bool) {
 	}
 }
 
-func (l Links) codeSpan(s string, full bool) (string, int, bool) {
+// codeSpan reads inline code. full means that it must end in s, last that nothing follows s.
+func (l Links) codeSpan(s string, full, last bool) (string, int, bool) {
 	n := runLen(s, ticksMax+1)
 	if n > ticksMax {
 		n = runLen(s, len(s))
@@ -100,8 +101,8 @@ func (l Links) codeSpan(s string, full bool) (string, int, bool) {
 			return "", 0, false
 		}
 		if k == n {
-			code, ok := escapeSpan(s[n:], i-n, full)
-			return s[:n] + code + s[i:i+k], i + k, ok
+			code, ok := escapeSpan(s[n:], i-n, last)
+			return s[:n] + code + s[i:i+k], i + k, ok || full
 		}
 		i += k
 	}
@@ -380,9 +381,12 @@ func (l Links) inlineOf(s string, inLink bool) (string, bool) {
 		}
 		var out string
 		var n int
-		if inLink && s[i] == '<' {
+		switch {
+		case inLink && s[i] == '<':
 			out, n, _ = l.angle(s[i:], true, true)
-		} else {
+		case s[i] == '`':
+			out, n, _ = l.codeSpan(s[i:], true, false) // more of the page follows
+		default:
 			out, n, _ = l.atom(s[i:], s[:i], true)
 		}
 		if s[i] == '`' && n == runLen(s[i:], len(s)) {
@@ -408,15 +412,20 @@ func (l Links) halfOf(s string) (string, int) {
 			return "", 0
 		}
 		code := strings.TrimRight(s[n:], "` ")
-		if i := strings.LastIndexByte(code, '<'); i >= 0 {
-			if _, ok := liveInCode(code[i:], false); !ok {
+		for i := range code {
+			if code[i] != '<' {
+				continue
+			}
+			if _, _, ok := liveInCode(s[n+i:], false); !ok {
 				code = code[:i]
+				break
 			}
 		}
 		if strings.TrimSpace(code) == "" {
 			return "", 0
 		}
-		return s[:n] + escapeCode(code) + s[:n], n + len(code)
+		out, _ := escapeSpan(s[n:], len(code), false)
+		return s[:n] + out + s[:n], n + len(code)
 	case '!':
 		if len(s) > 1 {
 			out, n := l.halfOf(s[1:])

@@ -265,7 +265,7 @@ func textSpecial() special {
 	}
 }
 
-func codeSpecial() special { return special{lo: 1<<'\n' | 1<<'<' | 1<<'&'} }
+func codeSpecial() special { return special{lo: 1<<'\n' | 1<<'<'} }
 
 // stepPlain writes plain words: all at once while the page is far from full, one by one after that.
 func (d *Doc) stepPlain(n int, sp, body string, ends special) bool {

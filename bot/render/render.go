@@ -208,7 +208,9 @@ func (d *Doc) view(c *Doc) (Page, bool) {
 	tail := c.closers(!d.eof)
 	p.Chars += cost(tail)
 	page := c.with(tail)
-	if p.Markdown = lastLook(page); d.eof {
+	p.Markdown = lastLook(page)
+	p.Chars += (len(p.Markdown) - len(page)) / len(joiner)
+	if d.eof {
 		p.Open = p.Markdown
 		return p, true
 	}

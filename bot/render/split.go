@@ -192,8 +192,10 @@ func (d *Doc) cut() bool {
 		return false
 	}
 	tail := d.closers(true)
-	md := lastLook(d.with(tail))
-	d.pages = append(d.pages, Page{Markdown: md, Open: md, End: d.src.offset(d.pos), Chars: d.chars + cost(tail), Blocks: d.blocks})
+	page := d.with(tail)
+	md := lastLook(page)
+	chars := d.chars + cost(tail) + (len(md)-len(page))/len(joiner)
+	d.pages = append(d.pages, Page{Markdown: md, Open: md, End: d.src.offset(d.pos), Chars: chars, Blocks: d.blocks})
 	d.begin(len(d.buf))
 	return true
 }

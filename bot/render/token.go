@@ -195,11 +195,16 @@ func escapeSpan(s string, n int, full bool) (out string, ok bool) {
 
 // lessInFence is liveInCode for the < that begins s, which stands in a fence.
 func (d *Doc) lessInFence(s string) (live, ok bool) {
-	live, broken, ok := liveInCode(s, d.eof)
-	if broken > 0 && !live {
-		// After the fence, the < that breaks the token would become another thing.
-		over := s[:broken]
-		live = strings.IndexByte(over, '\n') >= 0 && (d.fence.quote > 0 || strings.Contains(over, strings.Repeat(string(d.fence.char), 3)))
+	full, quoted := d.eof, d.fence.quote > 0
+	if quoted && full && len(s) < tokenMax {
+		s += "\n>" // so the page ends
+	}
+	live, broken, ok := liveInCode(s, full)
+	if over := s[:broken]; !live && broken > 0 {
+		// The page may end in the label, with a quote mark before the end of its fence. And after the
+		// fence, the < that breaks the token would become another thing.
+		live = quoted && strings.IndexByte(over, '|') >= 0 ||
+			strings.IndexByte(over, '\n') >= 0 && strings.Contains(over, strings.Repeat(string(d.fence.char), 3))
 	}
 	return live, ok
 }

@@ -38,7 +38,12 @@ func hostileParts() []string {
 		"|-|\n", "|:-\n", "a\n:-\n", "x | y\n", ":-:|-\n", "| a `|` b |\n", "text without a pipe\n",
 		// Long ones.
 		strings.Repeat("`", 300), strings.Repeat("*", 300), strings.Repeat("> ", 30), strings.Repeat("- ", 30), strings.Repeat("1. ", 30), strings.Repeat("[a", 60), strings.Repeat("\u0301", 80), strings.Repeat("# h\n", 20),
-		strings.Repeat(" ", 120), strings.Repeat("|\n", 20), strings.Repeat("&", 60), strings.Repeat("<!here>", 9), strings.Repeat("\n", 30), "Promise<string|null> ", "<!date^", "<!date^1|", "<https://x.test|", "`<https://x.test|a` ", "`<!date^` ", "> ```\n> <https://x.test|a\n",
+		strings.Repeat(" ", 120), strings.Repeat("|\n", 20), strings.Repeat("&", 60), strings.Repeat("<!here>", 9), strings.Repeat("\n", 30), "Promise<string|null> ",
+		// What readers take for something else: breaks of HTML, single tildes, marks beside punctuation.
+		"<br>", "<br/>", "</br>", "<BR />\n", "a<br># x", "<br>- x<br>1. y", "a<br>\n", "<br>\n", "- a<br>b\n", "> a<br>b\n", "# a<br>b\n", "**a<br>b**", "a<br>```\n", "x<br>a | b\n", "a | b<br>c\n---|---\n",
+		"<b", "| a<br>b | |\n", "|<br>||\n", "a<br>===\n", "a<br>---\n", "~3~5 ", "~", "3~5", "**注意：**正文", "含**「重点」**内容", "~~删除。~~正文", "***注。***文", "**「",
+		// Tokens without an end.
+		"<!date^", "<!date^1|", "<https://x.test|", "`<https://x.test|a` ", "`<!date^` ", "> ```\n> <https://x.test|a\n",
 	)
 }
 

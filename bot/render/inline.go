@@ -348,7 +348,18 @@ func (l Links) inline(s string) string {
 func (l Links) inlineOf(s string, inLink bool) (string, bool) {
 	var b strings.Builder
 	last := byte(0)
+	broken := false // a <br> precedes; Slack's cells take no line breaks
 	put := func(out string) {
+		if broken {
+			if out = strings.TrimLeft(out, " \t"); out == "" {
+				return
+			}
+			if broken = false; last > ' ' {
+				b.WriteByte(' ')
+			}
+			b.WriteString("/ ")
+			last = ' '
+		}
 		if l.seam(last, out) {
 			b.WriteString(joiner)
 		}
@@ -358,6 +369,7 @@ func (l Links) inlineOf(s string, inLink bool) (string, bool) {
 	}
 	ends := textSpecial()
 	var word words
+	var em emphasis
 	for i := 0; i < len(s); {
 		most := len(s)
 		if l.strict() {
@@ -372,16 +384,25 @@ func (l Links) inlineOf(s string, inLink bool) (string, bool) {
 			most = max(word.free, i+1)
 		}
 		j := i
-		for j < most && (!ends.has(s[j]) || s[j] == '*' || s[j] == '_' || s[j] == '~' || s[j] == '\n') {
+		for j < most && (!ends.has(s[j]) || s[j] == '_' || s[j] == '\n') {
 			j++
 		}
 		put(dead(s[i:j]))
 		if i = j; i == most {
 			continue
 		}
+		if s[i] == '<' {
+			if n, _ := breakLen(s[i:], true); n > 0 {
+				broken = broken || strings.TrimSpace(b.String()) != ""
+				i += n
+				continue
+			}
+		}
 		var out string
 		var n int
 		switch {
+		case s[i] == '*' || s[i] == '~':
+			out, n = em.next(s, i)
 		case inLink && s[i] == '<':
 			out, n, _ = l.angle(s[i:], true, true)
 		case s[i] == '`':

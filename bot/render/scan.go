@@ -53,6 +53,16 @@ func (d *Doc) stepLine() bool {
 	if body == "" || body[0] == '\n' {
 		return d.blankLine(p, s)
 	}
+	if body[0] == '<' && p.marks == 0 {
+		k, ok := breakLine(body, d.eof)
+		if !ok {
+			return false
+		}
+		if k > 0 {
+			p.n += k
+			return d.blankLine(p, s)
+		}
+	}
 	if p.quote != d.quote {
 		if d.table.on {
 			d.leaveTable()
@@ -356,6 +366,7 @@ func (d *Doc) beginText(p prefix, l level, mark string, more int) bool {
 	}
 	d.line, d.linePage, d.pos = d.pos, d.page, d.pos+p.n
 	d.quote, d.col = p.quote, p.col
+	d.wavy, d.breaks = d.wavy && d.para && p.marks == 0, false
 	d.mode, d.mid, d.para = inText, false, more == 0
 	return true
 }
@@ -406,6 +417,6 @@ func (d *Doc) endLine() {
 		d.pos++
 	}
 	d.nl++
-	d.nEmph, d.opened = 0, -1
+	d.nEmph, d.opened, d.broken = 0, -1, false
 	d.mode, d.mid = atLine, false
 }

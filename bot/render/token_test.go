@@ -33,7 +33,7 @@ func deadCode(text string) string {
 func tokenParts() []string {
 	return []string{
 		"<", "<", "<", ">", ">", "|", "|", "@", "#", "!", "^", ":", "//", "/", " ", " ", "\n", "a", "U", "W1", "C", "D2", "u1", "U0BOB00001", "here", "channel", "everyone", "subteam^", "date^", "S1",
-		"https://", "http:", "mailto:", "tel:", "HTTPS://", "ftp://", "slack://", "std::", "x.test", "bank.test", "string", "null", "Promise<string|null>", "React.Node", "sort <in.txt|uniq -c", "&lt;", "&lt;!here>", "&#60;", "&amp;", "&",
+		"https://", "http:", "mailto:", "tel:", "HTTPS://", "git://", "slack://", "std::", "x.test", "bank.test", "string", "null", "Promise<string|null>", "React.Node", "sort <in.txt|uniq -c", "&lt;", "&lt;!here>", "&#60;", "&amp;", "&",
 		"<!here>", "<!here|x>", "<@U1>", "<@U1|n>", "<#C1|n>", "<!subteam^S1>", "<!date^1^{date}|x>", "<https://x.test|bank>", "<https://x.test>", "<mailto:a@b.test|c>", "<!--", "<!DOCTYPE html>", "<![CDATA[", "<!ELEMENT a (b)>", "a<!b", "<br>", "List<@NonNull T>",
 		"x <!HERE>", "<@u1>", "#include <https>", "漢字", "é", "f(x: Map<string, A|B>)", "<-ch", "a << b", "cat <<EOF", "x://y", "<ssh://host/x>", "<redis://a|b>", "*", "_", "~", "\\<",
 	}

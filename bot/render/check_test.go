@@ -11,7 +11,7 @@ import (
 var (
 	// What Slack resolves, and a link with a label and any scheme.
 	reLive    = regexp.MustCompile(`<(?:(?:@[UW][A-Z0-9]+|#[CGD][A-Z0-9]+|!(?:here|channel|everyone|subteam\^[A-Z0-9]+|date\^[^>|]*)|(?:https?://|mailto:|tel:)[^<>|\s]+)(?:\|[^<>]*)?|[a-zA-Z][a-zA-Z0-9+.-]*://[^<>|\s]+\|[^<>]*)>`)
-	reBreak   = regexp.MustCompile(`(?i)</?br[ \t]*/?>`)
+	reBreak   = regexp.MustCompile(strings.ReplaceAll(`(?i)<z/?zbzrz(?:[ \t]z)*/?z>`, "z", `[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x{9f}\p{Cf}\x{fe00}-\x{fe0f}\x{e0100}-\x{e01ef}]*`))
 	reFence   = regexp.MustCompile("^((?:[ \t]*>)*)[ \t]*(?:(?:[-*+]|[0-9]{1,9}[.)])[ \t]+)*(`{3,40}|~{3,40})(.*)$")
 	reLead    = regexp.MustCompile(`^(?: *>)*`)
 	reHeading = regexp.MustCompile(`^#{1,6}[ \t]`)
@@ -178,12 +178,7 @@ func unnumbered(s string) string {
 func checkLost(t *probe, text string, pages []Page, rewritten bool) {
 	start := 0
 	norm := func(s string) string {
-		s = reBreak.ReplaceAllString(strings.Map(func(r rune) rune {
-			if r != '\n' && r != '\t' && shapeless(r) {
-				return -1
-			}
-			return r
-		}, s), "")
+		s = reBreak.ReplaceAllString(s, "")
 		s = strings.NewReplacer("&lt;", "", "&#60;", "", "&#x3C;", "", "<", "", "%3C", "", "%20", "").Replace(s)
 		return letters(s)
 	}

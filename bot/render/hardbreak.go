@@ -59,12 +59,11 @@ func (d *Doc) stepBreak(n int, ok bool) bool {
 	if !ok {
 		return false
 	}
-	if d.pos += n; d.fresh || d.opened == len(d.buf) {
-		return true
+	d.pos += n
+	d.breaks, d.torn = true, d.torn || !d.head // what follows is text, whatever it looks like
+	if !d.fresh && d.opened != len(d.buf) {
+		d.broken, d.mid, d.shown = true, false, d.pos
 	}
-	d.broken, d.breaks, d.mid = true, true, false
-	d.torn = d.torn || !d.head // what follows is text, whatever it looks like
-	d.shown = d.pos
 	return true
 }
 

@@ -31,15 +31,16 @@ func (d *Doc) stepText() bool {
 		return true
 	}
 	sp, body := s[:n], s[n:]
-	if d.broken {
+	if d.broken || d.breaks && d.opened == len(d.buf) {
 		sp = ""
 	}
 	switch body[0] {
 	case '\n':
 		hard := n >= 2 && sp == "  "
 		if d.broken { // one is enough
-			hard, d.broken, d.torn = !d.head, false, false
+			hard, d.broken = !d.head, false
 		}
+		d.torn = d.torn && !d.breaks
 		if hard && d.fits(2, 2) && !d.fresh {
 			d.put("  ")
 		}

@@ -206,7 +206,10 @@ func (l Links) angle(s string, full, inLink bool) (string, int, bool) {
 				return inCodeMarks(u), i + 1, true
 			}
 			if !inLink && (isAlnum(next) || next >= utf8.RuneSelf || strings.IndexByte("/-_&=#%+~*[(`<\\@", next) >= 0) {
-				return l.write(u, u), i + 1, true
+				if out := l.write(u, u); out != "" {
+					return out, i + 1, true
+				}
+				return proseLess, 1, true
 			}
 			return deadWords(u), i + 1, true
 		case c == ':' && !kind:

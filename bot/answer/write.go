@@ -131,7 +131,11 @@ func (r *requests) request(ctx context.Context) (err error) {
 	if errors.Is(err, errEndless) {
 		r.res, err = r.cut(r.res), nil
 	}
-	r.shared.cfg.Hooks.streamed(r.res, err)
+	counted := err
+	if LoopSentence(err) != "" {
+		counted = &llm.Error{Kind: llm.KindLoop, Op: "chat", Err: err}
+	}
+	r.shared.cfg.Hooks.streamed(r.res, counted)
 	r.task.Spent(r.used(ctx, r.res, r.built.Tokens))
 	if err == nil && r.from.Text == "" { // else its count is of more than the prompt
 		r.shared.window.learn(r.task.Thread, r.in, r.built.LeftOut, r.req.Messages, r.res.Usage)

@@ -9,8 +9,9 @@ import (
 	"llmbot/bot/turn"
 )
 
-// filesWait is how long a question waits for the second of its two events, which tells its files: they
-// come within milliseconds of each other (facts/slack.md §5.1). After that the thread tells them.
+// filesWait is how long a question waits for the second of its two events, which tells its files:
+// they come within milliseconds of each other (facts/slack.md §5.1). After that the thread tells
+// them.
 const filesWait = 400 * time.Millisecond
 
 // inboxItem is something that an actor is told.
@@ -18,11 +19,14 @@ type inboxItem struct {
 	ask   *thread.Question // also one that is known, in a newer form
 	lease *turn.Lease      // of the thread: this process is to answer
 	gone  string           // ts of a message that was deleted
-	now   []thread.Message // the thread as it is, read after a change of which another process has heard
-	at    turn.TS          // of that change
+	// now is the thread as it is, read after a change of which another process has heard.
+	now []thread.Message
+	at  turn.TS // of that change
 }
 
-// actor owns one live thread: what is asked, who holds the claim, and the one turn that runs. It lives as long as there is work.
+// actor owns one live thread: what is asked, which lease the bot has, and the one turn that runs.
+// It lives as long as there is work, and does no I/O. Its fields belong to its goroutine, but for
+// those that say otherwise.
 type actor struct {
 	bot    *Bot
 	thread thread.ID
@@ -36,18 +40,19 @@ type actor struct {
 	turn    *turnRun    // the one that runs; nil: none
 	running chan report // gets its end
 	work    atWork
-	with    *turn.Lease // its claim
+	with    *turn.Lease // of the turn that runs, or ran last
 }
 
 // report is how a turn ended.
 type report struct {
 	answered turn.TS           // up to here the thread has its answer
-	more     bool              // the claim goes on: something newer is owed
+	more     bool              // the lease goes on: something newer is owed
 	lost     bool              // another process has the thread
-	asks     []thread.Question // was called off: these are still owed
+	asks     []thread.Question // the turn was called off: these are still owed
 }
 
-// run is the actor's goroutine. work ends when nothing may block any more, cut when streams must end.
+// run is the actor's goroutine. It returns when there is no work left. work ends when nothing may
+// block any more, cut when streams must end.
 func (a *actor) run(work, cut context.Context) {
 	ripe := time.NewTimer(0)
 	defer ripe.Stop()
@@ -108,8 +113,9 @@ func (a *actor) read() {
 	}
 }
 
-// insert keeps asks in the order of their ts, each once; one that comes again is newer news of the same, if it was changed or tells more. One
-// that a turn is answering, and that was changed, calls the turn off.
+// insert keeps asks in the order of their ts, each once. One that comes again replaces the older
+// form if it was changed or tells more. One that a turn is answering, and that was changed, calls
+// the turn off.
 func (a *actor) insert(ask thread.Question) {
 	if len(a.asks) == 0 {
 		a.since = time.Now()
@@ -143,13 +149,14 @@ func (a *actor) compare(now []thread.Message, at turn.TS) {
 		switch {
 		case i >= 0 && now[i].Question(a.thread).Since().After(ask.Since()):
 			a.insert(now[i].Question(a.thread))
-		case i < 0 && at.After(turn.TS(ask.TS)): // what is newer than the change may be newer than the read
+		// What is newer than the change may be newer than the read.
+		case i < 0 && at.After(turn.TS(ask.TS)):
 			a.delete(ask.TS)
 		}
 	}
 }
 
-// delete forgets an ask, and calls the turn off that answers it.
+// delete forgets an ask, and calls off the turn that answers it.
 func (a *actor) delete(ts string) {
 	a.asks = slices.DeleteFunc(a.asks, func(ask thread.Question) bool { return turn.TS(ask.TS).Compare(turn.TS(ts)) == 0 })
 	if a.turn != nil {
@@ -168,10 +175,11 @@ func (a *actor) start(work, cut context.Context) {
 	a.bot.mu.Unlock()
 	a.running = make(chan report, 1)
 	done := a.running
-	go func() { done <- t.run(work, cut) }() // the actor waits for it: it leaves its loop only when none runs
+	// The actor waits for it: it leaves its loop only when none runs.
+	go func() { done <- t.run(work, cut) }()
 }
 
-// finish takes what a turn left behind.
+// finish takes in how a turn ended.
 func (a *actor) finish(r report) {
 	a.turn, a.running = nil, nil
 	a.work.ends()
@@ -186,7 +194,8 @@ func (a *actor) finish(r report) {
 	}
 }
 
-// leave takes the actor out of the table if there is nothing in its inbox; false: there is.
+// leave takes the actor out of the table. It reports false, and does nothing, if something is in
+// its inbox.
 func (a *actor) leave() bool {
 	a.bot.mu.Lock()
 	defer a.bot.mu.Unlock()

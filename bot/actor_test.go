@@ -48,7 +48,7 @@ func (a *actor) texts() (out []string) {
 // answering has an actor answer what it was asked, and returns how its turn is called off.
 func (a *actor) answering() (context.Context, *turnRun) {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	t := &turnRun{bot: a.bot, thread: a.thread, known: a.asks, asks: a.asks, cancel: cancel}
+	t := &turnRun{bot: a.bot, thread: a.thread, known: a.asks, inHand: inHand{asks: a.asks, cancel: cancel}}
 	a.turn, a.asks = t, nil
 	return ctx, t
 }
@@ -205,7 +205,7 @@ func TestWhatBecomesOfTheThread(t *testing.T) {
 		"changed while its end was shown":      {durable, answer.ErrSuperseded, turn.ErrLost, calledOff},
 		"another process has it":               {durable, turn.ErrLost, nil, lost},
 		"another one took it before its end":   {durable, nil, turn.ErrLost, lost},
-		"the store is away until the end":      {durable, nil, ErrNotNow, released},
+		"the store is away until the end":      {durable, nil, ErrLeaseUncertain, released},
 		"the bot stops":                        {durable, errShutdown, nil, released},
 		"the bot stops, and nobody comes next": {alone, errShutdown, nil, done},
 	} {

@@ -19,10 +19,10 @@ import (
 // refusalEvery is how often somebody is told the same refusal at most (issue 12).
 const refusalEvery = time.Hour
 
-// maxTold is how many keys are remembered of which people were told something.
+// maxTold is how many things that people were told are remembered.
 const maxTold = 10_000
 
-// seldom says what is not to be done again for a while.
+// seldom remembers what is not to be done again for a while.
 type seldom struct {
 	every time.Duration
 
@@ -34,7 +34,7 @@ func newSeldom(every time.Duration) seldom {
 	return seldom{every: every, at: recent.New[string, time.Time](maxTold)}
 }
 
-// due says, once in a while, that it may be done for key.
+// due reports whether it may be done for key, and then remembers that it was done now.
 func (s *seldom) due(key string, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -53,7 +53,8 @@ type admitted struct {
 	unsure   bool              // somebody was refused only because Slack did not say who they are
 	cutShort bool              // the turn ended while Slack was asked who somebody is
 	person   string            // for whom the answer is, see payer
-	refused  quota.Over        // why the answer may not be written, of which something is visible; zero: it may
+	// refused is why the answer may not be written, of which something is visible; zero: it may.
+	refused quota.Over
 }
 
 // last returns the question that the answer is said to answer.
@@ -90,7 +91,8 @@ func (t *turnRun) admit(ctx context.Context, p plan) admitted {
 	return a
 }
 
-// noQuestion returns what is said to a message that asks nothing; empty: it does, or nothing is said.
+// noQuestion returns what is said to a message that asks nothing; empty: it does, or nothing is
+// said.
 func noQuestion(ask thread.Question) string {
 	switch {
 	case strings.TrimSpace(ask.Text) != "":
@@ -134,10 +136,11 @@ func (t *turnRun) who(ctx context.Context, a *admitted, user string) Refusal {
 		int(whoTimeout.Minutes())))
 }
 
-// mayTell says whether somebody is to be told a refusal: the same one at most once an hour, however often they ask, and whichever process of the bot
-// they reach. That a channel is not one of ours is told for each.
+// mayTell reports whether somebody is to be told a refusal: the same one at most once an hour,
+// however often they ask, and whichever process of the bot they reach. For a refusal of channels,
+// each channel counts for itself.
 func (b *Bot) mayTell(ctx context.Context, channel, user string, refusal Refusal) bool {
-	if refusal.kind() == "" { // it is not known who they are, and may be in a moment
+	if refusal.kind() == "" { // who they are may be known in a moment
 		return true
 	}
 	key := user + "/" + refusal.kind()
@@ -156,15 +159,16 @@ func (b *Bot) mayTell(ctx context.Context, channel, user string, refusal Refusal
 	return due
 }
 
-// refuse tells somebody in the background that they may not do something, if they were not told lately.
+// refuse tells somebody in the background that they may not do something, if they were not told
+// lately.
 func (b *Bot) refuse(ctx context.Context, where thread.ID, user string, refusal Refusal) {
 	if b.mayTell(ctx, where.Channel, user, refusal) {
 		b.tell(where, user, string(refusal))
 	}
 }
 
-// mayAsk asks the policy about a command; where it is called does not matter, for only one person sees the answer. sure says that it is known who
-// they are.
+// mayAsk asks the policy about a command; where it is called does not matter, for only one person
+// sees the answer. It reports sure when it is known who they are.
 func (b *Bot) mayAsk(ctx context.Context, c Command) (_ Refusal, sure bool) {
 	if refusal := b.cfg.Policy.Quick(c.Channel, thread.Question{User: c.User, Direct: true}); refusal != "" {
 		return refusal, true

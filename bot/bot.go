@@ -24,16 +24,18 @@ const (
 	DefaultDrain      = 25 * time.Second // on SIGTERM (design §5)
 	storeTimeout      = time.Second      // a store that takes longer is away
 	maxInbox          = 64               // messages to one thread that wait for its next turn
-	closeGrace        = 5 * time.Second  // what is left for the last Slack calls when the drain time is over
+	// closeGrace is left for the last Slack calls when the drain time is over.
+	closeGrace = 5 * time.Second
 )
 
 // Errors of Handle.
 var (
-	// ErrNotDurable says that the store did not take an ask, or not yet: it must not be acked.
+	// ErrNotDurable reports that the store has not taken an ask yet: it must not be acked.
 	ErrNotDurable = errors.New("ask is not durable")
-	// ErrDraining says that the bot is stopping and did not take the ask: it must not be acked.
+	// ErrDraining reports that the bot is stopping and did not take the ask: it must not be acked.
 	ErrDraining = errors.New("bot is stopping")
-	// ErrBusy says that too much waits for one thread. The ask was noted; the turn that comes to it reads the thread.
+	// ErrBusy reports that too much waits for one thread. The store has the ask; the turn that
+	// comes to it reads the thread.
 	ErrBusy = errors.New("thread has too many messages waiting")
 )
 
@@ -48,8 +50,8 @@ type Config struct {
 	Name      string   // the bot's display name
 	Settings  Settings // of all channels
 	MaxTokens int      // 0: the server decides
-	// Channel changes the settings for one channel; name asks for its name, which may block for a moment. It is called often, from any
-	// goroutine. nil: all channels are alike.
+	// Channel changes the settings for one channel. name asks for its name, which may block for a
+	// moment. Channel is called often, from any goroutine. nil: all channels are alike.
 	Channel      func(channel string, name func() string, base Settings) Settings
 	Policy       Policy
 	Quota        quota.Limits  // of each person
@@ -58,11 +60,13 @@ type Config struct {
 	MaxChars     int           // of an answer that are shown; 0: DefaultMaxChars
 	DrainTimeout time.Duration // 0: DefaultDrain
 	Version      string        // for the status
-	// Durable says that the store outlives the process, so that what comes while the bot stops may be noted and acked.
+	// Durable reports whether the store outlives the process, so that what comes while the bot
+	// stops may be noted and acked.
 	Durable bool
 	Alone   func() bool            // see turn.Config
 	Use     func() status.SlackUse // for the status; nil: not known
-	// Share is told which part of Slack's edit budget is this process's, above 0 up to 1, when it changes; nil: there is only one process.
+	// Share takes the part of Slack's edit budget that is this process's, above 0 up to 1, when it
+	// changes. nil: there is only one process.
 	Share func(share float64)
 }
 
@@ -70,12 +74,15 @@ type Config struct {
 type Deps struct {
 	Model   answer.Model
 	Server  status.Server
-	Counter answer.Counter                               // nil: prompts are estimated only
-	Files   attach.Files                                 // nil: files are not read
-	Uploads Uploads                                      // nil: of an answer that is too long the rest is left out
+	Counter answer.Counter // nil: prompts are estimated only
+	Files   attach.Files   // nil: files are not read
+	PDFs    attach.PDFs    // nil: PDF files are not read
+	// Uploads may be nil: the rest of an answer that is too long is left out.
+	Uploads Uploads
 	Homes   Homes                                        // nil: there are no Home tabs
 	GPUs    func(ctx context.Context) ([]llm.GPU, error) // nil: nobody tells of GPUs
-	Places  catchup.Places                               // nil: what was said while no socket was open is not looked for
+	// Places may be nil: nobody looks for what was said while no socket was open.
+	Places  catchup.Places
 	Replier Replier
 	History History
 	Room    Room
@@ -115,9 +122,10 @@ type Bot struct {
 	mu       sync.Mutex // guards all below
 	actors   map[thread.ID]*actor
 	starting []*actor // in actors, without a goroutine yet
-	asking   int      // asks that are being taken: one of them may hold a claim that no actor knows of yet
-	draining bool     // no new asks are taken
-	over     bool     // no actor is left, and none is started any more
+	// asking is how many asks are being taken: one of them may have a lease that no actor knows of yet.
+	asking   int
+	draining bool // no new asks are taken
+	over     bool // no actor is left, and none is started any more
 }
 
 // New returns a Bot that does nothing before Run.
@@ -138,7 +146,7 @@ func New(cfg Config, dep Deps) *Bot {
 		cfg: cfg, dep: dep, log: dep.Log,
 		records: transcript.Records{Store: dep.Store}, ledger: quota.Ledger{Store: dep.Store}, wake: make(chan struct{}, 1),
 		actors: map[thread.ID]*actor{}, since: time.Now(),
-		attach: attach.New(dep.Files, dep.Log), jobs: newPool(dep.Log, 8, 10*time.Second), longJobs: newPool(dep.Log, 64, repairTimeout),
+		attach: attach.New(dep.Files, dep.PDFs, dep.Log), jobs: newPool(dep.Log, 8, 10*time.Second), longJobs: newPool(dep.Log, 64, repairTimeout),
 		rechecks:     newQueue[followUp](dep.Log, "recheck", maxDelayed, youngAgain, 0),
 		threadChecks: newQueue[followUp](dep.Log, "thread_check", maxThreadChecks, 0, threadEvery),
 		lookBacks:    newQueue[takenOver](dep.Log, "look_back", maxDelayed, lookBackAfter, threadEvery),
@@ -164,8 +172,8 @@ func New(cfg Config, dep Deps) *Bot {
 	return b
 }
 
-// Run answers until ctx ends, then drains: it takes no new asks, lets running answers finish for DrainTimeout, marks what is left,
-// and returns when all of its goroutines did.
+// Run answers until ctx ends, and then drains: it takes no new asks, lets running answers finish
+// for DrainTimeout, and marks what is left. It returns when all of its goroutines did.
 func (b *Bot) Run(ctx context.Context) error {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx)) // outlives ctx, for the drain
 	defer cancel()
@@ -203,7 +211,7 @@ func (b *Bot) Run(ctx context.Context) error {
 	over, end := time.NewTimer(b.cfg.DrainTimeout), time.NewTimer(b.cfg.DrainTimeout+closeGrace)
 	defer over.Stop()
 	defer end.Stop()
-	for !b.finished() {
+	for !b.seal() {
 		b.startActors(work, cut) // what was claimed while the drain began
 		select {
 		case <-b.wake: // also poked by the last actor
@@ -220,15 +228,15 @@ func (b *Bot) Run(ctx context.Context) error {
 	return nil
 }
 
-// finished says whether no actor is left, and none is about to come; from then on none begins.
-func (b *Bot) finished() bool {
+// seal reports whether no actor is left and none is about to come. If so, none begins any more.
+func (b *Bot) seal() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.over = len(b.actors) == 0 && b.asking == 0
 	return b.over
 }
 
-// enter says that an ask is being taken, until exit; false: none is taken any more.
+// enter notes that an ask is being taken, until exit. It reports false when none is taken any more.
 func (b *Bot) enter() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -265,14 +273,14 @@ func (b *Bot) startActors(work, cut context.Context) {
 	}
 }
 
-// isLive says whether this process is at work on a thread.
+// isLive reports whether this process is at work on a thread.
 func (b *Bot) isLive(t thread.ID) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.actors[t] != nil
 }
 
-// liveIn are the threads of a channel that this process is at work on.
+// liveIn returns the threads of a channel that this process is at work on.
 func (b *Bot) liveIn(channel string) []thread.ID {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -285,7 +293,7 @@ func (b *Bot) liveIn(channel string) []thread.ID {
 	return out
 }
 
-// live is how many threads are at work.
+// live returns how many threads are at work.
 func (b *Bot) live() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()

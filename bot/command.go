@@ -32,7 +32,7 @@ func (b *Bot) Status(ctx context.Context, c Command) status.Report {
 	return r
 }
 
-// statusHelp says what the command takes.
+// statusHelp tells what the command takes.
 const statusHelp = "`details` after the command shows more figures, `help` shows this."
 
 // homeEvery is how often somebody's Home tab is refreshed at most (issue 8).

@@ -15,7 +15,8 @@ import (
 	"llmbot/bot/turn"
 )
 
-// How long a button may take, and what it needs to know: Slack wants the ack within 3 s (facts/slack.md §5.6).
+// How long a button may take, and what it needs to know: Slack wants the ack within 3 s
+// (facts/slack.md §5.6).
 const (
 	pressDeadline = 2500 * time.Millisecond
 	pressTimeout  = time.Second            // to read the thread
@@ -66,11 +67,13 @@ func (b *Bot) obey(ctx context.Context, w thread.Word, ev thread.Question) error
 	return nil
 }
 
-// haltAll stops what is written in a direct conversation: a stop beside the threads means all of them.
+// haltAll stops what is written in a direct conversation: a stop beside the threads means all of
+// them.
 func (b *Bot) haltAll(ctx context.Context, ev thread.Question) error {
 	where := thread.ID{Channel: ev.Thread.Channel}
 	threads := b.liveIn(where.Channel)
-	for _, key := range b.coordinator.Owed(where.Channel + "/") { // also those that another process answers
+	// Also those that another process answers.
+	for _, key := range b.coordinator.Owed(where.Channel + "/") {
 		if t, ok := thread.Parse(key); ok && !slices.Contains(threads, t) {
 			threads = append(threads, t)
 		}
@@ -90,7 +93,8 @@ func (b *Bot) halt(ctx context.Context, t, where thread.ID, user, ts string) err
 	return b.stop(ctx, t, where, user, func(turn.Record) turn.TS { return turn.TS(ts) })
 }
 
-// stop stops what is asked in a thread up to the time that upto finds, empty: what is being answered.
+// stop stops what is asked in a thread up to the time that upto finds; empty: what is being
+// answered.
 func (b *Bot) stop(ctx context.Context, t, where thread.ID, user string, upto func(turn.Record) turn.TS) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*storeTimeout)
 	defer cancel()
@@ -112,7 +116,7 @@ func (b *Bot) stop(ctx context.Context, t, where thread.ID, user string, upto fu
 	return nil
 }
 
-// pressed takes a button.
+// pressed takes the press of a button, if the person may press it.
 func (b *Bot) pressed(ctx context.Context, ev Pressed) error {
 	b.log.InfoContext(ctx, "button_pressed", "thread", ev.Thread.String(), "button", string(ev.Press), "user", ev.User, "ask", ev.For)
 	ctx, cancel := context.WithTimeout(ctx, pressDeadline)
@@ -130,7 +134,8 @@ func (b *Bot) pressed(ctx context.Context, ev Pressed) error {
 	if refusal == "" {
 		switch ev.Press {
 		case PressStop:
-			return b.stop(ctx, ev.Thread, ev.Thread, ev.User, func(r turn.Record) turn.TS { // what others have asked since is answered
+			// What others have asked since is answered.
+			return b.stop(ctx, ev.Thread, ev.Thread, ev.User, func(r turn.Record) turn.TS {
 				if r.For == "" {
 					return "" // the store is away: this process may know
 				}
@@ -151,7 +156,8 @@ func (b *Bot) pressed(ctx context.Context, ev Pressed) error {
 	return nil
 }
 
-// mayPress says why somebody may not press a button; empty: they may. It reads the thread, but for the stop of who asked.
+// mayPress returns why somebody may not press a button; empty: they may. It reads the thread, but
+// not when those who asked press Stop.
 func (b *Bot) mayPress(ctx context.Context, ev Pressed) string {
 	anew := ev.Press == PressRegenerate || ev.Press == PressContinue
 	if ev.User == ev.Asker && !anew || ev.Thread.Direct() && !anew {
@@ -194,7 +200,7 @@ func (b *Bot) want(ctx context.Context, ev Pressed) error {
 	return b.askAgain(ctx, ev.Thread, ev.TS)
 }
 
-// isWanted says whether a wish is being fulfilled in a thread: pressing twice wishes once.
+// isWanted reports whether a wish is being fulfilled in a thread: pressing twice wishes once.
 func (b *Bot) isWanted(ctx context.Context, t thread.ID) bool {
 	record, err := b.coordinator.Look(ctx, t.String())
 	if err != nil || !record.Owed() {
@@ -233,12 +239,12 @@ type ratings struct {
 	last *simplelru.LRU[[2]string, Press]
 }
 
-// maxRatings is how many are remembered.
+// maxRatings is how many ratings are remembered.
 const maxRatings = 10_000
 
 func newRatings() ratings { return ratings{last: recent.New[[2]string, Press](maxRatings)} }
 
-// news says that a person thinks so for the first time, or otherwise than before.
+// news reports whether a person thinks so for the first time, or otherwise than before.
 func (r *ratings) news(message, user string, p Press) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

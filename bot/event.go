@@ -9,7 +9,7 @@ import (
 // Event is something that happened in Slack and may concern the bot. Its kinds are in this file.
 type Event interface{ event() }
 
-// Asked says that a person wrote a message that may want an answer: one that names the bot, any of
+// Asked reports a person's message that may want an answer: one that names the bot, any of
 // a direct message, and any of a thread, for the thread itself decides whether it is addressed to
 // the bot.
 type Asked struct{ thread.Question }
@@ -20,14 +20,14 @@ func (Asked) event() {}
 // effort, and never an ask of its own.
 type Detailed struct{ Asked }
 
-// Edited says that a person changed the text of a message.
+// Edited reports that a person changed the text of a message.
 type Edited struct {
 	Asked
 
 	WasMentioned bool // it named the bot before
 }
 
-// Deleted says that a message is gone.
+// Deleted reports that a message is gone.
 type Deleted struct {
 	Thread thread.ID
 	TS     string // of the message
@@ -36,8 +36,8 @@ type Deleted struct {
 
 func (Deleted) event() {}
 
-// Halted says that somebody pressed Slack's own stop button in a thread (apps that are agents have
-// it).
+// Halted reports that somebody pressed Slack's own stop button in a thread (apps that are agents
+// have it).
 type Halted struct {
 	Thread thread.ID
 	TS     string // of the event
@@ -46,20 +46,20 @@ type Halted struct {
 
 func (Halted) event() {}
 
-// Connected says that a socket is open again. It is an event of its own: what was said while none was
-// open comes by no other.
+// Connected reports that a socket is open again. It is an event of its own: what was said while
+// none was open comes by no other.
 type Connected struct {
 	Since time.Time // since when none was; zero: since the process began
 }
 
 func (Connected) event() {}
 
-// Disconnected says that no socket is open any more.
+// Disconnected reports that no socket is open any more.
 type Disconnected struct{}
 
 func (Disconnected) event() {}
 
-// HomeOpened says that somebody opened the bot's Home tab.
+// HomeOpened reports that somebody opened the bot's Home tab.
 type HomeOpened struct{ User string }
 
 func (HomeOpened) event() {}
@@ -76,7 +76,7 @@ const (
 	PressDown       Press = "down" // a bad one
 )
 
-// Pressed says that somebody pressed a button under an answer.
+// Pressed reports that somebody pressed a button under an answer.
 type Pressed struct {
 	Thread  thread.ID
 	TS      string // of the press

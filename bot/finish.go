@@ -30,7 +30,8 @@ const (
 // verdict is what becomes of a thread when a turn is over.
 type verdict struct {
 	outcome outcome
-	upto    turn.TS // done: until when the thread has its answers. lost: until when it was to have them
+	// done: until when the thread has its answers; lost: until when it was to have them.
+	upto turn.TS
 
 	// Of an answer that was written:
 	question string            // what it answers
@@ -46,7 +47,7 @@ func (t *turnRun) end(work context.Context, v verdict) report {
 		return report{answered: t.upto()}
 	case calledOff:
 		t.tab.settle(work)
-		return report{more: true, asks: t.left()}
+		return report{more: true, asks: t.left(t.known)}
 	case lost:
 		return t.lost(work, v)
 	case done:
@@ -67,8 +68,8 @@ func (t *turnRun) end(work context.Context, v verdict) report {
 	return report{answered: v.upto, more: more}
 }
 
-// done notes that the thread is answered up to a time, and reports whether more was asked meanwhile. If
-// the store does not take that now, the coordinator goes on trying.
+// done notes that the thread is answered up to a time, and reports whether more was asked
+// meanwhile. If the store does not take that now, the coordinator goes on trying.
 func (t *turnRun) done(work context.Context, upto turn.TS) (more bool, err error) {
 	t.tab.settle(work)
 	ctx, cancel := context.WithTimeout(work, doneTimeout)
@@ -89,18 +90,9 @@ func (t *turnRun) release(work context.Context) {
 	}
 }
 
-// left returns what is still owed when the turn is called off.
-func (t *turnRun) left() []thread.Question {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(t.known), func(q thread.Question) bool { return slices.Contains(t.gone, q.TS) })
-}
-
 // lost has a write of ours made good that may have come after another process took the thread over.
 func (t *turnRun) lost(work context.Context, v verdict) report {
-	t.mu.Lock()
-	fenced := slices.Clone(t.fenced)
-	t.mu.Unlock()
+	fenced := t.fencedIDs()
 	t.bot.log.WarnContext(work, "claim_lost", "thread", t.thread.String(), "ask", v.question, "late_writes", len(fenced))
 	if len(fenced) > 0 {
 		t.bot.longJobs.add("repair", func(ctx context.Context) { t.bot.repair(ctx, t.thread, v.question, v.upto, fenced) })
@@ -124,9 +116,9 @@ func (t *turnRun) giveUp(work context.Context, draft answer.Draft) report {
 	return t.end(work, verdict{upto: t.upto()})
 }
 
-// finish shows the end of an answer, and returns what becomes of the thread. An end that comes while the
-// store is away waits for it, however long that takes: nobody is asked for the text again. stream ends
-// when the answer is stopped or called off.
+// finish shows the end of an answer, and returns what becomes of the thread. An end that comes
+// while the store is away waits for it, however long that takes: nobody is asked for the text
+// again. stream ends when the answer is stopped or called off.
 func (t *turnRun) finish(work, stream context.Context, a admitted, s *stage, out answer.Outcome) verdict {
 	v := verdict{upto: a.upto, question: a.last().TS}
 	var err error
@@ -148,7 +140,8 @@ func (t *turnRun) finish(work, stream context.Context, a admitted, s *stage, out
 		return v
 	}
 	untidy := false
-	if d, ok := s.draft.(interface{ Untidy() bool }); ok && d.Untidy() { // done later, here or elsewhere
+	// Done later, here or elsewhere.
+	if d, ok := s.draft.(interface{ Untidy() bool }); ok && d.Untidy() {
 		untidy = true
 		t.lease.LookAgain()
 	}
@@ -169,7 +162,8 @@ func (t *turnRun) finish(work, stream context.Context, a admitted, s *stage, out
 	return v
 }
 
-// takenAway reports whether an answer is not this turn's any more: nothing of it is shown from then on.
+// takenAway reports whether an answer is not this turn's any more: nothing of it is shown from then
+// on.
 func takenAway(err error) bool {
 	return errors.Is(err, turn.ErrLost) || errors.Is(err, answer.ErrSuperseded)
 }
@@ -181,14 +175,14 @@ func (t *turnRun) becomes(written, shown error) outcome {
 		return calledOff
 	case errors.Is(written, turn.ErrLost), errors.Is(shown, turn.ErrLost):
 		return lost
-	case errors.Is(shown, ErrNotNow), errors.Is(written, errShutdown) && t.bot.cfg.Durable:
+	case errors.Is(shown, ErrLeaseUncertain), errors.Is(written, errShutdown) && t.bot.cfg.Durable:
 		return released // another process, or the next one, finishes it in the same messages
 	}
 	return done
 }
 
-// spare leaves the questions that were asked after a stop for the next turn, which goes on in the same
-// messages.
+// spare leaves the questions that were asked after a stop for the next turn, which goes on in the
+// same messages.
 func (t *turnRun) spare(a admitted, v *verdict, out *answer.Outcome) {
 	if at, some := t.askedAfterStop(a.asks); some {
 		v.upto, v.goesOn, out.Answer.Controls, out.Answer.Ending = at, true, 0, answer.EndingOpen
@@ -214,13 +208,14 @@ func (t *turnRun) letGo(work context.Context, s *stage, out answer.Outcome) {
 	t.ended(endOf(out, nil))
 }
 
-// settled waits until the turn may write to Slack. It returns ErrLost if another process has the thread.
+// settled waits until the turn may write to Slack. It returns ErrLost if another process has the
+// thread.
 func (t *turnRun) settled(work context.Context) error {
 	err := t.lease.Settled(work)
 	if err == nil || errors.Is(err, turn.ErrLost) {
 		return err
 	}
-	return fmt.Errorf("%w: %w", ErrNotNow, err)
+	return fmt.Errorf("%w: %w", ErrLeaseUncertain, err)
 }
 
 // entry returns what is kept of an answer.
@@ -233,13 +228,14 @@ func (t *turnRun) entry(a admitted, r Reply, out answer.Outcome, untidy bool) *t
 	}
 }
 
-// keep keeps the exact text of the answer. It tries as long as the thread is ours, for Done must not come
-// before it: what is overwritten afterwards is mended from it. It reports false when another process has
-// the thread, or the process ends.
+// keep keeps the exact text of the answer. It tries as long as the thread is ours, for Done must
+// not come before it: what is overwritten afterwards is mended from it. It reports false when
+// another process has the thread, or the process ends.
 func (t *turnRun) keep(work context.Context, e transcript.Entry) bool {
 	for try := 1; ; try++ {
 		err := t.bot.records.Keep(work, t.thread, e)
-		if err == nil || errors.Is(err, turn.ErrKey) { // a thread whose key is just too long for it has no such record
+		// A thread whose key is just too long for it has no such record.
+		if err == nil || errors.Is(err, turn.ErrKey) {
 			return true
 		}
 		if try == 1 {
@@ -251,8 +247,8 @@ func (t *turnRun) keep(work context.Context, e transcript.Entry) bool {
 	}
 }
 
-// none ends a turn in which nothing is answered: a half answer whose question is gone goes, too. One that
-// was begun for somebody of whom Slack does not say now who they are waits until it does.
+// none ends a turn in which nothing is answered: a half answer whose question is gone goes, too.
+// One that was begun for somebody of whom Slack does not say now who they are waits until it does.
 func (t *turnRun) none(work context.Context, a admitted) verdict {
 	ids := thread.Union(t.lease.Messages(), slices.Concat(a.due.Adopt, a.due.Orphans))
 	ids = slices.DeleteFunc(ids, func(id string) bool { return thread.Keeps(a.messages, id) })
@@ -269,7 +265,7 @@ func (t *turnRun) none(work context.Context, a admitted) verdict {
 	switch {
 	case err == nil:
 		t.ended(EndRemoved)
-	case errors.Is(err, ErrNotNow):
+	case errors.Is(err, ErrLeaseUncertain):
 		return verdict{outcome: released}
 	}
 	return verdict{upto: a.upto}

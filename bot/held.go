@@ -12,22 +12,27 @@ import (
 )
 
 const (
-	// askTimeout is how long the store may take to note a question: Slack wants its ack within 3 s (facts/slack.md §5.6).
+	// askTimeout is how long the store may take to note a question: Slack wants its ack within 3 s
+	// (facts/slack.md §5.6).
 	askTimeout = 2500 * time.Millisecond
-	// heldAfter is how old a question is when its thread says that the bot waits for its database: whoever
-	// asked knows within 3 s.
+	// heldAfter is how old a question is when its thread says that the bot waits for its database:
+	// whoever asked knows within 3 s.
 	heldAfter = 2 * time.Second
-	// heldAgain is when that is said again: Slack takes a status away after two minutes (facts/slack.md §4).
+	// heldAgain is when that is said again: Slack takes a status away after two minutes
+	// (facts/slack.md §4).
 	heldAgain = 90 * time.Second
-	// heldLook is how often it is looked at which threads are to be told.
+	// heldLook is how often the bot looks which threads are to be told.
 	heldLook = 250 * time.Millisecond
-	// heldTold is how many threads are told at most: Slack does not publish how often a status may be set.
+	// heldTold is how many threads are told at most: Slack does not publish how often a status may
+	// be set.
 	heldTold = 200
 	// heldAtOnce is how many threads are told at the same time.
 	heldAtOnce = 16
-	// heldFresh is how old a question is at most that is told of for the first time: Slack tells of it again after 3 s.
+	// heldFresh is how old a question is at most of which Slack tells for the first time: it tells
+	// again after 3 s.
 	heldFresh = 4 * time.Second
-	// heldRead is how long it is tried to find out whether another process has answered an older one.
+	// heldRead is how long the bot tries to find out whether another process has answered an older
+	// one.
 	heldRead = 2 * time.Second
 )
 
@@ -38,19 +43,22 @@ const (
 	tooManyHeld = "My database does not answer, and too many questions wait for it already. Please ask again later."
 )
 
-// Statuses shows what the bot is doing in a thread, where there is no answer yet. A [Room] may be one.
+// Statuses shows what the bot is doing in a thread, where there is no answer yet. A [Room] may be
+// one.
 type Statuses interface {
-	// Status shows the line "BOT text" under a thread, empty takes it away, and reports whether Slack took
-	// it. It blocks for the network, a few seconds at most.
+	// Status shows the line "BOT text" under a thread, empty takes it away, and reports whether
+	// Slack took it. It blocks for the network, a few seconds at most.
 	Status(ctx context.Context, t thread.ID, text string) bool
 }
 
-// held are the questions that the store has not taken yet, as far as somebody is to be told of them. The
-// coordinator asks again (turn.Coordinator.Later); this only says so to people. The zero value is ready.
+// held are the questions that the store has not taken yet, as far as somebody is to be told of
+// them. The coordinator asks again (turn.Coordinator.Later); this only says so to people. The zero
+// value is ready.
 type held struct {
 	mu      sync.Mutex // guards all below
 	threads map[thread.ID]*heldAsk
-	shown   map[thread.ID]struct{} // whose status says that somebody waits, although nobody does any more
+	// shown are the threads whose status says that somebody waits, although nobody does any more.
+	shown map[thread.ID]struct{}
 }
 
 // heldAsk is what is told in one thread.
@@ -96,8 +104,8 @@ func (h *held) lasts(t thread.ID) {
 	}
 }
 
-// drop forgets the questions of a thread that gone names, and reports whether none is left although the
-// status says that one waits.
+// drop forgets the questions of a thread that gone names, and reports whether none is left although
+// the status says that one waits.
 func (h *held) drop(t thread.ID, gone func(ts string) bool) (shown bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -124,7 +132,8 @@ func (h *held) isShown(t thread.ID) bool {
 	return shown
 }
 
-// cleared notes that the status of a thread is about to be taken away, and reports whether it has to be.
+// cleared records that the status of a thread is about to be taken away, and reports whether it has
+// to be.
 func (h *held) cleared(t thread.ID) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -167,7 +176,8 @@ func (h *held) get(t thread.ID) *heldAsk {
 	return a
 }
 
-// noted notes that a thread was told now, quiet by a word to one person. It reports whether somebody still waits.
+// noted records that a thread was told now, quiet by a word to one person. It reports whether
+// somebody still waits.
 func (h *held) noted(t thread.ID, quiet bool) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -181,8 +191,8 @@ func (h *held) noted(t thread.ID, quiet bool) bool {
 	return a != nil
 }
 
-// hold keeps a question that the store did not take. It always returns ErrNotDurable: Slack tells of it
-// again, should this process end before the store is back.
+// hold keeps a question that the store did not take. It always returns ErrNotDurable: Slack tells
+// of it again, should this process end before the store is back.
 func (b *Bot) hold(ctx context.Context, ev thread.Question, ifKnown bool, cause error) error {
 	b.log.WarnContext(ctx, "ask_held", "thread", ev.Thread.String(), "ask", ev.TS, "error", cause)
 	lasting, ok := errors.AsType[interface {
@@ -202,7 +212,7 @@ func (b *Bot) hold(ctx context.Context, ev thread.Question, ifKnown bool, cause 
 	return ErrNotDurable
 }
 
-// noted is told when the store has a question that was held.
+// noted takes the news that the store has a question that was held.
 func (b *Bot) noted(key string, _ turn.Record) {
 	if t, ok := thread.Parse(key); ok {
 		b.waitsNoMore(t, everyAsk)
@@ -218,8 +228,8 @@ func (b *Bot) waitsNoMore(t thread.ID, which func(ts string) bool) {
 	}
 }
 
-// unsay takes the status away. While something is being written there, that says more: the actor's end
-// has it taken away.
+// unsay takes the status away. While something is being written there, that says more: the actor's
+// end has it taken away.
 func (b *Bot) unsay(ctx context.Context, t thread.ID) {
 	if s, ok := b.dep.Room.(Statuses); ok && !b.isLive(t) && b.held.cleared(t) {
 		s.Status(ctx, t, "")
@@ -249,8 +259,8 @@ func (b *Bot) tellHeld(ctx context.Context) {
 	}
 }
 
-// tellWait says in one thread that its question waits: by a status, or where that is refused, or does not
-// say enough, by one word to who asked.
+// tellWait says in one thread that its question waits: by a status, or where that is refused, or
+// does not say enough, by one word to who asked.
 func (b *Bot) tellWait(ctx context.Context, t thread.ID) {
 	a := b.held.get(t)
 	if a == nil || ctx.Err() != nil {
@@ -270,8 +280,9 @@ func (b *Bot) tellWait(ctx context.Context, t thread.ID) {
 			b.unsay(ctx, t)
 			return
 		}
-		// The look comes after the status: an answer that is posted after the status takes it away, and one
-		// that was posted before is seen here. The other way round, one between the two would be missed.
+		// The look comes after the status: an answer that is posted after the status takes it away,
+		// and one that was posted before is seen here. The other way round, one between the two
+		// would be missed.
 		if time.Since(turn.TS(a.asks[0]).Time()) > heldFresh && b.isAnswered(ctx, t, a.asks) {
 			b.waitsNoMore(t, everyAsk)
 		}
@@ -283,9 +294,10 @@ func (b *Bot) tellWait(ctx context.Context, t thread.ID) {
 	}
 }
 
-// isAnswered reports whether a thread shows answers to all questions that wait in it: perhaps only this
-// process cannot reach the store, and another one was told of them, too. The thread itself is read only if
-// its first message shows that something followed: answers need those reads when the store is back.
+// isAnswered reports whether a thread shows answers to all questions that wait in it: perhaps only
+// this process cannot reach the store, and another one was told of them, too. The thread itself is
+// read only if its first message shows that something followed: answers need those reads when the
+// store is back.
 func (b *Bot) isAnswered(ctx context.Context, t thread.ID, asks []string) bool {
 	ctx, cancel := context.WithTimeout(ctx, heldRead)
 	defer cancel()
@@ -299,7 +311,7 @@ func (b *Bot) isAnswered(ctx context.Context, t thread.ID, asks []string) bool {
 	return err == nil && slices.ContainsFunc(messages, func(m thread.Message) bool { return m.Self && !newest.After(turn.TS(m.For)) })
 }
 
-// whisperPlace is where a word to who asked is seen: in the thread, if there is one yet.
+// whisperPlace returns where a word to who asked is seen: in the thread, if there is one yet.
 func whisperPlace(ev thread.Question) thread.ID {
 	t := ev.Thread
 	if ev.Opens() {

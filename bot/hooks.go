@@ -10,21 +10,23 @@ import (
 	"llmbot/llm"
 )
 
-// Hooks tell of what happens, for metrics. Each may be nil; they must not block, and are called from any goroutine.
+// Hooks report what happens, for metrics. Each may be nil. They must not block, and are called from
+// any goroutine.
 type Hooks struct {
-	// Rated: somebody liked an answer, or did not.
+	// Rated reports that somebody liked an answer, or did not.
 	Rated func(good bool)
-	// Answered: an answer has ended, so long after the first of its questions came.
+	// Answered reports that an answer has ended, took after the first of its questions came.
 	Answered func(end End, took time.Duration)
-	// Visible: the first message of an answer can be seen, so long after the first of its questions came.
+	// Visible reports that the first message of an answer can be seen, d after the first of its
+	// questions came.
 	Visible func(d time.Duration)
-	// Waited: so long an answer waited for a slot; mostly 0.
+	// Waited reports how long an answer waited for a slot; mostly 0.
 	Waited func(d time.Duration)
-	// Streamed: one request to the model is over. What it returned is as Model says it.
+	// Streamed reports what one request to the model returned.
 	Streamed func(r llm.Result, err error)
-	// Away: so long an answer has waited, between two tries, for a model server that is away.
+	// Away reports how long an answer waited between two tries for a model server that is away.
 	Away func(d time.Duration)
-	// OverQuota: an answer was refused because somebody has had their share.
+	// OverQuota reports that an answer was refused because somebody has had their share.
 	OverQuota func(over quota.Over)
 	// Turn are the hooks of the coordinator.
 	Turn turn.Hooks
@@ -35,27 +37,29 @@ type End string
 
 // The ends of an answer.
 const (
-	EndDone        End = "done"
-	EndLength      End = "length"      // complete up to the length limit
-	EndCut         End = "cut"         // longer than what is shown
-	EndLoop        End = "loop"        // stopped because it repeated itself
-	EndStopped     End = "stopped"     // by a person
-	EndRemoved     End = "removed"     // its question was deleted
-	EndCalledOff   End = "called_off"  // its question was changed or deleted: another answer takes its place, or none
-	EndFailed      End = "failed"      // marked as broken off, or nothing but an apology
-	EndInterrupted End = "interrupted" // the bot stops; where the state is durable, the next process goes on
-	EndLost        End = "lost"        // another process has the thread
-	EndNotShown    End = "not_shown"   // Slack did not take the end of it
-	EndRefused     End = "refused"     // a quota was used up meanwhile
+	EndDone    End = "done"
+	EndLength  End = "length"  // complete up to the length limit
+	EndCut     End = "cut"     // longer than what is shown
+	EndLoop    End = "loop"    // stopped because it repeated itself
+	EndStopped End = "stopped" // by a person
+	EndRemoved End = "removed" // its question was deleted
+	// EndCalledOff: its question was changed or deleted: another answer takes its place, or none.
+	EndCalledOff End = "called_off"
+	EndFailed    End = "failed" // marked as broken off, or nothing but an apology
+	// EndInterrupted: the bot stops; where the state is durable, the next process goes on.
+	EndInterrupted End = "interrupted"
+	EndLost        End = "lost"      // another process has the thread
+	EndNotShown    End = "not_shown" // Slack did not take the end of it
+	EndRefused     End = "refused"   // a quota was used up meanwhile
 	EndPanicked    End = "panicked"
 )
 
-// Ends are all of them.
+// Ends returns all of them.
 func Ends() []End {
 	return []End{EndDone, EndLength, EndCut, EndLoop, EndStopped, EndRemoved, EndCalledOff, EndFailed, EndInterrupted, EndLost, EndNotShown, EndRefused, EndPanicked}
 }
 
-// endOf says how an answer ended that was closed with closeErr.
+// endOf returns how an answer ended that was closed with closeErr.
 func endOf(out answer.Outcome, closeErr error) End {
 	switch {
 	case errors.Is(out.Err, turn.ErrLost):
@@ -84,14 +88,14 @@ func endOf(out answer.Outcome, closeErr error) End {
 	return EndDone
 }
 
-// ended tells how the turn's answer ended.
+// ended reports how the turn's answer ended.
 func (t *turnRun) ended(end End) {
 	if h := t.bot.dep.Hooks.Answered; h != nil {
 		h(end, time.Since(t.came))
 	}
 }
 
-// seen tells that the first message of the answer was posted.
+// seen reports that the first message of the answer was posted.
 func (t *turnRun) seen() {
 	if h := t.bot.dep.Hooks.Visible; h != nil {
 		h(time.Since(t.came))

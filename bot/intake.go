@@ -12,24 +12,25 @@ import (
 )
 
 const (
-	// threadTimeout is how long a thread may take to be read of which nothing is known; after that its
-	// message is taken for nobody's question.
+	// threadTimeout is how long a thread may take to be read of which nothing is known; after that
+	// its message is taken for nobody's question.
 	threadTimeout = 20 * time.Second
 	// threadEvery is the pause between two such reads: they come out of the reads that answers need
 	// (50 a minute).
 	threadEvery = 4 * time.Second
-	// maxThreadChecks is how many messages wait for such a read; more are taken for nobody's question.
+	// maxThreadChecks is how many messages wait for such a read; more are taken for nobody's
+	// question.
 	maxThreadChecks = 100
-	// youngFor is how old a thread is at most of which messages are looked at twice: Slack tells of a
-	// thread's first message again after some seconds if nobody took it, and meanwhile of what followed
-	// it.
+	// youngFor is how old a thread is at most of which messages are looked at twice: Slack tells of
+	// a thread's first message again after some seconds if nobody took it, and meanwhile of what
+	// followed it.
 	youngFor = 30 * time.Second
 	// youngAgain is when it is looked at again.
 	youngAgain = 6 * time.Second
 )
 
-// Handle takes an event. It returns nil when the event is durable and may be acked, or the reason why it
-// must not be. It blocks for at most the store's time-out.
+// Handle takes an event. It returns nil when the event is durable and may be acked, or the reason
+// why it must not be. It blocks for at most the store's time-out.
 func (b *Bot) Handle(ctx context.Context, ev Event) error {
 	switch ev := ev.(type) {
 	case Asked:
@@ -72,8 +73,8 @@ func (b *Bot) asked(ctx context.Context, ev Asked) error {
 	return b.follow(ctx, followUp{word, ev.Question})
 }
 
-// ask records a question in the store, and claims its thread, in one write. What the store does not take
-// is held.
+// ask records a question in the store, and claims its thread, in one write. What the store does not
+// take is held.
 func (b *Bot) ask(ctx context.Context, q thread.Question) error {
 	if !b.enter() {
 		return b.askNext(ctx, q.Thread, q.Since())
@@ -93,7 +94,8 @@ func (b *Bot) ask(ctx context.Context, q thread.Question) error {
 		b.log.ErrorContext(ctx, "ask_refused_key", "error", err)
 		return nil
 	case err != nil:
-		_ = b.deliver(q.Thread, inboxItem{ask: &q}) // a turn that is at it has this form of the question
+		// A turn that is at it has this form of the question.
+		_ = b.deliver(q.Thread, inboxItem{ask: &q})
 		return b.hold(ctx, q, false, err)
 	case asked.Lease == nil && !q.Since().After(asked.Record.Answered):
 		return nil // it has its answer
@@ -132,14 +134,15 @@ func (b *Bot) askNext(ctx context.Context, t thread.ID, ts turn.TS) error {
 	return err
 }
 
-// followUp is a message of a thread that does not name the bot: a word to it, or perhaps a question.
+// followUp is a message of a thread that does not name the bot: a word to it, or perhaps a
+// question.
 type followUp struct {
 	word thread.Word
 	thread.Question
 }
 
-// follow takes a message of a thread that does not name the bot. Whether it is addressed to the bot the
-// thread says, when a turn reads it; follow only finds out, cheaply, whether it can be.
+// follow takes a message of a thread that does not name the bot. Whether it is addressed to the bot
+// the thread says, when a turn reads it; follow only finds out, cheaply, whether it can be.
 func (b *Bot) follow(ctx context.Context, f followUp) error {
 	known := b.participants.note(f.Thread, f.User, f.TS)
 	if f.Elsewhere || f.word == thread.NoWord && b.followsNot(ctx, f.Question, known) {
@@ -163,8 +166,9 @@ func (b *Bot) follow(ctx context.Context, f followUp) error {
 		return b.holdFollowUp(ctx, f, err)
 	case record.Asked != "": // or it was asked of another process
 		return b.take(ctx, f)
-	case known.Absent:
-	case turn.TS(f.Thread.TS).Time().Before(b.since.Add(turn.ClockSkew)): // it may be older than the store
+	case known.NotOurs:
+	// It may be older than the store.
+	case turn.TS(f.Thread.TS).Time().Before(b.since.Add(turn.ClockSkew)):
 		b.threadChecks.add(f)
 	default: // all that was asked since this process began is in the store
 		b.lookLater(f)
@@ -172,9 +176,9 @@ func (b *Bot) follow(ctx context.Context, f followUp) error {
 	return nil
 }
 
-// followsNot reports whether a message without a mention cannot be for the bot: so the channel is set up,
-// or somebody else has written before.
-func (b *Bot) followsNot(ctx context.Context, q thread.Question, known thread.Crowd) bool {
+// followsNot reports whether a message without a mention cannot be for the bot: so the channel is
+// set up, or somebody else has written before.
+func (b *Bot) followsNot(ctx context.Context, q thread.Question, known thread.Participants) bool {
 	mode := b.settings(ctx, q.Thread.Channel).FollowUps
 	return mode == thread.FollowMention || mode != thread.FollowAlways && known.Before(q.TS, q.User)
 }
@@ -227,7 +231,7 @@ func (b *Bot) recheck(ctx context.Context, f followUp) (cost bool) {
 
 // checkThread takes a follow-up if its thread shows that the bot is in it.
 func (b *Bot) checkThread(ctx context.Context, f followUp) (cost bool) {
-	if b.participants.get(f.Thread).Absent {
+	if b.participants.get(f.Thread).NotOurs {
 		return false
 	}
 	read, cancel := context.WithTimeout(ctx, threadTimeout)
@@ -249,8 +253,8 @@ func (b *Bot) checkThread(ctx context.Context, f followUp) (cost bool) {
 	return true
 }
 
-// edited takes a message that was changed. One that is being answered, or was answered last, is answered
-// anew; the thread tells which it is.
+// edited takes a message that was changed. One that is being answered, or was answered last, is
+// answered anew; the thread tells which it is.
 func (b *Bot) edited(ctx context.Context, ev Edited) error {
 	known := b.participants.note(ev.Thread, ev.User, ev.TS)
 	if !ev.Explicit() && !ev.WasMentioned && b.followsNot(ctx, ev.Question, known) {
@@ -277,12 +281,13 @@ func (b *Bot) edited(ctx context.Context, ev Edited) error {
 	return b.ask(ctx, ev.Question)
 }
 
-// deleted takes a message that is gone: if it is being answered, the answer goes, too. Another process
-// that writes it is told to look.
+// deleted takes a message that is gone: if it is being answered, the answer goes, too. Another
+// process that writes it is told to look.
 func (b *Bot) deleted(ctx context.Context, ev Deleted) error {
 	b.participants.forget(ev.Thread)
 	b.waitsNoMore(ev.Thread, func(ts string) bool { return ts == ev.TS })
-	_ = b.deliver(ev.Thread, inboxItem{gone: ev.TS}) // if nobody is at work on it here, there is nothing to do
+	// If nobody is at work on it here, there is nothing to do.
+	_ = b.deliver(ev.Thread, inboxItem{gone: ev.TS})
 	look, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	at := turn.TS(ev.At).Max(turn.TS(ev.TS))
@@ -314,8 +319,8 @@ func (b *Bot) owed(lease *turn.Lease, _ turn.Record) {
 	}
 }
 
-// deliver puts an item into a thread's inbox, and sees to it that the thread has an actor. It does not
-// block. A lease that comes when the bot has stopped is left to lapse: the process ends.
+// deliver puts an item into a thread's inbox, and sees to it that the thread has an actor. It does
+// not block. A lease that comes when the bot has stopped is left to lapse: the process ends.
 func (b *Bot) deliver(t thread.ID, item inboxItem) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()

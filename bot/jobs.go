@@ -14,8 +14,8 @@ const (
 	maxDelayed = 1000 // that wait in a queue
 )
 
-// pool is a bounded pool of workers: it does in the background what may take a while and what nobody
-// waits for. When it is full, it drops the newest job and logs that.
+// pool is a bounded pool of workers: it does in the background what may take a while and what
+// nobody waits for. When it is full, it drops the newest job and logs that.
 type pool struct {
 	log     *slog.Logger
 	waiting chan func(context.Context)

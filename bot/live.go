@@ -13,7 +13,8 @@ import (
 
 // The phases of a live thread, in their order.
 const (
-	ThreadIdle      = "idle"      // no turn runs: it waits for the second event of a question, or is about to end
+	// ThreadIdle is without a turn: it waits for the second event of a question, or is about to end.
+	ThreadIdle      = "idle"
 	ThreadReading   = "reading"   // the thread, who asked, what is owed
 	ThreadPreparing = "preparing" // the prompt, or for a slot that is free
 	ThreadQueued    = "queued"    // for a slot
@@ -24,7 +25,7 @@ const (
 	ThreadClosing   = "closing" // the end is being shown
 )
 
-// ThreadPhases are all of them.
+// ThreadPhases returns all of them.
 func ThreadPhases() []string {
 	return []string{
 		ThreadIdle, ThreadReading, ThreadPreparing, ThreadQueued, ThreadThinking, ThreadReasoning, ThreadWriting, ThreadAway, ThreadClosing,
@@ -41,7 +42,7 @@ type ThreadState struct {
 	Asks   int       // that wait for the next turn
 }
 
-// Threads are the live threads, the longest at work first. It does not block.
+// Threads returns the live threads, the longest at work first. It does not block.
 func (b *Bot) Threads() []ThreadState {
 	b.mu.Lock()
 	out := make([]ThreadState, 0, len(b.actors))
@@ -64,10 +65,11 @@ func (b *Bot) Threads() []ThreadState {
 	return out
 }
 
-// Queued is how many answers wait for a slot. It does not block.
+// Queued returns how many answers wait for a slot. It does not block.
 func (b *Bot) Queued() int { return b.shared.Queued() }
 
-// atWork is what a thread's turn does; nil: no turn runs. Written by the actor and its turn, never by both at once, and read by anybody.
+// atWork is what a thread's turn does; nil: no turn runs. The actor and its turn write it, never
+// both at once, and anybody reads it.
 type atWork struct{ atomic.Pointer[work] }
 
 type work struct {
@@ -75,14 +77,15 @@ type work struct {
 	since, came time.Time
 }
 
-// begins says that a turn begins for asks of which the oldest came at came; ends that it is over.
+// begins notes that a turn begins for asks of which the oldest came at came. ends notes that it is
+// over.
 func (w *atWork) begins(came time.Time) {
 	w.Store(&work{phase: ThreadReading, since: time.Now(), came: came})
 }
 
 func (w *atWork) ends() { w.Store(nil) }
 
-// is notes a phase. It costs nothing if it is the same as before.
+// is notes a phase. It does nothing if that is the same as before.
 func (w *atWork) is(phase string) {
 	if old := w.Load(); old != nil && old.phase != phase {
 		now := *old
@@ -91,7 +94,7 @@ func (w *atWork) is(phase string) {
 	}
 }
 
-// heard is when the oldest of what is asked came; without any, now.
+// heard returns when the oldest of what is asked came; without any, now.
 func (a *actor) heard() time.Time {
 	if len(a.asks) == 0 {
 		return time.Now()

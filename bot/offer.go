@@ -17,17 +17,20 @@ import (
 	"llmbot/llm"
 )
 
-// offerTimeout is how long the end of an answer waits for its file, and how long that may take to be shown.
+// offerTimeout is how long the end of an answer waits for its file, and how long Slack may take to
+// show the file.
 const offerTimeout = 20 * time.Second
 
-// ErrNoUpload says that the app may not bring files into the workspace (scope files:write), or that the workspace takes none.
+// ErrNoUpload reports that the app may not bring files into the workspace (scope files:write), or
+// that the workspace takes none.
 var ErrNoUpload = errors.New("files cannot be uploaded")
 
 // Uploads brings files into threads. Both methods may block for the network.
 type Uploads interface {
 	// Upload brings a file to the workspace, where nobody sees it before Share.
 	Upload(ctx context.Context, name, text string) (id string, err error)
-	// Share shows an uploaded file in a thread. To share it once more does nothing, whoever does it. ErrNoFile: it is not there any more.
+	// Share shows an uploaded file in a thread. Sharing it once more does nothing, whoever does it.
+	// ErrNoFile: it is not there any more.
 	Share(ctx context.Context, t thread.ID, id, title string) error
 }
 
@@ -37,7 +40,8 @@ const (
 	restUnended = "I have stopped the model, which went on and on."
 )
 
-// show shows the end of an answer as soon as the lease allows it. It blocks as long as the store is away.
+// show shows the end of an answer as soon as the lease allows it. It blocks as long as the store is
+// away.
 func (t *turnRun) show(work, stream context.Context, a admitted, s *stage, out *answer.Outcome) error {
 	for {
 		if err := t.settled(work); err != nil {
@@ -46,7 +50,7 @@ func (t *turnRun) show(work, stream context.Context, a admitted, s *stage, out *
 			return errors.Join(err, s.draft.Close(gone, out.Answer))
 		}
 		err := t.showNow(work, stream, a, s, out)
-		if !errors.Is(err, ErrNotNow) || work.Err() != nil {
+		if !errors.Is(err, ErrLeaseUncertain) || work.Err() != nil {
 			return err
 		}
 		// The lease lapsed meanwhile: once more, in the same messages.
@@ -57,9 +61,10 @@ func (t *turnRun) show(work, stream context.Context, a admitted, s *stage, out *
 	}
 }
 
-// showNow shows the end of an answer, and uploads the whole of it where that shows only a part. If a
-// complete answer is stopped meanwhile, its end is what is visible by then, to the end of the message
-// that is being written. If it is called off, not another word is shown. stream is what those end.
+// showNow shows the end of an answer, and uploads the whole of it where that shows only a part. If
+// a complete answer is stopped meanwhile, its end is what is visible by then, to the end of the
+// message that is being written. If it is called off, not another word is shown. stream is what
+// those end.
 func (t *turnRun) showNow(work, stream context.Context, a admitted, s *stage, out *answer.Outcome) error {
 	closing, cancel := context.WithTimeoutCause(work, closeTimeout, errors.New("slack did not take the end of the answer in time"))
 	defer cancel()
@@ -105,8 +110,8 @@ func (t *turnRun) showNow(work, stream context.Context, a admitted, s *stage, ou
 	return err
 }
 
-// cutShort returns the end of a complete answer that is stopped while its end is being shown; nil: it is
-// shown as it is.
+// cutShort returns the end of a complete answer that is stopped while its end is being shown; nil:
+// it is shown as it is.
 func (t *turnRun) cutShort(a admitted, draft answer.Draft, whole answer.Outcome) *answer.Snapshot {
 	cut := whole.Answer
 	switch n := draft.Room(cut.Text, true); {
@@ -124,8 +129,9 @@ func (t *turnRun) cutShort(a admitted, draft answer.Draft, whole answer.Outcome)
 	return nil
 }
 
-// offer uploads the whole text of an answer that shows only a part, and says so in the answer; if that cannot be done, that the rest is left out. The
-// file's id is in the store before anybody can see the file: whoever takes the thread over shares the same one.
+// offer uploads the whole text of an answer that shows only a part, and the answer says so. If the
+// upload fails, the answer says that the rest is left out. The store has the file's id before
+// anybody can see the file: whoever takes the thread over shares the same one.
 func (t *turnRun) offer(ctx context.Context, saver *transcript.Saver, out *answer.Outcome) {
 	ctx, cancel := context.WithTimeoutCause(ctx, offerTimeout, errors.New("slack did not take the file in time"))
 	defer cancel()
@@ -146,7 +152,7 @@ func (t *turnRun) offer(ctx context.Context, saver *transcript.Saver, out *answe
 	out.Answer.Notice = restFiled(before, out.Result)
 }
 
-// restLeft and restFiled say what becomes of the rest of an answer, behind what is said already.
+// restLeft and restFiled add to a notice what becomes of the rest of an answer.
 func restLeft(notice string, r llm.Result) string {
 	return ofRest(notice, restInFile, answer.RestNotShown, r)
 }
@@ -175,7 +181,8 @@ func (t *turnRun) upload(ctx context.Context, saver *transcript.Saver, out *answ
 	return nil
 }
 
-// share shows the file of an answer whose end is visible. If that fails the answer says that the rest is left out.
+// share shows the file of an answer whose end is visible. If that fails the answer says that the
+// rest is left out.
 func (t *turnRun) share(work context.Context, s *stage, out *answer.Outcome) {
 	ctx, cancel := context.WithTimeoutCause(work, offerTimeout, errors.New("slack did not show the file in time"))
 	defer cancel()

@@ -6,7 +6,8 @@ import (
 	"llmbot/bot/thread"
 )
 
-// Policy says who may ask the bot, and where. The zero value lets members of the workspace ask everywhere.
+// Policy decides who may ask the bot, and where. The zero value lets members of the workspace ask
+// everywhere.
 type Policy struct {
 	Channels      []string // ids; empty: all. Direct messages are always allowed
 	Users         []string // ids; empty: all
@@ -26,8 +27,8 @@ const (
 	refuseGuest    Refusal = "I don't answer guests of this workspace. Please ask a member to ask me."
 )
 
-// Quick checks what needs no look-up: the lists and where the event says the author is from. The list of channels is about channels: a
-// direct message is nobody else's.
+// Quick checks what needs no look-up: the lists, and where the event says the author is from. The
+// list of channels does not concern direct messages.
 func (p Policy) Quick(channel string, ask thread.Question) Refusal {
 	switch {
 	case slices.Contains(p.Deny, ask.User), len(p.Users) > 0 && !slices.Contains(p.Users, ask.User):
@@ -40,10 +41,10 @@ func (p Policy) Quick(channel string, ask thread.Question) Refusal {
 	return ""
 }
 
-// asks says that something must be known of the person, see Check.
+// asks reports whether Check needs to know the person.
 func (p Policy) asks() bool { return !p.AllowGuests || !p.AllowExternal }
 
-// kind is a short name of a refusal that stays as it is, for keys; empty: it may not.
+// kind returns a short name, for keys, of a refusal that stays as it is; empty: it may not.
 func (r Refusal) kind() string {
 	switch r {
 	case refuseChannel:
@@ -58,7 +59,7 @@ func (r Refusal) kind() string {
 	return ""
 }
 
-// Check checks what must be known of the person.
+// Check checks what a look-up says of the person.
 func (p Policy) Check(who Person) Refusal {
 	switch {
 	case who.External && !p.AllowExternal:

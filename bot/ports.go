@@ -9,56 +9,65 @@ import (
 	"llmbot/bot/thread"
 )
 
-// Replier opens an answer in a thread, or takes over one that another process began. Open does not block for Slack.
+// Replier opens an answer in a thread, or takes over one that another process began. Open does not
+// block for Slack.
 type Replier interface {
 	Open(ctx context.Context, t thread.ID, r Reply) (answer.Draft, error)
 }
 
-// Reply ties the messages of an answer to the turn that owes it.
+// Reply ties the messages of an answer to the turn that owes it. For, From, Since and Epoch go into
+// each message's metadata.
 type Reply struct {
-	For    string          // ts of the question (of several, the last); goes into each message's metadata, with From, Since and Epoch
+	For    string          // ts of the question; of several, the last
 	From   string          // ts of the first of the questions
 	Since  string          // when the newest of them became what it is: its ts, or that of its edit
 	User   string          // who asked
-	Epoch  uint64          // of the claim
+	Epoch  uint64          // of the lease
 	Adopt  []string        // messages to take over, oldest first
-	Posted func(id string) // told of each new message; may block for the store
-	Check  func() error    // asked before every write to Slack; an error ends the draft, but for ErrNotNow
-	Late   func(id string) // told of a message to which a write was made that Check does not allow any more when it is over
+	Posted func(id string) // called with each new message; may block for the store
+	// Check is called before every write to Slack; an error but ErrLeaseUncertain ends the draft.
+	Check func() error
+	// Fenced is called with the message if the lease was lost while a write to it was in flight.
+	Fenced func(id string)
 }
 
-// ErrNotNow is a Check's error that may pass: it is asked again a little later.
-var ErrNotNow = errors.New("not known to be ours at the moment")
+// ErrLeaseUncertain is a Check's error that may pass: the lease may be renewed, so Check is asked
+// again a little later.
+var ErrLeaseUncertain = errors.New("not known to be ours at the moment")
 
-// ErrNoThread says that a thread cannot be read, and that another try will not change this: the bot is not in the channel any more.
+// ErrNoThread reports that a thread cannot be read, and that another try will not change this: the
+// bot is not in the channel any more.
 var ErrNoThread = errors.New("thread is not readable")
 
 // History reads the thread; Slack is the transcript.
 type History interface {
-	// Messages returns all messages of a thread, oldest first. It may read several pages, waits for the read budget, and returns
-	// with the cause of ctx when that takes too long. ErrNoThread: it never will.
+	// Messages returns all messages of a thread, oldest first. It may read several pages. It waits
+	// for the read budget, and returns the cause of ctx when that takes too long. ErrNoThread:
+	// another try does not help.
 	Messages(ctx context.Context, t thread.ID) ([]thread.Message, error)
-	// Recent returns the top-level messages of a conversation between two times, both excluded, oldest first; of very many, the newest. It is one
-	// read, and blocks as Messages does.
+	// Recent returns the top-level messages of a conversation between two times, both excluded,
+	// oldest first; of very many, the newest. It is one read, and blocks as Messages does.
 	Recent(ctx context.Context, channel, after, before string) ([]thread.Message, error)
 }
 
-// ErrNoPerson says that Slack has said no when it was asked for a person: it knows none by that id, or does not tell.
+// ErrNoPerson reports that Slack knows no person by an id, or does not tell.
 var ErrNoPerson = errors.New("slack does not say who that is")
 
 // Room is what the bot asks and tells about people and places.
 type Room interface {
-	// Person looks a user up. It waits for Slack until ctx ends; ErrNoPerson: another try does not help.
+	// Person looks a user up. It waits for Slack until ctx ends; ErrNoPerson: another try does not
+	// help.
 	Person(ctx context.Context, user string) (Person, error)
-	// Channel is the name of a channel without #; empty for a direct message.
+	// Channel returns the name of a channel without #; empty for a direct message.
 	Channel(ctx context.Context, channel string) (string, error)
-	// Whisper shows text to one person only, in the thread, or in the channel if the thread has no TS. Best effort.
+	// Whisper shows text to one person only, in the thread, or in the channel if the thread has no
+	// TS. Best effort.
 	Whisper(ctx context.Context, t thread.ID, user, text string) error
 }
 
 // Linker makes links. A [Room] may be one.
 type Linker interface {
-	// Link is the address of a message, for people; it may block for the network.
+	// Link returns the address of a message, for people. It may block for the network.
 	Link(ctx context.Context, channel, ts string) (string, error)
 }
 

@@ -22,12 +22,13 @@ import (
 // errOverQuota ends an answer before it has begun: somebody has had their share.
 var errOverQuota = errors.New("a quota is used up")
 
-// tellAgain is how often somebody is told at most that they have had their share, as long as what they were told holds.
+// tellAgain is how often somebody is told at most that they have had their share, while what they
+// were told holds.
 const tellAgain = time.Minute
 
-// payer returns for whom an answer is written: whose slot it takes, and whose quota. Of several people
-// whose questions are answered together it is who asked first; of an answer that somebody wants anew, or
-// to go on, whoever wants it.
+// payer returns for whom an answer is written: whose slot it takes, and whose quota. Of several
+// people whose questions are answered together it is who asked first; of an answer that somebody
+// wants anew, or to go on, whoever wants it.
 func (p plan) payer(asks []thread.Question) string {
 	if p.due.Redo && p.redo.By != "" {
 		return p.redo.By
@@ -46,10 +47,10 @@ func (b *Bot) accounts(person, channel string, shared quota.Limits) (all []quota
 	return all
 }
 
-// afford counts the answer that is about to begin. Whose person has had their share is told so, and their
-// questions have no answer. If none is left and something of an answer is visible, all stay, and refused
-// says why: that answer is to be ended. What was begun by an owner before goes on without being counted.
-// The store being away refuses nobody.
+// afford counts the answer that is about to begin. Whose person has had their share is told so, and
+// their questions have no answer. If none is left and something of an answer is visible, all stay,
+// and refused says why: that answer is to be ended. What was begun by an owner before goes on
+// without being counted. The store being away refuses nobody.
 func (t *turnRun) afford(ctx context.Context, a admitted) admitted {
 	for asked := a.asks; len(a.asks) > 0; {
 		a.person = a.payer(a.asks)
@@ -87,8 +88,8 @@ func (t *turnRun) overspent(ctx context.Context, p plan) quota.Over {
 	return t.tab.spent(ctx)
 }
 
-// refuse ends an answer that may not be written. What is visible of it stays, and says why; else the
-// person alone is told.
+// refuse ends an answer that may not be written. What is visible of it stays, and says why; else
+// the person alone is told.
 func (t *turnRun) refuse(ctx context.Context, w *answer.Writer, a admitted, over quota.Over) answer.Outcome {
 	fallback, kept := w.Fallback()
 	where, sentence := t.overQuota(ctx, a, a.asks, over)
@@ -107,8 +108,8 @@ func (t *turnRun) refuse(ctx context.Context, w *answer.Writer, a admitted, over
 	return out
 }
 
-// overQuota notes that somebody has had their share, and returns what they are to be told, and where;
-// nothing: they have just been told.
+// overQuota notes that somebody has had their share, and returns what they are to be told, and
+// where; nothing: they have just been told.
 func (t *turnRun) overQuota(ctx context.Context, a admitted, asked []thread.Question, over quota.Over) (where thread.ID, sentence string) {
 	b, now := t.bot, time.Now()
 	b.log.InfoContext(ctx, "quota_reached", "thread", t.thread.String(), "user", a.person,
@@ -126,7 +127,8 @@ func (t *turnRun) overQuota(ctx context.Context, a admitted, asked []thread.Ques
 	return where, overSentence(over, now)
 }
 
-// tab is in which accounts the answer of a turn is counted. The store being away costs a log line.
+// tab counts the answer of a turn in accounts. If the store is away, that is logged, and nothing is
+// counted.
 type tab struct {
 	ledger   quota.Ledger
 	log      *slog.Logger
@@ -136,7 +138,8 @@ type tab struct {
 	writes   sync.WaitGroup  // that are under way
 }
 
-// begin counts the answer that is about to begin, unless that would be too many: then it returns why.
+// begin counts the answer that is about to begin, unless that would be too many: then it returns
+// why.
 func (b *tab) begin(ctx context.Context, heir bool) quota.Over {
 	if len(b.accounts) == 0 {
 		return quota.Over{}
@@ -193,7 +196,7 @@ func (b *tab) write(work context.Context, what string, do func(context.Context) 
 // wait waits for the writes that are under way.
 func (b *tab) wait() { b.writes.Wait() }
 
-// told remembers until when what people were told about their quota need not be said again.
+// told remembers until when people need not be told again about their quota.
 type told struct {
 	mu    sync.Mutex // guards until
 	until *simplelru.LRU[string, time.Time]
@@ -201,7 +204,7 @@ type told struct {
 
 func newTold() told { return told{until: recent.New[string, time.Time](maxTold)} }
 
-// due says, once, that who is to be told what holds until then.
+// due reports, once, whether who is to be told what holds until then.
 func (m *told) due(who string, now, until time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -215,7 +218,8 @@ func (m *told) due(who string, now, until time.Time) bool {
 	return true
 }
 
-// overSentence says to people that somebody has had their share, and until when.
+// overSentence returns what people are told when somebody has had their share, and until when that
+// holds.
 func overSentence(over quota.Over, now time.Time) string {
 	who, have, its := channelWords(over.Account.ID), "has", "its"
 	if over.Account.Of == quota.Person {
@@ -228,7 +232,8 @@ func overSentence(over quota.Over, now time.Time) string {
 	return had + " Please ask again " + when(over.Until, now) + "."
 }
 
-// when is a time to come: how long until then, and when that is. It is rounded up: whoever comes then does not come too early.
+// when returns how long it is until a time, and that time, for people. It rounds up: whoever comes
+// then does not come too early.
 func when(at, now time.Time) string {
 	unit, clock := time.Second, "15:04:05"
 	if at.Sub(now) > time.Hour {
@@ -243,7 +248,8 @@ func when(at, now time.Time) string {
 	return fmt.Sprintf("in %s, at %s UTC%s", figures.Span(left), at.Format(clock), day)
 }
 
-// share is what the person who asked for the status, and the channel in which they did, have used of what they may.
+// share returns what the person who asked for the status, and the channel in which they did, have
+// used of their quotas.
 func (b *Bot) share(ctx context.Context, c Command) status.Group {
 	g := status.Group{Title: "Your share"}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
@@ -272,7 +278,7 @@ func (b *Bot) share(ctx context.Context, c Command) status.Group {
 	return g
 }
 
-// channelWords is how a channel is spoken of in it.
+// channelWords returns how a channel is spoken of in it.
 func channelWords(id string) string {
 	if (thread.ID{Channel: id}).Direct() {
 		return "This conversation"

@@ -25,8 +25,8 @@ type reading struct {
 	denied   bool             // nor will it be
 }
 
-// read reads the thread, unless there is nothing to read. For a direct message that opens one it reads
-// what was said in the hour before.
+// read reads the thread, unless there is nothing to read. For a direct message that opens one it
+// reads what was said in the hour before.
 func (t *turnRun) read(ctx context.Context, upto turn.TS, s *stage) reading {
 	r := reading{set: t.bot.settings(ctx, t.thread.Channel)}
 	most := historyTimeout
@@ -60,8 +60,8 @@ func (t *turnRun) read(ctx context.Context, upto turn.TS, s *stage) reading {
 	return r
 }
 
-// knowsAll reports whether there is nothing to read: the question has just opened the thread, and this
-// process knows all of it.
+// knowsAll reports whether there is nothing to read: the question has just opened the thread, and
+// this process knows all of it.
 func (t *turnRun) knowsAll(upto turn.TS) bool {
 	if len(t.known) != 1 || t.lease.Heard() != "" {
 		return false
@@ -71,8 +71,8 @@ func (t *turnRun) knowsAll(upto turn.TS) bool {
 		q.Since().Compare(upto) == 0 && turn.TS(q.TS).After(t.lease.Answered())
 }
 
-// sayEarly tells whoever asked within a second that the bot is at it: a read may have to wait for its
-// budget. It reports whether that is shown.
+// sayEarly tells whoever asked within a second that the bot is at it: a read may have to wait for
+// its budget. It reports whether that is shown.
 func (t *turnRun) sayEarly(ctx context.Context) bool {
 	s, ok := t.bot.dep.Room.(Statuses)
 	if !ok || len(t.lease.Messages()) > 0 || !slices.ContainsFunc(t.known, thread.Question.Explicit) {
@@ -92,8 +92,8 @@ func (t *turnRun) endEarly(work context.Context, early bool) {
 	}
 }
 
-// preface returns what was said before the thread began: as it was read then, or as it is read now if
-// nobody has answered in the thread.
+// preface returns what was said before the thread began: as it was read then, or as it is read now
+// if nobody has answered in the thread.
 func (t *turnRun) preface(ctx context.Context, messages []thread.Message) []thread.Message {
 	said, err := t.bot.records.Preface(ctx, t.thread)
 	if err != nil {
@@ -105,9 +105,9 @@ func (t *turnRun) preface(ctx context.Context, messages []thread.Message) []thre
 	return slices.DeleteFunc(said, func(m thread.Message) bool { return !turn.TS(t.thread.TS).After(turn.TS(m.TS)) })
 }
 
-// readPreface reads what was said in a direct conversation in the hour before a message that opens a
-// thread: the top-level messages, and the answers to them. It keeps that, so that the next turns of the
-// thread begin with the same.
+// readPreface reads what was said in a direct conversation in the hour before a message that opens
+// a thread: the top-level messages, and the answers to them. It keeps that, so that the next turns
+// of the thread begin with the same.
 func (t *turnRun) readPreface(ctx context.Context) []thread.Message {
 	b := t.bot
 	from := turn.At(turn.TS(t.thread.TS).Time().Add(-prefaceSpan))
@@ -143,11 +143,13 @@ func (t *turnRun) readPreface(ctx context.Context) []thread.Message {
 type plan struct {
 	reading
 
-	upto  turn.TS // it answers what came until then
-	due   thread.Due
-	redo  transcript.Redo // somebody's wish for the last answer anew; zero: there is none
-	more  bool            // the answer is to go on where the length limit ended it
-	begun bool            // an earlier owner has begun the answer, whether it could record that or not
+	upto turn.TS // it answers what came until then
+	due  thread.Due
+	redo transcript.Redo // somebody's wish for the last answer anew; zero: there is none
+	more bool            // the answer is to go on where the length limit ended it
+	// begun reports that an earlier owner has begun the answer, whether it could record that or
+	// not.
+	begun bool
 }
 
 // plan finds out what is owed.
@@ -155,11 +157,13 @@ func (t *turnRun) plan(ctx context.Context, r reading, upto turn.TS) plan {
 	p := plan{reading: r, upto: upto}
 	p.messages = thread.Merge(r.messages, t.known, func(user string) string { return t.name(ctx, user) })
 	messages := p.messages
-	if r.unread && !t.bot.participants.get(t.thread).Many() { // as far as is known, one person talks with the bot
+	// As far as is known, one person talks with the bot.
+	if r.unread && !t.bot.participants.get(t.thread).Multiple() {
 		messages = append([]thread.Message{{Self: true}}, messages...)
 	}
 	for _, q := range thread.Addressed(p.messages, t.thread, r.set.FollowUps) {
-		t.lease.NoteAsked(turn.TS(q.TS)) // of what came before its thread was known, nobody may tell again
+		// Of what came before its thread was known, nobody may tell again.
+		t.lease.NoteAsked(turn.TS(q.TS))
 	}
 	v := thread.View{Answered: t.answered(messages), Upto: upto, Mode: r.set.FollowUps, Begun: t.lease.Messages()}
 	p.due = thread.Owed(messages, t.thread, v)
@@ -173,7 +177,8 @@ func (t *turnRun) plan(ctx context.Context, r reading, upto turn.TS) plan {
 			p.more = p.due.Redo && wish.More == p.due.What
 		}
 	}
-	// An answer is begun once in the life of a lease: what this process has called off, it has not begun.
+	// An answer is begun once in the life of a lease: what this process has called off, it has not
+	// begun.
 	p.begun = t.heir && t.begun || (t.heir || !t.begun) && !p.due.Redo && len(p.due.Adopt) > 0
 	return p
 }
@@ -209,8 +214,8 @@ func (t *turnRun) answered(messages []thread.Message) turn.TS {
 	return answered
 }
 
-// stored does something with the store, and tries again what fails as long as the store may be away: what
-// a turn does not find there would be lost, or done again.
+// stored does something with the store, and tries again what fails as long as the store may be
+// away: what a turn does not find there would be lost, or done again.
 func (t *turnRun) stored(ctx context.Context, do func() error) error {
 	for try := 1; ; try++ {
 		err := do()

@@ -13,18 +13,20 @@ import (
 )
 
 const (
-	// repairTimeout is how long the process that took a thread over may take to answer, until a message that we have overwritten is repaired.
+	// repairTimeout is how long a repair waits for the answer of the process that took the thread
+	// over.
 	repairTimeout = 15 * time.Minute
-	// repairLook is how often the record is looked at meanwhile.
+	// repairLook is how often a repair looks at the record meanwhile.
 	repairLook = time.Second
 )
 
 const (
-	// lookBackAfter is when an answer that was taken over is looked at again after its end: a process that
-	// was frozen for somewhat more than a lease has woken by then. The coordinator has it looked at once more, a
-	// minute later, by whichever process lives then.
+	// lookBackAfter is how long after the end of an answer that was taken over the bot looks at it
+	// again: a process that was frozen for somewhat more than a lease has woken by then. A minute
+	// later the coordinator has whichever process lives then look once more.
 	lookBackAfter = 10 * time.Second
-	// lookBackTimeout is how long one such look may take, and the repair after it: the next ones wait for it.
+	// lookBackTimeout is how long one such look may take, and the repair after it: the next ones
+	// wait for it.
 	lookBackTimeout = 30 * time.Second
 )
 
@@ -35,9 +37,9 @@ type takenOver struct {
 	upto   turn.TS
 }
 
-// lookBack looks at an answer that was taken over, some time after it is complete. Its owner before may
-// have been frozen, not dead: when it wakes, a write that it had begun goes out. Should it die before it
-// repairs that, nobody else knows.
+// lookBack looks at an answer that was taken over, some time after it is complete. Its owner before
+// may have been frozen, not dead: when it wakes, a write that it had begun goes out. Should it die
+// before it repairs that, nobody else knows.
 func (b *Bot) lookBack(ctx context.Context, o takenOver) (cost bool) {
 	ctx, cancel := context.WithTimeout(ctx, lookBackTimeout)
 	defer cancel()
@@ -59,8 +61,8 @@ func (b *Bot) lookAgain(key string, _ turn.Record) {
 	}
 }
 
-// lookOnce looks at the answers of a thread once more, some time after one of them was taken over. Whoever
-// has written over them, and whoever knew, may be dead.
+// lookOnce looks at the answers of a thread once more, some time after one of them was taken over.
+// Whoever has written over them, and whoever knew, may be dead.
 func (b *Bot) lookOnce(ctx context.Context, t thread.ID) (cost bool) {
 	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
 	defer cancel()
@@ -74,7 +76,8 @@ func (b *Bot) lookOnce(ctx context.Context, t thread.ID) (cost bool) {
 		return true
 	}
 	messages, err := b.dep.History.Messages(ctx, t)
-	if err != nil && !errors.Is(err, ErrNoThread) { // what cannot be read, now or later, cannot be mended
+	// What cannot be read, now or later, cannot be mended.
+	if err != nil && !errors.Is(err, ErrNoThread) {
 		b.log.WarnContext(ctx, "history_unread", "thread", t.String(), "error", err)
 		return true
 	}
@@ -94,7 +97,8 @@ func (b *Bot) lookOnce(ctx context.Context, t thread.ID) (cost bool) {
 	return true
 }
 
-// overwritten are the messages that an owner before has written to, or posted, after the answer was complete; none if there is no such answer any more.
+// overwritten returns the messages that an owner before has written to, or posted, after the answer
+// was complete. It returns none if there is no such answer any more.
 func overwritten(messages []thread.Message, mine transcript.Entry) (late []string) {
 	there := false
 	for _, m := range messages {
@@ -113,8 +117,9 @@ func overwritten(messages []thread.Message, mine transcript.Entry) (late []strin
 	return late
 }
 
-// repair waits until another process has answered, and then shows its answer again in the messages that we may have overwritten. A message
-// of ours that is none of them goes: but only if the other one has named its own.
+// repair waits until another process has answered, and then shows its answer again in the messages
+// that this process may have overwritten. It deletes a message of ours that is none of them, but
+// only if the other process has named its own.
 func (b *Bot) repair(ctx context.Context, t thread.ID, question string, upto turn.TS, lates []string) {
 	answer, ok := b.answeredElsewhere(ctx, t, question, upto)
 	if !ok {
@@ -147,7 +152,8 @@ func (b *Bot) showAgain(ctx context.Context, t thread.ID, r Reply, a answer.Snap
 	return draft.Close(ctx, a)
 }
 
-// answeredElsewhere waits for the answer of the process that has the thread now; false if ctx ends before, or it left none.
+// answeredElsewhere waits for the answer of the process that has the thread now. It reports false
+// if ctx ends before, or if that process left none.
 func (b *Bot) answeredElsewhere(ctx context.Context, t thread.ID, question string, upto turn.TS) (transcript.Entry, bool) {
 	tick := time.NewTicker(repairLook)
 	defer tick.Stop()

@@ -8,7 +8,8 @@ import (
 	"llmbot/bot/thread"
 )
 
-// nameTimeout is how long a channel's name may take where an event waits for it; people are told within 3 s that it has come.
+// nameTimeout is how long a channel's name may take where an event waits for it: people are told
+// within 3 s that it has come.
 const nameTimeout = 500 * time.Millisecond
 
 // Settings are how the bot answers in a channel.
@@ -21,7 +22,7 @@ type Settings struct {
 	Quota       quota.Limits // of the channel, for all people together
 }
 
-// settings are those of a channel, as they are now.
+// settings returns those of a channel, as they are now.
 func (b *Bot) settings(ctx context.Context, channel string) Settings {
 	base := b.cfg.Settings
 	if base.FollowUps == "" {

@@ -5,11 +5,12 @@ import (
 	"time"
 )
 
-// shareEvery is how often the edit budget is divided anew among the processes.
+// shareEvery is how often the processes divide the edit budget anew.
 const shareEvery = 500 * time.Millisecond
 
-// shareBudget tells, until ctx ends, which part of the workspace's edit budget is this process's: as many answers as it writes, of all that are
-// being written. What a process learns from refusals comes on top.
+// shareBudget reports, until ctx ends, which part of the workspace's edit budget is this process's:
+// as many answers as it writes, of all that are being written. What a process learns from refusals
+// comes on top.
 func (b *Bot) shareBudget(ctx context.Context) {
 	if b.cfg.Share == nil {
 		return
@@ -29,7 +30,8 @@ func (b *Bot) shareBudget(ctx context.Context) {
 	}
 }
 
-// share is the part of one owner, above 0. One that writes nothing counts as one answer: the next question may come to it.
+// share returns the part of one owner, above 0. One that writes nothing counts as one answer: the
+// next question may come to it.
 func share(owners map[string]int, me string) float64 {
 	mine, others := max(owners[me], 1), 0
 	for owner, n := range owners {

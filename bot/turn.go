@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
-	"slices"
 	"sync"
 	"time"
 
@@ -17,130 +16,60 @@ import (
 // Time-outs of the steps around the model's answer.
 const (
 	personTimeout = 10 * time.Second // for a name
-	// whoTimeout is how long it may take to find out who asks: want of Slack's budget delays an answer,
-	// and refuses none.
+	// whoTimeout is how long it may take to find out who asks: want of Slack's budget delays an
+	// answer, and refuses none.
 	whoTimeout = 2 * time.Minute
 	// historyTimeout is how long a read may take: an answer to the question alone beats none.
 	historyTimeout = 20 * time.Second
-	// othersTimeout is how long it may take with replicas: another process may know messages that this
-	// one does not.
+	// othersTimeout is how long it may take with replicas: another process may know messages that
+	// this one does not.
 	othersTimeout = time.Minute
 	earlyTimeout  = time.Second // to show a status before the thread is read
-	// closeTimeout is for the last Slack calls: longer than a minute, the longest that a budget can be
-	// empty.
+	// closeTimeout is for the last Slack calls: longer than a minute, the longest that a budget can
+	// be empty.
 	closeTimeout = 90 * time.Second
-	// rootOnlyFor is how young a message is that opens a thread and has no replies yet, so that nothing
-	// is read: Slack redelivers after 3 s.
+	// rootOnlyFor is how young a message is that opens a thread and has no replies yet, so that
+	// nothing is read: Slack redelivers after 3 s.
 	rootOnlyFor = 2500 * time.Millisecond
-	// doneTimeout is how long the store may take to take the end; then the coordinator goes on trying in
-	// the background.
+	// doneTimeout is how long the store may take to take the end; then the coordinator goes on
+	// trying in the background.
 	doneTimeout = 3 * time.Second
 	keepAgain   = 2 * time.Second // the pause between two tries with the store
-	// storeTries is how often the store is asked, with pauses that are longer than a lease is trusted, so
-	// that the last try waits until the store is back.
+	// storeTries is how often the store is asked, with pauses that are longer than a lease is
+	// trusted, so that the last try waits until the store is back.
 	storeTries = 4
 )
 
 // turnRun is one turn: one answer to what is owed in a thread. Its phases hand each other values:
 //
-//	read ─► reading ─► plan ─► plan ─► admit, afford ─► admitted ─► open, write ─► Outcome ─► finish ─► verdict
+//	read ─ reading ─► plan ─ plan ─► admit, afford ─ admitted ─► open, write ─ Outcome ─► finish
 //
-// It runs in its own goroutine. The actor may call answers, under, newer and drop meanwhile, and the
+// finish, or any phase before it, returns the verdict: what becomes of the thread. end tells the
+// store, in one place.
+//
+// It runs in its own goroutine. The actor may call the methods of inHand meanwhile, and the
 // draft calls what stands in its Reply.
 type turnRun struct {
 	bot    *Bot
 	thread thread.ID
 	lease  *turn.Lease
 	known  []thread.Question // what this process has heard of, oldest first; empty if nothing
-	heir   bool              // this is the lease's first turn: an owner before may have begun something
-	begun  bool              // there were messages of the answer when the turn began
-	came   time.Time         // when the first of what is asked came
-	work   *atWork           // what it does, for others to see
-	tab    tab               // the accounts in which the answer is counted
+	// heir reports that this is the lease's first turn: an owner before may have begun something.
+	heir  bool
+	begun bool      // there were messages of the answer when the turn began
+	came  time.Time // when the first of what is asked came
+	work  *atWork   // what it does, for others to see
+	tab   tab       // the accounts in which the answer is counted
 
-	mu     sync.Mutex        // guards all below
-	asks   []thread.Question // being answered: the known ones, until the thread was read
-	gone   []string          // messages that were deleted meanwhile
-	cancel context.CancelCauseFunc
-	off    bool     // called off
-	fenced []string // messages that were written to when they may not have been ours any more
-	ids    []string // of the messages of the answer
+	inHand // what is being answered
+	posts  // the messages of the answer
 }
 
-// newTurn returns the turn of a lease; heir says that it is the lease's first.
+// newTurn returns the turn of a lease; heir reports that it is the lease's first.
 func newTurn(b *Bot, t thread.ID, l *turn.Lease, heir bool, known []thread.Question) *turnRun {
 	return &turnRun{
-		bot: b, thread: t, lease: l, known: known, asks: known, cancel: func(error) {},
+		bot: b, thread: t, lease: l, known: known, inHand: inHand{asks: known, cancel: func(error) {}},
 		heir: heir, begun: len(l.Messages()) > 0, tab: tab{ledger: b.ledger, log: b.log, thread: t},
-	}
-}
-
-// answers reports whether a message is among those that are answered.
-func (t *turnRun) answers(ts string) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return thread.Index(t.asks, ts) >= 0
-}
-
-// under returns what is being answered.
-func (t *turnRun) under() []thread.Question {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return slices.Clone(t.asks)
-}
-
-// newer calls the turn off if the ask is in a newer form than the one that is answered.
-func (t *turnRun) newer(ask thread.Question) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	i := thread.Index(t.asks, ask.TS)
-	if i < 0 || !ask.Since().After(t.asks[i].Since()) {
-		return false
-	}
-	t.callOffLocked()
-	return true
-}
-
-// drop calls the turn off if it answers a message that was deleted.
-func (t *turnRun) drop(ts string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.gone = append(t.gone, ts)
-	if thread.Index(t.asks, ts) >= 0 {
-		t.callOffLocked()
-	}
-}
-
-func (t *turnRun) callOffLocked() {
-	t.off = true
-	t.cancel(answer.ErrSuperseded)
-}
-
-// isOff reports whether another turn is to take this one's place.
-func (t *turnRun) isOff() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.off
-}
-
-// begin sets what is answered, and reports whether all of it is still there.
-func (t *turnRun) begin(asks []thread.Question) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.asks = asks
-	if slices.ContainsFunc(t.gone, func(ts string) bool { return thread.Index(asks, ts) >= 0 }) {
-		t.callOffLocked()
-	}
-	return !t.off
-}
-
-// onCancel sets what calls the turn off.
-func (t *turnRun) onCancel(callOff context.CancelCauseFunc) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.cancel = callOff
-	if t.off {
-		callOff(answer.ErrSuperseded)
 	}
 }
 
@@ -185,7 +114,8 @@ func (t *turnRun) run(work, cut context.Context) (r report) {
 func (t *turnRun) phases(work, live, stream context.Context, s *stage) verdict {
 	upto := t.upto()
 	if t.stopped() && !t.begun && !t.lease.Died() {
-		return verdict{upto: t.stopEnds()} // before anybody saw anything of it; what came after the stop is for the next turn
+		// Before anybody saw anything of it; what came after the stop is for the next turn.
+		return verdict{upto: t.stopEnds()}
 	}
 	r := t.read(live, upto, s)
 	if t.isOff() {
@@ -208,7 +138,8 @@ func (t *turnRun) phases(work, live, stream context.Context, s *stage) verdict {
 		return verdict{outcome: released} // the next process, or turn, asks again
 	case len(a.asks) == 0:
 		return t.none(work, a)
-	case !a.due.Redo && thread.Complete(a.messages, t.lease.Messages(), a.asks): // its owner died between the end and the note of it
+	// Its owner died between the end and the note of it.
+	case !a.due.Redo && thread.Complete(a.messages, t.lease.Messages(), a.asks):
 		t.bot.log.InfoContext(work, "answered_before", "thread", t.thread.String(), "ask", a.last().TS)
 		t.shareLeft(work, t.saved(work, transcript.OfTurn(a.asks, upto)))
 		return verdict{upto: upto}
@@ -230,8 +161,8 @@ func (t *turnRun) phases(work, live, stream context.Context, s *stage) verdict {
 	return t.finish(work, stream, a, s, t.write(work, stream, a, s))
 }
 
-// upto returns the newest thing that this turn answers. An answer that has begun is finished as it was
-// begun, but for changes of its questions.
+// upto returns the newest thing that this turn answers. An answer that has begun is finished as it
+// was begun, but for changes of its questions.
 func (t *turnRun) upto() turn.TS {
 	upto := t.lease.For()
 	if len(t.lease.Messages()) == 0 || upto == "" {
@@ -265,8 +196,8 @@ func (t *turnRun) stopEnds() turn.TS {
 	return at
 }
 
-// watch ends the turn when the lease is lost, ends the stream when it is stopped, and has the thread read
-// again when another process has heard of a change in it. It returns when ctx ends.
+// watch ends the turn when the lease is lost, ends the stream when it is stopped, and has the
+// thread read again when another process has heard of a change in it. It returns when ctx ends.
 func (t *turnRun) watch(ctx context.Context, changed <-chan struct{}, callOff, stop context.CancelCauseFunc) {
 	var rereads sync.WaitGroup
 	defer rereads.Wait()
@@ -300,5 +231,6 @@ func (t *turnRun) reread(ctx context.Context) {
 		}
 		return
 	}
-	_ = t.bot.deliver(t.thread, inboxItem{now: messages, at: at}) // the actor is there: it waits for this turn
+	// The actor is there: it waits for this turn.
+	_ = t.bot.deliver(t.thread, inboxItem{now: messages, at: at})
 }

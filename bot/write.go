@@ -18,8 +18,8 @@ import (
 	"llmbot/llm"
 )
 
-// mostBlame is how many owners may die in an answer, without any progress, before it is given up: it may
-// be what kills them (issue 7).
+// mostBlame is how many owners may die in an answer, without any progress, before it is given up:
+// it may be what kills them (issue 7).
 const mostBlame = 3 * turn.BlameUnit
 
 // errHopeless ends an answer that has killed its owners.
@@ -31,7 +31,8 @@ const hopeless = "I have tried several times to answer this, and failed each tim
 func (t *turnRun) open(work context.Context, a admitted, s *stage) error {
 	t.lease.Extend(a.upto)
 	s.reply = t.reply(work, a, a.last())
-	if len(t.messageIDs()) > len(t.lease.Messages()) { // taken over from the thread: if this one is called off, they are its
+	// Taken over from the thread: if this one is called off, they are its.
+	if len(t.messageIDs()) > len(t.lease.Messages()) {
 		t.noteMessages(work)
 	}
 	if err := t.openDraft(work, s); err != nil {
@@ -54,11 +55,10 @@ func (t *turnRun) openDraft(work context.Context, s *stage) error {
 // reply ties the answer's messages to the lease and to the question that it answers.
 func (t *turnRun) reply(work context.Context, a admitted, last thread.Question) Reply {
 	ids := thread.Union(t.lease.Messages(), a.due.Adopt)
-	t.mu.Lock()
-	t.ids = ids
-	t.mu.Unlock()
+	t.adopt(ids)
 	r := Reply{For: last.TS, From: last.TS, User: last.User, Epoch: t.lease.Epoch(), Adopt: slices.Clone(ids), Check: t.mayWrite}
-	if len(a.due.Asks) > 0 && !a.unread { // also those that are not admitted: they have what they get
+	// Also those that are not admitted: they have what they get.
+	if len(a.due.Asks) > 0 && !a.unread {
 		r.From = a.due.Asks[0].TS
 	}
 	since := turn.TS(last.TS).Max(thread.Newest(a.asks))
@@ -66,17 +66,9 @@ func (t *turnRun) reply(work context.Context, a admitted, last thread.Question) 
 		since = since.Max(turn.TS(a.redo.TS))
 	}
 	r.Since = string(since)
-	r.Late = func(id string) {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		t.fenced = append(t.fenced, id)
-	}
-	r.Posted = func(id string) { // one draft posts one message at a time
-		t.mu.Lock()
-		t.ids = append(t.ids, id)
-		first := len(t.ids) == 1
-		t.mu.Unlock()
-		if first {
+	r.Fenced = t.fence
+	r.Posted = func(id string) {
+		if first := t.post(id); first {
 			t.seen()
 		}
 		t.noteMessages(work)
@@ -88,16 +80,9 @@ func (t *turnRun) reply(work context.Context, a admitted, last thread.Question) 
 func (t *turnRun) mayWrite() error {
 	err := t.lease.Check()
 	if errors.Is(err, turn.ErrLapsed) {
-		return fmt.Errorf("%w: %w", ErrNotNow, err)
+		return fmt.Errorf("%w: %w", ErrLeaseUncertain, err)
 	}
 	return err
-}
-
-// messageIDs returns those of the answer's messages, oldest first.
-func (t *turnRun) messageIDs() []string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return slices.Clone(t.ids)
 }
 
 // noteMessages records the messages of the answer.
@@ -110,8 +95,8 @@ func (t *turnRun) noteMessages(work context.Context) {
 	}
 }
 
-// write waits for a slot and has the model write, from the beginning or from where an earlier owner, or
-// the length limit, ended. stream ends the request, work everything.
+// write waits for a slot and has the model write, from the beginning or from where an earlier
+// owner, or the length limit, ended. stream ends the request, work everything.
 func (t *turnRun) write(work, stream context.Context, a admitted, s *stage) (out answer.Outcome) {
 	b := t.bot
 	id := "llmbot-" + strings.ReplaceAll(a.last().TS, ".", "-")
@@ -174,8 +159,8 @@ func broken(text, notice string) answer.Snapshot {
 	}
 }
 
-// previous loads the text that the answer goes on from (zero: it begins anew), and what stays if nothing
-// comes to it. kept reports that this is an answer that had ended.
+// previous loads the text that the answer goes on from (zero: it begins anew), and what stays if
+// nothing comes to it. kept reports that this is an answer that had ended.
 func (t *turnRun) previous(work context.Context, a admitted, of transcript.Of) (from answer.Partial, fallback answer.Snapshot, kept bool) {
 	if a.due.Redo {
 		var own map[string]transcript.Entry
@@ -209,7 +194,8 @@ func (t *turnRun) previous(work context.Context, a admitted, of transcript.Of) (
 		}
 	}
 	text := strings.Join(shown, "\n\n")
-	if utf8.RuneCountInString(text)*3 > utf8.RuneCountInString(from.Text)*4 { // saved last long before its owner died
+	// Saved last long before its owner died.
+	if utf8.RuneCountInString(text)*3 > utf8.RuneCountInString(from.Text)*4 {
 		fallback = answer.Snapshot{Text: text}
 	}
 	return from, fallback, kept
@@ -238,8 +224,8 @@ func (t *turnRun) shown(p plan) []thread.Message {
 	return out
 }
 
-// saved returns the checkpoint that an earlier owner of the same turn left; the zero Partial if there is
-// none.
+// saved returns the checkpoint that an earlier owner of the same turn left; the zero Partial if
+// there is none.
 func (t *turnRun) saved(ctx context.Context, of transcript.Of) answer.Partial {
 	var c transcript.Checkpoint
 	err := t.stored(ctx, func() (err error) {
@@ -294,7 +280,8 @@ func (t *turnRun) turns(ctx context.Context, a admitted) []prompt.Turn {
 		exact[what] = e.Text
 	}
 	ids := t.messageIDs()
-	messages := slices.DeleteFunc(slices.Clone(a.messages), func(m thread.Message) bool { // words to the bot, and what is being written
+	// Words to the bot, and what is being written.
+	messages := slices.DeleteFunc(slices.Clone(a.messages), func(m thread.Message) bool {
 		return !m.Self && thread.WordOf(m.Text) != thread.NoWord || m.Self && slices.Contains(ids, m.TS)
 	})
 	return append(prompt.Arrange(a.preface, nil, ""), prompt.Arrange(messages, exact, turn.TS(a.last().TS))...)

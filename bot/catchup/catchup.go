@@ -25,8 +25,8 @@ const (
 
 // Places lists conversations.
 type Places interface {
-	// Conversations returns the ids of the channels and direct messages that the bot is in. It blocks
-	// for the network.
+	// Conversations returns the ids of the channels and direct messages that the bot is in. It
+	// blocks for the network.
 	Conversations(ctx context.Context) ([]string, error)
 }
 
@@ -34,8 +34,8 @@ type Places interface {
 type History interface {
 	// Messages returns all messages of a thread, oldest first.
 	Messages(ctx context.Context, t thread.ID) ([]thread.Message, error)
-	// Recent returns the top-level messages of a conversation between two times, both excluded, oldest
-	// first; of very many, the newest.
+	// Recent returns the top-level messages of a conversation between two times, both excluded,
+	// oldest first; of very many, the newest.
 	Recent(ctx context.Context, channel, after, before string) ([]thread.Message, error)
 }
 
@@ -57,13 +57,13 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// Opened says that a socket has opened.
+// Opened reports that a socket has opened.
 type Opened struct {
 	Since time.Time // since when none was open; zero: since the process began
 }
 
-// Watcher notes that sockets are open, and looks for what was said while none was. Its methods are safe
-// for concurrent use.
+// Watcher notes that sockets are open, and looks for what was said while none was. Its methods are
+// safe for concurrent use.
 type Watcher struct {
 	cfg    Config
 	open   atomic.Bool
@@ -77,7 +77,8 @@ func New(cfg Config) *Watcher { return &Watcher{cfg: cfg, opened: make(chan Open
 func (w *Watcher) SocketOpened(o Opened) {
 	select {
 	case w.opened <- o:
-	default: // one waits already; it looks back far enough, since nothing is noted as seen meanwhile
+	// One waits already; it looks back far enough, since nothing is noted as seen meanwhile.
+	default:
 	}
 	w.open.Store(true) // not before: what is noted as seen would say that there was no gap
 }
@@ -85,8 +86,8 @@ func (w *Watcher) SocketOpened(o Opened) {
 // SocketsClosed takes the news that no socket is open any more.
 func (w *Watcher) SocketsClosed() { w.open.Store(false) }
 
-// Run notes that sockets are open, and looks for what was said while none was, or while the store could
-// not be told, until ctx ends.
+// Run notes that sockets are open, and looks for what was said while none was, or while the store
+// could not be told, until ctx ends.
 func (w *Watcher) Run(ctx context.Context) {
 	tick := time.NewTicker(seenEvery)
 	defer tick.Stop()
@@ -125,8 +126,9 @@ func (w *Watcher) Run(ctx context.Context) {
 	}
 }
 
-// catchUp looks through the conversations for what was said since a time, the oldest first, and asks for
-// what is owed. It returns when a socket was noted as open last; zero: it has noted nothing.
+// catchUp looks through the conversations for what was said since a time, the oldest first, and
+// asks for what is owed. It returns when a socket was noted as open last; zero: it has noted
+// nothing.
 func (w *Watcher) catchUp(ctx context.Context, from time.Time) (noted time.Time) {
 	said := time.Now()
 	pause := func() bool {
@@ -152,9 +154,9 @@ func (w *Watcher) catchUp(ctx context.Context, from time.Time) (noted time.Time)
 	return later(noted, w.noteLook(ctx, true))
 }
 
-// threadsSince returns the threads in which something may have been said since a time, those that began
-// first, first: those of the bot's conversations that began or grew, and those in which the bot was asked
-// in the last day. It calls pause before each read.
+// threadsSince returns the threads in which something may have been said since a time, those that
+// began first, first: those of the bot's conversations that began or grew, and those in which the
+// bot was asked in the last day. It calls pause before each read.
 func (w *Watcher) threadsSince(ctx context.Context, from time.Time, pause func() bool) []thread.ID {
 	threads := map[thread.ID]bool{}
 	read, cancel := context.WithTimeout(ctx, readTimeout)
@@ -190,8 +192,8 @@ func (w *Watcher) threadsSince(ctx context.Context, from time.Time, pause func()
 	})
 }
 
-// askIn asks for what is owed in a thread, and returns how much that was. It leaves a thread alone that
-// is being answered.
+// askIn asks for what is owed in a thread, and returns how much that was. It leaves a thread alone
+// that is being answered.
 func (w *Watcher) askIn(ctx context.Context, t thread.ID) int {
 	read, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()

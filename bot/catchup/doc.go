@@ -1,18 +1,19 @@
 // Package catchup finds what was said while nobody listened.
 //
-// Slack tells of each message once, over a socket. What is said while no process has a socket open, or
-// while the store takes no question, comes by no event any more. So whoever has a socket open notes that
-// in the store, every 5 s, in one record for all processes. The note is one conditional write: who
-// overwrites a note that is too old has found the gap, and looks through the conversations for what came
-// in it.
+// Slack tells of each message once, over a socket. What is said while no process has a socket open,
+// or while the store takes no question, comes by no event any more. So whoever has a socket open
+// notes that in the store, every 5 s, in one record for all processes. The note is one conditional
+// write: who overwrites a note that is too old has found the gap, and looks through the
+// conversations for what came in it.
 //
 // # Promises
 //
-// A gap stays noted until it has been looked through: if its finder dies, another process takes it over.
-// A start while the store is away waits for it; it concludes nothing from its silence. Of the processes
-// that share a store one catches up at a time. What has its answer, and what is being answered, is asked
-// for by nobody. Looking costs one read a conversation and one a thread, with 2 s between two of them:
-// reads come out of the budget that answers need (50 a minute). It goes back a day at most.
+// A gap stays noted until it has been looked through: if its finder dies, another process takes it
+// over. A start while the store is away waits for it; it concludes nothing from its silence. Of the
+// processes that share a store one catches up at a time. What has its answer, and what is being
+// answered, is asked for by nobody. Looking costs one read a conversation and one a thread, with
+// two seconds between two of them: reads come out of the budget that answers need (50 a minute). It
+// goes back a day at most.
 //
 // [Watcher.Run] is the one goroutine; it does all the I/O. The other methods never block.
 package catchup

@@ -10,33 +10,36 @@ import (
 )
 
 const (
-	// seenEvery is how often it is noted that a socket is open, so that the next start knows how long
-	// none was.
+	// seenEvery is how often it is noted that a socket is open, so that the next start knows how
+	// long none was.
 	seenEvery = 5 * time.Second
 	seenKey   = "seen"
-	// gapWorth is how long no process may have had a socket open before somebody looks for what was said
-	// meanwhile.
+	// gapWorth is how long no process may have had a socket open before somebody looks for what was
+	// said meanwhile.
 	gapWorth = 3*seenEvery + time.Second
-	// gapBack is how far before a gap the look begins: events of the last moments may have been lost with
-	// the process.
+	// gapBack is how far before a gap the look begins: events of the last moments may have been
+	// lost with the process.
 	gapBack = 2 * seenEvery
 	// gapMost is how far back a look goes at all (issue 7: threads active in the last day).
 	gapMost = 24 * time.Hour
-	// deadAfter is how long nothing may be heard of a process that catches up, until another one does.
+	// deadAfter is how long nothing may be heard of a process that catches up, until another one
+	// does.
 	deadAfter = 2*readTimeout + readPause
 )
 
 // seen is the record of when a socket was last open, and of the gap that is being looked through.
 type seen struct {
-	At   time.Time `json:"at"`
-	Gap  time.Time `json:"gap,omitzero"`  // what was said since may have been missed; zero: nothing was
+	At time.Time `json:"at"`
+	// Gap is since when something may have been missed; zero: nothing was.
+	Gap  time.Time `json:"gap,omitzero"`
 	Look time.Time `json:"look,omitzero"` // when the process that looks for it last said so
 	By   string    `json:"by,omitempty"`  // which process that is
 }
 
 // listener is what this process knows of its own listening.
 type listener struct {
-	opened *Opened   // the oldest news of a socket for which the store has not answered yet; nil: none
+	// opened is the oldest news of a socket for which the store has not answered yet; nil: none.
+	opened *Opened
 	noted  time.Time // what this process noted last; zero: nothing yet
 	silent bool      // the store has refused a note since
 	alone  bool      // nothing is noted yet, and no other process uses the store at this moment
@@ -49,10 +52,11 @@ func (l *listener) hear(o Opened) {
 	}
 }
 
-// missed returns from when on something may have been missed that this process is to look for; zero:
-// nothing is. last is the record as it was until now.
+// missed returns from when on something may have been missed that this process is to look for;
+// zero: nothing is. last is the record as it was until now.
 func (l *listener) missed(last seen, now time.Time) (from time.Time) {
-	if l.opened != nil || l.silent || !last.At.Equal(l.noted) { // else this process was slow, and its sockets were open
+	// Else this process was slow, and its sockets were open.
+	if l.opened != nil || l.silent || !last.At.Equal(l.noted) {
 		from = l.gap(last.At, now)
 	}
 	dead := now.Sub(last.Look) > deadAfter || l.alone
@@ -62,8 +66,8 @@ func (l *listener) missed(last seen, now time.Time) (from time.Time) {
 	return from
 }
 
-// gap returns from when on no socket was open; zero: one was all the time. last is when one was last
-// known to be.
+// gap returns from when on no socket was open; zero: one was all the time. last is when one was
+// last known to be.
 func (l *listener) gap(last, now time.Time) time.Time {
 	from := last
 	switch {
@@ -86,8 +90,8 @@ func (l *listener) gap(last, now time.Time) time.Time {
 	return from
 }
 
-// noteSeen notes that a socket is open now, and returns from when on something was missed, and the time
-// that it noted. The gap is noted by the same write.
+// noteSeen notes that a socket is open now, and returns from when on something was missed, and the
+// time that it noted. The gap is noted by the same write.
 func (w *Watcher) noteSeen(ctx context.Context, l *listener) (from, now time.Time, err error) {
 	l.alone = l.noted.IsZero() && w.cfg.Alone != nil && w.cfg.Alone()
 	now = micros(time.Now())
@@ -103,14 +107,15 @@ func (w *Watcher) noteSeen(ctx context.Context, l *listener) (from, now time.Tim
 	return from, now, err
 }
 
-// noteLook notes how far this process is with a gap: at it, or through. It returns when a socket was
-// open last, as far as that is noted; zero: the store does not say.
+// noteLook notes how far this process is with a gap: at it, or through. It returns when a socket
+// was open last, as far as that is noted; zero: the store does not say.
 func (w *Watcher) noteLook(ctx context.Context, through bool) (at time.Time) {
 	now := micros(time.Now())
 	open := w.open.Load() && len(w.opened) == 0 // else there is another gap
 	err := w.updateSeen(ctx, func(s seen) seen {
 		switch {
-		case s.By != w.cfg.Owner: // another one has found an earlier gap, or has taken this process for dead
+		// Another one has found an earlier gap, or has taken this process for dead.
+		case s.By != w.cfg.Owner:
 		case through:
 			s.Gap, s.Look, s.By = time.Time{}, time.Time{}, ""
 		default:

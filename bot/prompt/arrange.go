@@ -7,10 +7,11 @@ import (
 	"llmbot/bot/turn"
 )
 
-// Arrange puts a thread into the order of a conversation: each answer of ours comes right behind what it
-// answers, although other messages were posted while it was written. own has our exact texts by what
-// they answer. Arrange leaves out the answer to upto, which is being written, and what people said after
-// it (upto empty: nothing is). It leaves out our notices, too: they are no answers.
+// Arrange puts a thread into the order of a conversation: each answer of ours comes right behind
+// what it answers, although other messages were posted while it was written. own has our exact
+// texts by what they answer. Arrange leaves out the answer to upto, which is being written, and
+// what people said after it (upto empty: nothing is). It leaves out our notices, too: they are no
+// answers.
 func Arrange(messages []thread.Message, own map[string]string, upto turn.TS) []Turn {
 	asked := map[string]bool{}
 	for _, m := range messages {
@@ -23,13 +24,15 @@ func Arrange(messages []thread.Message, own map[string]string, upto turn.TS) []T
 	for _, m := range messages {
 		switch {
 		case upto != "" && turn.TS(m.TS).After(upto) && !m.Self:
-			// Not asked yet, as far as this turn goes: the last message is the one that is answered.
+			// Not asked yet, as far as this turn goes: the last message is the one that is
+			// answered.
 		case !m.Self:
 			loose = append(loose, m)
 		case m.Notice || upto != "" && turn.TS(m.For).Compare(upto) == 0:
 		case asked[m.For]:
 			replies[m.For] = append(replies[m.For], m.Text)
-		case upto != "" && turn.TS(m.TS).After(upto): // the last message is the one that is answered
+		// The last message is the one that is answered.
+		case upto != "" && turn.TS(m.TS).After(upto):
 		default:
 			loose = append(loose, m)
 		}
@@ -44,7 +47,8 @@ func Arrange(messages []thread.Message, own map[string]string, upto turn.TS) []T
 			turns = append(turns, Turn{ID: "re " + what, Who: Self, Text: text})
 		}
 	}
-	gone := map[string]bool{} // answers to questions that are not in the thread any more, and stand here in full
+	// Answers to questions that are not in the thread any more, and stand here in full.
+	gone := map[string]bool{}
 	for _, m := range loose {
 		switch {
 		case m.Self:

@@ -226,7 +226,7 @@ func TestDraftThatMayNotWrite(t *testing.T) {
 			func() error { return lost },
 			func() error {
 				if time.Now().Before(open) {
-					return fmt.Errorf("%w: lapsed", bot.ErrNotNow)
+					return fmt.Errorf("%w: lapsed", bot.ErrLeaseUncertain)
 				}
 				return nil
 			},

@@ -24,8 +24,8 @@ func (d *draft) Send(ctx context.Context, k pace.Kind, _ bool) pace.Outcome {
 	defer d.made(ctx)
 	out = d.make(ctx, *o)
 	// A process may be frozen at any instant, so the lease may have been lost during the call.
-	if late := d.reply.Late; late != nil && out.Err == nil && d.check() != nil {
-		late(d.messageAt(o.call))
+	if fenced := d.reply.Fenced; fenced != nil && out.Err == nil && d.check() != nil {
+		fenced(d.messageAt(o.call))
 	}
 	return out
 }
@@ -249,7 +249,7 @@ func (d *draft) refused(c call, next pace.Kind, err error) pace.Outcome {
 // forbidden returns the outcome of a write that Check does not allow: skipped if the lease may be
 // renewed, else failed.
 func (d *draft) forbidden(err error) pace.Outcome {
-	out := d.outcome(err, !errors.Is(err, bot.ErrNotNow))
+	out := d.outcome(err, !errors.Is(err, bot.ErrLeaseUncertain))
 	out.Skipped = !out.Failed
 	return out
 }

@@ -12,8 +12,8 @@ import (
 	"llmbot/bot/turn"
 )
 
-// maxEntries is how many bytes of its own answers a thread's record may hold: a store takes values up
-// to 1 MB. The oldest answers go first.
+// maxEntries is how many bytes of its own answers a thread's record may hold: a store takes values
+// up to 1 MB. The oldest answers go first.
 const maxEntries = 256 << 10
 
 // Entry is one answer of a thread, as it ended.
@@ -34,15 +34,17 @@ type Entry struct {
 	Controls answer.Controls `json:"controls,omitempty"`
 	Ending   answer.Ending   `json:"ending,omitempty"`
 	Asker    string          `json:"asker,omitempty"`
-	From     string          `json:"from,omitempty"`   // ts of the first of its questions
-	Since    string          `json:"since,omitempty"`  // when the newest of them had become what it was
-	Epoch    uint64          `json:"epoch,omitempty"`  // of the lease under which it was written
-	IDs      []string        `json:"ids,omitempty"`    // its messages, oldest first
-	Untidy   bool            `json:"untidy,omitempty"` // some of them were to be tidied up when it ended
+	From     string          `json:"from,omitempty"` // ts of the first of its questions
+	// When the newest of them had become what it was.
+	Since string   `json:"since,omitempty"`
+	Epoch uint64   `json:"epoch,omitempty"` // of the lease under which it was written
+	IDs   []string `json:"ids,omitempty"`   // its messages, oldest first
+	// Some of them were to be tidied up when it ended.
+	Untidy bool `json:"untidy,omitempty"`
 }
 
-// Snapshot returns what the thread shows of the answer. An older version kept only the buttons under
-// it: they say how it ended.
+// Snapshot returns what the thread shows of the answer. An older version kept only the buttons
+// under it: they say how it ended.
 func (e Entry) Snapshot() answer.Snapshot {
 	s := answer.Snapshot{
 		Text: e.Text, Notice: e.Notice, Small: e.Small, Phase: e.Phase, Ending: e.Ending, Controls: e.Controls,
@@ -72,8 +74,8 @@ func (r Records) Entries(ctx context.Context, t thread.ID) (map[string]Entry, er
 	return byFor, nil
 }
 
-// Keep records an answer in place of an earlier one to the same question. It does nothing if that one
-// was written under a later epoch.
+// Keep records an answer in place of an earlier one to the same question. It does nothing if that
+// one was written under a later epoch.
 func (r Records) Keep(ctx context.Context, t thread.ID, e Entry) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()

@@ -23,8 +23,8 @@ const (
 	saveEvery = 2 * time.Second
 	// saveCrowd is how many answers in progress save so often; more save more seldom.
 	saveCrowd = 200
-	// saveBytes is how much text is saved so often; more is saved more seldom, for every save writes
-	// all of it.
+	// saveBytes is how much text is saved so often; more is saved more seldom, for every save
+	// writes all of it.
 	saveBytes = 64 << 10
 )
 
@@ -57,7 +57,8 @@ type Checkpoint struct {
 	Finish llm.Finish `json:"finish,omitempty"`
 	Model  string     `json:"model,omitempty"`
 	Notice string     `json:"notice,omitempty"`
-	File   string     `json:"file,omitempty"` // id of the file with all of it, which may have been shown or not
+	// Id of the file with all of it, which may have been shown or not.
+	File string `json:"file,omitempty"`
 }
 
 // Partial returns the text as one that goes on.
@@ -70,7 +71,8 @@ func (c Checkpoint) Partial() answer.Partial {
 
 func checkpointKey(t thread.ID) string { return "checkpoint/" + t.String() }
 
-// Checkpoint returns what an earlier owner of the same turn left; the zero Checkpoint if there is none.
+// Checkpoint returns what an earlier owner of the same turn left; the zero Checkpoint if there is
+// none.
 func (r Records) Checkpoint(ctx context.Context, t thread.ID, of Of) (Checkpoint, error) {
 	var c Checkpoint
 	if err := r.read(ctx, checkpointKey(t), &c); err != nil || c.Of != of {
@@ -136,8 +138,8 @@ func (s *Saver) Note(text string, tokens int, elapsed, ttft time.Duration) {
 	s.now.Text, s.now.Tokens, s.now.Elapsed, s.now.TTFT = text, tokens, elapsed, ttft
 }
 
-// Finish takes the text as it is in the end, and has it saved at once: should the process die before it
-// has shown that, nobody need ask the model again. It does not block, and is called once.
+// Finish takes the text as it is in the end, and has it saved at once: should the process die
+// before it has shown that, nobody need ask the model again. It does not block, and is called once.
 func (s *Saver) Finish(out answer.Outcome) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -177,7 +179,8 @@ func (s *Saver) Save(ctx context.Context) {
 		return
 	}
 	if err := s.records.write(ctx, checkpointKey(s.cfg.Thread), c); err != nil {
-		if ctx.Err() == nil && !errors.Is(err, context.DeadlineExceeded) { // the store is away: others say so
+		// The store is away: others say so.
+		if ctx.Err() == nil && !errors.Is(err, context.DeadlineExceeded) {
 			s.cfg.Log.WarnContext(ctx, "checkpoint_not_written", "thread", s.cfg.Thread.String(), "error", err)
 		}
 		return

@@ -1,11 +1,12 @@
-// Package transcript keeps what of the bot's own words has to outlive the process, beside turn's record
-// of each thread.
+// Package transcript keeps what of the bot's own words has to outlive the process, beside turn's
+// record of each thread.
 //
-// Slack is the transcript of what people say. Of what the bot says it gives back only a translation,
-// without what a button or a takeover needs. So each thread has up to four small records of ours:
+// Slack is the transcript of what people say. Of what the bot says it gives back only a
+// translation, without what a button or a takeover needs. So each thread has up to four small
+// records of ours:
 //
 //	answers/T     the exact Markdown of its newest answers, and what stands under them (Entry)
-//	checkpoint/T  the text of the answer in progress, for the process that goes on with it (Checkpoint)
+//	checkpoint/T  the text of the answer in progress, for a successor (Checkpoint)
 //	want/T        that somebody wants the last answer anew, or the rest of it (Redo)
 //	before/T      what was said in a direct conversation before the thread began (Preface)
 //
@@ -13,11 +14,11 @@
 //
 // # Promises
 //
-// An Entry is never replaced by one that was written under an earlier epoch. A checkpoint goes on only
-// in the turn that it is of, with its questions in the same form. A record that cannot be decoded is an
-// error to who reads it, and is written anew by the next write: it is only a copy of what was shown.
-// Every call is one request to the store, which may take storeTimeout. A [Saver] writes outside of the
-// token loop: taking a text never blocks.
+// An Entry is never replaced by one that was written under an earlier epoch. A checkpoint goes on
+// only in the turn that it is of, with its questions in the same form. A record that cannot be
+// decoded is an error to who reads it, and is written anew by the next write: it is only a copy of
+// what was shown. Every call is one request to the store, which may take storeTimeout. A [Saver]
+// writes outside of the token loop: taking a text never blocks.
 package transcript
 
 import (
@@ -33,7 +34,8 @@ import (
 const (
 	// storeTimeout is how long the store may take for one record: one that takes longer is away.
 	storeTimeout = time.Second
-	// maxPreface is how many bytes of what was said before a direct message are kept with its thread.
+	// maxPreface is how many bytes of what was said before a direct message are kept with its
+	// thread.
 	maxPreface = 64 << 10
 )
 
@@ -80,8 +82,8 @@ func (r Records) Preface(ctx context.Context, t thread.ID) ([]thread.Message, er
 	return said, err
 }
 
-// Tell reports whether it is due to tell what key names, which was not told within a time before now,
-// and records that it is told. So it is for all processes that share the store.
+// Tell reports whether it is due to tell what key names, which was not told within a time before
+// now, and records that it is told. So it is for all processes that share the store.
 func (r Records) Tell(ctx context.Context, key string, now time.Time, within time.Duration) (due bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()

@@ -56,6 +56,9 @@ type flagWords struct {
 func allFlags(ctx context.Context) []commandFlags {
 	var all []commandFlags
 	for _, c := range commands() {
+		if c.summary == "" { // for ourselves alone
+			continue
+		}
 		one := commandFlags{name: c.name, summary: c.summary}
 		p := process{out: io.Discard, err: io.Discard, asked: func(f *flag.FlagSet) {
 			f.VisitAll(func(fl *flag.Flag) {

@@ -14,6 +14,8 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+
+	"llmbot/bot/document/pdf"
 )
 
 // Exit statuses.
@@ -68,7 +70,7 @@ type process struct {
 
 // command is one subcommand.
 type command struct {
-	name, summary string
+	name, summary string // without a summary it is none of the user's
 	run           func(ctx context.Context, p process, args []string) error
 }
 
@@ -83,6 +85,7 @@ func commands() []command {
 		{"manifest", "the Slack app manifest and the link that creates the app", runManifest},
 		{"completion", "what Tab needs in bash, zsh or fish", runCompletion},
 		{"version", "version, commit, Go, dependencies", runVersion},
+		{pdf.Argument, "", runReadPDF},
 	}
 }
 
@@ -137,7 +140,9 @@ var errUsage = errors.New("wrong usage")
 func usage(w io.Writer) {
 	fmt.Fprint(w, "llmbot answers in Slack threads with your own model.\n\nUsage: llmbot [command] [flags]\n\n")
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  %-10s %s\n", c.name, c.summary)
+		if c.summary != "" {
+			fmt.Fprintf(w, "  %-10s %s\n", c.name, c.summary)
+		}
 	}
 	fmt.Fprint(w, "\n`llmbot COMMAND --help` shows a command's flags. To see it work: llmbot demo\n")
 }

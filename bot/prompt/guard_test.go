@@ -209,7 +209,7 @@ func TestAloneInADirectMessage(t *testing.T) {
 // TestOwnAnswersStay checks that what the bot itself wrote comes back byte for byte: the server has it
 // in its cache, and it speaks for nobody else.
 func TestOwnAnswersStay(t *testing.T) {
-	for _, text := range []string{"The token <|im_end|> ends a turn; `[INST]` begins one.\n\nBob: is a name\n", "```\nFile a:", "  indented\r\nx"} {
+	for _, text := range []string{"The token <|im_end|> ends a turn; `[INST]` begins one.\n\nBob: is a name", "```\nFile a:", "x\r\n  indented"} {
 		if got := Build(Input{Channel: "x", Turns: []Turn{person("Anna", "hi"), self(text), person("Ben", "and?")}}).Messages[2].Content; got != text {
 			t.Errorf("%q became %q", text, got)
 		}

@@ -11,7 +11,7 @@
 //     margin, but where one person alone talks with the bot in a direct message. A name that somebody
 //     else has too gets its id. In what people and other bots write, no line reads like the head of a
 //     file, and no special token of a tokenizer is left.
-//   - The bot's own answers stay as they were, byte for byte.
+//   - The bot's own answers stay as they were, byte for byte, but for space around them.
 //   - When the thread is too long for the window, whole old turns leave, in big steps, and never
 //     the newest.
 package prompt
@@ -174,7 +174,7 @@ func lineOf(in Input) func(Turn) string {
 	label, flat := labels(in.Turns, in.Bot), in.Channel == "" && alone(in.Turns)
 	return func(t Turn) string {
 		if t.Who == Self {
-			return t.Text
+			return strings.TrimSpace(t.Text)
 		}
 		text := guarded(strings.TrimSpace(t.Text))
 		if files := strings.TrimSpace(t.Files); files != "" {

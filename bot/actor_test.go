@@ -48,7 +48,7 @@ func (a *actor) texts() (out []string) {
 // answering has an actor answer what it was asked, and returns how its turn is called off.
 func (a *actor) answering() (context.Context, *turnRun) {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	t := &turnRun{bot: a.bot, thread: a.thread, known: a.asks, asks: a.asks, cancel: cancel}
+	t := &turnRun{bot: a.bot, thread: a.thread, known: a.asks, inHand: inHand{asks: a.asks, cancel: cancel}}
 	a.turn, a.asks = t, nil
 	return ctx, t
 }

@@ -11,7 +11,8 @@ import (
 	"testing"
 )
 
-// TestImports holds the dependency table of docs/architecture.md: who may enter which room. Test code may import anything.
+// TestImports holds the dependency table of docs/architecture.md: who may enter which room. Test
+// code may import anything.
 func TestImports(t *testing.T) {
 	const (
 		slackGo  = "github.com/slack-go/slack"

@@ -11,7 +11,8 @@ import (
 	"testing"
 )
 
-// TestClientsComeFromEgress: an HTTP client that is made elsewhere than in package egress would follow redirects, with keys and conversations.
+// TestClientsComeFromEgress: an HTTP client that is made elsewhere than in package egress would
+// follow redirects, with keys and conversations.
 func TestClientsComeFromEgress(t *testing.T) {
 	root, err := filepath.Abs("..")
 	if err != nil {
@@ -44,7 +45,8 @@ func TestClientsComeFromEgress(t *testing.T) {
 	}
 }
 
-// clientsMade is where a file makes an HTTP client, or uses Go's own. A pointer to one that others made is fine.
+// clientsMade is where a file makes an HTTP client, or uses Go's own. A pointer to one that others
+// made is fine.
 func clientsMade(file *ast.File) (at []token.Pos) {
 	pkg := ""
 	for _, imp := range file.Imports {

@@ -13,6 +13,7 @@
 //	an event comes            intake.go (Handle, ask, follow), held.go when the store is away
 //	a button or a word        control.go, command.go
 //	a thread                  actor.go, live.go (what it does, for others to see)
+//	an edit meanwhile         actor.go, inhand.go (what is being answered)
 //	a turn                    turn.go (its phases), read.go, admit.go, quota.go, write.go
 //	it ends                   finish.go, offer.go (the file of a long answer)
 //	a process froze           repair.go

@@ -43,13 +43,9 @@ func TestStop(t *testing.T) {
 		inWorld(t, long(), func(t *testing.T, w *world) {
 			ts := w.ask("alice", "general", "", "count")
 			w.until("the first text", time.Minute, func() bool { return len(w.answers("general", ts)) == 1 })
-			if b := w.answers("general", ts)[0].Buttons(); len(b) != 1 || b[0] != "llmbot_stop" {
-				t.Errorf("buttons %v with the first text", b)
-			}
+			is(t, "buttons", strings.Join(w.answers("general", ts)[0].Buttons(), " "), "llmbot_stop")
 			got := w.stoppedNow("general", ts, func() { w.click("alice", "general", w.answers("general", ts)[0].TS, bot.PressStop) })
-			if b := got[0].Buttons(); len(b) != 1 || b[0] != "llmbot_regenerate" {
-				t.Errorf("buttons %v", b)
-			}
+			is(t, "buttons", strings.Join(got[0].Buttons(), " "), "llmbot_regenerate")
 			w.requests(1, "stopped")
 		})
 	})
@@ -87,9 +83,7 @@ func TestStop(t *testing.T) {
 		inWorld(t, long(), func(t *testing.T, w *world) {
 			ts := w.slack.Say("alice", "@alice", "", "count")
 			got := w.stoppedNow("@alice", ts, func() { w.slack.Say("alice", "@alice", ts, "stop") })
-			if b := got[0].Buttons(); len(b) != 1 || b[0] != "llmbot_regenerate" {
-				t.Errorf("buttons %v", b)
-			}
+			is(t, "buttons", strings.Join(got[0].Buttons(), " "), "llmbot_regenerate")
 		})
 	})
 	t.Run("slack's own button", func(t *testing.T) {
@@ -139,34 +133,28 @@ func TestRegenerate(t *testing.T) {
 	inWorld(t, cfg, func(t *testing.T, w *world) {
 		ts := w.ask("alice", "general", "", "count")
 		first := w.answered("general", ts, 1)
-		if b := first[0].Buttons(); strings.Join(b, " ") != "llmbot_regenerate llmbot_up llmbot_down" {
-			t.Errorf("buttons %v", b)
-		}
+		is(t, "buttons", strings.Join(first[0].Buttons(), " "), "llmbot_regenerate llmbot_up llmbot_down")
 		complete(t, text(first), unit, 25)
 		w.click("bob", "general", first[0].TS, bot.PressRegenerate)
 		time.Sleep(5 * time.Second)
 		size(t, "ephemeral messages", w.slack.Ephemerals("bob"), 1)
 		is(t, "requests to the model", w.model.Total(), 1)
 		w.click("alice", "general", first[0].TS, bot.PressRegenerate)
-		w.until("it is written anew", time.Minute, func() bool {
+		w.until("it is written again", time.Minute, func() bool {
 			return w.model.Total() == 2 && footers(w.answers("general", ts)) == 1 && w.model.Running() == 0
 		})
 		time.Sleep(10 * time.Second)
 		got := w.answers("general", ts)
-		if len(got) != 1 || got[0].TS != first[0].TS {
-			t.Fatalf("%d messages", len(got))
-		}
+		size(t, "messages", got, 1)
+		is(t, "the message", got[0].TS, first[0].TS)
 		complete(t, text(got), unit, 10)
 		oneFooter(t, got)
-		if _, all := conversation(w.model.Last().Chat); strings.Contains(all, "Sentence") {
-			t.Errorf("the old answer is in the prompt: %s", all)
-		}
+		hasNot(t, w.prompt(), "Sentence")
 		w.slack.Say("alice", "general", ts, "and now?")
 		w.answered("general", ts, 2)
 		roles, all := conversation(w.model.Last().Chat)
-		if roles != "suau" || strings.Count(all, "Sentence") != 10 {
-			t.Errorf("%s: %s", roles, all)
-		}
+		is(t, "roles", roles, "suau")
+		times(t, all, "Sentence", 10)
 		w.click("alice", "general", first[0].TS, bot.PressRegenerate) // an older one
 		time.Sleep(10 * time.Second)
 		w.toldOnce("alice", "newest answer")
@@ -174,7 +162,8 @@ func TestRegenerate(t *testing.T) {
 	})
 }
 
-// An answer written anew reuses its messages in order; what is left over goes.
+// TestRegenerateLongAndShort: an answer that is written again reuses its messages in order; what is
+// left over goes.
 func TestRegenerateLongAndShort(t *testing.T) {
 	cfg := long()
 	cfg.slack.Limiter = slacksim.LimiterOff
@@ -192,12 +181,11 @@ func TestRegenerateLongAndShort(t *testing.T) {
 			last := w.answers("general", ts)
 			before := w.model.Total()
 			w.click("alice", "general", last[len(last)-1].TS, bot.PressRegenerate)
-			w.until("it is written anew", 5*time.Minute, func() bool { return w.model.Total() == before+1 && w.model.Running() == 0 })
+			w.until("it is written again", 5*time.Minute, func() bool { return w.model.Total() == before+1 && w.model.Running() == 0 })
 			time.Sleep(time.Minute)
 			got := w.answers("general", ts)
-			if len(got) != messages || got[0].TS != first[0].TS {
-				t.Errorf("%d messages, want %d", len(got), messages)
-			}
+			size(t, "messages", got, messages)
+			is(t, "the message", got[0].TS, first[0].TS)
 			complete(t, text(got), unit, n)
 			oneFooter(t, got)
 		}

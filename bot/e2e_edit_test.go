@@ -133,9 +133,7 @@ func TestDeletedQuestion(t *testing.T) {
 		time.Sleep(time.Second)
 		is(t, "requests that run a second after it was deleted", w.model.Running(), 0)
 		time.Sleep(10 * time.Second)
-		if got := w.answers(channel, ts); len(got) != messages {
-			t.Errorf("%d messages: %s", len(got), text(got))
-		}
+		size(t, "messages", w.answers(channel, ts), messages)
 		w.requests(w.model.Total(), "it is gone")
 	}
 	for _, channel := range []string{"general", "@alice"} {
@@ -203,7 +201,8 @@ func TestDeletedQuestion(t *testing.T) {
 	})
 }
 
-// The event that a message was deleted comes to one process while another one writes.
+// TestDeletedQuestionOfAnotherProcess: the event that a message was deleted comes to one process
+// while another one writes.
 func TestDeletedQuestionOfAnotherProcess(t *testing.T) {
 	c := durable()
 	c.bot.Alone = nil

@@ -56,8 +56,8 @@ func filed(messages []slacksim.Message) (files, answers []slacksim.Message) {
 
 func shownFoxes(messages []slacksim.Message) int { return strings.Count(text(messages), "brown fox") }
 
-// TestEndlessAnswer: a model that never stops fills no thread, and neither memory nor store; its request ends by itself, and its answer has ended, for
-// later processes too.
+// TestEndlessAnswer: a model that never stops fills no thread, and neither memory nor store; its
+// request ends by itself, and its answer has ended, for later processes too.
 func TestEndlessAnswer(t *testing.T) {
 	for name, piece := range map[string]string{
 		"paragraphs": foxes,
@@ -101,9 +101,7 @@ func TestEndlessAnswer(t *testing.T) {
 					w.again()
 					time.Sleep(time.Minute)
 					w.requests(1, "it has ended")
-					if n := len(w.answers(channel, ts)); n != len(got) {
-						t.Errorf("%d messages after a restart, %d before", n, len(got))
-					}
+					is(t, "messages after a restart", len(w.answers(channel, ts)), len(got))
 					w.logged("answer_not_offered", "files:write")
 				})
 			})

@@ -50,9 +50,7 @@ func TestTextFiles(t *testing.T) {
 				is(t, "reads", len(w.slack.Calls("conversations.replies")), 0)
 				w.slack.Say("alice", "general", ts, "and again?")
 				w.answered("general", ts, 2)
-				if _, all := conversation(w.model.Last().Chat); !strings.Contains(all, "zq the second") {
-					t.Errorf("prompt %s", all)
-				}
+				has(t, w.prompt(), "zq the second")
 				is(t, "downloads", len(w.slack.Calls("url_private")), 1)
 			})
 		})
@@ -62,9 +60,7 @@ func TestTextFiles(t *testing.T) {
 			w.slack.FailEvent(slacksim.EventFault{Type: "message", Drop: true})
 			ts := w.upload("alice", "general", "", "", slacksim.Upload{Name: "notes.md", Data: []byte("zq what I thought")})
 			w.answered("general", ts, 1)
-			if _, all := conversation(w.model.Last().Chat); !strings.Contains(all, "zq what I thought") {
-				t.Errorf("prompt %s", all)
-			}
+			has(t, w.prompt(), "zq what I thought")
 		})
 	})
 	t.Run("too long", func(t *testing.T) {
@@ -137,9 +133,7 @@ func TestPictures(t *testing.T) {
 			got := w.answered("general", ts, 1)
 			has(t, text(got), "I did not see the picture")
 			is(t, "requests to the model", w.model.Total(), 2)
-			if _, all := conversation(w.model.Last().Chat); !strings.Contains(all, "You cannot see pictures") {
-				t.Errorf("prompt %s", all)
-			}
+			has(t, w.prompt(), "You cannot see pictures")
 			w.answered("general", w.upload("bob", "general", "", "and this?", picture), 1)
 			if w.model.Total() != 3 {
 				t.Errorf("%d requests: it was learnt", w.model.Total())
@@ -156,7 +150,8 @@ func TestPictures(t *testing.T) {
 	})
 }
 
-// TestBombs: what a picture may take is bounded before it is decoded, however many there are, and people are told.
+// TestBombs: what a picture may take is bounded before it is decoded, however many there are, and
+// people are told.
 func TestBombs(t *testing.T) {
 	inWorld(t, worldConfig{model: llmsim.Config{Answer: yes, Speed: 200, Vision: true}}, func(t *testing.T, w *world) {
 		deep := []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR\x00\x00\x1b\x58\x00\x00\x1b\x58\x10\x06\x00\x00\x00\x45\xd8\x3f\x45") // 16 bits, 7,000 by 7,000
@@ -214,13 +209,9 @@ func TestStatusWhileItThinks(t *testing.T) {
 			w.model.NextTape(llmsim.Tape{llmsim.Reason(strings.Repeat("hm ", 60)), llmsim.Text("Yes.")})
 			ts := w.ask("alice", "general", "", "well?")
 			time.Sleep(2 * time.Second)
-			if s := w.slack.Status("general", ts); s != "is thinking…" {
-				t.Errorf("%q", s)
-			}
+			is(t, "status", w.slack.Status("general", ts), "is thinking…")
 			time.Sleep(10 * time.Second)
-			if s := w.slack.Status("general", ts); s != "is thinking… (10s)" {
-				t.Errorf("%q", s)
-			}
+			is(t, "status", w.slack.Status("general", ts), "is thinking… (10s)")
 			time.Sleep(12 * time.Second)
 			if s := w.slack.Status("general", ts); !strings.HasPrefix(s, "is thinking… (20s, reasoning for ") {
 				t.Errorf("%q", s)

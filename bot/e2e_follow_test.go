@@ -51,9 +51,7 @@ func TestFollowUpsWithoutMention(t *testing.T) {
 			w.answered("general", ts, 1)
 			w.slack.Say("alice", "general", ts, "and two?")
 			w.answered("general", ts, 2)
-			if m := w.model.Last().Chat.Messages; !strings.Contains(m[len(m)-1].Content, "and two?") {
-				t.Errorf("asked %+v", m)
-			}
+			has(t, w.question(), "and two?")
 			w.slack.Say("alice", "general", ts, "<@"+w.slack.UserID("bob")+"> what do you think?")
 			w.slack.Say("alice", "general", ts, "hey <@"+w.slack.UserID("bob")+">, look at this")
 			w.requests(2, "somebody else was addressed")
@@ -113,7 +111,8 @@ func TestFollowUpsWithoutMention(t *testing.T) {
 	})
 }
 
-// A message that came before a second person wrote is answered, also when it is read afterwards.
+// TestFollowUpIsJudgedByWhatStoodBefore: a message that came before a second person wrote is
+// answered, also when it is read afterwards.
 func TestFollowUpIsJudgedByWhatStoodBefore(t *testing.T) {
 	cfg := following("")
 	cfg.model.Speed = 20
@@ -132,7 +131,8 @@ func TestFollowUpIsJudgedByWhatStoodBefore(t *testing.T) {
 	})
 }
 
-// Nothing is remembered but by the thread: the store is new, too.
+// TestFollowUpAfterEverythingWasForgotten: nothing is remembered but by the thread: the store is
+// new, too.
 func TestFollowUpAfterEverythingWasForgotten(t *testing.T) {
 	cfg := following("")
 	cfg.store = func() turn.Store { return turn.NewMem() }
@@ -218,13 +218,10 @@ func TestWholeThreadIsContext(t *testing.T) {
 		for _, want := range []string{
 			"bob: the build is red (https://ci.example/1) & slow, see #random", "deploybot (a bot): deployed 42", "carol: @bob since when?", "alice: why?", "#general",
 		} {
-			if !strings.Contains(all, want) {
-				t.Errorf("%q is not in %q", want, all)
-			}
+			has(t, all, want)
 		}
-		if roles != "su" || strings.Contains(all, "!help") {
-			t.Errorf("%s: %s", roles, all)
-		}
+		is(t, "roles", roles, "su")
+		hasNot(t, all, "!help")
 		system := w.model.Last().Chat.Messages[0].Content
 		hasNot(t, system, "alice")
 		has(t, system, time.Now().Format("2 January 2006"))

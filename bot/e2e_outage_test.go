@@ -82,9 +82,7 @@ func longOutage(t *testing.T, w *world, store *awayStore, within time.Duration) 
 	for _, p := range places {
 		oneFooter(t, w.answers(p.channel, p.ts))
 	}
-	if n := w.model.Total(); n != len(places) {
-		t.Errorf("%d requests for %d questions", n, len(places))
-	}
+	is(t, "requests to the model", w.model.Total(), len(places))
 }
 
 func manyUsers(n int) []slacksim.User {
@@ -170,9 +168,7 @@ func TestReplicaCutOff(t *testing.T) {
 			size(t, "messages", a, 1)
 			times(t, text(a), "first token ", 1)
 		}
-		if n := w.model.Total(); n != len(ts) {
-			t.Errorf("%d requests for %d questions", n, len(ts))
-		}
+		is(t, "requests to the model", w.model.Total(), len(ts))
 	})
 }
 

@@ -59,22 +59,21 @@ func TestAnswersPerMinute(t *testing.T) {
 		w.answered("general", w.ask("alice", "general", "", "in 5 words"), 1)
 		w.ask("alice", "general", "", "in 5 words")
 		w.requests(5, "refused again")
-		if told := w.whispers("alice"); strings.Count(told, "Please") != 2 {
-			t.Errorf("told %q", told)
-		}
+		times(t, w.whispers("alice"), "Please", 2)
 		is(t, "messages for what was refused", len(w.answers("random", refused)), 0)
 	})
 }
 
-// What is written anew, or goes on, is an answer; of whoever wants it.
-func TestAnswersWrittenAnewCount(t *testing.T) {
+// TestRegeneratedAnswersCount: what is written again, or goes on, counts as an answer of whoever
+// wants it.
+func TestRegeneratedAnswersCount(t *testing.T) {
 	cfg := limited(2, 0)
 	cfg.model.Answer = numbered(60)
 	inWorld(t, cfg, func(t *testing.T, w *world) {
 		ts := w.ask("alice", "general", "", "count")
 		got := w.answered("general", ts, 1)
 		w.click("alice", "general", got[0].TS, bot.PressRegenerate)
-		w.until("it is written anew", time.Minute, func() bool { return w.model.Total() == 2 && w.model.Running() == 0 })
+		w.until("it is written again", time.Minute, func() bool { return w.model.Total() == 2 && w.model.Running() == 0 })
 		got = w.answered("general", ts, 1)
 		before := text(got)
 		w.click("alice", "general", got[len(got)-1].TS, bot.PressRegenerate)
@@ -83,13 +82,12 @@ func TestAnswersWrittenAnewCount(t *testing.T) {
 		}
 		w.requests(2, "both are refused")
 		is(t, "the answer", text(w.answers("general", ts)), before)
-		if told := w.whispers("alice"); strings.Count(told, "Please ask again") != 1 {
-			t.Errorf("told %q", told)
-		}
+		times(t, w.whispers("alice"), "Please ask again", 1)
 	})
 }
 
-// Who edits a question again and again while it is answered has an answer begun each time. The half one stays, and says why.
+// TestEditsOfWhatIsBeingWrittenCount: who edits a question again and again while it is answered has
+// an answer begun each time. The half one stays, and says why.
 func TestEditsOfWhatIsBeingWrittenCount(t *testing.T) {
 	cfg := limited(2, 0)
 	cfg.model.Answer = numbered(60)
@@ -114,7 +112,7 @@ func TestEditsOfWhatIsBeingWrittenCount(t *testing.T) {
 	})
 }
 
-// So do edits, and deletions, before anything is visible.
+// TestQuestionsThatAreTakenBackCount: so do edits, and deletions, before anything is visible.
 func TestQuestionsThatAreTakenBackCount(t *testing.T) {
 	cfg := limited(2, 0)
 	cfg.model.FirstToken = 10 * time.Second
@@ -161,7 +159,8 @@ func TestTokensPerDay(t *testing.T) {
 	})
 }
 
-// What somebody takes back, or stops, before the model has begun was read all the same.
+// TestPromptsThatAreTakenBackCount: what somebody takes back, or stops, before the model has begun
+// was read all the same.
 func TestPromptsThatAreTakenBackCount(t *testing.T) {
 	cfg := limited(0, 20_000)
 	cfg.model.FirstToken = 10 * time.Second
@@ -183,7 +182,8 @@ func TestPromptsThatAreTakenBackCount(t *testing.T) {
 	})
 }
 
-// Tokens that are used up while questions wait for a slot: they are not answered all the same, and nothing of them stays.
+// TestTokensUsedUpInTheQueue: tokens that are used up while questions wait for a slot: they are not
+// answered all the same, and nothing of them stays.
 func TestTokensUsedUpInTheQueue(t *testing.T) {
 	cfg := limited(0, 150)
 	cfg.bot.MaxAnswers = 2
@@ -203,13 +203,12 @@ func TestTokensUsedUpInTheQueue(t *testing.T) {
 		if answered != 2 {
 			t.Errorf("%d messages", answered)
 		}
-		if told := w.whispers("alice"); strings.Count(told, "You have used your 150 tokens") != 1 {
-			t.Errorf("told %q", told)
-		}
+		times(t, w.whispers("alice"), "You have used your 150 tokens", 1)
 	})
 }
 
-// A channel has its share; of what people ask together only those are refused who have had theirs.
+// TestQuotaOfAChannel: a channel has its share; of what people ask together only those are refused
+// who have had theirs.
 func TestQuotaOfAChannel(t *testing.T) {
 	cfg := limited(2, 0)
 	cfg.bot.Channel = func(_ string, name func() string, base bot.Settings) bot.Settings {
@@ -233,14 +232,13 @@ func TestQuotaOfAChannel(t *testing.T) {
 		w.ask("alice", "general", ts, "and in 5 words")
 		w.ask("bob", "general", ts, "or in 4 words")
 		w.answered("general", ts, 2)
-		if m := w.model.Last().Chat.Messages; !strings.Contains(m[len(m)-1].Content, "or in 4 words") {
-			t.Errorf("%+v", m)
-		}
+		has(t, w.question(), "or in 4 words")
 		has(t, w.whispers("alice"), "You have had your 2 answers")
 	})
 }
 
-// An answer that another process goes on with is the same answer, whether something of it was visible or not.
+// TestQuotaOfAnAnswerThatGoesOn: an answer that another process goes on with is the same answer,
+// whether something of it was visible or not.
 func TestQuotaOfAnAnswerThatGoesOn(t *testing.T) {
 	for name, first := range map[string]time.Duration{"visible": 0, "thinking": 10 * time.Second} {
 		t.Run(name, func(t *testing.T) {
@@ -268,7 +266,8 @@ func TestQuotaOfAnAnswerThatGoesOn(t *testing.T) {
 	}
 }
 
-// TestQuotaOfReplicas: two processes count in one store: exactly so many answers begin as there may.
+// TestQuotaOfReplicas: two processes count in one store: exactly so many answers begin as there
+// may.
 func TestQuotaOfReplicas(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const perMinute = 7
@@ -288,16 +287,12 @@ func TestQuotaOfReplicas(t *testing.T) {
 		}
 		all.Wait()
 		time.Sleep(time.Minute) // what was asked too much has left the window
-		if n := began(); n != perMinute {
-			t.Errorf("%d answers began within the minute, want %d", n, perMinute)
-		}
+		is(t, "answers began within the minute", began(), perMinute)
 		ev := ask(50, 0)
 		ev.TS = ev.Thread.TS
 		bots[0].told(ev)
 		time.Sleep(ttl)
-		if n := began(); n != perMinute+1 {
-			t.Errorf("%d answers began in the next minute, want 1", n-perMinute)
-		}
+		is(t, "answers began in the next minute", began(), perMinute+1)
 	})
 }
 
@@ -312,7 +307,8 @@ func (d deafLedger) Update(ctx context.Context, key string, fn func([]byte) ([]b
 	return d.Store.Update(ctx, key, fn)
 }
 
-// Where the accounts cannot be read nobody is refused, and nobody waits longer than the store's time-out.
+// TestQuotaWithoutTheStore: where the accounts cannot be read nobody is refused, and nobody waits
+// longer than the store's time-out.
 func TestQuotaWithoutTheStore(t *testing.T) {
 	cfg := worldConfig{
 		slack: slacksim.Config{Latency: 50 * time.Millisecond}, model: llmsim.Config{Speed: 100},
@@ -346,8 +342,6 @@ func TestAnEditIsPaidByWhoEdits(t *testing.T) {
 		if told := w.whispers("bob"); told != "" {
 			t.Errorf("bob, who asked for one answer, is told %q", told)
 		}
-		if told := w.whispers("alice"); !strings.Contains(told, "You have had your 2 answers") {
-			t.Errorf("alice, who wants her third answer, is told %q", told)
-		}
+		has(t, w.whispers("alice"), "You have had your 2 answers")
 	})
 }

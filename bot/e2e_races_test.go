@@ -90,9 +90,7 @@ func TestRegenerateAfterDeletion(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		w.click("alice", "general", got[len(got)-1].TS, bot.PressRegenerate)
 		w.calm()
-		if n := len(w.answers("general", ts)); n != len(got) {
-			t.Errorf("%d messages, were %d", n, len(got))
-		}
+		is(t, "messages", len(w.answers("general", ts)), len(got))
 	})
 }
 
@@ -240,9 +238,7 @@ func TestTakeoverOfUnknownPerson(t *testing.T) {
 		w.again()
 		time.Sleep(3 * time.Minute)
 		has(t, text(w.answers("general", ts)), "Sentence 29")
-		if told := w.slack.Ephemerals("alice"); len(told) > 0 {
-			t.Errorf("she is told %+v", told)
-		}
+		size(t, "ephemeral messages", w.slack.Ephemerals("alice"), 0)
 	})
 }
 
@@ -367,8 +363,6 @@ func TestFollowUpBeforeItsQuestion(t *testing.T) {
 		time.Sleep(time.Second)
 		w.slack.Say("alice", "general", ts, "and two?")
 		w.requests(2, "alice has asked twice")
-		if _, all := conversation(w.model.Last().Chat); !strings.Contains(all, "and two?") {
-			t.Error(all)
-		}
+		has(t, w.prompt(), "and two?")
 	})
 }

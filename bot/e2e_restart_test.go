@@ -31,7 +31,8 @@ func durable() worldConfig {
 	}
 }
 
-// A drain that takes too long leaves the answer to the next process, which finishes it in the same message.
+// TestNextProcessFinishesTheAnswer: a drain that takes too long leaves the answer to the next
+// process, which finishes it in the same message.
 func TestNextProcessFinishesTheAnswer(t *testing.T) {
 	inWorld(t, durable(), func(t *testing.T, w *world) {
 		ts := w.ask("alice", "general", "", "hello")
@@ -44,16 +45,16 @@ func TestNextProcessFinishesTheAnswer(t *testing.T) {
 		w.answered("general", ts, 1)
 		time.Sleep(time.Minute)
 		got := w.answers("general", ts)
-		if len(got) != 1 || got[0].TS != half[0].TS {
-			t.Errorf("%d messages", len(got))
-		}
+		size(t, "messages", got, 1)
+		is(t, "the message", got[0].TS, half[0].TS)
 		complete(t, text(got), unit, 30)
 		oneFooter(t, got)
 		is(t, "model calls", w.model.Total(), 2)
 	})
 }
 
-// What is asked while the bot stops is noted, acked, and answered by the next process.
+// TestAskedWhileItStops: what is asked while the bot stops is noted, acked, and answered by the
+// next process.
 func TestAskedWhileItStops(t *testing.T) {
 	cfg := durable()
 	cfg.bot.DrainTimeout = time.Minute
@@ -74,7 +75,7 @@ func TestAskedWhileItStops(t *testing.T) {
 	})
 }
 
-// The next process knows the exact text of earlier answers.
+// TestFollowUpAfterARestart: the next process knows the exact text of earlier answers.
 func TestFollowUpAfterARestart(t *testing.T) {
 	inWorld(t, durable(), func(t *testing.T, w *world) {
 		ts := w.ask("alice", "general", "", "hello")

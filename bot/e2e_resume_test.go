@@ -101,7 +101,8 @@ func TestModelServerRestartsInMidAnswer(t *testing.T) {
 	}
 }
 
-// What comes instead of a continuation is dropped, and the answer is written anew.
+// TestNoContinuation: what comes instead of a continuation is dropped, and the answer is written
+// from its beginning.
 func TestNoContinuation(t *testing.T) {
 	whole := strings.TrimSpace(numbered(30)(nil))
 	half := whole[:len(whole)/2]
@@ -131,7 +132,8 @@ func TestNoContinuation(t *testing.T) {
 	}
 }
 
-// What is asked, edited and said while no process runs, or no socket is open, is found.
+// TestCatchUp: what is asked, edited and said while no process runs, or no socket is open, is
+// found.
 func TestCatchUp(t *testing.T) {
 	cfg := durable()
 	cfg.model.Speed = 500
@@ -240,9 +242,7 @@ func TestKilledBeforeItCouldNote(t *testing.T) {
 				})
 				time.Sleep(30 * time.Second)
 				got := w.answers(channel, ts)
-				if len(got) != 1 {
-					t.Errorf("%d messages: %s", len(got), text(got))
-				}
+				size(t, "messages", got, 1)
 				complete(t, text(got), unit, 30)
 				oneFooter(t, got)
 				neverLess(t, got)
@@ -283,9 +283,7 @@ func TestFrozenOwner(t *testing.T) {
 				w.answered("general", ts, 1)
 				time.Sleep(quiet)
 				got := w.answers("general", ts)
-				if len(got) != 1 {
-					t.Errorf("%d messages: %s", len(got), text(got))
-				}
+				size(t, "messages", got, 1)
 				complete(t, text(got), unit, 30)
 				oneFooter(t, got)
 			})
@@ -333,9 +331,7 @@ func TestFrozenOwnerDies(t *testing.T) {
 				w.procs[0].kill()
 				time.Sleep(quiet)
 				got := w.answers("general", ts)
-				if len(got) != 1 {
-					t.Errorf("%d messages: %s", len(got), text(got))
-				}
+				size(t, "messages", got, 1)
 				complete(t, text(got), unit, 30)
 				oneFooter(t, got)
 			})
@@ -379,9 +375,7 @@ func TestReplicas(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		for _, ts := range asked {
-			if got := w.answers("general", ts); len(got) != 1 {
-				t.Errorf("%d messages", len(got))
-			}
+			size(t, "messages", w.answers("general", ts), 1)
 		}
 	})
 }
@@ -407,9 +401,7 @@ func TestRollingDeploy(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		for _, ts := range asked {
 			got := w.answers("general", ts)
-			if len(got) != 1 {
-				t.Errorf("%d messages", len(got))
-			}
+			size(t, "messages", got, 1)
 			complete(t, text(got), unit, 60)
 			oneFooter(t, got)
 			neverLess(t, got)

@@ -11,7 +11,7 @@ import (
 	"llmbot/llm/llmsim"
 )
 
-// Channels have settings of their own, which may change at any time.
+// TestSettingsOfChannels: channels have settings of their own, which may change at any time.
 func TestSettingsOfChannels(t *testing.T) {
 	cold := 0.0
 	var prompt atomic.Value

@@ -26,7 +26,8 @@ func numbered(n int) func(*llmsim.Chat) string {
 	}
 }
 
-// TestSecondPageComesInTime: an answer that needs more messages goes on growing in them; nothing else is to be done, and there is budget.
+// TestSecondPageComesInTime: an answer that needs more messages goes on growing in them; nothing
+// else is to be done, and there is budget.
 func TestSecondPageComesInTime(t *testing.T) {
 	for _, speed := range []float64{25, 40, 100} {
 		t.Run(fmt.Sprint(speed, " tok/s"), func(t *testing.T) {

@@ -16,7 +16,8 @@ import (
 	"llmbot/llm/llmsim"
 )
 
-// The command tells members how the server is, and those who may not ask that they may not.
+// TestStatusForWhomItMayConcern: the command tells members how the server is, and those who may not
+// ask that they may not.
 func TestStatusForWhomItMayConcern(t *testing.T) {
 	inWorld(t, worldConfig{model: llmsim.Config{MaxModelLen: 131_072}, bot: bot.Config{Policy: bot.Policy{Deny: []string{"U0BOB00001"}}}}, func(t *testing.T, w *world) {
 		for user, want := range map[string]string{
@@ -187,7 +188,8 @@ func TestGPUsInTheStatus(t *testing.T) {
 	})
 }
 
-// A page of metrics that is too large costs the bot nothing, and the status says so; the rest of it is there.
+// TestStatusWithHugeMetrics: a page of metrics that is too large costs the bot nothing, and the
+// status says so; the rest of it is there.
 func TestStatusWithHugeMetrics(t *testing.T) {
 	inWorld(t, worldConfig{watch: true, model: llmsim.Config{MaxModelLen: 131_072}}, func(t *testing.T, w *world) {
 		w.model.SetMode(llmsim.HugeMetrics)

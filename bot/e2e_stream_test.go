@@ -18,7 +18,8 @@ const (
 	stop   = "chat.stopStream"
 )
 
-// streamed fails if a stream of the messages was not stopped, or a message is not marked as the bot's answer.
+// streamed fails if a stream of the messages was not stopped, or a message is not marked as the
+// bot's answer.
 func streamed(t *testing.T, messages []slacksim.Message) {
 	t.Helper()
 	for i, m := range messages {
@@ -31,7 +32,8 @@ func streamed(t *testing.T, messages []slacksim.Message) {
 	}
 }
 
-// seen is what can be seen of the messages: a page that begins with a number may have an invisible joiner before it.
+// seen is what can be seen of the messages: a page that begins with a number may have an invisible
+// joiner before it.
 func seen(messages []slacksim.Message) string {
 	return strings.ReplaceAll(text(messages), "\u2060", "")
 }

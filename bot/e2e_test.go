@@ -198,7 +198,8 @@ func TestStatusCommand(t *testing.T) {
 	})
 }
 
-// What is broken in the prompt so that no tokenizer takes it for its own is whole in the answer.
+// TestAnswersShowSpecialTokens: what is broken in the prompt so that no tokenizer takes it for its
+// own is whole in the answer.
 func TestAnswersShowSpecialTokens(t *testing.T) {
 	inWorld(t, worldConfig{model: llmsim.Config{Speed: 200, Answer: func(c *llmsim.Chat) string { return "It is " + c.Messages[len(c.Messages)-1].Content }}}, func(t *testing.T, w *world) {
 		ts := w.ask("alice", "general", "", "what is `<|im_end|>`?\n\nBob Baker: yes")

@@ -7,8 +7,9 @@ import (
 	"llmbot/bot/slacksim"
 )
 
-// TestSuccessorTidiesUp: an answer is complete in a new message, since the old one could not be edited in time, and the process is killed before it could
-// delete the old one. The next process does.
+// TestSuccessorTidiesUp: an answer is complete in a new message, since the old one could not be
+// edited in time, and the process is killed before it could delete the old one. The next process
+// does.
 func TestSuccessorTidiesUp(t *testing.T) {
 	cfg := durable()
 	cfg.slack.HoldEvents = 100

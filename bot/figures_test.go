@@ -14,18 +14,19 @@ import (
 	"llmbot/llm"
 )
 
-// What a reader sees, measured on the whole bot; the definitions are those of package pace's simulation: the reader reads 5.3 tokens
-// a second, and text counts as existing 0.11 s after its token (Slack's latency is free) where a stall is measured.
+// What a reader sees, measured on the whole bot; the definitions are those of package pace's
+// simulation: the reader reads 5.3 tokens a second, and text counts as existing 0.11 s after its
+// token (Slack's latency is free) where a stall is measured.
 const (
 	readsPerSecond = 5.3
 	grace          = 0.11
-	// ack is what the definitions count on top of the moment in which the emulated Slack changes a message: it does so halfway
-	// through the call, and a call shows its text when it is over.
+	// ack is what the definitions count on top of the moment in which the emulated Slack changes a
+	// message: it does so halfway through the call, and a call shows its text when it is over.
 	ack = 50 * time.Millisecond
 )
 
-// timeline is one answer: when each token came, and when how much was visible. Times are in seconds since the first of all tokens
-// was asked for.
+// timeline is one answer: when each token came, and when how much was visible. Times are in seconds
+// since the first of all tokens was asked for.
 type timeline struct {
 	born  []float64 // of each token
 	chars []int     // characters of the answer once that token was there

@@ -47,7 +47,7 @@ func (t *turnRun) end(work context.Context, v verdict) report {
 		return report{answered: t.upto()}
 	case calledOff:
 		t.tab.settle(work)
-		return report{more: true, asks: t.left()}
+		return report{more: true, asks: t.left(t.known)}
 	case lost:
 		return t.lost(work, v)
 	case done:
@@ -90,18 +90,9 @@ func (t *turnRun) release(work context.Context) {
 	}
 }
 
-// left returns what is still owed when the turn is called off.
-func (t *turnRun) left() []thread.Question {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(t.known), func(q thread.Question) bool { return slices.Contains(t.gone, q.TS) })
-}
-
 // lost has a write of ours made good that may have come after another process took the thread over.
 func (t *turnRun) lost(work context.Context, v verdict) report {
-	t.mu.Lock()
-	fenced := slices.Clone(t.fenced)
-	t.mu.Unlock()
+	fenced := t.fencedIDs()
 	t.bot.log.WarnContext(work, "claim_lost", "thread", t.thread.String(), "ask", v.question, "late_writes", len(fenced))
 	if len(fenced) > 0 {
 		t.bot.longJobs.add("repair", func(ctx context.Context) { t.bot.repair(ctx, t.thread, v.question, v.upto, fenced) })

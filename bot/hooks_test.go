@@ -82,9 +82,9 @@ func (quietDraft) Set(answer.Snapshot)                          {}
 func (quietDraft) Close(context.Context, answer.Snapshot) error { return nil }
 func (quietDraft) Room(text string, _ bool) int                 { return len(text) }
 
-// Nobody need listen.
+// TestHooksMayBeNil: a bot runs without hooks.
 func TestHooksMayBeNil(*testing.T) {
-	r := turnRun{bot: &Bot{}, ids: []string{"1"}}
+	r := turnRun{bot: &Bot{}}
 	r.ended(EndDone)
 	r.seen()
 }

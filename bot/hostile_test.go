@@ -24,8 +24,9 @@ var (
 // hostileWorldSize is how many threads one world has at the same time.
 const hostileWorldSize = 20
 
-// hostileFragments returns what hostile answers and questions are made of: live tokens, disguises of
-// them, half constructs, and what costs a careless renderer its time. Each is tried in pieces too.
+// hostileFragments returns what hostile answers and questions are made of: live tokens, disguises
+// of them, half constructs, and what costs a careless renderer its time. Each is tried in pieces
+// too.
 func hostileFragments() []string {
 	return []string{
 		"<!channel>", "<!here|x>", "<!everyone>", "<@U0ALICE001>", "<@U0BOB00001|bob>", "<#C0GENERAL1>", "<!subteam^S1>",

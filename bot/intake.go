@@ -166,7 +166,7 @@ func (b *Bot) follow(ctx context.Context, f followUp) error {
 		return b.holdFollowUp(ctx, f, err)
 	case record.Asked != "": // or it was asked of another process
 		return b.take(ctx, f)
-	case known.Absent:
+	case known.NotOurs:
 	// It may be older than the store.
 	case turn.TS(f.Thread.TS).Time().Before(b.since.Add(turn.ClockSkew)):
 		b.threadChecks.add(f)
@@ -178,7 +178,7 @@ func (b *Bot) follow(ctx context.Context, f followUp) error {
 
 // followsNot reports whether a message without a mention cannot be for the bot: so the channel is
 // set up, or somebody else has written before.
-func (b *Bot) followsNot(ctx context.Context, q thread.Question, known thread.Crowd) bool {
+func (b *Bot) followsNot(ctx context.Context, q thread.Question, known thread.Participants) bool {
 	mode := b.settings(ctx, q.Thread.Channel).FollowUps
 	return mode == thread.FollowMention || mode != thread.FollowAlways && known.Before(q.TS, q.User)
 }
@@ -231,7 +231,7 @@ func (b *Bot) recheck(ctx context.Context, f followUp) (cost bool) {
 
 // checkThread takes a follow-up if its thread shows that the bot is in it.
 func (b *Bot) checkThread(ctx context.Context, f followUp) (cost bool) {
-	if b.participants.get(f.Thread).Absent {
+	if b.participants.get(f.Thread).NotOurs {
 		return false
 	}
 	read, cancel := context.WithTimeout(ctx, threadTimeout)

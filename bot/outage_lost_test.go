@@ -100,9 +100,9 @@ func TestOneProcessCatchesUp(t *testing.T) {
 	}
 }
 
-// TestWishWhileTheStoreComesAndGoes: an answer is wanted anew, and the store is gone just when that
-// is looked up.
-func TestWishWhileTheStoreComesAndGoes(t *testing.T) {
+// TestRegenerateWhileTheStoreComesAndGoes: a Regenerate is done once, though the store is away just
+// when it is looked up.
+func TestRegenerateWhileTheStoreComesAndGoes(t *testing.T) {
 	store := &awayStore{}
 	inWorld(t, worldConfig{store: store.open, slack: tellsOnce(), model: llmsim.Config{Speed: 100}, lateAcks: true}, func(t *testing.T, w *world) {
 		ts := w.ask("alice", "general", "", "write 30 tokens")

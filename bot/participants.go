@@ -18,19 +18,19 @@ const maxParticipants = 20_000
 // make it forget. It saves reads, and decides nothing that a read would decide otherwise.
 type participants struct {
 	mu    sync.Mutex // guards all below
-	known *simplelru.LRU[thread.ID, thread.Crowd]
+	known *simplelru.LRU[thread.ID, thread.Participants]
 }
 
 func newParticipants() participants {
-	return participants{known: recent.New[thread.ID, thread.Crowd](maxParticipants)}
+	return participants{known: recent.New[thread.ID, thread.Participants](maxParticipants)}
 }
 
 // change replaces what is known of a thread, and returns it.
-func (p *participants) change(t thread.ID, change func(thread.Crowd) thread.Crowd) thread.Crowd {
+func (p *participants) change(t thread.ID, change func(thread.Participants) thread.Participants) thread.Participants {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	k, _ := p.known.Get(t)
-	if k = change(k); k == (thread.Crowd{}) {
+	if k = change(k); k == (thread.Participants{}) {
 		p.known.Remove(t)
 	} else {
 		p.known.Add(t, k)
@@ -39,13 +39,13 @@ func (p *participants) change(t thread.ID, change func(thread.Crowd) thread.Crow
 }
 
 // note records that somebody has written in a thread, at ts.
-func (p *participants) note(t thread.ID, person, ts string) thread.Crowd {
-	return p.change(t, func(k thread.Crowd) thread.Crowd { return k.With(person, ts) })
+func (p *participants) note(t thread.ID, person, ts string) thread.Participants {
+	return p.change(t, func(k thread.Participants) thread.Participants { return k.With(person, ts) })
 }
 
 // see records who has written in a thread that was read.
 func (p *participants) see(t thread.ID, messages []thread.Message) {
-	p.change(t, func(k thread.Crowd) thread.Crowd {
+	p.change(t, func(k thread.Participants) thread.Participants {
 		for _, m := range messages {
 			if !m.Self && !m.Bot {
 				k = k.With(m.User, m.TS)
@@ -57,19 +57,19 @@ func (p *participants) see(t thread.ID, messages []thread.Message) {
 
 // forget forgets who has written in a thread: a message was deleted.
 func (p *participants) forget(t thread.ID) {
-	p.change(t, func(k thread.Crowd) thread.Crowd { return thread.Crowd{Absent: k.Absent} })
+	p.change(t, func(k thread.Participants) thread.Participants { return thread.Participants{NotOurs: k.NotOurs} })
 }
 
 // notOurs records that the bot was not in a thread when it was looked at.
 func (p *participants) notOurs(t thread.ID) {
-	p.change(t, func(k thread.Crowd) thread.Crowd {
-		k.Absent = true
+	p.change(t, func(k thread.Participants) thread.Participants {
+		k.NotOurs = true
 		return k
 	})
 }
 
 // get returns what is known of a thread.
-func (p *participants) get(t thread.ID) thread.Crowd {
+func (p *participants) get(t thread.ID) thread.Participants {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	k, _ := p.known.Get(t)

@@ -14,7 +14,8 @@ import (
 
 var errDead = errors.New("the process is dead")
 
-// process is what a bot in a bubble has of the world outside, so that it can be cut off at any instant, as kill -9 does, or be frozen.
+// process is what a bot in a bubble has of the world outside, so that it can be cut off at any
+// instant, as kill -9 does, or be frozen.
 type process struct {
 	mu     sync.Mutex // guards all below
 	dead   bool
@@ -37,7 +38,8 @@ func (p *process) dieAt(word string) {
 	p.diesAt = word
 }
 
-// freeze holds what the process does from now on to Slack and to the store until thaw, as SIGSTOP does.
+// freeze holds what the process does from now on to Slack and to the store until thaw, as SIGSTOP
+// does.
 func (p *process) freeze() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -51,7 +53,7 @@ func (p *process) thaw() {
 	p.frozen = nil
 }
 
-// pass waits as long as the process is frozen, and says whether it was.
+// pass waits as long as the process is frozen, and reports whether it was.
 func (p *process) pass() bool {
 	p.mu.Lock()
 	frozen := p.frozen
@@ -62,7 +64,8 @@ func (p *process) pass() bool {
 	return frozen != nil
 }
 
-// RoundTrip is part of http.RoundTripper: calls that are made while the process is frozen go out when it thaws.
+// RoundTrip is part of http.RoundTripper: calls that are made while the process is frozen go out
+// when it thaws.
 type frozenCalls struct {
 	http.RoundTripper
 

@@ -34,7 +34,8 @@ type wonder struct {
 
 func (q *wonder) tag() string { return fmt.Sprintf("q%dv%d", q.n, q.v) }
 
-// randomWorld does random things in a few threads. Everything that people write there is addressed to the bot.
+// randomWorld does random things in a few threads. Everything that people write there is addressed
+// to the bot.
 type randomWorld struct {
 	*world
 
@@ -137,8 +138,8 @@ func (r *randomWorld) step() {
 
 var tagRE = regexp.MustCompile(`q(\d+)v(\d+) t(\d+)`)
 
-// TestRandomWorlds: at most one generation a thread, every question is answered by a turn that saw it, and none is answered twice, whatever people,
-// Slack and the model server do, in which order.
+// TestRandomWorlds: at most one generation a thread, every question is answered by a turn that saw
+// it, and none is answered twice, whatever people, Slack and the model server do, in which order.
 func TestRandomWorlds(t *testing.T) {
 	seeds := *propertySeeds
 	if raceDetector {
@@ -219,7 +220,8 @@ func (r *randomWorld) everythingSeen() {
 	}
 }
 
-// nothingTwice: each question has at most one answer, each answer one footer, and nothing is left half written.
+// nothingTwice: each question has at most one answer, each answer one footer, and nothing is left
+// half written.
 func (r *randomWorld) nothingTwice() {
 	r.t.Helper()
 	for i, ts := range r.threads {

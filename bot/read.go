@@ -147,7 +147,8 @@ type plan struct {
 	due  thread.Due
 	redo transcript.Redo // somebody's wish for the last answer anew; zero: there is none
 	more bool            // the answer is to go on where the length limit ended it
-	// begun reports that an earlier owner has begun the answer, whether it could record that or not.
+	// begun reports that an earlier owner has begun the answer, whether it could record that or
+	// not.
 	begun bool
 }
 
@@ -157,7 +158,7 @@ func (t *turnRun) plan(ctx context.Context, r reading, upto turn.TS) plan {
 	p.messages = thread.Merge(r.messages, t.known, func(user string) string { return t.name(ctx, user) })
 	messages := p.messages
 	// As far as is known, one person talks with the bot.
-	if r.unread && !t.bot.participants.get(t.thread).Many() {
+	if r.unread && !t.bot.participants.get(t.thread).Multiple() {
 		messages = append([]thread.Message{{Self: true}}, messages...)
 	}
 	for _, q := range thread.Addressed(p.messages, t.thread, r.set.FollowUps) {

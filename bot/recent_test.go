@@ -8,7 +8,8 @@ import (
 	"llmbot/bot/thread"
 )
 
-// TestFullMemoriesForgetTheOldest: what the bot remembers has a bound, and who fills it makes it forget what nobody used for longest, not all.
+// TestFullMemoriesForgetTheOldest: what the bot remembers has a bound, and who fills it makes it
+// forget what nobody used for longest, not all.
 func TestFullMemoriesForgetTheOldest(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	where := func(i int) thread.ID { return thread.ID{Channel: "C", TS: strconv.Itoa(i)} }

@@ -161,6 +161,19 @@ func (s *scene) keep(kind, value string) {
 	}
 }
 
+// kept returns a value of the store, beside the record of thread1: kind is its prefix.
+func (s *scene) kept(kind string) (value string) {
+	s.t.Helper()
+	err := s.store.Update(s.t.Context(), kind+"/"+thread1.String(), func(old []byte) ([]byte, error) {
+		value = string(old)
+		return nil, turn.ErrKeep
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return value
+}
+
 // member is one process.
 type member struct {
 	*bot.Bot

@@ -24,7 +24,8 @@ import (
 
 var realTime = flag.Bool("slack.real", false, "run BenchmarkSlack in real time instead of in a bubble")
 
-// scenario is a row of the table in docs/decisions/0004-pace.md: threads that ask within half a second.
+// scenario is a row of the table in docs/decisions/0004-pace.md: threads that ask within half a
+// second.
 type scenario struct {
 	name     string
 	threads  int

@@ -244,7 +244,8 @@ type soakResult struct {
 	held        uint64 // bytes
 }
 
-// soakFor plays one bot, and measures what it holds when Slack, the model server and the database are gone.
+// soakFor plays one bot, and measures what it holds when Slack, the model server and the database
+// are gone.
 func soakFor(t *testing.T, quiet, d time.Duration) (r soakResult) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -292,8 +293,9 @@ func soakFor(t *testing.T, quiet, d time.Duration) (r soakResult) {
 	return r
 }
 
-// TestSoak plays hours in which one person floods, drops bombs and never ends, Slack loses calls and sockets, and the model
-// server fails. Everybody else has their answers within twice the quiet time, and the bot holds no more than before.
+// TestSoak plays hours in which one person floods, drops bombs and never ends, Slack loses calls
+// and sockets, and the model server fails. Everybody else has their answers within twice the quiet
+// time, and the bot holds no more than before.
 func TestSoak(t *testing.T) {
 	if raceDetector {
 		t.Skip("it plays what other tests play, for longer")

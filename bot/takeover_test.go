@@ -1,6 +1,7 @@
 package bot_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -93,7 +94,9 @@ func TestKilledBetweenTheLastTokenAndTheEnd(t *testing.T) {
 		dying := &awayStore{Mem: s.store} // when it is away, the process is as good as dead
 		a := s.run("A", func(_ *bot.Config, d *bot.Deps) { d.Store = dying })
 		a.hears(q("1.0", "first"))
-		s.until("the text is finished", func() bool { return s.closing == 1 })
+		s.until("the finished text is saved", func() bool {
+			return s.closing == 1 && strings.Contains(s.kept("checkpoint"), `"finish":"stop"`)
+		})
 		s.wantNoEnd(answer.Done)
 		dying.leave()
 		s.set(func() { s.stuck = false })

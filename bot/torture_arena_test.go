@@ -27,7 +27,8 @@ import (
 	"llmbot/llm/llmsim"
 )
 
-// arena is both simulators on ports of this machine, the processes between them, and who watches all.
+// arena is both simulators on ports of this machine, the processes between them, and who watches
+// all.
 type arena struct {
 	t        *testing.T
 	binary   string
@@ -106,7 +107,8 @@ func tortureListen(t *testing.T) (port net.Listener, address string) {
 	return port, "http://" + port.Addr().String()
 }
 
-// tortureState is the environment that says where a run's state is: PostgreSQL if there is one, else a folder.
+// tortureState is the environment that says where a run's state is: PostgreSQL if there is one,
+// else a folder.
 func tortureState(t *testing.T) (env []string, what string) {
 	t.Helper()
 	address := os.Getenv("LLMBOT_TEST_POSTGRES")
@@ -135,7 +137,7 @@ func (a *arena) note(l *life, format string, args ...any) {
 	a.notes = append(a.notes, note{time.Now(), l, fmt.Sprintf(format, args...)})
 }
 
-// until waits, and says whether it came to be.
+// until waits, and reports whether it came to be.
 func (a *arena) until(atMost time.Duration, ok func() bool) bool {
 	for end := time.Now().Add(atMost); !ok(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) || a.t.Context().Err() != nil {
@@ -160,7 +162,8 @@ func (a *arena) must(what string, atMost time.Duration, ok func() bool) {
 	a.t.Fatalf("%s: not after %s", what, atMost)
 }
 
-// witness sees every call of the processes. Each process has addresses of its own, http://…/pN/…, so it knows whose call it is.
+// witness sees every call of the processes. Each process has addresses of its own, http://…/pN/…,
+// so it knows whose call it is.
 type witness struct {
 	mu        sync.Mutex // guards all below
 	writes    []write

@@ -13,7 +13,8 @@ import (
 	"llmbot/bot/slacksim"
 )
 
-// tortureRunRestart kills a lone bot in mid-answer, and measures from the start of the next process to its first edit of that answer.
+// tortureRunRestart kills a lone bot in mid-answer, and measures from the start of the next process
+// to its first edit of that answer.
 func tortureRunRestart(t *testing.T, binary string) {
 	const speed = 60
 	a := newArena(t, arenaConfig{
@@ -71,7 +72,8 @@ func (a *arena) visible(d *dialog) string {
 	return b.String()
 }
 
-// tortureRunDeploy starts a new process beside one that has answers under way, and sends SIGTERM to the old one.
+// tortureRunDeploy starts a new process beside one that has answers under way, and sends SIGTERM to
+// the old one.
 func tortureRunDeploy(t *testing.T, binary string, drain time.Duration) {
 	const (
 		rooms = 10

@@ -99,7 +99,7 @@ func judge(d *dialog, messages []slacksim.Message) *verdict {
 	return v
 }
 
-// question says whether a question has its answer, and no second one.
+// question reports whether a question has its answer, and no second one.
 func (v *verdict) question(d *dialog, q question) {
 	stopped := d.stopped(q)
 	i := slices.IndexFunc(v.answers, func(a *judged) bool { return a.asked >= q.ts })
@@ -206,14 +206,15 @@ func (a *judged) past(v *verdict) {
 			most, grew = words, c.at
 		}
 	}
-	// A process that had lost the thread may show a complete answer for a moment, and then its owner, whom a person stopped, what it had.
+	// A process that had lost the thread may show a complete answer for a moment, and then its
+	// owner, whom a person stopped, what it had.
 	if !a.finished.IsZero() && !a.good {
 		v.stale = append(v.stale, fmt.Sprintf("%s was complete at %s, and is not any more", a, a.finished.Format(clock)))
 	}
 }
 
-// whole says whether texts, one after the other, are a complete answer with its footer. What an earlier message says under its text is
-// another matter.
+// whole reports whether texts, one after the other, are a complete answer with its footer. What an
+// earlier message says under its text is another matter.
 func (a *judged) whole(texts []string) bool {
 	all := strings.Join(texts, "\n")
 	if strings.Count(all, "first token ") != 1 || strings.Contains(all, "\nstopped") {
@@ -222,7 +223,7 @@ func (a *judged) whole(texts []string) bool {
 	return a.missing(all) == ""
 }
 
-// rightlyStopped says whether a text says that it was stopped, and somebody did.
+// rightlyStopped reports whether a text says that it was stopped, and somebody did.
 func (a *judged) rightlyStopped(all string) bool {
 	return a.stopping && len(a.must) == 0 && (strings.Contains(all, "\nstopped") || strings.Contains(all, "it was stopped before it began"))
 }
@@ -295,7 +296,8 @@ func body(s string) string {
 	return b.String()
 }
 
-// sentences are the numbers of the sentences in a text, by question, in the order in which they stand there.
+// sentences are the numbers of the sentences in a text, by question, in the order in which they
+// stand there.
 func sentences(s string) map[int][]int {
 	out := map[int][]int{}
 	plain := strings.ReplaceAll(strings.Join(strings.Fields(body(s)), ""), "\u2060", "") // a page that would begin like a list has this before it

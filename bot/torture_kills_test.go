@@ -68,7 +68,8 @@ func tortureRunKills(t *testing.T, binary string, seed uint64) {
 	}
 }
 
-// settle waits until every thread looks as it should and nothing happens any more, or for as long as -torture.wait allows.
+// settle waits until every thread looks as it should and nothing happens any more, or for as long
+// as -torture.wait allows.
 func (a *arena) settle(dialogs []*dialog) {
 	open := slices.Clone(dialogs)
 	a.until(*tortureWait, func() bool {
@@ -106,7 +107,8 @@ func (a *arena) report(dialogs []*dialog) *report {
 	return r
 }
 
-// findTakeovers finds, for each kill, what the process had under way, and when somebody else went on with it.
+// findTakeovers finds, for each kill, what the process had under way, and when somebody else went
+// on with it.
 func (r *report) findTakeovers() {
 	a := r.a
 	a.eye.mu.Lock()
@@ -143,7 +145,8 @@ func (r *report) findTakeovers() {
 				if next == 0 || list[next-1].life != l.id {
 					continue // it was not the one that was at work on it
 				}
-				// One that was frozen may wake now and write a last time; who takes over has a later epoch.
+				// One that was frozen may wake now and write a last time; who takes over has a
+				// later epoch.
 				epoch, wrote := 0, false
 				for _, x := range list[:next] {
 					epoch, wrote = max(epoch, x.epoch), wrote || x.life == l.id && x.epoch > 0

@@ -31,7 +31,7 @@ type dialog struct {
 	stops       []string   // when somebody typed stop
 }
 
-// stopped says whether somebody stopped the answer to a question, perhaps after its end.
+// stopped reports whether somebody stopped the answer to a question, perhaps after its end.
 func (d *dialog) stopped(q question) bool {
 	return slices.ContainsFunc(d.stops, func(ts string) bool { return ts > q.ts }) // all have ten digits before the point
 }
@@ -45,8 +45,8 @@ var (
 	reSentence = regexp.MustCompile(`Sentence(\d+)of(\d+)forq(\d+)ishere\.`) // without spaces: a message may end anywhere
 )
 
-// numberedAnswer is what the model says: of every question since the last answer its sentences, with their numbers. goesOn says that it was
-// asked to go on with an answer that is there in part.
+// numberedAnswer is what the model says: of every question since the last answer its sentences,
+// with their numbers. goesOn says that it was asked to go on with an answer that is there in part.
 func numberedAnswer(messages []llmsim.Message) (text string, questions []int, goesOn bool) {
 	last := len(messages) - 1
 	if last < 0 {
@@ -92,7 +92,8 @@ func tortureRooms(n int) []slacksim.Channel {
 	return out
 }
 
-// torturePeople are some who share channels, and one for each thread of direct messages that there may be.
+// torturePeople are some who share channels, and one for each thread of direct messages that there
+// may be.
 func torturePeople(threads int) []slacksim.User {
 	var out []slacksim.User
 	for i, name := range persons {

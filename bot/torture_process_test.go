@@ -18,8 +18,8 @@ import (
 	"time"
 )
 
-// nursery starts processes, all on one thread that lives as long as the test. The kernel kills them when that thread ends, so that even a
-// test binary that is killed leaves none behind.
+// nursery starts processes, all on one thread that lives as long as the test. The kernel kills them
+// when that thread ends, so that even a test binary that is killed leaves none behind.
 type nursery struct {
 	jobs chan func()
 	once sync.Once
@@ -107,7 +107,7 @@ func (a *arena) start(seat int) *life {
 	return l
 }
 
-// wanted says whether it ended as we wanted it.
+// wanted reports whether it ended as we wanted it.
 func (l *life) wanted() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -150,7 +150,8 @@ func (a *arena) term(l *life) {
 	_ = l.cmd.Process.Signal(syscall.SIGTERM)
 }
 
-// freeze stops a process until the returned function is called. One that is frozen must not be frozen.
+// freeze stops a process until the returned function is called. One that is frozen must not be
+// frozen.
 func (a *arena) freeze(l *life) (thaw func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -174,14 +175,15 @@ func (l *life) isFrozen() bool {
 	return n > 0 && l.frozen[n-1].to.IsZero()
 }
 
-// ran says whether a process ran without a break from one time to another. It takes a moment until a new one is connected.
+// ran reports whether a process ran without a break from one time to another. It takes a moment
+// until a new one is connected.
 func (l *life) ran(from, to time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return !l.begin.Add(time.Second).After(from) && (l.end.IsZero() || !l.end.Before(to)) && !l.frozeLocked(from, to)
 }
 
-// awake says whether a process was not frozen in all the time from one moment to another.
+// awake reports whether a process was not frozen in all the time from one moment to another.
 func (l *life) awake(from, to time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

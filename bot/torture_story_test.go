@@ -71,7 +71,8 @@ type told struct {
 
 var reLogTime = regexp.MustCompile(`\btime=(\S+)`)
 
-// story is all that is known of a thread, in its order: what people and the processes did, what was done to these, and what they logged.
+// story is all that is known of a thread, in its order: what people and the processes did, what was
+// done to these, and what they logged.
 func (r *report) story(d *dialog) string {
 	a := r.a
 	var lines []told

@@ -14,14 +14,16 @@ import (
 	"time"
 )
 
-// The torture program: real processes of the built binary between both simulators, which the test serves on 127.0.0.1, while processes are
-// killed and frozen, events come twice, people follow up and stop, and the model server and the database go away. Then it counts.
+// The torture program: real processes of the built binary between both simulators, which the test
+// serves on 127.0.0.1, while processes are killed and frozen, events come twice, people follow up
+// and stop, and the model server and the database go away. Then it counts.
 //
 //	go test ./bot -run Torture -v                             # all scenarios, short: 25 to 30 s
 //	go test ./bot -run Torture/kills -v -torture.threads 200 -torture.seed 7
 //	.ci/postgres go test ./bot -run Torture/kills -v          # on PostgreSQL
 //
-// The long runs of issue 7, without Slack's limits (with them about 0.7 threads a second can be asked for long), 15 to 20 minutes each:
+// The long runs of issue 7, without Slack's limits (with them about 0.7 threads a second can be
+// asked for long), 15 to 20 minutes each:
 //
 //	go test ./bot -run Torture/kills -v -timeout 3h -torture.threads 2000 -torture.rate 4 -torture.wait 7m -torture.redeliver slack \
 //	    -torture.long 0.05 -torture.model 90s -torture.modeldown 10s -torture.env=SLACK_EDITS_PER_MINUTE=100000
@@ -33,9 +35,10 @@ import (
 //	go test ./bot -run Torture/deploy -v -torture.deploy 20
 //	go test ./bot -run Torture/crowd -v -torture.crowd 1000 -torture.env=SLACK_EDITS_PER_MINUTE=100000
 //
-// What a run does is drawn from -torture.seed, which is printed; when processes do it is not, so that a seed gives the same faults at the
-// same moments, but not always the same failure. -torture.binary takes a binary that is there, to compare versions. The logs of the
-// processes stay with -artifacts.
+// What a run does is drawn from -torture.seed, which is printed; when processes do it is not, so
+// that a seed gives the same faults at the same moments, but not always the same failure.
+// -torture.binary takes a binary that is there, to compare versions. The logs of the processes stay
+// with -artifacts.
 var (
 	tortureThreads      = flag.Int("torture.threads", 12, "kills: how many threads are asked")
 	tortureRate         = flag.Float64("torture.rate", 3.5, "kills: threads asked in a second")

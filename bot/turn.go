@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
-	"slices"
 	"sync"
 	"time"
 
@@ -48,8 +47,8 @@ const (
 // finish, or any phase before it, returns the verdict: what becomes of the thread. end tells the
 // store, in one place.
 //
-// It runs in its own goroutine. The actor may call answers, under, newer and drop meanwhile, and
-// the draft calls what stands in its Reply.
+// It runs in its own goroutine. The actor may call the methods of inHand meanwhile, and the
+// draft calls what stands in its Reply.
 type turnRun struct {
 	bot    *Bot
 	thread thread.ID
@@ -62,89 +61,15 @@ type turnRun struct {
 	work  *atWork   // what it does, for others to see
 	tab   tab       // the accounts in which the answer is counted
 
-	mu     sync.Mutex        // guards all below
-	asks   []thread.Question // being answered: the known ones, until the thread was read
-	gone   []string          // messages that were deleted meanwhile
-	cancel context.CancelCauseFunc
-	off    bool     // called off
-	fenced []string // messages that were written to when they may not have been ours any more
-	ids    []string // of the messages of the answer
+	inHand // what is being answered
+	posts  // the messages of the answer
 }
 
-// newTurn returns the turn of a lease; heir says that it is the lease's first.
+// newTurn returns the turn of a lease; heir reports that it is the lease's first.
 func newTurn(b *Bot, t thread.ID, l *turn.Lease, heir bool, known []thread.Question) *turnRun {
 	return &turnRun{
-		bot: b, thread: t, lease: l, known: known, asks: known, cancel: func(error) {},
+		bot: b, thread: t, lease: l, known: known, inHand: inHand{asks: known, cancel: func(error) {}},
 		heir: heir, begun: len(l.Messages()) > 0, tab: tab{ledger: b.ledger, log: b.log, thread: t},
-	}
-}
-
-// answers reports whether a message is among those that are answered.
-func (t *turnRun) answers(ts string) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return thread.Index(t.asks, ts) >= 0
-}
-
-// under returns what is being answered.
-func (t *turnRun) under() []thread.Question {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return slices.Clone(t.asks)
-}
-
-// newer calls the turn off if the ask is in a newer form than the one that is answered.
-func (t *turnRun) newer(ask thread.Question) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	i := thread.Index(t.asks, ask.TS)
-	if i < 0 || !ask.Since().After(t.asks[i].Since()) {
-		return false
-	}
-	t.callOffLocked()
-	return true
-}
-
-// drop calls the turn off if it answers a message that was deleted.
-func (t *turnRun) drop(ts string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.gone = append(t.gone, ts)
-	if thread.Index(t.asks, ts) >= 0 {
-		t.callOffLocked()
-	}
-}
-
-func (t *turnRun) callOffLocked() {
-	t.off = true
-	t.cancel(answer.ErrSuperseded)
-}
-
-// isOff reports whether another turn is to take this one's place.
-func (t *turnRun) isOff() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.off
-}
-
-// begin sets what is answered, and reports whether all of it is still there.
-func (t *turnRun) begin(asks []thread.Question) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.asks = asks
-	if slices.ContainsFunc(t.gone, func(ts string) bool { return thread.Index(asks, ts) >= 0 }) {
-		t.callOffLocked()
-	}
-	return !t.off
-}
-
-// onCancel sets what calls the turn off.
-func (t *turnRun) onCancel(callOff context.CancelCauseFunc) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.cancel = callOff
-	if t.off {
-		callOff(answer.ErrSuperseded)
 	}
 }
 

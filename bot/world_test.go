@@ -209,7 +209,8 @@ const clock = "15:04:05.000"
 const (
 	// redelivered is longer than Slack goes on telling of what was not acked: for 6 minutes.
 	redelivered = 10 * time.Minute
-	// outage is longer than the store may be away without being missed: a lease is trusted for 4.5 s.
+	// outage is longer than the store may be away without being missed: a lease is trusted for 4.5
+	// s.
 	outage = time.Minute
 )
 
@@ -229,7 +230,19 @@ func (w *world) ask(user, channel, threadTS, text string) string {
 	return w.slack.Say(user, channel, threadTS, w.slack.Mention()+" "+text)
 }
 
-// answers are the bot's messages of a thread.
+// prompt returns all of the model's last prompt.
+func (w *world) prompt() string {
+	_, all := conversation(w.model.Last().Chat)
+	return all
+}
+
+// question returns the last message of the model's last prompt.
+func (w *world) question() string {
+	m := w.model.Last().Chat.Messages
+	return m[len(m)-1].Content
+}
+
+// answers returns the bot's messages of a thread.
 func (w *world) answers(channel, ts string) []slacksim.Message {
 	var out []slacksim.Message
 	for _, m := range w.slack.Replies(channel, ts) {

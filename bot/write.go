@@ -55,9 +55,7 @@ func (t *turnRun) openDraft(work context.Context, s *stage) error {
 // reply ties the answer's messages to the lease and to the question that it answers.
 func (t *turnRun) reply(work context.Context, a admitted, last thread.Question) Reply {
 	ids := thread.Union(t.lease.Messages(), a.due.Adopt)
-	t.mu.Lock()
-	t.ids = ids
-	t.mu.Unlock()
+	t.adopt(ids)
 	r := Reply{For: last.TS, From: last.TS, User: last.User, Epoch: t.lease.Epoch(), Adopt: slices.Clone(ids), Check: t.mayWrite}
 	// Also those that are not admitted: they have what they get.
 	if len(a.due.Asks) > 0 && !a.unread {
@@ -68,17 +66,9 @@ func (t *turnRun) reply(work context.Context, a admitted, last thread.Question) 
 		since = since.Max(turn.TS(a.redo.TS))
 	}
 	r.Since = string(since)
-	r.Fenced = func(id string) {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		t.fenced = append(t.fenced, id)
-	}
-	r.Posted = func(id string) { // one draft posts one message at a time
-		t.mu.Lock()
-		t.ids = append(t.ids, id)
-		first := len(t.ids) == 1
-		t.mu.Unlock()
-		if first {
+	r.Fenced = t.fence
+	r.Posted = func(id string) {
+		if first := t.post(id); first {
 			t.seen()
 		}
 		t.noteMessages(work)
@@ -93,13 +83,6 @@ func (t *turnRun) mayWrite() error {
 		return fmt.Errorf("%w: %w", ErrLeaseUncertain, err)
 	}
 	return err
-}
-
-// messageIDs returns those of the answer's messages, oldest first.
-func (t *turnRun) messageIDs() []string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return slices.Clone(t.ids)
 }
 
 // noteMessages records the messages of the answer.

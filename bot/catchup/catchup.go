@@ -57,7 +57,7 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// Opened says that a socket has opened.
+// Opened reports that a socket has opened.
 type Opened struct {
 	Since time.Time // since when none was open; zero: since the process began
 }

@@ -70,7 +70,7 @@ func (d *Doc) stepLine() bool {
 		}
 	}
 	switch c := body[0]; {
-	case isRule(body), (c == '=' || c == '-') && d.para && p.marks == 0 && onlyOf(body, c) && !d.lazy(p):
+	case isRule(body), (c == '=' || c == '-' && !d.lazy(p)) && d.para && p.marks == 0 && onlyOf(body, c):
 		return d.rule(p, s)
 	case c == '#':
 		n := runLen(body, 7)

@@ -26,9 +26,9 @@ func TestKeyOfAThread(t *testing.T) {
 	}
 }
 
-// TestCrowdInAnyOrder: whoever wrote before a message is known in whichever order the messages
+// TestParticipantsInAnyOrder: whoever wrote before a message is known in whichever order the messages
 // come.
-func TestCrowdInAnyOrder(t *testing.T) {
+func TestParticipantsInAnyOrder(t *testing.T) {
 	type said struct{ who, ts string }
 	all := []said{{"a", "1.0"}, {"b", "2.0"}, {"a", "3.0"}, {"c", "4.0"}}
 	var permute func(done, left []said)
@@ -39,16 +39,16 @@ func TestCrowdInAnyOrder(t *testing.T) {
 			}
 			return
 		}
-		var k Crowd
+		var k Participants
 		for _, s := range done {
 			k = k.With(s.who, s.ts)
 		}
-		if !k.Many() || k.Before("1.5", "a") || !k.Before("1.5", "b") || !k.Before("2.5", "a") || !k.Before("4.0", "c") {
+		if !k.Multiple() || k.Before("1.5", "a") || !k.Before("1.5", "b") || !k.Before("2.5", "a") || !k.Before("4.0", "c") {
 			t.Errorf("%v: %+v", done, k)
 		}
 	}
 	permute(nil, all)
-	if alone := (Crowd{}).With("a", "1.0").With("a", "2.0"); alone.Many() || alone.Before("3.0", "a") {
+	if alone := (Participants{}).With("a", "1.0").With("a", "2.0"); alone.Multiple() || alone.Before("3.0", "a") {
 		t.Errorf("%+v", alone)
 	}
 }

@@ -6,7 +6,7 @@
 // records of ours:
 //
 //	answers/T     the exact Markdown of its newest answers, and what stands under them (Entry)
-//	checkpoint/T  the text of the answer in progress, for the process that goes on with it (Checkpoint)
+//	checkpoint/T  the text of the answer in progress, for a successor (Checkpoint)
 //	want/T        that somebody wants the last answer anew, or the rest of it (Redo)
 //	before/T      what was said in a direct conversation before the thread began (Preface)
 //

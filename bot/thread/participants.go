@@ -12,21 +12,21 @@ type author struct {
 	first  turn.TS
 }
 
-// Crowd records who has written in a thread and how early: only what does not become wrong as more
-// comes, except by deletions. The zero value is a crowd of which nothing is known.
+// Participants records who has written in a thread and how early: only what does not become wrong
+// as more comes, except by deletions. The zero value is for a thread of which nothing is known.
 //
 // It keeps the two persons of whom the earliest messages are known. So Before stays true in
 // whichever order messages come.
-type Crowd struct {
+type Participants struct {
 	one, two author // the two of whom the earliest messages are known; empty: not known
-	Absent   bool   // the bot was not in it, and what it is asked since is in the store
+	NotOurs  bool   // the bot was not in it, and what it is asked since is in the store
 }
 
-// Many reports whether more than one person has written.
-func (k Crowd) Many() bool { return k.two.person != "" }
+// Multiple reports whether more than one person has written.
+func (k Participants) Multiple() bool { return k.two.person != "" }
 
 // Before reports whether somebody else than its author, person, wrote before the message of ts.
-func (k Crowd) Before(ts, person string) bool {
+func (k Participants) Before(ts, person string) bool {
 	for _, a := range []author{k.one, k.two} {
 		if a.person != "" && a.person != person && turn.TS(ts).After(a.first) {
 			return true
@@ -35,9 +35,9 @@ func (k Crowd) Before(ts, person string) bool {
 	return false
 }
 
-// With returns the crowd after somebody wrote at ts: the two authors with the earliest messages of
+// With returns them after somebody wrote at ts: the two authors with the earliest messages of
 // those that it had and this one.
-func (k Crowd) With(person, ts string) Crowd {
+func (k Participants) With(person, ts string) Participants {
 	if person == "" || ts == "" {
 		return k
 	}

@@ -40,9 +40,9 @@ func TestImports(t *testing.T) {
 		"llm":               {"llm/egress"},
 		"llm/bench":         {"llm"},
 	}
-	only := map[string]string{slackGo: "bot/slackio", openAI: "llm"}                                                                                         // who alone may import it
+	only := map[string]string{slackGo: "bot/slackio", openAI: "llm"}                                                                                                         // who alone may import it
 	std := []string{"bot/slackmsg", "bot/catchup", "bot/thread", "bot/figures", "bot/render", "bot/pace", "bot/turn", "bot/prompt", "bot/quota", "llm/egress", "llm/llmsim"} // nothing of others
-	witness := []string{"github.com/gorilla/websocket", "github.com/yuin/goldmark"}                                                                          // all that the emulated Slack may have of others
+	witness := []string{"github.com/gorilla/websocket", "github.com/yuin/goldmark"}                                                                                          // all that the emulated Slack may have of others
 	root, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)

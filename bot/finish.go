@@ -224,7 +224,7 @@ func (t *turnRun) entry(a admitted, r Reply, out answer.Outcome, untidy bool) *t
 		For: r.For, From: r.From, Since: r.Since, Epoch: r.Epoch, IDs: t.messageIDs(), Asker: a.last().User, Untidy: untidy,
 		Text: out.Answer.Text, Notice: out.Answer.Notice, Small: out.Answer.Small,
 		Phase: out.Answer.Phase, Controls: out.Answer.Controls, Ending: out.Answer.Ending,
-		Tokens: out.Result.Usage.CompletionTokens, Elapsed: out.Result.Elapsed, TTFT: out.Result.TTFT,
+		Tokens: out.Result.Usage.CompletionTokens, Elapsed: out.Result.Elapsed, TTFT: out.Result.TTFT, Word: out.Result.FirstWord,
 	}
 }
 

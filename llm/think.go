@@ -274,7 +274,7 @@ func (s *splitter) answer(in string, out *split) string {
 	for i := 0; i < len(in); {
 		b := in[i]
 		if ordinary(b) && s.code.inner && s.code.run == 0 && !s.code.closing {
-			for i++; i < len(in) && ordinary(in[i]); i++ { //nolint:revive // it only counts
+			for i++; i < len(in) && ordinary(in[i]); i++ {
 			}
 			continue
 		}

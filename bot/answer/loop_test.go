@@ -73,9 +73,9 @@ func TestLoops(t *testing.T) {
 func TestNoLoops(t *testing.T) {
 	const answers = 10_000
 	for seed := range uint64(answers) {
-		text := llmsim.Honest(seed)
-		if at := taken(text, asText); at >= 0 {
-			t.Fatalf("answer %d is stopped after %d characters:\n%s", seed, at, text)
+		var l Loops
+		if text := llmsim.Honest(seed); l.Take(asText(text)) != nil {
+			t.Fatalf("answer %d is stopped after %d characters:\n%s", seed, taken(text, asText), text)
 		}
 	}
 	for name, text := range map[string]string{

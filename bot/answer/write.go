@@ -131,7 +131,11 @@ func (r *requests) request(ctx context.Context) (err error) {
 	if errors.Is(err, errEndless) {
 		r.res, err = r.cut(r.res), nil
 	}
-	r.shared.cfg.Hooks.streamed(r.res, err)
+	counted := err
+	if LoopSentence(err) != "" {
+		counted = &llm.Error{Kind: llm.KindLoop, Op: "chat", Err: err}
+	}
+	r.shared.cfg.Hooks.streamed(r.res, counted)
 	r.task.Spent(r.used(ctx, r.res, r.built.Tokens))
 	if err == nil && r.from.Text == "" { // else its count is of more than the prompt
 		r.shared.window.learn(r.task.Thread, r.in, r.built.LeftOut, r.req.Messages, r.res.Usage)
@@ -386,7 +390,7 @@ func (w *Writer) whole(res llm.Result) llm.Result {
 func (w *Writer) done(res llm.Result) Outcome {
 	w.shared.cfg.Hooks.complete(res)
 	if res.Finish == FinishCut && strings.TrimSpace(w.bound.shown(w.text, true)) == "" {
-		return w.failed(errEndless, "I have stopped the model: it wrote nothing but white space.", res)
+		return w.failed(errEndless, saysBlank, res)
 	}
 	return w.complete(w.text, w.base.Notice, w.whole(res))
 }
@@ -468,6 +472,9 @@ func (w *Writer) failed(err error, sentence string, res llm.Result) Outcome {
 
 // looped returns an answer that went round in circles, with one of them.
 func (w *Writer) looped(err error, sentence string, res llm.Result) Outcome {
+	if strings.TrimSpace(w.text) == "" && errors.Is(err, ErrLoop) {
+		return w.failed(err, saysBlank, res)
+	}
 	if once := Once(w.text); len(once) < len(w.text) {
 		w.text, w.shown = once, once
 	}

@@ -12,4 +12,7 @@ type File struct {
 	External bool   // it is on another host, which nobody may ask
 	Link     string // the address of its page at Slack, for people
 	Thumb    string // the address of the largest picture that Slack made of it; empty: none
+
+	Transcript string // what Slack hears in a clip, or its beginning; empty: it does not say
+	Unfinished bool   // the transcript goes on
 }

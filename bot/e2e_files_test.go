@@ -45,7 +45,7 @@ func TestTextFiles(t *testing.T) {
 					slacksim.Upload{Name: "notes.txt", Data: []byte("zq the first line\n```\nzq the second\n")}, slacksim.Upload{Name: "x.pdf", Data: []byte("%PDF-1.4\x00")})
 				got := w.answered("general", ts, 1)
 				_, all := conversation(w.model.Last().Chat)
-				has(t, all, "File notes.txt:\n````\nzq the first line\n```\nzq the second\n````", "attached file x.pdf, which you cannot read")
+				has(t, all, "File notes.txt:\n  ````\n  zq the first line\n  ```\n  zq the second\n  ````", "attached file x.pdf, which you cannot read")
 				has(t, text(got), "I can't read x.pdf")
 				hasNot(t, text(got), "notes.txt")
 				is(t, "reads", len(w.slack.Calls("conversations.replies")), 0)
@@ -109,7 +109,7 @@ func TestDocumentsInThreads(t *testing.T) {
 			slacksim.Upload{Name: "plan.docx", Data: docx.Bytes()}, slacksim.Upload{Name: "broken.docx", Data: docx.Bytes()[:40]}, slacksim.Upload{Name: "page.php", Data: []byte("<!DOCTYPE html>\n<?php zq ?>")})
 		got := w.answered("general", ts, 1)
 		_, all := conversation(w.model.Last().Chat)
-		for _, want := range []string{"File days.csv:\n```\n| Job | Days |\n| --- | --- |\n| a\\|b | 9 |\n```", "File plan.docx:\n```\nzq the plan\n```", "attached file broken.docx, which you cannot read: it is damaged", "<?php zq ?>"} {
+		for _, want := range []string{"File days.csv:\n  ```\n  | Job | Days |\n  | --- | --- |\n  | a\\|b | 9 |\n  ```", "File plan.docx:\n  ```\n  zq the plan\n  ```", "attached file broken.docx, which you cannot read: it is damaged", "<?php zq ?>"} {
 			if !strings.Contains(all, want) {
 				t.Errorf("prompt %s, want %s", all, want)
 			}

@@ -31,7 +31,7 @@ const hopeless = "I have tried several times to answer this, and failed each tim
 func (t *turnRun) open(work context.Context, a admitted, s *stage) error {
 	t.lease.Extend(a.upto)
 	s.reply = t.reply(work, a, a.last())
-	// Taken over from the thread: if this one is called off, they are its.
+	// Messages adopted from the thread are recorded now: a turn that follows finds them in the lease.
 	if len(t.messageIDs()) > len(t.lease.Messages()) {
 		t.noteMessages(work)
 	}

@@ -64,7 +64,7 @@ func (e *Error) Hint() string {
 }
 
 func (e *Error) downHint() string {
-	if refused, ok := errors.AsType[proxyRefusal](e.Err); ok {
+	if refused, ok := errors.AsType[proxyError](e.Err); ok {
 		return refused.hint()
 	}
 	if op, ok := errors.AsType[*net.OpError](e.Err); ok && op.Op == "proxyconnect" {
@@ -90,15 +90,15 @@ func (e *Error) downHint() string {
 // direct is what a person may not expect who is used to programs that follow HTTPS_PROXY.
 const direct = "No proxy is used for it but LLM_PROXY."
 
-// proxyRefusal is the status with which a proxy refused to connect to a server.
-type proxyRefusal int
+// proxyError is the status with which a proxy refused to connect to a server.
+type proxyError int
 
 // Error returns a text for the log.
-func (r proxyRefusal) Error() string {
+func (r proxyError) Error() string {
 	return fmt.Sprintf("the proxy of LLM_PROXY refused to connect (HTTP %d)", int(r))
 }
 
-func (r proxyRefusal) hint() string {
+func (r proxyError) hint() string {
 	switch r {
 	case http.StatusProxyAuthRequired:
 		return proxyWantsUser

@@ -1,6 +1,7 @@
 package llm
 
 import (
+	"flag"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -8,11 +9,12 @@ import (
 	"llmbot/llm/llmsim"
 )
 
+var honest = flag.Uint64("honest.answers", 1_500, "how many generated answers TestHonestAnswers reads; before a release 10,000")
+
 // TestHonestAnswers: of answers in which nothing is wrong no character is lost, however they are cut.
 func TestHonestAnswers(t *testing.T) {
-	const answers = 10_000
 	r := rand.New(rand.NewPCG(1, 2))
-	for seed := range uint64(answers) {
+	for seed := range *honest {
 		want := llmsim.Honest(seed)
 		s, text := newSplitter(false), strings.Builder{}
 		take := func(out split) {

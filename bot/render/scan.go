@@ -69,6 +69,9 @@ func (d *Doc) stepLine() bool {
 		}
 		d.endTable()
 	}
+	if p.quote > d.quote { // a new quote continues no paragraph: it is in the item, or ends it
+		d.endItemsAt(p.outer - d.base)
+	}
 	if d.table.on || d.table.resume != "" {
 		if done, more := d.tableLine(p, s); done {
 			return more
@@ -279,11 +282,7 @@ func (d *Doc) textLine(p prefix) bool {
 // indented ends the run of text before and after a line that Markdown takes for code because of its
 // indentation.
 func (d *Doc) indented(p prefix) {
-	switch {
-	case p.quote > d.quote:
-		// A new quote continues no paragraph: it is in the item, or ends it.
-		d.endItemsAt(p.outer - d.base)
-	case p.marks == 0 && !d.para:
+	if p.marks == 0 && !d.para {
 		d.endItems(p)
 	}
 	at, item := d.column(p)

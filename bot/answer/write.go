@@ -37,8 +37,8 @@ const FinishCut llm.Finish = "cut"
 // [Retry]. It resumes the answer that from has. The caller has entered.
 func (w *Writer) Write(ctx context.Context, in prompt.Input, req llm.Request, from Partial) Outcome {
 	w.shared.window.fit(w.task.Thread, &in)
-	if w.shared.vision.blind(w.model) {
-		w.cannotSee(&in)
+	if most, ok := w.shared.vision.most(w.model); ok {
+		w.see(&in, most)
 	}
 	w.startFrom(ctx, from)
 	r := &requests{Writer: w, in: in, req: req}
@@ -123,10 +123,11 @@ func (r *requests) request(ctx context.Context) (err error) {
 // Adapt leaves out pictures that the model does not take, and shortens a prompt that is too long:
 // first the part of an answer that is to go on, then, once, the thread.
 func (r *requests) Adapt(_ context.Context, failure *llm.Error) bool {
+	most, refused := refusedPictures(failure, pictures(r.in.Turns))
 	switch {
-	case failure.NoImages() && hasImages(r.in.Turns):
-		r.shared.vision.refused(r.model)
-		r.cannotSee(&r.in)
+	case refused:
+		r.shared.vision.learn(r.model, most)
+		r.see(&r.in, most)
 	case failure.Kind != llm.KindContext:
 		return false
 	case r.shorten():
@@ -227,31 +228,26 @@ func (w *Writer) resume(ctx context.Context, res llm.Result) {
 	}
 }
 
-// cannotSee takes the pictures out of the prompt. It tells the person if one of them came after the
-// last answer.
-func (w *Writer) cannotSee(in *prompt.Input) {
+// see leaves the newest pictures in the prompt, at most most. It tells the person what the model did
+// not get, if there is a picture that came after the last answer.
+func (w *Writer) see(in *prompt.Input, most int) {
+	if pictures(in.Turns) <= most {
+		return
+	}
 	latest := 0
 	for i, t := range in.Turns {
 		if t.Who == prompt.Self {
 			latest = i
 		}
 	}
-	if hasImages(in.Turns[latest:]) {
-		w.base.Notice = Say(w.base.Notice, cannotSee)
+	switch {
+	case pictures(in.Turns[latest:]) == 0:
+	case most == 0:
+		w.Say(cannotSee)
+	default:
+		w.Say(seesNewest(most))
 	}
-	if hasImages(in.Turns) {
-		in.Turns = blind(in.Turns)
-	}
-}
-
-// hasImages reports whether one of the turns has a picture.
-func hasImages(turns []prompt.Turn) bool {
-	for _, t := range turns {
-		if len(t.Images) > 0 {
-			return true
-		}
-	}
-	return false
+	in.Turns = sighted(in.Turns, most)
 }
 
 // Think shows that the model is at work and has not written anything yet.

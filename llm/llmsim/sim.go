@@ -59,6 +59,9 @@ type Config struct {
 	Strict        bool // the template wants user and assistant to alternate
 	NoSystem      bool // the template refuses the system role
 	Vision        bool // the model takes pictures: image_url parts with a data URL of PNG or JPEG
+	// MaxImages is how many pictures a request may have (vLLM's --limit-mm-per-prompt, whose default
+	// was 1 for long); 0: no limit.
+	MaxImages int
 
 	// Answer returns the answer's text; nil: [DefaultAnswer]. It must be safe for concurrent use.
 	Answer func(*Chat) string

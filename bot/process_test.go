@@ -95,8 +95,22 @@ func (p *process) dial(n *memnet.Net) func(ctx context.Context, network, addr st
 			p.conns = map[net.Conn]struct{}{}
 		}
 		p.conns[c] = struct{}{}
-		return c, nil
+		return &processConn{c, p}, nil
 	}
+}
+
+// processConn is a connection that its process forgets when it is closed.
+type processConn struct {
+	net.Conn
+
+	p *process
+}
+
+func (c *processConn) Close() error {
+	c.p.mu.Lock()
+	delete(c.p.conns, c.Conn)
+	c.p.mu.Unlock()
+	return c.Conn.Close()
 }
 
 func (p *process) client(n *memnet.Net) *http.Client {

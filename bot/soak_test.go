@@ -127,7 +127,7 @@ func (s *soak) trouble() {
 	mallory := "mallory"
 	say := func(text string) string { return s.slack.Say(mallory, "random", "", s.slack.Mention()+" "+text) }
 	after := func(d time.Duration, f func()) { time.AfterFunc(d, f) }
-	switch n := s.rng.IntN(24); n {
+	switch n := s.rng.IntN(25); n {
 	case 0, 1: // a flood
 		for i := range 30 {
 			say(fmt.Sprintf("flood %d", i))
@@ -178,6 +178,9 @@ func (s *soak) trouble() {
 	case 23:
 		ts := say("nice thing, and then I stop it")
 		after(2*time.Second, func() { s.slack.Say(mallory, "random", ts, "stop") })
+	case 24:
+		frames := []string{"oops", "", "null", "[1]", `{"type":7}`, `{"type":"events_api","envelope_id":9,"payload":[]}`, "{", "\xff\xfe"}
+		s.slack.Inject([]byte(frames[s.rng.IntN(len(frames))]), s.rng.IntN(2) == 0)
 	}
 }
 

@@ -17,6 +17,8 @@ func TestImports(t *testing.T) {
 	const (
 		slackGo  = "github.com/slack-go/slack"
 		openAI   = "github.com/sashabaranov/go-openai"
+		pdfium   = "github.com/klippa-app/go-pdfium"
+		wazero   = "github.com/tetratelabs/wazero"
 		simNet   = "llmbot/llm/llmsim/memnet"
 		anything = "*"
 	)
@@ -25,8 +27,10 @@ func TestImports(t *testing.T) {
 		"bot":               {"bot/recent", "bot/answer", "bot/attach", "bot/catchup", "bot/thread", "bot/figures", "bot/status", "bot/transcript", "bot/turn", "bot/prompt", "bot/quota", "llm"},
 		"bot/figures":       {"llm"},
 		"bot/status":        {"bot/figures", "llm"},
+		"bot/document":      {"bot/figures"},
+		"bot/document/pdf":  {"bot/document"},
 		"bot/thread":        {"bot/turn"},
-		"bot/attach":        {"bot/recent", "bot/figures", "bot/prompt", "bot/thread", "llm"},
+		"bot/attach":        {"bot/document", "bot/recent", "bot/figures", "bot/prompt", "bot/thread", "llm"},
 		"bot/answer":        {"bot/recent", "bot/figures", "bot/prompt", "bot/turn", "llm"},
 		"bot/quota":         {"bot/turn"},
 		"bot/slackio":       {"bot/answer", "bot/attach", "bot/recent", "bot/thread", "bot", "bot/status", "bot/pace", "bot/render", "llm/egress"},
@@ -40,7 +44,7 @@ func TestImports(t *testing.T) {
 		"llm":               {"llm/egress"},
 		"llm/bench":         {"llm"},
 	}
-	only := map[string]string{slackGo: "bot/slackio", openAI: "llm"}                                                                                         // who alone may import it
+	only := map[string]string{slackGo: "bot/slackio", openAI: "llm", pdfium: "bot/document/pdf", wazero: "bot/document/pdf"}                                 // who alone may import it
 	std := []string{"bot/catchup", "bot/thread", "bot/figures", "bot/render", "bot/pace", "bot/turn", "bot/prompt", "bot/quota", "llm/egress", "llm/llmsim"} // nothing of others
 	witness := []string{"github.com/gorilla/websocket", "github.com/yuin/goldmark"}                                                                          // all that the emulated Slack may have of others
 	root, err := filepath.Abs("..")

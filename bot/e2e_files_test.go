@@ -1,6 +1,7 @@
 package bot_test
 
 import (
+	"archive/zip"
 	"bytes"
 	"encoding/binary"
 	"hash/crc32"
@@ -90,6 +91,37 @@ func TestTextFiles(t *testing.T) {
 			w.toldOnce("alice", "can't read this kind")
 			is(t, "requests to the model", w.model.Total(), 0)
 		})
+	})
+}
+
+// TestDocumentsInThreads: a table and a Word file are text for the model; a broken file is a note, and the answer comes.
+func TestDocumentsInThreads(t *testing.T) {
+	var docx bytes.Buffer
+	z := zip.NewWriter(&docx)
+	part, err := z.Create("word/document.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = part.Write([]byte(`<w:document><w:body><w:p><w:r><w:t>zq the plan</w:t></w:r></w:p></w:body></w:document>`))
+	_ = z.Close()
+	inWorld(t, worldConfig{model: llmsim.Config{Answer: yes, Speed: 200}}, func(t *testing.T, w *world) {
+		ts := w.upload("alice", "general", "", "what is in them?", slacksim.Upload{Name: "days.csv", Data: []byte("Job;Days\na|b;9\n")},
+			slacksim.Upload{Name: "plan.docx", Data: docx.Bytes()}, slacksim.Upload{Name: "broken.docx", Data: docx.Bytes()[:40]}, slacksim.Upload{Name: "page.php", Data: []byte("<!DOCTYPE html>\n<?php zq ?>")})
+		got := w.answered("general", ts, 1)
+		_, all := conversation(w.model.Last().Chat)
+		for _, want := range []string{"File days.csv:\n```\n| Job | Days |\n| --- | --- |\n| a\\|b | 9 |\n```", "File plan.docx:\n```\nzq the plan\n```", "attached file broken.docx, which you cannot read: it is damaged", "<?php zq ?>"} {
+			if !strings.Contains(all, want) {
+				t.Errorf("prompt %s, want %s", all, want)
+			}
+		}
+		if !strings.Contains(text(got), "I can't read broken.docx: it is damaged") || strings.Contains(text(got), "plan.docx") {
+			t.Errorf("%s", text(got))
+		}
+		w.slack.Say("alice", "general", ts, "and again?")
+		w.answered("general", ts, 2)
+		if n := len(w.slack.Calls("url_private")); n != 4 {
+			t.Errorf("downloads: %d, want 4", n)
+		}
 	})
 }
 

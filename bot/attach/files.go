@@ -13,6 +13,7 @@ import (
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
+	"llmbot/bot/document"
 	"llmbot/bot/prompt"
 	"llmbot/bot/recent"
 	"llmbot/bot/thread"
@@ -42,6 +43,8 @@ var (
 	ErrNoFile = errors.New("file is not readable")
 	// ErrLargeFile reports that a file is larger than the caller allows.
 	ErrLargeFile = errors.New("file is too large")
+	// ErrElsewhere reports that a file lies on another host than Slack's, where we fetch nothing.
+	ErrElsewhere = errors.New("file is not kept by Slack")
 )
 
 // Files fetches what people attach.
@@ -52,19 +55,28 @@ type Files interface {
 	File(ctx context.Context, id string, most int64) (thread.File, []byte, error)
 }
 
+// PDFs reads PDF files.
+type PDFs interface {
+	// Read returns the text of a file. It blocks for seconds, at most until ctx ends. Its errors are
+	// those of package document.
+	Read(ctx context.Context, data []byte, limits document.Limits) (document.Text, error)
+}
+
 // Reader reads the files of threads. Its methods are safe for concurrent use.
 type Reader struct {
 	files Files // nil: files are not read
+	pdfs  PDFs  // nil: PDF files are not read
 	log   *slog.Logger
 	reads chan struct{} // one for each file that is being read
 	pics  *llm.Pictures
 	cache fileCache
 }
 
-// New returns a Reader of the files that files fetches; nil: files are not read.
-func New(files Files, log *slog.Logger) *Reader {
+// New returns a Reader of the files that files fetches; nil: files are not read. pdfs reads PDF
+// files; nil: nobody does.
+func New(files Files, pdfs PDFs, log *slog.Logger) *Reader {
 	return &Reader{
-		files: files, log: log, reads: make(chan struct{}, maxReads), pics: llm.NewPictures(), cache: newFileCache(),
+		files: files, pdfs: pdfs, log: log, reads: make(chan struct{}, maxReads), pics: llm.NewPictures(), cache: newFileCache(),
 	}
 }
 
@@ -123,8 +135,11 @@ func Unreadable(files []thread.File) string {
 	if slices.ContainsFunc(files, func(f thread.File) bool { return kindOf(f) != fileOther || f.MIME == "" }) {
 		return ""
 	}
-	return "I can't read this kind of file; I read text and pictures. Please paste the text that I should look at, with your question."
+	return "I can't read this kind of file; I read " + whatIRead + ". Please paste the text that I should look at, with your question."
 }
+
+// whatIRead says which files are read.
+const whatIRead = "text, pictures, canvases, and PDF, Word, Excel, PowerPoint and CSV files"
 
 // fileLimits is what may still be read for a prompt.
 type fileLimits struct{ files, pictures int }
@@ -192,8 +207,8 @@ func (r *Reader) load(ctx context.Context, where string, f thread.File, runes in
 	cannot := func(why, said string) attachment {
 		return attachment{text: fmt.Sprintf("(attached file %s, which you cannot read: %s)", quoteName(f.Name), why), said: said}
 	}
-	if r.files == nil || f.ID == "" || f.MIME != "" && kindOf(f) == fileOther {
-		return cannot("its type is "+cmp.Or(f.MIME, "unknown"), fmt.Sprintf("I can't read %s: I read text and pictures.", quoteName(f.Name))), true
+	if r.files == nil || f.ID == "" || f.MIME != "" && kindOf(f) == fileOther || documentOf(f) == document.PDF && r.pdfs == nil {
+		return otherKind(f), true
 	}
 	select {
 	case r.reads <- struct{}{}:
@@ -202,8 +217,11 @@ func (r *Reader) load(ctx context.Context, where string, f thread.File, runes in
 		return cannot("there was no time for it", fmt.Sprintf("I did not read %s: too many files are being read at the moment. Please ask again.", quoteName(f.Name))), false
 	}
 	most := int64(maxTextFile)
-	if kindOf(f) == filePicture {
+	switch kind := documentOf(f); {
+	case kindOf(f) == filePicture:
 		most = maxImageFile
+	case kind != document.None && kind != document.Rows && kind != document.Canvas:
+		most = document.MaxBytes
 	}
 	full, data, err := r.files.File(ctx, f.ID, most)
 	if full.Name != "" {
@@ -212,6 +230,8 @@ func (r *Reader) load(ctx context.Context, where string, f thread.File, runes in
 	switch {
 	case errors.Is(err, ErrLargeFile):
 		return cannot("it is too large", fmt.Sprintf("I did not read %s: it is too large (at most %d MB).", quoteName(f.Name), most>>20)), true
+	case errors.Is(err, ErrElsewhere):
+		return cannot("it is kept on another host than Slack's", fmt.Sprintf("I did not read %s: it is kept outside of Slack, and I fetch files from Slack alone. Please upload it here.", quoteName(f.Name))), true
 	case errors.Is(ctx.Err(), context.Canceled): // the answer is stopped
 		return cannot("it was not fetched", ""), false
 	case err != nil:
@@ -227,9 +247,20 @@ func (r *Reader) load(ctx context.Context, where string, f thread.File, runes in
 			return cannot("it is no text", fmt.Sprintf("I can't read %s: it is no text.", quoteName(f.Name))), true
 		}
 		return inline(f.Name, text, all), true
+	case fileDocument:
+		return r.document(ctx, where, f, data, runes)
 	case fileOther:
 	}
-	return cannot("its type is "+cmp.Or(f.MIME, "unknown"), fmt.Sprintf("I can't read %s: I read text and pictures.", quoteName(f.Name))), true
+	return otherKind(f), true
+}
+
+// otherKind returns what stands in place of a file that nobody here can read.
+func otherKind(f thread.File) attachment {
+	name := quoteName(f.Name)
+	return attachment{
+		text: fmt.Sprintf("(attached file %s, which you cannot read: its type is %s)", name, cmp.Or(f.MIME, "unknown")),
+		said: fmt.Sprintf("I can't read %s: I read %s.", name, whatIRead),
+	}
 }
 
 // picture reads a picture; keep: another try would bring the same.

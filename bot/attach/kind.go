@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"llmbot/bot/document"
 	"llmbot/bot/thread"
 )
 
@@ -14,10 +15,14 @@ const (
 	fileOther fileKind = iota
 	fileText
 	filePicture
+	fileDocument // document.KindOf knows which
 )
 
 // kindOf returns what can be done with a file.
 func kindOf(f thread.File) fileKind {
+	if documentOf(f) != document.None {
+		return fileDocument
+	}
 	mime, _, _ := strings.Cut(strings.ToLower(f.MIME), ";")
 	switch mime {
 	case "image/png", "image/jpeg", "image/gif", "image/webp":
@@ -36,6 +41,9 @@ func kindOf(f thread.File) fileKind {
 	}
 	return fileOther
 }
+
+// documentOf returns which document a file is.
+func documentOf(f thread.File) document.Kind { return document.KindOf(f.MIME, f.Type, f.Name) }
 
 // textName reports whether a name is that of text: it knows files that Slack calls binary and
 // people read.

@@ -10,7 +10,7 @@ import (
 	"llmbot/bot/figures"
 )
 
-// plainText decodes a text file: UTF-8, UTF-16 with a byte order mark, or Windows-1252, which
+// plainText decodes a text file: UTF-8, UTF-16, or Windows-1252, which
 // includes Latin-1. It returns the first most characters, and how many there are in all. It reports
 // false if the file is no text. It takes memory only for what it returns.
 func plainText(data []byte, most int) (text string, all int, ok bool) {
@@ -40,16 +40,39 @@ func plainText(data []byte, most int) (text string, all int, ok bool) {
 // returns utf8.RuneError for what is none.
 func encoding(data []byte) (text []byte, next func([]byte) (rune, int)) {
 	switch {
-	case len(data)%2 == 0 && bytes.HasPrefix(data, []byte{0xFF, 0xFE}):
-		return data[2:], func(p []byte) (rune, int) { return utf16Rune(p, 0) }
-	case len(data)%2 == 0 && bytes.HasPrefix(data, []byte{0xFE, 0xFF}):
-		return data[2:], func(p []byte) (rune, int) { return utf16Rune(p, 1) }
+	case bytes.HasPrefix(data, []byte{0xFF, 0xFE}):
+		return data[2 : len(data)&^1], func(p []byte) (rune, int) { return utf16Rune(p, 0) }
+	case bytes.HasPrefix(data, []byte{0xFE, 0xFF}):
+		return data[2 : len(data)&^1], func(p []byte) (rune, int) { return utf16Rune(p, 1) }
+	}
+	if low, ok := bareUTF16(data); ok {
+		return data[:len(data)&^1], func(p []byte) (rune, int) { return utf16Rune(p, low) }
 	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	if western(data) {
 		return data, windows1252
 	}
 	return data, utf8.DecodeRune
+}
+
+// bareUTF16 reports whether a text is UTF-16 without a byte order mark: of its pairs of bytes most
+// have a NUL in the same place, and none in the other. low is where the low byte of a unit is.
+func bareUTF16(data []byte) (low int, ok bool) {
+	var nul [2]int
+	head := data[:min(len(data), 4096)&^1]
+	for i, c := range head {
+		if c == 0 {
+			nul[i%2]++
+		}
+	}
+	most := len(head) / 2
+	switch {
+	case most >= 2 && nul[0] == 0 && nul[1]*2 > most:
+		return 0, true
+	case most >= 2 && nul[1] == 0 && nul[0]*2 > most:
+		return 1, true
+	}
+	return 0, false
 }
 
 // utf16Rune decodes the first character of UTF-16; low is where the low byte of a unit is. p has an
@@ -105,9 +128,18 @@ func windows1252(p []byte) (rune, int) {
 // inline returns a text file for the prompt. text is its beginning, and all is how many characters
 // it has. inline tells the model and the person what was cut.
 func inline(name, text string, all int) attachment {
-	var notes, said []string
+	part := ""
 	if n := utf8.RuneCountInString(text); n < all {
-		part := fmt.Sprintf("the first %s of %s characters", figures.Thousands(n), figures.Thousands(all))
+		part = fmt.Sprintf("the first %s of %s characters", figures.Thousands(n), figures.Thousands(all))
+	}
+	return fenced(name, text, part)
+}
+
+// fenced returns the text of a file for the prompt. part says which part of the file it is; empty:
+// all. It tells both the model and the person what was cut.
+func fenced(name, text, part string) attachment {
+	var notes, said []string
+	if part != "" {
 		notes = append(notes, part)
 		said = append(said, fmt.Sprintf("Of %s I read %s.", quoteName(name), part))
 	}

@@ -54,6 +54,7 @@ type rawFile struct {
 	Name     string `json:"name"`
 	Title    string `json:"title"`
 	MIMEType string `json:"mimetype"`
+	Filetype string `json:"filetype"`
 	Size     int64  `json:"size"`
 }
 
@@ -265,7 +266,7 @@ func files(raw []rawFile) []thread.File {
 		if name == "" {
 			name = f.Title
 		}
-		out = append(out, thread.File{ID: f.ID, Name: name, MIME: f.MIMEType, Size: f.Size})
+		out = append(out, thread.File{ID: f.ID, Name: name, MIME: f.MIMEType, Type: f.Filetype, Size: f.Size})
 	}
 	return out
 }

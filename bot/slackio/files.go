@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/slack-go/slack"
@@ -27,33 +28,59 @@ func (s *Slack) File(ctx context.Context, id string, most int64) (thread.File, [
 	if err != nil {
 		return thread.File{}, nil, fmt.Errorf("look up file %s: %w", id, err)
 	}
-	f := thread.File{ID: id, Name: cmp.Or(info.Name, info.Title), MIME: info.Mimetype, Size: int64(info.Size)}
+	f := thread.File{ID: id, Name: cmp.Or(info.Name, info.Title), MIME: info.Mimetype, Type: info.Filetype, Size: int64(info.Size)}
+	if info.IsExternal || info.Mode == "external" {
+		return f, nil, fmt.Errorf("file %s is kept by %s: %w", id, info.ExternalType, attach.ErrElsewhere)
+	}
+	canvas := info.Mode == "quip" || info.Mimetype == "application/vnd.slack-docs"
+	if canvas { // Slack writes its HTML when we ask: it has another size than the canvas
+		f.Size = 0
+	}
 	if f.Size > most {
 		return f, nil, fmt.Errorf("file %s has %d bytes: %w", id, f.Size, attach.ErrLargeFile)
 	}
 	data := &bounded{most: most}
 	data.all.Grow(int(max(f.Size, 0)))
-	switch err := s.fetch(ctx, cmp.Or(info.URLPrivateDownload, info.URLPrivate), data); {
+	served, err := s.fetch(ctx, cmp.Or(info.URLPrivateDownload, info.URLPrivate), data)
+	switch {
 	case errors.Is(err, errTooMuch):
 		return f, nil, fmt.Errorf("file %s has more than %d bytes, and says %d: %w", id, most, f.Size, attach.ErrLargeFile)
 	case err != nil:
 		return f, nil, fmt.Errorf("fetch file %s: %w", id, err)
 	}
 	// A bot without the right to read gets the sign-in page, with status 200. The page has another
-	// size than the file; where the size is not known, its content tells.
+	// size than the file; where the size is not known, the type that it is served with tells.
 	switch n := int64(data.all.Len()); {
 	case f.Size > 0 && n != f.Size:
 		return f, nil, fmt.Errorf("fetch file %s: %d bytes came, not %d: %w", id, n, f.Size, attach.ErrNoFile)
-	case f.Size <= 0 && !strings.Contains(f.MIME, "html") && signIn(data.all.Bytes()):
+	case f.Size <= 0 && signIn(f.MIME, canvas, served, data.all.Bytes()):
 		return f, nil, fmt.Errorf("fetch file %s: a web page came: %w", id, attach.ErrNoFile)
 	}
 	return f, data.all.Bytes(), nil
 }
 
-// signIn reports whether data is a web page.
-func signIn(data []byte) bool {
-	head := bytes.ToLower(bytes.TrimSpace(data[:min(len(data), 512)]))
-	return bytes.HasPrefix(head, []byte("<!doctype html")) || bytes.HasPrefix(head, []byte("<html"))
+// signIn reports whether the sign-in page came in place of a file. A text may begin like a web page,
+// and is served as text then; the sign-in page is served as HTML, by proxies also without a type
+// (github.com/sonichi/sutando/pull/2268). Where the file is HTML itself, only the words of the
+// page tell [unverified: which ones].
+func signIn(mime string, canvas bool, served string, data []byte) bool {
+	head := bytes.ToLower(bytes.TrimSpace(bytes.TrimPrefix(data[:min(len(data), 64<<10)], []byte("\ufeff"))))
+	if !bytes.HasPrefix(head, []byte("<!doctype html")) && !bytes.HasPrefix(head, []byte("<html")) {
+		return false
+	}
+	if canvas || strings.Contains(mime, "html") {
+		return bytes.Contains(head, []byte("slack")) && slices.ContainsFunc([]string{"<title>sign in", `id="signin_form`, `data-qa="signin`}, func(mark string) bool {
+			return bytes.Contains(head, []byte(mark))
+		})
+	}
+	served, _, _ = strings.Cut(strings.ToLower(served), ";")
+	switch strings.TrimSpace(served) {
+	case "text/html", "application/xhtml+xml":
+		return true
+	case "", "application/octet-stream":
+		return !strings.HasPrefix(mime, "text/")
+	}
+	return false
 }
 
 // bounded is a buffer that refuses more than it may hold. It embeds no bytes.Buffer, because

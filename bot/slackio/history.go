@@ -198,7 +198,7 @@ func (s *Slack) message(m slack.Message, names names) thread.Message {
 	}
 	out.Text = unescape(textOfMessage(m), s.self.User, names.of, names.of)
 	for _, f := range m.Files {
-		out.Files = append(out.Files, thread.File{ID: f.ID, Name: f.Name, MIME: f.Mimetype, Size: int64(f.Size)})
+		out.Files = append(out.Files, thread.File{ID: f.ID, Name: f.Name, MIME: f.Mimetype, Type: f.Filetype, Size: int64(f.Size)})
 	}
 	switch {
 	case out.Self:

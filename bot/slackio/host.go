@@ -68,35 +68,35 @@ func port(u *url.URL) string {
 }
 
 // fetch writes the content of an address at Slack to to. It checks each address on the way, and
-// sends the token only to hosts that may have it.
-func (s *Slack) fetch(ctx context.Context, address string, to io.Writer) error {
+// sends the token only to hosts that may have it. served is the type that the content came with.
+func (s *Slack) fetch(ctx context.Context, address string, to io.Writer) (served string, err error) {
 	u, err := url.Parse(address)
 	if err != nil {
-		return errors.New("its address is none")
+		return "", errors.New("its address is none")
 	}
 	for range 1 + maxHops {
 		where := s.hostOf(u)
 		if where == hostForeign {
-			return fmt.Errorf("it is at %s, which is none of Slack's hosts over https (nor the one of %s): %w", egress.Origin(u), addressVariable, attach.ErrNoFile)
+			return "", fmt.Errorf("it is at %s, which is none of Slack's hosts over https (nor the one of %s): %w", egress.Origin(u), addressVariable, attach.ErrNoFile)
 		}
-		next, err := s.fetchOne(ctx, u, where, to)
+		next, served, err := s.fetchOne(ctx, u, where, to)
 		if next == nil {
-			return err
+			return served, err
 		}
 		if next.Query().Get("redir") != "" {
 			// A bot without the right to read is sent to the sign-in page, with the way back.
-			return fmt.Errorf("it leads to the sign-in page at %s: %w", egress.Origin(next), attach.ErrNoFile)
+			return "", fmt.Errorf("it leads to the sign-in page at %s: %w", egress.Origin(next), attach.ErrNoFile)
 		}
 		u = next
 	}
-	return fmt.Errorf("it leads on and on, last to %s: %w", egress.Origin(u), attach.ErrNoFile)
+	return "", fmt.Errorf("it leads on and on, last to %s: %w", egress.Origin(u), attach.ErrNoFile)
 }
 
 // fetchOne asks one address. next is where it redirects to; nil: nowhere.
-func (s *Slack) fetchOne(ctx context.Context, u *url.URL, where host, to io.Writer) (next *url.URL, err error) {
+func (s *Slack) fetchOne(ctx context.Context, u *url.URL, where host, to io.Writer) (next *url.URL, served string, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return nil, withoutAddress(err)
+		return nil, "", withoutAddress(err)
 	}
 	req.URL.User = nil // or Go makes a header of it
 	if where == hostOurs {
@@ -105,18 +105,18 @@ func (s *Slack) fetchOne(ctx context.Context, u *url.URL, where host, to io.Writ
 	resp, err := s.cfg.HTTP.Do(req)
 	if err != nil {
 		if e, ok := errors.AsType[*egress.RedirectError](err); ok && e.To != nil {
-			return e.To, nil
+			return e.To, "", nil
 		}
-		return nil, withoutAddress(err)
+		return nil, "", withoutAddress(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("HTTP %d", resp.StatusCode)
+		return nil, "", fmt.Errorf("HTTP %d", resp.StatusCode)
 	}
 	if _, err := io.Copy(to, resp.Body); err != nil {
-		return nil, fmt.Errorf("read it: %w", err)
+		return nil, "", fmt.Errorf("read it: %w", err)
 	}
-	return nil, nil //nolint:nilnil // it goes nowhere else
+	return nil, resp.Header.Get("Content-Type"), nil
 }
 
 // withoutAddress returns an error of net/http without the address that it repeats.

@@ -46,7 +46,7 @@ func (w *web) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 }
 
 // inWeb makes a Slack whose requests all end at w.
-func inWeb(t *testing.T, w *web, api string) *Slack {
+func inWeb(t *testing.T, w http.Handler, api string) *Slack {
 	t.Helper()
 	n := memnet.Serve(w)
 	client := &http.Client{Transport: &http.Transport{DialContext: n.Dial, DialTLSContext: n.Dial}}
@@ -94,7 +94,7 @@ func TestFilesComeFromSlackOnly(t *testing.T) {
 			w := &web{leads: tt.leads, status: status, contents: "zq"}
 			s := inWeb(t, w, tt.api)
 			var got bytes.Buffer
-			err := s.fetch(t.Context(), tt.from, &got)
+			_, err := s.fetch(t.Context(), tt.from, &got)
 			if !slices.Equal(w.asked, tt.want) {
 				t.Errorf("%s, %d: asked %q", name, status, w.asked)
 			}
@@ -173,7 +173,7 @@ func TestBounded(t *testing.T) {
 	}
 	w := &web{contents: strings.Repeat("x", 1<<20)}
 	b = &bounded{most: 100_000}
-	if err := inWeb(t, w, "").fetch(t.Context(), "https://files.slack.com/x", b); !errors.Is(err, errTooMuch) || b.all.Len() > 100_000 {
+	if _, err := inWeb(t, w, "").fetch(t.Context(), "https://files.slack.com/x", b); !errors.Is(err, errTooMuch) || b.all.Len() > 100_000 {
 		t.Errorf("%d bytes, %v", b.all.Len(), err)
 	}
 }

@@ -3,5 +3,6 @@ package thread
 // File is a file of a message.
 type File struct {
 	ID, Name, MIME string
-	Size           int64 // bytes
+	Type           string // Slack's filetype, such as docx
+	Size           int64  // bytes
 }

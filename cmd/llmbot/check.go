@@ -133,6 +133,7 @@ func (c *checker) all(ctx context.Context) {
 	c.model(ctx)
 	c.gpus(ctx)
 	c.state(ctx)
+	c.readers()
 }
 
 // verdict returns the last line, and the error that makes the exit status 1.

@@ -93,7 +93,7 @@ type Config struct {
 	DrainTimeout     time.Duration `env:"BOT_DRAIN_TIMEOUT" envDefault:"25s" doc:"on SIGTERM, how long running answers may take to finish"`
 
 	StateURL      string     `env:"STATE_URL" doc:"postgres://… for replicas, memory: for trying out; empty: SQLite in STATE_DIR/state.db"`
-	StateDir      string     `env:"STATE_DIR" envDefault:"./data" doc:"folder of the state; made if missing"`
+	StateDir      string     `env:"STATE_DIR" envDefault:"./data" doc:"folder of the state, and of what the reader of PDF files compiles (21 MB); made if missing"`
 	OpsAddr       string     `env:"OPS_ADDR" envDefault:"127.0.0.1:9464" doc:"address of /livez /readyz /metrics /debug; off: none"`
 	GPUMetricsURL string     `env:"GPU_METRICS_URL" doc:"a DCGM exporter, such as http://gpu-host:9400/metrics, for GPU figures in the status"`
 	LogLevel      slog.Level `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn, error"`

@@ -14,6 +14,8 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+
+	"llmbot/bot/document/pdf"
 )
 
 // Exit statuses.
@@ -67,7 +69,7 @@ type process struct {
 
 // command is one subcommand.
 type command struct {
-	name, summary string
+	name, summary string // without a summary it is none of the user's
 	run           func(ctx context.Context, p process, args []string) error
 }
 
@@ -81,6 +83,7 @@ func commands() []command {
 		{"slacksim", "the emulated Slack alone, for a bot in any language", runSlackSim},
 		{"manifest", "the Slack app manifest and the link that creates the app", runManifest},
 		{"version", "version, commit, Go, dependencies", runVersion},
+		{pdf.Argument, "", runReadPDF},
 	}
 }
 
@@ -135,7 +138,9 @@ var errUsage = errors.New("wrong usage")
 func usage(w io.Writer) {
 	fmt.Fprint(w, "llmbot answers in Slack threads with your own model.\n\nUsage: llmbot [command] [flags]\n\n")
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  %-9s %s\n", c.name, c.summary)
+		if c.summary != "" {
+			fmt.Fprintf(w, "  %-9s %s\n", c.name, c.summary)
+		}
 	}
 	fmt.Fprint(w, "\n`llmbot COMMAND -h` shows a command's flags. To see it work: llmbot demo\n")
 }

@@ -44,6 +44,7 @@ func runServe(ctx context.Context, p process, args []string) error {
 		log.WarnContext(ctx, "unknown_variable", "problem", d.what, "hint", d.hint)
 	}
 	setMemory(ctx, p.env, memlimit.FromCgroup, log)
+	denyExecutable()
 	return cfg.redactor().hide(serve(ctx, cfg, log))
 }
 
@@ -113,12 +114,17 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	log.InfoContext(ctx, "connected", "team", self.TeamName, "bot", self.Name, "version", buildInfo().short(), "model_url", shownAddress(cfg.BaseURL))
 	botCfg := botConfig(cfg, self, store, channels)
 	botCfg.Share, botCfg.Use = slack.SetShare, slack.Use
+	pdfs, err := pdfReader(cfg, log)
+	if err != nil {
+		return err
+	}
 	b := bot.New(botCfg, bot.Deps{
+		PDFs:  pdfs,
 		Model: model, Server: model, Counter: model, Replier: slack, History: slack, Room: slack, Files: slack, Uploads: slack, Places: slack, Homes: slack,
 		GPUs: gpus(cfg), Store: store.Store, Log: log, Hooks: view.botHooks(),
 	})
 	view.bot.Store(b)
-	return runAll(ctx, b, slack, channels.run, store.run)
+	return runAll(ctx, b, slack, channels.run, pdfs.Run, store.run)
 }
 
 // gpus reads the configured exporter; nil: there is none.
@@ -133,7 +139,7 @@ func gpus(cfg Config) func(context.Context) ([]llm.GPU, error) {
 
 // runAll runs the bot, its sockets and the store's upkeep. The sockets close last, so that the last
 // calls and acks go out.
-func runAll(ctx context.Context, b *bot.Bot, slack *slackio.Slack, settings func(context.Context), upkeep func(context.Context) error) error {
+func runAll(ctx context.Context, b *bot.Bot, slack *slackio.Slack, settings, pdfs func(context.Context), upkeep func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	sockets, closeSockets := context.WithCancel(context.WithoutCancel(ctx))
@@ -151,6 +157,7 @@ func runAll(ctx context.Context, b *bot.Bot, slack *slackio.Slack, settings func
 		closeSockets()
 	})
 	all.Go(func() { settings(ctx) })
+	all.Go(func() { pdfs(sockets) }) // answers that are being finished may need it
 	if upkeep != nil {
 		all.Go(func() { dbErr = upkeep(sockets) })
 	}

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package main
+
+// denyExecutable does nothing: there is no such ban.
+func denyExecutable() {}

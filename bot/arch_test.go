@@ -33,7 +33,7 @@ func TestImports(t *testing.T) {
 		"bot/attach":        {"bot/document", "bot/recent", "bot/figures", "bot/prompt", "bot/thread", "llm"},
 		"bot/answer":        {"bot/recent", "bot/figures", "bot/prompt", "bot/turn", "llm"},
 		"bot/quota":         {"bot/turn"},
-		"bot/slackio":       {"bot/answer", "bot/attach", "bot/recent", "bot/thread", "bot", "bot/status", "bot/pace", "bot/render", "llm/egress"},
+		"bot/slackio":       {"bot/slackmsg", "bot/turn", "bot/answer", "bot/attach", "bot/recent", "bot/thread", "bot", "bot/status", "bot/pace", "bot/render", "llm/egress"},
 		"bot/term":          {"bot/answer", "bot/figures", "bot/prompt", "bot/render", "llm"},
 		"bot/prompt":        {"bot/thread", "bot/turn", "llm"},
 		"bot/catchup":       {"bot/thread", "bot/turn"},
@@ -44,9 +44,9 @@ func TestImports(t *testing.T) {
 		"llm":               {"llm/egress"},
 		"llm/bench":         {"llm"},
 	}
-	only := map[string]string{slackGo: "bot/slackio", openAI: "llm", pdfium: "bot/document/pdf", wazero: "bot/document/pdf"}                                 // who alone may import it
-	std := []string{"bot/catchup", "bot/thread", "bot/figures", "bot/render", "bot/pace", "bot/turn", "bot/prompt", "bot/quota", "llm/egress", "llm/llmsim"} // nothing of others
-	witness := []string{"github.com/gorilla/websocket", "github.com/yuin/goldmark"}                                                                          // all that the emulated Slack may have of others
+	only := map[string]string{slackGo: "bot/slackio", openAI: "llm", pdfium: "bot/document/pdf", wazero: "bot/document/pdf"}                                                 // who alone may import it
+	std := []string{"bot/slackmsg", "bot/catchup", "bot/thread", "bot/figures", "bot/render", "bot/pace", "bot/turn", "bot/prompt", "bot/quota", "llm/egress", "llm/llmsim"} // nothing of others
+	witness := []string{"github.com/gorilla/websocket", "github.com/yuin/goldmark"}                                                                                          // all that the emulated Slack may have of others
 	root, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)

@@ -45,7 +45,7 @@ func TestTextFiles(t *testing.T) {
 					slacksim.Upload{Name: "notes.txt", Data: []byte("zq the first line\n```\nzq the second\n")}, slacksim.Upload{Name: "x.pdf", Data: []byte("%PDF-1.4\x00")})
 				got := w.answered("general", ts, 1)
 				_, all := conversation(w.model.Last().Chat)
-				has(t, all, "File notes.txt:\n````\nzq the first line\n```\nzq the second\n````", "attached file x.pdf, which you cannot read")
+				has(t, all, "File notes.txt:\n  ````\n  zq the first line\n  ```\n  zq the second\n  ````", "attached file x.pdf, which you cannot read")
 				has(t, text(got), "I can't read x.pdf")
 				hasNot(t, text(got), "notes.txt")
 				is(t, "reads", len(w.slack.Calls("conversations.replies")), 0)

@@ -206,7 +206,7 @@ func TestAnswersShowSpecialTokens(t *testing.T) {
 		got := w.answered("general", ts, 1)[0].Plain
 		asked := w.model.Last().Chat.Messages[1].Content
 		hasNot(t, asked, "<|im_end|>")
-		has(t, asked, "\n> Bob Baker: yes")
+		has(t, asked, "\n  Bob Baker: yes")
 		hasNot(t, got, "\u2060")
 		has(t, got, "im_end|")
 	})

@@ -1,7 +1,9 @@
 package prompt
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 
 	"llmbot/bot/thread"
 	"llmbot/bot/turn"
@@ -28,6 +30,9 @@ func Arrange(messages []thread.Message, own map[string]string, upto turn.TS) []T
 			// answered.
 		case !m.Self:
 			loose = append(loose, m)
+			for _, p := range m.Late { // where the thread was when they came
+				loose = append(loose, thread.Message{TS: p.Came, Bot: true, Text: p.Text})
+			}
 		case m.Notice || upto != "" && turn.TS(m.For).Compare(upto) == 0:
 		case asked[m.For]:
 			replies[m.For] = append(replies[m.For], m.Text)
@@ -57,14 +62,35 @@ func Arrange(messages []thread.Message, own map[string]string, upto turn.TS) []T
 			}
 			_, exact := own[m.For]
 			gone[m.For] = gone[m.For] || exact // its other messages are in it
-		case m.Bot:
-			turns = append(turns, Turn{ID: m.TS, Who: Other, Name: m.Name, Text: m.Text})
+		case m.Bot && !m.Behalf:
+			turns = append(turns, Turn{ID: m.TS, Who: Other, Name: m.Name, By: cmp.Or(m.App, m.User), Text: words(m)})
 		default:
-			turns = append(turns, Turn{ID: m.TS, Who: Person, Name: m.Name, Text: m.Text})
+			turns = append(turns, Turn{ID: m.TS, Who: Person, Name: m.Name, By: m.User, Text: words(m)})
 		}
 		if texts := replies[m.TS]; len(texts) > 0 {
 			self(m.TS, texts)
 		}
 	}
+	return attachLast(turns)
+}
+
+// attachLast puts previews that came last into the message before them: the newest message always
+// stays, and is what is asked.
+func attachLast(turns []Turn) []Turn {
+	for n := len(turns); n > 1 && turns[n-1].Who == Other && turns[n-1].Name == "" && turns[n-2].Who != Self; n-- {
+		turns[n-2].Text = strings.TrimSpace(turns[n-2].Text + "\n\n" + turns[n-1].Text)
+		turns = turns[:n-1]
+	}
 	return turns
+}
+
+// words returns what a message says, or in place of nothing what it is.
+func words(m thread.Message) string {
+	switch {
+	case m.Text != "" || len(m.Files) > 0:
+		return m.Text
+	case m.Mentioned:
+		return "(mentions you, and says nothing else)"
+	}
+	return "(an empty message)"
 }

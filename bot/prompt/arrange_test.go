@@ -25,6 +25,9 @@ func TestArrange(t *testing.T) {
 	self := func(ts, answers, text string) thread.Message {
 		return thread.Message{TS: ts, Self: true, For: answers, Text: text}
 	}
+	late := func(ts, text, came string) thread.Message {
+		return thread.Message{TS: ts, Name: "a", Text: text, Late: []thread.Preview{{Came: came, Text: "preview"}}}
+	}
 	tests := map[string]struct {
 		messages []thread.Message
 		own      map[string]string
@@ -41,6 +44,10 @@ func TestArrange(t *testing.T) {
 		"bot":                    {[]thread.Message{{TS: "1.0", Bot: true, Name: "ci", Text: "red"}, person("3.0", "b", "why")}, nil, "3.0", "bot ci:red | b:why"},
 		"question gone":          {[]thread.Message{self("2.0", "1.0", "x"), self("2.5", "1.0", "y"), person("3.0", "b", "r")}, map[string]string{"1.0": "XY"}, "3.0", "self :XY | b:r"},
 		"question gone, inexact": {[]thread.Message{self("2.0", "1.0", "x"), self("2.5", "1.0", "y"), person("3.0", "b", "r")}, nil, "3.0", "self :x | self :y | b:r"},
+		"by an app":              {[]thread.Message{{TS: "1.0", Bot: true, Behalf: true, User: "U1", Name: "a", Text: "p"}, person("3.0", "b", "why")}, nil, "3.0", "a:p | b:why"},
+		"only a mention":         {[]thread.Message{{TS: "1.0", Name: "a", Mentioned: true}, {TS: "2.0", Name: "b"}}, nil, "2.0", "a:(mentions you, and says nothing else) | b:(an empty message)"},
+		"late preview":           {[]thread.Message{late("1.0", "link", "2.5"), person("2.0", "b", "q"), self("2.1", "2.0", "x"), person("3.0", "b", "r")}, nil, "3.0", "a:link | b:q | self :x | bot :preview | b:r"},
+		"late preview, last":     {[]thread.Message{late("1.0", "link", "2.5"), person("2.0", "b", "q")}, nil, "2.0", "a:link | b:q\n\npreview"},
 	}
 	for name, tt := range tests {
 		if got := show(prompt.Arrange(tt.messages, tt.own, tt.upto)); got != tt.want {

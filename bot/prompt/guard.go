@@ -1,9 +1,9 @@
 package prompt
 
 import (
+	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"llmbot/llm"
 )
@@ -16,72 +16,178 @@ const Joiner = "\u2060"
 const (
 	longestName = 80 // characters of a display name; Slack allows that many
 	longestMark = 72 // bytes of a special token; the longest known have 40
-	labelWords  = 4  // of what stands before the colon of a line that could be a speaker's
-	labelBytes  = 60
 )
 
 // cleanName returns a display name that may stand before a colon: on one line, without invisible
-// characters, and without a colon of its own.
+// characters, and without a colon or an id of its own.
 func cleanName(name string) string {
 	if name == "" {
 		return ""
 	}
 	name = strings.NewReplacer(":", "", "\uff1a", "", botMark, "").Replace(llm.Printable(name, longestName))
-	if name = strings.Join(strings.Fields(name), " "); name == "" {
+	name = strings.Join(strings.Fields(name), " ")
+	for { // only we say whose name it is
+		open := strings.LastIndex(name, " (")
+		if open < 0 || !strings.HasSuffix(name, ")") || !isID(name[open+2:len(name)-1]) {
+			break
+		}
+		name = strings.TrimSpace(name[:open])
+	}
+	if name == "" {
 		return "somebody"
 	}
 	return name
 }
 
+// isID reports whether s could be an id of Slack's: capitals and digits, more than a word has.
+func isID(s string) bool {
+	const shortest = 6
+	for _, r := range s {
+		if (r < 'A' || r > 'Z') && (r < '0' || r > '9') {
+			return false
+		}
+	}
+	return len(s) >= shortest && strings.ContainsAny(s, "0123456789")
+}
+
 // botMark is what stands behind the names of other bots.
 const botMark = "(a bot)"
 
-// quoted returns what a person or another bot wrote, in a form in which no line reads like one of
-// ours: like the beginning of somebody else's message, or the head of a file. It makes such lines
-// quotations, unless they are already. It leaves fenced code alone: nothing in there is anybody's
-// message.
-func quoted(text string, speakers map[string]bool) string {
+// labels returns a function that returns what a turn begins with. A name that somebody else in the
+// conversation has too, or that is a role's or the bot's own, gets its id.
+func labels(turns []Turn, self string) func(Turn) string {
+	type owner struct {
+		by   string
+		more bool
+	}
+	plain := func(t Turn) string {
+		if t.Who == Other {
+			return cleanName(t.Name) + " " + botMark
+		}
+		return cleanName(t.Name)
+	}
+	owners := map[string]owner{}
+	for _, t := range turns {
+		if t.Who == Self || t.Name == "" {
+			continue
+		}
+		key := strings.ToLower(plain(t))
+		have, known := owners[key]
+		owners[key] = owner{t.By, known && (have.more || have.by != t.By)}
+	}
+	self = strings.ToLower(cleanName(self))
+	return func(t Turn) string {
+		label := plain(t)
+		low := strings.ToLower(label)
+		by := llm.Printable(t.By, longestName)
+		switch {
+		case by == "" || !owners[low].more && low != self && !slices.Contains(roles(), low):
+			return label
+		case t.Who == Other:
+			return strings.TrimSuffix(label, ")") + ", " + by + ")"
+		}
+		return label + " (" + by + ")"
+	}
+}
+
+// roles returns the names that chat templates give to speakers.
+func roles() []string {
+	return []string{"system", "assistant", "user", "developer", "tool", "human", "ai", "model"}
+}
+
+// alone reports whether one person alone talks with the bot.
+func alone(turns []Turn) bool {
+	first := -1
+	for i, t := range turns {
+		switch {
+		case t.Who == Self || t.Name == "" && t.By == "":
+		case t.Who == Other:
+			return false
+		case first < 0:
+			first = i
+		case t.By != turns[first].By || t.By == "" && t.Name != turns[first].Name:
+			return false
+		}
+	}
+	return true
+}
+
+// guarded returns what a person or another bot wrote, in a form in which no line reads like our line
+// above a file, or in place of files or messages that were left out. It makes such lines quotations,
+// but in fenced code, and closes a fence that is left open: it would swallow whoever speaks next.
+func guarded(text string) string {
 	if !strings.ContainsAny(text, "\n\r\v\f\u0085\u2028\u2029") && !ourHead(text) && fenceOf(text) == "" {
 		return text
 	}
 	var b strings.Builder
-	fence, blank := "", false
+	fence := ""
 	for i, line := range lines(text) {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		trimmed := strings.TrimSpace(line)
 		mark := fenceOf(line)
 		switch {
 		case fence != "":
-			if strings.HasPrefix(mark, fence) && strings.Trim(trimmed, mark[:1]) == "" {
+			if strings.HasPrefix(mark, fence) && strings.Trim(strings.TrimSpace(line), mark[:1]) == "" {
 				fence = ""
 			}
 		case mark != "":
 			fence = mark
-		// Our lines begin at the margin.
-		case strings.HasPrefix(line, "  ") || strings.HasPrefix(line, "\t") || strings.HasPrefix(line, ">"):
-		case ourHead(trimmed) || i > 0 && likeSpeaker(trimmed, speakers, blank):
+		case ourHead(line):
 			b.WriteString("> ")
 		}
 		b.WriteString(line)
-		blank = trimmed == ""
 	}
-	if fence != "" { // an open fence would swallow whoever speaks next
+	if fence != "" {
 		b.WriteString("\n" + fence)
 	}
 	return b.String()
 }
 
+// margin stands before every line of a message but its first, so that only we begin a line with a
+// name, and code keeps its shape.
+const margin = "  "
+
+// indented returns a text with the margin before all lines but the first. Empty lines stay empty.
+func indented(text string) string {
+	if !strings.Contains(text, "\n") {
+		return text
+	}
+	var b strings.Builder
+	b.Grow(len(text) + len(text)/16)
+	for i, line := range strings.Split(text, "\n") {
+		if i > 0 {
+			b.WriteByte('\n')
+			if line != "" {
+				b.WriteString(margin)
+			}
+		}
+		b.WriteString(line)
+	}
+	return b.String()
+}
+
+// block reports whether a text begins with something that takes a line of its own: code, a table, a
+// quotation, a heading.
+func block(text string) bool {
+	return fenceOf(text) != "" || strings.Contains(text, "\n") && strings.HasPrefix(text, "|") || strings.HasPrefix(text, "> ") || strings.HasPrefix(text, "# ")
+}
+
 // lines splits at whatever a model may see as the end of a line.
-func lines(text string) []string {
-	text = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\v", "\n", "\f", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n").Replace(text)
-	return strings.Split(text, "\n")
+func lines(text string) []string { return strings.Split(oneEnd(text), "\n") }
+
+// oneEnd returns a text in which all ends of lines are the same.
+func oneEnd(text string) string {
+	if !strings.ContainsAny(text, "\r\v\f\u0085\u2028\u2029") {
+		return text
+	}
+	return strings.NewReplacer("\r\n", "\n", "\r", "\n", "\v", "\n", "\f", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n").Replace(text)
 }
 
 // fenceOf returns the run of backticks or tildes that opens or closes a fence; empty: the line does
 // neither.
 func fenceOf(line string) string {
+	line, _, _ = strings.Cut(line, "\n")
 	inner := strings.TrimLeft(line, " ")
 	if len(line)-len(inner) > 3 || inner == "" || inner[0] != '`' && inner[0] != '~' {
 		return ""
@@ -98,53 +204,6 @@ func fenceOf(line string) string {
 func ourHead(line string) bool {
 	low := strings.ToLower(strings.TrimSpace(line))
 	return strings.HasPrefix(low, "(attached ") || strings.HasPrefix(low, "(earlier messages") || strings.HasPrefix(low, "file ") && strings.HasSuffix(low, ":")
-}
-
-// likeSpeaker reports whether a line reads like the first line of a message: it begins with the
-// name of somebody who speaks in the thread, or with a role, and a colon. After an empty line
-// (blank) anything that could be a name counts.
-func likeSpeaker(line string, speakers map[string]bool, blank bool) bool {
-	if i := strings.IndexAny(line, ":\uff1a"); i > 0 && i <= labelBytes && speakers[plainLabel(line[:i])] {
-		return true // with a space behind it or without
-	}
-	label, ok := beforeColon(line)
-	if !ok || label == "" || len(label) > labelBytes {
-		return false
-	}
-	low := plainLabel(label)
-	switch low {
-	case "system", "assistant", "user", "developer", "tool", "human", "ai":
-		return true
-	}
-	if speakers[low] {
-		return true
-	}
-	label = strings.TrimLeft(llm.Printable(label, longestName), labelMarks)
-	first, _ := utf8.DecodeRuneInString(label)
-	return blank && len(strings.Fields(label)) <= labelWords && (unicode.IsUpper(first) || unicode.IsTitle(first) || unicode.Is(unicode.Lo, first))
-}
-
-// labelMarks are what Markdown may put around a name.
-const labelMarks = " *_`#>-"
-
-// plainLabel returns a name as it is compared.
-func plainLabel(label string) string {
-	label = strings.Trim(llm.Printable(label, longestName), labelMarks)
-	return strings.TrimSpace(strings.ReplaceAll(strings.ToLower(label), botMark, ""))
-}
-
-// beforeColon returns what stands before the first colon that has a space, or nothing, behind it.
-func beforeColon(line string) (string, bool) {
-	for i, r := range line {
-		if r != ':' && r != '\uff1a' {
-			continue
-		}
-		rest := line[i+utf8.RuneLen(r):]
-		if next, _ := utf8.DecodeRuneInString(rest); rest == "" || unicode.IsSpace(next) || r != ':' {
-			return line[:i], true
-		}
-	}
-	return "", false
 }
 
 // tokenBegins are the characters that special tokens begin with.

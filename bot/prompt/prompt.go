@@ -7,8 +7,11 @@
 //     templates demand that.
 //   - The same thread gives the same bytes, so that the server's prefix cache holds from turn to
 //     turn.
-//   - Nobody speaks for others. In what people and other bots write, no line begins like somebody
-//     else's message or like the head of a file, and no special token of a tokenizer is left.
+//   - Nobody speaks for others. Only we begin a line with a name: every further line of a message has a
+//     margin, but where one person alone talks with the bot in a direct message. A name that somebody
+//     else has too gets its id. In what people and other bots write, no line reads like the head of a
+//     file, and no special token of a tokenizer is left.
+//   - The bot's own answers stay as they were, byte for byte, but for space around them.
 //   - When the thread is too long for the window, whole old turns leave, in big steps, and never
 //     the newest.
 package prompt
@@ -36,6 +39,7 @@ type Turn struct {
 	ID     string // of the message, so that the caller finds it again
 	Who    Speaker
 	Name   string // display name; not used for Self
+	By     string // id of who speaks, to tell people of one name apart; empty: not known
 	Text   string // unescaped, mentions as names
 	Files  string // what stands for the attached files, with heads of ours; follows Text
 	Images []llm.Image
@@ -87,7 +91,7 @@ func Build(in Input) Output {
 	if most <= 0 {
 		most = mostTokens
 	}
-	line := lineOf(in.Turns)
+	line := lineOf(in)
 	texts := make([]string, len(costs))
 	for i, t := range slices.Backward(in.Turns[first:]) {
 		if total > most && i < len(costs)-1 { // it leaves: a thread may be far longer than any window
@@ -166,31 +170,27 @@ func (out *Output) add(parts [][]string, t Turn, text string) [][]string {
 }
 
 // lineOf returns a function that writes a turn of this thread.
-func lineOf(turns []Turn) func(Turn) string {
-	speakers := map[string]bool{}
-	for _, t := range turns {
-		if t.Who != Self && t.Name != "" {
-			speakers[strings.ToLower(cleanName(t.Name))] = true
+func lineOf(in Input) func(Turn) string {
+	label, flat := labels(in.Turns, in.Bot), in.Channel == "" && alone(in.Turns)
+	return func(t Turn) string {
+		if t.Who == Self {
+			return strings.TrimSpace(t.Text)
 		}
-	}
-	return func(t Turn) string { return broken(line(t, speakers)) }
-}
-
-func line(t Turn, speakers map[string]bool) string {
-	if t.Who == Self {
-		return strings.TrimSpace(t.Text)
-	}
-	text := quoted(strings.TrimSpace(t.Text), speakers)
-	if files := strings.TrimSpace(t.Files); files != "" {
-		text = strings.TrimSpace(text + "\n\n" + files)
-	}
-	switch name := cleanName(t.Name); {
-	case name == "":
-		return text
-	case t.Who == Other:
-		return name + " " + botMark + ": " + text
-	default:
-		return name + ": " + text
+		text := guarded(strings.TrimSpace(t.Text))
+		if files := strings.TrimSpace(t.Files); files != "" {
+			text = strings.TrimSpace(text + "\n\n" + oneEnd(files))
+		}
+		if t.Name != "" {
+			between := ": "
+			if block(text) {
+				between = ":\n"
+			}
+			text = label(t) + between + text
+		}
+		if !flat {
+			text = indented(text)
+		}
+		return broken(text)
 	}
 }
 
@@ -204,10 +204,10 @@ func systemText(in Input) string {
 	if in.Channel == "" {
 		b.WriteString("direct message")
 	} else {
-		b.WriteString("thread in the channel #" + in.Channel)
+		b.WriteString("thread in the channel #" + broken(cleanName(in.Channel)))
 	}
 	if in.Bot != "" {
-		b.WriteString("; your name there is " + cleanName(in.Bot))
+		b.WriteString("; your name there is " + broken(cleanName(in.Bot)))
 	}
 	b.WriteString(". Messages of people begin with their name; do not begin yours with a name. Write Markdown.")
 	if !in.Date.IsZero() {

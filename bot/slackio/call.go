@@ -12,6 +12,7 @@ import (
 	"llmbot/bot"
 	"llmbot/bot/answer"
 	"llmbot/bot/render"
+	"llmbot/bot/slackmsg"
 	"llmbot/bot/thread"
 )
 
@@ -202,16 +203,16 @@ func (s *Slack) find(ctx context.Context, c call) (posted, error) {
 		return posted{}, err
 	}
 	for _, m := range messages {
-		if !s.own(m) || slices.Contains(c.known, m.Timestamp) {
+		if !s.own(m) || slices.Contains(c.known, m.TS) {
 			continue
 		}
 		asked, page := metadata(m, metaAsked), metadata(m, metaPage)
 		if asked == c.reply.For && page == strconv.Itoa(c.at) {
-			return posted{ts: m.Timestamp, found: true}, nil
+			return posted{ts: m.TS, found: true}, nil
 		}
 		// A stream carries no metadata before its stop, so its time must do.
-		if asked == "" && len(m.Files) == 0 && !c.tried.IsZero() && at(m.Timestamp).After(c.tried.Add(-clockSkew)) {
-			return posted{ts: m.Timestamp, found: true, live: true}, nil
+		if asked == "" && len(m.Files) == 0 && !c.tried.IsZero() && at(m.TS).After(c.tried.Add(-clockSkew)) {
+			return posted{ts: m.TS, found: true, live: true}, nil
 		}
 	}
 	return posted{}, nil
@@ -227,14 +228,13 @@ func at(ts string) time.Time {
 }
 
 // metadata returns a string of a message's metadata; empty if the metadata is not ours or has none.
-func metadata(m slack.Message, key string) string {
-	if m.Metadata.EventType != metadataType {
+func metadata(m slackmsg.Message, key string) string {
+	if m.Meta.Type != metadataType {
 		return ""
 	}
-	v, _ := m.Metadata.EventPayload[key].(string)
-	return v
+	return m.Meta.Values[key]
 }
 
-func (s *Slack) own(m slack.Message) bool {
+func (s *Slack) own(m slackmsg.Message) bool {
 	return m.User == s.self.User && s.self.User != "" || m.BotID == s.self.Bot && s.self.Bot != ""
 }

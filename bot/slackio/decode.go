@@ -1,62 +1,14 @@
 package slackio
 
 import (
-	"encoding/json"
+	"cmp"
 	"slices"
 	"strings"
 
 	"llmbot/bot"
+	"llmbot/bot/slackmsg"
 	"llmbot/bot/thread"
 )
-
-// outer is the event_callback in an events_api envelope. Only what is used is decoded, so that new
-// or odd fields do no harm.
-type outer struct {
-	TeamID      string   `json:"team_id"`
-	ExtShared   bool     `json:"is_ext_shared_channel"`
-	ContextTeam string   `json:"context_team_id"`
-	Event       rawEvent `json:"event"`
-}
-
-type rawEvent struct {
-	rawMessage
-
-	Channel     string     `json:"channel"`
-	ChannelType string     `json:"channel_type"`
-	EventTS     string     `json:"event_ts"`
-	Tab         string     `json:"tab"` // of app_home_opened
-	DeletedTS   string     `json:"deleted_ts"`
-	Message     rawMessage `json:"message"`          // of message_changed
-	Previous    rawMessage `json:"previous_message"` // of message_changed and message_deleted
-}
-
-type rawMessage struct {
-	Type       string    `json:"type"`
-	Subtype    string    `json:"subtype"`
-	Hidden     bool      `json:"hidden"`
-	User       string    `json:"user"`
-	BotID      string    `json:"bot_id"`
-	Text       string    `json:"text"`
-	TS         string    `json:"ts"`
-	ThreadTS   string    `json:"thread_ts"`
-	UserTeam   string    `json:"user_team"`
-	SourceTeam string    `json:"source_team"`
-	Edited     rawEdit   `json:"edited"`
-	Files      []rawFile `json:"files"`
-}
-
-type rawEdit struct {
-	TS string `json:"ts"`
-}
-
-type rawFile struct {
-	ID       string `json:"id"`
-	Name     string `json:"name"`
-	Title    string `json:"title"`
-	MIMEType string `json:"mimetype"`
-	Filetype string `json:"filetype"`
-	Size     int64  `json:"size"`
-}
 
 // eventKind is the kind of a decodedEvent.
 type eventKind int
@@ -71,13 +23,13 @@ const (
 
 // decodedEvent is an event that may concern the bot. Its text is still in Slack's own writing.
 type decodedEvent struct {
-	rawMessage
+	slackmsg.Message
 
 	kind     eventKind
 	channel  string
 	direct   bool
 	external bool
-	mentions bool   // the text mentions the bot
+	mentions bool   // the text mentions the bot, or Slack says so
 	was      bool   // it did before the edit
 	bare     bool   // the event lacks the message's files
 	at       string // deleted: when
@@ -86,15 +38,14 @@ type decodedEvent struct {
 // decodeEvent returns what an event means to the bot, or the reason why it is of no concern. It is
 // pure.
 func decodeEvent(payload []byte, self Self) (*decodedEvent, string) {
-	var out outer
-	if err := json.Unmarshal(payload, &out); err != nil {
+	ev, err := slackmsg.DecodeEvent(payload)
+	if err != nil {
 		return nil, unreadable
 	}
-	ev := out.Event
-	n := &decodedEvent{rawMessage: ev.rawMessage, channel: ev.Channel, at: ev.EventTS, direct: ev.ChannelType == "im" || strings.HasPrefix(ev.Channel, "D")}
+	n := &decodedEvent{Message: ev.Message, channel: ev.Channel, at: ev.TS, direct: ev.ChannelType == "im" || strings.HasPrefix(ev.Channel, "D")}
 	switch ev.Type {
 	case "app_mention":
-		if ev.Edited.TS != "" {
+		if ev.Edited != "" {
 			return nil, "edited" // message_changed has the text before
 		}
 		n.bare = len(ev.Files) == 0
@@ -103,46 +54,47 @@ func decodeEvent(payload []byte, self Self) (*decodedEvent, string) {
 		if ev.Tab != "home" || ev.User == "" {
 			return nil, "another tab"
 		}
-		n.kind, n.TS = home, ev.EventTS
+		n.kind, n.TS = home, ev.TS
 		return n, n.odd()
 	case "agent_session_stopped":
 		if ev.Channel == "" || ev.ThreadTS == "" {
 			return nil, "no thread"
 		}
-		n.kind, n.TS = halted, ev.EventTS
+		n.kind, n.TS = halted, ev.TS
 		return n, n.odd()
 	default:
 		return nil, "type " + ev.Type
 	}
 	switch ev.Subtype {
-	case "", "file_share", "thread_broadcast":
+	case "", "file_share", "thread_broadcast", "me_message":
 		switch {
 		case ev.Hidden:
 			return nil, "hidden"
-		case ev.Edited.TS != "":
+		case ev.Edited != "":
 			return nil, "edited" // a new message has no edit
 		}
 	case "message_changed":
-		n.rawMessage, n.kind = ev.Message, edited
+		now, before := cmp.Or(ev.Changed, new(slackmsg.Message)), cmp.Or(ev.Previous, new(slackmsg.Message))
+		n.Message, n.kind = *now, edited
 		switch {
-		case ev.Message.Subtype == "tombstone": // the parent of a thread was deleted
-			n.rawMessage, n.kind = ev.Previous, deleted
-		case ev.Message.Text == ev.Previous.Text:
+		case now.Subtype == "tombstone": // the parent of a thread was deleted
+			n.Message, n.kind = *before, deleted
+		case sameWords(*now, *before):
 			return nil, "no change of text" // a preview came, or a thread grew
-		case ev.Message.Edited.TS == "":
-			n.Edited.TS = ev.TS
+		case now.Edited == "":
+			n.Edited = ev.Message.TS
 		}
-		n.was = mentions(ev.Previous.Text, self.User)
+		n.was = mentions(before.Text, self.User)
 	case "message_deleted":
-		n.rawMessage, n.kind = ev.Previous, deleted
+		n.Message, n.kind = *cmp.Or(ev.Previous, new(slackmsg.Message)), deleted
 		if n.TS == "" {
 			n.TS = ev.DeletedTS
 		}
 	default:
 		return nil, "subtype " + ev.Subtype // joins, bots
 	}
-	n.mentions = mentions(n.Text, self.User)
-	n.external = external(n.rawMessage, out, self)
+	n.mentions = ev.Type == "app_mention" || mentions(n.Text, self.User)
+	n.external = external(n.Message, ev, self)
 	if reason := n.ignored(self); reason != "" {
 		return n, reason
 	}
@@ -168,9 +120,9 @@ func (n *decodedEvent) ignored(self Self) string {
 
 // external reports whether the event itself shows that its author is of another organisation
 // (facts/slack.md §5.3).
-func external(m rawMessage, out outer, self Self) bool {
+func external(m slackmsg.Message, ev slackmsg.Event, self Self) bool {
 	for _, team := range []string{m.UserTeam, m.SourceTeam} {
-		if team != "" && team != self.Team && team != out.ContextTeam && strings.HasPrefix(team, "T") {
+		if team != "" && team != self.Team && team != ev.ContextTeam && strings.HasPrefix(team, "T") {
 			return true
 		}
 	}
@@ -223,7 +175,7 @@ func (n *decodedEvent) key() string {
 	key := n.channel + "/" + n.TS
 	switch n.kind {
 	case edited:
-		return "edited/" + key + "/" + n.Edited.TS
+		return "edited/" + key + "/" + n.Edited
 	case deleted:
 		return "deleted/" + key
 	case halted:
@@ -235,11 +187,11 @@ func (n *decodedEvent) key() string {
 	return key
 }
 
-// event returns the event for the bot. text is the message as people read it.
-func (n *decodedEvent) event(text string, self Self) bot.Event {
+// event returns the event for the bot. said is what the message says.
+func (n *decodedEvent) event(said slackmsg.Reading, self Self) bot.Event {
 	where := thread.ID{Channel: n.channel, TS: n.root()}
 	ask := bot.Asked{Question: thread.Question{
-		Thread: where, TS: n.TS, Edited: n.Edited.TS, User: n.User, Text: text, Files: files(n.Files), Direct: n.direct, Mentioned: n.mentions,
+		Thread: where, TS: n.TS, Edited: n.Edited, User: n.User, Text: whole(said), Files: files(said.Files), Direct: n.direct, Mentioned: n.mentions,
 		Elsewhere: elsewhere(n.Text, self.User), Bare: n.bare, External: n.external,
 	}}
 	switch n.kind {
@@ -256,17 +208,36 @@ func (n *decodedEvent) event(text string, self Self) bot.Event {
 	return ask
 }
 
-func files(raw []rawFile) []thread.File {
-	if len(raw) == 0 {
+// sameWords reports whether two forms of a message differ at most in their previews. Names do not
+// matter for that.
+func sameWords(a, b slackmsg.Message) bool {
+	if a.Text != b.Text {
+		return false
+	}
+	if a.Edited == b.Edited {
+		return true // nobody changed it
+	}
+	id := func(id string) string { return id }
+	who := slackmsg.Who{People: id, Channels: id}
+	x, y := a.Read(who), b.Read(who)
+	return x.Text == y.Text && slices.Equal(x.Files, y.Files)
+}
+
+// whole returns all that a message says, its previews last.
+func whole(said slackmsg.Reading) string {
+	return strings.TrimSpace(strings.Join(append([]string{said.Text}, said.Previews...), "\n\n"))
+}
+
+func files(list []slackmsg.File) []thread.File {
+	if len(list) == 0 {
 		return nil
 	}
-	out := make([]thread.File, 0, len(raw))
-	for _, f := range raw {
-		name := f.Name
-		if name == "" {
-			name = f.Title
-		}
-		out = append(out, thread.File{ID: f.ID, Name: name, MIME: f.MIMEType, Type: f.Filetype, Size: f.Size})
+	out := make([]thread.File, 0, len(list))
+	for _, f := range list {
+		out = append(out, thread.File{
+			ID: f.ID, Name: f.Name, MIME: f.MIME, Size: f.Size,
+			Title: f.Title, Type: f.Type, Subtype: f.Subtype, Mode: f.Mode, External: f.External, Link: f.Link, Thumb: f.Thumb,
+		})
 	}
 	return out
 }

@@ -1,7 +1,6 @@
 package slackio
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,10 +15,17 @@ import (
 	"github.com/slack-go/slack"
 
 	"llmbot/bot"
+	"llmbot/bot/slackmsg"
 )
 
 func testSelf() Self {
 	return Self{User: "U0LLMBOT01", Bot: "B0LLMBOT01", Name: "llm", Team: "T0ACME0001"}
+}
+
+// nobody is a workspace in which ids have no names.
+func nobody() slackmsg.Who {
+	id := func(id string) string { return id }
+	return whoIs(testSelf(), id, id)
 }
 
 // TestDecodeEvent decodes each payload of testdata/events and compares with what stands in its .golden.
@@ -36,7 +42,7 @@ func TestDecodeEvent(t *testing.T) {
 		raw, reason := decodeEvent(payload, testSelf())
 		got := "ignored: " + reason + "\n"
 		if reason == "" {
-			ev := raw.event(raw.Text, testSelf())
+			ev := raw.event(raw.Read(nobody()), testSelf())
 			out, err := json.MarshalIndent(ev, "", "  ")
 			if err != nil {
 				t.Fatal(err)
@@ -67,7 +73,7 @@ func FuzzDecodeEvent(f *testing.F) {
 			return
 		}
 		checkKeys(t, raw)
-		switch ev := raw.event("x", testSelf()).(type) {
+		switch ev := raw.event(raw.Read(nobody()), testSelf()).(type) {
 		case bot.Asked:
 			if ev.TS == "" || ev.User == "" || ev.Thread.TS == "" || ev.Thread.Channel == "" || ev.User == testSelf().User {
 				t.Fatalf("%+v", ev)
@@ -108,68 +114,6 @@ func TestElsewhere(t *testing.T) {
 			t.Errorf("%q: %v", text, got)
 		}
 	}
-}
-
-// TestUnescapeRow reads a row of marks that open nothing: each is looked at once, not once for each that follows.
-func TestUnescapeRow(t *testing.T) {
-	id := func(id string) string { return id }
-	for _, unit := range []string{"<", "<@", "<@U1 "} {
-		for _, end := range []string{"", ">"} {
-			text := strings.Repeat(unit, 1_000_000/len(unit))
-			began := time.Now()
-			unescape(text+end, "U0", id, id)
-			if took := time.Since(began); took > 2*time.Second { // before: a minute
-				t.Errorf("%q and %q: %v", unit, end, took)
-			}
-		}
-	}
-}
-
-func TestUnescape(t *testing.T) {
-	names := func(id string) string { return map[string]string{"U1": "alice", "W2": "bob"}[id] }
-	tests := map[string]string{
-		"<@U0> hello":                       "hello",
-		"<@U0|llm> hello <@U1>":             "hello @alice",
-		"ask <@W2|bobby> in <#C1|general>":  "ask @bobby in #general",
-		"in <#C1> and <#C2|>":               "in #general and #C2",
-		"<!here> <!channel> <!everyone>":    "@here @channel @everyone",
-		"<!subteam^S1|@devs> <!subteam^S1>": "@devs @subteam",
-		"<!date^1392734382^{date}|Feb 18>":  "Feb 18",
-		"a &lt; b &amp;&amp; c &gt; d":      "a < b && c > d",
-		"&amp;lt;":                          "&lt;",
-		"<https://x.io/a?b=1&amp;c=2>":      "https://x.io/a?b=1&c=2",
-		"<https://x.io|docs>":               "docs (https://x.io)",
-		"<http://x.io|x.io>":                "x.io",
-		"<mailto:a@x.io|a@x.io>":            "a@x.io",
-		"<mailto:a@x.io|mail>":              "mail (mailto:a@x.io)",
-		"a < b and <@U1":                    "a < b and <@U1",
-		"<\n>":                              "<\n>",
-		"<<@U1>>":                           "<@alice>",
-		"":                                  "",
-		"  <@U0>\n":                         "",
-		"<@U0>, <@U0> x":                    ",  x",
-		"<>":                                "",
-	}
-	for in, want := range tests {
-		if got := unescape(in, "U0", names, func(id string) string { return cmp.Or(map[string]string{"C1": "general"}[id], id) }); got != want {
-			t.Errorf("%q: %q, want %q", in, got, want)
-		}
-	}
-}
-
-func FuzzUnescape(f *testing.F) {
-	f.Add("<@U0> a &lt;b&gt; <https://x|y> &amp;amp; <!here>")
-	f.Fuzz(func(t *testing.T, text string) {
-		self := func(id string) string { return id }
-		got := unescape(text, "U0", self, self)
-		if strings.Contains(got, "<@U0>") && !strings.Contains(text, "&") && !strings.Contains(text, "<<") && !strings.Contains(text, "|") {
-			t.Fatalf("%q: %q", text, got)
-		}
-		escaped := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(text)
-		if back := unescape(escaped, "U0", self, self); back != strings.TrimSpace(text) {
-			t.Fatalf("%q came back as %q", text, back)
-		}
-	})
 }
 
 func TestClassify(t *testing.T) {

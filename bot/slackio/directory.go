@@ -59,6 +59,14 @@ func (d *directory[T]) get(ctx context.Context, id string, ask func(context.Cont
 	}
 }
 
+// peek returns the cached value of id, however old.
+func (d *directory[T]) peek(id string) (value T, ok bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	k, have := d.known.Peek(id)
+	return k.value, have && k.no == nil
+}
+
 // begin returns the cached value of id. If the value is too old and wait is nil, the caller has to
 // ask; else it has to wait.
 func (d *directory[T]) begin(id string) (k known[T], have bool, wait <-chan struct{}) {

@@ -3,20 +3,18 @@ package slackio
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
-	"unicode/utf8"
-
-	"github.com/slack-go/slack"
 
 	"llmbot/bot"
 	"llmbot/bot/pace"
+	"llmbot/bot/slackmsg"
 	"llmbot/bot/thread"
+	"llmbot/bot/turn"
 )
 
 const (
@@ -39,102 +37,97 @@ const namesTimeout = 5 * time.Second
 // Messages returns a thread's messages, oldest first. It waits for the budget of reads, which
 // delays no edit.
 func (s *Slack) Messages(ctx context.Context, t thread.ID) ([]thread.Message, error) {
-	raw, err := s.replies(ctx, t, "")
+	list, err := s.replies(ctx, t, "")
 	if err != nil {
 		return nil, err
 	}
-	return s.messages(ctx, raw), nil
+	return s.messages(ctx, t.Channel, list), nil
 }
 
 // Recent returns the top-level messages between two times, oldest first.
 func (s *Slack) Recent(ctx context.Context, channel, after, before string) ([]thread.Message, error) {
-	var raw []slack.Message
+	var list []slackmsg.Message
 	cursor := ""
 	for range recentPages {
-		page, err := readPage(ctx, s, methodHistory, func(ctx context.Context) ([]slack.Message, error) {
-			page, err := s.api.GetConversationHistoryContext(ctx, &slack.GetConversationHistoryParameters{
-				ChannelID: channel, Cursor: cursor, Oldest: after, Latest: before, Limit: recentPage, IncludeAllMetadata: true,
-			})
-			if err != nil {
-				return nil, err
-			}
-			cursor = page.ResponseMetaData.NextCursor
-			return page.Messages, nil
+		page, err := s.readPage(ctx, methodHistory, url.Values{
+			"channel": {channel}, "cursor": {cursor}, "oldest": {after}, "latest": {before}, "limit": {strconv.Itoa(recentPage)}, "include_all_metadata": {"1"},
 		})
 		if err != nil {
 			return nil, fmt.Errorf("read channel %s: %w", channel, err)
 		}
-		if raw = append(raw, page...); cursor == "" {
+		if list, cursor = append(list, page.messages...), page.next; cursor == "" {
 			break
 		}
 	}
 	// A reply that was also sent to the channel belongs to its thread.
-	raw = slices.DeleteFunc(raw, func(m slack.Message) bool {
-		return m.ThreadTimestamp != "" && m.ThreadTimestamp != m.Timestamp
-	})
-	slices.Reverse(raw)
-	return s.messages(ctx, raw), nil
+	list = slices.DeleteFunc(list, func(m slackmsg.Message) bool { return m.ThreadTS != "" && m.ThreadTS != m.TS })
+	slices.Reverse(list)
+	return s.messages(ctx, channel, list), nil
 }
 
 // messages returns what people and apps wrote, without joins, changes of the topic and deleted
 // messages.
-func (s *Slack) messages(ctx context.Context, raw []slack.Message) []thread.Message {
-	out := make([]thread.Message, 0, len(raw))
+func (s *Slack) messages(ctx context.Context, channel string, list []slackmsg.Message) []thread.Message {
+	out := make([]thread.Message, 0, len(list))
 	ctx, cancel := context.WithTimeout(ctx, namesTimeout)
 	defer cancel()
-	raw = slices.DeleteFunc(raw, func(m slack.Message) bool {
-		odd := oddMessage(m)
-		if odd != "" {
-			s.log.WarnContext(ctx, "message_unreadable", "reason", odd)
-		}
-		return odd != "" || !slices.Contains([]string{"", "bot_message", "file_share", "thread_broadcast"}, m.SubType)
-	})
+	list = slices.DeleteFunc(list, func(m slackmsg.Message) bool { return !slices.Contains(saidBy(), m.Subtype) })
 	var w wanted
-	// The newest matter most, and who writes matters more than who is mentioned.
-	for _, m := range slices.Backward(raw) {
-		if !s.own(m) && m.BotID == "" {
+	// The newest matter most, and who writes matters more than who is mentioned. Of what an app
+	// posted with a user, the user tells whether that is a person.
+	for _, m := range slices.Backward(list) {
+		if !s.own(m) {
 			w.add(&w.users, m.User)
 		}
 	}
-	for _, m := range slices.Backward(raw) {
-		w.mention(textOfMessage(m), s.self.User)
+	for _, m := range slices.Backward(list) {
+		if !s.own(m) {
+			w.mentioned(m, s.self)
+		}
 	}
 	names := s.names(ctx, w)
-	for _, m := range raw {
-		out = append(out, s.message(m, names))
+	now := string(turn.At(time.Now()))
+	for _, m := range list {
+		out = append(out, s.message(channel, m, names, now))
 	}
 	return out
 }
 
+// saidBy returns the subtypes of messages in which people and apps say something. Others tell of
+// joins, topics and deletions.
+func saidBy() []string {
+	return []string{
+		"", "bot_message", "file_share", "thread_broadcast", "reply_broadcast", "me_message", "file_comment", "file_mention", "document_mention", "slackbot_response",
+	}
+}
+
 // oddMessage returns why a message is left out because of its keys; empty: it is not.
-func oddMessage(m slack.Message) string {
-	if m.Timestamp == "" {
+func oddMessage(m slackmsg.Message) string {
+	if m.TS == "" {
 		return unreadable + ": no ts"
 	}
-	edited := ""
-	if m.Edited != nil {
-		edited = m.Edited.Timestamp
-	}
 	return firstOdd(
-		idField("user", m.User), tsField("ts", m.Timestamp), tsField("thread_ts", m.ThreadTimestamp), tsField("edited.ts", edited), tsField("latest_reply", m.LatestReply),
+		idField("user", m.User), tsField("ts", m.TS), tsField("thread_ts", m.ThreadTS), tsField("edited.ts", m.Edited), tsField("latest_reply", m.LatestReply),
 	)
 }
 
 // replies reads the messages of a thread page by page, from oldest on; empty: all.
-func (s *Slack) replies(ctx context.Context, t thread.ID, oldest string) ([]slack.Message, error) {
-	var out []slack.Message
+func (s *Slack) replies(ctx context.Context, t thread.ID, oldest string) ([]slackmsg.Message, error) {
+	var out []slackmsg.Message
 	cursor := ""
 	for page := 0; ; page++ {
-		messages, next, err := s.repliesPage(ctx, slack.GetConversationRepliesParameters{
-			ChannelID: t.Channel, Timestamp: t.TS, Cursor: cursor, Limit: repliesPage, Oldest: oldest, Inclusive: true, IncludeAllMetadata: true,
+		got, err := s.readPage(ctx, methodReplies, url.Values{
+			"channel": {t.Channel}, "ts": {t.TS}, "cursor": {cursor}, "oldest": {oldest}, "limit": {strconv.Itoa(repliesPage)}, "inclusive": {"1"},
+			"include_all_metadata": {"1"},
 		})
+		messages, next := got.messages, got.next
 		if noThread(classify(err).reason) {
 			return nil, fmt.Errorf("read thread %s: %w: %w", t, bot.ErrNoThread, err)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("read thread %s: %w", t, err)
 		}
-		if page > 0 && len(messages) > 0 && messages[0].Timestamp == t.TS {
+		if page > 0 && len(messages) > 0 && messages[0].TS == t.TS {
 			messages = messages[1:] // some pages begin with the thread's first message again
 		}
 		out = append(out, messages...)
@@ -148,141 +141,55 @@ func (s *Slack) replies(ctx context.Context, t thread.ID, oldest string) ([]slac
 	}
 }
 
-func (s *Slack) repliesPage(ctx context.Context, p slack.GetConversationRepliesParameters) (messages []slack.Message, next string, err error) {
-	messages, err = readPage(ctx, s, methodReplies, func(ctx context.Context) (page []slack.Message, err error) {
-		page, _, next, err = s.api.GetConversationRepliesContext(ctx, &p)
-		return page, err
-	})
-	return messages, next, err
-}
-
-// readPage makes one read within its budget. It repeats one that is refused for its rate until ctx
-// ends, and one that fails readTries times.
-func readPage(ctx context.Context, s *Slack, m pace.Method, read func(context.Context) ([]slack.Message, error)) ([]slack.Message, error) {
-	for try := 1; ; try++ {
-		if err := s.pace.Take(ctx, m); err != nil {
-			return nil, err
-		}
-		messages, err := timed(ctx, read)
-		if err == nil {
-			return messages, nil
-		}
-		f := classify(err)
-		if f.kind == limited {
-			s.limited()
-			s.pace.Refused(m, f.retryAfter)
-			continue // the next Take waits, until ctx ends
-		}
-		if f.kind != transient || try == readTries || ctx.Err() != nil {
-			return nil, err
-		}
-	}
-}
-
 // message returns a message as people read it.
-func (s *Slack) message(m slack.Message, names names) thread.Message {
+func (s *Slack) message(channel string, m slackmsg.Message, names names, now string) thread.Message {
 	out := thread.Message{
-		TS: m.Timestamp, User: m.User, Self: s.own(m), For: metadata(m, metaAsked), Notice: metadata(m, metaNotice) != "", Ended: metadata(m, metaEnd) != "", Whole: metadata(m, metaEnd) == endWhole,
+		TS: m.TS, User: m.User, Self: s.own(m), For: metadata(m, metaAsked), Notice: metadata(m, metaNotice) != "", Ended: metadata(m, metaEnd) != "", Whole: metadata(m, metaEnd) == endWhole,
 	}
 	out.From, out.Since = metadata(m, metaFrom), cmp.Or(metadata(m, metaSince), out.For)
 	out.Epoch, _ = strconv.ParseUint(metadata(m, metaEpoch), 10, 64)
 	out.Page, _ = strconv.Atoi(metadata(m, metaPage))
-	out.Bot = !out.Self && (m.BotID != "" || m.SubType == "bot_message")
+	out.Bot = !out.Self && (m.BotID != "" || m.Subtype == "bot_message")
 	out.Mentioned, out.Elsewhere = mentions(m.Text, s.self.User), elsewhere(m.Text, s.self.User)
-	if m.Edited != nil {
-		out.Edited = m.Edited.Timestamp
-	}
-	out.Latest = m.LatestReply
+	out.Edited, out.Latest = m.Edited, m.LatestReply
 	if out.Self {
-		out.Shown = shown(m.Blocks)
+		s.ownWords(&out, m, names)
+		return out
 	}
-	out.Text = unescape(textOfMessage(m), s.self.User, names.of, names.of)
-	for _, f := range m.Files {
-		out.Files = append(out.Files, thread.File{ID: f.ID, Name: f.Name, MIME: f.Mimetype, Type: f.Filetype, Size: int64(f.Size)})
+	said := m.Read(s.who(names))
+	out.Text, out.Files = said.Text, files(said.Files)
+	if m.Linked() {
+		if came := s.previews.read(channel+"/"+m.TS, len(said.Previews) > 0, now); came == "" {
+			out.Text = whole(said)
+		} else {
+			for _, p := range said.Previews {
+				out.Late = append(out.Late, thread.Preview{Came: came, Text: p})
+			}
+		}
 	}
-	switch {
-	case out.Self:
-		out.Name = s.self.Name
-		// A file of ours was shown by Share, and is no part of an answer.
-		out.Notice = out.Notice || len(out.Files) > 0
-	case out.Bot:
-		out.Name = botName(m)
-	default:
-		out.Name = names.of(m.User)
+	if out.Bot {
+		out.App, out.Name = m.BotID, cmp.Or(m.Username, m.BotName, "another app")
+		if who, ok := s.users.peek(m.User); ok && !who.Bot {
+			out.Behalf, out.Name = true, who.Name
+		}
+		return out
 	}
+	out.Name = cmp.Or(names.of(m.User), "somebody")
 	return out
 }
 
-// shown returns how many characters blocks show, without small print and buttons. For Markdown
-// Slack returns rich text and the like (facts/slack.md §3.4); in all of it the characters are in
-// fields named text.
-func shown(blocks slack.Blocks) int {
-	raw, err := json.Marshal(blocks)
-	var list []any
-	if err != nil || json.Unmarshal(raw, &list) != nil {
-		return 0
+// ownWords sets what a message of the bot itself says: its text, for its blocks have notices, small
+// print and buttons too.
+func (s *Slack) ownWords(out *thread.Message, m slackmsg.Message, names names) {
+	who := s.who(names)
+	out.Name, out.Shown = s.self.Name, m.Shown()
+	said := m.Read(who)
+	if out.Text = slackmsg.Plain(m.Text, who.User, who.People, who.Channels); out.Text == "" {
+		out.Text = said.Text
 	}
-	n := 0
-	var count func(v any)
-	count = func(v any) {
-		switch v := v.(type) {
-		case []any:
-			for _, e := range v {
-				count(e)
-			}
-		case map[string]any:
-			if kind := v["type"]; kind == "context" || kind == "actions" || kind == "context_actions" {
-				return
-			}
-			for name, e := range v {
-				if text, ok := e.(string); ok && name == "text" {
-					n += utf8.RuneCountInString(text)
-				} else {
-					count(e)
-				}
-			}
-		}
-	}
-	count(list)
-	return n
-}
-
-// textOfMessage returns what a message says, in Slack's own writing.
-func textOfMessage(m slack.Message) string {
-	if m.Text == "" {
-		return blocksText(m.Blocks)
-	}
-	return m.Text
-}
-
-func botName(m slack.Message) string {
-	if m.Username != "" {
-		return m.Username
-	}
-	if m.BotProfile != nil && m.BotProfile.Name != "" {
-		return m.BotProfile.Name
-	}
-	return "another app"
-}
-
-// blocksText returns the readable text of blocks that came without text.
-func blocksText(blocks slack.Blocks) string {
-	var parts []string
-	for _, b := range blocks.BlockSet {
-		switch b := b.(type) {
-		case *slack.SectionBlock:
-			if b.Text != nil {
-				parts = append(parts, b.Text.Text)
-			}
-		case *slack.HeaderBlock:
-			if b.Text != nil {
-				parts = append(parts, b.Text.Text)
-			}
-		case *slack.MarkdownBlock:
-			parts = append(parts, b.Text)
-		}
-	}
-	return strings.Join(parts, "\n")
+	out.Files = files(said.Files)
+	// A file of ours was shown by Share, and is no part of an answer.
+	out.Notice = out.Notice || len(out.Files) > 0
 }
 
 var errNobody = errors.New("no user")

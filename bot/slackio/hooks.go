@@ -22,6 +22,8 @@ type Hooks struct {
 	Socket func(n int, open bool)
 	// Gap is called when a socket is open again after none was, with the length of the gap.
 	Gap func(d time.Duration)
+	// Unread is called when messages of a thread or a channel could not be read, with their number.
+	Unread func(n int)
 }
 
 // The kinds of events, for Hooks.

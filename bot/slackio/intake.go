@@ -86,7 +86,12 @@ func (s *Slack) ignored(ctx context.Context, env envelope, reason string) {
 // bring them.
 func (in *intake) handOn(ctx context.Context, env envelope, n *decodedEvent, ack func(payload any)) {
 	s := in.slack
-	event := func() bot.Event { return n.event(s.plain(ctx, n.Text), s.self) }
+	event := func() bot.Event {
+		if n.kind == asked && n.Linked() {
+			s.previews.read(n.channel+"/"+n.TS, false, "") // those of a new message come later
+		}
+		return n.event(s.read(ctx, n.Message), s.self)
+	}
 	flight, first := s.seen.begin(n.key(), n.bare)
 	in.handleOnce(ctx, env, flight, first, ack, func() error { return in.handler.Handle(ctx, event()) })
 	if !first && n.kind == asked && !n.bare && flight.bare.CompareAndSwap(true, false) {

@@ -70,7 +70,7 @@ func (n *decodedEvent) odd() string {
 		return unreadable + ": no ts"
 	}
 	fields := []field{
-		idField("channel", n.channel), idField("user", n.User), tsField("ts", n.TS), tsField("thread_ts", n.ThreadTS), tsField("edited.ts", n.Edited.TS),
+		idField("channel", n.channel), idField("user", n.User), tsField("ts", n.TS), tsField("thread_ts", n.ThreadTS), tsField("edited.ts", n.Edited),
 	}
 	if n.kind == deleted {
 		fields = append(fields, tsField("event_ts", n.at))

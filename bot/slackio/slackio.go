@@ -83,6 +83,7 @@ type Slack struct {
 	users    *directory[bot.Person]
 	channels *directory[string]
 	seen     *dedupe
+	previews *previews
 	opens    *rate.Limiter // limits how often sockets are opened
 	self     Self          // set by Connect, before anything reads it
 
@@ -112,7 +113,7 @@ func New(cfg Config) *Slack {
 	impatient := *cfg.HTTP
 	impatient.Timeout = callTimeout
 	s := &Slack{
-		cfg: cfg, log: cfg.Log, opener: apiClient(cfg, &impatient), pace: pace.New(cfg.Pace), seen: newDedupe(),
+		cfg: cfg, log: cfg.Log, opener: apiClient(cfg, &impatient), pace: pace.New(cfg.Pace), seen: newDedupe(), previews: newPreviews(),
 		users: newDirectory[bot.Person](), channels: newDirectory[string](),
 		opens: rate.NewLimiter(rate.Every(opensEvery), opensBurst), drafts: map[*draft]time.Time{},
 	}

@@ -3,24 +3,30 @@ package slackio
 import (
 	"cmp"
 	"context"
-	"strings"
 	"sync"
 	"time"
+
+	"llmbot/bot/slackmsg"
 )
 
 // nameTimeout is how long the name of somebody mentioned may take; after that the id is shown. It
 // is part of the 3 s until an event must be acked.
 const nameTimeout = 500 * time.Millisecond
 
-// plain returns a message as people read it: entities decoded, mentions as names, without mentions
-// of the bot.
-func (s *Slack) plain(ctx context.Context, text string) string {
+// read returns what a message says, with names as far as they are known within nameTimeout.
+func (s *Slack) read(ctx context.Context, m slackmsg.Message) slackmsg.Reading {
 	ctx, cancel := context.WithTimeout(ctx, nameTimeout)
 	defer cancel()
 	var w wanted
-	w.mention(text, s.self.User)
-	names := s.names(ctx, w)
-	return unescape(text, s.self.User, names.of, names.of)
+	w.mentioned(m, s.self)
+	return m.Read(s.who(s.names(ctx, w)))
+}
+
+// who tells who the bot is, and what others are called.
+func (s *Slack) who(n names) slackmsg.Who { return whoIs(s.self, n.of, n.of) }
+
+func whoIs(self Self, people, channels func(id string) string) slackmsg.Who {
+	return slackmsg.Who{User: self.User, Bot: self.Bot, Name: self.Name, People: people, Channels: channels}
 }
 
 // names holds the names of people and channels by id.
@@ -45,8 +51,8 @@ func (w *wanted) add(list *[]string, id string) {
 	}
 }
 
-// mention adds those whom a message mentions, maxNames at most.
-func (w *wanted) mention(text, self string) {
+// mentioned adds those whom a message mentions, maxNames at most.
+func (w *wanted) mentioned(m slackmsg.Message, self Self) {
 	few := map[string]bool{}
 	take := func(list *[]string) func(string) string {
 		return func(id string) string {
@@ -57,7 +63,7 @@ func (w *wanted) mention(text, self string) {
 			return ""
 		}
 	}
-	unescape(text, self, take(&w.users), take(&w.channels))
+	m.Read(whoIs(self, take(&w.users), take(&w.channels)))
 }
 
 // namesAtOnce is how many names are looked up at the same time, so that many take little longer
@@ -88,67 +94,4 @@ func (s *Slack) names(ctx context.Context, w wanted) names {
 	look(w.channels, s.channelName)
 	all.Wait()
 	return found
-}
-
-// unescape returns the plain text of Slack's writing (facts/slack.md §3.4). It drops mentions of
-// self and turns others into @name. It is pure apart from user and channel, which return names.
-func unescape(text, self string, user, channel func(id string) string) string {
-	var b strings.Builder
-	for text != "" {
-		before, rest, found := strings.Cut(text, "<")
-		b.WriteString(before)
-		if !found {
-			break
-		}
-		end := strings.IndexAny(rest, "<>\n")
-		if end < 0 || rest[end] != '>' {
-			b.WriteString("<")
-			if end < 0 {
-				end = len(rest)
-			}
-			b.WriteString(rest[:end]) // else each < of a row would scan the row again
-			text = rest[end:]
-			continue
-		}
-		b.WriteString(entity(rest[:end], self, user, channel))
-		text = rest[end+1:]
-	}
-	return strings.TrimSpace(entities(b.String()))
-}
-
-func entity(token, self string, user, channel func(string) string) string {
-	ref, label, _ := strings.Cut(token, "|")
-	switch {
-	case strings.HasPrefix(ref, "@"):
-		id := ref[1:]
-		switch {
-		case id == self:
-			return ""
-		case label != "":
-			return "@" + label
-		default:
-			return "@" + user(id)
-		}
-	case strings.HasPrefix(ref, "#"):
-		if label != "" {
-			return "#" + label
-		}
-		return "#" + channel(ref[1:]) // Slack no longer sends the label
-	case strings.HasPrefix(ref, "!"):
-		if label != "" {
-			return label
-		}
-		word, _, _ := strings.Cut(ref[1:], "^")
-		return "@" + word
-	case label == "" || label == ref:
-		return strings.TrimPrefix(ref, "mailto:")
-	case strings.TrimPrefix(ref, "mailto:") == label || strings.TrimPrefix(strings.TrimPrefix(ref, "https://"), "http://") == label:
-		return label
-	default:
-		return label + " (" + ref + ")"
-	}
-}
-
-func entities(s string) string {
-	return strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(s)
 }

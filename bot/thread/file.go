@@ -1,8 +1,15 @@
 package thread
 
-// File is a file of a message.
+// File is a file of a message, as far as the message tells.
 type File struct {
 	ID, Name, MIME string
-	Type           string // Slack's filetype, such as docx
-	Size           int64  // bytes
+	Size           int64 // bytes
+
+	Title    string // what people call it; empty: Name
+	Type     string // Slack's own word for what it is: png, list, quip, …
+	Subtype  string // slack_audio for a voice clip, …
+	Mode     string // hosted, snippet, external, quip, …
+	External bool   // it is on another host, which nobody may ask
+	Link     string // the address of its page at Slack, for people
+	Thumb    string // the address of the largest picture that Slack made of it; empty: none
 }

@@ -77,6 +77,8 @@ func Merge(thread []Message, asks []Question, name func(user string) string) []M
 				m.Files = out[i].Files
 			}
 			out[i] = m
+		default: // Slack may say in an event that a message mentions the bot, where its text does not
+			out[i].Mentioned = out[i].Mentioned || a.Mentioned
 		}
 	}
 	return out

@@ -27,7 +27,9 @@ type Message struct {
 	Name   string // display name
 	Text   string // of Self: what Slack gives back, a translation
 	Self   bool   // this bot wrote it
-	Bot    bool   // another bot or app wrote it
+	Bot    bool   // another bot or app posted it
+	App    string // Bot: the app's bot id
+	Behalf bool   // Bot: it is the message of User, a person, for whom an app posted it
 	Notice bool   // Self: no answer but a word of ours
 	For    string // Self: what it answers; of several questions, the last
 	From   string // Self: the first of them; empty: not known
@@ -38,6 +40,9 @@ type Message struct {
 	Whole  bool   // Self: it is complete
 	Files  []File
 
+	// Late are previews of links that came when the message had been read before.
+	Late []Preview
+
 	Shown int // Self: characters that it shows, small print and notices not counted
 
 	Latest string // of a message that opens a thread: ts of the newest reply; empty: none
@@ -45,6 +50,12 @@ type Message struct {
 	Edited    string // ts of its newest edit; empty: none
 	Mentioned bool   // it names this bot
 	Elsewhere bool   // it begins by addressing somebody else
+}
+
+// Preview is what Slack shows of a link in a message. Slack adds it some seconds after the message.
+type Preview struct {
+	Came string // when it was seen first, as a ts
+	Text string // marked as a preview
 }
 
 // Question returns the message of a thread as a question.

@@ -217,11 +217,7 @@ func (s *Sim) permalinkLocked(c *call) (obj, *refusal) {
 	if m == nil {
 		return nil, refuse("message_not_found")
 	}
-	link := s.cfg.BaseURL + "/archives/" + ch.ID + "/p" + strings.Replace(m.ts, ".", "", 1)
-	if m.thread != "" {
-		link += "?thread_ts=" + m.thread + "&cid=" + ch.ID
-	}
-	return obj{"channel": ch.ID, "permalink": link}, nil
+	return obj{"channel": ch.ID, "permalink": s.permalinkOfLocked(ch, m)}, nil
 }
 
 func (s *Sim) setStatusLocked(c *call) (obj, *refusal) {

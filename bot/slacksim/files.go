@@ -18,7 +18,31 @@ type Upload struct {
 	Name string
 	Type string // mimetype; empty: by the name's ending, else by the content
 	Data []byte
+
+	// Kind is what else it may be than a file: see the constants.
+	Kind Kind
+	// Title is what people call it; empty: its name.
+	Title string
+	// Thumb is the JPEG that Slack makes of a picture that browsers cannot show.
+	Thumb []byte
+	// Transcript is what Slack hears in a voice clip; empty: it does not say.
+	Transcript string
+	// At is the address of a file on another host.
+	At string
 }
+
+// Kind is what an upload is.
+type Kind string
+
+// The kinds. The page makes a canvas of a file that ends in .canvas, a list of one that ends in
+// .slacklist, and a voice clip of one that is called audio_message.
+const (
+	KindFile     Kind = ""
+	KindVoice    Kind = "voice"    // a clip that somebody spoke; Slack calls it video/mp4 or audio/mp4
+	KindCanvas   Kind = "canvas"   // its data is HTML
+	KindList     Kind = "list"     // a Slack list
+	KindExternal Kind = "external" // on another host; Slack has only its address
+)
 
 // file is an uploaded file. It never changes.
 type file struct {
@@ -26,6 +50,7 @@ type file struct {
 	name, title, mime string
 	data              []byte
 	made              time.Time
+	up                Upload // as it was uploaded
 }
 
 // previewRunes is how much of a snippet its file object shows.
@@ -49,7 +74,21 @@ func (s *Sim) addFilesLocked(user, channel string, list []Upload) []*file {
 		if f.name == "/" {
 			f.name = "file"
 		}
-		f.title = f.name
+		f.up = u.kind()
+		if f.title = f.up.Title; f.title == "" {
+			f.title = strings.TrimSuffix(strings.TrimSuffix(f.name, ".canvas"), ".slacklist")
+		}
+		switch f.up.Kind {
+		case KindCanvas:
+			f.mime = "application/vnd.slack-docs"
+		case KindList:
+			f.mime = "application/vnd.slack-list"
+		case KindVoice:
+			if f.mime == "" {
+				f.mime = "video/mp4"
+			}
+		case KindFile, KindExternal:
+		}
 		if f.mime == "" {
 			f.mime, _ = fileKind(f.name)
 		}
@@ -71,6 +110,8 @@ func fileKind(name string) (mimetype, filetype string) {
 		return "", ""
 	case "png", "gif", "webp":
 		return "image/" + ending, ending
+	case "heic", "heif":
+		return "image/heic", "heic"
 	case "jpg", "jpeg":
 		return "image/jpeg", "jpg"
 	case "pdf":
@@ -122,7 +163,11 @@ func (f *file) objLocked(s *Sim, hidden bool) obj {
 	root := s.cfg.BaseURL + "/files/" + s.cfg.Team.ID + "-" + f.id
 	name := url.PathEscape(strings.ToLower(strings.ReplaceAll(f.name, " ", "_")))
 	o["name"], o["title"], o["mimetype"], o["filetype"], o["pretty_type"] = f.name, f.title, f.mime, filetype, strings.ToUpper(filetype)
-	o["user_team"], o["mode"], o["size"], o["editable"], o["file_access"] = s.users[f.user].TeamID, "hosted", len(f.data), false, "visible"
+	team := s.cfg.Team.ID
+	if u := s.users[f.user]; u != nil {
+		team = u.TeamID
+	}
+	o["user_team"], o["mode"], o["size"], o["editable"], o["file_access"] = team, "hosted", len(f.data), false, "visible"
 	o["is_external"], o["external_type"], o["is_public"], o["public_url_shared"], o["display_as_bot"], o["username"] = false, "", true, false, false, ""
 	o["url_private"], o["url_private_download"] = root+"/"+name, root+"/download/"+name
 	o["permalink"] = "https://" + s.cfg.Team.Domain + ".slack.com/files/" + f.user + "/" + f.id + "/" + name
@@ -134,11 +179,15 @@ func (f *file) objLocked(s *Sim, hidden bool) obj {
 		o["preview"], o["preview_is_truncated"] = cutRunes(text, previewRunes), len(cutRunes(text, previewRunes)) < len(text)
 		o["lines"], o["lines_more"], o["preview_highlight"] = lines, max(0, lines-5), "<pre>"+html.EscapeString(cutRunes(text, previewRunes))+"</pre>"
 	}
+	f.special(o, root)
 	return o
 }
 
 // foreignLocked reports whether a file comes from another organisation.
-func (f *file) foreignLocked(s *Sim) bool { return s.users[f.user].TeamID != s.cfg.Team.ID }
+func (f *file) foreignLocked(s *Sim) bool {
+	u := s.users[f.user]
+	return u != nil && u.TeamID != s.cfg.Team.ID
+}
 
 func (s *Sim) fileObjsLocked(files []*file) []any {
 	var out []any
@@ -171,6 +220,7 @@ func (s *Sim) serveFile(w http.ResponseWriter, r *http.Request) {
 	if known {
 		fault = s.faultLocked("url_private", "")
 	}
+	thumb := strings.HasSuffix(r.URL.Path, "/"+thumbName)
 	call := Call{Method: "url_private", At: time.Now(), Args: map[string]string{"file": id}, OK: ok, Carried: ok, Status: http.StatusOK}
 	if !ok {
 		call.Error = "sign-in page"
@@ -201,12 +251,19 @@ func (s *Sim) serveFile(w http.ResponseWriter, r *http.Request) {
 		_, _ = fmt.Fprintf(w, "<!DOCTYPE html><html><head><title>Sign in | Slack</title></head><body><h1>Sign in to %s</h1></body></html>", html.EscapeString(s.cfg.Team.Name))
 		return
 	}
+	if thumb {
+		s.sendFile(w, &file{name: thumbName, mime: "image/jpeg", data: f.up.Thumb}, false)
+		return
+	}
 	s.sendFile(w, f, true)
 }
 
 // sendFile writes a file. A download is never shown, so that no file becomes a page of ours.
 func (s *Sim) sendFile(w http.ResponseWriter, f *file, download bool) {
 	kind := f.mime
+	if f.up.Kind == KindCanvas {
+		kind = "text/html"
+	}
 	if strings.HasPrefix(kind, "text/") {
 		kind += "; charset=utf-8"
 	}

@@ -31,7 +31,10 @@ type message struct {
 	versions    []Version
 	rev         uint64
 	files       []*file
-	attachments []any   // previews of links
+	attachments []any   // as they go out; previews of links too
+	rich        []any   // blocks as they go out, in place of what is made of blocks and text
+	app         App     // of another app's message
+	subtype     string  // bot_message, me_message
 	stream      *stream // nil: it is not, and was not, a native stream
 }
 
@@ -151,7 +154,13 @@ func (s *Sim) messageLocked(c *channel, m *message, meta bool) obj {
 		o["subtype"], o["user"], o["text"], o["hidden"] = "tombstone", "USLACKBOT", "This message was deleted.", true
 		return o
 	}
-	o["user"], o["text"] = m.user, m.text
+	o["text"] = m.text
+	if m.user != "" {
+		o["user"] = m.user
+	}
+	if m.subtype != "" {
+		o["subtype"] = m.subtype
+	}
 	if u := s.users[m.user]; u != nil {
 		o["team"] = u.TeamID
 		if u.TeamID != s.cfg.Team.ID {
@@ -170,9 +179,12 @@ func (s *Sim) messageLocked(c *channel, m *message, meta bool) obj {
 		if m.botID == s.cfg.Bot.BotID {
 			app = s.cfg.Bot.AppID
 		}
-		name := ""
-		if u := s.users[m.user]; u != nil {
+		name := m.app.Name
+		if u := s.users[m.user]; u != nil && name == "" {
 			name = u.Name
+		}
+		if m.app.As != "" {
+			o["username"] = m.app.As
 		}
 		o["app_id"] = app
 		o["bot_profile"] = obj{
@@ -180,7 +192,9 @@ func (s *Sim) messageLocked(c *channel, m *message, meta bool) obj {
 			"icons": obj{"image_36": "", "image_48": "", "image_72": ""},
 		}
 	}
-	if b := s.translateLocked(m); len(b) > 0 {
+	if b := s.translateLocked(m); len(m.rich) > 0 {
+		o["blocks"] = m.rich
+	} else if len(b) > 0 {
 		o["blocks"] = b
 	}
 	if m.stream != nil { // "completed" is Slack's word; the others are guesses

@@ -21,6 +21,7 @@ const maxPageBody = 32 << 20
 const (
 	maxUploads = 10        // files of one message, as in Slack
 	maxStored  = 256 << 20 // bytes of all messages and files ever written on the page
+	cellBytes  = 64        // what a pasted cell takes besides its content
 	entryBytes = 1 << 10   // what a message or a file takes besides its content, at most
 )
 
@@ -30,6 +31,7 @@ const (
 //	GET  /page/state       people, channels, commands and the notice
 //	GET  /page/file?user=U…&id=F…       a file
 //	GET  /page/events?user=U…&after=0   server-sent events: what changed since, for this person
+//	POST /page/forward, /page/table, /page/me, /page/permalink,
 //	POST /page/say, /page/command, /page/click, /page/home, /page/click-home, /page/stop,
 //	     /page/edit, /page/delete       JSON, as that person
 //
@@ -47,6 +49,22 @@ func (s *Sim) newPage() http.Handler {
 	mux.HandleFunc("POST /page/say", s.pageDo(func(_ *http.Request, q pageRequest) (any, error) {
 		ts, err := s.say(q.User, q.Channel, q.ThreadTS, q.Text, q.Files...)
 		return obj{"ts": ts}, err
+	}))
+	mux.HandleFunc("POST /page/forward", s.pageDo(func(_ *http.Request, q pageRequest) (any, error) {
+		ts, err := s.Forward(q.User, q.Channel, q.ThreadTS, q.Text, q.From, q.TS)
+		return obj{"ts": ts}, err
+	}))
+	mux.HandleFunc("POST /page/table", s.pageDo(func(_ *http.Request, q pageRequest) (any, error) {
+		ts, err := s.Table(q.User, q.Channel, q.ThreadTS, q.Text, q.Cells)
+		return obj{"ts": ts}, err
+	}))
+	mux.HandleFunc("POST /page/me", s.pageDo(func(_ *http.Request, q pageRequest) (any, error) {
+		ts, err := s.post(Post{User: q.User, Channel: q.Channel, ThreadTS: q.ThreadTS, Text: q.Text, Me: true})
+		return obj{"ts": ts}, err
+	}))
+	mux.HandleFunc("POST /page/permalink", s.pageDo(func(_ *http.Request, q pageRequest) (any, error) {
+		link, err := s.Permalink(q.Channel, q.TS)
+		return obj{"link": link}, err
 	}))
 	mux.HandleFunc("POST /page/command", s.pageDo(func(r *http.Request, q pageRequest) (any, error) {
 		m, err := s.Command(r.Context(), q.User, q.Channel, q.Command, q.Text)
@@ -88,6 +106,9 @@ type pageRequest struct {
 	Command  string `json:"command"`
 	ActionID string `json:"action_id"`
 	Value    string `json:"value"`
+	From     string `json:"from"` // the channel of a message that is forwarded
+
+	Cells cells `json:"cells"` // that were pasted
 
 	Files uploads `json:"files"` // with name, type and data in base64
 }
@@ -115,6 +136,31 @@ func (u *uploads) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// cells are a pasted table. They are bounded while being read, because a small body may have very many.
+type cells [][]string
+
+// UnmarshalJSON reads at most maxTableRows rows of maxTableCells cells, which is what a table block
+// takes.
+func (c *cells) UnmarshalJSON(data []byte) error {
+	if len(data) > maxPageBody/16 {
+		return errors.New("too many cells")
+	}
+	var rows [][]string
+	if err := json.Unmarshal(data, &rows); err != nil {
+		return err
+	}
+	if len(rows) > maxTableRows {
+		return fmt.Errorf("more than %d rows", maxTableRows)
+	}
+	for _, row := range rows {
+		if len(row) > maxTableCells {
+			return fmt.Errorf("more than %d cells in a row", maxTableCells)
+		}
+	}
+	*c = rows
+	return nil
+}
+
 // keep counts what a request of the page leaves in the workspace, and refuses what would be too
 // much.
 func (s *Sim) keep(q pageRequest) error {
@@ -122,6 +168,11 @@ func (s *Sim) keep(q pageRequest) error {
 		return fmt.Errorf("%w: at most %d characters", ErrTooLong, cutPostText)
 	}
 	n := len(q.Text) + entryBytes
+	for _, row := range q.Cells {
+		for _, cell := range row {
+			n += len(cell) + cellBytes
+		}
+	}
 	for _, f := range q.Files {
 		n += len(f.Data) + len(f.Name) + len(f.Type) + entryBytes
 	}

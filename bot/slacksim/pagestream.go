@@ -188,6 +188,18 @@ func (s *Sim) pageMessageLocked(m *message, u *User) obj {
 	if m.botID != "" {
 		o["blocks"] = blocks
 	}
+	if len(m.rich) > 0 {
+		o["blocks"] = m.rich
+	}
+	if len(m.attachments) > 0 {
+		o["attachments"] = m.attachments
+	}
+	if name := m.app.As; name != "" || m.app.Name != "" {
+		if name == "" {
+			name = m.app.Name
+		}
+		o["app"] = name
+	}
 	if m.stream != nil {
 		o["stream"] = m.stream.state
 		if !all {

@@ -33,16 +33,7 @@ func (s *Sim) say(user, channel, threadTS, text string, files ...Upload) (string
 	if strings.TrimSpace(text) == "" && len(files) == 0 {
 		return "", ErrNoText
 	}
-	m := &message{user: u.ID, botID: u.BotID, text: s.typedLocked(text)}
-	if threadTS != "" {
-		if m.thread = c.root(threadTS); m.thread == "" {
-			return "", fmt.Errorf("%w: thread %s", ErrMessageNotFound, threadTS)
-		}
-	}
-	m.files = s.addFilesLocked(u.ID, c.ID, files)
-	s.addLocked(c, m)
-	s.newMessageEventsLocked(c, m)
-	return m.ts, nil
+	return s.postLocked(Post{User: u.ID, Channel: c.ID, ThreadTS: threadTS, Text: text, Files: files})
 }
 
 // Edit changes a person's own message. The app gets message_changed, and app_mention again (with
@@ -72,7 +63,7 @@ func (s *Sim) Edit(user, channel, ts, text string) error {
 }
 
 // UnfurlLink does what Slack does some time after somebody wrote a link: it adds a preview to the
-// message. The app gets a message_changed in which neither text nor "edited" changed. It returns
+// message. Of a link to a message, the preview shows that message. The app gets a message_changed in which neither text nor "edited" changed. It returns
 // ErrNoText if the message has no link.
 func (s *Sim) UnfurlLink(channel, ts string) error {
 	s.mu.Lock()
@@ -90,9 +81,14 @@ func (s *Sim) UnfurlLink(channel, ts string) error {
 		return fmt.Errorf("%w: a link", ErrNoText)
 	}
 	before := s.messageLocked(c, m, true)
-	m.attachments = nil
+	m.attachments = slices.Clone(m.attachments)
 	for i, l := range links {
-		m.attachments = append(m.attachments, obj{"id": i + 1, "from_url": l, "original_url": l, "title": l, "fallback": l, "service_name": "web"})
+		preview := obj{"id": i + 1, "from_url": l, "original_url": l, "title": l, "fallback": l, "service_name": "web", "text": "What stands at " + l}
+		if from, what := s.linkedLocked(l); what != nil { // of a message of ours, the message
+			preview = s.quotedLocked(from, what, l)
+			preview["id"] = i + 1
+		}
+		m.attachments = append(m.attachments, preview)
 	}
 	s.changedLocked(m)
 	s.messageEventLocked(c, obj{

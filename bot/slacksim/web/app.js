@@ -51,18 +51,21 @@ function head(m, u, here) {
   const when = el('span', 'when', clock(m.ts));
   when.title = new Date(m.ts * 1000).toLocaleString([], { hourCycle: 'h23' });
   const tag = (text) => el('span', 'tag', text);
-  const e = el('div', 'head', el('span', 'who', u?.name || m.user), m.bot ? tag('APP') : null, u?.guest ? tag('GUEST') : null, u?.external ? tag('EXTERNAL') : null, when);
-  if (m.user === S.me && !m.tombstone && !m.bot) {
-    const button = (label, does) => {
-      const b = el('button', 'tool', label);
-      b.type = 'button';
-      b.onclick = does;
-      return b;
-    };
-    e.append(el('span', 'tools', button('Edit', () => { S.editing = here; render(); }), button('Delete', () => {
+  const e = el('div', 'head', el('span', 'who', m.app || u?.name || m.user), m.bot ? tag('APP') : null, u?.guest ? tag('GUEST') : null, u?.external ? tag('EXTERNAL') : null, when);
+  if (m.tombstone || m.ephemeral) return e;
+  const button = (label, does) => {
+    const b = el('button', 'tool', label);
+    b.type = 'button';
+    b.onclick = does;
+    return b;
+  };
+  const tools = el('span', 'tools', button('Forward', () => forward(m)), button('Link', () => linkTo(m)));
+  if (m.user === S.me && !m.bot) {
+    tools.append(button('Edit', () => { S.editing = here; render(); }), button('Delete', () => {
       if (window.confirm('Delete this message?')) act('delete', { channel: m.channel, ts: m.ts });
-    })));
+    }));
   }
+  e.append(tools);
   return e;
 }
 
@@ -120,6 +123,7 @@ function parts(m, inThread) {
   else if (S.editing === here) part('edit', 1, () => editor(m));
   else if (m.blocks?.length) out.push(...blockSpecs(m.blocks, names, (a) => act('click', { channel: m.channel, ts: m.ts, ...a })));
   else part('text', m.text, () => el('div', '', mrkdwn(m.text, names)));
+  if (m.attachments) part('attachments', m.attachments, () => el('div', '', ...m.attachments.map((a) => attachment(a, names))));
   if (m.files) part('files', m.files, () => files(m.files));
   if (m.edited && !m.tombstone) part('edited', 1, () => el('div', 'mark', '(edited)'));
   if (m.stream === 'live') part('live', m.reads_along, () => el('p', 'live', m.reads_along ? `still being written; only ${m.reads_along} reads along` : 'writing…'));

@@ -125,6 +125,21 @@ function table(b, names) {
   return el('table', '', b.caption ? el('caption', '', b.caption) : null, el('thead', '', rows[0]), el('tbody', '', ...rows.slice(1)));
 }
 
+// attachment shows a forward, a preview or an app's card: whatever of it is text.
+function attachment(a, names) {
+  if (!a || typeof a !== 'object') return el('span');
+  const text = (v) => (typeof v === 'string' && v ? [el('div', '', mrkdwn(v, names))] : []);
+  const list = (v) => (Array.isArray(v) ? v : []);
+  const safely = (b) => { try { return block(b, names, () => Promise.resolve(false)); } catch { return el('div', 'small', '[block]'); } };
+  const kind = a.is_share ? 'forwarded' : (a.original_url ? 'preview' : '');
+  const inner = a.text ? text(a.text) : list(a.message_blocks).flatMap((m) => list(m.message?.blocks)).map(safely);
+  return el('blockquote', 'attachment',
+    kind ? el('div', 'small', [kind, a.author_name, a.channel_name && 'in #' + a.channel_name].filter(Boolean).join(' · ')) : null,
+    ...text(a.pretext), a.title ? el('strong', '', String(a.title)) : null, ...inner, ...list(a.blocks).map(safely),
+    ...list(a.fields).map((f) => el('div', '', `${f.title || ''}: ${f.value || ''}`)), ...list(a.attachments).map((x) => attachment(x, names)),
+    ...list(a.files).map((f) => el('div', 'small', '📎 ' + (f.name || f.id))), ...text(a.footer));
+}
+
 function task(b, names) {
   const sign = { pending: '○', in_progress: '◐', complete: '●', error: '✕' }[b.status] || '○';
   const text = (v) => (v ? el('div', 'small', ...(typeof v === 'string' ? [mrkdwn(v, names)] : (v.elements || []).map((e) => richText(e, names)))) : null);

@@ -5,6 +5,8 @@ const input = (form) => $(form).querySelector('textarea');
 
 // picked holds the files that were chosen for each box and are not sent yet.
 const picked = { box: [], reply: [] };
+// pasted holds the cells that were pasted into each box.
+const pasted = { box: null, reply: null };
 const maxFiles = 20e6; // bytes; the workspace refuses requests of more than 32 MB
 
 function drawPicked(form) {
@@ -15,6 +17,63 @@ function drawPicked(form) {
     off.onclick = () => { picked[form].splice(i, 1); drawPicked(form); };
     return el('span', 'file', f.name + ' · ' + size(f.size), off);
   }));
+  if (pasted[form]) {
+    const off = el('button', '', '×');
+    off.type = 'button';
+    off.ariaLabel = 'Remove the table';
+    off.onclick = () => { pasted[form] = null; drawPicked(form); };
+    $(form).querySelector('.picked').append(el('span', 'file', 'table · ' + pasted[form].length + ' rows', off));
+  }
+}
+
+// cellsOf returns the cells of what was copied from a spreadsheet; null: it is none.
+function cellsOf(text) {
+  const rows = text.replace(/\r/g, '').replace(/\n+$/, '').split('\n').map((l) => l.split('\t'));
+  return rows.length > 1 && rows.every((r) => r.length > 1) ? rows : null;
+}
+
+// forward shares a message in the channel whose name the person gives, with a comment or without.
+async function forward(m) {
+  const name = window.prompt('Forward to which channel? (bot: your messages with the bot)', 'bot');
+  if (name === null) return;
+  const to = S.state.channels.find((c) => (name === 'bot' ? c.im === S.me : c.name === name.replace(/^#/, '')));
+  if (!to) return toast('There is no channel ' + name);
+  const comment = window.prompt('Say something about it (may be empty)', '');
+  if (comment === null) return;
+  if (await act('forward', { channel: to.id, text: comment, from: m.channel, ts: m.ts })) select(to.id);
+}
+
+// linkTo puts the address of a message into the box.
+async function linkTo(m) {
+  try {
+    const { link: url } = await post('permalink', { channel: m.channel, ts: m.ts });
+    const box = input(S.thread ? 'reply' : 'box');
+    box.setRangeText(url + ' ', box.selectionStart, box.selectionEnd, 'end');
+    box.focus();
+  } catch (err) {
+    toast(err.message);
+  }
+}
+
+// record begins or ends a voice clip, which is then sent like a file.
+async function record(form, button) {
+  if (record.now) return record.now.stop();
+  try {
+    const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+    const r = record.now = new MediaRecorder(stream);
+    const parts = [];
+    r.ondataavailable = (e) => parts.push(e.data);
+    r.onstop = () => {
+      record.now = null;
+      button.textContent = '🎤';
+      for (const t of stream.getTracks()) t.stop();
+      pick(form, [new File(parts, 'audio_message.mp4', { type: 'video/mp4' })]);
+    };
+    button.textContent = '■';
+    r.start();
+  } catch (err) {
+    toast('No microphone: ' + err.message);
+  }
 }
 
 function pick(form, list) {
@@ -37,12 +96,23 @@ async function send(form) {
   const box = input(form);
   const text = box.value;
   const list = picked[form];
-  if (!text.trim() && !list.length) return;
+  if (!text.trim() && !list.length && !pasted[form]) return;
   const [word] = text.trim().split(/\s/, 1);
   box.value = '';
   picked[form] = [];
   drawPicked(form);
   try {
+    if (word === '/me' && !list.length) {
+      await post('me', { channel: S.channel, thread_ts: form === 'reply' ? S.thread : '', text: text.trim().slice(3).trim() });
+      return;
+    }
+    if (pasted[form]) {
+      const cells = pasted[form];
+      pasted[form] = null;
+      await post('table', { channel: S.channel, thread_ts: form === 'reply' ? S.thread : '', text, cells });
+      drawPicked(form);
+      return;
+    }
     if (word.length > 1 && /^\/[\w-]+$/.test(word) && !list.length) {
       if (form === 'reply') throw new Error('Slash commands do not work in threads');
       await post('command', { channel: S.channel, command: word, text: text.trim().slice(word.length).trim() });
@@ -94,7 +164,22 @@ function wire(form) {
   $(form).querySelector('.attach').onclick = () => choose.click();
   $(form).ondragover = (e) => e.preventDefault();
   $(form).ondrop = (e) => { e.preventDefault(); pick(form, e.dataTransfer.files); };
-  box.onpaste = (e) => { if (e.clipboardData.files.length) { e.preventDefault(); pick(form, e.clipboardData.files); } };
+  const mic = el('button', 'attach', '🎤');
+  mic.type = 'button';
+  mic.ariaLabel = 'Record a voice clip';
+  mic.onclick = () => record(form, mic);
+  $(form).querySelector('.attach').after(mic);
+  box.onpaste = (e) => {
+    const cells = cellsOf(e.clipboardData.getData('text/plain'));
+    if (cells) {
+      e.preventDefault();
+      pasted[form] = cells;
+      drawPicked(form);
+    } else if (e.clipboardData.files.length) {
+      e.preventDefault();
+      pick(form, e.clipboardData.files);
+    }
+  };
   box.oninput = () => complete(form);
   box.onblur = () => { menu.hidden = true; };
   box.onkeydown = (e) => {

@@ -1,6 +1,8 @@
 package llm
 
 import (
+	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -84,7 +86,15 @@ const addressVariable = "LLM_BASE_URL"
 func httpClient(cfg Config) *http.Client {
 	if cfg.HTTP == nil {
 		return egress.New(&http.Transport{
-			// No proxy: the server is local, and a proxy of the environment would cut long streams.
+			// Not the environment's proxy: the server is local, and that one would cut long streams.
+			Proxy: proxy(cfg.Proxy),
+			OnProxyConnectResponse: func(_ context.Context, _ *url.URL, _ *http.Request, r *http.Response) error {
+				if r.StatusCode != http.StatusOK {
+					return proxyRefusal(r.StatusCode)
+				}
+				return nil
+			},
+			TLSClientConfig:       &tls.Config{RootCAs: cfg.Roots, MinVersion: tls.VersionTLS12},
 			DialContext:           (&net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}).DialContext,
 			ForceAttemptHTTP2:     true,
 			TLSHandshakeTimeout:   dialTimeout,
@@ -106,6 +116,14 @@ func httpClient(cfg Config) *http.Client {
 		h.Transport = t
 	}
 	return egress.Guard(&h, addressVariable)
+}
+
+// proxy returns the transport's question for a proxy; nil: there is none.
+func proxy(to *url.URL) func(*http.Request) (*url.URL, error) {
+	if to == nil {
+		return nil
+	}
+	return http.ProxyURL(to)
 }
 
 var versionSegment = regexp.MustCompile(`^v[0-9]+[a-z0-9]*$`)

@@ -3,7 +3,9 @@ package llm
 import (
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net"
+	"net/http"
 	"regexp"
 
 	"llmbot/llm/egress"
@@ -21,6 +23,9 @@ func (e *Error) Hint() string {
 	case KindOverloaded:
 		return "The server's queue is full (vLLM: --max-num-queued-reqs, --max-num-seqs); lower BOT_MAX_ANSWERS or add a server."
 	case KindUnauthorized:
+		if e.Status == http.StatusProxyAuthRequired {
+			return proxyWantsUser
+		}
 		return "Set LLM_API_KEY to the key that the server was started with (vLLM: --api-key); Ollama also refuses foreign host names."
 	case KindNoModel:
 		if names := aliases(e.Message); names != "" {
@@ -51,11 +56,19 @@ func (e *Error) Hint() string {
 }
 
 func (e *Error) downHint() string {
+	if refused, ok := errors.AsType[proxyRefusal](e.Err); ok {
+		return refused.hint()
+	}
+	if op, ok := errors.AsType[*net.OpError](e.Err); ok && op.Op == "proxyconnect" {
+		return "The proxy in LLM_PROXY does not answer: correct it, or leave it empty if the model server can be reached directly."
+	} else if ok && op.Op == "socks connect" {
+		return "The proxy in LLM_PROXY cannot reach the model server: check LLM_BASE_URL, and user and password in LLM_PROXY."
+	}
 	if dns, ok := errors.AsType[*net.DNSError](e.Err); ok && dns.IsNotFound {
-		return "The host name in LLM_BASE_URL is not known here."
+		return "The host name in LLM_BASE_URL is not known here. " + direct
 	}
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](e.Err); ok {
-		return "The certificate behind LLM_BASE_URL is not trusted here: add its authority, or use http:// if the server has no TLS."
+		return "The certificate behind LLM_BASE_URL is not trusted here: name its authority in LLM_CA_FILE, or use http:// if the server has no TLS."
 	}
 	if _, ok := errors.AsType[x509.HostnameError](e.Err); ok {
 		return "The certificate behind LLM_BASE_URL is for another host name."
@@ -63,8 +76,31 @@ func (e *Error) downHint() string {
 	if e.Status != 0 {
 		return "A proxy or router answers for LLM_BASE_URL, but the model server behind it does not; start it, or look at its log."
 	}
-	return "Start the model server, or set LLM_BASE_URL to where it listens (usually http://HOST:8000/v1; vLLM refuses connections while it loads)."
+	return "Start the model server, or set LLM_BASE_URL to where it listens (usually http://HOST:8000/v1; vLLM refuses connections while it loads). " + direct
 }
+
+// direct is what a person may not expect who is used to programs that follow HTTPS_PROXY.
+const direct = "No proxy is used for it but LLM_PROXY."
+
+// proxyRefusal is the status with which a proxy refused to connect to a server.
+type proxyRefusal int
+
+// Error returns a text for the log.
+func (r proxyRefusal) Error() string {
+	return fmt.Sprintf("the proxy of LLM_PROXY refused to connect (HTTP %d)", int(r))
+}
+
+func (r proxyRefusal) hint() string {
+	switch r {
+	case http.StatusProxyAuthRequired:
+		return proxyWantsUser
+	case http.StatusForbidden:
+		return "The proxy in LLM_PROXY does not allow connections to the address in LLM_BASE_URL: its rules must allow that host and port."
+	}
+	return "The proxy in LLM_PROXY cannot reach the model server: check LLM_BASE_URL, and whether the server is up."
+}
+
+const proxyWantsUser = "The proxy wants to know who asks: LLM_PROXY=http://USER:PASSWORD@HOST:PORT."
 
 func (e *Error) requestHint() string {
 	switch low := lower(e.Message); {

@@ -21,8 +21,10 @@
 package llm
 
 import (
+	"crypto/x509"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -141,9 +143,14 @@ type Config struct {
 	BaseURL string
 	APIKey  string // sent as a Bearer token; empty: none
 	Model   string // empty: the first served model
-	// HTTP makes the requests. It is not changed, and its Timeout does not apply to streams. nil: a
-	// transport without a proxy and without a total timeout, which drops idle connections before vLLM
-	// does.
+	// Proxy is asked for every request: http, https, socks5 or socks5h. nil: none, whatever the
+	// environment says.
+	Proxy *url.URL
+	// Roots are the authorities that the server's certificate may have; nil: the system's.
+	Roots *x509.CertPool
+	// HTTP makes the requests, instead of Proxy and Roots. It is not changed, and its Timeout does not
+	// apply to streams. nil: a transport without a total timeout, which drops idle connections before
+	// vLLM does.
 	HTTP *http.Client
 	// FirstTokenTimeout runs from sending to the first text or reasoning; 0: DefaultFirstTokenTimeout;
 	// negative: none.

@@ -32,8 +32,8 @@ const help = `- **quit** or **exit**, Ctrl-D: leave
 - **/status**: how the model server is doing
 - **/help**: this list
 - Ctrl-C: stop the answer; at the prompt, clear the line
-- Alt-Enter: a new line in the question; a pasted text may have many
-- ↑ ↓: earlier questions; a question that begins with a space is not remembered`
+- Alt-Enter, or Enter behind a backslash: a new line in the question; a pasted text may have many
+- ↑ ↓, Ctrl-R: earlier questions; a question that begins with a space is not remembered`
 
 // A word behind a slash is meant as a command; /etc/hosts is not.
 var command = regexp.MustCompile(`^/[a-z]+$`)
@@ -47,10 +47,14 @@ func (c *Chat) Run(ctx context.Context) error {
 	c.Say(c.greeting(ctx))
 	for {
 		line, err := c.Lines.ReadLine(ctx)
-		if err != nil {
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case errors.Is(err, errLineCut):
+			c.Say(fmt.Sprintf("This terminal takes lines of at most %d bytes and has cut yours, so it was not asked. Break it into lines that end in a backslash, "+
+				"or pipe it in: llmbot chat <FILE", mostCooked))
+			continue
+		case err != nil:
 			return err
 		}
 		switch word := strings.TrimSpace(line); word {

@@ -319,7 +319,7 @@ func TestPastedLinesAreOneQuestion(t *testing.T) {
 			t.Errorf("asked %q", msgs[0].Content)
 		}
 		d.typed("\x1b[A")
-		d.has(0, "Read: one⏎two⏎⇥three⏎four")
+		d.has(0, "> Read: one\n  two\n      three\n  four")
 	})
 }
 

@@ -12,11 +12,17 @@ import (
 const (
 	historyKept = 1000 // entries
 	historyMode = 0o600
+	// mostEntry is how long an entry may be: more than a screen or two is a pasted file, which is
+	// there already.
+	mostEntry = 64 << 10 // bytes
+
+	markNewline = '⏎' // a line end in an entry
+	markTab     = '⇥'
 )
 
 // History remembers what was asked in a file that only its owner can read: one line an entry, the
-// newest last. It does not keep lines that begin with a space, as a shell does. It is not safe for
-// concurrent use.
+// newest last. It keeps no questions that begin with a space, as a shell does, and none longer than
+// 64 kB. It is not safe for concurrent use.
 type History struct {
 	path    string
 	entries []string // oldest first, marks for line ends
@@ -84,9 +90,10 @@ func (h *History) rewrite() error {
 
 // Add appends an entry.
 func (h *History) Add(entry string) {
-	if strings.TrimSpace(entry) == "" || entry[0] == ' ' || strings.Contains(entry, "\n") {
+	if strings.TrimSpace(entry) == "" || entry[0] == ' ' || len(entry) > mostEntry {
 		return
 	}
+	entry = strings.NewReplacer("\n", string(markNewline), "\t", string(markTab)).Replace(entry)
 	if n := len(h.entries); n > 0 && h.entries[n-1] == entry {
 		return
 	}
@@ -116,4 +123,6 @@ func (h *History) append(entry string) error {
 func (h *History) Len() int { return len(h.entries) }
 
 // At returns an entry; 0 is the newest.
-func (h *History) At(i int) string { return h.entries[len(h.entries)-1-i] }
+func (h *History) At(i int) string {
+	return strings.NewReplacer(string(markNewline), "\n", string(markTab), "\t").Replace(h.entries[len(h.entries)-1-i])
+}

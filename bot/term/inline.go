@@ -61,15 +61,12 @@ func (r *renderer) node(n ast.Node, a attr) []span {
 // link shows the address behind the words, unless they are the same: people must see where a link
 // leads.
 func (r *renderer) link(words []span, dest string) []span {
-	var b strings.Builder
-	for _, w := range words {
-		b.WriteString(w.text)
-	}
+	text := spansText(words)
 	dest = unescape(dest)
-	if dest == "" || b.String() == dest || "mailto:"+b.String() == dest {
+	if dest == "" || text == dest || "mailto:"+text == dest {
 		return words
 	}
-	if b.Len() == 0 {
+	if text == "" {
 		return []span{{dest, underline | address}}
 	}
 	return append(words, span{" (" + dest + ")", dim})

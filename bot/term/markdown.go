@@ -15,16 +15,23 @@ import (
 
 // Markdown turns Markdown into lines for a screen. It keeps a parser, and one goroutine at a time
 // may use it.
-type Markdown struct{ parser parser.Parser }
+type Markdown struct {
+	parser  parser.Parser
+	colours colours
+}
 
 // NewMarkdown returns a renderer of CommonMark with tables, strikethrough and task lists.
 func NewMarkdown() *Markdown {
-	return &Markdown{goldmark.New(goldmark.WithExtensions(extension.Table, extension.Strikethrough, extension.TaskList)).Parser()}
+	md := goldmark.New(goldmark.WithExtensions(extension.Table, extension.TaskList), goldmark.WithParserOptions(parser.WithInlineParsers(inlineMarks()...)))
+	return &Markdown{parser: md.Parser()}
 }
 
 // Lines renders src: one string for each line of the screen, none wider than look allows, each with
 // its own escape sequences.
-func (m *Markdown) Lines(src string, look Look) []string {
+func (m *Markdown) Lines(src string, look Look) []string { return m.lines(src, look, false) }
+
+// lines is Lines; if growing, more text will come.
+func (m *Markdown) lines(src string, look Look, growing bool) []string {
 	src = Clean(src)
 	if strings.TrimSpace(src) == "" {
 		return nil
@@ -32,7 +39,8 @@ func (m *Markdown) Lines(src string, look Look) []string {
 	if look.Plain {
 		return plainLines(src, look)
 	}
-	r := renderer{src: []byte(src), look: look}
+	r := renderer{src: []byte(src), look: look, colours: &m.colours, growing: growing}
+	m.colours.next()
 	r.children(m.parse(src), min(look.columns(), mostWidth), nil, true)
 	return r.out
 }
@@ -75,6 +83,9 @@ type renderer struct {
 	src  []byte
 	look Look
 	out  []string
+
+	colours *colours
+	growing bool // more text will come behind the last block
 }
 
 // prefix is what stands before the lines of a block: the first time first, then rest.
@@ -148,9 +159,9 @@ func (r *renderer) block(n ast.Node, most int, pre []*prefix) {
 		if lang := string(n.Language(r.src)); lang != "" {
 			r.emit(pre, []span{{"  " + lang, dim}})
 		}
-		r.code(n, most, pre, code)
+		r.code(n, most, pre, string(n.Language(r.src)))
 	case *ast.CodeBlock:
-		r.code(n, most, pre, code)
+		r.code(n, most, pre, "")
 	case *ast.ThematicBreak:
 		r.emit(pre, []span{{strings.Repeat("─", min(most, 40)), dim}})
 	case *extast.Table:
@@ -174,18 +185,47 @@ func (r *renderer) text(spans []span, most int, pre []*prefix) {
 	}
 }
 
-// code shows a code block two columns in, so that it can be told from text also without colours.
-func (r *renderer) code(n ast.Node, most int, pre []*prefix, a attr) {
+// code shows a code block two columns in, so that it can be told from text also without colours. It
+// may use the whole width of the screen.
+func (r *renderer) code(n ast.Node, most int, pre []*prefix, lang string) {
+	most = r.wide(most)
 	lines := n.Lines()
+	var b strings.Builder
 	for i := range lines.Len() {
 		at := lines.At(i)
-		for _, l := range chop(strings.TrimRight(string(at.Value(r.src)), "\n"), a, most-2) {
-			r.emit(pre, append([]span{{"  ", 0}}, l...))
+		b.Write(at.Value(r.src))
+	}
+	text := b.String()
+	var spans []span
+	if r.look.Colour && lang != "" {
+		if r.growing && isLast(n) {
+			spans = r.colours.growing(lang, text)
+		} else {
+			spans = r.colours.of(lang, text)
 		}
 	}
-	if lines.Len() == 0 {
-		r.emit(pre, nil)
+	if spans == nil {
+		spans = []span{{text, code}}
 	}
+	for _, l := range chopLines(spans, most-2) {
+		r.emit(pre, append([]span{{"  ", 0}}, l...))
+	}
+}
+
+// isLast reports whether nothing stands behind n.
+func isLast(n ast.Node) bool {
+	for ; n != nil; n = n.Parent() {
+		if n.NextSibling() != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// wide returns the width for what is not running text, and loses its meaning when its lines are
+// broken: mostWidth is no bound for it.
+func (r *renderer) wide(most int) int {
+	return most + max(r.look.columns()-mostWidth, 0)
 }
 
 // raw shows HTML as it is written: a terminal can do nothing better.

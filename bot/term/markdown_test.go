@@ -157,3 +157,101 @@ func TestClean(t *testing.T) {
 		}
 	}
 }
+
+// What models write beside Chinese, Japanese and Korean, and with one tilde.
+func TestMarksAsMeant(t *testing.T) {
+	b := func(s string) string { return "^1m" + s + "^0m" }
+	for src, want := range map[string]string{
+		"**注意：**正文":                 "^1m注意：^0m正文",
+		"含**「重点」**内容":               "含" + b("「重点」") + "内容",
+		"これは**「大事」**です。":            "これは" + b("「大事」") + "です。",
+		"정답은 **\"서울\"**입니다":         "정답은 " + b("\"서울\"") + "입니다",
+		"用**(a)**和**b。**好":          "用" + b("(a)") + "和" + b("b。") + "好",
+		"**粗体**普通":                  b("粗体") + "普通",
+		"**a** and *b*":             b("a") + " and ^3mb^0m",
+		"2 ** 3 ** 4":               "2 ** 3 ** 4",
+		"** 不 **":                   "** 不 **",
+		"*「斜」*体":                    "^3m「斜」^0m体",
+		"***「都」***是":                "^1;3m「都」^0m是",
+		"takes ~3~5 minutes":        "takes ~3~5 minutes",
+		"~a~ and ~~b~~ and ~~~c":    "~a~ and ^9mb^0m and ~~~c",
+		"~/x and ~/y":               "~/x and ~/y",
+		"约~5分钟~10分钟":                "约~5分钟~10分钟",
+		"**a*b":                     "**a*b",
+		"x ~~「删」~~了":                "x ^9m「删」^0m了",
+		"snake_case_name and __b__": "snake_case_name and " + b("b"),
+	} {
+		if got := strings.TrimSuffix(visible(NewMarkdown().Lines(src, Look{Width: 80})), "\n"); got != want {
+			t.Errorf("%s: %s, want %s", src, got, want)
+		}
+	}
+}
+
+func TestTableTooWideForTheScreen(t *testing.T) {
+	const wide = "| Service | Owner | Endpoint | Description |\n|---|---|---|---|\n| billing | Alexandra | https://billing.internal.example/v2 | takes money, and gives it back<br>if asked |\n| x | | y | 東京の人口は多い |\n"
+	for w := 12; w <= 200; w++ {
+		look := Look{Width: w}
+		lines := NewMarkdown().Lines(wide, look)
+		checkLines(t, lines, look)
+		text := strings.Join(lines, "\n")
+		broken := !strings.Contains(text, "Service") || !strings.Contains(text, "Alexandra") || !strings.Contains(text, "billing")
+		if broken && w > 20 || w > 60 && !strings.Contains(text, "┼") || w < 50 && strings.Contains(text, "┼") {
+			t.Errorf("at %d columns:\n%s", w, stripLooks(text))
+		}
+	}
+	const long = "| a | b |\n|---|---|\n| " + "one two three four five six seven eight nine ten eleven twelve thirteen" + " | " + "one two three four five six seven eight nine ten eleven twelve" + " |\n"
+	if lines := NewMarkdown().Lines(long, Look{Width: 180}); len(lines) != 3 {
+		t.Errorf("there are 180 columns for\n%s", strings.Join(lines, "\n"))
+	}
+}
+
+func TestCodeInColours(t *testing.T) {
+	const src = "```go\n// why\nfunc f(s string) int { return 42 + len(\"a\\x1b[2J\") }\n```\n"
+	look := Look{Width: 80, Colour: true}
+	got := visible(NewMarkdown().Lines(src, look))
+	for _, want := range []string{"^2;3m// why^0m", "^35mfunc^0m", "^34mf^0m", "^33m42^0m", "^32m\"a"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	// With colours and without, in every language: the same letters, also while it grows.
+	for _, lang := range []string{"go", "py", "js", "ts", "tsx", "rust", "c++", "bash", "sql", "yaml", "json", "html", "css", "java", "diff", "dockerfile", "makefile", "nosuch", "text", "", "php", "markdown", "console"} {
+		code := "if x < 1:\n\tprint('a`b') # 東京 \"\n<p class=\"x\">&amp;</p>\n+ new\n- old\n{\"a\": [1, 2.5e3, null]}\n\n$ ls | wc\n/* open\n"
+		text := "before\n\n```" + lang + "\n" + code + "```\n\nafter"
+		checkGrowth(t, text, 3, look)
+		var bare []string
+		for _, l := range NewMarkdown().Lines(text, look) {
+			bare = append(bare, stripLooks(l))
+		}
+		var plain []string
+		for _, l := range NewMarkdown().Lines(text, Look{Width: 80}) {
+			plain = append(plain, stripLooks(l))
+		}
+		if !slices.Equal(bare, plain) {
+			t.Errorf("%s:\n%s\nwant\n%s", lang, strings.Join(bare, "\n"), strings.Join(plain, "\n"))
+		}
+	}
+	big := "```go\n" + strings.Repeat("var x = 1\n", 20_000) + "```\n"
+	if got := NewMarkdown().Lines(big, look); len(got) != 20_001 || strings.Contains(got[1], "35m") {
+		t.Errorf("%d lines of a very long block, %q", len(got), got[1])
+	}
+}
+
+// While a block grows each line is coloured about once, and in the end all is as if it had come at once.
+func TestGrowingCodeIsReadOnce(t *testing.T) {
+	var c colours
+	line := "func f(s string) int { return 42 } // why\n"
+	for n := range 300 {
+		c.next()
+		code := strings.Repeat(line, n) + "func"
+		if got := spansText(c.growing("go", code)); n > 0 && got != code {
+			t.Fatalf("%d lines became %q", n, got)
+		}
+	}
+	if want := coloured("go", strings.Repeat(line, 299)); !slices.Equal(c.spans, want) {
+		t.Errorf("grown otherwise than at once:\n%v\n%v", c.spans[:9], want[:9])
+	}
+	if c.growing("nosuch", line) != nil || c.growing("go", "x") != nil {
+		t.Error("an unknown language, or no whole line, has colours")
+	}
+}

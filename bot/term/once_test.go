@@ -143,7 +143,7 @@ func TestHistory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, e := range []string{"one", "one", " secret", "", "two⏎lines"} {
+	for _, e := range []string{"one", "one", " secret", "", "two\nlines\t", strings.Repeat("x", mostEntry+1)} {
 		h.Add(e)
 	}
 	info, err := os.Stat(path)
@@ -153,7 +153,7 @@ func TestHistory(t *testing.T) {
 	if h, err = OpenHistory(path); err != nil {
 		t.Fatal(err)
 	}
-	if h.Len() != 2 || h.At(0) != "two⏎lines" || h.At(1) != "one" {
+	if h.Len() != 2 || h.At(0) != "two\nlines\t" || h.At(1) != "one" {
 		t.Errorf("%q", h.entries)
 	}
 	if err := os.WriteFile(path, []byte(strings.Repeat("a\nb\x1b[2J\n", 1500)), 0o644); err != nil {
@@ -176,33 +176,6 @@ func TestHistory(t *testing.T) {
 	h.Add("works anyway")
 	if h.Len() != 1 {
 		t.Error("the history does not work")
-	}
-}
-
-func TestTranslate(t *testing.T) {
-	tests := []struct{ in, want string }{
-		{"abc\r", "abc\r"},
-		{"\x03", "\x05\x15"},
-		{"\x1b[1~\x1b[4~\x1bOA\x1bb\x1bf", "\x1b[H\x1b[F\x1b[A\x1b[1;3D\x1b[1;3C"},
-		{"\x1b\r", "⏎"},
-		{"\x1b[15~x\x1b[24;5~y", "xy"},
-		{"\x1b[200~a\r\nb\tc\x03\x1b[31md\x1b[201~\r", "\x1b[200~a⏎b⇥cd\x1b[201~\r"},
-		{"é日", "é日"},
-		{"\x1b\x03", "\x05\x15"},
-	}
-	for _, tt := range tests {
-		var whole translator
-		if got := string(whole.translate([]byte(tt.in))); got != tt.want {
-			t.Errorf("%q: %q, want %q", tt.in, got, tt.want)
-		}
-		var bytewise translator // as it may arrive over a slow line
-		var got []byte
-		for i := range len(tt.in) {
-			got = append(got, bytewise.translate([]byte{tt.in[i]})...)
-		}
-		if string(got) != tt.want {
-			t.Errorf("%q byte by byte: %q, want %q", tt.in, got, tt.want)
-		}
 	}
 }
 

@@ -184,7 +184,7 @@ func (d *draft) text(text string, look Look, final bool) []string {
 		d.settled = text[:len(d.settled)+n]
 		tail = tail[n:]
 	}
-	return joinBlocks(d.lines, d.md.Lines(tail, look))
+	return joinBlocks(d.lines, d.md.lines(tail, look, !final))
 }
 
 // joinBlocks puts an empty line between what came before and what comes; it changes neither.

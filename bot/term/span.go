@@ -19,6 +19,10 @@ const (
 	title   // a colour
 	address // a colour
 	warn    // a colour
+	keyword // a colour of code, as the next three
+	quote
+	number
+	kind // of types and functions
 )
 
 // span is text of one look.
@@ -67,6 +71,10 @@ func (l Look) sgr(a attr) string {
 		add(title, "35")
 		add(address, "34")
 		add(warn, "33")
+		add(keyword, "35")
+		add(quote, "32")
+		add(number, "33")
+		add(kind, "34")
 	}
 	if len(codes) == 0 {
 		return ""
@@ -97,6 +105,14 @@ func (l Look) line(spans []span) string {
 }
 
 func width(s string) int { return displaywidth.String(s) }
+
+func spansText(spans []span) string {
+	var b strings.Builder
+	for _, s := range spans {
+		b.WriteString(s.text)
+	}
+	return b.String()
+}
 
 func spansWidth(spans []span) int {
 	n := 0
@@ -203,6 +219,24 @@ func push(spans []span, text string, a attr) []span {
 		return spans
 	}
 	return append(spans, span{text, a})
+}
+
+// chopLines breaks spans at their line ends, and into lines of at most most columns. The last line
+// end ends the last line. It returns at least one line.
+func chopLines(spans []span, most int) [][]span {
+	w := wrapper{most: max(most, 1)}
+	for i, s := range spans {
+		if i == len(spans)-1 {
+			s.text = strings.TrimSuffix(s.text, "\n")
+		}
+		for j, part := range strings.Split(strings.ReplaceAll(Clean(s.text), "\t", strings.Repeat(" ", tabWidth)), "\n") {
+			if j > 0 {
+				w.newline()
+			}
+			w.letters(span{part, s.attr})
+		}
+	}
+	return append(w.lines, w.line)
 }
 
 // chop breaks text into lines of at most most columns, wherever they are full. Spaces stay as they

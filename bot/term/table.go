@@ -6,9 +6,13 @@ import (
 	extast "github.com/yuin/goldmark/extension/ast"
 )
 
-// leastCell is the width of the narrowest column of a table. If there is no room for that, the rows
-// become lists.
-const leastCell = 6
+// leastCell is the width below which no column of a table is narrowed, and mostWord that of a word
+// that may be broken: hashes and addresses are longer. If a column had to be narrower than its
+// words, the rows become lists.
+const (
+	leastCell = 6
+	mostWord  = 20
+)
 
 // cell is a cell of a table, and how it stands in its column.
 type cell struct {
@@ -39,6 +43,7 @@ func (r *renderer) table(n *extast.Table, most int, pre []*prefix) {
 	if cols == 0 {
 		return
 	}
+	most = r.wide(most)
 	widths := columnWidths(rows, cols, most-3*(cols-1))
 	if widths == nil {
 		r.records(rows, most, pre)
@@ -57,28 +62,35 @@ func (r *renderer) table(n *extast.Table, most int, pre []*prefix) {
 }
 
 // columnWidths gives each column what it needs, and takes from the widest ones until all fit; nil:
-// they cannot fit.
+// they cannot fit, unless their words are broken.
 func columnWidths(rows [][]cell, cols, most int) []int {
-	if most < cols*leastCell {
-		return nil
-	}
-	widths := make([]int, cols)
-	total := 0
+	widths, least := make([]int, cols), make([]int, cols)
 	for _, row := range rows {
 		for j, c := range row {
+			for _, word := range strings.Fields(spansText(c.spans)) {
+				if !strings.ContainsFunc(word, isCJK) { // those may be broken anywhere
+					least[j] = max(least[j], min(width(word), mostWord))
+				}
+			}
 			for _, l := range splitLines(c.spans) {
-				widths[j] = max(widths[j], spansWidth(l), 1)
+				widths[j] = max(widths[j], spansWidth(l))
 			}
 		}
 	}
+	total, needed := 0, 0
 	for j := range widths {
 		widths[j] = max(widths[j], 1)
+		least[j] = min(widths[j], max(least[j], leastCell))
 		total += widths[j]
+		needed += least[j]
+	}
+	if needed > most {
+		return nil
 	}
 	for ; total > most; total-- {
-		widest := 0
+		widest := -1
 		for j, w := range widths {
-			if w > widths[widest] {
+			if w > least[j] && (widest < 0 || w > widths[widest]) {
 				widest = j
 			}
 		}

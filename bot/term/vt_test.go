@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/clipperhouse/displaywidth"
 )
 
 // vt is a terminal of a given size, as far as this package uses one. It fails the test when it meets anything else.
@@ -13,15 +15,15 @@ type vt struct {
 
 	mu     sync.Mutex // guards all below
 	w, h   int
-	back   []string // lines that left at the top
-	rows   [][]rune
+	back   []string   // lines that left at the top
+	rows   [][]string // by column; the second one of a wide character is empty
 	x, y   int
 	ever   strings.Builder // everything that was ever shown
 	hidden bool
 }
 
 func newVT(t *testing.T, w, h int) *vt {
-	return &vt{t: t, w: w, h: h, rows: make([][]rune, h)}
+	return &vt{t: t, w: w, h: h, rows: make([][]string, h)}
 }
 
 func (v *vt) size() Size { return Size{v.w, v.h} }
@@ -102,15 +104,37 @@ func (v *vt) put(r rune) {
 		return
 	}
 	v.ever.WriteRune(r)
-	if v.x >= v.w {
+	w := displaywidth.Rune(r) // as xterm does: by code points
+	if v.x+w > v.w {
 		v.x = 0
 		v.down()
 	}
-	for len(v.rows[v.y]) <= v.x {
-		v.rows[v.y] = append(v.rows[v.y], ' ')
+	row := v.rows[v.y]
+	for len(row) <= v.x+w {
+		row = append(row, " ")
 	}
-	v.rows[v.y][v.x] = r
-	v.x++ // wide characters are not used in these tests
+	if w == 0 { // it joins what is before it
+		for at := v.x - 1; at >= 0; at-- {
+			if row[at] != "" {
+				row[at] += string(r)
+				break
+			}
+		}
+		v.rows[v.y] = row
+		return
+	}
+	if row[v.x] == "" && v.x > 0 { // half of a wide character is gone
+		row[v.x-1] = " "
+	}
+	if row[v.x+w] == "" {
+		row[v.x+w] = " "
+	}
+	row[v.x] = string(r)
+	if w == 2 {
+		row[v.x+1] = ""
+	}
+	v.rows[v.y] = row
+	v.x += w
 }
 
 func (v *vt) down() {
@@ -118,7 +142,7 @@ func (v *vt) down() {
 		v.y++
 		return
 	}
-	v.back = append(v.back, strings.TrimRight(string(v.rows[0]), " "))
+	v.back = append(v.back, strings.TrimRight(strings.Join(v.rows[0], ""), " "))
 	v.rows = append(v.rows[1:], nil)
 }
 
@@ -128,7 +152,7 @@ func (v *vt) text() string {
 	defer v.mu.Unlock()
 	lines := append([]string{}, v.back...)
 	for _, r := range v.rows {
-		lines = append(lines, strings.TrimRight(string(r), " "))
+		lines = append(lines, strings.TrimRight(strings.Join(r, ""), " "))
 	}
 	return strings.TrimRight(strings.Join(lines, "\n"), "\n")
 }

@@ -33,24 +33,24 @@ type benchFlags struct {
 func parseBench(p process, args []string) (benchFlags, []int, error) {
 	var b benchFlags
 	f := flags(p, "bench", "measures the interactive and the batch speed of a model server, with vLLM's own definitions")
-	f.StringVar(&b.envFile, "env-file", "", "file with NAME=value lines; variables that are set win over it")
-	url := f.String("url", "", "the OpenAI-compatible root of the model server (LLM_BASE_URL)")
-	model := f.String("model", "", "the model to ask for (LLM_MODEL)")
-	f.StringVar(&b.levels, "c", "1,"+strconv.Itoa(batch), "how many requests at once; several levels are measured one after the other, such as 1,2,4,8")
-	f.IntVar(&b.cfg.Prompts, "n", 0, "requests a level (default: 10, and at least one for each request at once)")
-	f.IntVar(&b.cfg.InputTokens, "in", bench.DefaultInputTokens, "tokens of each prompt, without the chat template")
-	f.IntVar(&b.cfg.OutputTokens, "out", bench.DefaultOutputTokens, "tokens of each answer")
-	f.Float64Var(&b.cfg.RequestRate, "rate", 0, "requests that arrive a second (Poisson); 0: a new one is sent when one ends")
-	f.StringVar(&b.eos, "eos", "auto", "may the model end early: auto (no, where the server is vLLM or SGLang), ignore, obey")
-	f.IntVar(&b.cfg.WarmUps, "warmups", 0, "requests before the measurement, not counted; 0: as many as at once; -1: none")
-	f.Uint64Var(&b.cfg.Seed, "seed", 0, "chooses the words of the prompts")
+	envFileFlag(f, &b.envFile)
+	url := f.String("url", "", "the OpenAI-compatible root (`URL`) of the model server (LLM_BASE_URL)")
+	model := f.String("model", "", "the `MODEL` to ask for (LLM_MODEL)")
+	f.StringVar(&b.levels, "c", "1,"+strconv.Itoa(batch), "how many requests at once; several `LEVELS` are measured one after the other, such as 1,2,4,8")
+	f.IntVar(&b.cfg.Prompts, "n", 0, "`REQUESTS` a level (default: 10, and at least one for each request at once)")
+	f.IntVar(&b.cfg.InputTokens, "in", bench.DefaultInputTokens, "`TOKENS` of each prompt, without the chat template")
+	f.IntVar(&b.cfg.OutputTokens, "out", bench.DefaultOutputTokens, "`TOKENS` of each answer")
+	f.Float64Var(&b.cfg.RequestRate, "rate", 0, "requests that arrive a second (Poisson), a `NUMBER`; 0: a new one is sent when one ends")
+	f.StringVar(&b.eos, "eos", "auto", "may the model end early: `auto|ignore|obey`; auto is no where the server is vLLM or SGLang")
+	f.IntVar(&b.cfg.WarmUps, "warmups", 0, "`REQUESTS` before the measurement, not counted; 0: as many as at once; -1: none")
+	f.Uint64Var(&b.cfg.Seed, "seed", 0, "a `NUMBER` that chooses the words of the prompts")
 	f.BoolVar(&b.asJSON, "json", false, "print the report as JSON")
 	f.BoolVar(&b.benchstat, "benchstat", false, "print lines for benchstat")
-	f.StringVar(&b.out, "o", "", "also write a report with charts to this HTML file")
-	f.StringVar(&b.against, "vs", "", "a second server (its OpenAI-compatible root): both are measured in turns and compared")
-	f.StringVar(&b.againstKey, "vs-key", "", "the API key of the second server; LLM_API_KEY is not sent to it")
-	f.IntVar(&b.rounds, "rounds", bench.DefaultRounds, "rounds of a comparison")
-	if err := parse(f, args); err != nil {
+	f.StringVar(&b.out, "o", "", "also write a report with charts to this HTML `FILE`")
+	f.StringVar(&b.against, "vs", "", "a second server (the `URL` of its OpenAI-compatible root); both are measured in turns and compared")
+	f.StringVar(&b.againstKey, "vs-key", "", "the API `KEY` of the second server; LLM_API_KEY is not sent to it")
+	f.IntVar(&b.rounds, "rounds", bench.DefaultRounds, "`ROUNDS` of a comparison")
+	if err := parse(p, f, args); err != nil {
 		return b, nil, err
 	}
 	for name, value := range map[string]string{"LLM_BASE_URL": *url, "LLM_MODEL": *model} {
@@ -84,19 +84,19 @@ func (b *benchFlags) check() ([]int, []problem) {
 	case "obey":
 		b.cfg.EOS = bench.EOSObey
 	default:
-		bad = append(bad, problem{fmt.Sprintf("-eos is %q", b.eos), "It must be one of auto, ignore, obey."})
+		bad = append(bad, problem{fmt.Sprintf("--eos is %q", b.eos), "It must be one of auto, ignore, obey."})
 	}
-	for name, n := range map[string]int{"-in": b.cfg.InputTokens, "-out": b.cfg.OutputTokens, "-rounds": b.rounds} {
+	for name, n := range map[string]int{"--in": b.cfg.InputTokens, "--out": b.cfg.OutputTokens, "--rounds": b.rounds} {
 		if n < 1 {
 			bad = append(bad, problem{fmt.Sprintf("%s is %d", name, n), "It must be at least 1."})
 		}
 	}
 	if b.cfg.Prompts < 0 || b.cfg.RequestRate < 0 {
-		bad = append(bad, problem{"-n or -rate is negative", "Leave it out, or give a number above 0."})
+		bad = append(bad, problem{"-n or --rate is negative", "Leave it out, or give a number above 0."})
 	}
 	if b.against != "" && len(levels) > 1 {
 		if b.levels != "1,"+strconv.Itoa(batch) {
-			bad = append(bad, problem{"-vs compares at one level, and -c gives several", "Give one, such as -c 10."})
+			bad = append(bad, problem{"--vs compares at one level, and -c gives several", "Give one, such as -c 10."})
 		}
 		levels = []int{batch}
 	}
@@ -113,6 +113,7 @@ func runBench(ctx context.Context, p process, args []string) (err error) {
 	if err != nil {
 		return err
 	}
+	p.tellDoubts(cfg)
 	if err := b.mayWrite(); err != nil { // before the measurement, not after it
 		return err
 	}
@@ -230,9 +231,9 @@ func writeJSON(w io.Writer, v any) error {
 }
 
 func benchClient(cfg Config, url, key string) (*llm.Client, error) {
-	c, err := llm.New(llm.Config{
-		BaseURL: url, APIKey: key, Model: cfg.Model, FirstTokenTimeout: cfg.FirstTokenTimeout, IdleTimeout: cfg.IdleTimeout, Extra: cfg.extra,
-	})
+	to := cfg.modelConfig(nil)
+	to.BaseURL, to.APIKey = url, key
+	c, err := llm.New(to)
 	if err != nil {
 		return nil, fmt.Errorf("set up the client for %s: %w", shownAddress(url), err)
 	}

@@ -34,20 +34,17 @@ type chatFlags struct {
 func parseChat(p process, args []string) (chatFlags, string, error) {
 	var c chatFlags
 	f := flags(p, "chat", `talk with the model in the terminal; llmbot chat "question" and piped text are answered once`)
-	f.String("url", "", "the OpenAI-compatible root of the model server (LLM_BASE_URL)")
-	f.String("model", "", "the model to ask for (LLM_MODEL)")
-	f.String("system", "", `the system prompt; "" for none (LLM_SYSTEM_PROMPT)`)
-	f.String("temperature", "", "0 to 2 (LLM_TEMPERATURE)")
-	f.String("max-tokens", "", "longest answer in tokens (LLM_MAX_TOKENS)")
-	f.StringVar(&c.envFile, "env-file", "", "file with NAME=value lines; variables that are set win over it")
-	f.StringVar(&c.log, "log", "", "file for the log; none by default")
+	f.String("url", "", "the OpenAI-compatible root (`URL`) of the model server (LLM_BASE_URL)")
+	f.String("model", "", "the `MODEL` to ask for (LLM_MODEL)")
+	f.String("system", "", "the system `PROMPT`; \"\" for none (LLM_SYSTEM_PROMPT)")
+	f.String("temperature", "", "a `NUMBER` from 0 to 2 (LLM_TEMPERATURE)")
+	f.String("max-tokens", "", "longest answer in `TOKENS` (LLM_MAX_TOKENS)")
+	envFileFlag(f, &c.envFile)
+	f.StringVar(&c.log, "log", "", "`FILE` for the log; none by default")
 	f.BoolVar(&c.reasoning, "reasoning", false, "show the model's reasoning, dimmed, above the answer")
 	f.BoolVar(&c.plain, "plain", false, "show Markdown as it is written")
-	if err := f.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return c, "", err
-		}
-		return c, "", errUsage
+	if err := parseFlags(p, f, args); err != nil {
+		return c, "", err
 	}
 	// A flag whose usage ends with the name of a variable stands for it, and is checked as it is.
 	f.Visit(func(fl *flag.Flag) {
@@ -74,6 +71,7 @@ func runChat(ctx context.Context, p process, args []string) (err error) {
 	if err != nil {
 		return err
 	}
+	p.tellDoubts(cfg)
 	if cfg.SystemPrompt == "" && !fl.noSystem {
 		cfg.SystemPrompt = defaultPrompt
 	}
@@ -83,10 +81,7 @@ func runChat(ctx context.Context, p process, args []string) (err error) {
 	}
 	defer closeLog()
 	log := newLog(logTo, cfg, cfg.LogLevel)
-	model, err := llm.New(llm.Config{
-		BaseURL: cfg.BaseURL, APIKey: string(cfg.APIKey), Model: cfg.Model, FirstTokenTimeout: cfg.FirstTokenTimeout,
-		IdleTimeout: cfg.IdleTimeout, Extra: cfg.extra, Log: log,
-	})
+	model, err := llm.New(cfg.modelConfig(log))
 	if err != nil {
 		return fmt.Errorf("set up the model's client: %w", err)
 	}

@@ -85,9 +85,10 @@ func (c *checker) count(status string) int {
 
 func runCheck(ctx context.Context, p process, args []string) error {
 	f := flags(p, "check", "looks at everything that the bot needs: tokens, scopes, socket, model server, state; each finding with the next step")
-	file := f.String("env-file", "", "file with NAME=value lines; variables that are set win over it")
+	var file string
+	envFileFlag(f, &file)
 	asJSON := f.Bool("json", false, "as one JSON object, at the end")
-	if err := parse(f, args); err != nil {
+	if err := parse(p, f, args); err != nil {
 		return err
 	}
 	limited, cancel := context.WithTimeout(ctx, checkTimeout)
@@ -96,7 +97,7 @@ func runCheck(ctx context.Context, p process, args []string) error {
 	if *asJSON {
 		c.tell = func(finding) {}
 	}
-	cfg, err := loadConfig(p.env, *file)
+	cfg, err := loadConfig(p.env, file)
 	if err == nil {
 		_, err = openChannels(cfg.ChannelsFile, slog.New(slog.DiscardHandler))
 	}

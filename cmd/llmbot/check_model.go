@@ -33,10 +33,9 @@ const (
 
 // model looks at the model server: is it there, what does it serve, how fast.
 func (c *checker) model(ctx context.Context) {
-	client, err := llm.New(llm.Config{
-		BaseURL: c.cfg.BaseURL, APIKey: string(c.cfg.APIKey), Model: c.cfg.Model, FirstTokenTimeout: min(c.cfg.FirstTokenTimeout, speedWait),
-		IdleTimeout: c.cfg.IdleTimeout, Extra: c.cfg.extra, HTTP: c.http,
-	})
+	cfg := c.cfg.modelConfig(nil)
+	cfg.FirstTokenTimeout, cfg.HTTP = min(cfg.FirstTokenTimeout, speedWait), c.http
+	client, err := llm.New(cfg)
 	if err != nil {
 		c.failed("model server", err, "Correct LLM_BASE_URL and LLM_API_KEY.")
 		return

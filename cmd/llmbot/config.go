@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -59,11 +60,13 @@ const (
 type Config struct {
 	AppToken secret `env:"SLACK_APP_TOKEN" doc:"app-level token, xapp-…, with the scope connections:write; needed by serve"`
 	BotToken secret `env:"SLACK_BOT_TOKEN" doc:"bot token, xoxb-…; needed by serve"`
-	SlackURL string `env:"SLACK_API_URL" envDefault:"https://slack.com/api/" doc:"another Web API root (GovSlack, the emulator)"`
+	SlackURL string `env:"SLACK_API_URL" kind:"address" envDefault:"https://slack.com/api/" doc:"another Web API root (GovSlack, the emulator)"`
 	Edits    int    `env:"SLACK_EDITS_PER_MINUTE" envDefault:"50" doc:"how many edits (chat.update) Slack allows the app in the workspace a minute; more only if Slack granted it, or for an emulator without limits: its other limits are raised by as much"`
 
-	BaseURL           string        `env:"LLM_BASE_URL" envDefault:"http://localhost:8000/v1" doc:"the OpenAI-compatible root of the model server"`
+	BaseURL           string        `env:"LLM_BASE_URL" kind:"address" envDefault:"http://localhost:8000/v1" doc:"the OpenAI-compatible root of the model server"`
 	APIKey            secret        `env:"LLM_API_KEY" doc:"sent as a bearer token"`
+	Proxy             string        `env:"LLM_PROXY" kind:"address" file:"true" doc:"the proxy through which the model server is asked: http://, https://, socks5:// or socks5h://HOST:PORT, with user:password@ where it wants them; empty: none. HTTP_PROXY, HTTPS_PROXY and NO_PROXY are for Slack only"`
+	CAFile            string        `env:"LLM_CA_FILE" doc:"a PEM file with certificates of authorities that are trusted for the model server (and an https:// proxy), besides the system's"`
 	Model             string        `env:"LLM_MODEL" doc:"the model to ask for; empty: the first that is served"`
 	SystemPrompt      string        `env:"LLM_SYSTEM_PROMPT" doc:"the system prompt; empty: a short neutral one"`
 	SystemPromptFile  string        `env:"LLM_SYSTEM_PROMPT_FILE" doc:"a file with the system prompt, instead of LLM_SYSTEM_PROMPT"`
@@ -92,15 +95,17 @@ type Config struct {
 	LinkHosts        []string      `env:"BOT_LINK_HOSTS" doc:"with BOT_LINKS=allowlist: hosts, comma-separated, whose addresses and those of their subdomains are links, such as example.com"`
 	DrainTimeout     time.Duration `env:"BOT_DRAIN_TIMEOUT" envDefault:"25s" doc:"on SIGTERM, how long running answers may take to finish"`
 
-	StateURL      string     `env:"STATE_URL" doc:"postgres://… for replicas, memory: for trying out; empty: SQLite in STATE_DIR/state.db"`
+	StateURL      string     `env:"STATE_URL" kind:"address" file:"true" doc:"postgres://… for replicas, memory: for trying out; empty: SQLite in STATE_DIR/state.db"`
 	StateDir      string     `env:"STATE_DIR" envDefault:"./data" doc:"folder of the state, and of what the reader of PDF files compiles (21 MB); made if missing"`
 	OpsAddr       string     `env:"OPS_ADDR" envDefault:"127.0.0.1:9464" doc:"address of /livez /readyz /metrics /debug; off: none"`
-	GPUMetricsURL string     `env:"GPU_METRICS_URL" doc:"a DCGM exporter, such as http://gpu-host:9400/metrics, for GPU figures in the status"`
+	GPUMetricsURL string     `env:"GPU_METRICS_URL" kind:"address" doc:"a DCGM exporter, such as http://gpu-host:9400/metrics, for GPU figures in the status"`
 	LogLevel      slog.Level `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn, error"`
 	LogFormat     string     `env:"LOG_FORMAT" envDefault:"text" doc:"text or json"`
 
 	extra   map[string]any // of ExtraBody
-	doubts  []problem      // variables of the environment that may be meant otherwise
+	proxy   *url.URL       // of Proxy; nil: none
+	roots   *x509.CertPool // the system's and those of CAFile; nil: the system's
+	doubts  []problem      // what may be meant otherwise
 	outside *outside       // secrets of other variables; nil: none
 }
 
@@ -154,6 +159,8 @@ func loadConfig(environ []string, file string, more ...func(*Config) []problem) 
 			}
 		}
 	}
+	bad = append(bad, readSecrets(vars)...)
+	doubts = append(doubts, tidy(vars)...)
 	unset(vars)
 	var c Config
 	err := env.ParseWithOptions(&c, env.Options{Environment: vars, FuncMap: map[reflect.Type]env.ParserFunc{
@@ -259,6 +266,7 @@ func (c *Config) check() []problem {
 	address("SLACK_API_URL", c.SlackURL)
 	address("LLM_BASE_URL", c.BaseURL)
 	address("GPU_METRICS_URL", c.GPUMetricsURL)
+	bad = append(bad, c.checkWay()...)
 	ids := func(name string, list *[]string, what, begin, where string) {
 		*list = trimmed(*list)
 		for _, id := range *list {
@@ -380,41 +388,4 @@ func (c *Config) tokens() []problem {
 		bad[len(bad)-1].hint += " To try llmbot without Slack: llmbot demo"
 	}
 	return bad
-}
-
-// readEnvFile reads KEY=VALUE lines. It allows # comments, an export in front and quotes around the
-// value.
-func readEnvFile(path string) (map[string]string, error) {
-	b, err := readFile(path, mostEnvFile)
-	if err != nil {
-		return nil, fmt.Errorf("read the env file: %w", err)
-	}
-	vars := map[string]string{}
-	n := 0
-	for line := range strings.Lines(string(b)) {
-		n++
-		line = strings.TrimSpace(line)
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
-		key, value, ok := strings.Cut(strings.TrimPrefix(line, "export "), "=")
-		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
-		if !ok || key == "" || strings.ContainsAny(key, " \t") {
-			return nil, fmt.Errorf("%s, line %d: it is not NAME=value", path, n)
-		}
-		vars[key] = unquoted(value)
-	}
-	return vars, nil
-}
-
-// unquoted returns the value without its quotes and without the comment behind it.
-func unquoted(value string) string {
-	if value != "" && (value[0] == '"' || value[0] == '\'') {
-		inside, rest, closed := strings.Cut(value[1:], value[:1])
-		if rest = strings.TrimSpace(rest); closed && (rest == "" || rest[0] == '#') {
-			return inside
-		}
-	}
-	before, _, _ := strings.Cut(" "+value, " #")
-	return strings.TrimSpace(before)
 }

@@ -61,7 +61,12 @@ func configurationPage() string {
 ` + "`llmbot serve`" + ` and ` + "`llmbot demo`" + ` are configured by environment variables. ` + "`llmbot serve --env-file FILE`" + ` reads them from a file
 with ` + "`NAME=value`" + ` lines too ([deploy/env.example](../deploy/env.example) has them all); what is set in the environment wins.
 
-An empty variable counts as unset. Durations are written like ` + "`90s`" + ` or ` + "`10m`" + `, lists with commas. All problems are reported at
+In the file, a value may stand in quotes: 'single' quotes keep what is in them, and in "double" quotes ` + "`\\n`, `\\r`, `\\t`, `\\\"`, `\\\\` and `\\$`" + ` are
+escapes, so that ` + "`\"one\\ntwo\"`" + ` has two lines. ` + "` #`" + ` begins a comment outside of quotes. Nothing is expanded: ` + "`$`" + ` stays ` + "`$`" + `. ` + "`export`" + ` in front, a byte order mark
+and line ends of Windows are allowed. Docker and systemd read such files by rules of their own.
+
+White space and line ends around a value are taken off, except around LLM_SYSTEM_PROMPT. In tokens, keys and addresses they are also
+taken out of the middle, and the log, ` + "`check`, `chat` and `bench`" + ` say so. An empty variable counts as unset. Durations are written like ` + "`90s`" + ` or ` + "`10m`" + `, lists with commas. All problems are reported at
 once, each with what to do, and the program ends with status 2. Secrets print as ` + "`***`" + `. The demo brings its own Slack, so it
 ignores the Slack tokens.
 `)
@@ -79,9 +84,23 @@ ignores the Slack tokens.
 			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", v.name, standard, strings.ReplaceAll(v.doc, "|", `\|`))
 		}
 	}
+	fmt.Fprintf(&b, secretsSection, "`"+strings.Join(secretNames(), fileSuffix+"`, `")+fileSuffix+"`")
 	b.WriteString(channelsSection)
 	return b.String()
 }
+
+const secretsSection = `
+## Secrets from files
+
+Each secret may stand in a file of its own instead, as Docker and Kubernetes mount them: %s name such files. It is an error
+if a variable and its _FILE are both set. A file is read once, at the start.
+
+## The way to the model server
+
+The model server is asked directly, whatever HTTP_PROXY, HTTPS_PROXY and NO_PROXY say: these are for Slack only, because a model server is
+usually near, and many proxies cut long streams. LLM_PROXY names a proxy for all requests to the model server. The proxy looks
+up the server's name. LLM_CA_FILE adds authorities, such as the company's own.
+`
 
 const channelsSection = `
 ## Settings of channels
@@ -146,6 +165,9 @@ func TestEnvExample(t *testing.T) {
 		standard[v.name] = v.standard
 	}
 	standard["SLACK_APP_TOKEN"], standard["SLACK_BOT_TOKEN"] = "xapp-", "xoxb-"
+	for _, name := range secretNames() {
+		standard[name+fileSuffix] = ""
+	}
 	seen := map[string]bool{}
 	for line := range strings.Lines(string(b)) {
 		line = strings.TrimSpace(line)

@@ -40,17 +40,18 @@ const demoDrain = 2 * time.Second
 func runDemo(ctx context.Context, p process, args []string) error {
 	f := flags(p, "demo", "a Slack workspace on this machine: browser page, emulated Slack, the real bot, your model server or a simulated one")
 	s := simFlags{}
-	s.register(f, "127.0.0.1:8765", "address of the page; when it is taken and not given, any free port", "where people open the page, such as https://demo.lan behind a proxy; default: its address")
-	f.StringVar(&s.limiter, "limiter", "window", "the emulated Slack's rate limits: window, bucket, off")
-	f.DurationVar(&s.latency, "latency", 100*time.Millisecond, "of the emulated Slack's calls")
-	logFile := f.String("log", "", "file for the bot's log; - for standard error")
-	if err := parse(f, args); err != nil {
+	s.register(f, "127.0.0.1:8765", "`ADDRESS` of the page; when it is taken and not given, any free port", "where people open the page, a `URL` such as https://demo.lan behind a proxy; default: its address")
+	f.StringVar(&s.limiter, "limiter", "window", "the emulated Slack's rate limits: `window|bucket|off`")
+	f.DurationVar(&s.latency, "latency", 100*time.Millisecond, "the `DURATION` of the emulated Slack's calls")
+	logFile := f.String("log", "", "`FILE` for the bot's log; - for standard error")
+	if err := parse(p, f, args); err != nil {
 		return err
 	}
 	cfg, err := loadConfig(p.env, "")
 	if err != nil {
 		return err
 	}
+	p.tellDoubts(cfg)
 	given := isGiven(f, "addr")
 	if err := s.check(given); err != nil {
 		return err
@@ -141,7 +142,7 @@ func openLog(p process, name string) (io.Writer, func(), error) {
 	}
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
-		return nil, nil, &hintError{fmt.Errorf("open the log: %w", err), "Give -log another file."}
+		return nil, nil, &hintError{fmt.Errorf("open the log: %w", err), "Give --log another file."}
 	}
 	return f, func() { _ = f.Close() }, nil
 }
@@ -158,15 +159,15 @@ type demoModel struct {
 func findModel(ctx context.Context, p process, cfg *Config) (demoModel, error) {
 	none := func() error { return nil }
 	if p.isSet("LLM_BASE_URL") {
-		name := probe(ctx, cfg.BaseURL, string(cfg.APIKey))
+		name := probe(ctx, llm.Config{BaseURL: cfg.BaseURL, APIKey: string(cfg.APIKey), Proxy: cfg.proxy, Roots: cfg.roots})
 		if name == "" {
 			return demoModel{"Model server: " + shownAddress(cfg.BaseURL) + " (from LLM_BASE_URL; it does not answer yet)", none}, nil
 		}
 		return demoModel{"Model server: " + shownAddress(cfg.BaseURL) + " (from LLM_BASE_URL), model " + name, none}, nil
 	}
 	for _, c := range candidates() {
-		if name := probe(ctx, c.url, ""); name != "" {
-			cfg.BaseURL, cfg.APIKey, cfg.Model = c.url, "", ""
+		if name := probe(ctx, llm.Config{BaseURL: c.url}); name != "" {
+			cfg.BaseURL, cfg.APIKey, cfg.Model, cfg.proxy = c.url, "", "", nil
 			return demoModel{"Model server: " + c.url + " (found on the usual port of " + c.name + "), model " + name, none}, nil
 		}
 	}
@@ -178,7 +179,7 @@ func findModel(ctx context.Context, p process, cfg *Config) (demoModel, error) {
 	srv := &http.Server{Handler: sim, ReadHeaderTimeout: headerTimeout, IdleTimeout: llmsim.KeepAliveIdle}
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Serve(l) }()
-	cfg.BaseURL, cfg.Model, cfg.APIKey = "http://"+l.Addr().String()+"/v1", "", ""
+	cfg.BaseURL, cfg.Model, cfg.APIKey, cfg.proxy = "http://"+l.Addr().String()+"/v1", "", "", nil
 	return demoModel{
 		"Model server: a simulated one (canned answers), because none answered on the ports 8000, 11434, 8080, 1234. Set LLM_BASE_URL to use yours.",
 		func() error {
@@ -189,10 +190,10 @@ func findModel(ctx context.Context, p process, cfg *Config) (demoModel, error) {
 
 // probe returns the first model that a server serves; empty: there is no server, or it does not
 // speak this protocol.
-func probe(ctx context.Context, url, key string) string {
+func probe(ctx context.Context, cfg llm.Config) string {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	c, err := llm.New(llm.Config{BaseURL: url, APIKey: key})
+	c, err := llm.New(cfg)
 	if err != nil {
 		return ""
 	}

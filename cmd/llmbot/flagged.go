@@ -38,7 +38,7 @@ func inFlags(err error, vars []string) error {
 	for _, v := range vars {
 		name, _, _ := strings.Cut(v, "=")
 		if flag, ok := map[string]string{
-			"LLM_BASE_URL": "-url", "LLM_MODEL": "-model", "LLM_TEMPERATURE": "-temperature", "LLM_MAX_TOKENS": "-max-tokens",
+			"LLM_BASE_URL": "--url", "LLM_MODEL": "--model", "LLM_TEMPERATURE": "--temperature", "LLM_MAX_TOKENS": "--max-tokens",
 		}[name]; ok {
 			names = append(names, name, flag)
 		}

@@ -65,6 +65,7 @@ type process struct {
 	env      []string
 	in       io.Reader
 	out, err io.Writer
+	asked    func(*flag.FlagSet) // gets the flags of a command that was asked for help; nil: it prints them
 }
 
 // command is one subcommand.
@@ -82,6 +83,7 @@ func commands() []command {
 		{"check", "looks at tokens, scopes, model server and state; says what to do", runCheck},
 		{"slacksim", "the emulated Slack alone, for a bot in any language", runSlackSim},
 		{"manifest", "the Slack app manifest and the link that creates the app", runManifest},
+		{"completion", "what Tab needs in bash, zsh or fish", runCompletion},
 		{"version", "version, commit, Go, dependencies", runVersion},
 		{pdf.Argument, "", runReadPDF},
 	}
@@ -139,35 +141,8 @@ func usage(w io.Writer) {
 	fmt.Fprint(w, "llmbot answers in Slack threads with your own model.\n\nUsage: llmbot [command] [flags]\n\n")
 	for _, c := range commands() {
 		if c.summary != "" {
-			fmt.Fprintf(w, "  %-9s %s\n", c.name, c.summary)
+			fmt.Fprintf(w, "  %-10s %s\n", c.name, c.summary)
 		}
 	}
-	fmt.Fprint(w, "\n`llmbot COMMAND -h` shows a command's flags. To see it work: llmbot demo\n")
-}
-
-// flags returns a flag set that tells errors to the terminal, once.
-func flags(p process, name, what string) *flag.FlagSet {
-	f := flag.NewFlagSet("llmbot "+name, flag.ContinueOnError)
-	f.SetOutput(p.err)
-	f.Usage = func() {
-		fmt.Fprintf(f.Output(), "llmbot %s: %s\n", name, what)
-		f.PrintDefaults()
-	}
-	return f
-}
-
-// parse parses and refuses what is left over.
-func parse(f *flag.FlagSet, args []string) error {
-	if err := f.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return err
-		}
-		return errUsage
-	}
-	if f.NArg() > 0 {
-		fmt.Fprintf(f.Output(), "%s: unexpected argument %q\n", f.Name(), f.Arg(0))
-		f.Usage()
-		return errUsage
-	}
-	return nil
+	fmt.Fprint(w, "\n`llmbot COMMAND --help` shows a command's flags. To see it work: llmbot demo\n")
 }

@@ -92,14 +92,14 @@ func createLink(manifest string) string {
 
 func runManifest(_ context.Context, p process, args []string) error {
 	f := flags(p, "manifest", "prints the Slack app manifest on standard output, and the link that creates the app on standard error")
-	name := f.String("name", "llm", "name of the app and of its bot user")
-	command := f.String("command", "/llm-status", "the slash command (BOT_COMMAND)")
+	name := f.String("name", "llm", "`NAME` of the app and of its bot user")
+	command := f.String("command", "/llm-status", "the slash `COMMAND` (BOT_COMMAND)")
 	asJSON := f.Bool("json", false, "as JSON instead of YAML")
-	if err := parse(f, args); err != nil {
+	if err := parse(p, f, args); err != nil {
 		return err
 	}
 	if *name == "" || len(*name) > min(maxAppName, maxDisplayName) {
-		return &configError{[]problem{{fmt.Sprintf("-name is %q", *name), fmt.Sprintf("Slack takes 1 to %d characters.", maxAppName)}}}
+		return &configError{[]problem{{fmt.Sprintf("--name is %q", *name), fmt.Sprintf("Slack takes 1 to %d characters.", maxAppName)}}}
 	}
 	if !strings.HasPrefix(*command, "/") || len(*command) > maxCommand {
 		return &configError{[]problem{{fmt.Sprintf("-command is %q", *command), "It must begin with / and have at most 32 characters."}}}

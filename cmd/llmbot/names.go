@@ -13,6 +13,9 @@ const mostTypos = 2
 // ourNames returns the names that the program knows.
 func ourNames() []string {
 	var out []string
+	for _, name := range secretNames() {
+		out = append(out, name+fileSuffix)
+	}
 	for f := range reflect.TypeFor[Config]().Fields() {
 		if name := f.Tag.Get("env"); name != "" {
 			out = append(out, name)

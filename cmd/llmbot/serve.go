@@ -28,11 +28,12 @@ import (
 
 func runServe(ctx context.Context, p process, args []string) error {
 	f := flags(p, "serve", "the bot. It is configured by the environment (docs/configuration.md)")
-	file := f.String("env-file", "", "file with NAME=value lines; variables that are set win over it")
-	if err := parse(f, args); err != nil {
+	var file string
+	envFileFlag(f, &file)
+	if err := parse(p, f, args); err != nil {
 		return err
 	}
-	cfg, err := loadConfig(p.env, *file, (*Config).tokens)
+	cfg, err := loadConfig(p.env, file, (*Config).tokens)
 	if err != nil {
 		return err
 	}
@@ -41,7 +42,7 @@ func runServe(ctx context.Context, p process, args []string) error {
 	log := newLog(p.err, cfg, level)
 	defer switchLevel(ctx, level, log)()
 	for _, d := range cfg.doubts {
-		log.WarnContext(ctx, "unknown_variable", "problem", d.what, "hint", d.hint)
+		log.WarnContext(ctx, "configuration_doubtful", "problem", d.what, "hint", d.hint)
 	}
 	setMemory(ctx, p.env, memlimit.FromCgroup, log)
 	denyExecutable()
@@ -86,10 +87,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if err := store.ready(ctx, cfg, log); err != nil {
 		return err
 	}
-	model, err := llm.New(llm.Config{
-		BaseURL: cfg.BaseURL, APIKey: string(cfg.APIKey), Model: cfg.Model, FirstTokenTimeout: cfg.FirstTokenTimeout,
-		IdleTimeout: cfg.IdleTimeout, Extra: cfg.extra, Log: log,
-	})
+	model, err := llm.New(cfg.modelConfig(log))
 	if err != nil {
 		return fmt.Errorf("set up the model's client: %w", err)
 	}

@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// openWarning says in plain words what -open means.
-const openWarning = `WARNING: -open lets in everybody who can reach this address. There is no sign-in: whoever opens it may write as any person of the
+// openWarning says in plain words what --open means.
+const openWarning = `WARNING: --open lets in everybody who can reach this address. There is no sign-in: whoever opens it may write as any person of the
   workspace, and so to the model behind it. The tokens are constants that stand in the source: any program may speak as the bot.`
 
 // where is where an emulated Slack is.
 type where struct {
 	local string   // root for programs of this machine
-	page  string   // root for people: -url, else an address of this machine that they reach
+	page  string   // root for people: --url, else an address of this machine that they reach
 	hosts []string // names to answer to, besides loopback's
 	note  string   // what people should know about who is let in; empty: nothing unusual
 }
@@ -33,23 +33,23 @@ type addrFlags struct {
 func (a *addrFlags) register(f *flag.FlagSet, usual, about, aboutURL string) {
 	f.StringVar(&a.addr, "addr", usual, about)
 	f.StringVar(&a.url, "url", "", aboutURL)
-	f.Func("host", "a further `name` of this machine that requests may ask for, without port; may be given several times", func(name string) error {
+	f.Func("host", "a further `NAME` of this machine that requests may ask for, without port; may be given several times", func(name string) error {
 		if strings.ContainsAny(name, "/@?# ") || (&url.URL{Host: name}).Port() != "" || name == "" {
 			return fmt.Errorf("it is %q: give a name such as demo.lan, without scheme and port", name)
 		}
 		a.hosts = append(a.hosts, name)
 		return nil
 	})
-	f.BoolVar(&a.open, "open", false, "serve the network, not only this machine; there is no sign-in. Without -addr: on all addresses")
+	f.BoolVar(&a.open, "open", false, "serve the network, not only this machine; there is no sign-in. Without --addr: on all addresses")
 }
 
-// check returns what is wrong with the flags, before anything listens. given: -addr was given.
+// check returns what is wrong with the flags, before anything listens. given: --addr was given.
 func (a *addrFlags) check(given bool) error {
 	var bad []problem
 	if a.url != "" {
 		u, err := url.Parse(a.url)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil || u.Fragment != "" {
-			bad = append(bad, problem{fmt.Sprintf("-url is %q", a.url), "It must be an address without a path, such as http://demo.lan:8765."})
+			bad = append(bad, problem{fmt.Sprintf("--url is %q", a.url), "It must be an address without a path, such as http://demo.lan:8765."})
 		}
 		a.url = strings.TrimSuffix(a.url, "/")
 	}
@@ -82,10 +82,10 @@ func (a *addrFlags) where(l net.Addr) (where, error) {
 	// Programs of this machine, too, come there from an address that is not loopback.
 	case !a.open && !here && !all:
 		return where{}, &configError{[]problem{{
-			fmt.Sprintf("-addr is %s, which the network reaches, and without -open only this machine is served", at), "Give -addr 127.0.0.1:" + fmt.Sprint(at.Port()) + ", or -open if everybody in the network may use it.",
+			fmt.Sprintf("--addr is %s, which the network reaches, and without --open only this machine is served", at), "Give --addr 127.0.0.1:" + fmt.Sprint(at.Port()) + ", or --open if everybody in the network may use it.",
 		}}}
 	case a.open && here:
-		w.note = "-open changes nothing at " + at.String() + ", which only this machine reaches: for the network give an -addr such as :" + fmt.Sprint(at.Port()) + " too."
+		w.note = "--open changes nothing at " + at.String() + ", which only this machine reaches: for the network give an --addr such as :" + fmt.Sprint(at.Port()) + " too."
 	case a.open:
 		w.note = openWarning
 		if all {
@@ -94,7 +94,7 @@ func (a *addrFlags) where(l net.Addr) (where, error) {
 			}
 		}
 	case all:
-		w.note = "Only this machine is served; -open lets the network in, without a sign-in."
+		w.note = "Only this machine is served; --open lets the network in, without a sign-in."
 	}
 	w.page = cmp.Or(a.url, w.page)
 	if u, err := url.Parse(w.page); err == nil {

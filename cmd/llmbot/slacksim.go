@@ -40,10 +40,10 @@ func (s *simFlags) config(m slackManifest) (slacksim.Config, error) {
 	switch limiter {
 	case slacksim.LimiterWindow, slacksim.LimiterBucket, slacksim.LimiterOff:
 	default:
-		return slacksim.Config{}, &configError{[]problem{{fmt.Sprintf("-limiter is %q", s.limiter), "It must be one of window, bucket, off."}}}
+		return slacksim.Config{}, &configError{[]problem{{fmt.Sprintf("--limiter is %q", s.limiter), "It must be one of window, bucket, off."}}}
 	}
 	if s.latency < 0 {
-		return slacksim.Config{}, &configError{[]problem{{"-latency is negative", "It must be a duration such as 100ms."}}}
+		return slacksim.Config{}, &configError{[]problem{{"--latency is negative", "It must be a duration such as 100ms."}}}
 	}
 	cfg := slacksim.Config{
 		Scopes: m.OAuth.Scopes.Bot, Events: m.Settings.Events.Bot, Limiter: limiter, Latency: s.latency, Seed: uint64(time.Now().UnixNano()),
@@ -58,11 +58,11 @@ func (s *simFlags) config(m slackManifest) (slacksim.Config, error) {
 func runSlackSim(ctx context.Context, p process, args []string) error {
 	f := flags(p, "slacksim", "an emulated Slack workspace: Web API, Socket Mode, limits, and a browser page")
 	var s simFlags
-	s.register(f, "127.0.0.1:8766", "address to serve on", "what the emulated Slack calls itself in the URLs it gives out, such as http://slack.lan:8766; default: its address")
-	f.StringVar(&s.limiter, "limiter", "window", "rate limits: window (n in any 60 s), bucket (n a minute, bursts of 10), off")
-	f.StringVar(&s.manifest, "manifest", "", "app manifest (YAML or JSON) whose scopes, events and commands the app has; default: llmbot's own")
-	f.DurationVar(&s.latency, "latency", 100*time.Millisecond, "of every Web API call")
-	if err := parse(f, args); err != nil {
+	s.register(f, "127.0.0.1:8766", "`ADDRESS` to serve on", "the `URL` that the emulated Slack calls itself, such as http://slack.lan:8766; default: its address")
+	f.StringVar(&s.limiter, "limiter", "window", "rate limits: `window|bucket|off`; window is n in any 60 s, bucket n a minute with bursts of 10")
+	f.StringVar(&s.manifest, "manifest", "", "`FILE` with the app manifest (YAML or JSON) whose scopes, events and commands the app has; default: llmbot's own")
+	f.DurationVar(&s.latency, "latency", 100*time.Millisecond, "the `DURATION` of every Web API call")
+	if err := parse(p, f, args); err != nil {
 		return err
 	}
 	cfg, err := s.config(appManifest("llm", "/llm-status"))
@@ -103,7 +103,7 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
-		return nil, &hintError{fmt.Errorf("listen on %s: %w", addr, err), "Another program may be using it: choose another one with -addr, such as -addr 127.0.0.1:0 for any free port."}
+		return nil, &hintError{fmt.Errorf("listen on %s: %w", addr, err), "Another program may be using it: choose another one with --addr, such as --addr 127.0.0.1:0 for any free port."}
 	}
 	return l, nil
 }

@@ -62,7 +62,7 @@ func runVersion(_ context.Context, p process, args []string) error {
 	f := flags(p, "version", "version, commit, Go and dependencies")
 	asJSON := f.Bool("json", false, "as JSON, with all modules")
 	notices := f.Bool("licenses", false, "the licences and notices of llmbot and of everything that is in it")
-	if err := parse(f, args); err != nil {
+	if err := parse(p, f, args); err != nil {
 		return err
 	}
 	if *notices {

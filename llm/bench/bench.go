@@ -65,8 +65,8 @@ type Config struct {
 	Concurrency int
 	Prompts     int // requests to measure; 0: DefaultPrompts
 	// RequestRate, if not 0, is how many requests a second arrive (a Poisson process, as with vLLM's
-	// --request-rate). Those that find Concurrency requests in progress wait, and that wait is not in
-	// the latencies. A Concurrency of 0 then means no limit.
+	// --request-rate). Those that find Concurrency requests in progress wait. That wait is a row
+	// of its own, and not in the latencies. A Concurrency of 0 then means no limit.
 	RequestRate float64
 
 	InputTokens  int // the prompt's text, without the chat template, on average; 0: DefaultInputTokens

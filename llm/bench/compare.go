@@ -87,7 +87,7 @@ func ratios(a, b []Report) []Ratio {
 	type number struct {
 		metric, unit string
 		higher       bool
-		of           func(Report) float64
+		of           func(Report) float64 // 0: not known
 	}
 	list := []number{
 		{"Output token throughput", "tok/s", true, func(r Report) float64 { return r.OutputThroughput }},
@@ -123,8 +123,8 @@ func ratios(a, b []Report) []Ratio {
 func values(rs []Report, of func(Report) float64) []float64 {
 	var out []float64
 	for _, r := range rs {
-		if !r.Interrupted && r.Completed > 0 {
-			out = append(out, of(r))
+		if x := of(r); !r.Interrupted && r.Completed > 0 && x != 0 {
+			out = append(out, x)
 		}
 	}
 	return out

@@ -122,8 +122,14 @@ func (r Report) section(i int) (section, error) {
 	}
 	for _, m := range metrics() {
 		d := m.of(r)
+		if m.rare && d.Count == 0 {
+			continue
+		}
+		of := d.shown
 		s.Latencies = append(s.Latencies, latency{
-			m.name, m.plain, f2(d.MeanMS), f2(d.MedianMS), f2(d.StdMS), f2(d.P90MS), f2(d.P95MS), f2(d.P99MS), f2(d.MinMS), f2(d.MaxMS),
+			m.name, m.plain, of(func(d Distribution) float64 { return d.MeanMS }), of(func(d Distribution) float64 { return d.MedianMS }),
+			of(func(d Distribution) float64 { return d.StdMS }), of(func(d Distribution) float64 { return d.P90MS }), of(func(d Distribution) float64 { return d.P95MS }),
+			of(func(d Distribution) float64 { return d.P99MS }), of(func(d Distribution) float64 { return d.MinMS }), of(func(d Distribution) float64 { return d.MaxMS }),
 		})
 	}
 	var err error

@@ -168,7 +168,7 @@ func (s *session) load(ctx context.Context, cfg Config, p Progress) ([]outcome, 
 		workers = cfg.Prompts
 	}
 	var now live
-	jobs := make(chan int)
+	jobs := make(chan job)
 	done := make(chan outcome, cfg.Prompts) // so that a slow progress callback keeps nobody waiting
 	start := time.Now()
 	var wg sync.WaitGroup
@@ -178,10 +178,13 @@ func (s *session) load(ctx context.Context, cfg Config, p Progress) ([]outcome, 
 	})
 	for range workers {
 		wg.Go(func() {
-			for i := range jobs {
-				text := make1.text(first + i)
+			for j := range jobs {
+				text := make1.text(first + j.number)
 				now.running.Add(1)
 				o := s.ask(ctx, text, cfg.OutputTokens, start, &now)
+				if cfg.RequestRate > 0 && cfg.Concurrency > 0 {
+					o.queued, o.queues = max(o.sent-j.due, 0), true
+				}
 				now.running.Add(-1)
 				done <- o
 			}
@@ -194,8 +197,14 @@ func (s *session) load(ctx context.Context, cfg Config, p Progress) ([]outcome, 
 	return s.collect(done, start, p, &now), time.Since(start)
 }
 
-// dispatch hands out the numbers of the requests when they are due.
-func dispatch(ctx context.Context, cfg Config, start time.Time, jobs chan<- int) {
+// job is a request to send.
+type job struct {
+	number int
+	due    time.Duration // since the start of the run; with a rate only
+}
+
+// dispatch hands out the requests when they are due.
+func dispatch(ctx context.Context, cfg Config, start time.Time, jobs chan<- job) {
 	var due []float64
 	if cfg.RequestRate > 0 {
 		due = arrivals(cfg.Seed, cfg.Prompts, cfg.RequestRate)
@@ -203,8 +212,10 @@ func dispatch(ctx context.Context, cfg Config, start time.Time, jobs chan<- int)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for i := range cfg.Prompts {
+		next := job{number: i}
 		if due != nil {
-			timer.Reset(time.Until(start.Add(time.Duration(due[i] * float64(time.Second)))))
+			next.due = time.Duration(due[i] * float64(time.Second))
+			timer.Reset(time.Until(start.Add(next.due)))
 			select {
 			case <-timer.C:
 			case <-ctx.Done():
@@ -215,7 +226,7 @@ func dispatch(ctx context.Context, cfg Config, start time.Time, jobs chan<- int)
 			return
 		}
 		select {
-		case jobs <- i:
+		case jobs <- next:
 		case <-ctx.Done():
 			return
 		}
@@ -282,6 +293,7 @@ func (s *session) ask(ctx context.Context, text string, tokens int, start time.T
 	}
 	var o outcome
 	counted := 0 // tokens that the server told on the way
+	var came streamed
 	began := time.Now()
 	res, err := s.srv.Stream(ctx, req, func(d llm.Delta) error {
 		at := time.Since(began)
@@ -289,6 +301,13 @@ func (s *session) ask(ctx context.Context, text string, tokens int, start time.T
 		if d.CompletionTokens > 0 {
 			n = max(d.CompletionTokens-counted, 0)
 			counted = d.CompletionTokens
+		}
+		came.take(d, n)
+		switch {
+		case d.Retract:
+			o.ttfw = 0
+		case o.ttfw == 0 && strings.TrimSpace(d.Text) != "":
+			o.ttfw = max(at, 1)
 		}
 		if len(o.events) == 0 {
 			o.ttft = at
@@ -316,12 +335,51 @@ func (s *session) ask(ctx context.Context, text string, tokens int, start time.T
 	}
 	o.finish, o.input, o.cached = res.Finish, res.Usage.PromptTokens, res.Usage.CachedTokens
 	o.output, o.counted = res.Usage.CompletionTokens, res.Usage.Known
-	if !o.counted {
-		o.output = max(len(o.events), counted)
+	if !o.counted || o.output == 0 { // zeros are no count
+		o.output, o.counted = max(len(o.events), counted), false
+	}
+	if o.hidden = came.less(o.output, res.Usage.ReasoningTokens); o.hidden && came.jumped() {
+		o.events[0].tokens = 1 // the others did not come then
 	}
 	o.err = verdict(res, err, len(o.events))
 	o.unfinished = o.err != nil && ctx.Err() != nil
 	return o
+}
+
+// streamed is what came of an answer, to tell whether all its tokens did.
+type streamed struct {
+	events, bytes int
+	reasoned      bool
+	first, most   int // tokens of the first event, and the most of a later one
+}
+
+func (s *streamed) take(d llm.Delta, tokens int) {
+	if s.events == 0 {
+		s.first = tokens
+	} else {
+		s.most = max(s.most, tokens)
+	}
+	s.events++
+	s.bytes += len(d.Text) + len(d.Reasoning)
+	s.reasoned = s.reasoned || d.Reasoning != "" || d.Retract
+}
+
+// Marks of tokens that nobody streamed.
+const (
+	leastJump = 16 // tokens of a first event that are more than a bundle
+	jumpTimes = 4  // how many times as many as any later event has
+	mostWords = 2  // tokens for each byte of text: even with special tokens among them there are fewer
+)
+
+// jumped reports whether the server had counted tokens before its first event: one comes alone, or
+// as a bundle like the later ones.
+func (s *streamed) jumped() bool { return s.first >= leastJump && s.first >= jumpTimes*s.most }
+
+// less reports whether fewer than output tokens were streamed: the time between the events is then
+// not the time of the tokens. Servers hide reasoning in this way, and some bring a whole answer in one
+// event. reasoning is the number of reasoning tokens that the server tells.
+func (s *streamed) less(output, reasoning int) bool {
+	return reasoning > 0 && !s.reasoned || output > 1 && s.events == 1 || s.jumped() || output > mostWords*s.bytes
 }
 
 // verdict returns why a request did not end well; nil: it did. So did an answer without visible

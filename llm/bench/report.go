@@ -18,7 +18,12 @@ import (
 //     which is the chunk that only names the role. This client hears of the first one with text,
 //     reasoning or a token count. On vLLM both come together (facts §1.2).
 //   - E2EL: from sending the request to its last event with a choice, which the usage chunk is not.
-//   - TPOT: (E2EL − TTFT) / (output tokens − 1), of each request with at least two tokens.
+//   - TPOT: (E2EL − TTFT) / (output tokens − 1), of each request with at least two tokens. A request
+//     with tokens that were not streamed has none (vLLM gives it one that is far too good).
+//   - TTFW: from sending the request to the first visible word: text that is not white space, and no
+//     reasoning. vLLM does not know it.
+//   - ClientQueue: with a rate and a limit, from when a request was due to when it was sent. It is in
+//     none of the others. vLLM calls it client_queue_time.
 //   - ITL: the gaps between the events of a request, whatever number of tokens they hold. vLLM
 //     counts the gap after the role chunk too, which is about 0, so that with n tokens its mean is
 //     (n−1)/n of ours.
@@ -47,6 +52,7 @@ type Report struct {
 	Unfinished  int       `json:"unfinished_requests"` // were in progress when the run was cancelled
 	Short       int       `json:"short_answers"`       // of Completed: shorter than asked
 	Uncounted   int       `json:"uncounted_answers"`   // of Completed: their events count as tokens
+	Hidden      int       `json:"hidden_answers"`      // of Completed: not all of their tokens were streamed
 	Failures    []Failure `json:"failures"`            // the failed by kind, most frequent first
 	DurationS   float64   `json:"duration_s"`          // from the first request to the last response
 	TotalInput  int       `json:"total_input_tokens"`  // as the server counts, with its template
@@ -63,6 +69,9 @@ type Report struct {
 	TPOT Distribution `json:"tpot"`
 	ITL  Distribution `json:"itl"`
 	E2EL Distribution `json:"e2el"`
+	TTFW Distribution `json:"ttfw"`
+
+	ClientQueue Distribution `json:"client_queue"` // with a rate and a limit only
 
 	Timeline []Moment  `json:"timeline"`
 	Requests []Request `json:"requests"` // in the order they were sent
@@ -88,12 +97,16 @@ type Moment struct {
 type Request struct {
 	StartS       float64 `json:"start_s"` // since the start of the run
 	TTFTMS       float64 `json:"ttft_ms"` // 0: nothing came
-	TPOTMS       float64 `json:"tpot_ms"` // 0: fewer than two tokens
+	TTFWMS       float64 `json:"ttfw_ms"` // 0: no visible word came
+	TPOTMS       float64 `json:"tpot_ms"` // 0: fewer than two tokens, or Hidden
 	E2ELMS       float64 `json:"e2el_ms"`
 	InputTokens  int     `json:"input_tokens"`
 	OutputTokens int     `json:"output_tokens"`
 	Finish       string  `json:"finish_reason"`
 	Failure      string  `json:"failure_kind"` // empty: it ended well
+
+	ClientQueueMS float64 `json:"client_queue_ms"` // waited for a free slot before it was sent
+	Hidden        bool    `json:"hidden"`          // some of OutputTokens were not streamed
 }
 
 // InteractiveSpeed returns the tokens a second that one reader sees after the first one: 1 / median
@@ -115,6 +128,10 @@ type event struct {
 type outcome struct {
 	sent, ended time.Duration // since the start of the run
 	ttft, e2el  time.Duration
+	ttfw        time.Duration // 0: no visible word came
+	queued      time.Duration // from when it was due to when it was sent
+	queues      bool          // queued is known
+	hidden      bool          // some of output were not streamed
 	input       int
 	cached      int
 	output      int
@@ -127,7 +144,7 @@ type outcome struct {
 }
 
 func (o outcome) tpot() time.Duration {
-	if o.err != nil || o.output < 2 {
+	if o.err != nil || o.output < 2 || o.hidden {
 		return 0
 	}
 	return (o.e2el - o.ttft) / time.Duration(o.output-1)
@@ -137,11 +154,11 @@ func (o outcome) tpot() time.Duration {
 func report(outs []outcome, took time.Duration) Report {
 	r := Report{DurationS: took.Seconds(), Failures: []Failure{}, Requests: []Request{}, Timeline: timeline(outs, took)}
 	slices.SortStableFunc(outs, func(a, b outcome) int { return cmp.Compare(a.sent, b.sent) })
-	var ttft, tpot, itl, e2el []time.Duration
+	var ttft, ttfw, tpot, itl, e2el, queue []time.Duration
 	for _, o := range outs {
 		r.Requests = append(r.Requests, Request{
 			StartS: o.sent.Seconds(), TTFTMS: ms(o.ttft), TPOTMS: ms(o.tpot()), E2ELMS: ms(o.e2el), InputTokens: o.input, OutputTokens: o.output,
-			Finish: string(o.finish), Failure: o.failure(),
+			TTFWMS: ms(o.ttfw), ClientQueueMS: ms(o.queued), Hidden: o.hidden, Finish: string(o.finish), Failure: o.failure(),
 		})
 		switch {
 		case o.unfinished:
@@ -160,8 +177,16 @@ func report(outs []outcome, took time.Duration) Report {
 			r.Uncounted++
 		}
 		ttft, e2el, itl = append(ttft, o.ttft), append(e2el, o.e2el), append(itl, o.gaps...)
-		if o.output > 1 {
+		if o.hidden {
+			r.Hidden++
+		} else if o.output > 1 {
 			tpot = append(tpot, o.tpot())
+		}
+		if o.ttfw > 0 {
+			ttfw = append(ttfw, o.ttfw)
+		}
+		if o.queues {
+			queue = append(queue, o.queued)
 		}
 	}
 	slices.SortStableFunc(r.Failures, func(a, b Failure) int { return cmp.Compare(b.Count, a.Count) })
@@ -169,6 +194,7 @@ func report(outs []outcome, took time.Duration) Report {
 	r.OutputThroughput = per(r.TotalOutput, took)
 	r.TotalThroughput = per(r.TotalInput+r.TotalOutput, took)
 	r.TTFT, r.TPOT, r.ITL, r.E2EL = distribution(ttft), distribution(tpot), distribution(itl), distribution(e2el)
+	r.TTFW, r.ClientQueue = distribution(ttfw), distribution(queue)
 	r.PeakConcurrency, r.PeakOutputThroughput = peakConcurrency(outs), peakSecond(outs)
 	return r
 }

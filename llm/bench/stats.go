@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -26,6 +27,14 @@ type Bin struct {
 	FromMS float64 `json:"from_ms"`
 	ToMS   float64 `json:"to_ms"`
 	Count  int     `json:"count"`
+}
+
+// shown returns one of its numbers for a person; a dash if there were no durations.
+func (d Distribution) shown(x func(Distribution) float64) string {
+	if d.Count == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f", x(d))
 }
 
 // distribution sums up ds. It is zero for none.

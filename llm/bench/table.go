@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -73,10 +74,16 @@ func Table(reports ...Report) string {
 	count("Peak concurrent requests:", func(r Report) int { return r.PeakConcurrency })
 	number("Total token throughput (tok/s):", func(r Report) float64 { return r.TotalThroughput })
 	for _, m := range metrics() {
+		if m.rare && !slices.ContainsFunc(reports, func(r Report) bool { return m.of(r).Count > 0 }) {
+			continue
+		}
+		latency := func(which string, x func(Distribution) float64) {
+			row(which+" "+m.name+" (ms):", func(r Report) string { return m.of(r).shown(x) })
+		}
 		line("-", m.title)
-		number("Mean "+m.name+" (ms):", func(r Report) float64 { return m.of(r).MeanMS })
-		number("Median "+m.name+" (ms):", func(r Report) float64 { return m.of(r).MedianMS })
-		number("P99 "+m.name+" (ms):", func(r Report) float64 { return m.of(r).P99MS })
+		latency("Mean", func(d Distribution) float64 { return d.MeanMS })
+		latency("Median", func(d Distribution) float64 { return d.MedianMS })
+		latency("P99", func(d Distribution) float64 { return d.P99MS })
 	}
 	line("=", "")
 	for _, s := range explain(reports) {
@@ -90,21 +97,28 @@ func Table(reports ...Report) string {
 	return b.String()
 }
 
-// metric is one of the latencies, in the order in which vLLM prints them.
+// metric is one of the latencies, in the order in which vLLM prints them. Those that it does not
+// print come last.
 type metric struct {
 	name, title, plain string
 	of                 func(Report) Distribution
+	rare               bool // shown only if there are any
 }
 
 func metrics() []metric {
 	return []metric{
-		{"TTFT", "Time to First Token", "how long one waits for the first word", func(r Report) Distribution { return r.TTFT }},
+		{name: "TTFT", title: "Time to First Token", plain: "how long one waits for the first token, reasoning included", of: func(r Report) Distribution { return r.TTFT }},
 		{
-			"TPOT", "Time per Output Token (excl. 1st token)", "the time each further token takes, averaged over an answer",
-			func(r Report) Distribution { return r.TPOT },
+			name: "TPOT", title: "Time per Output Token (excl. 1st token)", plain: "the time each further token takes, averaged over an answer",
+			of: func(r Report) Distribution { return r.TPOT },
 		},
-		{"ITL", "Inter-token Latency", "the gaps between the pieces of an answer as they arrive", func(r Report) Distribution { return r.ITL }},
-		{"E2EL", "End-to-end Latency", "how long the whole answer takes", func(r Report) Distribution { return r.E2EL }},
+		{name: "ITL", title: "Inter-token Latency", plain: "the gaps between the pieces of an answer as they arrive", of: func(r Report) Distribution { return r.ITL }},
+		{name: "E2EL", title: "End-to-end Latency", plain: "how long the whole answer takes", of: func(r Report) Distribution { return r.E2EL }},
+		{name: "TTFW", title: "Time to First Visible Word", plain: "how long one waits for the first word of the answer itself", of: func(r Report) Distribution { return r.TTFW }},
+		{
+			name: "client queue", title: "Wait in the Client (before sending)", plain: "how long a request waited here for a free slot; in none of the others",
+			of: func(r Report) Distribution { return r.ClientQueue }, rare: true,
+		},
 	}
 }
 
@@ -159,8 +173,12 @@ func speeds(r Report) []string {
 	if r.Name != "" {
 		what = r.Name + ", " + what
 	}
-	return []string{fmt.Sprintf("%s: interactive speed %s after %.2f s to the first token; system throughput %.1f tok/s.",
-		what, speed(r), r.TTFT.MedianMS/1000, r.OutputThroughput)}
+	word := ""
+	if r.TTFW.MedianMS > r.TTFT.MedianMS+1000 { // as in the footer of an answer
+		word = fmt.Sprintf(" and %.2f s to the first visible word", r.TTFW.MedianMS/1000)
+	}
+	return []string{fmt.Sprintf("%s: interactive speed %s after %.2f s to the first token%s; system throughput %.1f tok/s.",
+		what, speed(r), r.TTFT.MedianMS/1000, word, r.OutputThroughput)}
 }
 
 func speed(r Report) string {
@@ -189,6 +207,12 @@ func doubts(r Report) []string {
 	if r.Short > 0 {
 		say("%d of %d answers ended before %d tokens; the throughput is lower for it.", r.Short, r.Completed, r.OutputTokens)
 	}
+	if r.Hidden > 0 {
+		say("%d of %d answers have tokens that were not streamed (hidden reasoning, or an answer in one piece): how long each token took is not known, so they have no TPOT.", r.Hidden, r.Completed)
+	}
+	if q := r.ClientQueue; q.MedianMS > 1 {
+		say("requests waited here %.2f s (median; at most %.2f s) for one of %d slots before they were sent: that is in none of the latencies.", q.MedianMS/1000, q.MaxMS/1000, r.MaxConcurrency)
+	}
 	if r.Uncounted > 0 {
 		say("the server told no token counts for %d answers: each of their events is counted as one token.", r.Uncounted)
 	}
@@ -210,6 +234,12 @@ func (r Report) Benchstat() string {
 	if name == "" {
 		name = "server"
 	}
-	return fmt.Sprintf("BenchmarkServe/server=%s/concurrency=%d %d %.3f ms/ttft %.4f ms/tpot %.4f ms/itl %.3f ms/e2el %.3f output-tok/s %.4f req/s\n",
-		name, r.MaxConcurrency, max(r.Completed, 1), r.TTFT.MedianMS, r.TPOT.MedianMS, r.ITL.MedianMS, r.E2EL.MedianMS, r.OutputThroughput, r.RequestThroughput)
+	latencies := ""
+	for _, m := range metrics() {
+		if d := m.of(r); d.Count > 0 {
+			latencies += fmt.Sprintf(" %.4f ms/%s", d.MedianMS, strings.ReplaceAll(strings.ToLower(m.name), " ", "-"))
+		}
+	}
+	return fmt.Sprintf("BenchmarkServe/server=%s/concurrency=%d %d%s %.3f output-tok/s %.4f req/s\n",
+		name, r.MaxConcurrency, max(r.Completed, 1), latencies, r.OutputThroughput, r.RequestThroughput)
 }

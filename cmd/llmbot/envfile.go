@@ -1,0 +1,82 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+// readEnvFile reads NAME=value lines. It allows # comments, an export in front, and quotes around
+// the value. It expands nothing: $ stays $.
+func readEnvFile(path string) (map[string]string, error) {
+	b, err := readFile(path, mostEnvFile)
+	if err != nil {
+		return nil, fmt.Errorf("read the env file: %w", err)
+	}
+	vars := map[string]string{}
+	n := 0
+	for line := range strings.Lines(string(b)) {
+		n++
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		key, value, ok := strings.Cut(line, "=")
+		if rest, exported := strings.CutPrefix(key, "export"); exported && strings.TrimLeft(rest, " \t") != rest {
+			key = rest
+		}
+		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
+		if !ok || key == "" || strings.ContainsAny(key, " \t") {
+			return nil, fmt.Errorf("%s, line %d: it is not NAME=value", path, n)
+		}
+		vars[key] = unquoted(value)
+	}
+	return vars, nil
+}
+
+// unquoted returns the value without its quotes and without the comment behind it. Single quotes
+// keep what is in them; in double quotes \n, \r, \t, \", \\ and \$ are escapes. A value whose first
+// quote has no partner at its end is taken as it stands.
+func unquoted(value string) string {
+	if value != "" && (value[0] == '"' || value[0] == '\'') {
+		inside, rest, closed := quoted(value)
+		if rest = strings.TrimSpace(rest); closed && (rest == "" || rest[0] == '#') {
+			return inside
+		}
+	}
+	if strings.HasPrefix(value, "#") {
+		return ""
+	}
+	for i := 1; i < len(value); i++ {
+		if value[i] == '#' && (value[i-1] == ' ' || value[i-1] == '\t') {
+			return strings.TrimSpace(value[:i])
+		}
+	}
+	return value
+}
+
+// quoted splits a value that begins with a quote: what the quotes hold, and what follows them.
+// closed reports whether the second quote is there.
+func quoted(value string) (inside, rest string, closed bool) {
+	quote, value := value[0], value[1:]
+	if quote == '\'' {
+		return strings.Cut(value, "'")
+	}
+	var b strings.Builder
+	for i := 0; i < len(value); i++ {
+		switch c := value[i]; {
+		case c == quote:
+			return b.String(), value[i+1:], true
+		case c == '\\' && i+1 < len(value):
+			i++
+			if at := strings.IndexByte(`nrt"\$`, value[i]); at >= 0 {
+				b.WriteByte("\n\r\t\"\\$"[at])
+				continue
+			}
+			b.WriteByte(c) // no escape
+			b.WriteByte(value[i])
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return "", "", false
+}

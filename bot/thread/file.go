@@ -12,4 +12,16 @@ type File struct {
 	External bool   // it is on another host, which nobody may ask
 	Link     string // the address of its page at Slack, for people
 	Thumb    string // the address of the largest picture that Slack made of it; empty: none
+
+	Heard Transcript // of a voice clip, as far as Slack was asked about the file itself
 }
+
+// Transcript is what Slack has heard in a voice clip.
+type Transcript struct {
+	State string // Slack's own word: none, processing, complete, … (facts/reports.md A11)
+	Text  string // the words, or the beginning of them
+	More  bool   // there are more than Text has
+}
+
+// TranscriptUnderWay is the state of a transcript that is being made.
+const TranscriptUnderWay = "processing"

@@ -116,8 +116,13 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	ears, err := transcriber(cfg, log)
+	if err != nil {
+		return err
+	}
 	b := bot.New(botCfg, bot.Deps{
 		PDFs:  pdfs,
+		Ears:  ears,
 		Model: model, Server: model, Counter: model, Replier: slack, History: slack, Room: slack, Files: slack, Uploads: slack, Places: slack, Homes: slack,
 		GPUs: gpus(cfg), Store: store.Store, Log: log, Hooks: view.botHooks(),
 	})

@@ -65,6 +65,9 @@ type Config struct {
 
 	// Answer returns the answer's text; nil: [DefaultAnswer]. It must be safe for concurrent use.
 	Answer func(*Chat) string
+	// Hear returns what is said in a recording; nil: the model writes down no recordings. It must be
+	// safe for concurrent use.
+	Hear func(recording []byte) string
 	// Script returns what to play for a request; nil or an empty tape: the answer's text.
 	// [Server.Next] comes before it.
 	Script func(*Chat) Tape
@@ -121,6 +124,7 @@ type Server struct {
 	seq      uint64
 	next     []Script
 	log      []*Request
+	heard    []Recording
 	live     map[*call]struct{}
 	running  int
 	waiting  []chan struct{}

@@ -10,6 +10,7 @@ import (
 	"llmbot/bot/answer"
 	"llmbot/bot/attach"
 	"llmbot/bot/catchup"
+	"llmbot/bot/permalink"
 	"llmbot/bot/quota"
 	"llmbot/bot/status"
 	"llmbot/bot/thread"
@@ -77,6 +78,7 @@ type Deps struct {
 	Counter answer.Counter     // nil: prompts are estimated only
 	Files   attach.Files       // nil: files are not read
 	PDFs    attach.PDFs        // nil: PDF files are not read
+	Linked  *permalink.Reader  // nil: links to messages are not read
 	Ears    attach.Transcriber // nil: of voice clips, only Slack's own transcripts are read
 	// Uploads may be nil: the rest of an answer that is too long is left out.
 	Uploads Uploads

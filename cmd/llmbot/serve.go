@@ -17,6 +17,7 @@ import (
 	"llmbot/bot"
 	"llmbot/bot/answer"
 	"llmbot/bot/pace"
+	"llmbot/bot/permalink"
 	"llmbot/bot/quota"
 	"llmbot/bot/slackio"
 	"llmbot/bot/sqlstore"
@@ -121,9 +122,10 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 		return err
 	}
 	b := bot.New(botCfg, bot.Deps{
-		PDFs:  pdfs,
-		Ears:  ears,
-		Model: model, Server: model, Counter: model, Replier: slack, History: slack, Room: slack, Files: slack, Uploads: slack, Places: slack, Homes: slack,
+		PDFs:   pdfs,
+		Ears:   ears,
+		Linked: permalink.New(slack, slack.Hosts(), log),
+		Model:  model, Server: model, Counter: model, Replier: slack, History: slack, Room: slack, Files: slack, Uploads: slack, Places: slack, Homes: slack,
 		GPUs: gpus(cfg), Store: store.Store, Log: log, Hooks: view.botHooks(),
 	})
 	view.bot.Store(b)

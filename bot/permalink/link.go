@@ -62,3 +62,15 @@ func oneOf(host string, hosts []string) bool {
 	}
 	return false
 }
+
+// ownWords returns a message without what Slack shows of others in it: forwards and previews, which
+// package slackmsg writes as a head with the link, and a quotation. They are there already.
+func ownWords(text string) string {
+	var own []string
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, ">") && !strings.HasPrefix(line, "Forwarded message from ") && !strings.HasPrefix(line, "Preview of a ") {
+			own = append(own, line)
+		}
+	}
+	return strings.Join(own, "")
+}

@@ -96,7 +96,7 @@ func (r *Reader) Quote(ctx context.Context, here thread.ID, people []Person, mes
 	left, reads := maxLinks, maxReads
 	for _, m := range slices.Backward(messages) {
 		var parts []string
-		for _, l := range Find(m.Text, r.hosts) {
+		for _, l := range Find(ownWords(m.Text), r.hosts) {
 			if l.root() == here || l.Channel == here.Channel && l.TS == here.TS {
 				continue
 			}

@@ -173,6 +173,11 @@ func TestQuotation(t *testing.T) {
 	if got := r.Quote(t.Context(), here, []Person{{"UIN", true}}, []Message{{"m", at + "CPUB/p1763900000000100"}}, 30_000); len(got.Text) > 0 {
 		t.Errorf("the thread quotes itself: %+v", got)
 	}
+	for _, shown := range []string{"Forwarded message from Ana in #ops (" + text + "):\n> see " + text, "Preview of a linked message from Ana (" + text + "):\n> x"} {
+		if got := r.Quote(t.Context(), here, []Person{{"UIN", true}}, []Message{{"m", "why?\n\n" + shown}}, 30_000); len(got.Text) > 0 {
+			t.Errorf("what Slack shows already is quoted again: %+v", got)
+		}
+	}
 	o.reads = 0
 	var many []Message
 	for i := range 6 {

@@ -19,12 +19,32 @@ import (
 // endless is a model that never stops: 1 MB a second, for so long.
 func endless(piece string, d time.Duration) llmsim.Tape {
 	const pause = 10 * time.Millisecond
-	piece = strings.Repeat(piece, 10_000/len(piece)+1)
+	n := 10_000/len(piece) + 1
 	var tape llmsim.Tape
-	for range d / pause {
-		tape = append(tape, llmsim.Chunk(piece, len(piece)/4), llmsim.Wait(pause))
+	for i := range int(d / pause) {
+		chunk := varied(piece, n, i*n)
+		tape = append(tape, llmsim.Chunk(chunk, len(chunk)/4), llmsim.Wait(pause))
 	}
 	return tape
+}
+
+// varied is a piece n times, from a number on, with something else in between so often that it is no loop.
+func varied(piece string, n, from int) string {
+	every := max(2, 1000/len(piece)&^1)
+	var b strings.Builder
+	for i := from; i < from+n; i++ {
+		switch {
+		case i%every != 0:
+			b.WriteString(piece)
+		case strings.Contains(piece, "again and again"): // as long as all others
+			b.WriteString(strings.Replace(piece, "again and again", fmt.Sprintf("the %07d one", i%10_000_000), 1))
+		case strings.Contains(piece, "\n"):
+			fmt.Fprintf(&b, "\n\nNumber %d.\n\n%s", i, piece)
+		default:
+			fmt.Fprintf(&b, "%d %s", i, piece)
+		}
+	}
+	return b.String()
 }
 
 // foxes are 75 characters.
@@ -125,7 +145,7 @@ func TestLongAnswerIsOffered(t *testing.T) {
 		for _, channel := range []string{"general", "@alice"} {
 			t.Run(name+" in "+channel, func(t *testing.T) {
 				inWorld(t, worldConfig{slack: uploads(), model: llmsim.Config{MaxModelLen: 1_000_000}}, func(t *testing.T, w *world) {
-					whole := strings.Repeat(foxes, min(n, 4*answer.DefaultMaxChars/len(foxes)+1))
+					whole := varied(foxes, min(n, 4*answer.DefaultMaxChars/len(foxes)+1), 0)
 					tape := endless(foxes, 30*time.Second)
 					if n < 10_000 {
 						tape = llmsim.Tape{llmsim.Chunk(whole[:len(whole)/2], 1000), llmsim.Wait(time.Second), llmsim.Chunk(whole[len(whole)/2:], 1000)}
@@ -351,17 +371,17 @@ func TestSIGTERMInABomb(t *testing.T) {
 // TestThinkingWithoutEnd and white space without end are ended, too.
 func TestThinkingWithoutEnd(t *testing.T) {
 	for name, tt := range map[string]struct {
-		step llmsim.Step
+		step func(i int) llmsim.Step
 		says string
 	}{
-		"reasoning":   {llmsim.Thought(strings.Repeat("hm, ", 2500), 2500), "it went on thinking without end"},
-		"white space": {llmsim.Chunk(strings.Repeat(" \n", 5000), 5000), "nothing but white space"},
+		"reasoning":   {func(i int) llmsim.Step { return llmsim.Thought(varied("hm, ", 2500, i*2500), 2500) }, "it went on thinking without end"},
+		"white space": {func(int) llmsim.Step { return llmsim.Chunk(strings.Repeat(" \n", 5000), 5000) }, "nothing but white space"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, worldConfig{model: llmsim.Config{Reasoning: true}}, func(t *testing.T, w *world) {
 				var tape llmsim.Tape
-				for range 1000 {
-					tape = append(tape, tt.step, llmsim.Wait(10*time.Millisecond))
+				for i := range 1000 {
+					tape = append(tape, tt.step(i), llmsim.Wait(10*time.Millisecond))
 				}
 				w.model.NextTape(tape, slices.Clone(tape))
 				ts := w.ask("alice", "general", "", "think")

@@ -224,13 +224,17 @@ func TestThreadThatKills(t *testing.T) {
 
 // TestKilledBeforeItCouldNote: the process dies between a write to Slack and the record of it.
 func TestKilledBeforeItCouldNote(t *testing.T) {
-	for name, word := range map[string]string{"its message": `"reply"`, "its stream": `"reply"`, "that it has answered": `"answered"`, "the exact text": `"epoch":1,"ids"`} {
+	for name, word := range map[string]string{"its message": `"reply"`, "its stream": `"reply"`, "its stream in a channel": `"reply"`, "that it has answered": `"answered"`, "the exact text": `"epoch":1,"ids"`} {
 		channel := "general"
 		if name == "its stream" {
 			channel = "@alice"
 		}
 		t.Run(name, func(t *testing.T) {
-			inWorld(t, durable(), func(t *testing.T, w *world) {
+			cfg := durable()
+			if name == "its stream in a channel" {
+				cfg.stream = "native"
+			}
+			inWorld(t, cfg, func(t *testing.T, w *world) {
 				w.procs[0].dieAt(word)
 				ts := w.slack.Say("alice", channel, "", w.slack.Mention()+" count")
 				w.until("it dies", time.Minute, w.procs[0].isDead)

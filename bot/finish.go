@@ -18,7 +18,7 @@ type outcome int
 
 const (
 	// done: the thread has its answers up to a time.
-	done outcome = iota
+	done outcome = iota + 1
 	// released: the thread is given back unanswered; another process, or turn, goes on with it.
 	released
 	// lost: another process has the thread.
@@ -113,14 +113,14 @@ func (t *turnRun) giveUp(work context.Context, draft answer.Draft) report {
 	} else if n := len(t.known); n > 0 {
 		t.bot.whisper(ctx, whisperPlace(t.known[n-1]), t.known[n-1].User, sentence)
 	}
-	return t.end(work, verdict{upto: t.upto()})
+	return t.end(work, verdict{outcome: done, upto: t.upto()})
 }
 
 // finish shows the end of an answer, and returns what becomes of the thread. An end that comes
 // while the store is away waits for it, however long that takes: nobody is asked for the text
 // again. stream ends when the answer is stopped or called off.
 func (t *turnRun) finish(work, stream context.Context, a admitted, s *stage, out answer.Outcome) verdict {
-	v := verdict{upto: a.upto, question: a.last().TS}
+	v := verdict{outcome: done, upto: a.upto, question: a.last().TS}
 	var err error
 	if !takenAway(out.Err) {
 		if errors.Is(out.Err, answer.ErrStopped) {
@@ -140,7 +140,7 @@ func (t *turnRun) finish(work, stream context.Context, a admitted, s *stage, out
 		return v
 	}
 	untidy := false
-	// Done later, here or elsewhere.
+	// Some messages still want tidying, such as their small print: somebody looks again.
 	if d, ok := s.draft.(interface{ Untidy() bool }); ok && d.Untidy() {
 		untidy = true
 		t.lease.LookAgain()
@@ -168,7 +168,8 @@ func takenAway(err error) bool {
 	return errors.Is(err, turn.ErrLost) || errors.Is(err, answer.ErrSuperseded)
 }
 
-// becomes returns what an answer leaves that ended with written and was shown with shown.
+// becomes returns what an answer leaves: written is the error with which it was written, shown the
+// one with which its end was shown.
 func (t *turnRun) becomes(written, shown error) outcome {
 	switch {
 	case errors.Is(written, answer.ErrSuperseded):
@@ -224,7 +225,7 @@ func (t *turnRun) entry(a admitted, r Reply, out answer.Outcome, untidy bool) *t
 		For: r.For, From: r.From, Since: r.Since, Epoch: r.Epoch, IDs: t.messageIDs(), Asker: a.last().User, Untidy: untidy,
 		Text: out.Answer.Text, Notice: out.Answer.Notice, Small: out.Answer.Small,
 		Phase: out.Answer.Phase, Controls: out.Answer.Controls, Ending: out.Answer.Ending,
-		Tokens: out.Result.Usage.CompletionTokens, Elapsed: out.Result.Elapsed, TTFT: out.Result.TTFT,
+		Tokens: out.Result.Usage.CompletionTokens, Elapsed: out.Result.Elapsed, TTFT: out.Result.TTFT, Word: out.Result.FirstWord,
 	}
 }
 
@@ -256,7 +257,7 @@ func (t *turnRun) none(work context.Context, a admitted) verdict {
 	case len(t.lease.Messages()) > 0 && a.unsure:
 		return verdict{outcome: released}
 	case a.unread || a.due.Redo || len(a.due.Asks) > 0 || len(ids) == 0:
-		return verdict{upto: a.upto}
+		return verdict{outcome: done, upto: a.upto}
 	}
 	reply := t.reply(work, a, thread.Question{TS: string(a.upto)})
 	reply.Adopt = ids // and none that stay
@@ -268,7 +269,7 @@ func (t *turnRun) none(work context.Context, a admitted) verdict {
 	case errors.Is(err, ErrLeaseUncertain):
 		return verdict{outcome: released}
 	}
-	return verdict{upto: a.upto}
+	return verdict{outcome: done, upto: a.upto}
 }
 
 // removeOrphans removes the half answers whose questions are gone, beside an answer to others.

@@ -111,7 +111,7 @@ func TestPanicEndsOneTurnOnly(t *testing.T) {
 func TestFileWithoutText(t *testing.T) {
 	inWorld(t, worldConfig{}, func(t *testing.T, w *world) {
 		ts := w.slack.Say("alice", "general", "", "a file, as far as Slack knows")
-		ev := bot.Asked{Question: thread.Question{Thread: thread.ID{Channel: w.slack.ChannelID("general"), TS: ts}, TS: ts, User: w.slack.UserID("alice"), Mentioned: true, Files: []thread.File{{ID: "F1", Name: "x.pdf", MIME: "application/pdf"}}}}
+		ev := bot.Asked{Question: thread.Question{Thread: thread.ID{Channel: w.slack.ChannelID("general"), TS: ts}, TS: ts, User: w.slack.UserID("alice"), Mentioned: true, Files: []thread.File{{ID: "F1", Name: "x.zip", MIME: "application/zip"}}}}
 		if err := w.bot.Handle(t.Context(), ev); err != nil {
 			t.Fatal(err)
 		}

@@ -43,6 +43,7 @@ const (
 	EndDone    End = "done"
 	EndLength  End = "length"  // complete up to the length limit
 	EndCut     End = "cut"     // longer than what is shown
+	EndLoop    End = "loop"    // stopped because it repeated itself
 	EndStopped End = "stopped" // by a person
 	EndRemoved End = "removed" // its question was deleted
 	// EndCalledOff: its question was changed or deleted: another answer takes its place, or none.
@@ -58,7 +59,7 @@ const (
 
 // Ends returns all of them.
 func Ends() []End {
-	return []End{EndDone, EndLength, EndCut, EndStopped, EndRemoved, EndCalledOff, EndFailed, EndInterrupted, EndLost, EndNotShown, EndRefused, EndPanicked}
+	return []End{EndDone, EndLength, EndCut, EndLoop, EndStopped, EndRemoved, EndCalledOff, EndFailed, EndInterrupted, EndLost, EndNotShown, EndRefused, EndPanicked}
 }
 
 // endOf returns how an answer ended that was closed with closeErr.
@@ -78,6 +79,8 @@ func endOf(out answer.Outcome, closeErr error) End {
 		return EndStopped
 	case errors.Is(out.Err, errShutdown):
 		return EndInterrupted
+	case answer.LoopSentence(out.Err) != "":
+		return EndLoop
 	case out.Err != nil:
 		return EndFailed
 	case out.WasCut():

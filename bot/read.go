@@ -167,7 +167,7 @@ func (t *turnRun) plan(ctx context.Context, r reading, upto turn.TS) plan {
 	}
 	v := thread.View{Answered: t.answered(messages), Upto: upto, Mode: r.set.FollowUps, Begun: t.lease.Messages()}
 	p.due = thread.Owed(messages, t.thread, v)
-	if len(t.known) == 0 && t.thread.Direct() && len(p.due.Asks) > 0 {
+	if len(t.known) == 0 && len(p.due.Asks) > 0 {
 		p.due.Adopt = thread.Union(p.due.Adopt, thread.Streams(messages, turn.TS(p.due.Last().TS)))
 	}
 	if len(p.due.Asks) == 0 && !r.unread {

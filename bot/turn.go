@@ -44,8 +44,9 @@ const (
 //
 //	read ─ reading ─► plan ─ plan ─► admit, afford ─ admitted ─► open, write ─ Outcome ─► finish
 //
-// finish, or any phase before it, returns the verdict: what becomes of the thread. end tells the
-// store, in one place.
+// phases returns the verdict as soon as it is known: what becomes of the thread. end tells the store,
+// in one place. Its contexts are nested: work ends when nothing may block any more, cut when streams
+// must end, live when the turn is not ours any more, stream when the model is to write no further.
 //
 // It runs in its own goroutine. The actor may call the methods of inHand meanwhile, and the
 // draft calls what stands in its Reply.
@@ -115,7 +116,7 @@ func (t *turnRun) phases(work, live, stream context.Context, s *stage) verdict {
 	upto := t.upto()
 	if t.stopped() && !t.begun && !t.lease.Died() {
 		// Before anybody saw anything of it; what came after the stop is for the next turn.
-		return verdict{upto: t.stopEnds()}
+		return verdict{outcome: done, upto: t.stopEnds()}
 	}
 	r := t.read(live, upto, s)
 	if t.isOff() {
@@ -124,7 +125,7 @@ func (t *turnRun) phases(work, live, stream context.Context, s *stage) verdict {
 	switch newest := thread.Newest(t.known); {
 	case !r.unread || !upto.After(newest):
 	case len(t.known) == 0 && r.denied:
-		return verdict{upto: upto} // and never will be
+		return verdict{outcome: done, upto: upto} // and never will be
 	case len(t.known) == 0:
 		return verdict{outcome: released} // what is asked is not known: later, or another process
 	default:
@@ -142,9 +143,9 @@ func (t *turnRun) phases(work, live, stream context.Context, s *stage) verdict {
 	case !a.due.Redo && thread.Complete(a.messages, t.lease.Messages(), a.asks):
 		t.bot.log.InfoContext(work, "answered_before", "thread", t.thread.String(), "ask", a.last().TS)
 		t.shareLeft(work, t.saved(work, transcript.OfTurn(a.asks, upto)))
-		return verdict{upto: upto}
+		return verdict{outcome: done, upto: upto}
 	case t.stopped() && len(t.lease.Messages()) == 0 && len(a.due.Adopt) == 0:
-		return verdict{upto: t.stopEnds()}
+		return verdict{outcome: done, upto: t.stopEnds()}
 	}
 	a = t.afford(live, a)
 	switch {
@@ -156,7 +157,7 @@ func (t *turnRun) phases(work, live, stream context.Context, s *stage) verdict {
 	if err := t.open(work, a, s); err != nil {
 		t.bot.log.ErrorContext(stream, "answer_not_opened", "thread", t.thread.String(), "ask", a.last().TS, "error", err)
 		t.ended(EndNotShown)
-		return verdict{upto: upto}
+		return verdict{outcome: done, upto: upto}
 	}
 	return t.finish(work, stream, a, s, t.write(work, stream, a, s))
 }

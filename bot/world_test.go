@@ -55,7 +55,8 @@ type worldConfig struct {
 	store func() turn.Store // called inside the bubble
 	mode  llmsim.Mode       // of the model server at the start
 
-	lateAcks bool // acks may be late or missing: the store is away
+	stream   string // BOT_STREAM; empty: auto
+	lateAcks bool   // acks may be late or missing: the store is away
 }
 
 // inWorld runs a test inside a bubble, with a bot that has its sockets open, and checks at the end
@@ -97,7 +98,8 @@ func (w *world) start(cfg worldConfig, slackNet, modelNet *memnet.Net) {
 	s := slackio.New(slackio.Config{
 		AppToken: slacksim.DefaultAppToken, BotToken: slacksim.DefaultBotToken, APIURL: "http://slack/api/",
 		HTTP: slackHTTP, Dialer: &websocket.Dialer{NetDialContext: p.dial(slackNet)}, Command: "/llm-status", Log: log,
-		Pace: pace.Config{Limits: map[pace.Method]int{pace.MethodEdit: cmp.Or(cfg.edits, 50)}},
+		Stream: cfg.stream,
+		Pace:   pace.Config{Limits: map[pace.Method]int{pace.MethodEdit: cmp.Or(cfg.edits, 50)}},
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	self, err := s.Connect(ctx)

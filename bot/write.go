@@ -31,7 +31,7 @@ const hopeless = "I have tried several times to answer this, and failed each tim
 func (t *turnRun) open(work context.Context, a admitted, s *stage) error {
 	t.lease.Extend(a.upto)
 	s.reply = t.reply(work, a, a.last())
-	// Taken over from the thread: if this one is called off, they are its.
+	// Messages adopted from the thread are recorded now: a turn that follows finds them in the lease.
 	if len(t.messageIDs()) > len(t.lease.Messages()) {
 		t.noteMessages(work)
 	}
@@ -104,7 +104,7 @@ func (t *turnRun) write(work, stream context.Context, a admitted, s *stage) (out
 	from, fallback, kept := t.previous(work, a, of)
 	from = b.shared.Bounded(from)
 	s.saver = b.records.Saver(stream, transcript.SaverConfig{
-		Thread: t.thread, Begin: transcript.Checkpoint{Of: of, Text: from.Text}, Live: b.live, Progress: t.lease.Progress, Log: b.log,
+		Thread: t.thread, Begin: transcript.Checkpoint{Of: of, Text: from.Text, Before: from.Before}, Live: b.live, Progress: t.lease.Progress, Log: b.log,
 	})
 	w := b.shared.Writer(answer.Task{
 		Thread: t.thread.String(), Draft: s.draft, ID: id, Model: a.set.Model, Person: a.person,
@@ -174,7 +174,9 @@ func (t *turnRun) previous(work context.Context, a admitted, of transcript.Of) (
 		if e := own[a.due.What]; e.Text != "" {
 			fallback = e.Snapshot()
 			if kept = e.Phase.Final(); a.more {
-				from = answer.Partial{Text: e.Text, Tokens: e.Tokens, Elapsed: e.Elapsed, TTFT: e.TTFT, Asked: true}
+				from = answer.Partial{
+					Text: e.Text, Tokens: e.Tokens, Elapsed: e.Elapsed, TTFT: e.TTFT, FirstWord: e.Word, Asked: true, Before: e.Tokens,
+				}
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +23,8 @@ type chunk struct {
 	usage           Usage
 	timing          Timing
 	err             *apiError
+
+	half, halfThought string // the first half of a character whose second comes in a later chunk; see joinHalves
 }
 
 var errNoObject = errors.New("an event of the stream is not a JSON object")
@@ -31,15 +34,16 @@ var errNoObject = errors.New("an event of the stream is not a JSON object")
 // error.
 func parseChunk(raw []byte, c *chunk) error {
 	id, model := c.id, c.model
-	*c = chunk{}
-	if fastChunk(raw, c, id, model) {
+	halves := chunk{half: c.half, halfThought: c.halfThought}
+	*c = halves
+	if c.half == "" && c.halfThought == "" && fastChunk(raw, c, id, model) {
 		return nil
 	}
-	*c = chunk{}
+	*c = halves
 	return fullChunk(raw, c)
 }
 
-// fullChunk reads any shape; c is empty.
+// fullChunk reads any shape; c is empty, but for halves of characters.
 func fullChunk(raw []byte, c *chunk) error {
 	var w wireChunk
 	if len(raw) == 0 || (raw[0] != '{' && string(raw) != "null") {
@@ -57,7 +61,9 @@ func fullChunk(raw []byte, c *chunk) error {
 	}
 	for i := range w.Choices {
 		if w.Choices[i].Index.int() == 0 {
-			w.Choices[i].into(c)
+			if err := w.Choices[i].into(c); err != nil {
+				return err
+			}
 		}
 	}
 	if w.Usage != nil {
@@ -109,32 +115,70 @@ type wireChoice struct {
 }
 
 type wireDelta struct {
-	Content          content         `json:"content"`
+	Content          json.RawMessage `json:"content"`
 	Reasoning        json.RawMessage `json:"reasoning"`
 	ReasoningContent json.RawMessage `json:"reasoning_content"`
 	ToolCalls        json.RawMessage `json:"tool_calls"`
 	FunctionCall     json.RawMessage `json:"function_call"`
 }
 
-func (w *wireChoice) into(c *chunk) {
+func (w *wireChoice) into(c *chunk) error {
 	d := &w.Delta
 	if w.Message != nil {
 		d = w.Message
 	}
 	c.choice = true
-	c.text += d.Content.text
-	// The two names are copies of each other (vLLM 0.11.1 to 0.15): one of them, never both.
-	reasoning := stringOnly(d.Reasoning)
-	if reasoning == "" {
-		reasoning = stringOnly(d.ReasoningContent)
+	var said content
+	if err := said.UnmarshalJSON(joinHalves(d.Content, &c.half)); err != nil {
+		return err
 	}
-	c.reasoning += reasoning + d.Content.thinking
+	c.text += said.text
+	// The two names are copies of each other (vLLM 0.11.1 to 0.15): one of them, never both.
+	reasoning := d.Reasoning
+	if stringOnly(reasoning) == "" {
+		reasoning = d.ReasoningContent
+	}
+	c.reasoning += stringOnly(joinHalves(reasoning, &c.halfThought)) + said.thinking
 	c.split = c.split || d.Reasoning != nil || d.ReasoningContent != nil
 	c.tool = c.tool || (!isNull(d.ToolCalls) && string(d.ToolCalls) != "[]") || !isNull(d.FunctionCall)
 	if w.Finish != "" {
 		c.finish = string(w.Finish)
 	}
 	c.stopReason += loose(w.StopReason)
+	return nil
+}
+
+// joinHalves mends characters that came in two halves: servers that escape everything beyond ASCII
+// cut between the two escapes of a surrogate pair, and each alone reads as U+FFFD. It puts the half
+// that came before in front of a JSON string, and keeps a first half at the string's end for the
+// next.
+func joinHalves(raw json.RawMessage, half *string) json.RawMessage {
+	const escape = len(`\ud83d`)
+	if len(raw) <= len(`""`) || raw[0] != '"' {
+		return raw
+	}
+	if *half != "" {
+		raw = slices.Concat([]byte{'"'}, []byte(*half), raw[1:])
+		*half = ""
+	}
+	at := len(raw) - 1 - escape
+	if at < 1 || !firstHalf(raw[at:at+escape]) {
+		return raw
+	}
+	if slashes := len(raw[:at]) - len(bytes.TrimRight(raw[:at], `\`)); slashes%2 != 0 { // a backslash, and not an escape
+		return raw
+	}
+	*half = string(raw[at : at+escape])
+	return append(slices.Clip(raw[:at]), '"')
+}
+
+// firstHalf reports whether an escape is the first half of a surrogate pair.
+func firstHalf(escape []byte) bool {
+	if !bytes.HasPrefix(escape, []byte(`\u`)) {
+		return false
+	}
+	n, err := strconv.ParseUint(string(escape[2:]), 16, 16)
+	return err == nil && n >= 0xD800 && n < 0xDC00
 }
 
 func stringOnly(raw json.RawMessage) string {
@@ -143,6 +187,10 @@ func stringOnly(raw json.RawMessage) string {
 	}
 	return loose(raw)
 }
+
+// none reports whether a usage is all zeros, as of a gateway that does not count. A prompt has
+// tokens.
+func (u Usage) none() bool { return u.PromptTokens == 0 && u.CompletionTokens == 0 }
 
 type wireUsage struct {
 	Prompt     number `json:"prompt_tokens"`
@@ -157,6 +205,9 @@ type wireUsage struct {
 
 func (w *wireUsage) usage() Usage {
 	u := Usage{PromptTokens: w.Prompt.int(), CompletionTokens: w.Completion.int(), Known: true}
+	if u.none() {
+		return Usage{}
+	}
 	if w.PromptMore != nil {
 		u.CachedTokens = w.PromptMore.Cached.int()
 	}

@@ -90,7 +90,7 @@ func httpClient(cfg Config) *http.Client {
 			Proxy: proxy(cfg.Proxy),
 			OnProxyConnectResponse: func(_ context.Context, _ *url.URL, _ *http.Request, r *http.Response) error {
 				if r.StatusCode != http.StatusOK {
-					return proxyRefusal(r.StatusCode)
+					return proxyError(r.StatusCode)
 				}
 				return nil
 			},

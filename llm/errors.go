@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Kind is the sort of failure, as far as it matters to what is done next.
@@ -26,13 +27,17 @@ const (
 	KindSilent                   // a timer of this client ran out
 	KindAborted                  // finish_reason abort, and we did not ask for it
 	KindEmpty                    // the answer has no text
+	KindTool                     // the model called a tool that nobody offered
+	KindFiltered                 // a filter ended the answer
+	KindLoop                     // the server ended the answer because it repeated itself
+	KindEnded                    // the answer ended with a finish reason that is not known
 )
 
 // String names the kind for logs and metrics labels.
 func (k Kind) String() string {
 	names := [...]string{
 		"server", "down", "loading", "restarting", "overloaded", "unauthorized", "no_model", "context", "bad_request", "cut", "silent",
-		"aborted", "empty",
+		"aborted", "empty", "tool", "filtered", "loop", "ended",
 	}
 	if k < 0 || int(k) >= len(names) {
 		return fmt.Sprintf("kind_%d", int(k))
@@ -51,10 +56,13 @@ type Error struct {
 	AtLeast bool   // Prompt is a lower bound: vLLM stops counting one token behind its window
 	Message string // the server's own words, cut; for the log, not for people
 	Err     error  // the cause below, if any
+	// RetryAfter is how long the server wants to be left alone (HTTP's header); 0: it does not say.
+	RetryAfter time.Duration
 
 	again   bool // worth one more try although its kind is not
 	thought bool // KindEmpty: only reasoning came, or could have come
 	length  bool // KindEmpty: the length limit ended it
+	text    bool // KindTool, KindFiltered, KindLoop, KindEnded: there is some text
 
 	notServer bool // what answered is no model server
 }
@@ -177,10 +185,27 @@ func (e *Error) User() string {
 		default:
 			return "The model gave an empty answer."
 		}
+	case KindTool:
+		if e.text {
+			return "The model tried to use a tool, and it has none here: the answer may be incomplete."
+		}
+		return "The model tried to use a tool, and it has none here."
+	case KindFiltered:
+		if e.text {
+			return "A content filter of the model server ended the answer: it is incomplete."
+		}
+		return "A content filter of the model server held the answer back."
+	case KindLoop:
+		return "The model server ended the answer because it repeated itself."
+	case KindEnded:
+		return fmt.Sprintf("The model server ended the answer for a reason that I do not know (%s): it may be incomplete.", Printable(e.Message, longestReason))
 	default:
 		return "The model server reported an error."
 	}
 }
+
+// longestReason is how many characters of an unknown finish reason people are shown.
+const longestReason = 40
 
 func thousands(n int) string {
 	s := fmt.Sprint(n)

@@ -122,7 +122,7 @@ func (s *scanner) usage(c *chunk) bool {
 		*to = n
 		return once(&seen, bit) && ok
 	}
-	return s.object(func(key []byte) bool {
+	ok := s.object(func(key []byte) bool {
 		switch string(key) {
 		case "prompt_tokens":
 			return number(&c.usage.PromptTokens, 1)
@@ -146,6 +146,10 @@ func (s *scanner) usage(c *chunk) bool {
 			return s.skip(0)
 		}
 	})
+	if c.usage.none() {
+		c.usage = Usage{}
+	}
+	return ok
 }
 
 // object reads an object and calls field for each value.

@@ -50,13 +50,21 @@ func (e *Error) Hint() string {
 			return "Raise LLM_MAX_TOKENS (or the server's window), or lower LLM_REASONING_EFFORT."
 		}
 		return "The model ended without text: check its chat template, and whether the prompt fits (Ollama and LM Studio cut it without saying so)."
+	case KindTool:
+		return "The model calls tools although none are offered: check the server's chat template and tool parser, or tell it so in LLM_SYSTEM_PROMPT."
+	case KindFiltered:
+		return "A filter of the server, or of a gateway before it, ended the answer: look at its settings and its log."
+	case KindLoop:
+		return `Repetitions can be made less likely with LLM_EXTRA_BODY, such as {"repetition_penalty": 1.05}.`
+	case KindEnded:
+		return "The server ended the answer with a finish reason that is in no protocol: look at its log."
 	default:
 		return e.serverHint()
 	}
 }
 
 func (e *Error) downHint() string {
-	if refused, ok := errors.AsType[proxyRefusal](e.Err); ok {
+	if refused, ok := errors.AsType[proxyError](e.Err); ok {
 		return refused.hint()
 	}
 	if op, ok := errors.AsType[*net.OpError](e.Err); ok && op.Op == "proxyconnect" {
@@ -82,15 +90,15 @@ func (e *Error) downHint() string {
 // direct is what a person may not expect who is used to programs that follow HTTPS_PROXY.
 const direct = "No proxy is used for it but LLM_PROXY."
 
-// proxyRefusal is the status with which a proxy refused to connect to a server.
-type proxyRefusal int
+// proxyError is the status with which a proxy refused to connect to a server.
+type proxyError int
 
 // Error returns a text for the log.
-func (r proxyRefusal) Error() string {
+func (r proxyError) Error() string {
 	return fmt.Sprintf("the proxy of LLM_PROXY refused to connect (HTTP %d)", int(r))
 }
 
-func (r proxyRefusal) hint() string {
+func (r proxyError) hint() string {
 	switch r {
 	case http.StatusProxyAuthRequired:
 		return proxyWantsUser

@@ -6,9 +6,13 @@
 //   - A stream counts as complete only when the server said why it ended (finish_reason).
 //     Everything else is an [*Error] with a [Kind], and the text that came before it was delivered.
 //     Errors never travel as text.
-//   - Reasoning never arrives as answer text: not in either field name, not in tags, not in tags
+//   - Reasoning never arrives as answer text: not in either field name, not in marks, not in marks
 //     that are split over deltas. One case cannot be known in advance, a template that opened the
-//     tag in the prompt. [Delta.Retract] takes that text back.
+//     mark in the prompt. [Delta.Retract] takes that text back.
+//   - Structural tokens of the model, and calls of tools, never arrive as text, except in code. What
+//     arrives does not depend on how the server cuts the text.
+//   - With thinking switched off by the request, an answer that came in the field of the reasoning is
+//     the answer. It arrives as text at its end: only then it is known that no other comes.
 //   - There is no total timeout: one timer runs until the first token, another between tokens.
 //     Cancelling the context closes the connection, which ends the request on the server.
 //   - Numbers (tokens, limits) are the server's own: nothing is estimated. A chunk is not a token.
@@ -86,6 +90,7 @@ const (
 	FinishAbort      Finish = "abort"
 	FinishToolCalls  Finish = "tool_calls"
 	FinishRepetition Finish = "repetition"
+	FinishFiltered   Finish = "content_filter"
 )
 
 // Usage is the server's own count of tokens.
@@ -118,10 +123,13 @@ type Result struct {
 	Usage      Usage
 	// TTFT is the time from sending the request to the first delta with text or reasoning; 0: none
 	// came.
-	TTFT    time.Duration
-	Elapsed time.Duration // from sending the request to the last token
-	Thought time.Duration // first reasoning delta to first text delta (or to the last reasoning)
-	Server  Timing
+	TTFT time.Duration
+	// FirstWord is the time from sending the request to the first text that is not white space; 0: none
+	// came.
+	FirstWord time.Duration
+	Elapsed   time.Duration // from sending the request to the last token
+	Thought   time.Duration // first reasoning delta to first text delta (or to the last reasoning)
+	Server    Timing
 }
 
 // ModelInfo is one card of /v1/models.

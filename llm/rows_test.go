@@ -168,7 +168,7 @@ func madeRows() []row {
 		{file: "chat_stream_gptoss_metrics.sse", kind: "ok", text: "Hi there!", reasoning: "The user says hi", finish: "stop", usage: "68/64/14/4"},
 		{file: "chat_stream_gptoss_reasoning.sse", kind: "ok", text: "Hi there!", reasoning: "The user says hi", finish: "stop", usage: "68/64/14/4"},
 		{file: "chat_stream_gptoss_reasoning_continuous.sse", kind: "ok", text: "Hi there!", reasoning: "The user says hi", finish: "stop", usage: "68/64/14/4"},
-		{file: "chat_stream_gptoss_toolcall.sse", kind: "empty", finish: "tool_calls", usage: "68/0/5/0"},
+		{file: "chat_stream_gptoss_toolcall.sse", kind: "tool", finish: "tool_calls", usage: "68/0/5/0"},
 		{file: "chat_stream_interval10.sse", kind: "ok", text: "Once upon a time there was a small robot who lived in a data center.", finish: "stop", usage: "68/0/18/0"},
 		{file: "chat_stream_keepalive_then_error.sse", kind: "server", text: "Hello"},
 		{file: "chat_stream_legacy_0.10_reasoning_content.sse", kind: "ok", text: "Hi there!", reasoning: "The user says hi", finish: "stop", usage: "68/64/14/4"},

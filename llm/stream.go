@@ -42,7 +42,7 @@ func (c *Client) Stream(ctx context.Context, req Request, on func(Delta) error) 
 	}
 	for {
 		plain := c.plain.Load()
-		a := &answer{client: c, model: name, on: on}
+		a := &answer{client: c, model: name, on: on, unthinking: c.thinkingOff(&req)}
 		err := a.run(ctx, &req, plain)
 		c.log.DebugContext(ctx, "chat_ended", "request_id", req.ID, "model", name, "finish", a.res.Finish, "prompt_tokens", a.res.Usage.PromptTokens,
 			"completion_tokens", a.res.Usage.CompletionTokens, "ttft_ms", a.res.TTFT.Milliseconds(), "elapsed_ms", a.res.Elapsed.Milliseconds(), "err", err)
@@ -89,6 +89,9 @@ type answer struct {
 	thought   bool // some reasoning
 	tool      bool
 	tokens    int // the last running count that on was told
+
+	unthinking bool            // the request switched thinking off
+	reasoned   strings.Builder // with unthinking: what came in the field of the reasoning
 
 	sent, firstThought, lastThought, firstText time.Time
 
@@ -200,9 +203,12 @@ func (a *answer) take(ch *chunk, timer *timer) error {
 	if r.TTFT == 0 && (ch.text != "" || ch.reasoning != "") {
 		r.TTFT = max(now.Sub(a.sent), 1)
 	}
+	if a.unthinking && !a.wroteText {
+		a.reasoned.WriteString(ch.reasoning)
+	}
 	a.tool = a.tool || ch.tool
 	if ch.finish != "" {
-		r.Finish, r.StopReason = Finish(ch.finish), ch.stopReason
+		r.Finish, r.StopReason = finishOf(ch.finish), ch.stopReason
 		timer.set(tailTimeout, nil)
 	} else if r.Finish == "" && (r.TTFT > 0 || a.tool) {
 		timer.set(a.client.cfg.IdleTimeout, errNoNextToken)
@@ -217,7 +223,7 @@ func (a *answer) take(ch *chunk, timer *timer) error {
 // give calls on, if there is something to say.
 func (a *answer) give(d Delta, now time.Time) error {
 	if d.Retract {
-		a.wroteText, a.firstText = false, time.Time{}
+		a.wroteText, a.firstText, a.res.FirstWord = false, time.Time{}, 0
 		a.thought = true
 	}
 	if d.Reasoning != "" {
@@ -231,7 +237,9 @@ func (a *answer) give(d Delta, now time.Time) error {
 		if a.firstText.IsZero() {
 			a.firstText = now
 		}
-		a.wroteText = a.wroteText || strings.TrimSpace(d.Text) != ""
+		if !a.wroteText && strings.TrimSpace(d.Text) != "" {
+			a.wroteText, a.res.FirstWord = true, max(now.Sub(a.sent), 1)
+		}
 	}
 	if d == (Delta{}) {
 		return nil
@@ -251,8 +259,13 @@ func (a *answer) end(parent, ctx context.Context, err error) error {
 	if a.split.unlearned || whole && a.split.plain() {
 		a.client.learnThinking(a.model, false)
 	}
-	if onErr := a.give(Delta{Text: rest.text, Reasoning: rest.reasoning}, a.sent.Add(a.res.Elapsed)); onErr != nil {
+	if onErr := a.give(Delta{Text: rest.text, Reasoning: rest.reasoning, Retract: rest.retract}, a.sent.Add(a.res.Elapsed)); onErr != nil {
 		return onErr
+	}
+	if whole && !a.wroteText && a.reasoned.Len() > 0 && !a.called() {
+		if onErr := a.giveReasoned(); onErr != nil {
+			return onErr
+		}
 	}
 	if parent.Err() != nil && !whole {
 		return ctxError(parent)
@@ -263,20 +276,68 @@ func (a *answer) end(parent, ctx context.Context, err error) error {
 	if !whole {
 		return a.failed(parent, ctx, err)
 	}
-	switch a.res.Finish {
-	case FinishAbort:
-		return &Error{Kind: KindAborted, Op: "chat"}
-	case "error":
-		return &Error{Kind: KindServer, Op: "chat", Message: "finish_reason error", again: true}
+	return a.verdict()
+}
+
+// verdict returns what is wrong with an answer whose finish reason came; nil: it is complete.
+func (a *answer) verdict() error {
+	e := &Error{Op: "chat", text: a.wroteText}
+	switch f := a.res.Finish; {
+	case f == FinishAbort:
+		e.Kind = KindAborted
+	case f == "error":
+		e.Kind, e.Message, e.again = KindServer, "finish_reason error", true
+	case f == FinishFiltered:
+		e.Kind = KindFiltered
+	case f == FinishRepetition:
+		e.Kind = KindLoop
+	case f == FinishToolCalls, a.called():
+		e.Kind, e.Message = KindTool, "the model called a tool"
+	case f != FinishStop && f != FinishLength:
+		e.Kind, e.Message = KindEnded, snippet(string(f))
+	case !a.wroteText:
+		e.Kind, e.thought, e.length = KindEmpty, a.thought, f == FinishLength
+		// The end came inside of the thoughts, by chance (vLLM issue 55420).
+		e.again = e.thought && !e.length
+	default:
+		return nil
 	}
-	if !a.wroteText {
-		e := &Error{Kind: KindEmpty, Op: "chat", thought: a.thought, length: a.res.Finish == FinishLength}
-		if a.tool {
-			e.Message = "the model called a tool and wrote no text"
+	return e
+}
+
+// called reports whether the model called a tool.
+func (a *answer) called() bool { return a.tool || a.split.called }
+
+// giveReasoned gives what came in the field of the reasoning as the answer.
+func (a *answer) giveReasoned() error {
+	s := newSplitter(false)
+	text := ""
+	for _, out := range []split{s.feed(a.reasoned.String()), s.flush(a.res.Finish == FinishStop)} {
+		if out.retract {
+			text = ""
 		}
-		return e
+		text += out.text
 	}
-	return nil
+	a.split.called = s.called
+	if strings.TrimSpace(text) == "" {
+		return nil
+	}
+	a.firstThought, a.thought = time.Time{}, false
+	return a.give(Delta{Text: text}, a.sent.Add(a.res.Elapsed))
+}
+
+// finishOf returns a finish reason in vLLM's words, as far as it is one of theirs: TGI's own, and
+// those of gateways before other vendors' models.
+func finishOf(word string) Finish {
+	switch word {
+	case "eos_token", "eos", "stop_sequence", "end_turn":
+		return FinishStop
+	case "max_tokens", "max_length":
+		return FinishLength
+	case "function_call", "tool_use":
+		return FinishToolCalls
+	}
+	return Finish(word)
 }
 
 // times sets what can only be known at the end.

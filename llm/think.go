@@ -2,57 +2,58 @@ package llm
 
 import "strings"
 
-// tagPairs returns the tags in which models write reasoning into the content when the server does
-// not split it off: Qwen and DeepSeek (think), some fine-tunes (thinking, thought), Seed,
-// Magistral, Kimi.
-func tagPairs() [6][2]string {
-	return [...][2]string{
-		{"<think>", "</think>"},
-		{"<thinking>", "</thinking>"},
-		{"<thought>", "</thought>"},
-		{"<seed:think>", "</seed:think>"},
-		{"[THINK]", "[/THINK]"},
-		{"◁think▷", "◁/think▷"},
-	}
-}
-
-// splitter takes reasoning out of content. Its rules:
+// splitter takes out of content what is no answer: thoughts, structural tokens, and calls of tools.
+// What comes of a text does not depend on how it is cut into pieces: what could still become a mark
+// is held back. In code (fences and backticks) all marks are text: people ask about them.
 //
-//   - An opening tag counts at the start of the answer, before any other text than white space.
-//     Later it is text: an answer may be about such tags. What could still become a tag is held
-//     back.
-//   - A closing tag without an opening one means that the chat template opened it in the prompt.
-//     All text before it was reasoning, and the caller is told to take it back (retract). Such a
-//     tag does not count in backticks or a code fence, nor after reasoning in any form, nor after
-//     an opening tag in the text. The client remembers the model: after two such answers in a row
-//     the next one starts as reasoning.
-//   - An answer that started as reasoning because of that memory, and ended by itself without a
-//     closing tag, was no reasoning. It is delivered as text at its end.
+// Thoughts:
 //
-// White space after a closing tag is dropped.
+//   - A begin mark counts at the start of the answer, before any other text than white space. Later
+//     it counts at the start of a line, or anywhere if it is a token that nobody writes in prose.
+//     Elsewhere it is text: an answer may be about such marks.
+//   - An end mark without a begin mark means that the chat template opened it in the prompt. All
+//     text before it was reasoning, and the caller is told to take it back (retract). It does not
+//     count so after reasoning in any form, nor after a begin mark in the text: then it is left out.
+//     The client remembers the model: after two such answers in a row the next one starts as
+//     reasoning.
+//   - An answer that started as reasoning because of that memory, and ended by itself without an
+//     end mark, was no reasoning. It is delivered as text at its end.
+//   - White space after an end mark is dropped.
+//
+// Structural tokens are left out. A call of a tool is left out with all that belongs to it, up to
+// its end; see call.go.
 type splitter struct {
-	state  int
-	held   string          // may become a tag
-	end    string          // the closing tag that ends the reasoning; "": any
-	opened bool            // started as reasoning on the template's account
-	kept   strings.Builder // what an opened splitter gave out as reasoning
-	stray  bool            // a stray closing tag still means something
-	wrote  bool            // text other than white space was given out
-	ticks  int             // backticks at the end of the text so far
-	fence  bool            // in a code fence
-	cut    bool            // drop white space before the next text
+	state   int
+	held    string          // may become a mark
+	last    bool            // nothing follows
+	whole   bool            // and the model ended by itself
+	mark    thinkMark       // of the thoughts; zero: any end mark ends them
+	opened  bool            // started as reasoning on the template's account
+	kept    strings.Builder // what an opened splitter gave out as reasoning
+	stray   bool            // a stray end mark still means something
+	wrote   bool            // text other than white space was given out
+	cut     bool            // drop white space before the next text
+	literal int             // begin marks that are text: so are their end marks
+	wrapped bool            // the answer is in <answer>, as Hunyuan's are behind its thoughts
+	code    code            // where in the Markdown the text is
+	call    toolCall
 
-	learned   bool // it turned out that the template opens the tag
+	called    bool // a call of a tool was left out
+	learned   bool // it turned out that the template opens the mark
 	unlearned bool // it turned out that it does not
 }
 
 const (
 	atStart   = iota // nothing but white space so far
-	inThought        // between the tags
+	inThought        // between the marks
 	inText           // the answer
+	inCall           // the call of a tool
 )
 
-// split is a piece of content without its tags.
+// mostHeld is how many bytes are held back at most until it is known whether they are code.
+const mostHeld = 4 << 10
+
+// split is a piece of content without its marks.
 type split struct {
 	text, reasoning string
 	retract         bool // all text before this piece was reasoning
@@ -77,82 +78,121 @@ func (s *splitter) field() {
 // feed takes the next piece of content.
 func (s *splitter) feed(piece string) split {
 	var out split
-	in := s.held + piece
-	s.held = ""
+	in := piece
+	if s.held != "" {
+		in = s.held + piece
+		s.held = ""
+	}
 	for in != "" {
 		switch s.state {
 		case atStart:
 			in = s.start(in, &out)
 		case inThought:
 			in = s.thought(in, &out)
+		case inCall:
+			in = s.dropCall(in)
 		default:
 			in = s.answer(in, &out)
 		}
 	}
-	if out.text != "" {
-		s.wrote = true
-	}
+	s.wrote = s.wrote || strings.TrimSpace(out.text) != ""
 	return out
 }
 
-// start looks for an opening tag (or a closing one: some parsers leave it) after white space.
+// start looks for marks behind white space.
 func (s *splitter) start(in string, out *split) string {
 	body := strings.TrimLeft(in, " \t\r\n")
 	if body == "" {
+		if s.last && !s.cut {
+			out.text += in
+			return ""
+		}
+		s.held = in
+		if s.last {
+			s.held = ""
+		}
+		return ""
+	}
+	if m, n, more := begins(body, s.last); n > 0 {
+		s.state, s.mark, s.stray = inThought, m, false
+		return body[n:]
+	} else if more {
 		s.held = in
 		return ""
 	}
-	for _, p := range tagPairs() {
-		if rest, ok := strings.CutPrefix(body, p[0]); ok {
-			s.state, s.end, s.stray = inThought, p[1], false
-			return rest
-		}
-		if rest, ok := strings.CutPrefix(body, p[1]); ok {
-			s.learned = s.learned || s.stray
-			s.stray, s.cut = false, true
-			return rest
-		}
+	tok, more := token{}, false
+	if trigger(body[0]) {
+		tok, more = tokenAt(body, s.last)
 	}
-	for _, p := range tagPairs() {
-		if strings.HasPrefix(p[0], body) || strings.HasPrefix(p[1], body) {
-			s.held = in
-			return ""
-		}
+	switch {
+	case more:
+		s.held = in
+		return ""
+	case tok.kind == tokenThought:
+		s.learned = s.learned || s.stray
+		s.stray, s.cut = false, true
+		return body[tok.n:]
+	case s.cut && strings.HasPrefix(body, answerTag):
+		s.wrapped = true
+		return body[len(answerTag):]
+	case s.cut && !s.last && strings.HasPrefix(answerTag, body):
+		s.held = in
+		return ""
 	}
 	s.state = inText
-	if s.cut {
+	if s.cut || tok.kind != tokenNone {
 		s.cut = false
 		return body
 	}
 	return in
 }
 
-// thought looks for the closing tag.
+const (
+	answerTag    = "<answer>"
+	answerEndTag = "</answer>"
+)
+
+// begins returns the mark at the start of s that begins thoughts; more: s may become one.
+func begins(s string, last bool) (m thinkMark, n int, more bool) {
+	for _, m := range thinkMarks() {
+		if strings.HasPrefix(s, m.begin) {
+			return m, len(m.begin), false
+		}
+		more = more || !last && strings.HasPrefix(m.begin, s)
+	}
+	return thinkMark{}, 0, more
+}
+
+// thought looks for the end mark.
 func (s *splitter) thought(in string, out *split) string {
 	if s.opened && s.kept.Len() == 0 {
-		// The template's tag may be repeated by the model.
+		// The template's mark may be repeated by the model.
 		body := strings.TrimLeft(in, " \t\r\n")
-		for _, p := range tagPairs() {
-			if rest, ok := strings.CutPrefix(body, p[0]); ok {
-				s.opened, s.end = false, p[1]
-				return rest
-			}
-			if strings.HasPrefix(p[0], body) {
-				s.held = in
-				return ""
-			}
+		if m, n, more := begins(body, s.last); n > 0 {
+			s.opened, s.mark = false, m
+			return body[n:]
+		} else if more {
+			s.held = in
+			return ""
 		}
 	}
-	at, length := s.find(in)
+	at, length, keep := s.ending(in)
 	if at >= 0 {
 		s.think(in[:at], out)
-		s.state, s.cut, s.opened = atStart, true, false
+		s.opened, s.cut = false, true
+		s.toText(out)
 		return in[at+length:]
 	}
-	keep := s.tail(in, s.end)
 	s.think(in[:len(in)-keep], out)
 	s.held = in[len(in)-keep:]
 	return ""
+}
+
+// toText goes on with the answer: at its start, if there is none yet.
+func (s *splitter) toText(out *split) {
+	if s.state = atStart; s.wrote || strings.TrimSpace(out.text) != "" {
+		s.state = inText
+	}
 }
 
 func (s *splitter) think(t string, out *split) {
@@ -162,30 +202,47 @@ func (s *splitter) think(t string, out *split) {
 	}
 }
 
-// find returns where the first closing tag is.
-func (s *splitter) find(in string) (at, length int) {
-	if s.end != "" {
-		return strings.Index(in, s.end), len(s.end)
-	}
-	at = -1
-	for _, p := range tagPairs() {
-		if i := strings.Index(in, p[1]); i >= 0 && (at < 0 || i < at) {
-			at, length = i, len(p[1])
+// ending returns where the thoughts end; at < 0: not in in, of which the last keep bytes may be the
+// beginning of an end mark.
+func (s *splitter) ending(in string) (at, length, keep int) {
+	switch s.mark.end {
+	case "":
+		at = -1
+		for _, m := range thinkMarks() {
+			if m.end == harmonyEnd {
+				continue
+			}
+			if i := strings.Index(in, m.end); i >= 0 && (at < 0 || i < at) {
+				at, length = i, len(m.end)
+			}
+			keep = max(keep, overlap(in, m.end))
 		}
+		return at, length, keep
+	case harmonyEnd:
+		return s.harmonyEnding(in)
 	}
-	return at, length
+	return strings.Index(in, s.mark.end), len(s.mark.end), overlap(in, s.mark.end)
 }
 
-// tail returns how many bytes at the end of in may be the beginning of end, or of any closing tag.
-func (s *splitter) tail(in, end string) int {
-	if end != "" {
-		return overlap(in, end)
+// harmonyEnd ends thoughts in Harmony's form. The model forgets it, and begins another message.
+const harmonyEnd = "<|end|>"
+
+func (s *splitter) harmonyEnding(in string) (at, length, keep int) {
+	for i := 0; i < len(in); i++ {
+		if in[i] != '<' {
+			continue
+		}
+		tok, more := tokenAt(in[i:], s.last)
+		switch {
+		case more:
+			return -1, 0, len(in) - i
+		case tok.kind == tokenTurnEnd:
+			return i, tok.n, 0
+		case tok.kind == tokenHead && tok.sure, tok.kind == tokenChannel, tok.kind == tokenThink && tok.mark.special:
+			return i, 0, 0
+		}
 	}
-	longest := 0
-	for _, p := range tagPairs() {
-		longest = max(longest, overlap(in, p[1]))
-	}
-	return longest
+	return -1, 0, 0
 }
 
 func overlap(in, tag string) int {
@@ -197,57 +254,225 @@ func overlap(in, tag string) int {
 	return 0
 }
 
-// answer passes text on, and looks for a stray closing tag while that still means something.
+// trigger reports whether a mark may begin with b. All begin with ASCII, but Kimi's.
+func trigger(b byte) bool { return b == '<' || b == '[' || b == "◁"[0] }
+
+// ordinary reports whether b is neither a mark's beginning nor of any meaning for code.
+func ordinary(b byte) bool {
+	return b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b == ' ' || b == ',' || b > 0xE2
+}
+
+// answer passes text on, without marks.
 func (s *splitter) answer(in string, out *split) string {
-	if !s.stray {
-		out.text += in
-		return ""
+	if s.cut {
+		if in = strings.TrimLeft(in, " \t\r\n"); in == "" {
+			return ""
+		}
+		s.cut = false
 	}
-	for i := 0; i < len(in); i++ {
-		switch in[i] {
-		case '`':
-			if s.ticks++; s.ticks == 3 {
-				s.fence = !s.fence
+	from := 0
+	for i := 0; i < len(in); {
+		b := in[i]
+		if ordinary(b) && s.code.inner && s.code.run == 0 && !s.code.closing {
+			for i++; i < len(in) && ordinary(in[i]); i++ { //nolint:revive // it only counts
 			}
 			continue
-		case '<', '[', "◁"[0]:
-			if !s.fence && s.ticks == 0 {
-				if n, more := s.tagAt(in[i:]); n > 0 {
-					// A stray closing tag: what came before it was reasoning.
-					out.retract = out.retract || s.wrote
-					out.reasoning += out.text + in[:i]
-					out.text = ""
-					s.stray, s.state, s.cut, s.learned = false, atStart, true, true
-					return in[i+n:]
-				} else if more {
-					out.text += in[:i]
-					s.held = in[i:]
-					return ""
-				} else if !s.stray {
-					out.text += in
-					return ""
-				}
-			}
 		}
-		s.ticks = 0
+		if !trigger(b) {
+			s.code.step(b)
+			i++
+			continue
+		}
+		s.code.settle()
+		d, n := s.judge(in[i:], out, in[from:i])
+		switch d {
+		case isText:
+			for range n {
+				s.code.step(in[i])
+				i++
+			}
+		case isHeld:
+			out.text += in[from:i]
+			s.held = in[i:]
+			return ""
+		case isDropped:
+			out.text += in[from:i]
+			i += n
+			from = i
+			if s.toText(out); s.state == atStart {
+				s.cut = true
+				return in[from:]
+			}
+		case isOther:
+			return in[i+n:]
+		}
 	}
-	out.text += in
+	out.text += in[from:]
 	return ""
 }
 
-// tagAt returns the length of a closing tag at the start of in, or reports that in may become one
-// (more). An opening tag ends the search for closing ones.
-func (s *splitter) tagAt(in string) (length int, more bool) {
-	for _, p := range tagPairs() {
-		if strings.HasPrefix(in, p[1]) {
-			return len(p[1]), false
+// decision is what becomes of the text at a place where a mark may begin.
+type decision uint8
+
+const (
+	isText    decision = iota // it stays
+	isHeld                    // it is not known yet
+	isDropped                 // it is left out
+	isOther                   // another state goes on behind it; what stood before it has been given out
+)
+
+// judge decides on the beginning of s, and returns of how many bytes. before is the text that has
+// not been given out yet.
+func (s *splitter) judge(in string, out *split, before string) (decision, int) {
+	tok, more := tokenAt(in, s.last)
+	switch {
+	case more:
+		return isHeld, 0
+	case s.wrapped && !s.inCode(in) && strings.HasPrefix(in, answerEndTag):
+		return isDropped, len(answerEndTag)
+	case s.wrapped && !s.last && strings.HasPrefix(answerEndTag, in):
+		return isHeld, 0
+	case tok.kind == tokenNone:
+		if s.last && !s.inCode(in) && cutToken(in, s.whole) {
+			return isDropped, len(in)
 		}
-		if strings.HasPrefix(in, p[0]) {
-			s.stray = false
+		return isText, 1
+	case s.code.fenced():
+		// A fence that is not closed: the end of the answer is no code.
+		if tok.kind == tokenTurnEnd || tok.kind == tokenAtEnd {
+			return s.atEnd(in, tok)
 		}
-		more = more || strings.HasPrefix(p[1], in) || strings.HasPrefix(p[0], in)
+		return isText, tok.n
+	case s.code.span > 0:
+		inside, known := spanned(s.code, in)
+		if !known && !s.last && len(in) < mostHeld {
+			return isHeld, 0
+		}
+		if inside || !known && !s.last {
+			return isText, tok.n
+		}
+		s.code.span = 0
 	}
-	return 0, more && s.stray
+	return s.mean(in, tok, out, before)
+}
+
+// inCode reports whether the text at in is code; nothing follows in.
+func (s *splitter) inCode(in string) bool {
+	if s.code.span > 0 {
+		is, _ := spanned(s.code, in)
+		return is
+	}
+	return s.code.fenced()
+}
+
+// mean decides on a structural token outside of code.
+func (s *splitter) mean(in string, tok token, out *split, before string) (decision, int) {
+	n := tok.n
+	switch tok.kind {
+	case tokenThought:
+		return s.strayEnd(tok, out, before)
+	case tokenThink:
+		s.stray = false
+		if !tok.mark.special && !s.code.head() {
+			s.literal++
+			return isText, n
+		}
+		out.text += before
+		s.state, s.mark = inThought, tok.mark
+		return isOther, n
+	case tokenAtEnd:
+		return s.atEnd(in, tok)
+	case tokenHead:
+		head, more := roleHead(in[n:], s.last)
+		if more {
+			return isHeld, 0
+		}
+		return isDropped, n + head
+	case tokenChannel:
+		head, isCall, more := channelHead(in[n:], s.last)
+		switch {
+		case more:
+			return isHeld, 0
+		case !isCall:
+			return isDropped, n + head
+		}
+		out.text += before
+		s.begin(toolCall{raw: true})
+		return isOther, n + head
+	case tokenCall:
+		c, more := callAt(in[n:], tok, s.last)
+		switch {
+		case more:
+			return isHeld, 0
+		case c == nil:
+			return isDropped, n
+		}
+		out.text += before
+		s.begin(*c)
+		return isOther, n
+	}
+	if tok.kind == tokenTurnEnd {
+		s.code = code{}
+	}
+	return isDropped, n
+}
+
+func (s *splitter) begin(c toolCall) {
+	s.state, s.call, s.called = inCall, c, true
+}
+
+// strayEnd decides on an end mark in the answer.
+func (s *splitter) strayEnd(tok token, out *split, before string) (decision, int) {
+	switch {
+	case s.stray: // what came before it was reasoning
+		out.retract = out.retract || s.wrote
+		out.reasoning += out.text + before
+		out.text, s.wrote = "", false
+		s.stray, s.state, s.cut, s.learned, s.code = false, atStart, true, true, code{}
+		return isOther, tok.n
+	case s.literal > 0:
+		s.literal--
+		return isText, tok.n
+	}
+	return isDropped, tok.n
+}
+
+// atEnd decides on a token that is left out only where nothing but its like follows it.
+func (s *splitter) atEnd(in string, tok token) (decision, int) {
+	for rest := in[tok.n:]; ; {
+		rest = strings.TrimLeft(rest, " \t\r\n")
+		if rest == "" {
+			if s.last {
+				return isDropped, len(in)
+			}
+			break
+		}
+		next, more := tokenAt(rest, s.last)
+		if more {
+			break
+		}
+		if next.kind != tokenAtEnd && next.kind != tokenTurnEnd {
+			return isText, tok.n
+		}
+		rest = rest[next.n:]
+	}
+	if len(in) > mostHeld {
+		return isText, tok.n
+	}
+	return isHeld, 0
+}
+
+// cutToken reports whether the end of an answer is the beginning of a structural token.
+func cutToken(s string, whole bool) bool {
+	const enough = 5
+	if strings.ContainsAny(s, " \t\r\n") || len(s) > longestToken {
+		return false
+	}
+	if n, _ := barAt(s[1:]); s[0] == '<' && n > 0 {
+		return len(s) > 1+n && (nameByte(s[1+n]) || s[1+n] == '|')
+	}
+	_, more := tokenAt(s, false)
+	return more && !whole && len(s) >= enough
 }
 
 // plain reports whether nothing in the answer was reasoning.
@@ -255,19 +480,16 @@ func (s *splitter) plain() bool { return s.wrote && s.stray }
 
 // flush returns what was held back. whole: the model ended by itself.
 func (s *splitter) flush(whole bool) split {
-	var out split
 	held := s.held
-	s.held = ""
+	s.held, s.last, s.whole = "", true, whole
 	switch {
 	case s.state == inThought && s.opened && whole:
-		out.text = s.kept.String() + held
-		s.opened, s.unlearned = false, true
+		s.opened, s.unlearned, s.state = false, true, atStart
+		return s.feed(s.kept.String() + held)
 	case s.state == inThought:
-		out.reasoning = held
+		return split{reasoning: held}
 	case !whole && s.state == atStart && len(strings.TrimSpace(held)) > 2:
-		out.reasoning = held // the beginning of a tag, and then the stream broke
-	default:
-		out.text = held
+		return split{reasoning: held} // the beginning of a mark, and then the stream broke
 	}
-	return out
+	return s.feed(held)
 }

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // placeholder goes to go-openai instead of the model's name. go-openai refuses names that begin
@@ -43,7 +45,9 @@ func (k *call) Do(r *http.Request) (*http.Response, error) {
 	if resp.StatusCode >= http.StatusMultipleChoices {
 		defer func() { _ = resp.Body.Close() }()
 		body, _ := readLimited(resp.Body, maxErrorBody)
-		return nil, classify("chat", resp.StatusCode, body)
+		e := classify("chat", resp.StatusCode, body)
+		e.RetryAfter = retryAfter(resp.Header, time.Now())
+		return nil, e
 	}
 	k.sse = newSSEReader(resp.Body)
 	resp.Body = k.sse
@@ -114,6 +118,27 @@ func (k *call) merge(body []byte) ([]byte, error) {
 		return nil, fmt.Errorf("write the request: %w", err)
 	}
 	return bytes.TrimRight(out.Bytes(), "\n"), nil
+}
+
+// retryAfter reads the header of that name: seconds, or a date. A date counts from the response's
+// own, for the two clocks may differ. What cannot be read is 0.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	const most = 365 * 24 * time.Hour
+	value := strings.TrimSpace(h.Get("Retry-After"))
+	if n, err := strconv.ParseFloat(value, 64); err == nil {
+		if n > 0 { // and no NaN
+			return time.Duration(min(n, most.Seconds()) * float64(time.Second))
+		}
+		return 0
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	if sent, err := http.ParseTime(h.Get("Date")); err == nil {
+		now = sent
+	}
+	return min(max(at.Sub(now), 0), most)
 }
 
 func newKey() string { return rand.Text() }

@@ -34,7 +34,12 @@ type Partial struct {
 	Tokens  int           // that it took
 	Elapsed time.Duration // and how long
 	TTFT    time.Duration
-	Asked   bool // by a person who saw it end: its length limit was reached
+	// FirstWord is the time to the first visible text; 0: not known.
+	FirstWord time.Duration
+	Asked     bool // by a person who saw it end: its length limit was reached, or it repeated itself
+	// Before is how many of Tokens do not count towards the most that an answer may have: they were
+	// there before a person asked for more.
+	Before int
 
 	Finish llm.Finish // it is all there, and ended so; empty: it is not
 	Model  string
@@ -45,7 +50,7 @@ type Partial struct {
 // Result returns it as a result, for the footer.
 func (p Partial) Result() llm.Result {
 	return llm.Result{
-		Usage: llm.Usage{Known: p.Tokens > 0, CompletionTokens: p.Tokens}, Elapsed: p.Elapsed, TTFT: p.TTFT,
+		Usage: llm.Usage{Known: p.Tokens > 0, CompletionTokens: p.Tokens}, Elapsed: p.Elapsed, TTFT: p.TTFT, FirstWord: p.FirstWord,
 		Finish: p.Finish, Model: p.Model,
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"llmbot/bot/figures"
 	"llmbot/llm"
 )
 
@@ -22,10 +23,25 @@ const (
 	// progress is how many bytes a request must have brought, and the server can go on from, not to
 	// count as one of them.
 	progress = 200
+	// longestAsked is how long a server may ask to be left alone. One that asks for longer has a quota
+	// that is used up: people are told at once (issue 15).
+	longestAsked = 10 * time.Minute
 )
 
 // errWaitedLong reports that the server was away for awayTotal.
 var errWaitedLong = errors.New("the server did not come back")
+
+// errAsksLong reports that the server wants to be left alone for more than longestAsked.
+var errAsksLong = errors.New("the server asks to wait for long")
+
+// Asks returns a sentence about how long the server asks to wait, with a space before it; empty: it
+// does not ask.
+func Asks(failure *llm.Error) string {
+	if failure.RetryAfter < time.Second {
+		return ""
+	}
+	return " It asks to wait for " + figures.Span(failure.RetryAfter) + "."
+}
 
 // Requests are the requests for one answer, as [Retry] sees them.
 type Requests interface {
@@ -52,6 +68,7 @@ type Tried struct {
 //	failure                         next request             how often
 //	Adapt can mend the prompt       at once                  as often as it can
 //	the server is away (if Wait)    after 1, 2, 4, 8, 8 … s  until it was away for 30 minutes
+//	  and says for how long         not before that          not if it says more than 10 minutes
 //	the stream broke off            at once                  once; a request that made progress
 //	                                                         and is continued does not count
 //	any other                       none
@@ -88,13 +105,17 @@ func (p Retry) Do(ctx context.Context, r Requests) error {
 				}
 			}
 			waited := time.Since(awaySince)
+			if failure.RetryAfter > longestAsked {
+				return fmt.Errorf("%w: %w", errAsksLong, failure)
+			}
 			if waited > awayTotal {
 				return fmt.Errorf("%w: %w", errWaitedLong, failure)
 			}
 			p.Log.WarnContext(ctx, "model_away", "kind", failure.Kind.String(), "hint", failure.Hint(),
-				"error", failure, "waited_s", int(waited.Seconds()))
-			r.Away(failure, waited, pause)
-			if err := sleep(ctx, pause); err != nil {
+				"error", failure, "waited_s", int(waited.Seconds()), "retry_after_s", int(failure.RetryAfter.Seconds()))
+			wait := max(pause, failure.RetryAfter)
+			r.Away(failure, waited, wait)
+			if err := sleep(ctx, wait); err != nil {
 				return err
 			}
 			pause = min(2*pause, awayMost)

@@ -71,13 +71,19 @@ func (w *Writer) try(ctx context.Context, req llm.Request) (llm.Result, error) {
 		}
 		return nil
 	}
+	var loops Loops
+	loops.seed(w.from.Text)
 	res, err := w.shared.cfg.Model.Stream(ctx, req, func(d llm.Delta) error {
+		circles := loops.Take(d)
 		if d.Retract {
 			room.text = roomBehind(w.from.Text, w.bound.max).text
 		}
 		end := room.take(&d)
 		if err := take(d); err != nil {
 			return err
+		}
+		if circles != nil && !w.wanted {
+			return circles
 		}
 		return end
 	})

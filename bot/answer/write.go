@@ -41,7 +41,7 @@ func (w *Writer) Write(ctx context.Context, in prompt.Input, req llm.Request, fr
 		w.see(&in, most)
 	}
 	w.startFrom(ctx, from)
-	r := &requests{Writer: w, in: in, req: req}
+	r := &requests{Writer: w, in: in, req: req, most: req.MaxTokens}
 	r.built = w.fit(ctx, &r.in)
 	err := Retry{Log: w.shared.cfg.Log.With("request", w.id), Wait: true}.Do(ctx, r)
 	failure, known := errors.AsType[*llm.Error](err)
@@ -50,12 +50,19 @@ func (w *Writer) Write(ctx context.Context, in prompt.Input, req llm.Request, fr
 		return w.done(r.res)
 	case ctx.Err() != nil:
 		return w.Ended(context.Cause(ctx), r.res)
+	case LoopSentence(err) != "":
+		return w.looped(err, LoopSentence(err), r.res)
 	case errors.Is(err, errOverthought):
 		return w.failed(err, "I have stopped the model: it went on thinking without end.", r.res)
 	case !known:
 		return w.failed(err, "Something went wrong inside me.", r.res)
+	case errors.Is(err, errAsksLong):
+		return w.failed(err, failure.User()+Asks(failure)+" Please ask again after that.", r.res)
 	case errors.Is(err, errWaitedLong):
 		return w.failed(err, failure.User()+" I have waited for half an hour; please ask again later.", r.res)
+	}
+	if failure.Kind == llm.KindLoop {
+		return w.looped(err, failure.User(), r.res)
 	}
 	return w.failed(err, failure.User(), r.res)
 }
@@ -67,6 +74,9 @@ type requests struct {
 	in      prompt.Input
 	built   prompt.Output // of in
 	trimmed bool          // in was made shorter, which is done once
+	noTools bool          // the prompt says that there are no tools, which is done once
+	anew    bool          // the next request does not go on from what the last one brought
+	most    int           // tokens that the whole answer may have; 0: the server decides
 	req     llm.Request   // without its messages
 	res     llm.Result    // of the last request
 	tried   bool          // there was one
@@ -77,8 +87,10 @@ type requests struct {
 // slot again if Away has given it back.
 func (r *requests) Try(ctx context.Context) (Tried, error) {
 	if r.tried {
-		r.resume(ctx, r.res)
-		r.res = llm.Result{}
+		if !r.anew {
+			r.resume(ctx, r.res)
+		}
+		r.anew, r.res = false, llm.Result{}
 	}
 	if !r.inside {
 		r.shared.cfg.Hooks.away(r.paused)
@@ -105,6 +117,13 @@ func (r *requests) Try(ctx context.Context) (Tried, error) {
 // request makes one request, and records what it took.
 func (r *requests) request(ctx context.Context) (err error) {
 	r.req.Messages = r.built.Messages
+	if r.noTools {
+		r.req.Messages = WithoutTools(r.req.Messages)
+	}
+	if r.req.MaxTokens = r.left(); r.most > 0 && r.req.MaxTokens < 1 {
+		r.text, r.res = r.from.Text, llm.Result{Finish: llm.FinishLength, Usage: llm.Usage{Known: true}}
+		return nil
+	}
 	if r.built.LeftOut > 0 {
 		r.Say("Older messages of this thread were left out: it is longer than the model can read.")
 	}
@@ -112,7 +131,11 @@ func (r *requests) request(ctx context.Context) (err error) {
 	if errors.Is(err, errEndless) {
 		r.res, err = r.cut(r.res), nil
 	}
-	r.shared.cfg.Hooks.streamed(r.res, err)
+	counted := err
+	if LoopSentence(err) != "" {
+		counted = &llm.Error{Kind: llm.KindLoop, Op: "chat", Err: err}
+	}
+	r.shared.cfg.Hooks.streamed(r.res, counted)
 	r.task.Spent(r.used(ctx, r.res, r.built.Tokens))
 	if err == nil && r.from.Text == "" { // else its count is of more than the prompt
 		r.shared.window.learn(r.task.Thread, r.in, r.built.LeftOut, r.req.Messages, r.res.Usage)
@@ -120,14 +143,31 @@ func (r *requests) request(ctx context.Context) (err error) {
 	return err
 }
 
-// Adapt leaves out pictures that the model does not take, and shortens a prompt that is too long:
-// first the part of an answer that is to go on, then, once, the thread.
+// left returns how many tokens the next request may bring, so that all parts of the answer together
+// stay within its limit; 0 also: there is no limit.
+func (r *requests) left() int {
+	if r.most == 0 || r.from.Text == "" {
+		return r.most
+	}
+	has := r.from.Tokens
+	if has == 0 { // the server does not count while it writes
+		has = prompt.Estimate(r.from.Text, r.in.Ratio)
+	}
+	return r.most - max(has-r.before, 0)
+}
+
+// Adapt leaves out pictures that the model does not take, tells a model once that there are no tools,
+// and shortens a prompt that is too long: first the part of an answer that is to go on, then, once,
+// the thread.
 func (r *requests) Adapt(_ context.Context, failure *llm.Error) bool {
-	most, refused := refusedPictures(failure, pictures(r.in.Turns))
+	takes, refused := refusedPictures(failure, pictures(r.in.Turns))
 	switch {
 	case refused:
-		r.shared.vision.learn(r.model, most)
-		r.see(&r.in, most)
+		r.shared.vision.learn(r.model, takes)
+		r.see(&r.in, takes)
+	case failure.Kind == llm.KindTool && !r.noTools && len(r.text)-len(r.from.Text) < progress:
+		r.noTools, r.anew = true, true
+		return true
 	case failure.Kind != llm.KindContext:
 		return false
 	case r.shorten():
@@ -159,7 +199,7 @@ func (r *requests) Away(failure *llm.Error, waited, pause time.Duration) {
 	if text = r.bound.shown(text, false); text != "" {
 		phase = Writing
 	}
-	notice := failure.User()
+	notice := failure.User() + Asks(failure)
 	if d := figures.Roughly(waited); d != "" {
 		notice += " I have been waiting for " + d + "."
 	}
@@ -199,6 +239,7 @@ func (w *Writer) shorten() bool {
 // startFrom takes what there is of an answer, and shows it at once unless much more is visible.
 func (w *Writer) startFrom(ctx context.Context, from Partial) {
 	w.shown, w.text, w.tokens = from.Text, from.Text, from.Tokens
+	w.wanted, w.before = from.Asked, from.Before
 	if w.resumable(ctx, from) {
 		w.from = from
 	}
@@ -220,7 +261,7 @@ func (w *Writer) resume(ctx context.Context, res llm.Result) {
 	all := w.whole(res)
 	now := Partial{
 		Text: w.text, Tokens: max(w.tokens, all.Usage.CompletionTokens), Elapsed: all.Elapsed,
-		TTFT: all.TTFT, Asked: w.from.Asked,
+		TTFT: all.TTFT, FirstWord: all.FirstWord, Asked: w.from.Asked, Before: w.before,
 	}
 	w.from = Partial{}
 	if w.resumable(ctx, now) {
@@ -336,7 +377,7 @@ func (w *Writer) whole(res llm.Result) llm.Result {
 	res.Usage.CompletionTokens += w.from.Tokens
 	res.Elapsed += w.from.Elapsed
 	if w.from.TTFT > 0 {
-		res.TTFT = w.from.TTFT
+		res.TTFT, res.FirstWord = w.from.TTFT, w.from.FirstWord
 	}
 	return res
 }
@@ -345,7 +386,7 @@ func (w *Writer) whole(res llm.Result) llm.Result {
 func (w *Writer) done(res llm.Result) Outcome {
 	w.shared.cfg.Hooks.complete(res)
 	if res.Finish == FinishCut && strings.TrimSpace(w.bound.shown(w.text, true)) == "" {
-		return w.failed(errEndless, "I have stopped the model: it wrote nothing but white space.", res)
+		return w.failed(errEndless, saysBlank, res)
 	}
 	return w.complete(w.text, w.base.Notice, w.whole(res))
 }
@@ -423,6 +464,21 @@ func (w *Writer) failed(err error, sentence string, res llm.Result) Outcome {
 		a.Notice = Say(a.Notice, RestNotShown)
 	}
 	return Outcome{Answer: a, Result: w.whole(res), Err: err, Kept: !w.grown && w.kept}
+}
+
+// looped returns an answer that went round in circles, with one of them.
+func (w *Writer) looped(err error, sentence string, res llm.Result) Outcome {
+	if strings.TrimSpace(w.text) == "" && errors.Is(err, ErrLoop) {
+		return w.failed(err, saysBlank, res)
+	}
+	if once := Once(w.text); len(once) < len(w.text) {
+		w.text, w.shown = once, once
+	}
+	out := w.failed(err, sentence, res)
+	if !w.fallsBack() && strings.TrimSpace(out.Answer.Text) != "" {
+		out.Answer.Controls |= CanContinue
+	}
+	return out
 }
 
 // small returns the footer of an answer that broke off, with the tokens that the server had

@@ -67,6 +67,8 @@ type Writer struct {
 	minVisible int      // see Task
 	from       Partial  // what the current try goes on from; zero: nothing
 	room       int      // tokens of it that the model gets, the newest; 0: all
+	wanted     bool     // a person has asked for more: what repeats is wanted
+	before     int      // see Partial.Before
 	fallback   Snapshot // see Task
 	kept       bool     // see Task
 	grown      bool     // something has come

@@ -1,5 +1,5 @@
 // Package attach decides which files of a thread the model gets and in which form, and what the
-// person is told of those that it does not get.
+// person is told of those that it does not get. Package document reads what is no plain text.
 //
 // # Promises
 //

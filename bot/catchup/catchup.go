@@ -130,10 +130,10 @@ func (w *Watcher) Run(ctx context.Context) {
 // asks for what is owed. It returns when a socket was noted as open last; zero: it has noted
 // nothing.
 func (w *Watcher) catchUp(ctx context.Context, from time.Time) (noted time.Time) {
-	said := time.Now()
+	lastNote := time.Now()
 	pause := func() bool {
-		if time.Since(said) >= seenEvery {
-			said = time.Now()
+		if time.Since(lastNote) >= seenEvery {
+			lastNote = time.Now()
 			noted = later(noted, w.noteLook(ctx, false))
 		}
 		return sleep(ctx, readPause)

@@ -55,7 +55,7 @@ func (l *listener) hear(o Opened) {
 // missed returns from when on something may have been missed that this process is to look for;
 // zero: nothing is. last is the record as it was until now.
 func (l *listener) missed(last seen, now time.Time) (from time.Time) {
-	// Else this process was slow, and its sockets were open.
+	// If none of these holds, this process was only slow to note that its sockets are open.
 	if l.opened != nil || l.silent || !last.At.Equal(l.noted) {
 		from = l.gap(last.At, now)
 	}

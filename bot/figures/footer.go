@@ -15,6 +15,9 @@ import (
 // The tokens are the server's own count, reasoning included. The seconds run from sending the
 // request to the last token. The speed is the one divided by the other: the interactive speed of
 // one person, time to first token included. What the server did not say is left out.
+//
+// Where the first visible word came more than a second after the first token, as of a model that
+// thinks, both stand there: `first token 0.3s, first word 12.4s`.
 func Footer(r llm.Result) string {
 	parts := make([]string, 0, 3)
 	if speed := Speed(r.Usage.CompletionTokens, r.Elapsed); speed != "" && r.Usage.Known {
@@ -22,7 +25,10 @@ func Footer(r llm.Result) string {
 	} else if r.Elapsed > 0 {
 		parts = append(parts, Seconds(r.Elapsed, 1))
 	}
-	if r.TTFT > 0 {
+	switch {
+	case r.TTFT > 0 && r.FirstWord-r.TTFT > time.Second:
+		parts = append(parts, "first token "+Seconds(r.TTFT, 1)+", first word "+Seconds(r.FirstWord, 1))
+	case r.TTFT > 0:
 		parts = append(parts, "first token "+Seconds(r.TTFT, 2))
 	}
 	if r.Model != "" {

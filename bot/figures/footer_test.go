@@ -13,6 +13,10 @@ func TestFooter(t *testing.T) {
 	}
 	unknown := result(0, 4200*time.Millisecond, 310*time.Millisecond, "MODEL")
 	unknown.Usage.Known = false
+	thought := result(200, 20*time.Second, 310*time.Millisecond, "MODEL")
+	thought.FirstWord = 12400 * time.Millisecond
+	quick := result(200, 20*time.Second, 310*time.Millisecond, "MODEL")
+	quick.FirstWord = 1300 * time.Millisecond
 	tests := []struct {
 		in   llm.Result
 		want string
@@ -24,6 +28,8 @@ func TestFooter(t *testing.T) {
 		{result(100, 83400*time.Millisecond, 61*time.Second, "MODEL"), "100 tokens in 83.4s = 1.2 tok/s · first token 61.00s · MODEL"},
 		{result(1234567, 1234500*time.Millisecond, 0, ""), "1,234,567 tokens in 1,234.5s = 1000.1 tok/s"},
 		{unknown, "4.2s · first token 0.31s · MODEL"},
+		{thought, "200 tokens in 20.0s = 10.0 tok/s · first token 0.3s, first word 12.4s · MODEL"},
+		{quick, "200 tokens in 20.0s = 10.0 tok/s · first token 0.31s · MODEL"},
 		{llm.Result{}, ""},
 	}
 	for _, tt := range tests {

@@ -50,7 +50,7 @@ func inWorld(t *testing.T, slackCfg slacksim.Config, modelCfg llmsim.Config, max
 		s := slackio.New(slackio.Config{
 			AppToken: slacksim.DefaultAppToken, BotToken: slacksim.DefaultBotToken, APIURL: "http://slack/api/", HTTP: slackHTTP,
 			Dialer: &websocket.Dialer{NetDialContext: slackNet.Dial}, Command: "/llm-status", Log: log, Pace: pace.Config{Hooks: metrics.Pace()},
-			Hooks: slackio.Hooks{Event: metrics.Event, Acked: metrics.Acked, Socket: metrics.Socket, Gap: metrics.Gap},
+			Hooks: slackio.Hooks{Event: metrics.Event, Acked: metrics.Acked, Socket: metrics.Socket, Gap: metrics.Gap, Unread: metrics.Unread},
 		})
 		ctx, cancel := context.WithCancel(t.Context())
 		self, err := s.Connect(ctx)

@@ -66,6 +66,9 @@ func (m *Metrics) Socket(n int, open bool) {
 // Gap records how long no socket was open. It is slackio's hook.
 func (m *Metrics) Gap(d time.Duration) { m.gap.Observe(d.Seconds()) }
 
+// Unread counts messages that could not be read. It is slackio's hook.
+func (m *Metrics) Unread(n int) { m.unread.Add(float64(n)) }
+
 // Answered counts an answer by how it ended, and records how long it took. It is bot's hook.
 func (m *Metrics) Answered(end bot.End, took time.Duration) {
 	m.answers.WithLabelValues(string(end)).Inc()

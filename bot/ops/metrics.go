@@ -38,6 +38,7 @@ type Metrics struct {
 	ack                         *prometheus.HistogramVec
 	socketOpens, socketCloses   *prometheus.CounterVec
 	gap                         prometheus.Histogram
+	unread                      prometheus.Counter
 	answers, ratings            *prometheus.CounterVec
 	answer, visible             prometheus.Histogram
 	staleness, endLag           prometheus.Histogram
@@ -98,6 +99,7 @@ func NewMetrics(b Build) *Metrics {
 	m.socketOpens = m.counter("socket_opens_total", "How often a socket to Slack has opened.", "socket")
 	m.socketCloses = m.counter("socket_closes_total", "How often a socket to Slack has closed.", "socket")
 	m.gap = one(m.histogram("socket_gap_seconds", "Times in which no socket was open, each when it is over.", longBuckets()))
+	m.unread = single(m.counter("slack_messages_unread_total", "Messages of threads and channels that could not be read, and were left out."))
 
 	m.answers = m.counter("answers_total", "Answers by how they ended.", "outcome")
 	m.answer = one(m.histogram("answer_seconds", "From the question to the end of its answer.", longBuckets()))

@@ -32,6 +32,7 @@ func TestHooksCount(t *testing.T) {
 	m.Socket(0, false)
 	m.Socket(0, true)
 	m.Gap(time.Second)
+	m.Unread(2)
 	b.Answered(bot.EndDone, 3*time.Second)
 	b.Visible(time.Second)
 	b.Waited(0)
@@ -71,6 +72,7 @@ func TestHooksCount(t *testing.T) {
 		{"socket_closes_total", []string{"0"}, 1},
 		{"socket_opens_total", []string{"1"}, 0},
 		{"socket_gap_seconds", nil, 1},
+		{"slack_messages_unread_total", nil, 2},
 		{"answers_total", []string{"done"}, 1},
 		{"answers_total", []string{"failed"}, 0},
 		{"answer_seconds", nil, 1},

@@ -60,11 +60,17 @@ func labels(turns []Turn, self string) func(Turn) string {
 		by   string
 		more bool
 	}
+	clean := map[string]string{} // a thread has few names and many turns
 	plain := func(t Turn) string {
-		if t.Who == Other {
-			return cleanName(t.Name) + " " + botMark
+		name, known := clean[t.Name]
+		if !known {
+			name = cleanName(t.Name)
+			clean[t.Name] = name
 		}
-		return cleanName(t.Name)
+		if t.Who == Other {
+			return name + " " + botMark
+		}
+		return name
 	}
 	owners := map[string]owner{}
 	for _, t := range turns {

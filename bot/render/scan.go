@@ -282,7 +282,7 @@ func (d *Doc) indented(p prefix) {
 		blank := d.rest()[p.digits+len(p.number)+1 : p.n]
 		now = len(blank)+3*strings.Count(blank, "\t") > 4
 	}
-	if now != d.code {
+	if now != d.code || now && p.marks > 0 { // the code of each item is a block of its own
 		d.code, d.run = now, false
 	}
 }

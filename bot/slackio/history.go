@@ -86,7 +86,12 @@ func (s *Slack) messages(ctx context.Context, channel string, list []slackmsg.Me
 		}
 	}
 	names := s.names(ctx, w)
-	now := string(turn.At(time.Now()))
+	// A preview that is new stands behind all that was read with it.
+	var newest turn.TS
+	for _, m := range list {
+		newest = newest.Max(turn.TS(m.TS))
+	}
+	now := string(turn.At(newest.Time().Add(time.Microsecond)))
 	for _, m := range list {
 		out = append(out, s.message(channel, m, names, now))
 	}

@@ -87,8 +87,8 @@ func (s *Slack) ignored(ctx context.Context, env envelope, reason string) {
 func (in *intake) handOn(ctx context.Context, env envelope, n *decodedEvent, ack func(payload any)) {
 	s := in.slack
 	event := func() bot.Event {
-		if n.kind == asked && n.Linked() {
-			s.previews.read(n.channel+"/"+n.TS, false, "") // those of a new message come later
+		if n.kind == asked && (n.direct || n.mentions) && n.Linked() { // it is asked without them
+			s.previews.read(n.channel+"/"+n.TS, false, "")
 		}
 		return n.event(s.read(ctx, n.Message), s.self)
 	}

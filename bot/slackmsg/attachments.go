@@ -100,7 +100,7 @@ func (r *reader) share(a object, depth int) string {
 	if !r.look(depth) {
 		return ""
 	}
-	body := cmp.Or(r.body(a, depth), r.fallback(a))
+	body := r.quoted(a, depth)
 	r.take(r.filesOf(a))
 	return "Forwarded message" + r.source(a) + ":" + quote(body)
 }
@@ -112,7 +112,7 @@ func (r *reader) preview(a object, depth int) string {
 		return ""
 	}
 	message := a.flag("is_msg_unfurl")
-	body := cmp.Or(r.body(a, depth), r.fallback(a))
+	body := r.quoted(a, depth)
 	var files []string
 	for _, f := range r.filesOf(a) {
 		files = append(files, short(f.Name))
@@ -131,6 +131,14 @@ func (r *reader) preview(a object, depth int) string {
 		head += " (" + service + ")"
 	}
 	return head + ":" + quote(body)
+}
+
+// quoted returns what a message says that an attachment shows. Whom it mentions belongs to it.
+func (r *reader) quoted(a object, depth int) string {
+	self := r.self
+	r.self = ""
+	defer func() { r.self = self }()
+	return cmp.Or(r.body(a, depth), r.fallback(a))
 }
 
 // ours reports whether an attachment shows a message of the bot itself.

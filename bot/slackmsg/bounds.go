@@ -23,8 +23,7 @@ const (
 	maxFiles = 100
 	// maxText is how many characters of a message are read: as many as its text may have (facts/slack.md
 	// §3.2). Of more, the beginning and the end stay.
-	maxText  = 40_000
-	keepTail = maxText / 4
+	maxText = 40_000
 	// maxRows and maxColumns bound a table: Slack takes 100 rows and 20 columns, of a data_table
 	// perhaps 200 (facts/slack.md §10.3).
 	maxRows, maxColumns = 200, 50
@@ -35,14 +34,17 @@ const (
 // leftOut says that a part of a message was too much to be read.
 const leftOut = "[more of this message was left out]"
 
-// fit returns text, or its beginning and its end with a line between them that says how much is
-// missing. It cuts at ends of lines where that costs little, and closes a code block that it cuts.
-func fit(text string) string {
-	if len(text) <= maxText || utf8.RuneCountInString(text) <= maxText {
+// fit returns text if it has at most so many characters, else its beginning and its end with a line
+// between them that says how much is missing. It cuts at ends of lines where that costs little, and
+// closes a code block that it cuts.
+func fit(text string, most int) string {
+	if len(text) <= most || utf8.RuneCountInString(text) <= most {
 		return text
 	}
+	const said = 200 // characters for what is said between them
+	keepTail := most / 4
 	head, tail := 0, len(text)
-	for range maxText - keepTail {
+	for range most - keepTail - said {
 		_, n := utf8.DecodeRuneInString(text[head:])
 		head += n
 	}

@@ -24,9 +24,10 @@ type Reading struct {
 	Files []File
 }
 
-// Read returns what the message says. It mentions the bot itself nowhere.
+// Read returns what the message says. Mentions of the bot itself are left out, but where another
+// message is quoted.
 func (m Message) Read(who Who) Reading {
-	r := &reader{who: who, byID: map[string]File{}, labels: labels(m.Text), left: maxElements}
+	r := &reader{who: who, self: who.User, byID: map[string]File{}, labels: labels(m.Text), left: maxElements}
 	var out Reading
 	for _, f := range m.Files {
 		r.byID[f.ID] = f
@@ -34,7 +35,7 @@ func (m Message) Read(who Who) Reading {
 	for _, a := range m.attachments {
 		r.know(a, 0)
 	}
-	text := fit(r.mrkdwn(m.Text))
+	text := fit(r.mrkdwn(m.Text), 4*maxText) // only against what Slack never sends
 	if placeholder(text) && len(m.blocks)+len(m.attachments) > 0 {
 		text = ""
 	}
@@ -48,7 +49,7 @@ func (m Message) Read(who Who) Reading {
 			parts = append(parts, r.share(a, 0))
 		case isPreview(a):
 			if p := r.preview(a, 0); p != "" {
-				out.Previews = append(out.Previews, fit(p))
+				out.Previews = append(out.Previews, fit(p, maxText))
 			}
 		default:
 			body := r.attachment(a, 0)
@@ -66,7 +67,7 @@ func (m Message) Read(who Who) Reading {
 	if m.more || r.more {
 		parts = append(parts, leftOut)
 	}
-	out.Text, out.Files = fit(join(parts)), r.files
+	out.Text, out.Files = fit(join(parts), maxText), r.files
 	return out
 }
 
@@ -112,6 +113,7 @@ func (m Message) Linked() bool {
 // reader reads one message.
 type reader struct {
 	who    Who
+	self   string            // whose mention is left out; empty in what is quoted
 	byID   map[string]File   // the message's files
 	labels map[string]string // what its text calls channels and people, by id
 	left   int               // elements that may still be looked at
@@ -132,6 +134,9 @@ func (r *reader) look(depth int) bool {
 }
 
 func (r *reader) user(id string) string {
+	if id == r.who.User && r.who.Name != "" {
+		return r.who.Name
+	}
 	return cmp.Or(r.labels[id], r.who.People(id))
 }
 
@@ -140,7 +145,7 @@ func (r *reader) channel(id string) string {
 }
 
 // mrkdwn returns the text of Slack's own writing.
-func (r *reader) mrkdwn(s string) string { return Plain(s, r.who.User, r.user, r.channel) }
+func (r *reader) mrkdwn(s string) string { return Plain(s, r.self, r.user, r.channel) }
 
 // know remembers the files of a forward, so that blocks find their titles.
 func (r *reader) know(a object, depth int) {
@@ -179,7 +184,7 @@ func (r *reader) take(files []File) {
 			r.named = append(r.named, f.ID)
 			r.papers = join2(r.papers, name)
 		}
-		if !f.list() {
+		if !f.list() && f.ID+f.Name != "" {
 			r.files = append(r.files, f)
 		}
 	}

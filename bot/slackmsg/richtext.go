@@ -125,7 +125,7 @@ func (r *reader) element(e object, raw bool, depth int) string {
 		}
 		return name
 	case "user", "canvas_user_mention":
-		if id := e.str("user_id"); id != r.who.User {
+		if id := e.str("user_id"); id != r.self {
 			return "@" + r.user(id)
 		}
 		return ""

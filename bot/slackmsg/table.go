@@ -38,7 +38,7 @@ func (r *reader) table(b object, depth int) string {
 	if lost {
 		out = join2(out, fmt.Sprintf("[the columns behind the first %d were left out]", maxColumns))
 	}
-	return join2(bold(r.text(b["caption"])), out)
+	return under(bold(r.text(b["caption"])), out)
 }
 
 // cell returns what a cell says.
@@ -66,6 +66,14 @@ func (r *reader) cell2(v any, depth int) string {
 		return ""
 	}
 	return r.cell(v, depth+1)
+}
+
+// under returns a table under its title, with an empty line between them.
+func under(title, table string) string {
+	if title == "" || table == "" {
+		return title + table
+	}
+	return title + "\n\n" + table
 }
 
 // grid returns rows as a table of Markdown; nothing for no cells. Short rows are filled up.
@@ -134,7 +142,7 @@ func (r *reader) chart(b object, depth int) string {
 			}
 			rows = append(rows, []string{r.text(s["label"]), scalar(s["value"])})
 		}
-		return join2(title, grid(rows, 2))
+		return under(title, grid(rows, 2))
 	}
 	axis := c.object("axis_config")
 	head, at := []string{r.text(axis["x_label"])}, map[string]int{}
@@ -190,5 +198,5 @@ func (r *reader) chart(b object, depth int) string {
 	if y := r.text(axis["y_label"]); y != "" {
 		title = join2(title, "("+y+")")
 	}
-	return join2(title, grid(rows, len(head)))
+	return under(title, grid(rows, len(head)))
 }

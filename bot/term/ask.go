@@ -21,6 +21,9 @@ const (
 	statusThinking = "thinking"
 )
 
+// shortText is how many bytes of text before the call of a tool are no answer yet.
+const shortText = 200
+
 // Settings are how the model is asked. Zero values leave it to the server.
 type Settings struct {
 	System        string
@@ -73,6 +76,7 @@ type writing struct {
 	sent     []llm.Message // the last prompt
 	size     int           // of sent in tokens, by our estimate
 	trimmed  bool          // limit was lowered, which is done once
+	noTools  bool          // the prompt says that there are no tools, which is done once
 	result   llm.Result    // of the last request
 
 	notice  string // about turns left out
@@ -80,6 +84,7 @@ type writing struct {
 	shown   string // the longest text so far: it stays until a new try has overtaken it
 	thought strings.Builder
 	tokens  int // the server's running count
+	loops   answer.Loops
 }
 
 // ask asks until there is an answer, the reason why not is final, or ctx ends; see [answer.Retry].
@@ -98,10 +103,13 @@ func (a *asker) ask(ctx context.Context, draft answer.Draft, question string) ou
 		return w.done()
 	case ctx.Err() != nil:
 		return w.ended(context.Cause(ctx))
+	case answer.LoopSentence(err) != "":
+		w.shown = answer.Once(w.text.String())
+		return w.failed(err, answer.LoopSentence(err), "")
 	case !known:
 		return w.failed(err, "Something went wrong inside llmbot.", "")
 	}
-	return w.failed(err, failure.User(), failure.Hint())
+	return w.failed(err, failure.User()+answer.Asks(failure), failure.Hint())
 }
 
 // Try makes one request and shows the text as it grows. It does not continue the text of a request
@@ -109,7 +117,10 @@ func (a *asker) ask(ctx context.Context, draft answer.Draft, question string) ou
 func (w *writing) Try(ctx context.Context) (answer.Tried, error) {
 	a := w.asker
 	w.sent, w.size = a.talk.messages(w.question, w.limit)
-	w.notice = a.leftOut()
+	if w.noTools {
+		w.sent = answer.WithoutTools(w.sent)
+	}
+	w.notice, w.loops = a.leftOut(), answer.Loops{}
 	w.text.Reset()
 	w.thought.Reset()
 	w.tokens = 0
@@ -135,12 +146,17 @@ func (w *writing) take(d llm.Delta) error {
 		w.shown = w.text.String()
 	}
 	w.show()
-	return nil
+	return w.loops.Take(d)
 }
 
-// Adapt leaves out old turns, once, of a conversation that is too long.
+// Adapt leaves out old turns, once, of a conversation that is too long, and tells a model once that
+// there are no tools.
 func (w *writing) Adapt(_ context.Context, failure *llm.Error) bool {
 	a := w.asker
+	if failure.Kind == llm.KindTool && !w.noTools && w.text.Len() < shortText {
+		w.noTools = true
+		return true
+	}
 	if failure.Kind != llm.KindContext || w.trimmed || len(a.talk.turns) <= a.talk.left {
 		return false
 	}
@@ -153,7 +169,7 @@ func (w *writing) Adapt(_ context.Context, failure *llm.Error) bool {
 func (w *writing) Away(failure *llm.Error, _, _ time.Duration) {
 	w.draft.Set(answer.Snapshot{
 		Text: w.shown, Status: statusWaiting, Phase: answer.Waiting,
-		Notice: failure.User() + " The answer comes as soon as it is there again; Ctrl-C stops waiting.\n→ " + failure.Hint(),
+		Notice: failure.User() + answer.Asks(failure) + " The answer comes as soon as it is there again; Ctrl-C stops waiting.\n→ " + failure.Hint(),
 	})
 }
 

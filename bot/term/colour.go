@@ -3,6 +3,7 @@ package term
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/chroma/v2"
 	"github.com/alecthomas/chroma/v2/lexers"
@@ -14,6 +15,11 @@ const (
 	// lookBack is how much of the code before a new line is read again with it, for what began
 	// earlier, such as a comment of several lines.
 	lookBack = 2 << 10
+	// mostLine is how long a line of coloured code may be, in bytes, and mostWait how long the colours
+	// of a block may take. Some rules of lexers need quadratic time for a line: 2,000 dashes take YAML
+	// seconds. chroma itself ends a single match after 250 ms.
+	mostLine = 400
+	mostWait = 500 * time.Millisecond
 )
 
 // colours remembers the blocks of code that were coloured last: while an answer grows, the same
@@ -24,6 +30,7 @@ type colours struct {
 	// The block that grows: its whole lines, and how they look.
 	lang, grown string
 	spans       []span
+	plain       bool // it could not be coloured
 }
 
 // next begins a drawing: what was not drawn in the last one is forgotten.
@@ -54,17 +61,15 @@ func (c *colours) growing(lang, code string) []span {
 		return nil
 	}
 	if lang != c.lang || !strings.HasPrefix(whole, c.grown) {
-		c.lang, c.grown, c.spans = lang, "", nil
+		c.lang, c.grown, c.spans, c.plain = lang, "", nil, false
 	}
-	if old := len(c.grown); len(whole) > old {
+	if old := len(c.grown); len(whole) > old && !c.plain {
 		from := 0
 		if old > lookBack {
 			from = strings.LastIndexByte(whole[:old-lookBack], '\n') + 1
 		}
 		more := coloured(lang, whole[from:])
-		if more == nil {
-			c.spans = nil
-		}
+		c.plain = more == nil
 		for skip := old - from; len(more) > 0; more = more[1:] {
 			text := more[0].text
 			if n := min(skip, len(text)); n > 0 {
@@ -74,7 +79,7 @@ func (c *colours) growing(lang, code string) []span {
 		}
 		c.grown = whole
 	}
-	if c.spans == nil {
+	if c.plain {
 		return nil
 	}
 	out := slices.Clone(c.spans)
@@ -84,8 +89,13 @@ func (c *colours) growing(lang, code string) []span {
 	return out
 }
 
-// coloured returns code in colours; nil: it cannot be.
+// coloured returns code in colours; nil: it cannot be, or it takes too long.
 func coloured(lang, text string) (out []span) {
+	for line := range strings.Lines(text) {
+		if len(line) > mostLine {
+			return nil
+		}
+	}
 	lexer := lexers.Get(lang)
 	if lexer == nil || lexer.Config().Name == "plaintext" {
 		return nil
@@ -101,7 +111,11 @@ func coloured(lang, text string) (out []span) {
 		return nil
 	}
 	var b strings.Builder
+	begun := time.Now()
 	for token := range tokens.Stdlib() {
+		if time.Since(begun) > mostWait {
+			return nil
+		}
 		out = push(out, token.Value, lookOf(token.Type))
 		b.WriteString(token.Value)
 	}

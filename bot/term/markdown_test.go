@@ -123,6 +123,10 @@ func FuzzLines(f *testing.F) {
 		f.Add(part, 40)
 	}
 	f.Add("> - > - > - > - > - > - > - > deep", 20)
+	for _, lang := range []string{"go", "python", "js", "html", "php", "c++", "bash", "sql", "diff", "rust", "yaml", "markdown"} {
+		f.Add("```"+lang+"\nif (x < 1) { print(\"a\\\"b\", 'c') } /* 東 */ <?php <p a=\"b\">\n```", 40)
+	}
+	f.Add("**注意：**正文 ~3~5 ~~x~~", 20)
 	f.Add("a \x1b[2J&#27;[31m \u009b1m `\x1b]0;x\x07`", 20)
 	f.Fuzz(func(t *testing.T, text string, w int) {
 		look := Look{Width: 20 + max(w, -w)%100, Colour: true}
@@ -250,6 +254,10 @@ func TestGrowingCodeIsReadOnce(t *testing.T) {
 	}
 	if want := coloured("go", strings.Repeat(line, 299)); !slices.Equal(c.spans, want) {
 		t.Errorf("grown otherwise than at once:\n%v\n%v", c.spans[:9], want[:9])
+	}
+	long := strings.Repeat("-", mostLine+1) + "\n"
+	if c.growing("yaml", "a: 1\n") == nil || c.growing("yaml", "a: 1\n"+long) != nil || c.growing("yaml", "a: 1\n"+long+"b: 2\n") != nil || c.of("yaml", long) != nil {
+		t.Error("a line that would take a lexer long")
 	}
 	if c.growing("nosuch", line) != nil || c.growing("go", "x") != nil {
 		t.Error("an unknown language, or no whole line, has colours")

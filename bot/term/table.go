@@ -67,7 +67,7 @@ func columnWidths(rows [][]cell, cols, most int) []int {
 	widths, least := make([]int, cols), make([]int, cols)
 	for _, row := range rows {
 		for j, c := range row {
-			for _, word := range strings.Fields(spansText(c.spans)) {
+			for word := range strings.FieldsSeq(spansText(c.spans)) {
 				if !strings.ContainsFunc(word, isCJK) { // those may be broken anywhere
 					least[j] = max(least[j], min(width(word), mostWord))
 				}

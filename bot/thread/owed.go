@@ -21,7 +21,7 @@ const (
 type Due struct {
 	Asks    []Question // to be answered together, oldest first
 	Redo    bool       // they have an answer, which is to be written again
-	What    string     // redo: what that answer is said to answer
+	What    string     // redo: For of that answer's messages
 	Adopt   []string   // messages that show an answer to them, oldest first
 	Orphans []string   // messages of an answer whose question is gone
 }

@@ -54,7 +54,7 @@ type Message struct {
 
 // Preview is what Slack shows of a link in a message. Slack adds it some seconds after the message.
 type Preview struct {
-	Came string // when it was seen first, as a ts
+	Came string // when it was seen first, as a ts behind all that was read with it
 	Text string // marked as a preview
 }
 

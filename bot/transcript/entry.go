@@ -25,6 +25,7 @@ type Entry struct {
 	Tokens  int           `json:"tokens,omitempty"`
 	Elapsed time.Duration `json:"elapsed,omitempty"`
 	TTFT    time.Duration `json:"ttft,omitempty"`
+	Word    time.Duration `json:"word,omitempty"` // to the first visible one
 
 	// What stands under it, and where, for a message that was overwritten:
 	Notice   string          `json:"notice,omitempty"`

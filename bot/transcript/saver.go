@@ -50,6 +50,8 @@ type Checkpoint struct {
 	Tokens  int           `json:"tokens,omitempty"`
 	Elapsed time.Duration `json:"elapsed,omitempty"`
 	TTFT    time.Duration `json:"ttft,omitempty"`
+	Word    time.Duration `json:"word,omitempty"`   // to the first visible one
+	Before  int           `json:"before,omitempty"` // see answer.Partial
 
 	// Of a text that is all there:
 	Finish llm.Finish `json:"finish,omitempty"`
@@ -62,7 +64,7 @@ type Checkpoint struct {
 // Partial returns the text as one that goes on.
 func (c Checkpoint) Partial() answer.Partial {
 	return answer.Partial{
-		Text: c.Text, Tokens: c.Tokens, Elapsed: c.Elapsed, TTFT: c.TTFT,
+		Text: c.Text, Tokens: c.Tokens, Elapsed: c.Elapsed, TTFT: c.TTFT, FirstWord: c.Word, Before: c.Before,
 		Finish: c.Finish, Model: c.Model, Notice: c.Notice, File: c.File,
 	}
 }
@@ -143,7 +145,7 @@ func (s *Saver) Finish(out answer.Outcome) {
 	defer s.mu.Unlock()
 	r := out.Result
 	s.now.Text, s.now.Tokens = cmp.Or(out.All, out.Answer.Text), r.Usage.CompletionTokens
-	s.now.Elapsed, s.now.TTFT = r.Elapsed, r.TTFT
+	s.now.Elapsed, s.now.TTFT, s.now.Word = r.Elapsed, r.TTFT, r.FirstWord
 	s.now.Finish, s.now.Model, s.now.Notice, s.now.File = r.Finish, r.Model, out.Answer.Notice, out.File
 	close(s.all)
 }

@@ -49,6 +49,9 @@ func (c *checker) model(ctx context.Context) {
 	if version, err := client.Version(ctx); err == nil {
 		server += ", version " + version
 	}
+	if c.cfg.Proxy != "" {
+		server += ", by the proxy " + shownAddress(c.cfg.Proxy)
+	}
 	c.ok("model server", "%s", server)
 	listed := c.served(models)
 	metrics, metricsErr := client.Metrics(ctx)

@@ -56,7 +56,7 @@ type flagWords struct {
 func allFlags(ctx context.Context) []commandFlags {
 	var all []commandFlags
 	for _, c := range commands() {
-		if c.summary == "" { // for the bot itself
+		if c.summary == "" { // for ourselves alone
 			continue
 		}
 		one := commandFlags{name: c.name, summary: c.summary}

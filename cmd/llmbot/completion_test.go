@@ -22,7 +22,7 @@ func TestFlagsAreWrittenAsPeopleDo(t *testing.T) {
 	}
 	for args, want := range map[string]string{
 		"bench --frob":          "not defined: --frob\n",
-		"chat --modle x hello":  "not defined: --modle. Is --model meant?",
+		"chat --mode x hello":   "not defined: --mode. Is --model meant?",
 		"bench -n x":            "for flag -n: parse error",
 		"bench --vs":            "needs an argument: --vs",
 		"check --json=perhaps":  "for --json: parse error",

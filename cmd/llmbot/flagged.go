@@ -37,7 +37,7 @@ func inFlags(err error, vars []string) error {
 	var names []string
 	for _, v := range vars {
 		name, _, _ := strings.Cut(v, "=")
-		if flag, ok := map[string]string{
+		if flag, ok := map[string]string{ //nolint:gosec // names, no secrets
 			"LLM_BASE_URL": "--url", "LLM_MODEL": "--model", "LLM_TEMPERATURE": "--temperature", "LLM_MAX_TOKENS": "--max-tokens",
 		}[name]; ok {
 			names = append(names, name, flag)

@@ -170,6 +170,7 @@ func licenseText(t *testing.T, modules []module) string {
 			fmt.Fprintf(&b, "\n--- %s\n\n%s\n", filepath.ToSlash(n), strings.TrimSpace(read(t, filepath.Join(m.dir, n))))
 		}
 	}
+	fmt.Fprintf(&b, "\n%s\n%s", rule, read(t, "notices_pdfium.txt")) // go-pdfium ships it, and none of its notices
 	return b.String()
 }
 

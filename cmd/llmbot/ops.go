@@ -124,7 +124,7 @@ func (v *opsView) slackHooks() slackio.Hooks {
 	if v.metrics == nil {
 		return slackio.Hooks{}
 	}
-	return slackio.Hooks{Event: v.metrics.Event, Acked: v.metrics.Acked, Socket: v.metrics.Socket, Gap: v.metrics.Gap}
+	return slackio.Hooks{Event: v.metrics.Event, Acked: v.metrics.Acked, Socket: v.metrics.Socket, Gap: v.metrics.Gap, Unread: v.metrics.Unread}
 }
 
 func (v *opsView) paceHooks() pace.Hooks {

@@ -114,7 +114,7 @@ func TestSecretsOfTheConfiguration(t *testing.T) {
 	c, err := loadConfig([]string{
 		"SLACK_APP_TOKEN=xapp-sec1sec1", "SLACK_BOT_TOKEN=xoxb-sec2sec2", "LLM_API_KEY=sec3sec3", "LLM_BASE_URL=http://user:sec4%2Fsec4@h/v1?api_key=sec5", "STATE_URL=postgres://u:sec6sec6@db/x?sslpassword=sec7",
 		"GPU_METRICS_URL=http://sec8sec8@gpu/metrics?long=sec9sec9", `LLM_EXTRA_BODY={"api_key": "sec10sec10", "top_k": 5, "in": {"token": "sec11sec11"}, "of": [{"auth": "sec15sec15"}]}`, "SLACK_BOT_TOKN=xoxb-sec16",
-		"HTTPS_PROXY=u:sec12sec12@proxy:3128", "https_proxy=http://u:sec13sec13@proxy", "PGPASSWORD=sec14sec14",
+		"LLM_PROXY=http://u:sec17sec17@proxy:3128", "HTTPS_PROXY=u:sec12sec12@proxy:3128", "https_proxy=http://u:sec13sec13@proxy", "PGPASSWORD=sec14sec14",
 	}, "")
 	if err != nil {
 		t.Fatal(err)
@@ -122,7 +122,7 @@ func TestSecretsOfTheConfiguration(t *testing.T) {
 	r := c.redactor()
 	for _, s := range []string{
 		"xapp-sec1sec1", "xoxb-sec2sec2", "sec3sec3", "sec4%2Fsec4", "sec4/sec4", "sec5", "sec6sec6", "sec7", "sec8sec8", "sec9sec9", "sec10sec10", "sec11sec11", "sec12sec12", "sec13sec13", "sec14sec14",
-		"sec15sec15", "xoxb-sec16",
+		"sec15sec15", "xoxb-sec16", "sec17sec17",
 	} {
 		if got := r.clean("it is " + s + "."); got != "it is "+mask+"." {
 			t.Errorf("%s: %s", s, got)

@@ -18,8 +18,10 @@ func (c *Config) checkWay() []problem {
 		u, err := url.Parse(c.Proxy)
 		switch {
 		case err != nil || u.Hostname() == "" || !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme):
-			bad = append(bad, problem{fmt.Sprintf("LLM_PROXY is %q", shownAddress(c.Proxy)),
-				"It must be http://HOST:PORT, https://…, socks5://… or socks5h://…, with user:password@ before HOST where the proxy wants them; empty for none."})
+			bad = append(bad, problem{
+				fmt.Sprintf("LLM_PROXY is %q", shownAddress(c.Proxy)),
+				"It must be http://HOST:PORT, https://…, socks5://… or socks5h://…, with user:password@ before HOST where the proxy wants them; empty for none.",
+			})
 		case strings.Trim(u.Path, "/") != "" || u.RawQuery != "":
 			bad = append(bad, problem{fmt.Sprintf("LLM_PROXY is %q", shownAddress(c.Proxy)), "It must be an address without a path. Is LLM_BASE_URL meant?"})
 		default:

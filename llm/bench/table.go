@@ -234,12 +234,12 @@ func (r Report) Benchstat() string {
 	if name == "" {
 		name = "server"
 	}
-	latencies := ""
+	var latencies strings.Builder
 	for _, m := range metrics() {
 		if d := m.of(r); d.Count > 0 {
-			latencies += fmt.Sprintf(" %.4f ms/%s", d.MedianMS, strings.ReplaceAll(strings.ToLower(m.name), " ", "-"))
+			fmt.Fprintf(&latencies, " %.4f ms/%s", d.MedianMS, strings.ReplaceAll(strings.ToLower(m.name), " ", "-"))
 		}
 	}
 	return fmt.Sprintf("BenchmarkServe/server=%s/concurrency=%d %d%s %.3f output-tok/s %.4f req/s\n",
-		name, r.MaxConcurrency, max(r.Completed, 1), latencies, r.OutputThroughput, r.RequestThroughput)
+		name, r.MaxConcurrency, max(r.Completed, 1), latencies.String(), r.OutputThroughput, r.RequestThroughput)
 }

@@ -44,6 +44,10 @@ type Wire struct {
 	UsageInLast  bool // usage in the finish chunk instead of one of its own
 	EmptyDeltas  bool // an empty delta after each third token
 	NoDone       bool // no [DONE]
+	ZeroUsage    bool // all counts of usage are 0
+	// NoThinkingField: with thinking switched off, the answer comes in the field of the reasoning, as
+	// with a reasoning parser that does not know of the switch.
+	NoThinkingField bool
 	// Interval is how many tokens a chunk carries after the first, which comes alone
 	// (--stream-interval); 0: one.
 	Interval int

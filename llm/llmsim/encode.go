@@ -15,6 +15,7 @@ type piece struct {
 	thought bool   // text is reasoning
 	finish  string // for pieceFinish
 	stop    string // the stop string that was hit
+	delta   string // the delta as it is; empty: made of text
 }
 
 type pieceKind uint8
@@ -37,6 +38,7 @@ type encoder struct {
 	details   bool // prompt_tokens_details
 	thinks    bool // a reasoning parser is set
 	hides     bool // include_reasoning: false
+	noCounts  bool // Wire.ZeroUsage
 	prompt    int
 	cached    int
 	tokens    int
@@ -51,6 +53,11 @@ func (e *encoder) chunk(b []byte, p piece) []byte {
 		was, thoughts := e.tokens, e.thoughts
 		e.tokens, e.thoughts = 0, 0
 		defer func() { e.tokens, e.thoughts = was, thoughts }()
+	}
+	if e.noCounts {
+		was := *e
+		e.prompt, e.tokens, e.thoughts, e.cached = 0, 0, 0, 0
+		defer func() { e.prompt, e.tokens, e.thoughts, e.cached = was.prompt, was.tokens, was.thoughts, was.cached }()
 	}
 	switch e.family {
 	case familyRust:
@@ -76,6 +83,9 @@ func (e *encoder) head(b []byte) []byte {
 
 // delta appends the delta object of a text.
 func (e *encoder) delta(b []byte, p piece) []byte {
+	if p.delta != "" {
+		return append(b, p.delta...)
+	}
 	b = append(b, '{')
 	if p.thought {
 		for i, name := range e.reasoning {
@@ -205,12 +215,17 @@ func (e *encoder) ollama(b []byte, p piece) []byte {
 		if p.thought || p.kind != pieceText {
 			text = ""
 		}
-		b = append(b, `{"index":0,"delta":{"role":"assistant","content":`...)
-		b = appendString(b, text)
-		if p.thought {
-			b = appendString(append(b, `,"reasoning":`...), p.text)
+		b = append(b, `{"index":0,"delta":`...)
+		if p.delta != "" {
+			b = append(b, p.delta...)
+		} else {
+			b = appendString(append(b, `{"role":"assistant","content":`...), text)
+			if p.thought {
+				b = appendString(append(b, `,"reasoning":`...), p.text)
+			}
+			b = append(b, '}')
 		}
-		b = append(b, `},"finish_reason":`...)
+		b = append(b, `,"finish_reason":`...)
 		b = append(appendNullable(b, p.finish), '}')
 	}
 	b = append(b, ']')

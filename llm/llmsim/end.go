@@ -89,6 +89,9 @@ func (c *call) reply(st Step) {
 	c.s.note(c.rec, func(r *Request) { r.Ended, r.EndAt = true, time.Now() })
 	sh := c.enc.shape
 	sh.server = ""
+	if after := st.h.Get("Retry-After"); after != "" {
+		c.w.Header().Set("Retry-After", after)
+	}
 	writeBody(c.w, sh, st.n, st.h.Get("Content-Type"), []byte(st.text))
 }
 

@@ -118,6 +118,15 @@ func (c *call) step(st Step) error {
 		}
 		c.count(st.n, st.op == opThought)
 		return c.send(piece{kind: pieceText, text: st.text, thought: st.op == opThought})
+	case opDelta:
+		if err := c.prefill(); err != nil {
+			return err
+		}
+		if err := c.flushPend(); err != nil {
+			return err
+		}
+		c.count(1, false)
+		return c.send(piece{kind: pieceText, delta: st.text})
 	case opRole:
 		return c.sendRole()
 	case opRaw:
@@ -166,6 +175,7 @@ func (c *call) think(text string) error {
 
 // stream sends text token by token.
 func (c *call) stream(text string, thought bool) error {
+	thought = thought || c.wire.NoThinkingField && !c.chat.Thinking
 	pieces := Tokens(text)
 	if c.wire.Ragged {
 		pieces = ragged(text)

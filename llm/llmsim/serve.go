@@ -209,7 +209,7 @@ func (s *Server) accept(rec *Request, bad *apiError, sc scripted) (*call, *apiEr
 	c := &call{
 		s: s, rec: rec, chat: chat, wire: wire, limit: limit, brk: make(chan Tape, 1),
 		enc: encoder{
-			shape: sh, id: rec.ID, model: model, created: rec.At.Unix(), usage: chat.Usage, each: chat.Continuous, inFinish: wire.UsageInLast,
+			shape: sh, id: rec.ID, model: model, created: rec.At.Unix(), usage: chat.Usage, each: chat.Continuous, inFinish: wire.UsageInLast, noCounts: wire.ZeroUsage,
 			details: s.cfg.PromptDetails, thinks: thinks, hides: chat.HideThought, prompt: prompt, cached: rec.Cached,
 		},
 	}

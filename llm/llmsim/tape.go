@@ -43,6 +43,7 @@ const (
 	opEOF
 	opRefuse
 	opReply
+	opDelta
 )
 
 // Text streams s token by token at the server's speed.
@@ -113,6 +114,28 @@ func Refuse() Step { return Step{op: opRefuse} }
 // Reply, as the first step, sends the whole answer: a status, a content type and a body.
 func Reply(status int, contentType, body string) Step {
 	return Step{op: opReply, n: status, text: body, h: http.Header{"Content-Type": {contentType}}}
+}
+
+// Delta sends one delta object as it is; it counts as one token.
+func Delta(object string) Step { return Step{op: opDelta, text: object} }
+
+// ToolCall sends the call of a tool that nobody offered, in two deltas as vLLM's parsers do.
+func ToolCall(name, arguments string) Tape {
+	return Tape{
+		Delta(`{"tool_calls":[{"id":"chatcmpl-tool-1","type":"function","index":0,"function":{"name":` + string(appendString(nil, name)) + `,"arguments":""}}]}`),
+		Delta(`{"tool_calls":[{"index":0,"function":{"arguments":` + string(appendString(nil, arguments)) + `}}]}`),
+		Finish("tool_calls"),
+	}
+}
+
+// Busy, as the first step, is a gateway's 429. retryAfter is its header, in seconds or as a date;
+// empty: it sends none.
+func Busy(retryAfter string) Step {
+	st := Reply(http.StatusTooManyRequests, "application/json", `{"error":{"message":"Rate limit reached","type":"throttling_error","code":"429"}}`)
+	if retryAfter != "" {
+		st.h.Set("Retry-After", retryAfter)
+	}
+	return st
 }
 
 // Nginx502 returns what a proxy says when the server behind it is away.

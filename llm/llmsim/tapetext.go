@@ -13,6 +13,7 @@ import (
 //	text WORDS | reason WORDS      token by token, at the server's speed
 //	chunk WORDS | thought WORDS    one delta, counted as one token
 //	role | usage | done | cut | eof | stall | refuse | death | harmony | 502
+//	delta OBJECT | busy RETRY-AFTER
 //	finish REASON | comment TEXT | raw TEXT | wait 3s | hold 5s
 //	error CODE TYPE MESSAGE
 //	reply CODE CONTENT-TYPE BODY
@@ -80,6 +81,10 @@ func parseStep(line string) (Step, error) {
 		return Thought(text, 1), nil
 	case "comment":
 		return Comment(text), nil
+	case "delta":
+		return Delta(text), nil
+	case "busy":
+		return Busy(text), nil
 	case "raw":
 		return Raw(text), nil
 	case "finish":

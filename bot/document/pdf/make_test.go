@@ -86,7 +86,7 @@ func book(n int) []byte {
 func bomb(tb testing.TB, megabytes, times int, unit string) []byte {
 	tb.Helper()
 	body := strings.Repeat(unit, megabytes<<20/len(unit))
-	filters := ""
+	var filters strings.Builder
 	for range times {
 		var b bytes.Buffer
 		z := zlib.NewWriter(&b)
@@ -97,14 +97,14 @@ func bomb(tb testing.TB, megabytes, times int, unit string) []byte {
 			tb.Fatal(err)
 		}
 		body = b.String()
-		filters += "/FlateDecode "
+		filters.WriteString("/FlateDecode ")
 	}
 	var m maker
 	m.object("<</Type/Catalog/Pages 2 0 R>>")
 	m.object("<</Type/Pages/Count 1/Kids[4 0 R]>>")
 	m.object("<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>")
 	m.object("<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 5 0 R/Resources<</Font<</F1 3 0 R>>>>>>")
-	m.stream("/Filter["+filters+"]", body)
+	m.stream("/Filter["+filters.String()+"]", body)
 	return m.end("")
 }
 

@@ -95,21 +95,21 @@ const encoded = (f) => new Promise((done, failed) => {
 async function send(form) {
   const box = input(form);
   const text = box.value;
-  const list = picked[form];
-  if (!text.trim() && !list.length && !pasted[form]) return;
+  const cells = pasted[form];
+  const list = cells ? [] : picked[form]; // files that were picked too stay for the next message
+  if (!text.trim() && !list.length && !cells) return;
   const [word] = text.trim().split(/\s/, 1);
   box.value = '';
-  picked[form] = [];
+  if (!cells) picked[form] = [];
   drawPicked(form);
   try {
     if (word === '/me' && !list.length) {
       await post('me', { channel: S.channel, thread_ts: form === 'reply' ? S.thread : '', text: text.trim().slice(3).trim() });
       return;
     }
-    if (pasted[form]) {
-      const cells = pasted[form];
-      pasted[form] = null;
+    if (cells) {
       await post('table', { channel: S.channel, thread_ts: form === 'reply' ? S.thread : '', text, cells });
+      pasted[form] = null;
       drawPicked(form);
       return;
     }
@@ -125,7 +125,7 @@ async function send(form) {
     if (form === 'box' && (to.test(text) || channel(S.channel).kind === 'im')) openThread(ts);
   } catch (err) {
     box.value = box.value || text;
-    if (!picked[form].length) picked[form] = list;
+    if (!cells && !picked[form].length) picked[form] = list;
     drawPicked(form);
     toast(err.message);
   }

@@ -1,0 +1,208 @@
+package answer
+
+import (
+	"errors"
+	"unicode/utf8"
+
+	"llmbot/llm"
+)
+
+// What counts as a loop (issue 15; decision 0026).
+const (
+	// longestPeriod is how many characters that repeat may have.
+	longestPeriod = 200
+	// leastLoop is how many characters they must fill.
+	leastLoop = 2_000
+	// manyLines is how many lines of a table or of code must repeat. Of fewer lines, repetitions are
+	// no loop there before they fill sureLoop characters: constants, zeros, padded cells.
+	manyLines = 200
+	sureLoop  = 10 * leastLoop
+
+	// loopWindow is in how many characters a period is looked for. All that repeats with a period of
+	// at most half of it has there the period that it has everywhere (Fine and Wilf).
+	loopWindow = 2 * longestPeriod
+	// lookEvery is how many characters come before it is looked for again: the look costs about
+	// loopWindow steps, so a character costs about two.
+	lookEvery = 200
+)
+
+// What ends a request whose answer goes round in circles.
+var (
+	ErrLoop         = errors.New("the answer repeats itself without end")
+	errThoughtsLoop = errors.New("the model repeats its thoughts without end")
+)
+
+// What people are told of it.
+const (
+	SaysLoop        = "I have stopped the model: it went on repeating itself."
+	saysBlank       = "I have stopped the model: it wrote nothing but white space."
+	saysThoughtLoop = "I have stopped the model: it went on repeating its thoughts."
+)
+
+// Loops notices an answer, or thoughts, that repeat without end. The zero Loops has seen nothing. It
+// takes O(1) time for a character, and about 3 KB.
+type Loops struct{ text, thoughts loop }
+
+// Take takes the next delta. Its error is to end the request: [ErrLoop], or one for thoughts.
+func (l *Loops) Take(d llm.Delta) error {
+	if d.Retract {
+		l.text = loop{}
+	}
+	switch {
+	case d.Text != "" && l.text.add(d.Text):
+		return ErrLoop
+	case d.Reasoning != "" && l.thoughts.add(d.Reasoning):
+		return errThoughtsLoop
+	}
+	return nil
+}
+
+// LoopSentence returns what people are told of an answer that ended with err; empty: err is no loop.
+func LoopSentence(err error) string {
+	switch {
+	case errors.Is(err, ErrLoop):
+		return SaysLoop
+	case errors.Is(err, errThoughtsLoop):
+		return saysThoughtLoop
+	}
+	return ""
+}
+
+// seed takes the end of what the answer goes on from.
+func (l *Loops) seed(text string) {
+	const longest = utf8.UTFMax * leastLoop
+	l.text.add(text[max(0, len(text)-longest):])
+}
+
+// loop looks for a loop in one text.
+type loop struct {
+	ring   [2 * loopWindow]rune // the newest characters, twice: they always lie in one piece
+	at     int                  // where the next one goes, and again loopWindow behind it
+	n      int                  // characters so far
+	next   int                  // when a period is looked for again
+	period int                  // of the newest characters; 0: none is known
+	run    int                  // characters that repeat with it
+	lines  int                  // line ends among them
+
+	line  int  // characters of the current line, without white space before it
+	first rune // the first of them
+	signs int  // how often it stands there at first
+	more  bool // something other than white space is behind those
+	ticks bool // a backtick is behind those
+	fence int  // signs that opened a fence of code; 0: in none
+	sign  rune // which
+	table bool // this line, or the one before if this is empty, is a row of a table
+}
+
+// add takes the next characters, and reports whether there is a loop.
+func (l *loop) add(text string) bool {
+	for _, r := range text {
+		if l.period > 0 {
+			if r == l.ring[l.at+loopWindow-l.period] {
+				l.run++
+			} else {
+				l.period, l.next = 0, l.n+lookEvery
+			}
+		}
+		l.ring[l.at], l.ring[l.at+loopWindow] = r, r
+		l.n++
+		if l.at++; l.at == loopWindow {
+			l.at = 0
+		}
+		l.place(r)
+		switch {
+		case l.period == 0:
+			if l.n >= l.next && l.n >= loopWindow {
+				l.look()
+			}
+		case l.run >= leastLoop && (l.fence == 0 && !l.table || l.lines >= manyLines || l.run >= sureLoop):
+			return true
+		}
+	}
+	return false
+}
+
+// place notes where in the Markdown the text is.
+func (l *loop) place(r rune) {
+	switch {
+	case r == '\n':
+		l.endLine()
+		return
+	case r == ' ' || r == '\t' || l.line == 0 && r == '>':
+		return
+	case l.line == 0:
+		l.first, l.signs, l.more, l.ticks = r, 0, false, false
+		l.table = r == '|'
+	}
+	switch l.line++; {
+	case r == l.first && !l.more:
+		l.signs++
+	default:
+		l.more = true
+		l.ticks = l.ticks || r == '`'
+	}
+}
+
+// endLine notes whether the line begins or ends a fence.
+func (l *loop) endLine() {
+	l.lines++
+	switch {
+	case l.line == 0 || l.first != '`' && l.first != '~' || l.signs < 3:
+	case l.fence == 0 && (l.first == '~' || !l.ticks):
+		l.fence, l.sign = l.signs, l.first
+	case l.fence > 0 && l.first == l.sign && l.signs >= l.fence && !l.more:
+		l.fence = 0
+	}
+	l.line = 0
+}
+
+// look finds out whether the newest characters have a period.
+func (l *loop) look() {
+	window := l.ring[l.at : l.at+loopWindow]
+	p := period(window)
+	if p > longestPeriod {
+		l.next = l.n + lookEvery
+		return
+	}
+	l.period, l.run, l.lines = p, loopWindow, 0
+	for _, r := range window {
+		if r == '\n' {
+			l.lines++
+		}
+	}
+}
+
+// period returns the smallest period of a text: its length if it has none (the failure function of
+// Knuth, Morris and Pratt).
+func period(text []rune) int {
+	var border [loopWindow]uint16
+	k := 0
+	for i := 1; i < len(text); i++ {
+		for k > 0 && text[i] != text[k] {
+			k = int(border[k-1])
+		}
+		if text[i] == text[k] {
+			k++
+		}
+		border[i] = uint16(k)
+	}
+	return len(text) - k
+}
+
+// Once returns a text whose end repeats without end up to the first time that it says so. A text
+// that does not is returned as it is.
+func Once(text string) string {
+	runes := []rune(text)
+	if len(runes) < loopWindow {
+		return text
+	}
+	p := period(runes[len(runes)-loopWindow:])
+	if p > longestPeriod {
+		return text
+	}
+	from := len(runes) - p
+	for from > 0 && runes[from-1] == runes[from-1+p] {
+		from--
+	}
+	return string(runes[:from+p])
+}

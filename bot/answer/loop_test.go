@@ -1,0 +1,152 @@
+package answer
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"llmbot/llm"
+	"llmbot/llm/llmsim"
+)
+
+// taken is how many characters of a text come until it is noticed as a loop, token after token; -1: it is not.
+func taken(text string, delta func(string) llm.Delta) int {
+	var l Loops
+	chars := 0
+	for _, tok := range llmsim.Tokens(text) {
+		chars += utf8.RuneCountInString(tok)
+		if l.Take(delta(tok)) != nil {
+			return chars
+		}
+	}
+	return -1
+}
+
+func asText(s string) llm.Delta    { return llm.Delta{Text: s} }
+func asThought(s string) llm.Delta { return llm.Delta{Reasoning: s} }
+
+func TestLoops(t *testing.T) {
+	varied := strings.Repeat("x", 199) + "y"
+	for name, tt := range map[string]struct {
+		before, piece string
+		times         int
+		once          string // what is left of it
+	}{
+		"sentences":        {"", "I am done. ", 5000, "I am done. "},
+		"a letter":         {"Well, ", "a", 9000, "Well, a"},
+		"line ends":        {"Well.", "\n", 9000, "Well.\n"},
+		"spaces":           {"Well.", " ", 9000, "Well. "},
+		"the longest":      {"Well. ", varied, 100, "Well. " + varied},
+		"cjk":              {"はい。", "終わりました。", 1000, "はい。終わりました"},
+		"emoji":            {"Yes ", "😀👍", 3000, "Yes 😀👍"},
+		"behind much text": {llmsim.Honest(7) + "\n\nAnd ", "so on and so on, then ", 400, ""},
+		"paragraphs":       {"", "First do this.\n\nThen do that.\n\n", 300, "First do this.\n\nThen do that.\n\n"},
+		"list items":       {"# Steps\n\n", "- Look again.\n", 900, "# Steps\n\n- Look again."},
+		"many rows":        {"| a |\n|---|\n", "| 0 |\n", 4000, ""},
+		"many lines":       {"```\n", "x = 1\n", 4000, ""},
+		"a long constant":  {"```\nkey = \"", "A", 30_000, ""},
+	} {
+		for kind, delta := range map[string]func(string) llm.Delta{"text": asText, "thoughts": asThought} {
+			text := tt.before + strings.Repeat(tt.piece, tt.times)
+			at, begun := taken(text, delta), utf8.RuneCountInString(tt.before)
+			most := begun + leastLoop + 2*lookEvery + longestPeriod
+			if strings.HasPrefix(tt.before, "|") || strings.HasPrefix(tt.before, "```") {
+				most = begun + sureLoop + 2*lookEvery
+			}
+			if at < begun+leastLoop-longestPeriod || at > most {
+				t.Errorf("%s as %s: noticed after %d characters, want from %d to %d", name, kind, at, begun+leastLoop, most)
+			}
+			if got := Once(text); tt.once != "" && got != tt.once {
+				t.Errorf("%s: %q is left, want %q", name, got, tt.once)
+			} else if len(got) >= len(text) || !strings.HasPrefix(text, got) {
+				t.Errorf("%s: %d bytes of %d are left", name, len(got), len(text))
+			}
+		}
+	}
+}
+
+// TestNoLoops: honest answers, and all captures of servers, are none.
+func TestNoLoops(t *testing.T) {
+	const answers = 10_000
+	for seed := range uint64(answers) {
+		var l Loops
+		if text := llmsim.Honest(seed); l.Take(asText(text)) != nil {
+			t.Fatalf("answer %d is stopped after %d characters:\n%s", seed, taken(text, asText), text)
+		}
+	}
+	for name, text := range map[string]string{
+		"1,900 of a kind":   strings.Repeat("I am done. ", 172),
+		"a longer period":   strings.Repeat(strings.Repeat("z", 120)+strings.Repeat("y", 120), 40),
+		"counting":          counting(3000),
+		"a table of zeros":  "| a | b |\n|---|---|\n" + strings.Repeat("| 0 | 0 |\n", 190),
+		"a constant":        "```\nkey = \"" + strings.Repeat("A", 15_000) + "\"\n```\n",
+		"a padded cell":     "| a" + strings.Repeat(" ", 5000) + "| b |\n",
+		"code with a loop":  "```\n" + strings.Repeat("        0, 0, 0, 0, 0, 0, 0, 0,\n", 150) + "```\n",
+		"a poem's refrains": strings.Repeat("Row, row, row your boat,\n", 70) + "gently down the stream.",
+	} {
+		if at := taken(text, asText); at >= 0 {
+			t.Errorf("%s is stopped after %d characters", name, at)
+		}
+	}
+	files, err := filepath.Glob("../../llm/testdata/real/*")
+	if err != nil || len(files) < 138 {
+		t.Fatalf("%d captures, %v", len(files), err)
+	}
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if at := taken(string(raw), asText); at >= 0 {
+			t.Errorf("%s is stopped after %d characters", file, at)
+		}
+	}
+}
+
+func counting(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "%d, ", i)
+	}
+	return b.String()
+}
+
+func TestRetractForgetsTheText(t *testing.T) {
+	var l Loops
+	if err := l.Take(asText(strings.Repeat("ab", 900))); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Take(llm.Delta{Retract: true, Text: strings.Repeat("ab", 900)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Take(asText(strings.Repeat("ab", 200))); !errors.Is(err, ErrLoop) {
+		t.Fatal(err)
+	}
+}
+
+// BenchmarkLoops is what a token costs: honest text, and text with a period that never fills enough.
+func BenchmarkLoops(b *testing.B) {
+	honest := ""
+	for seed := range uint64(50) {
+		honest += llmsim.Honest(seed)
+	}
+	nearly := strings.Repeat(strings.Repeat("I am done. ", 150)+"Yet not quite! ", 30)
+	for name, text := range map[string]string{"honest": honest, "nearly": nearly, "letters": strings.Repeat(strings.Repeat("a", 399)+"b", 200)} {
+		b.Run(name, func(b *testing.B) {
+			tokens := llmsim.Tokens(text)
+			for b.Loop() {
+				var l Loops
+				for _, tok := range tokens {
+					if err := l.Take(asText(tok)); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(tokens)), "ns/token")
+		})
+	}
+}

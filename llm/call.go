@@ -1,0 +1,220 @@
+package llm
+
+import "strings"
+
+// toolCall is the call of a tool in the content, of which nothing is kept. It ends with its end token,
+// with the end of the turn, or, if it is JSON, with the value.
+type toolCall struct {
+	ends   string // the name of the token that ends it; empty: it has none
+	prefix int    // bytes before the JSON value
+	raw    bool   // it is no JSON
+	depth  int    // brackets that are open
+	quoted bool   // in a string
+	escape bool   // behind a backslash
+	done   bool   // the value is whole
+}
+
+// dropCall drops what belongs to the call, and returns the rest.
+func (s *splitter) dropCall(in string) string {
+	c := &s.call
+	for i := 0; i < len(in); i++ {
+		if c.prefix > 0 {
+			c.prefix--
+			continue
+		}
+		b := in[i]
+		if b == '<' || b == '[' && (c.raw || c.done || strings.HasPrefix(c.ends, "[")) {
+			tok, more := tokenAt(in[i:], s.last)
+			switch {
+			case more:
+				s.held = in[i:]
+				return ""
+			case tok.kind == tokenNone:
+			case c.ends != "" && tok.name == c.ends:
+				s.endCall()
+				return in[i+tok.n:]
+			case c.depth > 0: // part of the value
+			case tok.kind == tokenTurnEnd:
+				s.endCall()
+				return in[i+tok.n:]
+			case c.done, tok.kind == tokenHead && tok.sure, tok.kind == tokenChannel:
+				s.endCall()
+				return in[i:]
+			default:
+				i += tok.n - 1
+				continue
+			}
+		}
+		switch {
+		case c.done && b != ' ' && b != '\n' && b != '\t' && b != '\r':
+			s.endCall()
+			return in[i:]
+		case !c.raw && !c.done:
+			c.value(b)
+		}
+	}
+	return ""
+}
+
+// value takes the next byte of a JSON value.
+func (c *toolCall) value(b byte) {
+	switch {
+	case c.escape:
+		c.escape = false
+	case c.quoted && b == '\\':
+		c.escape = true
+	case b == '"':
+		c.quoted = !c.quoted
+	case c.quoted:
+	case b == '{' || b == '[':
+		c.depth++
+	case b == '}' || b == ']':
+		if c.depth--; c.depth <= 0 {
+			c.done = true
+		}
+	}
+}
+
+// endCall goes on with the answer.
+func (s *splitter) endCall() {
+	s.cut = !s.wrote
+	if s.state = atStart; s.wrote {
+		s.state = inText
+	}
+}
+
+// callAt returns the call that begins behind its token; nil: it is none, but prose about the token.
+// more: that is not known yet.
+func callAt(s string, tok token, last bool) (_ *toolCall, more bool) {
+	const longestPrefix = 200
+	c := &toolCall{ends: tok.ends}
+	body := strings.TrimLeft(s, " \t\r\n")
+	space := len(s) - len(body)
+	if body == "" {
+		c.raw = true
+		return c, !last && space < longestPrefix
+	}
+	switch body[0] {
+	case '{', '[':
+		return c, false
+	case '<':
+		c.raw = true
+		if tok.sure {
+			return c, false
+		}
+		if len(body) == 1 && !last {
+			return nil, true
+		}
+		if len(body) > 1 && (body[1] == '/' || body[1] == '|' || letter(body[1])) {
+			return c, false
+		}
+		return nil, false
+	}
+	if tok.sure {
+		c.raw = true
+		return c, false
+	}
+	at := 0
+	for at < len(body) && at < longestPrefix && (letter(body[at]) || body[at] >= '0' && body[at] <= '9' || strings.IndexByte("_-.:", body[at]) >= 0) {
+		at++
+	}
+	if at == len(body) && !last {
+		return nil, true
+	}
+	if at == 0 || at == len(body) {
+		return nil, false
+	}
+	switch body[at] {
+	case '{':
+		c.prefix = space + at
+		return c, false
+	case '[': // name[ARGS]{…}, name[CALL_ID]x[ARGS]{…}
+		value := strings.IndexByte(body[at:], '{')
+		if value < 0 && !last && len(body) < longestPrefix {
+			return nil, true
+		}
+		if c.prefix = space + at + value; value < 0 {
+			c.raw, c.prefix = true, 0
+		}
+		return c, false
+	case '\n', '<', '(':
+		c.raw = true
+		return c, false
+	}
+	return nil, false
+}
+
+func letter(b byte) bool { return b|0x20 >= 'a' && b|0x20 <= 'z' }
+
+// roleHead returns how many bytes of the head of a turn stand at the start of s: a role, and the end
+// of its line.
+func roleHead(s string, last bool) (n int, more bool) {
+	const longestRole = 40
+	at := 0
+	for at < len(s) && at < longestRole && (letter(s[at]) || s[at] == '_' || s[at] == ' ') {
+		at++
+	}
+	switch role := strings.TrimSpace(s[:at]); {
+	case at == len(s) && !last:
+		return 0, true
+	case !isRole(role):
+		return 0, false
+	case at < len(s) && s[at] == '\n':
+		return at + 1, false
+	case at == len(s), strings.HasPrefix(s[at:], "<|"):
+		return at, false
+	case !last && s[at:] == "<":
+		return 0, true
+	case strings.HasPrefix(s[at:], "to=") || strings.HasSuffix(s[:at], " to"): // Harmony names the one who is called
+		end := strings.Index(s, "<|")
+		if end < 0 {
+			return 0, !last && len(s) < longestToken
+		}
+		return end, false
+	}
+	return 0, false
+}
+
+func isRole(s string) bool {
+	switch s {
+	case "assistant", "user", "system", "model", "tool", "developer", "function", "ipython", "final", "assistant to":
+		return true
+	}
+	return false
+}
+
+// channelHead returns how many bytes of a Harmony header stand at the start of s, up to and with
+// <|message|>, and whether the message is the call of a tool. A commentary to nobody may be a word
+// to the person: it is a call only if it is JSON.
+func channelHead(s string, last bool) (n int, isCall, more bool) {
+	const message = "<|message|>"
+	const longestHead = 200
+	at := strings.Index(s, message)
+	if at < 0 && !last && len(s) < longestHead && !strings.Contains(s, "\n") {
+		return 0, false, true
+	}
+	if at < 0 || at > longestHead {
+		word := 0
+		for word < len(s) && letter(s[word]) {
+			word++
+		}
+		switch s[:word] {
+		case "analysis", "commentary", "final", "thought":
+			return word, false, false
+		}
+		return 0, false, false
+	}
+	name, to, _ := strings.Cut(s[:at], "to=")
+	body := strings.TrimLeft(s[at+len(message):], " \t\r\n")
+	switch {
+	case strings.Contains(name, "final"):
+	case to != "" && !strings.HasPrefix(to, "user"):
+		isCall = true
+	case strings.Contains(name, "commentary"):
+		if body == "" && !last {
+			return 0, false, true
+		}
+		isCall = strings.HasPrefix(body, "{")
+	}
+	return at + len(message), isCall, false
+}

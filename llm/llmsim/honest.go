@@ -1,0 +1,121 @@
+package llmsim
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+)
+
+// Honest returns an answer in which nothing is wrong, though some of it looks as if: tables of many
+// equal cells, code of many equal lines, lists, poems with refrains, logs, drawings, talk about tags
+// and operators. The same seed gives the same answer.
+func Honest(seed uint64) string {
+	r := rand.New(rand.NewPCG(seed, 15)) //nolint:gosec // not for secrets
+	kinds := []func(*rand.Rand) string{
+		honestTable, honestWideTable, honestCode, honestData, honestList, honestPoem, honestLog, honestDrawing, honestTalk, honestProse,
+	}
+	var parts []string
+	for range 1 + r.IntN(5) {
+		parts = append(parts, kinds[r.IntN(len(kinds))](r))
+	}
+	return strings.Join(parts, "\n\n")
+}
+
+func honestTable(r *rand.Rand) string {
+	var b strings.Builder
+	columns := 2 + r.IntN(6)
+	b.WriteString("|" + strings.Repeat(" name |", columns) + "\n|" + strings.Repeat("---|", columns) + "\n")
+	for range 3 + r.IntN(60) { // rows that are all alike
+		b.WriteString("|" + strings.Repeat(" 0 |", columns) + "\n")
+	}
+	return b.String()
+}
+
+func honestWideTable(r *rand.Rand) string {
+	wide := 20 + r.IntN(3000)
+	return fmt.Sprintf("| id | text%s |\n|----|%s|\n| %d | x%s |\n", strings.Repeat(" ", wide), strings.Repeat("-", wide), r.IntN(99), strings.Repeat(" ", wide))
+}
+
+func honestCode(r *rand.Rand) string {
+	var b strings.Builder
+	b.WriteString("```go\nfunc main() {\n")
+	for i := range 2 + r.IntN(80) {
+		switch r.IntN(4) {
+		case 0:
+			fmt.Fprintf(&b, "\tif x <| y[%d] { return \"<|im_end|>\" }\n", i)
+		case 1:
+			b.WriteString("\t}\n")
+		default:
+			b.WriteString("\tfmt.Println()\n")
+		}
+	}
+	return b.String() + "}\n```"
+}
+
+func honestData(r *rand.Rand) string {
+	row := strings.Repeat("0, ", 4+r.IntN(16))
+	return "```python\nzeros = [\n" + strings.Repeat("    "+row+"\n", 4+r.IntN(150)) + "]\nkey = \"" + strings.Repeat("A", r.IntN(4000)) + "\"\n```"
+}
+
+func honestList(r *rand.Rand) string {
+	var b strings.Builder
+	for i := range 5 + r.IntN(80) {
+		fmt.Fprintf(&b, "%d. Restart the service, then look at its log.\n", i+1)
+	}
+	return b.String()
+}
+
+func honestPoem(r *rand.Rand) string {
+	var b strings.Builder
+	for i := range 3 + r.IntN(12) {
+		fmt.Fprintf(&b, "The wind goes %s, the wind goes round,\n%s and never a sound.\n\nRow, row, row,\nrow, row, row.\n\n", word(r), word(r))
+		if i%3 == 0 {
+			b.WriteString(strings.Repeat("La ", 20+r.IntN(40)) + "\n\n")
+		}
+	}
+	return b.String()
+}
+
+func honestLog(r *rand.Rand) string {
+	var b strings.Builder
+	for i := range 20 + r.IntN(100) {
+		fmt.Fprintf(&b, "2026-11-30T12:%02d:%02d level=info msg=\"retry\" attempt=%d host=<%s>\n", i/60, i%60, i, word(r))
+	}
+	return b.String()
+}
+
+func honestDrawing(r *rand.Rand) string {
+	wide := 5 + r.IntN(60)
+	line := "+" + strings.Repeat("-", wide) + "+\n"
+	return "```\n" + line + strings.Repeat("|"+strings.Repeat(" ", wide)+"|\n", 2+r.IntN(30)) + line + "```"
+}
+
+func honestTalk(r *rand.Rand) string {
+	lines := []string{
+		"Use `<think>x</think>` here, and `<|im_end|>` there.", "In F# `f <| x` is `f x`, and x <| y too; a <b> c and i < j.",
+		"See [T](https://example.com/a) and [TODO] or [x], [INFO] and [1].", "The HTML `<s>old</s>` strikes out; <s>this</s> too.",
+		"``` is a fence, and ` alone is a backtick.", "An array `a[i]` with a[i] < a[j] || a[j] <= 0.", "Press the ` key, then <Enter>.",
+		"A generic List<String> and Map<K, V>, std::vector<int> and <div class=\"x\">.", "~~gone~~ and ~3 days; a | b | c.", "The set {x | x < 3} [sic].",
+	}
+	var b strings.Builder
+	for range 2 + r.IntN(12) {
+		b.WriteString(lines[r.IntN(len(lines))] + "\n\n")
+	}
+	return b.String()
+}
+
+func honestProse(r *rand.Rand) string {
+	var b strings.Builder
+	for range 20 + r.IntN(300) {
+		b.WriteString(word(r) + " ")
+		if r.IntN(12) == 0 {
+			b.WriteString("— “quoted” 漢字、かな。😀 ")
+		}
+	}
+	return b.String()
+}
+
+func word(r *rand.Rand) string {
+	words := strings.Fields("it works best when each part is small and can be tested on its own then the whole holds up under load too so measure first")
+	return words[r.IntN(len(words))]
+}

@@ -1,0 +1,384 @@
+package llm
+
+import "strings"
+
+// thinkMark is how models write thoughts into the content when the server does not split them off.
+type thinkMark struct {
+	begin, end string
+	// special: the marks are tokens of their own in the model's vocabulary, in a form that nobody
+	// writes in prose. Others begin thoughts only at the start of a line.
+	special bool
+	first   bool // words of the language: they count at the start of an answer only
+}
+
+// thinkMarks returns all marks that are known to be in use. The sources are the reasoning parsers of
+// vLLM (vllm/reasoning) and SGLang (Reasoning Parser page), unless another one is named.
+func thinkMarks() [23]thinkMark {
+	return [...]thinkMark{
+		{begin: "<think>", end: "</think>"},                                                        // Qwen, DeepSeek, GLM, MiniMax M2, Nemotron, Olmo 3, Step, Ernie …
+		{begin: "<thinking>", end: "</thinking>"},                                                  // fine-tunes; Open WebUI's list
+		{begin: "<thought>", end: "</thought>"},                                                    // fine-tunes; Open WebUI's list
+		{begin: "<Thought>", end: "</Thought>"},                                                    // fine-tunes; Open WebUI's list
+		{begin: "<reason>", end: "</reason>"},                                                      // fine-tunes; Open WebUI's list
+		{begin: "<reasoning>", end: "</reasoning>"},                                                // fine-tunes; Open WebUI's list
+		{begin: "<seed:think>", end: "</seed:think>", special: true},                               // Seed-OSS
+		{begin: "<mm:think>", end: "</mm:think>", special: true},                                   // MiniMax M3
+		{begin: "<longcat_think>", end: "</longcat_think>", special: true},                         // LongCat
+		{begin: "<think:opensource>", end: "</think:opensource>", special: true},                   // Hunyuan
+		{begin: "[THINK]", end: "[/THINK]"},                                                        // Magistral
+		{begin: "[unused16]", end: "[unused17]", special: true},                                    // Pangu
+		{begin: "◁think▷", end: "◁/think▷", special: true},                                         // Kimi
+		{begin: "<|open|>think<|sep|>", end: "<|close|>think<|sep|>", special: true},               // Kimi K3
+		{begin: "<|channel>thought", end: "<channel|>", special: true},                             // Gemma 4
+		{begin: "<|START_THINKING|>", end: "<|END_THINKING|>", special: true},                      // Command A
+		{begin: "<|inner_prefix|>", end: "<|inner_suffix|>", special: true},                        // Apertus
+		{begin: "<|begin_of_thought|>", end: "<|end_of_thought|>", special: true},                  // OpenThinker, Sky-T1
+		{begin: "Here is my thought process:", end: "Here is my response:", first: true},           // Granite 3.2
+		{begin: "Here's my thought process:", end: "Here's my response:", first: true},             // Granite 3.2, quantized
+		{begin: "<|channel|>analysis<|message|>", end: "<|end|>", special: true},                   // gpt-oss (Harmony)
+		{begin: "<|channel|>thought<|message|>", end: "<|end|>", special: true},                    // its imitators
+		{begin: "<|start|>assistant<|channel|>analysis<|message|>", end: "<|end|>", special: true}, // gpt-oss, with the turn's head
+	}
+}
+
+// tokenKind is what a structural token means for what follows it.
+type tokenKind uint8
+
+const (
+	tokenNone    tokenKind = iota
+	tokenDrop              // nothing: it is left out
+	tokenTurnEnd           // a turn or a message ends: so does a call
+	tokenHead              // a role, and the end of a line or another token, follow
+	tokenChannel           // Harmony: the name of a channel follows, up to <|message|>
+	tokenCall              // the call of a tool follows
+	tokenAtEnd             // it is left out at the end of an answer only: elsewhere it may be meant
+	tokenThink             // thoughts begin
+	tokenThought           // thoughts end
+)
+
+// token is a structural token at the start of a text.
+type token struct {
+	kind tokenKind
+	n    int       // its bytes
+	ends string    // tokenCall: the name whose end ends it
+	name string    // its name, in small letters, with _ and |
+	mark thinkMark // tokenThink, tokenThought
+	sure bool      // tokenCall: it is a token that nobody writes in prose
+}
+
+// longestToken is after how many bytes what may be a structural token is taken for text. The longest
+// that is known has 40 characters, and DeepSeek's have three bytes for some of them.
+const longestToken = 160
+
+// namedToken returns the token of a name in the form <|name|>, <｜name｜> or <|name>. Every other name in the first two
+// forms is left out, too: models have hundreds of them (fim_prefix, vision_start, reserved_token_7 …),
+// and nobody writes them in prose. Sources: the chat templates and tokenizer configurations of the
+// models, and vLLM's tool parsers.
+func namedToken(name string) (tok token, known bool) {
+	call := func(ends string) (token, bool) { return token{kind: tokenCall, ends: ends}, true }
+	switch name {
+	case "im_end", "end", "return", "call", "eot_id", "eom_id", "eot", "eom", "end_of_sentence", "endoftext", "end_of_text", "end_of_turn",
+		"end_of_turn_token", "eos":
+		return token{kind: tokenTurnEnd}, true
+	case "im_start", "start", "start_header_id", "header_start", "start_of_role", "role", "turn":
+		return token{kind: tokenHead}, true
+	case "channel":
+		return token{kind: tokenChannel}, true
+	case "tool_call", "tool_calls", "tool_response": // Granite, Phi-4
+		return call("/" + name)
+	case "tool_calls_section_begin": // Kimi K2
+		return call("tool_calls_section_end")
+	case "tool_call_begin", "tool_call_start": // Kimi K2, DeepSeek; LFM2
+		return call("tool_call_end")
+	case "tool_calls_begin": // DeepSeek V3
+		return call("tool_calls_end")
+	case "tool_outputs_begin": // DeepSeek V3
+		return call("tool_outputs_end")
+	case "python_tag": // Llama 3
+		return call("eom_id")
+	case "action_start": // InternLM
+		return call("action_end")
+	case "start_action": // Command A
+		return call("end_action")
+	case "dsml|function_calls", "dsml|tool_calls": // DeepSeek V3.2, V4
+		return call("/" + name)
+	}
+	return token{}, false
+}
+
+// asymmetric are the names in Gemma's form, <|name> … <name|>.
+const asymmetric = " channel turn tool tool_call tool_response think image audio "
+
+// Names of tokens in the form of a tag, in small letters. A call ends with the closing tag. The
+// others are left out by themselves.
+const (
+	tagCalls = " tool_call tool_calls toolcall tool_response " + // Qwen, GLM, Nemotron
+		"function_call function_calls invoke function " + // Qwen3-Coder, fine-tunes
+		"minimax:tool_call longcat_tool_call seed:tool_call atem:function_calls "
+	tagTurns = " start_of_turn end_of_turn "   // Gemma
+	tagsLast = " sop eop eos bos pad unk eod " // GLM, and those of many: only the last thing of an answer
+	tagsSys  = " <sys> </sys> "                // Llama 2
+)
+
+func tagKind(name string) tokenKind {
+	switch in := " " + name + " "; {
+	case strings.Contains(tagCalls, in):
+		return tokenCall
+	case name == "start_of_turn":
+		return tokenHead
+	case name == "end_of_turn":
+		return tokenTurnEnd
+	case strings.Contains(tagsLast, in):
+		return tokenAtEnd
+	case strings.Contains(tagsSys, in):
+		return tokenDrop
+	}
+	return tokenNone
+}
+
+// bracketAt returns Mistral's tokens, and GLM's mask.
+func bracketAt(s string) (tok token, more bool) {
+	for _, b := range [...]struct {
+		text string
+		tok  token
+	}{
+		{"[TOOL_CALLS]", token{kind: tokenCall}},
+		{"[TOOL_RESULTS]", token{kind: tokenCall, ends: "[/TOOL_RESULTS]"}},
+		{"[/TOOL_RESULTS]", token{kind: tokenDrop}},
+		{"[AVAILABLE_TOOLS]", token{kind: tokenCall, ends: "[/AVAILABLE_TOOLS]"}},
+		{"[/AVAILABLE_TOOLS]", token{kind: tokenDrop}},
+		{"[SYSTEM_PROMPT]", token{kind: tokenDrop}},
+		{"[/SYSTEM_PROMPT]", token{kind: tokenDrop}},
+		{"[INST]", token{kind: tokenDrop}},
+		{"[/INST]", token{kind: tokenDrop}},
+		{"[gMASK]", token{kind: tokenDrop}},
+		{"[EOS]", token{kind: tokenAtEnd}},
+	} {
+		if strings.HasPrefix(s, b.text) {
+			b.tok.n, b.tok.name = len(b.text), b.text
+			return b.tok, false
+		}
+		more = more || strings.HasPrefix(b.text, s)
+	}
+	return token{}, more
+}
+
+// tokenAt returns the structural token at the start of s, which is not empty. more: s may become
+// one. last: nothing follows s.
+func tokenAt(s string, last bool) (tok token, more bool) {
+	if tok, more = anyTokenAt(s, last); last {
+		return tok, false
+	}
+	return tok, more
+}
+
+func anyTokenAt(s string, last bool) (tok token, more bool) {
+	tok, more = markAt(s)
+	if tok.kind != tokenNone || more && !last && len(s) < longestToken {
+		return tok, more
+	}
+	switch {
+	case s[0] == '[':
+		tok, short := bracketAt(s)
+		return tok, more || short
+	case s[0] != '<':
+		return token{}, more
+	case len(s) == 1:
+		return token{}, true
+	}
+	if bar, short := barAt(s[1:]); bar > 0 || short {
+		return barToken(s, bar, short)
+	}
+	return tagAt(s)
+}
+
+// markAt returns the mark of thoughts at the start of s.
+func markAt(s string) (tok token, more bool) {
+	for _, m := range thinkMarks() {
+		if m.first {
+			continue
+		}
+		switch {
+		case strings.HasPrefix(s, m.begin) && len(m.begin) > tok.n:
+			tok = token{kind: tokenThink, n: len(m.begin), mark: m}
+		case strings.HasPrefix(s, m.end) && len(m.end) > tok.n && m.end != "<|end|>":
+			tok = token{kind: tokenThought, n: len(m.end), mark: m}
+		case len(s) < len(m.begin) && strings.HasPrefix(m.begin, s), len(s) < len(m.end) && strings.HasPrefix(m.end, s):
+			more = true
+		}
+	}
+	if tok.kind != tokenNone {
+		more = false
+	}
+	return tok, more
+}
+
+const wideBar = "｜" // DeepSeek writes its tokens with it
+
+// barAt returns how many bytes the bar at the start of s has; 0: there is none. short: s is the
+// beginning of one.
+func barAt(s string) (n int, short bool) {
+	switch {
+	case s == "":
+		return 0, false
+	case s[0] == '|':
+		return 1, false
+	case strings.HasPrefix(s, wideBar):
+		return len(wideBar), false
+	}
+	return 0, strings.HasPrefix(wideBar, s)
+}
+
+// barToken reads <|name|>, <｜name｜>, <|name> (Gemma), and DeepSeek's <｜DSML｜name …>.
+func barToken(s string, bar int, short bool) (tok token, more bool) {
+	const longestName = 60
+	if short {
+		return token{}, true
+	}
+	at := 1 + bar
+	for {
+		if at >= len(s) {
+			return token{}, len(s) < longestToken
+		}
+		if n, short := barAt(s[at:]); n > 0 || short {
+			if short {
+				return token{}, true
+			}
+			name := tokenName(s[1+bar : at])
+			switch {
+			case at+n >= len(s):
+				return token{}, name != ""
+			case s[at+n] == '>' && name != "":
+				return byName(name, at+n+1), false
+			case name == "dsml":
+				end := strings.IndexByte(s, '>')
+				if end < 0 {
+					return token{}, len(s) < longestToken
+				}
+				first, _, _ := strings.Cut(tokenName(s[at+n:end]), " ")
+				return byName("dsml|"+first, end+1), false
+			}
+			return token{}, false
+		}
+		switch c := s[at]; {
+		case c == '>':
+			name := tokenName(s[1+bar : at])
+			if !strings.Contains(asymmetric, " "+name+" ") {
+				return token{}, false
+			}
+			tok = byName(name, at+1)
+			if tok.kind == tokenCall {
+				tok.ends = name + "|" // <|tool_call> … <tool_call|>
+			}
+			return tok, false
+		case nameByte(c) && at < 1+bar+longestName:
+			at++
+		default:
+			return token{}, false
+		}
+	}
+}
+
+// byName returns the token of a name that has been read to its end.
+func byName(name string, n int) token {
+	tok, known := namedToken(name)
+	if !known {
+		tok.kind = tokenDrop
+	}
+	tok.n, tok.name, tok.sure = n, name, true
+	return tok
+}
+
+// nameByte reports whether c may stand in the name of a token; DeepSeek writes ▁ (three bytes) for
+// the space.
+func nameByte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-' || c == '.' || c == '/' ||
+		c == 0xE2 || c == 0x96 || c == 0x81
+}
+
+func tokenName(s string) string { return strings.ToLower(strings.ReplaceAll(s, "▁", "_")) }
+
+// tagAt reads <name>, </name>, <name=value>, <name key="value"> and Gemma's <name|> where the name
+// is known.
+func tagAt(s string) (tok token, more bool) {
+	const longestName = 24
+	at := 1
+	closing := s[at] == '/'
+	if closing {
+		at++
+	}
+	from := at
+	for ; at < len(s) && at-from <= longestName; at++ {
+		if c := s[at]; !nameByte(c) && c != ':' && c != '<' {
+			break
+		}
+	}
+	name := strings.ToLower(s[from:at])
+	if at >= len(s) {
+		return token{}, len(name) <= longestName && tagMayBe(name)
+	}
+	if strings.HasPrefix(name, "<") && s[at] == '>' { // <<SYS>>, <</SYS>>
+		if kind := tagKind(name + ">"); kind != tokenNone {
+			if at+1 >= len(s) {
+				return token{}, true
+			}
+			if s[at+1] == '>' {
+				return token{kind: kind, n: at + 2, name: name}, false
+			}
+		}
+		return token{}, false
+	}
+	if name == "s" && closing && s[at] == '>' {
+		return token{kind: tokenAtEnd, n: at + 1, name: "/s"}, false
+	}
+	kind := tagKind(name)
+	switch c := s[at]; {
+	case c == '|': // Gemma's closing form
+		if !strings.Contains(asymmetric, " "+name+" ") {
+			return token{}, false
+		}
+		if at+1 >= len(s) {
+			return token{}, true
+		}
+		if s[at+1] != '>' {
+			return token{}, false
+		}
+		tok = token{kind: tokenDrop, n: at + 2, name: name + "|"}
+		if name == "turn" {
+			tok.kind = tokenTurnEnd
+		}
+		return tok, false
+	case kind == tokenNone:
+		return token{}, false
+	case c == '>' && closing:
+		if kind == tokenCall {
+			kind = tokenDrop
+		}
+		if name == "function" || name == "invoke" { // of another language's tags; ours ended with its call
+			kind = tokenAtEnd
+		}
+		return token{kind: kind, n: at + 1, name: "/" + name}, false
+	case c == '>' && name == "function": // an XML document may have it
+		return token{}, false
+	case c == '>':
+		return token{kind: kind, n: at + 1, name: name, ends: "/" + name}, false
+	case closing || kind != tokenCall || name != "function" && name != "invoke" || c != '=' && c != ' ':
+		return token{}, false
+	}
+	end := strings.IndexAny(s[at:], ">\n")
+	switch {
+	case end < 0:
+		return token{}, len(s) < longestToken
+	case s[at+end] == '\n':
+		return token{}, false
+	case s[at] == ' ' && !strings.HasPrefix(s[at:], ` name=`):
+		return token{}, false
+	}
+	return token{kind: tokenCall, n: at + end + 1, name: name, ends: "/" + name, sure: true}, false
+}
+
+// tagMayBe reports whether a tag's name may become one that is known.
+func tagMayBe(name string) bool {
+	name = " " + name
+	return strings.Contains(tagCalls+tagTurns+tagsLast+tagsSys+asymmetric+" s ", name)
+}

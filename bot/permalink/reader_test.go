@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -152,6 +153,33 @@ func TestRemembered(t *testing.T) {
 			t.Errorf("%d reads", o.reads)
 		}
 	})
+}
+
+// TestHammer: many turns at once read the same and other links.
+func TestHammer(t *testing.T) {
+	r := New(&still{}, []string{"acme.slack.com"}, slog.New(slog.DiscardHandler))
+	var all sync.WaitGroup
+	for i := range 16 {
+		all.Go(func() {
+			for n := range 50 {
+				link := fmt.Sprintf("%sCPUB/p1763900%03d000100", at, (i+n)%20)
+				got := r.Quote(t.Context(), thread.ID{Channel: "C9", TS: "1.0"}, []Person{{"UIN", true}}, []Message{{"m", link}}, 10_000)
+				if got.Shown != 1 {
+					t.Errorf("%+v", got)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// still is a Source that has every message, and does not change.
+type still struct{}
+
+func (*still) Place(context.Context, string) (Place, error)            { return Place{"ops", true, true}, nil }
+func (*still) Members(context.Context, string, []string) (bool, error) { return true, nil }
+func (*still) Page(_ context.Context, t thread.ID) ([]thread.Message, error) {
+	return []thread.Message{{TS: t.TS, Name: "Ana", Text: "zq"}}, nil
 }
 
 // TestQuotation: a thread is bounded, no line of it looks like ours, and three links are read at most.

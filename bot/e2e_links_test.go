@@ -12,7 +12,9 @@ import (
 // TestLinks: what a link leads to is quoted to whoever can see it, and to nobody else.
 func TestLinks(t *testing.T) {
 	places := []slacksim.Channel{
-		{ID: "C0GENERAL1", Name: "general"}, {ID: "C0OPS00001", Name: "ops"}, {ID: "C0NOBOT001", Name: "no-bot", NoBot: true},
+		{ID: "C0GENERAL1", Name: "general"},
+		{ID: "C0OPS00001", Name: "ops"},
+		{ID: "C0NOBOT001", Name: "no-bot", NoBot: true},
 		{ID: "C0LEADS001", Name: "leads", Private: true, Members: []string{"U0ALICE001"}},
 	}
 	link := func(t *testing.T, w *world, channel, ts string) string {

@@ -101,3 +101,25 @@ func (s *vision) most(model string) (most int, ok bool) {
 	known, ok := s.known.Get(model)
 	return known.most, ok && time.Since(known.at) < visionFor
 }
+
+// see leaves the newest pictures in the prompt, at most most. It tells the person what the model did
+// not get, if there is a picture that came after the last answer.
+func (w *Writer) see(in *prompt.Input, most int) {
+	if pictures(in.Turns) <= most {
+		return
+	}
+	latest := 0
+	for i, t := range in.Turns {
+		if t.Who == prompt.Self {
+			latest = i
+		}
+	}
+	switch {
+	case pictures(in.Turns[latest:]) == 0:
+	case most == 0:
+		w.Say(cannotSee)
+	default:
+		w.Say(seesNewest(most))
+	}
+	in.Turns = sighted(in.Turns, most)
+}

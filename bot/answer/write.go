@@ -269,28 +269,6 @@ func (w *Writer) resume(ctx context.Context, res llm.Result) {
 	}
 }
 
-// see leaves the newest pictures in the prompt, at most most. It tells the person what the model did
-// not get, if there is a picture that came after the last answer.
-func (w *Writer) see(in *prompt.Input, most int) {
-	if pictures(in.Turns) <= most {
-		return
-	}
-	latest := 0
-	for i, t := range in.Turns {
-		if t.Who == prompt.Self {
-			latest = i
-		}
-	}
-	switch {
-	case pictures(in.Turns[latest:]) == 0:
-	case most == 0:
-		w.Say(cannotSee)
-	default:
-		w.Say(seesNewest(most))
-	}
-	in.Turns = sighted(in.Turns, most)
-}
-
 // Think shows that the model is at work and has not written anything yet.
 func (w *Writer) Think() {
 	w.is(ActivityThinking)
@@ -491,20 +469,6 @@ func (w *Writer) small(res llm.Result) string {
 		res.Usage.Known, res.Usage.CompletionTokens = true, n
 	}
 	return figures.Footer(w.whole(res))
-}
-
-// lowerBudget returns the prompt budget after the server refused a prompt. tokens is the size of
-// the prompt by our estimate.
-func lowerBudget(e *llm.Error, tokens int) int {
-	// A quarter of the window is for the answer.
-	fits := float64(e.Limit) * (answerShare - 1) / answerShare
-	switch {
-	case e.Limit > 0 && e.AtLeast: // how much has to go nobody knows
-		return max(min(int(fits), tokens/2), 1)
-	case e.Limit > 0 && e.Prompt > 0: // what we call a token is off by Prompt/tokens
-		return max(int(fits*float64(tokens)/float64(e.Prompt)), 1)
-	}
-	return max(tokens/2, 1)
 }
 
 // Say adds a sentence to others, once.

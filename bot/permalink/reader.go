@@ -254,11 +254,11 @@ func quotation(l Link, place Place, k kept, runes int) string {
 		if len(k.messages) > 1 && m.TS == l.TS {
 			name += " (the linked one)"
 		}
-		text := cut(strings.TrimSpace(m.Text), each)
+		said := strings.Split(strings.ReplaceAll(cut(strings.TrimSpace(m.Text), each), "\r", "\n"), "\n")
 		for _, f := range m.Files {
-			text += "\n(with the file " + oneLine(f.Name) + ")"
+			said = append(said, "(with the file "+oneLine(f.Name)+")")
 		}
-		lines = append(lines, "> "+name+": "+strings.Join(strings.Split(strings.ReplaceAll(strings.TrimSpace(text), "\r", "\n"), "\n"), "\n> "))
+		lines = append(lines, "> "+name+": "+strings.Join(said, "\n> "))
 	}
 	if n := k.all - len(k.messages); n > 0 {
 		lines = append(lines, fmt.Sprintf("(%d further messages of the thread are left out.)", n))

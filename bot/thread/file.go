@@ -13,7 +13,7 @@ type File struct {
 	Link     string // the address of its page at Slack, for people
 	Thumb    string // the address of the largest picture that Slack made of it; empty: none
 
-	Heard Transcript // of a voice clip, as far as Slack was asked about the file itself
+	Heard Transcript `json:",omitzero"` // of a voice clip, as far as Slack was asked about the file itself
 }
 
 // Transcript is what Slack has heard in a voice clip.

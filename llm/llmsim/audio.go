@@ -2,6 +2,7 @@ package llmsim
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -63,7 +64,7 @@ func (s *Server) hear(r *http.Request, rec *Recording) (string, *apiError) {
 	file := false
 	for {
 		part, err := form.NextPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

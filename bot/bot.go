@@ -10,6 +10,7 @@ import (
 	"llmbot/bot/answer"
 	"llmbot/bot/attach"
 	"llmbot/bot/catchup"
+	"llmbot/bot/permalink"
 	"llmbot/bot/quota"
 	"llmbot/bot/status"
 	"llmbot/bot/thread"
@@ -74,9 +75,11 @@ type Config struct {
 type Deps struct {
 	Model   answer.Model
 	Server  status.Server
-	Counter answer.Counter // nil: prompts are estimated only
-	Files   attach.Files   // nil: files are not read
-	PDFs    attach.PDFs    // nil: PDF files are not read
+	Counter answer.Counter     // nil: prompts are estimated only
+	Files   attach.Files       // nil: files are not read
+	PDFs    attach.PDFs        // nil: PDF files are not read
+	Linked  *permalink.Reader  // nil: links to messages are not read
+	Ears    attach.Transcriber // nil: of voice clips, only Slack's own transcripts are read
 	// Uploads may be nil: the rest of an answer that is too long is left out.
 	Uploads Uploads
 	Homes   Homes                                        // nil: there are no Home tabs
@@ -146,7 +149,7 @@ func New(cfg Config, dep Deps) *Bot {
 		cfg: cfg, dep: dep, log: dep.Log,
 		records: transcript.Records{Store: dep.Store}, ledger: quota.Ledger{Store: dep.Store}, wake: make(chan struct{}, 1),
 		actors: map[thread.ID]*actor{}, since: time.Now(),
-		attach: attach.New(dep.Files, dep.PDFs, dep.Log), jobs: newPool(dep.Log, 8, 10*time.Second), longJobs: newPool(dep.Log, 64, repairTimeout),
+		attach: attach.New(dep.Files, dep.PDFs, dep.Ears, dep.Log), jobs: newPool(dep.Log, 8, 10*time.Second), longJobs: newPool(dep.Log, 64, repairTimeout),
 		rechecks:     newQueue[followUp](dep.Log, "recheck", maxDelayed, youngAgain, 0),
 		threadChecks: newQueue[followUp](dep.Log, "thread_check", maxThreadChecks, 0, threadEvery),
 		lookBacks:    newQueue[takenOver](dep.Log, "look_back", maxDelayed, lookBackAfter, threadEvery),

@@ -172,6 +172,29 @@ func TestPictures(t *testing.T) {
 			}
 		})
 	})
+	for name, dialect := range map[string]llmsim.Dialect{"in one prompt": "", "in one request": llmsim.VLLM010} {
+		t.Run("a server that takes one, "+name, func(t *testing.T) {
+			inWorld(t, worldConfig{model: llmsim.Config{Answer: yes, Speed: 200, Vision: true, MaxImages: 1, Dialect: dialect}}, func(t *testing.T, w *world) {
+				picture := slacksim.Upload{Name: "small.png", Data: drawing(t, 100)}
+				ts := w.upload("alice", "general", "", "what is it?", picture)
+				hasNot(t, text(w.answered("general", ts, 1)), "picture")
+				newer := slacksim.Upload{Name: "newer.png", Data: drawing(t, 60)}
+				w.upload("alice", "general", ts, "and this?", newer)
+				has(t, text(w.answered("general", ts, 2)), "takes one picture at a time: I looked at the newest one")
+				m := w.model.Last().Chat.Messages
+				size(t, "pictures", m[len(m)-1].Images, 1)
+				has(t, w.prompt(), "only newer ones")
+				is(t, "requests to the model", w.model.Total(), 3)
+				w.slack.Say("alice", "general", ts, "and what was before?")
+				is(t, "times that it is said", strings.Count(text(w.answered("general", ts, 3)), "one picture at a time"), 1)
+				is(t, "requests to the model: it was learnt", w.model.Total(), 4)
+				w.upload("alice", "general", ts, "and these?", picture, newer)
+				is(t, "times that it is said", strings.Count(text(w.answered("general", ts, 4)), "one picture at a time"), 2)
+				has(t, w.prompt(), "you see the last 1 only")
+				is(t, "requests to the model", w.model.Total(), 5)
+			})
+		})
+	}
 	t.Run("damaged", func(t *testing.T) {
 		inWorld(t, worldConfig{model: llmsim.Config{Answer: yes, Speed: 200, Vision: true}}, func(t *testing.T, w *world) {
 			ts := w.upload("alice", "general", "", "what is it?", slacksim.Upload{Name: "small.png", Data: []byte("no picture")})

@@ -28,6 +28,9 @@ type Hooks struct {
 	Away func(d time.Duration)
 	// OverQuota reports that an answer was refused because somebody has had their share.
 	OverQuota func(over quota.Over)
+	// Linked reports what became of the links to messages in one turn: how many were quoted, not shown
+	// to whoever asked, and not readable.
+	Linked func(shown, hidden, failed int)
 	// Turn are the hooks of the coordinator.
 	Turn turn.Hooks
 }

@@ -15,7 +15,9 @@ import (
 	"github.com/gorilla/websocket"
 
 	"llmbot/bot"
+	"llmbot/bot/attach"
 	"llmbot/bot/pace"
+	"llmbot/bot/permalink"
 	"llmbot/bot/slackio"
 	"llmbot/bot/slacksim"
 	"llmbot/bot/status"
@@ -116,7 +118,11 @@ func (w *world) start(cfg worldConfig, slackNet, modelNet *memnet.Net) {
 	w.runs++
 	cfg.bot.Owner, cfg.bot.Name = fmt.Sprintf("test-%d", w.runs), self.Name
 	cfg.bot.Use = s.Use
-	w.bot = bot.New(cfg.bot, bot.Deps{Model: model, Server: server, Replier: s, History: s, Room: s, Files: s, Uploads: s, Places: s, Homes: s, GPUs: cfg.gpus, Store: store, Log: log, Hooks: cfg.hooks})
+	var ears attach.Transcriber
+	if cfg.model.Hear != nil {
+		ears = model
+	}
+	w.bot = bot.New(cfg.bot, bot.Deps{Linked: permalink.New(s, s.Hosts(), log), Ears: ears, Model: model, Server: server, Replier: s, History: s, Room: s, Files: s, Uploads: s, Places: s, Homes: s, GPUs: cfg.gpus, Store: store, Log: log, Hooks: cfg.hooks})
 	var all sync.WaitGroup
 	sockets, closeSockets := context.WithCancel(context.WithoutCancel(ctx))
 	all.Go(func() {

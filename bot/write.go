@@ -265,7 +265,9 @@ func (t *turnRun) input(ctx context.Context, a admitted) (in prompt.Input, notes
 		}
 	}
 	answered := func(id string) bool { return thread.Index(a.asks, id) >= 0 }
-	return in, b.attach.Fill(ctx, t.thread.String(), in.Turns, files, in.Budget, answered)
+	notes = b.attach.Fill(ctx, t.thread.String(), in.Turns, files, in.Budget, answered)
+	t.quoteLinks(ctx, a, in.Turns, in.Budget)
+	return in, notes
 }
 
 // turns makes the conversation that the model reads: what was said before a direct message, and the

@@ -118,6 +118,8 @@ func (e *Error) requestHint() string {
 		return "Change LLM_TEMPERATURE (0 to 2), or leave it empty."
 	case contains(low, "max_tokens", "max_completion_tokens"):
 		return "Lower LLM_MAX_TOKENS, or leave it empty."
+	case mostImages.MatchString(low):
+		return "The server limits the images of a request: start vLLM with --limit-mm-per-prompt '{\"image\": 4}' for more."
 	case contains(low, "multimodal", "image", "content part"):
 		return "The model reads no images."
 	case contains(low, "system role", "roles must alternate"):

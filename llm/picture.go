@@ -66,7 +66,8 @@ func NewPictures() *Pictures {
 
 // Picture makes of a picture (PNG, JPEG, GIF, WebP) an image that every model server decodes: a PNG
 // or JPEG, at most 1,536 pixels wide and high. A picture that is one already, of at most 1 MB,
-// stays as it is. Of an animation it takes the first frame.
+// stays as it is. Of an animation it takes the first frame. A picture that is stored on its side, or
+// mirrored, is turned as its Exif tag says, and has no such tag any more.
 //
 // It bounds what a file claims before it unpacks anything: to 64 MB of memory, and 50 scans of a
 // JPEG. It blocks until ctx ends at the latest, and decodes for at most 10 s. It returns the cause
@@ -165,13 +166,23 @@ func (f format) read(ctx context.Context, data []byte) (_ Image, err error) {
 	if err != nil {
 		return Image{}, err //nolint:wrapcheck // Picture says what was being done
 	}
+	up := orientation(f.mime, data)
 	known := f.mime == "image/png" || f.mime == "image/jpeg"
-	if known && max(cfg.Width, cfg.Height) <= pictureSide && len(data) <= pictureAsIs {
+	if known && up == upright && max(cfg.Width, cfg.Height) <= pictureSide && len(data) <= pictureAsIs {
 		return Image{MIME: f.mime, Data: data}, nil
 	}
 	if img, err = scaled(ctx, img); err != nil {
 		return Image{}, err
 	}
+	if img, err = turned(ctx, img, up); err != nil {
+		return Image{}, err
+	}
+	return written(img)
+}
+
+// written returns a picture as a file: a PNG if parts of it are transparent and that is not too
+// large, else a JPEG.
+func written(img image.Image) (Image, error) {
 	var out bytes.Buffer
 	if opaque, ok := img.(interface{ Opaque() bool }); ok && !opaque.Opaque() {
 		if err := png.Encode(&out, img); err != nil {

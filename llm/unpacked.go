@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+	"iter"
 )
 
 // What a picture may cost. The figures are the project's own.
@@ -160,39 +161,54 @@ func converted(data, frame []byte) bool {
 	return false
 }
 
-// jpegFrame finds the frame header as Go's decoder does, which takes some noise between segments.
+// jpegFrame finds the frame header as Go's decoder does.
 func jpegFrame(data []byte) (frame []byte, progressive bool, err error) {
 	const (
 		sof0, sof1, sof2 = 0xC0, 0xC1, 0xC2
-		sos, eoi         = 0xDA, 0xD9
-		rst0, rst7       = 0xD0, 0xD7
+		shortest         = 9
 	)
-	none := errors.New("it has no frame")
-	for i := 2; ; {
-		for i < len(data) && data[i] != 0xFF {
-			i++
-		}
-		for i < len(data) && data[i] == 0xFF {
-			i++
-		}
-		if i+3 > len(data) {
-			return nil, false, none
-		}
-		marker := data[i]
-		i++
-		if marker == 0 || marker >= rst0 && marker <= rst7 {
-			continue
-		}
-		n := int(binary.BigEndian.Uint16(data[i:]))
+	for marker, body := range segments(data) {
 		switch {
-		case marker == sos || marker == eoi || n < 2 || i+n > len(data):
-			return nil, false, none
-		case marker == sof0 || marker == sof1 || marker == sof2:
-			if n < 2+9 {
-				return nil, false, none
-			}
-			return data[i+2 : i+n], marker == sof2, nil
+		case marker != sof0 && marker != sof1 && marker != sof2:
+		case len(body) < shortest:
+			return nil, false, errNoFrame
+		default:
+			return body, marker == sof2, nil
 		}
-		i += n
+	}
+	return nil, false, errNoFrame
+}
+
+var errNoFrame = errors.New("it has no frame")
+
+// segments returns the segments of a JPEG before its first scan, as Go's decoder finds them: it
+// takes some noise between them.
+func segments(data []byte) iter.Seq2[byte, []byte] {
+	const (
+		sos, eoi   = 0xDA, 0xD9
+		rst0, rst7 = 0xD0, 0xD7
+	)
+	return func(yield func(byte, []byte) bool) {
+		for i := 2; ; {
+			for i < len(data) && data[i] != 0xFF {
+				i++
+			}
+			for i < len(data) && data[i] == 0xFF {
+				i++
+			}
+			if i+3 > len(data) {
+				return
+			}
+			marker := data[i]
+			i++
+			if marker == 0 || marker >= rst0 && marker <= rst7 {
+				continue
+			}
+			n := int(binary.BigEndian.Uint16(data[i:]))
+			if marker == sos || marker == eoi || n < 2 || i+n > len(data) || !yield(marker, data[i+2:i+n]) {
+				return
+			}
+			i += n
+		}
 	}
 }

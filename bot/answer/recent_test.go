@@ -23,7 +23,10 @@ func TestFullMemoriesForgetTheOldest(t *testing.T) {
 		},
 		"models that take no pictures": func() (int, func(int), func(int) bool) {
 			s := newVision()
-			return maxBlind, func(i int) { s.refused(strconv.Itoa(i)) }, func(i int) bool { return s.blind(strconv.Itoa(i)) }
+			return maxVision, func(i int) { s.learn(strconv.Itoa(i), 0) }, func(i int) bool {
+				_, ok := s.most(strconv.Itoa(i))
+				return ok
+			}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -137,3 +137,17 @@ func PromptBudget(maxModelLen, maxTokens int) int {
 	}
 	return max(maxModelLen-answer, maxModelLen/2)
 }
+
+// lowerBudget returns the prompt budget after the server refused a prompt. tokens is the size of
+// the prompt by our estimate.
+func lowerBudget(e *llm.Error, tokens int) int {
+	// A quarter of the window is for the answer.
+	fits := float64(e.Limit) * (answerShare - 1) / answerShare
+	switch {
+	case e.Limit > 0 && e.AtLeast: // how much has to go nobody knows
+		return max(min(int(fits), tokens/2), 1)
+	case e.Limit > 0 && e.Prompt > 0: // what we call a token is off by Prompt/tokens
+		return max(int(fits*float64(tokens)/float64(e.Prompt)), 1)
+	}
+	return max(tokens/2, 1)
+}

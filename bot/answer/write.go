@@ -36,8 +36,8 @@ const FinishCut llm.Finish = "cut"
 // [Retry]. It resumes the answer that from has. The caller has entered.
 func (w *Writer) Write(ctx context.Context, in prompt.Input, req llm.Request, from Partial) Outcome {
 	w.shared.window.fit(w.task.Thread, &in)
-	if w.shared.vision.blind(w.model) {
-		w.cannotSee(&in)
+	if most, ok := w.shared.vision.most(w.model); ok {
+		w.see(&in, most)
 	}
 	w.startFrom(ctx, from)
 	r := &requests{Writer: w, in: in, req: req, most: req.MaxTokens}
@@ -159,10 +159,11 @@ func (r *requests) left() int {
 // and shortens a prompt that is too long: first the part of an answer that is to go on, then, once,
 // the thread.
 func (r *requests) Adapt(_ context.Context, failure *llm.Error) bool {
+	takes, refused := refusedPictures(failure, pictures(r.in.Turns))
 	switch {
-	case failure.NoImages() && hasImages(r.in.Turns):
-		r.shared.vision.refused(r.model)
-		r.cannotSee(&r.in)
+	case refused:
+		r.shared.vision.learn(r.model, takes)
+		r.see(&r.in, takes)
 	case failure.Kind == llm.KindTool && !r.noTools && len(r.text)-len(r.from.Text) < progress:
 		r.noTools, r.anew = true, true
 		return true
@@ -267,33 +268,6 @@ func (w *Writer) resume(ctx context.Context, res llm.Result) {
 	}
 }
 
-// cannotSee takes the pictures out of the prompt. It tells the person if one of them came after the
-// last answer.
-func (w *Writer) cannotSee(in *prompt.Input) {
-	latest := 0
-	for i, t := range in.Turns {
-		if t.Who == prompt.Self {
-			latest = i
-		}
-	}
-	if hasImages(in.Turns[latest:]) {
-		w.base.Notice = Say(w.base.Notice, cannotSee)
-	}
-	if hasImages(in.Turns) {
-		in.Turns = blind(in.Turns)
-	}
-}
-
-// hasImages reports whether one of the turns has a picture.
-func hasImages(turns []prompt.Turn) bool {
-	for _, t := range turns {
-		if len(t.Images) > 0 {
-			return true
-		}
-	}
-	return false
-}
-
 // Think shows that the model is at work and has not written anything yet.
 func (w *Writer) Think() {
 	w.is(ActivityThinking)
@@ -370,20 +344,6 @@ func (w *Writer) Leave() {
 		w.inside = false
 		w.shared.slots.give(w.task.Person)
 	}
-}
-
-// lowerBudget returns the prompt budget after the server refused a prompt. tokens is the size of
-// the prompt by our estimate.
-func lowerBudget(e *llm.Error, tokens int) int {
-	// A quarter of the window is for the answer.
-	fits := float64(e.Limit) * (answerShare - 1) / answerShare
-	switch {
-	case e.Limit > 0 && e.AtLeast: // how much has to go nobody knows
-		return max(min(int(fits), tokens/2), 1)
-	case e.Limit > 0 && e.Prompt > 0: // what we call a token is off by Prompt/tokens
-		return max(int(fits*float64(tokens)/float64(e.Prompt)), 1)
-	}
-	return max(tokens/2, 1)
 }
 
 // Say adds a sentence to others, once.

@@ -16,10 +16,11 @@ import (
 
 // shelf is a place with files.
 type shelf struct {
-	files map[string]thread.File
-	data  map[string][]byte
-	err   error
-	asked int
+	files      map[string]thread.File
+	data       map[string][]byte
+	err        error
+	asked      int
+	readyAfter int // calls after which a transcript is there
 }
 
 func (s *shelf) File(_ context.Context, id string, most int64) (thread.File, []byte, error) {
@@ -47,7 +48,7 @@ func (p pdfs) Read(context.Context, []byte, document.Limits) (document.Text, err
 // fill reads one file twice, and returns what the prompt has, what is said, and how often the file was asked for.
 func fill(t *testing.T, s *shelf, p PDFs) (text, said string, asked int) {
 	t.Helper()
-	r := New(s, p, slog.New(slog.DiscardHandler))
+	r := New(s, p, nil, slog.New(slog.DiscardHandler))
 	for range 2 {
 		turns := []prompt.Turn{{ID: "m1"}}
 		var list []thread.File

@@ -53,6 +53,11 @@ type Files interface {
 	// until ctx ends. It returns ErrLargeFile for a file of more than most bytes, of which it reads
 	// nothing, and ErrNoFile for what is not the file's own content, such as a sign-in page.
 	File(ctx context.Context, id string, most int64) (thread.File, []byte, error)
+	// Thumbnail returns the largest smaller picture that Slack made of a file, a JPEG or PNG of about
+	// 1,024 pixels. It blocks as File does, and returns ErrNoFile if Slack made none.
+	Thumbnail(ctx context.Context, id string, most int64) (thread.File, []byte, error)
+	// Info returns what Slack says of a file. It blocks as File does.
+	Info(ctx context.Context, id string) (thread.File, error)
 }
 
 // PDFs reads PDF files.
@@ -64,8 +69,9 @@ type PDFs interface {
 
 // Reader reads the files of threads. Its methods are safe for concurrent use.
 type Reader struct {
-	files Files // nil: files are not read
-	pdfs  PDFs  // nil: PDF files are not read
+	files Files       // nil: files are not read
+	pdfs  PDFs        // nil: PDF files are not read
+	ears  Transcriber // nil: only Slack's own transcripts are read
 	log   *slog.Logger
 	reads chan struct{} // one for each file that is being read
 	pics  *llm.Pictures
@@ -73,10 +79,10 @@ type Reader struct {
 }
 
 // New returns a Reader of the files that files fetches; nil: files are not read. pdfs reads PDF
-// files; nil: nobody does.
-func New(files Files, pdfs PDFs, log *slog.Logger) *Reader {
+// files, and ears writes down what is said in voice clips; nil: nobody does.
+func New(files Files, pdfs PDFs, ears Transcriber, log *slog.Logger) *Reader {
 	return &Reader{
-		files: files, pdfs: pdfs, log: log, reads: make(chan struct{}, maxReads), pics: llm.NewPictures(), cache: newFileCache(),
+		files: files, pdfs: pdfs, ears: ears, log: log, reads: make(chan struct{}, maxReads), pics: llm.NewPictures(), cache: newFileCache(),
 	}
 }
 
@@ -139,7 +145,7 @@ func Unreadable(files []thread.File) string {
 }
 
 // whatIRead says which files are read.
-const whatIRead = "text, pictures, canvases, and PDF, Word, Excel, PowerPoint and CSV files"
+const whatIRead = "text, pictures, voice clips, canvases, and PDF, Word, Excel, PowerPoint and CSV files"
 
 // fileLimits is what may still be read for a prompt.
 type fileLimits struct{ files, pictures int }
@@ -216,6 +222,9 @@ func (r *Reader) load(ctx context.Context, where string, f thread.File, runes in
 	case <-ctx.Done():
 		return cannot("there was no time for it", fmt.Sprintf("I did not read %s: too many files are being read at the moment. Please ask again.", quoteName(f.Name))), false
 	}
+	if a, keep, done := r.otherWay(ctx, where, f, runes); done {
+		return a, keep
+	}
 	most := int64(maxTextFile)
 	switch kind := documentOf(f); {
 	case kindOf(f) == filePicture:
@@ -225,9 +234,19 @@ func (r *Reader) load(ctx context.Context, where string, f thread.File, runes in
 	}
 	full, data, err := r.files.File(ctx, f.ID, most)
 	if full.Name != "" {
+		known := f.MIME != ""
 		f = full
+		if a, keep, done := r.otherWay(ctx, where, f, runes); done && !known {
+			return a, keep
+		}
 	}
 	switch {
+	case errors.Is(err, ErrLargeFile) && kindOf(f) == filePicture:
+		said := fmt.Sprintf("it is too large (at most %d MB)", most>>20)
+		if a, ok := r.smaller(ctx, f, said); ok {
+			return a, true
+		}
+		return cannot("it is too large", fmt.Sprintf("I did not look at %s: %s.", quoteName(f.Name), said)), true
 	case errors.Is(err, ErrLargeFile):
 		return cannot("it is too large", fmt.Sprintf("I did not read %s: it is too large (at most %d MB).", quoteName(f.Name), most>>20)), true
 	case errors.Is(err, ErrElsewhere):
@@ -249,9 +268,25 @@ func (r *Reader) load(ctx context.Context, where string, f thread.File, runes in
 		return inline(f.Name, text, all), true
 	case fileDocument:
 		return r.document(ctx, where, f, data, runes)
-	case fileOther:
+	case fileClip, fileOther:
 	}
 	return otherKind(f), true
+}
+
+// otherWay reads a file of which not the content itself is wanted: the words of a clip, and the
+// thumbnail of a picture that nobody here can decode. It reports done if the file is one.
+func (r *Reader) otherWay(ctx context.Context, where string, f thread.File, runes int) (_ attachment, keep, done bool) {
+	switch kindOf(f) { //nolint:exhaustive // the others are read from their content
+	case fileClip:
+		a, keep := r.clip(ctx, where, f, runes)
+		return a, keep, true
+	case filePicture:
+		if !decodable(f) {
+			a, keep := r.thumbnail(ctx, where, f)
+			return a, keep, true
+		}
+	}
+	return attachment{}, false, false
 }
 
 // otherKind returns what stands in place of a file that nobody here can read.
@@ -261,30 +296,6 @@ func otherKind(f thread.File) attachment {
 		text: fmt.Sprintf("(attached file %s, which you cannot read: its type is %s)", name, cmp.Or(f.MIME, "unknown")),
 		said: fmt.Sprintf("I can't read %s: I read %s.", name, whatIRead),
 	}
-}
-
-// picture reads a picture; keep: another try would bring the same.
-func (r *Reader) picture(ctx context.Context, where string, f thread.File, data []byte) (_ attachment, keep bool) {
-	name := quoteName(f.Name)
-	image, err := r.pics.Picture(ctx, f.MIME, data)
-	if err == nil {
-		return attachment{text: fmt.Sprintf("(attached picture %s)", name), image: &image, picture: true}, true
-	}
-	why, said, keep := "it is damaged", fmt.Sprintf("I can't read the picture %s.", name), true
-	switch {
-	case errors.Is(err, llm.ErrLargePicture):
-		why, said = "it is too large", fmt.Sprintf("I did not look at %s: it has too many pixels. Please send a smaller copy.", name)
-	case errors.Is(err, llm.ErrScans):
-		why, said = "it has too many passes", fmt.Sprintf("I did not look at %s: it is a progressive JPEG with too many passes. Please save it anew.", name)
-	case errors.Is(err, llm.ErrSlowPicture):
-		why, said = "reading it took too long", fmt.Sprintf("I gave %s up: reading it took too long. Please send a smaller copy.", name)
-	case errors.Is(ctx.Err(), context.Canceled): // the answer is stopped
-		return attachment{picture: true}, false
-	case errors.Is(err, llm.ErrBusyPictures):
-		why, said, keep = "there was no time for it", fmt.Sprintf("I had no time to look at %s. Please ask again.", name), false
-	}
-	r.log.WarnContext(ctx, "picture_unread", "thread", where, "file", f.ID, "type", f.MIME, "bytes", len(data), "error", err)
-	return attachment{text: fmt.Sprintf("(attached picture %s, which you cannot see: %s)", name, why), picture: true, said: said}, keep
 }
 
 // quoteName returns a file's name on one line.

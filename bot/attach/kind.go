@@ -16,25 +16,33 @@ const (
 	fileText
 	filePicture
 	fileDocument // document.KindOf knows which
+	fileClip     // somebody speaks
 )
 
 // kindOf returns what can be done with a file.
 func kindOf(f thread.File) fileKind {
-	if documentOf(f) != document.None {
+	switch {
+	case isClip(f):
+		return fileClip
+	case documentOf(f) != document.None:
 		return fileDocument
 	}
 	mime, _, _ := strings.Cut(strings.ToLower(f.MIME), ";")
 	switch mime {
-	case "image/png", "image/jpeg", "image/gif", "image/webp":
-		return filePicture
 	case "application/json", "application/xml", "application/yaml", "application/x-yaml", "application/toml", "application/javascript",
 		"application/x-javascript", "application/sql", "application/x-sh", "application/x-ndjson", "application/x-subrip", "image/svg+xml":
 		return fileText
 	case "", "application/octet-stream", "binary":
-		if textName(f.Name) {
+		switch {
+		case textName(f.Name):
 			return fileText
+		case pictureName(f.Name):
+			return filePicture
 		}
 		return fileOther
+	}
+	if strings.HasPrefix(mime, "image/") {
+		return filePicture
 	}
 	if strings.HasPrefix(mime, "text/") || strings.HasSuffix(mime, "+json") || strings.HasSuffix(mime, "+xml") {
 		return fileText
@@ -45,10 +53,24 @@ func kindOf(f thread.File) fileKind {
 // documentOf returns which document a file is.
 func documentOf(f thread.File) document.Kind { return document.KindOf(f.MIME, f.Type, f.Name) }
 
+// decodable reports whether a picture is of a kind that we decode ourselves, as far as its type tells.
+// Of the other kinds (HEIC, TIFF, BMP, AVIF, …) we take the thumbnail that Slack makes.
+func decodable(f thread.File) bool {
+	mime, _, _ := strings.Cut(strings.ToLower(f.MIME), ";")
+	return slices.Contains([]string{"image/png", "image/apng", "image/jpeg", "image/jpg", "image/pjpeg", "image/gif", "image/webp"}, mime)
+}
+
+// pictureName reports whether a name is that of a picture which Slack may call binary.
+func pictureName(name string) bool { return hasEnding(name, "heic heif avif tif tiff bmp jxl") }
+
 // textName reports whether a name is that of text: it knows files that Slack calls binary and
 // people read.
 func textName(name string) bool {
+	return hasEnding(name, "txt md log csv tsv json yaml yml toml ini cfg conf env go py js ts tsx jsx rs c h cc cpp hpp java kt rb php sh bash "+
+		"sql xml html css diff patch tex rst proto tf hcl lua pl r swift scala ex exs erl hs ml vue svelte dockerfile makefile ipynb")
+}
+
+func hasEnding(name, endings string) bool {
 	i := strings.LastIndexByte(name, '.')
-	return i >= 0 && slices.Contains(strings.Fields("txt md log csv tsv json yaml yml toml ini cfg conf env go py js ts tsx jsx rs c h cc cpp hpp java kt rb php sh bash "+
-		"sql xml html css diff patch tex rst proto tf hcl lua pl r swift scala ex exs erl hs ml vue svelte dockerfile makefile ipynb"), strings.ToLower(name[i+1:]))
+	return i >= 0 && slices.Contains(strings.Fields(endings), strings.ToLower(name[i+1:]))
 }

@@ -22,7 +22,7 @@ const (
 // Bot returns the hooks of package bot and of its coordinator.
 func (m *Metrics) Bot() bot.Hooks {
 	return bot.Hooks{
-		Rated: m.Rated, Answered: m.Answered, Visible: m.Visible, Waited: m.Waited, Streamed: m.Streamed, Away: m.Away, OverQuota: m.OverQuota,
+		Rated: m.Rated, Answered: m.Answered, Visible: m.Visible, Waited: m.Waited, Streamed: m.Streamed, Away: m.Away, OverQuota: m.OverQuota, Linked: m.Linked,
 		Turn: turn.Hooks{Renewed: m.Renewed, Took: m.Took, Lost: m.Lost, Store: m.Store, Asked: m.Asked},
 	}
 }
@@ -31,6 +31,13 @@ func (m *Metrics) Bot() bot.Hooks {
 // the last call would be out of date.
 func (m *Metrics) Pace() pace.Hooks {
 	return pace.Hooks{Call: m.Call, Refused: m.Refused, EndLag: m.EndLag, Staleness: m.Staleness}
+}
+
+// Linked counts the links to messages of one turn. It is the bot's hook.
+func (m *Metrics) Linked(shown, hidden, failed int) {
+	for outcome, n := range map[string]int{"quoted": shown, "hidden": hidden, "failed": failed} {
+		m.links.WithLabelValues(outcome).Add(float64(n))
+	}
 }
 
 // Event counts an event of Slack by its kind and outcome; again: it was delivered before. It is

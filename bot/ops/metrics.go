@@ -43,7 +43,7 @@ type Metrics struct {
 	answer, visible             prometheus.Histogram
 	staleness, endLag           prometheus.Histogram
 	queueWait                   prometheus.Histogram
-	overQuota                   *prometheus.CounterVec
+	overQuota, links            *prometheus.CounterVec
 	requests, modelErrors       *prometheus.CounterVec
 	firstToken, speed           prometheus.Histogram
 	prompt, cached              prometheus.Counter
@@ -109,6 +109,7 @@ func NewMetrics(b Build) *Metrics {
 	m.ratings = m.counter("ratings_total", "What people think of answers.", "rating")
 	m.queueWait = one(m.histogram("queue_wait_seconds", "How long an answer waited for one of the BOT_MAX_ANSWERS slots.", longBuckets()))
 	m.overQuota = m.counter("quota_refusals_total", "Answers refused because a person, or a channel, has had its share.", "of", "limit")
+	m.links = m.counter("linked_messages_total", "Links to Slack messages in what the model was to read, by what became of them.", "outcome")
 
 	m.requests = m.counter("model_requests_total", "Requests to the model server by outcome.", "outcome")
 	m.modelErrors = m.counter("model_errors_total", "Failed requests to the model server by kind.", "kind")
@@ -157,6 +158,9 @@ func (m *Metrics) zeros() {
 	}
 	for _, from := range []string{"dead", "released"} {
 		m.takeovers.WithLabelValues(from)
+	}
+	for _, outcome := range []string{"quoted", "hidden", "failed"} {
+		m.links.WithLabelValues(outcome)
 	}
 	for _, rating := range []string{"good", "bad"} {
 		m.ratings.WithLabelValues(rating)

@@ -18,19 +18,67 @@ import (
 
 const methodFile pace.Method = "files.info"
 
-// File returns a file of at most most bytes. It asks Slack about the file first, because events of
-// other organisations carry nothing but the id (facts/slack.md §5.7).
-func (s *Slack) File(ctx context.Context, id string, most int64) (thread.File, []byte, error) {
+// Info returns what Slack says of a file. Events of other organisations carry nothing but its id
+// (facts/slack.md §5.7).
+func (s *Slack) Info(ctx context.Context, id string) (thread.File, error) {
+	_, f, err := s.fileInfo(ctx, id)
+	return f, err
+}
+
+func (s *Slack) fileInfo(ctx context.Context, id string) (*slack.File, thread.File, error) {
 	info, err := lookUp(ctx, s, methodFile, func(ctx context.Context) (*slack.File, error) {
 		info, _, _, err := s.api.GetFileInfoContext(ctx, id, 0, 0)
 		return info, err
 	})
 	if err != nil {
-		return thread.File{}, nil, fmt.Errorf("look up file %s: %w", id, err)
+		return nil, thread.File{}, fmt.Errorf("look up file %s: %w", id, err)
 	}
-	f := thread.File{ID: id, Name: cmp.Or(info.Name, info.Title), MIME: info.Mimetype, Type: info.Filetype, Size: int64(info.Size)}
+	f := thread.File{
+		ID: id, Name: cmp.Or(info.Name, info.Title), MIME: info.Mimetype, Type: info.Filetype, Size: int64(info.Size),
+		Thumb: cmp.Or(info.Thumb1024, info.Thumb960, info.Thumb800, info.Thumb720, info.Thumb480, info.Thumb360),
+	}
+	if info.MediaDisplayType == "audio" { // slack-go does not decode the subtype
+		f.Subtype = "slack_audio"
+	}
+	if t := info.Transcription; t != nil {
+		f.Heard.State = t.Status
+		if t.Preview != nil {
+			f.Heard.Text, f.Heard.More = t.Preview.Content, t.Preview.HasMore != nil && *t.Preview.HasMore
+		}
+	}
 	if info.IsExternal || info.Mode == "external" {
-		return f, nil, fmt.Errorf("file %s is kept by %s: %w", id, info.ExternalType, attach.ErrElsewhere)
+		return info, f, fmt.Errorf("file %s is kept by %s: %w", id, info.ExternalType, attach.ErrElsewhere)
+	}
+	return info, f, nil
+}
+
+// Thumbnail returns the largest of the smaller pictures that Slack made of a file.
+func (s *Slack) Thumbnail(ctx context.Context, id string, most int64) (thread.File, []byte, error) {
+	_, f, err := s.fileInfo(ctx, id)
+	switch {
+	case err != nil:
+		return f, nil, err
+	case f.Thumb == "":
+		return f, nil, fmt.Errorf("file %s has no thumbnail: %w", id, attach.ErrNoFile)
+	}
+	data := &bounded{most: most}
+	served, err := s.fetch(ctx, f.Thumb, data)
+	switch {
+	case errors.Is(err, errTooMuch):
+		return f, nil, fmt.Errorf("the thumbnail of file %s has more than %d bytes: %w", id, most, attach.ErrLargeFile)
+	case err != nil:
+		return f, nil, fmt.Errorf("fetch the thumbnail of file %s: %w", id, err)
+	case signIn("image/jpeg", false, served, data.all.Bytes()):
+		return f, nil, fmt.Errorf("fetch the thumbnail of file %s: a web page came: %w", id, attach.ErrNoFile)
+	}
+	return f, data.all.Bytes(), nil
+}
+
+// File returns a file of at most most bytes. It asks Slack about the file first.
+func (s *Slack) File(ctx context.Context, id string, most int64) (thread.File, []byte, error) {
+	info, f, err := s.fileInfo(ctx, id)
+	if err != nil {
+		return f, nil, err
 	}
 	canvas := info.Mode == "quip" || info.Mimetype == "application/vnd.slack-docs"
 	if canvas { // Slack writes its HTML when we ask: it has another size than the canvas

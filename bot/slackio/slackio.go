@@ -105,7 +105,7 @@ type Slack struct {
 }
 
 // Self is the bot's identity in its workspace.
-type Self struct{ User, Bot, Name, Team, TeamName, Enterprise string }
+type Self struct{ User, Bot, Name, Team, TeamName, Enterprise, URL string }
 
 // New returns a Slack that makes no call before Connect.
 func New(cfg Config) *Slack {
@@ -139,7 +139,7 @@ func (s *Slack) Connect(ctx context.Context) (Self, error) {
 	for pause := time.Second; ; pause = min(2*pause, 30*time.Second) {
 		who, err := timed(ctx, s.api.AuthTestContext)
 		if err == nil {
-			s.self = Self{User: who.UserID, Bot: who.BotID, Name: who.User, Team: who.TeamID, TeamName: who.Team, Enterprise: who.EnterpriseID}
+			s.self = Self{User: who.UserID, Bot: who.BotID, Name: who.User, Team: who.TeamID, TeamName: who.Team, Enterprise: who.EnterpriseID, URL: who.URL}
 			return s.self, nil
 		}
 		f := classify(err)

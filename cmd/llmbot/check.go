@@ -132,6 +132,7 @@ func (c *checker) all(ctx context.Context) {
 	runs := c.running(ctx)
 	c.slack(ctx, runs)
 	c.model(ctx)
+	c.clips(ctx)
 	c.gpus(ctx)
 	c.state(ctx)
 	c.readers()

@@ -107,11 +107,11 @@ func scopeFor(scope string) string {
 	case kind == "users":
 		return "for names, and to know who is a guest"
 	case kind == "files":
-		return "to read attached files"
+		return "to read attached files, pictures and voice clips"
 	case what == "history":
-		return "to read the thread it is asked in"
+		return "to read the thread it is asked in, and messages that questions link to"
 	default:
-		return "to know the channel"
+		return "to know the channel, and who may see a message that is linked"
 	}
 }
 

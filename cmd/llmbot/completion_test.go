@@ -10,6 +10,9 @@ import (
 func TestFlagsAreWrittenAsPeopleDo(t *testing.T) {
 	t.Parallel()
 	for _, c := range commands() {
+		if c.summary == "" {
+			continue
+		}
 		_, out, errs := call(t, c.name, "--help")
 		for line := range strings.Lines(out + errs) {
 			if name, _, _ := strings.Cut(strings.TrimSpace(line), " "); strings.HasPrefix(name, "-") && (len(name) > 2) != strings.HasPrefix(name, "--") {

@@ -77,6 +77,9 @@ type Config struct {
 	FirstTokenTimeout time.Duration `env:"LLM_FIRST_TOKEN_TIMEOUT" envDefault:"10m" doc:"how long the first token may take (queue and prefill)"`
 	IdleTimeout       time.Duration `env:"LLM_IDLE_TIMEOUT" envDefault:"60s" doc:"how long the model may be silent in an answer"`
 	Resume            string        `env:"LLM_RESUME" envDefault:"auto" doc:"how a broken-off answer goes on: auto (continued where the server can, else restarted), continue, restart (written anew in the same message)"`
+	TranscribeURL     string        `env:"LLM_TRANSCRIBE_URL" kind:"address" doc:"the root of an OpenAI-compatible server with /audio/transcriptions, such as a vLLM that serves Whisper: it writes down voice clips; empty: of a clip the model gets Slack's own transcript, if there is one"`
+	TranscribeModel   string        `env:"LLM_TRANSCRIBE_MODEL" doc:"the model to ask there; empty: the first that is served"`
+	TranscribeKey     secret        `env:"LLM_TRANSCRIBE_API_KEY" doc:"sent there as a bearer token; empty: LLM_API_KEY if it is the same host as LLM_BASE_URL, else none"`
 
 	Stream           string        `env:"BOT_STREAM" envDefault:"auto" doc:"how answers grow: auto, edit, native, off"`
 	FollowUps        string        `env:"BOT_FOLLOW_UPS" envDefault:"solo" doc:"when no mention is needed in a thread: solo (one person talks with the bot), always, mention (never)"`
@@ -266,6 +269,9 @@ func (c *Config) check() []problem {
 	address("SLACK_API_URL", c.SlackURL)
 	address("LLM_BASE_URL", c.BaseURL)
 	address("GPU_METRICS_URL", c.GPUMetricsURL)
+	address("LLM_TRANSCRIBE_URL", c.TranscribeURL)
+	add(c.TranscribeURL != "" || c.TranscribeModel == "" && c.TranscribeKey == "", "LLM_TRANSCRIBE_MODEL or LLM_TRANSCRIBE_API_KEY is set, and LLM_TRANSCRIBE_URL is not",
+		"Set LLM_TRANSCRIBE_URL to the server that writes down voice clips, such as http://localhost:8001/v1, or unset the others.")
 	bad = append(bad, c.checkWay()...)
 	ids := func(name string, list *[]string, what, begin, where string) {
 		*list = trimmed(*list)

@@ -17,6 +17,7 @@ import (
 	"llmbot/bot"
 	"llmbot/bot/answer"
 	"llmbot/bot/pace"
+	"llmbot/bot/permalink"
 	"llmbot/bot/quota"
 	"llmbot/bot/slackio"
 	"llmbot/bot/sqlstore"
@@ -116,9 +117,15 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	ears, err := transcriber(cfg, log)
+	if err != nil {
+		return err
+	}
 	b := bot.New(botCfg, bot.Deps{
-		PDFs:  pdfs,
-		Model: model, Server: model, Counter: model, Replier: slack, History: slack, Room: slack, Files: slack, Uploads: slack, Places: slack, Homes: slack,
+		PDFs:   pdfs,
+		Ears:   ears,
+		Linked: permalink.New(slack, slack.Hosts(), log),
+		Model:  model, Server: model, Counter: model, Replier: slack, History: slack, Room: slack, Files: slack, Uploads: slack, Places: slack, Homes: slack,
 		GPUs: gpus(cfg), Store: store.Store, Log: log, Hooks: view.botHooks(),
 	})
 	view.bot.Store(b)

@@ -22,6 +22,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.unauthorized(w)
 		return
 	}
+	if r.URL.Path == "/v1/audio/transcriptions" && r.Method == http.MethodPost {
+		s.transcribe(w, r)
+		return
+	}
 	s.side(w, r)
 }
 

@@ -59,9 +59,15 @@ type Config struct {
 	Strict        bool // the template wants user and assistant to alternate
 	NoSystem      bool // the template refuses the system role
 	Vision        bool // the model takes pictures: image_url parts with a data URL of PNG or JPEG
+	// MaxImages is how many pictures a request may have (vLLM's --limit-mm-per-prompt, whose default
+	// was 1 for long); 0: no limit.
+	MaxImages int
 
 	// Answer returns the answer's text; nil: [DefaultAnswer]. It must be safe for concurrent use.
 	Answer func(*Chat) string
+	// Hear returns what is said in a recording; nil: the model writes down no recordings. It must be
+	// safe for concurrent use.
+	Hear func(recording []byte) string
 	// Script returns what to play for a request; nil or an empty tape: the answer's text.
 	// [Server.Next] comes before it.
 	Script func(*Chat) Tape
@@ -118,6 +124,7 @@ type Server struct {
 	seq      uint64
 	next     []Script
 	log      []*Request
+	heard    []Recording
 	live     map[*call]struct{}
 	running  int
 	waiting  []chan struct{}

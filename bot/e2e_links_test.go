@@ -1,0 +1,63 @@
+package bot_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"llmbot/bot/slacksim"
+	"llmbot/llm/llmsim"
+)
+
+// TestLinks: what a link leads to is quoted to whoever can see it, and to nobody else.
+func TestLinks(t *testing.T) {
+	places := []slacksim.Channel{
+		{ID: "C0GENERAL1", Name: "general"},
+		{ID: "C0OPS00001", Name: "ops"},
+		{ID: "C0NOBOT001", Name: "no-bot", NoBot: true},
+		{ID: "C0LEADS001", Name: "leads", Private: true, Members: []string{"U0ALICE001"}},
+	}
+	link := func(t *testing.T, w *world, channel, ts string) string {
+		t.Helper()
+		l, err := w.slack.Permalink(channel, ts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	inWorld(t, worldConfig{model: llmsim.Config{Answer: yes, Speed: 200}, slack: slacksim.Config{Channels: places}}, func(t *testing.T, w *world) {
+		root := w.slack.Say("alice", "ops", "", "zq build 41 is red")
+		reply := w.slack.Say("bob", "ops", root, "zq because of disk 3")
+		secret := w.slack.Say("alice", "leads", "", "zq we let go of dave")
+		time.Sleep(2 * time.Second)
+		reads := len(w.slack.Calls("conversations.replies"))
+
+		// A thread of a public channel, and a private conversation of whoever asks.
+		ts := w.ask("alice", "general", "", "what about "+link(t, w, "ops", reply)+" and "+link(t, w, "leads", secret)+" ?")
+		w.answered("general", ts, 1)
+		has(t, w.prompt(), "Linked message in #ops, with its thread:", "> alice: zq build 41 is red", "> bob (the linked one): zq because of disk 3",
+			"Linked message in #leads:", "> alice: zq we let go of dave")
+		is(t, "reads", len(w.slack.Calls("conversations.replies"))-reads, 2)
+
+		// Somebody else asks in the same thread: what they cannot see is not there any more.
+		w.slack.Say("bob", "general", ts, w.slack.Mention()+" and what else?")
+		w.answered("general", ts, 2)
+		has(t, w.prompt(), "zq build 41 is red", "A linked message is left out")
+		hasNot(t, w.prompt(), "dave")
+		is(t, "reads", len(w.slack.Calls("conversations.replies"))-reads, 3) // of the thread itself
+
+		// Who asks about it is told, alone.
+		ts = w.ask("bob", "general", "", "what is "+link(t, w, "leads", secret)+" ?")
+		got := text(w.answered("general", ts, 1))
+		time.Sleep(2 * time.Second)
+		hasNot(t, got, "linked message")
+		hasNot(t, w.prompt(), "dave")
+		w.toldOnce("bob", "I left a linked message out")
+
+		// A channel without the bot, a message that is not there, and another workspace.
+		ts = w.ask("carol", "general", "", "what is "+strings.Replace(link(t, w, "ops", root), "C0OPS00001", "C0NOBOT001", 1)+" and https://evil.test/archives/C0OPS00001/p"+strings.Replace(root, ".", "", 1))
+		w.answered("general", ts, 1)
+		hasNot(t, w.prompt(), "zq build", "dave")
+		w.toldOnce("carol", "I left a linked message out")
+	})
+}

@@ -1,0 +1,81 @@
+package bot
+
+import (
+	"context"
+	"strings"
+
+	"llmbot/bot/permalink"
+	"llmbot/bot/prompt"
+)
+
+const (
+	// linkedShare is the part of the window that linked messages may take.
+	linkedShare = 4
+	// leastLinked and mostLinked bound that, in characters.
+	leastLinked, mostLinked = 3_000, 60_000
+)
+
+// notVisible is said to whoever asks about a message that they may not be able to see. It is the same
+// for a message that is not there: what is in other places is nobody's business.
+const notVisible = "I left a linked message out: I quote messages only from public channels that I am in, and from conversations of which you and I are both members."
+
+// quoteLinks puts the messages to which people's messages have links behind them, as far as everybody
+// who asks in this turn can see them. It blocks for the network.
+func (t *turnRun) quoteLinks(ctx context.Context, a admitted, turns []prompt.Turn, budget int) {
+	b := t.bot
+	if b.dep.Linked == nil {
+		return
+	}
+	var messages []permalink.Message
+	for _, turn := range turns {
+		if turn.Who == prompt.Person && strings.Contains(turn.Text, "/archives/") {
+			messages = append(messages, permalink.Message{ID: turn.ID, Text: turn.Text})
+		}
+	}
+	if len(messages) == 0 {
+		return
+	}
+	runes := leastLinked
+	if budget > 0 {
+		runes = min(max(int(float64(budget)*prompt.BytesPerToken/linkedShare), leastLinked), mostLinked)
+	}
+	found := b.dep.Linked.Quote(ctx, t.thread, t.askers(ctx, a), messages, runes)
+	for i, turn := range turns {
+		if text := found.Text[turn.ID]; text != "" {
+			turns[i].Files = strings.TrimSpace(turn.Files + "\n\n" + text)
+		}
+	}
+	told := map[string]bool{}
+	for _, ask := range a.asks {
+		if found.Hidden[ask.TS] && !told[ask.User] {
+			told[ask.User] = true
+			b.tell(whisperPlace(ask), ask.User, notVisible)
+		}
+	}
+	if h := b.dep.Hooks.Linked; h != nil {
+		h(found.Shown, found.Denied, found.Failed)
+	}
+}
+
+// askers returns everybody who asks in this turn, also whoever wants the last answer anew. Of whom
+// Slack does not say who they are, it is not believed that they are full members.
+func (t *turnRun) askers(ctx context.Context, a admitted) []permalink.Person {
+	var out []permalink.Person
+	add := func(user string, external bool) {
+		named, cancel := context.WithTimeout(ctx, personTimeout)
+		defer cancel()
+		who, err := t.bot.dep.Room.Person(named, user)
+		out = append(out, permalink.Person{ID: user, Full: err == nil && !external && !who.Guest && !who.External && !who.Bot})
+	}
+	seen := map[string]bool{}
+	for _, ask := range a.asks {
+		if !seen[ask.User] {
+			seen[ask.User] = true
+			add(ask.User, ask.External)
+		}
+	}
+	if a.due.Redo && a.redo.By != "" && !seen[a.redo.By] {
+		add(a.redo.By, false)
+	}
+	return out
+}

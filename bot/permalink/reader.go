@@ -1,0 +1,286 @@
+package permalink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"llmbot/bot/recent"
+	"llmbot/bot/thread"
+)
+
+// Limits; the figures are issue 14's, but for those that it leaves open.
+const (
+	maxLinks    = 3
+	maxReads    = 3
+	maxMessages = 20               // of a thread
+	keepFor     = 10 * time.Minute // messages are remembered
+	maxKept     = 200              // threads: at most some 16 MB
+	maxRunes    = 4_000            // of one message
+	totalTime   = 10 * time.Second // all links of a turn together
+)
+
+// Place is a conversation as the bot sees it.
+type Place struct {
+	Name   string // without #; empty: it has none
+	Public bool   // each full member of the workspace can read it
+	Inside bool   // the bot is in it
+}
+
+// Source is where the messages are. Its methods block for the network, at most until ctx ends.
+type Source interface {
+	// Place returns what a conversation is now. It fails for one that the bot cannot see.
+	Place(ctx context.Context, channel string) (Place, error)
+	// Members reports whether all these people are members of a conversation now.
+	Members(ctx context.Context, channel string, people []string) (bool, error)
+	// Page returns the first 1,000 messages of a thread, or one message if it opens none or is a
+	// reply. It is one read.
+	Page(ctx context.Context, t thread.ID) ([]thread.Message, error)
+}
+
+// Person is somebody who asks.
+type Person struct {
+	ID   string
+	Full bool // a full member of the workspace: no guest, and of no other organisation
+}
+
+// Message is a message that may have links.
+type Message struct{ ID, Text string }
+
+// Reader quotes messages. Its methods are safe for concurrent use.
+type Reader struct {
+	from  Source
+	hosts []string
+	log   *slog.Logger
+
+	mu    sync.Mutex // guards known
+	known *simplelru.LRU[Link, kept]
+}
+
+type kept struct {
+	messages []thread.Message
+	all      int // messages of the thread
+	until    time.Time
+}
+
+// New returns a Reader of links to these hosts, which are those of the workspace.
+func New(from Source, hosts []string, log *slog.Logger) *Reader {
+	return &Reader{from: from, hosts: hosts, log: log, known: recent.New[Link, kept](maxKept)}
+}
+
+// Quotes is what Quote found.
+type Quotes struct {
+	Text   map[string]string // by the id of the message that has the links: Markdown
+	Hidden map[string]bool   // messages with a link to what the people who ask may not see
+	Shown  int               // links that are quoted
+	Denied int               // links to what they may not see
+	Failed int               // links that could not be read
+}
+
+// Quote quotes what the newest links in these messages (oldest first) lead to, if all these people can
+// see it. here is the thread of the question, which is not quoted; runes is how many characters all
+// quotations may have. It blocks for the network, for at most 10 s.
+func (r *Reader) Quote(ctx context.Context, here thread.ID, people []Person, messages []Message, runes int) Quotes {
+	out := Quotes{Text: map[string]string{}, Hidden: map[string]bool{}}
+	ctx, cancel := context.WithTimeout(ctx, totalTime)
+	defer cancel()
+	left, reads := maxLinks, maxReads
+	for _, m := range slices.Backward(messages) {
+		var parts []string
+		for _, l := range Find(ownWords(m.Text), r.hosts) {
+			if l.root() == here || l.Channel == here.Channel && l.TS == here.TS {
+				continue
+			}
+			if left == 0 {
+				parts = append(parts, "(A further linked message is left out.)")
+				break
+			}
+			left--
+			text, err := r.quote(ctx, l, people, runes/maxLinks, &reads)
+			switch {
+			case err == nil:
+				out.Shown++
+			case errors.Is(err, errHidden):
+				out.Denied++
+				out.Hidden[m.ID] = true
+				text = "(A linked message is left out: whoever asks may not be able to see it.)"
+			default:
+				out.Failed++
+				text = "(A linked message could not be read.)"
+			}
+			if err != nil && ctx.Err() == nil {
+				r.log.InfoContext(ctx, "link_not_quoted", "thread", here.String(), "message", m.ID, "channel", l.Channel, "error", err)
+			}
+			parts = append(parts, text)
+		}
+		if len(parts) > 0 {
+			out.Text[m.ID] = strings.Join(parts, "\n\n")
+		}
+	}
+	return out
+}
+
+// Errors of quote.
+var (
+	errHidden  = errors.New("not everybody who asks is known to see it")
+	errNoReads = errors.New("the turn has made all its reads")
+	errGone    = errors.New("the message is not there")
+)
+
+// quote returns a quotation. It asks first who may see the message, and reads it only then.
+func (r *Reader) quote(ctx context.Context, l Link, people []Person, runes int, reads *int) (string, error) {
+	place, err := r.visible(ctx, l.Channel, people)
+	if err != nil {
+		return "", err
+	}
+	k, err := r.read(ctx, l, reads)
+	if err != nil {
+		return "", err
+	}
+	return quotation(l, place, k, runes), nil
+}
+
+// visible returns a conversation that all these people can see.
+func (r *Reader) visible(ctx context.Context, channel string, people []Person) (Place, error) {
+	place, err := r.from.Place(ctx, channel)
+	if err != nil {
+		return place, fmt.Errorf("%w: %w", errHidden, err)
+	}
+	if !place.Inside || len(people) == 0 {
+		return place, errHidden
+	}
+	var ids []string
+	for _, p := range people {
+		if (!place.Public || !p.Full) && !slices.Contains(ids, p.ID) {
+			ids = append(ids, p.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return place, nil
+	}
+	all, err := r.from.Members(ctx, channel, ids)
+	switch {
+	case err != nil:
+		return place, fmt.Errorf("%w: %w", errHidden, err)
+	case !all:
+		return place, errHidden
+	}
+	return place, nil
+}
+
+// read returns the messages of a link, as they are or were a few minutes ago.
+func (r *Reader) read(ctx context.Context, l Link, reads *int) (kept, error) {
+	now := time.Now()
+	r.mu.Lock()
+	k, ok := r.known.Get(l)
+	r.mu.Unlock()
+	if ok && now.Before(k.until) {
+		return k, nil
+	}
+	page, err := r.page(ctx, l.root(), reads)
+	if err == nil && !slices.ContainsFunc(page, func(m thread.Message) bool { return m.TS == l.TS }) && l.Thread != "" {
+		// It is beyond the first page, or the thread that the link names is another.
+		page, err = r.page(ctx, thread.ID{Channel: l.Channel, TS: l.TS}, reads)
+	}
+	if err != nil {
+		return kept{}, err
+	}
+	at := slices.IndexFunc(page, func(m thread.Message) bool { return m.TS == l.TS })
+	if at < 0 {
+		return kept{}, errGone
+	}
+	k = kept{messages: around(page, at), all: len(page), until: now.Add(keepFor)}
+	for i, m := range k.messages {
+		k.messages[i] = thread.Message{TS: m.TS, Name: m.Name, Self: m.Self, Bot: m.Bot, Text: cut(m.Text, maxRunes), Files: m.Files}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.known.Add(l, k)
+	return k, nil
+}
+
+func (r *Reader) page(ctx context.Context, t thread.ID, reads *int) ([]thread.Message, error) {
+	if *reads == 0 {
+		return nil, errNoReads
+	}
+	*reads--
+	page, err := r.from.Page(ctx, t)
+	if err != nil {
+		return nil, fmt.Errorf("read a linked message: %w", err)
+	}
+	return page, nil
+}
+
+// around returns the first message of a thread and those around the one at an index, at most
+// maxMessages.
+func around(page []thread.Message, at int) []thread.Message {
+	if len(page) <= maxMessages {
+		return slices.Clone(page)
+	}
+	const rest = maxMessages - 1
+	from := min(max(at-rest/2, 1), len(page)-rest)
+	return append([]thread.Message{page[0]}, page[from:from+rest]...)
+}
+
+// quotation writes a quotation of at most so many characters.
+func quotation(l Link, place Place, k kept, runes int) string {
+	where := "a conversation"
+	if place.Name != "" {
+		where = "#" + oneLine(place.Name)
+	}
+	head := "Linked message in " + where + ":"
+	if len(k.messages) > 1 {
+		head = "Linked message in " + where + ", with its thread:"
+	}
+	lines := []string{head}
+	each := max(runes/len(k.messages), 80)
+	for _, m := range k.messages {
+		name := oneLine(m.Name)
+		switch {
+		case m.Self:
+			name = "you"
+		case m.Bot:
+			name += " (a bot)"
+		}
+		if len(k.messages) > 1 && m.TS == l.TS {
+			name += " (the linked one)"
+		}
+		said := strings.Split(strings.ReplaceAll(cut(strings.TrimSpace(m.Text), each), "\r", "\n"), "\n")
+		for _, f := range m.Files {
+			said = append(said, "(with the file "+oneLine(f.Name)+")")
+		}
+		lines = append(lines, "> "+name+": "+strings.Join(said, "\n> "))
+	}
+	if n := k.all - len(k.messages); n > 0 {
+		lines = append(lines, fmt.Sprintf("(%d further messages of the thread are left out.)", n))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// oneLine returns a name without what would make it look like more than one.
+func oneLine(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == ':' || r == '\u2028' || r == '\u2029' {
+			return ' '
+		}
+		return r
+	}, name)
+	return cut(strings.Join(strings.Fields(name), " "), 100)
+}
+
+// cut returns the beginning of a text, and says that it is one.
+func cut(text string, most int) string {
+	if utf8.RuneCountInString(text) <= most {
+		return text
+	}
+	return string([]rune(text)[:most]) + " …"
+}

@@ -1,0 +1,217 @@
+package permalink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"llmbot/bot/thread"
+)
+
+func TestFind(t *testing.T) {
+	hosts := []string{"acme.slack.com", "slack"}
+	for text, want := range map[string][]Link{
+		"see https://acme.slack.com/archives/C0123ABCD/p1763900000000100":                                                           {{"C0123ABCD", "1763900000.000100", ""}},
+		"https://ACME.slack.com/archives/C0123ABCD/p1763900005000100?thread_ts=1763900000.000100&cid=C0123ABCD.":                    {{"C0123ABCD", "1763900005.000100", "1763900000.000100"}},
+		"[that](https://acme.slack.com/archives/C0123ABCD/p1763900005000100?thread_ts=1763900000.000100&amp;cid=C0123ABCD), please": {{"C0123ABCD", "1763900005.000100", "1763900000.000100"}},
+		"http://slack:8080/archives/D01/p1763900000000100 twice http://slack:8080/archives/D01/p1763900000000100":                   {{"D01", "1763900000.000100", ""}},
+		"https://other.slack.com/archives/C0123ABCD/p1763900000000100":                                                              nil,
+		"https://acme.slack.com.evil.test/archives/C0123ABCD/p1763900000000100":                                                     nil,
+		"https://evil.test/?u=https:/acme.slack.com/archives/C0123ABCD/p1763900000000100":                                           nil,
+		"https://acme.slack.com/archives/C0123ABCD":                                                                                 nil,
+		"https://acme.slack.com/archives/C0123ABCD/p17639":                                                                          nil,
+		"https://acme.slack.com/files/U1/F1/x.txt":                                                                                  nil,
+		"https://acme.slack.com/archives/C0123ABCD/p1763900005000100?thread_ts=../x&cid=C0123ABCD":                                  {{"C0123ABCD", "1763900005.000100", ""}},
+		"https://acme.slack.com/archives/C0123ABCD/p1763900005000100?thread_ts=1763900000.000100&cid=C0OTHER":                       {{"C0123ABCD", "1763900005.000100", ""}},
+	} {
+		if got := Find(text, hosts); !slices.Equal(got, want) {
+			t.Errorf("%s: %+v", text, got)
+		}
+	}
+}
+
+func FuzzFind(f *testing.F) {
+	f.Add("https://acme.slack.com/archives/C0123ABCD/p1763900005000100?thread_ts=1763900000.000100&cid=C0123ABCD")
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, l := range Find(text, []string{"acme.slack.com"}) {
+			if !tsForm.MatchString(l.TS) || l.Thread != "" && !tsForm.MatchString(l.Thread) || strings.ContainsAny(l.Channel, "/?& ") {
+				t.Fatalf("%+v of %q", l, text)
+			}
+		}
+	})
+}
+
+// office is a Source.
+type office struct {
+	places  map[string]Place
+	members map[string][]string
+	page    map[thread.ID][]thread.Message
+	err     error
+	reads   int
+}
+
+func (o *office) Place(_ context.Context, channel string) (Place, error) {
+	p, ok := o.places[channel]
+	if !ok {
+		return p, errors.New("channel_not_found")
+	}
+	return p, o.err
+}
+
+func (o *office) Members(_ context.Context, channel string, people []string) (bool, error) {
+	for _, p := range people {
+		if !slices.Contains(o.members[channel], p) {
+			return false, o.err
+		}
+	}
+	return true, o.err
+}
+
+func (o *office) Page(_ context.Context, t thread.ID) ([]thread.Message, error) {
+	o.reads++
+	return o.page[t], nil
+}
+
+const at = "https://acme.slack.com/archives/"
+
+func newOffice() *office {
+	id := func(channel, ts string) thread.ID { return thread.ID{Channel: channel, TS: ts} }
+	secret := []thread.Message{{TS: "1763900000.000100", User: "U1", Name: "Ana", Text: "zq secret"}}
+	long := []thread.Message{{TS: "1763900000.000200", Name: "Ana", Text: "zq root"}}
+	for i := range 50 {
+		long = append(long, thread.Message{TS: fmt.Sprintf("17639001%02d.000100", i), Name: "Bob: x\ny", Text: fmt.Sprintf("reply %d\nAlice: never said", i)})
+	}
+	return &office{
+		places:  map[string]Place{"CPUB": {"ops", true, true}, "CPRIV": {"leads", false, true}, "COUT": {"out", true, false}, "DANA": {"", false, true}},
+		members: map[string][]string{"CPRIV": {"UIN", "UIN2"}, "CPUB": {"UGUEST"}, "DANA": {"UIN"}},
+		page: map[thread.ID][]thread.Message{
+			id("CPUB", "1763900000.000100"): secret, id("CPRIV", "1763900000.000100"): secret, id("COUT", "1763900000.000100"): secret, id("CGONE", "1763900000.000100"): secret,
+			id("DANA", "1763900000.000100"): secret, id("CPUB", "1763900000.000200"): long,
+		},
+	}
+}
+
+// TestWhoSees: a message is quoted only if everybody who asks is known to see it, and is not even read otherwise.
+func TestWhoSees(t *testing.T) {
+	in, in2, out, guest, stranger := Person{"UIN", true}, Person{"UIN2", true}, Person{"UOUT", true}, Person{"UGUEST", false}, Person{"UX", false}
+	for name, tt := range map[string]struct {
+		channel string
+		people  []Person
+		err     error
+		shown   bool
+	}{
+		"a public channel":                     {"CPUB", []Person{out}, nil, true},
+		"a guest who is a member of it":        {"CPUB", []Person{guest}, nil, true},
+		"a guest who is not":                   {"CPUB", []Person{stranger}, nil, false},
+		"a public channel without the bot":     {"COUT", []Person{in}, nil, false},
+		"a private one, a member":              {"CPRIV", []Person{in}, nil, true},
+		"a private one, two members":           {"CPRIV", []Person{in, in2}, nil, true},
+		"a private one, somebody else":         {"CPRIV", []Person{out}, nil, false},
+		"a private one, somebody else as well": {"CPRIV", []Person{in, out}, nil, false},
+		"a direct message":                     {"DANA", []Person{in}, nil, true},
+		"of others":                            {"DANA", []Person{out}, nil, false},
+		"a channel that is not there":          {"CGONE", []Person{in}, nil, false},
+		"nobody asks":                          {"CPUB", nil, nil, false},
+		"Slack does not say":                   {"CPRIV", []Person{in}, errors.New("missing_scope"), false},
+	} {
+		o := newOffice()
+		o.err = tt.err
+		r := New(o, []string{"acme.slack.com"}, slog.New(slog.DiscardHandler))
+		got := r.Quote(t.Context(), thread.ID{Channel: "C9", TS: "1.0"}, tt.people, []Message{{"m", "why? " + at + tt.channel + "/p1763900000000100"}}, 10_000)
+		if shown := strings.Contains(got.Text["m"], "> Ana: zq secret"); shown != tt.shown || got.Hidden["m"] == tt.shown || (o.reads > 0) != tt.shown {
+			t.Errorf("%s: %+v, %d reads", name, got, o.reads)
+		}
+	}
+}
+
+// TestRemembered: a message is read once in 10 minutes, and who may see it is asked each time.
+func TestRemembered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice()
+		r := New(o, []string{"acme.slack.com"}, slog.New(slog.DiscardHandler))
+		ask := func() Quotes {
+			return r.Quote(t.Context(), thread.ID{Channel: "C9", TS: "1.0"}, []Person{{"UIN", true}}, []Message{{"m", at + "CPRIV/p1763900000000100"}}, 10_000)
+		}
+		first := ask().Text["m"]
+		if again := ask().Text["m"]; again != first || o.reads != 1 {
+			t.Errorf("%q, %d reads", again, o.reads)
+		}
+		o.members["CPRIV"] = nil
+		if got := ask(); !got.Hidden["m"] || strings.Contains(got.Text["m"], "secret") {
+			t.Errorf("somebody who has left sees it: %+v", got)
+		}
+		o.members["CPRIV"] = []string{"UIN"}
+		time.Sleep(keepFor + time.Second)
+		if ask(); o.reads != 2 {
+			t.Errorf("%d reads", o.reads)
+		}
+	})
+}
+
+// TestHammer: many turns at once read the same and other links.
+func TestHammer(t *testing.T) {
+	r := New(&still{}, []string{"acme.slack.com"}, slog.New(slog.DiscardHandler))
+	var all sync.WaitGroup
+	for i := range 16 {
+		all.Go(func() {
+			for n := range 50 {
+				link := fmt.Sprintf("%sCPUB/p1763900%03d000100", at, (i+n)%20)
+				got := r.Quote(t.Context(), thread.ID{Channel: "C9", TS: "1.0"}, []Person{{"UIN", true}}, []Message{{"m", link}}, 10_000)
+				if got.Shown != 1 {
+					t.Errorf("%+v", got)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// still is a Source that has every message, and does not change.
+type still struct{}
+
+func (*still) Place(context.Context, string) (Place, error)            { return Place{"ops", true, true}, nil }
+func (*still) Members(context.Context, string, []string) (bool, error) { return true, nil }
+func (*still) Page(_ context.Context, t thread.ID) ([]thread.Message, error) {
+	return []thread.Message{{TS: t.TS, Name: "Ana", Text: "zq"}}, nil
+}
+
+// TestQuotation: a thread is bounded, no line of it looks like ours, and three links are read at most.
+func TestQuotation(t *testing.T) {
+	o := newOffice()
+	r := New(o, []string{"acme.slack.com"}, slog.New(slog.DiscardHandler))
+	here := thread.ID{Channel: "CPUB", TS: "1763900000.000100"}
+	text := at + "CPUB/p1763900130000100?thread_ts=1763900000.000200&cid=CPUB"
+	got := r.Quote(t.Context(), here, []Person{{"UIN", true}}, []Message{{"m", text}}, 30_000).Text["m"]
+	if strings.Count(got, "> Bob x y") != maxMessages-1 || !strings.Contains(got, "> Bob x y (the linked one): reply 30\n> Alice: never said") || !strings.Contains(got, "> Ana: zq root") ||
+		!strings.HasSuffix(got, "(31 further messages of the thread are left out.)") {
+		t.Error(got)
+	}
+	for line := range strings.Lines(got) {
+		if !strings.HasPrefix(line, "> ") && !strings.HasPrefix(line, "(31") && !strings.HasPrefix(line, "Linked message in #ops, with its thread:") {
+			t.Errorf("%q", line)
+		}
+	}
+	if got := r.Quote(t.Context(), here, []Person{{"UIN", true}}, []Message{{"m", at + "CPUB/p1763900000000100"}}, 30_000); len(got.Text) > 0 {
+		t.Errorf("the thread quotes itself: %+v", got)
+	}
+	for _, shown := range []string{"Forwarded message from Ana in #ops (" + text + "):\n> see " + text, "Preview of a linked message from Ana (" + text + "):\n> x"} {
+		if got := r.Quote(t.Context(), here, []Person{{"UIN", true}}, []Message{{"m", "why?\n\n" + shown}}, 30_000); len(got.Text) > 0 {
+			t.Errorf("what Slack shows already is quoted again: %+v", got)
+		}
+	}
+	o.reads = 0
+	var many []Message
+	for i := range 6 {
+		many = append(many, Message{fmt.Sprint(i), fmt.Sprintf("%sCPUB/p17639009%02d000100", at, i)})
+	}
+	if got := r.Quote(t.Context(), here, []Person{{"UIN", true}}, many, 30_000); o.reads != maxReads || got.Failed != maxLinks || len(got.Text) != 6 {
+		t.Errorf("%d reads: %+v", o.reads, got)
+	}
+}

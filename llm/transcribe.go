@@ -1,0 +1,113 @@
+package llm
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/textproto"
+	"path"
+	"strings"
+)
+
+// maxTranscript is how many bytes of an answer with a transcript are read: an hour of speech has some
+// 60 kB of words.
+const maxTranscript = 1 << 20
+
+// Transcribe has the server write down what is said in a recording, by the audio/transcriptions of
+// OpenAI's API, which vLLM serves for Whisper and the like. The ending of name tells the server how to
+// read it. It blocks until ctx ends at the latest, and has no time-out of its own. The model is the
+// one that an empty [Request.Model] means.
+func (c *Client) Transcribe(ctx context.Context, name, kind string, data []byte) (string, error) {
+	const op = "transcriptions"
+	model, _, err := c.modelName(ctx, "")
+	if err != nil {
+		return "", err
+	}
+	body, contentType, err := recording(model, name, kind, data)
+	if err != nil {
+		return "", fmt.Errorf("llm %s: %w", op, err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+"/audio/transcriptions", bytes.NewReader(body))
+	if err != nil {
+		return "", fmt.Errorf("llm %s: %w", op, withoutAddress(err))
+	}
+	req.Header.Set("Content-Type", contentType)
+	req.Header.Set("Accept", "application/json")
+	c.authorize(req)
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return "", transportError(ctx, op, err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode >= http.StatusMultipleChoices {
+		got, _ := readLimited(resp.Body, maxErrorBody)
+		return "", classify(op, resp.StatusCode, got)
+	}
+	got, err := readLimited(resp.Body, maxTranscript+1)
+	if err != nil {
+		return "", transportError(ctx, op, err)
+	}
+	var heard struct {
+		Text *string `json:"text"`
+	}
+	switch err := json.Unmarshal(got, &heard); {
+	case len(got) > maxTranscript:
+		return "", &Error{Kind: KindServer, Op: op, Status: resp.StatusCode, Message: fmt.Sprintf("the answer has more than %d kB", maxTranscript>>10), Err: errTooLarge}
+	case err != nil || heard.Text == nil:
+		return "", &Error{Kind: KindServer, Op: op, Status: resp.StatusCode, Message: "no transcript came: " + snippet(string(got)), Err: err}
+	}
+	return *heard.Text, nil
+}
+
+// recording returns the multipart body of a request, and its type. Of the name goes only the ending:
+// the rest is a person's own words.
+func recording(model, name, kind string, data []byte) (body []byte, contentType string, err error) {
+	var b bytes.Buffer
+	b.Grow(len(data) + 1<<10)
+	form := multipart.NewWriter(&b)
+	for _, field := range [][2]string{{"model", model}, {"response_format", "json"}} {
+		if err := form.WriteField(field[0], field[1]); err != nil {
+			return nil, "", err
+		}
+	}
+	head := textproto.MIMEHeader{"Content-Disposition": {fmt.Sprintf(`form-data; name="file"; filename="clip.%s"`, audioEnding(name, kind))}}
+	head.Set("Content-Type", "application/octet-stream")
+	if kind, _, err := mime.ParseMediaType(kind); err == nil {
+		head.Set("Content-Type", kind)
+	}
+	part, err := form.CreatePart(head)
+	if err != nil {
+		return nil, "", err
+	}
+	if _, err := part.Write(data); err != nil {
+		return nil, "", err
+	}
+	if err := form.Close(); err != nil {
+		return nil, "", err
+	}
+	return b.Bytes(), form.FormDataContentType(), nil
+}
+
+// audioEnding returns the ending by which servers know a format: the name's if they know it, else that
+// of its type. Slack's own clips are MP4.
+func audioEnding(name, kind string) string {
+	const known = "flac mp3 mp4 mpeg mpga m4a ogg oga opus wav webm aac"
+	ending := strings.ToLower(strings.TrimPrefix(path.Ext(name), "."))
+	for k := range strings.FieldsSeq(known) {
+		if k == ending {
+			return k
+		}
+	}
+	_, sub, _ := strings.Cut(strings.ToLower(kind), "/")
+	sub = strings.TrimPrefix(sub, "x-")
+	for k := range strings.FieldsSeq(known) {
+		if k == sub {
+			return k
+		}
+	}
+	return "mp4"
+}

@@ -1,0 +1,62 @@
+package llm
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"llmbot/llm/llmsim"
+	"llmbot/llm/llmsim/memnet"
+)
+
+// TestTranscribe: a recording goes to the server whole, under a name of ours, and its words come back.
+func TestTranscribe(t *testing.T) {
+	sim := llmsim.New(llmsim.Config{Model: "whisper", APIKey: "hunter2", Hear: func(data []byte) string { return "you said " + string(data) }})
+	n := memnet.Serve(sim)
+	t.Cleanup(func() { _ = n.Close() })
+	client := func(key, model string) *Client {
+		c, err := New(Config{BaseURL: "http://audio/v1", APIKey: key, Model: model, HTTP: &http.Client{Transport: &http.Transport{DialContext: n.Dial, DisableKeepAlives: true}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	for name, want := range map[string]string{
+		"audio_message.mp4 video/mp4": "clip.mp4", "a.M4A audio/mp4": "clip.m4a", "a\"; x=\r\n.exe audio/x-wav": "clip.wav", "none audio/webm": "clip.webm", "x audio/strange": "clip.mp4",
+	} {
+		i := strings.LastIndexByte(name, ' ')
+		got, err := client("hunter2", "").Transcribe(t.Context(), name[:i], name[i+1:], []byte("zq\r\n--zq"))
+		if err != nil || got != "you said zq\r\n--zq" {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+		list := sim.Recordings()
+		if rec := list[len(list)-1]; rec.Name != want || rec.Model != "whisper" || rec.Type != name[i+1:] || rec.Format != "json" {
+			t.Errorf("%s: %+v", name, rec)
+		}
+	}
+	for name, c := range map[string]*Client{"unauthorized": client("", "whisper"), "no_model": client("hunter2", "other")} {
+		var e *Error
+		if _, err := c.Transcribe(t.Context(), "a.mp4", "", []byte("zq")); !errors.As(err, &e) || e.Kind.String() != name {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestOddTranscripts: what is no transcript, or has no end, is an error and takes no memory.
+func TestOddTranscripts(t *testing.T) {
+	for name, body := range map[string]string{
+		"empty": "", "a page": "<html>hello</html>", "no text": `{"segments":[]}`, "another type": `{"text":7}`, "null": `{"text":null}`,
+		"endless": `{"text":"` + strings.Repeat("a", 2*maxTranscript) + `"}`,
+	} {
+		n := memnet.Serve(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) }))
+		c, err := New(Config{BaseURL: "http://audio/v1", Model: "m", HTTP: &http.Client{Transport: &http.Transport{DialContext: n.Dial, DisableKeepAlives: true}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := c.Transcribe(t.Context(), "a.mp4", "audio/mp4", nil); err == nil || got != "" || len(err.Error()) > 1000 {
+			t.Errorf("%s: %q, %.200v", name, got, err)
+		}
+		_ = n.Close()
+	}
+}

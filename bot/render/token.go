@@ -36,12 +36,12 @@ func token(s string) (live bool, broken int, ok bool) {
 	if rest == "" {
 		return false, 0, false
 	}
-	n := 1
+	var n int
 	switch c := rest[0]; {
 	case c == '@':
-		n, ok = idLen(rest[1:], "UW", 1)
+		n, ok = idLen(rest[1:], "UW")
 	case c == '#':
-		n, ok = idLen(rest[1:], "CGD", 1)
+		n, ok = idLen(rest[1:], "CGD")
 	case c == '!':
 		n, ok = commandLen(rest[1:])
 	case isAlnum(c):
@@ -56,8 +56,8 @@ func token(s string) (live bool, broken int, ok bool) {
 }
 
 // idLen returns the length of the id that begins s: one of the letters, if there are any, and at
-// least so many more characters. 0: there is none. Not ok: it may go on.
-func idLen(s, letters string, least int) (n int, ok bool) {
+// least one more character. 0: there is none. Not ok: it may go on.
+func idLen(s, letters string) (n int, ok bool) {
 	if letters != "" {
 		if s == "" {
 			return 0, false
@@ -67,14 +67,14 @@ func idLen(s, letters string, least int) (n int, ok bool) {
 		}
 		n = 1
 	}
-	least += n
+	first := n
 	for n < len(s) && (s[n] >= 'A' && s[n] <= 'Z' || s[n] >= '0' && s[n] <= '9') {
 		n++
 	}
 	switch {
 	case n == len(s):
 		return 0, false
-	case n < least:
+	case n == first:
 		return 0, true
 	}
 	return n, true
@@ -92,7 +92,7 @@ func commandLen(s string) (n int, ok bool) {
 		}
 		switch n = len(name); name {
 		case "subteam^":
-			id, ok := idLen(s[n:], "", 1)
+			id, ok := idLen(s[n:], "")
 			if id == 0 {
 				return 0, ok
 			}

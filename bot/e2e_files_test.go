@@ -109,7 +109,7 @@ func TestDocumentsInThreads(t *testing.T) {
 			slacksim.Upload{Name: "plan.docx", Data: docx.Bytes()}, slacksim.Upload{Name: "broken.docx", Data: docx.Bytes()[:40]}, slacksim.Upload{Name: "page.php", Data: []byte("<!DOCTYPE html>\n<?php zq ?>")})
 		got := w.answered("general", ts, 1)
 		_, all := conversation(w.model.Last().Chat)
-		for _, want := range []string{"File days.csv:\n```\n| Job | Days |\n| --- | --- |\n| a\\|b | 9 |\n```", "File plan.docx:\n```\nzq the plan\n```", "attached file broken.docx, which you cannot read: it is damaged", "<?php zq ?>"} {
+		for _, want := range []string{"File days.csv:\n  ```\n  | Job | Days |\n  | --- | --- |\n  | a\\|b | 9 |\n  ```", "File plan.docx:\n  ```\n  zq the plan\n  ```", "attached file broken.docx, which you cannot read: it is damaged", "<?php zq ?>"} {
 			if !strings.Contains(all, want) {
 				t.Errorf("prompt %s, want %s", all, want)
 			}

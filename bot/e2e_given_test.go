@@ -40,9 +40,9 @@ func TestGivenStreams(t *testing.T) {
 					}
 					w.model.NextTape(llmsim.Given()[name], second)
 					ts := w.slack.Say("alice", channel, "", w.slack.Mention()+" hello")
-					got := w.says(channel, ts, tt.says, time.Minute)
+					w.says(channel, ts, tt.says, time.Minute)
 					time.Sleep(10 * time.Second)
-					got = w.answers(channel, ts)
+					got := w.answers(channel, ts)
 					size(t, "messages", got, 1)
 					has(t, text(got), tt.says)
 					if tt.hides != "" {
@@ -78,9 +78,9 @@ func TestLoopIsStopped(t *testing.T) {
 				again := llmsim.Tape{llmsim.Text(strings.Repeat("Then restart it and look again.\n", 100)), llmsim.Text("At last it works.")}
 				w.model.NextTape(llmsim.Given()["loop behind text"], again)
 				ts := w.slack.Say("alice", channel, "", w.slack.Mention()+" hello")
-				got := w.says(channel, ts, "it went on repeating itself", 5*time.Minute)
+				w.says(channel, ts, "it went on repeating itself", 5*time.Minute)
 				time.Sleep(10 * time.Second)
-				got = w.answers(channel, ts)
+				got := w.answers(channel, ts)
 				size(t, "messages", got, 1)
 				has(t, text(got), "First, look at the log.")
 				times(t, text(got), "Then restart it", 1)

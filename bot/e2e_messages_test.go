@@ -29,7 +29,7 @@ func (w *world) goldenPrompt(name string) {
 	for _, m := range w.model.Last().Chat.Messages[1:] {
 		fmt.Fprintf(&b, "== %s\n%s\n", m.Role, m.Content)
 	}
-	file := filepath.Join("testdata", "prompts", name+".golden")
+	file := filepath.Join("testdata", "prompts", strings.ReplaceAll(name, " ", "_")+".golden")
 	if os.Getenv("UPDATE_PROMPTS") != "" {
 		if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
 			w.t.Fatal(err)

@@ -75,6 +75,12 @@ func (c *toolCall) value(b byte) {
 	}
 }
 
+// emit gives text out. A call with an answer behind it does not matter.
+func (s *splitter) emit(text string, out *split) {
+	out.text += text
+	s.called = s.called && strings.TrimSpace(text) == ""
+}
+
 // endCall goes on with the answer.
 func (s *splitter) endCall() {
 	s.cut = !s.wrote

@@ -24,6 +24,7 @@ func answers() map[string]answered {
 	out := map[string]answered{
 		"harmony whole":      {text: "It is 4.", reasoning: "The user asks."},
 		"harmony preamble":   {text: "Let me see. It is 4."},
+		"call and answer":    {text: "It is 4."},
 		"end token":          {text: "Hi"},
 		"end tokens":         {text: "Hi\n\n"},
 		"end token and role": {text: "Hi\nthere"},

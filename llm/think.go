@@ -38,7 +38,7 @@ type splitter struct {
 	code    code            // where in the Markdown the text is
 	call    toolCall
 
-	called    bool // a call of a tool was left out
+	called    bool // a call of a tool was left out, and no text followed it
 	learned   bool // it turned out that the template opens the mark
 	unlearned bool // it turned out that it does not
 }
@@ -274,7 +274,7 @@ func (s *splitter) answer(in string, out *split) string {
 	for i := 0; i < len(in); {
 		b := in[i]
 		if ordinary(b) && s.code.inner && s.code.run == 0 && !s.code.closing {
-			for i++; i < len(in) && ordinary(in[i]); i++ { //nolint:revive // it only counts
+			for i++; i < len(in) && ordinary(in[i]); i++ {
 			}
 			continue
 		}
@@ -292,11 +292,11 @@ func (s *splitter) answer(in string, out *split) string {
 				i++
 			}
 		case isHeld:
-			out.text += in[from:i]
+			s.emit(in[from:i], out)
 			s.held = in[i:]
 			return ""
 		case isDropped:
-			out.text += in[from:i]
+			s.emit(in[from:i], out)
 			i += n
 			from = i
 			if s.toText(out); s.state == atStart {
@@ -307,7 +307,7 @@ func (s *splitter) answer(in string, out *split) string {
 			return in[i+n:]
 		}
 	}
-	out.text += in[from:]
+	s.emit(in[from:], out)
 	return ""
 }
 
@@ -377,7 +377,7 @@ func (s *splitter) mean(in string, tok token, out *split, before string) (decisi
 			s.literal++
 			return isText, n
 		}
-		out.text += before
+		s.emit(before, out)
 		s.state, s.mark = inThought, tok.mark
 		return isOther, n
 	case tokenAtEnd:
@@ -396,7 +396,7 @@ func (s *splitter) mean(in string, tok token, out *split, before string) (decisi
 		case !isCall:
 			return isDropped, n + head
 		}
-		out.text += before
+		s.emit(before, out)
 		s.begin(toolCall{raw: true})
 		return isOther, n + head
 	case tokenCall:
@@ -407,7 +407,7 @@ func (s *splitter) mean(in string, tok token, out *split, before string) (decisi
 		case c == nil:
 			return isDropped, n
 		}
-		out.text += before
+		s.emit(before, out)
 		s.begin(*c)
 		return isOther, n
 	}

@@ -1,5 +1,7 @@
 package llm
 
+import "maps"
+
 // thinkingOff reports whether a request switches thinking off, in any of the ways that servers take:
 // vLLM's and SGLang's chat_template_kwargs, an effort of none, Ollama's think, the thinking and
 // reasoning objects of gateways.
@@ -7,9 +9,7 @@ func (c *Client) thinkingOff(req *Request) bool {
 	effort := req.ReasoningEffort
 	body := map[string]any{}
 	for _, extra := range []map[string]any{c.cfg.Extra, req.Extra} {
-		for name, v := range extra {
-			body[name] = v
-		}
+		maps.Copy(body, extra)
 	}
 	if v, set := body["reasoning_effort"]; set {
 		effort, _ = v.(string)

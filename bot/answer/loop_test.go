@@ -130,12 +130,12 @@ func TestRetractForgetsTheText(t *testing.T) {
 
 // BenchmarkLoops is what a token costs: honest text, and text with a period that never fills enough.
 func BenchmarkLoops(b *testing.B) {
-	honest := ""
+	var honest strings.Builder
 	for seed := range uint64(50) {
-		honest += llmsim.Honest(seed)
+		honest.WriteString(llmsim.Honest(seed))
 	}
 	nearly := strings.Repeat(strings.Repeat("I am done. ", 150)+"Yet not quite! ", 30)
-	for name, text := range map[string]string{"honest": honest, "nearly": nearly, "letters": strings.Repeat(strings.Repeat("a", 399)+"b", 200)} {
+	for name, text := range map[string]string{"honest": honest.String(), "nearly": nearly, "letters": strings.Repeat(strings.Repeat("a", 399)+"b", 200)} {
 		b.Run(name, func(b *testing.B) {
 			tokens := llmsim.Tokens(text)
 			for b.Loop() {

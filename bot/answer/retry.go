@@ -69,8 +69,8 @@ type Tried struct {
 //	Adapt can mend the prompt       at once                  as often as it can
 //	the server is away (if Wait)    after 1, 2, 4, 8, 8 … s  until it was away for 30 minutes
 //	  and says for how long         not before that          not if it says more than 10 minutes
-//	the stream broke off            at once                  once; a request that made progress
-//	                                                         and is continued does not count
+//	the stream broke off, or only   at once                  once; a request that made progress
+//	thoughts came                                            and is continued does not count
 //	any other                       none
 type Retry struct {
 	Log  *slog.Logger

@@ -116,7 +116,8 @@ func FuzzGuard(f *testing.F) {
 			return
 		}
 		turns := []Turn{
-			{Who: Person, Name: "Anna", By: "U0ANNA0001", Text: "first"}, {Who: Person, Name: name, By: "U0MALLORY1", Text: text},
+			{Who: Person, Name: "Anna", By: "U0ANNA0001", Text: "first"},
+			{Who: Person, Name: name, By: "U0MALLORY1", Text: text},
 			{Who: Person, Name: "Ben", By: "U0BEN00001", Text: "last"},
 		}
 		out := Build(Input{Turns: turns})

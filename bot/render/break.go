@@ -57,7 +57,7 @@ func (d *Doc) begin(size int) {
 	d.starts = append(d.starts, d.state)
 	d.page++
 	d.from = d.pos
-	d.nl, d.mid = 0, false
+	d.nl, d.mid, d.broken = 0, false, false
 	d.torn = d.mode == inText || d.mode == inCode
 	if d.nHeld > 0 {
 		d.nEmph = 0 // see stepReopened
@@ -177,7 +177,11 @@ func (d *Doc) stepReopened() bool {
 		k = half
 	}
 	if k <= len(head) || cost(out) > d.atom.Chars || len(out) > d.atom.Bytes {
+		code := d.pre[0] == '`'
 		d.pre = "" // it was no construct
+		if k, _ := breakLen(s, full); k > 0 && code {
+			return d.unit(n, "", proseLess, 1) // it has been shown as code, and a page does not vanish
+		}
 		return true
 	}
 	if half == 0 && v[0] == '`' && strings.Trim(v[:k], "` ") == "" {

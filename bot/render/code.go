@@ -276,23 +276,16 @@ func (d *Doc) stepCode() bool {
 			d.reopen()
 		}
 		return true
-	case '<', '&':
-		live, ok := liveInCode(body, d.eof)
+	case '<':
+		live, ok := d.lessInFence(body)
 		if !ok {
 			return false
 		}
-		k := 1
-		if body[0] == '&' && live {
-			k = entityLen(body)
-		}
-		if body[0] == '<' && !live {
-			k = harmlessLen(body)
-		}
-		out := body[:k]
+		out := "<"
 		if live {
 			out += joiner
 		}
-		return d.unit(n, sp, out, k)
+		return d.unit(n, sp, out, 1)
 	}
 	return d.stepPlain(n, sp, body, codeSpecial())
 }

@@ -166,6 +166,13 @@ func stripInline(t string) string {
 			}
 			b.WriteByte(c)
 			i++
+		case c == '<':
+			n, _ := breakLen(t[i:], true)
+			if i += max(n, 1); n > 0 {
+				b.WriteByte(' ')
+			} else {
+				b.WriteByte(c)
+			}
 		case c == '*' || c == '~' || c == '_':
 			n := runLen(t[i:], len(t))
 			inWord := i > 0 && isAlnum(t[i-1]) && i+n < len(t) && isAlnum(t[i+n])

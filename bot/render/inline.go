@@ -22,7 +22,7 @@ func (l Links) atom(s, before string, full bool) (out string, n int, ok bool) {
 	case '\\':
 		return l.escape(s, full)
 	case '`':
-		return l.codeSpan(s, full)
+		return l.codeSpan(s, full, full)
 	case '[':
 		return l.link(s, 0, full)
 	case '!':
@@ -81,7 +81,8 @@ func (l Links) escape(s string, full bool) (string, int, bool) {
 	}
 }
 
-func (l Links) codeSpan(s string, full bool) (string, int, bool) {
+// codeSpan reads inline code. full means that it must end in s, last that nothing follows s.
+func (l Links) codeSpan(s string, full, last bool) (string, int, bool) {
 	n := runLen(s, ticksMax+1)
 	if n > ticksMax {
 		n = runLen(s, len(s))
@@ -100,8 +101,8 @@ func (l Links) codeSpan(s string, full bool) (string, int, bool) {
 			return "", 0, false
 		}
 		if k == n {
-			code, ok := escapeSpan(s[n:], i-n, full)
-			return s[:n] + code + s[i:i+k], i + k, ok
+			code, ok := escapeSpan(s[n:], i-n, last)
+			return s[:n] + code + s[i:i+k], i + k, ok || full
 		}
 		i += k
 	}
@@ -205,7 +206,10 @@ func (l Links) angle(s string, full, inLink bool) (string, int, bool) {
 				return inCodeMarks(u), i + 1, true
 			}
 			if !inLink && (isAlnum(next) || next >= utf8.RuneSelf || strings.IndexByte("/-_&=#%+~*[(`<\\@", next) >= 0) {
-				return l.write(u, u), i + 1, true
+				if out := l.write(u, u); out != "" {
+					return out, i + 1, true
+				}
+				return proseLess, 1, true
 			}
 			return deadWords(u), i + 1, true
 		case c == ':' && !kind:
@@ -347,7 +351,18 @@ func (l Links) inline(s string) string {
 func (l Links) inlineOf(s string, inLink bool) (string, bool) {
 	var b strings.Builder
 	last := byte(0)
+	broken := false // a <br> precedes; Slack's cells take no line breaks
 	put := func(out string) {
+		if broken {
+			if out = strings.TrimLeft(out, " \t"); out == "" {
+				return
+			}
+			if broken = false; last > ' ' {
+				b.WriteByte(' ')
+			}
+			b.WriteString("/ ")
+			last = ' '
+		}
 		if l.seam(last, out) {
 			b.WriteString(joiner)
 		}
@@ -357,6 +372,7 @@ func (l Links) inlineOf(s string, inLink bool) (string, bool) {
 	}
 	ends := textSpecial()
 	var word words
+	var em emphasis
 	for i := 0; i < len(s); {
 		most := len(s)
 		if l.strict() {
@@ -371,18 +387,30 @@ func (l Links) inlineOf(s string, inLink bool) (string, bool) {
 			most = max(word.free, i+1)
 		}
 		j := i
-		for j < most && (!ends.has(s[j]) || s[j] == '*' || s[j] == '_' || s[j] == '~' || s[j] == '\n') {
+		for j < most && (!ends.has(s[j]) || s[j] == '_' || s[j] == '\n') {
 			j++
 		}
 		put(dead(s[i:j]))
 		if i = j; i == most {
 			continue
 		}
+		if s[i] == '<' {
+			if n, _ := breakLen(s[i:], true); n > 0 {
+				broken = broken || strings.TrimSpace(b.String()) != ""
+				i += n
+				continue
+			}
+		}
 		var out string
 		var n int
-		if inLink && s[i] == '<' {
+		switch {
+		case s[i] == '*' || s[i] == '~':
+			out, n = em.next(s, i)
+		case inLink && s[i] == '<':
 			out, n, _ = l.angle(s[i:], true, true)
-		} else {
+		case s[i] == '`':
+			out, n, _ = l.codeSpan(s[i:], true, false) // more of the page follows
+		default:
 			out, n, _ = l.atom(s[i:], s[:i], true)
 		}
 		if s[i] == '`' && n == runLen(s[i:], len(s)) {
@@ -408,15 +436,20 @@ func (l Links) halfOf(s string) (string, int) {
 			return "", 0
 		}
 		code := strings.TrimRight(s[n:], "` ")
-		if i := strings.LastIndexByte(code, '<'); i >= 0 {
-			if _, ok := liveInCode(code[i:], false); !ok {
+		for i := range code {
+			if code[i] != '<' {
+				continue
+			}
+			if _, _, ok := liveInCode(s[n+i:], false); !ok {
 				code = code[:i]
+				break
 			}
 		}
 		if strings.TrimSpace(code) == "" {
 			return "", 0
 		}
-		return s[:n] + escapeCode(code) + s[:n], n + len(code)
+		out, _ := escapeSpan(s[n:], len(code), false)
+		return s[:n] + out + s[:n], n + len(code)
 	case '!':
 		if len(s) > 1 {
 			out, n := l.halfOf(s[1:])

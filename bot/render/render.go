@@ -5,6 +5,11 @@
 //
 //   - The text is settled before anything is decided: line ends, control characters, invalid UTF-8,
 //     characters that show nothing. Code keeps all but control characters.
+//   - Code is copied byte for byte, but for a word joiner where Slack would resolve a token, and what
+//     indentation and cuts need.
+//   - What readers of Markdown take for something else shows as it is meant: <br> is a line break (a
+//     slash in cells), a single tilde strikes nothing through, and marks beside Chinese, Japanese and
+//     Korean punctuation are marks.
 //   - Each page is valid Markdown by itself: a fence that is cut is closed and reopened with its
 //     info string, a table repeats its header, a list goes on with its number, emphasis is closed
 //     and reopened.
@@ -208,7 +213,9 @@ func (d *Doc) view(c *Doc) (Page, bool) {
 	tail := c.closers(!d.eof)
 	p.Chars += cost(tail)
 	page := c.with(tail)
-	if p.Markdown = lastLook(page); d.eof {
+	p.Markdown = lastLook(page)
+	p.Chars += (len(p.Markdown) - len(page)) / len(joiner)
+	if d.eof {
 		p.Open = p.Markdown
 		return p, true
 	}

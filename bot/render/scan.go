@@ -53,11 +53,24 @@ func (d *Doc) stepLine() bool {
 	if body == "" || body[0] == '\n' {
 		return d.blankLine(p, s)
 	}
+	if body[0] == '<' && p.marks == 0 {
+		k, ok := breakLine(body, d.eof)
+		if !ok {
+			return false
+		}
+		if k > 0 {
+			p.n += k
+			return d.blankLine(p, s)
+		}
+	}
 	if p.quote != d.quote {
 		if d.table.on {
 			d.leaveTable()
 		}
 		d.endTable()
+	}
+	if p.quote > d.quote { // a new quote continues no paragraph: it is in the item, or ends it
+		d.endItemsAt(p.outer - d.base)
 	}
 	if d.table.on || d.table.resume != "" {
 		if done, more := d.tableLine(p, s); done {
@@ -269,11 +282,7 @@ func (d *Doc) textLine(p prefix) bool {
 // indented ends the run of text before and after a line that Markdown takes for code because of its
 // indentation.
 func (d *Doc) indented(p prefix) {
-	switch {
-	case p.quote > d.quote:
-		// A new quote continues no paragraph: it is in the item, or ends it.
-		d.endItemsAt(p.outer - d.base)
-	case p.marks == 0 && !d.para:
+	if p.marks == 0 && !d.para {
 		d.endItems(p)
 	}
 	at, item := d.column(p)
@@ -356,6 +365,7 @@ func (d *Doc) beginText(p prefix, l level, mark string, more int) bool {
 	}
 	d.line, d.linePage, d.pos = d.pos, d.page, d.pos+p.n
 	d.quote, d.col = p.quote, p.col
+	d.wavy, d.breaks = d.wavy && d.para && p.marks == 0, false
 	d.mode, d.mid, d.para = inText, false, more == 0
 	return true
 }
@@ -406,6 +416,6 @@ func (d *Doc) endLine() {
 		d.pos++
 	}
 	d.nl++
-	d.nEmph, d.opened = 0, -1
+	d.nEmph, d.opened, d.broken = 0, -1, false
 	d.mode, d.mid = atLine, false
 }

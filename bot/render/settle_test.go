@@ -71,7 +71,7 @@ func TestSettled(t *testing.T) {
 // TestCodeIsCopied says that code which Slack resolves to nothing stays as it is written.
 func TestCodeIsCopied(t *testing.T) {
 	const code = "Promise<string|null> Map<a.B|c> List<@NonNull String> <#if x> a<b && c>d &lt;div> <T extends {a: 1}> \"\\u202e\" \u202e\u200b\ttab  \n\n  x := <-ch | <br/> `tick` <!-- c -->"
-	for _, text := range []string{"```ts\n" + code + "\n```", "`Promise<string|null>` `List<@NonNull String>`"} {
+	for _, text := range []string{"```ts\n" + code + "\n```", "`Promise<string|null>` `List<@NonNull String>`", "```ts\nfunction f(x: Promise<string|null>) {}\nsort <in.txt|uniq -c\n```", "`function f(x: Promise<string|null>) {}` and `sort <in.txt|uniq -c`", "```\n<!ELEMENT a (b)>\na<!b && c<@d|e> &lt;!here> <ssh://x>\n```"} {
 		if p := New(MessageLimits()).Set(text, true); len(p) != 1 || p[0].Markdown != text {
 			t.Errorf("%q\nis %q", text, show(p))
 		}
@@ -81,7 +81,7 @@ func TestCodeIsCopied(t *testing.T) {
 // TestLastLook says that a page has no live token whatever was decided before.
 func TestLastLook(t *testing.T) {
 	for page, want := range map[string]string{
-		"a <b> <c|d>": "a <b> <c|d>", "x <!here> <@U1> <#C1|n> <https://a.test|b>": "x <\u2060!here> <\u2060@U1> <\u2060#C1|n> <\u2060https://a.test|b>", "<": "<", "<!": "<\u2060!",
+		"a <b> <c|d>": "a <b> <c|d>", "x <!here> <@U1> <#C1|n> <https://a.test|b>": "x <\u2060!here> <\u2060@U1> <\u2060#C1|n> <\u2060https://a.test|b>", "<": "<", "<!": "<!", "<ssh://a|b> <ssh://a>": "<\u2060ssh://a|b> <ssh://a>",
 	} {
 		if got := lastLook(page); got != want {
 			t.Errorf("%q is %q", page, got)

@@ -127,18 +127,25 @@ type state struct {
 	table  table
 	// Marks of code without an end precede in the paragraph, so that what is code is not certain.
 	loose bool
-	lit   bool  // in a run of marks that is too long for code
-	word  words // the next address, where none may be clicked
+	wavy  bool // a tilde that may begin to strike through precedes in the paragraph
+	// A <br> precedes, and is written before what follows it in the line.
+	broken bool
+	breaks bool  // the line has one
+	lit    bool  // in a run of marks that is too long for code
+	word   words // the next address, where none may be clicked
 }
 
 // closeCost returns what closers will count.
 func (d *Doc) closeCost() int {
-	if d.nEmph == 0 && d.fence.n == 0 {
+	if d.nEmph == 0 && d.fence.n == 0 && !d.broken {
 		return 0
 	}
 	n := 0
+	if d.broken {
+		n = cost(d.breakText())
+	}
 	for _, m := range d.emph[:d.nEmph] {
-		n += m.n
+		n += m.n + len(joiner) // see flanks
 	}
 	if f := d.fence; f.n > 0 {
 		n += 4 + 5*f.quote + f.at + f.n
@@ -192,8 +199,10 @@ func (d *Doc) cut() bool {
 		return false
 	}
 	tail := d.closers(true)
-	md := lastLook(d.with(tail))
-	d.pages = append(d.pages, Page{Markdown: md, Open: md, End: d.src.offset(d.pos), Chars: d.chars + cost(tail), Blocks: d.blocks})
+	page := d.with(tail)
+	md := lastLook(page)
+	chars := d.chars + cost(tail) + (len(md)-len(page))/len(joiner)
+	d.pages = append(d.pages, Page{Markdown: md, Open: md, End: d.src.offset(d.pos), Chars: chars, Blocks: d.blocks})
 	d.begin(len(d.buf))
 	return true
 }
@@ -262,6 +271,10 @@ func (d *Doc) putOf(s string, chars int) {
 	if s == "" && d.fresh {
 		return
 	}
+	if d.broken && !d.fresh {
+		d.add(d.breakText())
+	}
+	d.broken = false
 	if !d.fresh {
 		for range d.nl {
 			d.buf = append(d.buf, '\n')

@@ -74,11 +74,15 @@ func (d *Doc) row(p prefix, line string) string {
 	if is, _ := isDelimiter(line, true); is && d.table.on {
 		out.WriteString(joiner) // or another table would begin here
 	}
-	for i, cell := range splitCells(strings.TrimRight(line[p.n:], " \t")) {
+	all := splitCells(strings.TrimRight(line[p.n:], " \t"))
+	for i, cell := range all {
 		if i > 0 {
 			out.WriteByte('|')
 		}
-		out.WriteString(d.links.inline(cell))
+		if cell = d.links.inline(cell); cell == "" && i > 0 && i < len(all)-1 {
+			cell = " " // some readers take two pipes for one
+		}
+		out.WriteString(cell)
 	}
 	return out.String()
 }

@@ -31,13 +31,21 @@ func (d *Doc) stepText() bool {
 		return true
 	}
 	sp, body := s[:n], s[n:]
+	if d.broken || d.breaks && d.opened == len(d.buf) {
+		sp = ""
+	}
 	switch body[0] {
 	case '\n':
-		if n >= 2 && sp == "  " && d.fits(2, 2) && !d.fresh {
-			d.put(sp)
+		hard := n >= 2 && sp == "  "
+		if d.broken { // one is enough
+			hard, d.broken = !d.head, false
+		}
+		d.torn = d.torn && !d.breaks
+		if hard && d.fits(2, 2) && !d.fresh {
+			d.put("  ")
 		}
 		d.pos += n
-		if (d.linePage == d.page || d.fresh) && d.para && strings.IndexByte(d.text[d.line:min(d.pos, d.line+lineMax)], '|') >= 0 && d.pos-d.line < lineMax {
+		if (d.linePage == d.page || d.fresh) && d.para && !d.breaks && strings.IndexByte(d.text[d.line:min(d.pos, d.line+lineMax)], '|') >= 0 && d.pos-d.line < lineMax {
 			d.prev = d.line
 		} else {
 			d.prev = -1
@@ -64,6 +72,11 @@ func (d *Doc) stepText() bool {
 			return more
 		case !more:
 			return false
+		}
+	}
+	if body[0] == '<' {
+		if k, ok := breakLen(body, d.eof); !ok || k > 0 {
+			return d.stepBreak(n+k, ok)
 		}
 	}
 	switch body[0] {
@@ -119,6 +132,8 @@ func (d *Doc) skipSpaces() int {
 func (d *Doc) borderLevel(n int) level {
 	r, _ := utf8.DecodeLastRune(d.buf)
 	switch {
+	case d.broken:
+		return levLine
 	case sentenceEnd(r) && (n > 0 || r >= cjk):
 		return levSentence
 	case n == 0:
@@ -231,7 +246,7 @@ func (d *Doc) stepAddress(n int, sp, body string) (done, more bool) {
 
 // seamed reports whether out must be kept apart from what is on the page.
 func (d *Doc) seamed(sp, out string) bool {
-	return sp == "" && d.mode == inText && d.nl == 0 && len(d.buf) > 0 && d.links.seam(d.buf[len(d.buf)-1], out)
+	return sp == "" && d.mode == inText && d.nl == 0 && !d.broken && len(d.buf) > 0 && d.links.seam(d.buf[len(d.buf)-1], out)
 }
 
 // marksLine reports whether out would mean something else at the beginning of a line.
@@ -265,7 +280,7 @@ func textSpecial() special {
 	}
 }
 
-func codeSpecial() special { return special{lo: 1<<'\n' | 1<<'<' | 1<<'&'} }
+func codeSpecial() special { return special{lo: 1<<'\n' | 1<<'<'} }
 
 // stepPlain writes plain words: all at once while the page is far from full, one by one after that.
 func (d *Doc) stepPlain(n int, sp, body string, ends special) bool {
@@ -412,89 +427,3 @@ func extends(r rune) bool {
 }
 
 func isFlag(r rune) bool { return r >= 0x1f1e6 && r <= 0x1f1ff }
-
-// stepEmph processes a run of emphasis marks.
-func (d *Doc) stepEmph(n int, sp, body string) bool {
-	r := runLen(body, wordMax+1)
-	if r > wordMax {
-		return d.unit(n, sp, body[:wordMax], wordMax)
-	}
-	if r == len(body) && !d.eof {
-		if d.eager && r > 3 { // so many are no marks, whatever follows
-			return d.unit(n, sp, body, r)
-		}
-		return false
-	}
-	c := body[0]
-	next, _ := utf8.DecodeRuneInString(body[r:])
-	prev, _ := utf8.DecodeLastRuneInString(d.text[:d.pos+n])
-	if d.pos+n == 0 {
-		prev = ' '
-	}
-	if r == len(body) {
-		next = ' '
-	}
-	left := !unicode.IsSpace(next) && (!punct(next) || unicode.IsSpace(prev) || punct(prev))
-	right := !unicode.IsSpace(prev) && (!punct(prev) || unicode.IsSpace(next) || punct(next))
-	opens, closes := left, right
-	if c == '_' {
-		opens, closes = left && (!right || punct(prev)), right && (!left || punct(next))
-	}
-	if r > 3 || c == '~' && r != 2 {
-		k := min(r, wordMax)
-		return d.unit(n, sp, body[:k], k)
-	}
-	if closes && d.nEmph > 0 && d.emph[d.nEmph-1].char == c {
-		top := &d.emph[d.nEmph-1]
-		k := min(r, top.n)
-		if top.n -= k; top.n == 0 {
-			d.nEmph--
-		}
-		if d.fresh {
-			d.reopen()
-		} else {
-			d.put(body[:k]) // there is room for it
-		}
-		d.pos += n + k
-		d.shown = d.pos
-		d.mid = true
-		return true
-	}
-	if !opens || d.nEmph == maxEmph || d.fence.n > 0 {
-		return d.unit(n, sp, body[:r], r)
-	}
-	window := body[r:min(len(body), r+emphMax)]
-	line, _, ended := strings.Cut(window, "\n")
-	if !strings.Contains(line, body[:r]) {
-		switch {
-		case ended, len(line) < emphMax && d.eof && r < 2:
-			return d.unit(n, sp, body[:r], r)
-		case len(line) < emphMax && !d.eof && !d.eager:
-			return false
-		}
-	}
-	l := d.borderLevel(n)
-	if d.fresh {
-		sp = ""
-	}
-	if !d.room(l, cost(sp)+2*r+1, len(sp)+2*r+1) {
-		return true
-	}
-	d.hold()
-	d.open()
-	if sp != "" {
-		d.put(sp)
-	}
-	if d.fresh && len(d.buf) > 0 && c == '~' && d.buf[len(d.buf)-1] == c {
-		d.add(joiner) // otherwise it would be a fence
-	}
-	d.put(body[:r])
-	d.emph[d.nEmph] = mark{char: c, n: r}
-	d.nEmph++
-	d.opened = len(d.buf)
-	d.pos += n + r
-	d.mid = true
-	return true
-}
-
-func punct(r rune) bool { return unicode.IsPunct(r) || unicode.IsSymbol(r) }

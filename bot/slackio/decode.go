@@ -30,6 +30,7 @@ type decodedEvent struct {
 	direct   bool
 	external bool
 	mentions bool   // the text mentions the bot, or Slack says so
+	unsaid   bool   // only Slack says so: the message's other event does not show it
 	was      bool   // it did before the edit
 	bare     bool   // the event lacks the message's files
 	at       string // deleted: when
@@ -93,7 +94,10 @@ func decodeEvent(payload []byte, self Self) (*decodedEvent, string) {
 	default:
 		return nil, "subtype " + ev.Subtype // joins, bots
 	}
-	n.mentions = ev.Type == "app_mention" || mentions(n.Text, self.User)
+	n.mentions = mentions(n.Text, self.User)
+	if ev.Type == "app_mention" && !n.mentions { // Slack knows better
+		n.mentions, n.unsaid = true, true
+	}
 	n.external = external(n.Message, ev, self)
 	if reason := n.ignored(self); reason != "" {
 		return n, reason
@@ -183,6 +187,9 @@ func (n *decodedEvent) key() string {
 	case home:
 		return "home/" + key
 	case asked:
+		if n.unsaid {
+			return "mention/" + key
+		}
 	}
 	return key
 }
@@ -237,6 +244,7 @@ func files(list []slackmsg.File) []thread.File {
 		out = append(out, thread.File{
 			ID: f.ID, Name: f.Name, MIME: f.MIME, Size: f.Size,
 			Title: f.Title, Type: f.Type, Subtype: f.Subtype, Mode: f.Mode, External: f.External, Link: f.Link, Thumb: f.Thumb,
+			Transcript: f.Transcript, Unfinished: f.Unfinished,
 		})
 	}
 	return out

@@ -90,6 +90,26 @@ func FuzzDecodeEvent(f *testing.F) {
 	})
 }
 
+// TestMentionThatOnlySlackSees is told of a mention that does not stand in the text. The message's other
+// event does not show it, so it must not be taken for the same.
+func TestMentionThatOnlySlackSees(t *testing.T) {
+	event := func(kind, text string) *decodedEvent {
+		n, reason := decodeEvent([]byte(`{"event":{"type":"`+kind+`","user":"U1","ts":"2.5","thread_ts":"1.5","channel":"C1","text":"`+text+`","blocks":[{"type":"section","text":{"type":"mrkdwn","text":"<@U0LLMBOT01> x"}}]}}`), testSelf())
+		if reason != "" {
+			t.Fatal(reason)
+		}
+		return n
+	}
+	mention, message := event("app_mention", "x"), event("message", "x")
+	if !mention.mentions || message.mentions || mention.key() == message.key() {
+		t.Errorf("%v, %v, keys %q and %q", mention.mentions, message.mentions, mention.key(), message.key())
+	}
+	mention, message = event("app_mention", "<@U0LLMBOT01> x"), event("message", "<@U0LLMBOT01> x")
+	if !mention.mentions || !message.mentions || mention.key() != message.key() {
+		t.Errorf("%v, %v, keys %q and %q", mention.mentions, message.mentions, mention.key(), message.key())
+	}
+}
+
 func TestElsewhere(t *testing.T) {
 	for text, want := range map[string]bool{
 		"<@U0> hello":                      false,

@@ -106,7 +106,7 @@ func FuzzMessage(f *testing.F) {
 		if n := utf8.RuneCountInString(said.Text); n > 41_000 || !utf8.ValidString(said.Text) || len(said.Files) > 100 || len(said.Previews) > 100 {
 			t.Fatalf("%d characters, valid %v, %d files", n, utf8.ValidString(said.Text), len(said.Files))
 		}
-		for _, word := range strings.Fields(slackmsg.Plain(m.Text, testSelf().User, nobody().People, nobody().Channels)) {
+		for word := range strings.FieldsSeq(slackmsg.Plain(m.Text, testSelf().User, nobody().People, nobody().Channels)) {
 			if m.BotID == "" && len(m.Text) < 1_000 && !strings.ContainsAny(word, "`*_~[]()<>|\\.'") && !strings.Contains(said.Text, word) {
 				t.Fatalf("%q of the text %q is not in %q", word, m.Text, said.Text)
 			}

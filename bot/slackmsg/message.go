@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"strings"
 )
 
 // Message is a Slack message as it was decoded. Fields that are missing or of an odd type have their
@@ -43,6 +44,9 @@ type File struct {
 	External        bool   // it is on another host
 	Link            string // the address of its page at Slack
 	Thumb           string // the address of the largest picture that Slack made of it; empty: none
+
+	Transcript string // what Slack hears in a clip, or its beginning; empty: it does not say
+	Unfinished bool   // the transcript goes on
 }
 
 // Metadata is what an app attached to its message.
@@ -233,6 +237,11 @@ func file(o object) File {
 	}
 	if f.Name == "" {
 		f.Name = f.Title
+	}
+	// The shape of a transcription is not confirmed (facts/reports.md, A11).
+	if t := o.object("transcription"); t.str("status") == "complete" {
+		preview := t.object("preview")
+		f.Transcript, f.Unfinished = strings.TrimSpace(preview.str("content")), preview.flag("has_more")
 	}
 	for _, name := range []string{"thumb_1024", "thumb_960", "thumb_800", "thumb_720", "thumb_480", "thumb_360"} {
 		if f.Thumb = o.str(name); f.Thumb != "" {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,10 +16,9 @@ import (
 func (l *link) newest(t *testing.T) string {
 	t.Helper()
 	synctest.Wait()
-	events := l.events()
-	for i := len(events) - 1; i >= 0; i-- {
-		if events[i]["type"] == "message" {
-			raw, err := json.Marshal(events[i])
+	for _, e := range slices.Backward(l.events()) {
+		if e["type"] == "message" {
+			raw, err := json.Marshal(e)
 			must(t, err)
 			return string(raw)
 		}

@@ -107,7 +107,7 @@ func TestManifestFlags(t *testing.T) {
 // scopeUse says by which calls and events of ours each scope is needed (facts: the scopes of Slack's method and event pages). What
 // is needed by nothing must not be asked for.
 func scopeUse() map[string][]string {
-	history := []string{"GetConversationRepliesContext"}
+	history := []string{"conversations.replies"}
 	info := []string{"GetConversationInfoContext"}
 	return map[string][]string{
 		"app_mentions:read": {"app_mention"},

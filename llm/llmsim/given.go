@@ -13,6 +13,7 @@ func Given() map[string]Tape {
 		"harmony call to":    {Text(`<|channel|>commentary to=functions.list <|constrain|>json<|message|>{"path":"/"}<|call|>`)},
 		"harmony whole":      {Text("<|channel|>analysis<|message|>The user asks.<|end|><|start|>assistant<|channel|>final<|message|>It is 4.<|return|>")},
 		"harmony preamble":   {Text("<|channel|>commentary<|message|>Let me see.<|end|><|start|>assistant<|channel|>final<|message|> It is 4.<|return|>")},
+		"call and answer":    {Text("<|channel|>commentary to=functions.x<|message|>{}<|call|><|start|>assistant<|channel|>final<|message|>It is 4.<|return|>")},
 		"end token":          {Text("Hi" + turnEnd)},
 		"end tokens":         {Text("Hi<|im_end|>\n<|endoftext|>\n")},
 		"end token and role": {Text("Hi<|im_end|>\n<|im_start|>assistant\nthere")},

@@ -10,7 +10,7 @@ import (
 // equal cells, code of many equal lines, lists, poems with refrains, logs, drawings, talk about tags
 // and operators. The same seed gives the same answer.
 func Honest(seed uint64) string {
-	r := rand.New(rand.NewPCG(seed, 15)) //nolint:gosec // not for secrets
+	r := rand.New(rand.NewPCG(seed, 15))
 	kinds := []func(*rand.Rand) string{
 		honestTable, honestWideTable, honestCode, honestData, honestList, honestPoem, honestLog, honestDrawing, honestTalk, honestProse,
 	}

@@ -68,15 +68,15 @@ func (r *Reader) clip(ctx context.Context, where string, f thread.File, runes in
 		}
 		return cannot(why, said), false
 	}
-	if strings.TrimSpace(heard.Text) == "" {
-		return cannot(why, said), keep && heard.State != thread.TranscriptUnderWay
+	if strings.TrimSpace(heard.Transcript) == "" {
+		return cannot(why, said), keep && !heard.UnderWay
 	}
 	how := "written down by Slack, which may have misheard"
-	if heard.More {
+	if heard.Unfinished {
 		how += "; only the beginning is known"
 	}
-	a := spoken(name, heard.Text, how, runes)
-	if heard.More {
+	a := spoken(name, heard.Transcript, how, runes)
+	if heard.Unfinished {
 		a.said = fmt.Sprintf("Of %s I know the beginning only: Slack shows no more of its transcript.", name)
 	}
 	return a, true
@@ -99,14 +99,14 @@ func (r *Reader) transcribe(ctx context.Context, f thread.File) (string, error) 
 
 // transcript returns what Slack has heard in a clip. It waits for a transcript that is being made, up
 // to 8 s.
-func (r *Reader) transcript(ctx context.Context, id string) (thread.Transcript, error) {
+func (r *Reader) transcript(ctx context.Context, id string) (thread.File, error) {
 	for try := 1; ; try++ {
 		info, err := r.files.Info(ctx, id)
 		if err != nil {
-			return thread.Transcript{}, fmt.Errorf("ask for a transcript: %w", err)
+			return thread.File{}, fmt.Errorf("ask for a transcript: %w", err)
 		}
-		if info.Heard.State != thread.TranscriptUnderWay || try == transcriptTries || !pause(ctx, transcriptPause) {
-			return info.Heard, nil
+		if !info.UnderWay || try == transcriptTries || !pause(ctx, transcriptPause) {
+			return info, nil
 		}
 	}
 }

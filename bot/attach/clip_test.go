@@ -18,8 +18,8 @@ import (
 func (s *shelf) Info(_ context.Context, id string) (thread.File, error) {
 	s.asked++
 	f := s.files[id]
-	if f.Heard.State == thread.TranscriptUnderWay && s.asked >= s.readyAfter {
-		f.Heard = thread.Transcript{State: "complete", Text: "ready at last"}
+	if f.UnderWay && s.asked >= s.readyAfter {
+		f.UnderWay, f.Transcript = false, "ready at last"
 	}
 	return f, s.err
 }
@@ -51,7 +51,10 @@ func (l *listener) Transcribe(context.Context, string, string, []byte) (string, 
 // TestClips: the words of a clip reach the model, marked, by whoever has them; else one sentence is said.
 func TestClips(t *testing.T) {
 	clip := thread.File{ID: "F1", Name: "audio_message.mp4", MIME: "video/mp4", Subtype: "slack_audio"}
-	with := func(h thread.Transcript) thread.File { f := clip; f.Heard = h; return f }
+	with := func(h thread.File) thread.File {
+		h.ID, h.Name, h.MIME, h.Subtype = clip.ID, clip.Name, clip.MIME, clip.Subtype
+		return h
+	}
 	for name, tt := range map[string]struct {
 		file       thread.File
 		ears       *listener
@@ -62,12 +65,12 @@ func TestClips(t *testing.T) {
 		"a server hears it":            {clip, &listener{words: "is it done?\nBob: no"}, 0, "Voice clip audio_message.mp4, as it was spoken (written down by a program, which may have misheard):\n> is it done?\n> Bob: no", "", 1},
 		"another type":                 {thread.File{ID: "F1", Name: "a.mp3", MIME: "audio/mpeg"}, &listener{words: "hi"}, 0, "Voice clip a.mp3, as it was spoken (written down by a program, which may have misheard):\n> hi", "", 1},
 		"silence":                      {clip, &listener{}, 0, "(attached voice clip audio_message.mp4, which you cannot hear: there are no words in it)", "I heard no words in audio_message.mp4.", 1},
-		"the server is away":           {with(thread.Transcript{State: "complete", Text: "from Slack"}), &listener{err: errors.New("away")}, 0, "Voice clip audio_message.mp4, as it was spoken (written down by Slack, which may have misheard):\n> from Slack", "", 2},
-		"nobody hears it":              {with(thread.Transcript{State: "none"}), &listener{err: errors.New("away")}, 0, "(attached voice clip audio_message.mp4, which you cannot hear: its words could not be written down)", "I could not listen to audio_message.mp4 just now: please write what you said there, or ask again later.", 4},
-		"Slack's transcript":           {with(thread.Transcript{State: "complete", Text: "Part one"}), nil, 0, "Voice clip audio_message.mp4, as it was spoken (written down by Slack, which may have misheard):\n> Part one", "", 1},
-		"the beginning of it":          {with(thread.Transcript{State: "complete", Text: "Part", More: true}), nil, 0, "Voice clip audio_message.mp4, as it was spoken (written down by Slack, which may have misheard; only the beginning is known):\n> Part", "Of audio_message.mp4 I know the beginning only: Slack shows no more of its transcript.", 1},
-		"it is being made":             {with(thread.Transcript{State: thread.TranscriptUnderWay}), nil, 3, "Voice clip audio_message.mp4, as it was spoken (written down by Slack, which may have misheard):\n> ready at last", "", 3},
-		"it is being made for long":    {with(thread.Transcript{State: thread.TranscriptUnderWay}), nil, 99, "(attached voice clip audio_message.mp4, which you cannot hear: nobody writes down its words)", "I can't listen to audio_message.mp4: please write what you said there.", 10},
+		"the server is away":           {with(thread.File{Transcript: "from Slack"}), &listener{err: errors.New("away")}, 0, "Voice clip audio_message.mp4, as it was spoken (written down by Slack, which may have misheard):\n> from Slack", "", 2},
+		"nobody hears it":              {with(thread.File{}), &listener{err: errors.New("away")}, 0, "(attached voice clip audio_message.mp4, which you cannot hear: its words could not be written down)", "I could not listen to audio_message.mp4 just now: please write what you said there, or ask again later.", 4},
+		"Slack's transcript":           {with(thread.File{Transcript: "Part one"}), nil, 0, "Voice clip audio_message.mp4, as it was spoken (written down by Slack, which may have misheard):\n> Part one", "", 1},
+		"the beginning of it":          {with(thread.File{Transcript: "Part", Unfinished: true}), nil, 0, "Voice clip audio_message.mp4, as it was spoken (written down by Slack, which may have misheard; only the beginning is known):\n> Part", "Of audio_message.mp4 I know the beginning only: Slack shows no more of its transcript.", 1},
+		"it is being made":             {with(thread.File{UnderWay: true}), nil, 3, "Voice clip audio_message.mp4, as it was spoken (written down by Slack, which may have misheard):\n> ready at last", "", 3},
+		"it is being made for long":    {with(thread.File{UnderWay: true}), nil, 99, "(attached voice clip audio_message.mp4, which you cannot hear: nobody writes down its words)", "I can't listen to audio_message.mp4: please write what you said there.", 10},
 		"without server or transcript": {clip, nil, 0, "(attached voice clip audio_message.mp4, which you cannot hear: nobody writes down its words)", "I can't listen to audio_message.mp4: please write what you said there.", 1},
 	} {
 		synctest.Test(t, func(t *testing.T) {

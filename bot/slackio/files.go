@@ -41,9 +41,9 @@ func (s *Slack) fileInfo(ctx context.Context, id string) (*slack.File, thread.Fi
 		f.Subtype = "slack_audio"
 	}
 	if t := info.Transcription; t != nil {
-		f.Heard.State = t.Status
-		if t.Preview != nil {
-			f.Heard.Text, f.Heard.More = t.Preview.Content, t.Preview.HasMore != nil && *t.Preview.HasMore
+		f.UnderWay = t.Status == "processing"
+		if t.Status == "complete" && t.Preview != nil {
+			f.Transcript, f.Unfinished = t.Preview.Content, t.Preview.HasMore != nil && *t.Preview.HasMore
 		}
 	}
 	if info.IsExternal || info.Mode == "external" {

@@ -13,15 +13,7 @@ type File struct {
 	Link     string // the address of its page at Slack, for people
 	Thumb    string // the address of the largest picture that Slack made of it; empty: none
 
-	Heard Transcript `json:",omitzero"` // of a voice clip, as far as Slack was asked about the file itself
+	Transcript string // what Slack hears in a clip, or its beginning; empty: it does not say
+	Unfinished bool   // the transcript goes on
+	UnderWay   bool   `json:",omitzero"` // the transcript is being made; known if Slack was asked about the file itself
 }
-
-// Transcript is what Slack has heard in a voice clip.
-type Transcript struct {
-	State string // Slack's own word: none, processing, complete, … (facts/reports.md A11)
-	Text  string // the words, or the beginning of them
-	More  bool   // there are more than Text has
-}
-
-// TranscriptUnderWay is the state of a transcript that is being made.
-const TranscriptUnderWay = "processing"

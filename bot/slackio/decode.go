@@ -235,14 +235,6 @@ func whole(said slackmsg.Reading) string {
 	return strings.TrimSpace(strings.Join(append([]string{said.Text}, said.Previews...), "\n\n"))
 }
 
-// spoken returns what a message tells of the words in a voice clip.
-func spoken(f slackmsg.File) thread.Transcript {
-	if f.Transcript == "" {
-		return thread.Transcript{}
-	}
-	return thread.Transcript{State: "complete", Text: f.Transcript, More: f.Unfinished}
-}
-
 func files(list []slackmsg.File) []thread.File {
 	if len(list) == 0 {
 		return nil
@@ -252,7 +244,7 @@ func files(list []slackmsg.File) []thread.File {
 		out = append(out, thread.File{
 			ID: f.ID, Name: f.Name, MIME: f.MIME, Size: f.Size,
 			Title: f.Title, Type: f.Type, Subtype: f.Subtype, Mode: f.Mode, External: f.External, Link: f.Link, Thumb: f.Thumb,
-			Heard: spoken(f),
+			Transcript: f.Transcript, Unfinished: f.Unfinished,
 		})
 	}
 	return out

@@ -97,6 +97,9 @@ func TestEachVariable(t *testing.T) {
 		"LLM_EXTRA_BODY":          {`{"top_k": 20}`, func(c Config) any { return c.extra }, map[string]any{"top_k": 20.0}},
 		"LLM_FIRST_TOKEN_TIMEOUT": {"90s", func(c Config) any { return c.FirstTokenTimeout }, 90 * time.Second},
 		"LLM_IDLE_TIMEOUT":        {"5s", func(c Config) any { return c.IdleTimeout }, 5 * time.Second},
+		"LLM_TRANSCRIBE_URL":      {"http://ears:8001/v1", func(c Config) any { return c.TranscribeURL }, "http://ears:8001/v1"},
+		"LLM_TRANSCRIBE_MODEL":    {"whisper", func(c Config) any { return c.TranscribeModel }, "whisper"},
+		"LLM_TRANSCRIBE_API_KEY":  {"key", func(c Config) any { return string(c.TranscribeKey) }, "key"},
 		"LLM_RESUME":              {"restart", func(c Config) any { return c.Resume }, "restart"},
 		"BOT_STREAM":              {"native", func(c Config) any { return c.Stream }, "native"},
 		"BOT_FOLLOW_UPS":          {"always", func(c Config) any { return c.FollowUps }, "always"},
@@ -127,7 +130,7 @@ func TestEachVariable(t *testing.T) {
 			t.Errorf("%s is in no row", name)
 			continue
 		}
-		c, err := loadConfig([]string{name + "=" + row.value}, "")
+		c, err := loadConfig(append(needs(name), name+"="+row.value), "")
 		if err != nil {
 			t.Errorf("%s=%s: %v", name, row.value, err)
 			continue
@@ -139,6 +142,14 @@ func TestEachVariable(t *testing.T) {
 	if len(table) != len(variables()) {
 		t.Errorf("%d rows for %d variables", len(table), len(variables()))
 	}
+}
+
+// needs returns what has to be set beside a variable.
+func needs(name string) []string {
+	if strings.HasPrefix(name, "LLM_TRANSCRIBE_") && name != "LLM_TRANSCRIBE_URL" {
+		return []string{"LLM_TRANSCRIBE_URL=http://ears:8001/v1"}
+	}
+	return nil
 }
 
 // Each wrong value is one problem that names the variable and says what to do.

@@ -99,7 +99,8 @@ func TestSecretsFromFiles(t *testing.T) {
 	}
 	for _, name := range secretNames() {
 		value := cmp.Or(values[name], "key-12345")
-		plain, err := loadConfig([]string{name + "=" + value}, "")
+		more := needs(name)
+		plain, err := loadConfig(append(more, name+"="+value), "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -113,10 +114,10 @@ func TestSecretsFromFiles(t *testing.T) {
 		for _, text := range []string{value, value + "\n", "\ufeff" + value + "\r\n\r\n"} {
 			path := written(t, "secret", text)
 			for _, from := range []string{path, path + "\n"} {
-				cfg, err := loadConfig([]string{name + "_FILE=" + from}, "")
+				cfg, err := loadConfig(append(more, name+"_FILE="+from), "")
 				same(fmt.Sprintf("%s_FILE with %q", name, text), cfg, err)
 			}
-			cfg, err := loadConfig(nil, written(t, "env", name+"_FILE="+path))
+			cfg, err := loadConfig(more, written(t, "env", name+"_FILE="+path))
 			same(name+"_FILE in --env-file", cfg, err)
 		}
 		good := written(t, "secret", value)
@@ -133,7 +134,7 @@ func TestSecretsFromFiles(t *testing.T) {
 			"more than 64":   {[]string{name + "_FILE=" + written(t, "big", strings.Repeat("x", mostSecret+1))}, ""},
 			"cannot be read": {[]string{name + "_FILE=zzsecret12"}, ""},
 		} {
-			_, err := loadConfig(c.env, c.file)
+			_, err := loadConfig(append(more, c.env...), c.file)
 			if err == nil || !strings.Contains(err.Error(), what) || !strings.Contains(err.Error(), name+"_FILE") || !strings.Contains(err.Error(), "1 problem\n") {
 				t.Errorf("%s, %s: %v", name, what, err)
 			}

@@ -125,7 +125,8 @@ type Bot struct {
 	mu       sync.Mutex // guards all below
 	actors   map[thread.ID]*actor
 	starting []*actor // in actors, without a goroutine yet
-	// asking is how many asks are being taken: one of them may have a lease that no actor knows of yet.
+	// asking is how many asks are being taken: one of them may have a lease that no actor knows of
+	// yet.
 	asking   int
 	draining bool // no new asks are taken
 	over     bool // no actor is left, and none is started any more

@@ -9,8 +9,8 @@ import (
 	"llmbot/bot/thread"
 )
 
-// inHand is what a turn is answering. The turn sets it, and the actor calls the turn off when one of
-// the questions changes.
+// inHand is what a turn is answering. The turn sets it, and the actor calls the turn off when one
+// of the questions changes.
 type inHand struct {
 	mu     sync.Mutex        // guards all below
 	asks   []thread.Question // being answered: the known ones, until the thread was read

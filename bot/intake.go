@@ -29,9 +29,10 @@ const (
 	youngAgain = 6 * time.Second
 )
 
-// Handle takes an event. It returns nil when the event is durable and may be acked; ErrBusy, which may
-// be acked too, for somebody was told; or the reason why Slack is to tell of it again. It blocks for the
-// store: askTimeout at most for a question or a press, a second more for what needs a look first.
+// Handle takes an event. It returns nil when the event is durable and may be acked; ErrBusy, which
+// may be acked too, for somebody was told; or the reason why Slack is to tell of it again. It
+// blocks for the store: askTimeout at most for a question or a press, a second more for what needs
+// a look first.
 func (b *Bot) Handle(ctx context.Context, ev Event) error {
 	switch ev := ev.(type) {
 	case Asked:

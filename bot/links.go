@@ -15,12 +15,12 @@ const (
 	leastLinked, mostLinked = 3_000, 60_000
 )
 
-// notVisible is said to whoever asks about a message that they may not be able to see. It is the same
-// for a message that is not there: what is in other places is nobody's business.
+// notVisible is said to whoever asks about a message that they may not be able to see. It is the
+// same for a message that is not there: what is in other places is nobody's business.
 const notVisible = "I left a linked message out: I quote messages only from public channels that I am in, and from conversations of which you and I are both members."
 
-// quoteLinks puts the messages to which people's messages have links behind them, as far as everybody
-// who asks in this turn can see them. It blocks for the network.
+// quoteLinks puts the messages to which people's messages have links behind them, as far as
+// everybody who asks in this turn can see them. It blocks for the network.
 func (t *turnRun) quoteLinks(ctx context.Context, a admitted, turns []prompt.Turn, budget int) {
 	b := t.bot
 	if b.dep.Linked == nil {

@@ -44,9 +44,10 @@ const (
 //
 //	read ─ reading ─► plan ─ plan ─► admit, afford ─ admitted ─► open, write ─ Outcome ─► finish
 //
-// phases returns the verdict as soon as it is known: what becomes of the thread. end tells the store,
-// in one place. Its contexts are nested: work ends when nothing may block any more, cut when streams
-// must end, live when the turn is not ours any more, stream when the model is to write no further.
+// phases returns the verdict as soon as it is known: what becomes of the thread. end tells the
+// store, in one place. Its contexts are nested: work ends when nothing may block any more, cut when
+// streams must end, live when the turn is not ours any more, stream when the model is to write no
+// further.
 //
 // It runs in its own goroutine. The actor may call the methods of inHand meanwhile, and the
 // draft calls what stands in its Reply.

@@ -2,8 +2,8 @@ package llm
 
 import "strings"
 
-// toolCall is the call of a tool in the content, of which nothing is kept. It ends with its end token,
-// with the end of the turn, or, if it is JSON, with the value.
+// toolCall is the call of a tool in the content, of which nothing is kept. It ends with its end
+// token, with the end of the turn, or, if it is JSON, with the value.
 type toolCall struct {
 	ends   string // the name of the token that ends it; empty: it has none
 	prefix int    // bytes before the JSON value
@@ -152,8 +152,8 @@ func callAt(s string, tok token, last bool) (_ *toolCall, more bool) {
 
 func letter(b byte) bool { return b|0x20 >= 'a' && b|0x20 <= 'z' }
 
-// roleHead returns how many bytes of the head of a turn stand at the start of s: a role, and the end
-// of its line.
+// roleHead returns how many bytes of the head of a turn stand at the start of s: a role, and the
+// end of its line.
 func roleHead(s string, last bool) (n int, more bool) {
 	const longestRole = 40
 	at := 0

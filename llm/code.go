@@ -38,7 +38,8 @@ func (c *code) also(n int) {
 	}
 }
 
-// head reports whether nothing but white space and the marks of lists and quotations is on the line.
+// head reports whether nothing but white space and the marks of lists and quotations is on the
+// line.
 func (c *code) head() bool { return !c.inner }
 
 // fenced reports whether the text is in a fence.
@@ -130,8 +131,8 @@ func spanned(c code, rest string) (in, known bool) {
 	return c.span == 0 || between(c.runs[:c.seen], before), false
 }
 
-// between reports whether a place in a paragraph is in a span of code: behind the first before of its
-// runs of backticks. A run opens a span if another one of its length follows.
+// between reports whether a place in a paragraph is in a span of code: behind the first before of
+// its runs of backticks. A run opens a span if another one of its length follows.
 func between(runs []uint16, before int) bool {
 	for i := 0; i < before; i++ {
 		for j := i + 1; j < len(runs); j++ {

@@ -121,8 +121,8 @@ func (e *Error) NoImages() bool {
 }
 
 // MaxImages returns how many pictures the server takes in one request, if it refused the request
-// because there were more. It reports false if that was not the reason, or the server did not say the
-// number. 0: the server takes none.
+// because there were more. It reports false if that was not the reason, or the server did not say
+// the number. 0: the server takes none.
 func (e *Error) MaxImages() (most int, ok bool) {
 	if e.Status != 0 && e.Status < http.StatusBadRequest {
 		return 0, false
@@ -135,9 +135,10 @@ func (e *Error) MaxImages() (most int, ok bool) {
 	return most, err == nil
 }
 
-// mostImages finds the number in vLLM's sentence (facts/reports.md A10), and in those of gateways: "At
-// most 1 image(s) may be provided in one prompt." "11 images were provided, but the model supports a
-// maximum of 10 images." "Request contains 52 images, exceeding the maximum of 50 allowed per request."
+// mostImages finds the number in vLLM's sentence (facts/reports.md A10), and in those of gateways:
+// "At most 1 image(s) may be provided in one prompt." "11 images were provided, but the model
+// supports a maximum of 10 images." "Request contains 52 images, exceeding the maximum of 50
+// allowed per request."
 var mostImages = regexp.MustCompile(`at most (\d{1,4}) (?:image|picture)|` +
 	`(?:max(?:imum)?|limit)(?: number)?(?: of)? (\d{1,4}) (?:image|picture)|` +
 	`\d+ (?:image|picture)s?\b[^.\n]{0,40}\bexceed(?:s|ing) the (?:maximum|limit)(?: of)? (\d{1,4})\b`)

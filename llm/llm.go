@@ -124,8 +124,8 @@ type Result struct {
 	// TTFT is the time from sending the request to the first delta with text or reasoning; 0: none
 	// came.
 	TTFT time.Duration
-	// FirstWord is the time from sending the request to the first text that is not white space; 0: none
-	// came.
+	// FirstWord is the time from sending the request to the first text that is not white space; 0:
+	// none came.
 	FirstWord time.Duration
 	Elapsed   time.Duration // from sending the request to the last token
 	Thought   time.Duration // first reasoning delta to first text delta (or to the last reasoning)

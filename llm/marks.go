@@ -11,8 +11,8 @@ type thinkMark struct {
 	first   bool // words of the language: they count at the start of an answer only
 }
 
-// thinkMarks returns all marks that are known to be in use. The sources are the reasoning parsers of
-// vLLM (vllm/reasoning) and SGLang (Reasoning Parser page), unless another one is named.
+// thinkMarks returns all marks that are known to be in use. The sources are the reasoning parsers
+// of vLLM (vllm/reasoning) and SGLang (Reasoning Parser page), unless another one is named.
 func thinkMarks() [23]thinkMark {
 	return [...]thinkMark{
 		{begin: "<think>", end: "</think>"},                                                        // Qwen, DeepSeek, GLM, MiniMax M2, Nemotron, Olmo 3, Step, Ernie …
@@ -66,14 +66,14 @@ type token struct {
 	sure bool      // tokenCall: it is a token that nobody writes in prose
 }
 
-// longestToken is after how many bytes what may be a structural token is taken for text. The longest
-// that is known has 40 characters, and DeepSeek's have three bytes for some of them.
+// longestToken is after how many bytes what may be a structural token is taken for text. The
+// longest that is known has 40 characters, and DeepSeek's have three bytes for some of them.
 const longestToken = 160
 
-// namedToken returns the token of a name in the form <|name|>, <｜name｜> or <|name>. Every other name in the first two
-// forms is left out, too: models have hundreds of them (fim_prefix, vision_start, reserved_token_7 …),
-// and nobody writes them in prose. Sources: the chat templates and tokenizer configurations of the
-// models, and vLLM's tool parsers.
+// namedToken returns the token of a name in the form <|name|>, <｜name｜> or <|name>. Every other
+// name in the first two forms is left out, too: models have hundreds of them (fim_prefix,
+// vision_start, reserved_token_7 …), and nobody writes them in prose. Sources: the chat templates
+// and tokenizer configurations of the models, and vLLM's tool parsers.
 func namedToken(name string) (tok token, known bool) {
 	call := func(ends string) (token, bool) { return token{kind: tokenCall, ends: ends}, true }
 	switch name {

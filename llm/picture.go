@@ -41,8 +41,8 @@ const (
 
 // Why a picture was not read, apart from damage.
 var (
-	// ErrLargePicture reports that a picture takes too much memory when it is unpacked, however small its
-	// file is.
+	// ErrLargePicture reports that a picture takes too much memory when it is unpacked, however small
+	// its file is.
 	ErrLargePicture = errors.New("picture has too many pixels")
 	// ErrScans reports that a JPEG has more passes than any program writes.
 	ErrScans = errors.New("picture has too many passes")
@@ -66,8 +66,8 @@ func NewPictures() *Pictures {
 
 // Picture makes of a picture (PNG, JPEG, GIF, WebP) an image that every model server decodes: a PNG
 // or JPEG, at most 1,536 pixels wide and high. A picture that is one already, of at most 1 MB,
-// stays as it is. Of an animation it takes the first frame. A picture that is stored on its side, or
-// mirrored, is turned as its Exif tag says, and has no such tag any more.
+// stays as it is. Of an animation it takes the first frame. A picture that is stored on its side,
+// or mirrored, is turned as its Exif tag says, and has no such tag any more.
 //
 // It bounds what a file claims before it unpacks anything: to 64 MB of memory, and 50 scans of a
 // JPEG. It blocks until ctx ends at the latest, and decodes for at most 10 s. It returns the cause

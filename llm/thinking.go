@@ -2,9 +2,9 @@ package llm
 
 import "maps"
 
-// thinkingOff reports whether a request switches thinking off, in any of the ways that servers take:
-// vLLM's and SGLang's chat_template_kwargs, an effort of none, Ollama's think, the thinking and
-// reasoning objects of gateways.
+// thinkingOff reports whether a request switches thinking off, in any of the ways that servers
+// take: vLLM's and SGLang's chat_template_kwargs, an effort of none, Ollama's think, the thinking
+// and reasoning objects of gateways.
 func (c *Client) thinkingOff(req *Request) bool {
 	effort := req.ReasoningEffort
 	body := map[string]any{}

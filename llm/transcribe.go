@@ -13,14 +13,14 @@ import (
 	"strings"
 )
 
-// maxTranscript is how many bytes of an answer with a transcript are read: an hour of speech has some
-// 60 kB of words.
+// maxTranscript is how many bytes of an answer with a transcript are read: an hour of speech has
+// some 60 kB of words.
 const maxTranscript = 1 << 20
 
 // Transcribe has the server write down what is said in a recording, by the audio/transcriptions of
-// OpenAI's API, which vLLM serves for Whisper and the like. The ending of name tells the server how to
-// read it. It blocks until ctx ends at the latest, and has no time-out of its own. The model is the
-// one that an empty [Request.Model] means.
+// OpenAI's API, which vLLM serves for Whisper and the like. The ending of name tells the server how
+// to read it. It blocks until ctx ends at the latest, and has no time-out of its own. The model is
+// the one that an empty [Request.Model] means.
 func (c *Client) Transcribe(ctx context.Context, name, kind string, data []byte) (string, error) {
 	const op = "transcriptions"
 	model, _, err := c.modelName(ctx, "")
@@ -63,8 +63,8 @@ func (c *Client) Transcribe(ctx context.Context, name, kind string, data []byte)
 	return *heard.Text, nil
 }
 
-// recording returns the multipart body of a request, and its type. Of the name goes only the ending:
-// the rest is a person's own words.
+// recording returns the multipart body of a request, and its type. Of the name goes only the
+// ending: the rest is a person's own words.
 func recording(model, name, kind string, data []byte) (body []byte, contentType string, err error) {
 	var b bytes.Buffer
 	b.Grow(len(data) + 1<<10)
@@ -92,8 +92,8 @@ func recording(model, name, kind string, data []byte) (body []byte, contentType 
 	return b.Bytes(), form.FormDataContentType(), nil
 }
 
-// audioEnding returns the ending by which servers know a format: the name's if they know it, else that
-// of its type. Slack's own clips are MP4.
+// audioEnding returns the ending by which servers know a format: the name's if they know it, else
+// that of its type. Slack's own clips are MP4.
 func audioEnding(name, kind string) string {
 	const known = "flac mp3 mp4 mpeg mpga m4a ogg oga opus wav webm aac"
 	ending := strings.ToLower(strings.TrimPrefix(path.Ext(name), "."))

@@ -42,8 +42,9 @@ func orientation(mime string, data []byte) int {
 	return upright
 }
 
-// orientationOf reads the orientation from Exif data, which is written as a small TIFF: a header, and
-// directories of entries, the first of which describes the picture. It returns 0 if there is none.
+// orientationOf reads the orientation from Exif data, which is written as a small TIFF: a header,
+// and directories of entries, the first of which describes the picture. It returns 0 if there is
+// none.
 func orientationOf(tiff []byte) int {
 	const (
 		head, entry = 8, 12 // bytes

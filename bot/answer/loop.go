@@ -39,8 +39,8 @@ const (
 	saysThoughtLoop = "I have stopped the model: it went on repeating its thoughts."
 )
 
-// Loops notices an answer, or thoughts, that repeat without end. The zero Loops has seen nothing. It
-// takes O(1) time for a character, and about 3 KB.
+// Loops notices an answer, or thoughts, that repeat without end. The zero Loops has seen nothing.
+// It takes O(1) time for a character, and about 3 KB.
 type Loops struct{ text, thoughts loop }
 
 // Take takes the next delta. Its error is to end the request: [ErrLoop], or one for thoughts.
@@ -57,7 +57,8 @@ func (l *Loops) Take(d llm.Delta) error {
 	return nil
 }
 
-// LoopSentence returns what people are told of an answer that ended with err; empty: err is no loop.
+// LoopSentence returns what people are told of an answer that ended with err; empty: err is no
+// loop.
 func LoopSentence(err error) string {
 	switch {
 	case errors.Is(err, ErrLoop):

@@ -61,8 +61,8 @@ func pictures(turns []prompt.Turn) int {
 	return n
 }
 
-// refusedPictures returns how many pictures a model takes after all, if a request was refused because
-// of those that it had.
+// refusedPictures returns how many pictures a model takes after all, if a request was refused
+// because of those that it had.
 func refusedPictures(failure *llm.Error, had int) (most int, ok bool) {
 	if had > 0 && failure.NoImages() {
 		return 0, true
@@ -102,8 +102,8 @@ func (s *vision) most(model string) (most int, ok bool) {
 	return known.most, ok && time.Since(known.at) < visionFor
 }
 
-// see leaves the newest pictures in the prompt, at most most. It tells the person what the model did
-// not get, if there is a picture that came after the last answer.
+// see leaves the newest pictures in the prompt, at most most. It tells the person what the model
+// did not get, if there is a picture that came after the last answer.
 func (w *Writer) see(in *prompt.Input, most int) {
 	if pictures(in.Turns) <= most {
 		return

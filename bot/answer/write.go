@@ -19,8 +19,8 @@ const (
 	mostUnsure = 4 << 10
 )
 
-// errNoContinuation reports that what came is no continuation of the answer: the next request writes
-// the answer from its beginning.
+// errNoContinuation reports that what came is no continuation of the answer: the next request
+// writes the answer from its beginning.
 var errNoContinuation = errors.New("the server did not continue the answer")
 
 // What ends a request that would not end.
@@ -155,9 +155,9 @@ func (r *requests) left() int {
 	return r.most - max(has-r.before, 0)
 }
 
-// Adapt leaves out pictures that the model does not take, tells a model once that there are no tools,
-// and shortens a prompt that is too long: first the part of an answer that is to go on, then, once,
-// the thread.
+// Adapt leaves out pictures that the model does not take, tells a model once that there are no
+// tools, and shortens a prompt that is too long: first the part of an answer that is to go on,
+// then, once, the thread.
 func (r *requests) Adapt(_ context.Context, failure *llm.Error) bool {
 	takes, refused := refusedPictures(failure, pictures(r.in.Turns))
 	switch {

@@ -31,8 +31,8 @@ type Transcriber interface {
 	Transcribe(ctx context.Context, name, mime string, data []byte) (string, error)
 }
 
-// isClip reports whether a file is a recording of somebody who speaks. Slack's own clips are known by
-// their subtype alone: the same one is called audio/mp4 or video/mp4 (facts/reports.md A11).
+// isClip reports whether a file is a recording of somebody who speaks. Slack's own clips are known
+// by their subtype alone: the same one is called audio/mp4 or video/mp4 (facts/reports.md A11).
 func isClip(f thread.File) bool {
 	return f.Subtype == "slack_audio" || strings.HasPrefix(strings.ToLower(f.MIME), "audio/")
 }
@@ -97,8 +97,8 @@ func (r *Reader) transcribe(ctx context.Context, f thread.File) (string, error) 
 	return words, nil
 }
 
-// transcript returns what Slack has heard in a clip. It waits for a transcript that is being made, up
-// to 8 s.
+// transcript returns what Slack has heard in a clip. It waits for a transcript that is being made,
+// up to 8 s.
 func (r *Reader) transcript(ctx context.Context, id string) (thread.File, error) {
 	for try := 1; ; try++ {
 		info, err := r.files.Info(ctx, id)
@@ -111,8 +111,8 @@ func (r *Reader) transcript(ctx context.Context, id string) (thread.File, error)
 	}
 }
 
-// spoken returns words for the prompt, marked as words that were spoken. Each line is a quotation, so
-// that none of them looks like a line of ours.
+// spoken returns words for the prompt, marked as words that were spoken. Each line is a quotation,
+// so that none of them looks like a line of ours.
 func spoken(name, words, how string, runes int) attachment {
 	words = strings.TrimSpace(words)
 	said := ""

@@ -53,8 +53,8 @@ func kindOf(f thread.File) fileKind {
 // documentOf returns which document a file is.
 func documentOf(f thread.File) document.Kind { return document.KindOf(f.MIME, f.Type, f.Name) }
 
-// decodable reports whether a picture is of a kind that we decode ourselves, as far as its type tells.
-// Of the other kinds (HEIC, TIFF, BMP, AVIF, …) we take the thumbnail that Slack makes.
+// decodable reports whether a picture is of a kind that we decode ourselves, as far as its type
+// tells. Of the other kinds (HEIC, TIFF, BMP, AVIF, …) we take the thumbnail that Slack makes.
 func decodable(f thread.File) bool {
 	mime, _, _ := strings.Cut(strings.ToLower(f.MIME), ";")
 	return slices.Contains([]string{"image/png", "image/apng", "image/jpeg", "image/jpg", "image/pjpeg", "image/gif", "image/webp"}, mime)

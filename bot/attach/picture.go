@@ -50,8 +50,8 @@ func (r *Reader) picture(ctx context.Context, where string, f thread.File, data 
 	return attachment{text: fmt.Sprintf("(attached picture %s, which you cannot see: %s)", name, why), picture: true, said: said}, keep
 }
 
-// thumbnail reads the thumbnail of a picture that we cannot decode; keep: another try would bring the
-// same.
+// thumbnail reads the thumbnail of a picture that we cannot decode; keep: another try would bring
+// the same.
 func (r *Reader) thumbnail(ctx context.Context, where string, f thread.File) (_ attachment, keep bool) {
 	name := quoteName(f.Name)
 	var err error
@@ -77,8 +77,8 @@ func (r *Reader) thumbnail(ctx context.Context, where string, f thread.File) (_ 
 	return a, errors.Is(err, ErrNoFile) && ctx.Err() == nil
 }
 
-// smaller reads the thumbnail of a picture that could not be read itself. It reports false if there is
-// none.
+// smaller reads the thumbnail of a picture that could not be read itself. It reports false if there
+// is none.
 func (r *Reader) smaller(ctx context.Context, f thread.File, why string) (attachment, bool) {
 	a, err := r.thumb(ctx, f)
 	if err != nil {

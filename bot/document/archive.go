@@ -131,8 +131,8 @@ func (m *markup) Read(p []byte) (int, error) {
 	return 1, nil
 }
 
-// next returns the next token: xml.StartElement, xml.EndElement or xml.CharData, which is good until
-// the one after it. io.EOF: there is none.
+// next returns the next token: xml.StartElement, xml.EndElement or xml.CharData, which is good
+// until the one after it. io.EOF: there is none.
 func (m *markup) next() (xml.Token, error) {
 	for {
 		m.token = 0

@@ -94,8 +94,8 @@ func lines(n, all int) string {
 const maxProbe = 20
 
 // separator returns what stands between the cells: the character that is as often in each of the
-// first lines, outside of quotes, and more often than others that are. 0: there is none. Excel writes
-// it into a line of its own, which is no part of the rest.
+// first lines, outside of quotes, and more often than others that are. 0: there is none. Excel
+// writes it into a line of its own, which is no part of the rest.
 func separator(text string) (comma rune, rest string) {
 	if first, rest, ok := strings.Cut(text, "\n"); ok && len(first) < 8 && strings.HasPrefix(strings.ToLower(first), "sep=") {
 		if s := strings.Trim(first[4:], "\r"); len(s) == 1 && strings.Contains(",;\t|", s) {

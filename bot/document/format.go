@@ -93,7 +93,8 @@ func (f format) show(value string, epoch int) string {
 	return number(v)
 }
 
-// serial returns the time that a number of days stands for. Excel believes that 1900 was a leap year.
+// serial returns the time that a number of days stands for. Excel believes that 1900 was a leap
+// year.
 func serial(v float64, epoch int) time.Time {
 	begin := time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC)
 	switch {

@@ -67,8 +67,8 @@ func row(cells []string, columns int) string {
 	return b.String()
 }
 
-// table writes a GFM table of a number of columns. Its first row is its header; short rows are filled
-// up. It is cut between rows: done is how many of them were written.
+// table writes a GFM table of a number of columns. Its first row is its header; short rows are
+// filled up. It is cut between rows: done is how many of them were written.
 func (w *writer) table(columns int, rows iter.Seq[[]string]) (done int, err error) {
 	if columns == 0 {
 		return 0, nil

@@ -86,9 +86,9 @@ type Quotes struct {
 	Failed int               // links that could not be read
 }
 
-// Quote quotes what the newest links in these messages (oldest first) lead to, if all these people can
-// see it. here is the thread of the question, which is not quoted; runes is how many characters all
-// quotations may have. It blocks for the network, for at most 10 s.
+// Quote quotes what the newest links in these messages (oldest first) lead to, if all these people
+// can see it. here is the thread of the question, which is not quoted; runes is how many characters
+// all quotations may have. It blocks for the network, for at most 10 s.
 func (r *Reader) Quote(ctx context.Context, here thread.ID, people []Person, messages []Message, runes int) Quotes {
 	out := Quotes{Text: map[string]string{}, Hidden: map[string]bool{}}
 	ctx, cancel := context.WithTimeout(ctx, totalTime)

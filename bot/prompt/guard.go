@@ -118,9 +118,10 @@ func alone(turns []Turn) bool {
 	return true
 }
 
-// guarded returns what a person or another bot wrote, in a form in which no line reads like our line
-// above a file, or in place of files or messages that were left out. It makes such lines quotations,
-// but in fenced code, and closes a fence that is left open: it would swallow whoever speaks next.
+// guarded returns what a person or another bot wrote, in a form in which no line reads like our
+// line above a file, or in place of files or messages that were left out. It makes such lines
+// quotations, but in fenced code, and closes a fence that is left open: it would swallow whoever
+// speaks next.
 func guarded(text string) string {
 	if !strings.ContainsAny(text, "\n\r\v\f\u0085\u2028\u2029") && !ourHead(text) && fenceOf(text) == "" {
 		return text

@@ -223,8 +223,8 @@ func columns(blank string, at int) int {
 	return col - at
 }
 
-// closeFence writes the closing fence, for which room was kept. Where the empty lines before it have
-// used that up, the page ends before them.
+// closeFence writes the closing fence, for which room was kept. Where the empty lines before it
+// have used that up, the page ends before them.
 func (d *Doc) closeFence(n int) bool {
 	if !d.fresh && !d.fits(0, 0) && d.cut() {
 		return true

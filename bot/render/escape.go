@@ -13,8 +13,8 @@ const joiner = "\u2060"
 // (facts/slack.md §3.5). Whether Slack decodes &lt; in code is not verified, so in code the joiner
 // follows the <, and only where a live token begins, so that other code is copied unchanged: see
 // token. Both forms are dead in prose and in code, so safety does not depend on knowing where code
-// begins. If a live workspace shows that entities are decoded in code, the callers of liveInCode are
-// the place to write proseLess.
+// begins. If a live workspace shows that entities are decoded in code, the callers of liveInCode
+// are the place to write proseLess.
 const proseLess = "&lt;"
 
 // cost counts the characters of s as Slack may at most: in UTF-16 units, & as 5, < and > as 4. What

@@ -2,7 +2,8 @@ package render
 
 import "strings"
 
-// breakMax is the longest form of a break of a line in HTML, in bytes; more blanks are not looked at.
+// breakMax is the longest form of a break of a line in HTML, in bytes; more blanks are not looked
+// at.
 const breakMax = 16
 
 // breakLen returns the length of the <br>, <br/> or </br> that begins s, in any case, 0 if there is
@@ -30,8 +31,8 @@ func breakLen(s string, full bool) (n int, ok bool) {
 	return 0, full || n < len(tag) || len(tag) == breakMax
 }
 
-// breakLine returns the length of the blank line, made of breaks, that begins s, without its end. 0:
-// it is none. Not ok: it needs more text.
+// breakLine returns the length of the blank line, made of breaks, that begins s, without its end.
+// 0: it is none. Not ok: it needs more text.
 func breakLine(s string, full bool) (n int, ok bool) {
 	if len(s) > lineMax {
 		s, full = s[:lineMax], true

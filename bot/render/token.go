@@ -2,22 +2,23 @@ package render
 
 import "strings"
 
-// What Slack resolves in a markdown block, and so what must be dead in code: a mention, a channel, a
-// command, a link, each from its < to its >, perhaps with a label (facts/slack.md §3.5). The letters
-// and the case are Slack's. Everything else stays byte for byte: type parameters, redirections, HTML,
-// and what only begins like a token.
+// What Slack resolves in a markdown block, and so what must be dead in code: a mention, a channel,
+// a command, a link, each from its < to its >, perhaps with a label (facts/slack.md §3.5). The
+// letters and the case are Slack's. Everything else stays byte for byte: type parameters,
+// redirections, HTML, and what only begins like a token.
 //
 // A labelled link may need no more than some scheme (facts/reports.md D24, unverified), so one with
-// :// is dead too; no code has such a thing. A domain without a scheme would do as well, by the same
-// report. That stays: Promise<React.Node|null> is honest code, and such a link pings nobody.
+// :// is dead too; no code has such a thing. A domain without a scheme would do as well, by the
+// same report. That stays: Promise<React.Node|null> is honest code, and such a link pings nobody.
 
-// tokenMax is how many bytes after a < are searched for the end of a token. A longer one is dead: it
-// may be live.
+// tokenMax is how many bytes after a < are searched for the end of a token. A longer one is dead:
+// it may be live.
 const tokenMax = 1_000
 
 // liveInCode reports whether the < at the beginning of s begins a token of Slack. Not ok: it needs
-// more text, and may be live. If it is not live because another < in its address or label breaks it,
-// broken is the offset of that one: this holds only while that one stays a <, as it does in code.
+// more text, and may be live. If it is not live because another < in its address or label breaks
+// it, broken is the offset of that one: this holds only while that one stays a <, as it does in
+// code.
 func liveInCode(s string, full bool) (live bool, broken int, ok bool) {
 	window := s[:min(len(s), tokenMax)]
 	live, broken, ok = token(window)
@@ -171,8 +172,8 @@ func escapeCode(s string) string {
 	return out
 }
 
-// escapeSpan is escapeCode for the first n bytes of s, because what follows them may make a token of
-// a < in them. Not ok: it needs more text, and makes dead what may be live.
+// escapeSpan is escapeCode for the first n bytes of s, because what follows them may make a token
+// of a < in them. Not ok: it needs more text, and makes dead what may be live.
 func escapeSpan(s string, n int, full bool) (out string, ok bool) {
 	if strings.IndexByte(s[:n], '<') < 0 {
 		return s[:n], true

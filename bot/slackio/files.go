@@ -107,9 +107,9 @@ func (s *Slack) File(ctx context.Context, id string, most int64) (thread.File, [
 	return f, data.all.Bytes(), nil
 }
 
-// signIn reports whether the sign-in page came in place of a file. A text may begin like a web page,
-// and is served as text then; the sign-in page is served as HTML, by proxies also without a type
-// (github.com/sonichi/sutando/pull/2268). Where the file is HTML itself, only the words of the
+// signIn reports whether the sign-in page came in place of a file. A text may begin like a web
+// page, and is served as text then; the sign-in page is served as HTML, by proxies also without a
+// type (github.com/sonichi/sutando/pull/2268). Where the file is HTML itself, only the words of the
 // page tell [unverified: which ones].
 func signIn(mime string, canvas bool, served string, data []byte) bool {
 	head := bytes.ToLower(bytes.TrimSpace(bytes.TrimPrefix(data[:min(len(data), 64<<10)], []byte("\ufeff"))))

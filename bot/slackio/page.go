@@ -23,8 +23,8 @@ import (
 // largest message comes to some 600 kB, and usual ones to two.
 const maxPage = 64 << 20
 
-// errLargePage reports that a page of history has more than maxPage bytes. Another try would bring the
-// same.
+// errLargePage reports that a page of history has more than maxPage bytes. Another try would bring
+// the same.
 var errLargePage = errors.New("the page is too large")
 
 // page is a page of history as it was decoded, without what could not be read.
@@ -56,8 +56,8 @@ func (s *Slack) readPage(ctx context.Context, m pace.Method, args url.Values) (p
 	}
 }
 
-// fetchPage asks Slack for a page of history. It does so without slack-go, whose decoder refuses the
-// whole page for one block that it does not know (decision 0027). Its errors are slack-go's.
+// fetchPage asks Slack for a page of history. It does so without slack-go, whose decoder refuses
+// the whole page for one block that it does not know (decision 0027). Its errors are slack-go's.
 func (s *Slack) fetchPage(ctx context.Context, m pace.Method, args url.Values) (page, error) {
 	form := url.Values{}
 	for name, v := range args {
@@ -94,7 +94,8 @@ func (s *Slack) fetchPage(ctx context.Context, m pace.Method, args url.Values) (
 	return s.decodePage(ctx, data)
 }
 
-// decodePage decodes a page message by message. It leaves out, and counts, those that cannot be read.
+// decodePage decodes a page message by message. It leaves out, and counts, those that cannot be
+// read.
 func (s *Slack) decodePage(ctx context.Context, data []byte) (page, error) {
 	var reply struct {
 		OK       bool            `json:"ok"`

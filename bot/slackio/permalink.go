@@ -53,7 +53,8 @@ func (s *Slack) Place(ctx context.Context, channel string) (permalink.Place, err
 	return place, nil
 }
 
-// Members reports whether all these people are members of a conversation now. It asks Slack each time.
+// Members reports whether all these people are members of a conversation now. It asks Slack each
+// time.
 func (s *Slack) Members(ctx context.Context, channel string, people []string) (bool, error) {
 	missing := slices.Clone(people)
 	cursor := ""

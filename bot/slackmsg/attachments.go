@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// isPreview reports whether an attachment shows what a link in the message leads to. is_msg_unfurl is
-// set on forwards too: is_share tells those apart.
+// isPreview reports whether an attachment shows what a link in the message leads to. is_msg_unfurl
+// is set on forwards too: is_share tells those apart.
 func isPreview(a object) bool {
 	if a.flag("is_share") {
 		return false
@@ -15,8 +15,8 @@ func isPreview(a object) bool {
 	return a.flag("is_msg_unfurl") || a.flag("is_app_unfurl") || a.str("original_url") != "" || a.str("from_url") != ""
 }
 
-// attachment returns what an attachment says in the form that apps use: pretext, author, title, text
-// or blocks, fields, footer.
+// attachment returns what an attachment says in the form that apps use: pretext, author, title,
+// text or blocks, fields, footer.
 func (r *reader) attachment(a object, depth int) string {
 	if !r.look(depth) {
 		return ""
@@ -105,8 +105,8 @@ func (r *reader) share(a object, depth int) string {
 	return "Forwarded message" + r.source(a) + ":" + quote(body)
 }
 
-// preview returns what a link leads to, quoted and marked; empty: Slack shows nothing, or a message of
-// the bot itself, which the model has where it belongs.
+// preview returns what a link leads to, quoted and marked; empty: Slack shows nothing, or a message
+// of the bot itself, which the model has where it belongs.
 func (r *reader) preview(a object, depth int) string {
 	if !r.look(depth) || r.ours(a) {
 		return ""

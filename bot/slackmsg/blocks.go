@@ -287,8 +287,8 @@ func bold(s string) string {
 	return "**" + s + "**"
 }
 
-// anything returns the texts of something whose kind is not known, each on a line, in an order that is
-// always the same: JSON objects have none.
+// anything returns the texts of something whose kind is not known, each on a line, in an order that
+// is always the same: JSON objects have none.
 func (r *reader) anything(o object, depth int) string {
 	var out []string
 	var walk func(v any, depth int)
@@ -334,7 +334,8 @@ func (r *reader) anything(o object, depth int) string {
 	return strings.Join(out, "\n")
 }
 
-// spoken returns the names of fields that hold what people read, in the order in which they read it.
+// spoken returns the names of fields that hold what people read, in the order in which they read
+// it.
 func spoken() []string {
 	return []string{
 		"title", "header", "label", "name", "subtitle", "caption", "text", "body", "description", "message", "content", "alt_text", "placeholder", "hint", "value_text",

@@ -21,8 +21,8 @@ const (
 	maxElements = 20_000
 	// maxFiles is how many files a message has at most. Slack takes ten from a person.
 	maxFiles = 100
-	// maxText is how many characters of a message are read: as many as its text may have (facts/slack.md
-	// §3.2). Of more, the beginning and the end stay.
+	// maxText is how many characters of a message are read: as many as its text may have
+	// (facts/slack.md §3.2). Of more, the beginning and the end stay.
 	maxText = 40_000
 	// maxRows and maxColumns bound a table: Slack takes 100 rows and 20 columns, of a data_table
 	// perhaps 200 (facts/slack.md §10.3).

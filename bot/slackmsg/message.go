@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Message is a Slack message as it was decoded. Fields that are missing or of an odd type have their
-// zero value.
+// Message is a Slack message as it was decoded. Fields that are missing or of an odd type have
+// their zero value.
 type Message struct {
 	Type, Subtype string
 	Hidden        bool
@@ -61,8 +61,8 @@ var (
 	ErrNoTS     = errors.New("no ts")
 )
 
-// Decode decodes one message, or as much of it as is readable. It returns ErrNoObject or ErrNoTS for
-// what is no message at all; with ErrNoTS come the other fields.
+// Decode decodes one message, or as much of it as is readable. It returns ErrNoObject or ErrNoTS
+// for what is no message at all; with ErrNoTS come the other fields.
 func Decode(data []byte) (Message, error) {
 	top := fields(data)
 	if top == nil {
@@ -135,8 +135,9 @@ func (r raw) str(name string) string {
 	return s
 }
 
-// key returns a timestamp or an id by which things are found. One of an odd type comes as its JSON, so
-// that it is refused and not taken for missing: a reply without its thread_ts would open a thread.
+// key returns a timestamp or an id by which things are found. One of an odd type comes as its JSON,
+// so that it is refused and not taken for missing: a reply without its thread_ts would open a
+// thread.
 func (r raw) key(name string) string {
 	v := r[name]
 	if len(v) == 0 || string(v) == "null" {

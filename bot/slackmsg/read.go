@@ -204,8 +204,8 @@ func (r *reader) paper(f File) string {
 	return kind + link(short(cmp.Or(f.Title, f.Name, "without a title")), short(f.Link))
 }
 
-// placeholder reports whether a text says only that there is nothing to say: Slack and apps put such
-// in place of what only blocks show.
+// placeholder reports whether a text says only that there is nothing to say: Slack and apps put
+// such in place of what only blocks show.
 func placeholder(text string) bool {
 	switch strings.ToLower(strings.Trim(text, "[]. ")) {
 	case "no preview available", "this content can't be displayed", "this message contains interactive elements", "preview unavailable":

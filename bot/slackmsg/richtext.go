@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// richText returns a rich_text block: its sections, lists, quotes and code, each on lines of its own.
+// richText returns a rich_text block: its sections, lists, quotes and code, each on lines of its
+// own.
 func (r *reader) richText(b object, depth int) piece {
 	var out piece
 	counts := map[int]int{} // items of ordered lists so far, by indent
@@ -42,8 +43,8 @@ func (r *reader) richText(b object, depth int) piece {
 	return out
 }
 
-// list returns a rich_text_list. A nested list is a list of its own with a larger indent; counts has
-// how far the numbers of each indent have come.
+// list returns a rich_text_list. A nested list is a list of its own with a larger indent; counts
+// has how far the numbers of each indent have come.
 func (r *reader) list(e object, counts map[int]int, depth int) string {
 	indent := int(e.whole("indent", maxDepth))
 	for deeper := range counts {

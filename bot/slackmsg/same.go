@@ -13,8 +13,8 @@ func words(text string) []string {
 	})
 }
 
-// within reports whether all words of a stand in b in the same order, others perhaps between them. A
-// text without words is within b if b has it as it is.
+// within reports whether all words of a stand in b in the same order, others perhaps between them.
+// A text without words is within b if b has it as it is.
 func within(a, b string) bool {
 	if a == "" || strings.Contains(b, a) {
 		return true
@@ -56,8 +56,8 @@ type piece struct {
 	shaped bool // its shape tells more than its words: a table, code
 }
 
-// richer returns the richer of a text and what blocks say, and never less than text. What neither has
-// of the other it puts together, and says nothing twice.
+// richer returns the richer of a text and what blocks say, and never less than text. What neither
+// has of the other it puts together, and says nothing twice.
 func richer(text string, blocks []piece) string {
 	var all []string
 	shaped := false

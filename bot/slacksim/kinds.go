@@ -34,8 +34,8 @@ func (u Upload) kind() Upload {
 	return u
 }
 
-// special changes a file object into what Slack says of clips, canvases, lists, files on other hosts
-// and pictures that browsers cannot show (facts: reports.md A6, A7, A9, A11; the shape of a
+// special changes a file object into what Slack says of clips, canvases, lists, files on other
+// hosts and pictures that browsers cannot show (facts: reports.md A6, A7, A9, A11; the shape of a
 // transcription is not confirmed).
 func (f *file) special(o obj, root string) {
 	switch f.up.Kind {

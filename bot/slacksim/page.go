@@ -136,7 +136,8 @@ func (u *uploads) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// cells are a pasted table. They are bounded while being read, because a small body may have very many.
+// cells are a pasted table. They are bounded while being read, because a small body may have very
+// many.
 type cells [][]string
 
 // UnmarshalJSON reads at most maxTableRows rows of maxTableCells cells, which is what a table block

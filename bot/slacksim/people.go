@@ -63,8 +63,8 @@ func (s *Sim) Edit(user, channel, ts, text string) error {
 }
 
 // UnfurlLink does what Slack does some time after somebody wrote a link: it adds a preview to the
-// message. Of a link to a message, the preview shows that message. The app gets a message_changed in which neither text nor "edited" changed. It returns
-// ErrNoText if the message has no link.
+// message. Of a link to a message, the preview shows that message. The app gets a message_changed
+// in which neither text nor "edited" changed. It returns ErrNoText if the message has no link.
 func (s *Sim) UnfurlLink(channel, ts string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

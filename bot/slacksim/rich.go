@@ -14,8 +14,8 @@ type App struct {
 	As   string // username: what it calls itself in one message; empty: nothing
 }
 
-// Post is a message with whatever a message of Slack's may have. Blocks and Attachments go out as they
-// are, whatever is in them: other apps send what no library knows.
+// Post is a message with whatever a message of Slack's may have. Blocks and Attachments go out as
+// they are, whatever is in them: other apps send what no library knows.
 type Post struct {
 	User              string // id or name; empty: an app without a user, such as a webhook
 	App               App    // that posts it, as itself or for User; the zero App: nobody does
@@ -102,8 +102,8 @@ func (s *Sim) Forward(user, channel, threadTS, comment, fromChannel, ts string) 
 	return s.postLocked(Post{User: user, Channel: channel, ThreadTS: threadTS, Text: comment, Attachments: []any{share}})
 }
 
-// Table writes a message with cells that a person pasted: a text and a table block in an attachment,
-// as Slack's composer makes them.
+// Table writes a message with cells that a person pasted: a text and a table block in an
+// attachment, as Slack's composer makes them.
 func (s *Sim) Table(user, channel, threadTS, text string, cells [][]string) (string, error) {
 	var rows []any
 	for _, row := range cells {
@@ -140,8 +140,8 @@ func (s *Sim) permalinkOfLocked(c *channel, m *message) string {
 	return link
 }
 
-// quotedLocked returns the attachment that shows a message elsewhere: in a forward, or as the preview
-// of its link.
+// quotedLocked returns the attachment that shows a message elsewhere: in a forward, or as the
+// preview of its link.
 func (s *Sim) quotedLocked(c *channel, m *message, link string) obj {
 	o := obj{
 		"id": 1, "ts": m.ts, "channel_id": c.ID, "channel_team": s.cfg.Team.ID, "is_msg_unfurl": true, "is_thread_root_unfurl": m.thread == "",

@@ -125,7 +125,8 @@ func coloured(lang, text string) (out []span) {
 	return out
 }
 
-// lookOf returns how a kind of token looks: in the terminal's own colours, which fit its background.
+// lookOf returns how a kind of token looks: in the terminal's own colours, which fit its
+// background.
 func lookOf(t chroma.TokenType) attr {
 	switch {
 	case t.InCategory(chroma.Comment):

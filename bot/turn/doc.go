@@ -15,9 +15,10 @@
 //
 // Everything that can make a thread owed has a timestamp of Slack's: a message, an edit, a press of
 // a button, a stop, a deletion. So Asked, Answered, For, Stop and Changed lie on one axis and are
-// compared with each other. All but For are high-water marks: they only grow. An answer that is under way answers
-// everything up to For. An edit is a later Asked with the same message, a press is one without a
-// message, a stop is what For must be later than. None of them needs a clock of ours.
+// compared with each other. All but For are high-water marks: they only grow. An answer that is
+// under way answers everything up to For. An edit is a later Asked with the same message, a press
+// is one without a message, a stop is what For must be later than. None of them needs a clock of
+// ours.
 //
 // # One owner at a time
 //

@@ -31,8 +31,8 @@ func pdfReader(cfg Config, log *slog.Logger) (*pdf.Reader, error) {
 }
 
 // machineCode returns the folder of what the reader of PDF files compiles, as an absolute path. It
-// is below STATE_DIR, where alone the bot writes. Where the state is elsewhere, a folder that is not
-// there stays so: then there is none, and each file waits for the compiler.
+// is below STATE_DIR, where alone the bot writes. Where the state is elsewhere, a folder that is
+// not there stays so: then there is none, and each file waits for the compiler.
 func machineCode(cfg Config) string {
 	dir, err := filepath.Abs(cfg.StateDir)
 	if err != nil {

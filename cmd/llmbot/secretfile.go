@@ -93,8 +93,8 @@ func tidy(vars map[string]string) []problem {
 	return doubts
 }
 
-// tellDoubts tells the person at the terminal what the configuration may mean otherwise. serve has a
-// log for that.
+// tellDoubts tells the person at the terminal what the configuration may mean otherwise. serve has
+// a log for that.
 func (p process) tellDoubts(cfg Config) {
 	for _, d := range cfg.doubts {
 		fmt.Fprintf(p.err, "llmbot: %s\n  → %s\n", d.what, d.hint)

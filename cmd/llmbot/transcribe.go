@@ -27,8 +27,8 @@ func transcriber(cfg Config, log *slog.Logger) (attach.Transcriber, error) {
 	return client, nil
 }
 
-// transcribeConfig returns what the client of LLM_TRANSCRIBE_URL needs. It goes out as the client of
-// the model server does.
+// transcribeConfig returns what the client of LLM_TRANSCRIBE_URL needs. It goes out as the client
+// of the model server does.
 func (c *Config) transcribeConfig(log *slog.Logger) llm.Config {
 	out := c.modelConfig(log)
 	out.BaseURL, out.Model, out.APIKey, out.Extra = c.TranscribeURL, c.TranscribeModel, string(c.TranscribeKey), nil
@@ -38,8 +38,8 @@ func (c *Config) transcribeConfig(log *slog.Logger) llm.Config {
 	return out
 }
 
-// sameServer reports whether what is a secret of the first address may go to the second one: it is the
-// same host, and the way there is not less safe.
+// sameServer reports whether what is a secret of the first address may go to the second one: it is
+// the same host, and the way there is not less safe.
 func sameServer(first, second string) bool {
 	a, errA := url.Parse(first)
 	b, errB := url.Parse(second)

@@ -26,9 +26,9 @@ type Ratio struct {
 	BMin   float64 `json:"b_min"`
 	BMax   float64 `json:"b_max"`
 	Ratio  float64 `json:"ratio_b_to_a"` // 0: not known
-	// Clear reports that the rounds of A and of B do not overlap, with at least three rounds each. With
-	// three rounds that happens by chance alone in one of ten comparisons of equal servers, with five
-	// in one of 126.
+	// Clear reports that the rounds of A and of B do not overlap, with at least three rounds each.
+	// With three rounds that happens by chance alone in one of ten comparisons of equal servers, with
+	// five in one of 126.
 	Clear bool `json:"clear"`
 }
 

@@ -376,8 +376,8 @@ const (
 func (s *streamed) jumped() bool { return s.first >= leastJump && s.first >= jumpTimes*s.most }
 
 // less reports whether fewer than output tokens were streamed: the time between the events is then
-// not the time of the tokens. Servers hide reasoning in this way, and some bring a whole answer in one
-// event. reasoning is the number of reasoning tokens that the server tells.
+// not the time of the tokens. Servers hide reasoning in this way, and some bring a whole answer in
+// one event. reasoning is the number of reasoning tokens that the server tells.
 func (s *streamed) less(output, reasoning int) bool {
 	return reasoning > 0 && !s.reasoned || output > 1 && s.events == 1 || s.jumped() || output > mostWords*s.bytes
 }

@@ -2,9 +2,9 @@ package llmsim
 
 import "strings"
 
-// Given returns what servers really streamed, by a name for each: inputs from public reports of other
-// projects, written anew. Each stands for a kind. The pieces are cut as tokens are; a test cuts them
-// anywhere.
+// Given returns what servers really streamed, by a name for each: inputs from public reports of
+// other projects, written anew. Each stands for a kind. The pieces are cut as tokens are; a test
+// cuts them anywhere.
 func Given() map[string]Tape {
 	const turnEnd = "<｜end▁of▁sentence｜>"
 	given := map[string]Tape{

@@ -7,8 +7,8 @@ import (
 )
 
 // Honest returns an answer in which nothing is wrong, though some of it looks as if: tables of many
-// equal cells, code of many equal lines, lists, poems with refrains, logs, drawings, talk about tags
-// and operators. The same seed gives the same answer.
+// equal cells, code of many equal lines, lists, poems with refrains, logs, drawings, talk about
+// tags and operators. The same seed gives the same answer.
 func Honest(seed uint64) string {
 	r := rand.New(rand.NewPCG(seed, 15))
 	kinds := []func(*rand.Rand) string{

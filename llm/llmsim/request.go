@@ -256,8 +256,8 @@ func (s *Server) parseMessage(i int, raw json.RawMessage) (Message, *apiError) {
 	return msg, nil
 }
 
-// checkImages counts the pictures of a request as vLLM does, which changed the end of its sentence in
-// 2025 (facts: reports.md A10).
+// checkImages counts the pictures of a request as vLLM does, which changed the end of its sentence
+// in 2025 (facts: reports.md A10).
 func (s *Server) checkImages(ms []Message, sh shape) *apiError {
 	n := 0
 	for _, m := range ms {

@@ -14,8 +14,8 @@ import (
 // maxOrder is how long the order may be, in bytes.
 const maxOrder = 64 << 10
 
-// Serve is the child's whole life: it reads an order and a file from in, and writes what it finds to
-// out. It bounds its own process for good; no other work may be done in it afterwards.
+// Serve is the child's whole life: it reads an order and a file from in, and writes what it finds
+// to out. It bounds its own process for good; no other work may be done in it afterwards.
 func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	bound()
 	from := bufio.NewReader(in)

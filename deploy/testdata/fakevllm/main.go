@@ -1,5 +1,6 @@
-// Command fakevllm stands in for `vllm` in the test of start-vllm.sh. FAKE_VLLM says how it ends: "ready" (default)
-// serves /health until SIGTERM, "slow" never comes so far, any other value is a text that it writes before it fails, as the engine does.
+// Command fakevllm stands in for `vllm` in the test of start-vllm.sh. FAKE_VLLM says how it ends:
+// "ready" (default) serves /health until SIGTERM, "slow" never comes so far, any other value is a
+// text that it writes before it fails, as the engine does.
 package main
 
 import (

@@ -185,7 +185,7 @@ func quote(text string) string {
 	if strings.TrimSpace(text) == "" {
 		return ""
 	}
-	return "\n> " + strings.ReplaceAll(text, "\n", "\n> ")
+	return "\n> " + strings.ReplaceAll(oneEnd(text), "\n", "\n> ")
 }
 
 // buttons returns the labels of what can be pressed or chosen.

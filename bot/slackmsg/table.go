@@ -101,8 +101,8 @@ func grid(rows [][]string, wide int) string {
 
 // escapeCell returns a text that ends no cell and no row.
 func escapeCell(s string) string {
-	s = strings.TrimSpace(s)
-	if !strings.ContainsAny(s, "|\n\r\\") {
+	s = oneEnd(strings.TrimSpace(s))
+	if !strings.ContainsAny(s, "|\n\\") {
 		return s
 	}
 	var b strings.Builder
@@ -122,7 +122,6 @@ func escapeCell(s string) string {
 			b.WriteString(`\|`)
 		case '\n':
 			b.WriteString("<br>")
-		case '\r':
 		default:
 			b.WriteByte(c)
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"llmbot/bot/prompt"
 	"llmbot/bot/thread"
 )
 
@@ -121,7 +122,7 @@ func spoken(name, words, how string, runes int) attachment {
 		how += "; the rest is left out"
 		said = fmt.Sprintf("Of %s I read the beginning only: it is too long.", name)
 	}
-	lines := strings.Split(strings.ReplaceAll(words, "\r", "\n"), "\n")
+	lines := prompt.Lines(words)
 	return attachment{text: fmt.Sprintf("Voice clip %s, as it was spoken (%s):\n> %s", name, how, strings.Join(lines, "\n> ")), said: said}
 }
 

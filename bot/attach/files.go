@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
@@ -30,6 +32,7 @@ const (
 	maxPictures  = 4                // the newest of a thread: servers refuse too many
 	maxFiles     = 20               // the newest of a thread, pictures among them
 	maxReads     = 4                // files of all threads read at a time: each is in memory
+	maxName      = 255              // characters of a file's name: file systems allow no more
 	maxTicks     = 31               // backticks in a row that stay in a file: its fence must be longer
 	filesTimeout = 30 * time.Second // all files of a turn together
 	maxFileCache = 64 << 20         // bytes of files that are remembered for the next turns
@@ -298,14 +301,17 @@ func otherKind(f thread.File) attachment {
 	}
 }
 
-// quoteName returns a file's name on one line.
+// quoteName returns a file's name on one line, or its beginning.
 func quoteName(name string) string {
 	name = strings.Map(func(r rune) rune {
-		if r < ' ' || r == '`' {
+		if unicode.IsControl(r) || r == '`' || r == '\u2028' || r == '\u2029' {
 			return ' '
 		}
 		return r
 	}, strings.TrimSpace(name))
+	if utf8.RuneCountInString(name) > maxName {
+		name = string([]rune(name)[:maxName]) + "…"
+	}
 	return cmp.Or(name, "without a name")
 }
 

@@ -241,7 +241,7 @@ func quotation(l Link, place Place, k kept, runes int) string {
 	if len(k.messages) > 1 {
 		head = "Linked message in " + where + ", with its thread:"
 	}
-	lines := []string{head}
+	all := []string{head}
 	each := max(runes/len(k.messages), 80)
 	for _, m := range k.messages {
 		name := oneLine(m.Name)
@@ -254,16 +254,21 @@ func quotation(l Link, place Place, k kept, runes int) string {
 		if len(k.messages) > 1 && m.TS == l.TS {
 			name += " (the linked one)"
 		}
-		said := strings.Split(strings.ReplaceAll(cut(strings.TrimSpace(m.Text), each), "\r", "\n"), "\n")
+		said := lines(cut(strings.TrimSpace(m.Text), each))
 		for _, f := range m.Files {
 			said = append(said, "(with the file "+oneLine(f.Name)+")")
 		}
-		lines = append(lines, "> "+name+": "+strings.Join(said, "\n> "))
+		all = append(all, "> "+name+": "+strings.Join(said, "\n> "))
 	}
 	if n := k.all - len(k.messages); n > 0 {
-		lines = append(lines, fmt.Sprintf("(%d further messages of the thread are left out.)", n))
+		all = append(all, fmt.Sprintf("(%d further messages of the thread are left out.)", n))
 	}
-	return strings.Join(lines, "\n")
+	return strings.Join(all, "\n")
+}
+
+// lines returns the lines of a text. It splits at whatever a model may see as the end of one.
+func lines(text string) []string {
+	return strings.Split(strings.NewReplacer("\r\n", "\n", "\r", "\n", "\v", "\n", "\f", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n").Replace(text), "\n")
 }
 
 // oneLine returns a name without what would make it look like more than one.

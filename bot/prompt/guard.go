@@ -128,7 +128,7 @@ func guarded(text string) string {
 	}
 	var b strings.Builder
 	fence := ""
-	for i, line := range lines(text) {
+	for i, line := range Lines(text) {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
@@ -180,8 +180,8 @@ func block(text string) bool {
 	return fenceOf(text) != "" || strings.Contains(text, "\n") && strings.HasPrefix(text, "|") || strings.HasPrefix(text, "> ") || strings.HasPrefix(text, "# ")
 }
 
-// lines splits at whatever a model may see as the end of a line.
-func lines(text string) []string { return strings.Split(oneEnd(text), "\n") }
+// Lines returns the lines of a text. It splits at whatever a model may see as the end of one.
+func Lines(text string) []string { return strings.Split(oneEnd(text), "\n") }
 
 // oneEnd returns a text in which all ends of lines are the same.
 func oneEnd(text string) string {
@@ -206,11 +206,13 @@ func fenceOf(line string) string {
 	return inner[:n]
 }
 
-// ourHead reports whether a line reads like our line above a file, or in place of files or messages
-// that were left out.
+// ourHead reports whether a line reads like our line above a file, a clip or a linked message, or in
+// place of files or messages that were left out. Characters that nobody sees hide nothing.
 func ourHead(line string) bool {
-	low := strings.ToLower(strings.TrimSpace(line))
-	return strings.HasPrefix(low, "(attached ") || strings.HasPrefix(low, "(earlier messages") || strings.HasPrefix(low, "file ") && strings.HasSuffix(low, ":")
+	low := strings.ToLower(strings.TrimFunc(line, func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }))
+	has := func(begin string) bool { return strings.HasPrefix(low, begin) }
+	return has("(attached ") || has("(earlier messages") || has("(a linked message ") || has("(a further linked message ") ||
+		(has("file ") || has("voice clip ") || has("linked message in ")) && strings.HasSuffix(low, ":")
 }
 
 // tokenBegins are the characters that special tokens begin with.

@@ -65,7 +65,7 @@ func (t *turnRun) askers(ctx context.Context, a admitted) []permalink.Person {
 		named, cancel := context.WithTimeout(ctx, personTimeout)
 		defer cancel()
 		who, err := t.bot.dep.Room.Person(named, user)
-		out = append(out, permalink.Person{ID: user, Full: err == nil && !external && !who.Guest && !who.External && !who.Bot})
+		out = append(out, permalink.Person{ID: user, Full: err == nil && !external && !who.Guest && !who.External && !who.Elsewhere && !who.Bot})
 	}
 	seen := map[string]bool{}
 	for _, ask := range a.asks {

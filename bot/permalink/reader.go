@@ -50,7 +50,7 @@ type Source interface {
 // Person is somebody who asks.
 type Person struct {
 	ID   string
-	Full bool // a full member of the workspace: no guest, and of no other organisation
+	Full bool // a full member of the workspace: no guest, and of no other organisation or workspace
 }
 
 // Message is a message that may have links.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/slack-go/slack"
@@ -65,6 +66,7 @@ func (s *Slack) person(ctx context.Context, user string) (bot.Person, error) {
 	return bot.Person{
 		ID: user, Name: cut(cmp.Or(u.Profile.DisplayName, u.RealName, u.Profile.RealName, u.Name, user), maxName),
 		Guest: u.IsRestricted || u.IsUltraRestricted, External: u.IsStranger || u.TeamID != "" && u.TeamID != s.self.Team && !s.colleague(u), Bot: u.IsBot,
+		Elsewhere: u.TeamID != "" && u.TeamID != s.self.Team && !slices.Contains(u.Enterprise.Teams, s.self.Team),
 	}, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // isPreview reports whether an attachment shows what a link in the message leads to. is_msg_unfurl
@@ -178,6 +179,33 @@ func (r *reader) source(a object) string {
 		out += " (" + url + ")"
 	}
 	return out
+}
+
+// typed returns what somebody wrote, in which no line reads like the head of a forward or a preview:
+// Slack alone makes those. It makes such lines quotations, but in code.
+func typed(text string) string {
+	low := strings.ToLower(text)
+	if !strings.Contains(low, "forwarded message") && !strings.Contains(low, "preview of ") {
+		return text
+	}
+	all := strings.Split(oneEnd(text), "\n")
+	fence := ""
+	for i, line := range all {
+		if code := strings.HasPrefix(line, "    ") || strings.HasPrefix(line, "\t"); !code { // a fence stands further left
+			fence = openFence(fence + "\n" + line)
+		}
+		if fence == "" && shownHead(line) {
+			all[i] = "> " + strings.TrimSpace(line)
+		}
+	}
+	return strings.Join(all, "\n")
+}
+
+// shownHead reports whether a line reads like the head of a forward or a preview. Characters that
+// nobody sees hide nothing.
+func shownHead(line string) bool {
+	low := strings.ToLower(strings.TrimFunc(line, func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }))
+	return strings.HasSuffix(low, ":") && (strings.HasPrefix(low, "forwarded message") || strings.HasPrefix(low, "preview of "))
 }
 
 // quote returns a text as a quotation that stands under a line; nothing for no text.

@@ -39,7 +39,7 @@ func (m Message) Read(who Who) Reading {
 	if placeholder(text) && len(m.blocks)+len(m.attachments) > 0 {
 		text = ""
 	}
-	main := richer(text, r.blocks(m.blocks, 0))
+	main := typed(richer(text, r.blocks(m.blocks, 0)))
 	said := sayingOf(main)
 	r.take(m.Files)
 	var parts []string

@@ -57,6 +57,8 @@ func (r *reader) body(a object, depth int) string {
 	if title != out {
 		out = join2(title, out)
 	}
+	var said rows
+	said.add(out)
 	for _, f := range a.objects("fields") {
 		if !r.look(depth) {
 			break
@@ -68,8 +70,9 @@ func (r *reader) body(a object, depth int) string {
 		default:
 			name += value
 		}
-		out = join2(out, name)
+		said.add(name)
 	}
+	out = said.String()
 	if url := cmp.Or(a.str("image_url"), a.str("video_url")); url != "" && out == "" {
 		out = "(image: " + short(url) + ")"
 	}
@@ -79,21 +82,20 @@ func (r *reader) body(a object, depth int) string {
 			labels = append(labels, l)
 		}
 	}
-	out = join2(out, buttons(labels))
+	parts := []string{join2(out, buttons(labels))}
 	for _, inner := range a.objects("attachments") {
-		part := ""
 		switch {
 		case inner.flag("is_share"):
-			part = r.share(inner, depth+1)
+			parts = append(parts, r.share(inner, depth+1))
 		case !isPreview(inner):
-			part = r.attachment(inner, depth+1)
+			parts = append(parts, r.attachment(inner, depth+1))
 			r.take(r.filesOf(inner))
 		}
-		if part != "" {
-			out = strings.TrimSpace(out + "\n\n" + part)
-		}
 	}
-	return out
+	if len(parts) == 1 {
+		return parts[0]
+	}
+	return join(parts)
 }
 
 // share returns a forwarded message, quoted, and takes its files.

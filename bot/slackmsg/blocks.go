@@ -114,13 +114,15 @@ func (r *reader) text(v any) string {
 }
 
 func (r *reader) section(b object, depth int) string {
-	out := r.text(b["text"])
+	var said rows
+	said.add(r.text(b["text"]))
 	for _, f := range b.list("fields") {
 		if !r.look(depth) {
 			break
 		}
-		out = join2(out, r.text(f))
+		said.add(r.text(f))
 	}
+	out := said.String()
 	if a := b.object("accessory"); a != nil {
 		if a.str("type") == "image" {
 			return join2(out, r.image(a))
@@ -232,19 +234,22 @@ func (r *reader) card(b object, depth int) piece {
 
 func (r *reader) task(b object, depth int) piece {
 	mark := map[string]string{"complete": "[x] ", "completed": "[x] ", "error": "[failed] ", "in_progress": "[in progress] "}[b.str("status")]
-	out := piece{text: "- " + cmp.Or(mark, "[ ] ") + short(cmp.Or(r.text(b["title"]), b.str("task_id")))}
+	var said rows
+	out := piece{}
+	said.add("- " + cmp.Or(mark, "[ ] ") + short(cmp.Or(r.text(b["title"]), b.str("task_id"))))
 	for _, name := range []string{"details", "output"} {
 		p := r.anyText(b[name], depth+1)
 		if p.text != "" {
-			out.text += "\n  " + strings.ReplaceAll(p.text, "\n", "\n  ")
+			said.add("  " + strings.ReplaceAll(p.text, "\n", "\n  "))
 		}
 		out.shaped = out.shaped || p.shaped
 	}
 	for _, s := range b.objects("sources") {
 		if l := link(short(entities(s.str("text"))), short(s.str("url"))); l != "" {
-			out.text += "\n  " + l
+			said.add("  " + l)
 		}
 	}
+	out.text = said.String()
 	return out
 }
 

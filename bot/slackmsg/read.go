@@ -220,6 +220,21 @@ func join(parts []string) string {
 	return strings.TrimSpace(strings.Join(parts, "\n\n"))
 }
 
+// rows collects lines. To put them together one by one would copy all of them for each.
+type rows struct{ b strings.Builder }
+
+func (l *rows) add(line string) {
+	if line == "" {
+		return
+	}
+	if l.b.Len() > 0 {
+		l.b.WriteByte('\n')
+	}
+	l.b.WriteString(line)
+}
+
+func (l *rows) String() string { return l.b.String() }
+
 // join2 puts two lines together, of which either may be empty.
 func join2(a, b string) string {
 	if a == "" || b == "" {

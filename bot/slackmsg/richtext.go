@@ -11,6 +11,7 @@ import (
 // own.
 func (r *reader) richText(b object, depth int) piece {
 	var out piece
+	var said rows
 	counts := map[int]int{} // items of ordered lists so far, by indent
 	for _, e := range b.objects("elements") {
 		if !r.look(depth) {
@@ -36,10 +37,10 @@ func (r *reader) richText(b object, depth int) piece {
 			clear(counts)
 		}
 		if text = strings.Trim(text, "\n"); strings.TrimSpace(text) != "" {
-			out.text = join2(out.text, text)
+			said.add(text)
 		}
 	}
-	out.text = strings.TrimSpace(out.text)
+	out.text = strings.TrimSpace(said.String())
 	return out
 }
 
@@ -56,7 +57,7 @@ func (r *reader) list(e object, counts map[int]int, depth int) string {
 		counts[indent] = from
 	}
 	pad := strings.Repeat("   ", indent)
-	out := ""
+	var out rows
 	for _, item := range e.objects("elements") {
 		if !r.look(depth) {
 			break
@@ -75,9 +76,9 @@ func (r *reader) list(e object, counts map[int]int, depth int) string {
 		if text = strings.TrimSpace(text); text == "" {
 			continue
 		}
-		out = join2(out, pad+mark+strings.ReplaceAll(text, "\n", "\n"+pad+"   "))
+		out.add(pad + mark + strings.ReplaceAll(text, "\n", "\n"+pad+"   "))
 	}
-	return out
+	return out.String()
 }
 
 // code returns a rich_text_preformatted as a fenced code block.

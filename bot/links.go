@@ -60,11 +60,11 @@ func (t *turnRun) quoteLinks(ctx context.Context, a admitted, turns []prompt.Tur
 // askers returns everybody who asks in this turn, also whoever wants the last answer anew. Of whom
 // Slack does not say who they are, it is not believed that they are full members.
 func (t *turnRun) askers(ctx context.Context, a admitted) []permalink.Person {
+	ctx, cancel := context.WithTimeout(ctx, personTimeout) // of all together
+	defer cancel()
 	var out []permalink.Person
 	add := func(user string, external bool) {
-		named, cancel := context.WithTimeout(ctx, personTimeout)
-		defer cancel()
-		who, err := t.bot.dep.Room.Person(named, user)
+		who, err := t.bot.dep.Room.Person(ctx, user)
 		out = append(out, permalink.Person{ID: user, Full: err == nil && !external && !who.Guest && !who.External && !who.Elsewhere && !who.Bot})
 	}
 	seen := map[string]bool{}

@@ -90,7 +90,7 @@ func (s *splitter) feed(piece string) split {
 		case inThought:
 			in = s.thought(in, &out)
 		case inCall:
-			in = s.dropCall(in)
+			in = s.dropCall(in, &out)
 		default:
 			in = s.answer(in, &out)
 		}

@@ -141,3 +141,18 @@ func TestMarksInTablesAndLists(t *testing.T) {
 		}
 	}
 }
+
+// TestCutsBehindACall: what is left of white space behind a call does not depend on the cuts.
+func TestCutsBehindACall(t *testing.T) {
+	for in, want := range map[string]string{
+		"call: <tool_call>\n{\"name\":\"x\"}\n</tool_call>\nText":                    "call: \nText",
+		"A\n<|tool_call_begin|>f:0<|tool_call_argument_begin|>{}<|tool_call_end|> b": "A\n b",
+		"<tool_call>{\"name\":\"x\"}</tool_call>\nText":                              "Text",
+	} {
+		for _, pieces := range [][]string{{in}, strings.Split(in, "")} {
+			if text, _, _ := splitAll(newSplitter(false), pieces, true); text != want {
+				t.Errorf("%q in %d pieces: %q, want %q", in, len(pieces), text, want)
+			}
+		}
+	}
+}

@@ -215,7 +215,7 @@ func channelHead(s string, last bool) (n int, isCall, more bool) {
 	case to != "" && !strings.HasPrefix(to, "user"):
 		isCall = true
 	case strings.Contains(name, "commentary"):
-		if body == "" && !last {
+		if body == "" && !last && len(s) < mostHeld {
 			return 0, false, true
 		}
 		isCall = strings.HasPrefix(body, "{")

@@ -481,19 +481,6 @@ func (s *splitter) atEnd(in string, tok token) (decision, int) {
 	return isHeld, 0
 }
 
-// cutToken reports whether the end of an answer is the beginning of a structural token.
-func cutToken(s string, whole bool) bool {
-	const enough = 5
-	if len(s) > longestToken || strings.ContainsAny(s, " \t\r\n") {
-		return false
-	}
-	if n, _ := barAt(s[1:]); s[0] == '<' && n > 0 {
-		return len(s) > 1+n && (nameByte(s[1+n]) || s[1+n] == '|')
-	}
-	_, more := tokenAt(s, false)
-	return more && !whole && len(s) >= enough
-}
-
 // plain reports whether nothing in the answer was reasoning.
 func (s *splitter) plain() bool { return s.wrote && s.stray }
 

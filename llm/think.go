@@ -50,8 +50,7 @@ const (
 	inCall           // the call of a tool
 )
 
-// What is held back at most, in bytes. It is also what a look at what follows may cost: a server may
-// send a megabyte of marks.
+// What is held back at most, in bytes, and what a look at it costs: a server may send a megabyte.
 const (
 	mostHeld  = 4 << 10 // until it is known whether it is code, or what follows white space
 	mostAtEnd = 256     // tokens that are left out only at the end of an answer

@@ -2,7 +2,6 @@ package answer
 
 import (
 	"errors"
-	"unicode/utf8"
 
 	"llmbot/llm"
 )
@@ -69,10 +68,11 @@ func LoopSentence(err error) string {
 	return ""
 }
 
-// seed takes the end of what the answer goes on from.
+// seed takes what the answer goes on from: all of it, for a fence of code may have begun anywhere.
 func (l *Loops) seed(text string) {
-	const longest = utf8.UTFMax * leastLoop
-	l.text.add(text[max(0, len(text)-longest):])
+	for _, r := range text {
+		l.text.add(string(r)) // character by character: what repeated itself before is no reason to stop
+	}
 }
 
 // loop looks for a loop in one text.

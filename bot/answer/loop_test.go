@@ -150,3 +150,17 @@ func BenchmarkLoops(b *testing.B) {
 		})
 	}
 }
+
+// TestResumedCodeIsCode: the fence in which an answer goes on may have begun long before.
+func TestResumedCodeIsCode(t *testing.T) {
+	var l Loops
+	l.seed("```csv\n" + counting(3_000))
+	if err := l.Take(asText(strings.Repeat("0, 0, 0, 0, 0, 0, 0, 0,\n", 150))); err != nil {
+		t.Error(err)
+	}
+	l = Loops{} // somebody asked for a line many times, and then for more
+	l.seed(strings.Repeat("I am done. ", 300) + counting(300))
+	if err := l.Take(asText("I am done. ")); err != nil {
+		t.Error(err)
+	}
+}

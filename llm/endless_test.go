@@ -55,3 +55,19 @@ func TestManyMarksAreCheap(t *testing.T) {
 		t.Errorf("%.40q", text)
 	}
 }
+
+// TestEndlessCall: a call of a tool that does not end ends the request. Nobody sees any of it, so nobody
+// else notices it.
+func TestEndlessCall(t *testing.T) {
+	for name, tt := range map[string]struct{ begin, more, kind, text string }{
+		"in the content": {begin: textEvent("[TOOL_CALLS]f[ARGS]{"), more: textEvent("aa"), kind: "tool"},
+		"behind text":    {begin: textEvent("Wait. <tool_call>f<arg>"), more: textEvent("aa"), kind: "tool", text: "Wait. "},
+		"in its field":   {begin: deltaEvent(`{"tool_calls":[{"index":0,"function":{"name":"f","arguments":""}}]}`), more: deltaEvent(`{"tool_calls":[{"index":0,"function":{"arguments":"a"}}]}`), kind: "tool"},
+		"end tokens":     {begin: textEvent("Hi"), more: textEvent("<|endoftext|>"), kind: "loop", text: "Hi"},
+	} {
+		got := stream(t, tt.begin+strings.Repeat(tt.more, 2*mostMute))
+		if kindName(got.err) != tt.kind || got.text != tt.text {
+			t.Errorf("%s: %q, %v", name, got.text, got.err)
+		}
+	}
+}

@@ -3,12 +3,14 @@ package answer
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
+	"llmbot/bot/prompt"
 	"llmbot/llm"
 	"llmbot/llm/llmsim"
 )
@@ -162,5 +164,21 @@ func TestResumedCodeIsCode(t *testing.T) {
 	l.seed(strings.Repeat("I am done. ", 300) + counting(300))
 	if err := l.Take(asText("I am done. ")); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestContinueTakenOverIsNotStopped: a person saw the loop and asked for more; another process goes on.
+func TestContinueTakenOverIsNotStopped(t *testing.T) {
+	s := &scripted{owner: "vllm", steps: []step{writes(strings.Repeat("I am done. ", 400))}}
+	shared := New(Config{Model: s, Server: s, Resume: ResumeAuto, MaxAnswers: 1, MaxChars: DefaultMaxChars, Log: slog.New(slog.DiscardHandler)})
+	w := shared.Writer(Task{Thread: "C/1", Draft: &page{}, ID: "id", Progress: func() {}, Spent: func(int) {}})
+	if err := w.Enter(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer w.Leave()
+	from := Partial{Text: strings.Repeat("I am done. ", 100), Tokens: 300, Before: 200}
+	out := w.Write(t.Context(), prompt.Input{Turns: []prompt.Turn{{ID: "1", Name: "Ann", Text: "q"}}}, llm.Request{}, from)
+	if out.Err != nil {
+		t.Error(out.Err)
 	}
 }

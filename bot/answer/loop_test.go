@@ -88,6 +88,8 @@ func TestNoLoops(t *testing.T) {
 		"a constant":        "```\nkey = \"" + strings.Repeat("A", 15_000) + "\"\n```\n",
 		"a padded cell":     "| a" + strings.Repeat(" ", 5000) + "| b |\n",
 		"code with a loop":  "```\n" + strings.Repeat("        0, 0, 0, 0, 0, 0, 0, 0,\n", 150) + "```\n",
+		"code in an item":   "- ```\n" + strings.Repeat("  0, 0, 0, 0, 0, 0, 0, 0,\n", 150) + "  ```\n",
+		"in a numbered one": "12. ```csv\n" + strings.Repeat("    0, 0, 0, 0, 0, 0, 0, 0,\n", 150) + "    ```\n",
 		"a poem's refrains": strings.Repeat("Row, row, row your boat,\n", 70) + "gently down the stream.",
 	} {
 		if at := taken(text, asText); at >= 0 {

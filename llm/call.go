@@ -14,8 +14,8 @@ type toolCall struct {
 	done   bool   // the value is whole
 }
 
-// dropCall drops what belongs to the call, and returns the rest.
-func (s *splitter) dropCall(in string) string {
+// dropCall drops what belongs to the call, and returns the rest. out has what was given out before.
+func (s *splitter) dropCall(in string, out *split) string {
 	c := &s.call
 	for i := 0; i < len(in); i++ {
 		if c.prefix > 0 {
@@ -31,14 +31,14 @@ func (s *splitter) dropCall(in string) string {
 				return ""
 			case tok.kind == tokenNone:
 			case c.ends != "" && tok.name == c.ends:
-				s.endCall()
+				s.endCall(out)
 				return in[i+tok.n:]
 			case c.depth > 0: // part of the value
 			case tok.kind == tokenTurnEnd:
-				s.endCall()
+				s.endCall(out)
 				return in[i+tok.n:]
 			case c.done, tok.kind == tokenHead && tok.sure, tok.kind == tokenChannel:
-				s.endCall()
+				s.endCall(out)
 				return in[i:]
 			default:
 				i += tok.n - 1
@@ -47,7 +47,7 @@ func (s *splitter) dropCall(in string) string {
 		}
 		switch {
 		case c.done && b != ' ' && b != '\n' && b != '\t' && b != '\r':
-			s.endCall()
+			s.endCall(out)
 			return in[i:]
 		case !c.raw && !c.done:
 			c.value(b)
@@ -82,11 +82,9 @@ func (s *splitter) emit(text string, out *split) {
 }
 
 // endCall goes on with the answer.
-func (s *splitter) endCall() {
-	s.cut = !s.wrote
-	if s.state = atStart; s.wrote {
-		s.state = inText
-	}
+func (s *splitter) endCall(out *split) {
+	s.toText(out)
+	s.cut = s.state == atStart
 }
 
 // callAt returns the call that begins behind its token; nil: it is none, but prose about the token.
@@ -217,7 +215,7 @@ func channelHead(s string, last bool) (n int, isCall, more bool) {
 	case to != "" && !strings.HasPrefix(to, "user"):
 		isCall = true
 	case strings.Contains(name, "commentary"):
-		if body == "" && !last {
+		if body == "" && !last && len(s) < mostHeld {
 			return 0, false, true
 		}
 		isCall = strings.HasPrefix(body, "{")

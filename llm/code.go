@@ -38,9 +38,8 @@ func (c *code) also(n int) {
 	}
 }
 
-// head reports whether nothing but white space and the marks of lists and quotations is on the
-// line.
-func (c *code) head() bool { return !c.inner }
+// head reports whether nothing but white space is on the line.
+func (c *code) head() bool { return !c.text && c.run == 0 }
 
 // fenced reports whether the text is in a fence.
 func (c *code) fenced() bool { return c.fence > 0 && !c.closing }

@@ -382,3 +382,16 @@ func tagMayBe(name string) bool {
 	name = " " + name
 	return strings.Contains(tagCalls+tagTurns+tagsLast+tagsSys+asymmetric+" s ", name)
 }
+
+// cutToken reports whether the end of an answer is the beginning of a structural token.
+func cutToken(s string, whole bool) bool {
+	const enough = 5
+	if len(s) > longestToken || strings.ContainsAny(s, " \t\r\n") {
+		return false
+	}
+	if n, _ := barAt(s[1:]); s[0] == '<' && n > 0 {
+		return len(s) > 1+n && (nameByte(s[1+n]) || s[1+n] == '|')
+	}
+	_, more := tokenAt(s, false)
+	return more && !whole && len(s) >= enough
+}

@@ -21,6 +21,9 @@ const (
 	tailTimeout = 3 * time.Second
 	// drainTimeout is how long the last HTTP chunk may take after [DONE].
 	drainTimeout = 100 * time.Millisecond
+	// mostMute is how many events in a row may bring nothing for anybody: parts of a call of a tool, or
+	// tokens that are left out. A model that goes round in circles there is noticed by nobody else.
+	mostMute = 1 << 14
 )
 
 var (
@@ -89,6 +92,7 @@ type answer struct {
 	thought   bool // some reasoning
 	tool      bool
 	tokens    int // the last running count that on was told
+	mute      int // events since there was something for on
 
 	unthinking bool            // the request switched thinking off
 	reasoned   strings.Builder // with unthinking: what came in the field of the reasoning
@@ -217,7 +221,22 @@ func (a *answer) take(ch *chunk, timer *timer) error {
 		a.tokens = ch.usage.CompletionTokens
 		d.CompletionTokens = a.tokens
 	}
+	if a.mute++; d.Text != "" || d.Reasoning != "" || ch.text == "" && !ch.tool {
+		a.mute = 0
+	}
+	if a.mute > mostMute {
+		return a.endless()
+	}
 	return a.give(d, now)
+}
+
+// endless returns the error of a stream that brings nothing for anybody, and does not end.
+func (a *answer) endless() error {
+	e := &Error{Kind: KindLoop, Op: "chat", Message: "nothing but structural tokens came", text: a.wroteText}
+	if a.called() {
+		e.Kind, e.Message = KindTool, "the model called a tool, and the call does not end"
+	}
+	return e
 }
 
 // give calls on, if there is something to say.

@@ -50,8 +50,11 @@ const (
 	inCall           // the call of a tool
 )
 
-// mostHeld is how many bytes are held back at most until it is known whether they are code.
-const mostHeld = 4 << 10
+// What is held back at most, in bytes, and what a look at it costs: a server may send a megabyte.
+const (
+	mostHeld  = 4 << 10 // until it is known whether it is code, or what follows white space
+	mostAtEnd = 256     // tokens that are left out only at the end of an answer
+)
 
 // split is a piece of content without its marks.
 type split struct {
@@ -90,7 +93,7 @@ func (s *splitter) feed(piece string) split {
 		case inThought:
 			in = s.thought(in, &out)
 		case inCall:
-			in = s.dropCall(in)
+			in = s.dropCall(in, &out)
 		default:
 			in = s.answer(in, &out)
 		}
@@ -102,6 +105,10 @@ func (s *splitter) feed(piece string) split {
 // start looks for marks behind white space.
 func (s *splitter) start(in string, out *split) string {
 	body := strings.TrimLeft(in, " \t\r\n")
+	if len(in)-len(body) > mostHeld { // so much is text: who reads it notices a loop
+		s.state, s.cut = inText, false
+		return in
+	}
 	if body == "" {
 		if s.last && !s.cut {
 			out.text += in
@@ -168,10 +175,11 @@ func (s *splitter) thought(in string, out *split) string {
 	if s.opened && s.kept.Len() == 0 {
 		// The template's mark may be repeated by the model.
 		body := strings.TrimLeft(in, " \t\r\n")
-		if m, n, more := begins(body, s.last); n > 0 {
+		far := len(in)-len(body) > mostHeld
+		if m, n, more := begins(body, s.last); n > 0 && !far {
 			s.opened, s.mark = false, m
 			return body[n:]
-		} else if more {
+		} else if more && !far {
 			s.held = in
 			return ""
 		}
@@ -265,8 +273,14 @@ func ordinary(b byte) bool {
 // answer passes text on, without marks.
 func (s *splitter) answer(in string, out *split) string {
 	if s.cut {
-		if in = strings.TrimLeft(in, " \t\r\n"); in == "" {
+		body := strings.TrimLeft(in, " \t\r\n")
+		switch blank := len(in) - len(body); {
+		case blank > mostHeld: // so much is text: who reads it notices a loop
+		case body == "" && !s.last:
+			s.held = in
 			return ""
+		default:
+			in = body
 		}
 		s.cut = false
 	}
@@ -328,12 +342,12 @@ func (s *splitter) judge(in string, out *split, before string) (decision, int) {
 	switch {
 	case more:
 		return isHeld, 0
-	case s.wrapped && !s.inCode(in) && strings.HasPrefix(in, answerEndTag):
+	case s.wrapped && strings.HasPrefix(in, answerEndTag) && !s.inCode(in):
 		return isDropped, len(answerEndTag)
 	case s.wrapped && !s.last && strings.HasPrefix(answerEndTag, in):
 		return isHeld, 0
 	case tok.kind == tokenNone:
-		if s.last && !s.inCode(in) && cutToken(in, s.whole) {
+		if s.last && cutToken(in, s.whole) && !s.inCode(in) {
 			return isDropped, len(in)
 		}
 		return isText, 1
@@ -344,11 +358,12 @@ func (s *splitter) judge(in string, out *split, before string) (decision, int) {
 		}
 		return isText, tok.n
 	case s.code.span > 0:
-		inside, known := spanned(s.code, in)
-		if !known && !s.last && len(in) < mostHeld {
+		inside, known := spanned(s.code, in[:min(len(in), mostHeld)])
+		far := len(in) >= mostHeld
+		if !known && !s.last && !far {
 			return isHeld, 0
 		}
-		if inside || !known && !s.last {
+		if inside || !known && far {
 			return isText, tok.n
 		}
 		s.code.span = 0
@@ -359,7 +374,7 @@ func (s *splitter) judge(in string, out *split, before string) (decision, int) {
 // inCode reports whether the text at in is code; nothing follows in.
 func (s *splitter) inCode(in string) bool {
 	if s.code.span > 0 {
-		is, _ := spanned(s.code, in)
+		is, _ := spanned(s.code, in[:min(len(in), mostHeld)])
 		return is
 	}
 	return s.code.fenced()
@@ -440,6 +455,9 @@ func (s *splitter) strayEnd(tok token, out *split, before string) (decision, int
 // atEnd decides on a token that is left out only where nothing but its like follows it.
 func (s *splitter) atEnd(in string, tok token) (decision, int) {
 	for rest := in[tok.n:]; ; {
+		if len(in)-len(rest) > mostAtEnd {
+			return isText, tok.n
+		}
 		rest = strings.TrimLeft(rest, " \t\r\n")
 		if rest == "" {
 			if s.last {
@@ -456,23 +474,10 @@ func (s *splitter) atEnd(in string, tok token) (decision, int) {
 		}
 		rest = rest[next.n:]
 	}
-	if len(in) > mostHeld {
+	if len(in) > mostHeld { // white space behind them
 		return isText, tok.n
 	}
 	return isHeld, 0
-}
-
-// cutToken reports whether the end of an answer is the beginning of a structural token.
-func cutToken(s string, whole bool) bool {
-	const enough = 5
-	if strings.ContainsAny(s, " \t\r\n") || len(s) > longestToken {
-		return false
-	}
-	if n, _ := barAt(s[1:]); s[0] == '<' && n > 0 {
-		return len(s) > 1+n && (nameByte(s[1+n]) || s[1+n] == '|')
-	}
-	_, more := tokenAt(s, false)
-	return more && !whole && len(s) >= enough
 }
 
 // plain reports whether nothing in the answer was reasoning.

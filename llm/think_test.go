@@ -125,3 +125,34 @@ func TestReasoningNeverInText(t *testing.T) {
 		t.Errorf("cut while thinking: %+v", got)
 	}
 }
+
+// TestMarksInTablesAndLists: an answer about such marks has them behind the marks of a block; no model
+// begins its thoughts there.
+func TestMarksInTablesAndLists(t *testing.T) {
+	for _, in := range []string{
+		"Tags:\n\n| Tag | Model |\n|---|---|\n| <think> | Qwen |\n| [THINK] | Magistral |\n\nDone.",
+		"Tags:\n\n- <think> is Qwen's\n- [THINK] is Magistral's\n\n1. <reason> too\n\nDone.",
+		"It says:\n\n> <thinking> begins it\n\n# <thought>\n\nDone.",
+	} {
+		for _, pieces := range [][]string{{in}, strings.Split(in, "")} {
+			if text, reasoning, _ := splitAll(newSplitter(false), pieces, true); text != in {
+				t.Errorf("%q: text %q, reasoning %q", in, text, reasoning)
+			}
+		}
+	}
+}
+
+// TestCutsBehindACall: what is left of white space behind a call does not depend on the cuts.
+func TestCutsBehindACall(t *testing.T) {
+	for in, want := range map[string]string{
+		"call: <tool_call>\n{\"name\":\"x\"}\n</tool_call>\nText":                    "call: \nText",
+		"A\n<|tool_call_begin|>f:0<|tool_call_argument_begin|>{}<|tool_call_end|> b": "A\n b",
+		"<tool_call>{\"name\":\"x\"}</tool_call>\nText":                              "Text",
+	} {
+		for _, pieces := range [][]string{{in}, strings.Split(in, "")} {
+			if text, _, _ := splitAll(newSplitter(false), pieces, true); text != want {
+				t.Errorf("%q in %d pieces: %q, want %q", in, len(pieces), text, want)
+			}
+		}
+	}
+}

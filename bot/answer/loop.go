@@ -2,7 +2,7 @@ package answer
 
 import (
 	"errors"
-	"unicode/utf8"
+	"strings"
 
 	"llmbot/llm"
 )
@@ -69,10 +69,11 @@ func LoopSentence(err error) string {
 	return ""
 }
 
-// seed takes the end of what the answer goes on from.
+// seed takes what the answer goes on from: all of it, for a fence of code may have begun anywhere.
 func (l *Loops) seed(text string) {
-	const longest = utf8.UTFMax * leastLoop
-	l.text.add(text[max(0, len(text)-longest):])
+	for _, r := range text {
+		l.text.add(string(r)) // character by character: what repeated itself before is no reason to stop
+	}
 }
 
 // loop looks for a loop in one text.
@@ -90,6 +91,7 @@ type loop struct {
 	signs int  // how often it stands there at first
 	more  bool // something other than white space is behind those
 	ticks bool // a backtick is behind those
+	item  bool // nothing but the mark of a list item is on the line
 	fence int  // signs that opened a fence of code; 0: in none
 	sign  rune // which
 	table bool // this line, or the one before if this is empty, is a row of a table
@@ -132,9 +134,12 @@ func (l *loop) place(r rune) {
 	case r == ' ' || r == '\t' || l.line == 0 && r == '>':
 		return
 	case l.line == 0:
-		l.first, l.signs, l.more, l.ticks = r, 0, false, false
+		l.first, l.signs, l.more, l.ticks, l.item = r, 0, false, false, true
 		l.table = r == '|'
+	case l.item && l.fence == 0 && (r == '`' || r == '~'): // a fence may begin behind it
+		l.first, l.signs, l.more = r, 0, false
 	}
+	l.item = l.item && strings.ContainsRune("-*+.)0123456789", r)
 	switch l.line++; {
 	case r == l.first && !l.more:
 		l.signs++

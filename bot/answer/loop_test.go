@@ -3,12 +3,14 @@ package answer
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
+	"llmbot/bot/prompt"
 	"llmbot/llm"
 	"llmbot/llm/llmsim"
 )
@@ -86,6 +88,8 @@ func TestNoLoops(t *testing.T) {
 		"a constant":        "```\nkey = \"" + strings.Repeat("A", 15_000) + "\"\n```\n",
 		"a padded cell":     "| a" + strings.Repeat(" ", 5000) + "| b |\n",
 		"code with a loop":  "```\n" + strings.Repeat("        0, 0, 0, 0, 0, 0, 0, 0,\n", 150) + "```\n",
+		"code in an item":   "- ```\n" + strings.Repeat("  0, 0, 0, 0, 0, 0, 0, 0,\n", 150) + "  ```\n",
+		"in a numbered one": "12. ```csv\n" + strings.Repeat("    0, 0, 0, 0, 0, 0, 0, 0,\n", 150) + "    ```\n",
 		"a poem's refrains": strings.Repeat("Row, row, row your boat,\n", 70) + "gently down the stream.",
 	} {
 		if at := taken(text, asText); at >= 0 {
@@ -148,5 +152,35 @@ func BenchmarkLoops(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(tokens)), "ns/token")
 		})
+	}
+}
+
+// TestResumedCodeIsCode: the fence in which an answer goes on may have begun long before.
+func TestResumedCodeIsCode(t *testing.T) {
+	var l Loops
+	l.seed("```csv\n" + counting(3_000))
+	if err := l.Take(asText(strings.Repeat("0, 0, 0, 0, 0, 0, 0, 0,\n", 150))); err != nil {
+		t.Error(err)
+	}
+	l = Loops{} // somebody asked for a line many times, and then for more
+	l.seed(strings.Repeat("I am done. ", 300) + counting(300))
+	if err := l.Take(asText("I am done. ")); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestContinueTakenOverIsNotStopped: a person saw the loop and asked for more; another process goes on.
+func TestContinueTakenOverIsNotStopped(t *testing.T) {
+	s := &scripted{owner: "vllm", steps: []step{writes(strings.Repeat("I am done. ", 400))}}
+	shared := New(Config{Model: s, Server: s, Resume: ResumeAuto, MaxAnswers: 1, MaxChars: DefaultMaxChars, Log: slog.New(slog.DiscardHandler)})
+	w := shared.Writer(Task{Thread: "C/1", Draft: &page{}, ID: "id", Progress: func() {}, Spent: func(int) {}})
+	if err := w.Enter(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer w.Leave()
+	from := Partial{Text: strings.Repeat("I am done. ", 100), Tokens: 300, Before: 200}
+	out := w.Write(t.Context(), prompt.Input{Turns: []prompt.Turn{{ID: "1", Name: "Ann", Text: "q"}}}, llm.Request{}, from)
+	if out.Err != nil {
+		t.Error(out.Err)
 	}
 }

@@ -238,7 +238,8 @@ func (w *Writer) shorten() bool {
 // startFrom takes what there is of an answer, and shows it at once unless much more is visible.
 func (w *Writer) startFrom(ctx context.Context, from Partial) {
 	w.shown, w.text, w.tokens = from.Text, from.Text, from.Tokens
-	w.wanted, w.before = from.Asked, from.Before
+	// What a killed process left of a part that a person had asked for knows of it by Before alone.
+	w.wanted, w.before = from.Asked || from.Before > 0, from.Before
 	if w.resumable(ctx, from) {
 		w.from = from
 	}

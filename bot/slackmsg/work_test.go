@@ -7,6 +7,9 @@ import (
 	"time"
 )
 
+// moment is generous for a busy machine. What was quadratic took up to 13 s on a quiet one.
+const moment = 8 * time.Second
+
 // TestWorkIsLinear: a message of as many elements and bytes as are looked at takes no more than a moment.
 func TestWorkIsLinear(t *testing.T) {
 	type obj = map[string]any
@@ -32,7 +35,7 @@ func TestWorkIsLinear(t *testing.T) {
 	} {
 		began := time.Now()
 		read(t, obj{"ts": "1.1", "user": "U1", "blocks": []obj{b}})
-		if took := time.Since(began); took > time.Second {
+		if took := time.Since(began); took > moment {
 			t.Errorf("%s: %v", name, took)
 		}
 	}
@@ -44,7 +47,7 @@ func TestWorkIsLinear(t *testing.T) {
 	} {
 		began := time.Now()
 		read(t, obj{"ts": "1.1", "user": "U1", "attachments": []obj{a}})
-		if took := time.Since(began); took > time.Second {
+		if took := time.Since(began); took > moment {
 			t.Errorf("%s: %v", name, took)
 		}
 	}

@@ -74,7 +74,7 @@ func peak(f func()) (bytes uint64, took time.Duration) {
 		return m.HeapAlloc
 	}
 	runtime.GC()
-	before, most := heap(), uint64(0)
+	before, polled := heap(), uint64(0) // polled is the poller's until it has stopped
 	done, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
@@ -83,16 +83,17 @@ func peak(f func()) (bytes uint64, took time.Duration) {
 			case <-done:
 				return
 			case <-time.After(5 * time.Millisecond):
-				most = max(most, heap())
+				polled = max(polled, heap())
 			}
 		}
 	}()
 	start := time.Now()
 	f()
 	took = time.Since(start)
-	most = max(most, heap())
+	last := heap()
 	close(done)
 	<-stopped
+	most := max(polled, last)
 	return most - min(before, most), took
 }
 

@@ -24,30 +24,31 @@ func TestImports(t *testing.T) {
 	)
 	own := map[string][]string{ // of ours; a room that is not here may import nothing of ours
 		"cmd/llmbot":        {anything},
-		"bot":               {"bot/recent", "bot/answer", "bot/attach", "bot/catchup", "bot/permalink", "bot/thread", "bot/figures", "bot/status", "bot/transcript", "bot/turn", "bot/prompt", "bot/quota", "llm"},
+		"bot":               {"bot/wait", "bot/recent", "bot/answer", "bot/attach", "bot/catchup", "bot/permalink", "bot/thread", "bot/figures", "bot/status", "bot/transcript", "bot/turn", "bot/prompt", "bot/quota", "llm"},
 		"bot/figures":       {"llm"},
 		"bot/status":        {"bot/figures", "llm"},
 		"bot/document":      {"bot/figures"},
 		"bot/document/pdf":  {"bot/document"},
 		"bot/thread":        {"bot/turn"},
-		"bot/attach":        {"bot/document", "bot/recent", "bot/figures", "bot/prompt", "bot/thread", "llm"},
-		"bot/permalink":     {"bot/recent", "bot/thread"},
-		"bot/answer":        {"bot/recent", "bot/figures", "bot/prompt", "bot/turn", "llm"},
+		"bot/attach":        {"bot/lines", "bot/wait", "bot/document", "bot/recent", "bot/figures", "bot/prompt", "bot/thread", "llm"},
+		"bot/permalink":     {"bot/lines", "bot/recent", "bot/thread"},
+		"bot/answer":        {"bot/wait", "bot/recent", "bot/figures", "bot/prompt", "bot/turn", "llm"},
 		"bot/quota":         {"bot/turn"},
-		"bot/slackio":       {"bot/permalink", "bot/slackmsg", "bot/turn", "bot/answer", "bot/attach", "bot/recent", "bot/thread", "bot", "bot/status", "bot/pace", "bot/render", "llm/egress"},
+		"bot/slackio":       {"bot/wait", "bot/permalink", "bot/slackmsg", "bot/turn", "bot/answer", "bot/attach", "bot/recent", "bot/thread", "bot", "bot/status", "bot/pace", "bot/render", "llm/egress"},
 		"bot/term":          {"bot/answer", "bot/figures", "bot/prompt", "bot/render", "llm"},
-		"bot/prompt":        {"bot/thread", "bot/turn", "llm"},
-		"bot/catchup":       {"bot/thread", "bot/turn"},
+		"bot/prompt":        {"bot/lines", "bot/thread", "bot/turn", "llm"},
+		"bot/catchup":       {"bot/wait", "bot/thread", "bot/turn"},
 		"bot/transcript":    {"bot/answer", "bot/thread", "bot/turn", "llm"},
 		"bot/sqlstore":      {"bot/turn"},
 		"bot/turn/turntest": {"bot/turn"},
 		"bot/ops":           {"bot", "bot/thread", "bot/pace", "bot/quota", "bot/turn", "llm"},
+		"bot/slackmsg":      {"bot/lines"},
 		"llm":               {"llm/egress"},
 		"llm/bench":         {"llm"},
 	}
-	only := map[string]string{slackGo: "bot/slackio", openAI: "llm", pdfium: "bot/document/pdf", wazero: "bot/document/pdf"}                                                 // who alone may import it
-	std := []string{"bot/slackmsg", "bot/catchup", "bot/thread", "bot/figures", "bot/render", "bot/pace", "bot/turn", "bot/prompt", "bot/quota", "llm/egress", "llm/llmsim"} // nothing of others
-	witness := []string{"github.com/gorilla/websocket", "github.com/yuin/goldmark"}                                                                                          // all that the emulated Slack may have of others
+	only := map[string]string{slackGo: "bot/slackio", openAI: "llm", pdfium: "bot/document/pdf", wazero: "bot/document/pdf"}                                                                          // who alone may import it
+	std := []string{"bot/lines", "bot/wait", "bot/slackmsg", "bot/catchup", "bot/thread", "bot/figures", "bot/render", "bot/pace", "bot/turn", "bot/prompt", "bot/quota", "llm/egress", "llm/llmsim"} // nothing of others
+	witness := []string{"github.com/gorilla/websocket", "github.com/yuin/goldmark"}                                                                                                                   // all that the emulated Slack may have of others
 	root, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)

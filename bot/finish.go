@@ -10,6 +10,7 @@ import (
 	"llmbot/bot/thread"
 	"llmbot/bot/transcript"
 	"llmbot/bot/turn"
+	"llmbot/bot/wait"
 	"llmbot/llm"
 )
 
@@ -242,7 +243,7 @@ func (t *turnRun) keep(work context.Context, e transcript.Entry) bool {
 		if try == 1 {
 			t.bot.log.WarnContext(work, "answer_not_kept", "thread", t.thread.String(), "ask", e.For, "error", err)
 		}
-		if !pause(work, keepAgain) || t.settled(work) != nil {
+		if wait.For(work, keepAgain) != nil || t.settled(work) != nil {
 			return false
 		}
 	}

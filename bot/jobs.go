@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"llmbot/bot/thread"
+	"llmbot/bot/wait"
 )
 
 const (
@@ -66,7 +67,7 @@ func (p pool) run(ctx context.Context) {
 type queue[T any] struct {
 	log     *slog.Logger
 	what    string // its name in the log
-	wait    time.Duration
+	after   time.Duration
 	pause   time.Duration // after one that has cost something
 	waiting chan delayed[T]
 }
@@ -76,14 +77,14 @@ type delayed[T any] struct {
 	value T
 }
 
-func newQueue[T any](log *slog.Logger, what string, most int, wait, pause time.Duration) queue[T] {
-	return queue[T]{log, what, wait, pause, make(chan delayed[T], most)}
+func newQueue[T any](log *slog.Logger, what string, most int, after, pause time.Duration) queue[T] {
+	return queue[T]{log, what, after, pause, make(chan delayed[T], most)}
 }
 
 // add does not block.
 func (q queue[T]) add(value T) {
 	select {
-	case q.waiting <- delayed[T]{time.Now().Add(q.wait), value}:
+	case q.waiting <- delayed[T]{time.Now().Add(q.after), value}:
 	default:
 		q.log.Warn("errand_dropped", "errand", q.what)
 	}
@@ -94,27 +95,15 @@ func (q queue[T]) run(ctx context.Context, do func(context.Context, T) (cost boo
 	for {
 		select {
 		case d := <-q.waiting:
-			if !pause(ctx, time.Until(d.due)) {
+			if wait.For(ctx, time.Until(d.due)) != nil {
 				return
 			}
-			if do(ctx, d.value) && !pause(ctx, q.pause) {
+			if do(ctx, d.value) && wait.For(ctx, q.pause) != nil {
 				return
 			}
 		case <-ctx.Done():
 			return
 		}
-	}
-}
-
-// pause waits for d, and reports whether ctx has not ended meanwhile.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"llmbot/bot/thread"
 	"llmbot/bot/transcript"
 	"llmbot/bot/turn"
+	"llmbot/bot/wait"
 )
 
 // prefaceSpan is how far back what was said in direct messages belongs to a new one (issue 6).
@@ -222,7 +223,7 @@ func (t *turnRun) stored(ctx context.Context, do func() error) error {
 		if err == nil || errors.Is(err, turn.ErrKey) || try == storeTries {
 			return err
 		}
-		if !pause(ctx, keepAgain) || t.settled(ctx) != nil {
+		if wait.For(ctx, keepAgain) != nil || t.settled(ctx) != nil {
 			return err
 		}
 	}

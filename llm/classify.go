@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -268,16 +267,7 @@ func transportError(ctx context.Context, op string, err error) error {
 	if e := redirected(op, err); e != nil {
 		return e
 	}
-	return &Error{Kind: KindDown, Op: op, Err: withoutAddress(err)}
-}
-
-// withoutAddress returns the cause of an error of net/http. The text of the error itself repeats
-// the address with its user and query.
-func withoutAddress(err error) error {
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		return e.Err
-	}
-	return err
+	return &Error{Kind: KindDown, Op: op, Err: egress.WithoutAddress(err)}
 }
 
 // redirected returns err as an Error if it is a redirect; nil: it is none. We follow no redirect:

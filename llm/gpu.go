@@ -53,7 +53,7 @@ func (e *Exporter) GPUs(ctx context.Context) ([]GPU, error) {
 	return e.page.do(ctx, func(ctx context.Context) ([]GPU, error) {
 		found, err := e.read(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("read the GPU exporter: %w", withoutAddress(err))
+			return nil, fmt.Errorf("read the GPU exporter: %w", egress.WithoutAddress(err))
 		}
 		return found, nil
 	})

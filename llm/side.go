@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+
+	"llmbot/llm/egress"
 )
 
 // Limits of what is read into memory. The answers are small: these limits only keep a wrong server
@@ -113,7 +115,7 @@ func (c *Client) sideRead(ctx context.Context, op, method, url string, send []by
 	}
 	req, err := http.NewRequestWithContext(ctx, method, url, body)
 	if err != nil {
-		return fmt.Errorf("llm %s: %w", op, withoutAddress(err))
+		return fmt.Errorf("llm %s: %w", op, egress.WithoutAddress(err))
 	}
 	if send != nil {
 		req.Header.Set("Content-Type", "application/json")

@@ -11,6 +11,8 @@ import (
 	"net/textproto"
 	"path"
 	"strings"
+
+	"llmbot/llm/egress"
 )
 
 // maxTranscript is how many bytes of an answer with a transcript are read: an hour of speech has
@@ -33,7 +35,7 @@ func (c *Client) Transcribe(ctx context.Context, name, kind string, data []byte)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+"/audio/transcriptions", bytes.NewReader(body))
 	if err != nil {
-		return "", fmt.Errorf("llm %s: %w", op, withoutAddress(err))
+		return "", fmt.Errorf("llm %s: %w", op, egress.WithoutAddress(err))
 	}
 	req.Header.Set("Content-Type", contentType)
 	req.Header.Set("Accept", "application/json")

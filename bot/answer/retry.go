@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"llmbot/bot/figures"
+	"llmbot/bot/wait"
 	"llmbot/llm"
 )
 
@@ -113,9 +114,9 @@ func (p Retry) Do(ctx context.Context, r Requests) error {
 			}
 			p.Log.WarnContext(ctx, "model_away", "kind", failure.Kind.String(), "hint", failure.Hint(),
 				"error", failure, "waited_s", int(waited.Seconds()), "retry_after_s", int(failure.RetryAfter.Seconds()))
-			wait := max(pause, failure.RetryAfter)
-			r.Away(failure, waited, wait)
-			if err := sleep(ctx, wait); err != nil {
+			next := max(pause, failure.RetryAfter)
+			r.Away(failure, waited, next)
+			if err := wait.For(ctx, next); err != nil {
 				return err
 			}
 			pause = min(2*pause, awayMost)
@@ -129,17 +130,5 @@ func (p Retry) Do(ctx context.Context, r Requests) error {
 		}
 		p.Log.WarnContext(ctx, "answer_tried_again", "kind", failure.Kind.String(), "error", err)
 		awaySince = time.Time{}
-	}
-}
-
-// sleep waits for d, or until ctx ends: then it returns its cause.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }

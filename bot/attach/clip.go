@@ -8,8 +8,9 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"llmbot/bot/prompt"
+	"llmbot/bot/lines"
 	"llmbot/bot/thread"
+	"llmbot/bot/wait"
 )
 
 // Limits of voice clips.
@@ -106,8 +107,8 @@ func (r *Reader) transcript(ctx context.Context, id string) (thread.File, error)
 		if err != nil {
 			return thread.File{}, fmt.Errorf("ask for a transcript: %w", err)
 		}
-		if !info.UnderWay || try == transcriptTries || !pause(ctx, transcriptPause) {
-			return info, nil
+		if !info.UnderWay || try == transcriptTries || wait.For(ctx, transcriptPause) != nil {
+			return info, nil //nolint:nilerr // what is known so far; UnderWay says that it may change
 		}
 	}
 }
@@ -122,18 +123,6 @@ func spoken(name, words, how string, runes int) attachment {
 		how += "; the rest is left out"
 		said = fmt.Sprintf("Of %s I read the beginning only: it is too long.", name)
 	}
-	lines := prompt.Lines(words)
-	return attachment{text: fmt.Sprintf("Voice clip %s, as it was spoken (%s):\n> %s", name, how, strings.Join(lines, "\n> ")), said: said}
-}
-
-// pause waits for d. It reports false when ctx ends first.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	saidLines := lines.Split(words)
+	return attachment{text: fmt.Sprintf("Voice clip %s, as it was spoken (%s):\n> %s", name, how, strings.Join(saidLines, "\n> ")), said: said}
 }

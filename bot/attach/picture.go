@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"llmbot/bot/thread"
+	"llmbot/bot/wait"
 	"llmbot/llm"
 )
 
@@ -60,7 +61,7 @@ func (r *Reader) thumbnail(ctx context.Context, where string, f thread.File) (_ 
 		if a, err = r.thumb(ctx, f); err == nil {
 			return a, true
 		}
-		if !errors.Is(err, ErrNoFile) || try == thumbTries || !pause(ctx, thumbPause) {
+		if !errors.Is(err, ErrNoFile) || try == thumbTries || wait.For(ctx, thumbPause) != nil {
 			break
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
+	"llmbot/bot/document"
 	"llmbot/bot/figures"
 )
 
@@ -143,7 +144,7 @@ func fenced(name, text, part string) attachment {
 		notes = append(notes, part)
 		said = append(said, fmt.Sprintf("Of %s I read %s.", quoteName(name), part))
 	}
-	longest := longestRun(text, '`')
+	longest := document.LongestRun(text, '`')
 	if longest > maxTicks {
 		text = shortRuns(text, '`', maxTicks)
 		longest = maxTicks
@@ -157,18 +158,6 @@ func fenced(name, text, part string) attachment {
 	}
 	fence := strings.Repeat("`", max(3, 1+longest))
 	return attachment{text: head + ":\n" + fence + "\n" + strings.TrimRight(text, "\n") + "\n" + fence, said: strings.Join(said, " ")}
-}
-
-// longestRun returns the length of the longest run of a byte.
-func longestRun(text string, of byte) int {
-	most, run := 0, 0
-	for i := range len(text) {
-		if run++; text[i] != of {
-			run = 0
-		}
-		most = max(most, run)
-	}
-	return most
 }
 
 // shortRuns cuts each run of a byte to a number of them.

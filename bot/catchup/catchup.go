@@ -12,6 +12,7 @@ import (
 
 	"llmbot/bot/thread"
 	"llmbot/bot/turn"
+	"llmbot/bot/wait"
 )
 
 const (
@@ -136,7 +137,7 @@ func (w *Watcher) catchUp(ctx context.Context, from time.Time) (noted time.Time)
 			lastNote = time.Now()
 			noted = later(noted, w.noteLook(ctx, false))
 		}
-		return sleep(ctx, readPause)
+		return wait.For(ctx, readPause) == nil
 	}
 	threads := w.threadsSince(ctx, from, pause)
 	w.cfg.Log.InfoContext(ctx, "catching_up", "since", from.UTC().Format(time.RFC3339), "threads", len(threads))
@@ -233,16 +234,4 @@ func later(a, b time.Time) time.Time {
 		return b
 	}
 	return a
-}
-
-// sleep waits for d, and reports whether ctx has not ended meanwhile.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -391,7 +391,7 @@ func (c *canvasReader) flush() error {
 		if text = strings.Trim(text, "\n"); text == "" {
 			return nil
 		}
-		fence := strings.Repeat("`", max(3, 1+longestRun(text, '`')))
+		fence := strings.Repeat("`", max(3, 1+LongestRun(text, '`')))
 		return c.out.add("\n\n" + fence + "\n" + text + "\n" + fence)
 	}
 	if text = strings.TrimSpace(text); text == "" {

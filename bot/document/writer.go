@@ -97,8 +97,8 @@ func widest(rows [][]string) int {
 	return n
 }
 
-// longestRun returns the length of the longest run of a byte.
-func longestRun(text string, of byte) int {
+// LongestRun returns the length of the longest run of a byte.
+func LongestRun(text string, of byte) int {
 	most, run := 0, 0
 	for i := range len(text) {
 		if run++; text[i] != of {

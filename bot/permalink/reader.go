@@ -14,6 +14,7 @@ import (
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
+	"llmbot/bot/lines"
 	"llmbot/bot/recent"
 	"llmbot/bot/thread"
 )
@@ -254,7 +255,7 @@ func quotation(l Link, place Place, k kept, runes int) string {
 		if len(k.messages) > 1 && m.TS == l.TS {
 			name += " (the linked one)"
 		}
-		said := lines(cut(strings.TrimSpace(m.Text), each))
+		said := lines.Split(cut(strings.TrimSpace(m.Text), each))
 		for _, f := range m.Files {
 			said = append(said, "(with the file "+oneLine(f.Name)+")")
 		}
@@ -264,11 +265,6 @@ func quotation(l Link, place Place, k kept, runes int) string {
 		all = append(all, fmt.Sprintf("(%d further messages of the thread are left out.)", n))
 	}
 	return strings.Join(all, "\n")
-}
-
-// lines returns the lines of a text. It splits at whatever a model may see as the end of one.
-func lines(text string) []string {
-	return strings.Split(strings.NewReplacer("\r\n", "\n", "\r", "\n", "\v", "\n", "\f", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n").Replace(text), "\n")
 }
 
 // oneLine returns a name without what would make it look like more than one.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode"
 
+	"llmbot/bot/lines"
 	"llmbot/llm"
 )
 
@@ -123,12 +124,12 @@ func alone(turns []Turn) bool {
 // quotations, but in fenced code, and closes a fence that is left open: it would swallow whoever
 // speaks next.
 func guarded(text string) string {
-	if !strings.ContainsAny(text, "\n\r\v\f\u0085\u2028\u2029") && !ourHead(text) && fenceOf(text) == "" {
+	if !lines.Many(text) && !ourHead(text) && fenceOf(text) == "" {
 		return text
 	}
 	var b strings.Builder
 	fence := ""
-	for i, line := range Lines(text) {
+	for i, line := range lines.Split(text) {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
@@ -178,17 +179,6 @@ func indented(text string) string {
 // quotation, a heading.
 func block(text string) bool {
 	return fenceOf(text) != "" || strings.Contains(text, "\n") && strings.HasPrefix(text, "|") || strings.HasPrefix(text, "> ") || strings.HasPrefix(text, "# ")
-}
-
-// Lines returns the lines of a text. It splits at whatever a model may see as the end of one.
-func Lines(text string) []string { return strings.Split(oneEnd(text), "\n") }
-
-// oneEnd returns a text in which all ends of lines are the same.
-func oneEnd(text string) string {
-	if !strings.ContainsAny(text, "\r\v\f\u0085\u2028\u2029") {
-		return text
-	}
-	return strings.NewReplacer("\r\n", "\n", "\r", "\n", "\v", "\n", "\f", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n").Replace(text)
 }
 
 // fenceOf returns the run of backticks or tildes that opens or closes a fence; empty: the line does

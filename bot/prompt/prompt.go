@@ -21,6 +21,7 @@ import (
 	"strings"
 	"time"
 
+	"llmbot/bot/lines"
 	"llmbot/llm"
 )
 
@@ -178,7 +179,7 @@ func lineOf(in Input) func(Turn) string {
 		}
 		text := guarded(strings.TrimSpace(t.Text))
 		if files := strings.TrimSpace(t.Files); files != "" {
-			text = strings.TrimSpace(text + "\n\n" + oneEnd(files))
+			text = strings.TrimSpace(text + "\n\n" + lines.OneEnd(files))
 		}
 		if t.Name != "" {
 			between := ": "

@@ -7,6 +7,7 @@ import (
 
 	"llmbot/bot"
 	"llmbot/bot/status"
+	"llmbot/bot/wait"
 )
 
 // rawCommand is the payload of a slash_commands envelope.
@@ -46,7 +47,7 @@ func (in *intake) command(ctx context.Context, env envelope, ack func(payload an
 	s.log.InfoContext(ctx, "command_answered", "command", c.Command, "user", c.UserID, "channel", c.ChannelID)
 	s.record(env, OutcomeHandled)
 	ack(commandAck(env.ID, report))
-	if len(report.Charts) > 0 && wait(ctx, chartsAfter) == nil {
+	if len(report.Charts) > 0 && wait.For(ctx, chartsAfter) == nil {
 		s.drawCharts(ctx, c.ResponseURL, report.Charts)
 	}
 }

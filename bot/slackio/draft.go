@@ -14,6 +14,7 @@ import (
 	"llmbot/bot/pace"
 	"llmbot/bot/render"
 	"llmbot/bot/thread"
+	"llmbot/bot/wait"
 )
 
 // renderEvery is how many bytes an answer grows before Set checks whether it has outgrown its page.
@@ -156,7 +157,7 @@ func (d *draft) Close(ctx context.Context, a answer.Snapshot) error {
 		if load, last = d.left(), err; load == nil {
 			break
 		}
-		if err = wait(ctx, closeAgain); err == nil {
+		if err = wait.For(ctx, closeAgain); err == nil {
 			err = d.s.pace.Open(d.thread.Channel, d).Close(ctx, *load)
 		}
 	}

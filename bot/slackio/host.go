@@ -96,7 +96,7 @@ func (s *Slack) fetch(ctx context.Context, address string, to io.Writer) (served
 func (s *Slack) fetchOne(ctx context.Context, u *url.URL, where host, to io.Writer) (next *url.URL, served string, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return nil, "", withoutAddress(err)
+		return nil, "", egress.WithoutAddress(err)
 	}
 	req.URL.User = nil // or Go makes a header of it
 	if where == hostOurs {
@@ -107,7 +107,7 @@ func (s *Slack) fetchOne(ctx context.Context, u *url.URL, where host, to io.Writ
 		if e, ok := errors.AsType[*egress.RedirectError](err); ok && e.To != nil {
 			return e.To, "", nil
 		}
-		return nil, "", withoutAddress(err)
+		return nil, "", egress.WithoutAddress(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
@@ -117,12 +117,4 @@ func (s *Slack) fetchOne(ctx context.Context, u *url.URL, where host, to io.Writ
 		return nil, "", fmt.Errorf("read it: %w", err)
 	}
 	return nil, resp.Header.Get("Content-Type"), nil
-}
-
-// withoutAddress returns an error of net/http without the address that it repeats.
-func withoutAddress(err error) error {
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		return e.Err
-	}
-	return err
 }

@@ -13,6 +13,7 @@ import (
 	"llmbot/bot"
 	"llmbot/bot/pace"
 	"llmbot/bot/thread"
+	"llmbot/bot/wait"
 )
 
 const (
@@ -172,7 +173,7 @@ func decide[T any](ctx context.Context, s *Slack, m pace.Method, call func(conte
 			s.pace.Refused(m, f.retryAfter)
 			continue
 		}
-		if ended := wait(ctx, pause); ended != nil {
+		if ended := wait.For(ctx, pause); ended != nil {
 			return v, fmt.Errorf("%w: %w", ended, err)
 		}
 		pause = min(2*pause, decideMost)

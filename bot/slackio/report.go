@@ -17,6 +17,7 @@ import (
 	"llmbot/bot/pace"
 	"llmbot/bot/render"
 	"llmbot/bot/status"
+	"llmbot/llm/egress"
 )
 
 const (
@@ -117,7 +118,7 @@ func (s *Slack) respond(ctx context.Context, address string, payload map[string]
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := s.cfg.HTTP.Do(req)
 	if err != nil {
-		return fmt.Errorf("answer a command: %w", withoutAddress(err)) // whoever has it may answer, too
+		return fmt.Errorf("answer a command: %w", egress.WithoutAddress(err)) // whoever has it may answer, too
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {

@@ -38,6 +38,7 @@ import (
 	"llmbot/bot/pace"
 	"llmbot/bot/render"
 	"llmbot/bot/status"
+	"llmbot/bot/wait"
 	"llmbot/llm/egress"
 )
 
@@ -147,7 +148,7 @@ func (s *Slack) Connect(ctx context.Context) (Self, error) {
 			return Self{}, &TokenError{Variable: "SLACK_BOT_TOKEN", Reason: f.reason, Err: err}
 		}
 		s.log.WarnContext(ctx, "slack_away", "error", err, "retry_s", int(pause.Seconds()))
-		if err := wait(ctx, max(pause, f.retryAfter)); err != nil {
+		if err := wait.For(ctx, max(pause, f.retryAfter)); err != nil {
 			return Self{}, fmt.Errorf("ask slack who the bot is: %w", err)
 		}
 	}
@@ -279,16 +280,4 @@ func timed[T any](ctx context.Context, call func(context.Context) (T, error)) (T
 	ctx, cancel := context.WithTimeoutCause(ctx, callTimeout, errors.New("slack did not answer in time"))
 	defer cancel()
 	return call(ctx)
-}
-
-// wait returns nil after d, or the cause of ctx when that ends first.
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"llmbot/bot/wait"
 )
 
 const (
@@ -79,7 +81,7 @@ func (l *link) run(ctx context.Context) (err error) {
 		l.handlers.Wait()
 	}()
 	short := 0 // connections in a row that did not last
-	for pause := time.Duration(l.n) * stagger; wait(ctx, pause) == nil && l.s.opens.Wait(ctx) == nil; {
+	for pause := time.Duration(l.n) * stagger; wait.For(ctx, pause) == nil && l.s.opens.Wait(ctx) == nil; {
 		began := time.Now()
 		err := l.connection(ctx)
 		if ctx.Err() != nil {

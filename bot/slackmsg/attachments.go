@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"llmbot/bot/lines"
 )
 
 // isPreview reports whether an attachment shows what a link in the message leads to. is_msg_unfurl
@@ -190,7 +192,7 @@ func typed(text string) string {
 	if !strings.Contains(low, "forwarded message") && !strings.Contains(low, "preview of ") {
 		return text
 	}
-	all := strings.Split(oneEnd(text), "\n")
+	all := lines.Split(text)
 	fence := ""
 	for i, line := range all {
 		if code := strings.HasPrefix(line, "    ") || strings.HasPrefix(line, "\t"); !code { // a fence stands further left
@@ -215,7 +217,7 @@ func quote(text string) string {
 	if strings.TrimSpace(text) == "" {
 		return ""
 	}
-	return "\n> " + strings.ReplaceAll(oneEnd(text), "\n", "\n> ")
+	return "\n> " + strings.ReplaceAll(lines.OneEnd(text), "\n", "\n> ")
 }
 
 // buttons returns the labels of what can be pressed or chosen.

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
+
+	"llmbot/bot/lines"
 )
 
 // table returns a table or a data_table in GitHub's Markdown. Its first row is the head.
@@ -101,7 +103,7 @@ func grid(rows [][]string, wide int) string {
 
 // escapeCell returns a text that ends no cell and no row.
 func escapeCell(s string) string {
-	s = oneEnd(strings.TrimSpace(s))
+	s = lines.OneEnd(strings.TrimSpace(s))
 	if !strings.ContainsAny(s, "|\n\\") {
 		return s
 	}

@@ -71,15 +71,6 @@ func link(label, ref string) string {
 	}
 }
 
-// oneEnd returns a text in which all ends of lines are the same: those that only a model takes for
-// one, too.
-func oneEnd(s string) string {
-	if !strings.ContainsAny(s, "\r\v\f\u0085\u2028\u2029") {
-		return s
-	}
-	return strings.NewReplacer("\r\n", "\n", "\r", "\n", "\v", "\n", "\f", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n").Replace(s)
-}
-
 func entities(s string) string {
 	if !strings.Contains(s, "&") {
 		return s

@@ -11,6 +11,7 @@
 package egress
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -109,6 +110,15 @@ func (e *RedirectError) Hint() string {
 		return ""
 	}
 	return fmt.Sprintf("Set %s to the address at %s if that is the right server; no redirect is followed, since it would take keys and conversations there.", e.Variable, e.Target())
+}
+
+// WithoutAddress returns the cause of an error of an http.Client. The text of the error itself repeats
+// the address with its user and query.
+func WithoutAddress(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return e.Err
+	}
+	return err
 }
 
 // longestHost is how much of a host name is printed; no name in use is longer.

@@ -53,6 +53,12 @@ type Message struct {
 	Role    Role
 	Content string
 	Images  []Image
+
+	// Calls are the calls of tools in an assistant's message; Reasoning is what it thought before
+	// them. Servers want both back within one turn (facts/tools.md §2.2).
+	Calls     []ToolCall
+	Reasoning string
+	CallID    string // with RoleTool: the call whose result this is
 }
 
 // Request asks for one completion.
@@ -67,6 +73,9 @@ type Request struct {
 	// (vLLM, not gpt-oss).
 	Continue bool
 	ID       string // X-Request-Id; empty: none
+
+	Tools      []Tool // that the model may call; empty: the request has no such field
+	ToolChoice ToolChoice
 }
 
 // Delta is a piece of an answer. A delta is not a token: servers send none, one or many tokens in
@@ -129,6 +138,7 @@ type Result struct {
 	FirstWord time.Duration
 	Elapsed   time.Duration // from sending the request to the last token
 	Thought   time.Duration // first reasoning delta to first text delta (or to the last reasoning)
+	Calls     []ToolCall    // of tools, whatever Finish says; only of tools that were offered in a request
 	Server    Timing
 }
 

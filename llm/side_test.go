@@ -75,7 +75,7 @@ func TestSideEndpoints(t *testing.T) {
 	if v, err := c.Version(ctx); err != nil || v != "0.32.0" {
 		t.Errorf("version %q %v", v, err)
 	}
-	if n, limit, err := c.Tokenize(ctx, "", []Message{{RoleUser, "hi", nil}}); err != nil || n == 0 || limit != 512 {
+	if n, limit, err := c.Tokenize(ctx, "", []Message{{Role: RoleUser, Content: "hi"}}); err != nil || n == 0 || limit != 512 {
 		t.Errorf("tokenize %d %d %v", n, limit, err)
 	}
 	// What a server does not have is not a failure.

@@ -120,7 +120,7 @@ func TestHammer(t *testing.T) {
 			for j := range 10 {
 				name := names[(i+j)%len(names)]
 				n := 0
-				_, err := c.Stream(ctx, Request{Model: name, Messages: []Message{{RoleUser, "hi", nil}}}, func(Delta) error {
+				_, err := c.Stream(ctx, Request{Model: name, Messages: []Message{{Role: RoleUser, Content: "hi"}}}, func(Delta) error {
 					if n++; name == "stop" && n == 3 {
 						return io.ErrClosedPipe
 					}

@@ -3,7 +3,6 @@ package llm
 import (
 	"bytes"
 	"encoding/json"
-	"math"
 	"strings"
 )
 
@@ -13,7 +12,7 @@ const (
 	mostCalls     = 32        // of one answer; what is more is left out
 	mostArguments = 64 << 10  // bytes, of one call
 	mostAllCalls  = 256 << 10 // bytes, of all of them
-	mostToolName  = 64        // bytes, as OpenAI's protocol has it
+	mostToolName  = 64        // characters, as OpenAI's protocol has it
 	mostCallID    = 256       // bytes; the longest seen have 50
 )
 
@@ -23,7 +22,11 @@ type callPiece struct {
 	id, name, args string
 }
 
-const noIndex = -1
+// What stands for an index that a server did not give.
+const (
+	noIndex  = -1
+	ownIndex = -2 // it stands for a call of its own
+)
 
 // assembler puts calls together from the pieces of a stream. Servers differ in what a piece says, so
 // these rules decide to which call it belongs (facts/tools.md §2.3, each a row of a test):
@@ -58,7 +61,7 @@ type openCall struct {
 func (a *assembler) add(pieces []callPiece) (grew bool) {
 	for _, p := range pieces {
 		if len(pieces) > 1 && p.index == noIndex {
-			p.index = math.MinInt // of its own
+			p.index = ownIndex
 		}
 		c := a.target(p)
 		if c == nil {
@@ -84,14 +87,12 @@ func (a *assembler) add(pieces []callPiece) (grew bool) {
 // target returns the call that a piece belongs to; nil: it is of one too many.
 func (a *assembler) target(p callPiece) *openCall {
 	c := a.at(p.index)
-	if c == nil || c.other(p) {
-		if p.id != "" && c != nil {
-			for i := range a.calls {
-				if a.calls[i].id == p.id {
-					return &a.calls[i]
-				}
-			}
+	for i := range a.calls {
+		if p.id != "" && a.calls[i].id == p.id && a.calls[i].goesOn(p) {
+			return &a.calls[i]
 		}
+	}
+	if c == nil || c.other(p) {
 		if len(a.calls) == mostCalls {
 			return nil
 		}
@@ -104,7 +105,7 @@ func (a *assembler) target(p callPiece) *openCall {
 // at returns the newest call with an index, or the newest one for a piece without.
 func (a *assembler) at(index int) *openCall {
 	for i := len(a.calls) - 1; i >= 0; i-- {
-		if index == noIndex || a.calls[i].index == index && index != math.MinInt {
+		if index == noIndex || a.calls[i].index == index && index != ownIndex {
 			return &a.calls[i]
 		}
 	}
@@ -112,15 +113,13 @@ func (a *assembler) at(index int) *openCall {
 }
 
 // other reports whether a piece opens another call, although it has the index of c. A server that
-// repeats the head of a call in each piece, or gives each a new id, does not.
+// repeats the head of a call in each piece, or gives each a new id, does not: a new call has a name.
 func (c *openCall) other(p callPiece) bool {
 	if p.id != "" && p.id == c.id {
 		return false
 	}
-	begun := len(c.args) > 0
-	goesOn := begun && !c.value.done && (p.name == "" || p.name == c.name && !strings.HasPrefix(p.args, "{"))
 	switch {
-	case goesOn:
+	case c.goesOn(p):
 		return false
 	case p.id != "" && c.id != "":
 		return true
@@ -128,6 +127,11 @@ func (c *openCall) other(p callPiece) bool {
 		return false
 	}
 	return p.name != c.name || c.value.done && p.args != string(c.args)
+}
+
+// goesOn reports whether a piece can only be more of c.
+func (c *openCall) goesOn(p callPiece) bool {
+	return !c.value.done && (p.name == "" || p.name == c.name && len(c.args) > 0 && !strings.HasPrefix(p.args, "{"))
 }
 
 // jsonEnd finds the end of a JSON value.

@@ -41,7 +41,7 @@ func (a *assembler) complete(req *Request, cut bool) []ToolCall {
 // echoes reports whether c is the call before it, once more: some servers repeat its head, or all of
 // it, at the end.
 func (c *openCall) echoes(before *openCall) bool {
-	return c.id == "" && c.index == before.index && (c.name == "" || c.name == before.name) && (len(c.args) == 0 || bytes.Equal(c.args, before.args))
+	return c.id == "" && c.index == before.index && c.index != ownIndex && (c.name == "" || c.name == before.name) && (len(c.args) == 0 || bytes.Equal(c.args, before.args))
 }
 
 // idLength is what Mistral's chat templates want: nine letters and digits. Others take any id.
@@ -186,13 +186,18 @@ func saysNothing(s string) bool {
 // repeated returns the object at the end of s if what stands before it is a part of it: a server sent
 // some of the arguments, and then all of them once more.
 func repeated(s string) string {
-	for at := 1; at <= len(s)/2; at++ {
+	const mostTries = 16 // each may look at all of s; a second one is rare
+	for at, tries := 1, 0; at <= len(s)/2 && tries < mostTries; at++ {
 		i := strings.IndexByte(s[at:], '{')
 		if i < 0 {
 			return ""
 		}
 		at += i
-		if whole := s[at:]; strings.HasPrefix(whole, s[:at]) && isObject([]byte(whole)) {
+		whole := s[at:]
+		if !strings.HasPrefix(whole, s[:at]) {
+			continue
+		}
+		if tries++; isObject([]byte(whole)) {
 			return whole
 		}
 	}

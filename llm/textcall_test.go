@@ -7,7 +7,9 @@ import (
 )
 
 // jsonText is a text as the inside of a JSON string.
-func jsonText(s string) string { return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(s) }
+func jsonText(s string) string {
+	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(s)
+}
 
 // TestCallsInTheText: a server without the right parser leaves calls in the text. They are calls if they are JSON and name a tool that was
 // offered. Structural tokens never arrive as text, however the server cuts it.
@@ -41,6 +43,8 @@ func TestCallsInTheText(t *testing.T) {
 		{"in a function", "<tool_call>{\"type\": \"function\", \"function\": {\"name\": \"clock\", \"arguments\": {}}}</tool_call>", "", "clock {}", "ok"},
 		{"an argument called name", "[TOOL_CALLS]wiki_search[ARGS]{\"name\": \"clock\"}", "", `wiki_search {"name": "clock"}`, "ok"},
 		{"Qwen's XML", "<tool_call>\n<function=wiki_search>\n<parameter=q>\na\n</parameter>\n</function>\n</tool_call>", "", "", "tool"},
+		{"XML with an object in it", "<tool_call>\n<function=wiki_search>\n<parameter=filter>\n{\"a\": 1}\n</parameter>\n</function>\n</tool_call>", "", "", "tool"},
+		{"GLM's, with an object in it", "<tool_call>wiki_search\n<arg_key>q</arg_key>\n<arg_value>{\"a\": 1}</arg_value>\n</tool_call>", "", "", "tool"},
 		{"a foreign tool", "<tool_call>{\"name\": \"delete_all\", \"arguments\": {}}</tool_call>", "", "", "tool"},
 		{"a foreign one and a known one", "<tool_call>{\"name\": \"delete_all\", \"arguments\": {}}</tool_call><tool_call>{\"name\": \"clock\"}</tool_call>", "", "clock {}", "ok"},
 		{"a name in capitals", "<tool_call>{\"name\": \"CLOCK\", \"arguments\": {}}</tool_call>", "", "", "tool"},

@@ -18,7 +18,7 @@ func TestRealToolCalls(t *testing.T) {
 		"stream_auto_call.http":                    {"ok", "", `wiki_search {"query": "deploys"}`, "39/51"},
 		"stream_auto_two_calls.http":               {"ok", "I look. ", `wiki_search {"query": "wiki"}; clock {}`, "39/111"},
 		"stream_auto_two_cut.http":                 {"ok", "I look. ", `wiki_search {"query": "wiki"}`, "39/64"},
-		"stream_none_answer.http":                  {"ok", "Deploys is a product of the Tuesdays.", "", "58/11"},
+		"stream_none_answer.http":                  {"ok", "Deploys is a product of the Tuesdays.", "", "58/12"},
 		"nonstream_required.http":                  {"tool", "", "", "39/64"},
 		"http_400_tools_auto.http":                 {"no_tools", "", "", ""},
 		"http_400_tools_required.http":             {"no_tools", "", "", ""},

@@ -417,6 +417,9 @@ func (s *Server) tokenize(r *http.Request) (string, []byte, *apiError) {
 			}
 			ms = append(ms, msg)
 		}
+		if err := checkResults(ms); err != nil {
+			return "", nil, err
+		}
 		if err := s.checkTemplate(ms); err != nil {
 			return "", nil, err
 		}

@@ -66,8 +66,10 @@ func TestRulesOfCalls(t *testing.T) {
 		{"1 SGLang counts ids, and repeats them", tools(`{"id":"0","index":0,"function":{"name":"wiki_search","arguments":""}}`) +
 			tools(`{"id":"0","index":0,"function":{"arguments":"{\"q\": \"a\"}"}}`) + tools(`{"id":"1","index":0,"function":{"name":"clock","arguments":""}}`) +
 			tools(`{"id":"1","index":0,"function":{"arguments":"{}"}}`), wiki + "; clock {}"},
-		{"1 one id for all", tools(`{"id":"call_0","index":0,"function":{"name":"wiki_search","arguments":"{\"q\": \"a\"}"}},{"id":"call_0","index":1,"function":{"name":"clock","arguments":"{}"}}`),
-			wiki + "; clock {}"},
+		{
+			"1 one id for all", tools(`{"id":"call_0","index":0,"function":{"name":"wiki_search","arguments":"{\"q\": \"a\"}"}},{"id":"call_0","index":1,"function":{"name":"clock","arguments":"{}"}}`),
+			wiki + "; clock {}",
+		},
 		{"2 no id, no index", tools(head) + tools(`{"function":{"arguments":"{\"q\":"}}`) + tools(`{"function":{"arguments":" \"a\"}"}}`), wiki},
 		{"2 whole calls without an index", tools(`{"id":"a","function":{"name":"wiki_search","arguments":"{\"q\": \"a\"}"}}`) +
 			tools(`{"id":"b","function":{"name":"clock","arguments":"{}"}}`), wiki + "; clock {}"},
@@ -150,8 +152,10 @@ func TestEndsOfRounds(t *testing.T) {
 		{"no call", textEvent("Hi") + finishEvent("stop"), "ok", "Hi", ""},
 		{"text before", textEvent("Let me see.") + tools(whole) + finishEvent("tool_calls"), "ok", "Let me see.", wiki},
 		{"at the length limit", tools(head) + tools(frag1) + finishEvent("length"), "ok", "", "wiki_search BAD The answer reached its length limit before the call was complete."},
-		{"one of two at the limit", tools(whole) + tools(`{"id":"y","index":1,"function":{"name":"clock","arguments":"{\"a"}}`) + finishEvent("length"), "ok", "",
-			wiki + "; clock BAD The answer reached its length limit before the call was complete."},
+		{
+			"one of two at the limit", tools(whole) + tools(`{"id":"y","index":1,"function":{"name":"clock","arguments":"{\"a"}}`) + finishEvent("length"), "ok", "",
+			wiki + "; clock BAD The answer reached its length limit before the call was complete.",
+		},
 		{"aborted", tools(whole) + finishEvent("abort"), "aborted", "", ""},
 		{"an error", tools(whole) + finishEvent("error"), "server", "", ""},
 		{"a filter", tools(whole) + finishEvent("content_filter"), "filtered", "", ""},

@@ -155,14 +155,14 @@ func FuzzCallsInText(f *testing.F) {
 		run := func(n int) (string, []openCall) {
 			s := newSplitter(false)
 			s.keep = true
-			text := ""
+			var text strings.Builder
 			for rest := in; rest != ""; {
 				piece := rest[:min(n, len(rest))]
-				text += s.feed(piece).text
+				text.WriteString(s.feed(piece).text)
 				rest = rest[len(piece):]
 			}
-			text += s.flush(true).text
-			return text, textCalls(s.found, &req)
+			text.WriteString(s.flush(true).text)
+			return text.String(), textCalls(s.found, &req)
 		}
 		text, calls := run(len(in) + 1)
 		text2, calls2 := run(1 + int(size%9))

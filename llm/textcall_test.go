@@ -53,6 +53,7 @@ func TestCallsInTheText(t *testing.T) {
 		{"bare JSON is a text", "{\"name\": \"clock\", \"arguments\": {}}", "{\"name\": \"clock\", \"arguments\": {}}", "", "ok"},
 		{"in thoughts", "<think>I need it. <tool_call>{\"name\": \"clock\", \"arguments\": {}}</tool_call></think>", "", "clock {}", "ok"},
 		{"in thoughts, and an answer", "<think>I could <tool_call>{\"name\": \"clock\"}</tool_call></think>No.", "No.", "", "ok"},
+		{"in thoughts that the template opened", "I could <tool_call>{\"name\": \"clock\"}</tool_call>, but no.</think>No.", "No.", "", "ok"},
 		{"in thoughts that go on", "<think>I could <tool_call>{\"name\": \"clock\"}</tool_call>, but no.</think>", "", "", "empty"},
 	} {
 		for _, size := range []int{1 << 20, 1, 3, 7} {

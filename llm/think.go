@@ -456,6 +456,7 @@ func (s *splitter) strayEnd(tok token, out *split, before string) (decision, int
 		out.reasoning += out.text + before
 		out.text, s.wrote = "", false
 		s.stray, s.state, s.cut, s.learned, s.code = false, atStart, true, true, code{}
+		s.found = nil // calls in thoughts
 		return isOther, tok.n
 	case s.literal > 0:
 		s.literal--

@@ -159,8 +159,8 @@ func plainArguments(raw json.RawMessage) []byte {
 	return raw
 }
 
-// bareCalls returns the calls that a text consists of: with a required choice, some servers leave what
-// the grammar made (vLLM #24509). Nil: it is a text.
+// bareCalls returns the calls that a text consists of: with a required choice, some servers leave
+// what the grammar made (vLLM #24509). Nil: it is a text.
 func bareCalls(text string, req *Request) []openCall {
 	text = strings.TrimSpace(text)
 	if text == "" || text[0] != '{' && text[0] != '[' {

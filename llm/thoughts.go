@@ -1,0 +1,164 @@
+package llm
+
+import "strings"
+
+// start looks for marks behind white space.
+func (s *splitter) start(in string, out *split) string {
+	body := strings.TrimLeft(in, " \t\r\n")
+	if len(in)-len(body) > mostHeld { // so much is text: who reads it notices a loop
+		s.state, s.cut = inText, false
+		return in
+	}
+	if body == "" {
+		if s.last && !s.cut {
+			out.text += in
+			return ""
+		}
+		s.held = in
+		if s.last {
+			s.held = ""
+		}
+		return ""
+	}
+	if m, n, more := begins(body, s.last); n > 0 {
+		s.state, s.mark, s.stray = inThought, m, false
+		return body[n:]
+	} else if more {
+		s.held = in
+		return ""
+	}
+	tok, more := token{}, false
+	if trigger(body[0]) {
+		tok, more = tokenAt(body, s.last)
+	}
+	switch {
+	case more:
+		s.held = in
+		return ""
+	case tok.kind == tokenThought:
+		s.learned = s.learned || s.stray
+		s.stray, s.cut = false, true
+		return body[tok.n:]
+	case s.cut && strings.HasPrefix(body, answerTag):
+		s.wrapped = true
+		return body[len(answerTag):]
+	case s.cut && !s.last && strings.HasPrefix(answerTag, body):
+		s.held = in
+		return ""
+	}
+	s.state = inText
+	if s.cut || tok.kind != tokenNone {
+		s.cut = false
+		return body
+	}
+	return in
+}
+
+const (
+	answerTag    = "<answer>"
+	answerEndTag = "</answer>"
+)
+
+// begins returns the mark at the start of s that begins thoughts; more: s may become one.
+func begins(s string, last bool) (m thinkMark, n int, more bool) {
+	for _, m := range thinkMarks() {
+		if strings.HasPrefix(s, m.begin) {
+			return m, len(m.begin), false
+		}
+		more = more || !last && strings.HasPrefix(m.begin, s)
+	}
+	return thinkMark{}, 0, more
+}
+
+// thought looks for the end mark.
+func (s *splitter) thought(in string, out *split) string {
+	if s.opened && s.kept.Len() == 0 {
+		// The template's mark may be repeated by the model.
+		body := strings.TrimLeft(in, " \t\r\n")
+		far := len(in)-len(body) > mostHeld
+		if m, n, more := begins(body, s.last); n > 0 && !far {
+			s.opened, s.mark = false, m
+			return body[n:]
+		} else if more && !far {
+			s.held = in
+			return ""
+		}
+	}
+	at, length, keep := s.ending(in)
+	if at >= 0 {
+		s.think(in[:at], out)
+		s.opened, s.cut = false, true
+		s.toText(out)
+		return in[at+length:]
+	}
+	s.think(in[:len(in)-keep], out)
+	s.held = in[len(in)-keep:]
+	return ""
+}
+
+// toText goes on with the answer: at its start, if there is none yet.
+func (s *splitter) toText(out *split) {
+	if s.state = atStart; s.wrote || strings.TrimSpace(out.text) != "" {
+		s.state = inText
+	}
+}
+
+func (s *splitter) think(t string, out *split) {
+	out.reasoning += t
+	if s.opened {
+		s.kept.WriteString(t)
+	}
+}
+
+// ending returns where the thoughts end; at < 0: not in in, of which the last keep bytes may be the
+// beginning of an end mark.
+func (s *splitter) ending(in string) (at, length, keep int) {
+	switch s.mark.end {
+	case "":
+		at = -1
+		for _, m := range thinkMarks() {
+			if m.end == harmonyEnd {
+				continue
+			}
+			if i := strings.Index(in, m.end); i >= 0 && (at < 0 || i < at) {
+				at, length = i, len(m.end)
+			}
+			keep = max(keep, overlap(in, m.end))
+		}
+		return at, length, keep
+	case harmonyEnd:
+		return s.harmonyEnding(in)
+	}
+	return strings.Index(in, s.mark.end), len(s.mark.end), overlap(in, s.mark.end)
+}
+
+// harmonyEnd ends thoughts in Harmony's form. The model forgets it, and begins another message.
+const harmonyEnd = "<|end|>"
+
+func (s *splitter) harmonyEnding(in string) (at, length, keep int) {
+	for i := 0; i < len(in); i++ {
+		if in[i] != '<' {
+			continue
+		}
+		tok, more := tokenAt(in[i:], s.last)
+		switch {
+		case more:
+			return -1, 0, len(in) - i
+		case tok.kind == tokenTurnEnd:
+			return i, tok.n, 0
+		case tok.kind == tokenHead && tok.sure, tok.kind == tokenChannel, tok.kind == tokenThink && tok.mark.special:
+			return i, 0, 0
+		}
+	}
+	return -1, 0, 0
+}
+
+func overlap(in, tag string) int {
+	for n := min(len(tag)-1, len(in)); n > 0; n-- {
+		if strings.HasSuffix(in, tag[:n]) {
+			return n
+		}
+	}
+	return 0
+}
+

@@ -9,18 +9,21 @@ type thinkMark struct {
 	// writes in prose. Others begin thoughts only at the start of a line.
 	special bool
 	first   bool // words of the language: they count at the start of an answer only
+	// word: documents have elements of that name. They begin thoughts at the start of an answer, and
+	// later if they did so there.
+	word bool
 }
 
 // thinkMarks returns all marks that are known to be in use. The sources are the reasoning parsers
 // of vLLM (vllm/reasoning) and SGLang (Reasoning Parser page), unless another one is named.
-func thinkMarks() [23]thinkMark {
+func thinkMarks() [24]thinkMark {
 	return [...]thinkMark{
 		{begin: "<think>", end: "</think>"},                                                        // Qwen, DeepSeek, GLM, MiniMax M2, Nemotron, Olmo 3, Step, Ernie …
 		{begin: "<thinking>", end: "</thinking>"},                                                  // fine-tunes; Open WebUI's list
-		{begin: "<thought>", end: "</thought>"},                                                    // fine-tunes; Open WebUI's list
-		{begin: "<Thought>", end: "</Thought>"},                                                    // fine-tunes; Open WebUI's list
-		{begin: "<reason>", end: "</reason>"},                                                      // fine-tunes; Open WebUI's list
-		{begin: "<reasoning>", end: "</reasoning>"},                                                // fine-tunes; Open WebUI's list
+		{begin: "<thought>", end: "</thought>", word: true},                                        // fine-tunes; Open WebUI's list
+		{begin: "<Thought>", end: "</Thought>", word: true},                                        // fine-tunes; Open WebUI's list
+		{begin: "<reason>", end: "</reason>", word: true},                                          // fine-tunes; Open WebUI's list
+		{begin: "<reasoning>", end: "</reasoning>", word: true},                                    // fine-tunes; Open WebUI's list
 		{begin: "<seed:think>", end: "</seed:think>", special: true},                               // Seed-OSS
 		{begin: "<mm:think>", end: "</mm:think>", special: true},                                   // MiniMax M3
 		{begin: "<longcat_think>", end: "</longcat_think>", special: true},                         // LongCat
@@ -29,6 +32,7 @@ func thinkMarks() [23]thinkMark {
 		{begin: "[unused16]", end: "[unused17]", special: true},                                    // Pangu
 		{begin: "◁think▷", end: "◁/think▷", special: true},                                         // Kimi
 		{begin: "<|open|>think<|sep|>", end: "<|close|>think<|sep|>", special: true},               // Kimi K3
+		{begin: "<unused94>thought", end: "<unused95>", special: true},                             // MedGemma
 		{begin: "<|channel>thought", end: "<channel|>", special: true},                             // Gemma 4
 		{begin: "<|START_THINKING|>", end: "<|END_THINKING|>", special: true},                      // Command A
 		{begin: "<|inner_prefix|>", end: "<|inner_suffix|>", special: true},                        // Apertus
@@ -71,8 +75,8 @@ type token struct {
 const longestToken = 160
 
 // namedToken returns the token of a name in the form <|name|>, <｜name｜> or <|name>. Every other
-// name in the first two forms is left out, too: models have hundreds of them (fim_prefix,
-// vision_start, reserved_token_7 …), and nobody writes them in prose. Sources: the chat templates
+// name in the first two forms that has a word is left out, too: models have hundreds of them
+// (fim_prefix, vision_start, reserved_token_7 …), and nobody writes them in prose. Sources: the chat templates
 // and tokenizer configurations of the models, and vLLM's tool parsers.
 func namedToken(name string) (tok token, known bool) {
 	call := func(ends string) (token, bool) { return token{kind: tokenCall, ends: ends}, true }
@@ -94,6 +98,12 @@ func namedToken(name string) (tok token, known bool) {
 		return call("tool_calls_end")
 	case "tool_outputs_begin": // DeepSeek V3
 		return call("tool_outputs_end")
+	case "function_call", "function_calls": // GigaChat
+		return call("/" + name)
+	case "python_start": // Llama 4
+		return call("python_end")
+	case "tools_prefix": // Apertus
+		return call("tools_suffix")
 	case "python_tag": // Llama 3
 		return call("eom_id")
 	case "action_start": // InternLM
@@ -114,10 +124,13 @@ const asymmetric = " channel turn tool tool_call tool_response think image audio
 const (
 	tagCalls = " tool_call tool_calls toolcall tool_response " + // Qwen, GLM, Nemotron
 		"function_call function_calls invoke function " + // Qwen3-Coder, fine-tunes
-		"minimax:tool_call longcat_tool_call seed:tool_call atem:function_calls "
-	tagTurns = " start_of_turn end_of_turn "   // Gemma
-	tagsLast = " sop eop eos bos pad unk eod " // GLM, and those of many: only the last thing of an answer
-	tagsSys  = " <sys> </sys> "                // Llama 2
+		"minimax:tool_call longcat_tool_call seed:tool_call atem:function_calls " +
+		startCall + " "
+	startCall = "start_function_call"           // FunctionGemma; end_function_call ends it
+	tagTurns  = " start_of_turn end_of_turn "   // Gemma
+	tagsLast  = " sop eop eos bos pad unk eod " // GLM, and those of many: only the last thing of an answer
+	tagsSys   = " <sys> </sys> "                // Llama 2
+	unused    = "unused"                        // Gemma's, with a number
 )
 
 func tagKind(name string) tokenKind {
@@ -130,10 +143,16 @@ func tagKind(name string) tokenKind {
 		return tokenTurnEnd
 	case strings.Contains(tagsLast, in):
 		return tokenAtEnd
-	case strings.Contains(tagsSys, in):
+	case strings.Contains(tagsSys, in), name == "end_function_call", isUnused(name) && len(name) > len(unused):
 		return tokenDrop
 	}
 	return tokenNone
+}
+
+// isUnused reports whether a name is that of a token that Gemma's vocabulary calls unused, or its
+// beginning.
+func isUnused(name string) bool {
+	return strings.HasPrefix(name, unused) && strings.Trim(name[len(unused):], "0123456789") == ""
 }
 
 // bracketAt returns Mistral's tokens, and GLM's mask.
@@ -149,6 +168,11 @@ func bracketAt(s string) (tok token, more bool) {
 		{"[/AVAILABLE_TOOLS]", token{kind: tokenDrop}},
 		{"[SYSTEM_PROMPT]", token{kind: tokenDrop}},
 		{"[/SYSTEM_PROMPT]", token{kind: tokenDrop}},
+		{"[TOOL_REQUEST]", token{kind: tokenCall, ends: "[END_TOOL_REQUEST]"}}, // LM Studio's own
+		{"[END_TOOL_REQUEST]", token{kind: tokenDrop}},
+		{"[unused11]", token{kind: tokenCall, ends: "[unused12]"}}, // Pangu
+		{"[unused12]", token{kind: tokenDrop}},
+		{"[unused10]", token{kind: tokenTurnEnd}},
 		{"[INST]", token{kind: tokenDrop}},
 		{"[/INST]", token{kind: tokenDrop}},
 		{"[gMASK]", token{kind: tokenDrop}},
@@ -248,8 +272,10 @@ func barToken(s string, bar int, short bool) (tok token, more bool) {
 			switch {
 			case at+n >= len(s):
 				return token{}, name != ""
-			case s[at+n] == '>' && name != "":
-				return byName(name, at+n+1), false
+			case s[at+n] == '>':
+				if tok := byName(name, at+n+1); tok.kind != tokenDrop || likeToken(name) {
+					return tok, false
+				}
 			case name == "dsml":
 				end := strings.IndexByte(s, '>')
 				if end < 0 {
@@ -277,6 +303,24 @@ func barToken(s string, bar int, short bool) (tok token, more bool) {
 			return token{}, false
 		}
 	}
+}
+
+// likeToken reports whether a name is one that models give their tokens: it has a word, or parts that
+// are words or numbers (im_sep), or it is a time (0.00). Others are emoticons, or mean something:
+// <|o_o|>, <|x|>.
+func likeToken(name string) bool {
+	const word, part = 4, 2
+	if strings.Contains(" bos cls eod eom eop eos eot end img msg pad sep sop sys unk vad ", " "+name+" ") {
+		return true
+	}
+	n, least := 0, len(name)
+	for p := range strings.FieldsFuncSeq(name, func(r rune) bool { return strings.ContainsRune("_-./|", r) }) {
+		n++
+		if least = min(least, len(p)); len(p) >= word && letter(p[0]) {
+			return true
+		}
+	}
+	return n > 1 && least >= part || strings.Contains(name, ".") && strings.Trim(name, "0123456789.") == ""
 }
 
 // byName returns the token of a name that has been read to its end.
@@ -361,7 +405,11 @@ func tagAt(s string) (tok token, more bool) {
 	case c == '>' && name == "function": // an XML document may have it
 		return token{}, false
 	case c == '>':
-		return token{kind: kind, n: at + 1, name: name, ends: "/" + name}, false
+		ends := "/" + name
+		if name == startCall {
+			ends = "end_function_call"
+		}
+		return token{kind: kind, n: at + 1, name: name, ends: ends}, false
 	case closing || kind != tokenCall || name != "function" && name != "invoke" || c != '=' && c != ' ':
 		return token{}, false
 	}
@@ -380,7 +428,7 @@ func tagAt(s string) (tok token, more bool) {
 // tagMayBe reports whether a tag's name may become one that is known.
 func tagMayBe(name string) bool {
 	name = " " + name
-	return strings.Contains(tagCalls+tagTurns+tagsLast+tagsSys+asymmetric+" s ", name)
+	return strings.Contains(tagCalls+tagTurns+tagsLast+tagsSys+asymmetric+" s unused end_function_call ", name) || isUnused(name[1:])
 }
 
 // cutToken reports whether the end of an answer is the beginning of a structural token.

@@ -127,14 +127,18 @@ func (s *splitter) answer(in string, out *split) string {
 	from := 0
 	for i := 0; i < len(in); {
 		b := in[i]
-		if ordinary(b) && s.code.inner && s.code.run == 0 && !s.code.closing {
+		switch {
+		case trigger(b), !s.code.mid && bareTrigger(b):
+		case !ordinary(b) || !s.code.inner || s.code.run > 0 || s.code.closing:
+			s.code.step(b)
+			fallthrough
+		case b == ' ':
+			i++
+			continue
+		default:
+			s.code.end, s.code.mid = b, true
 			for i++; i < len(in) && ordinary(in[i]); i++ {
 			}
-			continue
-		}
-		if !trigger(b) {
-			s.code.step(b)
-			i++
 			continue
 		}
 		s.code.settle()
@@ -178,7 +182,7 @@ const (
 // judge decides on the beginning of s, and returns of how many bytes. before is the text that has
 // not been given out yet.
 func (s *splitter) judge(in string, out *split, before string) (decision, int) {
-	tok, more := tokenAt(in, s.last)
+	tok, more := s.tokenAt(in)
 	switch {
 	case more:
 		return isHeld, 0
@@ -187,8 +191,12 @@ func (s *splitter) judge(in string, out *split, before string) (decision, int) {
 	case s.wrapped && !s.last && strings.HasPrefix(answerEndTag, in):
 		return isHeld, 0
 	case tok.kind == tokenNone:
-		if s.last && cutToken(in, s.whole) && !s.inCode(in) {
+		if s.last && trigger(in[0]) && cutToken(in, s.whole) && !s.inCode(in) {
 			return isDropped, len(in)
+		}
+		if in[0] == '<' && beginsElement(in) {
+			s.stray = false
+			s.literal++ // so is its end mark
 		}
 		return isText, 1
 	case s.code.fenced():
@@ -211,6 +219,25 @@ func (s *splitter) judge(in string, out *split, before string) (decision, int) {
 	return s.mean(in, tok, out, before)
 }
 
+// tokenAt returns the structural token at the start of in.
+func (s *splitter) tokenAt(in string) (tok token, more bool) {
+	if bareTrigger(in[0]) {
+		return bareAt(in, s.last, s.code.head(), false)
+	}
+	return tokenAt(in, s.last)
+}
+
+// beginsElement reports whether in begins an element of a document that has the name of a mark of
+// thoughts, and attributes.
+func beginsElement(in string) bool {
+	for _, m := range thinkMarks() {
+		if tag, ok := strings.CutSuffix(m.begin, ">"); ok && strings.HasPrefix(in, tag+" ") {
+			return true
+		}
+	}
+	return false
+}
+
 // inCode reports whether the text at in is code; nothing follows in.
 func (s *splitter) inCode(in string) bool {
 	if s.code.span > 0 {
@@ -227,11 +254,12 @@ func (s *splitter) mean(in string, tok token, out *split, before string) (decisi
 	case tokenThought:
 		return s.strayEnd(tok, out, before)
 	case tokenThink:
-		s.stray = false
-		if !tok.mark.special && !s.code.head() {
+		if !tok.mark.special && !s.code.head() || tok.mark.word && s.mark != tok.mark {
+			s.stray = false
 			s.literal++
 			return isText, n
 		}
+		s.stray = false
 		s.emit(before, out)
 		s.state, s.mark = inThought, tok.mark
 		return isOther, n
@@ -269,6 +297,12 @@ func (s *splitter) mean(in string, tok token, out *split, before string) (decisi
 	if tok.kind == tokenTurnEnd {
 		s.code = code{}
 	}
+	if tok.name == noArguments {
+		s.emit(before, out)
+		s.called = true
+		s.endCall(out)
+		return isOther, n
+	}
 	return isDropped, n
 }
 
@@ -279,13 +313,16 @@ func (s *splitter) begin(c toolCall) {
 // strayEnd decides on an end mark in the answer.
 func (s *splitter) strayEnd(tok token, out *split, before string) (decision, int) {
 	switch {
+	case tok.mark.word && (s.literal == 0 && !s.code.head()):
+		return isText, tok.n // no chat template opens these
 	case s.stray: // what came before it was reasoning
 		out.retract = out.retract || s.wrote
 		out.reasoning += out.text + before
 		out.text, s.wrote = "", false
-		s.stray, s.state, s.cut, s.learned, s.code = false, atStart, true, true, code{}
+		s.learned = s.learned || tok.mark.end != bareEnd
+		s.stray, s.state, s.cut, s.code = false, atStart, true, code{}
 		return isOther, tok.n
-	case s.literal > 0:
+	case s.literal > 0 && tok.mark.end != bareEnd:
 		s.literal--
 		return isText, tok.n
 	}

@@ -20,7 +20,7 @@ func (s *splitter) start(in string, out *split) string {
 		}
 		return ""
 	}
-	if m, n, more := begins(body, s.last); n > 0 {
+	if m, n, more := s.begins(body); n > 0 {
 		s.state, s.mark, s.stray = inThought, m, false
 		return body[n:]
 	} else if more {
@@ -30,13 +30,21 @@ func (s *splitter) start(in string, out *split) string {
 	tok, more := token{}, false
 	if trigger(body[0]) {
 		tok, more = tokenAt(body, s.last)
+	} else if bareTrigger(body[0]) {
+		tok, more = bareAt(body, s.last, true, true)
 	}
 	switch {
 	case more:
 		s.held = in
 		return ""
-	case tok.kind == tokenThought:
-		s.learned = s.learned || s.stray
+	case tok.kind == tokenThink && tok.mark.end == bareEnd:
+		s.state, s.mark, s.stray = inThought, tok.mark, false
+		return body[tok.n:]
+	case tok.kind == tokenDrop && bareTrigger(body[0]) && tok.name == "":
+		s.stray, s.cut = false, true
+		return body[tok.n:]
+	case tok.kind == tokenThought && !(tok.mark.word && s.stray):
+		s.learned = s.learned || s.stray && tok.mark.end != bareEnd
 		s.stray, s.cut = false, true
 		return body[tok.n:]
 	case s.cut && strings.HasPrefix(body, answerTag):
@@ -59,13 +67,16 @@ const (
 	answerEndTag = "</answer>"
 )
 
-// begins returns the mark at the start of s that begins thoughts; more: s may become one.
-func begins(s string, last bool) (m thinkMark, n int, more bool) {
+// begins returns the mark at the start of in that begins thoughts; more: in may become one.
+func (s *splitter) begins(in string) (m thinkMark, n int, more bool) {
 	for _, m := range thinkMarks() {
-		if strings.HasPrefix(s, m.begin) {
+		if m.word && !s.stray && s.mark != m { // thoughts came in another form: it is an element of a document
+			continue
+		}
+		if strings.HasPrefix(in, m.begin) {
 			return m, len(m.begin), false
 		}
-		more = more || !last && strings.HasPrefix(m.begin, s)
+		more = more || !s.last && strings.HasPrefix(m.begin, in)
 	}
 	return thinkMark{}, 0, more
 }
@@ -76,7 +87,7 @@ func (s *splitter) thought(in string, out *split) string {
 		// The template's mark may be repeated by the model.
 		body := strings.TrimLeft(in, " \t\r\n")
 		far := len(in)-len(body) > mostHeld
-		if m, n, more := begins(body, s.last); n > 0 && !far {
+		if m, n, more := s.begins(body); n > 0 && !far {
 			s.opened, s.mark = false, m
 			return body[n:]
 		} else if more && !far {
@@ -87,7 +98,9 @@ func (s *splitter) thought(in string, out *split) string {
 	at, length, keep := s.ending(in)
 	if at >= 0 {
 		s.think(in[:at], out)
-		s.opened, s.cut = false, true
+		if s.opened, s.cut = false, true; s.mark.end == bareEnd {
+			s.code = code{} // another message begins
+		}
 		s.toText(out)
 		return in[at+length:]
 	}
@@ -128,6 +141,8 @@ func (s *splitter) ending(in string) (at, length, keep int) {
 		return at, length, keep
 	case harmonyEnd:
 		return s.harmonyEnding(in)
+	case bareEnd:
+		return bareEnding(in, s.last)
 	}
 	return strings.Index(in, s.mark.end), len(s.mark.end), overlap(in, s.mark.end)
 }
@@ -161,4 +176,3 @@ func overlap(in, tag string) int {
 	}
 	return 0
 }
-

@@ -40,7 +40,7 @@ var (
 // What people are told of it.
 const (
 	SaysLoop        = "I have stopped the model: it went on repeating itself."
-	saysBlank       = "I have stopped the model: it wrote nothing but white space."
+	SaysBlank       = "I have stopped the model: it wrote nothing but white space."
 	saysThoughtLoop = "I have stopped the model: it went on repeating its thoughts."
 )
 

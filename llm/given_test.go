@@ -57,6 +57,8 @@ func answers() map[string]answered {
 	}
 	out["medgemma"] = answered{text: "4", reasoning: "\n" + asks + "\n"}
 	out["bare harmony"] = answered{text: "It is 4.", reasoning: "The user asks."}
+	out["open webui"] = answered{text: "4", reasoning: " done=\"true\">\n<summary>Thought</summary>\n"}
+	out["another turn"] = answered{text: "4\n\n"}
 	out["bare call"] = answered{reasoning: "The user asks."}
 	out["bare end"] = answered{text: "It is 4.", reasoning: "The user asks."}
 	out["bare preamble"] = answered{text: "I look. It is 4.", reasoning: "The user asks."}

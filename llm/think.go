@@ -34,7 +34,7 @@ type splitter struct {
 	wrote   bool            // text other than white space was given out
 	cut     bool            // drop white space before the next text
 	literal int             // begin marks that are text: so are their end marks
-	wrapped bool            // the answer is in <answer>, as Hunyuan's are behind its thoughts
+	wrapped string          // what ends the element that the answer is in; empty: it is in none
 	code    code            // where in the Markdown the text is
 	call    toolCall
 
@@ -103,7 +103,7 @@ func (s *splitter) feed(piece string) split {
 }
 
 // trigger reports whether a mark may begin with b. All begin with ASCII, but Kimi's.
-func trigger(b byte) bool { return b == '<' || b == '[' || b == "◁"[0] }
+func trigger(b byte) bool { return b == '<' || b == '[' || b == ']' || b == "◁"[0] }
 
 // ordinary reports whether b is neither a mark's beginning nor of any meaning for code.
 func ordinary(b byte) bool {
@@ -186,9 +186,9 @@ func (s *splitter) judge(in string, out *split, before string) (decision, int) {
 	switch {
 	case more:
 		return isHeld, 0
-	case s.wrapped && strings.HasPrefix(in, answerEndTag) && !s.inCode(in):
-		return isDropped, len(answerEndTag)
-	case s.wrapped && !s.last && strings.HasPrefix(answerEndTag, in):
+	case s.wrapped != "" && strings.HasPrefix(in, s.wrapped) && !s.inCode(in):
+		return isDropped, len(s.wrapped)
+	case s.wrapped != "" && !s.last && strings.HasPrefix(s.wrapped, in):
 		return isHeld, 0
 	case tok.kind == tokenNone:
 		if s.last && trigger(in[0]) && cutToken(in, s.whole) && !s.inCode(in) {
@@ -267,10 +267,18 @@ func (s *splitter) mean(in string, tok token, out *split, before string) (decisi
 		return s.atEnd(in, tok)
 	case tokenHead:
 		head, more := roleHead(in[n:], s.last)
-		if more {
+		switch {
+		case more:
 			return isHeld, 0
+		case !isOthers(in[n : n+head]):
+			return isDropped, n + head
 		}
-		return isDropped, n + head
+		n += head
+		fallthrough
+	case tokenOther:
+		s.emit(before, out)
+		s.state, s.call = inCall, toolCall{raw: true} // it ends as a call does
+		return isOther, n
 	case tokenChannel:
 		head, isCall, more := channelHead(in[n:], s.last)
 		switch {

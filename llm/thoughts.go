@@ -47,12 +47,18 @@ func (s *splitter) start(in string, out *split) string {
 		s.learned = s.learned || s.stray && tok.mark.end != bareEnd
 		s.stray, s.cut = false, true
 		return body[tok.n:]
-	case s.cut && strings.HasPrefix(body, answerTag):
-		s.wrapped = true
-		return body[len(answerTag):]
-	case s.cut && !s.last && strings.HasPrefix(answerTag, body):
-		s.held = in
-		return ""
+	}
+	if s.cut {
+		for _, tag := range [...]string{"<answer>", "<response>"} { // Hunyuan; Ernie 4.5
+			switch {
+			case strings.HasPrefix(body, tag):
+				s.wrapped = "</" + tag[1:]
+				return body[len(tag):]
+			case !s.last && strings.HasPrefix(tag, body):
+				s.held = in
+				return ""
+			}
+		}
 	}
 	s.state = inText
 	if s.cut || tok.kind != tokenNone {
@@ -61,11 +67,6 @@ func (s *splitter) start(in string, out *split) string {
 	}
 	return in
 }
-
-const (
-	answerTag    = "<answer>"
-	answerEndTag = "</answer>"
-)
 
 // begins returns the mark at the start of in that begins thoughts; more: in may become one.
 func (s *splitter) begins(in string) (m thinkMark, n int, more bool) {
@@ -130,7 +131,7 @@ func (s *splitter) ending(in string) (at, length, keep int) {
 	case "":
 		at = -1
 		for _, m := range thinkMarks() {
-			if m.end == harmonyEnd {
+			if m.late {
 				continue
 			}
 			if i := strings.Index(in, m.end); i >= 0 && (at < 0 || i < at) {

@@ -48,6 +48,9 @@ func Given() map[string]Tape {
 		"bare end":      {Text("The user asks.assistantfinalIt is 4.")},
 		"bare preamble": {Text("analysisThe user asks.assistantcommentaryI look. assistantfinalIt is 4.")},
 		"medgemma":      {Text("<unused94>thought\nThe user asks…\n<unused95>4")},
+		// open-webui #24635; vllm #13952
+		"open webui":   {Text("<details type=\"reasoning\" done=\"true\">\n<summary>Thought</summary>\n</details>\n4")},
+		"another turn": {Text("4<|im_end|>\n<|im_start|>user\nAnd 5?<|im_end|>\n")},
 		// What only looks like marks: an answer may be about them, or be a document.
 		"marks in a table":    {Text("Tags:\n\n| Tag | Model |\n|---|---|\n| <think> | Qwen |\n| [THINK] | Magistral |\n\nDone.")},
 		"marks in a document": {Text("The form:\n\n<order>\n<reason>none</reason>\n<reason code=\"1\">none</reason>\n  <thought>none</thought>\n</order>\n\nDone.")},

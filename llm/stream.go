@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -103,22 +102,18 @@ type answer struct {
 }
 
 func (a *answer) run(parent context.Context, req *Request, plain int32) error {
-	var watch sync.WaitGroup
-	defer watch.Wait()
 	ctx, cancel := context.WithCancelCause(parent)
-	defer cancel(nil)
-	c := a.client
-	a.split = newSplitter(c.opensThinking(a.model))
-	cfg := openai.DefaultConfig(c.cfg.APIKey)
-	cfg.BaseURL = c.base
-	wire := &call{client: c, model: a.model, req: req, plain: plain}
-	cfg.HTTPClient = wire
-
+	a.split = newSplitter(a.client.opensThinking(a.model))
 	a.sent = time.Now()
-	timer := newTimer(cancel, c.cfg.FirstTokenTimeout, errNoFirstToken)
+	timer := newTimer(cancel, a.client.cfg.FirstTokenTimeout, errNoFirstToken)
 	defer timer.stop()
-	watch.Go(func() { a.watch(ctx, cancel) })
-	stream, err := openai.NewClientWithConfig(cfg).CreateChatCompletionStream(ctx, chatRequest(req))
+	watch := a.startWatch(ctx, cancel)
+	defer func() {
+		cancel(nil)
+		watch.stop()
+	}()
+	wire := &call{client: a.client, model: a.model, req: req, plain: plain}
+	stream, err := a.request(ctx, wire)
 	if err != nil {
 		return a.failed(parent, ctx, err)
 	}
@@ -132,6 +127,15 @@ func (a *answer) run(parent context.Context, req *Request, plain int32) error {
 	}()
 	a.open = true
 	return a.end(parent, ctx, a.read(stream, wire.sse, timer))
+}
+
+// request sends the request, and returns its stream. It is apart from run so that its variables do
+// not lie on the stack as long as the stream lasts: every live answer has one.
+func (a *answer) request(ctx context.Context, wire *call) (*openai.ChatCompletionStream, error) {
+	cfg := openai.DefaultConfig(a.client.cfg.APIKey)
+	cfg.BaseURL = a.client.base
+	cfg.HTTPClient = wire
+	return openai.NewClientWithConfig(cfg).CreateChatCompletionStream(ctx, chatRequest(wire.req))
 }
 
 // read hands the events on until the stream ends; nil means [DONE].

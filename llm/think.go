@@ -161,7 +161,7 @@ const (
 
 // begins returns the mark at the start of s that begins thoughts; more: s may become one.
 func begins(s string, last bool) (m thinkMark, n int, more bool) {
-	for _, m := range thinkMarks() {
+	for m := range thinkMarks {
 		if strings.HasPrefix(s, m.begin) {
 			return m, len(m.begin), false
 		}
@@ -216,7 +216,7 @@ func (s *splitter) ending(in string) (at, length, keep int) {
 	switch s.mark.end {
 	case "":
 		at = -1
-		for _, m := range thinkMarks() {
+		for m := range thinkMarks {
 			if m.end == harmonyEnd {
 				continue
 			}

@@ -46,8 +46,7 @@ func (c *Client) Stream(ctx context.Context, req Request, on func(Delta) error) 
 		plain := c.plain.Load()
 		a := &answer{client: c, model: name, on: on, unthinking: c.thinkingOff(&req)}
 		err := a.run(ctx, &req, plain)
-		c.log.DebugContext(ctx, "chat_ended", "request_id", req.ID, "model", name, "finish", a.res.Finish, "prompt_tokens", a.res.Usage.PromptTokens,
-			"completion_tokens", a.res.Usage.CompletionTokens, "ttft_ms", a.res.TTFT.Milliseconds(), "elapsed_ms", a.res.Elapsed.Milliseconds(), "err", err)
+		a.log(ctx, req.ID, err)
 		if err == nil || a.begun {
 			return a.res, err
 		}
@@ -75,6 +74,12 @@ func (c *Client) Stream(ctx context.Context, req Request, on func(Delta) error) 
 			return a.res, err
 		}
 	}
+}
+
+// log notes the end of an attempt. It is apart from Stream for its size on the stack.
+func (a *answer) log(ctx context.Context, id string, err error) {
+	a.client.log.DebugContext(ctx, "chat_ended", "request_id", id, "model", a.model, "finish", a.res.Finish, "prompt_tokens", a.res.Usage.PromptTokens,
+		"completion_tokens", a.res.Usage.CompletionTokens, "ttft_ms", a.res.TTFT.Milliseconds(), "elapsed_ms", a.res.Elapsed.Milliseconds(), "err", err)
 }
 
 // answer is one attempt.

@@ -71,7 +71,7 @@ type turnRun struct {
 func newTurn(b *Bot, t thread.ID, l *turn.Lease, heir bool, known []thread.Question) *turnRun {
 	return &turnRun{
 		bot: b, thread: t, lease: l, known: known, inHand: inHand{asks: known, cancel: func(error) {}},
-		heir: heir, begun: len(l.Messages()) > 0, tab: tab{ledger: b.ledger, log: b.log, thread: t},
+		heir: heir, begun: len(l.Messages()) > 0, tab: tab{ledger: b.ledger, log: b.log, thread: t, unpaid: b.unpaid},
 	}
 }
 

@@ -78,6 +78,10 @@ func New(cfg Config) (*Client, error) {
 	return c, nil
 }
 
+// writeBuffer holds the head of a request. The body goes round it, and while the answer streams
+// nothing is written: a connection for each live answer keeps it for nothing.
+const writeBuffer = 1 << 10
+
 // addressVariable is what an operator sets to say where the server is.
 const addressVariable = "LLM_BASE_URL"
 
@@ -102,6 +106,7 @@ func httpClient(cfg Config) *http.Client {
 			MaxIdleConns:          maxIdleConns,
 			MaxIdleConnsPerHost:   maxIdleConns,
 			IdleConnTimeout:       idleConnTimeout,
+			WriteBufferSize:       writeBuffer,
 			DisableCompression:    true, // a compressed stream arrives in lumps
 		}, addressVariable)
 	}

@@ -230,7 +230,7 @@ func (s *splitter) tokenAt(in string) (tok token, more bool) {
 // beginsElement reports whether in begins an element of a document that has the name of a mark of
 // thoughts, and attributes.
 func beginsElement(in string) bool {
-	for _, m := range thinkMarks() {
+	for m := range thinkMarks {
 		if tag, ok := strings.CutSuffix(m.begin, ">"); ok && strings.HasPrefix(in, tag+" ") {
 			return true
 		}

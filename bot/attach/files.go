@@ -213,6 +213,7 @@ func (r *Reader) attachment(ctx context.Context, where string, f thread.File, ru
 
 // load reads one file; keep: another try would bring the same.
 func (r *Reader) load(ctx context.Context, where string, f thread.File, runes int) (_ attachment, keep bool) {
+	defer func() { keep = keep && !changes(f) }()
 	cannot := func(why, said string) attachment {
 		return attachment{text: fmt.Sprintf("(attached file %s, which you cannot read: %s)", quoteName(f.Name), why), said: said}
 	}

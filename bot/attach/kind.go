@@ -53,6 +53,12 @@ func kindOf(f thread.File) fileKind {
 // documentOf returns which document a file is.
 func documentOf(f thread.File) document.Kind { return document.KindOf(f.MIME, f.Type, f.Name) }
 
+// changes reports whether people can write on in a file: it keeps its id, and Slack is not known to
+// say when that was. So it is read anew in each turn.
+func changes(f thread.File) bool {
+	return documentOf(f) == document.Canvas || slices.Contains([]string{"canvas", "quip", "snippet", "post", "space"}, f.Mode)
+}
+
 // decodable reports whether a picture is of a kind that we decode ourselves, as far as its type
 // tells. Of the other kinds (HEIC, TIFF, BMP, AVIF, …) we take the thumbnail that Slack makes.
 func decodable(f thread.File) bool {

@@ -34,7 +34,7 @@ func (s *Slack) fileInfo(ctx context.Context, id string) (*slack.File, thread.Fi
 		return nil, thread.File{}, fmt.Errorf("look up file %s: %w", id, err)
 	}
 	f := thread.File{
-		ID: id, Name: cmp.Or(info.Name, info.Title), MIME: info.Mimetype, Type: info.Filetype, Size: int64(info.Size),
+		ID: id, Name: cmp.Or(info.Name, info.Title), MIME: info.Mimetype, Type: info.Filetype, Mode: info.Mode, Size: int64(info.Size),
 		Thumb: cmp.Or(info.Thumb1024, info.Thumb960, info.Thumb800, info.Thumb720, info.Thumb480, info.Thumb360),
 	}
 	if info.MediaDisplayType == "audio" { // slack-go does not decode the subtype

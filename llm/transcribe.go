@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"mime"
 	"mime/multipart"
@@ -19,12 +20,22 @@ import (
 // some 60 kB of words.
 const maxTranscript = 1 << 20
 
+const opTranscribe = "transcriptions"
+
 // Transcribe has the server write down what is said in a recording, by the audio/transcriptions of
 // OpenAI's API, which vLLM serves for Whisper and the like. The ending of name tells the server how
 // to read it. It blocks until ctx ends at the latest, and has no time-out of its own. The model is
 // the one that an empty [Request.Model] means.
 func (c *Client) Transcribe(ctx context.Context, name, kind string, data []byte) (string, error) {
-	const op = "transcriptions"
+	words, err := c.transcribe(ctx, name, kind, data)
+	if e, ok := errors.AsType[*Error](err); ok {
+		e.variables = c.cfg.Variables
+	}
+	return words, err
+}
+
+func (c *Client) transcribe(ctx context.Context, name, kind string, data []byte) (string, error) {
+	const op = opTranscribe
 	model, _, err := c.modelName(ctx, "")
 	if err != nil {
 		return "", err

@@ -11,6 +11,7 @@ import (
 	"llmbot/bot/lines"
 	"llmbot/bot/thread"
 	"llmbot/bot/wait"
+	"llmbot/llm"
 )
 
 // Limits of voice clips.
@@ -61,7 +62,11 @@ func (r *Reader) clip(ctx context.Context, where string, f thread.File, runes in
 		default:
 			why, said, keep = "its words could not be written down", fmt.Sprintf("I could not listen to %s just now: please write what you said there, or ask again later.", name), false
 		}
-		r.log.WarnContext(ctx, "clip_unheard", "thread", where, "file", f.ID, "type", f.MIME, "bytes", f.Size, "error", err)
+		attrs := []any{"thread", where, "file", f.ID, "type", f.MIME, "bytes", f.Size, "error", err}
+		if failure, ok := errors.AsType[*llm.Error](err); ok {
+			attrs = append(attrs, "hint", failure.Hint())
+		}
+		r.log.WarnContext(ctx, "clip_unheard", attrs...)
 	}
 	heard, err := r.transcript(ctx, f.ID)
 	if err != nil {

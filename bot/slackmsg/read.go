@@ -29,21 +29,22 @@ type Reading struct {
 func (m Message) Read(who Who) Reading {
 	r := &reader{who: who, self: who.User, byID: map[string]File{}, labels: labels(m.Text), left: maxElements}
 	var out Reading
+	blocks, attachments := decoded(m.blocks), decoded(m.attachments)
 	for _, f := range m.Files {
 		r.byID[f.ID] = f
 	}
-	for _, a := range m.attachments {
+	for _, a := range attachments {
 		r.know(a, 0)
 	}
 	text := fit(r.mrkdwn(m.Text), 4*maxText) // only against what Slack never sends
-	if placeholder(text) && len(m.blocks)+len(m.attachments) > 0 {
+	if placeholder(text) && len(blocks)+len(attachments) > 0 {
 		text = ""
 	}
-	main := typed(richer(text, r.blocks(m.blocks, 0)))
+	main := typed(richer(text, r.blocks(blocks, 0)))
 	said := sayingOf(main)
 	r.take(m.Files)
 	var parts []string
-	for _, a := range m.attachments {
+	for _, a := range attachments {
 		switch {
 		case a.flag("is_share"):
 			parts = append(parts, r.share(a, 0))
@@ -99,7 +100,7 @@ func (m Message) Shown() int {
 			}
 		}
 	}
-	for _, b := range m.blocks {
+	for _, b := range decoded(m.blocks) {
 		count(map[string]any(b), 0)
 	}
 	return n
@@ -107,7 +108,7 @@ func (m Message) Shown() int {
 
 // Linked reports whether the message may get previews: it has a link, or a preview already.
 func (m Message) Linked() bool {
-	return strings.Contains(m.Text, "://") || slices.ContainsFunc(m.attachments, isPreview)
+	return strings.Contains(m.Text, "://") || slices.ContainsFunc(decoded(m.attachments), isPreview)
 }
 
 // reader reads one message.

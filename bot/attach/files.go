@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
+	"golang.org/x/sync/semaphore"
 
 	"llmbot/bot/document"
 	"llmbot/bot/prompt"
@@ -31,7 +32,8 @@ const (
 	unknownRunes = 24_000           // if nobody says how large it is
 	maxPictures  = 4                // the newest of a thread: servers refuse too many
 	maxFiles     = 20               // the newest of a thread, pictures among them
-	maxReads     = 4                // files of all threads read at a time: each is in memory
+	maxReads     = 4                // files of all threads read at a time
+	maxHeld      = 60 << 20         // bytes of memory that reading them may take together (see weight)
 	maxName      = 255              // characters of a file's name: file systems allow no more
 	maxTicks     = 31               // backticks in a row that stay in a file: its fence must be longer
 	filesTimeout = 30 * time.Second // all files of a turn together
@@ -77,6 +79,7 @@ type Reader struct {
 	ears  Transcriber // nil: only Slack's own transcripts are read
 	log   *slog.Logger
 	reads chan struct{} // one for each file that is being read
+	held  *semaphore.Weighted
 	pics  *llm.Pictures
 	cache fileCache
 }
@@ -85,7 +88,7 @@ type Reader struct {
 // files, and ears writes down what is said in voice clips; nil: nobody does.
 func New(files Files, pdfs PDFs, ears Transcriber, log *slog.Logger) *Reader {
 	return &Reader{
-		files: files, pdfs: pdfs, ears: ears, log: log, reads: make(chan struct{}, maxReads), pics: llm.NewPictures(), cache: newFileCache(),
+		files: files, pdfs: pdfs, ears: ears, log: log, reads: make(chan struct{}, maxReads), held: semaphore.NewWeighted(maxHeld), pics: llm.NewPictures(), cache: newFileCache(),
 	}
 }
 
@@ -220,22 +223,15 @@ func (r *Reader) load(ctx context.Context, where string, f thread.File, runes in
 	if r.files == nil || f.ID == "" || f.MIME != "" && kindOf(f) == fileOther || documentOf(f) == document.PDF && r.pdfs == nil {
 		return otherKind(f), true
 	}
-	select {
-	case r.reads <- struct{}{}:
-		defer func() { <-r.reads }()
-	case <-ctx.Done():
+	release, err := r.take(ctx, weight(f))
+	if err != nil {
 		return cannot("there was no time for it", fmt.Sprintf("I did not read %s: too many files are being read at the moment. Please ask again.", quoteName(f.Name))), false
 	}
+	defer release()
 	if a, keep, done := r.otherWay(ctx, where, f, runes); done {
 		return a, keep
 	}
-	most := int64(maxTextFile)
-	switch kind := documentOf(f); {
-	case kindOf(f) == filePicture:
-		most = maxImageFile
-	case kind != document.None && kind != document.Rows && kind != document.Canvas:
-		most = document.MaxBytes
-	}
+	most := mostBytes(f)
 	full, data, err := r.files.File(ctx, f.ID, most)
 	if full.Name != "" {
 		known := f.MIME != ""
@@ -275,6 +271,23 @@ func (r *Reader) load(ctx context.Context, where string, f thread.File, runes in
 	case fileClip, fileOther:
 	}
 	return otherKind(f), true
+}
+
+// take waits for a place among those who read, and for so many bytes of memory.
+func (r *Reader) take(ctx context.Context, bytes int64) (release func(), err error) {
+	select {
+	case r.reads <- struct{}{}:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	if err := r.held.Acquire(ctx, bytes); err != nil {
+		<-r.reads
+		return nil, fmt.Errorf("wait for memory: %w", err)
+	}
+	return func() {
+		r.held.Release(bytes)
+		<-r.reads
+	}, nil
 }
 
 // otherWay reads a file of which not the content itself is wanted: the words of a clip, and the

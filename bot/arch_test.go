@@ -42,7 +42,7 @@ func TestImports(t *testing.T) {
 		"bot/transcript":    {"bot/answer", "bot/thread", "bot/turn", "llm"},
 		"bot/sqlstore":      {"bot/turn"},
 		"bot/turn/turntest": {"bot/turn"},
-		"bot/ops":           {"bot", "bot/thread", "bot/pace", "bot/quota", "bot/turn", "llm"},
+		"bot/ops":           {"bot", "bot/attach", "bot/thread", "bot/pace", "bot/quota", "bot/turn", "llm"},
 		"bot/slackmsg":      {"bot/lines"},
 		"llm":               {"llm/egress"},
 		"llm/bench":         {"llm"},

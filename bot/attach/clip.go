@@ -129,5 +129,5 @@ func spoken(name, words, how string, runes int) attachment {
 		said = fmt.Sprintf("Of %s I read the beginning only: it is too long.", name)
 	}
 	saidLines := lines.Split(words)
-	return attachment{text: fmt.Sprintf("Voice clip %s, as it was spoken (%s):\n> %s", name, how, strings.Join(saidLines, "\n> ")), said: said}
+	return attachment{read: true, text: fmt.Sprintf("Voice clip %s, as it was spoken (%s):\n> %s", name, how, strings.Join(saidLines, "\n> ")), said: said}
 }

@@ -48,7 +48,7 @@ func (p pdfs) Read(context.Context, []byte, document.Limits) (document.Text, err
 // fill reads one file twice, and returns what the prompt has, what is said, and how often the file was asked for.
 func fill(t *testing.T, s *shelf, p PDFs) (text, said string, asked int) {
 	t.Helper()
-	r := New(s, p, nil, slog.New(slog.DiscardHandler))
+	r := New(s, p, nil, nil, slog.New(slog.DiscardHandler))
 	for range 2 {
 		turns := []prompt.Turn{{ID: "m1"}}
 		var list []thread.File
@@ -128,7 +128,7 @@ func TestWhatChanges(t *testing.T) {
 		"an upload":                 {thread.File{MIME: "text/plain", Mode: "hosted"}, thread.File{MIME: "text/plain", Mode: "hosted"}, false},
 	} {
 		s := &shelf{data: map[string][]byte{"F1": []byte("<p>zq first</p>")}}
-		r := New(s, nil, nil, slog.New(slog.DiscardHandler))
+		r := New(s, nil, nil, nil, slog.New(slog.DiscardHandler))
 		read := func() string {
 			tt.said.ID, tt.said.Name, tt.told.ID, tt.told.Name = "F1", "plan.txt", "F1", "plan.txt"
 			s.files = map[string]thread.File{"F1": tt.told}

@@ -77,6 +77,7 @@ type Reader struct {
 	files Files       // nil: files are not read
 	pdfs  PDFs        // nil: PDF files are not read
 	ears  Transcriber // nil: only Slack's own transcripts are read
+	done  func(Kind, Outcome, time.Duration)
 	log   *slog.Logger
 	reads chan struct{} // one for each file that is being read
 	held  *semaphore.Weighted
@@ -86,9 +87,11 @@ type Reader struct {
 
 // New returns a Reader of the files that files fetches; nil: files are not read. pdfs reads PDF
 // files, and ears writes down what is said in voice clips; nil: nobody does.
-func New(files Files, pdfs PDFs, ears Transcriber, log *slog.Logger) *Reader {
+// done hears what became of each file that was read, by its kind and outcome; nil: nobody does. It
+// must not block.
+func New(files Files, pdfs PDFs, ears Transcriber, done func(Kind, Outcome, time.Duration), log *slog.Logger) *Reader {
 	return &Reader{
-		files: files, pdfs: pdfs, ears: ears, log: log, reads: make(chan struct{}, maxReads), held: semaphore.NewWeighted(maxHeld), pics: llm.NewPictures(), cache: newFileCache(),
+		done: done, files: files, pdfs: pdfs, ears: ears, log: log, reads: make(chan struct{}, maxReads), held: semaphore.NewWeighted(maxHeld), pics: llm.NewPictures(), cache: newFileCache(),
 	}
 }
 
@@ -130,7 +133,10 @@ type attachment struct {
 	text    string     // for the prompt, with the name
 	image   *llm.Image // nil: none
 	picture bool       // it is one, also if there is no image of it
-	said    string     // what the person should know about it; empty: nothing
+	read    bool       // the model has it, or a part of it
+	kind    Kind
+	outcome Outcome
+	said    string // what the person should know about it; empty: nothing
 }
 
 func (a attachment) size() int {
@@ -207,7 +213,11 @@ func (r *Reader) attachment(ctx context.Context, where string, f thread.File, ru
 	if a, ok := c.get(key); ok {
 		return a
 	}
+	began := time.Now()
 	a, keep := r.load(ctx, where, f, runes)
+	if r.done != nil {
+		r.done(a.kind, a.outcome, time.Since(began))
+	}
 	if keep {
 		c.put(key, a)
 	}
@@ -215,8 +225,11 @@ func (r *Reader) attachment(ctx context.Context, where string, f thread.File, ru
 }
 
 // load reads one file; keep: another try would bring the same.
-func (r *Reader) load(ctx context.Context, where string, f thread.File, runes int) (_ attachment, keep bool) {
-	defer func() { keep = keep && !changes(f) }()
+func (r *Reader) load(ctx context.Context, where string, f thread.File, runes int) (a attachment, keep bool) {
+	defer func() {
+		a.kind, a.outcome = nameOf(f), outcomeOf(ctx, a, keep)
+		keep = keep && !changes(f)
+	}()
 	cannot := func(why, said string) attachment {
 		return attachment{text: fmt.Sprintf("(attached file %s, which you cannot read: %s)", quoteName(f.Name), why), said: said}
 	}

@@ -2,8 +2,10 @@ package attach
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -46,7 +48,7 @@ func (s *store) Read(context.Context, []byte, document.Limits) (document.Text, e
 func TestHeld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &store{}
-		r := New(readsAndForgets{s}, s, nil, slog.New(slog.DiscardHandler))
+		r := New(readsAndForgets{s}, s, nil, nil, slog.New(slog.DiscardHandler))
 		var all sync.WaitGroup
 		for i := range 40 {
 			all.Go(func() {
@@ -91,6 +93,47 @@ func TestWeight(t *testing.T) {
 	} {
 		if got := weight(f); got != want {
 			t.Errorf("%+v: %d, want %d", f, got, want)
+		}
+	}
+}
+
+// TestOutcomes: what became of each file is reported once, in words that are on the lists.
+func TestOutcomes(t *testing.T) {
+	file := func(name, mime string, size int64) thread.File {
+		return thread.File{ID: "F1", Name: name, MIME: mime, Size: size}
+	}
+	for name, tt := range map[string]struct {
+		f    thread.File
+		data string
+		pdfs PDFs
+		err  error
+		want string
+	}{
+		"a text":           {file("a.txt", "text/plain", 0), "zq", nil, nil, "text read"},
+		"a long one":       {file("a.txt", "text/plain", 0), strings.Repeat("zq ", 100_000), nil, nil, "text part"},
+		"a large one":      {file("a.txt", "text/plain", 1<<30), "", nil, nil, "text refused"},
+		"one that is away": {file("a.txt", "text/plain", 0), "", nil, errors.New("503"), "text failed"},
+		"a picture":        {file("a.png", "image/png", 0), "no picture", nil, nil, "picture refused"},
+		"a PDF":            {file("a.pdf", "application/pdf", 0), "", pdfs{text: document.Text{Markdown: "zq"}}, nil, "pdf read"},
+		"a busy reader":    {file("a.pdf", "application/pdf", 0), "", pdfs{err: document.ErrBusy}, nil, "pdf failed"},
+		"a damaged one":    {file("a.docx", "", 0), "PK", nil, nil, "word refused"},
+		"a table":          {file("a.csv", "text/csv", 0), "a,b\n1,2", nil, nil, "csv read"},
+		"a clip":           {file("a.mp4", "audio/mp4", 0), "", nil, nil, "voice_clip refused"},
+		"a canvas":         {file("Plan", "application/vnd.slack-docs", 0), "<p>zq</p>", nil, nil, "canvas read"},
+		"a program":        {file("a.exe", "application/x-msdownload", 0), "", nil, nil, "other refused"},
+		"on another host":  {file("a.txt", "text/plain", 0), "", nil, ErrElsewhere, "text refused"},
+	} {
+		var got []string
+		s := &shelf{files: map[string]thread.File{"F1": tt.f}, data: map[string][]byte{"F1": []byte(tt.data)}, err: tt.err}
+		r := New(s, tt.pdfs, nil, func(k Kind, o Outcome, _ time.Duration) {
+			got = append(got, string(k)+" "+string(o))
+			if !slices.Contains(Kinds(), k) || !slices.Contains(Outcomes(), o) {
+				t.Errorf("%s: %s %s is on no list", name, k, o)
+			}
+		}, slog.New(slog.DiscardHandler))
+		r.Fill(t.Context(), "t1", []prompt.Turn{{ID: "m1"}}, map[string][]thread.File{"m1": {tt.f}}, 0, func(string) bool { return true })
+		if strings.Join(got, ", ") != tt.want {
+			t.Errorf("%s: %q, want %q", name, got, tt.want)
 		}
 	}
 }

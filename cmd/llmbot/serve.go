@@ -113,7 +113,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	log.InfoContext(ctx, "connected", "team", self.TeamName, "bot", self.Name, "version", buildInfo().short(), "model_url", shownAddress(cfg.BaseURL))
 	botCfg := botConfig(cfg, self, store, channels)
 	botCfg.Share, botCfg.Use = slack.SetShare, slack.Use
-	pdfs, err := pdfReader(cfg, log)
+	pdfs, err := pdfReader(cfg, memlimit.FromCgroup, log)
 	if err != nil {
 		return err
 	}

@@ -44,6 +44,12 @@ func TestMain(m *testing.M) {
 			fmt.Println(`{"ready":true}` + "\n" + `{"pages":2}` + "\n" + `{"page":"zq one"}`)
 			fmt.Fprintln(os.Stderr, "fatal error: out of memory")
 			os.Exit(2)
+		case "ahead": // it notes its order
+			var line string
+			_, _ = fmt.Fscanln(os.Stdin, &line)
+			_ = os.WriteFile(os.Args[2], []byte(line), 0o600)
+			fmt.Println(`{"ready":true}`)
+			os.Exit(0)
 		case "mute":
 			os.Exit(3)
 		case "banned":
@@ -180,6 +186,37 @@ func TestHostile(t *testing.T) {
 	}
 	if got, err := r.Read(t.Context(), book(1), wide); err != nil || got.Part != "" {
 		t.Errorf("%q, %v", got.Part, err)
+	}
+}
+
+// TestAhead: PDFium is compiled before the first file, if that is wanted and can be kept, and by a child that gives way.
+func TestAhead(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		ahead time.Duration
+		cache string
+		want  bool
+	}{"wanted": {time.Nanosecond, t.TempDir(), true}, "not wanted": {0, t.TempDir(), false}, "not kept": {time.Nanosecond, "", false}} {
+		noted := filepath.Join(t.TempDir(), "order")
+		r := New(Config{Program: []string{self, "ahead", noted}, Cache: tt.cache, Ahead: tt.ahead, Log: slog.New(slog.DiscardHandler)})
+		ctx, cancel := context.WithCancel(t.Context())
+		var run sync.WaitGroup
+		run.Go(func() { r.Run(ctx) })
+		for tt.want && !r.compiled.Load() {
+			time.Sleep(time.Millisecond)
+		}
+		if !tt.want && tt.ahead > 0 {
+			time.Sleep(50 * time.Millisecond)
+		}
+		cancel()
+		run.Wait()
+		order, err := os.ReadFile(noted)
+		if got := err == nil; got != tt.want || got && (!strings.Contains(string(order), `"load":true`) || !strings.Contains(string(order), `"idle":true`)) {
+			t.Errorf("%s: %q, %v", name, order, err)
+		}
 	}
 }
 

@@ -33,7 +33,7 @@ type Config struct {
 	// Ahead is how long after its begin Run compiles PDFium, if no file came before; only with a Cache.
 	// 0: it does not.
 	Ahead time.Duration
-	Log     *slog.Logger
+	Log   *slog.Logger
 }
 
 // Reader reads PDF files, each in a process of its own. Its methods are safe for concurrent use.

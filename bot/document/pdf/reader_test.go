@@ -9,12 +9,10 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"llmbot/bot/document"
 )
@@ -245,23 +243,4 @@ func TestCompiledOnce(t *testing.T) {
 			t.Errorf("%q", files)
 		}
 	}
-}
-
-// FuzzRead: whatever a file is, its reader ends in time, says why it has no text, and keeps to its limits.
-func FuzzRead(f *testing.F) {
-	r := reader(f, cache(f))
-	f.Add(pages(lines("zq"), ""), 100)
-	f.Add(secret(f), 10)
-	f.Add([]byte("%PDF-1.7\n1 0 obj<</Type/Catalog/Pages 1 0 R>>endobj trailer<</Root 1 0 R>>"), 1)
-	f.Fuzz(func(t *testing.T, data []byte, runes int) {
-		start := time.Now()
-		got, err := r.Read(t.Context(), data, document.Limits{Runes: min(runes, 10_000), Pages: 10})
-		known := []error{nil, document.ErrPassword, document.ErrDamaged, document.ErrNoText, document.ErrSlow, document.ErrLarge}
-		if !slices.ContainsFunc(known, func(e error) bool { return errors.Is(err, e) }) || (err == nil) == (got.Markdown == "") {
-			t.Fatalf("%q, %v", got.Markdown, err)
-		}
-		if n := utf8.RuneCountInString(got.Markdown); n > max(runes, 0)+10*50 || time.Since(start) > readTimeout+time.Second*time.Duration(*slow) {
-			t.Fatalf("%d characters in %v", n, time.Since(start))
-		}
-	})
 }

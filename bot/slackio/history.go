@@ -196,15 +196,13 @@ func (s *Slack) message(channel string, m slackmsg.Message, names names, now str
 	return out
 }
 
-// ownWords sets what a message of the bot itself says: its text, for its blocks have notices, small
-// print and buttons too.
+// ownWords sets what a message of the bot itself says: what its blocks show, without notices, small
+// print and buttons, for its text is a fallback of at most 3,800 bytes without code and tables.
 func (s *Slack) ownWords(out *thread.Message, m slackmsg.Message, names names) {
 	who := s.who(names)
 	out.Name, out.Shown = s.self.Name, m.Shown()
 	said := m.Read(who)
-	if out.Text = slackmsg.Plain(m.Text, who.User, who.People, who.Channels); out.Text == "" {
-		out.Text = said.Text
-	}
+	out.Text = cmp.Or(m.Answer(who), said.Text)
 	out.Files = files(said.Files)
 	// A file of ours was shown by Share, and is no part of an answer.
 	out.Notice = out.Notice || len(out.Files) > 0

@@ -72,6 +72,27 @@ func (m Message) Read(who Who) Reading {
 	return out
 }
 
+// Answer returns what the blocks of an answer of the bot say, without its small print and buttons, as
+// Markdown; without such blocks, its text. The text of a message with blocks is a fallback: the
+// beginning, without marks.
+func (m Message) Answer(who Who) string {
+	r := &reader{who: who, self: who.User, byID: map[string]File{}, labels: labels(m.Text), left: maxElements}
+	blocks := slices.DeleteFunc(decoded(m.blocks), func(b object) bool { return smallPrint(b["type"]) })
+	var parts []string
+	for _, p := range r.blocks(blocks, 0) {
+		parts = append(parts, p.text)
+	}
+	if text := fit(join(parts), maxText); text != "" {
+		return text
+	}
+	return r.mrkdwn(m.Text)
+}
+
+// smallPrint reports whether blocks of a kind stand under an answer.
+func smallPrint(kind any) bool {
+	return kind == "context" || kind == "actions" || kind == "context_actions"
+}
+
 // Shown returns how many characters the blocks show, without small print and buttons. For Markdown
 // Slack returns rich text and the like (facts/slack.md §3.4); in all of it the characters are in
 // fields named text.
@@ -88,7 +109,7 @@ func (m Message) Shown() int {
 				count(e, depth+1)
 			}
 		case map[string]any:
-			if kind := v["type"]; kind == "context" || kind == "actions" || kind == "context_actions" {
+			if smallPrint(v["type"]) {
 				return
 			}
 			for name, e := range v {

@@ -318,7 +318,7 @@ func (s *splitter) mean(in string, tok token, out *split, before string) (decisi
 	if tok.kind == tokenTurnEnd {
 		s.code = code{}
 	}
-	if tok.name == noArguments {
+	if tok.name == loneHead {
 		s.emit(before, out)
 		s.called = true
 		s.endCall(out)

@@ -16,10 +16,11 @@ type thinkMark struct {
 	late bool
 }
 
-// thinkMarks returns all marks that are known to be in use. The sources are the reasoning parsers
-// of vLLM (vllm/reasoning) and SGLang (Reasoning Parser page), unless another one is named.
-func thinkMarks() [33]thinkMark {
-	return [...]thinkMark{
+// thinkMarks yields all marks that are known to be in use. The sources are the reasoning parsers of
+// vLLM (vllm/reasoning) and SGLang (Reasoning Parser page), unless another one is named. Yielded one
+// by one, the table lies once on the stack, and not as a copy in each caller.
+func thinkMarks(yield func(thinkMark) bool) {
+	for _, m := range []thinkMark{
 		{begin: "<think>", end: "</think>"},                                                                    // Qwen, DeepSeek, GLM, MiniMax M2, Nemotron, Olmo 3, Step, Ernie …
 		{begin: "<thinking>", end: "</thinking>"},                                                              // fine-tunes; Open WebUI's list
 		{begin: "<thought>", end: "</thought>", word: true},                                                    // fine-tunes; Open WebUI's list
@@ -53,6 +54,10 @@ func thinkMarks() [33]thinkMark {
 		{begin: "<|channel|>analysis<|message|>", end: "<|end|>", special: true, late: true},                   // gpt-oss (Harmony)
 		{begin: "<|channel|>thought<|message|>", end: "<|end|>", special: true, late: true},                    // its imitators
 		{begin: "<|start|>assistant<|channel|>analysis<|message|>", end: "<|end|>", special: true, late: true}, // gpt-oss, with the turn's head
+	} {
+		if !yield(m) {
+			return
+		}
 	}
 }
 
@@ -246,7 +251,7 @@ func anyTokenAt(s string, last bool) (tok token, more bool) {
 
 // markAt returns the mark of thoughts at the start of s.
 func markAt(s string) (tok token, more bool) {
-	for _, m := range thinkMarks() {
+	for m := range thinkMarks {
 		if m.first {
 			continue
 		}

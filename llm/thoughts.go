@@ -70,7 +70,7 @@ func (s *splitter) start(in string, out *split) string {
 
 // begins returns the mark at the start of in that begins thoughts; more: in may become one.
 func (s *splitter) begins(in string) (m thinkMark, n int, more bool) {
-	for _, m := range thinkMarks() {
+	for m := range thinkMarks {
 		if m.word && !s.stray && s.mark != m { // thoughts came in another form: it is an element of a document
 			continue
 		}
@@ -130,7 +130,7 @@ func (s *splitter) ending(in string) (at, length, keep int) {
 	switch s.mark.end {
 	case "":
 		at = -1
-		for _, m := range thinkMarks() {
+		for m := range thinkMarks {
 			if m.late {
 				continue
 			}

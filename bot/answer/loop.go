@@ -48,21 +48,29 @@ const (
 )
 
 // Loops notices an answer, or thoughts, that repeat without end. The zero Loops has seen nothing.
-// It takes O(1) time for a character, and about 3 KB.
-type Loops struct{ text, thoughts loop }
+// It takes O(1) time for a character, and about 3 kB for each of the two that there is any of.
+type Loops struct{ text, thoughts *loop }
 
 // Take takes the next delta. Its error is to end the request: [ErrLoop], or one for thoughts.
 func (l *Loops) Take(d llm.Delta) error {
 	if d.Retract {
-		l.text = loop{}
+		l.text = nil
 	}
 	switch {
-	case d.Text != "" && l.text.add(d.Text):
+	case d.Text != "" && in(&l.text).add(d.Text):
 		return ErrLoop
-	case d.Reasoning != "" && l.thoughts.add(d.Reasoning):
+	case d.Reasoning != "" && in(&l.thoughts).add(d.Reasoning):
 		return errThoughtsLoop
 	}
 	return nil
+}
+
+// in returns the loop at l, and begins one if there is none.
+func in(l **loop) *loop {
+	if *l == nil {
+		*l = &loop{}
+	}
+	return *l
 }
 
 // LoopSentence returns what people are told of an answer that ended with err; empty: err is no
@@ -80,7 +88,7 @@ func LoopSentence(err error) string {
 // seed takes what the answer goes on from: all of it, for a fence of code may have begun anywhere.
 func (l *Loops) seed(text string) {
 	for _, r := range text {
-		l.text.add(string(r)) // character by character: what repeated itself before is no reason to stop
+		in(&l.text).add(string(r)) // character by character: what repeated itself before is no reason to stop
 	}
 }
 

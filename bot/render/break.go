@@ -20,14 +20,14 @@ func (d *Doc) Break() {
 		return
 	}
 	d.scan() // after a Shrink
-	var c Doc
-	p, ok := d.view(&c)
+	defer func() { *d.ahead = Doc{} }()
+	p, ok := d.view(d.ahead)
 	if !ok {
 		return
 	}
 	p.Open = p.Markdown
 	d.pages = append(d.pages, p)
-	d.state, d.hasSnap = c.state, false
+	d.state, d.hasSnap = d.ahead.state, false
 	d.nHeld = d.nEmph
 	d.begin(0)
 }

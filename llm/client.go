@@ -78,6 +78,10 @@ func New(cfg Config) (*Client, error) {
 	return c, nil
 }
 
+// writeBuffer holds the head of a request. The body goes round it, and while the answer streams
+// nothing is written: a connection for each live answer keeps it for nothing.
+const writeBuffer = 1 << 10
+
 // httpClient returns a client that has no total timeout and follows no redirect. It copies a client
 // that is given, and never changes it.
 func httpClient(cfg Config) *http.Client {
@@ -99,6 +103,7 @@ func httpClient(cfg Config) *http.Client {
 			MaxIdleConns:          maxIdleConns,
 			MaxIdleConnsPerHost:   maxIdleConns,
 			IdleConnTimeout:       idleConnTimeout,
+			WriteBufferSize:       writeBuffer,
 			DisableCompression:    true, // a compressed stream arrives in lumps
 		}, cfg.Variables.Address)
 	}

@@ -387,7 +387,7 @@ func (l Links) inlineOf(s string, inLink bool) (string, bool) {
 			most = max(word.free, i+1)
 		}
 		j := i
-		for j < most && (!ends.has(s[j]) || s[j] == '_' || s[j] == '\n') {
+		for j < most && (!ends.has(s[j]) || s[j] == '_' && !underscored(s, j) || s[j] == '\n') {
 			j++
 		}
 		put(dead(s[i:j]))
@@ -404,7 +404,7 @@ func (l Links) inlineOf(s string, inLink bool) (string, bool) {
 		var out string
 		var n int
 		switch {
-		case s[i] == '*' || s[i] == '~':
+		case s[i] == '*' || s[i] == '~' || s[i] == '_':
 			out, n = em.next(s, i)
 		case inLink && s[i] == '<':
 			out, n, _ = l.angle(s[i:], true, true)
@@ -441,7 +441,7 @@ func (l Links) halfOf(s string) (string, int) {
 				continue
 			}
 			if _, _, ok := liveInCode(s[n+i:], false); !ok {
-				code = code[:i]
+				code = strings.TrimRight(code[:i], "` ") // else its own would make our closing ones more
 				break
 			}
 		}

@@ -229,7 +229,16 @@ func (s *Sim) setStatusLocked(c *call) (obj, *refusal) {
 	if root == "" {
 		return nil, refuse("invalid_thread_ts")
 	}
+	loading, no := loadingMessages(c.args["loading_messages"])
+	if no != nil {
+		return nil, no
+	}
 	key := threadKey{ch.ID, root}
+	if a := s.assistants[key]; a != nil {
+		next := *a
+		next.Loading = loading
+		s.assistants[key] = &next
+	}
 	if text := c.args["status"]; text == "" {
 		delete(s.status, key)
 	} else {

@@ -36,6 +36,7 @@ type message struct {
 	app         App     // of another app's message
 	subtype     string  // bot_message, me_message
 	stream      *stream // nil: it is not, and was not, a native stream
+	reactions   []Reaction
 }
 
 type status struct {
@@ -202,6 +203,9 @@ func (s *Sim) messageLocked(c *channel, m *message, meta bool) obj {
 	}
 	if len(m.attachments) > 0 {
 		o["attachments"] = m.attachments
+	}
+	if len(m.reactions) > 0 {
+		o["reactions"] = reactionObjs(m.reactions)
 	}
 	if m.edited != "" {
 		o["edited"] = obj{"user": m.editor, "ts": m.edited}

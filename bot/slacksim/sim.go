@@ -144,8 +144,11 @@ type Sim struct {
 	responses   map[string]*responseURL
 	responseIDs []string // oldest first
 	files       map[string]*file
-	homes       map[string]*home // by user id
+	homes       map[string]*home    // by user id
+	modals      map[string][]*modal // the open views of each person by user id, the topmost last
+	triggers    []*trigger          // oldest first
 	sessions    map[threadKey]*session
+	assistants  map[threadKey]*assistant
 	uploads     []*pending    // oldest first
 	streams     []*pageStream // open event streams of the page, oldest first
 	stored      int           // bytes that came from the page and stay
@@ -163,6 +166,7 @@ func New(cfg Config) *Sim {
 		users: map[string]*User{}, channels: map[string]*channel{}, status: map[threadKey]*status{},
 		limits: newLimits(cfg.Limiter), tickets: map[string]time.Time{}, waiting: map[string]*delivery{},
 		responses: map[string]*responseURL{}, files: map[string]*file{}, homes: map[string]*home{}, sessions: map[threadKey]*session{},
+		modals: map[string][]*modal{}, assistants: map[threadKey]*assistant{},
 	}
 	s.methods, s.markdown = methodTable(), newMarkdown()
 	s.boot = strconv.FormatInt(time.Now().UnixNano(), 36)

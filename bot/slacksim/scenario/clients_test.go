@@ -1,0 +1,141 @@
+package scenario_test
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"llmbot/bot/slacksim"
+	"llmbot/bot/slacksim/scenario"
+)
+
+var clients = flag.String("clients", "", "the `DIR` with apps on Slack's SDKs, installed as .ci/run does")
+
+// wanted are the complaints that have nothing to do with us: a scenario has a call refused with 429,
+// and slack_bolt finds the token in the environment although the app gives it a client.
+var wanted = regexp.MustCompile("(?i)rate.?limit|As you gave `client` as well")
+
+// complaint is a line in which an SDK, or the app on it, complains.
+var complaint = regexp.MustCompile(`(?i)\[(?:WARN|WARNING|ERROR)\]|\bTraceback\b|\bUnhandled\b|\bpanic:|\bError:`)
+
+// TestClients plays scenarios to apps that use Slack's own SDKs unchanged. It runs with -clients DIR.
+func TestClients(t *testing.T) {
+	if *clients == "" {
+		t.Skip("needs -clients DIR, with node, python3 and the SDKs: .ci/run installs them")
+	}
+	dir, err := filepath.Abs(*clients)
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary := filepath.Join(t.TempDir(), "slackgo")
+	if out, err := exec.Command("go", "build", "-C", filepath.Join(dir, "slackgo"), "-o", binary, ".").CombinedOutput(); err != nil {
+		t.Fatalf("build the app on slack-go: %v\n%s", err, out)
+	}
+	python := filepath.Join(dir, "py", "venv", "bin", "python")
+	for _, c := range []struct {
+		name, scenario, dir string
+		command             []string
+	}{
+		{"bolt-js", "app.yaml", "js", []string{"node", "bolt.mjs"}},
+		{"socket-mode-js", "app.yaml", "js", []string{"node", "socket.mjs"}},
+		{"slack_bolt", "app.yaml", "py", []string{python, "bolt_app.py"}},
+		{"slack_sdk", "app.yaml", "py", []string{python, "sdk_app.py"}},
+		{"slack-go", "app.yaml", "slackgo", []string{binary}},
+		{"assistant-js", "assistant.yaml", "js", []string{"node", "assistant.mjs"}},
+		{"assistant-py", "assistant.yaml", "py", []string{python, "assistant_app.py"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel() // they wait more than they work
+			playTo(t, filepath.Join(dir, c.scenario), filepath.Join(dir, c.dir), c.command)
+		})
+	}
+}
+
+// playTo starts an app and plays a scenario to it.
+func playTo(t *testing.T, file, dir string, command []string) {
+	script, err := scenario.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := "http://" + l.Addr().String()
+	sim := slacksim.New(script.Config(slacksim.Config{BaseURL: at, Seed: 1}))
+	defer sim.Close()
+	srv := &http.Server{Handler: sim, ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = srv.Serve(l) }()
+	defer srv.Close()
+
+	var said output
+	app := exec.CommandContext(ctx, command[0], command[1:]...)
+	app.Dir, app.Stdout, app.Stderr = dir, &said, &said
+	app.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "SLACK_") }),
+		"SLACK_API_URL="+at+"/api/", "SLACK_BOT_TOKEN="+sim.BotToken(), "SLACK_APP_TOKEN="+sim.AppToken(), "PYTHONUNBUFFERED=1", "PYTHONDONTWRITEBYTECODE=1")
+	if err := app.Start(); err != nil {
+		t.Fatal(err)
+	}
+	err = script.Run(ctx, sim, writer{t})
+	_ = app.Process.Kill()
+	_ = app.Wait()
+	if err != nil {
+		t.Error(err)
+	}
+	for line := range strings.Lines(said.String()) {
+		if complaint.MatchString(line) && !wanted.MatchString(line) {
+			t.Errorf("the app complains: %s", line)
+		}
+	}
+	if t.Failed() {
+		t.Logf("the app said:\n%s", said.String())
+		for _, c := range sim.Calls() {
+			if !c.OK {
+				t.Logf("refused: %s %v with %s", c.Method, c.Args, c.Error)
+			}
+		}
+	}
+}
+
+// output keeps what an app writes.
+type output struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
+}
+
+// writer logs lines.
+type writer struct{ t *testing.T }
+
+func (w writer) Write(p []byte) (int, error) {
+	w.t.Log(strings.TrimRight(string(p), "\n"))
+	return len(p), nil
+}
+
+var _ io.Writer = writer{}

@@ -210,7 +210,7 @@ func (s *Sim) addEphemeralLocked(channel, user string, m *message) {
 
 func (s *Sim) permalinkLocked(c *call) (obj, *refusal) {
 	ch := s.channels[c.args["channel"]]
-	if ch == nil {
+	if !s.visibleLocked(ch) {
 		return nil, refuse("channel_not_found")
 	}
 	m := ch.find(c.args["message_ts"])

@@ -1,21 +1,3 @@
-// Package slacksim is a Slack workspace on this machine. It is an http.Handler that speaks Slack's
-// Web API and Socket Mode so well that a bot cannot tell the difference, and it is strict where
-// Slack is strict (token types, scopes, lengths, rate limits).
-//
-// It promises:
-//   - Every wait is a timer, a channel or a context, so the whole workspace runs inside a
-//     testing/synctest bubble.
-//   - One mutex owns all state; nothing is sent on a network while it is held.
-//   - [Sim.Close] returns when every goroutine that the workspace started, and every request that
-//     it served, has ended.
-//   - Only programs of this machine may send requests, and no page of another site, unless
-//     [Config.Open] and [Config.Hosts] allow more.
-//   - What somebody without a token sends is bounded in bytes and time, and leaves nothing behind.
-//   - With the same [Config.Seed] the random choices (which socket, which event first) come in the
-//     same order.
-//
-// It shares no code with the bot or with its Slack library, so that it cannot share their mistakes.
-// Where Slack does not document its behaviour, a comment at the code names the choice.
 package slacksim
 
 import (

@@ -5,8 +5,6 @@ import (
 	"context"
 	"flag"
 	"io"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -71,27 +69,21 @@ func playTo(t *testing.T, file, dir string, command []string) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
+	srv, err := slacksim.Serve(ctx, "127.0.0.1:0", script.Config(slacksim.Config{Seed: 1}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := "http://" + l.Addr().String()
-	sim := slacksim.New(script.Config(slacksim.Config{BaseURL: at, Seed: 1}))
-	defer sim.Close()
-	srv := &http.Server{Handler: sim, ReadHeaderTimeout: 10 * time.Second}
-	go func() { _ = srv.Serve(l) }()
 	defer srv.Close()
 
 	var said output
 	app := exec.CommandContext(ctx, command[0], command[1:]...)
 	app.Dir, app.Stdout, app.Stderr = dir, &said, &said
-	app.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "SLACK_") }),
-		"SLACK_API_URL="+at+"/api/", "SLACK_BOT_TOKEN="+sim.BotToken(), "SLACK_APP_TOKEN="+sim.AppToken(), "PYTHONUNBUFFERED=1", "PYTHONDONTWRITEBYTECODE=1")
+	app.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "SLACK_") })
+	app.Env = append(append(app.Env, srv.Env()...), "PYTHONUNBUFFERED=1", "PYTHONDONTWRITEBYTECODE=1")
 	if err := app.Start(); err != nil {
 		t.Fatal(err)
 	}
-	err = script.Run(ctx, sim, writer{t})
+	err = script.Run(ctx, srv.Sim, writer{t})
 	_ = app.Process.Kill()
 	_ = app.Wait()
 	if err != nil {
@@ -104,7 +96,7 @@ func playTo(t *testing.T, file, dir string, command []string) {
 	}
 	if t.Failed() {
 		t.Logf("the app said:\n%s", said.String())
-		for _, c := range sim.Calls() {
+		for _, c := range srv.Calls() {
 			if !c.OK {
 				t.Logf("refused: %s %v with %s", c.Method, c.Args, c.Error)
 			}

@@ -135,6 +135,8 @@ func (s *Sim) updateLocked(c *call) (obj, *refusal) {
 		return nil, refuse("no_text")
 	}
 	switch state := s.streamLocked(m); {
+	case s.cfg.EditWindow > 0 && time.Since(time.UnixMicro(tsMicro(m.ts))) > s.cfg.EditWindow:
+		return nil, refuse("edit_window_closed")
 	case state == StreamLive:
 		return nil, refuse("streaming_state_conflict")
 	case state != "" && len(m.blocks) > 0 && !body.hasBlocks:

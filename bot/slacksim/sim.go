@@ -36,7 +36,10 @@ type Config struct {
 	Agent bool
 	// The workspace refuses data_visualization and data_table blocks, as some still do.
 	NoCharts bool
-	Limiter  Limiter // default: LimiterWindow
+	// EditWindow is how long after a message was posted chat.update takes changes of it, as
+	// administrators may set; 0: for ever.
+	EditWindow time.Duration
+	Limiter    Limiter // default: LimiterWindow
 	// Of every accepted call: half before it takes effect, half after. A call that a limit refuses
 	// takes none.
 	Latency time.Duration

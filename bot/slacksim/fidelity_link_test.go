@@ -237,4 +237,3 @@ func (s *space) fragmented(l *link, first, second string) {
 		must(s.t, err)
 	}
 }
-

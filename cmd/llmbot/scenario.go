@@ -86,7 +86,11 @@ func playScenario(ctx context.Context, p process, l net.Listener, sim *slacksim.
 		err = servedErr
 	}
 	if bad, ok := errors.AsType[*scenario.Problems](err); ok {
-		return fmt.Errorf("%d things of the scenario %q are not as they must be:\n%w", len(bad.List), script.Name, bad)
+		what := "1 thing is"
+		if n := len(bad.List); n > 1 {
+			what = fmt.Sprintf("%d things are", n)
+		}
+		return fmt.Errorf("%s not as it must be in the scenario %q:\n%w", what, script.Name, bad)
 	}
 	if err == nil {
 		fmt.Fprintf(p.out, "ok: %s, in %.1f s\n", script.Name, time.Since(began).Seconds())

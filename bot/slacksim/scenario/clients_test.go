@@ -56,17 +56,48 @@ func TestClients(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel() // they wait more than they work
-			playTo(t, filepath.Join(dir, c.scenario), filepath.Join(dir, c.dir), c.command)
+			script, err := scenario.Load(filepath.Join(dir, c.scenario))
+			if err != nil {
+				t.Fatal(err)
+			}
+			playTo(t, script, filepath.Join(dir, c.dir), c.command)
+		})
+	}
+	for name, c := range map[string]struct {
+		dir     string
+		command []string
+	}{
+		"documented-js":     {"js", []string{"node", "--input-type=module", "--eval", documented(t, "js")}},
+		"documented-python": {"py", []string{python, "-c", documented(t, "python")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			script, err := scenario.Parse("hello.yaml", []byte(documented(t, "yaml")))
+			if err != nil {
+				t.Fatal(err)
+			}
+			playTo(t, script, filepath.Join(dir, c.dir), c.command)
 		})
 	}
 }
 
-// playTo starts an app and plays a scenario to it.
-func playTo(t *testing.T, file, dir string, command []string) {
-	script, err := scenario.Load(file)
+// documented returns the example in docs/slacksim.md that is written in a language.
+func documented(t *testing.T, language string) string {
+	t.Helper()
+	text, err := os.ReadFile("../../../docs/slacksim.md")
 	if err != nil {
 		t.Fatal(err)
 	}
+	_, code, found := strings.Cut(string(text), "```"+language+"\n")
+	code, _, ends := strings.Cut(code, "```\n")
+	if !found || !ends {
+		t.Fatalf("docs/slacksim.md has no example in %s", language)
+	}
+	return code
+}
+
+// playTo starts an app and plays a scenario to it.
+func playTo(t *testing.T, script *scenario.Scenario, dir string, command []string) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	srv, err := slacksim.Serve(ctx, "127.0.0.1:0", script.Config(slacksim.Config{Seed: 1}))

@@ -65,6 +65,8 @@ type Error struct {
 	text    bool // KindTool, KindFiltered, KindLoop, KindEnded: there is some text
 
 	notServer bool // what answered is no model server
+
+	variables Variables // of the client; zero: the usual ones
 }
 
 // Error returns a text for the log, which may hold addresses and Go's own text.

@@ -25,10 +25,12 @@
 package llm
 
 import (
+	"cmp"
 	"crypto/x509"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -176,4 +178,20 @@ type Config struct {
 	IdleTimeout       time.Duration // between deltas after that; 0: DefaultIdleTimeout; negative: none
 	Extra             map[string]any
 	Log               *slog.Logger // nil: no log
+	Variables         Variables    // what errors tell the operator to change
+}
+
+// Variables are the names of the environment variables that say where a server is and what it wants.
+type Variables struct {
+	Address, Key, Model string // empty: LLM_BASE_URL, LLM_API_KEY, LLM_MODEL
+}
+
+func (v Variables) orOurs() Variables {
+	return Variables{cmp.Or(v.Address, "LLM_BASE_URL"), cmp.Or(v.Key, "LLM_API_KEY"), cmp.Or(v.Model, "LLM_MODEL")}
+}
+
+// in returns a text about the usual variables with these in their place.
+func (v Variables) in(text string) string {
+	v = v.orOurs()
+	return strings.NewReplacer("LLM_BASE_URL", v.Address, "LLM_API_KEY", v.Key, "LLM_MODEL", v.Model).Replace(text)
 }

@@ -215,7 +215,7 @@ func (d *Doc) stepHeld() bool {
 	n := 0
 	for _, m := range d.emph[:d.nHeld] {
 		switch {
-		case strings.Contains(line, strings.Repeat(string(m.char), m.n)), len(line) == emphMax, d.eager && !ended:
+		case strings.Contains(line, strings.Repeat(string(m.from), m.n)), len(line) == emphMax, d.eager && !ended:
 			kept[n] = m
 			n++
 		case !ended && !d.eof:

@@ -83,7 +83,7 @@ func bareCall(s string, from int, last bool) (tok token, more bool) {
 		}
 		return token{kind: tokenCall, n: from - 1, sure: true}, false
 	}
-	none := func(n int) token { return token{kind: tokenDrop, n: n, name: noArguments} }
+	none := func(n int) token { return token{kind: tokenDrop, n: n, name: loneHead} }
 	for i := from; i < len(s) && i < longestToken; i++ {
 		switch s[i] {
 		case '{':
@@ -107,8 +107,8 @@ func bareCall(s string, from int, last bool) (tok token, more bool) {
 	return none(min(len(s), longestToken)), false
 }
 
-// noArguments is the name of a call that is nothing but its head.
-const noArguments = "to="
+// loneHead is the name of a call that is nothing but its head.
+const loneHead = "to="
 
 // bareEnding returns where thoughts end whose special tokens were skipped, as ending does.
 func bareEnding(in string, last bool) (at, length, keep int) {

@@ -21,7 +21,7 @@ import "strings"
 //   - White space after an end mark is dropped.
 //
 // Structural tokens are left out. A call of a tool is left out with all that belongs to it, up to
-// its end; see call.go.
+// its end; see call.go. If tools were offered, it is kept beside the text; see textcall.go.
 type splitter struct {
 	state   int
 	held    string          // may become a mark
@@ -37,6 +37,13 @@ type splitter struct {
 	wrapped string          // what ends the element that the answer is in; empty: it is in none
 	code    code            // where in the Markdown the text is
 	call    toolCall
+
+	keep   bool            // tools were offered: calls in the text are kept
+	to     string          // whom the head of the turn names (Harmony)
+	body   strings.Builder // of the call, as far as it is there
+	bodies int             // bytes of found
+	found  []textCall
+	over   bool // there are more bytes of calls than are kept
 
 	called    bool // a call of a tool was left out, and no text followed it
 	learned   bool // it turned out that the template opens the mark
@@ -271,6 +278,7 @@ func (s *splitter) mean(in string, tok token, out *split, before string) (decisi
 		case more:
 			return isHeld, 0
 		case !isOthers(in[n : n+head]):
+			s.to = recipient(in[n : n+head])
 			return isDropped, n + head
 		}
 		n += head
@@ -288,7 +296,11 @@ func (s *splitter) mean(in string, tok token, out *split, before string) (decisi
 			return isDropped, n + head
 		}
 		s.emit(before, out)
-		s.begin(toolCall{raw: true})
+		to := recipient(in[n : n+head])
+		if to == "" {
+			to = s.to
+		}
+		s.begin(toolCall{raw: true, to: to})
 		return isOther, n + head
 	case tokenCall:
 		c, more := callAt(in[n:], tok, s.last)
@@ -305,7 +317,7 @@ func (s *splitter) mean(in string, tok token, out *split, before string) (decisi
 	if tok.kind == tokenTurnEnd {
 		s.code = code{}
 	}
-	if tok.name == noArguments {
+	if tok.name == loneHead {
 		s.emit(before, out)
 		s.called = true
 		s.endCall(out)
@@ -329,6 +341,7 @@ func (s *splitter) strayEnd(tok token, out *split, before string) (decision, int
 		out.text, s.wrote = "", false
 		s.learned = s.learned || tok.mark.end != bareEnd
 		s.stray, s.state, s.cut, s.code = false, atStart, true, code{}
+		s.found = nil // calls in thoughts
 		return isOther, tok.n
 	case s.literal > 0 && tok.mark.end != bareEnd:
 		s.literal--
@@ -363,23 +376,4 @@ func (s *splitter) atEnd(in string, tok token) (decision, int) {
 		return isText, tok.n
 	}
 	return isHeld, 0
-}
-
-// plain reports whether nothing in the answer was reasoning.
-func (s *splitter) plain() bool { return s.wrote && s.stray }
-
-// flush returns what was held back. whole: the model ended by itself.
-func (s *splitter) flush(whole bool) split {
-	held := s.held
-	s.held, s.last, s.whole = "", true, whole
-	switch {
-	case s.state == inThought && s.opened && whole:
-		s.opened, s.unlearned, s.state = false, true, atStart
-		return s.feed(s.kept.String() + held)
-	case s.state == inThought:
-		return split{reasoning: held}
-	case !whole && s.state == atStart && len(strings.TrimSpace(held)) > 2:
-		return split{reasoning: held} // the beginning of a mark, and then the stream broke
-	}
-	return s.feed(held)
 }

@@ -293,7 +293,7 @@ func (t *turnRun) turns(ctx context.Context, a admitted) []prompt.Turn {
 	ids := t.messageIDs()
 	// Words to the bot, and what is being written.
 	messages := slices.DeleteFunc(slices.Clone(a.messages), func(m thread.Message) bool {
-		return !m.Self && thread.WordOf(m.Text) != thread.NoWord || m.Self && slices.Contains(ids, m.TS)
+		return !m.Self && thread.CommandOf(m.Text) != thread.NoCommand || m.Self && slices.Contains(ids, m.TS)
 	})
 	return append(prompt.Arrange(a.preface, nil, ""), prompt.Arrange(messages, exact, turn.TS(a.last().TS))...)
 }

@@ -152,7 +152,7 @@ func (b *Bot) follow(ctx context.Context, f followUp) error {
 	}
 	look, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	find := b.coordinator.Look
+	find := b.coordinator.Record
 	if isYoung(f.Thread) { // its first message may be on its way to the store
 		find = func(ctx context.Context, key string) (turn.Record, error) {
 			return b.coordinator.Hear(ctx, key, turn.TS(f.TS))

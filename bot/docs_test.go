@@ -23,7 +23,7 @@ func TestCitedFactsExist(t *testing.T) {
 		switch {
 		case d.IsDir() && (d.Name() == ".git" || d.Name() == "testdata" || path == filepath.Join("..", "docs", "facts")):
 			return filepath.SkipDir
-		case d.IsDir(), d.Name() == "facts_test.go", filepath.Ext(path) != ".go" && filepath.Ext(path) != ".md":
+		case d.IsDir(), d.Name() == "docs_test.go", filepath.Ext(path) != ".go" && filepath.Ext(path) != ".md":
 			return nil
 		}
 		text, err := os.ReadFile(path)
@@ -83,4 +83,21 @@ func factPages(t *testing.T) map[string]factPage {
 		pages[strings.TrimSuffix(filepath.Base(name), ".md")] = factPage(text)
 	}
 	return pages
+}
+
+// TestWhereItIs: each file that docs/architecture.md sends a reader to is there.
+func TestWhereItIs(t *testing.T) {
+	text, err := os.ReadFile("../docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := regexp.MustCompile("`([a-z]+/[a-z/]+\\.go)`").FindAllStringSubmatch(string(text), -1)
+	for _, m := range files {
+		if _, err := os.Stat(filepath.Join("..", m[1])); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(files) < 40 {
+		t.Errorf("only %d files are named", len(files))
+	}
 }

@@ -167,6 +167,7 @@ func runAll(ctx context.Context, b *bot.Bot, slack *slackio.Slack, settings, pdf
 		all.Go(func() { dbErr = upkeep(sockets) })
 	}
 	all.Wait()
+	b.HandOver(context.WithoutCancel(ctx))
 	return errors.Join(socketsErr, botErr, dbErr)
 }
 

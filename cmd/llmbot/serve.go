@@ -126,7 +126,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 		Ears:   ears,
 		Linked: permalink.New(slack, slack.Hosts(), log),
 		Model:  model, Server: model, Counter: model, Replier: slack, History: slack, Room: slack, Files: slack, Uploads: slack, Places: slack, Homes: slack,
-		GPUs: gpus(cfg), Store: store.Store, Log: log, Hooks: view.botHooks(),
+		GPUs: quietGPUs(gpus(cfg), cfg.GPUMetricsURL == "", log), Store: store.Store, Log: log, Hooks: view.botHooks(),
 	})
 	view.bot.Store(b)
 	sup := newSupervisor(ctx, log)
@@ -136,10 +136,14 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	return runAll(ctx, b, slack, channels.run, pdfs.Run, store.run, watch)
 }
 
-// gpus reads the configured exporter; nil: there is none.
+// gpus reads the configured exporter, else nvidia-smi if the model server is on this machine; nil:
+// nobody tells of GPUs.
 func gpus(cfg Config) func(context.Context) ([]llm.GPU, error) {
 	if cfg.GPUMetricsURL == "" {
-		return nil
+		if !onThisMachine(cfg.BaseURL) {
+			return nil
+		}
+		return localGPUs()
 	}
 	// There is no proxy: the exporter is beside the model server.
 	client := egress.New(&http.Transport{IdleConnTimeout: time.Minute}, "GPU_METRICS_URL")

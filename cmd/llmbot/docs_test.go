@@ -140,3 +140,26 @@ func TestPagesNameRealVariables(t *testing.T) {
 		}
 	}
 }
+
+// TestGettingStarted: every command of docs/getting-started.md is run by its script, or the script says
+// why not.
+func TestGettingStarted(t *testing.T) {
+	t.Parallel()
+	page, script := repositoryFile(t, "docs/getting-started.md"), repositoryFile(t, "cmd/llmbot/testdata/script/getting_started.txtar")
+	code, lines := false, 0
+	for line := range strings.Lines(page) {
+		line = strings.TrimSpace(line)
+		switch {
+		case strings.HasPrefix(line, "```"):
+			code = !code
+		case code && line != "":
+			lines++
+			if !strings.Contains(script, "# doc: "+line+"\n") && !strings.Contains(script, "# not run: "+line+" (") {
+				t.Errorf("nobody runs %q", line)
+			}
+		}
+	}
+	if want := strings.Count(script, "# doc: ") + strings.Count(script, "# not run: "); lines != want {
+		t.Errorf("the page has %d commands, the script %d", lines, want)
+	}
+}

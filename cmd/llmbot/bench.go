@@ -34,8 +34,7 @@ func parseBench(p process, args []string) (benchFlags, []int, error) {
 	var b benchFlags
 	f := flags(p, "bench", "measures the interactive and the batch speed of a model server, with vLLM's own definitions")
 	envFileFlag(f, &b.envFile)
-	url := f.String("url", "", "the OpenAI-compatible root (`URL`) of the model server (LLM_BASE_URL)")
-	model := f.String("model", "", "the `MODEL` to ask for (LLM_MODEL)")
+	vars := modelFlags(f, "url")
 	f.StringVar(&b.levels, "c", "1,"+strconv.Itoa(batch), "how many requests at once; several `LEVELS` are measured one after the other, such as 1,2,4,8")
 	f.IntVar(&b.cfg.Prompts, "n", 0, "`REQUESTS` a level (default: 10, and at least one for each request at once)")
 	f.IntVar(&b.cfg.InputTokens, "in", bench.DefaultInputTokens, "`TOKENS` of each prompt, without the chat template")
@@ -53,11 +52,7 @@ func parseBench(p process, args []string) (benchFlags, []int, error) {
 	if err := parse(p, f, args); err != nil {
 		return b, nil, err
 	}
-	for name, value := range map[string]string{"LLM_BASE_URL": *url, "LLM_MODEL": *model} {
-		if value != "" {
-			b.vars = append(b.vars, name+"="+value)
-		}
-	}
+	b.vars = vars()
 	levels, bad := b.check()
 	if len(bad) > 0 {
 		return b, nil, &configError{bad}
@@ -108,12 +103,13 @@ func runBench(ctx context.Context, p process, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = inFlags(err, b.vars) }()
+	defer func() { err = inFlags(err, b.vars, "--url") }()
 	cfg, err := loadConfig(append(slices.Clip(p.env), b.vars...), b.envFile)
 	if err != nil {
 		return err
 	}
 	p.tellDoubts(cfg)
+	findServer(ctx, p, &cfg)
 	if err := b.mayWrite(); err != nil { // before the measurement, not after it
 		return err
 	}
@@ -242,6 +238,9 @@ func benchClient(cfg Config, url, key string) (*llm.Client, error) {
 
 // benchError returns what a run that did not end well says at the terminal.
 func benchError(err error) error {
+	if e, ok := errors.AsType[*bench.WindowError](err); ok {
+		return &hintError{err, fmt.Sprintf("Ask for less: --in and --out together have room for %d tokens, for the chat template takes some.", max(e.Window-e.Template, 0))}
+	}
 	if err == nil || !errors.Is(err, context.Canceled) {
 		return err
 	}

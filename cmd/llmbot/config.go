@@ -109,6 +109,7 @@ type Config struct {
 	proxy   *url.URL       // of Proxy; nil: none
 	roots   *x509.CertPool // the system's and those of CAFile; nil: the system's
 	doubts  []problem      // what may be meant otherwise
+	named   bool           // BaseURL was set, and is no default
 	outside *outside       // secrets of other variables; nil: none
 }
 
@@ -179,7 +180,7 @@ func loadConfig(environ []string, file string, more ...func(*Config) []problem) 
 			return slices.ContainsFunc(wrongForm, func(w problem) bool { return w.about() == p.about() })
 		})...)
 	}
-	c.outside = outsideSecrets(vars)
+	c.outside, c.named = outsideSecrets(vars), vars["LLM_BASE_URL"] != ""
 	if len(bad) > 0 {
 		hide := c.redactor()
 		for i, p := range bad {
@@ -299,7 +300,7 @@ func (c *Config) check() []problem {
 	oneOf("LOG_FORMAT", c.LogFormat, "text", "json")
 	add(c.Command == "" || strings.HasPrefix(c.Command, "/") && len(c.Command) <= 32 && !strings.ContainsAny(c.Command, " \t"),
 		fmt.Sprintf("BOT_COMMAND is %q", c.Command), "It must begin with / and have at most 32 characters, without spaces.")
-	add(c.Temperature == nil || *c.Temperature >= 0 && *c.Temperature <= 2, "LLM_TEMPERATURE is out of range", "It must be from 0 to 2.")
+	add(c.Temperature == nil || *c.Temperature >= 0 && *c.Temperature <= 2, "LLM_TEMPERATURE is "+number(c.Temperature), "It must be from 0 to 2.")
 	add(c.MaxTokens >= 0, fmt.Sprintf("LLM_MAX_TOKENS is %d", c.MaxTokens), "Leave it unset, so that the server decides, or give a number above 0.")
 	add(c.Edits > 0, fmt.Sprintf("SLACK_EDITS_PER_MINUTE is %d", c.Edits), "It must be at least 1; Slack's own is 50.")
 	add(c.MaxAnswers > 0, fmt.Sprintf("BOT_MAX_ANSWERS is %d", c.MaxAnswers), "It must be at least 1.")
@@ -329,6 +330,14 @@ func (c *Config) check() []problem {
 		c.SystemPrompt = string(b)
 	}
 	return bad
+}
+
+// number writes a number as it was meant; empty: there is none.
+func number(f *float64) string {
+	if f == nil {
+		return ""
+	}
+	return strconv.FormatFloat(*f, 'g', -1, 64)
 }
 
 // Values of BOT_LINKS.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"syscall"
 	"time"
 
 	"llmbot/bot/slacksim"
@@ -103,7 +105,18 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
-		return nil, &hintError{fmt.Errorf("listen on %s: %w", addr, err), "Another program may be using it: choose another one with --addr, such as --addr 127.0.0.1:0 for any free port."}
+		hint := "Choose another one with --addr, such as --addr 127.0.0.1:0 for any free port."
+		var name *net.AddrError
+		var dns *net.DNSError
+		switch {
+		case errors.Is(err, syscall.EADDRINUSE):
+			hint = "Another program may be using it: choose another one with --addr, such as --addr 127.0.0.1:0 for any free port."
+		case errors.Is(err, os.ErrPermission):
+			hint = "Ports below 1024 are for root: choose one above with --addr, such as --addr 127.0.0.1:8765."
+		case errors.As(err, &name), errors.As(err, &dns):
+			hint = "--addr wants HOST:PORT, such as --addr 127.0.0.1:8765, or --addr 127.0.0.1:0 for any free port."
+		}
+		return nil, &hintError{fmt.Errorf("listen on %s: %w", addr, err), hint}
 	}
 	return l, nil
 }

@@ -69,8 +69,7 @@ func prepare(ctx context.Context, srv Server, cfg Config, progress func(Progress
 	}
 	s.words = max(int(math.Round(float64(text)/perWord)), 1)
 	if prompt := base + int(float64(s.words)*perWord); window > 0 && prompt+cfg.OutputTokens > window {
-		return nil, fmt.Errorf("%d tokens of prompt (with the chat template) and %d of answer do not fit the model's window of %d tokens",
-			prompt, cfg.OutputTokens, window)
+		return nil, &WindowError{Prompt: prompt, Template: base, Answer: cfg.OutputTokens, Window: window}
 	}
 	if cfg.WarmUps == 0 {
 		return s, nil
@@ -88,6 +87,20 @@ func prepare(ctx context.Context, srv Server, cfg Config, progress func(Progress
 		}
 	}
 	return s, nil
+}
+
+// WindowError reports that the requests do not fit the model's window. All numbers are tokens.
+type WindowError struct {
+	Prompt   int // with the chat template
+	Template int // the chat template alone
+	Answer   int
+	Window   int
+}
+
+// Error returns the numbers.
+func (e *WindowError) Error() string {
+	return fmt.Sprintf("%d tokens of prompt (with the chat template) and %d of answer do not fit the model's window of %d tokens",
+		e.Prompt, e.Answer, e.Window)
 }
 
 // takesIgnoreEOS reports whether a server takes ignore_eos, by what it says of itself in /v1/models

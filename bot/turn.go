@@ -132,7 +132,7 @@ func (t *turnRun) phases(work, live, stream context.Context, s *stage) verdict {
 	default:
 		upto = newest // Done reports that there is more
 	}
-	a := t.admit(live, t.plan(live, r, upto))
+	a := t.admit(live, t.fulfil(work, t.plan(live, r, upto)))
 	switch {
 	case t.isOff() || !t.begin(a.asks):
 		return verdict{outcome: calledOff}

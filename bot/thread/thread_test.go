@@ -8,7 +8,7 @@ import (
 func TestWordOf(t *testing.T) {
 	for text, want := range map[string]Word{
 		"stop": WordStop, "!stop": WordStop, " Stop! ": WordStop, ": STOP.": WordStop, "!help": WordHelp, "!status": WordStatus,
-		"!status details": WordStatus, "help": NoWord, "status": NoWord, "stop it": NoWord, "!stop it": NoWord, "!helpless": NoWord, "": NoWord, "!": NoWord,
+		"!status details": WordStatus, "!remove": WordRemove, " !Delete. ": WordRemove, "remove": NoWord, "delete": NoWord, "!remove it": NoWord, "help": NoWord, "status": NoWord, "stop it": NoWord, "!stop it": NoWord, "!helpless": NoWord, "": NoWord, "!": NoWord,
 	} {
 		if got := WordOf(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)

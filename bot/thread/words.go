@@ -11,6 +11,7 @@ const (
 	WordStop   Word = "stop"
 	WordHelp   Word = "help"
 	WordStatus Word = "status"
+	WordRemove Word = "remove"
 )
 
 // WordOf returns the word of which a message consists; NoWord: it is none. `stop` works without the
@@ -23,8 +24,10 @@ func WordOf(text string) Word {
 	case rest != "" && (!marked || Word(name) != WordStatus):
 	case Word(name) == WordStop:
 		return WordStop
-	case marked && (Word(name) == WordHelp || Word(name) == WordStatus):
+	case marked && (Word(name) == WordHelp || Word(name) == WordStatus || Word(name) == WordRemove):
 		return Word(name)
+	case marked && name == "delete":
+		return WordRemove
 	}
 	return NoWord
 }

@@ -81,6 +81,8 @@ type stage struct {
 	reply Reply             // of the draft
 	draft answer.Draft      // open; nil: none is
 	saver *transcript.Saver // of the text; nil: none
+	// request is the id of the requests to the model, which the server logs too; empty: none was made.
+	request string
 }
 
 // run does the turn. work ends when nothing may block any more; cut when the stream must end.

@@ -106,6 +106,7 @@ func (t *turnRun) write(work, stream context.Context, a admitted, s *stage) (out
 	s.saver = b.records.Saver(stream, transcript.SaverConfig{
 		Thread: t.thread, Begin: transcript.Checkpoint{Of: of, Text: from.Text, Before: from.Before}, Live: b.live, Progress: t.lease.Progress, Log: b.log,
 	})
+	s.request = id
 	w := b.shared.Writer(answer.Task{
 		Thread: t.thread.String(), Draft: s.draft, ID: id, Model: a.set.Model, Person: a.person,
 		MinVisible: t.leftVisible(a.plan), Fallback: fallback, Kept: kept, Does: t.work.does,

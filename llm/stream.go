@@ -47,7 +47,7 @@ func (c *Client) Stream(ctx context.Context, req Request, on func(Delta) error) 
 		plain := c.plain.Load()
 		a := &answer{client: c, model: name, on: on, unthinking: c.thinkingOff(&req)}
 		err := a.run(ctx, &req, plain)
-		c.log.DebugContext(ctx, "chat_ended", "request_id", req.ID, "model", name, "finish", a.res.Finish, "prompt_tokens", a.res.Usage.PromptTokens,
+		c.log.DebugContext(ctx, "chat_ended", "request", req.ID, "model", name, "finish", a.res.Finish, "prompt_tokens", a.res.Usage.PromptTokens,
 			"completion_tokens", a.res.Usage.CompletionTokens, "ttft_ms", a.res.TTFT.Milliseconds(), "elapsed_ms", a.res.Elapsed.Milliseconds(), "err", err)
 		if err == nil || a.begun {
 			return a.res, err
@@ -70,7 +70,7 @@ func (c *Client) Stream(ctx context.Context, req Request, on func(Delta) error) 
 			c.log.InfoContext(ctx, "model_changed", "was", name, "model", m.ID)
 			name, guessed = m.ID, false
 		case e.Kind == KindBadRequest && plain < 2 && contains(strings.ToLower(e.Message), "stream_options", "stream options", "continuous_usage"):
-			c.log.InfoContext(ctx, "stream_options_refused", "model", name, "request_id", req.ID)
+			c.log.InfoContext(ctx, "stream_options_refused", "model", name, "request", req.ID)
 			c.plain.CompareAndSwap(plain, plain+1)
 		default:
 			return a.res, err

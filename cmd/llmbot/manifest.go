@@ -65,7 +65,7 @@ type slashCommand struct {
 func appManifest(name, command string) slackManifest {
 	var m slackManifest
 	m.Display.Name = name
-	m.Display.Description = "Ask our own model; answers stay on our servers"
+	m.Display.Description = "Ask our own model, which runs on our own servers"
 	// Without messages nobody can write to the bot directly.
 	m.Features.Home.Home, m.Features.Home.Messages = true, true
 	m.Features.Bot.Name, m.Features.Bot.Online = name, true

@@ -110,6 +110,8 @@ type Config struct {
 	roots   *x509.CertPool // the system's and those of CAFile; nil: the system's
 	doubts  []problem      // what may be meant otherwise
 	named   bool           // BaseURL was set, and is no default
+	// stateNamed reports that StateDir was set.
+	stateNamed bool
 	outside *outside       // secrets of other variables; nil: none
 }
 
@@ -180,8 +182,9 @@ func loadConfig(environ []string, file string, more ...func(*Config) []problem) 
 			return slices.ContainsFunc(wrongForm, func(w problem) bool { return w.about() == p.about() })
 		})...)
 	}
-	c.outside, c.named = outsideSecrets(vars), vars["LLM_BASE_URL"] != ""
+	c.outside, c.named, c.stateNamed = outsideSecrets(vars), vars["LLM_BASE_URL"] != "", vars["STATE_DIR"] != ""
 	if len(bad) > 0 {
+		bad = append(bad, doubts...) // one look at the list is to be enough
 		hide := c.redactor()
 		for i, p := range bad {
 			bad[i] = problem{hide.clean(p.what), hide.clean(p.hint)}
@@ -389,16 +392,19 @@ func trimmed(list []string) []string {
 // tokens checks what serve needs of Slack.
 func (c *Config) tokens() []problem {
 	var bad []problem
-	check := func(name string, v secret, prefix, where string) {
+	check := func(name string, v *secret, prefix, where string) {
 		switch {
-		case v == "":
+		case *v == "":
 			bad = append(bad, problem{name + " is not set", where})
-		case !strings.HasPrefix(string(v), prefix):
+		case string(*v) == prefix:
+			*v = "" // no secret, to be hidden in these lines
+			bad = append(bad, problem{name + " is only " + prefix + ", as in env.example: fill it in", where})
+		case !strings.HasPrefix(string(*v), prefix):
 			bad = append(bad, problem{name + " does not begin with " + prefix, where})
 		}
 	}
-	check("SLACK_APP_TOKEN", c.AppToken, "xapp-", "Basic Information, App-Level Tokens: make one with the scope connections:write. It begins with xapp-.")
-	check("SLACK_BOT_TOKEN", c.BotToken, "xoxb-", "OAuth & Permissions, after installing the app (`llmbot manifest` makes it). It begins with xoxb-.")
+	check("SLACK_APP_TOKEN", &c.AppToken, "xapp-", "Basic Information, App-Level Tokens: make one with the scope connections:write. It begins with xapp-.")
+	check("SLACK_BOT_TOKEN", &c.BotToken, "xoxb-", "OAuth & Permissions, after installing the app (`llmbot manifest` makes it). It begins with xoxb-.")
 	if len(bad) > 0 {
 		bad[len(bad)-1].hint += " To try llmbot without Slack: llmbot demo"
 	}

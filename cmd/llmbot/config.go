@@ -389,6 +389,12 @@ func trimmed(list []string) []string {
 	return out
 }
 
+// How the tokens begin, and stand in env.example.
+const (
+	appTokenBegins = "xapp-"
+	botTokenBegins = "xoxb-"
+)
+
 // tokens checks what serve needs of Slack.
 func (c *Config) tokens() []problem {
 	var bad []problem
@@ -403,8 +409,8 @@ func (c *Config) tokens() []problem {
 			bad = append(bad, problem{name + " does not begin with " + prefix, where})
 		}
 	}
-	check("SLACK_APP_TOKEN", &c.AppToken, "xapp-", "Basic Information, App-Level Tokens: make one with the scope connections:write. It begins with xapp-.")
-	check("SLACK_BOT_TOKEN", &c.BotToken, "xoxb-", "OAuth & Permissions, after installing the app (`llmbot manifest` makes it). It begins with xoxb-.")
+	check("SLACK_APP_TOKEN", &c.AppToken, appTokenBegins, "Basic Information, App-Level Tokens: make one with the scope connections:write. It begins with xapp-.")
+	check("SLACK_BOT_TOKEN", &c.BotToken, botTokenBegins, "OAuth & Permissions, after installing the app (`llmbot manifest` makes it). It begins with xoxb-.")
 	if len(bad) > 0 {
 		bad[len(bad)-1].hint += " To try llmbot without Slack: llmbot demo"
 	}

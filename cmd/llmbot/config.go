@@ -105,14 +105,14 @@ type Config struct {
 	LogLevel      slog.Level `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn, error"`
 	LogFormat     string     `env:"LOG_FORMAT" envDefault:"text" doc:"text or json"`
 
-	extra   map[string]any // of ExtraBody
-	proxy   *url.URL       // of Proxy; nil: none
-	roots   *x509.CertPool // the system's and those of CAFile; nil: the system's
-	doubts  []problem      // what may be meant otherwise
-	named   bool           // BaseURL was set, and is no default
+	extra  map[string]any // of ExtraBody
+	proxy  *url.URL       // of Proxy; nil: none
+	roots  *x509.CertPool // the system's and those of CAFile; nil: the system's
+	doubts []problem      // what may be meant otherwise
+	named  bool           // BaseURL was set, and is no default
 	// stateNamed reports that StateDir was set.
 	stateNamed bool
-	outside *outside       // secrets of other variables; nil: none
+	outside    *outside // secrets of other variables; nil: none
 }
 
 // defaultPrompt is the system prompt when none is configured.

@@ -21,6 +21,7 @@ import (
 type session struct {
 	srv      Server
 	cfg      Config // with defaults, model and salt
+	version  string // of the server; empty: it does not say
 	ignore   bool   // the end token is ignored
 	words    int    // of each prompt
 	next     int    // number of the next full prompt: none is sent twice
@@ -34,6 +35,9 @@ const (
 	fewWords   = 8
 )
 
+// mostVersion is how many characters of the version are kept that a server gives itself.
+const mostVersion = 100
+
 // prepare looks at the server, finds the length of the prompts, and warms up.
 func prepare(ctx context.Context, srv Server, cfg Config, progress func(Progress)) (*session, error) {
 	cfg = cfg.withDefaults()
@@ -45,6 +49,13 @@ func prepare(ctx context.Context, srv Server, cfg Config, progress func(Progress
 	info, err := srv.Model(ctx, "")
 	if err != nil && cfg.Model == "" {
 		return nil, fmt.Errorf("ask for the model: %w", err)
+	}
+	if v, ok := srv.(interface {
+		Version(ctx context.Context) (string, error)
+	}); ok {
+		if version, err := v.Version(ctx); err == nil {
+			s.version = llm.Printable(version, mostVersion)
+		}
 	}
 	window := info.MaxModelLen
 	if cfg.Model == "" {
@@ -150,7 +161,8 @@ func (s *session) calibrate(ctx context.Context) (base int, perWord float64, err
 func (s *session) measure(ctx context.Context, cfg Config, round int) (Report, error) {
 	started := time.Now()
 	outs, took := s.load(ctx, cfg, Progress{Phase: PhaseMeasure, Round: round})
-	r := report(outs, took)
+	r := report(outs, took, cfg.SLO)
+	r.Server, r.Client, r.Round = s.version, cfg.Client, round
 	r.Name, r.Model, r.StartedAt = cfg.Name, cfg.Model, started.UTC().Truncate(time.Millisecond)
 	r.MaxConcurrency, r.RequestRate, r.Prompts = cfg.Concurrency, cfg.RequestRate, cfg.Prompts
 	r.InputTokens, r.OutputTokens, r.IgnoreEOS, r.Seed = cfg.InputTokens, cfg.OutputTokens, s.ignore, cfg.Seed
@@ -159,8 +171,9 @@ func (s *session) measure(ctx context.Context, cfg Config, round int) (Report, e
 			r.Short++
 		}
 	}
-	if len(outs) < cfg.Prompts || r.Unfinished > 0 {
-		r.Interrupted = true
+	r.Interrupted = len(outs) < cfg.Prompts || r.Unfinished > 0
+	s.progress(Progress{Name: cfg.Name, Phase: PhaseMeasure, Round: round, Concurrency: cfg.Concurrency, Total: cfg.Prompts, Done: r.Completed, Failed: r.Failed, Elapsed: took, Ended: &r})
+	if r.Interrupted {
 		return r, context.Cause(ctx)
 	}
 	return r, nil
@@ -172,7 +185,7 @@ type live struct{ tokens, running atomic.Int64 }
 // load sends cfg.Prompts requests, at most cfg.Concurrency at once, and returns their outcomes when
 // all have ended. It sends no more after the end of ctx.
 func (s *session) load(ctx context.Context, cfg Config, p Progress) ([]outcome, time.Duration) {
-	p.Name, p.Concurrency, p.Total = cfg.Name, cfg.Concurrency, cfg.Prompts
+	p.Name, p.Concurrency, p.Total, p.Expected = cfg.Name, cfg.Concurrency, cfg.Prompts, cfg.Prompts*cfg.OutputTokens
 	make1 := prompts{seed: cfg.Seed, salt: cfg.Salt, words: s.words, askLong: !s.ignore}
 	first := s.next
 	s.next += cfg.Prompts

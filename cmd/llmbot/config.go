@@ -156,6 +156,7 @@ func loadConfig(environ []string, file string, more ...func(*Config) []problem) 
 			return Config{}, &configError{[]problem{{err.Error(), "Check the path and the lines of --env-file."}}}
 		}
 		unset(fromFile)
+		doubts = append(doubts, openToOthers(file, fromFile)...)
 		both := maps.Clone(fromFile)
 		maps.Copy(both, vars)
 		bad = append(bad, misspelt(fromFile, both)...)

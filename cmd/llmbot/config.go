@@ -61,7 +61,7 @@ type Config struct {
 	AppToken secret `env:"SLACK_APP_TOKEN" doc:"app-level token, xapp-…, with the scope connections:write; needed by serve"`
 	BotToken secret `env:"SLACK_BOT_TOKEN" doc:"bot token, xoxb-…; needed by serve"`
 	SlackURL string `env:"SLACK_API_URL" kind:"address" envDefault:"https://slack.com/api/" doc:"another Web API root (GovSlack, the emulator)"`
-	Edits    int    `env:"SLACK_EDITS_PER_MINUTE" envDefault:"50" doc:"how many edits (chat.update) Slack allows the app in the workspace a minute; more only if Slack granted it, or for an emulator without limits: its other limits are raised by as much"`
+	Edits    int    `env:"SLACK_EDITS_PER_MINUTE" envDefault:"50" doc:"how many edits (chat.update) Slack allows the app in the workspace a minute; more only if Slack granted it, or for an emulator without limits. The bot's other limits for Slack's calls grow in proportion: 100 doubles them"`
 
 	BaseURL           string        `env:"LLM_BASE_URL" kind:"address" envDefault:"http://localhost:8000/v1" doc:"the OpenAI-compatible root of the model server"`
 	APIKey            secret        `env:"LLM_API_KEY" doc:"sent as a bearer token"`
@@ -82,7 +82,7 @@ type Config struct {
 	TranscribeKey     secret        `env:"LLM_TRANSCRIBE_API_KEY" doc:"sent there as a bearer token; empty: LLM_API_KEY if it is the same host as LLM_BASE_URL, else none"`
 
 	Stream           string        `env:"BOT_STREAM" envDefault:"auto" doc:"how answers grow: auto, edit, native, off"`
-	FollowUps        string        `env:"BOT_FOLLOW_UPS" envDefault:"solo" doc:"when no mention is needed in a thread: solo (one person talks with the bot), always, mention (never)"`
+	FollowUps        string        `env:"BOT_FOLLOW_UPS" envDefault:"solo" doc:"when no mention is needed in a thread: solo (while only one person and the bot have written in the thread), always (once the bot was asked there), mention (never without one)"`
 	Command          string        `env:"BOT_COMMAND" envDefault:"/llm-status" doc:"the slash command"`
 	AllowChannels    []string      `env:"BOT_ALLOW_CHANNELS" doc:"channel ids, comma-separated; empty: all. Direct messages are always allowed"`
 	AllowUsers       []string      `env:"BOT_ALLOW_USERS" doc:"user ids, comma-separated; empty: all"`

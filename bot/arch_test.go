@@ -42,12 +42,12 @@ func TestImports(t *testing.T) {
 		"bot/transcript":    {"bot/answer", "bot/thread", "bot/turn", "llm"},
 		"bot/sqlstore":      {"bot/turn"},
 		"bot/turn/turntest": {"bot/turn"},
-		"bot/ops":           {"bot", "bot/thread", "bot/pace", "bot/quota", "bot/turn", "llm"},
+		"bot/ops":           {"bot", "bot/attach", "bot/thread", "bot/pace", "bot/quota", "bot/turn", "llm"},
 		"bot/slackmsg":      {"bot/lines"},
 		"llm":               {"llm/egress"},
 		"llm/bench":         {"llm"},
 	}
-	only := map[string]string{slackGo: "bot/slackio", openAI: "llm", pdfium: "bot/document/pdf", wazero: "bot/document/pdf", "github.com/modelcontextprotocol/go-sdk": "bot/tools"}                                                                          // who alone may import it
+	only := map[string]string{slackGo: "bot/slackio", openAI: "llm", pdfium: "bot/document/pdf", wazero: "bot/document/pdf", "github.com/modelcontextprotocol/go-sdk": "bot/tools"}                   // who alone may import it
 	std := []string{"bot/lines", "bot/wait", "bot/slackmsg", "bot/catchup", "bot/thread", "bot/figures", "bot/render", "bot/pace", "bot/turn", "bot/prompt", "bot/quota", "llm/egress", "llm/llmsim"} // nothing of others
 	witness := []string{"github.com/gorilla/websocket", "github.com/yuin/goldmark"}                                                                                                                   // all that the emulated Slack may have of others
 	root, err := filepath.Abs("..")

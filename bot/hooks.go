@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"llmbot/bot/answer"
+	"llmbot/bot/attach"
 	"llmbot/bot/quota"
 	"llmbot/bot/turn"
 	"llmbot/llm"
@@ -31,6 +32,9 @@ type Hooks struct {
 	// Linked reports what became of the links to messages in one turn: how many were quoted, not shown
 	// to whoever asked, and not readable.
 	Linked func(shown, hidden, failed int)
+	// File reports what became of a file that was to be read, and how long that took. A file that is
+	// remembered is none.
+	File func(kind attach.Kind, outcome attach.Outcome, took time.Duration)
 	// Turn are the hooks of the coordinator.
 	Turn turn.Hooks
 }

@@ -122,7 +122,7 @@ func (w *world) start(cfg worldConfig, slackNet, modelNet *memnet.Net) {
 	if cfg.model.Hear != nil {
 		ears = model
 	}
-	w.bot = bot.New(cfg.bot, bot.Deps{Linked: permalink.New(s, s.Hosts(), log), Ears: ears, Model: model, Server: server, Replier: s, History: s, Room: s, Files: s, Uploads: s, Places: s, Homes: s, GPUs: cfg.gpus, Store: store, Log: log, Hooks: cfg.hooks})
+	w.bot = bot.New(cfg.bot, bot.Deps{Linked: permalink.New(s, s.Full, s.Hosts(), log), Ears: ears, Model: model, Server: server, Replier: s, History: s, Room: s, Files: s, Uploads: s, Places: s, Homes: s, GPUs: cfg.gpus, Store: store, Log: log, Hooks: cfg.hooks})
 	var all sync.WaitGroup
 	sockets, closeSockets := context.WithCancel(context.WithoutCancel(ctx))
 	all.Go(func() {

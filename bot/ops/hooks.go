@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"llmbot/bot"
+	"llmbot/bot/attach"
 	"llmbot/bot/pace"
 	"llmbot/bot/quota"
 	"llmbot/bot/turn"
@@ -22,7 +23,7 @@ const (
 // Bot returns the hooks of package bot and of its coordinator.
 func (m *Metrics) Bot() bot.Hooks {
 	return bot.Hooks{
-		Rated: m.Rated, Answered: m.Answered, Visible: m.Visible, Waited: m.Waited, Streamed: m.Streamed, Away: m.Away, OverQuota: m.OverQuota, Linked: m.Linked,
+		Rated: m.Rated, Answered: m.Answered, Visible: m.Visible, Waited: m.Waited, Streamed: m.Streamed, Away: m.Away, OverQuota: m.OverQuota, Linked: m.Linked, File: m.File,
 		Turn: turn.Hooks{Renewed: m.Renewed, Took: m.Took, Lost: m.Lost, Store: m.Store, Asked: m.Asked},
 	}
 }
@@ -38,6 +39,12 @@ func (m *Metrics) Linked(shown, hidden, failed int) {
 	for outcome, n := range map[string]int{"quoted": shown, "hidden": hidden, "failed": failed} {
 		m.links.WithLabelValues(outcome).Add(float64(n))
 	}
+}
+
+// File counts a file that was to be read, and records how long that took. It is the bot's hook.
+func (m *Metrics) File(kind attach.Kind, outcome attach.Outcome, took time.Duration) {
+	m.files.WithLabelValues(string(kind), string(outcome)).Inc()
+	m.fileTime.WithLabelValues(string(kind)).Observe(took.Seconds())
 }
 
 // Event counts an event of Slack by its kind and outcome; again: it was delivered before. It is

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"llmbot/bot"
+	"llmbot/bot/attach"
 	"llmbot/bot/quota"
 	"llmbot/llm"
 )
@@ -43,7 +44,8 @@ type Metrics struct {
 	answer, visible             prometheus.Histogram
 	staleness, endLag           prometheus.Histogram
 	queueWait                   prometheus.Histogram
-	overQuota, links            *prometheus.CounterVec
+	overQuota, links, files     *prometheus.CounterVec
+	fileTime                    *prometheus.HistogramVec
 	requests, modelErrors       *prometheus.CounterVec
 	firstToken, speed           prometheus.Histogram
 	prompt, cached              prometheus.Counter
@@ -111,6 +113,9 @@ func NewMetrics(b Build) *Metrics {
 	m.overQuota = m.counter("quota_refusals_total", "Answers refused because a person, or a channel, has had its share.", "of", "limit")
 	m.links = m.counter("linked_messages_total", "Links to Slack messages in what the model was to read, by what became of them.", "outcome")
 
+	m.files = m.counter("files_total", "Files that were to be read for the model, by kind and by what became of them. One that is remembered does not count again.", "kind", "outcome")
+	m.fileTime = m.histogram("file_seconds", "How long it took to fetch and read a file, waiting for others included.", longBuckets(), "kind")
+
 	m.requests = m.counter("model_requests_total", "Requests to the model server by outcome.", "outcome")
 	m.modelErrors = m.counter("model_errors_total", "Failed requests to the model server by kind.", "kind")
 	m.firstToken = one(m.histogram("model_first_token_seconds", "From sending a request to its first token.", firstBuckets()))
@@ -161,6 +166,11 @@ func (m *Metrics) zeros() {
 	}
 	for _, outcome := range []string{"quoted", "hidden", "failed"} {
 		m.links.WithLabelValues(outcome)
+	}
+	for _, kind := range attach.Kinds() {
+		for _, outcome := range attach.Outcomes() {
+			m.files.WithLabelValues(string(kind), string(outcome))
+		}
 	}
 	for _, rating := range []string{"good", "bad"} {
 		m.ratings.WithLabelValues(rating)

@@ -36,6 +36,7 @@ func parseBench(p process, args []string) (benchFlags, []int, error) {
 	envFileFlag(f, &b.envFile)
 	vars := modelFlags(f, "url")
 	f.StringVar(&b.levels, "c", "1,"+strconv.Itoa(batch), "how many requests at once; several `LEVELS` are measured one after the other, such as 1,2,4,8")
+	f.StringVar(&b.levels, "concurrency", b.levels, "the same as -c: `LEVELS` of requests at once")
 	f.IntVar(&b.cfg.Prompts, "n", 0, "`REQUESTS` a level (default: 10, and at least one for each request at once)")
 	f.IntVar(&b.cfg.InputTokens, "in", bench.DefaultInputTokens, "`TOKENS` of each prompt, without the chat template")
 	f.IntVar(&b.cfg.OutputTokens, "out", bench.DefaultOutputTokens, "`TOKENS` of each answer")

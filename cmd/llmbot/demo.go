@@ -67,7 +67,11 @@ func runDemo(ctx context.Context, p process, args []string) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	model, err := findModel(ctx, &cfg)
+	from := "LLM_BASE_URL"
+	if isGiven(f, "llm") {
+		from = "--llm"
+	}
+	model, err := findModel(ctx, &cfg, from)
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
@@ -143,15 +147,15 @@ type demoModel struct {
 
 // findModel takes the configured server, else the first that answers on this machine, else it
 // starts a simulated one. It sets cfg.BaseURL. The key goes only to the server that the environment
-// or a flag names, never to whatever listens on a port.
-func findModel(ctx context.Context, cfg *Config) (demoModel, error) {
+// or a flag names, never to whatever listens on a port. from is which of the two it was, for people.
+func findModel(ctx context.Context, cfg *Config, from string) (demoModel, error) {
 	none := func() error { return nil }
 	if cfg.named {
 		name := probe(ctx, llm.Config{BaseURL: cfg.BaseURL, APIKey: string(cfg.APIKey), Proxy: cfg.proxy, Roots: cfg.roots})
 		if name == "" {
-			return demoModel{"Model server: " + shownAddress(cfg.BaseURL) + " (from LLM_BASE_URL; it does not answer yet)", none}, nil
+			return demoModel{"Model server: " + shownAddress(cfg.BaseURL) + " (from " + from + "; it does not answer yet)", none}, nil
 		}
-		return demoModel{"Model server: " + shownAddress(cfg.BaseURL) + " (from LLM_BASE_URL), model " + cmp.Or(cfg.Model, name), none}, nil
+		return demoModel{"Model server: " + shownAddress(cfg.BaseURL) + " (from " + from + "), model " + cmp.Or(cfg.Model, name), none}, nil
 	}
 	if found, ok := localServer(ctx); ok {
 		cfg.BaseURL, cfg.APIKey, cfg.Model, cfg.proxy = found.url, "", "", nil

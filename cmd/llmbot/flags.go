@@ -185,7 +185,7 @@ func alike(name string, names []string) string {
 			if len(n) == 1 || len(name) == 1 { // only where nothing else is like it
 				d = mostTypos + 1
 			}
-		} else if len(n) <= mostTypos {
+		} else if len(n) <= mostTypos || d > mostTypos {
 			continue
 		}
 		if d < best || d == best && found == "" {

@@ -33,8 +33,9 @@ const (
 	thanks     = "Thank you, noted."
 	noMore     = "I don't have this answer any more, so I can't go on with it. Please ask again."
 	helpText   = "Mention me to ask something. In a thread in which only you and I talk, and in direct messages, you need not mention me again.\n" +
-		"`stop` ends the answer that I am writing, `!status` says how the model server is doing, `!help` shows this.\n" +
-		"Edit your last question, and I answer it anew; delete it while I write, and the answer goes, too. " +
+		"`stop` ends the answer that I am writing, `!remove` in a thread takes back my newest answer to you, " +
+		"`!status` says how the model server is doing, `!help` shows this.\n" +
+		"Edit your last question, and I answer it anew; delete a question, and its answer goes, too, unless others have written after it. " +
 		"I read text files and, if the model can, pictures."
 )
 
@@ -56,6 +57,8 @@ func (b *Bot) obey(ctx context.Context, w thread.Command, ev thread.Question) er
 			return b.haltAll(ctx, ev)
 		}
 		return b.halt(ctx, ev.Thread, t, ev.User, ev.TS)
+	case thread.CommandRemove:
+		return b.takeBack(ctx, ev, t)
 	case thread.CommandHelp:
 		b.tell(t, ev.User, helpText)
 	case thread.CommandStatus:

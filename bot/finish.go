@@ -153,7 +153,7 @@ func (t *turnRun) finish(work, stream context.Context, a admitted, s *stage, out
 	}
 	s.draft = nil
 	s.saver.End()
-	t.logEnd(work, a, out, err)
+	t.logEnd(work, a, s.request, out, err)
 	if v.outcome != done {
 		return v
 	}
@@ -299,10 +299,10 @@ func (t *turnRun) remove(work context.Context, r Reply) error {
 }
 
 // logEnd logs how an answer ended.
-func (t *turnRun) logEnd(ctx context.Context, a admitted, out answer.Outcome, closeErr error) {
+func (t *turnRun) logEnd(ctx context.Context, a admitted, request string, out answer.Outcome, closeErr error) {
 	t.ended(endOf(out, closeErr))
 	attrs := []any{
-		"thread", t.thread.String(), "ask", a.last().TS, "user", a.last().User, "model", out.Result.Model, "finish", string(out.Result.Finish),
+		"thread", t.thread.String(), "ask", a.last().TS, "user", a.last().User, "request", request, "model", out.Result.Model, "finish", string(out.Result.Finish),
 		"prompt_tokens", out.Result.Usage.PromptTokens, "cached_tokens", out.Result.Usage.CachedTokens,
 		"completion_tokens", out.Result.Usage.CompletionTokens,
 		"ttft_ms", out.Result.TTFT.Milliseconds(), "elapsed_ms", out.Result.Elapsed.Milliseconds(),
@@ -312,6 +312,8 @@ func (t *turnRun) logEnd(ctx context.Context, a admitted, out answer.Outcome, cl
 		t.bot.log.ErrorContext(ctx, "answer_not_shown", append(attrs, "error", closeErr)...)
 	case out.Err == nil || errors.Is(out.Err, answer.ErrStopped) || errors.Is(out.Err, errOverQuota):
 		t.bot.log.InfoContext(ctx, "answer_done", attrs...)
+	case errors.Is(out.Err, errShutdown) && t.bot.cfg.Durable: // no failure: it goes on
+		t.bot.log.InfoContext(ctx, "answer_handed_over", attrs...)
 	default:
 		hint := ""
 		if e, ok := errors.AsType[*llm.Error](out.Err); ok {

@@ -283,8 +283,8 @@ func (b *Bot) edited(ctx context.Context, ev Edited) error {
 	return b.ask(ctx, ev.Question)
 }
 
-// deleted takes a message that is gone: if it is being answered, the answer goes, too. Another
-// process that writes it is told to look.
+// deleted takes a message that is gone: its answer goes, too. Another process that writes it is told
+// to look.
 func (b *Bot) deleted(ctx context.Context, ev Deleted) error {
 	b.participants.forget(ev.Thread)
 	b.waitsNoMore(ev.Thread, func(ts string) bool { return ts == ev.TS })
@@ -296,6 +296,10 @@ func (b *Bot) deleted(ctx context.Context, ev Deleted) error {
 	record, err := b.coordinator.Record(look, ev.Thread.String())
 	if err == nil && b.elsewhere(record) {
 		err = b.coordinator.Change(look, ev.Thread.String(), at)
+	}
+	if err == nil {
+		ev.At = string(at)
+		err = b.forsake(look, ev, record)
 	}
 	if err != nil {
 		b.coordinator.ChangeLater(ev.Thread.String(), at)

@@ -100,6 +100,7 @@ func (t *turnRun) noteMessages(work context.Context) {
 func (t *turnRun) write(work, stream context.Context, a admitted, s *stage) (out answer.Outcome) {
 	b := t.bot
 	w, id, from := t.writer(work, stream, a, s)
+	s.request = id
 	defer func() {
 		if out.Err == nil {
 			s.saver.Finish(out) // goes on while the end is shown

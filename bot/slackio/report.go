@@ -87,9 +87,12 @@ func chartBlocks(charts []status.Chart) []slack.Block {
 			}
 			series = append(series, slack.NewDataVisualizationDataSeries(s.Name, points...))
 		}
-		blocks = append(blocks, slack.NewDataVisualizationBlock(c.Title, slack.NewDataVisualizationLineChart(slack.DataVisualizationAxisConfig{
-			Categories: c.Labels, YLabel: c.Unit,
-		}, series...)))
+		axes := slack.DataVisualizationAxisConfig{Categories: c.Labels, YLabel: c.Unit}
+		if c.Gaps {
+			blocks = append(blocks, slack.NewDataVisualizationBlock(c.Title, slack.NewDataVisualizationBarChart(axes, series...)))
+		} else {
+			blocks = append(blocks, slack.NewDataVisualizationBlock(c.Title, slack.NewDataVisualizationLineChart(axes, series...)))
+		}
 	}
 	if rest := charts[len(drawn):]; len(rest) > 0 {
 		blocks = append(blocks, sparks(rest)...)
@@ -135,7 +138,7 @@ func (s *Slack) respond(ctx context.Context, address string, payload map[string]
 	return nil
 }
 
-// drawCharts sends the charts after the answer to a command: as lines of characters where Slack
+// drawCharts sends the charts that belong to the answer to a command: as lines of characters where Slack
 // refuses charts.
 func (s *Slack) drawCharts(ctx context.Context, url string, charts []status.Chart) {
 	if len(charts) == 0 || url == "" {

@@ -17,6 +17,7 @@ var (
 	ErrNotYours         = errors.New("not your message")
 	ErrNoText           = errors.New("no text")
 	ErrCommandNotFound  = errors.New("not a valid command")
+	ErrNotInDirect      = errors.New("nobody can be invited to a direct message")
 	ErrDispatchFailed   = errors.New("failed with the error \"dispatch_failed\"")
 	ErrOperationTimeout = errors.New("failed with the error \"operation_timeout\"")
 	ErrButtonNotFound   = errors.New("no such button")

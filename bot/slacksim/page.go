@@ -70,6 +70,9 @@ func (s *Sim) newPage() http.Handler {
 		m, err := s.Command(r.Context(), q.User, q.Channel, q.Command, q.Text)
 		return obj{"ts": m.TS}, err
 	}))
+	mux.HandleFunc("POST /page/invite", s.pageDo(func(_ *http.Request, q pageRequest) (any, error) {
+		return obj{}, s.inviteBy(q.User, q.Channel)
+	}))
 	mux.HandleFunc("POST /page/click", s.pageDo(func(r *http.Request, q pageRequest) (any, error) {
 		return obj{}, s.ClickValue(r.Context(), q.User, q.Channel, q.TS, q.ActionID, q.Value)
 	}))

@@ -160,6 +160,20 @@ func (s *Sim) joinedLocked(c *channel) {
 	})
 }
 
+// inviteBy is Slack's own /invite with the bot's name, typed by a member of a channel.
+func (s *Sim) inviteBy(user, channel string) error {
+	s.mu.Lock()
+	_, c, err := s.memberLocked(user, channel)
+	s.mu.Unlock()
+	switch {
+	case err != nil:
+		return err
+	case strings.HasPrefix(c.ID, "D"):
+		return ErrNotInDirect
+	}
+	return s.Invite(channel)
+}
+
 // Command types a slash command and waits for the app's ack, AckTimeout at most. It returns what
 // the ack showed to the person: the zero Message if the ack was empty, or showed it to the whole
 // channel. What the app sends to the response_url later is in Ephemerals or in the channel. The

@@ -11,6 +11,7 @@ const (
 	CommandStop   Command = "stop"
 	CommandHelp   Command = "help"
 	CommandStatus Command = "status"
+	CommandRemove Command = "remove"
 )
 
 // CommandOf returns the command that a message consists of; NoCommand: it is none. `stop` works
@@ -23,8 +24,10 @@ func CommandOf(text string) Command {
 	case rest != "" && (!marked || Command(name) != CommandStatus):
 	case Command(name) == CommandStop:
 		return CommandStop
-	case marked && (Command(name) == CommandHelp || Command(name) == CommandStatus):
+	case marked && (Command(name) == CommandHelp || Command(name) == CommandStatus || Command(name) == CommandRemove):
 		return Command(name)
+	case marked && name == "delete":
+		return CommandRemove
 	}
 	return NoCommand
 }

@@ -8,7 +8,7 @@ import (
 func TestWordOf(t *testing.T) {
 	for text, want := range map[string]Command{
 		"stop": CommandStop, "!stop": CommandStop, " Stop! ": CommandStop, ": STOP.": CommandStop, "!help": CommandHelp, "!status": CommandStatus,
-		"!status details": CommandStatus, "help": NoCommand, "status": NoCommand, "stop it": NoCommand, "!stop it": NoCommand, "!helpless": NoCommand, "": NoCommand, "!": NoCommand,
+		"!status details": CommandStatus, "!remove": CommandRemove, " !Delete. ": CommandRemove, "remove": NoCommand, "delete": NoCommand, "!remove it": NoCommand, "help": NoCommand, "status": NoCommand, "stop it": NoCommand, "!stop it": NoCommand, "!helpless": NoCommand, "": NoCommand, "!": NoCommand,
 	} {
 		if got := CommandOf(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)

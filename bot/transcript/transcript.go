@@ -2,12 +2,13 @@
 // record of each thread.
 //
 // Slack is the transcript of what people say. Of what the bot says it gives back only a
-// translation, without what a button or a takeover needs. So each thread has up to four small
+// translation, without what a button or a takeover needs. So each thread has up to five small
 // records of ours:
 //
 //	answers/T     the exact Markdown of its newest answers, and what stands under them (Entry)
 //	checkpoint/T  the text of the answer in progress, for a successor (Checkpoint)
 //	want/T        that somebody wants the last answer anew, or the rest of it (RedoRequest)
+//	gone/T        that answers are to be taken back (Removal)
 //	before/T      what was said in a direct conversation before the thread began (Preface)
 //
 // and each person a note of what they were told lately (told/…). None of these prefixes is watched.

@@ -41,6 +41,8 @@ type checker struct {
 	tell   func(finding)
 	found  []finding
 	http   *http.Client // to the model server; nil: llm's own
+	// service is the folder of the service's state; empty: there is none.
+	service string
 }
 
 // mostFinding is how many characters of a finding are printed: servers may have long names for
@@ -95,7 +97,7 @@ func runCheck(ctx context.Context, p process, args []string) error {
 	}
 	limited, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	c := checker{tell: func(f finding) { tellFinding(p.out, f) }}
+	c := checker{service: serviceState, tell: func(f finding) { tellFinding(p.out, f) }}
 	if *asJSON {
 		c.tell = func(finding) {}
 	}
@@ -142,7 +144,7 @@ func (c *checker) all(ctx context.Context) {
 	c.model(ctx)
 	c.clips(ctx)
 	c.gpus(ctx)
-	c.state(ctx)
+	c.state(ctx, runs)
 	c.readers()
 }
 

@@ -3,19 +3,16 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"llmbot/bot/ops"
 	"llmbot/bot/slackio"
-	"llmbot/bot/sqlstore"
 	"llmbot/llm/egress"
 )
 
@@ -137,48 +134,4 @@ func page(ctx context.Context, client *http.Client, address string) ([]byte, err
 	}
 	defer resp.Body.Close()
 	return io.ReadAll(io.LimitReader(resp.Body, pageBytes))
-}
-
-// state looks whether the store takes writes.
-func (c *checker) state(ctx context.Context) {
-	const check = "state"
-	where := "the database of STATE_URL"
-	switch c.cfg.StateURL {
-	case "":
-		where = filepath.Join(c.cfg.StateDir, "state.db")
-	case "memory:":
-		c.warn(check, "kept in memory: a restart forgets what is owed to whom", "Unset STATE_URL for a file in STATE_DIR.")
-		return
-	}
-	for _, l := range looseState(c.cfg) {
-		c.warn(check, fmt.Sprintf("others may read or write %s (%s)", l.Path, l.Mode), l.Hint)
-	}
-	s, err := openStore(c.cfg, slog.New(slog.DiscardHandler))
-	if err != nil {
-		c.failed(check, err, "Set STATE_DIR to a folder that this user may write to, on a local disk.")
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, storeCheckTimeout)
-	defer cancel()
-	began := time.Now()
-	err = s.check(ctx)
-	took := time.Since(began)
-	if closeErr := s.Close(); err == nil && closeErr != nil {
-		err = closeErr
-	}
-	if err != nil {
-		next := "Set STATE_DIR to a folder that this user may write to, on a local disk."
-		if c.cfg.StateURL != "" {
-			next = "Check STATE_URL, and that the database is up and reachable from here."
-		}
-		if errors.Is(err, context.DeadlineExceeded) {
-			err = fmt.Errorf("%s did not take a write within %s", where, storeCheckTimeout)
-		}
-		if e, ok := errors.AsType[*sqlstore.Error](err); ok {
-			err = e // without what the check did to find out
-		}
-		c.failed(check, err, next)
-		return
-	}
-	c.ok(check, "%s takes writes (%d ms)", where, took.Milliseconds())
 }

@@ -53,7 +53,7 @@ func startOps(ctx context.Context, cfg Config, log *slog.Logger) (*opsView, erro
 		Pace:    func() pace.Snapshot { return of(&v.slack, (*slackio.Slack).Pace) },
 		Threads: func() []bot.ThreadState { return of(&v.bot, (*bot.Bot).Threads) },
 		Queued:  func() int { return of(&v.bot, (*bot.Bot).Queued) },
-		Store:   v.checkStore, Model: v.checkModel,
+		State:   stateName(cfg), Store: v.checkStore, Model: v.checkModel,
 	})
 	serving, end := context.WithCancel(context.WithoutCancel(ctx))
 	var all sync.WaitGroup

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -106,10 +107,12 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	self, err := slack.Connect(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
+			log.InfoContext(context.WithoutCancel(ctx), "stopped_before_connected", "error", err)
 			return nil
 		}
 		return err
 	}
+	warnOfScopes(ctx, log, cfg.Command, slack.Scopes())
 	log.InfoContext(ctx, "connected", "team", self.TeamName, "bot", self.Name, "version", buildInfo().short(), "model_url", shownAddress(cfg.BaseURL))
 	botCfg := botConfig(cfg, self, store, channels)
 	botCfg.Share, botCfg.Use = slack.SetShare, slack.Use
@@ -220,6 +223,21 @@ func openStore(cfg Config, log *slog.Logger) (store, error) {
 		return store{}, err
 	}
 	return store{Store: db, durable: true, alone: db.Alone, run: db.Run, check: db.Check}, nil
+}
+
+// stateName says where the state is kept, for people; it has no secret.
+func stateName(cfg Config) string {
+	switch cfg.StateURL {
+	case "":
+		path, err := filepath.Abs(filepath.Join(cfg.StateDir, stateFile))
+		if err != nil {
+			return "SQLite"
+		}
+		return path
+	case "memory:":
+		return "memory"
+	}
+	return shownAddress(cfg.StateURL)
 }
 
 // looseState returns what others may read or write of the state.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"syscall"
 	"time"
 
 	"llmbot/bot/slacksim"
@@ -65,10 +67,11 @@ func runSlackSim(ctx context.Context, p process, args []string) error {
 	f.DurationVar(&s.latency, "latency", 100*time.Millisecond, "the `DURATION` of every Web API call")
 	f.StringVar(&s.scenario, "scenario", "", "play the scenario in `FILE` (YAML) to the app, and end: with 0 if all was as it must be, 1 if not, 2 if the file is wrong; "+
 		"behind -- may stand the command that starts the app")
-	if err := parseFlags(p, f, args); err != nil {
+	words, err := parseFlags(p, f, args)
+	if err != nil {
 		return err
 	}
-	if s.scenario == "" && f.NArg() > 0 {
+	if s.scenario == "" && len(words) > 0 {
 		return parse(p, f, args) // tells what is left over
 	}
 	cfg, err := s.config(appManifest("llm", "/llm-status"))
@@ -81,7 +84,7 @@ func runSlackSim(ctx context.Context, p process, args []string) error {
 			return err
 		}
 		cfg = script.Config(cfg)
-		if f.NArg() > 0 && !isGiven(f, "addr") {
+		if len(words) > 0 && !isGiven(f, "addr") {
 			s.addr = "127.0.0.1:0" // the app is told
 		}
 	}
@@ -99,7 +102,7 @@ func runSlackSim(ctx context.Context, p process, args []string) error {
 	cfg.BaseURL, cfg.Hosts, cfg.Open = at.page, at.hosts, s.open
 	sim := slacksim.New(cfg)
 	if script != nil {
-		return playScenario(ctx, p, l, sim, at, script, f.Args())
+		return playScenario(ctx, p, l, sim, at, script, words)
 	}
 	fmt.Fprintf(p.out, "An emulated Slack is at %s/\n\nPoint a bot there with\n\n", at.page)
 	for _, v := range slackVariables(sim, at) {
@@ -125,7 +128,18 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
-		return nil, &hintError{fmt.Errorf("listen on %s: %w", addr, err), "Another program may be using it: choose another one with --addr, such as --addr 127.0.0.1:0 for any free port."}
+		hint := "Choose another one with --addr, such as --addr 127.0.0.1:0 for any free port."
+		var name *net.AddrError
+		var dns *net.DNSError
+		switch {
+		case errors.Is(err, syscall.EADDRINUSE):
+			hint = "Another program may be using it: choose another one with --addr, such as --addr 127.0.0.1:0 for any free port."
+		case errors.Is(err, os.ErrPermission):
+			hint = "Ports below 1024 are for root: choose one above with --addr, such as --addr 127.0.0.1:8765."
+		case errors.As(err, &name), errors.As(err, &dns):
+			hint = "--addr wants HOST:PORT, such as --addr 127.0.0.1:8765, or --addr 127.0.0.1:0 for any free port."
+		}
+		return nil, &hintError{fmt.Errorf("listen on %s: %w", addr, err), hint}
 	}
 	return l, nil
 }

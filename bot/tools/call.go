@@ -155,7 +155,7 @@ func (s *server) once(ctx context.Context, ses *session, params *mcp.CallToolPar
 	}
 	done := make(chan reply, 1)
 	s.mu.Lock()
-	if s.session != ses { // it ends: nobody waits for another goroutine
+	if s.session != ses || ses.isDead() { // nobody waits for another goroutine
 		s.mu.Unlock()
 		cancel()
 		return nil, errUnsent
@@ -233,9 +233,28 @@ func (s *server) judge(ctx context.Context, ses *session, c Call, err error) (ou
 	if !isNetwork && !brokeOff(err) {
 		return outcome{OutcomeFailed, "The result of the tool could not be read." + unknown(c.Tool), why}, true
 	}
+	timer := time.NewTimer(deadPause)
+	defer timer.Stop()
+	select { // the next call is to know that this session is no good
+	case <-ses.dead:
+	case <-timer.C:
+	}
 	out := s.broken(c)
 	out.err = why
 	return out, false
+}
+
+// deadPause is how long after a call that broke off its connection may take to be closed.
+const deadPause = 100 * time.Millisecond
+
+// isDead reports whether the connection is closed.
+func (ses *session) isDead() bool {
+	select {
+	case <-ses.dead:
+		return true
+	default:
+		return false
+	}
 }
 
 // brokeOff reports whether a call failed because its connection did, and not because of what came.

@@ -40,8 +40,11 @@ type network struct {
 	all   sync.WaitGroup
 }
 
-func newNetwork() *network {
-	return &network{serve: map[string]func(net.Conn){}, dials: map[string]int{}}
+func newNetwork(t *testing.T) *network {
+	t.Helper()
+	n := &network{serve: map[string]func(net.Conn){}, dials: map[string]int{}}
+	t.Cleanup(n.all.Wait) // after Servers of the test have ended
+	return n
 }
 
 // at has an address answered by a function; nil: nobody is there.

@@ -78,7 +78,7 @@ func TestHostileCalls(t *testing.T) {
 		"structured": {says(result(`{"content":[],"structuredContent":{"a":[1,2]}}`)), `{"a":[1,2]}`, true},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			n := newNetwork()
+			n := newNetwork(t)
 			var kind atomic.Bool
 			n.at("http://s", plainServer(map[string]func(id, params json.RawMessage) ([]string, bool){"tools/call": func(id, params json.RawMessage) ([]string, bool) {
 				if !kind.Load() {
@@ -116,7 +116,7 @@ func decent(t *testing.T, name, s string) {
 // such calls in a row there is a new session.
 func TestLateAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := newNetwork()
+		n := newNetwork(t)
 		n.at("http://s", plainServer(map[string]func(id, params json.RawMessage) ([]string, bool){"tools/call": func(id, _ json.RawMessage) ([]string, bool) {
 			time.Sleep(40 * time.Second)
 			return []string{text(id, "late "+string(id))}, true
@@ -202,7 +202,7 @@ func TestHostileSessions(t *testing.T) {
 		}}), "s_t s_w", ""},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			n := newNetwork()
+			n := newNetwork(t)
 			n.at("http://s", c.serve)
 			s := started(t, Config{transport: n.transport, File: one(t, "")})
 			time.Sleep(3 * time.Minute)
@@ -229,7 +229,7 @@ func TestHostileSessions(t *testing.T) {
 // TestHammer calls, reloads and looks at once, at servers that die, hang and come back.
 func TestHammer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := newNetwork()
+		n := newNetwork(t)
 		wild := plainServer(map[string]func(id, params json.RawMessage) ([]string, bool){"tools/call": func(id, _ json.RawMessage) ([]string, bool) {
 			switch rand.IntN(6) {
 			case 0:

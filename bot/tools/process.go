@@ -35,6 +35,7 @@ const (
 // process is a program that is a server: a child in a process group of its own.
 type process struct {
 	in, out *os.File // what it reads, and what it writes
+	errs    *os.File // what it writes to its standard error
 	life    *os.File // its end ends the guard; nil: there is none
 	said    *complaint
 	cmd     *exec.Cmd
@@ -57,17 +58,14 @@ func startProcess(ctx context.Context, l link, base map[string]string, guard []s
 	argv := slices.Concat(guard, []string{path}, l.args)
 	//nolint:gosec,noctx // the operator's own file names the program; stop ends it
 	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Dir, cmd.Env, cmd.WaitDelay = l.dir, []string{}, politeWait
+	cmd.Dir, cmd.Env = l.dir, []string{}
 	for name, value := range vars {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}
 	p := &process{cmd: cmd, ended: make(chan struct{}), said: &complaint{ctx: func() context.Context { return context.WithoutCancel(ctx) }, log: log}}
-	cmd.Stderr = p.said
 	theirs, err := p.pipes(len(guard) > 0)
 	defer func() {
-		for _, f := range theirs {
-			_ = f.Close() // the child has its own
-		}
+		closeAll(theirs) // the child has its own
 	}()
 	if err != nil {
 		p.close()
@@ -86,27 +84,23 @@ func startProcess(ctx context.Context, l link, base map[string]string, guard []s
 
 // pipes makes the pipes, and returns the child's ends.
 func (p *process) pipes(guarded bool) (theirs []*os.File, err error) {
-	in, write, err := os.Pipe()
-	if err != nil {
-		return nil, err //nolint:wrapcheck // the caller says it
-	}
-	p.in, p.cmd.Stdin = write, in
-	theirs = append(theirs, in)
-	read, out, err := os.Pipe()
-	if err != nil {
-		return theirs, err //nolint:wrapcheck // the caller says it
-	}
-	p.out, p.cmd.Stdout = read, out
-	theirs = append(theirs, out)
-	if guarded {
-		end, life, err := os.Pipe()
-		if err != nil {
-			return theirs, err //nolint:wrapcheck // the caller says it
+	pipe := func() (read, write *os.File) {
+		if err == nil {
+			read, write, err = os.Pipe()
 		}
-		p.life, p.cmd.ExtraFiles = life, []*os.File{end}
-		theirs = append(theirs, end)
+		return read, write
 	}
-	return theirs, nil
+	var in, out, errs, end *os.File
+	in, p.in = pipe()
+	p.out, out = pipe()
+	p.errs, errs = pipe()
+	if guarded {
+		end, p.life = pipe()
+		p.cmd.ExtraFiles = []*os.File{end}
+	}
+	theirs = []*os.File{in, out, errs, end}
+	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = in, out, errs
+	return theirs, err //nolint:wrapcheck // the caller says it
 }
 
 // live starts the child and waits for it. It keeps a thread: on Linux a child's signal for the death
@@ -120,8 +114,12 @@ func (p *process) live(started chan<- error) {
 		return
 	}
 	started <- nil
+	var drained sync.WaitGroup
+	drained.Go(func() { _, _ = io.Copy(p.said, p.errs) })
 	p.err = p.cmd.Wait()
-	killGroup(p.cmd) // what it started and left behind
+	killGroup(p.cmd)                                           // what it started and left behind
+	_ = p.errs.SetReadDeadline(time.Now().Add(politeWait / 4)) // what left its group may hold it open
+	drained.Wait()
 }
 
 // stop ends the program as the protocol asks for: it ends its input, then sends SIGTERM, then
@@ -152,7 +150,12 @@ func (p *process) cut() {
 
 // close closes the bot's ends of the pipes.
 func (p *process) close() {
-	for _, f := range []*os.File{p.in, p.out, p.life} {
+	closeAll([]*os.File{p.in, p.out, p.errs, p.life})
+}
+
+// closeAll closes files, of which some may be nil.
+func closeAll(files []*os.File) {
+	for _, f := range files {
 		if f != nil {
 			_ = f.Close()
 		}

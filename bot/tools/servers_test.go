@@ -29,7 +29,7 @@ func addEcho(s *mcp.Server, name string) {
 
 func TestOfferAndCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := newNetwork()
+		n := newNetwork(t)
 		n.at("http://a", sdk(newest("search", "delete", "read.page")))
 		n.at("http://b", plainServer(nil))
 		var heard []string
@@ -85,7 +85,7 @@ func TestOfferAndCall(t *testing.T) {
 func TestListChangeIsHeard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for name, version := range map[string]string{"newest": "", "handshake": oldVersion} {
-			n := newNetwork()
+			n := newNetwork(t)
 			server := newest("one")
 			n.at("http://s", sdk(server))
 			s := started(t, Config{transport: func(l link) (mcp.Transport, func(), error) {
@@ -118,7 +118,7 @@ func TestListChangeIsHeard(t *testing.T) {
 
 func TestReload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := newNetwork()
+		n := newNetwork(t)
 		for _, url := range []string{"http://a", "http://b", "http://c"} {
 			n.at(url, sdk(newest("x", "y")))
 		}
@@ -162,7 +162,7 @@ func TestReload(t *testing.T) {
 // a minute.
 func TestReconnects(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := newNetwork()
+		n := newNetwork(t)
 		mortal := plainServer(map[string]func(id, params json.RawMessage) ([]string, bool){"tools/call": func(json.RawMessage, json.RawMessage) ([]string, bool) { return nil, false }})
 		n.at("http://s", mortal)
 		s := started(t, Config{transport: n.transport, File: one(t, "")})
@@ -214,7 +214,7 @@ func TestRetries(t *testing.T) {
 		{"w", PolicyAsk, 1, 1, true},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			n := newNetwork()
+			n := newNetwork(t)
 			sent := 0
 			n.at("http://s", plainServer(map[string]func(id, params json.RawMessage) ([]string, bool){"tools/call": func(id, _ json.RawMessage) ([]string, bool) {
 				if sent++; sent <= c.fails {
@@ -235,7 +235,7 @@ func TestRetries(t *testing.T) {
 // TestCollisions offers neither of two tools with one name, and says so.
 func TestCollisions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := newNetwork()
+		n := newNetwork(t)
 		n.at("http://a", sdk(newest("b_c", "x.y", "x_y", "z")))
 		n.at("http://b", sdk(newest("c", strings.Repeat("long", 16))))
 		s := started(t, Config{transport: n.transport, File: parsed(t, `{"mcpServers": {"a": {"url": "http://a", "tools": {"gone": "off", "g*": "off", "z*": "ask"}}, "a_b": {"url": "http://b"}}}`)})
@@ -262,7 +262,7 @@ func TestCollisions(t *testing.T) {
 // TestStopped ends a call with its caller, and Run with calls in it.
 func TestStopped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := newNetwork()
+		n := newNetwork(t)
 		n.at("http://s", plainServer(map[string]func(id, params json.RawMessage) ([]string, bool){"tools/call": func(json.RawMessage, json.RawMessage) ([]string, bool) { return nil, true }}))
 		s, err := New(Config{transport: n.transport, File: one(t, "")})
 		if err != nil {

@@ -35,6 +35,7 @@ const oldVersion = "2025-11-25"
 type session struct {
 	mcp    *mcp.ClientSession
 	gone   chan struct{} // closed when it ends: calls are given up
+	dead   chan struct{} // closed when its connection is closed
 	reopen chan error    // gets why a call wants a new session; holds one
 	late   atomic.Int32  // calls in a row that were not answered in time
 }
@@ -185,9 +186,13 @@ func (s *server) hold(ctx context.Context, old bool) (opened bool, err error) {
 	if err != nil {
 		return false, c.why(life, err)
 	}
-	ses := &session{mcp: cs, gone: make(chan struct{}), reopen: make(chan error, 1)}
+	ses := &session{mcp: cs, gone: make(chan struct{}), dead: make(chan struct{}), reopen: make(chan error, 1)}
 	ended := make(chan error, 1)
-	s.all.Go(func() { ended <- cs.Wait() })
+	s.all.Go(func() {
+		err := cs.Wait()
+		close(ses.dead)
+		ended <- err
+	})
 	defer s.close(ses, c, end)
 	if err := s.list(life, ses); err != nil {
 		return false, c.why(life, err)

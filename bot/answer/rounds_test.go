@@ -99,6 +99,7 @@ func TestRounds(t *testing.T) {
 		reads    string // what the model reads in the last request
 		small    string
 		failed   bool
+		without  bool // the last request has no tools
 	}{
 		"no call":                  {steps: []step{writes("so")}, want: "so", requests: 1},
 		"one":                      {steps: []step{calling("Let me look.", `{}`), writes("It ", "is so.")}, want: "Let me look.\n\nIt is so.", ran: 1, requests: 2, reads: "found", small: "12 tokens in 2.0s = 6.0 tok/s · 1 tool 0.7s"},
@@ -127,6 +128,7 @@ func TestRounds(t *testing.T) {
 		"a name that none can have": {steps: []step{func(func(llm.Delta) error) (llm.Result, error) {
 			return llm.Result{Calls: []llm.ToolCall{{ID: "a", Name: "<|x|>", Arguments: "{}"}}}, nil
 		}, writes("so")}, want: "so", requests: 2},
+		"a server that takes none":      {steps: []step{fails(llm.KindNoTools), writes("so")}, want: "so", requests: 2, without: true},
 		"the stream breaks off between": {steps: []step{calling("One.", `{"a":1}`), fails(llm.KindCut, "Two"), writes("Three")}, want: "One.\n\nThree", ran: 1, requests: 3, reads: "found"},
 		"it breaks off in a round":      {steps: []step{fails(llm.KindCut, "One"), calling("One.", `{"a":1}`), writes("Three")}, want: "One.\n\nThree", ran: 1, requests: 3},
 	} {
@@ -138,7 +140,7 @@ func TestRounds(t *testing.T) {
 				if (out.Err != nil) != tt.failed || out.Answer.Text != tt.want || len(b.ran) != tt.ran || len(s.got) != tt.requests {
 					t.Errorf("%q, %v, ran %q, %d requests", out.Answer.Text, out.Err, b.ran, len(s.got))
 				}
-				if none := last.ToolChoice == llm.ToolChoiceNone; none != tt.none || len(last.Tools) != 1 {
+				if none := last.ToolChoice == llm.ToolChoiceNone; none != tt.none || (len(last.Tools) != 1) != tt.without {
 					t.Errorf("choice %q, %d tools", last.ToolChoice, len(last.Tools))
 				}
 				if read := last.Messages[len(last.Messages)-1].Content; !strings.Contains(read, tt.reads) {

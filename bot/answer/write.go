@@ -222,13 +222,15 @@ func (r *requests) left() int {
 // Adapt leaves out pictures that the model does not take, tells a model once that there are no
 // tools, and shortens a prompt that is too long: first the part of an answer that is to go on,
 // then, once, the thread.
-func (r *requests) Adapt(_ context.Context, failure *llm.Error) bool {
+func (r *requests) Adapt(ctx context.Context, failure *llm.Error) bool {
 	takes, refused := refusedPictures(failure, pictures(r.in.Turns))
 	switch {
 	case refused:
 		r.shared.vision.learn(r.model, takes)
 		r.see(&r.in, takes)
-	case failure.Kind == llm.KindTool && !r.noTools && len(r.text)-len(r.from.Text) < progress:
+	case failure.Kind == llm.KindNoTools:
+		return r.withoutTools(ctx, failure)
+	case failure.Kind == llm.KindTool && !r.noTools && (r.rounds == nil || r.rounds.over()) && len(r.text)-len(r.from.Text) < progress:
 		r.noTools, r.anew = true, true
 		return true
 	case failure.Kind != llm.KindContext:

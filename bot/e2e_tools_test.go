@@ -23,6 +23,16 @@ type shed struct {
 	done int        // of them
 	does func(c tools.Call) tools.Result
 	hang bool // a call never ends by itself
+
+	word string // then is called once when a call of a tool with this title comes
+	then func()
+}
+
+// when sets what happens when the next call of a tool comes.
+func (s *shed) when(title string, then func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.word, s.then = title, then
 }
 
 func (s *shed) count(word string) (n int) {
@@ -60,8 +70,16 @@ func (s shedIn) Call(ctx context.Context, c tools.Call) tools.Result {
 	}
 	s.mu.Lock()
 	s.ran = append(s.ran, c.Tool.Title+" "+string(c.Arguments))
-	hang, does := s.hang, s.does
+	hang, does, then := s.hang, s.does, s.then
+	if s.word != c.Tool.Title {
+		then = nil
+	} else {
+		s.then = nil
+	}
 	s.mu.Unlock()
+	if then != nil {
+		then()
+	}
 	began := time.Now()
 	if err := after(ctx, map[bool]time.Duration{false: time.Second, true: time.Hour}[hang]); err != nil {
 		return tools.Result{Text: "called off", Failed: true, Took: time.Since(began)}
@@ -359,4 +377,24 @@ func TestTheStoreIsAwayBeforeACall(t *testing.T) {
 		w.answered("general", ts, 1)
 		is(w.t, "calls", s.count("post"), 1)
 	}, func(c *worldConfig) { c.store, c.lateAcks = store.open, true })
+}
+
+// TestTheStatusSaysWhichToolRuns: also beside text, which stays; and it goes when the tool is done.
+func TestTheStatusSaysWhichToolRuns(t *testing.T) {
+	for _, where := range []string{"general", "@alice"} {
+		inShed(t, func(w *world, s *shed, m *mind) {
+			m.says = "Let me see."
+			s.does = func(tools.Call) tools.Result { return tools.Result{Text: "zq", Took: time.Second} }
+			ts := w.ask("alice", where, "", "call look, post")
+			for _, tool := range []string{"look", "post"} {
+				w.until("it runs", time.Minute, func() bool { return s.count(tool) == 1 })
+				time.Sleep(500 * time.Millisecond)
+				is(t, "status while it runs", w.slack.Status(where, ts), "Running "+tool+"…")
+				has(t, text(w.answers(where, ts)), "Let me see.")
+				time.Sleep(900 * time.Millisecond)
+				is(t, "status after it", w.slack.Status(where, ts), "")
+			}
+			has(t, text(w.answered(where, ts, 1)), "The answer is whole.", "2 tools 2.0s")
+		})
+	}
 }

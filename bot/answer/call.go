@@ -168,8 +168,11 @@ func (w *Writer) showRound(status, notice string) {
 	if status != "" {
 		a.Since = time.Now()
 	}
-	if a.Text != "" {
+	switch {
+	case a.Text != "":
 		a.Phase = Writing
+	case status == "":
+		a.Status, a.Since = StatusThinking, w.began
 	}
 	w.draft.Set(a)
 }

@@ -105,10 +105,10 @@ func (d *draft) Set(a answer.Snapshot) {
 	d.mu.Lock()
 	d.setLocked(a)
 	load := d.loadLocked(false)
-	quiet := len(d.sent) > 0
+	quiet := len(d.sent) > 0 && !a.Busy
 	d.mu.Unlock()
 	if quiet {
-		d.status.end(false)
+		d.status.rest(false)
 	} else {
 		d.status.set(a)
 	}
@@ -162,8 +162,7 @@ func (d *draft) Close(ctx context.Context, a answer.Snapshot) error {
 		}
 	}
 	d.endStreams(ctx, err)
-	d.status.end(true)
-	d.status.wait()
+	d.status.close()
 	if err != nil {
 		return fmt.Errorf("show the answer in %s: %w", d.thread, errors.Join(err, last))
 	}

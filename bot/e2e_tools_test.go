@@ -1,6 +1,7 @@
 package bot_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -23,6 +24,8 @@ type shed struct {
 	done int        // of them
 	does func(c tools.Call) tools.Result
 	hang bool // a call never ends by itself
+
+	takes time.Duration // a call; 0: a second
 
 	word string // then is called once when a call of a tool with this title comes
 	then func()
@@ -70,7 +73,10 @@ func (s shedIn) Call(ctx context.Context, c tools.Call) tools.Result {
 	}
 	s.mu.Lock()
 	s.ran = append(s.ran, c.Tool.Title+" "+string(c.Arguments))
-	hang, does, then := s.hang, s.does, s.then
+	does, then, takes := s.does, s.then, cmp.Or(s.takes, time.Second)
+	if s.hang {
+		takes = time.Hour
+	}
 	if s.word != c.Tool.Title {
 		then = nil
 	} else {
@@ -81,7 +87,7 @@ func (s shedIn) Call(ctx context.Context, c tools.Call) tools.Result {
 		then()
 	}
 	began := time.Now()
-	if err := after(ctx, map[bool]time.Duration{false: time.Second, true: time.Hour}[hang]); err != nil {
+	if err := after(ctx, takes); err != nil {
 		return tools.Result{Text: "called off", Failed: true, Took: time.Since(began)}
 	}
 	s.mu.Lock()
@@ -397,4 +403,67 @@ func TestTheStatusSaysWhichToolRuns(t *testing.T) {
 			has(t, text(w.answered(where, ts, 1)), "The answer is whole.", "2 tools 2.0s")
 		})
 	}
+}
+
+// cards returns the task cards of a message, as "title status".
+func cards(m slacksim.Message) (out []string) {
+	for _, b := range m.Blocks {
+		if b["type"] == "task_card" {
+			out = append(out, fmt.Sprint(b["title"], " ", b["status"]))
+		}
+	}
+	return out
+}
+
+// TestANativeStreamHasTaskCards: one for each call, in its place between the texts, and none of them
+// turns when the answer is over.
+func TestANativeStreamHasTaskCards(t *testing.T) {
+	for _, says := range []string{"Let me see.", ""} {
+		inShed(t, func(w *world, s *shed, m *mind) {
+			m.says = says
+			ts := w.ask("alice", "@alice", "", "call look, post")
+			w.until("it runs", time.Minute, func() bool { return s.count("look") == 1 })
+			time.Sleep(700 * time.Millisecond)
+			if got := w.answers("@alice", ts); says != "" && (len(got) != 1 || !slices.Equal(cards(got[0]), []string{"Running look in_progress"})) {
+				t.Errorf("while it runs: %+v", got)
+			}
+			got := w.answered("@alice", ts, 1)
+			size(t, "messages", got, 1)
+			if !slices.Equal(cards(got[0]), []string{"Ran look complete", "Ran post complete"}) || got[0].Stream != slacksim.StreamStopped {
+				t.Errorf("in the end: %q, %s", cards(got[0]), got[0].Stream)
+			}
+			hasNot(t, fmt.Sprint(got[0].Blocks), private)
+		})
+	}
+}
+
+// TestAStoppedCallHasNoCardThatTurns: nobody would end it.
+func TestAStoppedCallHasNoCardThatTurns(t *testing.T) {
+	inShed(t, func(w *world, s *shed, m *mind) {
+		m.says, s.hang = "Let me see.", true
+		ts := w.ask("alice", "@alice", "", "call look")
+		w.until("it runs", time.Minute, func() bool { return s.count("look") == 1 })
+		time.Sleep(5 * time.Second)
+		w.slack.Say("alice", "@alice", ts, "stop")
+		got := w.says("@alice", ts, "stopped", 10*time.Second)
+		if !slices.Equal(cards(got[0]), []string{"look failed error"}) {
+			t.Errorf("%q", cards(got[0]))
+		}
+	})
+}
+
+// TestALongCallOutlivesItsStream: Slack ends a stream after 5 minutes.
+func TestALongCallOutlivesItsStream(t *testing.T) {
+	inShed(t, func(w *world, s *shed, m *mind) {
+		m.says, s.takes = "Let me see.", 10*time.Minute
+		ts := w.ask("alice", "@alice", "", "call look, post")
+		w.until("the answer is complete", time.Hour, func() bool { return footers(w.answers("@alice", ts)) == 1 })
+		got := w.answers("@alice", ts)
+		has(t, text(got), "Let me see.", "The answer is whole.")
+		for _, m := range got {
+			if m.Stream == slacksim.StreamBroken || strings.Contains(fmt.Sprint(cards(m)), "in_progress") {
+				t.Errorf("%s: %q", m.Stream, cards(m))
+			}
+		}
+	})
 }

@@ -76,6 +76,7 @@ type sent struct {
 	cleanup *content // sealed only: what it is to become when all else is visible; nil: it stays
 	empty   bool     // sealed only: shows nothing of the answer, deleted when all else is visible
 	stream  stream
+	told    []answer.Step // streams only: the calls of tools that it shows
 }
 
 // Open begins an answer, or takes over the messages of one that another process began. It does not

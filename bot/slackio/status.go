@@ -37,8 +37,8 @@ type statusLine struct {
 	// Called at most once, when Slack refuses the status and no text has come for placeholderAfter.
 	placeholder func()
 
-	mu    sync.Mutex // guards all below
-	says  saying
+	mu     sync.Mutex // guards all below
+	says   saying
 	over   bool      // there is nothing to show
 	beside bool      // it is shown beside messages, too
 	again  bool      // a message came, and took away what is shown beside it

@@ -3,6 +3,7 @@ package llm
 import (
 	"bytes"
 	"encoding/json"
+	"regexp"
 	"strings"
 )
 
@@ -68,6 +69,8 @@ func argumentsIn(value json.RawMessage, name string) []byte {
 	return value
 }
 
+var xmlTag = regexp.MustCompile(`</?[A-Za-z]`)
+
 // offered returns the tool that a name means; empty: none that was offered.
 func offered(name string, req *Request) string {
 	name = toolName(name, req)
@@ -79,8 +82,12 @@ func offered(name string, req *Request) string {
 	return ""
 }
 
-// lastOffered returns the last word of s that names a tool.
+// lastOffered returns the last word of s that names a tool. Behind a tag of XML an object is one
+// argument of several: those calls are not read.
 func lastOffered(s string, req *Request) string {
+	if xmlTag.MatchString(s) {
+		return ""
+	}
 	words := strings.FieldsFunc(s, func(r rune) bool {
 		return r != '_' && r != '-' && r != '.' && r != ':' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
 	})

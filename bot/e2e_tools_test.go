@@ -66,6 +66,12 @@ func (shedIn) Offer(tools.Place) []tools.Tool {
 	return []tools.Tool{tool("look", tools.PolicyEverywhere, true), tool("post", tools.PolicyEverywhere, false), tool("drop", tools.PolicyAsk, false), tool("peek", tools.PolicyAsk, true), tool("mail", tools.PolicyDM, false)}
 }
 
+func (s shedIn) Status() []tools.ServerStatus {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return []tools.ServerStatus{{Name: "shed", Connected: true, Since: time.Now(), Tools: make([]tools.ToolStatus, 5), Calls: len(s.ran), Failures: len(s.ran) - s.done}, {Name: "attic", Since: time.Now().Add(-time.Hour), Why: "nobody is there"}}
+}
+
 func (s shedIn) Call(ctx context.Context, c tools.Call) tools.Result {
 	if s.p.isDead() {
 		<-ctx.Done()
@@ -465,5 +471,19 @@ func TestALongCallOutlivesItsStream(t *testing.T) {
 				t.Errorf("%s: %q", m.Stream, cards(m))
 			}
 		}
+	})
+}
+
+// TestTheStatusHasTheTools: servers, tools, calls, failures, and who waits.
+func TestTheStatusHasTheTools(t *testing.T) {
+	inShed(t, func(w *world, s *shed, _ *mind) {
+		w.ask("alice", "general", "", "call look, drop")
+		q := w.leaveAsked("alice", 1)
+		m, err := w.slack.Command(w.t.Context(), "alice", "general", "/llm-status", "details")
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		has(w.t, m.Plain, "shed: 5 tools, 1 call since the start, 0 failed", "attic: not connected for 1 h 0 min", "nobody is there", "1 answer waits for leave")
+		w.press("alice", q, false)
 	})
 }

@@ -18,6 +18,8 @@ type Tools interface {
 	Offer(p tools.Place) []tools.Tool
 	// Call makes one call, and blocks until it is over, its time is, or ctx ends.
 	Call(ctx context.Context, c tools.Call) tools.Result
+	// Status returns how the servers of the tools are doing, sorted by name. It does not block.
+	Status() []tools.ServerStatus
 }
 
 // People are asked for leave.

@@ -487,3 +487,17 @@ func TestTheStatusHasTheTools(t *testing.T) {
 		w.press("alice", q, false)
 	})
 }
+
+// TestAToolThatHangs: its server ends it after its time, and the answer comes.
+func TestAToolThatHangs(t *testing.T) {
+	inShed(t, func(w *world, s *shed, m *mind) {
+		s.takes = time.Minute
+		s.does = func(c tools.Call) tools.Result {
+			return tools.Result{Text: "The tool did not answer within 1m.", Failed: true, Took: c.Tool.Timeout}
+		}
+		ts := w.ask("alice", "general", "", "call look, look, look, look, look")
+		has(t, text(w.answered("general", ts, 1)), "The answer is whole.", "3 tools 180.0s")
+		is(t, "calls", s.count("look"), 3)
+		has(t, m.last()[len(m.last())-1].Content, "brought nothing", "did not answer within 1m", "No further calls")
+	})
+}

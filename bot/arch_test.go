@@ -24,7 +24,7 @@ func TestImports(t *testing.T) {
 	)
 	own := map[string][]string{ // of ours; a room that is not here may import nothing of ours
 		"cmd/llmbot":        {anything},
-		"bot":               {"bot/wait", "bot/recent", "bot/answer", "bot/attach", "bot/catchup", "bot/permalink", "bot/thread", "bot/figures", "bot/status", "bot/tools", "bot/transcript", "bot/turn", "bot/prompt", "bot/quota", "llm"},
+		"bot":               {"bot/wait", "bot/recent", "bot/answer", "bot/attach", "bot/catchup", "bot/permalink", "bot/thread", "bot/figures", "bot/leave", "bot/status", "bot/tools", "bot/transcript", "bot/turn", "bot/prompt", "bot/quota", "llm"},
 		"bot/figures":       {"llm"},
 		"bot/status":        {"bot/figures", "llm"},
 		"bot/document":      {"bot/figures"},
@@ -35,19 +35,20 @@ func TestImports(t *testing.T) {
 		"bot/answer":        {"bot/wait", "bot/recent", "bot/figures", "bot/prompt", "bot/tools", "bot/turn", "llm"},
 		"bot/quota":         {"bot/turn"},
 		"bot/tools":         {"bot/wait", "bot/recent", "bot/figures", "llm", "llm/egress"},
-		"bot/slackio":       {"bot/wait", "bot/permalink", "bot/slackmsg", "bot/turn", "bot/answer", "bot/attach", "bot/recent", "bot/thread", "bot", "bot/status", "bot/pace", "bot/render", "llm/egress"},
+		"bot/slackio":       {"bot/wait", "bot/leave", "bot/permalink", "bot/slackmsg", "bot/turn", "bot/answer", "bot/attach", "bot/recent", "bot/thread", "bot", "bot/status", "bot/pace", "bot/render", "llm/egress"},
 		"bot/term":          {"bot/answer", "bot/figures", "bot/prompt", "bot/render", "bot/tools", "llm"},
 		"bot/prompt":        {"bot/lines", "bot/thread", "bot/turn", "llm"},
 		"bot/catchup":       {"bot/wait", "bot/thread", "bot/turn"},
-		"bot/transcript":    {"bot/answer", "bot/thread", "bot/turn", "llm"},
+		"bot/transcript":    {"bot/answer", "bot/thread", "bot/tools", "bot/turn", "llm"},
+		"bot/leave":         {"bot/answer", "bot/thread", "bot/tools", "bot/transcript", "bot/turn", "bot/wait"},
 		"bot/sqlstore":      {"bot/turn"},
 		"bot/turn/turntest": {"bot/turn"},
-		"bot/ops":           {"bot", "bot/thread", "bot/pace", "bot/quota", "bot/turn", "llm"},
+		"bot/ops":           {"bot", "bot/tools", "bot/transcript", "bot/thread", "bot/pace", "bot/quota", "bot/turn", "llm"},
 		"bot/slackmsg":      {"bot/lines"},
 		"llm":               {"llm/egress"},
 		"llm/bench":         {"llm"},
 	}
-	only := map[string]string{slackGo: "bot/slackio", openAI: "llm", pdfium: "bot/document/pdf", wazero: "bot/document/pdf", "github.com/modelcontextprotocol/go-sdk": "bot/tools"}                                                                          // who alone may import it
+	only := map[string]string{slackGo: "bot/slackio", openAI: "llm", pdfium: "bot/document/pdf", wazero: "bot/document/pdf", "github.com/modelcontextprotocol/go-sdk": "bot/tools"}                   // who alone may import it
 	std := []string{"bot/lines", "bot/wait", "bot/slackmsg", "bot/catchup", "bot/thread", "bot/figures", "bot/render", "bot/pace", "bot/turn", "bot/prompt", "bot/quota", "llm/egress", "llm/llmsim"} // nothing of others
 	witness := []string{"github.com/gorilla/websocket", "github.com/yuin/goldmark"}                                                                                                                   // all that the emulated Slack may have of others
 	root, err := filepath.Abs("..")

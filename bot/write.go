@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -106,7 +107,9 @@ func (t *turnRun) write(work, stream context.Context, a admitted, s *stage) (out
 	s.saver = b.records.Saver(stream, transcript.SaverConfig{
 		Thread: t.thread, Begin: transcript.Checkpoint{Of: of, Text: from.Text, Before: from.Before}, Live: b.live, Progress: t.lease.Progress, Log: b.log,
 	})
+	kit, err := t.tools(stream, a, of)
 	w := b.shared.Writer(answer.Task{
+		Tools: kit.offered, Toolbox: kit.box, Rounds: kit.rounds,
 		Thread: t.thread.String(), Draft: s.draft, ID: id, Model: a.set.Model, Person: a.person,
 		MinVisible: t.leftVisible(a.plan), Fallback: fallback, Kept: kept, Does: t.work.does,
 		Note: s.saver.Note, Progress: t.lease.Progress, Spent: func(tokens int) { t.tab.spend(work, tokens) },
@@ -122,6 +125,8 @@ func (t *turnRun) write(work, stream context.Context, a admitted, s *stage) (out
 		}
 	}()
 	switch {
+	case err != nil:
+		return w.Ended(err, llm.Result{})
 	case from.Finish != "" && !t.stopped() && t.lease.Blame() < mostBlame:
 		return w.Finished(from)
 	case t.lease.Blame() >= mostBlame:
@@ -147,6 +152,7 @@ func (t *turnRun) write(work, stream context.Context, a admitted, s *stage) (out
 	for _, note := range notes {
 		w.Say(note)
 	}
+	in.Tools = len(kit.offered) > 0
 	return w.Write(stream, in, llm.Request{
 		Model: a.set.Model, Temperature: a.set.Temperature, MaxTokens: b.cfg.MaxTokens, ReasoningEffort: a.set.Effort, ID: id,
 	}, from)
@@ -247,14 +253,7 @@ func (t *turnRun) input(ctx context.Context, a admitted) (in prompt.Input, notes
 	b := t.bot
 	in = prompt.Input{System: a.set.System, Bot: b.cfg.Name, Date: time.Now()}
 	if !t.thread.Direct() {
-		named, cancel := context.WithTimeout(ctx, personTimeout)
-		defer cancel()
-		name, err := b.dep.Room.Channel(named, t.thread.Channel)
-		if err != nil {
-			b.log.WarnContext(ctx, "channel_unknown", "channel", t.thread.Channel, "error", err)
-			name = t.thread.Channel
-		}
-		in.Channel = name
+		in.Channel = cmp.Or(t.channelName(ctx), t.thread.Channel)
 	}
 	in.Budget = b.shared.Budget(ctx, a.set.Model, b.cfg.MaxTokens)
 	in.Turns = t.turns(ctx, a)
@@ -268,6 +267,18 @@ func (t *turnRun) input(ctx context.Context, a admitted) (in prompt.Input, notes
 	notes = b.attach.Fill(ctx, t.thread.String(), in.Turns, files, in.Budget, answered)
 	t.quoteLinks(ctx, a, in.Turns, in.Budget)
 	return in, notes
+}
+
+// channelName returns the name of the thread's channel; empty if it has none, or Slack does not say.
+func (t *turnRun) channelName(ctx context.Context) string {
+	ctx, cancel := context.WithTimeout(ctx, personTimeout)
+	defer cancel()
+	name, err := t.bot.dep.Room.Channel(ctx, t.thread.Channel)
+	if err != nil {
+		t.bot.log.WarnContext(ctx, "channel_unknown", "channel", t.thread.Channel, "error", err)
+		return ""
+	}
+	return name
 }
 
 // turns makes the conversation that the model reads: what was said before a direct message, and the

@@ -2,20 +2,45 @@ package llm
 
 import "strings"
 
-// toolCall is the call of a tool in the content, of which nothing is kept. It ends with its end
-// token, with the end of the turn, or, if it is JSON, with the value.
+// toolCall is the call of a tool in the content. It ends with its end token, with the end of the
+// turn, or, if it is JSON, with the value.
 type toolCall struct {
-	ends   string // the name of the token that ends it; empty: it has none
-	prefix int    // bytes before the JSON value
-	raw    bool   // it is no JSON
-	depth  int    // brackets that are open
-	quoted bool   // in a string
-	escape bool   // behind a backslash
-	done   bool   // the value is whole
+	ends    string // the name of the token that ends it; empty: it has none
+	to      string // whom Harmony's head names
+	prefix  int    // bytes before the JSON value
+	raw     bool   // it is no JSON
+	jsonEnd        // of the value
 }
 
-// dropCall drops what belongs to the call, and returns the rest. out has what was given out before.
+// dropCall takes out what belongs to the call, and returns the rest. It keeps it only for a request
+// that offered tools. out has what was given out before.
 func (s *splitter) dropCall(in string, out *split) string {
+	to := s.call.to
+	rest := s.skipCall(in, out)
+	if !s.keep {
+		return rest
+	}
+	s.body.WriteString(in[:len(in)-len(rest)-len(s.held)])
+	if s.bodies+s.body.Len() > mostAllCalls || s.body.Len() > mostTextCall {
+		s.over = true
+	}
+	if s.state != inCall {
+		s.keepCall(to)
+	}
+	return rest
+}
+
+// keepCall keeps the call that has ended.
+func (s *splitter) keepCall(to string) {
+	if len(s.found) < mostCalls && !s.over {
+		s.found = append(s.found, textCall{to, s.body.String()})
+		s.bodies += s.body.Len()
+	}
+	s.body.Reset()
+}
+
+// skipCall passes over what belongs to the call, and returns the rest.
+func (s *splitter) skipCall(in string, out *split) string {
 	c := &s.call
 	for i := 0; i < len(in); i++ {
 		if c.prefix > 0 {
@@ -50,29 +75,10 @@ func (s *splitter) dropCall(in string, out *split) string {
 			s.endCall(out)
 			return in[i:]
 		case !c.raw && !c.done:
-			c.value(b)
+			c.step(b)
 		}
 	}
 	return ""
-}
-
-// value takes the next byte of a JSON value.
-func (c *toolCall) value(b byte) {
-	switch {
-	case c.escape:
-		c.escape = false
-	case c.quoted && b == '\\':
-		c.escape = true
-	case b == '"':
-		c.quoted = !c.quoted
-	case c.quoted:
-	case b == '{' || b == '[':
-		c.depth++
-	case b == '}' || b == ']':
-		if c.depth--; c.depth <= 0 {
-			c.done = true
-		}
-	}
 }
 
 // emit gives text out. A call with an answer behind it does not matter.
@@ -185,6 +191,15 @@ func isRole(s string) bool {
 		return true
 	}
 	return false
+}
+
+// recipient returns whom a Harmony header calls; empty: nobody.
+func recipient(head string) string {
+	_, to, _ := strings.Cut(head, "to=")
+	if end := strings.IndexAny(to, " \t\n<"); end >= 0 {
+		to = to[:end]
+	}
+	return to
 }
 
 // channelHead returns how many bytes of a Harmony header stand at the start of s, up to and with

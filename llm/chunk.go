@@ -18,13 +18,15 @@ type chunk struct {
 	text, reasoning string
 	split           bool // the delta has a reasoning field, also null: the server splits reasoning off
 	tool            bool // part of a tool call
+	calls           []callPiece
 	finish          string
 	stopReason      string
 	usage           Usage
 	timing          Timing
 	err             *apiError
 
-	half, halfThought string // the first half of a character whose second comes in a later chunk; see joinHalves
+	// The first half of a character whose second comes in a later chunk; see joinHalves.
+	half, halfThought, halfArgs string
 }
 
 var errNoObject = errors.New("an event of the stream is not a JSON object")
@@ -34,7 +36,7 @@ var errNoObject = errors.New("an event of the stream is not a JSON object")
 // error.
 func parseChunk(raw []byte, c *chunk) error {
 	id, model := c.id, c.model
-	halves := chunk{half: c.half, halfThought: c.halfThought}
+	halves := chunk{half: c.half, halfThought: c.halfThought, halfArgs: c.halfArgs}
 	*c = halves
 	if c.half == "" && c.halfThought == "" && fastChunk(raw, c, id, model) {
 		return nil
@@ -140,7 +142,13 @@ func (w *wireChoice) into(c *chunk) error {
 	}
 	c.reasoning += stringOnly(joinHalves(reasoning, &c.halfThought)) + said.thinking
 	c.split = c.split || d.Reasoning != nil || d.ReasoningContent != nil
-	c.tool = c.tool || (!isNull(d.ToolCalls) && string(d.ToolCalls) != "[]") || !isNull(d.FunctionCall)
+	if !isNull(d.ToolCalls) && string(d.ToolCalls) != "[]" {
+		c.tool = true
+		c.calls = append(c.calls, callPieces(d.ToolCalls, &c.halfArgs)...)
+	} else if !isNull(d.FunctionCall) { // of before there were tools; some servers send both
+		c.tool = true
+		c.calls = append(c.calls, callPieces(d.FunctionCall, &c.halfArgs)...)
+	}
 	if w.Finish != "" {
 		c.finish = string(w.Finish)
 	}

@@ -27,17 +27,19 @@ const (
 	KindSilent                   // a timer of this client ran out
 	KindAborted                  // finish_reason abort, and we did not ask for it
 	KindEmpty                    // the answer has no text
-	KindTool                     // the model called a tool that nobody offered
+	KindTool                     // the model called a tool that nobody offered, or in a way that nobody can read
 	KindFiltered                 // a filter ended the answer
 	KindLoop                     // the server ended the answer because it repeated itself
 	KindEnded                    // the answer ended with a finish reason that is not known
+	KindNoTools                  // the server refuses requests with tools
+	KindLostCall                 // the server says that the model called a tool, and the call is missing
 )
 
 // String names the kind for logs and metrics labels.
 func (k Kind) String() string {
 	names := [...]string{
 		"server", "down", "loading", "restarting", "overloaded", "unauthorized", "no_model", "context", "bad_request", "cut", "silent",
-		"aborted", "empty", "tool", "filtered", "loop", "ended",
+		"aborted", "empty", "tool", "filtered", "loop", "ended", "no_tools", "lost_call",
 	}
 	if k < 0 || int(k) >= len(names) {
 		return fmt.Sprintf("kind_%d", int(k))
@@ -62,7 +64,9 @@ type Error struct {
 	again   bool // worth one more try although its kind is not
 	thought bool // KindEmpty: only reasoning came, or could have come
 	length  bool // KindEmpty: the length limit ended it
-	text    bool // KindTool, KindFiltered, KindLoop, KindEnded: there is some text
+	text    bool // KindTool, KindFiltered, KindLoop, KindEnded, KindLostCall: there is some text
+	offered bool // KindTool: tools were offered
+	endless bool // KindTool: tools were offered, and the call does not end
 
 	notServer bool // what answered is no model server
 }
@@ -186,7 +190,20 @@ func (e *Error) User() string {
 		default:
 			return "The model gave an empty answer."
 		}
+	case KindNoTools:
+		return "The model server takes no tools."
+	case KindLostCall:
+		if e.text {
+			return "The model tried to use a tool, and the model server lost the call: the answer may be incomplete."
+		}
+		return "The model tried to use a tool, and the model server lost the call."
 	case KindTool:
+		switch {
+		case e.endless:
+			return "The model tried to use a tool, and its call did not come to an end."
+		case e.offered:
+			return "The model tried to use a tool, and its call cannot be read."
+		}
 		if e.text {
 			return "The model tried to use a tool, and it has none here: the answer may be incomplete."
 		}

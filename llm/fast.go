@@ -103,7 +103,11 @@ func (s *scanner) delta(c *chunk) bool {
 		case "reasoning":
 			c.split = true
 			return once(&seen, 2) && s.text(&c.reasoning)
-		case "reasoning_content", "tool_calls", "function_call":
+		case "tool_calls": // null in each delta of some servers
+			return once(&seen, 4) && s.null()
+		case "function_call":
+			return once(&seen, 8) && s.null()
+		case "reasoning_content":
 			return false
 		default:
 			return s.skip(0)

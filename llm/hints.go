@@ -50,7 +50,14 @@ func (e *Error) Hint() string {
 			return "Raise LLM_MAX_TOKENS (or the server's window), or lower LLM_REASONING_EFFORT."
 		}
 		return "The model ended without text: check its chat template, and whether the prompt fits (Ollama and LM Studio cut it without saying so)."
+	case KindNoTools:
+		return e.toolsHint()
+	case KindLostCall:
+		return lostCallHint
 	case KindTool:
+		if e.endless || e.offered {
+			return unreadCallHint
+		}
 		return "The model calls tools although none are offered: check the server's chat template and tool parser, or tell it so in LLM_SYSTEM_PROMPT."
 	case KindFiltered:
 		return "A filter of the server, or of a gateway before it, ended the answer: look at its settings and its log."

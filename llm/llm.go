@@ -87,6 +87,9 @@ type Delta struct {
 	// dropped: the chat template opened the thinking tag in the prompt, and only the closing tag came.
 	// It happens at most once in a stream, and only in a model's first answers: then the client knows.
 	Retract bool
+	// Call says that the model writes the call of a tool that was offered: something of it came. The
+	// call itself is in [Result.Calls], when the stream has ended.
+	Call bool
 }
 
 // Finish is why the server stopped, in its own word.

@@ -53,7 +53,8 @@ func (c *Client) Version(ctx context.Context) (string, error) {
 }
 
 // Tokenize counts the tokens of a conversation with the model's own template, as it would be sent.
-// It does not count images, and for gpt-oss the server's count is approximate (facts/vllm.md §2).
+// It does not count images and the definitions of tools, and for gpt-oss the server's count is
+// approximate (facts/vllm.md §2).
 // An empty model means the one that an empty [Request.Model] means. It returns
 // [errors.ErrUnsupported] for servers that cannot count.
 func (c *Client) Tokenize(ctx context.Context, model string, msgs []Message) (count, maxModelLen int, err error) {
@@ -65,6 +66,10 @@ func (c *Client) Tokenize(ctx context.Context, model string, msgs []Message) (co
 	type message struct {
 		Role    Role   `json:"role"`
 		Content string `json:"content"`
+
+		Calls     []sentCall `json:"tool_calls,omitempty"`
+		CallID    string     `json:"tool_call_id,omitempty"`
+		Reasoning string     `json:"reasoning,omitempty"`
 	}
 	ask := struct {
 		Model    string    `json:"model"`
@@ -72,7 +77,7 @@ func (c *Client) Tokenize(ctx context.Context, model string, msgs []Message) (co
 		Generate bool      `json:"add_generation_prompt"`
 	}{Model: model, Messages: []message{}, Generate: true}
 	for _, m := range msgs {
-		ask.Messages = append(ask.Messages, message{m.Role, m.Content})
+		ask.Messages = append(ask.Messages, message{m.Role, m.Content, sentCalls(m.Calls), m.CallID, m.Reasoning})
 	}
 	send, err := json.Marshal(ask)
 	if err != nil {

@@ -21,8 +21,9 @@ const (
 	tailTimeout = 3 * time.Second
 	// drainTimeout is how long the last HTTP chunk may take after [DONE].
 	drainTimeout = 100 * time.Millisecond
-	// mostMute is how many events in a row may bring nothing for anybody: parts of a call of a tool, or
-	// tokens that are left out. A model that goes round in circles there is noticed by nobody else.
+	// mostMute is how many events in a row may bring nothing for anybody: parts of a call of a tool that
+	// nobody offered, or tokens that are left out. A model that goes round in circles there is noticed
+	// by nobody else. A call of a tool that was offered has a bound in bytes (calls.go).
 	mostMute = 1 << 14
 )
 
@@ -45,15 +46,17 @@ func (c *Client) Stream(ctx context.Context, req Request, on func(Delta) error) 
 	}
 	for {
 		plain := c.plain.Load()
-		a := &answer{client: c, model: name, on: on, unthinking: c.thinkingOff(&req)}
+		a := &answer{client: c, req: &req, model: name, on: on, unthinking: c.thinkingOff(&req), offered: req.offers()}
 		err := a.run(ctx, &req, plain)
 		c.log.DebugContext(ctx, "chat_ended", "request_id", req.ID, "model", name, "finish", a.res.Finish, "prompt_tokens", a.res.Usage.PromptTokens,
-			"completion_tokens", a.res.Usage.CompletionTokens, "ttft_ms", a.res.TTFT.Milliseconds(), "elapsed_ms", a.res.Elapsed.Milliseconds(), "err", err)
-		if err == nil || a.begun {
-			return a.res, err
-		}
+			"completion_tokens", a.res.Usage.CompletionTokens, "ttft_ms", a.res.TTFT.Milliseconds(), "elapsed_ms", a.res.Elapsed.Milliseconds(),
+			"calls", len(a.res.Calls), "err", err)
 		e, ok := errors.AsType[*Error](err)
-		if !ok {
+		// A server that fails in mid-stream takes tools.
+		if ok && (!a.open || e.Status < http.StatusInternalServerError) && e.refusesTools(&req) {
+			e.Kind = KindNoTools
+		}
+		if !ok || a.begun {
 			return a.res, err
 		}
 		switch {
@@ -81,6 +84,7 @@ func (c *Client) Stream(ctx context.Context, req Request, on func(Delta) error) 
 // answer is one attempt.
 type answer struct {
 	client *Client
+	req    *Request
 	model  string
 	on     func(Delta) error
 	res    Result
@@ -97,6 +101,12 @@ type answer struct {
 	unthinking bool            // the request switched thinking off
 	reasoned   strings.Builder // with unthinking: what came in the field of the reasoning
 
+	offered  bool // the model may call tools
+	calls    assembler
+	written  int             // bytes of calls in the text
+	withheld strings.Builder // text that is given out at the end; see withhold
+	pondered strings.Builder // with offered: the reasoning, in which a call may be
+
 	sent, firstThought, lastThought, firstText time.Time
 
 	heard atomic.Int64 // nanoseconds from sent to the last event; read by watch
@@ -109,6 +119,7 @@ func (a *answer) run(parent context.Context, req *Request, plain int32) error {
 	defer cancel(nil)
 	c := a.client
 	a.split = newSplitter(c.opensThinking(a.model))
+	a.split.keep = a.offered
 	cfg := openai.DefaultConfig(c.cfg.APIKey)
 	cfg.BaseURL = c.base
 	wire := &call{client: c, model: a.model, req: req, plain: plain}
@@ -221,12 +232,14 @@ func (a *answer) take(ch *chunk, timer *timer) error {
 		a.tokens = ch.usage.CompletionTokens
 		d.CompletionTokens = a.tokens
 	}
-	if a.mute++; d.Text != "" || d.Reasoning != "" || ch.text == "" && !ch.tool {
+	d.Call = a.offered && a.hear(ch, d.Reasoning)
+	if a.mute++; d.Text != "" || d.Reasoning != "" || d.Call || ch.text == "" && !ch.tool {
 		a.mute = 0
 	}
-	if a.mute > mostMute {
+	if a.mute > mostMute || a.calls.over || a.split.over {
 		return a.endless()
 	}
+	a.withhold(&d)
 	return a.give(d, now)
 }
 
@@ -234,7 +247,7 @@ func (a *answer) take(ch *chunk, timer *timer) error {
 func (a *answer) endless() error {
 	e := &Error{Kind: KindLoop, Op: "chat", Message: "nothing but structural tokens came", text: a.wroteText}
 	if a.called() {
-		e.Kind, e.Message = KindTool, "the model called a tool, and the call does not end"
+		e.Kind, e.Message, e.endless = KindTool, "the model called a tool, and the call does not end", a.offered
 	}
 	return e
 }
@@ -278,13 +291,16 @@ func (a *answer) end(parent, ctx context.Context, err error) error {
 	if a.split.unlearned || whole && a.split.plain() {
 		a.client.learnThinking(a.model, false)
 	}
-	if onErr := a.give(Delta{Text: rest.text, Reasoning: rest.reasoning, Retract: rest.retract}, a.sent.Add(a.res.Elapsed)); onErr != nil {
+	d := Delta{Text: rest.text, Reasoning: rest.reasoning, Retract: rest.retract}
+	made := a.settle(&d, whole)
+	if onErr := a.give(d, a.sent.Add(a.res.Elapsed)); onErr != nil {
 		return onErr
 	}
-	if whole && !a.wroteText && a.reasoned.Len() > 0 && !a.called() {
+	if whole && !a.wroteText && a.reasoned.Len() > 0 && !a.called() && len(made) == 0 {
 		if onErr := a.giveReasoned(); onErr != nil {
 			return onErr
 		}
+		made = a.settle(&Delta{}, whole)
 	}
 	if parent.Err() != nil && !whole {
 		return ctxError(parent)
@@ -295,11 +311,12 @@ func (a *answer) end(parent, ctx context.Context, err error) error {
 	if !whole {
 		return a.failed(parent, ctx, err)
 	}
-	return a.verdict()
+	return a.verdict(made)
 }
 
-// verdict returns what is wrong with an answer whose finish reason came; nil: it is complete.
-func (a *answer) verdict() error {
+// verdict returns what is wrong with an answer whose finish reason came; nil: it is complete. Where
+// the model made calls, it is a round of tools, also if the server says that it stopped.
+func (a *answer) verdict(made []ToolCall) error {
 	e := &Error{Op: "chat", text: a.wroteText}
 	switch f := a.res.Finish; {
 	case f == FinishAbort:
@@ -310,8 +327,13 @@ func (a *answer) verdict() error {
 		e.Kind = KindFiltered
 	case f == FinishRepetition:
 		e.Kind = KindLoop
-	case f == FinishToolCalls, a.called():
-		e.Kind, e.Message = KindTool, "the model called a tool"
+	case len(made) > 0:
+		a.res.Calls = made
+		return nil
+	case a.offered && !a.split.called && (f == FinishToolCalls || a.tool && !a.wroteText):
+		e.Kind, e.Message, e.again = KindLostCall, "the answer ended with a call of a tool, and there is none", true
+	case f == FinishToolCalls, a.split.called, a.tool && !a.offered:
+		e.Kind, e.Message, e.offered = KindTool, "the model called a tool", a.offered
 	case f != FinishStop && f != FinishLength:
 		e.Kind, e.Message = KindEnded, snippet(string(f))
 	case !a.wroteText:
@@ -322,27 +344,6 @@ func (a *answer) verdict() error {
 		return nil
 	}
 	return e
-}
-
-// called reports whether the model called a tool.
-func (a *answer) called() bool { return a.tool || a.split.called }
-
-// giveReasoned gives what came in the field of the reasoning as the answer.
-func (a *answer) giveReasoned() error {
-	s := newSplitter(false)
-	text := ""
-	for _, out := range []split{s.feed(a.reasoned.String()), s.flush(a.res.Finish == FinishStop)} {
-		if out.retract {
-			text = ""
-		}
-		text += out.text
-	}
-	a.split.called = s.called
-	if strings.TrimSpace(text) == "" {
-		return nil
-	}
-	a.firstThought, a.thought = time.Time{}, false
-	return a.give(Delta{Text: text}, a.sent.Add(a.res.Elapsed))
 }
 
 // finishOf returns a finish reason in vLLM's words, as far as it is one of theirs: TGI's own, and

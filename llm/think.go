@@ -21,7 +21,7 @@ import "strings"
 //   - White space after an end mark is dropped.
 //
 // Structural tokens are left out. A call of a tool is left out with all that belongs to it, up to
-// its end; see call.go.
+// its end; see call.go. If tools were offered, it is kept beside the text; see textcall.go.
 type splitter struct {
 	state   int
 	held    string          // may become a mark
@@ -37,6 +37,13 @@ type splitter struct {
 	wrapped bool            // the answer is in <answer>, as Hunyuan's are behind its thoughts
 	code    code            // where in the Markdown the text is
 	call    toolCall
+
+	keep   bool            // tools were offered: calls in the text are kept
+	to     string          // whom the head of the turn names (Harmony)
+	body   strings.Builder // of the call, as far as it is there
+	bodies int             // bytes of found
+	found  []textCall
+	over   bool // there are more bytes of calls than are kept
 
 	called    bool // a call of a tool was left out, and no text followed it
 	learned   bool // it turned out that the template opens the mark
@@ -402,6 +409,7 @@ func (s *splitter) mean(in string, tok token, out *split, before string) (decisi
 		if more {
 			return isHeld, 0
 		}
+		s.to = recipient(in[n : n+head])
 		return isDropped, n + head
 	case tokenChannel:
 		head, isCall, more := channelHead(in[n:], s.last)
@@ -412,7 +420,11 @@ func (s *splitter) mean(in string, tok token, out *split, before string) (decisi
 			return isDropped, n + head
 		}
 		s.emit(before, out)
-		s.begin(toolCall{raw: true})
+		to := recipient(in[n : n+head])
+		if to == "" {
+			to = s.to
+		}
+		s.begin(toolCall{raw: true, to: to})
 		return isOther, n + head
 	case tokenCall:
 		c, more := callAt(in[n:], tok, s.last)
@@ -490,11 +502,20 @@ func (s *splitter) flush(whole bool) split {
 	switch {
 	case s.state == inThought && s.opened && whole:
 		s.opened, s.unlearned, s.state = false, true, atStart
-		return s.feed(s.kept.String() + held)
+		return s.finish(s.kept.String() + held)
 	case s.state == inThought:
 		return split{reasoning: held}
 	case !whole && s.state == atStart && len(strings.TrimSpace(held)) > 2:
 		return split{reasoning: held} // the beginning of a mark, and then the stream broke
 	}
-	return s.feed(held)
+	return s.finish(held)
+}
+
+// finish feeds the last piece. A call whose end token is missing ends here.
+func (s *splitter) finish(held string) split {
+	out := s.feed(held)
+	if s.keep && s.state == inCall {
+		s.keepCall(s.call.to)
+	}
+	return out
 }

@@ -102,6 +102,9 @@ func (k *call) merge(body []byte) ([]byte, error) {
 	if k.req.Continue {
 		m["continue_final_message"], m["add_generation_prompt"] = true, false
 	}
+	if err := addTools(m, k.req); err != nil {
+		return nil, fmt.Errorf("write the request: %w", err)
+	}
 	for _, extra := range []map[string]any{k.client.cfg.Extra, k.req.Extra} {
 		for name, v := range extra {
 			if v == nil {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -44,6 +45,8 @@ type Metrics struct {
 	staleness, endLag           prometheus.Histogram
 	queueWait                   prometheus.Histogram
 	overQuota, links            *prometheus.CounterVec
+	toolCalls                   *prometheus.HistogramVec
+	leaves                      *prometheus.HistogramVec
 	requests, modelErrors       *prometheus.CounterVec
 	firstToken, speed           prometheus.Histogram
 	prompt, cached              prometheus.Counter
@@ -58,6 +61,9 @@ type Metrics struct {
 	storeOutage                 prometheus.Counter
 
 	kinds []string // of model errors
+
+	serversMu sync.Mutex // guards servers
+	servers   []string   // of tools, that have a label of their own
 }
 
 // Buckets of the histograms, in the metric's unit.
@@ -110,6 +116,8 @@ func NewMetrics(b Build) *Metrics {
 	m.queueWait = one(m.histogram("queue_wait_seconds", "How long an answer waited for one of the BOT_MAX_ANSWERS slots.", longBuckets()))
 	m.overQuota = m.counter("quota_refusals_total", "Answers refused because a person, or a channel, has had its share.", "of", "limit")
 	m.links = m.counter("linked_messages_total", "Links to Slack messages in what the model was to read, by what became of them.", "outcome")
+	m.toolCalls = m.histogram("tool_call_seconds", "Calls of tools by their server and by how they ended.", longBuckets(), "server", "outcome")
+	m.leaves = m.histogram("tool_leave_wait_seconds", "How long answers waited for leave to run a tool, by what was decided.", longBuckets(), "decision")
 
 	m.requests = m.counter("model_requests_total", "Requests to the model server by outcome.", "outcome")
 	m.modelErrors = m.counter("model_errors_total", "Failed requests to the model server by kind.", "kind")
@@ -161,6 +169,9 @@ func (m *Metrics) zeros() {
 	}
 	for _, outcome := range []string{"quoted", "hidden", "failed"} {
 		m.links.WithLabelValues(outcome)
+	}
+	for _, d := range decisions() {
+		m.leaves.WithLabelValues(d)
 	}
 	for _, rating := range []string{"good", "bad"} {
 		m.ratings.WithLabelValues(rating)

@@ -441,7 +441,7 @@ func (l Links) halfOf(s string) (string, int) {
 				continue
 			}
 			if _, _, ok := liveInCode(s[n+i:], false); !ok {
-				code = code[:i]
+				code = strings.TrimRight(code[:i], "` ") // else its own would make our closing ones more
 				break
 			}
 		}

@@ -36,10 +36,11 @@ type finding struct {
 // checker looks at everything that the bot needs, one thing after the other, and prints at once
 // what it finds.
 type checker struct {
-	cfg   Config
-	tell  func(finding)
-	found []finding
-	http  *http.Client // to the model server; nil: llm's own
+	offers bool // the model is to be offered tools
+	cfg    Config
+	tell   func(finding)
+	found  []finding
+	http   *http.Client // to the model server; nil: llm's own
 }
 
 // mostFinding is how many characters of a finding are printed: servers may have long names for

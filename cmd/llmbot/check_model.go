@@ -59,7 +59,9 @@ func (c *checker) model(ctx context.Context) {
 		c.window(ctx, client, metrics)
 	}
 	c.metrics(metrics, metricsErr)
-	c.speed(ctx, client, models, listed)
+	if c.speed(ctx, client, models, listed) && c.offers {
+		c.takesTools(ctx, client)
+	}
 }
 
 // modelFailed prints a failure of the model server in plain words.
@@ -170,8 +172,8 @@ func (c *checker) metrics(m llm.Metrics, err error) {
 	}
 }
 
-// speed has the model write a short answer.
-func (c *checker) speed(ctx context.Context, client *llm.Client, models []llm.ModelInfo, listed bool) {
+// speed has the model write a short answer. It reports whether one came.
+func (c *checker) speed(ctx context.Context, client *llm.Client, models []llm.ModelInfo, listed bool) bool {
 	limit := speedTokens
 	if c.cfg.MaxTokens > 0 {
 		limit = min(limit, c.cfg.MaxTokens)
@@ -184,11 +186,11 @@ func (c *checker) speed(ctx context.Context, client *llm.Client, models []llm.Mo
 	switch {
 	case known && e.Kind == llm.KindNoModel && !listed && len(models) > 0:
 		c.fail("model", fmt.Sprintf("%s is not served; served: %s", c.cfg.Model, names(models)), "Set LLM_MODEL to one of these, or leave it empty for the first.")
-		return
+		return false
 	case known && e.Kind == llm.KindEmpty && res.Finish == llm.FinishLength: // it was still thinking
 	case err != nil:
 		c.modelFailed("answer", err)
-		return
+		return false
 	}
 	if !listed && len(models) > 0 {
 		c.warn("model", fmt.Sprintf("%s is not listed and answers all the same; listed: %s", c.cfg.Model, names(models)), "Set LLM_MODEL to a listed name, so that its context length is known.")
@@ -197,14 +199,30 @@ func (c *checker) speed(ctx context.Context, client *llm.Client, models []llm.Mo
 		c.warn("usage in streams", "the server does not count tokens in streams: answers will show no tok/s",
 			"A router or proxy may take it away (stream_options.include_usage); vLLM can be told with --enable-force-include-usage.")
 		c.ok("answer", "%s", figures.Footer(res))
-		return
+		return true
 	}
 	c.ok("usage in streams", "%d prompt and %d completion tokens", res.Usage.PromptTokens, res.Usage.CompletionTokens)
 	if rate := float64(res.Usage.CompletionTokens) / res.Elapsed.Seconds(); rate < readingSpeed {
 		c.warn("answer", figures.Footer(res), "This is slower than people read. Is the server busy, or the model on the CPU?")
-		return
+		return true
 	}
 	c.ok("answer", "%s", figures.Footer(res))
+	return true
+}
+
+// takesTools looks whether the model server takes requests with tools.
+func (c *checker) takesTools(ctx context.Context, client *llm.Client) {
+	const check = "tools of the model server"
+	err := client.TakesTools(ctx, "")
+	e, known := errors.AsType[*llm.Error](err)
+	switch {
+	case err == nil:
+		c.ok(check, "the server takes requests with tools; whether the model calls any is up to it")
+	case known && e.Kind == llm.KindNoTools:
+		c.fail(check, e.User()+" It said: "+oneLine(e.Message), e.Hint())
+	default:
+		c.modelFailed(check, err)
+	}
 }
 
 // gpus looks whether the exporter of GPU figures answers, if one is configured.

@@ -16,7 +16,7 @@ import (
 )
 
 // found are the findings of the model's part of the check, one a line: status, check, text, next step.
-func found(t *testing.T, cfg Config, h http.Handler) string {
+func found(t *testing.T, cfg Config, h http.Handler, set ...func(*checker)) string {
 	t.Helper()
 	var out strings.Builder
 	synctest.Test(t, func(t *testing.T) {
@@ -32,6 +32,9 @@ func found(t *testing.T, cfg Config, h http.Handler) string {
 		}
 		base.Model, base.MaxTokens = cfg.Model, cfg.MaxTokens
 		c := checker{cfg: base, http: client, tell: func(f finding) { out.WriteString(f.Status + " | " + f.Check + " | " + f.Text + " | " + f.Next + "\n") }}
+		for _, f := range set {
+			f(&c)
+		}
 		c.model(t.Context())
 	})
 	if strings.Contains(out.String(), "hunter2") {
@@ -84,6 +87,22 @@ func TestCheckModel(t *testing.T) {
 			wantsOf(string(d), Config{}, sim, "warning | context length | the server does not say it", "warning | model metrics | the server has no /metrics", "ok | answer | ")
 		default:
 			wantsOf(string(d), Config{}, sim, "ok | context length | 32,768 tokens (32k)", "ok | answer | ")
+		}
+	}
+}
+
+// TestCheckModelTakesTools: with a tools file, check tells before what the first question would.
+func TestCheckModelTakesTools(t *testing.T) {
+	offers := func(c *checker) { c.offers = true }
+	for want, sim := range map[string]llmsim.Config{
+		"ok | tools of the model server | the server takes requests with tools":                                                                                               {Tools: true},
+		"error | tools of the model server | The model server takes no tools. It said: \"auto\" tool choice … --enable-auto-tool-choice and --tool-call-parser for the model": {},
+		"error | tools of the model server | The model server takes no tools. It said: tools param … llama-server with --jinja":                                               {Dialect: llmsim.LlamaCPP},
+		"error | tools of the model server | … does not support tools … a model that ollama.com lists":                                                                        {Dialect: llmsim.Ollama},
+	} {
+		wants(t, found(t, Config{}, llmsim.New(sim), offers), want)
+		if out := found(t, Config{}, llmsim.New(sim)); strings.Contains(out, "tools of") {
+			t.Errorf("unasked: %s", out)
 		}
 	}
 }

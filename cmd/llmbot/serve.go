@@ -125,7 +125,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 		PDFs:   pdfs,
 		Ears:   ears,
 		Linked: permalink.New(slack, slack.Hosts(), log),
-		Model:  model, Server: model, Counter: model, Replier: slack, History: slack, Room: slack, Files: slack, Uploads: slack, Places: slack, Homes: slack,
+		Model:  model, Server: model, Counter: model, Replier: slack, History: slack, Room: slack, Files: slack, Uploads: slack, Places: slack, Homes: slack, Leaves: slack,
 		GPUs: gpus(cfg), Store: store.Store, Log: log, Hooks: view.botHooks(),
 	})
 	view.bot.Store(b)

@@ -51,6 +51,7 @@ type Wire struct {
 	// Interval is how many tokens a chunk carries after the first, which comes alone
 	// (--stream-interval); 0: one.
 	Interval int
+	Calls    CallForm // of tools
 	// KeepAlive sends a comment after so much silence; 0: what the dialect does.
 	KeepAlive time.Duration
 }
@@ -111,6 +112,7 @@ type shape struct {
 	keepAlive      time.Duration
 	comment        string // keep-alive comment, with its colon
 	interval       int
+	calls          CallForm
 }
 
 // Keep-alive gaps by source: llama.cpp PR #25241; TGI: axum's default.
@@ -122,21 +124,21 @@ const (
 func (d Dialect) shape() shape {
 	py := shape{
 		version: "0.32.0", server: "uvicorn", content: "text/event-stream; charset=utf-8", ownedBy: "vllm",
-		reasoning: []string{"reasoning"}, continuous: true, comment: ": keep-alive",
+		reasoning: []string{"reasoning"}, continuous: true, comment: ": keep-alive", calls: CallsBareHead,
 	}
 	rust := shape{
 		family: familyRust, errors: errorCodeText, version: "0.32.0", content: "text/event-stream", ownedBy: "vllm-frontend-rs",
-		reasoning: []string{"reasoning"}, finishBare: true, continuous: true, cutOnDeath: true, comment: ":",
+		reasoning: []string{"reasoning"}, finishBare: true, continuous: true, cutOnDeath: true, comment: ":", calls: CallsPieces,
 	}
 	plain := shape{
 		family: familyOpenAI, content: "text/event-stream", finishBare: true, reasoning: []string{"reasoning_content"},
-		noContinue: true, comment: ":", anyTemperature: true,
+		noContinue: true, comment: ":", anyTemperature: true, calls: CallsPieces,
 	}
 	switch d {
 	case VLLM010:
-		py.version, py.oldOverflow, py.reasoning = "0.10.2", true, []string{"reasoning_content"}
+		py.version, py.oldOverflow, py.reasoning, py.calls = "0.10.2", true, []string{"reasoning_content"}, CallsPieces
 	case VLLM012:
-		py.version, py.oldOverflow, py.reasoning = "0.12.0", true, []string{"reasoning", "reasoning_content"}
+		py.version, py.oldOverflow, py.reasoning, py.calls = "0.12.0", true, []string{"reasoning", "reasoning_content"}, CallsPieces
 	case VLLM033:
 		py.version, py.kvParams, py.compactError = "0.33.0", true, true
 	case GPTOSS:
@@ -149,7 +151,7 @@ func (d Dialect) shape() shape {
 	case Ollama:
 		plain.family, plain.errors, plain.version, plain.ownedBy = familyOllama, errorCodeNull, "0.6.5", "library"
 		plain.reasoning, plain.joinLast, plain.truncates, plain.onlyMaxTokens = []string{"reasoning"}, true, true, true
-		plain.noSideRoutes, plain.noModelLen, plain.lateHeaders = true, true, true
+		plain.noSideRoutes, plain.noModelLen, plain.lateHeaders, plain.calls = true, true, true, CallsWhole
 		return plain
 	case LlamaCPP, LlamaOld:
 		plain.family, plain.errors, plain.server, plain.ownedBy = familyLlama, errorLlama, "llama.cpp", "llamacpp"
@@ -159,7 +161,7 @@ func (d Dialect) shape() shape {
 		return plain
 	case SGLang:
 		plain.server, plain.content, plain.ownedBy, plain.version = "uvicorn", "text/event-stream; charset=utf-8", "sglang", "0.5.9"
-		plain.firstHeaders, plain.continuous, plain.errors = true, true, errorFlat
+		plain.firstHeaders, plain.continuous, plain.errors, plain.calls = true, true, errorFlat, CallsCounted
 		return plain
 	case LMStudio:
 		plain.ownedBy, plain.emptyOnFull, plain.noSideRoutes, plain.noModelLen, plain.version = "organization_owner", true, true, true, "0.4"

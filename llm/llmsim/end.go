@@ -141,6 +141,7 @@ func (c *call) wholeMessage() []byte {
 			b = fmt.Appendf(b, `,"%s":%s`, name, thought)
 		}
 	}
+	b = append(b, c.wholeCalls()...)
 	return append(b, '}')
 }
 

@@ -46,6 +46,7 @@ type call struct {
 	full     string // content so far, kept for stop strings
 	fullSent int
 
+	called           []Call          // tools
 	content, thought strings.Builder // the whole answer, for one without streaming
 	finishPiece      piece
 }
@@ -91,7 +92,7 @@ func (c *call) play(t Tape) {
 // last token of its own.
 func (c *call) run(t Tape, whole bool) error {
 	for _, st := range t {
-		if c.finished && (st.op == opText || st.op == opReason || st.op == opFinish) {
+		if c.finished && (st.op == opText || st.op == opReason || st.op == opFinish || st.op == opCalls) {
 			continue // max_tokens or a stop string came first
 		}
 		if err := c.step(st); err != nil {
@@ -108,7 +109,12 @@ func (c *call) run(t Tape, whole bool) error {
 
 func (c *call) step(st Step) error {
 	switch st.op {
+	case opCalls:
+		return c.callTools(st.calls)
 	case opText:
+		if c.wire.Calls == CallsNoText && len(c.chat.Tools) > 0 && len(c.chat.Results()) == 0 {
+			return nil
+		}
 		return c.stream(st.text, false)
 	case opReason:
 		return c.think(st.text)
@@ -285,7 +291,7 @@ func (c *call) prefill() error {
 // ignore_eos the answer goes on.
 func (c *call) lastToken(whole bool) error {
 	if !whole {
-		return c.finish("stop", "")
+		return c.finish(c.ends(), "")
 	}
 	for i := 0; c.chat.IgnoreEOS && !c.finished; i++ {
 		if err := c.token(filler(i), false); err != nil {
@@ -299,7 +305,7 @@ func (c *call) lastToken(whole bool) error {
 		return err
 	}
 	c.count(1, false)
-	return c.finish("stop", "")
+	return c.finish(c.ends(), "")
 }
 
 // count notes n generated tokens.

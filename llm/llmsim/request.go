@@ -1,6 +1,7 @@
 package llmsim
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -19,6 +21,9 @@ const maxBody = 32 << 20
 type Message struct {
 	Role, Name, Content string
 	Images              []Image
+	Calls               []Call // of tools, in an assistant's message
+	CallID              string // of the call whose result this is
+	Reasoning           string // that was sent back
 }
 
 // Image is a picture of a message.
@@ -57,6 +62,11 @@ type Chat struct {
 	Interval    int  // stream_interval; 0: not given
 	Thinking    bool // the model may think: not switched off by reasoning_effort or enable_thinking
 	HideThought bool // include_reasoning: false
+	Tools       []Tool
+	Choice      string // of tools: auto, none or required
+	Named       string // the one tool that must be called
+
+	rawTools []byte // as they go into the prompt
 }
 
 // wire form of the request; pointers tell "not given" from zero.
@@ -131,6 +141,9 @@ func (s *Server) parseChat(raw []byte, sh shape) (*Chat, *apiError) {
 	if len(c.Messages) == 0 && !sh.emptyChatOK {
 		return nil, badRequest("Cannot apply chat template to an empty conversation. Provide at least one message.", "")
 	}
+	if err := checkResults(c.Messages); err != nil {
+		return nil, err
+	}
 	if err := s.checkTemplate(c.Messages); err != nil {
 		return nil, err
 	}
@@ -176,11 +189,8 @@ func (s *Server) checkOptions(b *chatBody, c *Chat, sh shape) *apiError {
 		c.Thinking = *t
 	}
 	c.HideThought = b.IncludeReasoning != nil && !*b.IncludeReasoning
-	if b.Tools != nil && len(*b.Tools) == 0 {
-		return badRequest("`tools` must not be an empty array. Either provide at least one tool or omit the field entirely. (parameter=tools)", "tools")
-	}
-	if b.Tools != nil && string(b.ToolChoice) != `"none"` {
-		return badRequest(`"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set`, "")
+	if err := s.checkTools(b, c, sh); err != nil {
+		return err
 	}
 	var one string
 	if json.Unmarshal(b.Stop, &one) == nil && one != "" {
@@ -210,11 +220,20 @@ func (s *Server) parseMessage(i int, raw json.RawMessage) (Message, *apiError) {
 		Role    string          `json:"role"`
 		Name    string          `json:"name"`
 		Content json.RawMessage `json:"content"`
+
+		Calls            []json.RawMessage `json:"tool_calls"`
+		CallID           string            `json:"tool_call_id"`
+		Reasoning        string            `json:"reasoning"`
+		ReasoningContent string            `json:"reasoning_content"`
 	}
 	if err := json.Unmarshal(raw, &m); err != nil {
 		return Message{}, jsonError(err, len(raw))
 	}
-	msg := Message{Role: m.Role, Name: m.Name}
+	msg := Message{Role: m.Role, Name: m.Name, CallID: m.CallID, Reasoning: cmp.Or(m.Reasoning, m.ReasoningContent)}
+	var bad *apiError
+	if msg.Calls, bad = parseCalls(m.Calls); bad != nil {
+		return msg, bad
+	}
 	if len(m.Content) == 0 || (string(m.Content) == "null" && m.Role == "assistant") {
 		return msg, nil
 	}
@@ -281,6 +300,7 @@ func (s *Server) checkTemplate(ms []Message) *apiError {
 		}
 		ms = ms[1:]
 	}
+	ms = slices.DeleteFunc(slices.Clone(ms), func(m Message) bool { return m.Role == "tool" || len(m.Calls) > 0 })
 	for i, m := range ms {
 		if want := []string{"user", "assistant"}[i%2]; s.cfg.Strict && m.Role != want {
 			return badRequest("Conversation roles must alternate user/assistant/user/assistant/...", "")

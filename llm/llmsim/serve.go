@@ -175,7 +175,7 @@ func (s *Server) accept(rec *Request, bad *apiError, sc scripted) (*call, *apiEr
 	if !ok {
 		return nil, s.unknownModel(chat.Model, sh)
 	}
-	tokens := promptTokens(chat.Messages, !chat.Continue, chat.Continue)
+	tokens := append(Tokens(string(chat.rawTools)), promptTokens(chat.Messages, !chat.Continue, chat.Continue)...)
 	chars := 0
 	for _, m := range chat.Messages {
 		chars += len([]rune(m.Content))
@@ -248,6 +248,12 @@ func (s *Server) defaultTape(c *Chat, sh shape) Tape {
 	if c.Continue {
 		last := len(c.Messages) - 1
 		asked.Messages, partial = c.Messages[:last], c.Messages[last].Content
+	}
+	if t := s.toolTape(c); len(t) > 0 {
+		if c.Thinking && (s.cfg.Reasoning || sh.harmony || s.cfg.Wire.ThinkTags) {
+			return append(Tape{Reason(thought(c))}, t...)
+		}
+		return t
 	}
 	text := Text(rest(s.cfg.Answer(&asked), partial))
 	if partial == "" && c.Thinking && (s.cfg.Reasoning || sh.harmony || s.cfg.Wire.ThinkTags) {
@@ -410,6 +416,9 @@ func (s *Server) tokenize(r *http.Request) (string, []byte, *apiError) {
 				return "", nil, err
 			}
 			ms = append(ms, msg)
+		}
+		if err := checkResults(ms); err != nil {
+			return "", nil, err
 		}
 		if err := s.checkTemplate(ms); err != nil {
 			return "", nil, err

@@ -8,6 +8,21 @@
 // It is a witness for the client, so it shares no code with it, and imports nothing but the
 // standard library. It waits by timers and request contexts only, and starts no goroutine of its
 // own: therefore it runs in a testing/synctest bubble.
+//
+// # Tools
+//
+// With [Config.Tools] the model calls the tools that a request offers, in the form of [Wire.Calls]: a
+// dialect's own, or one with a bug. A test says in the question which ones:
+//
+//	call wiki_search {"q": "deploys"} and call clock
+//	call wiki_search {"q": "deploys"}, then call clock
+//
+// are one round with two calls, and two rounds with one. Behind the last round, and with
+// tool_choice none, the answer quotes the results. With tool_choice required it calls the first tool
+// if the question names none. [Config.Script] and [Server.Next] come before that: [CallTools] is a
+// step of a tape, and [Chat.Round] and [Chat.Results] say how far a request is. Requests are held to
+// OpenAI's rules: tools are never an empty list, each call has its result right behind it, and each
+// result its call.
 package llmsim
 
 import (
@@ -59,6 +74,10 @@ type Config struct {
 	Strict        bool // the template wants user and assistant to alternate
 	NoSystem      bool // the template refuses the system role
 	Vision        bool // the model takes pictures: image_url parts with a data URL of PNG or JPEG
+	// Tools says that the server takes tools: vLLM with --enable-auto-tool-choice and --tool-call-parser,
+	// llama.cpp with --jinja, Ollama with a model whose template knows tools. Without it the dialect does
+	// what its server does then: it refuses them, or leaves calls in the text (SGLang, LM Studio, TGI).
+	Tools bool
 	// MaxImages is how many pictures a request may have (vLLM's --limit-mm-per-prompt, whose default
 	// was 1 for long); 0: no limit.
 	MaxImages int

@@ -20,6 +20,8 @@ type Step struct {
 	d    time.Duration
 	n    int
 	h    http.Header
+
+	calls []Call
 }
 
 type op uint8
@@ -44,6 +46,7 @@ const (
 	opRefuse
 	opReply
 	opDelta
+	opCalls
 )
 
 // Text streams s token by token at the server's speed.

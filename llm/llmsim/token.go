@@ -137,6 +137,9 @@ func promptTokens(ms []Message, generation, open bool) []string {
 		}
 		out = append(out, "\n")
 		out = append(out, Tokens(m.Content)...)
+		for _, call := range m.Calls {
+			out = append(out, Tokens("\n"+call.Name+" "+call.Arguments)...)
+		}
 		if open && i == len(ms)-1 {
 			return out
 		}

@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime"
 
 	"llmbot/bot/document/pdf"
 )
@@ -16,16 +14,11 @@ func runReadPDF(ctx context.Context, p process, _ []string) error {
 	return pdf.Serve(ctx, p.in, p.out)
 }
 
-// pdfReader returns the reader of PDF files. Its children are this program, also if another version
-// takes its place on the disk meanwhile.
+// pdfReader returns the reader of PDF files. Its children are this program.
 func pdfReader(cfg Config, log *slog.Logger) (*pdf.Reader, error) {
-	program := "/proc/self/exe"
-	if runtime.GOOS != "linux" {
-		self, err := os.Executable()
-		if err != nil {
-			return nil, fmt.Errorf("find this program, which reads PDF files: %w", err)
-		}
-		program = self
+	program, err := thisProgram()
+	if err != nil {
+		return nil, err
 	}
 	return pdf.New(pdf.Config{Program: []string{program, pdf.Argument}, Cache: machineCode(cfg), Log: log}), nil
 }

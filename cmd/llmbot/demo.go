@@ -94,9 +94,13 @@ func runDemo(ctx context.Context, p process, args []string) error {
 	if !p.isSet("BOT_DRAIN_TIMEOUT") {
 		cfg.DrainTimeout = demoDrain
 	}
+	cfg.demoTools()
 	cfg.AppToken, cfg.BotToken, cfg.StateURL = secret(sim.AppToken()), secret(sim.BotToken()), "memory:"
 
 	fmt.Fprintf(p.out, "\n  llmbot demo: open  %s/\n\n  %s\n  In #general, write:  @%s what can you do?\n\n", at.page, model.notice, simCfg.Bot.Name)
+	if cfg.ToolsFile == "" {
+		fmt.Fprintf(p.out, "  To see it use a tool, ask who is on call; to see it ask you first, have it note something about somebody.\n  (A simulated model calls what you name: call team_find_person, then call team_add_note {\"person\": \"Ben\", \"note\": \"likes tea\"})\n\n")
+	}
 	if at.note != "" {
 		fmt.Fprintf(p.out, "  %s\n\n", at.note)
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"llmbot/bot/tools"
 )
@@ -130,15 +131,20 @@ func runTools(ctx context.Context, cfg Config, servers *tools.Servers, log *slog
 		defer stop()
 		ended <- servers.Run(ctx)
 	}()
-	if cfg.tools != nil {
-		cfg.tools.watch(watching, func(err error) {
-			log.ErrorContext(ctx, "tools_file_broken", "error", err, "hint", "the servers from before stay; correct BOT_TOOLS_FILE")
-		}, func() {
-			servers.Reload(cfg.tools.file)
-			log.InfoContext(ctx, "tools_file_loaded", "servers", len(cfg.tools.file.Names()))
-		})
-	}
+	cfg.tools.watch(watching, func(err error) {
+		log.ErrorContext(ctx, "tools_file_broken", "error", err, "hint", "the servers from before stay; correct BOT_TOOLS_FILE")
+	}, func() {
+		servers.Reload(cfg.tools.file)
+		log.InfoContext(ctx, "tools_file_loaded", "servers", len(cfg.tools.file.Names()))
+	})
 	return <-ended
+}
+
+// demoTools has the demo offer tools of its own, unless a file names others.
+func (c *Config) demoTools() {
+	if c.tools == nil {
+		c.tools = &toolsFile{file: tools.Demo(time.Now)}
+	}
 }
 
 // runGuard is the process that ends a server with the bot.

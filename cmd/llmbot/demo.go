@@ -179,7 +179,7 @@ func findModel(ctx context.Context, p process, cfg *Config) (demoModel, error) {
 	if err != nil {
 		return demoModel{}, err
 	}
-	sim := llmsim.New(llmsim.Config{Model: "simulated-model", Speed: 40, FirstToken: 300 * time.Millisecond, PromptDetails: true})
+	sim := llmsim.New(llmsim.Config{Model: "simulated-model", Speed: 40, FirstToken: 300 * time.Millisecond, PromptDetails: true, Tools: true})
 	srv := &http.Server{Handler: sim, ReadHeaderTimeout: headerTimeout, IdleTimeout: llmsim.KeepAliveIdle}
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Serve(l) }()

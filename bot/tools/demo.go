@@ -93,11 +93,11 @@ func (d *directory) find(query string) string {
 		if !strings.Contains(strings.ToLower(p.name+" "+p.role), strings.ToLower(strings.TrimSpace(query))) {
 			continue
 		}
-		line := fmt.Sprintf("%s: %s; desk %s; time zone %s", p.name, p.role, p.desk, p.zone)
+		parts := []string{fmt.Sprintf("%s: %s; desk %s; time zone %s", p.name, p.role, p.desk, p.zone)}
 		for _, note := range d.notes[p.name] {
-			line += "; note: " + note
+			parts = append(parts, "note: "+note)
 		}
-		lines = append(lines, line)
+		lines = append(lines, strings.Join(parts, "; "))
 	}
 	if len(lines) == 0 {
 		return "Nobody in the team fits that."

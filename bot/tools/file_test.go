@@ -55,7 +55,7 @@ func TestParseTellsEverything(t *testing.T) {
 "a": {"comand": "x", "url": "ftp://a", "headers": {"X": "${NOPE}"}},
 "b": {"command": "x", "url": "http://b"},
 "c": {},
-"d": {"url": "http://d", "tools": {"x": "allways", "y": 1, "z": "everwhere"}, "timeout": 30, "channels": "all"},
+"d": {"url": "http://d", "tools": {"x": "allways", "y": 1, "z": "everyhere"}, "timeout": 30, "channels": "all"},
 "e": {"command": ["npx"], "args": "x", "env": {"A": 1}, "disabled": "no"},
 "f": {"command": "npx -y server", "type": "http", "headers": {}},
 "g": {"url": "http://u:p@g", "alwaysAllow": [], "timeout": "1h", "channels": [], "type": "carrier"},
@@ -79,7 +79,7 @@ func TestParseTellsEverything(t *testing.T) {
 		`line 7: mcpServers.c: it has neither command nor url`,
 		`line 8: mcpServers.d.tools.x: "allways" is no policy → There are ask`,
 		`line 8: mcpServers.d.tools.y: it is the number 1`,
-		`line 8: mcpServers.d.tools.z: "everwhere" is no policy → Is "everywhere" meant?`,
+		`line 8: mcpServers.d.tools.z: "everyhere" is no policy → Is "everywhere" meant?`,
 		`line 8: mcpServers.d.timeout: it is the number 30 → It must be a duration`,
 		`line 8: mcpServers.d.channels: it is a text`,
 		`line 9: mcpServers.e.command: it is a list → It must be the program alone`,
@@ -168,7 +168,8 @@ func TestMatches(t *testing.T) {
 		pattern, name string
 		want          bool
 	}{
-		{"*", "", true}, {"a", "a", true}, {"a", "b", false}, {"a*", "ab", true}, {"*a", "ba", true}, {"a*a", "a", false}, {"a*a", "aa", true}, {"a*b*c", "axbxc", true},
+		{"*", "", true},
+		{"a", "a", true}, {"a", "b", false}, {"a*", "ab", true}, {"*a", "ba", true}, {"a*a", "a", false}, {"a*a", "aa", true}, {"a*b*c", "axbxc", true},
 		{"a*b*c", "acb", false}, {"**", "x", true}, {"*b*", "abc", true}, {"*b*", "ac", false}, {"ab*ba", "aba", false},
 	} {
 		if got := matches(c.pattern, c.name); got != c.want {

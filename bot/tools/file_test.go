@@ -169,8 +169,18 @@ func TestMatches(t *testing.T) {
 		want          bool
 	}{
 		{"*", "", true},
-		{"a", "a", true}, {"a", "b", false}, {"a*", "ab", true}, {"*a", "ba", true}, {"a*a", "a", false}, {"a*a", "aa", true}, {"a*b*c", "axbxc", true},
-		{"a*b*c", "acb", false}, {"**", "x", true}, {"*b*", "abc", true}, {"*b*", "ac", false}, {"ab*ba", "aba", false},
+		{"a", "a", true},
+		{"a", "b", false},
+		{"a*", "ab", true},
+		{"*a", "ba", true},
+		{"a*a", "a", false},
+		{"a*a", "aa", true},
+		{"a*b*c", "axbxc", true},
+		{"a*b*c", "acb", false},
+		{"**", "x", true},
+		{"*b*", "abc", true},
+		{"*b*", "ac", false},
+		{"ab*ba", "aba", false},
 	} {
 		if got := matches(c.pattern, c.name); got != c.want {
 			t.Errorf("%s %s: %v", c.pattern, c.name, got)

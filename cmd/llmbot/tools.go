@@ -24,11 +24,11 @@ const mostToolSecrets = 2000
 type toolsFile struct {
 	watched
 
-	vars    map[string]string // the variables that it may use
-	file    tools.File        // as last read without problems
-	bad     []problem         // of the text that was last read
-	secrets []string          // of this and of former files
-	hide    atomic.Pointer[redactor]
+	vars     map[string]string // the variables that it may use
+	file     tools.File        // as last read without problems
+	problems []problem         // of the text that was last read
+	secrets  []string          // of this and of former files
+	hide     atomic.Pointer[redactor]
 }
 
 // readTools reads BOT_TOOLS_FILE if it is set, and returns what is wrong with it.
@@ -39,19 +39,19 @@ func (c *Config) readTools(vars map[string]string) []problem {
 	c.tools = &toolsFile{vars: vars}
 	c.tools.watched = watched{path: c.ToolsFile, most: tools.MostFile, use: c.tools.use}
 	_, err := c.tools.load()
-	if err != nil && c.tools.bad == nil {
+	if err != nil && c.tools.problems == nil {
 		return []problem{{"BOT_TOOLS_FILE cannot be read: " + err.Error(), `It is JSON such as {"mcpServers": {"wiki": {"url": "https://wiki.example/mcp"}}}: docs/tools.md.`}}
 	}
-	return c.tools.bad
+	return c.tools.problems
 }
 
 // use takes over the text of the file. One with problems changes nothing.
 func (t *toolsFile) use(text []byte) error {
 	f, found := tools.Parse(text, t.variable)
-	t.bad = nil
+	t.problems = nil
 	var all []error
 	for _, p := range found {
-		t.bad = append(t.bad, problem{"BOT_TOOLS_FILE has a problem in " + p.What, p.Hint})
+		t.problems = append(t.problems, problem{"BOT_TOOLS_FILE has a problem in " + p.What, p.Hint})
 		all = append(all, fmt.Errorf("%s (%s)", p.What, p.Hint))
 	}
 	if len(all) > 0 {

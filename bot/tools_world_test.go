@@ -196,4 +196,3 @@ func (w *world) press(user string, q slacksim.Message, run bool) {
 		w.t.Error(err)
 	}
 }
-

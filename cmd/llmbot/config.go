@@ -90,6 +90,7 @@ type Config struct {
 	AllowExternal    bool          `env:"BOT_ALLOW_EXTERNAL" envDefault:"false" doc:"answer people of other organisations (Slack Connect)"`
 	AllowGuests      bool          `env:"BOT_ALLOW_GUESTS" envDefault:"false" doc:"answer guests of the workspace"`
 	ChannelsFile     string        `env:"BOT_CHANNELS_FILE" doc:"a YAML file with settings of channels: prompt, model, temperature, follow_ups, reasoning_effort, answers_per_minute, tokens_per_day; read again at SIGHUP and when it changes"`
+	ToolsFile        string        `env:"BOT_TOOLS_FILE" doc:"a JSON file with MCP servers, whose tools the model may call: {\"mcpServers\": …}; read again at SIGHUP and when it changes (docs/tools.md); empty: no tools"`
 	MaxAnswers       int           `env:"BOT_MAX_ANSWERS" envDefault:"64" doc:"answers in progress; more wait, and are told their place. Slots go round by person, and nobody holds more than half of them while others wait"`
 	MaxChars         int           `env:"BOT_MAX_CHARS" envDefault:"60000" doc:"longest answer shown, in characters; the model's request ends at four times as many, and all that came is offered as a file if the app has the scope files:write"`
 	AnswersPerMinute int           `env:"BOT_ANSWERS_PER_MINUTE" envDefault:"0" doc:"answers that each person may have begun in 60 seconds, in all channels together, also by Regenerate, Continue and edits; 0: no limit"`
@@ -110,6 +111,7 @@ type Config struct {
 	roots   *x509.CertPool // the system's and those of CAFile; nil: the system's
 	doubts  []problem      // what may be meant otherwise
 	outside *outside       // secrets of other variables; nil: none
+	tools   *toolsFile     // of ToolsFile; nil: none
 }
 
 // defaultPrompt is the system prompt when none is configured.
@@ -182,6 +184,7 @@ func loadConfig(environ []string, file string, more ...func(*Config) []problem) 
 		})...)
 	}
 	c.outside = outsideSecrets(vars)
+	bad = append(bad, c.readTools(vars)...)
 	if len(bad) > 0 {
 		hide := c.redactor()
 		for i, p := range bad {

@@ -43,7 +43,7 @@ func TestImports(t *testing.T) {
 		"bot/leave":         {"bot/answer", "bot/thread", "bot/tools", "bot/transcript", "bot/turn", "bot/wait"},
 		"bot/sqlstore":      {"bot/turn"},
 		"bot/turn/turntest": {"bot/turn"},
-		"bot/ops":           {"bot", "bot/tools", "bot/transcript", "bot/thread", "bot/pace", "bot/quota", "bot/turn", "llm"},
+		"bot/ops":           {"bot", "bot/attach", "bot/tools", "bot/transcript", "bot/thread", "bot/pace", "bot/quota", "bot/turn", "llm"},
 		"bot/slackmsg":      {"bot/lines"},
 		"llm":               {"llm/egress"},
 		"llm/bench":         {"llm"},

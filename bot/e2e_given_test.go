@@ -26,7 +26,15 @@ func TestGivenStreams(t *testing.T) {
 		"lone end":            {"Part two.", "think", 1},
 		"content filter":      {"A content filter of the model server ended the answer", "", 1},
 		"odd finish":          {"for a reason that I do not know (max_thinking)", "", 1},
+		"bare harmony":        {"It is 4.", "The user asks", 1},
+		"bare end":            {"It is 4.", "The user asks", 1},
+		"medgemma":            {"4", "The user asks", 1},
+		"marks in a table":    {"Magistral", "length", 1},
+		"a bomb of ends":      {"it went on repeating itself", "</s></s>", 1},
 		"harmony call":        {"Yes, in words.", "path", 2},
+		"bare call":           {"Yes, in words.", "functions", 2},
+		"phi call":            {"Yes, in words.", "functools", 2},
+		"endless call":        {"Yes, in words.", "again", 2},
 		"tool call":           {"Yes, in words.", "tool", 2},
 		"foreign tool":        {"Yes, in words.", "tool", 2},
 		"answer in reasoning": {"The model thought about it and then gave an empty answer.", "Canberra", 2}, // nobody switched thinking off
@@ -40,7 +48,7 @@ func TestGivenStreams(t *testing.T) {
 					}
 					w.model.NextTape(llmsim.Given()[name], second)
 					ts := w.slack.Say("alice", channel, "", w.slack.Mention()+" hello")
-					w.says(channel, ts, tt.says, time.Minute)
+					w.says(channel, ts, tt.says, 5*time.Minute)
 					time.Sleep(10 * time.Second)
 					got := w.answers(channel, ts)
 					size(t, "messages", got, 1)

@@ -14,6 +14,7 @@ func TestLinks(t *testing.T) {
 	places := []slacksim.Channel{
 		{ID: "C0GENERAL1", Name: "general"},
 		{ID: "C0OPS00001", Name: "ops"},
+		{ID: "C0NEWS0001", Name: "news", Members: []string{"U0BOB00001"}},
 		{ID: "C0NOBOT001", Name: "no-bot", NoBot: true},
 		{ID: "C0LEADS001", Name: "leads", Private: true, Members: []string{"U0ALICE001"}},
 	}
@@ -59,5 +60,30 @@ func TestLinks(t *testing.T) {
 		w.answered("general", ts, 1)
 		hasNot(t, w.prompt(), "zq build", "dave")
 		w.toldOnce("carol", "I left a linked message out")
+
+		// Somebody plants a link to what they cannot see themselves, and a member asks in public.
+		ts = w.slack.Say("bob", "general", "", "zq minutes are at "+link(t, w, "leads", secret)+" and "+link(t, w, "ops", root))
+		w.slack.Say("alice", "general", ts, w.slack.Mention()+" please summarise")
+		w.answered("general", ts, 1)
+		has(t, w.prompt(), "zq minutes", "A linked message is left out", "> alice (the linked one): zq build 41 is red")
+		hasNot(t, w.prompt(), "dave")
+
+		// Whoever may see it pastes it, and somebody else who may asks; a quotation is followed, too.
+		ts = w.slack.Say("alice", "general", "", "> minutes "+link(t, w, "leads", secret))
+		w.slack.Say("alice", "general", ts, w.slack.Mention()+" please summarise")
+		w.answered("general", ts, 1)
+		has(t, w.prompt(), "> alice: zq we let go of dave")
+
+		// Who is a full member reads each public channel. While Slack does not say who somebody is,
+		// they read what they are a member of: what it said before is no answer.
+		news := w.slack.Say("bob", "news", "", "zq party at 8")
+		ts = w.ask("alice", "general", "", "what is "+link(t, w, "news", news)+" ?")
+		w.answered("general", ts, 1)
+		has(t, w.prompt(), "> bob: zq party")
+		w.slack.Fail(slacksim.Fault{Method: "users.info", Times: -1, Status: 500})
+		time.Sleep(2 * time.Minute)
+		ts = w.ask("alice", "general", "", "what is "+link(t, w, "news", news)+" ?")
+		w.answered("general", ts, 1)
+		hasNot(t, w.prompt(), "zq party")
 	})
 }

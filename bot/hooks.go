@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"llmbot/bot/answer"
+	"llmbot/bot/attach"
 	"llmbot/bot/quota"
 	"llmbot/bot/transcript"
 	"llmbot/bot/turn"
@@ -37,6 +38,9 @@ type Hooks struct {
 	Called func(server string, took time.Duration, failed bool)
 	// Decided reports what became of a question for leave, and how long the answer waited for it.
 	Decided func(d transcript.Decision, waited time.Duration)
+	// File reports what became of a file that was to be read, and how long that took. A file that is
+	// remembered is none.
+	File func(kind attach.Kind, outcome attach.Outcome, took time.Duration)
 	// Turn are the hooks of the coordinator.
 	Turn turn.Hooks
 }

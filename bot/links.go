@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"llmbot/bot/permalink"
@@ -20,7 +21,7 @@ const (
 const notVisible = "I left a linked message out: I quote messages only from public channels that I am in, and from conversations of which you and I are both members."
 
 // quoteLinks puts the messages to which people's messages have links behind them, as far as
-// everybody who asks in this turn can see them. It blocks for the network.
+// everybody who asks in this turn can see them, and who pasted the link. It blocks for the network.
 func (t *turnRun) quoteLinks(ctx context.Context, a admitted, turns []prompt.Turn, budget int) {
 	b := t.bot
 	if b.dep.Linked == nil {
@@ -29,7 +30,7 @@ func (t *turnRun) quoteLinks(ctx context.Context, a admitted, turns []prompt.Tur
 	var messages []permalink.Message
 	for _, turn := range turns {
 		if turn.Who == prompt.Person && strings.Contains(turn.Text, "/archives/") {
-			messages = append(messages, permalink.Message{ID: turn.ID, Text: turn.Text})
+			messages = append(messages, permalink.Message{ID: turn.ID, Text: turn.Text, By: turn.By})
 		}
 	}
 	if len(messages) == 0 {
@@ -39,7 +40,7 @@ func (t *turnRun) quoteLinks(ctx context.Context, a admitted, turns []prompt.Tur
 	if budget > 0 {
 		runes = min(max(int(float64(budget)*prompt.BytesPerToken/linkedShare), leastLinked), mostLinked)
 	}
-	found := b.dep.Linked.Quote(ctx, t.thread, t.askers(ctx, a), messages, runes)
+	found := b.dep.Linked.Quote(ctx, t.thread, askers(a), messages, runes)
 	for i, turn := range turns {
 		if text := found.Text[turn.ID]; text != "" {
 			turns[i].Files = strings.TrimSpace(turn.Files + "\n\n" + text)
@@ -57,24 +58,20 @@ func (t *turnRun) quoteLinks(ctx context.Context, a admitted, turns []prompt.Tur
 	}
 }
 
-// askers returns everybody who asks in this turn, also whoever wants the last answer anew. Of whom
-// Slack does not say who they are, it is not believed that they are full members.
-func (t *turnRun) askers(ctx context.Context, a admitted) []permalink.Person {
-	ctx, cancel := context.WithTimeout(ctx, personTimeout) // of all together
-	defer cancel()
+// askers returns everybody who asks in this turn, also whoever wants the last answer anew.
+func askers(a admitted) []permalink.Person {
 	var out []permalink.Person
 	add := func(user string, external bool) {
-		who, err := t.bot.dep.Room.Person(ctx, user)
-		out = append(out, permalink.Person{ID: user, Full: err == nil && !external && !who.Guest && !who.External && !who.Elsewhere && !who.Bot})
-	}
-	seen := map[string]bool{}
-	for _, ask := range a.asks {
-		if !seen[ask.User] {
-			seen[ask.User] = true
-			add(ask.User, ask.External)
+		if at := slices.IndexFunc(out, func(p permalink.Person) bool { return p.ID == user }); at >= 0 {
+			out[at].Guest = out[at].Guest || external
+			return
 		}
+		out = append(out, permalink.Person{ID: user, Guest: external})
 	}
-	if a.due.Redo && a.redo.By != "" && !seen[a.redo.By] {
+	for _, ask := range a.asks {
+		add(ask.User, ask.External)
+	}
+	if a.due.Redo && a.redo.By != "" {
 		add(a.redo.By, false)
 	}
 	return out

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -136,6 +138,61 @@ type tab struct {
 	person   string          // for whom
 	accounts []quota.Account // none: it is not counted
 	writes   sync.WaitGroup  // that are under way
+	unpaid   *unpaid         // those of all turns
+}
+
+// unpaid knows which writes into accounts are under way in this process. An answer gives its slot
+// back before the store has what it used: whoever is next waits for that before they look into the
+// same account.
+type unpaid struct {
+	mu     sync.Mutex // guards writes
+	writes map[quota.Account]map[chan struct{}]struct{}
+}
+
+func newUnpaid() *unpaid { return &unpaid{writes: map[quota.Account]map[chan struct{}]struct{}{}} }
+
+// begin notes a write, which is over when the returned function is called.
+func (u *unpaid) begin(accounts []quota.Account) (over func()) {
+	done := make(chan struct{})
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, a := range accounts {
+		a.Limits = quota.Limits{} // they may change meanwhile
+		if u.writes[a] == nil {
+			u.writes[a] = map[chan struct{}]struct{}{}
+		}
+		u.writes[a][done] = struct{}{}
+	}
+	return func() {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		for _, a := range accounts {
+			a.Limits = quota.Limits{}
+			if delete(u.writes[a], done); len(u.writes[a]) == 0 {
+				delete(u.writes, a)
+			}
+		}
+		close(done)
+	}
+}
+
+// wait returns when no write that had begun before is under way, or when ctx ends: the store then
+// says why.
+func (u *unpaid) wait(ctx context.Context, accounts []quota.Account) {
+	u.mu.Lock()
+	var under []chan struct{}
+	for _, a := range accounts {
+		a.Limits = quota.Limits{}
+		under = slices.AppendSeq(under, maps.Keys(u.writes[a]))
+	}
+	u.mu.Unlock()
+	for _, done := range under {
+		select {
+		case <-done:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // begin counts the answer that is about to begin, unless that would be too many: then it returns
@@ -146,6 +203,7 @@ func (b *tab) begin(ctx context.Context, heir bool) quota.Over {
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
+	b.unpaid.wait(ctx, b.accounts)
 	over, err := b.ledger.Begin(ctx, b.thread.String(), heir, b.accounts...)
 	if err != nil {
 		b.log.WarnContext(ctx, "answer_not_counted", "thread", b.thread.String(), "user", b.person, "error", err)
@@ -160,6 +218,7 @@ func (b *tab) spent(ctx context.Context) quota.Over {
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
+	b.unpaid.wait(ctx, b.accounts)
 	over, err := b.ledger.Spent(ctx, b.accounts...)
 	if err != nil {
 		b.log.WarnContext(ctx, "quota_unread", "thread", b.thread.String(), "user", b.person, "error", err)
@@ -184,7 +243,9 @@ func (b *tab) write(work context.Context, what string, do func(context.Context) 
 	if len(b.accounts) == 0 {
 		return
 	}
+	over := b.unpaid.begin(b.accounts)
 	b.writes.Go(func() {
+		defer over()
 		ctx, cancel := context.WithTimeout(work, storeTimeout)
 		defer cancel()
 		if err := do(ctx); err != nil && !errors.Is(err, turn.ErrClosed) {

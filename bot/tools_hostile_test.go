@@ -62,7 +62,7 @@ func TestHostileResults(t *testing.T) {
 	const perWorld = 8
 	parts := hostileFragments()
 	for first := 0; first < *hostileResults; first += perWorld {
-		r := rand.New(rand.NewPCG(uint64(first), 7)) //nolint:gosec // a test
+		r := rand.New(rand.NewPCG(uint64(first), 7))
 		p, rolls := &parrot{}, sync.Mutex{}
 		inShed(t, func(w *world, s *shed, _ *mind) {
 			s.does = func(tools.Call) tools.Result {

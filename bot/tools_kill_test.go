@@ -22,7 +22,7 @@ var toolSeeds = flag.Int("tools.seeds", 24, "how many kills at a step of a round
 // all unless its asker allowed that; they were asked once, or again after a restart; the answer comes.
 func TestKilledInARoundWithATool(t *testing.T) {
 	for seed := range *toolSeeds {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) { killedInARound(t, rand.New(rand.NewPCG(uint64(seed), 16))) }) //nolint:gosec // a test
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { killedInARound(t, rand.New(rand.NewPCG(uint64(seed), 16))) })
 	}
 }
 

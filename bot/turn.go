@@ -73,7 +73,7 @@ type turnRun struct {
 func newTurn(b *Bot, t thread.ID, l *turn.Lease, heir bool, known []thread.Question) *turnRun {
 	return &turnRun{
 		bot: b, thread: t, lease: l, known: known, inHand: inHand{asks: known, cancel: func(error) {}},
-		heir: heir, begun: len(l.Messages()) > 0, tab: tab{ledger: b.ledger, log: b.log, thread: t},
+		heir: heir, begun: len(l.Messages()) > 0, tab: tab{ledger: b.ledger, log: b.log, thread: t, unpaid: b.unpaid},
 	}
 }
 
@@ -114,55 +114,66 @@ func (t *turnRun) run(work, cut context.Context) (r report) {
 	return t.end(work, t.phases(work, live, stream, &s))
 }
 
-// phases does everything but the end of the turn, and returns what becomes of the thread.
+// phases does everything but the end of the turn, and returns what becomes of the thread. What
+// prepare needs does not lie on the stack while the model writes: every live answer has one.
 func (t *turnRun) phases(work, live, stream context.Context, s *stage) verdict {
+	a, v := t.prepare(work, live, stream, s)
+	if a == nil {
+		return v
+	}
+	return t.finish(work, stream, *a, s, t.write(work, stream, *a, s))
+}
+
+// prepare does the phases up to the open draft. It returns nil and a verdict if nothing is to be
+// written.
+func (t *turnRun) prepare(work, live, stream context.Context, s *stage) (*admitted, verdict) {
 	upto := t.upto()
 	if t.stopped() && !t.begun && !t.lease.Died() {
 		// Before anybody saw anything of it; what came after the stop is for the next turn.
-		return verdict{outcome: done, upto: t.stopEnds()}
+		return nil, verdict{outcome: done, upto: t.stopEnds()}
 	}
 	r := t.read(live, upto, s)
 	if t.isOff() {
-		return verdict{outcome: calledOff}
+		return nil, verdict{outcome: calledOff}
 	}
 	switch newest := thread.Newest(t.known); {
 	case !r.unread || !upto.After(newest):
 	case len(t.known) == 0 && r.denied:
-		return verdict{outcome: done, upto: upto} // and never will be
+		return nil, verdict{outcome: done, upto: upto} // and never will be
 	case len(t.known) == 0:
-		return verdict{outcome: released} // what is asked is not known: later, or another process
+		return nil, verdict{outcome: released} // what is asked is not known: later, or another process
 	default:
 		upto = newest // Done reports that there is more
 	}
 	a := t.admit(live, t.plan(live, r, upto))
 	switch {
 	case t.isOff() || !t.begin(a.asks):
-		return verdict{outcome: calledOff}
+		return nil, verdict{outcome: calledOff}
 	case a.cutShort:
-		return verdict{outcome: released} // the next process, or turn, asks again
+		return nil, verdict{outcome: released} // the next process, or turn, asks again
 	case len(a.asks) == 0:
-		return t.none(work, a)
+		return nil, t.none(work, a)
 	// Its owner died between the end and the note of it.
 	case !a.due.Redo && thread.Complete(a.messages, t.lease.Messages(), a.asks):
 		t.bot.log.InfoContext(work, "answered_before", "thread", t.thread.String(), "ask", a.last().TS)
 		t.shareLeft(work, t.saved(work, transcript.OfTurn(a.asks, upto)))
-		return verdict{outcome: done, upto: upto}
+		return nil, verdict{outcome: done, upto: upto}
 	case t.stopped() && len(t.lease.Messages()) == 0 && len(a.due.Adopt) == 0:
-		return verdict{outcome: done, upto: t.stopEnds()}
+		return nil, verdict{outcome: done, upto: t.stopEnds()}
 	}
 	a = t.afford(live, a)
 	switch {
 	case t.isOff() || !t.begin(a.asks):
-		return verdict{outcome: calledOff}
+		return nil, verdict{outcome: calledOff}
 	case len(a.asks) == 0:
-		return t.none(work, a)
+		return nil, t.none(work, a)
 	}
 	if err := t.open(work, a, s); err != nil {
 		t.bot.log.ErrorContext(stream, "answer_not_opened", "thread", t.thread.String(), "ask", a.last().TS, "error", err)
 		t.ended(EndNotShown)
-		return verdict{outcome: done, upto: upto}
+		return nil, verdict{outcome: done, upto: upto}
 	}
-	return t.finish(work, stream, a, s, t.write(work, stream, a, s))
+	return &a, verdict{}
 }
 
 // upto returns the newest thing that this turn answers. An answer that has begun is finished as it

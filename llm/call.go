@@ -185,6 +185,16 @@ func roleHead(s string, last bool) (n int, more bool) {
 	return 0, false
 }
 
+// isOthers reports whether the head of a turn is that of somebody else: some models go on with what
+// the person may say next.
+func isOthers(head string) bool {
+	switch strings.TrimSpace(head) {
+	case "user", "system", "tool", "developer", "function", "ipython":
+		return true
+	}
+	return false
+}
+
 func isRole(s string) bool {
 	switch s {
 	case "assistant", "user", "system", "model", "tool", "developer", "function", "ipython", "final", "assistant to":

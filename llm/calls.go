@@ -13,6 +13,7 @@ const (
 	mostArguments = 64 << 10  // bytes, of one call
 	mostAllCalls  = 256 << 10 // bytes, of all of them
 	mostToolName  = 64        // characters, as OpenAI's protocol has it
+	mostRawName   = 1 << 10   // bytes, with what may stand around it
 	mostCallID    = 256       // bytes; the longest seen have 50
 )
 
@@ -44,8 +45,9 @@ const (
 // Rules 5 and 6 are in verdict (stream.go), 7 and 8 in complete (finishcalls.go).
 type assembler struct {
 	calls []openCall
-	bytes int // of all
-	over  bool
+	bytes int  // of all
+	over  bool // there are more bytes than are kept
+	full  bool // a call was left out: what names no call may be of that one
 }
 
 // openCall is a call of which more may come.
@@ -86,6 +88,9 @@ func (a *assembler) add(pieces []callPiece) (grew bool) {
 
 // target returns the call that a piece belongs to; nil: it is of one too many.
 func (a *assembler) target(p callPiece) *openCall {
+	if a.full && p.index == noIndex && p.id == "" {
+		return nil
+	}
 	c := a.at(p.index)
 	for i := range a.calls {
 		if p.id != "" && a.calls[i].id == p.id && a.calls[i].goesOn(p) {
@@ -94,6 +99,7 @@ func (a *assembler) target(p callPiece) *openCall {
 	}
 	if c == nil || c.other(p) {
 		if len(a.calls) == mostCalls {
+			a.full = true
 			return nil
 		}
 		a.calls = append(a.calls, openCall{index: p.index})
@@ -115,18 +121,20 @@ func (a *assembler) at(index int) *openCall {
 // other reports whether a piece opens another call, although it has the index of c. A server that
 // repeats the head of a call in each piece, or gives each a new id, does not: a new call has a name.
 func (c *openCall) other(p callPiece) bool {
-	if p.id != "" && p.id == c.id {
-		return false
-	}
+	same := p.id != "" && p.id == c.id
 	switch {
 	case c.goesOn(p):
 		return false
-	case p.id != "" && c.id != "":
+	case p.id != "" && c.id != "" && !same:
 		return true
 	case p.name == "" || c.name == "":
 		return false
+	case p.name != c.name:
+		return true
+	case same && p.args == "":
+		return false
 	}
-	return p.name != c.name || c.value.done && p.args != string(c.args)
+	return c.value.done && p.args != string(c.args)
 }
 
 // goesOn reports whether a piece can only be more of c.
@@ -223,5 +231,6 @@ func pieceOf(raw json.RawMessage, half *string) (callPiece, bool) {
 	if len(p.id) > mostCallID {
 		p.id = "" // it could not be sent back
 	}
+	p.name = p.name[:min(len(p.name), mostRawName)]
 	return p, true
 }

@@ -66,8 +66,15 @@ func TestRulesOfCalls(t *testing.T) {
 		{"1 SGLang counts ids, and repeats them", tools(`{"id":"0","index":0,"function":{"name":"wiki_search","arguments":""}}`) +
 			tools(`{"id":"0","index":0,"function":{"arguments":"{\"q\": \"a\"}"}}`) + tools(`{"id":"1","index":0,"function":{"name":"clock","arguments":""}}`) +
 			tools(`{"id":"1","index":0,"function":{"arguments":"{}"}}`), wiki + "; clock {}"},
-		{"1 one id for all", tools(`{"id":"call_0","index":0,"function":{"name":"wiki_search","arguments":"{\"q\": \"a\"}"}},{"id":"call_0","index":1,"function":{"name":"clock","arguments":"{}"}}`),
-			wiki + "; clock {}"},
+		{
+			"1 one id for all", tools(`{"id":"call_0","index":0,"function":{"name":"wiki_search","arguments":"{\"q\": \"a\"}"}},{"id":"call_0","index":1,"function":{"name":"clock","arguments":"{}"}}`),
+			wiki + "; clock {}",
+		},
+		{"1 one id for all, at one index", tools(whole) + tools(`{"id":"chatcmpl-tool-1","index":0,"function":{"name":"clock","arguments":"{}"}}`), wiki + "; clock {}"},
+		{"1 one id, one index, one tool", tools(whole) + tools(strings.Replace(whole, `\"a\"`, `\"b\"`, 1)), wiki + `; wiki_search {"q": "b"}`},
+		{"1 the head once more, at the end", tools(whole) + tools(head), wiki},
+		{"1 two of one tool in pieces, no ids", tools(`{"index":0,"function":{"name":"wiki_search","arguments":""}}`) + tools(frag1) + tools(frag2) +
+			tools(`{"index":0,"function":{"name":"wiki_search","arguments":""}}`) + tools(`{"index":0,"function":{"arguments":"{\"q\": 2}"}}`), wiki + `; wiki_search {"q": 2}`},
 		{"2 no id, no index", tools(head) + tools(`{"function":{"arguments":"{\"q\":"}}`) + tools(`{"function":{"arguments":" \"a\"}"}}`), wiki},
 		{"2 whole calls without an index", tools(`{"id":"a","function":{"name":"wiki_search","arguments":"{\"q\": \"a\"}"}}`) +
 			tools(`{"id":"b","function":{"name":"clock","arguments":"{}"}}`), wiki + "; clock {}"},
@@ -150,8 +157,10 @@ func TestEndsOfRounds(t *testing.T) {
 		{"no call", textEvent("Hi") + finishEvent("stop"), "ok", "Hi", ""},
 		{"text before", textEvent("Let me see.") + tools(whole) + finishEvent("tool_calls"), "ok", "Let me see.", wiki},
 		{"at the length limit", tools(head) + tools(frag1) + finishEvent("length"), "ok", "", "wiki_search BAD The answer reached its length limit before the call was complete."},
-		{"one of two at the limit", tools(whole) + tools(`{"id":"y","index":1,"function":{"name":"clock","arguments":"{\"a"}}`) + finishEvent("length"), "ok", "",
-			wiki + "; clock BAD The answer reached its length limit before the call was complete."},
+		{
+			"one of two at the limit", tools(whole) + tools(`{"id":"y","index":1,"function":{"name":"clock","arguments":"{\"a"}}`) + finishEvent("length"), "ok", "",
+			wiki + "; clock BAD The answer reached its length limit before the call was complete.",
+		},
 		{"aborted", tools(whole) + finishEvent("abort"), "aborted", "", ""},
 		{"an error", tools(whole) + finishEvent("error"), "server", "", ""},
 		{"a filter", tools(whole) + finishEvent("content_filter"), "filtered", "", ""},
@@ -211,6 +220,10 @@ func TestBoundsOfCalls(t *testing.T) {
 	}
 	if res, err := run(manyCalls(mostCalls+5), finishEvent("tool_calls")); err != nil || len(res.Calls) != mostCalls {
 		t.Errorf("%d calls, %v", len(res.Calls), err)
+	}
+	late := manyCalls(mostCalls) + tools(`{"function":{"name":"wiki_search","arguments":""}}`) + tools(`{"function":{"arguments":"{\"q\": 1}"}}`)
+	if res, err := run(late, finishEvent("tool_calls")); err != nil || strings.Contains(called(res.Calls), "q") || len(res.Calls) != mostCalls {
+		t.Errorf("the arguments of a call that is left out go to another: %s %v", called(res.Calls), err)
 	}
 	if res, err := run(tools(strings.Replace(whole, "wiki_search", fill(500), 1)), finishEvent("tool_calls")); err != nil || len(res.Calls[0].Name) > mostToolName+len("…") {
 		t.Errorf("%v, %v", res.Calls, err)

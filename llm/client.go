@@ -3,7 +3,6 @@ package llm
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -55,13 +54,14 @@ type Client struct {
 
 // New checks cfg. It does not talk to the server, which may be down.
 func New(cfg Config) (*Client, error) {
-	base, root, err := splitBase(cfg.BaseURL)
+	cfg.Variables = cfg.Variables.orOurs()
+	base, root, err := splitBase(cfg.BaseURL, cfg.Variables.Address)
 	if err != nil {
 		return nil, err
 	}
 	cfg.APIKey = strings.TrimSpace(cfg.APIKey)
 	if strings.ContainsFunc(cfg.APIKey, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return nil, errors.New("the API key has a character that no HTTP header may carry (LLM_API_KEY)")
+		return nil, fmt.Errorf("the API key has a character that no HTTP header may carry (%s)", cfg.Variables.Key)
 	}
 	cfg.Extra = maps.Clone(cfg.Extra)
 	if cfg.FirstTokenTimeout == 0 {
@@ -78,8 +78,9 @@ func New(cfg Config) (*Client, error) {
 	return c, nil
 }
 
-// addressVariable is what an operator sets to say where the server is.
-const addressVariable = "LLM_BASE_URL"
+// writeBuffer holds the head of a request. The body goes round it, and while the answer streams
+// nothing is written: a connection for each live answer keeps it for nothing.
+const writeBuffer = 1 << 10
 
 // httpClient returns a client that has no total timeout and follows no redirect. It copies a client
 // that is given, and never changes it.
@@ -102,8 +103,9 @@ func httpClient(cfg Config) *http.Client {
 			MaxIdleConns:          maxIdleConns,
 			MaxIdleConnsPerHost:   maxIdleConns,
 			IdleConnTimeout:       idleConnTimeout,
+			WriteBufferSize:       writeBuffer,
 			DisableCompression:    true, // a compressed stream arrives in lumps
-		}, addressVariable)
+		}, cfg.Variables.Address)
 	}
 	h := *cfg.HTTP
 	h.Timeout = 0
@@ -115,7 +117,7 @@ func httpClient(cfg Config) *http.Client {
 		t.ResponseHeaderTimeout = 0
 		h.Transport = t
 	}
-	return egress.Guard(&h, addressVariable)
+	return egress.Guard(&h, cfg.Variables.Address)
 }
 
 // proxy returns the transport's question for a proxy; nil: there is none.
@@ -129,11 +131,11 @@ func proxy(to *url.URL) func(*http.Request) (*url.URL, error) {
 var versionSegment = regexp.MustCompile(`^v[0-9]+[a-z0-9]*$`)
 
 // splitBase returns the OpenAI root with its version segment (added if it is missing), and the
-// server's root above it.
-func splitBase(raw string) (base, root string, err error) {
+// server's root above it. Errors name the variable with the address.
+func splitBase(raw, variable string) (base, root string, err error) {
 	s := strings.TrimSpace(raw)
 	if s == "" {
-		return "", "", errors.New("the address of the model server is empty (LLM_BASE_URL)")
+		return "", "", fmt.Errorf("the address of the server is empty (%s)", variable)
 	}
 	if !strings.Contains(s, "://") {
 		s = "http://" + s
@@ -141,10 +143,10 @@ func splitBase(raw string) (base, root string, err error) {
 	u, err := url.Parse(s)
 	if err != nil {
 		// The parser's own text repeats the address, which may hold a password.
-		return "", "", errors.New("the address of the model server is not a URL (LLM_BASE_URL)")
+		return "", "", fmt.Errorf("the address of the server is not a URL (%s)", variable)
 	}
 	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		return "", "", fmt.Errorf("the address of the model server must start with http:// or https://, not %q (LLM_BASE_URL)", u.Scheme)
+		return "", "", fmt.Errorf("the address of the server must start with http:// or https://, not %q (%s)", u.Scheme, variable)
 	}
 	u.RawQuery, u.Fragment, u.ForceQuery = "", "", false
 	path := strings.TrimRight(u.Path, "/")

@@ -1,5 +1,7 @@
 package llm
 
+import "strings"
+
 // code knows where in growing Markdown code is: fences, and spans of backticks. It reads byte after
 // byte. The zero code is at the beginning of a line.
 //
@@ -11,6 +13,14 @@ type code struct {
 	first bool // the run began its line
 	inner bool // something other than white space and the marks of blocks is on this line
 	text  bool // something other than white space is on this line
+	mid   bool // the text so far ends within a sentence: behind a letter or a comma, and spaces
+	col   int  // columns of white space before this line
+	lead  byte // with which it begins
+	end   byte // with which the text so far ends, but for white space
+	tag   bool // the line before was a tag alone
+	wrote bool // the line before had text that was no indented code
+	list  bool // a list has begun, and nothing outside of it has followed
+	block bool // this line is indented code
 
 	span int              // backticks that opened a span, if they are closed; 0: in none
 	runs [mostRuns]uint16 // since then, with those: how long each run of backticks was
@@ -38,11 +48,21 @@ func (c *code) also(n int) {
 	}
 }
 
-// head reports whether nothing but white space is on the line.
-func (c *code) head() bool { return !c.text && c.run == 0 }
+// head reports whether a mark that people also write begins a message here, or is in a document
+// with tags: it is the first of its line, and has neither a margin nor a tag right above it.
+func (c *code) head() bool { return !c.text && c.run == 0 && c.col <= 1 && !c.tag }
 
-// fenced reports whether the text is in a fence.
-func (c *code) fenced() bool { return c.fence > 0 && !c.closing }
+// fenced reports whether the text is in a fence, or in an indented block of code.
+func (c *code) fenced() bool {
+	return c.fence > 0 && !c.closing || c.indented() && (c.block || !c.text)
+}
+
+// indented reports whether a line that goes on here with text is indented code. In a list such a line
+// is a part of an item.
+func (c *code) indented() bool {
+	const margin = 4
+	return c.col >= margin && !c.wrote && !c.list && c.fence == 0 && c.span == 0
+}
 
 // step takes the next byte.
 func (c *code) step(b byte) {
@@ -67,8 +87,26 @@ func (c *code) step(b byte) {
 		if !c.text {
 			c.span = 0
 		}
-		c.info, c.closing, c.inner, c.text = false, false, false, false
+		c.tag = c.text && c.lead == '<' && c.end == '>'
+		c.wrote = c.text && !c.block
+		c.info, c.closing, c.inner, c.text, c.mid, c.block, c.col, c.lead = false, false, false, false, false, false, 0, 0
+		return
 	case ' ', '\t', '\r':
+		switch {
+		case !c.text && b == '\t':
+			c.col += 4
+		case !c.text:
+			c.col++
+		case !c.inner && c.lead != 0 && strings.IndexByte("-*+.)", c.end) >= 0 && (c.end == c.lead || c.lead <= '9'):
+			c.list = true
+		}
+		return
+	}
+	if c.lead == 0 {
+		c.begin(b)
+	}
+	c.end, c.mid = b, letter(b) || b == ','
+	switch b {
 	case '>', '-', '*', '+', '#', '|':
 		if !c.inner {
 			c.span = 0 // another block begins
@@ -79,6 +117,13 @@ func (c *code) step(b byte) {
 	default:
 		c.closing, c.text, c.inner = false, true, true
 	}
+}
+
+// begin notes the first byte of a line.
+func (c *code) begin(b byte) {
+	c.block = c.indented()
+	c.list = c.list && (c.col > 1 || strings.IndexByte("-*+0123456789", b) >= 0)
+	c.lead = b
 }
 
 // settle notes that the run of signs has ended.

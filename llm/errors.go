@@ -69,6 +69,8 @@ type Error struct {
 	endless bool // KindTool: tools were offered, and the call does not end
 
 	notServer bool // what answered is no model server
+
+	variables Variables // of the client; zero: the usual ones
 }
 
 // Error returns a text for the log, which may hold addresses and Go's own text.

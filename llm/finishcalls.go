@@ -41,7 +41,7 @@ func (a *assembler) complete(req *Request, cut bool) []ToolCall {
 // echoes reports whether c is the call before it, once more: some servers repeat its head, or all of
 // it, at the end.
 func (c *openCall) echoes(before *openCall) bool {
-	return c.id == "" && c.index == before.index && c.index != ownIndex && (c.name == "" || c.name == before.name) && (len(c.args) == 0 || bytes.Equal(c.args, before.args))
+	return (c.id == "" || c.id == before.id) && c.index == before.index && c.index != ownIndex && (c.name == "" || c.name == before.name) && (len(c.args) == 0 || bytes.Equal(c.args, before.args))
 }
 
 // idLength is what Mistral's chat templates want: nine letters and digits. Others take any id.

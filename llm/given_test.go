@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"iter"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -54,6 +55,18 @@ func answers() map[string]answered {
 		// The request of the test switches thinking off.
 		"answer in reasoning": {text: "Canberra.", reasoning: "Canberra."},
 	}
+	out["medgemma"] = answered{text: "4", reasoning: "\n" + asks + "\n"}
+	out["bare harmony"] = answered{text: "It is 4.", reasoning: "The user asks."}
+	out["open webui"] = answered{text: "4", reasoning: " done=\"true\">\n<summary>Thought</summary>\n"}
+	out["another turn"] = answered{text: "4\n\n"}
+	out["bare call"] = answered{reasoning: "The user asks."}
+	out["bare end"] = answered{text: "It is 4.", reasoning: "The user asks."}
+	out["bare preamble"] = answered{text: "I look. It is 4.", reasoning: "The user asks."}
+	out["marks in a table"] = answered{text: "Tags:\n\n| Tag | Model |\n|---|---|\n| <think> | Qwen |\n| [THINK] | Magistral |\n\nDone."}
+	out["marks in a document"] = answered{text: "The form:\n\n<order>\n<reason>none</reason>\n<reason code=\"1\">none</reason>\n  <thought>none</thought>\n</order>\n\nDone."}
+	out["marks in a margin"] = answered{text: "So:\n\n    <think>\n    Hm.\n    </think>\n    4<|im_end|>\n\nDone."}
+	out["faces"] = answered{text: "A cat: <|o_o|>, or <|^_^|>."}
+	out["a bomb of ends"] = answered{text: "Hi" + strings.Repeat("</s>", 20_000-mostAtEnd/len("</s>"))}
 	for _, plain := range []string{"seed", "magistral", "kimi", "kimi k3", "command"} {
 		out[plain] = answered{text: "4", reasoning: asks}
 	}
@@ -74,13 +87,26 @@ func requestFor(name string) Request {
 	return r
 }
 
-// step is how far apart the cuts of a stream are.
-func step(size int) int {
-	if *everyCut {
-		return 1
-	}
+// cuts are where a stream of this size is cut. With -given.all these are all bytes; but of a stream
+// that repeats itself for long the middle is cut at 500 of them.
+func cuts(size int) iter.Seq[int] {
 	const all, each = 200_000, 30 // bytes that are read for a stream, and cuts of a short one
-	return max(1, size/each, size*size/all)
+	const end, middle = 2 << 10, 500
+	return func(yield func(int) bool) {
+		for at := 0; at <= size; {
+			if !yield(at) {
+				return
+			}
+			switch {
+			case !*everyCut:
+				at += max(1, size/each, size*size/all)
+			case size > 8*end && at >= end && at < size-end:
+				at += (size-2*end)/middle + 1
+			default:
+				at++
+			}
+		}
+	}
 }
 
 // TestGiven has each of the given streams sent by a server in each form in which it may cut them.
@@ -177,7 +203,7 @@ func bodies(t *testing.T) map[string][]byte {
 func TestTwoPieces(t *testing.T) {
 	for name, body := range bodies(t) {
 		whole := streamOf(t, name, twoReads{body, len(body)})
-		for cut := 0; cut < len(body); cut += step(len(body)) {
+		for cut := range cuts(len(body)) {
 			got := streamOf(t, name, twoReads{body, cut})
 			if got.text != whole.text || got.reasoning != whole.reasoning || fmt.Sprint(got.err) != fmt.Sprint(whole.err) || got.res.Finish != whole.res.Finish {
 				t.Fatalf("%s cut at %d: %q %v, want %q %v", name, cut, short(got.text), got.err, short(whole.text), whole.err)
@@ -191,7 +217,7 @@ func TestTwoDeltas(t *testing.T) {
 	for name, body := range bodies(t) {
 		content := contentOf(body)
 		want := cutContent(content, 0)
-		for cut := 0; cut <= len(content); cut += step(len(content)) {
+		for cut := range cuts(len(content)) {
 			if cut < len(content) && !utf8.RuneStart(content[cut]) {
 				continue
 			}

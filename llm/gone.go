@@ -3,6 +3,7 @@ package llm
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 )
 
@@ -23,33 +24,73 @@ const (
 var errGone = errors.New("the stream is silent and its server is gone")
 
 // watch ends the request with errGone when the stream is silent and the server takes no
-// connections, or says that it is dead.
-func (a *answer) watch(ctx context.Context, cancel context.CancelCauseFunc) {
-	timer := time.NewTimer(silentLook)
-	defer timer.Stop()
-	for missing := 0; ; {
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			return
+// connections, or says that it is dead. A timer starts each look: a goroutine that waits for the
+// next one would cost every live answer 8 kB.
+type watch struct {
+	answer  *answer
+	cancel  context.CancelCauseFunc
+	missing int // looks in a row that did not find the server; belongs to the look
+
+	looks sync.WaitGroup // a look is under way or to come
+
+	mu    sync.Mutex // guards all below; never held across a call
+	timer *time.Timer
+	over  bool
+}
+
+// startWatch watches until stop is called.
+func (a *answer) startWatch(ctx context.Context, cancel context.CancelCauseFunc) *watch {
+	w := &watch{answer: a, cancel: cancel}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.looks.Add(1)
+	w.timer = time.AfterFunc(silentLook, func() {
+		defer w.looks.Done()
+		if next := w.look(ctx); next > 0 {
+			w.again(next)
 		}
-		silent := time.Since(a.sent) - time.Duration(a.heard.Load())
-		if silent < silentLook {
-			missing = 0
-			timer.Reset(silentLook - silent)
-			continue
-		}
-		if a.client.away(ctx) {
-			missing++
-		} else {
-			missing = 0
-		}
-		if missing == goneLooks {
-			cancel(errGone)
-			return
-		}
-		timer.Reset(silentLook)
+	})
+	return w
+}
+
+// stop ends the watch, and waits for a look that is under way: its context must have ended.
+func (w *watch) stop() {
+	w.mu.Lock()
+	w.over = true
+	if w.timer.Stop() {
+		w.looks.Done()
 	}
+	w.mu.Unlock()
+	w.looks.Wait()
+}
+
+// again looks once more, after d.
+func (w *watch) again(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.over {
+		w.looks.Add(1)
+		w.timer.Reset(d)
+	}
+}
+
+// look asks the server if the stream is silent, and returns when to look again; 0: never.
+func (w *watch) look(ctx context.Context) time.Duration {
+	silent := time.Since(w.answer.sent) - time.Duration(w.answer.heard.Load())
+	if silent < silentLook {
+		w.missing = 0
+		return silentLook - silent
+	}
+	if w.answer.client.away(ctx) {
+		w.missing++
+	} else {
+		w.missing = 0
+	}
+	if w.missing == goneLooks {
+		w.cancel(errGone)
+		return 0
+	}
+	return silentLook
 }
 
 // away reports whether the server is certainly not there. A server that does not answer in time may

@@ -12,7 +12,9 @@ import (
 )
 
 // Hint returns the next step for the operator. It names the variable to change, if there is one.
-func (e *Error) Hint() string {
+func (e *Error) Hint() string { return e.variables.in(e.hint()) }
+
+func (e *Error) hint() string {
 	switch e.Kind {
 	case KindDown:
 		return e.downHint()
@@ -143,6 +145,8 @@ func (e *Error) serverHint() string {
 		return to.Hint()
 	}
 	switch {
+	case e.Op == opTranscribe && (e.notServer || e.Status == http.StatusNotFound || e.Status == http.StatusMethodNotAllowed):
+		return "Nothing writes recordings down at this address: check LLM_BASE_URL. It usually ends in /v1; the server must have /audio/transcriptions, as vLLM has that serves Whisper."
 	case e.notServer:
 		return "LLM_BASE_URL leads to a web page, not to a model server; it usually ends in /v1."
 	case e.Status == 404, e.Status == 405:

@@ -29,7 +29,11 @@ func TestHonestAnswers(t *testing.T) {
 		}
 		take(s.flush(true))
 		if text.String() != want || s.called {
-			t.Fatalf("answer %d, called %v:\n got %q\nwant %q", seed, s.called, text.String(), want)
+			got, at := text.String(), 0
+			for at < min(len(got), len(want)) && got[at] == want[at] {
+				at++
+			}
+			t.Fatalf("answer %d, called %v, at %d:\n got %q\nwant %q", seed, s.called, at, short(got[max(0, at-200):]), short(want[max(0, at-200):]))
 		}
 	}
 }

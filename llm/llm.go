@@ -11,6 +11,10 @@
 //     mark in the prompt. [Delta.Retract] takes that text back.
 //   - Structural tokens of the model, and calls of tools, never arrive as text, except in code. What
 //     arrives does not depend on how the server cuts the text.
+//   - A call of a tool is one only if the request offered tools. It is in [Result.Calls] when the
+//     server said why the answer ended, and never before: half a call is none. Its arguments are one
+//     JSON object, or it says what is wrong with them. How servers' pieces are put together is in
+//     calls.go, and calls that a server left in the text in textcall.go.
 //   - With thinking switched off by the request, an answer that came in the field of the reasoning is
 //     the answer. It arrives as text at its end: only then it is known that no other comes.
 //   - There is no total timeout: one timer runs until the first token, another between tokens.
@@ -25,10 +29,12 @@
 package llm
 
 import (
+	"cmp"
 	"crypto/x509"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -141,8 +147,10 @@ type Result struct {
 	FirstWord time.Duration
 	Elapsed   time.Duration // from sending the request to the last token
 	Thought   time.Duration // first reasoning delta to first text delta (or to the last reasoning)
-	Calls     []ToolCall    // of tools, whatever Finish says; only of tools that were offered in a request
-	Server    Timing
+	// Calls are the calls of tools, whatever Finish says, in their order. They are complete, and only of
+	// a request that offered tools; nil with an error.
+	Calls  []ToolCall
+	Server Timing
 }
 
 // ModelInfo is one card of /v1/models.
@@ -179,4 +187,20 @@ type Config struct {
 	IdleTimeout       time.Duration // between deltas after that; 0: DefaultIdleTimeout; negative: none
 	Extra             map[string]any
 	Log               *slog.Logger // nil: no log
+	Variables         Variables    // what errors tell the operator to change
+}
+
+// Variables are the names of the environment variables that say where a server is and what it wants.
+type Variables struct {
+	Address, Key, Model string // empty: LLM_BASE_URL, LLM_API_KEY, LLM_MODEL
+}
+
+func (v Variables) orOurs() Variables {
+	return Variables{cmp.Or(v.Address, "LLM_BASE_URL"), cmp.Or(v.Key, "LLM_API_KEY"), cmp.Or(v.Model, "LLM_MODEL")}
+}
+
+// in returns a text about the usual variables with these in their place.
+func (v Variables) in(text string) string {
+	v = v.orOurs()
+	return strings.NewReplacer("LLM_BASE_URL", v.Address, "LLM_API_KEY", v.Key, "LLM_MODEL", v.Model).Replace(text)
 }

@@ -9,35 +9,55 @@ type thinkMark struct {
 	// writes in prose. Others begin thoughts only at the start of a line.
 	special bool
 	first   bool // words of the language: they count at the start of an answer only
+	// word: documents have elements of that name. They begin thoughts at the start of an answer, and
+	// later if they did so there.
+	word bool
+	// late: the end is an end mark only behind the begin mark. Elsewhere it is another token, or text.
+	late bool
 }
 
-// thinkMarks returns all marks that are known to be in use. The sources are the reasoning parsers
-// of vLLM (vllm/reasoning) and SGLang (Reasoning Parser page), unless another one is named.
-func thinkMarks() [23]thinkMark {
-	return [...]thinkMark{
-		{begin: "<think>", end: "</think>"},                                                        // Qwen, DeepSeek, GLM, MiniMax M2, Nemotron, Olmo 3, Step, Ernie …
-		{begin: "<thinking>", end: "</thinking>"},                                                  // fine-tunes; Open WebUI's list
-		{begin: "<thought>", end: "</thought>"},                                                    // fine-tunes; Open WebUI's list
-		{begin: "<Thought>", end: "</Thought>"},                                                    // fine-tunes; Open WebUI's list
-		{begin: "<reason>", end: "</reason>"},                                                      // fine-tunes; Open WebUI's list
-		{begin: "<reasoning>", end: "</reasoning>"},                                                // fine-tunes; Open WebUI's list
-		{begin: "<seed:think>", end: "</seed:think>", special: true},                               // Seed-OSS
-		{begin: "<mm:think>", end: "</mm:think>", special: true},                                   // MiniMax M3
-		{begin: "<longcat_think>", end: "</longcat_think>", special: true},                         // LongCat
-		{begin: "<think:opensource>", end: "</think:opensource>", special: true},                   // Hunyuan
-		{begin: "[THINK]", end: "[/THINK]"},                                                        // Magistral
-		{begin: "[unused16]", end: "[unused17]", special: true},                                    // Pangu
-		{begin: "◁think▷", end: "◁/think▷", special: true},                                         // Kimi
-		{begin: "<|open|>think<|sep|>", end: "<|close|>think<|sep|>", special: true},               // Kimi K3
-		{begin: "<|channel>thought", end: "<channel|>", special: true},                             // Gemma 4
-		{begin: "<|START_THINKING|>", end: "<|END_THINKING|>", special: true},                      // Command A
-		{begin: "<|inner_prefix|>", end: "<|inner_suffix|>", special: true},                        // Apertus
-		{begin: "<|begin_of_thought|>", end: "<|end_of_thought|>", special: true},                  // OpenThinker, Sky-T1
-		{begin: "Here is my thought process:", end: "Here is my response:", first: true},           // Granite 3.2
-		{begin: "Here's my thought process:", end: "Here's my response:", first: true},             // Granite 3.2, quantized
-		{begin: "<|channel|>analysis<|message|>", end: "<|end|>", special: true},                   // gpt-oss (Harmony)
-		{begin: "<|channel|>thought<|message|>", end: "<|end|>", special: true},                    // its imitators
-		{begin: "<|start|>assistant<|channel|>analysis<|message|>", end: "<|end|>", special: true}, // gpt-oss, with the turn's head
+// thinkMarks yields all marks that are known to be in use. The sources are the reasoning parsers of
+// vLLM (vllm/reasoning) and SGLang (Reasoning Parser page), unless another one is named. Yielded one
+// by one, the table lies once on the stack, and not as a copy in each caller.
+func thinkMarks(yield func(thinkMark) bool) {
+	for _, m := range []thinkMark{
+		{begin: "<think>", end: "</think>"},                                                                    // Qwen, DeepSeek, GLM, MiniMax M2, Nemotron, Olmo 3, Step, Ernie …
+		{begin: "<thinking>", end: "</thinking>"},                                                              // fine-tunes; Open WebUI's list
+		{begin: "<thought>", end: "</thought>", word: true},                                                    // fine-tunes; Open WebUI's list
+		{begin: "<Thought>", end: "</Thought>", word: true},                                                    // fine-tunes; Open WebUI's list
+		{begin: "<reason>", end: "</reason>", word: true},                                                      // fine-tunes; Open WebUI's list
+		{begin: "<reasoning>", end: "</reasoning>", word: true},                                                // fine-tunes; Open WebUI's list
+		{begin: "<seed:think>", end: "</seed:think>", special: true},                                           // Seed-OSS
+		{begin: "<mm:think>", end: "</mm:think>", special: true},                                               // MiniMax M3
+		{begin: "<longcat_think>", end: "</longcat_think>", special: true},                                     // LongCat
+		{begin: "<think:opensource>", end: "</think:opensource>", special: true},                               // Hunyuan
+		{begin: "<ifm|think>", end: "</ifm|think>", special: true},                                             // K2 Horizon
+		{begin: "<ifm|think_fast>", end: "</ifm|think_fast>", special: true},                                   // K2 Horizon
+		{begin: "<ifm|think_faster>", end: "</ifm|think_faster>", special: true},                               // K2 Horizon
+		{begin: "<details type=\"reasoning\"", end: "</details>", late: true},                                  // Open WebUI as a server (open-webui #24635)
+		{begin: "<|content_thinking|>", end: "<|end_message|>", special: true, late: true},                     // Inkling
+		{begin: "<|plamo:begin_think:plamo|>", end: "<|plamo:end_think:plamo|>", special: true},                // PLaMo 3
+		{begin: "to=self<|message|>", end: "<|eom|>", special: true, late: true},                               // Muse Glimmer
+		{begin: "<|start|>assistant to=self<|message|>", end: "<|eom|>", special: true, late: true},            // Muse Glimmer
+		{begin: "<|think|>", end: "<|end|>", special: true, late: true},                                        // Solar Open
+		{begin: "[THINK]", end: "[/THINK]"},                                                                    // Magistral
+		{begin: "[unused16]", end: "[unused17]", special: true},                                                // Pangu
+		{begin: "◁think▷", end: "◁/think▷", special: true},                                                     // Kimi
+		{begin: "<|open|>think<|sep|>", end: "<|close|>think<|sep|>", special: true},                           // Kimi K3
+		{begin: "<unused94>thought", end: "<unused95>", special: true},                                         // MedGemma
+		{begin: "<|channel>thought", end: "<channel|>", special: true},                                         // Gemma 4
+		{begin: "<|START_THINKING|>", end: "<|END_THINKING|>", special: true},                                  // Command A
+		{begin: "<|inner_prefix|>", end: "<|inner_suffix|>", special: true},                                    // Apertus
+		{begin: "<|begin_of_thought|>", end: "<|end_of_thought|>", special: true},                              // OpenThinker, Sky-T1
+		{begin: "Here is my thought process:", end: "Here is my response:", first: true},                       // Granite 3.2
+		{begin: "Here's my thought process:", end: "Here's my response:", first: true},                         // Granite 3.2, quantized
+		{begin: "<|channel|>analysis<|message|>", end: "<|end|>", special: true, late: true},                   // gpt-oss (Harmony)
+		{begin: "<|channel|>thought<|message|>", end: "<|end|>", special: true, late: true},                    // its imitators
+		{begin: "<|start|>assistant<|channel|>analysis<|message|>", end: "<|end|>", special: true, late: true}, // gpt-oss, with the turn's head
+	} {
+		if !yield(m) {
+			return
+		}
 	}
 }
 
@@ -48,6 +68,7 @@ const (
 	tokenNone    tokenKind = iota
 	tokenDrop              // nothing: it is left out
 	tokenTurnEnd           // a turn or a message ends: so does a call
+	tokenOther             // the turn of somebody else follows
 	tokenHead              // a role, and the end of a line or another token, follow
 	tokenChannel           // Harmony: the name of a channel follows, up to <|message|>
 	tokenCall              // the call of a tool follows
@@ -71,16 +92,19 @@ type token struct {
 const longestToken = 160
 
 // namedToken returns the token of a name in the form <|name|>, <｜name｜> or <|name>. Every other
-// name in the first two forms is left out, too: models have hundreds of them (fim_prefix,
-// vision_start, reserved_token_7 …), and nobody writes them in prose. Sources: the chat templates
+// name in the first two forms that has a word is left out, too: models have hundreds of them
+// (fim_prefix, vision_start, reserved_token_7 …), and nobody writes them in prose. Sources: the chat templates
 // and tokenizer configurations of the models, and vLLM's tool parsers.
 func namedToken(name string) (tok token, known bool) {
 	call := func(ends string) (token, bool) { return token{kind: tokenCall, ends: ends}, true }
 	switch name {
 	case "im_end", "end", "return", "call", "eot_id", "eom_id", "eot", "eom", "end_of_sentence", "endoftext", "end_of_text", "end_of_turn",
-		"end_of_turn_token", "eos":
+		"end_of_turn_token", "eos", "end_message", "content_model_end_sampling",
+		"assistant":
 		return token{kind: tokenTurnEnd}, true
-	case "im_start", "start", "start_header_id", "header_start", "start_of_role", "role", "turn":
+	case "user", "system", "observation": // Zephyr, Phi, GLM
+		return token{kind: tokenOther}, true
+	case "im_start", "start", "begin", "start_header_id", "header_start", "start_of_role", "role", "turn":
 		return token{kind: tokenHead}, true
 	case "channel":
 		return token{kind: tokenChannel}, true
@@ -94,13 +118,25 @@ func namedToken(name string) (tok token, known bool) {
 		return call("tool_calls_end")
 	case "tool_outputs_begin": // DeepSeek V3
 		return call("tool_outputs_end")
+	case "function_call", "function_calls": // GigaChat
+		return call("/" + name)
+	case "open tools": // Kimi K3
+		return call("close tools")
+	case "content_invoke_tool_json", "content_invoke_tool_text": // Inkling
+		return call("end_message")
+	case "plamo:begin_tool_requests:plamo", "plamo:begin_tool_request:plamo": // PLaMo 3
+		return call(strings.Replace(name, "begin", "end", 1))
+	case "python_start": // Llama 4
+		return call("python_end")
+	case "tools_prefix": // Apertus
+		return call("tools_suffix")
 	case "python_tag": // Llama 3
 		return call("eom_id")
 	case "action_start": // InternLM
 		return call("action_end")
 	case "start_action": // Command A
 		return call("end_action")
-	case "dsml|function_calls", "dsml|tool_calls": // DeepSeek V3.2, V4
+	case "dsml|function_calls", "dsml|tool_calls", "dsml|calls": // DeepSeek V3.2, V4, V4.1
 		return call("/" + name)
 	}
 	return token{}, false
@@ -114,13 +150,20 @@ const asymmetric = " channel turn tool tool_call tool_response think image audio
 const (
 	tagCalls = " tool_call tool_calls toolcall tool_response " + // Qwen, GLM, Nemotron
 		"function_call function_calls invoke function " + // Qwen3-Coder, fine-tunes
-		"minimax:tool_call longcat_tool_call seed:tool_call atem:function_calls "
-	tagTurns = " start_of_turn end_of_turn "   // Gemma
-	tagsLast = " sop eop eos bos pad unk eod " // GLM, and those of many: only the last thing of an answer
-	tagsSys  = " <sys> </sys> "                // Llama 2
+		"minimax:tool_call longcat_tool_call seed:tool_call atem:function_calls atem:invoke " +
+		"dots_function_call ifm|tool_calls ifm|tool_call parameter " + // DOTS, K2 Horizon; Qwen3-Coder that forgets <function=
+		startCall + " "
+	startCall = "start_function_call"           // FunctionGemma; end_function_call ends it
+	tagTurns  = " start_of_turn end_of_turn "   // Gemma
+	tagsLast  = " sop eop eos bos pad unk eod " // GLM, and those of many: only the last thing of an answer
+	tagsSys   = " <sys> </sys> "                // Llama 2
+	unused    = "unused"                        // Gemma's, with a number
 )
 
 func tagKind(name string) tokenKind {
+	if base, _, ok := strings.Cut(name, ":"); ok && (base == "tool_call" || base == "tool_calls") { // Hunyuan, with a suffix of its own
+		name = base
+	}
 	switch in := " " + name + " "; {
 	case strings.Contains(tagCalls, in):
 		return tokenCall
@@ -130,10 +173,16 @@ func tagKind(name string) tokenKind {
 		return tokenTurnEnd
 	case strings.Contains(tagsLast, in):
 		return tokenAtEnd
-	case strings.Contains(tagsSys, in):
+	case strings.Contains(tagsSys, in), name == "end_function_call", isUnused(name) && len(name) > len(unused):
 		return tokenDrop
 	}
 	return tokenNone
+}
+
+// isUnused reports whether a name is that of a token that Gemma's vocabulary calls unused, or its
+// beginning.
+func isUnused(name string) bool {
+	return strings.HasPrefix(name, unused) && strings.Trim(name[len(unused):], "0123456789") == ""
 }
 
 // bracketAt returns Mistral's tokens, and GLM's mask.
@@ -149,8 +198,14 @@ func bracketAt(s string) (tok token, more bool) {
 		{"[/AVAILABLE_TOOLS]", token{kind: tokenDrop}},
 		{"[SYSTEM_PROMPT]", token{kind: tokenDrop}},
 		{"[/SYSTEM_PROMPT]", token{kind: tokenDrop}},
+		{"[TOOL_REQUEST]", token{kind: tokenCall, ends: "[END_TOOL_REQUEST]"}}, // LM Studio's own
+		{"[END_TOOL_REQUEST]", token{kind: tokenDrop}},
+		{"[unused11]", token{kind: tokenCall, ends: "[unused12]"}}, // Pangu
+		{"[unused12]", token{kind: tokenDrop}},
+		{"[unused10]", token{kind: tokenTurnEnd}},
 		{"[INST]", token{kind: tokenDrop}},
 		{"[/INST]", token{kind: tokenDrop}},
+		{"]<]minimax[>[", token{kind: tokenDrop}}, // before each of MiniMax M3's tags
 		{"[gMASK]", token{kind: tokenDrop}},
 		{"[EOS]", token{kind: tokenAtEnd}},
 	} {
@@ -173,12 +228,14 @@ func tokenAt(s string, last bool) (tok token, more bool) {
 }
 
 func anyTokenAt(s string, last bool) (tok token, more bool) {
-	tok, more = markAt(s)
+	if s[0] != ']' {
+		tok, more = markAt(s)
+	}
 	if tok.kind != tokenNone || more && !last && len(s) < longestToken {
 		return tok, more
 	}
 	switch {
-	case s[0] == '[':
+	case s[0] == '[', s[0] == ']':
 		tok, short := bracketAt(s)
 		return tok, more || short
 	case s[0] != '<':
@@ -194,14 +251,14 @@ func anyTokenAt(s string, last bool) (tok token, more bool) {
 
 // markAt returns the mark of thoughts at the start of s.
 func markAt(s string) (tok token, more bool) {
-	for _, m := range thinkMarks() {
+	for m := range thinkMarks {
 		if m.first {
 			continue
 		}
 		switch {
 		case strings.HasPrefix(s, m.begin) && len(m.begin) > tok.n:
 			tok = token{kind: tokenThink, n: len(m.begin), mark: m}
-		case strings.HasPrefix(s, m.end) && len(m.end) > tok.n && m.end != "<|end|>":
+		case strings.HasPrefix(s, m.end) && len(m.end) > tok.n && !m.late:
 			tok = token{kind: tokenThought, n: len(m.end), mark: m}
 		case len(s) < len(m.begin) && strings.HasPrefix(m.begin, s), len(s) < len(m.end) && strings.HasPrefix(m.end, s):
 			more = true
@@ -248,14 +305,18 @@ func barToken(s string, bar int, short bool) (tok token, more bool) {
 			switch {
 			case at+n >= len(s):
 				return token{}, name != ""
-			case s[at+n] == '>' && name != "":
-				return byName(name, at+n+1), false
+			case s[at+n] == '>' && (name == "open" || name == "close"): // Kimi K3: <|open|>response<|sep|>
+				return sepToken(s, name, at+n+1)
+			case s[at+n] == '>':
+				if tok := byName(name, at+n+1); tok.kind != tokenDrop || likeToken(name) {
+					return tok, false
+				}
 			case name == "dsml":
 				end := strings.IndexByte(s, '>')
 				if end < 0 {
 					return token{}, len(s) < longestToken
 				}
-				first, _, _ := strings.Cut(tokenName(s[at+n:end]), " ")
+				first, _, _ := strings.Cut(strings.TrimLeft(tokenName(s[at+n:end]), " "), " ")
 				return byName("dsml|"+first, end+1), false
 			}
 			return token{}, false
@@ -271,12 +332,41 @@ func barToken(s string, bar int, short bool) (tok token, more bool) {
 				tok.ends = name + "|" // <|tool_call> … <tool_call|>
 			}
 			return tok, false
-		case nameByte(c) && at < 1+bar+longestName:
+		case (nameByte(c) || c == ':') && at < 1+bar+longestName:
 			at++
 		default:
 			return token{}, false
 		}
 	}
+}
+
+// sepToken reads what Kimi K3 opens or closes, from behind the token that says so.
+func sepToken(s, name string, at int) (tok token, more bool) {
+	const sep = "<|sep|>"
+	end := strings.Index(s[at:], sep)
+	if end < 0 || at+end > longestToken {
+		return byName(name, at), end < 0 && len(s) < longestToken && !strings.Contains(s[at:], "\n")
+	}
+	what, _, _ := strings.Cut(strings.TrimSpace(s[at:at+end]), " ")
+	return byName(name+" "+what, at+end+len(sep)), false
+}
+
+// likeToken reports whether a name is one that models give their tokens: it has a word, or parts that
+// are words or numbers (im_sep), or it is a time (0.00). Others are emoticons, or mean something:
+// <|o_o|>, <|x|>.
+func likeToken(name string) bool {
+	const word, part = 4, 2
+	if strings.Contains(" bos cls eod eom eop eos eot end img msg pad sep sop sys unk vad ", " "+name+" ") {
+		return true
+	}
+	n, least := 0, len(name)
+	for p := range strings.FieldsFuncSeq(name, func(r rune) bool { return strings.ContainsRune("_-./|:", r) }) {
+		n++
+		if least = min(least, len(p)); len(p) >= word && letter(p[0]) {
+			return true
+		}
+	}
+	return n > 1 && least >= part || strings.Contains(name, ".") && strings.Trim(name, "0123456789.") == ""
 }
 
 // byName returns the token of a name that has been read to its end.
@@ -309,7 +399,7 @@ func tagAt(s string) (tok token, more bool) {
 	}
 	from := at
 	for ; at < len(s) && at-from <= longestName; at++ {
-		if c := s[at]; !nameByte(c) && c != ':' && c != '<' {
+		if c := s[at]; !nameByte(c) && c != ':' && c != '<' && !(c == '|' && s[from:at] == "ifm") {
 			break
 		}
 	}
@@ -354,15 +444,21 @@ func tagAt(s string) (tok token, more bool) {
 		if kind == tokenCall {
 			kind = tokenDrop
 		}
-		if name == "function" || name == "invoke" { // of another language's tags; ours ended with its call
+		if name == "function" || name == "invoke" || name == "parameter" { // of another language's tags; ours ended with its call
 			kind = tokenAtEnd
 		}
 		return token{kind: kind, n: at + 1, name: "/" + name}, false
-	case c == '>' && name == "function": // an XML document may have it
+	case c == '>' && !closing && (name == "function" || name == "parameter" || name == "invoke"): // an XML document may have it
 		return token{}, false
 	case c == '>':
-		return token{kind: kind, n: at + 1, name: name, ends: "/" + name}, false
-	case closing || kind != tokenCall || name != "function" && name != "invoke" || c != '=' && c != ' ':
+		ends := "/" + name
+		if name == startCall {
+			ends = "end_function_call"
+		}
+		return token{kind: kind, n: at + 1, name: name, ends: ends}, false
+	case closing || kind != tokenCall || c != '=' && (c != ' ' || name == "parameter"):
+		return token{}, false
+	case name != "function" && name != "parameter" && !strings.HasSuffix(name, "invoke"):
 		return token{}, false
 	}
 	end := strings.IndexAny(s[at:], ">\n")
@@ -374,13 +470,19 @@ func tagAt(s string) (tok token, more bool) {
 	case s[at] == ' ' && !strings.HasPrefix(s[at:], ` name=`):
 		return token{}, false
 	}
+	if name == "parameter" {
+		return token{kind: tokenCall, n: at + end + 1, name: name, ends: "/function", sure: true}, false
+	}
 	return token{kind: tokenCall, n: at + end + 1, name: name, ends: "/" + name, sure: true}, false
 }
 
 // tagMayBe reports whether a tag's name may become one that is known.
 func tagMayBe(name string) bool {
+	if base, _, ok := strings.Cut(name, ":"); ok && tagKind(base+":") == tokenCall {
+		return true
+	}
 	name = " " + name
-	return strings.Contains(tagCalls+tagTurns+tagsLast+tagsSys+asymmetric+" s ", name)
+	return strings.Contains(tagCalls+tagTurns+tagsLast+tagsSys+asymmetric+" s unused end_function_call ", name) || isUnused(name[1:])
 }
 
 // cutToken reports whether the end of an answer is the beginning of a structural token.

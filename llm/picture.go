@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/image/draw"
 	"golang.org/x/image/webp"
+	"golang.org/x/sync/semaphore"
 )
 
 const (
@@ -27,8 +28,11 @@ const (
 	mostPNG = 4 << 20
 	// jpegQuality is Go's way to say: hardly any difference to see.
 	jpegQuality = 85
-	// decoders is how many pictures are decoded at a time: each may take mostUnpacked, and a core.
+	// decoders is how many pictures are decoded at a time: each may take a core.
 	decoders = 2
+	// mostDecoding is what all of them may take of memory, a picture while it is scaled twice of what it
+	// takes unpacked: the largest are decoded alone.
+	mostDecoding = 2 * mostUnpacked
 	// pictureTime is how long one picture may take, scaling included. The largest that is accepted
 	// takes a second of a core.
 	pictureTime = 10 * time.Second
@@ -55,13 +59,14 @@ var (
 // Pictures reads the pictures that people attach, two at a time. It is safe for concurrent use and
 // owns no goroutines.
 type Pictures struct {
-	slots chan struct{}
-	time  time.Duration // for one picture; less in tests
+	slots  chan struct{}
+	memory *semaphore.Weighted
+	time   time.Duration // for one picture; less in tests
 }
 
 // NewPictures returns a reader of pictures. A process needs one.
 func NewPictures() *Pictures {
-	return &Pictures{slots: make(chan struct{}, decoders), time: pictureTime}
+	return &Pictures{slots: make(chan struct{}, decoders), memory: semaphore.NewWeighted(mostDecoding), time: pictureTime}
 }
 
 // Picture makes of a picture (PNG, JPEG, GIF, WebP) an image that every model server decodes: a PNG
@@ -83,19 +88,37 @@ func (p *Pictures) Picture(ctx context.Context, mime string, data []byte) (Image
 	case <-ctx.Done():
 		return Image{}, outOfTime(ctx)
 	}
-	limited, cancel := context.WithTimeout(ctx, p.time)
-	defer cancel()
-	img, err := format.read(limited, data)
+	img, limited, err := p.read(ctx, format, data)
 	switch { // whatever the decoder made of it
 	case ctx.Err() != nil:
 		return Image{}, outOfTime(ctx)
-	case limited.Err() != nil:
+	case limited:
 		return Image{}, ErrSlowPicture
 	}
 	if err != nil {
 		return Image{}, fmt.Errorf("read a picture of type %s: %w", mime, err)
 	}
 	return img, nil
+}
+
+// read waits for the memory that a picture takes, and reads it. late reports that its time was over.
+func (p *Pictures) read(ctx context.Context, f format, data []byte) (_ Image, late bool, err error) {
+	limited, cancel := context.WithTimeout(ctx, p.time)
+	_, bytes, err := f.checked(limited, data)
+	late = limited.Err() != nil
+	cancel()
+	if err != nil || late {
+		return Image{}, late, err
+	}
+	bytes = min(2*bytes, mostDecoding)
+	if err := p.memory.Acquire(ctx, bytes); err != nil {
+		return Image{}, false, outOfTime(ctx)
+	}
+	defer p.memory.Release(bytes)
+	limited, cancel = context.WithTimeout(ctx, p.time)
+	defer cancel()
+	img, err := f.read(limited, data)
+	return img, limited.Err() != nil, err
 }
 
 // outOfTime returns the error of a context that has ended.
@@ -133,32 +156,42 @@ func pictureFormat(data []byte) (format, error) {
 }
 
 // check returns an error if a picture must not be decoded, by what its file claims.
-func (f format) check(ctx context.Context, data []byte) (image.Config, error) {
+// It returns what the picture takes unpacked, in bytes.
+func (f format) check(ctx context.Context, data []byte) (image.Config, int64, error) {
 	cfg, err := f.config(newPieces(ctx, data))
 	if err != nil {
-		return cfg, err //nolint:wrapcheck // Picture says what was being done
+		return cfg, 0, err //nolint:wrapcheck // Picture says what was being done
 	}
 	switch {
 	case cfg.Width <= 0 || cfg.Height <= 0:
-		return cfg, errors.New("it has no pixels")
+		return cfg, 0, errors.New("it has no pixels")
 	case max(cfg.Width, cfg.Height) > mostSide || cfg.Width > mostUnpacked/cfg.Height:
-		return cfg, fmt.Errorf("%w: %d by %d", ErrLargePicture, cfg.Width, cfg.Height)
+		return cfg, 0, fmt.Errorf("%w: %d by %d", ErrLargePicture, cfg.Width, cfg.Height)
 	}
 	n, err := f.unpacked(data, cfg)
 	if err == nil && n > mostUnpacked {
 		err = fmt.Errorf("%w: %d by %d, %d MB in memory", ErrLargePicture, cfg.Width, cfg.Height, n>>20)
 	}
-	return cfg, err
+	return cfg, n, err
+}
+
+// checked is check, whatever the decoder of the header makes of what anybody may have written.
+func (f format) checked(ctx context.Context, data []byte) (cfg image.Config, bytes int64, err error) {
+	defer recovered(&err)
+	return f.check(ctx, data)
+}
+
+// recovered makes an error of a bug of a decoder.
+func recovered(err *error) {
+	if bug := recover(); bug != nil {
+		*err = fmt.Errorf("the decoder failed: %v", bug)
+	}
 }
 
 // read decodes and scales a picture. It ends soon after ctx.
 func (f format) read(ctx context.Context, data []byte) (_ Image, err error) {
-	defer func() {
-		if bug := recover(); bug != nil { // of a decoder, which reads what anybody may have written
-			err = fmt.Errorf("the decoder failed: %v", bug)
-		}
-	}()
-	cfg, err := f.check(ctx, data)
+	defer recovered(&err)
+	cfg, _, err := f.check(ctx, data)
 	if err != nil {
 		return Image{}, err
 	}

@@ -60,7 +60,7 @@ func TestHeadersAreJudged(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if _, err := f.check(t.Context(), tt.data); !errors.Is(err, tt.want) {
+		if _, _, err := f.check(t.Context(), tt.data); !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v, not %v", name, err, tt.want)
 		}
 	}
@@ -237,7 +237,7 @@ func FuzzPictureHeader(f *testing.F) {
 		if err != nil {
 			return
 		}
-		cfg, err := format.check(t.Context(), data)
+		cfg, _, err := format.check(t.Context(), data)
 		if err != nil {
 			return
 		}

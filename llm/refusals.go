@@ -8,9 +8,9 @@ import (
 // refusesTools reports whether the server refused a request because of its tools. It says so in many
 // ways, of which these are known:
 //
-//   - vLLM, 400: "auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set;
-//     tool_choice="required" requires --tool-call-parser to be set; and what it says of a list that it
-//     cannot read, with the place: body.tools.0.function.name
+//   - vLLM, 400: "auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be
+//     set; tool_choice="required" requires --tool-call-parser to be set; and what it says of a list
+//     that it cannot read, with the place: body.tools.0.function.name
 //   - Ollama, 400: registry.ollama.ai/library/gemma3:4b does not support tools
 //   - llama.cpp, 500: tools param requires --jinja flag
 //   - SGLang before 0.5.3, 500: Internal server error: Unsupported tool_call_parser: None

@@ -32,7 +32,7 @@ func TestBaseURL(t *testing.T) {
 		"http://":                           {},
 		"http://user:se cret@h:8000/%zz/v1": {},
 	} {
-		base, root, err := splitBase(in)
+		base, root, err := splitBase(in, "LLM_BASE_URL")
 		if base != want[0] || root != want[1] || (err != nil) != (want[0] == "") {
 			t.Errorf("%q: %q %q %v", in, base, root, err)
 		}

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -48,9 +47,7 @@ func (c *Client) Stream(ctx context.Context, req Request, on func(Delta) error) 
 		plain := c.plain.Load()
 		a := &answer{client: c, req: &req, model: name, on: on, unthinking: c.thinkingOff(&req), offered: req.offers()}
 		err := a.run(ctx, &req, plain)
-		c.log.DebugContext(ctx, "chat_ended", "request_id", req.ID, "model", name, "finish", a.res.Finish, "prompt_tokens", a.res.Usage.PromptTokens,
-			"completion_tokens", a.res.Usage.CompletionTokens, "ttft_ms", a.res.TTFT.Milliseconds(), "elapsed_ms", a.res.Elapsed.Milliseconds(),
-			"calls", len(a.res.Calls), "err", err)
+		a.log(ctx, req.ID, err)
 		e, ok := errors.AsType[*Error](err)
 		// A server that fails in mid-stream takes tools.
 		if ok && (!a.open || e.Status < http.StatusInternalServerError) && e.refusesTools(&req) {
@@ -79,6 +76,12 @@ func (c *Client) Stream(ctx context.Context, req Request, on func(Delta) error) 
 			return a.res, err
 		}
 	}
+}
+
+// log notes the end of an attempt. It is apart from Stream for its size on the stack.
+func (a *answer) log(ctx context.Context, id string, err error) {
+	a.client.log.DebugContext(ctx, "chat_ended", "request_id", id, "model", a.model, "finish", a.res.Finish, "prompt_tokens", a.res.Usage.PromptTokens,
+		"completion_tokens", a.res.Usage.CompletionTokens, "ttft_ms", a.res.TTFT.Milliseconds(), "elapsed_ms", a.res.Elapsed.Milliseconds(), "calls", len(a.res.Calls), "err", err)
 }
 
 // answer is one attempt.
@@ -113,23 +116,19 @@ type answer struct {
 }
 
 func (a *answer) run(parent context.Context, req *Request, plain int32) error {
-	var watch sync.WaitGroup
-	defer watch.Wait()
 	ctx, cancel := context.WithCancelCause(parent)
-	defer cancel(nil)
-	c := a.client
-	a.split = newSplitter(c.opensThinking(a.model))
+	a.split = newSplitter(a.client.opensThinking(a.model))
 	a.split.keep = a.offered
-	cfg := openai.DefaultConfig(c.cfg.APIKey)
-	cfg.BaseURL = c.base
-	wire := &call{client: c, model: a.model, req: req, plain: plain}
-	cfg.HTTPClient = wire
-
 	a.sent = time.Now()
-	timer := newTimer(cancel, c.cfg.FirstTokenTimeout, errNoFirstToken)
+	timer := newTimer(cancel, a.client.cfg.FirstTokenTimeout, errNoFirstToken)
 	defer timer.stop()
-	watch.Go(func() { a.watch(ctx, cancel) })
-	stream, err := openai.NewClientWithConfig(cfg).CreateChatCompletionStream(ctx, chatRequest(req))
+	watch := a.startWatch(ctx, cancel)
+	defer func() {
+		cancel(nil)
+		watch.stop()
+	}()
+	wire := &call{client: a.client, model: a.model, req: req, plain: plain}
+	stream, err := a.request(ctx, wire)
 	if err != nil {
 		return a.failed(parent, ctx, err)
 	}
@@ -143,6 +142,15 @@ func (a *answer) run(parent context.Context, req *Request, plain int32) error {
 	}()
 	a.open = true
 	return a.end(parent, ctx, a.read(stream, wire.sse, timer))
+}
+
+// request sends the request, and returns its stream. It is apart from run so that its variables do
+// not lie on the stack as long as the stream lasts: every live answer has one.
+func (a *answer) request(ctx context.Context, wire *call) (*openai.ChatCompletionStream, error) {
+	cfg := openai.DefaultConfig(a.client.cfg.APIKey)
+	cfg.BaseURL = a.client.base
+	cfg.HTTPClient = wire
+	return openai.NewClientWithConfig(cfg).CreateChatCompletionStream(ctx, chatRequest(wire.req))
 }
 
 // read hands the events on until the stream ends; nil means [DONE].

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -91,8 +92,8 @@ func lastOffered(s string, req *Request) string {
 	words := strings.FieldsFunc(s, func(r rune) bool {
 		return r != '_' && r != '-' && r != '.' && r != ':' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
 	})
-	for i := len(words) - 1; i >= 0; i-- {
-		if name := offered(words[i], req); name != "" {
+	for _, word := range slices.Backward(words) {
+		if name := offered(word, req); name != "" {
 			return name
 		}
 	}
@@ -158,8 +159,8 @@ func plainArguments(raw json.RawMessage) []byte {
 	return raw
 }
 
-// bareCalls returns the calls that a text consists of: with a required choice, some servers leave what
-// the grammar made (vLLM #24509). Nil: it is a text.
+// bareCalls returns the calls that a text consists of: with a required choice, some servers leave
+// what the grammar made (vLLM #24509). Nil: it is a text.
 func bareCalls(text string, req *Request) []openCall {
 	text = strings.TrimSpace(text)
 	if text == "" || text[0] != '{' && text[0] != '[' {

@@ -53,6 +53,7 @@ func TestCallsInTheText(t *testing.T) {
 		{"bare JSON is a text", "{\"name\": \"clock\", \"arguments\": {}}", "{\"name\": \"clock\", \"arguments\": {}}", "", "ok"},
 		{"in thoughts", "<think>I need it. <tool_call>{\"name\": \"clock\", \"arguments\": {}}</tool_call></think>", "", "clock {}", "ok"},
 		{"in thoughts, and an answer", "<think>I could <tool_call>{\"name\": \"clock\"}</tool_call></think>No.", "No.", "", "ok"},
+		{"in thoughts that the template opened", "I could <tool_call>{\"name\": \"clock\"}</tool_call>, but no.</think>No.", "No.", "", "ok"},
 		{"in thoughts that go on", "<think>I could <tool_call>{\"name\": \"clock\"}</tool_call>, but no.</think>", "", "", "empty"},
 	} {
 		for _, size := range []int{1 << 20, 1, 3, 7} {
@@ -155,14 +156,14 @@ func FuzzCallsInText(f *testing.F) {
 		run := func(n int) (string, []openCall) {
 			s := newSplitter(false)
 			s.keep = true
-			text := ""
+			var text strings.Builder
 			for rest := in; rest != ""; {
 				piece := rest[:min(n, len(rest))]
-				text += s.feed(piece).text
+				text.WriteString(s.feed(piece).text)
 				rest = rest[len(piece):]
 			}
-			text += s.flush(true).text
-			return text, textCalls(s.found, &req)
+			text.WriteString(s.flush(true).text)
+			return text.String(), textCalls(s.found, &req)
 		}
 		text, calls := run(len(in) + 1)
 		text2, calls2 := run(1 + int(size%9))

@@ -34,7 +34,7 @@ type splitter struct {
 	wrote   bool            // text other than white space was given out
 	cut     bool            // drop white space before the next text
 	literal int             // begin marks that are text: so are their end marks
-	wrapped bool            // the answer is in <answer>, as Hunyuan's are behind its thoughts
+	wrapped string          // what ends the element that the answer is in; empty: it is in none
 	code    code            // where in the Markdown the text is
 	call    toolCall
 
@@ -109,168 +109,8 @@ func (s *splitter) feed(piece string) split {
 	return out
 }
 
-// start looks for marks behind white space.
-func (s *splitter) start(in string, out *split) string {
-	body := strings.TrimLeft(in, " \t\r\n")
-	if len(in)-len(body) > mostHeld { // so much is text: who reads it notices a loop
-		s.state, s.cut = inText, false
-		return in
-	}
-	if body == "" {
-		if s.last && !s.cut {
-			out.text += in
-			return ""
-		}
-		s.held = in
-		if s.last {
-			s.held = ""
-		}
-		return ""
-	}
-	if m, n, more := begins(body, s.last); n > 0 {
-		s.state, s.mark, s.stray = inThought, m, false
-		return body[n:]
-	} else if more {
-		s.held = in
-		return ""
-	}
-	tok, more := token{}, false
-	if trigger(body[0]) {
-		tok, more = tokenAt(body, s.last)
-	}
-	switch {
-	case more:
-		s.held = in
-		return ""
-	case tok.kind == tokenThought:
-		s.learned = s.learned || s.stray
-		s.stray, s.cut = false, true
-		return body[tok.n:]
-	case s.cut && strings.HasPrefix(body, answerTag):
-		s.wrapped = true
-		return body[len(answerTag):]
-	case s.cut && !s.last && strings.HasPrefix(answerTag, body):
-		s.held = in
-		return ""
-	}
-	s.state = inText
-	if s.cut || tok.kind != tokenNone {
-		s.cut = false
-		return body
-	}
-	return in
-}
-
-const (
-	answerTag    = "<answer>"
-	answerEndTag = "</answer>"
-)
-
-// begins returns the mark at the start of s that begins thoughts; more: s may become one.
-func begins(s string, last bool) (m thinkMark, n int, more bool) {
-	for _, m := range thinkMarks() {
-		if strings.HasPrefix(s, m.begin) {
-			return m, len(m.begin), false
-		}
-		more = more || !last && strings.HasPrefix(m.begin, s)
-	}
-	return thinkMark{}, 0, more
-}
-
-// thought looks for the end mark.
-func (s *splitter) thought(in string, out *split) string {
-	if s.opened && s.kept.Len() == 0 {
-		// The template's mark may be repeated by the model.
-		body := strings.TrimLeft(in, " \t\r\n")
-		far := len(in)-len(body) > mostHeld
-		if m, n, more := begins(body, s.last); n > 0 && !far {
-			s.opened, s.mark = false, m
-			return body[n:]
-		} else if more && !far {
-			s.held = in
-			return ""
-		}
-	}
-	at, length, keep := s.ending(in)
-	if at >= 0 {
-		s.think(in[:at], out)
-		s.opened, s.cut = false, true
-		s.toText(out)
-		return in[at+length:]
-	}
-	s.think(in[:len(in)-keep], out)
-	s.held = in[len(in)-keep:]
-	return ""
-}
-
-// toText goes on with the answer: at its start, if there is none yet.
-func (s *splitter) toText(out *split) {
-	if s.state = atStart; s.wrote || strings.TrimSpace(out.text) != "" {
-		s.state = inText
-	}
-}
-
-func (s *splitter) think(t string, out *split) {
-	out.reasoning += t
-	if s.opened {
-		s.kept.WriteString(t)
-	}
-}
-
-// ending returns where the thoughts end; at < 0: not in in, of which the last keep bytes may be the
-// beginning of an end mark.
-func (s *splitter) ending(in string) (at, length, keep int) {
-	switch s.mark.end {
-	case "":
-		at = -1
-		for _, m := range thinkMarks() {
-			if m.end == harmonyEnd {
-				continue
-			}
-			if i := strings.Index(in, m.end); i >= 0 && (at < 0 || i < at) {
-				at, length = i, len(m.end)
-			}
-			keep = max(keep, overlap(in, m.end))
-		}
-		return at, length, keep
-	case harmonyEnd:
-		return s.harmonyEnding(in)
-	}
-	return strings.Index(in, s.mark.end), len(s.mark.end), overlap(in, s.mark.end)
-}
-
-// harmonyEnd ends thoughts in Harmony's form. The model forgets it, and begins another message.
-const harmonyEnd = "<|end|>"
-
-func (s *splitter) harmonyEnding(in string) (at, length, keep int) {
-	for i := 0; i < len(in); i++ {
-		if in[i] != '<' {
-			continue
-		}
-		tok, more := tokenAt(in[i:], s.last)
-		switch {
-		case more:
-			return -1, 0, len(in) - i
-		case tok.kind == tokenTurnEnd:
-			return i, tok.n, 0
-		case tok.kind == tokenHead && tok.sure, tok.kind == tokenChannel, tok.kind == tokenThink && tok.mark.special:
-			return i, 0, 0
-		}
-	}
-	return -1, 0, 0
-}
-
-func overlap(in, tag string) int {
-	for n := min(len(tag)-1, len(in)); n > 0; n-- {
-		if strings.HasSuffix(in, tag[:n]) {
-			return n
-		}
-	}
-	return 0
-}
-
 // trigger reports whether a mark may begin with b. All begin with ASCII, but Kimi's.
-func trigger(b byte) bool { return b == '<' || b == '[' || b == "◁"[0] }
+func trigger(b byte) bool { return b == '<' || b == '[' || b == ']' || b == "◁"[0] }
 
 // ordinary reports whether b is neither a mark's beginning nor of any meaning for code.
 func ordinary(b byte) bool {
@@ -294,14 +134,18 @@ func (s *splitter) answer(in string, out *split) string {
 	from := 0
 	for i := 0; i < len(in); {
 		b := in[i]
-		if ordinary(b) && s.code.inner && s.code.run == 0 && !s.code.closing {
+		switch {
+		case trigger(b), !s.code.mid && bareTrigger(b):
+		case !ordinary(b) || !s.code.inner || s.code.run > 0 || s.code.closing:
+			s.code.step(b)
+			fallthrough
+		case b == ' ':
+			i++
+			continue
+		default:
+			s.code.end, s.code.mid = b, true
 			for i++; i < len(in) && ordinary(in[i]); i++ {
 			}
-			continue
-		}
-		if !trigger(b) {
-			s.code.step(b)
-			i++
 			continue
 		}
 		s.code.settle()
@@ -345,17 +189,21 @@ const (
 // judge decides on the beginning of s, and returns of how many bytes. before is the text that has
 // not been given out yet.
 func (s *splitter) judge(in string, out *split, before string) (decision, int) {
-	tok, more := tokenAt(in, s.last)
+	tok, more := s.tokenAt(in)
 	switch {
 	case more:
 		return isHeld, 0
-	case s.wrapped && strings.HasPrefix(in, answerEndTag) && !s.inCode(in):
-		return isDropped, len(answerEndTag)
-	case s.wrapped && !s.last && strings.HasPrefix(answerEndTag, in):
+	case s.wrapped != "" && strings.HasPrefix(in, s.wrapped) && !s.inCode(in):
+		return isDropped, len(s.wrapped)
+	case s.wrapped != "" && !s.last && strings.HasPrefix(s.wrapped, in):
 		return isHeld, 0
 	case tok.kind == tokenNone:
-		if s.last && cutToken(in, s.whole) && !s.inCode(in) {
+		if s.last && trigger(in[0]) && cutToken(in, s.whole) && !s.inCode(in) {
 			return isDropped, len(in)
+		}
+		if in[0] == '<' && beginsElement(in) {
+			s.stray = false
+			s.literal++ // so is its end mark
 		}
 		return isText, 1
 	case s.code.fenced():
@@ -378,6 +226,25 @@ func (s *splitter) judge(in string, out *split, before string) (decision, int) {
 	return s.mean(in, tok, out, before)
 }
 
+// tokenAt returns the structural token at the start of in.
+func (s *splitter) tokenAt(in string) (tok token, more bool) {
+	if bareTrigger(in[0]) {
+		return bareAt(in, s.last, s.code.head(), false)
+	}
+	return tokenAt(in, s.last)
+}
+
+// beginsElement reports whether in begins an element of a document that has the name of a mark of
+// thoughts, and attributes.
+func beginsElement(in string) bool {
+	for m := range thinkMarks {
+		if tag, ok := strings.CutSuffix(m.begin, ">"); ok && strings.HasPrefix(in, tag+" ") {
+			return true
+		}
+	}
+	return false
+}
+
 // inCode reports whether the text at in is code; nothing follows in.
 func (s *splitter) inCode(in string) bool {
 	if s.code.span > 0 {
@@ -394,11 +261,12 @@ func (s *splitter) mean(in string, tok token, out *split, before string) (decisi
 	case tokenThought:
 		return s.strayEnd(tok, out, before)
 	case tokenThink:
-		s.stray = false
-		if !tok.mark.special && !s.code.head() {
+		if !tok.mark.special && !s.code.head() || tok.mark.word && s.mark != tok.mark {
+			s.stray = false
 			s.literal++
 			return isText, n
 		}
+		s.stray = false
 		s.emit(before, out)
 		s.state, s.mark = inThought, tok.mark
 		return isOther, n
@@ -406,11 +274,19 @@ func (s *splitter) mean(in string, tok token, out *split, before string) (decisi
 		return s.atEnd(in, tok)
 	case tokenHead:
 		head, more := roleHead(in[n:], s.last)
-		if more {
+		switch {
+		case more:
 			return isHeld, 0
+		case !isOthers(in[n : n+head]):
+			s.to = recipient(in[n : n+head])
+			return isDropped, n + head
 		}
-		s.to = recipient(in[n : n+head])
-		return isDropped, n + head
+		n += head
+		fallthrough
+	case tokenOther:
+		s.emit(before, out)
+		s.state, s.call = inCall, toolCall{raw: true} // it ends as a call does
+		return isOther, n
 	case tokenChannel:
 		head, isCall, more := channelHead(in[n:], s.last)
 		switch {
@@ -441,6 +317,12 @@ func (s *splitter) mean(in string, tok token, out *split, before string) (decisi
 	if tok.kind == tokenTurnEnd {
 		s.code = code{}
 	}
+	if tok.name == loneHead {
+		s.emit(before, out)
+		s.called = true
+		s.endCall(out)
+		return isOther, n
+	}
 	return isDropped, n
 }
 
@@ -451,13 +333,17 @@ func (s *splitter) begin(c toolCall) {
 // strayEnd decides on an end mark in the answer.
 func (s *splitter) strayEnd(tok token, out *split, before string) (decision, int) {
 	switch {
+	case tok.mark.word && (s.literal == 0 && !s.code.head()):
+		return isText, tok.n // no chat template opens these
 	case s.stray: // what came before it was reasoning
 		out.retract = out.retract || s.wrote
 		out.reasoning += out.text + before
 		out.text, s.wrote = "", false
-		s.stray, s.state, s.cut, s.learned, s.code = false, atStart, true, true, code{}
+		s.learned = s.learned || tok.mark.end != bareEnd
+		s.stray, s.state, s.cut, s.code = false, atStart, true, code{}
+		s.found = nil // calls in thoughts
 		return isOther, tok.n
-	case s.literal > 0:
+	case s.literal > 0 && tok.mark.end != bareEnd:
 		s.literal--
 		return isText, tok.n
 	}
@@ -490,32 +376,4 @@ func (s *splitter) atEnd(in string, tok token) (decision, int) {
 		return isText, tok.n
 	}
 	return isHeld, 0
-}
-
-// plain reports whether nothing in the answer was reasoning.
-func (s *splitter) plain() bool { return s.wrote && s.stray }
-
-// flush returns what was held back. whole: the model ended by itself.
-func (s *splitter) flush(whole bool) split {
-	held := s.held
-	s.held, s.last, s.whole = "", true, whole
-	switch {
-	case s.state == inThought && s.opened && whole:
-		s.opened, s.unlearned, s.state = false, true, atStart
-		return s.finish(s.kept.String() + held)
-	case s.state == inThought:
-		return split{reasoning: held}
-	case !whole && s.state == atStart && len(strings.TrimSpace(held)) > 2:
-		return split{reasoning: held} // the beginning of a mark, and then the stream broke
-	}
-	return s.finish(held)
-}
-
-// finish feeds the last piece. A call whose end token is missing ends here.
-func (s *splitter) finish(held string) split {
-	out := s.feed(held)
-	if s.keep && s.state == inCall {
-		s.keepCall(s.call.to)
-	}
-	return out
 }

@@ -41,9 +41,12 @@ func sentBody(t *testing.T, cfg Config, req Request) []byte {
 // with the code of that time.
 func TestRequestsWithoutTools(t *testing.T) {
 	talk := []Message{
-		{Role: RoleSystem, Content: "You are \"short\" & <plain>."}, {Role: RoleUser, Content: "Hi\n漢字 \u2028"},
-		{Role: RoleAssistant, Content: "Hello"}, {Role: RoleUser, Content: "what", Images: []Image{{MIME: "image/png", Data: []byte("x")}}},
-		{Role: RoleUser}, {Role: RoleAssistant},
+		{Role: RoleSystem, Content: "You are \"short\" & <plain>."},
+		{Role: RoleUser, Content: "Hi\n漢字 \u2028"},
+		{Role: RoleAssistant, Content: "Hello"},
+		{Role: RoleUser, Content: "what", Images: []Image{{MIME: "image/png", Data: []byte("x")}}},
+		{Role: RoleUser},
+		{Role: RoleAssistant},
 	}
 	for name, c := range map[string]struct {
 		cfg Config

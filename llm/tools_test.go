@@ -203,9 +203,11 @@ func TestToolsInRequests(t *testing.T) {
 		Messages: []Message{
 			{Role: RoleUser, Content: "What?"},
 			{Role: RoleAssistant, Content: "I look.", Reasoning: "Hm.", Calls: []ToolCall{{ID: "a", Name: "wiki_search", Arguments: `{"q": "x <b>"}`}, {ID: "b", Name: "clock", Arguments: "{}"}}},
-			{Role: RoleTool, CallID: "a", Content: "found"}, {Role: RoleTool, CallID: "b"},
+			{Role: RoleTool, CallID: "a", Content: "found"},
+			{Role: RoleTool, CallID: "b"},
 			{Role: RoleAssistant, Calls: []ToolCall{{ID: "c", Name: "nope", Arguments: `{"q": `, Bad: "It does not end."}, {ID: "d", Name: "clock", Arguments: `[1]`}}},
-			{Role: RoleTool, CallID: "c", Content: "no such tool"}, {Role: RoleTool, CallID: "d", Content: "bad"},
+			{Role: RoleTool, CallID: "c", Content: "no such tool"},
+			{Role: RoleTool, CallID: "d", Content: "bad"},
 		},
 	}
 	checkRecorded(t, "tools", sentBody(t, Config{}, req))

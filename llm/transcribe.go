@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"mime"
 	"mime/multipart"
 	"net/http"
@@ -19,24 +21,40 @@ import (
 // some 60 kB of words.
 const maxTranscript = 1 << 20
 
+const opTranscribe = "transcriptions"
+
 // Transcribe has the server write down what is said in a recording, by the audio/transcriptions of
 // OpenAI's API, which vLLM serves for Whisper and the like. The ending of name tells the server how
 // to read it. It blocks until ctx ends at the latest, and has no time-out of its own. The model is
 // the one that an empty [Request.Model] means.
 func (c *Client) Transcribe(ctx context.Context, name, kind string, data []byte) (string, error) {
-	const op = "transcriptions"
+	words, err := c.transcribe(ctx, name, kind, data)
+	if e, ok := errors.AsType[*Error](err); ok {
+		e.variables = c.cfg.Variables
+	}
+	return words, err
+}
+
+func (c *Client) transcribe(ctx context.Context, name, kind string, data []byte) (string, error) {
+	const op = opTranscribe
 	model, _, err := c.modelName(ctx, "")
 	if err != nil {
 		return "", err
 	}
-	body, contentType, err := recording(model, name, kind, data)
+	head, tail, contentType, err := recording(model, name, kind)
 	if err != nil {
 		return "", fmt.Errorf("llm %s: %w", op, err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+"/audio/transcriptions", bytes.NewReader(body))
+	// The recording goes out as it is: a copy of it would be 25 MB.
+	form := func() io.ReadCloser {
+		return io.NopCloser(io.MultiReader(bytes.NewReader(head), bytes.NewReader(data), bytes.NewReader(tail)))
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+"/audio/transcriptions", form())
 	if err != nil {
 		return "", fmt.Errorf("llm %s: %w", op, egress.WithoutAddress(err))
 	}
+	req.ContentLength = int64(len(head) + len(data) + len(tail))
+	req.GetBody = func() (io.ReadCloser, error) { return form(), nil } // a connection that was closed meanwhile
 	req.Header.Set("Content-Type", contentType)
 	req.Header.Set("Accept", "application/json")
 	c.authorize(req)
@@ -65,15 +83,14 @@ func (c *Client) Transcribe(ctx context.Context, name, kind string, data []byte)
 	return *heard.Text, nil
 }
 
-// recording returns the multipart body of a request, and its type. Of the name goes only the
-// ending: the rest is a person's own words.
-func recording(model, name, kind string, data []byte) (body []byte, contentType string, err error) {
+// recording returns what stands before and behind the recording in the multipart body of a request,
+// and its type. Of the name goes only the ending: the rest is a person's own words.
+func recording(model, name, kind string) (before, behind []byte, contentType string, err error) {
 	var b bytes.Buffer
-	b.Grow(len(data) + 1<<10)
 	form := multipart.NewWriter(&b)
 	for _, field := range [][2]string{{"model", model}, {"response_format", "json"}} {
 		if err := form.WriteField(field[0], field[1]); err != nil {
-			return nil, "", err
+			return nil, nil, "", err
 		}
 	}
 	head := textproto.MIMEHeader{"Content-Disposition": {fmt.Sprintf(`form-data; name="file"; filename="clip.%s"`, audioEnding(name, kind))}}
@@ -81,17 +98,15 @@ func recording(model, name, kind string, data []byte) (body []byte, contentType 
 	if kind, _, err := mime.ParseMediaType(kind); err == nil {
 		head.Set("Content-Type", kind)
 	}
-	part, err := form.CreatePart(head)
-	if err != nil {
-		return nil, "", err
+	if _, err := form.CreatePart(head); err != nil {
+		return nil, nil, "", err
 	}
-	if _, err := part.Write(data); err != nil {
-		return nil, "", err
-	}
+	before = bytes.Clone(b.Bytes())
+	b.Reset()
 	if err := form.Close(); err != nil {
-		return nil, "", err
+		return nil, nil, "", err
 	}
-	return b.Bytes(), form.FormDataContentType(), nil
+	return before, b.Bytes(), form.FormDataContentType(), nil
 }
 
 // audioEnding returns the ending by which servers know a format: the name's if they know it, else

@@ -60,3 +60,41 @@ func TestOddTranscripts(t *testing.T) {
 		_ = n.Close()
 	}
 }
+
+// TestTranscribeVariables: what goes wrong with the server for clips names its own variables.
+func TestTranscribeVariables(t *testing.T) {
+	names := Variables{Address: "LLM_TRANSCRIBE_URL", Key: "LLM_TRANSCRIBE_API_KEY", Model: "LLM_TRANSCRIBE_MODEL"}
+	for address, want := range map[string]string{"": names.Address, "ftp://x": names.Address, "http://%zz": names.Address, "http://ok/v1": names.Key} {
+		if _, err := New(Config{BaseURL: address, APIKey: "a\nb", Variables: names}); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "LLM_BASE_URL") {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+	for name, tt := range map[string]struct {
+		reply func(http.ResponseWriter, *http.Request)
+		want  string
+	}{
+		"no such endpoint": {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, `{"detail":"Not Found"}`, 404) }, names.Address},
+		"without the key":  {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, `{"error":"Unauthorized"}`, 401) }, names.Key},
+		"a page":           {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, `<html>`, 404) }, names.Address},
+		"a redirect":       {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://evil.test/", 307) }, names.Address},
+		"behind a gateway": {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "bad gateway", 502) }, names.Address},
+		"another model": {func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "{\"error\":{\"message\":\"The model `m` does not exist.\",\"code\":404}}", 404)
+		}, names.Model},
+	} {
+		n := memnet.Serve(http.HandlerFunc(tt.reply))
+		c, err := New(Config{BaseURL: "http://audio/v1", Model: "m", Variables: names, HTTP: &http.Client{Transport: &http.Transport{DialContext: n.Dial, DisableKeepAlives: true}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = c.Transcribe(t.Context(), "a.mp4", "audio/mp4", nil)
+		var e *Error
+		if !errors.As(err, &e) {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if all := e.Error() + e.Hint(); !strings.Contains(all, tt.want) || strings.Contains(all, "LLM_BASE_URL") || strings.Contains(all, "LLM_MODEL") || strings.Contains(all, "LLM_API_KEY") {
+			t.Errorf("%s: %s", name, all)
+		}
+		_ = n.Close()
+	}
+}

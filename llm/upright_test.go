@@ -187,3 +187,69 @@ func FuzzOrientation(f *testing.F) {
 		}
 	})
 }
+
+// FuzzExif: directories of any form, in each kind of picture, are read in time, and turn a picture or not.
+func FuzzExif(f *testing.F) {
+	var asJPEG bytes.Buffer
+	if err := jpeg.Encode(&asJPEG, lying(16, 8, [4]int{0, 1, 2, 3}), nil); err != nil {
+		f.Fatal(err)
+	}
+	entry := func(order binary.ByteOrder, tag, kind uint16, count, value uint32) []byte {
+		e := make([]byte, 12)
+		order.PutUint16(e, tag)
+		order.PutUint16(e[2:], kind)
+		order.PutUint32(e[4:], count)
+		order.PutUint32(e[8:], value)
+		return e
+	}
+	for _, big := range []bool{false, true} {
+		order := binary.ByteOrder(binary.LittleEndian)
+		if big {
+			order = binary.BigEndian
+		}
+		for _, kind := range []uint16{0, 1, 2, 3, 4, 5, 12, 65535} {
+			for _, count := range []uint32{0, 1, 2, 1<<32 - 1} {
+				f.Add(big, uint32(8), uint16(1), entry(order, 0x0112, kind, count, 6<<16|6), uint32(8), uint8(1)) // the next directory is this one
+			}
+		}
+		f.Add(big, uint32(0), uint16(1), []byte(nil), uint32(0), uint8(1))                                            // the directory is the header
+		f.Add(big, uint32(1<<32-1), uint16(9), []byte(nil), uint32(1<<32-1), uint8(3))                                // beyond the end
+		f.Add(big, uint32(8), uint16(65535), bytes.Repeat(entry(order, 0x8769, 4, 1, 8), 500), uint32(8), uint8(200)) // a directory in itself
+		f.Add(big, uint32(8), uint16(2), append(entry(order, 0x0112, 3, 1, 0), entry(order, 0x0112, 3, 1, 3<<16|3)...), uint32(0), uint8(1))
+		f.Add(big, uint32(9), uint16(1), entry(order, 0x0112, 3, 1, 6), uint32(0), uint8(1)) // not at an even place
+	}
+	f.Fuzz(func(t *testing.T, big bool, at uint32, entries uint16, body []byte, next uint32, times uint8) {
+		order, tiff := binary.ByteOrder(binary.LittleEndian), []byte("II*\x00")
+		if big {
+			order, tiff = binary.BigEndian, []byte("MM\x00*")
+		}
+		tiff = append(tiff, make([]byte, 6)...)
+		order.PutUint32(tiff[4:], at)
+		order.PutUint16(tiff[8:], entries)
+		tiff = append(append(tiff, body...), 0, 0, 0, 0)
+		order.PutUint32(tiff[len(tiff)-4:], next)
+		if o := orientationOf(tiff); o < 0 || o > 8 {
+			t.Fatal(o)
+		}
+		began := time.Now()
+		file := asJPEG.Bytes()
+		if len(tiff) < 60_000 {
+			for range times % 50 {
+				file = inJPEG(file, tiff)
+			}
+		}
+		img, err := NewPictures().Picture(t.Context(), "image/jpeg", file)
+		if err != nil || len(img.Data) == 0 { // Exif never makes a picture unreadable
+			t.Fatalf("%d bytes, %v", len(img.Data), err)
+		}
+		chunk := append(binary.LittleEndian.AppendUint32([]byte("EXIF"), uint32(len(tiff))), tiff...)
+		for _, mime := range []string{"image/webp", "image/png"} {
+			if o := orientation(mime, append([]byte("RIFF\x00\x00\x00\x00WEBP"), bytes.Repeat(chunk, int(times%50)+1)...)); o < 1 || o > 8 {
+				t.Fatal(o)
+			}
+		}
+		if took := time.Since(began); took > 5*time.Second {
+			t.Fatalf("%v", took)
+		}
+	})
+}

@@ -122,6 +122,8 @@ func browse(t *testing.T, hosts string) *visitor {
 		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1280, 800), chromedp.UserDataDir(t.TempDir()),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("lang", "en-GB"),
 		chromedp.Flag("force-color-profile", "srgb"), chromedp.Flag("host-resolver-rules", hosts),
+		// A microphone that beeps, and nobody who has to allow it.
+		chromedp.Flag("use-fake-device-for-media-stream", true), chromedp.Flag("use-fake-ui-for-media-stream", true),
 	)
 	if path := os.Getenv("CHROMIUM"); path != "" {
 		options = append(options, chromedp.ExecPath(path))

@@ -23,7 +23,7 @@ func (w *Writer) whole(res llm.Result) llm.Result {
 func (w *Writer) done(res llm.Result) Outcome {
 	w.shared.cfg.Hooks.complete(res)
 	if res.Finish == FinishCut && strings.TrimSpace(w.bound.shown(w.text, true)) == "" {
-		return w.failed(errEndless, saysBlank, res)
+		return w.failed(errEndless, SaysBlank, res)
 	}
 	if w.rounds == nil {
 		return w.complete(w.text, w.base.Notice, w.whole(res), Used{})
@@ -112,7 +112,7 @@ func (w *Writer) failed(err error, sentence string, res llm.Result) Outcome {
 // looped returns an answer that went round in circles, with one of them.
 func (w *Writer) looped(err error, sentence string, res llm.Result) Outcome {
 	if strings.TrimSpace(w.text) == "" && errors.Is(err, ErrLoop) {
-		return w.failed(err, saysBlank, res)
+		return w.failed(err, SaysBlank, res)
 	}
 	if once := Once(w.text); len(once) < len(w.text) {
 		w.text, w.shown = once, once

@@ -3,6 +3,7 @@ package answer
 import (
 	"errors"
 	"strings"
+	"unicode"
 
 	"llmbot/llm"
 )
@@ -13,10 +14,14 @@ const (
 	longestPeriod = 200
 	// leastLoop is how many characters they must fill.
 	leastLoop = 2_000
-	// manyLines is how many lines of a table or of code must repeat. Of fewer lines, repetitions are
-	// no loop there before they fill sureLoop characters: constants, zeros, padded cells.
+	// manyLines is how many lines of a table, of code or of data must repeat. Of fewer lines,
+	// repetitions are no loop there before they fill sureLoop characters: constants, zeros, padded
+	// cells.
 	manyLines = 200
 	sureLoop  = 10 * leastLoop
+
+	// codeIndent is how many columns before a line make code of it.
+	codeIndent = 4
 
 	// loopWindow is in how many characters a period is looked for. All that repeats with a period of
 	// at most half of it has there the period that it has everywhere (Fine and Wilf).
@@ -35,26 +40,34 @@ var (
 // What people are told of it.
 const (
 	SaysLoop        = "I have stopped the model: it went on repeating itself."
-	saysBlank       = "I have stopped the model: it wrote nothing but white space."
+	SaysBlank       = "I have stopped the model: it wrote nothing but white space."
 	saysThoughtLoop = "I have stopped the model: it went on repeating its thoughts."
 )
 
 // Loops notices an answer, or thoughts, that repeat without end. The zero Loops has seen nothing.
-// It takes O(1) time for a character, and about 3 KB.
-type Loops struct{ text, thoughts loop }
+// It takes O(1) time for a character, and about 3 kB for each of the two that there is any of.
+type Loops struct{ text, thoughts *loop }
 
 // Take takes the next delta. Its error is to end the request: [ErrLoop], or one for thoughts.
 func (l *Loops) Take(d llm.Delta) error {
 	if d.Retract {
-		l.text = loop{}
+		l.text = nil
 	}
 	switch {
-	case d.Text != "" && l.text.add(d.Text):
+	case d.Text != "" && in(&l.text).add(d.Text):
 		return ErrLoop
-	case d.Reasoning != "" && l.thoughts.add(d.Reasoning):
+	case d.Reasoning != "" && in(&l.thoughts).add(d.Reasoning):
 		return errThoughtsLoop
 	}
 	return nil
+}
+
+// in returns the loop at l, and begins one if there is none.
+func in(l **loop) *loop {
+	if *l == nil {
+		*l = &loop{}
+	}
+	return *l
 }
 
 // LoopSentence returns what people are told of an answer that ended with err; empty: err is no
@@ -72,7 +85,7 @@ func LoopSentence(err error) string {
 // seed takes what the answer goes on from: all of it, for a fence of code may have begun anywhere.
 func (l *Loops) seed(text string) {
 	for _, r := range text {
-		l.text.add(string(r)) // character by character: what repeated itself before is no reason to stop
+		in(&l.text).add(string(r)) // character by character: what repeated itself before is no reason to stop
 	}
 }
 
@@ -85,6 +98,7 @@ type loop struct {
 	period int                  // of the newest characters; 0: none is known
 	run    int                  // characters that repeat with it
 	lines  int                  // line ends among them
+	data   bool                 // it looks like data, which has honest repetitions
 
 	line  int  // characters of the current line, without white space before it
 	first rune // the first of them
@@ -94,7 +108,11 @@ type loop struct {
 	item  bool // nothing but the mark of a list item is on the line
 	fence int  // signs that opened a fence of code; 0: in none
 	sign  rune // which
-	table bool // this line, or the one before if this is empty, is a row of a table
+
+	indent int  // columns before the current line
+	depth  int  // brackets that are open on it
+	span   bool // a backtick is open on it
+	block  bool // it, or the one before if it is empty, is a row, indented, or begins with a bracket
 }
 
 // add takes the next characters, and reports whether there is a loop.
@@ -118,11 +136,16 @@ func (l *loop) add(text string) bool {
 			if l.n >= l.next && l.n >= loopWindow {
 				l.look()
 			}
-		case l.run >= leastLoop && (l.fence == 0 && !l.table || l.lines >= manyLines || l.run >= sureLoop):
+		case l.run >= leastLoop && (!l.structured() || l.lines >= manyLines || l.run >= sureLoop):
 			return true
 		}
 	}
 	return false
+}
+
+// structured reports whether the text is a table, code, or data without a fence.
+func (l *loop) structured() bool {
+	return l.fence > 0 || l.block || l.data || l.depth > 0 || l.span
 }
 
 // place notes where in the Markdown the text is.
@@ -131,15 +154,29 @@ func (l *loop) place(r rune) {
 	case r == '\n':
 		l.endLine()
 		return
+	case r == ' ' && l.line == 0:
+		l.indent++
+		return
+	case r == '\t' && l.line == 0:
+		l.indent += codeIndent
+		return
 	case r == ' ' || r == '\t' || l.line == 0 && r == '>':
 		return
 	case l.line == 0:
 		l.first, l.signs, l.more, l.ticks, l.item = r, 0, false, false, true
-		l.table = r == '|'
+		l.block = l.indent >= codeIndent || strings.ContainsRune("|{}[]<", r)
 	case l.item && l.fence == 0 && (r == '`' || r == '~'): // a fence may begin behind it
 		l.first, l.signs, l.more = r, 0, false
 	}
 	l.item = l.item && strings.ContainsRune("-*+.)0123456789", r)
+	switch r {
+	case '{', '[':
+		l.depth++
+	case '}', ']':
+		l.depth = max(0, l.depth-1)
+	case '`':
+		l.span = !l.span
+	}
 	switch l.line++; {
 	case r == l.first && !l.more:
 		l.signs++
@@ -159,7 +196,7 @@ func (l *loop) endLine() {
 	case l.fence > 0 && l.first == l.sign && l.signs >= l.fence && !l.more:
 		l.fence = 0
 	}
-	l.line = 0
+	l.line, l.indent, l.depth, l.span = 0, 0, 0, false
 }
 
 // look finds out whether the newest characters have a period.
@@ -176,7 +213,29 @@ func (l *loop) look() {
 			l.lines++
 		}
 	}
+	l.data = data(window)
 }
+
+// data reports whether a text that repeats looks like rows of data, as CSV or the items of an array.
+// It has a tab or a bar between its cells, or a comma without a space behind it, or signs between
+// numbers and nowhere two words beside each other.
+func data(text []rune) bool {
+	const farEast = 0x0E00 // from here on are the scripts that have no spaces between words
+	var solid, cells, words, numbers, signs, tight bool
+	before, last := ' ', ' '
+	for _, r := range text {
+		letter, digit := unicode.IsLetter(r), r >= '0' && r <= '9'
+		solid, numbers = solid || letter || digit, numbers || digit
+		cells = cells || r == '\t' || r == '|'
+		signs = signs || strings.ContainsRune(",;:=\n", r)
+		tight = tight || (last == ',' || last == ';') && before > ' ' && before < farEast && r != ' ' && r < farEast
+		words = words || letter && r >= farEast || last == ' ' && (letter && wordEnds(before) || digit && unicode.IsLetter(before))
+		before, last = last, r
+	}
+	return solid && (cells || tight || numbers && signs && !words)
+}
+
+func wordEnds(r rune) bool { return unicode.IsLetter(r) || r >= '0' && r <= '9' }
 
 // period returns the smallest period of a text: its length if it has none (the failure function of
 // Knuth, Morris and Pratt).

@@ -3,6 +3,7 @@ package answer
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -211,7 +212,7 @@ func (r *rounds) request(req llm.Request) llm.Request {
 	if r.over() {
 		req.ToolChoice = llm.ToolChoiceNone
 	}
-	req.Messages = append(req.Messages[:len(req.Messages):len(req.Messages)], r.messages()...)
+	req.Messages = append(slices.Clip(req.Messages), r.messages()...)
 	return req
 }
 

@@ -296,6 +296,7 @@ func TestAskingHoldsNoSlot(t *testing.T) {
 				ended <- w.Write(ctx, prompt.Input{Turns: []prompt.Turn{{ID: "1", Text: "q"}}}, llm.Request{}, Partial{})
 			}()
 			time.Sleep(time.Minute)
+			synctest.Wait()
 			other := shared.Writer(Task{Draft: &page{}})
 			if err := other.Enter(t.Context()); err != nil {
 				t.Fatal(err)

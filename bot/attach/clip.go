@@ -11,6 +11,7 @@ import (
 	"llmbot/bot/lines"
 	"llmbot/bot/thread"
 	"llmbot/bot/wait"
+	"llmbot/llm"
 )
 
 // Limits of voice clips.
@@ -61,7 +62,11 @@ func (r *Reader) clip(ctx context.Context, where string, f thread.File, runes in
 		default:
 			why, said, keep = "its words could not be written down", fmt.Sprintf("I could not listen to %s just now: please write what you said there, or ask again later.", name), false
 		}
-		r.log.WarnContext(ctx, "clip_unheard", "thread", where, "file", f.ID, "type", f.MIME, "bytes", f.Size, "error", err)
+		attrs := []any{"thread", where, "file", f.ID, "type", f.MIME, "bytes", f.Size, "error", err}
+		if failure, ok := errors.AsType[*llm.Error](err); ok {
+			attrs = append(attrs, "hint", failure.Hint())
+		}
+		r.log.WarnContext(ctx, "clip_unheard", attrs...)
 	}
 	heard, err := r.transcript(ctx, f.ID)
 	if err != nil {
@@ -124,5 +129,5 @@ func spoken(name, words, how string, runes int) attachment {
 		said = fmt.Sprintf("Of %s I read the beginning only: it is too long.", name)
 	}
 	saidLines := lines.Split(words)
-	return attachment{text: fmt.Sprintf("Voice clip %s, as it was spoken (%s):\n> %s", name, how, strings.Join(saidLines, "\n> ")), said: said}
+	return attachment{read: true, text: fmt.Sprintf("Voice clip %s, as it was spoken (%s):\n> %s", name, how, strings.Join(saidLines, "\n> ")), said: said}
 }

@@ -79,7 +79,7 @@ func TestClips(t *testing.T) {
 			if tt.ears != nil {
 				ears = tt.ears
 			}
-			r := New(s, nil, ears, slog.New(slog.DiscardHandler))
+			r := New(s, nil, ears, nil, slog.New(slog.DiscardHandler))
 			for range 2 {
 				turns := []prompt.Turn{{ID: "m1"}}
 				said := r.Fill(t.Context(), "t1", turns, map[string][]thread.File{"m1": {tt.file}}, 0, func(string) bool { return true })
@@ -126,7 +126,7 @@ func TestThumbnails(t *testing.T) {
 			if tt.thumb != nil {
 				s.data["thumb of F1"] = tt.thumb
 			}
-			r := New(s, nil, nil, slog.New(slog.DiscardHandler))
+			r := New(s, nil, nil, nil, slog.New(slog.DiscardHandler))
 			for range 2 {
 				turns := []prompt.Turn{{ID: "m1"}}
 				said := r.Fill(t.Context(), "t1", turns, map[string][]thread.File{"m1": {tt.file}}, 0, func(string) bool { return true })

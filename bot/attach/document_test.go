@@ -48,7 +48,7 @@ func (p pdfs) Read(context.Context, []byte, document.Limits) (document.Text, err
 // fill reads one file twice, and returns what the prompt has, what is said, and how often the file was asked for.
 func fill(t *testing.T, s *shelf, p PDFs) (text, said string, asked int) {
 	t.Helper()
-	r := New(s, p, nil, slog.New(slog.DiscardHandler))
+	r := New(s, p, nil, nil, slog.New(slog.DiscardHandler))
 	for range 2 {
 		turns := []prompt.Turn{{ID: "m1"}}
 		var list []thread.File
@@ -88,7 +88,7 @@ func TestDocuments(t *testing.T) {
 		"CSV in UTF-16":       {thread.File{ID: "F1", Name: "x.csv", MIME: "text/plain"}, "\xff\xfea\x00\t\x00b\x00\n\x001\x00\t\x002\x00", nil, nil, "File x.csv:\n```\n| a | b |\n| --- | --- |\n| 1 | 2 |\n```", "", 1},
 		"a long CSV":          {thread.File{ID: "F1", Name: "x.csv", MIME: "text/csv"}, "a,b\n" + strings.Repeat("1,2\n", 1e6), nil, nil, "…(the beginning of its 4,000,004 characters)", "Of x.csv I read the beginning", 1},
 		"CSV that is none":    {thread.File{ID: "F1", Name: "x.csv", MIME: "text/csv"}, "a\x00\x00\x00b", nil, nil, "…it is damaged", "not what its name says", 1},
-		"a canvas":            {thread.File{ID: "F1", Name: "Runbook", MIME: "application/vnd.slack-docs", Type: "quip"}, "<h1>Run</h1><p>it</p>", nil, nil, "File Runbook:\n```\n# Run\n\nit\n```", "", 1},
+		"a canvas":            {thread.File{ID: "F1", Name: "Runbook", MIME: "application/vnd.slack-docs", Type: "quip"}, "<h1>Run</h1><p>it</p>", nil, nil, "File Runbook:\n```\n# Run\n\nit\n```", "", 2},
 		"PDF":                 {pdf, "%PDF", pdfs{text: document.Text{Markdown: "## Page 1\n\nzq"}}, nil, "File x.pdf:\n```\n## Page 1\n\nzq\n```", "", 1},
 		"some pages":          {pdf, "%PDF", pdfs{text: document.Text{Markdown: "zq", Part: "the first 2 of 300 pages"}}, nil, "File x.pdf (the first 2 of 300 pages):\n```\nzq\n```", "Of x.pdf I read the first 2 of 300 pages.", 1},
 		"nobody reads PDF":    {pdf, "%PDF", nil, nil, "…its type is application/pdf", "I can't read x.pdf: I read text", 0},
@@ -112,6 +112,36 @@ func TestDocuments(t *testing.T) {
 		}
 		if strings.Count(said, "\n") > 0 || strings.Count(said, ". ") > 1 {
 			t.Errorf("%s: said %q", name, said)
+		}
+	}
+}
+
+// TestWhatChanges: what people can write on in is read anew in each turn, and what they cannot is remembered.
+func TestWhatChanges(t *testing.T) {
+	for name, tt := range map[string]struct {
+		said, told thread.File // what the message says of it, and Slack
+		anew       bool
+	}{
+		"a canvas":                  {thread.File{MIME: "application/vnd.slack-docs"}, thread.File{MIME: "application/vnd.slack-docs"}, true},
+		"a canvas of another place": {thread.File{}, thread.File{MIME: "application/vnd.slack-docs", Mode: "quip"}, true},
+		"a snippet":                 {thread.File{MIME: "text/plain", Mode: "snippet"}, thread.File{MIME: "text/plain", Mode: "snippet"}, true},
+		"an upload":                 {thread.File{MIME: "text/plain", Mode: "hosted"}, thread.File{MIME: "text/plain", Mode: "hosted"}, false},
+	} {
+		s := &shelf{data: map[string][]byte{"F1": []byte("<p>zq first</p>")}}
+		r := New(s, nil, nil, nil, slog.New(slog.DiscardHandler))
+		read := func() string {
+			tt.said.ID, tt.said.Name, tt.told.ID, tt.told.Name = "F1", "plan.txt", "F1", "plan.txt"
+			s.files = map[string]thread.File{"F1": tt.told}
+			turns := []prompt.Turn{{ID: "m1"}}
+			r.Fill(t.Context(), "t1", turns, map[string][]thread.File{"m1": {tt.said}}, 0, func(string) bool { return true })
+			return turns[0].Files
+		}
+		if got := read(); !strings.Contains(got, "zq first") {
+			t.Fatalf("%s: %q", name, got)
+		}
+		s.data["F1"] = []byte("<p>zq second</p>")
+		if got := read(); strings.Contains(got, "zq second") != tt.anew {
+			t.Errorf("%s: %q", name, got)
 		}
 	}
 }

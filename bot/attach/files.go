@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
+	"golang.org/x/sync/semaphore"
 
 	"llmbot/bot/document"
 	"llmbot/bot/prompt"
@@ -31,7 +32,8 @@ const (
 	unknownRunes = 24_000           // if nobody says how large it is
 	maxPictures  = 4                // the newest of a thread: servers refuse too many
 	maxFiles     = 20               // the newest of a thread, pictures among them
-	maxReads     = 4                // files of all threads read at a time: each is in memory
+	maxReads     = 4                // files of all threads read at a time
+	maxHeld      = 60 << 20         // bytes of memory that reading them may take together (see weight)
 	maxName      = 255              // characters of a file's name: file systems allow no more
 	maxTicks     = 31               // backticks in a row that stay in a file: its fence must be longer
 	filesTimeout = 30 * time.Second // all files of a turn together
@@ -75,17 +77,21 @@ type Reader struct {
 	files Files       // nil: files are not read
 	pdfs  PDFs        // nil: PDF files are not read
 	ears  Transcriber // nil: only Slack's own transcripts are read
+	done  func(Kind, Outcome, time.Duration)
 	log   *slog.Logger
 	reads chan struct{} // one for each file that is being read
+	held  *semaphore.Weighted
 	pics  *llm.Pictures
 	cache fileCache
 }
 
 // New returns a Reader of the files that files fetches; nil: files are not read. pdfs reads PDF
 // files, and ears writes down what is said in voice clips; nil: nobody does.
-func New(files Files, pdfs PDFs, ears Transcriber, log *slog.Logger) *Reader {
+// done hears what became of each file that was read, by its kind and outcome; nil: nobody does. It
+// must not block.
+func New(files Files, pdfs PDFs, ears Transcriber, done func(Kind, Outcome, time.Duration), log *slog.Logger) *Reader {
 	return &Reader{
-		files: files, pdfs: pdfs, ears: ears, log: log, reads: make(chan struct{}, maxReads), pics: llm.NewPictures(), cache: newFileCache(),
+		done: done, files: files, pdfs: pdfs, ears: ears, log: log, reads: make(chan struct{}, maxReads), held: semaphore.NewWeighted(maxHeld), pics: llm.NewPictures(), cache: newFileCache(),
 	}
 }
 
@@ -127,7 +133,10 @@ type attachment struct {
 	text    string     // for the prompt, with the name
 	image   *llm.Image // nil: none
 	picture bool       // it is one, also if there is no image of it
-	said    string     // what the person should know about it; empty: nothing
+	read    bool       // the model has it, or a part of it
+	kind    Kind
+	outcome Outcome
+	said    string // what the person should know about it; empty: nothing
 }
 
 func (a attachment) size() int {
@@ -204,7 +213,11 @@ func (r *Reader) attachment(ctx context.Context, where string, f thread.File, ru
 	if a, ok := c.get(key); ok {
 		return a
 	}
+	began := time.Now()
 	a, keep := r.load(ctx, where, f, runes)
+	if r.done != nil {
+		r.done(a.kind, a.outcome, time.Since(began))
+	}
 	if keep {
 		c.put(key, a)
 	}
@@ -212,29 +225,26 @@ func (r *Reader) attachment(ctx context.Context, where string, f thread.File, ru
 }
 
 // load reads one file; keep: another try would bring the same.
-func (r *Reader) load(ctx context.Context, where string, f thread.File, runes int) (_ attachment, keep bool) {
+func (r *Reader) load(ctx context.Context, where string, f thread.File, runes int) (a attachment, keep bool) {
+	defer func() {
+		a.kind, a.outcome = nameOf(f), outcomeOf(ctx, a, keep)
+		keep = keep && !changes(f)
+	}()
 	cannot := func(why, said string) attachment {
 		return attachment{text: fmt.Sprintf("(attached file %s, which you cannot read: %s)", quoteName(f.Name), why), said: said}
 	}
 	if r.files == nil || f.ID == "" || f.MIME != "" && kindOf(f) == fileOther || documentOf(f) == document.PDF && r.pdfs == nil {
 		return otherKind(f), true
 	}
-	select {
-	case r.reads <- struct{}{}:
-		defer func() { <-r.reads }()
-	case <-ctx.Done():
+	release, err := r.take(ctx, weight(f))
+	if err != nil {
 		return cannot("there was no time for it", fmt.Sprintf("I did not read %s: too many files are being read at the moment. Please ask again.", quoteName(f.Name))), false
 	}
+	defer release()
 	if a, keep, done := r.otherWay(ctx, where, f, runes); done {
 		return a, keep
 	}
-	most := int64(maxTextFile)
-	switch kind := documentOf(f); {
-	case kindOf(f) == filePicture:
-		most = maxImageFile
-	case kind != document.None && kind != document.Rows && kind != document.Canvas:
-		most = document.MaxBytes
-	}
+	most := mostBytes(f)
 	full, data, err := r.files.File(ctx, f.ID, most)
 	if full.Name != "" {
 		known := f.MIME != ""
@@ -274,6 +284,23 @@ func (r *Reader) load(ctx context.Context, where string, f thread.File, runes in
 	case fileClip, fileOther:
 	}
 	return otherKind(f), true
+}
+
+// take waits for a place among those who read, and for so many bytes of memory.
+func (r *Reader) take(ctx context.Context, bytes int64) (release func(), err error) {
+	select {
+	case r.reads <- struct{}{}:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	if err := r.held.Acquire(ctx, bytes); err != nil {
+		<-r.reads
+		return nil, fmt.Errorf("wait for memory: %w", err)
+	}
+	return func() {
+		r.held.Release(bytes)
+		<-r.reads
+	}, nil
 }
 
 // otherWay reads a file of which not the content itself is wanted: the words of a clip, and the

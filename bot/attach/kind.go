@@ -53,6 +53,42 @@ func kindOf(f thread.File) fileKind {
 // documentOf returns which document a file is.
 func documentOf(f thread.File) document.Kind { return document.KindOf(f.MIME, f.Type, f.Name) }
 
+// mostBytes returns how large a file may be that is read.
+func mostBytes(f thread.File) int64 {
+	switch kind := documentOf(f); {
+	case kindOf(f) == fileClip:
+		return maxClip
+	case kindOf(f) == filePicture:
+		return maxImageFile
+	case kind != document.None && kind != document.Rows && kind != document.Canvas:
+		return document.MaxBytes
+	}
+	return maxTextFile
+}
+
+// weight returns how many bytes of memory reading a file takes at most: the file, and what is made of
+// it. Package llm bounds what unpacked pictures take, and PDFs are read by a child.
+func weight(f thread.File) int64 {
+	size := mostBytes(f)
+	if f.Size > 0 && !changes(f) {
+		size = min(size, f.Size)
+	}
+	switch kind := documentOf(f); {
+	case kindOf(f) == fileClip, kindOf(f) == filePicture, kind == document.PDF:
+	case kind == document.None, kind == document.Rows, kind == document.Canvas:
+		size *= 3 // its characters, and Markdown of them
+	default:
+		size += document.MaxWork
+	}
+	return min(size, maxHeld)
+}
+
+// changes reports whether people can write on in a file: it keeps its id, and Slack is not known to
+// say when that was. So it is read anew in each turn.
+func changes(f thread.File) bool {
+	return documentOf(f) == document.Canvas || slices.Contains([]string{"canvas", "quip", "snippet", "post", "space"}, f.Mode)
+}
+
 // decodable reports whether a picture is of a kind that we decode ourselves, as far as its type
 // tells. Of the other kinds (HEIC, TIFF, BMP, AVIF, …) we take the thumbnail that Slack makes.
 func decodable(f thread.File) bool {

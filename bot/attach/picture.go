@@ -23,7 +23,7 @@ func (r *Reader) picture(ctx context.Context, where string, f thread.File, data 
 	name := quoteName(f.Name)
 	image, err := r.pics.Picture(ctx, f.MIME, data)
 	if err == nil {
-		return attachment{text: fmt.Sprintf("(attached picture %s)", name), image: &image, picture: true}, true
+		return attachment{read: true, text: fmt.Sprintf("(attached picture %s)", name), image: &image, picture: true}, true
 	}
 	why, short, advice, keep := "it is damaged", "it is damaged, or not what its name says", "", true
 	switch {
@@ -99,5 +99,5 @@ func (r *Reader) thumb(ctx context.Context, f thread.File) (attachment, error) {
 	if err != nil {
 		return attachment{}, fmt.Errorf("read a thumbnail: %w", err)
 	}
-	return attachment{text: fmt.Sprintf("(attached picture %s, as a smaller copy)", quoteName(f.Name)), image: &image, picture: true}, nil
+	return attachment{read: true, text: fmt.Sprintf("(attached picture %s, as a smaller copy)", quoteName(f.Name)), image: &image, picture: true}, nil
 }

@@ -157,7 +157,7 @@ func fenced(name, text, part string) attachment {
 		head += " (" + strings.Join(notes, "; ") + ")"
 	}
 	fence := strings.Repeat("`", max(3, 1+longest))
-	return attachment{text: head + ":\n" + fence + "\n" + strings.TrimRight(text, "\n") + "\n" + fence, said: strings.Join(said, " ")}
+	return attachment{read: true, text: head + ":\n" + fence + "\n" + strings.TrimRight(text, "\n") + "\n" + fence, said: strings.Join(said, " ")}
 }
 
 // shortRuns cuts each run of a byte to a number of them.

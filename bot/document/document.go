@@ -53,6 +53,10 @@ type Limits struct {
 // MaxBytes is the largest document that is read; the figure is the project's own.
 const MaxBytes = 32 << 20
 
+// MaxWork is what reading a Word, Excel or PowerPoint file takes of memory beside the file, as
+// measured with hostile ones (TestBombs).
+const MaxWork = 34 << 20
+
 // Bounds of what is unpacked; the figures are the project's own.
 const (
 	maxParts    = 10_000    // files in an archive: 80 MB if each takes 8 kB of memory; a book has some hundred

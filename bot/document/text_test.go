@@ -2,7 +2,6 @@ package document
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 )
@@ -115,19 +114,6 @@ func FuzzRead(f *testing.F) {
 			case None, PDF, Rows, Canvas:
 			}
 		}
-		got, err := Read(t.Context(), k, data, Limits{Runes: runes, Pages: 10, Cells: 1000})
-		again, againErr := Read(t.Context(), k, data, Limits{Runes: runes, Pages: 10, Cells: 1000})
-		if got != again || (err == nil) != (againErr == nil) {
-			t.Fatalf("%q and then %q", got, again)
-		}
-		if n := len([]rune(got.Markdown)); n > max(runes, 0) || err == nil && n == 0 && got.Part == "" || err != nil && n > 0 {
-			t.Fatalf("%d of %d characters, %q, %v", n, runes, got.Part, err)
-		}
-		if err != nil && strings.Contains(fmt.Sprint(err), "the reader failed") {
-			t.Fatal(err)
-		}
-		if strings.ContainsAny(got.Markdown, "\x00\x1b\r") {
-			t.Fatalf("%q", got.Markdown)
-		}
+		checkRead(t, k, data, runes)
 	})
 }

@@ -165,8 +165,9 @@ func (b *Box) Leave(ctx context.Context, rounds []answer.Round, tool tools.Tool,
 	if may, err := b.note(ctx, rounds); err != nil || !may {
 		return false, unnotedWords, err
 	}
+	title, _ := first(plain(tool.Title), mostName)
 	q := transcript.Leave{
-		ID: rand.Text(), Call: b.key(c, i, j), Asker: b.a.Asker, Title: tool.Title, Until: c.Asked.Add(Wait), Epoch: b.a.Epoch,
+		ID: rand.Text(), Call: b.key(c, i, j), Asker: b.a.Asker, Title: title, Until: c.Asked.Add(Wait), Epoch: b.a.Epoch,
 	}
 	err := b.durably(ctx, func() (err error) {
 		q, err = b.desk.cfg.Records.AskLeave(ctx, b.a.Thread, q)

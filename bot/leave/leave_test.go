@@ -28,7 +28,6 @@ type place struct {
 	mu    sync.Mutex // guards all below
 	ran   int
 	asked []Question
-	said  []string
 	deaf  bool // nobody can be asked
 }
 

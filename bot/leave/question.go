@@ -39,7 +39,8 @@ type Argument struct {
 
 // question returns what a person sees of a call.
 func question(q transcript.Leave, tool tools.Tool, arguments string) Question {
-	out := Question{ID: q.ID, User: q.Asker, Server: plain(tool.Server), Title: plain(tool.Title)}
+	out := Question{ID: q.ID, User: q.Asker, Title: q.Title}
+	out.Server, _ = first(plain(tool.Server), mostName)
 	var args map[string]json.RawMessage
 	if json.Unmarshal([]byte(arguments), &args) != nil {
 		args = map[string]json.RawMessage{"": json.RawMessage(arguments)}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"llmbot/bot"
+	"llmbot/bot/attach"
 	"llmbot/bot/pace"
 	"llmbot/bot/quota"
 	"llmbot/bot/transcript"
@@ -24,7 +25,7 @@ const (
 // Bot returns the hooks of package bot and of its coordinator.
 func (m *Metrics) Bot() bot.Hooks {
 	return bot.Hooks{
-		Rated: m.Rated, Answered: m.Answered, Visible: m.Visible, Waited: m.Waited, Streamed: m.Streamed, Away: m.Away, OverQuota: m.OverQuota, Linked: m.Linked,
+		Rated: m.Rated, Answered: m.Answered, Visible: m.Visible, Waited: m.Waited, Streamed: m.Streamed, Away: m.Away, OverQuota: m.OverQuota, Linked: m.Linked, File: m.File,
 		Called: m.Called, Decided: m.Decided,
 		Turn: turn.Hooks{Renewed: m.Renewed, Took: m.Took, Lost: m.Lost, Store: m.Store, Asked: m.Asked},
 	}
@@ -78,6 +79,12 @@ func (m *Metrics) Decided(d transcript.Decision, waited time.Duration) {
 
 func decisions() []string {
 	return []string{string(transcript.Allowed), string(transcript.Refused), string(transcript.Expired), string(transcript.Dropped)}
+}
+
+// File counts a file that was to be read, and records how long that took. It is the bot's hook.
+func (m *Metrics) File(kind attach.Kind, outcome attach.Outcome, took time.Duration) {
+	m.files.WithLabelValues(string(kind), string(outcome)).Inc()
+	m.fileTime.WithLabelValues(string(kind)).Observe(took.Seconds())
 }
 
 // Event counts an event of Slack by its kind and outcome; again: it was delivered before. It is

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"llmbot/bot"
+	"llmbot/bot/attach"
 	"llmbot/bot/quota"
 	"llmbot/llm"
 )
@@ -44,7 +45,8 @@ type Metrics struct {
 	answer, visible             prometheus.Histogram
 	staleness, endLag           prometheus.Histogram
 	queueWait                   prometheus.Histogram
-	overQuota, links            *prometheus.CounterVec
+	overQuota, links, files     *prometheus.CounterVec
+	fileTime                    *prometheus.HistogramVec
 	toolCalls                   *prometheus.HistogramVec
 	leaves                      *prometheus.HistogramVec
 	requests, modelErrors       *prometheus.CounterVec
@@ -119,6 +121,9 @@ func NewMetrics(b Build) *Metrics {
 	m.toolCalls = m.histogram("tool_call_seconds", "Calls of tools by their server and by how they ended.", longBuckets(), "server", "outcome")
 	m.leaves = m.histogram("tool_leave_wait_seconds", "How long answers waited for leave to run a tool, by what was decided.", longBuckets(), "decision")
 
+	m.files = m.counter("files_total", "Files that were to be read for the model, by kind and by what became of them. One that is remembered does not count again.", "kind", "outcome")
+	m.fileTime = m.histogram("file_seconds", "How long it took to fetch and read a file, waiting for others included.", longBuckets(), "kind")
+
 	m.requests = m.counter("model_requests_total", "Requests to the model server by outcome.", "outcome")
 	m.modelErrors = m.counter("model_errors_total", "Failed requests to the model server by kind.", "kind")
 	m.firstToken = one(m.histogram("model_first_token_seconds", "From sending a request to its first token.", firstBuckets()))
@@ -172,6 +177,11 @@ func (m *Metrics) zeros() {
 	}
 	for _, d := range decisions() {
 		m.leaves.WithLabelValues(d)
+	}
+	for _, kind := range attach.Kinds() {
+		for _, outcome := range attach.Outcomes() {
+			m.files.WithLabelValues(string(kind), string(outcome))
+		}
 	}
 	for _, rating := range []string{"good", "bad"} {
 		m.ratings.WithLabelValues(rating)

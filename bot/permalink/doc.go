@@ -2,10 +2,10 @@
 //
 // # Promises
 //
-//   - Only what everybody who asks in the turn can see is quoted: messages of public channels that the
-//     bot is in, and of conversations of which they all are members. A guest, or somebody of another
-//     organisation or another workspace, sees only what they are a member of. Who pasted the link does
-//     not matter. What cannot be found out counts as not visible.
+//   - Only what everybody who asks in the turn, and who pasted the link, can see is quoted: messages of
+//     public channels that the bot is in, and of conversations of which they all are members. A guest,
+//     or somebody of another organisation or another workspace, sees only what they are a member of.
+//     What cannot be found out counts as not visible.
 //   - Who may see what is asked anew in every turn, for people leave and channels become private. Only
 //     the messages themselves are remembered, in memory, for 10 minutes.
 //   - A turn quotes 3 links, makes 3 reads of history, and takes 20 messages from each thread.

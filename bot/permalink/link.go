@@ -64,11 +64,18 @@ func oneOf(host string, hosts []string) bool {
 }
 
 // ownWords returns a message without what Slack shows of others in it: forwards and previews, which
-// package slackmsg writes as a head with the link, and a quotation. They are there already.
+// package slackmsg writes as a head with the link, and a quotation below it. They are there already.
+// What people quote themselves, they ask about.
 func ownWords(text string) string {
 	var own []string
+	shown := false // the lines are those of a forward or a preview
 	for line := range strings.Lines(text) {
-		if !strings.HasPrefix(line, ">") && !strings.HasPrefix(line, "Forwarded message from ") && !strings.HasPrefix(line, "Preview of a ") {
+		head := strings.HasPrefix(line, "Forwarded message") || strings.HasPrefix(line, "Preview of ")
+		if head && strings.HasSuffix(strings.TrimSpace(line), ":") {
+			shown = true
+			continue
+		}
+		if shown = shown && strings.HasPrefix(line, ">"); !shown {
 			own = append(own, line)
 		}
 	}

@@ -48,18 +48,27 @@ type Source interface {
 	Page(ctx context.Context, t thread.ID) ([]thread.Message, error)
 }
 
-// Person is somebody who asks.
+// Full reports whether somebody is a full member of the workspace now: no guest, no app, and of no
+// other organisation or workspace. It blocks for the network, at most until ctx ends. Who it fails
+// for counts as none.
+type Full func(ctx context.Context, user string) (bool, error)
+
+// Person is somebody who asks, or who pasted a link.
 type Person struct {
-	ID   string
-	Full bool // a full member of the workspace: no guest, and of no other organisation or workspace
+	ID    string
+	Guest bool // no full member, whatever Full says
 }
 
 // Message is a message that may have links.
-type Message struct{ ID, Text string }
+type Message struct {
+	ID, Text string
+	By       string // who wrote it; empty: not known, and nothing that it links to is quoted
+}
 
 // Reader quotes messages. Its methods are safe for concurrent use.
 type Reader struct {
 	from  Source
+	full  Full
 	hosts []string
 	log   *slog.Logger
 
@@ -74,8 +83,8 @@ type kept struct {
 }
 
 // New returns a Reader of links to these hosts, which are those of the workspace.
-func New(from Source, hosts []string, log *slog.Logger) *Reader {
-	return &Reader{from: from, hosts: hosts, log: log, known: recent.New[Link, kept](maxKept)}
+func New(from Source, full Full, hosts []string, log *slog.Logger) *Reader {
+	return &Reader{from: from, full: full, hosts: hosts, log: log, known: recent.New[Link, kept](maxKept)}
 }
 
 // Quotes is what Quote found.
@@ -87,14 +96,15 @@ type Quotes struct {
 	Failed int               // links that could not be read
 }
 
-// Quote quotes what the newest links in these messages (oldest first) lead to, if all these people
-// can see it. here is the thread of the question, which is not quoted; runes is how many characters
+// Quote quotes what the newest links in these messages (oldest first) lead to, if all these people,
+// and who wrote the message with the link, can see it. here is the thread of the question, which is not quoted; runes is how many characters
 // all quotations may have. It blocks for the network, for at most 10 s.
 func (r *Reader) Quote(ctx context.Context, here thread.ID, people []Person, messages []Message, runes int) Quotes {
 	out := Quotes{Text: map[string]string{}, Hidden: map[string]bool{}}
 	ctx, cancel := context.WithTimeout(ctx, totalTime)
 	defer cancel()
 	left, reads := maxLinks, maxReads
+	roles := map[string]bool{}
 	for _, m := range slices.Backward(messages) {
 		var parts []string
 		for _, l := range Find(ownWords(m.Text), r.hosts) {
@@ -106,14 +116,14 @@ func (r *Reader) Quote(ctx context.Context, here thread.ID, people []Person, mes
 				break
 			}
 			left--
-			text, err := r.quote(ctx, l, people, runes/maxLinks, &reads)
+			text, err := r.quote(ctx, l, readers(people, m.By), roles, runes/maxLinks, &reads)
 			switch {
 			case err == nil:
 				out.Shown++
 			case errors.Is(err, errHidden):
 				out.Denied++
 				out.Hidden[m.ID] = true
-				text = "(A linked message is left out: whoever asks may not be able to see it.)"
+				text = "(A linked message is left out: whoever asks, or whoever pasted the link, may not be able to see it.)"
 			default:
 				out.Failed++
 				text = "(A linked message could not be read.)"
@@ -132,14 +142,14 @@ func (r *Reader) Quote(ctx context.Context, here thread.ID, people []Person, mes
 
 // Errors of quote.
 var (
-	errHidden  = errors.New("not everybody who asks is known to see it")
+	errHidden  = errors.New("not everybody who asks, and who pasted the link, is known to see it")
 	errNoReads = errors.New("the turn has made all its reads")
 	errGone    = errors.New("the message is not there")
 )
 
 // quote returns a quotation. It asks first who may see the message, and reads it only then.
-func (r *Reader) quote(ctx context.Context, l Link, people []Person, runes int, reads *int) (string, error) {
-	place, err := r.visible(ctx, l.Channel, people)
+func (r *Reader) quote(ctx context.Context, l Link, people []Person, roles map[string]bool, runes int, reads *int) (string, error) {
+	place, err := r.visible(ctx, l.Channel, people, roles)
 	if err != nil {
 		return "", err
 	}
@@ -150,8 +160,21 @@ func (r *Reader) quote(ctx context.Context, l Link, people []Person, runes int, 
 	return quotation(l, place, k, runes), nil
 }
 
-// visible returns a conversation that all these people can see.
-func (r *Reader) visible(ctx context.Context, channel string, people []Person) (Place, error) {
+// readers returns everybody who must be able to see what a message links to: whoever asks, and
+// whoever pasted the link. Nobody: that is not known.
+func readers(people []Person, by string) []Person {
+	switch {
+	case by == "":
+		return nil
+	case slices.ContainsFunc(people, func(p Person) bool { return p.ID == by }):
+		return people
+	}
+	return append(slices.Clone(people), Person{ID: by})
+}
+
+// visible returns a conversation that all these people can see. roles remembers who is a full
+// member, for the links of one turn.
+func (r *Reader) visible(ctx context.Context, channel string, people []Person, roles map[string]bool) (Place, error) {
 	place, err := r.from.Place(ctx, channel)
 	if err != nil {
 		return place, fmt.Errorf("%w: %w", errHidden, err)
@@ -161,7 +184,7 @@ func (r *Reader) visible(ctx context.Context, channel string, people []Person) (
 	}
 	var ids []string
 	for _, p := range people {
-		if (!place.Public || !p.Full) && !slices.Contains(ids, p.ID) {
+		if (!place.Public || !r.isFull(ctx, p, roles)) && !slices.Contains(ids, p.ID) {
 			ids = append(ids, p.ID)
 		}
 	}
@@ -176,6 +199,23 @@ func (r *Reader) visible(ctx context.Context, channel string, people []Person) (
 		return place, errHidden
 	}
 	return place, nil
+}
+
+// isFull reports whether somebody is a full member, as far as that can be found out.
+func (r *Reader) isFull(ctx context.Context, p Person, roles map[string]bool) bool {
+	if p.Guest {
+		return false
+	}
+	full, known := roles[p.ID]
+	if !known {
+		var err error
+		if full, err = r.full(ctx, p.ID); err != nil {
+			r.log.InfoContext(ctx, "role_unknown", "user", p.ID, "error", err)
+			full = false
+		}
+		roles[p.ID] = full
+	}
+	return full
 }
 
 // read returns the messages of a link, as they are or were a few minutes ago.

@@ -79,6 +79,14 @@ func (o *office) Page(_ context.Context, t thread.ID) ([]thread.Message, error) 
 	return o.page[t], nil
 }
 
+// fullMembers is a Full: whoever begins with UIN or UOUT is a full member.
+func fullMembers(_ context.Context, user string) (bool, error) {
+	if user == "UFAILS" {
+		return true, errors.New("internal_error")
+	}
+	return strings.HasPrefix(user, "UIN") || user == "UOUT", nil
+}
+
 const at = "https://acme.slack.com/archives/"
 
 func newOffice() *office {
@@ -100,31 +108,49 @@ func newOffice() *office {
 
 // TestWhoSees: a message is quoted only if everybody who asks is known to see it, and is not even read otherwise.
 func TestWhoSees(t *testing.T) {
-	in, in2, out, guest, stranger := Person{"UIN", true}, Person{"UIN2", true}, Person{"UOUT", true}, Person{"UGUEST", false}, Person{"UX", false}
+	in, in2, out, guest, stranger, foreign := Person{ID: "UIN"}, Person{ID: "UIN2"}, Person{ID: "UOUT"}, Person{ID: "UGUEST"}, Person{ID: "UX"}, Person{ID: "UOUT", Guest: true}
 	for name, tt := range map[string]struct {
 		channel string
 		people  []Person
+		by      string // empty: the first of them
 		err     error
 		shown   bool
 	}{
-		"a public channel":                     {"CPUB", []Person{out}, nil, true},
-		"a guest who is a member of it":        {"CPUB", []Person{guest}, nil, true},
-		"a guest who is not":                   {"CPUB", []Person{stranger}, nil, false},
-		"a public channel without the bot":     {"COUT", []Person{in}, nil, false},
-		"a private one, a member":              {"CPRIV", []Person{in}, nil, true},
-		"a private one, two members":           {"CPRIV", []Person{in, in2}, nil, true},
-		"a private one, somebody else":         {"CPRIV", []Person{out}, nil, false},
-		"a private one, somebody else as well": {"CPRIV", []Person{in, out}, nil, false},
-		"a direct message":                     {"DANA", []Person{in}, nil, true},
-		"of others":                            {"DANA", []Person{out}, nil, false},
-		"a channel that is not there":          {"CGONE", []Person{in}, nil, false},
-		"nobody asks":                          {"CPUB", nil, nil, false},
-		"Slack does not say":                   {"CPRIV", []Person{in}, errors.New("missing_scope"), false},
+		"a public channel":                     {"CPUB", []Person{out}, "", nil, true},
+		"a guest who is a member of it":        {"CPUB", []Person{guest}, "", nil, true},
+		"a guest who is not":                   {"CPUB", []Person{stranger}, "", nil, false},
+		"a public channel without the bot":     {"COUT", []Person{in}, "", nil, false},
+		"a private one, a member":              {"CPRIV", []Person{in}, "", nil, true},
+		"a private one, two members":           {"CPRIV", []Person{in, in2}, "", nil, true},
+		"a private one, somebody else":         {"CPRIV", []Person{out}, "", nil, false},
+		"a private one, somebody else as well": {"CPRIV", []Person{in, out}, "", nil, false},
+		"a direct message":                     {"DANA", []Person{in}, "", nil, true},
+		"of others":                            {"DANA", []Person{out}, "", nil, false},
+		"a channel that is not there":          {"CGONE", []Person{in}, "", nil, false},
+		"nobody asks":                          {"CPUB", nil, "", nil, false},
+		"somebody of whom the event says that they are of elsewhere": {"CPUB", []Person{foreign}, "", nil, false},
+		"somebody whose role is not known":                           {"CPUB", []Person{{ID: "UFAILS"}}, "", nil, false},
+		"planted by somebody who is no member":                       {"CPRIV", []Person{in}, "UOUT", nil, false},
+		"planted in a direct message's name":                         {"DANA", []Person{in}, "UIN2", nil, false},
+		"pasted by another member":                                   {"CPRIV", []Person{in}, "UIN2", nil, true},
+		"pasted by another full member":                              {"CPUB", []Person{in}, "UOUT", nil, true},
+		"pasted by a guest who is a member":                          {"CPUB", []Person{in}, "UGUEST", nil, true},
+		"planted by a guest who is not":                              {"CPUB", []Person{in}, "UX", nil, false},
+		"planted by one whose role is not known":                     {"CPUB", []Person{in}, "UFAILS", nil, false},
+		"planted by nobody knows whom":                               {"CPUB", []Person{in}, "nobody", nil, false},
+		"Slack does not say":                                         {"CPRIV", []Person{in}, "", errors.New("missing_scope"), false},
 	} {
 		o := newOffice()
 		o.err = tt.err
-		r := New(o, []string{"acme.slack.com"}, slog.New(slog.DiscardHandler))
-		got := r.Quote(t.Context(), thread.ID{Channel: "C9", TS: "1.0"}, tt.people, []Message{{"m", "why? " + at + tt.channel + "/p1763900000000100"}}, 10_000)
+		r := New(o, fullMembers, []string{"acme.slack.com"}, slog.New(slog.DiscardHandler))
+		by := tt.by
+		switch {
+		case by == "nobody":
+			by = ""
+		case by == "" && len(tt.people) > 0:
+			by = tt.people[0].ID
+		}
+		got := r.Quote(t.Context(), thread.ID{Channel: "C9", TS: "1.0"}, tt.people, []Message{{"m", "why? " + at + tt.channel + "/p1763900000000100", by}}, 10_000)
 		if shown := strings.Contains(got.Text["m"], "> Ana: zq secret"); shown != tt.shown || got.Hidden["m"] == tt.shown || (o.reads > 0) != tt.shown {
 			t.Errorf("%s: %+v, %d reads", name, got, o.reads)
 		}
@@ -135,9 +161,9 @@ func TestWhoSees(t *testing.T) {
 func TestRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOffice()
-		r := New(o, []string{"acme.slack.com"}, slog.New(slog.DiscardHandler))
+		r := New(o, fullMembers, []string{"acme.slack.com"}, slog.New(slog.DiscardHandler))
 		ask := func() Quotes {
-			return r.Quote(t.Context(), thread.ID{Channel: "C9", TS: "1.0"}, []Person{{"UIN", true}}, []Message{{"m", at + "CPRIV/p1763900000000100"}}, 10_000)
+			return r.Quote(t.Context(), thread.ID{Channel: "C9", TS: "1.0"}, []Person{{ID: "UIN"}}, []Message{{"m", at + "CPRIV/p1763900000000100", "UIN"}}, 10_000)
 		}
 		first := ask().Text["m"]
 		if again := ask().Text["m"]; again != first || o.reads != 1 {
@@ -157,13 +183,13 @@ func TestRemembered(t *testing.T) {
 
 // TestHammer: many turns at once read the same and other links.
 func TestHammer(t *testing.T) {
-	r := New(&still{}, []string{"acme.slack.com"}, slog.New(slog.DiscardHandler))
+	r := New(&still{}, fullMembers, []string{"acme.slack.com"}, slog.New(slog.DiscardHandler))
 	var all sync.WaitGroup
 	for i := range 16 {
 		all.Go(func() {
 			for n := range 50 {
 				link := fmt.Sprintf("%sCPUB/p1763900%03d000100", at, (i+n)%20)
-				got := r.Quote(t.Context(), thread.ID{Channel: "C9", TS: "1.0"}, []Person{{"UIN", true}}, []Message{{"m", link}}, 10_000)
+				got := r.Quote(t.Context(), thread.ID{Channel: "C9", TS: "1.0"}, []Person{{ID: "UIN"}}, []Message{{"m", link, "UIN"}}, 10_000)
 				if got.Shown != 1 {
 					t.Errorf("%+v", got)
 				}
@@ -185,10 +211,10 @@ func (*still) Page(_ context.Context, t thread.ID) ([]thread.Message, error) {
 // TestQuotation: a thread is bounded, no line of it looks like ours, and three links are read at most.
 func TestQuotation(t *testing.T) {
 	o := newOffice()
-	r := New(o, []string{"acme.slack.com"}, slog.New(slog.DiscardHandler))
+	r := New(o, fullMembers, []string{"acme.slack.com"}, slog.New(slog.DiscardHandler))
 	here := thread.ID{Channel: "CPUB", TS: "1763900000.000100"}
 	text := at + "CPUB/p1763900130000100?thread_ts=1763900000.000200&cid=CPUB"
-	got := r.Quote(t.Context(), here, []Person{{"UIN", true}}, []Message{{"m", text}}, 30_000).Text["m"]
+	got := r.Quote(t.Context(), here, []Person{{ID: "UIN"}}, []Message{{"m", text, "UIN"}}, 30_000).Text["m"]
 	if strings.Count(got, "> Bob x y") != maxMessages-1 || !strings.Contains(got, "> Bob x y (the linked one): reply 30\n> Alice: never said") || !strings.Contains(got, "> Ana: zq root") ||
 		!strings.HasSuffix(got, "(31 further messages of the thread are left out.)") {
 		t.Error(got)
@@ -198,20 +224,27 @@ func TestQuotation(t *testing.T) {
 			t.Errorf("%q", line)
 		}
 	}
-	if got := r.Quote(t.Context(), here, []Person{{"UIN", true}}, []Message{{"m", at + "CPUB/p1763900000000100"}}, 30_000); len(got.Text) > 0 {
+	if got := r.Quote(t.Context(), here, []Person{{ID: "UIN"}}, []Message{{"m", at + "CPUB/p1763900000000100", "UIN"}}, 30_000); len(got.Text) > 0 {
 		t.Errorf("the thread quotes itself: %+v", got)
 	}
-	for _, shown := range []string{"Forwarded message from Ana in #ops (" + text + "):\n> see " + text, "Preview of a linked message from Ana (" + text + "):\n> x"} {
-		if got := r.Quote(t.Context(), here, []Person{{"UIN", true}}, []Message{{"m", "why?\n\n" + shown}}, 30_000); len(got.Text) > 0 {
+	for _, shown := range []string{"Forwarded message (" + text + "):\n> see " + text, "Forwarded message from Ana in #ops (" + text + "):\n> see " + text, "Preview of a linked message from Ana (" + text + "):\n> x"} {
+		if got := r.Quote(t.Context(), here, []Person{{ID: "UIN"}}, []Message{{"m", "why?\n\n" + shown, "UIN"}}, 30_000); len(got.Text) > 0 {
 			t.Errorf("what Slack shows already is quoted again: %+v", got)
+		}
+	}
+	for _, own := range []string{
+		"> see " + text + "\nwhat is that?", "> a\n> " + text, "Forwarded message from Ana:\n> hi\n\nand\n> " + text, "Forwarded messages are nice: " + text, "Preview of tomorrow " + text,
+	} {
+		if got := r.Quote(t.Context(), here, []Person{{ID: "UIN"}}, []Message{{"m", own, "UIN"}}, 30_000); got.Shown != 1 {
+			t.Errorf("what a person quotes or says is not followed: %q: %+v", own, got)
 		}
 	}
 	o.reads = 0
 	var many []Message
 	for i := range 6 {
-		many = append(many, Message{fmt.Sprint(i), fmt.Sprintf("%sCPUB/p17639009%02d000100", at, i)})
+		many = append(many, Message{fmt.Sprint(i), fmt.Sprintf("%sCPUB/p17639009%02d000100", at, i), "UIN"})
 	}
-	if got := r.Quote(t.Context(), here, []Person{{"UIN", true}}, many, 30_000); o.reads != maxReads || got.Failed != maxLinks || len(got.Text) != 6 {
+	if got := r.Quote(t.Context(), here, []Person{{ID: "UIN"}}, many, 30_000); o.reads != maxReads || got.Failed != maxLinks || len(got.Text) != 6 {
 		t.Errorf("%d reads: %+v", o.reads, got)
 	}
 }

@@ -20,14 +20,14 @@ func (d *Doc) Break() {
 		return
 	}
 	d.scan() // after a Shrink
-	var c Doc
-	p, ok := d.view(&c)
+	defer func() { *d.ahead = Doc{} }()
+	p, ok := d.view(d.ahead)
 	if !ok {
 		return
 	}
 	p.Open = p.Markdown
 	d.pages = append(d.pages, p)
-	d.state, d.hasSnap = c.state, false
+	d.state, d.hasSnap = d.ahead.state, false
 	d.nHeld = d.nEmph
 	d.begin(0)
 }
@@ -215,7 +215,7 @@ func (d *Doc) stepHeld() bool {
 	n := 0
 	for _, m := range d.emph[:d.nHeld] {
 		switch {
-		case strings.Contains(line, strings.Repeat(string(m.char), m.n)), len(line) == emphMax, d.eager && !ended:
+		case strings.Contains(line, strings.Repeat(string(m.from), m.n)), len(line) == emphMax, d.eager && !ended:
 			kept[n] = m
 			n++
 		case !ended && !d.eof:

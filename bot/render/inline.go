@@ -387,7 +387,7 @@ func (l Links) inlineOf(s string, inLink bool) (string, bool) {
 			most = max(word.free, i+1)
 		}
 		j := i
-		for j < most && (!ends.has(s[j]) || s[j] == '_' || s[j] == '\n') {
+		for j < most && (!ends.has(s[j]) || s[j] == '_' && !underscored(s, j) || s[j] == '\n') {
 			j++
 		}
 		put(dead(s[i:j]))
@@ -404,7 +404,7 @@ func (l Links) inlineOf(s string, inLink bool) (string, bool) {
 		var out string
 		var n int
 		switch {
-		case s[i] == '*' || s[i] == '~':
+		case s[i] == '*' || s[i] == '~' || s[i] == '_':
 			out, n = em.next(s, i)
 		case inLink && s[i] == '<':
 			out, n, _ = l.angle(s[i:], true, true)

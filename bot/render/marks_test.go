@@ -54,7 +54,7 @@ func seen(page string) string {
 		}
 		return ast.WalkContinue, nil
 	})
-	return strings.NewReplacer(`\~`, "~", "&lt;", "<").Replace(strings.TrimSpace(b.String()))
+	return strings.NewReplacer(`\~`, "~", `\_`, "_", "&lt;", "<").Replace(strings.TrimSpace(b.String()))
 }
 
 // TestSeen says what a reader of CommonMark sees of what readers take for something else.
@@ -75,7 +75,26 @@ func TestSeen(t *testing.T) {
 		{"[**注：**正文](https://x.test)", "{注：}正文"},
 		{"面积=长*（宽+1）*2", "面积=长*（宽+1）*2"},
 		{"**a** b **c:** d", "{a} b {c:} d"},
-		{"**注：*斜。*正**文", "{注：*斜。*正}文"},
+		{"**注：*斜。*正**文", "{注：/斜。/正}文"},
+
+		{"*注意：*正文", "/注意：/正文"},
+		{"含*「重点」*内容", "含/「重点」/内容"},
+		{"これは*「重要」*です。*注。*次", "これは/「重要」/です。/注。/次"},
+		{"*이것：*은 *（참고。）*입니다", "/이것：/은 *（참고。）*입니다"},
+		{"长*（宽+1）*高，（长）*宽*（高）", "长*（宽+1）*高，（长）/宽/（高）"},
+		{"__粗体__中文", "{粗体}中文"},
+		{"中文__粗体__中文，__注意：__正文", "中文{粗体}中文，{注意：}正文"},
+		{"这是__bold__文字", "这是{bold}文字"},
+		{"含__「重点」__内容", "含{「重点」}内容"},
+		{"_斜体_中文 _x_", "/斜体/中文 /x/"},
+		{"__bold__ and __Two words__ here", "{bold} and {Two words} here"},
+		{"__init__ and __main__", "__init__ and __main__"},
+		{"def __init__(self): a.__call__() or __FILE__", "def __init__(self): a.__call__() or __FILE__"},
+		{"这是__init__方法，__post_init__也是", "这是__init__方法，__post_init__也是"},
+		{"see __init__.py, __my_own__ and **__all__**", "see __init__.py, __my_own__ and {__all__}"},
+		{"**__Note:__ it** and snake_case_name, 用户_名_表", "{{Note:} it} and snake_case_name, 用户_名_表"},
+		{"| __init__ | __粗体__中 | __x__ |\n|---|---|---|\n| a.__call__() | *注：*正 | _x_ |", "‹__init__›‹{粗体}中›‹{x}›\n‹a.__call__()›‹/注：/正›‹/x/›"},
+		{"# __init__ 与__粗体__中\n- __new__ 和*注：*正", "# __init__ 与{粗体}中\n(__new__ 和/注：/正\n)"},
 
 		{"takes ~3~5 minutes", "takes ~3~5 minutes"},
 		{"~3~5 and 4~6, ~/a~ ~b~", "~3~5 and 4~6, ~/a~ ~b~"},

@@ -113,11 +113,14 @@ type Doc struct {
 	eof     bool // nothing follows the text
 	eager   bool // this is a copy that shows what is undecided
 	stopped bool // eager only: the page is full
+	// ahead is empty between two calls: where view makes its copy. On the stack it would double that
+	// of every live answer.
+	ahead *Doc
 }
 
 // New returns a Doc whose pages stay within lim.
 func New(lim Limits, options ...Option) *Doc {
-	d := &Doc{first: lim, links: linksOf(options)}
+	d := &Doc{first: lim, links: linksOf(options), ahead: new(Doc)}
 	d.reset()
 	return d
 }
@@ -165,8 +168,8 @@ func (d *Doc) Set(text string, final bool) []Page {
 	}
 	d.text, d.eof = d.src.take(text, final), final
 	d.scan()
-	var c Doc
-	p, ok := d.view(&c)
+	p, ok := d.view(d.ahead)
+	*d.ahead = Doc{}
 	if !ok {
 		return d.pages
 	}

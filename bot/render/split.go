@@ -41,8 +41,9 @@ func (l level) share() int {
 }
 
 type mark struct {
-	char byte
+	char byte // as it is written
 	n    int
+	from byte // as it is in the source, which has other marks where CommonMark would not see these
 }
 
 type fence struct {

@@ -211,7 +211,12 @@ func (s *Slack) remove(ctx context.Context, c call) error {
 
 // find looks in the thread for the message that an earlier try of c may have made.
 func (s *Slack) find(ctx context.Context, c call) (posted, error) {
-	messages, err := s.replies(ctx, c.thread, c.reply.For)
+	r, err := s.startReading(ctx)
+	if err != nil {
+		return posted{}, err
+	}
+	defer r.close()
+	messages, err := s.replies(ctx, r, c.thread, c.reply.For)
 	if err != nil {
 		return posted{}, err
 	}

@@ -12,6 +12,7 @@ import (
 
 const (
 	peopleTTL  = time.Hour       // names and roles change rarely
+	roleTTL    = time.Minute     // where a role decides what somebody may read
 	missingTTL = 5 * time.Minute // for ids that Slack does not know or does not tell
 	// maxPeople is how many entries a directory has. The one that nobody asked for the longest is
 	// dropped.
@@ -29,7 +30,13 @@ type directory[T any] struct {
 type known[T any] struct {
 	value T
 	no    error // Slack's refusal; nil: value is good
+	asked time.Time
 	until time.Time
+}
+
+// isFresh reports whether Slack told a value at most age ago, or refused it a short while ago.
+func (k known[T]) isFresh(now time.Time, age time.Duration) bool {
+	return now.Before(k.until) && (k.no != nil || now.Before(k.asked.Add(age)))
 }
 
 func newDirectory[T any]() *directory[T] {
@@ -39,22 +46,40 @@ func newDirectory[T any]() *directory[T] {
 // get returns the cached value of id if it is fresh, else what ask returns. isMissing reports which
 // errors of ask are cached. When ask fails, get returns an older value if there is one.
 func (d *directory[T]) get(ctx context.Context, id string, ask func(context.Context) (T, error), isMissing func(error) bool) (T, error) {
+	v, old, err := d.look(ctx, id, peopleTTL, ask, isMissing)
+	if err != nil && old != nil {
+		return *old, nil
+	}
+	return v, err
+}
+
+// fresh returns the value of id as Slack told it at most age ago, else what ask returns. When ask
+// fails, it fails, whatever Slack told before.
+func (d *directory[T]) fresh(ctx context.Context, id string, age time.Duration, ask func(context.Context) (T, error), isMissing func(error) bool) (T, error) {
+	v, _, err := d.look(ctx, id, age, ask, isMissing)
+	return v, err
+}
+
+// look returns a value that is at most age old. old is one that is older; nil: there is none.
+func (d *directory[T]) look(
+	ctx context.Context, id string, age time.Duration, ask func(context.Context) (T, error), isMissing func(error) bool,
+) (v T, old *T, err error) {
 	for {
-		k, have, wait := d.begin(id)
-		switch {
-		case have && time.Now().Before(k.until):
-			return k.value, k.no
-		case wait == nil:
-			return d.ask(ctx, id, k, have, ask, isMissing)
+		k, have, wait := d.begin(id, age)
+		if have && k.isFresh(time.Now(), age) {
+			return k.value, nil, k.no
+		}
+		if have && k.no == nil {
+			old = &k.value
+		}
+		if wait == nil {
+			v, err := d.ask(ctx, id, ask, isMissing)
+			return v, old, err
 		}
 		select {
 		case <-wait: // and look again
 		case <-ctx.Done():
-			if have && k.no == nil {
-				return k.value, nil
-			}
-			var none T
-			return none, context.Cause(ctx)
+			return v, old, context.Cause(ctx)
 		}
 	}
 }
@@ -69,11 +94,11 @@ func (d *directory[T]) peek(id string) (value T, ok bool) {
 
 // begin returns the cached value of id. If the value is too old and wait is nil, the caller has to
 // ask; else it has to wait.
-func (d *directory[T]) begin(id string) (k known[T], have bool, wait <-chan struct{}) {
+func (d *directory[T]) begin(id string, age time.Duration) (k known[T], have bool, wait <-chan struct{}) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	k, have = d.known.Get(id)
-	if have && time.Now().Before(k.until) {
+	if have && k.isFresh(time.Now(), age) {
 		return k, have, nil
 	}
 	if under := d.asking[id]; under != nil {
@@ -83,7 +108,7 @@ func (d *directory[T]) begin(id string) (k known[T], have bool, wait <-chan stru
 	return k, have, nil
 }
 
-func (d *directory[T]) ask(ctx context.Context, id string, old known[T], have bool, ask func(context.Context) (T, error), isMissing func(error) bool) (T, error) {
+func (d *directory[T]) ask(ctx context.Context, id string, ask func(context.Context) (T, error), isMissing func(error) bool) (T, error) {
 	defer func() {
 		d.mu.Lock()
 		defer d.mu.Unlock()
@@ -96,14 +121,11 @@ func (d *directory[T]) ask(ctx context.Context, id string, old known[T], have bo
 		d.known.Add(id, k)
 	}
 	v, err := ask(ctx)
-	switch {
+	switch now := time.Now(); {
 	case err == nil:
-		keep(known[T]{value: v, until: time.Now().Add(peopleTTL)})
+		keep(known[T]{value: v, asked: now, until: now.Add(peopleTTL)})
 	case isMissing(err):
-		keep(known[T]{no: err, until: time.Now().Add(missingTTL)})
-	}
-	if err != nil && have && old.no == nil {
-		return old.value, nil
+		keep(known[T]{no: err, asked: now, until: now.Add(missingTTL)})
 	}
 	return v, err
 }

@@ -53,6 +53,55 @@ func TestDirectoryRemembers(t *testing.T) {
 	})
 }
 
+// TestDirectoryFresh: where a role decides, an old one stands for nothing.
+func TestDirectoryFresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDirectory[string]()
+		asked := 0
+		var fails error
+		ask := func(context.Context) (string, error) {
+			asked++
+			return fmt.Sprint("role ", asked), fails
+		}
+		check := func(what, want string, wantErr error, times int) {
+			t.Helper()
+			if got, err := d.fresh(t.Context(), "U1", roleTTL, ask, isGone); err == nil && got != want || !errors.Is(err, wantErr) || asked != times {
+				t.Errorf("%s: %q, %v, asked %d times", what, got, err, asked)
+			}
+		}
+		if got, err := d.get(t.Context(), "U1", ask, isGone); got != "role 1" || err != nil {
+			t.Fatal(got, err)
+		}
+		check("just told", "role 1", nil, 1)
+		time.Sleep(roleTTL - time.Second)
+		check("almost a minute old", "role 1", nil, 1)
+		time.Sleep(2 * time.Second)
+		check("an old role is asked for again", "role 2", nil, 2)
+		time.Sleep(roleTTL + time.Second)
+		fails = errors.New("time is up")
+		check("an old role is none", "", fails, 3)
+		if got, err := d.get(t.Context(), "U1", ask, isGone); got != "role 2" || err != nil || asked != 3 {
+			t.Errorf("a name may be older: %q, %v, asked %d times", got, err, asked)
+		}
+		fails = errGone
+		check("nobody", "", errGone, 4)
+		check("nobody, remembered", "", errGone, 4)
+
+		// Somebody waits for the look-up of another, which fails.
+		fails = nil
+		time.Sleep(missingTTL + time.Second)
+		slow := func(ctx context.Context) (string, error) {
+			time.Sleep(time.Second)
+			return "", errors.New("no budget")
+		}
+		var all sync.WaitGroup
+		all.Go(func() { _, _ = d.get(t.Context(), "U1", slow, isGone) })
+		time.Sleep(time.Millisecond)
+		check("after another's failure", "role 5", nil, 5)
+		all.Wait()
+	})
+}
+
 // TestDirectoryIsBounded: a flood of ids takes the place of what nobody asks for, and of nothing else.
 func TestDirectoryIsBounded(t *testing.T) {
 	d := newDirectory[string]()

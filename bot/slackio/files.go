@@ -34,7 +34,7 @@ func (s *Slack) fileInfo(ctx context.Context, id string) (*slack.File, thread.Fi
 		return nil, thread.File{}, fmt.Errorf("look up file %s: %w", id, err)
 	}
 	f := thread.File{
-		ID: id, Name: cmp.Or(info.Name, info.Title), MIME: info.Mimetype, Type: info.Filetype, Size: int64(info.Size),
+		ID: id, Name: cmp.Or(info.Name, info.Title), MIME: info.Mimetype, Type: info.Filetype, Mode: info.Mode, Size: int64(info.Size),
 		Thumb: cmp.Or(info.Thumb1024, info.Thumb960, info.Thumb800, info.Thumb720, info.Thumb480, info.Thumb360),
 	}
 	if info.MediaDisplayType == "audio" { // slack-go does not decode the subtype
@@ -88,11 +88,16 @@ func (s *Slack) File(ctx context.Context, id string, most int64) (thread.File, [
 		return f, nil, fmt.Errorf("file %s has %d bytes: %w", id, f.Size, attach.ErrLargeFile)
 	}
 	data := &bounded{most: most}
-	data.all.Grow(int(max(f.Size, 0)))
+	if f.Size > 0 {
+		data.most = f.Size
+		data.all.Grow(int(f.Size))
+	}
 	served, err := s.fetch(ctx, cmp.Or(info.URLPrivateDownload, info.URLPrivate), data)
 	switch {
+	case errors.Is(err, errTooMuch) && f.Size > 0:
+		return f, nil, fmt.Errorf("fetch file %s: more than its %d bytes came: %w", id, f.Size, attach.ErrNoFile)
 	case errors.Is(err, errTooMuch):
-		return f, nil, fmt.Errorf("file %s has more than %d bytes, and says %d: %w", id, most, f.Size, attach.ErrLargeFile)
+		return f, nil, fmt.Errorf("file %s has more than %d bytes: %w", id, most, attach.ErrLargeFile)
 	case err != nil:
 		return f, nil, fmt.Errorf("fetch file %s: %w", id, err)
 	}

@@ -37,7 +37,12 @@ const namesTimeout = 5 * time.Second
 // Messages returns a thread's messages, oldest first. It waits for the budget of reads, which
 // delays no edit.
 func (s *Slack) Messages(ctx context.Context, t thread.ID) ([]thread.Message, error) {
-	list, err := s.replies(ctx, t, "")
+	r, err := s.startReading(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read thread %s: %w", t, err)
+	}
+	defer r.close()
+	list, err := s.replies(ctx, r, t, "")
 	if err != nil {
 		return nil, err
 	}
@@ -46,19 +51,28 @@ func (s *Slack) Messages(ctx context.Context, t thread.ID) ([]thread.Message, er
 
 // Recent returns the top-level messages between two times, oldest first.
 func (s *Slack) Recent(ctx context.Context, channel, after, before string) ([]thread.Message, error) {
-	var list []slackmsg.Message
-	cursor := ""
-	for range recentPages {
-		page, err := s.readPage(ctx, methodHistory, url.Values{
-			"channel": {channel}, "cursor": {cursor}, "oldest": {after}, "latest": {before}, "limit": {strconv.Itoa(recentPage)}, "include_all_metadata": {"1"},
+	r, err := s.startReading(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read channel %s: %w", channel, err)
+	}
+	defer r.close()
+	cursor, limit := "", strconv.Itoa(recentPage)
+	for { // the newest come first
+		got, err := s.readPage(ctx, methodHistory, url.Values{
+			"channel": {channel}, "cursor": {cursor}, "oldest": {after}, "latest": {before}, "limit": {limit}, "include_all_metadata": {"1"},
 		})
+		if err == nil {
+			err = r.add(ctx, got.messages)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("read channel %s: %w", channel, err)
 		}
-		if list, cursor = append(list, page.messages...), page.next; cursor == "" {
+		cursor, limit = got.next, got.limit
+		if cursor == "" || len(r.messages) >= recentPages*recentPage || r.size > maxKept {
 			break
 		}
 	}
+	list := r.messages
 	// A reply that was also sent to the channel belongs to its thread.
 	list = slices.DeleteFunc(list, func(m slackmsg.Message) bool { return m.ThreadTS != "" && m.ThreadTS != m.TS })
 	slices.Reverse(list)
@@ -116,33 +130,32 @@ func oddMessage(m slackmsg.Message) string {
 	)
 }
 
-// replies reads the messages of a thread page by page, from oldest on; empty: all.
-func (s *Slack) replies(ctx context.Context, t thread.ID, oldest string) ([]slackmsg.Message, error) {
-	var out []slackmsg.Message
-	cursor := ""
+// replies reads the messages of a thread page by page, from oldest on; empty: all. Of a long one it
+// keeps the first message and the newest. They are of no use when r is closed.
+func (s *Slack) replies(ctx context.Context, r *reading, t thread.ID, oldest string) ([]slackmsg.Message, error) {
+	cursor, limit := "", strconv.Itoa(repliesPage)
 	for page := 0; ; page++ {
 		got, err := s.readPage(ctx, methodReplies, url.Values{
-			"channel": {t.Channel}, "ts": {t.TS}, "cursor": {cursor}, "oldest": {oldest}, "limit": {strconv.Itoa(repliesPage)}, "inclusive": {"1"},
+			"channel": {t.Channel}, "ts": {t.TS}, "cursor": {cursor}, "oldest": {oldest}, "limit": {limit}, "inclusive": {"1"},
 			"include_all_metadata": {"1"},
 		})
-		messages, next := got.messages, got.next
+		messages := got.messages
 		if noThread(classify(err).reason) {
 			return nil, fmt.Errorf("read thread %s: %w: %w", t, bot.ErrNoThread, err)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read thread %s: %w", t, err)
 		}
 		if page > 0 && len(messages) > 0 && messages[0].TS == t.TS {
 			messages = messages[1:] // some pages begin with the thread's first message again
 		}
-		out = append(out, messages...)
-		if len(out) > repliesPages*repliesPage { // keep the first message and the newest
-			out = append(out[:1], out[len(out)-(repliesPages-1)*repliesPage:]...)
+		if err == nil {
+			err = r.add(ctx, messages)
 		}
-		if next == "" {
-			return out, nil
+		if err != nil {
+			return nil, fmt.Errorf("read thread %s: %w", t, err)
 		}
-		cursor = next
+		r.shorten(repliesPages * repliesPage)
+		if cursor, limit = got.next, got.limit; cursor == "" {
+			return r.messages, nil
+		}
 	}
 }
 
@@ -183,15 +196,13 @@ func (s *Slack) message(channel string, m slackmsg.Message, names names, now str
 	return out
 }
 
-// ownWords sets what a message of the bot itself says: its text, for its blocks have notices, small
-// print and buttons too.
+// ownWords sets what a message of the bot itself says: what its blocks show, without notices, small
+// print and buttons, for its text is a fallback of at most 3,800 bytes without code and tables.
 func (s *Slack) ownWords(out *thread.Message, m slackmsg.Message, names names) {
 	who := s.who(names)
 	out.Name, out.Shown = s.self.Name, m.Shown()
 	said := m.Read(who)
-	if out.Text = slackmsg.Plain(m.Text, who.User, who.People, who.Channels); out.Text == "" {
-		out.Text = said.Text
-	}
+	out.Text = cmp.Or(m.Answer(who), said.Text)
 	out.Files = files(said.Files)
 	// A file of ours was shown by Share, and is no part of an answer.
 	out.Notice = out.Notice || len(out.Files) > 0

@@ -1,6 +1,7 @@
 package slackio
 
 import (
+	"bytes"
 	"encoding/json"
 	"log/slog"
 	"os"
@@ -90,7 +91,7 @@ func FuzzMessage(f *testing.F) {
 			return
 		}
 		good := `{"type":"message","user":"U0ALICE001","text":"here","ts":"1.5"}`
-		got, err := quiet().decodePage(t.Context(), []byte(`{"ok":true,"messages":[`+good+`,`+string(bad)+`,`+good+`]}`))
+		got, err := quiet().decodePage(t.Context(), strings.NewReader(`{"ok":true,"messages":[`+good+`,`+string(bad)+`,`+good+`]}`))
 		if err != nil || len(got.messages) < 2 || got.messages[0].Text != "here" || got.messages[len(got.messages)-1].Text != "here" {
 			t.Fatalf("%d messages, %v", len(got.messages), err)
 		}
@@ -143,7 +144,7 @@ func BenchmarkPrompt(b *testing.B) {
 	s.previews, s.users = newPreviews(), newDirectory[bot.Person]()
 	b.SetBytes(int64(len(data)))
 	for b.Loop() {
-		got, err := s.decodePage(b.Context(), data)
+		got, err := s.decodePage(b.Context(), bytes.NewReader(data))
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,9 +20,24 @@ import (
 	"llmbot/bot/slackmsg"
 )
 
-// maxPage is the most that is read of one page of history: 1,000 messages of 64 kB each. Slack's
-// largest message comes to some 600 kB, and usual ones to two.
-const maxPage = 64 << 20
+// What the reading of history may take of memory; the figures are the project's own. All together
+// are below the 150 MB that the reading of what people send may cost (issue 14), beside files
+// (package attach) and pictures (package llm).
+const (
+	// maxPage is the most that is read of one page: 1,000 messages of 4 kB each. Usual ones have two.
+	// Slack's largest message comes to some 600 kB: where a page has more, fewer messages are asked
+	// for, fewestMessages at least.
+	maxPage        = 4 << 20
+	fewestMessages = 6
+	// maxKept is how much is kept of a thread, or of a channel: its first message and the newest. It is
+	// as much as any model reads.
+	maxKept = 12 << 20
+	// maxRead is how much of a thread is read at all.
+	maxRead = 64 << 20
+	// readers is how many threads are read at a time, each up to maxPage. One of them may have more
+	// than that.
+	readers = 4
+)
 
 // errLargePage reports that a page of history has more than maxPage bytes. Another try would bring
 // the same.
@@ -31,11 +47,87 @@ var errLargePage = errors.New("the page is too large")
 type page struct {
 	messages []slackmsg.Message
 	next     string // the cursor of the next page; empty: it is the last
+	limit    string // how many messages were asked for
+	came     int    // how many came, also of a page that was too large
+}
+
+// reading is what is read of a thread or a channel. It has a place among the readers until it is
+// closed.
+type reading struct {
+	s        *Slack
+	messages []slackmsg.Message
+	size     int // of messages, in bytes
+	all      int // bytes of all that was read
+	long     bool
+}
+
+// startReading waits for a place.
+func (s *Slack) startReading(ctx context.Context) (*reading, error) {
+	select {
+	case s.readers <- struct{}{}:
+		return &reading{s: s}, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for other reads of history: %w", context.Cause(ctx))
+	}
+}
+
+// close frees the place. The messages are of no use afterwards.
+func (r *reading) close() {
+	if r.long {
+		<-r.s.longReader
+	}
+	<-r.s.readers
+}
+
+// add takes messages of one page. It blocks for the place of the one that may have more than a page.
+func (r *reading) add(ctx context.Context, list []slackmsg.Message) error {
+	size := 0
+	for _, m := range list {
+		size += m.Size()
+	}
+	if r.all += size; r.all > maxRead {
+		return fmt.Errorf("%w: more than %d MB", errLargePage, maxRead>>20)
+	}
+	if !r.long && len(r.messages) > 0 && r.size+size > maxPage {
+		select {
+		case r.s.longReader <- struct{}{}:
+			r.long = true
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the read of another long thread: %w", context.Cause(ctx))
+		}
+	}
+	r.messages, r.size = append(r.messages, list...), r.size+size
+	return nil
+}
+
+// shorten drops messages behind the first one until there are at most so many, of at most maxKept
+// bytes.
+func (r *reading) shorten(most int) {
+	drop := 0
+	for n := len(r.messages); n-drop > 2 && (n-drop > most || r.size > maxKept); {
+		drop++
+		r.size -= r.messages[drop].Size()
+	}
+	if drop > 0 {
+		r.messages = slices.Delete(r.messages, 1, 1+drop)
+	}
 }
 
 // readPage makes one read within its budget. It repeats one that is refused for its rate until ctx
-// ends, and one that fails readTries times.
+// ends, and one that fails readTries times. Where a page is too large it asks for fewer messages.
 func (s *Slack) readPage(ctx context.Context, m pace.Method, args url.Values) (page, error) {
+	for {
+		got, err := s.tryPage(ctx, m, args)
+		got.limit = args.Get("limit")
+		limit, odd := strconv.Atoi(got.limit)
+		if !errors.Is(err, errLargePage) || odd != nil || limit <= fewestMessages {
+			return got, err
+		}
+		args.Set("limit", strconv.Itoa(max(min(got.came, limit)*3/4, fewestMessages))) // as many as fit, nearly
+	}
+}
+
+func (s *Slack) tryPage(ctx context.Context, m pace.Method, args url.Values) (page, error) {
 	for try := 1; ; try++ {
 		if err := s.pace.Take(ctx, m); err != nil {
 			return page{}, err
@@ -51,7 +143,7 @@ func (s *Slack) readPage(ctx context.Context, m pace.Method, args url.Values) (p
 			continue // the next Take waits, until ctx ends
 		}
 		if f.kind != transient || try == readTries || ctx.Err() != nil || errors.Is(err, errLargePage) {
-			return page{}, err
+			return page{came: got.came}, err
 		}
 	}
 }
@@ -84,28 +176,62 @@ func (s *Slack) fetchPage(ctx context.Context, m pace.Method, args url.Values) (
 		return page{}, slack.StatusCodeError{Code: resp.StatusCode, Status: resp.Status}
 	}
 	s.granted(string(m), resp.Header)
-	data, err := io.ReadAll(io.LimitReader(resp.Body, maxPage+1))
-	switch {
-	case err != nil:
-		return page{}, fmt.Errorf("read the page: %w", err)
-	case len(data) > maxPage:
-		return page{}, fmt.Errorf("%w: more than %d bytes", errLargePage, maxPage)
+	body := &io.LimitedReader{R: resp.Body, N: maxPage + 1}
+	got, err := s.decodePage(ctx, body)
+	if body.N <= 0 {
+		return page{came: got.came}, fmt.Errorf("%w: more than %d bytes", errLargePage, maxPage)
 	}
-	return s.decodePage(ctx, data)
+	return got, err
 }
 
-// decodePage decodes a page message by message. It leaves out, and counts, those that cannot be
-// read.
-func (s *Slack) decodePage(ctx context.Context, data []byte) (page, error) {
-	var reply struct {
-		OK       bool            `json:"ok"`
-		Error    json.RawMessage `json:"error"`
-		Needed   json.RawMessage `json:"needed"`
-		Provided json.RawMessage `json:"provided"`
-		Messages json.RawMessage `json:"messages"`
-		Meta     json.RawMessage `json:"response_metadata"`
+// decodePage decodes a page message by message, so that no more than one is there twice. It leaves
+// out, and counts, those that cannot be read.
+func (s *Slack) decodePage(ctx context.Context, body io.Reader) (page, error) {
+	from := json.NewDecoder(body)
+	var out page
+	all, left, why := 0, 0, ""
+	fields := map[string]json.RawMessage{}
+	if t, err := from.Token(); err != nil || t != json.Delim('{') {
+		return page{}, fmt.Errorf("decode the page: %w", cmp.Or(err, errNoObject))
 	}
-	if err := json.Unmarshal(data, &reply); err != nil {
+	for from.More() {
+		t, err := from.Token()
+		if err != nil {
+			return page{}, fmt.Errorf("decode the page: %w", err)
+		}
+		name, _ := t.(string)
+		if name != "messages" {
+			var value json.RawMessage
+			if err := from.Decode(&value); err != nil {
+				return page{}, fmt.Errorf("decode the page: %w", err)
+			}
+			fields[name] = value
+			continue
+		}
+		if t, err = from.Token(); err == nil && t == nil {
+			continue // null
+		}
+		if err != nil || t != json.Delim('[') {
+			return page{}, fmt.Errorf("decode the page's messages: %w", cmp.Or(err, errNoList))
+		}
+		for from.More() {
+			var raw json.RawMessage
+			if err := from.Decode(&raw); err != nil {
+				return page{came: all}, fmt.Errorf("decode the page's messages: %w", err)
+			}
+			all++
+			m, odd := decodeMessage(raw)
+			if odd != "" {
+				left, why = left+1, odd
+				continue
+			}
+			out.messages = append(out.messages, m)
+		}
+		if _, err := from.Token(); err != nil { // ]
+			return page{}, fmt.Errorf("decode the page's messages: %w", err)
+		}
+	}
+	if _, err := from.Token(); err != nil { // }: what broke off may lack messages
 		return page{}, fmt.Errorf("decode the page: %w", err)
 	}
 	text := func(raw json.RawMessage) (s string) {
@@ -114,39 +240,29 @@ func (s *Slack) decodePage(ctx context.Context, data []byte) (page, error) {
 		}
 		return s
 	}
-	if !reply.OK {
-		return page{}, slack.SlackErrorResponse{Err: text(reply.Error), Needed: text(reply.Needed), Provided: text(reply.Provided)}
+	if string(fields["ok"]) != "true" {
+		return page{}, slack.SlackErrorResponse{Err: text(fields["error"]), Needed: text(fields["needed"]), Provided: text(fields["provided"])}
 	}
-	var list []json.RawMessage
-	if len(reply.Messages) > 0 {
-		if err := json.Unmarshal(reply.Messages, &list); err != nil {
-			return page{}, fmt.Errorf("decode the page's messages: %w", err)
-		}
-	}
-	var out page
 	var meta struct {
 		Next json.RawMessage `json:"next_cursor"`
 	}
-	if len(reply.Meta) > 0 && json.Unmarshal(reply.Meta, &meta) == nil {
+	if raw := fields["response_metadata"]; len(raw) > 0 && json.Unmarshal(raw, &meta) == nil {
 		out.next = text(meta.Next)
 	}
-	left, why := 0, ""
-	for _, raw := range list {
-		m, odd := decodeMessage(raw)
-		if odd != "" {
-			left, why = left+1, odd
-			continue
-		}
-		out.messages = append(out.messages, m)
-	}
 	if left > 0 {
-		s.log.WarnContext(ctx, "messages_unreadable", "left_out", left, "of", len(list), "reason", why)
+		s.log.WarnContext(ctx, "messages_unreadable", "left_out", left, "of", all, "reason", why)
 		if h := s.cfg.Hooks.Unread; h != nil {
 			h(left)
 		}
 	}
 	return out, nil
 }
+
+// Errors of decodePage.
+var (
+	errNoObject = errors.New("it is no JSON object")
+	errNoList   = errors.New("they are no list")
+)
 
 // decodeMessage returns a message of a page, or why it is left out.
 func decodeMessage(raw []byte) (m slackmsg.Message, odd string) {

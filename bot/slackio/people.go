@@ -58,6 +58,23 @@ func (s *Slack) Person(ctx context.Context, user string) (bot.Person, error) {
 	return bot.Person{ID: user, Name: user}, fmt.Errorf("look up user %s: %w", user, err)
 }
 
+// Full reports whether somebody is a full member of the workspace, as Slack told in the last minute:
+// no guest, no app, of no other organisation, and in no other workspace of the same one, which sees
+// none of its public channels. The result decides what somebody may read, so whatever cannot be
+// found out now is an error: an older role may be another one.
+func (s *Slack) Full(ctx context.Context, user string) (bool, error) {
+	if user == "" {
+		return false, errNobody
+	}
+	who, err := s.users.fresh(ctx, user, roleTTL, func(ctx context.Context) (bot.Person, error) {
+		return lookUp(ctx, s, methodUser, func(ctx context.Context) (bot.Person, error) { return s.person(ctx, user) })
+	}, isMissing)
+	if err != nil {
+		return false, fmt.Errorf("look up the role of %s: %w", user, err)
+	}
+	return !who.Guest && !who.External && !who.Elsewhere && !who.Bot, nil
+}
+
 // person asks Slack for a user.
 func (s *Slack) person(ctx context.Context, user string) (bot.Person, error) {
 	u, err := s.api.GetUserInfoContext(ctx, user)

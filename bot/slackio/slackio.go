@@ -86,7 +86,10 @@ type Slack struct {
 	seen     *dedupe
 	previews *previews
 	opens    *rate.Limiter // limits how often sockets are opened
-	self     Self          // set by Connect, before anything reads it
+	// Places: one for each thread or channel that is read, and the one of a long thread.
+	readers, longReader chan struct{}
+
+	self Self // set by Connect, before anything reads it
 
 	// Held while a draft decides whether it is streamed; taken before mu and pace's own.
 	streaming sync.Mutex
@@ -115,6 +118,7 @@ func New(cfg Config) *Slack {
 	impatient.Timeout = callTimeout
 	s := &Slack{
 		cfg: cfg, log: cfg.Log, opener: apiClient(cfg, &impatient), pace: pace.New(cfg.Pace), seen: newDedupe(), previews: newPreviews(),
+		readers: make(chan struct{}, readers), longReader: make(chan struct{}, 1),
 		users: newDirectory[bot.Person](), channels: newDirectory[string](),
 		opens: rate.NewLimiter(rate.Every(opensEvery), opensBurst), drafts: map[*draft]time.Time{},
 	}

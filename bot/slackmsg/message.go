@@ -29,8 +29,20 @@ type Message struct {
 	Files []File
 	Meta  Metadata
 
-	blocks, attachments []object
+	// As they came: a page has a thousand messages, and decoded they take ten times the memory.
+	blocks, attachments []json.RawMessage
 	more                bool // blocks or attachments were left out
+}
+
+// Size returns how many bytes a message takes, nearly.
+func (m Message) Size() int {
+	n := len(m.Text) + 1<<10
+	for _, list := range [][]json.RawMessage{m.blocks, m.attachments} {
+		for _, data := range list {
+			n += len(data)
+		}
+	}
+	return n + len(m.Files)<<10
 }
 
 // File is a file of a message, as far as the message tells.
@@ -96,19 +108,21 @@ func decode(top raw) Message {
 		}
 	}
 	budget := maxRich
-	objects := func(name string) []object {
-		var out []object
+	parts := func(name string) (out []json.RawMessage) {
 		for _, data := range top.list(name, &m.more) {
-			if o := decoded(data, &budget, &m.more); o != nil {
-				out = append(out, o)
+			if len(data) > budget {
+				m.more = true
+				continue
 			}
+			budget -= len(data)
+			out = append(out, data)
 		}
 		return out
 	}
-	for _, o := range objects("files") {
+	for _, o := range decoded(parts("files")) {
 		m.Files = append(m.Files, file(o))
 	}
-	m.blocks, m.attachments = objects("blocks"), objects("attachments")
+	m.blocks, m.attachments = parts("blocks"), parts("attachments")
 	return m
 }
 
@@ -166,18 +180,16 @@ func (r raw) list(name string, more *bool) []json.RawMessage {
 	return list
 }
 
-// decoded decodes a block, an attachment or a file, if there is budget for it.
-func decoded(data json.RawMessage, budget *int, more *bool) object {
-	if len(data) > *budget {
-		*more = true
-		return nil
+// decoded decodes blocks, attachments or files. It leaves out what is no object.
+func decoded(list []json.RawMessage) []object {
+	var out []object
+	for _, data := range list {
+		var o object
+		if json.Unmarshal(data, &o) == nil && o != nil {
+			out = append(out, o)
+		}
 	}
-	*budget -= len(data)
-	var o object
-	if json.Unmarshal(data, &o) != nil {
-		return nil
-	}
-	return o
+	return out
 }
 
 // object is a decoded JSON object.

@@ -29,21 +29,22 @@ type Reading struct {
 func (m Message) Read(who Who) Reading {
 	r := &reader{who: who, self: who.User, byID: map[string]File{}, labels: labels(m.Text), left: maxElements}
 	var out Reading
+	blocks, attachments := decoded(m.blocks), decoded(m.attachments)
 	for _, f := range m.Files {
 		r.byID[f.ID] = f
 	}
-	for _, a := range m.attachments {
+	for _, a := range attachments {
 		r.know(a, 0)
 	}
 	text := fit(r.mrkdwn(m.Text), 4*maxText) // only against what Slack never sends
-	if placeholder(text) && len(m.blocks)+len(m.attachments) > 0 {
+	if placeholder(text) && len(blocks)+len(attachments) > 0 {
 		text = ""
 	}
-	main := typed(richer(text, r.blocks(m.blocks, 0)))
+	main := typed(richer(text, r.blocks(blocks, 0)))
 	said := sayingOf(main)
 	r.take(m.Files)
 	var parts []string
-	for _, a := range m.attachments {
+	for _, a := range attachments {
 		switch {
 		case a.flag("is_share"):
 			parts = append(parts, r.share(a, 0))
@@ -71,6 +72,27 @@ func (m Message) Read(who Who) Reading {
 	return out
 }
 
+// Answer returns what the blocks of an answer of the bot say, without its small print and buttons, as
+// Markdown; without such blocks, its text. The text of a message with blocks is a fallback: the
+// beginning, without marks.
+func (m Message) Answer(who Who) string {
+	r := &reader{who: who, self: who.User, byID: map[string]File{}, labels: labels(m.Text), left: maxElements}
+	blocks := slices.DeleteFunc(decoded(m.blocks), func(b object) bool { return smallPrint(b["type"]) })
+	var parts []string
+	for _, p := range r.blocks(blocks, 0) {
+		parts = append(parts, p.text)
+	}
+	if text := fit(join(parts), maxText); text != "" {
+		return text
+	}
+	return r.mrkdwn(m.Text)
+}
+
+// smallPrint reports whether blocks of a kind stand under an answer.
+func smallPrint(kind any) bool {
+	return kind == "context" || kind == "actions" || kind == "context_actions"
+}
+
 // Shown returns how many characters the blocks show, without small print and buttons. For Markdown
 // Slack returns rich text and the like (facts/slack.md §3.4); in all of it the characters are in
 // fields named text.
@@ -87,7 +109,7 @@ func (m Message) Shown() int {
 				count(e, depth+1)
 			}
 		case map[string]any:
-			if kind := v["type"]; kind == "context" || kind == "actions" || kind == "context_actions" {
+			if smallPrint(v["type"]) {
 				return
 			}
 			for name, e := range v {
@@ -99,7 +121,7 @@ func (m Message) Shown() int {
 			}
 		}
 	}
-	for _, b := range m.blocks {
+	for _, b := range decoded(m.blocks) {
 		count(map[string]any(b), 0)
 	}
 	return n
@@ -107,7 +129,7 @@ func (m Message) Shown() int {
 
 // Linked reports whether the message may get previews: it has a link, or a preview already.
 func (m Message) Linked() bool {
-	return strings.Contains(m.Text, "://") || slices.ContainsFunc(m.attachments, isPreview)
+	return strings.Contains(m.Text, "://") || slices.ContainsFunc(decoded(m.attachments), isPreview)
 }
 
 // reader reads one message.

@@ -57,7 +57,8 @@ type asker struct {
 	log      *slog.Logger
 	wait     bool // for a server that is away
 	talk     talk
-	told     int // turns of whose leaving the person knows
+	told     int    // turns of whose leaving the person knows
+	more     string // tells how to have an answer go on that ended early; empty: it cannot
 }
 
 // outcome is the result of a question.
@@ -75,6 +76,7 @@ type writing struct {
 	limit    int           // tokens that the prompt may take; 0: not known
 	sent     []llm.Message // the last prompt
 	size     int           // of sent in tokens, by our estimate
+	wanted   bool          // the person wants more, also of what repeats itself
 	trimmed  bool          // limit was lowered, which is done once
 	noTools  bool          // the prompt says that there are no tools, which is done once
 	result   llm.Result    // of the last request
@@ -90,7 +92,18 @@ type writing struct {
 // ask asks until there is an answer, the reason why not is final, or ctx ends; see [answer.Retry].
 // A cause of ErrStopped is the person's wish.
 func (a *asker) ask(ctx context.Context, draft answer.Draft, question string) outcome {
-	w := &writing{asker: a, draft: draft, question: question}
+	return a.write(ctx, &writing{asker: a, draft: draft, question: question})
+}
+
+// goOn asks for more of the last answer, without the check for loops: people do ask for a line a
+// hundred times.
+func (a *asker) goOn(ctx context.Context, draft answer.Draft) outcome {
+	return a.write(ctx, &writing{asker: a, draft: draft, question: goesOn, wanted: true})
+}
+
+const goesOn = "Please go on exactly where you stopped, and do not repeat what is there."
+
+func (a *asker) write(ctx context.Context, w *writing) outcome {
 	w.show()
 	var err error
 	if w.limit, err = answer.Budget(ctx, a.server, "", a.settings.MaxTokens); err != nil {
@@ -104,8 +117,7 @@ func (a *asker) ask(ctx context.Context, draft answer.Draft, question string) ou
 	case ctx.Err() != nil:
 		return w.ended(context.Cause(ctx))
 	case answer.LoopSentence(err) != "":
-		w.shown = answer.Once(w.text.String())
-		return w.failed(err, answer.LoopSentence(err), "")
+		return w.looped(err, answer.LoopSentence(err))
 	case !known:
 		return w.failed(err, "Something went wrong inside llmbot.", "")
 	}
@@ -146,7 +158,10 @@ func (w *writing) take(d llm.Delta) error {
 		w.shown = w.text.String()
 	}
 	w.show()
-	return w.loops.Take(d)
+	if err := w.loops.Take(d); !w.wanted {
+		return err
+	}
+	return nil
 }
 
 // Adapt leaves out old turns, once, of a conversation that is too long, and tells a model once that
@@ -220,7 +235,7 @@ func (w *writing) done() outcome {
 	a.told = a.talk.left
 	out := answer.Snapshot{Text: w.text.String(), Notice: w.notice, Small: speedLine(w.result), Phase: answer.Done}
 	if w.result.Finish == llm.FinishLength {
-		out.Notice = strings.TrimSpace(out.Notice + " The answer stops here because it reached the length limit.")
+		out.Notice = strings.TrimSpace(out.Notice + " The answer stops here because it reached the length limit. " + w.asker.more)
 	}
 	return outcome{answer: out, result: w.result}
 }
@@ -233,6 +248,21 @@ func (w *writing) ended(cause error) outcome {
 	}
 	a := answer.Snapshot{Text: w.shown, Small: "stopped" + w.dot(), Phase: answer.Stopped}
 	return outcome{answer: a, result: w.result, err: cause}
+}
+
+// looped returns an answer that went round in circles, with one of them. The conversation goes on
+// from it.
+func (w *writing) looped(err error, sentence string) outcome {
+	a := w.asker
+	switch w.shown = answer.Once(w.text.String()); {
+	case strings.TrimSpace(w.shown) == "" && errors.Is(err, answer.ErrLoop):
+		w.shown = ""
+		return w.failed(err, answer.SaysBlank, "")
+	case w.shown == "":
+		return w.failed(err, sentence, "")
+	}
+	a.talk.add(w.question, w.shown, nil, llm.Usage{})
+	return w.failed(err, strings.TrimSpace(sentence+" "+a.more), "")
 }
 
 // failed keeps what there is and says why it is not more. It forgets the question, which can be

@@ -29,6 +29,7 @@ type Chat struct {
 
 const help = `- **quit** or **exit**, Ctrl-D: leave
 - **clear**: forget the conversation
+- **/continue**: more of the last answer, also if it repeats itself
 - **/status**: how the model server is doing
 - **/help**: this list
 - Ctrl-C: stop the answer; at the prompt, clear the line
@@ -43,6 +44,7 @@ var command = regexp.MustCompile(`^/[a-z]+$`)
 func (c *Chat) Run(ctx context.Context) error {
 	a := &asker{
 		model: c.Model, server: c.Server, settings: c.Settings, log: logger(c.Log), wait: true, talk: talk{system: c.Settings.System},
+		more: "/continue has it go on.",
 	}
 	c.Say(c.greeting(ctx))
 	for {
@@ -65,6 +67,14 @@ func (c *Chat) Run(ctx context.Context) error {
 			a.talk.forget()
 			a.told = 0
 			c.Say("The conversation is forgotten.")
+		case "/continue":
+			if len(a.talk.turns) == 0 {
+				c.Say("There is no answer yet that could go on.")
+				continue
+			}
+			if err := c.answer(ctx, a.goOn); err != nil {
+				return err
+			}
 		case "/status":
 			c.Say(c.status(ctx, a))
 		case "/help":
@@ -74,15 +84,16 @@ func (c *Chat) Run(ctx context.Context) error {
 				c.Say(fmt.Sprintf("There is no command `%s`.\n\n%s", word, help))
 				continue
 			}
-			if err := c.answer(ctx, a, word); err != nil {
+			ask := func(ctx context.Context, draft answer.Draft) outcome { return a.ask(ctx, draft, word) }
+			if err := c.answer(ctx, ask); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-// answer asks one question; Ctrl-C stops it. The error is one of the terminal, or the cause of ctx.
-func (c *Chat) answer(ctx context.Context, a *asker, question string) error {
+// answer has one question asked; Ctrl-C stops it. The error is one of the terminal, or the cause of ctx.
+func (c *Chat) answer(ctx context.Context, ask func(context.Context, answer.Draft) outcome) error {
 	draft, err := c.Place.Open(ctx)
 	if err != nil {
 		return err
@@ -96,7 +107,7 @@ func (c *Chat) answer(ctx context.Context, a *asker, question string) error {
 	)
 	all.Go(func() {
 		defer close(done)
-		out = a.ask(asking, draft, question)
+		out = ask(asking, draft)
 	})
 	kb := c.Lines.keys()
 	for waiting := true; waiting; {

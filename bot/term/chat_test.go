@@ -3,6 +3,7 @@ package term
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -176,6 +177,36 @@ func TestCtrlCStopsTheAnswer(t *testing.T) {
 		if err := d.left(); err != nil {
 			t.Error(err)
 		}
+	})
+}
+
+// TestLoopIsStoppedInChat: it is stopped, cut to one period, said and remembered, and goes on if the person wants more.
+func TestLoopIsStoppedInChat(t *testing.T) {
+	atDesk(t, llmsim.Config{Speed: 1000, Reasoning: true}, Settings{}, func(d *desk) {
+		d.typed("/continue\r")
+		d.has(0, "There is no answer yet")
+		again := strings.Repeat("Then restart it and look again.\n", 200)
+		d.model.NextTape(llmsim.Given()["loop behind text"], llmsim.Tape{llmsim.Text(again), llmsim.Text("At last it works.")})
+		d.typed("What now?\r")
+		d.has(10*time.Second, "First, look at the log.", "Then restart it", "it went on repeating itself", "/continue", "\n>")
+		if n := d.model.Last().Tokens; n > 1000 || d.model.Running() != 0 {
+			t.Errorf("%d tokens, %d running", n, d.model.Running())
+		}
+		d.typed("/continue\r")
+		d.has(20*time.Second, "At last it works.")
+		msgs := d.model.Last().Chat.Messages
+		if len(msgs) != 3 || strings.Count(fmt.Sprint(msgs[1].Content), "Then restart it") != 1 {
+			t.Errorf("asked %+v", msgs)
+		}
+		d.model.NextTape(llmsim.Given()["loop of thoughts"], llmsim.Tape{llmsim.Text(strings.Repeat("\n", 5000))})
+		d.typed("clear\r")
+		d.typed("Think\r")
+		d.has(20*time.Second, "it went on repeating its thoughts")
+		d.typed("Blank\r")
+		d.has(20*time.Second, "it wrote nothing but white space")
+		d.model.NextTape(llmsim.Tape{llmsim.Text("Half"), llmsim.Finish("length")})
+		d.typed("Long\r")
+		d.has(5*time.Second, "length limit. /continue")
 	})
 }
 

@@ -88,6 +88,9 @@ func TestEditorEditsCharacters(t *testing.T) {
 			{[]string{"東京の人口は😀？", left, left, left, backspace, "が"}, "東京の人がは😀？"},
 			{[]string{"東京の人口は東京の人口は東京の人口は？", "\x01", "x"}, "x東京の人口は東京の人口は東京の人口は？"},
 			{[]string{"cafe\u0301s", left, backspace}, "cafs"},
+			// Keys that mean nothing to us, of the Linux console, rxvt, xterm and kitty, whole and in pieces.
+			{[]string{"a", "\x1b[[A", "\x1b[[", "E", "\x1b[", "[", "B", "\x1b[3$", "\x1b[7@", "\x1b[2^", "b"}, "ab"},
+			{[]string{"a", "\x1bOP", "\x1b[11~", "\x1b[24;5~", "\x1b[57376u", "\x1b[1;2P", "\x1b[I", "\x1b[O", "\x1b[5~", "b"}, "ab"},
 			{[]string{"a👨‍👩‍👧b", left, backspace}, "ab"},
 			{[]string{"🇩🇪🇫🇷", left, backspace, "x"}, "x🇫🇷"},
 			{[]string{"한국어를 씁니다", "\x1bb", "더 "}, "한국어를 더 씁니다"},

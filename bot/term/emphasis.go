@@ -1,7 +1,6 @@
 package term
 
 import (
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/yuin/goldmark/ast"
@@ -9,13 +8,16 @@ import (
 	"github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/text"
 	"github.com/yuin/goldmark/util"
+
+	"llmbot/bot/render"
 )
 
-// marks parses ** and ~~ as people and models mean them, where CommonMark and goldmark differ:
+// marks parses **, __ and ~~ as people and models mean them, where CommonMark and goldmark differ:
 //
 //   - Chinese, Japanese and Korean have no spaces, so that CommonMark takes the marks behind a full
 //     stop or a bracket for text: **注意：**正文. Beside such a letter punctuation does not count
 //     (as in the proposal of commonmark-spec #650).
+//   - Between underscores may be a name: __init__.
 //   - Only two tildes strike through. A single one is an "about": ~3~5 minutes.
 type marks struct {
 	char byte
@@ -25,6 +27,7 @@ type marks struct {
 func inlineMarks() []util.PrioritizedValue {
 	return []util.PrioritizedValue{
 		util.Prioritized(&marks{'*', func(n int) ast.Node { return ast.NewEmphasis(n) }}, 400), // before goldmark's own, which is 500
+		util.Prioritized(&marks{'_', func(n int) ast.Node { return ast.NewEmphasis(n) }}, 400),
 		util.Prioritized(&marks{'~', func(int) ast.Node { return extast.NewStrikethrough() }}, 400),
 	}
 }
@@ -44,8 +47,11 @@ func (m *marks) Parse(_ ast.Node, block text.Reader, pc parser.Context) ast.Node
 	if d.OriginalLength < len(line) {
 		after, _ = utf8.DecodeRune(line[d.OriginalLength:])
 	}
-	d.CanOpen = d.CanOpen || isCJK(before) && !util.IsSpaceRune(after)
-	d.CanClose = d.CanClose || isCJK(after) && !util.IsSpaceRune(before)
+	if m.char == '_' && d.OriginalLength == 2 && render.Name(before, string(line[2:])) {
+		block.Advance(d.OriginalLength)
+		return ast.NewTextSegment(segment.WithStop(segment.Start + d.OriginalLength))
+	}
+	d.CanOpen, d.CanClose = render.Emphasis(m.char, d.OriginalLength, before, after)
 	d.Segment = segment.WithStop(segment.Start + d.OriginalLength)
 	block.Advance(d.OriginalLength)
 	pc.PushDelimiter(d)
@@ -62,8 +68,3 @@ func (m *marks) CanOpenCloser(opener, closer *parser.Delimiter) bool {
 
 // OnMatch implements parser.DelimiterProcessor.
 func (m *marks) OnMatch(consumed int) ast.Node { return m.make(consumed) }
-
-// isCJK reports whether r is of a script that is written without spaces beside its punctuation.
-func isCJK(r rune) bool {
-	return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Bopomofo, unicode.Yi) || r == 'ー'
-}

@@ -130,7 +130,16 @@ func escapeLen(b []byte) int {
 		}
 		return 3
 	case '[':
+		if len(b) > 2 && b[2] == '[' { // F1 to F5 of the Linux console: Esc [ [ A
+			if len(b) < 4 {
+				return 0
+			}
+			return 4
+		}
 		for i := 2; i < len(b); i++ {
+			if b[i] == '$' && b[i-1] >= '0' && b[i-1] <= '9' && b[2] != '?' { // rxvt with Shift: Esc [ 3 $
+				return i + 1
+			}
 			if b[i] >= 0x40 && b[i] <= 0x7e {
 				return i + 1
 			}

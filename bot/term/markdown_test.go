@@ -183,6 +183,13 @@ func TestMarksAsMeant(t *testing.T) {
 		"约~5分钟~10分钟":                "约~5分钟~10分钟",
 		"**a*b":                     "**a*b",
 		"x ~~「删」~~了":                "x ^9m「删」^0m了",
+		"*注意：*正文":                   "^3m注意：^0m正文",
+		"长*（宽+1）*高":                 "长*（宽+1）*高",
+		"中文__粗体__中文":                "中文" + b("粗体") + "中文",
+		"这是__init__方法":              "这是__init__方法",
+		"__init__ and __main__":     "__init__ and __main__",
+		"def __init__(self)":        "def __init__(self)",
+		"_斜体_中文 and _x_":            "^3m斜体^0m中文 and ^3mx^0m",
 		"snake_case_name and __b__": "snake_case_name and " + b("b"),
 	} {
 		if got := strings.TrimSuffix(visible(NewMarkdown().Lines(src, Look{Width: 80})), "\n"); got != want {

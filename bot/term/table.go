@@ -2,6 +2,7 @@ package term
 
 import (
 	"strings"
+	"unicode"
 
 	extast "github.com/yuin/goldmark/extension/ast"
 )
@@ -162,4 +163,9 @@ func (r *renderer) records(rows [][]cell, most int, pre []*prefix) {
 			r.text(c.spans, most, pre)
 		}
 	}
+}
+
+// isCJK reports whether r is of a script that is written without spaces between its words.
+func isCJK(r rune) bool {
+	return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Bopomofo, unicode.Yi) || r == 'ー'
 }

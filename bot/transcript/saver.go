@@ -110,11 +110,11 @@ type SaverConfig struct {
 type Saver struct {
 	records Records
 	cfg     SaverConfig
-	all     chan struct{} // closed when the text is all there
-	stop    chan struct{}
-	done    chan struct{}
+	runs    sync.WaitGroup // a run is under way or to come; never two
 
-	mu    sync.Mutex // guards all below
+	mu    sync.Mutex  // guards all below; never held across a call
+	timer *time.Timer // begins the next run
+	again bool        // the run under way is to save once more
 	now   Checkpoint
 	ended bool // End was called
 	known bool // the store knows that the text is all there
@@ -122,17 +122,15 @@ type Saver struct {
 	most  int  // that it ever had of this answer
 }
 
-// Saver starts a Saver, which saves until ctx ends. End must be called.
+// Saver starts a Saver, which saves until ctx ends. End must be called. Between two saves it has no
+// goroutine: that would cost every live answer 8 kB.
 func (r Records) Saver(ctx context.Context, c SaverConfig) *Saver {
 	n := len(c.Begin.Text)
-	s := &Saver{
-		records: r, cfg: c, all: make(chan struct{}), stop: make(chan struct{}), done: make(chan struct{}),
-		now: c.Begin, saved: n, most: n,
-	}
-	go func() { // End waits for it
-		defer close(s.done)
-		s.run(ctx)
-	}()
+	s := &Saver{records: r, cfg: c, now: c.Begin, saved: n, most: n}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.runs.Add(1)
+	s.timer = time.AfterFunc(saveFirst, func() { s.run(ctx) })
 	return s
 }
 
@@ -155,27 +153,44 @@ func (s *Saver) Finish(out answer.Outcome) {
 	if out.Used != (answer.Used{}) {
 		s.now.Used = &out.Used
 	}
-	close(s.all)
+	if s.timer.Stop() {
+		s.timer.Reset(0)
+	} else {
+		s.again = true
+	}
 }
 
+// run saves, and has the timer begin the next run.
 func (s *Saver) run(ctx context.Context) {
-	timer := time.NewTimer(saveFirst)
-	defer timer.Stop()
-	all := s.all
-	for {
-		select {
-		case <-all:
-			s.Save(ctx)
-			all = nil
-		case <-timer.C:
-			s.Save(ctx)
-			timer.Reset(saveEvery * time.Duration(1+s.cfg.Live()/saveCrowd+s.size()/saveBytes))
-		case <-s.stop:
-			return
-		case <-ctx.Done():
+	defer s.runs.Done()
+	for again := true; again; {
+		if s.over(ctx) {
 			return
 		}
+		s.Save(ctx)
+		again = s.next()
 	}
+}
+
+// over reports whether nothing is to be saved any more.
+func (s *Saver) over(ctx context.Context) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ended || ctx.Err() != nil
+}
+
+// next sets the timer for the next run, unless this one is to save again.
+func (s *Saver) next() (again bool) {
+	live := s.cfg.Live()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended || s.again {
+		again, s.again = s.again, false
+		return again
+	}
+	s.runs.Add(1)
+	s.timer.Reset(saveEvery * time.Duration(1+live/saveCrowd+s.saved/saveBytes))
+	return false
 }
 
 // Save writes the newest text if the store does not have it, and blocks for the store.
@@ -202,13 +217,6 @@ func (s *Saver) Save(ctx context.Context) {
 	}
 }
 
-// size returns how many bytes of text the store has.
-func (s *Saver) size() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.saved
-}
-
 // Filed ends the saving, and records which file has all of the text. It blocks for the store.
 func (s *Saver) Filed(ctx context.Context, id string) error {
 	s.End()
@@ -225,11 +233,10 @@ func (s *Saver) Filed(ctx context.Context, id string) error {
 // End ends the saving and waits for a write that is under way. Calling it again does nothing.
 func (s *Saver) End() {
 	s.mu.Lock()
-	ended := s.ended
+	if !s.ended && s.timer.Stop() {
+		s.runs.Done()
+	}
 	s.ended = true
 	s.mu.Unlock()
-	if !ended {
-		close(s.stop)
-	}
-	<-s.done
+	s.runs.Wait()
 }

@@ -13,6 +13,7 @@ import (
 
 	xterm "golang.org/x/term"
 
+	"llmbot/bot/answer"
 	"llmbot/bot/term"
 	"llmbot/llm"
 )
@@ -120,6 +121,9 @@ func interrupted(ctx context.Context, err error) error {
 	}
 	if e, ok := errors.AsType[*llm.Error](err); ok {
 		return &hintError{errors.New(e.User()), e.Hint()}
+	}
+	if said := answer.LoopSentence(err); said != "" {
+		return &hintError{errors.New(said), "Ask again, or give LLM_EXTRA_BODY a repetition_penalty such as 1.05."}
 	}
 	return err
 }

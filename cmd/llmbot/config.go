@@ -158,11 +158,13 @@ func loadConfig(environ []string, file string, more ...func(*Config) []problem) 
 		both := maps.Clone(fromFile)
 		maps.Copy(both, vars)
 		bad = append(bad, misspelt(fromFile, both)...)
+		fill := map[string]string{}
 		for k, v := range fromFile {
-			if _, set := vars[k]; !set { // what is set for this process wins
-				vars[k] = v
+			if !setHere(vars, k) { // what is set for this process wins
+				fill[k] = v
 			}
 		}
+		maps.Copy(vars, fill)
 	}
 	bad = append(bad, readSecrets(vars)...)
 	doubts = append(doubts, tidy(vars)...)

@@ -93,7 +93,8 @@ const secretsSection = `
 ## Secrets from files
 
 Each secret may stand in a file of its own instead, as Docker and Kubernetes mount them: %s name such files. It is an error
-if a variable and its _FILE are both set. A file is read once, at the start.
+if a variable and its _FILE are both set in the same place. What is set in the environment, in either way, wins over the file of --env-file.
+A file is read once, at the start.
 
 ## The way to the model server
 

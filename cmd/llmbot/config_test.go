@@ -286,6 +286,23 @@ func TestEnvFile(t *testing.T) {
 	}
 }
 
+// TestEnvFileLinesThatMeanSomethingElse are refused with what is wrong, and without the value.
+func TestEnvFileLinesThatMeanSomethingElse(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"A=1\nLLM_SYSTEM_PROMPT=\"Be kind.\nhunter2\"\n": "the quotes of line 2 are not closed",
+		"A='-----BEGIN\nhunter2-----'\n":                 "the quotes of line 1 are not closed",
+		"A=1\n\u200bB=hunter2\n":                         `invisible ones: "\u200bB"`,
+		"A=1\n\ufeffB=hunter2\n":                         `line 2: the name has characters that no variable has`,
+		"“A”=hunter2\n":                                  `line 1: the name has characters`,
+	} {
+		_, err := readEnvFile(written(t, "env", text))
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
 func TestMisspeltVariables(t *testing.T) {
 	t.Parallel()
 	cfg, err := loadConfig([]string{"BOT_ALOW_USERS=U0ALICE001", "LLM_SERVICE_HOST=10.0.0.1", "BOT_TOKEN=x", "BOT_DENY_USER=U0BOB00001", "BOT_DENY_USERS=U0BOB00001"}, "")

@@ -5,6 +5,9 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
 
 	"llmbot/bot/document/pdf"
 )
@@ -14,13 +17,33 @@ func runReadPDF(ctx context.Context, p process, _ []string) error {
 	return pdf.Serve(ctx, p.in, p.out)
 }
 
-// pdfReader returns the reader of PDF files. Its children are this program.
-func pdfReader(cfg Config, log *slog.Logger) (*pdf.Reader, error) {
+// pdfReader returns the reader of PDF files. Its children are this program, also if another version
+// takes its place on the disk meanwhile.
+func pdfReader(cfg Config, memory memlimit.Provider, log *slog.Logger) (*pdf.Reader, error) {
 	program, err := thisProgram()
 	if err != nil {
 		return nil, err
 	}
-	return pdf.New(pdf.Config{Program: []string{program, pdf.Argument}, Cache: machineCode(cfg), Log: log}), nil
+	ahead := compileAfter
+	if !roomToCompile(memory) {
+		ahead = 0
+	}
+	return pdf.New(pdf.Config{Program: []string{program, pdf.Argument}, Name: "llmbot", Cache: machineCode(cfg), Ahead: ahead, Log: log}), nil
+}
+
+// compileAfter is how long after its start the bot has the reader of PDF files compiled: it has other
+// things to do first.
+const compileAfter = 20 * time.Second
+
+// leastToCompile is how much memory a control group must have for the reader of PDF files to be
+// compiled ahead: 370 MB beside the bot. Where it has less, a file pays for it, and not each start:
+// Kubernetes ends the whole container when one of its processes runs out of memory.
+const leastToCompile = 768 << 20
+
+// roomToCompile reports whether there is so much memory, or no limit.
+func roomToCompile(limit memlimit.Provider) bool {
+	n, err := limit()
+	return err != nil || n >= leastToCompile
 }
 
 // machineCode returns the folder of what the reader of PDF files compiles, as an absolute path. It

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 // readEnvFile reads NAME=value lines. It allows # comments, an export in front, and quotes around
@@ -13,7 +14,7 @@ func readEnvFile(path string) (map[string]string, error) {
 		return nil, fmt.Errorf("read the env file: %w", err)
 	}
 	vars := map[string]string{}
-	n := 0
+	n, open := 0, 0
 	for line := range strings.Lines(string(b)) {
 		n++
 		line = strings.TrimSpace(line)
@@ -25,8 +26,16 @@ func readEnvFile(path string) (map[string]string, error) {
 			key = rest
 		}
 		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
-		if !ok || key == "" || strings.ContainsAny(key, " \t") {
+		switch {
+		case (!ok || key == "" || strings.ContainsAny(key, " \t")) && open > 0:
+			return nil, fmt.Errorf("%s, line %d: it is not NAME=value, and the quotes of line %d are not closed there (a value has one line; in double quotes \\n is a line end)", path, n, open)
+		case !ok || key == "" || strings.ContainsAny(key, " \t"):
 			return nil, fmt.Errorf("%s, line %d: it is not NAME=value", path, n)
+		case strings.ContainsFunc(key, func(r rune) bool { return r > unicode.MaxASCII || !unicode.IsPrint(r) }):
+			return nil, fmt.Errorf("%s, line %d: the name has characters that no variable has, perhaps invisible ones: %+q", path, n, key)
+		}
+		if quote := value[:min(1, len(value))]; (quote == `"` || quote == "'") && !strings.Contains(value[1:], quote) {
+			open = n
 		}
 		vars[key] = unquoted(value)
 	}

@@ -121,13 +121,17 @@ func TestSecretsFromFiles(t *testing.T) {
 			same(name+"_FILE in --env-file", cfg, err)
 		}
 		good := written(t, "secret", value)
+		// What is set for this process wins over the file, however either is written.
+		cfg, err := loadConfig(append(more, name+"="+value), written(t, "env", name+"_FILE=/nowhere/secret"))
+		same(name+" over _FILE in --env-file", cfg, err)
+		cfg, err = loadConfig(append(more, name+"_FILE="+good), written(t, "env", name+"=other12345"))
+		same(name+"_FILE over the value in --env-file", cfg, err)
 		for what, c := range map[string]struct {
 			env  []string
 			file string
 		}{
 			"both set":       {[]string{name + "=" + value, name + "_FILE=" + good}, ""},
-			"are both set":   {[]string{name + "_FILE=" + good}, written(t, "env", name+"="+value)},
-			"both":           {[]string{name + "=" + value}, written(t, "env", name+"_FILE="+good)},
+			"are both set":   {nil, written(t, "env", name+"="+value+"\n"+name+"_FILE="+good)},
 			"no such file":   {[]string{name + "_FILE=/nowhere/secret"}, ""},
 			"is a directory": {[]string{name + "_FILE=" + t.TempDir()}, ""},
 			"empty":          {[]string{name + "_FILE=" + written(t, "empty", " \n")}, ""},
@@ -146,7 +150,11 @@ func TestSecretsFromFiles(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	}
-	cfg, err := loadConfig([]string{"SLACK_BOT_TOKEN_FIL=/x"}, "")
+	cfg, err := loadConfig([]string{"LLM_SYSTEM_PROMPT=a"}, written(t, "env", "LLM_SYSTEM_PROMPT_FILE=/nowhere/prompt"))
+	if err != nil || cfg.SystemPrompt != "a" {
+		t.Errorf("a prompt: %+v, %v", cfg.SystemPrompt, err)
+	}
+	cfg, err = loadConfig([]string{"SLACK_BOT_TOKEN_FIL=/x"}, "")
 	if err != nil || len(cfg.doubts) != 1 || !strings.Contains(cfg.doubts[0].hint, "SLACK_BOT_TOKEN_FILE") {
 		t.Errorf("a misspelt one: %+v, %v", cfg.doubts, err)
 	}

@@ -29,6 +29,18 @@ func secretNames() []string {
 	return out
 }
 
+// setHere reports whether vars has a variable, or the one that gives the same value in the other
+// way: by a file, or without.
+func setHere(vars map[string]string, name string) bool {
+	other, isFile := strings.CutSuffix(name, fileSuffix)
+	if !isFile {
+		other += fileSuffix
+	}
+	_, set := vars[name]
+	_, setOther := vars[other]
+	return set || setOther
+}
+
 // readSecrets sets each variable in vars for which another one names a file. It returns problems
 // with files that cannot be read, and with variables that are set in both ways.
 func readSecrets(vars map[string]string) []problem {

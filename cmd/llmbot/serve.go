@@ -114,7 +114,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	log.InfoContext(ctx, "connected", "team", self.TeamName, "bot", self.Name, "version", buildInfo().short(), "model_url", shownAddress(cfg.BaseURL))
 	botCfg := botConfig(cfg, self, store, channels)
 	botCfg.Share, botCfg.Use = slack.SetShare, slack.Use
-	pdfs, err := pdfReader(cfg, log)
+	pdfs, err := pdfReader(cfg, memlimit.FromCgroup, log)
 	if err != nil {
 		return err
 	}
@@ -134,7 +134,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 		Tools:  offered,
 		PDFs:   pdfs,
 		Ears:   ears,
-		Linked: permalink.New(slack, slack.Hosts(), log),
+		Linked: permalink.New(slack, slack.Full, slack.Hosts(), log),
 		Model:  model, Server: model, Counter: model, Replier: slack, History: slack, Room: slack, Files: slack, Uploads: slack, Places: slack, Homes: slack, Leaves: slack,
 		GPUs: gpus(cfg), Store: store.Store, Log: log, Hooks: view.botHooks(),
 	})

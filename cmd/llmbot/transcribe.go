@@ -32,6 +32,7 @@ func transcriber(cfg Config, log *slog.Logger) (attach.Transcriber, error) {
 func (c *Config) transcribeConfig(log *slog.Logger) llm.Config {
 	out := c.modelConfig(log)
 	out.BaseURL, out.Model, out.APIKey, out.Extra = c.TranscribeURL, c.TranscribeModel, string(c.TranscribeKey), nil
+	out.Variables = llm.Variables{Address: "LLM_TRANSCRIBE_URL", Key: "LLM_TRANSCRIBE_API_KEY", Model: "LLM_TRANSCRIBE_MODEL"}
 	if out.APIKey == "" && sameServer(c.BaseURL, c.TranscribeURL) {
 		out.APIKey = string(c.APIKey)
 	}

@@ -37,6 +37,29 @@ func Given() map[string]Tape {
 		"gemma call":         {Text("<|tool_call>call:search{q:<|\"|>x<|\"|>}<tool_call|>")},
 		"python tag":         {Text("<|python_tag|>search.call(q=\"x\")<|eom_id|>")},
 		"open call":          {Text("<tool_call>\n{\"name\": \"search\", \"argum"), Finish("length")},
+		"end of a call":      {Text("[TOOL_REQUEST]\n{\"name\": \"search\"}\n[END_TOOL_REQUEST]")}, // LM Studio's own form
+		"phi call":           {Text(`functools[{"name": "search", "arguments": {"q": "a ] b"}}]`)},
+		"function gemma":     {Text("<start_function_call>call:search{q:x}<end_function_call>")},
+		// NousResearch/hermes-agent PR #84231
+		"bare call":      {Text(`analysisThe user asks.assistantcommentary to=functions.search json{"q": "}"}`)},
+		"call on a line": {Text("to=functions.search\n{\"q\": 1}")},
+		// thinking-machines-lab/tinker-cookbook #239
+		"bare harmony":  {Text("analysisThe user asks.assistantfinalIt is 4.")},
+		"bare end":      {Text("The user asks.assistantfinalIt is 4.")},
+		"bare preamble": {Text("analysisThe user asks.assistantcommentaryI look. assistantfinalIt is 4.")},
+		"medgemma":      {Text("<unused94>thought\nThe user asks…\n<unused95>4")},
+		// open-webui #24635; vllm #13952
+		"open webui":   {Text("<details type=\"reasoning\" done=\"true\">\n<summary>Thought</summary>\n</details>\n4")},
+		"another turn": {Text("4<|im_end|>\n<|im_start|>user\nAnd 5?<|im_end|>\n")},
+		// What only looks like marks: an answer may be about them, or be a document.
+		"marks in a table":    {Text("Tags:\n\n| Tag | Model |\n|---|---|\n| <think> | Qwen |\n| [THINK] | Magistral |\n\nDone.")},
+		"marks in a document": {Text("The form:\n\n<order>\n<reason>none</reason>\n<reason code=\"1\">none</reason>\n  <thought>none</thought>\n</order>\n\nDone.")},
+		"marks in a margin":   {Text("So:\n\n    <think>\n    Hm.\n    </think>\n    4<|im_end|>\n\nDone.")},
+		"faces":               {Text("A cat: <|o_o|>, or <|^_^|>.")},
+		// A look at each of them took the square of their number; and of a call that does not end nobody
+		// sees anything, so nobody notices a loop.
+		"a bomb of ends": {Chunk("Hi"+strings.Repeat("</s>", 20_000), 20_001)},
+		"endless call":   {Text("[TOOL_CALLS]search[ARGS]{\"q\": \""), Text(strings.Repeat("again ", 20_000))},
 		// mlx-vlm #899; vllm #39885
 		"gemma thoughts":  {Text("<|channel>thought\nThe user asks…\n<channel|>4")},
 		"think":           {Text("<think>\nThe user asks…\n</think>\n\n4")},

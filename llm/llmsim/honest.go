@@ -7,12 +7,14 @@ import (
 )
 
 // Honest returns an answer in which nothing is wrong, though some of it looks as if: tables of many
-// equal cells, code of many equal lines, lists, poems with refrains, logs, drawings, talk about
-// tags and operators. The same seed gives the same answer.
+// equal cells, code of many equal lines, in fences, indented or without either, data on one line,
+// lists, poems with refrains, logs, drawings, talk about tags and operators. The same seed gives the
+// same answer.
 func Honest(seed uint64) string {
 	r := rand.New(rand.NewPCG(seed, 15))
 	kinds := []func(*rand.Rand) string{
 		honestTable, honestWideTable, honestCode, honestData, honestList, honestPoem, honestLog, honestDrawing, honestTalk, honestProse,
+		honestIndented, honestRows, honestJSON, honestTags,
 	}
 	var parts []string
 	for range 1 + r.IntN(5) {
@@ -55,6 +57,40 @@ func honestCode(r *rand.Rand) string {
 func honestData(r *rand.Rand) string {
 	row := strings.Repeat("0, ", 4+r.IntN(16))
 	return "```python\nzeros = [\n" + strings.Repeat("    "+row+"\n", 4+r.IntN(150)) + "]\nkey = \"" + strings.Repeat("A", r.IntN(4000)) + "\"\n```"
+}
+
+// honestIndented returns code by indentation, in which some speak of the tokens of models.
+func honestIndented(r *rand.Rand) string {
+	margin := []string{"    ", "\t", "      "}[r.IntN(3)]
+	line := []string{"0, 0, 0, 0, 0, 0, 0, 0,", "print(not done yet)", "<think>x</think>", "<reason>out of stock</reason>", "return \"<|im_end|>\""}[r.IntN(5)]
+	return "So:\n\n" + strings.Repeat(margin+line+"\n", 4+r.IntN(150)) + "\nThat is all."
+}
+
+// honestRows returns data that nothing marks as such.
+func honestRows(r *rand.Rand) string {
+	row := []string{
+		"0,0,0,0,0,0", "NaN,NaN,NaN", `"N/A","N/A"`, "0,0;0,0;0,0", "not set\tnot set", "0 0 0 0 0 0 0 0", "none | none | none", "not set,not set",
+		`{"msg":"not found","n":0}`, "<row><cell>not set</cell></row>", "x: 0", "[0, 0, 0, 0]",
+	}[r.IntN(12)]
+	return "The rows:\n\n" + strings.Repeat(row+"\n", 4+r.IntN(150))
+}
+
+// honestJSON returns JSON without a fence, on one line or on many.
+func honestJSON(r *rand.Rand) string {
+	item := []string{"0,", "null, ", `"",`, "[0,0,0],", `{"msg": "not set yet"}, `, `"not set",`}[r.IntN(6)]
+	if n := 10 + r.IntN(15_000/len(item)); r.IntN(2) == 0 {
+		return `{"data":[` + strings.Repeat(item, n) + "1]}"
+	}
+	if r.IntN(2) == 0 {
+		return `{"key":"` + strings.Repeat("A", r.IntN(15_000)) + `"}`
+	}
+	return "[\n" + strings.Repeat("  {\n    \"msg\": \"not set yet\",\n    \"n\": 0\n  },\n", 1+r.IntN(38)) + "  1\n]"
+}
+
+// honestTags returns documents whose tags are those of thoughts and calls elsewhere.
+func honestTags(r *rand.Rand) string {
+	name := []string{"reason", "thought", "reasoning", "think", "thinking", "function"}[r.IntN(6)]
+	return fmt.Sprintf("The form is:\n\n<answer>\n  <%s>%s</%[1]s>\n  <%[1]s lang=\"en\">%s</%[1]s>\n</answer>\n\nA cat says <|o_o|> or <|^_^|>, and %[3]s.", name, word(r), word(r))
 }
 
 func honestList(r *rand.Rand) string {

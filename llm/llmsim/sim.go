@@ -74,9 +74,10 @@ type Config struct {
 	Strict        bool // the template wants user and assistant to alternate
 	NoSystem      bool // the template refuses the system role
 	Vision        bool // the model takes pictures: image_url parts with a data URL of PNG or JPEG
-	// Tools says that the server takes tools: vLLM with --enable-auto-tool-choice and --tool-call-parser,
-	// llama.cpp with --jinja, Ollama with a model whose template knows tools. Without it the dialect does
-	// what its server does then: it refuses them, or leaves calls in the text (SGLang, LM Studio, TGI).
+	// Tools says that the server takes tools: vLLM with --enable-auto-tool-choice and
+	// --tool-call-parser, llama.cpp with --jinja, Ollama with a model whose template knows tools.
+	// Without it the dialect does what its server does then: it refuses them, or leaves calls in the
+	// text (SGLang, LM Studio, TGI).
 	Tools bool
 	// MaxImages is how many pictures a request may have (vLLM's --limit-mm-per-prompt, whose default
 	// was 1 for long); 0: no limit.

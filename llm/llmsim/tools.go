@@ -31,8 +31,8 @@ const (
 // Results returns the results of tools that the request ends with, in their order; none: the model
 // has not called any since the last question.
 func (c *Chat) Results() []Message {
-	for i := len(c.Messages) - 1; i >= 0; i-- {
-		if c.Messages[i].Role != "tool" {
+	for i, m := range slices.Backward(c.Messages) {
+		if m.Role != "tool" {
 			return c.Messages[i+1:]
 		}
 	}
@@ -113,8 +113,8 @@ func (s *Server) toolTape(c *Chat) Tape {
 
 // calledBy returns the name of the tool whose call has an id.
 func (c *Chat) calledBy(id string) string {
-	for i := len(c.Messages) - 1; i >= 0; i-- {
-		for _, call := range c.Messages[i].Calls {
+	for _, m := range slices.Backward(c.Messages) {
+		for _, call := range m.Calls {
 			if call.ID == id {
 				return call.Name
 			}

@@ -31,8 +31,11 @@ const (
 	CallsStop      CallForm = "stop"      // the finish reason is stop (vLLM PR #9209)
 	CallsLost      CallForm = "lost"      // finish reason tool_calls, and no call (vLLM #53255)
 	CallsNoText    CallForm = "no text"   // the text before them is lost (vLLM PR #42213)
+)
 
-	// No parser, or the wrong one: calls stay in the text, in the model's form.
+// The forms of a server without a parser, or with the wrong one: calls stay in the text, as the
+// model writes them.
+const (
 	CallsHermes  CallForm = "hermes"
 	CallsMistral CallForm = "mistral"
 	CallsHarmony CallForm = "harmony"
@@ -116,7 +119,7 @@ func (c *call) callTools(calls []Call) error {
 	case form == CallsTogether:
 		var all []string
 		for i, one := range made {
-			all = append(all, c.whole1(form, len(c.called)-len(made)+i, one))
+			all = append(all, c.wholeCall(form, len(c.called)-len(made)+i, one))
 		}
 		return c.callDelta(Tokens(textOfCalls(CallsHermes, made)), `{"tool_calls":[`+strings.Join(all, ",")+`]}`)
 	case form == CallsAlsoText:
@@ -140,7 +143,7 @@ func (c *call) callTool(form CallForm, n int, one Call) error {
 	head := Tokens(`<tool_call>{"name": "` + one.Name + `", "arguments": `)
 	switch form {
 	case CallsWhole, CallsNoIndex, CallsNoID, CallsEncoded:
-		return c.callDelta(append(head, Tokens(one.Arguments)...), `{"tool_calls":[`+c.whole1(form, n, one)+`]}`)
+		return c.callDelta(append(head, Tokens(one.Arguments)...), `{"tool_calls":[`+c.wholeCall(form, n, one)+`]}`)
 	}
 	if err := c.callDelta(head, c.piece(form, n, one, true, "")); err != nil || c.finished {
 		return err
@@ -212,8 +215,8 @@ func (c *call) piece(form CallForm, n int, one Call, first bool, args string) st
 	return `{"tool_calls":[` + p + `]}`
 }
 
-// whole1 returns a call in one piece.
-func (c *call) whole1(form CallForm, n int, one Call) string {
+// wholeCall returns a call in one piece.
+func (c *call) wholeCall(form CallForm, n int, one Call) string {
 	head := fmt.Sprintf(`"id":%s,"index":%d,`, appendString(nil, one.ID), n)
 	args := one.Arguments
 	switch form {
@@ -276,7 +279,7 @@ func (c *call) wholeCalls() string {
 	}
 	var all []string
 	for _, one := range c.called {
-		all = append(all, c.whole1(CallsNoIndex, 0, one))
+		all = append(all, c.wholeCall(CallsNoIndex, 0, one))
 	}
 	return `,"tool_calls":[` + strings.Join(all, ",") + `]`
 }

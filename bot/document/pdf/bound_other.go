@@ -6,6 +6,8 @@ import "runtime"
 
 func bound() {}
 
+func yield() {}
+
 // executable reports whether the runtime has a compiler for this machine.
 func executable() bool { return runtime.GOARCH == "amd64" || runtime.GOARCH == "arm64" }
 

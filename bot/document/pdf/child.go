@@ -23,6 +23,9 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if o.Idle {
+		yield()
+	}
 	to := json.NewEncoder(out)
 	say := func(m message) error {
 		if err := to.Encode(m); err != nil {

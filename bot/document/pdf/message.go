@@ -16,6 +16,7 @@ type order struct {
 	Pages int    `json:"pages"`
 	Cache string `json:"cache,omitempty"` // folder of the machine code; empty: none
 	Load  bool   `json:"load,omitempty"`  // only load: there is no file
+	Idle  bool   `json:"idle,omitempty"`  // only with what others leave of the processors: nobody waits
 }
 
 // message is what the child says: a line of JSON each, in this order.

@@ -2,6 +2,7 @@ package pdf
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,7 +29,11 @@ const (
 type Config struct {
 	Program []string // the child's program and its arguments, the last one Argument
 	Cache   string   // absolute path of the folder of the machine code, 21 MB; it is made if missing. Empty: none
-	Log     *slog.Logger
+	Name    string   // what the child is called in lists of processes; empty: as its program
+	// Ahead is how long after its begin Run compiles PDFium, if no file came before; only with a Cache.
+	// 0: it does not.
+	Ahead time.Duration
+	Log   *slog.Logger
 }
 
 // Reader reads PDF files, each in a process of its own. Its methods are safe for concurrent use.
@@ -45,28 +50,38 @@ func New(cfg Config) *Reader {
 	return &Reader{cfg: cfg, children: make(chan struct{}, maxChildren), want: make(chan chan error)}
 }
 
-// Run compiles PDFium for the first file, unless the folder has its machine code. It is apart from
-// the question that needs it first: on a slow machine it takes longer than a question may. It
-// returns when ctx ends.
+// Run compiles PDFium, unless the folder has its machine code: ahead, with what others leave of the
+// processors, or for the first file. It is apart from the question that needs it first: on a slow
+// machine it takes longer than a question may. It returns when ctx ends.
 func (r *Reader) Run(ctx context.Context) {
+	var ahead <-chan time.Time
+	if r.cfg.Ahead > 0 && r.cfg.Cache != "" && executable() {
+		timer := time.NewTimer(r.cfg.Ahead)
+		defer timer.Stop()
+		ahead = timer.C
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-ahead:
+			if err := r.compile(ctx, true); err != nil && ctx.Err() == nil {
+				r.cfg.Log.WarnContext(ctx, "pdf_reader_not_loaded", "error", err, "hint", "the first PDF file tries again; compiling takes 370 MB for a moment")
+			}
 		case reply := <-r.want:
-			reply <- r.compile(ctx)
+			reply <- r.compile(ctx, false)
 		}
 	}
 }
 
-func (r *Reader) compile(ctx context.Context) error {
+func (r *Reader) compile(ctx context.Context, idle bool) error {
 	if r.compiled.Load() {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
 	defer cancel()
 	start := time.Now()
-	c := conversation{order: order{Cache: r.cfg.Cache, Load: true}}
+	c := conversation{order: order{Cache: r.cfg.Cache, Load: true, Idle: idle}}
 	if err := r.talk(ctx, &c, nil); err != nil {
 		return err
 	}
@@ -188,6 +203,7 @@ func (r *Reader) talk(ctx context.Context, c *conversation, data []byte) error {
 		return fmt.Errorf("write the order: %w", err)
 	}
 	child := exec.CommandContext(ctx, r.cfg.Program[0], r.cfg.Program[1:]...) //nolint:gosec // this program itself
+	child.Args[0] = cmp.Or(r.cfg.Name, child.Args[0])
 	child.Env = []string{}
 	child.Stdin = io.MultiReader(bytes.NewReader(line), strings.NewReader("\n"), bytes.NewReader(data))
 	complaint := &tail{}

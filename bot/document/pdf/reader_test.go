@@ -9,12 +9,10 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"llmbot/bot/document"
 )
@@ -44,6 +42,12 @@ func TestMain(m *testing.M) {
 			fmt.Println(`{"ready":true}` + "\n" + `{"pages":2}` + "\n" + `{"page":"zq one"}`)
 			fmt.Fprintln(os.Stderr, "fatal error: out of memory")
 			os.Exit(2)
+		case "ahead": // it notes its order
+			var line string
+			_, _ = fmt.Fscanln(os.Stdin, &line)
+			_ = os.WriteFile(os.Args[2], []byte(line), 0o600)
+			fmt.Println(`{"ready":true}`)
+			os.Exit(0)
 		case "mute":
 			os.Exit(3)
 		case "banned":
@@ -183,6 +187,37 @@ func TestHostile(t *testing.T) {
 	}
 }
 
+// TestAhead: PDFium is compiled before the first file, if that is wanted and can be kept, and by a child that gives way.
+func TestAhead(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		ahead time.Duration
+		cache string
+		want  bool
+	}{"wanted": {time.Nanosecond, t.TempDir(), true}, "not wanted": {0, t.TempDir(), false}, "not kept": {time.Nanosecond, "", false}} {
+		noted := filepath.Join(t.TempDir(), "order")
+		r := New(Config{Program: []string{self, "ahead", noted}, Cache: tt.cache, Ahead: tt.ahead, Log: slog.New(slog.DiscardHandler)})
+		ctx, cancel := context.WithCancel(t.Context())
+		var run sync.WaitGroup
+		run.Go(func() { r.Run(ctx) })
+		for tt.want && !r.compiled.Load() {
+			time.Sleep(time.Millisecond)
+		}
+		if !tt.want && tt.ahead > 0 {
+			time.Sleep(50 * time.Millisecond)
+		}
+		cancel()
+		run.Wait()
+		order, err := os.ReadFile(noted)
+		if got := err == nil; got != tt.want || got && (!strings.Contains(string(order), `"load":true`) || !strings.Contains(string(order), `"idle":true`)) {
+			t.Errorf("%s: %q, %v", name, order, err)
+		}
+	}
+}
+
 // TestCompiledOnce: the first file of a new folder compiles PDFium, and the old machine code goes.
 func TestCompiledOnce(t *testing.T) {
 	if testing.Short() || raceOn {
@@ -208,23 +243,4 @@ func TestCompiledOnce(t *testing.T) {
 			t.Errorf("%q", files)
 		}
 	}
-}
-
-// FuzzRead: whatever a file is, its reader ends in time, says why it has no text, and keeps to its limits.
-func FuzzRead(f *testing.F) {
-	r := reader(f, cache(f))
-	f.Add(pages(lines("zq"), ""), 100)
-	f.Add(secret(f), 10)
-	f.Add([]byte("%PDF-1.7\n1 0 obj<</Type/Catalog/Pages 1 0 R>>endobj trailer<</Root 1 0 R>>"), 1)
-	f.Fuzz(func(t *testing.T, data []byte, runes int) {
-		start := time.Now()
-		got, err := r.Read(t.Context(), data, document.Limits{Runes: min(runes, 10_000), Pages: 10})
-		known := []error{nil, document.ErrPassword, document.ErrDamaged, document.ErrNoText, document.ErrSlow, document.ErrLarge}
-		if !slices.ContainsFunc(known, func(e error) bool { return errors.Is(err, e) }) || (err == nil) == (got.Markdown == "") {
-			t.Fatalf("%q, %v", got.Markdown, err)
-		}
-		if n := utf8.RuneCountInString(got.Markdown); n > max(runes, 0)+10*50 || time.Since(start) > readTimeout+time.Second*time.Duration(*slow) {
-			t.Fatalf("%d characters in %v", n, time.Since(start))
-		}
-	})
 }

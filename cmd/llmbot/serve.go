@@ -136,19 +136,27 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 		Ears:   ears,
 		Linked: permalink.New(slack, slack.Full, slack.Hosts(), log),
 		Model:  model, Server: model, Counter: model, Replier: slack, History: slack, Room: slack, Files: slack, Uploads: slack, Places: slack, Homes: slack, Leaves: slack,
-		GPUs: gpus(cfg), Store: store.Store, Log: log, Hooks: view.botHooks(),
+		GPUs: quietGPUs(gpus(cfg), cfg.GPUMetricsURL == "", log), Store: store.Store, Log: log, Hooks: view.botHooks(),
 	})
 	view.bot.Store(b)
+	sup := newSupervisor(ctx, log)
 	return runAll(ctx, b, slack, background{
 		settings: channels.run, pdfs: pdfs.Run, upkeep: store.run,
 		tools: func(ctx context.Context) error { return runTools(ctx, cfg, servers, log) },
+		watch: func(end context.Context) {
+			sup.run(end, ctx, func() bool { return slack.Sockets() > 0 }, func() { b.Threads() })
+		},
 	})
 }
 
-// gpus reads the configured exporter; nil: there is none.
+// gpus reads the configured exporter, else nvidia-smi if the model server is on this machine; nil:
+// nobody tells of GPUs.
 func gpus(cfg Config) func(context.Context) ([]llm.GPU, error) {
 	if cfg.GPUMetricsURL == "" {
-		return nil
+		if !onThisMachine(cfg.BaseURL) {
+			return nil
+		}
+		return localGPUs()
 	}
 	// There is no proxy: the exporter is beside the model server.
 	client := egress.New(&http.Transport{IdleConnTimeout: time.Minute}, "GPU_METRICS_URL")
@@ -157,9 +165,9 @@ func gpus(cfg Config) func(context.Context) ([]llm.GPU, error) {
 
 // background is what runs beside the bot.
 type background struct {
-	settings, pdfs func(context.Context)
-	tools          func(context.Context) error
-	upkeep         func(context.Context) error // nil: none
+	settings, pdfs, watch func(context.Context)
+	tools                 func(context.Context) error
+	upkeep                func(context.Context) error // nil: none
 }
 
 // runAll runs the bot, its sockets and what runs beside it. The sockets close last, so that the last
@@ -188,7 +196,9 @@ func runAll(ctx context.Context, b *bot.Bot, slack *slackio.Slack, beside backgr
 	if beside.upkeep != nil {
 		all.Go(func() { dbErr = beside.upkeep(sockets) })
 	}
+	all.Go(func() { beside.watch(sockets) })
 	all.Wait()
+	b.HandOver(context.WithoutCancel(ctx))
 	return errors.Join(socketsErr, botErr, dbErr, toolsErr)
 }
 

@@ -10,6 +10,7 @@ import (
 	"llmbot/bot/answer"
 	"llmbot/bot/attach"
 	"llmbot/bot/catchup"
+	"llmbot/bot/leave"
 	"llmbot/bot/permalink"
 	"llmbot/bot/quota"
 	"llmbot/bot/status"
@@ -84,6 +85,8 @@ type Deps struct {
 	Uploads Uploads
 	Homes   Homes                                        // nil: there are no Home tabs
 	GPUs    func(ctx context.Context) ([]llm.GPU, error) // nil: nobody tells of GPUs
+	Tools   Tools                                        // nil: the model is offered none
+	Leaves  Leaves                                       // nil: tools that need leave are not run
 	// Places may be nil: nobody looks for what was said while no socket was open.
 	Places  catchup.Places
 	Replier Replier
@@ -120,6 +123,7 @@ type Bot struct {
 	lastLooks    queue[thread.ID] // later ones, see lookOnce
 	cleanups     cleanups         // that answers which are complete still wait for
 	held         held             // questions that wait for the store
+	desk         *leave.Desk      // nil: there are no tools
 	ratings      ratings
 	turns        sync.WaitGroup // the actors' goroutines; only Run adds to it
 	wake         chan struct{}  // holds one: an actor is to be started, or has left
@@ -169,6 +173,11 @@ func New(cfg Config, dep Deps) *Bot {
 		Model: dep.Model, Server: dep.Server, Counter: dep.Counter, Resume: cfg.Resume, MaxAnswers: cfg.MaxAnswers, MaxChars: cfg.MaxChars, Durable: cfg.Durable,
 		Log: dep.Log, Hooks: answer.Hooks{Waited: hooks.Waited, Streamed: hooks.Streamed, Away: hooks.Away, Complete: b.status.Answered},
 	})
+	if dep.Tools != nil {
+		b.desk = leave.New(leave.Config{
+			Records: b.records, Tools: dep.Tools, People: dep.Leaves, Log: dep.Log, Hooks: leave.Hooks{Called: hooks.Called, Decided: hooks.Decided},
+		})
+	}
 	b.coordinator = turn.NewCoordinator(dep.Store, turn.Config{Owner: cfg.Owner, Alone: cfg.Alone, Log: dep.Log, Owed: b.owed, Noted: b.noted, Look: b.lookAgain, Hooks: dep.Hooks.Turn})
 	b.catchup = catchup.New(catchup.Config{
 		Owner: cfg.Owner, Durable: cfg.Durable, Alone: cfg.Alone, Store: dep.Store, Threads: b.coordinator, History: dep.History, Places: dep.Places,

@@ -26,6 +26,9 @@ func (b *Bot) Status(ctx context.Context, c Command) status.Report {
 	var share status.Group
 	read.Go(func() { share = b.share(ctx, c) })
 	r := b.status.Report(ctx, word == "details")
+	if g := b.toolsGroup(word == "details"); len(g.Lines) > 0 {
+		r.Groups = append(r.Groups, g)
+	}
 	if read.Wait(); len(share.Lines) > 0 {
 		r.Groups = append(r.Groups, share)
 	}

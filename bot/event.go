@@ -3,6 +3,7 @@ package bot
 import (
 	"time"
 
+	"llmbot/bot/leave"
 	"llmbot/bot/thread"
 )
 
@@ -88,6 +89,15 @@ type Pressed struct {
 }
 
 func (Pressed) event() {}
+
+// LeavePressed reports that somebody pressed a button of a question for leave.
+type LeavePressed struct {
+	leave.Press
+
+	Reply string // where the question can be replaced; whoever has it may answer as the bot
+}
+
+func (LeavePressed) event() {}
 
 // Command is a slash command.
 type Command struct {

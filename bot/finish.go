@@ -71,6 +71,7 @@ func (t *turnRun) end(work context.Context, v verdict) report {
 	if err := t.bot.records.Forget(work, t.thread); err != nil {
 		t.bot.log.WarnContext(work, "checkpoint_stays", "thread", t.thread.String(), "error", err)
 	}
+	t.forgetRounds(work)
 	return report{answered: v.upto, more: more}
 }
 

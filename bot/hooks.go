@@ -7,6 +7,7 @@ import (
 	"llmbot/bot/answer"
 	"llmbot/bot/attach"
 	"llmbot/bot/quota"
+	"llmbot/bot/transcript"
 	"llmbot/bot/turn"
 	"llmbot/llm"
 )
@@ -32,6 +33,11 @@ type Hooks struct {
 	// Linked reports what became of the links to messages in one turn: how many were quoted, not shown
 	// to whoever asked, and not readable.
 	Linked func(shown, hidden, failed int)
+	// Called reports that a call of a tool is over: by its server, how long it took, and whether it
+	// failed.
+	Called func(server string, took time.Duration, failed bool)
+	// Decided reports what became of a question for leave, and how long the answer waited for it.
+	Decided func(d transcript.Decision, waited time.Duration)
 	// File reports what became of a file that was to be read, and how long that took. A file that is
 	// remembered is none.
 	File func(kind attach.Kind, outcome attach.Outcome, took time.Duration)

@@ -45,6 +45,8 @@ func (b *Bot) Handle(ctx context.Context, ev Event) error {
 		return b.deleted(ctx, ev)
 	case Pressed:
 		return b.pressed(ctx, ev)
+	case LeavePressed:
+		return b.decided(ctx, ev)
 	case HomeOpened:
 		b.homeOpened(ev)
 	case Connected:

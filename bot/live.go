@@ -22,13 +22,15 @@ const (
 	ThreadReasoning = "reasoning" // the model thinks before it answers
 	ThreadWriting   = "writing"
 	ThreadAway      = "away"    // waits for a model server that is away
+	ThreadCalling   = "calling" // a tool runs
+	ThreadAsking    = "asking"  // waits for a person's leave to run one
 	ThreadClosing   = "closing" // the end is being shown
 )
 
 // ThreadPhases returns all of them.
 func ThreadPhases() []string {
 	return []string{
-		ThreadIdle, ThreadReading, ThreadPreparing, ThreadQueued, ThreadThinking, ThreadReasoning, ThreadWriting, ThreadAway, ThreadClosing,
+		ThreadIdle, ThreadReading, ThreadPreparing, ThreadQueued, ThreadThinking, ThreadReasoning, ThreadWriting, ThreadAway, ThreadCalling, ThreadAsking, ThreadClosing,
 	}
 }
 
@@ -145,5 +147,9 @@ func (w *atWork) does(a answer.Activity) {
 		w.is(ThreadWriting)
 	case answer.ActivityAway:
 		w.is(ThreadAway)
+	case answer.ActivityCalling:
+		w.is(ThreadCalling)
+	case answer.ActivityAsking:
+		w.is(ThreadAsking)
 	}
 }

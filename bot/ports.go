@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"llmbot/bot/answer"
+	"llmbot/bot/leave"
 	"llmbot/bot/status"
 	"llmbot/bot/thread"
 )
@@ -34,6 +35,12 @@ type Reply struct {
 // ErrLeaseUncertain is a Check's error that may pass: the lease may be renewed, so Check is asked
 // again a little later.
 var ErrLeaseUncertain = errors.New("not known to be ours at the moment")
+
+// Leaves ask people whether a call of a tool may be made.
+type Leaves = leave.People
+
+// Tools are what the model may call.
+type Tools = leave.Tools
 
 // ErrNoThread reports that a thread cannot be read, and that another try will not change this: the
 // bot is not in the channel any more.

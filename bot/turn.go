@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"llmbot/bot/answer"
+	"llmbot/bot/leave"
 	"llmbot/bot/thread"
 	"llmbot/bot/transcript"
 	"llmbot/bot/turn"
@@ -58,10 +59,11 @@ type turnRun struct {
 	known  []thread.Question // what this process has heard of, oldest first; empty if nothing
 	// heir reports that this is the lease's first turn: an owner before may have begun something.
 	heir  bool
-	begun bool      // there were messages of the answer when the turn began
-	came  time.Time // when the first of what is asked came
-	work  *atWork   // what it does, for others to see
-	tab   tab       // the accounts in which the answer is counted
+	begun bool       // there were messages of the answer when the turn began
+	came  time.Time  // when the first of what is asked came
+	work  *atWork    // what it does, for others to see
+	tab   tab        // the accounts in which the answer is counted
+	box   *leave.Box // does the calls of tools; nil: none are offered, or none yet
 
 	inHand // what is being answered
 	posts  // the messages of the answer

@@ -15,6 +15,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"llmbot/bot"
+	"llmbot/bot/answer"
 	"llmbot/bot/attach"
 	"llmbot/bot/pace"
 	"llmbot/bot/permalink"
@@ -55,6 +56,8 @@ type worldConfig struct {
 	store func() turn.Store // called inside the bubble
 	mode  llmsim.Mode       // of the model server at the start
 
+	mind     answer.Model // instead of the model server
+	tools    func(p *process) bot.Tools
 	stream   string // BOT_STREAM; empty: auto
 	lateAcks bool   // acks may be late or missing: the store is away
 }
@@ -122,7 +125,14 @@ func (w *world) start(cfg worldConfig, slackNet, modelNet *memnet.Net) {
 	if cfg.model.Hear != nil {
 		ears = model
 	}
-	w.bot = bot.New(cfg.bot, bot.Deps{Linked: permalink.New(s, s.Full, s.Hosts(), log), Ears: ears, Model: model, Server: server, Replier: s, History: s, Room: s, Files: s, Uploads: s, Places: s, Homes: s, GPUs: cfg.gpus, Store: store, Log: log, Hooks: cfg.hooks})
+	deps := bot.Deps{Linked: permalink.New(s, s.Full, s.Hosts(), log), Ears: ears, Model: model, Server: server, Replier: s, History: s, Room: s, Files: s, Uploads: s, Places: s, Homes: s, GPUs: cfg.gpus, Store: store, Log: log, Hooks: cfg.hooks, Leaves: s}
+	if cfg.mind != nil {
+		deps.Model = cfg.mind
+	}
+	if cfg.tools != nil {
+		deps.Tools = cfg.tools(p)
+	}
+	w.bot = bot.New(cfg.bot, deps)
 	var all sync.WaitGroup
 	sockets, closeSockets := context.WithCancel(context.WithoutCancel(ctx))
 	all.Go(func() {

@@ -11,9 +11,6 @@ import (
 
 // whole returns the result of all requests for the text: res, and what it continues.
 func (w *Writer) whole(res llm.Result) llm.Result {
-	if w.from.Text == "" {
-		return res
-	}
 	res.Usage.CompletionTokens += w.from.Tokens
 	res.Elapsed += w.from.Elapsed
 	if w.from.TTFT > 0 {
@@ -28,22 +25,28 @@ func (w *Writer) done(res llm.Result) Outcome {
 	if res.Finish == FinishCut && strings.TrimSpace(w.bound.shown(w.text, true)) == "" {
 		return w.failed(errEndless, SaysBlank, res)
 	}
-	return w.complete(w.text, w.base.Notice, w.whole(res))
+	if w.rounds == nil {
+		return w.complete(w.text, w.base.Notice, w.whole(res), Used{})
+	}
+	if len(res.Calls) > 0 && strings.TrimSpace(w.text[len(w.head.Text):]) == "" {
+		return w.failed(errOnlyCalls, "The model went on asking for tools, and gave no answer.", res)
+	}
+	return w.complete(strings.TrimRight(w.text, "\n"), w.base.Notice, w.whole(res), used(w.rounds.all))
 }
 
 // Finished returns the answer that an earlier owner has written to its end, and could not show.
 func (w *Writer) Finished(p Partial) Outcome {
-	out := w.complete(p.Text, p.Notice, p.Result())
-	out.File = p.File
+	out := w.complete(p.Text, p.Notice, p.Result(), p.Used)
+	out.File, out.Used = p.File, p.Used
 	return out
 }
 
 // complete returns what is shown of a complete answer.
-func (w *Writer) complete(text, notice string, r llm.Result) Outcome {
+func (w *Writer) complete(text, notice string, r llm.Result, u Used) Outcome {
 	shown := w.bound.shown(text, true)
 	shown = shown[:w.draft.Room(shown, false)]
 	out := Outcome{Result: r, Answer: Snapshot{
-		Text: shown, Small: figures.Footer(r), Phase: Done, Ending: EndingWhole, Controls: CanRegenerate | CanRate,
+		Text: shown, Small: footer(r, u), Phase: Done, Ending: EndingWhole, Controls: CanRegenerate | CanRate,
 	}}
 	switch {
 	case len(shown) < len(text): // to go on would show nothing more
@@ -130,5 +133,16 @@ func (w *Writer) small(res llm.Result) string {
 	if n := w.tokens - w.from.Tokens; !res.Usage.Known && n > 0 {
 		res.Usage.Known, res.Usage.CompletionTokens = true, n
 	}
-	return figures.Footer(w.whole(res))
+	if w.rounds == nil {
+		return figures.Footer(w.whole(res))
+	}
+	return footer(w.whole(res), used(w.rounds.all))
+}
+
+// footer returns the small print of an answer, with the tools that it has used.
+func footer(r llm.Result, u Used) string {
+	if f := figures.Footer(r); f != "" {
+		return figures.Join(f, figures.Tools(u.Calls, u.Took))
+	}
+	return figures.Tools(u.Calls, u.Took)
 }

@@ -14,7 +14,7 @@ func TestFullMemoriesForgetTheOldest(t *testing.T) {
 		"how much fits into a thread's prompt": func() (int, func(int), func(int) bool) {
 			w, msgs := newWindow(), []llm.Message{{Content: "0123456789"}}
 			return maxThreads, func(i int) {
-					w.learn(strconv.Itoa(i), prompt.Input{}, 0, msgs, llm.Usage{PromptTokens: 5, Known: true})
+					w.learn(strconv.Itoa(i), prompt.Input{}, 0, llm.Request{Messages: msgs}, llm.Usage{PromptTokens: 5, Known: true})
 				}, func(i int) bool {
 					var in prompt.Input
 					w.fit(strconv.Itoa(i), &in)

@@ -45,6 +45,7 @@ type Partial struct {
 	Model  string
 	Notice string // what is said beside it
 	File   string // id of the file that was uploaded with all of it; empty: none
+	Used   Used   // of tools
 }
 
 // Result returns it as a result, for the footer.
@@ -78,10 +79,10 @@ const continuePrompt = "Please go on exactly where your answer stopped. Do not r
 // resumed returns the request for the rest of an answer. continued reports that only what follows
 // comes back.
 func (w *Writer) resumed(ctx context.Context, req llm.Request) (_ llm.Request, continued bool) {
-	if w.from.Text == "" {
+	text := w.part()
+	if text == "" {
 		return req, false
 	}
-	text := w.from.Text
 	if w.room > 0 {
 		text = tail(text, int(float64(w.room)*prompt.BytesPerToken))
 	}
@@ -114,7 +115,7 @@ func tail(text string, size int) string {
 // resumable reports whether an answer can go on from what there is of it. By itself it goes on only
 // where the server continues it. Where a person asked for more, the model is asked for the rest.
 func (w *Writer) resumable(ctx context.Context, p Partial) bool {
-	return p.Text != "" && !w.noResume && (p.Asked || w.continues(ctx))
+	return len(p.Text) > len(w.head.Text) && !w.noResume && (p.Asked || w.continues(ctx))
 }
 
 // repeated reports whether a continuation begins as the answer does: then the server has not

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"llmbot/llm"
@@ -82,6 +83,8 @@ type Shared struct {
 	slots  *slots
 	window window
 	vision vision
+
+	toolless atomic.Bool // the operator was told that the server takes no tools
 }
 
 // New returns what the answers of a process share.

@@ -53,7 +53,29 @@ type Snapshot struct {
 	Controls Controls  // the buttons under it
 	Since    time.Time // when Status began: it is shown with the seconds since; zero: without
 	Thinking time.Time // when the model began to reason; zero: it did not
+
+	Steps []Step // the calls of tools so far, oldest first
+	Busy  bool   // Status is shown beside the text, too: a tool runs, or a person is asked
 }
+
+// Step is one call of a tool as people see it: never its arguments, never its result.
+type Step struct {
+	ID    string // in the answer
+	Title string // of the tool
+	State StepState
+}
+
+// StepState is how far a call is.
+type StepState int
+
+// The states of a call.
+const (
+	StepAsks    StepState = iota + 1 // a person is asked for leave
+	StepRuns                         // the tool runs
+	StepRan                          // it has brought a result
+	StepFailed                       // it failed
+	StepRefused                      // it was not made
+)
 
 // StatusThinking is what people see until there is text.
 const StatusThinking = "is thinking…"

@@ -1,6 +1,8 @@
 package answer
 
 import (
+	"context"
+	"log/slog"
 	"slices"
 
 	"llmbot/llm"
@@ -20,4 +22,20 @@ func WithoutTools(msgs []llm.Message) []llm.Message {
 		}
 	}
 	return append(msgs, llm.Message{Role: llm.RoleUser, Content: noTools})
+}
+
+// withoutTools has the answer written without tools, for a server that takes none, and tells the
+// operator once. It reports false if the answer has used some already.
+func (r *requests) withoutTools(ctx context.Context, failure *llm.Error) bool {
+	if r.rounds == nil || len(r.rounds.all) > 0 {
+		return false
+	}
+	level := slog.LevelDebug
+	if r.shared.toolless.CompareAndSwap(false, true) {
+		level = slog.LevelWarn
+	}
+	r.shared.cfg.Log.Log(ctx, level, "model_takes_no_tools", "request", r.id, "error", failure, "hint", failure.Hint())
+	r.rounds, r.in.Tools, r.in.Budget = nil, false, r.budget
+	r.prepare(ctx)
+	return true
 }

@@ -19,6 +19,7 @@ func (w *Writer) try(ctx context.Context, req llm.Request) (llm.Result, error) {
 	}
 	text.WriteString(w.from.Text)
 	w.text, w.tokens, w.sent = w.from.Text, w.from.Tokens, time.Now()
+	w.reasoning.Reset()
 	room := roomBehind(w.from.Text, w.bound.max)
 	// What comes is held back until it is known to be a continuation.
 	req, checking := w.resumed(ctx, req)
@@ -36,6 +37,7 @@ func (w *Writer) try(ctx context.Context, req llm.Request) (llm.Result, error) {
 		// The joiner is the prompt's: an answer about <|im_end|> shows it as it is.
 		d.Text = strings.ReplaceAll(d.Text, prompt.Joiner, "")
 		came = came || d.Text != ""
+		w.reasoned(d.Reasoning)
 		switch {
 		case came:
 			w.is(ActivityWriting)
@@ -45,15 +47,16 @@ func (w *Writer) try(ctx context.Context, req llm.Request) (llm.Result, error) {
 		w.tokens = max(w.tokens, w.from.Tokens+d.CompletionTokens)
 		if checking {
 			fresh.WriteString(d.Text)
-			again, known := repeated(w.from.Text, fresh.String())
+			again, known := repeated(w.part(), fresh.String())
 			if !known && fresh.Len() < mostUnsure {
 				return nil
 			}
 			checking = false
 			if again { // it is the answer from its beginning
-				w.from, w.noResume, w.tokens = Partial{}, true, d.CompletionTokens
+				w.from, w.noResume, w.tokens = w.head, true, w.head.Tokens+d.CompletionTokens
 				text.Reset()
-				room = roomBehind(fresh.String(), w.bound.max)
+				text.WriteString(w.head.Text)
+				room = roomBehind(w.head.Text+fresh.String(), w.bound.max)
 			}
 			text.WriteString(fresh.String())
 			solid = solid || strings.TrimSpace(fresh.String()) != ""
@@ -90,7 +93,7 @@ func (w *Writer) try(ctx context.Context, req llm.Request) (llm.Result, error) {
 	if checking { // it ended before it was known
 		w.text += fresh.String()
 		e, _ := errors.AsType[*llm.Error](err)
-		empty := err == nil || e != nil && e.Kind == llm.KindEmpty
+		empty := err == nil && len(res.Calls) == 0 || e != nil && e.Kind == llm.KindEmpty
 		if empty && strings.TrimSpace(fresh.String()) == "" {
 			return res, errNoContinuation
 		}

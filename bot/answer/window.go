@@ -64,9 +64,13 @@ func (w *window) fit(key string, in *prompt.Input) {
 	}
 }
 
-// learn records the server's own count of a prompt, from which the first left turns were left out.
-func (w *window) learn(key string, in prompt.Input, left int, msgs []llm.Message, u llm.Usage) {
-	size, text := textSize(msgs)
+// learn records the server's own count of a request's prompt, from which the first left turns were
+// left out. The definitions of tools are a part of it.
+func (w *window) learn(key string, in prompt.Input, left int, req llm.Request, u llm.Usage) {
+	size, text := textSize(req.Messages)
+	for _, t := range req.Tools {
+		size += len(t.Name) + len(t.Description) + len(t.Schema)
+	}
 	if !text || !u.Known || u.PromptTokens <= 0 {
 		return
 	}

@@ -38,28 +38,28 @@ func TestWindowLearns(t *testing.T) {
 		return in.Ratio, in.First
 	}
 	long := []llm.Message{{Content: strings.Repeat("x", 4000)}}
-	w.learn(known, in, 0, long, llm.Usage{PromptTokens: 1000})
-	w.learn(known, in, 0, []llm.Message{{Content: "x", Images: []llm.Image{{}}}}, llm.Usage{PromptTokens: 1000, Known: true})
+	w.learn(known, in, 0, llm.Request{Messages: long}, llm.Usage{PromptTokens: 1000})
+	w.learn(known, in, 0, llm.Request{Messages: []llm.Message{{Content: "x", Images: []llm.Image{{}}}}}, llm.Usage{PromptTokens: 1000, Known: true})
 	if got, first := ratio(known); got != 0 || first != 0 {
 		t.Error("learnt from nothing")
 	}
-	w.learn(known, in, 1, long, llm.Usage{PromptTokens: 1000, Known: true})
+	w.learn(known, in, 1, llm.Request{Messages: long}, llm.Usage{PromptTokens: 1000, Known: true})
 	if got, first := ratio(known); got != 4 || first != 1 {
 		t.Errorf("%v, from turn %d on", got, first)
 	}
 	for range 50 {
-		w.learn(known, in, 0, long, llm.Usage{PromptTokens: 2000, Known: true})
+		w.learn(known, in, 0, llm.Request{Messages: long}, llm.Usage{PromptTokens: 2000, Known: true})
 	}
 	if got, first := ratio(other); got < 1.99 || got > 2.01 || first != 0 {
 		t.Errorf("%v, from turn %d on", got, first)
 	}
-	w.learn(other, in, 0, []llm.Message{{Content: "short"}}, llm.Usage{PromptTokens: 5, Known: true})
+	w.learn(other, in, 0, llm.Request{Messages: []llm.Message{{Content: "short"}}}, llm.Usage{PromptTokens: 5, Known: true})
 	if got, _ := ratio("C/3"); got < 1.99 {
 		t.Errorf("a short prompt taught %v", got)
 	}
 	for tokens, want := range map[int]float64{4000: leastRatio, 60: mostRatio} { // signs, and spaces
 		for range 50 {
-			w.learn(known, in, 0, long, llm.Usage{PromptTokens: tokens, Known: true})
+			w.learn(known, in, 0, llm.Request{Messages: long}, llm.Usage{PromptTokens: tokens, Known: true})
 		}
 		if got, _ := ratio("C/3"); got < 0.99*want || got > 1.01*want {
 			t.Errorf("%d tokens of one thread made %v of all others", tokens, got)

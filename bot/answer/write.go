@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"llmbot/bot/figures"
 	"llmbot/bot/prompt"
+	"llmbot/bot/turn"
 	"llmbot/llm"
 )
 
@@ -40,15 +42,25 @@ func (w *Writer) Write(ctx context.Context, in prompt.Input, req llm.Request, fr
 		w.see(&in, most)
 	}
 	w.startFrom(ctx, from)
-	r := &requests{Writer: w, in: in, req: req, most: req.MaxTokens}
-	r.built = w.fit(ctx, &r.in)
-	err := Retry{Log: w.shared.cfg.Log.With("request", w.id), Wait: true}.Do(ctx, r)
+	r := &requests{Writer: w, in: in, req: req, budget: in.Budget, most: req.MaxTokens}
+	out := w.outcome(ctx, r, r.answer(ctx))
+	if w.rounds != nil {
+		out.Answer.Text = strings.TrimRight(out.Answer.Text, "\n") // no round has followed
+		out.Answer.Steps, out.Used = slices.Clone(w.steps), used(w.rounds.all)
+	}
+	return out
+}
+
+// outcome returns what the requests for an answer have come to, of which the last ended with err.
+func (w *Writer) outcome(ctx context.Context, r *requests, err error) Outcome {
 	failure, known := errors.AsType[*llm.Error](err)
 	switch {
 	case err == nil:
 		return w.done(r.res)
 	case ctx.Err() != nil:
 		return w.Ended(context.Cause(ctx), r.res)
+	case errors.Is(err, turn.ErrLost):
+		return w.Ended(err, r.res)
 	case LoopSentence(err) != "":
 		return w.looped(err, LoopSentence(err), r.res)
 	case errors.Is(err, errOverthought):
@@ -75,11 +87,56 @@ type requests struct {
 	trimmed bool          // in was made shorter, which is done once
 	noTools bool          // the prompt says that there are no tools, which is done once
 	anew    bool          // the next request does not go on from what the last one brought
+	budget  int           // tokens that the prompt may take, with tools and rounds; 0: not known
 	most    int           // tokens that the whole answer may have; 0: the server decides
 	req     llm.Request   // without its messages
 	res     llm.Result    // of the last request
 	tried   bool          // there was one
 	paused  time.Duration // since the slot was given back
+}
+
+// answer makes requests until one brings no calls of tools, and does the calls in between.
+func (r *requests) answer(ctx context.Context) error {
+	for {
+		if err := r.runCalls(ctx); err != nil {
+			return err
+		}
+		r.prepare(ctx)
+		err := Retry{Log: r.shared.cfg.Log.With("request", r.id), Wait: true}.Do(ctx, r)
+		if err != nil || !r.nextRound() {
+			return err
+		}
+	}
+}
+
+// prepare builds the prompt of a round: what tools and rounds take is not there for the thread.
+func (r *requests) prepare(ctx context.Context) {
+	if t := r.rounds; t != nil && r.budget > 0 {
+		t.bound(r.budget, r.in.Ratio)
+		r.in.Budget = max(r.budget-prompt.EstimateSize(t.size()+textOf(t.messages()), r.in.Ratio), r.budget/resultShare)
+	} else if t != nil {
+		t.bound(0, 0)
+	}
+	r.built = r.fit(ctx, &r.in)
+}
+
+// nextRound begins a round if the last request ended in calls that may be made, and reports whether
+// it did.
+func (r *requests) nextRound() bool {
+	if r.rounds == nil || len(r.res.Calls) == 0 || r.rounds.over() {
+		return false
+	}
+	all := r.whole(r.res)
+	all.Usage.CompletionTokens = max(all.Usage.CompletionTokens, r.tokens) - r.head.Tokens
+	all.Elapsed -= r.head.Elapsed
+	r.rounds.add(r.text[len(r.head.Text):], all, r.reasoning.String())
+	r.head = headOf(r.rounds.all)
+	r.from, r.text, r.tokens, r.before = r.head, r.head.Text, r.head.Tokens, max(r.before, r.head.Tokens)
+	if len(r.shown) < len(r.text) {
+		r.shown = r.text
+	}
+	r.tried, r.trimmed, r.room, r.res = false, false, 0, llm.Result{}
+	return true
 }
 
 // Try makes one request, and a second one if the server did not continue the answer. It takes the
@@ -92,7 +149,10 @@ func (r *requests) Try(ctx context.Context) (Tried, error) {
 		r.anew, r.res = false, llm.Result{}
 	}
 	if !r.inside {
-		r.shared.cfg.Hooks.away(r.paused)
+		if r.paused > 0 {
+			r.shared.cfg.Hooks.away(r.paused)
+			r.paused = 0
+		}
 		if err := r.Enter(ctx); err != nil {
 			return Tried{}, err
 		}
@@ -100,10 +160,10 @@ func (r *requests) Try(ctx context.Context) (Tried, error) {
 	r.tried = true
 	err := r.request(ctx)
 	failure, known := errors.AsType[*llm.Error](err)
-	refused := known && failure.Kind == llm.KindBadRequest && r.from.Text != "" && !r.from.Asked
+	refused := known && failure.Kind == llm.KindBadRequest && r.part() != "" && !r.from.Asked
 	if (refused || errors.Is(err, errNoContinuation)) && ctx.Err() == nil {
 		r.shared.cfg.Log.InfoContext(ctx, "answer_not_continued", "request", r.id, "error", err)
-		r.noResume, r.from = true, Partial{}
+		r.noResume, r.from = true, r.head
 		err = r.request(ctx)
 	}
 	out := Tried{Bytes: len(r.text) - len(r.from.Text)}
@@ -119,14 +179,18 @@ func (r *requests) request(ctx context.Context) (err error) {
 	if r.noTools {
 		r.req.Messages = WithoutTools(r.req.Messages)
 	}
-	if r.req.MaxTokens = r.left(); r.most > 0 && r.req.MaxTokens < 1 {
+	req := r.req
+	if r.rounds != nil {
+		req = r.rounds.request(req)
+	}
+	if req.MaxTokens = r.left(); r.most > 0 && req.MaxTokens < 1 {
 		r.text, r.res = r.from.Text, llm.Result{Finish: llm.FinishLength, Usage: llm.Usage{Known: true}}
 		return nil
 	}
 	if r.built.LeftOut > 0 {
 		r.Say("Older messages of this thread were left out: it is longer than the model can read.")
 	}
-	r.res, err = r.try(ctx, r.req)
+	r.res, err = r.try(ctx, req)
 	if errors.Is(err, errEndless) {
 		r.res, err = r.cut(r.res), nil
 	}
@@ -136,44 +200,50 @@ func (r *requests) request(ctx context.Context) (err error) {
 	}
 	r.shared.cfg.Hooks.streamed(r.res, counted)
 	r.task.Spent(r.used(ctx, r.res, r.built.Tokens))
-	if err == nil && r.from.Text == "" { // else its count is of more than the prompt
-		r.shared.window.learn(r.task.Thread, r.in, r.built.LeftOut, r.req.Messages, r.res.Usage)
+	if err == nil && r.from == (Partial{}) { // else its count is of more than the prompt
+		r.shared.window.learn(r.task.Thread, r.in, r.built.LeftOut, req, r.res.Usage)
 	}
 	return err
 }
 
 // left returns how many tokens the next request may bring, so that all parts of the answer together
-// stay within its limit; 0 also: there is no limit.
+// stay within its limit; 0 also: there is no limit. Each round of tools may have as many.
 func (r *requests) left() int {
-	if r.most == 0 || r.from.Text == "" {
+	if r.most == 0 || r.part() == "" {
 		return r.most
 	}
-	has := r.from.Tokens
-	if has == 0 { // the server does not count while it writes
-		has = prompt.Estimate(r.from.Text, r.in.Ratio)
+	has := r.from.Tokens - r.before
+	if r.from.Tokens == r.head.Tokens { // the server does not count while it writes
+		has = prompt.Estimate(r.part(), r.in.Ratio)
 	}
-	return r.most - max(has-r.before, 0)
+	return r.most - max(has, 0)
 }
 
 // Adapt leaves out pictures that the model does not take, tells a model once that there are no
 // tools, and shortens a prompt that is too long: first the part of an answer that is to go on,
 // then, once, the thread.
-func (r *requests) Adapt(_ context.Context, failure *llm.Error) bool {
+func (r *requests) Adapt(ctx context.Context, failure *llm.Error) bool {
 	takes, refused := refusedPictures(failure, pictures(r.in.Turns))
 	switch {
 	case refused:
 		r.shared.vision.learn(r.model, takes)
 		r.see(&r.in, takes)
-	case failure.Kind == llm.KindTool && !r.noTools && len(r.text)-len(r.from.Text) < progress:
+	case failure.Kind == llm.KindNoTools:
+		return r.withoutTools(ctx, failure)
+	case failure.Kind == llm.KindTool && !r.noTools && (r.rounds == nil || r.rounds.over()) && len(r.text)-len(r.from.Text) < progress:
 		r.noTools, r.anew = true, true
 		return true
 	case failure.Kind != llm.KindContext:
 		return false
 	case r.shorten():
 		return true
+	case r.rounds != nil && r.rounds.squeeze():
+		return true
 	case !r.trimmed && len(r.in.Turns) > 1:
 		r.trimmed = true
+		r.budget -= r.in.Budget
 		r.in.Budget = lowerBudget(failure, r.built.Tokens)
+		r.budget = max(r.budget, 0) + r.in.Budget
 	default:
 		return false
 	}
@@ -203,13 +273,13 @@ func (r *requests) Away(failure *llm.Error, waited, pause time.Duration) {
 		notice += " I have been waiting for " + d + "."
 	}
 	notice += " I will answer as soon as it is there again."
-	r.draft.Set(Snapshot{Text: text, Notice: notice, Phase: phase, Controls: CanStop})
+	r.draft.Set(Snapshot{Text: text, Notice: notice, Phase: phase, Controls: CanStop, Steps: slices.Clone(r.steps)})
 }
 
 // fit builds the prompt. It keeps a place in the window for an answer that is to go on: at most
 // half of the window, for the end of the answer.
 func (w *Writer) fit(ctx context.Context, in *prompt.Input) prompt.Output {
-	need := prompt.Estimate(w.from.Text, in.Ratio)
+	need := prompt.Estimate(w.part(), in.Ratio)
 	if need == 0 || in.Budget <= 0 {
 		return buildExact(ctx, w.shared.cfg.Counter, in, w.model)
 	}
@@ -225,11 +295,11 @@ func (w *Writer) fit(ctx context.Context, in *prompt.Input) prompt.Output {
 // shorten halves what the model gets of the answer that is to go on. It reports false if there is
 // none, or little left.
 func (w *Writer) shorten() bool {
-	if w.from.Text == "" {
+	if w.part() == "" {
 		return false
 	}
 	if w.room == 0 {
-		w.room = prompt.Estimate(w.from.Text, 0)
+		w.room = prompt.Estimate(w.part(), 0)
 	}
 	w.room /= 2
 	return w.room >= minTail
@@ -237,9 +307,13 @@ func (w *Writer) shorten() bool {
 
 // startFrom takes what there is of an answer, and shows it at once unless much more is visible.
 func (w *Writer) startFrom(ctx context.Context, from Partial) {
+	if w.head.Text != "" && !strings.HasPrefix(from.Text, w.head.Text) { // the rounds are saved at once, the text now and then
+		from = w.head
+	}
+	w.from = w.head
 	w.shown, w.text, w.tokens = from.Text, from.Text, from.Tokens
 	// What a killed process left of a part that a person had asked for knows of it by Before alone.
-	w.wanted, w.before = from.Asked || from.Before > 0, from.Before
+	w.wanted, w.before = from.Asked || from.Before > 0, max(from.Before, w.head.Tokens)
 	if w.resumable(ctx, from) {
 		w.from = from
 	}
@@ -263,7 +337,7 @@ func (w *Writer) resume(ctx context.Context, res llm.Result) {
 		Text: w.text, Tokens: max(w.tokens, all.Usage.CompletionTokens), Elapsed: all.Elapsed,
 		TTFT: all.TTFT, FirstWord: all.FirstWord, Asked: w.from.Asked, Before: w.before,
 	}
-	w.from = Partial{}
+	w.from = w.head
 	if w.resumable(ctx, now) {
 		w.from = now
 	}
@@ -302,7 +376,17 @@ func (w *Writer) show() {
 	if w.bound.chars > w.bound.max {
 		small = figures.Join(small, "longer than is shown here")
 	}
-	w.draft.Set(Snapshot{Text: shown, Small: small, Phase: Writing, Controls: CanStop})
+	w.draft.Set(Snapshot{Text: shown, Small: small, Phase: Writing, Controls: CanStop, Steps: slices.Clone(w.steps)})
+}
+
+// part returns what the current request continues of its own round; empty: it begins it.
+func (w *Writer) part() string { return w.from.Text[len(w.head.Text):] }
+
+// reasoned keeps what the model thinks in a round that may end in calls.
+func (w *Writer) reasoned(text string) {
+	if w.rounds != nil && w.reasoning.Len() <= mostReasoning {
+		w.reasoning.WriteString(text)
+	}
 }
 
 // belowVisible reports whether a killed process left more visible than there is now. What it left

@@ -1,8 +1,10 @@
 package answer
 
 import (
+	"strings"
 	"time"
 
+	"llmbot/bot/tools"
 	"llmbot/llm"
 )
 
@@ -24,6 +26,13 @@ type Task struct {
 	Progress func()           // reports that this process has not died of the answer so far
 	Spent    func(tokens int) // takes what each request cost
 
+	// Tools are what the model is offered, the same ones as long as the answer lasts; none: requests
+	// are as if there were no tools. Toolbox does their calls, and Rounds are those that an earlier
+	// owner of the answer has begun.
+	Tools   []tools.Tool
+	Toolbox Toolbox
+	Rounds  []Round
+
 	// Does takes what the Writer does now, when that changes; nil: nobody wants to know. It is called
 	// by the Writer's goroutine and does not block.
 	Does func(Activity)
@@ -41,6 +50,8 @@ const (
 	ActivityReasoning                 // the model thinks before it answers
 	ActivityWriting                   // the answer comes
 	ActivityAway                      // it waits for a server that is away, until a token comes
+	ActivityCalling                   // a tool runs
+	ActivityAsking                    // it waits for a person's leave to run one
 )
 
 // is records what the Writer does now, and tells whoever wants to know.
@@ -60,22 +71,26 @@ type Writer struct {
 	model  string   // empty: the client's
 	base   Snapshot // what is shown beside the finished text: notices about what the model did not get
 
-	activity   Activity // what it does now
-	inside     bool     // it has a slot
-	queued     bool     // it had to wait for it
-	shown      string   // the longest text shown so far: it stays until a new try has overtaken it
-	minVisible int      // see Task
-	from       Partial  // what the current try goes on from; zero: nothing
-	room       int      // tokens of it that the model gets, the newest; 0: all
-	wanted     bool     // a person has asked for more: what repeats is wanted
-	before     int      // see Partial.Before
-	fallback   Snapshot // see Task
-	kept       bool     // see Task
-	grown      bool     // something has come
-	noResume   bool     // the server does not continue answers
-	text       string   // of the current try, with what it goes on from
-	bound      bound    // what of it is shown
-	tokens     int      // the server's running count, with what it goes on from
+	activity   Activity        // what it does now
+	inside     bool            // it has a slot
+	queued     bool            // it had to wait for it
+	shown      string          // the longest text shown so far: it stays until a new try has overtaken it
+	minVisible int             // see Task
+	rounds     *rounds         // of tools; nil: none are offered
+	steps      []Step          // what people see of them
+	head       Partial         // what the rounds before this one have brought; zero: this is the first
+	from       Partial         // what the current try goes on from, head first; head alone: it begins its round
+	room       int             // tokens of it that the model gets, the newest; 0: all
+	wanted     bool            // a person has asked for more: what repeats is wanted
+	before     int             // see Partial.Before
+	fallback   Snapshot        // see Task
+	kept       bool            // see Task
+	grown      bool            // something has come
+	noResume   bool            // the server does not continue answers
+	reasoning  strings.Builder // of the current try, as far as a round gets it back
+	text       string          // of the current try, with what it goes on from
+	bound      bound           // what of it is shown
+	tokens     int             // the server's running count, with what it goes on from
 	sent       time.Time
 	began      time.Time // when the bot began to think
 	thinking   time.Time // when the model began to reason; zero: it has not
@@ -88,6 +103,10 @@ func (s *Shared) Writer(t Task) *Writer {
 		fallback: t.Fallback, kept: t.Kept, bound: bound{max: s.cfg.MaxChars},
 	}
 	w.fallback.Text = w.bound.shown(w.fallback.Text, true)
+	if len(t.Tools) > 0 {
+		w.rounds = &rounds{offered: t.Tools, box: t.Toolbox, all: t.Rounds}
+		w.head = headOf(t.Rounds)
+	}
 	return w
 }
 
@@ -106,6 +125,8 @@ type Outcome struct {
 	Result llm.Result
 	Err    error // why it is not complete; nil if it is
 	Kept   bool  // the answer is the one from before
+
+	Used Used // of tools
 
 	All  string // the whole text, of which the answer shows the beginning; empty: it shows all
 	File string // id of the file that has all of it; empty: there is none

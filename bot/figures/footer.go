@@ -62,6 +62,15 @@ func rate(tokens int, d time.Duration) string {
 	return strconv.FormatFloat(float64(tokens)/d.Seconds(), 'f', 1, 64)
 }
 
+// Tools returns how many calls of tools an answer has made, and how long they took: `2 tools 1.4s`.
+// Without any it is empty. A second of theirs is none of the model's: Speed does not count it.
+func Tools(n int, d time.Duration) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s %s %s", Thousands(n), Plural(n, "tool"), Seconds(d, 1))
+}
+
 // Join returns two pieces of small print behind each other, or the only one that there is.
 func Join(a, b string) string {
 	if b == "" {

@@ -3,6 +3,7 @@ package ops
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"llmbot/bot/attach"
 	"llmbot/bot/pace"
 	"llmbot/bot/quota"
+	"llmbot/bot/transcript"
 	"llmbot/bot/turn"
 	"llmbot/llm"
 )
@@ -24,6 +26,7 @@ const (
 func (m *Metrics) Bot() bot.Hooks {
 	return bot.Hooks{
 		Rated: m.Rated, Answered: m.Answered, Visible: m.Visible, Waited: m.Waited, Streamed: m.Streamed, Away: m.Away, OverQuota: m.OverQuota, Linked: m.Linked, File: m.File,
+		Called: m.Called, Decided: m.Decided,
 		Turn: turn.Hooks{Renewed: m.Renewed, Took: m.Took, Lost: m.Lost, Store: m.Store, Asked: m.Asked},
 	}
 }
@@ -39,6 +42,43 @@ func (m *Metrics) Linked(shown, hidden, failed int) {
 	for outcome, n := range map[string]int{"quoted": shown, "hidden": hidden, "failed": failed} {
 		m.links.WithLabelValues(outcome).Add(float64(n))
 	}
+}
+
+// mostServers is how many servers of tools have a label of their own; the others share one. The
+// tools file names them, so they are few.
+const mostServers = 32
+
+// Called records a call of a tool. It is bot's hook.
+func (m *Metrics) Called(server string, took time.Duration, failed bool) {
+	outcome := "ok"
+	if failed {
+		outcome = "failed"
+	}
+	m.toolCalls.WithLabelValues(m.server(server), outcome).Observe(took.Seconds())
+}
+
+// server returns the label of a server of tools.
+func (m *Metrics) server(name string) string {
+	m.serversMu.Lock()
+	defer m.serversMu.Unlock()
+	switch {
+	case slices.Contains(m.servers, name):
+	case len(m.servers) >= mostServers:
+		return labelOther
+	default:
+		m.servers = append(m.servers, name)
+	}
+	return name
+}
+
+// Decided records what became of a question for leave, and how long the answer waited for it. It is
+// bot's hook.
+func (m *Metrics) Decided(d transcript.Decision, waited time.Duration) {
+	m.leaves.WithLabelValues(known(string(d), decisions())).Observe(waited.Seconds())
+}
+
+func decisions() []string {
+	return []string{string(transcript.Allowed), string(transcript.Refused), string(transcript.Expired), string(transcript.Dropped)}
 }
 
 // File counts a file that was to be read, and records how long that took. It is the bot's hook.

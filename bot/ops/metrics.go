@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -46,6 +47,8 @@ type Metrics struct {
 	queueWait                   prometheus.Histogram
 	overQuota, links, files     *prometheus.CounterVec
 	fileTime                    *prometheus.HistogramVec
+	toolCalls                   *prometheus.HistogramVec
+	leaves                      *prometheus.HistogramVec
 	requests, modelErrors       *prometheus.CounterVec
 	firstToken, speed           prometheus.Histogram
 	prompt, cached              prometheus.Counter
@@ -60,6 +63,9 @@ type Metrics struct {
 	storeOutage                 prometheus.Counter
 
 	kinds []string // of model errors
+
+	serversMu sync.Mutex // guards servers
+	servers   []string   // of tools, that have a label of their own
 }
 
 // Buckets of the histograms, in the metric's unit.
@@ -112,6 +118,8 @@ func NewMetrics(b Build) *Metrics {
 	m.queueWait = one(m.histogram("queue_wait_seconds", "How long an answer waited for one of the BOT_MAX_ANSWERS slots.", longBuckets()))
 	m.overQuota = m.counter("quota_refusals_total", "Answers refused because a person, or a channel, has had its share.", "of", "limit")
 	m.links = m.counter("linked_messages_total", "Links to Slack messages in what the model was to read, by what became of them.", "outcome")
+	m.toolCalls = m.histogram("tool_call_seconds", "Calls of tools by their server and by how they ended.", longBuckets(), "server", "outcome")
+	m.leaves = m.histogram("tool_leave_wait_seconds", "How long answers waited for leave to run a tool, by what was decided.", longBuckets(), "decision")
 
 	m.files = m.counter("files_total", "Files that were to be read for the model, by kind and by what became of them. One that is remembered does not count again.", "kind", "outcome")
 	m.fileTime = m.histogram("file_seconds", "How long it took to fetch and read a file, waiting for others included.", longBuckets(), "kind")
@@ -166,6 +174,9 @@ func (m *Metrics) zeros() {
 	}
 	for _, outcome := range []string{"quoted", "hidden", "failed"} {
 		m.links.WithLabelValues(outcome)
+	}
+	for _, d := range decisions() {
+		m.leaves.WithLabelValues(d)
 	}
 	for _, kind := range attach.Kinds() {
 		for _, outcome := range attach.Outcomes() {

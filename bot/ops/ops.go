@@ -18,6 +18,7 @@ import (
 
 	"llmbot/bot"
 	"llmbot/bot/pace"
+	"llmbot/bot/tools"
 )
 
 // Limits of the server: it must cost the bot nothing, whoever connects.
@@ -46,18 +47,20 @@ type Config struct {
 	Threads     func() []bot.ThreadState
 	Queued      func() int // answers that wait for a slot
 	Pace        func() pace.Snapshot
+	Tools       func() []tools.ServerStatus // none: the model has no tools
 
 	Version string
 	Log     *slog.Logger
 }
 
-func (c Config) stopping() bool             { return c.Stopping != nil && c.Stopping() }
-func (c Config) sockets() int               { return called(c.Sockets) }
-func (c Config) connections() int           { return called(c.Connections) }
-func (c Config) trouble() string            { return called(c.Trouble) }
-func (c Config) queued() int                { return called(c.Queued) }
-func (c Config) threads() []bot.ThreadState { return called(c.Threads) }
-func (c Config) pace() (snap pace.Snapshot) { return called(c.Pace) }
+func (c Config) stopping() bool              { return c.Stopping != nil && c.Stopping() }
+func (c Config) sockets() int                { return called(c.Sockets) }
+func (c Config) connections() int            { return called(c.Connections) }
+func (c Config) trouble() string             { return called(c.Trouble) }
+func (c Config) queued() int                 { return called(c.Queued) }
+func (c Config) threads() []bot.ThreadState  { return called(c.Threads) }
+func (c Config) tools() []tools.ServerStatus { return called(c.Tools) }
+func (c Config) pace() (snap pace.Snapshot)  { return called(c.Pace) }
 
 // called returns the result of f; the zero value if f is nil.
 func called[T any](f func() T) T {
@@ -97,6 +100,7 @@ func New(cfg Config) *Server {
 	})
 	s.mux.HandleFunc("GET /debug/threads", s.threads)
 	s.mux.HandleFunc("GET /debug/pace", s.pace)
+	s.mux.HandleFunc("GET /debug/tools", s.tools)
 	s.mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	s.mux.HandleFunc("GET /debug/pprof/cmdline", func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "not shown: arguments may be private", http.StatusForbidden)

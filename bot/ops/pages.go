@@ -46,6 +46,7 @@ func (s *Server) index(w http.ResponseWriter, _ *http.Request) {
 		{"/metrics", "figures for Prometheus"},
 		{"/debug/threads", "what is being done for each live thread"},
 		{"/debug/pace", "Slack's edit budget: what is left, who waits for it"},
+		{"/debug/tools", "servers of tools: connected or why not, tools with their policy, calls"},
 		{"/debug/pprof/", "profiles of the process, for go tool pprof"},
 	} {
 		fmt.Fprintf(w, "<dt><a href=\"%s\">%s</a></dt><dd>%s</dd>\n", p.path, p.path, p.what)

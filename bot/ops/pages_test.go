@@ -192,7 +192,7 @@ func TestIndex(t *testing.T) {
 			t.Errorf("%d\n%s", status, body)
 		}
 		links := strings.Split(body, `href="`)[1:]
-		if len(links) != 6 {
+		if len(links) != 7 {
 			t.Errorf("%d links", len(links))
 		}
 		for _, link := range append(links, "/debug/pprof/heap?debug=1\"", "/debug/pprof/goroutine?debug=2\"") {

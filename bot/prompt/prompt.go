@@ -58,6 +58,7 @@ type Input struct {
 	First  int
 	Budget int     // tokens that the prompt may take; 0: no limit known, mostTokens
 	Ratio  float64 // bytes of text in a token, measured; 0: BytesPerToken
+	Tools  bool    // the model may call tools: it is told what their results are
 }
 
 // Output is the prompt and what it cost.
@@ -126,6 +127,9 @@ func (t Turn) size() int { return len(t.Name) + len(t.Text) + len(t.Files) }
 // Estimate returns about how many tokens a message of this text takes. A measured ratio (bytes per
 // token) includes the template's own tokens; without one (0) Estimate adds them.
 func Estimate(text string, ratio float64) int { return estimate(len(text), ratio) }
+
+// EstimateSize is Estimate for a text of so many bytes.
+func EstimateSize(size int, ratio float64) int { return estimate(size, ratio) }
 
 func estimate(size int, ratio float64) int {
 	if ratio <= 0 {
@@ -211,6 +215,9 @@ func systemText(in Input) string {
 		b.WriteString("; your name there is " + broken(cleanName(in.Bot)))
 	}
 	b.WriteString(". Messages of people begin with their name; do not begin yours with a name. Write Markdown.")
+	if in.Tools {
+		b.WriteString(" " + toolsText)
+	}
 	if !in.Date.IsZero() {
 		b.WriteString(" Today is " + in.Date.Format("Monday, 2 January 2006") + ".")
 	}

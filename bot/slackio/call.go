@@ -51,10 +51,11 @@ type call struct {
 	tried time.Time
 
 	// Only for streams:
-	chunk  string // text to append
-	hidden string // end of the page that is not appended yet
-	bare   bool   // stop it with nothing
-	late   bool   // append in a stop's place
+	chunk  string        // text to append
+	steps  []answer.Step // calls of tools to show
+	hidden string        // end of the page that is not appended yet
+	bare   bool          // stop it with nothing
+	late   bool          // append in a stop's place
 }
 
 func (c call) options(links render.Links) []slack.MsgOption {
@@ -154,7 +155,7 @@ func (s *Slack) appendTo(ctx context.Context, c call) error {
 // stop ends a native stream with the rest of its text and the blocks under it.
 func (s *Slack) stop(ctx context.Context, c call) error {
 	options := []slack.MsgOption{c.metadata()}
-	if c.chunk != "" {
+	if c.chunk != "" || len(c.steps) > 0 {
 		options = append(options, c.chunks())
 	}
 	if under := c.content.under(); len(under) > 0 && !c.bare {
@@ -171,7 +172,19 @@ func (s *Slack) stop(ctx context.Context, c call) error {
 }
 
 func (c call) chunks() slack.MsgOption {
-	return slack.MsgOptionChunks(slack.NewMarkdownTextChunk(c.chunk))
+	var cards, text []slack.StreamChunk
+	runs := false
+	for _, s := range c.steps {
+		cards = append(cards, card(s))
+		runs = runs || s.State == answer.StepRuns
+	}
+	if c.chunk != "" || len(cards) == 0 {
+		text = append(text, slack.NewMarkdownTextChunk(c.chunk))
+	}
+	if c.ts == "" && !runs { // the first text follows what is done
+		return slack.MsgOptionChunks(append(cards, text...)...)
+	}
+	return slack.MsgOptionChunks(append(text, cards...)...)
 }
 
 func (s *Slack) edit(ctx context.Context, c call) error {

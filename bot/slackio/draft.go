@@ -76,6 +76,7 @@ type sent struct {
 	cleanup *content // sealed only: what it is to become when all else is visible; nil: it stays
 	empty   bool     // sealed only: shows nothing of the answer, deleted when all else is visible
 	stream  stream
+	told    []answer.Step // streams only: the calls of tools that it shows
 }
 
 // Open begins an answer, or takes over the messages of one that another process began. It does not
@@ -105,10 +106,10 @@ func (d *draft) Set(a answer.Snapshot) {
 	d.mu.Lock()
 	d.setLocked(a)
 	load := d.loadLocked(false)
-	quiet := len(d.sent) > 0
+	quiet := len(d.sent) > 0 && !a.Busy
 	d.mu.Unlock()
 	if quiet {
-		d.status.end(false)
+		d.status.rest(false)
 	} else {
 		d.status.set(a)
 	}
@@ -162,8 +163,7 @@ func (d *draft) Close(ctx context.Context, a answer.Snapshot) error {
 		}
 	}
 	d.endStreams(ctx, err)
-	d.status.end(true)
-	d.status.wait()
+	d.status.close()
 	if err != nil {
 		return fmt.Errorf("show the answer in %s: %w", d.thread, errors.Join(err, last))
 	}

@@ -31,7 +31,8 @@ type rawPress struct {
 		TS       string `json:"ts"`
 		ThreadTS string `json:"thread_ts"`
 	} `json:"message"`
-	Actions []struct {
+	ResponseURL string `json:"response_url"`
+	Actions     []struct {
 		ID    string `json:"action_id"`
 		Value string `json:"value"`
 		TS    string `json:"action_ts"`
@@ -73,6 +74,15 @@ func decodePress(payload []byte) (bot.Pressed, string) {
 
 // pressed hands a press to the bot once, and acks it when it is durable.
 func (in *intake) pressed(ctx context.Context, env envelope, ack func(payload any)) {
+	if p, ours, reason := decodeLeave(env.Payload); ours {
+		if reason != "" {
+			in.slack.ignored(ctx, env, reason)
+			ack(nil)
+			return
+		}
+		in.once(ctx, env, "leave/"+p.Thread.String()+"/"+p.TS, ack, func() error { return in.handler.Handle(ctx, p) })
+		return
+	}
 	p, reason := decodePress(env.Payload)
 	if reason != "" {
 		in.slack.ignored(ctx, env, reason)

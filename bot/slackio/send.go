@@ -174,6 +174,7 @@ func (d *draft) posted(c call, p posted, text string) pace.Outcome {
 	defer d.mu.Unlock()
 	d.unsure, d.streams.tried = false, time.Time{}
 	m := sent{ts: p.ts}
+	m.tell(c.steps)
 	if p.live {
 		d.startedLocked(&m, c.began)
 	}
@@ -204,6 +205,7 @@ func (d *draft) deleted(c call, err error) pace.Outcome {
 func (d *draft) visibleLocked(c call, text string) pace.Outcome {
 	m := &d.sent[c.at]
 	m.content, m.page = c.content, c.page
+	m.tell(c.steps)
 	// The answer was rewritten during the call.
 	if !strings.HasPrefix(d.answer.Text, text) {
 		m.page.whole = false

@@ -27,20 +27,24 @@ const (
 	tellSeldom = 30 * time.Second // once that much has passed
 )
 
-// statusLine shows "is thinking…" until there is text. It is best effort: Slack takes the method
+// statusLine shows "is thinking…" until there is text, and beside the text that a tool runs. It is
+// best effort: Slack takes the method
 // away in 2027, and a failure costs nothing but the line; a placeholder message then stands in for
 // it. It has its own goroutine, so that no answer waits for it.
 type statusLine struct {
-	wake chan struct{} // holds one: says or over has changed
+	wake chan struct{} // holds one: something below has changed
 	done chan struct{} // closed when the goroutine has ended
 	// Called at most once, when Slack refuses the status and no text has come for placeholderAfter.
 	placeholder func()
 
-	mu    sync.Mutex // guards all below
-	says  saying
-	over  bool
-	clear bool      // no message came that takes the line away
-	shown time.Time // when the call that last showed it returned
+	mu     sync.Mutex // guards all below
+	says   saying
+	over   bool      // there is nothing to show
+	beside bool      // it is shown beside messages, too
+	again  bool      // a message came, and took away what is shown beside it
+	closed bool      // nothing will be shown any more
+	clear  bool      // no message came that takes the line away
+	shown  time.Time // when the call that last showed it returned
 }
 
 // saying is the content of a status.
@@ -87,6 +91,9 @@ func (s *Slack) newStatusLine(ctx context.Context, t thread.ID, placeholder func
 func (l *statusLine) set(a answer.Snapshot) {
 	y := saying{a.Status, a.Since, a.Thinking}
 	l.mu.Lock()
+	if l.beside = a.Busy && !l.closed; l.beside && l.over {
+		l.over, l.says = false, saying{}
+	}
 	changed := y.text != "" && y != l.says && !l.over
 	if changed {
 		l.says = y
@@ -97,12 +104,12 @@ func (l *statusLine) set(a answer.Snapshot) {
 	}
 }
 
-// end ends the line. It does not block. Slack takes the line away when a message comes; clear means
-// that none came.
-func (l *statusLine) end(clear bool) {
+// rest ends what the line shows. It does not block. Slack takes the line away when a message comes;
+// clear means that none came.
+func (l *statusLine) rest(clear bool) {
 	l.mu.Lock()
 	changed := !l.over
-	l.over, l.clear = true, l.clear || clear && changed
+	l.over, l.beside, l.clear = true, false, l.clear || (clear || l.beside) && changed
 	l.mu.Unlock()
 	if changed {
 		l.poke()
@@ -110,16 +117,29 @@ func (l *statusLine) end(clear bool) {
 }
 
 // posted ends the line when a message came. Slack takes the line away then, unless the line was set
-// after the post began: then it is cleared.
+// after the post began: then it is cleared. What is shown beside messages is set again.
 func (l *statusLine) posted(began time.Time) {
 	l.mu.Lock()
 	meanwhile := !l.shown.Before(began)
+	l.again = l.beside
+	beside := l.beside
 	l.mu.Unlock()
-	l.end(meanwhile)
+	if beside {
+		l.poke()
+		return
+	}
+	l.rest(meanwhile)
 }
 
-// wait returns when the goroutine has ended, which it does after end.
-func (l *statusLine) wait() { <-l.done }
+// close ends the line for good, and returns when its goroutine has ended.
+func (l *statusLine) close() {
+	l.rest(true)
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+	l.poke()
+	<-l.done
+}
 
 func (l *statusLine) poke() {
 	select {
@@ -128,10 +148,12 @@ func (l *statusLine) poke() {
 	}
 }
 
-func (l *statusLine) now() (saying, bool) {
+// now returns what the line is to show; again: it was taken away.
+func (l *statusLine) now() (says saying, over, again bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.says, l.over
+	again, l.again = l.again, false
+	return l.says, l.over, again
 }
 
 func (l *statusLine) run(ctx context.Context, s *Slack, t thread.ID) {
@@ -147,7 +169,10 @@ func (l *statusLine) run(ctx context.Context, s *Slack, t thread.ID) {
 		case <-ctx.Done():
 			return
 		}
-		says, over := l.now()
+		says, over, taken := l.now()
+		if taken {
+			last = ""
+		}
 		if text := says.at(time.Now()); !over && text != "" {
 			pause := says.next(time.Now())
 			if text != last {
@@ -166,10 +191,14 @@ func (l *statusLine) run(ctx context.Context, s *Slack, t thread.ID) {
 			}
 		}
 		if over {
-			if shown && (late || l.stays()) {
+			clear, closed := l.stays()
+			if shown && (late || clear) {
 				s.setStatus(ctx, t, "")
 			}
-			return
+			if closed {
+				return
+			}
+			shown, late, last, l.placeholder = false, false, "", nil
 		}
 	}
 }
@@ -184,10 +213,13 @@ func (l *statusLine) showed(shown bool) bool {
 	return l.over
 }
 
-func (l *statusLine) stays() bool {
+// stays reports whether what the line has shown stays unless it is cleared, and whether the line
+// has ended for good.
+func (l *statusLine) stays() (clear, closed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.clear
+	clear, l.clear = l.clear, false
+	return clear, l.closed
 }
 
 // Status sets the line under a thread in which there is no answer yet; an empty text takes it away.

@@ -116,7 +116,7 @@ func (d *draft) streamNextLocked(i int) pace.Kind {
 		return pace.None // the stop comes at the end
 	case !d.streams.on, d.answer.Phase.Final(), i < len(d.wants)-1, time.Since(m.stream.began) >= streamAge:
 		return pace.Stop
-	case len(w.open) > len(m.content.markdown):
+	case len(w.open) > len(m.content.markdown), len(d.newsLocked(m)) > 0:
 		return pace.Append
 	}
 	return pace.None
@@ -136,6 +136,7 @@ func (d *draft) streamCallLocked(c call, next pace.Kind, whole bool) call {
 		c.content = content{markdown: w.open}
 		c.chunk, c.hidden = w.open, strings.TrimPrefix(w.content.markdown, w.open)
 		c.page.whole = c.hidden == ""
+		c.steps = d.newsLocked(nil)
 		return c
 	}
 	m := &d.sent[c.at]
@@ -147,12 +148,18 @@ func (d *draft) streamCallLocked(c call, next pace.Kind, whole bool) call {
 	if next == pace.Append {
 		c.content = content{markdown: c.content.markdown}
 		if open := d.wants[c.at-d.sealed].open; !whole {
+			if len(open) < len(m.content.markdown) { // a call of a tool alone is new
+				open = m.content.markdown
+			}
 			c.hidden = strings.TrimPrefix(c.content.markdown, open)
 			c.content.markdown = open
 		}
 		c.page.whole = c.hidden == ""
 	}
 	c.chunk = c.content.markdown[len(m.content.markdown):]
+	if c.steps = d.newsLocked(m); next == pace.Stop {
+		c.steps = d.endedLocked(m)
+	}
 	return c
 }
 
@@ -273,7 +280,7 @@ func (d *draft) mendStreamLocked(c call, next pace.Kind, f failure) bool {
 
 // startedLocked records a new stream, and has it replaced when it is streamAge old.
 func (d *draft) startedLocked(m *sent, began time.Time) {
-	m.stream = stream{live: true, began: began}
+	m.stream.live, m.stream.began = true, began
 	if d.streams.over {
 		return
 	}

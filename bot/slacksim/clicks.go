@@ -26,7 +26,7 @@ func (s *Sim) ClickValue(ctx context.Context, user, channel, ts, actionID, value
 	}
 	m := c.find(ts)
 	for _, e := range s.ephemerals.list {
-		if e.ts == ts && e.ephemeral == u.ID && !e.deleted {
+		if e.ts == ts && e.ephemeral == u.ID && !e.deleted && !e.unseen {
 			m = e
 		}
 	}

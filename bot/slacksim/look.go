@@ -170,7 +170,7 @@ func (s *Sim) Ephemerals(user string) []Message {
 	}
 	var out []Message
 	for _, m := range s.ephemerals.list {
-		if m.ephemeral == u.ID && !m.deleted {
+		if m.ephemeral == u.ID && !m.deleted && !m.unseen {
 			out = append(out, s.viewLocked(m))
 		}
 	}

@@ -28,6 +28,7 @@ type message struct {
 	tombstone   bool // a deleted parent with replies
 	broadcast   bool
 	ephemeral   string
+	unseen      bool // an ephemeral message in a thread without replies: Slack shows it to nobody
 	versions    []Version
 	rev         uint64
 	files       []*file

@@ -159,7 +159,7 @@ func (s *Sim) pageMessagesLocked(u *User, seen uint64) (messages []json.RawMessa
 		}
 	}
 	for _, m := range s.ephemerals.list {
-		if m.rev > seen && m.ephemeral == u.ID {
+		if m.rev > seen && m.ephemeral == u.ID && !m.unseen {
 			changed = append(changed, m)
 		}
 	}

@@ -58,15 +58,20 @@ type Checkpoint struct {
 	Model  string     `json:"model,omitempty"`
 	Notice string     `json:"notice,omitempty"`
 	// Id of the file with all of it, which may have been shown or not.
-	File string `json:"file,omitempty"`
+	File string       `json:"file,omitempty"`
+	Used *answer.Used `json:"used,omitempty"` // of tools
 }
 
 // Partial returns the text as one that goes on.
 func (c Checkpoint) Partial() answer.Partial {
-	return answer.Partial{
+	p := answer.Partial{
 		Text: c.Text, Tokens: c.Tokens, Elapsed: c.Elapsed, TTFT: c.TTFT, FirstWord: c.Word, Before: c.Before,
 		Finish: c.Finish, Model: c.Model, Notice: c.Notice, File: c.File,
 	}
+	if c.Used != nil {
+		p.Used = *c.Used
+	}
+	return p
 }
 
 func checkpointKey(t thread.ID) string { return "checkpoint/" + t.String() }
@@ -145,6 +150,9 @@ func (s *Saver) Finish(out answer.Outcome) {
 	s.now.Text, s.now.Tokens = cmp.Or(out.All, out.Answer.Text), r.Usage.CompletionTokens
 	s.now.Elapsed, s.now.TTFT, s.now.Word = r.Elapsed, r.TTFT, r.FirstWord
 	s.now.Finish, s.now.Model, s.now.Notice, s.now.File = r.Finish, r.Model, out.Answer.Notice, out.File
+	if out.Used != (answer.Used{}) {
+		s.now.Used = &out.Used
+	}
 	if s.timer.Stop() {
 		s.timer.Reset(0)
 	} else {

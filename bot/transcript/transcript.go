@@ -2,7 +2,7 @@
 // record of each thread.
 //
 // Slack is the transcript of what people say. Of what the bot says it gives back only a
-// translation, without what a button or a takeover needs. So each thread has up to five small
+// translation, without what a button or a takeover needs. So each thread has up to seven small
 // records of ours:
 //
 //	answers/T     the exact Markdown of its newest answers, and what stands under them (Entry)
@@ -10,13 +10,16 @@
 //	want/T        that somebody wants the last answer anew, or the rest of it (RedoRequest)
 //	gone/T        that answers are to be taken back (Removal)
 //	before/T      what was said in a direct conversation before the thread began (Preface)
+//	tools/T       what the answer in progress has done with tools (Round)
+//	leave/T       who was asked whether a tool may run, and what they decided (Leave)
 //
 // and each person a note of what they were told lately (told/…). None of these prefixes is watched.
 //
 // # Promises
 //
 // An Entry is never replaced by one that was written under an earlier epoch. A checkpoint goes on
-// only in the turn that it is of, with its questions in the same form. A record that cannot be
+// only in the turn that it is of, with its questions in the same form; so do rounds, which only the
+// newest owner writes. A question for leave is decided once, by whom it asks. A record that cannot be
 // decoded is an error to who reads it, and is written anew by the next write: it is only a copy of
 // what was shown. Every call is one request to the store, which may take storeTimeout. A [Saver]
 // writes outside of the token loop: taking a text never blocks.

@@ -7,24 +7,17 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"os/signal"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
-	"syscall"
-	"time"
 
 	"github.com/goccy/go-yaml"
 
 	"llmbot/bot"
 	"llmbot/bot/thread"
 )
-
-// channelsPoll is how often the file is looked at: a mounted ConfigMap changes without a signal.
-const channelsPoll = 2 * time.Second
 
 // mostYAMLError is how many bytes are shown of an error with the lines around it: a line may be
 // long.
@@ -177,16 +170,16 @@ func (c *channelSettings) set(name string, value any) (problem string) {
 // channels has the settings of channels, which change while the bot runs. Its methods are safe for
 // concurrent use.
 type channels struct {
-	path string
-	log  *slog.Logger
-	now  atomic.Pointer[channelsFile]
-	text []byte // as last read; only load touches it
-	bad  error  // what is wrong with that text
+	watched
+
+	log *slog.Logger
+	now atomic.Pointer[channelsFile]
 }
 
 // openChannels reads the file. Without a path all channels are alike.
 func openChannels(path string, log *slog.Logger) (*channels, error) {
-	c := &channels{path: path, log: log}
+	c := &channels{log: log}
+	c.watched = watched{path: path, most: mostChannels, use: c.use}
 	c.now.Store(&channelsFile{})
 	if path == "" {
 		return c, nil
@@ -200,57 +193,23 @@ func openChannels(path string, log *slog.Logger) (*channels, error) {
 	return c, nil
 }
 
-// load reads the file, and reports whether its text has changed. A file that cannot be used changes
-// no settings: then load returns what is wrong with it.
-func (c *channels) load() (changed bool, err error) {
-	text, err := readFile(c.path, mostChannels)
-	if err != nil {
-		return false, err
-	}
-	if c.text != nil && bytes.Equal(text, c.text) {
-		return false, c.bad
-	}
-	c.text = text
+// use takes over the text of the file. One that cannot be used changes no settings.
+func (c *channels) use(text []byte) error {
 	f, err := parseChannels(text)
-	if c.bad = nil; err != nil {
-		c.bad = fmt.Errorf("%s: %w", c.path, err)
-		return true, c.bad
+	if err == nil {
+		c.now.Store(&f)
 	}
-	c.now.Store(&f)
-	return true, nil
+	return err
 }
 
 // run loads the file again at a SIGHUP and when it was changed, until ctx ends. A broken file keeps
 // the old settings, and is logged once.
 func (c *channels) run(ctx context.Context) {
-	if c.path == "" {
-		return
-	}
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
-	poll := time.NewTicker(channelsPoll)
-	defer poll.Stop()
-	said := ""
-	for {
-		asked := false
-		select {
-		case <-ctx.Done():
-			return
-		case <-poll.C:
-		case <-hup:
-			asked = true
-		}
-		changed, err := c.load()
-		switch {
-		case err != nil && (asked || err.Error() != said):
-			said = err.Error()
-			c.log.ErrorContext(ctx, "channels_file_broken", "error", err, "hint", "the settings from before stay; correct BOT_CHANNELS_FILE")
-		case err == nil && (asked || changed):
-			said = ""
-			c.log.InfoContext(ctx, "channels_file_loaded", "channels", len(c.now.Load().Channels))
-		}
-	}
+	c.watch(ctx, func(err error) {
+		c.log.ErrorContext(ctx, "channels_file_broken", "error", err, "hint", "the settings from before stay; correct BOT_CHANNELS_FILE")
+	}, func() {
+		c.log.InfoContext(ctx, "channels_file_loaded", "channels", len(c.now.Load().Channels))
+	})
 }
 
 // settings returns those of a channel, see bot.Config.

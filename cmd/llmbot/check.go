@@ -123,7 +123,7 @@ func runCheck(ctx context.Context, p process, args []string) error {
 		for _, d := range cfg.doubts {
 			c.warn("configuration", d.what, d.hint)
 		}
-		c.cfg = cfg
+		c.cfg, c.offers = cfg, cfg.tools != nil
 		c.all(limited)
 	}
 	if ctx.Err() != nil {
@@ -146,6 +146,7 @@ func (c *checker) all(ctx context.Context) {
 	c.gpus(ctx)
 	c.state(ctx, runs)
 	c.readers()
+	c.toolServers(ctx)
 }
 
 // verdict returns the last line, and the error that makes the exit status 1.

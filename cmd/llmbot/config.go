@@ -65,8 +65,8 @@ type Config struct {
 
 	BaseURL           string        `env:"LLM_BASE_URL" kind:"address" envDefault:"http://localhost:8000/v1" doc:"the OpenAI-compatible root of the model server"`
 	APIKey            secret        `env:"LLM_API_KEY" doc:"sent as a bearer token"`
-	Proxy             string        `env:"LLM_PROXY" kind:"address" file:"true" doc:"the proxy through which the model server is asked: http://, https://, socks5:// or socks5h://HOST:PORT, with user:password@ where it wants them; empty: none. HTTP_PROXY, HTTPS_PROXY and NO_PROXY are for Slack only"`
-	CAFile            string        `env:"LLM_CA_FILE" doc:"a PEM file with certificates of authorities that are trusted for the model server (and an https:// proxy), besides the system's"`
+	Proxy             string        `env:"LLM_PROXY" kind:"address" file:"true" doc:"the proxy through which the model server is asked: http://, https://, socks5:// or socks5h://HOST:PORT, with user:password@ where it wants them; empty: none. HTTP_PROXY, HTTPS_PROXY and NO_PROXY are for Slack and the servers of tools"`
+	CAFile            string        `env:"LLM_CA_FILE" doc:"a PEM file with certificates of authorities that are trusted for the model server (and an https:// proxy) and the servers of tools, besides the system's"`
 	Model             string        `env:"LLM_MODEL" doc:"the model to ask for; empty: the first that is served"`
 	SystemPrompt      string        `env:"LLM_SYSTEM_PROMPT" doc:"the system prompt; empty: a short neutral one"`
 	SystemPromptFile  string        `env:"LLM_SYSTEM_PROMPT_FILE" doc:"a file with the system prompt, instead of LLM_SYSTEM_PROMPT"`
@@ -90,6 +90,7 @@ type Config struct {
 	AllowExternal    bool          `env:"BOT_ALLOW_EXTERNAL" envDefault:"false" doc:"answer people of other organisations (Slack Connect)"`
 	AllowGuests      bool          `env:"BOT_ALLOW_GUESTS" envDefault:"false" doc:"answer guests of the workspace"`
 	ChannelsFile     string        `env:"BOT_CHANNELS_FILE" doc:"a YAML file with settings of channels: prompt, model, temperature, follow_ups, reasoning_effort, answers_per_minute, tokens_per_day; read again at SIGHUP and when it changes"`
+	ToolsFile        string        `env:"BOT_TOOLS_FILE" doc:"a JSON file with MCP servers, whose tools the model may call: {\"mcpServers\": …}; read again at SIGHUP and when it changes (docs/tools.md); empty: no tools"`
 	MaxAnswers       int           `env:"BOT_MAX_ANSWERS" envDefault:"64" doc:"answers in progress; more wait, and are told their place. Slots go round by person, and nobody holds more than half of them while others wait"`
 	MaxChars         int           `env:"BOT_MAX_CHARS" envDefault:"60000" doc:"longest answer shown, in characters; the model's request ends at four times as many, and all that came is offered as a file if the app has the scope files:write"`
 	AnswersPerMinute int           `env:"BOT_ANSWERS_PER_MINUTE" envDefault:"0" doc:"answers that each person may have begun in 60 seconds, in all channels together, also by Regenerate, Continue and edits; 0: no limit"`
@@ -112,7 +113,8 @@ type Config struct {
 	named  bool           // BaseURL was set, and is no default
 	// stateNamed reports that StateDir was set.
 	stateNamed bool
-	outside    *outside // secrets of other variables; nil: none
+	outside    *outside   // secrets of other variables; nil: none
+	tools      *toolsFile // of ToolsFile; nil: none
 }
 
 // defaultPrompt is the system prompt when none is configured.
@@ -186,6 +188,7 @@ func loadConfig(environ []string, file string, more ...func(*Config) []problem) 
 		})...)
 	}
 	c.outside, c.named, c.stateNamed = outsideSecrets(vars), vars["LLM_BASE_URL"] != "", vars["STATE_DIR"] != ""
+	bad = append(bad, c.readTools(vars)...)
 	if len(bad) > 0 {
 		bad = append(bad, doubts...) // one look at the list is to be enough
 		hide := c.redactor()

@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime"
 	"time"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
@@ -22,13 +20,9 @@ func runReadPDF(ctx context.Context, p process, _ []string) error {
 // pdfReader returns the reader of PDF files. Its children are this program, also if another version
 // takes its place on the disk meanwhile.
 func pdfReader(cfg Config, memory memlimit.Provider, log *slog.Logger) (*pdf.Reader, error) {
-	program := "/proc/self/exe"
-	if runtime.GOOS != "linux" {
-		self, err := os.Executable()
-		if err != nil {
-			return nil, fmt.Errorf("find this program, which reads PDF files: %w", err)
-		}
-		program = self
+	program, err := thisProgram()
+	if err != nil {
+		return nil, err
 	}
 	ahead := compileAfter
 	if !roomToCompile(memory) {

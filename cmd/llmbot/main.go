@@ -17,6 +17,7 @@ import (
 	"syscall"
 
 	"llmbot/bot/document/pdf"
+	"llmbot/bot/tools"
 )
 
 // Exit statuses.
@@ -87,6 +88,7 @@ func commands() []command {
 		{"completion", "what Tab needs in bash, zsh or fish", runCompletion},
 		{"version", "version, commit, Go, dependencies", runVersion},
 		{pdf.Argument, "", runReadPDF},
+		{tools.GuardArgument, "", runGuard},
 	}
 }
 
@@ -135,6 +137,9 @@ func status(err error, w io.Writer) int {
 		return exitUsage
 	case errors.Is(err, errInterrupted):
 		return exitKilled
+	}
+	if exit, ok := errors.AsType[*exitError](err); ok {
+		return exit.code
 	}
 	fmt.Fprintf(w, "llmbot: %v\n", err)
 	if errors.As(err, &hinted) && hinted.Hint() != "" {

@@ -12,6 +12,7 @@ import (
 	"llmbot/bot/ops"
 	"llmbot/bot/pace"
 	"llmbot/bot/slackio"
+	"llmbot/bot/tools"
 	"llmbot/llm"
 )
 
@@ -52,6 +53,7 @@ func startOps(ctx context.Context, cfg Config, log *slog.Logger) (*opsView, erro
 		Trouble: func() string { return of(&v.slack, (*slackio.Slack).Trouble) },
 		Pace:    func() pace.Snapshot { return of(&v.slack, (*slackio.Slack).Pace) },
 		Threads: func() []bot.ThreadState { return of(&v.bot, (*bot.Bot).Threads) },
+		Tools:   func() []tools.ServerStatus { return of(&v.bot, (*bot.Bot).ToolServers) },
 		Queued:  func() int { return of(&v.bot, (*bot.Bot).Queued) },
 		State:   stateName(cfg), Store: v.checkStore, Model: v.checkModel,
 	})

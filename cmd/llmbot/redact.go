@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 )
 
 const (
@@ -30,7 +31,10 @@ const (
 
 // redactor takes secrets out of texts. Its methods are safe for concurrent use. A nil redactor only
 // shortens addresses.
-type redactor struct{ forms []spelling }
+type redactor struct {
+	forms []spelling
+	more  *atomic.Pointer[redactor] // of the tools file, which may be another while the bot runs; nil: none
+}
 
 // spelling is one way to write a secret.
 type spelling struct {
@@ -39,7 +43,8 @@ type spelling struct {
 }
 
 // redactor returns one that knows all secrets of the configuration: the fields that are secret,
-// passwords and keys in addresses and in LLM_EXTRA_BODY, and what other programs' variables hold.
+// passwords and keys in addresses and in LLM_EXTRA_BODY, what other programs' variables hold, and
+// what the tools file has now and had before.
 func (c *Config) redactor() *redactor {
 	var values []string
 	v := reflect.ValueOf(*c)
@@ -55,7 +60,14 @@ func (c *Config) redactor() *redactor {
 	if c.outside != nil {
 		values = append(values, c.outside.values...)
 	}
-	return newRedactor(values)
+	r := newRedactor(values)
+	if c.tools != nil {
+		if r == nil {
+			r = &redactor{}
+		}
+		r.more = &c.tools.hide
+	}
+	return r
 }
 
 // outside has the secrets in variables of other programs that matter to this one. It is only ever
@@ -219,6 +231,11 @@ func lowerEscapes(s string) string {
 func (r *redactor) clean(s string) string {
 	if r != nil {
 		s = r.mask(s)
+		if r.more != nil {
+			if more := r.more.Load(); more != nil {
+				s = more.mask(s)
+			}
+		}
 	}
 	return shownAddresses(s)
 }

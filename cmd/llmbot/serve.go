@@ -23,6 +23,7 @@ import (
 	"llmbot/bot/slackio"
 	"llmbot/bot/sqlstore"
 	"llmbot/bot/thread"
+	"llmbot/bot/tools"
 	"llmbot/bot/turn"
 	"llmbot/llm"
 	"llmbot/llm/egress"
@@ -124,19 +125,31 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	servers, err := newTools(cfg, log, tools.Hooks{}) // the bot counts calls
+	if err != nil {
+		return err
+	}
+	var offered bot.Tools // nil, and no nil pointer, without servers
+	if servers != nil {
+		offered = servers
+	}
 	b := bot.New(botCfg, bot.Deps{
+		Tools:  offered,
 		PDFs:   pdfs,
 		Ears:   ears,
 		Linked: permalink.New(slack, slack.Full, slack.Hosts(), log),
-		Model:  model, Server: model, Counter: model, Replier: slack, History: slack, Room: slack, Files: slack, Uploads: slack, Places: slack, Homes: slack,
+		Model:  model, Server: model, Counter: model, Replier: slack, History: slack, Room: slack, Files: slack, Uploads: slack, Places: slack, Homes: slack, Leaves: slack,
 		GPUs: quietGPUs(gpus(cfg), cfg.GPUMetricsURL == "", log), Store: store.Store, Log: log, Hooks: view.botHooks(),
 	})
 	view.bot.Store(b)
 	sup := newSupervisor(ctx, log)
-	watch := func(end context.Context) {
-		sup.run(end, ctx, func() bool { return slack.Sockets() > 0 }, func() { b.Threads() })
-	}
-	return runAll(ctx, b, slack, channels.run, pdfs.Run, store.run, watch)
+	return runAll(ctx, b, slack, background{
+		settings: channels.run, pdfs: pdfs.Run, upkeep: store.run,
+		tools: func(ctx context.Context) error { return runTools(ctx, cfg, servers, log) },
+		watch: func(end context.Context) {
+			sup.run(end, ctx, func() bool { return slack.Sockets() > 0 }, func() { b.Threads() })
+		},
+	})
 }
 
 // gpus reads the configured exporter, else nvidia-smi if the model server is on this machine; nil:
@@ -153,16 +166,23 @@ func gpus(cfg Config) func(context.Context) ([]llm.GPU, error) {
 	return llm.NewExporter(client, cfg.GPUMetricsURL).GPUs
 }
 
-// runAll runs the bot, its sockets and the store's upkeep. The sockets close last, so that the last
+// background is what runs beside the bot.
+type background struct {
+	settings, pdfs, watch func(context.Context)
+	tools                 func(context.Context) error
+	upkeep                func(context.Context) error // nil: none
+}
+
+// runAll runs the bot, its sockets and what runs beside it. The sockets close last, so that the last
 // calls and acks go out.
-func runAll(ctx context.Context, b *bot.Bot, slack *slackio.Slack, settings, pdfs func(context.Context), upkeep func(context.Context) error, watch func(context.Context)) error {
+func runAll(ctx context.Context, b *bot.Bot, slack *slackio.Slack, beside background) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	sockets, closeSockets := context.WithCancel(context.WithoutCancel(ctx))
 	defer closeSockets()
 	var (
-		all                       sync.WaitGroup
-		botErr, socketsErr, dbErr error
+		all                                 sync.WaitGroup
+		botErr, socketsErr, dbErr, toolsErr error
 	)
 	all.Go(func() {
 		socketsErr = slack.Run(sockets, b)
@@ -172,15 +192,17 @@ func runAll(ctx context.Context, b *bot.Bot, slack *slackio.Slack, settings, pdf
 		botErr = b.Run(ctx)
 		closeSockets()
 	})
-	all.Go(func() { settings(ctx) })
-	all.Go(func() { pdfs(sockets) }) // answers that are being finished may need it
-	all.Go(func() { watch(sockets) })
-	if upkeep != nil {
-		all.Go(func() { dbErr = upkeep(sockets) })
+	all.Go(func() { beside.settings(ctx) })
+	// Answers that are being finished may need these.
+	all.Go(func() { beside.pdfs(sockets) })
+	all.Go(func() { toolsErr = beside.tools(sockets) })
+	if beside.upkeep != nil {
+		all.Go(func() { dbErr = beside.upkeep(sockets) })
 	}
+	all.Go(func() { beside.watch(sockets) })
 	all.Wait()
 	b.HandOver(context.WithoutCancel(ctx))
-	return errors.Join(socketsErr, botErr, dbErr)
+	return errors.Join(socketsErr, botErr, dbErr, toolsErr)
 }
 
 func botConfig(cfg Config, self slackio.Self, s store, ch *channels) bot.Config {

@@ -1,0 +1,317 @@
+package answer
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"llmbot/bot/prompt"
+	"llmbot/bot/tools"
+	"llmbot/llm"
+)
+
+// Bounds on what one answer does with tools.
+const (
+	// mostRounds is how many requests of an answer may end in calls; the next one may not (issue 16).
+	mostRounds = 10
+	// mostSame is how many calls of one tool with the same arguments are made (issue 16: the third is
+	// refused).
+	mostSame = 2
+	// mostFailures is how many calls in a row may bring nothing before tools end for the answer (issue
+	// 16).
+	mostFailures = 3
+	// mostCalls is how many calls of one round are made: calls run one after the other, and a person
+	// waits. A model that asks for more reads so (the project's own figure).
+	mostCalls = 16
+	// MostResult is how many bytes of one result the model gets (issue 16).
+	MostResult = 32 << 10
+	// resultShare is the part of the window that one result may take (issue 16).
+	resultShare = 4
+	// roundsShare is the part of the prompt's budget that all rounds may take: the question and its
+	// thread have the rest.
+	roundsShare = 2
+	// leastResult is what is left of an older result when newer ones need its place, in bytes.
+	leastResult = 512
+	// mostArguments is how many bytes of arguments one call may have, and mostReasoning how much of
+	// what a model thought in a round it gets back: both are kept in the store, too.
+	mostArguments = 32 << 10
+	mostReasoning = 32 << 10
+)
+
+// Round is one request to the model that ended in calls of tools. It is kept in the store, for
+// whoever goes on with the answer.
+type Round struct {
+	Text      string `json:",omitempty"` // that came before the calls
+	Reasoning string `json:",omitempty"` // goes back to the model until the answer ends
+	Calls     []Call
+
+	// What the request took:
+	Tokens    int           `json:",omitempty"`
+	Elapsed   time.Duration `json:",omitempty"`
+	TTFT      time.Duration `json:",omitempty"`
+	FirstWord time.Duration `json:",omitempty"`
+}
+
+// Call is one call of a tool, and what became of it.
+type Call struct {
+	llm.ToolCall
+
+	Asked  time.Time     `json:",omitzero"`  // when a person was first asked for leave; zero: never
+	Begun  bool          `json:",omitempty"` // noted, and perhaps made; only of tools that may change something
+	Over   bool          `json:",omitempty"` // Result is there
+	Ran    bool          `json:",omitempty"` // the tool was called
+	Failed bool          `json:",omitempty"` // it brought nothing, for whatever reason
+	Result string        `json:",omitempty"` // for the model, bounded
+	Took   time.Duration `json:",omitempty"`
+}
+
+// Current returns the first call of the last round that is not over, and its place: the round and
+// the call in it. It returns nil if there is none.
+func Current(rounds []Round) (c *Call, round, call int) {
+	if len(rounds) == 0 {
+		return nil, 0, 0
+	}
+	last := &rounds[len(rounds)-1]
+	for i := range last.Calls {
+		if !last.Calls[i].Over {
+			return &last.Calls[i], len(rounds) - 1, i
+		}
+	}
+	return nil, 0, 0
+}
+
+// between stands between the texts of two rounds: each begins a paragraph.
+const between = "\n\n"
+
+// headOf returns what rounds have brought together. Its text ends with a blank line.
+func headOf(rounds []Round) (p Partial) {
+	var text strings.Builder
+	for _, r := range rounds {
+		if strings.TrimSpace(r.Text) != "" {
+			text.WriteString(r.Text + between)
+		}
+		p.Tokens, p.Elapsed = p.Tokens+r.Tokens, p.Elapsed+r.Elapsed
+		if p.TTFT == 0 {
+			p.TTFT, p.FirstWord = r.TTFT, r.FirstWord
+		}
+	}
+	p.Text = text.String()
+	return p
+}
+
+// used returns how many calls were made, and how long they took.
+func used(rounds []Round) (u Used) {
+	for _, r := range rounds {
+		for _, c := range r.Calls {
+			if c.Ran {
+				u.Calls, u.Took = u.Calls+1, u.Took+c.Took
+			}
+		}
+	}
+	return u
+}
+
+// Used is how much an answer has used tools.
+type Used struct {
+	Calls int
+	Took  time.Duration // all of them together
+}
+
+// failuresInRow returns how many of the newest calls, one after the other, have brought nothing.
+func failuresInRow(rounds []Round) (n int) {
+	for _, r := range rounds {
+		for _, c := range r.Calls {
+			switch {
+			case !c.Over:
+			case c.Failed:
+				n++
+			default:
+				n = 0
+			}
+		}
+	}
+	return n
+}
+
+// same returns how many calls of the same tool with the same arguments were made before c.
+func same(rounds []Round, c *Call) (n int) {
+	for _, r := range rounds {
+		for _, other := range r.Calls {
+			if other.Over && other.Ran && other.Name == c.Name && compact(other.Arguments) == compact(c.Arguments) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// compact returns JSON without the space between its parts.
+func compact(raw string) string {
+	var b bytes.Buffer
+	if json.Compact(&b, []byte(raw)) != nil {
+		return raw
+	}
+	return b.String()
+}
+
+// rounds are the tools of one answer: what is offered, and what was done. It belongs to the
+// Writer's goroutine.
+type rounds struct {
+	offered []tools.Tool
+	box     Toolbox
+	all     []Round
+	room    int // bytes that all results together may take in the prompt; 0: no limit known
+	result  int // bytes that one may take
+	ended   bool
+}
+
+// size returns how many bytes the definitions of the tools take in a request.
+func (r *rounds) size() (n int) {
+	for _, t := range r.offered {
+		n += len(t.Name) + len(t.Description) + len(t.Schema)
+	}
+	return n
+}
+
+// bound sets how much results may take in a prompt of so many tokens; 0: not known.
+func (r *rounds) bound(budget int, ratio float64) {
+	r.result, r.room = MostResult, 0
+	if ratio <= 0 {
+		ratio = prompt.BytesPerToken
+	}
+	if budget > 0 {
+		r.result = max(min(MostResult, int(float64(budget)*ratio/resultShare)), leastResult)
+		r.room = max(int(float64(budget)*ratio/roundsShare), leastResult)
+	}
+}
+
+// squeeze halves what results may take, after the server refused the prompt for its length. It
+// reports false if they take too little for that to help.
+func (r *rounds) squeeze() bool {
+	size := textOf(r.messages())
+	if size <= 2*leastResult {
+		return false
+	}
+	r.room = size / 2
+	return true
+}
+
+// over reports whether no further call may be made.
+func (r *rounds) over() bool {
+	return r.ended || len(r.all) >= mostRounds || failuresInRow(r.all) >= mostFailures
+}
+
+// request returns a request with the tools, and with what was done so far.
+func (r *rounds) request(req llm.Request) llm.Request {
+	req.Tools = make([]llm.Tool, len(r.offered))
+	for i, t := range r.offered {
+		req.Tools[i] = t.Tool
+	}
+	if r.over() {
+		req.ToolChoice = llm.ToolChoiceNone
+	}
+	req.Messages = append(slices.Clip(req.Messages), r.messages()...)
+	return req
+}
+
+// messages returns what the model reads of the rounds. Of too much it gets less of the oldest
+// results.
+func (r *rounds) messages() (out []llm.Message) {
+	over := 0
+	if r.room > 0 {
+		over = textOf(r.render(nil)) - r.room
+	}
+	cuts := map[[2]int]int{}
+	for i, round := range r.all {
+		for j, c := range round.Calls {
+			if gain := len(c.Result) - leastResult; over > 0 && gain > 0 {
+				cuts[[2]int{i, j}] = max(len(c.Result)-over, leastResult)
+				over -= gain
+			}
+		}
+	}
+	return r.render(cuts)
+}
+
+// render returns the messages, with these results cut to so many bytes.
+func (r *rounds) render(cuts map[[2]int]int) (out []llm.Message) {
+	for i, round := range r.all {
+		out = append(out, llm.Message{Role: llm.RoleAssistant, Content: strings.TrimSpace(round.Text), Reasoning: round.Reasoning, Calls: calls(round)})
+		for j, c := range round.Calls {
+			result := c.Result
+			if most, cut := cuts[[2]int{i, j}]; cut {
+				result = tools.Cut(result, most)
+			}
+			text := prompt.Result(c.Name, result, c.Failed)
+			if i == len(r.all)-1 && j == len(round.Calls)-1 && r.over() {
+				text += "\n\n" + noMoreCalls
+			}
+			out = append(out, llm.Message{Role: llm.RoleTool, CallID: c.ID, Content: text})
+		}
+	}
+	return out
+}
+
+// noMoreCalls tells the model that it has to answer now.
+const noMoreCalls = "(No further calls of tools are possible for this answer. Answer now in words, with what you know, and say what is missing.)"
+
+// calls returns the calls of a round as servers take them back: templates read the arguments as an
+// object.
+func calls(round Round) []llm.ToolCall {
+	out := make([]llm.ToolCall, len(round.Calls))
+	for i, c := range round.Calls {
+		out[i] = c.ToolCall
+		if c.Bad != "" {
+			out[i].Arguments, out[i].Bad = "{}", ""
+		}
+	}
+	return out
+}
+
+// textOf returns the size of messages in bytes, with their calls and reasoning.
+func textOf(msgs []llm.Message) (n int) {
+	for _, m := range msgs {
+		n += len(m.Content) + len(m.Reasoning)
+		for _, c := range m.Calls {
+			n += len(c.Name) + len(c.Arguments)
+		}
+	}
+	return n
+}
+
+// add begins a round with the calls that a request ended in.
+func (r *rounds) add(text string, res llm.Result, reasoning string) {
+	round := Round{
+		Text: text, Tokens: res.Usage.CompletionTokens, Elapsed: res.Elapsed, TTFT: res.TTFT, FirstWord: res.FirstWord,
+		Calls: make([]Call, len(res.Calls)),
+	}
+	if len(reasoning) <= mostReasoning {
+		round.Reasoning = reasoning
+	}
+	for i, c := range res.Calls {
+		if !isName(c.Name) {
+			c.Name = unknownName
+		}
+		if len(c.Arguments) > mostArguments {
+			c.Arguments, c.Bad = "{}", "The arguments of this call were too long, so it was not made."
+		}
+		round.Calls[i] = Call{ToolCall: c}
+	}
+	r.all = append(r.all, round)
+}
+
+// unknownName stands for a name that no tool can have: servers refuse a prompt with such a one.
+const unknownName = "unknown_tool"
+
+// isName reports whether servers take a name as that of a tool.
+func isName(s string) bool {
+	const longest = 64
+	for _, r := range s {
+		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '-' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= longest
+}

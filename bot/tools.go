@@ -1,0 +1,150 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"llmbot/bot/answer"
+	"llmbot/bot/figures"
+	"llmbot/bot/leave"
+	"llmbot/bot/status"
+	"llmbot/bot/tools"
+	"llmbot/bot/transcript"
+	"llmbot/bot/turn"
+	"llmbot/llm"
+)
+
+// kit are the tools of one answer.
+type kit struct {
+	offered []tools.Tool
+	box     answer.Toolbox
+	rounds  []answer.Round // that an earlier owner of the turn has begun
+}
+
+// tools opens the box of tools for an answer. Without tools it does nothing. It blocks for the store
+// where an earlier owner may have begun a call. The error ends the answer.
+func (t *turnRun) tools(stream context.Context, a admitted, of transcript.Of) (k kit, err error) {
+	desk := t.bot.desk
+	if desk == nil {
+		return kit{}, nil
+	}
+	place := tools.Place{Channel: t.thread.Channel, Direct: t.thread.Direct()}
+	if !place.Direct {
+		place.Name = t.channelName(stream)
+	}
+	offered := desk.Offer(place)
+	if len(offered) == 0 {
+		return kit{}, nil
+	}
+	asker := a.last().User
+	if a.due.Redo && a.redo.By != "" { // who wants it anew has asked last
+		asker = a.redo.By
+	}
+	taken := t.heir && t.lease.Epoch() > 1 // an owner before may have begun this turn
+	box, rounds, err := desk.Open(stream, leave.Answer{
+		Thread: t.thread, Of: of, Epoch: t.lease.Epoch(), Place: place, Asker: asker,
+		Visible: func() bool { return len(t.messageIDs()) > 0 }, Settled: t.settled, Progress: t.lease.Progress,
+	}, taken)
+	switch {
+	case errors.Is(err, turn.ErrKey): // no call of such a thread can be noted
+		return kit{}, nil
+	case err != nil:
+		return kit{}, fmt.Errorf("open the tools: %w", err)
+	}
+	t.box = box
+	if len(rounds) > 0 {
+		t.bot.log.InfoContext(stream, "rounds_go_on", "thread", t.thread.String(), "ask", a.last().TS, "rounds", len(rounds))
+	}
+	return kit{offered, box, rounds}, nil
+}
+
+// forgetRounds deletes what an answer that is over has done with tools.
+func (t *turnRun) forgetRounds(work context.Context) {
+	if t.box == nil || !t.box.Wrote() {
+		return
+	}
+	if err := t.bot.records.ForgetRounds(work, t.thread); err != nil {
+		t.bot.log.WarnContext(work, "rounds_stay", "thread", t.thread.String(), "error", err)
+	}
+}
+
+// ToolServers returns how the servers of tools are doing. It does not block.
+func (b *Bot) ToolServers() []tools.ServerStatus {
+	if b.dep.Tools == nil {
+		return nil
+	}
+	return b.dep.Tools.Status()
+}
+
+// toolsGroup returns what the status says of tools. details tells why a server is not connected.
+func (b *Bot) toolsGroup(details bool) (g status.Group) {
+	now := time.Now()
+	for _, s := range b.ToolServers() {
+		line := llm.Printable(s.Name, longestServer) + ": "
+		switch {
+		case s.Connected:
+			line += figures.Count(len(s.Tools), "tool")
+		case s.Since.IsZero():
+			line += "not connected yet"
+		default:
+			line += "not connected for " + figures.Span(now.Sub(s.Since))
+		}
+		line += fmt.Sprintf(", %s since the start, %s failed", figures.Count(s.Calls, "call"), figures.Thousands(s.Failures))
+		if details && !s.Connected && s.Why != "" {
+			line += ". " + llm.Printable(s.Why, longestWhy)
+		}
+		g.Lines = append(g.Lines, line)
+	}
+	if len(g.Lines) == 0 {
+		return status.Group{}
+	}
+	waits := 0
+	for _, t := range b.Threads() {
+		if t.Phase == ThreadAsking {
+			waits++
+		}
+	}
+	if waits > 0 {
+		g.Lines = append(g.Lines, figures.Count(waits, "answer")+" "+map[bool]string{true: "waits", false: "wait"}[waits == 1]+" for leave to run a tool")
+	}
+	g.Title = "Tools"
+	return g
+}
+
+// How much of what a server of tools is called, and of why it is away, the status shows, in
+// characters.
+const (
+	longestServer = 60
+	longestWhy    = 200
+)
+
+// decided takes the press of a button of a question for leave.
+func (b *Bot) decided(ctx context.Context, ev LeavePressed) error {
+	if b.desk == nil {
+		return nil // there were tools once
+	}
+	ctx, cancel := context.WithTimeout(ctx, pressDeadline)
+	defer cancel()
+	if may, _ := b.mayAsk(ctx, Command{User: ev.User, Channel: ev.Thread.Channel}); may != "" {
+		b.refuse(ctx, ev.Thread, ev.User, may)
+		return nil
+	}
+	sentence, over, err := b.desk.Decide(ctx, ev.Press)
+	if err != nil {
+		b.log.WarnContext(ctx, "press_not_noted", "thread", ev.Thread.String(), "error", err)
+		return ErrNotDurable
+	}
+	if !over || ev.Reply == "" || b.dep.Leaves == nil {
+		b.tell(ev.Thread, ev.User, sentence)
+		return nil
+	}
+	b.jobs.add("leave", func(ctx context.Context) {
+		if err := b.dep.Leaves.TellLeave(ctx, ev.Reply, sentence); err != nil {
+			b.log.WarnContext(ctx, "leave_not_told", "thread", ev.Thread.String(), "user", ev.User, "error", err)
+			b.whisper(ctx, ev.Thread, ev.User, sentence)
+		}
+	})
+	return nil
+}

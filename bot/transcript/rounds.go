@@ -1,0 +1,139 @@
+package transcript
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"llmbot/bot/answer"
+	"llmbot/bot/thread"
+	"llmbot/bot/tools"
+	"llmbot/bot/turn"
+)
+
+const (
+	// maxRounds is how many bytes the rounds of an answer may have in the store, which takes values up
+	// to 1 MB.
+	maxRounds = 768 << 10
+	// leastKept is what is left of an older result when there are too many, in bytes.
+	leastKept = 512
+)
+
+// ErrTooLarge reports that the rounds of an answer have outgrown their record.
+var ErrTooLarge = errors.New("the rounds of the answer are too large to be kept")
+
+// rounds is what an answer in progress has done with tools.
+type rounds struct {
+	Of
+
+	Epoch  uint64         `json:"epoch"` // of the lease that wrote it last
+	Rounds []answer.Round `json:"rounds,omitempty"`
+}
+
+func roundsKey(t thread.ID) string { return "tools/" + t.String() }
+
+// ClaimRounds returns what an earlier owner of the same turn did with tools, and lets nobody of an
+// earlier epoch write any more: what one did not note before, it does not do. It returns
+// turn.ErrLost if a later one has claimed them.
+func (r Records) ClaimRounds(ctx context.Context, t thread.ID, of Of, epoch uint64) ([]answer.Round, error) {
+	var done []answer.Round
+	err := r.change(ctx, roundsKey(t), func(old []byte) (any, error) {
+		var have rounds
+		_ = json.Unmarshal(old, &have) // see the promises
+		if have.Epoch > epoch {
+			return nil, turn.ErrLost
+		}
+		if have.Of != of {
+			have.Rounds = nil
+		}
+		done = have.Rounds
+		return rounds{Of: of, Epoch: epoch, Rounds: done}, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("claim the rounds of %s: %w", t, err)
+	}
+	return done, nil
+}
+
+// KeepRounds records what an answer has done with tools. Of too much it keeps less of the oldest
+// results; ErrTooLarge: that does not suffice. It returns turn.ErrLost, and records nothing, if
+// another epoch has this turn, or a later one the thread.
+func (r Records) KeepRounds(ctx context.Context, t thread.ID, of Of, epoch uint64, done []answer.Round) error {
+	raw, err := encodeRounds(rounds{Of: of, Epoch: epoch, Rounds: done})
+	if err != nil {
+		return fmt.Errorf("keep the rounds of %s: %w", t, err)
+	}
+	err = r.change(ctx, roundsKey(t), func(old []byte) (any, error) {
+		var have rounds
+		_ = json.Unmarshal(old, &have)
+		if have.Epoch > epoch || have.Epoch != epoch && have.Of == of {
+			return nil, turn.ErrLost
+		}
+		return raw, nil
+	})
+	if err != nil {
+		return fmt.Errorf("keep the rounds of %s: %w", t, err)
+	}
+	return nil
+}
+
+// encodeRounds returns the record, with less of the oldest results if it would be too large.
+func encodeRounds(rec rounds) (json.RawMessage, error) {
+	for {
+		raw, err := json.Marshal(rec)
+		if err != nil || len(raw) <= maxRounds {
+			return raw, err
+		}
+		// One that is cut twice as often as JSON needs is smaller than it has to be, and nobody minds.
+		if !cutOldest(&rec, len(raw)-maxRounds) {
+			return nil, ErrTooLarge
+		}
+	}
+}
+
+// cutOldest cuts the oldest results so that about so many bytes go, in a copy of the rounds. It
+// reports false if there is nothing to cut.
+func cutOldest(rec *rounds, over int) (did bool) {
+	all := make([]answer.Round, len(rec.Rounds))
+	for i, round := range rec.Rounds {
+		round.Calls = append([]answer.Call(nil), round.Calls...)
+		for j := range round.Calls {
+			c := &round.Calls[j]
+			if most := max(len(c.Result)-over, leastKept); over > 0 && len(c.Result) > leastKept {
+				over -= len(c.Result) - most
+				c.Result, did = tools.Cut(c.Result, most), true
+			}
+		}
+		all[i] = round
+	}
+	rec.Rounds = all
+	return did
+}
+
+// ForgetRounds deletes what an answer that is over has done with tools.
+func (r Records) ForgetRounds(ctx context.Context, t thread.ID) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	err := r.Store.Update(ctx, roundsKey(t), func([]byte) ([]byte, error) { return nil, nil })
+	if err != nil {
+		return fmt.Errorf("delete the rounds of %s: %w", t, err)
+	}
+	return nil
+}
+
+// change does one read-modify-write of a record. fn is pure; a nil value keeps the record.
+func (r Records) change(ctx context.Context, key string, fn func(old []byte) (any, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	return r.Store.Update(ctx, key, func(old []byte) ([]byte, error) {
+		v, err := fn(old)
+		switch {
+		case err != nil:
+			return nil, err
+		case v == nil:
+			return nil, turn.ErrKeep
+		}
+		return json.Marshal(v)
+	})
+}

@@ -207,7 +207,7 @@ func leftOut(f thread.File) attachment {
 // attachment reads one file, or remembers it.
 func (r *Reader) attachment(ctx context.Context, where string, f thread.File, runes int) attachment {
 	c := &r.cache
-	key := fmt.Sprintf("%s/%d", f.ID, runes)
+	key := fmt.Sprintf("%s/%d/%d", f.ID, f.Size, runes) // a snippet that was edited has another size
 	if a, ok := c.get(key); ok {
 		return a
 	}

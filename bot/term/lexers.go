@@ -11,8 +11,8 @@ import (
 	"github.com/alecthomas/chroma/v2"
 )
 
-// zipped are chroma's lexers as XML. TestLexers -update writes it from chroma's package lexers, which
-// reads all of them when a program starts: 10 ms and 3 MB for every command, serve too.
+// zipped are chroma's lexers as XML. TestLexers -update writes it from chroma's package lexers.
+// That one reads all of them when a program starts: 10 ms and 3 MB for every command, serve too.
 //
 //go:embed lexers.zip
 var zipped []byte

@@ -32,7 +32,7 @@ func loadScenario(file string) (*scenario.Scenario, error) {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	s, err := scenario.Parse(file, text)
-	if bad, ok := errors.AsType[*scenario.Problems](err); ok {
+	if bad, ok := errors.AsType[*scenario.Error](err); ok {
 		return nil, &scenarioError{&configError{problemsIn(bad)}}
 	}
 	return s, err
@@ -49,7 +49,7 @@ func (e *scenarioError) Error() string {
 func (e *scenarioError) Unwrap() error { return e.cause }
 
 // problemsIn returns the problems of a scenario as those of a configuration.
-func problemsIn(bad *scenario.Problems) []problem {
+func problemsIn(bad *scenario.Error) []problem {
 	var out []problem
 	for _, p := range bad.List {
 		hint := strings.ReplaceAll(p.Hint, "\n", "\n      ")
@@ -85,7 +85,7 @@ func playScenario(ctx context.Context, p process, l net.Listener, sim *slacksim.
 	if servedErr := <-served; err == nil {
 		err = servedErr
 	}
-	if bad, ok := errors.AsType[*scenario.Problems](err); ok {
+	if bad, ok := errors.AsType[*scenario.Error](err); ok {
 		what := "1 thing is"
 		if n := len(bad.List); n > 1 {
 			what = fmt.Sprintf("%d things are", n)

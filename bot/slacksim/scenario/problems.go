@@ -13,13 +13,13 @@ type Problem struct {
 	Hint string // what to do about it; may be empty, and have several lines
 }
 
-// Problems are all things that are wrong, by line. It is an error with one paragraph each.
-type Problems struct {
+// Error is all that is wrong, by line. Its text has one paragraph each.
+type Error struct {
 	File string
 	List []Problem
 }
 
-func (p *Problems) Error() string {
+func (p *Error) Error() string {
 	var b strings.Builder
 	for i, one := range p.List {
 		if i > 0 {
@@ -46,7 +46,7 @@ func problemsOf(file string, list []Problem) error {
 		return nil
 	}
 	slices.SortStableFunc(list, func(a, b Problem) int { return a.Line - b.Line })
-	return &Problems{File: file, List: list}
+	return &Error{File: file, List: list}
 }
 
 // oneOf returns a hint that lists what is known, the likely one first.

@@ -31,7 +31,7 @@ func TestImports(t *testing.T) {
 		"bot/document/pdf":  {"bot/document"},
 		"bot/thread":        {"bot/turn"},
 		"bot/attach":        {"bot/lines", "bot/wait", "bot/document", "bot/recent", "bot/figures", "bot/prompt", "bot/thread", "llm"},
-		"bot/permalink":     {"bot/lines", "bot/recent", "bot/thread"},
+		"bot/permalink":     {"bot/lines", "bot/recent", "bot/thread", "llm"},
 		"bot/answer":        {"bot/wait", "bot/recent", "bot/figures", "bot/prompt", "bot/tools", "bot/turn", "llm"},
 		"bot/quota":         {"bot/turn"},
 		"bot/tools":         {"bot/wait", "bot/recent", "bot/figures", "llm", "llm/egress"},

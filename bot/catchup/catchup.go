@@ -204,7 +204,7 @@ func (w *Watcher) askIn(ctx context.Context, t thread.ID) int {
 		return 0
 	}
 	w.cfg.Read(t, messages)
-	record, err := w.cfg.Threads.Look(read, t.String())
+	record, err := w.cfg.Threads.Record(read, t.String())
 	if err != nil || record.Owed() {
 		return 0
 	}

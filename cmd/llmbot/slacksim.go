@@ -47,7 +47,7 @@ func (s *simFlags) config(m slackManifest) (slacksim.Config, error) {
 		return slacksim.Config{}, &configError{[]problem{{"--latency is negative", "It must be a duration such as 100ms."}}}
 	}
 	cfg := slacksim.Config{
-		Scopes: m.OAuth.Scopes.Bot, Events: m.Settings.Events.Bot, Limiter: limiter, Latency: s.latency, Seed: uint64(time.Now().UnixNano()),
+		Scopes: m.OAuth.Scopes.Bot, Events: m.Settings.Events.Bot, Limiter: limiter, Latency: s.latency, Agent: m.Features.Agent != nil, Seed: uint64(time.Now().UnixNano()),
 		Bot: slacksim.Bot{UserID: "U0LLMBOT01", BotID: "B0LLMBOT01", AppID: "A0LLMBOT01", Name: m.Features.Bot.Name},
 	}
 	for _, c := range m.Features.Commands {

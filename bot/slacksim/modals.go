@@ -38,8 +38,8 @@ type View struct {
 	Depth           int              // how many views are open, with this one
 }
 
-// ViewError reports that the app refused what a person entered in a modal. It has what the app says,
-// by block_id.
+// ViewError reports that the app refused what a person entered in a modal. It has what the app
+// says, by block_id.
 type ViewError struct{ Errors map[string]string }
 
 func (e *ViewError) Error() string {

@@ -61,8 +61,8 @@ func problemsIn(bad *scenario.Error) []problem {
 	return out
 }
 
-// playScenario serves the workspace and plays the scenario in it, to the app that command starts or,
-// without one, to whichever app connects.
+// playScenario serves the workspace and plays the scenario in it, to the app that command starts
+// or, without one, to whichever app connects.
 func playScenario(ctx context.Context, p process, l net.Listener, sim *slacksim.Sim, at where, script *scenario.Scenario, command []string) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -98,8 +98,8 @@ func playScenario(ctx context.Context, p process, l net.Listener, sim *slacksim.
 	return err
 }
 
-// startApp starts the app of a scenario with the variables that it needs. The channel is closed when
-// it has ended; if it ends before ctx does, ended gets an error.
+// startApp starts the app of a scenario with the variables that it needs. The channel is closed
+// when it has ended; if it ends before ctx does, ended gets an error.
 func startApp(ctx context.Context, p process, sim *slacksim.Sim, at where, command []string, ended context.CancelCauseFunc) (<-chan struct{}, error) {
 	done := make(chan struct{})
 	if len(command) == 0 {

@@ -40,7 +40,7 @@ func (p *reader) addf(line int, hint, format string, args ...any) {
 	p.list = append(p.list, Problem{Line: line, What: fmt.Sprintf(format, args...), Hint: hint})
 }
 
-// err returns the problems; nil if there are none.
+// problemsOf returns the problems as an error; nil if there are none.
 func problemsOf(file string, list []Problem) error {
 	if len(list) == 0 {
 		return nil

@@ -26,6 +26,8 @@ COPY cmd/llmbot/licenses.txt /licenses.txt
 ENV STATE_DIR=/data
 VOLUME /data
 USER 65532:65532
+# The bot is asked on its loopback whether it is stuck; with OPS_ADDR=off this is always well.
+HEALTHCHECK --interval=30s --timeout=10s --start-period=30s --retries=3 CMD ["/llmbot", "check", "-live"]
 # OPS_ADDR stays on the loopback of the container unless set: its pages are not for everybody.
 ENTRYPOINT ["/llmbot"]
 CMD ["serve"]

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"llmbot/bot/answer"
 	"llmbot/bot/thread"
@@ -38,6 +39,7 @@ type verdict struct {
 	question string            // what it answers
 	entry    *transcript.Entry // done: the answer; nil: none was shown
 	goesOn   bool              // done: the next turn goes on in its messages
+	draft    tidying           // its messages still wait for their cleanup; nil: they do not
 }
 
 // end tells the store what becomes of the thread, and the actor.
@@ -62,6 +64,9 @@ func (t *turnRun) end(work context.Context, v verdict) report {
 	}
 	if t.lease.Died() && !v.goesOn && t.bot.cfg.Durable && (t.bot.cfg.Alone == nil || !t.bot.cfg.Alone()) {
 		t.bot.lookBacks.add(takenOver{t.thread, *v.entry, v.upto})
+	}
+	if v.draft != nil && err == nil {
+		t.bot.cleanups.add(cleanup{thread: t.thread, entry: *v.entry, draft: v.draft, since: time.Now()})
 	}
 	if err := t.bot.records.Forget(work, t.thread); err != nil {
 		t.bot.log.WarnContext(work, "checkpoint_stays", "thread", t.thread.String(), "error", err)
@@ -140,10 +145,10 @@ func (t *turnRun) finish(work, stream context.Context, a admitted, s *stage, out
 		t.letGo(work, s, out)
 		return v
 	}
-	untidy := false
-	// Some messages still want tidying, such as their small print: somebody looks again.
-	if d, ok := s.draft.(interface{ Untidy() bool }); ok && d.Untidy() {
-		untidy = true
+	// Some messages still want tidying, such as their small print: should this process end before,
+	// somebody else does it.
+	if d, ok := s.draft.(tidying); ok && d.Untidy() {
+		v.draft = d
 		t.lease.LookAgain()
 	}
 	s.draft = nil
@@ -156,7 +161,7 @@ func (t *turnRun) finish(work, stream context.Context, a admitted, s *stage, out
 	if err == nil && out.File != "" {
 		t.share(work, s, &out)
 	}
-	v.entry = t.entry(a, s.reply, out, untidy)
+	v.entry = t.entry(a, s.reply, out, v.draft != nil)
 	if v.entry.Text != "" && !out.Kept && !t.keep(work, *v.entry) {
 		v.outcome = lost
 	}

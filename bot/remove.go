@@ -57,7 +57,7 @@ func (b *Bot) takeBack(ctx context.Context, ev thread.Question, where thread.ID)
 		b.refuse(ctx, where, ev.User, refusal)
 		return nil
 	}
-	record, err := b.coordinator.Look(ctx, ev.Thread.String())
+	record, err := b.coordinator.Record(ctx, ev.Thread.String())
 	if err == nil {
 		err = b.wantRemoved(ctx, ev.Thread, record, transcript.Removal{TS: ev.TS, By: ev.User})
 	}

@@ -242,7 +242,7 @@ func (w *Watcher) lookIn(ctx context.Context, channel string, from time.Time, lo
 		switch {
 		case m.Latest != "":
 			grown = append(grown, t)
-		case asks && thread.WordOf(m.Text) == thread.NoWord && !looked[t]: // nobody has written in it, so there is nothing to read
+		case asks && thread.CommandOf(m.Text) == thread.NoCommand && !looked[t]: // nobody has written in it, so there is nothing to read
 			looked[t] = true
 			asked += w.askFor(ctx, t, []thread.Message{m})
 		case asks:
@@ -272,7 +272,7 @@ func (w *Watcher) askFor(ctx context.Context, t thread.ID, messages []thread.Mes
 	look, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	w.cfg.Read(t, messages)
-	record, err := w.cfg.Threads.Look(look, t.String())
+	record, err := w.cfg.Threads.Record(look, t.String())
 	if err != nil || record.Owed() {
 		return 0
 	}

@@ -59,7 +59,7 @@ func (s *Sim) newPage() http.Handler {
 		return obj{"ts": ts}, err
 	}))
 	mux.HandleFunc("POST /page/me", s.pageDo(func(_ *http.Request, q pageRequest) (any, error) {
-		ts, err := s.post(Post{User: q.User, Channel: q.Channel, ThreadTS: q.ThreadTS, Text: q.Text, Me: true})
+		ts, err := s.TryPost(Post{User: q.User, Channel: q.Channel, ThreadTS: q.ThreadTS, Text: q.Text, Me: true})
 		return obj{"ts": ts}, err
 	}))
 	mux.HandleFunc("POST /page/permalink", s.pageDo(func(_ *http.Request, q pageRequest) (any, error) {

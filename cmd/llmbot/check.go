@@ -91,6 +91,7 @@ func runCheck(ctx context.Context, p process, args []string) error {
 	var file string
 	envFileFlag(f, &file)
 	asJSON := f.Bool("json", false, "as one JSON object, at the end")
+	live := f.Bool("live", false, "only whether the bot on OPS_ADDR answers (for a container's health check); status 0 also if OPS_ADDR is off")
 	if err := parse(p, f, args); err != nil {
 		return err
 	}
@@ -101,6 +102,12 @@ func runCheck(ctx context.Context, p process, args []string) error {
 		c.tell = func(finding) {}
 	}
 	cfg, err := loadConfig(p.env, file)
+	if *live {
+		if err != nil {
+			return err
+		}
+		return checkLive(ctx, opsClient(), cfg.OpsAddr)
+	}
 	if err == nil {
 		_, err = openChannels(cfg.ChannelsFile, slog.New(slog.DiscardHandler))
 	}

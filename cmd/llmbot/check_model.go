@@ -249,6 +249,8 @@ func (c *checker) gpus(ctx context.Context) {
 	}
 	found, err := read(ctx)
 	switch {
+	case err != nil && c.cfg.GPUMetricsURL == "":
+		c.ok("GPU metrics", "none: %s", oneLine(err.Error()))
 	case err != nil:
 		c.warn("GPU metrics", oneLine(err.Error()), "Correct GPU_METRICS_URL (a DCGM exporter, usually http://HOST:9400/metrics), or unset it.")
 	case len(found) == 0:

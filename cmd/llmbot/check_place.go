@@ -34,18 +34,12 @@ type runningBot struct {
 // running looks whether a bot runs on OPS_ADDR.
 func (c *checker) running(ctx context.Context) runningBot {
 	const check = "this machine"
-	host, port, err := net.SplitHostPort(c.cfg.OpsAddr)
-	if c.cfg.OpsAddr == "" || c.cfg.OpsAddr == opsOff || err != nil || port == "0" {
+	root, known := opsRoot(c.cfg.OpsAddr)
+	if !known {
 		c.ok(check, "OPS_ADDR is %s: whether a bot runs here already is not known", c.cfg.OpsAddr)
 		return runningBot{}
 	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "localhost"
-	}
-	root := "http://" + net.JoinHostPort(host, port)
-	// There is no proxy: the bot is on this machine.
-	client := egress.New(&http.Transport{DisableKeepAlives: true}, "OPS_ADDR")
-	client.Timeout = pageTimeout
+	client := opsClient()
 	body, err := page(ctx, client, root+"/readyz?format=json")
 	if err != nil {
 		l, err := ops.Listen(ctx, c.cfg.OpsAddr, slog.New(slog.DiscardHandler))
@@ -73,6 +67,48 @@ func (c *checker) running(ctx context.Context) runningBot {
 		r.commands = came(metrics, slackio.EventCommand)
 	}
 	return r
+}
+
+// opsRoot returns where the pages of OPS_ADDR are on this machine; not known: there are none, or the
+// port is any free one.
+func opsRoot(addr string) (string, bool) {
+	host, port, err := net.SplitHostPort(addr)
+	if addr == "" || addr == opsOff || err != nil || port == "0" {
+		return "", false
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port), true
+}
+
+// opsClient asks the bot's pages. There is no proxy: the bot is on this machine.
+func opsClient() *http.Client {
+	client := egress.New(&http.Transport{DisableKeepAlives: true}, "OPS_ADDR")
+	client.Timeout = pageTimeout
+	return client
+}
+
+// checkLive returns an error if the bot on OPS_ADDR does not answer: it is stuck, or none runs. It
+// returns nil if there are no pages to ask.
+func checkLive(ctx context.Context, client *http.Client, addr string) error {
+	root, known := opsRoot(addr)
+	if !known {
+		return nil
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, root+"/livez", nil)
+	if err != nil {
+		return fmt.Errorf("ask %s (OPS_ADDR): %w", addr, err)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return fmt.Errorf("ask %s (OPS_ADDR): %w", addr, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s/livez (OPS_ADDR) answers %s", root, resp.Status)
+	}
+	return nil
 }
 
 // came reports whether a kind of event has come to the bot whose metrics these are.

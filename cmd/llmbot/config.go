@@ -101,7 +101,7 @@ type Config struct {
 	StateURL      string     `env:"STATE_URL" kind:"address" file:"true" doc:"postgres://… for replicas, memory: for trying out; empty: SQLite in STATE_DIR/state.db"`
 	StateDir      string     `env:"STATE_DIR" envDefault:"./data" doc:"folder of the state, and of what the reader of PDF files compiles (21 MB); made if missing"`
 	OpsAddr       string     `env:"OPS_ADDR" envDefault:"127.0.0.1:9464" doc:"address of /livez /readyz /metrics /debug; off: none"`
-	GPUMetricsURL string     `env:"GPU_METRICS_URL" kind:"address" doc:"a DCGM exporter, such as http://gpu-host:9400/metrics, for GPU figures in the status"`
+	GPUMetricsURL string     `env:"GPU_METRICS_URL" kind:"address" doc:"a DCGM exporter, such as http://gpu-host:9400/metrics, for GPU figures in the status; empty: nvidia-smi, if the model server is on this machine"`
 	LogLevel      slog.Level `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn, error"`
 	LogFormat     string     `env:"LOG_FORMAT" envDefault:"text" doc:"text or json"`
 

@@ -1,154 +1,165 @@
 package main
 
 import (
-	"database/sql"
-	"errors"
-	"log/slog"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
-
-	"llmbot/bot/sqlstore"
-	"llmbot/bot/thread"
-	"llmbot/bot/transcript"
-	"llmbot/bot/turn"
+	"unicode"
 )
 
-func pageOf(t *testing.T, name string) string {
+// pages returns all Markdown pages of the repository, by their paths.
+func pages(t *testing.T) map[string]string {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(repository(), name))
+	found := map[string]string{}
+	err := filepath.WalkDir(repository(), func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if e.IsDir() && (e.Name() == ".git" || e.Name() == "testdata" || e.Name() == "node_modules") {
+			return filepath.SkipDir
+		}
+		if filepath.Ext(path) == ".md" {
+			b, err := os.ReadFile(path)
+			found[path] = string(b)
+			return err
+		}
+		return nil
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(b)
+	return found
 }
 
-// TestLinksInTheDocs: none is dead, and every page of docs is in its index.
-func TestLinksInTheDocs(t *testing.T) {
-	t.Parallel()
-	pages, err := filepath.Glob(filepath.Join(repository(), "docs", "*.md"))
-	if err != nil || len(pages) < 5 {
-		t.Fatal(err, pages)
+// prose returns a page without its fenced code.
+func prose(page string) string {
+	var b strings.Builder
+	code := false
+	for line := range strings.Lines(page) {
+		if strings.HasPrefix(strings.TrimSpace(line), "```") {
+			code = !code
+			continue
+		}
+		if !code {
+			b.WriteString(line)
+		}
 	}
-	index := pageOf(t, "docs/README.md")
-	heading, mark := regexp.MustCompile(`(?m)^#+ (.+)$`), regexp.MustCompile("[^a-z0-9 _-]")
-	for _, page := range append(pages, filepath.Join(repository(), "README.md")) {
-		name, err := filepath.Rel(repository(), page)
-		if err != nil {
-			t.Fatal(err)
+	return b.String()
+}
+
+// anchors returns the names under which a page's headings can be linked to, as GitHub makes them.
+func anchors(page string) map[string]bool {
+	found := map[string]bool{}
+	for line := range strings.Lines(prose(page)) {
+		text, ok := strings.CutPrefix(strings.TrimLeft(line, "#"), " ")
+		if !strings.HasPrefix(line, "#") || !ok {
+			continue
 		}
-		if filepath.Base(page) != "README.md" && !strings.Contains(index, "("+filepath.Base(page)+")") {
-			t.Errorf("docs/README.md does not name %s", name)
-		}
-		for _, m := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(pageOf(t, name), -1) {
+		text = regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`).ReplaceAllString(text, "$1")
+		found[strings.Map(func(r rune) rune {
+			switch {
+			case r == ' ':
+				return '-'
+			case r == '-', r == '_', unicode.IsLetter(r), unicode.IsDigit(r):
+				return unicode.ToLower(r)
+			}
+			return -1
+		}, strings.TrimSpace(text))] = true
+	}
+	return found
+}
+
+// No link of ours leads nowhere: neither to a file nor to a heading.
+func TestLinksLeadSomewhere(t *testing.T) {
+	t.Parallel()
+	links := regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	all := pages(t)
+	for path, page := range all {
+		for _, m := range links.FindAllStringSubmatch(prose(page), -1) {
 			to, anchor, _ := strings.Cut(m[1], "#")
 			if strings.Contains(to, "://") || strings.HasPrefix(to, "mailto:") {
 				continue
 			}
-			at := page
+			target := path
 			if to != "" {
-				at = filepath.Join(filepath.Dir(page), to)
+				target = filepath.Join(filepath.Dir(path), to)
 			}
-			if _, err := os.Stat(at); err != nil {
-				t.Errorf("%s leads to %s, which is not there", name, m[1])
+			if _, err := os.Stat(target); err != nil {
+				t.Errorf("%s links to %s, which is not there", path, m[1])
 				continue
 			}
-			if anchor == "" {
-				continue
-			}
-			b, err := os.ReadFile(at)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var anchors []string
-			for _, h := range heading.FindAllStringSubmatch(string(b), -1) {
-				anchors = append(anchors, strings.ReplaceAll(mark.ReplaceAllString(strings.ToLower(h[1]), ""), " ", "-"))
-			}
-			if !slices.Contains(anchors, anchor) {
-				t.Errorf("%s leads to %s, where no heading is that", name, m[1])
+			if anchor != "" && !anchors(all[target])[anchor] {
+				t.Errorf("%s links to %s, and there is no such heading", path, m[1])
 			}
 		}
 	}
 }
 
-// TestRemovingAPerson: the statement of docs/data.md removes what names somebody, and nothing else.
-func TestRemovingAPerson(t *testing.T) {
+// Every page of docs/ is linked from another one: a reader finds it.
+func TestPagesAreLinked(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	s, err := sqlstore.Open(sqlstore.Config{Dir: dir, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	records := transcript.Records{Store: s}
-	ctx := t.Context()
-	theirs, others := thread.ID{Channel: "C0GENERAL1", TS: "1.1"}, thread.ID{Channel: "C0GENERAL1", TS: "2.2"}
-	put := func(key, value string) {
-		if err := s.Update(ctx, key, func([]byte) ([]byte, error) { return []byte(value), nil }); err != nil {
-			t.Fatal(err)
+	all := pages(t)
+	linked := map[string]bool{}
+	for path, page := range all {
+		for _, m := range regexp.MustCompile(`\]\(([^)#\s]+)`).FindAllStringSubmatch(page, -1) {
+			if target := filepath.Join(filepath.Dir(path), m[1]); target != path {
+				linked[target] = true
+			}
 		}
 	}
-	for id, who := range map[thread.ID]string{theirs: "U0123ABCDEF", others: "U0OTHER0001"} {
-		if err := records.Keep(ctx, id, transcript.Entry{For: id.TS, Text: "An answer.", Asker: who}); err != nil {
-			t.Fatal(err)
-		}
-		record, err := turn.Record{Asked: turn.TS(id.TS), Answered: turn.TS(id.TS)}.Encode()
-		if err != nil {
-			t.Fatal(err)
-		}
-		put("thread/"+id.String(), string(record))
-		put("quota/person/"+who, `{}`)
-		if err := records.KeepPreface(ctx, id, []thread.Message{{TS: "1.0", User: who, Text: "before"}}); err != nil {
-			t.Fatal(err)
-		}
-		if err := records.KeepRemoval(ctx, id, transcript.Removal{TS: "3.3", By: who}); err != nil {
-			t.Fatal(err)
+	docs := filepath.Join(repository(), "docs")
+	for path := range all {
+		if filepath.Dir(path) == docs && !linked[path] {
+			t.Errorf("nothing links to %s", path)
 		}
 	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
+}
+
+// Every variable that a page names is one that the program reads.
+func TestPagesNameRealVariables(t *testing.T) {
+	t.Parallel()
+	known := map[string]bool{}
+	for _, v := range documented() {
+		known[v.name] = true
 	}
-	statement := regexp.MustCompile("(?s)```sql\n(.*?)```").FindStringSubmatch(pageOf(t, "docs/data.md"))
-	if statement == nil {
-		t.Fatal("docs/data.md has no statement")
+	for _, name := range secretNames() {
+		known[name+fileSuffix] = true
 	}
-	db, err := sql.Open("sqlite", filepath.Join(dir, "state.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	if _, err := db.ExecContext(ctx, statement[1]); err != nil {
-		t.Fatal(err)
-	}
-	rows, err := db.QueryContext(ctx, "SELECT key FROM llmbot_records WHERE value IS NOT NULL ORDER BY key")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
-	var left []string
-	for rows.Next() {
-		var key string
-		if err := rows.Scan(&key); err != nil {
-			t.Fatal(err)
+	names := regexp.MustCompile(`\b(?:BOT|LLM|SLACK|STATE|OPS|LOG)_[A-Z_]*[A-Z]\b`)
+	for path, page := range pages(t) {
+		if filepath.Base(path) == "CHANGELOG.md" {
+			continue // names that are gone may be there
 		}
-		left = append(left, key)
+		for _, name := range names.FindAllString(page, -1) {
+			if !known[name] {
+				t.Errorf("%s names %s, which nobody reads", path, name)
+			}
+		}
 	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
+}
+
+// TestGettingStarted: every command of docs/getting-started.md is run by its script, or the script says
+// why not.
+func TestGettingStarted(t *testing.T) {
+	t.Parallel()
+	page, script := repositoryFile(t, "docs/getting-started.md"), repositoryFile(t, "cmd/llmbot/testdata/script/getting_started.txtar")
+	code, lines := false, 0
+	for line := range strings.Lines(page) {
+		line = strings.TrimSpace(line)
+		switch {
+		case strings.HasPrefix(line, "```"):
+			code = !code
+		case code && line != "":
+			lines++
+			if !strings.Contains(script, "# doc: "+line+"\n") && !strings.Contains(script, "# not run: "+line+" (") {
+				t.Errorf("nobody runs %q", line)
+			}
+		}
 	}
-	want := []string{
-		"answers/" + others.String(), "before/" + others.String(), "gone/" + others.String(), "quota/person/U0OTHER0001",
-		"thread/" + theirs.String(), "thread/" + others.String(),
-	}
-	if !slices.Equal(left, want) {
-		t.Errorf("left %q, want %q", left, want)
-	}
-	if err := errors.Join(rows.Close(), db.Close()); err != nil { // what sqlite3 does at its end: only then is it all in one file
-		t.Fatal(err)
-	}
-	if b, err := os.ReadFile(filepath.Join(dir, "state.db")); err != nil || strings.Contains(string(b), "U0123ABCDEF") {
-		t.Errorf("the file still has the id (%v)", err)
+	if want := strings.Count(script, "# doc: ") + strings.Count(script, "# not run: "); lines != want {
+		t.Errorf("the page has %d commands, the script %d", lines, want)
 	}
 }

@@ -37,6 +37,7 @@ type slackManifest struct {
 			Online bool   `yaml:"always_online"`
 		} `yaml:"bot_user"`
 		Commands []slashCommand `yaml:"slash_commands"`
+		Agent    *agentView     `yaml:"agent_view,omitempty"` // nil: a plain bot
 	} `yaml:"features"`
 	OAuth struct {
 		Scopes struct {
@@ -88,6 +89,32 @@ func appManifest(name, command string) slackManifest {
 	return m
 }
 
+// agentView declares the app as an agent (manifest schema: at most 300 characters and 4 prompts).
+type agentView struct {
+	Description string            `yaml:"agent_description"`
+	Prompts     []suggestedPrompt `yaml:"suggested_prompts"`
+}
+
+type suggestedPrompt struct {
+	Title   string `yaml:"title"`
+	Message string `yaml:"message"`
+}
+
+// asAgent returns the manifest of the same app as an agent. The event tells of Slack's own stop button.
+func asAgent(m slackManifest) slackManifest {
+	m.Features.Agent = &agentView{
+		Description: m.Display.Description,
+		Prompts: []suggestedPrompt{
+			{"Explain", "Explain this error message, and what I should try first: "},
+			{"Write", "Write a short announcement about "},
+			{"Review", "Review this code, worst problems first: "},
+			{"How is the server?", "!status"},
+		},
+	}
+	m.Settings.Events.Bot = append(m.Settings.Events.Bot, "agent_session_stopped")
+	return m
+}
+
 // createLink opens Slack's page for a new app with the manifest filled in.
 func createLink(manifest string) string {
 	return "https://api.slack.com/apps?new_app=1&manifest_yaml=" + strings.ReplaceAll(url.QueryEscape(manifest), "+", "%20")
@@ -99,6 +126,7 @@ func runManifest(ctx context.Context, p process, args []string) error {
 	command := f.String("command", "/llm-status", "the slash `COMMAND` (BOT_COMMAND)")
 	asJSON := f.Bool("json", false, "as JSON instead of YAML")
 	open := f.Bool("open", false, "open the link in the browser, instead of printing it")
+	agent := f.Bool("agent", false, "as an agent of Slack's: a view of its own with prompts to begin with; guests cannot use it (docs/slack-app.md)")
 	if err := parse(p, f, args); err != nil {
 		return err
 	}
@@ -108,7 +136,11 @@ func runManifest(ctx context.Context, p process, args []string) error {
 	if !strings.HasPrefix(*command, "/") || len(*command) > maxCommand {
 		return &configError{[]problem{{fmt.Sprintf("--command is %q", *command), "It must begin with / and have at most 32 characters."}}}
 	}
-	text, err := yaml.Marshal(appManifest(*name, *command))
+	manifest := appManifest(*name, *command)
+	if *agent {
+		manifest = asAgent(manifest)
+	}
+	text, err := yaml.Marshal(manifest)
 	if err != nil {
 		return fmt.Errorf("write the manifest: %w", err)
 	}

@@ -129,16 +129,24 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 		Ears:   ears,
 		Linked: permalink.New(slack, slack.Full, slack.Hosts(), log),
 		Model:  model, Server: model, Counter: model, Replier: slack, History: slack, Room: slack, Files: slack, Uploads: slack, Places: slack, Homes: slack,
-		GPUs: gpus(cfg), Store: store.Store, Log: log, Hooks: view.botHooks(),
+		GPUs: quietGPUs(gpus(cfg), cfg.GPUMetricsURL == "", log), Store: store.Store, Log: log, Hooks: view.botHooks(),
 	})
 	view.bot.Store(b)
-	return runAll(ctx, b, slack, channels.run, pdfs.Run, store.run)
+	sup := newSupervisor(ctx, log)
+	watch := func(end context.Context) {
+		sup.run(end, ctx, func() bool { return slack.Sockets() > 0 }, func() { b.Threads() })
+	}
+	return runAll(ctx, b, slack, channels.run, pdfs.Run, store.run, watch)
 }
 
-// gpus reads the configured exporter; nil: there is none.
+// gpus reads the configured exporter, else nvidia-smi if the model server is on this machine; nil:
+// nobody tells of GPUs.
 func gpus(cfg Config) func(context.Context) ([]llm.GPU, error) {
 	if cfg.GPUMetricsURL == "" {
-		return nil
+		if !onThisMachine(cfg.BaseURL) {
+			return nil
+		}
+		return localGPUs()
 	}
 	// There is no proxy: the exporter is beside the model server.
 	client := egress.New(&http.Transport{IdleConnTimeout: time.Minute}, "GPU_METRICS_URL")
@@ -147,7 +155,7 @@ func gpus(cfg Config) func(context.Context) ([]llm.GPU, error) {
 
 // runAll runs the bot, its sockets and the store's upkeep. The sockets close last, so that the last
 // calls and acks go out.
-func runAll(ctx context.Context, b *bot.Bot, slack *slackio.Slack, settings, pdfs func(context.Context), upkeep func(context.Context) error) error {
+func runAll(ctx context.Context, b *bot.Bot, slack *slackio.Slack, settings, pdfs func(context.Context), upkeep func(context.Context) error, watch func(context.Context)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	sockets, closeSockets := context.WithCancel(context.WithoutCancel(ctx))
@@ -166,10 +174,12 @@ func runAll(ctx context.Context, b *bot.Bot, slack *slackio.Slack, settings, pdf
 	})
 	all.Go(func() { settings(ctx) })
 	all.Go(func() { pdfs(sockets) }) // answers that are being finished may need it
+	all.Go(func() { watch(sockets) })
 	if upkeep != nil {
 		all.Go(func() { dbErr = upkeep(sockets) })
 	}
 	all.Wait()
+	b.HandOver(context.WithoutCancel(ctx))
 	return errors.Join(socketsErr, botErr, dbErr)
 }
 

@@ -81,8 +81,7 @@ func (c *Client) Stream(ctx context.Context, req Request, on func(Delta) error) 
 // log notes the end of an attempt. It is apart from Stream for its size on the stack.
 func (a *answer) log(ctx context.Context, id string, err error) {
 	a.client.log.DebugContext(ctx, "chat_ended", "request", id, "model", a.model, "finish", a.res.Finish, "prompt_tokens", a.res.Usage.PromptTokens,
-		"completion_tokens", a.res.Usage.CompletionTokens, "ttft_ms", a.res.TTFT.Milliseconds(), "elapsed_ms", a.res.Elapsed.Milliseconds(),
-		"calls", len(a.res.Calls), "err", err)
+		"completion_tokens", a.res.Usage.CompletionTokens, "ttft_ms", a.res.TTFT.Milliseconds(), "elapsed_ms", a.res.Elapsed.Milliseconds(), "calls", len(a.res.Calls), "err", err)
 }
 
 // answer is one attempt.

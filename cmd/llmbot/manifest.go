@@ -125,8 +125,8 @@ func runManifest(ctx context.Context, p process, args []string) error {
 	name := f.String("name", "llm", "`NAME` of the app and of its bot user")
 	command := f.String("command", "/llm-status", "the slash `COMMAND` (BOT_COMMAND)")
 	asJSON := f.Bool("json", false, "as JSON instead of YAML")
-	open := f.Bool("open", false, "open the link in the browser, instead of printing it")
 	agent := f.Bool("agent", false, "as an agent of Slack's: a view of its own with prompts to begin with; guests cannot use it (docs/slack-app.md)")
+	open := f.Bool("open", false, "open the link in the browser, instead of printing it")
 	if err := parse(p, f, args); err != nil {
 		return err
 	}

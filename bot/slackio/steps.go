@@ -92,6 +92,8 @@ func card(s answer.Step) slack.StreamChunk {
 		c.Title, c.Status = "Ran "+s.Title, slack.TaskCardStatusComplete
 	case answer.StepFailed:
 		c.Title, c.Status = s.Title+" failed", slack.TaskCardStatusError
+	case answer.StepUnsure:
+		c.Title, c.Status = s.Title+" may have run", slack.TaskCardStatusError
 	case answer.StepRefused:
 		c.Title, c.Status = s.Title+" was not run", slack.TaskCardStatusComplete
 	}

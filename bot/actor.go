@@ -87,7 +87,7 @@ func (a *actor) run(work, cut context.Context) {
 
 // waitForFiles returns how long to wait for what an ask still has to be told of.
 func (a *actor) waitForFiles() time.Duration {
-	if !slices.ContainsFunc(a.asks, func(ask thread.Question) bool { return ask.Bare }) {
+	if !slices.ContainsFunc(a.asks, func(ask thread.Question) bool { return ask.FilesPending }) {
 		return 0
 	}
 	return filesWait - time.Since(a.since)
@@ -122,7 +122,7 @@ func (a *actor) insert(ask thread.Question) {
 	}
 	i, known := slices.BinarySearchFunc(a.asks, ask, func(have, ask thread.Question) int { return turn.TS(have.TS).Compare(turn.TS(ask.TS)) })
 	switch {
-	case known && (ask.Since().After(a.asks[i].Since()) || a.asks[i].Bare):
+	case known && (ask.Since().After(a.asks[i].Since()) || a.asks[i].FilesPending):
 		a.asks[i] = ask
 	case known:
 	case a.turn != nil && a.turn.answers(ask.TS):

@@ -58,7 +58,7 @@ func TestActorKeepsAsksInOrder(t *testing.T) {
 	edited := question("1.0", "first, edited")
 	edited.Edited = "4.0"
 	bare, full := question("3.0", "third"), question("3.0", "third, with a file")
-	bare.Bare = true
+	bare.FilesPending = true
 	a := inbox()
 	a.hears(t, inboxItem{ask: bare}, inboxItem{ask: question("1.0", "first")}, inboxItem{ask: question("2.0", "second")},
 		inboxItem{ask: edited}, inboxItem{ask: question("1.0", "first")}, inboxItem{ask: full}, inboxItem{ask: bare})
@@ -75,7 +75,7 @@ func TestActorKeepsAsksInOrder(t *testing.T) {
 func TestActorWaitsForFiles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, bare := inbox(), question("1.0", "look at this")
-		bare.Bare = true
+		bare.FilesPending = true
 		a.hears(t, inboxItem{ask: question("0.5", "all of it")})
 		if got := a.waitForFiles(); got > 0 {
 			t.Errorf("waits %v for a question that is all there", got)

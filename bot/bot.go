@@ -121,6 +121,7 @@ type Bot struct {
 	threadChecks queue[followUp]  // of threads of which nothing is known
 	lookBacks    queue[takenOver] // at answers that were taken over
 	lastLooks    queue[thread.ID] // later ones, see lookOnce
+	cleanups     cleanups         // that answers which are complete still wait for
 	held         held             // questions that wait for the store
 	desk         *leave.Desk      // nil: there are no tools
 	ratings      ratings
@@ -209,6 +210,7 @@ func (b *Bot) Run(ctx context.Context) error {
 	background.Go(func() { b.longJobs.run(work) })
 	background.Go(func() { b.lookBacks.run(work, b.lookBack) })
 	background.Go(func() { b.lastLooks.run(ctx, b.lookOnce) })
+	background.Go(func() { b.cleanups.run(work, b.tidied) })
 	background.Go(func() { b.tellHeld(work) })
 	for ctx.Err() == nil {
 		select {

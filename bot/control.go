@@ -33,8 +33,9 @@ const (
 	thanks     = "Thank you, noted."
 	noMore     = "I don't have this answer any more, so I can't go on with it. Please ask again."
 	helpText   = "Mention me to ask something. In a thread in which only you and I talk, and in direct messages, you need not mention me again.\n" +
-		"`stop` ends the answer that I am writing, `!status` says how the model server is doing, `!help` shows this.\n" +
-		"Edit your last question, and I answer it anew; delete it while I write, and the answer goes, too. " +
+		"`stop` ends the answer that I am writing, `!remove` in a thread takes back my newest answer to you, " +
+		"`!status` says how the model server is doing, `!help` shows this.\n" +
+		"Edit your last question, and I answer it anew; delete a question, and its answer goes, too, unless others have written after it. " +
 		"I read text files and, if the model can, pictures."
 )
 
@@ -45,24 +46,26 @@ func (b *Bot) stopLater(t thread.ID, upto turn.TS) {
 	}
 }
 
-func (b *Bot) obey(ctx context.Context, w thread.Word, ev thread.Question) error {
+func (b *Bot) obey(ctx context.Context, w thread.Command, ev thread.Question) error {
 	t := ev.Thread
 	if ev.Opens() && !ev.Direct {
 		t.TS = "" // a thread without messages shows nothing
 	}
 	switch w {
-	case thread.WordStop:
+	case thread.CommandStop:
 		if ev.Direct && ev.Opens() {
 			return b.haltAll(ctx, ev)
 		}
 		return b.halt(ctx, ev.Thread, t, ev.User, ev.TS)
-	case thread.WordHelp:
+	case thread.CommandRemove:
+		return b.takeBack(ctx, ev, t)
+	case thread.CommandHelp:
 		b.tell(t, ev.User, helpText)
-	case thread.WordStatus:
+	case thread.CommandStatus:
 		b.jobs.add("status", func(ctx context.Context) {
 			b.whisper(ctx, t, ev.User, b.Status(ctx, Command{User: ev.User, Channel: ev.Thread.Channel, Text: ev.Text}).Text())
 		})
-	case thread.NoWord:
+	case thread.NoCommand:
 	}
 	return nil
 }
@@ -102,7 +105,7 @@ func (b *Bot) stop(ctx context.Context, t, where thread.ID, user string, upto fu
 		b.refuse(ctx, where, user, refusal)
 		return nil
 	}
-	record, err := b.coordinator.Look(ctx, t.String())
+	record, err := b.coordinator.Record(ctx, t.String())
 	if err == nil && !record.Owed() {
 		b.tell(where, user, nothingNow)
 		return nil
@@ -193,16 +196,17 @@ func (b *Bot) want(ctx context.Context, ev Pressed) error {
 		b.tell(ev.Thread, ev.User, atIt)
 		return nil
 	}
-	if err := b.records.KeepRedo(note, ev.Thread, transcript.Redo{TS: ev.TS, By: ev.User}); err != nil {
+	if err := b.records.KeepRedo(note, ev.Thread, transcript.RedoRequest{TS: ev.TS, By: ev.User}); err != nil {
 		b.log.WarnContext(ctx, "press_not_noted", "thread", ev.Thread.String(), "error", err)
 		return ErrNotDurable
 	}
 	return b.askAgain(ctx, ev.Thread, ev.TS)
 }
 
-// isWanted reports whether a wish is being fulfilled in a thread: pressing twice wishes once.
+// isWanted reports whether a request for the last answer is being carried out in a thread: pressing
+// twice asks once.
 func (b *Bot) isWanted(ctx context.Context, t thread.ID) bool {
-	record, err := b.coordinator.Look(ctx, t.String())
+	record, err := b.coordinator.Record(ctx, t.String())
 	if err != nil || !record.Owed() {
 		return false
 	}
@@ -224,7 +228,7 @@ func (b *Bot) goOn(ctx context.Context, ev Pressed) error {
 		return nil
 	}
 	if err == nil {
-		err = b.records.KeepRedo(note, ev.Thread, transcript.Redo{TS: ev.TS, More: ev.For, By: ev.User})
+		err = b.records.KeepRedo(note, ev.Thread, transcript.RedoRequest{TS: ev.TS, More: ev.For, By: ev.User})
 	}
 	if err != nil {
 		b.log.WarnContext(ctx, "press_not_noted", "thread", ev.Thread.String(), "error", err)

@@ -196,7 +196,7 @@ func TestDeletedQuestion(t *testing.T) {
 			next := w.slack.Say("alice", "general", ts, "and plums")
 			w.answered("general", ts, 2)
 			w.delete("alice", "general", next)
-			gone(t, w, "general", ts, 2)
+			gone(t, w, "general", ts, 1)
 		})
 	})
 }

@@ -101,7 +101,7 @@ func TestStatusFiguresAgree(t *testing.T) {
 				near(t, "the first token", number(t, s, `first token ([\d.]+)s median`), 0.5, 0.1)
 				near(t, "the throughput afterwards", number(t, s, `System throughput \(all together\): ([\d.,]+) tok/s`), float64(at)*600/15.5, 0.1)
 				has(t, s, "Model server: up for ", "KV cache 0 %", "Prefix cache: ", "preemptions: 0", "Answers in progress here: 0, queued: 0", "Slack edits in the last minute: ", " of 6000", "up for ")
-				has(t, w.statusOf("details"), "First token (TTFT): mean 500 ms (", "Inter-token latency (ITL): mean 25 ms, median ", "Time in the queue: mean 0 ms (")
+				has(t, w.statusOf("details"), "First token (TTFT): mean 500 ms (", "Inter-token latency (ITL): mean 25 ms, half within ", "Time in the queue: mean 0 ms (")
 				has(t, w.statusOf("help"), "`stop` ends the answer", "`details`")
 			})
 		})
@@ -136,7 +136,8 @@ func TestCharts(t *testing.T) {
 					w.statusOf("")
 					time.Sleep(3 * time.Second)
 					e := w.slack.Ephemerals("alice")
-					last := e[len(e)-1]
+					last := e[len(e)-2] // the figures stand below
+					has(t, e[len(e)-1].Plain, "Model server: up for", "Two speeds")
 					size(t, "ephemeral messages", e, 2*(round+1))
 					is(t, "charts are drawn", strings.Contains(fmt.Sprint(last.Blocks), "data_visualization"), !refused)
 					if refused {

@@ -1,6 +1,7 @@
 package bot_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -35,5 +36,59 @@ func TestSuccessorTidiesUp(t *testing.T) {
 		size(t, "messages", got, 1)
 		times(t, text(got), "Sentence 0 ", 1)
 		is(t, "requests", w.model.Total(), 2)
+	})
+}
+
+// TestNothingStaysUntidy: an answer is complete in a further message, since the first one could not
+// be edited, and its process goes while that still says "writing…". One that drains tells the others,
+// which tidy up at once; after a kill they look when a process that was only frozen would be awake.
+func TestNothingStaysUntidy(t *testing.T) {
+	for name, tt := range map[string]struct {
+		end  func(w *world)
+		most time.Duration // after the next process began
+	}{
+		"drained": {func(w *world) { w.stop() }, 5 * time.Second},
+		"killed":  {func(w *world) { w.kill() }, 92 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := durable()
+			cfg.slack.Limiter = slacksim.LimiterOff
+			inWorld(t, cfg, func(t *testing.T, w *world) {
+				ts := w.ask("alice", "general", "", "count")
+				w.says("general", ts, "Sentence 3", time.Minute)
+				w.slack.Fail(slacksim.Fault{Method: "chat.update", Times: 1, Status: 429, RetryAfter: 120})
+				w.says("general", ts, "Sentence 29", time.Minute)
+				has(t, text(w.answers("general", ts)), "writing…")
+				tt.end(w)
+				w.again()
+				w.until("nothing says that somebody writes", tt.most, func() bool {
+					return !strings.Contains(text(w.answers("general", ts)), "writing…")
+				})
+				time.Sleep(3 * time.Second) // for the message that is not needed any more
+				got := w.answers("general", ts)
+				complete(t, text(got), unit, 30)
+				oneFooter(t, got)
+				is(t, "requests", w.model.Total(), 1)
+			})
+		})
+	}
+}
+
+// TestWhatIsTidyIsLeftAlone: an owner that lives tidies up itself, and whoever looks later edits
+// nothing.
+func TestWhatIsTidyIsLeftAlone(t *testing.T) {
+	cfg := durable()
+	cfg.slack.Limiter = slacksim.LimiterOff
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "count")
+		w.says("general", ts, "Sentence 3", time.Minute)
+		w.slack.Fail(slacksim.Fault{Method: "chat.update", Times: 1, Status: 429, RetryAfter: 30})
+		w.says("general", ts, "Sentence 29", time.Minute)
+		has(t, text(w.answers("general", ts)), "writing…")
+		time.Sleep(time.Minute)
+		hasNot(t, text(w.answers("general", ts)), "writing…")
+		edits := len(w.slack.Calls("chat.update"))
+		time.Sleep(5 * time.Minute)
+		is(t, "edits", len(w.slack.Calls("chat.update")), edits)
 	})
 }

@@ -106,7 +106,7 @@ func TestLateStopSparesNewerQuestion(t *testing.T) {
 		a := s.run("A")
 		for _, m := range []thread.Message{q("1.0", "first"), q("3.0", "second")} {
 			ev := event(thread1, m)
-			ev.Bare = true // the turn waits a moment for more
+			ev.FilesPending = true // the turn waits a moment for more
 			a.told(ev)
 		}
 		s.untilAsked(1)
@@ -128,7 +128,7 @@ func TestLateStopBesideDeletion(t *testing.T) {
 				a := s.run("A")
 				for _, m := range []thread.Message{q("1.0", "first"), q("1.4", "more"), q("3.0", "second")} {
 					ev := event(thread1, m)
-					ev.Bare = true // the turn waits a moment for more
+					ev.FilesPending = true // the turn waits a moment for more
 					a.told(ev)
 				}
 				s.untilAsked(1)

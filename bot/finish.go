@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"llmbot/bot/answer"
 	"llmbot/bot/thread"
@@ -38,6 +39,7 @@ type verdict struct {
 	question string            // what it answers
 	entry    *transcript.Entry // done: the answer; nil: none was shown
 	goesOn   bool              // done: the next turn goes on in its messages
+	draft    tidying           // its messages still wait for their cleanup; nil: they do not
 }
 
 // end tells the store what becomes of the thread, and the actor.
@@ -62,6 +64,9 @@ func (t *turnRun) end(work context.Context, v verdict) report {
 	}
 	if t.lease.Died() && !v.goesOn && t.bot.cfg.Durable && (t.bot.cfg.Alone == nil || !t.bot.cfg.Alone()) {
 		t.bot.lookBacks.add(takenOver{t.thread, *v.entry, v.upto})
+	}
+	if v.draft != nil && err == nil {
+		t.bot.cleanups.add(cleanup{thread: t.thread, entry: *v.entry, draft: v.draft, since: time.Now()})
 	}
 	if err := t.bot.records.Forget(work, t.thread); err != nil {
 		t.bot.log.WarnContext(work, "checkpoint_stays", "thread", t.thread.String(), "error", err)
@@ -141,15 +146,15 @@ func (t *turnRun) finish(work, stream context.Context, a admitted, s *stage, out
 		t.letGo(work, s, out)
 		return v
 	}
-	untidy := false
-	// Some messages still want tidying, such as their small print: somebody looks again.
-	if d, ok := s.draft.(interface{ Untidy() bool }); ok && d.Untidy() {
-		untidy = true
+	// Some messages still want tidying, such as their small print: should this process end before,
+	// somebody else does it.
+	if d, ok := s.draft.(tidying); ok && d.Untidy() {
+		v.draft = d
 		t.lease.LookAgain()
 	}
 	s.draft = nil
 	s.saver.End()
-	t.logEnd(work, a, out, err)
+	t.logEnd(work, a, s.request, out, err)
 	if v.outcome != done {
 		return v
 	}
@@ -157,7 +162,7 @@ func (t *turnRun) finish(work, stream context.Context, a admitted, s *stage, out
 	if err == nil && out.File != "" {
 		t.share(work, s, &out)
 	}
-	v.entry = t.entry(a, s.reply, out, untidy)
+	v.entry = t.entry(a, s.reply, out, v.draft != nil)
 	if v.entry.Text != "" && !out.Kept && !t.keep(work, *v.entry) {
 		v.outcome = lost
 	}
@@ -295,10 +300,10 @@ func (t *turnRun) remove(work context.Context, r Reply) error {
 }
 
 // logEnd logs how an answer ended.
-func (t *turnRun) logEnd(ctx context.Context, a admitted, out answer.Outcome, closeErr error) {
+func (t *turnRun) logEnd(ctx context.Context, a admitted, request string, out answer.Outcome, closeErr error) {
 	t.ended(endOf(out, closeErr))
 	attrs := []any{
-		"thread", t.thread.String(), "ask", a.last().TS, "user", a.last().User, "model", out.Result.Model, "finish", string(out.Result.Finish),
+		"thread", t.thread.String(), "ask", a.last().TS, "user", a.last().User, "request", request, "model", out.Result.Model, "finish", string(out.Result.Finish),
 		"prompt_tokens", out.Result.Usage.PromptTokens, "cached_tokens", out.Result.Usage.CachedTokens,
 		"completion_tokens", out.Result.Usage.CompletionTokens,
 		"ttft_ms", out.Result.TTFT.Milliseconds(), "elapsed_ms", out.Result.Elapsed.Milliseconds(),
@@ -308,6 +313,8 @@ func (t *turnRun) logEnd(ctx context.Context, a admitted, out answer.Outcome, cl
 		t.bot.log.ErrorContext(ctx, "answer_not_shown", append(attrs, "error", closeErr)...)
 	case out.Err == nil || errors.Is(out.Err, answer.ErrStopped) || errors.Is(out.Err, errOverQuota):
 		t.bot.log.InfoContext(ctx, "answer_done", attrs...)
+	case errors.Is(out.Err, errShutdown) && t.bot.cfg.Durable: // no failure: it goes on
+		t.bot.log.InfoContext(ctx, "answer_handed_over", attrs...)
 	default:
 		hint := ""
 		if e, ok := errors.AsType[*llm.Error](out.Err); ok {

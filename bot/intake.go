@@ -61,12 +61,12 @@ func (b *Bot) Handle(ctx context.Context, ev Event) error {
 
 // asked takes a message: a word to the bot, a question, or one that may be a question.
 func (b *Bot) asked(ctx context.Context, ev Asked) error {
-	word := thread.WordOf(ev.Text)
+	word := thread.CommandOf(ev.Text)
 	if len(ev.Files) > 0 {
-		word = thread.NoWord
+		word = thread.NoCommand
 	}
 	switch {
-	case word != thread.NoWord && ev.Explicit():
+	case word != thread.NoCommand && ev.Explicit():
 		return b.obey(ctx, word, ev.Question)
 	case ev.Explicit():
 		b.participants.note(ev.Thread, ev.User, ev.TS)
@@ -141,7 +141,7 @@ func (b *Bot) askNext(ctx context.Context, t thread.ID, ts turn.TS) error {
 // followUp is a message of a thread that does not name the bot: a word to it, or perhaps a
 // question.
 type followUp struct {
-	word thread.Word
+	word thread.Command
 	thread.Question
 }
 
@@ -149,12 +149,12 @@ type followUp struct {
 // the thread says, when a turn reads it; follow only finds out, cheaply, whether it can be.
 func (b *Bot) follow(ctx context.Context, f followUp) error {
 	known := b.participants.note(f.Thread, f.User, f.TS)
-	if f.Elsewhere || f.word == thread.NoWord && b.followsNot(ctx, f.Question, known) {
+	if f.Elsewhere || f.word == thread.NoCommand && b.followsNot(ctx, f.Question, known) {
 		return nil
 	}
 	look, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	find := b.coordinator.Look
+	find := b.coordinator.Record
 	if isYoung(f.Thread) { // its first message may be on its way to the store
 		find = func(ctx context.Context, key string) (turn.Record, error) {
 			return b.coordinator.Hear(ctx, key, turn.TS(f.TS))
@@ -189,7 +189,7 @@ func (b *Bot) followsNot(ctx context.Context, q thread.Question, known thread.Pa
 
 // take takes a follow-up in a thread that the bot is in.
 func (b *Bot) take(ctx context.Context, f followUp) error {
-	if f.word != thread.NoWord {
+	if f.word != thread.NoCommand {
 		return b.obey(ctx, f.word, f.Question)
 	}
 	return b.ask(ctx, f.Question)
@@ -197,11 +197,11 @@ func (b *Bot) take(ctx context.Context, f followUp) error {
 
 // holdFollowUp keeps a follow-up until the store says whether it is for the bot.
 func (b *Bot) holdFollowUp(ctx context.Context, f followUp, cause error) error {
-	if f.word == thread.NoWord {
+	if f.word == thread.NoCommand {
 		return b.hold(ctx, f.Question, true, cause)
 	}
 	refusal, _ := b.mayAsk(ctx, Command{User: f.User, Channel: f.Thread.Channel})
-	if f.word == thread.WordStop && refusal == "" {
+	if f.word == thread.CommandStop && refusal == "" {
 		b.stopLater(f.Thread, turn.TS(f.TS))
 	}
 	return ErrNotDurable
@@ -223,7 +223,7 @@ func (b *Bot) recheck(ctx context.Context, f followUp) (cost bool) {
 	defer cancel()
 	look, cancelLook := context.WithTimeout(ctx, storeTimeout)
 	defer cancelLook()
-	record, err := b.coordinator.Look(look, f.Thread.String())
+	record, err := b.coordinator.Record(look, f.Thread.String())
 	if err == nil && record.Asked != "" {
 		err = b.take(ctx, f)
 	}
@@ -270,7 +270,7 @@ func (b *Bot) edited(ctx context.Context, ev Edited) error {
 	}
 	look, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	record, err := b.coordinator.Look(look, ev.Thread.String())
+	record, err := b.coordinator.Record(look, ev.Thread.String())
 	switch {
 	case err != nil:
 		return b.hold(ctx, ev.Question, !isNew, err)
@@ -285,8 +285,8 @@ func (b *Bot) edited(ctx context.Context, ev Edited) error {
 	return b.ask(ctx, ev.Question)
 }
 
-// deleted takes a message that is gone: if it is being answered, the answer goes, too. Another
-// process that writes it is told to look.
+// deleted takes a message that is gone: its answer goes, too. Another process that writes it is told
+// to look.
 func (b *Bot) deleted(ctx context.Context, ev Deleted) error {
 	b.participants.forget(ev.Thread)
 	b.waitsNoMore(ev.Thread, func(ts string) bool { return ts == ev.TS })
@@ -295,9 +295,13 @@ func (b *Bot) deleted(ctx context.Context, ev Deleted) error {
 	look, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	at := turn.TS(ev.At).Max(turn.TS(ev.TS))
-	record, err := b.coordinator.Look(look, ev.Thread.String())
+	record, err := b.coordinator.Record(look, ev.Thread.String())
 	if err == nil && b.elsewhere(record) {
 		err = b.coordinator.Change(look, ev.Thread.String(), at)
+	}
+	if err == nil {
+		ev.At = string(at)
+		err = b.forsake(look, ev, record)
 	}
 	if err != nil {
 		b.coordinator.ChangeLater(ev.Thread.String(), at)

@@ -129,7 +129,7 @@ func (d watched) Close(ctx context.Context, a answer.Snapshot) error {
 
 // Untidy reports whether messages of the answer still wait to be tidied up.
 func (d watched) Untidy() bool {
-	t, ok := d.Draft.(interface{ Untidy() bool })
+	t, ok := d.Draft.(tidying)
 	return ok && t.Untidy()
 }
 

@@ -68,7 +68,7 @@ func (t *turnRun) knowsAll(upto turn.TS) bool {
 		return false
 	}
 	q := t.known[0]
-	return q.Opens() && q.Explicit() && !q.Bare && q.Edited == "" && time.Since(turn.TS(q.TS).Time()) < rootOnlyFor &&
+	return q.Opens() && q.Explicit() && !q.FilesPending && q.Edited == "" && time.Since(turn.TS(q.TS).Time()) < rootOnlyFor &&
 		q.Since().Compare(upto) == 0 && turn.TS(q.TS).After(t.lease.Answered())
 }
 
@@ -119,7 +119,7 @@ func (t *turnRun) readPreface(ctx context.Context) []thread.Message {
 	}
 	var said []thread.Message
 	for _, m := range messages {
-		if m.Self || thread.WordOf(m.Text) != thread.NoWord {
+		if m.Self || thread.CommandOf(m.Text) != thread.NoCommand {
 			continue
 		}
 		said = append(said, m)
@@ -146,8 +146,8 @@ type plan struct {
 
 	upto turn.TS // it answers what came until then
 	due  thread.Due
-	redo transcript.Redo // somebody's wish for the last answer anew; zero: there is none
-	more bool            // the answer is to go on where the length limit ended it
+	redo transcript.RedoRequest // for the last answer; zero: there is none
+	more bool                   // the answer is to go on where the length limit ended it
 	// begun reports that an earlier owner has begun the answer, whether it could record that or
 	// not.
 	begun bool
@@ -172,10 +172,10 @@ func (t *turnRun) plan(ctx context.Context, r reading, upto turn.TS) plan {
 		p.due.Adopt = thread.Union(p.due.Adopt, thread.Streams(messages, turn.TS(p.due.Last().TS)))
 	}
 	if len(p.due.Asks) == 0 && !r.unread {
-		if wish := t.wish(ctx); turn.TS(wish.TS).After(v.Answered) { // else it was fulfilled
-			p.redo, v.Wanted = wish, turn.TS(wish.TS)
+		if redo := t.redoRequest(ctx); turn.TS(redo.TS).After(v.Answered) { // else it was fulfilled
+			p.redo, v.Wanted = redo, turn.TS(redo.TS)
 			p.due = thread.Owed(messages, t.thread, v)
-			p.more = p.due.Redo && wish.More == p.due.What
+			p.more = p.due.Redo && redo.More == p.due.What
 		}
 	}
 	// An answer is begun once in the life of a lease: what this process has called off, it has not
@@ -184,15 +184,15 @@ func (t *turnRun) plan(ctx context.Context, r reading, upto turn.TS) plan {
 	return p
 }
 
-// wish returns the newest wish for the last answer anew.
-func (t *turnRun) wish(ctx context.Context) (redo transcript.Redo) {
+// redoRequest returns the newest request for the last answer once more.
+func (t *turnRun) redoRequest(ctx context.Context) (redo transcript.RedoRequest) {
 	err := t.stored(ctx, func() (err error) {
 		redo, err = t.bot.records.Redo(ctx, t.thread)
 		return err
 	})
 	if err != nil {
 		t.bot.log.WarnContext(ctx, "press_unread", "thread", t.thread.String(), "error", err)
-		return transcript.Redo{}
+		return transcript.RedoRequest{}
 	}
 	return redo
 }

@@ -66,7 +66,7 @@ func (b *Bot) lookAgain(key string, _ turn.Record) {
 func (b *Bot) lookOnce(ctx context.Context, t thread.ID) (cost bool) {
 	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
 	defer cancel()
-	record, err := b.coordinator.Look(ctx, t.String())
+	record, err := b.coordinator.Record(ctx, t.String())
 	if err != nil || !record.Look || record.Owed() {
 		return true // another process has looked, or is at it
 	}
@@ -163,7 +163,7 @@ func (b *Bot) answeredElsewhere(ctx context.Context, t thread.ID, question strin
 		case <-ctx.Done():
 			return transcript.Entry{}, false
 		}
-		record, err := b.coordinator.Look(ctx, t.String())
+		record, err := b.coordinator.Record(ctx, t.String())
 		if err != nil || upto.After(record.Answered) || record.Owner != "" {
 			continue // not yet, or something newer is being written, perhaps in the same messages
 		}

@@ -280,7 +280,7 @@ func (s *scene) rest() {
 	s.t.Helper()
 	time.Sleep(quiet)
 	synctest.Wait()
-	if r, err := s.coordinator("reader").Look(s.t.Context(), thread1.String()); err != nil || r.Owed() {
+	if r, err := s.coordinator("reader").Record(s.t.Context(), thread1.String()); err != nil || r.Owed() {
 		s.t.Errorf("after %s the thread is owed an answer: %+v, %v\n%s", quiet, r, err, s.story())
 	}
 }

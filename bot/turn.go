@@ -83,6 +83,8 @@ type stage struct {
 	reply Reply             // of the draft
 	draft answer.Draft      // open; nil: none is
 	saver *transcript.Saver // of the text; nil: none
+	// request is the id of the requests to the model, which the server logs too; empty: none was made.
+	request string
 }
 
 // run does the turn. work ends when nothing may block any more; cut when the stream must end.
@@ -145,7 +147,7 @@ func (t *turnRun) prepare(work, live, stream context.Context, s *stage) (*admitt
 	default:
 		upto = newest // Done reports that there is more
 	}
-	a := t.admit(live, t.plan(live, r, upto))
+	a := t.admit(live, t.fulfil(work, t.plan(live, r, upto)))
 	switch {
 	case t.isOff() || !t.begin(a.asks):
 		return nil, verdict{outcome: calledOff}

@@ -151,9 +151,11 @@ func (w *world) start(cfg worldConfig, slackNet, modelNet *memnet.Net) {
 		p.kill()
 		cancel()
 	}
+	b := w.bot
 	w.stop = sync.OnceFunc(func() {
 		cancel()
 		all.Wait()
+		b.HandOver(context.WithoutCancel(ctx))
 		slackHTTP.CloseIdleConnections()
 		client.CloseIdleConnections()
 		_ = kept.Close()

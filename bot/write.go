@@ -100,20 +100,8 @@ func (t *turnRun) noteMessages(work context.Context) {
 // owner, or the length limit, ended. stream ends the request, work everything.
 func (t *turnRun) write(work, stream context.Context, a admitted, s *stage) (out answer.Outcome) {
 	b := t.bot
-	id := "llmbot-" + strings.ReplaceAll(a.last().TS, ".", "-")
-	of := transcript.OfTurn(a.asks, a.upto)
-	from, fallback, kept := t.previous(work, a, of)
-	from = b.shared.Bounded(from)
-	s.saver = b.records.Saver(stream, transcript.SaverConfig{
-		Thread: t.thread, Begin: transcript.Checkpoint{Of: of, Text: from.Text, Before: from.Before}, Live: b.live, Progress: t.lease.Progress, Log: b.log,
-	})
-	kit, err := t.tools(stream, a, of)
-	w := b.shared.Writer(answer.Task{
-		Tools: kit.offered, Toolbox: kit.box, Rounds: kit.rounds,
-		Thread: t.thread.String(), Draft: s.draft, ID: id, Model: a.set.Model, Person: a.person,
-		MinVisible: t.leftVisible(a.plan), Fallback: fallback, Kept: kept, Does: t.work.does,
-		Note: s.saver.Note, Progress: t.lease.Progress, Spent: func(tokens int) { t.tab.spend(work, tokens) },
-	})
+	w, id, from, err := t.writer(work, stream, a, s)
+	s.request = id
 	defer func() {
 		if out.Err == nil {
 			s.saver.Finish(out) // goes on while the end is shown
@@ -152,10 +140,32 @@ func (t *turnRun) write(work, stream context.Context, a admitted, s *stage) (out
 	for _, note := range notes {
 		w.Say(note)
 	}
-	in.Tools = len(kit.offered) > 0
+	in.Tools = t.box != nil
 	return w.Write(stream, in, llm.Request{
 		Model: a.set.Model, Temperature: a.set.Temperature, MaxTokens: b.cfg.MaxTokens, ReasoningEffort: a.set.Effort, ID: id,
 	}, from)
+}
+
+// writer returns the writer of an answer, with the id of its requests and what it goes on from, and
+// begins to save it. The error ends the answer. It is apart from write, as its variables would lie on the stack while the model
+// writes.
+func (t *turnRun) writer(work, stream context.Context, a admitted, s *stage) (w *answer.Writer, id string, from answer.Partial, err error) {
+	b := t.bot
+	id = "llmbot-" + strings.ReplaceAll(a.last().TS, ".", "-")
+	of := transcript.OfTurn(a.asks, a.upto)
+	from, fallback, kept := t.previous(work, a, of)
+	from = b.shared.Bounded(from)
+	s.saver = b.records.Saver(stream, transcript.SaverConfig{
+		Thread: t.thread, Begin: transcript.Checkpoint{Of: of, Text: from.Text, Before: from.Before}, Live: b.live, Progress: t.lease.Progress, Log: b.log,
+	})
+	kit, err := t.tools(stream, a, of)
+	w = b.shared.Writer(answer.Task{
+		Tools: kit.offered, Toolbox: kit.box, Rounds: kit.rounds,
+		Thread: t.thread.String(), Draft: s.draft, ID: id, Model: a.set.Model, Person: a.person,
+		MinVisible: t.leftVisible(a.plan), Fallback: fallback, Kept: kept, Does: t.work.does,
+		Note: s.saver.Note, Progress: t.lease.Progress, Spent: func(tokens int) { t.tab.spend(work, tokens) },
+	})
+	return w, id, from, err
 }
 
 // broken returns the end of an answer that is not complete, marked by a sentence.
@@ -295,7 +305,7 @@ func (t *turnRun) turns(ctx context.Context, a admitted) []prompt.Turn {
 	ids := t.messageIDs()
 	// Words to the bot, and what is being written.
 	messages := slices.DeleteFunc(slices.Clone(a.messages), func(m thread.Message) bool {
-		return !m.Self && thread.WordOf(m.Text) != thread.NoWord || m.Self && slices.Contains(ids, m.TS)
+		return !m.Self && thread.CommandOf(m.Text) != thread.NoCommand || m.Self && slices.Contains(ids, m.TS)
 	})
 	return append(prompt.Arrange(a.preface, nil, ""), prompt.Arrange(messages, exact, turn.TS(a.last().TS))...)
 }

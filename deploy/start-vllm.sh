@@ -252,6 +252,7 @@ announce() {
   say "ready after $SECONDS s: $model on $tp GPU(s). In the bot's environment:"
   printf '    LLM_BASE_URL=http://%s:%s/v1\n    LLM_MODEL=%s\n' "$shown" "$port" "$(served_name)"
   if [[ -n $api_key ]]; then printf '    LLM_API_KEY=(the key of this server)\n'; fi
+  if command -v nvidia-smi >/dev/null; then say "To watch the GPUs: nvidia-smi --query-gpu=index,memory.used,utilization.gpu --format=csv -l 2"; fi
   printf '\n'
 }
 

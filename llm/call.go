@@ -7,6 +7,7 @@ import "strings"
 type toolCall struct {
 	ends    string // the name of the token that ends it; empty: it has none
 	to      string // whom Harmony's head names
+	others  bool   // it is no call, but the turn of somebody else
 	prefix  int    // bytes before the JSON value
 	raw     bool   // it is no JSON
 	jsonEnd        // of the value
@@ -15,9 +16,9 @@ type toolCall struct {
 // dropCall takes out what belongs to the call, and returns the rest. It keeps it only for a request
 // that offered tools. out has what was given out before.
 func (s *splitter) dropCall(in string, out *split) string {
-	to := s.call.to
+	to, others := s.call.to, s.call.others
 	rest := s.skipCall(in, out)
-	if !s.keep {
+	if !s.keep || others {
 		return rest
 	}
 	s.body.WriteString(in[:len(in)-len(rest)-len(s.held)])

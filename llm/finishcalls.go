@@ -88,13 +88,13 @@ func toolName(name string, req *Request) string {
 func arguments(raw string) (args, bad string) {
 	s := strings.TrimSpace(raw)
 	if s == "" || s == "null" {
-		return noArguments, ""
+		return emptyArguments, ""
 	}
 	if s[0] == '"' { // encoded twice
 		var in string
 		if json.Unmarshal([]byte(s), &in) == nil {
 			if in = strings.TrimSpace(in); in == "" {
-				return noArguments, ""
+				return emptyArguments, ""
 			}
 			s = in
 		}

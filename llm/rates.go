@@ -30,6 +30,9 @@ type Quantiles struct {
 	Mean               time.Duration // exact: the histogram's sum divided by its count
 	Least              time.Duration // the first bound: what lies below is only known to be less
 	P50, P90, P95, P99 time.Duration
+	// Half, Most and Nearly are upper bounds of the buckets that hold P50, P95 and P99: what a
+	// histogram knows for certain. 0: it is above the last finite bound.
+	Half, Most, Nearly time.Duration
 }
 
 // Rates returns what happened between prev and cur, dt apart; dt <= 0 means the time between their
@@ -133,7 +136,19 @@ func (h *Histogram) quantiles() Quantiles {
 	return Quantiles{
 		Count: h.Count, Mean: seconds(h.Sum / h.Count), Least: h.least(),
 		P50: h.quantile(0.50), P90: h.quantile(0.90), P95: h.quantile(0.95), P99: h.quantile(0.99),
+		Half: h.within(0.50), Most: h.within(0.95), Nearly: h.within(0.99),
 	}
+}
+
+// within returns the least bound that a share q of the observations did not exceed; 0: no finite
+// one.
+func (h *Histogram) within(q float64) time.Duration {
+	for i, bound := range h.Bounds {
+		if h.Counts[i] >= q*h.Count && !math.IsInf(bound, 1) {
+			return seconds(bound)
+		}
+	}
+	return 0
 }
 
 func (h *Histogram) least() time.Duration {

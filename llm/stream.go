@@ -70,7 +70,7 @@ func (c *Client) Stream(ctx context.Context, req Request, on func(Delta) error) 
 			c.log.InfoContext(ctx, "model_changed", "was", name, "model", m.ID)
 			name, guessed = m.ID, false
 		case e.Kind == KindBadRequest && plain < 2 && contains(strings.ToLower(e.Message), "stream_options", "stream options", "continuous_usage"):
-			c.log.InfoContext(ctx, "stream_options_refused", "model", name, "request_id", req.ID)
+			c.log.InfoContext(ctx, "stream_options_refused", "model", name, "request", req.ID)
 			c.plain.CompareAndSwap(plain, plain+1)
 		default:
 			return a.res, err
@@ -80,7 +80,7 @@ func (c *Client) Stream(ctx context.Context, req Request, on func(Delta) error) 
 
 // log notes the end of an attempt. It is apart from Stream for its size on the stack.
 func (a *answer) log(ctx context.Context, id string, err error) {
-	a.client.log.DebugContext(ctx, "chat_ended", "request_id", id, "model", a.model, "finish", a.res.Finish, "prompt_tokens", a.res.Usage.PromptTokens,
+	a.client.log.DebugContext(ctx, "chat_ended", "request", id, "model", a.model, "finish", a.res.Finish, "prompt_tokens", a.res.Usage.PromptTokens,
 		"completion_tokens", a.res.Usage.CompletionTokens, "ttft_ms", a.res.TTFT.Milliseconds(), "elapsed_ms", a.res.Elapsed.Milliseconds(), "calls", len(a.res.Calls), "err", err)
 }
 

@@ -285,7 +285,7 @@ func (s *splitter) mean(in string, tok token, out *split, before string) (decisi
 		fallthrough
 	case tokenOther:
 		s.emit(before, out)
-		s.state, s.call = inCall, toolCall{raw: true} // it ends as a call does
+		s.state, s.call = inCall, toolCall{raw: true, others: true} // it ends as a call does
 		return isOther, n
 	case tokenChannel:
 		head, isCall, more := channelHead(in[n:], s.last)
@@ -311,6 +311,7 @@ func (s *splitter) mean(in string, tok token, out *split, before string) (decisi
 			return isDropped, n
 		}
 		s.emit(before, out)
+		c.to = recipient(in[:n])
 		s.begin(*c)
 		return isOther, n
 	}
@@ -376,4 +377,32 @@ func (s *splitter) atEnd(in string, tok token) (decision, int) {
 		return isText, tok.n
 	}
 	return isHeld, 0
+}
+
+// plain reports whether nothing in the answer was reasoning.
+func (s *splitter) plain() bool { return s.wrote && s.stray }
+
+// flush returns what was held back. whole: the model ended by itself.
+func (s *splitter) flush(whole bool) split {
+	held := s.held
+	s.held, s.last, s.whole = "", true, whole
+	switch {
+	case s.state == inThought && s.opened && whole:
+		s.opened, s.unlearned, s.state = false, true, atStart
+		return s.finish(s.kept.String() + held)
+	case s.state == inThought:
+		return split{reasoning: held}
+	case !whole && s.state == atStart && len(strings.TrimSpace(held)) > 2:
+		return split{reasoning: held} // the beginning of a mark, and then the stream broke
+	}
+	return s.finish(held)
+}
+
+// finish feeds the last piece. A call whose end token is missing ends here.
+func (s *splitter) finish(held string) split {
+	out := s.feed(held)
+	if s.keep && s.state == inCall && !s.call.others {
+		s.keepCall(s.call.to)
+	}
+	return out
 }

@@ -133,14 +133,14 @@ func sentCalls(calls []ToolCall) []sentCall {
 		out[i].ID, out[i].Type = c.ID, "function"
 		out[i].Function.Name, out[i].Function.Arguments = c.Name, c.Arguments
 		if c.Bad != "" || !isObject([]byte(c.Arguments)) {
-			out[i].Function.Arguments = noArguments
+			out[i].Function.Arguments = emptyArguments
 		}
 	}
 	return out
 }
 
-// noArguments are the arguments of a call that has none.
-const noArguments = "{}"
+// emptyArguments are the arguments of a call that has none.
+const emptyArguments = "{}"
 
 // objectSchema returns a schema that says that it is one of an object, and of which properties: not
 // all servers take one that leaves that open.

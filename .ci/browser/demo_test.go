@@ -165,7 +165,7 @@ func TestControls(t *testing.T) {
 	v.picture("regenerated")
 
 	v.write("#box", "/llm-status details")
-	v.until("the status is there", `document.querySelector('#list .msg.only')?.innerText.includes('nteractive') ?? false`)
+	v.until("the status is there", `[...document.querySelectorAll('#list .msg.only')].some((e) => e.innerText.includes('nteractive')) ?? false`)
 	v.picture("details")
 
 	at := get(v, chromedp.Evaluate[string](`location.origin + location.pathname`))
@@ -232,4 +232,33 @@ func get[T any](v *visitor, action chromedp.Action[T]) T {
 		v.t.Fatalf("%v\nthe page: %q", err, v.complaints())
 	}
 	return value
+}
+
+// TestWhoReadsWhatIsInTheAddress: a reload leads back, a change of person keeps the thread, what ends elsewhere leaves a mark, and the
+// bot can be invited where it is not.
+func TestWhoReadsWhatIsInTheAddress(t *testing.T) {
+	v := visit(t, startDemo(t))
+	v.do(chromedp.WaitVisible(chromedp.CSS(`#link.up`)))
+	at := get(v, chromedp.Evaluate[string](`location.origin + location.pathname`))
+	v.do(chromedp.Navigate(at+"?as=bob&channel=engineering"), chromedp.WaitVisible(chromedp.CSS(`#link.up`)))
+	v.write("#box", "@llm write 40 tokens")
+	v.do(chromedp.WaitVisible(chromedp.CSS(`#thread`)))
+	v.finished(1)
+	v.do(chromedp.Reload(), chromedp.WaitVisible(chromedp.CSS(`#link.up`)), chromedp.WaitVisible(chromedp.CSS(`#thread`)))
+	v.until("it is Bob's thread in #engineering", `document.getElementById('title').innerText === '# engineering' && S.me === 'U0BOB00001' && document.querySelectorAll('#replies .msg').length === 2`)
+
+	v.do(chromedp.Evaluate[chromedp.Void](`(() => { const me = document.getElementById('me'); me.value = 'U0ALICE001'; me.onchange(); })()`))
+	v.until("Alice is in the same thread", `S.me === 'U0ALICE001' && !document.getElementById('thread').hidden && document.querySelectorAll('#replies .msg').length === 2`)
+
+	v.write("#reply", "@llm write 300 tokens")
+	v.do(chromedp.Evaluate[chromedp.Void](`select(S.state.channels.find((c) => c.name === 'general').id)`))
+	v.until("the answer elsewhere leaves a mark", `[...document.querySelectorAll('#channels li.unread')].some((e) => e.innerText.includes('engineering'))`)
+
+	v.do(chromedp.Evaluate[chromedp.Void](`select(S.state.channels.find((c) => c.name === 'no-bot').id)`))
+	v.write("#box", "@llm hello")
+	v.until("it says how to invite it", `document.getElementById('toast').innerText.includes('/invite @llm')`)
+	v.write("#box", "/invite @llm")
+	v.until("it is there", `document.getElementById('about').innerText === ''`)
+	v.write("#box", "@llm write 10 tokens")
+	v.until("it answers", `[...document.querySelectorAll('#replies .msg .small')].some((e) => e.innerText.includes('10 tokens'))`)
 }

@@ -23,6 +23,9 @@ const (
 	// codeIndent is how many columns before a line make code of it.
 	codeIndent = 4
 
+	// neighbours is how many characters behind a period its last ones are judged with.
+	neighbours = 2
+
 	// loopWindow is in how many characters a period is looked for. All that repeats with a period of
 	// at most half of it has there the period that it has everywhere (Fine and Wilf).
 	loopWindow = 2 * longestPeriod
@@ -150,6 +153,10 @@ func (l *loop) structured() bool {
 
 // place notes where in the Markdown the text is.
 func (l *loop) place(r rune) {
+	if l.line > 0 && l.more && !l.item && r >= 'a' && r <= 'z' { // most are
+		l.line++
+		return
+	}
 	switch {
 	case r == '\n':
 		l.endLine()
@@ -213,12 +220,14 @@ func (l *loop) look() {
 			l.lines++
 		}
 	}
-	l.data = data(window)
+	l.data = data(window[:min(p+neighbours, len(window))])
 }
 
 // data reports whether a text that repeats looks like rows of data, as CSV or the items of an array.
 // It has a tab or a bar between its cells, or a comma without a space behind it, or signs between
 // numbers and nowhere two words beside each other.
+//
+// text is a period, and as many characters of the next as a sign is judged with.
 func data(text []rune) bool {
 	const farEast = 0x0E00 // from here on are the scripts that have no spaces between words
 	var solid, cells, words, numbers, signs, tight bool

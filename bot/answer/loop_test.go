@@ -172,7 +172,7 @@ func TestRetractForgetsTheText(t *testing.T) {
 func BenchmarkLoops(b *testing.B) {
 	var honest strings.Builder
 	for seed := range uint64(50) {
-		honest.WriteString(llmsim.Honest(seed))
+		honest.WriteString(llmsim.Honest(seed) + "\n\n")
 	}
 	nearly := strings.Repeat(strings.Repeat("I am done. ", 150)+"Yet not quite! ", 30)
 	for name, text := range map[string]string{"honest": honest.String(), "nearly": nearly, "letters": strings.Repeat(strings.Repeat("a", 399)+"b", 200)} {

@@ -124,7 +124,8 @@ func TestWhatChanges(t *testing.T) {
 	}{
 		"a canvas":                  {thread.File{MIME: "application/vnd.slack-docs"}, thread.File{MIME: "application/vnd.slack-docs"}, true},
 		"a canvas of another place": {thread.File{}, thread.File{MIME: "application/vnd.slack-docs", Mode: "quip"}, true},
-		"a snippet":                 {thread.File{MIME: "text/plain", Mode: "snippet"}, thread.File{MIME: "text/plain", Mode: "snippet"}, true},
+		"a post":                    {thread.File{MIME: "text/plain", Mode: "post"}, thread.File{MIME: "text/plain", Mode: "post"}, true},
+		"a snippet":                 {thread.File{MIME: "text/plain", Mode: "snippet", Size: 15}, thread.File{MIME: "text/plain", Mode: "snippet"}, true},
 		"an upload":                 {thread.File{MIME: "text/plain", Mode: "hosted"}, thread.File{MIME: "text/plain", Mode: "hosted"}, false},
 	} {
 		s := &shelf{data: map[string][]byte{"F1": []byte("<p>zq first</p>")}}
@@ -140,6 +141,9 @@ func TestWhatChanges(t *testing.T) {
 			t.Fatalf("%s: %q", name, got)
 		}
 		s.data["F1"] = []byte("<p>zq second</p>")
+		if tt.said.Size > 0 {
+			tt.said.Size++
+		}
 		if got := read(); strings.Contains(got, "zq second") != tt.anew {
 			t.Errorf("%s: %q", name, got)
 		}

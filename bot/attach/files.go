@@ -10,8 +10,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"golang.org/x/sync/semaphore"
@@ -209,7 +207,7 @@ func leftOut(f thread.File) attachment {
 // attachment reads one file, or remembers it.
 func (r *Reader) attachment(ctx context.Context, where string, f thread.File, runes int) attachment {
 	c := &r.cache
-	key := fmt.Sprintf("%s/%d", f.ID, runes)
+	key := fmt.Sprintf("%s/%d/%d", f.ID, f.Size, runes) // a snippet that was edited has another size
 	if a, ok := c.get(key); ok {
 		return a
 	}
@@ -330,16 +328,7 @@ func otherKind(f thread.File) attachment {
 
 // quoteName returns a file's name on one line, or its beginning.
 func quoteName(name string) string {
-	name = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == '`' || r == '\u2028' || r == '\u2029' {
-			return ' '
-		}
-		return r
-	}, strings.TrimSpace(name))
-	if utf8.RuneCountInString(name) > maxName {
-		name = string([]rune(name)[:maxName]) + "…"
-	}
-	return cmp.Or(name, "without a name")
+	return cmp.Or(llm.Printable(strings.ReplaceAll(name, "`", " "), maxName), "without a name")
 }
 
 // fileCache keeps attachments for the next turns of their threads: those that were used last.

@@ -84,9 +84,10 @@ func weight(f thread.File) int64 {
 }
 
 // changes reports whether people can write on in a file: it keeps its id, and Slack is not known to
-// say when that was. So it is read anew in each turn.
+// say when that was. So it is read anew in each turn. A snippet can be edited too, but seldom is, and
+// then has another size.
 func changes(f thread.File) bool {
-	return documentOf(f) == document.Canvas || slices.Contains([]string{"canvas", "quip", "snippet", "post", "space"}, f.Mode)
+	return documentOf(f) == document.Canvas || slices.Contains([]string{"canvas", "quip", "post", "space"}, f.Mode)
 }
 
 // decodable reports whether a picture is of a kind that we decode ourselves, as far as its type

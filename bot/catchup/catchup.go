@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
-	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -18,8 +17,11 @@ import (
 const (
 	// storeTimeout is how long the store may take for a note: one that takes longer is away.
 	storeTimeout = time.Second
-	// readPause is the pause between two reads, see the costs.
+	// readPause is the pause between two reads, see the costs, and readBurst is how many reads go
+	// without one first: people wait, and of a budget of 50 a minute little is used when sockets have
+	// just opened.
 	readPause = 2 * time.Second
+	readBurst = 10
 	// readTimeout is how long one read may take.
 	readTimeout = time.Minute
 )
@@ -127,88 +129,154 @@ func (w *Watcher) Run(ctx context.Context) {
 	}
 }
 
-// catchUp looks through the conversations for what was said since a time, the oldest first, and
-// asks for what is owed. It returns when a socket was noted as open last; zero: it has noted
-// nothing.
+// catchUp looks through the conversations for what was said since a time, and asks for what is owed
+// as soon as it finds it: in the order of the conversations, and in each of them the oldest first.
+// It returns when a socket was noted as open last; zero: it has noted nothing.
 func (w *Watcher) catchUp(ctx context.Context, from time.Time) (noted time.Time) {
-	lastNote := time.Now()
+	lastNote, reads := time.Now(), 0
 	pause := func() bool {
 		if time.Since(lastNote) >= seenEvery {
 			lastNote = time.Now()
 			noted = later(noted, w.noteLook(ctx, false))
 		}
+		if reads++; reads <= readBurst {
+			return ctx.Err() == nil
+		}
 		return wait.For(ctx, readPause) == nil
 	}
-	threads := w.threadsSince(ctx, from, pause)
-	w.cfg.Log.InfoContext(ctx, "catching_up", "since", from.UTC().Format(time.RFC3339), "threads", len(threads))
-	asked := 0
-	for _, t := range threads {
+	recent := w.recent()
+	channels := w.conversations(ctx, recent)
+	if ctx.Err() != nil {
+		return noted // nothing was looked at: the next process does
+	}
+	w.cfg.Log.InfoContext(ctx, "catching_up", "since", from.UTC().Format(time.RFC3339), "channels", len(channels), "threads", len(recent))
+	asked, looked := 0, map[thread.ID]bool{}
+	look := func(t thread.ID) bool {
+		if looked[t] {
+			return true
+		}
+		looked[t] = true
+		if !pause() {
+			return false
+		}
+		asked += w.askIn(ctx, t)
+		return true
+	}
+	for _, channel := range channels {
 		if !pause() {
 			return noted
 		}
-		asked += w.askIn(ctx, t)
+		grown, n := w.lookIn(ctx, channel, from, looked)
+		asked += n
+		for _, t := range grown {
+			if !look(t) {
+				return noted
+			}
+		}
+	}
+	for _, t := range recent {
+		if !look(t) {
+			return noted
+		}
 	}
 	if ctx.Err() != nil {
 		return noted
 	}
-	w.cfg.Log.InfoContext(ctx, "caught_up", "threads", len(threads), "asked", asked)
+	w.cfg.Log.InfoContext(ctx, "caught_up", "threads", len(looked), "asked", asked)
 	return later(noted, w.noteLook(ctx, true))
 }
 
-// threadsSince returns the threads in which something may have been said since a time, those that
-// began first, first: those of the bot's conversations that began or grew, and those in which the
-// bot was asked in the last day. It calls pause before each read.
-func (w *Watcher) threadsSince(ctx context.Context, from time.Time, pause func() bool) []thread.ID {
-	threads := map[thread.ID]bool{}
-	read, cancel := context.WithTimeout(ctx, readTimeout)
-	channels, err := w.cfg.Places.Conversations(read)
-	cancel()
-	if err != nil {
-		w.cfg.Log.WarnContext(ctx, "conversations_unread", "error", err)
-	}
-	for _, channel := range channels {
-		if !pause() {
-			return nil
-		}
-		read, cancel := context.WithTimeout(ctx, readTimeout)
-		messages, err := w.cfg.History.Recent(read, channel, string(turn.At(from)), string(soon()))
-		cancel()
-		if err != nil {
-			w.cfg.Log.WarnContext(ctx, "history_unread", "channel", channel, "error", err)
-			continue
-		}
-		for _, m := range messages {
-			if m.Question(thread.ID{Channel: channel}).Explicit() && !m.Self && !m.Bot || m.Latest != "" {
-				threads[thread.ID{Channel: channel, TS: m.TS}] = true
-			}
-		}
-	}
+// recent returns the threads in which the bot was asked in the last day, those that began first,
+// first.
+func (w *Watcher) recent() []thread.ID {
+	var out []thread.ID
 	for _, key := range w.cfg.Threads.Recent(turn.At(time.Now().Add(-gapMost))) {
 		if t, ok := thread.Parse(key); ok {
-			threads[t] = true
+			out = append(out, t)
 		}
 	}
-	return slices.SortedFunc(maps.Keys(threads), func(a, b thread.ID) int {
+	slices.SortFunc(out, func(a, b thread.ID) int {
 		return cmp.Or(turn.TS(a.TS).Compare(turn.TS(b.TS)), strings.Compare(a.Channel, b.Channel))
 	})
+	return out
 }
 
-// askIn asks for what is owed in a thread, and returns how much that was. It leaves a thread alone
-// that is being answered.
+// conversations returns those that the bot is in. Those in which it was asked lately come first,
+// then direct messages: somebody most likely waits there.
+func (w *Watcher) conversations(ctx context.Context, recent []thread.ID) []string {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	channels, err := w.cfg.Places.Conversations(ctx)
+	if err != nil && ctx.Err() == nil {
+		w.cfg.Log.WarnContext(ctx, "conversations_unread", "error", err)
+	}
+	rank := map[string]int{}
+	for _, t := range recent {
+		rank[t.Channel] = -2
+	}
+	for _, c := range channels {
+		if rank[c] == 0 && (thread.ID{Channel: c}).Direct() {
+			rank[c] = -1
+		}
+	}
+	slices.SortStableFunc(channels, func(a, b string) int { return cmp.Compare(rank[a], rank[b]) })
+	return channels
+}
+
+// lookIn asks for the questions that began a thread of a conversation since a time and have no
+// reply, and returns how many they were. It adds those to looked, and returns the threads that have
+// to be read: they grew, or have replies.
+func (w *Watcher) lookIn(ctx context.Context, channel string, from time.Time, looked map[thread.ID]bool) (grown []thread.ID, asked int) {
+	read, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	messages, err := w.cfg.History.Recent(read, channel, string(turn.At(from)), string(soon()))
+	if err != nil {
+		if ctx.Err() == nil {
+			w.cfg.Log.WarnContext(ctx, "history_unread", "channel", channel, "error", err)
+		}
+		return nil, 0
+	}
+	for _, m := range messages {
+		t := thread.ID{Channel: channel, TS: m.TS}
+		asks := m.Question(thread.ID{Channel: channel}).Explicit() && !m.Self && !m.Bot
+		switch {
+		case m.Latest != "":
+			grown = append(grown, t)
+		case asks && thread.CommandOf(m.Text) == thread.NoCommand && !looked[t]: // nobody has written in it, so there is nothing to read
+			looked[t] = true
+			asked += w.askFor(ctx, t, []thread.Message{m})
+		case asks:
+			grown = append(grown, t)
+		}
+	}
+	return grown, asked
+}
+
+// askIn reads a thread, asks for what is owed in it, and returns how much that was.
 func (w *Watcher) askIn(ctx context.Context, t thread.ID) int {
 	read, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	messages, err := w.cfg.History.Messages(read, t)
 	if err != nil {
-		w.cfg.Log.WarnContext(ctx, "history_unread", "thread", t.String(), "error", err)
+		if ctx.Err() == nil {
+			w.cfg.Log.WarnContext(ctx, "history_unread", "thread", t.String(), "error", err)
+		}
 		return 0
 	}
+	return w.askFor(ctx, t, messages)
+}
+
+// askFor asks for what is owed in a thread, and returns how much that was. It leaves a thread alone
+// that is being answered.
+func (w *Watcher) askFor(ctx context.Context, t thread.ID, messages []thread.Message) int {
+	look, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
 	w.cfg.Read(t, messages)
-	record, err := w.cfg.Threads.Look(read, t.String())
+	record, err := w.cfg.Threads.Record(look, t.String())
 	if err != nil || record.Owed() {
 		return 0
 	}
-	due := thread.Owed(messages, t, thread.View{Answered: record.Answered, Upto: soon(), Mode: w.cfg.FollowUps(read, t.Channel)})
+	due := thread.Owed(messages, t, thread.View{Answered: record.Answered, Upto: soon(), Mode: w.cfg.FollowUps(look, t.Channel)})
 	if len(due.Asks) == 0 || due.Redo && record.Asked == "" {
 		return 0
 	}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -164,7 +166,7 @@ func (w *town) watch(t *testing.T, owner string) (_ *Watcher, stop func()) {
 	return watcher, func() { cancel(); all.Wait() }
 }
 
-// TestWhatWasSaidMeanwhileIsAskedOnce: of all conversations, the oldest first, slowly, and only what is a question.
+// TestWhatWasSaidMeanwhileIsAskedOnce: of all conversations, in each of them the oldest first, and only what is a question.
 func TestWhatWasSaidMeanwhileIsAskedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &town{Store: turn.NewMem()}
@@ -176,6 +178,8 @@ func TestWhatWasSaidMeanwhileIsAskedOnce(t *testing.T) {
 		second := w.says("C2", true)
 		time.Sleep(time.Second)
 		third := w.says("C1", true)
+		time.Sleep(time.Second)
+		fourth := w.says("C1", true)
 		w.says("C1", false)
 		w.says("C-secret", true)
 		time.Sleep(time.Hour)
@@ -183,20 +187,51 @@ func TestWhatWasSaidMeanwhileIsAskedOnce(t *testing.T) {
 		next.SocketOpened(Opened{})
 		time.Sleep(time.Minute)
 		stop()
-		if got, want := w.heard(), []string{"C2/" + second, "C1/" + third}; !slices.Equal(got, want) {
+		if got, want := w.heard(), []string{"C1/" + third, "C1/" + fourth, "C2/" + second}; !slices.Equal(got, want) {
 			t.Errorf("asked %v, want %v", got, want)
 		}
-		for i, at := range w.reads[1:] {
-			if at.Sub(w.reads[i]) < readPause {
-				t.Errorf("read %d came %v after the one before", i+1, at.Sub(w.reads[i]))
-			}
+		if len(w.reads) != 3 {
+			t.Errorf("%d reads, want one for each conversation", len(w.reads))
 		}
 		again, stop := w.watch(t, "C")
 		again.SocketOpened(Opened{Since: time.Now().Add(-time.Minute)})
 		time.Sleep(time.Minute)
 		stop()
-		if got := w.heard(); len(got) != 2 {
+		if got := w.heard(); len(got) != 3 {
 			t.Errorf("what was asked is asked again: %v", got)
+		}
+	})
+}
+
+// TestNobodyWaitsForAQuietConversation: the first reads go at once, the others slowly, and what is found is asked for before the next.
+func TestNobodyWaitsForAQuietConversation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &town{Store: turn.NewMem()}
+		first, stop := w.watch(t, "A")
+		first.SocketOpened(Opened{})
+		time.Sleep(time.Minute)
+		stop()
+		time.Sleep(time.Hour)
+		for i := range 40 {
+			w.says(fmt.Sprintf("C%02d", i), i == 3)
+		}
+		w.says("D1", true)
+		next, stop := w.watch(t, "B")
+		began := time.Now()
+		next.SocketOpened(Opened{})
+		time.Sleep(time.Second)
+		if got := w.heard(); len(got) != 2 || !strings.HasPrefix(got[0], "D1/") || !strings.HasPrefix(got[1], "C03/") {
+			t.Errorf("after a second: %v", got)
+		}
+		time.Sleep(2 * time.Minute)
+		stop()
+		for i, at := range w.reads {
+			if least := time.Duration(max(i+1-readBurst, 0)) * readPause; at.Sub(began) < least {
+				t.Errorf("read %d came after %v", i+1, at.Sub(began))
+			}
+		}
+		if len(w.reads) != 41 {
+			t.Errorf("%d reads", len(w.reads))
 		}
 	})
 }
@@ -236,10 +271,13 @@ func TestAGapOutlivesItsFinder(t *testing.T) {
 		time.Sleep(time.Minute)
 		stop()
 		time.Sleep(time.Hour)
-		w.says("C1", true)
+		for i := range readBurst {
+			w.says(fmt.Sprintf("C%02d", i), false)
+		}
+		w.says("C99", true)
 		finder, stop := w.watch(t, "B")
 		finder.SocketOpened(Opened{})
-		time.Sleep(time.Second) // it pauses before its first read
+		time.Sleep(time.Second) // it pauses before it reads the last one
 		stop()
 		if got := w.heard(); len(got) != 0 {
 			t.Fatalf("asked %v already", got)

@@ -292,28 +292,6 @@ func TestOperationsPage(t *testing.T) {
 	}
 }
 
-// The profile gpu starts an exporter where the bot looks for it.
-func TestComposeProfile(t *testing.T) {
-	var compose struct {
-		Services map[string]struct {
-			Image       string
-			Profiles    []string
-			Environment map[string]string
-			Ports       []string
-		}
-	}
-	if err := yaml.Unmarshal([]byte(repository(t, "deploy/compose.yaml")), &compose); err != nil {
-		t.Fatal(err)
-	}
-	exporter := compose.Services["dcgm-exporter"]
-	if !slices.Equal(exporter.Profiles, []string{"gpu"}) || !strings.HasPrefix(exporter.Image, "nvcr.io/nvidia/k8s/dcgm-exporter:") || exporter.Ports != nil {
-		t.Errorf("%+v", exporter)
-	}
-	if url := compose.Services["llmbot"].Environment["GPU_METRICS_URL"]; url != "${GPU_METRICS_URL:-${COMPOSE_PROFILES:+http://dcgm-exporter:9400/metrics}}" {
-		t.Errorf("the bot looks for GPUs at %q", url)
-	}
-}
-
 // The machine is the model server's too: the bot may not take all of its memory.
 func TestDeploymentsBoundMemory(t *testing.T) {
 	var compose struct {

@@ -41,6 +41,7 @@ type Config struct {
 	Sockets     func() int                      // that are open
 	Connections func() int                      // of the Slack app, as Slack counts
 	Trouble     func() string                   // why sockets are not open; empty: not known
+	State       string                          // where it is kept, without a secret; empty: not said
 	Store       func(ctx context.Context) error // whether it is usable
 	Model       func(ctx context.Context) (string, error)
 	Threads     func() []bot.ThreadState

@@ -83,6 +83,7 @@ type Health struct {
 	Sockets     int    `json:"sockets"`
 	Connections int    `json:"connections"`       // of the app, as Slack counted; 0: not known
 	Trouble     string `json:"trouble,omitempty"` // why sockets are not open
+	State       string `json:"state,omitempty"`   // where it is kept
 	Store       string `json:"store"`
 	Model       string `json:"model"`
 	Version     string `json:"version"`
@@ -93,7 +94,7 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	model := s.model.now(r.Context())
 	h := Health{
 		Stopping: s.cfg.stopping(), Sockets: s.cfg.sockets(), Connections: s.cfg.connections(), Trouble: s.cfg.trouble(), Store: "usable", Model: "up: " + shown(model.text),
-		Version: s.cfg.Version,
+		State: shown(s.cfg.State), Version: s.cfg.Version,
 	}
 	var why []string
 	if h.Stopping {

@@ -54,8 +54,11 @@ const (
 	// lookAgain is how soon to look again when something waits for a condition whose time is not
 	// known.
 	lookAgain = 200 * time.Millisecond
-	// cleanupFor is how long the cleanup of an answer that is visible may wait for an edit.
-	cleanupFor = 5 * time.Minute
+	// cleanupFor is how long the cleanup of an answer that is visible may wait for an edit: longer
+	// than a minute, the longest that a budget can be empty. After 70 s another process may look at
+	// the answer (turn.DefaultLookAfter), and lay it out in other messages: a cleanup that comes
+	// after that would take text away.
+	cleanupFor = 62 * time.Second
 	// idleLook is how soon to look again when nothing is left to do.
 	idleLook = time.Hour
 )

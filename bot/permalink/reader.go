@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
@@ -17,6 +16,7 @@ import (
 	"llmbot/bot/lines"
 	"llmbot/bot/recent"
 	"llmbot/bot/thread"
+	"llmbot/llm"
 )
 
 // Limits; the figures are issue 14's, but for those that it leaves open.
@@ -307,15 +307,12 @@ func quotation(l Link, place Place, k kept, runes int) string {
 	return strings.Join(all, "\n")
 }
 
+// longestName is how many characters of a name are shown: the longest in Slack are those of files.
+const longestName = 255
+
 // oneLine returns a name without what would make it look like more than one.
 func oneLine(name string) string {
-	name = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == ':' || r == '\u2028' || r == '\u2029' {
-			return ' '
-		}
-		return r
-	}, name)
-	return cut(strings.Join(strings.Fields(name), " "), 100)
+	return llm.Printable(strings.ReplaceAll(name, ":", " "), longestName)
 }
 
 // cut returns the beginning of a text, and says that it is one.

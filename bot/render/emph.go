@@ -80,6 +80,14 @@ func starred(run int, f flanks, rest string, eof bool) (is, known bool) {
 	return (f.opens || f.easedOpen) && (e.closes || e.easedClose) && (!f.opens || !e.closes), true
 }
 
+// behindAddress reports whether what follows a text is still in an address, which is written as it stands.
+func behindAddress(before string) bool {
+	const longest = 300
+	word := before[max(0, len(before)-longest):]
+	word = word[strings.LastIndexAny(word, " \t\n<>|(\"'")+1:]
+	return strings.Contains(word, "://") || strings.HasPrefix(word, "www.")
+}
+
 // dunders are names between two underscores that are no bold words: of Python, PHP, C and tests.
 const dunders = " init main name file dict class call new del doc all str repr len iter next enter exit getitem setitem delitem getattr " +
 	"setattr delattr getattribute contains eq ne lt le gt ge hash bool bytes format slots module annotations package path version " +
@@ -166,14 +174,18 @@ func (e *emphasis) next(s string, at int) (out string, n int) {
 			return marks, n
 		}
 	}
-	if is, _ := dunder(prev, rest, true); c == '_' && n == 2 && is {
+	plain := c == '_' && behindAddress(s[:at])
+	if is, _ := dunder(prev, rest, true); c == '_' && n == 2 && is && !plain {
 		return `\_\_`, n
 	}
 	if !f.opens && !f.easedOpen || !strings.Contains(rest, marks) {
 		return literalTildes(marks, f, struck, &e.wavy), n
 	}
 	m := mark{char: c, n: n, from: c}
-	if c == '_' {
+	if plain && !f.opens {
+		return marks, n
+	}
+	if c == '_' && !plain {
 		is, _ := starred(n, f, rest, true)
 		switch {
 		case is:
@@ -250,7 +262,8 @@ func (d *Doc) stepEmph(n int, sp, body string) bool {
 		return true
 	}
 	wait := !d.eof && !d.eager
-	if is, known := false, true; c == '_' && r == 2 {
+	plain := c == '_' && behindAddress(d.text[:d.pos+n])
+	if is, known := false, true; c == '_' && r == 2 && !plain {
 		if is, known = dunder(prev, body[r:], !wait); !known {
 			return false
 		}
@@ -258,7 +271,7 @@ func (d *Doc) stepEmph(n int, sp, body string) bool {
 			return d.unit(n, sp, `\_\_`, r)
 		}
 	}
-	if !f.opens && !f.easedOpen || d.nEmph == maxEmph || d.fence.n > 0 {
+	if !f.opens && (!f.easedOpen || plain) || d.nEmph == maxEmph || d.fence.n > 0 {
 		return d.unit(n, sp, d.literalMarks(body[:r], f), r)
 	}
 	window := body[r:min(len(body), r+emphMax)]
@@ -272,7 +285,7 @@ func (d *Doc) stepEmph(n int, sp, body string) bool {
 		}
 	}
 	char := c
-	if c == '_' {
+	if c == '_' && !plain {
 		is, known := starred(r, f, line, !wait || ended)
 		switch {
 		case !known:

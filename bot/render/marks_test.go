@@ -93,6 +93,7 @@ func TestSeen(t *testing.T) {
 		{"这是__init__方法，__post_init__也是", "这是__init__方法，__post_init__也是"},
 		{"see __init__.py, __my_own__ and **__all__**", "see __init__.py, __my_own__ and {__all__}"},
 		{"**__Note:__ it** and snake_case_name, 用户_名_表", "{{Note:} it} and snake_case_name, 用户_名_表"},
+		{"src/__tests__/a.js and foo/__pycache__/", "src/__tests__/a.js and foo/__pycache__/"},
 		{"| __init__ | __粗体__中 | __x__ |\n|---|---|---|\n| a.__call__() | *注：*正 | _x_ |", "‹__init__›‹{粗体}中›‹{x}›\n‹a.__call__()›‹/注：/正›‹/x/›"},
 		{"# __init__ 与__粗体__中\n- __new__ 和*注：*正", "# __init__ 与{粗体}中\n(__new__ 和/注：/正\n)"},
 
@@ -140,6 +141,18 @@ func TestSeen(t *testing.T) {
 					t.Errorf("%q: %s", tc.text, err)
 				}
 			}
+		}
+	}
+}
+
+// TestAddressesKeepTheirUnderscores: what can be clicked is written as it stands.
+func TestAddressesKeepTheirUnderscores(t *testing.T) {
+	for _, text := range []string{
+		"See https://github.com/graphql/graphql-js/blob/master/src/__tests__/build-test.js#L821 now", "See https://x.test/a/__init__.py, www.x.test/__init__ too",
+		"[x](https://x.test/__tests__/a)", "https://x.test/中文__粗体__中 路径", "| https://x.test/__tests__/a |\n|---|\n| https://x.test/中__文__中 |",
+	} {
+		if p := New(MessageLimits()).Set(text, true); len(p) != 1 || strings.TrimSpace(p[0].Markdown) != text {
+			t.Errorf("%q is\n%s", text, show(p))
 		}
 	}
 }

@@ -78,6 +78,30 @@ func CheckApp(ctx context.Context, cfg Config) (link string, err error) {
 	return link, nil
 }
 
+// CheckChannels returns the names of the channels that the bot is in, by id; of direct messages they
+// are empty. It blocks for callTimeout (15 s) a thousand channels at most.
+func CheckChannels(ctx context.Context, cfg Config) (map[string]string, error) {
+	client := checkClient(cfg)
+	out := map[string]string{}
+	for cursor := ""; ; {
+		page, err := timed(ctx, func(ctx context.Context) (page []slack.Channel, err error) {
+			page, cursor, err = client.GetConversationsForUserContext(ctx, &slack.GetConversationsForUserParameters{
+				Cursor: cursor, Types: []string{"public_channel", "private_channel"}, Limit: repliesPage, ExcludeArchived: true,
+			})
+			return page, err
+		})
+		if err != nil {
+			return nil, tokenError("SLACK_BOT_TOKEN", "users.conversations", err)
+		}
+		for _, c := range page {
+			out[c.ID] = c.Name
+		}
+		if cursor == "" {
+			return out, nil
+		}
+	}
+}
+
 // Hello is Slack's greeting on a socket.
 type Hello struct {
 	App    string // id of the app

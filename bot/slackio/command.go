@@ -3,11 +3,11 @@ package slackio
 import (
 	"context"
 	"encoding/json"
+	"sync"
 	"time"
 
 	"llmbot/bot"
 	"llmbot/bot/status"
-	"llmbot/bot/wait"
 )
 
 // rawCommand is the payload of a slash_commands envelope.
@@ -20,13 +20,14 @@ type rawCommand struct {
 	ResponseURL string `json:"response_url"`
 }
 
-// chartsAfter is how long the charts wait after the ack, which goes another way, so that they stand
-// under its text.
-const chartsAfter = 300 * time.Millisecond
+// chartsWait is how long the ack waits for the charts, which go another way, so that the figures
+// stand below them: the newest message is the one that people see. Slack waits 3 s for the ack, and
+// the report took up to status.Timeout of them.
+const chartsWait = 600 * time.Millisecond
 
 // command answers a slash command in its ack, so that the answer needs no post. Slack waits 3 s for
-// it. Charts follow at the response_url: an ack with a block that Slack refuses would show nothing,
-// and nobody would learn of it.
+// it. The charts go to the response_url before: an ack with a block that Slack refuses would show
+// nothing, and nobody would learn of it.
 func (in *intake) command(ctx context.Context, env envelope, ack func(payload any)) {
 	s := in.slack
 	var c rawCommand
@@ -46,8 +47,18 @@ func (in *intake) command(ctx context.Context, env envelope, ack func(payload an
 	}
 	s.log.InfoContext(ctx, "command_answered", "command", c.Command, "user", c.UserID, "channel", c.ChannelID)
 	s.record(env, OutcomeHandled)
-	ack(commandAck(env.ID, report))
-	if len(report.Charts) > 0 && wait.For(ctx, chartsAfter) == nil {
+	var charts sync.WaitGroup
+	defer charts.Wait()
+	shown := make(chan struct{})
+	charts.Go(func() {
+		defer close(shown)
 		s.drawCharts(ctx, c.ResponseURL, report.Charts)
+	})
+	patience := time.NewTimer(chartsWait)
+	defer patience.Stop()
+	select {
+	case <-shown:
+	case <-patience.C:
 	}
+	ack(commandAck(env.ID, report))
 }

@@ -199,7 +199,7 @@ func (n *decodedEvent) event(said slackmsg.Reading, self Self) bot.Event {
 	where := thread.ID{Channel: n.channel, TS: n.root()}
 	ask := bot.Asked{Question: thread.Question{
 		Thread: where, TS: n.TS, Edited: n.Edited, User: n.User, Text: whole(said), Files: files(said.Files), Direct: n.direct, Mentioned: n.mentions,
-		Elsewhere: elsewhere(n.Text, self.User), Bare: n.bare, External: n.external,
+		Elsewhere: elsewhere(n.Text, self.User), FilesPending: n.bare, External: n.external,
 	}}
 	switch n.kind {
 	case edited:

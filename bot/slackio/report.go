@@ -23,6 +23,9 @@ import (
 const (
 	// maxSection is the length of one text object, in characters (facts/slack.md §3.2).
 	maxSection = 3_000
+	// maxCharts is how many charts Slack takes in one message (facts/slack.md §10.3). Of the Home tab
+	// nothing is known.
+	maxCharts = 2
 	// maxLine is the length at which a line of a report is cut, for some quote what others say.
 	maxLine = 600
 	// responseTimeout is how long a call to a response_url may take.
@@ -70,10 +73,12 @@ func sections(text string) []slack.Block {
 	return []slack.Block{slack.NewSectionBlock(mrkdwn(text), nil, nil)}
 }
 
-// chartBlocks returns the charts as blocks that Slack draws (facts/slack.md §4.1).
+// chartBlocks returns the charts as blocks that Slack draws (facts/slack.md §4.1); those above
+// maxCharts are drawn with characters.
 func chartBlocks(charts []status.Chart) []slack.Block {
 	var blocks []slack.Block
-	for _, c := range charts {
+	drawn := charts[:min(len(charts), maxCharts)]
+	for _, c := range drawn {
 		var series []slack.DataVisualizationDataSeries
 		for _, s := range c.Series {
 			points := make([]slack.DataVisualizationDataPoint, 0, len(s.Points))
@@ -82,9 +87,15 @@ func chartBlocks(charts []status.Chart) []slack.Block {
 			}
 			series = append(series, slack.NewDataVisualizationDataSeries(s.Name, points...))
 		}
-		blocks = append(blocks, slack.NewDataVisualizationBlock(c.Title, slack.NewDataVisualizationLineChart(slack.DataVisualizationAxisConfig{
-			Categories: c.Labels, YLabel: c.Unit,
-		}, series...)))
+		axes := slack.DataVisualizationAxisConfig{Categories: c.Labels, YLabel: c.Unit}
+		if c.Gaps {
+			blocks = append(blocks, slack.NewDataVisualizationBlock(c.Title, slack.NewDataVisualizationBarChart(axes, series...)))
+		} else {
+			blocks = append(blocks, slack.NewDataVisualizationBlock(c.Title, slack.NewDataVisualizationLineChart(axes, series...)))
+		}
+	}
+	if rest := charts[len(drawn):]; len(rest) > 0 {
+		blocks = append(blocks, sparks(rest)...)
 	}
 	return blocks
 }
@@ -127,7 +138,7 @@ func (s *Slack) respond(ctx context.Context, address string, payload map[string]
 	return nil
 }
 
-// drawCharts sends the charts after the answer to a command: as lines of characters where Slack
+// drawCharts sends the charts that belong to the answer to a command: as lines of characters where Slack
 // refuses charts.
 func (s *Slack) drawCharts(ctx context.Context, url string, charts []status.Chart) {
 	if len(charts) == 0 || url == "" {

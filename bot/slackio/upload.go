@@ -37,6 +37,13 @@ func (s *Slack) granted(_ string, h http.Header) {
 	s.scopes = scopes
 }
 
+// Scopes returns those that Slack granted the bot token; empty: it has not said so yet.
+func (s *Slack) Scopes() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return strings.FieldsFunc(s.scopes, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
 // mayUpload reports whether uploads are worth a try. They are while nothing is known.
 func (s *Slack) mayUpload() bool {
 	s.mu.Lock()

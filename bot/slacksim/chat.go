@@ -135,6 +135,8 @@ func (s *Sim) updateLocked(c *call) (obj, *refusal) {
 		return nil, refuse("no_text")
 	}
 	switch state := s.streamLocked(m); {
+	case s.cfg.EditWindow > 0 && time.Since(time.UnixMicro(tsMicro(m.ts))) > s.cfg.EditWindow:
+		return nil, refuse("edit_window_closed")
 	case state == StreamLive:
 		return nil, refuse("streaming_state_conflict")
 	case state != "" && len(m.blocks) > 0 && !body.hasBlocks:
@@ -211,7 +213,7 @@ func (s *Sim) addEphemeralLocked(channel, user string, m *message) {
 
 func (s *Sim) permalinkLocked(c *call) (obj, *refusal) {
 	ch := s.channels[c.args["channel"]]
-	if ch == nil {
+	if !s.visibleLocked(ch) {
 		return nil, refuse("channel_not_found")
 	}
 	m := ch.find(c.args["message_ts"])
@@ -230,7 +232,16 @@ func (s *Sim) setStatusLocked(c *call) (obj, *refusal) {
 	if root == "" {
 		return nil, refuse("invalid_thread_ts")
 	}
+	loading, no := loadingMessages(c.args["loading_messages"])
+	if no != nil {
+		return nil, no
+	}
 	key := threadKey{ch.ID, root}
+	if a := s.assistants[key]; a != nil {
+		next := *a
+		next.Loading = loading
+		s.assistants[key] = &next
+	}
 	if text := c.args["status"]; text == "" {
 		delete(s.status, key)
 	} else {

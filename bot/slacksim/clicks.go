@@ -35,6 +35,9 @@ func (s *Sim) ClickValue(ctx context.Context, user, channel, ts, actionID, value
 		_, blocks, _ := s.shownLocked(m, u.ID)
 		action = s.actionLocked(translateBlocks(blocks), actionID, value)
 	}
+	if action != nil && !shownTo(action, u.ID) {
+		action = nil
+	}
 	if action == nil {
 		s.mu.Unlock()
 		return fmt.Errorf("%w: %s", ErrButtonNotFound, actionID)
@@ -63,7 +66,7 @@ func (s *Sim) ClickValue(ctx context.Context, user, channel, ts, actionID, value
 // interactionLocked returns what all block_actions have in common.
 func (s *Sim) interactionLocked(u *User, action obj) obj {
 	return obj{
-		"type": "block_actions", "token": "slacksim", "api_app_id": s.cfg.Bot.AppID, "trigger_id": s.idLocked("trigger."),
+		"type": "block_actions", "token": "slacksim", "api_app_id": s.cfg.Bot.AppID, "trigger_id": s.triggerLocked(u.ID),
 		"user": obj{"id": u.ID, "username": u.Name, "name": u.Name, "team_id": u.TeamID},
 		"team": obj{"id": s.cfg.Team.ID, "domain": s.cfg.Team.Domain}, "enterprise": nil, "is_enterprise_install": false,
 		"state": obj{"values": obj{}}, "actions": []any{action},

@@ -160,7 +160,7 @@ func TestAgentSession(t *testing.T) {
 		if err := s.StopSession("alice", "@alice", asked); !errors.Is(err, slacksim.ErrNothingToStop) {
 			t.Error(err)
 		}
-		if e := set("busy"); e != "invalid_arguments" {
+		if e := set("busy"); e != "invalid_status" {
 			t.Error(e)
 		}
 		if e := set("processing"); e != "" || s.Session("@alice", asked) != "processing" {

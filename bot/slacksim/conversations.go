@@ -3,6 +3,7 @@ package slacksim
 import (
 	"encoding/base64"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -72,14 +73,23 @@ func (s *Sim) membersLocked(c *call) (obj, *refusal) {
 
 func (s *Sim) convOpenLocked(c *call) (obj, *refusal) {
 	ch := s.channels[c.args["channel"]]
-	if ch == nil {
-		ch = s.dmLocked(c.args["users"])
-	}
-	if ch == nil {
-		return nil, refuse("user_not_found")
+	switch users := c.args["users"]; {
+	case ch != nil && !s.visibleLocked(ch), ch == nil && c.args["channel"] != "":
+		return nil, refuse("channel_not_found")
+	case ch != nil && ch.im == "" && !ch.Group:
+		return nil, refuse("method_not_supported_for_channel_type")
+	case ch == nil && users == "":
+		return nil, refuse("users_list_not_supplied")
+	case ch == nil: // one person; group messages are not made here
+		if ch = s.dmLocked(users); ch == nil {
+			return nil, refuse("user_not_found")
+		}
 	}
 	return obj{"channel": s.convObjLocked(ch), "already_open": true, "no_op": true}, nil
 }
+
+// timestamp is what oldest and latest may be: seconds, with a fraction or without.
+var timestamp = regexp.MustCompile(`^\d{1,12}(?:\.\d{0,9})?$`)
 
 // span is the requested part of a conversation.
 type span struct {
@@ -97,6 +107,11 @@ func parseSpan(c *call) (span, *refusal) {
 			return p, refuse("invalid_limit")
 		}
 		p.limit = min(n, pageMost)
+	}
+	for _, key := range []string{"oldest", "latest"} {
+		if v := c.args[key]; v != "" && !timestamp.MatchString(v) && (key == "oldest" || v != "now") {
+			return p, refuse("invalid_ts_" + key)
+		}
 	}
 	if cur := c.args["cursor"]; cur != "" {
 		raw, err := base64.StdEncoding.DecodeString(cur)

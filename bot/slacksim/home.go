@@ -93,10 +93,13 @@ func (s *Sim) ClickHome(ctx context.Context, user, actionID, value string) error
 // as invalid_blocks.
 func (s *Sim) publishLocked(c *call) (obj, *refusal) {
 	u := s.users[c.args["user_id"]]
-	if u == nil || u.BotID != "" {
-		return nil, refuse("user_not_found")
+	if u == nil || u.BotID != "" { // as in the example of the method's page
+		return nil, &refusal{name: "invalid_arguments", extra: obj{"response_metadata": obj{"messages": []string{"invalid `user_id`"}}}}
 	}
 	var view obj
+	if len(c.args["view"]) > maxView {
+		return nil, refuse("view_too_large")
+	}
 	if err := json.Unmarshal([]byte(c.args["view"]), &view); err != nil {
 		return nil, refuse("invalid_arguments")
 	}

@@ -34,7 +34,7 @@ func TestHome(t *testing.T) {
 		}
 		many := func(n int) string { return "[" + strings.TrimSuffix(strings.Repeat(section("x")+",", n), ",") + "]" }
 		for _, c := range []struct{ user, view, want string }{
-			{"U404", view("[]"), "user_not_found"},
+			{"U404", view("[]"), "invalid_arguments"},
 			{alice, "{", "invalid_arguments"},
 			{alice, `{"type":"modal","blocks":[]}`, "invalid_arguments"},
 			{alice, view(many(101)), "invalid_arguments"},

@@ -32,6 +32,7 @@ const (
 type socket struct {
 	id  int
 	ws  *websocket.Conn
+	raw *watched // under ws
 	out chan frame
 	// Closed when the reader has ended, for the context of a hijacked request does not end with its
 	// client.
@@ -74,13 +75,15 @@ func (s *Sim) serveLink(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// refused has checked the origin.
-	up := websocket.Upgrader{WriteBufferSize: 32 << 10, CheckOrigin: func(*http.Request) bool { return true }}
-	ws, err := up.Upgrade(w, r, nil)
+	// With a read buffer of its own, the library reads from the connection that Hijack returns.
+	up := websocket.Upgrader{ReadBufferSize: 4 << 10, WriteBufferSize: 32 << 10, CheckOrigin: func(*http.Request) bool { return true }}
+	hijack := &hijacked{ResponseWriter: w}
+	ws, err := up.Upgrade(hijack, r, nil)
 	if err != nil {
 		s.log.DebugContext(r.Context(), "no websocket", "error", err)
 		return
 	}
-	c := &socket{ws: ws, out: make(chan frame, outBound), gone: make(chan struct{})}
+	c := &socket{ws: ws, raw: hijack.conn, out: make(chan frame, outBound), gone: make(chan struct{})}
 	if !s.register(c) {
 		_ = ws.Close()
 		return
@@ -147,7 +150,7 @@ func (s *Sim) read(c *socket) {
 	pong := func(string) error { return c.ws.SetReadDeadline(time.Now().Add(pongWithin)) }
 	c.ws.SetPongHandler(pong)
 	_ = pong("")
-	for {
+	for number := 0; ; number++ {
 		data, err := c.next()
 		s.mu.Lock()
 		dead := c.dead
@@ -165,6 +168,10 @@ func (s *Sim) read(c *socket) {
 				s.log.Debug("socket dropped: no pong", "socket", c.id)
 			}
 			return
+		}
+		if c.raw.fragmented(number) {
+			s.log.Warn("a message was ignored: it came in several frames", "bytes", len(data))
+			continue
 		}
 		s.acceptAck(data)
 	}

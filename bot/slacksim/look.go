@@ -17,6 +17,7 @@ var (
 	ErrNotYours         = errors.New("not your message")
 	ErrNoText           = errors.New("no text")
 	ErrCommandNotFound  = errors.New("not a valid command")
+	ErrNotInDirect      = errors.New("nobody can be invited to a direct message")
 	ErrDispatchFailed   = errors.New("failed with the error \"dispatch_failed\"")
 	ErrOperationTimeout = errors.New("failed with the error \"operation_timeout\"")
 	ErrButtonNotFound   = errors.New("no such button")
@@ -43,7 +44,8 @@ type Message struct {
 	// recipient saw.
 	Versions []Version
 
-	Files []map[string]any // file objects, as files.info returns them
+	Files     []map[string]any // file objects, as files.info returns them
+	Reactions []Reaction
 
 	Stream StreamState // of a native stream
 	// Who sees the stream grow while it is live; empty in direct messages.
@@ -257,7 +259,7 @@ func (s *Sim) viewForLocked(m *message, viewer string) Message {
 	return Message{
 		Files: files, Stream: s.streamLocked(m), Recipient: recipient,
 		Channel: m.channel, TS: m.ts, ThreadTS: m.thread, User: m.user, BotID: m.botID, Text: text, Blocks: blocks,
-		Plain: s.plainLocked(text, blocks), Edited: m.edited != "", Deleted: m.deleted, Metadata: maps.Clone(m.metadata),
+		Plain: s.plainLocked(text, blocks), Edited: m.edited != "", Deleted: m.deleted, Metadata: maps.Clone(m.metadata), Reactions: m.reactions,
 		Ephemeral: m.ephemeral, Versions: slices.Clone(m.versions),
 	}
 }

@@ -37,6 +37,7 @@ type message struct {
 	app         App     // of another app's message
 	subtype     string  // bot_message, me_message
 	stream      *stream // nil: it is not, and was not, a native stream
+	reactions   []Reaction
 }
 
 type status struct {
@@ -204,6 +205,9 @@ func (s *Sim) messageLocked(c *channel, m *message, meta bool) obj {
 	if len(m.attachments) > 0 {
 		o["attachments"] = m.attachments
 	}
+	if len(m.reactions) > 0 {
+		o["reactions"] = reactionObjs(m.reactions)
+	}
 	if m.edited != "" {
 		o["edited"] = obj{"user": m.editor, "ts": m.edited}
 	}
@@ -216,11 +220,13 @@ func (s *Sim) messageLocked(c *channel, m *message, meta bool) obj {
 	return o
 }
 
-// translateLocked returns the blocks that Slack makes of a message: rich_text for what people
-// write, and for markdown blocks what they expand to. Every block gets a block_id.
+// translateLocked returns the blocks that Slack makes of a message: rich_text for a text without
+// blocks, and for markdown blocks what they expand to. Every block gets a block_id. That a bot's
+// text becomes rich_text, too, is what slack_bolt 1.30 relies on: its thread context store reads
+// ["blocks"] of what say("text") posted. The styles of mrkdwn are left out.
 func (s *Sim) translateLocked(m *message) []any {
 	var out []any
-	if len(m.blocks) == 0 && m.botID == "" && m.text != "" {
+	if len(m.blocks) == 0 && m.text != "" && m.subtype != "bot_message" {
 		text := richText(textElements(m.text))
 		text["block_id"] = "b0"
 		out = append(out, text)

@@ -59,7 +59,7 @@ func (s *Sim) newPage() http.Handler {
 		return obj{"ts": ts}, err
 	}))
 	mux.HandleFunc("POST /page/me", s.pageDo(func(_ *http.Request, q pageRequest) (any, error) {
-		ts, err := s.post(Post{User: q.User, Channel: q.Channel, ThreadTS: q.ThreadTS, Text: q.Text, Me: true})
+		ts, err := s.TryPost(Post{User: q.User, Channel: q.Channel, ThreadTS: q.ThreadTS, Text: q.Text, Me: true})
 		return obj{"ts": ts}, err
 	}))
 	mux.HandleFunc("POST /page/permalink", s.pageDo(func(_ *http.Request, q pageRequest) (any, error) {
@@ -69,6 +69,9 @@ func (s *Sim) newPage() http.Handler {
 	mux.HandleFunc("POST /page/command", s.pageDo(func(r *http.Request, q pageRequest) (any, error) {
 		m, err := s.Command(r.Context(), q.User, q.Channel, q.Command, q.Text)
 		return obj{"ts": m.TS}, err
+	}))
+	mux.HandleFunc("POST /page/invite", s.pageDo(func(_ *http.Request, q pageRequest) (any, error) {
+		return obj{}, s.inviteBy(q.User, q.Channel)
 	}))
 	mux.HandleFunc("POST /page/click", s.pageDo(func(r *http.Request, q pageRequest) (any, error) {
 		return obj{}, s.ClickValue(r.Context(), q.User, q.Channel, q.TS, q.ActionID, q.Value)

@@ -147,13 +147,31 @@ func (s *Sim) Invite(channel string) error {
 	if err != nil {
 		return err
 	}
+	s.joinedLocked(c)
+	return nil
+}
+
+func (s *Sim) joinedLocked(c *channel) {
 	c.members[s.cfg.Bot.UserID], c.NoBot = true, false
 	s.touchLocked()
 	s.eventLocked("member_joined_channel", c.family()+":read", c, obj{
 		"type": "member_joined_channel", "user": s.cfg.Bot.UserID,
 		"channel": c.ID, "channel_type": strings.ToUpper(c.ID[:1]), "team": s.cfg.Team.ID, "event_ts": s.nextTSLocked(),
 	})
-	return nil
+}
+
+// inviteBy is Slack's own /invite with the bot's name, typed by a member of a channel.
+func (s *Sim) inviteBy(user, channel string) error {
+	s.mu.Lock()
+	_, c, err := s.memberLocked(user, channel)
+	s.mu.Unlock()
+	switch {
+	case err != nil:
+		return err
+	case strings.HasPrefix(c.ID, "D"):
+		return ErrNotInDirect
+	}
+	return s.Invite(channel)
 }
 
 // Command types a slash command and waits for the app's ack, AckTimeout at most. It returns what
@@ -182,7 +200,7 @@ func (s *Sim) Command(ctx context.Context, user, channel, command, text string) 
 	if c.im != "" {
 		name = "directmessage"
 	}
-	trigger := s.idLocked("trigger.")
+	trigger := s.triggerLocked(u.ID)
 	d := &delivery{kind: "slash_commands", typ: "slash_commands", accepts: true, answer: make(chan json.RawMessage, 1), payload: []byte(jsonText(obj{
 		"token": "slacksim", "team_id": s.cfg.Team.ID, "team_domain": s.cfg.Team.Domain, "channel_id": c.ID, "channel_name": name,
 		"user_id": u.ID, "user_name": u.Name, "command": command, "text": text, "api_app_id": s.cfg.Bot.AppID,

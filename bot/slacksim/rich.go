@@ -31,14 +31,15 @@ type Post struct {
 // Post writes a message with whatever a message may have, and returns its timestamp. Like Say, it
 // panics if the script is wrong.
 func (s *Sim) Post(p Post) string {
-	ts, err := s.post(p)
+	ts, err := s.TryPost(p)
 	if err != nil {
 		panic(err)
 	}
 	return ts
 }
 
-func (s *Sim) post(p Post) (string, error) {
+// TryPost is like Post, and returns as an error what Post panics with.
+func (s *Sim) TryPost(p Post) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.postLocked(p)
@@ -114,7 +115,7 @@ func (s *Sim) Table(user, channel, threadTS, text string, cells [][]string) (str
 		rows = append(rows, out)
 	}
 	table := obj{"id": 1, "fallback": "[no preview available]", "blocks": []any{obj{"type": "table", "block_id": "t1", "rows": rows}}}
-	return s.post(Post{User: user, Channel: channel, ThreadTS: threadTS, Text: text, Attachments: []any{table}})
+	return s.TryPost(Post{User: user, Channel: channel, ThreadTS: threadTS, Text: text, Attachments: []any{table}})
 }
 
 // Permalink returns the address of a message.

@@ -201,6 +201,26 @@ func (s *Sim) ChannelID(channel string) string {
 	return c.ID
 }
 
+// People returns everybody who is no bot, in the order of Config.Users.
+func (s *Sim) People() []User {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []User
+	for _, id := range s.userOrder {
+		if u := s.users[id]; u.BotID == "" {
+			out = append(out, *u)
+		}
+	}
+	return out
+}
+
+// Name returns the name of a person or bot; its id if there is none.
+func (s *Sim) Name(user string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.nameLocked(user)
+}
+
 // Bot returns the app's ids.
 func (s *Sim) Bot() Bot { return s.cfg.Bot }
 

@@ -37,21 +37,32 @@ func (s *Sim) setSessionLocked(c *call) (obj, *refusal) {
 	}
 	ch, no := s.botChannelLocked(c.args["channel_id"])
 	if no != nil {
+		if no.name == "not_in_channel" {
+			no = refuse("not_authorized")
+		}
 		return nil, no
+	}
+	if c.args["thread_ts"] == "" {
+		return nil, refuse("thread_ts_required")
 	}
 	root := ch.root(c.args["thread_ts"])
 	if root == "" {
-		return nil, refuse("invalid_thread_ts")
+		return nil, refuse("invalid_thread_ts") // a guess: the method's page has no error for it
 	}
 	status := c.args["status"]
 	if !sessionStatus(status) {
-		return nil, refuse("invalid_arguments")
+		return nil, refuse("invalid_status")
 	}
 	se := s.noteSessionLocked(threadKey{ch.ID, root}, status)
 	if se.title == "" {
 		se.title = c.args["title"]
 	}
-	return obj{"status": status, "agent_status": status, "title": se.title}, nil
+	out := obj{"status": status, "agent_status": status, "title": se.title}
+	if !slices.Contains(s.cfg.Events, "agent_session_stopped") { // the stop button cannot work then
+		out["warning"] = "missing_agent_session_stopped_event_subscription"
+		out["response_metadata"] = obj{"warnings": []string{"missing_agent_session_stopped_event_subscription"}}
+	}
+	return out, nil
 }
 
 func (s *Sim) noteSessionLocked(key threadKey, status string) *session {

@@ -1,21 +1,3 @@
-// Package slacksim is a Slack workspace on this machine. It is an http.Handler that speaks Slack's
-// Web API and Socket Mode so well that a bot cannot tell the difference, and it is strict where
-// Slack is strict (token types, scopes, lengths, rate limits).
-//
-// It promises:
-//   - Every wait is a timer, a channel or a context, so the whole workspace runs inside a
-//     testing/synctest bubble.
-//   - One mutex owns all state; nothing is sent on a network while it is held.
-//   - [Sim.Close] returns when every goroutine that the workspace started, and every request that
-//     it served, has ended.
-//   - Only programs of this machine may send requests, and no page of another site, unless
-//     [Config.Open] and [Config.Hosts] allow more.
-//   - What somebody without a token sends is bounded in bytes and time, and leaves nothing behind.
-//   - With the same [Config.Seed] the random choices (which socket, which event first) come in the
-//     same order.
-//
-// It shares no code with the bot or with its Slack library, so that it cannot share their mistakes.
-// Where Slack does not document its behaviour, a comment at the code names the choice.
 package slacksim
 
 import (
@@ -54,7 +36,10 @@ type Config struct {
 	Agent bool
 	// The workspace refuses data_visualization and data_table blocks, as some still do.
 	NoCharts bool
-	Limiter  Limiter // default: LimiterWindow
+	// EditWindow is how long after a message was posted chat.update takes changes of it, as
+	// administrators may set; 0: for ever.
+	EditWindow time.Duration
+	Limiter    Limiter // default: LimiterWindow
 	// Of every accepted call: half before it takes effect, half after. A call that a limit refuses
 	// takes none.
 	Latency time.Duration
@@ -144,8 +129,11 @@ type Sim struct {
 	responses   map[string]*responseURL
 	responseIDs []string // oldest first
 	files       map[string]*file
-	homes       map[string]*home // by user id
+	homes       map[string]*home    // by user id
+	modals      map[string][]*modal // the open views of each person by user id, the topmost last
+	triggers    []*trigger          // oldest first
 	sessions    map[threadKey]*session
+	assistants  map[threadKey]*assistant
 	uploads     []*pending    // oldest first
 	streams     []*pageStream // open event streams of the page, oldest first
 	stored      int           // bytes that came from the page and stay
@@ -163,6 +151,7 @@ func New(cfg Config) *Sim {
 		users: map[string]*User{}, channels: map[string]*channel{}, status: map[threadKey]*status{},
 		limits: newLimits(cfg.Limiter), tickets: map[string]time.Time{}, waiting: map[string]*delivery{},
 		responses: map[string]*responseURL{}, files: map[string]*file{}, homes: map[string]*home{}, sessions: map[threadKey]*session{},
+		modals: map[string][]*modal{}, assistants: map[threadKey]*assistant{},
 	}
 	s.methods, s.markdown = methodTable(), newMarkdown()
 	s.boot = strconv.FormatInt(time.Now().UnixNano(), 36)

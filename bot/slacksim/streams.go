@@ -236,7 +236,8 @@ type streamInput struct {
 }
 
 // parseStreamInput reads markdown_text or chunks. Slack refuses both at once; with which error is a
-// guess.
+// guess. An empty list adds nothing: Slack's own helpers, chatStream of @slack/web-api 8.2 and
+// chat_stream of slack_sdk 3.48, end every stream with one if no text is left over.
 func parseStreamInput(c *call) (streamInput, *refusal) {
 	text, given := c.args["markdown_text"]
 	raw := c.args["chunks"]
@@ -246,8 +247,11 @@ func parseStreamInput(c *call) (streamInput, *refusal) {
 		return streamInput{}, refuse("markdown_text_conflict")
 	case hasChunks:
 		var chunks []obj
-		if err := json.Unmarshal([]byte(raw), &chunks); err != nil || len(chunks) == 0 {
+		if err := json.Unmarshal([]byte(raw), &chunks); err != nil {
 			return streamInput{}, refuse("invalid_chunks")
+		}
+		if len(chunks) == 0 {
+			return streamInput{}, nil
 		}
 		return streamInput{"chunks", chunks}, nil
 	case given && text != "":

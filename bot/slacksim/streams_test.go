@@ -248,3 +248,21 @@ func TestStreamPings(t *testing.T) {
 		synctest.Wait()
 	})
 }
+
+// TestStreamEndsWithNothing ends a stream as the helpers of Slack's own SDKs do when no text is left
+// over: with an empty list of chunks (chatStream of @slack/web-api 8.2, chat_stream of slack_sdk
+// 3.48).
+func TestStreamEndsWithNothing(t *testing.T) {
+	bubble(t, slacksim.Config{}, func(t *testing.T, s *space) {
+		ts, call := s.streaming("general", "chunks", chunk("all"))
+		if e := call("chat.appendStream", "chunks", "[]"); e != "no_text" {
+			t.Errorf("append: %q", e)
+		}
+		if e := call("chat.stopStream", "chunks", "[]"); e != "" {
+			t.Errorf("stop: %q", e)
+		}
+		if m, _ := s.Message("general", ts); m.Stream != slacksim.StreamStopped || m.Plain != "all" {
+			t.Errorf("%+v", m)
+		}
+	})
+}

@@ -14,7 +14,7 @@ var (
 	// typedName is what the composer turns into a mention: @name, #channel.
 	typedName = regexp.MustCompile(`(^|[\s(,;:*_])([@#])([a-zA-Z][\w-]*)`)
 	// wide is a word that pings a channel when Slack parses names.
-	wide = regexp.MustCompile(`(?:^|[^\w@/.])@(here|channel|everyone)\b`)
+	wide = regexp.MustCompile(`(?:^|[^\pL\pN@/.])@(here|channel|everyone)(?:\b|_)`)
 	// anyURL is anything that Slack would crawl in a message of an app.
 	anyURL = regexp.MustCompile(`https?://[^\s<>|)\]"'` + "`" + `]+`)
 )

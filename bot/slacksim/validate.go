@@ -110,6 +110,7 @@ func (s *Sim) validateLocked(blocks []obj) *refusal {
 		rendered += n
 		counted += c
 	}
+	problems = append(problems, checkTogether(blocks)...)
 	switch {
 	case len(problems) > 0:
 		return invalidBlocks(problems...)
@@ -192,6 +193,7 @@ func (s *Sim) checkBlockLocked(b obj, at string) []string {
 		}
 	case "header":
 		text(b["text"], at+"/text", maxHeader, "plain_text")
+		p = append(p, checkHeaderLevel(b, at)...)
 	case "context":
 		for i, e := range items(b["elements"], at+"/elements", maxContext) {
 			if e["type"] != "image" {
@@ -236,11 +238,15 @@ func (s *Sim) checkBlockLocked(b obj, at string) []string {
 		case s.cfg.NoCharts:
 			bad("unsupported type: %s [json-pointer:%s/type]", typ, at)
 		case typ == "data_table":
-			p = append(p, checkTable(b, at)...)
+			p = append(append(p, checkCaption(b, at)...), checkTable(b, at)...)
 		default:
 			p = append(p, checkChart(b, at)...)
 		}
-	case "divider", "image", "file", "video", "input", "card", "carousel", "container", "plan", "task_card":
+	case "layout":
+		p = append(p, s.checkLayoutLocked(b, at)...)
+	case "plan":
+		p = append(p, checkPlan(b, at)...)
+	case "divider", "image", "file", "video", "input", "card", "carousel", "container", "task_card":
 	default: // "alert" too: only modals take it
 		bad("unsupported type: %s [json-pointer:%s/type]", typ, at)
 	}

@@ -3,6 +3,8 @@ package status
 import (
 	"errors"
 	"math"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -102,33 +104,91 @@ func TestDetailsOfManyRequests(t *testing.T) {
 		{at, llm.Metrics{Known: true, At: at, Queue: empty}},
 		{at.Add(time.Minute), llm.Metrics{Known: true, At: at.Add(time.Minute), Queue: queue}},
 	})
-	if want := "Time in the queue: mean 40 ms, median under 300 ms, p95 400 ms, p99 480 ms (100)"; g.Lines[0] != want {
+	if want := "Time in the queue: mean 40 ms, half within 300 ms, 95 % within 500 ms, 99 % within 500 ms (100)"; g.Lines[0] != want {
 		t.Errorf("got  %q\nwant %q", g.Lines[0], want)
 	}
 }
 
-func TestChartsShowOnlyWhatIsKnown(t *testing.T) {
+// TestChartsHaveTimeAsTheirAxis: every minute has its place in every chart, also those in which nothing happened, and what ran for a
+// part of a minute counts as that part.
+func TestChartsHaveTimeAsTheirAxis(t *testing.T) {
 	began := time.Date(2026, 1, 2, 10, 0, 0, 0, time.UTC)
-	hist := func(n float64) llm.Histogram {
-		return llm.Histogram{Bounds: []float64{1, math.Inf(1)}, Counts: []float64{n, n}, Sum: n / 2, Count: n}
-	}
 	var readings []reading
-	for i := range 61 { // five minutes; requests in the second and the fourth
-		at, n := began.Add(time.Duration(i)*pollEvery), 0.0
+	for i := range 61 { // five minutes; a request runs for ten seconds of the second
+		m := llm.Metrics{Known: true, At: began.Add(time.Duration(i) * pollEvery)}
 		if i > 15 {
-			n = 10
+			m.GenerationTokens = 200
 		}
-		if i > 40 {
-			n = 20
+		if i > 16 {
+			m.GenerationTokens = 400
 		}
-		readings = append(readings, reading{at, llm.Metrics{Known: true, At: at, TTFT: hist(n), GenerationTokens: 100 * n}})
+		if i == 15 || i == 16 {
+			m.Running = 1
+		}
+		if i == 15 {
+			m.GenerationTokens = 0
+		}
+		readings = append(readings, reading{m.At, m})
 	}
-	got := charts(began.Add(5*time.Minute), readings, 40)
-	if len(got) != 3 || len(got[0].Labels) != 5 || got[0].Labels[0] != "10:01" || len(got[2].Labels) != 2 || got[2].Labels[1] != "10:04" ||
-		len(got[2].Series[0].Points) != 2 || got[2].Series[0].Points[0] != 0.5 {
-		t.Errorf("%+v", got)
+	var s speeds
+	answer := func(at time.Duration, ttft time.Duration) {
+		s.add(llm.Result{Usage: llm.Usage{Known: true, CompletionTokens: 400}, Elapsed: 10 * time.Second, TTFT: ttft}, began.Add(at))
 	}
-	if got := charts(began.Add(30*time.Second), readings[:7], 40); len(got) > 0 {
+	answer(85*time.Second, 300*time.Millisecond)
+	answer(86*time.Second, 500*time.Millisecond)
+	answer(200*time.Second, 700*time.Millisecond)
+	got := charts(began.Add(5*time.Minute), readings, 40, s.firstTokens)
+	if len(got) != 3 {
+		t.Fatalf("%+v", got)
+	}
+	for _, c := range got {
+		if !slices.Equal(c.Labels, []string{"10:01", "10:02", "10:03", "10:04", "10:05"}) {
+			t.Errorf("%s: %v", c.Title, c.Labels)
+		}
+		for _, s := range c.Series {
+			if len(s.Points) != len(c.Labels) {
+				t.Errorf("%s: %v", c.Title, s)
+			}
+		}
+	}
+	if got[0].Series[0].Points[1] != 40 || got[0].Series[0].Points[2] != 0 {
+		t.Errorf("throughput: %v", got[0].Series[0].Points)
+	}
+	if r := got[1].Series[0].Points; r[0] != 0 || r[1] < 0.1 || r[1] > 0.2 || r[2] != 0 {
+		t.Errorf("running: %v", r)
+	}
+	if f := got[2]; !f.Gaps || !slices.Equal(f.Series[0].Points, []float64{0, 0.4, 0, 0.7, 0}) {
+		t.Errorf("first token: %+v", f)
+	}
+	if line := Sparklines(got[2:]); !strings.Contains(line, "·▅·█· First token, median of my answers (0.40 to 0.70 s)") {
+		t.Error(line)
+	}
+	if got := charts(began.Add(30*time.Second), readings[:7], 40, s.firstTokens); len(got) > 0 {
 		t.Errorf("after half a minute: %+v", got)
+	}
+}
+
+// TestUptimeIsTheServersOwn: the bot may have begun long after it.
+func TestUptimeIsTheServersOwn(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	tests := map[string]struct {
+		started time.Time
+		err     error
+		want    string
+	}{
+		"it says so":      {now.Add(-16 * time.Minute), nil, "Model server: up for 16 min"},
+		"it does not":     {time.Time{}, nil, "Model server: up, as I have seen for 7 s"},
+		"its clock is on": {now.Add(time.Hour), nil, "Model server: up, as I have seen for 7 s"},
+		"it is away":      {now.Add(-16 * time.Minute), &llm.Error{Kind: llm.KindDown}, "Model server: down for 7 s. The model server is not reachable"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			var b Board
+			m := llm.Metrics{Known: true, Started: tt.started}
+			b.monitor.take(now.Add(-7*time.Second), m, tt.err)
+			if got := b.glance(snapshot{metrics: m, err: tt.err}, now).Title; !strings.HasPrefix(got, tt.want) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
 	}
 }

@@ -27,12 +27,16 @@ type Group struct {
 	Note  string // what the figures mean; small
 }
 
-// Chart is a few series over the same times.
+// Chart is a few series over the same times: the last minutes, one after the other, whatever
+// happened in them.
 type Chart struct {
 	Title  string
 	Unit   string
 	Labels []string // of the points, oldest first; all different
 	Series []Series
+	// Gaps reports that a point of 0 is no measurement but the lack of one, so that the points are
+	// bars: a line would lead through it.
+	Gaps bool
 }
 
 // Series is one line of a chart.
@@ -72,22 +76,28 @@ func Sparklines(charts []Chart) string {
 		for _, s := range c.Series {
 			low, high := math.Inf(1), 0.0
 			for _, p := range s.Points {
-				low, high = min(low, p), max(high, p)
+				if p != 0 || !c.Gaps {
+					low, high = min(low, p), max(high, p)
+				}
 			}
 			name := s.Name
 			if len(c.Series) == 1 {
 				name = c.Title
 			}
-			lines = append(lines, fmt.Sprintf("%s %s (%s to %s %s)", sparkline(s.Points, high), name, figures.Number(low), figures.Number(high), c.Unit))
+			lines = append(lines, fmt.Sprintf("%s %s (%s to %s %s)", sparkline(s.Points, high, c.Gaps), name, figures.Number(low), figures.Number(high), c.Unit))
 		}
 	}
 	return strings.Join(lines, "\n")
 }
 
-func sparkline(points []float64, high float64) string {
+func sparkline(points []float64, high float64, gaps bool) string {
 	blocks := []rune("▁▂▃▄▅▆▇█")
 	var b strings.Builder
 	for _, p := range points {
+		if gaps && p == 0 {
+			b.WriteRune('·')
+			continue
+		}
 		i := 0
 		if high > 0 {
 			i = int(math.Round(p / high * float64(len(blocks)-1)))
@@ -97,50 +107,60 @@ func sparkline(points []float64, high float64) string {
 	return b.String()
 }
 
-// charts draws the last 20 minutes, a minute a point. The throughput of a minute is over the
-// seconds in which a request ran; alone is that of throughputOf.
-func charts(now time.Time, readings []reading, alone float64) []Chart {
+// charts draws the last 20 minutes, a minute a point, from the first one of which something is
+// known. The throughput of a minute is over the seconds in which a request ran, and the requests
+// are those at once on average over the whole minute. alone is that of throughputOf. firstTokens
+// returns the median of the bot's own answers that ended between two times, 0 for none: the figure
+// that stands under the answers, and in the report. The server's histogram knows no median.
+func charts(now time.Time, readings []reading, alone float64, firstTokens func(from, to time.Time) float64) []Chart {
 	if len(readings) < 2 {
 		return nil
 	}
-	var labels, firstLabels []string
+	var labels []string
 	var rate, running, waiting, first []float64
+	some := false // there was a first token
 	for i := range chartPoints {
 		to := now.Add(-time.Duration(chartPoints-1-i) * time.Minute)
-		label := to.Format("15:04")
-		in := within(readings, to.Add(-time.Minute), to)
+		from := to.Add(-time.Minute)
+		in := within(readings, from, to)
 		if len(in) < 2 {
 			if len(labels) == 0 {
 				continue // from before anything was known
 			}
-			in = in[:0] // the server was away
+			in = nil // the server was away
 		}
-		labels = append(labels, label)
-		rate, running, waiting = append(rate, 0), append(running, 0), append(waiting, 0)
-		if len(in) == 0 {
-			continue
-		}
-		at := len(labels) - 1
-		rate[at] = round(throughputOf(in, alone).rate())
-		for _, r := range in[1:] {
-			running[at] = max(running[at], r.metrics.Running)
-			waiting[at] = max(waiting[at], r.metrics.Waiting)
-		}
-		// A minute without a request has no TTFT, not one of 0 s.
-		if q := llm.Rates(in[0].metrics, in[len(in)-1].metrics, 0).TTFT; q.Count > 0 {
-			firstLabels, first = append(firstLabels, label), append(first, round(q.P50.Seconds()))
-		}
+		t := throughputOf(in, alone)
+		labels, rate = append(labels, to.Format("15:04")), append(rate, round(t.rate()))
+		running = append(running, round(t.requests*t.busy.Minutes()))
+		waiting = append(waiting, round(average(in, func(m llm.Metrics) float64 { return m.Waiting })))
+		ttft := round(firstTokens(from, to))
+		first, some = append(first, ttft), some || ttft > 0
 	}
-	var out []Chart
-	add := func(c Chart) {
-		if len(c.Labels) > 1 { // a single point is no course
-			out = append(out, c)
-		}
+	if len(labels) < 2 { // a single point is no course
+		return nil
 	}
-	add(Chart{Title: "System throughput", Unit: "tok/s", Labels: labels, Series: []Series{{"tok/s", rate}}})
-	add(Chart{Title: "Requests", Unit: "requests", Labels: labels, Series: []Series{{"running", running}, {"waiting", waiting}}})
-	add(Chart{Title: "First token, median", Unit: "s", Labels: firstLabels, Series: []Series{{"seconds", first}}})
+	out := []Chart{
+		{Title: "System throughput", Unit: "tok/s", Labels: labels, Series: []Series{{"tok/s", rate}}},
+		{Title: "Requests at once, average of each minute", Unit: "requests", Labels: labels, Series: []Series{{"running", running}, {"waiting", waiting}}},
+	}
+	if some {
+		out = append(out, Chart{Title: "First token, median of my answers", Unit: "s", Labels: labels, Series: []Series{{"seconds", first}}, Gaps: true})
+	}
 	return out
+}
+
+// average returns the average of a gauge over the time between readings.
+func average(readings []reading, of func(llm.Metrics) float64) float64 {
+	sum, took := 0.0, 0.0
+	for i := 1; i < len(readings); i++ {
+		d := readings[i].at.Sub(readings[i-1].at).Seconds()
+		sum += (of(readings[i-1].metrics) + of(readings[i].metrics)) / 2 * d
+		took += d
+	}
+	if took <= 0 {
+		return 0
+	}
+	return sum / took
 }
 
 // within returns the readings between two times, and the one before them.

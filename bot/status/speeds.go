@@ -9,7 +9,11 @@ import (
 	"llmbot/llm"
 )
 
-const speedsKept = 100 // answers that the interactive speed is taken from
+const (
+	speedsShown = 100 // answers that the interactive speed is taken from
+	// speedsKept are enough for twenty minutes of a busy bot; beyond that the charts begin later.
+	speedsKept = 5_000
+)
 
 // speeds remembers how fast the last answers were. The zero value is ready.
 type speeds struct {
@@ -18,20 +22,21 @@ type speeds struct {
 }
 
 type speed struct {
+	at   time.Time
 	rate float64 // tok/s, first token included
 	ttft time.Duration
 }
 
-func (s *speeds) add(r llm.Result) {
+func (s *speeds) add(r llm.Result, at time.Time) {
 	if !r.Usage.Known || r.Usage.CompletionTokens == 0 || r.Elapsed <= 0 {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.last) == speedsKept {
-		s.last = slices.Delete(s.last, 0, 1)
+		s.last = slices.Delete(s.last, 0, speedsKept/10) // seldom, and then some
 	}
-	s.last = append(s.last, speed{rate: float64(r.Usage.CompletionTokens) / r.Elapsed.Seconds(), ttft: r.TTFT})
+	s.last = append(s.last, speed{at: at, rate: float64(r.Usage.CompletionTokens) / r.Elapsed.Seconds(), ttft: r.TTFT})
 }
 
 // interactive is what one person saw lately.
@@ -43,7 +48,7 @@ type interactive struct {
 
 func (s *speeds) interactive() interactive {
 	s.mu.Lock()
-	last := slices.Clone(s.last)
+	last := slices.Clone(s.last[max(len(s.last)-speedsShown, 0):])
 	s.mu.Unlock()
 	if len(last) == 0 {
 		return interactive{}
@@ -68,3 +73,21 @@ func between(n int, q float64, at func(i int) float64) float64 {
 }
 
 func fromSeconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// firstTokens returns the median time to first token of the answers that ended after from and not
+// after to, in seconds; 0: there were none.
+func (s *speeds) firstTokens(from, to time.Time) float64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var in []float64
+	for _, v := range s.last {
+		if v.at.After(from) && !v.at.After(to) {
+			in = append(in, v.ttft.Seconds())
+		}
+	}
+	if len(in) == 0 {
+		return 0
+	}
+	slices.Sort(in)
+	return between(len(in), 0.5, func(i int) float64 { return in[i] })
+}

@@ -60,7 +60,7 @@ type Board struct {
 func New(cfg Config) *Board { return &Board{cfg: cfg, since: time.Now()} }
 
 // Answered records how fast an answer was.
-func (b *Board) Answered(r llm.Result) { b.speeds.add(r) }
+func (b *Board) Answered(r llm.Result) { b.speeds.add(r, time.Now()) }
 
 // snapshot is all that a report asks of the server.
 type snapshot struct {
@@ -103,7 +103,7 @@ func (b *Board) Report(ctx context.Context, details bool) Report {
 		r.Groups = append(r.Groups, b.detailsGroup(s, readings))
 	}
 	r.Groups = append(r.Groups, b.selfGroup(s, now))
-	r.Charts = charts(now, readings, b.speeds.interactive().median)
+	r.Charts = charts(now, readings, b.speeds.interactive().median, b.speeds.firstTokens)
 	return r
 }
 
@@ -111,7 +111,13 @@ func (b *Board) Report(ctx context.Context, details bool) Report {
 func (b *Board) glance(s snapshot, now time.Time) Group {
 	state, since, _ := b.monitor.now()
 	line := "Model server: " + string(state)
-	if d := now.Sub(since); !since.IsZero() && d >= time.Second {
+	switch d, up := now.Sub(since), now.Sub(s.metrics.Started); {
+	case state == stateUp && s.err == nil && !s.metrics.Started.IsZero() && up >= time.Second:
+		line += " for " + figures.Span(up) // its own time, which may be longer than ours
+	case since.IsZero() || d < time.Second:
+	case state == stateUp: // it does not say since when
+		line += ", as I have seen for " + figures.Span(d)
+	default:
 		line += " for " + figures.Span(d)
 	}
 	g := Group{Title: line}
@@ -232,8 +238,8 @@ func (b *Board) detailsGroup(s snapshot, readings []reading) Group {
 		if row.q.Count > 0 {
 			line := fmt.Sprintf("%s: mean %s", row.name, figures.Latency(row.q.Mean))
 			if row.q.Count >= fewAnswers { // of a few the buckets say next to nothing
-				line += fmt.Sprintf(", median %s, p95 %s, p99 %s",
-					estimate(row.q.P50, row.q.Least), estimate(row.q.P95, row.q.Least), estimate(row.q.P99, row.q.Least))
+				line += fmt.Sprintf(", half %s, 95 %% %s, 99 %% %s",
+					bounded(row.q.Half, row.q.P50), bounded(row.q.Most, row.q.P95), bounded(row.q.Nearly, row.q.P99))
 			}
 			g.Lines = append(g.Lines, fmt.Sprintf("%s (%s)", line, figures.Thousands(int(row.q.Count))))
 		}
@@ -249,14 +255,14 @@ func (b *Board) detailsGroup(s snapshot, readings []reading) Group {
 	return g
 }
 
-// estimate writes a percentile of a histogram. In the first bucket nothing is known but its bound:
-// vLLM's queue times begin with "up to 300 ms", and a median of 150 ms would be the reading of an
-// empty queue.
-func estimate(d, least time.Duration) string {
-	if d < least {
-		return "under " + figures.Latency(least)
+// bounded writes what a histogram knows of a percentile: the bound that it does not exceed, and of
+// one above the last bound that it is longer. A value from the middle of a bucket would look exact,
+// and be none.
+func bounded(within, last time.Duration) string {
+	if within == 0 {
+		return "over " + figures.Latency(last)
 	}
-	return figures.Latency(d)
+	return "within " + figures.Latency(within)
 }
 
 // selfGroup shows how the bot is doing.

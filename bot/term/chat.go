@@ -36,6 +36,9 @@ const help = `- **quit** or **exit**, Ctrl-D: leave
 - Alt-Enter, or Enter behind a backslash: a new line in the question; a pasted text may have many
 - ↑ ↓, Ctrl-R: earlier questions; a question that begins with a space is not remembered`
 
+// errNothingToClear reports a Ctrl-C at an empty prompt: whoever presses it wants to leave.
+var errNothingToClear = errors.New("Ctrl-C at an empty prompt")
+
 // A word behind a slash is meant as a command; /etc/hosts is not.
 var command = regexp.MustCompile(`^/[a-z]+$`)
 
@@ -52,6 +55,9 @@ func (c *Chat) Run(ctx context.Context) error {
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil
+		case errors.Is(err, errNothingToClear):
+			c.Say("**quit** or Ctrl-D leaves; **/help** shows the commands.")
+			continue
 		case errors.Is(err, errLineCut):
 			c.Say(fmt.Sprintf("This terminal takes lines of at most %d bytes and has cut yours, so it was not asked. Break it into lines that end in a backslash, "+
 				"or pipe it in: llmbot chat <FILE", mostCooked))

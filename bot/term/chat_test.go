@@ -167,6 +167,9 @@ func TestCtrlCStopsTheAnswer(t *testing.T) {
 		if got := d.vt.text(); !strings.HasSuffix(got, "\n>") {
 			t.Errorf("the line is not clear:\n%s", got)
 		}
+		d.hasNot("leaves")
+		d.typed("\x03") // there is nothing to clear
+		d.has(time.Second, "quit or Ctrl-D leaves; /help shows the commands.\n")
 		d.model.NextTape(llmsim.Tape{llmsim.Text("Enough.")})
 		d.typed("More\r")
 		d.has(10*time.Second, "Enough.")

@@ -26,6 +26,7 @@ const (
 // blocks are drawn up to 25 times a second.
 type colours struct {
 	last, now map[string][]span
+	wait      time.Duration // how long the colours of a block may take; mostWait but in tests
 
 	// The block that grows: its whole lines, and how they look.
 	lang, grown string
@@ -47,7 +48,7 @@ func (c *colours) of(lang, code string) []span {
 		spans, known = c.last[key]
 	}
 	if !known {
-		spans = coloured(lang, code)
+		spans = coloured(lang, code, c.wait)
 	}
 	c.now[key] = spans
 	return spans
@@ -68,7 +69,7 @@ func (c *colours) growing(lang, code string) []span {
 		if old > lookBack {
 			from = strings.LastIndexByte(whole[:old-lookBack], '\n') + 1
 		}
-		more := coloured(lang, whole[from:])
+		more := coloured(lang, whole[from:], c.wait)
 		c.plain = more == nil
 		for skip := old - from; len(more) > 0; more = more[1:] {
 			text := more[0].text
@@ -89,8 +90,8 @@ func (c *colours) growing(lang, code string) []span {
 	return out
 }
 
-// coloured returns code in colours; nil: it cannot be, or it takes too long.
-func coloured(lang, text string) (out []span) {
+// coloured returns code in colours; nil: it cannot be, or it takes longer than wait.
+func coloured(lang, text string, wait time.Duration) (out []span) {
 	for line := range strings.Lines(text) {
 		if len(line) > mostLine {
 			return nil
@@ -113,7 +114,7 @@ func coloured(lang, text string) (out []span) {
 	var b strings.Builder
 	begun := time.Now()
 	for token := range tokens.Stdlib() {
-		if time.Since(begun) > mostWait {
+		if time.Since(begun) > wait {
 			return nil
 		}
 		out = push(out, token.Value, lookOf(token.Type))

@@ -100,6 +100,9 @@ func (e *Editor) read(ctx context.Context) (string, error) {
 			e.part = nil
 		}
 		done, err := e.take()
+		if errors.Is(err, errNothingToClear) {
+			return "", errors.Join(err, e.paint(true))
+		}
 		if err != nil {
 			return "", err
 		}
@@ -208,6 +211,9 @@ func (e *Editor) key(key string) (done bool, err error) {
 	case "\x1b\r", "\x1b\n", "\x1b[13;2u", "\x1b[13;3u", "\x1b[13;5u", "\x1b[27;2;13~", "\x1b[27;3;13~", "\x1b[27;5;13~":
 		l.insert("\n") // Alt-Enter; some terminals tell Shift-Enter and Ctrl-Enter apart, too
 	case "\x03": // Ctrl-C
+		if l.text == "" && e.find == nil {
+			return false, errNothingToClear
+		}
 		*l, e.past, e.full = line{}, 0, false
 	case "\x04": // Ctrl-D
 		if l.text == "" {

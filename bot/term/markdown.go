@@ -23,7 +23,7 @@ type Markdown struct {
 // NewMarkdown returns a renderer of CommonMark with tables, strikethrough and task lists.
 func NewMarkdown() *Markdown {
 	md := goldmark.New(goldmark.WithExtensions(extension.Table, extension.TaskList), goldmark.WithParserOptions(parser.WithInlineParsers(inlineMarks()...)))
-	return &Markdown{parser: md.Parser()}
+	return &Markdown{parser: md.Parser(), colours: colours{wait: mostWait}}
 }
 
 // Lines renders src: one string for each line of the screen, none wider than look allows, each with

@@ -227,7 +227,7 @@ func Addressed(thread []Message, t ID, mode FollowUps) []Question {
 		}
 		crowd = crowd || person != "" && person != m.User
 		person = m.User
-		if WordOf(m.Text) != NoWord {
+		if CommandOf(m.Text) != NoCommand {
 			continue
 		}
 		a := m.Question(t)

@@ -18,9 +18,9 @@ type Question struct {
 	Files  []File
 	Direct bool // in a direct message
 
-	Mentioned bool // it names the bot
-	Elsewhere bool // it begins by addressing somebody else
-	Bare      bool // the event does not say which files the message has: app_mention has none
+	Mentioned    bool // it names the bot
+	Elsewhere    bool // it begins by addressing somebody else
+	FilesPending bool // the event does not say which files the message has: app_mention has none
 	// External says that the author is of another organisation, as far as the event itself shows
 	// it.
 	External bool
@@ -73,7 +73,7 @@ func Merge(thread []Message, asks []Question, name func(user string) string) []M
 			out = slices.Insert(out, at, m)
 		case a.Since().After(turn.TS(out[i].TS).Max(turn.TS(out[i].Edited))):
 			m := a.message(out[i].Name)
-			if a.Bare {
+			if a.FilesPending {
 				m.Files = out[i].Files
 			}
 			out[i] = m

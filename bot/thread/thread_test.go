@@ -6,11 +6,11 @@ import (
 )
 
 func TestWordOf(t *testing.T) {
-	for text, want := range map[string]Word{
-		"stop": WordStop, "!stop": WordStop, " Stop! ": WordStop, ": STOP.": WordStop, "!help": WordHelp, "!status": WordStatus,
-		"!status details": WordStatus, "help": NoWord, "status": NoWord, "stop it": NoWord, "!stop it": NoWord, "!helpless": NoWord, "": NoWord, "!": NoWord,
+	for text, want := range map[string]Command{
+		"stop": CommandStop, "!stop": CommandStop, " Stop! ": CommandStop, ": STOP.": CommandStop, "!help": CommandHelp, "!status": CommandStatus,
+		"!status details": CommandStatus, "!remove": CommandRemove, " !Delete. ": CommandRemove, "remove": NoCommand, "delete": NoCommand, "!remove it": NoCommand, "help": NoCommand, "status": NoCommand, "stop it": NoCommand, "!stop it": NoCommand, "!helpless": NoCommand, "": NoCommand, "!": NoCommand,
 	} {
-		if got := WordOf(text); got != want {
+		if got := CommandOf(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}
@@ -56,7 +56,7 @@ func TestParticipantsInAnyOrder(t *testing.T) {
 // TestMerge: what a reader came too early for is added, and an older form gives way to a newer one.
 func TestMerge(t *testing.T) {
 	read := []Message{{TS: "1.0", User: "a", Name: "Ann", Text: "old", Files: []File{{ID: "F"}}}, {TS: "3.0", Self: true}}
-	got := Merge(read, []Question{{TS: "1.0", Edited: "4.0", User: "a", Text: "new", Bare: true}, {TS: "2.0", User: "b", Text: "late"}}, func(user string) string { return "name of " + user })
+	got := Merge(read, []Question{{TS: "1.0", Edited: "4.0", User: "a", Text: "new", FilesPending: true}, {TS: "2.0", User: "b", Text: "late"}}, func(user string) string { return "name of " + user })
 	if len(got) != 3 || got[0].Text != "new" || got[0].Name != "Ann" || len(got[0].Files) != 1 || got[1].Text != "late" || got[1].Name != "name of b" || read[0].Text != "old" {
 		t.Errorf("%+v", got)
 	}

@@ -74,6 +74,30 @@ func (r Records) Entries(ctx context.Context, t thread.ID) (map[string]Entry, er
 	return byFor, nil
 }
 
+// Tidied records that the messages of an answer are tidy, unless it was written anew meanwhile.
+func (r Records) Tidied(ctx context.Context, t thread.ID, e Entry) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	err := r.Store.Update(ctx, entriesKey(t), func(old []byte) ([]byte, error) {
+		var list []Entry
+		if len(old) > 0 {
+			_ = json.Unmarshal(old, &list) // see the promises
+		}
+		i := slices.IndexFunc(list, func(have Entry) bool {
+			return have.Untidy && have.For == e.For && have.Epoch == e.Epoch && slices.Equal(have.IDs, e.IDs)
+		})
+		if i < 0 {
+			return nil, turn.ErrKeep
+		}
+		list[i].Untidy = false
+		return json.Marshal(list)
+	})
+	if err != nil {
+		return fmt.Errorf("note that an answer in %s is tidy: %w", t, err)
+	}
+	return nil
+}
+
 // Keep records an answer in place of an earlier one to the same question. It does nothing if that
 // one was written under a later epoch.
 func (r Records) Keep(ctx context.Context, t thread.ID, e Entry) error {

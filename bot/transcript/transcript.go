@@ -2,12 +2,13 @@
 // record of each thread.
 //
 // Slack is the transcript of what people say. Of what the bot says it gives back only a
-// translation, without what a button or a takeover needs. So each thread has up to six small records
-// of ours:
+// translation, without what a button or a takeover needs. So each thread has up to seven small
+// records of ours:
 //
 //	answers/T     the exact Markdown of its newest answers, and what stands under them (Entry)
 //	checkpoint/T  the text of the answer in progress, for a successor (Checkpoint)
-//	want/T        that somebody wants the last answer anew, or the rest of it (Redo)
+//	want/T        that somebody wants the last answer anew, or the rest of it (RedoRequest)
+//	gone/T        that answers are to be taken back (Removal)
 //	before/T      what was said in a direct conversation before the thread began (Preface)
 //	tools/T       what the answer in progress has done with tools (Round)
 //	leave/T       who was asked whether a tool may run, and what they decided (Leave)
@@ -45,9 +46,9 @@ const (
 // Records are the records of a store. They have no state of their own.
 type Records struct{ Store turn.Store }
 
-// Redo is the wish for an answer that is written anew, or goes on.
-type Redo struct {
-	TS   string `json:"ts"`           // of the wish; empty: there is none
+// RedoRequest asks for the last answer once more: it is written anew, or goes on.
+type RedoRequest struct {
+	TS   string `json:"ts"`           // of the request; empty: there is none
 	More string `json:"more"`         // what the answer answers that is to go on; empty: anew
 	By   string `json:"by,omitempty"` // who wants it
 }
@@ -55,14 +56,14 @@ type Redo struct {
 func redoKey(t thread.ID) string    { return "want/" + t.String() }
 func prefaceKey(t thread.ID) string { return "before/" + t.String() }
 
-// KeepRedo records a wish in place of the one before.
-func (r Records) KeepRedo(ctx context.Context, t thread.ID, w Redo) error {
+// KeepRedo records a request in place of the one before.
+func (r Records) KeepRedo(ctx context.Context, t thread.ID, w RedoRequest) error {
 	return r.write(ctx, redoKey(t), w)
 }
 
-// Redo returns the newest wish; the zero Redo if there was none.
-func (r Records) Redo(ctx context.Context, t thread.ID) (Redo, error) {
-	var w Redo
+// Redo returns the newest request; the zero RedoRequest if there was none.
+func (r Records) Redo(ctx context.Context, t thread.ID) (RedoRequest, error) {
+	var w RedoRequest
 	err := r.read(ctx, redoKey(t), &w)
 	return w, err
 }

@@ -104,11 +104,11 @@ func TestEndingOfAnOlderVersion(t *testing.T) {
 
 func TestRedo(t *testing.T) {
 	r := transcript.Records{Store: turn.NewMem()}
-	if got, err := r.Redo(t.Context(), id()); err != nil || got != (transcript.Redo{}) {
+	if got, err := r.Redo(t.Context(), id()); err != nil || got != (transcript.RedoRequest{}) {
 		t.Errorf("without a wish: %+v, %v", got, err)
 	}
-	want := transcript.Redo{TS: "3.0", More: "1.0", By: "U1"}
-	for _, w := range []transcript.Redo{{TS: "2.0"}, want} {
+	want := transcript.RedoRequest{TS: "3.0", More: "1.0", By: "U1"}
+	for _, w := range []transcript.RedoRequest{{TS: "2.0"}, want} {
 		if err := r.KeepRedo(t.Context(), id(), w); err != nil {
 			t.Fatal(err)
 		}

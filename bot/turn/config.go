@@ -41,8 +41,8 @@ type Config struct {
 	// Look receives a thread whose answer somebody has to look at once more: an owner that was
 	// taken for dead may have woken and written over it. The call comes LookAfter, and up to a
 	// quarter more, after this process saw that, and again at doubled intervals until somebody has
-	// called Coordinator.Looked. It must not block, nor call the Coordinator. nil means that nobody
-	// looks.
+	// called Coordinator.Looked. With Record.Hurry it comes within a twentieth of that time. It must
+	// not block, nor call the Coordinator. nil means that nobody looks.
 	Look      func(key string, r Record)
 	LookAfter time.Duration // 0 = DefaultLookAfter
 

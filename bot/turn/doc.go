@@ -70,7 +70,9 @@
 // # A frozen owner wakes
 //
 // It may write once more to messages that are not its own any more. Look in the record is set from
-// the end of an answer that was taken over until somebody has looked at it, whoever that is.
+// the end of an answer that was taken over until somebody has looked at it, whoever that is. It is
+// set, too, when an owner has something left to do after the end, for which it may not live long
+// enough. An owner that ends in order sets Hurry, so that others look at once.
 //
 // # Costs
 //

@@ -21,7 +21,7 @@ func TestBadKeyIsNoOutage(t *testing.T) {
 		for _, key := range []string{strings.Repeat("9", 800), "C1/\x00", "\xff"} {
 			_, asked := c.Ask(t.Context(), key, "1.0")
 			_, noted := c.Note(t.Context(), key, "1.0")
-			_, looked := c.Look(t.Context(), key)
+			_, looked := c.Record(t.Context(), key)
 			for i, err := range []error{asked, noted, looked, c.Stop(t.Context(), key, "1.0"), c.Change(t.Context(), key, "1.0")} {
 				if !errors.Is(err, turn.ErrKey) {
 					t.Errorf("call %d with key %.20q: %v", i, key, err)

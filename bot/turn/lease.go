@@ -259,7 +259,7 @@ func (l *Lease) Done(ctx context.Context, answered TS) (more bool, err error) {
 	l.c.unlock()
 	r, err := l.end(ctx, "mark answered", answered, func(r Record, drained bool) Record {
 		r.Answered, r.Blame = r.Answered.Max(answered), 0
-		r.Look = r.Look || look || l.died && !l.c.alone()
+		r = l.toLookAt(r, look)
 		if r = r.over(); drained || !r.Owed() {
 			return r.free()
 		}
@@ -413,11 +413,20 @@ func (l *Lease) putLocked(r Record) (_ Record, ours bool) {
 	if l.state == leasePending {
 		if r.Answered = r.Answered.Max(l.answered); l.answered != "" {
 			r = r.over()
-			r.Look = r.Look || l.look || l.died && !l.c.alone()
+			r = l.toLookAt(r, l.look)
 		}
 		r = r.free()
 	}
 	return r, true
+}
+
+// toLookAt returns r with the look that the answer needs after its end; again: see LookAgain.
+func (l *Lease) toLookAt(r Record, again bool) Record {
+	if !r.Look {
+		r.Hurry = false // an older version leaves it
+	}
+	r.Look = r.Look || again || l.died && !l.c.alone()
+	return r
 }
 
 // stopLocked records a stop.

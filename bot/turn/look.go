@@ -21,12 +21,21 @@ func (c *Coordinator) lookLaterLocked(key string, r Record) {
 		return
 	}
 	l, known := c.looks[key]
-	if !known { // processes look at different times, so that most often one look is enough
-		l.at, l.wait = time.Now().Add(c.cfg.LookAfter+rand.N(c.cfg.LookAfter/4+1)), 2*c.cfg.LookAfter
+	if !known || r.Hurry && !l.rec.Hurry {
+		l.at, l.wait = time.Now().Add(c.lookIn(r.Hurry)), 2*c.cfg.LookAfter
 		c.nudge()
 	}
 	l.rec = r
 	c.looks[key] = l
+}
+
+// lookIn returns when to look. Processes look at different times, so that most often one look is
+// enough.
+func (c *Coordinator) lookIn(hurry bool) time.Duration {
+	if hurry {
+		return rand.N(c.cfg.LookAfter/20 + 1)
+	}
+	return c.cfg.LookAfter + rand.N(c.cfg.LookAfter/4+1)
 }
 
 // lookLocked calls Config.Look for what is due, and returns when the next one is; zero: none is.
@@ -48,7 +57,18 @@ func (c *Coordinator) lookLocked(now time.Time) (next time.Time) {
 // known. It blocks for the store, at most until ctx ends.
 func (c *Coordinator) Looked(ctx context.Context, key string) error {
 	_, err := c.change(ctx, "note a look at", key, func(r Record) (_ Record, write bool) {
-		write, r.Look = r.Look && !r.Owed(), false
+		write, r.Look, r.Hurry = r.Look && !r.Owed(), false, false
+		return r, write
+	})
+	return err
+}
+
+// LookNow records that this process leaves to others what it had left to do in thread key: they
+// look at once. It makes one write, and none if somebody has looked already, or has to answer in the
+// thread. It blocks for the store, at most until ctx ends.
+func (c *Coordinator) LookNow(ctx context.Context, key string) error {
+	_, err := c.change(ctx, "leave a look at", key, func(r Record) (_ Record, write bool) {
+		write, r.Hurry = r.Look && !r.Owed() && !r.Hurry, true
 		return r, write
 	})
 	return err

@@ -11,8 +11,6 @@ import (
 	"strconv"
 	"strings"
 
-	xterm "golang.org/x/term"
-
 	"llmbot/llm"
 	"llmbot/llm/bench"
 )
@@ -23,6 +21,8 @@ const batch = 10
 // benchFlags are the flags of bench.
 type benchFlags struct {
 	envFile, levels, out, eos string
+	save, slo                 string
+	count                     int
 	against, againstKey       string // the key of the one server is never sent to the other
 	rounds                    int
 	asJSON, benchstat         bool
@@ -34,9 +34,9 @@ func parseBench(p process, args []string) (benchFlags, []int, error) {
 	var b benchFlags
 	f := flags(p, "bench", "measures the interactive and the batch speed of a model server, with vLLM's own definitions")
 	envFileFlag(f, &b.envFile)
-	url := f.String("url", "", "the OpenAI-compatible root (`URL`) of the model server (LLM_BASE_URL)")
-	model := f.String("model", "", "the `MODEL` to ask for (LLM_MODEL)")
+	vars := modelFlags(f, "url")
 	f.StringVar(&b.levels, "c", "1,"+strconv.Itoa(batch), "how many requests at once; several `LEVELS` are measured one after the other, such as 1,2,4,8")
+	f.StringVar(&b.levels, "concurrency", b.levels, "the same as -c: `LEVELS` of requests at once")
 	f.IntVar(&b.cfg.Prompts, "n", 0, "`REQUESTS` a level (default: 10, and at least one for each request at once)")
 	f.IntVar(&b.cfg.InputTokens, "in", bench.DefaultInputTokens, "`TOKENS` of each prompt, without the chat template")
 	f.IntVar(&b.cfg.OutputTokens, "out", bench.DefaultOutputTokens, "`TOKENS` of each answer")
@@ -46,6 +46,9 @@ func parseBench(p process, args []string) (benchFlags, []int, error) {
 	f.Uint64Var(&b.cfg.Seed, "seed", 0, "a `NUMBER` that chooses the words of the prompts")
 	f.BoolVar(&b.asJSON, "json", false, "print the report as JSON")
 	f.BoolVar(&b.benchstat, "benchstat", false, "print lines for benchstat")
+	f.StringVar(&b.save, "save", "", "also write the figures to this `FILE`, in the form of vllm bench serve --save-result; of several measurements each is a line")
+	f.StringVar(&b.slo, "slo", "", "count the requests that meet all of these `LIMITS` (goodput), such as ttft=500ms,tpot=50ms,e2el=10s")
+	f.IntVar(&b.count, "count", 1, "how many `TIMES` each level is measured; benchstat wants 6 or more")
 	f.StringVar(&b.out, "o", "", "also write a report with charts to this HTML `FILE`")
 	f.StringVar(&b.against, "vs", "", "a second server (the `URL` of its OpenAI-compatible root); both are measured in turns and compared")
 	f.StringVar(&b.againstKey, "vs-key", "", "the API `KEY` of the second server; LLM_API_KEY is not sent to it")
@@ -53,11 +56,7 @@ func parseBench(p process, args []string) (benchFlags, []int, error) {
 	if err := parse(p, f, args); err != nil {
 		return b, nil, err
 	}
-	for name, value := range map[string]string{"LLM_BASE_URL": *url, "LLM_MODEL": *model} {
-		if value != "" {
-			b.vars = append(b.vars, name+"="+value)
-		}
-	}
+	b.vars = vars()
 	levels, bad := b.check()
 	if len(bad) > 0 {
 		return b, nil, &configError{bad}
@@ -86,7 +85,7 @@ func (b *benchFlags) check() ([]int, []problem) {
 	default:
 		bad = append(bad, problem{fmt.Sprintf("--eos is %q", b.eos), "It must be one of auto, ignore, obey."})
 	}
-	for name, n := range map[string]int{"--in": b.cfg.InputTokens, "--out": b.cfg.OutputTokens, "--rounds": b.rounds} {
+	for name, n := range map[string]int{"--in": b.cfg.InputTokens, "--out": b.cfg.OutputTokens, "--rounds": b.rounds, "--count": b.count} {
 		if n < 1 {
 			bad = append(bad, problem{fmt.Sprintf("%s is %d", name, n), "It must be at least 1."})
 		}
@@ -94,13 +93,26 @@ func (b *benchFlags) check() ([]int, []problem) {
 	if b.cfg.Prompts < 0 || b.cfg.RequestRate < 0 {
 		bad = append(bad, problem{"-n or --rate is negative", "Leave it out, or give a number above 0."})
 	}
+	if b.slo != "" {
+		slo, err := bench.ParseSLO(b.slo)
+		if err != nil {
+			bad = append(bad, problem{"--slo: " + err.Error(), "It must be one or more of ttft, tpot and e2el with a duration, such as ttft=500ms,tpot=50ms."})
+		}
+		b.cfg.SLO = slo
+	}
+	if b.asJSON && b.benchstat {
+		bad = append(bad, problem{"--json and --benchstat are both given", "Give one of them: both are what is printed."})
+	}
+	if b.against != "" && b.count > 1 {
+		bad = append(bad, problem{"--vs measures in rounds, and --count is given", "Give --rounds instead."})
+	}
 	if b.against != "" && len(levels) > 1 {
 		if b.levels != "1,"+strconv.Itoa(batch) {
 			bad = append(bad, problem{"--vs compares at one level, and -c gives several", "Give one, such as -c 10."})
 		}
 		levels = []int{batch}
 	}
-	return levels, bad
+	return slices.Repeat(levels, max(b.count, 1)), bad
 }
 
 func runBench(ctx context.Context, p process, args []string) (err error) {
@@ -108,17 +120,19 @@ func runBench(ctx context.Context, p process, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = inFlags(err, b.vars) }()
+	defer func() { err = inFlags(err, b.vars, "--url") }()
 	cfg, err := loadConfig(append(slices.Clip(p.env), b.vars...), b.envFile)
 	if err != nil {
 		return err
 	}
 	p.tellDoubts(cfg)
+	findServer(ctx, p, &cfg)
 	if err := b.mayWrite(); err != nil { // before the measurement, not after it
 		return err
 	}
-	b.cfg.Name, b.cfg.Temperature = shownAddress(cfg.BaseURL), cfg.Temperature
+	b.cfg.Name, b.cfg.Temperature, b.cfg.Client = shownAddress(cfg.BaseURL), cfg.Temperature, buildInfo().short()
 	line := newProgressLine(p.err)
+	line.total = len(levels)
 	defer line.clear()
 	client, err := benchClient(cfg, cfg.BaseURL, string(cfg.APIKey))
 	if err != nil {
@@ -130,9 +144,13 @@ func runBench(ctx context.Context, p process, args []string) (err error) {
 	reports, runErr := bench.Sweep(ctx, client, b.cfg, levels, line.show)
 	line.clear()
 	if len(reports) == 0 {
+		line.nothing(runErr)
 		return benchError(runErr)
 	}
 	if err := b.print(p.out, reports); err != nil {
+		return err
+	}
+	if err := b.write(b.save, func(w io.Writer) error { return bench.Save(w, reports...) }); err != nil {
 		return err
 	}
 	if err := b.html(p, func(w io.Writer) error { return bench.HTML(w, reports...) }); err != nil {
@@ -150,17 +168,26 @@ func (b *benchFlags) compare(ctx context.Context, p process, cfg Config, client 
 		return err
 	}
 	b.cfg.Concurrency = level
+	line.total = 2 * b.rounds
 	c, runErr := bench.Compare(ctx, bench.Target{Name: shownAddress(cfg.BaseURL), Server: client}, bench.Target{Name: shownAddress(b.against), Server: other}, b.cfg, b.rounds, line.show)
 	line.clear()
 	if len(c.Rows) == 0 {
+		line.nothing(runErr)
 		return benchError(runErr)
 	}
-	if b.asJSON {
+	all := slices.Concat(c.A, c.B)
+	switch {
+	case b.asJSON:
 		err = writeJSON(p.out, c)
-	} else {
-		_, err = io.WriteString(p.out, c.Table())
+	case b.benchstat:
+		err = b.print(p.out, all)
+	default:
+		_, err = io.WriteString(p.out, bench.Heading(all...)+"\n"+c.Table())
 	}
 	if err != nil {
+		return err
+	}
+	if err := b.write(b.save, func(w io.Writer) error { return bench.Save(w, all...) }); err != nil {
 		return err
 	}
 	if err := b.html(p, c.HTML); err != nil {
@@ -169,7 +196,7 @@ func (b *benchFlags) compare(ctx context.Context, p process, cfg Config, client 
 	if runErr != nil {
 		return benchError(runErr)
 	}
-	return failedRequests(slices.Concat(c.A, c.B))
+	return failedRequests(all)
 }
 
 func (b *benchFlags) print(w io.Writer, reports []bench.Report) error {
@@ -184,43 +211,56 @@ func (b *benchFlags) print(w io.Writer, reports []bench.Report) error {
 		}
 		return nil
 	}
-	_, err := fmt.Fprintln(w, strings.TrimRight(bench.Table(reports...), "\n"))
+	_, err := fmt.Fprintln(w, bench.Heading(reports...)+"\n"+strings.TrimRight(bench.Table(reports...), "\n"))
 	return err
 }
 
-// mayWrite returns an error if the report could not be written.
+// mayWrite returns an error if what is to be written could not be.
 func (b *benchFlags) mayWrite() error {
-	if b.out == "" {
-		return nil
+	for flag, name := range map[string]string{"-o": b.out, "--save": b.save} {
+		if name == "" {
+			continue
+		}
+		_, missing := os.Stat(name)
+		f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o644) //nolint:gosec // figures are for everybody
+		if err != nil {
+			return &hintError{fmt.Errorf("write %s: %w", name, err), "Give " + flag + " another file."}
+		}
+		if err := f.Close(); err != nil {
+			return fmt.Errorf("write %s: %w", name, err)
+		}
+		if missing != nil {
+			_ = os.Remove(name)
+		}
 	}
-	_, missing := os.Stat(b.out)
-	f, err := os.OpenFile(b.out, os.O_CREATE|os.O_WRONLY, 0o644) //nolint:gosec // a report is for everybody
-	if err != nil {
-		return &hintError{fmt.Errorf("write the report: %w", err), "Give -o another file."}
-	}
-	if missing != nil {
-		defer func() { _ = os.Remove(b.out) }()
-	}
-	return f.Close()
+	return nil
 }
 
 // html writes the report with charts, if one is wanted.
 func (b *benchFlags) html(p process, write func(io.Writer) error) error {
-	if b.out == "" {
+	if err := b.write(b.out, write); err != nil || b.out == "" {
+		return err
+	}
+	fmt.Fprintf(p.err, "The report is in %s\n", b.out)
+	return nil
+}
+
+// write writes a file; without a name there is none.
+func (b *benchFlags) write(name string, write func(io.Writer) error) error {
+	if name == "" {
 		return nil
 	}
-	f, err := os.Create(b.out)
+	f, err := os.Create(name)
 	if err != nil {
-		return &hintError{fmt.Errorf("write the report: %w", err), "Give -o another file."}
+		return &hintError{fmt.Errorf("write %s: %w", name, err), "Give another file."}
 	}
 	if err := write(f); err != nil {
 		_ = f.Close()
-		return fmt.Errorf("write the report: %w", err)
+		return fmt.Errorf("write %s: %w", name, err)
 	}
 	if err := f.Close(); err != nil {
-		return fmt.Errorf("write the report: %w", err)
+		return fmt.Errorf("write %s: %w", name, err)
 	}
-	fmt.Fprintf(p.err, "The report is in %s\n", b.out)
 	return nil
 }
 
@@ -242,6 +282,9 @@ func benchClient(cfg Config, url, key string) (*llm.Client, error) {
 
 // benchError returns what a run that did not end well says at the terminal.
 func benchError(err error) error {
+	if e, ok := errors.AsType[*bench.WindowError](err); ok {
+		return &hintError{err, fmt.Sprintf("Ask for less: --in and --out together have room for %d tokens, for the chat template takes some.", max(e.Window-e.Template, 0))}
+	}
 	if err == nil || !errors.Is(err, context.Canceled) {
 		return err
 	}
@@ -260,36 +303,4 @@ func failedRequests(reports []bench.Report) error {
 		return nil
 	}
 	return fmt.Errorf("%d of %d requests failed", failed, all)
-}
-
-// progressLine is the live line of a run; without a terminal there is none.
-type progressLine struct {
-	w     io.Writer
-	live  bool
-	shown bool
-}
-
-func newProgressLine(w io.Writer) *progressLine {
-	f, ok := w.(*os.File)
-	return &progressLine{w: w, live: ok && xterm.IsTerminal(int(f.Fd()))}
-}
-
-func (l *progressLine) show(p bench.Progress) {
-	if !l.live {
-		return
-	}
-	where := string(p.Phase)
-	if p.Round > 0 {
-		where = fmt.Sprintf("round %d, %s, %s", p.Round, p.Name, where)
-	}
-	fmt.Fprintf(l.w, "\r\x1b[K%s: %d at once, %d of %d done, %d running, %d failed · %.0f tok/s now · %.0fs", where, p.Concurrency, p.Done, p.Total, p.Running,
-		p.Failed, p.Rate, p.Elapsed.Seconds())
-	l.shown = true
-}
-
-func (l *progressLine) clear() {
-	if l.shown {
-		fmt.Fprint(l.w, "\r\x1b[K")
-		l.shown = false
-	}
 }

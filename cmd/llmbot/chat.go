@@ -44,7 +44,8 @@ func parseChat(p process, args []string) (chatFlags, string, error) {
 	f.StringVar(&c.log, "log", "", "`FILE` for the log; none by default")
 	f.BoolVar(&c.reasoning, "reasoning", false, "show the model's reasoning, dimmed, above the answer")
 	f.BoolVar(&c.plain, "plain", false, "show Markdown as it is written")
-	if err := parseFlags(p, f, args); err != nil {
+	words, err := parseFlags(p, f, args)
+	if err != nil {
 		return c, "", err
 	}
 	// A flag whose usage ends with the name of a variable stands for it, and is checked as it is.
@@ -59,7 +60,7 @@ func parseChat(p process, args []string) (chatFlags, string, error) {
 			c.noSystem = fl.Value.String() == ""
 		}
 	})
-	return c, strings.Join(f.Args(), " "), nil
+	return c, strings.Join(words, " "), nil
 }
 
 func runChat(ctx context.Context, p process, args []string) (err error) {
@@ -67,12 +68,13 @@ func runChat(ctx context.Context, p process, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = inFlags(err, fl.vars) }()
+	defer func() { err = inFlags(err, fl.vars, "--url") }()
 	cfg, err := loadConfig(append(slices.Clip(p.env), fl.vars...), fl.envFile)
 	if err != nil {
 		return err
 	}
 	p.tellDoubts(cfg)
+	findServer(ctx, p, &cfg)
 	if cfg.SystemPrompt == "" && !fl.noSystem {
 		cfg.SystemPrompt = defaultPrompt
 	}

@@ -41,6 +41,8 @@ type checker struct {
 	tell   func(finding)
 	found  []finding
 	http   *http.Client // to the model server; nil: llm's own
+	// service is the folder of the service's state; empty: there is none.
+	service string
 }
 
 // mostFinding is how many characters of a finding are printed: servers may have long names for
@@ -89,16 +91,23 @@ func runCheck(ctx context.Context, p process, args []string) error {
 	var file string
 	envFileFlag(f, &file)
 	asJSON := f.Bool("json", false, "as one JSON object, at the end")
+	live := f.Bool("live", false, "only whether the bot on OPS_ADDR answers (for a container's health check); status 0 also if OPS_ADDR is off")
 	if err := parse(p, f, args); err != nil {
 		return err
 	}
 	limited, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	c := checker{tell: func(f finding) { tellFinding(p.out, f) }}
+	c := checker{service: serviceState, tell: func(f finding) { tellFinding(p.out, f) }}
 	if *asJSON {
 		c.tell = func(finding) {}
 	}
 	cfg, err := loadConfig(p.env, file)
+	if *live {
+		if err != nil {
+			return err
+		}
+		return checkLive(ctx, opsClient(), cfg.OpsAddr)
+	}
 	if err == nil {
 		_, err = openChannels(cfg.ChannelsFile, slog.New(slog.DiscardHandler))
 	}
@@ -135,7 +144,7 @@ func (c *checker) all(ctx context.Context) {
 	c.model(ctx)
 	c.clips(ctx)
 	c.gpus(ctx)
-	c.state(ctx)
+	c.state(ctx, runs)
 	c.readers()
 	c.toolServers(ctx)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,7 +43,7 @@ func (c *checker) model(ctx context.Context) {
 	}
 	models, err := client.Models(ctx)
 	if err != nil {
-		c.modelFailed("model server", err)
+		c.modelFailed("model server", err, c.elsewhere(ctx, err))
 		return
 	}
 	server := shownAddress(c.cfg.BaseURL)
@@ -64,8 +65,23 @@ func (c *checker) model(ctx context.Context) {
 	}
 }
 
-// modelFailed prints a failure of the model server in plain words.
-func (c *checker) modelFailed(check string, err error) {
+// elsewhere returns what to do when the bot would ask a server that is not there, and another one
+// answers on this machine; empty: none does, or a server was named.
+func (c *checker) elsewhere(ctx context.Context, err error) string {
+	e, ok := errors.AsType[*llm.Error](err)
+	if !ok || e.Kind != llm.KindDown || c.cfg.named {
+		return ""
+	}
+	found, ok := localServer(ctx)
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("%s answers on %s, with the model %s: set LLM_BASE_URL=%s.", found.name, found.url, found.model, found.url)
+}
+
+// modelFailed prints a failure of the model server in plain words. better, if not empty, is a better
+// next step than the error's own.
+func (c *checker) modelFailed(check string, err error, better string) {
 	e, ok := errors.AsType[*llm.Error](err)
 	if !ok {
 		c.failed(check, err, "Look at the model server's log.")
@@ -86,7 +102,7 @@ func (c *checker) modelFailed(check string, err error) {
 	if advice := serverAdvice(e.Message); advice != "" {
 		next = advice
 	}
-	c.add(check, status, text+" ("+shownAddress(c.cfg.BaseURL)+")", next)
+	c.add(check, status, text+" ("+shownAddress(c.cfg.BaseURL)+")", cmp.Or(better, next))
 }
 
 // serverAdvice returns what helps against an error that the server names; empty: nothing known.
@@ -139,7 +155,7 @@ func (c *checker) window(ctx context.Context, client *llm.Client, metrics llm.Me
 	info, err := client.Model(ctx, "")
 	switch {
 	case err != nil:
-		c.modelFailed("context length", err)
+		c.modelFailed("context length", err, "")
 		return
 	case info.MaxModelLen == 0:
 		c.warn("context length", "the server does not say it, so long threads are not shortened to fit", "vLLM and llama.cpp say it in /v1/models.")
@@ -189,7 +205,7 @@ func (c *checker) speed(ctx context.Context, client *llm.Client, models []llm.Mo
 		return false
 	case known && e.Kind == llm.KindEmpty && res.Finish == llm.FinishLength: // it was still thinking
 	case err != nil:
-		c.modelFailed("answer", err)
+		c.modelFailed("answer", err, "")
 		return false
 	}
 	if !listed && len(models) > 0 {
@@ -221,7 +237,7 @@ func (c *checker) takesTools(ctx context.Context, client *llm.Client) {
 	case known && e.Kind == llm.KindNoTools:
 		c.fail(check, e.User()+" It said: "+oneLine(e.Message), e.Hint())
 	default:
-		c.modelFailed(check, err)
+		c.modelFailed(check, err, "")
 	}
 }
 
@@ -233,6 +249,8 @@ func (c *checker) gpus(ctx context.Context) {
 	}
 	found, err := read(ctx)
 	switch {
+	case err != nil && c.cfg.GPUMetricsURL == "":
+		c.ok("GPU metrics", "none: %s", oneLine(err.Error()))
 	case err != nil:
 		c.warn("GPU metrics", oneLine(err.Error()), "Correct GPU_METRICS_URL (a DCGM exporter, usually http://HOST:9400/metrics), or unset it.")
 	case len(found) == 0:

@@ -3,19 +3,16 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"llmbot/bot/ops"
 	"llmbot/bot/slackio"
-	"llmbot/bot/sqlstore"
 	"llmbot/llm/egress"
 )
 
@@ -37,18 +34,12 @@ type runningBot struct {
 // running looks whether a bot runs on OPS_ADDR.
 func (c *checker) running(ctx context.Context) runningBot {
 	const check = "this machine"
-	host, port, err := net.SplitHostPort(c.cfg.OpsAddr)
-	if c.cfg.OpsAddr == "" || c.cfg.OpsAddr == opsOff || err != nil || port == "0" {
+	root, known := opsRoot(c.cfg.OpsAddr)
+	if !known {
 		c.ok(check, "OPS_ADDR is %s: whether a bot runs here already is not known", c.cfg.OpsAddr)
 		return runningBot{}
 	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "localhost"
-	}
-	root := "http://" + net.JoinHostPort(host, port)
-	// There is no proxy: the bot is on this machine.
-	client := egress.New(&http.Transport{DisableKeepAlives: true}, "OPS_ADDR")
-	client.Timeout = pageTimeout
+	client := opsClient()
 	body, err := page(ctx, client, root+"/readyz?format=json")
 	if err != nil {
 		l, err := ops.Listen(ctx, c.cfg.OpsAddr, slog.New(slog.DiscardHandler))
@@ -78,6 +69,48 @@ func (c *checker) running(ctx context.Context) runningBot {
 	return r
 }
 
+// opsRoot returns where the pages of OPS_ADDR are on this machine; not known: there are none, or the
+// port is any free one.
+func opsRoot(addr string) (string, bool) {
+	host, port, err := net.SplitHostPort(addr)
+	if addr == "" || addr == opsOff || err != nil || port == "0" {
+		return "", false
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port), true
+}
+
+// opsClient asks the bot's pages. There is no proxy: the bot is on this machine.
+func opsClient() *http.Client {
+	client := egress.New(&http.Transport{DisableKeepAlives: true}, "OPS_ADDR")
+	client.Timeout = pageTimeout
+	return client
+}
+
+// checkLive returns an error if the bot on OPS_ADDR does not answer: it is stuck, or none runs. It
+// returns nil if there are no pages to ask.
+func checkLive(ctx context.Context, client *http.Client, addr string) error {
+	root, known := opsRoot(addr)
+	if !known {
+		return nil
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, root+"/livez", nil)
+	if err != nil {
+		return fmt.Errorf("ask %s (OPS_ADDR): %w", addr, err)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return fmt.Errorf("ask %s (OPS_ADDR): %w", addr, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s/livez (OPS_ADDR) answers %s", root, resp.Status)
+	}
+	return nil
+}
+
 // came reports whether a kind of event has come to the bot whose metrics these are.
 func came(metrics []byte, kind string) bool {
 	want := fmt.Sprintf("llmbot_events_total{kind=%q,outcome=%q} ", kind, slackio.OutcomeHandled)
@@ -101,48 +134,4 @@ func page(ctx context.Context, client *http.Client, address string) ([]byte, err
 	}
 	defer resp.Body.Close()
 	return io.ReadAll(io.LimitReader(resp.Body, pageBytes))
-}
-
-// state looks whether the store takes writes.
-func (c *checker) state(ctx context.Context) {
-	const check = "state"
-	where := "the database of STATE_URL"
-	switch c.cfg.StateURL {
-	case "":
-		where = filepath.Join(c.cfg.StateDir, "state.db")
-	case "memory:":
-		c.warn(check, "kept in memory: a restart forgets what is owed to whom", "Unset STATE_URL for a file in STATE_DIR.")
-		return
-	}
-	for _, l := range looseState(c.cfg) {
-		c.warn(check, fmt.Sprintf("others may read or write %s (%s)", l.Path, l.Mode), l.Hint)
-	}
-	s, err := openStore(c.cfg, slog.New(slog.DiscardHandler))
-	if err != nil {
-		c.failed(check, err, "Set STATE_DIR to a folder that this user may write to, on a local disk.")
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, storeCheckTimeout)
-	defer cancel()
-	began := time.Now()
-	err = s.check(ctx)
-	took := time.Since(began)
-	if closeErr := s.Close(); err == nil && closeErr != nil {
-		err = closeErr
-	}
-	if err != nil {
-		next := "Set STATE_DIR to a folder that this user may write to, on a local disk."
-		if c.cfg.StateURL != "" {
-			next = "Check STATE_URL, and that the database is up and reachable from here."
-		}
-		if errors.Is(err, context.DeadlineExceeded) {
-			err = fmt.Errorf("%s did not take a write within %s", where, storeCheckTimeout)
-		}
-		if e, ok := errors.AsType[*sqlstore.Error](err); ok {
-			err = e // without what the check did to find out
-		}
-		c.failed(check, err, next)
-		return
-	}
-	c.ok(check, "%s takes writes (%d ms)", where, took.Milliseconds())
 }

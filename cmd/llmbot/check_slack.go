@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -33,6 +34,7 @@ func (c *checker) slack(ctx context.Context, bot runningBot) {
 		c.fail("bot token", p.what, p.hint)
 	} else {
 		c.botToken(ctx, cfg)
+		c.channelsFile(ctx, cfg)
 	}
 	app := appID(cfg.AppToken)
 	if p, bad := missing["SLACK_APP_TOKEN"]; bad {
@@ -80,18 +82,76 @@ func (c *checker) clock(b slackio.BotCheck) {
 
 // scopes compares what was granted with the manifest.
 func (c *checker) scopes(b slackio.BotCheck) {
-	wanted := appManifest("llm", c.cfg.Command).OAuth.Scopes.Bot
+	wanted := wantedScopes(c.cfg.Command)
 	if b.Scopes == nil {
 		c.look("scopes", "Slack did not say which are granted", "OAuth & Permissions, Bot Token Scopes: "+strings.Join(wanted, ", "))
 		return
 	}
-	lacking := slices.DeleteFunc(slices.Clone(wanted), func(scope string) bool { return slices.Contains(b.Scopes, scope) })
+	lacking := lackingScopes(wanted, b.Scopes)
 	for _, scope := range lacking {
-		c.fail("scope", fmt.Sprintf("%s is not granted: needed %s", scope, scopeFor(scope)),
-			"App Manifest: paste what `llmbot manifest` prints, save; then Install App, Reinstall to Workspace.")
+		c.fail("scope", fmt.Sprintf("%s is not granted: needed %s", scope, scopeFor(scope)), scopeNext)
 	}
 	if len(lacking) == 0 {
 		c.ok("scopes", "all %d of the manifest", len(wanted))
+	}
+}
+
+// scopeNext is what to do when a scope is not granted.
+const scopeNext = "App Manifest: paste what `llmbot manifest` prints, save; then Install App, Reinstall to Workspace."
+
+// wantedScopes returns those of the manifest.
+func wantedScopes(command string) []string { return appManifest("llm", command).OAuth.Scopes.Bot }
+
+// lackingScopes returns those of wanted that are not granted.
+func lackingScopes(wanted, granted []string) []string {
+	return slices.DeleteFunc(slices.Clone(wanted), func(scope string) bool { return slices.Contains(granted, scope) })
+}
+
+// warnOfScopes logs which scopes of the manifest are not granted, if Slack says which are: without
+// them the bot runs, and some things just do not happen.
+func warnOfScopes(ctx context.Context, log *slog.Logger, command string, granted []string) {
+	if len(granted) == 0 {
+		return
+	}
+	for _, scope := range lackingScopes(wantedScopes(command), granted) {
+		log.WarnContext(ctx, "scope_missing", "scope", scope, "needed", scopeFor(scope), "hint", scopeNext)
+	}
+}
+
+// channelsFile looks whether the channels of BOT_CHANNELS_FILE are there: a misspelt one has no
+// effect, and nobody would see that.
+func (c *checker) channelsFile(ctx context.Context, cfg slackio.Config) {
+	const check = "channels file"
+	if c.cfg.ChannelsFile == "" {
+		return
+	}
+	all, err := openChannels(c.cfg.ChannelsFile, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return // told before
+	}
+	known, err := slackio.CheckChannels(ctx, cfg)
+	if err != nil {
+		c.failed(check, err, slackAway)
+		return
+	}
+	var names []string
+	for id, name := range known {
+		names = append(names, id, name)
+	}
+	unknown := 0
+	for _, key := range slices.Sorted(maps.Keys(all.now.Load().Channels)) {
+		if key == directKey || slices.Contains(names, key) {
+			continue
+		}
+		unknown++
+		next := "Invite the bot there (/invite @llm), or correct the name: it is the channel's, without #, or its id."
+		if found := alike(key, names); found != "" {
+			next = "Is " + found + " meant? " + next
+		}
+		c.warn(check, fmt.Sprintf("%q is no channel that the bot is in: its settings have no effect", key), next)
+	}
+	if unknown == 0 {
+		c.ok(check, "the bot is in all of its channels")
 	}
 }
 

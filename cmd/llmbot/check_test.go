@@ -3,8 +3,13 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
+	"io/fs"
+	"log/slog"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -196,5 +201,30 @@ func TestAppID(t *testing.T) {
 		if got := appID(token); got != want {
 			t.Errorf("%s: %q", token, got)
 		}
+	}
+}
+
+// TestCheckLooksAtTheServicesState: when nothing says where the state is, and none is in this folder, it is that of the service.
+func TestCheckLooksAtTheServicesState(t *testing.T) {
+	service := t.TempDir()
+	s, err := openStore(Config{StateDir: service}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.check(t.Context()), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	nowhere := filepath.Join(t.TempDir(), "data")
+	for want, cfg := range map[string]Config{
+		"ok | state | " + filepath.Join(service, "state.db") + " takes writes": {StateDir: nowhere},
+		"ok | state | " + filepath.Join(nowhere, "state.db") + " takes writes": {StateDir: nowhere, stateNamed: true},
+	} {
+		var out strings.Builder
+		check := checker{cfg: cfg, service: service, tell: func(f finding) { out.WriteString(f.Status + " | " + f.Check + " | " + f.Text) }}
+		check.state(t.Context(), runningBot{})
+		wants(t, out.String(), want)
+	}
+	if _, err := os.Stat(nowhere); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the check has left %s behind (%v)", nowhere, err)
 	}
 }

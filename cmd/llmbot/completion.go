@@ -25,15 +25,15 @@ const completionHelp = `prints what a shell needs to complete llmbot's commands 
 
 func runCompletion(ctx context.Context, p process, args []string) error {
 	f := flags(p, "completion bash|zsh|fish", completionHelp)
-	if err := parseFlags(p, f, args); err != nil {
+	words, err := parseFlags(p, f, args)
+	if err != nil {
 		return err
 	}
-	script, known := shells()[f.Arg(0)]
-	if !known || f.NArg() != 1 {
+	if len(words) != 1 || shells()[words[0]] == nil {
 		f.Usage()
 		return errUsage
 	}
-	_, err := io.WriteString(p.out, script(allFlags(ctx)))
+	_, err = io.WriteString(p.out, shells()[words[0]](allFlags(ctx)))
 	return err
 }
 

@@ -61,7 +61,7 @@ type Config struct {
 	AppToken secret `env:"SLACK_APP_TOKEN" doc:"app-level token, xapp-…, with the scope connections:write; needed by serve"`
 	BotToken secret `env:"SLACK_BOT_TOKEN" doc:"bot token, xoxb-…; needed by serve"`
 	SlackURL string `env:"SLACK_API_URL" kind:"address" envDefault:"https://slack.com/api/" doc:"another Web API root (GovSlack, the emulator)"`
-	Edits    int    `env:"SLACK_EDITS_PER_MINUTE" envDefault:"50" doc:"how many edits (chat.update) Slack allows the app in the workspace a minute; more only if Slack granted it, or for an emulator without limits: its other limits are raised by as much"`
+	Edits    int    `env:"SLACK_EDITS_PER_MINUTE" envDefault:"50" doc:"how many edits (chat.update) Slack allows the app in the workspace a minute; more only if Slack granted it, or for an emulator without limits. The bot's other limits for Slack's calls grow in proportion: 100 doubles them"`
 
 	BaseURL           string        `env:"LLM_BASE_URL" kind:"address" envDefault:"http://localhost:8000/v1" doc:"the OpenAI-compatible root of the model server"`
 	APIKey            secret        `env:"LLM_API_KEY" doc:"sent as a bearer token"`
@@ -82,7 +82,7 @@ type Config struct {
 	TranscribeKey     secret        `env:"LLM_TRANSCRIBE_API_KEY" doc:"sent there as a bearer token; empty: LLM_API_KEY if it is the same host as LLM_BASE_URL, else none"`
 
 	Stream           string        `env:"BOT_STREAM" envDefault:"auto" doc:"how answers grow: auto, edit, native, off"`
-	FollowUps        string        `env:"BOT_FOLLOW_UPS" envDefault:"solo" doc:"when no mention is needed in a thread: solo (one person talks with the bot), always, mention (never)"`
+	FollowUps        string        `env:"BOT_FOLLOW_UPS" envDefault:"solo" doc:"when no mention is needed in a thread: solo (while only one person and the bot have written in the thread), always (once the bot was asked there), mention (never without one)"`
 	Command          string        `env:"BOT_COMMAND" envDefault:"/llm-status" doc:"the slash command"`
 	AllowChannels    []string      `env:"BOT_ALLOW_CHANNELS" doc:"channel ids, comma-separated; empty: all. Direct messages are always allowed"`
 	AllowUsers       []string      `env:"BOT_ALLOW_USERS" doc:"user ids, comma-separated; empty: all"`
@@ -102,16 +102,19 @@ type Config struct {
 	StateURL      string     `env:"STATE_URL" kind:"address" file:"true" doc:"postgres://… for replicas, memory: for trying out; empty: SQLite in STATE_DIR/state.db"`
 	StateDir      string     `env:"STATE_DIR" envDefault:"./data" doc:"folder of the state, and of what the reader of PDF files compiles (21 MB); made if missing"`
 	OpsAddr       string     `env:"OPS_ADDR" envDefault:"127.0.0.1:9464" doc:"address of /livez /readyz /metrics /debug; off: none"`
-	GPUMetricsURL string     `env:"GPU_METRICS_URL" kind:"address" doc:"a DCGM exporter, such as http://gpu-host:9400/metrics, for GPU figures in the status"`
+	GPUMetricsURL string     `env:"GPU_METRICS_URL" kind:"address" doc:"a DCGM exporter, such as http://gpu-host:9400/metrics, for GPU figures in the status; empty: nvidia-smi, if the model server is on this machine"`
 	LogLevel      slog.Level `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn, error"`
 	LogFormat     string     `env:"LOG_FORMAT" envDefault:"text" doc:"text or json"`
 
-	extra   map[string]any // of ExtraBody
-	proxy   *url.URL       // of Proxy; nil: none
-	roots   *x509.CertPool // the system's and those of CAFile; nil: the system's
-	doubts  []problem      // what may be meant otherwise
-	outside *outside       // secrets of other variables; nil: none
-	tools   *toolsFile     // of ToolsFile; nil: none
+	extra  map[string]any // of ExtraBody
+	proxy  *url.URL       // of Proxy; nil: none
+	roots  *x509.CertPool // the system's and those of CAFile; nil: the system's
+	doubts []problem      // what may be meant otherwise
+	named  bool           // BaseURL was set, and is no default
+	// stateNamed reports that StateDir was set.
+	stateNamed bool
+	outside    *outside   // secrets of other variables; nil: none
+	tools      *toolsFile // of ToolsFile; nil: none
 }
 
 // defaultPrompt is the system prompt when none is configured.
@@ -155,6 +158,7 @@ func loadConfig(environ []string, file string, more ...func(*Config) []problem) 
 			return Config{}, &configError{[]problem{{err.Error(), "Check the path and the lines of --env-file."}}}
 		}
 		unset(fromFile)
+		doubts = append(doubts, openToOthers(file, fromFile)...)
 		both := maps.Clone(fromFile)
 		maps.Copy(both, vars)
 		bad = append(bad, misspelt(fromFile, both)...)
@@ -183,9 +187,10 @@ func loadConfig(environ []string, file string, more ...func(*Config) []problem) 
 			return slices.ContainsFunc(wrongForm, func(w problem) bool { return w.about() == p.about() })
 		})...)
 	}
-	c.outside = outsideSecrets(vars)
+	c.outside, c.named, c.stateNamed = outsideSecrets(vars), vars["LLM_BASE_URL"] != "", vars["STATE_DIR"] != ""
 	bad = append(bad, c.readTools(vars)...)
 	if len(bad) > 0 {
+		bad = append(bad, doubts...) // one look at the list is to be enough
 		hide := c.redactor()
 		for i, p := range bad {
 			bad[i] = problem{hide.clean(p.what), hide.clean(p.hint)}
@@ -304,7 +309,7 @@ func (c *Config) check() []problem {
 	oneOf("LOG_FORMAT", c.LogFormat, "text", "json")
 	add(c.Command == "" || strings.HasPrefix(c.Command, "/") && len(c.Command) <= 32 && !strings.ContainsAny(c.Command, " \t"),
 		fmt.Sprintf("BOT_COMMAND is %q", c.Command), "It must begin with / and have at most 32 characters, without spaces.")
-	add(c.Temperature == nil || *c.Temperature >= 0 && *c.Temperature <= 2, "LLM_TEMPERATURE is out of range", "It must be from 0 to 2.")
+	add(c.Temperature == nil || *c.Temperature >= 0 && *c.Temperature <= 2, "LLM_TEMPERATURE is "+number(c.Temperature), "It must be from 0 to 2.")
 	add(c.MaxTokens >= 0, fmt.Sprintf("LLM_MAX_TOKENS is %d", c.MaxTokens), "Leave it unset, so that the server decides, or give a number above 0.")
 	add(c.Edits > 0, fmt.Sprintf("SLACK_EDITS_PER_MINUTE is %d", c.Edits), "It must be at least 1; Slack's own is 50.")
 	add(c.MaxAnswers > 0, fmt.Sprintf("BOT_MAX_ANSWERS is %d", c.MaxAnswers), "It must be at least 1.")
@@ -334,6 +339,14 @@ func (c *Config) check() []problem {
 		c.SystemPrompt = string(b)
 	}
 	return bad
+}
+
+// number writes a number as it was meant; empty: there is none.
+func number(f *float64) string {
+	if f == nil {
+		return ""
+	}
+	return strconv.FormatFloat(*f, 'g', -1, 64)
 }
 
 // Values of BOT_LINKS.
@@ -382,19 +395,28 @@ func trimmed(list []string) []string {
 	return out
 }
 
+// How the tokens begin, and stand in env.example.
+const (
+	appTokenBegins = "xapp-"
+	botTokenBegins = "xoxb-"
+)
+
 // tokens checks what serve needs of Slack.
 func (c *Config) tokens() []problem {
 	var bad []problem
-	check := func(name string, v secret, prefix, where string) {
+	check := func(name string, v *secret, prefix, where string) {
 		switch {
-		case v == "":
+		case *v == "":
 			bad = append(bad, problem{name + " is not set", where})
-		case !strings.HasPrefix(string(v), prefix):
+		case string(*v) == prefix:
+			*v = "" // no secret, to be hidden in these lines
+			bad = append(bad, problem{name + " is only " + prefix + ", as in env.example: fill it in", where})
+		case !strings.HasPrefix(string(*v), prefix):
 			bad = append(bad, problem{name + " does not begin with " + prefix, where})
 		}
 	}
-	check("SLACK_APP_TOKEN", c.AppToken, "xapp-", "Basic Information, App-Level Tokens: make one with the scope connections:write. It begins with xapp-.")
-	check("SLACK_BOT_TOKEN", c.BotToken, "xoxb-", "OAuth & Permissions, after installing the app (`llmbot manifest` makes it). It begins with xoxb-.")
+	check("SLACK_APP_TOKEN", &c.AppToken, appTokenBegins, "Basic Information, App-Level Tokens: make one with the scope connections:write. It begins with xapp-.")
+	check("SLACK_BOT_TOKEN", &c.BotToken, botTokenBegins, "OAuth & Permissions, after installing the app (`llmbot manifest` makes it). It begins with xoxb-.")
 	if len(bad) > 0 {
 		bad[len(bad)-1].hint += " To try llmbot without Slack: llmbot demo"
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,21 +19,6 @@ import (
 	"llmbot/llm/llmsim"
 )
 
-// probeTimeout is how long a local port may take to say which models it serves.
-const probeTimeout = 700 * time.Millisecond
-
-// candidate is a place where a model server usually is.
-type candidate struct{ name, url string }
-
-func candidates() []candidate {
-	return []candidate{
-		{"vLLM", "http://127.0.0.1:8000/v1"},
-		{"Ollama", "http://127.0.0.1:11434/v1"},
-		{"llama.cpp", "http://127.0.0.1:8080/v1"},
-		{"LM Studio", "http://127.0.0.1:1234/v1"},
-	}
-}
-
 // demoDrain is how long the demo waits for running answers when it ends: who tries it wants it to
 // end.
 const demoDrain = 2 * time.Second
@@ -43,13 +29,15 @@ func runDemo(ctx context.Context, p process, args []string) error {
 	s.register(f, "127.0.0.1:8765", "`ADDRESS` of the page; when it is taken and not given, any free port", "where people open the page, a `URL` such as https://demo.lan behind a proxy; default: its address")
 	f.StringVar(&s.limiter, "limiter", "window", "the emulated Slack's rate limits: `window|bucket|off`")
 	f.DurationVar(&s.latency, "latency", 100*time.Millisecond, "the `DURATION` of the emulated Slack's calls")
+	vars := modelFlags(f, "llm")
 	logFile := f.String("log", "", "`FILE` for the bot's log; - for standard error")
 	if err := parse(p, f, args); err != nil {
 		return err
 	}
+	p.env = append(slices.Clip(p.env), vars()...)
 	cfg, err := loadConfig(p.env, "")
 	if err != nil {
-		return err
+		return inFlags(err, vars(), "--llm")
 	}
 	p.tellDoubts(cfg)
 	given := isGiven(f, "addr")
@@ -79,7 +67,11 @@ func runDemo(ctx context.Context, p process, args []string) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	model, err := findModel(ctx, p, &cfg)
+	from := "LLM_BASE_URL"
+	if isGiven(f, "llm") {
+		from = "--llm"
+	}
+	model, err := findModel(ctx, &cfg, from)
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
@@ -155,51 +147,63 @@ type demoModel struct {
 
 // findModel takes the configured server, else the first that answers on this machine, else it
 // starts a simulated one. It sets cfg.BaseURL. The key goes only to the server that the environment
-// names, never to whatever listens on a port.
-func findModel(ctx context.Context, p process, cfg *Config) (demoModel, error) {
+// or a flag names, never to whatever listens on a port. from is which of the two it was, for people.
+func findModel(ctx context.Context, cfg *Config, from string) (demoModel, error) {
 	none := func() error { return nil }
-	if p.isSet("LLM_BASE_URL") {
+	if cfg.named {
 		name := probe(ctx, llm.Config{BaseURL: cfg.BaseURL, APIKey: string(cfg.APIKey), Proxy: cfg.proxy, Roots: cfg.roots})
 		if name == "" {
-			return demoModel{"Model server: " + shownAddress(cfg.BaseURL) + " (from LLM_BASE_URL; it does not answer yet)", none}, nil
+			return demoModel{"Model server: " + shownAddress(cfg.BaseURL) + " (from " + from + "; it does not answer yet)", none}, nil
 		}
-		return demoModel{"Model server: " + shownAddress(cfg.BaseURL) + " (from LLM_BASE_URL), model " + name, none}, nil
+		return demoModel{"Model server: " + shownAddress(cfg.BaseURL) + " (from " + from + "), model " + cmp.Or(cfg.Model, name), none}, nil
 	}
-	for _, c := range candidates() {
-		if name := probe(ctx, llm.Config{BaseURL: c.url}); name != "" {
-			cfg.BaseURL, cfg.APIKey, cfg.Model, cfg.proxy = c.url, "", "", nil
-			return demoModel{"Model server: " + c.url + " (found on the usual port of " + c.name + "), model " + name, none}, nil
-		}
+	if found, ok := localServer(ctx); ok {
+		cfg.BaseURL, cfg.APIKey, cfg.Model, cfg.proxy = found.url, "", "", nil
+		return demoModel{found.notice(), none}, nil
 	}
 	l, err := listen(ctx, "127.0.0.1:0")
 	if err != nil {
 		return demoModel{}, err
 	}
-	sim := llmsim.New(llmsim.Config{Model: "simulated-model", Speed: 40, FirstToken: 300 * time.Millisecond, PromptDetails: true})
+	sim := llmsim.New(llmsim.Config{Model: "simulated-model", Speed: 40, FirstToken: 300 * time.Millisecond, PromptDetails: true, Answer: demoAnswer})
 	srv := &http.Server{Handler: sim, ReadHeaderTimeout: headerTimeout, IdleTimeout: llmsim.KeepAliveIdle}
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Serve(l) }()
 	cfg.BaseURL, cfg.Model, cfg.APIKey, cfg.proxy = "http://"+l.Addr().String()+"/v1", "", "", nil
 	return demoModel{
-		"Model server: a simulated one (canned answers), because none answered on the ports 8000, 11434, 8080, 1234. Set LLM_BASE_URL to use yours.",
+		"Model server: a simulated one (canned answers), because none answered on the ports " + usualPorts() + ". Name yours: llmbot demo --llm http://HOST:8000/v1 (LLM_BASE_URL).",
 		func() error {
 			return errors.Join(srv.Close(), served(<-ended))
 		},
 	}, nil
 }
 
-// probe returns the first model that a server serves; empty: there is no server, or it does not
-// speak this protocol.
-func probe(ctx context.Context, cfg llm.Config) string {
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
-	defer cancel()
-	c, err := llm.New(cfg)
-	if err != nil {
-		return ""
+// demoAnswer answers as the simulated model, which says what it is when somebody asks what it can
+// do: the demo proposes that as the first question.
+func demoAnswer(c *llmsim.Chat) string {
+	question := ""
+	if n := len(c.Messages); n > 0 {
+		question = strings.ToLower(c.Messages[n-1].Content)
 	}
-	m, err := c.Model(ctx, "")
-	if err != nil {
-		return ""
+	for _, asks := range []string{"what can you do", "who are you", "what are you", "how do you work"} {
+		if strings.Contains(question, asks) {
+			return aboutSimulated
+		}
 	}
-	return llm.Printable(m.ID, nameShown)
+	if words := strings.Fields(question); len(words) > 0 && len(words) < 3 && strings.Trim(words[len(words)-1], "!?.") == "help" {
+		return aboutSimulated
+	}
+	return llmsim.DefaultAnswer(c)
 }
+
+const aboutSimulated = `I am a **simulated model**: no model server answered on this machine, so my answers are canned. Everything around me is real: the bot, its edits, its limits.
+
+You can see here how an answer grows. Try:
+
+- a follow-up in this thread; no mention is needed while only you write here
+- ` + "`write 600 tokens`" + `, and **Stop** under the answer; or edit or delete your question while I write
+- ` + "`a table`, `some code`, `a list`" + `, to see how Markdown looks
+- ` + "`/llm-status`" + `, the Home tab, and ` + "`!help`" + ` in a thread
+- a second browser tab as another person
+
+With your own model server: ` + "`llmbot demo --llm http://HOST:8000/v1`"

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"runtime"
 	"strings"
 	"unicode"
 )
@@ -40,6 +42,24 @@ func readEnvFile(path string) (map[string]string, error) {
 		vars[key] = unquoted(value)
 	}
 	return vars, nil
+}
+
+// openToOthers returns a problem with an env file that has secrets and that others may read.
+func openToOthers(path string, vars map[string]string) []problem {
+	info, err := os.Stat(path)
+	if err != nil || runtime.GOOS == "windows" || info.Mode().Perm()&0o077 == 0 {
+		return nil
+	}
+	for _, name := range secretNames() {
+		v := vars[name]
+		if strings.Contains(v, "://") && !strings.Contains(v, "@") || v == "memory:" {
+			continue // an address without a password
+		}
+		if v != "" && v != appTokenBegins && v != botTokenBegins {
+			return []problem{{fmt.Sprintf("others may read %s, which has %s (%s)", path, name, info.Mode().Perm()), "chmod 600 " + path}}
+		}
+	}
+	return nil
 }
 
 // unquoted returns the value without its quotes and without the comment behind it. Single quotes

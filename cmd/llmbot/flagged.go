@@ -29,8 +29,8 @@ func hintOf(err error) string {
 }
 
 // inFlags wraps err for somebody who gave flags. vars has the variables for which they stand, as
-// NAME=value.
-func inFlags(err error, vars []string) error {
+// NAME=value; address is the flag for LLM_BASE_URL.
+func inFlags(err error, vars []string, address string) error {
 	if err == nil || len(vars) == 0 {
 		return err
 	}
@@ -38,7 +38,7 @@ func inFlags(err error, vars []string) error {
 	for _, v := range vars {
 		name, _, _ := strings.Cut(v, "=")
 		if flag, ok := map[string]string{ //nolint:gosec // names, no secrets
-			"LLM_BASE_URL": "--url", "LLM_MODEL": "--model", "LLM_TEMPERATURE": "--temperature", "LLM_MAX_TOKENS": "--max-tokens",
+			"LLM_BASE_URL": address, "LLM_MODEL": "--model", "LLM_TEMPERATURE": "--temperature", "LLM_MAX_TOKENS": "--max-tokens",
 		}[name]; ok {
 			names = append(names, name, flag)
 		}

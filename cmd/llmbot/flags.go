@@ -20,6 +20,7 @@ func flags(p process, name, what string) *flag.FlagSet {
 		}
 		fmt.Fprintf(p.err, "llmbot %s: %s\n", name, what)
 		f.VisitAll(func(fl *flag.Flag) { fmt.Fprint(p.err, about(fl)) })
+		fmt.Fprint(p.err, examples(name))
 	}
 	return f
 }
@@ -55,35 +56,77 @@ func about(fl *flag.Flag) string {
 
 // parse parses, and refuses what is left over.
 func parse(p process, f *flag.FlagSet, args []string) error {
-	if err := parseFlags(p, f, args); err != nil {
+	words, err := parseFlags(p, f, args)
+	if err != nil {
 		return err
 	}
-	if f.NArg() > 0 {
-		fmt.Fprintf(p.err, "%s: unexpected argument %q\n", f.Name(), f.Arg(0))
+	if len(words) > 0 {
+		fmt.Fprintf(p.err, "%s: unexpected argument %q\n", f.Name(), words[0])
 		f.Usage()
 		return errUsage
 	}
 	return nil
 }
 
-// parseFlags parses the flags, and leaves the other arguments alone.
-func parseFlags(p process, f *flag.FlagSet, args []string) error {
+// parseFlags parses the flags, wherever they stand, and returns the other arguments. What follows
+// `--` is no flag.
+func parseFlags(p process, f *flag.FlagSet, args []string) (words []string, err error) {
+	args, words = apart(f, args)
 	var told bool // package flag shows the usage after an error, and we say what was wrong before it
 	usage := f.Usage
 	f.Usage = func() { told = true }
-	err := f.Parse(args)
+	err = f.Parse(args)
 	f.Usage = usage
 	if err == nil {
-		return nil
+		return words, nil
 	}
 	if !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintf(p.err, "%s: %s\n", f.Name(), withDashes(f, err.Error()))
+		if len(words) > 0 && strings.Contains(err.Error(), "not defined") {
+			fmt.Fprint(p.err, "If it is no flag but part of the text: put -- before the text, or all of the text in quotes.\n")
+		}
 		err = errUsage
 	}
 	if told {
 		f.Usage()
 	}
-	return err
+	return nil, err
+}
+
+// apart returns the flags with their values, and the other arguments. Package flag takes everything
+// behind the first word for words.
+func apart(f *flag.FlagSet, args []string) (flags, words []string) {
+	for i := 0; i < len(args); i++ {
+		name, isFlag := flagName(args[i])
+		switch {
+		case args[i] == "--":
+			return flags, append(words, args[i+1:]...)
+		case !isFlag:
+			words = append(words, args[i])
+			continue
+		}
+		flags = append(flags, args[i])
+		fl := f.Lookup(name)
+		if fl == nil || strings.Contains(args[i], "=") || i+1 == len(args) {
+			continue
+		}
+		if b, ok := fl.Value.(interface{ IsBoolFlag() bool }); !ok || !b.IsBoolFlag() {
+			i++
+			flags = append(flags, args[i])
+		}
+	}
+	return flags, words
+}
+
+// flagName returns the name of the flag that an argument is. It is none if it is a number, or has
+// spaces where flags have none.
+func flagName(arg string) (name string, ok bool) {
+	name, _, _ = strings.Cut(strings.TrimPrefix(strings.TrimPrefix(arg, "-"), "-"), "=")
+	letter := func(r rune) bool { return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' }
+	ok = strings.HasPrefix(arg, "-") && name != "" && letter(rune(name[0])) && !strings.ContainsFunc(name, func(r rune) bool {
+		return !letter(r) && r != '-' && r != '_' && (r < '0' || r > '9')
+	})
+	return name, ok
 }
 
 // withDashes returns an error of package flag with the flag as people write it.
@@ -108,14 +151,46 @@ func withDashes(f *flag.FlagSet, text string) string {
 
 // closest returns a question with the flag that was likely meant; empty: none is like it.
 func closest(f *flag.FlagSet, name string) string {
-	best, found := mostTypos+1, ""
-	f.VisitAll(func(fl *flag.Flag) {
-		if d := distance(name, fl.Name); len(fl.Name) > mostTypos && d < best {
-			best, found = d, fl.Name
-		}
-	})
-	if found == "" {
-		return ""
+	var names []string
+	f.VisitAll(func(fl *flag.Flag) { names = append(names, fl.Name) })
+	if found := alike(name, names); found != "" {
+		return ". Is " + dashed(found) + " meant?"
 	}
-	return ". Is " + dashed(found) + " meant?"
+	return ""
+}
+
+// closestCommand returns a question with the command that was likely meant; empty: none is like it.
+func closestCommand(name string) string {
+	names := []string{"help"}
+	for _, c := range commands() {
+		if c.summary != "" {
+			names = append(names, c.name)
+		}
+	}
+	if found := alike(name, names); found != "" {
+		return " Is `llmbot " + found + "` meant?"
+	}
+	return ""
+}
+
+// alike returns the one of names that was likely meant: it differs in a letter or two, or one of
+// the two begins with the other; empty: none.
+func alike(name string, names []string) string {
+	name = strings.ToLower(name)
+	best, found := mostTypos+1, ""
+	for _, n := range names {
+		d := distance(name, n)
+		if strings.HasPrefix(n, name) || strings.HasPrefix(name, n) {
+			d = min(d, mostTypos)
+			if len(n) == 1 || len(name) == 1 { // only where nothing else is like it
+				d = mostTypos + 1
+			}
+		} else if len(n) <= mostTypos || d > mostTypos {
+			continue
+		}
+		if d < best || d == best && found == "" {
+			best, found = d, n
+		}
+	}
+	return found
 }

@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -94,22 +95,33 @@ func commands() []command {
 // run is the whole program except the process around it. It returns the exit status.
 func run(ctx context.Context, args []string, p process) int {
 	name := "serve"
-	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
-		name, args = args[0], args[1:]
-	} else if len(args) > 0 && (args[0] == "-h" || args[0] == "-help" || args[0] == "--help") {
-		name = "help"
+	if len(args) > 0 {
+		switch first := args[0]; {
+		case !strings.HasPrefix(first, "-"):
+			name, args = first, args[1:]
+		case slices.Contains([]string{"-h", "-help", "--help"}, first):
+			name, args = "help", nil
+		case slices.Contains([]string{"-v", "-V", "-version", "--version"}, first):
+			name, args = "version", args[1:]
+		}
 	}
+	errs := p.err
 	if name == "help" {
-		usage(p.out)
-		return exitOK
+		words := slices.DeleteFunc(slices.Clone(args), func(a string) bool { return strings.HasPrefix(a, "-") })
+		if len(words) == 0 || words[0] == "help" {
+			usage(p.out)
+			return exitOK
+		}
+		// What was asked for is no error.
+		name, args, p.err = words[0], []string{"--help"}, p.out
 	}
 	for _, c := range commands() {
 		if c.name == name {
 			return status(c.run(ctx, p, args), p.err)
 		}
 	}
-	fmt.Fprintf(p.err, "llmbot: there is no command %q.\n\n", name)
-	usage(p.err)
+	fmt.Fprintf(errs, "llmbot: there is no command %q.%s\n\n", name, closestCommand(name))
+	usage(errs)
 	return exitUsage
 }
 
@@ -149,5 +161,5 @@ func usage(w io.Writer) {
 			fmt.Fprintf(w, "  %-10s %s\n", c.name, c.summary)
 		}
 	}
-	fmt.Fprint(w, "\n`llmbot COMMAND --help` shows a command's flags. To see it work: llmbot demo\n")
+	fmt.Fprint(w, "\n`llmbot help COMMAND` shows a command's flags and examples. To see it work: llmbot demo\n")
 }

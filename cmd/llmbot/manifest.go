@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"os/exec"
+	"runtime"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml"
 )
@@ -34,6 +37,7 @@ type slackManifest struct {
 			Online bool   `yaml:"always_online"`
 		} `yaml:"bot_user"`
 		Commands []slashCommand `yaml:"slash_commands"`
+		Agent    *agentView     `yaml:"agent_view,omitempty"` // nil: a plain bot
 	} `yaml:"features"`
 	OAuth struct {
 		Scopes struct {
@@ -65,7 +69,7 @@ type slashCommand struct {
 func appManifest(name, command string) slackManifest {
 	var m slackManifest
 	m.Display.Name = name
-	m.Display.Description = "Ask our own model; answers stay on our servers"
+	m.Display.Description = "Ask our own model, which runs on our own servers"
 	// Without messages nobody can write to the bot directly.
 	m.Features.Home.Home, m.Features.Home.Messages = true, true
 	m.Features.Bot.Name, m.Features.Bot.Online = name, true
@@ -85,16 +89,44 @@ func appManifest(name, command string) slackManifest {
 	return m
 }
 
+// agentView declares the app as an agent (manifest schema: at most 300 characters and 4 prompts).
+type agentView struct {
+	Description string            `yaml:"agent_description"`
+	Prompts     []suggestedPrompt `yaml:"suggested_prompts"`
+}
+
+type suggestedPrompt struct {
+	Title   string `yaml:"title"`
+	Message string `yaml:"message"`
+}
+
+// asAgent returns the manifest of the same app as an agent. The event tells of Slack's own stop button.
+func asAgent(m slackManifest) slackManifest {
+	m.Features.Agent = &agentView{
+		Description: m.Display.Description,
+		Prompts: []suggestedPrompt{
+			{"Explain", "Explain this error message, and what I should try first: "},
+			{"Write", "Write a short announcement about "},
+			{"Review", "Review this code, worst problems first: "},
+			{"How is the server?", "!status"},
+		},
+	}
+	m.Settings.Events.Bot = append(m.Settings.Events.Bot, "agent_session_stopped")
+	return m
+}
+
 // createLink opens Slack's page for a new app with the manifest filled in.
 func createLink(manifest string) string {
 	return "https://api.slack.com/apps?new_app=1&manifest_yaml=" + strings.ReplaceAll(url.QueryEscape(manifest), "+", "%20")
 }
 
-func runManifest(_ context.Context, p process, args []string) error {
+func runManifest(ctx context.Context, p process, args []string) error {
 	f := flags(p, "manifest", "prints the Slack app manifest on standard output, and the link that creates the app on standard error")
 	name := f.String("name", "llm", "`NAME` of the app and of its bot user")
 	command := f.String("command", "/llm-status", "the slash `COMMAND` (BOT_COMMAND)")
 	asJSON := f.Bool("json", false, "as JSON instead of YAML")
+	agent := f.Bool("agent", false, "as an agent of Slack's: a view of its own with prompts to begin with; guests cannot use it (docs/slack-app.md)")
+	open := f.Bool("open", false, "open the link in the browser, instead of printing it")
 	if err := parse(p, f, args); err != nil {
 		return err
 	}
@@ -102,9 +134,13 @@ func runManifest(_ context.Context, p process, args []string) error {
 		return &configError{[]problem{{fmt.Sprintf("--name is %q", *name), fmt.Sprintf("Slack takes 1 to %d characters.", maxAppName)}}}
 	}
 	if !strings.HasPrefix(*command, "/") || len(*command) > maxCommand {
-		return &configError{[]problem{{fmt.Sprintf("-command is %q", *command), "It must begin with / and have at most 32 characters."}}}
+		return &configError{[]problem{{fmt.Sprintf("--command is %q", *command), "It must begin with / and have at most 32 characters."}}}
 	}
-	text, err := yaml.Marshal(appManifest(*name, *command))
+	manifest := appManifest(*name, *command)
+	if *agent {
+		manifest = asAgent(manifest)
+	}
+	text, err := yaml.Marshal(manifest)
 	if err != nil {
 		return fmt.Errorf("write the manifest: %w", err)
 	}
@@ -121,7 +157,39 @@ func runManifest(_ context.Context, p process, args []string) error {
 		out = string(b) + "\n"
 	}
 	fmt.Fprint(p.out, out)
-	fmt.Fprintf(p.err, "\nCreate the app with it:\n<%s>\n", createLink(string(text)))
+	link := createLink(string(text))
+	if *open {
+		err := openInBrowser(ctx, link)
+		if err == nil {
+			fmt.Fprint(p.err, "\nThe browser shows the page that creates the app.\n")
+			return nil
+		}
+		fmt.Fprintf(p.err, "\nNo browser could be opened: %v\n", err)
+	}
+	if f := terminal(p.err); f != nil && envValue(p.env, "TERM") != "dumb" { // a hyperlink (OSC 8): the address has 15 lines
+		fmt.Fprintf(p.err, "\nCreate the app with it: \x1b]8;;%s\x1b\\this link creates the app in Slack\x1b]8;;\x1b\\ (or: llmbot manifest --open)\nIf your terminal shows no link, here it is whole:\n", link)
+	} else {
+		fmt.Fprint(p.err, "\nCreate the app with it:\n")
+	}
+	fmt.Fprintf(p.err, "<%s>\n", link)
+	return nil
+}
+
+// openInBrowser opens an address in the person's browser. It waits for the program that does so, 5 s
+// at most.
+func openInBrowser(ctx context.Context, link string) error {
+	program, args := "xdg-open", []string{link}
+	switch runtime.GOOS {
+	case "darwin":
+		program = "open"
+	case "windows":
+		program, args = "rundll32", []string{"url.dll,FileProtocolHandler", link}
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if err := exec.CommandContext(ctx, program, args...).Run(); err != nil { //nolint:gosec // a constant program
+		return fmt.Errorf("%s: %w", program, err)
+	}
 	return nil
 }
 

@@ -40,6 +40,30 @@ func TestManifestFile(t *testing.T) {
 	}
 }
 
+// The second manifest differs in what makes the app an agent, and in nothing else.
+func TestAgentManifest(t *testing.T) {
+	t.Parallel()
+	code, out, _ := call(t, "manifest", "-agent")
+	if want := repositoryFile(t, "deploy/slack-manifest-agent.yaml"); code != exitOK || out != want {
+		t.Errorf("status %d; deploy/slack-manifest-agent.yaml differs: go run ./cmd/llmbot manifest -agent >deploy/slack-manifest-agent.yaml", code)
+	}
+	var m slackManifest
+	if err := yaml.Unmarshal([]byte(out), &m); err != nil {
+		t.Fatal(err)
+	}
+	view, plain := m.Features.Agent, appManifest("llm", "/llm-status")
+	if view == nil || len(view.Prompts) == 0 || len(view.Prompts) > 4 || view.Description == "" || len(view.Description) > 300 {
+		t.Fatalf("%+v", view)
+	}
+	if extra := m.Settings.Events.Bot[len(plain.Settings.Events.Bot):]; !slices.Equal(extra, []string{"agent_session_stopped"}) {
+		t.Errorf("events: %q", extra)
+	}
+	m.Features.Agent, m.Settings.Events.Bot = nil, plain.Settings.Events.Bot
+	if !reflect.DeepEqual(m, plain) {
+		t.Errorf("%+v", m)
+	}
+}
+
 // The link holds the manifest that was printed, in characters that survive a chat or a Markdown file.
 func TestManifestLink(t *testing.T) {
 	t.Parallel()

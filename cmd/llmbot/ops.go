@@ -55,7 +55,7 @@ func startOps(ctx context.Context, cfg Config, log *slog.Logger) (*opsView, erro
 		Threads: func() []bot.ThreadState { return of(&v.bot, (*bot.Bot).Threads) },
 		Tools:   func() []tools.ServerStatus { return of(&v.bot, (*bot.Bot).ToolServers) },
 		Queued:  func() int { return of(&v.bot, (*bot.Bot).Queued) },
-		Store:   v.checkStore, Model: v.checkModel,
+		State:   stateName(cfg), Store: v.checkStore, Model: v.checkModel,
 	})
 	serving, end := context.WithCancel(context.WithoutCancel(ctx))
 	var all sync.WaitGroup

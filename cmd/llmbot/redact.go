@@ -81,6 +81,7 @@ func outsideSecrets(vars map[string]string) *outside {
 		switch name = strings.ToUpper(name); {
 		case name == "PGPASSWORD", name == "PGSSLPASSWORD":
 			values = append(values, value)
+		case value == appTokenBegins, value == botTokenBegins: // env.example as it is: nothing is filled in
 		case looksLikeKey(value): // in the wrong line: what is said of it repeats it
 			values = append(values, value)
 		case strings.HasSuffix(name, "_PROXY") && name != "NO_PROXY":

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -107,10 +108,12 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	self, err := slack.Connect(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
+			log.InfoContext(context.WithoutCancel(ctx), "stopped_before_connected", "error", err)
 			return nil
 		}
 		return err
 	}
+	warnOfScopes(ctx, log, cfg.Command, slack.Scopes())
 	log.InfoContext(ctx, "connected", "team", self.TeamName, "bot", self.Name, "version", buildInfo().short(), "model_url", shownAddress(cfg.BaseURL))
 	botCfg := botConfig(cfg, self, store, channels)
 	botCfg.Share, botCfg.Use = slack.SetShare, slack.Use
@@ -136,19 +139,27 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 		Ears:   ears,
 		Linked: permalink.New(slack, slack.Full, slack.Hosts(), log),
 		Model:  model, Server: model, Counter: model, Replier: slack, History: slack, Room: slack, Files: slack, Uploads: slack, Places: slack, Homes: slack, Leaves: slack,
-		GPUs: gpus(cfg), Store: store.Store, Log: log, Hooks: view.botHooks(),
+		GPUs: quietGPUs(gpus(cfg), cfg.GPUMetricsURL == "", log), Store: store.Store, Log: log, Hooks: view.botHooks(),
 	})
 	view.bot.Store(b)
+	sup := newSupervisor(ctx, log)
 	return runAll(ctx, b, slack, background{
 		settings: channels.run, pdfs: pdfs.Run, upkeep: store.run,
 		tools: func(ctx context.Context) error { return runTools(ctx, cfg, servers, log) },
+		watch: func(end context.Context) {
+			sup.run(end, ctx, func() bool { return slack.Sockets() > 0 }, func() { b.Threads() })
+		},
 	})
 }
 
-// gpus reads the configured exporter; nil: there is none.
+// gpus reads the configured exporter, else nvidia-smi if the model server is on this machine; nil:
+// nobody tells of GPUs.
 func gpus(cfg Config) func(context.Context) ([]llm.GPU, error) {
 	if cfg.GPUMetricsURL == "" {
-		return nil
+		if !onThisMachine(cfg.BaseURL) {
+			return nil
+		}
+		return localGPUs()
 	}
 	// There is no proxy: the exporter is beside the model server.
 	client := egress.New(&http.Transport{IdleConnTimeout: time.Minute}, "GPU_METRICS_URL")
@@ -157,9 +168,9 @@ func gpus(cfg Config) func(context.Context) ([]llm.GPU, error) {
 
 // background is what runs beside the bot.
 type background struct {
-	settings, pdfs func(context.Context)
-	tools          func(context.Context) error
-	upkeep         func(context.Context) error // nil: none
+	settings, pdfs, watch func(context.Context)
+	tools                 func(context.Context) error
+	upkeep                func(context.Context) error // nil: none
 }
 
 // runAll runs the bot, its sockets and what runs beside it. The sockets close last, so that the last
@@ -185,10 +196,12 @@ func runAll(ctx context.Context, b *bot.Bot, slack *slackio.Slack, beside backgr
 	// Answers that are being finished may need these.
 	all.Go(func() { beside.pdfs(sockets) })
 	all.Go(func() { toolsErr = beside.tools(sockets) })
+	all.Go(func() { beside.watch(sockets) })
 	if beside.upkeep != nil {
 		all.Go(func() { dbErr = beside.upkeep(sockets) })
 	}
 	all.Wait()
+	b.HandOver(context.WithoutCancel(ctx))
 	return errors.Join(socketsErr, botErr, dbErr, toolsErr)
 }
 
@@ -232,6 +245,21 @@ func openStore(cfg Config, log *slog.Logger) (store, error) {
 		return store{}, err
 	}
 	return store{Store: db, durable: true, alone: db.Alone, run: db.Run, check: db.Check}, nil
+}
+
+// stateName says where the state is kept, for people; it has no secret.
+func stateName(cfg Config) string {
+	switch cfg.StateURL {
+	case "":
+		path, err := filepath.Abs(filepath.Join(cfg.StateDir, stateFile))
+		if err != nil {
+			return "SQLite"
+		}
+		return path
+	case "memory:":
+		return "memory"
+	}
+	return shownAddress(cfg.StateURL)
 }
 
 // looseState returns what others may read or write of the state.

@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"syscall"
 	"time"
 
 	"llmbot/bot/slacksim"
+	"llmbot/bot/slacksim/scenario"
 )
 
 // Limits of the small servers of this machine: a client that sends no request must not hold a
@@ -25,8 +28,8 @@ const (
 type simFlags struct {
 	addrFlags
 
-	limiter, manifest string
-	latency           time.Duration
+	limiter, manifest, scenario string
+	latency                     time.Duration
 }
 
 func (s *simFlags) config(m slackManifest) (slacksim.Config, error) {
@@ -46,7 +49,7 @@ func (s *simFlags) config(m slackManifest) (slacksim.Config, error) {
 		return slacksim.Config{}, &configError{[]problem{{"--latency is negative", "It must be a duration such as 100ms."}}}
 	}
 	cfg := slacksim.Config{
-		Scopes: m.OAuth.Scopes.Bot, Events: m.Settings.Events.Bot, Limiter: limiter, Latency: s.latency, Seed: uint64(time.Now().UnixNano()),
+		Scopes: m.OAuth.Scopes.Bot, Events: m.Settings.Events.Bot, Limiter: limiter, Latency: s.latency, Agent: m.Features.Agent != nil, Seed: uint64(time.Now().UnixNano()),
 		Bot: slacksim.Bot{UserID: "U0LLMBOT01", BotID: "B0LLMBOT01", AppID: "A0LLMBOT01", Name: m.Features.Bot.Name},
 	}
 	for _, c := range m.Features.Commands {
@@ -62,12 +65,28 @@ func runSlackSim(ctx context.Context, p process, args []string) error {
 	f.StringVar(&s.limiter, "limiter", "window", "rate limits: `window|bucket|off`; window is n in any 60 s, bucket n a minute with bursts of 10")
 	f.StringVar(&s.manifest, "manifest", "", "`FILE` with the app manifest (YAML or JSON) whose scopes, events and commands the app has; default: llmbot's own")
 	f.DurationVar(&s.latency, "latency", 100*time.Millisecond, "the `DURATION` of every Web API call")
-	if err := parse(p, f, args); err != nil {
+	f.StringVar(&s.scenario, "scenario", "", "play the scenario in `FILE` (YAML) to the app, and end: with 0 if all was as it must be, 1 if not, 2 if the file is wrong; "+
+		"behind -- may stand the command that starts the app")
+	words, err := parseFlags(p, f, args)
+	if err != nil {
 		return err
+	}
+	if s.scenario == "" && len(words) > 0 {
+		return parse(p, f, args) // tells what is left over
 	}
 	cfg, err := s.config(appManifest("llm", "/llm-status"))
 	if err != nil {
 		return err
+	}
+	var script *scenario.Scenario
+	if s.scenario != "" {
+		if script, err = loadScenario(s.scenario); err != nil {
+			return err
+		}
+		cfg = script.Config(cfg)
+		if len(words) > 0 && !isGiven(f, "addr") {
+			s.addr = "127.0.0.1:0" // the app is told
+		}
 	}
 	if err := s.check(isGiven(f, "addr")); err != nil {
 		return err
@@ -82,8 +101,14 @@ func runSlackSim(ctx context.Context, p process, args []string) error {
 	}
 	cfg.BaseURL, cfg.Hosts, cfg.Open = at.page, at.hosts, s.open
 	sim := slacksim.New(cfg)
+	if script != nil {
+		return playScenario(ctx, p, l, sim, at, script, words)
+	}
 	fmt.Fprintf(p.out, "An emulated Slack is at %s/\n\nPoint a bot there with\n\n", at.page)
-	fmt.Fprintf(p.out, "export SLACK_API_URL=%s/api/\nexport SLACK_APP_TOKEN=%s\nexport SLACK_BOT_TOKEN=%s\n\n", at.page, sim.AppToken(), sim.BotToken())
+	for _, v := range slackVariables(sim, at) {
+		fmt.Fprintf(p.out, "export %s\n", v)
+	}
+	fmt.Fprintln(p.out)
 	if at.note != "" {
 		fmt.Fprintf(p.out, "%s\n\n", at.note)
 	}
@@ -103,7 +128,18 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
-		return nil, &hintError{fmt.Errorf("listen on %s: %w", addr, err), "Another program may be using it: choose another one with --addr, such as --addr 127.0.0.1:0 for any free port."}
+		hint := "Choose another one with --addr, such as --addr 127.0.0.1:0 for any free port."
+		var name *net.AddrError
+		var dns *net.DNSError
+		switch {
+		case errors.Is(err, syscall.EADDRINUSE):
+			hint = "Another program may be using it: choose another one with --addr, such as --addr 127.0.0.1:0 for any free port."
+		case errors.Is(err, os.ErrPermission):
+			hint = "Ports below 1024 are for root: choose one above with --addr, such as --addr 127.0.0.1:8765."
+		case errors.As(err, &name), errors.As(err, &dns):
+			hint = "--addr wants HOST:PORT, such as --addr 127.0.0.1:8765, or --addr 127.0.0.1:0 for any free port."
+		}
+		return nil, &hintError{fmt.Errorf("listen on %s: %w", addr, err), hint}
 	}
 	return l, nil
 }

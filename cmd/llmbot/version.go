@@ -9,10 +9,17 @@ import (
 	"io"
 	"runtime"
 	"runtime/debug"
+	"strings"
 )
 
 // Set by -ldflags -X; build information is the fallback, for a Docker build has no repository.
 var version, commit string //nolint:gochecknoglobals // the linker can set nothing else
+
+// release is the release that these sources lead to. It is the version of a binary that nothing else
+// names: built without the repository, or with GOFLAGS=-buildvcs=false.
+//
+//go:embed version.txt
+var release string
 
 // licenses are the notices of everything in the binary. TestLicenses fails when they are not, and
 // can write the file again.
@@ -46,7 +53,7 @@ func buildInfo() build {
 			b.Version = cmp.Or(b.Version, v)
 		}
 	}
-	b.Version = cmp.Or(b.Version, "dev")
+	b.Version = cmp.Or(b.Version, strings.TrimSpace(release)+"-source")
 	return b
 }
 

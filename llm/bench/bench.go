@@ -22,6 +22,7 @@ package bench
 import (
 	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"llmbot/llm"
@@ -57,8 +58,10 @@ const (
 
 // Config says how to load the server. The zero value is one request at a time, ten in all.
 type Config struct {
-	Name  string // of the server, for the report
-	Model string // empty: the client's own
+	Name   string // of the server, for the report
+	Client string // version of the program that measures, for the report
+	SLO    SLO    // what a good request meets; zero: goodput is not counted
+	Model  string // empty: the client's own
 
 	// Concurrency is how many requests are in progress at most; 0: 1, which is one person who waits
 	// for each answer. A new request is sent when one ends (a closed loop).
@@ -125,9 +128,31 @@ type Progress struct {
 	Failed      int
 	Running     int
 	Tokens      int           // output tokens so far in this phase, those of running requests included
+	Expected    int           // output tokens of this phase, if every answer has its full length
+	Ended       *Report       // of a measurement that has just ended; nil: none has
 	Elapsed     time.Duration // of this phase
 	Rate        float64       // output tokens a second over about the last second
 }
+
+// Left estimates how long the phase will go on; 0: not known yet. It takes the share of the requests
+// or of the tokens that are done, whichever is larger: answers may be shorter than asked.
+func (p Progress) Left() time.Duration {
+	done := 0.0
+	if p.Total > 0 {
+		done = float64(p.Done+p.Failed) / float64(p.Total)
+	}
+	if p.Expected > 0 {
+		done = min(max(done, float64(p.Tokens)/float64(p.Expected)), 1)
+	}
+	if done < leastDone || p.Ended != nil {
+		return 0
+	}
+	return time.Duration(float64(p.Elapsed) * (1 - done) / done)
+}
+
+// leastDone is the share of a phase below which nothing is estimated: the first requests wait
+// longest.
+const leastDone = 0.02
 
 // progressEvery is how often a run reports its progress, besides at the end of each request.
 const progressEvery = 200 * time.Millisecond
@@ -147,8 +172,8 @@ func Run(ctx context.Context, srv Server, cfg Config, progress func(Progress)) (
 	return s.measure(ctx, s.cfg, 0)
 }
 
-// Sweep measures srv at several levels of concurrency, in the order given, after one warm-up. Each
-// level has at least as many prompts as requests at once. When ctx ends, Sweep returns the reports
+// Sweep measures srv at several levels of concurrency, in the order given, after one warm-up; a
+// level may come again, for another sample. Each level has at least as many prompts as requests at once. When ctx ends, Sweep returns the reports
 // so far, the last of them interrupted. See [Run].
 func Sweep(ctx context.Context, srv Server, cfg Config, levels []int, progress func(Progress)) ([]Report, error) {
 	for _, n := range levels {
@@ -159,11 +184,16 @@ func Sweep(ctx context.Context, srv Server, cfg Config, levels []int, progress f
 		return nil, err
 	}
 	var out []Report
+	times := map[int]int{}
 	for _, n := range levels {
 		cfg := s.cfg
 		cfg.Concurrency = max(n, 1)
 		cfg.Prompts = max(cfg.Prompts, n)
-		r, err := s.measure(ctx, cfg, 0)
+		round := 0
+		if times[n]++; len(levels) > len(slices.Compact(slices.Sorted(slices.Values(levels)))) {
+			round = times[n]
+		}
+		r, err := s.measure(ctx, cfg, round)
 		out = append(out, r)
 		if err != nil {
 			return out, err

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 //go:embed chart.svg
@@ -19,13 +20,15 @@ const (
 	chartHeight = 300
 	chartLeft   = 60
 	chartRight  = chartWidth - 14
-	chartTop    = 64
+	chartTop    = 78
 	chartBottom = chartHeight - 44
 
 	mostTicks = 12 // labels under a chart, and points that are marked
 	mostName  = 36 // characters of a name in the legend
 	charWidth = 7  // of the legend's letters, about
 	mostBar   = 56 // width of a bar
+
+	mostNumbers = 24 // bars that have their number above them
 )
 
 // plot is what a chart shows: one or several rows of numbers over labels.
@@ -50,6 +53,7 @@ type (
 		X, Y, W, H   string
 		TextX, TextY string
 		Text, Color  string
+		Above        string // number over a bar
 		Points       string
 		Base         bool
 	}
@@ -92,7 +96,7 @@ func (p plot) draw() drawing {
 	}
 	slot := float64(chartRight-chartLeft) / float64(len(p.labels))
 	middle := func(i int) float64 { return chartLeft + slot*(float64(i)+0.5) }
-	every := (len(p.labels) + mostTicks - 1) / mostTicks
+	every := p.everyLabel(slot)
 	for i, label := range p.labels {
 		if i%every == 0 {
 			d.Ticks = append(d.Ticks, mark{X: px(middle(i)), Text: label})
@@ -106,7 +110,11 @@ func (p plot) draw() drawing {
 			if p.bars {
 				n := float64(len(p.rows))
 				w := min(slot*0.8/n, mostBar)
-				d.Bars = append(d.Bars, mark{X: px(middle(i) + w*(float64(k)-n/2)), Y: px(y(v)), W: px(w), H: px(chartBottom - y(v)), Color: colour(k), Text: about})
+				bar := mark{X: px(middle(i) + w*(float64(k)-n/2)), Y: px(y(v)), W: px(w), H: px(chartBottom - y(v)), Color: colour(k), Text: about}
+				if s := short(v); v > 0 && float64(utf8.RuneCountInString(s)*charWidth) <= w+charWidth && len(p.labels)*len(p.rows) <= mostNumbers {
+					bar.Above, bar.TextX, bar.TextY = s, px(middle(i)+w*(float64(k)-n/2+0.5)), px(y(v)-4)
+				}
+				d.Bars = append(d.Bars, bar)
 				continue
 			}
 			points = append(points, px(middle(i))+","+px(y(v)))
@@ -119,6 +127,16 @@ func (p plot) draw() drawing {
 		}
 	}
 	return d
+}
+
+// everyLabel returns of how many labels one has room below slots of this width.
+func (p plot) everyLabel(slot float64) int {
+	longest := 0
+	for _, l := range p.labels {
+		longest = max(longest, utf8.RuneCountInString(l))
+	}
+	room := int(math.Ceil(float64(longest*charWidth+charWidth) / slot)) // with a letter's width between two
+	return max((len(p.labels)+mostTicks-1)/mostTicks, room, 1)
 }
 
 // axis returns the end of a value axis that begins at 0, and how many steps of a round width lead
@@ -164,7 +182,14 @@ func cutName(name string) string {
 }
 
 // short writes a number as an axis wants it.
-func short(x float64) string { return strconv.FormatFloat(x, 'g', 4, 64) }
+func short(x float64) string {
+	if a := math.Abs(x); a >= 1e6 || a > 0 && a < 1e-3 {
+		return strconv.FormatFloat(x, 'g', 4, 64)
+	} else if a >= 1000 {
+		return strconv.FormatFloat(x, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(x, 'g', 4, 64)
+}
 
 // histogramPlot shows how many durations fell into each bin.
 func histogramPlot(title string, d Distribution) plot {
@@ -232,6 +257,36 @@ func sweepPlots(reports []Report) []plot {
 	return []plot{
 		draw("System throughput, output tok/s", func(r Report) float64 { return r.OutputThroughput }),
 		draw("Interactive speed of each answer, tok/s", Report.InteractiveSpeed),
+		draw("Decode speed of each answer (1 / TPOT), tok/s", Report.DecodeSpeed),
 		draw("Median time to first token, ms", func(r Report) float64 { return r.TTFT.MedianMS }),
 	}
+}
+
+// comparePlots show both sides round by round.
+func comparePlots(c Comparison) []plot {
+	n := max(len(c.A), len(c.B))
+	var out []plot
+	for _, m := range []struct {
+		title string
+		of    func(Report) float64
+	}{
+		{"System throughput, output tok/s (more is better)", func(r Report) float64 { return r.OutputThroughput }},
+		{"Interactive speed, tok/s (more is better)", Report.InteractiveSpeed},
+		{"Median time to first token, ms (less is better)", func(r Report) float64 { return r.TTFT.MedianMS }},
+		{"Median time per output token, ms (less is better)", func(r Report) float64 { return r.TPOT.MedianMS }},
+	} {
+		p := plot{title: m.title, x: "round", bars: true, names: []string{"A: " + sideName(c.A, "A"), "B: " + sideName(c.B, "B")}}
+		for i := range n {
+			p.labels = append(p.labels, strconv.Itoa(i+1))
+		}
+		for _, side := range [][]Report{c.A, c.B} {
+			row := make([]float64, n)
+			for i, r := range side {
+				row[i] = m.of(r)
+			}
+			p.rows = append(p.rows, row)
+		}
+		out = append(out, p)
+	}
+	return out
 }

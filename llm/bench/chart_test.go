@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -95,5 +96,33 @@ func TestChartAxis(t *testing.T) {
 		if most < top || most > 2*top || steps < 1 || steps > 10 {
 			t.Errorf("up to %g: %g in %d steps", top, most, steps)
 		}
+	}
+}
+
+// Labels of any length have room, and few bars have their numbers.
+func TestChartLabelsDoNotOverlap(t *testing.T) {
+	for _, label := range []string{"1", "1400", "123456", "a label of some length"} {
+		for _, n := range []int{1, 2, 5, 12, 13, 24, 25, 60, 500} {
+			p := plot{x: "ms", bars: true, rows: [][]float64{make([]float64, n)}}
+			for range n {
+				p.labels = append(p.labels, label)
+			}
+			d := p.draw()
+			for i := 1; i < len(d.Ticks); i++ {
+				a, _ := strconv.ParseFloat(d.Ticks[i-1].X, 64)
+				b, _ := strconv.ParseFloat(d.Ticks[i].X, 64)
+				if b-a < float64(charWidth*len(label)) {
+					t.Errorf("%d labels %q: %.0f apart", n, label, b-a)
+				}
+			}
+		}
+	}
+	d := plot{labels: []string{"1", "10"}, rows: [][]float64{{20.5, 0}}, bars: true}.draw()
+	if d.Bars[0].Above != "20.5" || d.Bars[1].Above != "" {
+		t.Errorf("%+v", d.Bars)
+	}
+	top, _ := strconv.ParseFloat(d.Grid[len(d.Grid)-1].Y, 64)
+	if top < 60 { // the title and the legend end above
+		t.Errorf("the highest line is at %v", top)
 	}
 }

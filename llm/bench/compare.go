@@ -94,6 +94,8 @@ func ratios(a, b []Report) []Ratio {
 		{"Total token throughput", "tok/s", true, func(r Report) float64 { return r.TotalThroughput }},
 		{"Request throughput", "req/s", true, func(r Report) float64 { return r.RequestThroughput }},
 		{"Interactive speed", "tok/s", true, Report.InteractiveSpeed},
+		{"Decode speed", "tok/s", true, Report.DecodeSpeed},
+		{"Request goodput", "req/s", true, func(r Report) float64 { return r.Goodput }},
 	}
 	for _, m := range metrics() {
 		list = append(list,
@@ -139,14 +141,31 @@ func (c Comparison) Table() string {
 	for _, r := range c.Rows {
 		fmt.Fprintf(&b, "%-32s %-28s %-28s %-8s %s\n", r.Metric+" ("+r.Unit+"):", span(r.A, r.AMin, r.AMax), span(r.B, r.BMin, r.BMax), times(r.Ratio), r.Verdict())
 	}
+	b.WriteString(wrapped(c.whatIsClear()))
 	for _, rs := range [][]Report{c.A, c.B} {
 		for _, r := range rs {
 			for _, d := range doubts(r) {
-				b.WriteString(d + "\n")
+				b.WriteString(wrapped(d))
 			}
 		}
 	}
 	return b.String()
+}
+
+// whatIsClear says what "clear" means, and what is missing for it.
+func (c Comparison) whatIsClear() string {
+	s := fmt.Sprintf("A difference is called clear when all rounds of one side are better than all of the other, with at least %d rounds each.", minClear)
+	if n := min(len(c.A), len(c.B)); n < minClear {
+		s += fmt.Sprintf(" Here %s: give --rounds %d or more.", rounds(n), minClear)
+	}
+	return s
+}
+
+func rounds(n int) string {
+	if n == 1 {
+		return "was 1"
+	}
+	return fmt.Sprintf("were %d", n)
 }
 
 // Verdict returns in a word or two which side is better.

@@ -2,6 +2,7 @@ package bench_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -54,3 +55,6 @@ func measured(s *llmsim.Server) []llmsim.Request {
 	}
 	return out
 }
+
+// unwrapped is a text in one line.
+func unwrapped(s string) string { return strings.Join(strings.Fields(s), " ") }

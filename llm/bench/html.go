@@ -32,8 +32,11 @@ type (
 		Explain  []string
 		Compare  *Comparison
 		A, B     string
+		Clear    string
 		Overview []template.HTML
-		Sections []section
+
+		CompareCharts []template.HTML
+		Sections      []section
 	}
 	section struct {
 		Title, Load string
@@ -56,7 +59,10 @@ func writePage(w io.Writer, c *Comparison, reports []Report) error {
 	}
 	v := view{Title: "Model server benchmark", Compare: c}
 	if c != nil {
-		v.A, v.B = sideName(c.A, "A"), sideName(c.B, "B")
+		v.A, v.B, v.Clear = sideName(c.A, "A"), sideName(c.B, "B"), c.whatIsClear()
+		if v.CompareCharts, err = drawn(comparePlots(*c)); err != nil {
+			return err
+		}
 	}
 	if v.Overview, err = drawn(sweepPlots(reports)); err != nil {
 		return err
@@ -90,6 +96,9 @@ func (r Report) section(i int) (section, error) {
 		names = []string{fmt.Sprintf("Run %d", i+1)}
 	}
 	s.Title = strings.Join(names, " · ")
+	if r.Round > 0 {
+		s.Title += fmt.Sprintf(" · round %d", r.Round)
+	}
 	switch r.MaxConcurrency {
 	case 0:
 		s.Load = "no limit of requests at once"
@@ -105,9 +114,20 @@ func (r Report) section(i int) (section, error) {
 	if r.IgnoreEOS {
 		s.Load += ", end token ignored"
 	}
+	var by []string
+	if r.Server != "" {
+		by = append(by, "server version "+r.Server)
+	}
+	if r.Client != "" {
+		by = append(by, "measured by llmbot "+r.Client)
+	}
+	if len(by) > 0 {
+		s.Load += " · " + strings.Join(by, ", ")
+	}
 	f2 := func(x float64) string { return fmt.Sprintf("%.2f", x) }
 	s.Facts = []fact{
-		{"Interactive speed (1 / median TPOT)", f2(r.InteractiveSpeed()), "tok/s"},
+		{"Interactive speed (median; first token included)", f2(r.InteractiveSpeed()), "tok/s"},
+		{"Decode speed (1 / median TPOT)", f2(r.DecodeSpeed()), "tok/s"},
 		{"Output token throughput", f2(r.OutputThroughput), "tok/s"},
 		{"Peak output token throughput", f2(r.PeakOutputThroughput), "tok/s"},
 		{"Total token throughput", f2(r.TotalThroughput), "tok/s"},
@@ -119,6 +139,9 @@ func (r Report) section(i int) (section, error) {
 		{"Input tokens from the prefix cache", fmt.Sprint(r.Cached), "tok"},
 		{"Total generated tokens", fmt.Sprint(r.TotalOutput), "tok"},
 		{"Peak concurrent requests", fmt.Sprint(r.PeakConcurrency), ""},
+	}
+	if (r.SLO != SLO{}) {
+		s.Facts = append(s.Facts, fact{fmt.Sprintf("Request goodput (%s)", r.SLO), f2(r.Goodput), "req/s"})
 	}
 	for _, m := range metrics() {
 		d := m.of(r)

@@ -21,6 +21,7 @@ import (
 type session struct {
 	srv      Server
 	cfg      Config // with defaults, model and salt
+	version  string // of the server; empty: it does not say
 	ignore   bool   // the end token is ignored
 	words    int    // of each prompt
 	next     int    // number of the next full prompt: none is sent twice
@@ -34,6 +35,9 @@ const (
 	fewWords   = 8
 )
 
+// mostVersion is how many characters of the version are kept that a server gives itself.
+const mostVersion = 100
+
 // prepare looks at the server, finds the length of the prompts, and warms up.
 func prepare(ctx context.Context, srv Server, cfg Config, progress func(Progress)) (*session, error) {
 	cfg = cfg.withDefaults()
@@ -45,6 +49,13 @@ func prepare(ctx context.Context, srv Server, cfg Config, progress func(Progress
 	info, err := srv.Model(ctx, "")
 	if err != nil && cfg.Model == "" {
 		return nil, fmt.Errorf("ask for the model: %w", err)
+	}
+	if v, ok := srv.(interface {
+		Version(ctx context.Context) (string, error)
+	}); ok {
+		if version, err := v.Version(ctx); err == nil {
+			s.version = llm.Printable(version, mostVersion)
+		}
 	}
 	window := info.MaxModelLen
 	if cfg.Model == "" {
@@ -69,8 +80,7 @@ func prepare(ctx context.Context, srv Server, cfg Config, progress func(Progress
 	}
 	s.words = max(int(math.Round(float64(text)/perWord)), 1)
 	if prompt := base + int(float64(s.words)*perWord); window > 0 && prompt+cfg.OutputTokens > window {
-		return nil, fmt.Errorf("%d tokens of prompt (with the chat template) and %d of answer do not fit the model's window of %d tokens",
-			prompt, cfg.OutputTokens, window)
+		return nil, &WindowError{Prompt: prompt, Template: base, Answer: cfg.OutputTokens, Window: window}
 	}
 	if cfg.WarmUps == 0 {
 		return s, nil
@@ -88,6 +98,20 @@ func prepare(ctx context.Context, srv Server, cfg Config, progress func(Progress
 		}
 	}
 	return s, nil
+}
+
+// WindowError reports that the requests do not fit the model's window. All numbers are tokens.
+type WindowError struct {
+	Prompt   int // with the chat template
+	Template int // the chat template alone
+	Answer   int
+	Window   int
+}
+
+// Error returns the numbers.
+func (e *WindowError) Error() string {
+	return fmt.Sprintf("%d tokens of prompt (with the chat template) and %d of answer do not fit the model's window of %d tokens",
+		e.Prompt, e.Answer, e.Window)
 }
 
 // takesIgnoreEOS reports whether a server takes ignore_eos, by what it says of itself in /v1/models
@@ -137,7 +161,8 @@ func (s *session) calibrate(ctx context.Context) (base int, perWord float64, err
 func (s *session) measure(ctx context.Context, cfg Config, round int) (Report, error) {
 	started := time.Now()
 	outs, took := s.load(ctx, cfg, Progress{Phase: PhaseMeasure, Round: round})
-	r := report(outs, took)
+	r := report(outs, took, cfg.SLO)
+	r.Server, r.Client, r.Round = s.version, cfg.Client, round
 	r.Name, r.Model, r.StartedAt = cfg.Name, cfg.Model, started.UTC().Truncate(time.Millisecond)
 	r.MaxConcurrency, r.RequestRate, r.Prompts = cfg.Concurrency, cfg.RequestRate, cfg.Prompts
 	r.InputTokens, r.OutputTokens, r.IgnoreEOS, r.Seed = cfg.InputTokens, cfg.OutputTokens, s.ignore, cfg.Seed
@@ -146,8 +171,9 @@ func (s *session) measure(ctx context.Context, cfg Config, round int) (Report, e
 			r.Short++
 		}
 	}
-	if len(outs) < cfg.Prompts || r.Unfinished > 0 {
-		r.Interrupted = true
+	r.Interrupted = len(outs) < cfg.Prompts || r.Unfinished > 0
+	s.progress(Progress{Name: cfg.Name, Phase: PhaseMeasure, Round: round, Concurrency: cfg.Concurrency, Total: cfg.Prompts, Done: r.Completed, Failed: r.Failed, Elapsed: took, Ended: &r})
+	if r.Interrupted {
 		return r, context.Cause(ctx)
 	}
 	return r, nil
@@ -159,7 +185,7 @@ type live struct{ tokens, running atomic.Int64 }
 // load sends cfg.Prompts requests, at most cfg.Concurrency at once, and returns their outcomes when
 // all have ended. It sends no more after the end of ctx.
 func (s *session) load(ctx context.Context, cfg Config, p Progress) ([]outcome, time.Duration) {
-	p.Name, p.Concurrency, p.Total = cfg.Name, cfg.Concurrency, cfg.Prompts
+	p.Name, p.Concurrency, p.Total, p.Expected = cfg.Name, cfg.Concurrency, cfg.Prompts, cfg.Prompts*cfg.OutputTokens
 	make1 := prompts{seed: cfg.Seed, salt: cfg.Salt, words: s.words, askLong: !s.ignore}
 	first := s.next
 	s.next += cfg.Prompts

@@ -45,6 +45,9 @@ type Report struct {
 	OutputTokens   int     `json:"output_tokens"`      // as asked, for each answer
 	IgnoreEOS      bool    `json:"ignore_eos"`
 	Seed           uint64  `json:"seed"`
+	Server         string  `json:"server_version"` // as it says; empty: it does not
+	Client         string  `json:"llmbot_version"`
+	Round          int     `json:"round,omitempty"` // of a comparison or a repetition, from 1
 
 	Interrupted bool      `json:"interrupted"`         // the run was cancelled: this is a part of it
 	Completed   int       `json:"completed_requests"`  // ended well
@@ -64,6 +67,16 @@ type Report struct {
 	PeakOutputThroughput float64 `json:"peak_output_throughput_tok_per_s"` // in the fullest second
 	TotalThroughput      float64 `json:"total_throughput_tok_per_s"`       // input and output
 	PeakConcurrency      int     `json:"peak_concurrency"`
+
+	// Interactive is the median over the answers of what one reader sees, as in the line under an
+	// answer of the bot: tokens by all seconds, those to the first token included. Decode is 1 / median
+	// TPOT. 0: not known.
+	Interactive float64 `json:"interactive_speed_tok_per_s"`
+	Decode      float64 `json:"decode_speed_tok_per_s"`
+
+	SLO     SLO     `json:"slo,omitzero"`                    // as asked
+	Good    int     `json:"good_requests,omitempty"`         // of Completed: met all of SLO
+	Goodput float64 `json:"request_goodput_per_s,omitempty"` // Good over the duration
 
 	TTFT Distribution `json:"ttft"`
 	TPOT Distribution `json:"tpot"`
@@ -109,14 +122,13 @@ type Request struct {
 	Hidden        bool    `json:"hidden"`          // some of OutputTokens were not streamed
 }
 
-// InteractiveSpeed returns the tokens a second that one reader sees after the first one: 1 / median
+// InteractiveSpeed returns the tokens a second that one reader sees, the first token's wait
+// included: the median over the answers; 0: not known.
+func (r Report) InteractiveSpeed() float64 { return r.Interactive }
+
+// DecodeSpeed returns the tokens a second with which an answer grows once it has begun: 1 / median
 // TPOT; 0: not known.
-func (r Report) InteractiveSpeed() float64 {
-	if r.TPOT.MedianMS <= 0 {
-		return 0
-	}
-	return 1000 / r.TPOT.MedianMS
-}
+func (r Report) DecodeSpeed() float64 { return r.Decode }
 
 // event is the arrival of tokens.
 type event struct {
@@ -151,10 +163,11 @@ func (o outcome) tpot() time.Duration {
 }
 
 // report sums up the outcomes of a run that took so long.
-func report(outs []outcome, took time.Duration) Report {
-	r := Report{DurationS: took.Seconds(), Failures: []Failure{}, Requests: []Request{}, Timeline: timeline(outs, took)}
+func report(outs []outcome, took time.Duration, slo SLO) Report {
+	r := Report{SLO: slo, DurationS: took.Seconds(), Failures: []Failure{}, Requests: []Request{}, Timeline: timeline(outs, took)}
 	slices.SortStableFunc(outs, func(a, b outcome) int { return cmp.Compare(a.sent, b.sent) })
 	var ttft, ttfw, tpot, itl, e2el, queue []time.Duration
+	var seen []float64 // interactive speeds
 	for _, o := range outs {
 		r.Requests = append(r.Requests, Request{
 			StartS: o.sent.Seconds(), TTFTMS: ms(o.ttft), TPOTMS: ms(o.tpot()), E2ELMS: ms(o.e2el), InputTokens: o.input, OutputTokens: o.output,
@@ -177,6 +190,12 @@ func report(outs []outcome, took time.Duration) Report {
 			r.Uncounted++
 		}
 		ttft, e2el, itl = append(ttft, o.ttft), append(e2el, o.e2el), append(itl, o.gaps...)
+		if o.output > 0 && o.e2el > 0 {
+			seen = append(seen, float64(o.output)/o.e2el.Seconds())
+		}
+		if slo.met(o) {
+			r.Good++
+		}
 		if o.hidden {
 			r.Hidden++
 		} else if o.output > 1 {
@@ -194,6 +213,10 @@ func report(outs []outcome, took time.Duration) Report {
 	r.OutputThroughput = per(r.TotalOutput, took)
 	r.TotalThroughput = per(r.TotalInput+r.TotalOutput, took)
 	r.TTFT, r.TPOT, r.ITL, r.E2EL = distribution(ttft), distribution(tpot), distribution(itl), distribution(e2el)
+	r.Interactive, r.Goodput = median(seen), per(r.Good, took)
+	if r.TPOT.MedianMS > 0 {
+		r.Decode = 1000 / r.TPOT.MedianMS
+	}
 	r.TTFW, r.ClientQueue = distribution(ttfw), distribution(queue)
 	r.PeakConcurrency, r.PeakOutputThroughput = peakConcurrency(outs), peakSecond(outs)
 	return r

@@ -34,7 +34,7 @@ func TestSweep(t *testing.T) {
 		if err := bench.HTML(&page, rs...); err != nil {
 			t.Fatal(err)
 		}
-		if n := strings.Count(page.String(), "<svg"); n != 3+4*4 {
+		if n := strings.Count(page.String(), "<svg"); n != 4+4*4 {
 			t.Errorf("%d charts", n)
 		}
 		table := bench.Table(rs...)
@@ -67,7 +67,8 @@ func TestCompareMeasuresInTurns(t *testing.T) {
 		}
 		near(t, "TPOT ratio", rows["Median TPOT"].Ratio, 0.5, 0.001)
 		near(t, "TTFT ratio", rows["Median TTFT"].Ratio, 1, 0.001)
-		near(t, "speed ratio", rows["Interactive speed"].Ratio, 2, 0.001)
+		near(t, "speed ratio", rows["Decode speed"].Ratio, 2, 0.001)
+		near(t, "ratio of what a reader sees", rows["Interactive speed"].Ratio, (0.2+20./20)/(0.2+20./40), 0.001)
 		if !rows["Median TPOT"].Clear || rows["Median TPOT"].Verdict() != "B is better" || rows["Output token throughput"].Verdict() != "B is better" {
 			t.Errorf("%+v", rows["Median TPOT"])
 		}
@@ -78,12 +79,15 @@ func TestCompareMeasuresInTurns(t *testing.T) {
 		if err := c.HTML(&page); err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range []string{"B is better", "slow", "<h2>Comparison</h2>"} {
+		for _, want := range []string{"B is better", "slow", "<h2>Comparison</h2>", "called clear when", "round 3", "Interactive speed, tok/s (more is better)", "prefers-color-scheme: dark"} {
 			if !strings.Contains(page.String(), want) {
 				t.Errorf("no %q in the page", want)
 			}
 		}
-		if !strings.Contains(c.Table(), "2.000×") {
+		if n := strings.Count(page.String(), "<svg"); n != 4+6*4 {
+			t.Errorf("%d charts", n)
+		}
+		if !strings.Contains(c.Table(), "2.000×") || strings.Contains(c.Table(), "Here were") {
 			t.Error(c.Table())
 		}
 	})
@@ -103,6 +107,15 @@ func TestCompareOfOneServerWithItselfIsFair(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestWhatWouldBeClear: with too few rounds nothing is, and the table says how many it takes.
+func TestWhatWouldBeClear(t *testing.T) {
+	r := bench.Report{Completed: 1, OutputThroughput: 30}
+	c := bench.Comparison{A: []bench.Report{r, r}, B: []bench.Report{r, r}}
+	if got := strings.Join(strings.Fields(c.Table()), " "); !strings.Contains(got, "Here were 2: give --rounds 3 or more.") {
+		t.Error(got)
+	}
 }
 
 func TestCompareCancelled(t *testing.T) {

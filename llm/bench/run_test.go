@@ -55,7 +55,8 @@ func TestNumbersOfAKnownServer(t *testing.T) {
 			near(t, "output throughput", r.OutputThroughput, prompts*tokens/seconds, 0.5)
 			near(t, "request throughput", r.RequestThroughput, prompts/seconds, 0.05)
 			near(t, "total throughput", r.TotalThroughput, float64(r.TotalInput+r.TotalOutput)/seconds, 2)
-			near(t, "interactive speed", r.InteractiveSpeed(), 40, 0.1)
+			near(t, "decode speed", r.DecodeSpeed(), 40, 0.1)
+			near(t, "interactive speed", r.InteractiveSpeed(), float64(r.OutputTokens)/(r.E2EL.MedianMS/1000), 0.1)
 			if r.Completed != prompts || r.Failed != 0 || r.TotalOutput != prompts*tokens || r.PeakConcurrency != conc || r.Short != 0 || r.Uncounted != 0 || r.Interrupted {
 				t.Errorf("concurrency %d: %+v", conc, r)
 			}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Width of a report's table, as vLLM prints it.
@@ -69,10 +70,21 @@ func Table(reports ...Report) string {
 	rare("Input tokens from the prefix cache:", func(r Report) int { return r.Cached })
 	count("Total generated tokens:", func(r Report) int { return r.TotalOutput })
 	number("Request throughput (req/s):", func(r Report) float64 { return r.RequestThroughput })
+	if (reports[0].SLO != SLO{}) {
+		number("Request goodput (req/s):", func(r Report) float64 { return r.Goodput })
+	}
 	number("Output token throughput (tok/s):", func(r Report) float64 { return r.OutputThroughput })
 	number("Peak output token throughput (tok/s):", func(r Report) float64 { return r.PeakOutputThroughput })
 	count("Peak concurrent requests:", func(r Report) int { return r.PeakConcurrency })
 	number("Total token throughput (tok/s):", func(r Report) float64 { return r.TotalThroughput })
+	known := func(x float64) string {
+		if x == 0 {
+			return "-"
+		}
+		return fmt.Sprintf("%.2f", x)
+	}
+	row("Median interactive speed (tok/s):", func(r Report) string { return known(r.Interactive) })
+	row("Median decode speed (tok/s):", func(r Report) string { return known(r.Decode) })
 	for _, m := range metrics() {
 		if m.rare && !slices.ContainsFunc(reports, func(r Report) bool { return m.of(r).Count > 0 }) {
 			continue
@@ -87,12 +99,73 @@ func Table(reports ...Report) string {
 	}
 	line("=", "")
 	for _, s := range explain(reports) {
-		b.WriteString(s + "\n")
+		b.WriteString(wrapped(s))
 	}
 	for _, r := range reports {
 		for _, s := range doubts(r) {
-			b.WriteString(s + "\n")
+			b.WriteString(wrapped(s))
 		}
+	}
+	return b.String()
+}
+
+// textWidth is how wide the sentences below a table are: a terminal has at least as much.
+const textWidth = 80
+
+// wrapped returns a sentence in lines that break between words, the further ones indented.
+func wrapped(s string) string {
+	var b strings.Builder
+	at := 0
+	for i, word := range strings.Fields(s) {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case i == 0:
+		case at+1+n > textWidth:
+			b.WriteString("\n  ")
+			at = 2
+		default:
+			b.WriteString(" ")
+			at++
+		}
+		b.WriteString(word)
+		at += n
+	}
+	return b.String() + "\n"
+}
+
+// Heading returns what was measured with what, for above the table: versions, model and lengths. It
+// is empty for no reports, and ends with a newline.
+func Heading(reports ...Report) string {
+	var lines []string
+	for _, r := range reports {
+		what := []string{}
+		if r.Name != "" {
+			what = append(what, r.Name)
+		}
+		if r.Server != "" {
+			what = append(what, "version "+r.Server)
+		}
+		what = append(what, "model "+r.Model)
+		by := ""
+		if r.Client != "" {
+			by = ", measured by llmbot " + r.Client
+		}
+		eos := ""
+		if r.IgnoreEOS {
+			eos = " (the end token is ignored)"
+		}
+		for _, line := range []string{
+			strings.Join(what, ", "),
+			fmt.Sprintf("%d prompts of about %d tokens, answers of up to %d tokens%s, seed %d%s", r.Prompts, r.InputTokens, r.OutputTokens, eos, r.Seed, by),
+		} {
+			if !slices.Contains(lines, line) {
+				lines = append(lines, line)
+			}
+		}
+	}
+	var b strings.Builder
+	for _, l := range lines {
+		b.WriteString(wrapped(l))
 	}
 	return b.String()
 }
@@ -130,8 +203,8 @@ func explain(reports []Report) []string {
 	}
 	if len(out) > 0 {
 		out = append(out,
-			"Interactive speed here is 1 / TPOT, as vLLM measures it: how fast one answer grows once it has begun. (Under an answer llmbot shows its tokens by all its "+
-				"seconds, the first token's too.) System throughput is all answers together.")
+			"Interactive speed is what one reader sees, as in the line under llmbot's answers: the tokens of an answer by all of its seconds, those to the first token included.",
+			"Decode speed is 1 / TPOT, as vLLM measures it: how fast an answer grows once it has begun. System throughput is all answers together.")
 		if s := both(reports); s != "" {
 			out = append(out, s)
 		}
@@ -175,17 +248,21 @@ func speeds(r Report) []string {
 	}
 	word := ""
 	if r.TTFW.MedianMS > r.TTFT.MedianMS+1000 { // as in the footer of an answer
-		word = fmt.Sprintf(" and %.2f s to the first visible word", r.TTFW.MedianMS/1000)
+		word = fmt.Sprintf(", first visible word after %.2f s", r.TTFW.MedianMS/1000)
 	}
-	return []string{fmt.Sprintf("%s: interactive speed %s after %.2f s to the first token%s; system throughput %.1f tok/s.",
-		what, speed(r), r.TTFT.MedianMS/1000, word, r.OutputThroughput)}
+	out := []string{fmt.Sprintf("%s: interactive speed %s (first token after %.2f s%s), decode speed %s, system throughput %.1f tok/s.",
+		what, speed(r.Interactive), r.TTFT.MedianMS/1000, word, speed(r.Decode), r.OutputThroughput)}
+	if (r.SLO != SLO{}) {
+		out = append(out, fmt.Sprintf("%s: %d of %d requests met %s: goodput %.2f a second.", what, r.Good, r.Completed+r.Failed, r.SLO, r.Goodput))
+	}
+	return out
 }
 
-func speed(r Report) string {
-	if r.InteractiveSpeed() == 0 {
+func speed(x float64) string {
+	if x == 0 {
 		return "unknown"
 	}
-	return fmt.Sprintf("%.1f tok/s", r.InteractiveSpeed())
+	return fmt.Sprintf("%.1f tok/s", x)
 }
 
 // doubts returns the reasons not to believe a report as it stands.

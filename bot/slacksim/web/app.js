@@ -203,6 +203,7 @@ function render() {
   const tail = S.thread ? [] : statusSpecs(null);
   if (!top.length) tail.unshift({ key: 'welcome', sig: c.id + c.bot, make: () => welcome(c) });
   draw($('list'), top, false, tail);
+  keep();
   $('thread').hidden = !S.thread || home;
   $('stop').hidden = !S.stoppable.some((t) => t.channel === S.channel && t.thread_ts === S.thread);
   if (!S.thread) {
@@ -233,6 +234,35 @@ function welcome(c) {
   return e;
 }
 
+// invite is Slack's own command; here only the bot can be invited.
+async function invite(text) {
+  const bot = '@' + S.state.bot.name;
+  if (!text.split(/\s+/).includes(bot)) throw new Error('Here only the bot can be invited: /invite ' + bot);
+  const to = S.channel;
+  await post('invite', { channel: to });
+  S.state = await (await fetch('page/state')).json();
+  if (S.channel === to) about();
+  render();
+}
+
+// unheard tells whoever mentions the bot where it is not, as Slack does.
+function unheard(text) {
+  const bot = '@' + S.state.bot.name;
+  if (!channel(S.channel).bot && text.includes(bot)) toast(`${bot} is not in this channel and hears nothing here. Invite it: /invite ${bot}`);
+}
+
+// keep keeps in the address who reads what, so that a reload and a link lead back.
+function keep() {
+  const at = new URLSearchParams();
+  at.set('as', names.user(S.me));
+  const c = channel(S.channel);
+  at.set('channel', c.kind === 'im' ? 'bot' : c.name);
+  if (S.thread) at.set('thread', S.thread);
+  if (S.tab === 'home') at.set('tab', 'home');
+  if ('?' + at !== location.search) history.replaceState(null, '', '?' + at);
+  $('second').href = '?' + new URLSearchParams({ as: S.state.users.find((u) => !u.bot && u.id !== S.me && c.members.includes(u.id))?.name || '', channel: at.get('channel'), ...(S.thread && c.kind !== 'im' ? { thread: S.thread } : {}) });
+}
+
 function drawChannels() {
   const member = S.state.channels.filter((c) => c.members.includes(S.me));
   const item = (c, label) => {
@@ -246,6 +276,11 @@ function drawChannels() {
   $('dms').replaceChildren(...member.filter((c) => c.im === S.me).map((c) => item(c, '✦ ' + S.state.bot.name)));
 }
 
+function about() {
+  const c = channel(S.channel);
+  $('about').textContent = c.kind === 'im' ? 'direct messages with the bot' : [c.shared && 'shared with another organisation', !c.bot && 'the bot is not here'].filter(Boolean).join(' · ');
+}
+
 function select(id) {
   S.drafts.set(S.channel, input('box').value);
   S.channel = id;
@@ -254,7 +289,7 @@ function select(id) {
   S.unread.delete(id);
   const c = channel(id);
   $('title').textContent = c.kind === 'im' ? S.state.bot.name : (c.kind === 'channel' ? '# ' : '🔒 ') + c.name;
-  $('about').textContent = c.kind === 'im' ? 'direct messages with the bot' : [c.shared && 'shared with another organisation', !c.bot && 'the bot is not here'].filter(Boolean).join(' · ');
+  about();
   input('box').value = S.drafts.get(id) || '';
   input('box').placeholder = c.kind === 'im' ? 'Ask something' : `Ask @${S.state.bot.name} something`;
   drawChannels();
@@ -303,7 +338,8 @@ function listen() {
   source.onerror = () => {
     if (source !== S.source) return;
     $('link').className = '';
-    $('link').textContent = 'page not connected';
+    $('link').textContent = 'not connected: start it again';
+    $('link').title = 'The program behind this page does not answer. Start it again: this page comes back by itself.';
     // A new connection sends everything again: what is known is thrown away with its first event, and with it every gap. The
     // browser reconnects by itself, except after an answer that was no stream.
     S.fresh = true;
@@ -342,7 +378,7 @@ function hear(d) {
     S.boot = d.boot;
   }
   for (const m of d.messages) {
-    if (!fresh && m.channel !== S.channel && m.user !== S.me && !S.messages.has(key(m))) S.unread.add(m.channel);
+    if (!fresh && m.channel !== S.channel && m.user !== S.me) S.unread.add(m.channel); // also an answer that grew or ended meanwhile
     S.messages.set(key(m), m);
   }
   if (S.thread && fresh && !S.messages.has(S.channel + ' ' + S.thread)) S.thread = null;
@@ -351,6 +387,7 @@ function hear(d) {
   S.stoppable = d.stoppable;
   $('link').className = d.sockets ? 'up' : '';
   $('link').textContent = d.sockets ? 'bot connected' : 'no bot connected';
+  $('link').title = 'Sockets that the bot holds open';
   $('edits').textContent = `${d.updates} of ${d.updates_limit} edits`;
   $('meter').max = d.updates_limit;
   $('meter').high = 0.8 * d.updates_limit;
@@ -393,7 +430,14 @@ async function start() {
   start.go(asked.get('channel'));
   if (asked.get('tab') === 'home') openTab('home');
   if (asked.get('thread')) S.thread = asked.get('thread');
-  $('me').onchange = () => { S.me = $('me').value; start.go(); listen(); };
+  $('me').onchange = () => {
+    const [where, thread] = [S.channel, S.thread];
+    S.me = $('me').value;
+    start.go();
+    if (S.channel === where) S.thread = thread; // two people in one thread
+    listen();
+    render();
+  };
   $('close').onclick = () => { S.thread = null; render(); input('box').focus(); };
   $('stop').onclick = () => act('stop', { channel: S.channel, thread_ts: S.thread });
   $('menu').onclick = () => showNav(!document.body.classList.contains('nav-open'));

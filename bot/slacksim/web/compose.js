@@ -115,12 +115,14 @@ async function send(form) {
     }
     if (word.length > 1 && /^\/[\w-]+$/.test(word) && !list.length) {
       if (form === 'reply') throw new Error('Slash commands do not work in threads');
-      await post('command', { channel: S.channel, command: word, text: text.trim().slice(word.length).trim() });
+      if (word === '/invite') await invite(text);
+      else await post('command', { channel: S.channel, command: word, text: text.trim().slice(word.length).trim() });
       return;
     }
     const files = await Promise.all(list.map(encoded));
     toEnd($(form === 'reply' ? 'replies' : 'list'));
     const { ts } = await post('say', { channel: S.channel, thread_ts: form === 'reply' ? S.thread : '', text, files });
+    unheard(text);
     const to = new RegExp('@' + S.state.bot.name + '\\b');
     if (form === 'box' && (to.test(text) || channel(S.channel).kind === 'im')) openThread(ts);
   } catch (err) {

@@ -1,0 +1,116 @@
+package slacksim
+
+import (
+	"fmt"
+	"slices"
+	"unicode/utf8"
+)
+
+// The limits on blocks of 2026. Layouts: docs.slack.dev/reference/block-kit/blocks/layout-block; the
+// others: facts, slack.md §10.3. Which error Slack gives is a guess: invalid_blocks, as for all that
+// is wrong with a block.
+const (
+	maxLayoutLabel = 150 // characters
+	maxLayoutRows  = 5
+	maxLayoutItems = 3 // of a row
+	maxPlanTasks   = 50
+	maxCharts      = 2 // data_visualization blocks of a message
+	maxHeaderLevel = 4
+)
+
+// checkLayoutLocked returns what is wrong with a layout block. Its children are checked as if they
+// stood alone.
+func (s *Sim) checkLayoutLocked(b obj, at string) []string {
+	var p problems
+	p.label(b["label"], at+"/label", maxLayoutLabel, false)
+	if g := b["grid_lines"]; g != nil && !slices.Contains([]string{"none", "rows", "outer"}, str(g)) {
+		p.addf("must be one of none, rows, outer [json-pointer:%s/grid_lines]", at)
+	}
+	for i, row := range p.count(b["rows"], at+"/rows", maxLayoutRows) {
+		at := fmt.Sprintf("%s/rows/%d/items", at, i)
+		for j, item := range p.count(row["items"], at, maxLayoutItems) {
+			at := fmt.Sprintf("%s/%d/block", at, j)
+			child, _ := item["block"].(obj)
+			switch child["type"] {
+			case nil, "layout", "markdown":
+				p.addf("unsupported type: %s [json-pointer:%s/type]", str(child["type"]), at)
+			default:
+				p = append(p, s.checkBlockLocked(child, at)...)
+			}
+		}
+	}
+	for i, child := range objs(b["fallback"]) {
+		at := fmt.Sprintf("%s/fallback/%d", at, i)
+		if child["type"] == "layout" {
+			p.addf("unsupported type: layout [json-pointer:%s/type]", at)
+			continue
+		}
+		p = append(p, s.checkBlockLocked(child, at)...)
+	}
+	return p
+}
+
+// checkPlan returns what is wrong with a plan block of a message.
+func checkPlan(b obj, at string) []string {
+	var p problems
+	p.label(b["title"], at+"/title", maxTaskText, false)
+	tasks := objs(b["tasks"])
+	if len(tasks) > maxPlanTasks {
+		p.addf("no more than %d items allowed [json-pointer:%s/tasks]", maxPlanTasks, at)
+	}
+	seen := map[string]bool{}
+	for i, t := range tasks {
+		id := str(t["task_id"])
+		if id != "" && seen[id] {
+			p.addf("`task_id` already exists [json-pointer:%s/tasks/%d/task_id]", at, i)
+		}
+		seen[id] = true
+	}
+	return p
+}
+
+// checkTogether returns what is wrong with blocks only because they are in one message.
+func checkTogether(blocks []obj) []string {
+	var p problems
+	charts, plans, tasks := 0, 0, 0
+	for i, b := range blocks {
+		switch b["type"] {
+		case "data_visualization":
+			if charts++; charts > maxCharts {
+				p.addf("no more than %d data_visualization blocks allowed [json-pointer:/blocks/%d]", maxCharts, i)
+			}
+		case "plan":
+			plans++
+		case "task_card":
+			tasks++
+		}
+	}
+	if plans > 0 && tasks > 0 {
+		p.addf("a plan and a task_card cannot be in one message [json-pointer:/blocks]")
+	}
+	return p
+}
+
+// checkHeaderLevel returns what is wrong with the level of a header.
+func checkHeaderLevel(b obj, at string) []string {
+	var p problems
+	if l, ok := b["level"].(float64); b["level"] != nil && (!ok || l != float64(int(l)) || l < 1 || l > maxHeaderLevel) {
+		p.addf("must be 1 to %d [json-pointer:%s/level]", maxHeaderLevel, at)
+	}
+	return p
+}
+
+// shownTo reports whether an element is shown to a person: one with visible_to_user_ids is shown to
+// these only (facts: slack.md §10.3).
+func shownTo(e obj, user string) bool {
+	ids, ok := e["visible_to_user_ids"].([]any)
+	return !ok || slices.ContainsFunc(ids, func(id any) bool { return str(id) == user })
+}
+
+// checkCaption returns what is wrong with the caption of a data_table, which needs one.
+func checkCaption(b obj, at string) []string {
+	if utf8.RuneCountInString(str(b["caption"])) == 0 {
+		return []string{fmt.Sprintf("missing required field: caption [json-pointer:%s/caption]", at)}
+	}
+	return nil
+}

@@ -1,0 +1,91 @@
+package scenario
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Problem is one thing that is wrong, in a scenario or with the bot that it was played to.
+type Problem struct {
+	Line int    // of the file, from 1
+	What string // what is wrong
+	Hint string // what to do about it; may be empty, and have several lines
+}
+
+// Problems are all things that are wrong, by line. It is an error with one paragraph each.
+type Problems struct {
+	File string
+	List []Problem
+}
+
+func (p *Problems) Error() string {
+	var b strings.Builder
+	for i, one := range p.List {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		fmt.Fprintf(&b, "%s:%d: %s", p.File, one.Line, one.What)
+		for line := range strings.Lines(one.Hint) {
+			b.WriteString("\n    " + strings.TrimRight(line, "\n"))
+		}
+	}
+	return b.String()
+}
+
+// reader collects what is wrong with a file.
+type reader struct{ list []Problem }
+
+func (p *reader) addf(line int, hint, format string, args ...any) {
+	p.list = append(p.list, Problem{Line: line, What: fmt.Sprintf(format, args...), Hint: hint})
+}
+
+// err returns the problems; nil if there are none.
+func problemsOf(file string, list []Problem) error {
+	if len(list) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(list, func(a, b Problem) int { return a.Line - b.Line })
+	return &Problems{File: file, List: list}
+}
+
+// oneOf returns a hint that lists what is known, the likely one first.
+func oneOf(got string, known []string) string {
+	if len(known) == 0 {
+		return ""
+	}
+	best, at := mostTypos+1, ""
+	for _, k := range known {
+		if d := typos(got, k); d < best {
+			best, at = d, k
+		}
+	}
+	hint := "known are: " + strings.Join(known, ", ")
+	if at != "" {
+		hint = "is " + at + " meant? " + hint
+	}
+	return hint
+}
+
+// mostTypos is how many wrong letters a word may have to be taken for another one.
+const mostTypos = 2
+
+// typos returns the edit distance of two words.
+func typos(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		last := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := last
+			if a[i] != b[j] {
+				cost++
+			}
+			last, row[j+1] = row[j+1], min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,51 @@
+package thread
+
+import (
+	"slices"
+
+	"llmbot/bot/turn"
+)
+
+// Ended is an answer that has ended, as a thread shows it.
+type Ended struct {
+	For string   // the last of its questions
+	IDs []string // its messages, oldest first
+}
+
+// Forsaken returns the ended answer to a question that was deleted, if none of its questions is
+// there any more, and nobody but asker has written after it: what others build upon stays. asker is
+// empty if it is not known. It is pure.
+func Forsaken(thread []Message, question turn.TS, asker string) (Ended, bool) {
+	for _, a := range shownAnswers(thread) {
+		if !a.ended || !a.answers(question) {
+			continue
+		}
+		keeps := func(m Message) bool {
+			if m.Self || m.Bot && !m.Behalf {
+				return false
+			}
+			ts := turn.TS(m.TS)
+			return a.answers(ts) || ts.After(a.to) && (asker == "" || m.User != asker)
+		}
+		if slices.ContainsFunc(thread, keeps) {
+			return Ended{}, false
+		}
+		return Ended{string(a.to), a.ids}, true
+	}
+	return Ended{}, false
+}
+
+// NewestFor returns the newest ended answer to a person, who may have asked any of its questions.
+// asker returns who asked for the answer to a question; empty: not known. It is pure.
+func NewestFor(thread []Message, user string, before turn.TS, asker func(what string) string) (Ended, bool) {
+	var newest shownAnswer
+	for _, a := range shownAnswers(thread) {
+		theirs := asker(string(a.to)) == user || slices.ContainsFunc(thread, func(m Message) bool {
+			return !m.Self && m.User == user && (!m.Bot || m.Behalf) && a.answers(turn.TS(m.TS))
+		})
+		if a.ended && theirs && before.After(a.to) && a.to.After(newest.to) {
+			newest = a
+		}
+	}
+	return Ended{string(newest.to), newest.ids}, len(newest.ids) > 0
+}

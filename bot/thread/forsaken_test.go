@@ -1,0 +1,45 @@
+package thread
+
+import (
+	"slices"
+	"testing"
+
+	"llmbot/bot/turn"
+)
+
+func TestForsaken(t *testing.T) {
+	const asker = "U0ALICE001"
+	ours := func(ts, from, to string) Message {
+		return Message{TS: ts, Self: true, For: to, From: from, Ended: true, Whole: true}
+	}
+	said := func(ts, user string) Message { return Message{TS: ts, User: user} }
+	tests := map[string]struct {
+		thread   []Message
+		question string
+		asker    string
+		want     []string
+	}{
+		"gone":                         {[]Message{ours("2", "1", "1")}, "1", asker, []string{"2"}},
+		"two messages":                 {[]Message{ours("2", "1", "1"), ours("3", "1", "1")}, "1", asker, []string{"2", "3"}},
+		"another question":             {[]Message{said("1", asker), ours("2", "1", "1")}, "5", asker, nil},
+		"it is there":                  {[]Message{said("1", asker), ours("2", "1", "1")}, "1", asker, nil},
+		"one of two is there":          {[]Message{said("1", "U0BOB00001"), ours("3", "1", "2")}, "2", asker, nil},
+		"both are gone":                {[]Message{ours("3", "1", "2")}, "1", asker, []string{"3"}},
+		"the asker wrote on":           {[]Message{ours("2", "1", "1"), said("3", asker), ours("4", "3", "3")}, "1", asker, []string{"2"}},
+		"another one wrote on":         {[]Message{ours("2", "1", "1"), said("3", "U0BOB00001")}, "1", asker, nil},
+		"another one wrote before":     {[]Message{said("0", "U0BOB00001"), ours("2", "1", "1")}, "1", asker, []string{"2"}},
+		"an app wrote on":              {[]Message{ours("2", "1", "1"), {TS: "3", Bot: true}}, "1", asker, []string{"2"}},
+		"an app wrote on, for someone": {[]Message{ours("2", "1", "1"), {TS: "3", Bot: true, Behalf: true, User: "U0BOB00001"}}, "1", asker, nil},
+		"the asker is not known":       {[]Message{ours("2", "1", "1"), said("3", asker)}, "1", "", nil},
+		"it has not ended":             {[]Message{{TS: "2", Self: true, For: "1"}}, "1", asker, nil},
+		"nothing":                      {nil, "1", asker, nil},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, found := Forsaken(tt.thread, turn.TS(tt.question), tt.asker)
+			if !slices.Equal(got.IDs, tt.want) || found != (tt.want != nil) {
+				t.Errorf("%v, want %v", got.IDs, tt.want)
+			}
+		})
+	}
+}

@@ -100,7 +100,7 @@ func (t *turnRun) noteMessages(work context.Context) {
 // owner, or the length limit, ended. stream ends the request, work everything.
 func (t *turnRun) write(work, stream context.Context, a admitted, s *stage) (out answer.Outcome) {
 	b := t.bot
-	w, id, from, kit, err := t.writer(work, stream, a, s)
+	w, id, from, err := t.writer(work, stream, a, s)
 	s.request = id
 	defer func() {
 		if out.Err == nil {
@@ -140,16 +140,16 @@ func (t *turnRun) write(work, stream context.Context, a admitted, s *stage) (out
 	for _, note := range notes {
 		w.Say(note)
 	}
-	in.Tools = len(kit.offered) > 0
+	in.Tools = t.box != nil
 	return w.Write(stream, in, llm.Request{
 		Model: a.set.Model, Temperature: a.set.Temperature, MaxTokens: b.cfg.MaxTokens, ReasoningEffort: a.set.Effort, ID: id,
 	}, from)
 }
 
-// writer returns the writer of an answer, with the id of its requests, what it goes on from and its
-// tools, and begins to save it. An error is one of the tools: the answer ends with it. It is apart from write, as its variables would lie on the stack while the model
-// writes.
-func (t *turnRun) writer(work, stream context.Context, a admitted, s *stage) (w *answer.Writer, id string, from answer.Partial, k kit, err error) {
+// writer returns the writer of an answer, with the id of its requests and what it goes on from, and
+// begins to save it. The error ends the answer. It is apart from write, as its variables would lie
+// on the stack while the model writes.
+func (t *turnRun) writer(work, stream context.Context, a admitted, s *stage) (w *answer.Writer, id string, from answer.Partial, err error) {
 	b := t.bot
 	id = "llmbot-" + strings.ReplaceAll(a.last().TS, ".", "-")
 	of := transcript.OfTurn(a.asks, a.upto)
@@ -158,14 +158,14 @@ func (t *turnRun) writer(work, stream context.Context, a admitted, s *stage) (w 
 	s.saver = b.records.Saver(stream, transcript.SaverConfig{
 		Thread: t.thread, Begin: transcript.Checkpoint{Of: of, Text: from.Text, Before: from.Before}, Live: b.live, Progress: t.lease.Progress, Log: b.log,
 	})
-	k, err = t.tools(stream, a, of)
+	kit, err := t.tools(stream, a, of)
 	w = b.shared.Writer(answer.Task{
-		Tools: k.offered, Toolbox: k.box, Rounds: k.rounds,
+		Tools: kit.offered, Toolbox: kit.box, Rounds: kit.rounds,
 		Thread: t.thread.String(), Draft: s.draft, ID: id, Model: a.set.Model, Person: a.person,
 		MinVisible: t.leftVisible(a.plan), Fallback: fallback, Kept: kept, Does: t.work.does,
 		Note: s.saver.Note, Progress: t.lease.Progress, Spent: func(tokens int) { t.tab.spend(work, tokens) },
 	})
-	return w, id, from, k, err
+	return w, id, from, err
 }
 
 // broken returns the end of an answer that is not complete, marked by a sentence.
@@ -279,7 +279,8 @@ func (t *turnRun) input(ctx context.Context, a admitted) (in prompt.Input, notes
 	return in, notes
 }
 
-// channelName returns the name of the thread's channel; empty if it has none, or Slack does not say.
+// channelName returns the name of the thread's channel; empty if it has none, or Slack does not
+// say.
 func (t *turnRun) channelName(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(ctx, personTimeout)
 	defer cancel()

@@ -36,113 +36,114 @@ const (
 	notKnownRan = "It is not known whether this call was made: the program was restarted meanwhile. It was not made again. Say so in your answer."
 )
 
-// runCalls does the calls of the last round that are not over, one after the other. The error ends
-// the answer.
-func (w *Writer) runCalls(ctx context.Context) error {
-	r := w.rounds
-	if r == nil {
-		return nil
-	}
+// Run does the calls of the last round that are not over, one after the other. seen hears how far
+// each is; asked: a person was asked for leave to make it. It must not block. The error ends the
+// answer.
+func (r *Rounds) Run(ctx context.Context, seen func(s Step, asked bool)) error {
 	for {
 		c, round, i := Current(r.all)
 		if c == nil {
 			return nil
 		}
-		if err := w.runCall(ctx, c, round, i); err != nil {
-			return err
+		tool, known := r.tool(c.Name)
+		step := Step{ID: fmt.Sprintf("call-%d-%d", round+1, i+1), Title: llm.Printable(tool.Title, longestTitle)}
+		switch {
+		case c.Begun:
+			step.State = StepUnsure
+			seen(step, false)
+			c.fails(notKnownRan)
+		case !known:
+			c.fails(fmt.Sprintf("There is no tool %s here. There are: %s.", c.Name, strings.Join(r.names(), ", ")))
+		case c.Bad != "":
+			c.fails(c.Bad)
+		case failuresInRow(r.all) >= mostFailures:
+			c.fails(noMoreCalls)
+		case i >= mostCalls:
+			c.fails(tooManyAt)
+		case same(r.all, c) >= mostSame:
+			c.fails(sameAgain)
+		default:
+			if err := r.call(ctx, c, tool, step, seen); err != nil {
+				return err
+			}
 		}
 		r.box.Keep(ctx, r.all)
 	}
 }
 
-// runCall does one call, the i-th of its round.
-func (w *Writer) runCall(ctx context.Context, c *Call, round, i int) error {
-	r := w.rounds
-	tool, known := r.tool(c.Name)
-	title := llm.Printable(tool.Title, longestTitle)
-	switch {
-	case c.Begun:
-		w.Say(fmt.Sprintf("I do not know whether “%s” was run: I was restarted meanwhile, and I do not run it twice.", title))
-		c.fails(notKnownRan)
-	case !known:
-		c.fails(fmt.Sprintf("There is no tool %s here. There are: %s.", c.Name, strings.Join(r.names(), ", ")))
-	case c.Bad != "":
-		c.fails(c.Bad)
-	case failuresInRow(r.all) >= mostFailures:
-		c.fails(noMoreCalls)
-	case i >= mostCalls:
-		c.fails(tooManyAt)
-	case same(r.all, c) >= mostSame:
-		c.fails(sameAgain)
-	default:
-		return w.callTool(ctx, c, tool, Step{ID: fmt.Sprintf("call-%d-%d", round+1, i+1), Title: title})
+// call asks for leave if that is needed, and makes a call.
+func (r *Rounds) call(ctx context.Context, c *Call, tool tools.Tool, step Step, seen func(s Step, asked bool)) error {
+	asked := false
+	is := func(state StepState) {
+		step.State = state
+		seen(step, asked)
 	}
-	return nil
-}
-
-// callTool asks for leave if that is needed, and makes a call.
-func (w *Writer) callTool(ctx context.Context, c *Call, tool tools.Tool, step Step) error {
-	r, title, asked := w.rounds, step.Title, false
 	may, why, err := r.box.Leave(ctx, r.all, tool, func() {
 		asked = true
-		w.Leave() // a person may take their time
-		w.is(ActivityAsking)
-		w.task.Progress()
-		w.step(step, StepAsks)
-		w.showRound(fmt.Sprintf("is waiting for leave to run %s", title),
-			fmt.Sprintf("I may run “%s” only with leave. Whoever asked sees what exactly, and decides.", title))
+		is(StepAsks)
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if w.task.Progress(); !may {
-		w.step(step, StepRefused)
-		w.showRound("", noticeIf(asked, fmt.Sprintf("“%s” was not run.", title)))
+	case !may:
 		c.fails(why)
+		is(StepRefused)
 		return nil
 	}
-	w.is(ActivityCalling)
-	w.step(step, StepRuns)
-	w.showRound(fmt.Sprintf("Running %s…", title), noticeIf(asked, fmt.Sprintf("“%s” is running, with leave.", title)))
+	is(StepRuns)
 	res, err := r.box.Run(ctx, r.all, tool)
 	if err != nil {
 		return err
 	}
-	w.task.Progress()
 	c.Over, c.Failed, c.Took, c.Result = true, res.Failed, res.Took, tools.Cut(res.Text, r.result)
-	state, became := StepRan, "“%s” was run."
 	if res.Failed {
-		state, became = StepFailed, "“%s” failed."
+		is(StepFailed)
+	} else {
+		is(StepRan)
 	}
-	w.step(step, state)
-	w.showRound("", noticeIf(asked, fmt.Sprintf(became, title)))
 	return nil
 }
 
-// step records how far a call is.
-func (w *Writer) step(s Step, state StepState) {
-	s.State = state
+// stepped shows how far a call is. While a person is asked, the answer holds no slot. Where one was
+// asked a message stands in the thread, which says what became of that.
+func (w *Writer) stepped(s Step, asked bool) {
+	w.task.Progress()
 	if i := slices.IndexFunc(w.steps, func(have Step) bool { return have.ID == s.ID }); i >= 0 {
 		w.steps[i] = s
-		return
+	} else {
+		w.steps = append(w.steps, s)
 	}
-	w.steps = append(w.steps, s)
+	status, notice := "", ""
+	switch s.State {
+	case StepAsks:
+		w.Leave() // a person may take their time
+		w.is(ActivityAsking)
+		status, notice = "is waiting for leave to run "+s.Title, "I may run “%s” only with leave. Whoever asked sees what exactly, and decides."
+	case StepRuns:
+		w.is(ActivityCalling)
+		status, notice = "Running "+s.Title+"…", "“%s” is running, with leave."
+	case StepRan:
+		notice = "“%s” was run."
+	case StepFailed:
+		notice = "“%s” failed."
+	case StepRefused:
+		notice = "“%s” was not run."
+	case StepUnsure:
+		w.Say(fmt.Sprintf("I do not know whether “%s” was run: I was restarted meanwhile, and I do not run it twice.", s.Title))
+	}
+	if asked {
+		notice = fmt.Sprintf(notice, s.Title)
+	} else {
+		notice = ""
+	}
+	w.showRound(status, notice)
 }
 
 // fails records why a call brought nothing.
 func (c *Call) fails(why string) { c.Over, c.Failed, c.Result = true, true, why }
 
-// noticeIf returns a notice if somebody was asked for leave: then a message stands in the thread
-// that says so.
-func noticeIf(asked bool, notice string) string {
-	if asked {
-		return notice
-	}
-	return ""
-}
-
 // tool returns an offered tool by its name.
-func (r *rounds) tool(name string) (tools.Tool, bool) {
+func (r *Rounds) tool(name string) (tools.Tool, bool) {
 	for _, t := range r.offered {
 		if t.Name == name {
 			return t, true
@@ -151,7 +152,7 @@ func (r *rounds) tool(name string) (tools.Tool, bool) {
 	return tools.Tool{Title: name}, false
 }
 
-func (r *rounds) names() (out []string) {
+func (r *Rounds) names() (out []string) {
 	for _, t := range r.offered {
 		out = append(out, t.Name)
 	}

@@ -31,7 +31,7 @@ func (w *Writer) done(res llm.Result) Outcome {
 	if len(res.Calls) > 0 && strings.TrimSpace(w.text[len(w.head.Text):]) == "" {
 		return w.failed(errOnlyCalls, "The model went on asking for tools, and gave no answer.", res)
 	}
-	return w.complete(strings.TrimRight(w.text, "\n"), w.base.Notice, w.whole(res), used(w.rounds.all))
+	return w.complete(strings.TrimRight(w.text, "\n"), w.base.Notice, w.whole(res), w.rounds.Used())
 }
 
 // Finished returns the answer that an earlier owner has written to its end, and could not show.
@@ -136,7 +136,7 @@ func (w *Writer) small(res llm.Result) string {
 	if w.rounds == nil {
 		return figures.Footer(w.whole(res))
 	}
-	return footer(w.whole(res), used(w.rounds.all))
+	return footer(w.whole(res), w.rounds.Used())
 }
 
 // footer returns the small print of an answer, with the tools that it has used.

@@ -156,27 +156,38 @@ func compact(raw string) string {
 	return b.String()
 }
 
-// rounds are the tools of one answer: what is offered, and what was done. It belongs to the
-// Writer's goroutine.
-type rounds struct {
+// Rounds are the tools of one answer: what is offered, what was done, and so what may still be
+// done. It belongs to one goroutine.
+//
+//	Request ─► the model ─► Add ─► Run ─► Request …, until Add reports that nothing is to be done
+type Rounds struct {
 	offered []tools.Tool
 	box     Toolbox
 	all     []Round
 	room    int // bytes that all results together may take in the prompt; 0: no limit known
 	result  int // bytes that one may take
-	ended   bool
 }
 
+// NewRounds returns the rounds of an answer: what is offered, who does the calls, and what was done
+// before. Results have no limit but MostResult before Bound says one.
+func NewRounds(offered []tools.Tool, box Toolbox, made []Round) *Rounds {
+	return &Rounds{offered: offered, box: box, all: made, result: MostResult}
+}
+
+// Used returns how much tools were used.
+func (r *Rounds) Used() Used { return used(r.all) }
+
 // size returns how many bytes the definitions of the tools take in a request.
-func (r *rounds) size() (n int) {
+func (r *Rounds) size() (n int) {
 	for _, t := range r.offered {
 		n += len(t.Name) + len(t.Description) + len(t.Schema)
 	}
 	return n
 }
 
-// bound sets how much results may take in a prompt of so many tokens; 0: not known.
-func (r *rounds) bound(budget int, ratio float64) {
+// Bound sets how much results may take in a prompt of so many tokens; 0: not known. ratio is how
+// many bytes a token has; 0: not known.
+func (r *Rounds) Bound(budget int, ratio float64) {
 	r.result, r.room = MostResult, 0
 	if ratio <= 0 {
 		ratio = prompt.BytesPerToken
@@ -189,7 +200,7 @@ func (r *rounds) bound(budget int, ratio float64) {
 
 // squeeze halves what results may take, after the server refused the prompt for its length. It
 // reports false if they take too little for that to help.
-func (r *rounds) squeeze() bool {
+func (r *Rounds) squeeze() bool {
 	size := textOf(r.messages())
 	if size <= 2*leastResult {
 		return false
@@ -199,12 +210,12 @@ func (r *rounds) squeeze() bool {
 }
 
 // over reports whether no further call may be made.
-func (r *rounds) over() bool {
-	return r.ended || len(r.all) >= mostRounds || failuresInRow(r.all) >= mostFailures
+func (r *Rounds) over() bool {
+	return len(r.all) >= mostRounds || failuresInRow(r.all) >= mostFailures
 }
 
-// request returns a request with the tools, and with what was done so far.
-func (r *rounds) request(req llm.Request) llm.Request {
+// Request returns a request with the tools, and with what was done so far.
+func (r *Rounds) Request(req llm.Request) llm.Request {
 	req.Tools = make([]llm.Tool, len(r.offered))
 	for i, t := range r.offered {
 		req.Tools[i] = t.Tool
@@ -218,7 +229,7 @@ func (r *rounds) request(req llm.Request) llm.Request {
 
 // messages returns what the model reads of the rounds. Of too much it gets less of the oldest
 // results.
-func (r *rounds) messages() (out []llm.Message) {
+func (r *Rounds) messages() (out []llm.Message) {
 	over := 0
 	if r.room > 0 {
 		over = textOf(r.render(nil)) - r.room
@@ -236,7 +247,7 @@ func (r *rounds) messages() (out []llm.Message) {
 }
 
 // render returns the messages, with these results cut to so many bytes.
-func (r *rounds) render(cuts map[[2]int]int) (out []llm.Message) {
+func (r *Rounds) render(cuts map[[2]int]int) (out []llm.Message) {
 	for i, round := range r.all {
 		out = append(out, llm.Message{Role: llm.RoleAssistant, Content: strings.TrimSpace(round.Text), Reasoning: round.Reasoning, Calls: calls(round)})
 		for j, c := range round.Calls {
@@ -281,8 +292,13 @@ func textOf(msgs []llm.Message) (n int) {
 	return n
 }
 
-// add begins a round with the calls that a request ended in.
-func (r *rounds) add(text string, res llm.Result, reasoning string) {
+// Add begins a round with the calls that a request ended in. It reports false, and does nothing, if
+// there are none, or none may be made any more: the answer is there. text is what the request wrote
+// before its calls.
+func (r *Rounds) Add(text, reasoning string, res llm.Result) bool {
+	if len(res.Calls) == 0 || r.over() {
+		return false
+	}
 	round := Round{
 		Text: text, Tokens: res.Usage.CompletionTokens, Elapsed: res.Elapsed, TTFT: res.TTFT, FirstWord: res.FirstWord,
 		Calls: make([]Call, len(res.Calls)),
@@ -300,6 +316,7 @@ func (r *rounds) add(text string, res llm.Result, reasoning string) {
 		round.Calls[i] = Call{ToolCall: c}
 	}
 	r.all = append(r.all, round)
+	return true
 }
 
 // unknownName stands for a name that no tool can have: servers refuse a prompt with such a one.

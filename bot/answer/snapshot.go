@@ -75,6 +75,7 @@ const (
 	StepRan                          // it has brought a result
 	StepFailed                       // it failed
 	StepRefused                      // it was not made
+	StepUnsure                       // an owner before began it: nobody knows what became of it
 )
 
 // StatusThinking is what people see until there is text.

@@ -46,7 +46,7 @@ func (w *Writer) Write(ctx context.Context, in prompt.Input, req llm.Request, fr
 	out := w.outcome(ctx, r, r.answer(ctx))
 	if w.rounds != nil {
 		out.Answer.Text = strings.TrimRight(out.Answer.Text, "\n") // no round has followed
-		out.Answer.Steps, out.Used = slices.Clone(w.steps), used(w.rounds.all)
+		out.Answer.Steps, out.Used = slices.Clone(w.steps), w.rounds.Used()
 	}
 	return out
 }
@@ -98,8 +98,10 @@ type requests struct {
 // answer makes requests until one brings no calls of tools, and does the calls in between.
 func (r *requests) answer(ctx context.Context) error {
 	for {
-		if err := r.runCalls(ctx); err != nil {
-			return err
+		if r.rounds != nil {
+			if err := r.rounds.Run(ctx, r.stepped); err != nil {
+				return err
+			}
 		}
 		r.prepare(ctx)
 		err := Retry{Log: r.shared.cfg.Log.With("request", r.id), Wait: true}.Do(ctx, r)
@@ -112,10 +114,10 @@ func (r *requests) answer(ctx context.Context) error {
 // prepare builds the prompt of a round: what tools and rounds take is not there for the thread.
 func (r *requests) prepare(ctx context.Context) {
 	if t := r.rounds; t != nil && r.budget > 0 {
-		t.bound(r.budget, r.in.Ratio)
+		t.Bound(r.budget, r.in.Ratio)
 		r.in.Budget = max(r.budget-prompt.EstimateSize(t.size()+textOf(t.messages()), r.in.Ratio), r.budget/resultShare)
 	} else if t != nil {
-		t.bound(0, 0)
+		t.Bound(0, 0)
 	}
 	r.built = r.fit(ctx, &r.in)
 }
@@ -123,13 +125,15 @@ func (r *requests) prepare(ctx context.Context) {
 // nextRound begins a round if the last request ended in calls that may be made, and reports whether
 // it did.
 func (r *requests) nextRound() bool {
-	if r.rounds == nil || len(r.res.Calls) == 0 || r.rounds.over() {
+	if r.rounds == nil {
 		return false
 	}
 	all := r.whole(r.res)
 	all.Usage.CompletionTokens = max(all.Usage.CompletionTokens, r.tokens) - r.head.Tokens
 	all.Elapsed -= r.head.Elapsed
-	r.rounds.add(r.text[len(r.head.Text):], all, r.reasoning.String())
+	if !r.rounds.Add(r.text[len(r.head.Text):], r.reasoning.String(), all) {
+		return false
+	}
 	r.head = headOf(r.rounds.all)
 	r.from, r.text, r.tokens, r.before = r.head, r.head.Text, r.head.Tokens, max(r.before, r.head.Tokens)
 	if len(r.shown) < len(r.text) {
@@ -181,7 +185,7 @@ func (r *requests) request(ctx context.Context) (err error) {
 	}
 	req := r.req
 	if r.rounds != nil {
-		req = r.rounds.request(req)
+		req = r.rounds.Request(req)
 	}
 	if req.MaxTokens = r.left(); r.most > 0 && req.MaxTokens < 1 {
 		r.text, r.res = r.from.Text, llm.Result{Finish: llm.FinishLength, Usage: llm.Usage{Known: true}}

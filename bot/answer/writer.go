@@ -76,7 +76,7 @@ type Writer struct {
 	queued     bool            // it had to wait for it
 	shown      string          // the longest text shown so far: it stays until a new try has overtaken it
 	minVisible int             // see Task
-	rounds     *rounds         // of tools; nil: none are offered
+	rounds     *Rounds         // of tools; nil: none are offered
 	steps      []Step          // what people see of them
 	head       Partial         // what the rounds before this one have brought; zero: this is the first
 	from       Partial         // what the current try goes on from, head first; head alone: it begins its round
@@ -104,7 +104,7 @@ func (s *Shared) Writer(t Task) *Writer {
 	}
 	w.fallback.Text = w.bound.shown(w.fallback.Text, true)
 	if len(t.Tools) > 0 {
-		w.rounds = &rounds{offered: t.Tools, box: t.Toolbox, all: t.Rounds}
+		w.rounds = NewRounds(t.Tools, t.Toolbox, t.Rounds)
 		w.head = headOf(t.Rounds)
 	}
 	return w

@@ -17,8 +17,8 @@ const (
 	longestCard = 256
 )
 
-// newsLocked returns the calls of tools that a live stream is to show in another state than it does.
-// One that an earlier message shows stays there.
+// newsLocked returns the calls of tools that a live stream is to show in another state than it
+// does. One that an earlier message shows stays there.
 func (d *draft) newsLocked(m *sent) (out []answer.Step) {
 	cards := 0
 	if m != nil {
@@ -92,6 +92,8 @@ func card(s answer.Step) slack.StreamChunk {
 		c.Title, c.Status = "Ran "+s.Title, slack.TaskCardStatusComplete
 	case answer.StepFailed:
 		c.Title, c.Status = s.Title+" failed", slack.TaskCardStatusError
+	case answer.StepUnsure:
+		c.Title, c.Status = s.Title+" may have run", slack.TaskCardStatusError
 	case answer.StepRefused:
 		c.Title, c.Status = s.Title+" was not run", slack.TaskCardStatusComplete
 	}

@@ -200,3 +200,18 @@ func TestAgentSession(t *testing.T) {
 		}
 	})
 }
+
+// TestWordsToOnePersonNeedAReply: Slack shows nobody an ephemeral message in a thread without
+// replies.
+func TestWordsToOnePersonNeedAReply(t *testing.T) {
+	bubble(t, slacksim.Config{}, func(t *testing.T, s *space) {
+		ts := s.Say("alice", "general", "", "hi")
+		for seen := range 2 {
+			s.call("chat.postEphemeral", "channel", s.ChannelID("general"), "user", s.UserID("alice"), "thread_ts", ts, "text", "psst")
+			if n := len(s.Ephemerals("alice")); n != seen {
+				t.Errorf("%d are seen, want %d", n, seen)
+			}
+			s.Say("bob", "general", ts, "hi")
+		}
+	})
+}

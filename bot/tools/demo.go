@@ -36,8 +36,8 @@ func team() []person {
 }
 
 // Demo returns a file with one server in this process, so that a visitor sees tools without one of
-// theirs: a clock and a team directory, which run unasked, and add_note, which changes something and
-// asks before each call. now is the clock.
+// theirs: a clock and a team directory, which run unasked, and add_note, which changes something
+// and asks before each call. now is the clock.
 func Demo(now func() time.Time) File {
 	d := &directory{notes: map[string][]string{}}
 	s := mcp.NewServer(&mcp.Implementation{Name: "llmbot demo", Version: "1"}, nil)

@@ -151,7 +151,8 @@ type demoModel struct {
 
 // findModel takes the configured server, else the first that answers on this machine, else it
 // starts a simulated one. It sets cfg.BaseURL. The key goes only to the server that the environment
-// or a flag names, never to whatever listens on a port. from is which of the two it was, for people.
+// or a flag names, never to whatever listens on a port. from is which of the two it was, for
+// people.
 func findModel(ctx context.Context, cfg *Config, from string) (demoModel, error) {
 	none := func() error { return nil }
 	if cfg.named {

@@ -173,8 +173,8 @@ type background struct {
 	upkeep                func(context.Context) error // nil: none
 }
 
-// runAll runs the bot, its sockets and what runs beside it. The sockets close last, so that the last
-// calls and acks go out.
+// runAll runs the bot, its sockets and what runs beside it. The sockets close last, so that the
+// last calls and acks go out.
 func runAll(ctx context.Context, b *bot.Bot, slack *slackio.Slack, beside background) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -196,6 +196,7 @@ func runAll(ctx context.Context, b *bot.Bot, slack *slackio.Slack, beside backgr
 	// Answers that are being finished may need these.
 	all.Go(func() { beside.pdfs(sockets) })
 	all.Go(func() { toolsErr = beside.tools(sockets) })
+	all.Go(func() { beside.watch(sockets) })
 	if beside.upkeep != nil {
 		all.Go(func() { dbErr = beside.upkeep(sockets) })
 	}

@@ -28,8 +28,8 @@ func localGPUs() func(context.Context) ([]llm.GPU, error) {
 	return llm.NewSMI(func(ctx context.Context) ([]byte, error) { return runSMI(ctx, path) }).GPUs
 }
 
-// quietGPUs returns read. If nobody has asked for its figures (local), a failure is logged, and shown to
-// nobody.
+// quietGPUs returns read. If nobody has asked for its figures (local), a failure is logged, and
+// shown to nobody.
 func quietGPUs(read func(context.Context) ([]llm.GPU, error), local bool, log *slog.Logger) func(context.Context) ([]llm.GPU, error) {
 	if read == nil || !local {
 		return read

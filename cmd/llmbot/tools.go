@@ -19,8 +19,8 @@ import (
 // mostToolSecrets is how many secrets of former tools files are still taken out of texts.
 const mostToolSecrets = 2000
 
-// toolsFile is BOT_TOOLS_FILE. It is only ever held by a pointer, so that no format verb prints what
-// it holds with the rest of a Config.
+// toolsFile is BOT_TOOLS_FILE. It is only ever held by a pointer, so that no format verb prints
+// what it holds with the rest of a Config.
 type toolsFile struct {
 	watched
 
@@ -65,8 +65,8 @@ func (t *toolsFile) use(text []byte) error {
 	return nil
 }
 
-// variable returns the value of a variable for the file. Like the bot's own secrets it may stand in a
-// file that NAME_FILE names.
+// variable returns the value of a variable for the file. Like the bot's own secrets it may stand in
+// a file that NAME_FILE names.
 func (t *toolsFile) variable(name string) (string, bool) {
 	if v := t.vars[name]; v != "" {
 		return v, true
@@ -118,8 +118,8 @@ func newTools(cfg Config, log *slog.Logger, hooks tools.Hooks) (*tools.Servers, 
 	return servers, nil
 }
 
-// runTools keeps the sessions to the servers until ctx ends, and reads the file again at a SIGHUP and
-// when it was changed. A broken file changes nothing, and is logged once.
+// runTools keeps the sessions to the servers until ctx ends, and reads the file again at a SIGHUP
+// and when it was changed. A broken file changes nothing, and is logged once.
 func runTools(ctx context.Context, cfg Config, servers *tools.Servers, log *slog.Logger) error {
 	if servers == nil {
 		return nil

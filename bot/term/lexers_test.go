@@ -66,7 +66,7 @@ func sorted(text []byte) string {
 func asXML(l chroma.Lexer) []byte {
 	if v := reflect.Indirect(reflect.ValueOf(l)); v.Kind() == reflect.Struct {
 		if inner := v.FieldByName("Lexer"); inner.IsValid() && inner.CanInterface() {
-			l, _ = inner.Interface().(chroma.Lexer) // one that looks into its own text, such as Markdown's
+			l, _ = reflect.TypeAssert[chroma.Lexer](inner) // one that looks into its own text, such as Markdown's
 		}
 	}
 	r, ok := l.(*chroma.RegexLexer)
@@ -101,7 +101,7 @@ func withoutCode(e chroma.Emitter) chroma.Emitter {
 	}
 	if v := reflect.Indirect(reflect.ValueOf(e)); v.Kind() == reflect.Struct && v.CanSet() {
 		if f := v.FieldByName("Emitters"); f.IsValid() {
-			all, _ := f.Interface().(chroma.Emitters)
+			all, _ := reflect.TypeAssert[chroma.Emitters](f)
 			for i := range all {
 				all[i] = withoutCode(all[i])
 			}

@@ -25,6 +25,7 @@ type Reply struct {
 	User   string          // who asked
 	Epoch  uint64          // of the lease
 	Adopt  []string        // messages to take over, oldest first
+	Tools  bool            // tools may run while it is written
 	Posted func(id string) // called with each new message; may block for the store
 	// Check is called before every write to Slack; an error but ErrLeaseUncertain ends the draft.
 	Check func() error

@@ -57,7 +57,7 @@ func (t *turnRun) openDraft(work context.Context, s *stage) error {
 func (t *turnRun) reply(work context.Context, a admitted, last thread.Question) Reply {
 	ids := thread.Union(t.lease.Messages(), a.due.Adopt)
 	t.adopt(ids)
-	r := Reply{For: last.TS, From: last.TS, User: last.User, Epoch: t.lease.Epoch(), Adopt: slices.Clone(ids), Check: t.mayWrite}
+	r := Reply{For: last.TS, From: last.TS, User: last.User, Epoch: t.lease.Epoch(), Adopt: slices.Clone(ids), Tools: t.bot.desk != nil, Check: t.mayWrite}
 	// Also those that are not admitted: they have what they get.
 	if len(a.due.Asks) > 0 && !a.unread {
 		r.From = a.due.Asks[0].TS

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -167,7 +168,7 @@ func (b *Box) Leave(ctx context.Context, rounds []answer.Round, tool tools.Tool,
 	}
 	title, _ := first(plain(tool.Title), mostName)
 	q := transcript.Leave{
-		ID: rand.Text(), Call: b.key(c, i, j), Asker: b.a.Asker, Title: title, Until: c.Asked.Add(Wait), Epoch: b.a.Epoch,
+		ID: newID(), Call: b.key(c, i, j), Asker: b.a.Asker, Title: title, Until: c.Asked.Add(Wait), Epoch: b.a.Epoch,
 	}
 	err := b.durably(ctx, func() (err error) {
 		q, err = b.desk.cfg.Records.AskLeave(ctx, b.a.Thread, q)
@@ -197,6 +198,13 @@ func (b *Box) Leave(ctx context.Context, rounds []answer.Round, tool tools.Tool,
 	case transcript.Expired, transcript.Undecided:
 	}
 	return false, expiredWords, nil
+}
+
+// newID returns the id of a question, which no other has: 32 characters of 0-9 and a-f.
+func newID() string {
+	var id [16]byte
+	_, _ = rand.Read(id[:]) // never fails
+	return hex.EncodeToString(id[:])
 }
 
 // key names a call: what was decided of one counts for no other one.

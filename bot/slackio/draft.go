@@ -97,7 +97,7 @@ func (s *Slack) Open(ctx context.Context, t thread.ID, r bot.Reply) (answer.Draf
 	if len(r.Adopt) > 0 || d.silent {
 		placeholder = nil
 	}
-	d.status = s.newStatusLine(ctx, t, placeholder)
+	d.status = s.newStatusLine(ctx, t, r.Tools, placeholder)
 	return d, nil
 }
 

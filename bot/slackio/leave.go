@@ -23,7 +23,7 @@ const (
 // longestLabel is how many characters of a button's text are ours; Slack takes 75.
 const longestLabel = 60
 
-// longestQuestion is how many bytes the id of a question may have; ours have 26.
+// longestQuestion is how many bytes the id of a question may have; ours have 32.
 const longestQuestion = 64
 
 // AskLeave shows a question with two buttons to one person alone, in a thread.
@@ -112,7 +112,7 @@ func decodeLeave(payload []byte) (p bot.LeavePressed, ours bool, reason string) 
 	switch {
 	case p.User == "" || p.TS == "" || p.Thread.Channel == "" || root == "" || id == "":
 		return p, true, "incomplete"
-	case len(id) > longestQuestion || strings.Trim(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") != "":
+	case len(id) > longestQuestion || strings.Trim(id, "0123456789abcdef") != "":
 		return p, true, unreadable + ": odd question"
 	}
 	return p, true, firstOdd(idField("channel", p.Thread.Channel), idField("user", p.User), tsField("thread", root), tsField("press", p.TS))

@@ -20,21 +20,21 @@ func TestLeavePresses(t *testing.T) {
 		ours    bool
 		good    bool
 	}{
-		"run":               {payload(actionRun, "ABC|U1|1.000001"), true, true},
-		"don't":             {payload(actionDontRun, "ABC|U1|1.000001"), true, true},
+		"run":               {payload(actionRun, "abc|U1|1.000001"), true, true},
+		"don't":             {payload(actionDontRun, "abc|U1|1.000001"), true, true},
 		"another button":    {payload("llmbot_stop", "1.0|U1"), false, true},
 		"no id":             {payload(actionRun, "|U1|1.0"), true, false},
-		"no thread":         {payload(actionRun, "ABC|U1"), true, false},
-		"an odd thread":     {payload(actionRun, "ABC|U1|x/../y"), true, false},
-		"an odd id":         {payload(actionRun, "a/b|U1|1.0"), true, false},
-		"an endless id":     {payload(actionRun, strings.Repeat("A", 100)+"|U1|1.0"), true, false},
+		"no thread":         {payload(actionRun, "abc|U1"), true, false},
+		"an odd thread":     {payload(actionRun, "abc|U1|x/../y"), true, false},
+		"an odd id":         {payload(actionRun, "ABC|U1|1.0"), true, false},
+		"an endless id":     {payload(actionRun, strings.Repeat("a", 100)+"|U1|1.0"), true, false},
 		"not even an event": {[]byte(`{`), false, true},
 	} {
 		p, ours, reason := decodeLeave(tt.payload)
 		if ours != tt.ours || (reason == "") != tt.good {
 			t.Errorf("%s: %+v, %v, %q", name, p, ours, reason)
 		}
-		if ours && tt.good && (p.ID != "ABC" || p.User != "U1" || p.Thread != (thread.ID{Channel: "C1", TS: "1.000001"}) || p.Run != (name == "run") || p.Reply == "") {
+		if ours && tt.good && (p.ID != "abc" || p.User != "U1" || p.Thread != (thread.ID{Channel: "C1", TS: "1.000001"}) || p.Run != (name == "run") || p.Reply == "") {
 			t.Errorf("%s: %+v", name, p)
 		}
 	}
@@ -42,7 +42,7 @@ func TestLeavePresses(t *testing.T) {
 
 // TestLeaveBlocks: what Slack takes, whatever the call has: nothing in an argument is live.
 func TestLeaveBlocks(t *testing.T) {
-	q := leave.Question{ID: "ABC", User: "U1", Server: "wiki <!here>", Title: strings.Repeat("long *title* ", 30), More: 3}
+	q := leave.Question{ID: "abc", User: "U1", Server: "wiki <!here>", Title: strings.Repeat("long *title* ", 30), More: 3}
 	for range 12 {
 		q.Arguments = append(q.Arguments, leave.Argument{Name: "a", Value: strings.Repeat("<!channel> ", 45), Cut: 7})
 	}
@@ -57,7 +57,7 @@ func TestLeaveBlocks(t *testing.T) {
 	if n := strings.Count(string(raw), `"type":"plain_text","text":"a: `); n != 12 {
 		t.Errorf("%d arguments in plain text: %.300s", n, raw)
 	}
-	for _, words := range []string{"7 more characters", "and 3 more arguments", "ABC|U1|1.0", "Don't run"} {
+	for _, words := range []string{"7 more characters", "and 3 more arguments", "abc|U1|1.0", "Don't run"} {
 		if !strings.Contains(string(raw), words) {
 			t.Errorf("nothing says %q: %s", words, raw)
 		}

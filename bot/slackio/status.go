@@ -36,6 +36,7 @@ type statusLine struct {
 	done chan struct{} // closed when the goroutine has ended
 	// Called at most once, when Slack refuses the status and no text has come for placeholderAfter.
 	placeholder func()
+	tools       bool // tools may run: the line may come back beside messages
 
 	mu     sync.Mutex // guards all below
 	says   saying
@@ -78,8 +79,8 @@ func (y saying) next(now time.Time) time.Duration {
 	return step - passed%step
 }
 
-func (s *Slack) newStatusLine(ctx context.Context, t thread.ID, placeholder func()) *statusLine {
-	l := &statusLine{wake: make(chan struct{}, 1), done: make(chan struct{}), placeholder: placeholder}
+func (s *Slack) newStatusLine(ctx context.Context, t thread.ID, tools bool, placeholder func()) *statusLine {
+	l := &statusLine{wake: make(chan struct{}, 1), done: make(chan struct{}), tools: tools, placeholder: placeholder}
 	go func() { // draft.Close waits for it
 		defer close(l.done)
 		l.run(ctx, s, t)
@@ -195,7 +196,7 @@ func (l *statusLine) run(ctx context.Context, s *Slack, t thread.ID) {
 			if shown && (late || clear) {
 				s.setStatus(ctx, t, "")
 			}
-			if closed {
+			if closed || !l.tools {
 				return
 			}
 			shown, late, last, l.placeholder = false, false, "", nil

@@ -264,8 +264,9 @@ func (d *Doc) stepEmph(n int, sp, body string) bool {
 	}
 	wait := !d.eof && !d.eager
 	plain := c == '_' && behindAddress(d.text[:d.pos+n])
-	if is, known := false, true; c == '_' && r == 2 && !plain {
-		if is, known = dunder(prev, body[r:], !wait); !known {
+	if c == '_' && r == 2 && !plain {
+		is, known := dunder(prev, body[r:], !wait)
+		if !known {
 			return false
 		}
 		if is {

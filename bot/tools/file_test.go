@@ -62,12 +62,12 @@ func TestParseTellsEverything(t *testing.T) {
 "g": {"url": "http://${TOKEN", "headers": {"X": "${env:TOKEN}", "Y": "${WRAPPED}", "Z z": "1"}, "cwd": "/"},
 "h": 5
 }}`), vars)
-	all := ""
+	var all strings.Builder
 	for _, p := range bad {
 		if p.Hint == "" {
 			t.Errorf("no hint: %s", p.What)
 		}
-		all += p.What + " → " + p.Hint + "\n"
+		all.WriteString(p.What + " → " + p.Hint + "\n")
 	}
 	for _, want := range []string{
 		`line 2: the file: unknown key "servers" → mcpServers is its name here`,
@@ -102,15 +102,15 @@ func TestParseTellsEverything(t *testing.T) {
 		`line 12: mcpServers.g.cwd: it is of no use with url`,
 		`line 13: mcpServers.h: it is the number 5`,
 	} {
-		if !strings.Contains(all, want) {
+		if !strings.Contains(all.String(), want) {
 			t.Errorf("missing: %s", want)
 		}
 	}
-	if strings.Contains(all, "s3cret") {
+	if strings.Contains(all.String(), "s3cret") {
 		t.Error("a problem repeats a secret")
 	}
 	if t.Failed() {
-		t.Log(all)
+		t.Log(all.String())
 	}
 }
 

@@ -63,7 +63,7 @@ func TestDefaults(t *testing.T) {
 		Resume: "auto", Stream: "auto", Links: linksShow, FollowUps: "solo", Command: "/llm-status", MaxAnswers: 64, MaxChars: 60_000, DrainTimeout: 25 * time.Second,
 		StateDir: "./data", OpsAddr: "127.0.0.1:9464", LogFormat: "text",
 	}
-	if !reflect.DeepEqual(got, want) {
+	if !reflect.DeepEqual(got, want) { //nolint:govet // its errors are of a tools file, and there is none
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 }

@@ -82,9 +82,9 @@ func (b *Bot) tidied(ctx context.Context, c cleanup) {
 	}
 }
 
-// HandOver leaves to others what answers of this process still wait for. It is called once, when Run
-// and the last call to Slack are over and the store is still open, and blocks for the store, for
-// storeTimeout at most.
+// HandOver leaves to others what answers of this process still wait for. It is called once, when
+// Run and the last call to Slack are over and the store is still open, and blocks for the store,
+// for storeTimeout at most.
 func (b *Bot) HandOver(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()

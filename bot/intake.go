@@ -285,8 +285,8 @@ func (b *Bot) edited(ctx context.Context, ev Edited) error {
 	return b.ask(ctx, ev.Question)
 }
 
-// deleted takes a message that is gone: its answer goes, too. Another process that writes it is told
-// to look.
+// deleted takes a message that is gone: its answer goes, too. Another process that writes it is
+// told to look.
 func (b *Bot) deleted(ctx context.Context, ev Deleted) error {
 	b.participants.forget(ev.Thread)
 	b.waitsNoMore(ev.Thread, func(ts string) bool { return ts == ev.TS })

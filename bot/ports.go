@@ -84,8 +84,8 @@ type Person struct {
 	ID, Name string
 	Guest    bool // single- or multi-channel guest
 	External bool // of another organisation (Slack Connect)
-	// Elsewhere reports that they are not in the bot's own workspace, perhaps in another one of the same
-	// organisation (Enterprise Grid). They see none of its public channels that they are not in.
+	// Elsewhere reports that they are not in the bot's own workspace, perhaps in another one of the
+	// same organisation (Enterprise Grid). They see none of its public channels that they are not in.
 	Elsewhere bool
 	Bot       bool
 }

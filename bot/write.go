@@ -147,8 +147,8 @@ func (t *turnRun) write(work, stream context.Context, a admitted, s *stage) (out
 }
 
 // writer returns the writer of an answer, with the id of its requests and what it goes on from, and
-// begins to save it. The error ends the answer. It is apart from write, as its variables would lie on the stack while the model
-// writes.
+// begins to save it. The error ends the answer. It is apart from write, as its variables would lie
+// on the stack while the model writes.
 func (t *turnRun) writer(work, stream context.Context, a admitted, s *stage) (w *answer.Writer, id string, from answer.Partial, err error) {
 	b := t.bot
 	id = "llmbot-" + strings.ReplaceAll(a.last().TS, ".", "-")
@@ -279,7 +279,8 @@ func (t *turnRun) input(ctx context.Context, a admitted) (in prompt.Input, notes
 	return in, notes
 }
 
-// channelName returns the name of the thread's channel; empty if it has none, or Slack does not say.
+// channelName returns the name of the thread's channel; empty if it has none, or Slack does not
+// say.
 func (t *turnRun) channelName(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(ctx, personTimeout)
 	defer cancel()

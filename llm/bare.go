@@ -4,9 +4,9 @@ import "strings"
 
 // Some marks of models consist of words alone, or are what a server leaves of Harmony's when it
 // skips special tokens: analysis…assistantfinal… (gpt-oss; thinking-machines-lab/tinker-cookbook
-// #239, NousResearch/hermes-agent PR #84231), and functools[{…}] (Phi-4-mini's chat template, vLLM's
-// phi4_mini_json parser). They count where a message may begin: at the start of a line, or behind a
-// sentence.
+// #239, NousResearch/hermes-agent PR #84231), and functools[{…}] (Phi-4-mini's chat template,
+// vLLM's phi4_mini_json parser). They count where a message may begin: at the start of a line, or
+// behind a sentence.
 
 // bareEnd ends thoughts whose special tokens were skipped.
 const bareEnd = "assistantfinal"

@@ -29,8 +29,8 @@ const (
 	ownIndex = -2 // it stands for a call of its own
 )
 
-// assembler puts calls together from the pieces of a stream. Servers differ in what a piece says, so
-// these rules decide to which call it belongs (facts/tools.md §2.3, each a row of a test):
+// assembler puts calls together from the pieces of a stream. Servers differ in what a piece says,
+// so these rules decide to which call it belongs (facts/tools.md §2.3, each a row of a test):
 //
 //  1. The index names the call. A new id at a used index opens another one.
 //  2. A piece without an index belongs to the last call. Several of them in one event are several
@@ -119,7 +119,8 @@ func (a *assembler) at(index int) *openCall {
 }
 
 // other reports whether a piece opens another call, although it has the index of c. A server that
-// repeats the head of a call in each piece, or gives each a new id, does not: a new call has a name.
+// repeats the head of a call in each piece, or gives each a new id, does not: a new call has a
+// name.
 func (c *openCall) other(p callPiece) bool {
 	same := p.id != "" && p.id == c.id
 	switch {

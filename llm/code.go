@@ -57,8 +57,8 @@ func (c *code) fenced() bool {
 	return c.fence > 0 && !c.closing || c.indented() && (c.block || !c.text)
 }
 
-// indented reports whether a line that goes on here with text is indented code. In a list such a line
-// is a part of an item.
+// indented reports whether a line that goes on here with text is indented code. In a list such a
+// line is a part of an item.
 func (c *code) indented() bool {
 	const margin = 4
 	return c.col >= margin && !c.wrote && !c.list && c.fence == 0 && c.span == 0

@@ -38,8 +38,8 @@ func (a *assembler) complete(req *Request, cut bool) []ToolCall {
 	return out
 }
 
-// echoes reports whether c is the call before it, once more: some servers repeat its head, or all of
-// it, at the end.
+// echoes reports whether c is the call before it, once more: some servers repeat its head, or all
+// of it, at the end.
 func (c *openCall) echoes(before *openCall) bool {
 	return (c.id == "" || c.id == before.id) && c.index == before.index && c.index != ownIndex && (c.name == "" || c.name == before.name) && (len(c.args) == 0 || bytes.Equal(c.args, before.args))
 }
@@ -83,8 +83,8 @@ func toolName(name string, req *Request) string {
 	return Printable(name, mostToolName)
 }
 
-// arguments returns the arguments of a call as one JSON object, or what is wrong with them, in words
-// for the model.
+// arguments returns the arguments of a call as one JSON object, or what is wrong with them, in
+// words for the model.
 func arguments(raw string) (args, bad string) {
 	s := strings.TrimSpace(raw)
 	if s == "" || s == "null" {
@@ -183,8 +183,8 @@ func saysNothing(s string) bool {
 	return true
 }
 
-// repeated returns the object at the end of s if what stands before it is a part of it: a server sent
-// some of the arguments, and then all of them once more.
+// repeated returns the object at the end of s if what stands before it is a part of it: a server
+// sent some of the arguments, and then all of them once more.
 func repeated(s string) string {
 	const mostTries = 16 // each may look at all of s; a second one is rare
 	for at, tries := 1, 0; at <= len(s)/2 && tries < mostTries; at++ {

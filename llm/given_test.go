@@ -66,7 +66,7 @@ func answers() map[string]answered {
 	out["marks in a document"] = answered{text: "The form:\n\n<order>\n<reason>none</reason>\n<reason code=\"1\">none</reason>\n  <thought>none</thought>\n</order>\n\nDone."}
 	out["marks in a margin"] = answered{text: "So:\n\n    <think>\n    Hm.\n    </think>\n    4<|im_end|>\n\nDone."}
 	out["faces"] = answered{text: "A cat: <|o_o|>, or <|^_^|>."}
-	out["a bomb of ends"] = answered{text: "Hi" + strings.Repeat("</s>", 20_000-mostAtEnd/len("</s>"))}
+	out["a bomb of ends"] = answered{text: "Hi" + strings.Repeat("</s>", 20_000)}
 	for _, plain := range []string{"seed", "magistral", "kimi", "kimi k3", "command"} {
 		out[plain] = answered{text: "4", reasoning: asks}
 	}
@@ -88,10 +88,10 @@ func requestFor(name string) Request {
 }
 
 // cuts are where a stream of this size is cut. With -given.all these are all bytes; but of a stream
-// that repeats itself for long the middle is cut at 500 of them.
+// that repeats itself for long the middle is cut at 200 of them.
 func cuts(size int) iter.Seq[int] {
 	const all, each = 200_000, 30 // bytes that are read for a stream, and cuts of a short one
-	const end, middle = 2 << 10, 500
+	const end, middle = 1 << 10, 200
 	return func(yield func(int) bool) {
 		for at := 0; at <= size; {
 			if !yield(at) {

@@ -147,8 +147,8 @@ type Result struct {
 	FirstWord time.Duration
 	Elapsed   time.Duration // from sending the request to the last token
 	Thought   time.Duration // first reasoning delta to first text delta (or to the last reasoning)
-	// Calls are the calls of tools, whatever Finish says, in their order. They are complete, and only of
-	// a request that offered tools; nil with an error.
+	// Calls are the calls of tools, whatever Finish says, in their order. They are complete, and only
+	// of a request that offered tools; nil with an error.
 	Calls  []ToolCall
 	Server Timing
 }
@@ -190,7 +190,8 @@ type Config struct {
 	Variables         Variables    // what errors tell the operator to change
 }
 
-// Variables are the names of the environment variables that say where a server is and what it wants.
+// Variables are the names of the environment variables that say where a server is and what it
+// wants.
 type Variables struct {
 	Address, Key, Model string // empty: LLM_BASE_URL, LLM_API_KEY, LLM_MODEL
 }

@@ -17,8 +17,8 @@ type thinkMark struct {
 }
 
 // thinkMarks yields all marks that are known to be in use. The sources are the reasoning parsers of
-// vLLM (vllm/reasoning) and SGLang (Reasoning Parser page), unless another one is named. Yielded one
-// by one, the table lies once on the stack, and not as a copy in each caller.
+// vLLM (vllm/reasoning) and SGLang (Reasoning Parser page), unless another one is named. Yielded
+// one by one, the table lies once on the stack, and not as a copy in each caller.
 func thinkMarks(yield func(thinkMark) bool) {
 	for _, m := range []thinkMark{
 		{begin: "<think>", end: "</think>"},                                                                    // Qwen, DeepSeek, GLM, MiniMax M2, Nemotron, Olmo 3, Step, Ernie …
@@ -93,8 +93,8 @@ const longestToken = 160
 
 // namedToken returns the token of a name in the form <|name|>, <｜name｜> or <|name>. Every other
 // name in the first two forms that has a word is left out, too: models have hundreds of them
-// (fim_prefix, vision_start, reserved_token_7 …), and nobody writes them in prose. Sources: the chat templates
-// and tokenizer configurations of the models, and vLLM's tool parsers.
+// (fim_prefix, vision_start, reserved_token_7 …), and nobody writes them in prose. Sources: the
+// chat templates and tokenizer configurations of the models, and vLLM's tool parsers.
 func namedToken(name string) (tok token, known bool) {
 	call := func(ends string) (token, bool) { return token{kind: tokenCall, ends: ends}, true }
 	switch name {
@@ -351,9 +351,9 @@ func sepToken(s, name string, at int) (tok token, more bool) {
 	return byName(name+" "+what, at+end+len(sep)), false
 }
 
-// likeToken reports whether a name is one that models give their tokens: it has a word, or parts that
-// are words or numbers (im_sep), or it is a time (0.00). Others are emoticons, or mean something:
-// <|o_o|>, <|x|>.
+// likeToken reports whether a name is one that models give their tokens: it has a word, or parts
+// that are words or numbers (im_sep), or it is a time (0.00). Others are emoticons, or mean
+// something: <|o_o|>, <|x|>.
 func likeToken(name string) bool {
 	const word, part = 4, 2
 	if strings.Contains(" bos cls eod eom eop eos eot end img msg pad sep sop sys unk vad ", " "+name+" ") {

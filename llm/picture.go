@@ -30,8 +30,8 @@ const (
 	jpegQuality = 85
 	// decoders is how many pictures are decoded at a time: each may take a core.
 	decoders = 2
-	// mostDecoding is what all of them may take of memory, a picture while it is scaled twice of what it
-	// takes unpacked: the largest are decoded alone.
+	// mostDecoding is what all of them may take of memory, a picture while it is scaled twice of what
+	// it takes unpacked: the largest are decoded alone.
 	mostDecoding = 2 * mostUnpacked
 	// pictureTime is how long one picture may take, scaling included. The largest that is accepted
 	// takes a second of a core.
@@ -101,7 +101,8 @@ func (p *Pictures) Picture(ctx context.Context, mime string, data []byte) (Image
 	return img, nil
 }
 
-// read waits for the memory that a picture takes, and reads it. late reports that its time was over.
+// read waits for the memory that a picture takes, and reads it. late reports that its time was
+// over.
 func (p *Pictures) read(ctx context.Context, f format, data []byte) (_ Image, late bool, err error) {
 	limited, cancel := context.WithTimeout(ctx, p.time)
 	_, bytes, err := f.checked(limited, data)

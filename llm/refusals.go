@@ -5,8 +5,8 @@ import (
 	"regexp"
 )
 
-// refusesTools reports whether the server refused a request because of its tools. It says so in many
-// ways, of which these are known:
+// refusesTools reports whether the server refused a request because of its tools. It says so in
+// many ways, of which these are known:
 //
 //   - vLLM, 400: "auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be
 //     set; tool_choice="required" requires --tool-call-parser to be set; and what it says of a list
@@ -16,8 +16,8 @@ import (
 //   - SGLang before 0.5.3, 500: Internal server error: Unsupported tool_call_parser: None
 //   - gateways: No endpoints found that support tool use; UnsupportedParamsError … ['tools']
 //
-// A chat template that has no place for results of tools refuses them as an order of roles. A request
-// that was too long, or that came at a bad time, has another kind by then.
+// A chat template that has no place for results of tools refuses them as an order of roles. A
+// request that was too long, or that came at a bad time, has another kind by then.
 func (e *Error) refusesTools(req *Request) bool {
 	if e.Status != 0 && e.Status < http.StatusBadRequest || e.Kind != KindBadRequest && e.Kind != KindServer || !req.usesTools() {
 		return false

@@ -36,10 +36,10 @@ func (a *answer) withhold(d *Delta) {
 	}
 }
 
-// settle returns the calls of an answer that has ended, and puts the text that was withheld into its
-// last delta, unless it is those calls. What a server gave as calls comes first, then what it left
-// in the text, then what it left in the thoughts of an answer that has nothing else (Qwen 3 writes
-// calls there, vLLM #39056).
+// settle returns the calls of an answer that has ended, and puts the text that was withheld into
+// its last delta, unless it is those calls. What a server gave as calls comes first, then what it
+// left in the text, then what it left in the thoughts of an answer that has nothing else (Qwen 3
+// writes calls there, vLLM #39056).
 func (a *answer) settle(d *Delta, whole bool) []ToolCall {
 	if !a.offered {
 		return nil
@@ -103,9 +103,10 @@ func (a *answer) giveReasoned() error {
 	return a.give(Delta{Text: text}, a.sent.Add(a.res.Elapsed))
 }
 
-// TakesTools asks a server for one token of an answer in which the model may call a tool. It returns
-// nil if the server takes the request, an [*Error] with [KindNoTools] if it refuses tools, and the
-// error of every other failure. An empty model means the one that an empty [Request.Model] means.
+// TakesTools asks a server for one token of an answer in which the model may call a tool. It
+// returns nil if the server takes the request, an [*Error] with [KindNoTools] if it refuses tools,
+// and the error of every other failure. An empty model means the one that an empty [Request.Model]
+// means.
 func (c *Client) TakesTools(ctx context.Context, model string) error {
 	_, err := c.Stream(ctx, Request{
 		Model: model, Messages: []Message{{Role: RoleUser, Content: "Hi"}}, MaxTokens: 1, ID: "llmbot-check",

@@ -40,8 +40,8 @@ func NewSMI(run func(ctx context.Context) ([]byte, error)) *SMI {
 	return &SMI{run: run, page: newShared[[]GPU]()}
 }
 
-// GPUs returns the figures, at most 10 s old. After a failure it returns none for 10 minutes, without
-// an error: only the first caller hears of it. The caller must not change the result.
+// GPUs returns the figures, at most 10 s old. After a failure it returns none for 10 minutes,
+// without an error: only the first caller hears of it. The caller must not change the result.
 func (s *SMI) GPUs(ctx context.Context) ([]GPU, error) {
 	if last, fresh := s.fresh(); fresh {
 		return last, nil

@@ -20,9 +20,9 @@ const (
 	tailTimeout = 3 * time.Second
 	// drainTimeout is how long the last HTTP chunk may take after [DONE].
 	drainTimeout = 100 * time.Millisecond
-	// mostMute is how many events in a row may bring nothing for anybody: parts of a call of a tool that
-	// nobody offered, or tokens that are left out. A model that goes round in circles there is noticed
-	// by nobody else. A call of a tool that was offered has a bound in bytes (calls.go).
+	// mostMute is how many events in a row may bring nothing for anybody: parts of a call of a tool
+	// that nobody offered, or tokens that are left out. A model that goes round in circles there is
+	// noticed by nobody else. A call of a tool that was offered has a bound in bytes (calls.go).
 	mostMute = 1 << 14
 )
 

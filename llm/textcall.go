@@ -117,8 +117,8 @@ func namedCalls(value json.RawMessage, req *Request) []openCall {
 
 func argumentKeys() [4]string { return [...]string{"arguments", "parameters", "args", "input"} }
 
-// oneCall reads an object that names a tool which was offered: {"name": …, "arguments": {…}} as most
-// models write it, "parameters" as Llama does, either in a "function", and TGI 2's
+// oneCall reads an object that names a tool which was offered: {"name": …, "arguments": {…}} as
+// most models write it, "parameters" as Llama does, either in a "function", and TGI 2's
 // {"function": {"_name": …, …}}.
 func oneCall(raw json.RawMessage, req *Request) (callPiece, bool) {
 	var f map[string]json.RawMessage

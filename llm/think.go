@@ -33,6 +33,7 @@ type splitter struct {
 	stray   bool            // a stray end mark still means something
 	wrote   bool            // text other than white space was given out
 	cut     bool            // drop white space before the next text
+	flood   bool            // so many tokens that may end an answer came that they are text, and nothing since
 	literal int             // begin marks that are text: so are their end marks
 	wrapped string          // what ends the element that the answer is in; empty: it is in none
 	code    code            // where in the Markdown the text is
@@ -138,12 +139,13 @@ func (s *splitter) answer(in string, out *split) string {
 		case trigger(b), !s.code.mid && bareTrigger(b):
 		case !ordinary(b) || !s.code.inner || s.code.run > 0 || s.code.closing:
 			s.code.step(b)
+			s.flood = s.flood && b <= ' '
 			fallthrough
 		case b == ' ':
 			i++
 			continue
 		default:
-			s.code.end, s.code.mid = b, true
+			s.code.end, s.code.mid, s.flood = b, true, false
 			for i++; i < len(in) && ordinary(in[i]); i++ {
 			}
 			continue
@@ -190,9 +192,11 @@ const (
 // not been given out yet.
 func (s *splitter) judge(in string, out *split, before string) (decision, int) {
 	tok, more := s.tokenAt(in)
-	switch {
-	case more:
+	if more {
 		return isHeld, 0
+	}
+	s.flood = s.flood && (tok.kind == tokenAtEnd || tok.kind == tokenTurnEnd)
+	switch {
 	case s.wrapped != "" && strings.HasPrefix(in, s.wrapped) && !s.inCode(in):
 		return isDropped, len(s.wrapped)
 	case s.wrapped != "" && !s.last && strings.HasPrefix(s.wrapped, in):
@@ -353,8 +357,12 @@ func (s *splitter) strayEnd(tok token, out *split, before string) (decision, int
 
 // atEnd decides on a token that is left out only where nothing but its like follows it.
 func (s *splitter) atEnd(in string, tok token) (decision, int) {
+	if s.flood {
+		return isText, tok.n
+	}
 	for rest := in[tok.n:]; ; {
-		if len(in)-len(rest) > mostAtEnd {
+		if len(in)-len(rest) > mostAtEnd { // a look at each would cost the square of their number
+			s.flood = true
 			return isText, tok.n
 		}
 		rest = strings.TrimLeft(rest, " \t\r\n")

@@ -74,8 +74,8 @@ type sentCall struct {
 	} `json:"function"`
 }
 
-// addTools puts the tools of a request into its body. An empty list is no field: vLLM refuses it. An
-// automatic choice is no field either: it is every server's own.
+// addTools puts the tools of a request into its body. An empty list is no field: vLLM refuses it.
+// An automatic choice is no field either: it is every server's own.
 func addTools(body map[string]any, req *Request) error {
 	if len(req.Tools) > 0 {
 		list := make([]wireTool, 0, len(req.Tools))
@@ -102,10 +102,10 @@ func addTools(body map[string]any, req *Request) error {
 
 // addCalls puts what go-openai's types cannot say into one message.
 //
-// Content is null beside calls, and never missing beside a result: some servers tell the two kinds of
-// messages apart by it (TGI), and some want the field (llama.cpp). The reasoning has two names: vLLM
-// of 0.16 to early 2026 knows only the one, older ones, SGLang and llama.cpp only the other, and the
-// newest take them for the same (facts/tools.md §2.2).
+// Content is null beside calls, and never missing beside a result: some servers tell the two kinds
+// of messages apart by it (TGI), and some want the field (llama.cpp). The reasoning has two names:
+// vLLM of 0.16 to early 2026 knows only the one, older ones, SGLang and llama.cpp only the other,
+// and the newest take them for the same (facts/tools.md §2.2).
 func addCalls(m map[string]any, msg *Message) {
 	if len(msg.Calls) > 0 {
 		m["tool_calls"] = sentCalls(msg.Calls)

@@ -74,10 +74,14 @@ func TestTranscribeVariables(t *testing.T) {
 		want  string
 	}{
 		"no such endpoint": {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, `{"detail":"Not Found"}`, 404) }, names.Address},
-		"without the key":  {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, `{"error":"Unauthorized"}`, 401) }, names.Key},
-		"a page":           {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, `<html>`, 404) }, names.Address},
-		"a redirect":       {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://evil.test/", 307) }, names.Address},
-		"behind a gateway": {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "bad gateway", 502) }, names.Address},
+		"without the key": {func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, `{"error":"Unauthorized"}`, http.StatusUnauthorized)
+		}, names.Key},
+		"a page": {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, `<html>`, 404) }, names.Address},
+		"a redirect": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://evil.test/", http.StatusTemporaryRedirect)
+		}, names.Address},
+		"behind a gateway": {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "bad gateway", http.StatusBadGateway) }, names.Address},
 		"another model": {func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, "{\"error\":{\"message\":\"The model `m` does not exist.\",\"code\":404}}", 404)
 		}, names.Model},

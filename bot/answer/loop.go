@@ -223,9 +223,9 @@ func (l *loop) look() {
 	l.data = data(window[:min(p+neighbours, len(window))])
 }
 
-// data reports whether a text that repeats looks like rows of data, as CSV or the items of an array.
-// It has a tab or a bar between its cells, or a comma without a space behind it, or signs between
-// numbers and nowhere two words beside each other.
+// data reports whether a text that repeats looks like rows of data, as CSV or the items of an
+// array. It has a tab or a bar between its cells, or a comma without a space behind it, or signs
+// between numbers and nowhere two words beside each other.
 //
 // text is a period, and as many characters of the next as a sign is judged with.
 func data(text []rune) bool {

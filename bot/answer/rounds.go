@@ -156,8 +156,8 @@ func compact(raw string) string {
 	return b.String()
 }
 
-// Rounds are the tools of one answer: what is offered, what was done, and so what may still be done.
-// It belongs to one goroutine.
+// Rounds are the tools of one answer: what is offered, what was done, and so what may still be
+// done. It belongs to one goroutine.
 //
 //	Request ─► the model ─► Add ─► Run ─► Request …, until Add reports that nothing is to be done
 type Rounds struct {
@@ -185,8 +185,8 @@ func (r *Rounds) size() (n int) {
 	return n
 }
 
-// Bound sets how much results may take in a prompt of so many tokens; 0: not known. ratio is how many
-// bytes a token has; 0: not known.
+// Bound sets how much results may take in a prompt of so many tokens; 0: not known. ratio is how
+// many bytes a token has; 0: not known.
 func (r *Rounds) Bound(budget int, ratio float64) {
 	r.result, r.room = MostResult, 0
 	if ratio <= 0 {

@@ -66,8 +66,8 @@ func mostBytes(f thread.File) int64 {
 	return maxTextFile
 }
 
-// weight returns how many bytes of memory reading a file takes at most: the file, and what is made of
-// it. Package llm bounds what unpacked pictures take, and PDFs are read by a child.
+// weight returns how many bytes of memory reading a file takes at most: the file, and what is made
+// of it. Package llm bounds what unpacked pictures take, and PDFs are read by a child.
 func weight(f thread.File) int64 {
 	size := mostBytes(f)
 	if f.Size > 0 && !changes(f) {
@@ -84,8 +84,8 @@ func weight(f thread.File) int64 {
 }
 
 // changes reports whether people can write on in a file: it keeps its id, and Slack is not known to
-// say when that was. So it is read anew in each turn. A snippet can be edited too, but seldom is, and
-// then has another size.
+// say when that was. So it is read anew in each turn. A snippet can be edited too, but seldom is,
+// and then has another size.
 func changes(f thread.File) bool {
 	return documentOf(f) == document.Canvas || slices.Contains([]string{"canvas", "quip", "post", "space"}, f.Mode)
 }

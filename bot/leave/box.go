@@ -29,8 +29,8 @@ const (
 	closeTimeout = time.Second
 	// askTimeout is how long Slack may take to show a question.
 	askTimeout = time.Minute
-	// visibleFor is how long a question waits until a message of the answer stands in the thread: Slack
-	// shows nothing to one person alone in a thread without replies (facts/slack.md §5.9).
+	// visibleFor is how long a question waits until a message of the answer stands in the thread:
+	// Slack shows nothing to one person alone in a thread without replies (facts/slack.md §5.9).
 	visibleFor   = 10 * time.Second
 	visibleEvery = 200 * time.Millisecond
 )

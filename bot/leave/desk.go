@@ -101,7 +101,8 @@ const (
 	wasDropped = "The answer had ended before: “%s” was not run."
 )
 
-// stale returns what became of a question that a press comes too late for. id is that of the button.
+// stale returns what became of a question that a press comes too late for. id is that of the
+// button.
 func stale(q transcript.Leave, id string) string {
 	if q.ID != id {
 		return isOver

@@ -1,5 +1,5 @@
-// Package leave decides whether a call of a tool is made: who allows it, and that it is made at most
-// once.
+// Package leave decides whether a call of a tool is made: who allows it, and that it is made at
+// most once.
 //
 // # Promises
 //
@@ -25,6 +25,6 @@
 //
 // # A frozen owner
 //
-// A successor claims the rounds before it goes on. From then on an earlier owner cannot note a call,
-// and so makes none. What it had noted before nobody makes again.
+// A successor claims the rounds before it goes on. From then on an earlier owner cannot note a
+// call, and so makes none. What it had noted before nobody makes again.
 package leave

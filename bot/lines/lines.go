@@ -1,5 +1,6 @@
-// Package lines knows what a model may see as the end of a line. That is more than what Slack and Go
-// take for one, so text that other people wrote could else begin a line of its own in the prompt.
+// Package lines knows what a model may see as the end of a line. That is more than what Slack and
+// Go take for one, so text that other people wrote could else begin a line of its own in the
+// prompt.
 package lines
 
 import "strings"

@@ -64,8 +64,8 @@ func oneOf(host string, hosts []string) bool {
 }
 
 // ownWords returns a message without what Slack shows of others in it: forwards and previews, which
-// package slackmsg writes as a head with the link, and a quotation below it. They are there already.
-// What people quote themselves, they ask about.
+// package slackmsg writes as a head with the link, and a quotation below it. They are there
+// already. What people quote themselves, they ask about.
 func ownWords(text string) string {
 	var own []string
 	shown := false // the lines are those of a forward or a preview

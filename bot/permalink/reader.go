@@ -97,8 +97,9 @@ type Quotes struct {
 }
 
 // Quote quotes what the newest links in these messages (oldest first) lead to, if all these people,
-// and who wrote the message with the link, can see it. here is the thread of the question, which is not quoted; runes is how many characters
-// all quotations may have. It blocks for the network, for at most 10 s.
+// and who wrote the message with the link, can see it. here is the thread of the question, which is
+// not quoted; runes is how many characters all quotations may have. It blocks for the network, for
+// at most 10 s.
 func (r *Reader) Quote(ctx context.Context, here thread.ID, people []Person, messages []Message, runes int) Quotes {
 	out := Quotes{Text: map[string]string{}, Hidden: map[string]bool{}}
 	ctx, cancel := context.WithTimeout(ctx, totalTime)

@@ -196,8 +196,8 @@ func fenceOf(line string) string {
 	return inner[:n]
 }
 
-// ourHead reports whether a line reads like our line above a file, a clip or a linked message, or in
-// place of files or messages that were left out. Characters that nobody sees hide nothing.
+// ourHead reports whether a line reads like our line above a file, a clip or a linked message, or
+// in place of files or messages that were left out. Characters that nobody sees hide nothing.
 func ourHead(line string) bool {
 	low := strings.ToLower(strings.TrimFunc(line, func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }))
 	has := func(begin string) bool { return strings.HasPrefix(low, begin) }

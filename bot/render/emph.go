@@ -36,8 +36,8 @@ func flanksOf(c byte, run int, prev, next rune) flanks {
 	return f
 }
 
-// Emphasis reports what a run of emphasis marks can do for people, by the characters beside it. c is
-// one of * _ ~.
+// Emphasis reports what a run of emphasis marks can do for people, by the characters beside it. c
+// is one of * _ ~.
 func Emphasis(c byte, run int, prev, next rune) (opens, closes bool) {
 	f := flanksOf(c, run, prev, next)
 	return f.opens || f.easedOpen, f.closes || f.easedClose
@@ -80,7 +80,8 @@ func starred(run int, f flanks, rest string, eof bool) (is, known bool) {
 	return (f.opens || f.easedOpen) && (e.closes || e.easedClose) && (!f.opens || !e.closes), true
 }
 
-// behindAddress reports whether what follows a text is still in an address, which is written as it stands.
+// behindAddress reports whether what follows a text is still in an address, which is written as it
+// stands.
 func behindAddress(before string) bool {
 	const longest = 300
 	word := before[max(0, len(before)-longest):]
@@ -203,8 +204,8 @@ func (e *emphasis) next(s string, at int) (out string, n int) {
 	return marks, n
 }
 
-// underscored reports whether an underscore of s may be a mark that is not written as it stands: one
-// of two, or beside Chinese, Japanese or Korean.
+// underscored reports whether an underscore of s may be a mark that is not written as it stands:
+// one of two, or beside Chinese, Japanese or Korean.
 func underscored(s string, at int) bool {
 	const farEast = 0xE2 // the first byte of such a letter is no less
 	return at+1 < len(s) && (s[at+1] == '_' || s[at+1] >= farEast) || at > 0 && s[at-1] >= utf8.RuneSelf
@@ -263,8 +264,9 @@ func (d *Doc) stepEmph(n int, sp, body string) bool {
 	}
 	wait := !d.eof && !d.eager
 	plain := c == '_' && behindAddress(d.text[:d.pos+n])
-	if is, known := false, true; c == '_' && r == 2 && !plain {
-		if is, known = dunder(prev, body[r:], !wait); !known {
+	if c == '_' && r == 2 && !plain {
+		is, known := dunder(prev, body[r:], !wait)
+		if !known {
 			return false
 		}
 		if is {

@@ -78,8 +78,8 @@ func CheckApp(ctx context.Context, cfg Config) (link string, err error) {
 	return link, nil
 }
 
-// CheckChannels returns the names of the channels that the bot is in, by id; of direct messages they
-// are empty. It blocks for callTimeout (15 s) a thousand channels at most.
+// CheckChannels returns the names of the channels that the bot is in, by id; of direct messages
+// they are empty. It blocks for callTimeout (15 s) a thousand channels at most.
 func CheckChannels(ctx context.Context, cfg Config) (map[string]string, error) {
 	client := checkClient(cfg)
 	out := map[string]string{}

@@ -42,8 +42,8 @@ func (s *Slack) AskLeave(ctx context.Context, t thread.ID, q leave.Question) err
 	return nil
 }
 
-// leaveBlocks returns a question: what is to run, with all arguments as they are. Arguments stand in
-// plain text, where nothing is a link, a name or a sign.
+// leaveBlocks returns a question: what is to run, with all arguments as they are. Arguments stand
+// in plain text, where nothing is a link, a name or a sign.
 func leaveBlocks(t thread.ID, q leave.Question) []slack.Block {
 	blocks := []slack.Block{slack.NewSectionBlock(mrkdwn(fmt.Sprintf("May I run “%s” of “%s”?", q.Title, q.Server)), nil, nil)}
 	for _, a := range q.Arguments {

@@ -29,8 +29,8 @@ const (
 	// for, fewestMessages at least.
 	maxPage        = 4 << 20
 	fewestMessages = 6
-	// maxKept is how much is kept of a thread, or of a channel: its first message and the newest. It is
-	// as much as any model reads.
+	// maxKept is how much is kept of a thread, or of a channel: its first message and the newest. It
+	// is as much as any model reads.
 	maxKept = 12 << 20
 	// maxRead is how much of a thread is read at all.
 	maxRead = 64 << 20
@@ -79,7 +79,8 @@ func (r *reading) close() {
 	<-r.s.readers
 }
 
-// add takes messages of one page. It blocks for the place of the one that may have more than a page.
+// add takes messages of one page. It blocks for the place of the one that may have more than a
+// page.
 func (r *reading) add(ctx context.Context, list []slackmsg.Message) error {
 	size := 0
 	for _, m := range list {

@@ -58,10 +58,10 @@ func (s *Slack) Person(ctx context.Context, user string) (bot.Person, error) {
 	return bot.Person{ID: user, Name: user}, fmt.Errorf("look up user %s: %w", user, err)
 }
 
-// Full reports whether somebody is a full member of the workspace, as Slack told in the last minute:
-// no guest, no app, of no other organisation, and in no other workspace of the same one, which sees
-// none of its public channels. The result decides what somebody may read, so whatever cannot be
-// found out now is an error: an older role may be another one.
+// Full reports whether somebody is a full member of the workspace, as Slack told in the last
+// minute: no guest, no app, of no other organisation, and in no other workspace of the same one,
+// which sees none of its public channels. The result decides what somebody may read, so whatever
+// cannot be found out now is an error: an older role may be another one.
 func (s *Slack) Full(ctx context.Context, user string) (bool, error) {
 	if user == "" {
 		return false, errNobody

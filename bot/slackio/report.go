@@ -138,8 +138,8 @@ func (s *Slack) respond(ctx context.Context, address string, payload map[string]
 	return nil
 }
 
-// drawCharts sends the charts that belong to the answer to a command: as lines of characters where Slack
-// refuses charts.
+// drawCharts sends the charts that belong to the answer to a command: as lines of characters where
+// Slack refuses charts.
 func (s *Slack) drawCharts(ctx context.Context, url string, charts []status.Chart) {
 	if len(charts) == 0 || url == "" {
 		return

@@ -17,8 +17,8 @@ const (
 	longestCard = 256
 )
 
-// newsLocked returns the calls of tools that a live stream is to show in another state than it does.
-// One that an earlier message shows stays there.
+// newsLocked returns the calls of tools that a live stream is to show in another state than it
+// does. One that an earlier message shows stays there.
 func (d *draft) newsLocked(m *sent) (out []answer.Step) {
 	cards := 0
 	if m != nil {

@@ -185,8 +185,8 @@ func (r *reader) source(a object) string {
 	return out
 }
 
-// typed returns what somebody wrote, in which no line reads like the head of a forward or a preview:
-// Slack alone makes those. It makes such lines quotations, but in code.
+// typed returns what somebody wrote, in which no line reads like the head of a forward or a
+// preview: Slack alone makes those. It makes such lines quotations, but in code.
 func typed(text string) string {
 	low := strings.ToLower(text)
 	if !strings.Contains(low, "forwarded message") && !strings.Contains(low, "preview of ") {

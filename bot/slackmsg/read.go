@@ -72,8 +72,8 @@ func (m Message) Read(who Who) Reading {
 	return out
 }
 
-// Answer returns what the blocks of an answer of the bot say, without its small print and buttons, as
-// Markdown; without such blocks, its text. The text of a message with blocks is a fallback: the
+// Answer returns what the blocks of an answer of the bot say, without its small print and buttons,
+// as Markdown; without such blocks, its text. The text of a message with blocks is a fallback: the
 // beginning, without marks.
 func (m Message) Answer(who Who) string {
 	r := &reader{who: who, self: who.User, byID: map[string]File{}, labels: labels(m.Text), left: maxElements}

@@ -1,19 +1,20 @@
 // Package slacksim is a Slack workspace on this machine. It is an http.Handler that speaks Slack's
 // Web API and Socket Mode so well that a bot cannot tell the difference, and it is strict where
-// Slack is strict (token types, scopes, lengths, rate limits). It is for tests of bots: llmbot's own,
-// and those of others, in Go through this package and in any language through `llmbot slacksim`.
+// Slack is strict (token types, scopes, lengths, rate limits). It is for tests of bots: llmbot's
+// own, and those of others, in Go through this package and in any language through `llmbot
+// slacksim`.
 //
 // # A test with it
 //
 // [Serve] makes a workspace at an address of this machine; [New] makes one without a network, for
 // tests that use the handler themselves. The bot gets its three variables from [Server.Env]. The
-// test speaks as people do ([Sim.Say], [Sim.Edit], [Sim.Command], [Sim.Click], [Sim.SubmitView]) and
-// waits for what people see ([Sim.Wait] with [Sim.Replies], [Sim.Channel], [Sim.Ephemerals],
+// test speaks as people do ([Sim.Say], [Sim.Edit], [Sim.Command], [Sim.Click], [Sim.SubmitView])
+// and waits for what people see ([Sim.Wait] with [Sim.Replies], [Sim.Channel], [Sim.Ephemerals],
 // [Sim.Home], [Sim.View]).
 //
-// Two things only an emulator can show. [Sim.Fail], [Sim.FailEvent], [Sim.Disconnect], [Sim.Cut] and
-// [Sim.HalfOpen] make Slack misbehave as it does in earnest: 429, an answer that never comes, an
-// event twice, a socket that is refreshed or only seems alive. And [Sim.Calls], [Sim.Envelopes],
+// Two things only an emulator can show. [Sim.Fail], [Sim.FailEvent], [Sim.Disconnect], [Sim.Cut]
+// and [Sim.HalfOpen] make Slack misbehave as it does in earnest: 429, an answer that never comes,
+// an event twice, a socket that is refreshed or only seems alive. And [Sim.Calls], [Sim.Envelopes],
 // [Sim.Notified] and [Sim.Unfurled] tell what the bot did to Slack: which calls it made and which
 // were refused, which events it did not ack, whom it pinged, which addresses Slack would have
 // fetched.

@@ -191,8 +191,8 @@ func (v *inventor) args(method string) map[string]string {
 			out[k] = v.pick(k)
 		}
 	}
-	keys := strings.Fields(takes()[method])
-	for _, k := range keys {
+	keys := strings.FieldsSeq(takes()[method])
+	for k := range keys {
 		if v.IntN(3) == 0 {
 			out[k] = v.pick(k)
 		}

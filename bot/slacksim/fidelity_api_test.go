@@ -18,7 +18,7 @@ const reference = "slack-ruby/slack-api-ref of 2026-08-20"
 func apiPoints() []point {
 	return []point{
 		{id: "8.4.5 methods", source: reference, try: func(t *testing.T, s *space) {
-			for _, m := range strings.Fields(`auth.test chat.postMessage chat.update chat.delete chat.postEphemeral chat.startStream chat.appendStream chat.stopStream
+			for m := range strings.FieldsSeq(`auth.test chat.postMessage chat.update chat.delete chat.postEphemeral chat.startStream chat.appendStream chat.stopStream
 				chat.getPermalink conversations.info conversations.replies conversations.history conversations.open users.info assistant.threads.setStatus
 				reactions.add reactions.remove reactions.get views.open views.publish views.push views.update files.getUploadURLExternal files.completeUploadExternal files.info`) {
 				if e := s.call(m).err(); e == "unknown_method" {

@@ -18,9 +18,9 @@ var (
 )
 
 // SubmitView fills in the topmost modal of a person and presses its submit button. values has what
-// the person enters, by action_id or block_id; several choices are separated by commas. It waits for
-// the app's ack, AckTimeout at most, and does what the ack says (response_action). The error is a
-// [*ViewError] if the app refuses what was entered.
+// the person enters, by action_id or block_id; several choices are separated by commas. It waits
+// for the app's ack, AckTimeout at most, and does what the ack says (response_action). The error is
+// a [*ViewError] if the app refuses what was entered.
 func (s *Sim) SubmitView(ctx context.Context, user string, values map[string]string) error {
 	s.mu.Lock()
 	u, m, err := s.topLocked(user)
@@ -148,8 +148,8 @@ func (s *Sim) viewPayloadLocked(typ string, u *User, m *modal, state obj) obj {
 	}
 }
 
-// formState returns what a person entered as Slack reports it: by block_id and action_id. It fails if
-// a field is missing or unknown, as Slack's own form does.
+// formState returns what a person entered as Slack reports it: by block_id and action_id. It fails
+// if a field is missing or unknown, as Slack's own form does.
 func formState(blocks []obj, values map[string]string) (obj, error) {
 	state, left := obj{}, maps.Clone(values)
 	var known []string

@@ -38,8 +38,8 @@ type View struct {
 	Depth           int              // how many views are open, with this one
 }
 
-// ViewError reports that the app refused what a person entered in a modal. It has what the app says,
-// by block_id.
+// ViewError reports that the app refused what a person entered in a modal. It has what the app
+// says, by block_id.
 type ViewError struct{ Errors map[string]string }
 
 func (e *ViewError) Error() string {
@@ -195,13 +195,13 @@ func (s *Sim) newModalLocked(raw, id string, below []*modal) (*modal, *refusal) 
 	for _, b := range translateBlocks(objs(in["blocks"])) {
 		blocks = append(blocks, b)
 	}
-	clear, _ := in["clear_on_close"].(bool)
+	cleared, _ := in["clear_on_close"].(bool)
 	notify, _ := in["notify_on_close"].(bool)
 	m.view = obj{
 		"id": m.id, "team_id": s.cfg.Team.ID, "type": "modal", "blocks": blocks, "hash": m.hash, "state": obj{"values": obj{}},
 		"private_metadata": str(in["private_metadata"]), "callback_id": str(in["callback_id"]), "external_id": str(in["external_id"]),
 		"root_view_id": m.id, "previous_view_id": nil, "title": in["title"], "close": in["close"], "submit": in["submit"],
-		"clear_on_close": clear, "notify_on_close": notify, "app_id": s.cfg.Bot.AppID, "bot_id": s.cfg.Bot.BotID, "app_installed_team_id": s.cfg.Team.ID,
+		"clear_on_close": cleared, "notify_on_close": notify, "app_id": s.cfg.Bot.AppID, "bot_id": s.cfg.Bot.BotID, "app_installed_team_id": s.cfg.Team.ID,
 	}
 	if len(below) > 0 {
 		m.view["root_view_id"], m.view["previous_view_id"] = below[0].id, below[len(below)-1].id

@@ -6,9 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// The limits on blocks of 2026. Layouts: docs.slack.dev/reference/block-kit/blocks/layout-block; the
-// others: facts, slack.md §10.3. Which error Slack gives is a guess: invalid_blocks, as for all that
-// is wrong with a block.
+// The limits on blocks of 2026. Layouts: docs.slack.dev/reference/block-kit/blocks/layout-block;
+// the others: facts, slack.md §10.3. Which error Slack gives is a guess: invalid_blocks, as for all
+// that is wrong with a block.
 const (
 	maxLayoutLabel = 150 // characters
 	maxLayoutRows  = 5

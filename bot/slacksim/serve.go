@@ -37,7 +37,7 @@ func Serve(ctx context.Context, addr string, cfg Config) (*Server, error) {
 	go func() {
 		defer close(s.done)
 		if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			s.log.Error("the emulated Slack is no longer served", "error", err)
+			s.log.ErrorContext(ctx, "the emulated Slack is no longer served", "error", err)
 		}
 	}()
 	return s, nil

@@ -98,7 +98,8 @@ func (c *Chat) Run(ctx context.Context) error {
 	}
 }
 
-// answer has one question asked; Ctrl-C stops it. The error is one of the terminal, or the cause of ctx.
+// answer has one question asked; Ctrl-C stops it. The error is one of the terminal, or the cause of
+// ctx.
 func (c *Chat) answer(ctx context.Context, ask func(context.Context, answer.Draft) outcome) error {
 	draft, err := c.Place.Open(ctx)
 	if err != nil {

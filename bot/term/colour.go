@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/alecthomas/chroma/v2"
-	"github.com/alecthomas/chroma/v2/lexers"
 )
 
 const (
@@ -48,7 +47,7 @@ func (c *colours) of(lang, code string) []span {
 		spans, known = c.last[key]
 	}
 	if !known {
-		spans = coloured(lang, code, c.wait)
+		spans = c.coloured(lang, code)
 	}
 	c.now[key] = spans
 	return spans
@@ -69,7 +68,7 @@ func (c *colours) growing(lang, code string) []span {
 		if old > lookBack {
 			from = strings.LastIndexByte(whole[:old-lookBack], '\n') + 1
 		}
-		more := coloured(lang, whole[from:], c.wait)
+		more := c.coloured(lang, whole[from:])
 		c.plain = more == nil
 		for skip := old - from; len(more) > 0; more = more[1:] {
 			text := more[0].text
@@ -91,13 +90,13 @@ func (c *colours) growing(lang, code string) []span {
 }
 
 // coloured returns code in colours; nil: it cannot be, or it takes longer than wait.
-func coloured(lang, text string, wait time.Duration) (out []span) {
+func (c *colours) coloured(lang, text string) (out []span) {
 	for line := range strings.Lines(text) {
 		if len(line) > mostLine {
 			return nil
 		}
 	}
-	lexer := lexers.Get(lang)
+	lexer := lexerOf(lang)
 	if lexer == nil || lexer.Config().Name == "plaintext" {
 		return nil
 	}
@@ -114,7 +113,7 @@ func coloured(lang, text string, wait time.Duration) (out []span) {
 	var b strings.Builder
 	begun := time.Now()
 	for token := range tokens.Stdlib() {
-		if time.Since(begun) > wait {
+		if time.Since(begun) > c.wait {
 			return nil
 		}
 		out = push(out, token.Value, lookOf(token.Type))

@@ -261,7 +261,7 @@ func TestGrowingCodeIsReadOnce(t *testing.T) {
 			t.Fatalf("%d lines became %q", n, got)
 		}
 	}
-	if want := coloured("go", strings.Repeat(line, 299), time.Hour); len(want) == 0 || !slices.Equal(c.spans, want) {
+	if want := c.coloured("go", strings.Repeat(line, 299)); len(want) == 0 || !slices.Equal(c.spans, want) {
 		t.Errorf("grown otherwise than at once:\n%.500v\n%.500v", c.spans, want)
 	}
 	long := strings.Repeat("-", mostLine+1) + "\n"

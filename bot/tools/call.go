@@ -145,8 +145,8 @@ func unknown(t Tool) string {
 	return " It is not known whether the call was carried out. Do not make it again; tell the person."
 }
 
-// once makes one call over one session. It returns when ctx or the session ends, whatever the server
-// and the SDK do.
+// once makes one call over one session. It returns when ctx or the session ends, whatever the
+// server and the SDK do.
 func (s *server) once(ctx context.Context, ses *session, params *mcp.CallToolParams) (*mcp.CallToolResult, error) {
 	inner, cancel := context.WithCancel(ctx) // the SDK's; it also ends with the session
 	type reply struct {
@@ -203,8 +203,8 @@ func (s *server) once(ctx context.Context, ses *session, params *mcp.CallToolPar
 // errUnsent reports that a session ended before a call went out.
 var errUnsent = errors.New("the session ended before the call was sent")
 
-// judge returns the outcome of a call that failed, and whether it is final: nobody may make the call
-// again. A session that is no good any more is opened anew.
+// judge returns the outcome of a call that failed, and whether it is final: nobody may make the
+// call again. A session that is no good any more is opened anew.
 func (s *server) judge(ctx context.Context, ses *session, c Call, err error) (outcome, bool) {
 	if e, ok := answered(err); ok {
 		ses.late.Store(0)

@@ -55,19 +55,19 @@ func TestParseTellsEverything(t *testing.T) {
 "a": {"comand": "x", "url": "ftp://a", "headers": {"X": "${NOPE}"}},
 "b": {"command": "x", "url": "http://b"},
 "c": {},
-"d": {"url": "http://d", "tools": {"x": "allways", "y": 1, "z": "everwhere"}, "timeout": 30, "channels": "all"},
+"d": {"url": "http://d", "tools": {"x": "allways", "y": 1, "z": "everyhere"}, "timeout": 30, "channels": "all"},
 "e": {"command": ["npx"], "args": "x", "env": {"A": 1}, "disabled": "no"},
 "f": {"command": "npx -y server", "type": "http", "headers": {}},
 "g": {"url": "http://u:p@g", "alwaysAllow": [], "timeout": "1h", "channels": [], "type": "carrier"},
 "g": {"url": "http://${TOKEN", "headers": {"X": "${env:TOKEN}", "Y": "${WRAPPED}", "Z z": "1"}, "cwd": "/"},
 "h": 5
 }}`), vars)
-	all := ""
+	var all strings.Builder
 	for _, p := range bad {
 		if p.Hint == "" {
 			t.Errorf("no hint: %s", p.What)
 		}
-		all += p.What + " → " + p.Hint + "\n"
+		all.WriteString(p.What + " → " + p.Hint + "\n")
 	}
 	for _, want := range []string{
 		`line 2: the file: unknown key "servers" → mcpServers is its name here`,
@@ -79,7 +79,7 @@ func TestParseTellsEverything(t *testing.T) {
 		`line 7: mcpServers.c: it has neither command nor url`,
 		`line 8: mcpServers.d.tools.x: "allways" is no policy → There are ask`,
 		`line 8: mcpServers.d.tools.y: it is the number 1`,
-		`line 8: mcpServers.d.tools.z: "everwhere" is no policy → Is "everywhere" meant?`,
+		`line 8: mcpServers.d.tools.z: "everyhere" is no policy → Is "everywhere" meant?`,
 		`line 8: mcpServers.d.timeout: it is the number 30 → It must be a duration`,
 		`line 8: mcpServers.d.channels: it is a text`,
 		`line 9: mcpServers.e.command: it is a list → It must be the program alone`,
@@ -102,15 +102,15 @@ func TestParseTellsEverything(t *testing.T) {
 		`line 12: mcpServers.g.cwd: it is of no use with url`,
 		`line 13: mcpServers.h: it is the number 5`,
 	} {
-		if !strings.Contains(all, want) {
+		if !strings.Contains(all.String(), want) {
 			t.Errorf("missing: %s", want)
 		}
 	}
-	if strings.Contains(all, "s3cret") {
+	if strings.Contains(all.String(), "s3cret") {
 		t.Error("a problem repeats a secret")
 	}
 	if t.Failed() {
-		t.Log(all)
+		t.Log(all.String())
 	}
 }
 
@@ -168,8 +168,19 @@ func TestMatches(t *testing.T) {
 		pattern, name string
 		want          bool
 	}{
-		{"*", "", true}, {"a", "a", true}, {"a", "b", false}, {"a*", "ab", true}, {"*a", "ba", true}, {"a*a", "a", false}, {"a*a", "aa", true}, {"a*b*c", "axbxc", true},
-		{"a*b*c", "acb", false}, {"**", "x", true}, {"*b*", "abc", true}, {"*b*", "ac", false}, {"ab*ba", "aba", false},
+		{"*", "", true},
+		{"a", "a", true},
+		{"a", "b", false},
+		{"a*", "ab", true},
+		{"*a", "ba", true},
+		{"a*a", "a", false},
+		{"a*a", "aa", true},
+		{"a*b*c", "axbxc", true},
+		{"a*b*c", "acb", false},
+		{"**", "x", true},
+		{"*b*", "abc", true},
+		{"*b*", "ac", false},
+		{"ab*ba", "aba", false},
 	} {
 		if got := matches(c.pattern, c.name); got != c.want {
 			t.Errorf("%s %s: %v", c.pattern, c.name, got)

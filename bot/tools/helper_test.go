@@ -17,19 +17,19 @@ import (
 )
 
 // parsed reads a file of a test.
-func parsed(t testing.TB, text string) File {
-	t.Helper()
+func parsed(tb testing.TB, text string) File {
+	tb.Helper()
 	f, bad := Parse([]byte(text), vars)
 	if len(bad) > 0 {
-		t.Fatal(bad)
+		tb.Fatal(bad)
 	}
 	return f
 }
 
 // one is a file with one server at which everything runs unasked, with more of its keys.
-func one(t testing.TB, more string) File {
-	t.Helper()
-	return parsed(t, `{"mcpServers": {"s": {"url": "http://s", "tools": {"*": "everywhere"}`+more+`}}}`)
+func one(tb testing.TB, more string) File {
+	tb.Helper()
+	return parsed(tb, `{"mcpServers": {"s": {"url": "http://s", "tools": {"*": "everywhere"}`+more+`}}}`)
 }
 
 // network has servers in memory by their address.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -116,10 +117,9 @@ func schemaOf(schema any) (json.RawMessage, error) {
 		if object["type"] != nil {
 			return nil, fmt.Errorf("its arguments are no object")
 		}
-		whole := map[string]any{"type": "object"}
-		for k, v := range object {
-			whole[k] = v
-		}
+		whole := map[string]any{}
+		maps.Copy(whole, object)
+		whole["type"] = "object"
 		object = whole
 	}
 	if object["properties"] == nil { // some model servers take no other

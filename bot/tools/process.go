@@ -103,8 +103,9 @@ func (p *process) pipes(guarded bool) (theirs []*os.File, err error) {
 	return theirs, err //nolint:wrapcheck // the caller says it
 }
 
-// live starts the child and waits for it. It keeps a thread: on Linux a child's signal for the death
-// of its parent (PR_SET_PDEATHSIG) comes when the thread that started it ends, not the process.
+// live starts the child and waits for it. It keeps a thread: on Linux a child's signal for the
+// death of its parent (PR_SET_PDEATHSIG) comes when the thread that started it ends, not the
+// process.
 func (p *process) live(started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -265,9 +266,9 @@ func (m *messages) wanted(text []byte) bool {
 // Close is part of io.Closer.
 func (m *messages) Close() error { return m.out.Close() } //nolint:wrapcheck // nothing to add
 
-// complaint is the standard error of a program. Its lines go to the log at the level debug, a number
-// of them a minute, and the last is remembered. It never blocks. Its methods are safe for concurrent
-// use.
+// complaint is the standard error of a program. Its lines go to the log at the level debug, a
+// number of them a minute, and the last is remembered. It never blocks. Its methods are safe for
+// concurrent use.
 type complaint struct {
 	ctx func() context.Context // for the log alone
 	log *slog.Logger

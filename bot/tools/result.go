@@ -84,9 +84,9 @@ func unshown(what, form string, size int) string {
 func word(s string) string { return llm.Printable(s, mostWord) }
 
 // clean returns a text of a server in valid UTF-8 without characters that nobody sees: control
-// characters but line feed and tab, Unicode's TAG characters (U+E0000 to U+E007F, in which orders to
-// the model can be hidden), marks that change the direction of writing, and others without a shape.
-// Line ends of Windows become line feeds.
+// characters but line feed and tab, Unicode's TAG characters (U+E0000 to U+E007F, in which orders
+// to the model can be hidden), marks that change the direction of writing, and others without a
+// shape. Line ends of Windows become line feeds.
 func clean(s string) string {
 	s = strings.ReplaceAll(strings.ToValidUTF8(s, "\ufffd"), "\r\n", "\n")
 	return strings.Map(func(r rune) rune {
@@ -102,8 +102,8 @@ func clean(s string) string {
 	}, s)
 }
 
-// bounded returns at most MostResult bytes of what clean makes of a text. It looks at no more of the
-// text than it may need.
+// bounded returns at most MostResult bytes of what clean makes of a text. It looks at no more of
+// the text than it may need.
 func bounded(s string) string {
 	const look = 4 * MostResult // bytes of the head, and of the tail
 	if len(s) <= 2*look {

@@ -14,19 +14,18 @@ func TestResultText(t *testing.T) {
 		result mcp.CallToolResult
 		want   string
 	}{
-		"text":         {mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: "a"}, &mcp.TextContent{Text: "b"}}}, "a\n\nb"},
-		"nothing":      {mcp.CallToolResult{}, "(The tool returned nothing.)"},
-		"structured":   {mcp.CallToolResult{StructuredContent: map[string]any{"n": 1}}, `{"n":1}`},
-		"both":         {mcp.CallToolResult{StructuredContent: map[string]any{"n": 1}, Content: []mcp.Content{&mcp.TextContent{Text: "one"}}}, "one"},
-		"empty text":   {mcp.CallToolResult{StructuredContent: []any{1}, Content: []mcp.Content{&mcp.TextContent{Text: " "}}}, " \n\n[1]"},
-		"picture":      {mcp.CallToolResult{Content: []mcp.Content{&mcp.ImageContent{MIMEType: "image/png", Data: make([]byte, 7)}}}, "[a picture, image/png, 7 bytes: it cannot be shown here]"},
-		"sound":        {mcp.CallToolResult{Content: []mcp.Content{&mcp.AudioContent{Data: make([]byte, 7)}}}, "[a sound, 7 bytes: it cannot be shown here]"},
-		"link":         {mcp.CallToolResult{Content: []mcp.Content{&mcp.ResourceLink{Name: "plan", URI: "file:///plan\n"}}}, "[a link to plan: file:///plan]"},
-		"file":         {mcp.CallToolResult{Content: []mcp.Content{&mcp.EmbeddedResource{Resource: &mcp.ResourceContents{URI: "a.txt", Text: "inside"}}}}, "inside"},
-		"binary file":  {mcp.CallToolResult{Content: []mcp.Content{&mcp.EmbeddedResource{Resource: &mcp.ResourceContents{URI: "a.bin", Blob: []byte{1}}}}}, "[the file a.bin, 1 bytes: it cannot be shown here]"},
-		"no file":      {mcp.CallToolResult{Content: []mcp.Content{&mcp.EmbeddedResource{}}}, "(The tool returned nothing.)"},
-		"null":         {mcp.CallToolResult{Content: []mcp.Content{nil}}, "[a part of a kind that cannot be shown]"},
-		"unknown kind": {mcp.CallToolResult{Content: []mcp.Content{&mcp.ToolUseContent{}}}, "[a part of a kind that cannot be shown]"},
+		"text":        {mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: "a"}, &mcp.TextContent{Text: "b"}}}, "a\n\nb"},
+		"nothing":     {mcp.CallToolResult{}, "(The tool returned nothing.)"},
+		"structured":  {mcp.CallToolResult{StructuredContent: map[string]any{"n": 1}}, `{"n":1}`},
+		"both":        {mcp.CallToolResult{StructuredContent: map[string]any{"n": 1}, Content: []mcp.Content{&mcp.TextContent{Text: "one"}}}, "one"},
+		"empty text":  {mcp.CallToolResult{StructuredContent: []any{1}, Content: []mcp.Content{&mcp.TextContent{Text: " "}}}, " \n\n[1]"},
+		"picture":     {mcp.CallToolResult{Content: []mcp.Content{&mcp.ImageContent{MIMEType: "image/png", Data: make([]byte, 7)}}}, "[a picture, image/png, 7 bytes: it cannot be shown here]"},
+		"sound":       {mcp.CallToolResult{Content: []mcp.Content{&mcp.AudioContent{Data: make([]byte, 7)}}}, "[a sound, 7 bytes: it cannot be shown here]"},
+		"link":        {mcp.CallToolResult{Content: []mcp.Content{&mcp.ResourceLink{Name: "plan", URI: "file:///plan\n"}}}, "[a link to plan: file:///plan]"},
+		"file":        {mcp.CallToolResult{Content: []mcp.Content{&mcp.EmbeddedResource{Resource: &mcp.ResourceContents{URI: "a.txt", Text: "inside"}}}}, "inside"},
+		"binary file": {mcp.CallToolResult{Content: []mcp.Content{&mcp.EmbeddedResource{Resource: &mcp.ResourceContents{URI: "a.bin", Blob: []byte{1}}}}}, "[the file a.bin, 1 bytes: it cannot be shown here]"},
+		"no file":     {mcp.CallToolResult{Content: []mcp.Content{&mcp.EmbeddedResource{}}}, "(The tool returned nothing.)"},
+		"null":        {mcp.CallToolResult{Content: []mcp.Content{nil}}, "[a part of a kind that cannot be shown]"},
 	} {
 		if got := resultText(&c.result); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)

@@ -40,7 +40,7 @@ type server struct {
 	entry    entry
 	session  *session      // nil: there is none
 	open     chan struct{} // closed while there is a session
-	since    time.Time     // when the session was opened, or lost
+	since    time.Time     // when the session was opened, or lost; zero: there was none yet
 	why      error         // that there is none; nil: not tried yet
 	failures int           // to open one, since the last that was open
 	told     []*mcp.Tool   // as the server has told last
@@ -60,7 +60,7 @@ type counts struct {
 func newServer(cfg *Config, e entry, moved func()) *server {
 	return &server{
 		cfg: cfg, name: e.name, link: e.link, entry: e, log: cfg.Log.With("server", e.name), moved: moved,
-		changed: make(chan struct{}, 1), slots: make(chan struct{}, mostCalls), open: make(chan struct{}), since: time.Now(),
+		changed: make(chan struct{}, 1), slots: make(chan struct{}, mostCalls), open: make(chan struct{}),
 	}
 }
 

@@ -77,8 +77,8 @@ func New(cfg Config) (*Servers, error) {
 	return s, nil
 }
 
-// Reload takes over another file. Sessions to servers that are reached as before stay, also if their
-// policies, channels or time-outs are others, which hold at once. It never blocks.
+// Reload takes over another file. Sessions to servers that are reached as before stay, also if
+// their policies, channels or time-outs are others, which hold at once. It never blocks.
 func (s *Servers) Reload(f File) {
 	s.mu.Lock()
 	next := map[string]*server{}
@@ -110,8 +110,8 @@ func (s *Servers) tell() {
 	s.moved = make(chan struct{})
 }
 
-// Run keeps the sessions open until ctx ends. It returns when they are closed, and all programs that
-// it started are gone. It is to be called once.
+// Run keeps the sessions open until ctx ends. It returns when they are closed, and all programs
+// that it started are gone. It is to be called once.
 func (s *Servers) Run(ctx context.Context) error {
 	var all sync.WaitGroup
 	running := map[*server]context.CancelCauseFunc{}
@@ -148,7 +148,8 @@ func (s *Servers) Run(ctx context.Context) error {
 	return nil
 }
 
-// Settle blocks until each server is connected or was tried twice, or ctx ends. Run must be running.
+// Settle blocks until each server is connected or was tried twice, or ctx ends. Run must be
+// running.
 func (s *Servers) Settle(ctx context.Context) {
 	for {
 		s.mu.Lock()
@@ -172,9 +173,9 @@ func (s *Servers) known() []*server {
 	return slices.SortedFunc(maps.Values(s.servers), func(a, b *server) int { return strings.Compare(a.name, b.name) })
 }
 
-// Offer returns the tools that may be offered at a place, sorted by name, so that the beginning of a
-// prompt stays the same. It never waits for a server: these are the tools that are known. Those of a
-// server that was lost less than a minute ago are among them.
+// Offer returns the tools that may be offered at a place, sorted by name, so that the beginning of
+// a prompt stays the same. It never waits for a server: these are the tools that are known. Those
+// of a server that was lost less than a minute ago are among them.
 func (s *Servers) Offer(p Place) []Tool {
 	now := time.Now()
 	var tools []Tool

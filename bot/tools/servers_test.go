@@ -243,13 +243,13 @@ func TestCollisions(t *testing.T) {
 		if got := offered(s); got != "a_x_y a_z" {
 			t.Errorf("%s", got)
 		}
-		told := ""
+		var told strings.Builder
 		for _, st := range s.Status() {
-			told += strings.Join(st.Troubles, "\n") + "\n"
+			told.WriteString(strings.Join(st.Troubles, "\n") + "\n")
 		}
 		for _, want := range []string{"a and a_b have one with the same name a_b_c", "the tool x_y is left out", "more than 64 characters", `policy for "gone"`, `policy for "g*"`} {
-			if !strings.Contains(told, want) {
-				t.Errorf("not said: %s\n%s", want, told)
+			if !strings.Contains(told.String(), want) {
+				t.Errorf("not said: %s\n%s", want, told.String())
 			}
 		}
 		s.Reload(parsed(t, `{"mcpServers": {"a": {"url": "http://a"}, "a_b": {"url": "http://b", "tools": {"c": "off"}}}}`))

@@ -15,7 +15,7 @@ type ServerStatus struct {
 	Timeout   time.Duration // of a call
 
 	Connected bool
-	Since     time.Time // when it was connected, or lost
+	Since     time.Time // when it was connected, or lost; zero: it was not connected yet
 	Why       string    // it is not connected; empty: it is, or is being connected for the first time
 	Hint      string    // what to do about it; may be empty
 	Protocol  string    // the version that is spoken

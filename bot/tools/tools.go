@@ -1,5 +1,5 @@
-// Package tools holds the sessions to MCP servers, and what the tools file says of them: which tools
-// the model is offered where, and which of them need leave.
+// Package tools holds the sessions to MCP servers, and what the tools file says of them: which
+// tools the model is offered where, and which of them need leave.
 package tools
 
 import (
@@ -43,8 +43,8 @@ func (t Tool) Unasked(p Place) bool {
 	return t.Policy == PolicyEverywhere || t.Policy == PolicyDM && p.Direct
 }
 
-// Retries reports whether a call that broke off may be made again: it runs unasked at the place, and
-// its server says that it changes nothing.
+// Retries reports whether a call that broke off may be made again: it runs unasked at the place,
+// and its server says that it changes nothing.
 func (t Tool) Retries(p Place) bool { return t.ReadOnly && t.Unasked(p) }
 
 // Call is one call of a tool, allowed by its policy or by a person.

@@ -9,7 +9,8 @@ import (
 // longer argument (MAX_ARG_STRLEN, 128 kB), and no server longer headers.
 const mostValue = 64 << 10
 
-// unknownValue stands for a variable that is a problem already, so that it does not make a second one.
+// unknownValue stands for a variable that is a problem already, so that it does not make a second
+// one.
 const unknownValue = "x"
 
 // values reads texts of one server in which variables may stand.

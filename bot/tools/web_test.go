@@ -120,7 +120,7 @@ func TestHTTPFails(t *testing.T) {
 		"404":      {status(404), "", "HTTP 404", "path of url"},
 		"404 http": {status(404), `, "type": "http"`, "HTTP 404", "path of url"},
 		"500":      {status(500), "", "HTTP 500", "log"},
-		"redirect": {http.RedirectHandler("https://evil.test/s3cret-token?x", 307), "", "redirects to https://evil.test", "BOT_TOOLS_FILE"},
+		"redirect": {http.RedirectHandler("https://evil.test/s3cret-token?x", http.StatusTemporaryRedirect), "", "redirects to https://evil.test", "BOT_TOOLS_FILE"},
 		"a page":   {http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>hello</html>") }), "", "", ""},
 		"hangs":    {http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }), "", "did not answer in time", ""},
 		"SSE away": {http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

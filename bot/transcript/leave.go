@@ -23,8 +23,8 @@ const (
 	Dropped   Decision = "dropped" // its answer ended before
 )
 
-// Leave is the question whether one call of a tool may be made, and its answer. A thread has one, of
-// the call in hand. It is kept after that, for who presses a button late.
+// Leave is the question whether one call of a tool may be made, and its answer. A thread has one,
+// of the call in hand. It is kept after that, for who presses a button late.
 type Leave struct {
 	ID    string    `json:"id"`    // of this asking: the buttons have it
 	Call  string    `json:"call"`  // the call, in its turn

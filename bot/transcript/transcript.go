@@ -19,9 +19,9 @@
 //
 // An Entry is never replaced by one that was written under an earlier epoch. A checkpoint goes on
 // only in the turn that it is of, with its questions in the same form; so do rounds, which only the
-// newest owner writes. A question for leave is decided once, by whom it asks. A record that cannot be
-// decoded is an error to who reads it, and is written anew by the next write: it is only a copy of
-// what was shown. Every call is one request to the store, which may take storeTimeout. A [Saver]
+// newest owner writes. A question for leave is decided once, by whom it asks. A record that cannot
+// be decoded is an error to who reads it, and is written anew by the next write: it is only a copy
+// of what was shown. Every call is one request to the store, which may take storeTimeout. A [Saver]
 // writes outside of the token loop: taking a text never blocks.
 package transcript
 

@@ -164,9 +164,9 @@ func (c *Coordinator) ask(ctx context.Context, key string, ts TS, claim bool) (A
 	return a, nil
 }
 
-// Record returns the record of thread key as the store has it now, and the zero Record if nothing was
-// asked there in 30 days, for which stores keep records. It blocks for the store, at most until ctx
-// ends.
+// Record returns the record of thread key as the store has it now, and the zero Record if nothing
+// was asked there in 30 days, for which stores keep records. It blocks for the store, at most until
+// ctx ends.
 func (c *Coordinator) Record(ctx context.Context, key string) (Record, error) {
 	return c.change(ctx, "look at", key, func(r Record) (_ Record, write bool) { return r, false })
 }

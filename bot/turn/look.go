@@ -64,8 +64,8 @@ func (c *Coordinator) Looked(ctx context.Context, key string) error {
 }
 
 // LookNow records that this process leaves to others what it had left to do in thread key: they
-// look at once. It makes one write, and none if somebody has looked already, or has to answer in the
-// thread. It blocks for the store, at most until ctx ends.
+// look at once. It makes one write, and none if somebody has looked already, or has to answer in
+// the thread. It blocks for the store, at most until ctx ends.
 func (c *Coordinator) LookNow(ctx context.Context, key string) error {
 	_, err := c.change(ctx, "leave a look at", key, func(r Record) (_ Record, write bool) {
 		write, r.Hurry = r.Look && !r.Owed() && !r.Hurry, true

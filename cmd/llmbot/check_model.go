@@ -79,8 +79,8 @@ func (c *checker) elsewhere(ctx context.Context, err error) string {
 	return fmt.Sprintf("%s answers on %s, with the model %s: set LLM_BASE_URL=%s.", found.name, found.url, found.model, found.url)
 }
 
-// modelFailed prints a failure of the model server in plain words. better, if not empty, is a better
-// next step than the error's own.
+// modelFailed prints a failure of the model server in plain words. better, if not empty, is a
+// better next step than the error's own.
 func (c *checker) modelFailed(check string, err error, better string) {
 	e, ok := errors.AsType[*llm.Error](err)
 	if !ok {

@@ -69,8 +69,8 @@ func (c *checker) running(ctx context.Context) runningBot {
 	return r
 }
 
-// opsRoot returns where the pages of OPS_ADDR are on this machine; not known: there are none, or the
-// port is any free one.
+// opsRoot returns where the pages of OPS_ADDR are on this machine; not known: there are none, or
+// the port is any free one.
 func opsRoot(addr string) (string, bool) {
 	host, port, err := net.SplitHostPort(addr)
 	if addr == "" || addr == opsOff || err != nil || port == "0" {

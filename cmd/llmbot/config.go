@@ -65,8 +65,8 @@ type Config struct {
 
 	BaseURL           string        `env:"LLM_BASE_URL" kind:"address" envDefault:"http://localhost:8000/v1" doc:"the OpenAI-compatible root of the model server"`
 	APIKey            secret        `env:"LLM_API_KEY" doc:"sent as a bearer token"`
-	Proxy             string        `env:"LLM_PROXY" kind:"address" file:"true" doc:"the proxy through which the model server is asked: http://, https://, socks5:// or socks5h://HOST:PORT, with user:password@ where it wants them; empty: none. HTTP_PROXY, HTTPS_PROXY and NO_PROXY are for Slack only"`
-	CAFile            string        `env:"LLM_CA_FILE" doc:"a PEM file with certificates of authorities that are trusted for the model server (and an https:// proxy), besides the system's"`
+	Proxy             string        `env:"LLM_PROXY" kind:"address" file:"true" doc:"the proxy through which the model server is asked: http://, https://, socks5:// or socks5h://HOST:PORT, with user:password@ where it wants them; empty: none. HTTP_PROXY, HTTPS_PROXY and NO_PROXY are for Slack and the servers of tools"`
+	CAFile            string        `env:"LLM_CA_FILE" doc:"a PEM file with certificates of authorities that are trusted for the model server (and an https:// proxy) and the servers of tools, besides the system's"`
 	Model             string        `env:"LLM_MODEL" doc:"the model to ask for; empty: the first that is served"`
 	SystemPrompt      string        `env:"LLM_SYSTEM_PROMPT" doc:"the system prompt; empty: a short neutral one"`
 	SystemPromptFile  string        `env:"LLM_SYSTEM_PROMPT_FILE" doc:"a file with the system prompt, instead of LLM_SYSTEM_PROMPT"`

@@ -98,7 +98,7 @@ A file is read once, at the start.
 
 ## The way to the model server
 
-The model server is asked directly, whatever HTTP_PROXY, HTTPS_PROXY and NO_PROXY say: these are for Slack only, because a model server is
+The model server is asked directly, whatever HTTP_PROXY, HTTPS_PROXY and NO_PROXY say: these are for Slack and the servers of tools, because a model server is
 usually near, and many proxies cut long streams. LLM_PROXY names a proxy for all requests to the model server. The proxy looks
 up the server's name. LLM_CA_FILE adds authorities, such as the company's own.
 `

@@ -63,7 +63,7 @@ func TestDefaults(t *testing.T) {
 		Resume: "auto", Stream: "auto", Links: linksShow, FollowUps: "solo", Command: "/llm-status", MaxAnswers: 64, MaxChars: 60_000, DrainTimeout: 25 * time.Second,
 		StateDir: "./data", OpsAddr: "127.0.0.1:9464", LogFormat: "text",
 	}
-	if !reflect.DeepEqual(got, want) {
+	if !reflect.DeepEqual(got, want) { //nolint:govet // its errors are of a tools file, and there is none
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 }
@@ -75,6 +75,7 @@ func TestEachVariable(t *testing.T) {
 	if err := os.WriteFile(prompt, []byte("Be brief."), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	servers := written(t, "tools.json", `{"mcpServers": {"wiki": {"url": "http://wiki"}}}`)
 	table := map[string]struct {
 		value string
 		get   func(Config) any
@@ -110,6 +111,7 @@ func TestEachVariable(t *testing.T) {
 		"BOT_ALLOW_EXTERNAL":      {"true", func(c Config) any { return c.AllowExternal }, true},
 		"BOT_ALLOW_GUESTS":        {"1", func(c Config) any { return c.AllowGuests }, true},
 		"BOT_CHANNELS_FILE":       {"channels.yaml", func(c Config) any { return c.ChannelsFile }, "channels.yaml"},
+		"BOT_TOOLS_FILE":          {servers, func(c Config) any { return c.tools.file.String() }, "wiki"},
 		"BOT_MAX_ANSWERS":         {"3", func(c Config) any { return c.MaxAnswers }, 3},
 		"BOT_MAX_CHARS":           {"5000", func(c Config) any { return c.MaxChars }, 5000},
 		"BOT_ANSWERS_PER_MINUTE":  {"5", func(c Config) any { return c.AnswersPerMinute }, 5},

@@ -86,9 +86,13 @@ func runDemo(ctx context.Context, p process, args []string) error {
 	if !p.isSet("BOT_DRAIN_TIMEOUT") {
 		cfg.DrainTimeout = demoDrain
 	}
+	cfg.demoTools()
 	cfg.AppToken, cfg.BotToken, cfg.StateURL = secret(sim.AppToken()), secret(sim.BotToken()), "memory:"
 
 	fmt.Fprintf(p.out, "\n  llmbot demo: open  %s/\n\n  %s\n  In #general, write:  @%s what can you do?\n\n", at.page, model.notice, simCfg.Bot.Name)
+	if cfg.ToolsFile == "" {
+		fmt.Fprintf(p.out, "  To see it use a tool, ask who is on call; to see it ask you first, have it note something about somebody.\n  (A simulated model calls what you name: call team_find_person, then call team_add_note {\"person\": \"Ben\", \"note\": \"likes tea\"})\n\n")
+	}
 	if at.note != "" {
 		fmt.Fprintf(p.out, "  %s\n\n", at.note)
 	}
@@ -147,7 +151,8 @@ type demoModel struct {
 
 // findModel takes the configured server, else the first that answers on this machine, else it
 // starts a simulated one. It sets cfg.BaseURL. The key goes only to the server that the environment
-// or a flag names, never to whatever listens on a port. from is which of the two it was, for people.
+// or a flag names, never to whatever listens on a port. from is which of the two it was, for
+// people.
 func findModel(ctx context.Context, cfg *Config, from string) (demoModel, error) {
 	none := func() error { return nil }
 	if cfg.named {
@@ -165,7 +170,7 @@ func findModel(ctx context.Context, cfg *Config, from string) (demoModel, error)
 	if err != nil {
 		return demoModel{}, err
 	}
-	sim := llmsim.New(llmsim.Config{Model: "simulated-model", Speed: 40, FirstToken: 300 * time.Millisecond, PromptDetails: true, Answer: demoAnswer})
+	sim := llmsim.New(llmsim.Config{Model: "simulated-model", Speed: 40, FirstToken: 300 * time.Millisecond, PromptDetails: true, Answer: demoAnswer, Tools: true})
 	srv := &http.Server{Handler: sim, ReadHeaderTimeout: headerTimeout, IdleTimeout: llmsim.KeepAliveIdle}
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Serve(l) }()

@@ -31,8 +31,8 @@ func pdfReader(cfg Config, memory memlimit.Provider, log *slog.Logger) (*pdf.Rea
 	return pdf.New(pdf.Config{Program: []string{program, pdf.Argument}, Name: "llmbot", Cache: machineCode(cfg), Ahead: ahead, Log: log}), nil
 }
 
-// compileAfter is how long after its start the bot has the reader of PDF files compiled: it has other
-// things to do first.
+// compileAfter is how long after its start the bot has the reader of PDF files compiled: it has
+// other things to do first.
 const compileAfter = 20 * time.Second
 
 // leastToCompile is how much memory a control group must have for the reader of PDF files to be

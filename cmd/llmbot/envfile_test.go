@@ -107,7 +107,7 @@ func TestSecretsFromFiles(t *testing.T) {
 		plain.outside = nil
 		same := func(from string, cfg Config, err error) {
 			cfg.outside = nil
-			if err != nil || !reflect.DeepEqual(cfg, plain) {
+			if err != nil || !reflect.DeepEqual(cfg, plain) { //nolint:govet // its errors are of a tools file, and there is none
 				t.Errorf("%s: %+v, %v", from, cfg, err)
 			}
 		}

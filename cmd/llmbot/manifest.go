@@ -100,7 +100,8 @@ type suggestedPrompt struct {
 	Message string `yaml:"message"`
 }
 
-// asAgent returns the manifest of the same app as an agent. The event tells of Slack's own stop button.
+// asAgent returns the manifest of the same app as an agent. The event tells of Slack's own stop
+// button.
 func asAgent(m slackManifest) slackManifest {
 	m.Features.Agent = &agentView{
 		Description: m.Display.Description,
@@ -175,8 +176,8 @@ func runManifest(ctx context.Context, p process, args []string) error {
 	return nil
 }
 
-// openInBrowser opens an address in the person's browser. It waits for the program that does so, 5 s
-// at most.
+// openInBrowser opens an address in the person's browser. It waits for the program that does so, 5
+// s at most.
 func openInBrowser(ctx context.Context, link string) error {
 	program, args := "xdg-open", []string{link}
 	switch runtime.GOOS {

@@ -14,8 +14,8 @@ import (
 	"llmbot/llm/bench"
 )
 
-// progressLine tells how far a benchmark is: on a terminal in one live line, and everywhere in a line
-// for each phase that begins without one, and for each measurement that has ended.
+// progressLine tells how far a benchmark is: on a terminal in one live line, and everywhere in a
+// line for each phase that begins without one, and for each measurement that has ended.
 type progressLine struct {
 	w     io.Writer
 	live  bool

@@ -32,7 +32,7 @@ func loadScenario(file string) (*scenario.Scenario, error) {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	s, err := scenario.Parse(file, text)
-	if bad, ok := errors.AsType[*scenario.Problems](err); ok {
+	if bad, ok := errors.AsType[*scenario.Error](err); ok {
 		return nil, &scenarioError{&configError{problemsIn(bad)}}
 	}
 	return s, err
@@ -49,7 +49,7 @@ func (e *scenarioError) Error() string {
 func (e *scenarioError) Unwrap() error { return e.cause }
 
 // problemsIn returns the problems of a scenario as those of a configuration.
-func problemsIn(bad *scenario.Problems) []problem {
+func problemsIn(bad *scenario.Error) []problem {
 	var out []problem
 	for _, p := range bad.List {
 		hint := strings.ReplaceAll(p.Hint, "\n", "\n      ")
@@ -61,8 +61,8 @@ func problemsIn(bad *scenario.Problems) []problem {
 	return out
 }
 
-// playScenario serves the workspace and plays the scenario in it, to the app that command starts or,
-// without one, to whichever app connects.
+// playScenario serves the workspace and plays the scenario in it, to the app that command starts
+// or, without one, to whichever app connects.
 func playScenario(ctx context.Context, p process, l net.Listener, sim *slacksim.Sim, at where, script *scenario.Scenario, command []string) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -85,7 +85,7 @@ func playScenario(ctx context.Context, p process, l net.Listener, sim *slacksim.
 	if servedErr := <-served; err == nil {
 		err = servedErr
 	}
-	if bad, ok := errors.AsType[*scenario.Problems](err); ok {
+	if bad, ok := errors.AsType[*scenario.Error](err); ok {
 		what := "1 thing is"
 		if n := len(bad.List); n > 1 {
 			what = fmt.Sprintf("%d things are", n)
@@ -98,8 +98,8 @@ func playScenario(ctx context.Context, p process, l net.Listener, sim *slacksim.
 	return err
 }
 
-// startApp starts the app of a scenario with the variables that it needs. The channel is closed when
-// it has ended; if it ends before ctx does, ended gets an error.
+// startApp starts the app of a scenario with the variables that it needs. The channel is closed
+// when it has ended; if it ends before ctx does, ended gets an error.
 func startApp(ctx context.Context, p process, sim *slacksim.Sim, at where, command []string, ended context.CancelCauseFunc) (<-chan struct{}, error) {
 	done := make(chan struct{})
 	if len(command) == 0 {

@@ -173,8 +173,8 @@ type background struct {
 	upkeep                func(context.Context) error // nil: none
 }
 
-// runAll runs the bot, its sockets and what runs beside it. The sockets close last, so that the last
-// calls and acks go out.
+// runAll runs the bot, its sockets and what runs beside it. The sockets close last, so that the
+// last calls and acks go out.
 func runAll(ctx context.Context, b *bot.Bot, slack *slackio.Slack, beside background) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -200,6 +200,7 @@ func runAll(ctx context.Context, b *bot.Bot, slack *slackio.Slack, beside backgr
 	if beside.upkeep != nil {
 		all.Go(func() { dbErr = beside.upkeep(sockets) })
 	}
+	all.Go(func() { beside.watch(sockets) })
 	all.Wait()
 	b.HandOver(context.WithoutCancel(ctx))
 	return errors.Join(socketsErr, botErr, dbErr, toolsErr)

@@ -13,16 +13,16 @@ import (
 // readyPause is how often the supervisor's goroutine looks whether the bot is ready.
 const readyPause = 250 * time.Millisecond
 
-// supervisor tells systemd how the bot is doing, if systemd started it with Type=notify; else it does
-// nothing. See sd_notify(3).
+// supervisor tells systemd how the bot is doing, if systemd started it with Type=notify; else it
+// does nothing. See sd_notify(3).
 type supervisor struct {
 	watchdog time.Duration // the longest pause between two signs of life (WatchdogSec=); 0: none are wanted
 	told     bool          // systemd listens
 	log      *slog.Logger
 }
 
-// newSupervisor reads NOTIFY_SOCKET and WATCHDOG_USEC of the process's environment, where systemd sets
-// them.
+// newSupervisor reads NOTIFY_SOCKET and WATCHDOG_USEC of the process's environment, where systemd
+// sets them.
 func newSupervisor(ctx context.Context, log *slog.Logger) supervisor {
 	s := supervisor{log: log}
 	every, err := daemon.SdWatchdogEnabled(false)
@@ -45,9 +45,9 @@ func (s *supervisor) tell(ctx context.Context, state string) bool {
 }
 
 // run tells systemd that the bot is ready once it is, and then gives signs of life until ctx ends.
-// ready reports whether a socket to Slack is open. alive takes the bot's locks: if the bot is stuck,
-// it does not return, no sign of life follows, and systemd starts the bot anew. stopping is done when
-// the bot takes no new questions.
+// ready reports whether a socket to Slack is open. alive takes the bot's locks: if the bot is
+// stuck, it does not return, no sign of life follows, and systemd starts the bot anew. stopping is
+// done when the bot takes no new questions.
 func (s *supervisor) run(ctx, stopping context.Context, ready func() bool, alive func()) {
 	if !s.told {
 		return

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"llmbot/bot/tools"
 )
@@ -18,16 +19,16 @@ import (
 // mostToolSecrets is how many secrets of former tools files are still taken out of texts.
 const mostToolSecrets = 2000
 
-// toolsFile is BOT_TOOLS_FILE. It is only ever held by a pointer, so that no format verb prints what
-// it holds with the rest of a Config.
+// toolsFile is BOT_TOOLS_FILE. It is only ever held by a pointer, so that no format verb prints
+// what it holds with the rest of a Config.
 type toolsFile struct {
 	watched
 
-	vars    map[string]string // the variables that it may use
-	file    tools.File        // as last read without problems
-	bad     []problem         // of the text that was last read
-	secrets []string          // of this and of former files
-	hide    atomic.Pointer[redactor]
+	vars     map[string]string // the variables that it may use
+	file     tools.File        // as last read without problems
+	problems []problem         // of the text that was last read
+	secrets  []string          // of this and of former files
+	hide     atomic.Pointer[redactor]
 }
 
 // readTools reads BOT_TOOLS_FILE if it is set, and returns what is wrong with it.
@@ -38,19 +39,19 @@ func (c *Config) readTools(vars map[string]string) []problem {
 	c.tools = &toolsFile{vars: vars}
 	c.tools.watched = watched{path: c.ToolsFile, most: tools.MostFile, use: c.tools.use}
 	_, err := c.tools.load()
-	if err != nil && c.tools.bad == nil {
+	if err != nil && c.tools.problems == nil {
 		return []problem{{"BOT_TOOLS_FILE cannot be read: " + err.Error(), `It is JSON such as {"mcpServers": {"wiki": {"url": "https://wiki.example/mcp"}}}: docs/tools.md.`}}
 	}
-	return c.tools.bad
+	return c.tools.problems
 }
 
 // use takes over the text of the file. One with problems changes nothing.
 func (t *toolsFile) use(text []byte) error {
 	f, found := tools.Parse(text, t.variable)
-	t.bad = nil
+	t.problems = nil
 	var all []error
 	for _, p := range found {
-		t.bad = append(t.bad, problem{"BOT_TOOLS_FILE has a problem in " + p.What, p.Hint})
+		t.problems = append(t.problems, problem{"BOT_TOOLS_FILE has a problem in " + p.What, p.Hint})
 		all = append(all, fmt.Errorf("%s (%s)", p.What, p.Hint))
 	}
 	if len(all) > 0 {
@@ -64,8 +65,8 @@ func (t *toolsFile) use(text []byte) error {
 	return nil
 }
 
-// variable returns the value of a variable for the file. Like the bot's own secrets it may stand in a
-// file that NAME_FILE names.
+// variable returns the value of a variable for the file. Like the bot's own secrets it may stand in
+// a file that NAME_FILE names.
 func (t *toolsFile) variable(name string) (string, bool) {
 	if v := t.vars[name]; v != "" {
 		return v, true
@@ -117,8 +118,8 @@ func newTools(cfg Config, log *slog.Logger, hooks tools.Hooks) (*tools.Servers, 
 	return servers, nil
 }
 
-// runTools keeps the sessions to the servers until ctx ends, and reads the file again at a SIGHUP and
-// when it was changed. A broken file changes nothing, and is logged once.
+// runTools keeps the sessions to the servers until ctx ends, and reads the file again at a SIGHUP
+// and when it was changed. A broken file changes nothing, and is logged once.
 func runTools(ctx context.Context, cfg Config, servers *tools.Servers, log *slog.Logger) error {
 	if servers == nil {
 		return nil
@@ -130,15 +131,20 @@ func runTools(ctx context.Context, cfg Config, servers *tools.Servers, log *slog
 		defer stop()
 		ended <- servers.Run(ctx)
 	}()
-	if cfg.tools != nil {
-		cfg.tools.watch(watching, func(err error) {
-			log.ErrorContext(ctx, "tools_file_broken", "error", err, "hint", "the servers from before stay; correct BOT_TOOLS_FILE")
-		}, func() {
-			servers.Reload(cfg.tools.file)
-			log.InfoContext(ctx, "tools_file_loaded", "servers", len(cfg.tools.file.Names()))
-		})
-	}
+	cfg.tools.watch(watching, func(err error) {
+		log.ErrorContext(ctx, "tools_file_broken", "error", err, "hint", "the servers from before stay; correct BOT_TOOLS_FILE")
+	}, func() {
+		servers.Reload(cfg.tools.file)
+		log.InfoContext(ctx, "tools_file_loaded", "servers", len(cfg.tools.file.Names()))
+	})
 	return <-ended
+}
+
+// demoTools has the demo offer tools of its own, unless a file names others.
+func (c *Config) demoTools() {
+	if c.tools == nil {
+		c.tools = &toolsFile{file: tools.Demo(time.Now)}
+	}
 }
 
 // runGuard is the process that ends a server with the bot.

@@ -15,8 +15,8 @@ import (
 // Set by -ldflags -X; build information is the fallback, for a Docker build has no repository.
 var version, commit string //nolint:gochecknoglobals // the linker can set nothing else
 
-// release is the release that these sources lead to. It is the version of a binary that nothing else
-// names: built without the repository, or with GOFLAGS=-buildvcs=false.
+// release is the release that these sources lead to. It is the version of a binary that nothing
+// else names: built without the repository, or with GOFLAGS=-buildvcs=false.
 //
 //go:embed version.txt
 var release string

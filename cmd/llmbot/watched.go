@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -20,7 +21,7 @@ type watched struct {
 	most int64  // bytes
 	use  func(text []byte) error
 	text []byte // as last read
-	bad  error  // what is wrong with that text
+	bad  string // what is wrong with that text; empty: nothing
 }
 
 // load reads the file, and reports whether its text has changed. It returns what is wrong with the
@@ -31,13 +32,20 @@ func (w *watched) load() (changed bool, err error) {
 		return false, err
 	}
 	if w.text != nil && bytes.Equal(text, w.text) {
-		return false, w.bad
+		return false, w.wrong()
 	}
-	w.text, w.bad = text, nil
+	w.text, w.bad = text, ""
 	if err := w.use(text); err != nil {
-		w.bad = fmt.Errorf("%s: %w", w.path, err)
+		w.bad = fmt.Sprintf("%s: %v", w.path, err)
 	}
-	return true, w.bad
+	return true, w.wrong()
+}
+
+func (w *watched) wrong() error {
+	if w.bad == "" {
+		return nil
+	}
+	return errors.New(w.bad)
 }
 
 // watch loads the file again until ctx ends. It calls loaded after each change, and broken once for

@@ -134,8 +134,8 @@ type Progress struct {
 	Rate        float64       // output tokens a second over about the last second
 }
 
-// Left estimates how long the phase will go on; 0: not known yet. It takes the share of the requests
-// or of the tokens that are done, whichever is larger: answers may be shorter than asked.
+// Left estimates how long the phase will go on; 0: not known yet. It takes the share of the
+// requests or of the tokens that are done, whichever is larger: answers may be shorter than asked.
 func (p Progress) Left() time.Duration {
 	done := 0.0
 	if p.Total > 0 {
@@ -173,8 +173,8 @@ func Run(ctx context.Context, srv Server, cfg Config, progress func(Progress)) (
 }
 
 // Sweep measures srv at several levels of concurrency, in the order given, after one warm-up; a
-// level may come again, for another sample. Each level has at least as many prompts as requests at once. When ctx ends, Sweep returns the reports
-// so far, the last of them interrupted. See [Run].
+// level may come again, for another sample. Each level has at least as many prompts as requests at
+// once. When ctx ends, Sweep returns the reports so far, the last of them interrupted. See [Run].
 func Sweep(ctx context.Context, srv Server, cfg Config, levels []int, progress func(Progress)) ([]Report, error) {
 	for _, n := range levels {
 		cfg.Concurrency = max(cfg.Concurrency, n)

@@ -69,8 +69,8 @@ type Report struct {
 	PeakConcurrency      int     `json:"peak_concurrency"`
 
 	// Interactive is the median over the answers of what one reader sees, as in the line under an
-	// answer of the bot: tokens by all seconds, those to the first token included. Decode is 1 / median
-	// TPOT. 0: not known.
+	// answer of the bot: tokens by all seconds, those to the first token included. Decode is 1 /
+	// median TPOT. 0: not known.
 	Interactive float64 `json:"interactive_speed_tok_per_s"`
 	Decode      float64 `json:"decode_speed_tok_per_s"`
 

@@ -112,8 +112,8 @@ func (e *RedirectError) Hint() string {
 	return fmt.Sprintf("Set %s to the address at %s if that is the right server; no redirect is followed, since it would take keys and conversations there.", e.Variable, e.Target())
 }
 
-// WithoutAddress returns the cause of an error of an http.Client. The text of the error itself repeats
-// the address with its user and query.
+// WithoutAddress returns the cause of an error of an http.Client. The text of the error itself
+// repeats the address with its user and query.
 func WithoutAddress(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		return e.Err

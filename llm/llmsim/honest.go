@@ -8,8 +8,8 @@ import (
 
 // Honest returns an answer in which nothing is wrong, though some of it looks as if: tables of many
 // equal cells, code of many equal lines, in fences, indented or without either, data on one line,
-// lists, poems with refrains, logs, drawings, talk about tags and operators. The same seed gives the
-// same answer.
+// lists, poems with refrains, logs, drawings, talk about tags and operators. The same seed gives
+// the same answer.
 func Honest(seed uint64) string {
 	r := rand.New(rand.NewPCG(seed, 15))
 	kinds := []func(*rand.Rand) string{

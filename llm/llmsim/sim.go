@@ -11,18 +11,18 @@
 //
 // # Tools
 //
-// With [Config.Tools] the model calls the tools that a request offers, in the form of [Wire.Calls]: a
-// dialect's own, or one with a bug. A test says in the question which ones:
+// With [Config.Tools] the model calls the tools that a request offers, in the form of [Wire.Calls]:
+// a dialect's own, or one with a bug. A test says in the question which ones:
 //
 //	call wiki_search {"q": "deploys"} and call clock
 //	call wiki_search {"q": "deploys"}, then call clock
 //
 // are one round with two calls, and two rounds with one. Behind the last round, and with
-// tool_choice none, the answer quotes the results. With tool_choice required it calls the first tool
-// if the question names none. [Config.Script] and [Server.Next] come before that: [CallTools] is a
-// step of a tape, and [Chat.Round] and [Chat.Results] say how far a request is. Requests are held to
-// OpenAI's rules: tools are never an empty list, each call has its result right behind it, and each
-// result its call.
+// tool_choice none, the answer quotes the results. With tool_choice required it calls the first
+// tool if the question names none. [Config.Script] and [Server.Next] come before that: [CallTools]
+// is a step of a tape, and [Chat.Round] and [Chat.Results] say how far a request is. Requests are
+// held to OpenAI's rules: tools are never an empty list, each call has its result right behind it,
+// and each result its call.
 package llmsim
 
 import (

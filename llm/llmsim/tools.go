@@ -61,9 +61,9 @@ func (c *Chat) tool(name string) *Tool {
 // reCall finds the calls that a question asks for.
 var reCall = regexp.MustCompile(`(?i)\b(then\s+)?call\s+([A-Za-z0-9_-]{1,64})\s*`)
 
-// askedCalls returns the calls that a question asks for, by rounds: "call search {"q": "x"} and call
-// clock" is one round of two calls, "call search {…}, then call clock" two rounds. A name without
-// arguments counts if it is offered: people write that they call somebody.
+// askedCalls returns the calls that a question asks for, by rounds: "call search {"q": "x"} and
+// call clock" is one round of two calls, "call search {…}, then call clock" two rounds. A name
+// without arguments counts if it is offered: people write that they call somebody.
 func askedCalls(c *Chat, question string) [][]Call {
 	var rounds [][]Call
 	for _, m := range reCall.FindAllStringSubmatchIndex(question, -1) {
@@ -222,8 +222,8 @@ func (c *Chat) choose(b *chatBody) *apiError {
 	return nil
 }
 
-// refuseTools returns what a server says that was started without the flags for tools; nil: it takes
-// them all the same.
+// refuseTools returns what a server says that was started without the flags for tools; nil: it
+// takes them all the same.
 func (s *Server) refuseTools(c *Chat, sh shape) *apiError {
 	if s.cfg.Tools {
 		return nil
@@ -249,8 +249,8 @@ func (s *Server) refuseTools(c *Chat, sh shape) *apiError {
 	return badRequest(`"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set`, "")
 }
 
-// parseCalls reads the calls of an assistant's message. Their arguments are JSON objects: the server
-// decodes them for the template.
+// parseCalls reads the calls of an assistant's message. Their arguments are JSON objects: the
+// server decodes them for the template.
 func parseCalls(raw []json.RawMessage) ([]Call, *apiError) {
 	var out []Call
 	for _, one := range raw {
@@ -277,8 +277,8 @@ func parseCalls(raw []json.RawMessage) ([]Call, *apiError) {
 	return out, nil
 }
 
-// checkResults holds a chat to OpenAI's rules, which templates rely on: each call has its result, in
-// the messages right behind it, and each result its call.
+// checkResults holds a chat to OpenAI's rules, which templates rely on: each call has its result,
+// in the messages right behind it, and each result its call.
 func checkResults(ms []Message) *apiError {
 	open := map[string]bool{}
 	for _, m := range ms {

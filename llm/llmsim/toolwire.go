@@ -60,8 +60,8 @@ func (f CallForm) InText() bool {
 	return false
 }
 
-// CallTools has the model call tools, in the form of [Wire.Calls]. A tape that ends with it ends with
-// the finish reason of calls.
+// CallTools has the model call tools, in the form of [Wire.Calls]. A tape that ends with it ends
+// with the finish reason of calls.
 func CallTools(calls ...Call) Step { return Step{op: opCalls, calls: calls} }
 
 // callForm returns the form of this answer's calls.

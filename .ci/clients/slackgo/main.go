@@ -1,5 +1,5 @@
-// Command slackgo is an app on slack-go, as anybody may write one. Nothing in it knows that Slack is emulated. It has a module of its
-// own, so that its version of slack-go is not llmbot's.
+// Command slackgo is an app on slack-go, as anybody may write one. Nothing in it knows that Slack
+// is emulated. It has a module of its own, so that its version of slack-go is not llmbot's.
 package main
 
 import (

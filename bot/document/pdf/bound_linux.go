@@ -32,8 +32,9 @@ func bound() {
 // idleNice is how much this process gives way to others when nobody waits for it.
 const idleNice = 10
 
-// yield has this process give way to others.
-func yield() { _ = unix.Setpriority(unix.PRIO_PROCESS, 0, idleNice) }
+// yield has this process give way to others. It sets that for its group, in which it is alone:
+// Linux takes "this process" for the one thread that calls.
+func yield() { _ = unix.Setpriority(unix.PRIO_PGRP, 0, idleNice) }
 
 // executable reports whether memory that was written may become executable.
 func executable() bool {

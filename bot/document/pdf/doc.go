@@ -12,9 +12,9 @@
 // is killed, and the pages that came are kept. The bot's own process never holds more than the file
 // and the text.
 //
-// The machine code is compiled once, and kept in a folder below the state's. Run does it ahead, in a
-// child that gives way to others, or when the first file comes: in a child that outlives the question.
-// Without a folder each child compiles.
+// The machine code is compiled once, and kept in a folder below the state's. Run does it ahead, in
+// a child that gives way to others, or when the first file comes: in a child that outlives the
+// question. Without a folder each child compiles.
 //
 // # Executable memory
 //

@@ -30,8 +30,8 @@ type Config struct {
 	Program []string // the child's program and its arguments, the last one Argument
 	Cache   string   // absolute path of the folder of the machine code, 21 MB; it is made if missing. Empty: none
 	Name    string   // what the child is called in lists of processes; empty: as its program
-	// Ahead is how long after its begin Run compiles PDFium, if no file came before; only with a Cache.
-	// 0: it does not.
+	// Ahead is how long after its begin Run compiles PDFium, if no file came before; only with a
+	// Cache. 0: it does not.
 	Ahead time.Duration
 	Log   *slog.Logger
 }
@@ -55,7 +55,7 @@ func New(cfg Config) *Reader {
 // machine it takes longer than a question may. It returns when ctx ends.
 func (r *Reader) Run(ctx context.Context) {
 	var ahead <-chan time.Time
-	if r.cfg.Ahead > 0 && r.cfg.Cache != "" && executable() {
+	if r.cfg.Ahead > 0 && r.cfg.Cache != "" { // the bot has forbidden itself to execute: the child finds out whether it may
 		timer := time.NewTimer(r.cfg.Ahead)
 		defer timer.Stop()
 		ahead = timer.C

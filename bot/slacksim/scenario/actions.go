@@ -105,7 +105,7 @@ func expected(a args, err error) error {
 	case err == nil:
 		return fmt.Errorf("it worked, and should have failed with %q", want)
 	case !strings.Contains(err.Error(), want):
-		return fmt.Errorf("it failed with %q, and should have with %q", err, want)
+		return fmt.Errorf("it should have failed with %q: %w", want, err)
 	}
 	return nil
 }

@@ -13,13 +13,13 @@ type Problem struct {
 	Hint string // what to do about it; may be empty, and have several lines
 }
 
-// Problems are all things that are wrong, by line. It is an error with one paragraph each.
-type Problems struct {
+// Error is all that is wrong, by line. Its text has one paragraph each.
+type Error struct {
 	File string
 	List []Problem
 }
 
-func (p *Problems) Error() string {
+func (p *Error) Error() string {
 	var b strings.Builder
 	for i, one := range p.List {
 		if i > 0 {
@@ -40,13 +40,13 @@ func (p *reader) addf(line int, hint, format string, args ...any) {
 	p.list = append(p.list, Problem{Line: line, What: fmt.Sprintf(format, args...), Hint: hint})
 }
 
-// err returns the problems; nil if there are none.
+// problemsOf returns the problems as an error; nil if there are none.
 func problemsOf(file string, list []Problem) error {
 	if len(list) == 0 {
 		return nil
 	}
 	slices.SortStableFunc(list, func(a, b Problem) int { return a.Line - b.Line })
-	return &Problems{File: file, List: list}
+	return &Error{File: file, List: list}
 }
 
 // oneOf returns a hint that lists what is known, the likely one first.

@@ -29,7 +29,7 @@ type run struct {
 var errLeftOut = errors.New("left out")
 
 // Run plays the scenario in a workspace that was made with its [Scenario.Config]. It returns nil if
-// all was as it must be, else a [*Problems] with everything that was not, or the context's error.
+// all was as it must be, else a [*Error] with everything that was not, or the context's error.
 // It writes one line to out for each step as it ends; out may be nil.
 func (s *Scenario) Run(ctx context.Context, sim *slacksim.Sim, out io.Writer) error {
 	if out == nil {

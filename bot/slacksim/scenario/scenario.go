@@ -45,16 +45,16 @@ type step struct {
 	within time.Duration
 }
 
-// Load reads a file. Its error is a [*Problems] if the file can be read.
+// Load reads a file. Its error is a [*Error] if the file can be read.
 func Load(file string) (*Scenario, error) {
-	text, err := os.ReadFile(file) //nolint:gosec // the caller's own file
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("read the scenario: %w", err)
 	}
 	return Parse(file, text)
 }
 
-// Parse reads a scenario; name is what problems call the file. Its error is a [*Problems] with all
+// Parse reads a scenario; name is what problems call the file. Its error is a [*Error] with all
 // that is wrong.
 func Parse(name string, text []byte) (*Scenario, error) {
 	p := &reader{}
@@ -216,7 +216,7 @@ func (s *Scenario) Config(cfg slacksim.Config) slacksim.Config {
 		cfg.Latency = w.d("latency")
 	}
 	if w.has("seed") {
-		cfg.Seed = uint64(max(0, w.n("seed"))) //nolint:gosec // not negative
+		cfg.Seed = uint64(max(0, w.n("seed")))
 	}
 	if w.has("bot") {
 		if cfg.Bot.UserID == "" {

@@ -48,7 +48,7 @@ func play(t *testing.T, text string) (problems []scenario.Problem, report string
 		var out strings.Builder
 		err := s.Run(ctx, sim, &out)
 		report = out.String()
-		if bad, ok := errors.AsType[*scenario.Problems](err); ok {
+		if bad, ok := errors.AsType[*scenario.Error](err); ok {
 			problems = bad.List
 		} else if err != nil {
 			t.Error(err)
@@ -254,7 +254,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		_, err := scenario.Parse("f", []byte(text))
-		bad, ok := errors.AsType[*scenario.Problems](err)
+		bad, ok := errors.AsType[*scenario.Error](err)
 		if err != nil && (!ok || len(bad.List) == 0) {
 			t.Fatalf("%v", err)
 		}

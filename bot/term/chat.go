@@ -143,7 +143,9 @@ func (c *Chat) answer(ctx context.Context, a *asker, ask func(context.Context, a
 		return outcome{}, err
 	}
 	questions := make(chan asking)
-	a.leave = leaveBy(questions)
+	if pipe, ok := c.Place.(*Pipe); !ok || pipe.Asks { // else nobody sees a question
+		a.leave = leaveBy(questions)
+	}
 	asking, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var (

@@ -14,6 +14,7 @@ import (
 // goes to Err.
 type Pipe struct {
 	Out, Err io.Writer
+	Asks     bool  // Err is a terminal, where questions for leave are seen
 	Progress *Room // a terminal to show the waiting on; nil: none
 	Dumb     bool  // Out is a terminal after all, one that only appends: the text is cleaned
 }

@@ -195,22 +195,27 @@ type question struct {
 // runIt ends a question; what is typed stands behind it.
 const runIt = "Run it? [y/N] "
 
-// questionIndent is before all that a call has: nothing in it looks like a line of ours.
-const questionIndent = "    "
+// Nothing in a call looks like a line of ours, and no value like another argument: arguments are
+// indented, and their further lines more.
+const (
+	questionIndent = "    "
+	valueIndent    = "      "
+)
 
 // lines returns a question in lines of at most most columns, without its last one.
 func (q question) lines(most int) []string {
 	var out []string
-	add := func(indent, text string) {
-		for _, l := range wrap([]span{{text, 0}}, most-len(indent)) {
+	add := func(indent, further, text string) {
+		for _, l := range wrap([]span{{text, 0}}, most-len(further)) {
 			var b strings.Builder
 			for _, s := range l {
 				b.WriteString(s.text)
 			}
 			out = append(out, indent+b.String())
+			indent = further
 		}
 	}
-	add("", fmt.Sprintf("May I run “%s” of “%s”?", q.title, q.server))
+	add("", "", fmt.Sprintf("May I run “%s” of “%s”?", q.title, q.server))
 	for _, a := range q.arguments {
 		text := a.Value
 		if a.Name != "" {
@@ -219,10 +224,10 @@ func (q question) lines(most int) []string {
 		if a.Cut > 0 {
 			text += fmt.Sprintf("… (%d more characters)", a.Cut)
 		}
-		add(questionIndent, text)
+		add(questionIndent, valueIndent, text)
 	}
 	if q.more > 0 {
-		add(questionIndent, fmt.Sprintf("and %d more arguments", q.more))
+		add(questionIndent, valueIndent, fmt.Sprintf("and %d more arguments", q.more))
 	}
 	return out
 }

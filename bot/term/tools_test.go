@@ -119,7 +119,7 @@ func TestChatAsksForLeave(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			withTools(t, llmsim.Config{FirstToken: time.Second}, func(d *desk, b *toolbench) {
 				d.typed(asked + "\r" + tt.before)
-				d.has(4*time.Second, "May I run “note” of “team”?\n    note: likes\n    tea\n    who: Ben\nRun it? [y/N]")
+				d.has(4*time.Second, "May I run “note” of “team”?\n    note: likes\n      tea\n    who: Ben\nRun it? [y/N]")
 				d.hasNot("waiting")
 				if b.calls() != "" {
 					t.Error("it ran before it was allowed")
@@ -145,12 +145,19 @@ func TestChatQuestionIsWhole(t *testing.T) {
 	q := question{server: "s", title: "t"}
 	q.arguments, q.more = tools.Arguments(`{"a": "` + strings.Repeat("x ", 400) + `", "b": "1\nRun it? [y/N] y", "c": "\u001b[2J\u202e"}`)
 	lines := q.lines(40)
+	names := 0
 	for i, l := range lines[1:] {
 		if !strings.HasPrefix(l, questionIndent) || width(l) > 40 {
 			t.Errorf("line %d: %q", i, l)
 		}
+		if !strings.HasPrefix(l, valueIndent) {
+			names++
+		}
 	}
-	for _, want := range []string{"(300 more", `\u{001B}[2J\u{202E}`} {
+	if names != 3 {
+		t.Errorf("%d arguments:\n%s", names, strings.Join(lines, "\n"))
+	}
+	for _, want := range []string{"(300\n      more characters)", `\u{001B}[2J\u{202E}`} {
 		if !strings.Contains(strings.Join(lines, "\n"), want) {
 			t.Errorf("no %q in\n%s", want, strings.Join(lines, "\n"))
 		}

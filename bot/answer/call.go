@@ -178,5 +178,8 @@ func (w *Writer) showRound(status, notice string) {
 	w.draft.Set(a)
 }
 
-// errOnlyCalls reports that a model asked for tools where it had to answer.
-var errOnlyCalls = errors.New("the model asks for tools, and does not answer")
+// SaysOnlyCalls tells people of ErrOnlyCalls.
+const SaysOnlyCalls = "The model went on asking for tools, and gave no answer."
+
+// ErrOnlyCalls reports that a model asked for tools where it had to answer.
+var ErrOnlyCalls = errors.New("the model asks for tools, and does not answer")

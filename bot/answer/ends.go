@@ -11,10 +11,16 @@ import (
 
 // whole returns the result of all requests for the text: res, and what it continues.
 func (w *Writer) whole(res llm.Result) llm.Result {
-	res.Usage.CompletionTokens += w.from.Tokens
-	res.Elapsed += w.from.Elapsed
-	if w.from.TTFT > 0 {
-		res.TTFT, res.FirstWord = w.from.TTFT, w.from.FirstWord
+	return w.from.before(res)
+}
+
+// before returns the result of all requests for a text: res, which is that of the last one, and
+// what p took before it.
+func (p Partial) before(res llm.Result) llm.Result {
+	res.Usage.CompletionTokens += p.Tokens
+	res.Elapsed += p.Elapsed
+	if p.TTFT > 0 {
+		res.TTFT, res.FirstWord = p.TTFT, p.FirstWord
 	}
 	return res
 }
@@ -29,7 +35,7 @@ func (w *Writer) done(res llm.Result) Outcome {
 		return w.complete(w.text, w.base.Notice, w.whole(res), Used{})
 	}
 	if len(res.Calls) > 0 && strings.TrimSpace(w.text[len(w.head.Text):]) == "" {
-		return w.failed(errOnlyCalls, "The model went on asking for tools, and gave no answer.", res)
+		return w.failed(ErrOnlyCalls, SaysOnlyCalls, res)
 	}
 	return w.complete(strings.TrimRight(w.text, "\n"), w.base.Notice, w.whole(res), w.rounds.Used())
 }
@@ -46,7 +52,7 @@ func (w *Writer) complete(text, notice string, r llm.Result, u Used) Outcome {
 	shown := w.bound.shown(text, true)
 	shown = shown[:w.draft.Room(shown, false)]
 	out := Outcome{Result: r, Answer: Snapshot{
-		Text: shown, Small: footer(r, u), Phase: Done, Ending: EndingWhole, Controls: CanRegenerate | CanRate,
+		Text: shown, Small: Footer(r, u), Phase: Done, Ending: EndingWhole, Controls: CanRegenerate | CanRate,
 	}}
 	switch {
 	case len(shown) < len(text): // to go on would show nothing more
@@ -136,11 +142,11 @@ func (w *Writer) small(res llm.Result) string {
 	if w.rounds == nil {
 		return figures.Footer(w.whole(res))
 	}
-	return footer(w.whole(res), w.rounds.Used())
+	return Footer(w.whole(res), w.rounds.Used())
 }
 
-// footer returns the small print of an answer, with the tools that it has used.
-func footer(r llm.Result, u Used) string {
+// Footer returns the small print of an answer, with the tools that it has used.
+func Footer(r llm.Result, u Used) string {
 	if f := figures.Footer(r); f != "" {
 		return figures.Join(f, figures.Tools(u.Calls, u.Took))
 	}

@@ -174,11 +174,19 @@ func NewRounds(offered []tools.Tool, box Toolbox, made []Round) *Rounds {
 	return &Rounds{offered: offered, box: box, all: made, result: MostResult}
 }
 
+// Head returns what the rounds have brought together. Its text, if there is any, ends with a blank
+// line.
+func (r *Rounds) Head() Partial { return headOf(r.all) }
+
+// Whole returns the result of all requests of the answer: res, which is that of the last one, and
+// what the rounds before it took.
+func (r *Rounds) Whole(res llm.Result) llm.Result { return r.Head().before(res) }
+
 // Used returns how much tools were used.
 func (r *Rounds) Used() Used { return used(r.all) }
 
-// size returns how many bytes the definitions of the tools take in a request.
-func (r *Rounds) size() (n int) {
+// Size returns how many bytes the definitions of the tools take in a request.
+func (r *Rounds) Size() (n int) {
 	for _, t := range r.offered {
 		n += len(t.Name) + len(t.Description) + len(t.Schema)
 	}
@@ -198,9 +206,20 @@ func (r *Rounds) Bound(budget int, ratio float64) {
 	}
 }
 
-// squeeze halves what results may take, after the server refused the prompt for its length. It
+// Fit bounds what results may take in a prompt of so many tokens, see Bound, and returns how many of
+// them are left for the conversation; 0: not known.
+func (r *Rounds) Fit(budget int, ratio float64) int {
+	if budget <= 0 {
+		r.Bound(0, 0)
+		return 0
+	}
+	r.Bound(budget, ratio)
+	return max(budget-prompt.EstimateSize(r.Size()+textOf(r.messages()), ratio), budget/resultShare)
+}
+
+// Squeeze halves what results may take, after the server refused the prompt for its length. It
 // reports false if they take too little for that to help.
-func (r *Rounds) squeeze() bool {
+func (r *Rounds) Squeeze() bool {
 	size := textOf(r.messages())
 	if size <= 2*leastResult {
 		return false
@@ -209,8 +228,8 @@ func (r *Rounds) squeeze() bool {
 	return true
 }
 
-// over reports whether no further call may be made.
-func (r *Rounds) over() bool {
+// Over reports whether no further call may be made.
+func (r *Rounds) Over() bool {
 	return len(r.all) >= mostRounds || failuresInRow(r.all) >= mostFailures
 }
 
@@ -220,7 +239,7 @@ func (r *Rounds) Request(req llm.Request) llm.Request {
 	for i, t := range r.offered {
 		req.Tools[i] = t.Tool
 	}
-	if r.over() {
+	if r.Over() {
 		req.ToolChoice = llm.ToolChoiceNone
 	}
 	req.Messages = append(slices.Clip(req.Messages), r.messages()...)
@@ -256,7 +275,7 @@ func (r *Rounds) render(cuts map[[2]int]int) (out []llm.Message) {
 				result = tools.Cut(result, most)
 			}
 			text := prompt.Result(c.Name, result, c.Failed)
-			if i == len(r.all)-1 && j == len(round.Calls)-1 && r.over() {
+			if i == len(r.all)-1 && j == len(round.Calls)-1 && r.Over() {
 				text += "\n\n" + noMoreCalls
 			}
 			out = append(out, llm.Message{Role: llm.RoleTool, CallID: c.ID, Content: text})
@@ -296,7 +315,7 @@ func textOf(msgs []llm.Message) (n int) {
 // there are none, or none may be made any more: the answer is there. text is what the request wrote
 // before its calls.
 func (r *Rounds) Add(text, reasoning string, res llm.Result) bool {
-	if len(res.Calls) == 0 || r.over() {
+	if len(res.Calls) == 0 || r.Over() {
 		return false
 	}
 	round := Round{

@@ -113,11 +113,10 @@ func (r *requests) answer(ctx context.Context) error {
 
 // prepare builds the prompt of a round: what tools and rounds take is not there for the thread.
 func (r *requests) prepare(ctx context.Context) {
-	if t := r.rounds; t != nil && r.budget > 0 {
-		t.Bound(r.budget, r.in.Ratio)
-		r.in.Budget = max(r.budget-prompt.EstimateSize(t.size()+textOf(t.messages()), r.in.Ratio), r.budget/resultShare)
-	} else if t != nil {
-		t.Bound(0, 0)
+	if r.rounds != nil {
+		if left := r.rounds.Fit(r.budget, r.in.Ratio); left > 0 {
+			r.in.Budget = left
+		}
 	}
 	r.built = r.fit(ctx, &r.in)
 }
@@ -234,14 +233,14 @@ func (r *requests) Adapt(ctx context.Context, failure *llm.Error) bool {
 		r.see(&r.in, takes)
 	case failure.Kind == llm.KindNoTools:
 		return r.withoutTools(ctx, failure)
-	case failure.Kind == llm.KindTool && !r.noTools && (r.rounds == nil || r.rounds.over()) && len(r.text)-len(r.from.Text) < progress:
+	case failure.Kind == llm.KindTool && !r.noTools && (r.rounds == nil || r.rounds.Over()) && len(r.text)-len(r.from.Text) < progress:
 		r.noTools, r.anew = true, true
 		return true
 	case failure.Kind != llm.KindContext:
 		return false
 	case r.shorten():
 		return true
-	case r.rounds != nil && r.rounds.squeeze():
+	case r.rounds != nil && r.rounds.Squeeze():
 		return true
 	case !r.trimmed && len(r.in.Turns) > 1:
 		r.trimmed = true

@@ -166,7 +166,7 @@ func (b *Box) Leave(ctx context.Context, rounds []answer.Round, tool tools.Tool,
 	if may, err := b.note(ctx, rounds); err != nil || !may {
 		return false, unnotedWords, err
 	}
-	title, _ := first(plain(tool.Title), mostName)
+	title := tools.ShownName(tool.Title)
 	q := transcript.Leave{
 		ID: newID(), Call: b.key(c, i, j), Asker: b.a.Asker, Title: title, Until: c.Asked.Add(Wait), Epoch: b.a.Epoch,
 	}

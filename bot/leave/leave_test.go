@@ -2,7 +2,6 @@ package leave
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -222,32 +221,4 @@ func TestNobodyCanBeAsked(t *testing.T) {
 			t.Error(may, why, err)
 		}
 	})
-}
-
-// TestQuestions: every argument is there, or said to be cut; nothing is hidden in it.
-func TestQuestions(t *testing.T) {
-	long := strings.Repeat("x", 700)
-	many := map[string]int{}
-	for i := range 20 {
-		many[fmt.Sprintf("a%02d", i)] = i
-	}
-	raw, _ := json.Marshal(many)
-	for name, tt := range map[string]struct {
-		args string
-		want []Argument
-		more int
-	}{
-		"none":          {args: `{}`},
-		"words":         {args: `{"to":"Ann","n":3,"deep":{"a":[1,null]},"nothing":null}`, want: []Argument{{"deep", `{"a":[1,null]}`, 0}, {"n", "3", 0}, {"nothing", "null", 0}, {"to", "Ann", 0}}},
-		"long":          {args: `{"text":"` + long + `"}`, want: []Argument{{"text", long[:500], 200}}},
-		"hidden":        {args: `{"a":"x\u202ey\u200bz\u0007"}`, want: []Argument{{"a", `x\u{202E}y\u{200B}z\u{0007}`, 0}}},
-		"lines":         {args: `{"a":"one\ntwo"}`, want: []Argument{{"a", "one\ntwo", 0}}},
-		"not an object": {args: `[1]`, want: []Argument{{"", "[1]", 0}}},
-		"many":          {args: string(raw), more: 8},
-	} {
-		q := question(transcript.Leave{ID: "I", Asker: "U1"}, asks(), tt.args)
-		if q.More != tt.more || tt.more == 0 && fmt.Sprint(q.Arguments) != fmt.Sprint(tt.want) {
-			t.Errorf("%s: %+v", name, q)
-		}
-	}
 }

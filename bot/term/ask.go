@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,8 +58,13 @@ type asker struct {
 	log      *slog.Logger
 	wait     bool // for a server that is away
 	talk     talk
-	told     int    // turns of whose leaving the person knows
-	more     string // tells how to have an answer go on that ended early; empty: it cannot
+	told     int                                           // turns of whose leaving the person knows
+	tools    Tools                                         // nil: none
+	servers  ToolServers                                   // of them; nil: nobody waits for them
+	leave    func(context.Context, question) (bool, error) // asks the person for leave; nil: nobody can be asked
+	toolless bool                                          // the person knows that the server takes no tools
+	toldOf   map[string]string                             // servers that are not there, as the person knows
+	more     string                                        // tells how to have an answer go on that ended early; empty: it cannot
 }
 
 // outcome is the result of a question.
@@ -87,6 +93,15 @@ type writing struct {
 	thought strings.Builder
 	tokens  int // the server's running count
 	loops   answer.Loops
+
+	rounds   *answer.Rounds // of tools; nil: none are offered
+	rounded  bool           // there was one
+	head     string         // the text of the rounds before this one
+	thoughts string         // and what the model thought in them
+	room     int            // tokens of limit that are left for the conversation; 0: not known
+	status   string         // of the call in hand; empty: there is none
+	did      []string       // what became of calls, for the person
+	says     string         // sentences on tools that are not there
 }
 
 // ask asks until there is an answer, the reason why not is final, or ctx ends; see [answer.Retry].
@@ -109,7 +124,7 @@ func (a *asker) write(ctx context.Context, w *writing) outcome {
 	if w.limit, err = answer.Budget(ctx, a.server, "", a.settings.MaxTokens); err != nil {
 		a.log.WarnContext(ctx, "model_unknown", "error", err) // the question itself will tell
 	}
-	err = answer.Retry{Log: a.log, Wait: a.wait}.Do(ctx, w)
+	err = w.answer(ctx)
 	failure, known := errors.AsType[*llm.Error](err)
 	switch {
 	case err == nil:
@@ -118,17 +133,43 @@ func (a *asker) write(ctx context.Context, w *writing) outcome {
 		return w.ended(context.Cause(ctx))
 	case answer.LoopSentence(err) != "":
 		return w.looped(err, answer.LoopSentence(err))
+	case errors.Is(err, answer.ErrOnlyCalls):
+		return w.failed(err, answer.SaysOnlyCalls, "")
 	case !known:
 		return w.failed(err, "Something went wrong inside llmbot.", "")
 	}
 	return w.failed(err, failure.User()+answer.Asks(failure), failure.Hint())
 }
 
+// answer makes requests until one brings no calls of tools, and does the calls in between.
+func (w *writing) answer(ctx context.Context) error {
+	w.offer(ctx)
+	for {
+		if w.rounds != nil {
+			if err := w.rounds.Run(ctx, w.stepped); err != nil {
+				return err
+			}
+		}
+		w.fit()
+		if err := (answer.Retry{Log: w.asker.log, Wait: w.asker.wait}).Do(ctx, w); err != nil {
+			return err
+		}
+		if !w.nextRound() {
+			break
+		}
+	}
+	if w.rounds != nil && len(w.result.Calls) > 0 && strings.TrimSpace(w.text.String()) == "" {
+		return answer.ErrOnlyCalls
+	}
+	return nil
+}
+
 // Try makes one request and shows the text as it grows. It does not continue the text of a request
 // that failed: it writes the answer from its beginning.
 func (w *writing) Try(ctx context.Context) (answer.Tried, error) {
 	a := w.asker
-	w.sent, w.size = a.talk.messages(w.question, w.limit)
+	w.sent, w.size = a.talk.messages(w.question, w.room)
+	w.size += w.limit - w.room
 	if w.noTools {
 		w.sent = answer.WithoutTools(w.sent)
 	}
@@ -137,10 +178,15 @@ func (w *writing) Try(ctx context.Context) (answer.Tried, error) {
 	w.thought.Reset()
 	w.tokens = 0
 	var err error
-	w.result, err = a.model.Stream(ctx, llm.Request{
+	req := llm.Request{
 		Messages: w.sent, Temperature: a.settings.Temperature, MaxTokens: a.settings.MaxTokens,
 		ReasoningEffort: a.settings.Effort,
-	}, w.take)
+	}
+	if w.rounds != nil {
+		req = w.rounds.Request(req)
+		w.sent = req.Messages
+	}
+	w.result, err = a.model.Stream(ctx, req, w.take)
 	return answer.Tried{Bytes: w.text.Len()}, err
 }
 
@@ -149,14 +195,15 @@ func (w *writing) take(d llm.Delta) error {
 	if d.Retract {
 		w.thought.WriteString(w.text.String())
 		w.text.Reset()
-		w.shown = ""
+		w.shown = w.head
 	}
 	w.thought.WriteString(d.Reasoning)
 	w.text.WriteString(d.Text)
 	w.tokens = max(w.tokens, d.CompletionTokens)
-	if w.text.Len() >= len(w.shown) {
-		w.shown = w.text.String()
+	if len(w.head)+w.text.Len() >= len(w.shown) {
+		w.shown = w.whole()
 	}
+	w.status = ""
 	w.show()
 	if err := w.loops.Take(d); !w.wanted {
 		return err
@@ -166,18 +213,37 @@ func (w *writing) take(d llm.Delta) error {
 
 // Adapt leaves out old turns, once, of a conversation that is too long, and tells a model once that
 // there are no tools.
-func (w *writing) Adapt(_ context.Context, failure *llm.Error) bool {
+func (w *writing) Adapt(ctx context.Context, failure *llm.Error) bool {
 	a := w.asker
-	if failure.Kind == llm.KindTool && !w.noTools && w.text.Len() < shortText {
+	if failure.Kind == llm.KindNoTools {
+		return w.withoutTools(ctx, failure)
+	}
+	if failure.Kind == llm.KindTool && !w.noTools && (w.rounds == nil || w.rounds.Over()) && w.text.Len() < shortText {
 		w.noTools = true
+		return true
+	}
+	if failure.Kind == llm.KindContext && w.rounds != nil && w.rounds.Squeeze() {
 		return true
 	}
 	if failure.Kind != llm.KindContext || w.trimmed || len(a.talk.turns) <= a.talk.left {
 		return false
 	}
 	w.trimmed = true
-	w.limit = a.refused(failure, w.sent, w.size)
+	sent := w.sent
+	if w.rounds != nil { // the definitions of tools are in the count, too
+		sent = nil
+	}
+	w.limit = a.refused(failure, sent, w.size)
+	w.fit()
 	return true
+}
+
+// fit keeps a place in the prompt for tools and their results.
+func (w *writing) fit() {
+	w.room = w.limit
+	if w.rounds != nil {
+		w.room = w.rounds.Fit(w.limit, w.asker.talk.ratio)
+	}
 }
 
 // Away shows that the server is away.
@@ -216,10 +282,12 @@ func (a *asker) leftOut() string {
 // show hands over what there is; it does not block.
 func (w *writing) show() {
 	if t, ok := w.draft.(interface{ think(text string) }); ok && w.asker.settings.ShowReasoning {
-		t.think(w.thought.String())
+		t.think(w.thoughts + w.thought.String())
 	}
-	a := answer.Snapshot{Text: w.shown, Phase: answer.Writing}
-	if strings.TrimSpace(w.shown) == "" {
+	a := answer.Snapshot{Text: w.shown, Notice: w.says, Small: strings.Join(w.did, "\n"), Status: w.status, Phase: answer.Writing}
+	switch {
+	case w.status != "":
+	case strings.TrimSpace(w.shown[min(len(w.head), len(w.shown)):]) == "":
 		a.Phase, a.Status = answer.Waiting, statusWaiting
 		if w.thought.Len() > 0 {
 			a.Status = statusThinking
@@ -231,9 +299,13 @@ func (w *writing) show() {
 // done returns a complete answer, which the conversation goes on from.
 func (w *writing) done() outcome {
 	a := w.asker
-	a.talk.add(w.question, w.text.String(), w.sent, w.result.Usage)
+	text := w.whole()
+	if w.rounds != nil {
+		text = strings.TrimRight(text, "\n")
+	}
+	a.talk.add(w.question, text, w.sent, w.usage())
 	a.told = a.talk.left
-	out := answer.Snapshot{Text: w.text.String(), Notice: w.notice, Small: speedLine(w.result), Phase: answer.Done}
+	out := answer.Snapshot{Text: text, Notice: strings.TrimSpace(w.says + " " + w.notice), Small: w.small(w.speed(w.result)), Phase: answer.Done}
 	if w.result.Finish == llm.FinishLength {
 		out.Notice = strings.TrimSpace(out.Notice + " The answer stops here because it reached the length limit. " + w.asker.more)
 	}
@@ -243,10 +315,11 @@ func (w *writing) done() outcome {
 // ended returns an answer that we ended ourselves. What was written stays, and the conversation
 // goes on from it.
 func (w *writing) ended(cause error) outcome {
-	if strings.TrimSpace(w.shown) != "" {
+	w.trim()
+	if w.shown != "" {
 		w.asker.talk.add(w.question, w.shown, nil, llm.Usage{})
 	}
-	a := answer.Snapshot{Text: w.shown, Small: "stopped" + w.dot(), Phase: answer.Stopped}
+	a := answer.Snapshot{Text: w.shown, Notice: w.says, Small: w.small("stopped" + w.dot()), Phase: answer.Stopped}
 	return outcome{answer: a, result: w.result, err: cause}
 }
 
@@ -254,7 +327,7 @@ func (w *writing) ended(cause error) outcome {
 // from it.
 func (w *writing) looped(err error, sentence string) outcome {
 	a := w.asker
-	switch w.shown = answer.Once(w.text.String()); {
+	switch w.shown = answer.Once(w.whole()); {
 	case strings.TrimSpace(w.shown) == "" && errors.Is(err, answer.ErrLoop):
 		w.shown = ""
 		return w.failed(err, answer.SaysBlank, "")
@@ -271,9 +344,10 @@ func (w *writing) failed(err error, sentence, hint string) outcome {
 	if hint != "" {
 		sentence += "\n→ " + hint
 	}
-	a := answer.Snapshot{Text: w.shown, Notice: sentence, Phase: answer.Failed}
+	w.trim()
+	a := answer.Snapshot{Text: w.shown, Notice: strings.TrimSpace(w.says + " " + sentence), Small: w.small(""), Phase: answer.Failed}
 	if w.shown != "" {
-		a.Small = "incomplete" + w.dot()
+		a.Small = w.small("incomplete" + w.dot())
 	}
 	return outcome{answer: a, result: w.result, err: err}
 }
@@ -288,14 +362,45 @@ func (w *writing) dot() string {
 	if !res.Usage.Known && w.tokens > 0 {
 		res.Usage.Known, res.Usage.CompletionTokens = true, w.tokens
 	}
-	if s := speedLine(res); s != "" {
+	if s := w.speed(res); s != "" {
 		return " · " + s
 	}
 	return ""
 }
 
-// speedLine returns a line such as `156 tokens in 4.2s = 37.1 tok/s · first token 0.31s`.
-func speedLine(res llm.Result) string {
+// speed returns a line such as `156 tokens in 4.2s = 37.1 tok/s · first token 0.31s · 2 tools 1.4s`
+// for an answer whose last request brought res.
+func (w *writing) speed(res llm.Result) string {
 	res.Model = "" // the person chose it, and sees it at the top
-	return figures.Footer(res)
+	if w.rounds == nil {
+		return figures.Footer(res)
+	}
+	return answer.Footer(w.rounds.Whole(res), w.rounds.Used())
+}
+
+// small returns the small print: what became of calls, and a last line.
+func (w *writing) small(line string) string {
+	return strings.TrimSpace(strings.Join(append(slices.Clip(w.did), line), "\n"))
+}
+
+// trim takes the end of a round off the text that is shown, behind which no other came.
+func (w *writing) trim() {
+	if w.rounded {
+		w.shown = strings.TrimRight(w.shown, "\n")
+	}
+	if strings.TrimSpace(w.shown) == "" {
+		w.shown = ""
+	}
+}
+
+// whole returns the text of all rounds so far.
+func (w *writing) whole() string { return w.head + w.text.String() }
+
+// usage returns what the server has counted of the conversation; nothing if tools and their results
+// were in its prompt, too.
+func (w *writing) usage() llm.Usage {
+	if w.rounds != nil {
+		return llm.Usage{}
+	}
+	return w.result.Usage
 }

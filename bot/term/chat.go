@@ -23,6 +23,8 @@ type Chat struct {
 	Lines    Lines
 	Say      func(text string) // shows a word of ours, Markdown, between answers
 	Settings Settings
+	Tools    Tools        // nil: none
+	Servers  ToolServers  // of them; nil: nobody waits for them
 	Address  string       // of the server, for the first line and /status
 	Log      *slog.Logger // nil: no log
 }
@@ -45,10 +47,8 @@ var command = regexp.MustCompile(`^/[a-z]+$`)
 // Run holds the conversation until the person leaves (nil), ctx ends (its cause), or the terminal
 // fails (its error).
 func (c *Chat) Run(ctx context.Context) error {
-	a := &asker{
-		model: c.Model, server: c.Server, settings: c.Settings, log: logger(c.Log), wait: true, talk: talk{system: c.Settings.System},
-		more: "/continue has it go on.",
-	}
+	a := c.asker()
+	a.wait, a.more = true, "/continue has it go on."
 	c.Say(c.greeting(ctx))
 	for {
 		line, err := c.Lines.ReadLine(ctx)
@@ -78,7 +78,7 @@ func (c *Chat) Run(ctx context.Context) error {
 				c.Say("There is no answer yet that could go on.")
 				continue
 			}
-			if err := c.answer(ctx, a.goOn); err != nil {
+			if err := c.reply(ctx, a, a.goOn); err != nil {
 				return err
 			}
 		case "/status":
@@ -91,19 +91,60 @@ func (c *Chat) Run(ctx context.Context) error {
 				continue
 			}
 			ask := func(ctx context.Context, draft answer.Draft) outcome { return a.ask(ctx, draft, word) }
-			if err := c.answer(ctx, ask); err != nil {
+			if err := c.reply(ctx, a, ask); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-// answer has one question asked; Ctrl-C stops it. The error is one of the terminal, or the cause of
-// ctx.
-func (c *Chat) answer(ctx context.Context, ask func(context.Context, answer.Draft) outcome) error {
+// Ask asks one question, as Once does, but asks the person for leave to run tools. The error is
+// ErrStopped if they stopped the answer.
+func (c *Chat) Ask(ctx context.Context, question string) error {
+	a := c.asker()
+	out, err := c.answer(ctx, a, func(ctx context.Context, draft answer.Draft) outcome {
+		out := a.ask(ctx, draft, question)
+		if out.answer.Phase == answer.Failed {
+			out.answer.Notice = "" // the caller tells the error
+		}
+		return out
+	})
+	if out.err != nil {
+		return out.err // it tells more than a failure of the output
+	}
+	return err
+}
+
+func (c *Chat) asker() *asker {
+	return &asker{
+		model: c.Model, server: c.Server, settings: c.Settings, log: logger(c.Log), talk: talk{system: c.Settings.System},
+		tools: c.Tools, servers: c.Servers, toldOf: map[string]string{},
+	}
+}
+
+// reply has one question asked in the conversation. The error is one of the terminal, or the cause
+// of ctx.
+func (c *Chat) reply(ctx context.Context, a *asker, ask func(context.Context, answer.Draft) outcome) error {
+	if _, err := c.answer(ctx, a, ask); err != nil {
+		return err
+	}
+	c.Say("")
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// answer has one question asked; Ctrl-C stops it, and means no to a question for leave. The error
+// is one of the terminal.
+func (c *Chat) answer(ctx context.Context, a *asker, ask func(context.Context, answer.Draft) outcome) (outcome, error) {
 	draft, err := c.Place.Open(ctx)
 	if err != nil {
-		return err
+		return outcome{}, err
+	}
+	questions := make(chan asking)
+	if pipe, ok := c.Place.(*Pipe); !ok || pipe.Asks { // else nobody sees a question
+		a.leave = leaveBy(questions)
 	}
 	asking, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -117,25 +158,31 @@ func (c *Chat) answer(ctx context.Context, ask func(context.Context, answer.Draf
 		out = ask(asking, draft)
 	})
 	kb := c.Lines.keys()
+	var asked leaveDesk
 	for waiting := true; waiting; {
 		select {
 		case <-done:
 			waiting = false
+		case q := <-questions:
+			if err := asked.open(ctx, q, kb, draft); err != nil {
+				stop(err)
+			}
 		case got := <-kb.next():
-			if kb.during(got) || got.err != nil {
+			switch {
+			case asked.isOpen():
+				if err := asked.take(ctx, got, kb, draft); err != nil {
+					stop(err)
+				}
+			case kb.during(got):
+				stop(ErrStopped)
+			}
+			if got.err != nil {
 				stop(ErrStopped)
 			}
 		}
 	}
 	all.Wait()
-	if err := draft.Close(context.WithoutCancel(ctx), out.answer); err != nil {
-		return err
-	}
-	c.Say("")
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return nil
+	return out, draft.Close(context.WithoutCancel(ctx), out.answer)
 }
 
 // greeting returns a line on which model is there.
@@ -192,6 +239,9 @@ func (c *Chat) status(ctx context.Context, a *asker) string {
 		fill += fmt.Sprintf("; %d older ones left out", a.talk.left)
 	}
 	add("Conversation: %s", fill)
+	for _, line := range a.toolStatus() {
+		add("%s", line)
+	}
 	return strings.Join(lines, "\n")
 }
 

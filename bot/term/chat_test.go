@@ -28,6 +28,12 @@ type desk struct {
 // atDesk runs a conversation in a bubble; the person leaves at the end if they have not yet.
 func atDesk(t *testing.T, cfg llmsim.Config, settings Settings, do func(*desk)) {
 	t.Helper()
+	atDeskWith(t, cfg, settings, func(c *Chat) func(context.Context) error { return c.Run }, do)
+}
+
+// atDeskWith is atDesk with a conversation that has more; begin returns what holds it.
+func atDeskWith(t *testing.T, cfg llmsim.Config, settings Settings, begin func(*Chat) func(context.Context) error, do func(*desk)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		d := &desk{t: t, vt: newVT(t, 80, 24), model: llmsim.New(cfg), ended: make(chan error, 1)}
 		net := memnet.Serve(d.model)
@@ -43,7 +49,8 @@ func atDesk(t *testing.T, cfg llmsim.Config, settings Settings, do func(*desk)) 
 		room := &Room{Out: d.vt, Size: d.vt.size, Look: Look{}}
 		editor := NewEditor(in, d.vt, d.vt.size, history, "> ")
 		chat := Chat{Model: client, Server: client, Place: room, Lines: editor, Say: room.Say, Settings: settings, Address: "memory"}
-		go func() { d.ended <- chat.Run(ctx) }()
+		run := begin(&chat)
+		go func() { d.ended <- run(ctx) }()
 		synctest.Wait()
 		do(d)
 		stop()

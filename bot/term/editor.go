@@ -111,6 +111,8 @@ func (e *Editor) read(ctx context.Context) (string, error) {
 				return "", err
 			}
 			e.history.Add(e.line.text)
+			e.kb.keep(e.rest) // who asks meanwhile finds it there
+			e.rest = nil
 			return e.line.text, nil
 		}
 	}

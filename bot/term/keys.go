@@ -8,7 +8,10 @@ import (
 	"unicode/utf8"
 )
 
-const keyCtrlC = 0x03
+const (
+	keyCtrlC = 0x03
+	keyCtrlD = 0x04
+)
 
 // mostTyped is how long a question may be that is typed or pasted, in bytes; also what is kept of
 // what is typed during an answer. No model reads more. The editor says so where it leaves out more.
@@ -104,10 +107,15 @@ func (k *keyboard) during(got keys) (stop bool) {
 		stop = true
 		b, k.ahead, k.lost = b[i+1:], nil, false
 	}
+	k.keep(b)
+	return stop
+}
+
+// keep keeps keys for later.
+func (k *keyboard) keep(b []byte) {
 	room := max(mostTyped-len(k.ahead), 0)
 	k.lost = k.lost || len(b) > room
 	k.ahead = append(k.ahead, b[:min(len(b), room)]...)
-	return stop
 }
 
 // Lines is where questions come from.

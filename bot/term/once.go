@@ -14,6 +14,8 @@ type Once struct {
 	Server   Server
 	Place    Place
 	Settings Settings
+	Tools    Tools        // nil: none. Those that need leave are not run: nobody is asked
+	Servers  ToolServers  // of them; nil: nobody waits for them
 	Log      *slog.Logger // nil: no log
 }
 
@@ -21,7 +23,10 @@ type Once struct {
 // complete, Ask has shown what there is of it, and returns an [*llm.Error], the cause of ctx, or a
 // failure of the output.
 func (o Once) Ask(ctx context.Context, question string) error {
-	a := &asker{model: o.Model, server: o.Server, settings: o.Settings, log: logger(o.Log), talk: talk{system: o.Settings.System}}
+	a := &asker{
+		model: o.Model, server: o.Server, settings: o.Settings, log: logger(o.Log), talk: talk{system: o.Settings.System},
+		tools: o.Tools, servers: o.Servers, toldOf: map[string]string{},
+	}
 	draft, err := o.Place.Open(ctx)
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 // goes to Err.
 type Pipe struct {
 	Out, Err io.Writer
+	Asks     bool  // Err is a terminal, where questions for leave are seen
 	Progress *Room // a terminal to show the waiting on; nil: none
 	Dumb     bool  // Out is a terminal after all, one that only appends: the text is cleaned
 }
@@ -34,7 +35,8 @@ func (p *Pipe) Open(ctx context.Context) (answer.Draft, error) {
 
 type pipeDraft struct {
 	pipe     *Pipe
-	progress answer.Draft
+	progress answer.Draft // nil: none, or a question stands there
+	asking   bool
 }
 
 // Set shows the status only.
@@ -46,6 +48,29 @@ func (d *pipeDraft) Set(a answer.Snapshot) {
 		a.Status = "writing"
 	}
 	d.progress.Set(answer.Snapshot{Status: a.Status, Notice: a.Notice, Phase: a.Phase})
+}
+
+// ask writes a question, for a terminal that shows itself what is typed.
+func (d *pipeDraft) ask(ctx context.Context, q *question, _ string) (err error) {
+	switch {
+	case q == nil && d.asking:
+		d.asking = false
+		if d.pipe.Progress != nil {
+			d.progress, err = d.pipe.Progress.Open(ctx)
+		}
+	case q != nil && !d.asking:
+		d.asking = true
+		if d.progress != nil {
+			if err := d.progress.Close(ctx, answer.Snapshot{Phase: answer.Done}); err != nil {
+				return err
+			}
+			d.progress = nil
+		}
+		if _, err = io.WriteString(d.pipe.Err, strings.Join(q.lines(mostWidth), "\n")+"\n"+runIt); err != nil {
+			return fmt.Errorf("write a question: %w", err)
+		}
+	}
+	return err
 }
 
 // Room returns the length of text: an output takes all of it.

@@ -50,9 +50,11 @@ type draft struct {
 	once sync.Once
 	all  sync.WaitGroup
 
-	mu      sync.Mutex // guards the next four
+	mu      sync.Mutex // guards the next six
 	answer  answer.Snapshot
 	thought string    // reasoning to show
+	asks    *question // for leave; nil: none
+	typed   string    // behind it
 	since   time.Time // when the status began
 	err     error     // the first failure of the terminal
 
@@ -89,13 +91,26 @@ func (d *draft) think(text string) {
 	d.thought = text
 }
 
+// ask shows a question for leave below the answer.
+func (d *draft) ask(_ context.Context, q *question, typed string) error {
+	d.mu.Lock()
+	d.asks, d.typed = q, typed
+	failed := d.err
+	d.mu.Unlock()
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+	return failed
+}
+
 // Close shows a as the end of the answer and leaves the cursor below it. It returns the first
 // failure of the terminal.
 func (d *draft) Close(_ context.Context, a answer.Snapshot) error {
 	d.once.Do(func() { close(d.quit) })
 	d.all.Wait()
 	d.mu.Lock()
-	d.answer = a
+	d.answer, d.asks = a, nil
 	d.mu.Unlock()
 	d.show(true)
 	_, err := io.WriteString(d.room.Out, showCursor)
@@ -132,6 +147,7 @@ func (d *draft) run() {
 func (d *draft) show(final bool) {
 	d.mu.Lock()
 	a, thought, since, failed := d.answer, d.thought, d.since, d.err
+	asks, typed := d.asks, d.typed
 	d.mu.Unlock()
 	if failed != nil {
 		return
@@ -139,7 +155,14 @@ func (d *draft) show(final bool) {
 	size := d.room.Size().known()
 	look := d.room.Look
 	look.Width = size.Width
-	if err := d.paint.paint(d.compose(a, thought, time.Since(since), look), size, final); err != nil {
+	if asks != nil {
+		a.Status = ""
+	}
+	lines := d.compose(a, thought, time.Since(since), look)
+	if asks != nil {
+		lines = append(joinBlocks(lines, asks.lines(look.columns())), look.line(last(runIt+typed, look.columns())))
+	}
+	if err := d.paint.paint(lines, size, final); err != nil {
 		d.mu.Lock()
 		d.err = err
 		d.mu.Unlock()
@@ -185,6 +208,12 @@ func (d *draft) text(text string, look Look, final bool) []string {
 		tail = tail[n:]
 	}
 	return joinBlocks(d.lines, d.md.lines(tail, look, !final))
+}
+
+// last returns the end of a text that fits into one line.
+func last(text string, columns int) []span {
+	lines := wrap([]span{{text, warn}}, columns)
+	return lines[len(lines)-1]
 }
 
 // joinBlocks puts an empty line between what came before and what comes; it changes neither.

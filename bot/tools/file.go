@@ -76,6 +76,16 @@ func (f File) Names() []string {
 	return names
 }
 
+// Anywhere returns the file with each of its servers offered at every place: whoever sits at a
+// terminal has the file, and so all that it gives access to.
+func (f File) Anywhere() File {
+	f.servers = slices.Clone(f.servers)
+	for i := range f.servers {
+		f.servers[i].channels = []string{"*"}
+	}
+	return f
+}
+
 // Secrets returns what no log may show: the values of variables, all headers, and what has a name
 // like a secret's.
 func (f File) Secrets() []string {

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,7 @@ import (
 
 	"llmbot/bot/answer"
 	"llmbot/bot/term"
+	"llmbot/bot/tools"
 	"llmbot/llm"
 )
 
@@ -40,6 +42,7 @@ func parseChat(p process, args []string) (chatFlags, string, error) {
 	f.String("system", "", "the system `PROMPT`; \"\" for none (LLM_SYSTEM_PROMPT)")
 	f.String("temperature", "", "a `NUMBER` from 0 to 2 (LLM_TEMPERATURE)")
 	f.String("max-tokens", "", "longest answer in `TOKENS` (LLM_MAX_TOKENS)")
+	f.String("tools", "", "`FILE` with MCP servers, whose tools the model may call; those that need leave ask in the terminal (BOT_TOOLS_FILE)")
 	envFileFlag(f, &c.envFile)
 	f.StringVar(&c.log, "log", "", "`FILE` for the log; none by default")
 	f.BoolVar(&c.reasoning, "reasoning", false, "show the model's reasoning, dimmed, above the answer")
@@ -50,11 +53,11 @@ func parseChat(p process, args []string) (chatFlags, string, error) {
 	}
 	// A flag whose usage ends with the name of a variable stands for it, and is checked as it is.
 	f.Visit(func(fl *flag.Flag) {
-		_, name, ok := strings.Cut(strings.TrimSuffix(fl.Usage, ")"), "(LLM_")
-		if !ok {
+		name := fl.Usage[strings.LastIndex(fl.Usage, "(")+1:]
+		if name = strings.TrimSuffix(name, ")"); !strings.HasPrefix(name, "LLM_") && name != "BOT_TOOLS_FILE" {
 			return
 		}
-		c.vars = append(c.vars, "LLM_"+name+"="+fl.Value.String())
+		c.vars = append(c.vars, name+"="+fl.Value.String())
 		if fl.Name == "system" {
 			c.vars = append(c.vars, "LLM_SYSTEM_PROMPT_FILE=")
 			c.noSystem = fl.Value.String() == ""
@@ -88,15 +91,25 @@ func runChat(ctx context.Context, p process, args []string) (err error) {
 	if err != nil {
 		return fmt.Errorf("set up the model's client: %w", err)
 	}
+	servers, stopTools, err := startTools(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopTools()) }()
+	var offered term.Tools // nil, and no nil pointer, without servers
+	var toolServers term.ToolServers
+	if servers != nil {
+		offered, toolServers = servers, servers
+	}
 	settings := term.Settings{
 		System: cfg.SystemPrompt, Temperature: cfg.Temperature, MaxTokens: cfg.MaxTokens, Effort: cfg.ReasoningEffort,
 		ShowReasoning: fl.reasoning,
 	}
 	in, out := terminal(p.in), terminal(p.out)
-	if question == "" && in != nil {
+	if in != nil && (question == "" || servers != nil) { // a key may answer a question for leave
 		err = interactive(ctx, p, term.Chat{
-			Model: model, Server: model, Settings: settings, Address: shownAddress(cfg.BaseURL), Log: log,
-		}, fl.plain)
+			Model: model, Server: model, Settings: settings, Address: shownAddress(cfg.BaseURL), Log: log, Tools: offered, Servers: toolServers,
+		}, fl.plain, question)
 	} else {
 		if in == nil {
 			piped, err := readPiped(ctx, p.in)
@@ -108,7 +121,7 @@ func runChat(ctx context.Context, p process, args []string) (err error) {
 		if question == "" {
 			return &configError{[]problem{{"there is no question", `Ask it: llmbot chat "question", or pipe it in. Without both, in a terminal, llmbot chat is a conversation.`}}}
 		}
-		err = term.Once{Model: model, Server: model, Place: place(p, out, fl.plain), Settings: settings, Log: log}.Ask(ctx, question)
+		err = term.Once{Model: model, Server: model, Place: place(p, out, fl.plain), Settings: settings, Tools: offered, Servers: toolServers, Log: log}.Ask(ctx, question)
 	}
 	return interrupted(ctx, err)
 }
@@ -118,7 +131,7 @@ func interrupted(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || errors.Is(err, term.ErrStopped) {
 		return errInterrupted
 	}
 	if e, ok := errors.AsType[*llm.Error](err); ok {
@@ -130,8 +143,32 @@ func interrupted(ctx context.Context, err error) error {
 	return err
 }
 
-// interactive holds a conversation; the terminal gets its settings back whatever happens.
-func interactive(ctx context.Context, p process, chat term.Chat, plain bool) error {
+// startTools connects to the servers of the tools file, and returns what ends them: it blocks until
+// all programs are gone. Without a file there are none.
+func startTools(ctx context.Context, cfg Config, log *slog.Logger) (*tools.Servers, func() error, error) {
+	if cfg.tools != nil {
+		cfg.tools.file = cfg.tools.file.Anywhere()
+	}
+	servers, err := newTools(cfg, log, tools.Hooks{})
+	if servers == nil || err != nil {
+		return nil, func() error { return nil }, err
+	}
+	running, end := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- servers.Run(running) }()
+	return servers, func() error {
+		end()
+		return <-ended
+	}, nil
+}
+
+// interactive holds a conversation, or asks one question; the terminal gets its settings back
+// whatever happens.
+func interactive(ctx context.Context, p process, chat term.Chat, plain bool, question string) error {
+	run := chat.Run
+	if question != "" {
+		run = func(ctx context.Context) error { return chat.Ask(ctx, question) }
+	}
 	in, out := terminal(p.in), terminal(p.out)
 	chat.Place = place(p, out, plain)
 	room, whole := chat.Place.(*term.Room)
@@ -140,7 +177,7 @@ func interactive(ctx context.Context, p process, chat term.Chat, plain bool) err
 		defer lines.Close()
 		chat.Lines = lines
 		chat.Say = func(text string) { fmt.Fprintln(p.err, text) }
-		return chat.Run(ctx)
+		return run(ctx)
 	}
 	history, err := term.OpenHistory(historyPath(p.env))
 	if err != nil {
@@ -154,7 +191,7 @@ func interactive(ctx context.Context, p process, chat term.Chat, plain bool) err
 	lines := term.NewEditor(in, out, room.Size, history, "> ")
 	defer lines.Close()
 	chat.Lines, chat.Say = lines, room.Say
-	return chat.Run(ctx)
+	return run(ctx)
 }
 
 // place returns the place where answers appear.
@@ -166,8 +203,11 @@ func place(p process, out *os.File, plain bool) term.Place {
 		return room(out)
 	}
 	pipe := &term.Pipe{Out: p.out, Err: p.err, Dumb: out != nil}
-	if f := terminal(p.err); f != nil && !dumb {
-		pipe.Progress = room(f)
+	if f := terminal(p.err); f != nil {
+		pipe.Asks = true
+		if !dumb {
+			pipe.Progress = room(f)
+		}
 	}
 	return pipe
 }

@@ -39,6 +39,7 @@ func inFlags(err error, vars []string, address string) error {
 		name, _, _ := strings.Cut(v, "=")
 		if flag, ok := map[string]string{ //nolint:gosec // names, no secrets
 			"LLM_BASE_URL": address, "LLM_MODEL": "--model", "LLM_TEMPERATURE": "--temperature", "LLM_MAX_TOKENS": "--max-tokens",
+			"BOT_TOOLS_FILE": "--tools",
 		}[name]; ok {
 			names = append(names, name, flag)
 		}

@@ -8,7 +8,8 @@ import (
 
 // TestMain lets this test binary be the program: the scripts run main in processes of their own.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"llmbot": main})
+	// On Linux children of the program are /proc/self/exe.
+	testscript.Main(m, map[string]func(){"llmbot": main, "exe": main, "toolserver": toolServer})
 }
 
 // TestScripts runs testdata/script on the program. They see no environment but their own, and only free ports of this machine.
@@ -39,6 +40,7 @@ func TestScripts(t *testing.T) {
 			"see":    seeCmd,
 			"file":   fileCmd,
 			"page":   pageCmd,
+			"gone":   goneCmd,
 		},
 	})
 }

@@ -177,7 +177,7 @@ func modelCmd(ts *testscript.TestScript, neg bool, args []string) {
 	usageOf(ts, neg, args, 2, "model VARIABLE TOKENS_A_SECOND [MODE]")
 	speed, err := strconv.ParseFloat(args[1], 64)
 	ts.Check(err)
-	sim := llmsim.New(llmsim.Config{Model: "test-model", Speed: speed, APIKey: ts.Getenv("LLM_API_KEY"), Answer: obey})
+	sim := llmsim.New(llmsim.Config{Model: "test-model", Speed: speed, APIKey: ts.Getenv("LLM_API_KEY"), Answer: obey, Tools: true})
 	stageOf(ts).model = sim
 	if len(args) > 2 {
 		modeCmd(ts, false, args[2:])
@@ -268,4 +268,20 @@ func repository() string {
 		panic(err)
 	}
 	return dir
+}
+
+// goneCmd waits until no process of a file with their numbers runs.
+func goneCmd(ts *testscript.TestScript, neg bool, args []string) {
+	usageOf(ts, neg, args, 1, "gone FILE")
+	for _, line := range strings.Fields(ts.ReadFile(args[0])) {
+		pid, err := strconv.Atoi(line)
+		ts.Check(err)
+		process, err := os.FindProcess(pid)
+		ts.Check(err)
+		for deadline := time.Now().Add(patience); process.Signal(syscall.Signal(0)) == nil; time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				ts.Fatalf("the process %d runs", pid)
+			}
+		}
+	}
 }

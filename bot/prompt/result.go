@@ -29,7 +29,7 @@ func Result(name, text string, failed bool) string {
 }
 
 // visible returns a text without the invisible tags of Unicode (U+E0000 to U+E007F), in which
-// others hide words from people (facts/tools.md §1.4), and valid.
+// others hide words from people, and valid.
 func visible(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 0xE0000 && r <= 0xE007F {

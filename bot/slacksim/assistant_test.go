@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"llmbot/bot/slacksim"
 )
@@ -103,6 +104,7 @@ func TestReactions(t *testing.T) {
 		if r := s.call("reactions.get", "channel", id, "timestamp", ts); len(r["message"].(map[string]any)["reactions"].([]any)) != 23 {
 			t.Errorf("%v", r)
 		}
+		synctest.Wait() // until the link has all
 		added := 0
 		for _, e := range l.events() {
 			if e["type"] == "reaction_added" {

@@ -197,7 +197,8 @@ func (s *Sim) postEphemeralLocked(c *call) (obj, *refusal) {
 	if ts := c.args["thread_ts"]; ts != "" {
 		m.thread = ch.root(ts)
 	}
-	m.unseen = m.thread != "" && len(ch.replies(m.thread)) == 0 // facts: slack.md §5.9
+	// In direct messages of an agent each message is a thread that its writer looks at.
+	m.unseen = m.thread != "" && ch.im == "" && len(ch.replies(m.thread)) == 0 // facts: slack.md §5.9
 	s.addEphemeralLocked(ch.ID, c.args["user"], m)
 	s.watchLocked(c, m)
 	return obj{"message_ts": m.ts}, nil

@@ -90,7 +90,11 @@ func (s *server) call(ctx context.Context, c Call) outcome {
 			return s.unsent(ctx, s.absence())
 		}
 		res, err := s.once(ctx, ses, &mcp.CallToolParams{Name: own, Arguments: args})
-		for errors.Is(err, errUnsent) { // that is no try
+		for moved := false; errors.Is(err, errUnsent) || forgotten(err) && !moved; { // that is no try
+			if !errors.Is(err, errUnsent) {
+				moved = true
+				ses.give(errForgotten)
+			}
 			if ses, err = s.await(ctx, ses); err != nil {
 				return s.unsent(ctx, s.absence())
 			}
@@ -112,6 +116,17 @@ func (s *server) call(ctx context.Context, c Call) outcome {
 			}
 		}
 	}
+}
+
+// forgotten reports whether a server answers that it does not know the session, as one does that was
+// restarted: it has made nothing. MCP wants HTTP's 404 for that. Python's SDK puts an error of
+// JSON-RPC into its body, with -32600 and these words; that of TypeScript, with -32001.
+func forgotten(err error) bool {
+	if errors.Is(err, mcp.ErrSessionMissing) {
+		return true
+	}
+	e, ok := errors.AsType[*jsonrpc.Error](err)
+	return ok && strings.EqualFold(strings.TrimRight(strings.TrimSpace(e.Message), "."), "session not found")
 }
 
 // absence returns why there is no session.

@@ -8,13 +8,14 @@ import (
 
 // Why a session or a call ends.
 var (
-	errSlow     = errors.New("the server did not answer in time")
-	errClosed   = errors.New("the server closed the connection")
-	errStopping = errors.New("the bot is stopping, or its tools file has changed")
-	errStuck    = errors.New("three calls in a row were not answered in time")
-	errBroken   = errors.New("a call could not be sent")
-	errElse     = errors.New("it wanted a request to go to another host, which gets none")
-	errNoTools  = errors.New("the server has no tools")
+	errSlow      = errors.New("the server did not answer in time")
+	errClosed    = errors.New("the server closed the connection")
+	errStopping  = errors.New("the bot is stopping, or its tools file has changed")
+	errStuck     = errors.New("three calls in a row were not answered in time")
+	errBroken    = errors.New("a call could not be sent")
+	errForgotten = errors.New("the server does not know the session any more")
+	errElse      = errors.New("it wanted a request to go to another host, which gets none")
+	errNoTools   = errors.New("the server has no tools")
 )
 
 // missingError reports that there is no such program.

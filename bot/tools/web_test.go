@@ -214,6 +214,70 @@ func TestHTTPRestarts(t *testing.T) {
 	})
 }
 
+// TestHTTPForgets: servers say in several words that they do not know a session. The call, which
+// nobody has made, is made in a new one, also if its tool may change something.
+func TestHTTPForgets(t *testing.T) {
+	for _, words := range []string{
+		`{"jsonrpc":"2.0","id":"server-error","error":{"code":-32600,"message":"Session not found"}}`, // Python's SDK 1
+		`{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"Session not found"}}`,           // TypeScript's
+		"session not found\n",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			server := newest("w")
+			fresh := func() http.Handler {
+				h := streamable(server, nil)
+				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					body, _ := io.ReadAll(r.Body)
+					if strings.Contains(string(body), "server/discover") {
+						w.WriteHeader(http.StatusBadRequest)
+						return
+					}
+					r.Body = io.NopCloser(bytes.NewReader(body))
+					rec := &notFound{ResponseWriter: w, words: words}
+					h.ServeHTTP(rec, r)
+				})
+			}
+			s, w := online(t, fresh(), "")
+			if r := calls(t, s, "s_w"); r.Failed {
+				t.Fatalf("%+v %+v", r, s.Status())
+			}
+			w.set(fresh())
+			if r := calls(t, s, "s_w"); r.Failed || r.Text != `w{"a":1}` {
+				t.Errorf("%s: %+v", words, r)
+			}
+		})
+	}
+}
+
+// notFound says in other words that a session is not known.
+type notFound struct {
+	http.ResponseWriter
+
+	words string
+	is    bool
+}
+
+func (w *notFound) WriteHeader(status int) {
+	if w.is = status == http.StatusNotFound; w.is && strings.HasPrefix(w.words, "{") {
+		w.Header().Set("Content-Type", "application/json")
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *notFound) Write(b []byte) (int, error) {
+	if w.is {
+		_, err := io.WriteString(w.ResponseWriter, w.words)
+		return len(b), err
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+func (w *notFound) Flush() {
+	if f, ok := w.ResponseWriter.(http.Flusher); ok {
+		f.Flush()
+	}
+}
+
 // TestHTTPCalls: what goes wrong in a call over HTTP.
 func TestHTTPCalls(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -22,8 +22,9 @@ import (
 var clients = flag.String("clients", "", "the `DIR` with apps on Slack's SDKs, installed as .ci/run does")
 
 // wanted are the complaints that have nothing to do with us: a scenario has a call refused with 429,
-// and slack_bolt finds the token in the environment although the app gives it a client.
-var wanted = regexp.MustCompile("(?i)rate.?limit|As you gave `client` as well")
+// slack_bolt finds the token in the environment although the app gives it a client, and Bolt for
+// JavaScript acks over a socket that is just being refreshed: Slack sends that event again.
+var wanted = regexp.MustCompile("(?i)rate.?limit|As you gave `client` as well|no active connection|SMSendWhileNotReady")
 
 // complaint is a line in which an SDK, or the app on it, complains.
 var complaint = regexp.MustCompile(`(?i)\[(?:WARN|WARNING|ERROR)\]|\bTraceback\b|\bUnhandled\b|\bpanic:|\bError:`)

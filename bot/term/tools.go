@@ -53,9 +53,11 @@ func (b toolbox) Leave(ctx context.Context, rounds []answer.Round, tool tools.To
 	q := question{server: tools.ShownName(tool.Server), title: tools.ShownName(tool.Title)}
 	q.arguments, q.more = tools.Arguments(c.Arguments)
 	asks()
-	may, err = b.a.leave(ctx, q)
-	b.a.log.InfoContext(ctx, "leave_decided", "server", tool.Server, "tool", tool.Name, "run", may, "error", err)
-	return may, refusedWords, err
+	if may, err = b.a.leave(ctx, q); err != nil {
+		return false, "", err
+	}
+	b.a.log.InfoContext(ctx, "leave_decided", "server", tool.Server, "tool", tool.Name, "run", may)
+	return may, refusedWords, nil
 }
 
 // Run makes a call. The program lives as long as the answer, so there is nobody for whom it would be

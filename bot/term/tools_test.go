@@ -1,6 +1,7 @@
 package term
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,7 +20,9 @@ import (
 
 // toolbench has three tools that take a second each: find runs unasked, note asks, and fail fails.
 type toolbench struct {
-	mu   sync.Mutex // guards what follows
+	result string // of each call; empty: a short one
+
+	mu   sync.Mutex // guards made
 	made []string
 }
 
@@ -45,7 +48,7 @@ func (b *toolbench) Call(ctx context.Context, c tools.Call) tools.Result {
 	case <-time.After(wait):
 	case <-ctx.Done():
 	}
-	return tools.Result{Text: "secret result", Took: wait, Failed: c.Tool.Title == "fail"}
+	return tools.Result{Text: cmp.Or(b.result, "secret result"), Took: wait, Failed: c.Tool.Title == "fail"}
 }
 
 func (b *toolbench) calls() string {
@@ -274,5 +277,27 @@ func TestAskOnce(t *testing.T) {
 	}
 	if b.calls() != "note{} hang{}" && b.calls() != "hang{} note{}" {
 		t.Error(b.calls())
+	}
+}
+
+// TestChatResultsFit: results that are longer than the window, round after round, leave a place for the question, and the answer comes.
+func TestChatResultsFit(t *testing.T) {
+	for _, window := range []int{1500, 4000} {
+		script := func(c *llmsim.Chat) llmsim.Tape {
+			if c.Round() == 4 {
+				return nil
+			}
+			return llmsim.Tape{llmsim.CallTools(llmsim.Call{Name: "team_find", Arguments: fmt.Sprintf(`{"q": %d}`, c.Round())})}
+		}
+		withTools(t, llmsim.Config{MaxModelLen: window, Script: script}, func(d *desk, b *toolbench) {
+			b.result = strings.Repeat("A line of the result that is long. ", 2000)
+			d.typed("Well?\r")
+			d.has(time.Minute, "Read 1 results.", " · 4 tools 4.0s")
+			d.typed("And then?\r")
+			d.has(time.Minute, "And then?")
+			if msgs := d.model.Last().Chat.Messages; msgs[0].Content != "Well?" && msgs[0].Content != "And then?" {
+				t.Errorf("the conversation begins with %+v", msgs[0])
+			}
+		})
 	}
 }

@@ -273,7 +273,7 @@ func repository() string {
 // goneCmd waits until no process of a file with their numbers runs.
 func goneCmd(ts *testscript.TestScript, neg bool, args []string) {
 	usageOf(ts, neg, args, 1, "gone FILE")
-	for _, line := range strings.Fields(ts.ReadFile(args[0])) {
+	for line := range strings.FieldsSeq(ts.ReadFile(args[0])) {
 		pid, err := strconv.Atoi(line)
 		ts.Check(err)
 		process, err := os.FindProcess(pid)

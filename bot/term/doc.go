@@ -12,7 +12,10 @@
 //   - When the output is no terminal, it is the model's text, byte for byte, and nothing else. It
 //     is written when the stream has ended, because what a pipe got cannot be taken back
 //     ([llm.Delta.Retract]).
+//   - A call of a tool that needs leave is made only after a y or yes that was typed behind the
+//     question for it. The result of a call is never shown.
 //
 // [Chat] is the loop of questions and answers, [Once] a single one. [Room] is where answers appear,
-// a [Place]. How often a request is repeated is answer.Retry's decision.
+// a [Place]. How often a request is repeated is answer.Retry's decision, and how often tools may be
+// called that of answer.Rounds.
 package term

@@ -71,6 +71,9 @@ func (k *keyboard) next() <-chan keys {
 	return k.got
 }
 
+// ended reports whether no key comes any more.
+func (k *keyboard) ended() bool { return k.err != nil }
+
 func (k *keyboard) took(got keys) {
 	k.asked = false
 	k.err = got.err

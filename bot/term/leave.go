@@ -58,7 +58,7 @@ func (l *leaveDesk) isOpen() bool { return l.now != nil }
 // open shows a question. A place that cannot show one means no.
 func (l *leaveDesk) open(ctx context.Context, a asking, kb *keyboard, draft answer.Draft) error {
 	shows, ok := draft.(questioner)
-	if !ok || kb.err != nil {
+	if !ok || kb.ended() {
 		a.reply <- false
 		return nil
 	}

@@ -138,6 +138,9 @@ func TestChatAsksForLeave(t *testing.T) {
 					}
 				}
 				d.hasNot("Run it?", "    who: Ben")
+				if name == "in another line" { // what it was typed for
+					d.has(0, "> Who is ty\n")
+				}
 			})
 		})
 	}

@@ -19,6 +19,7 @@ func examples(command string) string {
 			"llmbot chat                                          # a conversation",
 			`llmbot chat "what is a KV cache?"                    # one answer`,
 			`git diff | llmbot chat "review this" > review.md     # the answer alone is on standard output`,
+			"llmbot chat --tools tools.json                       # with MCP servers; docs/tools.md has the form of the file",
 			"llmbot chat --url http://gpu-host:8000/v1 --model qwen3 hello",
 		},
 		"bench": {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 )
@@ -261,4 +262,34 @@ func TestWhoReadsWhatIsInTheAddress(t *testing.T) {
 	v.until("it is there", `document.getElementById('about').innerText === ''`)
 	v.write("#box", "@llm write 10 tokens")
 	v.until("it answers", `[...document.querySelectorAll('#replies .msg .small')].some((e) => e.innerText.includes('10 tokens'))`)
+}
+
+// TestDarkModeCanBeRead: what stands on a control, or is typed into one, has another lightness than what is behind it.
+func TestDarkModeCanBeRead(t *testing.T) {
+	v := visit(t, startDemo(t))
+	v.do(chromedp.WaitVisible(chromedp.CSS(`#link.up`)), chromedp.Func(func(ctx context.Context, page *chromedp.Target) error {
+		_, err := cdp.Call(ctx, page, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}},
+		})
+		return err
+	}))
+	v.write("#box", "@llm write 10 tokens")
+	v.do(chromedp.WaitVisible(chromedp.CSS(`#thread`)))
+	v.finished(1)
+	if faint := get(v, chromedp.Evaluate[string](`(() => {
+		const grey = (c) => c.match(/[\d.]+/g).slice(0, 3).reduce((sum, n) => sum + Number(n), 0) / 3;
+		const behind = (e) => {
+			for (; e; e = e.parentElement) {
+				const c = getComputedStyle(e).backgroundColor;
+				if (!c.startsWith('rgba') || !c.endsWith(' 0)')) return grey(c);
+			}
+			return 255;
+		};
+		return [...document.querySelectorAll('button, select, textarea')]
+			.filter((e) => e.getClientRects().length && Math.abs(grey(getComputedStyle(e).color) - behind(e)) < 60)
+			.map((e) => e.tagName + ' ' + (e.innerText || e.ariaLabel)).join(', ');
+	})()`)); faint != "" {
+		t.Errorf("cannot be read: %s", faint)
+	}
+	v.picture("dark")
 }

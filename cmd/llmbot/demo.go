@@ -26,7 +26,7 @@ const demoDrain = 2 * time.Second
 func runDemo(ctx context.Context, p process, args []string) error {
 	f := flags(p, "demo", "a Slack workspace on this machine: browser page, emulated Slack, the real bot, your model server or a simulated one")
 	s := simFlags{}
-	s.register(f, "127.0.0.1:8765", "`ADDRESS` of the page; when it is taken and not given, any free port", "where people open the page, a `URL` such as https://demo.lan behind a proxy; default: its address")
+	s.register(f, demoAddress, "`ADDRESS` of the page; when it is taken and not given, any free port", "where people open the page, a `URL` such as https://demo.lan behind a proxy; default: its address")
 	f.StringVar(&s.limiter, "limiter", "window", "the emulated Slack's rate limits: `window|bucket|off`")
 	f.DurationVar(&s.latency, "latency", 100*time.Millisecond, "the `DURATION` of the emulated Slack's calls")
 	vars := modelFlags(f, "llm")
@@ -91,7 +91,7 @@ func runDemo(ctx context.Context, p process, args []string) error {
 
 	fmt.Fprintf(p.out, "\n  llmbot demo: open  %s/\n\n  %s\n  In #general, write:  @%s what can you do?\n\n", at.page, model.notice, simCfg.Bot.Name)
 	if cfg.ToolsFile == "" {
-		fmt.Fprintf(p.out, "  To see it use a tool, ask who is on call; to see it ask you first, have it note something about somebody.\n  (A simulated model calls what you name: call team_find_person, then call team_add_note {\"person\": \"Ben\", \"note\": \"likes tea\"})\n\n")
+		fmt.Fprint(p.out, model.tryTools())
 	}
 	if at.note != "" {
 		fmt.Fprintf(p.out, "  %s\n\n", at.note)
@@ -143,10 +143,24 @@ func openLog(p process, name string) (io.Writer, func(), error) {
 	return f, func() { _ = f.Close() }, nil
 }
 
+// demoAddress is where the demo's page is, if nobody asks for another address and nobody has it.
+const demoAddress = "127.0.0.1:8765"
+
 // demoModel is the model server of the demo.
 type demoModel struct {
-	notice string
-	stop   func() error
+	notice    string
+	simulated bool
+	stop      func() error
+}
+
+// tryTools returns what to ask for to see the demo's own tools. A simulated model calls what it is
+// told to call, and a real one what the question needs.
+func (m demoModel) tryTools() string {
+	if m.simulated {
+		return "  To see it use a tool:          call team_find_person\n" +
+			"  To see it ask you first:       call team_add_note {\"person\": \"Ben\", \"note\": \"likes tea\"}\n\n"
+	}
+	return "  To see it use a tool, ask who is on call; to see it ask you first, have it note something about somebody.\n\n"
 }
 
 // findModel takes the configured server, else the first that answers on this machine, else it
@@ -158,13 +172,13 @@ func findModel(ctx context.Context, cfg *Config, from string) (demoModel, error)
 	if cfg.named {
 		name := probe(ctx, llm.Config{BaseURL: cfg.BaseURL, APIKey: string(cfg.APIKey), Proxy: cfg.proxy, Roots: cfg.roots})
 		if name == "" {
-			return demoModel{"Model server: " + shownAddress(cfg.BaseURL) + " (from " + from + "; it does not answer yet)", none}, nil
+			return demoModel{notice: "Model server: " + shownAddress(cfg.BaseURL) + " (from " + from + "; it does not answer yet)", stop: none}, nil
 		}
-		return demoModel{"Model server: " + shownAddress(cfg.BaseURL) + " (from " + from + "), model " + cmp.Or(cfg.Model, name), none}, nil
+		return demoModel{notice: "Model server: " + shownAddress(cfg.BaseURL) + " (from " + from + "), model " + cmp.Or(cfg.Model, name), stop: none}, nil
 	}
 	if found, ok := localServer(ctx); ok {
 		cfg.BaseURL, cfg.APIKey, cfg.Model, cfg.proxy = found.url, "", "", nil
-		return demoModel{found.notice(), none}, nil
+		return demoModel{notice: found.notice(), stop: none}, nil
 	}
 	l, err := listen(ctx, "127.0.0.1:0")
 	if err != nil {
@@ -176,8 +190,9 @@ func findModel(ctx context.Context, cfg *Config, from string) (demoModel, error)
 	go func() { ended <- srv.Serve(l) }()
 	cfg.BaseURL, cfg.Model, cfg.APIKey, cfg.proxy = "http://"+l.Addr().String()+"/v1", "", "", nil
 	return demoModel{
-		"Model server: a simulated one (canned answers), because none answered on the ports " + usualPorts() + ". Name yours: llmbot demo --llm http://HOST:8000/v1 (LLM_BASE_URL).",
-		func() error {
+		simulated: true,
+		notice:    "Model server: a simulated one (canned answers), because none answered on the ports " + usualPorts() + ". Name yours: llmbot demo --llm http://HOST:8000/v1 (LLM_BASE_URL).",
+		stop: func() error {
 			return errors.Join(srv.Close(), served(<-ended))
 		},
 	}, nil
@@ -208,6 +223,7 @@ You can see here how an answer grows. Try:
 - a follow-up in this thread; no mention is needed while only you write here
 - ` + "`write 600 tokens`" + `, and **Stop** under the answer; or edit or delete your question while I write
 - ` + "`a table`, `some code`, `a list`" + `, to see how Markdown looks
+- ` + "`call team_find_person`" + `, to see a tool at work, and ` + "`call team_add_note {\"person\": \"Ben\", \"note\": \"likes tea\"}`" + `, to see one that asks you first
 - ` + "`/llm-status`" + `, the Home tab, and ` + "`!help`" + ` in a thread
 - a second browser tab as another person
 

@@ -162,4 +162,9 @@ func TestGettingStarted(t *testing.T) {
 	if want := strings.Count(script, "# doc: ") + strings.Count(script, "# not run: "); lines != want {
 		t.Errorf("the page has %d commands, the script %d", lines, want)
 	}
+	for _, m := range regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindAllString(page, -1) {
+		if m != "http://"+demoAddress {
+			t.Errorf("the page says %s, the demo %s", m, demoAddress)
+		}
+	}
 }

@@ -41,7 +41,7 @@ func parseBench(p process, args []string) (benchFlags, []int, error) {
 	f.IntVar(&b.cfg.InputTokens, "in", bench.DefaultInputTokens, "`TOKENS` of each prompt, without the chat template")
 	f.IntVar(&b.cfg.OutputTokens, "out", bench.DefaultOutputTokens, "`TOKENS` of each answer")
 	f.Float64Var(&b.cfg.RequestRate, "rate", 0, "requests that arrive a second (Poisson), a `NUMBER`; 0: a new one is sent when one ends")
-	f.StringVar(&b.eos, "eos", "auto", "may the model end early: `auto|ignore|obey`; auto is no where the server is vLLM or SGLang")
+	f.StringVar(&b.eos, "eos", "auto", "may the model end early: `auto|ignore|obey`; auto means ignore if the server is vLLM or SGLang")
 	f.IntVar(&b.cfg.WarmUps, "warmups", 0, "`REQUESTS` before the measurement, not counted; 0: as many as at once; -1: none")
 	f.Uint64Var(&b.cfg.Seed, "seed", 0, "a `NUMBER` that chooses the words of the prompts")
 	f.BoolVar(&b.asJSON, "json", false, "print the report as JSON")

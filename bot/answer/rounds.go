@@ -166,6 +166,7 @@ type Rounds struct {
 	all     []Round
 	room    int // bytes that all results together may take in the prompt; 0: no limit known
 	result  int // bytes that one may take
+	ended   bool
 }
 
 // NewRounds returns the rounds of an answer: what is offered, who does the calls, and what was done
@@ -230,8 +231,11 @@ func (r *Rounds) Squeeze() bool {
 
 // Over reports whether no further call may be made.
 func (r *Rounds) Over() bool {
-	return len(r.all) >= mostRounds || failuresInRow(r.all) >= mostFailures
+	return r.ended || len(r.all) >= mostRounds || failuresInRow(r.all) >= mostFailures
 }
+
+// End ends tools for the answer: what the model wrote for a call is none that anybody can read.
+func (r *Rounds) End() { r.ended = true }
 
 // Request returns a request with the tools, and with what was done so far.
 func (r *Rounds) Request(req llm.Request) llm.Request {

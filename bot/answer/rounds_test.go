@@ -129,6 +129,9 @@ func TestRounds(t *testing.T) {
 			return llm.Result{Calls: []llm.ToolCall{{ID: "a", Name: "<|x|>", Arguments: "{}"}}}, nil
 		}, writes("so")}, want: "so", requests: 2},
 		"a server that takes none":      {steps: []step{fails(llm.KindNoTools), writes("so")}, want: "so", requests: 2, without: true},
+		"a call that nobody can read":   {steps: []step{fails(llm.KindTool), writes("so")}, want: "so", requests: 2, none: true},
+		"and another one":               {steps: []step{fails(llm.KindTool), fails(llm.KindTool), writes("so")}, want: "so", requests: 3, none: true, reads: "You have no tools"},
+		"one behind a round":            {steps: []step{calling("One.", `{"a":1}`), fails(llm.KindTool), writes("so")}, want: "One.\n\nso", ran: 1, requests: 3, none: true, reads: "Answer now in words"},
 		"the stream breaks off between": {steps: []step{calling("One.", `{"a":1}`), fails(llm.KindCut, "Two"), writes("Three")}, want: "One.\n\nThree", ran: 1, requests: 3, reads: "found"},
 		"it breaks off in a round":      {steps: []step{fails(llm.KindCut, "One"), calling("One.", `{"a":1}`), writes("Three")}, want: "One.\n\nThree", ran: 1, requests: 3},
 	} {

@@ -222,8 +222,8 @@ func (r *requests) left() int {
 	return r.most - max(has, 0)
 }
 
-// Adapt leaves out pictures that the model does not take, tells a model once that there are no
-// tools, and shortens a prompt that is too long: first the part of an answer that is to go on,
+// Adapt leaves out pictures that the model does not take, ends tools after a call that nobody can
+// read, tells a model once that there are no tools, and shortens a prompt that is too long: first the part of an answer that is to go on,
 // then, once, the thread.
 func (r *requests) Adapt(ctx context.Context, failure *llm.Error) bool {
 	takes, refused := refusedPictures(failure, pictures(r.in.Turns))
@@ -233,7 +233,11 @@ func (r *requests) Adapt(ctx context.Context, failure *llm.Error) bool {
 		r.see(&r.in, takes)
 	case failure.Kind == llm.KindNoTools:
 		return r.withoutTools(ctx, failure)
-	case failure.Kind == llm.KindTool && !r.noTools && (r.rounds == nil || r.rounds.Over()) && len(r.text)-len(r.from.Text) < progress:
+	case failure.Kind == llm.KindTool && r.rounds != nil && !r.rounds.Over():
+		r.rounds.End()
+		r.anew = true
+		return true
+	case failure.Kind == llm.KindTool && !r.noTools && len(r.text)-len(r.from.Text) < progress:
 		r.noTools, r.anew = true, true
 		return true
 	case failure.Kind != llm.KindContext:

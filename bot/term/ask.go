@@ -218,7 +218,11 @@ func (w *writing) Adapt(ctx context.Context, failure *llm.Error) bool {
 	if failure.Kind == llm.KindNoTools {
 		return w.withoutTools(ctx, failure)
 	}
-	if failure.Kind == llm.KindTool && !w.noTools && (w.rounds == nil || w.rounds.Over()) && w.text.Len() < shortText {
+	if failure.Kind == llm.KindTool && w.rounds != nil && !w.rounds.Over() {
+		w.rounds.End()
+		return true
+	}
+	if failure.Kind == llm.KindTool && !w.noTools && w.text.Len() < shortText {
 		w.noTools = true
 		return true
 	}

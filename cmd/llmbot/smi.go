@@ -60,7 +60,7 @@ func onThisMachine(address string) bool {
 // runSMI returns what nvidia-smi prints. It ends the program with ctx.
 func runSMI(ctx context.Context, path string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, path, llm.SMIQuery()...) //nolint:gosec // found in PATH by its constant name
-	cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C"} // nothing of ours: it has secrets
+	cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C"}     // nothing of ours: it has secrets
 	cmd.WaitDelay = smiKill
 	out := &limited{most: smiBytes}
 	cmd.Stdout = out

@@ -61,8 +61,7 @@ func parse(p process, f *flag.FlagSet, args []string) error {
 		return err
 	}
 	if len(words) > 0 {
-		fmt.Fprintf(p.err, "%s: unexpected argument %q\n", f.Name(), words[0])
-		f.Usage()
+		fmt.Fprintf(p.err, "%s: unexpected argument %q\n%s", f.Name(), words[0], seeHelp(f))
 		return errUsage
 	}
 	return nil
@@ -72,25 +71,29 @@ func parse(p process, f *flag.FlagSet, args []string) error {
 // `--` is no flag.
 func parseFlags(p process, f *flag.FlagSet, args []string) (words []string, err error) {
 	args, words = apart(f, args)
-	var told bool // package flag shows the usage after an error, and we say what was wrong before it
 	usage := f.Usage
-	f.Usage = func() { told = true }
+	f.Usage = func() {} // package flag shows it after each error, and what was wrong would be above the screen
 	err = f.Parse(args)
 	f.Usage = usage
-	if err == nil {
+	switch {
+	case err == nil:
 		return words, nil
-	}
-	if !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintf(p.err, "%s: %s\n", f.Name(), withDashes(f, err.Error()))
-		if len(words) > 0 && strings.Contains(err.Error(), "not defined") {
-			fmt.Fprint(p.err, "If it is no flag but part of the text: put -- before the text, or all of the text in quotes.\n")
-		}
-		err = errUsage
-	}
-	if told {
+	case errors.Is(err, flag.ErrHelp):
 		f.Usage()
+		return nil, err
 	}
-	return nil, err
+	fmt.Fprintf(p.err, "%s: %s\n", f.Name(), withDashes(f, err.Error()))
+	if f.Name() == "llmbot chat" && strings.Contains(err.Error(), "not defined") {
+		fmt.Fprint(p.err, "If it is no flag but part of the question: put -- before the question, or all of it in quotes.\n")
+	}
+	fmt.Fprint(p.err, seeHelp(f))
+	return nil, errUsage
+}
+
+// seeHelp returns where a command's flags are listed.
+func seeHelp(f *flag.FlagSet) string {
+	command := strings.TrimPrefix(f.Name(), "llmbot ")
+	return "`llmbot help " + command + "` shows its flags and examples.\n"
 }
 
 // apart returns the flags with their values, and the other arguments. Package flag takes everything

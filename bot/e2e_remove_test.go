@@ -129,6 +129,19 @@ func TestRemove(t *testing.T) {
 			w.requests(2, "nothing is answered anew")
 		})
 	})
+	t.Run("Slack does not remove it", func(t *testing.T) {
+		inWorld(t, cfg(), func(t *testing.T, w *world) {
+			ts := w.ask("alice", "general", "", "apples")
+			w.answered("general", ts, 1)
+			w.slack.Fail(slacksim.Fault{Method: "chat.delete", Times: -1, Status: 503})
+			w.slack.Say("alice", "general", ts, "!remove")
+			time.Sleep(2 * time.Minute)
+			size(t, "messages", w.answers("general", ts), 1)
+			has(t, w.whispers("alice"), "could not remove my answer")
+			w.logged("answer_not_removed")
+			hasNot(t, w.log.String(), "msg=answer_removed")
+		})
+	})
 	t.Run("of somebody else", func(t *testing.T) {
 		inWorld(t, cfg(), func(t *testing.T, w *world) {
 			ts := w.ask("alice", "general", "", "apples")

@@ -269,7 +269,7 @@ func (t *turnRun) none(work context.Context, a admitted) verdict {
 	reply := t.reply(work, a, thread.Question{TS: string(a.upto)})
 	reply.Adopt = ids // and none that stay
 	err := t.remove(work, reply)
-	t.bot.log.InfoContext(work, "answer_removed", "thread", t.thread.String(), "ask", string(a.upto), "error", err)
+	t.logRemoved(work, err, "ask", string(a.upto))
 	switch {
 	case err == nil:
 		t.ended(EndRemoved)
@@ -289,7 +289,17 @@ func (t *turnRun) removeOrphans(work context.Context, a admitted) {
 		return
 	}
 	err := t.remove(work, Reply{For: a.due.Last().TS, Epoch: t.lease.Epoch(), Check: t.mayWrite, Adopt: ids})
-	t.bot.log.InfoContext(work, "answer_removed", "thread", t.thread.String(), "messages", ids, "error", err)
+	t.logRemoved(work, err, "messages", ids)
+}
+
+// logRemoved logs how a removal ended.
+func (t *turnRun) logRemoved(ctx context.Context, err error, attrs ...any) {
+	attrs = append([]any{"thread", t.thread.String()}, attrs...)
+	if err != nil {
+		t.bot.log.WarnContext(ctx, "answer_not_removed", append(attrs, "error", err)...)
+		return
+	}
+	t.bot.log.InfoContext(ctx, "answer_removed", attrs...)
 }
 
 // remove removes the messages of a reply.

@@ -133,7 +133,7 @@ func (t *turnRun) fulfil(work context.Context, p plan) plan {
 // takeOut removes an answer from Slack, the store and the plan.
 func (t *turnRun) takeOut(work context.Context, p plan, gone thread.Ended, w transcript.Removal) plan {
 	err := t.remove(work, Reply{For: gone.For, Epoch: t.lease.Epoch(), Check: t.mayWrite, Adopt: gone.IDs})
-	t.bot.log.InfoContext(work, "answer_removed", "thread", t.thread.String(), "ask", gone.For, "user", w.By, "error", err)
+	t.logRemoved(work, err, "ask", gone.For, "user", w.By)
 	if err != nil {
 		if w.By != "" {
 			t.bot.tell(t.thread, w.By, notRemoved)

@@ -40,6 +40,18 @@ func TestLogValuesAreCut(t *testing.T) {
 	}
 }
 
+// TestNoErrorIsNotLogged: a line about something that went well has no word of an error.
+func TestNoErrorIsNotLogged(t *testing.T) {
+	for format, want := range map[string]string{"text": "msg=stop_asked user=U1\n", "json": `"msg":"stop_asked","user":"U1"}` + "\n"} {
+		var b bytes.Buffer
+		var err error
+		newLog(&b, Config{LogFormat: format}, slog.LevelInfo).Info("stop_asked", "error", err, "user", "U1")
+		if !strings.HasSuffix(b.String(), want) {
+			t.Errorf("%s: %s", format, b.String())
+		}
+	}
+}
+
 type valuer string
 
 func (v valuer) LogValue() slog.Value { return slog.StringValue(string(v)) }

@@ -180,7 +180,7 @@ func (c *checker) json(w io.Writer) error {
 
 // tellFinding writes a finding in a line, with its next step in a second one.
 func tellFinding(w io.Writer, f finding) {
-	fmt.Fprintf(w, "%-9s%-17s%s\n", f.Status, f.Check, f.Text)
+	fmt.Fprintf(w, "%-8s %-16s %s\n", f.Status, f.Check, f.Text)
 	if f.Next != "" {
 		fmt.Fprintf(w, "%-9s→ %s\n", "", f.Next)
 	}

@@ -228,3 +228,17 @@ func TestCheckLooksAtTheServicesState(t *testing.T) {
 		t.Errorf("the check has left %s behind (%v)", nowhere, err)
 	}
 }
+
+// TestFindingsStandApart: a name that is longer than its column runs into no text.
+func TestFindingsStandApart(t *testing.T) {
+	for check, want := range map[string]string{
+		"state":                     "ok       state            fine\n         → go on\n",
+		"tools of the model server": "ok       tools of the model server fine\n         → go on\n",
+	} {
+		var b strings.Builder
+		tellFinding(&b, finding{Status: findingOK, Check: check, Text: "fine", Next: "go on"})
+		if b.String() != want {
+			t.Errorf("%q, want %q", b.String(), want)
+		}
+	}
+}

@@ -36,6 +36,7 @@ func examples(command string) string {
 		"slacksim": {
 			"llmbot slacksim                                      # prints the variables for your bot",
 			"llmbot slacksim --manifest app.yaml --limiter off",
+			"llmbot slacksim --scenario hello.yaml -- node app.js # for CI; docs/slacksim.md has the form of the file",
 		},
 		"manifest": {
 			"llmbot manifest > manifest.yaml",

@@ -199,7 +199,7 @@ func readManifest(path string) (slackManifest, error) {
 	var m slackManifest
 	b, err := readFile(path, mostManifest)
 	if err != nil {
-		return m, fmt.Errorf("read the manifest: %w", err)
+		return m, &hintError{fmt.Errorf("read the manifest: %w", err), "Check the path of --manifest."}
 	}
 	if err := boundedYAML(b); err != nil {
 		return m, fmt.Errorf("read the manifest %s: %w", path, err)

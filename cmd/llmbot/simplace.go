@@ -49,7 +49,11 @@ func (a *addrFlags) check(given bool) error {
 	if a.url != "" {
 		u, err := url.Parse(a.url)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil || u.Fragment != "" {
-			bad = append(bad, problem{fmt.Sprintf("--url is %q", a.url), "It must be an address without a path, such as http://demo.lan:8765."})
+			hint := "It is where this page is reached, an address without a path, such as http://demo.lan:8765."
+			if err == nil && strings.Trim(u.Path, "/") == "v1" {
+				hint += " The model server of the demo is named with --llm."
+			}
+			bad = append(bad, problem{fmt.Sprintf("--url is %q", a.url), hint})
 		}
 		a.url = strings.TrimSuffix(a.url, "/")
 	}

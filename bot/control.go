@@ -36,7 +36,7 @@ const (
 		"`stop` ends the answer that I am writing, `!remove` in a thread takes back my newest answer to you, " +
 		"`!status` says how the model server is doing, `!help` shows this.\n" +
 		"Edit your last question, and I answer it anew; delete a question, and its answer goes, too, unless others have written after it. " +
-		"I read text files and, if the model can, pictures."
+		"I read text, PDF, Word, Excel and PowerPoint files and, if the model can, pictures."
 )
 
 // stopLater stops what is asked in a thread up to a time as soon as the store answers.

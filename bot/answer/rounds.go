@@ -2,6 +2,7 @@ package answer
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -32,6 +33,9 @@ const (
 	// roundsShare is the part of the prompt's budget that all rounds may take: the question and its
 	// thread have the rest.
 	roundsShare = 2
+	// definitionsShare is the part of the prompt's budget that the definitions of tools may take: a
+	// server with large ones would leave no place for the question (the project's own figure).
+	definitionsShare = 2
 	// leastResult is what is left of an older result when newer ones need its place, in bytes.
 	leastResult = 512
 	// mostArguments is how many bytes of arguments one call may have, and mostReasoning how much of
@@ -172,6 +176,11 @@ type Rounds struct {
 // NewRounds returns the rounds of an answer: what is offered, who does the calls, and what was done
 // before. Results have no limit but MostResult before Bound says one.
 func NewRounds(offered []tools.Tool, box Toolbox, made []Round) *Rounds {
+	offered = slices.Clone(offered)
+	for i := range offered { // their servers wrote them
+		offered[i].Description = prompt.Unmarked(offered[i].Description)
+		offered[i].Schema = json.RawMessage(prompt.Unmarked(string(offered[i].Schema)))
+	}
 	return &Rounds{offered: offered, box: box, all: made, result: MostResult}
 }
 
@@ -189,9 +198,20 @@ func (r *Rounds) Used() Used { return used(r.all) }
 // Size returns how many bytes the definitions of the tools take in a request.
 func (r *Rounds) Size() (n int) {
 	for _, t := range r.offered {
-		n += len(t.Name) + len(t.Description) + len(t.Schema)
+		n += sizeOf(t)
 	}
 	return n
+}
+
+func sizeOf(t tools.Tool) int { return len(t.Name) + len(t.Description) + len(t.Schema) }
+
+// leaveOut leaves out the largest tools until the definitions have at most so many bytes.
+func (r *Rounds) leaveOut(most int) {
+	for size := r.Size(); size > most; {
+		largest := slices.MaxFunc(r.offered, func(a, b tools.Tool) int { return cmp.Compare(sizeOf(a), sizeOf(b)) })
+		size -= sizeOf(largest)
+		r.offered = slices.DeleteFunc(r.offered, func(t tools.Tool) bool { return t.Name == largest.Name })
+	}
 }
 
 // Bound sets how much results may take in a prompt of so many tokens; 0: not known. ratio is how
@@ -207,14 +227,18 @@ func (r *Rounds) Bound(budget int, ratio float64) {
 	}
 }
 
-// Fit bounds what results may take in a prompt of so many tokens, see Bound, and returns how many of
-// them are left for the conversation; 0: not known.
+// Fit bounds what results may take in a prompt of so many tokens, see Bound, and leaves out the
+// largest tools of too many. It returns how many tokens are left for the conversation; 0: not known.
 func (r *Rounds) Fit(budget int, ratio float64) int {
 	if budget <= 0 {
 		r.Bound(0, 0)
 		return 0
 	}
 	r.Bound(budget, ratio)
+	if ratio <= 0 {
+		ratio = prompt.BytesPerToken
+	}
+	r.leaveOut(int(float64(budget) * ratio / definitionsShare))
 	return max(budget-prompt.EstimateSize(r.Size()+textOf(r.messages()), ratio), budget/resultShare)
 }
 

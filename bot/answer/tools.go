@@ -24,14 +24,15 @@ func WithoutTools(msgs []llm.Message) []llm.Message {
 	return append(msgs, llm.Message{Role: llm.RoleUser, Content: noTools})
 }
 
-// withoutTools has the answer written without tools, for a server that takes none, and tells the
-// operator once. It reports false if the answer has used some already.
+// withoutTools has the answer written without tools, for a server that takes none, or not these,
+// and tells the operator, once if it takes none. It reports false if the answer has used some
+// already.
 func (r *requests) withoutTools(ctx context.Context, failure *llm.Error) bool {
 	if r.rounds == nil || len(r.rounds.all) > 0 {
 		return false
 	}
 	level := slog.LevelDebug
-	if r.shared.toolless.CompareAndSwap(false, true) {
+	if failure.Kind != llm.KindNoTools || r.shared.toolless.CompareAndSwap(false, true) {
 		level = slog.LevelWarn
 	}
 	r.shared.cfg.Log.Log(ctx, level, "model_takes_no_tools", "request", r.id, "error", failure, "hint", failure.Hint())

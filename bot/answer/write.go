@@ -240,6 +240,8 @@ func (r *requests) Adapt(ctx context.Context, failure *llm.Error) bool {
 	case failure.Kind == llm.KindTool && !r.noTools && len(r.text)-len(r.from.Text) < progress:
 		r.noTools, r.anew = true, true
 		return true
+	case failure.Kind == llm.KindBadRequest: // perhaps for a definition that the server cannot read
+		return r.withoutTools(ctx, failure)
 	case failure.Kind != llm.KindContext:
 		return false
 	case r.shorten():
@@ -251,8 +253,8 @@ func (r *requests) Adapt(ctx context.Context, failure *llm.Error) bool {
 		r.budget -= r.in.Budget
 		r.in.Budget = lowerBudget(failure, r.built.Tokens)
 		r.budget = max(r.budget, 0) + r.in.Budget
-	default:
-		return false
+	default: // the definitions of tools may be what is too long
+		return r.withoutTools(ctx, failure)
 	}
 	r.built = prompt.Build(r.in)
 	return true

@@ -124,10 +124,11 @@ func (b *Box) Keep(ctx context.Context, rounds []answer.Round) {
 	}
 }
 
-// Run makes a call. One that may change something it notes first.
+// Run makes a call. It notes the call first, unless the call may be made a second time: one leave is
+// for one call, also of a tool that its server says only reads.
 func (b *Box) Run(ctx context.Context, rounds []answer.Round, tool tools.Tool) (tools.Result, error) {
 	c, _, _ := answer.Current(rounds)
-	if !tool.ReadOnly {
+	if !tool.Retries(b.a.Place) {
 		c.Begun = true
 		switch may, err := b.note(ctx, rounds); {
 		case err != nil:

@@ -222,3 +222,57 @@ func TestNobodyCanBeAsked(t *testing.T) {
 		}
 	})
 }
+
+// TestLeaveIsForOneRun: a call that was allowed by a person is not made again by a successor, also
+// if its server says that it only reads.
+func TestLeaveIsForOneRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, store := &place{}, turn.NewMem()
+		d := p.desk(store)
+		tool := asks()
+		tool.ReadOnly = true
+		ctx, die := context.WithCancelCause(t.Context())
+		defer die(nil)
+		first, rounds := owner(t.Context(), t, d, 1)
+		time.AfterFunc(5*time.Second, func() {
+			id, _ := p.newest()
+			if said, _, err := d.Decide(t.Context(), Press{Thread: here, ID: id, User: "U1", TS: "3.0", Run: true}); err != nil || !strings.HasPrefix(said, "You allowed") {
+				t.Errorf("%q, %v", said, err)
+			}
+		})
+		if may, _, err := first.Leave(ctx, rounds, tool, func() {}); !may || err != nil {
+			t.Fatal(may, err)
+		}
+		time.AfterFunc(time.Second/2, func() { die(errors.New("killed")) })
+		_, _ = first.Run(ctx, rounds, tool)
+		second, found := owner(t.Context(), t, d, 2)
+		if c, _, _ := answer.Current(found); c == nil || !c.Begun {
+			t.Errorf("the successor finds %+v, and makes it again", found)
+			if may, _, _ := second.Leave(t.Context(), found, tool, func() {}); may {
+				_, _ = second.Run(t.Context(), found, tool)
+			}
+			t.Errorf("%d calls with one leave", p.calls())
+		}
+	})
+}
+
+// TestAFrozenOwnerAfterTheEnd: an owner that froze before its note makes no call after a successor
+// has ended the answer.
+func TestAFrozenOwnerAfterTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, store := &place{}, turn.NewMem()
+		tool := asks()
+		tool.Policy = tools.PolicyEverywhere
+		first, rounds := owner(t.Context(), t, p.desk(store), 1)
+		second, found := owner(t.Context(), t, p.desk(store), 2)
+		if res, err := second.Run(t.Context(), found, tool); err != nil || res.Failed {
+			t.Fatal(res, err)
+		}
+		if err := (transcript.Records{Store: store}).ForgetRounds(t.Context(), here); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := first.Run(t.Context(), rounds, tool); !errors.Is(err, turn.ErrLost) || p.calls() != 1 {
+			t.Errorf("the first owner: %v, %d calls", err, p.calls())
+		}
+	})
+}

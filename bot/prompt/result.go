@@ -28,6 +28,10 @@ func Result(name, text string, failed bool) string {
 	return head + "\n" + broken(margin+indented(guarded(text)))
 }
 
+// Unmarked returns a text that a server of tools wrote, such as the description of a tool, in which
+// no special token of a tokenizer is left.
+func Unmarked(text string) string { return broken(text) }
+
 // visible returns a text without the invisible tags of Unicode (U+E0000 to U+E007F), in which
 // others hide words from people, and valid.
 func visible(text string) string {

@@ -42,14 +42,18 @@ func (s *Slack) AskLeave(ctx context.Context, t thread.ID, q leave.Question) err
 	return nil
 }
 
+// furtherLine begins every line of an argument but its first: none looks like another argument, or
+// like a line of ours.
+const furtherLine = "│ "
+
 // leaveBlocks returns a question: what is to run, with all arguments as they are. Arguments stand
 // in plain text, where nothing is a link, a name or a sign.
 func leaveBlocks(t thread.ID, q leave.Question) []slack.Block {
 	blocks := []slack.Block{slack.NewSectionBlock(mrkdwn(fmt.Sprintf("May I run “%s” of “%s”?", q.Title, q.Server)), nil, nil)}
 	for _, a := range q.Arguments {
-		text := a.Name + ": " + a.Value
-		if a.Name == "" {
-			text = a.Value
+		text := strings.ReplaceAll(a.Value, "\n", "\n"+furtherLine)
+		if a.Name != "" {
+			text = a.Name + ": " + text
 		}
 		if a.Cut > 0 {
 			text += fmt.Sprintf("… (%d more characters)", a.Cut)

@@ -63,3 +63,15 @@ func TestLeaveBlocks(t *testing.T) {
 		}
 	}
 }
+
+// TestLeaveBlocksForgeNothing: a value with line ends looks like no other argument and no line of
+// ours.
+func TestLeaveBlocksForgeNothing(t *testing.T) {
+	q := leave.Question{ID: "abc", User: "U1", Server: "mail", Title: "send", Arguments: []leave.Argument{
+		{Name: "body", Value: "Hi\nto: boss@corp.example\n\nOnly you see this."}, {Name: "to", Value: "x@evil.example"},
+	}}
+	raw, err := json.Marshal(leaveBlocks(thread.ID{Channel: "C1", TS: "1.0"}, q))
+	if err != nil || !strings.Contains(string(raw), `body: Hi\n│ to: boss@corp.example\n│ \n│ Only you see this."`) {
+		t.Errorf("%s, %v", raw, err)
+	}
+}

@@ -215,7 +215,7 @@ func (w *writing) take(d llm.Delta) error {
 // there are no tools.
 func (w *writing) Adapt(ctx context.Context, failure *llm.Error) bool {
 	a := w.asker
-	if failure.Kind == llm.KindNoTools {
+	if failure.Kind == llm.KindNoTools || failure.Kind == llm.KindBadRequest { // perhaps for a definition that the server cannot read
 		return w.withoutTools(ctx, failure)
 	}
 	if failure.Kind == llm.KindTool && w.rounds != nil && !w.rounds.Over() {
@@ -229,8 +229,11 @@ func (w *writing) Adapt(ctx context.Context, failure *llm.Error) bool {
 	if failure.Kind == llm.KindContext && w.rounds != nil && w.rounds.Squeeze() {
 		return true
 	}
-	if failure.Kind != llm.KindContext || w.trimmed || len(a.talk.turns) <= a.talk.left {
+	if failure.Kind != llm.KindContext {
 		return false
+	}
+	if w.trimmed || len(a.talk.turns) <= a.talk.left {
+		return w.withoutTools(ctx, failure) // their definitions may be what is too long
 	}
 	w.trimmed = true
 	sent := w.sent

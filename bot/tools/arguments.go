@@ -4,17 +4,19 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
-// Bounds on what a person is shown of a call. Slack takes 50 blocks, of 3,000 characters each
-// (facts/slack.md §3.2).
+// Bounds on what a person is shown of a call. Slack takes 50 blocks, of 3,000 characters each, and
+// some 13,000 in all (facts/slack.md §3.2). A model that adds arguments hides none with them.
 const (
-	mostShownArguments = 12
-	mostShownName      = 60  // characters
-	mostShownValue     = 500 // characters
+	mostShownArguments = 40
+	mostShownName      = 60    // characters
+	mostShownValue     = 500   // characters
+	mostShownValues    = 6_000 // characters of all values
 )
 
 // Argument is one argument of a call as a person sees it.
@@ -28,13 +30,15 @@ type Argument struct {
 func Arguments(raw string) (out []Argument, more int) {
 	var args map[string]json.RawMessage
 	if json.Unmarshal([]byte(raw), &args) != nil {
-		args = map[string]json.RawMessage{"": json.RawMessage(raw)}
+		value, cut := first(visible(raw), mostShownValue)
+		return []Argument{{Value: value, Cut: cut}}, 0
 	}
 	names := make([]string, 0, len(args))
 	for name := range args {
 		names = append(names, name)
 	}
 	slices.Sort(names)
+	most := min(mostShownValue, mostShownValues/max(1, min(len(names), mostShownArguments)))
 	for i, name := range names {
 		if i == mostShownArguments {
 			return out, len(names) - i
@@ -44,29 +48,47 @@ func Arguments(raw string) (out []Argument, more int) {
 		if strings.HasPrefix(value, `"`) && json.Unmarshal(args[name], &text) == nil {
 			value = text
 		}
-		a := Argument{Name: ShownName(name)}
-		a.Value, a.Cut = first(visible(value), mostShownValue)
+		a := Argument{Name: argumentName(name)}
+		a.Value, a.Cut = first(visible(value), most)
 		out = append(out, a)
 	}
 	return out, 0
 }
 
+// argumentName returns the name of an argument as a person sees it. The model writes it: one that
+// could be taken for a name with its value, or for several of them, stands in quotation marks.
+func argumentName(name string) string {
+	plain := name != "" && !strings.ContainsFunc(name, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_-.", r)
+	})
+	if !plain {
+		name = strconv.Quote(name)
+	}
+	return ShownName(name)
+}
+
 // ShownName returns the name of a tool, a server or an argument as a person who is asked for leave
-// sees it: bounded, with each character to be seen.
+// sees it: on one line, bounded, with each character to be seen.
 func ShownName(name string) string {
-	name, _ = first(visible(name), mostShownName)
+	name, cut := first(escaped(name, func(r rune) bool { return r == '\n' || r == '\t' || unseen(r) }), mostShownName)
+	if cut > 0 {
+		name += "…"
+	}
 	return name
 }
 
 // visible returns a text in which every character can be seen: others hide words, or turn their
 // order, with characters that have no form.
-func visible(s string) string {
-	if !strings.ContainsFunc(s, unseen) && utf8.ValidString(s) {
+func visible(s string) string { return escaped(s, unseen) }
+
+// escaped returns a valid text with the numbers of some characters in their place.
+func escaped(s string, which func(rune) bool) string {
+	if !strings.ContainsFunc(s, which) && utf8.ValidString(s) {
 		return s
 	}
 	var b strings.Builder
 	for _, r := range strings.ToValidUTF8(s, "\uFFFD") {
-		if unseen(r) {
+		if which(r) {
 			fmt.Fprintf(&b, "\\u{%04X}", r)
 			continue
 		}
@@ -75,8 +97,11 @@ func visible(s string) string {
 	return b.String()
 }
 
+// unseen reports whether a character has no form of its own. Among them are the variation
+// selectors, of which 256 can carry any bytes behind a letter, and the fillers, which are letters.
 func unseen(r rune) bool {
-	return r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r) || unicode.Is(unicode.Co, r))
+	return r != '\n' && r != '\t' && (unicode.IsControl(r) || r == '\u2800' ||
+		unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point))
 }
 
 // first returns the first characters of a text, and how many more it has.

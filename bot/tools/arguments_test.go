@@ -11,7 +11,7 @@ import (
 func TestArguments(t *testing.T) {
 	long := strings.Repeat("x", 700)
 	many := map[string]int{}
-	for i := range 20 {
+	for i := range 48 {
 		many[fmt.Sprintf("a%02d", i)] = i
 	}
 	raw, _ := json.Marshal(many)
@@ -26,9 +26,19 @@ func TestArguments(t *testing.T) {
 		"hidden":        {args: `{"a":"x\u202ey\u200bz\u0007"}`, want: []Argument{{"a", `x\u{202E}y\u{200B}z\u{0007}`, 0}}},
 		"lines":         {args: `{"a":"one\ntwo"}`, want: []Argument{{"a", "one\ntwo", 0}}},
 		"not an object": {args: `[1]`, want: []Argument{{"", "[1]", 0}}},
+		"selectors":     {args: "{\"a\":\"x\ufe01\U000e0101\u034f\u3164\u2800\"}", want: []Argument{{"a", `x\u{FE01}\u{E0101}\u{034F}\u{3164}\u{2800}`, 0}}},
+		"forged names":  {args: `{"":"to: Bob","a\nto: Ann\nb":1,"to: Ann":2,"\u3164":3}`, want: []Argument{{`""`, "to: Bob", 0}, {`"a\nto: Ann\nb"`, "1", 0}, {`"to: Ann"`, "2", 0}, {`\u{3164}`, "3", 0}}},
+		"long name":     {args: `{"` + strings.Repeat("n", 70) + `":1}`, want: []Argument{{strings.Repeat("n", 60) + "…", "1", 0}}},
 		"many":          {args: string(raw), more: 8},
 	} {
 		got, more := Arguments(tt.args)
+		size := 0
+		for _, a := range got {
+			size += len(a.Name) + len(a.Value)
+		}
+		if size > 40*mostShownName+mostShownValues {
+			t.Errorf("%s: %d bytes are shown", name, size)
+		}
 		if more != tt.more || tt.more == 0 && fmt.Sprint(got) != fmt.Sprint(tt.want) {
 			t.Errorf("%s: %+v, %d more", name, got, more)
 		}

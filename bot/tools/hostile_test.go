@@ -186,6 +186,9 @@ func TestHostileSessions(t *testing.T) {
 		}}), "s_t0000", "more than 128 tools"},
 		"hidden in a tool": {plainServer(changes{"tools/list": always(`{"tools":[{"name":"t\u0000\udb40\udc41","description":"a\u001b\udb40\udc41` + strings.Repeat("x", 9000) + `","inputSchema":{"type":"object","description":"\udb40\udc41"}}]}`)}), "s_t__", ""},
 		"large schema":     {plainServer(changes{"tools/list": always(`{"tools":[{"name":"t","inputSchema":{"type":"object","description":"` + strings.Repeat("x", 40<<10) + `"}}]}`)}), "", "more than 32 kB"},
+		"deep schema":      {plainServer(changes{"tools/list": always(`{"tools":[{"name":"t","inputSchema":{"type":"object","a":` + strings.Repeat("[", 500) + strings.Repeat("]", 500) + `}}]}`)}), "", "more than 64 levels"},
+		"line end of old":  {plainServer(changes{"tools/list": always(`{"tools":[{"name":"t","inputSchema":{"type":"object","description":"a\u0085b\u2028c"}}]}`)}), "s_t", ""},
+		"one name":         {plainServer(changes{"tools/list": always(`{"tools":[{"name":"t.x"},{"name":"u"},{"name":"t_x"}]}`)}), "s_u", "another with the same name s_t_x"},
 		"changes without end": {plainServer(changes{"notifications/initialized": func(json.RawMessage, json.RawMessage) ([]string, bool) {
 			var all []string
 			for range 5000 {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -19,6 +20,7 @@ const (
 	mostTools       = 128      // of a server
 	mostSchema      = 32 << 10 // bytes of the description of a tool's arguments
 	mostDescription = 4 << 10  // bytes of what a tool says of itself
+	mostSchemaDepth = 64       // levels of it; the SDK takes 1,000, of which readers of model servers fail, and with them every answer
 	mostToolName    = 64       // characters of a tool's name as the model knows it (facts of OpenAI's API)
 	mostTroubles    = 20       // of a server that are told
 )
@@ -59,6 +61,18 @@ func listTools(ctx context.Context, cs *mcp.ClientSession) (all []*mcp.Tool, tro
 // offers returns the tools of a server as the model may get them, and what is wrong with some.
 func (e *entry) offers(list []*mcp.Tool) (all []offer, troubles []string) {
 	seen := map[string]bool{}
+	owns := map[string]string{} // by what the model would call them
+	twice := map[string]bool{}  // of two with one name neither is offered: nobody could say which is meant
+	for _, t := range list {
+		if e.policy(t.Name) == PolicyOff {
+			continue
+		}
+		name := asName(t.Name)
+		if own, have := owns[name]; have && own != t.Name {
+			twice[name] = true
+		}
+		owns[name] = t.Name
+	}
 	var names []string
 	for _, t := range list {
 		name := word(t.Name)
@@ -72,8 +86,10 @@ func (e *entry) offers(list []*mcp.Tool) (all []offer, troubles []string) {
 			troubles = append(troubles, "a tool without a name is left out")
 		case len(full) > mostToolName:
 			troubles = append(troubles, fmt.Sprintf("the tool %s is left out: its name %s would have more than %d characters; give the server a shorter name in the file", name, shown(full), mostToolName))
+		case twice[asName(t.Name)]:
+			troubles = append(troubles, fmt.Sprintf("the tool %s is left out: there is another with the same name %s; set one of them to off in the file", name, full))
 		case seen[full]:
-			troubles = append(troubles, fmt.Sprintf("the tool %s is left out: there is one with the same name %s", name, full))
+			troubles = append(troubles, fmt.Sprintf("the tool %s is there twice: the second is left out", name))
 		case err != nil:
 			troubles = append(troubles, fmt.Sprintf("the tool %s is left out: %v", name, err))
 		default:
@@ -125,6 +141,9 @@ func schemaOf(schema any) (json.RawMessage, error) {
 	if object["properties"] == nil { // some model servers take no other
 		object["properties"] = map[string]any{}
 	}
+	if deeper(object, mostSchemaDepth) {
+		return nil, fmt.Errorf("the description of its arguments has more than %d levels", mostSchemaDepth)
+	}
 	b, err := compact(object)
 	switch {
 	case err != nil:
@@ -132,7 +151,20 @@ func schemaOf(schema any) (json.RawMessage, error) {
 	case len(b) > mostSchema:
 		return nil, fmt.Errorf("the description of its arguments has more than %d kB", mostSchema>>10)
 	}
-	return json.RawMessage(clean(string(b))), nil
+	// clean makes a line end of U+0085, and in JSON that is none.
+	return json.RawMessage(clean(strings.ReplaceAll(string(b), "\u0085", " "))), nil
+}
+
+// deeper reports whether a value that was read from JSON has more than so many levels.
+func deeper(v any, most int) bool {
+	inner := func(v any) bool { return deeper(v, most-1) }
+	switch v := v.(type) {
+	case map[string]any:
+		return most == 0 || slices.ContainsFunc(slices.Collect(maps.Values(v)), inner)
+	case []any:
+		return most == 0 || slices.ContainsFunc(v, inner)
+	}
+	return false
 }
 
 // compact returns JSON without white space, with < and > as they are: \u003c costs tokens.

@@ -240,20 +240,20 @@ func TestCollisions(t *testing.T) {
 		n.at("http://b", sdk(newest("c", strings.Repeat("long", 16))))
 		s := started(t, Config{transport: n.transport, File: parsed(t, `{"mcpServers": {"a": {"url": "http://a", "tools": {"gone": "off", "g*": "off", "z*": "ask"}}, "a_b": {"url": "http://b"}}}`)})
 		s.Settle(t.Context())
-		if got := offered(s); got != "a_x_y a_z" {
+		if got := offered(s); got != "a_z" {
 			t.Errorf("%s", got)
 		}
 		var told strings.Builder
 		for _, st := range s.Status() {
 			told.WriteString(strings.Join(st.Troubles, "\n") + "\n")
 		}
-		for _, want := range []string{"a and a_b have one with the same name a_b_c", "the tool x_y is left out", "more than 64 characters", `policy for "gone"`, `policy for "g*"`} {
+		for _, want := range []string{"a and a_b have one with the same name a_b_c", "the tool x_y is left out", "the tool x.y is left out", "more than 64 characters", `policy for "gone"`, `policy for "g*"`} {
 			if !strings.Contains(told.String(), want) {
 				t.Errorf("not said: %s\n%s", want, told.String())
 			}
 		}
 		s.Reload(parsed(t, `{"mcpServers": {"a": {"url": "http://a"}, "a_b": {"url": "http://b", "tools": {"c": "off"}}}}`))
-		if got := offered(s); got != "a_b_c a_x_y a_z" {
+		if got := offered(s); got != "a_b_c a_z" {
 			t.Errorf("%s", got)
 		}
 	})

@@ -111,13 +111,18 @@ func cutOldest(rec *rounds, over int) (did bool) {
 	return did
 }
 
-// ForgetRounds deletes what an answer that is over has done with tools.
+// ForgetRounds drops what an answer that is over has done with tools. The epoch stays: an owner of
+// an earlier one that was frozen meanwhile can still note nothing, and so makes no call.
 func (r Records) ForgetRounds(ctx context.Context, t thread.ID) error {
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	err := r.Store.Update(ctx, roundsKey(t), func([]byte) ([]byte, error) { return nil, nil })
+	err := r.change(ctx, roundsKey(t), func(old []byte) (any, error) {
+		var have rounds
+		if json.Unmarshal(old, &have) != nil || have.Epoch == 0 {
+			return nil, nil
+		}
+		return rounds{Epoch: have.Epoch}, nil
+	})
 	if err != nil {
-		return fmt.Errorf("delete the rounds of %s: %w", t, err)
+		return fmt.Errorf("drop the rounds of %s: %w", t, err)
 	}
 	return nil
 }

@@ -154,6 +154,9 @@ func TestBreakDoesNothing(t *testing.T) {
 
 // TestShrink lays each page of an answer out anew, in smaller and smaller pages.
 func TestShrink(t *testing.T) {
+	if raceDetector {
+		t.Skip("one goroutine: there is nothing to race, and it takes ten times as long")
+	}
 	text := answer(60_000)
 	for _, final := range []bool{false, true} {
 		n := len(New(MessageLimits()).Set(text, final))

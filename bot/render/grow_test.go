@@ -162,6 +162,9 @@ func TestGiants(t *testing.T) {
 
 // TestUpdateCost says that an update costs what is new: a step late in a long text is as cheap as an early one.
 func TestUpdateCost(t *testing.T) {
+	if raceDetector {
+		t.Skip("one goroutine: there is nothing to race, and it takes ten times as long")
+	}
 	d := New(MessageLimits())
 	text := answer(400_000)
 	d.Set(text[:395_000], false)

@@ -140,6 +140,9 @@ func FuzzHostile(f *testing.F) {
 
 // FuzzHostileText is any text, with any links, for the same judges.
 func FuzzHostileText(f *testing.F) {
+	if raceDetector {
+		f.Skip("one goroutine: there is nothing to race, and it takes ten times as long")
+	}
 	for i, s := range hostileParts() {
 		f.Add(s+s, uint64(i))
 	}

@@ -91,6 +91,9 @@ func TestLastLook(t *testing.T) {
 
 // TestManyMarks says that runs of marks that are larger than a page are cut like everything else.
 func TestManyMarks(t *testing.T) {
+	if raceDetector {
+		t.Skip("one goroutine: there is nothing to race, and it takes ten times as long")
+	}
 	for _, text := range []string{strings.Repeat("`", 3_000), strings.Repeat("`", 13_000), strings.Repeat("`", 30_000), strings.Repeat("*", 30_000), strings.Repeat("~", 30_000)} {
 		for _, text := range []string{text, "word " + text, "**a " + text + " b**", "- " + text, "`" + text + " ` x"} {
 			for _, lim := range []Limits{{Chars: 2_200, Bytes: 2_200}, {Chars: MinLimit}, MessageLimits()} {

@@ -68,6 +68,9 @@ func checkTokens(t *testing.T, r *rand.Rand) {
 
 // TestCodeByTheResolver compares code with what the emulator's resolver makes of it: what it resolves is dead, all else is what it was.
 func TestCodeByTheResolver(t *testing.T) {
+	if raceDetector {
+		t.Skip("one goroutine: there is nothing to race, and it takes ten times as long")
+	}
 	for i := range 2_000 {
 		checkTokens(t, rand.New(rand.NewPCG(uint64(i), 21)))
 	}

@@ -326,6 +326,8 @@ func (l Links) seam(last byte, out string) bool {
 		return len(out) > 1 && out[0] == '['
 	case l.strict() && out[0] == '`': // even after a word, which may make it a mailbox
 		return last > ' ' && last < utf8.RuneSelf
+	case l.strict() && strings.HasSuffix(out, "`)"): // a link that is none: behind a word, its text may make a mailbox of it
+		return isAlnum(last) || strings.IndexByte("-._@+", last) >= 0
 	}
 	return false
 }

@@ -34,7 +34,7 @@ func TestImports(t *testing.T) {
 		"bot/permalink":     {"bot/lines", "bot/recent", "bot/thread", "llm"},
 		"bot/answer":        {"bot/wait", "bot/recent", "bot/figures", "bot/prompt", "bot/tools", "bot/turn", "llm"},
 		"bot/quota":         {"bot/turn"},
-		"bot/tools":         {"bot/wait", "bot/recent", "bot/figures", "llm", "llm/egress"},
+		"bot/tools":         {"bot/typos", "bot/wait", "llm", "llm/egress"},
 		"bot/slackio":       {"bot/wait", "bot/leave", "bot/permalink", "bot/slackmsg", "bot/turn", "bot/answer", "bot/attach", "bot/recent", "bot/thread", "bot", "bot/status", "bot/pace", "bot/render", "llm/egress"},
 		"bot/term":          {"bot/answer", "bot/figures", "bot/prompt", "bot/render", "bot/tools", "llm"},
 		"bot/prompt":        {"bot/lines", "bot/thread", "bot/turn", "llm"},
@@ -48,11 +48,11 @@ func TestImports(t *testing.T) {
 		"llm":               {"llm/egress"},
 		"llm/bench":         {"llm"},
 
-		"bot/slacksim/scenario": {"bot/slacksim"},
+		"bot/slacksim/scenario": {"bot/slacksim", "bot/typos"},
 	}
-	only := map[string]string{slackGo: "bot/slackio", openAI: "llm", pdfium: "bot/document/pdf", wazero: "bot/document/pdf", "github.com/modelcontextprotocol/go-sdk": "bot/tools"}                   // who alone may import it
-	std := []string{"bot/lines", "bot/wait", "bot/slackmsg", "bot/catchup", "bot/thread", "bot/figures", "bot/render", "bot/pace", "bot/turn", "bot/prompt", "bot/quota", "llm/egress", "llm/llmsim"} // nothing of others
-	witness := []string{"github.com/gorilla/websocket", "github.com/yuin/goldmark"}                                                                                                                   // all that the emulated Slack may have of others
+	only := map[string]string{slackGo: "bot/slackio", openAI: "llm", pdfium: "bot/document/pdf", wazero: "bot/document/pdf", "github.com/modelcontextprotocol/go-sdk": "bot/tools"}                                // who alone may import it
+	std := []string{"bot/lines", "bot/typos", "bot/wait", "bot/slackmsg", "bot/catchup", "bot/thread", "bot/figures", "bot/render", "bot/pace", "bot/turn", "bot/prompt", "bot/quota", "llm/egress", "llm/llmsim"} // nothing of others
+	witness := []string{"github.com/gorilla/websocket", "github.com/yuin/goldmark"}                                                                                                                                // all that the emulated Slack may have of others
 	root, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)

@@ -130,9 +130,7 @@ func (s *Sim) ClickView(ctx context.Context, user, actionID, value string) error
 		s.mu.Unlock()
 		return err
 	}
-	payload := s.interactionLocked(u, action)
-	payload["container"], payload["view"] = obj{"type": "view", "view_id": m.id}, m.view
-	d := &delivery{kind: "interactive", typ: "interactive", answer: make(chan json.RawMessage, 1), payload: []byte(jsonText(payload))}
+	d := s.pressInViewLocked(u, action, m.id, m.view)
 	s.mu.Unlock()
 	_, err = s.ask(ctx, d)
 	return err

@@ -81,12 +81,17 @@ func (s *Sim) ClickHome(ctx context.Context, user, actionID, value string) error
 		s.mu.Unlock()
 		return fmt.Errorf("%w: %s", ErrButtonNotFound, actionID)
 	}
-	payload := s.interactionLocked(u, action)
-	payload["container"], payload["view"] = obj{"type": "view", "view_id": h.ID}, h.view
-	d := &delivery{kind: "interactive", typ: "interactive", answer: make(chan json.RawMessage, 1), payload: []byte(jsonText(payload))}
+	d := s.pressInViewLocked(u, action, h.ID, h.view)
 	s.mu.Unlock()
 	_, err = s.ask(ctx, d)
 	return err
+}
+
+// pressInViewLocked returns what the app gets of a button that was pressed in a view.
+func (s *Sim) pressInViewLocked(u *User, action obj, id string, view obj) *delivery {
+	payload := s.interactionLocked(u, action)
+	payload["container"], payload["view"] = obj{"type": "view", "view_id": id}, view
+	return &delivery{kind: "interactive", typ: "interactive", answer: make(chan json.RawMessage, 1), payload: []byte(jsonText(payload))}
 }
 
 // publishLocked implements views.publish. An error in a view is reported as invalid_arguments, not

@@ -3,6 +3,8 @@ package tools
 import (
 	"fmt"
 	"strings"
+
+	"llmbot/bot/typos"
 )
 
 // mostValue is how many bytes a value may have once its variables are in it: the kernel takes no
@@ -157,35 +159,14 @@ func nearest(s string, known []string) string {
 	if len(s) > mostShown {
 		return ""
 	}
-	best, most := "", 3
+	best, most := "", typos.Most+1
 	for _, k := range known {
 		if strings.EqualFold(s, k) {
 			return k
 		}
-		if d := distance(strings.ToLower(s), strings.ToLower(k)); d < most && d < len(k) {
+		if d := typos.Distance(strings.ToLower(s), strings.ToLower(k)); d < most && d < len(k) {
 			best, most = k, d
 		}
 	}
 	return best
-}
-
-// distance returns Levenshtein's distance: how many letters to insert, delete or change.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

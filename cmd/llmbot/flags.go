@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"llmbot/bot/typos"
 )
 
 // flags returns a flag set that tells errors to the terminal, once. In a usage, `NAME` in
@@ -180,15 +182,15 @@ func closestCommand(name string) string {
 // the two begins with the other; empty: none.
 func alike(name string, names []string) string {
 	name = strings.ToLower(name)
-	best, found := mostTypos+1, ""
+	best, found := typos.Most+1, ""
 	for _, n := range names {
-		d := distance(name, n)
+		d := typos.Distance(name, n)
 		if strings.HasPrefix(n, name) || strings.HasPrefix(name, n) {
-			d = min(d, mostTypos)
+			d = min(d, typos.Most)
 			if len(n) == 1 || len(name) == 1 { // only where nothing else is like it
-				d = mostTypos + 1
+				d = typos.Most + 1
 			}
-		} else if len(n) <= mostTypos || d > mostTypos {
+		} else if len(n) <= typos.Most || d > typos.Most {
 			continue
 		}
 		if d < best || d == best && found == "" {

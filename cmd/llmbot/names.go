@@ -5,10 +5,9 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-)
 
-// mostTypos is how many letters a name may differ from one of ours to count as a misspelt one.
-const mostTypos = 2
+	"llmbot/bot/typos"
+)
 
 // ourNames returns the names that the program knows.
 func ourNames() []string {
@@ -34,7 +33,7 @@ func misspelt(vars, set map[string]string) []problem {
 			continue
 		}
 		for _, k := range known {
-			if _, there := set[k]; !there && distance(name, k) <= mostTypos && strings.HasPrefix(name, k[:strings.Index(k, "_")+1]) {
+			if _, there := set[k]; !there && typos.Distance(name, k) <= typos.Most && strings.HasPrefix(name, k[:strings.Index(k, "_")+1]) {
 				out = append(out, problem{name + " is not a variable of llmbot", fmt.Sprintf("Is %s meant? Else leave it out.", k)})
 				break
 			}
@@ -42,25 +41,4 @@ func misspelt(vars, set map[string]string) []problem {
 	}
 	slices.SortFunc(out, func(a, b problem) int { return strings.Compare(a.what, b.what) })
 	return out
-}
-
-// distance returns Levenshtein's distance: how many letters to insert, delete or change.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

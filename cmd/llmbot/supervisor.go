@@ -54,7 +54,6 @@ func (s *supervisor) run(ctx, stopping context.Context, ready func() bool, alive
 	}
 	var isReady, isStopping bool
 	for last := time.Now(); ; {
-		alive()
 		switch {
 		case stopping.Err() != nil && !isStopping:
 			isStopping = true
@@ -65,6 +64,7 @@ func (s *supervisor) run(ctx, stopping context.Context, ready func() bool, alive
 		}
 		if s.watchdog > 0 && time.Since(last) >= s.watchdog/3 {
 			last = time.Now()
+			alive()
 			s.tell(ctx, daemon.SdNotifyWatchdog)
 		}
 		if wait.For(ctx, readyPause) != nil {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"llmbot/bot/typos"
 )
 
 // Problem is one thing that is wrong, in a scenario or with the bot that it was played to.
@@ -54,9 +56,9 @@ func oneOf(got string, known []string) string {
 	if len(known) == 0 {
 		return ""
 	}
-	best, at := mostTypos+1, ""
+	best, at := typos.Most+1, ""
 	for _, k := range known {
-		if d := typos(got, k); d < best {
+		if d := typos.Distance(got, k); d < best {
 			best, at = d, k
 		}
 	}
@@ -65,27 +67,4 @@ func oneOf(got string, known []string) string {
 		hint = "is " + at + " meant? " + hint
 	}
 	return hint
-}
-
-// mostTypos is how many wrong letters a word may have to be taken for another one.
-const mostTypos = 2
-
-// typos returns the edit distance of two words.
-func typos(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		last := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := last
-			if a[i] != b[j] {
-				cost++
-			}
-			last, row[j+1] = row[j+1], min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -75,7 +75,7 @@ func (t *turnRun) afford(ctx context.Context, a admitted) admitted {
 			return a
 		}
 		if where, sentence := t.overQuota(ctx, a, asked, over); sentence != "" {
-			t.bot.whisper(ctx, where, a.person, sentence)
+			t.bot.tell(where, a.person, sentence) // it counts as told: an edit that calls the turn off must not end it
 		}
 		a.asks = left
 	}

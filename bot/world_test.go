@@ -159,6 +159,8 @@ func (w *world) start(cfg worldConfig, slackNet, modelNet *memnet.Net) {
 		slackHTTP.CloseIdleConnections()
 		client.CloseIdleConnections()
 		_ = kept.Close()
+		// Slack has seen that the sockets are closed: it does not send what is said next to them.
+		synctest.Wait()
 	})
 	w.old, w.procs = append(w.old, w.stop), append(w.procs, p)
 }

@@ -82,6 +82,9 @@ func New(cfg Config) (*Client, error) {
 // nothing is written: a connection for each live answer keeps it for nothing.
 const writeBuffer = 1 << 10
 
+// readBuffer holds three or four events of a stream. What reads them has a buffer of its own.
+const readBuffer = 1 << 10
+
 // httpClient returns a client that has no total timeout and follows no redirect. It copies a client
 // that is given, and never changes it.
 func httpClient(cfg Config) *http.Client {
@@ -103,6 +106,7 @@ func httpClient(cfg Config) *http.Client {
 			MaxIdleConns:          maxIdleConns,
 			MaxIdleConnsPerHost:   maxIdleConns,
 			IdleConnTimeout:       idleConnTimeout,
+			ReadBufferSize:        readBuffer,
 			WriteBufferSize:       writeBuffer,
 			DisableCompression:    true, // a compressed stream arrives in lumps
 		}, cfg.Variables.Address)

@@ -35,6 +35,8 @@ var everyPath = []struct{ method, path, body string }{
 	{"GET", "/page/panel", ""},
 	{"POST", "/page/panel/knobs", `{"latency_ms":1}`},
 	{"POST", "/page/say", `{"user":"U0ALICE001","channel":"C0GENERAL1","text":"refused"}`},
+	{"GET", "/page/demo/state", ""},
+	{"POST", "/page/demo/kill", "{}"},
 	{"POST", "/api/auth.test", "token=" + slacksim.DefaultBotToken},
 	{"GET", "/api/auth.test?token=" + slacksim.DefaultBotToken, ""},
 	{"GET", "/api/chat.postMessage?channel=C0GENERAL1&text=refused&token=" + slacksim.DefaultBotToken, ""},

@@ -28,7 +28,8 @@ const (
 // newPage serves the browser page and its endpoints:
 //
 //	GET  /                 the page, with /app.js and /style.css
-//	GET  /page/state       people, channels, commands and the notice
+//	GET  /page/state       people, channels, commands, the notice, and whether there is a demo
+//	GET, POST /page/demo/… Config.Demo
 //	GET  /page/file?user=U…&id=F…       a file
 //	GET  /page/events?user=U…&after=0   server-sent events: what changed since, for this person
 //	POST /page/forward, /page/table, /page/me, /page/permalink,
@@ -45,6 +46,11 @@ func (s *Sim) newPage() http.Handler {
 		panic(err) // the folder is embedded
 	}
 	mux.Handle("GET /", http.FileServerFS(files))
+	if s.cfg.Demo != nil {
+		// Two patterns, for one without a method would conflict with "GET /".
+		mux.Handle("GET /page/demo/", s.cfg.Demo)
+		mux.Handle("POST /page/demo/", s.cfg.Demo)
+	}
 	mux.HandleFunc("GET /page/state", s.pageState)
 	mux.HandleFunc("GET /page/events", s.pageEvents)
 	mux.HandleFunc("GET /page/file", s.pageFile)
@@ -243,6 +249,7 @@ func (s *Sim) pageState(w http.ResponseWriter, _ *http.Request) {
 	state := obj{
 		"team": obj{"name": s.cfg.Team.Name}, "bot": obj{"id": s.cfg.Bot.UserID, "name": s.cfg.Bot.Name}, "users": users,
 		"channels": channels, "commands": s.cfg.Commands, "notice": s.cfg.Notice,
+		"demo": s.cfg.Demo != nil,
 	}
 	s.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")

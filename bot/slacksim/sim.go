@@ -67,8 +67,11 @@ type Config struct {
 	Hosts []string
 	// Serve peers that are not on this machine: whoever reaches the workspace may speak as anybody.
 	Open   bool
-	Notice string       // shown at the top of the browser page
-	Log    *slog.Logger // default: discards
+	Notice string // shown at the top of the browser page
+	// Demo serves /page/demo/ behind the same guards as the rest of the page: what a demo around
+	// the workspace tells of itself and lets people do. It gets the whole path. nil: there is none.
+	Demo http.Handler
+	Log  *slog.Logger // default: discards
 }
 
 // Default tokens of the workspace.

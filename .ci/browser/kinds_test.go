@@ -50,7 +50,7 @@ func TestKinds(t *testing.T) {
 	v.picture("clip")
 
 	// A canvas and a list are made of files with their endings.
-	run(`pick('box', [new File(['<h1>zq plan</h1>'], 'Runbook.canvas'), new File(['x'], 'Tasks.slacklist')])`)
+	run(`page.pick('box', [new File(['<h1>zq plan</h1>'], 'Runbook.canvas'), new File(['x'], 'Tasks.slacklist')])`)
 	v.write("#box", "zq papers")
 	v.until("they are sent", newest(`m.innerText.includes('Runbook') && m.innerText.includes('Tasks') && m.innerText.includes('zq papers')`))
 

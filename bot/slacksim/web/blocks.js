@@ -1,35 +1,11 @@
-// Block Kit as DOM nodes, and the bookkeeping that keeps nodes which did not change.
-'use strict';
-
-// sync makes parent hold the nodes that specs describe: {key, sig, make(), update(node)}. A node whose sig is the same is left
-// alone, not even moved: a button that is being pressed stays the same button while the text above it grows.
-function sync(parent, specs) {
-  const old = parent.kids || new Map();
-  const kids = new Map();
-  for (const s of specs) {
-    let k = old.get(s.key);
-    if (!k) k = { node: s.make() };
-    else if (k.sig !== s.sig && !s.update) k = { node: s.make() };
-    else if (k.sig !== s.sig) s.update(k.node);
-    kids.set(s.key, { node: k.node, sig: s.sig });
-  }
-  const keep = new Set([...kids.values()].map((k) => k.node));
-  for (const n of [...parent.childNodes]) if (!keep.has(n)) n.remove();
-  [...keep].forEach((n, i) => { if (parent.childNodes[i] !== n) parent.insertBefore(n, parent.childNodes[i] || null); });
-  parent.kids = kids;
-}
-
-// grow puts fresh content in the place of old, and keeps what is equal from the beginning on: text that is selected stays so.
-function grow(old, fresh) {
-  const now = [...fresh.childNodes];
-  let i = 0;
-  while (i < now.length && old.childNodes[i]?.isEqualNode(now[i])) i++;
-  while (old.childNodes.length > i) old.lastChild.remove();
-  old.append(...now.slice(i));
-}
+// Block Kit as DOM nodes.
+import { chart } from './charts.js';
+import { el } from './dom.js';
+import { link, markdown, mrkdwn } from './markdown.js';
+import { grow } from './sync.js';
 
 // blockSpecs describes blocks for sync. on(action) is called when a button is pressed; it returns a promise.
-function blockSpecs(blocks, names, on) {
+export function blockSpecs(blocks, names, on) {
   return (blocks || []).map((b, i) => ({
     key: 'block ' + i + ' ' + b.type,
     sig: JSON.stringify(b),
@@ -126,7 +102,7 @@ function table(b, names) {
 }
 
 // attachment shows a forward, a preview or an app's card: whatever of it is text.
-function attachment(a, names) {
+export function attachment(a, names) {
   if (!a || typeof a !== 'object') return el('span');
   const text = (v) => (typeof v === 'string' && v ? [el('div', '', mrkdwn(v, names))] : []);
   const list = (v) => (Array.isArray(v) ? v : []);

@@ -1,5 +1,5 @@
 // Charts of data_visualization blocks as SVG. All figures are numbers from JSON and all words become text nodes.
-'use strict';
+import { el } from './dom.js';
 
 const COLOURS = ['#1264a3', '#c2410c', '#0b7a54', '#7c3aed', '#b45309', '#be185d'];
 
@@ -10,16 +10,16 @@ function svg(tag, attrs, ...kids) {
   return e;
 }
 
-const figure = (n) => (Math.abs(n) >= 1000 ? Math.round(n).toLocaleString('en') : String(Math.round(n * 100) / 100));
+export const figure = (n) => (Math.abs(n) >= 1000 ? Math.round(n).toLocaleString('en') : String(Math.round(n * 100) / 100));
 
 // nice is a round number at or above n, for the steps of an axis.
-function nice(n) {
+export function nice(n) {
   if (n <= 0) return 1;
   const p = 10 ** Math.floor(Math.log10(n));
   return [1, 2, 2.5, 5, 10].map((k) => k * p).find((k) => k >= n * 0.9999);
 }
 
-function chart(b) {
+export function chart(b) {
   const c = b.chart || {};
   const series = c.segments ? c.segments.map((s) => ({ name: s.label, data: [s] })) : c.series || [];
   const drawn = c.type === 'pie' ? pie(c.segments) : plot(c);

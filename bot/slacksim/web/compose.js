@@ -1,7 +1,11 @@
 // The two boxes to write in: sending, files, and names offered while one types.
-'use strict';
+import { act, post, toast } from './api.js';
+import { $, el } from './dom.js';
+import { toEnd } from './pane.js';
+import { S, channel, size } from './store.js';
+import { about, openThread, render, select } from './view.js';
 
-const input = (form) => $(form).querySelector('textarea');
+export const input = (form) => $(form).querySelector('textarea');
 
 // picked holds the files that were chosen for each box and are not sent yet.
 const picked = { box: [], reply: [] };
@@ -27,13 +31,13 @@ function drawPicked(form) {
 }
 
 // cellsOf returns the cells of what was copied from a spreadsheet; null: it is none.
-function cellsOf(text) {
+export function cellsOf(text) {
   const rows = text.replace(/\r/g, '').replace(/\n+$/, '').split('\n').map((l) => l.split('\t'));
   return rows.length > 1 && rows.every((r) => r.length > 1) ? rows : null;
 }
 
 // forward shares a message in the channel whose name the person gives, with a comment or without.
-async function forward(m) {
+export async function forward(m) {
   const name = window.prompt('Forward to which channel? (bot: your messages with the bot)', 'bot');
   if (name === null) return;
   const to = S.state.channels.find((c) => (name === 'bot' ? c.im === S.me : c.name === name.replace(/^#/, '')));
@@ -44,7 +48,7 @@ async function forward(m) {
 }
 
 // linkTo puts the address of a message into the box.
-async function linkTo(m) {
+export async function linkTo(m) {
   try {
     const { link: url } = await post('permalink', { channel: m.channel, ts: m.ts });
     const box = input(S.thread ? 'reply' : 'box');
@@ -76,13 +80,30 @@ async function record(form, button) {
   }
 }
 
-function pick(form, list) {
+export function pick(form, list) {
   picked[form].push(...list);
   if (picked[form].reduce((n, f) => n + f.size, 0) > maxFiles) {
     picked[form].length = 0;
     toast('These files are too large for this page: 20 MB together is the most.');
   }
   drawPicked(form);
+}
+
+// invite is Slack's own command; here only the bot can be invited.
+async function invite(text) {
+  const bot = '@' + S.state.bot.name;
+  if (!text.split(/\s+/).includes(bot)) throw new Error('Here only the bot can be invited: /invite ' + bot);
+  const to = S.channel;
+  await post('invite', { channel: to });
+  S.state = await (await fetch('page/state')).json();
+  if (S.channel === to) about();
+  render();
+}
+
+// unheard tells whoever mentions the bot where it is not, as Slack does.
+function unheard(text) {
+  const bot = '@' + S.state.bot.name;
+  if (!channel(S.channel).bot && text.includes(bot)) toast(`${bot} is not in this channel and hears nothing here. Invite it: /invite ${bot}`);
 }
 
 const encoded = (f) => new Promise((done, failed) => {
@@ -157,7 +178,7 @@ function complete(form) {
   menu.pick = () => choose(menu.querySelector('.on').textContent);
 }
 
-function wire(form) {
+export function wire(form) {
   const box = input(form);
   const menu = $(form).querySelector('.names');
   const choose = $(form).querySelector('input[type=file]');

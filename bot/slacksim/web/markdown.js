@@ -1,16 +1,9 @@
 // Markdown and Slack's mrkdwn as DOM nodes. Text only ever becomes text nodes; nothing here parses HTML.
-'use strict';
+import { el } from './dom.js';
 
-const decode = (s) => s.replace(/&lt;/g, '<').replace(/&gt;/g, '>').replace(/&amp;/g, '&');
+export const decode = (s) => s.replace(/&lt;/g, '<').replace(/&gt;/g, '>').replace(/&amp;/g, '&');
 
-function el(tag, cls, ...kids) {
-  const e = document.createElement(tag);
-  if (cls) e.className = cls;
-  e.append(...kids.filter((k) => k !== null && k !== undefined && k !== ''));
-  return e;
-}
-
-function link(url, kids) {
+export function link(url, kids) {
   if (!/^(https?:\/\/|mailto:)/i.test(url)) return el('span', '', ...kids);
   const a = el('a', '', ...kids);
   a.href = url;
@@ -55,7 +48,7 @@ const DIALECTS = {
 };
 
 // inline finds the rule that matches first, makes its node, and goes on behind it.
-function inline(text, dialect, names) {
+export function inline(text, dialect, names) {
   const out = [];
   while (text) {
     let best = null;
@@ -76,7 +69,7 @@ function inline(text, dialect, names) {
 const ITEM = /^(\s*)(?:[-*+]|(\d+)[.)])\s+(.*)$/;
 const cells = (line) => line.trim().replace(/^\||\|$/g, '').split(/(?<!\\)\|/).map((c) => c.trim().replace(/\\\|/g, '|'));
 
-function markdown(text, names) {
+export function markdown(text, names) {
   const out = document.createDocumentFragment();
   const lines = text.split('\n');
   let para = [];
@@ -152,7 +145,7 @@ function list(items, names) {
 }
 
 // mrkdwn is Slack's own dialect: what people type, and text objects in blocks.
-function mrkdwn(text, names) {
+export function mrkdwn(text, names) {
   const out = document.createDocumentFragment();
   text.split(/```\n?([\s\S]*?)\n?```/).forEach((part, i) => {
     if (i % 2) {

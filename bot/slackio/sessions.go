@@ -30,7 +30,7 @@ const (
 )
 
 // sessions tells Slack in which threads the bot is at work. An app that is an agent then shows its
-// indicator there, with Slack's own stop button (facts/slack.md §4, §10.3.6). Slack does not take
+// indicator there, with Slack's own stop button (facts/slack.md §4, §10.3). Slack does not take
 // the status away by itself, neither when a message comes nor when somebody presses the button.
 //
 // Nobody waits for it. Answers only count themselves in and out, and one goroutine makes the calls

@@ -36,6 +36,8 @@ const (
 //	POST /page/say, /page/command, /page/click, /page/home, /page/click-home, /page/stop,
 //	     /page/edit, /page/delete       JSON, as that person
 //
+// and those of the panel (panelRoutes).
+//
 // Whoever reaches the page may speak as anybody. Sim.refused decides who reaches it.
 func (s *Sim) newPage() http.Handler {
 	mux := http.NewServeMux()
@@ -97,6 +99,7 @@ func (s *Sim) newPage() http.Handler {
 	mux.HandleFunc("POST /page/delete", s.pageDo(func(r *http.Request, q pageRequest) (any, error) {
 		return obj{}, s.Delete(q.User, q.Channel, q.TS)
 	}))
+	s.panelRoutes(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 		w.Header().Set("X-Content-Type-Options", "nosniff")

@@ -124,6 +124,8 @@ type Sim struct {
 	pings       record[Ping]
 	unfurls     record[Unfurl]
 	limits      limits
+	knobs       Knobs
+	traffic     traffic
 	faults      []*Fault
 	eventFault  []*EventFault
 	order       Order
@@ -159,7 +161,7 @@ func New(cfg Config) *Sim {
 		rand:  rand.New(rand.NewPCG(cfg.Seed, 0x51ac)),
 		hosts: hostNames(cfg),
 		users: map[string]*User{}, channels: map[string]*channel{}, status: map[threadKey]*status{},
-		limits: newLimits(cfg.Limiter), tickets: map[string]time.Time{}, waiting: map[string]*delivery{},
+		limits: newLimits(cfg.Limiter), knobs: Knobs{Latency: cfg.Latency, Limiter: cfg.Limiter}, tickets: map[string]time.Time{}, waiting: map[string]*delivery{},
 		responses: map[string]*responseURL{}, files: map[string]*file{}, homes: map[string]*home{}, sessions: map[threadKey]*session{},
 		modals: map[string][]*modal{}, assistants: map[threadKey]*assistant{},
 	}

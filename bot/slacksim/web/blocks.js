@@ -1,22 +1,29 @@
 // Block Kit as DOM nodes.
 import { chart } from './charts.js';
 import { el } from './dom.js';
-import { link, markdown, mrkdwn } from './markdown.js';
-import { grow } from './sync.js';
+import { link, markdownSpecs, mrkdwn } from './markdown.js';
+import { sync } from './sync.js';
 
 // blockSpecs describes blocks for sync. on(action) is called when a button is pressed; it returns a promise.
 export function blockSpecs(blocks, names, on) {
   return (blocks || []).map((b, i) => ({
     key: 'block ' + i + ' ' + b.type,
     sig: JSON.stringify(b),
-    make: () => (b.type === 'markdown' ? el('div', 'md', markdown(b.text, names)) : block(b, names, on)),
-    update: b.type === 'markdown' ? (node) => grow(node, el('div', '', markdown(b.text, names))) : null,
+    make: () => block(b, names, on),
+    update: b.type === 'markdown' ? (node) => sync(node, markdownSpecs(b.text, names)) : plain.has(b.type) ? undefined : null,
   }));
 }
 
+// plain are the blocks without anything to press.
+const plain = new Set(['context', 'header', 'divider', 'rich_text', 'table', 'data_table', 'plan', 'task_card']);
+
 function block(b, names, on) {
   switch (b.type) {
-    case 'markdown': return el('div', 'md', markdown(b.text, names));
+    case 'markdown': {
+      const e = el('div', 'md');
+      sync(e, markdownSpecs(b.text, names));
+      return e;
+    }
     case 'section': {
       const text = el('div', 'grow', b.text ? textObject(b.text, names) : null);
       if (b.fields) text.append(el('div', 'fields', ...b.fields.map((f) => el('div', '', textObject(f, names)))));

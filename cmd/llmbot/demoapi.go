@@ -16,6 +16,8 @@ const mostDemoBody = 4 << 10
 
 // demoState is what GET /page/demo/state returns.
 type demoState struct {
+	ID  string    `json:"id"` // of this demo; the same after a restart in the same folder
+	Now time.Time `json:"now"`
 	Bot struct {
 		State    keeper.Phase `json:"state"` // starting, running, ended
 		PID      int          `json:"pid"`   // 0: none runs
@@ -86,7 +88,7 @@ func (d *demo) handler() http.Handler {
 
 // state returns what the page shows.
 func (d *demo) state() demoState {
-	var out demoState
+	out := demoState{ID: d.folder.path, Now: time.Now()}
 	b, m := d.bot.State(), d.relay.State()
 	out.Bot.State, out.Bot.PID, out.Bot.Since, out.Bot.Starts, out.Bot.LastExit, out.Bot.Log = b.Phase, b.PID, b.Since, b.Starts, b.LastExit, b.Lines
 	if out.Bot.Log == nil {

@@ -158,6 +158,7 @@ func (t *turnRun) finish(work, stream context.Context, a admitted, s *stage, out
 	if v.outcome != done {
 		return v
 	}
+	t.bot.hints.answered(t.thread, time.Now())
 	t.removeOrphans(work, a)
 	if err == nil && out.File != "" {
 		t.share(work, s, &out)

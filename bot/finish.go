@@ -160,6 +160,7 @@ func (t *turnRun) finish(work, stream context.Context, a *admitted, s *stage, ou
 	if v.outcome != done {
 		return v
 	}
+	t.bot.hints.answered(t.thread, time.Now())
 	t.removeOrphans(work, a)
 	if err == nil && out.File != "" {
 		t.share(work, s, out)

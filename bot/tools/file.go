@@ -76,6 +76,19 @@ func (f File) Names() []string {
 	return names
 }
 
+// Channels returns the channels that the servers name which are not disabled, sorted: ids, names,
+// "direct" and "*".
+func (f File) Channels() []string {
+	var all []string
+	for _, e := range f.servers {
+		if !e.disabled {
+			all = append(all, e.channels...)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // Anywhere returns the file with each of its servers offered at every place: whoever sits at a
 // terminal has the file, and so all that it gives access to.
 func (f File) Anywhere() File {

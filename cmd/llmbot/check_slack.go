@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -34,7 +33,7 @@ func (c *checker) slack(ctx context.Context, bot runningBot) {
 		c.fail("bot token", p.what, p.hint)
 	} else {
 		c.botToken(ctx, cfg)
-		c.channelsFile(ctx, cfg)
+		c.channelNames(ctx, cfg)
 	}
 	app := appID(cfg.AppToken)
 	if p, bad := missing["SLACK_APP_TOKEN"]; bad {
@@ -115,43 +114,6 @@ func warnOfScopes(ctx context.Context, log *slog.Logger, command string, granted
 	}
 	for _, scope := range lackingScopes(wantedScopes(command), granted) {
 		log.WarnContext(ctx, "scope_missing", "scope", scope, "needed", scopeFor(scope), "hint", scopeNext)
-	}
-}
-
-// channelsFile looks whether the channels of BOT_CHANNELS_FILE are there: a misspelt one has no
-// effect, and nobody would see that.
-func (c *checker) channelsFile(ctx context.Context, cfg slackio.Config) {
-	const check = "channels file"
-	if c.cfg.ChannelsFile == "" {
-		return
-	}
-	all, err := openChannels(c.cfg.ChannelsFile, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return // told before
-	}
-	known, err := slackio.CheckChannels(ctx, cfg)
-	if err != nil {
-		c.failed(check, err, slackAway)
-		return
-	}
-	var names []string
-	for id, name := range known {
-		names = append(names, id, name)
-	}
-	unknown := 0
-	for _, key := range slices.Sorted(maps.Keys(all.now.Load().Channels)) {
-		if key == directKey || slices.Contains(names, key) {
-			continue
-		}
-		unknown++
-		next := "Invite the bot there (/invite @llm), or correct the name: it is the channel's, without #, or its id."
-		if found := alike(key, names); found != "" {
-			next = "Is " + found + " meant? " + next
-		}
-		c.warn(check, fmt.Sprintf("%q is no channel that the bot is in: its settings have no effect", key), next)
-	}
-	if unknown == 0 {
-		c.ok(check, "the bot is in all of its channels")
 	}
 }
 

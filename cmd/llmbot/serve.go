@@ -90,7 +90,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if err := store.ready(ctx, cfg, log); err != nil {
 		return err
 	}
-	model, err := llm.New(cfg.modelConfig(log))
+	model, err := llm.New(cfg.botModelConfig(log))
 	if err != nil {
 		return fmt.Errorf("set up the model's client: %w", err)
 	}
@@ -143,7 +143,11 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	})
 	view.bot.Store(b)
 	sup := newSupervisor(ctx, log)
+	named := cfg.channelsNamed(channels.now.Load())
 	return runAll(ctx, b, slack, background{
+		look: func(ctx context.Context) {
+			warnOfChannels(ctx, log, slackio.Config{BotToken: string(cfg.BotToken), APIURL: cfg.SlackURL, HTTP: slackClient()}, named)
+		},
 		settings: channels.run, pdfs: pdfs.Run, upkeep: store.run,
 		tools: func(ctx context.Context) error { return runTools(ctx, cfg, servers, log) },
 		watch: func(end context.Context) {
@@ -169,6 +173,7 @@ func gpus(cfg Config) func(context.Context) ([]llm.GPU, error) {
 // background is what runs beside the bot.
 type background struct {
 	settings, pdfs, watch func(context.Context)
+	look                  func(context.Context) // once, beside the start
 	tools                 func(context.Context) error
 	upkeep                func(context.Context) error // nil: none
 }
@@ -193,6 +198,7 @@ func runAll(ctx context.Context, b *bot.Bot, slack *slackio.Slack, beside backgr
 		closeSockets()
 	})
 	all.Go(func() { beside.settings(ctx) })
+	all.Go(func() { beside.look(ctx) })
 	// Answers that are being finished may need these.
 	all.Go(func() { beside.pdfs(sockets) })
 	all.Go(func() { toolsErr = beside.tools(sockets) })

@@ -120,7 +120,6 @@ function showTools(e) {
     b.onclick = () => a.does(e.message.m, inThread);
     return b;
   }));
-  if (!e.previousElementSibling) bar.node.classList.add('low'); // above it the pane ends
   bar.node.setAttribute('role', 'toolbar');
   bar.node.ariaLabel = 'Message actions';
   bar.on = e;

@@ -12,8 +12,12 @@ const below = (pane) => pane.scrollHeight - pane.scrollTop - pane.clientHeight;
 export function follow(pane) {
   if (!pane.away) pane.scrollTop = pane.scrollHeight;
   else if (below(pane) < 2) pane.away = false;
+  pane.was = sizes(pane);
   button(pane);
 }
+
+// sizes are the same as long as nothing but its reader moves a pane.
+const sizes = (pane) => pane.scrollHeight + ' ' + pane.clientHeight + ' ' + pane.clientWidth;
 
 function button(pane) {
   const down = $(pane.id + '-down');
@@ -25,6 +29,10 @@ function button(pane) {
 
 export function wirePane(pane) {
   pane.addEventListener('scroll', () => {
+    if (!pane.away && sizes(pane) !== pane.was) { // what moved it was a picture that came, or a window that shrank
+      follow(pane);
+      return;
+    }
     pane.away = below(pane) > near;
     button(pane);
   }, { passive: true });

@@ -25,7 +25,7 @@ type kit struct {
 
 // tools opens the box of tools for an answer. Without tools it does nothing. It blocks for the
 // store where an earlier owner may have begun a call. The error ends the answer.
-func (t *turnRun) tools(stream context.Context, a admitted, of transcript.Of) (k kit, err error) {
+func (t *turnRun) tools(stream context.Context, a *admitted, of transcript.Of) (k kit, err error) {
 	desk := t.bot.desk
 	if desk == nil {
 		return kit{}, nil

@@ -90,7 +90,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if err := store.ready(ctx, cfg, log); err != nil {
 		return err
 	}
-	model, err := llm.New(cfg.modelConfig(log))
+	model, err := llm.New(cfg.botModelConfig(log))
 	if err != nil {
 		return fmt.Errorf("set up the model's client: %w", err)
 	}

@@ -55,7 +55,7 @@ test('budgets', () => {
     if (g.limit) assert.ok(g.used <= g.limit);
   }
   const some = [['auth.test', ''], ['chat.update', ''], ['chat.postMessage', '#b'], ['chat.postMessage', '#a']].map(([method, where]) => ({ method, where }));
-  assert.deepEqual(inOrder(some).map((b) => b.method + b.where), ['chat.postMessage#a', 'chat.postMessage#b', 'chat.update', 'auth.test']);
+  assert.deepEqual(inOrder(some).map((b) => b.method + b.where), ['chat.update', 'chat.postMessage#a', 'chat.postMessage#b', 'auth.test']);
 });
 
 test('envelopes', () => {

@@ -54,8 +54,12 @@ export function gauge(b) {
   return { text: b.used + ' of ' + b.limit, more: [now, refused].filter(Boolean).join(' · '), used: Math.min(b.used, b.limit), limit: b.limit, empty: b.left === 0 };
 }
 
-// inOrder sorts budgets by name, those of messages first: a gauge stays where it is while it fills.
-export const inOrder = (budgets) => budgets.toSorted((a, b) => b.method.startsWith('chat.') - a.method.startsWith('chat.') || (a.method + a.where < b.method + b.where ? -1 : 1));
+// inOrder sorts budgets: those of messages first, of the whole workspace before those of a channel, and by name. A gauge stays where
+// it is while it fills.
+export const inOrder = (budgets) => {
+  const rank = (b) => (b.method.startsWith('chat.') ? 0 : 2) + (b.where ? 1 : 0);
+  return budgets.toSorted((a, b) => rank(a) - rank(b) || (a.method + a.where < b.method + b.where ? -1 : 1));
+};
 
 // flow returns the figures of envelopes in one line.
 export const flow = (e) => [e.sent + ' sent', e.acked + ' acked', e.redelivered + ' redelivered', e.lost ? e.lost + ' acks lost' : '', e.waiting + ' waiting'].filter(Boolean).join(' · ');
@@ -121,6 +125,7 @@ const says = (node, text) => { if (node.textContent !== text) node.textContent =
 function folded(label) {
   const [sum, list] = [el('summary', ''), el('ul', 'panel-list')];
   list.setAttribute('aria-label', label);
+  list.tabIndex = 0; // it scrolls
   const node = el('details', 'panel-fold', sum, list);
   let specs = () => [];
   const draw = () => { if (node.open) sync(list, specs()); };

@@ -58,20 +58,20 @@ type admitted struct {
 }
 
 // last returns the question that the answer is said to answer.
-func (a admitted) last() thread.Question { return a.asks[len(a.asks)-1] }
+func (a *admitted) last() thread.Question { return a.asks[len(a.asks)-1] }
 
 // admit asks the policy about everybody who asked, and tells those who may not.
-func (t *turnRun) admit(ctx context.Context, p plan) admitted {
-	a := admitted{plan: p}
+func (t *turnRun) admit(ctx context.Context, p plan) *admitted {
+	a := &admitted{plan: p}
 	told := map[string]bool{}
 	for _, ask := range p.due.Asks {
 		refusal := t.bot.cfg.Policy.Quick(t.thread.Channel, ask)
 		word := ""
 		if refusal == "" {
-			refusal = t.who(ctx, &a, ask.User)
+			refusal = t.who(ctx, a, ask.User)
 		}
 		if a.cutShort {
-			return admitted{plan: p, cutShort: true}
+			return &admitted{plan: p, cutShort: true}
 		}
 		if refusal == "" {
 			word = noQuestion(ask)

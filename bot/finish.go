@@ -49,12 +49,14 @@ func (t *turnRun) end(work context.Context, v verdict) report {
 		t.release(work)
 		return report{answered: t.upto()}
 	case calledOff:
+		t.closeLeave(work)
 		t.tab.settle(work)
 		return report{more: true, asks: t.left(t.known)}
 	case lost:
 		return t.lost(work, v)
 	case done:
 	}
+	t.closeLeave(work)
 	more, err := t.done(work, v.upto)
 	switch {
 	case v.entry == nil:
@@ -126,24 +128,24 @@ func (t *turnRun) giveUp(work context.Context, draft answer.Draft) report {
 // finish shows the end of an answer, and returns what becomes of the thread. An end that comes
 // while the store is away waits for it, however long that takes: nobody is asked for the text
 // again. stream ends when the answer is stopped or called off.
-func (t *turnRun) finish(work, stream context.Context, a admitted, s *stage, out answer.Outcome) verdict {
+func (t *turnRun) finish(work, stream context.Context, a *admitted, s *stage, out *answer.Outcome) verdict {
 	v := verdict{outcome: done, upto: a.upto, question: a.last().TS}
 	var err error
 	if !takenAway(out.Err) {
 		if errors.Is(out.Err, answer.ErrStopped) {
-			t.spare(a, &v, &out)
+			t.spare(a, &v, out)
 		}
 		complete := out.Err == nil
-		err = t.show(work, stream, a, s, &out)
+		err = t.show(work, stream, a, s, out)
 		if complete && errors.Is(out.Err, answer.ErrStopped) {
-			t.spare(a, &v, &out)
+			t.spare(a, &v, out)
 		}
 	}
 	if v.outcome = t.becomes(out.Err, err); takenAway(out.Err) {
 		if v.outcome == calledOff {
 			t.bot.log.InfoContext(work, "answer_called_off", "thread", t.thread.String(), "ask", v.question)
 		}
-		t.letGo(work, s, out)
+		t.letGo(work, s, *out)
 		return v
 	}
 	// Some messages still want tidying, such as their small print: should this process end before,
@@ -154,15 +156,16 @@ func (t *turnRun) finish(work, stream context.Context, a admitted, s *stage, out
 	}
 	s.draft = nil
 	s.saver.End()
-	t.logEnd(work, a, s.request, out, err)
+	t.logEnd(work, a, s.request, *out, err)
 	if v.outcome != done {
 		return v
 	}
+	t.bot.hints.answered(t.thread, time.Now())
 	t.removeOrphans(work, a)
 	if err == nil && out.File != "" {
-		t.share(work, s, &out)
+		t.share(work, s, out)
 	}
-	v.entry = t.entry(a, s.reply, out, v.draft != nil)
+	v.entry = t.entry(a, s.reply, *out, v.draft != nil)
 	if v.entry.Text != "" && !out.Kept && !t.keep(work, *v.entry) {
 		v.outcome = lost
 	}
@@ -191,7 +194,7 @@ func (t *turnRun) becomes(written, shown error) outcome {
 
 // spare leaves the questions that were asked after a stop for the next turn, which goes on in the
 // same messages.
-func (t *turnRun) spare(a admitted, v *verdict, out *answer.Outcome) {
+func (t *turnRun) spare(a *admitted, v *verdict, out *answer.Outcome) {
 	if at, some := t.askedAfterStop(a.asks); some {
 		v.upto, v.goesOn, out.Answer.Controls, out.Answer.Ending = at, true, 0, answer.EndingOpen
 	}
@@ -227,7 +230,7 @@ func (t *turnRun) settled(work context.Context) error {
 }
 
 // entry returns what is kept of an answer.
-func (t *turnRun) entry(a admitted, r Reply, out answer.Outcome, untidy bool) *transcript.Entry {
+func (t *turnRun) entry(a *admitted, r Reply, out answer.Outcome, untidy bool) *transcript.Entry {
 	return &transcript.Entry{
 		For: r.For, From: r.From, Since: r.Since, Epoch: r.Epoch, IDs: t.messageIDs(), Asker: a.last().User, Untidy: untidy,
 		Text: out.Answer.Text, Notice: out.Answer.Notice, Small: out.Answer.Small,
@@ -257,7 +260,7 @@ func (t *turnRun) keep(work context.Context, e transcript.Entry) bool {
 
 // none ends a turn in which nothing is answered: a half answer whose question is gone goes, too.
 // One that was begun for somebody of whom Slack does not say now who they are waits until it does.
-func (t *turnRun) none(work context.Context, a admitted) verdict {
+func (t *turnRun) none(work context.Context, a *admitted) verdict {
 	ids := thread.Union(t.lease.Messages(), slices.Concat(a.due.Adopt, a.due.Orphans))
 	ids = slices.DeleteFunc(ids, func(id string) bool { return thread.Keeps(a.messages, id) })
 	switch {
@@ -280,7 +283,7 @@ func (t *turnRun) none(work context.Context, a admitted) verdict {
 }
 
 // removeOrphans removes the half answers whose questions are gone, beside an answer to others.
-func (t *turnRun) removeOrphans(work context.Context, a admitted) {
+func (t *turnRun) removeOrphans(work context.Context, a *admitted) {
 	ours := t.messageIDs()
 	ids := slices.DeleteFunc(slices.Clone(a.due.Orphans), func(id string) bool {
 		return slices.Contains(ours, id) || thread.Keeps(a.messages, id)
@@ -310,7 +313,7 @@ func (t *turnRun) remove(work context.Context, r Reply) error {
 }
 
 // logEnd logs how an answer ended.
-func (t *turnRun) logEnd(ctx context.Context, a admitted, request string, out answer.Outcome, closeErr error) {
+func (t *turnRun) logEnd(ctx context.Context, a *admitted, request string, out answer.Outcome, closeErr error) {
 	t.ended(endOf(out, closeErr))
 	attrs := []any{
 		"thread", t.thread.String(), "ask", a.last().TS, "user", a.last().User, "request", request, "model", out.Result.Model, "finish", string(out.Result.Finish),

@@ -22,7 +22,7 @@ const notVisible = "I left a linked message out: I quote messages only from publ
 
 // quoteLinks puts the messages to which people's messages have links behind them, as far as
 // everybody who asks in this turn can see them, and who pasted the link. It blocks for the network.
-func (t *turnRun) quoteLinks(ctx context.Context, a admitted, turns []prompt.Turn, budget int) {
+func (t *turnRun) quoteLinks(ctx context.Context, a *admitted, turns []prompt.Turn, budget int) {
 	b := t.bot
 	if b.dep.Linked == nil {
 		return
@@ -59,7 +59,7 @@ func (t *turnRun) quoteLinks(ctx context.Context, a admitted, turns []prompt.Tur
 }
 
 // askers returns everybody who asks in this turn, also whoever wants the last answer anew.
-func askers(a admitted) []permalink.Person {
+func askers(a *admitted) []permalink.Person {
 	var out []permalink.Person
 	add := func(user string, external bool) {
 		if at := slices.IndexFunc(out, func(p permalink.Person) bool { return p.ID == user }); at >= 0 {

@@ -42,7 +42,7 @@ const (
 
 // show shows the end of an answer as soon as the lease allows it. It blocks as long as the store is
 // away.
-func (t *turnRun) show(work, stream context.Context, a admitted, s *stage, out *answer.Outcome) error {
+func (t *turnRun) show(work, stream context.Context, a *admitted, s *stage, out *answer.Outcome) error {
 	for {
 		if err := t.settled(work); err != nil {
 			gone, cancel := context.WithCancelCause(work)
@@ -65,7 +65,7 @@ func (t *turnRun) show(work, stream context.Context, a admitted, s *stage, out *
 // a complete answer is stopped meanwhile, its end is what is visible by then, to the end of the
 // message that is being written. If it is called off, not another word is shown. stream is what
 // those end.
-func (t *turnRun) showNow(work, stream context.Context, a admitted, s *stage, out *answer.Outcome) error {
+func (t *turnRun) showNow(work, stream context.Context, a *admitted, s *stage, out *answer.Outcome) error {
 	closing, cancel := context.WithTimeoutCause(work, closeTimeout, errors.New("slack did not take the end of the answer in time"))
 	defer cancel()
 	if out.Err != nil {
@@ -112,7 +112,7 @@ func (t *turnRun) showNow(work, stream context.Context, a admitted, s *stage, ou
 
 // cutShort returns the end of a complete answer that is stopped while its end is being shown; nil:
 // it is shown as it is.
-func (t *turnRun) cutShort(a admitted, draft answer.Draft, whole answer.Outcome) *answer.Snapshot {
+func (t *turnRun) cutShort(a *admitted, draft answer.Draft, whole answer.Outcome) *answer.Snapshot {
 	cut := whole.Answer
 	switch n := draft.Room(cut.Text, true); {
 	case n < len(cut.Text):

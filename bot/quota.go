@@ -53,16 +53,16 @@ func (b *Bot) accounts(person, channel string, shared quota.Limits) (all []quota
 // their questions have no answer. If none is left and something of an answer is visible, all stay,
 // and refused says why: that answer is to be ended. What was begun by an owner before goes on
 // without being counted. The store being away refuses nobody.
-func (t *turnRun) afford(ctx context.Context, a admitted) admitted {
+func (t *turnRun) afford(ctx context.Context, a *admitted) {
 	for asked := a.asks; len(a.asks) > 0; {
 		a.person = a.payer(a.asks)
 		t.tab.person, t.tab.accounts = a.person, t.bot.accounts(a.person, t.thread.Channel, a.set.Quota)
 		if a.begun {
-			return a
+			return
 		}
 		over := t.tab.begin(ctx, t.heir)
 		if over.Limit == "" {
-			return a
+			return
 		}
 		left := make([]thread.Question, 0, len(a.asks))
 		for _, q := range a.asks {
@@ -72,19 +72,18 @@ func (t *turnRun) afford(ctx context.Context, a admitted) admitted {
 		}
 		if len(left) == 0 && (len(t.lease.Messages()) > 0 || !a.due.Redo && len(a.due.Adopt) > 0) {
 			a.refused = over
-			return a
+			return
 		}
 		if where, sentence := t.overQuota(ctx, a, asked, over); sentence != "" {
 			t.bot.tell(where, a.person, sentence) // it counts as told: an edit that calls the turn off must not end it
 		}
 		a.asks = left
 	}
-	return a
 }
 
 // overspent returns what was used up while the answer waited for its slot; zero: nothing.
-func (t *turnRun) overspent(ctx context.Context, p plan) quota.Over {
-	if p.begun {
+func (t *turnRun) overspent(ctx context.Context, a *admitted) quota.Over {
+	if a.begun {
 		return quota.Over{}
 	}
 	return t.tab.spent(ctx)
@@ -92,7 +91,7 @@ func (t *turnRun) overspent(ctx context.Context, p plan) quota.Over {
 
 // refuse ends an answer that may not be written. What is visible of it stays, and says why; else
 // the person alone is told.
-func (t *turnRun) refuse(ctx context.Context, w *answer.Writer, a admitted, over quota.Over) answer.Outcome {
+func (t *turnRun) refuse(ctx context.Context, w *answer.Writer, a *admitted, over quota.Over) answer.Outcome {
 	fallback, kept := w.Fallback()
 	where, sentence := t.overQuota(ctx, a, a.asks, over)
 	out := answer.Outcome{Err: errOverQuota, Kept: kept, Answer: fallback}
@@ -112,7 +111,7 @@ func (t *turnRun) refuse(ctx context.Context, w *answer.Writer, a admitted, over
 
 // overQuota notes that somebody has had their share, and returns what they are to be told, and
 // where; nothing: they have just been told.
-func (t *turnRun) overQuota(ctx context.Context, a admitted, asked []thread.Question, over quota.Over) (where thread.ID, sentence string) {
+func (t *turnRun) overQuota(ctx context.Context, a *admitted, asked []thread.Question, over quota.Over) (where thread.ID, sentence string) {
 	b, now := t.bot, time.Now()
 	b.log.InfoContext(ctx, "quota_reached", "thread", t.thread.String(), "user", a.person,
 		"of", string(over.Account.Of), "limit", string(over.Limit), "until", over.Until)

@@ -153,12 +153,11 @@ func (a *arena) asksModel(id int) time.Time {
 func tortureRunCrowd(t *testing.T, binary string) {
 	const (
 		rooms = 50
-		speed = 50
 		rate  = 50 // questions a second
 	)
-	n := *tortureCrowd
+	n, speed := *tortureCrowd, *tortureCrowdSpeed
 	a := newArena(t, arenaConfig{
-		binary: binary, speed: speed, env: []string{"STATE_DIR=" + t.TempDir(), fmt.Sprintf("BOT_MAX_ANSWERS=%d", 2*n)},
+		binary: binary, speed: float64(speed), env: []string{"STATE_DIR=" + t.TempDir(), fmt.Sprintf("BOT_MAX_ANSWERS=%d", 2*n)},
 		slack: slacksim.Config{Channels: tortureRooms(rooms), Redeliver: tortureSchedule(t)},
 	})
 	l := a.start(0)
@@ -169,7 +168,7 @@ func tortureRunCrowd(t *testing.T, binary string) {
 	defer tick.Stop()
 	for i := range n {
 		<-tick.C
-		p.ask(&dialog{user: persons[i%3], channel: fmt.Sprintf("room-%d", i%rooms)}, persons[i%3], question{id: i + 1, sentences: int(long.Seconds() * speed / 11)})
+		p.ask(&dialog{user: persons[i%3], channel: fmt.Sprintf("room-%d", i%rooms)}, persons[i%3], question{id: i + 1, sentences: int(long.Seconds() * float64(speed) / 11)})
 	}
 	a.must("all answers are live", 2*time.Minute, func() bool { return a.model.Running() >= n })
 	count := func() (tokens int) {

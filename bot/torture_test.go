@@ -64,6 +64,7 @@ var (
 	tortureDeploy       = flag.Int("torture.deploy", 20, "deploy: answers that are running")
 	tortureCrowd        = flag.Int("torture.crowd", 0, "crowd: live answers; 0: all the other scenarios instead")
 	tortureCrowdFor     = flag.Duration("torture.crowdfor", 40*time.Second, "crowd: how long they are watched when all are live")
+	tortureCrowdSpeed   = flag.Int("torture.crowdspeed", 50, "crowd: tokens a second of each answer; fewer where others share the machine: memory hardly hangs on it")
 	tortureStories      = flag.Int("torture.stories", 3, "of so many threads a failed run tells the story")
 	tortureSeed         = flag.Uint64("torture.seed", 0, "of every random choice; 0: another one each time")
 	tortureBinary       = flag.String("torture.binary", "", "the program; empty: it is built")

@@ -123,7 +123,7 @@ func (t *turnRun) phases(work, live, stream context.Context, s *stage) verdict {
 	if a == nil {
 		return v
 	}
-	return t.finish(work, stream, *a, s, t.write(work, stream, *a, s))
+	return t.finish(work, stream, a, s, t.write(work, stream, a, s))
 }
 
 // prepare does the phases up to the open draft. It returns nil and a verdict if nothing is to be
@@ -163,7 +163,7 @@ func (t *turnRun) prepare(work, live, stream context.Context, s *stage) (*admitt
 	case t.stopped() && len(t.lease.Messages()) == 0 && len(a.due.Adopt) == 0:
 		return nil, verdict{outcome: done, upto: t.stopEnds()}
 	}
-	a = t.afford(live, a)
+	t.afford(live, a)
 	switch {
 	case t.isOff() || !t.begin(a.asks):
 		return nil, verdict{outcome: calledOff}
@@ -175,7 +175,7 @@ func (t *turnRun) prepare(work, live, stream context.Context, s *stage) (*admitt
 		t.ended(EndNotShown)
 		return nil, verdict{outcome: done, upto: upto}
 	}
-	return &a, verdict{}
+	return a, verdict{}
 }
 
 // upto returns the newest thing that this turn answers. An answer that has begun is finished as it

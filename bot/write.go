@@ -29,7 +29,7 @@ var errHopeless = errors.New("too many owners have died in this answer")
 const hopeless = "I have tried several times to answer this, and failed each time. Please ask in other words, or tell the people who run me."
 
 // open opens the draft of an answer.
-func (t *turnRun) open(work context.Context, a admitted, s *stage) error {
+func (t *turnRun) open(work context.Context, a *admitted, s *stage) error {
 	t.lease.Extend(a.upto)
 	s.reply = t.reply(work, a, a.last())
 	// Messages adopted from the thread are recorded now: a turn that follows finds them in the lease.
@@ -54,7 +54,7 @@ func (t *turnRun) openDraft(work context.Context, s *stage) error {
 }
 
 // reply ties the answer's messages to the lease and to the question that it answers.
-func (t *turnRun) reply(work context.Context, a admitted, last thread.Question) Reply {
+func (t *turnRun) reply(work context.Context, a *admitted, last thread.Question) Reply {
 	ids := thread.Union(t.lease.Messages(), a.due.Adopt)
 	t.adopt(ids)
 	r := Reply{For: last.TS, From: last.TS, User: last.User, Epoch: t.lease.Epoch(), Adopt: slices.Clone(ids), Tools: t.bot.desk != nil, Check: t.mayWrite}
@@ -98,60 +98,91 @@ func (t *turnRun) noteMessages(work context.Context) {
 
 // write waits for a slot and has the model write, from the beginning or from where an earlier
 // owner, or the length limit, ended. stream ends the request, work everything.
-func (t *turnRun) write(work, stream context.Context, a admitted, s *stage) (out answer.Outcome) {
-	b := t.bot
-	w, id, from, err := t.writer(work, stream, a, s)
-	s.request = id
-	defer func() {
-		if out.Err == nil {
-			s.saver.Finish(out) // goes on while the end is shown
-			return
-		}
-		s.saver.End()
-		if errors.Is(context.Cause(stream), errShutdown) {
-			s.saver.Save(work) // for whoever goes on
-		}
-	}()
+//
+// Its variables, and those of everything between it and the socket, lie on the stack as long as the
+// model writes, once for each live answer: all of them together fit in 16 kB, see
+// TestStackOfALiveAnswer. Large values therefore go by pointer, and what only prepares is apart.
+func (t *turnRun) write(work, stream context.Context, a *admitted, s *stage) *answer.Outcome {
+	w, from, err := t.writer(work, stream, a, s)
+	out := t.instead(work, w, a, from, err)
+	if out == nil {
+		out = t.ask(work, stream, w, a, s, from)
+	}
+	written(work, stream, s.saver, out)
+	return out
+}
+
+// written has the store know what was written.
+func written(work, stream context.Context, saver *transcript.Saver, out *answer.Outcome) {
+	if out.Err == nil {
+		saver.Finish(*out) // goes on while the end is shown
+		return
+	}
+	saver.End()
+	if errors.Is(context.Cause(stream), errShutdown) {
+		saver.Save(work) // for whoever goes on
+	}
+}
+
+// instead returns what an answer ends with for which nobody asks the model; nil: the model is asked.
+// failed is why the writer has not got all that it needs.
+func (t *turnRun) instead(work context.Context, w *answer.Writer, a *admitted, from *answer.Partial, failed error) *answer.Outcome {
+	var out answer.Outcome
 	switch {
-	case err != nil:
-		return w.Ended(err, llm.Result{})
+	case failed != nil:
+		out = w.Ended(failed, llm.Result{})
 	case from.Finish != "" && !t.stopped() && t.lease.Blame() < mostBlame:
-		return w.Finished(from)
+		out = w.Finished(*from)
 	case t.lease.Blame() >= mostBlame:
 		shown, _ := w.Fallback()
-		return answer.Outcome{Answer: broken(shown.Text, hopeless), Err: errHopeless}
+		out = answer.Outcome{Answer: broken(shown.Text, hopeless), Err: errHopeless}
 	case a.refused.Limit != "":
-		return t.refuse(work, w, a, a.refused)
+		out = t.refuse(work, w, a, a.refused)
+	default:
+		return nil
 	}
+	return &out
+}
+
+// ask waits for a slot and asks the model.
+func (t *turnRun) ask(work, stream context.Context, w *answer.Writer, a *admitted, s *stage, from *answer.Partial) *answer.Outcome {
 	if a.unread {
 		w.Say("I could not read the earlier messages of this thread, so this answers the question alone.")
 	}
-	if err := w.Enter(stream); err != nil {
-		return w.Ended(err, llm.Result{})
-	}
 	defer w.Leave()
-	if w.Queued() {
-		if over := t.overspent(stream, a.plan); over.Limit != "" {
-			return t.refuse(work, w, a, over)
-		}
+	if out := t.enter(work, stream, w, a); out != nil {
+		return out
 	}
 	w.Think()
-	in, notes := t.input(stream, a)
-	for _, note := range notes {
-		w.Say(note)
-	}
-	in.Tools = t.box != nil
-	return w.Write(stream, in, llm.Request{
-		Model: a.set.Model, Temperature: a.set.Temperature, MaxTokens: b.cfg.MaxTokens, ReasoningEffort: a.set.Effort, ID: id,
-	}, from)
+	return w.Write(stream, t.input(stream, w, a), llm.Request{
+		Model: a.set.Model, Temperature: a.set.Temperature, MaxTokens: t.bot.cfg.MaxTokens, ReasoningEffort: a.set.Effort, ID: s.request,
+	}, *from)
 }
 
-// writer returns the writer of an answer, with the id of its requests and what it goes on from, and
-// begins to save it. The error ends the answer. It is apart from write, as its variables would lie
-// on the stack while the model writes.
-func (t *turnRun) writer(work, stream context.Context, a admitted, s *stage) (w *answer.Writer, id string, from answer.Partial, err error) {
+// enter waits for a slot. It returns what the answer ends with if it gets none, or if somebody has
+// used up their share meanwhile; nil: the model may be asked.
+func (t *turnRun) enter(work, stream context.Context, w *answer.Writer, a *admitted) *answer.Outcome {
+	var out answer.Outcome
+	if err := w.Enter(stream); err != nil {
+		out = w.Ended(err, llm.Result{})
+		return &out
+	}
+	if !w.Queued() {
+		return nil
+	}
+	over := t.overspent(stream, a)
+	if over.Limit == "" {
+		return nil
+	}
+	out = t.refuse(work, w, a, over)
+	return &out
+}
+
+// writer returns the writer of an answer, with what it goes on from, and begins to save it. The
+// error ends the answer.
+func (t *turnRun) writer(work, stream context.Context, a *admitted, s *stage) (*answer.Writer, *answer.Partial, error) {
 	b := t.bot
-	id = "llmbot-" + strings.ReplaceAll(a.last().TS, ".", "-")
+	s.request = "llmbot-" + strings.ReplaceAll(a.last().TS, ".", "-")
 	of := transcript.OfTurn(a.asks, a.upto)
 	from, fallback, kept := t.previous(work, a, of)
 	from = b.shared.Bounded(from)
@@ -159,13 +190,13 @@ func (t *turnRun) writer(work, stream context.Context, a admitted, s *stage) (w 
 		Thread: t.thread, Begin: transcript.Checkpoint{Of: of, Text: from.Text, Before: from.Before}, Live: b.live, Progress: t.lease.Progress, Log: b.log,
 	})
 	kit, err := t.tools(stream, a, of)
-	w = b.shared.Writer(answer.Task{
-		Tools: kit.offered, Toolbox: kit.box, Rounds: kit.rounds,
-		Thread: t.thread.String(), Draft: s.draft, ID: id, Model: a.set.Model, Person: a.person,
-		MinVisible: t.leftVisible(a.plan), Fallback: fallback, Kept: kept, Does: t.work.does,
+	w := b.shared.Writer(answer.Task{
+		Tools: kit.offered, Toolbox: kit.box, Rounds: kit.Rounds, Ran: kit.Ran,
+		Thread: t.thread.String(), Draft: s.draft, ID: s.request, Model: a.set.Model, Person: a.person,
+		MinVisible: t.leftVisible(a), Fallback: fallback, Kept: kept, Does: t.work.does,
 		Note: s.saver.Note, Progress: t.lease.Progress, Spent: func(tokens int) { t.tab.spend(work, tokens) },
 	})
-	return w, id, from, err
+	return w, &from, err
 }
 
 // broken returns the end of an answer that is not complete, marked by a sentence.
@@ -177,7 +208,7 @@ func broken(text, notice string) answer.Snapshot {
 
 // previous loads the text that the answer goes on from (zero: it begins anew), and what stays if
 // nothing comes to it. kept reports that this is an answer that had ended.
-func (t *turnRun) previous(work context.Context, a admitted, of transcript.Of) (from answer.Partial, fallback answer.Snapshot, kept bool) {
+func (t *turnRun) previous(work context.Context, a *admitted, of transcript.Of) (from answer.Partial, fallback answer.Snapshot, kept bool) {
 	if a.due.Redo {
 		var own map[string]transcript.Entry
 		err := t.stored(work, func() (err error) {
@@ -204,7 +235,7 @@ func (t *turnRun) previous(work context.Context, a admitted, of transcript.Of) (
 	}
 	fallback = answer.Snapshot{Text: from.Text, Small: figures.Footer(from.Result())}
 	var shown []string // what Slack gives back: a translation, and of a long answer the beginning
-	for _, m := range t.shown(a.plan) {
+	for _, m := range t.shown(a) {
 		if m.Text != "" {
 			shown = append(shown, m.Text)
 		}
@@ -218,21 +249,21 @@ func (t *turnRun) previous(work context.Context, a admitted, of transcript.Of) (
 }
 
 // leftVisible returns how many characters a killed process left visible of the answer.
-func (t *turnRun) leftVisible(p plan) (n int) {
-	if !p.begun {
+func (t *turnRun) leftVisible(a *admitted) (n int) {
+	if !a.begun {
 		return 0
 	}
-	for _, m := range t.shown(p) {
+	for _, m := range t.shown(a) {
 		n += m.Shown
 	}
 	return n
 }
 
 // shown returns the messages of the answer as the thread shows them, without notices.
-func (t *turnRun) shown(p plan) []thread.Message {
+func (t *turnRun) shown(a *admitted) []thread.Message {
 	ids := t.messageIDs()
 	var out []thread.Message
-	for _, m := range p.messages {
+	for _, m := range a.messages {
 		if m.Self && !m.Notice && slices.Contains(ids, m.TS) {
 			out = append(out, m)
 		}
@@ -258,10 +289,11 @@ func (t *turnRun) saved(ctx context.Context, of transcript.Of) answer.Partial {
 	return c.Partial()
 }
 
-// input gathers what the prompt is made of, and returns what the person should know of their files.
-func (t *turnRun) input(ctx context.Context, a admitted) (in prompt.Input, notes []string) {
+// input gathers what the prompt is made of. The answer says what the person should know of their
+// files.
+func (t *turnRun) input(ctx context.Context, w *answer.Writer, a *admitted) prompt.Input {
 	b := t.bot
-	in = prompt.Input{System: a.set.System, Bot: b.cfg.Name, Date: time.Now()}
+	in := prompt.Input{System: a.set.System, Bot: b.cfg.Name, Date: time.Now(), Tools: t.box != nil}
 	if !t.thread.Direct() {
 		in.Channel = cmp.Or(t.channelName(ctx), t.thread.Channel)
 	}
@@ -274,9 +306,11 @@ func (t *turnRun) input(ctx context.Context, a admitted) (in prompt.Input, notes
 		}
 	}
 	answered := func(id string) bool { return thread.Index(a.asks, id) >= 0 }
-	notes = b.attach.Fill(ctx, t.thread.String(), in.Turns, files, in.Budget, answered)
+	for _, note := range b.attach.Fill(ctx, t.thread.String(), in.Turns, files, in.Budget, answered) {
+		w.Say(note)
+	}
 	t.quoteLinks(ctx, a, in.Turns, in.Budget)
-	return in, notes
+	return in
 }
 
 // channelName returns the name of the thread's channel; empty if it has none, or Slack does not
@@ -294,7 +328,7 @@ func (t *turnRun) channelName(ctx context.Context) string {
 
 // turns makes the conversation that the model reads: what was said before a direct message, and the
 // thread up to the question.
-func (t *turnRun) turns(ctx context.Context, a admitted) []prompt.Turn {
+func (t *turnRun) turns(ctx context.Context, a *admitted) []prompt.Turn {
 	own, err := t.bot.records.Entries(ctx, t.thread)
 	if err != nil {
 		t.bot.log.WarnContext(ctx, "answers_unread", "thread", t.thread.String(), "error", err)

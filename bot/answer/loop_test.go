@@ -215,7 +215,7 @@ func TestContinueTakenOverIsNotStopped(t *testing.T) {
 	}
 	defer w.Leave()
 	from := Partial{Text: strings.Repeat("I am done. ", 100), Tokens: 300, Before: 200}
-	out := w.Write(t.Context(), prompt.Input{Turns: []prompt.Turn{{ID: "1", Name: "Ann", Text: "q"}}}, llm.Request{}, from)
+	out := *w.Write(t.Context(), prompt.Input{Turns: []prompt.Turn{{ID: "1", Name: "Ann", Text: "q"}}}, llm.Request{}, from)
 	if out.Err != nil {
 		t.Error(out.Err)
 	}

@@ -25,7 +25,7 @@ func offering(t *testing.T, offered []tools.Tool, window int, steps ...step) (ou
 		}
 		defer w.Leave()
 		in := prompt.Input{Tools: true, Budget: window, Turns: []prompt.Turn{{ID: "1", Name: "Ann", Text: "q"}}}
-		out, got = w.Write(t.Context(), in, llm.Request{ID: "id"}, Partial{}), s.got
+		out, got = *w.Write(t.Context(), in, llm.Request{ID: "id"}, Partial{}), s.got
 	})
 	return out, got
 }

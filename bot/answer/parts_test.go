@@ -55,7 +55,7 @@ func TestMaxTokensOverAllParts(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer w.Leave()
-				out := w.Write(t.Context(), prompt.Input{Turns: []prompt.Turn{{ID: "1", Name: "Ann", Text: "q"}}}, llm.Request{MaxTokens: 1000}, tt.from)
+				out := *w.Write(t.Context(), prompt.Input{Turns: []prompt.Turn{{ID: "1", Name: "Ann", Text: "q"}}}, llm.Request{MaxTokens: 1000}, tt.from)
 				var got []int
 				for _, r := range s.got {
 					got = append(got, r.MaxTokens)

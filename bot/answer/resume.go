@@ -76,12 +76,11 @@ func (w *Writer) continues(ctx context.Context) bool {
 // continuePrompt asks a model for the rest of an answer that the server cannot continue.
 const continuePrompt = "Please go on exactly where your answer stopped. Do not repeat anything of it, and do not comment on this."
 
-// resumed returns the request for the rest of an answer. continued reports that only what follows
-// comes back.
-func (w *Writer) resumed(ctx context.Context, req llm.Request) (_ llm.Request, continued bool) {
+// resumed makes req ask for the rest of an answer. It reports whether only what follows comes back.
+func (w *Writer) resumed(ctx context.Context, req *llm.Request) bool {
 	text := w.part()
 	if text == "" {
-		return req, false
+		return false
 	}
 	if w.room > 0 {
 		text = tail(text, int(float64(w.room)*prompt.BytesPerToken))
@@ -90,10 +89,10 @@ func (w *Writer) resumed(ctx context.Context, req llm.Request) (_ llm.Request, c
 	req.Messages = append(slices.Clone(req.Messages), unfinished)
 	if w.continues(ctx) {
 		req.Continue = true
-		return req, true
+		return true
 	}
 	req.Messages = append(req.Messages, llm.Message{Role: llm.RoleUser, Content: continuePrompt})
-	return req, true
+	return true
 }
 
 // tail returns the end of a text, of at most size bytes. It begins with a line if one begins

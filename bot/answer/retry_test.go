@@ -168,7 +168,7 @@ func TestWriterSaysWhatItDoes(t *testing.T) {
 				}
 				defer w.Leave()
 				w.Think()
-				out := w.Write(t.Context(), prompt.Input{Turns: []prompt.Turn{{ID: "1", Name: "Ann", Text: "q"}}}, llm.Request{}, Partial{})
+				out := *w.Write(t.Context(), prompt.Input{Turns: []prompt.Turn{{ID: "1", Name: "Ann", Text: "q"}}}, llm.Request{}, Partial{})
 				if out.Err != nil || !slices.Equal(got, tt.want) {
 					t.Errorf("%v: %v, want %v", out.Err, got, tt.want)
 				}
@@ -190,7 +190,7 @@ func TestSlotIsFreeWhileTheServerIsAway(t *testing.T) {
 		ended := make(chan Outcome)
 		go func() {
 			defer w.Leave()
-			ended <- w.Write(t.Context(), prompt.Input{Turns: []prompt.Turn{{ID: "1", Text: "q"}}}, llm.Request{}, Partial{})
+			ended <- *w.Write(t.Context(), prompt.Input{Turns: []prompt.Turn{{ID: "1", Text: "q"}}}, llm.Request{}, Partial{})
 		}()
 		synctest.Wait()
 		if err := other.Enter(t.Context()); err != nil || other.Queued() {

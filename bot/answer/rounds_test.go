@@ -77,7 +77,7 @@ func withTools(ctx context.Context, s *scripted, b Toolbox, before []Round, from
 	defer w.Leave()
 	w.Think()
 	in := prompt.Input{Tools: true, Budget: window, Turns: []prompt.Turn{{ID: "0", Name: "Ann", Text: strings.Repeat("old ", 100)}, {ID: "1", Name: "Ann", Text: "q"}}}
-	return w.Write(ctx, in, llm.Request{ID: "id"}, from), p
+	return *w.Write(ctx, in, llm.Request{ID: "id"}, from), p
 }
 
 // TestRounds: what comes of calls, whatever the model and the tools do.
@@ -296,7 +296,7 @@ func TestAskingHoldsNoSlot(t *testing.T) {
 			go func() {
 				_ = w.Enter(ctx)
 				defer w.Leave()
-				ended <- w.Write(ctx, prompt.Input{Turns: []prompt.Turn{{ID: "1", Text: "q"}}}, llm.Request{}, Partial{})
+				ended <- *w.Write(ctx, prompt.Input{Turns: []prompt.Turn{{ID: "1", Text: "q"}}}, llm.Request{}, Partial{})
 			}()
 			time.Sleep(time.Minute)
 			synctest.Wait()

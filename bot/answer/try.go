@@ -11,7 +11,7 @@ import (
 )
 
 // try returns one request. It shows the text as it grows.
-func (w *Writer) try(ctx context.Context, req llm.Request) (llm.Result, error) {
+func (w *Writer) try(ctx context.Context, req *llm.Request) (llm.Result, error) {
 	var text, fresh strings.Builder // fresh: what is held back
 	came, solid := false, strings.TrimSpace(w.from.Text) != ""
 	if w.activity != ActivityAway { // who has been away is away until there is a token
@@ -22,7 +22,7 @@ func (w *Writer) try(ctx context.Context, req llm.Request) (llm.Result, error) {
 	w.reasoning.Reset()
 	room := roomBehind(w.from.Text, w.bound.max)
 	// What comes is held back until it is known to be a continuation.
-	req, checking := w.resumed(ctx, req)
+	checking := w.resumed(ctx, req)
 	take := func(d llm.Delta) error {
 		if d.Retract {
 			text.Reset()
@@ -76,7 +76,7 @@ func (w *Writer) try(ctx context.Context, req llm.Request) (llm.Result, error) {
 	}
 	var loops Loops
 	loops.seed(w.from.Text)
-	res, err := w.shared.cfg.Model.Stream(ctx, req, func(d llm.Delta) error {
+	res, err := w.shared.cfg.Model.Stream(ctx, *req, func(d llm.Delta) error {
 		circles := loops.Take(d)
 		if d.Retract {
 			room.text = roomBehind(w.from.Text, w.bound.max).text

@@ -36,14 +36,15 @@ const FinishCut llm.Finish = "cut"
 
 // Write asks the model until there is an answer, the reason why not is final, or ctx ends; see
 // [Retry]. It resumes the answer that from has. The caller has entered.
-func (w *Writer) Write(ctx context.Context, in prompt.Input, req llm.Request, from Partial) Outcome {
+func (w *Writer) Write(ctx context.Context, in prompt.Input, req llm.Request, from Partial) *Outcome {
 	w.shared.window.fit(w.task.Thread, &in)
 	if most, ok := w.shared.vision.most(w.model); ok {
 		w.see(&in, most)
 	}
 	w.startFrom(ctx, from)
 	r := &requests{Writer: w, in: in, req: req, budget: in.Budget, most: req.MaxTokens}
-	out := w.outcome(ctx, r, r.answer(ctx))
+	err := r.answer(ctx)
+	out := w.outcome(ctx, r, err)
 	if w.rounds != nil {
 		out.Answer.Text = strings.TrimRight(out.Answer.Text, "\n") // no round has followed
 		out.Answer.Steps, out.Used = slices.Clone(w.steps), w.rounds.Used()
@@ -52,30 +53,30 @@ func (w *Writer) Write(ctx context.Context, in prompt.Input, req llm.Request, fr
 }
 
 // outcome returns what the requests for an answer have come to, of which the last ended with err.
-func (w *Writer) outcome(ctx context.Context, r *requests, err error) Outcome {
+func (w *Writer) outcome(ctx context.Context, r *requests, err error) *Outcome {
 	failure, known := errors.AsType[*llm.Error](err)
 	switch {
 	case err == nil:
-		return w.done(r.res)
+		return new(w.done(r.res))
 	case ctx.Err() != nil:
-		return w.Ended(context.Cause(ctx), r.res)
+		return new(w.Ended(context.Cause(ctx), r.res))
 	case errors.Is(err, turn.ErrLost):
-		return w.Ended(err, r.res)
+		return new(w.Ended(err, r.res))
 	case LoopSentence(err) != "":
-		return w.looped(err, LoopSentence(err), r.res)
+		return new(w.looped(err, LoopSentence(err), r.res))
 	case errors.Is(err, errOverthought):
-		return w.failed(err, "I have stopped the model: it went on thinking without end.", r.res)
+		return new(w.failed(err, "I have stopped the model: it went on thinking without end.", r.res))
 	case !known:
-		return w.failed(err, "Something went wrong inside me.", r.res)
+		return new(w.failed(err, "Something went wrong inside me.", r.res))
 	case errors.Is(err, errAsksLong):
-		return w.failed(err, failure.User()+Asks(failure)+" Please ask again after that.", r.res)
+		return new(w.failed(err, failure.User()+Asks(failure)+" Please ask again after that.", r.res))
 	case errors.Is(err, errWaitedLong):
-		return w.failed(err, failure.User()+" I have waited for half an hour; please ask again later.", r.res)
+		return new(w.failed(err, failure.User()+" I have waited for half an hour; please ask again later.", r.res))
 	}
 	if failure.Kind == llm.KindLoop {
-		return w.looped(err, failure.User(), r.res)
+		return new(w.looped(err, failure.User(), r.res))
 	}
-	return w.failed(err, failure.User(), r.res)
+	return new(w.failed(err, failure.User(), r.res))
 }
 
 // requests are the [Requests] of one call of Write.
@@ -178,6 +179,20 @@ func (r *requests) Try(ctx context.Context) (Tried, error) {
 
 // request makes one request, and records what it took.
 func (r *requests) request(ctx context.Context) (err error) {
+	req := r.next()
+	if req == nil {
+		r.text, r.res = r.from.Text, llm.Result{Finish: llm.FinishLength, Usage: llm.Usage{Known: true}}
+		return nil
+	}
+	if r.built.LeftOut > 0 {
+		r.Say("Older messages of this thread were left out: it is longer than the model can read.")
+	}
+	r.res, err = r.try(ctx, req)
+	return r.record(ctx, req, err)
+}
+
+// next returns the next request; nil: the answer is as long as it may be.
+func (r *requests) next() *llm.Request {
 	r.req.Messages = r.built.Messages
 	if r.noTools {
 		r.req.Messages = WithoutTools(r.req.Messages)
@@ -187,13 +202,13 @@ func (r *requests) request(ctx context.Context) (err error) {
 		req = r.rounds.Request(req)
 	}
 	if req.MaxTokens = r.left(); r.most > 0 && req.MaxTokens < 1 {
-		r.text, r.res = r.from.Text, llm.Result{Finish: llm.FinishLength, Usage: llm.Usage{Known: true}}
 		return nil
 	}
-	if r.built.LeftOut > 0 {
-		r.Say("Older messages of this thread were left out: it is longer than the model can read.")
-	}
-	r.res, err = r.try(ctx, req)
+	return &req
+}
+
+// record records what a request took that ended with err, and returns what that is to the answer.
+func (r *requests) record(ctx context.Context, req *llm.Request, err error) error {
 	if errors.Is(err, errEndless) {
 		r.res, err = r.cut(r.res), nil
 	}
@@ -204,7 +219,7 @@ func (r *requests) request(ctx context.Context) (err error) {
 	r.shared.cfg.Hooks.streamed(r.res, counted)
 	r.task.Spent(r.used(ctx, r.res, r.built.Tokens))
 	if err == nil && r.from == (Partial{}) { // else its count is of more than the prompt
-		r.shared.window.learn(r.task.Thread, r.in, r.built.LeftOut, req, r.res.Usage)
+		r.shared.window.learn(r.task.Thread, r.in, r.built.LeftOut, *req, r.res.Usage)
 	}
 	return err
 }

@@ -84,7 +84,7 @@ func write(ctx context.Context, s *scripted, hooks Hooks) (Outcome, *page) {
 	}
 	defer w.Leave()
 	w.Think()
-	return w.Write(ctx, prompt.Input{Turns: []prompt.Turn{{ID: "1", Name: "Ann", Text: "q"}}}, llm.Request{ID: "id"}, Partial{}), p
+	return *w.Write(ctx, prompt.Input{Turns: []prompt.Turn{{ID: "1", Name: "Ann", Text: "q"}}}, llm.Request{ID: "id"}, Partial{}), p
 }
 
 // neverShorter holds that no text that readers saw becomes shorter.

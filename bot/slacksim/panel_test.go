@@ -108,7 +108,7 @@ func TestPanelShowsCalls(t *testing.T) {
 			"2 chat.update 200  100 ms | edits a message · 1.2 kB | #general | " + thread,
 			"3 chat.update 200 message_not_found 100 ms | edits a message · 1 B | #general |",
 			"4 users.info 200  100 ms | asks who somebody is | @alice |",
-			"5 assistant.threads.setStatus 200  100 ms | sets the status line · is thinking… | #general | " + thread,
+			"5 assistant.threads.setStatus 200  100 ms | sets the status line | #general | " + thread,
 			"6 chat.postMessage 200  100 ms | posts a message · 1 B | DM bob |",
 			"7 no.such 200 unknown_method 100 ms |  |  |",
 			"8 auth.test 0  running | asks who it is |  |",

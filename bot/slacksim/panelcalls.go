@@ -26,7 +26,7 @@ func (s *Sim) panelCallLocked(n int, c *Call, now time.Time) obj {
 	if size := len(c.Args["text"]) + len(c.Args["blocks"]) + len(c.Args["markdown_text"]) + len(c.Args["chunks"]) + len(c.Args["view"]); size > 0 {
 		what += " · " + bytesText(size)
 	}
-	for _, k := range []string{"status", "name", "title", "filename"} {
+	for _, k := range []string{"name", "title", "filename"} {
 		if v := c.Args[k]; v != "" {
 			what += " · " + short(v, panelWords)
 			break

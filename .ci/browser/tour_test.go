@@ -191,7 +191,7 @@ func TestTourByHand(t *testing.T) {
 // TestRestartInMidAnswer ends the demo while it answers, once well and once by kill -9, and starts it again in its folder: the page comes back
 // by itself, everything is there, and the answer ends complete, once.
 func TestRestartInMidAnswer(t *testing.T) {
-	binary, dir := build(t), t.TempDir()
+	binary, dir, temp := build(t), t.TempDir(), t.TempDir()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -201,7 +201,7 @@ func TestRestartInMidAnswer(t *testing.T) {
 	launch := func() *exec.Cmd {
 		var out output
 		demo := exec.Command(binary, "demo", "-addr", addr, "-dir", filepath.Join(dir, "kept"), "-people", "5", "-speed", "60")
-		demo.Env = environment()
+		demo.Env = append(environment(), "TMPDIR="+temp)
 		demo.Stdout, demo.Stderr = &out, &out
 		if err := demo.Start(); err != nil {
 			t.Fatal(err)
@@ -243,7 +243,7 @@ func TestRestartInMidAnswer(t *testing.T) {
 	if err := demo.Wait(); err != nil {
 		t.Errorf("the demo's end: %v", err)
 	}
-	if left, _ := filepath.Glob(filepath.Join(os.TempDir(), "llmbot-demo-*")); len(left) > 0 {
-		t.Errorf("left behind: %v", left)
+	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
 	}
 }

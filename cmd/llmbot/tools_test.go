@@ -205,11 +205,15 @@ func TestASecretBesideTheFile(t *testing.T) {
 		defer close(over)
 		cfg.tools.watch(ctx, func(error) {}, func() { loads <- struct{}{} })
 	}()
+	own, err := os.FindProcess(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
 	quiet := make(chan os.Signal, 1)
 	signal.Notify(quiet, syscall.SIGHUP)
 	defer signal.Stop(quiet)
 	for done := false; !done; {
-		if err := syscall.Kill(syscall.Getpid(), syscall.SIGHUP); err != nil {
+		if err := own.Signal(syscall.SIGHUP); err != nil {
 			t.Fatal(err)
 		}
 		select {

@@ -131,8 +131,11 @@ func (m *mind) Stream(ctx context.Context, r llm.Request, on func(llm.Delta) err
 		}
 	}
 	res := llm.Result{Model: "mind", Finish: llm.FinishStop, TTFT: time.Second, FirstWord: time.Second, Usage: llm.Usage{Known: true, PromptTokens: 50, CompletionTokens: 10}}
-	_, list, _ := strings.Cut(question[strings.LastIndex(question, "call "):]+" ", "call ")
-	calls := strings.Split(strings.TrimSpace(list), ", ")
+	var calls []string
+	if at := strings.LastIndex(question, "call "); at >= 0 {
+		list, _, _ := strings.Cut(question[at+len("call "):], "\n")
+		calls = strings.Split(strings.TrimSpace(list), ", ")
+	}
 	text, end := "The answer", " is whole."
 	if rounds < len(calls) && r.ToolChoice != llm.ToolChoiceNone && len(r.Tools) > 0 {
 		text, end, res.Finish = says, "", llm.FinishToolCalls

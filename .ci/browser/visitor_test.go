@@ -32,23 +32,14 @@ func startDemo(t *testing.T) string {
 // start does so with a command and flags.
 func start(t *testing.T, command string, flags ...string) string {
 	t.Helper()
+	binary := build(t)
 	dir := t.TempDir()
-	binary := filepath.Join(dir, "llmbot")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "./cmd/llmbot")
-	build.Dir = filepath.Join("..", "..")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
 	logFile := filepath.Join(dir, "bot.log")
 	demo := exec.Command(binary, append([]string{command, "-addr", "127.0.0.1:0"}, flags...)...)
 	if command == "demo" {
 		demo.Args = append(demo.Args, "-log", logFile)
 	}
-	for _, v := range os.Environ() {
-		if name, _, _ := strings.Cut(v, "="); !regexp.MustCompile(`^(LLM|SLACK|BOT|STATE|OPS|GPU|LOG)_`).MatchString(name) {
-			demo.Env = append(demo.Env, v)
-		}
-	}
+	demo.Env = environment()
 	var out output
 	demo.Stdout, demo.Stderr = &out, &out
 	if err := demo.Start(); err != nil {
@@ -75,6 +66,29 @@ func start(t *testing.T, command string, flags ...string) string {
 	}
 	t.Fatalf("the demo printed no address:\n%s", out.text())
 	return ""
+}
+
+// build builds the program and returns its path.
+func build(t *testing.T) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "llmbot")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "./cmd/llmbot")
+	build.Dir = filepath.Join("..", "..")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return binary
+}
+
+// environment is this process's own without any configuration of the program.
+func environment() []string {
+	var vars []string
+	for _, v := range os.Environ() {
+		if name, _, _ := strings.Cut(v, "="); !regexp.MustCompile(`^(LLM|SLACK|BOT|STATE|OPS|GPU|LOG)_`).MatchString(name) {
+			vars = append(vars, v)
+		}
+	}
+	return vars
 }
 
 // output collects what a process prints.

@@ -13,15 +13,22 @@ import (
 const noTools = "(You have no tools here: you can call none. Answer in words, with what you know.)"
 
 // WithoutTools returns a prompt that says in addition that there are no tools.
-func WithoutTools(msgs []llm.Message) []llm.Message {
+func WithoutTools(msgs []llm.Message) []llm.Message { return behindQuestion(msgs, noTools) }
+
+// behindQuestion returns a prompt with a paragraph of ours behind the newest message of people; empty:
+// none.
+func behindQuestion(msgs []llm.Message, paragraph string) []llm.Message {
+	if paragraph == "" {
+		return msgs
+	}
 	msgs = slices.Clone(msgs)
 	for i, m := range slices.Backward(msgs) {
 		if m.Role == llm.RoleUser {
-			msgs[i].Content += "\n\n" + noTools
+			msgs[i].Content += "\n\n" + paragraph
 			return msgs
 		}
 	}
-	return append(msgs, llm.Message{Role: llm.RoleUser, Content: noTools})
+	return append(msgs, llm.Message{Role: llm.RoleUser, Content: paragraph})
 }
 
 // withoutTools has the answer written without tools, for a server that takes none, or not these,

@@ -82,12 +82,13 @@ func (p *place) desk(store turn.Store) *Desk {
 // owner returns the box of an owner of the answer, and what it finds of it.
 func owner(ctx context.Context, t *testing.T, d *Desk, epoch uint64) (*Box, []answer.Round) {
 	t.Helper()
-	b, rounds, err := d.Open(ctx, Answer{
+	b, begun, err := d.Open(ctx, Answer{
 		Thread: here, Of: of, Epoch: epoch, Asker: "U1", Visible: func() bool { return true }, Settled: func(context.Context) error { return nil }, Progress: func() {},
-	}, epoch > 1)
+	}, epoch <= 1)
 	if err != nil {
 		t.Fatal(err)
 	}
+	rounds := begun.Rounds
 	if len(rounds) == 0 {
 		rounds = []answer.Round{{Calls: []answer.Call{{ToolCall: llm.ToolCall{ID: "a", Name: "shed_drop", Arguments: `{"table":"users"}`}}}}}
 	}
@@ -112,7 +113,7 @@ func TestOneDecision(t *testing.T) {
 			for i := range 30 {
 				all.Go(func() {
 					press := Press{Thread: here, ID: []string{id, "OTHER"}[i%2], User: []string{"U1", "U2", "U3"}[i%3], TS: fmt.Sprintf("2.%06d", i), Run: (i+round)%4 < 2}
-					said, _, err := desks[i%3].Decide(t.Context(), press)
+					said, _, err := desks[i%3].Decide(t.Context(), press, false)
 					switch {
 					case err != nil:
 						t.Error(err)
@@ -169,7 +170,7 @@ func TestASuccessorAsksAgain(t *testing.T) {
 			}
 			old, _ := p.newest()
 			if decided {
-				if said, _, err := d.Decide(t.Context(), Press{Thread: here, ID: old, User: "U1", TS: "3.0", Run: true}); err != nil || !strings.HasPrefix(said, "You allowed") {
+				if said, _, err := d.Decide(t.Context(), Press{Thread: here, ID: old, User: "U1", TS: "3.0", Run: true}, false); err != nil || !strings.HasPrefix(said, "You allowed") {
 					t.Fatalf("%q, %v", said, err)
 				}
 			}
@@ -185,7 +186,7 @@ func TestASuccessorAsksAgain(t *testing.T) {
 			case !decided && (n != 2 || took > 2*time.Minute+2*time.Second || took < 2*time.Minute-2*time.Second):
 				t.Errorf("asked %d times, it took %s", n, took)
 			}
-			if said, _, _ := d.Decide(t.Context(), Press{Thread: here, ID: old, User: "U1", TS: "4.0", Run: true}); strings.HasPrefix(said, "You allowed") {
+			if said, _, _ := d.Decide(t.Context(), Press{Thread: here, ID: old, User: "U1", TS: "4.0", Run: true}, false); strings.HasPrefix(said, "You allowed") {
 				t.Errorf("an old button decides: %q", said)
 			}
 		})
@@ -200,7 +201,7 @@ func TestADecisionIsOfOneCall(t *testing.T) {
 		first, rounds := owner(t.Context(), t, d, 1)
 		time.AfterFunc(5*time.Second, func() {
 			id, _ := p.newest()
-			_, _, _ = d.Decide(t.Context(), Press{Thread: here, ID: id, User: "U1", TS: "3.0", Run: true})
+			_, _, _ = d.Decide(t.Context(), Press{Thread: here, ID: id, User: "U1", TS: "3.0", Run: true}, false)
 		})
 		if may, _, err := first.Leave(t.Context(), rounds, asks(), func() {}); !may || err != nil {
 			t.Fatal(may, err)
@@ -236,7 +237,7 @@ func TestLeaveIsForOneRun(t *testing.T) {
 		first, rounds := owner(t.Context(), t, d, 1)
 		time.AfterFunc(5*time.Second, func() {
 			id, _ := p.newest()
-			if said, _, err := d.Decide(t.Context(), Press{Thread: here, ID: id, User: "U1", TS: "3.0", Run: true}); err != nil || !strings.HasPrefix(said, "You allowed") {
+			if said, _, err := d.Decide(t.Context(), Press{Thread: here, ID: id, User: "U1", TS: "3.0", Run: true}, false); err != nil || !strings.HasPrefix(said, "You allowed") {
 				t.Errorf("%q, %v", said, err)
 			}
 		})

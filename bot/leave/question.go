@@ -13,15 +13,16 @@ type Question struct {
 	Server    string
 	Title     string // of the tool
 	Arguments []Argument
-	More      int // arguments that are not shown
+	More      int  // arguments that are not shown
+	Again     bool // it has run for this question before, for an earlier answer
 }
 
 // Argument is one argument of a call.
 type Argument = tools.Argument
 
 // question returns what a person sees of a call.
-func question(q transcript.Leave, tool tools.Tool, arguments string) Question {
-	out := Question{ID: q.ID, User: q.Asker, Title: q.Title, Server: tools.ShownName(tool.Server)}
+func question(q transcript.Leave, tool tools.Tool, arguments string, again bool) Question {
+	out := Question{ID: q.ID, User: q.Asker, Title: q.Title, Server: tools.ShownName(tool.Server), Again: again}
 	out.Arguments, out.More = tools.Arguments(arguments)
 	return out
 }

@@ -51,6 +51,23 @@ func CheckBot(ctx context.Context, cfg Config) (BotCheck, error) {
 	return c, nil
 }
 
+// AppOf asks Slack for the id of the app that a bot token is for; empty: Slack does not say it. It
+// blocks for twice callTimeout (15 s) at most.
+func AppOf(ctx context.Context, cfg Config) string {
+	client := checkClient(cfg)
+	who, err := timed(ctx, client.AuthTestContext)
+	if err != nil {
+		return ""
+	}
+	bot, err := timed(ctx, func(ctx context.Context) (*slack.Bot, error) {
+		return client.GetBotInfoContext(ctx, slack.GetBotInfoParameters{Bot: who.BotID})
+	})
+	if err != nil {
+		return ""
+	}
+	return bot.AppID
+}
+
 // ahead returns the least by which the other clock is ahead of ours, below zero if it is behind.
 // The other clock showed date, in whole seconds, between sent and got.
 func ahead(date, sent, got time.Time) time.Duration {

@@ -50,6 +50,9 @@ const furtherLine = "│ "
 // in plain text, where nothing is a link, a name or a sign.
 func leaveBlocks(t thread.ID, q leave.Question) []slack.Block {
 	blocks := []slack.Block{slack.NewSectionBlock(mrkdwn(fmt.Sprintf("May I run “%s” of “%s”?", q.Title, q.Server)), nil, nil)}
+	if q.Again {
+		blocks = append(blocks, slack.NewSectionBlock(mrkdwn("It has run for this question before. This would be once more."), nil, nil))
+	}
 	for _, a := range q.Arguments {
 		text := strings.ReplaceAll(a.Value, "\n", "\n"+furtherLine)
 		if a.Name != "" {

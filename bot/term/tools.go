@@ -100,7 +100,7 @@ func (w *writing) offer(ctx context.Context) {
 		w.show()
 	}
 	if offered := a.tools.Offer(here()); len(offered) > 0 {
-		w.rounds = answer.NewRounds(offered, toolbox{a}, nil)
+		w.rounds = answer.NewRounds(offered, toolbox{a}, nil, nil)
 	}
 }
 

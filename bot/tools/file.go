@@ -1,6 +1,9 @@
 package tools
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -462,6 +465,13 @@ func (l link) secrets() []string {
 func secretName(name string) bool {
 	name = strings.ToLower(name)
 	return slices.ContainsFunc([]string{"key", "token", "secret", "passw", "auth", "credential"}, func(w string) bool { return strings.Contains(name, w) })
+}
+
+// origin returns a name of the link: another link has another one. Nothing of it can be read there.
+func (l link) origin() string {
+	all, _ := json.Marshal([]any{l.way, l.command, l.args, l.env, l.dir, l.url, l.headers}) // texts can always be written
+	sum := sha256.Sum256(all)
+	return hex.EncodeToString(sum[:16])
 }
 
 // same reports whether two links lead to the same server in the same way.

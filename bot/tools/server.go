@@ -245,8 +245,8 @@ func (s *server) await(ctx context.Context, not *session) (*session, error) {
 	}
 }
 
-// tool returns the name at the server of a tool that is still offered as it was: by the name that a
-// person has allowed, under a policy that is not stricter than the one of the call, and as one that
+// tool returns the name at the server of a tool that is still offered as it was: from the server and by
+// the name that a person has allowed, under a policy that is not stricter than the one of the call, and as one that
 // only reads if the call took it for such a one, and so noted nothing and may be made again.
 func (s *server) tool(c Call) (string, error) {
 	s.mu.Lock()
@@ -255,7 +255,7 @@ func (s *server) tool(c Call) (string, error) {
 		if o.Name != c.Tool.Name {
 			continue
 		}
-		if !s.entry.fits(c.Place) || c.Tool.Policy.looser(o.Policy) || c.Tool.Title != o.Title || c.Tool.ReadOnly && !o.ReadOnly {
+		if !s.entry.fits(c.Place) || c.Tool.Policy.looser(o.Policy) || c.Tool.Origin != o.Origin || c.Tool.Title != o.Title || c.Tool.ReadOnly && !o.ReadOnly {
 			return "", errors.New("the rules for this tool have changed, and it may not run now")
 		}
 		return o.own, nil

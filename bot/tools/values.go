@@ -164,7 +164,8 @@ func nearest(s string, known []string) string {
 		if strings.EqualFold(s, k) {
 			return k
 		}
-		if d := typos.Distance(strings.ToLower(s), strings.ToLower(k)); d < most && d < len(k) {
+		if l, m := strings.ToLower(s), strings.ToLower(k); typos.Distance(l, m) < most && typos.Alike(l, m) {
+			d := typos.Distance(l, m)
 			best, most = k, d
 		}
 	}

@@ -36,6 +36,9 @@ func (c *checker) slack(ctx context.Context, bot runningBot) {
 		c.channelNames(ctx, cfg)
 	}
 	app := appID(cfg.AppToken)
+	if _, bad := missing["SLACK_BOT_TOKEN"]; app == "" && bot.found && !bad { // else the socket tells
+		app = slackio.AppOf(ctx, cfg)
+	}
 	if p, bad := missing["SLACK_APP_TOKEN"]; bad {
 		c.fail("app token", p.what, p.hint)
 	} else if link, ok := c.appToken(ctx, cfg); ok {

@@ -31,6 +31,9 @@ const (
 	toolsOff = "off"
 )
 
+// removeTries is how often the bot tries to remove the temporary folder of a demo that was killed.
+const removeTries = 5
+
 // relayIdle is how long the bot keeps an idle connection to the relay; shorter than the relay does.
 const relayIdle = idleTimeout / 2
 
@@ -97,8 +100,10 @@ func runDemoBot(ctx context.Context, p process, args []string) error {
 	}
 	go func() { // it ends the process, or ends with it
 		keeper.Lifeline(p.in)
-		if *remove != "" {
-			_ = os.RemoveAll(*remove) // the demo was killed, and cannot
+		for range removeTries { // the demo was killed, and cannot; the bot may be writing there
+			if *remove == "" || os.RemoveAll(*remove) == nil {
+				break
+			}
 		}
 		os.Exit(exitKilled)
 	}()
@@ -108,7 +113,9 @@ func runDemoBot(ctx context.Context, p process, args []string) error {
 	}
 	for _, v := range p.env {
 		if at, ok := strings.CutPrefix(v, relayVariable+"="); ok {
-			cfg.relay = at
+			if cfg.relay, err = url.Parse(at); err != nil {
+				return fmt.Errorf("read the relay's address: %w", err)
+			}
 		}
 	}
 	if *own {
@@ -121,13 +128,12 @@ func runDemoBot(ctx context.Context, p process, args []string) error {
 // relay, which asks the server.
 func (c *Config) botModelConfig(log *slog.Logger) llm.Config {
 	out := c.modelConfig(log)
-	if c.relay == "" {
+	if c.relay == nil {
 		return out
 	}
-	out.BaseURL = c.relay
-	out.HTTP = egress.New(relay.Errors(&http.Transport{
+	out.HTTP = egress.New(relay.Through(&http.Transport{
 		MaxIdleConns: c.MaxAnswers, MaxIdleConnsPerHost: c.MaxAnswers, IdleConnTimeout: relayIdle, DisableCompression: true,
-	}), "LLM_BASE_URL")
+	}, c.relay), "LLM_BASE_URL")
 	return out
 }
 
@@ -136,7 +142,7 @@ const queueWithin = 2 * time.Second
 
 // newRelay returns the relay to a server. client is one of that server.
 func newRelay(client *llm.Client, cfg llm.Config) (*relay.Relay, error) {
-	root, err := url.Parse(client.Root())
+	server, err := url.Parse(client.Root())
 	if err != nil {
 		return nil, errors.New("the address of the model server is no URL (LLM_BASE_URL)") // its own text repeats the address
 	}
@@ -152,5 +158,5 @@ func newRelay(client *llm.Client, cfg llm.Config) (*relay.Relay, error) {
 		}
 		return m.Waiting, nil
 	}
-	return relay.New(relay.Config{Root: root, Via: llm.Transport(cfg), Waiting: waiting}), nil
+	return relay.New(relay.Config{Server: server, Via: llm.Transport(cfg), Waiting: waiting}), nil
 }

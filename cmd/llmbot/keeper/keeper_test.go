@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -159,10 +158,9 @@ func TestKill(t *testing.T) {
 			t.Errorf("%+v", after)
 		}
 	}
-	if runtime.GOOS == "linux" { // the group's number is the child's
-		if pgid, err := syscall.Getpgid(k.State().PID); err != nil || pgid != k.State().PID {
-			t.Errorf("process group %d of %d: %v", pgid, k.State().PID, err)
-		}
+	// Its process group is its own.
+	if pgid, err := syscall.Getpgid(k.State().PID); err != nil || pgid != k.State().PID {
+		t.Errorf("process group %d of %d: %v", pgid, k.State().PID, err)
 	}
 }
 
@@ -219,32 +217,26 @@ func TestReady(t *testing.T) {
 	until(t, k, "it runs", runs)
 }
 
-// Nothing is left of a child whose keeper is killed: neither one that watches nor, on Linux, one that is stuck.
+// Nothing is left of a child whose keeper is killed.
 func TestNothingOutlivesAKilledParent(t *testing.T) {
-	kinds := []string{"works"}
-	if runtime.GOOS == "linux" {
-		kinds = append(kinds, "deaf")
+	parent := command("parent", "KEEPER_GRANDCHILD=works")()
+	out, err := parent.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, kind := range kinds {
-		parent := command("parent", "KEEPER_GRANDCHILD="+kind)()
-		out, err := parent.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := parent.Start(); err != nil {
-			t.Fatal(err)
-		}
-		var pid int
-		if _, err := fmt.Fscanf(out, "started as %d\n", &pid); err != nil || pid == parent.Process.Pid {
-			t.Fatalf("%s: %d, %v", kind, pid, err)
-		}
-		if err := parent.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
-		_, _ = io.Copy(io.Discard, out)
-		_ = parent.Wait()
-		gone(t, pid)
+	if err := parent.Start(); err != nil {
+		t.Fatal(err)
 	}
+	var pid int
+	if _, err := fmt.Fscanf(out, "started as %d\n", &pid); err != nil || pid == parent.Process.Pid {
+		t.Fatalf("%d, %v", pid, err)
+	}
+	if err := parent.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, out)
+	_ = parent.Wait()
+	gone(t, pid)
 }
 
 // Whatever many do at once, at most one child runs, and none at the end.

@@ -70,7 +70,7 @@ func TestPanel(t *testing.T) {
 	v.run(`document.querySelector('#panel input[value=window]').click()`)
 	v.finished(2)
 
-	v.write("#reply", "@llm write 700 tokens")
+	v.write("#reply", "@llm write 500 tokens")
 	v.until("it is being written", `[...document.querySelectorAll('#replies .msg')].length === 6 && document.querySelector('#replies .msg:last-of-type .body').innerText.length > 200`)
 	v.turn("Refuse edits")
 	v.until("an edit is refused", calls(`c.includes('chat.update') && c.includes('429 ratelimited · wait ')`))
@@ -93,25 +93,9 @@ func TestPanel(t *testing.T) {
 	v.turn("Cut one")
 	v.until("the bot opens another socket", fmt.Sprintf(`Number(/(\d+) opened so far/.exec(document.getElementById('panel').innerText)[1]) > %d`, opened))
 	v.run(`document.querySelectorAll('#panel details').forEach((d) => { d.open = true; })`)
+	v.run(`document.querySelector('#panel .gauges').scrollIntoView()`)
 	v.picture("folds")
-
-	v.turn("Ask ten questions")
-	v.until("ten questions were asked", `[...page.S.messages.values()].filter((m) => !m.bot && m.text.includes('150 words')).length === 10`)
-	if people := get(v, chromedp.Evaluate[int](`new Set([...page.S.messages.values()].filter((m) => !m.bot && m.text.includes('150 words')).map((m) => m.user)).size`)); people < 2 {
-		t.Errorf("%d people asked", people)
-	}
-	v.picture("ten")
-	v.theme("dark")
-	v.picture("ten-dark")
-	v.theme("light")
-	v.do(chromedp.EmulateViewport(1000, 800))
-	v.picture("narrower")
-	v.do(chromedp.EmulateViewport(390, 844))
-	v.until("nothing is wider than the phone", `document.documentElement.scrollWidth <= 390 && document.getElementById('panel').getBoundingClientRect().width >= 389`)
-	v.picture("phone")
-	v.run(`document.querySelector('#panel .calls').scrollIntoView()`)
-	v.picture("phone-calls")
-	v.do(chromedp.EmulateViewport(1280, 800))
+	v.run(`document.querySelector('#panel .panel-body').scrollTop = 0`)
 
 	// A reload leaves it open; Escape closes it, and nothing else.
 	v.do(chromedp.Reload(), chromedp.WaitVisible(chromedp.CSS(`#panel .calls .call`)))
@@ -124,4 +108,56 @@ func TestPanel(t *testing.T) {
 	if n := get(v, chromedp.Evaluate[int](`performance.getEntriesByType('resource').filter((e) => e.name.includes('/page/panel')).length`)); n != asked {
 		t.Errorf("the closed panel asked %d times", n-asked)
 	}
+}
+
+// TestPanelOfTheDemo asks ten at once, and turns the knobs that are the demo's own, on the real bot and its simulated model.
+func TestPanelOfTheDemo(t *testing.T) {
+	v := visit(t, startDemo(t))
+	v.openPanel()
+	v.until("the bot's process is told", `/running, process \d+/.test(document.getElementById('panel').innerText)`)
+	v.turn("Ask ten questions")
+	v.until("ten questions were asked", `[...page.S.messages.values()].filter((m) => !m.bot && m.text.includes('150 words')).length === 10`)
+	if people := get(v, chromedp.Evaluate[int](`new Set([...page.S.messages.values()].filter((m) => !m.bot && m.text.includes('150 words')).map((m) => m.user)).size`)); people < 2 {
+		t.Errorf("%d people asked", people)
+	}
+	v.until("they are written at once", `/^\d+ running/.test(document.querySelector('.panel-model .panel-note').innerText) && parseInt(document.querySelector('.panel-model .panel-note').innerText) >= 5`)
+	v.until("both speeds differ", `parseFloat(document.querySelector('.figure.total b').innerText) > 2 * parseFloat(document.querySelector('.figure.one b').innerText)`)
+	v.picture("ten")
+	v.theme("dark")
+	v.picture("ten-dark")
+	v.theme("light")
+	v.do(chromedp.EmulateViewport(1000, 800))
+	v.picture("narrower")
+	v.do(chromedp.EmulateViewport(390, 844))
+	v.until("nothing is wider than the phone", `document.documentElement.scrollWidth <= 390 && document.getElementById('panel').getBoundingClientRect().width >= 389`)
+	v.picture("phone")
+	v.run(`document.querySelector('#panel .panel-knobs').scrollIntoView()`)
+	v.picture("phone-knobs")
+	v.do(chromedp.EmulateViewport(1280, 800))
+	v.run(`document.querySelector('#panel .panel-body').scrollTop = 0`)
+	v.until("all ten are there", `document.querySelector('.panel-model').innerText.includes('10 of 10 answers are there · together up to ')`)
+	v.picture("ten-done")
+
+	v.write("#box", "@llm write 300 tokens")
+	v.do(chromedp.WaitVisible(chromedp.CSS(`#thread`)))
+	v.until("it is being written", `document.querySelectorAll("#replies .msg").length === 2 && document.querySelector("#replies .msg:last-of-type .body").innerText.length > 200`)
+	v.turn("Kill the bot")
+	v.until("it was killed and started", `/running, process \d+ · started 2 times · its last end: signal: killed/.test(document.getElementById('panel').innerText)`)
+	v.run(`document.querySelector('#panel .panel-knobs').scrollIntoView()`)
+	v.picture("killed")
+	v.finished(1)
+	v.turn("Restart")
+	v.until("it was started again", `document.getElementById('panel').innerText.includes('started 3 times')`)
+	v.do(chromedp.WaitVisible(chromedp.CSS(`#link.up`)))
+
+	v.run(`document.querySelector('#panel input[value=dead]').click()`)
+	v.until("the model server is dead", `document.getElementById('panel').innerText.includes('The model server is dead now.') && document.querySelector('#panel input[value=dead]').checked`)
+	v.write("#reply", "@llm write 20 tokens")
+	v.until("the bot says so", `document.querySelectorAll('#replies .msg').length === 4`)
+	v.picture("dead")
+	v.run(`document.querySelector('#panel input[value=slow]').click()`)
+	v.until("the model server is slow", `document.getElementById('panel').innerText.includes('The model server is slow now.')`)
+	v.run(`document.querySelector('#panel input[value=ok][name=panel-model]').click()`)
+	v.until("it is well again", `document.getElementById('panel').innerText.includes('The model server is as it is.')`)
+	v.picture("well-again")
 }

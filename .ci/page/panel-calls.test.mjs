@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { delivery, flow, gauge, kept, merge, outcome, place, rows, shown, time } from '../../bot/slacksim/web/panel-calls.js';
+import { delivery, flow, gauge, inOrder, kept, merge, outcome, place, rows, shown, time } from '../../bot/slacksim/web/panel-calls.js';
 
 const call = (n, more) => ({ n, method: 'chat.update', ms: 3, for_ms: null, ok: true, status: 200, error: '', wait: 0, what: 'edits a message', where: '#general', thread: '', ...more });
 const calls = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => call(from + i));
@@ -41,19 +41,21 @@ test('how a call went', () => {
 test('budgets', () => {
   const budget = (more) => ({ method: 'chat.update', where: '', used: 12, refused: 0, limit: 50, left: 38, ...more });
   for (const [more, text, empty] of [
-    [{}, '12 of 50', false],
-    [{ used: 50, left: 0, refused: 2 }, '50 of 50 · 0 now · 2 refused', true],
-    [{ left: 7 }, '12 of 50 · 7 now', false], // a bucket
-    [{ left: 0 }, '12 of 50 · 0 now', true], // edits are refused
-    [{ left: -1 }, '12, limiter off', undefined],
-    [{ limit: 0, left: -1, used: 1 }, '1, no limit', undefined],
-    [{ used: 61, left: 4 }, '61 of 50 · 4 now', false],
+    [{}, '12 of 50; ', false],
+    [{ used: 50, left: 0, refused: 2 }, '50 of 50; none now · 2 refused', true],
+    [{ left: 7 }, '12 of 50; 7 now', false], // a bucket
+    [{ left: 0 }, '12 of 50; none now', true], // edits are refused
+    [{ left: -1, refused: 3 }, '12, limiter off; 3 refused', undefined],
+    [{ limit: 0, left: -1, used: 1 }, '1, no limit; ', undefined],
+    [{ used: 61, left: 4 }, '61 of 50; 4 now', false],
   ]) {
     const g = gauge(budget(more));
-    assert.equal(g.text, text);
+    assert.equal(g.text + '; ' + g.more, text);
     assert.equal(g.empty, empty);
     if (g.limit) assert.ok(g.used <= g.limit);
   }
+  const some = [['auth.test', ''], ['chat.update', ''], ['chat.postMessage', '#b'], ['chat.postMessage', '#a']].map(([method, where]) => ({ method, where }));
+  assert.deepEqual(inOrder(some).map((b) => b.method + b.where), ['chat.update', 'chat.postMessage#a', 'chat.postMessage#b', 'auth.test']);
 });
 
 test('envelopes', () => {

@@ -14,10 +14,13 @@
 //
 // Two things only an emulator can show. [Sim.Fail], [Sim.FailEvent], [Sim.Disconnect], [Sim.Cut]
 // and [Sim.HalfOpen] make Slack misbehave as it does in earnest: 429, an answer that never comes,
-// an event twice, a socket that is refreshed or only seems alive. And [Sim.Calls], [Sim.Envelopes],
+// an event twice, a socket that is refreshed or only seems alive. Knobs change how it is while it
+// runs: [Sim.SetLatency], [Sim.SetLimiter], [Sim.RefuseEdits], [Sim.LoseAcks], [Sim.CutOne],
+// [Sim.Redeliver]. And [Sim.Calls], [Sim.Envelopes],
 // [Sim.Notified] and [Sim.Unfurled] tell what the bot did to Slack: which calls it made and which
 // were refused, which events it did not ack, whom it pinged, which addresses Slack would have
-// fetched.
+// fetched; [Sim.Budgets] tells how much of each rate limit is used. The page shows the same in a
+// panel beside the chat.
 //
 // # What it promises
 //

@@ -169,12 +169,12 @@ func TestPanelShowsPingsAndUnfurls(t *testing.T) {
 			s.call("chat.update", "channel", id, "ts", ts, "text", "<!here>")
 		}
 		p, _ := s.panel()
-		got := ""
+		var got strings.Builder
 		for _, x := range p.Pings.Newest {
-			got += x.Who + " " + x.Method + " " + x.Where + "\n"
+			got.WriteString(x.Who + " " + x.Method + " " + x.Where + "\n")
 		}
-		if want := "@channel chat.postMessage #general\n@alice chat.postMessage #general\n@here chat.update #general\n"; got != want {
-			t.Errorf("pings:\n%s", got)
+		if want := "@channel chat.postMessage #general\n@alice chat.postMessage #general\n@here chat.update #general\n"; got.String() != want {
+			t.Errorf("pings:\n%s", got.String())
 		}
 		if len(p.Unfurls.Newest) != 1 || utf8.RuneCountInString(p.Unfurls.Newest[0].URL) != 120 || !strings.HasSuffix(p.Unfurls.Newest[0].URL, "…") {
 			t.Errorf("%+v", p.Unfurls)

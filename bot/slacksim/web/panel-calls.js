@@ -45,14 +45,21 @@ export function outcome(c) {
 // place returns where a call went.
 export const place = (c) => c.where + (c.thread ? ' › ' + c.thread : '');
 
-// gauge returns what is told of a budget: words, and how full it is where there is a limit.
+// gauge returns what is told of a budget: words, more words where calls must wait, and how full it is where there is a limit.
 export function gauge(b) {
-  const refused = b.refused ? ' · ' + b.refused + ' refused' : '';
-  if (!b.limit) return { text: b.used + ', no limit' + refused };
-  if (b.left < 0) return { text: b.used + ', limiter off' + refused };
-  const now = b.left < b.limit - b.used || b.used >= b.limit ? ' · ' + b.left + ' now' : '';
-  return { text: b.used + ' of ' + b.limit + now + refused, used: Math.min(b.used, b.limit), limit: b.limit, empty: b.left === 0 };
+  const refused = b.refused ? b.refused + ' refused' : '';
+  if (!b.limit) return { text: b.used + ', no limit', more: refused };
+  if (b.left < 0) return { text: b.used + ', limiter off', more: refused };
+  const now = b.left === 0 ? 'none now' : b.left < b.limit - b.used || b.used >= b.limit ? b.left + ' now' : '';
+  return { text: b.used + ' of ' + b.limit, more: [now, refused].filter(Boolean).join(' · '), used: Math.min(b.used, b.limit), limit: b.limit, empty: b.left === 0 };
 }
+
+// inOrder sorts budgets: those of messages first, of the whole workspace before those of a channel, and by name. A gauge stays where
+// it is while it fills.
+export const inOrder = (budgets) => {
+  const rank = (b) => (b.method.startsWith('chat.') ? 0 : 2) + (b.where ? 1 : 0);
+  return budgets.toSorted((a, b) => rank(a) - rank(b) || (a.method + a.where < b.method + b.where ? -1 : 1));
+};
 
 // flow returns the figures of envelopes in one line.
 export const flow = (e) => [e.sent + ' sent', e.acked + ' acked', e.redelivered + ' redelivered', e.lost ? e.lost + ' acks lost' : '', e.waiting + ' waiting'].filter(Boolean).join(' · ');
@@ -89,7 +96,7 @@ function gaugeSpec(b) {
     make: () => {
       const m = el(g.limit ? 'meter' : 'span');
       if (g.limit) m.ariaLabel = name + ', calls of the last minute';
-      const e = el('li', 'gauge', el('span', 'gauge-name', name), m, el('span', 'gauge-text'));
+      const e = el('li', 'gauge', el('span', 'gauge-name', name), m, el('span', 'gauge-text'), el('span', 'gauge-more'));
       e.title = name;
       set(e, g);
       return e;
@@ -100,7 +107,8 @@ function gaugeSpec(b) {
 
 function set(e, g) {
   e.classList.toggle('empty-budget', g.empty === true);
-  e.lastChild.textContent = g.text;
+  says(e.children[2], g.text);
+  says(e.children[3], g.more);
   if (!g.limit) return;
   const m = e.children[1];
   [m.max, m.high, m.value] = [g.limit, 0.8 * g.limit, g.used];
@@ -117,6 +125,7 @@ const says = (node, text) => { if (node.textContent !== text) node.textContent =
 function folded(label) {
   const [sum, list] = [el('summary', ''), el('ul', 'panel-list')];
   list.setAttribute('aria-label', label);
+  list.tabIndex = 0; // it scrolls
   const node = el('details', 'panel-fold', sum, list);
   let specs = () => [];
   const draw = () => { if (node.open) sync(list, specs()); };
@@ -164,7 +173,7 @@ export function buildCalls() {
     calls = merge(calls, d.calls.newest);
     says(count, d.calls.total.toLocaleString('en'));
     draw();
-    const budgets = d.budgets.map(gaugeSpec).sort((a, b) => (a.key < b.key ? -1 : 1));
+    const budgets = inOrder(d.budgets).map(gaugeSpec);
     if (!budgets.length) budgets.push(line('none', () => el('li', 'panel-note', 'No call in the last minute.')));
     sync(gauges, budgets);
     sockets.set((d.sockets.length === 1 ? '1 socket' : d.sockets.length + ' sockets') + ' open · ' + d.opened + ' opened so far', false, () => d.sockets.map(socketSpec));

@@ -59,7 +59,7 @@ export function points(list, max) {
 export const speed = (v) => (v === null || v === undefined ? '–' : v >= 100 ? Math.round(v).toLocaleString('en') : v.toFixed(1));
 
 // answerLine returns what is told of one answer.
-export const answerLine = (a) => a.tokens.toLocaleString('en') + (a.tokens === 1 ? ' token' : ' tokens') + (a.ttft > 0 ? ' · first token ' + a.ttft.toFixed(2) + ' s' : ' · no token yet') + (a.done ? ' · ' + a.seconds.toFixed(1) + ' s' : '');
+export const answerLine = (a) => a.tokens.toLocaleString('en') + (a.tokens === 1 ? ' token' : ' tokens') + (a.ttft > 0 ? ' · first token ' + a.ttft.toFixed(2) + ' s' : ' · no token yet');
 
 const says = (node, text) => { if (node.textContent !== text) node.textContent = text; };
 
@@ -111,11 +111,12 @@ export function buildModel(ctx) {
   result.setAttribute('role', 'status');
   const list = el('ul', 'panel-list answers');
   list.setAttribute('aria-label', 'Answers, newest first');
+  list.tabIndex = 0; // it scrolls
   const fold = el('details', 'panel-fold', el('summary', '', 'Each answer'), list);
   fold.open = true;
   const shown = [figures, picture, queue, fold];
   const node = el('section', 'panel-part panel-model', el('h2', '', 'The model'), figures, picture, queue, el('p', 'panel-ask', ten), result, fold);
-  let [history, newest, asked] = [[], 0, null];
+  let [history, newest, asked, boot] = [[], 0, null, ''];
   const show = (on) => { for (const e of shown) e.toggleAttribute('hidden', !on); }; // an SVG has no property of that name
   show(false);
 
@@ -136,6 +137,7 @@ export function buildModel(ctx) {
   };
 
   function update(d, demo) {
+    if (d.boot !== boot) [history, newest, asked, boot] = [[], 0, null, d.boot]; // another demo: it counts from 1
     show(!!demo);
     if (!demo) return;
     const m = demo.model;

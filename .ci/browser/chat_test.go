@@ -188,12 +188,14 @@ func TestTwoPeople(t *testing.T) {
 	bob.picture("away")
 
 	// The draft and the place outlive a reload; so does an open thread.
-	bob.run(`document.querySelectorAll('#list .thread-link')[1].click()`)
+	bob.run(`document.querySelectorAll('#list .msg')[1].focus({ preventScroll: true })`)
+	bob.key("t", 0)
 	bob.keys("half a repl")
 	bob.run(`(() => { const box = page.input('box'); box.value = 'half a message'; box.dispatchEvent(new Event('input')); })()`)
-	top := get(bob, chromedp.Evaluate[float64](`document.getElementById('list').scrollTop`))
+	const line = `[...document.querySelectorAll('#list .msg')].find((m) => m.innerText.endsWith('line 3')).getBoundingClientRect().top`
+	top := get(bob, chromedp.Evaluate[float64](line))
 	bob.do(chromedp.Reload())
-	bob.until("it is as before", fmt.Sprintf(`!!window.page && !page.S.fresh && page.input('box').value === 'half a message' && page.input('reply').value === 'half a repl' && Math.abs(document.getElementById('list').scrollTop - %f) < 3`, top))
+	bob.until("it is as before", fmt.Sprintf(`!!window.page && !page.S.fresh && page.input('box').value === 'half a message' && page.input('reply').value === 'half a repl' && document.querySelectorAll('#list .msg').length === 43 && Math.abs(%s - %f) < 3`, line, top))
 	bob.picture("reloaded")
 	bob.run(`document.getElementById('list-down').click()`)
 	bob.until("it is the newest", `(() => { const l = document.getElementById('list'); return l.scrollHeight - l.scrollTop - l.clientHeight < 2 && document.getElementById('list-down').hidden; })()`)

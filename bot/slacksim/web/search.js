@@ -1,5 +1,6 @@
 // Search in all that a person sees, and the way to a channel by its name.
 import { $, el } from './dom.js';
+import { icon } from './icons.js';
 import { S, author, clock, day, mine, names, title } from './store.js';
 import { spoken } from './text.js';
 import { jump, select } from './view.js';
@@ -134,6 +135,7 @@ export function openSearch() {
 
 // wireSearch makes the window answer to its keys.
 export function wireSearch() {
+  $('search-button').prepend(icon('search', 15));
   $('search-button').onclick = openSearch;
   $('query').oninput = () => search($('query').value);
   $('search').onclose = () => { run++; };

@@ -205,6 +205,17 @@ func TestTwoPeople(t *testing.T) {
 	bob.until("it says so", `document.getElementById('toast').innerText === 'Nobody here is called nobody. You are alice.'`)
 }
 
+// TestReloadInMidAnswer goes on to read an answer where the page left it.
+func TestReloadInMidAnswer(t *testing.T) {
+	v := visit(t, startDemo(t))
+	v.do(chromedp.WaitVisible(chromedp.CSS(`#link.up`)))
+	v.write("#box", "@llm write 300 tokens")
+	v.until("it grows", `document.querySelectorAll('#replies .msg').length === 2 && document.querySelector('#replies').innerText.length > 100`)
+	v.do(chromedp.Reload(), chromedp.WaitVisible(chromedp.CSS(`#thread`)))
+	v.finished(1)
+	v.until("it is whole, once", `document.querySelectorAll('#replies .msg').length === 2 && document.querySelectorAll('#list .msg').length === 1`)
+}
+
 // TestDropAndPaste gives the page files in the ways that people do.
 func TestDropAndPaste(t *testing.T) {
 	s := startSlack(t)

@@ -3,21 +3,26 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"llmbot/bot/slacksim"
 	"llmbot/cmd/llmbot/keeper"
+	"llmbot/llm"
+	"llmbot/llm/llmsim"
 )
 
 // madeDemo returns a demo as run builds it, without anything that runs.
@@ -166,6 +171,64 @@ func TestOpenDemoTellsNoSecrets(t *testing.T) {
 		}
 		if bytes.Contains(b, []byte("a secret of the log")) == open || bytes.Contains(b, []byte(d.folder.path)) == open {
 			t.Errorf("open %t: %s", open, b)
+		}
+	}
+}
+
+// Through the relay the bot reaches a server as it would without: by the proxy, with the authorities, with the key.
+func TestRelayTakesTheUsualWay(t *testing.T) {
+	sim := llmsim.New(llmsim.Config{Model: "far", APIKey: "hunter2"})
+	server := httptest.NewTLSServer(sim)
+	defer server.Close()
+	authority := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(authority, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var asked atomic.Int32
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		far, err := net.Dial("tcp", server.Listener.Addr().String())
+		if r.Method != http.MethodConnect || err != nil {
+			t.Errorf("%s %s: %v", r.Method, r.Host, err)
+			return
+		}
+		near, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_, _ = io.WriteString(near, "HTTP/1.1 200 OK\r\n\r\n")
+		go func() {
+			_, _ = io.Copy(far, near)
+			_ = far.Close()
+		}()
+		_, _ = io.Copy(near, far)
+		_ = near.Close()
+	}))
+	defer proxy.Close()
+	ask := func(vars ...string) (string, error) {
+		t.Helper()
+		d := madeDemo(t, nil, append([]string{"LLM_BASE_URL=https://example.com/v1", "LLM_PROXY=" + proxy.URL}, vars...)...)
+		relayed := httptest.NewServer(d.relay)
+		defer relayed.Close()
+		at, err := url.Parse(relayed.URL + d.relay.Path())
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.cfg.relay = at
+		client, err := llm.New(d.cfg.botModelConfig(nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := client.Model(t.Context(), "")
+		return m.ID, err
+	}
+	if name, err := ask("LLM_API_KEY=hunter2", "LLM_CA_FILE="+authority); err != nil || name != "far" || asked.Load() == 0 {
+		t.Errorf("%q, %v; the proxy was asked %d times", name, err, asked.Load())
+	}
+	for what, vars := range map[string][]string{"unauthorized": {"LLM_CA_FILE=" + authority}, "x509": {"LLM_API_KEY=hunter2"}} {
+		if _, err := ask(vars...); err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("want %s: %v", what, err)
 		}
 	}
 }

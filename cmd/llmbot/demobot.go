@@ -48,7 +48,7 @@ func (d *demo) command(program, relayAt string) func() *exec.Cmd {
 	}
 	vars := d.botVariables(relayAt)
 	return func() *exec.Cmd {
-		cmd := exec.Command(program, args...) //nolint:gosec,noctx // this program; the keeper ends it
+		cmd := exec.Command(program, args...) //nolint:noctx // the keeper ends it
 		cmd.Env = vars
 		return cmd
 	}
@@ -98,15 +98,6 @@ func runDemoBot(ctx context.Context, p process, args []string) error {
 	if !p.isSet(relayVariable) {
 		return errors.New("only `llmbot demo` starts this")
 	}
-	go func() { // it ends the process, or ends with it
-		keeper.Lifeline(p.in)
-		for range removeTries { // the demo was killed, and cannot; the bot may be writing there
-			if *remove == "" || os.RemoveAll(*remove) == nil {
-				break
-			}
-		}
-		os.Exit(exitKilled)
-	}()
 	cfg, err := loadConfig(p.env, "")
 	if err != nil {
 		return err
@@ -121,7 +112,24 @@ func runDemoBot(ctx context.Context, p process, args []string) error {
 	if *own {
 		cfg.demoTools()
 	}
-	return cfg.redactor().hide(serve(ctx, cfg, newLog(p.err, cfg, cfg.LogLevel)))
+	// When the demo is gone there is nothing to wait for: both end with the process, at once.
+	served, gone := make(chan error, 1), make(chan struct{})
+	go func() { served <- serve(ctx, cfg, newLog(p.err, cfg, cfg.LogLevel)) }()
+	go func() {
+		keeper.Lifeline(p.in)
+		close(gone)
+	}()
+	select {
+	case err := <-served:
+		return cfg.redactor().hide(err)
+	case <-gone:
+	}
+	for range removeTries { // the bot may still be writing there
+		if *remove == "" || os.RemoveAll(*remove) == nil {
+			break
+		}
+	}
+	return errInterrupted
 }
 
 // botModelConfig returns what the bot's client of the model server needs: in the demo it asks the

@@ -121,9 +121,9 @@ func TestFailingChildIsToldAndStartedAgain(t *testing.T) {
 		Command: command("fails"), Pause: time.Millisecond, MostPause: 4 * time.Millisecond,
 		Ended: func(e End) { ends <- e }, Clean: func(s string) string { return strings.ReplaceAll(s, "hunter2", "***") },
 	})
-	for i, next := range []time.Duration{1, 2, 4, 4} {
+	for i, next := range []time.Duration{time.Millisecond, 2 * time.Millisecond, 4 * time.Millisecond, 4 * time.Millisecond} {
 		e := <-ends
-		if e.Status != "exit status 3" || e.Next != next*time.Millisecond || len(e.Lines) != 4 || e.Lines[2] != "two ***" || e.Lines[3] != "three" {
+		if e.Status != "exit status 3" || e.Next != next || len(e.Lines) != 4 || e.Lines[2] != "two ***" || e.Lines[3] != "three" {
 			t.Errorf("end %d: %+v", i+1, e)
 		}
 	}

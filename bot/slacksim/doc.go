@@ -32,6 +32,8 @@
 //   - Only programs of this machine may send requests, and no page of another site, unless
 //     [Config.Open] and [Config.Hosts] allow more.
 //   - What somebody without a token sends is bounded in bytes and time, and leaves nothing behind.
+//   - What [Config.Folder] keeps is on disk soon after it was said (0.2 s on a quick disk), and at
+//     the latest when [Sim.Close] returns.
 //   - With the same [Config.Seed] the random choices (which socket, which event first) come in the
 //     same order.
 //

@@ -150,7 +150,9 @@ func TestDamagedFiles(t *testing.T) {
 		"other text": func(t *testing.T, file string) { must(t, os.WriteFile(file, []byte("\x00\xff{"), 0o600)) },
 		"newer":      func(t *testing.T, file string) { change(t, file, "slacksim-channel 1 ", "slacksim-channel 2 ") },
 		"huge":       func(t *testing.T, file string) { must(t, os.Truncate(file, 1<<30)) },
-		"another's":  func(t *testing.T, file string) { must(t, os.Rename(strings.Replace(file, "GENERAL1", "RANDOM01", 1), file)) },
+		"another's": func(t *testing.T, file string) {
+			must(t, os.Rename(strings.Replace(file, "GENERAL1", "RANDOM01", 1), file))
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -115,7 +115,7 @@ type Config struct {
 	stateNamed bool
 	outside    *outside   // secrets of other variables; nil: none
 	tools      *toolsFile // of ToolsFile; nil: none
-	relay      string     // through which the demo's bot asks the model server; empty: it asks it itself
+	relay      *url.URL   // through which the demo's bot asks the model server; nil: it asks it itself
 }
 
 // defaultPrompt is the system prompt when none is configured.

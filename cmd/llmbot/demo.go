@@ -205,7 +205,7 @@ func (d *demo) build(inner net.Addr) error {
 	d.sim.Demo, d.sim.Folder, d.sim.KeepFailed = d.handler(), d.folder.workspace, d.tellFolder
 	d.slack = slacksim.New(d.sim)
 	d.bot = keeper.New(keeper.Config{
-		Command: d.command(program, "http://"+inner.String()+d.relay.Path()+"/v1"),
+		Command: d.command(program, "http://"+inner.String()+d.relay.Path()),
 		Ready:   func() bool { return d.slack.Sockets() > 0 },
 		Output:  d.logTo, Clean: d.cfg.redactor().clean, Ended: d.tellEnd,
 		Grace: d.drain() + drainMargin,
@@ -271,22 +271,22 @@ func (d *demo) greet() {
 // try is something to try.
 type try struct {
 	About string `json:"about"`
-	Say   string `json:"say,omitempty"` // to be written in #general; empty: nothing
+	Say   string `json:"say,omitempty"` // to be written in #general; empty: the page's tour does it
 }
 
 // String returns a line for the terminal.
 func (t try) String() string {
 	if t.Say == "" {
-		return t.About
+		return t.About + " (step 6 of the tour): it goes on with the answer"
 	}
-	return t.About + ":  " + t.Say
+	return t.About + ", in #general:  " + t.Say
 }
 
 // tries returns three things to try. A simulated model calls the tool that it is told to call, and a
 // real one what the question needs.
 func (d *demo) tries() []try {
 	bot := "@" + d.sim.Bot.Name + " "
-	list := []try{{"Ask, in #general", bot + "what can you do?"}}
+	list := []try{{"Ask", bot + "what can you do?"}}
 	switch {
 	case !d.ownTools():
 		list = append(list, try{"Ask for a long answer, and stop it", bot + "write 600 tokens"})
@@ -295,7 +295,7 @@ func (d *demo) tries() []try {
 	default:
 		list = append(list, try{"See it ask you before it uses a tool", bot + "note in the team directory that Ben likes tea"})
 	}
-	return append(list, try{About: "Kill the bot in mid-answer, with the page's tour: it is started again, and goes on with the answer"})
+	return append(list, try{About: "Kill the bot in mid-answer"})
 }
 
 // ownTools reports whether the bot offers the demo's own tools.

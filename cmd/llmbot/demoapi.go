@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -35,7 +37,7 @@ type demoState struct {
 		OutputTPS float64         `json:"output_tps"`
 		Answers   []answerFigures `json:"answers"` // newest first
 	} `json:"model"`
-	Dir string `json:"dir"` // empty: temporary
+	Dir string `json:"dir"` // empty: temporary, or nobody's business
 	Try []try  `json:"try"`
 }
 
@@ -88,11 +90,15 @@ func (d *demo) handler() http.Handler {
 
 // state returns what the page shows.
 func (d *demo) state() demoState {
-	out := demoState{ID: d.folder.path, Now: time.Now()}
+	id := sha256.Sum256([]byte(d.folder.path))
+	out := demoState{ID: hex.EncodeToString(id[:6]), Now: time.Now()}
 	b, m := d.bot.State(), d.relay.State()
 	out.Bot.State, out.Bot.PID, out.Bot.Since, out.Bot.Starts, out.Bot.LastExit, out.Bot.Log = b.Phase, b.PID, b.Since, b.Starts, b.LastExit, b.Lines
-	if out.Bot.Log == nil {
+	switch {
+	case len(b.Lines) == 0:
 		out.Bot.Log = []string{}
+	case d.flags.open: // who comes from the network has no business with the log
+		out.Bot.Log = []string{"The terminal in which the demo runs shows why."}
 	}
 	out.Model.Name, out.Model.Simulated, out.Model.Knob = d.model.name, d.model.simulated, m.Knob
 	out.Model.Running, out.Model.Waiting, out.Model.OutputTPS = m.Running, m.Waiting, rounded(m.Rate)
@@ -100,7 +106,7 @@ func (d *demo) state() demoState {
 	for _, a := range m.Answers {
 		out.Model.Answers = append(out.Model.Answers, answerFigures{a.ID, a.Tokens, rounded(a.Seconds), rounded(a.Rate), rounded(a.TTFT), a.Done})
 	}
-	if d.folder.kept {
+	if d.folder.kept && !d.flags.open {
 		out.Dir = d.folder.path
 	}
 	out.Try = d.tries()

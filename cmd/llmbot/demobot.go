@@ -31,6 +31,9 @@ const (
 	toolsOff = "off"
 )
 
+// removeTries is how often the bot tries to remove the temporary folder of a demo that was killed.
+const removeTries = 5
+
 // relayIdle is how long the bot keeps an idle connection to the relay; shorter than the relay does.
 const relayIdle = idleTimeout / 2
 
@@ -45,7 +48,7 @@ func (d *demo) command(program, relayAt string) func() *exec.Cmd {
 	}
 	vars := d.botVariables(relayAt)
 	return func() *exec.Cmd {
-		cmd := exec.Command(program, args...) //nolint:gosec,noctx // this program; the keeper ends it
+		cmd := exec.Command(program, args...) //nolint:noctx // the keeper ends it
 		cmd.Env = vars
 		return cmd
 	}
@@ -95,39 +98,50 @@ func runDemoBot(ctx context.Context, p process, args []string) error {
 	if !p.isSet(relayVariable) {
 		return errors.New("only `llmbot demo` starts this")
 	}
-	go func() { // it ends the process, or ends with it
-		keeper.Lifeline(p.in)
-		if *remove != "" {
-			_ = os.RemoveAll(*remove) // the demo was killed, and cannot
-		}
-		os.Exit(exitKilled)
-	}()
 	cfg, err := loadConfig(p.env, "")
 	if err != nil {
 		return err
 	}
 	for _, v := range p.env {
 		if at, ok := strings.CutPrefix(v, relayVariable+"="); ok {
-			cfg.relay = at
+			if cfg.relay, err = url.Parse(at); err != nil {
+				return fmt.Errorf("read the relay's address: %w", err)
+			}
 		}
 	}
 	if *own {
 		cfg.demoTools()
 	}
-	return cfg.redactor().hide(serve(ctx, cfg, newLog(p.err, cfg, cfg.LogLevel)))
+	// When the demo is gone there is nothing to wait for: both end with the process, at once.
+	served, gone := make(chan error, 1), make(chan struct{})
+	go func() { served <- serve(ctx, cfg, newLog(p.err, cfg, cfg.LogLevel)) }()
+	go func() {
+		keeper.Lifeline(p.in)
+		close(gone)
+	}()
+	select {
+	case err := <-served:
+		return cfg.redactor().hide(err)
+	case <-gone:
+	}
+	for range removeTries { // the bot may still be writing there
+		if *remove == "" || os.RemoveAll(*remove) == nil {
+			break
+		}
+	}
+	return errInterrupted
 }
 
 // botModelConfig returns what the bot's client of the model server needs: in the demo it asks the
 // relay, which asks the server.
 func (c *Config) botModelConfig(log *slog.Logger) llm.Config {
 	out := c.modelConfig(log)
-	if c.relay == "" {
+	if c.relay == nil {
 		return out
 	}
-	out.BaseURL = c.relay
-	out.HTTP = egress.New(relay.Errors(&http.Transport{
+	out.HTTP = egress.New(relay.Through(&http.Transport{
 		MaxIdleConns: c.MaxAnswers, MaxIdleConnsPerHost: c.MaxAnswers, IdleConnTimeout: relayIdle, DisableCompression: true,
-	}), "LLM_BASE_URL")
+	}, c.relay), "LLM_BASE_URL")
 	return out
 }
 
@@ -136,7 +150,7 @@ const queueWithin = 2 * time.Second
 
 // newRelay returns the relay to a server. client is one of that server.
 func newRelay(client *llm.Client, cfg llm.Config) (*relay.Relay, error) {
-	root, err := url.Parse(client.Root())
+	server, err := url.Parse(client.Root())
 	if err != nil {
 		return nil, errors.New("the address of the model server is no URL (LLM_BASE_URL)") // its own text repeats the address
 	}
@@ -152,5 +166,5 @@ func newRelay(client *llm.Client, cfg llm.Config) (*relay.Relay, error) {
 		}
 		return m.Waiting, nil
 	}
-	return relay.New(relay.Config{Root: root, Via: llm.Transport(cfg), Waiting: waiting}), nil
+	return relay.New(relay.Config{Server: server, Via: llm.Transport(cfg), Waiting: waiting}), nil
 }

@@ -17,9 +17,11 @@ export async function post(path, body) {
 // act posts and says whether it worked; the reason goes to the person.
 export const act = (path, body) => post(path, body).then(() => true, (err) => { toast(err.message); return false; });
 
-export function toast(text) {
+// toast shows a line for a while. kind is good for what went well; without it something went wrong.
+export function toast(text, kind = '') {
   $('toast').textContent = text;
+  $('toast').className = kind;
   $('toast').hidden = false;
   clearTimeout(toast.timer);
-  toast.timer = setTimeout(() => { $('toast').hidden = true; }, 6000);
+  toast.timer = setTimeout(() => { $('toast').hidden = true; }, kind ? 2500 : 6000);
 }

@@ -1,26 +1,42 @@
 // The page's beginning: it asks who reads what, wires what can be pressed, and listens.
+import { wireActions } from './actions.js';
 import { act, toast } from './api.js';
-import { input, pick, wire } from './compose.js';
+import { pick } from './attach.js';
+import { input, recallDraft, wire } from './compose.js';
 import { $ } from './dom.js';
 import { ctx, emit } from './hooks.js';
+import { wireKeys } from './keys.js';
 import { listen } from './live.js';
+import { keepSpot } from './memory.js';
 import { wirePane } from './pane.js';
 import { start as startPanel } from './panel.js';
-import { S } from './store.js';
+import { wireSearch } from './search.js';
+import { S, channel, person } from './store.js';
+import { work } from './sync.js';
 import { start as startTour } from './tour.js';
-import { describe, go, openTab, render, select, showNav } from './view.js';
+import { closeThread, describe, drawChannels, go, jump, openTab, render, select, showNav, spots } from './view.js';
 
 async function start() {
   S.state = await (await fetch('page/state')).json();
   const asked = new URLSearchParams(location.search);
-  S.me = S.state.users.find((u) => !u.bot && u.name === asked.get('as'))?.id;
-  for (const id of ['list', 'replies']) wirePane($(id));
+  S.me = person(asked.get('as'))?.id;
+  for (const id of ['list', 'replies']) {
+    wirePane($(id));
+    wireActions($(id));
+  }
   wire('box');
   wire('reply');
+  wireSearch();
+  wireKeys();
   describe();
+  if (asked.get('as') && !person(asked.get('as'))) toast(`Nobody here is called ${asked.get('as')}. You are ${S.state.users.find((u) => u.id === S.me).name}.`);
   go(asked.get('channel'));
-  if (asked.get('tab') === 'home') openTab('home');
-  if (asked.get('thread')) S.thread = asked.get('thread');
+  if (asked.get('tab') === 'home' && channel(S.channel).kind === 'im') openTab('home');
+  if (asked.get('thread')) {
+    S.thread = asked.get('thread');
+    render();
+    recallDraft('reply');
+  }
   $('me').onchange = () => {
     const [where, thread] = [S.channel, S.thread];
     S.me = $('me').value;
@@ -28,23 +44,37 @@ async function start() {
     if (S.channel === where) S.thread = thread; // two people in one thread
     listen();
     render();
+    if (S.thread) recallDraft('reply');
     emit('user', S.me);
   };
-  $('close').onclick = () => { S.thread = null; render(); input('box').focus(); };
+  $('close').onclick = closeThread;
   $('stop').onclick = () => act('stop', { channel: S.channel, thread_ts: S.thread });
-  $('menu').onclick = () => showNav(!document.body.classList.contains('nav-open'));
+  $('menu').onclick = () => {
+    showNav(!document.body.classList.contains('nav-open'));
+    if (document.body.classList.contains('nav-open')) $('me').focus();
+  };
   for (const b of $('tabs').children) b.onclick = () => openTab(b.dataset.tab);
-  document.addEventListener('keydown', (e) => {
-    if (e.key !== 'Escape') return;
-    if (document.body.classList.contains('nav-open')) showNav(false);
-    else if (S.thread) $('close').onclick();
+  document.addEventListener('click', followLink);
+  document.addEventListener('visibilitychange', () => {
+    if (document.hidden) return;
+    render();
+    drawChannels();
   });
+  window.addEventListener('pagehide', () => keepSpot(spots()));
   startPanel(ctx);
   startTour(ctx);
   listen();
 }
 
-// For the console and for tests.
-window.page = { S, select, pick };
+// followLink opens the address of a message of this workspace here, and not on Slack.
+function followLink(e) {
+  const a = e.target instanceof Element && e.target.closest('a[href]');
+  const to = a && /^https:\/\/[^/]+\.slack\.com\/archives\/(\w+)\/p(\d{10})(\d{6})\b/.exec(a.href);
+  if (to && jump(to[1], to[2] + '.' + to[3])) e.preventDefault();
+}
+
+// For the console and for tests. __work counts what is touched on the page.
+window.page = { S, input, jump, pick, select };
+window.__work = work;
 
 start().catch((err) => toast('The workspace does not answer: ' + err.message));

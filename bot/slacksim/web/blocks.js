@@ -1,7 +1,8 @@
 // Block Kit as DOM nodes.
 import { chart } from './charts.js';
+import { ask } from './dialog.js';
 import { el } from './dom.js';
-import { link, markdownSpecs, mrkdwn } from './markdown.js';
+import { codeBox, emojiNode, link, markdownSpecs, mrkdwn } from './markdown.js';
 import { sync } from './sync.js';
 
 // blockSpecs describes blocks for sync. on(action) is called when a button is pressed; it returns a promise.
@@ -53,14 +54,13 @@ function element(e, names, on) {
   const button = (label, value, cls) => {
     const b = el('button', 'btn ' + (cls || ''), label);
     b.type = 'button';
-    b.onclick = () => {
+    b.onclick = async () => {
       const c = e.confirm;
-      if (c && !window.confirm([c.title?.text, c.text?.text].filter(Boolean).join('\n'))) return;
+      if (c && !await ask({ title: c.title?.text || label, body: c.text ? [textObject(c.text, names)] : [], yes: c.confirm?.text || 'Yes', danger: c.style === 'danger' })) return;
       b.disabled = true;
-      on({ action_id: e.action_id, value }).then((ok) => {
-        b.disabled = false;
-        if (ok && e.type === 'feedback_buttons') for (const o of b.parentNode.children) o.ariaPressed = String(o === b);
-      });
+      const ok = await on({ action_id: e.action_id, value });
+      b.disabled = false;
+      if (ok && e.type === 'feedback_buttons') for (const o of b.parentNode.children) o.ariaPressed = String(o === b);
     };
     return b;
   };
@@ -83,12 +83,13 @@ function richText(e, names) {
   const inner = () => (e.elements || []).map((x) => richText(x, names));
   switch (e.type) {
     case 'rich_text_section': return el('span', 'rich', ...inner());
-    case 'rich_text_preformatted': return el('pre', '', el('code', '', ...inner()));
+    case 'rich_text_preformatted': return codeBox(el('code', '', ...inner()));
     case 'rich_text_quote': return el('blockquote', '', ...inner());
     case 'rich_text_list': return el(e.style === 'ordered' ? 'ol' : 'ul', '', ...inner().map((x) => el('li', '', x)));
     case 'user': return el('span', 'at', '@' + (names.user(e.user_id) || e.user_id));
     case 'channel': return el('span', 'at', '#' + (names.channel(e.channel_id) || e.channel_id));
     case 'broadcast': return el('span', 'at loud', '@' + e.range);
+    case 'emoji': return emojiNode(e.name, e.skin_tone) || el('span', '', ':' + e.name + ':');
     case 'link': return link(e.url, [e.text || e.url]);
     case 'text': {
       let out = el('span', '', e.text);

@@ -1,14 +1,20 @@
 // What comes from the workspace, as it happens.
+import { announce } from './announce.js';
 import { toast } from './api.js';
 import { $ } from './dom.js';
 import { emit } from './hooks.js';
-import { S, key } from './store.js';
-import { describe, drawChannels, render } from './view.js';
+import { spot } from './memory.js';
+import { came } from './pane.js';
+import { S, author, forget, inChannel, key, names, put } from './store.js';
+import { spoken } from './text.js';
+import { changed, recallSeen, seenUntil } from './unread.js';
+import { describe, drawChannels, goTo, later, render } from './view.js';
 
 export function listen() {
   clearTimeout(listen.timer);
   S.source?.close();
-  S.messages.clear();
+  forget();
+  recallSeen();
   S.home = null;
   S.fresh = true;
   S.part = [];
@@ -52,22 +58,22 @@ function hear(d) {
   S.part = [];
   const fresh = S.fresh;
   if (fresh) {
-    S.messages.clear();
+    forget();
     S.home = null;
     S.fresh = false;
-    if (S.boot && d.boot !== S.boot) { // another workspace under the same address
-      S.boot = d.boot;
+    const other = S.boot && d.boot !== S.boot;
+    S.boot = d.boot;
+    if (other) { // another workspace under the same address
       reload();
       return;
     }
-    S.boot = d.boot;
+    for (const id of ['list', 'replies']) $(id).first = null;
   }
   for (const m of d.messages) {
-    if (!fresh && m.channel !== S.channel && m.user !== S.me) S.unread.add(m.channel); // also an answer that grew or ended meanwhile
-    S.messages.set(key(m), m);
+    take(m, fresh);
     emit('message', m);
   }
-  if (S.thread && fresh && !S.messages.has(S.channel + ' ' + S.thread)) S.thread = null;
+  if (S.thread && fresh && !S.messages.has(key({ channel: S.channel, ts: S.thread }))) S.thread = null;
   if (d.home) S.home = d.home;
   S.statuses = d.statuses;
   S.stoppable = d.stoppable;
@@ -79,7 +85,28 @@ function hear(d) {
   $('meter').high = 0.8 * d.updates_limit;
   $('meter').value = d.updates;
   $('budget').className = d.updates > 0.8 * d.updates_limit ? 'high' : '';
-  if (d.messages.length) drawChannels();
-  render();
+  if (fresh) {
+    render();
+    goTo(spot());
+    drawChannels();
+  } else {
+    if (d.messages.length) drawChannels();
+    later();
+  }
   emit('event', d);
+}
+
+// take puts a message where it belongs, and notes what is news.
+function take(m, fresh) {
+  const before = inChannel(m.channel).at(-1)?.ts || '';
+  const isNew = put(m);
+  if (fresh || m.deleted || m.user === S.me) return;
+  const here = m.channel === S.channel;
+  if (!here && !isNew) changed(m);
+  if (here && document.hidden && isNew && S.newFrom === null) S.newFrom = seenUntil(m.channel) || before;
+  if (!here) return;
+  const inThread = S.thread && (m.thread_ts === S.thread || m.ts === S.thread);
+  if (isNew && (!m.thread_ts || m.broadcast)) came($('list'));
+  if (isNew && inThread) came($('replies'));
+  if (inThread || !m.thread_ts) announce(key(m), `${author(m)}: ${spoken(m, names)}`);
 }

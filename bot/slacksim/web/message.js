@@ -1,66 +1,34 @@
 // One message as nodes.
 import { act } from './api.js';
+import { editor } from './actions.js';
 import { attachment, blockSpecs } from './blocks.js';
-import { forward, linkTo } from './compose.js';
 import { el } from './dom.js';
-import { decode, mrkdwn } from './markdown.js';
+import { mrkdwn } from './markdown.js';
 import { follow } from './pane.js';
-import { S, clock, key, names, place, size } from './store.js';
+import { S, author, clock, names, place, size, user } from './store.js';
 import { sync } from './sync.js';
-import { openThread, render } from './view.js';
+import { openThread } from './view.js';
+
+const together = 5 * 60; // seconds within which messages of one person stand under one name
+
+// follows reports whether a message stands under the name of the one before it.
+export const follows = (m, before) => !!before && !before.ephemeral === !m.ephemeral && !before.tombstone && !m.tombstone && before.user === m.user && before.app === m.app
+  && m.ts - before.ts < together && !(before.replies > 0);
 
 function face(u) {
   const f = el('div', 'face', (u?.bot ? '✦' : (u?.name || '?')[0].toUpperCase()));
   f.ariaHidden = 'true';
   const hue = [...(u?.id || '')].reduce((h, c) => (h * 31 + c.charCodeAt(0)) % 360, 7);
-  f.style.background = u?.bot ? '#1f2d3d' : `hsl(${hue} 42% 45%)`;
+  f.style.background = u?.bot ? '#33475b' : `hsl(${hue} 42% 40%)`;
   return f;
 }
 
-function head(m, u, here) {
-  const when = el('span', 'when', clock(m.ts));
+function head(m, u) {
+  const when = el('time', 'when', clock(m.ts));
   when.title = new Date(m.ts * 1000).toLocaleString([], { hourCycle: 'h23' });
+  when.dateTime = new Date(m.ts * 1000).toISOString();
   const tag = (text) => el('span', 'tag', text);
-  const e = el('div', 'head', el('span', 'who', m.app || u?.name || m.user), m.bot ? tag('APP') : null, u?.guest ? tag('GUEST') : null, u?.external ? tag('EXTERNAL') : null, when);
-  if (m.tombstone || m.ephemeral) return e;
-  const button = (label, does) => {
-    const b = el('button', 'tool', label);
-    b.type = 'button';
-    b.onclick = does;
-    return b;
-  };
-  const tools = el('span', 'tools', button('Forward', () => forward(m)), button('Link', () => linkTo(m)));
-  if (m.user === S.me && !m.bot) {
-    tools.append(button('Edit', () => { S.editing = here; render(); }), button('Delete', () => {
-      if (window.confirm('Delete this message?')) act('delete', { channel: m.channel, ts: m.ts });
-    }));
-  }
-  e.append(tools);
-  return e;
-}
-
-// plainTyped is what somebody would type to get a stored text.
-const plainTyped = (text) => decode(text.replace(/<@([^<>|\s]+)>/g, (all, id) => '@' + (names.user(id) || id)).replace(/<#([^<>|\s]+)(?:\|[^<>]*)?>/g, (all, id) => '#' + (names.channel(id) || id))
-  .replace(/<(https?:[^<>|\s]+)(?:\|[^<>]*)?>/g, '$1').replace(/<!(here|channel|everyone)>/g, '@$1'));
-
-function editor(m) {
-  const box = el('textarea');
-  box.value = plainTyped(m.text);
-  box.rows = Math.min(8, box.value.split('\n').length + 1);
-  box.ariaLabel = 'Edit the message';
-  const done = () => { S.editing = null; render(); };
-  const save = async () => { if (await act('edit', { channel: m.channel, ts: m.ts, text: box.value })) done(); };
-  const ok = el('button', 'btn primary', 'Save');
-  const no = el('button', 'btn', 'Cancel');
-  ok.type = no.type = 'button';
-  ok.onclick = save;
-  no.onclick = done;
-  box.onkeydown = (e) => {
-    if (e.key === 'Enter' && !e.shiftKey && !e.isComposing) { e.preventDefault(); save(); }
-    if (e.key === 'Escape') { e.stopPropagation(); done(); }
-  };
-  setTimeout(() => box.focus());
-  return el('div', 'edit', box, ok, no);
+  return el('div', 'head', el('span', 'who', author(m)), m.bot ? tag('APP') : null, u?.guest ? tag('GUEST') : null, u?.external ? tag('EXTERNAL') : null, when);
 }
 
 function files(list) {
@@ -71,7 +39,7 @@ function files(list) {
     a.target = '_blank';
     if (!/^image\/(png|jpeg|gif|webp)$/.test(f.type)) return a;
     const img = el('img');
-    img.alt = f.name;
+    img.alt = '';
     img.src = url;
     img.onload = () => document.querySelectorAll('.scroll').forEach(follow);
     a.replaceChildren(img, f.name + ' · ' + size(f.size));
@@ -79,42 +47,51 @@ function files(list) {
   }));
 }
 
+function threadLink(m) {
+  const n = m.replies > 0 ? (m.replies === 1 ? '1 reply' : m.replies + ' replies') : 'Reply in thread';
+  const open = el('button', 'thread-link', n, m.replies > 0 ? el('span', 'when', 'last at ' + clock(m.last_reply)) : null);
+  open.type = 'button';
+  open.onclick = () => openThread(m.ts);
+  return open;
+}
+
 // parts describes what stands in a message, for sync.
 function parts(m, inThread) {
-  const here = place(m, inThread);
-  const u = S.state.users.find((x) => x.id === m.user);
   const out = [];
-  const part = (k, sig, make) => out.push({ key: k, sig: JSON.stringify(sig), make });
+  const part = (k, sig, make, update = null) => out.push({ key: k, sig: typeof sig === 'object' ? JSON.stringify(sig) : sig, make, update });
   if (m.ephemeral) part('only', 1, () => el('p', 'note', 'Only visible to you'));
-  part('head', [m.user === S.me, m.tombstone], () => head(m, u, here));
+  part('head', m.user, () => head(m, user(m.user)));
   if (m.tombstone) part('gone', 1, () => el('p', 'small', 'This message was deleted.'));
-  else if (S.editing === here) part('edit', 1, () => editor(m));
+  else if (S.editing === place(m, inThread)) part('edit', 1, () => editor(m));
   else if (m.blocks?.length) out.push(...blockSpecs(m.blocks, names, (a) => act('click', { channel: m.channel, ts: m.ts, ...a })));
-  else part('text', m.text, () => el('div', '', mrkdwn(m.text, names)));
+  else part('text', m.text, () => el('div', '', mrkdwn(m.text, names)), undefined);
   if (m.attachments) part('attachments', m.attachments, () => el('div', '', ...m.attachments.map((a) => attachment(a, names))));
   if (m.files) part('files', m.files, () => files(m.files));
   if (m.edited && !m.tombstone) part('edited', 1, () => el('div', 'mark', '(edited)'));
-  if (m.stream === 'live') part('live', m.reads_along, () => el('p', 'live', m.reads_along ? `still being written; only ${m.reads_along} reads along` : 'writing…'));
+  if (m.stream === 'live') part('live', m.reads_along || '', () => el('p', 'live', m.reads_along ? `still being written; only ${m.reads_along} reads along` : 'writing…'));
   if (m.stream === 'broken') part('broken', 1, () => el('p', 'live broken', 'the stream broke off'));
-  if (!inThread && !m.ephemeral && (m.replies > 0 || !m.tombstone)) {
-    part('thread', [m.replies, m.last_reply], () => {
-      const n = m.replies > 0 ? (m.replies === 1 ? '1 reply' : m.replies + ' replies') : 'Reply in thread';
-      const open = el('button', 'thread-link', n, m.replies > 0 ? el('span', 'when', 'last at ' + clock(m.last_reply)) : null);
-      open.type = 'button';
-      open.onclick = () => openThread(m.ts);
-      return open;
-    });
-  }
+  if (!inThread && !m.ephemeral && (m.replies > 0 || !m.tombstone)) part('thread', [m.replies, m.last_reply], () => threadLink(m));
   return out;
 }
 
-export function messageSpec(m, inThread) {
-  const fill = (e) => sync(e.lastChild, parts(m, inThread));
+// messageSpec describes a message for sync. Its node knows its message, as e.message.
+export function messageSpec(m, inThread, before) {
+  const here = place(m, inThread);
+  const under = follows(m, before);
+  const fill = (e) => {
+    e.message = { m, inThread };
+    const cls = 'msg' + (m.ephemeral ? ' only' : '') + (under ? ' under' : '');
+    if (e.className !== cls) e.className = cls;
+    sync(e.children[1], parts(m, inThread));
+  };
   return {
-    key: place(m, inThread),
-    sig: JSON.stringify([m, S.editing === place(m, inThread), S.me]),
+    key: here,
+    sig: `${m.v} ${S.editing === here} ${under}`,
     make: () => {
-      const e = el('div', 'msg' + (m.ephemeral ? ' only' : ''), face(S.state.users.find((x) => x.id === m.user)), el('div', 'body'));
+      const e = el('div', '', face(user(m.user)), el('div', 'body'));
+      e.setAttribute('role', 'article');
+      e.setAttribute('aria-label', `${author(m)}, ${clock(m.ts)}`);
+      e.tabIndex = -1;
       fill(e);
       return e;
     },

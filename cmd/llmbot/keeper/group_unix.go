@@ -13,7 +13,6 @@ func alone(c *exec.Cmd) {
 		c.SysProcAttr = &syscall.SysProcAttr{}
 	}
 	c.SysProcAttr.Setpgid = true
-	endWithParent(c.SysProcAttr)
 }
 
 // killGroup kills a child that was not waited for, and what it has started.

@@ -8,7 +8,7 @@
 //     ending soon after its start, the pause doubles each time, up to [Config.MostPause].
 //   - The child's standard input is a pipe that this process holds open and never writes to. The
 //     kernel closes it when this process ends, however it ends: a child that watches for its end
-//     ([Lifeline]) never outlives this process. Linux also kills the child when it cannot watch.
+//     ([Lifeline]) does not outlive this process, and can tidy up.
 //   - The child has a process group of its own, so that Ctrl-C in the terminal reaches it only
 //     through this process.
 //   - Of what the child writes, the last lines are kept, bounded in number and length.
@@ -22,7 +22,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -174,9 +173,6 @@ func (k *Keeper) once(ctx context.Context) error {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = watched, out, out, drainOutput
 	alone(cmd)
 	done := make(chan error, 1)
-	// Linux kills the child when the thread ends that started it, see endWithParent.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	err = k.begin(cmd, out)
 	_ = watched.Close()
 	if err != nil {

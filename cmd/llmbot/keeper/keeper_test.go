@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -122,9 +121,9 @@ func TestFailingChildIsToldAndStartedAgain(t *testing.T) {
 		Command: command("fails"), Pause: time.Millisecond, MostPause: 4 * time.Millisecond,
 		Ended: func(e End) { ends <- e }, Clean: func(s string) string { return strings.ReplaceAll(s, "hunter2", "***") },
 	})
-	for i, next := range []time.Duration{1, 2, 4, 4} {
+	for i, next := range []time.Duration{time.Millisecond, 2 * time.Millisecond, 4 * time.Millisecond, 4 * time.Millisecond} {
 		e := <-ends
-		if e.Status != "exit status 3" || e.Next != next*time.Millisecond || len(e.Lines) != 4 || e.Lines[2] != "two ***" || e.Lines[3] != "three" {
+		if e.Status != "exit status 3" || e.Next != next || len(e.Lines) != 4 || e.Lines[2] != "two ***" || e.Lines[3] != "three" {
 			t.Errorf("end %d: %+v", i+1, e)
 		}
 	}
@@ -159,10 +158,9 @@ func TestKill(t *testing.T) {
 			t.Errorf("%+v", after)
 		}
 	}
-	if runtime.GOOS == "linux" { // the group's number is the child's
-		if pgid, err := syscall.Getpgid(k.State().PID); err != nil || pgid != k.State().PID {
-			t.Errorf("process group %d of %d: %v", pgid, k.State().PID, err)
-		}
+	// Its process group is its own.
+	if pgid, err := syscall.Getpgid(k.State().PID); err != nil || pgid != k.State().PID {
+		t.Errorf("process group %d of %d: %v", pgid, k.State().PID, err)
 	}
 }
 
@@ -219,32 +217,26 @@ func TestReady(t *testing.T) {
 	until(t, k, "it runs", runs)
 }
 
-// Nothing is left of a child whose keeper is killed: neither one that watches nor, on Linux, one that is stuck.
+// Nothing is left of a child whose keeper is killed.
 func TestNothingOutlivesAKilledParent(t *testing.T) {
-	kinds := []string{"works"}
-	if runtime.GOOS == "linux" {
-		kinds = append(kinds, "deaf")
+	parent := command("parent", "KEEPER_GRANDCHILD=works")()
+	out, err := parent.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, kind := range kinds {
-		parent := command("parent", "KEEPER_GRANDCHILD="+kind)()
-		out, err := parent.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := parent.Start(); err != nil {
-			t.Fatal(err)
-		}
-		var pid int
-		if _, err := fmt.Fscanf(out, "started as %d\n", &pid); err != nil || pid == parent.Process.Pid {
-			t.Fatalf("%s: %d, %v", kind, pid, err)
-		}
-		if err := parent.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
-		_, _ = io.Copy(io.Discard, out)
-		_ = parent.Wait()
-		gone(t, pid)
+	if err := parent.Start(); err != nil {
+		t.Fatal(err)
 	}
+	var pid int
+	if _, err := fmt.Fscanf(out, "started as %d\n", &pid); err != nil || pid == parent.Process.Pid {
+		t.Fatalf("%d, %v", pid, err)
+	}
+	if err := parent.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, out)
+	_ = parent.Wait()
+	gone(t, pid)
 }
 
 // Whatever many do at once, at most one child runs, and none at the end.

@@ -16,8 +16,9 @@
 //
 // # A server that cannot be reached
 //
-// The bot is to log why, and which server it was, as it would without the relay. So the relay hands
-// the error on in a header, which no server can forge, and [Errors] makes an error of it again.
+// The bot is to log why, and which server it was, as it would without the relay. So the bot's client
+// asks the server, and [Through] leads its requests to the relay. The relay hands an error on in a
+// header, which no server can forge, and Through makes an error of it again.
 package relay
 
 import (
@@ -68,7 +69,7 @@ var errSwitchedOff = errors.New("connection refused (the model server is switche
 
 // Config says what is behind the relay.
 type Config struct {
-	Root *url.URL // of the server: what stands before /v1 and /metrics
+	Server *url.URL // whose scheme and host are the server's
 	// Via sends requests to the server. It must not decompress.
 	Via http.RoundTripper
 	// Waiting returns how many requests wait in the server's queue, as the server tells; an error:
@@ -99,8 +100,8 @@ func New(cfg Config) *Relay {
 	r.SetKnob(OK)
 	r.proxy = &httputil.ReverseProxy{
 		Rewrite: func(p *httputil.ProxyRequest) {
-			p.Out.URL.Path, p.Out.URL.RawPath = strings.TrimPrefix(p.In.URL.Path, r.path), ""
-			p.SetURL(cfg.Root)
+			p.Out.URL.Scheme, p.Out.URL.Host, p.Out.Host = cfg.Server.Scheme, cfg.Server.Host, ""
+			p.Out.URL.Path, p.Out.URL.RawPath = strings.TrimPrefix(p.In.URL.Path, r.path), strings.TrimPrefix(p.In.URL.RawPath, r.path)
 			p.Out.Header["User-Agent"] = p.In.Header["User-Agent"] // also if there is none
 		},
 		Transport: cfg.Via, FlushInterval: -1, ModifyResponse: r.measure, ErrorHandler: refuse,
@@ -109,7 +110,7 @@ func New(cfg Config) *Relay {
 	return r
 }
 
-// Path returns what stands before the server's own paths, such as /v1.
+// Path returns what stands before the server's own paths.
 func (r *Relay) Path() string { return r.path }
 
 // Knob returns how the server seems to be.
@@ -180,17 +181,30 @@ func refuse(w http.ResponseWriter, req *http.Request, err error) {
 	http.Error(w, "The relay does not reach the model server.", http.StatusBadGateway)
 }
 
-// Errors returns a transport that turns a relay's answer to a server that it does not reach into an
-// error again.
-func Errors(next http.RoundTripper) http.RoundTripper { return unwrapper{next} }
+// Through returns a transport that sends each request to the relay at an address with its Path, in
+// place of the server. Errors and answers are as if the server itself had been asked.
+func Through(next http.RoundTripper, at *url.URL) http.RoundTripper { return through{next, at} }
 
-type unwrapper struct{ next http.RoundTripper }
+type through struct {
+	next http.RoundTripper
+	at   *url.URL
+}
 
 // RoundTrip implements http.RoundTripper.
-func (u unwrapper) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := u.next.RoundTrip(req)
-	if err != nil || resp.Header.Get(failure) == "" {
-		return resp, err //nolint:wrapcheck // as it is
+func (t through) RoundTrip(req *http.Request) (*http.Response, error) {
+	out := req.Clone(req.Context())
+	out.URL.Scheme, out.URL.Host, out.Host = t.at.Scheme, t.at.Host, ""
+	out.URL.Path = t.at.Path + req.URL.Path
+	if req.URL.RawPath != "" {
+		out.URL.RawPath = t.at.Path + req.URL.RawPath
+	}
+	resp, err := t.next.RoundTrip(out)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // as it is
+	}
+	resp.Request = req // what a redirect leads away from
+	if resp.Header.Get(failure) == "" {
+		return resp, nil
 	}
 	_ = resp.Body.Close()
 	why, err := url.QueryUnescape(resp.Header.Get(failure))
@@ -201,8 +215,8 @@ func (u unwrapper) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // CloseIdleConnections closes those of the transport below, as http.Client expects of one.
-func (u unwrapper) CloseIdleConnections() {
-	if c, ok := u.next.(interface{ CloseIdleConnections() }); ok {
+func (t through) CloseIdleConnections() {
+	if c, ok := t.next.(interface{ CloseIdleConnections() }); ok {
 		c.CloseIdleConnections()
 	}
 }
@@ -246,9 +260,6 @@ func (r *Relay) end(req *http.Request, a *answer) {
 // measure has the answer's stream counted, and slowed down if the server is to seem slow.
 func (r *Relay) measure(resp *http.Response) error {
 	resp.Header.Del(failure)
-	if to, err := resp.Location(); err == nil { // absolute: the bot says where it led, and follows none
-		resp.Header.Set("Location", to.String())
-	}
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")) // empty if it is none
 	if kind != "text/event-stream" {
 		return nil

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { cellsOf } from '../../bot/slacksim/web/compose.js';
+import { cellsOf } from '../../bot/slacksim/web/attach.js';
 
 test('cells of a spreadsheet', () => {
   for (const [text, want] of [

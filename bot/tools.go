@@ -139,19 +139,15 @@ const (
 
 // decided takes the press of a button of a question for leave.
 func (b *Bot) decided(ctx context.Context, ev LeavePressed) error {
-	if b.desk == nil {
-		return nil // there were tools once
-	}
 	ctx, cancel := context.WithTimeout(ctx, pressDeadline)
 	defer cancel()
 	if may, _ := b.mayAsk(ctx, Command{User: ev.User, Channel: ev.Thread.Channel}); may != "" {
 		b.refuse(ctx, ev.Thread, ev.User, may)
 		return nil
 	}
-	var sentence string
-	var over bool
+	sentence, over := leave.IsOver, true // there were tools once
 	record, err := b.coordinator.Record(ctx, ev.Thread.String())
-	if err == nil {
+	if err == nil && b.desk != nil {
 		sentence, over, err = b.desk.Decide(ctx, ev.Press, !record.Owed() || record.Stopped())
 	}
 	if err != nil {

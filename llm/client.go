@@ -82,6 +82,9 @@ func New(cfg Config) (*Client, error) {
 // nothing is written: a connection for each live answer keeps it for nothing.
 const writeBuffer = 1 << 10
 
+// readBuffer holds three or four events of a stream. What reads them has a buffer of its own.
+const readBuffer = 1 << 10
+
 // Transport returns how a client with this configuration reaches its server, unless HTTP says
 // otherwise: by cfg.Proxy, with cfg.Roots, without a total timeout, and without compression.
 func Transport(cfg Config) *http.Transport {
@@ -102,6 +105,7 @@ func Transport(cfg Config) *http.Transport {
 		MaxIdleConns:          maxIdleConns,
 		MaxIdleConnsPerHost:   maxIdleConns,
 		IdleConnTimeout:       idleConnTimeout,
+		ReadBufferSize:        readBuffer,
 		WriteBufferSize:       writeBuffer,
 		DisableCompression:    true, // a compressed stream arrives in lumps
 	}

@@ -348,7 +348,7 @@ func (r *Rounds) saysRan() string {
 	var all []string
 	for _, c := range r.ran {
 		tool, _ := r.tool(c.Name)
-		title, what := llm.Printable(tool.Title, longestTitle), "was run"
+		title, what := titleOf(tool), "was run"
 		if c.Outcome == RanUnknown {
 			what = "perhaps was run"
 		}

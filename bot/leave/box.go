@@ -195,6 +195,10 @@ func (b *Box) Leave(ctx context.Context, rounds []answer.Round, tool tools.Tool,
 		return false, unaskedWords, nil
 	}
 	c, i, j := answer.Current(rounds)
+	arguments, whole := tools.Arguments(c.Arguments)
+	if !whole {
+		return false, tools.Unshowable, nil
+	}
 	if c.Asked.IsZero() {
 		c.Asked = time.Now().Round(0) // as the store gives it back
 	}
@@ -216,7 +220,7 @@ func (b *Box) Leave(ctx context.Context, rounds []answer.Round, tool tools.Tool,
 		began := time.Now()
 		b.open = q.ID
 		asks()
-		if q, err = b.decided(ctx, q, question(q, tool, c.Arguments, again)); err != nil {
+		if q, err = b.decided(ctx, q, question(q, tool, arguments, again)); err != nil {
 			return false, "", err
 		}
 		b.open = ""

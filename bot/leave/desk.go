@@ -95,10 +95,12 @@ func (d *Desk) Decide(ctx context.Context, p Press, ended bool) (sentence string
 	return fmt.Sprintf("“%s” is not run.", q.Title), true, nil
 }
 
+// IsOver tells whoever presses a button of a question that nobody asks any more.
+const IsOver = "This question is over: nothing waits for it any more."
+
 // Sentences for people whose press decides nothing.
 const (
 	notHis     = "Only the person who asked me can decide that."
-	isOver     = "This question is over: nothing waits for it any more."
 	before     = "This was decided before: "
 	wasAllowed = "“%s” was allowed."
 	wasRefused = "“%s” was not run."
@@ -110,7 +112,7 @@ const (
 // button.
 func stale(q transcript.Leave, id string) string {
 	if q.ID != id {
-		return isOver
+		return IsOver
 	}
 	switch q.Decision {
 	case transcript.Allowed:

@@ -2,6 +2,7 @@ package leave
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -211,6 +212,56 @@ func TestADecisionIsOfOneCall(t *testing.T) {
 			t.Error("another call was allowed, too")
 		}
 	})
+}
+
+// TestADecisionIsOfOneServer: what was allowed at one server is not allowed at another, which has its
+// name since a restart.
+func TestADecisionIsOfOneServer(t *testing.T) {
+	for _, moved := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			p, store := &place{}, turn.NewMem()
+			d, tool := p.desk(store), asks()
+			tool.Origin = "here"
+			ctx, die := context.WithCancelCause(t.Context())
+			defer die(nil)
+			first, rounds := owner(t.Context(), t, d, 1)
+			time.AfterFunc(5*time.Second, func() { die(errors.New("the bot is stopping")) })
+			_, _, _ = first.Leave(ctx, rounds, tool, func() {})
+			id, _ := p.newest()
+			if said, _, err := d.Decide(t.Context(), Press{Thread: here, ID: id, User: "U1", TS: "3.0", Run: true}, false); err != nil || !strings.HasPrefix(said, "You allowed") {
+				t.Fatalf("%q, %v", said, err)
+			}
+			if moved {
+				tool.Origin = "there"
+			}
+			second, found := owner(t.Context(), t, d, 2)
+			may, _, err := second.Leave(t.Context(), found, tool, func() {})
+			if _, n := p.newest(); err != nil || may == moved || n != map[bool]int{false: 1, true: 2}[moved] {
+				t.Errorf("moved %v: %v, %v, asked %d times", moved, may, err, n)
+			}
+		})
+	}
+}
+
+// TestACallThatCannotBeShown: nobody is asked, and it is not made: what a person does not see they
+// cannot allow.
+func TestACallThatCannotBeShown(t *testing.T) {
+	many := map[string]int{}
+	for i := range 41 {
+		many[fmt.Sprintf("a%d", i)] = i
+	}
+	raw, _ := json.Marshal(many)
+	for _, args := range []string{string(raw), `{"` + strings.Repeat("n", 61) + `":1}`} {
+		synctest.Test(t, func(t *testing.T) {
+			p := &place{}
+			b, rounds := owner(t.Context(), t, p.desk(turn.NewMem()), 1)
+			rounds[0].Calls[0].Arguments = args
+			may, why, err := b.Leave(t.Context(), rounds, asks(), func() {})
+			if _, n := p.newest(); may || why != tools.Unshowable || err != nil || n != 0 {
+				t.Errorf("%v, %q, %v, asked %d times", may, why, err, n)
+			}
+		})
+	}
 }
 
 // TestNobodyCanBeAsked: then it is not made.

@@ -20,14 +20,13 @@ func (d *Doc) Break() {
 		return
 	}
 	d.scan() // after a Shrink
-	defer func() { *d.ahead = Doc{} }()
-	p, ok := d.view(d.ahead)
+	ahead, p, ok := d.view()
 	if !ok {
 		return
 	}
 	p.Open = p.Markdown
 	d.pages = append(d.pages, p)
-	d.state, d.hasSnap = d.ahead.state, false
+	d.state, d.hasSnap = ahead.state, false
 	d.nHeld = d.nEmph
 	d.begin(0)
 }

@@ -113,14 +113,11 @@ type Doc struct {
 	eof     bool // nothing follows the text
 	eager   bool // this is a copy that shows what is undecided
 	stopped bool // eager only: the page is full
-	// ahead is empty between two calls: where view makes its copy. On the stack it would double that
-	// of every live answer.
-	ahead *Doc
 }
 
 // New returns a Doc whose pages stay within lim.
 func New(lim Limits, options ...Option) *Doc {
-	d := &Doc{first: lim, links: linksOf(options), ahead: new(Doc)}
+	d := &Doc{first: lim, links: linksOf(options)}
 	d.reset()
 	return d
 }
@@ -168,8 +165,7 @@ func (d *Doc) Set(text string, final bool) []Page {
 	}
 	d.text, d.eof = d.src.take(text, final), final
 	d.scan()
-	p, ok := d.view(d.ahead)
-	*d.ahead = Doc{}
+	_, p, ok := d.view()
 	if !ok {
 		return d.pages
 	}
@@ -188,9 +184,11 @@ func common(a, b string) int {
 	return n
 }
 
-// view returns the page that is being written; not ok if it has nothing to show. It makes c a copy
-// of d that has gone on eagerly to the end of what the page shows.
-func (d *Doc) view(c *Doc) (Page, bool) {
+// view returns the page that is being written; not ok if it has nothing to show. c is a copy of d
+// that has gone on eagerly to the end of what the page shows. It lasts as long as the call: 3 kB,
+// which each live answer would keep otherwise.
+func (d *Doc) view() (c *Doc, _ Page, ok bool) {
+	c = new(Doc)
 	*c = *d // the copy writes after len(d.buf), where d has nothing yet
 	c.hasSnap = false
 	if !d.eof {
@@ -199,7 +197,7 @@ func (d *Doc) view(c *Doc) (Page, bool) {
 	}
 	c.dropEmpty()
 	if c.fresh || len(bytes.TrimSpace(c.buf)) == 0 {
-		return Page{}, false
+		return c, Page{}, false
 	}
 	end := c.pos
 	if c.nl > 0 && c.fence.n == 0 && !d.eof {
@@ -220,12 +218,12 @@ func (d *Doc) view(c *Doc) (Page, bool) {
 	p.Chars += (len(p.Markdown) - len(page)) / len(joiner)
 	if d.eof {
 		p.Open = p.Markdown
-		return p, true
+		return c, p, true
 	}
 	// c.buf has gone on from d.buf, or was set back to snap.buf at most.
 	p.Open = page[:min(len(open), len(c.buf))]
 	if len(p.Markdown) != len(page) {
 		p.Open = p.Open[:common(p.Open, p.Markdown)]
 	}
-	return p, true
+	return c, p, true
 }

@@ -17,9 +17,11 @@ import (
 //
 // It grows as the text does. What the next byte may change is left for the next call.
 type source struct {
-	raw   string // the whole text that was given
-	read  int    // bytes of raw that are settled
+	raw  string // the whole text that was given
+	read int    // bytes of raw that are settled
+	// out is the settled text if it is not as raw begins. Most texts need no second copy.
 	out   strings.Builder
+	moved bool // out is in use
 	moves []move
 	prev  rune // the last character of out
 	code  codeFinder
@@ -59,7 +61,7 @@ func (s *source) take(raw string, full bool) string {
 			i++
 		}
 		if i > s.read {
-			s.keep(raw[s.read:i], i-s.read, rune(raw[i-1]))
+			s.keep(i-s.read, rune(raw[i-1]))
 			continue
 		}
 		r, n := utf8.DecodeRuneInString(raw[i:])
@@ -67,49 +69,76 @@ func (s *source) take(raw string, full bool) string {
 		case raw[i] == '\r':
 			switch {
 			case i+1 == len(raw) && !full:
-				return s.out.String()
+				return s.text()
 			case i+1 < len(raw) && raw[i+1] == '\n':
 				s.drop(1)
 			default:
-				s.keep("\n", 1, '\n')
+				s.replace("\n", '\n')
 			}
 		case r == utf8.RuneError && n == 1:
 			if !full && !utf8.FullRuneInString(raw[i:]) {
-				return s.out.String()
+				return s.text()
 			}
-			s.keep("\uFFFD", 1, r)
+			s.replace("\uFFFD", r)
 		case unicode.IsControl(r):
 			s.drop(n)
 		case !invisible(r):
-			s.keep(raw[i:i+n], n, r)
+			s.keep(n, r)
 		default:
 			k, ok := s.wanted(r, n, full)
 			if !ok {
-				return s.out.String()
+				return s.text()
 			}
 			if k > 0 {
 				last, _ := utf8.DecodeLastRuneInString(raw[i : i+k])
-				s.keep(raw[i:i+k], k, last)
+				s.keep(k, last)
 			} else {
 				s.drop(n)
 			}
 		}
 	}
-	return s.out.String()
+	return s.text()
 }
 
-// keep settles n raw bytes as out.
-func (s *source) keep(out string, n int, last rune) {
-	s.out.WriteString(out)
+// text returns what is settled.
+func (s *source) text() string {
+	if s.moved {
+		return s.out.String()
+	}
+	return s.raw[:s.read]
+}
+
+// keep settles n raw bytes as they are.
+func (s *source) keep(n int, last rune) {
+	if s.moved {
+		s.out.WriteString(s.raw[s.read : s.read+n])
+	}
 	s.read += n
 	s.prev = last
-	if len(out) != n {
+}
+
+// move begins a text that is not as raw begins.
+func (s *source) move() {
+	if !s.moved {
+		s.moved = true
+		s.out.WriteString(s.raw[:s.read])
+	}
+}
+
+// replace settles one raw byte as out.
+func (s *source) replace(out string, last rune) {
+	s.move()
+	s.out.WriteString(out)
+	s.read++
+	s.prev = last
+	if len(out) != 1 {
 		s.moves = append(s.moves, move{out: int32(s.out.Len()), raw: int32(s.read)})
 	}
 }
 
 // drop settles n raw bytes as nothing.
 func (s *source) drop(n int) {
+	s.move()
 	s.read += n
 	at := int32(s.out.Len())
 	if k := len(s.moves); k > 0 && s.moves[k-1].out == at {
@@ -138,7 +167,7 @@ func (s *source) offset(at int) int {
 // it. Not ok: more text is needed.
 func (s *source) wanted(r rune, n int, full bool) (k int, ok bool) {
 	rest := s.raw[s.read:]
-	switch in, ok := s.code.has(s.out.String(), rest, s.read, full); {
+	switch in, ok := s.code.has(s.text(), rest, s.read, full); {
 	case !ok:
 		return 0, false
 	case in:

@@ -63,9 +63,6 @@ func leaveBlocks(t thread.ID, q leave.Question) []slack.Block {
 		}
 		blocks = append(blocks, slack.NewSectionBlock(slack.NewTextBlockObject(slack.PlainTextType, fitPlain(text), false, false), nil, nil))
 	}
-	if q.More > 0 {
-		blocks = append(blocks, slack.NewContextBlock("", mrkdwn(fmt.Sprintf("and %d more arguments", q.More))))
-	}
 	blocks = append(blocks, slack.NewContextBlock("", mrkdwn("Only you see this. If nobody decides within ten minutes, it is not run.")))
 	value := strings.Join([]string{q.ID, q.User, t.TS}, "|")
 	button := func(id, text string, style slack.Style) slack.BlockElement {

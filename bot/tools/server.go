@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -34,7 +35,8 @@ type server struct {
 	moved   func() // tells that its state is another
 	changed chan struct{}
 	slots   chan struct{}
-	all     sync.WaitGroup // the goroutines of a session
+	hidden  *strings.Replacer // takes secrets of link out of what the server says
+	all     sync.WaitGroup    // the goroutines of a session
 
 	mu       sync.Mutex // guards what follows
 	entry    entry
@@ -61,6 +63,7 @@ func newServer(cfg *Config, e entry, moved func()) *server {
 	return &server{
 		cfg: cfg, name: e.name, link: e.link, entry: e, log: cfg.Log.With("server", e.name), moved: moved,
 		changed: make(chan struct{}, 1), slots: make(chan struct{}, mostCalls), open: make(chan struct{}),
+		hidden: e.link.hidden(),
 	}
 }
 

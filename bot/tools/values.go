@@ -108,6 +108,9 @@ func isHeader(s string) bool {
 // disabled it expects none.
 func (v *values) expand(s string, line int, key string) string {
 	var b strings.Builder
+	if name := v.bare(s, key); name != "" {
+		v.add(line, v.place+"."+key, fmt.Sprintf("$%s stays as it is, and %s is a variable", shown(name), shown(name)), fmt.Sprintf("Write ${%s}.", shown(name)))
+	}
 	for {
 		before, rest, found := strings.Cut(s, "${")
 		b.WriteString(before)
@@ -128,6 +131,9 @@ func (v *values) expand(s string, line int, key string) string {
 			}
 			v.add(line, place, fmt.Sprintf("${%s} is no variable", shown(inner)), hint)
 			b.WriteString(unknownValue)
+		case optional && strings.Contains(standard, "${"):
+			v.add(line, place, fmt.Sprintf("${%s} is no variable", shown(inner)), "No variable can stand in what another is without a value: write the text itself.")
+			b.WriteString(unknownValue)
 		case set && value != "":
 			b.WriteString(value)
 			v.e.secrets = append(v.e.secrets, strings.TrimSpace(value))
@@ -147,6 +153,26 @@ func (v *values) expand(s string, line int, key string) string {
 		return ""
 	}
 	return b.String()
+}
+
+// bare returns a variable that a text names as a shell does, without braces; empty: there is none. A
+// program's arguments may be for a shell.
+func (v *values) bare(s, key string) string {
+	if key != "url" && !strings.HasPrefix(key, "headers.") && !strings.HasPrefix(key, "env.") {
+		return ""
+	}
+	for _, rest := range strings.Split(s, "$")[1:] {
+		end := strings.IndexFunc(rest, func(r rune) bool { return !nameRune(r) || r == '-' })
+		if end < 0 {
+			end = len(rest)
+		}
+		if name := rest[:end]; isVariable(name) {
+			if value, set := v.variable(name); set && value != "" {
+				return name
+			}
+		}
+	}
+	return ""
 }
 
 // isVariable reports whether s can be the name of a variable.

@@ -8,8 +8,17 @@ func TestAlike(t *testing.T) {
 		a, b string
 		want bool
 	}{
-		{"alcie", "alice", true}, {"srve", "serve", true}, {"queston", "question", true}, {"channls", "channels", true},
-		{"wat", "say", false}, {"see", "say", false}, {"to", "as", false}, {"x", "y", false}, {"", "a", false}, {"reply", "press", false}, {"finally", "expect", false},
+		{"alcie", "alice", true},
+		{"srve", "serve", true},
+		{"queston", "question", true},
+		{"channls", "channels", true},
+		{"wat", "say", false},
+		{"see", "say", false},
+		{"to", "as", false},
+		{"x", "y", false},
+		{"", "a", false},
+		{"reply", "press", false},
+		{"finally", "expect", false},
 	} {
 		if got := Alike(tt.a, tt.b); got != tt.want {
 			t.Errorf("%q, %q: %v", tt.a, tt.b, got)

@@ -23,7 +23,7 @@ const mostNamed = 20
 
 // channelsNamed returns the channels that the configuration names. A misspelt one has no effect,
 // and nobody would see that.
-func (c Config) channelsNamed(file *channelsFile) []namedChannels {
+func (c *Config) channelsNamed(file *channelsFile) []namedChannels {
 	named := []namedChannels{{
 		"BOT_CHANNELS_FILE", slices.Collect(maps.Keys(file.Channels)), "its settings have no effect",
 	}, {

@@ -199,9 +199,9 @@ func (c *checker) others(n int) {
 // unseen tells where to look at what these tokens cannot see. Events that have come to a bot need
 // no look.
 func (c *checker) unseen(app string, bot runningBot) {
-	at := func(page string) string {
+	at := func(page, title string) string {
 		if app == "" {
-			return "https://api.slack.com/apps → the app → " + page + ": "
+			return "https://api.slack.com/apps → the app → " + title + ": "
 		}
 		return "https://api.slack.com/apps/" + app + "/" + page + ": "
 	}
@@ -209,14 +209,14 @@ func (c *checker) unseen(app string, bot runningBot) {
 		c.ok("events", "they come to the bot that runs here")
 	} else {
 		c.look("events", "these tokens can't tell whether they are subscribed",
-			at("event-subscriptions")+"Enable Events is on, and Subscribe to bot events has "+strings.Join(appManifest("llm", c.cfg.Command).Settings.Events.Bot, ", "))
+			at("event-subscriptions", "Event Subscriptions")+"Enable Events is on, and Subscribe to bot events has "+strings.Join(appManifest("llm", c.cfg.Command).Settings.Events.Bot, ", "))
 	}
 	c.look("messages tab", "these tokens can't tell whether people may write to the bot directly",
-		at("app-home")+"Messages Tab is on, and \"Allow users to send Slash commands and messages\" is ticked")
+		at("app-home", "App Home")+"Messages Tab is on, and \"Allow users to send Slash commands and messages\" is ticked")
 	if bot.commands {
 		c.ok("slash command", "it comes to the bot that runs here")
 	} else {
-		c.look("slash command", "these tokens can't tell whether it is there", at("slash-commands")+c.cfg.Command+" is listed (BOT_COMMAND)")
+		c.look("slash command", "these tokens can't tell whether it is there", at("slash-commands", "Slash Commands")+c.cfg.Command+" is listed (BOT_COMMAND)")
 	}
 }
 

@@ -143,17 +143,29 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	})
 	view.bot.Store(b)
 	sup := newSupervisor(ctx, log)
-	named := cfg.channelsNamed(channels.now.Load())
+	named, way := cfg.channelsNamed(channels.now.Load()), slackio.Config{BotToken: string(cfg.BotToken), APIURL: cfg.SlackURL, HTTP: slackClient()}
+	channels.loaded = func(ctx context.Context, f *channelsFile) {
+		warnOfChannels(ctx, log, way, new(Config).channelsNamed(f))
+	}
 	return runAll(ctx, b, slack, background{
-		look: func(ctx context.Context) {
-			warnOfChannels(ctx, log, slackio.Config{BotToken: string(cfg.BotToken), APIURL: cfg.SlackURL, HTTP: slackClient()}, named)
-		},
+		look:     func(ctx context.Context) { warnOfChannels(ctx, log, way, named) },
 		settings: channels.run, pdfs: pdfs.Run, upkeep: store.run,
-		tools: func(ctx context.Context) error { return runTools(ctx, cfg, servers, log) },
+		tools: func(ctx context.Context) error { return runTools(ctx, cfg, servers, windowOf(model), log) },
 		watch: func(end context.Context) {
 			sup.run(end, ctx, func() bool { return slack.Sockets() > 0 }, func() { b.Threads() })
 		},
 	})
+}
+
+// windowOf returns what asks a server for the tokens of its model's window; 0: it does not say now.
+func windowOf(model answer.Server) func(context.Context) int {
+	return func(ctx context.Context) int {
+		m, err := model.Model(ctx, "")
+		if err != nil {
+			return 0
+		}
+		return m.MaxModelLen
+	}
 }
 
 // gpus reads the configured exporter, else nvidia-smi if the model server is on this machine; nil:

@@ -110,6 +110,7 @@ type Bot struct {
 	status       *status.Board
 	records      transcript.Records
 	participants participants
+	hints        *hints
 	homes        seldom // whose Home tab was published
 	refused      seldom // who was told that they may not ask
 	attach       *attach.Reader
@@ -162,7 +163,7 @@ func New(cfg Config, dep Deps) *Bot {
 		lookBacks:    newQueue[takenOver](dep.Log, "look_back", maxDelayed, lookBackAfter, threadEvery),
 		lastLooks:    newQueue[thread.ID](dep.Log, "look_once", maxDelayed, 0, threadEvery),
 		told:         newTold(), homes: newSeldom(homeEvery), refused: newSeldom(refusalEvery), ratings: newRatings(),
-		participants: newParticipants(),
+		participants: newParticipants(), hints: newHints(),
 	}
 	b.status = status.New(status.Config{
 		Server: dep.Server, GPUs: dep.GPUs, Use: cfg.Use, Work: func() (live, queued int) { return b.live(), b.shared.Queued() },

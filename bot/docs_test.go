@@ -101,3 +101,40 @@ func TestWhereItIs(t *testing.T) {
 		t.Errorf("only %d files are named", len(files))
 	}
 }
+
+// TestNamedTestsExist: each test that a page names is there, so that its claim is checked.
+func TestNamedTestsExist(t *testing.T) {
+	declared := map[string]bool{}
+	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, m := range regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Benchmark)[A-Z]\w*)\(`).FindAllStringSubmatch(string(text), -1) {
+			declared[m[1]] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, err := filepath.Glob("../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := 0
+	for _, page := range append(pages, "../README.md") {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile("`(?:[a-z/]+: )?((?:Test|Fuzz|Benchmark)[A-Z]\\w*)(?:/[^`]*)?`").FindAllStringSubmatch(string(text), -1) {
+			if named++; !declared[m[1]] {
+				t.Errorf("%s names %s, which is nowhere", page, m[1])
+			}
+		}
+	}
+	if named < 80 {
+		t.Errorf("only %d tests are named", named)
+	}
+}

@@ -85,6 +85,22 @@ func TestNobodyDecides(t *testing.T) {
 	})
 }
 
+// TestAPressWhenThereAreNoToolsAnyMore: whoever presses a button from before is told that it is over.
+func TestAPressWhenThereAreNoToolsAnyMore(t *testing.T) {
+	inWorld(t, worldConfig{slack: slacksim.Config{Limiter: slacksim.LimiterOff}}, func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "write 20 tokens")
+		w.answered("general", ts, 1)
+		p := bot.LeavePressed{}
+		p.ID, p.User, p.TS, p.Run = strings.Repeat("a", 32), w.slack.UserID("alice"), "1700000000.000001", true
+		p.Thread.Channel, p.Thread.TS = w.answers("general", ts)[0].Channel, ts
+		if err := w.bot.Handle(t.Context(), p); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(5 * time.Second)
+		has(t, w.whispers("alice"), "This question is over")
+	})
+}
+
 // TestWhoMayPress: the newest asker alone, once.
 func TestWhoMayPress(t *testing.T) {
 	inShed(t, func(w *world, s *shed, _ *mind) {

@@ -49,12 +49,14 @@ func (t *turnRun) end(work context.Context, v verdict) report {
 		t.release(work)
 		return report{answered: t.upto()}
 	case calledOff:
+		t.closeLeave(work)
 		t.tab.settle(work)
 		return report{more: true, asks: t.left(t.known)}
 	case lost:
 		return t.lost(work, v)
 	case done:
 	}
+	t.closeLeave(work)
 	more, err := t.done(work, v.upto)
 	switch {
 	case v.entry == nil:
@@ -158,6 +160,7 @@ func (t *turnRun) finish(work, stream context.Context, a *admitted, s *stage, ou
 	if v.outcome != done {
 		return v
 	}
+	t.bot.hints.answered(t.thread, time.Now())
 	t.removeOrphans(work, a)
 	if err == nil && out.File != "" {
 		t.share(work, s, out)

@@ -70,6 +70,7 @@ func (b *Bot) asked(ctx context.Context, ev Asked) error {
 		return b.obey(ctx, word, ev.Question)
 	case ev.Explicit():
 		b.participants.note(ev.Thread, ev.User, ev.TS)
+		b.hints.first(ev.Thread, time.Now()) // what comes next is not about the answer before
 		return b.ask(ctx, ev.Question)
 	case ev.Opens():
 		return nil // nobody's question
@@ -150,6 +151,7 @@ type followUp struct {
 func (b *Bot) follow(ctx context.Context, f followUp) error {
 	known := b.participants.note(f.Thread, f.User, f.TS)
 	if f.Elsewhere || f.word == thread.NoCommand && b.followsNot(ctx, f.Question, known) {
+		b.explainSilence(ctx, f.Question)
 		return nil
 	}
 	look, cancel := context.WithTimeout(ctx, storeTimeout)

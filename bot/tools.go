@@ -20,7 +20,7 @@ import (
 type kit struct {
 	offered []tools.Tool
 	box     answer.Toolbox
-	rounds  []answer.Round // that an earlier owner of the turn has begun
+	leave.Begun
 }
 
 // tools opens the box of tools for an answer. Without tools it does nothing. It blocks for the
@@ -42,11 +42,11 @@ func (t *turnRun) tools(stream context.Context, a *admitted, of transcript.Of) (
 	if a.due.Redo && a.redo.By != "" { // who wants it anew has asked last
 		asker = a.redo.By
 	}
-	taken := t.heir && t.lease.Epoch() > 1 // an owner before may have begun this turn
-	box, rounds, err := desk.Open(stream, leave.Answer{
+	first := t.heir && t.lease.Epoch() <= 1 // nobody has begun anything in the thread
+	box, begun, err := desk.Open(stream, leave.Answer{
 		Thread: t.thread, Of: of, Epoch: t.lease.Epoch(), Place: place, Asker: asker,
 		Visible: func() bool { return len(t.messageIDs()) > 0 }, Settled: t.settled, Progress: t.lease.Progress,
-	}, taken)
+	}, first)
 	switch {
 	case errors.Is(err, turn.ErrKey): // no call of such a thread can be noted
 		return kit{}, nil
@@ -54,10 +54,27 @@ func (t *turnRun) tools(stream context.Context, a *admitted, of transcript.Of) (
 		return kit{}, fmt.Errorf("open the tools: %w", err)
 	}
 	t.box = box
-	if len(rounds) > 0 {
-		t.bot.log.InfoContext(stream, "rounds_go_on", "thread", t.thread.String(), "ask", a.last().TS, "rounds", len(rounds))
+	if len(begun.Rounds) > 0 || len(begun.Ran) > 0 {
+		t.bot.log.InfoContext(stream, "rounds_go_on", "thread", t.thread.String(), "ask", a.last().TS, "rounds", len(begun.Rounds), "ran_before", len(begun.Ran))
 	}
-	return kit{offered, box, rounds}, nil
+	return kit{offered, box, begun}, nil
+}
+
+// closeLeave ends the question for leave that an answer leaves open, and tells whoever has allowed
+// the call in vain.
+func (t *turnRun) closeLeave(work context.Context) {
+	if t.box == nil {
+		return
+	}
+	q, late, err := t.box.Close(work)
+	switch {
+	case err != nil:
+		t.bot.log.WarnContext(work, "leave_not_closed", "thread", t.thread.String(), "error", err)
+	case late:
+		t.bot.jobs.add("leave", func(ctx context.Context) {
+			t.bot.whisper(ctx, t.thread, q.Asker, fmt.Sprintf("“%s” was not run: the answer had ended before you allowed it.", q.Title))
+		})
+	}
 }
 
 // forgetRounds deletes what an answer that is over has done with tools.
@@ -122,16 +139,17 @@ const (
 
 // decided takes the press of a button of a question for leave.
 func (b *Bot) decided(ctx context.Context, ev LeavePressed) error {
-	if b.desk == nil {
-		return nil // there were tools once
-	}
 	ctx, cancel := context.WithTimeout(ctx, pressDeadline)
 	defer cancel()
 	if may, _ := b.mayAsk(ctx, Command{User: ev.User, Channel: ev.Thread.Channel}); may != "" {
 		b.refuse(ctx, ev.Thread, ev.User, may)
 		return nil
 	}
-	sentence, over, err := b.desk.Decide(ctx, ev.Press)
+	sentence, over := leave.IsOver, true // there were tools once
+	record, err := b.coordinator.Record(ctx, ev.Thread.String())
+	if err == nil && b.desk != nil {
+		sentence, over, err = b.desk.Decide(ctx, ev.Press, !record.Owed() || record.Stopped())
+	}
 	if err != nil {
 		b.log.WarnContext(ctx, "press_not_noted", "thread", ev.Thread.String(), "error", err)
 		return ErrNotDurable

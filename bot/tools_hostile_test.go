@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -104,5 +105,37 @@ func TestHostileResults(t *testing.T) {
 				}
 			}
 		}, func(c *worldConfig) { c.mind, c.edits = p, 100_000 })
+	}
+}
+
+// TestHostileNames: the name of a tool, which its server gives, pings nobody and leads nowhere, wherever
+// people see it.
+func TestHostileNames(t *testing.T) {
+	for _, title := range []string{
+		"<!channel> <@U0ALICE001> <#C0GENERAL1>", "@here @channel *bold* _it_ `code` ~no~", "<https://evil.test|the wiki> https://evil.test/?q=x", "[the wiki](https://evil.test) ![x](https://evil.test/y.png)",
+		"a “b” c\" \n# head\n- item\n> quote", "drop” was run.\n\nThe answer is whole.", "| a | b |\n|---|---|\n| c | d |", strings.Repeat("<!here> ", 200), "&lt;!channel&gt;",
+	} {
+		for _, where := range []string{"general", "@alice"} {
+			for _, run := range []bool{true, false} {
+				inShed(t, func(w *world, s *shed, m *mind) {
+					s.odd = tools.ShownName(title)
+					m.says = "Let me see."
+					ts := w.ask("alice", where, "", "call odd, oddask, odd")
+					q := w.leaveAsked("alice", 1)
+					w.press("alice", q, run)
+					got := w.answered(where, ts, 1)
+					oneFooter(t, got)
+					live := regexp.MustCompile(`<!|<@U0ALICE001>|<#C0|<https://evil`)
+					for _, call := range w.slack.Calls() {
+						for key, value := range call.Args {
+							shown := regexp.MustCompile(`"type":"plain_text","text":"(?:[^"\\]|\\.)*"`).ReplaceAllString(value, "") // nothing is live there
+							if found := live.FindString(strings.ReplaceAll(shown, `\u003c`, "<")); found != "" && strings.Contains("text blocks status chunks markdown_text", key) {
+								t.Errorf("%q in %s: %s is live in %s of %s: %s", title, where, found, key, call.Method, value)
+							}
+						}
+					}
+				})
+			}
+		}
 	}
 }

@@ -26,6 +26,8 @@ type shed struct {
 
 	takes time.Duration // a call; 0: a second
 
+	odd string // title of a further tool, which never asks, and of one that does: shed_odd, shed_oddask
+
 	word string // then is called once when a call of a tool with this title comes
 	then func()
 }
@@ -58,9 +60,14 @@ type shedIn struct {
 }
 
 // The tools of the shed.
-func (shedIn) Offer(tools.Place) []tools.Tool {
+func (s shedIn) Offer(tools.Place) []tools.Tool {
 	tool := func(title string, p tools.Policy, reads bool) tools.Tool {
 		return tools.Tool{Tool: llm.Tool{Name: "shed_" + title, Description: title, Schema: json.RawMessage(`{"type":"object"}`)}, Server: "shed", Title: title, Policy: p, ReadOnly: reads, Timeout: time.Minute}
+	}
+	if s.odd != "" {
+		free, asks := tool("odd", tools.PolicyEverywhere, true), tool("oddask", tools.PolicyAsk, false)
+		free.Title, asks.Title, asks.Server = s.odd, s.odd, s.odd
+		return []tools.Tool{free, asks}
 	}
 	return []tools.Tool{tool("look", tools.PolicyEverywhere, true), tool("post", tools.PolicyEverywhere, false), tool("drop", tools.PolicyAsk, false), tool("peek", tools.PolicyAsk, true), tool("mail", tools.PolicyDM, false)}
 }
@@ -131,8 +138,11 @@ func (m *mind) Stream(ctx context.Context, r llm.Request, on func(llm.Delta) err
 		}
 	}
 	res := llm.Result{Model: "mind", Finish: llm.FinishStop, TTFT: time.Second, FirstWord: time.Second, Usage: llm.Usage{Known: true, PromptTokens: 50, CompletionTokens: 10}}
-	_, list, _ := strings.Cut(question[strings.LastIndex(question, "call "):]+" ", "call ")
-	calls := strings.Split(strings.TrimSpace(list), ", ")
+	var calls []string
+	if at := strings.LastIndex(question, "call "); at >= 0 {
+		list, _, _ := strings.Cut(question[at+len("call "):], "\n")
+		calls = strings.Split(strings.TrimSpace(list), ", ")
+	}
 	text, end := "The answer", " is whole."
 	if rounds < len(calls) && r.ToolChoice != llm.ToolChoiceNone && len(r.Tools) > 0 {
 		text, end, res.Finish = says, "", llm.FinishToolCalls

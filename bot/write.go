@@ -191,7 +191,7 @@ func (t *turnRun) writer(work, stream context.Context, a *admitted, s *stage) (*
 	})
 	kit, err := t.tools(stream, a, of)
 	w := b.shared.Writer(answer.Task{
-		Tools: kit.offered, Toolbox: kit.box, Rounds: kit.rounds,
+		Tools: kit.offered, Toolbox: kit.box, Rounds: kit.Rounds, Ran: kit.Ran,
 		Thread: t.thread.String(), Draft: s.draft, ID: s.request, Model: a.set.Model, Person: a.person,
 		MinVisible: t.leftVisible(a), Fallback: fallback, Kept: kept, Does: t.work.does,
 		Note: s.saver.Note, Progress: t.lease.Progress, Spent: func(tokens int) { t.tab.spend(work, tokens) },

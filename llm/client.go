@@ -85,31 +85,37 @@ const writeBuffer = 1 << 10
 // readBuffer holds three or four events of a stream. What reads them has a buffer of its own.
 const readBuffer = 1 << 10
 
+// Transport returns how a client with this configuration reaches its server, unless HTTP says
+// otherwise: by cfg.Proxy, with cfg.Roots, without a total timeout, and without compression.
+func Transport(cfg Config) *http.Transport {
+	return &http.Transport{
+		// Not the environment's proxy: the server is local, and that one would cut long streams.
+		Proxy: proxy(cfg.Proxy),
+		OnProxyConnectResponse: func(_ context.Context, _ *url.URL, _ *http.Request, r *http.Response) error {
+			if r.StatusCode != http.StatusOK {
+				return proxyError(r.StatusCode)
+			}
+			return nil
+		},
+		TLSClientConfig:       &tls.Config{RootCAs: cfg.Roots, MinVersion: tls.VersionTLS12},
+		DialContext:           (&net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}).DialContext,
+		ForceAttemptHTTP2:     true,
+		TLSHandshakeTimeout:   dialTimeout,
+		ExpectContinueTimeout: time.Second,
+		MaxIdleConns:          maxIdleConns,
+		MaxIdleConnsPerHost:   maxIdleConns,
+		IdleConnTimeout:       idleConnTimeout,
+		ReadBufferSize:        readBuffer,
+		WriteBufferSize:       writeBuffer,
+		DisableCompression:    true, // a compressed stream arrives in lumps
+	}
+}
+
 // httpClient returns a client that has no total timeout and follows no redirect. It copies a client
 // that is given, and never changes it.
 func httpClient(cfg Config) *http.Client {
 	if cfg.HTTP == nil {
-		return egress.New(&http.Transport{
-			// Not the environment's proxy: the server is local, and that one would cut long streams.
-			Proxy: proxy(cfg.Proxy),
-			OnProxyConnectResponse: func(_ context.Context, _ *url.URL, _ *http.Request, r *http.Response) error {
-				if r.StatusCode != http.StatusOK {
-					return proxyError(r.StatusCode)
-				}
-				return nil
-			},
-			TLSClientConfig:       &tls.Config{RootCAs: cfg.Roots, MinVersion: tls.VersionTLS12},
-			DialContext:           (&net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}).DialContext,
-			ForceAttemptHTTP2:     true,
-			TLSHandshakeTimeout:   dialTimeout,
-			ExpectContinueTimeout: time.Second,
-			MaxIdleConns:          maxIdleConns,
-			MaxIdleConnsPerHost:   maxIdleConns,
-			IdleConnTimeout:       idleConnTimeout,
-			ReadBufferSize:        readBuffer,
-			WriteBufferSize:       writeBuffer,
-			DisableCompression:    true, // a compressed stream arrives in lumps
-		}, cfg.Variables.Address)
+		return egress.New(Transport(cfg), cfg.Variables.Address)
 	}
 	h := *cfg.HTTP
 	h.Timeout = 0
@@ -169,6 +175,10 @@ func splitBase(raw, variable string) (base, root string, err error) {
 	u.Path = above + "/" + last
 	return u.String(), root, nil
 }
+
+// Root returns the server's address without /v1, and without a slash at its end. It may hold a user
+// and a password.
+func (c *Client) Root() string { return c.root }
 
 // authorize adds the key.
 func (c *Client) authorize(r *http.Request) {

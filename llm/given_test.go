@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"unicode/utf8"
 
@@ -201,33 +202,44 @@ func bodies(t *testing.T) map[string][]byte {
 
 // TestTwoPieces delivers every stream in two pieces, cut at every byte: neither the answer nor its error changes.
 func TestTwoPieces(t *testing.T) {
-	for name, body := range bodies(t) {
-		whole := streamOf(t, name, twoReads{body, len(body)})
-		for cut := range cuts(len(body)) {
-			got := streamOf(t, name, twoReads{body, cut})
-			if got.text != whole.text || got.reasoning != whole.reasoning || fmt.Sprint(got.err) != fmt.Sprint(whole.err) || got.res.Finish != whole.res.Finish {
-				t.Fatalf("%s cut at %d: %q %v, want %q %v", name, cut, short(got.text), got.err, short(whole.text), whole.err)
-			}
+	var deliveries atomic.Int64
+	t.Run("streams", func(t *testing.T) {
+		for name, body := range bodies(t) {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				whole := streamOf(t, name, twoReads{body, len(body)})
+				for cut := range cuts(len(body)) {
+					got := streamOf(t, name, twoReads{body, cut})
+					if got.text != whole.text || got.reasoning != whole.reasoning || fmt.Sprint(got.err) != fmt.Sprint(whole.err) || got.res.Finish != whole.res.Finish {
+						t.Fatalf("cut at %d: %q %v, want %q %v", cut, short(got.text), got.err, short(whole.text), whole.err)
+					}
+					deliveries.Add(1)
+				}
+			})
 		}
-	}
+	})
+	t.Logf("%d deliveries", deliveries.Load())
 }
 
 // TestTwoDeltas delivers the text of every stream in two deltas, cut at every character: nothing that matters is lost at a cut.
 func TestTwoDeltas(t *testing.T) {
 	for name, body := range bodies(t) {
-		content := contentOf(body)
-		want := cutContent(content, 0)
-		for cut := range cuts(len(content)) {
-			if cut < len(content) && !utf8.RuneStart(content[cut]) {
-				continue
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			content := contentOf(body)
+			want := cutContent(content, 0)
+			for cut := range cuts(len(content)) {
+				if cut < len(content) && !utf8.RuneStart(content[cut]) {
+					continue
+				}
+				if got := cutContent(content, cut); got != want {
+					t.Fatalf("cut at %d (%q):\n got %+v\nwant %+v", cut, content[max(0, cut-10):min(len(content), cut+10)], got, want)
+				}
 			}
-			if got := cutContent(content, cut); got != want {
-				t.Fatalf("%s cut at %d (%q):\n got %+v\nwant %+v", name, cut, content[max(0, cut-10):min(len(content), cut+10)], got, want)
+			if got := byteByByte(content); got != want {
+				t.Fatalf("byte by byte:\n got %+v\nwant %+v", got, want)
 			}
-		}
-		if got := byteByByte(content); got != want {
-			t.Fatalf("%s byte by byte:\n got %+v\nwant %+v", name, got, want)
-		}
+		})
 	}
 }
 

@@ -79,17 +79,20 @@ type answered struct {
 // ask runs one stream to its end, the way a caller must: Retract drops the text.
 func ask(ctx context.Context, c *Client, req Request) answered {
 	var got answered
+	var text, reasoning strings.Builder
 	got.res, got.err = c.Stream(ctx, req, func(d Delta) error {
 		got.deltas++
 		if d.Retract {
-			got.reasoning += got.text
-			got.text, got.retracted = "", true
+			reasoning.WriteString(text.String())
+			text.Reset()
+			got.retracted = true
 		}
-		got.text += d.Text
-		got.reasoning += d.Reasoning
+		text.WriteString(d.Text)
+		reasoning.WriteString(d.Reasoning)
 		got.tokens = max(got.tokens, d.CompletionTokens)
 		return nil
 	})
+	got.text, got.reasoning = text.String(), reasoning.String()
 	return got
 }
 

@@ -19,9 +19,27 @@ import "strings"
 //   - An answer that started as reasoning because of that memory, and ended by itself without an
 //     end mark, was no reasoning. It is delivered as text at its end.
 //   - White space after an end mark is dropped.
+//   - A second block of thoughts counts at the start of a line, without a margin and not right below
+//     a line that is a tag: documents have elements of such names. <reason>, <reasoning> and <thought>
+//     count later only if the same mark began the thoughts at the start.
 //
-// Structural tokens are left out. A call of a tool is left out with all that belongs to it, up to
-// its end; see call.go. If tools were offered, it is kept beside the text; see textcall.go.
+// Structural tokens are left out. Those in the form <|name|> are known by that form, for nobody writes
+// them in prose. But the name must be like a token's: it is known, or has a word of four letters or
+// two parts of two, so <|o_o|> and <|x|> stay. Others (<tool_call>, [TOOL_CALLS], </s>) are listed in
+// marks.go, and count only where they can be meant: a call needs what a call looks like, and </s>
+// counts at the end only. Marks of words alone are in bare.go. What a model writes as somebody else's
+// turn (<|im_start|>user) is left out up to its own next one.
+//
+// A call of a tool is left out with all that belongs to it, up to its end; see call.go. If tools were
+// offered, it is kept beside the text; see textcall.go.
+//
+// Code is also that by indentation, which a list has not; see code.go. A backtick that is never closed
+// opens no span, so what stands behind one waits for the end of its paragraph, 4 KB at most.
+//
+// What a server sends has bounds: a token has 160 bytes at most; at the end of an answer 256 bytes of
+// </s> and its like are left out, and where more come all are text, whose loop is noticed; 4 KB of
+// white space are held back; and 16,384 events in a row that bring nothing for anybody (a call without
+// end) end the request.
 type splitter struct {
 	state   int
 	held    string          // may become a mark

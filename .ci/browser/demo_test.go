@@ -208,7 +208,7 @@ func (v *visitor) press(name string) {
 // until waits until an expression of the page is true.
 func (v *visitor) until(what, expression string) {
 	v.t.Helper()
-	for deadline := time.Now().Add(patience); !get(v, chromedp.Evaluate[bool](expression)); time.Sleep(40 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !get(v, chromedp.Evaluate[bool](`!!(`+expression+`)`)); time.Sleep(40 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			v.picture("failed")
 			v.t.Fatalf("not in time: %s", what)
@@ -246,16 +246,16 @@ func TestWhoReadsWhatIsInTheAddress(t *testing.T) {
 	v.do(chromedp.WaitVisible(chromedp.CSS(`#thread`)))
 	v.finished(1)
 	v.do(chromedp.Reload(), chromedp.WaitVisible(chromedp.CSS(`#link.up`)), chromedp.WaitVisible(chromedp.CSS(`#thread`)))
-	v.until("it is Bob's thread in #engineering", `document.getElementById('title').innerText === '# engineering' && S.me === 'U0BOB00001' && document.querySelectorAll('#replies .msg').length === 2`)
+	v.until("it is Bob's thread in #engineering", `document.getElementById('title').innerText === '# engineering' && page.S.me === 'U0BOB00001' && document.querySelectorAll('#replies .msg').length === 2`)
 
 	v.do(chromedp.Evaluate[chromedp.Void](`(() => { const me = document.getElementById('me'); me.value = 'U0ALICE001'; me.onchange(); })()`))
-	v.until("Alice is in the same thread", `S.me === 'U0ALICE001' && !document.getElementById('thread').hidden && document.querySelectorAll('#replies .msg').length === 2`)
+	v.until("Alice is in the same thread", `page.S.me === 'U0ALICE001' && !document.getElementById('thread').hidden && document.querySelectorAll('#replies .msg').length === 2`)
 
 	v.write("#reply", "@llm write 300 tokens")
-	v.do(chromedp.Evaluate[chromedp.Void](`select(S.state.channels.find((c) => c.name === 'general').id)`))
+	v.do(chromedp.Evaluate[chromedp.Void](`page.select(page.S.state.channels.find((c) => c.name === 'general').id)`))
 	v.until("the answer elsewhere leaves a mark", `[...document.querySelectorAll('#channels li.unread')].some((e) => e.innerText.includes('engineering'))`)
 
-	v.do(chromedp.Evaluate[chromedp.Void](`select(S.state.channels.find((c) => c.name === 'no-bot').id)`))
+	v.do(chromedp.Evaluate[chromedp.Void](`page.select(page.S.state.channels.find((c) => c.name === 'no-bot').id)`))
 	v.write("#box", "@llm hello")
 	v.until("it says how to invite it", `document.getElementById('toast').innerText.includes('/invite @llm')`)
 	v.write("#box", "/invite @llm")

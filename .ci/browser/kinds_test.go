@@ -39,9 +39,9 @@ func TestKinds(t *testing.T) {
 	v.picture("cells")
 
 	// A voice clip is recorded, and sent like a file.
-	mic := `[...document.querySelectorAll('#box button')].find((b) => b.ariaLabel === 'Record a voice clip')`
+	mic := `document.querySelectorAll('#box .attach')[1]`
 	run(mic + `.click()`)
-	v.until("it records", mic+`.textContent === '■'`)
+	v.until("it records", mic+`.ariaLabel === 'End the voice clip'`)
 	run(`new Promise((done) => setTimeout(done, 300))`)
 	run(mic + `.click()`)
 	v.until("the clip is offered", `/^audio_message\.mp4 · [\d.]+ k?B/.test(document.querySelector('#box .picked').innerText)`)
@@ -50,21 +50,34 @@ func TestKinds(t *testing.T) {
 	v.picture("clip")
 
 	// A canvas and a list are made of files with their endings.
-	run(`pick('box', [new File(['<h1>zq plan</h1>'], 'Runbook.canvas'), new File(['x'], 'Tasks.slacklist')])`)
+	run(`page.pick('box', [new File(['<h1>zq plan</h1>'], 'Runbook.canvas'), new File(['x'], 'Tasks.slacklist')])`)
 	v.write("#box", "zq papers")
 	v.until("they are sent", newest(`m.innerText.includes('Runbook') && m.innerText.includes('Tasks') && m.innerText.includes('zq papers')`))
 
 	// A message is linked to in a question, and the bot answers.
-	run(`[...document.querySelectorAll('#list .msg')].find((m) => m.innerText.includes('zq cells')).querySelectorAll('.tool')[1].click()`)
-	v.until("the link is in the box", `/\/archives\/C\w+\/p\d{16} $/.test(document.querySelector('#box textarea').value)`)
-	v.write("#box", "@llm what is this?")
+	tool := func(name string) string { // presses a button that stands on a message under the pointer
+		return fmt.Sprintf(`(() => {
+			const m = [...document.querySelectorAll('#list .msg')].find((m) => m.innerText.includes('zq cells'));
+			m.dispatchEvent(new MouseEvent('mouseover', { bubbles: true }));
+			m.querySelector('.tool[aria-label="%s"]').click();
+		})()`, name)
+	}
+	run(`navigator.clipboard.writeText = async (text) => { window.copied = text; }`)
+	run(tool("Copy link"))
+	v.until("the link is copied", `/\/archives\/C\w+\/p\d{16}$/.test(window.copied)`)
+	v.write("#box", "@llm what is this? "+get(v, chromedp.Evaluate[string](`window.copied`)))
 	v.do(chromedp.WaitVisible(chromedp.CSS(`#thread`)))
 	v.finished(1)
 	v.picture("link")
 
+	// The link leads to the message, and not to Slack.
+	run(`[...document.querySelectorAll('#list a')].find((a) => a.href.includes('/archives/')).click()`)
+	v.until("the message has the focus", `document.activeElement.innerText.includes('zq cells')`)
+
 	// A message is forwarded to the bot, without a word.
-	run(`(() => { const say = ['bot', '']; window.prompt = () => say.shift(); })()`)
-	run(`[...document.querySelectorAll('#list .msg')].find((m) => m.innerText.includes('zq cells')).querySelector('.tool').click()`)
+	run(tool("Forward"))
+	v.until("it asks where to", `document.querySelector('dialog[open] select').selectedOptions[0].innerText.includes('llm')`)
+	run(`document.querySelector('dialog[open] .btn.primary').click()`)
 	v.until("the forward is there", newest(`m.querySelector('.attachment')?.innerText.includes('forwarded') && m.querySelector('.attachment').innerText.includes('zq cells')`))
 	v.until("the bot answers it", `[...document.querySelectorAll('#list .msg')].some((m) => m.innerText.includes('1 repl') || m.querySelector('.tag'))`)
 	v.picture("forward")

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -18,35 +19,25 @@ import (
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/tracing"
 	"github.com/chromedp/chromedp"
 )
 
-// startDemo builds the program, starts its demo on a free port without any configuration, and returns the first URL that it prints.
+// startDemo starts the program's demo on a free port without any configuration, and returns the first URL that it prints.
 func startDemo(t *testing.T) string {
 	t.Helper()
 	return start(t, "demo")
 }
 
-// start does so with a command.
-func start(t *testing.T, command string) string {
+// start does so with a command and flags.
+func start(t *testing.T, command string, flags ...string) string {
 	t.Helper()
-	dir := t.TempDir()
-	binary := filepath.Join(dir, "llmbot")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "./cmd/llmbot")
-	build.Dir = filepath.Join("..", "..")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	logFile := filepath.Join(dir, "bot.log")
-	demo := exec.Command(binary, command, "-addr", "127.0.0.1:0")
+	logFile := filepath.Join(t.TempDir(), "bot.log")
+	demo := exec.Command(program, append([]string{command, "-addr", "127.0.0.1:0"}, flags...)...)
 	if command == "demo" {
 		demo.Args = append(demo.Args, "-log", logFile)
 	}
-	for _, v := range os.Environ() {
-		if name, _, _ := strings.Cut(v, "="); !regexp.MustCompile(`^(LLM|SLACK|BOT|STATE|OPS|GPU|LOG)_`).MatchString(name) {
-			demo.Env = append(demo.Env, v)
-		}
-	}
+	demo.Env = environment()
 	var out output
 	demo.Stdout, demo.Stderr = &out, &out
 	if err := demo.Start(); err != nil {
@@ -75,6 +66,39 @@ func start(t *testing.T, command string) string {
 	return ""
 }
 
+// program is llmbot, built once for all tests.
+var program string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "llmbot-browser")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		program = filepath.Join(dir, "llmbot")
+		build := exec.Command("go", "build", "-o", program, "./cmd/llmbot")
+		build.Dir = filepath.Join("..", "..")
+		if out, err := build.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
+			return 1
+		}
+		return m.Run()
+	}())
+}
+
+// environment is this process's own without any configuration of the program.
+func environment() []string {
+	var vars []string
+	for _, v := range os.Environ() {
+		if name, _, _ := strings.Cut(v, "="); !regexp.MustCompile(`^(LLM|SLACK|BOT|STATE|OPS|GPU|LOG)_`).MatchString(name) {
+			vars = append(vars, v)
+		}
+	}
+	return vars
+}
+
 // output collects what a process prints.
 type output struct {
 	mu sync.Mutex // guards b
@@ -101,8 +125,10 @@ type visitor struct {
 	shots    int
 	strict   bool // what the page complains of is an error
 
-	mu  sync.Mutex // guards bad
-	bad []string   // errors on the console, requests to elsewhere
+	mu     sync.Mutex    // guards what follows
+	bad    []string      // errors on the console, requests to elsewhere
+	trace  [][]byte      // events of the browser's tracing
+	traced chan struct{} // closed when it has ended
 }
 
 // visit opens an address in a fresh browser that reaches nothing but this machine. At the end it checks that the page did not complain
@@ -170,6 +196,14 @@ func (v *visitor) complaints() []string {
 // hear notes what must not happen.
 func (v *visitor) hear(event any) {
 	switch e := event.(type) {
+	case *tracing.EventDataCollected:
+		v.mu.Lock()
+		for _, event := range e.Value {
+			v.trace = append(v.trace, slices.Clone([]byte(event)))
+		}
+		v.mu.Unlock()
+	case *tracing.EventTracingComplete:
+		close(v.traced)
 	case *network.EventRequestWillBeSent:
 		u, err := url.Parse(e.Request.URL)
 		if err != nil || u.Scheme != "data" && u.Hostname() != "127.0.0.1" {

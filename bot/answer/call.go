@@ -46,7 +46,7 @@ func (r *Rounds) Run(ctx context.Context, seen func(s Step, asked bool)) error {
 			return nil
 		}
 		tool, known := r.tool(c.Name)
-		step := Step{ID: fmt.Sprintf("call-%d-%d", round+1, i+1), Title: llm.Printable(tool.Title, longestTitle)}
+		step := Step{ID: fmt.Sprintf("call-%d-%d", round+1, i+1), Title: titleOf(tool)}
 		switch {
 		case c.Begun:
 			step.State = StepUnsure
@@ -137,6 +137,12 @@ func (w *Writer) stepped(s Step, asked bool) {
 		notice = ""
 	}
 	w.showRound(status, notice)
+}
+
+// titleOf returns the title of a tool as a status or a card shows it, where nothing escapes what its
+// server has put there: Slack's live forms (<!channel>, <https://…>) all stand in angle brackets.
+func titleOf(tool tools.Tool) string {
+	return strings.NewReplacer("<", "‹", ">", "›").Replace(llm.Printable(tool.Title, longestTitle))
 }
 
 // fails records why a call brought nothing.

@@ -10,6 +10,14 @@ import (
 )
 
 // What counts as a loop (issue 15; decision 0026).
+//
+// Every lookEvery characters the smallest period of the newest loopWindow is computed (Knuth, Morris
+// and Pratt); from then on each character is compared with the one a period before. In tables, code and
+// data, constants, zeros and padded cells are honest. Code is what is fenced, indented by four, or in
+// backticks. Data is what stands in brackets or begins its line with one, or whose period looks like
+// rows: cells between tabs or bars, commas without a space, signs between numbers and no two words
+// beside each other. So "0, 0, 0," in prose goes on to sureLoop; "I am done.", "!!!!" and "1 1 1" do
+// not.
 const (
 	// longestPeriod is how many characters that repeat may have.
 	longestPeriod = 200

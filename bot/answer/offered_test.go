@@ -55,7 +55,7 @@ func TestDefinitionsStayInTheWindow(t *testing.T) {
 
 // TestDefinitionsThatTheServerRefuses: the answer comes without tools.
 func TestDefinitionsThatTheServerRefuses(t *testing.T) {
-	for _, kind := range []llm.Kind{llm.KindBadRequest, llm.KindContext} {
+	for _, kind := range []llm.Kind{llm.KindBadRequest, llm.KindContext, llm.KindServer} {
 		out, got := offering(t, theTools(), 0, fails(kind), writes("so"))
 		if out.Err != nil || out.Answer.Text != "so" || len(got) != 2 || len(got[1].Tools) != 0 {
 			t.Errorf("%s: %v after %d requests", kind, out.Err, len(got))
@@ -63,6 +63,42 @@ func TestDefinitionsThatTheServerRefuses(t *testing.T) {
 		if out, got := offering(t, theTools(), 0, fails(kind)); out.Err == nil || len(got) > 3 {
 			t.Errorf("%s, always: %v after %d requests", kind, out.Err, len(got))
 		}
+	}
+}
+
+// TestAServerThatChokesOnDefinitions: the operator is told once, and not of a server that fails without
+// tools, too. What fails after some text is no matter of definitions.
+func TestAServerThatChokesOnDefinitions(t *testing.T) {
+	for name, tt := range map[string]struct {
+		steps []step
+		told  int
+		tools int // requests that had tools
+	}{
+		"every answer":       {[]step{fails(llm.KindServer), writes("so"), fails(llm.KindServer), writes("so"), fails(llm.KindServer), writes("so")}, 1, 3},
+		"a server that ails": {[]step{fails(llm.KindServer), fails(llm.KindServer), fails(llm.KindServer), fails(llm.KindServer)}, 0, 2},
+		"after some text":    {[]step{fails(llm.KindServer, "so it"), writes("so")}, 0, 2},
+		"every kind":         {[]step{fails(llm.KindBadRequest), writes("so"), fails(llm.KindBadRequest), writes("so")}, 1, 2},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var log strings.Builder
+			s := &scripted{steps: tt.steps}
+			shared := New(Config{Model: s, Server: s, MaxAnswers: 1, MaxChars: DefaultMaxChars, Log: slog.New(slog.NewTextHandler(&log, nil))})
+			for len(s.got) < len(tt.steps) {
+				w := shared.Writer(Task{Thread: "C/1", Draft: &page{}, ID: "id", Progress: func() {}, Spent: func(int) {}, Tools: theTools(), Toolbox: &box{}})
+				if err := w.Enter(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				w.Write(t.Context(), prompt.Input{Tools: true, Turns: []prompt.Turn{{ID: "1", Name: "Ann", Text: "q"}}}, llm.Request{ID: "id"}, Partial{})
+				w.Leave()
+			}
+			with := 0
+			for _, req := range s.got {
+				with += min(len(req.Tools), 1)
+			}
+			if n := strings.Count(log.String(), "model_takes_no_tools"); n != tt.told || with != tt.tools {
+				t.Errorf("%s: told %d times, %d of %d requests had tools: %s", name, n, with, len(s.got), log.String())
+			}
+		})
 	}
 }
 

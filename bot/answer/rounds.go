@@ -42,6 +42,10 @@ const (
 	// what a model thought in a round it gets back: both are kept in the store, too.
 	mostArguments = 32 << 10
 	mostReasoning = 32 << 10
+	// MostRan is how many calls of earlier answers to a question the model is told of, the newest
+	// ones, and mostRanArguments how many bytes of the arguments of each.
+	MostRan          = 8
+	mostRanArguments = 500
 )
 
 // Round is one request to the model that ended in calls of tools. It is kept in the store, for
@@ -69,6 +73,45 @@ type Call struct {
 	Failed bool          `json:",omitempty"` // it brought nothing, for whatever reason
 	Result string        `json:",omitempty"` // for the model, bounded
 	Took   time.Duration `json:",omitempty"`
+}
+
+// Ran is a call that may have changed something, and that an earlier answer to the same question
+// has begun: the answer was called off, stopped, or is written anew.
+type Ran struct {
+	Name      string // of the tool, as the model knows it
+	Arguments string // bounded, for the model
+	Outcome   Outcomes
+}
+
+// Outcomes is how a call of an earlier answer has ended, as far as that is known.
+type Outcomes string
+
+// The outcomes.
+const (
+	RanWell    Outcomes = "well"
+	RanBadly   Outcomes = "failed"
+	RanUnknown Outcomes = "" // perhaps it was not even made
+)
+
+// RanOf returns the calls of rounds that may have changed something.
+func RanOf(rounds []Round) (out []Ran) {
+	for _, r := range rounds {
+		for _, c := range r.Calls {
+			if !c.Begun {
+				continue
+			}
+			ran := Ran{Name: c.Name, Arguments: tools.Cut(c.Arguments, mostRanArguments)}
+			switch {
+			case !c.Over || !c.Ran:
+			case c.Failed:
+				ran.Outcome = RanBadly
+			default:
+				ran.Outcome = RanWell
+			}
+			out = append(out, ran)
+		}
+	}
+	return out
 }
 
 // Current returns the first call of the last round that is not over, and its place: the round and
@@ -168,20 +211,22 @@ type Rounds struct {
 	offered []tools.Tool
 	box     Toolbox
 	all     []Round
-	room    int // bytes that all results together may take in the prompt; 0: no limit known
-	result  int // bytes that one may take
+	ran     []Ran // that earlier answers to the question have begun
+	room    int   // bytes that all results together may take in the prompt; 0: no limit known
+	result  int   // bytes that one may take
 	ended   bool
 }
 
-// NewRounds returns the rounds of an answer: what is offered, who does the calls, and what was done
-// before. Results have no limit but MostResult before Bound says one.
-func NewRounds(offered []tools.Tool, box Toolbox, made []Round) *Rounds {
+// NewRounds returns the rounds of an answer: what is offered, who does the calls, what was done of it
+// before, and what earlier answers to its question have begun. Results have no limit but MostResult
+// before Bound says one.
+func NewRounds(offered []tools.Tool, box Toolbox, made []Round, ran []Ran) *Rounds {
 	offered = slices.Clone(offered)
 	for i := range offered { // their servers wrote them
 		offered[i].Description = prompt.Unmarked(offered[i].Description)
 		offered[i].Schema = json.RawMessage(prompt.Unmarked(string(offered[i].Schema)))
 	}
-	return &Rounds{offered: offered, box: box, all: made, result: MostResult}
+	return &Rounds{offered: offered, box: box, all: made, ran: ran[max(0, len(ran)-MostRan):], result: MostResult}
 }
 
 // Head returns what the rounds have brought together. Its text, if there is any, ends with a blank
@@ -239,7 +284,7 @@ func (r *Rounds) Fit(budget int, ratio float64) int {
 		ratio = prompt.BytesPerToken
 	}
 	r.leaveOut(int(float64(budget) * ratio / definitionsShare))
-	return max(budget-prompt.EstimateSize(r.Size()+textOf(r.messages()), ratio), budget/resultShare)
+	return max(budget-prompt.EstimateSize(r.Size()+textOf(r.messages())+len(r.before()), ratio), budget/resultShare)
 }
 
 // Squeeze halves what results may take, after the server refused the prompt for its length. It
@@ -270,8 +315,51 @@ func (r *Rounds) Request(req llm.Request) llm.Request {
 	if r.Over() {
 		req.ToolChoice = llm.ToolChoiceNone
 	}
-	req.Messages = append(slices.Clip(req.Messages), r.messages()...)
+	req.Messages = append(slices.Clip(behindQuestion(req.Messages, r.before())), r.messages()...)
 	return req
+}
+
+// before returns what the model reads of the calls of earlier answers; empty: there were none.
+func (r *Rounds) before() string {
+	if len(r.ran) == 0 {
+		return ""
+	}
+	calls := make([]string, len(r.ran))
+	for i, c := range r.ran {
+		calls[i] = c.Name + " " + c.Arguments + "\n" + c.Outcome.said()
+	}
+	return prompt.Ran(calls)
+}
+
+// said returns an outcome in words for the model.
+func (o Outcomes) said() string {
+	switch o {
+	case RanWell:
+		return "It was carried out."
+	case RanBadly:
+		return "It failed; perhaps a part of it was carried out."
+	case RanUnknown:
+	}
+	return "It is not known whether it was carried out."
+}
+
+// saysRan returns what people are told of the calls of earlier answers; empty: there were none.
+func (r *Rounds) saysRan() string {
+	var all []string
+	for _, c := range r.ran {
+		tool, _ := r.tool(c.Name)
+		title, what := titleOf(tool), "was run"
+		if c.Outcome == RanUnknown {
+			what = "perhaps was run"
+		}
+		if says := "“" + title + "” " + what; !slices.Contains(all, says) {
+			all = append(all, says)
+		}
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return strings.Join(all, ", ") + " for this question before: I ask before I run it again."
 }
 
 // messages returns what the model reads of the rounds. Of too much it gets less of the oldest

@@ -85,6 +85,7 @@ type Shared struct {
 	vision vision
 
 	toolless atomic.Bool // the operator was told that the server takes no tools
+	choked   atomic.Bool // … that it cannot read the definitions of these
 }
 
 // New returns what the answers of a process share.

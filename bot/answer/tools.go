@@ -3,6 +3,7 @@ package answer
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"slices"
 
 	"llmbot/llm"
@@ -13,30 +14,69 @@ import (
 const noTools = "(You have no tools here: you can call none. Answer in words, with what you know.)"
 
 // WithoutTools returns a prompt that says in addition that there are no tools.
-func WithoutTools(msgs []llm.Message) []llm.Message {
+func WithoutTools(msgs []llm.Message) []llm.Message { return behindQuestion(msgs, noTools) }
+
+// behindQuestion returns a prompt with a paragraph of ours behind the newest message of people; empty:
+// none.
+func behindQuestion(msgs []llm.Message, paragraph string) []llm.Message {
+	if paragraph == "" {
+		return msgs
+	}
 	msgs = slices.Clone(msgs)
 	for i, m := range slices.Backward(msgs) {
 		if m.Role == llm.RoleUser {
-			msgs[i].Content += "\n\n" + noTools
+			msgs[i].Content += "\n\n" + paragraph
 			return msgs
 		}
 	}
-	return append(msgs, llm.Message{Role: llm.RoleUser, Content: noTools})
+	return append(msgs, llm.Message{Role: llm.RoleUser, Content: paragraph})
 }
 
-// withoutTools has the answer written without tools, for a server that takes none, or not these,
-// and tells the operator, once if it takes none. It reports false if the answer has used some
-// already.
+// withoutTools has the answer written without tools, for a server that takes none, or not these. It
+// reports false if the answer has used some already.
 func (r *requests) withoutTools(ctx context.Context, failure *llm.Error) bool {
 	if r.rounds == nil || len(r.rounds.all) > 0 {
 		return false
 	}
-	level := slog.LevelDebug
-	if failure.Kind != llm.KindNoTools || r.shared.toolless.CompareAndSwap(false, true) {
-		level = slog.LevelWarn
+	r.refused = failure
+	if failure.Kind == llm.KindNoTools { // so it says itself
+		r.tellRefused(ctx)
 	}
-	r.shared.cfg.Log.Log(ctx, level, "model_takes_no_tools", "request", r.id, "error", failure, "hint", failure.Hint())
 	r.rounds, r.in.Tools, r.in.Budget = nil, false, r.budget
 	r.prepare(ctx)
 	return true
+}
+
+// definitionsHint says what to do about a server that takes tools, but not these.
+const definitionsHint = "The same request without tools was answered: the server cannot read the definition of one of them. " +
+	"llmbot check lists them; set tools to off in BOT_TOOLS_FILE to find which, and look at the server's log."
+
+// tellRefused tells the operator, once for each of both causes, that an answer was written without
+// tools.
+func (r *requests) tellRefused(ctx context.Context) {
+	failure := r.refused
+	if r.refused = nil; failure == nil {
+		return
+	}
+	told, hint := &r.shared.choked, definitionsHint
+	if failure.Kind == llm.KindNoTools {
+		told, hint = &r.shared.toolless, failure.Hint()
+	}
+	level := slog.LevelDebug
+	if told.CompareAndSwap(false, true) {
+		level = slog.LevelWarn
+	}
+	r.shared.cfg.Log.Log(ctx, level, "model_takes_no_tools", "request", r.id, "error", failure, "hint", hint)
+}
+
+// MayChoke reports whether a server may have failed for the definitions of tools that it could not
+// read: with a refusal of the request, or with an error of its own before any text.
+func MayChoke(failure *llm.Error, text bool) bool {
+	switch failure.Kind {
+	case llm.KindBadRequest:
+		return true
+	case llm.KindServer:
+		return !text && (failure.Status == 0 || failure.Status >= http.StatusInternalServerError)
+	}
+	return false
 }

@@ -92,6 +92,7 @@ type requests struct {
 	most    int           // tokens that the whole answer may have; 0: the server decides
 	req     llm.Request   // without its messages
 	res     llm.Result    // of the last request
+	refused *llm.Error    // of a request with tools; nil: none, or it was told
 	tried   bool          // there was one
 	paused  time.Duration // since the slot was given back
 }
@@ -106,6 +107,9 @@ func (r *requests) answer(ctx context.Context) error {
 		}
 		r.prepare(ctx)
 		err := Retry{Log: r.shared.cfg.Log.With("request", r.id), Wait: true}.Do(ctx, r)
+		if err == nil {
+			r.tellRefused(ctx)
+		}
 		if err != nil || !r.nextRound() {
 			return err
 		}
@@ -255,7 +259,7 @@ func (r *requests) Adapt(ctx context.Context, failure *llm.Error) bool {
 	case failure.Kind == llm.KindTool && !r.noTools && len(r.text)-len(r.from.Text) < progress:
 		r.noTools, r.anew = true, true
 		return true
-	case failure.Kind == llm.KindBadRequest: // perhaps for a definition that the server cannot read
+	case MayChoke(failure, len(r.text) > len(r.from.Text)):
 		return r.withoutTools(ctx, failure)
 	case failure.Kind != llm.KindContext:
 		return false

@@ -28,10 +28,11 @@ type Task struct {
 
 	// Tools are what the model is offered, the same ones as long as the answer lasts; none: requests
 	// are as if there were no tools. Toolbox does their calls, and Rounds are those that an earlier
-	// owner of the answer has begun.
+	// owner of the answer has begun. Ran are the calls of earlier answers to the same question.
 	Tools   []tools.Tool
 	Toolbox Toolbox
 	Rounds  []Round
+	Ran     []Ran
 
 	// Does takes what the Writer does now, when that changes; nil: nobody wants to know. It is called
 	// by the Writer's goroutine and does not block.
@@ -104,7 +105,10 @@ func (s *Shared) Writer(t Task) *Writer {
 	}
 	w.fallback.Text = w.bound.shown(w.fallback.Text, true)
 	if len(t.Tools) > 0 {
-		w.rounds = NewRounds(t.Tools, t.Toolbox, t.Rounds)
+		w.rounds = NewRounds(t.Tools, t.Toolbox, t.Rounds, t.Ran)
+		if says := w.rounds.saysRan(); says != "" {
+			w.Say(says)
+		}
 		w.head = headOf(t.Rounds)
 	}
 	return w

@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"llmbot/bot/answer"
@@ -60,22 +62,52 @@ type Answer struct {
 type Box struct {
 	desk  *Desk
 	a     Answer
-	wrote bool // the store has rounds of the answer
+	wrote bool         // the store has rounds of the answer
+	ran   []answer.Ran // by earlier answers to the same question
+	open  string       // id of a question that a person may still decide; empty: there is none
 }
 
-// Open returns the Box of an answer, and what an earlier owner has done of it: taken reports that
-// there may have been one. It blocks for the store, until that answers or ctx ends.
-func (d *Desk) Open(ctx context.Context, a Answer, taken bool) (*Box, []answer.Round, error) {
-	b := &Box{desk: d, a: a, wrote: taken}
-	if !taken {
-		return b, nil, nil
+// Begun is what was done before a Box was opened.
+type Begun struct {
+	Rounds []answer.Round // of the same answer, by an earlier owner
+	Ran    []answer.Ran   // for the same question, by an earlier answer
+}
+
+// Open returns the Box of an answer, and what was done before: first reports that the thread has had
+// no turn before. It blocks for the store, until that answers or ctx ends.
+func (d *Desk) Open(ctx context.Context, a Answer, first bool) (*Box, Begun, error) {
+	b := &Box{desk: d, a: a, wrote: !first}
+	if first {
+		return b, Begun{}, nil
 	}
-	var rounds []answer.Round
+	var begun Begun
 	err := b.durably(ctx, func() (err error) {
-		rounds, err = d.cfg.Records.ClaimRounds(ctx, a.Thread, a.Of, a.Epoch)
+		begun.Rounds, begun.Ran, err = d.cfg.Records.ClaimRounds(ctx, a.Thread, a.Of, a.Epoch)
 		return err
 	})
-	return b, rounds, err
+	b.ran = begun.Ran
+	return b, begun, err
+}
+
+// ranBefore reports whether an earlier answer to the same question has begun a call of a tool.
+func (b *Box) ranBefore(tool tools.Tool) bool {
+	return slices.ContainsFunc(b.ran, func(c answer.Ran) bool { return c.Name == tool.Name })
+}
+
+// Close ends the question that is still open when the answer ends: nobody waits for it any more. It
+// blocks for the store, until that answers or ctx ends. late reports that a person has allowed the
+// call of q meanwhile, which is not made.
+func (b *Box) Close(ctx context.Context) (q transcript.Leave, late bool, err error) {
+	if b.open == "" {
+		return q, false, nil
+	}
+	err = b.durably(ctx, func() (err error) {
+		q, err = b.desk.cfg.Records.CloseLeave(ctx, b.a.Thread, b.open, transcript.Dropped)
+		return err
+	})
+	late = err == nil && q.ID == b.open && q.Decision == transcript.Allowed
+	b.open = ""
+	return q, late, err
 }
 
 // Wrote reports whether the store may have rounds of the answer.
@@ -152,15 +184,21 @@ func (b *Box) Run(ctx context.Context, rounds []answer.Round, tool tools.Tool) (
 }
 
 // Leave returns whether a call may be made. It blocks for the person who asked, unless its policy
-// allows the call.
+// allows the call. What may change something, and has run for the same question before, needs leave
+// under every policy.
 func (b *Box) Leave(ctx context.Context, rounds []answer.Round, tool tools.Tool, asks func()) (bool, string, error) {
+	again := b.ranBefore(tool)
 	switch {
-	case tool.Unasked(b.a.Place):
+	case tool.Retries(b.a.Place), tool.Unasked(b.a.Place) && !again:
 		return true, "", nil
 	case b.desk.cfg.People == nil || b.a.Asker == "":
 		return false, unaskedWords, nil
 	}
 	c, i, j := answer.Current(rounds)
+	arguments, whole := tools.Arguments(c.Arguments)
+	if !whole {
+		return false, tools.Unshowable, nil
+	}
 	if c.Asked.IsZero() {
 		c.Asked = time.Now().Round(0) // as the store gives it back
 	}
@@ -169,7 +207,7 @@ func (b *Box) Leave(ctx context.Context, rounds []answer.Round, tool tools.Tool,
 	}
 	title := tools.ShownName(tool.Title)
 	q := transcript.Leave{
-		ID: newID(), Call: b.key(c, i, j), Asker: b.a.Asker, Title: title, Until: c.Asked.Add(Wait), Epoch: b.a.Epoch,
+		ID: newID(), Call: b.key(tool, c, i, j), Asker: b.a.Asker, Title: title, Until: c.Asked.Add(Wait), Epoch: b.a.Epoch,
 	}
 	err := b.durably(ctx, func() (err error) {
 		q, err = b.desk.cfg.Records.AskLeave(ctx, b.a.Thread, q)
@@ -180,10 +218,12 @@ func (b *Box) Leave(ctx context.Context, rounds []answer.Round, tool tools.Tool,
 	}
 	if q.Decision == transcript.Undecided {
 		began := time.Now()
+		b.open = q.ID
 		asks()
-		if q, err = b.decided(ctx, q, question(q, tool, c.Arguments)); err != nil {
+		if q, err = b.decided(ctx, q, question(q, tool, arguments, again)); err != nil {
 			return false, "", err
 		}
+		b.open = ""
 		if h := b.desk.cfg.Hooks.Decided; h != nil {
 			h(q.Decision, time.Since(began))
 		}
@@ -208,9 +248,9 @@ func newID() string {
 	return hex.EncodeToString(id[:])
 }
 
-// key names a call: what was decided of one counts for no other one.
-func (b *Box) key(c *answer.Call, round, call int) string {
-	what := sha256.Sum256([]byte(c.Name + "\x00" + c.Arguments))
+// key names a call: what was decided of one counts for no other one, and for none of another server.
+func (b *Box) key(tool tools.Tool, c *answer.Call, round, call int) string {
+	what := sha256.Sum256([]byte(strings.Join([]string{tool.Origin, tool.Title, c.Name, c.Arguments}, "\x00")))
 	return fmt.Sprintf("%s|%s|%d|%d|%x", b.a.Of.Upto, b.a.Of.Since, round, call, what[:8])
 }
 
@@ -243,7 +283,8 @@ func (b *Box) decided(ctx context.Context, q transcript.Leave, shown Question) (
 		if errors.Is(cause, answer.ErrStopped) || errors.Is(cause, answer.ErrSuperseded) {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 			defer cancel()
-			_, _ = b.desk.cfg.Records.CloseLeave(ctx, b.a.Thread, q.ID, transcript.Dropped) // best effort: a press finds that nobody waits
+			// Best effort, so that a press finds at once that nobody waits: Close does it for sure.
+			_, _ = b.desk.cfg.Records.CloseLeave(ctx, b.a.Thread, q.ID, transcript.Dropped)
 		}
 		return q, cause
 	}

@@ -67,10 +67,15 @@ type Press struct {
 	Run    bool
 }
 
-// Decide records what somebody has decided, and returns what they are told. over reports that the
-// question is over, so that its buttons may go. After an error nothing is known, and the same press
-// may come again.
-func (d *Desk) Decide(ctx context.Context, p Press) (sentence string, over bool, err error) {
+// Decide records what somebody has decided, and returns what they are told. ended reports that the
+// answer has ended, so that nobody makes the call. over reports that the question is over, so that
+// its buttons may go. After an error nothing is known, and the same press may come again.
+func (d *Desk) Decide(ctx context.Context, p Press, ended bool) (sentence string, over bool, err error) {
+	if ended {
+		if _, err := d.cfg.Records.CloseLeave(ctx, p.Thread, p.ID, transcript.Dropped); err != nil {
+			return "", false, fmt.Errorf("close a question of an answer that has ended: %w", err)
+		}
+	}
 	decision := transcript.Refused
 	if p.Run {
 		decision = transcript.Allowed
@@ -90,10 +95,12 @@ func (d *Desk) Decide(ctx context.Context, p Press) (sentence string, over bool,
 	return fmt.Sprintf("“%s” is not run.", q.Title), true, nil
 }
 
+// IsOver tells whoever presses a button of a question that nobody asks any more.
+const IsOver = "This question is over: nothing waits for it any more."
+
 // Sentences for people whose press decides nothing.
 const (
 	notHis     = "Only the person who asked me can decide that."
-	isOver     = "This question is over: nothing waits for it any more."
 	before     = "This was decided before: "
 	wasAllowed = "“%s” was allowed."
 	wasRefused = "“%s” was not run."
@@ -105,7 +112,7 @@ const (
 // button.
 func stale(q transcript.Leave, id string) string {
 	if q.ID != id {
-		return isOver
+		return IsOver
 	}
 	switch q.Decision {
 	case transcript.Allowed:

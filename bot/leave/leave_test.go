@@ -2,6 +2,7 @@ package leave
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -82,12 +83,13 @@ func (p *place) desk(store turn.Store) *Desk {
 // owner returns the box of an owner of the answer, and what it finds of it.
 func owner(ctx context.Context, t *testing.T, d *Desk, epoch uint64) (*Box, []answer.Round) {
 	t.Helper()
-	b, rounds, err := d.Open(ctx, Answer{
+	b, begun, err := d.Open(ctx, Answer{
 		Thread: here, Of: of, Epoch: epoch, Asker: "U1", Visible: func() bool { return true }, Settled: func(context.Context) error { return nil }, Progress: func() {},
-	}, epoch > 1)
+	}, epoch <= 1)
 	if err != nil {
 		t.Fatal(err)
 	}
+	rounds := begun.Rounds
 	if len(rounds) == 0 {
 		rounds = []answer.Round{{Calls: []answer.Call{{ToolCall: llm.ToolCall{ID: "a", Name: "shed_drop", Arguments: `{"table":"users"}`}}}}}
 	}
@@ -112,7 +114,7 @@ func TestOneDecision(t *testing.T) {
 			for i := range 30 {
 				all.Go(func() {
 					press := Press{Thread: here, ID: []string{id, "OTHER"}[i%2], User: []string{"U1", "U2", "U3"}[i%3], TS: fmt.Sprintf("2.%06d", i), Run: (i+round)%4 < 2}
-					said, _, err := desks[i%3].Decide(t.Context(), press)
+					said, _, err := desks[i%3].Decide(t.Context(), press, false)
 					switch {
 					case err != nil:
 						t.Error(err)
@@ -169,7 +171,7 @@ func TestASuccessorAsksAgain(t *testing.T) {
 			}
 			old, _ := p.newest()
 			if decided {
-				if said, _, err := d.Decide(t.Context(), Press{Thread: here, ID: old, User: "U1", TS: "3.0", Run: true}); err != nil || !strings.HasPrefix(said, "You allowed") {
+				if said, _, err := d.Decide(t.Context(), Press{Thread: here, ID: old, User: "U1", TS: "3.0", Run: true}, false); err != nil || !strings.HasPrefix(said, "You allowed") {
 					t.Fatalf("%q, %v", said, err)
 				}
 			}
@@ -185,7 +187,7 @@ func TestASuccessorAsksAgain(t *testing.T) {
 			case !decided && (n != 2 || took > 2*time.Minute+2*time.Second || took < 2*time.Minute-2*time.Second):
 				t.Errorf("asked %d times, it took %s", n, took)
 			}
-			if said, _, _ := d.Decide(t.Context(), Press{Thread: here, ID: old, User: "U1", TS: "4.0", Run: true}); strings.HasPrefix(said, "You allowed") {
+			if said, _, _ := d.Decide(t.Context(), Press{Thread: here, ID: old, User: "U1", TS: "4.0", Run: true}, false); strings.HasPrefix(said, "You allowed") {
 				t.Errorf("an old button decides: %q", said)
 			}
 		})
@@ -200,7 +202,7 @@ func TestADecisionIsOfOneCall(t *testing.T) {
 		first, rounds := owner(t.Context(), t, d, 1)
 		time.AfterFunc(5*time.Second, func() {
 			id, _ := p.newest()
-			_, _, _ = d.Decide(t.Context(), Press{Thread: here, ID: id, User: "U1", TS: "3.0", Run: true})
+			_, _, _ = d.Decide(t.Context(), Press{Thread: here, ID: id, User: "U1", TS: "3.0", Run: true}, false)
 		})
 		if may, _, err := first.Leave(t.Context(), rounds, asks(), func() {}); !may || err != nil {
 			t.Fatal(may, err)
@@ -210,6 +212,56 @@ func TestADecisionIsOfOneCall(t *testing.T) {
 			t.Error("another call was allowed, too")
 		}
 	})
+}
+
+// TestADecisionIsOfOneServer: what was allowed at one server is not allowed at another, which has its
+// name since a restart.
+func TestADecisionIsOfOneServer(t *testing.T) {
+	for _, moved := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			p, store := &place{}, turn.NewMem()
+			d, tool := p.desk(store), asks()
+			tool.Origin = "here"
+			ctx, die := context.WithCancelCause(t.Context())
+			defer die(nil)
+			first, rounds := owner(t.Context(), t, d, 1)
+			time.AfterFunc(5*time.Second, func() { die(errors.New("the bot is stopping")) })
+			_, _, _ = first.Leave(ctx, rounds, tool, func() {})
+			id, _ := p.newest()
+			if said, _, err := d.Decide(t.Context(), Press{Thread: here, ID: id, User: "U1", TS: "3.0", Run: true}, false); err != nil || !strings.HasPrefix(said, "You allowed") {
+				t.Fatalf("%q, %v", said, err)
+			}
+			if moved {
+				tool.Origin = "there"
+			}
+			second, found := owner(t.Context(), t, d, 2)
+			may, _, err := second.Leave(t.Context(), found, tool, func() {})
+			if _, n := p.newest(); err != nil || may == moved || n != map[bool]int{false: 1, true: 2}[moved] {
+				t.Errorf("moved %v: %v, %v, asked %d times", moved, may, err, n)
+			}
+		})
+	}
+}
+
+// TestACallThatCannotBeShown: nobody is asked, and it is not made: what a person does not see they
+// cannot allow.
+func TestACallThatCannotBeShown(t *testing.T) {
+	many := map[string]int{}
+	for i := range 41 {
+		many[fmt.Sprintf("a%d", i)] = i
+	}
+	raw, _ := json.Marshal(many)
+	for _, args := range []string{string(raw), `{"` + strings.Repeat("n", 61) + `":1}`} {
+		synctest.Test(t, func(t *testing.T) {
+			p := &place{}
+			b, rounds := owner(t.Context(), t, p.desk(turn.NewMem()), 1)
+			rounds[0].Calls[0].Arguments = args
+			may, why, err := b.Leave(t.Context(), rounds, asks(), func() {})
+			if _, n := p.newest(); may || why != tools.Unshowable || err != nil || n != 0 {
+				t.Errorf("%v, %q, %v, asked %d times", may, why, err, n)
+			}
+		})
+	}
 }
 
 // TestNobodyCanBeAsked: then it is not made.
@@ -236,7 +288,7 @@ func TestLeaveIsForOneRun(t *testing.T) {
 		first, rounds := owner(t.Context(), t, d, 1)
 		time.AfterFunc(5*time.Second, func() {
 			id, _ := p.newest()
-			if said, _, err := d.Decide(t.Context(), Press{Thread: here, ID: id, User: "U1", TS: "3.0", Run: true}); err != nil || !strings.HasPrefix(said, "You allowed") {
+			if said, _, err := d.Decide(t.Context(), Press{Thread: here, ID: id, User: "U1", TS: "3.0", Run: true}, false); err != nil || !strings.HasPrefix(said, "You allowed") {
 				t.Errorf("%q, %v", said, err)
 			}
 		})

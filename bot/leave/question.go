@@ -13,15 +13,15 @@ type Question struct {
 	Server    string
 	Title     string // of the tool
 	Arguments []Argument
-	More      int // arguments that are not shown
+	Again     bool // it has run for this question before, for an earlier answer
 }
 
 // Argument is one argument of a call.
 type Argument = tools.Argument
 
-// question returns what a person sees of a call.
-func question(q transcript.Leave, tool tools.Tool, arguments string) Question {
-	out := Question{ID: q.ID, User: q.Asker, Title: q.Title, Server: tools.ShownName(tool.Server)}
-	out.Arguments, out.More = tools.Arguments(arguments)
-	return out
+// question returns what a person sees of a call with these arguments, all of which are there.
+func question(q transcript.Leave, tool tools.Tool, arguments []Argument, again bool) Question {
+	return Question{
+		ID: q.ID, User: q.Asker, Title: q.Title, Server: tools.ShownName(tool.Server), Arguments: arguments, Again: again,
+	}
 }

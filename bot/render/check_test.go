@@ -16,7 +16,9 @@ var (
 	reLead    = regexp.MustCompile(`^(?: *>)*`)
 	reHeading = regexp.MustCompile(`^#{1,6}[ \t]`)
 	reItem    = regexp.MustCompile(`^[ \t\r>]*[-*+0-9]`)
-	reNumber  = regexp.MustCompile(`(?m)^[ \t\r>]*(?:(?:[-*+]|[0-9]{1,9}[.)])[ \t]+){0,7}[0-9]{1,9}[.)](?:[ \t\r]|$)`)
+	// A joiner makes text of an item's number in eight quotes, which are deeper than a page shows:
+	// the reader sees the same.
+	reNumber = regexp.MustCompile(`(?m)^(?:[ \t\r>]*|(?:>[ \t\r]*){8,}\x{2060}[ \t\r>]*)(?:(?:[-*+]|[0-9]{1,9}[.)])[ \t]+){0,7}[0-9]{1,9}[.)](?:[ \t\r]|$)`)
 )
 
 // The checks here share no code with the package: they know only what Slack and a reader see.

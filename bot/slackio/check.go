@@ -51,6 +51,23 @@ func CheckBot(ctx context.Context, cfg Config) (BotCheck, error) {
 	return c, nil
 }
 
+// AppOf asks Slack for the id of the app that a bot token is for; empty: Slack does not say it. It
+// blocks for twice callTimeout (15 s) at most.
+func AppOf(ctx context.Context, cfg Config) string {
+	client := checkClient(cfg)
+	who, err := timed(ctx, client.AuthTestContext)
+	if err != nil {
+		return ""
+	}
+	bot, err := timed(ctx, func(ctx context.Context) (*slack.Bot, error) {
+		return client.GetBotInfoContext(ctx, slack.GetBotInfoParameters{Bot: who.BotID})
+	})
+	if err != nil {
+		return ""
+	}
+	return bot.AppID
+}
+
 // ahead returns the least by which the other clock is ahead of ours, below zero if it is behind.
 // The other clock showed date, in whole seconds, between sent and got.
 func ahead(date, sent, got time.Time) time.Duration {
@@ -78,28 +95,35 @@ func CheckApp(ctx context.Context, cfg Config) (link string, err error) {
 	return link, nil
 }
 
-// CheckChannels returns the names of the channels that the bot is in, by id; of direct messages
-// they are empty. It blocks for callTimeout (15 s) a thousand channels at most.
-func CheckChannels(ctx context.Context, cfg Config) (map[string]string, error) {
+// channelPages is how many calls find out in which channels the bot is. A call brings repliesPage of
+// them, and a minute has room for 50 (tier 3, facts/slack.md §1.2).
+const channelPages = 10
+
+// CheckChannels returns the names of the channels and group messages that the bot is in, by id, and
+// whether these are all. It makes channelPages calls at most, each of which blocks for callTimeout
+// (15 s) at most.
+func CheckChannels(ctx context.Context, cfg Config) (names map[string]string, whole bool, err error) {
 	client := checkClient(cfg)
 	out := map[string]string{}
-	for cursor := ""; ; {
+	cursor := ""
+	for range channelPages {
 		page, err := timed(ctx, func(ctx context.Context) (page []slack.Channel, err error) {
 			page, cursor, err = client.GetConversationsForUserContext(ctx, &slack.GetConversationsForUserParameters{
-				Cursor: cursor, Types: []string{"public_channel", "private_channel"}, Limit: repliesPage, ExcludeArchived: true,
+				Cursor: cursor, Types: []string{"public_channel", "private_channel", "mpim"}, Limit: repliesPage, ExcludeArchived: true,
 			})
 			return page, err
 		})
 		if err != nil {
-			return nil, tokenError("SLACK_BOT_TOKEN", "users.conversations", err)
+			return nil, false, tokenError("SLACK_BOT_TOKEN", "users.conversations", err)
 		}
 		for _, c := range page {
 			out[c.ID] = c.Name
 		}
 		if cursor == "" {
-			return out, nil
+			return out, true, nil
 		}
 	}
+	return out, false, nil
 }
 
 // Hello is Slack's greeting on a socket.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -35,6 +36,8 @@ type draft struct {
 	lane   *pace.Lane
 	status *statusLine
 	silent bool // shows nothing before the end
+	// What the sessions know of the answer: 0 nothing, 1 that it is written, 2 that it has ended.
+	session atomic.Int32
 
 	mu       sync.Mutex // guards all below; never held across a call
 	answer   answer.Snapshot
@@ -103,6 +106,9 @@ func (s *Slack) Open(ctx context.Context, t thread.ID, r bot.Reply) (answer.Draf
 
 // Set stores the newest state for the next call. It never waits for the network.
 func (d *draft) Set(a answer.Snapshot) {
+	if !a.Phase.Final() && d.session.CompareAndSwap(0, 1) {
+		d.s.sessions.begin(d.thread)
+	}
 	d.mu.Lock()
 	d.setLocked(a)
 	load := d.loadLocked(false)
@@ -164,6 +170,9 @@ func (d *draft) Close(ctx context.Context, a answer.Snapshot) error {
 	}
 	d.endStreams(ctx, err)
 	d.status.close()
+	if d.session.Swap(2) == 1 {
+		d.s.sessions.end(d.thread, d.check() != nil)
+	}
 	if err != nil {
 		return fmt.Errorf("show the answer in %s: %w", d.thread, errors.Join(err, last))
 	}

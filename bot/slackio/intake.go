@@ -8,11 +8,13 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"llmbot/bot"
 	"llmbot/bot/recent"
+	"llmbot/bot/thread"
 )
 
 // intake takes envelopes from both sockets. take never blocks: whatever may take time runs in a
@@ -93,7 +95,12 @@ func (in *intake) handOn(ctx context.Context, env envelope, n *decodedEvent, ack
 		return n.event(s.read(ctx, n.Message), s.self)
 	}
 	flight, first := s.seen.begin(n.key(), n.bare)
-	in.handleOnce(ctx, env, flight, first, ack, func() error { return in.handler.Handle(ctx, event()) })
+	in.handleOnce(ctx, env, flight, first, ack, func() error {
+		if n.kind == halted {
+			s.sessions.halted(thread.ID{Channel: n.channel, TS: n.root()}, time.Now())
+		}
+		return in.handler.Handle(ctx, event())
+	})
 	if !first && n.kind == asked && !n.bare && flight.bare.CompareAndSwap(true, false) {
 		if ask, ok := event().(bot.Asked); ok {
 			_ = in.handler.Handle(ctx, bot.Detailed{Asked: ask}) // best effort: the ask itself is handled

@@ -50,6 +50,9 @@ const furtherLine = "│ "
 // in plain text, where nothing is a link, a name or a sign.
 func leaveBlocks(t thread.ID, q leave.Question) []slack.Block {
 	blocks := []slack.Block{slack.NewSectionBlock(mrkdwn(fmt.Sprintf("May I run “%s” of “%s”?", q.Title, q.Server)), nil, nil)}
+	if q.Again {
+		blocks = append(blocks, slack.NewSectionBlock(mrkdwn("It has run for this question before. This would be once more."), nil, nil))
+	}
 	for _, a := range q.Arguments {
 		text := strings.ReplaceAll(a.Value, "\n", "\n"+furtherLine)
 		if a.Name != "" {
@@ -59,9 +62,6 @@ func leaveBlocks(t thread.ID, q leave.Question) []slack.Block {
 			text += fmt.Sprintf("… (%d more characters)", a.Cut)
 		}
 		blocks = append(blocks, slack.NewSectionBlock(slack.NewTextBlockObject(slack.PlainTextType, fitPlain(text), false, false), nil, nil))
-	}
-	if q.More > 0 {
-		blocks = append(blocks, slack.NewContextBlock("", mrkdwn(fmt.Sprintf("and %d more arguments", q.More))))
 	}
 	blocks = append(blocks, slack.NewContextBlock("", mrkdwn("Only you see this. If nobody decides within ten minutes, it is not run.")))
 	value := strings.Join([]string{q.ID, q.User, t.TS}, "|")

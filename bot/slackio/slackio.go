@@ -17,6 +17,7 @@
 //
 //	Run ─► 2 links (a reader and a writer each) ─► intake ─► ≤ 256 handlers
 //	    ─► pace.Scheduler ─► ≤ 16 senders ─► draft.Send
+//	    ─► the one that tells Slack where the bot is at work (sessions.go)
 //	Open ─► 1 status line a draft, until its Close
 package slackio
 
@@ -85,6 +86,7 @@ type Slack struct {
 	channels *directory[string]
 	seen     *dedupe
 	previews *previews
+	sessions *sessions
 	opens    *rate.Limiter // limits how often sockets are opened
 	// Places: one for each thread or channel that is read, and the one of a long thread.
 	readers, longReader chan struct{}
@@ -117,7 +119,7 @@ func New(cfg Config) *Slack {
 	impatient := *cfg.HTTP
 	impatient.Timeout = callTimeout
 	s := &Slack{
-		cfg: cfg, log: cfg.Log, opener: apiClient(cfg, &impatient), pace: pace.New(cfg.Pace), seen: newDedupe(), previews: newPreviews(),
+		cfg: cfg, log: cfg.Log, opener: apiClient(cfg, &impatient), pace: pace.New(cfg.Pace), seen: newDedupe(), previews: newPreviews(), sessions: newSessions(),
 		readers: make(chan struct{}, readers), longReader: make(chan struct{}, 1),
 		users: newDirectory[bot.Person](), channels: newDirectory[string](),
 		opens: rate.NewLimiter(rate.Every(opensEvery), opensBurst), drafts: map[*draft]time.Time{},
@@ -173,6 +175,7 @@ func (s *Slack) Run(ctx context.Context, h Handler) error {
 		if err := s.pace.Idle(tidy); err != nil {
 			s.log.WarnContext(ctx, "answers_not_tidy", "error", err)
 		}
+		s.sessions.idle(tidy)
 		stopPacing()
 		paced.Wait()
 		s.stopStreams(ctx)
@@ -185,6 +188,7 @@ func (s *Slack) Run(ctx context.Context, h Handler) error {
 			failed <- fmt.Errorf("pace slack's calls: %w", err)
 		}
 	})
+	paced.Go(func() { s.runSessions(pacing) })
 	for n := range s.links {
 		linked.Go(func() { failed <- s.newLink(n, in).run(sockets) })
 	}

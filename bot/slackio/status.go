@@ -142,12 +142,7 @@ func (l *statusLine) close() {
 	<-l.done
 }
 
-func (l *statusLine) poke() {
-	select {
-	case l.wake <- struct{}{}:
-	default:
-	}
-}
+func (l *statusLine) poke() { poke(l.wake) }
 
 // now returns what the line is to show; again: it was taken away.
 func (l *statusLine) now() (says saying, over, again bool) {

@@ -19,6 +19,7 @@ type call struct {
 
 // method is one method of the Web API.
 type method struct {
+	what     string                            // the bot does with it, for people
 	run      func(*Sim, *call) (obj, *refusal) // called with the lock held
 	tier     int                               // calls a minute
 	perChan  bool                              // the tier counts per channel
@@ -29,45 +30,45 @@ type method struct {
 
 func methodTable() map[string]method {
 	return map[string]method{
-		"auth.test":                 {run: (*Sim).authTestLocked},
-		"apps.connections.open":     {run: (*Sim).connectionsOpenLocked, tier: tier3, scope: "connections:write", app: true},
-		"chat.postMessage":          {run: (*Sim).postMessageLocked, tier: tierPost, perChan: true, scope: "chat:write", required: []string{"channel"}},
-		"chat.update":               {run: (*Sim).updateLocked, tier: tier3, scope: "chat:write", required: []string{"channel", "ts"}},
-		"chat.delete":               {run: (*Sim).deleteLocked, tier: tier3, scope: "chat:write", required: []string{"channel", "ts"}},
-		"chat.startStream":          {run: (*Sim).startStreamLocked, tier: tier2, scope: "chat:write", required: []string{"channel"}},
-		"chat.appendStream":         {run: (*Sim).appendStreamLocked, tier: tier4, scope: "chat:write", required: []string{"channel", "ts"}},
-		"chat.stopStream":           {run: (*Sim).stopStreamLocked, tier: tier2, scope: "chat:write", required: []string{"channel", "ts"}},
-		"chat.postEphemeral":        {run: (*Sim).postEphemeralLocked, tier: tier4, scope: "chat:write", required: []string{"channel", "user"}},
-		"chat.getPermalink":         {run: (*Sim).permalinkLocked, required: []string{"channel", "message_ts"}},
-		"conversations.info":        {run: (*Sim).infoLocked, tier: tier3, scope: "*:read", required: []string{"channel"}},
-		"conversations.list":        {run: (*Sim).convListLocked, tier: tier2, scope: "*:read"},
-		"users.conversations":       {run: (*Sim).convListLocked, tier: tier3, scope: "*:read"},
-		"conversations.members":     {run: (*Sim).membersLocked, tier: tier4, scope: "*:read", required: []string{"channel"}},
-		"conversations.replies":     {run: (*Sim).repliesLocked, tier: tier3, scope: "*:history", required: []string{"channel", "ts"}},
-		"conversations.history":     {run: (*Sim).historyLocked, tier: tier3, scope: "*:history", required: []string{"channel"}},
-		"conversations.open":        {run: (*Sim).convOpenLocked, tier: tier3, scope: "im:write"},
-		"users.info":                {run: (*Sim).userInfoLocked, tier: tier4, scope: "users:read", required: []string{"user"}},
-		"users.list":                {run: (*Sim).userListLocked, tier: tier2, scope: "users:read"},
-		"files.info":                {run: (*Sim).fileInfoLocked, tier: tier4, scope: "files:read", required: []string{"file"}},
-		"bots.info":                 {run: (*Sim).botInfoLocked, tier: tier3, scope: "users:read"},
-		"team.info":                 {run: (*Sim).teamInfoLocked, tier: tier3, scope: "team:read"},
-		"conversations.join":        {run: (*Sim).joinLocked, tier: tier3, scope: "channels:join", required: []string{"channel"}},
-		"reactions.add":             {run: (*Sim).reactionsAddLocked, tier: tier3, scope: "reactions:write", required: []string{"channel", "name", "timestamp"}},
-		"reactions.remove":          {run: (*Sim).reactionsRemoveLocked, tier: tier2, scope: "reactions:write", required: []string{"channel", "name", "timestamp"}},
-		"reactions.get":             {run: (*Sim).reactionsGetLocked, tier: tier3, scope: "reactions:read", required: []string{"channel", "timestamp"}},
-		"views.open":                {run: (*Sim).openViewLocked, tier: tier4, required: []string{"view"}},
-		"views.push":                {run: (*Sim).pushViewLocked, tier: tier4, required: []string{"view"}},
-		"views.update":              {run: (*Sim).updateViewLocked, tier: tier4, required: []string{"view"}},
-		"views.publish":             {run: (*Sim).publishLocked, tier: tier4, required: []string{"user_id", "view"}},
-		"agents.sessions.setStatus": {run: (*Sim).setSessionLocked, tier: tier3, scope: "chat:write", required: []string{"status"}},
-		"agents.sessions.rename":    {run: (*Sim).renameSessionLocked, tier: tier3, scope: "chat:write", required: []string{"title"}},
+		"auth.test":                 {what: "asks who it is", run: (*Sim).authTestLocked},
+		"apps.connections.open":     {what: "asks for a socket", run: (*Sim).connectionsOpenLocked, tier: tier3, scope: "connections:write", app: true},
+		"chat.postMessage":          {what: "posts a message", run: (*Sim).postMessageLocked, tier: tierPost, perChan: true, scope: "chat:write", required: []string{"channel"}},
+		"chat.update":               {what: "edits a message", run: (*Sim).updateLocked, tier: tier3, scope: "chat:write", required: []string{"channel", "ts"}},
+		"chat.delete":               {what: "deletes a message", run: (*Sim).deleteLocked, tier: tier3, scope: "chat:write", required: []string{"channel", "ts"}},
+		"chat.startStream":          {what: "starts a stream", run: (*Sim).startStreamLocked, tier: tier2, scope: "chat:write", required: []string{"channel"}},
+		"chat.appendStream":         {what: "adds to a stream", run: (*Sim).appendStreamLocked, tier: tier4, scope: "chat:write", required: []string{"channel", "ts"}},
+		"chat.stopStream":           {what: "ends a stream", run: (*Sim).stopStreamLocked, tier: tier2, scope: "chat:write", required: []string{"channel", "ts"}},
+		"chat.postEphemeral":        {what: "shows one person a message", run: (*Sim).postEphemeralLocked, tier: tier4, scope: "chat:write", required: []string{"channel", "user"}},
+		"chat.getPermalink":         {what: "asks for a link", run: (*Sim).permalinkLocked, required: []string{"channel", "message_ts"}},
+		"conversations.info":        {what: "asks what a channel is", run: (*Sim).infoLocked, tier: tier3, scope: "*:read", required: []string{"channel"}},
+		"conversations.list":        {what: "lists channels", run: (*Sim).convListLocked, tier: tier2, scope: "*:read"},
+		"users.conversations":       {what: "lists its channels", run: (*Sim).convListLocked, tier: tier3, scope: "*:read"},
+		"conversations.members":     {what: "lists who is in a channel", run: (*Sim).membersLocked, tier: tier4, scope: "*:read", required: []string{"channel"}},
+		"conversations.replies":     {what: "reads a thread", run: (*Sim).repliesLocked, tier: tier3, scope: "*:history", required: []string{"channel", "ts"}},
+		"conversations.history":     {what: "reads a channel", run: (*Sim).historyLocked, tier: tier3, scope: "*:history", required: []string{"channel"}},
+		"conversations.open":        {what: "opens direct messages", run: (*Sim).convOpenLocked, tier: tier3, scope: "im:write"},
+		"users.info":                {what: "asks who somebody is", run: (*Sim).userInfoLocked, tier: tier4, scope: "users:read", required: []string{"user"}},
+		"users.list":                {what: "lists people", run: (*Sim).userListLocked, tier: tier2, scope: "users:read"},
+		"files.info":                {what: "asks about a file", run: (*Sim).fileInfoLocked, tier: tier4, scope: "files:read", required: []string{"file"}},
+		"bots.info":                 {what: "asks about a bot", run: (*Sim).botInfoLocked, tier: tier3, scope: "users:read"},
+		"team.info":                 {what: "asks about the workspace", run: (*Sim).teamInfoLocked, tier: tier3, scope: "team:read"},
+		"conversations.join":        {what: "joins a channel", run: (*Sim).joinLocked, tier: tier3, scope: "channels:join", required: []string{"channel"}},
+		"reactions.add":             {what: "adds a reaction", run: (*Sim).reactionsAddLocked, tier: tier3, scope: "reactions:write", required: []string{"channel", "name", "timestamp"}},
+		"reactions.remove":          {what: "removes a reaction", run: (*Sim).reactionsRemoveLocked, tier: tier2, scope: "reactions:write", required: []string{"channel", "name", "timestamp"}},
+		"reactions.get":             {what: "reads reactions", run: (*Sim).reactionsGetLocked, tier: tier3, scope: "reactions:read", required: []string{"channel", "timestamp"}},
+		"views.open":                {what: "opens a modal", run: (*Sim).openViewLocked, tier: tier4, required: []string{"view"}},
+		"views.push":                {what: "opens a modal over another", run: (*Sim).pushViewLocked, tier: tier4, required: []string{"view"}},
+		"views.update":              {what: "changes a modal", run: (*Sim).updateViewLocked, tier: tier4, required: []string{"view"}},
+		"views.publish":             {what: "publishes a Home tab", run: (*Sim).publishLocked, tier: tier4, required: []string{"user_id", "view"}},
+		"agents.sessions.setStatus": {what: "sets a session's status", run: (*Sim).setSessionLocked, tier: tier3, scope: "chat:write", required: []string{"status"}},
+		"agents.sessions.rename":    {what: "renames a session", run: (*Sim).renameSessionLocked, tier: tier3, scope: "chat:write", required: []string{"title"}},
 		// Slack's page calls the tier "special" and publishes no figure.
-		"assistant.threads.setStatus":           {run: (*Sim).setStatusLocked, tier: tier4, scope: "chat:write", required: []string{"channel_id", "thread_ts", "status"}},
-		"assistant.threads.setTitle":            {run: (*Sim).setTitleLocked, tier: tier4, scope: "assistant:write", required: []string{"channel_id", "thread_ts", "title"}},
-		"assistant.threads.setSuggestedPrompts": {run: (*Sim).setPromptsLocked, tier: tier4, scope: "assistant:write", required: []string{"channel_id", "prompts"}},
+		"assistant.threads.setStatus":           {what: "sets the status line", run: (*Sim).setStatusLocked, tier: tier4, scope: "chat:write", required: []string{"channel_id", "thread_ts", "status"}},
+		"assistant.threads.setTitle":            {what: "names a thread", run: (*Sim).setTitleLocked, tier: tier4, scope: "assistant:write", required: []string{"channel_id", "thread_ts", "title"}},
+		"assistant.threads.setSuggestedPrompts": {what: "suggests prompts", run: (*Sim).setPromptsLocked, tier: tier4, scope: "assistant:write", required: []string{"channel_id", "prompts"}},
 
-		"files.getUploadURLExternal":   {run: (*Sim).uploadURLLocked, tier: tier4, scope: "files:write", required: []string{"filename", "length"}},
-		"files.completeUploadExternal": {run: (*Sim).completeUploadLocked, tier: tier4, scope: "files:write", required: []string{"files"}},
+		"files.getUploadURLExternal":   {what: "asks where to upload", run: (*Sim).uploadURLLocked, tier: tier4, scope: "files:write", required: []string{"filename", "length"}},
+		"files.completeUploadExternal": {what: "shares an upload", run: (*Sim).completeUploadLocked, tier: tier4, scope: "files:write", required: []string{"files"}},
 	}
 }
 
@@ -125,7 +126,8 @@ func (s *Sim) serveAPI(w http.ResponseWriter, r *http.Request, name string) {
 		s.answer(w, id, nil, no, true, false)
 		return
 	}
-	if !s.sleep(r.Context(), s.cfg.Latency/2) {
+	latency := s.latency()
+	if !s.sleep(r.Context(), latency/2) {
 		s.answer(w, id, nil, &refusal{status: http.StatusServiceUnavailable}, true, false)
 		return
 	}
@@ -141,7 +143,7 @@ func (s *Sim) serveAPI(w http.ResponseWriter, r *http.Request, name string) {
 		carried = failed == nil
 		s.mu.Unlock()
 	}
-	s.sleep(r.Context(), s.cfg.Latency-s.cfg.Latency/2)
+	s.sleep(r.Context(), latency-latency/2)
 	if fault != nil && fault.Carry && fault.Hang {
 		s.hang(r)
 	}
@@ -231,14 +233,23 @@ func (s *Sim) missingScopeLocked(scope string, c *call) string {
 }
 
 func (s *Sim) limitLocked(m method, c *call) *refusal {
-	key := c.method
-	if m.perChan {
-		key += " " + c.args["channel"]
+	now := time.Now()
+	after := s.refusedEditLocked(c.method, now)
+	if after == 0 {
+		_, after = s.limits.take(m.limitKey(c.method, c.args), m.tier, now)
 	}
-	if ok, after := s.limits.take(key, m.tier, time.Now()); !ok {
+	if after > 0 {
 		return &refusal{name: "ratelimited", status: http.StatusTooManyRequests, retryAfter: after}
 	}
 	return nil
+}
+
+// limitKey returns what a call is counted under: the method, or the method and the channel.
+func (m method) limitKey(name string, args map[string]string) string {
+	if m.perChan {
+		return name + " " + args["channel"]
+	}
+	return name
 }
 
 // answer writes the reply and records it with the call of that number.
@@ -265,6 +276,9 @@ func (s *Sim) answer(w http.ResponseWriter, id uint64, reply obj, no *refusal, r
 	if i, ok := slices.BinarySearchFunc(s.calls.list, id, func(c Call, id uint64) int { return int(c.seq) - int(id) }); ok {
 		c := &s.calls.list[i]
 		c.Done, c.OK, c.Error, c.Refused, c.Carried, c.Status, c.Result = time.Now(), no == nil, name, refused, carried, status, reply
+		if no != nil {
+			c.RetryAfter = no.retryAfter
+		}
 		s.calls.grow(i, len(body))
 		s.touchLocked()
 	}

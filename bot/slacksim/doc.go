@@ -14,10 +14,13 @@
 //
 // Two things only an emulator can show. [Sim.Fail], [Sim.FailEvent], [Sim.Disconnect], [Sim.Cut]
 // and [Sim.HalfOpen] make Slack misbehave as it does in earnest: 429, an answer that never comes,
-// an event twice, a socket that is refreshed or only seems alive. And [Sim.Calls], [Sim.Envelopes],
+// an event twice, a socket that is refreshed or only seems alive. Knobs change how it is while it
+// runs: [Sim.SetLatency], [Sim.SetLimiter], [Sim.RefuseEdits], [Sim.LoseAcks], [Sim.CutOne],
+// [Sim.Redeliver]. And [Sim.Calls], [Sim.Envelopes],
 // [Sim.Notified] and [Sim.Unfurled] tell what the bot did to Slack: which calls it made and which
 // were refused, which events it did not ack, whom it pinged, which addresses Slack would have
-// fetched.
+// fetched; [Sim.Budgets] tells how much of each rate limit is used. The page shows the same in a
+// panel beside the chat.
 //
 // # What it promises
 //
@@ -29,6 +32,8 @@
 //   - Only programs of this machine may send requests, and no page of another site, unless
 //     [Config.Open] and [Config.Hosts] allow more.
 //   - What somebody without a token sends is bounded in bytes and time, and leaves nothing behind.
+//   - What [Config.Folder] keeps is on disk soon after it was said (0.2 s on a quick disk), and at
+//     the latest when [Sim.Close] returns.
 //   - With the same [Config.Seed] the random choices (which socket, which event first) come in the
 //     same order.
 //

@@ -28,6 +28,9 @@ type Envelope struct {
 	Payload json.RawMessage
 }
 
+// traffic counts what went over all sockets, besides the envelopes themselves.
+type traffic struct{ acked, redelivered, lost int }
+
 // delivery is one event, command or interaction for the app, with all its sendings.
 type delivery struct {
 	kind, typ, eventID string
@@ -151,6 +154,9 @@ func (s *Sim) transmitLocked(d *delivery) bool {
 	s.envelopes.add(&Envelope{
 		ID: id, Kind: d.kind, Type: d.typ, EventID: d.eventID, Attempt: d.attempt, Socket: c.id, Sent: time.Now(), Payload: d.payload,
 	}, len(d.payload))
+	if d.attempt > 0 {
+		s.traffic.redelivered++
+	}
 	d.ids = append(d.ids, id)
 	s.waiting[id] = d
 	c.send([]byte(jsonText(frame)), false)
@@ -181,14 +187,17 @@ func (s *Sim) acceptAck(frame []byte) {
 		s.touchLocked()
 		return
 	}
-	if d.loseAcks > 0 {
-		d.loseAcks--
+	if d.loseAcks > 0 || s.knobs.LoseAcks {
+		d.loseAcks = max(0, d.loseAcks-1)
+		s.traffic.lost++
+		s.touchLocked()
 		return
 	}
 	for _, e := range slices.Backward(s.envelopes.list) {
 		if e.ID == ack.ID {
 			if e.Acked.IsZero() {
 				e.Acked = time.Now()
+				s.traffic.acked++
 			}
 			break
 		}

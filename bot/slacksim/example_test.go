@@ -115,6 +115,43 @@ func ExampleSim_FailEvent() {
 	// Output: 2 answers
 }
 
+// Edits are refused for a while, as when others have used up the limit; a good bot waits as long as
+// Retry-After tells it, and goes on.
+func ExampleSim_RefuseEdits() {
+	srv, ctx, stop := start(slacksim.Config{})
+	defer stop()
+
+	api := slack.New(srv.BotToken(), slack.OptionAPIURL(srv.APIURL()))
+	_, ts, _ := api.PostMessageContext(ctx, srv.ChannelID("general"), slack.MsgOptionText("one", false))
+	srv.RefuseEdits(10 * time.Second)
+	_, _, _, err := api.UpdateMessageContext(ctx, srv.ChannelID("general"), ts, slack.MsgOptionText("two", false))
+	fmt.Println(err)
+	for _, b := range srv.Budgets() {
+		if b.Method == "chat.update" {
+			fmt.Printf("%d of %d used, %d refused, %d left\n", b.Used, b.Limit, b.Refused, b.Left)
+		}
+	}
+	// Output:
+	// slack rate limit exceeded, retry after 10s
+	// 0 of 50 used, 1 refused, 0 left
+}
+
+// An event that the bot acked comes once more, as when the ack got lost on its way. This bot answers
+// again; one that remembers event ids would not.
+func ExampleSim_Redeliver() {
+	srv, ctx, stop := start(slacksim.Config{Events: []string{"app_mention"}})
+	defer stop()
+
+	question := srv.Say("alice", "#general", "", "@llm hello")
+	acked := func(s *slacksim.Sim) bool { e := s.Envelopes(); return len(e) > 0 && !e[0].Acked.IsZero() }
+	fmt.Println(srv.Wait(ctx, acked), srv.Redeliver(""))
+	_ = srv.Wait(ctx, func(s *slacksim.Sim) bool { return len(s.Replies("#general", question)) > 1 })
+	fmt.Println(len(srv.Replies("#general", question)), "answers")
+	// Output:
+	// <nil> <nil>
+	// 2 answers
+}
+
 // What a bot did to Slack: a call that the limits of a message refuse, and a ping of a whole channel.
 func ExampleSim_Notified() {
 	srv, ctx, stop := start(slacksim.Config{})

@@ -36,11 +36,13 @@ func (s *Sim) Fail(f Fault) {
 	s.faults = append(s.faults, &f)
 }
 
-// Heal removes all faults of Fail and FailEvent, and lets new sockets open again.
+// Heal removes all faults of Fail and FailEvent, lets new sockets open again, and takes edits and acks
+// again.
 func (s *Sim) Heal() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults, s.eventFault, s.refuse = nil, nil, refusedSockets{}
+	s.knobs.RefuseEdits, s.knobs.LoseAcks = time.Time{}, false
 }
 
 // EventFault disturbs the delivery of events.

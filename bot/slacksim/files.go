@@ -242,7 +242,7 @@ func (s *Sim) serveFile(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if !s.sleep(r.Context(), s.cfg.Latency) {
+	if !s.sleep(r.Context(), s.latency()) {
 		return
 	}
 	w.Header().Set("X-Content-Type-Options", "nosniff")

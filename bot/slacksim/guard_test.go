@@ -32,7 +32,11 @@ var everyPath = []struct{ method, path, body string }{
 	{"GET", "/page/state", ""},
 	{"GET", "/page/events?user=alice", ""},
 	{"GET", "/page/file?user=alice&id=F1", ""},
+	{"GET", "/page/panel", ""},
+	{"POST", "/page/panel/knobs", `{"latency_ms":1}`},
 	{"POST", "/page/say", `{"user":"U0ALICE001","channel":"C0GENERAL1","text":"refused"}`},
+	{"GET", "/page/demo/state", ""},
+	{"POST", "/page/demo/kill", "{}"},
 	{"POST", "/api/auth.test", "token=" + slacksim.DefaultBotToken},
 	{"GET", "/api/auth.test?token=" + slacksim.DefaultBotToken, ""},
 	{"GET", "/api/chat.postMessage?channel=C0GENERAL1&text=refused&token=" + slacksim.DefaultBotToken, ""},
@@ -116,7 +120,7 @@ func TestEveryPathIsGuarded(t *testing.T) {
 					t.Errorf("%s %s: the answer repeats what was asked: %s", p.method, p.path, w.Body)
 				}
 			}
-			if !c.allowed && (len(sim.Channel("general")) != 0 || len(sim.Calls()) != 0) {
+			if !c.allowed && (len(sim.Channel("general")) != 0 || len(sim.Calls()) != 0 || sim.Knobs().Latency != 0) {
 				t.Errorf("a refused request had an effect: %v, %v", sim.Channel("general"), sim.Calls())
 			}
 		})
@@ -127,7 +131,7 @@ func TestEveryPathIsGuarded(t *testing.T) {
 func TestLinksToThePage(t *testing.T) {
 	sim := slacksim.New(slacksim.Config{})
 	defer sim.Close()
-	for path, want := range map[string]int{"/": 200, "/?channel=general": 200, "/page/state": 403, "/page/events?user=alice": 403, "/api/auth.test": 403} {
+	for path, want := range map[string]int{"/": 200, "/?channel=general": 200, "/page/state": 403, "/page/panel": 403, "/page/events?user=alice": 403, "/api/auth.test": 403} {
 		w := ask(sim, "GET", path, "", "127.0.0.1:1", "localhost:1", "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document")
 		if w.Code != want {
 			t.Errorf("%s: %d, want %d", path, w.Code, want)

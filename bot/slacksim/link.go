@@ -38,7 +38,8 @@ type socket struct {
 	// client.
 	gone chan struct{}
 
-	dead bool // half-open: guarded by Sim.mu
+	since time.Time
+	dead  bool // half-open: guarded by Sim.mu
 }
 
 type frame struct {
@@ -105,7 +106,7 @@ func (s *Sim) register(c *socket) bool {
 	}
 	s.opened++
 	s.lastSocket++
-	c.id = s.lastSocket
+	c.id, c.since = s.lastSocket, time.Now()
 	reason := ""
 	if s.refuse.times != 0 {
 		s.refuse.times--

@@ -80,7 +80,9 @@ type Call struct {
 	Refused bool   // by a limit or a fault; it had no effect
 	Carried bool   // it took effect, even if the answer denied that
 	Status  int    // HTTP
-	Result  map[string]any
+	// RetryAfter is how many seconds the answer told the bot to wait; 0: it told nothing.
+	RetryAfter int
+	Result     map[string]any
 
 	seq uint64
 }

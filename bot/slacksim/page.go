@@ -28,12 +28,15 @@ const (
 // newPage serves the browser page and its endpoints:
 //
 //	GET  /                 the page, with /app.js and /style.css
-//	GET  /page/state       people, channels, commands and the notice
+//	GET  /page/state       people, channels, commands, the notice, and whether there is a demo
+//	GET, POST /page/demo/… Config.Demo
 //	GET  /page/file?user=U…&id=F…       a file
 //	GET  /page/events?user=U…&after=0   server-sent events: what changed since, for this person
 //	POST /page/forward, /page/table, /page/me, /page/permalink,
 //	POST /page/say, /page/command, /page/click, /page/home, /page/click-home, /page/stop,
 //	     /page/edit, /page/delete       JSON, as that person
+//
+// and those of the panel (panelRoutes).
 //
 // Whoever reaches the page may speak as anybody. Sim.refused decides who reaches it.
 func (s *Sim) newPage() http.Handler {
@@ -43,6 +46,11 @@ func (s *Sim) newPage() http.Handler {
 		panic(err) // the folder is embedded
 	}
 	mux.Handle("GET /", http.FileServerFS(files))
+	if s.cfg.Demo != nil {
+		// Two patterns, for one without a method would conflict with "GET /".
+		mux.Handle("GET /page/demo/", s.cfg.Demo)
+		mux.Handle("POST /page/demo/", s.cfg.Demo)
+	}
 	mux.HandleFunc("GET /page/state", s.pageState)
 	mux.HandleFunc("GET /page/events", s.pageEvents)
 	mux.HandleFunc("GET /page/file", s.pageFile)
@@ -91,6 +99,7 @@ func (s *Sim) newPage() http.Handler {
 	mux.HandleFunc("POST /page/delete", s.pageDo(func(r *http.Request, q pageRequest) (any, error) {
 		return obj{}, s.Delete(q.User, q.Channel, q.TS)
 	}))
+	s.panelRoutes(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
@@ -240,6 +249,7 @@ func (s *Sim) pageState(w http.ResponseWriter, _ *http.Request) {
 	state := obj{
 		"team": obj{"name": s.cfg.Team.Name}, "bot": obj{"id": s.cfg.Bot.UserID, "name": s.cfg.Bot.Name}, "users": users,
 		"channels": channels, "commands": s.cfg.Commands, "notice": s.cfg.Notice,
+		"demo": s.cfg.Demo != nil,
 	}
 	s.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")

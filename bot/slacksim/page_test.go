@@ -3,7 +3,9 @@ package slacksim_test
 import (
 	"bufio"
 	"encoding/json"
+	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -43,10 +45,6 @@ func TestPage(t *testing.T) {
 		}{
 			{200, "GET", "/", "", nil},
 			{200, "GET", "/app.js", "", nil},
-			{200, "GET", "/markdown.js", "", nil},
-			{200, "GET", "/blocks.js", "", nil},
-			{200, "GET", "/charts.js", "", nil},
-			{200, "GET", "/compose.js", "", nil},
 			{200, "GET", "/style.css", "", nil},
 			{200, "GET", "/", "", []string{"Host", "127.0.0.1:99"}},
 			{200, "GET", "/", "", []string{"Host", "[::1]:99"}},
@@ -78,6 +76,37 @@ func TestPage(t *testing.T) {
 		must(t, json.NewDecoder(res.Body).Decode(&state))
 		if state.Notice != "a simulated model" || len(state.Channels) != 11 {
 			t.Errorf("%+v", state)
+		}
+	})
+}
+
+// TestPageHasItsModules asks for every script that the page or another script names. A browser runs
+// a module only if its type is JavaScript's.
+func TestPageHasItsModules(t *testing.T) {
+	bubble(t, slacksim.Config{}, func(t *testing.T, s *space) {
+		named := regexp.MustCompile(`(?:src|href|from|import) ?[=(]? ?["'](?:\./)?(\w+\.(?:js|css))["']`)
+		seen := map[string]bool{}
+		for todo := []string{""}; len(todo) > 0; todo = todo[1:] {
+			res := s.page("GET", "/"+todo[0], "")
+			body, err := io.ReadAll(res.Body)
+			must(t, err)
+			must(t, res.Body.Close())
+			want := "text/javascript"
+			if strings.HasSuffix(todo[0], ".css") {
+				want = "text/css"
+			}
+			if got := res.Header.Get("Content-Type"); res.StatusCode != http.StatusOK || todo[0] != "" && !strings.HasPrefix(got, want) {
+				t.Errorf("%s: %s, %s", todo[0], res.Status, got)
+			}
+			for _, m := range named.FindAllStringSubmatch(string(body), -1) {
+				if !seen[m[1]] {
+					seen[m[1]] = true
+					todo = append(todo, m[1])
+				}
+			}
+		}
+		if len(seen) < 15 {
+			t.Errorf("only %v", seen)
 		}
 	})
 }

@@ -152,7 +152,7 @@ func (s *Sim) Invite(channel string) error {
 }
 
 func (s *Sim) joinedLocked(c *channel) {
-	c.members[s.cfg.Bot.UserID], c.NoBot = true, false
+	c.members[s.cfg.Bot.UserID], c.NoBot, c.invited = true, false, true
 	s.touchLocked()
 	s.eventLocked("member_joined_channel", c.family()+":read", c, obj{
 		"type": "member_joined_channel", "user": s.cfg.Bot.UserID,

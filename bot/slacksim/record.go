@@ -12,6 +12,7 @@ type record[T any] struct {
 	list  []T
 	sizes []int
 	bytes int
+	total int // of all that were ever added
 }
 
 // add records something of a size in bytes.
@@ -19,7 +20,7 @@ func (l *record[T]) add(v T, size int) {
 	if len(l.list) >= logBound || l.bytes+size > logBytes && len(l.list) > 0 {
 		l.drop((len(l.list) + 1) / 2)
 	}
-	l.list, l.sizes, l.bytes = append(l.list, v), append(l.sizes, size), l.bytes+size
+	l.list, l.sizes, l.bytes, l.total = append(l.list, v), append(l.sizes, size), l.bytes+size, l.total+1
 }
 
 // grow records that an entry has become larger.

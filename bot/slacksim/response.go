@@ -71,11 +71,12 @@ func (s *Sim) serveResponse(w http.ResponseWriter, r *http.Request, id string) {
 		http.Error(w, "expired_url", http.StatusNotFound)
 		return
 	}
-	if !s.sleep(r.Context(), s.cfg.Latency/2) {
+	latency := s.latency()
+	if !s.sleep(r.Context(), latency/2) {
 		return
 	}
 	_, no := s.respond(body, u.channel, u.user, u.about)
-	s.sleep(r.Context(), s.cfg.Latency-s.cfg.Latency/2)
+	s.sleep(r.Context(), latency-latency/2)
 	if no != nil {
 		http.Error(w, no.name, http.StatusBadRequest)
 		return

@@ -152,6 +152,7 @@ type channel struct {
 	messages []*message
 	byTS     map[string]*message
 	members  map[string]bool
+	invited  bool // the bot was, by somebody who uses the workspace
 }
 
 // kind returns Slack's channel_type.

@@ -67,8 +67,16 @@ type Config struct {
 	Hosts []string
 	// Serve peers that are not on this machine: whoever reaches the workspace may speak as anybody.
 	Open   bool
-	Notice string       // shown at the top of the browser page
-	Log    *slog.Logger // default: discards
+	Notice string // shown at the top of the browser page
+	// Folder has what the workspace begins with, and keeps what changes; nil: nothing is kept.
+	Folder *Folder
+	// KeepFailed is told when the folder does not take what changes, once, and with nil when it does
+	// again. Meanwhile the workspace goes on. It must not block, nor use the workspace.
+	KeepFailed func(error)
+	// Demo serves /page/demo/ behind the same guards as the rest of the page: what a demo around
+	// the workspace tells of itself and lets people do. It gets the whole path. nil: there is none.
+	Demo http.Handler
+	Log  *slog.Logger // default: discards
 }
 
 // Default tokens of the workspace.
@@ -93,6 +101,8 @@ type Sim struct {
 	hosts    []string     // our names besides those of loopback
 	bodies   atomic.Int64 // bytes of bodies in memory
 
+	keeping *keeping // nil: nothing is kept. It belongs to keepRun, then to Close
+
 	done chan struct{}  // closed by Close
 	wg   sync.WaitGroup // requests and goroutines; Add only under mu while not closed
 
@@ -114,6 +124,8 @@ type Sim struct {
 	pings       record[Ping]
 	unfurls     record[Unfurl]
 	limits      limits
+	knobs       Knobs
+	traffic     traffic
 	faults      []*Fault
 	eventFault  []*EventFault
 	order       Order
@@ -149,7 +161,7 @@ func New(cfg Config) *Sim {
 		rand:  rand.New(rand.NewPCG(cfg.Seed, 0x51ac)),
 		hosts: hostNames(cfg),
 		users: map[string]*User{}, channels: map[string]*channel{}, status: map[threadKey]*status{},
-		limits: newLimits(cfg.Limiter), tickets: map[string]time.Time{}, waiting: map[string]*delivery{},
+		limits: newLimits(cfg.Limiter), knobs: Knobs{Latency: cfg.Latency, Limiter: cfg.Limiter}, tickets: map[string]time.Time{}, waiting: map[string]*delivery{},
 		responses: map[string]*responseURL{}, files: map[string]*file{}, homes: map[string]*home{}, sessions: map[threadKey]*session{},
 		modals: map[string][]*modal{}, assistants: map[threadKey]*assistant{},
 	}
@@ -157,6 +169,10 @@ func New(cfg Config) *Sim {
 	s.boot = strconv.FormatInt(time.Now().UnixNano(), 36)
 	s.seed()
 	s.page = s.newPage()
+	if cfg.Folder != nil {
+		s.keeping = s.restore(cfg.Folder)
+		s.wg.Go(func() { s.keepRun(s.keeping) })
+	}
 	return s
 }
 
@@ -192,10 +208,11 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Close cuts all sockets and hanging requests, and waits for everything that runs. It may be called
-// more than once.
+// Close cuts all sockets and hanging requests, waits for everything that runs, and writes what is
+// not in Config.Folder yet. It may be called more than once.
 func (s *Sim) Close() {
 	s.mu.Lock()
+	first := !s.closed
 	if !s.closed {
 		s.closed = true
 		close(s.done)
@@ -205,6 +222,9 @@ func (s *Sim) Close() {
 	}
 	s.mu.Unlock()
 	s.wg.Wait()
+	if first && s.keeping != nil {
+		s.save(s.keeping)
+	}
 }
 
 // Wait blocks until ok returns true, and calls ok again after every change in the workspace. It

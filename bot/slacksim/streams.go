@@ -124,7 +124,7 @@ func (s *Sim) startStreamLocked(c *call) (obj, *refusal) {
 
 // expire breaks a stream that nobody stops in time.
 func (s *Sim) expire(m *message) {
-	t := time.NewTimer(StreamFor)
+	t := time.NewTimer(StreamFor - time.Since(m.stream.started))
 	defer t.Stop()
 	select {
 	case <-t.C:

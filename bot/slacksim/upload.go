@@ -79,7 +79,7 @@ func (s *Sim) serveUpload(w http.ResponseWriter, r *http.Request, id string) {
 			return
 		}
 	}
-	if p == nil || r.Method != http.MethodPost || !s.sleep(r.Context(), s.cfg.Latency) {
+	if p == nil || r.Method != http.MethodPost || !s.sleep(r.Context(), s.latency()) {
 		http.Error(w, "no such upload", http.StatusBadRequest)
 		return
 	}

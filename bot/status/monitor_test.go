@@ -160,7 +160,7 @@ func TestChartsHaveTimeAsTheirAxis(t *testing.T) {
 	if f := got[2]; !f.Gaps || !slices.Equal(f.Series[0].Points, []float64{0, 0.4, 0, 0.7, 0}) {
 		t.Errorf("first token: %+v", f)
 	}
-	if line := Sparklines(got[2:]); !strings.Contains(line, "·▅·█· First token, median of my answers (0.40 to 0.70 s)") {
+	if line := Sparklines(got[2:]); !strings.HasPrefix(line, "The last 5 minutes, oldest first:\n") || !strings.Contains(line, "·▅·█· First token, median of my answers (0.40 to 0.70 s)") {
 		t.Error(line)
 	}
 	if got := charts(began.Add(30*time.Second), readings[:7], 40, s.firstTokens); len(got) > 0 {

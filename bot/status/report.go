@@ -71,7 +71,11 @@ func (r Report) Text() string {
 
 // Sparklines draws charts with block characters, a line for each series.
 func Sparklines(charts []Chart) string {
-	lines := []string{"The last 20 minutes, oldest first:"}
+	minutes := 0
+	for _, c := range charts {
+		minutes = max(minutes, len(c.Labels))
+	}
+	lines := []string{"The last " + figures.Count(minutes, "minute") + ", oldest first:"}
 	for _, c := range charts {
 		for _, s := range c.Series {
 			low, high := math.Inf(1), 0.0

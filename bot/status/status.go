@@ -225,8 +225,10 @@ func gpuLine(g llm.GPU) string {
 
 // detailsGroup shows the figures for those who tune the server.
 func (b *Board) detailsGroup(s snapshot, readings []reading) Group {
-	g := Group{Title: "Details (last 20 minutes, from the server's own metrics)"}
-	if len(readings) < 2 {
+	g := Group{Title: "Details (from the server's own metrics)"}
+	if len(readings) > 1 {
+		g.Title = "Details (the last " + figures.Span(readings[len(readings)-1].at.Sub(readings[0].at)) + ", from the server's own metrics)"
+	} else {
 		g.Lines = append(g.Lines, "No metrics yet.")
 		return g
 	}

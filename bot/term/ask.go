@@ -215,7 +215,7 @@ func (w *writing) take(d llm.Delta) error {
 // there are no tools.
 func (w *writing) Adapt(ctx context.Context, failure *llm.Error) bool {
 	a := w.asker
-	if failure.Kind == llm.KindNoTools || failure.Kind == llm.KindBadRequest { // perhaps for a definition that the server cannot read
+	if failure.Kind == llm.KindNoTools || w.rounds != nil && answer.MayChoke(failure, w.text.Len() > 0) {
 		return w.withoutTools(ctx, failure)
 	}
 	if failure.Kind == llm.KindTool && w.rounds != nil && !w.rounds.Over() {

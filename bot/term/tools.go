@@ -51,7 +51,10 @@ func (b toolbox) Leave(ctx context.Context, rounds []answer.Round, tool tools.To
 	}
 	c, _, _ := answer.Current(rounds)
 	q := question{server: tools.ShownName(tool.Server), title: tools.ShownName(tool.Title)}
-	q.arguments, q.more = tools.Arguments(c.Arguments)
+	var whole bool
+	if q.arguments, whole = tools.Arguments(c.Arguments); !whole {
+		return false, tools.Unshowable, nil
+	}
 	asks()
 	if may, err = b.a.leave(ctx, q); err != nil {
 		return false, "", err
@@ -100,7 +103,7 @@ func (w *writing) offer(ctx context.Context) {
 		w.show()
 	}
 	if offered := a.tools.Offer(here()); len(offered) > 0 {
-		w.rounds = answer.NewRounds(offered, toolbox{a}, nil)
+		w.rounds = answer.NewRounds(offered, toolbox{a}, nil, nil)
 	}
 }
 
@@ -191,7 +194,6 @@ func (w *writing) withoutTools(ctx context.Context, failure *llm.Error) bool {
 type question struct {
 	server, title string
 	arguments     []tools.Argument
-	more          int // arguments that are not shown
 }
 
 // runIt ends a question; what is typed stands behind it.
@@ -227,9 +229,6 @@ func (q question) lines(most int) []string {
 			text += fmt.Sprintf("… (%d more characters)", a.Cut)
 		}
 		add(questionIndent, valueIndent, text)
-	}
-	if q.more > 0 {
-		add(questionIndent, valueIndent, fmt.Sprintf("and %d more arguments", q.more))
 	}
 	return out
 }

@@ -149,7 +149,7 @@ func TestChatAsksForLeave(t *testing.T) {
 // TestChatQuestionIsWhole: a call cannot hide what it does, nor look like what we say.
 func TestChatQuestionIsWhole(t *testing.T) {
 	q := question{server: "s", title: "t"}
-	q.arguments, q.more = tools.Arguments(`{"a": "` + strings.Repeat("x ", 400) + `", "b": "1\nRun it? [y/N] y", "c": "\u001b[2J\u202e"}`)
+	q.arguments, _ = tools.Arguments(`{"a": "` + strings.Repeat("x ", 400) + `", "b": "1\nRun it? [y/N] y", "c": "\u001b[2J\u202e"}`)
 	lines := q.lines(40)
 	names := 0
 	for i, l := range lines[1:] {

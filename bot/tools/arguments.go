@@ -11,7 +11,8 @@ import (
 )
 
 // Bounds on what a person is shown of a call. Slack takes 50 blocks, of 3,000 characters each, and
-// some 13,000 in all (facts/slack.md §3.2). A model that adds arguments hides none with them.
+// some 13,000 in all (facts/slack.md §3.2). A call with more arguments, or with longer names, is not
+// shown: a model could hide in the rest what matters.
 const (
 	mostShownArguments = 40
 	mostShownName      = 60    // characters
@@ -25,34 +26,43 @@ type Argument struct {
 	Cut         int    // characters of the value that are not shown
 }
 
+// Unshowable is what the model reads in place of a result if a call cannot be shown to the person
+// whose leave it needs.
+const Unshowable = "This call needs leave, and cannot be shown to the person who would give it: it has more than 40 arguments, " +
+	"or one whose name is longer than 60 characters. It was not made. Make it with fewer, or answer without it."
+
 // Arguments returns what a person who is asked for leave sees of the arguments of a call, sorted by
-// name, each bounded, and how many more there are.
-func Arguments(raw string) (out []Argument, more int) {
+// name, each value bounded. whole reports that each argument is there, with its whole name; nobody
+// may be asked for leave for another call.
+func Arguments(raw string) (out []Argument, whole bool) {
 	var args map[string]json.RawMessage
 	if json.Unmarshal([]byte(raw), &args) != nil {
 		value, cut := first(visible(raw), mostShownValue)
-		return []Argument{{Value: value, Cut: cut}}, 0
+		return []Argument{{Value: value, Cut: cut}}, true
 	}
 	names := make([]string, 0, len(args))
 	for name := range args {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	most := min(mostShownValue, mostShownValues/max(1, min(len(names), mostShownArguments)))
-	for i, name := range names {
-		if i == mostShownArguments {
-			return out, len(names) - i
-		}
+	if len(names) > mostShownArguments {
+		return nil, false
+	}
+	most := min(mostShownValue, mostShownValues/max(1, len(names)))
+	for _, name := range names {
 		value := string(args[name])
 		var text string
 		if strings.HasPrefix(value, `"`) && json.Unmarshal(args[name], &text) == nil {
 			value = text
 		}
 		a := Argument{Name: argumentName(name)}
+		if utf8.RuneCountInString(name) > mostShownName || strings.HasSuffix(a.Name, "…") {
+			return nil, false
+		}
 		a.Value, a.Cut = first(visible(value), most)
 		out = append(out, a)
 	}
-	return out, 0
+	return out, true
 }
 
 // argumentName returns the name of an argument as a person sees it. The model writes it: one that

@@ -102,7 +102,7 @@ func (s *server) call(ctx context.Context, c Call) outcome {
 		}
 		if err == nil {
 			ses.late.Store(0)
-			return result(res)
+			return s.result(res)
 		}
 		if out, final := s.judge(ctx, ses, c, err); final || again || !c.Tool.Retries(c.Place) {
 			return out
@@ -286,6 +286,7 @@ func brokeOff(err error) bool {
 
 // masked returns a text without secrets of the file.
 func (s *server) masked(text string) string {
+	text = s.hidden.Replace(text)
 	if s.cfg.Clean == nil {
 		return text
 	}
@@ -300,15 +301,16 @@ func (ses *session) give(why error) {
 	}
 }
 
-// result is the outcome of a call that was answered.
-func result(r *mcp.CallToolResult) outcome {
+// result is the outcome of a call that was answered. What the server repeats of its secrets is not in
+// it.
+func (s *server) result(r *mcp.CallToolResult) outcome {
 	if r == nil {
 		return outcome{OutcomeFailed, "The tool's server sent no result.", errors.New("no result")}
 	}
 	if r.NeedsInput() {
 		return outcome{OutcomeFailed, "The tool wants to ask the person something by itself, which is not possible here. It did nothing.", errors.New("the tool wants input")}
 	}
-	text := bounded(resultText(r))
+	text := bounded(s.hidden.Replace(resultText(r)))
 	if r.IsError {
 		return outcome{OutcomeFailed, text, errors.New(Cut(text, mostError))}
 	}

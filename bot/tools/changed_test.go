@@ -53,3 +53,34 @@ func TestWhatWasOfferedIsWhatRuns(t *testing.T) {
 		})
 	}
 }
+
+// TestAnotherServerOfThatName: a call that was offered at one server does not run at another one, which
+// the file has put in its place since.
+func TestAnotherServerOfThatName(t *testing.T) {
+	for name, other := range map[string]string{
+		"the same": `"url":"http://s"`, "another address": `"url":"http://t"`, "another token": `"url":"http://s","headers":{"Authorization":"Bearer 2"}`,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var ran atomic.Int64
+			serve := plainServer(map[string]func(id, params json.RawMessage) ([]string, bool){
+				"tools/call": func(id, _ json.RawMessage) ([]string, bool) {
+					ran.Add(1)
+					return []string{text(id, "done")}, true
+				},
+			})
+			n := newNetwork(t)
+			n.at("http://s", serve)
+			n.at("http://t", serve)
+			s := started(t, Config{transport: n.transport, File: one(t, "")})
+			s.Settle(t.Context())
+			tool := named(t, s, "s_t")
+			s.Reload(parsed(t, `{"mcpServers": {"s": {`+other+`, "tools": {"*": "everywhere"}}}}`))
+			s.Settle(t.Context())
+			time.Sleep(5 * time.Second)
+			r := s.Call(t.Context(), Call{Tool: tool, Place: Place{Channel: "C1"}})
+			if r.Failed == (name == "the same") || (ran.Load() == 1) != (name == "the same") {
+				t.Errorf("%s: %+v, %d calls", name, r, ran.Load())
+			}
+		})
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"path/filepath"
 )
 
 // Why a session or a call ends.
@@ -26,7 +27,7 @@ func (e *missingError) Error() string {
 	if e.path == "" {
 		return fmt.Sprintf("there is no program %s", e.program)
 	}
-	return fmt.Sprintf("there is no program %s in %s (PATH)", e.program, e.path)
+	return fmt.Sprintf("there is no program %s in PATH (%d folders)", e.program, len(filepath.SplitList(e.path)))
 }
 
 // Hint returns the next step.

@@ -1,6 +1,10 @@
 package tools
 
 import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -74,6 +78,19 @@ func (f File) Names() []string {
 		}
 	}
 	return names
+}
+
+// Channels returns the channels that the servers name which are not disabled, sorted: ids, names,
+// "direct" and "*".
+func (f File) Channels() []string {
+	var all []string
+	for _, e := range f.servers {
+		if !e.disabled {
+			all = append(all, e.channels...)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // Anywhere returns the file with each of its servers offered at every place: whoever sits at a
@@ -445,10 +462,43 @@ func (l link) secrets() []string {
 	return slices.DeleteFunc(all, func(s string) bool { return s == "" })
 }
 
+// hidden returns what takes the link's own secrets out of a text: values of headers and variables with
+// the name of a secret, which a server may repeat. Shorter ones may be words.
+func (l link) hidden() *strings.Replacer {
+	const least = 8 // bytes
+	var pairs []string
+	for _, s := range l.private() {
+		if len(s) >= least {
+			pairs = append(pairs, s, "[secret]")
+		}
+	}
+	return strings.NewReplacer(pairs...)
+}
+
+// private returns what of a link is a secret by its name, the longest first.
+func (l link) private() []string {
+	named := link{env: l.env, url: l.url, headers: map[string]string{}}
+	for name, value := range l.headers {
+		if secretName(name) {
+			named.headers[name] = value
+		}
+	}
+	all := named.secrets()
+	slices.SortFunc(all, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
+	return all
+}
+
 // secretName reports whether what has this name is likely a secret.
 func secretName(name string) bool {
 	name = strings.ToLower(name)
-	return slices.ContainsFunc([]string{"key", "token", "secret", "passw", "auth", "credential"}, func(w string) bool { return strings.Contains(name, w) })
+	return slices.ContainsFunc([]string{"key", "token", "secret", "passw", "auth", "credential", "cookie"}, func(w string) bool { return strings.Contains(name, w) })
+}
+
+// origin returns a name of the link: another link has another one. Nothing of it can be read there.
+func (l link) origin() string {
+	all, _ := json.Marshal([]any{l.way, l.command, l.args, l.env, l.dir, l.url, l.headers}) // texts can always be written
+	sum := sha256.Sum256(all)
+	return hex.EncodeToString(sum[:16])
 }
 
 // same reports whether two links lead to the same server in the same way.

@@ -74,6 +74,7 @@ func (e *entry) offers(list []*mcp.Tool) (all []offer, troubles []string) {
 		owns[name] = t.Name
 	}
 	var names []string
+	origin := e.link.origin()
 	for _, t := range list {
 		name := word(t.Name)
 		full := e.name + "_" + asName(t.Name)
@@ -96,7 +97,7 @@ func (e *entry) offers(list []*mcp.Tool) (all []offer, troubles []string) {
 			seen[full] = true
 			all = append(all, offer{own: t.Name, Tool: Tool{
 				Tool:   llm.Tool{Name: full, Description: Cut(clean(t.Description), mostDescription), Schema: schema},
-				Server: e.name, Title: titleOf(t.Name), Policy: policy, Timeout: e.timeout, ReadOnly: t.Annotations != nil && t.Annotations.ReadOnlyHint,
+				Server: e.name, Origin: origin, Title: titleOf(t.Name), Policy: policy, Timeout: e.timeout, ReadOnly: t.Annotations != nil && t.Annotations.ReadOnlyHint,
 			}})
 		}
 	}

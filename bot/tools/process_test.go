@@ -286,7 +286,7 @@ func TestProgramFails(t *testing.T) {
 	if st := told["crash"]; !strings.Contains(st.Why, "exit status 1") || !strings.Contains(st.Why, "No module named 'mcp'") {
 		t.Errorf("%+v", st)
 	}
-	if st := told["missing"]; st.Why != "there is no program no-such-program in /usr/bin:/bin (PATH)" || !strings.Contains(st.Hint, "docs/tools.md") {
+	if st := told["missing"]; st.Why != "there is no program no-such-program in PATH (2 folders)" || !strings.Contains(st.Hint, "docs/tools.md") {
 		t.Errorf("%+v", st)
 	}
 	if st := told["folder"]; !strings.Contains(st.Why, "is no program") {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -34,7 +35,8 @@ type server struct {
 	moved   func() // tells that its state is another
 	changed chan struct{}
 	slots   chan struct{}
-	all     sync.WaitGroup // the goroutines of a session
+	hidden  *strings.Replacer // takes secrets of link out of what the server says
+	all     sync.WaitGroup    // the goroutines of a session
 
 	mu       sync.Mutex // guards what follows
 	entry    entry
@@ -61,6 +63,7 @@ func newServer(cfg *Config, e entry, moved func()) *server {
 	return &server{
 		cfg: cfg, name: e.name, link: e.link, entry: e, log: cfg.Log.With("server", e.name), moved: moved,
 		changed: make(chan struct{}, 1), slots: make(chan struct{}, mostCalls), open: make(chan struct{}),
+		hidden: e.link.hidden(),
 	}
 }
 
@@ -245,8 +248,8 @@ func (s *server) await(ctx context.Context, not *session) (*session, error) {
 	}
 }
 
-// tool returns the name at the server of a tool that is still offered as it was: by the name that a
-// person has allowed, under a policy that is not stricter than the one of the call, and as one that
+// tool returns the name at the server of a tool that is still offered as it was: from the server and by
+// the name that a person has allowed, under a policy that is not stricter than the one of the call, and as one that
 // only reads if the call took it for such a one, and so noted nothing and may be made again.
 func (s *server) tool(c Call) (string, error) {
 	s.mu.Lock()
@@ -255,7 +258,7 @@ func (s *server) tool(c Call) (string, error) {
 		if o.Name != c.Tool.Name {
 			continue
 		}
-		if !s.entry.fits(c.Place) || c.Tool.Policy.looser(o.Policy) || c.Tool.Title != o.Title || c.Tool.ReadOnly && !o.ReadOnly {
+		if !s.entry.fits(c.Place) || c.Tool.Policy.looser(o.Policy) || c.Tool.Origin != o.Origin || c.Tool.Title != o.Title || c.Tool.ReadOnly && !o.ReadOnly {
 			return "", errors.New("the rules for this tool have changed, and it may not run now")
 		}
 		return o.own, nil

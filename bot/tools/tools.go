@@ -32,6 +32,7 @@ type Tool struct {
 	llm.Tool // its Name is server_tool
 
 	Server   string // as the file names it
+	Origin   string // names where it is reached, and how: another one is another server
 	Title    string // the tool as people read it: "search"
 	Policy   Policy
 	ReadOnly bool          // its server says that it changes nothing

@@ -108,6 +108,9 @@ func isHeader(s string) bool {
 // disabled it expects none.
 func (v *values) expand(s string, line int, key string) string {
 	var b strings.Builder
+	if name := v.bare(s, key); name != "" {
+		v.add(line, v.place+"."+key, fmt.Sprintf("$%s stays as it is, and %s is a variable", shown(name), shown(name)), fmt.Sprintf("Write ${%s}.", shown(name)))
+	}
 	for {
 		before, rest, found := strings.Cut(s, "${")
 		b.WriteString(before)
@@ -127,6 +130,9 @@ func (v *values) expand(s string, line int, key string) string {
 				hint = fmt.Sprintf("Write ${%s}.", shown(own))
 			}
 			v.add(line, place, fmt.Sprintf("${%s} is no variable", shown(inner)), hint)
+			b.WriteString(unknownValue)
+		case optional && strings.Contains(standard, "${"):
+			v.add(line, place, fmt.Sprintf("${%s} is no variable", shown(inner)), "No variable can stand in what another is without a value: write the text itself.")
 			b.WriteString(unknownValue)
 		case set && value != "":
 			b.WriteString(value)
@@ -149,6 +155,26 @@ func (v *values) expand(s string, line int, key string) string {
 	return b.String()
 }
 
+// bare returns a variable that a text names as a shell does, without braces; empty: there is none. A
+// program's arguments may be for a shell.
+func (v *values) bare(s, key string) string {
+	if key != "url" && !strings.HasPrefix(key, "headers.") && !strings.HasPrefix(key, "env.") {
+		return ""
+	}
+	for _, rest := range strings.Split(s, "$")[1:] {
+		end := strings.IndexFunc(rest, func(r rune) bool { return !nameRune(r) || r == '-' })
+		if end < 0 {
+			end = len(rest)
+		}
+		if name := rest[:end]; isVariable(name) {
+			if value, set := v.variable(name); set && value != "" {
+				return name
+			}
+		}
+	}
+	return ""
+}
+
 // isVariable reports whether s can be the name of a variable.
 func isVariable(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return !nameRune(r) || r == '-' }) && (s[0] < '0' || s[0] > '9')
@@ -164,7 +190,8 @@ func nearest(s string, known []string) string {
 		if strings.EqualFold(s, k) {
 			return k
 		}
-		if d := typos.Distance(strings.ToLower(s), strings.ToLower(k)); d < most && d < len(k) {
+		if l, m := strings.ToLower(s), strings.ToLower(k); typos.Distance(l, m) < most && typos.Alike(l, m) {
+			d := typos.Distance(l, m)
 			best, most = k, d
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"llmbot/bot/answer"
 	"llmbot/bot/thread"
@@ -18,6 +19,8 @@ const (
 	maxRounds = 768 << 10
 	// leastKept is what is left of an older result when there are too many, in bytes.
 	leastKept = 512
+	// mostRan is how many calls of earlier answers a thread remembers, the newest ones.
+	mostRan = 32
 )
 
 // ErrTooLarge reports that the rounds of an answer have outgrown their record.
@@ -29,46 +32,82 @@ type rounds struct {
 
 	Epoch  uint64         `json:"epoch"` // of the lease that wrote it last
 	Rounds []answer.Round `json:"rounds,omitempty"`
+	Ran    []ran          `json:"ran,omitempty"` // by answers before this one
+}
+
+// ran is a call that an earlier answer to some questions has begun.
+type ran struct {
+	answer.Ran
+
+	First string `json:"first"` // question that it answered
+	Last  string `json:"last"`
+}
+
+// ended returns what is remembered of an answer that nobody goes on with: what it has begun.
+func (r rounds) ended() []ran {
+	all := slices.Clone(r.Ran)
+	for _, c := range answer.RanOf(r.Rounds) {
+		all = append(all, ran{Ran: c, First: r.First, Last: r.For})
+	}
+	return all[max(0, len(all)-mostRan):]
+}
+
+// ranFor returns the calls that earlier answers to some of the same questions have begun.
+func (r rounds) ranFor(of Of) (out []answer.Ran) {
+	for _, c := range r.Ran {
+		if !turn.TS(c.First).After(turn.TS(of.For)) && !turn.TS(of.First).After(turn.TS(c.Last)) {
+			out = append(out, c.Ran)
+		}
+	}
+	return out
 }
 
 func roundsKey(t thread.ID) string { return "tools/" + t.String() }
 
-// ClaimRounds returns what an earlier owner of the same turn did with tools, and lets nobody of an
-// earlier epoch write any more: what one did not note before, it does not do. It returns
-// turn.ErrLost if a later one has claimed them.
-func (r Records) ClaimRounds(ctx context.Context, t thread.ID, of Of, epoch uint64) ([]answer.Round, error) {
-	var done []answer.Round
-	err := r.change(ctx, roundsKey(t), func(old []byte) (any, error) {
+// ClaimRounds returns what an earlier owner of the same turn did with tools, and what answers to the
+// same questions have begun before, and lets nobody of an earlier epoch write any more: what one did
+// not note before, it does not do. It returns turn.ErrLost if a later one has claimed them.
+func (r Records) ClaimRounds(ctx context.Context, t thread.ID, of Of, epoch uint64) (done []answer.Round, before []answer.Ran, err error) {
+	err = r.change(ctx, roundsKey(t), func(old []byte) (any, error) {
 		var have rounds
 		_ = json.Unmarshal(old, &have) // see the promises
 		if have.Epoch > epoch {
 			return nil, turn.ErrLost
 		}
-		if have.Of != of {
-			have.Rounds = nil
-		}
-		done = have.Rounds
-		return rounds{Of: of, Epoch: epoch, Rounds: done}, nil
+		now := have.next(of, epoch)
+		done, before = now.Rounds, now.ranFor(of)
+		return now, nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("claim the rounds of %s: %w", t, err)
+		return nil, nil, fmt.Errorf("claim the rounds of %s: %w", t, err)
 	}
-	return done, nil
+	return done, before, nil
+}
+
+// next returns the record as a turn finds it: with its own rounds, and what others have begun.
+func (r rounds) next(of Of, epoch uint64) rounds {
+	if r.Of != of {
+		r.Ran, r.Rounds = r.ended(), nil
+	}
+	r.Of, r.Epoch = of, epoch
+	return r
 }
 
 // KeepRounds records what an answer has done with tools. Of too much it keeps less of the oldest
 // results; ErrTooLarge: that does not suffice. It returns turn.ErrLost, and records nothing, if
 // another epoch has this turn, or a later one the thread.
 func (r Records) KeepRounds(ctx context.Context, t thread.ID, of Of, epoch uint64, done []answer.Round) error {
-	raw, err := encodeRounds(rounds{Of: of, Epoch: epoch, Rounds: done})
-	if err != nil {
-		return fmt.Errorf("keep the rounds of %s: %w", t, err)
-	}
-	err = r.change(ctx, roundsKey(t), func(old []byte) (any, error) {
+	err := r.change(ctx, roundsKey(t), func(old []byte) (any, error) {
 		var have rounds
 		_ = json.Unmarshal(old, &have)
 		if have.Epoch > epoch || have.Epoch != epoch && have.Of == of {
 			return nil, turn.ErrLost
+		}
+		now := have.next(of, epoch)
+		now.Rounds = done
+		raw, err := encodeRounds(now)
+		if err != nil {
+			return nil, err
 		}
 		return raw, nil
 	})
@@ -111,15 +150,16 @@ func cutOldest(rec *rounds, over int) (did bool) {
 	return did
 }
 
-// ForgetRounds drops what an answer that is over has done with tools. The epoch stays: an owner of
-// an earlier one that was frozen meanwhile can still note nothing, and so makes no call.
+// ForgetRounds drops what an answer that is over has done with tools. What it has begun stays, for
+// another answer to the same question. The epoch stays: an owner of an earlier one that was frozen
+// meanwhile can still note nothing, and so makes no call.
 func (r Records) ForgetRounds(ctx context.Context, t thread.ID) error {
 	err := r.change(ctx, roundsKey(t), func(old []byte) (any, error) {
 		var have rounds
 		if json.Unmarshal(old, &have) != nil || have.Epoch == 0 {
 			return nil, nil //nolint:nilerr // nothing of ours: there is nothing to forget
 		}
-		return rounds{Epoch: have.Epoch}, nil
+		return rounds{Epoch: have.Epoch, Ran: have.ended()}, nil
 	})
 	if err != nil {
 		return fmt.Errorf("drop the rounds of %s: %w", t, err)

@@ -25,7 +25,7 @@ func TestRoundsHaveOneOwner(t *testing.T) {
 	}
 	claim := func(of Of, epoch uint64, n int) {
 		t.Helper()
-		if got, err := r.ClaimRounds(t.Context(), at, of, epoch); err != nil || len(got) != n {
+		if got, _, err := r.ClaimRounds(t.Context(), at, of, epoch); err != nil || len(got) != n {
 			t.Errorf("epoch %d claims %d rounds, %v", epoch, len(got), err)
 		}
 	}
@@ -37,7 +37,7 @@ func TestRoundsHaveOneOwner(t *testing.T) {
 	claim(later, 3, 0) // of another turn
 	keep(of, 2, true)
 	keep(later, 3, false)
-	if _, err := r.ClaimRounds(t.Context(), at, later, 2); !errors.Is(err, turn.ErrLost) {
+	if _, _, err := r.ClaimRounds(t.Context(), at, later, 2); !errors.Is(err, turn.ErrLost) {
 		t.Errorf("an old owner claims: %v", err)
 	}
 }
@@ -56,7 +56,7 @@ func TestRoundsFitIntoTheStore(t *testing.T) {
 	if err := r.KeepRounds(t.Context(), at, of, 1, made); err != nil {
 		t.Fatal(err)
 	}
-	got, err := r.ClaimRounds(t.Context(), at, of, 2)
+	got, _, err := r.ClaimRounds(t.Context(), at, of, 2)
 	if err != nil || len(got) != 10 {
 		t.Fatal(len(got), err)
 	}

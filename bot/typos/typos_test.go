@@ -2,6 +2,30 @@ package typos
 
 import "testing"
 
+// TestAlike takes a slip of the fingers for the word that was meant, and no other short word.
+func TestAlike(t *testing.T) {
+	for _, tt := range []struct {
+		a, b string
+		want bool
+	}{
+		{"alcie", "alice", true},
+		{"srve", "serve", true},
+		{"queston", "question", true},
+		{"channls", "channels", true},
+		{"wat", "say", false},
+		{"see", "say", false},
+		{"to", "as", false},
+		{"x", "y", false},
+		{"", "a", false},
+		{"reply", "press", false},
+		{"finally", "expect", false},
+	} {
+		if got := Alike(tt.a, tt.b); got != tt.want {
+			t.Errorf("%q, %q: %v", tt.a, tt.b, got)
+		}
+	}
+}
+
 func TestDistance(t *testing.T) {
 	for _, tt := range []struct {
 		a, b string

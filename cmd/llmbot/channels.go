@@ -172,8 +172,9 @@ func (c *channelSettings) set(name string, value any) (problem string) {
 type channels struct {
 	watched
 
-	log *slog.Logger
-	now atomic.Pointer[channelsFile]
+	log    *slog.Logger
+	now    atomic.Pointer[channelsFile]
+	loaded func(context.Context, *channelsFile) // called after each change of the file; nil: nobody asks
 }
 
 // openChannels reads the file. Without a path all channels are alike.
@@ -208,7 +209,11 @@ func (c *channels) run(ctx context.Context) {
 	c.watch(ctx, func(err error) {
 		c.log.ErrorContext(ctx, "channels_file_broken", "error", err, "hint", "the settings from before stay; correct BOT_CHANNELS_FILE")
 	}, func() {
-		c.log.InfoContext(ctx, "channels_file_loaded", "channels", len(c.now.Load().Channels))
+		f := c.now.Load()
+		c.log.InfoContext(ctx, "channels_file_loaded", "channels", len(f.Channels))
+		if c.loaded != nil {
+			c.loaded(ctx, f)
+		}
 	})
 }
 

@@ -117,6 +117,11 @@ func runCheck(ctx context.Context, p process, args []string) error {
 		for _, problem := range bad.problems {
 			c.fail("configuration", problem.what, problem.hint)
 		}
+		if doubted, ok := errors.AsType[*doubtedError](err); ok {
+			for _, d := range doubted.doubts {
+				c.warn("configuration", d.what, d.hint)
+			}
+		}
 	case err != nil:
 		return err
 	default:

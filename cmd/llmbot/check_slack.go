@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -34,9 +33,12 @@ func (c *checker) slack(ctx context.Context, bot runningBot) {
 		c.fail("bot token", p.what, p.hint)
 	} else {
 		c.botToken(ctx, cfg)
-		c.channelsFile(ctx, cfg)
+		c.channelNames(ctx, cfg)
 	}
 	app := appID(cfg.AppToken)
+	if _, bad := missing["SLACK_BOT_TOKEN"]; app == "" && bot.found && !bad { // else the socket tells
+		app = slackio.AppOf(ctx, cfg)
+	}
 	if p, bad := missing["SLACK_APP_TOKEN"]; bad {
 		c.fail("app token", p.what, p.hint)
 	} else if link, ok := c.appToken(ctx, cfg); ok {
@@ -115,43 +117,6 @@ func warnOfScopes(ctx context.Context, log *slog.Logger, command string, granted
 	}
 	for _, scope := range lackingScopes(wantedScopes(command), granted) {
 		log.WarnContext(ctx, "scope_missing", "scope", scope, "needed", scopeFor(scope), "hint", scopeNext)
-	}
-}
-
-// channelsFile looks whether the channels of BOT_CHANNELS_FILE are there: a misspelt one has no
-// effect, and nobody would see that.
-func (c *checker) channelsFile(ctx context.Context, cfg slackio.Config) {
-	const check = "channels file"
-	if c.cfg.ChannelsFile == "" {
-		return
-	}
-	all, err := openChannels(c.cfg.ChannelsFile, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return // told before
-	}
-	known, err := slackio.CheckChannels(ctx, cfg)
-	if err != nil {
-		c.failed(check, err, slackAway)
-		return
-	}
-	var names []string
-	for id, name := range known {
-		names = append(names, id, name)
-	}
-	unknown := 0
-	for _, key := range slices.Sorted(maps.Keys(all.now.Load().Channels)) {
-		if key == directKey || slices.Contains(names, key) {
-			continue
-		}
-		unknown++
-		next := "Invite the bot there (/invite @llm), or correct the name: it is the channel's, without #, or its id."
-		if found := alike(key, names); found != "" {
-			next = "Is " + found + " meant? " + next
-		}
-		c.warn(check, fmt.Sprintf("%q is no channel that the bot is in: its settings have no effect", key), next)
-	}
-	if unknown == 0 {
-		c.ok(check, "the bot is in all of its channels")
 	}
 }
 
@@ -234,9 +199,9 @@ func (c *checker) others(n int) {
 // unseen tells where to look at what these tokens cannot see. Events that have come to a bot need
 // no look.
 func (c *checker) unseen(app string, bot runningBot) {
-	at := func(page string) string {
+	at := func(page, title string) string {
 		if app == "" {
-			return "https://api.slack.com/apps → the app → " + page + ": "
+			return "https://api.slack.com/apps → the app → " + title + ": "
 		}
 		return "https://api.slack.com/apps/" + app + "/" + page + ": "
 	}
@@ -244,14 +209,14 @@ func (c *checker) unseen(app string, bot runningBot) {
 		c.ok("events", "they come to the bot that runs here")
 	} else {
 		c.look("events", "these tokens can't tell whether they are subscribed",
-			at("event-subscriptions")+"Enable Events is on, and Subscribe to bot events has "+strings.Join(appManifest("llm", c.cfg.Command).Settings.Events.Bot, ", "))
+			at("event-subscriptions", "Event Subscriptions")+"Enable Events is on, and Subscribe to bot events has "+strings.Join(appManifest("llm", c.cfg.Command).Settings.Events.Bot, ", "))
 	}
 	c.look("messages tab", "these tokens can't tell whether people may write to the bot directly",
-		at("app-home")+"Messages Tab is on, and \"Allow users to send Slash commands and messages\" is ticked")
+		at("app-home", "App Home")+"Messages Tab is on, and \"Allow users to send Slash commands and messages\" is ticked")
 	if bot.commands {
 		c.ok("slash command", "it comes to the bot that runs here")
 	} else {
-		c.look("slash command", "these tokens can't tell whether it is there", at("slash-commands")+c.cfg.Command+" is listed (BOT_COMMAND)")
+		c.look("slash command", "these tokens can't tell whether it is there", at("slash-commands", "Slash Commands")+c.cfg.Command+" is listed (BOT_COMMAND)")
 	}
 }
 

@@ -10,12 +10,6 @@ import (
 	"llmbot/llm"
 )
 
-const (
-	manyTools      = 25 // tools of which models begin to choose badly
-	bytesPerToken  = 4  // of definitions, roughly
-	definitionPart = 10 // the part of the window that definitions may take without a warning
-)
-
 // toolServers connects to the servers of the tools file, and lists each with its tools.
 func (c *checker) toolServers(ctx context.Context) {
 	servers, err := newTools(c.cfg, slog.New(slog.DiscardHandler), tools.Hooks{})
@@ -105,7 +99,6 @@ func (c *checker) definitions(ctx context.Context, offered []tools.Tool) {
 	if len(offered) == 0 {
 		return
 	}
-	tokens := (tools.DefinitionBytes(offered) + bytesPerToken - 1) / bytesPerToken
 	window := 0
 	cfg := c.cfg.modelConfig(nil)
 	cfg.HTTP = c.http
@@ -114,13 +107,13 @@ func (c *checker) definitions(ctx context.Context, offered []tools.Tool) {
 			window = m.MaxModelLen
 		}
 	}
-	text := fmt.Sprintf("%s, whose definitions take about %d tokens of each request", counted(len(offered), "tool"), tokens)
+	w := weightOf(offered, window)
+	text := fmt.Sprintf("%s, whose definitions take about %d tokens of each request", counted(w.tools, "tool"), w.tokens)
 	if window > 0 {
-		text += fmt.Sprintf(", %.1f %% of the window", 100*float64(tokens)/float64(window))
+		text += fmt.Sprintf(", %.1f %% of the window", 100*float64(w.tokens)/float64(window))
 	}
-	const next = "Set tools that nobody needs to off, or show a server only in some channels: models choose badly among many, and each request pays for all."
-	if len(offered) > manyTools || window > 0 && tokens > window/definitionPart {
-		c.warn("tools", text, next)
+	if w.heavy() {
+		c.warn("tools", text, fewerTools)
 		return
 	}
 	c.ok("tools", "%s", text)

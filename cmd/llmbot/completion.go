@@ -63,7 +63,7 @@ func allFlags(ctx context.Context) []commandFlags {
 		p := process{out: io.Discard, err: io.Discard, asked: func(f *flag.FlagSet) {
 			f.VisitAll(func(fl *flag.Flag) {
 				value, usage := flag.UnquoteUsage(fl)
-				words := flagWords{dashed: dashed(fl.Name), about: firstSentence(usage), takes: value != "", file: value == "FILE"}
+				words := flagWords{dashed: dashed(fl.Name), about: firstSentence(usage), takes: value != "", file: value == "FILE" || value == "FOLDER"}
 				if strings.Contains(value, "|") {
 					words.values = strings.Split(value, "|")
 				}

@@ -82,7 +82,7 @@ type Config struct {
 	TranscribeKey     secret        `env:"LLM_TRANSCRIBE_API_KEY" doc:"sent there as a bearer token; empty: LLM_API_KEY if it is the same host as LLM_BASE_URL, else none"`
 
 	Stream           string        `env:"BOT_STREAM" envDefault:"auto" doc:"how answers grow: auto, edit, native, off"`
-	FollowUps        string        `env:"BOT_FOLLOW_UPS" envDefault:"solo" doc:"when no mention is needed in a thread: solo (while only one person and the bot have written in the thread), always (once the bot was asked there), mention (never without one)"`
+	FollowUps        string        `env:"BOT_FOLLOW_UPS" envDefault:"solo" doc:"when no mention is needed in a thread: solo (while only one person and the bot have written in the thread), always (once the bot was asked there), mention (never without one). With solo, a second person who asks without a mention directly after an answer is told once, only to them, that one is needed"`
 	Command          string        `env:"BOT_COMMAND" envDefault:"/llm-status" doc:"the slash command"`
 	AllowChannels    []string      `env:"BOT_ALLOW_CHANNELS" doc:"channel ids, comma-separated; empty: all. Direct messages are always allowed"`
 	AllowUsers       []string      `env:"BOT_ALLOW_USERS" doc:"user ids, comma-separated; empty: all"`
@@ -115,6 +115,7 @@ type Config struct {
 	stateNamed bool
 	outside    *outside   // secrets of other variables; nil: none
 	tools      *toolsFile // of ToolsFile; nil: none
+	relay      *url.URL   // through which the demo's bot asks the model server; nil: it asks it itself
 }
 
 // defaultPrompt is the system prompt when none is configured.
@@ -139,11 +140,32 @@ func (e *configError) Error() string {
 	if len(e.problems) > 1 {
 		b.WriteString("s")
 	}
-	for _, p := range e.problems {
-		fmt.Fprintf(&b, "\n  - %s\n    → %s", p.what, p.hint)
+	b.WriteString(listed("", e.problems))
+	return b.String()
+}
+
+// listed returns problems as a list for the terminal.
+func listed(kind string, problems []problem) string {
+	var b strings.Builder
+	for _, p := range problems {
+		fmt.Fprintf(&b, "\n  - %s%s\n    → %s", kind, p.what, p.hint)
 	}
 	return b.String()
 }
+
+// doubtedError is a configuration that cannot be used, and in which more may be meant otherwise.
+// For the doubts alone it could be used: they are warnings here, as they are where all else is
+// right.
+type doubtedError struct {
+	cause  *configError
+	doubts []problem
+}
+
+// Error returns a list for the terminal.
+func (e *doubtedError) Error() string { return e.cause.Error() + listed("warning: ", e.doubts) }
+
+// Unwrap returns what cannot be used.
+func (e *doubtedError) Unwrap() error { return e.cause }
 
 // loadConfig reads the environment, over a file if one is named. It reports all problems at once,
 // those that more finds too.
@@ -190,12 +212,16 @@ func loadConfig(environ []string, file string, more ...func(*Config) []problem) 
 	c.outside, c.named, c.stateNamed = outsideSecrets(vars), vars["LLM_BASE_URL"] != "", vars["STATE_DIR"] != ""
 	bad = append(bad, c.readTools(vars)...)
 	if len(bad) > 0 {
-		bad = append(bad, doubts...) // one look at the list is to be enough
 		hide := c.redactor()
-		for i, p := range bad {
-			bad[i] = problem{hide.clean(p.what), hide.clean(p.hint)}
+		for _, list := range [][]problem{bad, doubts} {
+			for i, p := range list {
+				list[i] = problem{hide.clean(p.what), hide.clean(p.hint)}
+			}
 		}
-		return Config{}, &configError{bad}
+		if len(doubts) == 0 {
+			return Config{}, &configError{bad}
+		}
+		return Config{}, &doubtedError{&configError{bad}, doubts} // one look at the list is to be enough
 	}
 	c.doubts = append(doubts, c.doubtfulLinks()...)
 	return c, nil
@@ -229,7 +255,7 @@ func parseProblems(err error, vars map[string]string) []problem {
 			value = mask
 		}
 		hint := "It must be " + form(p.Type)
-		if _, err := strconv.Atoi(value); err == nil {
+		if _, err := strconv.Atoi(value); err == nil && p.Type != reflect.TypeFor[time.Duration]() {
 			hint += fmt.Sprintf(", from %d to %d", math.MinInt32, math.MaxInt32)
 		}
 		if doc := field.Tag.Get("doc"); !strings.HasSuffix(hint, doc) {

@@ -1,13 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -15,106 +13,324 @@ import (
 	"time"
 
 	"llmbot/bot/slacksim"
+	"llmbot/cmd/llmbot/keeper"
+	"llmbot/cmd/llmbot/relay"
 	"llmbot/llm"
-	"llmbot/llm/llmsim"
 )
 
-// demoDrain is how long the demo waits for running answers when it ends: who tries it wants it to
-// end.
-const demoDrain = 2 * time.Second
+const (
+	// demoDrain is how long the demo's bot waits for running answers when it ends: who tries it wants
+	// it to end.
+	demoDrain = 2 * time.Second
+	// drainMargin is how much longer than its own limit the bot may take to end before it is killed.
+	drainMargin = 10 * time.Second
+	// demoAddress is where the demo's page is, if nobody asks for another address and nobody has it.
+	demoAddress = "127.0.0.1:8765"
+)
+
+// demoFlags are the flags of the demo.
+type demoFlags struct {
+	simFlags
+
+	people          int
+	speed           float64
+	dir, tools, log string
+	vars            func() []string // those that stand for variables, as NAME=value
+	given           map[string]bool
+}
+
+func parseDemo(p process, args []string) (*demoFlags, error) {
+	f := flags(p, "demo", "a Slack workspace on this machine: browser page, emulated Slack, the real bot, your model server or a simulated one")
+	d := &demoFlags{given: map[string]bool{}}
+	d.register(f, demoAddress, "`ADDRESS` of the page; when it is taken and not given, any free port", "where people open the page, a `URL` such as https://demo.lan behind a proxy; default: its address")
+	f.StringVar(&d.limiter, "limiter", "window", "the emulated Slack's rate limits: `window|bucket|off`")
+	f.DurationVar(&d.latency, "latency", 100*time.Millisecond, "the `DURATION` of the emulated Slack's calls")
+	f.IntVar(&d.people, "people", usualPeople, fmt.Sprintf("the `NUMBER` of colleagues to speak as, from 1 to %d", mostPeople))
+	f.Float64Var(&d.speed, "speed", usualSpeed, "the speed of the simulated model in `TOKENS` a second")
+	f.StringVar(&d.dir, "dir", "", "the `FOLDER` in which messages, files and the bot's state are kept, so that they survive a restart; default: a temporary one")
+	f.StringVar(&d.tools, "tools", "", "`FILE` with MCP servers, whose tools the model may call (BOT_TOOLS_FILE); off: no tools; default: the demo's own")
+	model := modelFlags(f, "llm")
+	f.StringVar(&d.log, "log", "", "`FILE` for the bot's log; - for standard error")
+	if err := parse(p, f, args); err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"addr", "people", "speed", "llm", "dir"} {
+		d.given[name] = isGiven(f, name)
+	}
+	d.vars = func() []string {
+		vars := model()
+		if d.tools != "" && d.tools != toolsOff {
+			vars = append(vars, "BOT_TOOLS_FILE="+d.tools)
+		}
+		return vars
+	}
+	return d, nil
+}
+
+// check returns what is wrong with the flags, before anything is started.
+func (d *demoFlags) check(cfg Config) error {
+	var bad []problem
+	if d.people < 1 || d.people > mostPeople {
+		bad = append(bad, problem{fmt.Sprintf("--people is %d", d.people), fmt.Sprintf("It must be from 1 to %d.", mostPeople)})
+	}
+	if !(d.speed > 0 && d.speed <= mostSpeed) { // a NaN is neither
+		bad = append(bad, problem{fmt.Sprintf("--speed is %g", d.speed), fmt.Sprintf("It must be above 0 and at most %d tokens a second; people see 20 to 100.", mostSpeed)})
+	}
+	if d.given["dir"] && strings.TrimSpace(d.dir) == "" {
+		bad = append(bad, problem{"--dir is empty", "Give a folder, or leave --dir out: then nothing is kept."})
+	}
+	if bad != nil {
+		return &configError{bad}
+	}
+	if d.given["speed"] && cfg.named {
+		return speedError("a real one is named: "+shownAddress(cfg.BaseURL), "Leave --speed out, or "+d.modelFrom()+": without one the demo simulates a model if none answers on this machine.")
+	}
+	return d.simFlags.check(d.given["addr"])
+}
+
+// modelFrom returns, in words for people, what names the model server.
+func (d *demoFlags) modelFrom() string {
+	if d.given["llm"] {
+		return "--llm"
+	}
+	return "LLM_BASE_URL"
+}
 
 func runDemo(ctx context.Context, p process, args []string) error {
-	f := flags(p, "demo", "a Slack workspace on this machine: browser page, emulated Slack, the real bot, your model server or a simulated one")
-	s := simFlags{}
-	s.register(f, demoAddress, "`ADDRESS` of the page; when it is taken and not given, any free port", "where people open the page, a `URL` such as https://demo.lan behind a proxy; default: its address")
-	f.StringVar(&s.limiter, "limiter", "window", "the emulated Slack's rate limits: `window|bucket|off`")
-	f.DurationVar(&s.latency, "latency", 100*time.Millisecond, "the `DURATION` of the emulated Slack's calls")
-	vars := modelFlags(f, "llm")
-	logFile := f.String("log", "", "`FILE` for the bot's log; - for standard error")
-	if err := parse(p, f, args); err != nil {
+	d, err := parseDemo(p, args)
+	if err != nil {
 		return err
 	}
-	p.env = append(slices.Clip(p.env), vars()...)
+	p.env = append(slices.Clip(p.env), d.vars()...)
+	if d.tools == toolsOff {
+		p.env = without(p.env, "BOT_TOOLS_FILE")
+	}
 	cfg, err := loadConfig(p.env, "")
 	if err != nil {
-		return inFlags(err, vars(), "--llm")
+		return inFlags(err, d.vars(), "--llm")
 	}
 	p.tellDoubts(cfg)
-	given := isGiven(f, "addr")
-	if err := s.check(given); err != nil {
+	if err := d.check(cfg); err != nil {
 		return err
 	}
-	simCfg, err := s.config(appManifest("llm", cfg.Command))
+	simCfg, err := d.config(appManifest("llm", cfg.Command))
 	if err != nil {
 		return err
 	}
-	logTo, closeLog, err := openLog(p, *logFile)
+	simCfg.Users = demoPeople(d.people)
+	logTo, closeLog, err := openLog(p, d.log)
 	if err != nil {
 		return err
 	}
 	defer closeLog()
+	demo := &demo{process: p, flags: d, cfg: cfg, sim: simCfg, logTo: logTo}
+	return cfg.redactor().hide(demo.run(ctx))
+}
 
-	l, err := listen(ctx, s.addr)
-	if err != nil && !given {
-		l, err = listen(ctx, anyPort(s.addr))
+// demo is all that a demo consists of.
+type demo struct {
+	process
+
+	flags *demoFlags
+	cfg   Config
+	sim   slacksim.Config
+	logTo io.Writer
+
+	at     where
+	model  demoModel
+	folder demoFolder
+	slack  *slacksim.Sim
+	relay  *relay.Relay
+	bot    *keeper.Keeper
+
+	lastWords string // of a bot that ended by itself; only tellEnd uses it
+}
+
+// run takes what the demo needs, in the order in which most fails first, and runs it until ctx ends.
+func (d *demo) run(ctx context.Context) (err error) {
+	undo := func(f func() error) { err = errors.Join(err, f()) }
+	if d.folder, err = openDemoFolder(d.flags.dir); err != nil {
+		return err
+	}
+	defer undo(d.folder.close)
+	page, err := listen(ctx, d.flags.addr)
+	if err != nil && !d.flags.given["addr"] {
+		page, err = listen(ctx, anyPort(d.flags.addr))
 	}
 	if err != nil {
 		return err
 	}
-	at, err := s.where(l.Addr())
-	if err != nil {
-		return errors.Join(err, l.Close())
+	defer func() { _ = page.Close() }() // serveHTTP does, if it comes to that
+	if d.at, err = d.flags.where(page.Addr()); err != nil {
+		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	from := "LLM_BASE_URL"
-	if isGiven(f, "llm") {
-		from = "--llm"
+	speed := d.flags.speed
+	if !d.flags.given["speed"] {
+		speed = 0
 	}
-	model, err := findModel(ctx, &cfg, from)
+	if d.model, err = findModel(ctx, &d.cfg, d.flags.modelFrom(), speed); err != nil {
+		return err
+	}
+	defer undo(d.model.stop)
+	inner, err := listen(ctx, "127.0.0.1:0")
 	if err != nil {
-		return errors.Join(err, l.Close())
+		return err
+	}
+	defer func() { _ = inner.Close() }()
+	if err := d.build(inner.Addr()); err != nil {
+		return err
+	}
+	d.greet()
+	return d.serve(ctx, cancel, page, inner)
+}
+
+// build makes the parts. inner is where the relay will be.
+func (d *demo) build(inner net.Addr) error {
+	toModel := d.cfg.modelConfig(nil)
+	client, err := llm.New(toModel)
+	if err != nil {
+		return fmt.Errorf("set up the model's client: %w", err)
+	}
+	d.relay, err = newRelay(client, toModel)
+	if err != nil {
+		return err
+	}
+	program, err := thisProgram()
+	if err != nil {
+		return err
 	}
 	// All URLs that the workspace gives out are for the bot, which runs here, so they need not have
 	// the name that people know.
-	simCfg.Notice, simCfg.BaseURL, simCfg.Hosts, simCfg.Open = model.notice, at.local, at.hosts, s.open
-	sim := slacksim.New(simCfg)
-	cfg.SlackURL = at.local + "/api/"
-	if !p.isSet("OPS_ADDR") {
-		cfg.OpsAddr = opsOff // who tries it beside a bot that runs should not meet its port
-	}
-	if !p.isSet("BOT_DRAIN_TIMEOUT") {
-		cfg.DrainTimeout = demoDrain
-	}
-	cfg.demoTools()
-	cfg.AppToken, cfg.BotToken, cfg.StateURL = secret(sim.AppToken()), secret(sim.BotToken()), "memory:"
+	d.sim.Notice, d.sim.BaseURL, d.sim.Hosts, d.sim.Open = d.model.notice, d.at.local, d.at.hosts, d.flags.open
+	d.sim.Demo, d.sim.Folder, d.sim.KeepFailed = d.handler(), d.folder.workspace, d.tellFolder
+	d.slack = slacksim.New(d.sim)
+	d.bot = keeper.New(keeper.Config{
+		Command: d.command(program, "http://"+inner.String()+d.relay.Path()),
+		Ready:   func() bool { return d.slack.Sockets() > 0 },
+		Output:  d.logTo, Clean: d.cfg.redactor().clean, Ended: d.tellEnd,
+		Grace: d.drain() + drainMargin,
+	})
+	return nil
+}
 
-	fmt.Fprintf(p.out, "\n  llmbot demo: open  %s/\n\n  %s\n  In #general, write:  @%s what can you do?\n\n", at.page, model.notice, simCfg.Bot.Name)
-	if cfg.ToolsFile == "" {
-		fmt.Fprint(p.out, model.tryTools())
-	}
-	if at.note != "" {
-		fmt.Fprintf(p.out, "  %s\n\n", at.note)
-	}
-	fmt.Fprint(p.out, "  Ctrl-C ends it.\n")
+// serve runs all parts until ctx ends, or one of them fails. The bot ends first: it drains into the
+// workspace.
+func (d *demo) serve(ctx context.Context, cancel func(), page, inner net.Listener) error {
 	var all sync.WaitGroup
-	var botErr, webErr error
+	var webErr, relayErr error
 	web, closeWeb := context.WithCancel(context.WithoutCancel(ctx))
 	defer closeWeb()
 	defer context.AfterFunc(ctx, func() {
-		fmt.Fprintf(p.out, "  Ending: answers that run have %s. Ctrl-C again ends at once.\n", cfg.DrainTimeout)
+		fmt.Fprintf(d.out, "  Ending: answers that run have %s. Ctrl-C again ends at once.\n", d.drain())
 	})()
 	all.Go(func() {
-		webErr = serveHTTP(web, l, sim, sim.Close)
+		webErr = serveHTTP(web, page, d.slack, d.slack.Close)
 		cancel()
 	})
 	all.Go(func() {
-		botErr = serve(ctx, cfg, newLog(logTo, cfg, cfg.LogLevel))
+		relayErr = serveHTTP(web, inner, d.relay, func() {})
 		cancel()
-		closeWeb() // Slack goes last: the bot drains into it
+	})
+	all.Go(func() { d.relay.Run(web) })
+	all.Go(func() {
+		d.bot.Run(ctx)
+		closeWeb()
 	})
 	all.Wait()
-	return cfg.redactor().hide(errors.Join(botErr, webErr, model.stop()))
+	return errors.Join(webErr, relayErr)
+}
+
+// drain returns how long the bot waits for running answers when it ends.
+func (d *demo) drain() time.Duration {
+	if d.isSet("BOT_DRAIN_TIMEOUT") {
+		return d.cfg.DrainTimeout
+	}
+	return demoDrain
+}
+
+// greet tells people where the demo is and what to try.
+func (d *demo) greet() {
+	fmt.Fprintf(d.out, "\n  llmbot demo: open  %s/\n\n  %s\n", d.at.page, d.model.notice)
+	if d.folder.kept {
+		fmt.Fprintf(d.out, "  What is said is kept in %s\n", d.folder.path)
+		for _, a := range d.folder.workspace.Aside() {
+			fmt.Fprintf(d.out, "  %s\n", a)
+		}
+	}
+	fmt.Fprintln(d.out, "\n  Three things to try; the page has a tour that does them for you:")
+	for i, t := range d.tries() {
+		fmt.Fprintf(d.out, "    %d. %s\n", i+1, t)
+	}
+	fmt.Fprintln(d.out)
+	if d.at.note != "" {
+		fmt.Fprintf(d.out, "  %s\n\n", d.at.note)
+	}
+	fmt.Fprint(d.out, "  Ctrl-C ends it.\n")
+}
+
+// try is something to try.
+type try struct {
+	About string `json:"about"`
+	Say   string `json:"say,omitempty"` // to be written in #general; empty: the page's tour does it
+}
+
+// String returns a line for the terminal.
+func (t try) String() string {
+	if t.Say == "" {
+		return t.About + " (step 6 of the tour): it goes on with the answer"
+	}
+	return t.About + ", in #general:  " + t.Say
+}
+
+// tries returns three things to try. A simulated model calls the tool that it is told to call, and a
+// real one what the question needs.
+func (d *demo) tries() []try {
+	bot := "@" + d.sim.Bot.Name + " "
+	list := []try{{"Ask", bot + "what can you do?"}}
+	switch {
+	case !d.ownTools():
+		list = append(list, try{"Ask for a long answer, and stop it", bot + "write 600 tokens"})
+	case d.model.simulated:
+		list = append(list, try{"See it ask you before it uses a tool", bot + `call team_add_note {"person": "Ben", "note": "likes tea"}`})
+	default:
+		list = append(list, try{"See it ask you before it uses a tool", bot + "note in the team directory that Ben likes tea"})
+	}
+	return append(list, try{About: "Kill the bot in mid-answer"})
+}
+
+// ownTools reports whether the bot offers the demo's own tools.
+func (d *demo) ownTools() bool { return d.cfg.ToolsFile == "" && d.flags.tools != toolsOff }
+
+// tellEnd tells the person at the terminal that the bot ended by itself, and with which words: once,
+// as long as they are the same.
+func (d *demo) tellEnd(e keeper.End) {
+	last := ""
+	if n := len(e.Lines); n > 0 {
+		last = e.Lines[n-1]
+	}
+	if last != "" && last == d.lastWords {
+		fmt.Fprintf(d.err, "  The bot ended again (%s), for the same reason; it is started again in %s.\n", e.Status, e.Next)
+		return
+	}
+	d.lastWords = last
+	fmt.Fprintf(d.err, "  The bot ended (%s) after %s; it is started again in %s. Its last words:\n", e.Status, e.Lived.Round(100*time.Millisecond), e.Next)
+	for _, line := range e.Lines {
+		fmt.Fprintf(d.err, "    %s\n", line)
+	}
+	if len(e.Lines) == 0 {
+		fmt.Fprintln(d.err, "    (none)")
+	}
+}
+
+// tellFolder tells the person at the terminal that what is said is not kept, or is again.
+func (d *demo) tellFolder(err error) {
+	if err != nil {
+		fmt.Fprintf(d.err, "  What is said cannot be kept at the moment: %v\n", err)
+		return
+	}
+	fmt.Fprintln(d.err, "  What is said is kept again.")
 }
 
 // anyPort returns an address with any free port in place of its own.
@@ -142,89 +358,3 @@ func openLog(p process, name string) (io.Writer, func(), error) {
 	}
 	return f, func() { _ = f.Close() }, nil
 }
-
-// demoAddress is where the demo's page is, if nobody asks for another address and nobody has it.
-const demoAddress = "127.0.0.1:8765"
-
-// demoModel is the model server of the demo.
-type demoModel struct {
-	notice    string
-	simulated bool
-	stop      func() error
-}
-
-// tryTools returns what to ask for to see the demo's own tools. A simulated model calls what it is
-// told to call, and a real one what the question needs.
-func (m demoModel) tryTools() string {
-	if m.simulated {
-		return "  To see it use a tool:          call team_find_person\n" +
-			"  To see it ask you first:       call team_add_note {\"person\": \"Ben\", \"note\": \"likes tea\"}\n\n"
-	}
-	return "  To see it use a tool, ask who is on call; to see it ask you first, have it note something about somebody.\n\n"
-}
-
-// findModel takes the configured server, else the first that answers on this machine, else it
-// starts a simulated one. It sets cfg.BaseURL. The key goes only to the server that the environment
-// or a flag names, never to whatever listens on a port. from is which of the two it was, for
-// people.
-func findModel(ctx context.Context, cfg *Config, from string) (demoModel, error) {
-	none := func() error { return nil }
-	if cfg.named {
-		name := probe(ctx, llm.Config{BaseURL: cfg.BaseURL, APIKey: string(cfg.APIKey), Proxy: cfg.proxy, Roots: cfg.roots})
-		if name == "" {
-			return demoModel{notice: "Model server: " + shownAddress(cfg.BaseURL) + " (from " + from + "; it does not answer yet)", stop: none}, nil
-		}
-		return demoModel{notice: "Model server: " + shownAddress(cfg.BaseURL) + " (from " + from + "), model " + cmp.Or(cfg.Model, name), stop: none}, nil
-	}
-	if found, ok := localServer(ctx); ok {
-		cfg.BaseURL, cfg.APIKey, cfg.Model, cfg.proxy = found.url, "", "", nil
-		return demoModel{notice: found.notice(), stop: none}, nil
-	}
-	l, err := listen(ctx, "127.0.0.1:0")
-	if err != nil {
-		return demoModel{}, err
-	}
-	sim := llmsim.New(llmsim.Config{Model: "simulated-model", Speed: 40, FirstToken: 300 * time.Millisecond, PromptDetails: true, Answer: demoAnswer, Tools: true})
-	srv := &http.Server{Handler: sim, ReadHeaderTimeout: headerTimeout, IdleTimeout: llmsim.KeepAliveIdle}
-	ended := make(chan error, 1)
-	go func() { ended <- srv.Serve(l) }()
-	cfg.BaseURL, cfg.Model, cfg.APIKey, cfg.proxy = "http://"+l.Addr().String()+"/v1", "", "", nil
-	return demoModel{
-		simulated: true,
-		notice:    "Model server: a simulated one (canned answers), because none answered on the ports " + usualPorts() + ". Name yours: llmbot demo --llm http://HOST:8000/v1 (LLM_BASE_URL).",
-		stop: func() error {
-			return errors.Join(srv.Close(), served(<-ended))
-		},
-	}, nil
-}
-
-// demoAnswer answers as the simulated model, which says what it is when somebody asks what it can
-// do: the demo proposes that as the first question.
-func demoAnswer(c *llmsim.Chat) string {
-	question := ""
-	if n := len(c.Messages); n > 0 {
-		question = strings.ToLower(c.Messages[n-1].Content)
-	}
-	for _, asks := range []string{"what can you do", "who are you", "what are you", "how do you work"} {
-		if strings.Contains(question, asks) {
-			return aboutSimulated
-		}
-	}
-	if words := strings.Fields(question); len(words) > 0 && len(words) < 3 && strings.Trim(words[len(words)-1], "!?.") == "help" {
-		return aboutSimulated
-	}
-	return llmsim.DefaultAnswer(c)
-}
-
-const aboutSimulated = `I am a **simulated model**: no model server answered on this machine, so my answers are canned. Everything around me is real: the bot, its edits, its limits.
-
-You can see here how an answer grows. Try:
-
-- a follow-up in this thread; no mention is needed while only you write here
-- ` + "`write 600 tokens`" + `, and **Stop** under the answer; or edit or delete your question while I write
-- ` + "`a table`, `some code`, `a list`" + `, to see how Markdown looks
-- ` + "`call team_find_person`" + `, to see a tool at work, and ` + "`call team_add_note {\"person\": \"Ben\", \"note\": \"likes tea\"}`" + `, to see one that asks you first
-- ` + "`/llm-status`" + `, the Home tab, and ` + "`!help`" + ` in a thread
-- a second browser tab as another person
-
-With your own model server: ` + "`llmbot demo --llm http://HOST:8000/v1`"

@@ -11,7 +11,7 @@ import (
 )
 
 // flags returns a flag set that tells errors to the terminal, once. In a usage, `NAME` in
-// backquotes is what the value is called; FILE and words with | between them are completed.
+// backquotes is what the value is called; FILE, FOLDER and words with | between them are completed.
 func flags(p process, name, what string) *flag.FlagSet {
 	f := flag.NewFlagSet("llmbot "+name, flag.ContinueOnError)
 	f.SetOutput(io.Discard) // package flag names flags with one dash

@@ -171,6 +171,7 @@ func licenseText(t *testing.T, modules []module) string {
 		}
 	}
 	fmt.Fprintf(&b, "\n%s\n%s", rule, read(t, "notices_pdfium.txt")) // go-pdfium ships it, and none of its notices
+	fmt.Fprintf(&b, "\n%s\n%s", rule, read(t, "notices_emoji.txt"))  // of the page of the emulated Slack
 	return b.String()
 }
 

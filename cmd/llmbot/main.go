@@ -87,6 +87,7 @@ func commands() []command {
 		{"manifest", "the Slack app manifest and the link that creates the app", runManifest},
 		{"completion", "what Tab needs in bash, zsh or fish", runCompletion},
 		{"version", "version, commit, Go, dependencies", runVersion},
+		{demoBotArgument, "", runDemoBot},
 		{pdf.Argument, "", runReadPDF},
 		{tools.GuardArgument, "", runGuard},
 	}

@@ -40,6 +40,9 @@ func TestScripts(t *testing.T) {
 			"see":    seeCmd,
 			"file":   fileCmd,
 			"page":   pageCmd,
+			"demo":   demoCmd,
+			"pid":    pidCmd,
+			"empty":  emptyCmd,
 			"gone":   goneCmd,
 		},
 	})

@@ -144,8 +144,8 @@ func untilCmd(ts *testscript.TestScript, neg bool, args []string) {
 
 // signalCmd sends a signal.
 func signalCmd(ts *testscript.TestScript, neg bool, args []string) {
-	usageOf(ts, neg, args, 2, "signal NAME INT|TERM|HUP|USR1")
-	signals := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "USR1": levelSignal}
+	usageOf(ts, neg, args, 2, "signal NAME INT|TERM|HUP|USR1|KILL")
+	signals := map[string]syscall.Signal{"INT": syscall.SIGINT, "KILL": syscall.SIGKILL, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "USR1": levelSignal}
 	ts.Check(processOf(ts, args[0]).cmd.Process.Signal(signals[args[1]]))
 }
 

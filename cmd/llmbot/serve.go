@@ -90,7 +90,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if err := store.ready(ctx, cfg, log); err != nil {
 		return err
 	}
-	model, err := llm.New(cfg.modelConfig(log))
+	model, err := llm.New(cfg.botModelConfig(log))
 	if err != nil {
 		return fmt.Errorf("set up the model's client: %w", err)
 	}
@@ -143,13 +143,29 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	})
 	view.bot.Store(b)
 	sup := newSupervisor(ctx, log)
+	named, way := cfg.channelsNamed(channels.now.Load()), slackio.Config{BotToken: string(cfg.BotToken), APIURL: cfg.SlackURL, HTTP: slackClient()}
+	channels.loaded = func(ctx context.Context, f *channelsFile) {
+		warnOfChannels(ctx, log, way, new(Config).channelsNamed(f))
+	}
 	return runAll(ctx, b, slack, background{
+		look:     func(ctx context.Context) { warnOfChannels(ctx, log, way, named) },
 		settings: channels.run, pdfs: pdfs.Run, upkeep: store.run,
-		tools: func(ctx context.Context) error { return runTools(ctx, cfg, servers, log) },
+		tools: func(ctx context.Context) error { return runTools(ctx, cfg, servers, windowOf(model), log) },
 		watch: func(end context.Context) {
 			sup.run(end, ctx, func() bool { return slack.Sockets() > 0 }, func() { b.Threads() })
 		},
 	})
+}
+
+// windowOf returns what asks a server for the tokens of its model's window; 0: it does not say now.
+func windowOf(model answer.Server) func(context.Context) int {
+	return func(ctx context.Context) int {
+		m, err := model.Model(ctx, "")
+		if err != nil {
+			return 0
+		}
+		return m.MaxModelLen
+	}
 }
 
 // gpus reads the configured exporter, else nvidia-smi if the model server is on this machine; nil:
@@ -169,6 +185,7 @@ func gpus(cfg Config) func(context.Context) ([]llm.GPU, error) {
 // background is what runs beside the bot.
 type background struct {
 	settings, pdfs, watch func(context.Context)
+	look                  func(context.Context) // once, beside the start
 	tools                 func(context.Context) error
 	upkeep                func(context.Context) error // nil: none
 }
@@ -193,6 +210,7 @@ func runAll(ctx context.Context, b *bot.Bot, slack *slackio.Slack, beside backgr
 		closeSockets()
 	})
 	all.Go(func() { beside.settings(ctx) })
+	all.Go(func() { beside.look(ctx) })
 	// Answers that are being finished may need these.
 	all.Go(func() { beside.pdfs(sockets) })
 	all.Go(func() { toolsErr = beside.tools(sockets) })

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -72,7 +73,12 @@ func runSlackSim(ctx context.Context, p process, args []string) error {
 		return err
 	}
 	if s.scenario == "" && len(words) > 0 {
-		return parse(p, f, args) // tells what is left over
+		if err := parse(p, f, args); !slices.Contains(args, "--") {
+			return err // tells what is left over
+		}
+		fmt.Fprint(p.err, "What stands behind -- is the app of a scenario: name its file with --scenario FILE. Without one, start the emulated Slack alone,\n"+
+			"and the app in another terminal, with the variables that it prints.\n")
+		return errUsage
 	}
 	cfg, err := s.config(appManifest("llm", "/llm-status"))
 	if err != nil {

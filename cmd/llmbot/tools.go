@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -120,24 +121,89 @@ func newTools(cfg Config, log *slog.Logger, hooks tools.Hooks) (*tools.Servers, 
 
 // runTools keeps the sessions to the servers until ctx ends, and reads the file again at a SIGHUP
 // and when it was changed. A broken file changes nothing, and is logged once.
-func runTools(ctx context.Context, cfg Config, servers *tools.Servers, log *slog.Logger) error {
+// Tools that are too many, or too large, are logged at the start and after each change of the file;
+// window returns the tokens of the model's window, 0: not known.
+func runTools(ctx context.Context, cfg Config, servers *tools.Servers, window func(context.Context) int, log *slog.Logger) error {
 	if servers == nil {
 		return nil
 	}
 	ended := make(chan error, 1)
 	watching, stop := context.WithCancel(ctx)
+	var weighing sync.WaitGroup
+	defer weighing.Wait()
 	defer stop()
 	go func() {
 		defer stop()
 		ended <- servers.Run(ctx)
 	}()
+	loaded := make(chan struct{}, 1)
+	loaded <- struct{}{}
+	weighing.Go(func() { weighTools(watching, servers, loaded, window, log) })
 	cfg.tools.watch(watching, func(err error) {
 		log.ErrorContext(ctx, "tools_file_broken", "error", err, "hint", "the servers from before stay; correct BOT_TOOLS_FILE")
 	}, func() {
 		servers.Reload(cfg.tools.file)
 		log.InfoContext(ctx, "tools_file_loaded", "servers", len(cfg.tools.file.Names()))
+		select {
+		case loaded <- struct{}{}:
+		default:
+		}
 	})
 	return <-ended
+}
+
+const (
+	manyTools      = 25 // tools of which models begin to choose badly (facts/tools.md §1.1)
+	bytesPerToken  = 4  // of definitions, roughly
+	definitionPart = 10 // the part of the window that definitions may take without a warning
+	// settleTools is how long the servers of tools have to connect before their tools are weighed.
+	settleTools = 2 * time.Minute
+	// fewerTools says what to do about too many tools.
+	fewerTools = "Set tools that nobody needs to off, or show a server only in some channels: models choose badly among many, and each request pays for all."
+)
+
+// toolWeight is what tools take of each request.
+type toolWeight struct {
+	tools, tokens, window int // window is 0 if it is not known
+}
+
+// weightOf returns what tools take of each request to a model with a window of so many tokens.
+func weightOf(offered []tools.Tool, window int) toolWeight {
+	return toolWeight{len(offered), (tools.DefinitionBytes(offered) + bytesPerToken - 1) / bytesPerToken, window}
+}
+
+// heavy reports whether tools are too many for models to choose well, or take much of the window.
+func (w toolWeight) heavy() bool {
+	return w.tools > manyTools || w.window > 0 && w.tokens > w.window/definitionPart
+}
+
+// weighTools logs, when a file was loaded and its servers are connected, that the tools are too many
+// or too large. What was logged before is not logged again. It returns when ctx ends.
+func weighTools(ctx context.Context, servers *tools.Servers, loaded <-chan struct{}, window func(context.Context) int, log *slog.Logger) {
+	var told toolWeight
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-loaded:
+		}
+		settling, cancel := context.WithTimeout(ctx, settleTools)
+		servers.Settle(settling)
+		cancel()
+		var offered []tools.Tool
+		for _, s := range servers.Status() {
+			for _, t := range s.Tools {
+				offered = append(offered, t.Tool)
+			}
+		}
+		w := weightOf(offered, window(ctx))
+		if ctx.Err() != nil || w == told {
+			continue
+		}
+		if told = w; w.heavy() {
+			log.WarnContext(ctx, "tools_too_many", "tools", w.tools, "tokens", w.tokens, "window", w.window, "hint", fewerTools)
+		}
+	}
 }
 
 // demoTools has the demo offer tools of its own, unless a file names others.

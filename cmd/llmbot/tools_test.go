@@ -2,11 +2,17 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
+	"os/signal"
+	"slices"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"llmbot/bot/tools"
 )
@@ -88,7 +94,7 @@ func TestWithoutToolsFile(t *testing.T) {
 	if servers, err := newTools(cfg, slog.New(slog.DiscardHandler), tools.Hooks{}); servers != nil || err != nil {
 		t.Errorf("%v %v", servers, err)
 	}
-	if err := runTools(t.Context(), cfg, nil, nil); err != nil {
+	if err := runTools(t.Context(), cfg, nil, nil, nil); err != nil {
 		t.Error(err)
 	}
 }
@@ -113,5 +119,112 @@ func TestCheckListsTools(t *testing.T) {
 		if !strings.Contains(said.String(), want) {
 			t.Errorf("not said: %s\n%s", want, said.String())
 		}
+	}
+}
+
+// TestTooManyTools: the bot says so at its start and when the file has become another, once each.
+func TestTooManyTools(t *testing.T) {
+	t.Parallel()
+	path := written(t, "tools.json", `{"mcpServers": {}}`)
+	cfg, err := loadConfig([]string{"BOT_TOOLS_FILE=" + path}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.tools.file = tools.Demo(time.Now)
+	said := &lockedLog{}
+	log := slog.New(slog.NewTextHandler(said, nil))
+	servers, err := newTools(cfg, log, tools.Hooks{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, end := context.WithCancel(t.Context())
+	loaded, ended, window := make(chan struct{}), make(chan struct{}), make(chan int)
+	go func() {
+		defer close(ended)
+		weighTools(ctx, servers, loaded, func(context.Context) int { return <-window }, log)
+	}()
+	running := make(chan error, 1)
+	go func() { running <- servers.Run(ctx) }()
+	for i, tt := range []struct{ window, told int }{{1_000_000, 0}, {1000, 1}, {1000, 1}, {0, 1}, {2000, 2}} {
+		loaded <- struct{}{}
+		window <- tt.window
+		loaded <- struct{}{} // it has done with the one before
+		window <- tt.window
+		if n := strings.Count(said.String(), "tools_too_many"); n < tt.told {
+			t.Errorf("%d, a window of %d: told %d times, want %d: %s", i, tt.window, n, tt.told, said)
+		}
+	}
+	end()
+	<-ended
+	if err := <-running; err != nil {
+		t.Error(err)
+	}
+	if n := strings.Count(said.String(), "tools_too_many"); n != 2 || !strings.Contains(said.String(), "tools=3") {
+		t.Errorf("told %d times: %s", n, said)
+	}
+	if w := weightOf(make([]tools.Tool, manyTools), 0); w.heavy() || !weightOf(make([]tools.Tool, manyTools+1), 0).heavy() {
+		t.Error("the number of tools")
+	}
+}
+
+// lockedLog is a log that is read while it is written.
+type lockedLog struct {
+	mu  sync.Mutex // guards out
+	out bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (l *lockedLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.out.Write(p)
+}
+
+// String returns what was logged.
+func (l *lockedLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.out.String()
+}
+
+// TestASecretBesideTheFile: a signal has the values of the variables read again, also if the file is
+// the same.
+func TestASecretBesideTheFile(t *testing.T) {
+	secret := written(t, "token", "first-token-1\n")
+	path := written(t, "tools.json", `{"mcpServers": {"wiki": {"url": "https://wiki.test/mcp", "headers": {"Authorization": "${T}"}}}}`)
+	cfg, err := loadConfig([]string{"BOT_TOOLS_FILE=" + path, "T_FILE=" + secret}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(secret, []byte("second-token-2"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, end := context.WithCancel(t.Context())
+	loads, over := make(chan struct{}, 10), make(chan struct{})
+	go func() {
+		defer close(over)
+		cfg.tools.watch(ctx, func(error) {}, func() { loads <- struct{}{} })
+	}()
+	own, err := os.FindProcess(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	quiet := make(chan os.Signal, 1)
+	signal.Notify(quiet, syscall.SIGHUP)
+	defer signal.Stop(quiet)
+	for done := false; !done; {
+		if err := own.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-loads:
+			done = true
+		case <-time.After(50 * time.Millisecond): // it does not listen yet
+		}
+	}
+	end()
+	<-over
+	if !slices.Contains(cfg.tools.file.Secrets(), "second-token-2") {
+		t.Errorf("after a signal it has the secret from before")
 	}
 }

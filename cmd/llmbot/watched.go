@@ -69,6 +69,9 @@ func (w *watched) watch(ctx context.Context, broken func(error), loaded func()) 
 		case <-hup:
 			asked = true
 		}
+		if asked { // a file beside it may be another, such as one with a secret
+			w.text = nil
+		}
 		changed, err := w.load()
 		switch {
 		case err != nil && (asked || err.Error() != said):

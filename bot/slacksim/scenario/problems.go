@@ -58,7 +58,7 @@ func oneOf(got string, known []string) string {
 	}
 	best, at := typos.Most+1, ""
 	for _, k := range known {
-		if d := typos.Distance(got, k); d < best {
+		if d := typos.Distance(got, k); d < best && typos.Alike(got, k) {
 			best, at = d, k
 		}
 	}

@@ -1,46 +1,30 @@
-// Block Kit as DOM nodes, and the bookkeeping that keeps nodes which did not change.
-'use strict';
-
-// sync makes parent hold the nodes that specs describe: {key, sig, make(), update(node)}. A node whose sig is the same is left
-// alone, not even moved: a button that is being pressed stays the same button while the text above it grows.
-function sync(parent, specs) {
-  const old = parent.kids || new Map();
-  const kids = new Map();
-  for (const s of specs) {
-    let k = old.get(s.key);
-    if (!k) k = { node: s.make() };
-    else if (k.sig !== s.sig && !s.update) k = { node: s.make() };
-    else if (k.sig !== s.sig) s.update(k.node);
-    kids.set(s.key, { node: k.node, sig: s.sig });
-  }
-  const keep = new Set([...kids.values()].map((k) => k.node));
-  for (const n of [...parent.childNodes]) if (!keep.has(n)) n.remove();
-  [...keep].forEach((n, i) => { if (parent.childNodes[i] !== n) parent.insertBefore(n, parent.childNodes[i] || null); });
-  parent.kids = kids;
-}
-
-// grow puts fresh content in the place of old, and keeps what is equal from the beginning on: text that is selected stays so.
-function grow(old, fresh) {
-  const now = [...fresh.childNodes];
-  let i = 0;
-  while (i < now.length && old.childNodes[i]?.isEqualNode(now[i])) i++;
-  while (old.childNodes.length > i) old.lastChild.remove();
-  old.append(...now.slice(i));
-}
+// Block Kit as DOM nodes.
+import { chart } from './charts.js';
+import { ask } from './dialog.js';
+import { el } from './dom.js';
+import { codeBox, emojiNode, link, markdownSpecs, mrkdwn } from './markdown.js';
+import { sync } from './sync.js';
 
 // blockSpecs describes blocks for sync. on(action) is called when a button is pressed; it returns a promise.
-function blockSpecs(blocks, names, on) {
+export function blockSpecs(blocks, names, on) {
   return (blocks || []).map((b, i) => ({
     key: 'block ' + i + ' ' + b.type,
     sig: JSON.stringify(b),
-    make: () => (b.type === 'markdown' ? el('div', 'md', markdown(b.text, names)) : block(b, names, on)),
-    update: b.type === 'markdown' ? (node) => grow(node, el('div', '', markdown(b.text, names))) : null,
+    make: () => block(b, names, on),
+    update: b.type === 'markdown' ? (node) => sync(node, markdownSpecs(b.text, names)) : plain.has(b.type) ? undefined : null,
   }));
 }
 
+// plain are the blocks without anything to press.
+const plain = new Set(['context', 'header', 'divider', 'rich_text', 'table', 'data_table', 'plan', 'task_card']);
+
 function block(b, names, on) {
   switch (b.type) {
-    case 'markdown': return el('div', 'md', markdown(b.text, names));
+    case 'markdown': {
+      const e = el('div', 'md');
+      sync(e, markdownSpecs(b.text, names));
+      return e;
+    }
     case 'section': {
       const text = el('div', 'grow', b.text ? textObject(b.text, names) : null);
       if (b.fields) text.append(el('div', 'fields', ...b.fields.map((f) => el('div', '', textObject(f, names)))));
@@ -70,14 +54,13 @@ function element(e, names, on) {
   const button = (label, value, cls) => {
     const b = el('button', 'btn ' + (cls || ''), label);
     b.type = 'button';
-    b.onclick = () => {
+    b.onclick = async () => {
       const c = e.confirm;
-      if (c && !window.confirm([c.title?.text, c.text?.text].filter(Boolean).join('\n'))) return;
+      if (c && !await ask({ title: c.title?.text || label, body: c.text ? [textObject(c.text, names)] : [], yes: c.confirm?.text || 'Yes', danger: c.style === 'danger' })) return;
       b.disabled = true;
-      on({ action_id: e.action_id, value }).then((ok) => {
-        b.disabled = false;
-        if (ok && e.type === 'feedback_buttons') for (const o of b.parentNode.children) o.ariaPressed = String(o === b);
-      });
+      const ok = await on({ action_id: e.action_id, value });
+      b.disabled = false;
+      if (ok && e.type === 'feedback_buttons') for (const o of b.parentNode.children) o.ariaPressed = String(o === b);
     };
     return b;
   };
@@ -100,12 +83,13 @@ function richText(e, names) {
   const inner = () => (e.elements || []).map((x) => richText(x, names));
   switch (e.type) {
     case 'rich_text_section': return el('span', 'rich', ...inner());
-    case 'rich_text_preformatted': return el('pre', '', el('code', '', ...inner()));
+    case 'rich_text_preformatted': return codeBox(el('code', '', ...inner()));
     case 'rich_text_quote': return el('blockquote', '', ...inner());
     case 'rich_text_list': return el(e.style === 'ordered' ? 'ol' : 'ul', '', ...inner().map((x) => el('li', '', x)));
     case 'user': return el('span', 'at', '@' + (names.user(e.user_id) || e.user_id));
     case 'channel': return el('span', 'at', '#' + (names.channel(e.channel_id) || e.channel_id));
     case 'broadcast': return el('span', 'at loud', '@' + e.range);
+    case 'emoji': return emojiNode(e.name, e.skin_tone) || el('span', '', ':' + e.name + ':');
     case 'link': return link(e.url, [e.text || e.url]);
     case 'text': {
       let out = el('span', '', e.text);
@@ -126,7 +110,7 @@ function table(b, names) {
 }
 
 // attachment shows a forward, a preview or an app's card: whatever of it is text.
-function attachment(a, names) {
+export function attachment(a, names) {
   if (!a || typeof a !== 'object') return el('span');
   const text = (v) => (typeof v === 'string' && v ? [el('div', '', mrkdwn(v, names))] : []);
   const list = (v) => (Array.isArray(v) ? v : []);

@@ -1,7 +1,8 @@
 // Charts of data_visualization blocks as SVG. All figures are numbers from JSON and all words become text nodes.
-'use strict';
+import { el } from './dom.js';
 
-const COLOURS = ['#1264a3', '#c2410c', '#0b7a54', '#7c3aed', '#b45309', '#be185d'];
+// The colours are in style.css, by number.
+const colour = (i) => 'k' + (i % 6);
 
 function svg(tag, attrs, ...kids) {
   const e = document.createElementNS('http://www.w3.org/2000/svg', tag);
@@ -10,26 +11,22 @@ function svg(tag, attrs, ...kids) {
   return e;
 }
 
-const figure = (n) => (Math.abs(n) >= 1000 ? Math.round(n).toLocaleString('en') : String(Math.round(n * 100) / 100));
+export const figure = (n) => (Math.abs(n) >= 1000 ? Math.round(n).toLocaleString('en') : String(Math.round(n * 100) / 100));
 
 // nice is a round number at or above n, for the steps of an axis.
-function nice(n) {
+export function nice(n) {
   if (n <= 0) return 1;
   const p = 10 ** Math.floor(Math.log10(n));
   return [1, 2, 2.5, 5, 10].map((k) => k * p).find((k) => k >= n * 0.9999);
 }
 
-function chart(b) {
+export function chart(b) {
   const c = b.chart || {};
   const series = c.segments ? c.segments.map((s) => ({ name: s.label, data: [s] })) : c.series || [];
   const drawn = c.type === 'pie' ? pie(c.segments) : plot(c);
   drawn.setAttribute('role', 'img');
   drawn.setAttribute('aria-label', b.title + '. ' + series.map((s) => s.name + ': ' + s.data.map((p) => figure(p.value)).join(', ')).join('. '));
-  const legend = series.length > 1 || c.type === 'pie' ? el('div', 'legend', ...series.map((s, i) => {
-    const key = el('i');
-    key.style.background = COLOURS[i % COLOURS.length];
-    return el('span', '', key, s.name + (c.type === 'pie' ? ' ' + figure(s.data[0].value) : ''));
-  })) : null;
+  const legend = series.length > 1 || c.type === 'pie' ? el('div', 'legend', ...series.map((s, i) => el('span', '', el('i', colour(i)), s.name + (c.type === 'pie' ? ' ' + figure(s.data[0].value) : '')))) : null;
   return el('figure', 'chart', el('figcaption', '', b.title), drawn, legend);
 }
 
@@ -54,18 +51,18 @@ function plot(c) {
   if (c.axis_config?.x_label) out.append(svg('text', { x: (L + W) / 2, y: H - 6, class: 'tick mid' }, c.axis_config.x_label));
   if (c.axis_config?.y_label) out.append(svg('text', { x: 0, y: 0, transform: `translate(11 ${(T + H - B) / 2}) rotate(-90)`, class: 'tick mid' }, c.axis_config.y_label));
   c.series.forEach((s, n) => {
-    const colour = COLOURS[n % COLOURS.length];
+    const k = colour(n);
     const at = s.data.map((p) => [x(cats.indexOf(p.label)), y(p.value)]);
     const tip = (p) => svg('title', {}, `${s.name}, ${p.label}: ${figure(p.value)}`);
     if (c.type === 'bar') {
       const w = (step * 0.7) / c.series.length;
-      s.data.forEach((p, i) => out.append(svg('rect', { x: at[i][0] - step * 0.35 + n * w, width: w, y: Math.min(at[i][1], y(0)), height: Math.abs(at[i][1] - y(0)), fill: colour }, tip(p))));
+      s.data.forEach((p, i) => out.append(svg('rect', { x: at[i][0] - step * 0.35 + n * w, width: w, y: Math.min(at[i][1], y(0)), height: Math.abs(at[i][1] - y(0)), class: 'fill ' + k }, tip(p))));
       return;
     }
     const path = at.map(([a, b], i) => (i ? 'L' : 'M') + a.toFixed(1) + ' ' + b.toFixed(1)).join('');
-    if (c.type === 'area') out.append(svg('path', { d: `${path}L${at[at.length - 1][0]} ${y(0)}L${at[0][0]} ${y(0)}Z`, fill: colour, opacity: 0.25 }));
-    out.append(svg('path', { d: path, stroke: colour, class: 'line' }));
-    s.data.forEach((p, i) => out.append(svg('circle', { cx: at[i][0], cy: at[i][1], r: 2.6, fill: colour }, tip(p))));
+    if (c.type === 'area') out.append(svg('path', { d: `${path}L${at[at.length - 1][0]} ${y(0)}L${at[0][0]} ${y(0)}Z`, class: 'area ' + k }));
+    out.append(svg('path', { d: path, class: 'line ' + k }));
+    s.data.forEach((p, i) => out.append(svg('circle', { cx: at[i][0], cy: at[i][1], r: 2.6, class: 'fill ' + k }, tip(p))));
   });
   return out;
 }
@@ -78,8 +75,8 @@ function pie(segments) {
     const to = from + (2 * Math.PI * s.value) / sum;
     const p = (a) => `${(95 * Math.cos(a)).toFixed(2)} ${(95 * Math.sin(a)).toFixed(2)}`;
     const tip = svg('title', {}, `${s.label}: ${figure(s.value)}`);
-    const fill = COLOURS[i % COLOURS.length];
-    out.append(segments.length === 1 ? svg('circle', { r: 95, fill }, tip) : svg('path', { d: `M0 0L${p(from)}A95 95 0 ${to - from > Math.PI ? 1 : 0} 1 ${p(to)}Z`, fill }, tip));
+    const k = 'fill ' + colour(i);
+    out.append(segments.length === 1 ? svg('circle', { r: 95, class: k }, tip) : svg('path', { d: `M0 0L${p(from)}A95 95 0 ${to - from > Math.PI ? 1 : 0} 1 ${p(to)}Z`, class: k }, tip));
     from = to;
   });
   return out;

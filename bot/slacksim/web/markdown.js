@@ -1,16 +1,11 @@
 // Markdown and Slack's mrkdwn as DOM nodes. Text only ever becomes text nodes; nothing here parses HTML.
-'use strict';
+import { fill, languageOf } from './code.js';
+import { el } from './dom.js';
+import { EMOJI, emoji } from './emoji.js';
 
-const decode = (s) => s.replace(/&lt;/g, '<').replace(/&gt;/g, '>').replace(/&amp;/g, '&');
+export const decode = (s) => s.replace(/&lt;/g, '<').replace(/&gt;/g, '>').replace(/&amp;/g, '&');
 
-function el(tag, cls, ...kids) {
-  const e = document.createElement(tag);
-  if (cls) e.className = cls;
-  e.append(...kids.filter((k) => k !== null && k !== undefined && k !== ''));
-  return e;
-}
-
-function link(url, kids) {
+export function link(url, kids) {
   if (!/^(https?:\/\/|mailto:)/i.test(url)) return el('span', '', ...kids);
   const a = el('a', '', ...kids);
   a.href = url;
@@ -19,10 +14,21 @@ function link(url, kids) {
   return a;
 }
 
+// emojiNode returns an emoji that says its name; null: there is none of that name.
+export function emojiNode(name, tone) {
+  const sign = emoji(name, tone);
+  if (!sign) return null;
+  const e = el('span', 'emoji', sign);
+  e.setAttribute('role', 'img');
+  e.setAttribute('aria-label', name.replace(/[_-]/g, ' '));
+  e.title = `:${name}:`;
+  return e;
+}
+
 // What both dialects share: code, then Slack's tokens, then links.
-const CODE = { re: /(`+)([^`]|[^`][\s\S]*?[^`])\1(?!`)/, make: (m) => el('code', '', decode(m[2])) };
+const CODE = { re: /(?<!`)(`+)([^`]|[^`][\s\S]*?[^`])\1(?!`)/g, make: (m) => el('code', '', decode(m[2])) };
 const TOKEN = {
-  re: /<([@#!])([^<>|\s]+)(?:\|([^<>]*))?>|<((?:https?:\/\/|mailto:)[^<>|\s]+)(?:\|([^<>]*))?>/,
+  re: /<([@#!])([^<>|\s]+)(?:\|([^<>]*))?>|<((?:https?:\/\/|mailto:)[^<>|\s]+)(?:\|([^<>]*))?>/g,
   make: (m, dialect, names) => {
     if (m[4]) return link(decode(m[4]), [decode(m[5] || m[4])]);
     if (m[1] === '@') return el('span', 'at', '@' + (names.user(m[2]) || m[2]));
@@ -30,108 +36,162 @@ const TOKEN = {
     return el('span', 'at loud', decode(m[3] || '@' + m[2]));
   },
 };
-const URLS = { re: /https?:\/\/[^\s<>|]*[^\s<>|.,;:!?)\]"'*_]/, make: (m) => link(decode(m[0]), [decode(m[0])]) };
+const URLS = { re: /https?:\/\/[^\s<>|]*[^\s<>|.,;:!?)\]"'*_]/g, make: (m) => link(decode(m[0]), [decode(m[0])]) };
+const NAMED = { re: EMOJI, make: (m) => emojiNode(m[1], Number(m[2])) };
 const wrap = (re, tag) => ({ re, make: (m, d, n) => el(tag, '', ...inline(m[1], d, n)) });
 
 const DIALECTS = {
   markdown: [
-    { re: /\\([\\`*_{}[\]()#+\-.!~|>])/, make: (m) => m[1] },
-    CODE, TOKEN,
-    { re: /!?\[([^\]\n]*)\]\(\s*<?([^\s()<>]*(?:\([^\s()]*\)[^\s()<>]*)*)>?(?:\s+"[^"]*")?\s*\)/, make: (m, d, n) => link(decode(m[2]), inline(m[1] || m[2], d, n)) },
+    { re: /\\([\\`*_{}[\]()#+\-.!~|>])/g, make: (m) => m[1] },
+    CODE, TOKEN, NAMED,
+    { re: /!?\[([^\]\n]{0,500})\]\(\s*<?([^\s()<>]*(?:\([^\s()]*\)[^\s()<>]*)*)>?(?:\s+"[^"]*")?\s*\)/g, make: (m, d, n) => link(decode(m[2]), inline(m[1] || m[2], d, n)) },
     URLS,
-    wrap(/\*\*\*(?=\S)([\s\S]*?\S)\*\*\*/, 'strong'),
-    wrap(/\*\*(?=\S)([\s\S]*?\S\**)\*\*/, 'strong'),
-    wrap(/(?<![\w_])__(?=\S)([\s\S]*?\S)__(?![\w_])/, 'strong'),
-    wrap(/~~(?=\S)([\s\S]*?\S)~~/, 's'),
-    wrap(/\*(?=[^\s*])([^*\n]*[^\s*])\*/, 'em'),
-    wrap(/(?<![\w_])_(?=[^\s_])([^_\n]*[^\s_])_(?![\w_])/, 'em'),
+    wrap(/\*\*\*(?=\S)([\s\S]*?\S)\*\*\*/g, 'strong'),
+    wrap(/\*\*(?=\S)([\s\S]*?\S\**)\*\*/g, 'strong'),
+    wrap(/(?<![\w_])__(?=\S)([\s\S]*?\S)__(?![\w_])/g, 'strong'),
+    wrap(/~~(?=\S)([\s\S]*?\S)~~/g, 's'),
+    wrap(/\*(?=[^\s*])([^*\n]*[^\s*])\*/g, 'em'),
+    wrap(/(?<![\w_])_(?=[^\s_])([^_\n]*[^\s_])_(?![\w_])/g, 'em'),
   ],
   mrkdwn: [
-    CODE, TOKEN, URLS,
-    wrap(/(?<!\w)\*(?=\S)([^*\n]*\S)\*(?!\w)/, 'strong'),
-    wrap(/(?<!\w)_(?=\S)([^_\n]*\S)_(?!\w)/, 'em'),
-    wrap(/(?<!\w)~(?=\S)([^~\n]*\S)~(?!\w)/, 's'),
+    CODE, TOKEN, NAMED, URLS,
+    wrap(/(?<!\w)\*(?=\S)([^*\n]*\S)\*(?!\w)/g, 'strong'),
+    wrap(/(?<!\w)_(?=\S)([^_\n]*\S)_(?!\w)/g, 'em'),
+    wrap(/(?<!\w)~(?=\S)([^~\n]*\S)~(?!\w)/g, 's'),
   ],
 };
 
-// inline finds the rule that matches first, makes its node, and goes on behind it.
-function inline(text, dialect, names) {
+// inline finds the rule that matches first, makes its node, and goes on behind it. What a rule finds is kept until the text before it
+// is used up: so a long text is searched once by each rule, and not once for each mark in it.
+export function inline(text, dialect, names) {
+  const rules = DIALECTS[dialect];
+  const found = new Array(rules.length);
   const out = [];
-  while (text) {
+  let plain = 0; // where the text begins that is not in out yet
+  const flush = (to) => { if (to > plain) out.push(decode(text.slice(plain, to))); };
+  for (let at = 0; at < text.length;) {
     let best = null;
-    for (const rule of DIALECTS[dialect]) {
-      const m = rule.re.exec(text);
-      if (m && (!best || m.index < best.m.index)) best = { m, rule };
-      if (best && best.m.index === 0) break;
+    let rule = null;
+    for (let i = 0; i < rules.length; i++) {
+      let m = found[i];
+      if (m === undefined || (m && m.index < at)) {
+        rules[i].re.lastIndex = at;
+        m = found[i] = rules[i].re.exec(text);
+      }
+      if (m && (!best || m.index < best.index)) [best, rule] = [m, rules[i]];
+      if (best && best.index === at) break;
     }
     if (!best) break;
-    if (best.m.index) out.push(decode(text.slice(0, best.m.index)));
-    out.push(best.rule.make(best.m, dialect, names));
-    text = text.slice(best.m.index + best.m[0].length);
+    const made = rule.make(best, dialect, names);
+    at = best.index + best[0].length;
+    if (made === null) continue; // it is text after all
+    flush(best.index);
+    out.push(made);
+    plain = at;
   }
-  if (text) out.push(decode(text));
+  flush(text.length);
   return out;
 }
 
 const ITEM = /^(\s*)(?:[-*+]|(\d+)[.)])\s+(.*)$/;
 const cells = (line) => line.trim().replace(/^\||\|$/g, '').split(/(?<!\\)\|/).map((c) => c.trim().replace(/\\\|/g, '|'));
 
-function markdown(text, names) {
-  const out = document.createDocumentFragment();
+const FENCE = /^ *(`{3,}|~{3,}) *([^`]*)$/;
+const HEADING = /^ {0,3}#{1,6}\s+(.*?)\s*#*\s*$/;
+const RULE = /^ {0,3}((-\s*){3,}|(\*\s*){3,}|(_\s*){3,})$/;
+const TABLE = /^\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)+\|?\s*$/;
+const QUOTE = /^ {0,3}(>|&gt;) ?/;
+const deepest = 12; // quotes in quotes; further ones are text
+
+// split cuts a text into blocks, without looking into them: {kind, text}, and for code {info, closed}.
+export function split(text) {
+  const out = [];
   const lines = text.split('\n');
   let para = [];
   const flush = () => {
-    if (para.length) out.append(el('p', '', ...inline(para.join('\n'), 'markdown', names)));
+    if (para.length) out.push({ kind: 'p', text: para.join('\n') });
     para = [];
   };
-  for (let i = 0; i < lines.length; i++) {
+  const add = (block) => { flush(); out.push(block); };
+  // run takes lines from i on as long as they go on, and returns the line behind them.
+  const run = (i, goesOn) => { while (i < lines.length && goesOn(lines[i])) i++; return i; };
+  for (let i = 0; i < lines.length;) {
     const line = lines[i];
     let m;
-    if ((m = /^ *(```+|~~~+)/.exec(line))) {
-      flush();
-      const code = [];
+    let to = i + 1;
+    if ((m = FENCE.exec(line))) {
       const end = new RegExp('^ *' + m[1][0] + '{' + m[1].length + ',}\\s*$');
-      for (i++; i < lines.length && !end.test(lines[i]); i++) code.push(lines[i]);
-      out.append(el('pre', '', el('code', '', decode(code.join('\n')))));
-    } else if ((m = /^ {0,3}#{1,6}\s+(.*?)\s*#*\s*$/.exec(line))) {
-      flush();
-      out.append(el('h3', '', ...inline(m[1], 'markdown', names)));
-    } else if (/^ {0,3}((-\s*){3,}|(\*\s*){3,}|(_\s*){3,})$/.test(line)) {
-      flush();
-      out.append(el('hr'));
-    } else if (line.includes('|') && /^\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)+\|?\s*$/.test(lines[i + 1] || '')) {
-      flush();
-      const row = (tag, l) => el('tr', '', ...cells(l).map((c) => el(tag, '', ...inline(c, 'markdown', names))));
-      const table = el('table', '', el('thead', '', row('th', line)));
-      const body = el('tbody');
-      for (i += 2; i < lines.length && lines[i].includes('|'); i++) body.append(row('td', lines[i]));
-      i--;
-      table.append(body);
-      out.append(table);
-    } else if (/^ {0,3}(>|&gt;)/.test(line)) {
-      flush();
-      const quote = [];
-      for (; i < lines.length && /^ {0,3}(>|&gt;)/.test(lines[i]); i++) quote.push(lines[i].replace(/^ {0,3}(>|&gt;) ?/, ''));
-      i--;
-      out.append(el('blockquote', '', markdown(quote.join('\n'), names)));
+      to = run(i + 1, (l) => !end.test(l));
+      add({ kind: 'code', info: m[2], text: lines.slice(i + 1, to).join('\n'), closed: to < lines.length });
+      to++;
+    } else if ((m = HEADING.exec(line))) {
+      add({ kind: 'h3', text: m[1] });
+    } else if (RULE.test(line)) {
+      add({ kind: 'hr', text: '' });
+    } else if (line.includes('|') && TABLE.test(lines[i + 1] || '')) {
+      to = run(i + 2, (l) => l.includes('|'));
+      add({ kind: 'table', text: lines.slice(i, to).join('\n') });
+    } else if (QUOTE.test(line)) {
+      to = run(i, (l) => QUOTE.test(l));
+      add({ kind: 'quote', text: lines.slice(i, to).map((l) => l.replace(QUOTE, '')).join('\n') });
     } else if (ITEM.test(line)) {
-      flush();
-      const items = [];
-      for (; i < lines.length && (ITEM.test(lines[i]) || (/^\s{2,}\S/.test(lines[i]) && !/^ *(```|~~~)/.test(lines[i]))); i++) {
-        m = ITEM.exec(lines[i]);
-        if (m) items.push({ depth: m[1].length, start: m[2], text: m[3] });
-        else items[items.length - 1].text += '\n' + lines[i].trim();
-      }
-      i--;
-      out.append(list(items, names));
+      to = run(i, (l) => ITEM.test(l) || (/^\s{2,}\S/.test(l) && !FENCE.test(l)));
+      add({ kind: 'list', text: lines.slice(i, to).join('\n') });
     } else if (!line.trim()) {
       flush();
     } else {
       para.push(line);
     }
+    i = to;
   }
   flush();
   return out;
+}
+
+function node(b, names, depth) {
+  const inner = (text) => inline(text, 'markdown', names);
+  switch (b.kind) {
+    case 'code': {
+      const code = el('code');
+      fill(code, languageOf(b.info), decode(b.text));
+      return codeBox(code);
+    }
+    case 'h3': return el('h3', '', ...inner(b.text));
+    case 'hr': return el('hr');
+    case 'table': {
+      const [head, , ...rest] = b.text.split('\n');
+      const row = (tag, l) => el('tr', '', ...cells(l).map((c) => el(tag, '', ...inner(c))));
+      return el('table', '', el('thead', '', row('th', head)), el('tbody', '', ...rest.map((l) => row('td', l))));
+    }
+    case 'quote': return el('blockquote', '', ...(depth < deepest ? split(b.text).map((x) => node(x, names, depth + 1)) : inner(b.text)));
+    case 'list': {
+      const items = [];
+      for (const line of b.text.split('\n')) {
+        const m = ITEM.exec(line);
+        if (m) items.push({ depth: m[1].length, start: m[2], text: m[3] });
+        else items[items.length - 1].text += '\n' + line.trim();
+      }
+      return list(items, names);
+    }
+    default: return el('p', '', ...inner(b.text));
+  }
+}
+
+// codeBox is a box that code scrolls in; without a mouse too.
+export function codeBox(code) {
+  const pre = el('pre', '', code);
+  pre.tabIndex = 0;
+  return pre;
+}
+
+// markdownSpecs describes a text's blocks for sync: of a text that grows only the last block is touched.
+export function markdownSpecs(text, names) {
+  return split(text).map((b, i) => ({
+    key: i + b.kind + (b.info || ''),
+    sig: b.text,
+    make: () => node(b, names, 0),
+    update: b.kind === 'code' ? (pre) => fill(pre.firstChild, languageOf(b.info), decode(b.text)) : undefined,
+  }));
 }
 
 // list nests items by their indentation.
@@ -152,11 +212,13 @@ function list(items, names) {
 }
 
 // mrkdwn is Slack's own dialect: what people type, and text objects in blocks.
-function mrkdwn(text, names) {
+export function mrkdwn(text, names) {
   const out = document.createDocumentFragment();
   text.split(/```\n?([\s\S]*?)\n?```/).forEach((part, i) => {
     if (i % 2) {
-      out.append(el('pre', '', el('code', '', decode(part))));
+      const code = el('code');
+      fill(code, null, decode(part));
+      out.append(codeBox(code));
       return;
     }
     let run = [];

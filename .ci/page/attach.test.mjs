@@ -1,0 +1,13 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { cellsOf } from '../../bot/slacksim/web/attach.js';
+
+test('cells of a spreadsheet', () => {
+  for (const [text, want] of [
+    ['host\tload\nweb-1\t0.9\n', [['host', 'load'], ['web-1', '0.9']]],
+    ['a\tb\r\nc\td\r\n', [['a', 'b'], ['c', 'd']]],
+    ['one line\twith a tab', null],
+    ['a\tb\nno tab', null],
+    ['', null],
+  ]) assert.deepEqual(cellsOf(text), want, JSON.stringify(text));
+});

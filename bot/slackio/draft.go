@@ -276,6 +276,11 @@ func (d *draft) renderLocked() {
 		if i < len(pages) {
 			w.open, w.end = pages[i].Open, min(pages[i].End, len(a.Text))
 		}
+		if at := d.sealed + i; at < len(d.sent) { // what the message shows is no second copy of what it is to show
+			if shown := &d.sent[at].content.markdown; strings.HasPrefix(c.markdown, *shown) {
+				*shown = c.markdown[:len(*shown)]
+			}
+		}
 		d.wants = append(d.wants, w)
 	}
 	if n := len(d.wants); n > 0 && final {

@@ -182,7 +182,7 @@ func TestPicture(t *testing.T) {
 		t.Skip("PICTURE names no file")
 	}
 	v := visit(t, startDemo(t))
-	v.do(chromedp.WaitVisible(chromedp.CSS(`#link.up`)), chromedp.EmulateViewport(1536, 960, chromedp.EmulateScale(1280.0/1536))) // the whole answer on 1280×800
+	v.do(chromedp.WaitVisible(chromedp.CSS(`#link.up`)), chromedp.EmulateViewport(1600, 1000, chromedp.EmulateScale(1280.0/1600))) // the whole answer on 1280×800
 	v.write("#box", "@llm how do I write a parser? With code, please")
 	v.do(chromedp.WaitVisible(chromedp.CSS(`#thread`)))
 	v.finished(1)

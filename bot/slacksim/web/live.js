@@ -9,7 +9,7 @@ import { came } from './pane.js';
 import { S, author, forget, inChannel, key, names, put } from './store.js';
 import { spoken } from './text.js';
 import { changed, recallSeen, seenUntil } from './unread.js';
-import { describe, drawChannels, goTo, later, render } from './view.js';
+import { describe, drawChannels, goTo, jump, later, render } from './view.js';
 
 export function listen() {
   clearTimeout(listen.timer);
@@ -89,6 +89,8 @@ function hear(d) {
   if (fresh) {
     render();
     goTo(spot());
+    if (S.asked) jump(S.channel, S.asked); // by a message's address
+    S.asked = null;
     drawChannels();
   } else {
     if (d.messages.length) drawChannels();

@@ -76,6 +76,7 @@ export function part(pane, list) {
 
 // older lets some more messages be drawn above.
 export function older(pane, list, n) {
+  if (!pane.first) return;
   const from = list.findIndex((m) => m.ts >= pane.first);
   pane.first = from > n ? list[from - n].ts : '';
   if (pane.away && pane.scrollTop === 0) pane.scrollTop = 1; // at 0 a browser does not hold what is read in its place

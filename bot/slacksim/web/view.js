@@ -49,10 +49,11 @@ function draw(pane, list, inThread, head, tail) {
   follow(pane);
   if (!more || pane.filling) return;
   pane.filling = true;
+  const { what } = pane;
   const idle = window.requestIdleCallback || ((fn) => setTimeout(fn, 20));
   idle(() => {
     pane.filling = false;
-    older(pane, list, slice);
+    if (pane.what === what) older(pane, list, slice); // or else it shows something else by now
     later();
   }, { timeout: 200 });
 }
@@ -278,7 +279,7 @@ export function describe() {
 // go shows the channel of a name, or what was shown before, or #general: whatever of it this person may see.
 export function go(name) {
   const all = mine();
-  const want = all.find((c) => name && (c.name === name || (c.kind === 'im' && name === 'bot'))) || all.find((c) => c.id === S.channel) || all.find((c) => c.name === 'general') || all[0];
+  const want = all.find((c) => name && (c.name === name || c.id === name || (c.kind === 'im' && name === 'bot'))) || all.find((c) => c.id === S.channel) || all.find((c) => c.name === 'general') || all[0];
   select(want.id);
 }
 

@@ -1,4 +1,5 @@
-// What can be done with a message: by buttons that appear on it under the pointer or the focus, and by keys.
+// What can be done with a message: by buttons that appear on it under the pointer or the focus, and
+// by keys.
 import { act, post, toast } from './api.js';
 import { input } from './compose.js';
 import { ask, field } from './dialog.js';
@@ -80,8 +81,9 @@ function quote(m, inThread) {
   write(form, (before && !before.endsWith('\n') ? '\n' : '') + wordsOf(m, names).split('\n').map((l) => '> ' + l).join('\n') + '\n');
 }
 
-// copyLink copies a message's address, which can be pasted here, as in Slack. Where the browser lets no page copy, as it does for pages
-// of another machine without TLS, the link goes into the box.
+// copyLink copies a message's address, which can be pasted here, as in Slack. Where the browser
+// lets no page copy, as it does for pages of another machine without TLS, the link goes into the
+// box.
 async function copyLink(m, inThread) {
   let url;
   try {

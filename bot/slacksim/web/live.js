@@ -32,8 +32,9 @@ export function listen() {
     $('link').className = '';
     $('link').textContent = 'not connected: start it again';
     $('link').title = 'The program behind this page does not answer. Start it again: this page comes back by itself.';
-    // A new connection sends everything again: what is known is thrown away with its first event, and with it every gap. The
-    // browser reconnects by itself, except after an answer that was no stream.
+    // A new connection sends everything again: what is known is thrown away with its first event,
+    // and with it every gap. The browser reconnects by itself, except after an answer that was no
+    // stream.
     S.fresh = true;
     S.part = [];
     if (source.readyState === EventSource.CLOSED) listen.timer = setTimeout(reload, 2000);

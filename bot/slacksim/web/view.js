@@ -222,7 +222,8 @@ export function showNav(on) {
   $('menu').setAttribute('aria-expanded', String(on));
 }
 
-// jump goes to a message wherever it is, and shows which one it is. It reports whether there is one.
+// jump goes to a message wherever it is, and shows which one it is. It reports whether there is
+// one.
 export function jump(id, ts) {
   const m = S.messages.get(key({ channel: id, ts }));
   if (!m) return false;
@@ -276,7 +277,8 @@ export function describe() {
   else drawChannels();
 }
 
-// go shows the channel of a name, or what was shown before, or #general: whatever of it this person may see.
+// go shows the channel of a name, or what was shown before, or #general: whatever of it this person
+// may see.
 export function go(name) {
   const all = mine();
   const want = all.find((c) => name && (c.name === name || c.id === name || (c.kind === 'im' && name === 'bot'))) || all.find((c) => c.id === S.channel) || all.find((c) => c.name === 'general') || all[0];

@@ -172,7 +172,7 @@ func TestControls(t *testing.T) {
 	at := get(v, chromedp.Evaluate[string](`location.origin + location.pathname`))
 	v.do(chromedp.Navigate(at+"?channel=bot&tab=home"), chromedp.WaitVisible(chromedp.CSS(`#home`)))
 	v.until("the Home tab has figures", `document.querySelector('#home').innerText.includes('nteractive')`)
-	v.picture("home")
+	v.axe("home")
 }
 
 // TestPicture makes the picture of the README: PICTURE=docs/demo.png (seen from the repository).
@@ -291,5 +291,5 @@ func TestDarkModeCanBeRead(t *testing.T) {
 	})()`)); faint != "" {
 		t.Errorf("cannot be read: %s", faint)
 	}
-	v.picture("dark")
+	v.axe("dark")
 }

@@ -191,7 +191,7 @@ func TestTourByHand(t *testing.T) {
 // TestRestartInMidAnswer ends the demo while it answers, once well and once by kill -9, and starts it again in its folder: the page comes back
 // by itself, everything is there, and the answer ends complete, once.
 func TestRestartInMidAnswer(t *testing.T) {
-	binary, dir, temp := build(t), t.TempDir(), t.TempDir()
+	dir, temp := t.TempDir(), t.TempDir()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -200,7 +200,7 @@ func TestRestartInMidAnswer(t *testing.T) {
 	_ = l.Close()
 	launch := func() *exec.Cmd {
 		var out output
-		demo := exec.Command(binary, "demo", "-addr", addr, "-dir", filepath.Join(dir, "kept"), "-people", "5", "-speed", "60")
+		demo := exec.Command(program, "demo", "-addr", addr, "-dir", filepath.Join(dir, "kept"), "-people", "5", "-speed", "60")
 		demo.Env = append(environment(), "TMPDIR="+temp)
 		demo.Stdout, demo.Stderr = &out, &out
 		if err := demo.Start(); err != nil {

@@ -188,6 +188,48 @@ func TestTourByHand(t *testing.T) {
 	v.once()
 }
 
+// launch starts a demo, and returns it and what it printed when it was ready.
+func launch(t *testing.T, vars []string, args ...string) (*exec.Cmd, string) {
+	t.Helper()
+	var out output
+	demo := exec.Command(program, append([]string{"demo"}, args...)...)
+	demo.Env = append(environment(), vars...)
+	demo.Stdout, demo.Stderr = &out, &out
+	if err := demo.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = demo.Process.Kill() })
+	for deadline := time.Now().Add(30 * time.Second); !strings.Contains(out.text(), "ends it.\n"); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("it does not start:\n%s", out.text())
+		}
+	}
+	return demo, out.text()
+}
+
+// TestBotThatCannotStart: the page says so, with the bot's last words, whether the tour is open or not.
+func TestBotThatCannotStart(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	demo, said := launch(t, []string{"OPS_ADDR=" + l.Addr().String()}, "-addr", "127.0.0.1:0")
+	v := visit(t, regexp.MustCompile(`https?://\S+`).FindString(said))
+	v.until("it is told", `/^The bot ended by itself \(exit status 1\)[^]*address already in use/.test(document.querySelector('.tour-trouble')?.innerText ?? '')`)
+	v.click(".tour-close")
+	v.picture("cannot-start")
+	v.until("it stays", `document.querySelector('.tour-box').hidden && document.querySelector('.tour-trouble').getClientRects().length === 1`)
+	_ = l.Close()
+	v.do(chromedp.WaitVisible(chromedp.CSS(`#link.up`)))
+	v.until("it is over", `document.getElementById('tour').hidden`)
+	if err := demo.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := demo.Wait(); err != nil {
+		t.Errorf("the demo's end: %v", err)
+	}
+}
+
 // TestRestartInMidAnswer ends the demo while it answers, once well and once by kill -9, and starts it again in its folder: the page comes back
 // by itself, everything is there, and the answer ends complete, once.
 func TestRestartInMidAnswer(t *testing.T) {
@@ -198,23 +240,11 @@ func TestRestartInMidAnswer(t *testing.T) {
 	}
 	addr := l.Addr().String()
 	_ = l.Close()
-	launch := func() *exec.Cmd {
-		var out output
-		demo := exec.Command(program, "demo", "-addr", addr, "-dir", filepath.Join(dir, "kept"), "-people", "5", "-speed", "60")
-		demo.Env = append(environment(), "TMPDIR="+temp)
-		demo.Stdout, demo.Stderr = &out, &out
-		if err := demo.Start(); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = demo.Process.Kill() })
-		for deadline := time.Now().Add(30 * time.Second); !strings.HasSuffix(out.text(), "ends it.\n"); time.Sleep(20 * time.Millisecond) {
-			if time.Now().After(deadline) {
-				t.Fatalf("it does not start:\n%s", out.text())
-			}
-		}
+	begin := func() *exec.Cmd {
+		demo, _ := launch(t, []string{"TMPDIR=" + temp}, "-addr", addr, "-dir", filepath.Join(dir, "kept"), "-people", "5", "-speed", "60")
 		return demo
 	}
-	demo := launch()
+	demo := begin()
 	v := browse(t, "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1") // not strict: the browser complains while the demo is away
 	v.do(chromedp.EmulateViewport(1280, 800), chromedp.Navigate("http://"+addr+"/"), chromedp.WaitVisible(chromedp.CSS(`#link.up`)))
 	for i, end := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
@@ -228,7 +258,7 @@ func TestRestartInMidAnswer(t *testing.T) {
 		_ = demo.Wait()
 		v.until("the page knows", `!document.getElementById('link').classList.contains('up')`)
 		v.picture(fmt.Sprintf("away-%d", i+1))
-		demo = launch()
+		demo = begin()
 		v.until("it is finished", fmt.Sprintf(`[...document.querySelectorAll('#replies .small')].some((e) => e.innerText.includes('tok/s · first token')) && document.querySelectorAll('#list .msg').length === %d`, i+1))
 		v.picture(fmt.Sprintf("restarted-%d", i+1))
 		v.once()

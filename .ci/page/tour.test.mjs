@@ -66,6 +66,14 @@ test('edit', () => {
   assert.equal(play('edit', {}, null, [question('1'), question('3', reply), answer('4', '1', FOOTER), question('3', { ...reply, text: 'other', edited: true }), answer('4', '1', FOOTER, { edits: 8 })]), 4);
 });
 
+test('what can be edited', () => {
+  const said = new Said();
+  const told = [question('1'), answer('2', '1', FOOTER), question('3', { thread_ts: '1' }), answer('4', '1', FOOTER), question('5'), answer('6', '5', FOOTER), question('7', { thread_ts: '5', user: 'UBOB' }), question('8')];
+  assert.equal(said.editable(ME), undefined);
+  for (const m of told) said.hear(m);
+  assert.equal(said.editable(ME).ts, '3', 'somebody asked behind 1 and behind 5, and 8 has no answer');
+});
+
 test('ten at once', () => {
   const asked = Array.from({ length: TEN }, (_, i) => question(`1${i}`));
   const answered = asked.map((q, i) => answer(`2${i}`, q.ts, FOOTER));

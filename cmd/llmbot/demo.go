@@ -142,6 +142,8 @@ type demo struct {
 	slack  *slacksim.Sim
 	relay  *relay.Relay
 	bot    *keeper.Keeper
+
+	lastWords string // of a bot that ended by itself; only tellEnd uses it
 }
 
 // run takes what the demo needs, in the order in which most fails first, and runs it until ctx ends.
@@ -301,8 +303,18 @@ func (d *demo) tries() []try {
 // ownTools reports whether the bot offers the demo's own tools.
 func (d *demo) ownTools() bool { return d.cfg.ToolsFile == "" && d.flags.tools != toolsOff }
 
-// tellEnd tells the person at the terminal that the bot ended by itself, and with which words.
+// tellEnd tells the person at the terminal that the bot ended by itself, and with which words: once,
+// as long as they are the same.
 func (d *demo) tellEnd(e keeper.End) {
+	last := ""
+	if n := len(e.Lines); n > 0 {
+		last = e.Lines[n-1]
+	}
+	if last != "" && last == d.lastWords {
+		fmt.Fprintf(d.err, "  The bot ended again (%s), for the same reason; it is started again in %s.\n", e.Status, e.Next)
+		return
+	}
+	d.lastWords = last
 	fmt.Fprintf(d.err, "  The bot ended (%s) after %s; it is started again in %s. Its last words:\n", e.Status, e.Lived.Round(100*time.Millisecond), e.Next)
 	for _, line := range e.Lines {
 		fmt.Fprintf(d.err, "    %s\n", line)

@@ -155,8 +155,8 @@ class Tour {
       else throw new Error('Streams of this kind have no Stop button: skip this step.');
     },
     edit: async () => {
-      const q = await this.lastQuestion();
-      this.show(q.channel, q.ts);
+      const q = this.said.editable(this.ctx.me()) || await this.lastQuestion();
+      this.show(q.channel, q.thread_ts || q.ts);
       await this.ctx.post('edit', { channel: q.channel, ts: q.ts, text: `@${this.bot()} write 50 tokens about tea, then about coffee` });
     },
     ten: async () => {

@@ -63,6 +63,14 @@ export class Said {
     return this.answers(q).find((a) => a.ts > q.ts && phase(a) === 'writing' && (a.edits >= least || a.stream === 'live'));
   }
 
+  // editable is the newest of somebody's questions whose edit has its answer written anew: nobody asked behind it in its thread.
+  editable(me) {
+    const all = [...this.messages.values()];
+    const root = (m) => m.channel + ' ' + (m.thread_ts || m.ts);
+    return [...this.mine(me, ''), ...this.mine(me, '', true)].sort((a, b) => (a.ts < b.ts ? -1 : 1))
+      .filter((q) => this.answered(q) && !all.some((m) => !m.bot && m.ts > q.ts && root(m) === root(q))).at(-1);
+  }
+
   newest() {
     return [...this.messages.values()].reduce((ts, m) => (m.ts > ts ? m.ts : ts), '');
   }
@@ -92,7 +100,7 @@ export const steps = [
     done: (said, p) => said.mine(p.me, p.since, true).some((q) => said.answered(q)) },
   { id: 'stop', title: 'Stop', what: () => 'Ask for something long, and press Stop under the answer. The text so far stays.',
     done: (said, p) => [...said.messages.values()].some((m) => m.ts > p.since && phase(m) === 'stopped') },
-  { id: 'edit', title: 'Edit', what: () => 'Edit one of your questions. Its answer is written anew, in the same message.',
+  { id: 'edit', title: 'Edit', what: () => 'Edit your last question in a thread. Its answer is written anew, in the same message.',
     done: (said, p) => [...said.mine(p.me, ''), ...said.mine(p.me, '', true)].some((q) => (said.edits.has(q.channel + ' ' + q.ts) || q.edited && !p.edited.includes(q.ts)) && rewritten(said, q)) },
   { id: 'ten', title: 'Ten at once', what: () => 'Ask ten questions at once. One answer is as fast as one person reads; ten together show what the model server can do.',
     done: (said, p) => said.mine(p.me, p.since).filter((q) => said.answered(q)).length >= TEN },

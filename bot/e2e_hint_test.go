@@ -41,6 +41,7 @@ func TestSilenceIsExplained(t *testing.T) {
 	}{
 		"no question":      {says: "I think so"},
 		"to somebody else": {says: "<@U0ALICE001> do you know?"},
+		"to a third":       {says: "And you, <@U0ALICE001>, what do you think?"},
 		"later":            {says: "And in Python?", later: time.Hour},
 		"in their talk":    {says: "And in Python?", first: "nice"},
 		"strict":           {says: "And in Python?", mode: thread.FollowMention},

@@ -25,8 +25,8 @@ const (
 // hints remembers what it takes to tell somebody why the bot is silent: a question without a
 // mention, in a thread where a mention is needed since a second person wrote there.
 //
-// Only the first message after an answer is looked at, and only if it ends as a question does: that
-// is when people mean the bot. Whatever else people say in a thread is their own talk, into which a
+// Only the first message after an answer is looked at, and only if it ends as a question does and
+// names nobody: that is when people mean the bot. Whatever else people say in a thread is their own talk, into which a
 // bot that was not asked does not barge. A person is told once a thread. All of it is in memory and
 // best effort: no thread is read for it, and an answer of another process is not known here.
 type hints struct {
@@ -83,7 +83,7 @@ func isQuestion(text string) bool {
 // ask.
 func (b *Bot) explainSilence(ctx context.Context, q thread.Question) {
 	first := b.hints.first(q.Thread, time.Now())
-	if !first || q.Elsewhere || !isQuestion(q.Text) || b.settings(ctx, q.Thread.Channel).FollowUps == thread.FollowMention {
+	if !first || q.Elsewhere || strings.Contains(q.Text, "@") || !isQuestion(q.Text) || b.settings(ctx, q.Thread.Channel).FollowUps == thread.FollowMention {
 		return
 	}
 	if !b.hints.tell(q.Thread, q.User) {

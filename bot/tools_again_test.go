@@ -175,12 +175,12 @@ func TestAStopWhileTheStoreIsAway(t *testing.T) {
 					if n := s.count("drop"); n > 0 && !killed { // the stop died with the process that knew of it
 						t.Errorf("%d calls after the stop", n)
 					}
-					told := ""
+					var told strings.Builder
 					for _, m := range w.slack.Ephemerals("alice") {
-						told += m.Plain + "\n"
+						told.WriteString(m.Plain + "\n")
 					}
-					if strings.Contains(told, "it runs now") && !strings.Contains(told, "was not run") != (s.count("drop") == 1) {
-						t.Errorf("she was told %q", told)
+					if strings.Contains(told.String(), "it runs now") && !strings.Contains(told.String(), "was not run") != (s.count("drop") == 1) {
+						t.Errorf("she was told %q", told.String())
 					}
 				}, func(c *worldConfig) {
 					c.lateAcks, c.store = true, store.keeps

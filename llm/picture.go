@@ -14,7 +14,6 @@ import (
 
 	"golang.org/x/image/draw"
 	"golang.org/x/image/webp"
-	"golang.org/x/sync/semaphore"
 )
 
 const (
@@ -30,17 +29,12 @@ const (
 	jpegQuality = 85
 	// decoders is how many pictures are decoded at a time: each may take a core.
 	decoders = 2
-	// mostDecoding is what all of them may take of memory, a picture while it is scaled twice of what
-	// it takes unpacked: the largest are decoded alone.
-	mostDecoding = 2 * mostUnpacked
 	// pictureTime is how long one picture may take, scaling included. The largest that is accepted
 	// takes a second of a core.
 	pictureTime = 10 * time.Second
 	// piece is how many bytes a decoder gets at once. It notices the end of its context at the next
 	// piece: 64 bytes of deflate unpack to 64 kB at most, and 40 bytes can be a whole scan of a JPEG.
 	piece = 64
-	// bandRows is how many rows are scaled between two looks at the context.
-	bandRows = 64
 )
 
 // Why a picture was not read, apart from damage.
@@ -54,19 +48,20 @@ var (
 	ErrSlowPicture = errors.New("picture took too long")
 	// ErrBusyPictures reports that time ran out while others were decoded.
 	ErrBusyPictures = errors.New("too many pictures at once")
+	// ErrNoRoom reports that the caller has no memory for the picture just now.
+	ErrNoRoom = errors.New("no room for the picture")
 )
 
 // Pictures reads the pictures that people attach, two at a time. It is safe for concurrent use and
 // owns no goroutines.
 type Pictures struct {
-	slots  chan struct{}
-	memory *semaphore.Weighted
-	time   time.Duration // for one picture; less in tests
+	slots chan struct{}
+	time  time.Duration // for one picture; less in tests
 }
 
 // NewPictures returns a reader of pictures. A process needs one.
 func NewPictures() *Pictures {
-	return &Pictures{slots: make(chan struct{}, decoders), memory: semaphore.NewWeighted(mostDecoding), time: pictureTime}
+	return &Pictures{slots: make(chan struct{}, decoders), time: pictureTime}
 }
 
 // Picture makes of a picture (PNG, JPEG, GIF, WebP) an image that every model server decodes: a PNG
@@ -75,9 +70,11 @@ func NewPictures() *Pictures {
 // or mirrored, is turned as its Exif tag says, and has no such tag any more.
 //
 // It bounds what a file claims before it unpacks anything: to 64 MB of memory, and 50 scans of a
-// JPEG. It blocks until ctx ends at the latest, and decodes for at most 10 s. It returns the cause
-// of ctx, ErrBusyPictures if ctx ended before its turn came, or ErrSlowPicture.
-func (p *Pictures) Picture(ctx context.Context, mime string, data []byte) (Image, error) {
+// JPEG. It asks room whether there are so many bytes of memory for the picture, the copies that are
+// made of it included (90 MB at most); nil: there are. It does not wait for them: if room reports
+// false, it returns ErrNoRoom. It blocks until ctx ends at the latest, and decodes for at most 10 s.
+// It returns the cause of ctx, ErrBusyPictures if ctx ended before its turn came, or ErrSlowPicture.
+func (p *Pictures) Picture(ctx context.Context, mime string, data []byte, room func(bytes int64) bool) (Image, error) {
 	format, err := pictureFormat(data)
 	if err != nil {
 		return Image{}, fmt.Errorf("read a picture of type %s: %w", mime, err)
@@ -88,7 +85,7 @@ func (p *Pictures) Picture(ctx context.Context, mime string, data []byte) (Image
 	case <-ctx.Done():
 		return Image{}, outOfTime(ctx)
 	}
-	img, limited, err := p.read(ctx, format, data)
+	img, limited, err := p.read(ctx, format, data, room)
 	switch { // whatever the decoder made of it
 	case ctx.Err() != nil:
 		return Image{}, outOfTime(ctx)
@@ -101,25 +98,27 @@ func (p *Pictures) Picture(ctx context.Context, mime string, data []byte) (Image
 	return img, nil
 }
 
-// read waits for the memory that a picture takes, and reads it. late reports that its time was
-// over.
-func (p *Pictures) read(ctx context.Context, f format, data []byte) (_ Image, late bool, err error) {
+// read reads a picture if there is room for it. late reports that its time was over.
+func (p *Pictures) read(ctx context.Context, f format, data []byte, room func(bytes int64) bool) (_ Image, late bool, err error) {
 	limited, cancel := context.WithTimeout(ctx, p.time)
-	_, bytes, err := f.checked(limited, data)
-	late = limited.Err() != nil
-	cancel()
-	if err != nil || late {
-		return Image{}, late, err
-	}
-	bytes = min(2*bytes, mostDecoding)
-	if err := p.memory.Acquire(ctx, bytes); err != nil {
-		return Image{}, false, outOfTime(ctx)
-	}
-	defer p.memory.Release(bytes)
-	limited, cancel = context.WithTimeout(ctx, p.time)
 	defer cancel()
+	cfg, bytes, err := f.checked(limited, data)
+	if err != nil || limited.Err() != nil {
+		return Image{}, limited.Err() != nil, err
+	}
+	if room != nil && !room(bytes+copies(cfg)) {
+		return Image{}, false, ErrNoRoom
+	}
 	img, err := f.read(limited, data)
 	return img, limited.Err() != nil, err
+}
+
+// copies returns how many bytes are made of a picture, beside what it takes unpacked: it is made
+// smaller, turned, and given a white ground.
+func copies(cfg image.Config) int64 {
+	const each = 3 * 4
+	size := scaledSize(image.Pt(cfg.Width, cfg.Height))
+	return each * int64(size.X) * int64(size.Y)
 }
 
 // outOfTime returns the error of a context that has ended.
@@ -237,30 +236,85 @@ func written(img image.Image) (Image, error) {
 	return Image{MIME: "image/jpeg", Data: out.Bytes()}, nil
 }
 
-// scaled makes a picture as small as it has to be. It halves it, which averages four pixels into
-// one, until less than half is left to do. Better kernels need 32 bytes for each row of the picture
-// and column of the result: hundreds of megabytes.
+// scaled makes a picture as small as it has to be. A pixel becomes the average of what it covers. It
+// goes through the picture once, row by row, and keeps nothing but the result and a few rows: a
+// picture of 64 MB, halved some times, took as much again.
 func scaled(ctx context.Context, img image.Image) (image.Image, error) {
-	size := img.Bounds().Size()
-	long := max(size.X, size.Y)
-	if long <= pictureSide {
+	from := img.Bounds()
+	to := image.NewRGBA(image.Rectangle{Max: scaledSize(from.Size())})
+	if to.Rect.Size() == from.Size() {
 		return img, nil
 	}
-	for b := img.Bounds(); max(b.Dx(), b.Dy()) >= 2*pictureSide && min(b.Dx(), b.Dy()) > 1; b = img.Bounds() {
-		to := image.NewRGBA(image.Rect(0, 0, b.Dx()/2, b.Dy()/2)) // a last odd row or column is left out
-		for y := 0; y < to.Rect.Max.Y; y += bandRows {
-			if err := ctx.Err(); err != nil {
-				return nil, fmt.Errorf("scale it: %w", err)
-			}
-			band := image.Rect(0, y, to.Rect.Max.X, min(y+bandRows, to.Rect.Max.Y))
-			from := image.Rectangle{Min: band.Min.Mul(2), Max: band.Max.Mul(2)}.Add(b.Min)
-			draw.ApproxBiLinear.Scale(to, band, img, from, draw.Src, nil)
+	wide, high, w, h := from.Dx(), from.Dy(), to.Rect.Dx(), to.Rect.Dy()
+	row := image.NewRGBA(image.Rect(0, 0, wide, 1))
+	across := make([]uint64, 4*w) // of the row, in 1/w of a pixel
+	sums := make([]uint64, 4*w)   // of the row of the result, in 1/(w*h)
+	all := uint64(wide) * uint64(high)
+	for y := range high {
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("scale it: %w", err)
 		}
-		img = to
+		draw.Draw(row, row.Rect, img, from.Min.Add(image.Pt(0, y)), draw.Src)
+		average(across, row.Pix, wide, w)
+		at := y * h / high
+		over := (y+1)*h - (at+1)*high // so much of the row belongs to the next one of the result
+		if over < 0 {
+			add(sums, across, h)
+			continue
+		}
+		add(sums, across, h-over)
+		for i, sum := range sums {
+			to.Pix[at*to.Stride+i] = byte((sum + all/2) / all)
+		}
+		clear(sums)
+		add(sums, across, over)
 	}
-	to := image.NewRGBA(image.Rect(0, 0, max(size.X*pictureSide/long, 1), max(size.Y*pictureSide/long, 1)))
-	draw.ApproxBiLinear.Scale(to, to.Bounds(), img, img.Bounds(), draw.Src, nil)
 	return to, nil
+}
+
+// scaledSize returns the size of a picture as the model gets it.
+func scaledSize(size image.Point) image.Point {
+	long := max(size.X, size.Y)
+	if long <= pictureSide {
+		return size
+	}
+	return image.Pt(max(size.X*pictureSide/long, 1), max(size.Y*pictureSide/long, 1))
+}
+
+// average sets sums to what w pixels cover of a row of wide pixels.
+func average(sums []uint64, row []byte, wide, w int) {
+	var left [4]uint64 // what the pixel before has left over of the last one that it covers
+	x := 0
+	for i := range w {
+		end := (i + 1) * wide // in 1/w of a pixel
+		var r, g, b, a uint64
+		for ; (x+1)*w <= end; x++ {
+			p := row[4*x : 4*x+4 : 4*x+4]
+			r, g, b, a = r+uint64(p[0]), g+uint64(p[1]), b+uint64(p[2]), a+uint64(p[3])
+		}
+		sum := [4]uint64{r, g, b, a}
+		part := uint64(end - x*w) // of a pixel that belongs to two
+		for c := range sum {
+			sums[4*i+c] = left[c] + sum[c]*uint64(w)
+			if part > 0 {
+				v := uint64(row[4*x+c])
+				sums[4*i+c] += v * part
+				left[c] = v * (uint64(w) - part)
+			} else {
+				left[c] = 0
+			}
+		}
+		if part > 0 {
+			x++
+		}
+	}
+}
+
+// add adds a row, so many times.
+func add(sums, row []uint64, times int) {
+	for i, v := range row {
+		sums[i] += v * uint64(times)
+	}
 }
 
 // pieces reads data a little at a time, until its context ends: so a decoder ends, too.

@@ -64,7 +64,7 @@ func TestHeadersAreJudged(t *testing.T) {
 			t.Errorf("%s: %v, not %v", name, err, tt.want)
 		}
 	}
-	if _, err := NewPictures().Picture(t.Context(), "image/webp", append([]byte("RIFF\xff\xff\xff\x7fWEBPVP8 \xf0\xff\xff\x7f"), noiseWebP(64, make([]byte, 1<<20))[20:]...)); err == nil {
+	if _, err := NewPictures().Picture(t.Context(), "image/webp", append([]byte("RIFF\xff\xff\xff\x7fWEBPVP8 \xf0\xff\xff\x7f"), noiseWebP(64, make([]byte, 1<<20))[20:]...), nil); err == nil {
 		t.Error("a WebP that claims two gigabytes was read")
 	}
 }
@@ -134,7 +134,7 @@ func TestDecodingEnds(t *testing.T) {
 			p := NewPictures()
 			p.time = time.Millisecond
 			began := time.Now()
-			if _, err := p.Picture(t.Context(), "", data); !errors.Is(err, ErrSlowPicture) {
+			if _, err := p.Picture(t.Context(), "", data, nil); !errors.Is(err, ErrSlowPicture) {
 				t.Errorf("%v", err)
 			}
 			if took := time.Since(began); took > patienceForDecoders {
@@ -145,7 +145,7 @@ func TestDecodingEnds(t *testing.T) {
 			ctx, stop := context.WithCancelCause(t.Context())
 			time.AfterFunc(time.Millisecond, func() { stop(gone) })
 			began = time.Now()
-			if _, err := p.Picture(ctx, "", data); !errors.Is(err, gone) {
+			if _, err := p.Picture(ctx, "", data, nil); !errors.Is(err, gone) {
 				t.Errorf("%v", err)
 			}
 			if took := time.Since(began); took > patienceForDecoders {
@@ -167,7 +167,7 @@ func TestTwoDecoders(t *testing.T) {
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() {
-			if _, err := p.Picture(ctx, "", bomb); !errors.Is(err, gone) {
+			if _, err := p.Picture(ctx, "", bomb, nil); !errors.Is(err, gone) {
 				t.Errorf("%v", err)
 			}
 		})
@@ -177,12 +177,12 @@ func TestTwoDecoders(t *testing.T) {
 	}
 	short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
 	defer cancel()
-	if _, err := p.Picture(short, "", emptyPNG(20, 8, 6, 0, 4)); !errors.Is(err, ErrBusyPictures) {
+	if _, err := p.Picture(short, "", emptyPNG(20, 8, 6, 0, 4), nil); !errors.Is(err, ErrBusyPictures) {
 		t.Errorf("%v", err)
 	}
 	stop(gone)
 	all.Wait()
-	if _, err := p.Picture(t.Context(), "", emptyPNG(20, 8, 6, 0, 4)); err != nil {
+	if _, err := p.Picture(t.Context(), "", emptyPNG(20, 8, 6, 0, 4), nil); err != nil {
 		t.Errorf("afterwards: %v", err)
 	}
 }
@@ -217,7 +217,7 @@ func TestNoiseWithOpenings(t *testing.T) {
 	if err := png.Encode(&b, img); err != nil {
 		t.Fatal(err)
 	}
-	got, err := NewPictures().Picture(t.Context(), "image/png", b.Bytes())
+	got, err := NewPictures().Picture(t.Context(), "image/png", b.Bytes(), nil)
 	if err != nil || got.MIME != "image/jpeg" || len(got.Data) > mostPNG {
 		t.Errorf("%d bytes became %d of %s, %v", b.Len(), len(got.Data), got.MIME, err)
 	}
@@ -257,4 +257,40 @@ func FuzzPictureHeader(f *testing.F) {
 			t.Fatalf("%d by %d took %d bytes, and was judged to take %d (%v)", cfg.Width, cfg.Height, took, n, err)
 		}
 	})
+}
+
+// TestScaledIsTheAverage compares a picture that is made smaller with the average of what each pixel covers, counted in another way.
+func TestScaledIsTheAverage(t *testing.T) {
+	img := image.NewNRGBA(image.Rect(3, 5, 3+2*pictureSide+7, 5+31))
+	for i := range img.Pix {
+		img.Pix[i] = byte(i*i>>3 + i)
+	}
+	got, err := scaled(t.Context(), img)
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := got.Bounds().Size()
+	from := img.Rect.Size()
+	for y := range size.Y {
+		for x := range size.X {
+			var want [4]float64
+			left, right := float64(x)*float64(from.X)/float64(size.X), float64(x+1)*float64(from.X)/float64(size.X)
+			top, low := float64(y)*float64(from.Y)/float64(size.Y), float64(y+1)*float64(from.Y)/float64(size.Y)
+			for v := int(top); v < from.Y && float64(v) < low; v++ {
+				for u := int(left); u < from.X && float64(u) < right; u++ {
+					part := (min(float64(u+1), right) - max(float64(u), left)) * (min(float64(v+1), low) - max(float64(v), top))
+					c := color.RGBAModel.Convert(img.At(img.Rect.Min.X+u, img.Rect.Min.Y+v)).(color.RGBA)
+					for i, n := range []uint8{c.R, c.G, c.B, c.A} {
+						want[i] += part * float64(n) / ((right - left) * (low - top))
+					}
+				}
+			}
+			c := got.(*image.RGBA).RGBAAt(x, y)
+			for i, n := range []uint8{c.R, c.G, c.B, c.A} {
+				if d := float64(n) - want[i]; d > 1 || d < -1 {
+					t.Fatalf("at %d, %d: %v, want %v", x, y, c, want)
+				}
+			}
+		}
+	}
 }

@@ -40,7 +40,7 @@ func TestPicture(t *testing.T) {
 		"another format":        {gifs.Bytes(), "image/jpeg", 30, 30},
 		"scaled, with openings": {see.Bytes(), "image/png", 1536, 1536},
 	} {
-		img, err := NewPictures().Picture(t.Context(), "image/x", tt.data)
+		img, err := NewPictures().Picture(t.Context(), "image/x", tt.data, nil)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -56,7 +56,7 @@ func TestPicture(t *testing.T) {
 	huge := bytes.Clone(small.Bytes())
 	copy(huge[16:24], []byte{0, 1, 0, 0, 0, 1, 0, 0}) // 65536 by 65536, says the header
 	for _, bad := range [][]byte{nil, []byte("no picture"), small.Bytes()[:40], huge} {
-		if _, err := NewPictures().Picture(t.Context(), "image/png", bad); err == nil {
+		if _, err := NewPictures().Picture(t.Context(), "image/png", bad, nil); err == nil {
 			t.Errorf("%d bytes were read", len(bad))
 		}
 	}

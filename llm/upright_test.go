@@ -97,7 +97,7 @@ func TestPicturesAreUpright(t *testing.T) {
 			}
 			for name, data := range files {
 				what := fmt.Sprintf("%s, orientation %d, %d pixels", name, o, side)
-				got, err := NewPictures().Picture(t.Context(), "", data)
+				got, err := NewPictures().Picture(t.Context(), "", data, nil)
 				if err != nil {
 					t.Errorf("%s: %v", what, err)
 					continue
@@ -182,7 +182,7 @@ func FuzzOrientation(f *testing.F) {
 		if o := orientationOf(data); o < 0 || o > 8 {
 			t.Fatalf("%d", o)
 		}
-		if img, err := NewPictures().Picture(t.Context(), "", data); err == nil && len(img.Data) == 0 {
+		if img, err := NewPictures().Picture(t.Context(), "", data, nil); err == nil && len(img.Data) == 0 {
 			t.Fatal("a picture without data")
 		}
 	})
@@ -238,7 +238,7 @@ func FuzzExif(f *testing.F) {
 				file = inJPEG(file, tiff)
 			}
 		}
-		img, err := NewPictures().Picture(t.Context(), "image/jpeg", file)
+		img, err := NewPictures().Picture(t.Context(), "image/jpeg", file, nil)
 		if err != nil || len(img.Data) == 0 { // Exif never makes a picture unreadable
 			t.Fatalf("%d bytes, %v", len(img.Data), err)
 		}

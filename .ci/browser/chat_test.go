@@ -188,12 +188,14 @@ func TestTwoPeople(t *testing.T) {
 	bob.picture("away")
 
 	// The draft and the place outlive a reload; so does an open thread.
-	bob.run(`document.querySelectorAll('#list .thread-link')[1].click()`)
+	bob.run(`document.querySelectorAll('#list .msg')[1].focus({ preventScroll: true })`)
+	bob.key("t", 0)
 	bob.keys("half a repl")
 	bob.run(`(() => { const box = page.input('box'); box.value = 'half a message'; box.dispatchEvent(new Event('input')); })()`)
-	top := get(bob, chromedp.Evaluate[float64](`document.getElementById('list').scrollTop`))
+	const line = `[...document.querySelectorAll('#list .msg')].find((m) => m.innerText.endsWith('line 3')).getBoundingClientRect().top`
+	top := get(bob, chromedp.Evaluate[float64](line))
 	bob.do(chromedp.Reload())
-	bob.until("it is as before", fmt.Sprintf(`!!window.page && !page.S.fresh && page.input('box').value === 'half a message' && page.input('reply').value === 'half a repl' && Math.abs(document.getElementById('list').scrollTop - %f) < 3`, top))
+	bob.until("it is as before", fmt.Sprintf(`!!window.page && !page.S.fresh && page.input('box').value === 'half a message' && page.input('reply').value === 'half a repl' && document.querySelectorAll('#list .msg').length === 43 && Math.abs(%s - %f) < 3`, line, top))
 	bob.picture("reloaded")
 	bob.run(`document.getElementById('list-down').click()`)
 	bob.until("it is the newest", `(() => { const l = document.getElementById('list'); return l.scrollHeight - l.scrollTop - l.clientHeight < 2 && document.getElementById('list-down').hidden; })()`)
@@ -201,6 +203,17 @@ func TestTwoPeople(t *testing.T) {
 	// Nobody of that name.
 	bob.as(s.url, "?as=nobody")
 	bob.until("it says so", `document.getElementById('toast').innerText === 'Nobody here is called nobody. You are alice.'`)
+}
+
+// TestReloadInMidAnswer goes on to read an answer where the page left it.
+func TestReloadInMidAnswer(t *testing.T) {
+	v := visit(t, startDemo(t))
+	v.do(chromedp.WaitVisible(chromedp.CSS(`#link.up`)))
+	v.write("#box", "@llm write 300 tokens")
+	v.until("it grows", `document.querySelectorAll('#replies .msg').length === 2 && document.querySelector('#replies').innerText.length > 100`)
+	v.do(chromedp.Reload(), chromedp.WaitVisible(chromedp.CSS(`#thread`)))
+	v.finished(1)
+	v.until("it is whole, once", `document.querySelectorAll('#replies .msg').length === 2 && document.querySelectorAll('#list .msg').length === 1`)
 }
 
 // TestDropAndPaste gives the page files in the ways that people do.

@@ -208,7 +208,7 @@ func (v *visitor) press(name string) {
 // until waits until an expression of the page is true.
 func (v *visitor) until(what, expression string) {
 	v.t.Helper()
-	for deadline := time.Now().Add(patience); !get(v, chromedp.Evaluate[bool](expression)); time.Sleep(40 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !get(v, chromedp.Evaluate[bool](`!!(`+expression+`)`)); time.Sleep(40 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			v.picture("failed")
 			v.t.Fatalf("not in time: %s", what)

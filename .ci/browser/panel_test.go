@@ -9,6 +9,7 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // openPanel opens the panel by keyboard.
@@ -57,6 +58,16 @@ func TestPanel(t *testing.T) {
 	v.until("envelopes are told", `/Envelopes: \d+ sent · \d+ acked/.test(document.getElementById('panel').innerText)`)
 	v.finished(1)
 	v.picture("panel")
+
+	// By keyboard alone.
+	v.do(chromedp.Focus(chromedp.CSS(`#panel-latency`)), chromedp.KeyEvent(kb.ArrowRight))
+	v.until("an arrow turns the knob", `document.querySelector('#panel output').innerText === '150 ms' && document.getElementById('panel').innerText.includes('Each call takes 150 ms.')`)
+	v.do(chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.ArrowRight))
+	v.until("the limiter is a bucket by an arrow", `document.activeElement.value === 'bucket' && document.querySelector('#panel .gauges').innerText.includes(' now')`)
+	v.do(chromedp.KeyEvent(kb.ArrowLeft), chromedp.KeyEvent(kb.Tab), chromedp.Func(pressEnter))
+	v.until("edits are refused by Enter", `document.activeElement.innerText.startsWith('Edits are refused')`)
+	v.run(`fetch('page/panel/knobs', { method: 'POST', body: '{"refuse_edits_ms":0}' })`)
+	v.until("edits are taken", `document.activeElement.innerText.startsWith('Refuse edits')`)
 
 	v.run(`(() => { const l = document.getElementById('panel-latency'); l.value = 900; l.oninput(); l.onchange(); })()`)
 	v.write("#reply", "@llm write 10 tokens")
@@ -159,5 +170,6 @@ func TestPanelOfTheDemo(t *testing.T) {
 	v.until("the model server is slow", `document.getElementById('panel').innerText.includes('The model server is slow now.')`)
 	v.run(`document.querySelector('#panel input[value=ok][name=panel-model]').click()`)
 	v.until("it is well again", `document.getElementById('panel').innerText.includes('The model server is as it is.')`)
+	v.finished(2) // the question that waited
 	v.picture("well-again")
 }

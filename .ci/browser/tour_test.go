@@ -189,10 +189,10 @@ func TestTourByHand(t *testing.T) {
 }
 
 // launch starts a demo, and returns it and what it printed when it was ready.
-func launch(t *testing.T, binary string, vars []string, args ...string) (*exec.Cmd, string) {
+func launch(t *testing.T, vars []string, args ...string) (*exec.Cmd, string) {
 	t.Helper()
 	var out output
-	demo := exec.Command(binary, append([]string{"demo"}, args...)...)
+	demo := exec.Command(program, append([]string{"demo"}, args...)...)
 	demo.Env = append(environment(), vars...)
 	demo.Stdout, demo.Stderr = &out, &out
 	if err := demo.Start(); err != nil {
@@ -213,7 +213,7 @@ func TestBotThatCannotStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	demo, said := launch(t, build(t), []string{"OPS_ADDR=" + l.Addr().String()}, "-addr", "127.0.0.1:0")
+	demo, said := launch(t, []string{"OPS_ADDR=" + l.Addr().String()}, "-addr", "127.0.0.1:0")
 	v := visit(t, regexp.MustCompile(`https?://\S+`).FindString(said))
 	v.until("it is told", `/^The bot ended by itself \(exit status 1\)[^]*address already in use/.test(document.querySelector('.tour-trouble')?.innerText ?? '')`)
 	v.click(".tour-close")
@@ -233,7 +233,7 @@ func TestBotThatCannotStart(t *testing.T) {
 // TestRestartInMidAnswer ends the demo while it answers, once well and once by kill -9, and starts it again in its folder: the page comes back
 // by itself, everything is there, and the answer ends complete, once.
 func TestRestartInMidAnswer(t *testing.T) {
-	binary, dir, temp := build(t), t.TempDir(), t.TempDir()
+	dir, temp := t.TempDir(), t.TempDir()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -241,7 +241,7 @@ func TestRestartInMidAnswer(t *testing.T) {
 	addr := l.Addr().String()
 	_ = l.Close()
 	begin := func() *exec.Cmd {
-		demo, _ := launch(t, binary, []string{"TMPDIR=" + temp}, "-addr", addr, "-dir", filepath.Join(dir, "kept"), "-people", "5", "-speed", "60")
+		demo, _ := launch(t, []string{"TMPDIR=" + temp}, "-addr", addr, "-dir", filepath.Join(dir, "kept"), "-people", "5", "-speed", "60")
 		return demo
 	}
 	demo := begin()

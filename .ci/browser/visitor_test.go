@@ -23,7 +23,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// startDemo builds the program, starts its demo on a free port without any configuration, and returns the first URL that it prints.
+// startDemo starts the program's demo on a free port without any configuration, and returns the first URL that it prints.
 func startDemo(t *testing.T) string {
 	t.Helper()
 	return start(t, "demo")
@@ -32,10 +32,8 @@ func startDemo(t *testing.T) string {
 // start does so with a command and flags.
 func start(t *testing.T, command string, flags ...string) string {
 	t.Helper()
-	binary := build(t)
-	dir := t.TempDir()
-	logFile := filepath.Join(dir, "bot.log")
-	demo := exec.Command(binary, append([]string{command, "-addr", "127.0.0.1:0"}, flags...)...)
+	logFile := filepath.Join(t.TempDir(), "bot.log")
+	demo := exec.Command(program, append([]string{command, "-addr", "127.0.0.1:0"}, flags...)...)
 	if command == "demo" {
 		demo.Args = append(demo.Args, "-log", logFile)
 	}
@@ -68,16 +66,26 @@ func start(t *testing.T, command string, flags ...string) string {
 	return ""
 }
 
-// build builds the program and returns its path.
-func build(t *testing.T) string {
-	t.Helper()
-	binary := filepath.Join(t.TempDir(), "llmbot")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "./cmd/llmbot")
-	build.Dir = filepath.Join("..", "..")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	return binary
+// program is llmbot, built once for all tests.
+var program string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "llmbot-browser")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		program = filepath.Join(dir, "llmbot")
+		build := exec.Command("go", "build", "-o", program, "./cmd/llmbot")
+		build.Dir = filepath.Join("..", "..")
+		if out, err := build.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
+			return 1
+		}
+		return m.Run()
+	}())
 }
 
 // environment is this process's own without any configuration of the program.

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { offers } from '../../bot/slacksim/web/complete.js';
-import { emoji, emojiLike } from '../../bot/slacksim/web/emoji.js';
+import { emoji, emojiLike, withEmoji } from '../../bot/slacksim/web/emoji.js';
 
 test('emoji by name', () => {
   for (const [name, tone, want] of [
@@ -9,6 +9,10 @@ test('emoji by name', () => {
     ['no_such_thing', 0, null], ['constructor', 0, null], ['', 0, null],
   ]) assert.equal(emoji(name, tone), want, name);
   assert.deepEqual(emojiLike('tad', 3)[0], ['tada', '🎉']);
+});
+
+test('emoji in a text', () => {
+  assert.equal(withEmoji('at 10:30:45 a:b:c :tada: (:+1::skin-tone-3:) :nope:'), 'at 10:30:45 a:b:c 🎉 (👍\u{1F3FC}) :nope:');
 });
 
 test('offers', () => {

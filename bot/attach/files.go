@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
-	"golang.org/x/sync/semaphore"
 
 	"llmbot/bot/document"
 	"llmbot/bot/prompt"
@@ -31,7 +30,8 @@ const (
 	maxPictures  = 4                // the newest of a thread: servers refuse too many
 	maxFiles     = 20               // the newest of a thread, pictures among them
 	maxReads     = 4                // files of all threads read at a time
-	maxHeld      = 60 << 20         // bytes of memory that reading them may take together (see weight)
+	maxHeld      = 80 << 20         // bytes of memory that reading them may take together (see memory, weight)
+	maxWeight    = 60 << 20         // and one of them that is no picture
 	maxName      = 255              // characters of a file's name: file systems allow no more
 	maxTicks     = 31               // backticks in a row that stay in a file: its fence must be longer
 	filesTimeout = 30 * time.Second // all files of a turn together
@@ -77,8 +77,7 @@ type Reader struct {
 	ears  Transcriber // nil: only Slack's own transcripts are read
 	done  func(Kind, Outcome, time.Duration)
 	log   *slog.Logger
-	reads chan struct{} // one for each file that is being read
-	held  *semaphore.Weighted
+	held  *memory
 	pics  *llm.Pictures
 	cache fileCache
 }
@@ -89,7 +88,7 @@ type Reader struct {
 // must not block.
 func New(files Files, pdfs PDFs, ears Transcriber, done func(Kind, Outcome, time.Duration), log *slog.Logger) *Reader {
 	return &Reader{
-		done: done, files: files, pdfs: pdfs, ears: ears, log: log, reads: make(chan struct{}, maxReads), held: semaphore.NewWeighted(maxHeld), pics: llm.NewPictures(), cache: newFileCache(),
+		done: done, files: files, pdfs: pdfs, ears: ears, log: log, held: newMemory(), pics: llm.NewPictures(), cache: newFileCache(),
 	}
 }
 
@@ -222,59 +221,76 @@ func (r *Reader) attachment(ctx context.Context, where string, f thread.File, ru
 	return a
 }
 
-// load reads one file; keep: another try would bring the same.
+// load reads one file; keep: another try would bring the same. If there is no memory for what is in
+// it, load lets go of the file, and begins anew when there is.
 func (r *Reader) load(ctx context.Context, where string, f thread.File, runes int) (a attachment, keep bool) {
 	defer func() {
 		a.kind, a.outcome = nameOf(f), outcomeOf(ctx, a, keep)
 		keep = keep && !changes(f)
 	}()
-	cannot := func(why, said string) attachment {
-		return attachment{text: fmt.Sprintf("(attached file %s, which you cannot read: %s)", quoteName(f.Name), why), said: said}
-	}
 	if r.files == nil || f.ID == "" || f.MIME != "" && kindOf(f) == fileOther || documentOf(f) == document.PDF && r.pdfs == nil {
 		return otherKind(f), true
 	}
-	release, err := r.take(ctx, weight(f))
-	if err != nil {
-		return cannot("there was no time for it", fmt.Sprintf("I did not read %s: too many files are being read at the moment. Please ask again.", quoteName(f.Name))), false
+	for more := int64(0); ; {
+		h, err := r.held.take(ctx, weight(f), more)
+		if err != nil {
+			return cannot(f, "there was no time for it", fmt.Sprintf("I did not read %s: too many files are being read at the moment. Please ask again.", quoteName(f.Name))), false
+		}
+		a, keep = r.fetch(ctx, h, where, &f, runes)
+		if h.wants <= more {
+			return a, keep
+		}
+		more = h.wants
 	}
-	defer release()
-	if a, keep, done := r.otherWay(ctx, where, f, runes); done {
+}
+
+// cannot returns what stands in place of a file that the model does not get.
+func cannot(f thread.File, why, said string) attachment {
+	return attachment{text: fmt.Sprintf("(attached file %s, which you cannot read: %s)", quoteName(f.Name), why), said: said}
+}
+
+// fetch fetches and reads a file, and releases its memory. known is what is known of it, and then
+// what Slack says.
+func (r *Reader) fetch(ctx context.Context, h *hold, where string, known *thread.File, runes int) (a attachment, keep bool) {
+	defer h.release()
+	f := *known
+	defer func() { *known = f }()
+	if a, keep, done := r.otherWay(ctx, h, where, f, runes); done {
 		return a, keep
 	}
 	most := mostBytes(f)
 	full, data, err := r.files.File(ctx, f.ID, most)
 	if full.Name != "" {
-		known := f.MIME != ""
+		hadType := f.MIME != ""
 		f = full
-		if a, keep, done := r.otherWay(ctx, where, f, runes); done && !known {
+		if a, keep, done := r.otherWay(ctx, h, where, f, runes); done && !hadType {
 			return a, keep
 		}
 	}
 	switch {
 	case errors.Is(err, ErrLargeFile) && kindOf(f) == filePicture:
 		said := fmt.Sprintf("it is too large (at most %d MB)", most>>20)
-		if a, ok := r.smaller(ctx, f, said); ok {
+		if a, ok := r.smaller(ctx, h, f, said); ok {
 			return a, true
 		}
-		return cannot("it is too large", fmt.Sprintf("I did not look at %s: %s.", quoteName(f.Name), said)), true
+		return cannot(f, "it is too large", fmt.Sprintf("I did not look at %s: %s.", quoteName(f.Name), said)), true
 	case errors.Is(err, ErrLargeFile):
-		return cannot("it is too large", fmt.Sprintf("I did not read %s: it is too large (at most %d MB).", quoteName(f.Name), most>>20)), true
+		return cannot(f, "it is too large", fmt.Sprintf("I did not read %s: it is too large (at most %d MB).", quoteName(f.Name), most>>20)), true
 	case errors.Is(err, ErrElsewhere):
-		return cannot("it is kept on another host than Slack's", fmt.Sprintf("I did not read %s: it is kept outside of Slack, and I fetch files from Slack alone. Please upload it here.", quoteName(f.Name))), true
+		return cannot(f, "it is kept on another host than Slack's", fmt.Sprintf("I did not read %s: it is kept outside of Slack, and I fetch files from Slack alone. Please upload it here.", quoteName(f.Name))), true
 	case errors.Is(ctx.Err(), context.Canceled): // the answer is stopped
-		return cannot("it was not fetched", ""), false
+		return cannot(f, "it was not fetched", ""), false
 	case err != nil:
 		r.log.WarnContext(ctx, "file_unread", "thread", where, "file", f.ID, "type", f.MIME, "bytes", f.Size, "error", err)
-		return cannot("it could not be fetched", fmt.Sprintf("I could not get %s from Slack.", quoteName(f.Name))), false
+		return cannot(f, "it could not be fetched", fmt.Sprintf("I could not get %s from Slack.", quoteName(f.Name))), false
 	}
 	switch kindOf(f) {
 	case filePicture:
-		return r.picture(ctx, where, f, data)
+		return r.picture(ctx, h, where, f, data)
 	case fileText:
 		text, all, ok := plainText(data, runes)
 		if !ok {
-			return cannot("it is no text", fmt.Sprintf("I can't read %s: it is no text.", quoteName(f.Name))), true
+			return cannot(f, "it is no text", fmt.Sprintf("I can't read %s: it is no text.", quoteName(f.Name))), true
 		}
 		return inline(f.Name, text, all), true
 	case fileDocument:
@@ -284,33 +300,16 @@ func (r *Reader) load(ctx context.Context, where string, f thread.File, runes in
 	return otherKind(f), true
 }
 
-// take waits for a place among those who read, and for so many bytes of memory.
-func (r *Reader) take(ctx context.Context, bytes int64) (release func(), err error) {
-	select {
-	case r.reads <- struct{}{}:
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-	if err := r.held.Acquire(ctx, bytes); err != nil {
-		<-r.reads
-		return nil, fmt.Errorf("wait for memory: %w", err)
-	}
-	return func() {
-		r.held.Release(bytes)
-		<-r.reads
-	}, nil
-}
-
 // otherWay reads a file of which not the content itself is wanted: the words of a clip, and the
 // thumbnail of a picture that nobody here can decode. It reports done if the file is one.
-func (r *Reader) otherWay(ctx context.Context, where string, f thread.File, runes int) (_ attachment, keep, done bool) {
+func (r *Reader) otherWay(ctx context.Context, h *hold, where string, f thread.File, runes int) (_ attachment, keep, done bool) {
 	switch kindOf(f) { //nolint:exhaustive // the others are read from their content
 	case fileClip:
 		a, keep := r.clip(ctx, where, f, runes)
 		return a, keep, true
 	case filePicture:
 		if !decodable(f) {
-			a, keep := r.thumbnail(ctx, where, f)
+			a, keep := r.thumbnail(ctx, h, where, f)
 			return a, keep, true
 		}
 	}

@@ -88,7 +88,7 @@ func TestWeight(t *testing.T) {
 		3 * maxTextFile:      {Name: "a.txt", MIME: "text/plain", Size: 1 << 40},
 		maxClip:              {Name: "a.mp4", MIME: "audio/mp4", Size: 1 << 30},
 		7:                    {Name: "a.png", MIME: "image/png", Size: 7},
-		maxHeld:              {Name: "a.docx", MIME: "application/vnd.openxmlformats-officedocument.wordprocessingml.document", Type: "docx", Size: 32 << 20},
+		maxWeight:            {Name: "a.docx", MIME: "application/vnd.openxmlformats-officedocument.wordprocessingml.document", Type: "docx", Size: 32 << 20},
 		document.MaxWork + 9: {Name: "a.xlsx", MIME: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", Type: "xlsx", Size: 9},
 	} {
 		if got := weight(f); got != want {

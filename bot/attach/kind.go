@@ -67,7 +67,7 @@ func mostBytes(f thread.File) int64 {
 }
 
 // weight returns how many bytes of memory reading a file takes at most: the file, and what is made
-// of it. Package llm bounds what unpacked pictures take, and PDFs are read by a child.
+// of it. What an unpacked picture takes comes to that (see hold), and PDFs are read by a child.
 func weight(f thread.File) int64 {
 	size := mostBytes(f)
 	if f.Size > 0 && !changes(f) {
@@ -80,7 +80,7 @@ func weight(f thread.File) int64 {
 	default:
 		size += document.MaxWork
 	}
-	return min(size, maxHeld)
+	return min(size, maxWeight)
 }
 
 // changes reports whether people can write on in a file: it keeps its id, and Slack is not known to

@@ -19,11 +19,14 @@ const (
 )
 
 // picture reads a picture; keep: another try would bring the same.
-func (r *Reader) picture(ctx context.Context, where string, f thread.File, data []byte) (_ attachment, keep bool) {
+func (r *Reader) picture(ctx context.Context, h *hold, where string, f thread.File, data []byte) (_ attachment, keep bool) {
 	name := quoteName(f.Name)
-	image, err := r.pics.Picture(ctx, f.MIME, data)
+	image, err := r.pics.Picture(ctx, f.MIME, data, h.room)
 	if err == nil {
 		return attachment{read: true, text: fmt.Sprintf("(attached picture %s)", name), image: &image, picture: true}, true
+	}
+	if errors.Is(err, llm.ErrNoRoom) {
+		return attachment{picture: true}, false // load begins anew
 	}
 	why, short, advice, keep := "it is damaged", "it is damaged, or not what its name says", "", true
 	switch {
@@ -40,7 +43,7 @@ func (r *Reader) picture(ctx context.Context, where string, f thread.File, data 
 	}
 	r.log.WarnContext(ctx, "picture_unread", "thread", where, "file", f.ID, "type", f.MIME, "bytes", len(data), "error", err)
 	if keep {
-		if a, ok := r.smaller(ctx, f, short); ok {
+		if a, ok := r.smaller(ctx, h, f, short); ok {
 			return a, true
 		}
 	}
@@ -53,17 +56,20 @@ func (r *Reader) picture(ctx context.Context, where string, f thread.File, data 
 
 // thumbnail reads the thumbnail of a picture that we cannot decode; keep: another try would bring
 // the same.
-func (r *Reader) thumbnail(ctx context.Context, where string, f thread.File) (_ attachment, keep bool) {
+func (r *Reader) thumbnail(ctx context.Context, h *hold, where string, f thread.File) (_ attachment, keep bool) {
 	name := quoteName(f.Name)
 	var err error
 	for try := 1; ; try++ {
 		var a attachment
-		if a, err = r.thumb(ctx, f); err == nil {
+		if a, err = r.thumb(ctx, h, f); err == nil {
 			return a, true
 		}
 		if !errors.Is(err, ErrNoFile) || try == thumbTries || wait.For(ctx, thumbPause) != nil {
 			break
 		}
+	}
+	if errors.Is(err, llm.ErrNoRoom) {
+		return attachment{picture: true}, false // load begins anew
 	}
 	a := attachment{text: fmt.Sprintf("(attached picture %s, which you cannot see: its type is %s)", name, f.MIME), picture: true}
 	switch {
@@ -80,8 +86,11 @@ func (r *Reader) thumbnail(ctx context.Context, where string, f thread.File) (_ 
 
 // smaller reads the thumbnail of a picture that could not be read itself. It reports false if there
 // is none.
-func (r *Reader) smaller(ctx context.Context, f thread.File, why string) (attachment, bool) {
-	a, err := r.thumb(ctx, f)
+func (r *Reader) smaller(ctx context.Context, h *hold, f thread.File, why string) (attachment, bool) {
+	a, err := r.thumb(ctx, h, f)
+	if errors.Is(err, llm.ErrNoRoom) {
+		return attachment{picture: true}, true // load begins anew
+	}
 	if err != nil {
 		return attachment{}, false
 	}
@@ -90,12 +99,12 @@ func (r *Reader) smaller(ctx context.Context, f thread.File, why string) (attach
 }
 
 // thumb fetches and reads a thumbnail.
-func (r *Reader) thumb(ctx context.Context, f thread.File) (attachment, error) {
+func (r *Reader) thumb(ctx context.Context, h *hold, f thread.File) (attachment, error) {
 	_, data, err := r.files.Thumbnail(ctx, f.ID, maxImageFile)
 	if err != nil {
 		return attachment{}, fmt.Errorf("fetch a thumbnail: %w", err)
 	}
-	image, err := r.pics.Picture(ctx, "", data)
+	image, err := r.pics.Picture(ctx, "", data, h.room)
 	if err != nil {
 		return attachment{}, fmt.Errorf("read a thumbnail: %w", err)
 	}

@@ -34,11 +34,12 @@ func Result(name, text string, failed bool) string {
 // each text, below a head of ours. No line of them reads like a head of ours, and no special token of
 // a tokenizer is left.
 func Ran(calls []string) string {
-	out := ranHead + ranWhy
+	var out strings.Builder
+	out.WriteString(ranHead + ranWhy)
 	for _, c := range calls {
-		out += "\n" + broken(margin+indented(guarded(visible(c))))
+		out.WriteString("\n" + broken(margin+indented(guarded(visible(c)))))
 	}
-	return out
+	return out.String()
 }
 
 // Unmarked returns a text that a server of tools wrote, such as the description of a tool, in which

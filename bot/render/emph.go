@@ -10,8 +10,8 @@ import (
 // flanks is what a run of emphasis marks can do, by the characters beside it.
 type flanks struct {
 	opens, closes bool // by CommonMark
-	// As people mean it, where CommonMark takes the marks for text: Chinese, Japanese and Korean have
-	// no spaces beside their punctuation, as in **注意：**正文 (commonmark-spec #650). A word joiner
+	// As people mean it, where CommonMark takes the marks for text: Chinese, Japanese, Korean and Thai,
+	// for example, have no spaces beside their punctuation, as in **注意：**正文 (commonmark-spec #650). A word joiner
 	// between the punctuation and the marks makes every reader of CommonMark see it so, for it is
 	// neither a space nor punctuation.
 	easedOpen, easedClose bool
@@ -22,18 +22,24 @@ func flanksOf(c byte, run int, prev, next rune) flanks {
 	left := !spaceAfter && (!punct(next) || spaceBefore || punct(prev))
 	right := !spaceBefore && (!punct(prev) || spaceAfter || punct(next))
 	f := flanks{opens: left, closes: right}
-	beside := (prev >= cjk || next >= cjk) && !spaceBefore && !spaceAfter
+	beside := (unspaced(prev) || unspaced(next)) && !spaceBefore && !spaceAfter
 	switch {
 	case c == '_':
 		f.opens, f.closes = left && (!right || punct(prev)), right && (!left || punct(next))
 		// Two of them are meant as such also between letters; one may be part of a name.
-		f.easedOpen, f.easedClose = beside && !f.opens && run == 2 && prev >= cjk, beside && !f.closes && (run == 2 || prev >= cjk)
+		f.easedOpen, f.easedClose = beside && !f.opens && run == 2 && unspaced(prev), beside && !f.closes && (run == 2 || unspaced(prev))
 	case beside && run >= 2:
 		f.easedOpen, f.easedClose = !left, !right
 	case beside && c == '*': // a single one may be a product
 		f.easedOpen, f.easedClose = !left && !factor(next), !right && !factor(prev)
 	}
 	return f
+}
+
+// unspaced reports whether a character is of a script that has no spaces between words, or none beside
+// its punctuation.
+func unspaced(r rune) bool {
+	return r >= cjk || r >= 0xE00 && unicode.In(r, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar, unicode.Tibetan)
 }
 
 // Emphasis reports what a run of emphasis marks can do for people, by the characters beside it. c

@@ -255,7 +255,7 @@ func parseProblems(err error, vars map[string]string) []problem {
 			value = mask
 		}
 		hint := "It must be " + form(p.Type)
-		if _, err := strconv.Atoi(value); err == nil {
+		if _, err := strconv.Atoi(value); err == nil && p.Type != reflect.TypeFor[time.Duration]() {
 			hint += fmt.Sprintf(", from %d to %d", math.MinInt32, math.MaxInt32)
 		}
 		if doc := field.Tag.Get("doc"); !strings.HasSuffix(hint, doc) {

@@ -66,7 +66,8 @@ escapes, so that ` + "`\"one\\ntwo\"`" + ` has two lines. ` + "` #`" + ` begins 
 and line ends of Windows are allowed. Docker and systemd read such files by rules of their own.
 
 White space and line ends around a value are taken off, except around LLM_SYSTEM_PROMPT. In tokens, keys and addresses they are also
-taken out of the middle, and the log, ` + "`check`, `chat` and `bench`" + ` say so. An empty variable counts as unset. Durations are written like ` + "`90s`" + ` or ` + "`10m`" + `, lists with commas. All problems are reported at
+taken out of the middle; so are quotes around them, which Docker's ` + "`--env-file`" + ` keeps, and ` + "`Bearer`" + ` before a key. The log,
+` + "`check`, `chat` and `bench`" + ` say so. An empty variable counts as unset. Durations are written like ` + "`90s`" + ` or ` + "`10m`" + `, lists with commas. All problems are reported at
 once, each with what to do, and the program ends with status 2. Secrets print as ` + "`***`" + `. The demo brings its own Slack and
 keeps its state in a folder of its own (` + "`--dir`" + `), so it ignores the Slack tokens, STATE_URL and STATE_DIR.
 `)

@@ -17,7 +17,8 @@ func readEnvFile(path string) (map[string]string, error) {
 	}
 	vars := map[string]string{}
 	n, open := 0, 0
-	for line := range strings.Lines(string(b)) {
+	text := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(string(b))
+	for line := range strings.Lines(text) {
 		n++
 		line = strings.TrimSpace(line)
 		if line == "" || strings.HasPrefix(line, "#") {
@@ -33,7 +34,9 @@ func readEnvFile(path string) (map[string]string, error) {
 			return nil, fmt.Errorf("%s, line %d: it is not NAME=value, and the quotes of line %d are not closed there (a value has one line; in double quotes \\n is a line end)", path, n, open)
 		case !ok || key == "" || strings.ContainsAny(key, " \t"):
 			return nil, fmt.Errorf("%s, line %d: it is not NAME=value", path, n)
-		case strings.ContainsFunc(key, func(r rune) bool { return r > unicode.MaxASCII || !unicode.IsPrint(r) }):
+		case strings.ContainsFunc(key, func(r rune) bool {
+			return r > unicode.MaxASCII || !unicode.IsPrint(r) || strings.ContainsRune("$:'\"(){}<>;&|\\`", r)
+		}):
 			return nil, fmt.Errorf("%s, line %d: the name has characters that no variable has, perhaps invisible ones: %+q", path, n, key)
 		}
 		if quote := value[:min(1, len(value))]; (quote == `"` || quote == "'") && !strings.Contains(value[1:], quote) {

@@ -40,11 +40,16 @@ func TestEnvFileQuotes(t *testing.T) {
 		`A='{"a": "b # c"}' # why`:      `{"a": "b # c"}`,
 		`A="` + "\u00e4\\n\u6771" + `"`: "\u00e4\n\u6771",
 	} {
-		for _, file := range []string{line + "\n", line + "\r\n", "\ufeff" + line, "\ufeff# c\r\n\r\n" + line + "\r\nB=1\r\n"} {
+		for _, file := range []string{line + "\n", line + "\r\n", "\ufeff" + line, "\ufeff# c\r\n\r\n" + line + "\r\nB=1\r\n", "C=1\r" + line + "\rB=1\r"} {
 			got, err := readEnvFile(written(t, "env", file))
 			if err != nil || got["A"] != want {
 				t.Errorf("%q: %q, %v; want %q", file, got["A"], err, want)
 			}
+		}
+	}
+	for _, line := range []string{`$env:A="x"`, "A:B=x", "A'=x", "(A)=x", "A: x"} {
+		if _, err := readEnvFile(written(t, "env", line)); err == nil || !strings.Contains(err.Error(), "line 1") {
+			t.Errorf("%s: %v", line, err)
 		}
 	}
 	for _, mark := range []string{"\xff\xfe", "\xfe\xff"} {
@@ -67,6 +72,12 @@ func TestValuesAreTidied(t *testing.T) {
 		{"SLACK_APP_TOKEN=\ufeff xapp-1\r\n", func(c Config) string { return string(c.AppToken) }, "xapp-1", false},
 		{"SLACK_APP_TOKEN=xapp-1\n  -2", func(c Config) string { return string(c.AppToken) }, "xapp-1-2", true},
 		{"LLM_API_KEY=\tsk-1\u200b2\u00a0", func(c Config) string { return string(c.APIKey) }, "sk-12", true},
+		{"LLM_API_KEY=Bearer sk-1", func(c Config) string { return string(c.APIKey) }, "sk-1", true},
+		{"LLM_API_KEY=\"bearer  sk-1\"", func(c Config) string { return string(c.APIKey) }, "sk-1", true},
+		{"LLM_API_KEY='sk-1'", func(c Config) string { return string(c.APIKey) }, "sk-1", true}, // docker's --env-file keeps quotes
+		{"SLACK_BOT_TOKEN=“xoxb-1”", func(c Config) string { return string(c.BotToken) }, "xoxb-1", true},
+		{"LLM_BASE_URL=\"http://gpu:8000/v1\"", func(c Config) string { return c.BaseURL }, "http://gpu:8000/v1", true},
+		{"LLM_API_KEY=\"", func(c Config) string { return string(c.APIKey) }, "\"", false},
 		{"LLM_API_KEY= \n", func(c Config) string { return string(c.APIKey) }, "", false},
 		{"LLM_BASE_URL=http://gpu:8000/v1\n", func(c Config) string { return c.BaseURL }, "http://gpu:8000/v1", false},
 		{"LLM_BASE_URL=http://gpu\n:8000/v1", func(c Config) string { return c.BaseURL }, "http://gpu:8000/v1", true},
@@ -84,7 +95,7 @@ func TestValuesAreTidied(t *testing.T) {
 		}
 		name, value, _ := strings.Cut(c.set, "=")
 		for _, d := range cfg.doubts {
-			if !strings.HasPrefix(d.what, name) || strings.Contains(d.what+d.hint, value[:5]) {
+			if !strings.HasPrefix(d.what, name) || strings.Contains(d.what+d.hint, value[:5]) || strings.Contains(d.what+d.hint, c.want) {
 				t.Errorf("%q: %+v", c.set, d)
 			}
 		}

@@ -33,7 +33,7 @@ func misspelt(vars, set map[string]string) []problem {
 			continue
 		}
 		for _, k := range known {
-			if _, there := set[k]; !there && typos.Distance(name, k) <= typos.Most && strings.HasPrefix(name, k[:strings.Index(k, "_")+1]) {
+			if _, there := set[k]; !there && (strings.EqualFold(name, k) || typos.Distance(name, k) <= typos.Most && strings.HasPrefix(name, k[:strings.Index(k, "_")+1])) {
 				out = append(out, problem{name + " is not a variable of llmbot", fmt.Sprintf("Is %s meant? Else leave it out.", k)})
 				break
 			}

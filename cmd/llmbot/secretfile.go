@@ -87,6 +87,9 @@ func tidy(vars map[string]string) []problem {
 			continue
 		}
 		vars[name] = strings.TrimFunc(value, invisible)
+		if f.Type == reflect.TypeFor[secret]() || f.Tag.Get("kind") == "address" {
+			doubts = append(doubts, unwrap(vars, name)...)
+		}
 		if f.Type != reflect.TypeFor[secret]() && f.Tag.Get("kind") != "address" || !strings.ContainsFunc(vars[name], invisible) {
 			continue
 		}
@@ -96,11 +99,32 @@ func tidy(vars map[string]string) []problem {
 			}
 			return r
 		}, vars[name])
-		from := name
-		if vars[name+fileSuffix] != "" {
-			from += fileSuffix
-		}
-		doubts = append(doubts, problem{from + " has white space or characters that cannot be seen in its middle, which are taken out", "Was it wrapped, or is there more in it than the value? Write it in one piece."})
+		doubts = append(doubts, problem{source(vars, name) + " has white space or characters that cannot be seen in its middle, which are taken out", "Was it wrapped, or is there more in it than the value? Write it in one piece."})
+	}
+	return doubts
+}
+
+// source returns the name of the variable that a value comes from: name, or that of its file.
+func source(vars map[string]string, name string) string {
+	if vars[name+fileSuffix] != "" {
+		return name + fileSuffix
+	}
+	return name
+}
+
+// unwrap takes from a token, a key or an address what people copy with it: quotes around it, which
+// docker's --env-file keeps, also typographic ones, and HTTP's word before a key. It returns a word
+// about each.
+func unwrap(vars map[string]string, name string) (doubts []problem) {
+	runes := []rune(vars[name])
+	if n := len(runes); n > 2 && strings.ContainsRune("\"'`“„‟‘‚«»", runes[0]) && strings.ContainsRune("\"'`”“‟’‘»«", runes[n-1]) {
+		vars[name] = strings.TrimFunc(string(runes[1:n-1]), invisible)
+		doubts = append(doubts, problem{source(vars, name) + " has quotes around it, which are taken out", "Write it without: docker's --env-file, for example, keeps them."})
+	}
+	const word = "bearer "
+	if v := vars[name]; strings.HasSuffix(name, "_KEY") && len(v) > len(word) && strings.EqualFold(v[:len(word)], word) {
+		vars[name] = strings.TrimFunc(v[len(word):], invisible)
+		doubts = append(doubts, problem{source(vars, name) + " has HTTP's word for a token before the key, which is taken out", "Write the key alone: the word is added to each request."})
 	}
 	return doubts
 }

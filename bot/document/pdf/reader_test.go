@@ -1,6 +1,7 @@
 package pdf
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -47,6 +48,17 @@ func TestMain(m *testing.M) {
 			_, _ = fmt.Fscanln(os.Stdin, &line)
 			_ = os.WriteFile(os.Args[2], []byte(line), 0o600)
 			fmt.Println(`{"ready":true}`)
+			os.Exit(0)
+		case "gated": // it notes its order, compiles until the gate is there, and has one page
+			line, _ := bufio.NewReader(os.Stdin).ReadString('\n')
+			noted, _ := os.OpenFile(os.Args[2], os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+			_, _ = noted.WriteString(line)
+			if strings.Contains(line, `"load":true`) {
+				for _, err := os.Stat(os.Args[3]); err != nil; _, err = os.Stat(os.Args[3]) {
+					time.Sleep(time.Millisecond)
+				}
+			}
+			fmt.Println(`{"ready":true}` + "\n" + `{"pages":1}` + "\n" + `{"page":"zq"}` + "\n" + `{"end":"all"}`)
 			os.Exit(0)
 		case "mute":
 			os.Exit(3)
@@ -215,6 +227,48 @@ func TestAhead(t *testing.T) {
 		if got := err == nil; got != tt.want || got && (!strings.Contains(string(order), `"load":true`) || !strings.Contains(string(order), `"idle":true`)) {
 			t.Errorf("%s: %q, %v", name, order, err)
 		}
+	}
+}
+
+// TestFilesDuringTheCompile: files that come while PDFium is compiled ahead wait for that, and nothing is compiled a second time.
+func TestFilesDuringTheCompile(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	noted, gate := filepath.Join(t.TempDir(), "orders"), filepath.Join(t.TempDir(), "gate")
+	orders := func(of string) int {
+		text, _ := os.ReadFile(noted)
+		return strings.Count(string(text), of)
+	}
+	r := New(Config{Program: []string{self, "gated", noted, gate}, Cache: t.TempDir(), Ahead: time.Nanosecond, Log: slog.New(slog.DiscardHandler)})
+	ctx, cancel := context.WithCancel(t.Context())
+	var run, files sync.WaitGroup
+	run.Go(func() { r.Run(ctx) })
+	for orders(`"load":true`) == 0 { // it compiles
+		time.Sleep(time.Millisecond)
+	}
+	for range 3 {
+		files.Go(func() {
+			if got, err := r.Read(t.Context(), []byte("%PDF"), wide); err != nil || !strings.Contains(got.Markdown, "zq") {
+				t.Errorf("%q, %v", got.Markdown, err)
+			}
+		})
+	}
+	for len(r.children) < maxChildren { // they wait
+		time.Sleep(time.Millisecond)
+	}
+	if n := orders("\n"); n != 1 {
+		t.Errorf("%d children while PDFium is compiled, want that one alone", n)
+	}
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	files.Wait()
+	cancel()
+	run.Wait()
+	if n, all := orders(`"load":true`), orders("\n"); n != 1 || all != 4 {
+		t.Errorf("%d compiles among %d children, want 1 among 4", n, all)
 	}
 }
 

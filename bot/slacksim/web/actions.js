@@ -107,11 +107,11 @@ const bar = { node: null, on: null };
 
 // showTools puts the buttons on a message, and takes them from the last one.
 function showTools(e) {
-  if (bar.on === e && bar.node?.isConnected && bar.v === e.message.m.v) return;
-  hideTools();
   const { m, inThread } = e.message;
-  const list = possible(m, inThread);
-  if (!list.length || S.editing === place(m, inThread)) return;
+  const list = S.editing === place(m, inThread) ? [] : possible(m, inThread);
+  if (list.length && bar.on === e && bar.node?.isConnected && bar.v === m.v) return;
+  hideTools();
+  if (!list.length) return;
   bar.node = el('div', 'tools', ...list.map((a) => {
     const b = el('button', 'tool', icon(a.icon));
     b.type = 'button';

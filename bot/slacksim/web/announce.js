@@ -5,12 +5,12 @@ const rest = 2000; // milliseconds without a change
 const longest = 400; // characters
 const waiting = new Map();
 
-// announce says a text when nothing else came under the same key for a while.
+// announce says what text() returns, when nothing else came under the same key for a while.
 export function announce(key, text) {
   clearTimeout(waiting.get(key));
   waiting.set(key, setTimeout(() => {
     waiting.delete(key);
-    say(text);
+    say(text());
   }, rest));
 }
 

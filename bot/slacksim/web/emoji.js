@@ -231,3 +231,9 @@ export function emojiLike(word, most) {
   }
   return [...begin, ...within].slice(0, most);
 }
+
+// EMOJI finds a name between colons; not in 10:30:45, nor in a name of another kind.
+export const EMOJI = /(?<![\w:]):([a-z0-9_+'-]{1,80})(?:::skin-tone-([2-6]))?:(?!\w)/g;
+
+// withEmoji returns a text with signs in the place of their names.
+export const withEmoji = (text) => text.replace(EMOJI, (all, name, tone) => emoji(name, Number(tone)) || all);

@@ -16,6 +16,7 @@ const KEYS = [
 function showKeys() {
   const head = el('h2', '', 'Keys');
   head.id = 'keys-title';
+  head.tabIndex = -1;
   const ok = el('button', 'btn', 'Close');
   const box = el('dialog', 'ask keys', el('form', '', head, ...KEYS.flatMap(([where, list]) => [
     el('h3', '', where), el('dl', '', ...list.map(([k, what]) => el('div', '', el('dt', '', ...k.split(' ').flatMap((x) => [el('kbd', '', x), ' '])), el('dd', '', what)))),
@@ -26,6 +27,7 @@ function showKeys() {
   box.onkeydown = (e) => e.stopPropagation();
   document.body.append(box);
   box.showModal();
+  head.focus(); // the beginning is shown first
 }
 
 // regions are the parts of the page that F6 goes through.

@@ -2,6 +2,7 @@
 import { announce } from './announce.js';
 import { toast } from './api.js';
 import { $ } from './dom.js';
+import { withEmoji } from './emoji.js';
 import { emit } from './hooks.js';
 import { spot } from './memory.js';
 import { came } from './pane.js';
@@ -108,5 +109,5 @@ function take(m, fresh) {
   const inThread = S.thread && (m.thread_ts === S.thread || m.ts === S.thread);
   if (isNew && (!m.thread_ts || m.broadcast)) came($('list'));
   if (isNew && inThread) came($('replies'));
-  if (inThread || !m.thread_ts) announce(key(m), `${author(m)}: ${spoken(m, names)}`);
+  if (inThread || !m.thread_ts) announce(key(m), () => `${author(m)}: ${withEmoji(spoken(m, names))}`);
 }

@@ -1,7 +1,7 @@
 // Markdown and Slack's mrkdwn as DOM nodes. Text only ever becomes text nodes; nothing here parses HTML.
 import { fill, languageOf } from './code.js';
 import { el } from './dom.js';
-import { emoji } from './emoji.js';
+import { EMOJI, emoji } from './emoji.js';
 
 export const decode = (s) => s.replace(/&lt;/g, '<').replace(/&gt;/g, '>').replace(/&amp;/g, '&');
 
@@ -37,17 +37,13 @@ const TOKEN = {
   },
 };
 const URLS = { re: /https?:\/\/[^\s<>|]*[^\s<>|.,;:!?)\]"'*_]/g, make: (m) => link(decode(m[0]), [decode(m[0])]) };
-// An emoji by its name; not in 10:30:45, nor in a name of another kind.
-const EMOJI = {
-  re: /(?<![\w:]):([a-z0-9_+'-]{1,80})(?:::skin-tone-([2-6]))?:(?!\w)/g,
-  make: (m) => emojiNode(m[1], Number(m[2])),
-};
+const NAMED = { re: EMOJI, make: (m) => emojiNode(m[1], Number(m[2])) };
 const wrap = (re, tag) => ({ re, make: (m, d, n) => el(tag, '', ...inline(m[1], d, n)) });
 
 const DIALECTS = {
   markdown: [
     { re: /\\([\\`*_{}[\]()#+\-.!~|>])/g, make: (m) => m[1] },
-    CODE, TOKEN, EMOJI,
+    CODE, TOKEN, NAMED,
     { re: /!?\[([^\]\n]{0,500})\]\(\s*<?([^\s()<>]*(?:\([^\s()]*\)[^\s()<>]*)*)>?(?:\s+"[^"]*")?\s*\)/g, make: (m, d, n) => link(decode(m[2]), inline(m[1] || m[2], d, n)) },
     URLS,
     wrap(/\*\*\*(?=\S)([\s\S]*?\S)\*\*\*/g, 'strong'),
@@ -58,7 +54,7 @@ const DIALECTS = {
     wrap(/(?<![\w_])_(?=[^\s_])([^_\n]*[^\s_])_(?![\w_])/g, 'em'),
   ],
   mrkdwn: [
-    CODE, TOKEN, EMOJI, URLS,
+    CODE, TOKEN, NAMED, URLS,
     wrap(/(?<!\w)\*(?=\S)([^*\n]*\S)\*(?!\w)/g, 'strong'),
     wrap(/(?<!\w)_(?=\S)([^_\n]*\S)_(?!\w)/g, 'em'),
     wrap(/(?<!\w)~(?=\S)([^~\n]*\S)~(?!\w)/g, 's'),

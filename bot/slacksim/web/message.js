@@ -41,15 +41,14 @@ function files(list) {
     const img = el('img');
     img.alt = '';
     img.src = url;
-    img.onload = () => document.querySelectorAll('.scroll').forEach(follow);
+    img.onload = () => { if (img.isConnected) follow(img.closest('.scroll')); };
     a.replaceChildren(img, f.name + ' · ' + size(f.size));
     return a;
   }));
 }
 
 function threadLink(m) {
-  const n = m.replies > 0 ? (m.replies === 1 ? '1 reply' : m.replies + ' replies') : 'Reply in thread';
-  const open = el('button', 'thread-link', n, m.replies > 0 ? el('span', 'when', 'last at ' + clock(m.last_reply)) : null);
+  const open = el('button', 'thread-link', m.replies === 1 ? '1 reply' : m.replies + ' replies', el('span', 'when', 'last at ' + clock(m.last_reply)));
   open.type = 'button';
   open.onclick = () => openThread(m.ts);
   return open;
@@ -70,7 +69,7 @@ function parts(m, inThread) {
   if (m.edited && !m.tombstone) part('edited', 1, () => el('div', 'mark', '(edited)'));
   if (m.stream === 'live') part('live', m.reads_along || '', () => el('p', 'live', m.reads_along ? `still being written; only ${m.reads_along} reads along` : 'writing…'));
   if (m.stream === 'broken') part('broken', 1, () => el('p', 'live broken', 'the stream broke off'));
-  if (!inThread && !m.ephemeral && (m.replies > 0 || !m.tombstone)) part('thread', [m.replies, m.last_reply], () => threadLink(m));
+  if (!inThread && !m.ephemeral && m.replies > 0) part('thread', [m.replies, m.last_reply], () => threadLink(m));
   return out;
 }
 

@@ -1,5 +1,7 @@
 // Search in all that a person sees, and the way to a channel by its name.
 import { $, el } from './dom.js';
+import { withEmoji } from './emoji.js';
+import { icon } from './icons.js';
 import { S, author, clock, day, mine, names, title } from './store.js';
 import { spoken } from './text.js';
 import { jump, select } from './view.js';
@@ -69,7 +71,7 @@ function hit(m, q) {
   const where = `${title(c)}${m.thread_ts ? ' · in a thread' : ''} · ${day(m.ts)} ${clock(m.ts)}`;
   return {
     go: () => jump(m.channel, m.ts),
-    node: el('div', '', el('div', 'small', el('strong', '', author(m)), ' · ' + where), el('div', 'words', ...snippet(spoken(m, names).replace(/\n/g, ' '), q.words).map(([t, is]) => (is ? el('mark', '', t) : t)))),
+    node: el('div', '', el('div', 'small', el('strong', '', author(m)), ' · ' + where), el('div', 'words', ...snippet(withEmoji(spoken(m, names).replace(/\n/g, ' ')), q.words).map(([t, is]) => (is ? el('mark', '', t) : t)))),
   };
 }
 
@@ -134,6 +136,7 @@ export function openSearch() {
 
 // wireSearch makes the window answer to its keys.
 export function wireSearch() {
+  $('search-button').prepend(icon('search', 15));
   $('search-button').onclick = openSearch;
   $('query').oninput = () => search($('query').value);
   $('search').onclose = () => { run++; };

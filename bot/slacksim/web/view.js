@@ -178,8 +178,7 @@ export function select(id) {
   S.tab = 'messages';
   S.newFrom = unread(id) ? seenUntil(id) : null;
   const c = channel(id);
-  $('title').textContent = c.kind === 'im' ? S.state.bot.name : (c.kind === 'channel' ? '# ' : '🔒 ') + c.name;
-  if (c.kind !== 'im' && c.kind !== 'channel') $('title').replaceChildren(icon('lock', 15), ' ' + c.name);
+  $('title').replaceChildren(...(c.kind === 'im' ? [S.state.bot.name] : [c.kind === 'channel' ? '#' : icon('lock', 15), ' ' + c.name]));
   about();
   recallDraft('box');
   input('box').placeholder = c.kind === 'im' ? 'Ask something' : `Ask @${S.state.bot.name} something`;

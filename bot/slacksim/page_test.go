@@ -46,6 +46,11 @@ func TestPage(t *testing.T) {
 		}{
 			{200, "GET", "/", "", nil},
 			{200, "GET", "/app.js", "", nil},
+			{200, "GET", "/panel.js", "", nil},
+			{200, "GET", "/panel-calls.js", "", nil},
+			{200, "GET", "/panel-knobs.js", "", nil},
+			{200, "GET", "/panel-model.js", "", nil},
+			{200, "GET", "/panel.css", "", nil},
 			{200, "GET", "/style.css", "", nil},
 			{200, "GET", "/", "", []string{"Host", "127.0.0.1:99"}},
 			{200, "GET", "/", "", []string{"Host", "[::1]:99"}},

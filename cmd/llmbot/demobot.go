@@ -98,6 +98,12 @@ func runDemoBot(ctx context.Context, p process, args []string) error {
 	if !p.isSet(relayVariable) {
 		return errors.New("only `llmbot demo` starts this")
 	}
+	// When the demo is gone there is nothing to wait for: this and the bot end with the process, at once.
+	gone := make(chan struct{})
+	go func() {
+		keeper.Lifeline(p.in)
+		close(gone)
+	}()
 	cfg, err := loadConfig(p.env, "")
 	if err != nil {
 		return err
@@ -112,24 +118,23 @@ func runDemoBot(ctx context.Context, p process, args []string) error {
 	if *own {
 		cfg.demoTools()
 	}
-	// When the demo is gone there is nothing to wait for: both end with the process, at once.
-	served, gone := make(chan error, 1), make(chan struct{})
+	served := make(chan error, 1)
 	go func() { served <- serve(ctx, cfg, newLog(p.err, cfg, cfg.LogLevel)) }()
-	go func() {
-		keeper.Lifeline(p.in)
-		close(gone)
-	}()
 	select {
-	case err := <-served:
-		return cfg.redactor().hide(err)
+	case err = <-served:
 	case <-gone:
+		err = errInterrupted
 	}
-	for range removeTries { // the bot may still be writing there
-		if *remove == "" || os.RemoveAll(*remove) == nil {
-			break
+	select {
+	case <-gone:
+		for range removeTries { // the bot may still be writing there
+			if *remove == "" || os.RemoveAll(*remove) == nil {
+				break
+			}
 		}
+	default: // the demo removes it
 	}
-	return errInterrupted
+	return cfg.redactor().hide(err)
 }
 
 // botModelConfig returns what the bot's client of the model server needs: in the demo it asks the

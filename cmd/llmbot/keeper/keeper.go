@@ -22,6 +22,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"sync"
 	"syscall"
 	"time"
@@ -292,5 +293,11 @@ func (k *Keeper) State() State {
 	return k.state
 }
 
-// Lifeline blocks until the process that started this one is gone. in is standard input.
-func Lifeline(in io.Reader) { _, _ = io.Copy(io.Discard, in) }
+// Lifeline blocks until the process that started this one is gone. in is standard input. Nobody reads
+// what this process writes then: from the call on, a write that fails does not end the process, as a
+// broken pipe does otherwise, so that it can tidy up.
+func Lifeline(in io.Reader) {
+	broken := make(chan os.Signal, 1)
+	signal.Notify(broken, syscall.SIGPIPE) // who is told of it survives it
+	_, _ = io.Copy(io.Discard, in)
+}

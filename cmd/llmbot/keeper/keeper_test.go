@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -33,6 +34,14 @@ func TestMain(m *testing.M) {
 func child(kind string) int {
 	term := make(chan os.Signal, 1)
 	signal.Notify(term, syscall.SIGTERM)
+	orphaned := make(chan struct{})
+	if kind == "tidy" {
+		go func() {
+			Lifeline(os.Stdin)
+			close(orphaned)
+		}()
+		time.Sleep(50 * time.Millisecond) // it watches
+	}
 	fmt.Fprintln(os.Stderr, "started as", os.Getpid())
 	switch kind {
 	case "fails":
@@ -45,6 +54,21 @@ func child(kind string) int {
 		}()
 		<-term
 		fmt.Fprintln(os.Stderr, "drained")
+	case "tidy": // writes all the time, and leaves a file when the parent is gone
+		for range 10_000 {
+			fmt.Fprintln(os.Stderr, "I write")
+			time.Sleep(time.Millisecond / 4)
+			select {
+			case <-orphaned:
+				time.Sleep(50 * time.Millisecond)
+				fmt.Fprintln(os.Stderr, "nobody reads this")
+				if os.WriteFile(os.Getenv("KEEPER_FILE"), nil, 0o600) != nil {
+					return 1
+				}
+				return 0
+			default:
+			}
+		}
 	case "deaf":
 		time.Sleep(10 * patience)
 	case "parent": // keeps a child itself; both are to be killed
@@ -219,7 +243,22 @@ func TestReady(t *testing.T) {
 
 // Nothing is left of a child whose keeper is killed.
 func TestNothingOutlivesAKilledParent(t *testing.T) {
-	parent := command("parent", "KEEPER_GRANDCHILD=works")()
+	orphan(t, "works")
+}
+
+// A child whose keeper is killed can tidy up, also if it writes at that moment, which nobody reads.
+func TestAnOrphanTidiesUp(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "tidied")
+	orphan(t, "tidy", "KEEPER_FILE="+file)
+	if _, err := os.Stat(file); err != nil {
+		t.Error(err)
+	}
+}
+
+// orphan starts a keeper of a child of a kind in another process, kills that, and waits for the child's end.
+func orphan(t *testing.T, kind string, vars ...string) {
+	t.Helper()
+	parent := command("parent", append(vars, "KEEPER_GRANDCHILD="+kind)...)()
 	out, err := parent.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

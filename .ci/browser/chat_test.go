@@ -246,7 +246,8 @@ func TestDropAndPaste(t *testing.T) {
 	v.picture("sent")
 }
 
-// TestLooks takes pictures of all that can be seen, light and dark, wide and on a phone, and lets axe look for what keeps people out.
+// TestLooks takes pictures of all that can be seen, light and dark, wide and on a phone, and lets
+// axe look for what keeps people out.
 func TestLooks(t *testing.T) {
 	s := startSlack(t)
 	fill(s)

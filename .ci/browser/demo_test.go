@@ -172,7 +172,7 @@ func TestControls(t *testing.T) {
 	at := get(v, chromedp.Evaluate[string](`location.origin + location.pathname`))
 	v.do(chromedp.Navigate(at+"?channel=bot&tab=home"), chromedp.WaitVisible(chromedp.CSS(`#home`)))
 	v.until("the Home tab has figures", `document.querySelector('#home').innerText.includes('nteractive')`)
-	v.picture("home")
+	v.axe("home")
 }
 
 // TestPicture makes the picture of the README: PICTURE=docs/demo.png (seen from the repository).
@@ -182,7 +182,7 @@ func TestPicture(t *testing.T) {
 		t.Skip("PICTURE names no file")
 	}
 	v := visit(t, startDemo(t))
-	v.do(chromedp.WaitVisible(chromedp.CSS(`#link.up`)), chromedp.EmulateViewport(1536, 960, chromedp.EmulateScale(1280.0/1536))) // the whole answer on 1280×800
+	v.do(chromedp.WaitVisible(chromedp.CSS(`#link.up`)), chromedp.EmulateViewport(1600, 1000, chromedp.EmulateScale(1280.0/1600))) // the whole answer on 1280×800
 	v.write("#box", "@llm how do I write a parser? With code, please")
 	v.do(chromedp.WaitVisible(chromedp.CSS(`#thread`)))
 	v.finished(1)
@@ -291,5 +291,5 @@ func TestDarkModeCanBeRead(t *testing.T) {
 	})()`)); faint != "" {
 		t.Errorf("cannot be read: %s", faint)
 	}
-	v.picture("dark")
+	v.axe("dark")
 }

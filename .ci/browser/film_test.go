@@ -33,6 +33,8 @@ func TestFilm(t *testing.T) {
 	}
 	v := visit(t, startDemo(t))
 	v.do(chromedp.EmulateViewport(filmWidth/filmScale, filmHeight/filmScale, chromedp.EmulateScale(filmScale)), chromedp.WaitVisible(chromedp.CSS(`#link.up`)))
+	v.run(`document.querySelector('.tour-close').click()`) // the film is a tour itself
+	v.run(`document.querySelector('#box textarea').focus()`)
 	var film film
 	stop, filmed := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -123,7 +125,8 @@ func (f *film) encoded() *gif.GIF {
 	return out
 }
 
-// palette returns the colours that most pixels of a few frames have.
+// palette returns the colours that most pixels of a few frames have. Vivid ones count more: of code
+// in colours, few pixels are not grey.
 func (f *film) palette() color.Palette {
 	count := map[color.RGBA]int{}
 	for i := 0; i < len(f.frames); i += max(1, len(f.frames)/8) {
@@ -138,7 +141,11 @@ func (f *film) palette() color.Palette {
 	for c := range count {
 		all = append(all, c)
 	}
-	slices.SortFunc(all, func(a, b color.RGBA) int { return cmp.Compare(count[b], count[a]) })
+	weight := func(c color.RGBA) int {
+		vivid := max(c.R, c.G, c.B) - min(c.R, c.G, c.B)
+		return count[c] * (8 + int(vivid))
+	}
+	slices.SortFunc(all, func(a, b color.RGBA) int { return cmp.Compare(weight(b), weight(a)) })
 	var p color.Palette
 	for _, c := range all[:min(256, len(all))] {
 		p = append(p, c)

@@ -91,7 +91,8 @@ func TestPanel(t *testing.T) {
 	v.run(`document.querySelectorAll('#panel .panel-check input').forEach((i) => { if (i.parentElement.innerText.includes('Refused')) i.click(); })`)
 	v.until("only refused calls are listed", `[...document.querySelectorAll('#panel .call')].every((e) => e.classList.contains('bad')) && document.querySelectorAll('#panel .call').length > 0`)
 	v.run(`document.querySelectorAll('#panel .panel-check input').forEach((i) => { if (i.parentElement.innerText.includes('Refused')) i.click(); })`)
-	v.finished(3)
+	// While edits were refused, the rest may have gone into a message of its own.
+	v.until("the answer is whole", `[...document.querySelectorAll('#replies .small')].at(-1).innerText.startsWith('500 tokens in ')`)
 
 	v.turn("Redeliver")
 	v.until("an event came again", `/· 1 redelivered/.test(document.getElementById('panel').innerText)`)
@@ -99,7 +100,10 @@ func TestPanel(t *testing.T) {
 	v.write("#reply", "@llm write 5 tokens")
 	v.until("acks are lost", `/\d+ acks lost/.test(document.getElementById('panel').innerText)`)
 	v.run(`document.querySelectorAll('#panel .panel-check input').forEach((i) => { if (i.parentElement.innerText.includes('Lose')) i.click(); })`)
-	v.finished(4) // once, however often the event came
+	v.until("it answers", `[...document.querySelectorAll('#replies .small')].at(-1).innerText.startsWith('5 tokens in ')`)
+	if n := get(v, chromedp.Evaluate[int](`[...document.querySelectorAll('#replies .small')].filter((e) => e.innerText.startsWith('5 tokens in ')).length`)); n != 1 {
+		t.Errorf("%d answers to an event that came several times", n)
+	}
 	opened := get(v, chromedp.Evaluate[int](`Number(/(\d+) opened so far/.exec(document.getElementById('panel').innerText)[1])`))
 	v.turn("Cut one")
 	v.until("the bot opens another socket", fmt.Sprintf(`Number(/(\d+) opened so far/.exec(document.getElementById('panel').innerText)[1]) > %d`, opened))

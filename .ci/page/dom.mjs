@@ -62,7 +62,8 @@ globalThis.document = {
   createDocumentFragment: () => new FakeElement('#fragment'),
 };
 
-// busy returns the milliseconds that a function keeps the processor busy: on a machine with other work the clock says something else.
+// busy returns the milliseconds that a function keeps the processor busy: on a machine with other
+// work the clock says something else.
 export function busy(fn) {
   const before = process.cpuUsage();
   fn();

@@ -2,6 +2,7 @@ package answer
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -102,14 +103,14 @@ func (l *Loops) seed(text string) {
 
 // loop looks for a loop in one text.
 type loop struct {
-	ring   [2 * loopWindow]rune // the newest characters, twice: they always lie in one piece
-	at     int                  // where the next one goes, and again loopWindow behind it
-	n      int                  // characters so far
-	next   int                  // when a period is looked for again
-	period int                  // of the newest characters; 0: none is known
-	run    int                  // characters that repeat with it
-	lines  int                  // line ends among them
-	data   bool                 // it looks like data, which has honest repetitions
+	ring   [loopWindow]rune // the newest characters
+	at     int              // where the oldest of them is, and the next one goes
+	n      int              // characters so far
+	next   int              // when a period is looked for again
+	period int              // of the newest characters; 0: none is known
+	run    int              // characters that repeat with it
+	lines  int              // line ends among them
+	data   bool             // it looks like data, which has honest repetitions
 
 	line  int  // characters of the current line, without white space before it
 	first rune // the first of them
@@ -130,13 +131,13 @@ type loop struct {
 func (l *loop) add(text string) bool {
 	for _, r := range text {
 		if l.period > 0 {
-			if r == l.ring[l.at+loopWindow-l.period] {
+			if r == l.ring[(l.at+loopWindow-l.period)%loopWindow] {
 				l.run++
 			} else {
 				l.period, l.next = 0, l.n+lookEvery
 			}
 		}
-		l.ring[l.at], l.ring[l.at+loopWindow] = r, r
+		l.ring[l.at] = r
 		l.n++
 		if l.at++; l.at == loopWindow {
 			l.at = 0
@@ -216,7 +217,7 @@ func (l *loop) endLine() {
 
 // look finds out whether the newest characters have a period.
 func (l *loop) look() {
-	window := l.ring[l.at : l.at+loopWindow]
+	window := slices.Concat(l.ring[l.at:], l.ring[:l.at])
 	p := period(window)
 	if p > longestPeriod {
 		l.next = l.n + lookEvery

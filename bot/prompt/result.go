@@ -34,12 +34,12 @@ func Result(name, text string, failed bool) string {
 // each text, below a head of ours. No line of them reads like a head of ours, and no special token of
 // a tokenizer is left.
 func Ran(calls []string) string {
-	var out strings.Builder
-	out.WriteString(ranHead + ranWhy)
+	var b strings.Builder
+	b.WriteString(ranHead + ranWhy)
 	for _, c := range calls {
-		out.WriteString("\n" + broken(margin+indented(guarded(visible(c)))))
+		b.WriteString("\n" + broken(margin+indented(guarded(visible(c)))))
 	}
-	return out.String()
+	return b.String()
 }
 
 // Unmarked returns a text that a server of tools wrote, such as the description of a tool, in which

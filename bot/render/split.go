@@ -208,8 +208,12 @@ func (d *Doc) cut() bool {
 	return true
 }
 
-// with returns the page so far with a tail.
+// with returns the page so far with a tail. A page that is as the text is there, as most are while
+// they grow, is that part of the text: each live answer had its page once more.
 func (d *Doc) with(tail string) string {
+	if to := d.from + len(d.buf); tail == "" && to <= len(d.text) && d.text[d.from:to] == string(d.buf) {
+		return d.text[d.from:to]
+	}
 	var b strings.Builder
 	b.Grow(len(d.buf) + len(tail))
 	b.Write(d.buf)

@@ -16,7 +16,12 @@ var (
 	ErrLimiterNotFound = errors.New("no such limiter: it is window, bucket or off")
 	ErrEventNotFound   = errors.New("no such event was sent")
 	ErrNoSocket        = errors.New("no socket is open")
+	ErrTooManyWaiting  = errors.New("too many events wait for their acks")
 )
+
+// maxWaiting is how many envelopes may be under way for Redeliver to add another: whoever reaches
+// the page may press its button as fast as they like.
+const maxWaiting = 1000
 
 // Knobs is what may be turned while the workspace runs, besides faults.
 type Knobs struct {
@@ -94,7 +99,8 @@ func (s *Sim) CutOne() error {
 
 // Redeliver sends an event once more, even one that was acked, as Slack does when the ack got lost
 // on its way: the same event_id, a new envelope_id, and a higher retry_attempt. An empty eventID is
-// the newest event that was acked. It returns ErrEventNotFound, or ErrNoSocket if no socket is open.
+// the newest event that was acked. It returns ErrEventNotFound, ErrNoSocket if no socket is open, or
+// ErrTooManyWaiting while 1,000 envelopes are under way.
 func (s *Sim) Redeliver(eventID string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -107,6 +113,9 @@ func (s *Sim) Redeliver(eventID string) error {
 	}
 	if d == nil {
 		return fmt.Errorf("%w: %q", ErrEventNotFound, eventID)
+	}
+	if len(s.waiting) >= maxWaiting {
+		return ErrTooManyWaiting
 	}
 	if !s.transmitLocked(d) {
 		return ErrNoSocket

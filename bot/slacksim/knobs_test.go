@@ -198,6 +198,39 @@ func TestRedeliver(t *testing.T) {
 	})
 }
 
+// A button of the page may be pressed as fast as somebody likes; what it leaves is bounded.
+func TestPressedTooOften(t *testing.T) {
+	bubble(t, slacksim.Config{Events: []string{"message.channels"}}, func(t *testing.T, s *space) {
+		l := s.link(ackAll)
+		s.Say("alice", "general", "", "one")
+		synctest.Wait()
+		s.LoseAcks(true)
+		refused := 0
+		for range 1100 {
+			if err := s.Redeliver(""); errors.Is(err, slacksim.ErrTooManyWaiting) {
+				refused++
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			s.Disconnect("warning")
+		}
+		if refused < 100 || refused > 110 {
+			t.Errorf("%d refused", refused)
+		}
+		s.LoseAcks(false)
+		<-l.done
+		warned := 0
+		for _, f := range l.got() {
+			if f["type"] == "disconnect" && f["reason"] == "warning" {
+				warned++
+			}
+		}
+		if warned != 1 {
+			t.Errorf("%d warnings", warned)
+		}
+	})
+}
+
 func TestBudgets(t *testing.T) {
 	bubble(t, slacksim.Config{}, func(t *testing.T, s *space) {
 		ts := s.posted()

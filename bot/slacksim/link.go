@@ -39,7 +39,9 @@ type socket struct {
 	gone chan struct{}
 
 	since time.Time
-	dead  bool // half-open: guarded by Sim.mu
+	// Guarded by Sim.mu:
+	dead   bool // half-open
+	warned bool // its end was announced
 }
 
 type frame struct {
@@ -228,7 +230,7 @@ func (s *Sim) write(c *socket) {
 
 // Disconnect announces the end of all open sockets and ends them as Slack does. "warning" is sent
 // first, "refresh_requested" 10 s later, and then the socket is closed. Any other reason is sent,
-// and the socket is closed at once.
+// and the socket is closed at once. A socket is warned once.
 func (s *Sim) Disconnect(reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -237,6 +239,10 @@ func (s *Sim) Disconnect(reason string) {
 			c.send(disconnectFrame(reason), true)
 			continue
 		}
+		if c.warned {
+			continue // its end is under way
+		}
+		c.warned = true
 		c.send(disconnectFrame(reason), false)
 		s.goLocked(func() {
 			t := time.NewTimer(warningBefore)

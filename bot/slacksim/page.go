@@ -8,11 +8,16 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"net/url"
+	"regexp"
 	"unicode/utf8"
 )
 
 //go:embed web
 var web embed.FS
+
+// permalinkTS is the last part of a message's address, which has its time without the dot.
+var permalinkTS = regexp.MustCompile(`^p(\d{1,12})(\d{6})$`)
 
 // maxPageBody is how many bytes one request of the page may have: a few files in base64.
 const maxPageBody = 32 << 20
@@ -28,6 +33,7 @@ const (
 // newPage serves the browser page and its endpoints:
 //
 //	GET  /                 the page, with /app.js and /style.css
+//	GET  /archives/C…/p…   a message's address, which leads to the page
 //	GET  /page/state       people, channels, commands, the notice, and whether there is a demo
 //	GET, POST /page/demo/… Config.Demo
 //	GET  /page/file?user=U…&id=F…       a file
@@ -51,6 +57,7 @@ func (s *Sim) newPage() http.Handler {
 		mux.Handle("GET /page/demo/", s.cfg.Demo)
 		mux.Handle("POST /page/demo/", s.cfg.Demo)
 	}
+	mux.HandleFunc("GET /archives/{channel}/{message}", pageMessage)
 	mux.HandleFunc("GET /page/state", s.pageState)
 	mux.HandleFunc("GET /page/events", s.pageEvents)
 	mux.HandleFunc("GET /page/file", s.pageFile)
@@ -107,6 +114,17 @@ func (s *Sim) newPage() http.Handler {
 		w.Header().Set("Cache-Control", "no-store")
 		mux.ServeHTTP(w, r)
 	})
+}
+
+// pageMessage leads from a message's address to the page, which goes to the message.
+func pageMessage(w http.ResponseWriter, r *http.Request) {
+	m := permalinkTS.FindStringSubmatch(r.PathValue("message"))
+	if m == nil {
+		http.NotFound(w, r)
+		return
+	}
+	to := url.Values{"channel": {r.PathValue("channel")}, "message": {m[1] + "." + m[2]}}
+	http.Redirect(w, r, "/?"+to.Encode(), http.StatusSeeOther)
 }
 
 type pageRequest struct {

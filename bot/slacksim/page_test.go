@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -45,10 +46,19 @@ func TestPage(t *testing.T) {
 		}{
 			{200, "GET", "/", "", nil},
 			{200, "GET", "/app.js", "", nil},
+			{200, "GET", "/panel.js", "", nil},
+			{200, "GET", "/panel-calls.js", "", nil},
+			{200, "GET", "/panel-knobs.js", "", nil},
+			{200, "GET", "/panel-model.js", "", nil},
+			{200, "GET", "/panel.css", "", nil},
 			{200, "GET", "/style.css", "", nil},
 			{200, "GET", "/", "", []string{"Host", "127.0.0.1:99"}},
 			{200, "GET", "/", "", []string{"Host", "[::1]:99"}},
 			{200, "GET", "/", "", []string{"Host", "demo.lan"}},
+			{200, "GET", "/archives/C0GENERAL1/p1796052954088427", "", nil},
+			{404, "GET", "/archives/C0GENERAL1/p17.5", "", nil},
+			{404, "GET", "/archives/C0GENERAL1", "", nil},
+			{403, "GET", "/archives/C0GENERAL1/p1796052954088427", "", []string{"Host", "evil.example"}},
 			{403, "GET", "/", "", []string{"Host", "evil.example"}},
 			{403, "GET", "/page/events?user=alice", "", []string{"Host", "localhost.evil.example:8080"}},
 			{403, "POST", "/page/say", say, []string{"Origin", "https://evil.example"}},
@@ -107,6 +117,23 @@ func TestPageHasItsModules(t *testing.T) {
 		}
 		if len(seen) < 15 {
 			t.Errorf("only %v", seen)
+		}
+	})
+}
+
+// TestMessageHasAnAddress follows what chat.getPermalink gives: it leads to the page of the message.
+func TestMessageHasAnAddress(t *testing.T) {
+	bubble(t, slacksim.Config{}, func(t *testing.T, s *space) {
+		ts := s.Say("alice", "general", "", "x")
+		link, err := s.Permalink("general", ts)
+		must(t, err)
+		at, err := url.Parse(link)
+		must(t, err)
+		res := s.page("GET", at.RequestURI(), "")
+		must(t, res.Body.Close())
+		want := url.Values{"channel": {s.ChannelID("general")}, "message": {ts}}.Encode()
+		if got := res.Request.URL; got.Path != "/" || got.RawQuery != want {
+			t.Errorf("%s leads to %s", link, got)
 		}
 	})
 }

@@ -39,9 +39,9 @@ type Config struct {
 	// EditWindow is how long after a message was posted chat.update takes changes of it, as
 	// administrators may set; 0: for ever.
 	EditWindow time.Duration
-	Limiter    Limiter // default: LimiterWindow
+	Limiter    Limiter // default: LimiterWindow; SetLimiter changes it
 	// Of every accepted call: half before it takes effect, half after. A call that a limit refuses
-	// takes none.
+	// takes none. SetLatency changes it.
 	Latency time.Duration
 
 	Team     Team

@@ -153,7 +153,7 @@ func runTools(ctx context.Context, cfg Config, servers *tools.Servers, window fu
 }
 
 const (
-	manyTools      = 25 // tools of which models begin to choose badly (facts/tools.md §1.1)
+	manyTools      = 25 // tools of which models begin to choose badly (goose's documents advise fewer)
 	bytesPerToken  = 4  // of definitions, roughly
 	definitionPart = 10 // the part of the window that definitions may take without a warning
 	// settleTools is how long the servers of tools have to connect before their tools are weighed.

@@ -1,4 +1,5 @@
-// What can be done with a message: by buttons that appear on it under the pointer or the focus, and by keys.
+// What can be done with a message: by buttons that appear on it under the pointer or the focus, and
+// by keys.
 import { act, post, toast } from './api.js';
 import { input } from './compose.js';
 import { ask, field } from './dialog.js';
@@ -64,24 +65,38 @@ async function remove(m) {
   if (await ask({ title: 'Delete this message?', body: [el('blockquote', '', words.length > 200 ? words.slice(0, 200) + '…' : words)], yes: 'Delete', danger: true })) act('delete', { channel: m.channel, ts: m.ts });
 }
 
-// quote puts what a message says into the box, as a quotation.
-function quote(m, inThread) {
-  const box = input(inThread && S.thread ? 'reply' : 'box');
-  const lines = wordsOf(m, names).split('\n').map((l) => '> ' + l).join('\n');
-  box.value = (box.value ? box.value.replace(/\n*$/, '\n') : '') + lines + '\n';
+// write puts a text at the end of a box.
+function write(form, text) {
+  const box = input(form);
+  box.value += text;
   box.dispatchEvent(new Event('input'));
   box.focus();
   box.setSelectionRange(box.value.length, box.value.length);
 }
 
-// copyLink copies a message's address, which can be pasted here, as in Slack.
-async function copyLink(m) {
+// quote puts what a message says into the box, as a quotation.
+function quote(m, inThread) {
+  const form = inThread && S.thread ? 'reply' : 'box';
+  const before = input(form).value;
+  write(form, (before && !before.endsWith('\n') ? '\n' : '') + wordsOf(m, names).split('\n').map((l) => '> ' + l).join('\n') + '\n');
+}
+
+// copyLink copies a message's address, which can be pasted here, as in Slack. Where the browser
+// lets no page copy, as it does for pages of another machine without TLS, the link goes into the
+// box.
+async function copyLink(m, inThread) {
+  let url;
   try {
-    const { link: url } = await post('permalink', { channel: m.channel, ts: m.ts });
+    ({ link: url } = await post('permalink', { channel: m.channel, ts: m.ts }));
+  } catch (err) {
+    return toast(err.message);
+  }
+  try {
     await navigator.clipboard.writeText(url);
     toast('The link is copied.', 'good');
-  } catch (err) {
-    toast(err.message);
+  } catch {
+    write(inThread && S.thread ? 'reply' : 'box', url + ' ');
+    toast('The browser lets this page copy nothing: the link is in the box.', 'good');
   }
 }
 

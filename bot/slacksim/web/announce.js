@@ -1,4 +1,5 @@
-// What a screen reader says by itself: not each step of an answer that grows, but the answer when it has come to rest.
+// What a screen reader says by itself: not each step of an answer that grows, but the answer when
+// it has come to rest.
 import { $ } from './dom.js';
 
 const rest = 2000; // milliseconds without a change

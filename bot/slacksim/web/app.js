@@ -32,6 +32,7 @@ async function start() {
   if (asked.get('as') && !person(asked.get('as'))) toast(`Nobody here is called ${asked.get('as')}. You are ${S.state.users.find((u) => u.id === S.me).name}.`);
   go(asked.get('channel'));
   if (asked.get('tab') === 'home' && channel(S.channel).kind === 'im') openTab('home');
+  S.asked = asked.get('message');
   if (asked.get('thread')) {
     S.thread = asked.get('thread');
     render();
@@ -66,11 +67,11 @@ async function start() {
   listen();
 }
 
-// followLink opens the address of a message of this workspace here, and not on Slack.
+// followLink opens the address of a message of this workspace here, and not in a tab of its own.
 function followLink(e) {
   const a = e.target instanceof Element && e.target.closest('a[href]');
-  const to = a && /^https:\/\/[^/]+\.slack\.com\/archives\/(\w+)\/p(\d{10})(\d{6})\b/.exec(a.href);
-  if (to && jump(to[1], to[2] + '.' + to[3])) e.preventDefault();
+  const to = a && (a.host === location.host || a.host.endsWith('.slack.com')) && /^\/archives\/(\w+)\/p(\d{1,12})(\d{6})$/.exec(a.pathname);
+  if (to && !e.ctrlKey && !e.metaKey && jump(to[1], to[2] + '.' + to[3])) e.preventDefault();
 }
 
 // For the console and for tests. __work counts what is touched on the page.

@@ -71,6 +71,7 @@ export async function encoded(f) {
 // record begins or ends a voice clip, which is then sent like a file.
 async function record(form, button) {
   if (record.now) return record.now.stop();
+  if (!navigator.mediaDevices) return toast('The browser gives this page no microphone: open it on this machine, or over TLS.');
   try {
     const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
     const r = record.now = new MediaRecorder(stream);

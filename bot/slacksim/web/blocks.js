@@ -5,7 +5,8 @@ import { el } from './dom.js';
 import { codeBox, emojiNode, link, markdownSpecs, mrkdwn } from './markdown.js';
 import { sync } from './sync.js';
 
-// blockSpecs describes blocks for sync. on(action) is called when a button is pressed; it returns a promise.
+// blockSpecs describes blocks for sync. on(action) is called when a button is pressed; it returns a
+// promise.
 export function blockSpecs(blocks, names, on) {
   return (blocks || []).map((b, i) => ({
     key: 'block ' + i + ' ' + b.type,

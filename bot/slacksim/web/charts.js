@@ -1,4 +1,5 @@
-// Charts of data_visualization blocks as SVG. All figures are numbers from JSON and all words become text nodes.
+// Charts of data_visualization blocks as SVG. All figures are numbers from JSON and all words
+// become text nodes.
 import { el } from './dom.js';
 
 // The colours are in style.css, by number.

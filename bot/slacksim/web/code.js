@@ -1,5 +1,6 @@
-// Code in colours. A language is a few patterns; a line is cut into pieces from its start, in one pass. What is open at the end of a
-// line, such as a comment, is handed to the next: so of code that grows only the lines that are new are looked at.
+// Code in colours. A language is a few patterns; a line is cut into pieces from its start, in one
+// pass. What is open at the end of a line, such as a comment, is handed to the next: so of code
+// that grows only the lines that are new are looked at.
 import { el } from './dom.js';
 
 // The longest line that is coloured. A longer one is data and no code.
@@ -11,8 +12,8 @@ const DOUBLE = String.raw`"(?:[^"\\]|\\.)*(?:"|$)`;
 const SINGLE = String.raw`'(?:[^'\\]|\\.)*(?:'|$)`;
 const NAME = String.raw`[A-Za-z_$][\w$]*`;
 
-// language makes one: line and block comments, strings, strings over several lines (with the pattern of their end), words.
-// rest holds further patterns that come first: [class, pattern].
+// language makes one: line and block comments, strings, strings over several lines (with the
+// pattern of their end), words. rest holds further patterns that come first: [class, pattern].
 function language({ line, block, strings = [DOUBLE, SINGLE], long = [], keywords = '', constants = 'true false null', types = '', rest = [], anycase = false }) {
   const rules = [...rest.map(([cls, p]) => ({ cls, p }))];
   for (const [open, close] of block ? [block] : []) rules.push({ cls: 'com', p: open, until: close });
@@ -58,14 +59,16 @@ const ALIASES = {
   jsonc: 'json', json5: 'json', jsonl: 'json', yml: 'yaml', toml: 'ini', conf: 'ini', cfg: 'ini', properties: 'ini', systemd: 'ini', xml: 'html', svg: 'html', vue: 'html', scss: 'css', less: 'css', dockerfile: 'docker', makefile: 'make', mk: 'make', patch: 'diff',
 };
 
-// languageOf returns the language of a fence's first word; null: it is none that is known, and the code stays plain.
+// languageOf returns the language of a fence's first word; null: it is none that is known, and the
+// code stays plain.
 export function languageOf(info) {
   const name = (/^[\w+#-]+/.exec(info.trim())?.[0] || '').toLowerCase();
   const at = Object.hasOwn(ALIASES, name) ? ALIASES[name] : name;
   return Object.hasOwn(LANGUAGES, at) ? LANGUAGES[at] : null;
 }
 
-// cut returns the pieces of one line, [class, text] each, and what is open at its end: null, or the rule whose end is still to come.
+// cut returns the pieces of one line, [class, text] each, and what is open at its end: null, or the
+// rule whose end is still to come.
 export function cut(lang, line, open) {
   const out = [];
   if (line.length > maxLine) return { pieces: [['', line]], open };
@@ -112,7 +115,8 @@ function wordClass(lang, word, line, at) {
 
 const nodeOf = ([cls, text]) => (cls ? el('span', 'c-' + cls, text) : document.createTextNode(text));
 
-// fill makes a code element hold the text. Lines that are as before stay as they are. It returns how many lines it wrote.
+// fill makes a code element hold the text. Lines that are as before stay as they are. It returns
+// how many lines it wrote.
 export function fill(code, lang, text) {
   const lines = text.split('\n');
   const old = code.lines || [];

@@ -3,8 +3,8 @@ import { emojiLike } from './emoji.js';
 
 const most = 6; // offers
 
-// offers returns what the end of a text may become: from where it is replaced, and the texts. A message that begins with / is a
-// command, where there are some.
+// offers returns what the end of a text may become: from where it is replaced, and the texts. A
+// message that begins with / is a command, where there are some.
 export function offers(before, state, commands) {
   const none = { from: before.length, found: [] };
   const at = /(^|[\s(])([@#:])([\w+'-]*)$/.exec(before);

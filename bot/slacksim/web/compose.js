@@ -92,7 +92,8 @@ async function say(form, { text, cells, list, word, to, thread }) {
   if (form === 'box' && S.channel === to && (called.test(text) || channel(to).kind === 'im')) openThread(ts);
 }
 
-// complete offers names behind an @, channels behind a #, emoji behind a colon, commands behind a leading /.
+// complete offers names behind an @, channels behind a #, emoji behind a colon, commands behind a
+// leading /.
 function complete(form) {
   const box = input(form);
   const menu = $(form).querySelector('.names');

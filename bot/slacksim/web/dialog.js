@@ -1,8 +1,8 @@
 // Questions to the person, above the page.
 import { el } from './dom.js';
 
-// ask shows a question with some nodes and waits for the answer: true, or false when it was closed. The first field has the focus,
-// or else the button that does nothing.
+// ask shows a question with some nodes and waits for the answer: true, or false when it was closed.
+// The first field has the focus, or else the button that does nothing.
 export function ask({ title, body = [], yes, danger = false }) {
   return new Promise((done) => {
     const head = el('h2', '', title);

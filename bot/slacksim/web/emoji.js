@@ -1,5 +1,6 @@
-// The names of emoji, as Slack writes them between colons, in the order in which people know them. The table is made from
-// emoji-datasource 16.0.0 by Cal Henderson, under the MIT licence: docs/decisions/0041 has the reason, and how it is made anew.
+// The names of emoji, as Slack writes them between colons, in the order in which people know them.
+// The table is made from emoji-datasource 16.0.0 by Cal Henderson, under the MIT licence:
+// docs/decisions/0041 has the reason, and how it is made anew.
 
 const TABLE = `
 grinning=😀 smiley=😃 smile=😄 grin=😁 laughing,satisfied=😆 sweat_smile=😅 rolling_on_the_floor_laughing=🤣 joy=😂 slightly_smiling_face=🙂 upside_down_face=🙃
@@ -210,7 +211,8 @@ for (const entry of TABLE.split(/\s+/)) {
   if (sign) for (const name of all.split(',')) signs.set(name, sign);
 }
 
-// emoji returns the sign of a name, in one of the skin tones from 2 to 6 if one is asked for; null: there is none of that name.
+// emoji returns the sign of a name, in one of the skin tones from 2 to 6 if one is asked for; null:
+// there is none of that name.
 export function emoji(name, tone = 0) {
   const sign = signs.get(name);
   if (!sign) return null;
@@ -219,7 +221,8 @@ export function emoji(name, tone = 0) {
   return first + TONES[tone - 2] + rest.join('');
 }
 
-// emojiLike returns the first emoji of which a name begins with a word, then those that have it in their name: [name, sign].
+// emojiLike returns the first emoji of which a name begins with a word, then those that have it in
+// their name: [name, sign].
 export function emojiLike(word, most) {
   const want = word.toLowerCase();
   const begin = [];

@@ -5,8 +5,8 @@ import { openThread, select } from './view.js';
 
 const heard = { message: [], event: [], user: [] };
 
-// emit tells whoever asked for it: a changed message as it came, an event of the workspace, the person's id after a change of person.
-// One who fails does not keep the others from hearing it.
+// emit tells whoever asked for it: a changed message as it came, an event of the workspace, the
+// person's id after a change of person. One who fails does not keep the others from hearing it.
 export function emit(name, value) {
   for (const fn of heard[name]) {
     try {

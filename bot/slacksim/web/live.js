@@ -9,7 +9,7 @@ import { came } from './pane.js';
 import { S, author, forget, inChannel, key, names, put } from './store.js';
 import { spoken } from './text.js';
 import { changed, recallSeen, seenUntil } from './unread.js';
-import { describe, drawChannels, goTo, later, render } from './view.js';
+import { describe, drawChannels, goTo, jump, later, render } from './view.js';
 
 export function listen() {
   clearTimeout(listen.timer);
@@ -32,8 +32,9 @@ export function listen() {
     $('link').className = '';
     $('link').textContent = 'not connected: start it again';
     $('link').title = 'The program behind this page does not answer. Start it again: this page comes back by itself.';
-    // A new connection sends everything again: what is known is thrown away with its first event, and with it every gap. The
-    // browser reconnects by itself, except after an answer that was no stream.
+    // A new connection sends everything again: what is known is thrown away with its first event,
+    // and with it every gap. The browser reconnects by itself, except after an answer that was no
+    // stream.
     S.fresh = true;
     S.part = [];
     if (source.readyState === EventSource.CLOSED) listen.timer = setTimeout(reload, 2000);
@@ -89,6 +90,8 @@ function hear(d) {
   if (fresh) {
     render();
     goTo(spot());
+    if (S.asked) jump(S.channel, S.asked); // by a message's address
+    S.asked = null;
     drawChannels();
   } else {
     if (d.messages.length) drawChannels();

@@ -1,4 +1,5 @@
-// Markdown and Slack's mrkdwn as DOM nodes. Text only ever becomes text nodes; nothing here parses HTML.
+// Markdown and Slack's mrkdwn as DOM nodes. Text only ever becomes text nodes; nothing here parses
+// HTML.
 import { fill, languageOf } from './code.js';
 import { el } from './dom.js';
 import { EMOJI, emoji } from './emoji.js';
@@ -61,8 +62,9 @@ const DIALECTS = {
   ],
 };
 
-// inline finds the rule that matches first, makes its node, and goes on behind it. What a rule finds is kept until the text before it
-// is used up: so a long text is searched once by each rule, and not once for each mark in it.
+// inline finds the rule that matches first, makes its node, and goes on behind it. What a rule
+// finds is kept until the text before it is used up: so a long text is searched once by each rule,
+// and not once for each mark in it.
 export function inline(text, dialect, names) {
   const rules = DIALECTS[dialect];
   const found = new Array(rules.length);
@@ -103,7 +105,8 @@ const TABLE = /^\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)+\|?\s*$/;
 const QUOTE = /^ {0,3}(>|&gt;) ?/;
 const deepest = 12; // quotes in quotes; further ones are text
 
-// split cuts a text into blocks, without looking into them: {kind, text}, and for code {info, closed}.
+// split cuts a text into blocks, without looking into them: {kind, text}, and for code {info,
+// closed}.
 export function split(text) {
   const out = [];
   const lines = text.split('\n');
@@ -184,7 +187,8 @@ export function codeBox(code) {
   return pre;
 }
 
-// markdownSpecs describes a text's blocks for sync: of a text that grows only the last block is touched.
+// markdownSpecs describes a text's blocks for sync: of a text that grows only the last block is
+// touched.
 export function markdownSpecs(text, names) {
   return split(text).map((b, i) => ({
     key: i + b.kind + (b.info || ''),

@@ -1,5 +1,5 @@
-// What survives a reload: drafts and what was read, for each person in this browser; the place on the page, for each tab. A browser
-// may refuse to keep anything; then nothing is kept.
+// What survives a reload: drafts and what was read, for each person in this browser; the place on
+// the page, for each tab. A browser may refuse to keep anything; then nothing is kept.
 
 const read = (storage, name) => {
   try {

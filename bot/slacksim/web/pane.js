@@ -1,5 +1,6 @@
-// A pane with messages: it follows what grows at its end until its reader scrolls up; then a button leads back down. Of many messages
-// the newest are drawn at once, and the others above them bit by bit.
+// A pane with messages: it follows what grows at its end until its reader scrolls up; then a button
+// leads back down. Of many messages the newest are drawn at once, and the others above them bit by
+// bit.
 import { $ } from './dom.js';
 import { S } from './store.js';
 
@@ -64,7 +65,8 @@ export function begin(pane, what) {
   pane.news = 0;
 }
 
-// part returns the messages of a list that are drawn now, and reports whether older ones are still to come.
+// part returns the messages of a list that are drawn now, and reports whether older ones are still
+// to come.
 export function part(pane, list) {
   if (pane.first === null || pane.first === undefined) {
     if (!list.length) return { now: list, more: false };
@@ -76,12 +78,14 @@ export function part(pane, list) {
 
 // older lets some more messages be drawn above.
 export function older(pane, list, n) {
+  if (!pane.first) return;
   const from = list.findIndex((m) => m.ts >= pane.first);
   pane.first = from > n ? list[from - n].ts : '';
   if (pane.away && pane.scrollTop === 0) pane.scrollTop = 1; // at 0 a browser does not hold what is read in its place
 }
 
-// spotOf tells where a pane is scrolled to: the first message that can be seen, and how far from the top it is. null: at the end.
+// spotOf tells where a pane is scrolled to: the first message that can be seen, and how far from
+// the top it is. null: at the end.
 export function spotOf(pane) {
   if (!pane.away) return null;
   const top = pane.getBoundingClientRect().top;

@@ -9,7 +9,8 @@ import { jump, select } from './view.js';
 const most = 50; // hits
 const turn = 12; // milliseconds of work at a time
 
-// fold makes texts comparable: no capitals, no accents. The length stays, so that a place in one is a place in the other.
+// fold makes texts comparable: no capitals, no accents. The length stays, so that a place in one is
+// a place in the other.
 export const fold = (s) => [...s].map((c) => {
   const f = c.normalize('NFD')[0].toLowerCase();
   return f.length === c.length ? f : c;
@@ -25,7 +26,8 @@ export function parse(query) {
   return out;
 }
 
-// matcher returns a function that reports whether a message is one that is asked for. about returns its author, channel and words.
+// matcher returns a function that reports whether a message is one that is asked for. about returns
+// its author, channel and words.
 export function matcher(q, about) {
   return (m) => {
     const a = about(m);
@@ -33,7 +35,8 @@ export function matcher(q, about) {
   };
 }
 
-// snippet returns the part of a text around the first of some words, in pieces: [text, whether it is one of the words].
+// snippet returns the part of a text around the first of some words, in pieces: [text, whether it
+// is one of the words].
 export function snippet(text, words, wide = 160) {
   const low = fold(text);
   const first = Math.min(...words.map((w) => low.indexOf(w)).filter((i) => i >= 0), low.length);

@@ -27,7 +27,8 @@ function at(list, ts) {
   return low;
 }
 
-// put takes a message that is new or has changed, and reports whether it is new. Each one that comes has another version.
+// put takes a message that is new or has changed, and reports whether it is new. Each one that
+// comes has another version.
 export function put(m) {
   m.v = ++versions;
   if (!lists.has(m.channel)) lists.set(m.channel, []);

@@ -3,9 +3,10 @@
 // work counts nodes of the document since the page began: tests hold the page to it.
 export const work = { draws: 0, made: 0, removed: 0, moved: 0, changed: 0 };
 
-// sync makes parent hold the nodes that specs describe: {key, sig, make(), update(node)}. A node whose sig is the same is left
-// alone, not even moved: a button that is being pressed stays the same button while the text above it grows. Without update, what
-// make makes is morphed into the node that is there; with update null it takes its place.
+// sync makes parent hold the nodes that specs describe: {key, sig, make(), update(node)}. A node
+// whose sig is the same is left alone, not even moved: a button that is being pressed stays the
+// same button while the text above it grows. Without update, what make makes is morphed into the
+// node that is there; with update null it takes its place.
 export function sync(parent, specs) {
   const old = parent.kids || new Map();
   const kids = new Map();
@@ -53,8 +54,9 @@ function arrange(parent, old, kids) {
   }
 }
 
-// morph makes a node as the fresh one is, and leaves of it what is the same: text that is selected stays so, and a screen reader
-// hears only what is new. The nodes must have no handlers of their own.
+// morph makes a node as the fresh one is, and leaves of it what is the same: text that is selected
+// stays so, and a screen reader hears only what is new. The nodes must have no handlers of their
+// own.
 export function morph(node, fresh) {
   for (const { name, value } of fresh.attributes) {
     if (node.getAttribute(name) === value) continue;

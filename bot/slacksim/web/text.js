@@ -35,8 +35,8 @@ function inBlock(b, names, out) {
 
 const known = new WeakMap();
 
-// wordsOf returns all that is said in a message: its text or blocks, what is attached, and the names of files. A message is an object
-// that never changes: its words are collected once.
+// wordsOf returns all that is said in a message: its text or blocks, what is attached, and the
+// names of files. A message is an object that never changes: its words are collected once.
 export function wordsOf(m, names) {
   let words = known.get(m);
   if (words !== undefined) return words;

@@ -1,4 +1,5 @@
-// What a person has not seen yet: for each channel the time of the newest message that was before them, and which messages changed since.
+// What a person has not seen yet: for each channel the time of the newest message that was before
+// them, and which messages changed since.
 import { keepSeen, seen } from './memory.js';
 import { S, inChannel } from './store.js';
 

@@ -49,10 +49,11 @@ function draw(pane, list, inThread, head, tail) {
   follow(pane);
   if (!more || pane.filling) return;
   pane.filling = true;
+  const { what } = pane;
   const idle = window.requestIdleCallback || ((fn) => setTimeout(fn, 20));
   idle(() => {
     pane.filling = false;
-    older(pane, list, slice);
+    if (pane.what === what) older(pane, list, slice); // or else it shows something else by now
     later();
   }, { timeout: 200 });
 }
@@ -221,7 +222,8 @@ export function showNav(on) {
   $('menu').setAttribute('aria-expanded', String(on));
 }
 
-// jump goes to a message wherever it is, and shows which one it is. It reports whether there is one.
+// jump goes to a message wherever it is, and shows which one it is. It reports whether there is
+// one.
 export function jump(id, ts) {
   const m = S.messages.get(key({ channel: id, ts }));
   if (!m) return false;
@@ -275,10 +277,11 @@ export function describe() {
   else drawChannels();
 }
 
-// go shows the channel of a name, or what was shown before, or #general: whatever of it this person may see.
+// go shows the channel of a name, or what was shown before, or #general: whatever of it this person
+// may see.
 export function go(name) {
   const all = mine();
-  const want = all.find((c) => name && (c.name === name || (c.kind === 'im' && name === 'bot'))) || all.find((c) => c.id === S.channel) || all.find((c) => c.name === 'general') || all[0];
+  const want = all.find((c) => name && (c.name === name || c.id === name || (c.kind === 'im' && name === 'bot'))) || all.find((c) => c.id === S.channel) || all.find((c) => c.name === 'general') || all[0];
   select(want.id);
 }
 

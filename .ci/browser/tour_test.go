@@ -87,7 +87,7 @@ func TestTour(t *testing.T) {
 	if n := v.step(); n != 1 {
 		t.Fatalf("the tour begins at step %d", n)
 	}
-	v.picture("tour-1")
+	v.axe("tour-1")
 	for n := 1; n <= 4; n++ {
 		v.click(doIt)
 		v.stepped(n + 1)
@@ -114,9 +114,9 @@ func TestTour(t *testing.T) {
 	before := stateOf(t, page)
 	v.click(doIt) // kill the bot
 	v.until("the bot is dead", `document.querySelector('.tour-note').innerText.startsWith('The bot is')`)
-	v.picture("tour-6-dead")
+	v.axe("tour-6-dead")
 	v.stepped(7)
-	v.picture("tour-6-done")
+	v.axe("tour-6-done")
 	if after := stateOf(t, page); after.Bot.LastExit != "signal: killed" || after.Bot.Starts != before.Bot.Starts+1 {
 		t.Errorf("it was not killed: %+v, before %+v", after.Bot, before.Bot)
 	}
@@ -127,9 +127,9 @@ func TestTour(t *testing.T) {
 
 	v.do(media("prefers-color-scheme", "dark"))
 	v.click(`.tour-step`) // back to the first
-	v.picture("tour-dark")
+	v.axe("tour-dark")
 	v.do(media("prefers-color-scheme", "light"), chromedp.EmulateViewport(390, 780))
-	v.picture("tour-phone")
+	v.axe("tour-phone")
 	if wide := get(v, chromedp.Evaluate[int](`document.documentElement.scrollWidth`)); wide > 390 {
 		t.Errorf("on a phone the page is %d pixels wide", wide)
 	}
@@ -217,7 +217,7 @@ func TestBotThatCannotStart(t *testing.T) {
 	v := visit(t, regexp.MustCompile(`https?://\S+`).FindString(said))
 	v.until("it is told", `/^The bot ended by itself \(exit status 1\)[^]*address already in use/.test(document.querySelector('.tour-trouble')?.innerText ?? '')`)
 	v.click(".tour-close")
-	v.picture("cannot-start")
+	v.axe("cannot-start")
 	v.until("it stays", `document.querySelector('.tour-box').hidden && document.querySelector('.tour-trouble').getClientRects().length === 1`)
 	_ = l.Close()
 	v.do(chromedp.WaitVisible(chromedp.CSS(`#link.up`)))

@@ -141,6 +141,34 @@ func TestAgentRefused(t *testing.T) {
 	}
 }
 
+// TestAgentUnheard ends the session of an answer of which Slack has taken the beginning, and nobody
+// heard so.
+func TestAgentUnheard(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault slacksim.Fault
+		speed float64 // so that the answer ends before the next try, or after the last
+	}{
+		"an error":               {slacksim.Fault{Status: 500}, 200},
+		"a timeout":              {slacksim.Fault{Hang: true}, 20},
+		"errors to the last try": {slacksim.Fault{Status: 503, Times: 5}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := asAgent(long())
+			cfg.model.Speed = c.speed
+			inWorld(t, cfg, func(t *testing.T, w *world) {
+				c.fault.Method, c.fault.Carry = sessionMethod, true
+				w.slack.Fail(c.fault)
+				ts := w.ask("alice", "general", "", "count")
+				w.says("general", ts, "Sentence 3", time.Minute)
+				is(t, "session while it writes", w.slack.Session("general", ts), "processing")
+				w.answered("general", ts, 1)
+				time.Sleep(20 * time.Second)
+				is(t, "session after the end", w.slack.Session("general", ts), "active")
+			})
+		})
+	}
+}
+
 // TestAgentUnsubscribed says once that Slack's button does nothing.
 func TestAgentUnsubscribed(t *testing.T) {
 	cfg := long()

@@ -109,8 +109,9 @@ func (a *sessions) end(t thread.ID, keep bool) {
 	}
 }
 
-// halted notes that somebody pressed Slack's stop button. Where this process writes nothing, Slack
-// is told that the bot is idle: the process that was at work may have died.
+// halted notes that nobody is at work in a thread: somebody pressed Slack's stop button, or what
+// another process began is over. Where this process writes nothing, Slack is told that the bot is
+// idle: the process that was at work may have died. It does not block.
 func (a *sessions) halted(t thread.ID, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

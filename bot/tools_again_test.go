@@ -143,6 +143,28 @@ func TestOneOfTwoQuestionsIsDeleted(t *testing.T) {
 	})
 }
 
+// TestLeaveIsForTheQuestionsItWasGivenFor: whoever let a call run for two questions is asked again
+// when one of them is deleted after that.
+func TestLeaveIsForTheQuestionsItWasGivenFor(t *testing.T) {
+	for name, gone := range map[string]int{"the older one": 0, "the newer one": 1} {
+		t.Run(name, func(t *testing.T) {
+			inShed(t, func(w *world, s *shed, _ *mind) {
+				ts := w.ask("alice", "general", "", "hello")
+				w.until("it is answered", time.Minute, func() bool { return len(w.answers("general", ts)) > 0 })
+				both := []string{w.slack.Say("alice", "general", ts, "call drop"), w.slack.Say("alice", "general", ts, "call drop")}
+				w.press("alice", w.leaveAsked("alice", 1), true)
+				w.until("it ran", time.Minute, func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.done == 1 })
+				time.Sleep(300 * time.Millisecond)
+				w.delete("alice", "general", both[gone])
+				w.until("it is asked for", time.Minute, func() bool { return len(w.questions("alice")) > 0 || s.count("drop") > 1 })
+				time.Sleep(5 * time.Second)
+				is(t, "calls", s.count("drop"), 1)
+				is(t, "open questions", len(w.questions("alice")), 1)
+			})
+		})
+	}
+}
+
 // TestAStopWhileTheStoreIsAway: whoever presses after that is not told that it runs.
 func TestAStopWhileTheStoreIsAway(t *testing.T) {
 	for name, later := range map[string]time.Duration{"at once": 0, "a moment later": 1500 * time.Millisecond, "later": time.Minute} {

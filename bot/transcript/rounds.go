@@ -19,8 +19,12 @@ const (
 	maxRounds = 768 << 10
 	// leastKept is what is left of an older result when there are too many, in bytes.
 	leastKept = 512
-	// mostRan is how many calls of earlier answers a thread remembers, the newest ones.
-	mostRan = 32
+	// mostArgued is how many calls of earlier answers a thread remembers with their arguments, the
+	// newest ones. Of more it remembers that a tool has run for some questions, once for each tool.
+	mostArgued = 32
+	// mostRan bounds that memory: three answers that call 160 different tools each, the most that one
+	// can call, and so some hundred kilobytes.
+	mostRan = 512
 )
 
 // ErrTooLarge reports that the rounds of an answer have outgrown their record.
@@ -43,13 +47,24 @@ type ran struct {
 	Last  string `json:"last"`
 }
 
-// ended returns what is remembered of an answer that nobody goes on with: what it has begun.
+// ended returns what is remembered of an answer that nobody goes on with: what it has begun. However
+// many calls that are, no tool that has run for a question is forgotten for another one.
 func (r rounds) ended() []ran {
 	all := slices.Clone(r.Ran)
 	for _, c := range answer.RanOf(r.Rounds) {
 		all = append(all, ran{Ran: c, First: r.First, Last: r.For})
 	}
-	return all[max(0, len(all)-mostRan):]
+	all = answer.Newest(all, mostArgued, ran.standsFor)
+	all = all[max(0, len(all)-mostRan):]
+	for i := range all[:max(0, len(all)-mostArgued)] {
+		all[i].Arguments = ""
+	}
+	return all
+}
+
+// standsFor reports whether c tells that a tool has run for all questions of an older call.
+func (c ran) standsFor(older ran) bool {
+	return c.Name == older.Name && !turn.TS(c.First).After(turn.TS(older.First)) && !turn.TS(older.Last).After(turn.TS(c.Last))
 }
 
 // ranFor returns the calls that earlier answers to some of the same questions have begun.

@@ -22,13 +22,13 @@ func TestRoundsHaveOneOwner(t *testing.T) {
 	made := []answer.Round{{Text: "a", Calls: []answer.Call{{ToolCall: llm.ToolCall{Name: "x", Arguments: "{}"}, Begun: true}}}}
 	keep := func(of Of, epoch uint64, lost bool) {
 		t.Helper()
-		if err := r.KeepRounds(t.Context(), at, of, epoch, made); errors.Is(err, turn.ErrLost) != lost || !lost && err != nil {
+		if err := r.KeepRounds(t.Context(), at, of, epoch, "U1", made); errors.Is(err, turn.ErrLost) != lost || !lost && err != nil {
 			t.Errorf("epoch %d: %v", epoch, err)
 		}
 	}
 	claim := func(of Of, epoch uint64, n int) {
 		t.Helper()
-		if got, _, err := r.ClaimRounds(t.Context(), at, of, epoch); err != nil || len(got) != n {
+		if got, _, err := r.ClaimRounds(t.Context(), at, of, epoch, "U1"); err != nil || len(got) != n {
 			t.Errorf("epoch %d claims %d rounds, %v", epoch, len(got), err)
 		}
 	}
@@ -40,7 +40,7 @@ func TestRoundsHaveOneOwner(t *testing.T) {
 	claim(later, 3, 0) // of another turn
 	keep(of, 2, true)
 	keep(later, 3, false)
-	if _, _, err := r.ClaimRounds(t.Context(), at, later, 2); !errors.Is(err, turn.ErrLost) {
+	if _, _, err := r.ClaimRounds(t.Context(), at, later, 2, "U1"); !errors.Is(err, turn.ErrLost) {
 		t.Errorf("an old owner claims: %v", err)
 	}
 }
@@ -56,10 +56,10 @@ func TestRoundsFitIntoTheStore(t *testing.T) {
 		}
 		made = append(made, round)
 	}
-	if err := r.KeepRounds(t.Context(), at, of, 1, made); err != nil {
+	if err := r.KeepRounds(t.Context(), at, of, 1, "U1", made); err != nil {
 		t.Fatal(err)
 	}
-	got, _, err := r.ClaimRounds(t.Context(), at, of, 2)
+	got, _, err := r.ClaimRounds(t.Context(), at, of, 2, "U1")
 	if err != nil || len(got) != 10 {
 		t.Fatal(len(got), err)
 	}
@@ -67,7 +67,7 @@ func TestRoundsFitIntoTheStore(t *testing.T) {
 		t.Errorf("the oldest has %d bytes, the newest %d", first, last)
 	}
 	made[0].Text = strings.Repeat("x", 2*maxRounds)
-	if err := r.KeepRounds(t.Context(), at, of, 2, made); !errors.Is(err, ErrTooLarge) {
+	if err := r.KeepRounds(t.Context(), at, of, 2, "U1", made); !errors.Is(err, ErrTooLarge) {
 		t.Error(err)
 	}
 }
@@ -99,11 +99,11 @@ func TestNoToolThatRanIsForgotten(t *testing.T) {
 		r, at := Records{Store: turn.NewMem()}, thread.ID{Channel: "C", TS: "1.0"}
 		of := func(n int) Of { return Of{For: "1.0", First: "1.0", Since: fmt.Sprintf("%d.0", n)} }
 		for n, ran := range tt.answers {
-			if err := r.KeepRounds(t.Context(), at, of(n), uint64(n+1), []answer.Round{begins(ran...)}); err != nil {
+			if err := r.KeepRounds(t.Context(), at, of(n), uint64(n+1), "U1", []answer.Round{begins(ran...)}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		_, before, err := r.ClaimRounds(t.Context(), at, of(len(tt.answers)), uint64(len(tt.answers)+1))
+		_, before, err := r.ClaimRounds(t.Context(), at, of(len(tt.answers)), uint64(len(tt.answers)+1), "U1")
 		known := map[string]bool{}
 		for _, c := range before {
 			known[c.Name] = true
@@ -126,11 +126,11 @@ func TestWhatRanHasABound(t *testing.T) {
 			round.Calls = append(round.Calls, answer.Call{ToolCall: llm.ToolCall{Name: fmt.Sprintf("%064d", n*1000+i), Arguments: strings.Repeat("\u0007", 500)}, Begun: true})
 		}
 		of := Of{For: fmt.Sprintf("17%08d.000000", n), First: fmt.Sprintf("17%08d.000000", n)}
-		if err := r.KeepRounds(t.Context(), at, of, uint64(n+1), []answer.Round{round}); err != nil {
+		if err := r.KeepRounds(t.Context(), at, of, uint64(n+1), "U1", []answer.Round{round}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, _, err := r.ClaimRounds(t.Context(), at, Of{For: "1800000000.000000"}, 21); err != nil {
+	if _, _, err := r.ClaimRounds(t.Context(), at, Of{For: "1800000000.000000"}, 21, "U1"); err != nil {
 		t.Fatal(err)
 	}
 	var raw json.RawMessage

@@ -277,7 +277,12 @@ func (t *turnRun) none(work context.Context, a *admitted) verdict {
 	switch {
 	case len(t.lease.Messages()) > 0 && a.unsure:
 		return verdict{outcome: released}
-	case a.unread || a.due.Redo || len(a.due.Asks) > 0 || len(ids) == 0:
+	case a.unread || a.due.Redo || len(a.due.Asks) > 0:
+		return verdict{outcome: done, upto: a.upto}
+	}
+	answered := t.lease.Answered()
+	t.forgetBegun(work, func(first, last turn.TS) bool { return last.After(answered) && !first.After(a.upto) })
+	if len(ids) == 0 {
 		return verdict{outcome: done, upto: a.upto}
 	}
 	reply := t.reply(work, a, thread.Question{TS: string(a.upto)})
@@ -291,6 +296,15 @@ func (t *turnRun) none(work context.Context, a *admitted) verdict {
 		return verdict{outcome: released}
 	}
 	return verdict{outcome: done, upto: a.upto}
+}
+
+// forgetBegun forgets what the store has of answers that were begun, and that nobody goes on with: their
+// questions are gone.
+func (t *turnRun) forgetBegun(work context.Context, gone func(first, last turn.TS) bool) {
+	if err := t.bot.records.Forget(work, t.thread); err != nil {
+		t.bot.log.WarnContext(work, "checkpoint_stays", "thread", t.thread.String(), "error", err)
+	}
+	t.dropArguments(work, gone)
 }
 
 // removeOrphans removes the half answers whose questions are gone, beside an answer to others.

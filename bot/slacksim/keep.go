@@ -234,6 +234,7 @@ const idGap = 1_000_000
 // restoreLocked fills the workspace with what its folder has.
 func (s *Sim) restoreLocked(f *Folder) *keeping {
 	k := &keeping{folder: f, done: map[string]saved{}, files: map[string]string{}}
+	s.lastID = max(s.lastID, f.lastID)
 	for _, c := range f.channels {
 		s.lastID = max(s.lastID, c.LastID+idGap)
 		for _, u := range c.People {

@@ -82,8 +82,8 @@ func (s readsAndForgets) File(ctx context.Context, id string, most int64) (threa
 	return f, data, err
 }
 
-// TestThumbnailWaitsForRoom: a picture that could not be read is neither fetched nor decoded again when its thumbnail has to wait for
-// memory, and what is said of it stays.
+// TestThumbnailWaitsForRoom: a picture that could not be read is neither fetched nor decoded again
+// when its thumbnail has to wait for memory, and what is said of it stays.
 func TestThumbnailWaitsForRoom(t *testing.T) {
 	var small bytes.Buffer
 	if err := jpeg.Encode(&small, image.NewGray(image.Rect(0, 0, 40, 30)), nil); err != nil {

@@ -29,8 +29,8 @@ func TestPageIsNoCopy(t *testing.T) {
 	}
 }
 
-// TestFinishedPageHoldsNoText: a page that changes no more does not keep alive the text of the moment in which it ended, nor does
-// what is reopened on the pages after it.
+// TestFinishedPageHoldsNoText: a page that changes no more does not keep alive the text of the
+// moment in which it ended, nor does what is reopened on the pages after it.
 func TestFinishedPageHoldsNoText(t *testing.T) {
 	for name, part := range map[string]string{
 		"prose": "A sentence of the answer. It has *two* parts.\n\n- one\n- `two`\n\n",

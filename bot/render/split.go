@@ -200,7 +200,8 @@ func (d *Doc) cut() bool {
 		return false
 	}
 	tail := d.closers(true)
-	page := string(d.buf) + tail // its own, for it stays: as a part of the text it would keep the text of now alive
+	// Its own, for it stays: as a part of the text it would keep all of that alive.
+	page := string(d.buf) + tail
 	md := lastLook(page)
 	chars := d.chars + cost(tail) + (len(md)-len(page))/len(joiner)
 	d.pages = append(d.pages, Page{Markdown: md, Open: md, End: d.src.offset(d.pos), Chars: chars, Blocks: d.blocks})

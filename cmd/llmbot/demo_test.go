@@ -149,13 +149,10 @@ func TestDemoBotAlone(t *testing.T) {
 	}
 }
 
-// Who comes from the network reads neither the bot's log nor where the demo keeps things.
+// Who comes from the network, or through a proxy, reads neither the bot's log nor where the demo keeps things.
 func TestOpenDemoTellsNoSecrets(t *testing.T) {
-	for _, open := range []bool{false, true} {
-		args := []string{}
-		if open {
-			args = append(args, "--open")
-		}
+	for _, args := range [][]string{nil, {"--open"}, {"--url", "https://demo.lan"}, {"--host", "demo.lan"}} {
+		open := args != nil
 		d := madeDemo(t, args, "LLM_BASE_URL=http://gpu:8000/v1")
 		d.folder.kept = true
 		ended := make(chan struct{}, 10)
@@ -170,7 +167,7 @@ func TestOpenDemoTellsNoSecrets(t *testing.T) {
 			t.Fatal(err)
 		}
 		if bytes.Contains(b, []byte("a secret of the log")) == open || bytes.Contains(b, []byte(d.folder.path)) == open {
-			t.Errorf("open %t: %s", open, b)
+			t.Errorf("%v: %s", args, b)
 		}
 	}
 }

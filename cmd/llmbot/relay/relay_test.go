@@ -145,6 +145,55 @@ func TestUsageAtTheEnd(t *testing.T) {
 	}
 }
 
+// An answer is done when a finish reason or [DONE] came; one that ended without either is cut.
+func TestCut(t *testing.T) {
+	const text = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":null}]}\n\n"
+	for stream, done := range map[string]bool{
+		text: false,
+		text + "data: {\"choices\":[{\"delta\":{\"content\":\"[DONE]\"},\"finish_reason\":\"\"}]}\n\n": false,
+		text + "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n":                   true,
+		text + "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"length\"}]}\r\n\r\n":             true,
+		text + "data: [DONE]\n\n": true,
+		text + "data:[DONE]\r\n":  true,
+	} {
+		h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			_, _ = io.WriteString(w, stream)
+		})
+		play(t, h, func(t *testing.T, s *stage) {
+			resp, err := s.ask(t.Context(), "POST", "/v1/chat/completions", question)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.Copy(io.Discard, resp.Body)
+			_ = resp.Body.Close()
+			synctest.Wait()
+			if st := s.relay.State(); len(st.Answers) != 1 || st.Answers[0].Done != done || st.Answers[0].Cut == done || st.Running != 0 {
+				t.Errorf("%q: %+v", stream, st)
+			}
+		})
+	}
+	_, h := sim(llmsim.Config{Speed: 10})
+	play(t, h, func(t *testing.T, s *stage) { // the bot is killed in mid-answer
+		ctx, cancel := context.WithCancel(t.Context())
+		resp, err := s.ask(ctx, "POST", "/v1/chat/completions", question)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if a := s.relay.State().Answers[0]; a.Done || a.Cut {
+			t.Errorf("in the middle: %+v", a)
+		}
+		cancel()
+		_ = resp.Body.Close()
+		time.Sleep(time.Second)
+		if a := s.relay.State().Answers[0]; a.Done || !a.Cut || a.Tokens == 0 {
+			t.Errorf("%+v", a)
+		}
+	})
+}
+
 // When the bot hangs up, the request at the server ends.
 func TestHangUp(t *testing.T) {
 	server, h := sim(llmsim.Config{Speed: 10})

@@ -43,7 +43,7 @@ func play(t *testing.T, server http.Handler, f func(*testing.T, *stage), change 
 		ctx, cancel := context.WithCancel(t.Context())
 		var run sync.WaitGroup
 		run.Go(func() { r.Run(ctx) })
-		f(t, &stage{t: t, relay: r, bot: &http.Client{Transport: relay.Through(in, &url.URL{Scheme: "http", Host: "relay", Path: r.Path()})}, stranger: &http.Client{Transport: in}})
+		f(t, &stage{t: t, relay: r, bot: &http.Client{Transport: relay.Through(in, &url.URL{Scheme: "http", Host: "relay", Path: r.Path()}, func(kind, text string) error { return fmt.Errorf("%s%s", kind, text) })}, stranger: &http.Client{Transport: in}})
 		cancel()
 		run.Wait()
 		in.CloseIdleConnections()
@@ -306,14 +306,14 @@ func TestUnreachable(t *testing.T) {
 	why := errors.New("dial tcp 10.1.2.3:8000: connect: connection refused\r\nX-Evil: 1")
 	play(t, http.NotFoundHandler(), func(t *testing.T, s *stage) {
 		_, err := s.ask(t.Context(), "POST", "/v1/chat/completions", question)
-		if err == nil || !strings.Contains(err.Error(), why.Error()) {
+		if err == nil || !strings.Contains(err.Error(), "a kind\n of "+why.Error()) {
 			t.Errorf("%v", err)
 		}
 		if st := s.relay.State(); len(st.Answers) != 0 || st.Running != 0 {
 			t.Errorf("%+v", st)
 		}
 	}, func(c *relay.Config) {
-		c.Via = failing{why}
+		c.Via, c.Kind = failing{why}, func(error) string { return "a kind\n of " }
 	})
 }
 

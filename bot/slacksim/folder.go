@@ -24,6 +24,9 @@ const (
 	mostKeptBytes = 16 << 20 // of a channel's file
 	mostKeptFiles = maxStored
 	mostChannels  = 500
+	// mostKeptMessage is how many bytes a message may have where not all of a channel is kept: more
+	// than the longest text with the largest table has.
+	mostKeptMessage = mostKeptBytes / 4
 )
 
 const (
@@ -231,19 +234,86 @@ func (f *Folder) sweep() {
 	}
 }
 
-// writeChannel writes a channel's file.
+// writeChannel writes a channel's file. Of too much, it writes the newest messages.
 func (f *Folder) writeChannel(c keptChannel) error {
 	text, err := json.Marshal(c)
+	if err == nil && len(text) > mostKeptBytes {
+		if text, err = json.Marshal(c.smaller(mostKeptBytes)); err == nil && len(text) > mostKeptBytes {
+			err = fmt.Errorf("it has more than %d MB besides its messages", mostKeptBytes>>20)
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("write the channel %s: %w", c.ID, err)
 	}
-	for len(text) > mostKeptBytes && len(c.Messages) > 1 { // the older half goes
-		c.Messages = c.Messages[(len(c.Messages)+1)/2:]
-		if text, err = json.Marshal(c); err != nil {
-			return fmt.Errorf("write the channel %s: %w", c.ID, err)
+	return f.write(filepath.Join(f.path, channelFile(c.ID)), []byte(keptHead+checksum(text)+"\n"), text)
+}
+
+// smaller returns the channel with its newest messages, so that it has at most so many bytes as
+// JSON. It leaves out single messages that are too large for a channel.
+func (c keptChannel) smaller(most int) keptChannel {
+	all := c.Messages
+	c.Messages = nil
+	room := most - jsonSize(c)
+	list := make([]entry, len(all))
+	for i, m := range all {
+		list[i] = entry{ts: m.TS, thread: m.Thread, size: jsonSize(m) + len(",")}
+	}
+	for i, keep := range newest(list, mostKept, room) {
+		if keep {
+			c.Messages = append(c.Messages, all[i])
 		}
 	}
-	return f.write(filepath.Join(f.path, channelFile(c.ID)), []byte(keptHead+checksum(text)+"\n"), text)
+	return c
+}
+
+// jsonSize returns how many bytes v has as JSON.
+func jsonSize(v any) int {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return 0 // writing it fails too
+	}
+	return len(text)
+}
+
+// entry is what counts of a message when it is decided which are kept.
+type entry struct {
+	ts, thread string
+	size       int // bytes; 0: they do not matter
+}
+
+// newest reports for each message whether it is one of the newest, oldest first in the list, that fit
+// into a number and into a room of bytes. With a reply comes the parent of its thread, however old,
+// for without it nobody finds the reply. A reply without a parent is none of them, nor is a message
+// that alone takes more than mostKeptMessage.
+func newest(list []entry, most, room int) []bool {
+	at := make(map[string]int, len(list))
+	for i, e := range list {
+		at[e.ts] = i
+	}
+	keep := make([]bool, len(list))
+	for i, e := range slices.Backward(list) {
+		if keep[i] || e.size > mostKeptMessage {
+			continue
+		}
+		number, size, parent := 1, e.size, i
+		if e.thread != "" && e.thread != e.ts {
+			var there bool
+			if parent, there = at[e.thread]; !there || list[parent].size > mostKeptMessage {
+				continue
+			}
+			if !keep[parent] {
+				number, size = 2, size+list[parent].size
+			}
+		}
+		if most -= number; most < 0 {
+			break
+		}
+		if room -= size; room < 0 {
+			break
+		}
+		keep[i], keep[parent] = true, true
+	}
+	return keep
 }
 
 // writeFile writes an uploaded file.

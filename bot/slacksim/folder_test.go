@@ -2,6 +2,7 @@ package slacksim
 
 import (
 	"fmt"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -122,4 +123,153 @@ func TestFolderWithoutAName(t *testing.T) {
 	if left, _ := filepath.Glob("*"); left != nil {
 		t.Errorf("it made %v", left)
 	}
+}
+
+// One message that is too large to be kept costs none of the others.
+func TestMessageTooLargeToKeep(t *testing.T) {
+	dir := t.TempDir()
+	s, _ := keptIn(t, dir, Config{})
+	for i := range 20 {
+		s.Say("alice", "general", "", fmt.Sprint("number ", i))
+	}
+	s.Upload("bob", "general", "", "large", Upload{Name: "audio_message.mp4", Transcript: strings.Repeat("words ", mostKeptBytes/6+1)})
+	s.Say("alice", "general", "", "the newest")
+	s.Close()
+	s, aside := keptIn(t, dir, Config{})
+	if list := s.Channel("general"); len(list) != 21 || list[20].Text != "the newest" || aside != "" {
+		t.Errorf("%d messages, told %q", len(list), aside)
+	}
+}
+
+// What the page sends besides a file's name, type and data is no matter, and names are cut, so that
+// nothing is kept that was not counted.
+func TestPageFilesAreBounded(t *testing.T) {
+	dir := t.TempDir()
+	s, _ := keptIn(t, dir, Config{})
+	long := strings.Repeat("x", 3<<20)
+	files := fmt.Sprintf(`[{"name":"a/%s.pdf","type":"%s","data":"aGVsbG8=","title":"%s","thumb":"%s","transcript":"%s","kind":"%s","at":"%s"}]`, long, long, long, long, long, long, long)
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest("POST", "http://localhost/page/say", strings.NewReader(`{"user":"alice","channel":"general","text":"x","files":`+files+`}`))
+	r.RemoteAddr = "127.0.0.1:1"
+	r.Header.Set("Content-Type", "application/json")
+	s.ServeHTTP(w, r)
+	list := s.Channel("general")
+	if len(list) != 1 || len(list[0].Files) != 1 {
+		t.Fatalf("%d %.200s", w.Code, w.Body)
+	}
+	if name, _ := list[0].Files[0]["name"].(string); len(name) != maxFileName || !strings.HasSuffix(name, "xxx.pdf") {
+		t.Errorf("the name is %.300s", name)
+	}
+	s.Close()
+	if info, err := os.Stat(filepath.Join(dir, "C0GENERAL1.json")); err != nil || info.Size() > 10<<10 {
+		t.Errorf("%v, %v", info, err)
+	}
+}
+
+func TestNewest(t *testing.T) {
+	list := func(text string) (out []entry) { // such as "a b:a c*9": a reply of a's, and one of 9 bytes
+		for f := range strings.FieldsSeq(text) {
+			e := entry{size: 1}
+			f, size, _ := strings.Cut(f, "*")
+			_, _ = fmt.Sscan(size, &e.size)
+			e.ts, e.thread, _ = strings.Cut(f, ":")
+			out = append(out, e)
+		}
+		return out
+	}
+	const large = mostKeptMessage + 1
+	for _, c := range []struct {
+		list       string
+		most, room int
+		want       string
+	}{
+		{"", 3, 9, ""},
+		{"a b c", 3, 9, "abc"},
+		{"a b c", 2, 9, "bc"},
+		{"a b c", 9, 2, "bc"},
+		{"a b c d:a", 3, 9, "acd"},
+		{"a b c:a d:a", 3, 9, "acd"},
+		{"a b c:a d:a", 9, 3, "acd"},
+		{"a b:a c:a d:a", 3, 9, "acd"},
+		{"a b c:a", 1, 9, ""}, // a reply without its parent is none
+		{"b:a c d:c e:z", 9, 9, "cd"},
+		{fmt.Sprintf("a b*%d c", large), 9, 9, "ac"},
+		{fmt.Sprintf("a*%d b:a c", large), 9, 9, "c"},
+		{"a b*5 c", 9, 5, "c"},
+	} {
+		got := ""
+		for i, keep := range newest(list(c.list), c.most, c.room) {
+			if keep {
+				got += list(c.list)[i].ts
+			}
+		}
+		if got != c.want {
+			t.Errorf("%q, at most %d in %d bytes: %q, want %q", c.list, c.most, c.room, got, c.want)
+		}
+	}
+}
+
+// A thread that is longer than what is kept has its first message after a restart.
+func TestParentIsKeptWithItsReplies(t *testing.T) {
+	dir := t.TempDir()
+	s, _ := keptIn(t, dir, Config{})
+	root := s.Say("alice", "general", "", "the first")
+	for i := range mostKept + 50 {
+		s.Say("bob", "general", root, fmt.Sprint("reply ", i))
+	}
+	s.Close()
+	s, _ = keptIn(t, dir, Config{})
+	if n := len(s.Replies("general", root)); len(s.Channel("general")) != 1 || n != mostKept-1 {
+		t.Errorf("%v, with %d replies", s.Channel("general"), n)
+	}
+}
+
+// A reply to a message that is not there is left out, whoever wrote the folder, and a call that
+// names it is refused.
+func TestReplyWithoutParent(t *testing.T) {
+	dir := t.TempDir()
+	f, err := OpenFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.writeChannel(keptChannel{Channel: Channel{ID: "C0GENERAL1"}, Messages: []keptMessage{{TS: "1700000002.000000", Thread: "1700000001.000000", User: "U0ALICE001", Text: "an answer"}, {TS: "1700000003.000000", User: "U0ALICE001", Text: "a question"}}}); err != nil {
+		t.Fatal(err)
+	}
+	s, _ := keptIn(t, dir, Config{})
+	if m, there := s.Message("general", "1700000002.000000"); there || len(s.Channel("general")) != 1 {
+		t.Errorf("%+v", m)
+	}
+	s.mu.Lock()
+	c := s.channels["C0GENERAL1"]
+	c.byTS["1700000002.000000"] = &message{channel: c.ID, ts: "1700000002.000000", thread: "1700000001.000000"}
+	s.mu.Unlock()
+	if got := botCall(s, "assistant.threads.setStatus", `{"channel_id":"C0GENERAL1","thread_ts":"1700000002.000000","status":"thinks"}`); !strings.Contains(got, "invalid_thread_ts") {
+		t.Errorf("%s", got)
+	}
+}
+
+// A call that panics leaves the workspace usable.
+func TestPanicOfACall(t *testing.T) {
+	s := New(Config{})
+	defer s.Close()
+	s.methods["a.panic"] = method{run: func(*Sim, *call) (obj, *refusal) { panic("on purpose") }}
+	func() {
+		defer func() { _ = recover() }() // as net/http does
+		botCall(s, "a.panic", "{}")
+	}()
+	if !s.mu.TryLock() {
+		t.Fatal("the workspace stands still")
+	}
+	s.mu.Unlock()
+}
+
+// botCall calls a method as the bot, and returns the answer.
+func botCall(s *Sim, method, args string) string {
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest("POST", "http://localhost/api/"+method, strings.NewReader(args))
+	r.RemoteAddr = "127.0.0.1:1"
+	r.Header.Set("Content-Type", "application/json; charset=utf-8")
+	r.Header.Set("Authorization", "Bearer "+DefaultBotToken)
+	s.ServeHTTP(w, r)
+	return w.Body.String()
 }

@@ -82,7 +82,7 @@ func (t *turnRun) forgetRounds(work context.Context) {
 	if t.box == nil || !t.box.Wrote() {
 		return
 	}
-	if err := t.bot.records.ForgetRounds(work, t.thread); err != nil {
+	if err := t.bot.records.ForgetRounds(work, t.thread, t.lease.Epoch()); err != nil {
 		t.bot.log.WarnContext(work, "rounds_stay", "thread", t.thread.String(), "error", err)
 	}
 }

@@ -197,11 +197,12 @@ func cutOldest(rec *rounds, over int) (did bool) {
 
 // ForgetRounds drops what an answer that is over has done with tools. What it has begun stays, for
 // another answer to the same question. The epoch stays: an owner of an earlier one that was frozen
-// meanwhile can still note nothing, and so makes no call.
-func (r Records) ForgetRounds(ctx context.Context, t thread.ID) error {
+// meanwhile can still note nothing, and so makes no call. It does nothing if a later epoch has the
+// thread: what is there is of another answer.
+func (r Records) ForgetRounds(ctx context.Context, t thread.ID, epoch uint64) error {
 	err := r.change(ctx, roundsKey(t), func(old []byte) (any, error) {
 		var have rounds
-		if json.Unmarshal(old, &have) != nil || have.Epoch == 0 {
+		if json.Unmarshal(old, &have) != nil || have.Epoch == 0 || have.Epoch > epoch {
 			return nil, nil //nolint:nilerr // nothing of ours: there is nothing to forget
 		}
 		return rounds{Epoch: have.Epoch, Ran: have.ended()}, nil

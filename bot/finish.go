@@ -58,6 +58,9 @@ func (t *turnRun) end(work context.Context, v verdict) report {
 	}
 	t.closeLeave(work)
 	more, err := t.done(work, v.upto)
+	if t.lease.Died() && !errors.Is(err, turn.ErrLost) {
+		t.idle()
+	}
 	switch {
 	case v.entry == nil:
 		return report{answered: v.upto, more: more, lost: errors.Is(err, turn.ErrLost)}
@@ -75,6 +78,14 @@ func (t *turnRun) end(work context.Context, v verdict) report {
 	}
 	t.forgetRounds(work)
 	return report{answered: v.upto, more: more}
+}
+
+// idle has Slack told that the bot is not at work in the thread any more. That is the draft's part if
+// it has said that the bot is; but an owner before may have said so, or a draft before it.
+func (t *turnRun) idle() {
+	if s, ok := t.bot.dep.Room.(Statuses); ok {
+		s.Idle(t.thread)
+	}
 }
 
 // done notes that the thread is answered up to a time, and reports whether more was asked

@@ -297,7 +297,8 @@ func (b *Box) decided(ctx context.Context, q transcript.Leave, shown Question) (
 	return q, err
 }
 
-// show shows a question when a message of the answer stands above it.
+// show shows a question when a message of the answer stands above it: Slack shows a message for one
+// person in a thread only if that has replies.
 func (b *Box) show(ctx context.Context, q Question) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()

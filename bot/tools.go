@@ -87,8 +87,8 @@ func (t *turnRun) forgetRounds(work context.Context) {
 	}
 }
 
-// dropArguments forgets what tools were given for answers that are gone, or whose questions are; see
-// [transcript.Records.DropArguments].
+// dropArguments forgets what tools were given for answers that are gone, or whose questions are;
+// see [transcript.Records.DropArguments].
 func (t *turnRun) dropArguments(work context.Context, gone func(first, last turn.TS) bool) {
 	err := t.bot.records.DropArguments(work, t.thread, t.lease.Epoch(), gone)
 	if err != nil && !errors.Is(err, turn.ErrKey) {

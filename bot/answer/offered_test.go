@@ -127,8 +127,8 @@ func byChance(t *testing.T) (failure error) {
 	return failure
 }
 
-// TestToolsStayWhereAServerFailsByChance: what fails once, or after the model has begun to think, is no
-// matter of definitions: the next request has tools, too.
+// TestToolsStayWhereAServerFailsByChance: what fails once, or after the model has begun to think,
+// is no matter of definitions: the next request has tools, too.
 func TestToolsStayWhereAServerFailsByChance(t *testing.T) {
 	chance := byChance(t)
 	again := func(on func(llm.Delta) error) (llm.Result, error) { return llm.Result{}, chance }

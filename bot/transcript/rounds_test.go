@@ -45,8 +45,8 @@ func TestRoundsHaveOneOwner(t *testing.T) {
 	}
 }
 
-// TestAnOldOwnerForgetsNothingOfTheNext: an owner that has ended its answer forgets its rounds late, when
-// the next one has noted a call.
+// TestAnOldOwnerForgetsNothingOfTheNext: an owner that has ended its answer forgets its rounds
+// late, when the next one has noted a call.
 func TestAnOldOwnerForgetsNothingOfTheNext(t *testing.T) {
 	r, at := Records{Store: turn.NewMem()}, thread.ID{Channel: "C", TS: "1.0"}
 	first, next := Of{For: "1.0", First: "1.0"}, Of{For: "2.0", First: "2.0"}

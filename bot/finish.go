@@ -298,8 +298,8 @@ func (t *turnRun) none(work context.Context, a *admitted) verdict {
 	return verdict{outcome: done, upto: a.upto}
 }
 
-// forgetBegun forgets what the store has of answers that were begun, and that nobody goes on with: their
-// questions are gone.
+// forgetBegun forgets what the store has of answers that were begun, and that nobody goes on with:
+// their questions are gone.
 func (t *turnRun) forgetBegun(work context.Context, gone func(first, last turn.TS) bool) {
 	if err := t.bot.records.Forget(work, t.thread); err != nil {
 		t.bot.log.WarnContext(work, "checkpoint_stays", "thread", t.thread.String(), "error", err)

@@ -134,7 +134,8 @@ func (t *turnRun) fulfil(work context.Context, p plan) plan {
 	return p
 }
 
-// takeOut removes an answer from Slack, the store and the plan. first is the first of its questions.
+// takeOut removes an answer from Slack, the store and the plan. first is the first of its
+// questions.
 func (t *turnRun) takeOut(work context.Context, p plan, gone thread.Ended, w transcript.Removal, first turn.TS) plan {
 	err := t.remove(work, Reply{For: gone.For, Epoch: t.lease.Epoch(), Check: t.mayWrite, Adopt: gone.IDs})
 	t.logRemoved(work, err, "ask", gone.For, "user", w.By)

@@ -82,13 +82,13 @@ func (t *turnRun) forgetRounds(work context.Context) {
 	if t.box == nil || !t.box.Wrote() {
 		return
 	}
-	if err := t.bot.records.ForgetRounds(work, t.thread); err != nil {
+	if err := t.bot.records.ForgetRounds(work, t.thread, t.lease.Epoch()); err != nil {
 		t.bot.log.WarnContext(work, "rounds_stay", "thread", t.thread.String(), "error", err)
 	}
 }
 
-// dropArguments forgets what tools were given for answers that are gone, or whose questions are; see
-// [transcript.Records.DropArguments].
+// dropArguments forgets what tools were given for answers that are gone, or whose questions are;
+// see [transcript.Records.DropArguments].
 func (t *turnRun) dropArguments(work context.Context, gone func(first, last turn.TS) bool) {
 	err := t.bot.records.DropArguments(work, t.thread, t.lease.Epoch(), gone)
 	if err != nil && !errors.Is(err, turn.ErrKey) {

@@ -179,8 +179,8 @@ func (s *awayStore) keysWith(t *testing.T, word string) (keys []string) {
 	return keys
 }
 
-// TestArgumentsGoWithTheAnswer: of an answer that is taken away, the store keeps which tools have run,
-// and nothing of what they were given.
+// TestArgumentsGoWithTheAnswer: of an answer that is taken away, the store keeps which tools have
+// run, and nothing of what they were given.
 func TestArgumentsGoWithTheAnswer(t *testing.T) {
 	ran := func(w *world, s *shed) {
 		w.until("it ran", time.Minute, func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.done == 1 })
@@ -274,8 +274,8 @@ func TestArgumentsOfTheFirstQuestion(t *testing.T) {
 	}, func(c *worldConfig) { c.lateAcks, c.store = true, store.keeps })
 }
 
-// TestAnAnswerTakenBackIsRemembered: who changes a question after its answer was taken back is asked
-// before its tool runs once more.
+// TestAnAnswerTakenBackIsRemembered: who changes a question after its answer was taken back is
+// asked before its tool runs once more.
 func TestAnAnswerTakenBackIsRemembered(t *testing.T) {
 	inShed(t, func(w *world, s *shed, m *mind) {
 		ts := w.ask("alice", "general", "", "hello")

@@ -42,8 +42,8 @@ const (
 	// what a model thought in a round it gets back: both are kept in the store, too.
 	mostArguments = 32 << 10
 	mostReasoning = 32 << 10
-	// MostRan is how many calls of earlier answers to a question the model is told of, see Newest, and
-	// mostRanArguments how many bytes of the arguments of each.
+	// MostRan is how many calls of earlier answers to a question the model is told of, see Newest,
+	// and mostRanArguments how many bytes of the arguments of each.
 	MostRan          = 8
 	mostRanArguments = 500
 )

@@ -249,8 +249,8 @@ func newID() string {
 	return hex.EncodeToString(id[:])
 }
 
-// key names a call: what was decided of one counts for no other one, for none of another server, and
-// for no other questions: who deletes one of two has another turn under the same lease.
+// key names a call: what was decided of one counts for no other one, for none of another server,
+// and for no other questions: who deletes one of two has another turn under the same lease.
 func (b *Box) key(tool tools.Tool, c *answer.Call, round, call int) string {
 	what := sha256.Sum256([]byte(strings.Join([]string{tool.Origin, tool.Title, c.Name, c.Arguments}, "\x00")))
 	return fmt.Sprintf("%+v|%d|%d|%x", b.a.Of, round, call, what[:8])

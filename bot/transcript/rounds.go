@@ -22,8 +22,8 @@ const (
 	// mostArgued is how many calls of earlier answers a thread remembers with their arguments, the
 	// newest ones. Of more it remembers that a tool has run for some questions, once for each tool.
 	mostArgued = 32
-	// mostRan bounds that memory: three answers that call 160 different tools each, the most that one
-	// can call, and so some hundred kilobytes.
+	// mostRan bounds that memory: three answers that call 160 different tools each, the most that
+	// one can call, and so some hundred kilobytes.
 	mostRan = 512
 )
 
@@ -35,7 +35,7 @@ type rounds struct {
 	Of
 
 	Epoch  uint64         `json:"epoch"`           // of the lease that wrote it last
-	Asker  string         `json:"asker,omitempty"` // of the last question, for who removes a person's data
+	Asker  string         `json:"asker,omitempty"` // of the last question; see docs/data.md
 	Rounds []answer.Round `json:"rounds,omitempty"`
 	Ran    []ran          `json:"ran,omitempty"` // by answers before this one
 }
@@ -49,8 +49,8 @@ type ran struct {
 	Asker string `json:"asker,omitempty"`
 }
 
-// For returns a function that reports whether an answer, which is to the questions from first to last,
-// is to one of those from a to b.
+// For returns a function that reports whether an answer, which is to the questions from first to
+// last, is to one of those from a to b.
 func For(a, b turn.TS) func(first, last turn.TS) bool {
 	return func(first, last turn.TS) bool { return !first.After(b) && !a.After(last) }
 }
@@ -63,8 +63,8 @@ func (c ran) is(said func(first, last turn.TS) bool) bool {
 	return said(turn.TS(c.First), turn.TS(c.Last))
 }
 
-// ended returns what is remembered of an answer that nobody goes on with: what it has begun. However
-// many calls that are, no tool that has run for a question is forgotten for another one.
+// ended returns what is remembered of an answer that nobody goes on with: what it has begun.
+// However many calls that are, no tool that has run for a question is forgotten for another one.
 func (r rounds) ended() []ran {
 	all := slices.Clone(r.Ran)
 	for _, c := range answer.RanOf(r.Rounds) {
@@ -95,10 +95,10 @@ func (r rounds) ranFor(of Of) (out []answer.Ran) {
 
 func roundsKey(t thread.ID) string { return "tools/" + t.String() }
 
-// ClaimRounds returns what an earlier owner of the same turn did with tools, and what answers to the
-// same questions have begun before, and lets nobody of an earlier epoch write any more: what one did
-// not note before, it does not do. asker is who asked the last question. It returns turn.ErrLost if a
-// later one has claimed them.
+// ClaimRounds returns what an earlier owner of the same turn did with tools, and what answers to
+// the same questions have begun before, and lets nobody of an earlier epoch write any more: what
+// one did not note before, it does not do. asker is who asked the last question. It returns
+// turn.ErrLost if a later one has claimed them.
 func (r Records) ClaimRounds(ctx context.Context, t thread.ID, of Of, epoch uint64, asker string) (done []answer.Round, before []answer.Ran, err error) {
 	err = r.change(ctx, roundsKey(t), func(old []byte) (any, error) {
 		var have rounds
@@ -197,11 +197,12 @@ func cutOldest(rec *rounds, over int) (did bool) {
 
 // ForgetRounds drops what an answer that is over has done with tools. What it has begun stays, for
 // another answer to the same question. The epoch stays: an owner of an earlier one that was frozen
-// meanwhile can still note nothing, and so makes no call.
-func (r Records) ForgetRounds(ctx context.Context, t thread.ID) error {
+// meanwhile can still note nothing, and so makes no call. It does nothing if a later epoch has the
+// thread: what is there is of another answer.
+func (r Records) ForgetRounds(ctx context.Context, t thread.ID, epoch uint64) error {
 	err := r.change(ctx, roundsKey(t), func(old []byte) (any, error) {
 		var have rounds
-		if json.Unmarshal(old, &have) != nil || have.Epoch == 0 {
+		if json.Unmarshal(old, &have) != nil || have.Epoch == 0 || have.Epoch > epoch {
 			return nil, nil //nolint:nilerr // nothing of ours: there is nothing to forget
 		}
 		return rounds{Epoch: have.Epoch, Ran: have.ended()}, nil
@@ -213,8 +214,8 @@ func (r Records) ForgetRounds(ctx context.Context, t thread.ID) error {
 }
 
 // DropArguments forgets what the calls of some answers were given: gone reports whether one to the
-// questions from first to last is gone, or its questions are. Which tools have run stays. Of an answer
-// under way the rounds go, too, unless a later epoch has them. gone must be pure.
+// questions from first to last is gone, or its questions are. Which tools have run stays. Of an
+// answer under way the rounds go, too, unless a later epoch has them. gone must be pure.
 func (r Records) DropArguments(ctx context.Context, t thread.ID, epoch uint64, gone func(first, last turn.TS) bool) error {
 	err := r.change(ctx, roundsKey(t), func(old []byte) (any, error) {
 		var have rounds

@@ -45,6 +45,35 @@ func TestRoundsHaveOneOwner(t *testing.T) {
 	}
 }
 
+// TestAnOldOwnerForgetsNothingOfTheNext: an owner that has ended its answer forgets its rounds
+// late, when the next one has noted a call.
+func TestAnOldOwnerForgetsNothingOfTheNext(t *testing.T) {
+	r, at := Records{Store: turn.NewMem()}, thread.ID{Channel: "C", TS: "1.0"}
+	first, next := Of{For: "1.0", First: "1.0"}, Of{For: "2.0", First: "2.0"}
+	made := []answer.Round{begins("x")}
+	if err := r.KeepRounds(t.Context(), at, first, 1, "U1", made); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := r.ClaimRounds(t.Context(), at, next, 2, "U1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.KeepRounds(t.Context(), at, next, 2, "U1", made); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.ForgetRounds(t.Context(), at, 1); err != nil {
+		t.Fatal(err)
+	}
+	if got, before, err := r.ClaimRounds(t.Context(), at, next, 3, "U1"); err != nil || len(got) != 1 || len(before) != 0 {
+		t.Errorf("its successor finds %+v, and %+v of others, %v", got, before, err)
+	}
+	if err := r.ForgetRounds(t.Context(), at, 3); err != nil {
+		t.Fatal(err)
+	}
+	if got, before, err := r.ClaimRounds(t.Context(), at, next, 4, "U1"); err != nil || len(got) != 0 || len(before) != 1 {
+		t.Errorf("after its end there are %+v, and %+v of others, %v", got, before, err)
+	}
+}
+
 // TestRoundsFitIntoTheStore: the oldest results become shorter; what cannot is an error.
 func TestRoundsFitIntoTheStore(t *testing.T) {
 	r, at, of := Records{Store: turn.NewMem()}, thread.ID{Channel: "C", TS: "1.0"}, Of{For: "1.0"}

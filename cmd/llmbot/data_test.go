@@ -52,7 +52,7 @@ func TestRemovingAPerson(t *testing.T) {
 		if err := records.KeepRounds(ctx, id, transcript.Of{For: id.TS, First: id.TS}, 1, who, ran); err != nil {
 			t.Fatal(err)
 		}
-		if err := records.ForgetRounds(ctx, id); err != nil { // the answer is over
+		if err := records.ForgetRounds(ctx, id, 1); err != nil { // the answer is over
 			t.Fatal(err)
 		}
 		if err := records.KeepRemoval(ctx, id, transcript.Removal{TS: "3.3", By: who}); err != nil {

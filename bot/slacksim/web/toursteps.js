@@ -116,3 +116,12 @@ export function begin(step, said, me, demo) {
   const edited = [...said.messages.values()].filter((m) => m.edited && m.user === me).map((m) => m.ts);
   return { step, since: newest > now ? newest : now, starts: demo?.bot.starts ?? 0, edited: edited.slice(-200) };
 }
+
+// recount begins the count of bots anew when the demo was started again, which counts from 1, and reports whether it did. That first bot is
+// none that somebody's kill brought.
+export function recount(p, bot) {
+  const starts = Math.max(1, bot.starts);
+  if (p.starts <= starts) return false;
+  p.starts = starts;
+  return true;
+}

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Said, TEN, begin, phase, recount, steps, stopButton } from '../../bot/slacksim/web/toursteps.js';
+import { Said, TEN, begin, phase, recount, single, steps, stopButton } from '../../bot/slacksim/web/toursteps.js';
 
 const ME = 'UME';
 const print = (text) => [{ type: 'markdown', text: 'an answer' }, { type: 'context', elements: [{ type: 'mrkdwn', text }] }];
@@ -103,6 +103,13 @@ test('kill the bot, after the demo was started again in its folder', () => {
   }
   assert.equal(recount(p, bot(2, 115)), false);
   assert.equal(play('kill', p, bot(2, 115), [question('110.000000'), answer('111.000000', '110.000000', FOOTER)]), 1);
+});
+
+test('the speed of one answer is that of one that is whole', () => {
+  const of = (tps, more) => ({ done: true, tokens: 20, tps, ...more });
+  assert.equal(single([of(30), of(37, { cut: false }), of(90, { cut: true }), of(80, { done: false }), of(70, { tokens: 19 })]), 37);
+  assert.equal(single([of(90, { cut: true })]), 0);
+  assert.equal(single([]), 0);
 });
 
 test('what was deleted, and what only one person sees, does not count', () => {

@@ -125,3 +125,6 @@ export function recount(p, bot) {
   p.starts = starts;
   return true;
 }
+
+// single is the speed of an answer by itself, in tokens a second: of those that are whole and no mere sentence, the highest. 0: none is.
+export const single = (answers) => answers.filter((a) => a.done && !a.cut && a.tokens >= 20).reduce((most, a) => Math.max(most, a.tps), 0);

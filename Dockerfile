@@ -8,7 +8,7 @@ COPY . .
 ARG VERSION=
 ARG COMMIT=
 RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION} -X main.commit=${COMMIT}" -o /out/llmbot ./cmd/llmbot \
- && mkdir /out/data
+ && mkdir -m 700 /out/data
 
 # Has the certificates that Slack needs, time zones, and nothing to run besides.
 FROM gcr.io/distroless/static-debian12:nonroot
@@ -18,7 +18,7 @@ LABEL org.opencontainers.image.title="llmbot" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}"
 COPY --from=build /out/llmbot /llmbot
-# A fresh volume takes its owner from here. The root file system may be read-only: the bot writes to /data alone.
+# A fresh volume takes its owner and its mode from here. The root file system may be read-only: the bot writes to /data alone.
 COPY --from=build --chown=65532:65532 /out/data /data
 COPY LICENSE /LICENSE
 # Those of everything in the binary; it prints them, too: llmbot version -licenses

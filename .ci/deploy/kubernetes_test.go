@@ -66,7 +66,7 @@ func get(t *testing.T, m resmap.ResMap, kind, name, at string) any {
 // Each folder builds into what it promises, and nothing beside it.
 func TestKustomize(t *testing.T) {
 	for name, want := range map[string][]string{
-		"base":     {"ConfigMap", "Deployment", "PersistentVolumeClaim", "Service", "ServiceAccount"},
+		"base":     {"ConfigMap", "Deployment", "NetworkPolicy", "PersistentVolumeClaim", "Service", "ServiceAccount"},
 		"replicas": {"ConfigMap", "Deployment", "NetworkPolicy", "PodDisruptionBudget", "Service", "ServiceAccount", "ServiceMonitor"},
 		"vllm":     {"Deployment", "NetworkPolicy", "PersistentVolumeClaim", "Service"},
 	} {
@@ -139,6 +139,23 @@ func TestReplicas(t *testing.T) {
 			t.Errorf("%s is %v, want %v", tt.at, got, tt.want)
 		}
 	}
+	// The bot's pages ask for no password: of other pods only Prometheus reaches them. Two bots may not reach everything, either.
+	for _, tt := range []struct {
+		m      resmap.ResMap
+		types  int
+		egress bool
+	}{{base, 1, false}, {replicas, 2, true}} {
+		from, _ := get(t, tt.m, "NetworkPolicy", "llmbot", "spec.ingress.0.from").([]any)
+		whose, _ := get(t, tt.m, "NetworkPolicy", "llmbot", "spec.ingress.0.from.0.namespaceSelector.matchLabels").(map[string]any)
+		pods, _ := get(t, tt.m, "NetworkPolicy", "llmbot", "spec.podSelector.matchLabels").(map[string]any)
+		if len(from) != 1 || whose["kubernetes.io/metadata.name"] != "monitoring" || pods["app.kubernetes.io/name"] != "llmbot" {
+			t.Errorf("%v reach %v", from, pods)
+		}
+		types, _ := get(t, tt.m, "NetworkPolicy", "llmbot", "spec.policyTypes").([]any)
+		if egress := get(t, tt.m, "NetworkPolicy", "llmbot", "spec.egress"); len(types) != tt.types || (egress != nil) != tt.egress {
+			t.Errorf("policy types %v, egress %v", types, egress)
+		}
+	}
 	// The policy lets the bot reach vLLM's pods, and them nobody but the bot and Prometheus.
 	for _, at := range []string{"spec.podSelector.matchLabels", "spec.ingress.0.from.0.podSelector.matchLabels"} {
 		got, _ := get(t, vllm, "NetworkPolicy", "vllm", at).(map[string]any)
@@ -182,7 +199,7 @@ func TestShapes(t *testing.T) {
 			}
 		}
 	}
-	if checked != 15 {
+	if checked != 16 {
 		t.Errorf("%d resources checked", checked)
 	}
 }

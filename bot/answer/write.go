@@ -229,7 +229,8 @@ func (r *requests) record(ctx context.Context, req *llm.Request, err error) erro
 }
 
 // left returns how many tokens the next request may bring, so that all parts of the answer together
-// stay within its limit; 0 also: there is no limit. Each round of tools may have as many.
+// stay within its limit; 0 also: there is no limit. Each round of tools may have as many: else a
+// model that thinks before each call would have nothing left for its answer.
 func (r *requests) left() int {
 	if r.most == 0 || r.part() == "" {
 		return r.most

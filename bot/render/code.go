@@ -38,7 +38,7 @@ func (d *Doc) openFence(p prefix, body string, n int) (done, more bool) {
 	d.blocks++
 	d.put(out + body[:n] + info)
 	d.run, d.para, d.prev, d.head, d.loose = false, false, -1, false, false
-	f.char, f.n, f.info = body[0], n, info
+	f.char, f.n, f.info = body[0], n, strings.Clone(info) // as in cut: pages in the middle of the code keep it
 	d.fence = f
 	d.quote = p.quote
 	d.pos += p.n + end

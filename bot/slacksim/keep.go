@@ -231,9 +231,10 @@ func (s *Sim) keptChannelLocked(c *channel) keptChannel {
 // some that were not written.
 const idGap = 1_000_000
 
-// restore fills the workspace with what its folder has. It runs before anybody else knows s.
-func (s *Sim) restore(f *Folder) *keeping {
+// restoreLocked fills the workspace with what its folder has.
+func (s *Sim) restoreLocked(f *Folder) *keeping {
 	k := &keeping{folder: f, done: map[string]saved{}, files: map[string]string{}}
+	s.lastID = max(s.lastID, f.lastID)
 	for _, c := range f.channels {
 		s.lastID = max(s.lastID, c.LastID+idGap)
 		for _, u := range c.People {
@@ -257,7 +258,7 @@ func (s *Sim) restore(f *Folder) *keeping {
 			ch.members[s.cfg.Bot.UserID], ch.NoBot, ch.invited = true, false, true
 		}
 		for _, m := range c.Messages {
-			s.restoreMessage(ch, m, f.data)
+			s.restoreMessageLocked(ch, m, f.data)
 			for _, up := range m.Files {
 				k.files[up.ID] = up.Sum
 			}
@@ -272,7 +273,7 @@ func (s *Sim) restore(f *Folder) *keeping {
 	return k
 }
 
-func (s *Sim) restoreMessage(ch *channel, kept keptMessage, data map[string][]byte) {
+func (s *Sim) restoreMessageLocked(ch *channel, kept keptMessage, data map[string][]byte) {
 	if tsMicro(kept.TS) <= 0 || ch.byTS[kept.TS] != nil {
 		return
 	}

@@ -71,7 +71,7 @@ type Config struct {
 	SystemPrompt      string        `env:"LLM_SYSTEM_PROMPT" doc:"the system prompt; empty: a short neutral one"`
 	SystemPromptFile  string        `env:"LLM_SYSTEM_PROMPT_FILE" doc:"a file with the system prompt, instead of LLM_SYSTEM_PROMPT"`
 	Temperature       *float64      `env:"LLM_TEMPERATURE" doc:"0 to 2; unset: the server decides"`
-	MaxTokens         int           `env:"LLM_MAX_TOKENS" doc:"longest answer in tokens, over all its parts; Continue gives as many again; unset: the server decides"`
+	MaxTokens         int           `env:"LLM_MAX_TOKENS" doc:"longest answer in tokens, over all its parts, if it broke off and went on; each round of tools may have as many; Continue gives as many again; unset: the server decides"`
 	ReasoningEffort   string        `env:"LLM_REASONING_EFFORT" doc:"such as low, medium, high; unset: the server decides"`
 	ExtraBody         string        `env:"LLM_EXTRA_BODY" doc:"a JSON object that is merged into each request"`
 	FirstTokenTimeout time.Duration `env:"LLM_FIRST_TOKEN_TIMEOUT" envDefault:"10m" doc:"how long the first token may take (queue and prefill)"`

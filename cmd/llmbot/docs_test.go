@@ -168,3 +168,21 @@ func TestGettingStarted(t *testing.T) {
 		}
 	}
 }
+
+// TestInstallSteps: docs/operations.md installs the bot by the same commands as the heads of the unit and of the compose file.
+func TestInstallSteps(t *testing.T) {
+	t.Parallel()
+	page := repositoryFile(t, "docs/operations.md")
+	command := regexp.MustCompile(`(?m)^#   ((?:CGO_ENABLED|SLACK_|\(umask|cp |docker |echo |install |journalctl |systemctl ).*?)(?: {5}.*)?$`)
+	for file, least := range map[string]int{"deploy/llmbot.service": 10, "deploy/compose.yaml": 4} {
+		steps := command.FindAllStringSubmatch(repositoryFile(t, file), -1)
+		if len(steps) < least {
+			t.Errorf("%s shows only %d commands", file, len(steps))
+		}
+		for _, step := range steps {
+			if !strings.Contains(page, "\n"+step[1]) {
+				t.Errorf("%s has %q, and docs/operations.md has not", file, step[1])
+			}
+		}
+	}
+}

@@ -22,7 +22,8 @@ const (
 )
 
 // setMemory tells Go's collector how much memory there is, unless the environment does (GOGC,
-// GOMEMLIMIT). limit returns that of the control group.
+// GOMEMLIMIT). limit returns that of the control group. To import memlimit's parent instead would
+// set it in an init, for every command.
 func setMemory(ctx context.Context, env []string, limit func() (uint64, error), log *slog.Logger) {
 	says := func(name string) bool {
 		return slices.ContainsFunc(env, func(v string) bool { return strings.HasPrefix(v, name+"=") })

@@ -214,7 +214,6 @@ func runAll(ctx context.Context, b *bot.Bot, slack *slackio.Slack, beside backgr
 	// Answers that are being finished may need these.
 	all.Go(func() { beside.pdfs(sockets) })
 	all.Go(func() { toolsErr = beside.tools(sockets) })
-	all.Go(func() { beside.watch(sockets) })
 	if beside.upkeep != nil {
 		all.Go(func() { dbErr = beside.upkeep(sockets) })
 	}

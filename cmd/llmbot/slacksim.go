@@ -107,9 +107,19 @@ func runSlackSim(ctx context.Context, p process, args []string) error {
 	}
 	cfg.BaseURL, cfg.Hosts, cfg.Open = at.page, at.hosts, s.open
 	sim := slacksim.New(cfg)
+	if len(words) == 0 {
+		tellApp(p, sim, at)
+	}
 	if script != nil {
 		return playScenario(ctx, p, l, sim, at, script, words)
 	}
+	fmt.Fprint(p.out, "Ctrl-C ends it.\n")
+	return serveHTTP(ctx, l, sim, sim.Close)
+}
+
+// tellApp tells the person at the terminal where the emulated Slack is, and with which variables an
+// app finds it.
+func tellApp(p process, sim *slacksim.Sim, at where) {
 	fmt.Fprintf(p.out, "An emulated Slack is at %s/\n\nPoint a bot there with\n\n", at.page)
 	for _, v := range slackVariables(sim, at) {
 		fmt.Fprintf(p.out, "export %s\n", v)
@@ -118,8 +128,6 @@ func runSlackSim(ctx context.Context, p process, args []string) error {
 	if at.note != "" {
 		fmt.Fprintf(p.out, "%s\n\n", at.note)
 	}
-	fmt.Fprint(p.out, "Ctrl-C ends it.\n")
-	return serveHTTP(ctx, l, sim, sim.Close)
 }
 
 // isGiven reports whether a flag was given.

@@ -107,6 +107,84 @@ func TestAgentNextProcess(t *testing.T) {
 	}
 }
 
+// TestAgentLeftBehind ends the session that a process has left behind with an answer of which its
+// successor writes no more.
+func TestAgentLeftBehind(t *testing.T) {
+	writing := func(w *world, ts string) { w.says("general", ts, "Sentence 3", time.Minute) }
+	thinking := func(w *world, ts string) {
+		w.until("it is at work", time.Minute, func() bool { return w.slack.Session("general", ts) == "processing" })
+	}
+	ended := func(method string) func(w *world, ts string) { // the model's answer, and nobody sees the end
+		return func(w *world, _ string) {
+			w.until("it writes", time.Minute, func() bool { return w.model.Running() == 1 })
+			time.Sleep(2 * time.Second)
+			w.slack.Fail(slacksim.Fault{Method: method, Hang: true, Times: -1})
+			w.until("the model has ended", time.Minute, func() bool { return w.model.Running() == 0 })
+			time.Sleep(time.Second)
+			w.slack.Heal()
+		}
+	}
+	for name, c := range map[string]struct {
+		kill  func(w *world, ts string) // waits until the process is to be killed
+		then  func(w *world, ask string)
+		shows string
+	}{
+		"a text that was not shown to its end": {ended("chat.update"), nil, "Sentence 29"},
+		"a text that was not shown":            {ended("chat.postMessage"), nil, "Sentence 29"},
+		"a deleted question":                   {writing, func(w *world, ask string) { w.delete("alice", "general", ask) }, ""},
+		"a deleted question, and no message":   {thinking, func(w *world, ask string) { w.delete("alice", "general", ask) }, ""},
+		"an answer that was not noted": {func(w *world, _ string) {
+			w.procs[0].dieAt(`"answered"`)
+			w.until("it dies", time.Minute, w.procs[0].isDead)
+		}, nil, "Sentence 29"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := asAgent(durable())
+			cfg.model.FirstToken = 4 * time.Second
+			inWorld(t, cfg, func(t *testing.T, w *world) {
+				w.slack.Fail(slacksim.Fault{Method: sessionMethod, Skip: 1, Hang: true}) // of its end, if it comes so far
+				ts := w.slack.Say("alice", "general", "", "we wonder")
+				ask := w.ask("alice", "general", ts, "count")
+				c.kill(w, ts)
+				w.kill()
+				is(t, "session that is left behind", w.slack.Session("general", ts), "processing")
+				time.Sleep(time.Second)
+				w.slack.Heal()
+				if c.then != nil {
+					c.then(w, ask)
+				}
+				w.again()
+				time.Sleep(time.Minute)
+				has(t, text(w.answers("general", ts)), c.shows)
+				is(t, "session after the end", w.slack.Session("general", ts), "active")
+				is(t, "requests", w.model.Total(), 1)
+			})
+		})
+	}
+}
+
+// TestAgentLapse ends the session of an answer whose lease lapses while its end is shown.
+func TestAgentLapse(t *testing.T) {
+	store := &awayStore{}
+	cfg := asAgent(replicas())
+	cfg.store, cfg.lateAcks = store.open, true
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "count")
+		w.says("general", ts, "Sentence 20", time.Minute)
+		w.slack.Fail(slacksim.Fault{Method: "chat.update", Error: "internal_error", Times: -1})
+		w.until("the model has ended", time.Minute, func() bool { return w.model.Running() == 0 })
+		store.leave()
+		time.Sleep(10 * time.Second)
+		w.slack.Heal()
+		time.Sleep(2 * time.Minute)
+		is(t, "session before the end", w.slack.Session("general", ts), "processing")
+		store.back()
+		w.answered("general", ts, 1)
+		time.Sleep(20 * time.Second)
+		is(t, "session after the end", w.slack.Session("general", ts), "active")
+	})
+}
+
 // TestAgentRefused asks Slack once where the app has no sessions; answers are as they are without.
 func TestAgentRefused(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -136,6 +214,34 @@ func TestAgentRefused(t *testing.T) {
 					complete(t, text(w.answered("general", ts, 1)), unit, 25)
 				}
 				atMost(t, "calls", len(w.slack.Calls(sessionMethod)), c.most)
+			})
+		})
+	}
+}
+
+// TestAgentUnheard ends the session of an answer of which Slack has taken the beginning, and nobody
+// heard so.
+func TestAgentUnheard(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault slacksim.Fault
+		speed float64 // so that the answer ends before the next try, or after the last
+	}{
+		"an error":               {slacksim.Fault{Status: 500}, 200},
+		"a timeout":              {slacksim.Fault{Hang: true}, 20},
+		"errors to the last try": {slacksim.Fault{Status: 503, Times: 5}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := asAgent(long())
+			cfg.model.Speed = c.speed
+			inWorld(t, cfg, func(t *testing.T, w *world) {
+				c.fault.Method, c.fault.Carry = sessionMethod, true
+				w.slack.Fail(c.fault)
+				ts := w.ask("alice", "general", "", "count")
+				w.says("general", ts, "Sentence 3", time.Minute)
+				is(t, "session while it writes", w.slack.Session("general", ts), "processing")
+				w.answered("general", ts, 1)
+				time.Sleep(20 * time.Second)
+				is(t, "session after the end", w.slack.Session("general", ts), "active")
 			})
 		})
 	}

@@ -58,6 +58,9 @@ func (t *turnRun) end(work context.Context, v verdict) report {
 	}
 	t.closeLeave(work)
 	more, err := t.done(work, v.upto)
+	if t.lease.Died() && !errors.Is(err, turn.ErrLost) {
+		t.idle()
+	}
 	switch {
 	case v.entry == nil:
 		return report{answered: v.upto, more: more, lost: errors.Is(err, turn.ErrLost)}
@@ -75,6 +78,14 @@ func (t *turnRun) end(work context.Context, v verdict) report {
 	}
 	t.forgetRounds(work)
 	return report{answered: v.upto, more: more}
+}
+
+// idle has Slack told that the bot is not at work in the thread any more. That is the draft's part if
+// it has said that the bot is; but an owner before may have said so, or a draft before it.
+func (t *turnRun) idle() {
+	if s, ok := t.bot.dep.Room.(Statuses); ok {
+		s.Idle(t.thread)
+	}
 }
 
 // done notes that the thread is answered up to a time, and reports whether more was asked
@@ -266,7 +277,12 @@ func (t *turnRun) none(work context.Context, a *admitted) verdict {
 	switch {
 	case len(t.lease.Messages()) > 0 && a.unsure:
 		return verdict{outcome: released}
-	case a.unread || a.due.Redo || len(a.due.Asks) > 0 || len(ids) == 0:
+	case a.unread || a.due.Redo || len(a.due.Asks) > 0:
+		return verdict{outcome: done, upto: a.upto}
+	}
+	answered := t.lease.Answered()
+	t.forgetBegun(work, func(first, last turn.TS) bool { return last.After(answered) && !first.After(a.upto) })
+	if len(ids) == 0 {
 		return verdict{outcome: done, upto: a.upto}
 	}
 	reply := t.reply(work, a, thread.Question{TS: string(a.upto)})
@@ -280,6 +296,15 @@ func (t *turnRun) none(work context.Context, a *admitted) verdict {
 		return verdict{outcome: released}
 	}
 	return verdict{outcome: done, upto: a.upto}
+}
+
+// forgetBegun forgets what the store has of answers that were begun, and that nobody goes on with:
+// their questions are gone.
+func (t *turnRun) forgetBegun(work context.Context, gone func(first, last turn.TS) bool) {
+	if err := t.bot.records.Forget(work, t.thread); err != nil {
+		t.bot.log.WarnContext(work, "checkpoint_stays", "thread", t.thread.String(), "error", err)
+	}
+	t.dropArguments(work, gone)
 }
 
 // removeOrphans removes the half answers whose questions are gone, beside an answer to others.

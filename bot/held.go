@@ -49,6 +49,9 @@ type Statuses interface {
 	// Status shows the line "BOT text" under a thread, empty takes it away, and reports whether
 	// Slack took it. It blocks for the network, a few seconds at most.
 	Status(ctx context.Context, t thread.ID, text string) bool
+	// Idle has Slack told that the bot is not at work in a thread, unless this process is at work
+	// there. It does not block; best effort.
+	Idle(t thread.ID)
 }
 
 // held are the questions that the store has not taken yet, as far as somebody is to be told of

@@ -43,7 +43,7 @@ const (
 // show shows the end of an answer as soon as the lease allows it. It blocks as long as the store is
 // away.
 func (t *turnRun) show(work, stream context.Context, a *admitted, s *stage, out *answer.Outcome) error {
-	for {
+	for again := false; ; again = true {
 		if err := t.settled(work); err != nil {
 			gone, cancel := context.WithCancelCause(work)
 			cancel(err)
@@ -51,6 +51,9 @@ func (t *turnRun) show(work, stream context.Context, a *admitted, s *stage, out 
 		}
 		err := t.showNow(work, stream, a, s, out)
 		if !errors.Is(err, ErrLeaseUncertain) || work.Err() != nil {
+			if again && err == nil {
+				t.idle()
+			}
 			return err
 		}
 		// The lease lapsed meanwhile: once more, in the same messages.

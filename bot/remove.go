@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -30,6 +31,9 @@ func (b *Bot) forsake(ctx context.Context, ev Deleted, record turn.Record) error
 		return nil // never ours
 	}
 	own, err := b.records.Entries(ctx, ev.Thread)
+	if err == nil { // of the answer under way, if it has one, the next turn forgets them
+		err = b.records.DropArguments(ctx, ev.Thread, 0, transcript.For(turn.TS(ev.TS), turn.TS(ev.TS)))
+	}
 	if err != nil {
 		return err
 	}
@@ -122,7 +126,7 @@ func (t *turnRun) fulfil(work context.Context, p plan) plan {
 		}
 		switch {
 		case found:
-			p = t.takeOut(work, p, gone, w)
+			p = t.takeOut(work, p, gone, w, turn.TS(cmp.Or(own[gone.For].From, gone.For)))
 		case w.By != "":
 			t.bot.tell(t.thread, w.By, noneOfYours)
 		}
@@ -130,8 +134,9 @@ func (t *turnRun) fulfil(work context.Context, p plan) plan {
 	return p
 }
 
-// takeOut removes an answer from Slack, the store and the plan.
-func (t *turnRun) takeOut(work context.Context, p plan, gone thread.Ended, w transcript.Removal) plan {
+// takeOut removes an answer from Slack, the store and the plan. first is the first of its
+// questions.
+func (t *turnRun) takeOut(work context.Context, p plan, gone thread.Ended, w transcript.Removal, first turn.TS) plan {
 	err := t.remove(work, Reply{For: gone.For, Epoch: t.lease.Epoch(), Check: t.mayWrite, Adopt: gone.IDs})
 	t.logRemoved(work, err, "ask", gone.For, "user", w.By)
 	if err != nil {
@@ -144,6 +149,7 @@ func (t *turnRun) takeOut(work context.Context, p plan, gone thread.Ended, w tra
 	if err := t.bot.records.Drop(work, t.thread, gone.For); err != nil {
 		t.bot.log.WarnContext(work, "answer_stays_in_store", "thread", t.thread.String(), "ask", gone.For, "error", err)
 	}
+	t.dropArguments(work, transcript.For(first, turn.TS(gone.For)))
 	isGone := func(id string) bool { return slices.Contains(gone.IDs, id) }
 	p.messages = slices.DeleteFunc(slices.Clone(p.messages), func(m thread.Message) bool { return isGone(m.TS) })
 	p.due.Adopt = slices.DeleteFunc(slices.Clone(p.due.Adopt), isGone)

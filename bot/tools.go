@@ -44,7 +44,7 @@ func (t *turnRun) tools(stream context.Context, a *admitted, of transcript.Of) (
 	}
 	first := t.heir && t.lease.Epoch() <= 1 // nobody has begun anything in the thread
 	box, begun, err := desk.Open(stream, leave.Answer{
-		Thread: t.thread, Of: of, Epoch: t.lease.Epoch(), Place: place, Asker: asker,
+		Thread: t.thread, Of: of, Epoch: t.lease.Epoch(), Place: place, Asker: asker, Author: a.last().User,
 		Visible: func() bool { return len(t.messageIDs()) > 0 }, Settled: t.settled, Progress: t.lease.Progress,
 	}, first)
 	switch {
@@ -82,8 +82,17 @@ func (t *turnRun) forgetRounds(work context.Context) {
 	if t.box == nil || !t.box.Wrote() {
 		return
 	}
-	if err := t.bot.records.ForgetRounds(work, t.thread); err != nil {
+	if err := t.bot.records.ForgetRounds(work, t.thread, t.lease.Epoch()); err != nil {
 		t.bot.log.WarnContext(work, "rounds_stay", "thread", t.thread.String(), "error", err)
+	}
+}
+
+// dropArguments forgets what tools were given for answers that are gone, or whose questions are;
+// see [transcript.Records.DropArguments].
+func (t *turnRun) dropArguments(work context.Context, gone func(first, last turn.TS) bool) {
+	err := t.bot.records.DropArguments(work, t.thread, t.lease.Epoch(), gone)
+	if err != nil && !errors.Is(err, turn.ErrKey) {
+		t.bot.log.WarnContext(work, "arguments_stay", "thread", t.thread.String(), "error", err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package bot_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -140,6 +141,155 @@ func TestOneOfTwoQuestionsIsDeleted(t *testing.T) {
 		w.until("it is asked for", time.Minute, func() bool { return len(w.questions("alice")) > 0 || s.count("post") > 1 })
 		time.Sleep(5 * time.Second)
 		is(w.t, "calls", s.count("post"), 1)
+	})
+}
+
+// TestLeaveIsForTheQuestionsItWasGivenFor: whoever let a call run for two questions is asked again
+// when one of them is deleted after that.
+func TestLeaveIsForTheQuestionsItWasGivenFor(t *testing.T) {
+	for name, gone := range map[string]int{"the older one": 0, "the newer one": 1} {
+		t.Run(name, func(t *testing.T) {
+			inShed(t, func(w *world, s *shed, _ *mind) {
+				ts := w.ask("alice", "general", "", "hello")
+				w.until("it is answered", time.Minute, func() bool { return len(w.answers("general", ts)) > 0 })
+				both := []string{w.slack.Say("alice", "general", ts, "call drop"), w.slack.Say("alice", "general", ts, "call drop")}
+				w.press("alice", w.leaveAsked("alice", 1), true)
+				w.until("it ran", time.Minute, func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.done == 1 })
+				time.Sleep(300 * time.Millisecond)
+				w.delete("alice", "general", both[gone])
+				w.until("it is asked for", time.Minute, func() bool { return len(w.questions("alice")) > 0 || s.count("drop") > 1 })
+				time.Sleep(5 * time.Second)
+				is(t, "calls", s.count("drop"), 1)
+				is(t, "open questions", len(w.questions("alice")), 1)
+			})
+		})
+	}
+}
+
+// keysWith returns the keys of the records that hold a word.
+func (s *awayStore) keysWith(t *testing.T, word string) (keys []string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	_ = s.Watch(ctx, "", func(key string, value []byte) { // until ctx ends
+		if strings.Contains(string(value), word) {
+			keys = append(keys, key)
+		}
+	})
+	return keys
+}
+
+// TestArgumentsGoWithTheAnswer: of an answer that is taken away, the store keeps which tools have
+// run, and nothing of what they were given.
+func TestArgumentsGoWithTheAnswer(t *testing.T) {
+	ran := func(w *world, s *shed) {
+		w.until("it ran", time.Minute, func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.done == 1 })
+		time.Sleep(500 * time.Millisecond)
+	}
+	for name, gone := range map[string]func(w *world, s *shed, ts, ask string){
+		"taken back": func(w *world, _ *shed, ts, _ string) {
+			w.answered("general", ts, 2)
+			w.slack.Say("alice", "general", ts, "!remove")
+		},
+		"deleted": func(w *world, _ *shed, ts, ask string) {
+			w.answered("general", ts, 2)
+			w.delete("alice", "general", ask)
+		},
+		"edited, and deleted": func(w *world, s *shed, ts, ask string) {
+			ran(w, s)
+			w.edit("alice", "general", ask, "kindly call look")
+			time.Sleep(500 * time.Millisecond)
+			w.answered("general", ts, 2)
+			w.delete("alice", "general", ask)
+		},
+		"deleted while it is written": func(w *world, s *shed, _, ask string) {
+			ran(w, s)
+			w.delete("alice", "general", ask)
+		},
+		"deleted before anything of it stands there": func(w *world, s *shed, _, ask string) {
+			w.until("it runs", time.Minute, func() bool { return s.count("post") == 1 })
+			w.delete("alice", "general", ask)
+		},
+		"killed, and deleted": func(w *world, s *shed, _, ask string) {
+			ran(w, s)
+			w.kill()
+			w.delete("alice", "general", ask)
+			w.again()
+		},
+		"deleted while another one waits": func(w *world, s *shed, ts, ask string) {
+			w.until("it runs", time.Minute, func() bool { return s.count("post") == 1 })
+			w.slack.Say("bob", "general", ts, w.slack.Mention()+" hello, too")
+			time.Sleep(500 * time.Millisecond)
+			w.delete("alice", "general", ask)
+			w.answered("general", ts, 2)
+		},
+		"deleted, and others have written": func(w *world, _ *shed, ts, ask string) {
+			w.answered("general", ts, 2)
+			w.slack.Say("bob", "general", ts, "good to know")
+			time.Sleep(500 * time.Millisecond)
+			w.delete("alice", "general", ask)
+		},
+		"deleted, and another one is answered": func(w *world, s *shed, ts, ask string) {
+			ran(w, s)
+			w.delete("alice", "general", ask)
+			w.slack.Say("alice", "general", ts, "hello again")
+			w.answered("general", ts, 2)
+		},
+	} {
+		for _, says := range []string{"", "Let me see."} {
+			t.Run(name, func(t *testing.T) {
+				store := &awayStore{}
+				inShed(t, func(w *world, s *shed, m *mind) {
+					m.says = says
+					ts := w.ask("alice", "general", "", "hello")
+					w.answered("general", ts, 1)
+					ask := w.slack.Say("alice", "general", ts, "call post")
+					gone(w, s, ts, ask)
+					time.Sleep(2 * time.Minute)
+					is(t, "calls", s.count("post"), 1)
+					if keys := store.keysWith(w.t, "zq"); len(keys) > 0 {
+						t.Errorf("what post was given is still in %q", keys)
+					}
+					if keys := store.keysWith(w.t, "Let me see."); len(keys) > 0 && !strings.Contains(name, "others") {
+						t.Errorf("the answer is still in %q", keys)
+					}
+					is(t, "records of what has run", len(store.keysWith(w.t, "shed_post")), 1)
+				}, func(c *worldConfig) { c.lateAcks, c.store = true, store.keeps })
+			})
+		}
+	}
+}
+
+// TestArgumentsOfTheFirstQuestion: nothing was answered before in the thread.
+func TestArgumentsOfTheFirstQuestion(t *testing.T) {
+	store := &awayStore{}
+	inShed(t, func(w *world, s *shed, _ *mind) {
+		ts := w.ask("alice", "general", "", "call post")
+		w.until("it runs", time.Minute, func() bool { return s.count("post") == 1 })
+		w.delete("alice", "general", ts)
+		time.Sleep(2 * time.Minute)
+		if keys := store.keysWith(w.t, "zq"); len(keys) > 0 {
+			w.t.Errorf("what post was given is still in %q", keys)
+		}
+	}, func(c *worldConfig) { c.lateAcks, c.store = true, store.keeps })
+}
+
+// TestAnAnswerTakenBackIsRemembered: who changes a question after its answer was taken back is
+// asked before its tool runs once more.
+func TestAnAnswerTakenBackIsRemembered(t *testing.T) {
+	inShed(t, func(w *world, s *shed, m *mind) {
+		ts := w.ask("alice", "general", "", "hello")
+		w.answered("general", ts, 1)
+		ask := w.slack.Say("alice", "general", ts, "call post")
+		w.answered("general", ts, 2)
+		w.slack.Say("alice", "general", ts, "!remove")
+		time.Sleep(10 * time.Second)
+		w.edit("alice", "general", ask, "kindly call post")
+		w.until("it is asked for", time.Minute, func() bool { return len(w.questions("alice")) > 0 || s.count("post") > 1 })
+		is(w.t, "calls", s.count("post"), 1)
+		if !m.heardOf("shed_post\n") {
+			w.t.Errorf("the model was not told: %+v", m.last())
+		}
 	})
 }
 

@@ -140,8 +140,9 @@ func (t *turnRun) prepare(work, live, stream context.Context, s *stage) (*admitt
 	}
 	switch newest := thread.Newest(t.known); {
 	case !r.unread || !upto.After(newest):
-	case len(t.known) == 0 && r.denied:
-		return nil, verdict{outcome: done, upto: upto} // and never will be
+	case len(t.known) == 0 && r.denied: // and never will be read: there is nothing to go on with
+		t.forgetBegun(work, func(_, _ turn.TS) bool { return true })
+		return nil, verdict{outcome: done, upto: upto}
 	case len(t.known) == 0:
 		return nil, verdict{outcome: released} // what is asked is not known: later, or another process
 	default:

@@ -1,12 +1,12 @@
 package llm
 
 import (
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"regexp"
+	"strconv"
+	"strings"
 
 	"llmbot/llm/egress"
 )
@@ -73,21 +73,21 @@ func (e *Error) hint() string {
 }
 
 func (e *Error) downHint() string {
-	if refused, ok := errors.AsType[proxyError](e.Err); ok {
-		return refused.hint()
+	kind := DownKind(e.Err)
+	if status, ok := strings.CutPrefix(kind, downProxy); ok {
+		n, _ := strconv.Atoi(status) // 0: a status of which nothing is known
+		return proxyError(n).hint()
 	}
-	if op, ok := errors.AsType[*net.OpError](e.Err); ok && op.Op == "proxyconnect" {
+	switch kind {
+	case downNoProxy:
 		return "The proxy in LLM_PROXY does not answer: correct it, or leave it empty if the model server can be reached directly."
-	} else if ok && op.Op == "socks connect" {
+	case downSOCKS:
 		return "The proxy in LLM_PROXY cannot reach the model server: check LLM_BASE_URL, and user and password in LLM_PROXY."
-	}
-	if dns, ok := errors.AsType[*net.DNSError](e.Err); ok && dns.IsNotFound {
+	case downName:
 		return "The host name in LLM_BASE_URL is not known here. " + direct
-	}
-	if _, ok := errors.AsType[x509.UnknownAuthorityError](e.Err); ok {
+	case downAuthority:
 		return "The certificate behind LLM_BASE_URL is not trusted here: name its authority in LLM_CA_FILE, or use http:// if the server has no TLS."
-	}
-	if _, ok := errors.AsType[x509.HostnameError](e.Err); ok {
+	case downHost:
 		return "The certificate behind LLM_BASE_URL is for another host name."
 	}
 	if e.Status != 0 {

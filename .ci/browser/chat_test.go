@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -154,6 +155,21 @@ func TestKeyboardOnly(t *testing.T) {
 	v.until("the keys are told", `document.querySelector('dialog[open]').innerText.includes('Reply in thread')`)
 	v.picture("keys")
 	v.key("Escape", 0)
+
+	// An answer grows while the focus is on its buttons: they stay, and so does the focus.
+	v.as(s.url, "?as=alice&channel=general")
+	v.until("one message is there", `document.querySelectorAll('#list .msg').length === 1`)
+	ts := s.answer("", "one", "writing…")
+	v.until("the answer is there", `document.querySelectorAll('#list .msg').length === 2`)
+	v.run(`[...document.querySelectorAll('#list .msg')].at(-1).focus()`)
+	v.key("Tab", 0)
+	v.focusIs("its own button", `e.innerText === 'Stop'`)
+	for i, name := range []string{"Reply in thread", "Quote", "Copy link"} {
+		s.answer(ts, "one"+strings.Repeat(" more", i+1), fmt.Sprintf("writing… %d", i))
+		v.until("it grows", fmt.Sprintf(`document.querySelector('#list').innerText.includes('writing… %d')`, i))
+		v.key("Tab", 0)
+		v.focusIs(name, fmt.Sprintf(`e.ariaLabel === '%s'`, name))
+	}
 }
 
 // TestTwoPeople has Alice and Bob side by side, each in a tab of their own.

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { busy } from './dom.mjs';
 import { cellsOf } from '../../bot/slacksim/web/attach.js';
 
 test('cells of a spreadsheet', () => {
@@ -10,4 +11,9 @@ test('cells of a spreadsheet', () => {
     ['a\tb\nno tab', null],
     ['', null],
   ]) assert.deepEqual(cellsOf(text), want, JSON.stringify(text));
+});
+
+test('many empty lines take no long time', () => {
+  const took = busy(() => assert.equal(cellsOf('a\tb' + '\n'.repeat(100_000) + 'c\td'), null));
+  assert.ok(took < 200, `${took.toFixed()} ms`);
 });

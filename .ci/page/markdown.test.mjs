@@ -26,6 +26,11 @@ test('markdown', () => {
     ['[x](javascript:alert)', '<p><span>x</span></p>'],
     ['snake_case_name and 2*3*4', '<p>snake_case_name and 2<em>3</em>4</p>'],
     ['a\n***\nb', '<p>a</p><hr></hr><p>b</p>'],
+    ['## C# ##\n# #\n#   a b  \n#b', '<h3>C#</h3><h3></h3><h3>a b</h3><p>#b</p>'],
+    ['a|b\n:-: | -\n1|2', '<table><thead><tr><th>a</th><th>b</th></tr></thead><tbody><tr><td>1</td><td>2</td></tr></tbody></table>'],
+    ['a|b\n-\n1|2', '<p>a|b\n-\n1|2</p>'],
+    ['[x]( <https://a.test/(1)> "t" ) [y](\n)', '<p><a href="https://a.test/(1)" target="_blank" rel="noopener noreferrer">x</a> <span>y</span></p>'],
+    ['~~~ go title\nx\n~~~', '<pre tabindex="0"><code>x</code></pre>'],
   ]) assert.equal(html(text), want, text);
 });
 
@@ -58,4 +63,24 @@ test('hostile texts take no long time', () => {
     });
     assert.ok(took < 500, `${JSON.stringify(s)}: ${took.toFixed()} ms`);
   }
+});
+
+test('a line that nearly matches takes no long time', () => {
+  const n = 12000;
+  for (const [before, s, after] of [
+    ['# a', ' ', 'b'], ['# a', '#', ' b'], ['- ', ' ', '\r'], ['- ', ' ', '\u2028b'], ['~~~', '~', '`'], ['```', ' ', '`'], ['a|b\n', ' ', 'x'], ['a|b\n|-|-|', ' ', 'x'], ['a|b\n', ' -|- ', 'x'],
+    ['[a](', ' ', ''], ['[a](', '\t', 'b'], ['[a](b', ' ', '"'], ['[a](', ' ', '"' + 'x'.repeat(n)], ['a', '\n', 'b'], ['---', ' ', 'x'], ['', '- ', 'x'], ['> ', ' ', 'x'], ['', '_', '|'], ['', '*** ', ''],
+  ]) {
+    const text = before + s.repeat(n / s.length) + after;
+    const took = busy(() => {
+      markdownSpecs(text, names).forEach((b) => b.make());
+      mrkdwn(text, names);
+    });
+    assert.ok(took < 200, `${JSON.stringify([before, s, after.slice(0, 9)])}: ${took.toFixed()} ms`);
+  }
+});
+
+test('marks in marks end somewhere', () => {
+  const depth = (node) => 1 + Math.max(0, ...(node.childNodes || []).map(depth));
+  for (const text of ['_'.repeat(12000), '*'.repeat(11999), '*_'.repeat(3000) + 'a' + '_*'.repeat(3000)]) assert.ok(depth(shown(text)) < 20, `${text.slice(0, 4)}: ${depth(shown(text))}`);
 });

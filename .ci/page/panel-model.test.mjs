@@ -16,6 +16,7 @@ test('the middle of a list', () => {
 test('both speeds', () => {
   assert.deepEqual(speeds({ output_tps: 875.2, answers: [answer(1, 30), answer(2, 40), answer(3, 99, { done: true }), answer(4, 0, { tokens: 0 })] }), { total: 875.2, one: 35, of: 2, growing: 2 });
   assert.deepEqual(speeds({ output_tps: 0, answers: Array.from({ length: 15 }, (_, i) => answer(i + 1, i + 1, { done: true })) }), { total: 0, one: 10.5, of: 10, growing: 0 }, 'the last ten');
+  assert.deepEqual(speeds({ answers: [answer(1, 30, { done: true }), answer(2, 99, { done: true, cut: true })] }), { total: 0, one: 30, of: 1, growing: 0 }, 'only whole ones');
   assert.deepEqual(speeds({ answers: [] }), { total: 0, one: null, of: 0, growing: 0 });
 });
 
@@ -47,9 +48,18 @@ test('ten questions of several people in several channels', () => {
 
 test('what became of ten at once', () => {
   const m = { output_tps: 300, answers: [answer(1, 99, { done: true }), answer(2, 30), answer(3, 40)] };
-  assert.deepEqual(batch(m, 2, 875), { asked: 2, done: 0, most: 875, one: 35 });
-  assert.deepEqual(batch({ output_tps: 900, answers: [answer(2, 30, { done: true }), answer(3, 5)] }, 2, 875), { asked: 2, done: 1, most: 900, one: 30 });
-  assert.deepEqual(batch({ answers: [] }, 2, 0), { asked: 0, done: 0, most: 0, one: null });
+  assert.deepEqual(batch(m, 2, 875, 10), { asked: 2, done: 0, most: 875, one: 35 });
+  assert.deepEqual(batch({ output_tps: 900, answers: [answer(2, 30, { done: true }), answer(3, 5)] }, 2, 875, 10), { asked: 2, done: 1, most: 900, one: 30 });
+  assert.deepEqual(batch({ answers: [] }, 2, 0, 10), { asked: 0, done: 0, most: 0, one: null });
+});
+
+test('of ten at once whose bot was killed, only whole answers count', () => {
+  const ten = (first, more) => Array.from({ length: 10 }, (_, i) => answer(first + i, 30 + i, more));
+  const cut = ten(1, { done: true, cut: true });
+  assert.deepEqual(batch({ answers: cut }, 1, 0, 10), { asked: 10, done: 0, most: 0, one: null });
+  assert.deepEqual(batch({ answers: [...cut, ...ten(11)] }, 1, 0, 10), { asked: 10, done: 0, most: 0, one: 34.5 });
+  assert.deepEqual(batch({ answers: [...cut.slice(3), ...ten(11, { done: true, cut: false })] }, 1, 0, 10), { asked: 10, done: 10, most: 0, one: 34.5 });
+  assert.deepEqual(batch({ answers: [...cut.slice(3), ...ten(11, { done: true }).slice(7)] }, 1, 0, 10), { asked: 10, done: 3, most: 0, one: 38 }, 'the model did not come back');
 });
 
 test('the picture stays in its frame', () => {
@@ -64,5 +74,6 @@ test('words', () => {
   for (const [v, want] of [[null, '–'], [undefined, '–'], [37.14, '37.1'], [875.2, '875'], [12345, '12,345'], [0, '0.0']]) assert.equal(speed(v), want);
   assert.equal(answerLine(answer(1, 37, { tokens: 1 })), '1 token · first token 0.31 s');
   assert.equal(answerLine(answer(1, 37, { tokens: 1200, done: true })), '1,200 tokens · first token 0.31 s');
+  assert.equal(answerLine(answer(1, 37, { done: true, cut: true })), '100 tokens · first token 0.31 s · cut off');
   assert.equal(answerLine(answer(1, 0, { tokens: 0, ttft: null })), '0 tokens · no token yet');
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { busy } from './dom.mjs';
 import { plain, unmark, wordsOf } from '../../bot/slacksim/web/text.js';
 
 const names = { user: (id) => ({ U1: 'alice' })[id], channel: (id) => ({ C1: 'general' })[id] };
@@ -28,5 +29,17 @@ test('without marks', () => {
     ['## Short **answer**\n\n```go\nx := 1\n```\n> *quoted* `code`', 'Short answer\nx := 1\nquoted code'],
     ['[a link](https://a.test/) 2*3*4', 'a link 2*3*4'],
     ['| a | b |\n|---|---|\n| 1 | 2 |', '| a | b |\n| 1 | 2 |'],
+    ['a\n```\n```\n|--|:-:|\n |-|-|\n--- | text\n  b', 'a\n--- | text\nb'],
   ]) assert.equal(unmark(text), want);
+});
+
+test('lines of marks alone, and long spaces, take no long time', () => {
+  const n = 3000;
+  for (const line of ['```', '**', '__', '~~~', '`', ' ', '\t', '|', '| ', '|--', '--|', '- ', '* ', '# ', '[', '[a](', '<@', '<https://', '\r', '']) {
+    for (const [before, between, after] of [['', '\n', ''], ['a', '\n', 'b'], ['', ' ', 'b'], ['|', '', 'b'], ['a', '', '|']]) {
+      const text = before + (line + between).repeat(n) + after;
+      const took = busy(() => unmark(wordsOf({ text }, names)));
+      assert.ok(took < 200, `${JSON.stringify([before, line, between, after])}: ${took.toFixed()} ms`);
+    }
+  }
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Said, TEN, begin, phase, steps, stopButton } from '../../bot/slacksim/web/toursteps.js';
+import { Said, TEN, begin, phase, recount, single, steps, stopButton } from '../../bot/slacksim/web/toursteps.js';
 
 const ME = 'UME';
 const print = (text) => [{ type: 'markdown', text: 'an answer' }, { type: 'context', elements: [{ type: 'mrkdwn', text }] }];
@@ -89,6 +89,27 @@ test('kill the bot', () => {
   assert.equal(play('kill', {}, bot(2, 99), told), -1, 'it was killed before the answer began');
   assert.equal(play('kill', {}, bot(2, 105, 'starting'), told), -1);
   assert.equal(play('kill', {}, null, told), -1);
+});
+
+test('kill the bot, after the demo was started again in its folder', () => {
+  const bot = (starts, at) => ({ starts, state: 'running', since: new Date(at * 1000).toISOString() });
+  const told = [question('100.000000'), answer('101.000000', '100.000000', FOOTER)];
+  const p = { starts: 3 };
+  assert.equal(recount(p, bot(3, 90)), false);
+  for (const starts of [0, 1]) { // before its first bot, and with it
+    recount(p, bot(starts, 105));
+    assert.deepEqual(p, { starts: 1 });
+    assert.equal(play('kill', p, bot(1, 105), told), -1, 'nobody killed it');
+  }
+  assert.equal(recount(p, bot(2, 115)), false);
+  assert.equal(play('kill', p, bot(2, 115), [question('110.000000'), answer('111.000000', '110.000000', FOOTER)]), 1);
+});
+
+test('the speed of one answer is that of one that is whole', () => {
+  const of = (tps, more) => ({ done: true, tokens: 20, tps, ...more });
+  assert.equal(single([of(30), of(37, { cut: false }), of(90, { cut: true }), of(80, { done: false }), of(70, { tokens: 19 })]), 37);
+  assert.equal(single([of(90, { cut: true })]), 0);
+  assert.equal(single([]), 0);
 });
 
 test('what was deleted, and what only one person sees, does not count', () => {

@@ -1,9 +1,12 @@
 package answer
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -11,6 +14,8 @@ import (
 	"llmbot/bot/prompt"
 	"llmbot/bot/tools"
 	"llmbot/llm"
+	"llmbot/llm/llmsim"
+	"llmbot/llm/llmsim/memnet"
 )
 
 // offering has an answer written with these tools, and returns what the model was sent.
@@ -97,6 +102,75 @@ func TestAServerThatChokesOnDefinitions(t *testing.T) {
 			}
 			if n := strings.Count(log.String(), "model_takes_no_tools"); n != tt.told || with != tt.tools {
 				t.Errorf("%s: told %d times, %d of %d requests had tools: %s", name, n, with, len(s.got), log.String())
+			}
+		})
+	}
+}
+
+// byChance returns a failure of a server that need not come back, as a client reports it.
+func byChance(t *testing.T) (failure error) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		net := memnet.Serve(llmsim.New(llmsim.Config{Script: func(*llmsim.Chat) llmsim.Tape { return llmsim.Tape{llmsim.HarmonyError()} }}))
+		defer func() { _ = net.Close() }()
+		h := net.Client()
+		defer h.CloseIdleConnections()
+		client, err := llm.New(llm.Config{BaseURL: "http://memory/v1", HTTP: h})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, failure = client.Stream(t.Context(), llm.Request{Messages: []llm.Message{{Role: llm.RoleUser, Content: "q"}}}, func(llm.Delta) error { return nil })
+	})
+	if e, ok := errors.AsType[*llm.Error](failure); !ok || e.Kind != llm.KindServer || !e.Again() {
+		t.Fatal(failure)
+	}
+	return failure
+}
+
+// TestToolsStayWhereAServerFailsByChance: what fails once, or after the model has begun to think,
+// is no matter of definitions: the next request has tools, too.
+func TestToolsStayWhereAServerFailsByChance(t *testing.T) {
+	chance := byChance(t)
+	again := func(on func(llm.Delta) error) (llm.Result, error) { return llm.Result{}, chance }
+	thinks := func(failure error) step {
+		return func(on func(llm.Delta) error) (llm.Result, error) {
+			return llm.Result{}, cmp.Or(on(llm.Delta{Reasoning: "hm"}), failure)
+		}
+	}
+	for name, tt := range map[string]struct {
+		steps []step
+		tools []bool // whether the requests had some
+		told  bool
+		fails bool
+	}{
+		"it thinks first": {[]step{thinks(chance), writes("so")}, []bool{true, true}, false, false},
+		"and again":       {[]step{thinks(chance), thinks(chance)}, []bool{true, true}, false, true},
+		"it calls first": {[]step{func(on func(llm.Delta) error) (llm.Result, error) {
+			return llm.Result{}, cmp.Or(on(llm.Delta{Call: true}), chance)
+		}, writes("so")}, []bool{true, true}, false, false},
+		"it thinks first, and is not asked": {[]step{thinks(&llm.Error{Kind: llm.KindServer, Status: 500})}, []bool{true}, false, true},
+		"before anything comes":             {[]step{again, writes("so")}, []bool{true, true}, false, false},
+		"twice before anything comes":       {[]step{again, again, writes("so")}, []bool{true, true, false}, true, false},
+		"after it has thought":              {[]step{thinks(chance), again}, []bool{true, true}, false, true},
+		"each time":                         {[]step{again}, []bool{true, true, false}, false, true},
+		"too long":                          {[]step{fails(llm.KindContext), writes("so")}, []bool{true, false}, false, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var log strings.Builder
+			s := &scripted{steps: tt.steps}
+			shared := New(Config{Model: s, Server: s, MaxAnswers: 1, MaxChars: DefaultMaxChars, Log: slog.New(slog.NewTextHandler(&log, nil))})
+			w := shared.Writer(Task{Thread: "C/1", Draft: &page{}, ID: "id", Progress: func() {}, Spent: func(int) {}, Tools: theTools(), Toolbox: &box{}})
+			if err := w.Enter(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			defer w.Leave()
+			out := w.Write(t.Context(), prompt.Input{Tools: true, Turns: []prompt.Turn{{ID: "1", Name: "Ann", Text: "q"}}}, llm.Request{ID: "id"}, Partial{})
+			var had []bool
+			for _, req := range s.got {
+				had = append(had, len(req.Tools) > 0)
+			}
+			if told := strings.Contains(log.String(), "model_takes_no_tools"); !slices.Equal(had, tt.tools) || told != tt.told || (out.Err != nil) != tt.fails {
+				t.Errorf("%s: requests with tools %v, told: %v, %v", name, had, told, out.Err)
 			}
 		})
 	}

@@ -42,8 +42,8 @@ const (
 	// what a model thought in a round it gets back: both are kept in the store, too.
 	mostArguments = 32 << 10
 	mostReasoning = 32 << 10
-	// MostRan is how many calls of earlier answers to a question the model is told of, the newest
-	// ones, and mostRanArguments how many bytes of the arguments of each.
+	// MostRan is how many calls of earlier answers to a question the model is told of, see Newest,
+	// and mostRanArguments how many bytes of the arguments of each.
 	MostRan          = 8
 	mostRanArguments = 500
 )
@@ -112,6 +112,19 @@ func RanOf(rounds []Round) (out []Ran) {
 		}
 	}
 	return out
+}
+
+// Newest drops the oldest calls for which a newer one stands, until at most so many are left. It
+// returns the others, in their order. It changes all.
+func Newest[T any](all []T, most int, stands func(newer, older T) bool) []T {
+	for i := 0; i < len(all) && len(all) > most; {
+		if slices.ContainsFunc(all[i+1:], func(newer T) bool { return stands(newer, all[i]) }) {
+			all = slices.Delete(all, i, i+1)
+		} else {
+			i++
+		}
+	}
+	return all
 }
 
 // Current returns the first call of the last round that is not over, and its place: the round and
@@ -226,6 +239,7 @@ func NewRounds(offered []tools.Tool, box Toolbox, made []Round, ran []Ran) *Roun
 		offered[i].Description = prompt.Unmarked(offered[i].Description)
 		offered[i].Schema = json.RawMessage(prompt.Unmarked(string(offered[i].Schema)))
 	}
+	ran = Newest(slices.Clone(ran), MostRan, func(newer, older Ran) bool { return newer.Name == older.Name })
 	return &Rounds{offered: offered, box: box, all: made, ran: ran[max(0, len(ran)-MostRan):], result: MostResult}
 }
 
@@ -326,7 +340,7 @@ func (r *Rounds) before() string {
 	}
 	calls := make([]string, len(r.ran))
 	for i, c := range r.ran {
-		calls[i] = c.Name + " " + c.Arguments + "\n" + c.Outcome.said()
+		calls[i] = strings.TrimSpace(c.Name+" "+c.Arguments) + "\n" + c.Outcome.said()
 	}
 	return prompt.Ran(calls)
 }

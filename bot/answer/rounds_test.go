@@ -272,6 +272,22 @@ func TestASuccessorGoesOnAfterTheRounds(t *testing.T) {
 	}
 }
 
+// TestTheModelKnowsEveryToolThatRan: one tool that ran often hides no other one.
+func TestTheModelKnowsEveryToolThatRan(t *testing.T) {
+	ran := []Ran{{Name: "create_ticket", Outcome: RanWell}}
+	for i := range 33 {
+		ran = append(ran, Ran{Name: "set_label", Arguments: fmt.Sprintf(`{"n":%d}`, i), Outcome: RanWell})
+	}
+	r := NewRounds(nil, &box{}, nil, ran)
+	told, says := r.before(), r.saysRan()
+	if !strings.Contains(told, "create_ticket\n") || !strings.Contains(told, `set_label {"n":32}`) || strings.Count(told, "set_label") != MostRan-1 {
+		t.Errorf("the model reads %q", told)
+	}
+	if !strings.Contains(says, "create_ticket") || !strings.Contains(says, "set_label") {
+		t.Errorf("people read %q", says)
+	}
+}
+
 // TestAskingHoldsNoSlot: while a person is asked others are answered, and a stop ends it.
 func TestAskingHoldsNoSlot(t *testing.T) {
 	for _, stopped := range []bool{false, true} {

@@ -55,7 +55,7 @@ const definitionsHint = "The same request without tools was answered: the server
 // tools.
 func (r *requests) tellRefused(ctx context.Context) {
 	failure := r.refused
-	if r.refused = nil; failure == nil {
+	if r.refused = nil; failure == nil || failure.Kind == llm.KindContext { // too long, but legible
 		return
 	}
 	told, hint := &r.shared.choked, definitionsHint
@@ -69,14 +69,26 @@ func (r *requests) tellRefused(ctx context.Context) {
 	r.shared.cfg.Log.Log(ctx, level, "model_takes_no_tools", "request", r.id, "error", failure, "hint", hint)
 }
 
-// MayChoke reports whether a server may have failed for the definitions of tools that it could not
-// read: with a refusal of the request, or with an error of its own before any text.
-func MayChoke(failure *llm.Error, text bool) bool {
-	switch failure.Kind {
-	case llm.KindBadRequest:
-		return true
-	case llm.KindServer:
-		return !text && (failure.Status == 0 || failure.Status >= http.StatusInternalServerError)
+// Choking finds out whether a server fails at the definitions of tools. The zero value is ready; it
+// is of one answer.
+type Choking struct {
+	reads bool // something came of a request with tools: the server can read them
+	again bool // a request has failed that was to be repeated as it was
+}
+
+// May reports whether a request with tools may have failed for their definitions: the server has
+// refused it, or failed before anything came (came is false). What may have failed by chance is
+// repeated with tools first.
+func (c *Choking) May(failure *llm.Error, came bool) bool {
+	c.reads = c.reads || came
+	switch {
+	case failure.Kind == llm.KindBadRequest:
+		return !came
+	case failure.Kind != llm.KindServer, c.reads, failure.Status != 0 && failure.Status < http.StatusInternalServerError:
+		return false
+	case failure.Again() && !c.again:
+		c.again = true
+		return false
 	}
-	return false
+	return true
 }

@@ -20,10 +20,12 @@ func (w *Writer) try(ctx context.Context, req *llm.Request) (llm.Result, error) 
 	text.WriteString(w.from.Text)
 	w.text, w.tokens, w.sent = w.from.Text, w.from.Tokens, time.Now()
 	w.reasoning.Reset()
+	w.came = false
 	room := roomBehind(w.from.Text, w.bound.max)
 	// What comes is held back until it is known to be a continuation.
 	checking := w.resumed(ctx, req)
 	take := func(d llm.Delta) error {
+		w.came = true
 		if d.Retract {
 			text.Reset()
 			fresh.Reset()

@@ -92,6 +92,7 @@ type requests struct {
 	most    int           // tokens that the whole answer may have; 0: the server decides
 	req     llm.Request   // without its messages
 	res     llm.Result    // of the last request
+	choking Choking       // on the definitions of tools
 	refused *llm.Error    // of a request with tools; nil: none, or it was told
 	tried   bool          // there was one
 	paused  time.Duration // since the slot was given back
@@ -260,7 +261,7 @@ func (r *requests) Adapt(ctx context.Context, failure *llm.Error) bool {
 	case failure.Kind == llm.KindTool && !r.noTools && len(r.text)-len(r.from.Text) < progress:
 		r.noTools, r.anew = true, true
 		return true
-	case MayChoke(failure, len(r.text) > len(r.from.Text)):
+	case r.rounds != nil && r.choking.May(failure, r.came):
 		return r.withoutTools(ctx, failure)
 	case failure.Kind != llm.KindContext:
 		return false

@@ -89,6 +89,7 @@ type Writer struct {
 	grown      bool            // something has come
 	noResume   bool            // the server does not continue answers
 	reasoning  strings.Builder // of the current try, as far as a round gets it back
+	came       bool            // something of the current try, if only a thought
 	text       string          // of the current try, with what it goes on from
 	bound      bound           // what of it is shown
 	tokens     int             // the server's running count, with what it goes on from

@@ -222,7 +222,8 @@ func (r *Reader) attachment(ctx context.Context, where string, f thread.File, ru
 }
 
 // load reads one file; keep: another try would bring the same. If there is no memory for what is in
-// it, load lets go of the file, and begins anew when there is.
+// it, load lets go of the file, and begins anew when there is: with the thumbnail, if the picture
+// itself has failed.
 func (r *Reader) load(ctx context.Context, where string, f thread.File, runes int) (a attachment, keep bool) {
 	defer func() {
 		a.kind, a.outcome = nameOf(f), outcomeOf(ctx, a, keep)
@@ -231,16 +232,18 @@ func (r *Reader) load(ctx context.Context, where string, f thread.File, runes in
 	if r.files == nil || f.ID == "" || f.MIME != "" && kindOf(f) == fileOther || documentOf(f) == document.PDF && r.pdfs == nil {
 		return otherKind(f), true
 	}
+	var failed *unseen
 	for more := int64(0); ; {
 		h, err := r.held.take(ctx, weight(f), more)
 		if err != nil {
 			return cannot(f, "there was no time for it", fmt.Sprintf("I did not read %s: too many files are being read at the moment. Please ask again.", quoteName(f.Name))), false
 		}
+		h.failed = failed
 		a, keep = r.fetch(ctx, h, where, &f, runes)
 		if h.wants <= more {
 			return a, keep
 		}
-		more = h.wants
+		more, failed = h.wants, h.failed
 	}
 }
 
@@ -254,6 +257,9 @@ func cannot(f thread.File, why, said string) attachment {
 func (r *Reader) fetch(ctx context.Context, h *hold, where string, known *thread.File, runes int) (a attachment, keep bool) {
 	defer h.release()
 	f := *known
+	if h.failed != nil {
+		return r.smaller(ctx, h, f, *h.failed), true
+	}
 	defer func() { *known = f }()
 	if a, keep, done := r.otherWay(ctx, h, where, f, runes); done {
 		return a, keep
@@ -270,10 +276,8 @@ func (r *Reader) fetch(ctx context.Context, h *hold, where string, known *thread
 	switch {
 	case errors.Is(err, ErrLargeFile) && kindOf(f) == filePicture:
 		said := fmt.Sprintf("it is too large (at most %d MB)", most>>20)
-		if a, ok := r.smaller(ctx, h, f, said); ok {
-			return a, true
-		}
-		return cannot(f, "it is too large", fmt.Sprintf("I did not look at %s: %s.", quoteName(f.Name), said)), true
+		instead := cannot(f, "it is too large", fmt.Sprintf("I did not look at %s: %s.", quoteName(f.Name), said))
+		return r.smaller(ctx, h, f, unseen{said, instead}), true
 	case errors.Is(err, ErrLargeFile):
 		return cannot(f, "it is too large", fmt.Sprintf("I did not read %s: it is too large (at most %d MB).", quoteName(f.Name), most>>20)), true
 	case errors.Is(err, ErrElsewhere):

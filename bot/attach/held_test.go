@@ -1,9 +1,12 @@
 package attach
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"image"
+	"image/jpeg"
 	"log/slog"
 	"slices"
 	"strings"
@@ -77,6 +80,49 @@ func (s readsAndForgets) File(ctx context.Context, id string, most int64) (threa
 	defer s.mu.Unlock()
 	s.now -= f.Size
 	return f, data, err
+}
+
+// TestThumbnailWaitsForRoom: a picture that could not be read is neither fetched nor decoded again
+// when its thumbnail has to wait for memory, and what is said of it stays.
+func TestThumbnailWaitsForRoom(t *testing.T) {
+	var small bytes.Buffer
+	if err := jpeg.Encode(&small, image.NewGray(image.Rect(0, 0, 40, 30)), nil); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		size int64
+		gone bool // the thumbnail, when there is room for it
+		said string
+	}{
+		"damaged":                 {2, false, "Of a.png I looked at Slack's smaller copy: it is damaged, or not what its name says."},
+		"too many bytes":          {30 << 20, false, "Of a.png I looked at Slack's smaller copy: it is too large (at most 20 MB)."},
+		"damaged, and no copy":    {2, true, "I can't read the picture a.png."},
+		"many bytes, and no copy": {30 << 20, true, "I did not look at a.png: it is too large (at most 20 MB)."},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			f := thread.File{ID: "F1", Name: "a.png", MIME: "image/png", Size: tt.size}
+			s := &shelf{files: map[string]thread.File{"F1": f}, data: map[string][]byte{"F1": []byte("zq"), "thumb of F1": small.Bytes()}}
+			r := New(s, nil, nil, nil, slog.New(slog.DiscardHandler))
+			others, err := r.held.take(t.Context(), maxHeld-weight(f), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			turns, said := []prompt.Turn{{ID: "m1"}}, ""
+			var reads sync.WaitGroup
+			reads.Go(func() {
+				said = strings.Join(r.Fill(t.Context(), "t1", turns, map[string][]thread.File{"m1": {f}}, 0, func(string) bool { return true }), " ")
+			})
+			synctest.Wait()
+			if tt.gone {
+				delete(s.data, "thumb of F1")
+			}
+			others.release()
+			reads.Wait()
+			if said != tt.said || s.asked != 3 { // the picture once, its thumbnail before there is room and after
+				t.Errorf("%s: %d calls of Slack, said %q", name, s.asked, said)
+			}
+		})
+	}
 }
 
 // TestWeight: what reading a file takes is known before it is fetched.

@@ -40,6 +40,8 @@ type hold struct {
 	file  int64 // bytes that it got for the file
 	more  int64 // and for what is in it
 	wants int64 // more than that was not there; 0: it was
+	// failed is set if the picture itself could not be read: its thumbnail is to be.
+	failed *unseen
 }
 
 // take waits for a place among those who read, and for memory: for a file, and for what is known to

@@ -42,16 +42,15 @@ func (r *Reader) picture(ctx context.Context, h *hold, where string, f thread.Fi
 		why, short, advice, keep = "there was no time for it", "there was no time for it", " Please ask again.", false
 	}
 	r.log.WarnContext(ctx, "picture_unread", "thread", where, "file", f.ID, "type", f.MIME, "bytes", len(data), "error", err)
-	if keep {
-		if a, ok := r.smaller(ctx, h, f, short); ok {
-			return a, true
-		}
-	}
 	said := fmt.Sprintf("I did not look at %s: %s.%s", name, short, advice)
 	if advice == "" {
 		said = fmt.Sprintf("I can't read the picture %s.", name)
 	}
-	return attachment{text: fmt.Sprintf("(attached picture %s, which you cannot see: %s)", name, why), picture: true, said: said}, keep
+	instead := attachment{text: fmt.Sprintf("(attached picture %s, which you cannot see: %s)", name, why), picture: true, said: said}
+	if keep {
+		return r.smaller(ctx, h, f, unseen{short, instead}), true
+	}
+	return instead, false
 }
 
 // thumbnail reads the thumbnail of a picture that we cannot decode; keep: another try would bring
@@ -84,18 +83,24 @@ func (r *Reader) thumbnail(ctx context.Context, h *hold, where string, f thread.
 	return a, errors.Is(err, ErrNoFile) && ctx.Err() == nil
 }
 
-// smaller reads the thumbnail of a picture that could not be read itself. It reports false if there
-// is none.
-func (r *Reader) smaller(ctx context.Context, h *hold, f thread.File, why string) (attachment, bool) {
+// unseen is a picture that could not be read itself.
+type unseen struct {
+	why     string
+	instead attachment // what stands in its place if its thumbnail cannot be read either
+}
+
+// smaller reads the thumbnail of a picture that could not be read itself.
+func (r *Reader) smaller(ctx context.Context, h *hold, f thread.File, p unseen) attachment {
 	a, err := r.thumb(ctx, h, f)
-	if errors.Is(err, llm.ErrNoRoom) {
-		return attachment{picture: true}, true // load begins anew
+	switch {
+	case errors.Is(err, llm.ErrNoRoom):
+		h.failed = &p
+		return attachment{picture: true} // load begins anew, here
+	case err != nil:
+		return p.instead
 	}
-	if err != nil {
-		return attachment{}, false
-	}
-	a.said = fmt.Sprintf("Of %s I looked at Slack's smaller copy: %s.", quoteName(f.Name), why)
-	return a, true
+	a.said = fmt.Sprintf("Of %s I looked at Slack's smaller copy: %s.", quoteName(f.Name), p.why)
+	return a
 }
 
 // thumb fetches and reads a thumbnail.

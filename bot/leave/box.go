@@ -52,6 +52,7 @@ type Answer struct {
 	Epoch  uint64        // of its lease
 	Place  tools.Place
 	Asker  string // who is asked for leave
+	Author string // of the last question: the records have the name
 
 	Visible  func() bool                     // reports whether a message of the answer stands in the thread
 	Settled  func(ctx context.Context) error // waits until the thread is known to be ours; see turn.Lease
@@ -82,7 +83,7 @@ func (d *Desk) Open(ctx context.Context, a Answer, first bool) (*Box, Begun, err
 	}
 	var begun Begun
 	err := b.durably(ctx, func() (err error) {
-		begun.Rounds, begun.Ran, err = d.cfg.Records.ClaimRounds(ctx, a.Thread, a.Of, a.Epoch)
+		begun.Rounds, begun.Ran, err = d.cfg.Records.ClaimRounds(ctx, a.Thread, a.Of, a.Epoch, a.Author)
 		return err
 	})
 	b.ran = begun.Ran
@@ -139,7 +140,7 @@ func (b *Box) durably(ctx context.Context, do func() error) error {
 func (b *Box) note(ctx context.Context, rounds []answer.Round) (may bool, err error) {
 	b.wrote = true
 	err = b.durably(ctx, func() error {
-		return b.desk.cfg.Records.KeepRounds(ctx, b.a.Thread, b.a.Of, b.a.Epoch, rounds)
+		return b.desk.cfg.Records.KeepRounds(ctx, b.a.Thread, b.a.Of, b.a.Epoch, b.a.Author, rounds)
 	})
 	if errors.Is(err, transcript.ErrTooLarge) || errors.Is(err, turn.ErrKey) {
 		b.desk.cfg.Log.WarnContext(ctx, "call_not_noted", "thread", b.a.Thread.String(), "error", err)
@@ -151,7 +152,7 @@ func (b *Box) note(ctx context.Context, rounds []answer.Round) (may bool, err er
 // Keep records what was done, if the store takes it now.
 func (b *Box) Keep(ctx context.Context, rounds []answer.Round) {
 	b.wrote = true
-	if err := b.desk.cfg.Records.KeepRounds(ctx, b.a.Thread, b.a.Of, b.a.Epoch, rounds); err != nil {
+	if err := b.desk.cfg.Records.KeepRounds(ctx, b.a.Thread, b.a.Of, b.a.Epoch, b.a.Author, rounds); err != nil {
 		b.desk.cfg.Log.WarnContext(ctx, "rounds_not_kept", "thread", b.a.Thread.String(), "error", err)
 	}
 }
@@ -248,10 +249,11 @@ func newID() string {
 	return hex.EncodeToString(id[:])
 }
 
-// key names a call: what was decided of one counts for no other one, and for none of another server.
+// key names a call: what was decided of one counts for no other one, for none of another server,
+// and for no other questions: who deletes one of two has another turn under the same lease.
 func (b *Box) key(tool tools.Tool, c *answer.Call, round, call int) string {
 	what := sha256.Sum256([]byte(strings.Join([]string{tool.Origin, tool.Title, c.Name, c.Arguments}, "\x00")))
-	return fmt.Sprintf("%s|%s|%d|%d|%x", b.a.Of.Upto, b.a.Of.Since, round, call, what[:8])
+	return fmt.Sprintf("%+v|%d|%d|%x", b.a.Of, round, call, what[:8])
 }
 
 // decided shows a question, and returns it when it is decided or its time is over. When the answer

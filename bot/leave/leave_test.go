@@ -320,7 +320,7 @@ func TestAFrozenOwnerAfterTheEnd(t *testing.T) {
 		if res, err := second.Run(t.Context(), found, tool); err != nil || res.Failed {
 			t.Fatal(res, err)
 		}
-		if err := (transcript.Records{Store: store}).ForgetRounds(t.Context(), here); err != nil {
+		if err := (transcript.Records{Store: store}).ForgetRounds(t.Context(), here, 2); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := first.Run(t.Context(), rounds, tool); !errors.Is(err, turn.ErrLost) || p.calls() != 1 {

@@ -24,9 +24,11 @@ func (d *Doc) Break() {
 	if !ok {
 		return
 	}
+	p.Markdown = strings.Clone(p.Markdown) // as in cut
 	p.Open = p.Markdown
 	d.pages = append(d.pages, p)
 	d.state, d.hasSnap = ahead.state, false
+	d.pre = strings.Clone(d.pre)
 	d.nHeld = d.nEmph
 	d.begin(0)
 }

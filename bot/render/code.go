@@ -38,7 +38,8 @@ func (d *Doc) openFence(p prefix, body string, n int) (done, more bool) {
 	d.blocks++
 	d.put(out + body[:n] + info)
 	d.run, d.para, d.prev, d.head, d.loose = false, false, -1, false, false
-	f.char, f.n, f.info = body[0], n, info
+	// The pages after it keep the info string, and with a part of the text all of that: see cut.
+	f.char, f.n, f.info = body[0], n, strings.Clone(info)
 	d.fence = f
 	d.quote = p.quote
 	d.pos += p.n + end

@@ -200,7 +200,8 @@ func (d *Doc) cut() bool {
 		return false
 	}
 	tail := d.closers(true)
-	page := d.with(tail)
+	// Its own, for it stays: as a part of the text it would keep all of that alive.
+	page := string(d.buf) + tail
 	md := lastLook(page)
 	chars := d.chars + cost(tail) + (len(md)-len(page))/len(joiner)
 	d.pages = append(d.pages, Page{Markdown: md, Open: md, End: d.src.offset(d.pos), Chars: chars, Blocks: d.blocks})
@@ -209,7 +210,8 @@ func (d *Doc) cut() bool {
 }
 
 // with returns the page so far with a tail. A page that is as the text is there, as most are while
-// they grow, is that part of the text: each live answer had its page once more.
+// they grow, is that part of the text: each live answer had its page once more. Such a page is for
+// the moment: it keeps alive all of the text.
 func (d *Doc) with(tail string) string {
 	if to := d.from + len(d.buf); tail == "" && to <= len(d.text) && d.text[d.from:to] == string(d.buf) {
 		return d.text[d.from:to]

@@ -18,8 +18,8 @@ const (
 	// sessionAgain is the age at which Slack is told again that the bot is at work: it believes so
 	// for an hour (facts/slack.md §4).
 	sessionAgain = 30 * time.Minute
-	// sessionTries is how often one thread's status is tried while Slack does not answer. Then it
-	// stays as it is: Slack's own hour ends it.
+	// sessionTries is how often one thread's status is tried while Slack does not answer, and the end
+	// of its answers once more. Then it stays as it is: Slack's own hour ends it.
 	sessionTries = 5
 	sessionPause = 5 * time.Second // after the first of them; it grows with each
 	// maxDenied is how many threads Slack may refuse before no more are tried, if it has taken none.
@@ -56,7 +56,7 @@ type sessions struct {
 // session is what the bot does in a thread, and what Slack believes about it.
 type session struct {
 	answers int       // so many are being written
-	told    time.Time // when Slack was told so; zero: it believes that the bot is idle
+	told    time.Time // when Slack was told so (see perhaps); zero: it believes that the bot is idle
 	due     time.Time // no call is made before; the earliest goes first
 	failed  int       // calls in a row
 	refused bool      // Slack refuses this thread: it is left alone until its answers have ended
@@ -97,6 +97,9 @@ func (a *sessions) end(t thread.ID, keep bool) {
 	if se.answers = max(se.answers-1, 0); se.answers > 0 {
 		return
 	}
+	if se.failed >= sessionTries { // it was not Slack who refused
+		se.refused = false
+	}
 	se.due, se.failed = time.Now(), 0
 	if se.kept = keep; keep {
 		se.told = time.Time{}
@@ -106,17 +109,22 @@ func (a *sessions) end(t thread.ID, keep bool) {
 	}
 }
 
-// halted notes that somebody pressed Slack's stop button. Where this process writes nothing, Slack
-// is told that the bot is idle: the process that was at work may have died.
+// halted notes that nobody is at work in a thread: somebody pressed Slack's stop button, or what
+// another process began is over. Where this process writes nothing, Slack is told that the bot is
+// idle: the process that was at work may have died. It does not block.
 func (a *sessions) halted(t thread.ID, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.off || a.threads[t] != nil || len(a.threads) >= maxSessions {
 		return
 	}
-	a.threads[t] = &session{told: now, due: now}
+	a.threads[t] = &session{told: perhaps(now), due: now}
 	poke(a.wake)
 }
+
+// perhaps returns when Slack was told if nobody knows whether it was: so long ago that it is told
+// again, and not never, so that it is told of the end.
+func perhaps(now time.Time) time.Time { return now.Add(-sessionAgain) }
 
 // tidyLocked forgets a thread about which Slack needs no more calls, and reports whether it did.
 func (a *sessions) tidyLocked(t thread.ID, se *session) bool {
@@ -179,17 +187,18 @@ func (a *sessions) took(t thread.ID, status string, f failure, now time.Time) (e
 	defer poke(a.settled)
 	a.calling = thread.ID{}
 	se := a.threads[t]
+	atWork := status == slack.AgentSessionStatusProcessing && (se.answers > 0 || !se.kept)
 	switch f.kind {
 	case fine:
 		a.taken, se.failed, se.due = true, 0, now
 		se.told = time.Time{}
-		if status == slack.AgentSessionStatusProcessing && !(se.kept && se.answers == 0) {
+		if atWork {
 			se.told = now
 		}
 	case limited: // the budget makes the next call wait
 	case transient:
-		if status == slack.AgentSessionStatusProcessing && se.answers == 0 && !se.kept {
-			se.told = now // perhaps: Slack is told of the end
+		if atWork && se.told.IsZero() { // Slack may have carried it out
+			se.told = perhaps(now)
 		}
 		se.failed++
 		se.due, se.refused = now.Add(time.Duration(se.failed)*sessionPause), se.failed >= sessionTries

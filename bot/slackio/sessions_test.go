@@ -121,6 +121,21 @@ func TestSessionsHalted(t *testing.T) {
 	})
 }
 
+// TestSessionsHaltedAndBegun shows an answer that begins before Slack is told of the end of what was
+// left: what Slack believes of that is not known.
+func TestSessionsHaltedAndBegun(t *testing.T) {
+	inSessions(t, taken, func(a *sessions, b *believed) {
+		id := thread.ID{Channel: "C1", TS: "1.0"}
+		a.halted(id, time.Now())
+		a.begin(id)
+		time.Sleep(time.Second)
+		if got := b.of(id); got != "processing" {
+			t.Errorf("%q", got)
+		}
+		a.end(id, false)
+	})
+}
+
 // TestSessionsHammer begins and ends answers in few threads at once, whatever Slack says: in the
 // end it believes that the bot is idle, and nothing is kept.
 func TestSessionsHammer(t *testing.T) {
@@ -165,6 +180,44 @@ func TestSessionsHammer(t *testing.T) {
 	})
 }
 
+// TestSessionsUnheard ends what Slack has carried out and not confirmed, also after the last try, and
+// asks it for the end no more often than for the beginning.
+func TestSessionsUnheard(t *testing.T) {
+	for name, c := range map[string]struct {
+		lost  int           // so many calls are carried out, and nobody hears of it
+		lasts time.Duration // the answer
+		kept  bool          // another process goes on with it
+		calls int
+		says  string
+	}{
+		"the first":          {1, 2 * time.Second, false, 2, "active"},
+		"the last of five":   {5, 10 * time.Minute, false, 6, "active"},
+		"and then the end":   {6, 10 * time.Minute, false, 7, "active"},
+		"all":                {99, 10 * time.Minute, false, 2 * sessionTries, "active"},
+		"of another process": {1, 2 * time.Second, true, 1, "processing"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			left := c.lost
+			fate := func() failure {
+				if left--; left >= 0 {
+					return failure{kind: transient}
+				}
+				return failure{}
+			}
+			inSessions(t, fate, func(a *sessions, b *believed) {
+				id := thread.ID{Channel: "C1", TS: "1.0"}
+				a.begin(id)
+				time.Sleep(c.lasts)
+				a.end(id, c.kept)
+				time.Sleep(10 * time.Minute)
+				if got := b.of(id); got != c.says || b.count() != c.calls {
+					t.Errorf("%s after %d calls, want %s after %d", got, b.count(), c.says, c.calls)
+				}
+			})
+		})
+	}
+}
+
 // TestSessionsOff keeps nothing where Slack has no sessions.
 func TestSessionsOff(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -173,7 +226,7 @@ func TestSessionsOff(t *testing.T) {
 	}{
 		"no agent":     {failure{kind: denied, reason: "not_agent_app"}, 1},
 		"unknown word": {failure{kind: denied, reason: "whatever"}, maxDenied},
-		"silence":      {failure{kind: transient}, 40}, // five an answer at most, while it lasts
+		"silence":      {failure{kind: transient}, 80}, // five an answer at most while it lasts, and five at its end
 	} {
 		t.Run(name, func(t *testing.T) {
 			inSessions(t, func() failure { return c.f }, func(a *sessions, b *believed) {

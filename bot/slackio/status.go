@@ -224,6 +224,9 @@ func (s *Slack) Status(ctx context.Context, t thread.ID, text string) bool {
 	return s.setStatus(ctx, t, text)
 }
 
+// Idle has Slack told that the bot is not at work in a thread, unless this process is.
+func (s *Slack) Idle(t thread.ID) { s.sessions.halted(t, time.Now()) }
+
 // setStatus sets a thread's status and reports whether Slack took it.
 func (s *Slack) setStatus(ctx context.Context, t thread.ID, text string) bool {
 	s.mu.Lock()

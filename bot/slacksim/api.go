@@ -134,20 +134,25 @@ func (s *Sim) serveAPI(w http.ResponseWriter, r *http.Request, name string) {
 	carried := no == nil || fault != nil && fault.Carry && no.carry
 	var reply obj
 	if carried {
-		s.mu.Lock()
-		res, failed := m.run(s, c)
+		res, failed := s.run(m, c)
 		reply = res
 		if no == nil {
 			no = failed
 		}
 		carried = failed == nil
-		s.mu.Unlock()
 	}
 	s.sleep(r.Context(), latency-latency/2)
 	if fault != nil && fault.Carry && fault.Hang {
 		s.hang(r)
 	}
 	s.answer(w, id, reply, no, no != nil && !carried && fault != nil, carried)
+}
+
+// run carries a call out. If it panics, the workspace goes on.
+func (s *Sim) run(m method, c *call) (obj, *refusal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return m.run(s, c)
 }
 
 // sabotage returns how a fault replaces the answer; nil if the call goes on.

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Upload is a file that a person attaches.
@@ -56,6 +57,10 @@ type file struct {
 // previewRunes is how much of a snippet its file object shows.
 const previewRunes = 500
 
+// maxFileName is how many characters a file's name, title and type have at most: what the usual file
+// systems take as a name.
+const maxFileName = 255
+
 // Upload writes a message with files as a person, like Say; the text may be empty. The app gets a
 // message event with subtype file_share and files[]; its app_mention, if the message mentions the
 // bot, has no files.
@@ -70,6 +75,7 @@ func (s *Sim) Upload(user, channel, threadTS, text string, files ...Upload) stri
 func (s *Sim) addFilesLocked(user, channel string, list []Upload) []*file {
 	var out []*file
 	for _, u := range list {
+		u.Name, u.Title, u.Type = shortName(u.Name), cutRunes(u.Title, maxFileName), cutRunes(u.Type, maxFileName)
 		f := &file{id: s.idLocked("F"), user: user, channel: channel, name: path.Base("/" + u.Name), mime: u.Type, data: u.Data, made: time.Now()}
 		if f.name == "/" {
 			f.name = "file"
@@ -99,6 +105,19 @@ func (s *Sim) addFilesLocked(user, channel string, list []Upload) []*file {
 		out = append(out, f)
 	}
 	return out
+}
+
+// shortName returns a file's name of at most maxFileName characters, with its ending.
+func shortName(name string) string {
+	if utf8.RuneCountInString(name) <= maxFileName {
+		return name
+	}
+	name = name[strings.LastIndexByte(name, '/')+1:]
+	ending := path.Ext(name)
+	if n := utf8.RuneCountInString(ending); n < maxFileName/2 {
+		return cutRunes(strings.TrimSuffix(name, ending), maxFileName-n) + ending
+	}
+	return cutRunes(name, maxFileName)
 }
 
 // fileKind returns the mimetype and Slack's filetype for a name's ending. Slack calls source code

@@ -13,6 +13,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -22,6 +24,9 @@ const (
 	mostKeptBytes = 16 << 20 // of a channel's file
 	mostKeptFiles = maxStored
 	mostChannels  = 500
+	// mostKeptMessage is how many bytes a message may have where not all of a channel is kept: more
+	// than the longest text with the largest table has.
+	mostKeptMessage = mostKeptBytes / 4
 )
 
 const (
@@ -29,6 +34,10 @@ const (
 	keptHead = "slacksim-channel 1 "
 	// keptEnding is how the name of a channel's file ends.
 	keptEnding = ".json"
+	// brokenEnding is what is added to the name of what is set aside; a number may follow.
+	brokenEnding = ".broken"
+	// mostID is above every number that a workspace gives its files: ten digits.
+	mostID = 10_000_000_000
 	// tempBegins is how the name of a file begins that is being written.
 	tempBegins = ".writing-"
 )
@@ -40,17 +49,25 @@ const (
 // checksum. So a file is the old one or the new one, whenever the process or the machine dies. One
 // that is damaged all the same is never read as if it were whole: it is set aside.
 //
+// An uploaded file that no message has is removed when the folder is opened. But while the folder
+// has something that was not read, all of them stay: nobody knows which of them belong to it.
+//
 // One workspace at a time may have a folder: the caller sees to that.
 type Folder struct {
 	path     string
 	aside    []string
+	unread   bool // it has channels or files that belong to somebody and were not read
 	channels []keptChannel
 	data     map[string][]byte // of the files by id; given away by New
+	lastID   int               // the highest number in the names of the files, read or not
 }
 
 // OpenFolder reads a folder, which it makes if it is missing. It fails if the folder cannot be read
 // or takes no files; what is damaged in it is no failure, see [Folder.Aside].
 func OpenFolder(path string) (*Folder, error) {
+	if path == "" {
+		return nil, errors.New("the workspace's folder has no name")
+	}
 	f := &Folder{path: path, data: map[string][]byte{}}
 	if err := os.MkdirAll(f.filesPath(), 0o700); err != nil {
 		return nil, fmt.Errorf("make the workspace's folder: %w", err)
@@ -63,25 +80,25 @@ func OpenFolder(path string) (*Folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	room := mostKeptFiles
 	for _, name := range names {
 		var c keptChannel
 		switch err := f.readChannel(name, &c); {
 		case err == nil:
-			f.dropLostFiles(&c, &room)
 			f.channels = append(f.channels, c)
 		case errors.Is(err, errDamaged):
+			f.unread = true
 			f.setAside(name, err)
 		default:
 			return nil, err
 		}
 	}
+	f.readFiles(mostKeptFiles)
 	f.sweep()
 	return f, nil
 }
 
-// Aside returns a line for people about each thing that was damaged: what it was, and where it is
-// now.
+// Aside returns a line for people about each thing that was not read, because it is damaged or too
+// much: what it was, and where it is now.
 func (f *Folder) Aside() []string { return f.aside }
 
 func (f *Folder) filesPath() string { return filepath.Join(f.path, "files") }
@@ -94,13 +111,23 @@ func (f *Folder) names() ([]string, error) {
 		return nil, fmt.Errorf("read the workspace's folder: %w", err)
 	}
 	var names []string
+	more := 0
 	for _, e := range entries {
 		switch name := e.Name(); {
 		case strings.HasPrefix(name, tempBegins):
 			_ = os.Remove(filepath.Join(f.path, name)) // else it stays, and is in the way of nobody
-		case strings.HasSuffix(name, keptEnding) && e.Type().IsRegular() && len(names) < mostChannels:
+		case strings.Contains(name, keptEnding+brokenEnding):
+			f.unread = true // it was set aside earlier
+		case !strings.HasSuffix(name, keptEnding) || !e.Type().IsRegular():
+		case len(names) >= mostChannels:
+			more++
+		default:
 			names = append(names, name)
 		}
+	}
+	if more > 0 {
+		f.unread = true
+		f.aside = append(f.aside, fmt.Sprintf("The folder %s has %d channels more than the %d that are read: they are not shown, and their files stay.", f.path, more, mostChannels))
 	}
 	return names, nil
 }
@@ -131,14 +158,23 @@ func (f *Folder) readChannel(name string, c *keptChannel) error {
 	return nil
 }
 
-// dropLostFiles reads the uploaded files of a channel's messages. One that is missing or damaged is
-// taken out of its message.
-func (f *Folder) dropLostFiles(c *keptChannel, room *int) {
-	for i := range c.Messages {
-		var whole []keptFile
-		for _, k := range c.Messages[i].Files {
+// readFiles reads the uploaded files of the channels' messages, the newest first, until room bytes
+// are read. One that is missing, damaged or too much is taken out of its message.
+func (f *Folder) readFiles(room int) {
+	var all []*keptMessage
+	for _, c := range f.channels {
+		for i := range c.Messages {
+			if len(c.Messages[i].Files) > 0 {
+				all = append(all, &c.Messages[i])
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b *keptMessage) int { return cmp.Compare(tsMicro(b.TS), tsMicro(a.TS)) })
+	more := 0
+	for _, m := range all {
+		m.Files = slices.DeleteFunc(m.Files, func(k keptFile) bool {
 			if !isFileID(k.ID) {
-				continue
+				return true
 			}
 			path := filepath.Join("files", k.ID)
 			data, err := readBounded(filepath.Join(f.path, path), maxPageBody)
@@ -147,26 +183,31 @@ func (f *Folder) dropLostFiles(c *keptChannel, room *int) {
 				f.aside = append(f.aside, fmt.Sprintf("The file %s of a message is missing: %s.", k.Name, filepath.Join(f.path, path)))
 			case err != nil || checksum(data) != k.Sum:
 				f.setAside(path, cmp.Or(err, errDamaged))
-			case len(data) > *room: // more than is ever kept
+			case len(data) > room:
+				more++
 			default:
-				*room -= len(data)
+				room -= len(data)
 				f.data[k.ID] = data
-				whole = append(whole, k)
+				return false
 			}
-		}
-		c.Messages[i].Files = whole
+			return true
+		})
+	}
+	if more > 0 {
+		f.unread = true
+		f.aside = append(f.aside, fmt.Sprintf("The oldest uploaded files, %d, are not shown: more than %d MB are not read. They are still in %s.", more, mostKeptFiles>>20, f.filesPath()))
 	}
 }
 
 // setAside renames what is damaged, so that nobody reads it again and somebody may still look at it.
 func (f *Folder) setAside(name string, why error) {
 	from := filepath.Join(f.path, name)
-	to := from + ".broken"
+	to := from + brokenEnding
 	for n := 2; n < 10; n++ {
 		if _, err := os.Lstat(to); errors.Is(err, fs.ErrNotExist) {
 			break
 		}
-		to = fmt.Sprintf("%s.broken%d", from, n)
+		to = fmt.Sprintf("%s%s%d", from, brokenEnding, n)
 	}
 	said := fmt.Sprintf("The file %s was not read: %s. It is now %s, and what was in it is not shown.", from, why, filepath.Base(to))
 	if err := os.Rename(from, to); err != nil {
@@ -175,32 +216,104 @@ func (f *Folder) setAside(name string, why error) {
 	f.aside = append(f.aside, said)
 }
 
-// sweep removes uploaded files that no message has.
+// sweep removes uploaded files that no message has, unless something was not read. It notes the
+// highest of their numbers, so that no new file takes the name of one that stays.
 func (f *Folder) sweep() {
 	entries, err := os.ReadDir(f.filesPath())
 	if err != nil {
 		return // they stay
 	}
 	for _, e := range entries {
-		if name := e.Name(); f.data[name] == nil && (isFileID(name) || strings.HasPrefix(name, tempBegins)) {
+		name := e.Name()
+		if n, err := strconv.Atoi(strings.TrimPrefix(name, "F")); err == nil && n < mostID {
+			f.lastID = max(f.lastID, n)
+		}
+		if strings.HasPrefix(name, tempBegins) || isFileID(name) && f.data[name] == nil && !f.unread {
 			_ = os.Remove(filepath.Join(f.filesPath(), name))
 		}
 	}
 }
 
-// writeChannel writes a channel's file.
+// writeChannel writes a channel's file. Of too much, it writes the newest messages.
 func (f *Folder) writeChannel(c keptChannel) error {
 	text, err := json.Marshal(c)
+	if err == nil && len(text) > mostKeptBytes {
+		if text, err = json.Marshal(c.smaller(mostKeptBytes)); err == nil && len(text) > mostKeptBytes {
+			err = fmt.Errorf("it has more than %d MB besides its messages", mostKeptBytes>>20)
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("write the channel %s: %w", c.ID, err)
 	}
-	for len(text) > mostKeptBytes && len(c.Messages) > 1 { // the older half goes
-		c.Messages = c.Messages[(len(c.Messages)+1)/2:]
-		if text, err = json.Marshal(c); err != nil {
-			return fmt.Errorf("write the channel %s: %w", c.ID, err)
+	return f.write(filepath.Join(f.path, channelFile(c.ID)), []byte(keptHead+checksum(text)+"\n"), text)
+}
+
+// smaller returns the channel with its newest messages, so that it has at most so many bytes as
+// JSON. It leaves out single messages that are too large for a channel.
+func (c keptChannel) smaller(most int) keptChannel {
+	all := c.Messages
+	c.Messages = nil
+	room := most - jsonSize(c)
+	list := make([]entry, len(all))
+	for i, m := range all {
+		list[i] = entry{ts: m.TS, thread: m.Thread, size: jsonSize(m) + len(",")}
+	}
+	for i, keep := range newest(list, mostKept, room) {
+		if keep {
+			c.Messages = append(c.Messages, all[i])
 		}
 	}
-	return f.write(filepath.Join(f.path, channelFile(c.ID)), []byte(keptHead+checksum(text)+"\n"), text)
+	return c
+}
+
+// jsonSize returns how many bytes v has as JSON.
+func jsonSize(v any) int {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return 0 // writing it fails too
+	}
+	return len(text)
+}
+
+// entry is what counts of a message when it is decided which are kept.
+type entry struct {
+	ts, thread string
+	size       int // bytes; 0: they do not matter
+}
+
+// newest reports for each message whether it is one of the newest, oldest first in the list, that fit
+// into a number and into a room of bytes. With a reply comes the parent of its thread, however old,
+// for without it nobody finds the reply. A reply without a parent is none of them, nor is a message
+// that alone takes more than mostKeptMessage.
+func newest(list []entry, most, room int) []bool {
+	at := make(map[string]int, len(list))
+	for i, e := range list {
+		at[e.ts] = i
+	}
+	keep := make([]bool, len(list))
+	for i, e := range slices.Backward(list) {
+		if keep[i] || e.size > mostKeptMessage {
+			continue
+		}
+		number, size, parent := 1, e.size, i
+		if e.thread != "" && e.thread != e.ts {
+			var there bool
+			if parent, there = at[e.thread]; !there || list[parent].size > mostKeptMessage {
+				continue
+			}
+			if !keep[parent] {
+				number, size = 2, size+list[parent].size
+			}
+		}
+		if most -= number; most < 0 {
+			break
+		}
+		if room -= size; room < 0 {
+			break
+		}
+		keep[i], keep[parent] = true, true
+	}
+	return keep
 }
 
 // writeFile writes an uploaded file.

@@ -188,13 +188,21 @@ func (s *Sim) keptChannelLocked(c *channel) keptChannel {
 	out := keptChannel{Channel: c.Channel, IM: c.im, Bot: c.members[s.cfg.Bot.UserID], LastID: s.lastID}
 	out.Members = slices.Clone(c.Members)
 	who := map[string]bool{}
-	for _, m := range c.messages[max(0, len(c.messages)-mostKept):] {
+	var there []*message
+	var list []entry
+	for _, m := range c.messages {
+		if !m.deleted || m.tombstone {
+			there, list = append(there, m), append(list, entry{ts: m.ts, thread: m.thread})
+		}
+	}
+	keep := newest(list, mostKept, mostKeptBytes)
+	for i, m := range there {
+		if !keep[i] {
+			continue
+		}
 		if u := s.users[m.user]; u != nil && !who[u.ID] && u.ID != s.cfg.Bot.UserID {
 			who[u.ID] = true
 			out.People = append(out.People, *u)
-		}
-		if m.deleted && !m.tombstone {
-			continue
 		}
 		kept := keptMessage{
 			TS: m.ts, Thread: m.thread, User: m.user, BotID: m.botID, Text: m.text, Blocks: m.blocks, Edited: m.edited, Editor: m.editor,
@@ -231,9 +239,10 @@ func (s *Sim) keptChannelLocked(c *channel) keptChannel {
 // some that were not written.
 const idGap = 1_000_000
 
-// restore fills the workspace with what its folder has. It runs before anybody else knows s.
-func (s *Sim) restore(f *Folder) *keeping {
+// restoreLocked fills the workspace with what its folder has.
+func (s *Sim) restoreLocked(f *Folder) *keeping {
 	k := &keeping{folder: f, done: map[string]saved{}, files: map[string]string{}}
+	s.lastID = max(s.lastID, f.lastID)
 	for _, c := range f.channels {
 		s.lastID = max(s.lastID, c.LastID+idGap)
 		for _, u := range c.People {
@@ -257,7 +266,14 @@ func (s *Sim) restore(f *Folder) *keeping {
 			ch.members[s.cfg.Bot.UserID], ch.NoBot, ch.invited = true, false, true
 		}
 		for _, m := range c.Messages {
-			s.restoreMessage(ch, m, f.data)
+			if m.Thread == "" {
+				s.restoreMessageLocked(ch, m, f.data)
+			}
+		}
+		for _, m := range c.Messages {
+			if ch.byTS[m.Thread] != nil { // a reply to nobody is shown nowhere
+				s.restoreMessageLocked(ch, m, f.data)
+			}
 			for _, up := range m.Files {
 				k.files[up.ID] = up.Sum
 			}
@@ -272,7 +288,7 @@ func (s *Sim) restore(f *Folder) *keeping {
 	return k
 }
 
-func (s *Sim) restoreMessage(ch *channel, kept keptMessage, data map[string][]byte) {
+func (s *Sim) restoreMessageLocked(ch *channel, kept keptMessage, data map[string][]byte) {
 	if tsMicro(kept.TS) <= 0 || ch.byTS[kept.TS] != nil {
 		return
 	}

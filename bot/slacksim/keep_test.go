@@ -98,6 +98,23 @@ func TestWorkspaceSurvivesARestart(t *testing.T) {
 	}
 }
 
+// A stream that was live long ago ends while the workspace is restored, without a race.
+func TestLongDeadStreamIsRestored(t *testing.T) {
+	dir := t.TempDir()
+	bubbleIn(t, dir, slacksim.Config{}, func(t *testing.T, s *space) { // in the year 2000
+		for i := range 50 {
+			root := s.Say("alice", "general", "", fmt.Sprint("question ", i))
+			s.call("chat.startStream", "channel", s.ChannelID("general"), "thread_ts", root, "recipient_user_id", s.UserID("alice"), "recipient_team_id", "T0ACME0001", "markdown_text", "it grows")
+			time.Sleep(3 * time.Second)
+		}
+	})
+	s, _ := opened(t, dir, slacksim.Config{})
+	must(t, s.Wait(t.Context(), func(s *slacksim.Sim) bool {
+		shown := told(s)
+		return strings.Count(shown, `stream "broken"`) == 50 && !strings.Contains(shown, `stream "live"`)
+	}))
+}
+
 // bubbleIn is bubble with a folder. The workspace is closed when f has returned.
 func bubbleIn(t *testing.T, dir string, cfg slacksim.Config, f func(*testing.T, *space)) {
 	t.Helper()

@@ -84,17 +84,19 @@ func (s *Sim) changedLocked(m *message) {
 }
 
 // root returns the parent of the thread that ts belongs to. Slack asks for the parent's ts;
-// for a reply's ts we take its parent. It returns "" if ts is unknown or deleted for good: a post
-// then lands outside of the thread, as on Slack.
+// for a reply's ts we take its parent. It returns "" if ts or the parent is unknown or deleted for
+// good: a post then lands outside of the thread, as on Slack.
 func (c *channel) root(ts string) string {
 	m := c.byTS[ts]
 	switch {
 	case m == nil || m.deleted && !m.tombstone:
 		return ""
-	case m.thread != "":
-		return m.thread
+	case m.thread == "":
+		return m.ts
+	case c.byTS[m.thread] == nil:
+		return ""
 	}
-	return m.ts
+	return m.thread
 }
 
 // replies returns the visible replies, oldest first.

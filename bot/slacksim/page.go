@@ -157,11 +157,14 @@ func (u *uploads) UnmarshalJSON(data []byte) error {
 		if len(*u) >= maxUploads {
 			return fmt.Errorf("more than %d files", maxUploads)
 		}
-		var f Upload
+		var f struct { // the page sends no more, and what else an Upload has is not counted
+			Name, Type string
+			Data       []byte
+		}
 		if err := d.Decode(&f); err != nil {
 			return err
 		}
-		*u = append(*u, f)
+		*u = append(*u, Upload{Name: shortName(f.Name), Type: cutRunes(f.Type, maxFileName), Data: f.Data})
 	}
 	return nil
 }

@@ -170,7 +170,9 @@ func New(cfg Config) *Sim {
 	s.seed()
 	s.page = s.newPage()
 	if cfg.Folder != nil {
-		s.keeping = s.restore(cfg.Folder)
+		s.mu.Lock() // streams that are restored may end at once
+		s.keeping = s.restoreLocked(cfg.Folder)
+		s.mu.Unlock()
 		s.wg.Go(func() { s.keepRun(s.keeping) })
 	}
 	return s

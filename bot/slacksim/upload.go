@@ -42,7 +42,7 @@ func (s *Sim) uploadURLLocked(c *call) (obj, *refusal) {
 	case size > maxUpload:
 		return nil, refuse("file_upload_size_restricted")
 	}
-	p := &pending{id: s.idLocked("F"), name: c.args["filename"], size: size}
+	p := &pending{id: s.idLocked("F"), name: shortName(c.args["filename"]), size: size}
 	if s.uploads = append(s.uploads, p); len(s.uploads) > maxPending {
 		s.uploads = s.uploads[1:]
 	}
@@ -131,7 +131,7 @@ func (s *Sim) completeUploadLocked(c *call) (obj, *refusal) {
 			return nil, refuse("file_not_found")
 		}
 		s.uploads = append(s.uploads[:at:at], s.uploads[at+1:]...)
-		done := &file{id: p.id, user: s.cfg.Bot.UserID, name: p.name, title: f.Title, data: p.data, made: time.Now()}
+		done := &file{id: p.id, user: s.cfg.Bot.UserID, name: p.name, title: cutRunes(f.Title, maxFileName), data: p.data, made: time.Now()}
 		if done.title == "" {
 			done.title = p.name
 		}

@@ -91,9 +91,11 @@ type writing struct {
 	text    strings.Builder
 	shown   string // the longest text so far: it stays until a new try has overtaken it
 	thought strings.Builder
-	tokens  int // the server's running count
+	came    bool // something of the last request, if only a thought
+	tokens  int  // the server's running count
 	loops   answer.Loops
 
+	choking  answer.Choking // on the definitions of tools
 	rounds   *answer.Rounds // of tools; nil: none are offered
 	rounded  bool           // there was one
 	head     string         // the text of the rounds before this one
@@ -176,7 +178,7 @@ func (w *writing) Try(ctx context.Context) (answer.Tried, error) {
 	w.notice, w.loops = a.leftOut(), answer.Loops{}
 	w.text.Reset()
 	w.thought.Reset()
-	w.tokens = 0
+	w.tokens, w.came = 0, false
 	var err error
 	req := llm.Request{
 		Messages: w.sent, Temperature: a.settings.Temperature, MaxTokens: a.settings.MaxTokens,
@@ -192,6 +194,7 @@ func (w *writing) Try(ctx context.Context) (answer.Tried, error) {
 
 // take adds a delta to the text, and shows it.
 func (w *writing) take(d llm.Delta) error {
+	w.came = true
 	if d.Retract {
 		w.thought.WriteString(w.text.String())
 		w.text.Reset()
@@ -215,7 +218,7 @@ func (w *writing) take(d llm.Delta) error {
 // there are no tools.
 func (w *writing) Adapt(ctx context.Context, failure *llm.Error) bool {
 	a := w.asker
-	if failure.Kind == llm.KindNoTools || w.rounds != nil && answer.MayChoke(failure, w.text.Len() > 0) {
+	if failure.Kind == llm.KindNoTools || w.rounds != nil && w.choking.May(failure, w.came) {
 		return w.withoutTools(ctx, failure)
 	}
 	if failure.Kind == llm.KindTool && w.rounds != nil && !w.rounds.Over() {

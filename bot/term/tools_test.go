@@ -231,6 +231,35 @@ func TestChatWithoutToolsOfServer(t *testing.T) {
 	})
 }
 
+// TestChatKeepsToolsOnAChance: a server that fails by chance is asked with tools once more.
+func TestChatKeepsToolsOnAChance(t *testing.T) {
+	for name, tape := range map[string]llmsim.Tape{
+		"at once": {llmsim.HarmonyError()}, "after thoughts": {llmsim.Reason("Let me think of it."), llmsim.HarmonyError()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			failed := false
+			first := func(c *llmsim.Chat) llmsim.Tape {
+				switch {
+				case !failed:
+					failed = true
+					return tape
+				case len(c.Results()) == 0:
+					return llmsim.ToolCall("team_find", "{}")
+				}
+				return nil
+			}
+			withTools(t, llmsim.Config{Script: first}, func(d *desk, b *toolbench) {
+				d.typed("call team_find {}\r")
+				d.has(10*time.Second, "Read 1 results.")
+				if b.calls() != "find{}" {
+					t.Errorf("made %q", b.calls())
+				}
+				d.hasNot("reported an error")
+			})
+		})
+	}
+}
+
 // TestOnceNeverAsks: without a terminal a call that needs leave is not made, and that is said.
 func TestOnceNeverAsks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -11,10 +11,12 @@ import (
 	"strings"
 	"testing"
 
+	"llmbot/bot/answer"
 	"llmbot/bot/sqlstore"
 	"llmbot/bot/thread"
 	"llmbot/bot/transcript"
 	"llmbot/bot/turn"
+	"llmbot/llm"
 )
 
 // TestRemovingAPerson: the statement of docs/data.md removes what names somebody, and nothing else.
@@ -44,6 +46,13 @@ func TestRemovingAPerson(t *testing.T) {
 		put("thread/"+id.String(), string(record))
 		put("quota/person/"+who, `{}`)
 		if err := records.KeepPreface(ctx, id, []thread.Message{{TS: "1.0", User: who, Text: "before"}}); err != nil {
+			t.Fatal(err)
+		}
+		ran := []answer.Round{{Calls: []answer.Call{{ToolCall: llm.ToolCall{Name: "post", Arguments: `{"to":"all"}`}, Begun: true}}}}
+		if err := records.KeepRounds(ctx, id, transcript.Of{For: id.TS, First: id.TS}, 1, who, ran); err != nil {
+			t.Fatal(err)
+		}
+		if err := records.ForgetRounds(ctx, id, 1); err != nil { // the answer is over
 			t.Fatal(err)
 		}
 		if err := records.KeepRemoval(ctx, id, transcript.Removal{TS: "3.3", By: who}); err != nil {
@@ -83,7 +92,7 @@ func TestRemovingAPerson(t *testing.T) {
 	}
 	want := []string{
 		"answers/" + others.String(), "before/" + others.String(), "gone/" + others.String(), "quota/person/U0OTHER0001",
-		"thread/" + theirs.String(), "thread/" + others.String(),
+		"thread/" + theirs.String(), "thread/" + others.String(), "tools/" + others.String(),
 	}
 	if !slices.Equal(left, want) {
 		t.Errorf("left %q, want %q", left, want)

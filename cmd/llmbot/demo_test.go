@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -149,13 +151,10 @@ func TestDemoBotAlone(t *testing.T) {
 	}
 }
 
-// Who comes from the network reads neither the bot's log nor where the demo keeps things.
+// Who comes from the network, or through a proxy, reads neither the bot's log nor where the demo keeps things.
 func TestOpenDemoTellsNoSecrets(t *testing.T) {
-	for _, open := range []bool{false, true} {
-		args := []string{}
-		if open {
-			args = append(args, "--open")
-		}
+	for _, args := range [][]string{nil, {"--open"}, {"--url", "https://demo.lan"}, {"--host", "demo.lan"}} {
+		open := args != nil
 		d := madeDemo(t, args, "LLM_BASE_URL=http://gpu:8000/v1")
 		d.folder.kept = true
 		ended := make(chan struct{}, 10)
@@ -170,7 +169,7 @@ func TestOpenDemoTellsNoSecrets(t *testing.T) {
 			t.Fatal(err)
 		}
 		if bytes.Contains(b, []byte("a secret of the log")) == open || bytes.Contains(b, []byte(d.folder.path)) == open {
-			t.Errorf("open %t: %s", open, b)
+			t.Errorf("%v: %s", args, b)
 		}
 	}
 }
@@ -229,6 +228,59 @@ func TestRelayTakesTheUsualWay(t *testing.T) {
 	for what, vars := range map[string][]string{"unauthorized": {"LLM_CA_FILE=" + authority}, "x509": {"LLM_API_KEY=hunter2"}} {
 		if _, err := ask(vars...); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("want %s: %v", what, err)
+		}
+	}
+}
+
+// What the bot advises when it does not reach the server is the same through the relay.
+func TestDemoRelayKeepsHints(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of clients that do not trust it
+	server.StartTLS()
+	defer server.Close()
+	authority := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(authority, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.Host {
+		case "who.test:443":
+			w.WriteHeader(http.StatusProxyAuthRequired)
+		case "forbidden.test:443":
+			w.WriteHeader(http.StatusForbidden)
+		default:
+			w.WriteHeader(http.StatusBadGateway)
+		}
+	}))
+	defer proxy.Close()
+	port := server.Listener.Addr().(*net.TCPAddr).Port
+	for want, vars := range map[string][]string{
+		"its authority in LLM_CA_FILE": {fmt.Sprintf("LLM_BASE_URL=https://127.0.0.1:%d/v1", port)},
+		"is for another host name":     {fmt.Sprintf("LLM_BASE_URL=https://localhost:%d/v1", port), "LLM_CA_FILE=" + authority},
+		"wants to know who asks":       {"LLM_BASE_URL=https://who.test/v1", "LLM_PROXY=" + proxy.URL},
+		"its rules must allow":         {"LLM_BASE_URL=https://forbidden.test/v1", "LLM_PROXY=" + proxy.URL},
+		"cannot reach the model":       {"LLM_BASE_URL=https://down.test/v1", "LLM_PROXY=" + proxy.URL},
+		"does not answer: correct it":  {"LLM_BASE_URL=https://down.test/v1", "LLM_PROXY=http://127.0.0.1:1"},
+		"Start the model server":       {"LLM_BASE_URL=http://127.0.0.1:1/v1"},
+	} {
+		d := madeDemo(t, nil, vars...)
+		relayed := httptest.NewServer(d.relay)
+		defer relayed.Close()
+		at, err := url.Parse(relayed.URL + d.relay.Path())
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.cfg.relay = at
+		for way, cfg := range map[string]llm.Config{"straight": d.cfg.modelConfig(nil), "through the relay": d.cfg.botModelConfig(nil)} {
+			client, err := llm.New(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = client.Model(t.Context(), "")
+			failed, ok := errors.AsType[*llm.Error](err)
+			if !ok || !strings.Contains(failed.Hint(), want) {
+				t.Errorf("%v, %s: %v, hint %q", vars, way, err, hintOf(err))
+			}
 		}
 	}
 }

@@ -48,7 +48,8 @@ type answerFigures struct {
 	Seconds float64 `json:"seconds"`
 	TPS     float64 `json:"tps"`
 	TTFT    float64 `json:"ttft"` // 0: nothing came yet
-	Done    bool    `json:"done"`
+	Done    bool    `json:"done"` // the answer is whole
+	Cut     bool    `json:"cut"`  // it ended without a finish reason or [DONE]
 }
 
 // handler serves what the page shows of the demo, and does to it:
@@ -97,20 +98,26 @@ func (d *demo) state() demoState {
 	switch {
 	case len(b.Lines) == 0:
 		out.Bot.Log = []string{}
-	case d.flags.open: // who comes from the network has no business with the log
+	case d.visited(): // who comes from elsewhere has no business with the log
 		out.Bot.Log = []string{"The terminal in which the demo runs shows why."}
 	}
 	out.Model.Name, out.Model.Simulated, out.Model.Knob = d.model.name, d.model.simulated, m.Knob
 	out.Model.Running, out.Model.Waiting, out.Model.OutputTPS = m.Running, m.Waiting, rounded(m.Rate)
 	out.Model.Answers = []answerFigures{}
 	for _, a := range m.Answers {
-		out.Model.Answers = append(out.Model.Answers, answerFigures{a.ID, a.Tokens, rounded(a.Seconds), rounded(a.Rate), rounded(a.TTFT), a.Done})
+		out.Model.Answers = append(out.Model.Answers, answerFigures{a.ID, a.Tokens, rounded(a.Seconds), rounded(a.Rate), rounded(a.TTFT), a.Done, a.Cut})
 	}
-	if d.folder.kept && !d.flags.open {
+	if d.folder.kept && !d.visited() {
 		out.Dir = d.folder.path
 	}
 	out.Try = d.tries()
 	return out
+}
+
+// visited reports whether the page is for people who are not at this machine, be it over the network
+// or through a proxy.
+func (d *demo) visited() bool {
+	return d.flags.open || d.flags.url != "" || len(d.flags.hosts) > 0
 }
 
 // rounded returns a figure with two places.

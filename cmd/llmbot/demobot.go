@@ -146,7 +146,7 @@ func (c *Config) botModelConfig(log *slog.Logger) llm.Config {
 	}
 	out.HTTP = egress.New(relay.Through(&http.Transport{
 		MaxIdleConns: c.MaxAnswers, MaxIdleConnsPerHost: c.MaxAnswers, IdleConnTimeout: relayIdle, DisableCompression: true,
-	}, c.relay), "LLM_BASE_URL")
+	}, c.relay, llm.Down), "LLM_BASE_URL")
 	return out
 }
 
@@ -171,5 +171,5 @@ func newRelay(client *llm.Client, cfg llm.Config) (*relay.Relay, error) {
 		}
 		return m.Waiting, nil
 	}
-	return relay.New(relay.Config{Server: server, Via: llm.Transport(cfg), Waiting: waiting}), nil
+	return relay.New(relay.Config{Server: server, Via: llm.Transport(cfg), Waiting: waiting, Kind: llm.DownKind}), nil
 }

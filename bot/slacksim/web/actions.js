@@ -118,13 +118,16 @@ async function forward(m) {
 
 // ---- the buttons ----
 
-const bar = { node: null, on: null };
+const bar = { node: null, on: null, offers: '' };
 
-// showTools puts the buttons on a message, and takes them from the last one.
+// showTools puts the buttons on a message, and takes them from the last one. While a message offers
+// the same, it keeps its buttons, however it grows: one of them may have the focus, or be pressed.
 function showTools(e) {
   const { m, inThread } = e.message;
   const list = S.editing === place(m, inThread) ? [] : possible(m, inThread);
-  if (list.length && bar.on === e && bar.node?.isConnected && bar.v === m.v) return;
+  const offers = list.map((a) => a.name).join();
+  if (list.length && bar.on === e && bar.node?.isConnected && bar.offers === offers) return;
+  if (bar.on === e && bar.node?.contains(document.activeElement)) e.focus({ preventScroll: true });
   hideTools();
   if (!list.length) return;
   bar.node = el('div', 'tools', ...list.map((a) => {
@@ -138,7 +141,7 @@ function showTools(e) {
   bar.node.setAttribute('role', 'toolbar');
   bar.node.ariaLabel = 'Message actions';
   bar.on = e;
-  bar.v = m.v;
+  bar.offers = offers;
   e.append(bar.node);
 }
 

@@ -4,9 +4,9 @@ import { act, toast } from './api.js';
 import { pick } from './attach.js';
 import { input, recallDraft, wire } from './compose.js';
 import { $ } from './dom.js';
-import { ctx, emit } from './hooks.js';
+import { ctx } from './hooks.js';
 import { wireKeys } from './keys.js';
-import { listen } from './live.js';
+import { become, listen } from './live.js';
 import { keepSpot } from './memory.js';
 import { wirePane } from './pane.js';
 import { start as startPanel } from './panel.js';
@@ -39,14 +39,8 @@ async function start() {
     recallDraft('reply');
   }
   $('me').onchange = () => {
-    const [where, thread] = [S.channel, S.thread];
     S.me = $('me').value;
-    go();
-    if (S.channel === where) S.thread = thread; // two people in one thread
-    listen();
-    render();
-    if (S.thread) recallDraft('reply');
-    emit('user', S.me);
+    become();
   };
   $('close').onclick = closeThread;
   $('stop').onclick = () => act('stop', { channel: S.channel, thread_ts: S.thread });

@@ -38,7 +38,7 @@ export function drawPicked(form) {
 
 // cellsOf returns the cells of what was copied from a spreadsheet; null: it is none.
 export function cellsOf(text) {
-  const rows = text.replace(/\r/g, '').replace(/\n+$/, '').split('\n').map((l) => l.split('\t'));
+  const rows = text.replace(/\r/g, '').replace(/(?<!\n)\n+$/, '').split('\n').map((l) => l.split('\t'));
   return rows.length > 1 && rows.every((r) => r.length > 1) ? rows : null;
 }
 

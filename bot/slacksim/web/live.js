@@ -1,6 +1,7 @@
 // What comes from the workspace, as it happens.
 import { announce } from './announce.js';
 import { toast } from './api.js';
+import { recallDraft } from './compose.js';
 import { $ } from './dom.js';
 import { withEmoji } from './emoji.js';
 import { emit } from './hooks.js';
@@ -9,7 +10,7 @@ import { came } from './pane.js';
 import { S, author, forget, inChannel, key, names, put } from './store.js';
 import { spoken } from './text.js';
 import { changed, recallSeen, seenUntil } from './unread.js';
-import { describe, drawChannels, goTo, jump, later, render } from './view.js';
+import { describe, drawChannels, go, goTo, jump, later, render } from './view.js';
 
 export function listen() {
   clearTimeout(listen.timer);
@@ -41,8 +42,21 @@ export function listen() {
   };
 }
 
-// reload begins anew after a gap: the workspace behind the address may be another one.
+// become shows what the person sees that S.me says now.
+export function become() {
+  const [where, thread] = [S.channel, S.thread];
+  go();
+  if (S.channel === where) S.thread = thread; // two people in one thread
+  listen();
+  render();
+  if (S.thread) recallDraft('reply');
+  emit('user', S.me);
+}
+
+// reload begins anew after a gap: the workspace behind the address may be another one, and this
+// person may not be in it.
 async function reload() {
+  const [me, name] = [S.me, names.user(S.me)];
   try {
     S.state = await (await fetch('page/state')).json();
     describe();
@@ -50,7 +64,12 @@ async function reload() {
     listen.timer = setTimeout(reload, 2000);
     return;
   }
-  listen();
+  if (S.me === me) {
+    listen();
+    return;
+  }
+  become();
+  toast(`${name} is not here any more. You are ${names.user(S.me)}.`);
 }
 
 function hear(d) {

@@ -39,13 +39,15 @@ const TOKEN = {
 };
 const URLS = { re: /https?:\/\/[^\s<>|]*[^\s<>|.,;:!?)\]"'*_]/g, make: (m) => link(decode(m[0]), [decode(m[0])]) };
 const NAMED = { re: EMOJI, make: (m) => emojiNode(m[1], Number(m[2])) };
-const wrap = (re, tag) => ({ re, make: (m, d, n) => el(tag, '', ...inline(m[1], d, n)) });
+const deepest = 12; // quotes in quotes, and marks in marks; further ones are text
+const within = (text, d, n, depth) => (depth < deepest ? inline(text, d, n, depth + 1) : [decode(text)]);
+const wrap = (re, tag) => ({ re, make: (m, d, n, depth) => el(tag, '', ...within(m[1], d, n, depth)) });
 
 const DIALECTS = {
   markdown: [
     { re: /\\([\\`*_{}[\]()#+\-.!~|>])/g, make: (m) => m[1] },
     CODE, TOKEN, NAMED,
-    { re: /!?\[([^\]\n]{0,500})\]\(\s*<?([^\s()<>]*(?:\([^\s()]*\)[^\s()<>]*)*)>?(?:\s+"[^"]*")?\s*\)/g, make: (m, d, n) => link(decode(m[2]), inline(m[1] || m[2], d, n)) },
+    { re: /!?\[([^\]\n]{0,500})\]\(\s*(?!\s)<?([^\s()<>]*(?:\([^\s()]*\)[^\s()<>]*)*)>?(?:\s+"[^"]*")?\s*\)/g, make: (m, d, n, depth) => link(decode(m[2]), within(m[1] || m[2], d, n, depth)) },
     URLS,
     wrap(/\*\*\*(?=\S)([\s\S]*?\S)\*\*\*/g, 'strong'),
     wrap(/\*\*(?=\S)([\s\S]*?\S\**)\*\*/g, 'strong'),
@@ -65,7 +67,7 @@ const DIALECTS = {
 // inline finds the rule that matches first, makes its node, and goes on behind it. What a rule
 // finds is kept until the text before it is used up: so a long text is searched once by each rule,
 // and not once for each mark in it.
-export function inline(text, dialect, names) {
+export function inline(text, dialect, names, depth = 0) {
   const rules = DIALECTS[dialect];
   const found = new Array(rules.length);
   const out = [];
@@ -84,7 +86,7 @@ export function inline(text, dialect, names) {
       if (best && best.index === at) break;
     }
     if (!best) break;
-    const made = rule.make(best, dialect, names);
+    const made = rule.make(best, dialect, names, depth);
     at = best.index + best[0].length;
     if (made === null) continue; // it is text after all
     flush(best.index);
@@ -95,15 +97,29 @@ export function inline(text, dialect, names) {
   return out;
 }
 
-const ITEM = /^(\s*)(?:[-*+]|(\d+)[.)])\s+(.*)$/;
+// The patterns of lines. In none of them do two parts without a bound stand beside each other that
+// take the same characters: on a line that does not match they would try each way to share it.
+const ITEM = /^(\s*)(?:[-*+]|(\d+)[.)])\s(.*)$/s;
 const cells = (line) => line.trim().replace(/^\||\|$/g, '').split(/(?<!\\)\|/).map((c) => c.trim().replace(/\\\|/g, '|'));
 
-const FENCE = /^ *(`{3,}|~{3,}) *([^`]*)$/;
-const HEADING = /^ {0,3}#{1,6}\s+(.*?)\s*#*\s*$/;
+const FENCE = /^ *(`{3,}|~{3,}(?!~))([^`]*)$/;
+const HEADING = /^ {0,3}#{1,6}\s(.*)$/s;
 const RULE = /^ {0,3}((-\s*){3,}|(\*\s*){3,}|(_\s*){3,})$/;
-const TABLE = /^\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)+\|?\s*$/;
 const QUOTE = /^ {0,3}(>|&gt;) ?/;
-const deepest = 12; // quotes in quotes; further ones are text
+
+// bars reports whether a line is the one under a table's head: dashes in each of its cells.
+export function bars(line) {
+  const all = cells(line);
+  return all.length > 1 && all.every((c) => /^:?-+:?$/.test(c));
+}
+
+// heading returns the text of a heading, without the # that may close it.
+function heading(text) {
+  const t = text.trim();
+  let to = t.length;
+  while (t[to - 1] === '#') to--;
+  return to && /\S/.test(t[to - 1]) ? t : t.slice(0, to).trim(); // C# is no closed heading
+}
 
 // split cuts a text into blocks, without looking into them: {kind, text}, and for code {info,
 // closed}.
@@ -125,13 +141,13 @@ export function split(text) {
     if ((m = FENCE.exec(line))) {
       const end = new RegExp('^ *' + m[1][0] + '{' + m[1].length + ',}\\s*$');
       to = run(i + 1, (l) => !end.test(l));
-      add({ kind: 'code', info: m[2], text: lines.slice(i + 1, to).join('\n'), closed: to < lines.length });
+      add({ kind: 'code', info: m[2].trim(), text: lines.slice(i + 1, to).join('\n'), closed: to < lines.length });
       to++;
     } else if ((m = HEADING.exec(line))) {
-      add({ kind: 'h3', text: m[1] });
+      add({ kind: 'h3', text: heading(m[1]) });
     } else if (RULE.test(line)) {
       add({ kind: 'hr', text: '' });
-    } else if (line.includes('|') && TABLE.test(lines[i + 1] || '')) {
+    } else if (line.includes('|') && bars(lines[i + 1] || '')) {
       to = run(i + 2, (l) => l.includes('|'));
       add({ kind: 'table', text: lines.slice(i, to).join('\n') });
     } else if (QUOTE.test(line)) {
@@ -171,7 +187,7 @@ function node(b, names, depth) {
       const items = [];
       for (const line of b.text.split('\n')) {
         const m = ITEM.exec(line);
-        if (m) items.push({ depth: m[1].length, start: m[2], text: m[3] });
+        if (m) items.push({ depth: m[1].length, start: m[2], text: m[3].trim() });
         else items[items.length - 1].text += '\n' + line.trim();
       }
       return list(items, names);
@@ -228,7 +244,7 @@ export function mrkdwn(text, names) {
     let run = [];
     let quoted = false;
     const flush = () => {
-      const t = run.join('\n').replace(/^\n+|\n+$/g, '');
+      const t = run.join('\n').replace(/^\n+|(?<!\n)\n+$/g, '');
       if (t) {
         const p = el('p', '', ...inline(t, 'mrkdwn', names));
         out.append(quoted ? el('blockquote', '', p) : p);

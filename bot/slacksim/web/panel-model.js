@@ -19,10 +19,12 @@ export function median(list) {
   return s.length % 2 ? s[m] : (s[m - 1] + s[m]) / 2;
 }
 
+// An answer that is cut ended without a finish reason, as when the bot was killed: it is done and not whole, and counts nowhere.
+
 // speeds returns both speeds: of all answers together, and what one reader sees: the median over the answers that grow, or over the
 // last ten that ended while none grows.
 export function speeds(m) {
-  const known = m.answers.filter((a) => a.tokens > 0 && a.tps > 0);
+  const known = m.answers.filter((a) => a.tokens > 0 && a.tps > 0 && !a.cut);
   const growing = known.filter((a) => !a.done);
   const of = growing.length ? growing : known.toSorted((a, b) => b.id - a.id).slice(0, 10);
   return { total: m.output_tps ?? 0, one: median(of.map((a) => a.tps)), of: of.length, growing: growing.length };
@@ -41,12 +43,14 @@ export function plan(state) {
   });
 }
 
-// batch returns what became of questions that were asked at once: first is the first answer's id, most the highest speed of all so far.
-export function batch(m, first, most) {
+// batch returns what became of some questions that were asked at once: first is the first answer's id, most the highest speed of all so
+// far. A question may have several answers, of which all but one are cut: each restart of the bot asks the model again.
+export function batch(m, first, most, questions) {
   const mine = m.answers.filter((a) => a.id >= first);
-  const done = mine.filter((a) => a.done);
-  const of = done.length ? done : mine;
-  return { asked: mine.length, done: done.length, most: Math.max(most, m.output_tps ?? 0), one: median(of.filter((a) => a.tps > 0).map((a) => a.tps)) };
+  const whole = mine.filter((a) => a.done && !a.cut);
+  const of = whole.length ? whole : mine.filter((a) => !a.cut);
+  const asked = Math.min(mine.length, questions);
+  return { asked, done: Math.min(whole.length, asked), most: Math.max(most, m.output_tps ?? 0), one: median(of.filter((a) => a.tps > 0).map((a) => a.tps)) };
 }
 
 // points returns a line of the picture. max is the figure at its top.
@@ -59,7 +63,7 @@ export function points(list, max) {
 export const speed = (v) => (v === null || v === undefined ? '–' : v >= 100 ? Math.round(v).toLocaleString('en') : v.toFixed(1));
 
 // answerLine returns what is told of one answer.
-export const answerLine = (a) => a.tokens.toLocaleString('en') + (a.tokens === 1 ? ' token' : ' tokens') + (a.ttft > 0 ? ' · first token ' + a.ttft.toFixed(2) + ' s' : ' · no token yet');
+export const answerLine = (a) => a.tokens.toLocaleString('en') + (a.tokens === 1 ? ' token' : ' tokens') + (a.ttft > 0 ? ' · first token ' + a.ttft.toFixed(2) + ' s' : ' · no token yet') + (a.cut ? ' · cut off' : '');
 
 const says = (node, text) => { if (node.textContent !== text) node.textContent = text; };
 
@@ -79,7 +83,7 @@ function answerSpec(a, top) {
   };
   return {
     key: 'answer ' + a.id,
-    sig: [a.tokens, a.tps, a.done, top].join(' '),
+    sig: [a.tokens, a.tps, a.done, a.cut, top].join(' '),
     make: () => {
       const bar = el('meter');
       bar.ariaHidden = 'true';
@@ -127,8 +131,9 @@ export function buildModel(ctx) {
       return;
     }
     ten.disabled = true;
-    asked = { first: newest + 1, most: 0 };
+    asked = { first: newest + 1, most: 0, questions: questions.length };
     const done = await Promise.allSettled(questions.map((q) => ctx.post('say', q)));
+    if (asked) asked.questions = done.filter((d) => d.status === 'fulfilled').length;
     const failed = done.find((d) => d.status === 'rejected');
     if (failed) ctx.toast(failed.reason.message);
     const people = new Set(questions.map((q) => q.user)).size;
@@ -152,7 +157,7 @@ export function buildModel(ctx) {
     lines[1].setAttribute('points', points(history.map((h) => (h.growing ? h.one : 0)), top));
     says(queue, `${m.running} running · ${m.waiting ?? 'unknown'} waiting · ${m.name}${m.simulated ? ' (simulated)' : ''}`);
     if (asked) {
-      const b = batch(m, asked.first, asked.most);
+      const b = batch(m, asked.first, asked.most, asked.questions);
       asked.most = b.most;
       if (b.asked) says(result, `${b.done} of ${b.asked} answers are there · together up to ${speed(b.most)} tok/s · each ${speed(b.one)} tok/s (median)`);
       if (b.done && b.done === b.asked && m.running === 0) asked = null;

@@ -1,5 +1,5 @@
 // A message as words: for search, quotes and screen readers.
-import { decode } from './markdown.js';
+import { bars, decode } from './markdown.js';
 
 // plain returns a text as somebody would type it: mentions by name, links as addresses.
 export const plain = (text, names) => decode(text.replace(/<@([^<>|\s]+)(?:\|[^<>]*)?>/g, (all, id) => '@' + (names.user(id) || id))
@@ -33,6 +33,9 @@ function inBlock(b, names, out) {
   if (ends.has(b.type)) out.push('\n');
 }
 
+// tidy returns the lines of a text that are not empty, without the space around them.
+const tidy = (text, good = () => true) => text.split('\n').map((l) => l.trim()).filter((l) => l && good(l)).join('\n');
+
 const known = new WeakMap();
 
 // wordsOf returns all that is said in a message: its text or blocks, what is attached, and the
@@ -45,7 +48,7 @@ export function wordsOf(m, names) {
   else if (m.text) out.push(plain(m.text, names));
   for (const a of m.attachments || []) out.push('\n', plain([a?.pretext, a?.title, a?.text, a?.fallback && !a.text ? a.fallback : ''].filter((t) => typeof t === 'string').join(' '), names));
   for (const f of m.files || []) out.push('\n', f.name);
-  words = out.join('').replace(/[ \t]*\n\s*/g, '\n').trim();
+  words = tidy(out.join(''));
   known.set(m, words);
   return words;
 }
@@ -60,6 +63,5 @@ export function spoken(m, names) {
 }
 
 // unmark takes from a text the marks of Markdown that people do not read.
-export const unmark = (text) => text.replace(/^ *(?:```|~~~).*$/gm, '').replace(/^ {0,3}(?:#{1,6}|>) +/gm, '')
-  .replace(/!?\[([^\]\n]{1,300})\]\([^\s()]{1,2000}\)/g, '$1').replace(/\*\*|__|~~|`+/g, '').replace(/(?<![\w*])\*(?=\S)([^*\n]{1,500})\*(?![\w*])/g, '$1')
-  .replace(/^\s*\|?(?:\s*:?-{2,}:?\s*\|)+.*$/gm, '').replace(/\n{2,}/g, '\n').trim();
+export const unmark = (text) => tidy(text.replace(/^ *(?:```|~~~).*$/gm, '').replace(/^ {0,3}(?:#{1,6}|>) +/gm, '')
+  .replace(/!?\[([^\]\n]{1,300})\]\([^\s()]{1,2000}\)/g, '$1').replace(/\*\*|__|~~|`+/g, '').replace(/(?<![\w*])\*(?=\S)([^*\n]{1,500})\*(?![\w*])/g, '$1'), (l) => !bars(l));

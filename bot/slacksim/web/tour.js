@@ -1,7 +1,7 @@
 // The guided tour: six steps, each of which can be done by hand or by its button, and notices by itself that it was done. It also tells
 // when the bot cannot start.
 import { el } from './dom.js';
-import { Said, TEN, begin, steps, stopButton } from './toursteps.js';
+import { Said, TEN, begin, recount, single, steps, stopButton } from './toursteps.js';
 
 const KEPT = 'llmbot-tour'; // in the browser: how far the tour is
 const PATIENCE = 90_000; // ms that a button waits for the bot
@@ -42,6 +42,7 @@ class Tour {
       if (res.ok) this.demo = await res.json();
     } catch { /* the demo has ended; the page says so elsewhere */ }
     if (this.demo && this.p?.id !== this.demo.id) this.restore();
+    if (this.p && recount(this.p, this.demo.bot)) this.keep();
     if (this.p) this.heard();
     this.tellBot();
     const soon = this.p?.open && ['ten', 'kill'].includes(steps[this.p.step]?.id) || this.demo?.bot.state !== 'running';
@@ -88,15 +89,10 @@ class Tour {
   // result is what a step has shown, in figures.
   result(step) {
     if (step.id === 'ten' && this.most > 0) {
-      const one = this.single();
+      const one = single(this.demo?.model.answers ?? []);
       return `Together they had up to ${Math.round(this.most)} tok/s${one ? `; one alone has ${Math.round(one)}` : ''}.`;
     }
     return step.id === 'kill' ? 'The answer is complete, and stands there once.' : '';
-  }
-
-  // single is the speed of an answer by itself.
-  single() {
-    return this.demo?.model.answers.filter((a) => a.done && a.tokens >= 20).reduce((most, a) => Math.max(most, a.tps), 0) ?? 0;
   }
 
   // until waits for what fn finds among what was said.

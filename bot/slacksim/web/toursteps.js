@@ -116,3 +116,15 @@ export function begin(step, said, me, demo) {
   const edited = [...said.messages.values()].filter((m) => m.edited && m.user === me).map((m) => m.ts);
   return { step, since: newest > now ? newest : now, starts: demo?.bot.starts ?? 0, edited: edited.slice(-200) };
 }
+
+// recount begins the count of bots anew when the demo was started again, which counts from 1, and reports whether it did. That first bot is
+// none that somebody's kill brought.
+export function recount(p, bot) {
+  const starts = Math.max(1, bot.starts);
+  if (p.starts <= starts) return false;
+  p.starts = starts;
+  return true;
+}
+
+// single is the speed of an answer by itself, in tokens a second: of those that are whole and no mere sentence, the highest. 0: none is.
+export const single = (answers) => answers.filter((a) => a.done && !a.cut && a.tokens >= 20).reduce((most, a) => Math.max(most, a.tps), 0);

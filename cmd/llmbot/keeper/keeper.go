@@ -196,14 +196,15 @@ func (k *Keeper) once(ctx context.Context) error {
 			killGroup(cmd)
 			continue
 		}
+		if late != nil {
+			continue // asked already: to many programs a second SIGTERM means "at once"
+		}
 		if cmd.Process.Signal(syscall.SIGTERM) != nil { // it has ended, or cannot be asked
 			_ = cmd.Process.Kill()
 		}
-		if late == nil {
-			timer := time.NewTimer(k.cfg.Grace)
-			defer timer.Stop()
-			late = timer.C
-		}
+		timer := time.NewTimer(k.cfg.Grace)
+		defer timer.Stop()
+		late = timer.C
 	}
 }
 

@@ -54,6 +54,15 @@ func child(kind string) int {
 		}()
 		<-term
 		fmt.Fprintln(os.Stderr, "drained")
+	case "drains": // for a while, as llmbot does; a second SIGTERM ends it at once
+		<-term
+		fmt.Fprintln(os.Stderr, "drains")
+		select {
+		case <-term:
+			return 130
+		case <-time.After(500 * time.Millisecond):
+			fmt.Fprintln(os.Stderr, "drained")
+		}
 	case "tidy": // writes all the time, and leaves a file when the parent is gone
 		for range 10_000 {
 			fmt.Fprintln(os.Stderr, "I write")
@@ -210,6 +219,26 @@ func TestRestart(t *testing.T) {
 	pid := until(t, k, "the third start", func(s State) bool { return runs(s) && s.Starts == 3 }).PID
 	stop()
 	gone(t, pid)
+}
+
+// Who asks for a restart twice, or ends all meanwhile, does not cut short what the first one began.
+func TestRestartTwice(t *testing.T) {
+	var log buffer
+	k, stop := keep(t, Config{Command: command("drains"), Pause: time.Hour, Output: &log})
+	until(t, k, "it started", func(s State) bool { return runs(s) && strings.Contains(log.text(), "started") })
+	k.Restart()
+	until(t, k, "it drains", func(State) bool { return strings.Contains(log.text(), "drains") })
+	k.Restart()
+	s := until(t, k, "the second start", func(s State) bool { return runs(s) && s.Starts == 2 && strings.Count(log.text(), "started") == 2 })
+	if s.LastExit != "exit status 0" || !strings.Contains(log.text(), "drained") {
+		t.Errorf("it ended with %s:\n%s", s.LastExit, log.text())
+	}
+	k.Restart()
+	until(t, k, "it drains again", func(State) bool { return strings.Count(log.text(), "drains") == 2 })
+	stop()
+	if strings.Count(log.text(), "drained") != 2 {
+		t.Errorf("its end was cut short:\n%s", log.text())
+	}
 }
 
 // A child that does not end when it is asked to is killed, with what it has started.

@@ -35,7 +35,8 @@ type Answer struct {
 	Seconds float64 // since it was asked for, until its end
 	Rate    float64 // Tokens / Seconds, as in the bot's footer
 	TTFT    float64 // seconds to the first token; 0: none came yet
-	Done    bool
+	Done    bool    // it came to its end: the server told a finish reason, or [DONE]
+	Cut     bool    // it ended without either
 }
 
 // answer is what is noted of an answer. Relay.mu guards it.
@@ -44,6 +45,7 @@ type answer struct {
 	began time.Time
 	first time.Time // zero: none came yet
 	ended time.Time // zero: it runs
+	whole bool      // a finish reason came, or [DONE]
 
 	counted int // by the server, when it last told
 	events  int // since then
@@ -55,7 +57,8 @@ func (a *answer) figures(now time.Time) Answer {
 	if !a.ended.IsZero() {
 		now = a.ended
 	}
-	out := Answer{ID: a.id, Tokens: a.tokens(), Seconds: now.Sub(a.began).Seconds(), Done: !a.ended.IsZero()}
+	out := Answer{ID: a.id, Tokens: a.tokens(), Seconds: now.Sub(a.began).Seconds()}
+	out.Done, out.Cut = !a.ended.IsZero() && a.whole, !a.ended.IsZero() && !a.whole
 	if out.Seconds > 0 {
 		out.Rate = float64(out.Tokens) / out.Seconds
 	}
@@ -71,6 +74,7 @@ func (r *Relay) count(a *answer, e event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	before := a.tokens()
+	a.whole = a.whole || e.last
 	if e.content {
 		a.events++
 		if a.first.IsZero() {

@@ -18,7 +18,8 @@
 //
 // The bot is to log why, and which server it was, as it would without the relay. So the bot's client
 // asks the server, and [Through] leads its requests to the relay. The relay hands an error on in a
-// header, which no server can forge, and Through makes an error of it again.
+// header, which no server can forge, and Through makes an error of it again. With it goes the error's
+// kind, on which depends what the operator is advised to do.
 package relay
 
 import (
@@ -60,6 +61,8 @@ const (
 	rewindable = 8 << 20
 	// failure is the header with the reason why the server was not reached.
 	failure = "Llmbot-Relay-Failure"
+	// failureKind is the header with the reason's kind, as Config.Kind returns it.
+	failureKind = "Llmbot-Relay-Kind"
 	// longestFailure is how many bytes of the reason are passed on.
 	longestFailure = 500
 )
@@ -75,6 +78,8 @@ type Config struct {
 	// Waiting returns how many requests wait in the server's queue, as the server tells; an error:
 	// it does not. It must be bounded in time and bytes. nil: nobody knows.
 	Waiting func(ctx context.Context) (float64, error)
+	// Kind returns the kind of an error with which the server was not reached. nil: there are none.
+	Kind func(error) string
 }
 
 // Relay passes requests on. Its methods are safe for concurrent use.
@@ -104,7 +109,7 @@ func New(cfg Config) *Relay {
 			p.Out.URL.Path, p.Out.URL.RawPath = strings.TrimPrefix(p.In.URL.Path, r.path), strings.TrimPrefix(p.In.URL.RawPath, r.path)
 			p.Out.Header["User-Agent"] = p.In.Header["User-Agent"] // also if there is none
 		},
-		Transport: cfg.Via, FlushInterval: -1, ModifyResponse: r.measure, ErrorHandler: refuse,
+		Transport: cfg.Via, FlushInterval: -1, ModifyResponse: r.measure, ErrorHandler: r.refuse,
 		ErrorLog: log.New(io.Discard, "", 0), // the bot logs what it meets
 	}
 	return r
@@ -150,11 +155,11 @@ func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	r.begin(req, a, cut)
 	defer r.end(req, a)
 	if r.Knob() == Dead { // begin comes first: whoever switches it off now cuts this request
-		refuse(w, req, errSwitchedOff)
+		r.refuse(w, req, errSwitchedOff)
 		return
 	}
 	if err := rewind(req); err != nil {
-		refuse(w, req, err)
+		r.refuse(w, req, err)
 		return
 	}
 	r.proxy.ServeHTTP(w, req)
@@ -175,19 +180,27 @@ func rewind(req *http.Request) error {
 }
 
 // refuse answers that the server was not reached, and why.
-func refuse(w http.ResponseWriter, req *http.Request, err error) {
-	why := cmp.Or(context.Cause(req.Context()), err).Error()
+func (r *Relay) refuse(w http.ResponseWriter, req *http.Request, err error) {
+	err = cmp.Or(context.Cause(req.Context()), err)
+	why := err.Error()
+	if r.cfg.Kind != nil {
+		w.Header().Set(failureKind, url.QueryEscape(r.cfg.Kind(err)))
+	}
 	w.Header().Set(failure, url.QueryEscape(why[:min(len(why), longestFailure)]))
 	http.Error(w, "The relay does not reach the model server.", http.StatusBadGateway)
 }
 
 // Through returns a transport that sends each request to the relay at an address with its Path, in
-// place of the server. Errors and answers are as if the server itself had been asked.
-func Through(next http.RoundTripper, at *url.URL) http.RoundTripper { return through{next, at} }
+// place of the server. Errors and answers are as if the server itself had been asked: again makes an
+// error of its kind (see Config.Kind) and its text.
+func Through(next http.RoundTripper, at *url.URL, again func(kind, text string) error) http.RoundTripper {
+	return through{next, at, again}
+}
 
 type through struct {
-	next http.RoundTripper
-	at   *url.URL
+	next  http.RoundTripper
+	at    *url.URL
+	again func(kind, text string) error
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -208,10 +221,11 @@ func (t through) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	_ = resp.Body.Close()
 	why, err := url.QueryUnescape(resp.Header.Get(failure))
-	if err != nil {
+	kind, err2 := url.QueryUnescape(resp.Header.Get(failureKind))
+	if err = cmp.Or(err, err2); err != nil {
 		return nil, err //nolint:wrapcheck // a relay writes no such thing
 	}
-	return nil, errors.New(why)
+	return nil, t.again(kind, why)
 }
 
 // CloseIdleConnections closes those of the transport below, as http.Client expects of one.

@@ -43,7 +43,7 @@ func play(t *testing.T, server http.Handler, f func(*testing.T, *stage), change 
 		ctx, cancel := context.WithCancel(t.Context())
 		var run sync.WaitGroup
 		run.Go(func() { r.Run(ctx) })
-		f(t, &stage{t: t, relay: r, bot: &http.Client{Transport: relay.Through(in, &url.URL{Scheme: "http", Host: "relay", Path: r.Path()})}, stranger: &http.Client{Transport: in}})
+		f(t, &stage{t: t, relay: r, bot: &http.Client{Transport: relay.Through(in, &url.URL{Scheme: "http", Host: "relay", Path: r.Path()}, func(kind, text string) error { return fmt.Errorf("%s%s", kind, text) })}, stranger: &http.Client{Transport: in}})
 		cancel()
 		run.Wait()
 		in.CloseIdleConnections()
@@ -143,6 +143,55 @@ func TestUsageAtTheEnd(t *testing.T) {
 			}
 		})
 	}
+}
+
+// An answer is done when a finish reason or [DONE] came; one that ended without either is cut.
+func TestCut(t *testing.T) {
+	const text = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":null}]}\n\n"
+	for stream, done := range map[string]bool{
+		text: false,
+		text + "data: {\"choices\":[{\"delta\":{\"content\":\"[DONE]\"},\"finish_reason\":\"\"}]}\n\n": false,
+		text + "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n":                   true,
+		text + "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"length\"}]}\r\n\r\n":             true,
+		text + "data: [DONE]\n\n": true,
+		text + "data:[DONE]\r\n":  true,
+	} {
+		h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			_, _ = io.WriteString(w, stream)
+		})
+		play(t, h, func(t *testing.T, s *stage) {
+			resp, err := s.ask(t.Context(), "POST", "/v1/chat/completions", question)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.Copy(io.Discard, resp.Body)
+			_ = resp.Body.Close()
+			synctest.Wait()
+			if st := s.relay.State(); len(st.Answers) != 1 || st.Answers[0].Done != done || st.Answers[0].Cut == done || st.Running != 0 {
+				t.Errorf("%q: %+v", stream, st)
+			}
+		})
+	}
+	_, h := sim(llmsim.Config{Speed: 10})
+	play(t, h, func(t *testing.T, s *stage) { // the bot is killed in mid-answer
+		ctx, cancel := context.WithCancel(t.Context())
+		resp, err := s.ask(ctx, "POST", "/v1/chat/completions", question)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if a := s.relay.State().Answers[0]; a.Done || a.Cut {
+			t.Errorf("in the middle: %+v", a)
+		}
+		cancel()
+		_ = resp.Body.Close()
+		time.Sleep(time.Second)
+		if a := s.relay.State().Answers[0]; a.Done || !a.Cut || a.Tokens == 0 {
+			t.Errorf("%+v", a)
+		}
+	})
 }
 
 // When the bot hangs up, the request at the server ends.
@@ -257,14 +306,14 @@ func TestUnreachable(t *testing.T) {
 	why := errors.New("dial tcp 10.1.2.3:8000: connect: connection refused\r\nX-Evil: 1")
 	play(t, http.NotFoundHandler(), func(t *testing.T, s *stage) {
 		_, err := s.ask(t.Context(), "POST", "/v1/chat/completions", question)
-		if err == nil || !strings.Contains(err.Error(), why.Error()) {
+		if err == nil || !strings.Contains(err.Error(), "a kind\n of "+why.Error()) {
 			t.Errorf("%v", err)
 		}
 		if st := s.relay.State(); len(st.Answers) != 0 || st.Running != 0 {
 			t.Errorf("%+v", st)
 		}
 	}, func(c *relay.Config) {
-		c.Via = failing{why}
+		c.Via, c.Kind = failing{why}, func(error) string { return "a kind\n of " }
 	})
 }
 

@@ -15,6 +15,7 @@ const mostEvent = 64 << 10
 type event struct {
 	content bool // it carries text, reasoning or a part of a call
 	tokens  int  // the server's count so far; 0: it does not say
+	last    bool // the answer is whole: a finish reason, or [DONE]
 }
 
 // metered reads a stream and tells each event in it. It keeps no more than an unfinished line.
@@ -47,12 +48,18 @@ func (m *metered) Close() error { return m.body.Close() } //nolint:wrapcheck // 
 // tell tells the line that has come to its end.
 func (m *metered) tell() {
 	data, ok := bytes.CutPrefix(m.line, []byte("data:"))
+	data = bytes.TrimSpace(data)
 	var e event
-	if ok = ok && bytes.HasPrefix(bytes.TrimSpace(data), []byte{'{'}); ok {
+	switch {
+	case !ok:
+	case string(data) == "[DONE]":
+		e = event{last: true}
+	case !bytes.HasPrefix(data, []byte{'{'}):
+		ok = false
+	case m.long:
 		e = event{content: true}
-		if !m.long {
-			e = parse(data)
-		}
+	default:
+		e = parse(data)
 	}
 	if m.line, m.long = m.line[:0], false; ok {
 		m.seen(e)
@@ -63,7 +70,8 @@ func (m *metered) tell() {
 func parse(data []byte) event {
 	var chunk struct {
 		Choices []struct {
-			Delta map[string]json.RawMessage `json:"delta"`
+			Delta  map[string]json.RawMessage `json:"delta"`
+			Finish json.RawMessage            `json:"finish_reason"`
 		} `json:"choices"`
 		Usage struct {
 			Tokens int `json:"completion_tokens"`
@@ -74,13 +82,18 @@ func parse(data []byte) event {
 	}
 	e := event{tokens: max(0, chunk.Usage.Tokens)}
 	for _, c := range chunk.Choices {
+		e.last = e.last || says(c.Finish)
 		for _, name := range []string{"content", "reasoning", "reasoning_content", "tool_calls"} {
-			if v := string(c.Delta[name]); v != "" && v != "null" && v != `""` && v != "[]" {
-				e.content = true
-			}
+			e.content = e.content || says(c.Delta[name])
 		}
 	}
 	return e
+}
+
+// says reports whether a field is there and not empty.
+func says(field json.RawMessage) bool {
+	v := string(field)
+	return v != "" && v != "null" && v != `""` && v != "[]"
 }
 
 // slowed reads a stream as it comes, or, while slow returns true, one event after the other with a

@@ -197,14 +197,14 @@ func TestNewest(t *testing.T) {
 		{fmt.Sprintf("a*%d b:a c", large), 9, 9, "c"},
 		{"a b*5 c", 9, 5, "c"},
 	} {
-		got := ""
+		var got strings.Builder
 		for i, keep := range newest(list(c.list), c.most, c.room) {
 			if keep {
-				got += list(c.list)[i].ts
+				got.WriteString(list(c.list)[i].ts)
 			}
 		}
-		if got != c.want {
-			t.Errorf("%q, at most %d in %d bytes: %q, want %q", c.list, c.most, c.room, got, c.want)
+		if got.String() != c.want {
+			t.Errorf("%q, at most %d in %d bytes: %q, want %q", c.list, c.most, c.room, got.String(), c.want)
 		}
 	}
 }

@@ -179,7 +179,7 @@ func TestProgramThatCannotBeStarted(t *testing.T) {
 
 // Kill is kill -9, also of a child that hears nothing, and nobody is told of an end that was wanted.
 func TestKill(t *testing.T) {
-	k, _ := keep(t, Config{Command: command("deaf"), Pause: time.Millisecond, Ended: func(e End) { t.Errorf("told: %+v", e) }})
+	k, _ := keep(t, Config{Command: command("deaf"), Pause: time.Millisecond, Grace: 50 * time.Millisecond, Ended: func(e End) { t.Errorf("told: %+v", e) }})
 	for n := 1; n <= 3; n++ {
 		before := until(t, k, "a child", func(s State) bool { return runs(s) && s.Starts == n })
 		if err := k.Kill(); err != nil {

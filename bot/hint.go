@@ -26,9 +26,10 @@ const (
 // mention, in a thread where a mention is needed since a second person wrote there.
 //
 // Only the first message after an answer is looked at, and only if it ends as a question does and
-// names nobody: that is when people mean the bot. Whatever else people say in a thread is their own talk, into which a
-// bot that was not asked does not barge. A person is told once a thread. All of it is in memory and
-// best effort: no thread is read for it, and an answer of another process is not known here.
+// names nobody: that is when people mean the bot. Whatever else people say in a thread is their own
+// talk, into which a bot that was not asked does not barge. A person is told once a thread. All of it
+// is in memory and best effort: no thread is read for it, and an answer of another process is not
+// known here.
 type hints struct {
 	mu    sync.Mutex                           // guards all below
 	ended *simplelru.LRU[thread.ID, time.Time] // threads where nobody has written since an answer

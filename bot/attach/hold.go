@@ -10,9 +10,9 @@ import (
 )
 
 // collectAfter is after how many bytes that files have left behind the collector runs, before they
-// count as free. By itself it would run when the heap has grown by 40 %, and what it finds by then
-// was as much again as the bound (251 MB instead of 120). A run takes 20 to 60 ms of a core, and
-// reading files of 24 MB several times that.
+// count as free. By itself it would run when the heap has grown by GOGC's share, and what it finds by
+// then was as much again as the bound (251 MB instead of 120, at 40 %). A run takes 20 to 60 ms of a
+// core, and reading files of 24 MB several times that.
 const collectAfter = 24 << 20
 
 // memory is what all files that are being read may take together: the files, what is made of them,

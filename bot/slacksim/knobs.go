@@ -51,9 +51,7 @@ func (s *Sim) SetLatency(d time.Duration) {
 // books: a limiter that is turned on again knows them, and buckets start full. It returns
 // ErrLimiterNotFound for an unknown limiter, and changes nothing then.
 func (s *Sim) SetLimiter(kind Limiter) error {
-	switch kind {
-	case LimiterWindow, LimiterBucket, LimiterOff:
-	default:
+	if !kind.Known() {
 		return fmt.Errorf("%w, not %q", ErrLimiterNotFound, kind)
 	}
 	s.mu.Lock()

@@ -25,6 +25,9 @@ const (
 	LimiterOff    Limiter = "off"
 )
 
+// Known reports whether there is such a limiter.
+func (l Limiter) Known() bool { return l == LimiterWindow || l == LimiterBucket || l == LimiterOff }
+
 // Config describes a workspace and the app in it. The zero value is a usable workspace: a few
 // channels and people, and an app with the scopes and events that the bot's manifest asks for.
 type Config struct {

@@ -41,9 +41,7 @@ func (s *simFlags) config(m slackManifest) (slacksim.Config, error) {
 		}
 	}
 	limiter := slacksim.Limiter(s.limiter)
-	switch limiter {
-	case slacksim.LimiterWindow, slacksim.LimiterBucket, slacksim.LimiterOff:
-	default:
+	if !limiter.Known() {
 		return slacksim.Config{}, &configError{[]problem{{fmt.Sprintf("--limiter is %q", s.limiter), "It must be one of window, bucket, off."}}}
 	}
 	if s.latency < 0 {

@@ -131,7 +131,7 @@ func (s *Scenario) readWorkspace(p *reader, n node) {
 		optional("scopes", texts), optional("events", texts), optional("commands", texts), optional("hold_events", number), optional("seed", number),
 	}, &names{})
 	limiters := []string{string(slacksim.LimiterWindow), string(slacksim.LimiterBucket), string(slacksim.LimiterOff)}
-	if l := s.workspace.text("limiter"); s.workspace.has("limiter") && !slices.Contains(limiters, l) {
+	if l := s.workspace.text("limiter"); s.workspace.has("limiter") && !slacksim.Limiter(l).Known() {
 		p.addf(s.workspace.m["limiter"].line, oneOf(l, limiters), "workspace.limiter is %q", l)
 	}
 	for _, one := range lists["users"].list {

@@ -199,7 +199,10 @@ func (s *server) once(ctx context.Context, ses *session, params *mcp.CallToolPar
 			return nil, ctx.Err()
 		}
 	case <-ses.gone:
-		cancel()
+		// The answer to this very call may be what ended the session ("I do not know it"). It says
+		// whether the call was made, so it gets a moment before the call is given up.
+		stop := time.AfterFunc(deadPause, cancel)
+		defer stop.Stop()
 		var r reply
 		select {
 		case r = <-done:
@@ -259,7 +262,8 @@ func (s *server) judge(ctx context.Context, ses *session, c Call, err error) (ou
 	return out, false
 }
 
-// deadPause is how long after a call that broke off its connection may take to be closed.
+// deadPause is how long a call and its connection may end after each other: the connection of a call
+// that broke off is closed, and the call of a session that ended tells how it ended.
 const deadPause = 100 * time.Millisecond
 
 // isDead reports whether the connection is closed.

@@ -158,6 +158,9 @@ func splitBase(raw, variable string) (base, root string, err error) {
 	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 		return "", "", fmt.Errorf("the address of the server must start with http:// or https://, not %q (%s)", u.Scheme, variable)
 	}
+	if !egress.HasPlace(u) {
+		return "", "", fmt.Errorf("the address of the server has no host, or a port that is not from 1 to 65535 (%s)", variable)
+	}
 	u.RawQuery, u.Fragment, u.ForceQuery = "", "", false
 	path := strings.TrimRight(u.Path, "/")
 	path = strings.TrimRight(strings.TrimSuffix(path, "/chat/completions"), "/")

@@ -29,6 +29,8 @@ func TestBaseURL(t *testing.T) {
 		"http://user:pw@h:8000/v1":          {"http://user:pw@h:8000/v1", "http://user:pw@h:8000"},
 		"":                                  {},
 		"ftp://h":                           {},
+		"http://h:80000/v1":                 {},
+		":8000":                             {},
 		"http://":                           {},
 		"http://user:se cret@h:8000/%zz/v1": {},
 	} {

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"llmbot/llm"
+	"llmbot/llm/egress"
 )
 
 // Bounds of the file; the figures are the project's own.
@@ -325,7 +326,7 @@ func (p *parser) reached(l link, at map[string]*node, line int, place string) {
 	if !address || at["url"].is() != "a text" {
 		return
 	}
-	if u, err := url.Parse(l.url); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+	if u, err := url.Parse(l.url); err != nil || u.Scheme != "http" && u.Scheme != "https" || !egress.HasPlace(u) {
 		p.add(at["url"].line, place+".url", "it is no http or https address", `It must look like "https://wiki.example/mcp".`)
 	} else if u.User != nil || u.Fragment != "" {
 		p.add(at["url"].line, place+".url", "it has a user, a password or a fragment", `Write secrets into "headers": {"Authorization": "Bearer ${NAME}"}.`)

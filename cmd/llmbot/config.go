@@ -20,6 +20,7 @@ import (
 	"github.com/caarlos0/env/v11"
 
 	"llmbot/bot/render"
+	"llmbot/llm/egress"
 )
 
 // secret is a value that never prints.
@@ -299,8 +300,8 @@ func (c *Config) check() []problem {
 	}
 	address := func(name, v string) {
 		u, err := url.Parse(v)
-		add(v == "" || err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "", fmt.Sprintf("%s is %q", name, shownAddress(v)),
-			"It must be an http or https address, such as http://localhost:8000/v1.")
+		add(v == "" || err == nil && (u.Scheme == "http" || u.Scheme == "https") && egress.HasPlace(u), fmt.Sprintf("%s is %q", name, shownAddress(v)),
+			"It must be an http or https address with a host, such as http://localhost:8000/v1; a port is from 1 to 65535.")
 	}
 	address("SLACK_API_URL", c.SlackURL)
 	address("LLM_BASE_URL", c.BaseURL)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"llmbot/llm"
+	"llmbot/llm/egress"
 )
 
 // checkWay reads LLM_PROXY and LLM_CA_FILE: how the model server is reached.
@@ -17,7 +18,7 @@ func (c *Config) checkWay() []problem {
 	if c.Proxy != "" {
 		u, err := url.Parse(c.Proxy)
 		switch {
-		case err != nil || u.Hostname() == "" || !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme):
+		case err != nil || !egress.HasPlace(u) || !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme):
 			bad = append(bad, problem{
 				fmt.Sprintf("LLM_PROXY is %q", shownAddress(c.Proxy)),
 				"It must be http://HOST:PORT, https://…, socks5://… or socks5h://…, with user:password@ before HOST where the proxy wants them; empty for none.",

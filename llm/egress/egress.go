@@ -15,6 +15,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
+	"strings"
 )
 
 // New returns a client that follows no redirect. variable is the one by which an operator says
@@ -119,6 +121,19 @@ func WithoutAddress(err error) error {
 		return e.Err
 	}
 	return err
+}
+
+// HasPlace reports whether a URL names a host, and a port from 1 to 65535 if it names one.
+// [url.Parse] takes ":8000" for a host, 80000 for a port, and "gpu:" for one without.
+func HasPlace(u *url.URL) bool {
+	if u.Hostname() == "" {
+		return false
+	}
+	if u.Port() == "" {
+		return !strings.HasSuffix(u.Host, ":")
+	}
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	return err == nil && port > 0
 }
 
 // longestHost is how much of a host name is printed; no name in use is longer.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -110,5 +111,21 @@ func TestGuardChangesNothingElse(t *testing.T) {
 		}
 		_ = resp.Body.Close()
 		client.CloseIdleConnections()
+	}
+}
+
+func TestHasPlace(t *testing.T) {
+	for address, want := range map[string]bool{
+		"http://gpu": true, "http://gpu:8000/v1": true, "https://[::1]:65535": true, "http://me:pw@10.0.0.1:1/x": true,
+		"http://": false, "http://:8000": false, "http://gpu:": false, "http://gpu:0": false, "http://gpu:65536": false,
+		"http://gpu:80000/v1": false, "http://[::1]:99999": false, "/v1": false, "mailto:me": false,
+	} {
+		u, err := url.Parse(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if egress.HasPlace(u) != want {
+			t.Errorf("%s: %t", address, !want)
+		}
 	}
 }

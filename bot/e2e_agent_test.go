@@ -187,6 +187,7 @@ func TestAgentLapse(t *testing.T) {
 
 // TestAgentRefused asks Slack once where the app has no sessions; answers are as they are without.
 func TestAgentRefused(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		agent bool
 		fault *slacksim.Fault

@@ -79,6 +79,7 @@ func shownFoxes(messages []slacksim.Message) int { return strings.Count(text(mes
 // TestEndlessAnswer: a model that never stops fills no thread, and neither memory nor store; its
 // request ends by itself, and its answer has ended, for later processes too.
 func TestEndlessAnswer(t *testing.T) {
+	t.Parallel()
 	for name, piece := range map[string]string{
 		"paragraphs": foxes,
 		"one line":   "word word, ",
@@ -141,6 +142,7 @@ func streamedOrEdited(t *testing.T, messages []slacksim.Message) {
 
 // TestLongAnswerIsOffered: where the app may upload files, all that came is in the thread as a file, below the answer; and it is no part of a later prompt.
 func TestLongAnswerIsOffered(t *testing.T) {
+	t.Parallel()
 	for name, n := range map[string]int{"ends by itself": 2_000, "never ends": 1_000_000} {
 		for _, channel := range []string{"general", "@alice"} {
 			t.Run(name+" in "+channel, func(t *testing.T) {
@@ -183,6 +185,7 @@ func TestLongAnswerIsOffered(t *testing.T) {
 
 // TestUploadFails: what keeps the file away is said instead, in the end also what comes to light late.
 func TestUploadFails(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		faults []slacksim.Fault
 		offers bool
@@ -218,6 +221,7 @@ func TestUploadFails(t *testing.T) {
 
 // TestKilledWithAFile kills the process at every step of a long answer's end, and has another one go on: there is one file, and one answer, in the end.
 func TestKilledWithAFile(t *testing.T) {
+	t.Parallel()
 	for at := time.Duration(0); at < 9*time.Second; at += 200 * time.Millisecond {
 		t.Run(at.String(), func(t *testing.T) {
 			cfg := durable()
@@ -244,6 +248,7 @@ func TestKilledWithAFile(t *testing.T) {
 
 // TestStopLeavesNoBacklog stops a fast answer at various moments: what is visible stays, and at most the message that was being written comes to it.
 func TestStopLeavesNoBacklog(t *testing.T) {
+	t.Parallel()
 	for _, channel := range []string{"general", "@alice"} {
 		for at := 2500 * time.Millisecond; at < 6*time.Second; at += 150 * time.Millisecond {
 			t.Run(fmt.Sprint(channel, " after ", at), func(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 // TestOnePersonDoesNotTakeAllSlots: alice asks a hundred questions at once; Bob's single one waits
 // for the shortest of what runs, and not for all of hers.
 func TestOnePersonDoesNotTakeAllSlots(t *testing.T) {
+	t.Parallel()
 	inWorld(t, worldConfig{bot: bot.Config{MaxAnswers: 4}, model: llmsim.Config{Speed: 50}}, func(t *testing.T, w *world) {
 		var hers []string
 		n := 100

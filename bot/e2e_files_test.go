@@ -136,6 +136,7 @@ func without(list []string, word string) []string {
 }
 
 func TestPictures(t *testing.T) {
+	t.Parallel()
 	t.Run("a model that sees", func(t *testing.T) {
 		inWorld(t, worldConfig{model: llmsim.Config{Answer: yes, Speed: 200, Vision: true}}, func(t *testing.T, w *world) {
 			var animated bytes.Buffer

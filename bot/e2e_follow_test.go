@@ -231,6 +231,7 @@ func TestWholeThreadIsContext(t *testing.T) {
 // TestPromptPrefixIsStable: nine tenths of a turn's prompt are the unchanged beginning of the next
 // one's.
 func TestPromptPrefixIsStable(t *testing.T) {
+	t.Parallel()
 	cfg := following(thread.FollowAlways)
 	cfg.model.Speed = 1000
 	cfg.model.MaxModelLen = 3000

@@ -188,6 +188,7 @@ func TestShortAnswerHasOneFooter(t *testing.T) {
 }
 
 func TestLongAnswersAreComplete(t *testing.T) {
+	t.Parallel()
 	for _, size := range []int{13_000, 40_000} { // two pages, and four
 		for name, unit := range map[string]string{"prose": "Sentence %d is here and says a thing. ", "emoji": "第%d句 😀👩‍👩‍👧 是中文。 ", "html": "<p>%d && <b></p> "} {
 			t.Run(fmt.Sprintf("%d %s", size, name), func(t *testing.T) {

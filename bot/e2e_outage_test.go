@@ -19,6 +19,7 @@ import (
 // five of them native streams, which Slack ends meanwhile; fifty questions come while it is away.
 // All have one complete answer soon after it is back, and no text is generated twice.
 func TestLongOutage(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		limiter slacksim.Limiter
 		edits   int

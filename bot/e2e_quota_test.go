@@ -135,6 +135,7 @@ func TestQuestionsThatAreTakenBackCount(t *testing.T) {
 }
 
 func TestTokensPerDay(t *testing.T) {
+	t.Parallel()
 	cfg := limited(0, 400)
 	inWorld(t, cfg, func(t *testing.T, w *world) {
 		ts := w.ask("alice", "general", "", "write 2000 tokens")

@@ -386,6 +386,7 @@ func TestReplicas(t *testing.T) {
 
 // TestRollingDeploy: a new process comes, and the old one goes, while answers are running.
 func TestRollingDeploy(t *testing.T) {
+	t.Parallel()
 	cfg := replicas()
 	cfg.slack.Limiter, cfg.edits = slacksim.LimiterOff, 6000
 	cfg.model.Answer = numbered(60)

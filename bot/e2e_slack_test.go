@@ -29,6 +29,7 @@ func numbered(n int) func(*llmsim.Chat) string {
 // TestSecondPageComesInTime: an answer that needs more messages goes on growing in them; nothing
 // else is to be done, and there is budget.
 func TestSecondPageComesInTime(t *testing.T) {
+	t.Parallel()
 	for _, speed := range []float64{25, 40, 100} {
 		t.Run(fmt.Sprint(speed, " tok/s"), func(t *testing.T) {
 			cfg := worldConfig{slack: slacksim.Config{Latency: 100 * time.Millisecond}, model: llmsim.Config{Speed: speed, Answer: numbered(450)}}
@@ -57,6 +58,7 @@ const unit = "Sentence %d is here and says <a> thing. "
 
 // TestRefusedCallsLoseAndDoubleNothing spoils the calls of an answer in every way that Slack has.
 func TestRefusedCallsLoseAndDoubleNothing(t *testing.T) {
+	t.Parallel()
 	const post, edit = "chat.postMessage", "chat.update"
 	tests := map[string]struct {
 		sentences int

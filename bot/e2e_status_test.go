@@ -124,6 +124,7 @@ func TestStatusOfAServerThatHangs(t *testing.T) {
 }
 
 func TestCharts(t *testing.T) {
+	t.Parallel()
 	for name, refused := range map[string]bool{"drawn": false, "refused": true} {
 		t.Run(name, func(t *testing.T) {
 			cfg := worldConfig{watch: true, model: llmsim.Config{Speed: 40, Answer: numbered(30)}, slack: slacksim.Config{NoCharts: refused}}

@@ -67,6 +67,7 @@ func TestDirectMessageIsStreamed(t *testing.T) {
 
 // TestStreamsThatAreRefused spoils each call of a stream.
 func TestStreamsThatAreRefused(t *testing.T) {
+	t.Parallel()
 	type test struct {
 		sentences int
 		faults    []slacksim.Fault
@@ -128,6 +129,7 @@ func TestStreamsThatAreRefused(t *testing.T) {
 }
 
 func TestLongAnswersRollOver(t *testing.T) {
+	t.Parallel()
 	for _, chars := range []int{13_000, 40_000, 120_000} {
 		t.Run(fmt.Sprint(chars), func(t *testing.T) {
 			if raceDetector && chars > 40_000 {
@@ -179,6 +181,7 @@ func fenced(n int) func(*llmsim.Chat) string {
 }
 
 func TestLongCodeStaysCode(t *testing.T) {
+	t.Parallel()
 	n := 120_000 / len(unit)
 	if raceDetector { // ten times slower
 		n /= 5
@@ -232,6 +235,7 @@ func ages(w *world) []time.Duration {
 }
 
 func TestSlowAnswersRollOver(t *testing.T) {
+	t.Parallel()
 	for name, limiter := range map[string]slacksim.Limiter{"window": slacksim.LimiterWindow, "bucket": slacksim.LimiterBucket} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, worldConfig{
@@ -271,6 +275,7 @@ func TestStreamThatExpires(t *testing.T) {
 }
 
 func TestManyDirectMessagesAtOnce(t *testing.T) {
+	t.Parallel()
 	for name, limiter := range map[string]slacksim.Limiter{"window": slacksim.LimiterWindow, "bucket": slacksim.LimiterBucket} {
 		t.Run(name, func(t *testing.T) {
 			cfg := slacksim.Config{Latency: 100 * time.Millisecond, Limiter: limiter}

@@ -112,6 +112,7 @@ var reHostileTag = regexp.MustCompile(`tag(\d+x\d+)x`)
 // is pinged, nothing is unfurled, Slack refuses nothing for its form, and every word arrives, but for
 // what is beyond the bound on an answer, which is said.
 func TestHostileThreads(t *testing.T) {
+	t.Parallel()
 	worlds := (*hostileThreads + hostileWorldSize - 1) / hostileWorldSize
 	for i := range worlds {
 		seed := *hostileFirst + uint64(i)

@@ -63,6 +63,7 @@ func (s *nthWrite) Update(ctx context.Context, key string, fn func([]byte) ([]by
 // written, one that waits to be shown, and questions that wait; Slack tells nothing twice. The
 // process dies at one of its first writes afterwards. The next one answers all, once.
 func TestKilledAtEachWriteAfterAnOutage(t *testing.T) {
+	t.Parallel()
 	for n := 1; n <= 30; n += 3 {
 		for _, after := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%d %v", n, after), func(t *testing.T) { killedAtWrite(t, n, after) })

@@ -122,6 +122,7 @@ func TestRegenerateWhileTheStoreComesAndGoes(t *testing.T) {
 // TestLooksLeaveReadsForAnswers: after a process died with many answers, all of them are looked at
 // once more, and nobody who asks meanwhile waits for that.
 func TestLooksLeaveReadsForAnswers(t *testing.T) {
+	t.Parallel()
 	cfg := replicas()
 	cfg.slack.Limiter = slacksim.LimiterWindow
 	cfg.model.Speed = 500

@@ -156,6 +156,7 @@ func (o *outageWorld) ask() {
 // the store comes and goes, and people ask, follow up and stop. Every question has one complete
 // answer in the end.
 func TestRandomOutages(t *testing.T) {
+	t.Parallel()
 	seeds := *outageSeeds
 	if raceDetector {
 		seeds = min(seeds, 4)

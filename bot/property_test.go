@@ -141,6 +141,7 @@ var tagRE = regexp.MustCompile(`q(\d+)v(\d+) t(\d+)`)
 // TestRandomWorlds: at most one generation a thread, every question is answered by a turn that saw
 // it, and none is answered twice, whatever people, Slack and the model server do, in which order.
 func TestRandomWorlds(t *testing.T) {
+	t.Parallel()
 	seeds := *propertySeeds
 	if raceDetector {
 		seeds = min(seeds, 10)

@@ -157,6 +157,7 @@ func warm(slack *slacksim.Sim, sc scenario) {
 
 // TestSlackGoals holds the whole bot to the goals, in virtual time.
 func TestSlackGoals(t *testing.T) {
+	t.Parallel()
 	rows := scenarios()
 	if raceDetector { // ten times slower, and the figures are the same: one row has all the code in it
 		rows = rows[3:4]

@@ -21,6 +21,7 @@ var toolSeeds = flag.Int("tools.seeds", 24, "how many kills at a step of a round
 // the store, before or after it, in the call, or at any moment. The tool ran once at most, and not at
 // all unless its asker allowed that; they were asked once, or again after a restart; the answer comes.
 func TestKilledInARoundWithATool(t *testing.T) {
+	t.Parallel()
 	for seed := range *toolSeeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { killedInARound(t, rand.New(rand.NewPCG(uint64(seed), 16))) })
 	}

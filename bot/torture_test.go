@@ -72,6 +72,7 @@ var (
 )
 
 func TestTorture(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes 25 s")
 	}

@@ -113,6 +113,9 @@ func absence(s tools.ServerStatus) string {
 	if why == "" {
 		why = "it did not answer in time"
 	}
+	if s.Said != "" { // whoever sits here has started it
+		why += "; it wrote: " + s.Said
+	}
 	out := fmt.Sprintf("The tools of %s are not there: %s.", tools.ShownName(s.Name), llm.Printable(why, mostWhy))
 	if s.Hint != "" {
 		out += " → " + s.Hint

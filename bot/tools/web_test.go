@@ -249,6 +249,29 @@ func TestHTTPForgets(t *testing.T) {
 	}
 }
 
+// TestHostHeader: a server behind a name of its own gets that name.
+func TestHostHeader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		got := ""
+		inner := streamable(newest("w"), nil)
+		n := memnet.Serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			got = r.Host
+			inner.ServeHTTP(w, r)
+		}))
+		rt := &http.Transport{DialContext: n.Dial}
+		t.Cleanup(func() {
+			rt.CloseIdleConnections()
+			_ = n.Close()
+			time.Sleep(time.Hour)
+		})
+		s := started(t, Config{HTTP: rt, File: parsed(t, `{"mcpServers": {"s": {"url": "http://10.0.0.1/mcp", "headers": {"host": "wiki.test"}}}}`)})
+		s.Settle(t.Context())
+		if got != "wiki.test" {
+			t.Errorf("Host: %q", got)
+		}
+	})
+}
+
 // TestOnlyALostSessionIsMadeAnew: a tool of the server's own may know sessions, and answer that it does
 // not find one. Such a call was made, and is not made again, however the answer comes.
 func TestOnlyALostSessionIsMadeAnew(t *testing.T) {

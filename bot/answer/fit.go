@@ -31,8 +31,10 @@ const (
 	ranShare  = 4
 	madeShare = 4
 
-	// leastResult is what is left of an older result, text or argument when newer ones need its place.
+	// leastResult is what is left of an older result, text or argument when newer ones need its place;
+	// in a small window not more than leastShare of the rounds' room, so that ten have a place.
 	leastResult = 512
+	leastShare  = 16
 	// leastMade is the least that is shown of a call in the question; of less it is only counted.
 	leastMade = 100
 	// leastRounds is what rounds take that are not made smaller after a refusal: that would not help.
@@ -247,12 +249,16 @@ func (r *Rounds) fitted(all []Round, most int) []Round {
 		over -= r.of(all[i].Reasoning)
 		all[i].Reasoning = ""
 	}
+	least := leastResult
+	if r.room > 0 {
+		least = min(least, r.room/leastShare)
+	}
 	cut := func(text string) string {
 		size := r.of(text)
-		if over <= 0 || size <= leastResult {
+		if over <= 0 || size <= least {
 			return text
 		}
-		text = r.cut(text, max(size-over, leastResult))
+		text = r.cut(text, max(size-over, least))
 		over -= size - r.of(text)
 		return text
 	}
@@ -268,7 +274,7 @@ func (r *Rounds) fitted(all []Round, most int) []Round {
 		for j := range round.Calls {
 			c := &round.Calls[j]
 			c.Result = cut(c.Result)
-			if size := r.of(c.Arguments); over > 0 && size > leastResult {
+			if size := r.of(c.Arguments); over > 0 && size > least {
 				c.Arguments = fmt.Sprintf(`{"left_out":"%d bytes"}`, len(c.Arguments))
 				over -= size - r.of(c.Arguments)
 			}

@@ -33,6 +33,15 @@ func (r *reader) attachment(a object, depth int) string {
 	return cmp.Or(said, r.fallback(a))
 }
 
+// byPerson reports whether an attachment shows what a person wrote, and no app.
+func byPerson(a object) bool {
+	by, app := a.str("author_id"), a.str("bot_id")
+	for _, m := range a.objects("message_blocks") {
+		by, app = cmp.Or(by, m.object("message").str("user")), cmp.Or(app, m.object("message").str("bot_id"))
+	}
+	return by != "" && app == ""
+}
+
 // fallback returns what an attachment says of itself to those that cannot show it.
 func (r *reader) fallback(a object) string {
 	if text := r.mrkdwn(a.str("fallback")); !placeholder(text) {
@@ -55,7 +64,7 @@ func (r *reader) body(a object, depth int) string {
 	if placeholder(text) {
 		text = ""
 	}
-	out := richer(text, pieces)
+	out := richer(text, pieces, byPerson(a))
 	if title != out {
 		out = join2(title, out)
 	}

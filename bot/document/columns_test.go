@@ -35,7 +35,9 @@ func TestWideTablesSayIt(t *testing.T) {
 			"ppt/presentation.xml":            `<p:presentation><p:sldIdLst><p:sldId id="256" r:id="rId1"/></p:sldIdLst></p:presentation>`,
 			"ppt/_rels/presentation.xml.rels": relsHead + rel("rId1", "slide", "slides/slide1.xml") + relsFoot,
 			"ppt/slides/slide1.xml": `<p:sld><p:cSld><p:spTree><a:tbl><a:tr>` +
-				cells(n, func(i int) string { return fmt.Sprintf(`<a:tc><a:txBody><a:p><a:r><a:t>%d</a:t></a:r></a:p></a:txBody></a:tc>`, i) }) + `</a:tr></a:tbl></p:spTree></p:cSld></p:sld>`,
+				cells(n, func(i int) string {
+					return fmt.Sprintf(`<a:tc><a:txBody><a:p><a:r><a:t>%d</a:t></a:r></a:p></a:txBody></a:tc>`, i)
+				}) + `</a:tr></a:tbl></p:spTree></p:cSld></p:sld>`,
 		}
 	}
 	html := func(n int) []byte {

@@ -20,9 +20,11 @@ import (
 	"llmbot/llm"
 )
 
+// MaxLinks is how many links of a turn are followed (issue 14).
+const MaxLinks = 3
+
 // Limits; the figures are issue 14's, but for those that it leaves open.
 const (
-	maxLinks    = 3
 	maxReads    = 3
 	maxMessages = 20               // of a thread
 	keepFor     = 10 * time.Minute // messages are remembered
@@ -93,11 +95,16 @@ func New(from Source, full Full, hosts []string, self string, log *slog.Logger) 
 
 // Quotes is what Quote found.
 type Quotes struct {
-	Text   map[string]string // by the id of the message that has the links: Markdown
-	Hidden map[string]bool   // messages with a link to what the people who ask may not see
-	Shown  int               // links that are quoted
-	Denied int               // links to what they may not see
-	Failed int               // links that could not be read
+	Text    map[string]string // by the id of the message that has the links: Markdown
+	Hidden  map[string]bool   // messages with a link to what the people who ask may not see
+	Unread  map[string]bool   // messages with a link that could not be read
+	Surplus map[string]bool   // messages with more links than MaxLinks, or with one that is older than these
+	Shown   int               // links that are quoted
+	Denied  int               // links to what they may not see
+	Failed  int               // links that could not be read
+
+	hosts  []string
+	quoted map[Link]bool // without their threads
 }
 
 // Quote quotes what the newest links in these messages (oldest first) lead to, if all these people,
@@ -105,10 +112,13 @@ type Quotes struct {
 // not quoted; runes is how many characters all quotations may have. It blocks for the network, for
 // at most 10 s.
 func (r *Reader) Quote(ctx context.Context, here thread.ID, people []Person, messages []Message, runes int) Quotes {
-	out := Quotes{Text: map[string]string{}, Hidden: map[string]bool{}}
+	out := Quotes{
+		Text: map[string]string{}, Hidden: map[string]bool{}, Unread: map[string]bool{}, Surplus: map[string]bool{},
+		hosts: r.hosts, quoted: map[Link]bool{},
+	}
 	ctx, cancel := context.WithTimeout(ctx, totalTime)
 	defer cancel()
-	left, reads := maxLinks, maxReads
+	left, reads := MaxLinks, maxReads
 	roles := map[string]bool{}
 	for _, m := range slices.Backward(messages) {
 		var parts []string
@@ -117,20 +127,23 @@ func (r *Reader) Quote(ctx context.Context, here thread.ID, people []Person, mes
 				continue
 			}
 			if left == 0 {
+				out.Surplus[m.ID] = true
 				parts = append(parts, "(A further linked message is left out.)")
 				break
 			}
 			left--
-			text, err := r.quote(ctx, l, readers(people, m.By), roles, runes/maxLinks, &reads)
+			text, err := r.quote(ctx, l, readers(people, m.By), roles, runes/MaxLinks, &reads)
 			switch {
 			case err == nil:
 				out.Shown++
+				out.quoted[Link{Channel: l.Channel, TS: l.TS}] = true
 			case errors.Is(err, errHidden):
 				out.Denied++
 				out.Hidden[m.ID] = true
 				text = "(A linked message is left out: whoever asks, or whoever pasted the link, may not be able to see it.)"
 			default:
 				out.Failed++
+				out.Unread[m.ID] = true
 				text = "(A linked message could not be read.)"
 			}
 			if err != nil && ctx.Err() == nil {

@@ -244,7 +244,7 @@ func TestQuotation(t *testing.T) {
 	for i := range 6 {
 		many = append(many, Message{fmt.Sprint(i), fmt.Sprintf("%sCPUB/p17639009%02d000100", at, i), "UIN"})
 	}
-	if got := r.Quote(t.Context(), here, []Person{{ID: "UIN"}}, many, 30_000); o.reads != maxReads || got.Failed != maxLinks || len(got.Text) != 6 {
+	if got := r.Quote(t.Context(), here, []Person{{ID: "UIN"}}, many, 30_000); o.reads != maxReads || got.Failed != MaxLinks || len(got.Text) != 6 || len(got.Unread) != MaxLinks || len(got.Surplus) != 3 {
 		t.Errorf("%d reads: %+v", o.reads, got)
 	}
 }

@@ -137,7 +137,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 		Tools:  offered,
 		PDFs:   pdfs,
 		Ears:   ears,
-		Linked: permalink.New(slack, slack.Full, slack.Hosts(), log),
+		Linked: permalink.New(slack, slack.Full, slack.Hosts(), botCfg.Name, log),
 		Model:  model, Server: model, Counter: model, Replier: slack, History: slack, Room: slack, Files: slack, Uploads: slack, Places: slack, Homes: slack, Leaves: slack,
 		GPUs: quietGPUs(gpus(cfg), cfg.GPUMetricsURL == "", log), Store: store.Store, Log: log, Hooks: view.botHooks(),
 	})

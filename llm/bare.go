@@ -72,39 +72,40 @@ func bareHead(s string, n int, start, last bool) (tok token, more bool) {
 }
 
 // bareCall returns the head of a call up to its JSON value, or what stands there instead of one.
+// Behind the name of the tool the head has at most one more word (json, code). What goes on as a
+// sentence is none.
 func bareCall(s string, from int, last bool) (tok token, more bool) {
+	short := !last && len(s) < longestToken
 	if s[0] == 'f' { // functools[{…}]
 		body := strings.TrimLeft(s[from:], " \n")
 		switch {
 		case body == "":
-			return token{}, !last && len(s) < longestToken
+			return token{}, short
 		case body[0] != '{':
 			return token{}, false
 		}
 		return token{kind: tokenCall, n: from - 1, sure: true}, false
 	}
-	none := func(n int) token { return token{kind: tokenDrop, n: n, name: loneHead} }
-	for i := from; i < len(s) && i < longestToken; i++ {
-		switch s[i] {
-		case '{':
-			return token{kind: tokenCall, n: i, sure: true}, false
-		case '<': // a special token that was left
-			return none(i), false
-		case '\n':
-			body := strings.TrimLeft(s[i:], " \n")
-			switch {
-			case body == "" && !last && len(s) < longestToken:
-				return token{}, true
-			case body != "" && body[0] == '{':
-				return token{kind: tokenCall, n: len(s) - len(body), sure: true}, false
-			}
-			return none(i + 1), false
+	at, words := from, 0
+	for ; at < len(s) && at < longestToken && strings.IndexByte("{<\n", s[at]) < 0; at++ {
+		if s[at] == ' ' && at+1 < len(s) && strings.IndexByte(" {<\n", s[at+1]) < 0 {
+			words++
 		}
 	}
-	if len(s) < longestToken && !last {
+	body := strings.TrimLeft(s[at:], " \n")
+	switch {
+	case words > 1:
+		return token{}, false
+	case body == "" && short:
 		return token{}, true
+	case body != "" && body[0] == '{':
+		return token{kind: tokenCall, n: len(s) - len(body), sure: true}, false
+	case at >= longestToken:
+		return token{}, false
+	case at < len(s) && s[at] == '\n':
+		at++
 	}
-	return none(min(len(s), longestToken)), false
+	return token{kind: tokenDrop, n: at, name: loneHead}, false
 }
 
 // loneHead is the name of a call that is nothing but its head.

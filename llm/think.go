@@ -25,10 +25,12 @@ import "strings"
 //
 // Structural tokens are left out. Those in the form <|name|> are known by that form, for nobody writes
 // them in prose. But the name must be like a token's: it is known, or has a word of four letters or
-// two parts of two, so <|o_o|> and <|x|> stay. Others (<tool_call>, [TOOL_CALLS], </s>) are listed in
-// marks.go, and count only where they can be meant: a call needs what a call looks like, and </s>
-// counts at the end only. Marks of words alone are in bare.go. What a model writes as somebody else's
-// turn (<|im_start|>user) is left out up to its own next one.
+// two parts of two, so <|o_o|> and <|x|> stay. In a sentence about one of those only the token is left
+// out. Others (<tool_call>, [TOOL_CALLS], </s>) are listed in tags.go, and count only where they can be
+// meant: <tool_call> with what looks like a call behind it, or alone on its line; </tool_call> not in a
+// sentence, nor behind a <tool_call> that stayed; </s> at the end only. Elsewhere they stay, with what
+// follows them. Marks of words alone are in bare.go. What a model writes as somebody else's turn
+// (<|im_start|>user) is left out up to its own next one.
 //
 // A call of a tool is left out with all that belongs to it, up to its end; see call.go. If tools were
 // offered, it is kept beside the text; see textcall.go.
@@ -53,6 +55,7 @@ type splitter struct {
 	cut     bool            // drop white space before the next text
 	flood   bool            // so many tokens that may end an answer came that they are text, and nothing since
 	literal int             // begin marks that are text: so are their end marks
+	talk    int             // begin tokens of calls that are text: so are their end tokens
 	wrapped string          // what ends the element that the answer is in; empty: it is in none
 	code    code            // where in the Markdown the text is
 	call    toolCall
@@ -283,7 +286,14 @@ func (s *splitter) mean(in string, tok token, out *split, before string) (decisi
 	case tokenThought:
 		return s.strayEnd(tok, out, before)
 	case tokenThink:
-		if !tok.mark.special && !s.code.head() || tok.mark.word && s.mark != tok.mark {
+		about, more := false, false
+		if tok.mark.special && s.code.mid {
+			about, more = prose(in[n:], s.last)
+		}
+		switch {
+		case more:
+			return isHeld, 0
+		case about, !tok.mark.special && !s.code.head(), tok.mark.word && s.mark != tok.mark:
 			s.stray = false
 			s.literal++
 			return isText, n
@@ -302,10 +312,21 @@ func (s *splitter) mean(in string, tok token, out *split, before string) (decisi
 		case !isOthers(in[n : n+head]):
 			s.to = recipient(in[n : n+head])
 			return isDropped, n + head
+		case s.code.mid && head > 0: // a turn begins behind another one, and not in a sentence
+			return isDropped, n + len(strings.TrimRight(in[n:n+head], "\n"))
 		}
 		n += head
 		fallthrough
 	case tokenOther:
+		if s.code.mid && tok.kind == tokenOther {
+			about, more := prose(in[n:], s.last)
+			switch {
+			case more:
+				return isHeld, 0
+			case about:
+				return isDropped, n
+			}
+		}
 		s.emit(before, out)
 		s.state, s.call = inCall, toolCall{raw: true, others: true} // it ends as a call does
 		return isOther, n
@@ -325,17 +346,21 @@ func (s *splitter) mean(in string, tok token, out *split, before string) (decisi
 		s.begin(toolCall{raw: true, to: to})
 		return isOther, n + head
 	case tokenCall:
-		c, more := callAt(in[n:], tok, s.last)
+		c, more := callAt(in[n:], tok, s.code.mid, s.last)
 		switch {
 		case more:
 			return isHeld, 0
 		case c == nil:
-			return isDropped, n
+			return s.noCall(in, tok)
 		}
 		s.emit(before, out)
 		c.to = recipient(in[:n])
 		s.begin(*c)
 		return isOther, n
+	case tokenDrop:
+		if d, known := s.aboutTag(in, tok); known {
+			return d, n
+		}
 	}
 	if tok.kind == tokenTurnEnd {
 		s.code = code{}

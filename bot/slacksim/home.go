@@ -125,18 +125,16 @@ func (s *Sim) publishLocked(c *call) (obj, *refusal) {
 	case c.args["hash"] != "" && old != nil && c.args["hash"] != old.Hash:
 		return nil, refuse("hash_conflict")
 	}
-	var problems []string
-	for i, b := range blocks {
-		at := "/view/blocks/" + strconv.Itoa(i)
-		// Markdown blocks are only for messages (facts: slack.md §3.1).
-		if b["type"] == "markdown" {
-			problems = append(problems, "unsupported type: markdown [json-pointer:"+at+"/type]")
-			continue
+	var p problems
+	p.each(view["blocks"], "/view/blocks", 0, maxHomeBlocks, func(b obj, at string) {
+		if b["type"] == "markdown" { // only for messages (facts: slack.md §3.1)
+			p.addf("unsupported type: markdown [json-pointer:%s/type]", at)
+			return
 		}
-		problems = append(problems, s.checkBlockLocked(b, at)...)
-	}
-	if problems != nil {
-		return nil, wrong(problems...)
+		p = append(p, s.checkBlock(b, at, 1)...)
+	})
+	if len(p) > 0 {
+		return nil, wrong(p...)
 	}
 	h := &home{Home: Home{Blocks: blocks, Plain: s.plainLocked("", blocks)}}
 	if old == nil {

@@ -245,16 +245,15 @@ func (s *Sim) checkModalLocked(in obj) []string {
 		p.addf("no more than %d items allowed [json-pointer:/view/blocks]", maxViewBlocks)
 		return p
 	}
-	for i, b := range blocks {
-		at := "/view/blocks/" + strconv.Itoa(i)
+	p.each(in["blocks"], "/view/blocks", 0, maxViewBlocks, func(b obj, at string) {
 		switch b["type"] {
 		case "markdown": // only for messages (facts: slack.md §3.1)
 			p.addf("unsupported type: markdown [json-pointer:%s/type]", at)
 		case "alert": // only for modals (facts: slack.md §4.1)
 		default:
-			p = append(p, s.checkBlockLocked(b, at)...)
+			p = append(p, s.checkBlock(b, at, 1)...)
 		}
-	}
+	})
 	return p
 }
 

@@ -87,15 +87,16 @@ func spokenLast() []string {
 	return []string{"fields", "elements", "items", "blocks", "accessory", "subtext", "footer", "fallback"}
 }
 
+// What programs use: names of fields, and values of ids and times of Slack's, and UUIDs. An incident's
+// number (INC0012345) and a commit are for people.
 var (
-	machineName = regexp.MustCompile(`^(?:type|subtype|kind|ids?|uuid|key|ts|ur[il]s?|href|src|style|colou?r|emoji|icon|unicode|action|method|mode|format|mime|mimetype|filetype|` +
-		`lang|locale|align|alignment|size|width|height|variant|theme|version|token|hash|slug|target)$|_(?:ids?|ur[il]s?|ts|type|colou?r|style|token|hash|key|icon|size|width|height)$`)
-	machineValue = regexp.MustCompile(`^(?:[A-Z][A-Z0-9]*[0-9][A-Z0-9]*|[0-9a-fA-F-]{16,}|[0-9]{9,}\.[0-9]{3,})$`)
+	machineName = regexp.MustCompile(`^(?:type|subtype|ids?|uuid|ts|ur[il]s?|href|src|style|colou?r|emoji|icon|unicode|mode|format|mime|mimetype|filetype|` +
+		`lang|locale|align|alignment|size|width|height|variant|theme|token|hash|slug)$|_(?:ids?|ur[il]s?|ts|type|colou?r|style|token|hash|icon|size|width|height)$`)
+	machineValue = regexp.MustCompile(`^(?:[A-Z][0-9][A-Z0-9]{6,}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9]{9,11}\.[0-9]{6})$`)
 )
 
 // forPrograms reports whether the text of a field is none for people: a name or an id that programs
 // use, or an address.
 func forPrograms(name, text string) bool {
-	const shortestID = 6
-	return machineName.MatchString(name) || isAddress(text) && !strings.Contains(text, " ") || len(text) >= shortestID && machineValue.MatchString(text)
+	return machineName.MatchString(name) || isAddress(text) && !strings.Contains(text, " ") || machineValue.MatchString(text)
 }

@@ -95,6 +95,7 @@ func TestRicher(t *testing.T) {
 		{"*Failed:* `x_y`, _now_", one("**Failed:** `x_y`, ~~_now_~~ and then"), "**Failed:** `x_y`, ~~_now_~~ and then"},
 		{"• a\n    ◦ b\n▪\ufe0e c", one("- a\n   - b\n- c\n- d"), "- a\n   - b\n- c\n- d"},
 		{"Done: see ```x = 1```", []piece{{text: "see"}, {"```\nx = 1\n```", true}}, "Done: see ```x = 1```"},
+		{"Ship *web*? Go ahead button", []piece{{text: "Ship *web*?"}, {text: "[Go ahead]"}}, "Ship *web*? Go ahead button"},
 		{"more than few words", one("few words"), "more than few words"},
 		{"one thing", one("another"), "one thing\n\nanother"},
 		{"deploy done late", []piece{{text: "deploy done"}, {text: "region eu"}}, "deploy done late\n\nregion eu"},

@@ -71,7 +71,7 @@ func bare(w string) string {
 		}
 		w = b.String()
 	}
-	if plain := strings.TrimRight(w, ".,;:"); plain != "" {
+	if plain := strings.TrimRight(strings.TrimLeft(w, "["), ".,;:]"); plain != "" { // a button's brackets are ours
 		return plain
 	}
 	return w

@@ -49,6 +49,16 @@ func (s *splitter) start(in string, out *split) string {
 		s.learned = s.learned || s.stray && tok.mark.end != bareEnd
 		s.stray, s.cut = false, true
 		return body[tok.n:]
+	case tok.kind == tokenAtEnd && strings.Contains(tagsFirst, " "+tok.name+" "):
+		about, more := prose(body[tok.n:], s.last)
+		switch {
+		case more:
+			s.held = in
+			return ""
+		case !about:
+			s.cut = true
+			return body[tok.n:]
+		}
 	}
 	if s.cut {
 		for _, tag := range [...]string{"<answer>", "<response>"} { // Hunyuan; Ernie 4.5

@@ -50,7 +50,7 @@ func (t *turnRun) read(ctx context.Context, upto turn.TS, s *stage) reading {
 		if !t.isOff() {
 			t.bot.log.WarnContext(ctx, "history_unread", "thread", t.thread.String(), "error", err)
 		}
-		r.unread, r.denied = true, errors.Is(err, ErrNoThread)
+		r.unread, r.denied = true, errors.Is(err, thread.ErrUnreadable)
 		return r
 	}
 	r.messages = messages

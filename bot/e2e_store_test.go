@@ -261,6 +261,36 @@ func TestStartWhileTheStoreIsAway(t *testing.T) {
 	})
 }
 
+// TestStatusOfWhoIsWaitedFor: also who asks no more by name in a thread of theirs alone, and who
+// wants an answer anew, sees within a second that the bot is at it. Of a message in a thread of
+// several, which is not for the bot, nothing is shown.
+func TestStatusOfWhoIsWaitedFor(t *testing.T) {
+	inWorld(t, worldConfig{model: llmsim.Config{Speed: 100}}, func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "write 20 tokens")
+		w.answered("general", ts, 1)
+		time.Sleep(time.Minute)
+		slow := func() { w.slack.Fail(slacksim.Fault{Method: "conversations.replies", Delay: 8 * time.Second}) }
+		slow()
+		w.slack.Say("alice", "general", ts, "and write 12 tokens")
+		time.Sleep(time.Second)
+		has(t, w.slack.Status("general", ts), "is thinking")
+		got := w.answered("general", ts, 2)
+		time.Sleep(time.Minute)
+		w.slack.Fail(slacksim.Fault{Method: "conversations.replies", Delay: 8 * time.Second, Skip: 1}) // the press reads it, too
+		w.click("alice", "general", got[1].TS, bot.PressRegenerate)
+		time.Sleep(1200 * time.Millisecond)
+		has(t, w.slack.Status("general", ts), "is thinking")
+		time.Sleep(time.Minute)
+		is(t, "requests", w.model.Total(), 3)
+		slow()
+		w.slack.Say("bob", "general", ts, "does that help?")
+		for range 12 {
+			time.Sleep(time.Second)
+			is(t, "status", w.slack.Status("general", ts), "")
+		}
+	})
+}
+
 // TestStatusWhileTheThreadIsRead: whoever asks in an old thread sees within a second that the bot
 // is at it, however long the read takes.
 func TestStatusWhileTheThreadIsRead(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"llmbot/bot/leave"
 	"llmbot/bot/status"
 	"llmbot/bot/thread"
+	"llmbot/bot/tools"
 )
 
 // Replier opens an answer in a thread, or takes over one that another process began. Open does not
@@ -41,7 +42,12 @@ var ErrLeaseUncertain = errors.New("not known to be ours at the moment")
 type Leaves = leave.People
 
 // Tools are what the model may call.
-type Tools = leave.Tools
+type Tools interface {
+	leave.Tools
+
+	// Status returns how the servers of the tools are doing, sorted by name. It does not block.
+	Status() []tools.ServerStatus
+}
 
 // History reads the thread; Slack is the transcript.
 type History interface {

@@ -40,7 +40,7 @@ func said(text string) string {
 // says sends a text in the channel that is open.
 func (v *visitor) says(text string) {
 	v.t.Helper()
-	get(v, chromedp.Evaluate[any](fmt.Sprintf(`(() => { page.input('box').value = %q; document.querySelector('#box').requestSubmit(); return null; })()`, text)))
+	v.run(fmt.Sprintf(`(() => { page.input('box').value = %q; document.querySelector('#box').requestSubmit(); })()`, text))
 	v.until("what is sent comes back", said(text))
 }
 

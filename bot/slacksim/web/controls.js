@@ -24,8 +24,10 @@ function menu(e, list, many, send) {
     o.selected = first.includes(value);
     return o;
   };
-  const s = el('select', 'pick', ...(many ? [] : [one(['', e.type === 'overflow' ? '⋯' : label(e, 'Choose…')])]), ...list.map(one));
-  s.multiple = many;
+  const s = el('select', 'pick');
+  s.multiple = many; // before its options: a menu for one thing chooses the first
+  if (many) s.size = Math.min(6, Math.max(2, list.length));
+  s.append(...(many ? [] : [one(['', e.type === 'overflow' ? '⋯' : label(e, 'Choose…')])]), ...list.map(one));
   s.ariaLabel = label(e, e.type === 'overflow' ? 'More actions' : 'Choose');
   s.onchange = async () => {
     if (many) return send([...s.selectedOptions].map((o) => o.value).join(','));

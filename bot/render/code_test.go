@@ -164,3 +164,18 @@ func TestBlankLinesOfCode(t *testing.T) {
 		t.Errorf("%d empty lines of context of 400 are left", got)
 	}
 }
+
+// TestLongSpans: inline code of some thousand bytes is code to its last byte.
+func TestLongSpans(t *testing.T) {
+	for _, size := range []int{900, 1_100, 2_400} {
+		code := strings.Repeat("a b __c__ ", size/10) + "<d"
+		for _, text := range []string{"The query `" + code + "` is long.", "`" + code + "`"} {
+			if p := New(MessageLimits()).Set(text, true); len(p) != 1 || p[0].Markdown != text {
+				t.Errorf("%d: %q is %.300q", size, text[:20], show(p))
+			}
+			if err := check(text, MessageLimits(), steps(rand.New(rand.NewPCG(1, 1)), len(text), 40)); err != "" {
+				t.Error(err)
+			}
+		}
+	}
+}

@@ -150,11 +150,13 @@ func TestAServerThatOnlyRefusesEndsTheAnswer(t *testing.T) {
 	}
 }
 
-// answered has an answer written by a model, in a thread of so many messages.
-func answered(ctx context.Context, m interface {
+type modelServer interface {
 	Model
 	Server
-}, b Toolbox, made []Round, budget, messages int) (Outcome, *page) {
+}
+
+// answered has an answer written by a model, in a thread of so many messages.
+func answered(ctx context.Context, m modelServer, b Toolbox, made []Round, budget, messages int) (Outcome, *page) {
 	shared := New(Config{Model: m, Server: m, Resume: ResumeAuto, MaxAnswers: 1, MaxChars: DefaultMaxChars, Log: slog.New(slog.DiscardHandler)})
 	p := &page{}
 	offered := theTools()

@@ -70,6 +70,9 @@ func (b *Bot) Threads() []ThreadState {
 // Queued returns how many answers wait for a slot. It does not block.
 func (b *Bot) Queued() int { return b.shared.Queued() }
 
+// Held returns in how many threads something waits for the store. It does not block.
+func (b *Bot) Held() int { return b.coordinator.Pending() }
+
 // atWork is what a thread's turn does; nil: no turn runs. The actor and its turn write it, never
 // both at once, and anybody reads it.
 type atWork struct{ atomic.Pointer[work] }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"llmbot/bot/answer"
+	"llmbot/bot/fair"
 	"llmbot/bot/leave"
 	"llmbot/bot/thread"
 	"llmbot/bot/transcript"
@@ -98,6 +99,7 @@ func (t *turnRun) run(work, cut context.Context) (r report) {
 			r = t.giveUp(work, s.draft)
 		}
 	}()
+	work, cut = fair.With(work, t.reader()), fair.With(cut, t.reader())
 	live, callOff := context.WithCancelCause(cut) // as long as the turn is ours to do
 	t.onCancel(callOff)
 	stream, stop := context.WithCancelCause(live) // as long as the model is to write
@@ -116,6 +118,15 @@ func (t *turnRun) run(work, cut context.Context) (r report) {
 	return t.end(work, t.phases(work, live, stream, &s))
 }
 
+// reader returns in whose turn among others the thread is read: that of who asked last. Of a turn
+// that another process has left behind nobody here knows that, and its channel stands for them.
+func (t *turnRun) reader() string {
+	if len(t.known) == 0 {
+		return t.thread.Channel
+	}
+	return t.known[len(t.known)-1].User
+}
+
 // phases does everything but the end of the turn, and returns what becomes of the thread. What
 // prepare needs does not lie on the stack while the model writes: every live answer has one.
 func (t *turnRun) phases(work, live, stream context.Context, s *stage) verdict {
@@ -123,6 +134,7 @@ func (t *turnRun) phases(work, live, stream context.Context, s *stage) verdict {
 	if a == nil {
 		return v
 	}
+	work, stream = fair.With(work, a.person), fair.With(stream, a.person)
 	return t.finish(work, stream, a, s, t.write(work, stream, a, s))
 }
 

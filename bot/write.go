@@ -83,7 +83,11 @@ func (t *turnRun) reply(work context.Context, a *admitted, last thread.Question)
 
 // mayWrite reports, by its error, whether the turn may write to Slack.
 func (t *turnRun) mayWrite() error {
-	err := t.lease.Check()
+	return mayPass(t.lease.Check())
+}
+
+// mayPass returns the error of a check as drafts take it.
+func mayPass(err error) error {
 	if errors.Is(err, turn.ErrLapsed) {
 		return fmt.Errorf("%w: %w", ErrLeaseUncertain, err)
 	}

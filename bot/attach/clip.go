@@ -73,7 +73,7 @@ func (r *Reader) clip(ctx context.Context, where string, f thread.File, runes in
 		if !errors.Is(ctx.Err(), context.Canceled) {
 			r.log.WarnContext(ctx, "transcript_unread", "thread", where, "file", f.ID, "error", err)
 		}
-		return cannot(why, said), false
+		heard, keep = f, false // the message may have it, or its beginning
 	}
 	if strings.TrimSpace(heard.Transcript) == "" {
 		return cannot(why, said), keep && !heard.UnderWay
@@ -86,7 +86,7 @@ func (r *Reader) clip(ctx context.Context, where string, f thread.File, runes in
 	if heard.Unfinished {
 		a.said = fmt.Sprintf("Of %s I know the beginning only: Slack shows no more of its transcript.", name)
 	}
-	return a, true
+	return a, err == nil
 }
 
 // transcribe fetches a clip and has its words written down.

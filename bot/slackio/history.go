@@ -36,7 +36,7 @@ const namesTimeout = 5 * time.Second
 // Messages returns a thread's messages, oldest first. It waits for the budget of reads, which
 // delays no edit.
 func (s *Slack) Messages(ctx context.Context, t thread.ID) ([]thread.Message, error) {
-	r, err := s.startReading(ctx)
+	r, err := s.startReading(ctx, methodReplies)
 	if err != nil {
 		return nil, fmt.Errorf("read thread %s: %w", t, err)
 	}
@@ -50,14 +50,14 @@ func (s *Slack) Messages(ctx context.Context, t thread.ID) ([]thread.Message, er
 
 // Recent returns the top-level messages between two times, oldest first.
 func (s *Slack) Recent(ctx context.Context, channel, after, before string) ([]thread.Message, error) {
-	r, err := s.startReading(ctx)
+	r, err := s.startReading(ctx, methodHistory)
 	if err != nil {
 		return nil, fmt.Errorf("read channel %s: %w", channel, err)
 	}
 	defer r.close()
 	cursor, limit := "", strconv.Itoa(recentPage)
 	for { // the newest come first
-		got, err := s.readPage(ctx, methodHistory, url.Values{
+		got, err := r.readPage(ctx, methodHistory, url.Values{
 			"channel": {channel}, "cursor": {cursor}, "oldest": {after}, "latest": {before}, "limit": {limit}, "include_all_metadata": {"1"},
 		})
 		if err == nil {
@@ -142,7 +142,7 @@ func oddMessage(m slackmsg.Message) string {
 func (s *Slack) replies(ctx context.Context, r *reading, t thread.ID, oldest string) ([]slackmsg.Message, error) {
 	cursor, limit := "", strconv.Itoa(repliesPage)
 	for page := 0; ; page++ {
-		got, err := s.readPage(ctx, methodReplies, url.Values{
+		got, err := r.readPage(ctx, methodReplies, url.Values{
 			"channel": {t.Channel}, "ts": {t.TS}, "cursor": {cursor}, "oldest": {oldest}, "limit": {limit}, "inclusive": {"1"},
 			"include_all_metadata": {"1"},
 		})

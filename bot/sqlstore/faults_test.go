@@ -231,3 +231,36 @@ func TestBadConfig(t *testing.T) {
 		t.Errorf("sweep of a closed store: %v", err)
 	}
 }
+
+// A process that is frozen in a commit keeps the file locked. Who starts meanwhile can tell that from
+// a file that cannot be written.
+func TestLocked(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	frozen, starts := open(t, Config{Dir: dir}), open(t, Config{Dir: dir})
+	count(t, frozen, "a", 1)
+	conn, err := frozen.db.writes.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if err := starts.Check(ctx); !Locked(err) {
+		t.Errorf("behind a frozen process: %v", err)
+	}
+	if _, err := conn.ExecContext(t.Context(), "ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := starts.Check(t.Context()); err != nil {
+		t.Errorf("after it: %v", err)
+	}
+	if Locked(context.DeadlineExceeded) || Locked(nil) {
+		t.Error("another error counts as a lock")
+	}
+}

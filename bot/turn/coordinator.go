@@ -33,6 +33,7 @@ type Coordinator struct {
 	pending  map[string]pendingAsk   // what the store did not take: see Later
 	queue    []string                // the keys of pending, oldest first
 	looks    map[string]look         // threads that somebody has to look at once more
+	tidying  map[string]*shared      // threads in which this process tidies
 	asking   bool                    // the first of queue are being asked
 	probed   time.Time               // when that last began
 	drained  bool                    // this process claims nothing more
@@ -85,6 +86,7 @@ func NewCoordinator(store Store, cfg Config) *Coordinator {
 		store: store, cfg: cfg, wake: make(chan struct{}, 1), local: map[string]*localThread{},
 		told:     make(chan struct{}),
 		observed: map[string]observation{}, recent: map[string]TS{}, pending: map[string]pendingAsk{}, looks: map[string]look{},
+		tidying: map[string]*shared{},
 	}
 }
 

@@ -139,6 +139,9 @@ func (c *Coordinator) tick(ctx context.Context, wg *sync.WaitGroup) time.Duratio
 	if at := c.askPendingLocked(ctx, wg, now); !at.IsZero() {
 		plan(at)
 	}
+	if at := c.beatLocked(ctx, wg, now, soon); !at.IsZero() {
+		plan(at)
+	}
 	if at := c.lookLocked(now); !at.IsZero() {
 		plan(at)
 	}

@@ -2,7 +2,6 @@ package bot
 
 import (
 	"cmp"
-	"context"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -107,43 +106,14 @@ func (a *actor) heard() time.Time {
 	return a.since
 }
 
-// watched is a draft that notes that its end is being shown.
-type watched struct {
-	answer.Draft
-
-	work *atWork
-}
-
-// noting notes that ask is being answered, and from then on that the end is being shown.
-func (t *turnRun) noting(d answer.Draft, ask string) answer.Draft {
-	if old := t.work.Load(); old != nil {
+// writes notes that ask is being answered.
+func (w *atWork) writes(ask string) {
+	if old := w.Load(); old != nil {
 		now := *old
 		now.ask, now.phase, now.since = ask, ThreadPreparing, time.Now()
-		t.work.Store(&now)
-	}
-	return watched{d, t.work}
-}
-
-// Close notes that the end is being shown, and shows it.
-func (d watched) Close(ctx context.Context, a answer.Snapshot) error {
-	d.work.is(ThreadClosing)
-	return d.Draft.Close(ctx, a)
-}
-
-// Untidy reports whether messages of the answer still wait to be tidied up.
-func (d watched) Untidy() bool {
-	t, ok := d.Draft.(tidying)
-	return ok && t.Untidy()
-}
-
-// Tidy passes on what is asked before each call of the cleanup.
-func (d watched) Tidy(check func() error) {
-	if t, ok := d.Draft.(tidying); ok {
-		t.Tidy(check)
+		w.Store(&now)
 	}
 }
-
-var _ tidying = watched{}
 
 // does notes the phase of a thread whose answer's writer does a.
 func (w *atWork) does(a answer.Activity) {

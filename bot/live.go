@@ -10,19 +10,20 @@ import (
 	"llmbot/bot/thread"
 )
 
-// The phases of a live thread, in their order.
+// The phases of a live thread, in their order: those of its answer's writer, and what is before and
+// after.
 const (
 	// ThreadIdle is without a turn: it waits for the second event of a question, or is about to end.
 	ThreadIdle      = "idle"
 	ThreadReading   = "reading"   // the thread, who asked, what is owed
 	ThreadPreparing = "preparing" // the prompt, or for a slot that is free
-	ThreadQueued    = "queued"    // for a slot
-	ThreadThinking  = "thinking"  // the model was asked, and has not begun
-	ThreadReasoning = "reasoning" // the model thinks before it answers
-	ThreadWriting   = "writing"
-	ThreadAway      = "away"    // waits for a model server that is away
-	ThreadCalling   = "calling" // a tool runs
-	ThreadAsking    = "asking"  // waits for a person's leave to run one
+	ThreadQueued    = string(answer.ActivityQueued)
+	ThreadThinking  = string(answer.ActivityThinking)
+	ThreadReasoning = string(answer.ActivityReasoning)
+	ThreadWriting   = string(answer.ActivityWriting)
+	ThreadAway      = string(answer.ActivityAway)
+	ThreadCalling   = string(answer.ActivityCalling)
+	ThreadAsking    = string(answer.ActivityAsking)
 	ThreadClosing   = "closing" // the end is being shown
 )
 
@@ -117,21 +118,7 @@ func (w *atWork) writes(ask string) {
 
 // does notes the phase of a thread whose answer's writer does a.
 func (w *atWork) does(a answer.Activity) {
-	switch a {
-	case answer.ActivityNone:
-	case answer.ActivityQueued:
-		w.is(ThreadQueued)
-	case answer.ActivityThinking:
-		w.is(ThreadThinking)
-	case answer.ActivityReasoning:
-		w.is(ThreadReasoning)
-	case answer.ActivityWriting:
-		w.is(ThreadWriting)
-	case answer.ActivityAway:
-		w.is(ThreadAway)
-	case answer.ActivityCalling:
-		w.is(ThreadCalling)
-	case answer.ActivityAsking:
-		w.is(ThreadAsking)
+	if a != answer.ActivityNone {
+		w.is(string(a))
 	}
 }

@@ -47,6 +47,7 @@ type Config struct {
 	Model       func(ctx context.Context) (string, error)
 	Threads     func() []bot.ThreadState
 	Queued      func() int // answers that wait for a slot
+	Held        func() int // threads where something waits for the store
 	Pace        func() pace.Snapshot
 	Tools       func() []tools.ServerStatus // none: the model has no tools
 
@@ -59,6 +60,7 @@ func (c Config) sockets() int                { return called(c.Sockets) }
 func (c Config) connections() int            { return called(c.Connections) }
 func (c Config) trouble() string             { return called(c.Trouble) }
 func (c Config) queued() int                 { return called(c.Queued) }
+func (c Config) held() int                   { return called(c.Held) }
 func (c Config) threads() []bot.ThreadState  { return called(c.Threads) }
 func (c Config) tools() []tools.ServerStatus { return called(c.Tools) }
 func (c Config) pace() (snap pace.Snapshot)  { return called(c.Pace) }

@@ -64,7 +64,12 @@ func (b *Bot) obey(ctx context.Context, w thread.Command, ev thread.Question) er
 		b.tell(t, ev.User, helpText)
 	case thread.CommandStatus:
 		b.jobs.add("status", func(ctx context.Context) {
-			b.whisper(ctx, t, ev.User, b.Status(ctx, Command{User: ev.User, Channel: ev.Thread.Channel, Text: ev.Text}).Text())
+			c := Command{User: ev.User, Channel: ev.Thread.Channel, Text: ev.Text}
+			if refusal, _ := b.mayAsk(ctx, c); refusal != "" {
+				b.refuse(ctx, t, ev.User, refusal)
+				return
+			}
+			b.whisper(ctx, t, ev.User, b.Status(ctx, c).Text())
 		})
 	case thread.NoCommand:
 	}

@@ -203,6 +203,8 @@ func TestRefusalIsToldOnceAnHour(t *testing.T) {
 					w.ask(tt.user, in, "", "hello")
 					w.ask(tt.user, in, others, "and me?")
 					w.ask(tt.user, in, others, "stop")
+					w.ask(tt.user, in, "", "!status")
+					w.ask(tt.user, in, others, "!status details")
 					time.Sleep(time.Second)
 				}
 				w.stop()

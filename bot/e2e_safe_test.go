@@ -223,6 +223,42 @@ func TestRefusalIsToldOnceAnHour(t *testing.T) {
 	}
 }
 
+// TestStopOfAStranger: while Slack does not say who somebody is, their stop ends nobody else's
+// answer, and they are told so. Who has asked stops their own.
+func TestStopOfAStranger(t *testing.T) {
+	t.Parallel()
+	for _, user := range []string{"gina", "carol"} {
+		t.Run(user, func(t *testing.T) {
+			inWorld(t, long(), func(t *testing.T, w *world) {
+				ts := w.ask("bob", "general", "", "count")
+				w.says("general", ts, "Sentence 3", time.Minute)
+				w.slack.Fail(slacksim.Fault{Method: "users.info", Hang: true, Times: -1})
+				w.slack.Say(user, "general", ts, "stop")
+				w.ask(user, "general", ts, "stop")
+				time.Sleep(10 * time.Second)
+				is(t, "running requests", w.model.Running(), 1)
+				size(t, "words to them", w.slack.Ephemerals(user), 2)
+				has(t, w.whispers(user), "could not find out whether you may do that")
+				w.slack.Heal()
+				w.stoppedNow("general", ts, func() { w.slack.Say("bob", "general", ts, "stop") })
+			})
+		})
+	}
+	t.Run("their own", func(t *testing.T) {
+		inWorld(t, long(), func(t *testing.T, w *world) {
+			w.slack.Fail(slacksim.Fault{Method: "users.info", Hang: true, Times: -1})
+			ts := w.ask("bob", "general", "", "count")
+			time.Sleep(5 * time.Second)
+			w.slack.Say("bob", "general", ts, "stop")
+			time.Sleep(5 * time.Second)
+			w.slack.Heal()
+			time.Sleep(3 * time.Minute)
+			size(t, "answers", w.answers("general", ts), 0)
+			size(t, "words to him", w.slack.Ephemerals("bob"), 0)
+		})
+	})
+}
+
 // TestOddKeysEndToEnd: events with timestamps and channels that are none disturb neither the store
 // nor anybody else.
 func TestOddKeysEndToEnd(t *testing.T) {

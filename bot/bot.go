@@ -121,7 +121,7 @@ type Bot struct {
 	rechecks     queue[followUp]  // of young threads that the store did not know
 	threadChecks queue[followUp]  // of threads of which nothing is known
 	lookBacks    queue[takenOver] // at answers that were taken over
-	lastLooks    queue[thread.ID] // later ones, see lookOnce
+	lastLooks    queue[oneLook]   // later ones, see lookOnce
 	cleanups     cleanups         // that answers which are complete still wait for
 	held         held             // questions that wait for the store
 	desk         *leave.Desk      // nil: there are no tools
@@ -161,7 +161,7 @@ func New(cfg Config, dep Deps) *Bot {
 		rechecks:     newQueue[followUp](dep.Log, "recheck", maxDelayed, youngAgain, 0),
 		threadChecks: newQueue[followUp](dep.Log, "thread_check", maxThreadChecks, 0, threadEvery),
 		lookBacks:    newQueue[takenOver](dep.Log, "look_back", maxDelayed, lookBackAfter, threadEvery),
-		lastLooks:    newQueue[thread.ID](dep.Log, "look_once", maxDelayed, 0, threadEvery),
+		lastLooks:    newQueue[oneLook](dep.Log, "look_once", maxDelayed, 0, threadEvery),
 		told:         newTold(), homes: newSeldom(homeEvery), refused: newSeldom(refusalEvery), ratings: newRatings(),
 		participants: newParticipants(), hints: newHints(),
 	}
@@ -211,7 +211,7 @@ func (b *Bot) Run(ctx context.Context) error {
 	background.Go(func() { b.longJobs.run(work) })
 	background.Go(func() { b.lookBacks.run(work, b.lookBack) })
 	background.Go(func() { b.lastLooks.run(ctx, b.lookOnce) })
-	background.Go(func() { b.cleanups.run(work, b.tidied) })
+	background.Go(func() { b.cleanups.run(work, b.cleanedUp) })
 	background.Go(func() { b.tellHeld(work) })
 	for ctx.Err() == nil {
 		select {

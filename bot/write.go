@@ -36,10 +36,14 @@ func (t *turnRun) open(work context.Context, a *admitted, s *stage) error {
 	if len(t.messageIDs()) > len(t.lease.Messages()) {
 		t.noteMessages(work)
 	}
+	s.early.end() // before a draft says something else
+	if len(s.reply.Adopt) > 0 {
+		t.endEarly(work, &s.early) // only a new message takes it away
+	}
 	if err := t.openDraft(work, s); err != nil {
 		return err
 	}
-	s.early = false // the draft's status takes the place of the early one
+	s.early.shown = false // the draft's status takes its place
 	return nil
 }
 
@@ -79,7 +83,11 @@ func (t *turnRun) reply(work context.Context, a *admitted, last thread.Question)
 
 // mayWrite reports, by its error, whether the turn may write to Slack.
 func (t *turnRun) mayWrite() error {
-	err := t.lease.Check()
+	return mayPass(t.lease.Check())
+}
+
+// mayPass returns the error of a check as drafts take it.
+func mayPass(err error) error {
 	if errors.Is(err, turn.ErrLapsed) {
 		return fmt.Errorf("%w: %w", ErrLeaseUncertain, err)
 	}

@@ -73,7 +73,7 @@ func (r *Reader) clip(ctx context.Context, where string, f thread.File, runes in
 		if !errors.Is(ctx.Err(), context.Canceled) {
 			r.log.WarnContext(ctx, "transcript_unread", "thread", where, "file", f.ID, "error", err)
 		}
-		return cannot(why, said), false
+		keep = false
 	}
 	if strings.TrimSpace(heard.Transcript) == "" {
 		return cannot(why, said), keep && !heard.UnderWay

@@ -152,8 +152,14 @@ func (a attachment) size() int {
 // Unreadable returns what to tell a person whose message is nothing but files that we cannot read;
 // empty: we can read one.
 func Unreadable(files []thread.File) string {
-	if slices.ContainsFunc(files, func(f thread.File) bool { return kindOf(f) != fileOther || f.MIME == "" }) {
-		return ""
+	for _, f := range files {
+		a, gone := absent(f)
+		switch {
+		case gone && len(files) == 1:
+			return a.said
+		case !gone && (kindOf(f) != fileOther || f.MIME == ""):
+			return ""
+		}
 	}
 	return "I can't read this kind of file; I read " + whatIRead + ". Please paste the text that I should look at, with your question."
 }
@@ -170,8 +176,8 @@ type fileLimits struct{ files, pictures int }
 func (r *Reader) attach(
 	ctx context.Context, where string, files []thread.File, runes int, left *fileLimits,
 ) (text string, images []llm.Image, said []string) {
-	var b strings.Builder
-	for _, f := range files {
+	all := make([]attachment, len(files))
+	for i, f := range slices.Backward(files) { // the last one is the newest
 		a := leftOut(f)
 		if left.files > 0 && (left.pictures > 0 || kindOf(f) != filePicture) {
 			left.files--
@@ -183,6 +189,10 @@ func (r *Reader) attach(
 				a = leftOut(f)
 			}
 		}
+		all[i] = a
+	}
+	var b strings.Builder
+	for _, a := range all {
 		b.WriteString("\n\n" + a.text)
 		if a.image != nil {
 			images = append(images, *a.image)
@@ -211,7 +221,7 @@ func leftOut(f thread.File) attachment {
 // attachment reads one file, or remembers it.
 func (r *Reader) attachment(ctx context.Context, where string, f thread.File, runes int) attachment {
 	c := &r.cache
-	key := fmt.Sprintf("%s/%d/%d", f.ID, f.Size, runes) // a snippet that was edited has another size
+	key := fmt.Sprintf("%s/%d/%s/%d", f.ID, f.Size, f.Mode, runes) // a snippet that was edited has another size, a deleted file another mode
 	if a, ok := c.get(key); ok {
 		return a
 	}
@@ -229,6 +239,26 @@ func (r *Reader) attachment(ctx context.Context, where string, f thread.File, ru
 // cannot returns what stands in place of a file that the model does not get.
 func cannot(f thread.File, why, said string) attachment {
 	return attachment{text: fmt.Sprintf("(attached file %s, which you cannot read: %s)", quoteName(f.Name), why), said: said}
+}
+
+// absent returns what stands in place of a file of which the message says already that it is not
+// there: it was deleted, it is hidden, or it lies elsewhere. Nobody is asked for it.
+func absent(f thread.File) (attachment, bool) {
+	name := cmp.Or(llm.Printable(f.Name, maxName), "a file")
+	switch {
+	case f.Mode == "tombstone":
+		return cannot(f, "it was deleted", fmt.Sprintf("I can't read %s: it was deleted.", name)), true
+	case f.Mode == "hidden_by_limit":
+		return cannot(f, "Slack hides it", fmt.Sprintf("I can't read %s: Slack hides it, for the workspace has reached the limit of its plan.", name)), true
+	case f.External || f.Mode == "external":
+		return keptElsewhere(f), true
+	}
+	return attachment{}, false
+}
+
+// keptElsewhere returns what stands in place of a file that lies on another host.
+func keptElsewhere(f thread.File) attachment {
+	return cannot(f, "it is kept on another host than Slack's", fmt.Sprintf("I did not read %s: it is kept outside of Slack, and I fetch files from Slack alone. Please upload it here.", quoteName(f.Name)))
 }
 
 // otherKind returns what stands in place of a file that nobody here can read.

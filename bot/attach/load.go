@@ -17,6 +17,9 @@ func (r *Reader) load(ctx context.Context, where string, f thread.File, runes in
 		a.kind, a.outcome = nameOf(f), outcomeOf(ctx, a, keep)
 		keep = keep && !changes(f)
 	}()
+	if a, ok := absent(f); ok {
+		return a, true
+	}
 	if r.files == nil || f.ID == "" || f.MIME != "" && kindOf(f) == fileOther || documentOf(f) == document.PDF && r.pdfs == nil {
 		return otherKind(f), true
 	}
@@ -142,7 +145,7 @@ func (r *Reader) notFetched(ctx context.Context, where string, f thread.File, er
 	case errors.Is(err, ErrLargeFile):
 		return cannot(f, "it is too large", fmt.Sprintf("I did not read %s: it is too large (at most %d MB).", quoteName(f.Name), mostBytes(f)>>20)), true
 	case errors.Is(err, ErrElsewhere):
-		return cannot(f, "it is kept on another host than Slack's", fmt.Sprintf("I did not read %s: it is kept outside of Slack, and I fetch files from Slack alone. Please upload it here.", quoteName(f.Name))), true
+		return keptElsewhere(f), true
 	case errors.Is(ctx.Err(), context.Canceled): // the answer is stopped
 		return cannot(f, "it was not fetched", ""), false
 	}

@@ -18,15 +18,30 @@ func newPoints() []point {
 		asked := s.Say("alice", "general", "", "x")
 		return s.call("agents.sessions.setStatus", append([]string{"channel_id", s.ChannelID("general"), "thread_ts", asked}, args...)...)
 	}
+	card := func(title, body string) string {
+		return `{"type":"card","title":{"type":"mrkdwn","text":"` + title + `"},"body":{"type":"mrkdwn","text":"` + body + `"}}`
+	}
+	cards := func(n int) string {
+		return `{"type":"carousel","elements":[` + card("c", "b") + strings.Repeat(","+card("c", "b"), n-1) + `]}`
+	}
+	container := func(n int) string {
+		return `{"type":"container","title":{"type":"plain_text","text":"c"},"child_blocks":[{"type":"divider"}` + strings.Repeat(`,{"type":"divider"}`, n-1) + `]}`
+	}
 	return []point{
 		{id: "10.1 blocks of messages", source: "slack-go v0.35, its blocks; docs.slack.dev, blocks", try: func(t *testing.T, s *space) {
 			for _, b := range []string{
 				`{"type":"context_actions","elements":[{"type":"icon_button","icon":"trash","text":{"type":"plain_text","text":"x"}}]}`, `{"type":"markdown","text":"x"}`,
 				`{"type":"table","rows":[[{"type":"raw_text","text":"x"}]]}`, `{"type":"data_table","caption":"c","rows":[[{"type":"raw_text","text":"x"}]]}`, chart,
-				`{"type":"task_card","task_id":"1","title":"t"}`, `{"type":"plan","title":"p"}`, `{"type":"card","title":"c"}`, `{"type":"carousel","elements":[]}`, `{"type":"container"}`,
+				`{"type":"task_card","task_id":"1","title":"t"}`, `{"type":"plan","title":"p"}`, card("c", "b"), cards(10), container(10),
 				`{"type":"layout","label":"l","rows":[{"items":[{"block":{"type":"divider"}}]}]}`,
 			} {
 				want(t, b, s.blocks(b), "")
+			}
+			for what, b := range map[string]string{
+				"a title of 151": card(strings.Repeat("x", 151), "b"), "a body of 201": card("c", strings.Repeat("x", 201)), "no card": `{"type":"card"}`, "a title without type": `{"type":"card","title":"c"}`,
+				"11 cards": cards(11), "0 cards": `{"type":"carousel","elements":[]}`, "11 children": container(11), "no children": `{"type":"container","title":{"type":"plain_text","text":"c"}}`,
+			} {
+				want(t, what, s.blocks(b), "invalid_blocks")
 			}
 			want(t, "an alert", s.blocks(`{"type":"alert","text":{"type":"plain_text","text":"x"}}`), "invalid_blocks")
 		}},

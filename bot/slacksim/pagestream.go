@@ -209,7 +209,7 @@ func (s *Sim) pageMessageLocked(m *message, u *User) obj {
 	if len(m.files) > 0 {
 		files := []any{}
 		for _, f := range m.files {
-			files = append(files, obj{"id": f.id, "name": f.name, "type": f.mime, "size": len(f.data)})
+			files = append(files, obj{"id": f.id, "name": f.name, "type": f.mime, "size": len(f.data), "gone": f.gone})
 		}
 		o["files"] = files
 	}

@@ -14,7 +14,7 @@ func Honest(seed uint64) string {
 	r := rand.New(rand.NewPCG(seed, 15))
 	kinds := []func(*rand.Rand) string{
 		honestTable, honestWideTable, honestCode, honestData, honestList, honestPoem, honestLog, honestDrawing, honestTalk, honestProse,
-		honestIndented, honestRows, honestJSON, honestTags,
+		honestIndented, honestRows, honestJSON, honestTags, honestTokens,
 	}
 	var parts []string
 	for range 1 + r.IntN(5) {
@@ -91,6 +91,23 @@ func honestJSON(r *rand.Rand) string {
 func honestTags(r *rand.Rand) string {
 	name := []string{"reason", "thought", "reasoning", "think", "thinking", "function"}[r.IntN(6)]
 	return fmt.Sprintf("The form is:\n\n<answer>\n  <%s>%s</%[1]s>\n  <%[1]s lang=\"en\">%s</%[1]s>\n</answer>\n\nA cat says <|o_o|> or <|^_^|>, and %[3]s.", name, word(r), word(r))
+}
+
+// honestTokens returns prose about the tokens of models that has no backticks.
+func honestTokens(r *rand.Rand) string {
+	tag := []string{"<tool_call>", "[TOOL_CALLS]", "<function_call>", "[TOOL_REQUEST]"}[r.IntN(4)]
+	return fmt.Sprintf([]string{
+		"Hermes marks a call with %s.\n\nThen it writes JSON (a name and its arguments), which %s.",
+		"Some models write %s:\n\nWhat follows is a list, and %s.",
+		"The call stands between %s tags\nand %s.",
+		"There is a %s form\nwith a name before the [arguments], as %s.",
+		"Which is better, %s (or another token) or {none}? It %s.",
+		"%s is a token, and what follows it %s.",
+		"It is written as %sname(arguments) here and there, and %s.",
+		"| Token | Note |\n|---|---|\n| %s | %s |",
+		"- %s\n- [INST] and more, which %s",
+		"In %s and </tool_call> tags it %s.",
+	}[r.IntN(10)], tag, word(r))
 }
 
 func honestList(r *rand.Rand) string {

@@ -33,6 +33,7 @@ function head(m, u) {
 
 function files(list) {
   return el('div', 'files', ...list.map((f) => {
+    if (f.gone) return el('p', 'small', 'This file was deleted.');
     const url = `page/file?user=${encodeURIComponent(S.me)}&id=${encodeURIComponent(f.id)}`;
     const a = el('a', 'file', f.name + ' · ' + size(f.size));
     a.href = url;

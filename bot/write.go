@@ -54,7 +54,7 @@ func (t *turnRun) openDraft(work context.Context, s *stage) error {
 		return fmt.Errorf("open an answer: %w", err)
 	}
 	s.draft = draft
-	t.work.writes(s.reply.For)
+	t.work.writes(s.reply.For, t.under())
 	return nil
 }
 

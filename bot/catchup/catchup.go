@@ -55,6 +55,8 @@ type Config struct {
 	FollowUps func(ctx context.Context, channel string) thread.FollowUps
 	// Read is told of each thread that was read.
 	Read func(t thread.ID, messages []thread.Message)
+	// Gone takes a thread as it is now, with its record: answers may have lost their questions.
+	Gone func(ctx context.Context, t thread.ID, record turn.Record, messages []thread.Message)
 	// Ask takes a question that has no answer, as if its event had just come.
 	Ask func(ctx context.Context, q thread.Question) error
 	Log *slog.Logger
@@ -273,7 +275,11 @@ func (w *Watcher) askFor(ctx context.Context, t thread.ID, messages []thread.Mes
 	defer cancel()
 	w.cfg.Read(t, messages)
 	record, err := w.cfg.Threads.Record(look, t.String())
-	if err != nil || record.Owed() {
+	if err != nil {
+		return 0
+	}
+	w.cfg.Gone(look, t, record, messages)
+	if record.Owed() {
 		return 0
 	}
 	due := thread.Owed(messages, t, thread.View{Answered: record.Answered, Upto: soon(), Mode: w.cfg.FollowUps(look, t.Channel)})

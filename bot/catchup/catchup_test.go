@@ -151,6 +151,7 @@ func (w *town) watch(t *testing.T, owner string) (_ *Watcher, stop func()) {
 		Owner: owner, Durable: true, Store: w, Threads: desk, History: w, Places: w,
 		FollowUps: func(context.Context, string) thread.FollowUps { return thread.FollowSolo },
 		Read:      func(thread.ID, []thread.Message) {},
+		Gone:      func(context.Context, thread.ID, turn.Record, []thread.Message) {},
 		Ask: func(ctx context.Context, q thread.Question) error {
 			w.mu.Lock()
 			w.asked = append(w.asked, q.Thread.Channel+"/"+q.TS)

@@ -17,11 +17,11 @@ import (
 const (
 	// storeTimeout is how long the store may take for a note: one that takes longer is away.
 	storeTimeout = time.Second
-	// readPause is the pause between two reads, see the costs, and readBurst is how many reads go
-	// without one first: people wait, and of a budget of 50 a minute little is used when sockets have
-	// just opened.
-	readPause = 2 * time.Second
-	readBurst = 10
+	// mostConversations and mostThreads are how many reads of a kind are made within a minute, as soon
+	// as they can be. Slack allows 50 of each: the rest is for live questions, which read threads
+	// above all.
+	mostConversations = 40
+	mostThreads       = 30
 	// readTimeout is how long one read may take.
 	readTimeout = time.Minute
 )
@@ -132,19 +132,22 @@ func (w *Watcher) Run(ctx context.Context) {
 }
 
 // catchUp looks through the conversations for what was said since a time, and asks for what is owed
-// as soon as it finds it: in the order of the conversations, and in each of them the oldest first.
-// It returns when a socket was noted as open last; zero: it has noted nothing.
+// as soon as it finds it: first the questions that nobody has replied to, in the order of the
+// conversations, and in each of them the oldest first; then in threads. It returns when a socket was
+// noted as open last; zero: it has noted nothing.
 func (w *Watcher) catchUp(ctx context.Context, from time.Time) (noted time.Time) {
-	lastNote, reads := time.Now(), 0
-	pause := func() bool {
-		if time.Since(lastNote) >= seenEvery {
-			lastNote = time.Now()
-			noted = later(noted, w.noteLook(ctx, false))
+	lastNote := time.Now()
+	pause := func(r *rate) bool {
+		for {
+			if time.Since(lastNote) >= seenEvery {
+				lastNote = time.Now()
+				noted = later(noted, w.noteLook(ctx, false))
+			}
+			left := r.left(time.Now())
+			if left <= 0 || wait.For(ctx, min(left, seenEvery)) != nil {
+				return ctx.Err() == nil
+			}
 		}
-		if reads++; reads <= readBurst {
-			return ctx.Err() == nil
-		}
-		return wait.For(ctx, readPause) == nil
 	}
 	recent := w.recent()
 	channels := w.conversations(ctx, recent)
@@ -153,39 +156,49 @@ func (w *Watcher) catchUp(ctx context.Context, from time.Time) (noted time.Time)
 	}
 	w.cfg.Log.InfoContext(ctx, "catching_up", "since", from.UTC().Format(time.RFC3339), "channels", len(channels), "threads", len(recent))
 	asked, looked := 0, map[thread.ID]bool{}
-	look := func(t thread.ID) bool {
+	var ours, others []thread.ID
+	reads := rate{most: mostConversations}
+	for _, channel := range channels {
+		if !pause(&reads) {
+			return noted
+		}
+		g, n := w.lookIn(ctx, channel, from, looked)
+		ours, others, asked = append(ours, g.ours...), append(others, g.others...), asked+n
+	}
+	reads = rate{most: mostThreads}
+	for _, t := range slices.Concat(ours, recent, others) {
 		if looked[t] {
-			return true
+			continue
 		}
 		looked[t] = true
-		if !pause() {
-			return false
+		if !pause(&reads) {
+			return noted
 		}
 		asked += w.askIn(ctx, t)
-		return true
-	}
-	for _, channel := range channels {
-		if !pause() {
-			return noted
-		}
-		grown, n := w.lookIn(ctx, channel, from, looked)
-		asked += n
-		for _, t := range grown {
-			if !look(t) {
-				return noted
-			}
-		}
-	}
-	for _, t := range recent {
-		if !look(t) {
-			return noted
-		}
 	}
 	if ctx.Err() != nil {
 		return noted
 	}
 	w.cfg.Log.InfoContext(ctx, "caught_up", "threads", len(looked), "asked", asked)
 	return later(noted, w.noteLook(ctx, true))
+}
+
+// rate bounds the reads of one kind within each minute.
+type rate struct {
+	most int
+	last []time.Time // of the newest of them, oldest first; most at most
+}
+
+// left returns how long the next read has to wait. If that is not at all, it is made.
+func (r *rate) left(now time.Time) time.Duration {
+	if len(r.last) == r.most {
+		if left := time.Minute - now.Sub(r.last[0]); left > 0 {
+			return left
+		}
+		r.last = r.last[1:]
+	}
+	r.last = append(r.last, now)
+	return 0
 }
 
 // recent returns the threads in which the bot was asked in the last day, those that began first,
@@ -203,8 +216,8 @@ func (w *Watcher) recent() []thread.ID {
 	return out
 }
 
-// conversations returns those that the bot is in. Those in which it was asked lately come first,
-// then direct messages: somebody most likely waits there.
+// conversations returns those that the bot is in. Direct messages come first, then those in which it
+// was asked lately: somebody most likely waits there.
 func (w *Watcher) conversations(ctx context.Context, recent []thread.ID) []string {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -214,21 +227,27 @@ func (w *Watcher) conversations(ctx context.Context, recent []thread.ID) []strin
 	}
 	rank := map[string]int{}
 	for _, t := range recent {
-		rank[t.Channel] = -2
+		rank[t.Channel] = -1
 	}
 	for _, c := range channels {
-		if rank[c] == 0 && (thread.ID{Channel: c}).Direct() {
-			rank[c] = -1
+		if (thread.ID{Channel: c}).Direct() {
+			rank[c] = -2
 		}
 	}
 	slices.SortStableFunc(channels, func(a, b string) int { return cmp.Compare(rank[a], rank[b]) })
 	return channels
 }
 
+// grown are threads of a conversation that have to be read.
+type grown struct {
+	ours   []thread.ID // that a question to the bot has opened
+	others []thread.ID
+}
+
 // lookIn asks for the questions that began a thread of a conversation since a time and have no
 // reply, and returns how many they were. It adds those to looked, and returns the threads that have
 // to be read: they grew, or have replies.
-func (w *Watcher) lookIn(ctx context.Context, channel string, from time.Time, looked map[thread.ID]bool) (grown []thread.ID, asked int) {
+func (w *Watcher) lookIn(ctx context.Context, channel string, from time.Time, looked map[thread.ID]bool) (g grown, asked int) {
 	read, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	messages, err := w.cfg.History.Recent(read, channel, string(turn.At(from)), string(soon()))
@@ -236,22 +255,24 @@ func (w *Watcher) lookIn(ctx context.Context, channel string, from time.Time, lo
 		if ctx.Err() == nil {
 			w.cfg.Log.WarnContext(ctx, "history_unread", "channel", channel, "error", err)
 		}
-		return nil, 0
+		return grown{}, 0
 	}
 	for _, m := range messages {
 		t := thread.ID{Channel: channel, TS: m.TS}
 		asks := m.Question(thread.ID{Channel: channel}).Explicit() && !m.Self && !m.Bot
 		switch {
+		case m.Latest != "" && !asks:
+			g.others = append(g.others, t)
 		case m.Latest != "":
-			grown = append(grown, t)
+			g.ours = append(g.ours, t)
 		case asks && thread.CommandOf(m.Text) == thread.NoCommand && !looked[t]: // nobody has written in it, so there is nothing to read
 			looked[t] = true
 			asked += w.askFor(ctx, t, []thread.Message{m})
 		case asks:
-			grown = append(grown, t)
+			g.ours = append(g.ours, t)
 		}
 	}
-	return grown, asked
+	return g, asked
 }
 
 // askIn reads a thread, asks for what is owed in it, and returns how much that was.

@@ -82,6 +82,7 @@ func (b *Bot) asked(ctx context.Context, ev Asked) error {
 // take is held.
 func (b *Bot) ask(ctx context.Context, q thread.Question) error {
 	if !b.enter() {
+		b.waitsNoMore(q.Thread, func(ts string) bool { return ts == q.TS }) // an edit may have been added
 		return b.askNext(ctx, q.Thread, q.Since())
 	}
 	defer b.exit()

@@ -100,7 +100,7 @@ func (b *Bot) mendAll(ctx context.Context, t thread.ID) bool {
 	}
 	messages, err := b.dep.History.Messages(ctx, t)
 	// What cannot be read, now or later, cannot be mended.
-	if err != nil && !errors.Is(err, ErrNoThread) {
+	if err != nil && !errors.Is(err, thread.ErrUnreadable) {
 		b.log.WarnContext(ctx, "history_unread", "thread", t.String(), "error", err)
 		return false
 	}

@@ -259,7 +259,7 @@ func soakFor(t *testing.T, quiet, d time.Duration) (r soakResult) {
 			bot:      bot.Config{MaxAnswers: 16},
 			lateAcks: true,
 		}
-		w := &world{t: t, slack: slacksim.New(cfg.slack), model: llmsim.New(cfg.model), log: &logBuffer{}}
+		w := &world{t: t, slack: slacksim.New(cfg.slack), model: llmsim.New(cfg.model), log: &logBuffer{}, settling: make(chan struct{}, 1)}
 		store := &releasedStore{}
 		store.s.Store(turn.NewMem())
 		cfg.store = func() turn.Store { return store }

@@ -3,6 +3,7 @@ package catchup
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"strings"
@@ -24,6 +25,12 @@ const (
 	mostThreads       = 30
 	// readTimeout is how long one read may take.
 	readTimeout = time.Minute
+	// recordTimeout is how long the store may take to tell of a thread.
+	recordTimeout = 5 * time.Second
+	// againAfter is when what failed is tried once more, the first time; againMost, at last. Slack
+	// rests a method for half a minute, most often (facts/slack.md §1.3).
+	againAfter = 15 * time.Second
+	againMost  = 10 * time.Minute
 )
 
 // Places lists conversations.
@@ -122,65 +129,145 @@ func (w *Watcher) Run(ctx context.Context) {
 			l.silent = true
 			continue // the note from before stays, and tells of the gap when the store answers
 		}
-		l = listener{noted: now}
-		if !from.IsZero() && w.cfg.Places != nil {
-			if at := w.catchUp(ctx, from); !at.IsZero() {
-				l.noted = at
-			}
+		l = listener{noted: now, gap: l.gap}
+		switch {
+		case w.cfg.Places == nil:
+			continue
+		case !from.IsZero():
+			l.gap = newGap(from)
+		case l.gap == nil || now.Before(l.gap.again):
+			continue
 		}
+		if at := w.catchUp(ctx, l.gap); !at.IsZero() {
+			l.noted = at
+		}
+		l.silent = l.gap.silent
 	}
 }
 
-// catchUp looks through the conversations for what was said since a time, and asks for what is owed
-// as soon as it finds it: first the questions that nobody has replied to, in the order of the
-// conversations, and in each of them the oldest first; then in threads. It returns when a socket was
+// gap is how far this process is with a gap that it looks through.
+type gap struct {
+	from   time.Time
+	looked map[thread.ID]bool // what needs no other look
+	// left is what is to be read yet. A conversation has no ts, and the list of them has no channel.
+	left   []thread.ID
+	order  map[thread.ID]int // of threads, see orderOf
+	asked  int               // questions that had no answer
+	pause  time.Duration     // before what failed is tried once more
+	again  time.Time         // when that is
+	silent bool              // the store refused a note meanwhile
+}
+
+func newGap(from time.Time) *gap {
+	return &gap{from: from, looked: map[thread.ID]bool{}, order: map[thread.ID]int{}, pause: againAfter}
+}
+
+// The order in which places are read: people most likely wait in those that come first.
+const (
+	orderList = iota
+	orderConversations
+	orderOurs   // threads that a question to the bot has opened since
+	orderRecent // threads in which the bot was asked lately
+	orderOthers
+)
+
+// put sorts places into those that are left, the first of a kind first.
+func (g *gap) put(left, places []thread.ID, order int) []thread.ID {
+	for _, t := range places {
+		if was, known := g.order[t]; !known || order < was {
+			g.order[t] = order
+		}
+	}
+	left = append(left, places...)
+	slices.SortStableFunc(left, func(a, b thread.ID) int { return cmp.Compare(g.order[a], g.order[b]) })
+	return left
+}
+
+// catchUp looks through the conversations for what was said in a gap, and asks for what is owed as
+// soon as it finds it: first the questions that nobody has replied to, in the order of the
+// conversations, and in each of them the oldest first; then in threads. What cannot be read now is left for another look, and the gap stays noted. It returns when a socket was
 // noted as open last; zero: it has noted nothing.
-func (w *Watcher) catchUp(ctx context.Context, from time.Time) (noted time.Time) {
+func (w *Watcher) catchUp(ctx context.Context, g *gap) (noted time.Time) {
 	lastNote := time.Now()
-	pause := func(r *rate) bool {
+	rates := map[bool]*rate{false: {most: mostConversations}, true: {most: mostThreads}}
+	pause := func(place thread.ID) bool {
 		for {
 			if time.Since(lastNote) >= seenEvery {
 				lastNote = time.Now()
-				noted = later(noted, w.noteLook(ctx, false))
+				at := w.noteLook(ctx, false)
+				if g.silent = at.IsZero(); g.silent {
+					return false // the store is away: nothing could be asked for
+				}
+				noted = later(noted, at)
 			}
-			left := r.left(time.Now())
+			left := rates[place.TS != ""].left(time.Now())
 			if left <= 0 || wait.For(ctx, min(left, seenEvery)) != nil {
 				return ctx.Err() == nil
 			}
 		}
 	}
-	recent := w.recent()
-	channels := w.conversations(ctx, recent)
-	if ctx.Err() != nil {
-		return noted // nothing was looked at: the next process does
+	if len(g.looked) == 0 && len(g.left) == 0 {
+		g.left = g.put(g.put(nil, []thread.ID{{}}, orderList), w.recent(), orderRecent)
 	}
-	w.cfg.Log.InfoContext(ctx, "catching_up", "since", from.UTC().Format(time.RFC3339), "channels", len(channels), "threads", len(recent))
-	asked, looked := 0, map[thread.ID]bool{}
-	var ours, others []thread.ID
-	reads := rate{most: mostConversations}
-	for _, channel := range channels {
-		if !pause(&reads) {
-			return noted
-		}
-		g, n := w.lookIn(ctx, channel, from, looked)
-		ours, others, asked = append(ours, g.ours...), append(others, g.others...), asked+n
-	}
-	reads = rate{most: mostThreads}
-	for _, t := range slices.Concat(ours, recent, others) {
-		if looked[t] {
+	w.cfg.Log.InfoContext(ctx, "catching_up", "since", g.from.UTC().Format(time.RFC3339), "places", len(g.left))
+	places := g.left
+	g.left, g.silent = nil, false
+	for len(places) > 0 {
+		place := places[0]
+		if g.looked[place] {
+			places = places[1:]
 			continue
 		}
-		looked[t] = true
-		if !pause(&reads) {
-			return noted
+		if place.Channel != "" && !pause(place) {
+			break
 		}
-		asked += w.askIn(ctx, t)
+		var err error
+		places, err = w.look(ctx, g, place, places[1:])
+		if ctx.Err() != nil {
+			return noted // the next process looks at all of it
+		}
+		if err != nil {
+			w.cfg.Log.WarnContext(ctx, "history_unread", "channel", place.Channel, "thread_ts", place.TS, "error", err)
+		}
+		if g.looked[place] = true; err != nil && !forGood(err) {
+			g.left = append(g.left, place)
+		}
 	}
+	for _, place := range g.left {
+		delete(g.looked, place)
+	}
+	g.left = append(g.left, places...)
 	if ctx.Err() != nil {
 		return noted
 	}
-	w.cfg.Log.InfoContext(ctx, "caught_up", "threads", len(looked), "asked", asked)
-	return later(noted, w.noteLook(ctx, true))
+	if len(g.left) > 0 && time.Since(g.from) < 2*gapMost {
+		w.cfg.Log.WarnContext(ctx, "catch_up_unfinished", "places_left", len(g.left), "again_ms", g.pause.Milliseconds())
+		g.again, g.pause = time.Now().Add(g.pause), min(2*g.pause, againMost)
+		return noted
+	}
+	w.cfg.Log.InfoContext(ctx, "caught_up", "places", len(g.looked), "left", len(g.left), "asked", g.asked)
+	at := w.noteLook(ctx, true)
+	g.silent = at.IsZero() // then the gap stays noted, and the next look has nothing left to do
+	return later(noted, at)
+}
+
+// forGood reports whether a place can never be read.
+func forGood(err error) bool {
+	return errors.Is(err, thread.ErrUnreadable) || errors.Is(err, turn.ErrCorrupt) || errors.Is(err, turn.ErrKey)
+}
+
+// look asks for what is owed in a place, and returns what is left to be looked at: left, and what it
+// has found.
+func (w *Watcher) look(ctx context.Context, g *gap, place thread.ID, left []thread.ID) ([]thread.ID, error) {
+	switch {
+	case place.Channel == "":
+		channels, err := w.conversations(ctx)
+		return g.put(left, channels, orderConversations), err
+	case place.TS == "":
+		ours, others, err := w.lookIn(ctx, g, place.Channel)
+		return g.put(g.put(left, ours, orderOurs), others, orderOthers), err
+	}
+	return left, w.askIn(ctx, g, place)
 }
 
 // rate bounds the reads of one kind within each minute.
@@ -216,96 +303,89 @@ func (w *Watcher) recent() []thread.ID {
 	return out
 }
 
-// conversations returns those that the bot is in. Direct messages come first, then those in which it
-// was asked lately: somebody most likely waits there.
-func (w *Watcher) conversations(ctx context.Context, recent []thread.ID) []string {
+// conversations returns those that the bot is in. Direct messages come first, then those in
+// which it was asked lately: somebody most likely waits there.
+func (w *Watcher) conversations(ctx context.Context) ([]thread.ID, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	channels, err := w.cfg.Places.Conversations(ctx)
-	if err != nil && ctx.Err() == nil {
-		w.cfg.Log.WarnContext(ctx, "conversations_unread", "error", err)
+	ids, err := w.cfg.Places.Conversations(ctx)
+	if err != nil {
+		return nil, err
 	}
 	rank := map[string]int{}
-	for _, t := range recent {
+	for _, t := range w.recent() {
 		rank[t.Channel] = -1
 	}
-	for _, c := range channels {
-		if (thread.ID{Channel: c}).Direct() {
-			rank[c] = -2
+	var channels []thread.ID
+	for _, id := range ids {
+		c := thread.ID{Channel: id}
+		if c.Direct() {
+			rank[id] = -2
 		}
+		channels = append(channels, c)
 	}
-	slices.SortStableFunc(channels, func(a, b string) int { return cmp.Compare(rank[a], rank[b]) })
-	return channels
+	slices.SortStableFunc(channels, func(a, b thread.ID) int { return cmp.Compare(rank[a.Channel], rank[b.Channel]) })
+	return channels, nil
 }
 
-// grown are threads of a conversation that have to be read.
-type grown struct {
-	ours   []thread.ID // that a question to the bot has opened
-	others []thread.ID
-}
-
-// lookIn asks for the questions that began a thread of a conversation since a time and have no
-// reply, and returns how many they were. It adds those to looked, and returns the threads that have
-// to be read: they grew, or have replies.
-func (w *Watcher) lookIn(ctx context.Context, channel string, from time.Time, looked map[thread.ID]bool) (g grown, asked int) {
+// lookIn asks for the questions that began a thread of a conversation since the gap and have no
+// reply. It returns the threads that have to be read, ours and those of others: they grew, or have
+// replies, or could not be asked for.
+func (w *Watcher) lookIn(ctx context.Context, g *gap, channel string) (ours, others []thread.ID, err error) {
 	read, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	messages, err := w.cfg.History.Recent(read, channel, string(turn.At(from)), string(soon()))
+	messages, err := w.cfg.History.Recent(read, channel, string(turn.At(g.from)), string(soon()))
 	if err != nil {
-		if ctx.Err() == nil {
-			w.cfg.Log.WarnContext(ctx, "history_unread", "channel", channel, "error", err)
-		}
-		return grown{}, 0
+		return nil, nil, err
 	}
 	for _, m := range messages {
 		t := thread.ID{Channel: channel, TS: m.TS}
 		asks := m.Question(thread.ID{Channel: channel}).Explicit() && !m.Self && !m.Bot
 		switch {
 		case m.Latest != "" && !asks:
-			g.others = append(g.others, t)
+			others = append(others, t)
 		case m.Latest != "":
-			g.ours = append(g.ours, t)
-		case asks && thread.CommandOf(m.Text) == thread.NoCommand && !looked[t]: // nobody has written in it, so there is nothing to read
-			looked[t] = true
-			asked += w.askFor(ctx, t, []thread.Message{m})
+			ours = append(ours, t)
+		case asks && thread.CommandOf(m.Text) == thread.NoCommand && !g.looked[t]: // nobody has written in it, so there is nothing to read
+			if w.askFor(ctx, g, t, []thread.Message{m}) != nil {
+				ours = append(ours, t)
+				continue
+			}
+			g.looked[t] = true
 		case asks:
-			g.ours = append(g.ours, t)
+			ours = append(ours, t)
 		}
 	}
-	return g, asked
+	return ours, others, nil
 }
 
-// askIn reads a thread, asks for what is owed in it, and returns how much that was.
-func (w *Watcher) askIn(ctx context.Context, t thread.ID) int {
+// askIn reads a thread, and asks for what is owed in it.
+func (w *Watcher) askIn(ctx context.Context, g *gap, t thread.ID) error {
 	read, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	messages, err := w.cfg.History.Messages(read, t)
 	if err != nil {
-		if ctx.Err() == nil {
-			w.cfg.Log.WarnContext(ctx, "history_unread", "thread", t.String(), "error", err)
-		}
-		return 0
+		return err
 	}
-	return w.askFor(ctx, t, messages)
+	return w.askFor(ctx, g, t, messages)
 }
 
-// askFor asks for what is owed in a thread, and returns how much that was. It leaves a thread alone
-// that is being answered.
-func (w *Watcher) askFor(ctx context.Context, t thread.ID, messages []thread.Message) int {
-	look, cancel := context.WithTimeout(ctx, readTimeout)
+// askFor asks for what is owed in a thread. It leaves a thread alone that is being answered.
+func (w *Watcher) askFor(ctx context.Context, g *gap, t thread.ID, messages []thread.Message) error {
+	look, cancel := context.WithTimeout(ctx, recordTimeout)
 	defer cancel()
 	w.cfg.Read(t, messages)
 	record, err := w.cfg.Threads.Record(look, t.String())
 	if err != nil {
-		return 0
+		return err
 	}
-	w.cfg.Gone(look, t, record, messages)
+	w.cfg.Gone(ctx, t, record, messages)
 	if record.Owed() {
-		return 0
+		return nil
 	}
-	due := thread.Owed(messages, t, thread.View{Answered: record.Answered, Upto: soon(), Mode: w.cfg.FollowUps(look, t.Channel)})
+	due := thread.Owed(messages, t, thread.View{Answered: record.Answered, Upto: soon(), Mode: w.cfg.FollowUps(ctx, t.Channel)})
 	if len(due.Asks) == 0 || due.Redo && record.Asked == "" {
-		return 0
+		return nil
 	}
 	newest := due.Last()
 	for _, a := range due.Asks {
@@ -315,10 +395,10 @@ func (w *Watcher) askFor(ctx context.Context, t thread.ID, messages []thread.Mes
 	}
 	w.cfg.Log.InfoContext(ctx, "ask_found", "thread", t.String(), "ask", newest.TS, "edited", newest.Edited)
 	if err := w.cfg.Ask(ctx, newest); err != nil {
-		w.cfg.Log.WarnContext(ctx, "event_not_taken", "thread", t.String(), "error", err)
-		return 0
+		return err
 	}
-	return 1
+	g.asked++
+	return nil
 }
 
 // soon returns a time that Slack's clock has not reached yet.

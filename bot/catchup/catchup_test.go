@@ -77,9 +77,24 @@ type town struct {
 	mu       sync.Mutex // guards all below
 	channels map[string][]thread.Message
 	asked    []string
-	reads    []time.Time // of conversations
-	threads  []time.Time // of threads
+	reads    []time.Time // of both kinds
+	convs    []time.Time // of conversations
+	threads  []time.Time
 	took     time.Duration
+	lists    int
+	fails    func(what string) error     // is asked of each call: "list", a channel, a thread, "ask"; nil: none fails
+	replies  map[string][]thread.Message // to the messages that open a thread, by ts
+}
+
+// fail returns the error of a call, if it is to fail.
+func (w *town) fail(what string) error {
+	w.mu.Lock()
+	fails := w.fails
+	w.mu.Unlock()
+	if fails == nil {
+		return nil
+	}
+	return fails(what)
 }
 
 func (w *town) Update(ctx context.Context, key string, fn func([]byte) ([]byte, error)) error {
@@ -90,9 +105,21 @@ func (w *town) Update(ctx context.Context, key string, fn func([]byte) ([]byte, 
 	return w.Store.Update(ctx, key, fn)
 }
 
+// Watch fails at once while the store is away, as a connection does.
+func (w *town) Watch(ctx context.Context, prefix string, fn func(string, []byte)) error {
+	if w.away.Load() {
+		return errors.New("connection refused")
+	}
+	return w.Store.Watch(ctx, prefix, fn)
+}
+
 func (w *town) Conversations(context.Context) ([]string, error) {
+	err := w.fail("list")
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.lists++; err != nil {
+		return nil, err
+	}
 	var ids []string
 	for id := range w.channels {
 		ids = append(ids, id)
@@ -103,11 +130,15 @@ func (w *town) Conversations(context.Context) ([]string, error) {
 
 func (w *town) Recent(_ context.Context, channel, after, before string) ([]thread.Message, error) {
 	time.Sleep(w.took)
+	err := w.fail(channel)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.reads = append(w.reads, time.Now())
+	w.reads, w.convs = append(w.reads, time.Now()), append(w.convs, time.Now())
 	if channel == "C-secret" {
-		return nil, errors.New("not readable")
+		err = fmt.Errorf("not_in_channel: %w", thread.ErrUnreadable)
+	}
+	if err != nil {
+		return nil, err
 	}
 	var out []thread.Message
 	for _, m := range w.channels[channel] {
@@ -119,14 +150,45 @@ func (w *town) Recent(_ context.Context, channel, after, before string) ([]threa
 }
 
 func (w *town) Messages(_ context.Context, t thread.ID) ([]thread.Message, error) {
+	err := w.fail(t.TS)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.threads = append(w.threads, time.Now())
+	w.reads, w.threads = append(w.reads, time.Now()), append(w.threads, time.Now())
+	if err != nil {
+		return nil, err
+	}
 	i := slices.IndexFunc(w.channels[t.Channel], func(m thread.Message) bool { return m.TS == t.TS })
 	if i < 0 {
-		return nil, errors.New("not there")
+		return nil, thread.ErrUnreadable
 	}
-	return w.channels[t.Channel][i : i+1], nil
+	return append(w.channels[t.Channel][i:i+1:i+1], w.replies[t.TS]...), nil
+}
+
+// reply adds a message to a thread, and returns its ts.
+func (w *town) reply(channel, root string, mentioned bool) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ts := string(turn.At(time.Now()))
+	if w.replies == nil {
+		w.replies = map[string][]thread.Message{}
+	}
+	w.replies[root] = append(w.replies[root], thread.Message{TS: ts, User: "U1", Text: "and?", Mentioned: mentioned})
+	for i, m := range w.channels[channel] {
+		if m.TS == root {
+			w.channels[channel][i].Latest = ts
+		}
+	}
+	return ts
+}
+
+// noted returns the record of what was seen.
+func (w *town) noted(t *testing.T) (s seen) {
+	t.Helper()
+	err := w.Store.Update(t.Context(), seenKey, func(old []byte) ([]byte, error) { return nil, errors.Join(json.Unmarshal(old, &s), turn.ErrKeep) })
+	if err != nil && !errors.Is(err, turn.ErrKeep) {
+		t.Fatal(err)
+	}
+	return s
 }
 
 // grown gives a thread a reply.
@@ -138,16 +200,6 @@ func (w *town) grown(channel, ts string) {
 			m.Latest = ts
 		}
 	}
-}
-
-// seen returns the note of when sockets were open.
-func (w *town) seen(t *testing.T) (s seen) {
-	t.Helper()
-	err := w.Update(t.Context(), seenKey, func(old []byte) ([]byte, error) { return nil, errors.Join(json.Unmarshal(old, &s), turn.ErrKeep) })
-	if !errors.Is(err, turn.ErrKeep) && err != nil {
-		t.Error(err)
-	}
-	return s
 }
 
 // says adds a message that opens a thread, and returns its ts.
@@ -180,6 +232,9 @@ func (w *town) watch(t *testing.T, owner string) (_ *Watcher, stop func()) {
 		Read:      func(thread.ID, []thread.Message) {},
 		Gone:      func(context.Context, thread.ID, turn.Record, []thread.Message) {},
 		Ask: func(ctx context.Context, q thread.Question) error {
+			if err := w.fail("ask"); err != nil {
+				return err
+			}
 			w.mu.Lock()
 			w.asked = append(w.asked, q.Thread.Channel+"/"+q.TS)
 			w.mu.Unlock()
@@ -215,6 +270,9 @@ func TestWhatWasSaidMeanwhileIsAskedOnce(t *testing.T) {
 		next.SocketOpened(Opened{})
 		time.Sleep(time.Minute)
 		stop()
+		if s := w.noted(t); !s.Gap.IsZero() {
+			t.Errorf("the gap stays noted for a conversation that is never readable: %+v", s)
+		}
 		if got, want := w.heard(), []string{"C1/" + third, "C1/" + fourth, "C2/" + second}; !slices.Equal(got, want) {
 			t.Errorf("asked %v, want %v", got, want)
 		}
@@ -270,12 +328,12 @@ func TestNobodyWaitsForAQuietConversation(t *testing.T) {
 		}
 		for range 40 {
 			time.Sleep(5 * time.Second)
-			if s := w.seen(t); time.Since(s.At) > 2*seenEvery {
+			if s := w.noted(t); time.Since(s.At) > 2*seenEvery {
 				t.Errorf("noted %s ago", time.Since(s.At))
 			}
 		}
 		stop()
-		for kind, reads := range map[string][]time.Time{"conversations": w.reads, "threads": w.threads} {
+		for kind, reads := range map[string][]time.Time{"conversations": w.convs, "threads": w.threads} {
 			most := map[string]int{"conversations": mostConversations, "threads": mostThreads}[kind]
 			for i := range reads {
 				if i >= most && reads[i].Sub(reads[i-most]) < time.Minute {
@@ -284,34 +342,8 @@ func TestNobodyWaitsForAQuietConversation(t *testing.T) {
 			}
 			t.Log(kind, len(reads), reads[len(reads)-1].Sub(began))
 		}
-		if len(w.reads) != 40 || len(w.threads) != 51 {
-			t.Errorf("%d conversations and %d threads are read", len(w.reads), len(w.threads))
-		}
-	})
-}
-
-// TestAStartWhileTheStoreIsAwayWaitsForIt: nothing is concluded from its silence.
-func TestAStartWhileTheStoreIsAwayWaitsForIt(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := &town{Store: turn.NewMem()}
-		first, stop := w.watch(t, "A")
-		first.SocketOpened(Opened{})
-		time.Sleep(time.Minute)
-		stop()
-		time.Sleep(time.Hour)
-		w.says("C1", true)
-		w.away.Store(true)
-		next, stop := w.watch(t, "B")
-		defer stop()
-		next.SocketOpened(Opened{})
-		time.Sleep(10 * time.Minute)
-		if got := w.heard(); len(got) != 0 {
-			t.Errorf("asked %v without a store", got)
-		}
-		w.away.Store(false)
-		time.Sleep(time.Minute)
-		if got := w.heard(); len(got) != 1 {
-			t.Errorf("asked %v when the store was back, not what was said meanwhile", got)
+		if len(w.convs) != 40 || len(w.threads) != 51 {
+			t.Errorf("%d conversations and %d threads are read", len(w.convs), len(w.threads))
 		}
 	})
 }
@@ -343,7 +375,7 @@ func TestAGapOutlivesItsFinder(t *testing.T) {
 		if got := w.heard(); len(got) != 1 {
 			t.Errorf("asked %v", got)
 		}
-		if s := w.seen(t); !s.Gap.IsZero() {
+		if s := w.noted(t); !s.Gap.IsZero() {
 			t.Errorf("the gap is still noted: %+v", s)
 		}
 	})

@@ -160,7 +160,7 @@ func letters(s string) string {
 
 // shapeless characters may go.
 func shapeless(r rune) bool {
-	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Variation_Selector) || r == 0x34f || r == 0x17b4 || r == 0x17b5
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Variation_Selector) || r == 0x34f || r == 0x17b4 || r == 0x17b5 || strings.ContainsRune("\u115f\u1160\u3164\uffa0\u2800", r)
 }
 
 // unnumbered has spaces for the numbers of lists, which may change.
@@ -193,7 +193,7 @@ func checkLost(t *probe, text string, pages []Page, rewritten bool) {
 		}, s)
 	}
 	source := unnumbered(text)
-	rewritten = rewritten || strings.Contains(text, "<") || strings.Contains(text, "](") // autolinks, and links that are none or show their host
+	rewritten = rewritten || strings.Contains(text, "<") || strings.Contains(text, "](") || strings.Contains(text, "&") // autolinks, links that are none or show their host, entities of what shows nothing
 	// Where something goes, a line may be an item that looks like none.
 	unclear := strings.ContainsFunc(text, func(r rune) bool { return r != '\n' && r != '\t' && shapeless(r) })
 	for line := range strings.SplitSeq(text, "\n") {

@@ -28,8 +28,9 @@ type Store interface {
 	// returns. A nil error means that the change is durable. After an error, among them ctx's, the
 	// change may have been made or not.
 	Update(ctx context.Context, key string, fn func(old []byte) ([]byte, error)) error
-	// Watch calls fn for all records under prefix now, then for changes. It may skip states and
-	// repeat them, but never misses the last one.
+	// Watch calls fn for all records under prefix now, then once with an empty key, which says that
+	// all were told, then for changes. It may skip states and repeat them, but never misses the last
+	// one.
 	//
 	// The value of a deleted record is nil. One goroutine at a time calls fn, and none after Watch
 	// has returned; a slow fn delays only its own Watch. Watch returns when ctx ends (with its

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
+	"llmbot/bot/fair"
 	"llmbot/bot/recent"
 	"llmbot/bot/thread"
 	"llmbot/bot/transcript"
@@ -166,7 +167,7 @@ func (b *Bot) mayPress(ctx context.Context, ev Pressed) string {
 	if ev.User == ev.Asker && !anew || ev.Thread.Direct() && !anew {
 		return ""
 	}
-	read, cancel := context.WithTimeout(ctx, pressTimeout)
+	read, cancel := context.WithTimeout(fair.With(ctx, ev.User), pressTimeout)
 	defer cancel()
 	messages, err := b.dep.History.Messages(read, ev.Thread)
 	if err != nil {

@@ -67,6 +67,7 @@ func TestLinks(t *testing.T) {
 		w.answered("general", ts, 1)
 		has(t, w.prompt(), "zq minutes", "A linked message is left out", "> alice (the linked one): zq build 41 is red")
 		hasNot(t, w.prompt(), "dave")
+		w.toldOnce("alice", "I left a linked message out: I quote messages only from")
 
 		// Whoever may see it pastes it, and somebody else who may asks; a quotation is followed, too.
 		ts = w.slack.Say("alice", "general", "", "> minutes "+link(t, w, "leads", secret))
@@ -85,5 +86,54 @@ func TestLinks(t *testing.T) {
 		ts = w.ask("alice", "general", "", "what is "+link(t, w, "news", news)+" ?")
 		w.answered("general", ts, 1)
 		hasNot(t, w.prompt(), "zq party")
+	})
+}
+
+// TestLinksLeftOut: whoever asks is told, alone and once, of links that are not followed because there are too
+// many, or because Slack fails; a preview of what is quoted is not there as well.
+func TestLinksLeftOut(t *testing.T) {
+	places := []slacksim.Channel{{ID: "C0GENERAL1", Name: "general"}, {ID: "C0OPS00001", Name: "ops"}, {ID: "C0LEADS001", Name: "leads", Private: true, Members: []string{"U0ALICE001"}}}
+	inWorld(t, worldConfig{model: llmsim.Config{Answer: yes, Speed: 200}, slack: slacksim.Config{Channels: places}}, func(t *testing.T, w *world) {
+		var links []string
+		for _, said := range []string{"zq one", "zq two", "zq three", "zq four"} {
+			l, err := w.slack.Permalink("ops", w.slack.Say("alice", "ops", "", said))
+			if err != nil {
+				t.Fatal(err)
+			}
+			links = append(links, l)
+		}
+		time.Sleep(2 * time.Second)
+		// Somebody else pasted them; the second question has no more to tell.
+		ts := w.slack.Say("bob", "general", "", "look: "+strings.Join(links, " "))
+		for n := range 2 {
+			w.slack.Say("carol", "general", ts, w.slack.Mention()+" what is that?")
+			w.answered("general", ts, n+1)
+			has(t, w.prompt(), "zq three", "A further linked message is left out")
+			time.Sleep(2 * time.Second)
+			w.toldOnce("carol", "I quote the newest 3 of a thread")
+		}
+
+		w.slack.Fail(slacksim.Fault{Method: "conversations.replies", Times: 4, Error: "fatal_error"})
+		ts = w.ask("bob", "general", "", "what is "+links[3]+" ?")
+		w.answered("general", ts, 1)
+		has(t, w.prompt(), "A linked message could not be read")
+		time.Sleep(2 * time.Second)
+		w.toldOnce("bob", "I could not read a linked message")
+
+		// The preview is there from the beginning, or comes late.
+		ts = w.slack.Post(slacksim.Post{User: "alice", Channel: "general", Text: w.slack.Mention() + " why " + links[0] + " ?", Attachments: []any{
+			map[string]any{"is_msg_unfurl": true, "from_url": links[0], "author_name": "alice", "text": "zq one"},
+		}})
+		w.answered("general", ts, 1)
+		is(t, "zq one", strings.Count(w.prompt(), "zq one"), 1)
+		ts = w.ask("alice", "general", "", "why "+links[1]+" ?")
+		w.answered("general", ts, 1)
+		if err := w.slack.UnfurlLink("general", ts); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second)
+		w.slack.Say("alice", "general", ts, w.slack.Mention()+" and?")
+		w.answered("general", ts, 2)
+		is(t, "zq two", strings.Count(w.prompt(), "zq two"), 1)
 	})
 }

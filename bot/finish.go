@@ -40,6 +40,7 @@ type verdict struct {
 	entry    *transcript.Entry // done: the answer; nil: none was shown
 	goesOn   bool              // done: the next turn goes on in its messages
 	draft    tidying           // its messages still wait for their cleanup; nil: they do not
+	right    *turn.Tidying     // of the draft, to do that
 }
 
 // end tells the store what becomes of the thread, and the actor.
@@ -70,8 +71,8 @@ func (t *turnRun) end(work context.Context, v verdict) report {
 	if t.lease.Died() && !v.goesOn && t.bot.cfg.Durable && (t.bot.cfg.Alone == nil || !t.bot.cfg.Alone()) {
 		t.bot.lookBacks.add(takenOver{t.thread, *v.entry, v.upto})
 	}
-	if v.draft != nil && err == nil {
-		t.bot.cleanups.add(cleanup{thread: t.thread, entry: *v.entry, draft: v.draft, since: time.Now()})
+	if v.draft != nil {
+		t.bot.cleanups.add(cleanup{thread: t.thread, entry: *v.entry, draft: v.draft, right: v.right, since: time.Now()})
 	}
 	if err := t.bot.records.Forget(work, t.thread); err != nil {
 		t.bot.log.WarnContext(work, "checkpoint_stays", "thread", t.thread.String(), "error", err)
@@ -162,8 +163,8 @@ func (t *turnRun) finish(work, stream context.Context, a *admitted, s *stage, ou
 	// Some messages still want tidying, such as their small print: should this process end before,
 	// somebody else does it.
 	if d, ok := s.draft.(tidying); ok && d.Untidy() {
-		v.draft = d
-		t.lease.LookAgain()
+		v.draft, v.right = d, t.lease.LookAgain()
+		d.Tidy(func() error { return mayPass(v.right.Check()) })
 	}
 	s.draft = nil
 	s.saver.End()
@@ -173,6 +174,9 @@ func (t *turnRun) finish(work, stream context.Context, a *admitted, s *stage, ou
 	}
 	t.bot.hints.answered(t.thread, time.Now())
 	t.removeOrphans(work, a)
+	if err == nil && !out.Kept {
+		t.replaceFile(work, a.messages, s.reply, out.File)
+	}
 	if err == nil && out.File != "" {
 		t.share(work, s, out)
 	}
@@ -243,7 +247,7 @@ func (t *turnRun) settled(work context.Context) error {
 // entry returns what is kept of an answer.
 func (t *turnRun) entry(a *admitted, r Reply, out answer.Outcome, untidy bool) *transcript.Entry {
 	return &transcript.Entry{
-		For: r.For, From: r.From, Since: r.Since, Epoch: r.Epoch, IDs: t.messageIDs(), Asker: a.last().User, Untidy: untidy,
+		For: r.For, From: r.From, Since: r.Since, Epoch: r.Epoch, IDs: t.messageIDs(), Asker: a.last().User, Untidy: untidy, File: out.File,
 		Text: out.Answer.Text, Notice: out.Answer.Notice, Small: out.Answer.Small,
 		Phase: out.Answer.Phase, Controls: out.Answer.Controls, Ending: out.Answer.Ending,
 		Tokens: out.Result.Usage.CompletionTokens, Elapsed: out.Result.Elapsed, TTFT: out.Result.TTFT, Word: out.Result.FirstWord,
@@ -287,7 +291,7 @@ func (t *turnRun) none(work context.Context, a *admitted) verdict {
 	}
 	reply := t.reply(work, a, thread.Question{TS: string(a.upto)})
 	reply.Adopt = ids // and none that stay
-	err := t.remove(work, reply)
+	_, err := t.remove(work, a.messages, reply)
 	t.logRemoved(work, err, "ask", string(a.upto))
 	switch {
 	case err == nil:
@@ -316,7 +320,7 @@ func (t *turnRun) removeOrphans(work context.Context, a *admitted) {
 	if len(ids) == 0 {
 		return
 	}
-	err := t.remove(work, Reply{For: a.due.Last().TS, Epoch: t.lease.Epoch(), Check: t.mayWrite, Adopt: ids})
+	_, err := t.remove(work, a.messages, Reply{For: a.due.Last().TS, Epoch: t.lease.Epoch(), Check: t.mayWrite, Adopt: ids})
 	t.logRemoved(work, err, "messages", ids)
 }
 
@@ -330,8 +334,8 @@ func (t *turnRun) logRemoved(ctx context.Context, err error, attrs ...any) {
 	t.bot.log.InfoContext(ctx, "answer_removed", attrs...)
 }
 
-// remove removes the messages of a reply.
-func (t *turnRun) remove(work context.Context, r Reply) error {
+// removeMessages removes the messages of a reply.
+func (t *turnRun) removeMessages(work context.Context, r Reply) error {
 	ctx, cancel := context.WithTimeoutCause(work, closeTimeout, errors.New("slack did not delete a half answer in time"))
 	defer cancel()
 	return t.bot.showAgain(ctx, t.thread, r, answer.Snapshot{Phase: answer.Removed})

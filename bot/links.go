@@ -1,7 +1,9 @@
 package bot
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -16,9 +18,21 @@ const (
 	leastLinked, mostLinked = 3_000, 60_000
 )
 
-// notVisible is said to whoever asks about a message that they may not be able to see. It is the
-// same for a message that is not there: what is in other places is nobody's business.
-const notVisible = "I left a linked message out: I quote messages only from public channels that I am in, and from conversations of which you and I are both members."
+// What whoever asks is told about linked messages that are not quoted. notVisible is the same for a
+// message that is not there: what is in other places is nobody's business.
+const (
+	notVisible = "I left a linked message out: I quote messages only from public channels that I am in, and from conversations of which you and I are both members."
+	notRead    = "I could not read a linked message: please ask again later, or paste what matters."
+)
+
+// tooMany tells how many links are followed.
+func tooMany() string {
+	return fmt.Sprintf("I left a linked message out: I quote the newest %d of a thread.", permalink.MaxLinks)
+}
+
+// previewQuoted stands in place of a preview that came later than its message, and would say again
+// what is quoted there.
+const previewQuoted = "(the preview of a linked message, which is quoted)"
 
 // quoteLinks puts the messages to which people's messages have links behind them, as far as
 // everybody who asks in this turn can see them, and who pasted the link. It blocks for the network.
@@ -45,17 +59,43 @@ func (t *turnRun) quoteLinks(ctx context.Context, a *admitted, turns []prompt.Tu
 		if text := found.Text[turn.ID]; text != "" {
 			turns[i].Files = strings.TrimSpace(turn.Files + "\n\n" + text)
 		}
+		if turn.Who != prompt.Self && turn.Text != "" {
+			turns[i].Text = cmp.Or(found.WithoutPreviews(turn.Text), previewQuoted)
+		}
 	}
-	told := map[string]bool{}
+	var told []string
 	for _, ask := range a.asks {
-		if found.Hidden[ask.TS] && !told[ask.User] {
-			told[ask.User] = true
-			b.tell(whisperPlace(ask), ask.User, notVisible)
+		if words := missing(turns, found); words != "" && !slices.Contains(told, ask.User) {
+			told = append(told, ask.User)
+			b.tell(whisperPlace(ask), ask.User, words)
 		}
 	}
 	if h := b.dep.Hooks.Linked; h != nil {
 		h(found.Shown, found.Denied, found.Failed)
 	}
+}
+
+// missing returns what whoever asks should know about the links that came after the last answer;
+// empty: nothing. Who asked before was told of the others.
+func missing(turns []prompt.Turn, found permalink.Quotes) string {
+	hidden, unread, surplus := false, false, false
+	for _, turn := range slices.Backward(turns) {
+		if turn.Who == prompt.Self {
+			break
+		}
+		hidden, unread, surplus = hidden || found.Hidden[turn.ID], unread || found.Unread[turn.ID], surplus || found.Surplus[turn.ID]
+	}
+	var words []string
+	if hidden {
+		words = append(words, notVisible)
+	}
+	if unread {
+		words = append(words, notRead)
+	}
+	if surplus {
+		words = append(words, tooMany())
+	}
+	return strings.Join(words, " ")
 }
 
 // askers returns everybody who asks in this turn, also whoever wants the last answer anew.

@@ -25,13 +25,19 @@ const offerTimeout = 20 * time.Second
 // that the workspace takes none.
 var ErrNoUpload = errors.New("files cannot be uploaded")
 
-// Uploads brings files into threads. Both methods may block for the network.
+// ErrFileStays reports that Slack will not delete a file for the bot, however often it is asked.
+var ErrFileStays = errors.New("the file cannot be deleted")
+
+// Uploads brings files into threads. The methods may block for the network.
 type Uploads interface {
 	// Upload brings a file to the workspace, where nobody sees it before Share.
 	Upload(ctx context.Context, name, text string) (id string, err error)
 	// Share shows an uploaded file in a thread. Sharing it once more does nothing, whoever does it.
 	// ErrNoFile: it is not there any more.
 	Share(ctx context.Context, t thread.ID, id, title string) error
+	// Delete deletes an uploaded file. The message that shows it stays. It returns nil if the file is
+	// not there any more. ErrFileStays: no other try helps.
+	Delete(ctx context.Context, id string) error
 }
 
 // What is said, beside answer.RestNotShown, of an answer that is shown only in part.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"llmbot/bot/answer"
+	"llmbot/bot/fair"
 	"llmbot/bot/leave"
 	"llmbot/bot/thread"
 	"llmbot/bot/transcript"
@@ -25,7 +26,7 @@ const (
 	// othersTimeout is how long it may take with replicas: another process may know messages that
 	// this one does not.
 	othersTimeout = time.Minute
-	earlyTimeout  = time.Second // to show a status before the thread is read
+	earlyTimeout  = time.Second // to show a status before there is a draft
 	// closeTimeout is for the last Slack calls: longer than a minute, the longest that a budget can
 	// be empty.
 	closeTimeout = 90 * time.Second
@@ -79,7 +80,7 @@ func newTurn(b *Bot, t thread.ID, l *turn.Lease, heir bool, known []thread.Quest
 
 // stage is what a turn has before people's eyes or under way. It is ended however the turn ends.
 type stage struct {
-	early bool              // the status says that the bot is at it, and no draft does yet
+	early early             // the status, until a draft says that the bot is at it
 	reply Reply             // of the draft
 	draft answer.Draft      // open; nil: none is
 	saver *transcript.Saver // of the text; nil: none
@@ -98,6 +99,7 @@ func (t *turnRun) run(work, cut context.Context) (r report) {
 			r = t.giveUp(work, s.draft)
 		}
 	}()
+	work, cut = fair.With(work, t.reader()), fair.With(cut, t.reader())
 	live, callOff := context.WithCancelCause(cut) // as long as the turn is ours to do
 	t.onCancel(callOff)
 	stream, stop := context.WithCancelCause(live) // as long as the model is to write
@@ -110,10 +112,19 @@ func (t *turnRun) run(work, cut context.Context) (r report) {
 			s.saver.End()
 		}
 	}()
-	defer func() { t.endEarly(work, s.early) }()
+	defer t.endEarly(work, &s.early)
 	defer callOff(nil)
 	defer stop(nil)
 	return t.end(work, t.phases(work, live, stream, &s))
+}
+
+// reader returns in whose turn among others the thread is read: that of who asked last. Of a turn
+// that another process has left behind nobody here knows that, and its channel stands for them.
+func (t *turnRun) reader() string {
+	if len(t.known) == 0 {
+		return t.thread.Channel
+	}
+	return t.known[len(t.known)-1].User
 }
 
 // phases does everything but the end of the turn, and returns what becomes of the thread. What
@@ -123,6 +134,7 @@ func (t *turnRun) phases(work, live, stream context.Context, s *stage) verdict {
 	if a == nil {
 		return v
 	}
+	work, stream = fair.With(work, a.person), fair.With(stream, a.person)
 	return t.finish(work, stream, a, s, t.write(work, stream, a, s))
 }
 

@@ -125,7 +125,7 @@ func (w *world) start(cfg worldConfig, slackNet, modelNet *memnet.Net) {
 	if cfg.model.Hear != nil {
 		ears = model
 	}
-	deps := bot.Deps{Linked: permalink.New(s, s.Full, s.Hosts(), log), Ears: ears, Model: model, Server: server, Replier: s, History: s, Room: s, Files: s, Uploads: s, Places: s, Homes: s, GPUs: cfg.gpus, Store: store, Log: log, Hooks: cfg.hooks, Leaves: s}
+	deps := bot.Deps{Linked: permalink.New(s, s.Full, s.Hosts(), "llm", log), Ears: ears, Model: model, Server: server, Replier: s, History: s, Room: s, Files: s, Uploads: s, Places: s, Homes: s, GPUs: cfg.gpus, Store: store, Log: log, Hooks: cfg.hooks, Leaves: s}
 	if cfg.mind != nil {
 		deps.Model = cfg.mind
 	}

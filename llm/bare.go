@@ -6,7 +6,8 @@ import "strings"
 // skips special tokens: analysis…assistantfinal… (gpt-oss; thinking-machines-lab/tinker-cookbook
 // #239, NousResearch/hermes-agent PR #84231), and functools[{…}] (Phi-4-mini's chat template,
 // vLLM's phi4_mini_json parser). They count where a message may begin: at the start of a line, or
-// behind a sentence.
+// behind a sentence. Thoughts that begin with a word and end by themselves without their end mark
+// were the answer.
 
 // bareEnd ends thoughts whose special tokens were skipped.
 const bareEnd = "assistantfinal"
@@ -56,7 +57,8 @@ func bareAt(s string, last, head, start bool) (tok token, more bool) {
 	return tok, false
 }
 
-// bareHead returns the head of a message, of n bytes, unless the word goes on behind them.
+// bareHead returns the head of a message, of n bytes, unless the word goes on behind them. At the start
+// of an answer a capital or a quotation mark follows it: "analysis是…" is an answer about the word.
 func bareHead(s string, n int, start, last bool) (tok token, more bool) {
 	if n == len(s) {
 		if last && !start {
@@ -65,46 +67,47 @@ func bareHead(s string, n int, start, last bool) (tok token, more bool) {
 		return tok, !last
 	}
 	switch c := s[n]; {
-	case c >= 'a' && c <= 'z' || c == '_', start && c < 0x80 && (c < 'A' || c > 'Z') && c != '"':
+	case c >= 'a' && c <= 'z' || c == '_', start && (c < 'A' || c > 'Z') && c != '"':
 		return token{}, false
 	}
 	return token{n: n}, false
 }
 
 // bareCall returns the head of a call up to its JSON value, or what stands there instead of one.
+// Behind the name of the tool the head has at most one more word (json, code). What goes on as a
+// sentence is none.
 func bareCall(s string, from int, last bool) (tok token, more bool) {
+	short := !last && len(s) < longestToken
 	if s[0] == 'f' { // functools[{…}]
 		body := strings.TrimLeft(s[from:], " \n")
 		switch {
 		case body == "":
-			return token{}, !last && len(s) < longestToken
+			return token{}, short
 		case body[0] != '{':
 			return token{}, false
 		}
 		return token{kind: tokenCall, n: from - 1, sure: true}, false
 	}
-	none := func(n int) token { return token{kind: tokenDrop, n: n, name: loneHead} }
-	for i := from; i < len(s) && i < longestToken; i++ {
-		switch s[i] {
-		case '{':
-			return token{kind: tokenCall, n: i, sure: true}, false
-		case '<': // a special token that was left
-			return none(i), false
-		case '\n':
-			body := strings.TrimLeft(s[i:], " \n")
-			switch {
-			case body == "" && !last && len(s) < longestToken:
-				return token{}, true
-			case body != "" && body[0] == '{':
-				return token{kind: tokenCall, n: len(s) - len(body), sure: true}, false
-			}
-			return none(i + 1), false
+	at, words := from, 0
+	for ; at < len(s) && at < longestToken && strings.IndexByte("{<\n", s[at]) < 0; at++ {
+		if s[at] == ' ' && at+1 < len(s) && strings.IndexByte(" {<\n", s[at+1]) < 0 {
+			words++
 		}
 	}
-	if len(s) < longestToken && !last {
+	body := strings.TrimLeft(s[at:], " \n")
+	switch {
+	case words > 1:
+		return token{}, false
+	case body == "" && short:
 		return token{}, true
+	case body != "" && body[0] == '{':
+		return token{kind: tokenCall, n: len(s) - len(body), sure: true}, false
+	case at >= longestToken:
+		return token{}, false
+	case at < len(s) && s[at] == '\n':
+		at++
 	}
-	return none(min(len(s), longestToken)), false
+	return token{kind: tokenDrop, n: at, name: loneHead}, false
 }
 
 // loneHead is the name of a call that is nothing but its head.

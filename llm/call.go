@@ -94,67 +94,6 @@ func (s *splitter) endCall(out *split) {
 	s.cut = s.state == atStart
 }
 
-// callAt returns the call that begins behind its token; nil: it is none, but prose about the token.
-// more: that is not known yet.
-func callAt(s string, tok token, last bool) (_ *toolCall, more bool) {
-	const longestPrefix = 200
-	c := &toolCall{ends: tok.ends}
-	body := strings.TrimLeft(s, " \t\r\n")
-	space := len(s) - len(body)
-	if body == "" {
-		c.raw = true
-		return c, !last && space < longestPrefix
-	}
-	switch body[0] {
-	case '{', '[':
-		return c, false
-	case '<':
-		c.raw = true
-		if tok.sure {
-			return c, false
-		}
-		if len(body) == 1 && !last {
-			return nil, true
-		}
-		if len(body) > 1 && (body[1] == '/' || body[1] == '|' || letter(body[1])) {
-			return c, false
-		}
-		return nil, false
-	}
-	if tok.sure {
-		c.raw = true
-		return c, false
-	}
-	at := 0
-	for at < len(body) && at < longestPrefix && (letter(body[at]) || body[at] >= '0' && body[at] <= '9' || strings.IndexByte("_-.:", body[at]) >= 0) {
-		at++
-	}
-	if at == len(body) && !last {
-		return nil, true
-	}
-	if at == 0 || at == len(body) {
-		return nil, false
-	}
-	switch body[at] {
-	case '{':
-		c.prefix = space + at
-		return c, false
-	case '[': // name[ARGS]{…}, name[CALL_ID]x[ARGS]{…}
-		value := strings.IndexByte(body[at:], '{')
-		if value < 0 && !last && len(body) < longestPrefix {
-			return nil, true
-		}
-		if c.prefix = space + at + value; value < 0 {
-			c.raw, c.prefix = true, 0
-		}
-		return c, false
-	case '\n', '<', '(':
-		c.raw = true
-		return c, false
-	}
-	return nil, false
-}
-
 func letter(b byte) bool { return b|0x20 >= 'a' && b|0x20 <= 'z' }
 
 // roleHead returns how many bytes of the head of a turn stand at the start of s: a role, and the
@@ -198,7 +137,7 @@ func isOthers(head string) bool {
 
 func isRole(s string) bool {
 	switch s {
-	case "assistant", "user", "system", "model", "tool", "developer", "function", "ipython", "final", "assistant to":
+	case "assistant", "ai", "user", "system", "model", "tool", "developer", "function", "ipython", "final", "assistant to":
 		return true
 	}
 	return false

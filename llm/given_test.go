@@ -66,6 +66,7 @@ func answers() map[string]answered {
 	out["marks in a table"] = answered{text: "Tags:\n\n| Tag | Model |\n|---|---|\n| <think> | Qwen |\n| [THINK] | Magistral |\n\nDone."}
 	out["marks in a document"] = answered{text: "The form:\n\n<order>\n<reason>none</reason>\n<reason code=\"1\">none</reason>\n  <thought>none</thought>\n</order>\n\nDone."}
 	out["marks in a margin"] = answered{text: "So:\n\n    <think>\n    Hm.\n    </think>\n    4<|im_end|>\n\nDone."}
+	out["a sentence on calls"] = answered{text: "Hermes marks a call with <tool_call>.\n\nThen it writes JSON (a name and its arguments)."}
 	out["faces"] = answered{text: "A cat: <|o_o|>, or <|^_^|>."}
 	out["a bomb of ends"] = answered{text: "Hi" + strings.Repeat("</s>", 20_000)}
 	for _, plain := range []string{"seed", "magistral", "kimi", "kimi k3", "command"} {

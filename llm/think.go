@@ -17,7 +17,8 @@ import "strings"
 //     The client remembers the model: after two such answers in a row the next one starts as
 //     reasoning.
 //   - An answer that started as reasoning because of that memory, and ended by itself without an
-//     end mark, was no reasoning. It is delivered as text at its end.
+//     end mark, was no reasoning. It is delivered as text at its end. So is one that began with a mark
+//     of words ("Here is my thought process:").
 //   - White space after an end mark is dropped.
 //   - A second block of thoughts counts at the start of a line, without a margin and not right below
 //     a line that is a tag: documents have elements of such names. <reason>, <reasoning> and <thought>
@@ -25,10 +26,12 @@ import "strings"
 //
 // Structural tokens are left out. Those in the form <|name|> are known by that form, for nobody writes
 // them in prose. But the name must be like a token's: it is known, or has a word of four letters or
-// two parts of two, so <|o_o|> and <|x|> stay. Others (<tool_call>, [TOOL_CALLS], </s>) are listed in
-// marks.go, and count only where they can be meant: a call needs what a call looks like, and </s>
-// counts at the end only. Marks of words alone are in bare.go. What a model writes as somebody else's
-// turn (<|im_start|>user) is left out up to its own next one.
+// two parts of two, so <|o_o|> and <|x|> stay. In a sentence about one of those only the token is left
+// out. Others (<tool_call>, [TOOL_CALLS], </s>) are listed in tags.go, and count only where they can be
+// meant: <tool_call> with what looks like a call behind it, or alone on its line; </tool_call> not in a
+// sentence, nor behind a <tool_call> that stayed; </s> at the end only. Elsewhere they stay, with what
+// follows them. Marks of words alone are in bare.go. What a model writes as somebody else's turn
+// (<|im_start|>user) is left out up to its own next one.
 //
 // A call of a tool is left out with all that belongs to it, up to its end; see call.go. If tools were
 // offered, it is kept beside the text; see textcall.go.
@@ -47,12 +50,15 @@ type splitter struct {
 	whole   bool            // and the model ended by itself
 	mark    thinkMark       // of the thoughts; zero: any end mark ends them
 	opened  bool            // started as reasoning on the template's account
-	kept    strings.Builder // what an opened splitter gave out as reasoning
+	words   string          // the begin mark, if it is one of words: without an end mark it is text
+	kept    strings.Builder // with either: what was given out as reasoning
 	stray   bool            // a stray end mark still means something
+	goesOn  bool            // what comes follows an unfinished answer
 	wrote   bool            // text other than white space was given out
 	cut     bool            // drop white space before the next text
 	flood   bool            // so many tokens that may end an answer came that they are text, and nothing since
 	literal int             // begin marks that are text: so are their end marks
+	talk    int             // begin tokens of calls that are text: so are their end tokens
 	wrapped string          // what ends the element that the answer is in; empty: it is in none
 	code    code            // where in the Markdown the text is
 	call    toolCall
@@ -94,6 +100,14 @@ func newSplitter(opened bool) *splitter {
 		s.state, s.opened, s.stray = inThought, true, false
 	}
 	return s
+}
+
+// goOn makes s split what follows an unfinished answer. Nothing before it was reasoning.
+func (s *splitter) goOn(text string) {
+	s.state, s.goesOn, s.opened, s.stray = inText, true, false, false
+	for i := range len(text) {
+		s.code.step(text[i])
+	}
 }
 
 // field records that the server splits reasoning off by itself.
@@ -283,7 +297,15 @@ func (s *splitter) mean(in string, tok token, out *split, before string) (decisi
 	case tokenThought:
 		return s.strayEnd(tok, out, before)
 	case tokenThink:
-		if !tok.mark.special && !s.code.head() || tok.mark.word && s.mark != tok.mark {
+		about, more := false, false
+		if tok.mark.special && s.code.mid {
+			about, more = prose(in[n:], s.last)
+		}
+		switch {
+		case more:
+			return isHeld, 0
+		case s.anew(in[n:], out.text+before): // the server did not go on: it begins the answer anew
+		case about, !tok.mark.special && !s.code.head(), tok.mark.word && s.mark != tok.mark:
 			s.stray = false
 			s.literal++
 			return isText, n
@@ -302,10 +324,21 @@ func (s *splitter) mean(in string, tok token, out *split, before string) (decisi
 		case !isOthers(in[n : n+head]):
 			s.to = recipient(in[n : n+head])
 			return isDropped, n + head
+		case s.code.mid && head > 0: // a turn begins behind another one, and not in a sentence
+			return isDropped, n + len(strings.TrimRight(in[n:n+head], "\n"))
 		}
 		n += head
 		fallthrough
 	case tokenOther:
+		if s.code.mid && tok.kind == tokenOther {
+			about, more := prose(in[n:], s.last)
+			switch {
+			case more:
+				return isHeld, 0
+			case about:
+				return isDropped, n
+			}
+		}
 		s.emit(before, out)
 		s.state, s.call = inCall, toolCall{raw: true, others: true} // it ends as a call does
 		return isOther, n
@@ -325,17 +358,21 @@ func (s *splitter) mean(in string, tok token, out *split, before string) (decisi
 		s.begin(toolCall{raw: true, to: to})
 		return isOther, n + head
 	case tokenCall:
-		c, more := callAt(in[n:], tok, s.last)
+		c, more := callAt(in[n:], tok, s.code.mid, s.last)
 		switch {
 		case more:
 			return isHeld, 0
 		case c == nil:
-			return isDropped, n
+			return s.noCall(in, tok)
 		}
 		s.emit(before, out)
 		c.to = recipient(in[:n])
 		s.begin(*c)
 		return isOther, n
+	case tokenDrop:
+		if d, known := s.aboutTag(in, tok); known {
+			return d, n
+		}
 	}
 	if tok.kind == tokenTurnEnd {
 		s.code = code{}
@@ -351,6 +388,12 @@ func (s *splitter) mean(in string, tok token, out *split, before string) (decisi
 
 func (s *splitter) begin(c toolCall) {
 	s.state, s.call, s.called = inCall, c, true
+}
+
+// anew reports whether the thoughts that begin before rest begin an answer, in place of going on with
+// one: nothing came before them, and they have a line of their own.
+func (s *splitter) anew(rest, before string) bool {
+	return s.goesOn && !s.wrote && strings.TrimSpace(before) == "" && strings.HasPrefix(rest, "\n")
 }
 
 // strayEnd decides on an end mark in the answer.
@@ -416,6 +459,9 @@ func (s *splitter) flush(whole bool) split {
 	case s.state == inThought && s.opened && whole:
 		s.opened, s.unlearned, s.state = false, true, atStart
 		return s.finish(s.kept.String() + held)
+	case s.state == inThought && s.words != "" && whole:
+		s.state = inText
+		return s.finish(s.words + s.kept.String() + held)
 	case s.state == inThought:
 		return split{reasoning: held}
 	case !whole && s.state == atStart && len(strings.TrimSpace(held)) > 2:

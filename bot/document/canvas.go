@@ -355,7 +355,7 @@ func mention(text, id string) string {
 
 func (c *canvasReader) endRow() {
 	if len(c.cells) > 0 {
-		c.rows = append(c.rows, c.cells[:min(len(c.cells), maxWidth)])
+		c.rows = append(c.rows, c.out.narrow(c.cells))
 		c.cells = nil
 	}
 }

@@ -136,10 +136,23 @@ var errEnough = errors.New("enough is read")
 // Read returns the text of a document of any kind but PDF. It works until ctx ends; then it returns
 // what it has. Its memory does not grow with what a file unpacks to: some megabytes, and 8 MB more
 // for the texts of a workbook.
-func Read(ctx context.Context, kind Kind, data []byte, limits Limits) (t Text, err error) {
+func Read(ctx context.Context, kind Kind, data []byte, limits Limits) (Text, error) {
 	out := &writer{left: max(limits.Runes, 0)}
 	part, err := read(ctx, kind, data, limits, out)
-	t.Markdown = strings.TrimSpace(out.b.String())
+	t, err := outcome(strings.TrimSpace(out.b.String()), part, err)
+	if err == nil && out.lost {
+		before := "all, but "
+		if t.Part != "" {
+			before = t.Part + "; "
+		}
+		t.Part = fmt.Sprintf("%sof wide tables the first %d columns", before, maxWidth)
+	}
+	return t, err
+}
+
+// outcome returns what was read, and which part that is, or why it is nothing.
+func outcome(text, part string, err error) (t Text, _ error) {
+	t.Markdown = text
 	if err == nil && t.Markdown == "" {
 		return Text{}, ErrNoText
 	}

@@ -20,6 +20,7 @@ const (
 type workbook struct {
 	texts   []string // of cells
 	cut     bool     // there are more
+	lost    bool     // a sheet lost columns
 	formats []format // by the number of a cell's style
 	epoch   int      // see serial
 }
@@ -192,6 +193,7 @@ type sheetCell struct {
 // sheet writes one sheet under its head. last is the number of the last row that was written.
 func (b *workbook) sheet(a *archive, part, head string, cells *int, out *writer) (last int, err error) {
 	rows, readErr := b.rows(a, part, cells, 4*out.left+64)
+	out.lost = out.lost || b.lost
 	if err := out.add(head); err != nil {
 		return 0, err
 	}
@@ -283,7 +285,11 @@ func (b *workbook) rows(a *archive, part string, cells *int, bytes int) (rows []
 					keep()
 					return rows, err
 				}
-				if text == "" || column >= maxWidth {
+				if text == "" {
+					continue
+				}
+				if column >= maxWidth {
+					b.lost = true
 					continue
 				}
 				if *cells--; *cells < 0 {

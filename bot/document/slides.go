@@ -220,7 +220,7 @@ func (s *slideReader) end(name string) {
 		}
 	case "tr":
 		if len(s.cells) > 0 {
-			s.rows = append(s.rows, s.cells[:min(len(s.cells), maxWidth)])
+			s.rows = append(s.rows, s.cells)
 			s.cells = nil
 		}
 	case "tbl":
@@ -231,6 +231,9 @@ func (s *slideReader) end(name string) {
 			s.blocks = append(s.blocks, func(w *writer) error {
 				if err := w.add("\n\n"); err != nil {
 					return err
+				}
+				for i, r := range rows {
+					rows[i] = w.narrow(r)
 				}
 				_, err := w.table(widest(rows), slices.Values(rows))
 				return err

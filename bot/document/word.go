@@ -339,7 +339,7 @@ func (w *wordReader) end(name string) error {
 	case name == "tr":
 		t := w.tables[tables-1]
 		if len(t.row) > 0 {
-			t.rows = append(t.rows, t.row[:min(len(t.row), maxWidth)])
+			t.rows = append(t.rows, w.out.narrow(t.row))
 		}
 		t.row = nil
 	case name == "tbl":

@@ -2,6 +2,7 @@ package document
 
 import (
 	"iter"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -9,7 +10,17 @@ import (
 // writer collects a text up to a number of characters.
 type writer struct {
 	b    strings.Builder
-	left int // characters that fit
+	left int  // characters that fit
+	lost bool // a table lost columns
+}
+
+// narrow returns the first maxWidth cells of a row, and notes it if others say something.
+func (w *writer) narrow(cells []string) []string {
+	if len(cells) <= maxWidth {
+		return cells
+	}
+	w.lost = w.lost || slices.ContainsFunc(cells[maxWidth:], func(c string) bool { return c != "" })
+	return cells[:maxWidth]
 }
 
 // add writes a text, or as much of it as fits: then it returns errFull.

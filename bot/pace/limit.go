@@ -41,7 +41,7 @@ func limitOf(m Method) int {
 	switch m {
 	case MethodStart, MethodStop:
 		return 20 // tier 2
-	case MethodAppend, "users.info":
+	case MethodAppend, "users.info", "files.info", "chat.postEphemeral":
 		return 100 // tier 4
 	}
 	return 50 // tier 3: chat.update, chat.delete, conversations.replies, …
@@ -57,6 +57,8 @@ type limiter struct {
 
 	flying int         // calls under way: Slack may count them at any moment before their return
 	past   []time.Time // when the calls of the last minute returned, sorted
+	uses   []made      // those of them that were made for somebody, sorted
+	byWhom map[string]int
 
 	overBucket int // calls under way that the bucket did not allow
 	taken      int // such calls that Slack has taken since its last refusal
@@ -69,6 +71,12 @@ type limiter struct {
 
 	smooth    time.Time     // the bucket is believed until then
 	smoothFor time.Duration // the last span of that
+}
+
+// made is a call that was made for a person.
+type made struct {
+	person string
+	until  time.Time // it is of the last minute until then
 }
 
 func newLimiter(perMinute int, share float64) *limiter {
@@ -110,6 +118,7 @@ func (l *limiter) move(now time.Time) {
 		old++
 	}
 	l.past = slices.Delete(l.past, 0, old)
+	l.forget(now)
 	if !l.smooth.IsZero() && !now.Before(l.smooth) {
 		l.smooth, l.burst, l.slow = time.Time{}, cautiousBurst, 1
 	}
@@ -150,6 +159,50 @@ func (l *limiter) can(now time.Time) bool {
 		return false
 	}
 	return l.bucketed() || l.level >= 1 || l.taken >= probesToTrust || l.overBucket < maxProbes
+}
+
+// shares reports whether it is within a person's share that a call is made for them now: they have
+// made fewer calls in the last minute than the window has left. So one alone gets half of the
+// window, the second half of what is left, and so on: somebody who has made none finds a call left
+// behind any number of others (a dynamic threshold, as switches have it for the queues that share a
+// buffer). What is nobody's has no share of its own.
+func (l *limiter) shares(now time.Time, person string) bool {
+	l.move(now)
+	return person == "" || l.only || l.byWhom[person] < l.windowWithin(now, 0)
+}
+
+// used records that a call was made for a person.
+func (l *limiter) used(now time.Time, person string) {
+	if person == "" || l.only {
+		return
+	}
+	if l.byWhom == nil {
+		l.byWhom = map[string]int{}
+	}
+	l.byWhom[person]++
+	l.uses = append(l.uses, made{person, now.Add(minute)})
+}
+
+// forget drops the calls of people that are older than a minute.
+func (l *limiter) forget(now time.Time) {
+	old := 0
+	for ; old < len(l.uses) && !l.uses[old].until.After(now); old++ {
+		if who := l.uses[old].person; l.byWhom[who] > 1 {
+			l.byWhom[who]--
+		} else {
+			delete(l.byWhom, who)
+		}
+	}
+	l.uses = slices.Delete(l.uses, 0, old)
+}
+
+// sharesAt returns when the shares of people may have grown next: when a call leaves the window.
+func (l *limiter) sharesAt(now time.Time) time.Time {
+	l.move(now)
+	if len(l.past) == 0 {
+		return now.Add(takeTime)
+	}
+	return l.past[0].Add(minute)
 }
 
 // spare reports whether a call may be made now out of so large a part of the budget.

@@ -194,12 +194,11 @@ type Scheduler struct {
 	wake    chan struct{} // holds one: "look again"
 	stopped chan struct{} // closed when Run has ended
 
-	mu   sync.Mutex // guards all below
-	core *core
-	live map[*lane]*Lane
-	// Callers of Take that wait, by method. The first has the turn.
-	queues map[Method][]*ticket
-	idle   chan struct{} // closed when no lane is left; nil if nobody waits
+	mu     sync.Mutex // guards all below
+	core   *core
+	live   map[*lane]*Lane
+	queues map[Method]*queue // callers of Take that wait
+	idle   chan struct{}     // closed when no lane is left; nil if nobody waits
 }
 
 // New returns a Scheduler. It makes no call before Run.
@@ -213,7 +212,7 @@ func New(cfg Config) *Scheduler {
 		stopped: make(chan struct{}),
 		core:    c,
 		live:    make(map[*lane]*Lane),
-		queues:  make(map[Method][]*ticket),
+		queues:  make(map[Method]*queue),
 	}
 }
 

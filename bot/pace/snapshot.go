@@ -71,7 +71,9 @@ func (s *Scheduler) Snapshot() Snapshot {
 	}
 	for m, l := range c.methods {
 		b := l.snapshot(now)
-		b.Waiting = len(s.queues[m])
+		if q := s.queues[m]; q != nil {
+			b.Waiting = q.ring.Len()
+		}
 		snap.Methods[m] = b
 	}
 	for ch, l := range c.channels {

@@ -5,50 +5,51 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"llmbot/bot/fair"
 )
 
 // takeTime is how long a call after Take is assumed to be under way. Its place in the window is
 // free a minute after that.
 const takeTime = time.Second
 
-// ticket is a place in a method's queue.
+// ticket is a call that waits for its method's budget.
 type ticket struct {
-	head chan struct{} // closed when this ticket is the first
+	person string
+	mine   chan struct{} // closed when the call may be made
+	look   chan struct{} // holds one: "look again, you keep the time now"
+}
+
+// queue holds those who wait for the budget of a method.
+type queue struct {
+	ring fair.Ring[*ticket]
+	// all are in the order in which they came. The first one keeps the time: it wakes when the budget
+	// has grown, and hands it to whoever's turn it is.
+	all []*ticket
 }
 
 // Take waits until a call of a method, such as conversations.replies, fits the method's budget, and
-// counts it as made now. Callers that wait for the same method are served in the order in which
-// they came; nobody else is delayed. Take returns the cause of ctx when that ends first, and
-// ErrStopped when Run has ended. If Slack then refuses the call, call Refused, and Take again.
+// counts it as made now. Callers that wait for the same method are served round by person (package
+// fair), each within their share of the minute (see limiter.shares), and each person's own in the
+// order in which they came. Take returns the cause of ctx when that ends first, and ErrStopped when
+// Run has ended. If Slack then refuses the call, call Refused, and Take again.
 func (s *Scheduler) Take(ctx context.Context, m Method) error {
-	t := &ticket{head: make(chan struct{})}
-	s.mu.Lock()
-	s.queues[m] = append(s.queues[m], t)
-	if len(s.queues[m]) == 1 {
-		close(t.head)
-	}
-	s.mu.Unlock()
+	t := &ticket{person: fair.Person(ctx), mine: make(chan struct{}), look: make(chan struct{}, 1)}
+	s.enter(m, t)
 	defer s.leave(m, t)
-	select {
-	case <-t.head:
-	case <-ctx.Done():
-		return fmt.Errorf("wait for %s: %w", m, context.Cause(ctx))
-	case <-s.stopped:
-		return ErrStopped
-	}
 	for {
 		select {
 		case <-s.stopped:
 			return ErrStopped
 		default:
 		}
-		wait := s.tryTake(m)
-		if wait <= 0 {
-			return nil
-		}
-		timer := time.NewTimer(wait)
+		timer := time.NewTimer(s.serve(m, t))
 		select {
+		case <-t.mine:
+			timer.Stop()
+			return nil
 		case <-timer.C:
+		case <-t.look:
 		case <-ctx.Done():
 			timer.Stop()
 			return fmt.Errorf("wait for %s: %w", m, context.Cause(ctx))
@@ -56,50 +57,98 @@ func (s *Scheduler) Take(ctx context.Context, m Method) error {
 			timer.Stop()
 			return ErrStopped
 		}
+		timer.Stop()
 	}
 }
 
 // TryTake counts a call of a method as made now and returns true, if the call can be made at once,
-// nobody waits for the method, and less than that part of its budget is used. It does not block. It
-// is for calls that can be left out, so that Take always finds the rest.
+// none of those who wait may make one, and less than that part of its budget is used. It does not
+// block. It is for calls that can be left out, so that Take always finds the rest.
 func (s *Scheduler) TryTake(m Method, part float64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if q := s.queues[m]; q != nil {
+		s.serveLocked(m, q)
+	}
 	now, lim := time.Now(), s.core.limit(m)
-	if len(s.queues[m]) > 0 || !lim.spare(now, part) {
+	if !lim.spare(now, part) {
 		return false
 	}
 	lim.accepted(now.Add(takeTime), lim.spend(now))
 	return true
 }
 
-// tryTake counts a call and returns 0, or returns how long to wait before the next try.
-func (s *Scheduler) tryTake(m Method) time.Duration {
+// enter queues a ticket.
+func (s *Scheduler) enter(m Method, t *ticket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now, lim := time.Now(), s.core.limit(m)
-	if lim.can(now) {
-		lim.accepted(now.Add(takeTime), lim.spend(now))
-		return 0
+	q := s.queues[m]
+	if q == nil {
+		q = &queue{}
+		s.queues[m] = q
 	}
-	return max(lim.soonest(now, 1).Sub(now), time.Millisecond)
+	q.ring.Join(t.person, t)
+	q.all = append(q.all, t)
+	if keeper := q.all[0]; keeper != t {
+		s.serveLocked(m, q)
+		poke(keeper.look) // the next time to look may be another one now
+	}
 }
 
-// leave removes a ticket, and gives the turn to the next if it was the first.
+// serve hands out the budget that there is, and returns how long the ticket is to wait until it
+// looks again, if nobody tells it to.
+func (s *Scheduler) serve(m Method, t *ticket) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	q := s.queues[m]
+	if q.all[0] != t {
+		return minute
+	}
+	return s.serveLocked(m, q)
+}
+
+// serveLocked hands out the budget that there is, and returns how long it takes until there may be
+// more.
+func (s *Scheduler) serveLocked(m Method, q *queue) time.Duration {
+	now, lim := time.Now(), s.core.limit(m)
+	for !q.ring.Empty() {
+		if !lim.can(now) {
+			return max(lim.soonest(now, 1).Sub(now), time.Millisecond)
+		}
+		t, ok := q.ring.Next(func(person string, _ *ticket) bool { return lim.shares(now, person) })
+		if !ok {
+			return max(lim.sharesAt(now).Sub(now), time.Millisecond)
+		}
+		back := now.Add(takeTime)
+		lim.accepted(back, lim.spend(now))
+		lim.used(back, t.person)
+		close(t.mine)
+	}
+	return minute // nobody waits
+}
+
+// leave removes a ticket, and has the next one keep the time if it was the first.
 func (s *Scheduler) leave(m Method, t *ticket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	q := s.queues[m]
-	i := slices.Index(q, t)
-	q = slices.Delete(q, i, i+1)
-	if i == 0 && len(q) > 0 {
-		close(q[0].head)
-	}
-	if len(q) == 0 {
+	q.ring.Quit(t.person, t)
+	i := slices.Index(q.all, t)
+	q.all = slices.Delete(q.all, i, i+1)
+	switch {
+	case len(q.all) == 0:
 		delete(s.queues, m)
-		return
+	case i == 0:
+		poke(q.all[0].look)
 	}
-	s.queues[m] = q
+}
+
+// poke wakes who waits for c, which holds one.
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }
 
 // Refused records that Slack refused a call that Take or TryTake had counted. The method pauses for

@@ -67,11 +67,31 @@ func oneOf(host string, hosts []string) bool {
 // package slackmsg writes as a head with the link, and a quotation below it. They are there
 // already. What people quote themselves, they ask about.
 func ownWords(text string) string {
+	return without(text, func(head string) bool {
+		return strings.HasPrefix(head, "Forwarded message") || strings.HasPrefix(head, "Preview of ")
+	})
+}
+
+// WithoutPreviews returns a message without Slack's previews of messages that are quoted.
+func (q Quotes) WithoutPreviews(text string) string {
+	if len(q.quoted) == 0 || !strings.Contains(text, linkedPreview) {
+		return text
+	}
+	return strings.TrimSpace(without(text, func(head string) bool {
+		links := Find(head, q.hosts)
+		return strings.HasPrefix(head, linkedPreview) && len(links) == 1 && q.quoted[Link{Channel: links[0].Channel, TS: links[0].TS}]
+	}))
+}
+
+// linkedPreview is how package slackmsg begins the preview of a message.
+const linkedPreview = "Preview of a linked message"
+
+// without returns a message without quotations whose heads are such.
+func without(text string, such func(head string) bool) string {
 	var own []string
 	shown := false // the lines are those of a forward or a preview
 	for line := range strings.Lines(text) {
-		head := strings.HasPrefix(line, "Forwarded message") || strings.HasPrefix(line, "Preview of ")
-		if head && strings.HasSuffix(strings.TrimSpace(line), ":") {
+		if strings.HasSuffix(strings.TrimSpace(line), ":") && such(line) {
 			shown = true
 			continue
 		}

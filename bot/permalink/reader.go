@@ -1,6 +1,7 @@
 package permalink
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,20 +14,23 @@ import (
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
-	"llmbot/bot/lines"
+	"llmbot/bot/prompt"
 	"llmbot/bot/recent"
 	"llmbot/bot/thread"
 	"llmbot/llm"
 )
 
+// MaxLinks is how many links of a turn are followed (issue 14).
+const MaxLinks = 3
+
 // Limits; the figures are issue 14's, but for those that it leaves open.
 const (
-	maxLinks    = 3
 	maxReads    = 3
 	maxMessages = 20               // of a thread
 	keepFor     = 10 * time.Minute // messages are remembered
 	maxKept     = 200              // threads: at most some 16 MB
 	maxRunes    = 4_000            // of one message
+	longestFile = 255              // characters of a file's name: file systems allow no more
 	totalTime   = 10 * time.Second // all links of a turn together
 )
 
@@ -70,6 +74,7 @@ type Reader struct {
 	from  Source
 	full  Full
 	hosts []string
+	self  string // the bot's name
 	log   *slog.Logger
 
 	mu    sync.Mutex // guards known
@@ -82,18 +87,24 @@ type kept struct {
 	until    time.Time
 }
 
-// New returns a Reader of links to these hosts, which are those of the workspace.
-func New(from Source, full Full, hosts []string, log *slog.Logger) *Reader {
-	return &Reader{from: from, full: full, hosts: hosts, log: log, known: recent.New[Link, kept](maxKept)}
+// New returns a Reader of links to these hosts, which are those of the workspace. self is the bot's
+// name.
+func New(from Source, full Full, hosts []string, self string, log *slog.Logger) *Reader {
+	return &Reader{from: from, full: full, hosts: hosts, self: self, log: log, known: recent.New[Link, kept](maxKept)}
 }
 
 // Quotes is what Quote found.
 type Quotes struct {
-	Text   map[string]string // by the id of the message that has the links: Markdown
-	Hidden map[string]bool   // messages with a link to what the people who ask may not see
-	Shown  int               // links that are quoted
-	Denied int               // links to what they may not see
-	Failed int               // links that could not be read
+	Text    map[string]string // by the id of the message that has the links: Markdown
+	Hidden  map[string]bool   // messages with a link to what the people who ask may not see
+	Unread  map[string]bool   // messages with a link that could not be read
+	Surplus map[string]bool   // messages with more links than MaxLinks, or with one that is older than these
+	Shown   int               // links that are quoted
+	Denied  int               // links to what they may not see
+	Failed  int               // links that could not be read
+
+	hosts  []string
+	quoted map[Link]bool // without their threads
 }
 
 // Quote quotes what the newest links in these messages (oldest first) lead to, if all these people,
@@ -101,10 +112,13 @@ type Quotes struct {
 // not quoted; runes is how many characters all quotations may have. It blocks for the network, for
 // at most 10 s.
 func (r *Reader) Quote(ctx context.Context, here thread.ID, people []Person, messages []Message, runes int) Quotes {
-	out := Quotes{Text: map[string]string{}, Hidden: map[string]bool{}}
+	out := Quotes{
+		Text: map[string]string{}, Hidden: map[string]bool{}, Unread: map[string]bool{}, Surplus: map[string]bool{},
+		hosts: r.hosts, quoted: map[Link]bool{},
+	}
 	ctx, cancel := context.WithTimeout(ctx, totalTime)
 	defer cancel()
-	left, reads := maxLinks, maxReads
+	left, reads := MaxLinks, maxReads
 	roles := map[string]bool{}
 	for _, m := range slices.Backward(messages) {
 		var parts []string
@@ -113,20 +127,23 @@ func (r *Reader) Quote(ctx context.Context, here thread.ID, people []Person, mes
 				continue
 			}
 			if left == 0 {
+				out.Surplus[m.ID] = true
 				parts = append(parts, "(A further linked message is left out.)")
 				break
 			}
 			left--
-			text, err := r.quote(ctx, l, readers(people, m.By), roles, runes/maxLinks, &reads)
+			text, err := r.quote(ctx, l, readers(people, m.By), roles, runes/MaxLinks, &reads)
 			switch {
 			case err == nil:
 				out.Shown++
+				out.quoted[Link{Channel: l.Channel, TS: l.TS}] = true
 			case errors.Is(err, errHidden):
 				out.Denied++
 				out.Hidden[m.ID] = true
 				text = "(A linked message is left out: whoever asks, or whoever pasted the link, may not be able to see it.)"
 			default:
 				out.Failed++
+				out.Unread[m.ID] = true
 				text = "(A linked message could not be read.)"
 			}
 			if err != nil && ctx.Err() == nil {
@@ -158,7 +175,7 @@ func (r *Reader) quote(ctx context.Context, l Link, people []Person, roles map[s
 	if err != nil {
 		return "", err
 	}
-	return quotation(l, place, k, runes), nil
+	return r.quotation(l, place, k, runes), nil
 }
 
 // readers returns everybody who must be able to see what a message links to: whoever asks, and
@@ -242,7 +259,9 @@ func (r *Reader) read(ctx context.Context, l Link, reads *int) (kept, error) {
 	}
 	k = kept{messages: around(page, at), all: len(page), until: now.Add(keepFor)}
 	for i, m := range k.messages {
-		k.messages[i] = thread.Message{TS: m.TS, Name: m.Name, Self: m.Self, Bot: m.Bot, Text: cut(m.Text, maxRunes), Files: m.Files}
+		k.messages[i] = thread.Message{
+			TS: m.TS, User: m.User, Name: m.Name, Self: m.Self, Bot: m.Bot, App: m.App, Behalf: m.Behalf, Text: cut(m.Text, maxRunes), Files: m.Files,
+		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -273,11 +292,12 @@ func around(page []thread.Message, at int) []thread.Message {
 	return append([]thread.Message{page[0]}, page[from:from+rest]...)
 }
 
-// quotation writes a quotation of at most so many characters.
-func quotation(l Link, place Place, k kept, runes int) string {
+// quotation writes a quotation of at most so many characters. Nobody speaks for others in it: every
+// further line of a message has a margin, and names are those of the prompt.
+func (r *Reader) quotation(l Link, place Place, k kept, runes int) string {
 	where := "a conversation"
 	if place.Name != "" {
-		where = "#" + oneLine(place.Name)
+		where = "#" + prompt.CleanName(place.Name)
 	}
 	head := "Linked message in " + where + ":"
 	if len(k.messages) > 1 {
@@ -285,22 +305,24 @@ func quotation(l Link, place Place, k kept, runes int) string {
 	}
 	all := []string{head}
 	each := max(runes/len(k.messages), 80)
-	for _, m := range k.messages {
-		name := oneLine(m.Name)
-		switch {
-		case m.Self:
-			name = "you"
-		case m.Bot:
-			name += " (a bot)"
+	turns := make([]prompt.Turn, len(k.messages))
+	for i, m := range k.messages {
+		turns[i] = speaker(m)
+	}
+	label := prompt.Labels(turns, r.self)
+	for i, m := range k.messages {
+		name := "you" // Labels gives everybody else of that name their id
+		if !m.Self {
+			name = label(turns[i])
 		}
 		if len(k.messages) > 1 && m.TS == l.TS {
 			name += " (the linked one)"
 		}
-		said := lines.Split(cut(strings.TrimSpace(m.Text), each))
+		said := cut(strings.TrimSpace(m.Text), each)
 		for _, f := range m.Files {
-			said = append(said, "(with the file "+oneLine(f.Name)+")")
+			said = strings.TrimSpace(said + "\n(with the file " + llm.Printable(f.Name, longestFile) + ")")
 		}
-		all = append(all, "> "+name+": "+strings.Join(said, "\n> "))
+		all = append(all, "> "+strings.ReplaceAll(prompt.Spoken(name, said), "\n", "\n> "))
 	}
 	if n := k.all - len(k.messages); n > 0 {
 		all = append(all, fmt.Sprintf("(%d further messages of the thread are left out.)", n))
@@ -308,12 +330,16 @@ func quotation(l Link, place Place, k kept, runes int) string {
 	return strings.Join(all, "\n")
 }
 
-// longestName is how many characters of a name are shown: the longest in Slack are those of files.
-const longestName = 255
-
-// oneLine returns a name without what would make it look like more than one.
-func oneLine(name string) string {
-	return llm.Printable(strings.ReplaceAll(name, ":", " "), longestName)
+// speaker returns who wrote a message, without what they said.
+func speaker(m thread.Message) prompt.Turn {
+	t := prompt.Turn{Who: prompt.Person, Name: cmp.Or(m.Name, "somebody"), By: m.User}
+	switch {
+	case m.Self:
+		t.Who = prompt.Self
+	case m.Bot && !m.Behalf:
+		t.Who, t.By = prompt.Other, cmp.Or(m.App, m.User)
+	}
+	return t
 }
 
 // cut returns the beginning of a text, and says that it is one.

@@ -142,7 +142,7 @@ func TestWhoSees(t *testing.T) {
 	} {
 		o := newOffice()
 		o.err = tt.err
-		r := New(o, fullMembers, []string{"acme.slack.com"}, slog.New(slog.DiscardHandler))
+		r := New(o, fullMembers, []string{"acme.slack.com"}, "llm", slog.New(slog.DiscardHandler))
 		by := tt.by
 		switch {
 		case by == "nobody":
@@ -161,7 +161,7 @@ func TestWhoSees(t *testing.T) {
 func TestRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOffice()
-		r := New(o, fullMembers, []string{"acme.slack.com"}, slog.New(slog.DiscardHandler))
+		r := New(o, fullMembers, []string{"acme.slack.com"}, "llm", slog.New(slog.DiscardHandler))
 		ask := func() Quotes {
 			return r.Quote(t.Context(), thread.ID{Channel: "C9", TS: "1.0"}, []Person{{ID: "UIN"}}, []Message{{"m", at + "CPRIV/p1763900000000100", "UIN"}}, 10_000)
 		}
@@ -183,7 +183,7 @@ func TestRemembered(t *testing.T) {
 
 // TestHammer: many turns at once read the same and other links.
 func TestHammer(t *testing.T) {
-	r := New(&still{}, fullMembers, []string{"acme.slack.com"}, slog.New(slog.DiscardHandler))
+	r := New(&still{}, fullMembers, []string{"acme.slack.com"}, "llm", slog.New(slog.DiscardHandler))
 	var all sync.WaitGroup
 	for i := range 16 {
 		all.Go(func() {
@@ -211,11 +211,11 @@ func (*still) Page(_ context.Context, t thread.ID) ([]thread.Message, error) {
 // TestQuotation: a thread is bounded, no line of it looks like ours, and three links are read at most.
 func TestQuotation(t *testing.T) {
 	o := newOffice()
-	r := New(o, fullMembers, []string{"acme.slack.com"}, slog.New(slog.DiscardHandler))
+	r := New(o, fullMembers, []string{"acme.slack.com"}, "llm", slog.New(slog.DiscardHandler))
 	here := thread.ID{Channel: "CPUB", TS: "1763900000.000100"}
 	text := at + "CPUB/p1763900130000100?thread_ts=1763900000.000200&cid=CPUB"
 	got := r.Quote(t.Context(), here, []Person{{ID: "UIN"}}, []Message{{"m", text, "UIN"}}, 30_000).Text["m"]
-	if strings.Count(got, "> Bob x y") != maxMessages-1 || !strings.Contains(got, "> Bob x y (the linked one): reply 30\n> Alice: never said") || !strings.Contains(got, "> Ana: zq root") ||
+	if strings.Count(got, "> Bob x y") != maxMessages-1 || !strings.Contains(got, "> Bob x y (the linked one): reply 30\n>   Alice: never said") || !strings.Contains(got, "> Ana: zq root") ||
 		!strings.HasSuffix(got, "(31 further messages of the thread are left out.)") {
 		t.Error(got)
 	}
@@ -244,7 +244,7 @@ func TestQuotation(t *testing.T) {
 	for i := range 6 {
 		many = append(many, Message{fmt.Sprint(i), fmt.Sprintf("%sCPUB/p17639009%02d000100", at, i), "UIN"})
 	}
-	if got := r.Quote(t.Context(), here, []Person{{ID: "UIN"}}, many, 30_000); o.reads != maxReads || got.Failed != maxLinks || len(got.Text) != 6 {
+	if got := r.Quote(t.Context(), here, []Person{{ID: "UIN"}}, many, 30_000); o.reads != maxReads || got.Failed != MaxLinks || len(got.Text) != 6 || len(got.Unread) != MaxLinks || len(got.Surplus) != 3 {
 		t.Errorf("%d reads: %+v", o.reads, got)
 	}
 }

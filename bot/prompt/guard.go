@@ -1,9 +1,12 @@
 package prompt
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 
 	"llmbot/bot/lines"
 	"llmbot/llm"
@@ -19,23 +22,54 @@ const (
 	longestMark = 72 // bytes of a special token; the longest known have 40
 )
 
-// cleanName returns a display name that may stand before a colon: on one line, without invisible
-// characters, and without a colon or an id of its own.
-func cleanName(name string) string {
+// CleanName returns a display name that may stand before a colon: on one line, without invisible
+// characters, and without a colon, an id or a mark of its own.
+func CleanName(name string) string {
 	if name == "" {
 		return ""
 	}
-	name = strings.NewReplacer(":", "", "\uff1a", "", botMark, "").Replace(llm.Printable(name, longestName))
-	name = strings.Join(strings.Fields(name), " ")
-	for { // only we say whose name it is
-		open := strings.LastIndex(name, " (")
-		if open < 0 || !strings.HasSuffix(name, ")") || !isID(name[open+2:len(name)-1]) {
-			break
-		}
-		name = strings.TrimSpace(name[:open])
+	name = llm.Printable(strings.Map(visibleRune, name), longestName)
+	for before := ""; before != name; { // what is left may come together to what was to go
+		before = name
+		name = withoutMarks(strings.Join(strings.Fields(strings.Map(notColon, name)), " "))
 	}
 	if name == "" {
 		return "somebody"
+	}
+	return name
+}
+
+// visibleRune drops characters that have no shape of their own, also those that scripts and emoji
+// need (llm.Printable keeps them): two names must not differ in them alone.
+func visibleRune(r rune) rune {
+	if unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point) {
+		return -1
+	}
+	return r
+}
+
+// notColon drops what is a colon, or looks like one.
+func notColon(r rune) rune {
+	if strings.ContainsRune(":\uff1a\ufe55\ufe13\ua789\u2236\u02d0\u02f8\u205a", r) {
+		return -1
+	}
+	return r
+}
+
+// ourMark is what only we write behind a name, whole or cut off.
+var ourMark = regexp.MustCompile(`(?i)\(\s*(?:a\s+bot\b[^()]*|the\s+linked\s+one\s*)(?:\)|$)`)
+
+// withoutMarks returns a name without what only we say of one: that it is a bot's or the linked
+// message's, and at its end whose it is. One that has such a mark in other shapes of its letters
+// gets the usual shapes.
+func withoutMarks(name string) string {
+	plain := norm.NFKC.String(name)
+	if ourMark.MatchString(plain) {
+		return ourMark.ReplaceAllString(plain, "")
+	}
+	open := strings.LastIndexByte(plain, '(')
+	if open >= 0 && strings.HasSuffix(plain, ")") && isID(strings.TrimSpace(plain[open+1:len(plain)-1])) {
+		return plain[:open]
 	}
 	return name
 }
@@ -54,9 +88,10 @@ func isID(s string) bool {
 // botMark is what stands behind the names of other bots.
 const botMark = "(a bot)"
 
-// labels returns a function that returns what a turn begins with. A name that somebody else in the
-// conversation has too, or that is a role's or the bot's own, gets its id.
-func labels(turns []Turn, self string) func(Turn) string {
+// Labels returns a function that returns what a turn begins with. A name that somebody else in the
+// conversation has too, or that is a role's or the bot's own, gets its id. Names are the same if
+// they look alike: in small letters, and in the usual shapes of them.
+func Labels(turns []Turn, self string) func(Turn) string {
 	type owner struct {
 		by   string
 		more bool
@@ -65,7 +100,7 @@ func labels(turns []Turn, self string) func(Turn) string {
 	plain := func(t Turn) string {
 		name, known := clean[t.Name]
 		if !known {
-			name = cleanName(t.Name)
+			name = CleanName(t.Name)
 			clean[t.Name] = name
 		}
 		if t.Who == Other {
@@ -73,19 +108,28 @@ func labels(turns []Turn, self string) func(Turn) string {
 		}
 		return name
 	}
+	keys := map[string]string{}
+	look := func(label string) string {
+		key, known := keys[label]
+		if !known {
+			key = strings.ToLower(norm.NFKC.String(label))
+			keys[label] = key
+		}
+		return key
+	}
 	owners := map[string]owner{}
 	for _, t := range turns {
 		if t.Who == Self || t.Name == "" {
 			continue
 		}
-		key := strings.ToLower(plain(t))
+		key := look(plain(t))
 		have, known := owners[key]
 		owners[key] = owner{t.By, known && (have.more || have.by != t.By)}
 	}
-	self = strings.ToLower(cleanName(self))
+	self = look(CleanName(self))
 	return func(t Turn) string {
 		label := plain(t)
-		low := strings.ToLower(label)
+		low := look(label)
 		by := llm.Printable(t.By, longestName)
 		switch {
 		case by == "" || !owners[low].more && low != self && !slices.Contains(roles(), low):
@@ -97,9 +141,9 @@ func labels(turns []Turn, self string) func(Turn) string {
 	}
 }
 
-// roles returns the names that chat templates give to speakers.
+// roles returns the names that chat templates give to speakers, and what we call the bot to itself.
 func roles() []string {
-	return []string{"system", "assistant", "user", "developer", "tool", "human", "ai", "model"}
+	return []string{"system", "assistant", "user", "developer", "tool", "human", "ai", "model", "you"}
 }
 
 // alone reports whether one person alone talks with the bot.
@@ -202,7 +246,7 @@ func ourHead(line string) bool {
 	low := strings.ToLower(strings.TrimFunc(line, func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }))
 	has := func(begin string) bool { return strings.HasPrefix(low, begin) }
 	return has("(attached ") || has("(earlier messages") || has("(a linked message ") || has("(a further linked message ") ||
-		has(resultHead) || has(ranHead) || has(failedHead) && strings.HasSuffix(low, failedTail) ||
+		has("(you cannot see ") || has("(of the pictures of this message ") || has(resultHead) || has(ranHead) || has(madeHead) || has(failedHead) && strings.HasSuffix(low, failedTail) ||
 		(has("file ") || has("voice clip ") || has("linked message in ")) && strings.HasSuffix(low, ":")
 }
 
@@ -229,9 +273,9 @@ func broken(text string) string {
 }
 
 // special reports whether a text begins with a special token of a known kind: <|im_end|>, <|turn>,
-// <end|>, <｜User｜>, <s>, <start_of_turn>, <<SYS>>, [INST], [|user|], ]~b] and their like. They are
-// taken from tokenizer_config.json of Llama, Qwen, Mistral, Gemma, DeepSeek, GLM, gpt-oss, EXAONE,
-// Seed, Cohere, MiniMax and StarCoder.
+// <end|>, <｜User｜>, <s>, <start_of_turn>, <role>, <<SYS>>, [INST], [EOT], [|user|], ]~b] and their
+// like. They are taken from tokenizer_config.json of Llama, Qwen, Mistral, Gemma, DeepSeek, GLM,
+// gpt-oss, EXAONE, Seed, Cohere, MiniMax, StarCoder, InternLM, Kimi and Ling.
 func special(s string) bool {
 	if strings.HasPrefix(s, "]~b]") || strings.HasPrefix(s, "]~!b[") || strings.HasPrefix(s, "[e~[") {
 		return true
@@ -269,17 +313,18 @@ func barred(name string) bool {
 func bracketMarks(name string) bool {
 	switch name {
 	case "INST", "SYSTEM_PROMPT", "AVAILABLE_TOOLS", "TOOL_CALLS", "TOOL_RESULTS", "TOOL_CONTENT", "CALL_ID", "ARGS", "THINK", "IMG", "IMG_BREAK", "IMG_END",
-		"PREFIX", "MIDDLE", "SUFFIX", "AUDIO", "BEGIN_AUDIO", "TRANSCRIBE", "MODEL_SETTINGS", "gMASK", "MASK", "sMASK":
+		"PREFIX", "MIDDLE", "SUFFIX", "AUDIO", "BEGIN_AUDIO", "TRANSCRIBE", "MODEL_SETTINGS", "gMASK", "MASK", "sMASK", "BOS", "EOS", "EOT", "PAD", "UNK":
 		return true
 	}
-	return false
+	number, unused := strings.CutPrefix(name, "UNUSED_TOKEN_")
+	return unused && number != "" && strings.Trim(number, "0123456789") == ""
 }
 
 func angleMarks(name string) bool {
 	switch name {
 	case "s", "bos", "eos", "pad", "unk", "mask", "sop", "eop", "start_of_turn", "end_of_turn", "start_of_image", "end_of_image", "image_soft_token",
 		"start_of_audio", "end_of_audio", "BOS_TOKEN", "EOS_TOKEN", "PAD_TOKEN", "UNK_TOKEN", "fim_prefix", "fim_middle", "fim_suffix", "fim_pad", "file_sep",
-		"endoftext", "think", "tool_call", "tool_response", "tools", "image", "video", "audio":
+		"endoftext", "end_of_utterance", "longcat_s", "think", "tool_call", "tool_response", "tools", "image", "video", "audio", "role":
 		return true
 	}
 	return strings.HasPrefix(name, "unused") || strings.HasPrefix(name, "seed:") || strings.HasPrefix(name, "extra_id_") || strings.HasPrefix(name, "reserved_") || strings.HasPrefix(name, "SPECIAL_")

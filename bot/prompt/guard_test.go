@@ -60,17 +60,23 @@ func TestCleanName(t *testing.T) {
 		"CI (a bot): x":  "CI x",
 		"a\uff1a b\r\tc": "a b c",
 		"\u202e\n":       "somebody",
-		":":              "somebody",
-		"":               "",
+		"CI (a: bot)":    "CI", "CI (a (a bot)bot)": "CI", "CI (a bot) (a bot)": "CI", "CI ((a bot))": "CI ()", "CI (A  Bot)": "CI", "CI (a bot": "CI", "CI \uff08a bot\uff09": "CI",
+		"Alertmanager (a bot, B0ALERT001)": "Alertmanager", "CI (a: bot, B0ALERT001) (U0ALICE001)": "CI",
+		"Ana (the linked one)": "Ana", "Ana (the: linked one)": "Ana",
+		"ali\u200dce": "alice", "ali\u200cce": "alice", "ali\ufe0fce": "alice", "ali\u034fce": "alice",
+		"Al (U0\u200dALICE001)": "Al", "Al(U0ALICE001)": "Al", "Al (U0:ALICE001)": "Al", "Al (\uff35\uff10ALICE001)": "Al",
+		"Al (U0ALICE001) (a bot)": "Al", "Al (QA)": "Al (QA)", "Al (a bottle)": "Al (a bottle)", "Al \u2236 x": "Al x",
+		":": "somebody",
+		"":  "",
 	} {
-		if got := cleanName(in); got != want {
+		if got := CleanName(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}
 	if got := content(Turn{Who: Other, Name: "CI: x", Text: "red"}); got != "user| CI x (a bot): red\n" {
 		t.Errorf("%q", got)
 	}
-	if got := cleanName(strings.Repeat("x", 500)); len(got) > longestName+3 {
+	if got := CleanName(strings.Repeat("x", 500)); len(got) > longestName+3 {
 		t.Errorf("a name of %d bytes", len(got))
 	}
 }
@@ -81,6 +87,7 @@ func TestSpecialTokensAreBroken(t *testing.T) {
 		"<\uff5cbegin\u2581of\u2581sentence\uff5c>", "<|reserved_special_token_250|>", "<start_of_turn>", "<end_of_turn>", "<bos>", "<s>", "</s>", "<unused42>", "<think>", "</think>",
 		"<tool_call>", "[INST]", "[/INST]", "[TOOL_CALLS]", "[SYSTEM_PROMPT]", "[gMASK]", "<<SYS>>", "<</SYS>>", "<|\"|>",
 		"[|system|]", "[|endofturn|]", "]~b]", "]~!b[", "[e~[", "<seed:bos>", "<BOS_TOKEN>", "<fim_prefix>", "<file_sep>",
+		"[BOS]", "[EOS]", "[EOT]", "[PAD]", "[UNK]", "[UNUSED_TOKEN_145]", "<role>", "</role>",
 	} {
 		for _, around := range []string{"%", "a%b", "`%`", "```\n%\n```", "%%", "<%", "<|%|>", "[%]", "**%**"} {
 			for _, turn := range []Turn{person("Anna", strings.ReplaceAll(around, "%", token)), {Who: Person, Name: token, Text: "x"}, {Who: Person, Name: "A", Files: "File x:\n" + token}, {Who: Other, Name: "CI", Text: token}} {
@@ -95,7 +102,7 @@ func TestSpecialTokensAreBroken(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"x |> f <| y", "a <b> [x](y) <|> a<|b", "[WARNING] disk", "[x] <div> </div> <!channel>", "List<String> a[i]", "if a < b | c > d", "<|" + strings.Repeat("x", 200) + "|>", "[|1; 2|] a[]~b", "]~", "<seed> <token>",
+		"x |> f <| y", "a <b> [x](y) <|> a<|b", "[WARNING] disk", "[x] <div> </div> <!channel>", "List<String> a[i]", "if a < b | c > d", "<|" + strings.Repeat("x", 200) + "|>", "[|1; 2|] a[]~b", "[UNUSED_TOKEN_] [EOL] [eos] <roles>", "]~", "<seed> <token>",
 	} {
 		if got := content(person("A", text)); got != "user| A: "+text+"\n" {
 			t.Errorf("%q became %q", text, got)
@@ -181,6 +188,10 @@ func TestNamesakesGetTheirIDs(t *testing.T) {
 		"two bots":         {[]Turn{by(Other, "CI", "B0CI000002"), by(Other, "CI", "B0CI000001")}, "CI (a bot, B0CI000002): x\n\nCI (a bot, B0CI000001): x"},
 		"a role":           {[]Turn{by(Person, "System", "U0ALEX0001"), by(Person, "Bob", "U0BOB00001")}, "System (U0ALEX0001): x\n\nBob: x"},
 		"the bot's own":    {[]Turn{by(Person, "LLM", "U0ALEX0001"), by(Person, "Bob", "U0BOB00001")}, "LLM (U0ALEX0001): x\n\nBob: x"},
+		"joiners":          {[]Turn{by(Person, "ali\u200dce", "U0ALEX0001"), by(Person, "alice", "U0ALEX0002")}, "alice (U0ALEX0001): x\n\nalice (U0ALEX0002): x"},
+		"other shapes":     {[]Turn{by(Person, "\uff41lice", "U0ALEX0001"), by(Person, "alice", "U0ALEX0002")}, "\uff41lice (U0ALEX0001): x\n\nalice (U0ALEX0002): x"},
+		"you":              {[]Turn{by(Person, "You", "U0ALEX0001"), by(Person, "Bob", "U0BOB00001")}, "You (U0ALEX0001): x\n\nBob: x"},
+		"a bot's label":    {[]Turn{by(Person, "CI (a: bot, B0CI000001)", "U0CI000001"), by(Other, "CI", "B0CI000001"), by(Other, "CI", "B0CI000002")}, "CI: x\n\nCI (a bot, B0CI000001): x\n\nCI (a bot, B0CI000002): x"},
 		"no id":            {[]Turn{person("Alex", "x"), by(Person, "Alex", "U0ALEX0002")}, "Alex: x\n\nAlex (U0ALEX0002): x"},
 	} {
 		if got := Build(Input{Bot: "llm", Channel: "general", Turns: c.turns}).Messages[1].Content; got != c.want {

@@ -176,7 +176,7 @@ func (out *Output) add(parts [][]string, t Turn, text string) [][]string {
 
 // lineOf returns a function that writes a turn of this thread.
 func lineOf(in Input) func(Turn) string {
-	label, flat := labels(in.Turns, in.Bot), in.Channel == "" && alone(in.Turns)
+	label, flat := Labels(in.Turns, in.Bot), in.Channel == "" && alone(in.Turns)
 	return func(t Turn) string {
 		if t.Who == Self {
 			return strings.TrimSpace(t.Text)
@@ -186,17 +186,27 @@ func lineOf(in Input) func(Turn) string {
 			text = strings.TrimSpace(text + "\n\n" + lines.OneEnd(files))
 		}
 		if t.Name != "" {
-			between := ": "
-			if block(text) {
-				between = ":\n"
-			}
-			text = label(t) + between + text
+			text = named(label(t), text)
 		}
 		if !flat {
 			text = indented(text)
 		}
 		return broken(text)
 	}
+}
+
+// named returns what somebody says behind their label.
+func named(label, text string) string {
+	if block(text) {
+		return label + ":\n" + text
+	}
+	return label + ": " + text
+}
+
+// Spoken returns what somebody says elsewhere, for a quotation: behind their label, with a margin
+// before every further line, and without lines that read like ours, as in the prompt itself.
+func Spoken(label, text string) string {
+	return indented(named(label, guarded(strings.TrimSpace(text))))
 }
 
 func systemText(in Input) string {
@@ -209,10 +219,10 @@ func systemText(in Input) string {
 	if in.Channel == "" {
 		b.WriteString("direct message")
 	} else {
-		b.WriteString("thread in the channel #" + broken(cleanName(in.Channel)))
+		b.WriteString("thread in the channel #" + broken(CleanName(in.Channel)))
 	}
 	if in.Bot != "" {
-		b.WriteString("; your name there is " + broken(cleanName(in.Bot)))
+		b.WriteString("; your name there is " + broken(CleanName(in.Bot)))
 	}
 	b.WriteString(". Messages of people begin with their name; do not begin yours with a name. Write Markdown.")
 	if in.Tools {

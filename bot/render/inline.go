@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	codeMax  = 1_000 // bytes of an inline code span
+	codeMax  = 2_500 // bytes of an inline code span: less than the quarter of a page that is kept whole
 	ticksMax = 100   // marks of inline code; more are text
 	labelMax = 500   // bytes of a link's text
 	urlMax   = 2_000 // bytes of a link's address

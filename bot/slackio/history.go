@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"time"
 
-	"llmbot/bot"
 	"llmbot/bot/pace"
 	"llmbot/bot/slackmsg"
 	"llmbot/bot/thread"
@@ -37,7 +36,7 @@ const namesTimeout = 5 * time.Second
 // Messages returns a thread's messages, oldest first. It waits for the budget of reads, which
 // delays no edit.
 func (s *Slack) Messages(ctx context.Context, t thread.ID) ([]thread.Message, error) {
-	r, err := s.startReading(ctx)
+	r, err := s.startReading(ctx, methodReplies)
 	if err != nil {
 		return nil, fmt.Errorf("read thread %s: %w", t, err)
 	}
@@ -51,21 +50,21 @@ func (s *Slack) Messages(ctx context.Context, t thread.ID) ([]thread.Message, er
 
 // Recent returns the top-level messages between two times, oldest first.
 func (s *Slack) Recent(ctx context.Context, channel, after, before string) ([]thread.Message, error) {
-	r, err := s.startReading(ctx)
+	r, err := s.startReading(ctx, methodHistory)
 	if err != nil {
 		return nil, fmt.Errorf("read channel %s: %w", channel, err)
 	}
 	defer r.close()
 	cursor, limit := "", strconv.Itoa(recentPage)
 	for { // the newest come first
-		got, err := s.readPage(ctx, methodHistory, url.Values{
+		got, err := r.readPage(ctx, methodHistory, url.Values{
 			"channel": {channel}, "cursor": {cursor}, "oldest": {after}, "latest": {before}, "limit": {limit}, "include_all_metadata": {"1"},
 		})
 		if err == nil {
 			err = r.add(ctx, got.messages)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read channel %s: %w", channel, err)
+			return nil, fmt.Errorf("read channel %s: %w", channel, unread(err))
 		}
 		cursor, limit = got.next, got.limit
 		if cursor == "" || len(r.messages) >= recentPages*recentPage || r.size > maxKept {
@@ -77,6 +76,14 @@ func (s *Slack) Recent(ctx context.Context, channel, after, before string) ([]th
 	list = slices.DeleteFunc(list, func(m slackmsg.Message) bool { return m.ThreadTS != "" && m.ThreadTS != m.TS })
 	slices.Reverse(list)
 	return s.messages(ctx, channel, list), nil
+}
+
+// unread marks the error of a read that no other try changes.
+func unread(err error) error {
+	if noThread(classify(err).reason) {
+		return fmt.Errorf("%w: %w", thread.ErrUnreadable, err)
+	}
+	return err
 }
 
 // messages returns what people and apps wrote, without joins, changes of the topic and deleted
@@ -135,14 +142,11 @@ func oddMessage(m slackmsg.Message) string {
 func (s *Slack) replies(ctx context.Context, r *reading, t thread.ID, oldest string) ([]slackmsg.Message, error) {
 	cursor, limit := "", strconv.Itoa(repliesPage)
 	for page := 0; ; page++ {
-		got, err := s.readPage(ctx, methodReplies, url.Values{
+		got, err := r.readPage(ctx, methodReplies, url.Values{
 			"channel": {t.Channel}, "ts": {t.TS}, "cursor": {cursor}, "oldest": {oldest}, "limit": {limit}, "inclusive": {"1"},
 			"include_all_metadata": {"1"},
 		})
 		messages := got.messages
-		if noThread(classify(err).reason) {
-			return nil, fmt.Errorf("read thread %s: %w: %w", t, bot.ErrNoThread, err)
-		}
 		if page > 0 && len(messages) > 0 && messages[0].TS == t.TS {
 			messages = messages[1:] // some pages begin with the thread's first message again
 		}
@@ -150,7 +154,7 @@ func (s *Slack) replies(ctx context.Context, r *reading, t thread.ID, oldest str
 			err = r.add(ctx, messages)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read thread %s: %w", t, err)
+			return nil, fmt.Errorf("read thread %s: %w", t, unread(err))
 		}
 		r.shorten(repliesPages * repliesPage)
 		if cursor, limit = got.next, got.limit; cursor == "" {

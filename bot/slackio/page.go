@@ -16,6 +16,7 @@ import (
 
 	"github.com/slack-go/slack"
 
+	"llmbot/bot/fair"
 	"llmbot/bot/pace"
 	"llmbot/bot/slackmsg"
 )
@@ -34,8 +35,8 @@ const (
 	maxKept = 12 << 20
 	// maxRead is how much of a thread is read at all.
 	maxRead = 64 << 20
-	// readers is how many threads are read at a time, each up to maxPage. One of them may have more
-	// than that.
+	// readers is how many threads are read at a time, each up to maxPage, half of them at most for
+	// one person. One of them may have more than that.
 	readers = 4
 )
 
@@ -55,20 +56,25 @@ type page struct {
 // closed.
 type reading struct {
 	s        *Slack
+	place    *fair.Hold
+	paid     bool // the budget of the first page is taken
 	messages []slackmsg.Message
 	size     int // of messages, in bytes
 	all      int // bytes of all that was read
 	long     bool
 }
 
-// startReading waits for a place.
-func (s *Slack) startReading(ctx context.Context) (*reading, error) {
-	select {
-	case s.readers <- struct{}{}:
-		return &reading{s: s}, nil
-	case <-ctx.Done():
-		return nil, fmt.Errorf("wait for other reads of history: %w", context.Cause(ctx))
+// startReading waits for the budget of the first page, and then for a place: who waits for budget
+// is in nobody's way.
+func (s *Slack) startReading(ctx context.Context, m pace.Method) (*reading, error) {
+	if err := s.pace.Take(ctx, m); err != nil {
+		return nil, err
 	}
+	place, err := s.readers.Take(ctx, fair.Need{Places: 1})
+	if err != nil {
+		return nil, fmt.Errorf("read history: %w", err)
+	}
+	return &reading{s: s, place: place, paid: true}, nil
 }
 
 // close frees the place. The messages are of no use afterwards.
@@ -76,7 +82,7 @@ func (r *reading) close() {
 	if r.long {
 		<-r.s.longReader
 	}
-	<-r.s.readers
+	r.place.Give()
 }
 
 // add takes messages of one page. It blocks for the place of the one that may have more than a
@@ -116,9 +122,9 @@ func (r *reading) shorten(most int) {
 
 // readPage makes one read within its budget. It repeats one that is refused for its rate until ctx
 // ends, and one that fails readTries times. Where a page is too large it asks for fewer messages.
-func (s *Slack) readPage(ctx context.Context, m pace.Method, args url.Values) (page, error) {
+func (r *reading) readPage(ctx context.Context, m pace.Method, args url.Values) (page, error) {
 	for {
-		got, err := s.tryPage(ctx, m, args)
+		got, err := r.tryPage(ctx, m, args)
 		got.limit = args.Get("limit")
 		limit, odd := strconv.Atoi(got.limit)
 		if !errors.Is(err, errLargePage) || odd != nil || limit <= fewestMessages {
@@ -128,11 +134,15 @@ func (s *Slack) readPage(ctx context.Context, m pace.Method, args url.Values) (p
 	}
 }
 
-func (s *Slack) tryPage(ctx context.Context, m pace.Method, args url.Values) (page, error) {
+func (r *reading) tryPage(ctx context.Context, m pace.Method, args url.Values) (page, error) {
+	s := r.s
 	for try := 1; ; try++ {
-		if err := s.pace.Take(ctx, m); err != nil {
-			return page{}, err
+		if !r.paid {
+			if err := s.pace.Take(ctx, m); err != nil {
+				return page{}, err
+			}
 		}
+		r.paid = false
 		got, err := timed(ctx, func(ctx context.Context) (page, error) { return s.fetchPage(ctx, m, args) })
 		if err == nil {
 			return got, nil

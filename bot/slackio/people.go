@@ -11,6 +11,7 @@ import (
 	"github.com/slack-go/slack"
 
 	"llmbot/bot"
+	"llmbot/bot/fair"
 	"llmbot/bot/pace"
 	"llmbot/bot/thread"
 	"llmbot/bot/wait"
@@ -46,6 +47,7 @@ func (s *Slack) Person(ctx context.Context, user string) (bot.Person, error) {
 	if user == "" {
 		return bot.Person{}, errNobody
 	}
+	ctx = fair.With(ctx, user) // whoever asks: it decides what becomes of theirs
 	who, err := s.users.get(ctx, user, func(ctx context.Context) (bot.Person, error) {
 		return decide(ctx, s, methodUser, func(ctx context.Context) (bot.Person, error) { return s.person(ctx, user) })
 	}, isMissing)
@@ -251,7 +253,7 @@ func (s *Slack) Whisper(ctx context.Context, t thread.ID, user, text string) err
 	if t.TS != "" {
 		options = append(options, slack.MsgOptionTS(t.TS))
 	}
-	_, err := lookUp(ctx, s, methodEphemeral, func(ctx context.Context) (string, error) {
+	_, err := lookUp(fair.With(ctx, user), s, methodEphemeral, func(ctx context.Context) (string, error) {
 		return s.api.PostEphemeralContext(ctx, t.Channel, user, options...)
 	})
 	if err != nil {

@@ -36,6 +36,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"llmbot/bot"
+	"llmbot/bot/fair"
 	"llmbot/bot/pace"
 	"llmbot/bot/render"
 	"llmbot/bot/status"
@@ -89,7 +90,8 @@ type Slack struct {
 	sessions *sessions
 	opens    *rate.Limiter // limits how often sockets are opened
 	// Places: one for each thread or channel that is read, and the one of a long thread.
-	readers, longReader chan struct{}
+	readers    *fair.Pool
+	longReader chan struct{}
 
 	self Self // set by Connect, before anything reads it
 
@@ -120,7 +122,7 @@ func New(cfg Config) *Slack {
 	impatient.Timeout = callTimeout
 	s := &Slack{
 		cfg: cfg, log: cfg.Log, opener: apiClient(cfg, &impatient), pace: pace.New(cfg.Pace), seen: newDedupe(), previews: newPreviews(), sessions: newSessions(),
-		readers: make(chan struct{}, readers), longReader: make(chan struct{}, 1),
+		readers: fair.NewPool(fair.Need{Places: readers}), longReader: make(chan struct{}, 1),
 		users: newDirectory[bot.Person](), channels: newDirectory[string](),
 		opens: rate.NewLimiter(rate.Every(opensEvery), opensBurst), drafts: map[*draft]time.Time{},
 	}

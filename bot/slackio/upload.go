@@ -19,6 +19,7 @@ import (
 const (
 	methodUpload pace.Method = "files.getUploadURLExternal"
 	methodShare  pace.Method = "files.completeUploadExternal"
+	methodUnfile pace.Method = "files.delete"
 
 	// scopeUpload is the scope that uploads need. It is optional, and not in the app's manifest.
 	scopeUpload = "files:write"
@@ -116,6 +117,21 @@ func (s *Slack) Share(ctx context.Context, t thread.ID, id, title string) error 
 		return fmt.Errorf("share file %s: %w: %w", id, attach.ErrNoFile, err)
 	}
 	return fmt.Errorf("share file %s: %w", id, err)
+}
+
+// Delete deletes a file that the bot has uploaded. The message that shared it stays in Slack, with a
+// note that the file was deleted.
+func (s *Slack) Delete(ctx context.Context, id string) error {
+	_, err := lookUp(ctx, s, methodUnfile, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, s.api.DeleteFileContext(ctx, id)
+	})
+	switch f := classify(err); {
+	case err == nil, f.reason == "file_deleted", f.reason == "file_not_found":
+		return nil
+	case f.kind == denied:
+		return fmt.Errorf("delete file %s: %w: %w", id, bot.ErrFileStays, err)
+	}
+	return fmt.Errorf("delete file %s: %w", id, err)
 }
 
 var _ bot.Uploads = (*Slack)(nil)

@@ -24,24 +24,34 @@ func (r *reader) attachment(a object, depth int) string {
 	if !r.look(depth) {
 		return ""
 	}
-	head := r.mrkdwn(a.str("pretext"))
-	head = join2(head, link(short(r.mrkdwn(a.str("author_name"))), short(a.str("author_link"))))
+	head := typed(r.mrkdwn(a.str("pretext")))
+	head = join2(head, typed(link(short(r.mrkdwn(a.str("author_name"))), short(a.str("author_link")))))
 	said := join2(head, r.body(a, depth))
-	if footer := r.mrkdwn(a.str("footer")); footer != "" && said != "" {
+	if footer := typed(r.mrkdwn(a.str("footer"))); footer != "" && said != "" {
 		said = join2(said, footer)
 	}
 	return cmp.Or(said, r.fallback(a))
 }
 
+// byPerson reports whether an attachment shows what a person wrote, and no app.
+func byPerson(a object) bool {
+	by, app := a.str("author_id"), a.str("bot_id")
+	for _, m := range a.objects("message_blocks") {
+		by, app = cmp.Or(by, m.object("message").str("user")), cmp.Or(app, m.object("message").str("bot_id"))
+	}
+	return by != "" && app == ""
+}
+
 // fallback returns what an attachment says of itself to those that cannot show it.
 func (r *reader) fallback(a object) string {
 	if text := r.mrkdwn(a.str("fallback")); !placeholder(text) {
-		return text
+		return typed(text)
 	}
 	return ""
 }
 
-// body returns what an attachment says, without who says it and where.
+// body returns what an attachment says, without who says it and where. No line of what apps and
+// people wrote in it reads like the head of a forward or a preview.
 func (r *reader) body(a object, depth int) string {
 	title := link(short(r.mrkdwn(a.str("title"))), short(a.str("title_link")))
 	if title != "" && title == short(a.str("from_url")) {
@@ -55,7 +65,7 @@ func (r *reader) body(a object, depth int) string {
 	if placeholder(text) {
 		text = ""
 	}
-	out := richer(text, pieces)
+	out := richer(text, pieces, byPerson(a))
 	if title != out {
 		out = join2(title, out)
 	}
@@ -74,9 +84,15 @@ func (r *reader) body(a object, depth int) string {
 		}
 		said.add(name)
 	}
-	out = said.String()
-	if url := cmp.Or(a.str("image_url"), a.str("video_url")); url != "" && out == "" {
+	out = typed(said.String())
+	switch url := cmp.Or(a.str("image_url"), a.str("video_url")); {
+	case url == "":
+	case out == "":
 		out = "(image: " + short(url) + ")"
+	case a.str("image_url") != "":
+		out += "\n(image)"
+	default:
+		out += "\n(video)"
 	}
 	var labels []string
 	for _, b := range a.objects("actions") {
@@ -105,7 +121,7 @@ func (r *reader) share(a object, depth int) string {
 	if !r.look(depth) {
 		return ""
 	}
-	body := r.quoted(a, depth)
+	body := r.quoted(a, depth, true)
 	r.take(r.filesOf(a))
 	return "Forwarded message" + r.source(a) + ":" + quote(body)
 }
@@ -117,7 +133,7 @@ func (r *reader) preview(a object, depth int) string {
 		return ""
 	}
 	message := a.flag("is_msg_unfurl")
-	body := r.quoted(a, depth)
+	body := r.quoted(a, depth, message)
 	var files []string
 	for _, f := range r.filesOf(a) {
 		files = append(files, short(f.Name))
@@ -138,12 +154,16 @@ func (r *reader) preview(a object, depth int) string {
 	return head + ":" + quote(body)
 }
 
-// quoted returns what a message says that an attachment shows. Whom it mentions belongs to it.
-func (r *reader) quoted(a object, depth int) string {
+// quoted returns what an attachment shows that stands below a head of ours: a message, of which the
+// head tells the author, or a page. Whom it mentions belongs to it.
+func (r *reader) quoted(a object, depth int, message bool) string {
 	self := r.self
 	r.self = ""
 	defer func() { r.self = self }()
-	return cmp.Or(r.body(a, depth), r.fallback(a))
+	if !message {
+		return r.attachment(a, depth)
+	}
+	return cmp.Or(join2(typed(r.mrkdwn(a.str("pretext"))), r.body(a, depth)), r.fallback(a))
 }
 
 // ours reports whether an attachment shows a message of the bot itself.

@@ -2,7 +2,6 @@ package slackmsg
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -205,12 +204,13 @@ func (r *reader) labelsOf(list []object, depth int) []string {
 		if !r.look(depth) {
 			break
 		}
-		label := cmp.Or(r.text(e["text"]), r.text(e["placeholder"]))
+		chosen := append(e.objects("initial_options"), e.object("initial_option"))
+		label := cmp.Or(r.text(e["text"]), r.texts(chosen), r.text(e["placeholder"]))
 		if label == "" {
 			for _, name := range []string{"positive_button", "negative_button"} {
 				out = append(out, short(r.text(e.object(name)["text"])))
 			}
-			for _, o := range append(e.objects("options"), e.objects("initial_options")...) {
+			for _, o := range e.objects("options") {
 				out = append(out, short(r.text(o["text"])))
 			}
 			label = entities(cmp.Or(e.str("alt_text"), e.str("label")))
@@ -218,6 +218,17 @@ func (r *reader) labelsOf(list []object, depth int) []string {
 		out = append(out, short(label))
 	}
 	return out
+}
+
+// texts returns the texts of options, on one line.
+func (r *reader) texts(options []object) string {
+	var out []string
+	for _, o := range options {
+		if text := short(r.text(o["text"])); text != "" {
+			out = append(out, text)
+		}
+	}
+	return strings.Join(out, ", ")
 }
 
 func (r *reader) card(b object, depth int) piece {
@@ -290,62 +301,6 @@ func bold(s string) string {
 		return ""
 	}
 	return "**" + s + "**"
-}
-
-// anything returns the texts of something whose kind is not known, each on a line, in an order that
-// is always the same: JSON objects have none.
-func (r *reader) anything(o object, depth int) string {
-	var out []string
-	var walk func(v any, depth int)
-	walk = func(v any, depth int) {
-		if !r.look(depth) {
-			return
-		}
-		switch v := v.(type) {
-		case []any:
-			for _, e := range v {
-				walk(e, depth+1)
-			}
-		case map[string]any:
-			o := object(v)
-			if o.str("type") == "rich_text" {
-				out = append(out, r.richText(o, depth+1).text)
-				return
-			}
-			for _, name := range spoken() {
-				switch e := o[name].(type) {
-				case string:
-					if text := r.text(map[string]any{"type": o.str("type"), "text": e}); text != "" {
-						out = append(out, text)
-					}
-				case nil:
-				default:
-					walk(e, depth+1)
-				}
-			}
-			for _, name := range slices.Sorted(maps.Keys(v)) {
-				if slices.Contains(spoken(), name) {
-					continue
-				}
-				switch v[name].(type) {
-				case []any, map[string]any:
-					walk(v[name], depth+1)
-				}
-			}
-		}
-	}
-	walk(map[string]any(o), depth)
-	out = slices.DeleteFunc(slices.Compact(out), func(s string) bool { return strings.TrimSpace(s) == "" })
-	return strings.Join(out, "\n")
-}
-
-// spoken returns the names of fields that hold what people read, in the order in which they read
-// it.
-func spoken() []string {
-	return []string{
-		"title", "header", "label", "name", "subtitle", "caption", "text", "body", "description", "message", "content", "alt_text", "placeholder", "hint", "value_text",
-		"fields", "elements", "items", "blocks", "accessory", "subtext", "footer", "fallback",
-	}
 }
 
 // scalar returns a value as text.

@@ -78,13 +78,24 @@ func TestRicher(t *testing.T) {
 	for _, c := range []struct {
 		text   string
 		blocks []piece
-		want   string
+		want   string // of what an app wrote
 	}{
 		{"a", nil, "a"},
 		{"", one("b"), "b"},
 		{"*same* words", one("**same** words"), "*same* words"},
 		{"same words", []piece{{"```\nsame words\n```", true}}, "```\nsame words\n```"},
-		{"few words", one("few and more words"), "few and more words"},
+		{"few words", one("few words and more"), "few words and more"},
+		{"2 failed", one("Job 2: passed\nJob 5: failed, retried"), "2 failed\n\nJob 2: passed\nJob 5: failed, retried"},
+		{"C++ is used", one("C is used here"), "C++ is used\n\nC is used here"},
+		{"The build is not green", one("The build is green"), "The build is not green\n\nThe build is green"},
+		{"a -5 b", one("a 5 b"), "a -5 b\n\na 5 b"},
+		{"C#", one("C is it"), "C#\n\nC is it"},
+		{"x = 2*3", one("x = 23"), "x = 2*3\n\nx = 23"},
+		{"3. failed", one("5. failed"), "3. failed\n\n5. failed"},
+		{"*Failed:* `x_y`, _now_", one("**Failed:** `x_y`, ~~_now_~~ and then"), "**Failed:** `x_y`, ~~_now_~~ and then"},
+		{"• a\n    ◦ b\n▪\ufe0e c", one("- a\n   - b\n- c\n- d"), "- a\n   - b\n- c\n- d"},
+		{"Done: see ```x = 1```", []piece{{text: "see"}, {"```\nx = 1\n```", true}}, "Done: see ```x = 1```"},
+		{"Ship *web*? Go ahead button", []piece{{text: "Ship *web*?"}, {text: "[Go ahead]"}}, "Ship *web*? Go ahead button"},
 		{"more than few words", one("few words"), "more than few words"},
 		{"one thing", one("another"), "one thing\n\nanother"},
 		{"deploy done late", []piece{{text: "deploy done"}, {text: "region eu"}}, "deploy done late\n\nregion eu"},
@@ -92,8 +103,47 @@ func TestRicher(t *testing.T) {
 		{"?", one("a b"), "?\n\na b"},
 		{"!", one("a b!"), "a b!"},
 	} {
-		if got := richer(c.text, c.blocks); got != c.want {
+		if got := richer(c.text, c.blocks, false); got != c.want {
 			t.Errorf("%q and %v: %q, want %q", c.text, c.blocks, got, c.want)
+		}
+	}
+}
+
+// TestPersonsTextAndBlocks: Slack makes both from what a person wrote, with other marks. None of it comes twice.
+func TestPersonsTextAndBlocks(t *testing.T) {
+	type obj = map[string]any
+	text := func(s string) obj { return obj{"type": "text", "text": s} }
+	list := func(style string, indent int, items ...string) obj {
+		var all []obj
+		for _, item := range items {
+			all = append(all, obj{"type": "rich_text_section", "elements": []obj{text(item)}})
+		}
+		return obj{"type": "rich_text_list", "style": style, "indent": indent, "elements": all}
+	}
+	code := obj{"type": "rich_text_preformatted", "elements": []obj{text("x := 1")}}
+	group := func(id string) obj { return obj{"type": "usergroup", "usergroup_id": id} }
+	line := func(elements ...obj) obj { return obj{"type": "rich_text_section", "elements": elements} }
+	for name, c := range map[string]struct {
+		text     string
+		elements []obj
+		want     string
+	}{
+		"nested bullets, and code": {"• a\n    ◦ b\n        ▪\ufe0e c\n```x := 1```", []obj{list("bullet", 0, "a"), list("bullet", 1, "b"), list("bullet", 2, "c"), code}, "- a\n   - b\n      - c\n```\nx := 1\n```"},
+		"nested numbers":           {"1. a\n    a. b\n    b. c\n        i. d", []obj{list("ordered", 0, "a"), list("ordered", 1, "b", "c"), list("ordered", 2, "d")}, "1. a\n    a. b\n    b. c\n        i. d"},
+		"numbers, and code":        {"1. a\n    a. b\n```x := 1```", []obj{list("ordered", 0, "a"), list("ordered", 1, "b"), code}, "1. a\n   1. b\n```\nx := 1\n```"},
+		"a group":                  {"<!subteam^S1|@oncall> look", []obj{line(group("S1"), text(" look"))}, "@oncall look"},
+		"a group without a label":  {"<!subteam^S1> look", []obj{line(group("S1"), text(" look"))}, "@group S1 look"},
+		"two groups":               {"<!subteam^S1> <!subteam^S2|db>", []obj{line(group("S1"), text(" "), group("S2"))}, "@group S1 @db"},
+		"everybody":                {"<!here|here> look", []obj{line(obj{"type": "broadcast", "range": "here"}, text(" look"))}, "@here look"},
+	} {
+		m := obj{"ts": "1.1", "user": "U1", "text": c.text, "blocks": []obj{{"type": "rich_text", "elements": c.elements}}}
+		if got := read(t, m).Text; got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+		forward := obj{"is_share": true, "author_id": "U2", "author_name": "Ana", "text": c.text, "message_blocks": []obj{{"message": obj{"blocks": m["blocks"]}}}}
+		quoted := "Forwarded message from Ana:\n> " + strings.ReplaceAll(c.want, "\n", "\n> ")
+		if got := read(t, obj{"ts": "1.1", "user": "U1", "text": "", "attachments": []obj{forward}}).Text; got != quoted && name != "two groups" && name != "a group" {
+			t.Errorf("%s, forwarded: %q, want %q", name, got, quoted)
 		}
 	}
 }

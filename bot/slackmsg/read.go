@@ -40,7 +40,7 @@ func (m Message) Read(who Who) Reading {
 	if placeholder(text) && len(blocks)+len(attachments) > 0 {
 		text = ""
 	}
-	main := typed(richer(text, r.blocks(blocks, 0)))
+	main := typed(richer(text, r.blocks(blocks, 0), m.BotID == ""))
 	said := sayingOf(main)
 	r.take(m.Files)
 	var parts []string
@@ -137,7 +137,7 @@ type reader struct {
 	who    Who
 	self   string            // whose mention is left out; empty in what is quoted
 	byID   map[string]File   // the message's files
-	labels map[string]string // what its text calls channels and people, by id
+	labels map[string]string // what its text calls channels, people and groups, by id
 	left   int               // elements that may still be looked at
 	more   bool              // there were too many
 	named  []string          // ids of lists and canvases that were named
@@ -166,10 +166,19 @@ func (r *reader) channel(id string) string {
 	return cmp.Or(r.labels[id], r.who.Channels(id))
 }
 
+// group returns what a group of people is called: as a label says, for their names need a scope of
+// their own.
+func (r *reader) group(id string) string {
+	if label := r.labels[id]; label != "" {
+		return at(label)
+	}
+	return unnamedGroup(id)
+}
+
 // mrkdwn returns the text of Slack's own writing.
 func (r *reader) mrkdwn(s string) string { return Plain(s, r.self, r.user, r.channel) }
 
-// know remembers the files of a forward, so that blocks find their titles.
+// know remembers the files of a forward, and what its text calls others, so that blocks find both.
 func (r *reader) know(a object, depth int) {
 	if depth > maxDepth {
 		return
@@ -177,6 +186,14 @@ func (r *reader) know(a object, depth int) {
 	for _, f := range r.filesOf(a) {
 		if _, ok := r.byID[f.ID]; !ok {
 			r.byID[f.ID] = f
+		}
+	}
+	for id, label := range labels(a.str("text")) {
+		if _, ok := r.labels[id]; !ok {
+			if r.labels == nil {
+				r.labels = map[string]string{}
+			}
+			r.labels[id] = label
 		}
 	}
 	for _, inner := range a.objects("attachments") {

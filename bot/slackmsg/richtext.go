@@ -134,7 +134,7 @@ func (r *reader) element(e object, raw bool, depth int) string {
 	case "channel":
 		return "#" + r.channel(e.str("channel_id"))
 	case "usergroup":
-		return "@subteam" // as in text; its name needs a scope of its own
+		return r.group(e.str("usergroup_id"))
 	case "team":
 		return "@" + e.str("team_id")
 	case "broadcast":

@@ -50,6 +50,7 @@ func methodTable() map[string]method {
 		"users.info":                {what: "asks who somebody is", run: (*Sim).userInfoLocked, tier: tier4, scope: "users:read", required: []string{"user"}},
 		"users.list":                {what: "lists people", run: (*Sim).userListLocked, tier: tier2, scope: "users:read"},
 		"files.info":                {what: "asks about a file", run: (*Sim).fileInfoLocked, tier: tier4, scope: "files:read", required: []string{"file"}},
+		"files.delete":              {what: "deletes a file", run: (*Sim).deleteFileLocked, tier: tier3, scope: "files:write", required: []string{"file"}},
 		"bots.info":                 {what: "asks about a bot", run: (*Sim).botInfoLocked, tier: tier3, scope: "users:read"},
 		"team.info":                 {what: "asks about the workspace", run: (*Sim).teamInfoLocked, tier: tier3, scope: "team:read"},
 		"conversations.join":        {what: "joins a channel", run: (*Sim).joinLocked, tier: tier3, scope: "channels:join", required: []string{"channel"}},

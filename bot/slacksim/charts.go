@@ -40,15 +40,6 @@ func (p *problems) label(v any, at string, most int, optional bool) string {
 	return text
 }
 
-// count checks the number of items.
-func (p *problems) count(v any, at string, most int) []obj {
-	list := objs(v)
-	if len(list) == 0 || len(list) > most {
-		p.addf("must have 1 to %d items [json-pointer:%s]", most, at)
-	}
-	return list
-}
-
 // checkChart returns what is wrong with a data_visualization block.
 func checkChart(b obj, at string) []string {
 	var p problems
@@ -57,13 +48,12 @@ func checkChart(b obj, at string) []string {
 	at += "/chart"
 	switch chart["type"] {
 	case "pie":
-		for i, seg := range p.count(chart["segments"], at+"/segments", maxChartSeries) {
-			at := fmt.Sprintf("%s/segments/%d", at, i)
+		p.each(chart["segments"], at+"/segments", 1, maxChartSeries, func(seg obj, at string) {
 			p.label(seg["label"], at+"/label", maxChartLabel, false)
 			if v, ok := seg["value"].(float64); !ok || v <= 0 {
 				p.addf("must be more than 0 [json-pointer:%s/value]", at)
 			}
-		}
+		})
 	case "line", "bar", "area":
 		p.series(chart, at)
 	default:
@@ -90,17 +80,15 @@ func (p *problems) series(chart obj, at string) {
 	p.label(axis["x_label"], at+"/axis_config/x_label", maxAxisLabel, true)
 	p.label(axis["y_label"], at+"/axis_config/y_label", maxAxisLabel, true)
 	seen := map[string]bool{}
-	for i, s := range p.count(chart["series"], at+"/series", maxChartSeries) {
-		at := fmt.Sprintf("%s/series/%d", at, i)
+	p.each(chart["series"], at+"/series", 1, maxChartSeries, func(s obj, at string) {
 		name := p.label(s["name"], at+"/name", maxChartLabel, false)
 		if seen[name] {
 			p.addf("must be unique [json-pointer:%s/name]", at)
 		}
 		seen[name] = true
-		left := slices.Clone(categories)
-		points := p.count(s["data"], at+"/data", maxChartPoints)
-		for j, point := range points {
-			at := fmt.Sprintf("%s/data/%d", at, j)
+		left, points := slices.Clone(categories), 0
+		p.each(s["data"], at+"/data", 1, maxChartPoints, func(point obj, at string) {
+			points++
 			k := slices.Index(left, p.label(point["label"], at+"/label", maxChartLabel, false))
 			if k < 0 {
 				p.addf("must be one of the categories, once [json-pointer:%s/label]", at)
@@ -110,11 +98,11 @@ func (p *problems) series(chart obj, at string) {
 			if _, ok := point["value"].(float64); !ok {
 				p.addf("must be a number [json-pointer:%s/value]", at)
 			}
-		}
-		if len(points) != len(categories) {
+		})
+		if points != len(categories) {
 			p.addf("must have one point for every category [json-pointer:%s/data]", at)
 		}
-	}
+	})
 }
 
 // checkTable returns what is wrong with a table or data_table block.
@@ -126,20 +114,10 @@ func checkTable(b obj, at string) []string {
 	}
 	size := 0
 	for i, r := range rows {
-		cells, _ := r.([]any)
-		if len(cells) > maxTableCells {
-			p.addf("no more than %d items allowed [json-pointer:%s/rows/%d]", maxTableCells, at, i)
-		}
-		for j, cell := range objs(cells) {
-			at := fmt.Sprintf("%s/rows/%d/%d", at, i, j)
+		p.each(r, fmt.Sprintf("%s/rows/%d", at, i), 1, maxTableCells, func(cell obj, at string) {
 			size += utf8.RuneCountInString(cellText(cell))
-			if b["type"] == "data_table" && i == 0 && cell["type"] != "raw_text" {
-				p.addf("the first row must be raw_text [json-pointer:%s/type]", at)
-			}
-			if !slices.Contains([]string{"raw_text", "raw_number", "rich_text", "action_cell"}, str(cell["type"])) {
-				p.addf("unsupported type: %s [json-pointer:%s/type]", str(cell["type"]), at)
-			}
-		}
+			p.cell(cell, at, b["type"] == "data_table" && i == 0)
+		})
 	}
 	if size > maxTableText {
 		p.addf("must be less than %d characters [json-pointer:%s/rows]", maxTableText+1, at)
@@ -148,6 +126,33 @@ func checkTable(b obj, at string) []string {
 		p.addf("must be 1 to %d [json-pointer:%s/page_size]", maxPageSize, at)
 	}
 	return p
+}
+
+// cell checks a cell of a table. Those of the first row of a data_table are its headers.
+func (p *problems) cell(cell obj, at string, header bool) {
+	if header && cell["type"] != "raw_text" {
+		p.addf("the first row must be raw_text [json-pointer:%s/type]", at)
+	}
+	switch cell["type"] {
+	case "raw_text":
+		if _, ok := cell["text"].(string); !ok {
+			p.addf("missing required field: text [json-pointer:%s]", at)
+		}
+	case "raw_number":
+		if _, ok := cell["value"].(float64); !ok {
+			p.addf("missing required field: value [json-pointer:%s]", at)
+		}
+	case "rich_text":
+		p.richText(cell, at)
+	case "action_cell":
+		if e, _ := cell["element"].(obj); e["type"] != "button" {
+			p.addf("must be a button [json-pointer:%s/element]", at)
+			return
+		}
+		p.element(cell["element"], at+"/element", inActions)
+	default:
+		p.addf("unsupported type: %s [json-pointer:%s/type]", str(cell["type"]), at)
+	}
 }
 
 // cellText returns what a cell shows.

@@ -16,7 +16,7 @@ import (
 )
 
 const clickable = `[{"type":"markdown","text":"# answer\ntext"},
-{"type":"actions","block_id":"act","elements":[{"type":"button","action_id":"stop","style":"danger","value":"v1","text":{"type":"plain_text","text":"Stop"},"confirm":{}}]},
+{"type":"actions","block_id":"act","elements":[{"type":"button","action_id":"stop","style":"danger","value":"v1","text":{"type":"plain_text","text":"Stop"},"confirm":{"title":{"type":"plain_text","text":"Sure?"},"text":{"type":"mrkdwn","text":"It ends."},"confirm":{"type":"plain_text","text":"Stop"},"deny":{"type":"plain_text","text":"No"}}}]},
 {"type":"context_actions","elements":[{"type":"feedback_buttons","action_id":"fb","positive_button":{"text":{"type":"plain_text","text":"Good"},"value":"up"},"negative_button":{"text":{"type":"plain_text","text":"Bad"},"value":"down"}},
 {"type":"icon_button","action_id":"del","icon":"trash","text":{"type":"plain_text","text":"Delete"}}]}]`
 

@@ -162,6 +162,16 @@ func newInventor(t *testing.T, method string) *inventor {
 	for id := range s.files {
 		fileID = id
 	}
+	fileIDs := []string{fileID}
+	if method == "files.delete" {
+		mine := *s.files[fileID]
+		mine.user = s.cfg.Bot.UserID
+		for range 20 {
+			f := mine
+			f.id = s.idLocked("F")
+			s.files[f.id], fileIDs = &f, append(fileIDs, f.id)
+		}
+	}
 	for _, p := range s.uploads {
 		p.data = []byte("text")
 	}
@@ -175,7 +185,7 @@ func newInventor(t *testing.T, method string) *inventor {
 	add("thread_ts", asked, asked, reply, own)
 	add("message_ts", asked, own)
 	add("timestamp", asked, own)
-	add("file", fileID)
+	add("file", fileIDs...)
 	add("files", ups...)
 	add("view_id", opened.id, opened.id)
 	add("trigger_id", triggers...)

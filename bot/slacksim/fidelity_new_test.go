@@ -18,15 +18,30 @@ func newPoints() []point {
 		asked := s.Say("alice", "general", "", "x")
 		return s.call("agents.sessions.setStatus", append([]string{"channel_id", s.ChannelID("general"), "thread_ts", asked}, args...)...)
 	}
+	card := func(title, body string) string {
+		return `{"type":"card","title":{"type":"mrkdwn","text":"` + title + `"},"body":{"type":"mrkdwn","text":"` + body + `"}}`
+	}
+	cards := func(n int) string {
+		return `{"type":"carousel","elements":[` + card("c", "b") + strings.Repeat(","+card("c", "b"), n-1) + `]}`
+	}
+	container := func(n int) string {
+		return `{"type":"container","title":{"type":"plain_text","text":"c"},"child_blocks":[{"type":"divider"}` + strings.Repeat(`,{"type":"divider"}`, n-1) + `]}`
+	}
 	return []point{
 		{id: "10.1 blocks of messages", source: "slack-go v0.35, its blocks; docs.slack.dev, blocks", try: func(t *testing.T, s *space) {
 			for _, b := range []string{
 				`{"type":"context_actions","elements":[{"type":"icon_button","icon":"trash","text":{"type":"plain_text","text":"x"}}]}`, `{"type":"markdown","text":"x"}`,
 				`{"type":"table","rows":[[{"type":"raw_text","text":"x"}]]}`, `{"type":"data_table","caption":"c","rows":[[{"type":"raw_text","text":"x"}]]}`, chart,
-				`{"type":"task_card","task_id":"1","title":"t"}`, `{"type":"plan","title":"p"}`, `{"type":"card","title":"c"}`, `{"type":"carousel","elements":[]}`, `{"type":"container"}`,
+				`{"type":"task_card","task_id":"1","title":"t"}`, `{"type":"plan","title":"p"}`, card("c", "b"), cards(10), container(10),
 				`{"type":"layout","label":"l","rows":[{"items":[{"block":{"type":"divider"}}]}]}`,
 			} {
 				want(t, b, s.blocks(b), "")
+			}
+			for what, b := range map[string]string{
+				"a title of 151": card(strings.Repeat("x", 151), "b"), "a body of 201": card("c", strings.Repeat("x", 201)), "no card": `{"type":"card"}`, "a title without type": `{"type":"card","title":"c"}`,
+				"11 cards": cards(11), "0 cards": `{"type":"carousel","elements":[]}`, "11 children": container(11), "no children": `{"type":"container","title":{"type":"plain_text","text":"c"}}`,
+			} {
+				want(t, what, s.blocks(b), "invalid_blocks")
 			}
 			want(t, "an alert", s.blocks(`{"type":"alert","text":{"type":"plain_text","text":"x"}}`), "invalid_blocks")
 		}},
@@ -164,6 +179,31 @@ func newPoints() []point {
 			if !slices.ContainsFunc(blocks, func(b any) bool { return b.(map[string]any)["type"] == "rich_text" }) {
 				t.Errorf("%v", list)
 			}
+		}},
+		{id: "10.5 each element in its place, with its fields", source: "@slack/types 3.2; docs.slack.dev, block elements, composition objects", try: func(t *testing.T, s *space) {
+			option := `{"text":{"type":"plain_text","text":"x"},"value":"1"}`
+			want(t, "a menu", s.blocks(inBlock("actions", element("static_select", `"options":[`+option+`]`))), "")
+			want(t, "a menu without options", s.blocks(inBlock("actions", element("static_select", ""))), "invalid_blocks")
+			want(t, "a field of a form", s.blocks(inBlock("actions", element("plain_text_input", ""))), "invalid_blocks")
+			want(t, "an accessory without text", s.blocks(inBlock("section", element("button", ""))), "invalid_blocks")
+		}},
+		{id: "10.5 what is chosen, and the state of the rest", source: "docs.slack.dev, block_actions payload; @slack/bolt 5.1, BlockElementAction", try: func(t *testing.T, s *space) {
+			l := s.link(ackAll)
+			ts, _ := s.post("text", "x", "blocks", chooseBlocks())
+			must(t, s.ClickValue(t.Context(), "alice", "general", ts, "datepicker", "2026-12-24"))
+			must(t, s.ClickValue(t.Context(), "alice", "general", ts, "static_select", "2"))
+			got := l.clicked(t)
+			want(t, "chosen", got[1].ActionCallback.BlockActions[0].SelectedOption.Value, "2")
+			want(t, "before", got[1].BlockActionState.Values["a"]["datepicker"].SelectedDate, "2026-12-24")
+		}},
+		{id: "10.5 attachments", source: "slackapi/bolt-js #717 and bolt-python #914: invalid_attachments; docs.slack.dev, chat.update: they are retained", try: func(t *testing.T, s *space) {
+			ts, e := s.post("attachments", withButton)
+			want(t, "error", e, "")
+			want(t, "an edit", s.call("chat.update", "channel", s.ChannelID("general"), "ts", ts, "text", "x").err(), "")
+			m, _ := s.Message("general", ts)
+			want(t, "kept", len(m.Attachments), 1)
+			_, e = s.post("attachments", `[{"blocks":[{"type":"section"}]}]`)
+			want(t, "a wrong block", e, "invalid_attachments")
 		}},
 	}
 }

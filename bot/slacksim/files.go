@@ -45,13 +45,15 @@ const (
 	KindExternal Kind = "external" // on another host; Slack has only its address
 )
 
-// file is an uploaded file. It never changes.
+// file is an uploaded file. It never changes: one that is deleted gives way to another with the same
+// id.
 type file struct {
 	id, user, channel string
 	name, title, mime string
 	data              []byte
 	made              time.Time
 	up                Upload // as it was uploaded
+	gone              bool   // it was deleted: nothing but its id is left
 }
 
 // previewRunes is how much of a snippet its file object shows.
@@ -168,6 +170,9 @@ func (f *file) textual() bool {
 // the form of files of another organisation: nothing but the id, to be looked up with files.info
 // (facts: slack.md §5.7).
 func (f *file) objLocked(s *Sim, hidden bool) obj {
+	if f.gone {
+		return obj{"id": f.id, "mode": "tombstone"}
+	}
 	o := obj{"id": f.id, "created": f.made.Unix(), "timestamp": f.made.Unix(), "user": f.user}
 	if hidden {
 		o["mode"], o["file_access"] = "file_access", "check_file_info"
@@ -221,7 +226,41 @@ func (s *Sim) fileInfoLocked(c *call) (obj, *refusal) {
 	if f == nil || f.user != s.cfg.Bot.UserID && !s.channels[f.channel].members[s.cfg.Bot.UserID] {
 		return nil, refuse("file_not_found")
 	}
+	if f.gone {
+		return nil, refuse("file_deleted")
+	}
 	return obj{"file": f.objLocked(s, false), "comments": []any{}, "response_metadata": obj{"next_cursor": ""}}, nil
+}
+
+// deleteFileLocked implements files.delete. The message that shared the file stays, with the note
+// that it was deleted (slack-cleaner issue 56, wee-slack 641); so it is with several.
+func (s *Sim) deleteFileLocked(c *call) (obj, *refusal) {
+	f := s.files[c.args["file"]]
+	switch {
+	case f == nil, f.user != s.cfg.Bot.UserID && (s.channels[f.channel] == nil || !s.channels[f.channel].members[s.cfg.Bot.UserID]):
+		return nil, refuse("file_not_found")
+	case f.gone:
+		return nil, refuse("file_deleted")
+	case f.user != s.cfg.Bot.UserID:
+		return nil, refuse("cant_delete_file")
+	}
+	left := &file{id: f.id, user: f.user, channel: f.channel, made: f.made, gone: true}
+	s.files[f.id] = left
+	for _, id := range s.chanOrder {
+		ch := s.channels[id]
+		for _, m := range ch.messages {
+			i := slices.Index(m.files, f)
+			if i < 0 {
+				continue
+			}
+			before := s.messageLocked(ch, m, true)
+			m.files = slices.Clone(m.files)
+			m.files[i] = left
+			s.changedLocked(m)
+			s.messageEventLocked(ch, obj{"type": "message", "subtype": "message_changed", "hidden": true, "message": s.messageLocked(ch, m, true), "previous_message": before})
+		}
+	}
+	return obj{}, nil
 }
 
 // serveFile serves url_private and url_private_download to the bot. Without rights the answer is
@@ -234,7 +273,7 @@ func (s *Sim) serveFile(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	f := s.files[id]
 	known := !s.unknown(secret)
-	ok := f != nil && secret == s.cfg.BotToken && s.scopeLocked("files:read") && s.channels[f.channel] != nil && s.channels[f.channel].members[s.cfg.Bot.UserID]
+	ok := f != nil && !f.gone && secret == s.cfg.BotToken && s.scopeLocked("files:read") && s.channels[f.channel] != nil && s.channels[f.channel].members[s.cfg.Bot.UserID]
 	var fault *Fault
 	if known {
 		fault = s.faultLocked("url_private", "")
@@ -302,7 +341,7 @@ func (s *Sim) pageFile(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	f := s.files[r.URL.Query().Get("id")]
 	u, err := s.userLocked(r.URL.Query().Get("user"))
-	ok := f != nil && err == nil && s.channels[f.channel] != nil && s.channels[f.channel].members[u.ID]
+	ok := f != nil && !f.gone && err == nil && s.channels[f.channel] != nil && s.channels[f.channel].members[u.ID]
 	s.mu.Unlock()
 	if !ok {
 		http.NotFound(w, r)

@@ -173,8 +173,8 @@ func (f *Folder) readFiles(room int) {
 	more := 0
 	for _, m := range all {
 		m.Files = slices.DeleteFunc(m.Files, func(k keptFile) bool {
-			if !isFileID(k.ID) {
-				return true
+			if k.Gone || !isFileID(k.ID) {
+				return !k.Gone
 			}
 			path := filepath.Join("files", k.ID)
 			data, err := readBounded(filepath.Join(f.path, path), maxPageBody)

@@ -180,6 +180,7 @@ type keptFile struct {
 	Kind                        Kind   `json:",omitempty"`
 	Thumb                       []byte `json:",omitempty"`
 	Transcript, At              string `json:",omitempty"`
+	Gone                        bool   `json:",omitempty"` // it was deleted
 }
 
 // keptChannelLocked returns a channel's copy, which shares only what never changes. Of what was
@@ -220,9 +221,11 @@ func (s *Sim) keptChannelLocked(c *channel) keptChannel {
 		for _, f := range m.files {
 			kept.Files = append(kept.Files, keptFile{
 				ID: f.id, User: f.user, Name: f.name, Title: f.title, MIME: f.mime, Made: f.made,
-				Kind: f.up.Kind, Thumb: f.up.Thumb, Transcript: f.up.Transcript, At: f.up.At,
+				Kind: f.up.Kind, Thumb: f.up.Thumb, Transcript: f.up.Transcript, At: f.up.At, Gone: f.gone,
 			})
-			out.uploaded = append(out.uploaded, f)
+			if !f.gone {
+				out.uploaded = append(out.uploaded, f)
+			}
 		}
 		if st := m.stream; st != nil {
 			kept.Stream = &keptStream{
@@ -300,7 +303,7 @@ func (s *Sim) restoreMessageLocked(ch *channel, kept keptMessage, data map[strin
 	s.lastMicro = max(s.lastMicro, tsMicro(kept.TS))
 	for _, f := range kept.Files {
 		up := Upload{Name: f.Name, Type: f.MIME, Data: data[f.ID], Kind: f.Kind, Title: f.Title, Thumb: f.Thumb, Transcript: f.Transcript, At: f.At}
-		one := &file{id: f.ID, user: f.User, channel: ch.ID, name: f.Name, title: f.Title, mime: f.MIME, data: data[f.ID], made: f.Made, up: up}
+		one := &file{id: f.ID, user: f.User, channel: ch.ID, name: f.Name, title: f.Title, mime: f.MIME, data: data[f.ID], made: f.Made, up: up, gone: f.Gone}
 		s.files[one.id] = one
 		m.files = append(m.files, one)
 		s.stored += len(one.data) + entryBytes

@@ -50,11 +50,13 @@ func (e *ViewError) Error() string {
 	return "the app refused the form: " + strings.Join(parts, "; ")
 }
 
-// modal is one view of a person's stack. It is replaced, never changed in place.
+// modal is one view of a person's stack. It is replaced, never changed in place, but for what its
+// person chooses there.
 type modal struct {
 	id, hash string
 	view     obj // as the Web API shows it
 	sent     obj
+	chosen   obj
 }
 
 // trigger is the right to open a modal for a person.
@@ -192,7 +194,7 @@ func (s *Sim) newModalLocked(raw, id string, below []*modal) (*modal, *refusal) 
 	m := &modal{id: cmp.Or(id, s.idLocked("V")), sent: in}
 	m.hash = strconv.FormatInt(time.Now().Unix(), 10) + "." + strconv.FormatUint(s.touchLocked(), 16)
 	blocks := []any{}
-	for _, b := range translateBlocks(objs(in["blocks"])) {
+	for _, b := range translateBlocks(objs(in["blocks"]), "b") {
 		blocks = append(blocks, b)
 	}
 	cleared, _ := in["clear_on_close"].(bool)
@@ -245,16 +247,15 @@ func (s *Sim) checkModalLocked(in obj) []string {
 		p.addf("no more than %d items allowed [json-pointer:/view/blocks]", maxViewBlocks)
 		return p
 	}
-	for i, b := range blocks {
-		at := "/view/blocks/" + strconv.Itoa(i)
+	p.each(in["blocks"], "/view/blocks", 0, maxViewBlocks, func(b obj, at string) {
 		switch b["type"] {
 		case "markdown": // only for messages (facts: slack.md §3.1)
 			p.addf("unsupported type: markdown [json-pointer:%s/type]", at)
 		case "alert": // only for modals (facts: slack.md §4.1)
 		default:
-			p = append(p, s.checkBlockLocked(b, at)...)
+			p = append(p, s.checkBlock(b, at, 1)...)
 		}
-	}
+	})
 	return p
 }
 

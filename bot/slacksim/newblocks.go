@@ -18,54 +18,48 @@ const (
 	maxHeaderLevel = 4
 )
 
-// checkLayoutLocked returns what is wrong with a layout block. Its children are checked as if they
+// checkLayout returns what is wrong with a layout block. Its children are checked as if they
 // stood alone.
-func (s *Sim) checkLayoutLocked(b obj, at string) []string {
+func (s *Sim) checkLayout(b obj, at string, level int) []string {
 	var p problems
 	p.label(b["label"], at+"/label", maxLayoutLabel, false)
 	if g := b["grid_lines"]; g != nil && !slices.Contains([]string{"none", "rows", "outer"}, str(g)) {
 		p.addf("must be one of none, rows, outer [json-pointer:%s/grid_lines]", at)
 	}
-	for i, row := range p.count(b["rows"], at+"/rows", maxLayoutRows) {
-		at := fmt.Sprintf("%s/rows/%d/items", at, i)
-		for j, item := range p.count(row["items"], at, maxLayoutItems) {
-			at := fmt.Sprintf("%s/%d/block", at, j)
+	p.each(b["rows"], at+"/rows", 1, maxLayoutRows, func(row obj, at string) {
+		p.each(row["items"], at+"/items", 1, maxLayoutItems, func(item obj, at string) {
 			child, _ := item["block"].(obj)
-			switch child["type"] {
-			case nil, "layout", "markdown":
-				p.addf("unsupported type: %s [json-pointer:%s/type]", str(child["type"]), at)
-			default:
-				p = append(p, s.checkBlockLocked(child, at)...)
-			}
-		}
-	}
-	for i, child := range objs(b["fallback"]) {
-		at := fmt.Sprintf("%s/fallback/%d", at, i)
-		if child["type"] == "layout" {
-			p.addf("unsupported type: layout [json-pointer:%s/type]", at)
-			continue
-		}
-		p = append(p, s.checkBlockLocked(child, at)...)
-	}
+			p = append(p, s.checkInLayout(child, at+"/block", level)...)
+		})
+	})
+	p.each(b["fallback"], at+"/fallback", 0, maxBlocks, func(child obj, at string) { p = append(p, s.checkInLayout(child, at, level)...) })
 	return p
+}
+
+// checkInLayout returns what is wrong with a block that stands in a layout, or in place of it.
+func (s *Sim) checkInLayout(child obj, at string, level int) []string {
+	switch child["type"] {
+	case nil, "layout", "markdown":
+		var p problems
+		p.addf("unsupported type: %s [json-pointer:%s/type]", str(child["type"]), at)
+		return p
+	}
+	return s.checkBlock(child, at, level+1)
 }
 
 // checkPlan returns what is wrong with a plan block of a message.
 func checkPlan(b obj, at string) []string {
 	var p problems
 	p.label(b["title"], at+"/title", maxTaskText, false)
-	tasks := objs(b["tasks"])
-	if len(tasks) > maxPlanTasks {
-		p.addf("no more than %d items allowed [json-pointer:%s/tasks]", maxPlanTasks, at)
-	}
 	seen := map[string]bool{}
-	for i, t := range tasks {
+	p.each(b["tasks"], at+"/tasks", 0, maxPlanTasks, func(t obj, at string) {
+		p.task(t, at)
 		id := str(t["task_id"])
 		if id != "" && seen[id] {
-			p.addf("`task_id` already exists [json-pointer:%s/tasks/%d/task_id]", at, i)
+			p.addf("`task_id` already exists [json-pointer:%s/task_id]", at)
 		}
 		seen[id] = true
-	}
+	})
 	return p
 }
 

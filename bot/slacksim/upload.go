@@ -7,6 +7,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -162,6 +163,12 @@ func (s *Sim) share(ch *channel, thread, comment string, files []*file) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for i, f := range files {
+		files[i] = s.files[f.id]
+	}
+	if !slices.ContainsFunc(files, func(f *file) bool { return !f.gone }) {
+		return // deleted before anybody saw them
+	}
 	m := &message{user: s.cfg.Bot.UserID, botID: s.cfg.Bot.BotID, text: comment, files: files}
 	if thread != "" {
 		m.thread = ch.root(thread)

@@ -93,3 +93,36 @@ func TestUpload(t *testing.T) {
 		}
 	})
 }
+
+// TestDeleteFile: a file of the bot's own can be deleted, once; its message stays, and says so. Another's cannot.
+func TestDeleteFile(t *testing.T) {
+	bubble(t, slacksim.Config{Scopes: append(slacksim.DefaultScopes(), "files:write")}, func(t *testing.T, s *space) {
+		root := s.Say("alice", "general", "", "hello")
+		theirs := s.Upload("alice", "general", root, "", slacksim.Upload{Name: "a.txt", Data: []byte("x")})
+		api := slack.New(s.BotToken(), slack.OptionAPIURL("http://slack/api/"), slack.OptionHTTPClient(s.http))
+		up := func() string {
+			f, err := api.UploadFileContext(t.Context(), slack.UploadFileParameters{Filename: "answer.md", FileSize: 3, Content: "abc", Channel: s.ChannelID("general"), ThreadTimestamp: root})
+			must(t, err)
+			return f.ID
+		}
+		shown := up()
+		time.Sleep(time.Second)
+		early := up()
+		must(t, api.DeleteFileContext(t.Context(), early))
+		time.Sleep(time.Second)
+		must(t, api.DeleteFileContext(t.Context(), shown))
+		asked, _ := s.Message("general", theirs)
+		got := s.Replies("general", root)
+		if len(got) != 2 || fmt.Sprint(got[1].Files) != fmt.Sprint([]map[string]any{{"id": shown, "mode": "tombstone"}}) {
+			t.Errorf("%+v", got)
+		}
+		for id, want := range map[string]string{shown: "file_deleted", "F1": "file_not_found", fmt.Sprint(asked.Files[0]["id"]): "cant_delete_file"} {
+			if r := s.call("files.delete", "file", id); r.err() != want {
+				t.Errorf("%s: %v, want %s", id, r, want)
+			}
+		}
+		if r := s.call("files.info", "file", shown); r.err() != "file_deleted" {
+			t.Error(r)
+		}
+	})
+}

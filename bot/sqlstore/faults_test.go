@@ -132,7 +132,7 @@ func TestSweep(t *testing.T) {
 		go func() {
 			ended <- s.Watch(ctx, "", func(key string, value []byte) { told <- key + "=" + string(value) })
 		}()
-		for range 3 {
+		for range 4 { // the fourth says that these are all
 			<-told
 		}
 		if err := s.Update(t.Context(), "gone", func([]byte) ([]byte, error) { return nil, nil }); err != nil {
@@ -229,5 +229,38 @@ func TestBadConfig(t *testing.T) {
 	}
 	if _, err := s.Sweep(t.Context()); !errors.Is(err, turn.ErrClosed) {
 		t.Errorf("sweep of a closed store: %v", err)
+	}
+}
+
+// A process that is frozen in a commit keeps the file locked. Who starts meanwhile can tell that from
+// a file that cannot be written.
+func TestLocked(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	frozen, starts := open(t, Config{Dir: dir}), open(t, Config{Dir: dir})
+	count(t, frozen, "a", 1)
+	conn, err := frozen.db.writes.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if err := starts.Check(ctx); !Locked(err) {
+		t.Errorf("behind a frozen process: %v", err)
+	}
+	if _, err := conn.ExecContext(t.Context(), "ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := starts.Check(t.Context()); err != nil {
+		t.Errorf("after it: %v", err)
+	}
+	if Locked(context.DeadlineExceeded) || Locked(nil) {
+		t.Error("another error counts as a lock")
 	}
 }

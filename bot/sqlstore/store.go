@@ -121,6 +121,10 @@ func (s *Store) Check(ctx context.Context) error {
 	return s.Update(ctx, checkKey, func([]byte) ([]byte, error) { return stamp, nil })
 }
 
+// Locked reports whether an error says that another process keeps the SQLite file locked: it is
+// frozen in a commit, or a backup runs. Waiting helps.
+func Locked(err error) bool { return fileCode(err) != 0 && fileTrouble(err) == busy }
+
 // Alone reports whether no other Store, in this process or another of this machine, uses the same
 // SQLite file at this moment. It is exact: it sees every other Store that has ever written and
 // still lives. So if Alone returns true, the owner in a record that was read before the call,

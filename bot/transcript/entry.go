@@ -39,6 +39,9 @@ type Entry struct {
 	Since string   `json:"since,omitempty"`
 	Epoch uint64   `json:"epoch,omitempty"` // of the lease under which it was written
 	IDs   []string `json:"ids,omitempty"`   // its messages, oldest first
+	// File is the id of the file that has all of an answer of which they show a part; empty: there is
+	// none, or the entry is older.
+	File string `json:"file,omitempty"`
 	// Some of them were to be tidied up when it ended.
 	Untidy bool `json:"untidy,omitempty"`
 }

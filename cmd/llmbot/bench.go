@@ -204,12 +204,8 @@ func (b *benchFlags) print(w io.Writer, reports []bench.Report) error {
 	case b.asJSON:
 		return writeJSON(w, reports)
 	case b.benchstat:
-		for _, r := range reports {
-			if _, err := io.WriteString(w, r.Benchstat()); err != nil {
-				return err
-			}
-		}
-		return nil
+		_, err := io.WriteString(w, bench.Benchstat(reports...))
+		return err
 	}
 	_, err := fmt.Fprintln(w, bench.Heading(reports...)+"\n"+strings.TrimRight(bench.Table(reports...), "\n"))
 	return err

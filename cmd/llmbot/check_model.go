@@ -65,15 +65,15 @@ func (c *checker) model(ctx context.Context) {
 	}
 }
 
-// elsewhere returns what to do when the bot would ask a server that is not there, and another one
-// answers on this machine; empty: none does, or a server was named.
+// elsewhere returns what to do when the bot would ask a server that is not there, or something that
+// is no model server, and one answers on another port of this machine; empty: none does, or a server
+// was named or is meant (see [findServer]).
 func (c *checker) elsewhere(ctx context.Context, err error) string {
-	e, ok := errors.AsType[*llm.Error](err)
-	if !ok || e.Kind != llm.KindDown || c.cfg.named {
+	if _, ok := errors.AsType[*llm.Error](err); !ok || c.cfg.means() {
 		return ""
 	}
 	found, ok := localServer(ctx)
-	if !ok {
+	if !ok || found.url == candidates()[0].url {
 		return ""
 	}
 	return fmt.Sprintf("%s answers on %s, with the model %s: set LLM_BASE_URL=%s.", found.name, found.url, found.model, found.url)

@@ -65,7 +65,7 @@ func localServer(ctx context.Context) (localModel, bool) {
 // set: those are for a server that somebody has in mind. It sets cfg.BaseURL, and tells what it has
 // found in place of the default.
 func findServer(ctx context.Context, p process, cfg *Config) {
-	if cfg.named || cfg.APIKey != "" || cfg.Proxy != "" {
+	if cfg.means() {
 		return
 	}
 	found, ok := localServer(ctx)
@@ -78,6 +78,9 @@ func findServer(ctx context.Context, p process, cfg *Config) {
 		fmt.Fprintln(p.err, found.notice())
 	}
 }
+
+// means reports whether a certain server is meant: it is named, or a key or a proxy for it is.
+func (c *Config) means() bool { return c.named || c.APIKey != "" || c.Proxy != "" }
 
 // probe returns the first model that a server serves; empty: there is no server, or it does not
 // speak this protocol. A server that wants a key is one.

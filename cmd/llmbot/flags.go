@@ -156,7 +156,10 @@ func withDashes(f *flag.FlagSet, text string) string {
 
 // closest returns a question with the flag that was likely meant; empty: none is like it.
 func closest(f *flag.FlagSet, name string) string {
-	var names []string
+	names := []string{"help"} // every command has it
+	if f.Name() == "llmbot serve" {
+		names = append(names, "version") // a flag without a command is taken for one of serve
+	}
 	f.VisitAll(func(fl *flag.Flag) { names = append(names, fl.Name) })
 	if found := alike(name, names); found != "" {
 		return ". Is " + dashed(found) + " meant?"

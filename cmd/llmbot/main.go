@@ -101,7 +101,7 @@ func run(ctx context.Context, args []string, p process) int {
 		case !strings.HasPrefix(first, "-"):
 			name, args = first, args[1:]
 		case slices.Contains([]string{"-h", "-help", "--help"}, first):
-			name, args = "help", nil
+			name, args = "help", args[1:]
 		case slices.Contains([]string{"-v", "-V", "-version", "--version"}, first):
 			name, args = "version", args[1:]
 		}

@@ -137,7 +137,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 		Tools:  offered,
 		PDFs:   pdfs,
 		Ears:   ears,
-		Linked: permalink.New(slack, slack.Full, slack.Hosts(), log),
+		Linked: permalink.New(slack, slack.Full, slack.Hosts(), botCfg.Name, log),
 		Model:  model, Server: model, Counter: model, Replier: slack, History: slack, Room: slack, Files: slack, Uploads: slack, Places: slack, Homes: slack, Leaves: slack,
 		GPUs: quietGPUs(gpus(cfg), cfg.GPUMetricsURL == "", log), Store: store.Store, Log: log, Hooks: view.botHooks(),
 	})
@@ -292,7 +292,7 @@ func looseState(cfg Config) []sqlstore.Loose {
 const storeCheckTimeout = 5 * time.Second
 
 // ready returns what is wrong with a store that cannot work: a folder that is read-only or full, a
-// damaged file. It only logs that a store is away.
+// damaged file. It only logs that a store is away, or that another process keeps its file locked.
 func (s store) ready(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if s.check == nil {
 		return nil
@@ -303,8 +303,8 @@ func (s store) ready(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if err == nil {
 		return nil
 	}
-	if cfg.StateURL == "" {
-		// A file does not come back by itself.
+	if cfg.StateURL == "" && !sqlstore.Locked(err) {
+		// A file does not come back by itself. One that another process keeps locked does.
 		return fmt.Errorf("the state cannot be kept (set STATE_DIR to a folder on a local disk that this user may write to; it is %s): %w", cfg.StateDir, err)
 	}
 	log.ErrorContext(ctx, "store_away", "error", err)

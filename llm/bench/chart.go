@@ -111,7 +111,7 @@ func (p plot) draw() drawing {
 				n := float64(len(p.rows))
 				w := min(slot*0.8/n, mostBar)
 				bar := mark{X: px(middle(i) + w*(float64(k)-n/2)), Y: px(y(v)), W: px(w), H: px(chartBottom - y(v)), Color: colour(k), Text: about}
-				if s := short(v); v > 0 && float64(utf8.RuneCountInString(s)*charWidth) <= w+charWidth && len(p.labels)*len(p.rows) <= mostNumbers {
+				if s := short(v); v > 0 && float64(utf8.RuneCountInString(s)*charWidth) <= w && len(p.labels)*len(p.rows) <= mostNumbers {
 					bar.Above, bar.TextX, bar.TextY = s, px(middle(i)+w*(float64(k)-n/2+0.5)), px(y(v)-4)
 				}
 				d.Bars = append(d.Bars, bar)
@@ -226,7 +226,8 @@ func timelinePlots(r Report) []plot {
 // if there is but one level.
 func sweepPlots(reports []Report) []plot {
 	var levels, names []string
-	cell := map[[2]string]Report{}
+	cell := map[[2]string][]Report{}
+	several := ""
 	for _, r := range reports {
 		level, name := strconv.Itoa(r.MaxConcurrency), r.Name
 		if !slices.Contains(levels, level) {
@@ -235,17 +236,24 @@ func sweepPlots(reports []Report) []plot {
 		if !slices.Contains(names, name) {
 			names = append(names, name)
 		}
-		cell[[2]string{name, level}] = r // of several rounds the last
+		at := [2]string{name, level}
+		if cell[at] = append(cell[at], r); len(cell[at]) > 1 {
+			several = " (median of the rounds)"
+		}
 	}
 	if len(levels) < 2 {
 		return nil
 	}
 	draw := func(title string, of func(Report) float64) plot {
-		p := plot{title: title, x: "requests at once", labels: levels, bars: true}
+		p := plot{title: title + several, x: "requests at once", labels: levels, bars: true}
 		for _, name := range names {
 			row := make([]float64, len(levels))
 			for i, level := range levels {
-				row[i] = of(cell[[2]string{name, level}])
+				var samples []float64
+				for _, r := range cell[[2]string{name, level}] {
+					samples = append(samples, of(r))
+				}
+				row[i] = median(samples)
 			}
 			p.rows = append(p.rows, row)
 		}

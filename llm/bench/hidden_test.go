@@ -80,7 +80,7 @@ func TestHiddenReasoningHasNoTPOT(t *testing.T) {
 			if err := bench.HTML(&page, r); err != nil || !strings.Contains(page.String(), "not streamed") {
 				t.Errorf("%s: %v, and the page says nothing", name, err)
 			}
-			if line := r.Benchstat(); strings.Contains(line, "tpot") {
+			if line := bench.Benchstat(r); strings.Contains(line, "tpot") {
 				t.Errorf("%s: %s", name, line)
 			}
 		})

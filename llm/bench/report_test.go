@@ -195,9 +195,29 @@ func TestTableHasTheRowsOfVLLM(t *testing.T) {
 	}
 }
 
-func TestBenchstatLine(t *testing.T) {
-	got := bench.Report{Name: "http://a b/v1", MaxConcurrency: 10, Completed: 10, OutputThroughput: 163.08}.Benchstat()
-	if !regexp.MustCompile(`^BenchmarkServe/server=http:__a_b_v1/concurrency=10 10( [0-9.]+ \S+)+\n$`).MatchString(got) {
-		t.Errorf("%q", got)
+// Files of two servers have the same names, so that benchstat compares them; and both say what was
+// measured.
+func TestBenchstat(t *testing.T) {
+	one := bench.Report{
+		Name: "http://a b/v1", Model: "m", Server: "0.32.0", Client: "v1", InputTokens: 128, OutputTokens: 64, MaxConcurrency: 10, Completed: 10,
+		OutputThroughput: 163.08, Interactive: 16.3, Decode: 17, Goodput: 1.5, SLO: bench.SLO{TTFTMS: 1000},
+	}
+	other := one
+	other.Name, other.Server = "http://c/v1", "0.33.0"
+	heading := `^# http://a b/v1, version 0\.32\.0, model m\n# .*128 tokens.*\n(# .*\n)*`
+	figures := `( [0-9.]+ \S+)+ 163\.080 output-tok/s 0\.0000 req/s 16\.3000 interactive-tok/s 17\.0000 decode-tok/s 1\.5000 good-req/s\n`
+	for _, c := range []struct {
+		reports []bench.Report
+		want    string
+	}{
+		{[]bench.Report{one}, heading + `BenchmarkServe/in=128/out=64/concurrency=10 10` + strings.Replace(figures, ")+", ")*", 1) + `$`},
+		{[]bench.Report{one, other}, `(?s)server=http:__a_b_v1/in=128.*server=http:__c_v1/in=128/out=64/concurrency=10 10`},
+	} {
+		if got := bench.Benchstat(c.reports...); !regexp.MustCompile(c.want).MatchString(got) {
+			t.Errorf("%s\nis no\n%s", got, c.want)
+		}
+	}
+	if got := bench.Benchstat(); got != "" {
+		t.Errorf("of nothing: %q", got)
 	}
 }

@@ -298,25 +298,3 @@ func doubts(r Report) []string {
 	}
 	return out
 }
-
-// Benchstat returns the report as a line of Go's benchmark format. For benchstat, print one for
-// each round.
-func (r Report) Benchstat() string {
-	name := strings.Map(func(c rune) rune {
-		if c <= ' ' || c == '/' || c > '~' {
-			return '_'
-		}
-		return c
-	}, r.Name)
-	if name == "" {
-		name = "server"
-	}
-	var latencies strings.Builder
-	for _, m := range metrics() {
-		if d := m.of(r); d.Count > 0 {
-			fmt.Fprintf(&latencies, " %.4f ms/%s", d.MedianMS, strings.ReplaceAll(strings.ToLower(m.name), " ", "-"))
-		}
-	}
-	return fmt.Sprintf("BenchmarkServe/server=%s/concurrency=%d %d%s %.3f output-tok/s %.4f req/s\n",
-		name, r.MaxConcurrency, max(r.Completed, 1), latencies.String(), r.OutputThroughput, r.RequestThroughput)
-}

@@ -55,6 +55,7 @@ func Given() map[string]Tape {
 		"marks in a table":    {Text("Tags:\n\n| Tag | Model |\n|---|---|\n| <think> | Qwen |\n| [THINK] | Magistral |\n\nDone.")},
 		"marks in a document": {Text("The form:\n\n<order>\n<reason>none</reason>\n<reason code=\"1\">none</reason>\n  <thought>none</thought>\n</order>\n\nDone.")},
 		"marks in a margin":   {Text("So:\n\n    <think>\n    Hm.\n    </think>\n    4<|im_end|>\n\nDone.")},
+		"a sentence on calls": {Text("Hermes marks a call with <tool_call>.\n\nThen it writes JSON (a name and its arguments).")},
 		"faces":               {Text("A cat: <|o_o|>, or <|^_^|>.")},
 		// A look at each of them took the square of their number; and of a call that does not end nobody
 		// sees anything, so nobody notices a loop.

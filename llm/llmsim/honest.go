@@ -14,7 +14,7 @@ func Honest(seed uint64) string {
 	r := rand.New(rand.NewPCG(seed, 15))
 	kinds := []func(*rand.Rand) string{
 		honestTable, honestWideTable, honestCode, honestData, honestList, honestPoem, honestLog, honestDrawing, honestTalk, honestProse,
-		honestIndented, honestRows, honestJSON, honestTags,
+		honestIndented, honestRows, honestJSON, honestTags, honestTokens, honestBoard,
 	}
 	var parts []string
 	for range 1 + r.IntN(5) {
@@ -93,6 +93,23 @@ func honestTags(r *rand.Rand) string {
 	return fmt.Sprintf("The form is:\n\n<answer>\n  <%s>%s</%[1]s>\n  <%[1]s lang=\"en\">%s</%[1]s>\n</answer>\n\nA cat says <|o_o|> or <|^_^|>, and %[3]s.", name, word(r), word(r))
 }
 
+// honestTokens returns prose about the tokens of models that has no backticks.
+func honestTokens(r *rand.Rand) string {
+	tag := []string{"<tool_call>", "[TOOL_CALLS]", "<function_call>", "[TOOL_REQUEST]"}[r.IntN(4)]
+	return fmt.Sprintf([]string{
+		"Hermes marks a call with %s.\n\nThen it writes JSON (a name and its arguments), which %s.",
+		"Some models write %s:\n\nWhat follows is a list, and %s.",
+		"The call stands between %s tags\nand %s.",
+		"There is a %s form\nwith a name before the [arguments], as %s.",
+		"Which is better, %s (or another token) or {none}? It %s.",
+		"%s is a token, and what follows it %s.",
+		"It is written as %sname(arguments) here and there, and %s.",
+		"| Token | Note |\n|---|---|\n| %s | %s |",
+		"- %s\n- [INST] and more, which %s",
+		"In %s and </tool_call> tags it %s.",
+	}[r.IntN(10)], tag, word(r))
+}
+
 func honestList(r *rand.Rand) string {
 	var b strings.Builder
 	for i := range 5 + r.IntN(80) {
@@ -124,6 +141,17 @@ func honestDrawing(r *rand.Rand) string {
 	wide := 5 + r.IntN(60)
 	line := "+" + strings.Repeat("-", wide) + "+\n"
 	return "```\n" + line + strings.Repeat("|"+strings.Repeat(" ", wide)+"|\n", 2+r.IntN(30)) + line + "```"
+}
+
+// honestBoard returns drawings and rows that stand in no fence: boards, grids of emoji, crontabs, logs.
+func honestBoard(r *rand.Rand) string {
+	wide := 3 + r.IntN(48)
+	rows := []string{
+		strings.Repeat("🟩", wide) + "\n", strings.Repeat("♜ ", wide) + "\n", strings.Repeat("░", wide) + "\n", strings.Repeat("├──", wide) + "┤\n",
+		strings.Repeat("+---", wide) + "+\n" + strings.Repeat("|   ", wide) + "|\n", strings.Repeat("+", wide) + "\n",
+		"* * * * * /usr/bin/backup --all --quiet --and-then-some\n", "GET /health 200\n", "12:00:01 INFO the service is up\n", "level=info msg=ok\n",
+	}
+	return "So:\n\n" + strings.Repeat(rows[r.IntN(len(rows))], 4+r.IntN(90))
 }
 
 func honestTalk(r *rand.Rand) string {

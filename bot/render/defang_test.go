@@ -73,13 +73,13 @@ func TestNothingToClickInTexts(t *testing.T) {
 				front := wholeRunes(strings.Repeat(pad, n/len(pad)+1)[:n])
 				for _, tail := range []string{"evil.com/steal", "me@evil.com", "https://good.test.zip/x", "https://good.test...zip/x", "evil\\.com/x"} {
 					for _, s := range append(Plain(front+tail, WithLinks(links)), Fallback(front+tail, WithLinks(links))) {
-						shown := ""
+						var shown strings.Builder
 						for i, part := range strings.Split(s, "`") {
 							if i%2 == 0 {
-								shown += part + "`"
+								shown.WriteString(part + "`")
 							}
 						}
-						for _, found := range reSeen.FindAllString(strings.ReplaceAll(shown, "\\", " "), -1) {
+						for _, found := range reSeen.FindAllString(strings.ReplaceAll(shown.String(), "\\", " "), -1) {
 							if host := leadsTo(found); len(links.Hosts) == 0 || host != "good.test" {
 								t.Fatalf("%d %q: %q can be clicked: %q", n, tail, found, s)
 							}

@@ -121,10 +121,10 @@ type Bot struct {
 	rechecks     queue[followUp]  // of young threads that the store did not know
 	threadChecks queue[followUp]  // of threads of which nothing is known
 	lookBacks    queue[takenOver] // at answers that were taken over
-	lastLooks    queue[thread.ID] // later ones, see lookOnce
+	lastLooks    queue[oneLook]   // later ones, see lookOnce
 	cleanups     cleanups         // that answers which are complete still wait for
 	held         held             // questions that wait for the store
-	desk         *leave.Desk      // nil: there are no tools
+	desk         *leave.Desk      // also without tools: an owner before may have had some
 	ratings      ratings
 	turns        sync.WaitGroup // the actors' goroutines; only Run adds to it
 	wake         chan struct{}  // holds one: an actor is to be started, or has left
@@ -161,7 +161,7 @@ func New(cfg Config, dep Deps) *Bot {
 		rechecks:     newQueue[followUp](dep.Log, "recheck", maxDelayed, youngAgain, 0),
 		threadChecks: newQueue[followUp](dep.Log, "thread_check", maxThreadChecks, 0, threadEvery),
 		lookBacks:    newQueue[takenOver](dep.Log, "look_back", maxDelayed, lookBackAfter, threadEvery),
-		lastLooks:    newQueue[thread.ID](dep.Log, "look_once", maxDelayed, 0, threadEvery),
+		lastLooks:    newQueue[oneLook](dep.Log, "look_once", maxDelayed, 0, threadEvery),
 		told:         newTold(), homes: newSeldom(homeEvery), refused: newSeldom(refusalEvery), ratings: newRatings(),
 		participants: newParticipants(), hints: newHints(),
 	}
@@ -174,11 +174,13 @@ func New(cfg Config, dep Deps) *Bot {
 		Model: dep.Model, Server: dep.Server, Counter: dep.Counter, Resume: cfg.Resume, MaxAnswers: cfg.MaxAnswers, MaxChars: cfg.MaxChars, Durable: cfg.Durable,
 		Log: dep.Log, Hooks: answer.Hooks{Waited: hooks.Waited, Streamed: hooks.Streamed, Away: hooks.Away, Complete: b.status.Answered},
 	})
+	var offered leave.Tools // nil, and no nil pointer, without tools
 	if dep.Tools != nil {
-		b.desk = leave.New(leave.Config{
-			Records: b.records, Tools: dep.Tools, People: dep.Leaves, Log: dep.Log, Hooks: leave.Hooks{Called: hooks.Called, Decided: hooks.Decided},
-		})
+		offered = dep.Tools
 	}
+	b.desk = leave.New(leave.Config{
+		Records: b.records, Tools: offered, People: dep.Leaves, Log: dep.Log, Hooks: leave.Hooks{Called: hooks.Called, Decided: hooks.Decided},
+	})
 	b.coordinator = turn.NewCoordinator(dep.Store, turn.Config{Owner: cfg.Owner, Alone: cfg.Alone, Log: dep.Log, Owed: b.owed, Noted: b.noted, Look: b.lookAgain, Hooks: dep.Hooks.Turn})
 	b.catchup = catchup.New(catchup.Config{
 		Owner: cfg.Owner, Durable: cfg.Durable, Alone: cfg.Alone, Store: dep.Store, Threads: b.coordinator, History: dep.History, Places: dep.Places,
@@ -211,7 +213,7 @@ func (b *Bot) Run(ctx context.Context) error {
 	background.Go(func() { b.longJobs.run(work) })
 	background.Go(func() { b.lookBacks.run(work, b.lookBack) })
 	background.Go(func() { b.lastLooks.run(ctx, b.lookOnce) })
-	background.Go(func() { b.cleanups.run(work, b.tidied) })
+	background.Go(func() { b.cleanups.run(work, b.cleanedUp) })
 	background.Go(func() { b.tellHeld(work) })
 	for ctx.Err() == nil {
 		select {

@@ -2,32 +2,40 @@ package bot
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
 
 	"llmbot/bot/thread"
 	"llmbot/bot/transcript"
+	"llmbot/bot/turn"
 )
 
 const (
 	// cleanupEvery is how often the bot looks whether an answer is tidy by now.
 	cleanupEvery = time.Second
-	// cleanupLasts is for how long: pace gives a cleanup up after a minute without budget.
-	cleanupLasts = 2 * time.Minute
+	// cleanupLasts is for how long: pace gives a cleanup up after 62 s without budget.
+	cleanupLasts = 70 * time.Second
 )
 
 // tidying is a draft whose messages may still wait for their cleanup after the answer is complete,
-// such as an earlier page that says "writing…".
-type tidying interface{ Untidy() bool }
+// such as an earlier page that says "writing…". Tidy sets what the draft asks before each call of
+// that cleanup, in place of its Reply's Check.
+type tidying interface {
+	Untidy() bool
+	Tidy(check func() error)
+}
 
 // cleanup is an answer that is complete, and not tidy yet. Its draft does the cleanup, as soon as
-// Slack's budget allows it. The record says that it is owed until it is done: if this process ends
-// before, others do it. One that is killed they wait for, one that drains tells them (HandOver).
+// Slack's budget allows it, under the right to tidy, which the coordinator renews. If this process
+// ends before, others do it. That of one that is killed lapses; one that drains tells them
+// (HandOver).
 type cleanup struct {
 	thread thread.ID
 	entry  transcript.Entry
 	draft  tidying
+	right  *turn.Tidying
 	since  time.Time
 }
 
@@ -45,22 +53,22 @@ func (c *cleanups) add(one cleanup) {
 	}
 }
 
-// take returns the cleanups that are done, and with left the others too, and forgets them.
+// take returns the cleanups that are over, and with left the others too, and forgets them.
 func (c *cleanups) take(left bool) (taken []cleanup) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.all = slices.DeleteFunc(c.all, func(one cleanup) bool {
-		over := left || !one.draft.Untidy()
+		over := left || !one.draft.Untidy() || time.Since(one.since) > cleanupLasts
 		if over {
 			taken = append(taken, one)
 		}
-		return over || time.Since(one.since) > cleanupLasts
+		return over
 	})
 	return taken
 }
 
-// run calls done with each cleanup that is done, until ctx ends.
-func (c *cleanups) run(ctx context.Context, done func(context.Context, cleanup)) {
+// run calls over with each cleanup that is over, until ctx ends.
+func (c *cleanups) run(ctx context.Context, over func(context.Context, cleanup)) {
 	tick := time.NewTicker(cleanupEvery)
 	defer tick.Stop()
 	for {
@@ -70,14 +78,22 @@ func (c *cleanups) run(ctx context.Context, done func(context.Context, cleanup))
 			return
 		}
 		for _, one := range c.take(false) {
-			done(ctx, one)
+			over(ctx, one)
 		}
 	}
 }
 
-// tidied notes that an answer is tidy: nobody else need write to its messages.
-func (b *Bot) tidied(ctx context.Context, c cleanup) {
-	if err := b.records.Tidied(ctx, c.thread, c.entry); err != nil {
+// cleanedUp notes that an answer is tidy, so that nobody else need write to its messages, or leaves
+// it to others: they look at once.
+func (b *Bot) cleanedUp(ctx context.Context, c cleanup) {
+	ctx, cancel := context.WithTimeout(ctx, 2*storeTimeout)
+	defer cancel()
+	if c.draft.Untidy() {
+		err := c.right.Leave(ctx)
+		b.log.InfoContext(ctx, "cleanup_left", "thread", c.thread.String(), "ask", c.entry.For, "error", err)
+		return
+	}
+	if err := errors.Join(b.records.Tidied(ctx, c.thread, c.entry), c.right.End(ctx)); err != nil {
 		b.log.WarnContext(ctx, "cleanup_not_noted", "thread", c.thread.String(), "ask", c.entry.For, "error", err)
 	}
 }
@@ -89,11 +105,6 @@ func (b *Bot) HandOver(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	for _, c := range b.cleanups.take(true) {
-		if !c.draft.Untidy() {
-			b.tidied(ctx, c)
-			continue
-		}
-		err := b.coordinator.LookNow(ctx, c.thread.String())
-		b.log.InfoContext(ctx, "cleanup_left", "thread", c.thread.String(), "ask", c.entry.For, "error", err)
+		b.cleanedUp(ctx, c)
 	}
 }

@@ -41,26 +41,31 @@ func (w *world) promptWith(words string) string {
 	return ""
 }
 
-// TestFloodOfFilesDelaysNobody: what Slack tells of files in a minute is not for one person alone.
+// TestFloodOfFilesDelaysNobody: what Slack tells of files in a minute is not for one person alone,
+// nor are the places to read them. Of a canvas, no message tells enough.
 func TestFloodOfFilesDelaysNobody(t *testing.T) {
 	t.Parallel()
-	inWorld(t, busy(0), func(t *testing.T, w *world) {
-		n := 0
-		for range 12 {
-			var files []slacksim.Upload
-			for range 10 {
-				n++
-				files = append(files, slacksim.Upload{Name: fmt.Sprintf("line%d.txt", n), Data: fmt.Appendf(nil, "her line %d", n)})
-			}
-			w.upload("alice", "general", "", "in 5 words", files...)
-		}
-		time.Sleep(5 * time.Second)
-		ts := w.upload("bob", "random", "", "in 5 words", slacksim.Upload{Name: "his.txt", Data: []byte("zq his line")})
-		got := w.soonAnswered("random", ts, 1)
-		hasNot(t, text(got), "I could not get", "too many files")
-		has(t, w.promptWith("his.txt"), "zq his line")
-		time.Sleep(4 * time.Minute)
-	})
+	for name, kind := range map[string]slacksim.Kind{"text": slacksim.KindFile, "canvas": slacksim.KindCanvas} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, busy(0), func(t *testing.T, w *world) {
+				n := 0
+				for range 12 {
+					var files []slacksim.Upload
+					for range 10 {
+						n++
+						files = append(files, slacksim.Upload{Kind: kind, Name: fmt.Sprintf("line%d.txt", n), Data: fmt.Appendf(nil, "her line %d", n)})
+					}
+					w.upload("alice", "general", "", "in 5 words", files...)
+				}
+				time.Sleep(5 * time.Second)
+				ts := w.upload("bob", "random", "", "in 5 words", slacksim.Upload{Kind: kind, Name: "his.txt", Data: []byte("zq his line")})
+				got := w.soonAnswered("random", ts, 1)
+				hasNot(t, text(got), "I could not get", "too many files")
+				has(t, w.promptWith("his.txt"), "zq his line")
+				time.Sleep(4 * time.Minute)
+			})
+		})
+	}
 }
 
 // TestFloodOfDirectMessagesDelaysNobody: sixty messages of one person are sixty reads of what was

@@ -2,7 +2,6 @@ package bot_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -109,19 +108,7 @@ func (s cutStore) Update(ctx context.Context, key string, fn func([]byte) ([]byt
 }
 
 func (s cutStore) Watch(ctx context.Context, prefix string, fn func(string, []byte)) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	err := s.Store.Watch(ctx, prefix, func(key string, value []byte) {
-		if !s.cut.there() {
-			cancel(errors.New("connection lost"))
-			return
-		}
-		fn(key, value)
-	})
-	if cause := context.Cause(ctx); cause != nil {
-		return cause
-	}
-	return err
+	return s.cut.watch(ctx, s.Store, prefix, fn)
 }
 
 // TestReplicaCutOff: one of three processes cannot reach the database for a minute. What comes

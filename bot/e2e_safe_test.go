@@ -143,11 +143,14 @@ func TestWantOfBudgetDelays(t *testing.T) {
 	t.Run("for ever", func(t *testing.T) {
 		inWorld(t, busy(0), func(t *testing.T, w *world) {
 			w.slack.Fail(slacksim.Fault{Method: "users.info", Status: 503, Times: -1})
-			w.ask("alice", "general", "", "in 5 words")
-			time.Sleep(110 * time.Second)
+			ts := w.ask("alice", "general", "", "in 5 words")
+			time.Sleep(time.Second)
+			has(t, w.slack.Status("general", ts), "is thinking")
+			time.Sleep(109 * time.Second)
 			size(t, "ephemeral messages", w.slack.Ephemerals("alice"), 0)
 			time.Sleep(40 * time.Second)
 			w.toldOnce("alice", "for 2 minutes without an answer")
+			is(t, "status", w.slack.Status("general", ts), "")
 			w.slack.Heal()
 			w.answered("general", w.ask("alice", "general", "", "in 5 words"), 1)
 		})

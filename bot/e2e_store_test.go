@@ -1,7 +1,9 @@
 package bot_test
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +21,7 @@ type awayStore struct {
 
 	mu   sync.Mutex    // guards all below
 	away chan struct{} // closed when it answers again; nil: it answers
+	lost chan struct{} // closed when it leaves; nil: it is away, or has not left yet
 }
 
 func (s *awayStore) open() turn.Store {
@@ -30,6 +33,10 @@ func (s *awayStore) leave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.away = make(chan struct{})
+	if s.lost != nil {
+		close(s.lost)
+		s.lost = nil
+	}
 }
 
 func (s *awayStore) back() {
@@ -68,6 +75,38 @@ func (s *awayStore) Update(ctx context.Context, key string, fn func([]byte) ([]b
 	}
 	return s.Mem.Update(ctx, key, fn)
 }
+
+// Watch ends when the store leaves, and fails at once while it is away, as a connection does.
+func (s *awayStore) Watch(ctx context.Context, prefix string, fn func(string, []byte)) error {
+	return s.watch(ctx, s.Mem, prefix, fn)
+}
+
+// watch is a Watch of a store over the link that s is.
+func (s *awayStore) watch(ctx context.Context, store turn.Store, prefix string, fn func(string, []byte)) error {
+	s.mu.Lock()
+	away := s.away != nil
+	if s.lost == nil && !away {
+		s.lost = make(chan struct{})
+	}
+	lost := s.lost
+	s.mu.Unlock()
+	if away {
+		return errGone
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-lost:
+			cancel(errGone)
+		case <-ctx.Done():
+		}
+	}()
+	err := store.Watch(ctx, prefix, fn)
+	return cmp.Or(context.Cause(ctx), err)
+}
+
+var errGone = errors.New("connection lost")
 
 // TestQuestionWhileTheStoreIsAway: whoever asks is told within 3 s that the bot waits for its
 // database, nothing is acked, and when the store is back the question is answered once.
@@ -193,8 +232,8 @@ func TestFollowUpsWhileTheStoreIsAway(t *testing.T) {
 	})
 }
 
-// TestStartWhileTheStoreIsAway: what was said while no process ran is found by one that starts
-// while the store does not answer.
+// TestStartWhileTheStoreIsAway: what was said while no process ran, in a new thread and in an old
+// one, is found by one that starts while the store does not answer.
 func TestStartWhileTheStoreIsAway(t *testing.T) {
 	store := &awayStore{}
 	cfg := durable()
@@ -206,16 +245,49 @@ func TestStartWhileTheStoreIsAway(t *testing.T) {
 		return disk{store}
 	}
 	inWorld(t, cfg, func(t *testing.T, w *world) {
-		w.answered("general", w.ask("alice", "general", "", "hello"), 1)
+		old := w.ask("alice", "general", "", "hello")
+		w.answered("general", old, 1)
 		time.Sleep(time.Minute)
 		w.kill()
 		time.Sleep(30 * time.Second)
+		w.slack.Say("alice", "general", old, "and what else?")
 		ts := w.ask("bob", "general", "", "is anybody there?") // no socket is open: Slack loses it
 		store.leave()
 		w.again()
 		time.Sleep(5 * outage)
 		store.back()
 		w.answered("general", ts, 1)
+		w.answered("general", old, 2)
+	})
+}
+
+// TestStatusOfWhoIsWaitedFor: also who asks no more by name in a thread of theirs alone, and who
+// wants an answer anew, sees within a second that the bot is at it. Of a message in a thread of
+// several, which is not for the bot, nothing is shown.
+func TestStatusOfWhoIsWaitedFor(t *testing.T) {
+	inWorld(t, worldConfig{model: llmsim.Config{Speed: 100}}, func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "write 20 tokens")
+		w.answered("general", ts, 1)
+		time.Sleep(time.Minute)
+		slow := func() { w.slack.Fail(slacksim.Fault{Method: "conversations.replies", Delay: 8 * time.Second}) }
+		slow()
+		w.slack.Say("alice", "general", ts, "and write 12 tokens")
+		time.Sleep(time.Second)
+		has(t, w.slack.Status("general", ts), "is thinking")
+		got := w.answered("general", ts, 2)
+		time.Sleep(time.Minute)
+		w.slack.Fail(slacksim.Fault{Method: "conversations.replies", Delay: 8 * time.Second, Skip: 1}) // the press reads it, too
+		w.click("alice", "general", got[1].TS, bot.PressRegenerate)
+		time.Sleep(1200 * time.Millisecond)
+		has(t, w.slack.Status("general", ts), "is thinking")
+		time.Sleep(time.Minute)
+		is(t, "requests", w.model.Total(), 3)
+		slow()
+		w.slack.Say("bob", "general", ts, "does that help?")
+		for range 12 {
+			time.Sleep(time.Second)
+			is(t, "status", w.slack.Status("general", ts), "")
+		}
 	})
 }
 

@@ -40,18 +40,25 @@ func TestSuccessorTidiesUp(t *testing.T) {
 }
 
 // TestNothingStaysUntidy: an answer is complete in a further message, since the first one could not
-// be edited, and its process goes while that still says "writing…". One that drains tells the others,
-// which tidy up at once; after a kill they look when a process that was only frozen would be awake.
+// be edited, and its process goes while that still says "writing…". Others tidy up at once if it tells
+// them, or if the store shows that it is dead, and else when its lease has lapsed.
 func TestNothingStaysUntidy(t *testing.T) {
 	for name, tt := range map[string]struct {
-		end  func(w *world)
-		most time.Duration // after the next process began
+		end   func(w *world)
+		alone bool
+		most  time.Duration // after the next process began
 	}{
-		"drained": {func(w *world) { w.stop() }, 5 * time.Second},
-		"killed":  {func(w *world) { w.kill() }, 92 * time.Second},
+		"drained":                 {func(w *world) { w.stop() }, true, 5 * time.Second},
+		"drained, with replicas":  {func(w *world) { w.stop() }, false, 5 * time.Second},
+		"killed":                  {func(w *world) { w.kill() }, true, 3 * time.Second},
+		"killed, with replicas":   {func(w *world) { w.kill() }, false, 10 * time.Second},
+		"killed after 20 seconds": {func(w *world) { time.Sleep(20 * time.Second); w.kill() }, false, 10 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := durable()
+			if !tt.alone {
+				cfg.bot.Alone = nil
+			}
 			cfg.slack.Limiter = slacksim.LimiterOff
 			inWorld(t, cfg, func(t *testing.T, w *world) {
 				ts := w.ask("alice", "general", "", "count")

@@ -40,6 +40,7 @@ type verdict struct {
 	entry    *transcript.Entry // done: the answer; nil: none was shown
 	goesOn   bool              // done: the next turn goes on in its messages
 	draft    tidying           // its messages still wait for their cleanup; nil: they do not
+	right    *turn.Tidying     // of the draft, to do that
 }
 
 // end tells the store what becomes of the thread, and the actor.
@@ -70,8 +71,8 @@ func (t *turnRun) end(work context.Context, v verdict) report {
 	if t.lease.Died() && !v.goesOn && t.bot.cfg.Durable && (t.bot.cfg.Alone == nil || !t.bot.cfg.Alone()) {
 		t.bot.lookBacks.add(takenOver{t.thread, *v.entry, v.upto})
 	}
-	if v.draft != nil && err == nil {
-		t.bot.cleanups.add(cleanup{thread: t.thread, entry: *v.entry, draft: v.draft, since: time.Now()})
+	if v.draft != nil {
+		t.bot.cleanups.add(cleanup{thread: t.thread, entry: *v.entry, draft: v.draft, right: v.right, since: time.Now()})
 	}
 	if err := t.bot.records.Forget(work, t.thread); err != nil {
 		t.bot.log.WarnContext(work, "checkpoint_stays", "thread", t.thread.String(), "error", err)
@@ -162,8 +163,8 @@ func (t *turnRun) finish(work, stream context.Context, a *admitted, s *stage, ou
 	// Some messages still want tidying, such as their small print: should this process end before,
 	// somebody else does it.
 	if d, ok := s.draft.(tidying); ok && d.Untidy() {
-		v.draft = d
-		t.lease.LookAgain()
+		v.draft, v.right = d, t.lease.LookAgain()
+		d.Tidy(func() error { return mayPass(v.right.Check()) })
 	}
 	s.draft = nil
 	s.saver.End()

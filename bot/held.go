@@ -9,6 +9,7 @@ import (
 
 	"llmbot/bot/thread"
 	"llmbot/bot/turn"
+	"llmbot/bot/wait"
 )
 
 const (
@@ -23,17 +24,18 @@ const (
 	heldAgain = 90 * time.Second
 	// heldLook is how often the bot looks which threads are to be told.
 	heldLook = 250 * time.Millisecond
-	// heldTold is how many threads are told at most: Slack does not publish how often a status may
-	// be set.
+	// heldTold is how many threads are told by their status at most, those that wait longest: Slack
+	// does not publish how often one may be set. In others a word says it.
 	heldTold = 200
-	// heldAtOnce is how many threads are told at the same time.
+	// heldAtOnce is how many statuses are set at the same time, and heldWords how many words are
+	// said.
 	heldAtOnce = 16
+	heldWords  = 4
+	// heldWordTimeout is how long one word may take: its budget is full again by then.
+	heldWordTimeout = time.Minute
 	// heldFresh is how old a question is at most of which Slack tells for the first time: it tells
 	// again after 3 s.
 	heldFresh = 4 * time.Second
-	// heldRead is how long the bot tries to find out whether another process has answered an older
-	// one.
-	heldRead = 2 * time.Second
 )
 
 const (
@@ -64,15 +66,29 @@ type held struct {
 	shown map[thread.ID]struct{}
 }
 
-// heldAsk is what is told in one thread.
+// heldAsk is what is told in one thread: by its status, or by a word to everybody who asked.
 type heldAsk struct {
 	asks    []string // ts of the questions; of many the first ones
-	users   []string // who asked; the last of them is told, where it is told by a word
-	opens   bool     // the question opens the thread
+	askers  []asker
 	since   time.Time
 	lasting bool      // waiting does not help by itself
-	told    time.Time // when the status was shown last
-	quiet   bool      // statuses are refused: one word was said instead
+	byWord  bool      // statuses are refused, or do not say enough, or too many are shown
+	heard   int       // how many of the askers were told by a word
+	told    time.Time // when the status was shown last; zero: it was not
+	look    bool      // somebody has to look whether another process has answered
+	looked  time.Time // when somebody did last
+}
+
+// asker is who asked, and where they see a word.
+type asker struct {
+	user  string
+	where thread.ID
+}
+
+// late reports whether another process may have been told of the question, too, and nobody has
+// looked yet whether it has answered.
+func (a *heldAsk) late(now time.Time) bool {
+	return a.looked.IsZero() && now.Sub(turn.TS(a.asks[0]).Time()) > heldFresh
 }
 
 // add notes that somebody waits in a thread since they came.
@@ -84,13 +100,13 @@ func (h *held) add(ev thread.Question, came time.Time) {
 	}
 	a := h.threads[ev.Thread]
 	if a == nil {
-		a = &heldAsk{opens: ev.Opens(), since: came}
+		a = &heldAsk{since: came}
 		h.threads[ev.Thread] = a
 	}
-	if len(a.users) < maxInbox && !slices.Contains(a.users, ev.User) {
-		a.users = append(a.users, ev.User)
-		if a.quiet { // only who asked before has seen that word
-			a.since, a.told, a.quiet = came, time.Time{}, false
+	if len(a.askers) < maxInbox && !slices.ContainsFunc(a.askers, func(who asker) bool { return who.user == ev.User }) {
+		a.askers = append(a.askers, asker{ev.User, whisperPlace(ev)})
+		if a.byWord && a.heard == len(a.askers)-1 { // nobody else waits for that word
+			a.since = came
 		}
 	}
 	if len(a.asks) < maxInbox && !slices.Contains(a.asks, ev.TS) {
@@ -102,8 +118,8 @@ func (h *held) add(ev thread.Question, came time.Time) {
 func (h *held) lasts(t thread.ID) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if a := h.threads[t]; a != nil && a.told.IsZero() {
-		a.lasting = true
+	if a := h.threads[t]; a != nil && a.told.IsZero() && a.heard == 0 {
+		a.lasting, a.byWord = true, true
 	}
 }
 
@@ -120,7 +136,7 @@ func (h *held) drop(t thread.ID, gone func(ts string) bool) (shown bool) {
 		return false
 	}
 	delete(h.threads, t)
-	if a.told.IsZero() || a.quiet {
+	if a.told.IsZero() {
 		return false
 	}
 	h.shown[t] = struct{}{}
@@ -145,25 +161,55 @@ func (h *held) cleared(t thread.ID) bool {
 	return shown
 }
 
-// due returns the threads that are to be told now, those that wait longest first.
-func (h *held) due(now time.Time) (out []thread.ID) {
+// statuses returns the threads whose status is to be shown now, those first where none is. Threads
+// that wait when enough are shown are told by a word from now on.
+func (h *held) statuses(now time.Time) (out []thread.ID) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	told := 0
+	shown := 0
 	for t, a := range h.threads {
 		switch {
-		case a.quiet:
+		case a.byWord:
 		case !a.told.IsZero() && now.Sub(a.told) < heldAgain:
-			told++
-		case a.lasting || now.Sub(a.since) >= heldAfter:
+			shown++
+		case now.Sub(a.since) >= heldAfter:
 			out = append(out, t)
 		}
 	}
-	if told >= heldTold {
-		return nil
+	h.sortLocked(out)
+	for len(out) > 0 && shown+len(out) > heldTold {
+		last := out[len(out)-1]
+		out = out[:len(out)-1]
+		h.threads[last].byWord = true
 	}
-	slices.SortFunc(out, func(a, b thread.ID) int { return h.threads[a].since.Compare(h.threads[b].since) })
-	return out[:min(len(out), heldTold-told)]
+	slices.SortStableFunc(out, func(a, b thread.ID) int { return h.threads[a].told.Compare(h.threads[b].told) })
+	return out
+}
+
+// words returns the threads where a word is to be said now, those that wait longest first.
+func (h *held) words(now time.Time) []thread.ID {
+	return h.list(func(a *heldAsk) bool {
+		return a.byWord && !a.look && a.heard < len(a.askers) && (a.lasting || now.Sub(a.since) >= heldAfter)
+	})
+}
+
+// looks returns the threads where somebody has to look, those that wait longest first.
+func (h *held) looks(time.Time) []thread.ID { return h.list(func(a *heldAsk) bool { return a.look }) }
+
+func (h *held) list(which func(*heldAsk) bool) (out []thread.ID) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for t, a := range h.threads {
+		if which(a) {
+			out = append(out, t)
+		}
+	}
+	h.sortLocked(out)
+	return out
+}
+
+func (h *held) sortLocked(threads []thread.ID) {
+	slices.SortFunc(threads, func(a, b thread.ID) int { return h.threads[a].since.Compare(h.threads[b].since) })
 }
 
 // get returns what is to be told in a thread; nil: nothing any more.
@@ -175,23 +221,26 @@ func (h *held) get(t thread.ID) *heldAsk {
 		return nil
 	}
 	a = new(*a)
-	a.asks, a.users = slices.Clone(a.asks), slices.Clone(a.users)
+	a.asks, a.askers = slices.Clone(a.asks), slices.Clone(a.askers)
 	return a
 }
 
-// noted records that a thread was told now, quiet by a word to one person. It reports whether
-// somebody still waits.
-func (h *held) noted(t thread.ID, quiet bool) bool {
+// note changes what is told in a thread, and reports whether somebody still waits there.
+func (h *held) note(t thread.ID, change func(*heldAsk)) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	a := h.threads[t]
-	switch {
-	case a != nil:
-		a.told, a.quiet = time.Now(), quiet
-	case !quiet:
-		h.shown[t] = struct{}{}
+	if a != nil {
+		change(a)
 	}
 	return a != nil
+}
+
+// missed notes that the status was shown when nobody waited any more.
+func (h *held) missed(t thread.ID) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.shown[t] = struct{}{}
 }
 
 // hold keeps a question that the store did not take. It always returns ErrNotDurable: Slack tells
@@ -239,62 +288,86 @@ func (b *Bot) unsay(ctx context.Context, t thread.ID) {
 	}
 }
 
-// tellHeld tells people, until ctx ends, that their questions wait for the database.
+// tellHeld tells people, until ctx ends, that their questions wait for the database. The status of a
+// new thread waits for no word, and neither of them for a look.
 func (b *Bot) tellHeld(ctx context.Context) {
-	tick := time.NewTicker(heldLook)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
+	var all sync.WaitGroup
+	defer all.Wait()
+	all.Go(func() { eachHeld(ctx, b.held.statuses, heldAtOnce, 0, b.tellStatus) })
+	all.Go(func() { eachHeld(ctx, b.held.words, heldWords, 0, b.tellWord) })
+	all.Go(func() { eachHeld(ctx, b.held.looks, 1, threadEvery, b.lookHeld) })
+}
+
+// eachHeld does something in the threads that are due, some at once, and pauses after them, until
+// ctx ends.
+func eachHeld(ctx context.Context, due func(now time.Time) []thread.ID, atOnce int, pause time.Duration, do func(context.Context, thread.ID)) {
+	for ctx.Err() == nil {
+		threads := due(time.Now())
+		if len(threads) == 0 {
+			_ = wait.For(ctx, heldLook)
+			continue
 		}
-		room := make(chan struct{}, heldAtOnce)
 		var all sync.WaitGroup
-		for _, t := range b.held.due(time.Now()) {
-			room <- struct{}{}
-			all.Go(func() {
-				defer func() { <-room }()
-				b.tellWait(ctx, t)
-			})
+		for _, t := range threads[:min(len(threads), atOnce)] {
+			all.Go(func() { do(ctx, t) })
 		}
 		all.Wait()
+		_ = wait.For(ctx, pause)
 	}
 }
 
-// tellWait says in one thread that its question waits: by a status, or where that is refused, or
-// does not say enough, by one word to who asked.
-func (b *Bot) tellWait(ctx context.Context, t thread.ID) {
-	a := b.held.get(t)
-	if a == nil || ctx.Err() != nil {
+// tellStatus says by the status of a thread that its question waits.
+func (b *Bot) tellStatus(ctx context.Context, t thread.ID) {
+	s, ok := b.dep.Room.(Statuses)
+	if !ok || !s.Status(ctx, t, statusHeld) {
+		b.held.note(t, func(a *heldAsk) { a.byWord = true })
 		return
 	}
-	where := t
-	if a.opens {
-		where.TS = ""
+	// The look comes after the status: an answer that is posted after the status takes it away, and
+	// one that was posted before is seen then. The other way round, one between the two would be
+	// missed.
+	if !b.held.note(t, func(a *heldAsk) {
+		a.told, a.looked = time.Now(), time.Time{}
+		a.look = a.look || a.late(a.told)
+	}) {
+		b.held.missed(t)
+		b.unsay(ctx, t)
 	}
-	s, ok := b.dep.Room.(Statuses)
+}
+
+// tellWord says to everybody who asked in a thread, and does not know it yet, that the question
+// waits.
+func (b *Bot) tellWord(ctx context.Context, t thread.ID) {
+	a := b.held.get(t)
+	if a == nil {
+		return
+	}
+	word := heldWord
 	switch {
 	case a.lasting:
-		b.held.noted(t, true)
-		b.whisper(ctx, where, a.users[len(a.users)-1], lastingWord)
-	case ok && s.Status(ctx, t, statusHeld):
-		if !b.held.noted(t, false) {
-			b.unsay(ctx, t)
-			return
-		}
-		// The look comes after the status: an answer that is posted after the status takes it away,
-		// and one that was posted before is seen here. The other way round, one between the two
-		// would be missed.
-		if time.Since(turn.TS(a.asks[0]).Time()) > heldFresh && b.isAnswered(ctx, t, a.asks) {
-			b.waitsNoMore(t, everyAsk)
-		}
-	case time.Since(turn.TS(a.asks[0]).Time()) > heldFresh && b.isAnswered(ctx, t, a.asks):
-		b.waitsNoMore(t, everyAsk)
-	default:
-		b.held.noted(t, true)
-		b.whisper(ctx, where, a.users[len(a.users)-1], heldWord)
+		word = lastingWord
+	case a.late(time.Now()):
+		b.held.note(t, func(a *heldAsk) { a.look = true })
+		return // until somebody has looked
 	}
+	ctx, cancel := context.WithTimeout(ctx, heldWordTimeout)
+	defer cancel()
+	for _, who := range a.askers[a.heard:] {
+		b.whisper(ctx, who.where, who.user, word)
+	}
+	b.held.note(t, func(now *heldAsk) { now.heard = len(a.askers) })
+}
+
+// lookHeld forgets what waits in a thread if another process has answered it.
+func (b *Bot) lookHeld(ctx context.Context, t thread.ID) {
+	a := b.held.get(t)
+	if a == nil {
+		return
+	}
+	if b.isAnswered(ctx, t, a.asks) {
+		b.waitsNoMore(t, func(ts string) bool { return slices.Contains(a.asks, ts) })
+	}
+	b.held.note(t, func(a *heldAsk) { a.look, a.looked = false, time.Now() })
 }
 
 // isAnswered reports whether a thread shows answers to all questions that wait in it: perhaps only
@@ -302,7 +375,7 @@ func (b *Bot) tellWait(ctx context.Context, t thread.ID) {
 // read only if its first message shows that something followed: answers need those reads when the
 // store is back.
 func (b *Bot) isAnswered(ctx context.Context, t thread.ID, asks []string) bool {
-	ctx, cancel := context.WithTimeout(ctx, heldRead)
+	ctx, cancel := context.WithTimeout(ctx, threadTimeout)
 	defer cancel()
 	newest := turn.TS(slices.MaxFunc(asks, func(x, y string) int { return turn.TS(x).Compare(turn.TS(y)) }))
 	began := turn.TS(t.TS).Time()

@@ -133,6 +133,15 @@ func (d watched) Untidy() bool {
 	return ok && t.Untidy()
 }
 
+// Tidy passes on what is asked before each call of the cleanup.
+func (d watched) Tidy(check func() error) {
+	if t, ok := d.Draft.(tidying); ok {
+		t.Tidy(check)
+	}
+}
+
+var _ tidying = watched{}
+
 // does notes the phase of a thread whose answer's writer does a.
 func (w *atWork) does(a answer.Activity) {
 	switch a {

@@ -8,6 +8,7 @@ import (
 	"llmbot/bot/leave"
 	"llmbot/bot/status"
 	"llmbot/bot/thread"
+	"llmbot/bot/tools"
 )
 
 // Replier opens an answer in a thread, or takes over one that another process began. Open does not
@@ -41,20 +42,21 @@ var ErrLeaseUncertain = errors.New("not known to be ours at the moment")
 type Leaves = leave.People
 
 // Tools are what the model may call.
-type Tools = leave.Tools
+type Tools interface {
+	leave.Tools
 
-// ErrNoThread reports that a thread cannot be read, and that another try will not change this: the
-// bot is not in the channel any more.
-var ErrNoThread = errors.New("thread is not readable")
+	// Status returns how the servers of the tools are doing, sorted by name. It does not block.
+	Status() []tools.ServerStatus
+}
 
 // History reads the thread; Slack is the transcript.
 type History interface {
 	// Messages returns all messages of a thread, oldest first. It may read several pages. It waits
-	// for the read budget, and returns the cause of ctx when that takes too long. ErrNoThread:
-	// another try does not help.
+	// for the read budget, and returns the cause of ctx when that takes too long.
+	// thread.ErrUnreadable: another try does not help.
 	Messages(ctx context.Context, t thread.ID) ([]thread.Message, error)
 	// Recent returns the top-level messages of a conversation between two times, both excluded,
-	// oldest first; of very many, the newest. It is one read, and blocks as Messages does.
+	// oldest first; of very many, the newest. It is one read, and blocks and fails as Messages does.
 	Recent(ctx context.Context, channel, after, before string) ([]thread.Message, error)
 }
 

@@ -30,6 +30,7 @@ type reading struct {
 // reads what was said in the hour before.
 func (t *turnRun) read(ctx context.Context, upto turn.TS, s *stage) reading {
 	r := reading{set: t.bot.settings(ctx, t.thread.Channel)}
+	s.early.begin(ctx, func(ctx context.Context) bool { return t.sayEarly(ctx, r.set.FollowUps) })
 	most := historyTimeout
 	if alone := t.bot.cfg.Alone; t.bot.cfg.Durable && (alone == nil || !alone()) {
 		most = othersTimeout
@@ -42,15 +43,12 @@ func (t *turnRun) read(ctx context.Context, upto turn.TS, s *stage) reading {
 		}
 		return r
 	}
-	var status sync.WaitGroup
-	status.Go(func() { s.early = t.sayEarly(ctx) })
-	defer status.Wait() // before a draft says something else
 	messages, err := t.bot.dep.History.Messages(ctx, t.thread)
 	if err != nil {
 		if !t.isOff() {
 			t.bot.log.WarnContext(ctx, "history_unread", "thread", t.thread.String(), "error", err)
 		}
-		r.unread, r.denied = true, errors.Is(err, ErrNoThread)
+		r.unread, r.denied = true, errors.Is(err, thread.ErrUnreadable)
 		return r
 	}
 	r.messages = messages
@@ -72,11 +70,41 @@ func (t *turnRun) knowsAll(upto turn.TS) bool {
 		q.Since().Compare(upto) == 0 && turn.TS(q.TS).After(t.lease.Answered())
 }
 
-// sayEarly tells whoever asked within a second that the bot is at it: a read may have to wait for
-// its budget. It reports whether that is shown.
-func (t *turnRun) sayEarly(ctx context.Context) bool {
+// earlyAfter is how long a turn may go without a draft before the status is shown: whoever asks
+// sees it within a second, and most turns have a draft before.
+const earlyAfter = 300 * time.Millisecond
+
+// early is the status of a turn that has no draft yet: a read, or a look at who asked, may have to
+// wait for its budget. The zero value has none to show.
+type early struct {
+	cancel context.CancelFunc
+	all    sync.WaitGroup
+	shown  bool // valid after end
+}
+
+// begin has the status shown soon. say shows it, and reports whether Slack took it.
+func (e *early) begin(ctx context.Context, say func(context.Context) bool) {
+	var soon context.Context
+	soon, e.cancel = context.WithCancel(ctx)
+	e.all.Go(func() {
+		if wait.For(soon, earlyAfter) == nil {
+			e.shown = say(ctx)
+		}
+	})
+}
+
+// end has the status shown no more, if it is not. It waits for a call under way.
+func (e *early) end() {
+	if e.cancel != nil {
+		e.cancel()
+	}
+	e.all.Wait()
+}
+
+// sayEarly tells whoever waits that the bot is at it, and reports whether that is shown.
+func (t *turnRun) sayEarly(ctx context.Context, mode thread.FollowUps) bool {
 	s, ok := t.bot.dep.Room.(Statuses)
-	if !ok || len(t.lease.Messages()) > 0 || !slices.ContainsFunc(t.known, thread.Question.Explicit) {
+	if !ok || len(t.lease.Messages()) > 0 || !t.isWaitedFor(ctx, mode) {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, earlyTimeout)
@@ -84,9 +112,25 @@ func (t *turnRun) sayEarly(ctx context.Context) bool {
 	return s.Status(ctx, t.thread, answer.StatusThinking)
 }
 
+// isWaitedFor reports whether somebody surely waits for an answer, though the thread is not read
+// yet: they named the bot, or write in a thread of theirs alone, or want the last answer anew.
+func (t *turnRun) isWaitedFor(ctx context.Context, mode thread.FollowUps) bool {
+	if len(t.known) == 0 {
+		ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+		defer cancel()
+		redo, err := t.bot.records.Redo(ctx, t.thread)
+		return err == nil && turn.TS(redo.TS).After(t.lease.Answered())
+	}
+	return mode == thread.FollowAlways || slices.ContainsFunc(t.known, thread.Question.Explicit) ||
+		mode == thread.FollowSolo && t.bot.participants.get(t.thread).Solo(t.thread.TS)
+}
+
 // endEarly takes back what sayEarly said, if nothing was to be said.
-func (t *turnRun) endEarly(work context.Context, early bool) {
-	if s, ok := t.bot.dep.Room.(Statuses); ok && early {
+func (t *turnRun) endEarly(work context.Context, e *early) {
+	if e.end(); !e.shown {
+		return
+	}
+	if s, ok := t.bot.dep.Room.(Statuses); ok {
 		ctx, cancel := context.WithTimeout(work, earlyTimeout)
 		defer cancel()
 		s.Status(ctx, t.thread, "")

@@ -54,32 +54,55 @@ func (b *Bot) lookBack(ctx context.Context, o takenOver) (cost bool) {
 	return true
 }
 
-// lookAgain takes a thread that is to be looked at once more.
-func (b *Bot) lookAgain(key string, _ turn.Record) {
-	if t, ok := thread.Parse(key); ok {
-		b.lastLooks.add(t)
-	}
+// oneLook is a thread that is to be looked at once more.
+type oneLook struct {
+	key  string
+	seen turn.Record // as it was when that was due
 }
 
-// lookOnce looks at the answers of a thread once more, some time after one of them was taken over.
-// Whoever has written over them, and whoever knew, may be dead.
-func (b *Bot) lookOnce(ctx context.Context, t thread.ID) (cost bool) {
+// lookAgain takes a thread that is to be looked at once more.
+func (b *Bot) lookAgain(key string, seen turn.Record) { b.lastLooks.add(oneLook{key, seen}) }
+
+// lookOnce looks at the answers of a thread once more: some time after one of them was taken over,
+// for whoever has written over them, and whoever knew, may be dead; or when the process is gone that
+// was to tidy one up.
+func (b *Bot) lookOnce(ctx context.Context, l oneLook) (cost bool) {
+	t, ok := thread.Parse(l.key)
+	if !ok {
+		return false
+	}
 	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
 	defer cancel()
-	record, err := b.coordinator.Record(ctx, t.String())
-	if err != nil || !record.Look || record.Owed() {
-		return true // another process has looked, or is at it
+	right, err := b.coordinator.TakeLook(ctx, l.key, l.seen)
+	if err != nil {
+		b.log.WarnContext(ctx, "thread_unknown", "thread", t.String(), "error", err)
 	}
+	if right == nil {
+		return false // another process has looked, or is at it
+	}
+	end := right.End
+	if !b.mendAll(ctx, t) {
+		end = right.Again
+	}
+	if err := end(ctx); err != nil {
+		b.log.WarnContext(ctx, "look_not_noted", "thread", t.String(), "error", err)
+	}
+	return true
+}
+
+// mendAll mends what is not as it should be of a thread's answers. It reports false if somebody has
+// to look again.
+func (b *Bot) mendAll(ctx context.Context, t thread.ID) bool {
 	own, err := b.records.Entries(ctx, t)
 	if err != nil {
 		b.log.WarnContext(ctx, "answers_unread", "thread", t.String(), "error", err)
-		return true
+		return false
 	}
 	messages, err := b.dep.History.Messages(ctx, t)
 	// What cannot be read, now or later, cannot be mended.
-	if err != nil && !errors.Is(err, ErrNoThread) {
+	if err != nil && !errors.Is(err, thread.ErrUnreadable) {
 		b.log.WarnContext(ctx, "history_unread", "thread", t.String(), "error", err)
-		return true
+		return false
 	}
 	for _, w := range own {
 		late := overwritten(messages, w)
@@ -88,11 +111,8 @@ func (b *Bot) lookOnce(ctx context.Context, t thread.ID) (cost bool) {
 		}
 		b.mend(ctx, t, w, late)
 		if w.Untidy = false; b.records.Keep(ctx, t, w) != nil {
-			return true // and once more
+			return false
 		}
-	}
-	if err := b.coordinator.Looked(ctx, t.String()); err != nil {
-		b.log.WarnContext(ctx, "look_not_noted", "thread", t.String(), "error", err)
 	}
 	return true
 }

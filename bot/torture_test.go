@@ -59,7 +59,7 @@ var (
 	tortureLong         = flag.Float64("torture.long", 0, "kills: share of the questions whose answer takes two messages")
 	tortureDirect       = flag.Float64("torture.direct", 0, "kills: share of the threads that are direct messages")
 	tortureRedeliver    = flag.String("torture.redeliver", "3s,3s,4s,5s,10s,60s", "when an event that was not acked comes again; slack: as Slack does, up to 5 minutes later")
-	tortureWait         = flag.Duration("torture.wait", 2*time.Minute, "how long what is owed may take after the last fault; what a process left untidy is looked at 70 to 88 s after its end")
+	tortureWait         = flag.Duration("torture.wait", time.Minute, "how long what is owed may take after the last fault")
 	tortureRestarts     = flag.Int("torture.restarts", 2, "restart: how often the lone bot is killed")
 	tortureDeploy       = flag.Int("torture.deploy", 20, "deploy: answers that are running")
 	tortureCrowd        = flag.Int("torture.crowd", 0, "crowd: live answers; 0: all the other scenarios instead")

@@ -26,7 +26,7 @@ const (
 	// othersTimeout is how long it may take with replicas: another process may know messages that
 	// this one does not.
 	othersTimeout = time.Minute
-	earlyTimeout  = time.Second // to show a status before the thread is read
+	earlyTimeout  = time.Second // to show a status before there is a draft
 	// closeTimeout is for the last Slack calls: longer than a minute, the longest that a budget can
 	// be empty.
 	closeTimeout = 90 * time.Second
@@ -80,7 +80,7 @@ func newTurn(b *Bot, t thread.ID, l *turn.Lease, heir bool, known []thread.Quest
 
 // stage is what a turn has before people's eyes or under way. It is ended however the turn ends.
 type stage struct {
-	early bool              // the status says that the bot is at it, and no draft does yet
+	early early             // the status, until a draft says that the bot is at it
 	reply Reply             // of the draft
 	draft answer.Draft      // open; nil: none is
 	saver *transcript.Saver // of the text; nil: none
@@ -112,7 +112,7 @@ func (t *turnRun) run(work, cut context.Context) (r report) {
 			s.saver.End()
 		}
 	}()
-	defer func() { t.endEarly(work, s.early) }()
+	defer t.endEarly(work, &s.early)
 	defer callOff(nil)
 	defer stop(nil)
 	return t.end(work, t.phases(work, live, stream, &s))

@@ -6,7 +6,8 @@ import "strings"
 // skips special tokens: analysis…assistantfinal… (gpt-oss; thinking-machines-lab/tinker-cookbook
 // #239, NousResearch/hermes-agent PR #84231), and functools[{…}] (Phi-4-mini's chat template,
 // vLLM's phi4_mini_json parser). They count where a message may begin: at the start of a line, or
-// behind a sentence.
+// behind a sentence. Thoughts that begin with a word and end by themselves without their end mark
+// were the answer.
 
 // bareEnd ends thoughts whose special tokens were skipped.
 const bareEnd = "assistantfinal"
@@ -56,7 +57,8 @@ func bareAt(s string, last, head, start bool) (tok token, more bool) {
 	return tok, false
 }
 
-// bareHead returns the head of a message, of n bytes, unless the word goes on behind them.
+// bareHead returns the head of a message, of n bytes, unless the word goes on behind them. At the start
+// of an answer a capital or a quotation mark follows it: "analysis是…" is an answer about the word.
 func bareHead(s string, n int, start, last bool) (tok token, more bool) {
 	if n == len(s) {
 		if last && !start {
@@ -65,7 +67,7 @@ func bareHead(s string, n int, start, last bool) (tok token, more bool) {
 		return tok, !last
 	}
 	switch c := s[n]; {
-	case c >= 'a' && c <= 'z' || c == '_', start && c < 0x80 && (c < 'A' || c > 'Z') && c != '"':
+	case c >= 'a' && c <= 'z' || c == '_', start && (c < 'A' || c > 'Z') && c != '"':
 		return token{}, false
 	}
 	return token{n: n}, false

@@ -137,7 +137,7 @@ func isOthers(head string) bool {
 
 func isRole(s string) bool {
 	switch s {
-	case "assistant", "user", "system", "model", "tool", "developer", "function", "ipython", "final", "assistant to":
+	case "assistant", "ai", "user", "system", "model", "tool", "developer", "function", "ipython", "final", "assistant to":
 		return true
 	}
 	return false

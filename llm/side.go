@@ -133,16 +133,16 @@ func (c *Client) sideRead(ctx context.Context, op, method, url string, send []by
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode >= http.StatusMultipleChoices {
-		got, _ := readLimited(resp.Body, maxErrorBody)
+		e := refusal(op, resp)
 		// Only /v1/models must be there. The rest is optional, and a server without it says 404, 405 or
 		// 501.
 		switch resp.StatusCode {
 		case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
-			if op != "models" && classify(op, resp.StatusCode, got).Kind != KindNoModel {
+			if op != "models" && e.Kind != KindNoModel {
 				return fmt.Errorf("llm %s: %w", op, errors.ErrUnsupported)
 			}
 		}
-		return classify(op, resp.StatusCode, got)
+		return e
 	}
 	if err := read(resp.Body); err != nil {
 		return transportError(ctx, op, err)

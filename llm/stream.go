@@ -101,8 +101,10 @@ type answer struct {
 	tokens    int // the last running count that on was told
 	mute      int // events since there was something for on
 
-	unthinking bool            // the request switched thinking off
-	reasoned   strings.Builder // with unthinking: what came in the field of the reasoning
+	unthinking  bool            // the request switched thinking off
+	reasoned    strings.Builder // with unthinking: what came in the field of the reasoning
+	marked      strings.Builder // and what marks in the text made reasoning
+	retractable strings.Builder // and the text that such a mark may yet take back
 
 	offered  bool // the model may call tools
 	calls    assembler
@@ -117,7 +119,10 @@ type answer struct {
 
 func (a *answer) run(parent context.Context, req *Request, plain int32) error {
 	ctx, cancel := context.WithCancelCause(parent)
-	a.split = newSplitter(a.client.opensThinking(a.model))
+	a.split = newSplitter(a.client.opensThinking(a.habit()))
+	if last := len(req.Messages) - 1; req.Continue && last >= 0 {
+		a.split.goOn(req.Messages[last].Content)
+	}
 	a.split.keep = a.offered
 	a.sent = time.Now()
 	timer := newTimer(cancel, a.client.cfg.FirstTokenTimeout, errNoFirstToken)
@@ -218,10 +223,7 @@ func (a *answer) take(ch *chunk, timer *timer) error {
 		s := a.split.feed(ch.text)
 		d.Text, d.Retract = s.text, s.retract
 		d.Reasoning += s.reasoning
-		if a.split.learned {
-			a.split.learned = false
-			a.client.learnThinking(a.model, true)
-		}
+		a.setAside(s)
 	}
 	if r.TTFT == 0 && (ch.text != "" || ch.reasoning != "") {
 		r.TTFT = max(now.Sub(a.sent), 1)
@@ -296,13 +298,20 @@ func (a *answer) end(parent, ctx context.Context, err error) error {
 	}
 	whole := a.res.Finish != ""
 	rest := a.split.flush(a.res.Finish == FinishStop)
-	if a.split.unlearned || whole && a.split.plain() {
-		a.client.learnThinking(a.model, false)
-	}
+	a.setAside(rest)
 	d := Delta{Text: rest.text, Reasoning: rest.reasoning, Retract: rest.retract}
 	made := a.settle(&d, whole)
 	if onErr := a.give(d, a.sent.Add(a.res.Elapsed)); onErr != nil {
 		return onErr
+	}
+	switch {
+	case a.split.learned && a.wroteText:
+		a.client.learnThinking(a.habit(), true)
+	case a.split.unlearned, whole && a.split.plain():
+		a.client.learnThinking(a.habit(), false)
+	}
+	if a.res.Finish == FinishStop && a.reasoned.Len() == 0 {
+		a.reasoned.WriteString(a.marked.String())
 	}
 	if whole && !a.wroteText && a.reasoned.Len() > 0 && !a.called() && len(made) == 0 {
 		if onErr := a.giveReasoned(); onErr != nil {

@@ -17,7 +17,8 @@ import "strings"
 //     The client remembers the model: after two such answers in a row the next one starts as
 //     reasoning.
 //   - An answer that started as reasoning because of that memory, and ended by itself without an
-//     end mark, was no reasoning. It is delivered as text at its end.
+//     end mark, was no reasoning. It is delivered as text at its end. So is one that began with a mark
+//     of words ("Here is my thought process:").
 //   - White space after an end mark is dropped.
 //   - A second block of thoughts counts at the start of a line, without a margin and not right below
 //     a line that is a tag: documents have elements of such names. <reason>, <reasoning> and <thought>
@@ -49,8 +50,10 @@ type splitter struct {
 	whole   bool            // and the model ended by itself
 	mark    thinkMark       // of the thoughts; zero: any end mark ends them
 	opened  bool            // started as reasoning on the template's account
-	kept    strings.Builder // what an opened splitter gave out as reasoning
+	words   string          // the begin mark, if it is one of words: without an end mark it is text
+	kept    strings.Builder // with either: what was given out as reasoning
 	stray   bool            // a stray end mark still means something
+	goesOn  bool            // what comes follows an unfinished answer
 	wrote   bool            // text other than white space was given out
 	cut     bool            // drop white space before the next text
 	flood   bool            // so many tokens that may end an answer came that they are text, and nothing since
@@ -97,6 +100,14 @@ func newSplitter(opened bool) *splitter {
 		s.state, s.opened, s.stray = inThought, true, false
 	}
 	return s
+}
+
+// goOn makes s split what follows an unfinished answer. Nothing before it was reasoning.
+func (s *splitter) goOn(text string) {
+	s.state, s.goesOn, s.opened, s.stray = inText, true, false, false
+	for i := range len(text) {
+		s.code.step(text[i])
+	}
 }
 
 // field records that the server splits reasoning off by itself.
@@ -293,6 +304,7 @@ func (s *splitter) mean(in string, tok token, out *split, before string) (decisi
 		switch {
 		case more:
 			return isHeld, 0
+		case s.anew(in[n:], out.text+before): // the server did not go on: it begins the answer anew
 		case about, !tok.mark.special && !s.code.head(), tok.mark.word && s.mark != tok.mark:
 			s.stray = false
 			s.literal++
@@ -378,6 +390,12 @@ func (s *splitter) begin(c toolCall) {
 	s.state, s.call, s.called = inCall, c, true
 }
 
+// anew reports whether the thoughts that begin before rest begin an answer, in place of going on with
+// one: nothing came before them, and they have a line of their own.
+func (s *splitter) anew(rest, before string) bool {
+	return s.goesOn && !s.wrote && strings.TrimSpace(before) == "" && strings.HasPrefix(rest, "\n")
+}
+
 // strayEnd decides on an end mark in the answer.
 func (s *splitter) strayEnd(tok token, out *split, before string) (decision, int) {
 	switch {
@@ -441,6 +459,9 @@ func (s *splitter) flush(whole bool) split {
 	case s.state == inThought && s.opened && whole:
 		s.opened, s.unlearned, s.state = false, true, atStart
 		return s.finish(s.kept.String() + held)
+	case s.state == inThought && s.words != "" && whole:
+		s.state = inText
+		return s.finish(s.words + s.kept.String() + held)
 	case s.state == inThought:
 		return split{reasoning: held}
 	case !whole && s.state == atStart && len(strings.TrimSpace(held)) > 2:

@@ -41,3 +41,25 @@ func off(fields map[string]any) bool {
 	}
 	return false
 }
+
+// habit is what the client remembers a template by: the model, and whether thinking was switched off.
+func (a *answer) habit() string {
+	if a.unthinking {
+		return a.model + " without thinking"
+	}
+	return a.model
+}
+
+// setAside keeps what marks in the text made reasoning although thinking was switched off. If nothing
+// else comes, it is the answer.
+func (a *answer) setAside(s split) {
+	if !a.unthinking {
+		return
+	}
+	if s.retract {
+		a.marked.WriteString(a.retractable.String())
+	}
+	if a.marked.WriteString(s.reasoning); a.split.stray {
+		a.retractable.WriteString(s.text)
+	}
+}

@@ -21,7 +21,8 @@ func (s *splitter) start(in string, out *split) string {
 		return ""
 	}
 	if m, n, more := s.begins(body); n > 0 {
-		s.state, s.mark, s.stray = inThought, m, false
+		s.state, s.stray = inThought, false
+		s.beginThoughts(m, body[:n])
 		return body[n:]
 	} else if more {
 		s.held = in
@@ -38,7 +39,8 @@ func (s *splitter) start(in string, out *split) string {
 		s.held = in
 		return ""
 	case tok.kind == tokenThink && tok.mark.end == bareEnd:
-		s.state, s.mark, s.stray = inThought, tok.mark, false
+		s.state, s.stray = inThought, false
+		s.beginThoughts(tok.mark, body[:tok.n])
 		return body[tok.n:]
 	case tok.kind == tokenDrop && bareTrigger(body[0]) && tok.name == "":
 		s.stray, s.cut = false, true
@@ -47,6 +49,16 @@ func (s *splitter) start(in string, out *split) string {
 		s.learned = s.learned || s.stray && tok.mark.end != bareEnd
 		s.stray, s.cut = false, true
 		return body[tok.n:]
+	case tok.kind == tokenAtEnd && strings.Contains(tagsFirst, " "+tok.name+" "):
+		about, more := prose(body[tok.n:], s.last)
+		switch {
+		case more:
+			s.held = in
+			return ""
+		case !about:
+			s.cut = true
+			return body[tok.n:]
+		}
 	}
 	if s.cut {
 		for _, tag := range [...]string{"<answer>", "<response>"} { // Hunyuan; Ernie 4.5
@@ -66,6 +78,16 @@ func (s *splitter) start(in string, out *split) string {
 		return body
 	}
 	return in
+}
+
+// beginThoughts notes the mark at the start of the answer that begins thoughts. One of words may turn
+// out to be the answer's own.
+func (s *splitter) beginThoughts(m thinkMark, begin string) {
+	s.mark = m
+	s.kept.Reset()
+	if m.first || m.end == bareEnd {
+		s.words = begin
+	}
 }
 
 // begins returns the mark at the start of in that begins thoughts; more: in may become one.
@@ -89,7 +111,8 @@ func (s *splitter) thought(in string, out *split) string {
 		body := strings.TrimLeft(in, " \t\r\n")
 		far := len(in)-len(body) > mostHeld
 		if m, n, more := s.begins(body); n > 0 && !far {
-			s.opened, s.mark = false, m
+			s.opened = false
+			s.beginThoughts(m, body[:n])
 			return body[n:]
 		} else if more && !far {
 			s.held = in
@@ -99,6 +122,7 @@ func (s *splitter) thought(in string, out *split) string {
 	at, length, keep := s.ending(in)
 	if at >= 0 {
 		s.think(in[:at], out)
+		s.words = ""
 		if s.opened, s.cut = false, true; s.mark.end == bareEnd {
 			s.code = code{} // another message begins
 		}
@@ -119,7 +143,7 @@ func (s *splitter) toText(out *split) {
 
 func (s *splitter) think(t string, out *split) {
 	out.reasoning += t
-	if s.opened {
+	if s.opened || s.words != "" {
 		s.kept.WriteString(t)
 	}
 }

@@ -64,8 +64,7 @@ func (c *Client) transcribe(ctx context.Context, name, kind string, data []byte)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode >= http.StatusMultipleChoices {
-		got, _ := readLimited(resp.Body, maxErrorBody)
-		return "", classify(op, resp.StatusCode, got)
+		return "", refusal(op, resp)
 	}
 	got, err := readLimited(resp.Body, maxTranscript+1)
 	if err != nil {

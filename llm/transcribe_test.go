@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"llmbot/llm/llmsim"
 	"llmbot/llm/llmsim/memnet"
@@ -101,4 +102,29 @@ func TestTranscribeVariables(t *testing.T) {
 		}
 		_ = n.Close()
 	}
+}
+
+// TestRetryAfterOnEachPath: a gateway that asks to be left alone is heard on every path, also before the chat has a model's name.
+func TestRetryAfterOnEachPath(t *testing.T) {
+	c, err := New(Config{BaseURL: "http://m.test", HTTP: &http.Client{Transport: refusing{}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, chat := c.Stream(t.Context(), Request{}, func(Delta) error { return nil })
+	_, models := c.Model(t.Context(), "")
+	_, heard := c.Transcribe(t.Context(), "a.mp4", "video/mp4", []byte("x"))
+	_, _, count := c.Tokenize(t.Context(), "m", nil)
+	for name, err := range map[string]error{"chat": chat, "models": models, "transcribe": heard, "tokenize": count} {
+		e, ok := errors.AsType[*Error](err)
+		if !ok || e.Kind != KindOverloaded || e.RetryAfter != time.Hour {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// refusing answers every request with 429.
+type refusing struct{}
+
+func (refusing) RoundTrip(r *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"3600"}}, Body: http.NoBody, Request: r}, nil
 }

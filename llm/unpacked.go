@@ -60,9 +60,8 @@ func unpackedPNG(data []byte, cfg image.Config) (int64, error) {
 func unpackedGIF(_ []byte, cfg image.Config) (int64, error) { return 2 * pixels(cfg), nil }
 
 // unpackedWebP returns the cost of a WebP. A lossy one with an alpha channel, and a lossless one
-// with a palette, take eight bytes a pixel. A file that claims to be longer than it is could make
-// its decoder allocate all that it claims. Not counted are the Huffman tables of a lossless one:
-// x/image allows 2,600 groups of them, some 130 MB.
+// with a palette, take eight bytes a pixel, and lossless data have tables beside them. A file that
+// claims to be longer than it is could make its decoder allocate all that it claims.
 func unpackedWebP(data []byte, cfg image.Config) (int64, error) {
 	if claimed := int64(binary.LittleEndian.Uint32(data[4:8])); claimed > int64(len(data)) {
 		return 0, errors.New("it is cut")
@@ -70,7 +69,12 @@ func unpackedWebP(data []byte, cfg image.Config) (int64, error) {
 	if cfg.ColorModel == color.YCbCrModel && !bytes.Contains(data, []byte("VP8L")) {
 		return lossyWebP * pixels(cfg), nil
 	}
-	return losslessWebP * pixels(cfg), nil
+	n := losslessWebP * pixels(cfg)
+	if n > mostUnpacked {
+		return n, nil // its tables do not matter any more
+	}
+	tables, err := losslessTables(data)
+	return n + tables, err
 }
 
 // Bytes a pixel. A lossy WebP takes two, but its decoder works for long on what it has read, and

@@ -44,10 +44,7 @@ func (k *call) Do(r *http.Request) (*http.Response, error) {
 	}
 	if resp.StatusCode >= http.StatusMultipleChoices {
 		defer func() { _ = resp.Body.Close() }()
-		body, _ := readLimited(resp.Body, maxErrorBody)
-		e := classify("chat", resp.StatusCode, body)
-		e.RetryAfter = retryAfter(resp.Header, time.Now())
-		return nil, e
+		return nil, refusal("chat", resp)
 	}
 	k.sse = newSSEReader(resp.Body)
 	resp.Body = k.sse
@@ -121,6 +118,15 @@ func (k *call) merge(body []byte) ([]byte, error) {
 		return nil, fmt.Errorf("write the request: %w", err)
 	}
 	return bytes.TrimRight(out.Bytes(), "\n"), nil
+}
+
+// refusal returns the error of an answer that is no success, with what its header asks for. It reads
+// the body, and does not close it.
+func refusal(op string, resp *http.Response) *Error {
+	body, _ := readLimited(resp.Body, maxErrorBody)
+	e := classify(op, resp.StatusCode, body)
+	e.RetryAfter = retryAfter(resp.Header, time.Now())
+	return e
 }
 
 // retryAfter reads the header of that name: seconds, or a date. A date counts from the response's

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/compose-spec/compose-go/v2/cli"
@@ -31,22 +32,32 @@ func folder(t *testing.T, lines string) string {
 	return dir
 }
 
-// load reads compose files as `docker compose up` does in a folder, with nothing from this process's
-// environment.
+// shell is what a terminal has exported in which somebody followed docs/getting-started.md or the
+// README: none of it may change what compose starts.
+var shell = []string{"LLM_BASE_URL=http://localhost:8000/v1", "SLACK_APP_TOKEN=xapp-shell", "SLACK_BOT_TOKEN=xoxb-shell", "GPU_METRICS_URL=http://shell:1/metrics", "STATE_DIR=/shell", "OPS_ADDR=shell:1", "LLM_API_KEY=key-shell"}
+
+// load reads compose files as `docker compose up` does in a folder, from a terminal with the
+// variables of shell.
 func load(t *testing.T, dir string, files ...string) *types.Project {
 	t.Helper()
-	for i, name := range files {
-		files[i] = filepath.Join(dir, name)
-	}
-	options, err := cli.NewProjectOptions(files, cli.WithWorkingDirectory(dir), cli.WithEnvFiles(), cli.WithDotEnv, cli.WithDefaultProfiles())
-	if err != nil {
-		t.Fatal(err)
-	}
-	project, err := options.LoadProject(t.Context())
+	project, err := tryLoad(t, dir, nil, files...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return project
+}
+
+// tryLoad is like load, with profiles of --profile.
+func tryLoad(t *testing.T, dir string, profiles []string, files ...string) (*types.Project, error) {
+	t.Helper()
+	for i, name := range files {
+		files[i] = filepath.Join(dir, name)
+	}
+	options, err := cli.NewProjectOptions(files, cli.WithWorkingDirectory(dir), cli.WithEnv(shell), cli.WithEnvFiles(), cli.WithDotEnv, cli.WithDefaultProfiles(profiles...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return options.LoadProject(t.Context())
 }
 
 // The bot finds the model server and the GPU figures of each profile, and no other service is started.
@@ -61,6 +72,8 @@ func TestComposeProfiles(t *testing.T) {
 		{"COMPOSE_PROFILES=gpu\nGPU_METRICS_URL=http://gpus:1/metrics\n", "http://model:8000/v1", "http://gpus:1/metrics", []string{"dcgm-exporter", "llmbot", "vllm"}, "vllm"},
 		{"COMPOSE_PROFILES=cpu\n", "http://model:8000/v1", "", []string{"llmbot", "vllm-cpu"}, "vllm-cpu"},
 		{"COMPOSE_PROFILES=ollama\n", "http://model:8000/v1", "", []string{"llmbot", "ollama"}, "ollama"},
+		{"COMPOSE_PROFILES=gpu\nLLM_BASE_URL=http://elsewhere:1/v1\n", "http://elsewhere:1/v1", "http://dcgm-exporter:9400/metrics", []string{"dcgm-exporter", "llmbot", "vllm"}, "vllm"},
+		{"COMPOSE_PROFILES=bot\n", "http://host.docker.internal:8000/v1", "", []string{"llmbot"}, ""},
 		{"COMPOSE_PROFILES=bot\nLLM_BASE_URL=http://elsewhere:1/v1\n", "http://elsewhere:1/v1", "", []string{"llmbot"}, ""},
 	} {
 		dir := folder(t, tokens+tt.env)
@@ -75,6 +88,9 @@ func TestComposeProfiles(t *testing.T) {
 			if got := value(bot.Environment[name]); got != want {
 				t.Errorf("%q: %s is %q, want %q", tt.env, name, got, want)
 			}
+		}
+		if s, ok := project.Services[tt.server]; ok && s.Environment["VLLM_API_KEY"] != nil && value(s.Environment["VLLM_API_KEY"]) != value(bot.Environment["LLM_API_KEY"]) {
+			t.Errorf("%q: the server wants another key than the bot has", tt.env)
 		}
 		if !bot.ReadOnly || !slices.Equal(bot.CapDrop, []string{"ALL"}) || bot.MemLimit != 1<<30 || len(bot.Ports) > 0 {
 			t.Errorf("%q: the bot has more than it needs: %+v", tt.env, bot)
@@ -100,10 +116,22 @@ func TestComposeProfiles(t *testing.T) {
 	}
 }
 
-// Without a profile nothing starts: that is said rather than half of it done.
+// Without COMPOSE_PROFILES nothing starts, not even with --profile: the name chooses the settings of
+// the profile, too. What to do is said.
 func TestComposeWithoutProfile(t *testing.T) {
-	if got := load(t, folder(t, ""), composeFile).ServiceNames(); len(got) > 0 {
-		t.Errorf("%q start", got)
+	for _, profiles := range [][]string{nil, {"gpu"}} {
+		if _, err := tryLoad(t, folder(t, ""), profiles, composeFile); err == nil || !strings.Contains(err.Error(), "COMPOSE_PROFILES=gpu, cpu, ollama or bot into deploy/.env") {
+			t.Errorf("%q: %v", profiles, err)
+		}
+	}
+}
+
+// A release's image, or one of your own, takes the place of the one that is built here.
+func TestComposeImage(t *testing.T) {
+	for lines, want := range map[string]string{"": "llmbot:latest", "LLMBOT_IMAGE=ghcr.io/your-org/llmbot\nLLMBOT_VERSION=1.2.3\n": "ghcr.io/your-org/llmbot:1.2.3"} {
+		if got := load(t, folder(t, "COMPOSE_PROFILES=bot\n"+lines), composeFile).Services["llmbot"].Image; got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
 	}
 }
 

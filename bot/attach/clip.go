@@ -68,12 +68,12 @@ func (r *Reader) clip(ctx context.Context, where string, f thread.File, runes in
 		}
 		r.log.WarnContext(ctx, "clip_unheard", attrs...)
 	}
-	heard, err := r.transcript(ctx, f.ID)
+	heard, err := r.transcript(ctx, f)
 	if err != nil {
 		if !errors.Is(ctx.Err(), context.Canceled) {
 			r.log.WarnContext(ctx, "transcript_unread", "thread", where, "file", f.ID, "error", err)
 		}
-		heard, keep = f, false // the message may have it, or its beginning
+		keep = false
 	}
 	if strings.TrimSpace(heard.Transcript) == "" {
 		return cannot(why, said), keep && !heard.UnderWay
@@ -86,29 +86,37 @@ func (r *Reader) clip(ctx context.Context, where string, f thread.File, runes in
 	if heard.Unfinished {
 		a.said = fmt.Sprintf("Of %s I know the beginning only: Slack shows no more of its transcript.", name)
 	}
-	return a, err == nil
+	return a, true
 }
 
 // transcribe fetches a clip and has its words written down.
 func (r *Reader) transcribe(ctx context.Context, f thread.File) (string, error) {
-	full, data, err := r.files.File(ctx, f.ID, maxClip)
+	h, err := r.held.takeClip(ctx, weight(f))
+	if err != nil {
+		return "", err
+	}
+	defer h.release()
+	data, err := r.files.File(ctx, f, maxClip)
 	if err != nil {
 		return "", fmt.Errorf("fetch a clip: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, clipTimeout)
 	defer cancel()
-	words, err := r.ears.Transcribe(ctx, full.Name, full.MIME, data)
+	words, err := r.ears.Transcribe(ctx, f.Name, f.MIME, data)
 	if err != nil {
 		return "", fmt.Errorf("write down a clip of %d bytes: %w", len(data), err)
 	}
 	return words, nil
 }
 
-// transcript returns what Slack has heard in a clip. It waits for a transcript that is being made,
-// up to 8 s.
-func (r *Reader) transcript(ctx context.Context, id string) (thread.File, error) {
+// transcript returns what Slack has heard in a clip, as far as the message tells, or Slack when it
+// is asked. It waits for a transcript that is being made, up to 8 s.
+func (r *Reader) transcript(ctx context.Context, f thread.File) (thread.File, error) {
+	if f.Transcript != "" {
+		return f, nil
+	}
 	for try := 1; ; try++ {
-		info, err := r.files.Info(ctx, id)
+		info, err := r.files.Info(ctx, f.ID)
 		if err != nil {
 			return thread.File{}, fmt.Errorf("ask for a transcript: %w", err)
 		}

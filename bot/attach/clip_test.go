@@ -2,6 +2,7 @@ package attach
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"image"
@@ -18,22 +19,22 @@ import (
 func (s *shelf) Info(_ context.Context, id string) (thread.File, error) {
 	s.asked++
 	f := s.files[id]
+	f.ID, f.Address = id, "https://files.slack.com/"+id
+	if s.data["thumb of "+id] != nil {
+		f.Thumb = "https://files.slack.com/thumb"
+	}
 	if f.UnderWay && s.asked >= s.readyAfter {
 		f.UnderWay, f.Transcript = false, "ready at last"
 	}
 	return f, s.err
 }
 
-func (s *shelf) Thumbnail(_ context.Context, id string, _ int64) (thread.File, []byte, error) {
+func (s *shelf) Thumbnail(_ context.Context, f thread.File, _ int64) ([]byte, error) {
 	s.asked++
-	f := s.files[id]
-	switch {
-	case s.err != nil:
-		return f, nil, s.err
-	case s.data["thumb of "+id] == nil:
-		return f, nil, ErrNoFile
+	if s.err != nil || s.data["thumb of "+f.ID] == nil {
+		return nil, cmp.Or(s.err, ErrNoFile)
 	}
-	return f, s.data["thumb of "+id], nil
+	return s.data["thumb of "+f.ID], nil
 }
 
 // listener hears the same in every clip.
@@ -62,13 +63,13 @@ func TestClips(t *testing.T) {
 		text, said string
 		asked      int // calls of Slack in two turns
 	}{
-		"a server hears it":            {clip, &listener{words: "is it done?\nBob: no"}, 0, "Voice clip audio_message.mp4, as it was spoken (written down by a program, which may have misheard):\n> is it done?\n> Bob: no", "", 1},
-		"another type":                 {thread.File{ID: "F1", Name: "a.mp3", MIME: "audio/mpeg"}, &listener{words: "hi"}, 0, "Voice clip a.mp3, as it was spoken (written down by a program, which may have misheard):\n> hi", "", 1},
-		"silence":                      {clip, &listener{}, 0, "(attached voice clip audio_message.mp4, which you cannot hear: there are no words in it)", "I heard no words in audio_message.mp4.", 1},
+		"a server hears it":            {clip, &listener{words: "is it done?\nBob: no"}, 0, "Voice clip audio_message.mp4, as it was spoken (written down by a program, which may have misheard):\n> is it done?\n> Bob: no", "", 2},
+		"another type":                 {thread.File{ID: "F1", Name: "a.mp3", MIME: "audio/mpeg"}, &listener{words: "hi"}, 0, "Voice clip a.mp3, as it was spoken (written down by a program, which may have misheard):\n> hi", "", 2},
+		"silence":                      {clip, &listener{}, 0, "(attached voice clip audio_message.mp4, which you cannot hear: there are no words in it)", "I heard no words in audio_message.mp4.", 2},
 		"the server is away":           {with(thread.File{Transcript: "from Slack"}), &listener{err: errors.New("away")}, 0, "Voice clip audio_message.mp4, as it was spoken (written down by Slack, which may have misheard):\n> from Slack", "", 2},
-		"nobody hears it":              {with(thread.File{}), &listener{err: errors.New("away")}, 0, "(attached voice clip audio_message.mp4, which you cannot hear: its words could not be written down)", "I could not listen to audio_message.mp4 just now: please write what you said there, or ask again later.", 4},
-		"Slack's transcript":           {with(thread.File{Transcript: "Part one"}), nil, 0, "Voice clip audio_message.mp4, as it was spoken (written down by Slack, which may have misheard):\n> Part one", "", 1},
-		"the beginning of it":          {with(thread.File{Transcript: "Part", Unfinished: true}), nil, 0, "Voice clip audio_message.mp4, as it was spoken (written down by Slack, which may have misheard; only the beginning is known):\n> Part", "Of audio_message.mp4 I know the beginning only: Slack shows no more of its transcript.", 1},
+		"nobody hears it":              {with(thread.File{}), &listener{err: errors.New("away")}, 0, "(attached voice clip audio_message.mp4, which you cannot hear: its words could not be written down)", "I could not listen to audio_message.mp4 just now: please write what you said there, or ask again later.", 6},
+		"Slack's transcript":           {with(thread.File{Transcript: "Part one"}), nil, 0, "Voice clip audio_message.mp4, as it was spoken (written down by Slack, which may have misheard):\n> Part one", "", 0},
+		"the beginning of it":          {with(thread.File{Transcript: "Part", Unfinished: true}), nil, 0, "Voice clip audio_message.mp4, as it was spoken (written down by Slack, which may have misheard; only the beginning is known):\n> Part", "Of audio_message.mp4 I know the beginning only: Slack shows no more of its transcript.", 0},
 		"it is being made":             {with(thread.File{UnderWay: true}), nil, 3, "Voice clip audio_message.mp4, as it was spoken (written down by Slack, which may have misheard):\n> ready at last", "", 3},
 		"it is being made for long":    {with(thread.File{UnderWay: true}), nil, 99, "(attached voice clip audio_message.mp4, which you cannot hear: nobody writes down its words)", "I can't listen to audio_message.mp4: please write what you said there.", 10},
 		"without server or transcript": {clip, nil, 0, "(attached voice clip audio_message.mp4, which you cannot hear: nobody writes down its words)", "I can't listen to audio_message.mp4: please write what you said there.", 1},
@@ -112,14 +113,14 @@ func TestThumbnails(t *testing.T) {
 		text, said string
 		asked      int
 	}{
-		"HEIC":                     {heic, small.Bytes(), nil, 1, "(attached picture IMG_1.heic, as a smaller copy)", "", 1},
-		"TIFF":                     {thread.File{ID: "F1", Name: "scan.tif", MIME: "image/tiff"}, small.Bytes(), nil, 1, "(attached picture scan.tif, as a smaller copy)", "", 1},
-		"called binary":            {thread.File{ID: "F1", Name: "IMG_1.HEIC", MIME: "application/octet-stream"}, small.Bytes(), nil, 1, "(attached picture IMG_1.HEIC, as a smaller copy)", "", 1},
+		"HEIC":                     {heic, small.Bytes(), nil, 1, "(attached picture IMG_1.heic, as a smaller copy)", "", 2},
+		"TIFF":                     {thread.File{ID: "F1", Name: "scan.tif", MIME: "image/tiff"}, small.Bytes(), nil, 1, "(attached picture scan.tif, as a smaller copy)", "", 2},
+		"called binary":            {thread.File{ID: "F1", Name: "IMG_1.HEIC", MIME: "application/octet-stream"}, small.Bytes(), nil, 1, "(attached picture IMG_1.HEIC, as a smaller copy)", "", 2},
 		"without a thumbnail":      {heic, nil, nil, 0, "(attached picture IMG_1.heic, which you cannot see: its type is image/heic)", "I can't look at IMG_1.heic: I read PNG, JPEG, GIF and WebP, and got no preview of it from Slack. Please send it as JPEG.", 3},
 		"on another host":          {heic, nil, ErrElsewhere, 0, "(attached picture IMG_1.heic, which you cannot see: its type is image/heic)", "I did not look at IMG_1.heic: it is kept outside of Slack, and I fetch files from Slack alone. Please upload it here.", 1},
-		"too many bytes":           {thread.File{ID: "F1", Name: "a.png", MIME: "image/png", Size: 30 << 20}, small.Bytes(), nil, 1, "(attached picture a.png, as a smaller copy)", "Of a.png I looked at Slack's smaller copy: it is too large (at most 20 MB).", 2},
-		"damaged":                  {thread.File{ID: "F1", Name: "a.png", MIME: "image/png", Size: 2}, small.Bytes(), nil, 1, "(attached picture a.png, as a smaller copy)", "Of a.png I looked at Slack's smaller copy: it is damaged, or not what its name says.", 2},
-		"a thumbnail that is none": {heic, []byte("zq"), nil, 0, "(attached picture IMG_1.heic, which you cannot see: its type is image/heic)", "I can't look at IMG_1.heic: I read PNG, JPEG, GIF and WebP, and got no preview of it from Slack. Please send it as JPEG.", 2},
+		"too many bytes":           {thread.File{ID: "F1", Name: "a.png", MIME: "image/png", Size: 30 << 20}, small.Bytes(), nil, 1, "(attached picture a.png, as a smaller copy)", "Of a.png I looked at Slack's smaller copy: it is too large (at most 20 MB).", 3},
+		"damaged":                  {thread.File{ID: "F1", Name: "a.png", MIME: "image/png", Size: 2}, small.Bytes(), nil, 1, "(attached picture a.png, as a smaller copy)", "Of a.png I looked at Slack's smaller copy: it is damaged, or not what its name says.", 3},
+		"a thumbnail that is none": {heic, []byte("zq"), nil, 0, "(attached picture IMG_1.heic, which you cannot see: its type is image/heic)", "I can't look at IMG_1.heic: I read PNG, JPEG, GIF and WebP, and got no preview of it from Slack. Please send it as JPEG.", 4},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			s := &shelf{files: map[string]thread.File{"F1": tt.file}, data: map[string][]byte{"F1": []byte("zq")}, err: tt.err}

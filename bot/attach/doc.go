@@ -5,6 +5,6 @@
 //
 // The model and the person are told what was not read, or not whole. A file ends no fence but its
 // own, and costs the prompt hardly more than itself. However large and however many files there
-// are, only a few are in memory at a time. The same file gives the same text in each turn of its
-// thread.
+// are, only a few are in memory at a time. However many files one person sends, those of others do
+// not wait for them. The same file gives the same text in each turn of its thread.
 package attach

@@ -31,7 +31,7 @@ func (r *Reader) document(ctx context.Context, where string, f thread.File, data
 		if r.pdfs == nil {
 			return otherKind(f), true
 		}
-		text, err = r.pdfs.Read(ctx, data, limits)
+		text, err = r.pdf(ctx, data, limits)
 	case document.Rows:
 		rows, all, ok := plainText(data, rowsShown*runes)
 		if !ok {
@@ -54,6 +54,16 @@ func (r *Reader) document(ctx context.Context, where string, f thread.File, data
 	why, said, keep := unread(err, quoteName(f.Name))
 	r.log.WarnContext(ctx, "document_unread", "thread", where, "file", f.ID, "type", f.MIME, "bytes", len(data), "error", err)
 	return attachment{text: fmt.Sprintf("(attached file %s, which you cannot read: %s)", quoteName(f.Name), why), said: said}, keep && ctx.Err() == nil
+}
+
+// pdf has a PDF file read in its person's turn.
+func (r *Reader) pdf(ctx context.Context, data []byte, limits document.Limits) (document.Text, error) {
+	turn, err := r.held.pdfs.Take(ctx, onePlace())
+	if err != nil {
+		return document.Text{}, fmt.Errorf("%w: %w", document.ErrBusy, err)
+	}
+	defer turn.Give()
+	return r.pdfs.Read(ctx, data, limits) //nolint:wrapcheck // pdf is Read, in its turn
 }
 
 func readDocument(ctx context.Context, kind document.Kind, data []byte, limits document.Limits) (document.Text, error) {

@@ -19,20 +19,21 @@ type shelf struct {
 	files      map[string]thread.File
 	data       map[string][]byte
 	err        error
-	asked      int
+	asked      int // calls of Slack, for what a file has and for what it is
+	fetched    int // those of the first kind
 	readyAfter int // calls after which a transcript is there
 }
 
-func (s *shelf) File(_ context.Context, id string, most int64) (thread.File, []byte, error) {
+func (s *shelf) File(_ context.Context, f thread.File, most int64) ([]byte, error) {
 	s.asked++
-	f := s.files[id]
+	s.fetched++
 	if s.err != nil {
-		return f, nil, s.err
+		return nil, s.err
 	}
-	if int64(len(s.data[id])) > most || f.Size > most {
-		return f, nil, ErrLargeFile
+	if int64(len(s.data[f.ID])) > most || f.Size > most {
+		return nil, ErrLargeFile
 	}
-	return f, s.data[id], nil
+	return s.data[f.ID], nil
 }
 
 // pdfs reads every PDF file in the same way.
@@ -45,7 +46,7 @@ func (p pdfs) Read(context.Context, []byte, document.Limits) (document.Text, err
 	return p.text, p.err
 }
 
-// fill reads one file twice, and returns what the prompt has, what is said, and how often the file was asked for.
+// fill reads one file twice, and returns what the prompt has, what is said, and how often the file was fetched.
 func fill(t *testing.T, s *shelf, p PDFs) (text, said string, asked int) {
 	t.Helper()
 	r := New(s, p, nil, nil, slog.New(slog.DiscardHandler))
@@ -61,7 +62,7 @@ func fill(t *testing.T, s *shelf, p PDFs) (text, said string, asked int) {
 		}
 		text, said = turns[0].Files, strings.Join(words, " ")
 	}
-	return text, said, s.asked
+	return text, said, s.fetched
 }
 
 func TestDocuments(t *testing.T) {
@@ -99,7 +100,7 @@ func TestDocuments(t *testing.T) {
 		"busy":                {pdf, "%PDF", pdfs{err: document.ErrBusy}, nil, "…no time", "ask again in a minute", 2},
 		"no reader":           {pdf, "%PDF", pdfs{err: errors.New("zq")}, nil, "…could not be read", "ask again later", 2},
 		"200 MB":              {thread.File{ID: "F1", Name: "x.pdf", MIME: "application/pdf", Size: 200 << 20}, "", pdfs{}, nil, "…it is too large", "at most 32 MB", 1},
-		"on another host":     {thread.File{ID: "F1", Name: "plan.txt", MIME: "text/plain"}, "", nil, ErrElsewhere, "…another host than Slack's", "upload it here", 1},
+		"on another host":     {thread.File{ID: "F1", Name: "plan.txt", MIME: "text/plain"}, "", nil, ErrElsewhere, "…another host than Slack's", "upload it here", 0},
 		"an archive":          {thread.File{ID: "F1", Name: "x.zip", MIME: "application/zip", Type: "zip"}, "", nil, nil, "…its type is application/zip", "I can't read x.zip", 0},
 		"a web page":          {thread.File{ID: "F1", Name: "x.php", MIME: "text/plain"}, "<!DOCTYPE html>\nzq", nil, nil, "File x.php:\n```\n<!DOCTYPE html>\nzq\n```", "", 1},
 		"by its content only": {thread.File{ID: "F1", Name: "x", MIME: "", Type: "pdf"}, "%PDF", pdfs{text: document.Text{Markdown: "zq"}}, nil, "File x:\n```\nzq\n```", "", 1},

@@ -29,8 +29,11 @@ const (
 	unknownRunes = 24_000           // if nobody says how large it is
 	maxPictures  = 4                // the newest of a thread: servers refuse too many
 	maxFiles     = 20               // the newest of a thread, pictures among them
-	maxReads     = 4                // files of all threads read at a time
+	maxReads     = 4                // files of all threads read at a time, half of them for one person at most
+	maxUnpacked  = 2                // pictures unpacked at a time, and PDF files: as many as llm and package pdf allow
 	maxHeld      = 80 << 20         // bytes of memory that reading them may take together (see memory, weight)
+	maxClips     = 4                // clips that a server writes down at a time
+	maxClipsHeld = 50 << 20         // and their bytes, out of maxHeld
 	maxWeight    = 60 << 20         // and one of them that is no picture
 	maxName      = 255              // characters of a file's name: file systems allow no more
 	maxTicks     = 31               // backticks in a row that stay in a file: its fence must be longer
@@ -52,15 +55,17 @@ var (
 
 // Files fetches what people attach.
 type Files interface {
-	// File returns what Slack says of a file, and its content. It blocks for the network, at most
-	// until ctx ends. It returns ErrLargeFile for a file of more than most bytes, of which it reads
-	// nothing, and ErrNoFile for what is not the file's own content, such as a sign-in page.
-	File(ctx context.Context, id string, most int64) (thread.File, []byte, error)
-	// Thumbnail returns the largest smaller picture that Slack made of a file, a JPEG or PNG of about
-	// 1,024 pixels. It blocks as File does, and returns ErrNoFile if Slack made none.
-	Thumbnail(ctx context.Context, id string, most int64) (thread.File, []byte, error)
-	// Info returns what Slack says of a file. It blocks as File does.
+	// Info returns what Slack says of a file, with the addresses of its content and of the largest
+	// smaller picture that Slack made of it. It blocks for Slack's budget and the network, at most until
+	// ctx ends. It returns ErrElsewhere, with the file, for one that Slack does not keep.
 	Info(ctx context.Context, id string) (thread.File, error)
+	// File returns the content of a file, from its address. It blocks for the network, at most until ctx
+	// ends. It returns ErrLargeFile for a file of more than most bytes, of which it reads nothing, and
+	// ErrNoFile for what is not the file's own content, such as a sign-in page.
+	File(ctx context.Context, f thread.File, most int64) ([]byte, error)
+	// Thumbnail returns the picture at the address that the file has for it, a JPEG or PNG of about
+	// 1,024 pixels. It blocks as File does, and returns ErrNoFile if there is no address.
+	Thumbnail(ctx context.Context, f thread.File, most int64) ([]byte, error)
 }
 
 // PDFs reads PDF files.
@@ -231,35 +236,6 @@ func (r *Reader) attachment(ctx context.Context, where string, f thread.File, ru
 	return a
 }
 
-// load reads one file; keep: another try would bring the same. If there is no memory for what is in
-// it, load lets go of the file, and begins anew when there is: with the thumbnail, if the picture
-// itself has failed.
-func (r *Reader) load(ctx context.Context, where string, f thread.File, runes int) (a attachment, keep bool) {
-	defer func() {
-		a.kind, a.outcome = nameOf(f), outcomeOf(ctx, a, keep)
-		keep = keep && !changes(f)
-	}()
-	if a, ok := absent(f); ok {
-		return a, true
-	}
-	if r.files == nil || f.ID == "" || f.MIME != "" && kindOf(f) == fileOther || documentOf(f) == document.PDF && r.pdfs == nil {
-		return otherKind(f), true
-	}
-	var failed *unseen
-	for more := int64(0); ; {
-		h, err := r.held.take(ctx, weight(f), more)
-		if err != nil {
-			return cannot(f, "there was no time for it", fmt.Sprintf("I did not read %s: too many files are being read at the moment. Please ask again.", quoteName(f.Name))), false
-		}
-		h.failed = failed
-		a, keep = r.fetch(ctx, h, where, &f, runes)
-		if h.wants <= more {
-			return a, keep
-		}
-		more, failed = h.wants, h.failed
-	}
-}
-
 // cannot returns what stands in place of a file that the model does not get.
 func cannot(f thread.File, why, said string) attachment {
 	return attachment{text: fmt.Sprintf("(attached file %s, which you cannot read: %s)", quoteName(f.Name), why), said: said}
@@ -283,74 +259,6 @@ func absent(f thread.File) (attachment, bool) {
 // keptElsewhere returns what stands in place of a file that lies on another host.
 func keptElsewhere(f thread.File) attachment {
 	return cannot(f, "it is kept on another host than Slack's", fmt.Sprintf("I did not read %s: it is kept outside of Slack, and I fetch files from Slack alone. Please upload it here.", quoteName(f.Name)))
-}
-
-// fetch fetches and reads a file, and releases its memory. known is what is known of it, and then
-// what Slack says.
-func (r *Reader) fetch(ctx context.Context, h *hold, where string, known *thread.File, runes int) (a attachment, keep bool) {
-	defer h.release()
-	f := *known
-	if h.failed != nil {
-		return r.smaller(ctx, h, f, *h.failed), true
-	}
-	defer func() { *known = f }()
-	if a, keep, done := r.otherWay(ctx, h, where, f, runes); done {
-		return a, keep
-	}
-	most := mostBytes(f)
-	full, data, err := r.files.File(ctx, f.ID, most)
-	if full.Name != "" {
-		hadType := f.MIME != ""
-		f = full
-		if a, keep, done := r.otherWay(ctx, h, where, f, runes); done && !hadType {
-			return a, keep
-		}
-	}
-	switch {
-	case errors.Is(err, ErrLargeFile) && kindOf(f) == filePicture:
-		said := fmt.Sprintf("it is too large (at most %d MB)", most>>20)
-		instead := cannot(f, "it is too large", fmt.Sprintf("I did not look at %s: %s.", quoteName(f.Name), said))
-		return r.smaller(ctx, h, f, unseen{said, instead}), true
-	case errors.Is(err, ErrLargeFile):
-		return cannot(f, "it is too large", fmt.Sprintf("I did not read %s: it is too large (at most %d MB).", quoteName(f.Name), most>>20)), true
-	case errors.Is(err, ErrElsewhere):
-		return keptElsewhere(f), true
-	case errors.Is(ctx.Err(), context.Canceled): // the answer is stopped
-		return cannot(f, "it was not fetched", ""), false
-	case err != nil:
-		r.log.WarnContext(ctx, "file_unread", "thread", where, "file", f.ID, "type", f.MIME, "bytes", f.Size, "error", err)
-		return cannot(f, "it could not be fetched", fmt.Sprintf("I could not get %s from Slack.", quoteName(f.Name))), false
-	}
-	switch kindOf(f) {
-	case filePicture:
-		return r.picture(ctx, h, where, f, data)
-	case fileText:
-		text, all, ok := plainText(data, runes)
-		if !ok {
-			return cannot(f, "it is no text", fmt.Sprintf("I can't read %s: it is no text.", quoteName(f.Name))), true
-		}
-		return inline(f.Name, text, all), true
-	case fileDocument:
-		return r.document(ctx, where, f, data, runes)
-	case fileClip, fileOther:
-	}
-	return otherKind(f), true
-}
-
-// otherWay reads a file of which not the content itself is wanted: the words of a clip, and the
-// thumbnail of a picture that nobody here can decode. It reports done if the file is one.
-func (r *Reader) otherWay(ctx context.Context, h *hold, where string, f thread.File, runes int) (_ attachment, keep, done bool) {
-	switch kindOf(f) { //nolint:exhaustive // the others are read from their content
-	case fileClip:
-		a, keep := r.clip(ctx, where, f, runes)
-		return a, keep, true
-	case filePicture:
-		if !decodable(f) {
-			a, keep := r.thumbnail(ctx, h, where, f)
-			return a, keep, true
-		}
-	}
-	return attachment{}, false, false
 }
 
 // otherKind returns what stands in place of a file that nobody here can read.

@@ -29,17 +29,16 @@ type heavy struct {
 	mu sync.Mutex // guards asked
 }
 
-func (h *heavy) File(_ context.Context, id string, most int64) (thread.File, []byte, error) {
+func (h *heavy) File(_ context.Context, f thread.File, most int64) ([]byte, error) {
 	h.mu.Lock()
 	h.asked++
 	h.mu.Unlock()
-	kind, _, _ := strings.Cut(id, "-")
-	f, data := h.files[kind], h.data[kind]
-	f.ID = id
+	kind, _, _ := strings.Cut(f.ID, "-")
+	data := h.data[kind]
 	if int64(len(data)) > most {
-		return f, nil, ErrLargeFile
+		return nil, ErrLargeFile
 	}
-	return f, bytes.Clone(data), nil
+	return bytes.Clone(data), nil
 }
 
 // Read is part of PDFs, Transcribe of Transcriber: both hold the file for a while.
@@ -58,7 +57,7 @@ func heavyFiles(t *testing.T) *heavy {
 	t.Helper()
 	h := &heavy{shelf: shelf{files: map[string]thread.File{}, data: map[string][]byte{}}}
 	put := func(id, name, mime string, data []byte) {
-		h.files[id] = thread.File{ID: id, Name: name, MIME: mime, Size: int64(len(data))}
+		h.files[id] = thread.File{ID: id, Name: name, MIME: mime, Size: int64(len(data)), Address: "https://files.slack.com/x"}
 		h.data[id] = data
 	}
 	whole := func(data []byte) []byte { return append(data, make([]byte, maxImageFile-len(data))...) }

@@ -16,17 +16,20 @@ import (
 const (
 	thumbTries = 3
 	thumbPause = 2 * time.Second
+	// maxThumb is how many bytes a thumbnail may have: its largest has 1,024 pixels each way.
+	maxThumb = 4 << 20
 )
 
-// picture reads a picture; keep: another try would bring the same.
-func (r *Reader) picture(ctx context.Context, h *hold, where string, f thread.File, data []byte) (_ attachment, keep bool) {
+// picture reads a picture; keep: another try would bring the same. failed is not nil if its
+// thumbnail is to be read in its place.
+func (r *Reader) picture(ctx context.Context, h *hold, where string, f thread.File, data []byte) (_ attachment, keep bool, failed *unseen) {
 	name := quoteName(f.Name)
-	image, err := r.pics.Picture(ctx, f.MIME, data, h.room)
+	image, err := r.unpack(ctx, h, f.MIME, data)
 	if err == nil {
-		return attachment{read: true, text: fmt.Sprintf("(attached picture %s)", name), image: &image, picture: true}, true
+		return attachment{read: true, text: fmt.Sprintf("(attached picture %s)", name), image: &image, picture: true}, true, nil
 	}
 	if errors.Is(err, llm.ErrNoRoom) {
-		return attachment{picture: true}, false // load begins anew
+		return attachment{picture: true}, false, nil // content begins anew
 	}
 	why, short, advice, keep := "it is damaged", "it is damaged, or not what its name says", "", true
 	switch {
@@ -37,7 +40,7 @@ func (r *Reader) picture(ctx context.Context, h *hold, where string, f thread.Fi
 	case errors.Is(err, llm.ErrSlowPicture):
 		why, short, advice = "reading it took too long", "reading it took too long", " Please send a smaller copy."
 	case errors.Is(ctx.Err(), context.Canceled): // the answer is stopped
-		return attachment{picture: true}, false
+		return attachment{picture: true}, false, nil
 	case errors.Is(err, llm.ErrBusyPictures):
 		why, short, advice, keep = "there was no time for it", "there was no time for it", " Please ask again.", false
 	}
@@ -48,27 +51,31 @@ func (r *Reader) picture(ctx context.Context, h *hold, where string, f thread.Fi
 	}
 	instead := attachment{text: fmt.Sprintf("(attached picture %s, which you cannot see: %s)", name, why), picture: true, said: said}
 	if keep {
-		return r.smaller(ctx, h, f, unseen{short, instead}), true
+		return instead, true, &unseen{short, instead}
 	}
-	return instead, false
+	return instead, false, nil
 }
 
 // thumbnail reads the thumbnail of a picture that we cannot decode; keep: another try would bring
 // the same.
-func (r *Reader) thumbnail(ctx context.Context, h *hold, where string, f thread.File) (_ attachment, keep bool) {
+func (r *Reader) thumbnail(ctx context.Context, where string, f thread.File) (_ attachment, keep bool) {
 	name := quoteName(f.Name)
 	var err error
-	for try := 1; ; try++ {
-		var a attachment
-		if a, err = r.thumb(ctx, h, f); err == nil {
+	if f.Thumb != "" { // the message tells where it is
+		if a, err := r.thumb(ctx, f); err == nil {
 			return a, true
+		}
+	}
+	for try := 1; ; try++ {
+		if f, err = r.ask(ctx, f); err == nil {
+			var a attachment
+			if a, err = r.thumb(ctx, f); err == nil {
+				return a, true
+			}
 		}
 		if !errors.Is(err, ErrNoFile) || try == thumbTries || wait.For(ctx, thumbPause) != nil {
 			break
 		}
-	}
-	if errors.Is(err, llm.ErrNoRoom) {
-		return attachment{picture: true}, false // load begins anew
 	}
 	a := attachment{text: fmt.Sprintf("(attached picture %s, which you cannot see: its type is %s)", name, f.MIME), picture: true}
 	switch {
@@ -90,28 +97,49 @@ type unseen struct {
 }
 
 // smaller reads the thumbnail of a picture that could not be read itself.
-func (r *Reader) smaller(ctx context.Context, h *hold, f thread.File, p unseen) attachment {
-	a, err := r.thumb(ctx, h, f)
-	switch {
-	case errors.Is(err, llm.ErrNoRoom):
-		h.failed = &p
-		return attachment{picture: true} // load begins anew, here
-	case err != nil:
+func (r *Reader) smaller(ctx context.Context, f thread.File, p unseen) attachment {
+	if f.Thumb == "" {
+		f, _ = r.ask(ctx, f) // without one, thumb says so
+	}
+	a, err := r.thumb(ctx, f)
+	if err != nil {
 		return p.instead
 	}
 	a.said = fmt.Sprintf("Of %s I looked at Slack's smaller copy: %s.", quoteName(f.Name), p.why)
 	return a
 }
 
-// thumb fetches and reads a thumbnail.
-func (r *Reader) thumb(ctx context.Context, h *hold, f thread.File) (attachment, error) {
-	_, data, err := r.files.Thumbnail(ctx, f.ID, maxImageFile)
-	if err != nil {
-		return attachment{}, fmt.Errorf("fetch a thumbnail: %w", err)
+// thumb fetches and reads a thumbnail. Like content it begins anew when there is memory for what is
+// in it.
+func (r *Reader) thumb(ctx context.Context, f thread.File) (attachment, error) {
+	if f.Thumb == "" {
+		return attachment{}, fmt.Errorf("file %s has no thumbnail: %w", f.ID, ErrNoFile)
 	}
-	image, err := r.pics.Picture(ctx, "", data, h.room)
-	if err != nil {
-		return attachment{}, fmt.Errorf("read a thumbnail: %w", err)
+	for more := int64(0); ; {
+		h, err := r.held.take(ctx, maxThumb, more)
+		if err != nil {
+			return attachment{}, err
+		}
+		image, err := r.thumbImage(ctx, h, f)
+		h.release()
+		switch {
+		case err == nil:
+			return attachment{read: true, text: fmt.Sprintf("(attached picture %s, as a smaller copy)", quoteName(f.Name)), image: &image, picture: true}, nil
+		case !errors.Is(err, llm.ErrNoRoom) || h.wants <= more:
+			return attachment{}, err
+		}
+		more = h.wants
 	}
-	return attachment{read: true, text: fmt.Sprintf("(attached picture %s, as a smaller copy)", quoteName(f.Name)), image: &image, picture: true}, nil
+}
+
+func (r *Reader) thumbImage(ctx context.Context, h *hold, f thread.File) (llm.Image, error) {
+	data, err := r.files.Thumbnail(ctx, f, maxThumb)
+	if err != nil {
+		return llm.Image{}, fmt.Errorf("fetch a thumbnail: %w", err)
+	}
+	image, err := r.unpack(ctx, h, "", data)
+	if err != nil {
+		return llm.Image{}, fmt.Errorf("read a thumbnail: %w", err)
+	}
+	return image, nil
 }

@@ -3,6 +3,7 @@ package catchup
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"strings"
@@ -24,6 +25,12 @@ const (
 	readBurst = 10
 	// readTimeout is how long one read may take.
 	readTimeout = time.Minute
+	// recordTimeout is how long the store may take to tell of a thread.
+	recordTimeout = 5 * time.Second
+	// againAfter is when what failed is tried once more, the first time; againMost, at last. Slack
+	// rests a method for half a minute, most often (facts/slack.md §1.3).
+	againAfter = 15 * time.Second
+	againMost  = 10 * time.Minute
 )
 
 // Places lists conversations.
@@ -120,70 +127,118 @@ func (w *Watcher) Run(ctx context.Context) {
 			l.silent = true
 			continue // the note from before stays, and tells of the gap when the store answers
 		}
-		l = listener{noted: now}
-		if !from.IsZero() && w.cfg.Places != nil {
-			if at := w.catchUp(ctx, from); !at.IsZero() {
-				l.noted = at
-			}
+		l = listener{noted: now, gap: l.gap}
+		switch {
+		case w.cfg.Places == nil:
+			continue
+		case !from.IsZero():
+			l.gap = newGap(from)
+		case l.gap == nil || now.Before(l.gap.again):
+			continue
 		}
+		if at := w.catchUp(ctx, l.gap); !at.IsZero() {
+			l.noted = at
+		}
+		l.silent = l.gap.silent
 	}
 }
 
-// catchUp looks through the conversations for what was said since a time, and asks for what is owed
-// as soon as it finds it: in the order of the conversations, and in each of them the oldest first.
-// It returns when a socket was noted as open last; zero: it has noted nothing.
-func (w *Watcher) catchUp(ctx context.Context, from time.Time) (noted time.Time) {
+// gap is how far this process is with a gap that it looks through.
+type gap struct {
+	from   time.Time
+	looked map[thread.ID]bool // what needs no other look
+	// left is what is to be read yet. A conversation has no ts, and the list of them has no channel.
+	left   []thread.ID
+	asked  int           // questions that had no answer
+	pause  time.Duration // before what failed is tried once more
+	again  time.Time     // when that is
+	silent bool          // the store refused a note meanwhile
+}
+
+func newGap(from time.Time) *gap {
+	return &gap{from: from, looked: map[thread.ID]bool{}, pause: againAfter}
+}
+
+// catchUp looks through the conversations for what was said in a gap, and asks for what is owed as
+// soon as it finds it: in the order of the conversations, and in each of them the oldest first. What
+// cannot be read now is left for another look, and the gap stays noted. It returns when a socket was
+// noted as open last; zero: it has noted nothing.
+func (w *Watcher) catchUp(ctx context.Context, g *gap) (noted time.Time) {
 	lastNote, reads := time.Now(), 0
 	pause := func() bool {
 		if time.Since(lastNote) >= seenEvery {
 			lastNote = time.Now()
-			noted = later(noted, w.noteLook(ctx, false))
+			at := w.noteLook(ctx, false)
+			if g.silent = at.IsZero(); g.silent {
+				return false // the store is away: nothing could be asked for
+			}
+			noted = later(noted, at)
 		}
 		if reads++; reads <= readBurst {
 			return ctx.Err() == nil
 		}
 		return wait.For(ctx, readPause) == nil
 	}
-	recent := w.recent()
-	channels := w.conversations(ctx, recent)
-	if ctx.Err() != nil {
-		return noted // nothing was looked at: the next process does
+	if len(g.looked) == 0 && len(g.left) == 0 {
+		g.left = append([]thread.ID{{}}, w.recent()...)
 	}
-	w.cfg.Log.InfoContext(ctx, "catching_up", "since", from.UTC().Format(time.RFC3339), "channels", len(channels), "threads", len(recent))
-	asked, looked := 0, map[thread.ID]bool{}
-	look := func(t thread.ID) bool {
-		if looked[t] {
-			return true
+	w.cfg.Log.InfoContext(ctx, "catching_up", "since", g.from.UTC().Format(time.RFC3339), "places", len(g.left))
+	places := g.left
+	g.left, g.silent = nil, false
+	for len(places) > 0 {
+		place := places[0]
+		if g.looked[place] {
+			places = places[1:]
+			continue
 		}
-		looked[t] = true
-		if !pause() {
-			return false
+		if place.Channel != "" && !pause() {
+			break
 		}
-		asked += w.askIn(ctx, t)
-		return true
+		places = places[1:]
+		more, err := w.look(ctx, g, place)
+		if ctx.Err() != nil {
+			return noted // the next process looks at all of it
+		}
+		if err != nil {
+			w.cfg.Log.WarnContext(ctx, "history_unread", "channel", place.Channel, "thread_ts", place.TS, "error", err)
+		}
+		if g.looked[place] = true; err != nil && !forGood(err) {
+			g.left = append(g.left, place)
+		}
+		places = append(more, places...)
 	}
-	for _, channel := range channels {
-		if !pause() {
-			return noted
-		}
-		grown, n := w.lookIn(ctx, channel, from, looked)
-		asked += n
-		for _, t := range grown {
-			if !look(t) {
-				return noted
-			}
-		}
+	for _, place := range g.left {
+		delete(g.looked, place)
 	}
-	for _, t := range recent {
-		if !look(t) {
-			return noted
-		}
-	}
+	g.left = append(g.left, places...)
 	if ctx.Err() != nil {
 		return noted
 	}
-	w.cfg.Log.InfoContext(ctx, "caught_up", "threads", len(looked), "asked", asked)
-	return later(noted, w.noteLook(ctx, true))
+	if len(g.left) > 0 && time.Since(g.from) < 2*gapMost {
+		w.cfg.Log.WarnContext(ctx, "catch_up_unfinished", "places_left", len(g.left), "again_ms", g.pause.Milliseconds())
+		g.again, g.pause = time.Now().Add(g.pause), min(2*g.pause, againMost)
+		return noted
+	}
+	w.cfg.Log.InfoContext(ctx, "caught_up", "places", len(g.looked), "left", len(g.left), "asked", g.asked)
+	at := w.noteLook(ctx, true)
+	g.silent = at.IsZero() // then the gap stays noted, and the next look has nothing left to do
+	return later(noted, at)
+}
+
+// forGood reports whether a place can never be read.
+func forGood(err error) bool {
+	return errors.Is(err, thread.ErrUnreadable) || errors.Is(err, turn.ErrCorrupt) || errors.Is(err, turn.ErrKey)
+}
+
+// look asks for what is owed in a place, and returns what else is to be looked at.
+func (w *Watcher) look(ctx context.Context, g *gap, place thread.ID) (more []thread.ID, err error) {
+	switch {
+	case place.Channel == "":
+		return w.conversations(ctx)
+	case place.TS == "":
+		return w.lookIn(ctx, g, place.Channel)
+	}
+	return nil, w.askIn(ctx, g, place)
 }
 
 // recent returns the threads in which the bot was asked in the last day, those that began first,
@@ -203,38 +258,38 @@ func (w *Watcher) recent() []thread.ID {
 
 // conversations returns those that the bot is in. Those in which it was asked lately come first,
 // then direct messages: somebody most likely waits there.
-func (w *Watcher) conversations(ctx context.Context, recent []thread.ID) []string {
+func (w *Watcher) conversations(ctx context.Context) ([]thread.ID, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	channels, err := w.cfg.Places.Conversations(ctx)
-	if err != nil && ctx.Err() == nil {
-		w.cfg.Log.WarnContext(ctx, "conversations_unread", "error", err)
+	ids, err := w.cfg.Places.Conversations(ctx)
+	if err != nil {
+		return nil, err
 	}
 	rank := map[string]int{}
-	for _, t := range recent {
+	for _, t := range w.recent() {
 		rank[t.Channel] = -2
 	}
-	for _, c := range channels {
-		if rank[c] == 0 && (thread.ID{Channel: c}).Direct() {
-			rank[c] = -1
+	var channels []thread.ID
+	for _, id := range ids {
+		c := thread.ID{Channel: id}
+		if rank[id] == 0 && c.Direct() {
+			rank[id] = -1
 		}
+		channels = append(channels, c)
 	}
-	slices.SortStableFunc(channels, func(a, b string) int { return cmp.Compare(rank[a], rank[b]) })
-	return channels
+	slices.SortStableFunc(channels, func(a, b thread.ID) int { return cmp.Compare(rank[a.Channel], rank[b.Channel]) })
+	return channels, nil
 }
 
-// lookIn asks for the questions that began a thread of a conversation since a time and have no
-// reply, and returns how many they were. It adds those to looked, and returns the threads that have
-// to be read: they grew, or have replies.
-func (w *Watcher) lookIn(ctx context.Context, channel string, from time.Time, looked map[thread.ID]bool) (grown []thread.ID, asked int) {
+// lookIn asks for the questions that began a thread of a conversation since the gap and have no
+// reply. It returns the threads that have to be read: they grew, or have replies, or could not be
+// asked for.
+func (w *Watcher) lookIn(ctx context.Context, g *gap, channel string) (grown []thread.ID, err error) {
 	read, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	messages, err := w.cfg.History.Recent(read, channel, string(turn.At(from)), string(soon()))
+	messages, err := w.cfg.History.Recent(read, channel, string(turn.At(g.from)), string(soon()))
 	if err != nil {
-		if ctx.Err() == nil {
-			w.cfg.Log.WarnContext(ctx, "history_unread", "channel", channel, "error", err)
-		}
-		return nil, 0
+		return nil, err
 	}
 	for _, m := range messages {
 		t := thread.ID{Channel: channel, TS: m.TS}
@@ -242,43 +297,42 @@ func (w *Watcher) lookIn(ctx context.Context, channel string, from time.Time, lo
 		switch {
 		case m.Latest != "":
 			grown = append(grown, t)
-		case asks && thread.CommandOf(m.Text) == thread.NoCommand && !looked[t]: // nobody has written in it, so there is nothing to read
-			looked[t] = true
-			asked += w.askFor(ctx, t, []thread.Message{m})
+		case asks && thread.CommandOf(m.Text) == thread.NoCommand && !g.looked[t]: // nobody has written in it, so there is nothing to read
+			if w.askFor(ctx, g, t, []thread.Message{m}) != nil {
+				grown = append(grown, t)
+				continue
+			}
+			g.looked[t] = true
 		case asks:
 			grown = append(grown, t)
 		}
 	}
-	return grown, asked
+	return grown, nil
 }
 
-// askIn reads a thread, asks for what is owed in it, and returns how much that was.
-func (w *Watcher) askIn(ctx context.Context, t thread.ID) int {
+// askIn reads a thread, and asks for what is owed in it.
+func (w *Watcher) askIn(ctx context.Context, g *gap, t thread.ID) error {
 	read, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	messages, err := w.cfg.History.Messages(read, t)
 	if err != nil {
-		if ctx.Err() == nil {
-			w.cfg.Log.WarnContext(ctx, "history_unread", "thread", t.String(), "error", err)
-		}
-		return 0
+		return err
 	}
-	return w.askFor(ctx, t, messages)
+	return w.askFor(ctx, g, t, messages)
 }
 
-// askFor asks for what is owed in a thread, and returns how much that was. It leaves a thread alone
-// that is being answered.
-func (w *Watcher) askFor(ctx context.Context, t thread.ID, messages []thread.Message) int {
-	look, cancel := context.WithTimeout(ctx, readTimeout)
+// askFor asks for what is owed in a thread. It leaves a thread alone that is being answered.
+func (w *Watcher) askFor(ctx context.Context, g *gap, t thread.ID, messages []thread.Message) error {
+	look, cancel := context.WithTimeout(ctx, recordTimeout)
 	defer cancel()
 	w.cfg.Read(t, messages)
 	record, err := w.cfg.Threads.Record(look, t.String())
 	if err != nil || record.Owed() {
-		return 0
+		return err
 	}
-	due := thread.Owed(messages, t, thread.View{Answered: record.Answered, Upto: soon(), Mode: w.cfg.FollowUps(look, t.Channel)})
+	due := thread.Owed(messages, t, thread.View{Answered: record.Answered, Upto: soon(), Mode: w.cfg.FollowUps(ctx, t.Channel)})
 	if len(due.Asks) == 0 || due.Redo && record.Asked == "" {
-		return 0
+		return nil
 	}
 	newest := due.Last()
 	for _, a := range due.Asks {
@@ -288,10 +342,10 @@ func (w *Watcher) askFor(ctx context.Context, t thread.ID, messages []thread.Mes
 	}
 	w.cfg.Log.InfoContext(ctx, "ask_found", "thread", t.String(), "ask", newest.TS, "edited", newest.Edited)
 	if err := w.cfg.Ask(ctx, newest); err != nil {
-		w.cfg.Log.WarnContext(ctx, "event_not_taken", "thread", t.String(), "error", err)
-		return 0
+		return err
 	}
-	return 1
+	g.asked++
+	return nil
 }
 
 // soon returns a time that Slack's clock has not reached yet.

@@ -42,6 +42,7 @@ type listener struct {
 	opened *Opened
 	noted  time.Time // what this process noted last; zero: nothing yet
 	silent bool      // the store has refused a note since
+	gap    *gap      // that this process has found and not looked through yet; nil: none
 	alone  bool      // nothing is noted yet, and no other process uses the store at this moment
 }
 
@@ -57,7 +58,7 @@ func (l *listener) hear(o Opened) {
 func (l *listener) missed(last seen, now time.Time) (from time.Time) {
 	// If none of these holds, this process was only slow to note that its sockets are open.
 	if l.opened != nil || l.silent || !last.At.Equal(l.noted) {
-		from = l.gap(last.At, now)
+		from = l.deaf(last.At, now)
 	}
 	dead := now.Sub(last.Look) > deadAfter || l.alone
 	if !last.Gap.IsZero() && (dead || !from.IsZero() && from.After(last.Gap)) {
@@ -66,9 +67,9 @@ func (l *listener) missed(last seen, now time.Time) (from time.Time) {
 	return from
 }
 
-// gap returns from when on no socket was open; zero: one was all the time. last is when one was
+// deaf returns from when on no socket was open; zero: one was all the time. last is when one was
 // last known to be.
-func (l *listener) gap(last, now time.Time) time.Time {
+func (l *listener) deaf(last, now time.Time) time.Time {
 	from := last
 	switch {
 	case l.opened != nil && !l.opened.Since.IsZero():
@@ -93,17 +94,30 @@ func (l *listener) gap(last, now time.Time) time.Time {
 // noteSeen notes that a socket is open now, and returns from when on something was missed, and the
 // time that it noted. The gap is noted by the same write.
 func (w *Watcher) noteSeen(ctx context.Context, l *listener) (from, now time.Time, err error) {
+	told, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	if err := w.cfg.Threads.Told(told); err != nil {
+		return from, now, err // threads that nobody knows of could not be looked at
+	}
 	l.alone = l.noted.IsZero() && w.cfg.Alone != nil && w.cfg.Alone()
 	now = micros(time.Now())
+	mine := false
 	err = w.updateSeen(ctx, func(s seen) seen {
-		if from = l.missed(s, now); !from.IsZero() {
+		mine = l.gap != nil && s.By == w.cfg.Owner
+		switch from = l.missed(s, now); {
+		case !from.IsZero():
 			s.Gap, s.Look, s.By = from, now, w.cfg.Owner
+		case mine:
+			s.Look = now // it is left for a moment only
 		}
 		if now.After(s.At) {
 			s.At = now
 		}
 		return s
 	})
+	if err == nil && !mine {
+		l.gap = nil // it is looked through, or another process has it
+	}
 	return from, now, err
 }
 

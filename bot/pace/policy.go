@@ -55,9 +55,8 @@ const (
 	// known.
 	lookAgain = 200 * time.Millisecond
 	// cleanupFor is how long the cleanup of an answer that is visible may wait for an edit: longer
-	// than a minute, the longest that a budget can be empty. After 70 s another process may look at
-	// the answer (turn.DefaultLookAfter), and lay it out in other messages: a cleanup that comes
-	// after that would take text away.
+	// than a minute, the longest that a budget can be empty. After 70 s others may look at the answer,
+	// and lay it out in other messages: a cleanup that comes after that would take text away.
 	cleanupFor = 62 * time.Second
 	// idleLook is how soon to look again when nothing is left to do.
 	idleLook = time.Hour

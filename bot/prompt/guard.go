@@ -246,7 +246,7 @@ func ourHead(line string) bool {
 	low := strings.ToLower(strings.TrimFunc(line, func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }))
 	has := func(begin string) bool { return strings.HasPrefix(low, begin) }
 	return has("(attached ") || has("(earlier messages") || has("(a linked message ") || has("(a further linked message ") ||
-		has("(you cannot see ") || has("(of the pictures of this message ") || has(resultHead) || has(ranHead) || has(failedHead) && strings.HasSuffix(low, failedTail) ||
+		has("(you cannot see ") || has("(of the pictures of this message ") || has(resultHead) || has(ranHead) || has(madeHead) || has(failedHead) && strings.HasSuffix(low, failedTail) ||
 		(has("file ") || has("voice clip ") || has("linked message in ")) && strings.HasSuffix(low, ":")
 }
 
@@ -324,7 +324,7 @@ func angleMarks(name string) bool {
 	switch name {
 	case "s", "bos", "eos", "pad", "unk", "mask", "sop", "eop", "start_of_turn", "end_of_turn", "start_of_image", "end_of_image", "image_soft_token",
 		"start_of_audio", "end_of_audio", "BOS_TOKEN", "EOS_TOKEN", "PAD_TOKEN", "UNK_TOKEN", "fim_prefix", "fim_middle", "fim_suffix", "fim_pad", "file_sep",
-		"endoftext", "think", "tool_call", "tool_response", "tools", "image", "video", "audio", "role":
+		"endoftext", "end_of_utterance", "longcat_s", "think", "tool_call", "tool_response", "tools", "image", "video", "audio", "role":
 		return true
 	}
 	return strings.HasPrefix(name, "unused") || strings.HasPrefix(name, "seed:") || strings.HasPrefix(name, "extra_id_") || strings.HasPrefix(name, "reserved_") || strings.HasPrefix(name, "SPECIAL_")

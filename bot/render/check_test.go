@@ -193,7 +193,7 @@ func checkLost(t *probe, text string, pages []Page, rewritten bool) {
 		}, s)
 	}
 	source := unnumbered(text)
-	rewritten = rewritten || strings.Contains(text, "<") || strings.Contains(text, "](") // autolinks, and links that are none or show their host
+	rewritten = rewritten || strings.Contains(text, "<") || strings.Contains(text, "](") || strings.Contains(text, "&") // autolinks, links that are none or show their host, entities of what shows nothing
 	// Where something goes, a line may be an item that looks like none.
 	unclear := strings.ContainsFunc(text, func(r rune) bool { return r != '\n' && r != '\t' && shapeless(r) })
 	for line := range strings.SplitSeq(text, "\n") {

@@ -2,6 +2,7 @@ package render
 
 import (
 	"flag"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -99,6 +100,20 @@ func (h hostile) judge(md parser.Parser) (err string, pages int) {
 	return l.err, len(l.pages)
 }
 
+// growing says what can be clicked on a page while the answer grows.
+func (h hostile) growing(md parser.Parser) string {
+	var p probe
+	d := New(h.lim, WithLinks(h.links))
+	for _, n := range h.at {
+		for _, page := range d.Set(h.text[:n], false) {
+			if checkClickable(&p, md, page.Markdown, h.links); p.err != "" {
+				return fmt.Sprintf("%.60s\n ... %.80q\nof %q", p.err, page.Markdown[max(0, len(page.Markdown)-80):], h.text[max(0, n-80):n])
+			}
+		}
+	}
+	return ""
+}
+
 // TestHostileAnswers renders answers that are made to break something, with Breaks and Shrinks. Many more: -hostile.answers 200000.
 func TestHostileAnswers(t *testing.T) {
 	md, parts, pages, failed := commonMark(), hostileParts(), 0, 0
@@ -108,6 +123,9 @@ func TestHostileAnswers(t *testing.T) {
 	}
 	for i := *hostileFirst; i < *hostileFirst+rounds; i++ {
 		h := randomHostile(rand.New(rand.NewPCG(uint64(i), 12)), parts)
+		if i%4 == 3 {
+			h = randomAddresses(rand.New(rand.NewPCG(uint64(i), 12)))
+		}
 		err, n := h.judge(md)
 		if pages += n; err == "" {
 			continue

@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	codeMax  = 1_000 // bytes of an inline code span
+	codeMax  = 2_500 // bytes of an inline code span: less than the quarter of a page that is kept whole
 	ticksMax = 100   // marks of inline code; more are text
 	labelMax = 500   // bytes of a link's text
 	urlMax   = 2_000 // bytes of a link's address
@@ -205,8 +205,12 @@ func (l Links) angle(s string, full, inLink bool) (string, int, bool) {
 			if l.strict() && !l.open(u) {
 				return inCodeMarks(u), i + 1, true
 			}
-			if !inLink && (isAlnum(next) || next >= utf8.RuneSelf || strings.IndexByte("/-_&=#%+~*[(`<\\@", next) >= 0) {
-				if out := l.write(u, u); out != "" {
+			if !inLink && (l.strict() || isAlnum(next) || next >= utf8.RuneSelf || strings.IndexByte("/-_&=#%+~*[(`<\\@", next) >= 0) {
+				to := u
+				if isMail(u) {
+					to = "mailto:" + u
+				}
+				if out := l.write(u, to); out != "" {
 					return out, i + 1, true
 				}
 				return proseLess, 1, true
@@ -241,9 +245,11 @@ func (l Links) entity(s string, full bool) (string, int, bool) {
 	switch {
 	case n == 0 && !full && maybeEntity(s):
 		return "", 0, false
+	case n == 0 && l.strict() && strings.HasPrefix(s, "&#"):
+		return "&amp;", 1, true // some readers need no semicolon
 	case n == 0:
 		return s[:1], 1, true
-	case l.strict() && inAddress(s[:n]):
+	case l.strict() && inAddress(s[:n]), hides(s[:n]):
 		return "&amp;" + s[1:n], n, true
 	case !isLess(s[:n]):
 		return s[:n], n, true
@@ -379,10 +385,10 @@ func (l Links) inlineOf(s string, inLink bool) (string, bool) {
 		most := len(s)
 		if l.strict() {
 			if i >= word.free {
-				word.look(s[i:], i)
+				word.look(s, i)
 			}
-			if i == word.from && word.to > i {
-				put(l.bare(s[i:word.to]))
+			if word.begins(i) {
+				put(l.bare(s[i:word.to], word.whole))
 				i = word.to
 				continue
 			}
@@ -470,7 +476,11 @@ func (l Links) halfOf(s string) (string, int) {
 			label = strings.TrimRight(label[:i], " ")
 		}
 		if label != "" {
-			return l.inline(label), 1 + len(label)
+			out := l.inline(label)
+			if l.strict() {
+				out = joiner + out // or it might make an address of what precedes it
+			}
+			return out, 1 + len(label)
 		}
 	}
 	return "", 0

@@ -45,7 +45,18 @@ type target struct {
 
 // open reports whether an address, as it is written, may be clicked.
 func (l Links) open(address string) bool {
-	return (!l.strict() || len(l.Hosts) > 0) && l.allows(targetOf(address))
+	if !l.strict() {
+		return l.allows(targetOf(address))
+	}
+	_, host, found := strings.Cut(address, "://")
+	if !found {
+		host = address
+	}
+	if i := strings.IndexAny(host, "/?#"); i >= 0 {
+		host = host[:i]
+	}
+	// An entity may be a part of the host or end it: readers differ.
+	return len(l.Hosts) > 0 && !strings.Contains(host, "&") && l.allows(targetOf(address))
 }
 
 // allows reports whether an address may be clicked.
@@ -157,23 +168,20 @@ func elsewhere(text, host string) string {
 		return ""
 	}
 	text = strings.ReplaceAll(text, joiner, "")
-	for text != "" {
-		var w words
-		w.look(text, 0)
+	var w words
+	for at := 0; at < len(text); {
+		w.look(text, at)
 		if w.to > 0 {
 			if t := targetOf(text[w.from:w.to]); strings.TrimPrefix(t.host, "www.") != strings.TrimPrefix(host, "www.") {
 				return host
 			}
-			text = text[w.to:]
+			at = w.to
 			continue
 		}
-		if ip := ipIn(text[:w.free]); ip != "" && ip != host {
+		if ip := ipIn(text[at:w.free]); ip != "" && ip != host {
 			return host
 		}
-		text = text[max(w.free, 1):]
-		for text != "" && !utf8.RuneStart(text[0]) {
-			text = text[1:]
-		}
+		at = max(w.free, at+1)
 	}
 	return ""
 }
@@ -228,9 +236,9 @@ func address(s string) string {
 	return s
 }
 
-// bare writes an address that stands in the text.
-func (l Links) bare(s string) string {
-	if l.open(s) {
+// bare writes an address that stands in the text. Not whole: what follows may be a part of it.
+func (l Links) bare(s string, whole bool) string {
+	if whole && l.open(s) {
 		return address(deadWords(s))
 	}
 	return inCodeMarks(s)
@@ -263,44 +271,40 @@ func (l Links) defang(s string) string {
 }
 
 func (l Links) defangLine(b *strings.Builder, s string) {
-	for s != "" {
-		if s[0] == '`' {
-			end := strings.IndexByte(s[1:], '`')
+	var w words
+	for at := 0; at < len(s); {
+		if s[at] == '`' {
+			end := strings.IndexByte(s[at+1:], '`')
 			if end < 0 {
 				b.WriteString("\u02cb") // an unpaired mark would pair with ours
-				s = s[1:]
+				at++
 				continue
 			}
-			b.WriteString(s[:end+2])
-			s = s[end+2:]
+			b.WriteString(s[at : at+end+2])
+			at += end + 2
 			continue
 		}
-		var w words
-		w.look(s, 0)
-		n := w.free
-		if w.to > 0 {
-			n = w.from
+		if at >= w.free && !w.begins(at) {
+			w.look(s, at)
 		}
-		if i := strings.IndexByte(s, '`'); i >= 0 && i < max(n, 1) {
-			n, w.to = i, 0
-		}
-		if w.to == 0 {
-			n = max(n, 1)
-		}
-		b.WriteString(s[:n])
-		s = s[n:]
-		if w.to == 0 {
+		if !w.begins(at) {
+			n := max(w.free, at+1)
+			if i := strings.IndexByte(s[at:n], '`'); i >= 0 {
+				n = at + i
+			}
+			b.WriteString(s[at:n])
+			at = n
 			continue
 		}
-		whole := s[:w.to-w.from]
-		s = s[len(whole):]
-		if l.open(whole) {
-			b.WriteString(whole)
+		found := s[at:w.to]
+		at = w.to
+		if w.whole && l.open(found) {
+			b.WriteString(found)
 			continue
 		}
-		for i := 0; whole != ""; i++ {
-			piece := wholeRunes(whole[:min(len(whole), addressPiece)])
-			if whole = whole[len(piece):]; i > 0 {
+		for i := 0; found != ""; i++ {
+			piece := wholeRunes(found[:min(len(found), addressPiece)])
+			if found = found[len(piece):]; i > 0 {
 				b.WriteByte(' ')
 			} else if strings.HasSuffix(b.String(), "`") {
 				b.WriteString(joiner)
@@ -324,175 +328,4 @@ func escapeText(s string) string {
 		b.WriteRune(r)
 	}
 	return b.String()
-}
-
-// inAddress reports whether an entity stands for a character that makes an address of a word.
-func inAddress(e string) bool {
-	switch html.UnescapeString(e) {
-	case ".", ":", "/", "@", "`", "\\":
-		return true
-	}
-	return false
-}
-
-// words finds the addresses in a text, word by word. Its offsets are those of the text.
-type words struct {
-	// No address begins between the place of the last look and this offset; one may begin at it.
-	free     int
-	from, to int // the address; to is 0 if there is none
-}
-
-// look finds the next address in the word that begins s, which stands at an offset of the text.
-func (w *words) look(s string, at int) {
-	n := wordEnd(s)
-	from, to := findAddress(s[:n])
-	*w = words{free: at + n}
-	if to > 0 {
-		*w = words{free: at + from, from: at + from, to: at + to}
-	}
-}
-
-// wholeWord bounds the bytes of a word searched at once. A longer address is cut, to lead nowhere.
-const wholeWord = 400
-
-// wordEnd returns where the first word of s, or a part of it, ends.
-func wordEnd(s string) int {
-	n := 0
-	for n < len(s) && n < wholeWord && s[n] != ' ' && s[n] != '\t' && s[n] != '\n' {
-		n++
-	}
-	for n > 0 && n < len(s) && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return n
-}
-
-// findAddress finds the first address in a word: one with a scheme, a mailbox, or a host name.
-func findAddress(s string) (from, to int) {
-	for i := 0; i < len(s); i++ {
-		switch s[i] {
-		case ':':
-			if !strings.HasPrefix(s[i:], "://") {
-				continue
-			}
-			from = back(s, i, func(r rune) bool { return r < utf8.RuneSelf && isAlnum(byte(r)) || r == '+' || r == '-' || r == '.' })
-			if from == i {
-				continue
-			}
-			if to = addressEnd(s, from, i+3); to > i+3 {
-				return from, to
-			}
-		case '@':
-			from = back(s, i, func(r rune) bool {
-				return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune(".!#$%&'*+/=?^_{|}~-", r)
-			})
-			for from < i && strings.IndexByte("*_~/?!'", s[from]) >= 0 {
-				from++
-			}
-			if n := hostEnd(s[i+1:]); from < i && n > 0 {
-				if at := from - len("mailto:"); at >= 0 && strings.EqualFold(s[at:from], "mailto:") {
-					from = at
-				}
-				return from, i + 1 + n
-			}
-		case '.':
-			from = back(s, i, isHost)
-			if from == i {
-				continue
-			}
-			n := domainEnd(s[from:])
-			switch rest := s[from+max(n, 0):]; {
-			case n == 0:
-				i = from + hostLen(s[from:]) - 1
-			case strings.HasPrefix(rest, "://"), strings.HasPrefix(rest, "@"):
-				i = from + n - 1
-			case rest != "" && (strings.IndexByte("/?#", rest[0]) >= 0 || rest[0] == ':' && len(rest) > 1 && isPort(rest[1:])):
-				return from, max(addressEnd(s, from, from+n), from+n)
-			default:
-				return from, from + n
-			}
-		}
-	}
-	return 0, 0
-}
-
-// back returns where the characters before an offset begin that are all like that.
-func back(s string, at int, like func(rune) bool) int {
-	for at > 0 {
-		r, n := utf8.DecodeLastRuneInString(s[:at])
-		if !like(r) {
-			break
-		}
-		at -= n
-	}
-	return at
-}
-
-func isHost(r rune) bool { return r == '-' || unicode.IsLetter(r) || unicode.IsDigit(r) }
-
-// hostLen returns how many bytes at the beginning of s may be a host name, at least 1.
-func hostLen(s string) int {
-	for i, r := range s {
-		if r != '.' && !isHost(r) {
-			return max(i, 1)
-		}
-	}
-	return len(s)
-}
-
-// domainEnd returns the length of the domain name that begins s, 0 if there is none: labels between
-// dots, the last of letters, or of anything after www., which alone makes a link of a word.
-func domainEnd(s string) int {
-	n := hostEnd(s)
-	if n >= len("www.") && strings.EqualFold(s[:len("www.")], "www.") {
-		return n
-	}
-	last := s[strings.LastIndexByte(s[:n], '.')+1 : n]
-	if utf8.RuneCountInString(last) < 2 || !strings.HasPrefix(strings.ToLower(last), "xn--") && strings.ContainsFunc(last, func(r rune) bool { return !unicode.IsLetter(r) }) {
-		return 0
-	}
-	return n
-}
-
-// hostEnd returns the length of the dotted labels that begin s, 0 if there are fewer than two.
-func hostEnd(s string) int {
-	if s == "" {
-		return 0
-	}
-	name := strings.TrimRight(s[:hostLen(s)], ".-")
-	if !strings.Contains(name, ".") || name[0] == '.' || strings.Contains(name, "..") || !isHostByte(name[0]) {
-		return 0
-	}
-	return len(name)
-}
-
-func isHostByte(c byte) bool { return isAlnum(c) || c == '-' || c >= utf8.RuneSelf }
-
-// isMail reports whether s is one mailbox and nothing else.
-func isMail(s string) bool {
-	from, to := findAddress(s)
-	i := strings.IndexByte(s, '@')
-	return i > 0 && from == 0 && to == len(s) && !strings.ContainsAny(s, ":/")
-}
-
-// addressEnd returns where the address ends that begins at from, searching on from another offset:
-// before what no address has, such as white space, and before the punctuation at its end.
-func addressEnd(s string, from, at int) int {
-	for at < len(s) && s[at] > ' ' && strings.IndexByte("<>`\"|\\", s[at]) < 0 {
-		at++
-	}
-	round := strings.Count(s[from:at], ")") - strings.Count(s[from:at], "(")
-	square := strings.Count(s[from:at], "]") - strings.Count(s[from:at], "[")
-	for ; at > from; at-- {
-		switch c := s[at-1]; {
-		case strings.IndexByte("?!.,:;*_~'", c) >= 0:
-		case c == ')' && round > 0:
-			round--
-		case c == ']' && square > 0:
-			square--
-		default:
-			return at
-		}
-	}
-	return at
 }

@@ -43,6 +43,12 @@ func TestLinks(t *testing.T) {
 		{defang, "no address. e.g. 3.14, v1.2.3 and so on...", "no address. e.g. 3.14, v1.2.3 and so on..."},
 		{defang, "https&#58;//evil.test", "https&amp;#58;//\u2060`evil.test`"},
 
+		{show, "a&#x202e;b &zwj; c&#8203;d &nbsp;e", "a&amp;#x202e;b &amp;zwj; c&amp;#8203;d &nbsp;e"},
+		{defang, "evil.c&#111;m/x 5 &lt; 6 &mdash; x", "evil.c&amp;#111;m/x 5 &lt; 6 &mdash; x"},
+		{defang, "好。Python很好。 wait...evil.test/x", "好。Python很好。 wait...\u2060`evil.test/x`"},
+
+		{allow, "<https://bank.test>.zip/x https://bank.test\\.zip/x <me@bank.test>", "[https://bank.test](https://bank.test).zip/x `https://bank.test`\\.\u2060zip/x [me@bank.test](mailto:me@bank.test)"},
+		{allow, "https://bank.test/*evil.test* https://bank.test/my_file.pdf?a=1&b=2 https://bank.test/~bob/index.html", "`https://bank.test/*evil.test`* https://bank.test/my_file.pdf?a=1&b=2 https://bank.test/~bob/index.html"},
 		{allow, "https://bank.test/a https://my.bank.test https://notbank.test https://bank.test.evil.test", "https://bank.test/a https://my.bank.test `https://notbank.test` `https://bank.test.evil.test`"},
 		{allow, "[a](https://bank.test) [b](https://evil.test) [c](https://bank.test@evil.test)", "[a](https://bank.test) b (`https://evil.test`) c (`https://bank.test@evil.test`)"},
 		{allow, "[a](https://evil.test\uff0f.bank.test) [b](https://evil.test;.bank.test)", "a (`https://evil.test\uff0f.bank.test`) b (`https://evil.test;.bank.test`)"},

@@ -217,21 +217,20 @@ func (d *Doc) stepTicks(n int, sp, body string) bool {
 // stepAddress processes an address not to be clicked; not done: it is none; not more: it goes on.
 func (d *Doc) stepAddress(n int, sp, body string) (done, more bool) {
 	at := d.pos + n
-	if at >= d.word.free && (at != d.word.from || at >= d.word.to) {
-		k := wordEnd(body)
-		if k == len(body) && k < wholeWord && !d.eof && !d.eager {
+	if at >= d.word.free && !d.word.begins(at) {
+		if wordEnd(body) == len(body) && !d.eof && !d.eager {
 			return false, false
 		}
-		d.word.look(body, at)
+		d.word.look(d.text, at)
 	}
-	if at != d.word.from || d.word.to <= at {
+	if !d.word.begins(at) {
 		return false, true
 	}
 	whole := d.text[d.word.from:d.word.to]
 	piece := whole
 	most := min(d.atom.Chars, d.atom.Bytes, addressPiece)
-	if d.links.open(whole) && cost(whole) <= most {
-		return true, d.unit(n, sp, d.links.bare(whole), len(whole))
+	if d.word.whole && d.links.open(whole) && cost(whole) <= most {
+		return true, d.unit(n, sp, d.links.bare(whole, true), len(whole))
 	}
 	for cost(piece) > most || len(piece) > most {
 		piece = wholeRunes(piece[:len(piece)/2])
@@ -239,7 +238,7 @@ func (d *Doc) stepAddress(n int, sp, body string) (done, more bool) {
 	k := d.pos
 	more = d.unit(n, sp, inCodeMarks(piece), len(piece))
 	if d.pos > k && len(piece) < len(whole) { // it goes on
-		d.word.from, d.word.free = d.word.from+len(piece), d.word.from+len(piece)
+		d.word.from, d.word.free, d.word.whole = d.word.from+len(piece), d.word.from+len(piece), false
 	}
 	return true, more
 }

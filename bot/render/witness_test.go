@@ -79,6 +79,7 @@ func checkWitnesses(t *probe, md parser.Parser, p Page, links Links) {
 			t.Errorf("%q can be clicked: %q", to, p.Markdown)
 		}
 	}
+	checkClickable(t, md, p.Markdown, links)
 	// Pages stay at 11,500 characters and 40 blocks, where Slack refuses 13,200 and 50: that much is left for where a nested item or a
 	// quote makes one block more of a line than we count, or a heading of a line.
 	if r.chars > p.Chars+p.Chars/8+headingChars || r.blocks > p.Blocks+p.Blocks/8+2 {

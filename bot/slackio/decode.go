@@ -243,7 +243,7 @@ func files(list []slackmsg.File) []thread.File {
 	for _, f := range list {
 		out = append(out, thread.File{
 			ID: f.ID, Name: f.Name, MIME: f.MIME, Size: f.Size,
-			Title: f.Title, Type: f.Type, Subtype: f.Subtype, Mode: f.Mode, External: f.External, Link: f.Link, Thumb: f.Thumb,
+			Title: f.Title, Type: f.Type, Subtype: f.Subtype, Mode: f.Mode, External: f.External, Link: f.Link, Address: f.Address, Thumb: f.Thumb,
 			Transcript: f.Transcript, Unfinished: f.Unfinished,
 		})
 	}

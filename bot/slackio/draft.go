@@ -58,6 +58,7 @@ type draft struct {
 	full             bool          // no further message may be begun
 	posting          bool          // a message is being begun
 	complete         bool          // Close has returned nil: all is visible
+	tidy             func() error  // see Tidy; nil: cleanup is allowed
 	dead             bool          // no further call will help
 	showsPlaceholder bool          // a message shows placeholderText
 	calling          chan struct{} // closed when the call under way returns; nil: there is none

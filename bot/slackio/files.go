@@ -21,21 +21,17 @@ const methodFile pace.Method = "files.info"
 // Info returns what Slack says of a file. Events of other organisations carry nothing but its id
 // (facts/slack.md §5.7).
 func (s *Slack) Info(ctx context.Context, id string) (thread.File, error) {
-	_, f, err := s.fileInfo(ctx, id)
-	return f, err
-}
-
-func (s *Slack) fileInfo(ctx context.Context, id string) (*slack.File, thread.File, error) {
 	info, err := lookUp(ctx, s, methodFile, func(ctx context.Context) (*slack.File, error) {
 		info, _, _, err := s.api.GetFileInfoContext(ctx, id, 0, 0)
 		return info, err
 	})
 	if err != nil {
-		return nil, thread.File{}, fmt.Errorf("look up file %s: %w", id, err)
+		return thread.File{}, fmt.Errorf("look up file %s: %w", id, err)
 	}
 	f := thread.File{
 		ID: id, Name: cmp.Or(info.Name, info.Title), MIME: info.Mimetype, Type: info.Filetype, Mode: info.Mode, Size: int64(info.Size),
-		Thumb: cmp.Or(info.Thumb1024, info.Thumb960, info.Thumb800, info.Thumb720, info.Thumb480, info.Thumb360),
+		Address: cmp.Or(info.URLPrivateDownload, info.URLPrivate),
+		Thumb:   cmp.Or(info.Thumb1024, info.Thumb960, info.Thumb800, info.Thumb720, info.Thumb480, info.Thumb360),
 	}
 	if info.MediaDisplayType == "audio" { // slack-go does not decode the subtype
 		f.Subtype = "slack_audio"
@@ -47,69 +43,65 @@ func (s *Slack) fileInfo(ctx context.Context, id string) (*slack.File, thread.Fi
 		}
 	}
 	if info.IsExternal || info.Mode == "external" {
-		return info, f, fmt.Errorf("file %s is kept by %s: %w", id, info.ExternalType, attach.ErrElsewhere)
+		f.External = true
+		return f, fmt.Errorf("file %s is kept by %s: %w", id, info.ExternalType, attach.ErrElsewhere)
 	}
-	return info, f, nil
+	return f, nil
 }
 
 // Thumbnail returns the largest of the smaller pictures that Slack made of a file.
-func (s *Slack) Thumbnail(ctx context.Context, id string, most int64) (thread.File, []byte, error) {
-	_, f, err := s.fileInfo(ctx, id)
-	switch {
-	case err != nil:
-		return f, nil, err
-	case f.Thumb == "":
-		return f, nil, fmt.Errorf("file %s has no thumbnail: %w", id, attach.ErrNoFile)
+func (s *Slack) Thumbnail(ctx context.Context, f thread.File, most int64) ([]byte, error) {
+	if f.Thumb == "" {
+		return nil, fmt.Errorf("file %s has no thumbnail: %w", f.ID, attach.ErrNoFile)
 	}
 	data := &bounded{most: most}
 	served, err := s.fetch(ctx, f.Thumb, data)
 	switch {
 	case errors.Is(err, errTooMuch):
-		return f, nil, fmt.Errorf("the thumbnail of file %s has more than %d bytes: %w", id, most, attach.ErrLargeFile)
+		return nil, fmt.Errorf("the thumbnail of file %s has more than %d bytes: %w", f.ID, most, attach.ErrLargeFile)
 	case err != nil:
-		return f, nil, fmt.Errorf("fetch the thumbnail of file %s: %w", id, err)
+		return nil, fmt.Errorf("fetch the thumbnail of file %s: %w", f.ID, err)
 	case signIn("image/jpeg", false, served, data.all.Bytes()):
-		return f, nil, fmt.Errorf("fetch the thumbnail of file %s: a web page came: %w", id, attach.ErrNoFile)
+		return nil, fmt.Errorf("fetch the thumbnail of file %s: a web page came: %w", f.ID, attach.ErrNoFile)
 	}
-	return f, data.all.Bytes(), nil
+	return data.all.Bytes(), nil
 }
 
-// File returns a file of at most most bytes. It asks Slack about the file first.
-func (s *Slack) File(ctx context.Context, id string, most int64) (thread.File, []byte, error) {
-	info, f, err := s.fileInfo(ctx, id)
-	if err != nil {
-		return f, nil, err
-	}
-	canvas := info.Mode == "quip" || info.Mimetype == "application/vnd.slack-docs"
+// File returns the content of a file of at most most bytes.
+func (s *Slack) File(ctx context.Context, f thread.File, most int64) ([]byte, error) {
+	canvas := f.Mode == "quip" || f.MIME == "application/vnd.slack-docs"
 	if canvas { // Slack writes its HTML when we ask: it has another size than the canvas
 		f.Size = 0
 	}
-	if f.Size > most {
-		return f, nil, fmt.Errorf("file %s has %d bytes: %w", id, f.Size, attach.ErrLargeFile)
+	switch {
+	case f.External:
+		return nil, fmt.Errorf("file %s: %w", f.ID, attach.ErrElsewhere)
+	case f.Size > most:
+		return nil, fmt.Errorf("file %s has %d bytes: %w", f.ID, f.Size, attach.ErrLargeFile)
 	}
 	data := &bounded{most: most}
 	if f.Size > 0 {
 		data.most = f.Size
 		data.all.Grow(int(f.Size))
 	}
-	served, err := s.fetch(ctx, cmp.Or(info.URLPrivateDownload, info.URLPrivate), data)
+	served, err := s.fetch(ctx, f.Address, data)
 	switch {
 	case errors.Is(err, errTooMuch) && f.Size > 0:
-		return f, nil, fmt.Errorf("fetch file %s: more than its %d bytes came: %w", id, f.Size, attach.ErrNoFile)
+		return nil, fmt.Errorf("fetch file %s: more than its %d bytes came: %w", f.ID, f.Size, attach.ErrNoFile)
 	case errors.Is(err, errTooMuch):
-		return f, nil, fmt.Errorf("file %s has more than %d bytes: %w", id, most, attach.ErrLargeFile)
+		return nil, fmt.Errorf("file %s has more than %d bytes: %w", f.ID, most, attach.ErrLargeFile)
 	case err != nil:
-		return f, nil, fmt.Errorf("fetch file %s: %w", id, err)
+		return nil, fmt.Errorf("fetch file %s: %w", f.ID, err)
 	}
 	// A bot without the right to read gets the sign-in page, with status 200. The page has another
 	// size than the file; where the size is not known, the type that it is served with tells.
 	switch n := int64(data.all.Len()); {
 	case f.Size > 0 && n != f.Size:
-		return f, nil, fmt.Errorf("fetch file %s: %d bytes came, not %d: %w", id, n, f.Size, attach.ErrNoFile)
+		return nil, fmt.Errorf("fetch file %s: %d bytes came, not %d: %w", f.ID, n, f.Size, attach.ErrNoFile)
 	case f.Size <= 0 && signIn(f.MIME, canvas, served, data.all.Bytes()):
-		return f, nil, fmt.Errorf("fetch file %s: a web page came: %w", id, attach.ErrNoFile)
+		return nil, fmt.Errorf("fetch file %s: a web page came: %w", f.ID, attach.ErrNoFile)
 	}
-	return f, data.all.Bytes(), nil
+	return data.all.Bytes(), nil
 }
 
 // signIn reports whether the sign-in page came in place of a file. A text may begin like a web

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"time"
 
-	"llmbot/bot"
 	"llmbot/bot/pace"
 	"llmbot/bot/slackmsg"
 	"llmbot/bot/thread"
@@ -65,7 +64,7 @@ func (s *Slack) Recent(ctx context.Context, channel, after, before string) ([]th
 			err = r.add(ctx, got.messages)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read channel %s: %w", channel, err)
+			return nil, fmt.Errorf("read channel %s: %w", channel, unread(err))
 		}
 		cursor, limit = got.next, got.limit
 		if cursor == "" || len(r.messages) >= recentPages*recentPage || r.size > maxKept {
@@ -77,6 +76,14 @@ func (s *Slack) Recent(ctx context.Context, channel, after, before string) ([]th
 	list = slices.DeleteFunc(list, func(m slackmsg.Message) bool { return m.ThreadTS != "" && m.ThreadTS != m.TS })
 	slices.Reverse(list)
 	return s.messages(ctx, channel, list), nil
+}
+
+// unread marks the error of a read that no other try changes.
+func unread(err error) error {
+	if noThread(classify(err).reason) {
+		return fmt.Errorf("%w: %w", thread.ErrUnreadable, err)
+	}
+	return err
 }
 
 // messages returns what people and apps wrote, without joins, changes of the topic and deleted
@@ -140,9 +147,6 @@ func (s *Slack) replies(ctx context.Context, r *reading, t thread.ID, oldest str
 			"include_all_metadata": {"1"},
 		})
 		messages := got.messages
-		if noThread(classify(err).reason) {
-			return nil, fmt.Errorf("read thread %s: %w: %w", t, bot.ErrNoThread, err)
-		}
 		if page > 0 && len(messages) > 0 && messages[0].TS == t.TS {
 			messages = messages[1:] // some pages begin with the thread's first message again
 		}
@@ -150,7 +154,7 @@ func (s *Slack) replies(ctx context.Context, r *reading, t thread.ID, oldest str
 			err = r.add(ctx, messages)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read thread %s: %w", t, err)
+			return nil, fmt.Errorf("read thread %s: %w", t, unread(err))
 		}
 		r.shorten(repliesPages * repliesPage)
 		if cursor, limit = got.next, got.limit; cursor == "" {

@@ -41,15 +41,25 @@ func (d *draft) messageAt(c call) string {
 }
 
 // check returns an error if we may not write now. When all has become visible under our lease, only
-// cleanup is left, which nobody else will do, for the thread has its answer; it is always allowed.
+// cleanup is left, for the thread has its answer. It is allowed unless Tidy has set a check.
 func (d *draft) check() error {
 	d.mu.Lock()
-	complete := d.complete
+	check := d.reply.Check
+	if d.complete {
+		check = d.tidy
+	}
 	d.mu.Unlock()
-	if complete || d.reply.Check == nil {
+	if check == nil {
 		return nil
 	}
-	return d.reply.Check()
+	return check()
+}
+
+// Tidy sets what is asked before each call of the cleanup, as Reply.Check is before the others.
+func (d *draft) Tidy(check func() error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.tidy = check
 }
 
 // order is a call that is to be made.

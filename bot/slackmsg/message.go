@@ -55,6 +55,7 @@ type File struct {
 	Size            int64  // bytes
 	External        bool   // it is on another host
 	Link            string // the address of its page at Slack
+	Address         string // of its content at Slack
 	Thumb           string // the address of the largest picture that Slack made of it; empty: none
 
 	Transcript string // what Slack hears in a clip, or its beginning; empty: it does not say
@@ -247,6 +248,9 @@ func file(o object) File {
 	f := File{
 		ID: o.str("id"), Name: o.str("name"), Title: o.str("title"), MIME: o.str("mimetype"), Type: o.str("filetype"), Subtype: o.str("subtype"),
 		Mode: o.str("mode"), Size: o.whole("size", 1<<50), External: o.flag("is_external") || o.str("mode") == "external", Link: o.str("permalink"),
+	}
+	if f.Address = o.str("url_private_download"); f.Address == "" {
+		f.Address = o.str("url_private")
 	}
 	if f.Name == "" {
 		f.Name = f.Title

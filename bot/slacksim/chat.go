@@ -58,7 +58,7 @@ func (s *Sim) postMessageLocked(c *call) (obj, *refusal) {
 	if no != nil {
 		return nil, no
 	}
-	if !body.hasText && len(body.blocks) == 0 {
+	if body.empty() {
 		return nil, refuse("no_text")
 	}
 	meta, no := parseMetadata(c.args["metadata"])
@@ -66,7 +66,7 @@ func (s *Sim) postMessageLocked(c *call) (obj, *refusal) {
 		return nil, no
 	}
 	m := &message{
-		user: s.cfg.Bot.UserID, botID: s.cfg.Bot.BotID, text: cutRunes(body.text, cutPostText), blocks: body.blocks, metadata: meta,
+		user: s.cfg.Bot.UserID, botID: s.cfg.Bot.BotID, text: cutRunes(body.text, cutPostText), blocks: body.blocks, attachments: body.attachments, metadata: meta,
 		noUnfurl: isFalse(c.args["unfurl_links"]) && isFalse(c.args["unfurl_media"]),
 	}
 	if ts := c.args["thread_ts"]; ts != "" {
@@ -85,7 +85,7 @@ func isFalse(arg string) bool { return arg == "false" || arg == "0" }
 // watchLocked records whom a message of the bot pings, and which URLs Slack would fetch for it.
 func (s *Sim) watchLocked(c *call, m *message) {
 	parse := c.args["parse"] == "full" || c.bool("link_names")
-	for _, who := range pingsIn(m.text, m.blocks, parse) {
+	for _, who := range append(pingsIn(m.text, m.blocks, parse), pingsInAttachments(m.attachments)...) {
 		s.pings.add(Ping{Channel: m.channel, TS: m.ts, Method: c.method, Who: who}, len(who))
 	}
 	if m.noUnfurl {
@@ -131,7 +131,8 @@ func (s *Sim) updateLocked(c *call) (obj, *refusal) {
 	if no != nil {
 		return nil, no
 	}
-	if !body.hasText && !body.hasBlocks {
+	content := body.hasText || body.hasBlocks
+	if !content && len(body.attachments) == 0 {
 		return nil, refuse("no_text")
 	}
 	switch state := s.streamLocked(m); {
@@ -139,7 +140,7 @@ func (s *Sim) updateLocked(c *call) (obj, *refusal) {
 		return nil, refuse("edit_window_closed")
 	case state == StreamLive:
 		return nil, refuse("streaming_state_conflict")
-	case state != "" && len(m.blocks) > 0 && !body.hasBlocks:
+	case state != "" && len(m.blocks) > 0 && body.hasText && !body.hasBlocks:
 		// What was streamed has rich blocks.
 		return nil, refuse("block_mismatch")
 	case state == StreamBroken:
@@ -152,8 +153,13 @@ func (s *Sim) updateLocked(c *call) (obj, *refusal) {
 	if body.hasText || len(body.blocks) > 0 {
 		m.text = body.text
 	}
-	m.blocks = body.blocks // text alone removes the blocks
-	if len(body.blocks) == 0 {
+	if content { // text alone removes the blocks; that attachments alone keep both is a guess
+		m.blocks = body.blocks
+	}
+	if body.hasAttachments { // else the former ones stay (docs.slack.dev, chat.update)
+		m.attachments = body.attachments
+	}
+	if content && len(body.blocks) == 0 {
 		m.edited, m.editor = s.nextTSLocked(), s.cfg.Bot.UserID
 	}
 	s.changedLocked(m)
@@ -187,11 +193,11 @@ func (s *Sim) postEphemeralLocked(c *call) (obj, *refusal) {
 	if no != nil {
 		return nil, no
 	}
-	if !body.hasText && len(body.blocks) == 0 {
+	if body.empty() {
 		return nil, refuse("no_text")
 	}
 	m := &message{
-		user: s.cfg.Bot.UserID, botID: s.cfg.Bot.BotID, text: body.text, blocks: body.blocks,
+		user: s.cfg.Bot.UserID, botID: s.cfg.Bot.BotID, text: body.text, blocks: body.blocks, attachments: body.attachments,
 		noUnfurl: isFalse(c.args["unfurl_links"]) && isFalse(c.args["unfurl_media"]),
 	}
 	if ts := c.args["thread_ts"]; ts != "" {
@@ -208,7 +214,7 @@ func (s *Sim) postEphemeralLocked(c *call) (obj, *refusal) {
 // events.
 func (s *Sim) addEphemeralLocked(channel, user string, m *message) {
 	m.channel, m.ts, m.ephemeral = channel, s.nextTSLocked(), user
-	s.ephemerals.add(m, len(m.text)+len(jsonText(m.blocks)))
+	s.ephemerals.add(m, len(m.text)+len(jsonText(m.blocks))+len(jsonText(m.attachments)))
 	s.changedLocked(m)
 }
 

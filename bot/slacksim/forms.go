@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 )
 
 // Errors that a person with a modal meets.
@@ -26,7 +24,7 @@ func (s *Sim) SubmitView(ctx context.Context, user string, values map[string]str
 	u, m, err := s.topLocked(user)
 	var state obj
 	if err == nil {
-		state, err = formState(objs(m.view["blocks"]), values)
+		state, err = s.formStateLocked(objs(m.view["blocks"]), m.chosen, values)
 	}
 	if err != nil {
 		s.mu.Unlock()
@@ -120,17 +118,17 @@ func (s *Sim) CloseView(ctx context.Context, user string) error {
 func (s *Sim) ClickView(ctx context.Context, user, actionID, value string) error {
 	s.mu.Lock()
 	u, m, err := s.topLocked(user)
-	var action obj
+	var p press
 	if err == nil {
-		if action = s.actionLocked(objs(m.view["blocks"]), actionID, value); action == nil {
-			err = fmt.Errorf("%w: %s", ErrButtonNotFound, actionID)
+		if p, err = s.pressLocked(objs(m.view["blocks"]), u, actionID, value, m.chosen); err == nil {
+			m.chosen = p.state
 		}
 	}
-	if err != nil {
+	if err != nil || p.silent {
 		s.mu.Unlock()
 		return err
 	}
-	d := s.pressInViewLocked(u, action, m.id, m.view)
+	d := s.pressInViewLocked(u, p, m.id, m.view)
 	s.mu.Unlock()
 	_, err = s.ask(ctx, d)
 	return err
@@ -144,107 +142,4 @@ func (s *Sim) viewPayloadLocked(typ string, u *User, m *modal, state obj) obj {
 		"user": obj{"id": u.ID, "username": u.Name, "name": u.Name, "team_id": u.TeamID},
 		"team": obj{"id": s.cfg.Team.ID, "domain": s.cfg.Team.Domain}, "enterprise": nil, "is_enterprise_install": false,
 	}
-}
-
-// formState returns what a person entered as Slack reports it: by block_id and action_id. It fails
-// if a field is missing or unknown, as Slack's own form does.
-func formState(blocks []obj, values map[string]string) (obj, error) {
-	state, left := obj{}, maps.Clone(values)
-	var known []string
-	for _, b := range blocks {
-		if b["type"] != "input" {
-			continue
-		}
-		e, _ := b["element"].(obj)
-		block, action := str(b["block_id"]), str(e["action_id"])
-		known = append(known, block+"/"+action)
-		value, given := left[action]
-		if given {
-			delete(left, action)
-		} else if value, given = left[block]; given {
-			delete(left, block)
-		}
-		optional, _ := b["optional"].(bool)
-		got, err := elementState(e, value, given)
-		if err != nil {
-			return nil, err
-		}
-		if !optional && !given && !hasInitial(e) {
-			return nil, fmt.Errorf("%w: %s", ErrFieldRequired, block+"/"+action)
-		}
-		state[block] = obj{action: got}
-	}
-	for _, k := range slices.Sorted(maps.Keys(left)) {
-		return nil, fmt.Errorf("%w: %s (the form has %s)", ErrFieldNotFound, k, strings.Join(known, ", "))
-	}
-	return state, nil
-}
-
-func hasInitial(e obj) bool {
-	for k := range e {
-		if strings.HasPrefix(k, "initial_") {
-			return true
-		}
-	}
-	return false
-}
-
-// elementState returns the state of one element of a form.
-func elementState(e obj, value string, given bool) (obj, error) {
-	typ := str(e["type"])
-	out := obj{"type": typ}
-	if key := map[string]string{
-		"users_select": "selected_user", "conversations_select": "selected_conversation", "channels_select": "selected_channel",
-		"datepicker": "selected_date", "timepicker": "selected_time",
-	}[typ]; key != "" {
-		out[key] = e["initial_"+strings.TrimPrefix(key, "selected_")]
-		if given {
-			out[key] = value
-		}
-		return out, nil
-	}
-	switch typ {
-	case "static_select", "radio_buttons":
-		out["selected_option"] = e["initial_option"]
-		if given {
-			o := option(e, value)
-			if o == nil {
-				return nil, fmt.Errorf("%w: the option %q", ErrFieldNotFound, value)
-			}
-			out["selected_option"] = o
-		}
-	case "checkboxes", "multi_static_select":
-		chosen := []any{}
-		if initial, ok := e["initial_options"].([]any); ok && !given {
-			chosen = initial
-		}
-		for v := range strings.SplitSeq(value, ",") {
-			if v = strings.TrimSpace(v); v == "" {
-				continue
-			}
-			o := option(e, v)
-			if o == nil {
-				return nil, fmt.Errorf("%w: the option %q", ErrFieldNotFound, v)
-			}
-			chosen = append(chosen, o)
-		}
-		out["selected_options"] = chosen
-	default: // texts
-		out["value"] = e["initial_value"]
-		if given {
-			out["value"] = value
-		}
-	}
-	return out, nil
-}
-
-// option finds an option by its value or by what people read.
-func option(e obj, value string) obj {
-	for _, o := range objs(e["options"]) {
-		text, _ := o["text"].(obj)
-		if str(o["value"]) == value || str(text["text"]) == value {
-			return o
-		}
-	}
-	return nil
 }

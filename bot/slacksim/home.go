@@ -21,12 +21,14 @@ type Home struct {
 	Versions []Version
 }
 
-// home is a published view. It is replaced, never changed in place.
+// home is a published view. It is replaced, never changed in place, but for what its person chooses
+// there.
 type home struct {
 	Home
 
-	view obj
-	rev  uint64
+	view   obj
+	rev    uint64
+	chosen obj
 }
 
 // Home returns what the bot published for a person; false if it published nothing yet.
@@ -72,24 +74,31 @@ func (s *Sim) ClickHome(ctx context.Context, user, actionID, value string) error
 		s.mu.Unlock()
 		return err
 	}
-	var action obj
 	h := s.homes[u.ID]
-	if h != nil {
-		action = s.actionLocked(objs(h.view["blocks"]), actionID, value)
-	}
-	if action == nil {
+	if h == nil {
 		s.mu.Unlock()
 		return fmt.Errorf("%w: %s", ErrButtonNotFound, actionID)
 	}
-	d := s.pressInViewLocked(u, action, h.ID, h.view)
+	p, err := s.pressLocked(objs(h.view["blocks"]), u, actionID, value, h.chosen)
+	if err == nil {
+		h.chosen = p.state
+	}
+	if err != nil || p.silent {
+		s.mu.Unlock()
+		return err
+	}
+	d := s.pressInViewLocked(u, p, h.ID, h.view)
 	s.mu.Unlock()
 	_, err = s.ask(ctx, d)
 	return err
 }
 
 // pressInViewLocked returns what the app gets of a button that was pressed in a view.
-func (s *Sim) pressInViewLocked(u *User, action obj, id string, view obj) *delivery {
-	payload := s.interactionLocked(u, action)
+func (s *Sim) pressInViewLocked(u *User, p press, id string, view obj) *delivery {
+	payload := s.interactionLocked(u, p)
+	delete(payload, "state") // it is in the view
+	view = clone(view)
+	view["state"] = obj{"values": p.state}
 	payload["container"], payload["view"] = obj{"type": "view", "view_id": id}, view
 	return &delivery{kind: "interactive", typ: "interactive", answer: make(chan json.RawMessage, 1), payload: []byte(jsonText(payload))}
 }
@@ -140,13 +149,13 @@ func (s *Sim) publishLocked(c *call) (obj, *refusal) {
 	if old == nil {
 		h.ID = s.idLocked("V")
 	} else {
-		h.ID, h.Versions = old.ID, slices.Clone(old.Versions)
+		h.ID, h.Versions, h.chosen = old.ID, slices.Clone(old.Versions), old.chosen
 	}
 	h.rev = s.touchLocked()
 	h.Hash = strconv.FormatInt(time.Now().Unix(), 10) + "." + strconv.FormatUint(h.rev, 16)
 	h.Versions = append(h.Versions, Version{At: time.Now(), Plain: h.Plain, Blocks: blocks})
 	shown := []any{}
-	for _, b := range translateBlocks(blocks) {
+	for _, b := range translateBlocks(blocks, "b") {
 		shown = append(shown, b)
 	}
 	h.view = obj{

@@ -33,8 +33,10 @@ type Message struct {
 	BotID       string           // not empty: written by a bot
 	Text        string           // entity-escaped, as Slack stores it
 	Blocks      []map[string]any // as they were sent
-	// What a reader reads: the blocks without buttons if there are some, else the text. Markdown
-	// stays as it is.
+	// As they go out: those of the app, and previews of links.
+	Attachments []any
+	// What a reader reads: the blocks without buttons if there are some, else the text, and what an
+	// app attached. Markdown stays as it is.
 	Plain     string
 	Edited    bool // has the "(edited)" mark
 	Deleted   bool
@@ -60,10 +62,11 @@ type Version struct {
 	Blocks []map[string]any
 }
 
-// Buttons returns the action_ids in the message's blocks, in order.
+// Buttons returns the action_ids of all that can be pressed or chosen in the message, in order:
+// in its blocks, and in those of its attachments.
 func (m Message) Buttons() []string {
 	var ids []string
-	for _, e := range buttons(m.Blocks) {
+	for _, e := range buttons(append(slices.Clone(m.Blocks), attachedBlocks(m.Attachments)...)) {
 		ids = append(ids, str(e["action_id"]))
 	}
 	return ids
@@ -261,7 +264,7 @@ func (s *Sim) viewForLocked(m *message, viewer string) Message {
 	return Message{
 		Files: files, Stream: s.streamLocked(m), Recipient: recipient,
 		Channel: m.channel, TS: m.ts, ThreadTS: m.thread, User: m.user, BotID: m.botID, Text: text, Blocks: blocks,
-		Plain: s.plainLocked(text, blocks), Edited: m.edited != "", Deleted: m.deleted, Metadata: maps.Clone(m.metadata), Reactions: m.reactions,
+		Attachments: m.attachments, Plain: s.readLocked(m, text, blocks), Edited: m.edited != "", Deleted: m.deleted, Metadata: maps.Clone(m.metadata), Reactions: m.reactions,
 		Ephemeral: m.ephemeral, Versions: slices.Clone(m.versions),
 	}
 }

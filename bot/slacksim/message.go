@@ -38,6 +38,8 @@ type message struct {
 	subtype     string  // bot_message, me_message
 	stream      *stream // nil: it is not, and was not, a native stream
 	reactions   []Reaction
+	// What each person has chosen in its blocks, as Slack reports it: by block_id and action_id.
+	chosen map[string]obj
 }
 
 type status struct {
@@ -79,7 +81,7 @@ func (s *Sim) addLocked(c *channel, m *message) {
 func (s *Sim) changedLocked(m *message) {
 	m.rev = s.touchLocked()
 	if !m.deleted {
-		m.versions = append(m.versions, Version{At: time.Now(), Text: m.text, Blocks: m.blocks, Plain: s.plainLocked(m.text, m.blocks)})
+		m.versions = append(m.versions, Version{At: time.Now(), Text: m.text, Blocks: m.blocks, Plain: s.readLocked(m, m.text, m.blocks)})
 	}
 }
 
@@ -233,14 +235,15 @@ func (s *Sim) translateLocked(m *message) []any {
 		text["block_id"] = "b0"
 		out = append(out, text)
 	}
-	for _, b := range translateBlocks(m.blocks) {
+	for _, b := range translateBlocks(m.blocks, "b") {
 		out = append(out, b)
 	}
 	return out
 }
 
-// translateBlocks returns the blocks that Slack makes of blocks.
-func translateBlocks(blocks []obj) []obj {
+// translateBlocks returns the blocks that Slack makes of blocks. One without a block_id gets one that
+// begins with prefix.
+func translateBlocks(blocks []obj, prefix string) []obj {
 	var out []obj
 	for _, b := range blocks {
 		if b["type"] == "markdown" {
@@ -251,7 +254,7 @@ func translateBlocks(blocks []obj) []obj {
 	}
 	for i, b := range out {
 		if str(b["block_id"]) == "" {
-			b["block_id"] = "b" + strconv.Itoa(i+1)
+			b["block_id"] = prefix + strconv.Itoa(i+1)
 		}
 	}
 	return out

@@ -50,11 +50,13 @@ func (e *ViewError) Error() string {
 	return "the app refused the form: " + strings.Join(parts, "; ")
 }
 
-// modal is one view of a person's stack. It is replaced, never changed in place.
+// modal is one view of a person's stack. It is replaced, never changed in place, but for what its
+// person chooses there.
 type modal struct {
 	id, hash string
 	view     obj // as the Web API shows it
 	sent     obj
+	chosen   obj
 }
 
 // trigger is the right to open a modal for a person.
@@ -192,7 +194,7 @@ func (s *Sim) newModalLocked(raw, id string, below []*modal) (*modal, *refusal) 
 	m := &modal{id: cmp.Or(id, s.idLocked("V")), sent: in}
 	m.hash = strconv.FormatInt(time.Now().Unix(), 10) + "." + strconv.FormatUint(s.touchLocked(), 16)
 	blocks := []any{}
-	for _, b := range translateBlocks(objs(in["blocks"])) {
+	for _, b := range translateBlocks(objs(in["blocks"]), "b") {
 		blocks = append(blocks, b)
 	}
 	cleared, _ := in["clear_on_close"].(bool)

@@ -121,14 +121,14 @@ func (s *Sim) respond(payload json.RawMessage, channel, user, about string) (Mes
 			s.removeLocked(c, old)
 		}
 		return Message{}, nil
-	case !body.hasText && len(body.blocks) == 0:
+	case body.empty():
 		return Message{}, nil
 	case replace && old != nil:
 		s.replaceLocked(c, old, body)
 		s.watchLocked(&call{method: "response_url", args: args}, old)
 		return Message{}, nil
 	}
-	m := &message{user: s.cfg.Bot.UserID, botID: s.cfg.Bot.BotID, text: body.text, blocks: body.blocks, noUnfurl: isFalse(args["unfurl_links"]) && isFalse(args["unfurl_media"])}
+	m := &message{user: s.cfg.Bot.UserID, botID: s.cfg.Bot.BotID, text: body.text, blocks: body.blocks, attachments: body.attachments, noUnfurl: isFalse(args["unfurl_links"]) && isFalse(args["unfurl_media"])}
 	if ts := args["thread_ts"]; ts != "" {
 		m.thread = c.root(ts)
 	}
@@ -148,7 +148,7 @@ func (s *Sim) respond(payload json.RawMessage, channel, user, about string) (Mes
 // in the channel's history, the app gets the change as an event.
 func (s *Sim) replaceLocked(c *channel, m *message, body content) {
 	before := s.messageLocked(c, m, true)
-	m.text, m.blocks = body.text, body.blocks
+	m.text, m.blocks, m.attachments = body.text, body.blocks, body.attachments
 	s.changedLocked(m)
 	if m.ephemeral == "" {
 		s.messageEventLocked(c, obj{

@@ -45,7 +45,13 @@ type content struct {
 	blocks    []obj
 	hasBlocks bool // blocks were given, perhaps none
 	hasText   bool
+	// As they go out; attachments were given, perhaps none.
+	attachments    []any
+	hasAttachments bool
 }
+
+// empty reports whether nothing of it can be shown.
+func (c content) empty() bool { return !c.hasText && len(c.blocks) == 0 && len(c.attachments) == 0 }
 
 // parseContentLocked reads and validates what is to be shown.
 func (s *Sim) parseContentLocked(args map[string]string) (content, *refusal) {
@@ -69,18 +75,11 @@ func (s *Sim) parseContentLocked(args map[string]string) (content, *refusal) {
 		c.blocks, c.hasBlocks = []obj{{"type": "markdown", "text": md}}, true
 		text = md
 	}
-	if a := args["attachments"]; a != "" && a != "null" {
-		var list []any
-		if err := json.Unmarshal([]byte(a), &list); err != nil {
-			return c, refuse("invalid_attachments")
-		}
-		if len(list) > maxAttachments {
-			return c, refuse("too_many_attachments")
-		}
-		if len(list) > 0 && text == "" {
-			text = "[attachment]" // attachments are legacy: counted, not shown
-		}
+	var no *refusal
+	if c.attachments, no = s.parseAttachments(args["attachments"]); no != nil {
+		return c, no
 	}
+	c.hasAttachments = args["attachments"] != "" && args["attachments"] != "null"
 	c.text, c.hasText = escapeFree(text), text != ""
 	if r := s.validateLocked(c.blocks); r != nil {
 		return c, r

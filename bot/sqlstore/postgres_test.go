@@ -139,7 +139,11 @@ func TestPostgresStoppedAndStarted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	wg.Go(func() { // as the Coordinator does
 		for ctx.Err() == nil {
-			_ = s.Watch(ctx, "n", func(_ string, value []byte) { last = string(value) })
+			_ = s.Watch(ctx, "n", func(key string, value []byte) {
+				if key != "" { // else all was told
+					last = string(value)
+				}
+			})
 			s.pause(ctx, 100*time.Millisecond)
 		}
 	})

@@ -142,7 +142,7 @@ type change struct {
 func (s *Store) follow(ctx context.Context, w *watcher, fn func(key string, value []byte)) error {
 	timer := time.NewTimer(s.db.poll)
 	defer timer.Stop()
-	for at, failed := (place{}), 0; ; {
+	for at, failed, all := (place{}), 0, false; ; {
 		changes, next, err := s.poll(ctx, w.prefix, at)
 		if err != nil {
 			if s.db.trouble(err) != busy {
@@ -163,6 +163,10 @@ func (s *Store) follow(ctx context.Context, w *watcher, fn func(key string, valu
 		}
 		if at = next; at.key != "" {
 			continue // there may be more
+		}
+		if !all {
+			all = true
+			fn("", nil)
 		}
 		if !s.pause(ctx, minPoll) {
 			return over(ctx)

@@ -52,15 +52,16 @@ func (c *Chat) Run(ctx context.Context) error {
 	c.Say(c.greeting(ctx))
 	for {
 		line, err := c.Lines.ReadLine(ctx)
+		cut, isCut := errors.AsType[lineCutError](err)
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil
 		case errors.Is(err, errNothingToClear):
 			c.Say("**quit** or Ctrl-D leaves; **/help** shows the commands.")
 			continue
-		case errors.Is(err, errLineCut):
+		case isCut:
 			c.Say(fmt.Sprintf("This terminal takes lines of at most %d bytes and has cut yours, so it was not asked. Break it into lines that end in a backslash, "+
-				"or pipe it in: llmbot chat <FILE", mostCooked))
+				"or pipe it in: llmbot chat <FILE", int(cut)))
 			continue
 		case err != nil:
 			return err

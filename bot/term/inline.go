@@ -72,18 +72,29 @@ func (r *renderer) link(words []span, dest string) []span {
 	return append(words, span{" (" + dest + ")", dim})
 }
 
-// html shows a tag as it is written, except the line break that models put into tables.
+// html shows a tag as it is written, except the line break that models put into tables and prose.
 func (r *renderer) html(n *ast.RawHTML, a attr) []span {
 	var b strings.Builder
 	for i := range n.Segments.Len() {
 		at := n.Segments.At(i)
 		b.Write(at.Value(r.src))
 	}
-	switch strings.ToLower(strings.ReplaceAll(b.String(), " ", "")) {
-	case "<br>", "<br/>":
+	if breaks(b.String()) {
 		return []span{{"\n", a}}
 	}
 	return []span{{b.String(), a}}
+}
+
+// breaks reports whether a line consists of tags of line breaks: <br>, <br />, and </br>, which models
+// write, too.
+func breaks(line string) bool {
+	line = strings.ToLower(strings.Map(func(r rune) rune {
+		if r == '/' || r == ' ' || r == '\t' || r == '\n' {
+			return -1
+		}
+		return r
+	}, line))
+	return line != "" && line == strings.Repeat("<br>", len(line)/len("<br>"))
 }
 
 // rawText returns the source text of n's children.

@@ -4,28 +4,45 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"runtime"
 	"strings"
 )
 
-// mostCooked is how long a line is at most that a terminal edits itself, without its end. Linux
-// drops the rest (N_TTY_BUF_SIZE is 4096); macOS takes 1024.
-const mostCooked = 4095 // bytes
+// mostCooked returns how many bytes a line has at most that a terminal edits itself, without its end.
+// The systems drop the rest: Linux keeps 4,096 bytes with the end (N_TTY_BUF_SIZE), macOS 1,024 and
+// FreeBSD 1,920 (fpathconf's PC_MAX_CANON, as pexpect's documentation has them).
+func mostCooked(system string) int {
+	switch system {
+	case "darwin", "ios":
+		return 1023
+	case "freebsd":
+		return 1919
+	}
+	return 4095
+}
 
-// errLineCut reports a line from which the terminal dropped something.
-var errLineCut = errors.New("the terminal has cut the line")
+// lineCutError reports a line from which the terminal dropped something: its value is how many bytes
+// it takes.
+type lineCutError int
+
+func (e lineCutError) Error() string {
+	return fmt.Sprintf("the terminal has cut the line at %d bytes", int(e))
+}
 
 // PlainLines reads questions line by line from a terminal that edits them itself, or from a script.
 // A line that ends in a backslash goes on in the next one.
 type PlainLines struct {
 	kb     *keyboard
 	rest   []byte
+	most   int // bytes of a line that the terminal cut
 	prompt func()
 }
 
 // NewPlainLines reads from in. prompt is called before each line. Close it.
 func NewPlainLines(in io.Reader, prompt func()) *PlainLines {
-	return &PlainLines{kb: newKeyboard(in), prompt: prompt}
+	return &PlainLines{kb: newKeyboard(in), most: mostCooked(runtime.GOOS), prompt: prompt}
 }
 
 // Close ends the reading. A read that waits for input ends with that input.
@@ -57,8 +74,8 @@ func (l *PlainLines) readLine(ctx context.Context) (string, error) {
 	for {
 		if line, rest, ok := bytes.Cut(l.rest, []byte("\n")); ok {
 			l.rest = rest
-			if len(line) == mostCooked {
-				return "", errLineCut
+			if len(line) == l.most {
+				return "", lineCutError(l.most)
 			}
 			return strings.TrimSuffix(string(line), "\r"), nil
 		}

@@ -39,7 +39,7 @@ func (m *Markdown) lines(src string, look Look, growing bool) []string {
 	if look.Plain {
 		return plainLines(src, look)
 	}
-	r := renderer{src: []byte(src), look: look, colours: &m.colours, growing: growing}
+	r := renderer{src: []byte(src), look: look, parse: m.parse, colours: &m.colours, growing: growing}
 	m.colours.next()
 	r.children(m.parse(src), min(look.columns(), mostWidth), nil, true)
 	return r.out
@@ -80,9 +80,10 @@ func (m *Markdown) Settled(src string) int {
 
 // renderer collects the lines of one text.
 type renderer struct {
-	src  []byte
-	look Look
-	out  []string
+	src   []byte
+	look  Look
+	out   []string
+	parse func(string) ast.Node
 
 	colours *colours
 	growing bool // more text will come behind the last block
@@ -228,9 +229,18 @@ func (r *renderer) wide(most int) int {
 	return most + max(r.look.columns()-mostWidth, 0)
 }
 
-// raw shows HTML as it is written: a terminal can do nothing better.
+// raw shows HTML as it is written: a terminal can do nothing better. A line break alone on its line
+// begins a block of HTML, too, but what stands below it is Markdown.
 func (r *renderer) raw(n *ast.HTMLBlock, most int, pre []*prefix) {
 	lines := n.Lines()
+	if text := string(lines.Value(r.src)); breaks(firstLine(text)) {
+		text = unbroken(text)
+		inner := *r
+		inner.src, inner.growing = []byte(text), r.growing && isLast(n)
+		inner.children(r.parse(text), most, pre, true)
+		r.out = inner.out
+		return
+	}
 	for i := range lines.Len() {
 		at := lines.At(i)
 		r.text([]span{{strings.TrimRight(string(at.Value(r.src)), "\n"), 0}}, most, pre)
@@ -238,6 +248,28 @@ func (r *renderer) raw(n *ast.HTMLBlock, most int, pre []*prefix) {
 	if n.HasClosure() {
 		r.text([]span{{strings.TrimRight(string(n.ClosureLine.Value(r.src)), "\n"), 0}}, most, pre)
 	}
+}
+
+func firstLine(text string) string {
+	first, _, _ := strings.Cut(text, "\n")
+	return first
+}
+
+// unbroken returns Markdown in which no line outside of fences is but a line break: such a line is
+// empty.
+func unbroken(text string) string {
+	var b strings.Builder
+	fenced := false
+	for line := range strings.Lines(text) {
+		if mark := strings.TrimLeft(line, " "); strings.HasPrefix(mark, "```") || strings.HasPrefix(mark, "~~~") {
+			fenced = !fenced
+		}
+		if !fenced && breaks(line) {
+			line = "\n"
+		}
+		b.WriteString(line)
+	}
+	return b.String()
 }
 
 func (r *renderer) list(n *ast.List, most int, pre []*prefix) {

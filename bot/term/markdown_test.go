@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -276,5 +277,32 @@ func TestGrowingCodeIsReadOnce(t *testing.T) {
 	}
 	if c.growing("nosuch", line) != nil || c.growing("go", "x") != nil {
 		t.Error("an unknown language, or no whole line, has colours")
+	}
+}
+
+// TestBreaksOnTheirOwn: a <br> alone on a line begins a block of HTML for CommonMark, and what stands below it is Markdown for everybody else.
+func TestBreaksOnTheirOwn(t *testing.T) {
+	for src, want := range map[string]string{
+		"One\n\n<br>\n**Two**":                 "One\n\nTwo",
+		"One\n\n<br>\n\nTwo":                   "One\n\n\nTwo",
+		"<BR />\n<br/>\n# Two\n</br>\n- three": "Two\n\n• three",
+		"> One\n>\n> <br>\n> **Two**":          "│ One\n│\n│ Two",
+		"- One\n\n  <br>\n  **Two**":           "• One\n  Two",
+		"One</br>Two<br >Three":                "One\nTwo\nThree",
+		"One\n\n<br>\n```\n<br>\n```\nTwo":     "One\n\n  <br>\n\nTwo",
+		"```\n<br>\n</br>\n```":                "  <br>\n  </br>",
+		"    <br>\n    x":                      "  <br>\n  x",
+		"One\n\n<div>\n<br>\n</div>":           "One\n\n<div>\n<br>\n</div>",
+		"`<br>` and `</br>`":                   "<br> and </br>",
+	} {
+		got := regexp.MustCompile("\x1b\\[[0-9;]*m").ReplaceAllString(strings.Join(NewMarkdown().Lines(src, Look{Width: 40}), "\n"), "")
+		if got = strings.ReplaceAll(got, " \n", "\n"); strings.TrimRight(got, "\n") != want {
+			t.Errorf("%q is\n%q, want\n%q", src, got, want)
+		}
+	}
+	start := time.Now()
+	NewMarkdown().Lines(strings.Repeat("<br>\n# x\n", 20_000), Look{Width: 40})
+	if took := time.Since(start); took > 20*time.Second {
+		t.Errorf("many of them take %s", took)
 	}
 }

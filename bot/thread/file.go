@@ -11,6 +11,7 @@ type File struct {
 	Mode     string // hosted, snippet, external, quip, …
 	External bool   // it is on another host, which nobody may ask
 	Link     string // the address of its page at Slack, for people
+	Address  string `json:",omitzero"` // of its content at Slack, which only the bot may fetch; empty: not known
 	Thumb    string // the address of the largest picture that Slack made of it; empty: none
 
 	Transcript string // what Slack hears in a clip, or its beginning; empty: it does not say

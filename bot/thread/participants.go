@@ -25,6 +25,12 @@ type Participants struct {
 // Multiple reports whether more than one person has written.
 func (k Participants) Multiple() bool { return k.two.person != "" }
 
+// Solo reports whether one person has begun the thread, at root, and nobody else is known to have
+// written in it.
+func (k Participants) Solo(root string) bool {
+	return !k.Multiple() && k.one.person != "" && k.one.first.Compare(turn.TS(root)) == 0
+}
+
 // Before reports whether somebody else than its author, person, wrote before the message of ts.
 func (k Participants) Before(ts, person string) bool {
 	for _, a := range []author{k.one, k.two} {

@@ -1,9 +1,14 @@
 package thread
 
 import (
+	"errors"
 	"slices"
 	"strings"
 )
+
+// ErrUnreadable reports that a thread, or a conversation, cannot be read, and that another try will
+// not change this: it is gone, or the bot is not in the channel any more.
+var ErrUnreadable = errors.New("thread is not readable")
 
 // ID names a Slack thread: the channel and the ts of its first message.
 type ID struct{ Channel, TS string }

@@ -39,10 +39,12 @@ type Config struct {
 	Owed func(*Lease, Record)
 
 	// Look receives a thread whose answer somebody has to look at once more: an owner that was
-	// taken for dead may have woken and written over it. The call comes LookAfter, and up to a
-	// quarter more, after this process saw that, and again at doubled intervals until somebody has
-	// called Coordinator.Looked. With Record.Hurry it comes within a twentieth of that time. It must
-	// not block, nor call the Coordinator. nil means that nobody looks.
+	// taken for dead may have woken and written over it, or whoever was to tidy it is gone. The call
+	// comes LookAfter, and up to a quarter more, after this process saw that, and again at doubled
+	// intervals until somebody has called TakeLook, and End of what that returns. With Record.Hurry
+	// it comes within a twentieth of that time, with Record.Tidier a TTL after that was heard of
+	// last, and at once if this process is alone. It must not block, nor call the Coordinator. nil
+	// means that nobody looks.
 	Look      func(key string, r Record)
 	LookAfter time.Duration // 0 = DefaultLookAfter
 

@@ -33,10 +33,12 @@ type Coordinator struct {
 	pending  map[string]pendingAsk   // what the store did not take: see Later
 	queue    []string                // the keys of pending, oldest first
 	looks    map[string]look         // threads that somebody has to look at once more
+	tidying  map[string]*shared      // threads in which this process tidies
 	asking   bool                    // the first of queue are being asked
 	probed   time.Time               // when that last began
 	drained  bool                    // this process claims nothing more
 	settled  time.Time               // no takeovers before: Watch has told by then what is oldest
+	told     chan struct{}           // closed: the Watch under way has told of all records
 	batch    bool                    // a batch of takeovers is under way
 	held     int                     // live leases that were taken over
 	failing  time.Time               // start of the first failed call; zero: the store answers
@@ -82,7 +84,9 @@ func NewCoordinator(store Store, cfg Config) *Coordinator {
 	}
 	return &Coordinator{
 		store: store, cfg: cfg, wake: make(chan struct{}, 1), local: map[string]*localThread{},
+		told:     make(chan struct{}),
 		observed: map[string]observation{}, recent: map[string]TS{}, pending: map[string]pendingAsk{}, looks: map[string]look{},
+		tidying: map[string]*shared{},
 	}
 }
 
@@ -292,6 +296,20 @@ func (c *Coordinator) Owed(prefix string) []string {
 		}
 	}
 	return keys
+}
+
+// Told waits until this process has heard of all records since it last lost sight of the store, at
+// most until ctx ends. Recent and Owed know less before.
+func (c *Coordinator) Told(ctx context.Context) error {
+	c.mu.Lock()
+	told := c.told
+	c.mu.Unlock()
+	select {
+	case <-told:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("hear of all threads: %w", ctx.Err())
+	}
 }
 
 // maxRecent bounds the threads that Recent knows (the project's own figure). Beyond it the older

@@ -72,12 +72,15 @@
 // It may write once more to messages that are not its own any more. Look in the record is set from
 // the end of an answer that was taken over until somebody has looked at it, whoever that is. It is
 // set, too, when an owner has something left to do after the end, for which it may not live long
-// enough. An owner that ends in order sets Hurry, so that others look at once.
+// enough. Tidier names that owner, which renews as a lease is renewed (see Tidying). If it falls
+// silent for a TTL, somebody else looks, and takes the right from it. An owner that ends in order
+// sets Hurry, so that others look at once; so does a process that is alone.
 //
 // # Costs
 //
 // Ask, Note, Stop, Reply, Done and Release make one write each at most, and block for the store
-// until ctx ends. A live lease costs a write every TTL/4. Check, For, Epoch, Stopped, Lost, Later,
+// until ctx ends. A live lease costs a write every TTL/4, and so
+// does a thread that is being tidied. Check, For, Epoch, Stopped, Lost, Later,
 // Pending, Drain and Owners do no I/O. Hooks and log lines run on the goroutine that caused them,
 // without locks. Config.Owed is called in the order of the asks within a batch.
 package turn

@@ -23,7 +23,7 @@ type Lease struct {
 	answers   TS       // For
 	storedFor TS       // For before Extend, as the store may still have it; empty: answers
 	ids       []string // Reply, as last said here
-	look      bool     // see LookAgain
+	look      *Tidying // see LookAgain; nil: there is nothing to tidy, or the store knows of it
 	heard     TS       // Heard when the lease began; it does not change
 	before    TS       // Answered when the answer under way began
 	died      bool     // see Died
@@ -80,13 +80,14 @@ func (l *Lease) Answered() TS {
 // none did. Whoever answers reads the thread for it: nobody may tell of that message again.
 func (l *Lease) Heard() TS { return l.heard }
 
-// LookAgain asks for one more look at the thread after Done (see Config.Look), whatever becomes of
-// this process: something about the answer is left to do. It does no I/O: the next write tells the
-// store.
-func (l *Lease) LookAgain() {
+// LookAgain returns the right to tidy the messages of the answer after Done, and asks for one more
+// look at the thread then (see Config.Look), whatever becomes of this process: something about the
+// answer is left to do. It does no I/O: the write of Done tells the store.
+func (l *Lease) LookAgain() *Tidying {
 	l.c.mu.Lock()
 	defer l.c.unlock()
-	l.look = true
+	l.look = &Tidying{c: l.c, key: l.key, lease: l}
+	return l.look
 }
 
 // Blame returns how many owners have died in this answer, one after the other, since it last made
@@ -255,7 +256,7 @@ func (l *Lease) Reply(ctx context.Context, ids []string) error {
 // then.
 func (l *Lease) Done(ctx context.Context, answered TS) (more bool, err error) {
 	l.c.mu.Lock()
-	look := l.look
+	look := l.look != nil
 	l.c.unlock()
 	r, err := l.end(ctx, "mark answered", answered, func(r Record, drained bool) Record {
 		r.Answered, r.Blame = r.Answered.Max(answered), 0
@@ -386,6 +387,10 @@ func (l *Lease) write(ctx context.Context, what string, apply func(Record) Recor
 		close(l.renewed)
 		l.renewed = make(chan struct{})
 	}
+	if l.look != nil && out.Tidier == c.cfg.Owner {
+		c.tidyLocked(l.look, start)
+		l.look = nil
+	}
 	if last {
 		l.endLocked()
 	}
@@ -413,7 +418,7 @@ func (l *Lease) putLocked(r Record) (_ Record, ours bool) {
 	if l.state == leasePending {
 		if r.Answered = r.Answered.Max(l.answered); l.answered != "" {
 			r = r.over()
-			r = l.toLookAt(r, l.look)
+			r = l.toLookAt(r, l.look != nil)
 		}
 		r = r.free()
 	}
@@ -422,10 +427,13 @@ func (l *Lease) putLocked(r Record) (_ Record, ours bool) {
 
 // toLookAt returns r with the look that the answer needs after its end; again: see LookAgain.
 func (l *Lease) toLookAt(r Record, again bool) Record {
-	if !r.Look {
-		r.Hurry = false // an older version leaves it
+	if !r.Look { // an older version leaves these
+		r.Hurry, r.Tidier, r.Tidied = false, "", 0
 	}
 	r.Look = r.Look || again || l.died && !l.c.alone()
+	if again {
+		r = r.tidiedBy(l.c.cfg.Owner)
+	}
 	return r
 }
 

@@ -114,7 +114,7 @@ func (m *Mem) Watch(ctx context.Context, prefix string, fn func(key string, valu
 		return err
 	}
 	defer m.leave(w)
-	for {
+	for all := false; ; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -124,6 +124,10 @@ func (m *Mem) Watch(ctx context.Context, prefix string, fn func(key string, valu
 			return err
 		case ok:
 			fn(key, value)
+			continue
+		case !all:
+			all = true
+			fn("", nil)
 			continue
 		}
 		select {

@@ -57,6 +57,42 @@ func TestLeasesComeBackAfterAnOutage(t *testing.T) {
 	}
 }
 
+// TestToldOfAllThreads: what was asked elsewhere is known as soon as Told returns, at the start and
+// after an outage, and Told does not return before.
+func TestToldOfAllThreads(t *testing.T) {
+	bubble(t, func(t *testing.T, m *turn.Mem) {
+		b := start(t, m, "b")
+		ask := func(key string) {
+			t.Helper()
+			if _, err := b.Note(t.Context(), key, "1.0"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		told := func(p *process) error {
+			ctx, cancel := context.WithTimeout(t.Context(), ttl)
+			defer cancel()
+			return p.Told(ctx)
+		}
+		ask("k1")
+		a := start(t, lazy{m}, "a", func(c *turn.Config) { c.Owed = nil })
+		if err := told(a); err != nil {
+			t.Error(err)
+		}
+		is(t, "threads known at the start", len(a.Recent("")), 1)
+		away(a)
+		ask("k2") // its Watch breaks off
+		time.Sleep(ttl / 16)
+		if told(a) == nil {
+			t.Error("told of all while the store is away")
+		}
+		back(a)
+		if err := told(a); err != nil {
+			t.Error(err)
+		}
+		is(t, "threads known after an outage", len(a.Recent("")), 2)
+	})
+}
+
 // TestShortOutageIsNotNoticed: a lease outlives outages of 2/5 of a TTL.
 func TestShortOutageIsNotNoticed(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {

@@ -55,6 +55,11 @@ func (c *Coordinator) watch(ctx context.Context) {
 		}
 		c.mu.Lock()
 		c.heardLocked(start, err)
+		select {
+		case <-c.told:
+			c.told = make(chan struct{})
+		default:
+		}
 		c.unlock()
 		if !pause(ctx, c.cfg.TTL/4) {
 			return
@@ -76,6 +81,13 @@ func pause(ctx context.Context, wait time.Duration) bool {
 
 // changed records what Watch tells.
 func (c *Coordinator) changed(key string, value []byte) {
+	if key == "" {
+		c.mu.Lock()
+		defer c.unlock()
+		c.heardLocked(time.Now(), nil)
+		close(c.told)
+		return
+	}
 	key = key[len(c.cfg.Prefix):]
 	r, err := Decode(value)
 	if err != nil {
@@ -125,6 +137,9 @@ func (c *Coordinator) tick(ctx context.Context, wg *sync.WaitGroup) time.Duratio
 		}
 	}
 	if at := c.askPendingLocked(ctx, wg, now); !at.IsZero() {
+		plan(at)
+	}
+	if at := c.beatLocked(ctx, wg, now, soon); !at.IsZero() {
 		plan(at)
 	}
 	if at := c.lookLocked(now); !at.IsZero() {

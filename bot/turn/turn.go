@@ -28,8 +28,9 @@ type Store interface {
 	// returns. A nil error means that the change is durable. After an error, among them ctx's, the
 	// change may have been made or not.
 	Update(ctx context.Context, key string, fn func(old []byte) ([]byte, error)) error
-	// Watch calls fn for all records under prefix now, then for changes. It may skip states and
-	// repeat them, but never misses the last one.
+	// Watch calls fn for all records under prefix now, then once with an empty key, which says that
+	// all were told, then for changes. It may skip states and repeat them, but never misses the last
+	// one.
 	//
 	// The value of a deleted record is nil. One goroutine at a time calls fn, and none after Watch
 	// has returned; a slow fn delays only its own Watch. Watch returns when ctx ends (with its
@@ -132,6 +133,8 @@ type Record struct {
 	Load      int      // threads that the owner was busy with at its last write, this one too
 	Look      bool     // somebody has to look at the answer again: an owner may wake and overwrite it
 	Hurry     bool     // with Look: at once, for its owner has left something to do, and is gone
+	Tidier    string   // with Look: the process that tidies what it has answered; "" nobody
+	Tidied    uint64   // counts the writes of one Tidier
 	Blame     int      // owners that died in this answer since its last progress, in BlameUnits
 
 	rest map[string]json.RawMessage // fields of a newer version, written back as they came
@@ -193,6 +196,7 @@ func fields(r *Record) map[string]any {
 		"asked": &r.Asked, "heard": &r.Heard, "answered": &r.Answered, "stop": &r.Stop,
 		"changed": &r.Changed, "for": &r.For, "reply": &r.Reply, "owner": &r.Owner, "epoch": &r.Epoch,
 		"beat": &r.Heartbeat, "among": &r.Load, "blame": &r.Blame, "look": &r.Look, "hurry": &r.Hurry,
+		"tidier": &r.Tidier, "tidied": &r.Tidied,
 	}
 }
 
@@ -240,7 +244,7 @@ const (
 // Encode returns the bytes of which Decode makes r. Equal records give equal bytes, without empty
 // fields.
 func (r Record) Encode() ([]byte, error) {
-	out := make(map[string]json.RawMessage, len(r.rest)+14)
+	out := make(map[string]json.RawMessage, len(r.rest)+16)
 	maps.Copy(out, r.rest)
 	for name, field := range fields(&r) {
 		raw, err := json.Marshal(field)
@@ -264,5 +268,6 @@ func (r Record) Equal(o Record) bool {
 		r.Stop == o.Stop && r.Changed == o.Changed && r.For == o.For && slices.Equal(r.Reply, o.Reply) &&
 		r.Owner == o.Owner && r.Epoch == o.Epoch && r.Heartbeat == o.Heartbeat &&
 		r.Load == o.Load && r.Blame == o.Blame && r.Look == o.Look && r.Hurry == o.Hurry &&
+		r.Tidier == o.Tidier && r.Tidied == o.Tidied &&
 		maps.EqualFunc(r.rest, o.rest, func(a, b json.RawMessage) bool { return bytes.Equal(a, b) })
 }

@@ -45,6 +45,7 @@ func tests() []test {
 		{"fn does not run after Update", testFnEnds},
 		{"update ends with its context", testUpdateContext},
 		{"watch tells what is there", testWatchNow},
+		{"watch tells when it has told all", testWatchAll},
 		{"watch never misses the last state", testWatchLast},
 		{"watch tells deletions", testWatchDelete},
 		{"watch keeps to its prefix", testWatchPrefix},
@@ -138,8 +139,10 @@ type view struct {
 	mu   sync.Mutex // guards all below
 	last map[string]string
 	told int
-	busy bool // fn is running
-	news chan struct{}
+	// known is how many records were told when fn heard that these are all; -1: it has not.
+	known int
+	busy  bool // fn is running
+	news  chan struct{}
 
 	cancel context.CancelFunc
 	ended  chan error
@@ -151,9 +154,13 @@ const deleted = "(deleted)"
 func watch(t *testing.T, s turn.Store, prefix string, slowness func()) *view {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	v := &view{last: map[string]string{}, news: make(chan struct{}, 1), cancel: cancel, ended: make(chan error, 1)}
+	v := &view{last: map[string]string{}, known: -1, news: make(chan struct{}, 1), cancel: cancel, ended: make(chan error, 1)}
 	go func() {
 		v.ended <- s.Watch(ctx, prefix, func(key string, value []byte) {
+			if key == "" {
+				v.toldAll(t)
+				return
+			}
 			v.tell(t, key, value)
 			if slowness != nil {
 				slowness()
@@ -164,6 +171,20 @@ func watch(t *testing.T, s turn.Store, prefix string, slowness func()) *view {
 		})
 	}()
 	return v
+}
+
+func (v *view) toldAll(t *testing.T) {
+	t.Helper()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.known >= 0 {
+		t.Error("fn hears twice that all was told")
+	}
+	v.known = len(v.last)
+	select {
+	case v.news <- struct{}{}:
+	default:
+	}
 }
 
 func (v *view) tell(t *testing.T, key string, value []byte) {

@@ -30,6 +30,24 @@ func testWatchNow(t *testing.T, p pair) {
 	}
 }
 
+// testWatchAll: also of more records than a store reads at once, and of none, and once only.
+func testWatchAll(t *testing.T, p pair) {
+	const records = 450
+	for n := range records {
+		set(t, p.a, "n/"+strconv.Itoa(n), []byte("v"))
+	}
+	for prefix, want := range map[string]int{"n/": records, "none/": 0} {
+		v := watch(t, p.b, prefix, nil)
+		v.until(t, "that all is told", func(map[string]string) bool { return v.known >= 0 })
+		set(t, p.a, prefix+"later", []byte("v"))
+		v.is(t, prefix+"later", "v")
+		v.stop(t)
+		if v.known != want {
+			t.Errorf("%d records were told before the word that these are all, want %d", v.known, want)
+		}
+	}
+}
+
 func testWatchLast(t *testing.T, p pair) {
 	v := watch(t, p.b, "", nil)
 	for n := range 300 {

@@ -1,0 +1,161 @@
+package turn_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"llmbot/bot/turn"
+)
+
+// looks collects the calls of Config.Look.
+type looks chan turn.Record
+
+func (l looks) into(c *turn.Config) { c.Look = func(_ string, r turn.Record) { l <- r } }
+
+// within fails unless a look is asked for between two times from now.
+func (l looks) within(t *testing.T, least, most time.Duration) turn.Record {
+	t.Helper()
+	begin := time.Now()
+	select {
+	case r := <-l:
+		if d := time.Since(begin); d < least {
+			t.Errorf("a look after %s, want %s at least", d, least)
+		}
+		return r
+	case <-time.After(most):
+		t.Fatalf("no look within %s", most)
+		return turn.Record{}
+	}
+}
+
+func (l looks) none(t *testing.T, d time.Duration) {
+	t.Helper()
+	time.Sleep(d)
+	select {
+	case r := <-l:
+		t.Errorf("a look: %+v", r)
+	default:
+	}
+}
+
+// TestTidying: as long as an owner tidies after its answer, nobody else looks; a TTL after its death
+// somebody does. It may not write any more then, and a later look is for owners that were frozen.
+func TestTidying(t *testing.T) {
+	begin := func(t *testing.T, a *process) *turn.Tidying {
+		l := a.claim(t, "k", "1.0")
+		right := l.LookAgain()
+		is(t, "under the lease", right.Check(), nil)
+		done(t, l, "1.0")
+		is(t, "after the end", right.Check(), nil)
+		return right
+	}
+	t.Run("it lives, and ends", func(t *testing.T) {
+		bubble(t, func(t *testing.T, m *turn.Mem) {
+			a, l := start(t, m, "a"), make(looks, 9)
+			start(t, m, "b", l.into)
+			right := begin(t, a)
+			l.none(t, 5*time.Minute)
+			is(t, "meanwhile", right.Check(), nil)
+			is(t, "end", right.End(t.Context()), nil)
+			is(t, "errors after the end", errors.Is(right.Check(), turn.ErrLost), true)
+			l.within(t, turn.DefaultLookAfter, 2*turn.DefaultLookAfter)
+		})
+	})
+	t.Run("it leaves", func(t *testing.T) {
+		bubble(t, func(t *testing.T, m *turn.Mem) {
+			a, l := start(t, m, "a"), make(looks, 9)
+			start(t, m, "b", l.into)
+			is(t, "leave", begin(t, a).Leave(t.Context()), nil)
+			l.within(t, 0, 4*time.Second)
+		})
+	})
+	t.Run("it dies", func(t *testing.T) {
+		bubble(t, func(t *testing.T, m *turn.Mem) {
+			a, l := start(t, m, "a"), make(looks, 9)
+			b := start(t, m, "b", l.into)
+			begin(t, a)
+			time.Sleep(20 * time.Second)
+			a.stop()
+			seen := l.within(t, ttl*3/4, ttl*3/2)
+			right, err := b.TakeLook(t.Context(), "k", seen)
+			if right == nil || err != nil {
+				t.Fatal(right, err)
+			}
+			again, err := b.TakeLook(t.Context(), "k", seen)
+			if again != nil || err != nil {
+				t.Errorf("a second look: %v, %v", again, err)
+			}
+			l.none(t, time.Minute) // it is at it
+			is(t, "end", right.End(t.Context()), nil)
+			seen = l.within(t, turn.DefaultLookAfter, 2*turn.DefaultLookAfter)
+			if right, err = b.TakeLook(t.Context(), "k", seen); right == nil || err != nil {
+				t.Fatal(right, err)
+			}
+			is(t, "end", right.End(t.Context()), nil)
+			is(t, "look", record(t, m, "k").Look, false)
+		})
+	})
+	t.Run("it is frozen, and wakes", func(t *testing.T) {
+		bubble(t, func(t *testing.T, m *turn.Mem) {
+			a, l := start(t, m, "a"), make(looks, 9)
+			b := start(t, m, "b", l.into)
+			right := begin(t, a)
+			never := make(chan struct{})
+			a.store.set(func(f *faulty) { f.hang = never })
+			seen := l.within(t, ttl*3/4, ttl*3/2)
+			is(t, "it knows that it does not know", errors.Is(right.Check(), turn.ErrLapsed), true)
+			if _, err := b.TakeLook(t.Context(), "k", seen); err != nil {
+				t.Fatal(err)
+			}
+			a.store.set(func(f *faulty) { f.hang = nil })
+			time.Sleep(2 * ttl)
+			is(t, "it is lost", errors.Is(right.Check(), turn.ErrLost) && !errors.Is(right.Check(), turn.ErrLapsed), true)
+			is(t, "tidier", record(t, m, "k").Tidier, "b")
+		})
+	})
+	t.Run("it dies, and the next one is alone", func(t *testing.T) {
+		bubble(t, func(t *testing.T, m *turn.Mem) {
+			a, l := start(t, m, "a"), make(looks, 9)
+			begin(t, a)
+			a.stop()
+			b := start(t, m, "b", l.into, func(c *turn.Config) { c.Alone = func() bool { return true } })
+			right, err := b.TakeLook(t.Context(), "k", l.within(t, 0, time.Second))
+			if right == nil || err != nil {
+				t.Fatal(right, err)
+			}
+			is(t, "end", right.End(t.Context()), nil)
+			is(t, "look", record(t, m, "k").Look, false)
+		})
+	})
+	t.Run("the store is away", func(t *testing.T) {
+		bubble(t, func(t *testing.T, m *turn.Mem) {
+			a, l := start(t, m, "a"), make(looks, 9)
+			b := start(t, m, "b", l.into)
+			right := begin(t, a)
+			for _, p := range []*process{a, b} {
+				p.store.set(func(f *faulty) { f.down = errDown })
+			}
+			l.none(t, time.Minute)
+			is(t, "it may not write", errors.Is(right.Check(), turn.ErrLapsed), true)
+			for _, p := range []*process{a, b} {
+				p.store.set(func(f *faulty) { f.down = nil })
+			}
+			l.none(t, time.Minute)
+			is(t, "it may again", right.Check(), nil)
+		})
+	})
+	t.Run("two answers", func(t *testing.T) {
+		bubble(t, func(t *testing.T, m *turn.Mem) {
+			a, l := start(t, m, "a"), make(looks, 9)
+			start(t, m, "b", l.into)
+			first := begin(t, a)
+			lease := a.claim(t, "k", "2.0")
+			second := lease.LookAgain()
+			done(t, lease, "2.0")
+			is(t, "end", first.End(t.Context()), nil)
+			l.none(t, time.Minute)
+			is(t, "the other goes on", second.Check(), nil)
+		})
+	})
+}

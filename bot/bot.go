@@ -185,7 +185,7 @@ func New(cfg Config, dep Deps) *Bot {
 	b.catchup = catchup.New(catchup.Config{
 		Owner: cfg.Owner, Durable: cfg.Durable, Alone: cfg.Alone, Store: dep.Store, Threads: b.coordinator, History: dep.History, Places: dep.Places,
 		FollowUps: func(ctx context.Context, channel string) thread.FollowUps { return b.settings(ctx, channel).FollowUps },
-		Read:      b.participants.see, Ask: b.ask, Log: dep.Log,
+		Read:      b.participants.see, Gone: b.missed, Ask: b.ask, Log: dep.Log,
 	})
 	return b
 }

@@ -53,7 +53,8 @@ func (t *turnRun) openDraft(work context.Context, s *stage) error {
 	if err != nil {
 		return fmt.Errorf("open an answer: %w", err)
 	}
-	s.draft = t.noting(draft, s.reply.For)
+	s.draft = draft
+	t.work.writes(s.reply.For, t.under())
 	return nil
 }
 

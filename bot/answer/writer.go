@@ -41,18 +41,18 @@ type Task struct {
 
 // Activity is what a Writer does at a moment. It is for debug pages and metrics, and has nothing to
 // do with what people are shown meanwhile.
-type Activity int
+type Activity string
 
 // The activities, in their usual order.
 const (
-	ActivityNone      Activity = iota // it has not begun
-	ActivityQueued                    // it waits for a slot
-	ActivityThinking                  // the model was asked, and has not begun
-	ActivityReasoning                 // the model thinks before it answers
-	ActivityWriting                   // the answer comes
-	ActivityAway                      // it waits for a server that is away, until a token comes
-	ActivityCalling                   // a tool runs
-	ActivityAsking                    // it waits for a person's leave to run one
+	ActivityNone      Activity = ""          // it has not begun
+	ActivityQueued    Activity = "queued"    // it waits for a slot
+	ActivityThinking  Activity = "thinking"  // the model was asked, and has not begun
+	ActivityReasoning Activity = "reasoning" // the model thinks before it answers
+	ActivityWriting   Activity = "writing"   // the answer comes
+	ActivityAway      Activity = "away"      // it waits for a server that is away, until a token comes
+	ActivityCalling   Activity = "calling"   // a tool runs
+	ActivityAsking    Activity = "asking"    // it waits for a person's leave to run one
 )
 
 // is records what the Writer does now, and tells whoever wants to know.

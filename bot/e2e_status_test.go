@@ -209,3 +209,17 @@ func TestStatusWithHugeMetrics(t *testing.T) {
 		w.model.SetMode(llmsim.Up)
 	})
 }
+
+// TestPhaseWhileTheEndIsShown: a thread whose last words wait for Slack says so in the debug pages.
+func TestPhaseWhileTheEndIsShown(t *testing.T) {
+	inWorld(t, worldConfig{model: llmsim.Config{Speed: 20}}, func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "write 60 tokens")
+		time.Sleep(2 * time.Second)
+		w.slack.Fail(slacksim.Fault{Method: "chat.update", Delay: 5 * time.Second})
+		w.until("the end is being shown", time.Minute, func() bool {
+			all := w.bot.Threads()
+			return len(all) == 1 && all[0].Phase == bot.ThreadClosing && all[0].Ask == ts
+		})
+		w.answered("general", ts, 1)
+	})
+}

@@ -128,6 +128,7 @@ func (t *turnRun) giveUp(work context.Context, draft answer.Draft) report {
 	ctx, cancel := context.WithTimeout(work, closeTimeout)
 	defer cancel()
 	if draft != nil {
+		t.work.is(ThreadClosing)
 		if err := draft.Close(ctx, answer.Snapshot{Notice: sentence, Phase: answer.Failed}); err != nil {
 			t.bot.log.ErrorContext(ctx, "answer_not_shown", "thread", t.thread.String(), "ask", string(t.upto()), "error", err)
 		}

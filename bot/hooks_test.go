@@ -44,7 +44,7 @@ func TestEndOf(t *testing.T) {
 func TestPhaseIsWhatTheWriterDoes(t *testing.T) {
 	var w atWork
 	w.does(answer.ActivityQueued) // no turn runs: nothing to note
-	w.begins(time.Now())
+	w.begins(time.Now(), nil)
 	for _, tt := range []struct {
 		does answer.Activity
 		want string
@@ -60,27 +60,7 @@ func TestPhaseIsWhatTheWriterDoes(t *testing.T) {
 			t.Errorf("%v: %s, want %s", tt.does, w.Load().phase, tt.want)
 		}
 	}
-	d := watched{quietDraft{}, &w}
-	w.does(answer.ActivityWriting)
-	d.Set(answer.Snapshot{Text: "Bread", Notice: "Any sentence of ours.", Phase: answer.Writing})
-	if got := w.Load().phase; got != ThreadWriting {
-		t.Errorf("a notice beside a text that grows: %s, want %s", got, ThreadWriting)
-	}
-	if err := d.Close(t.Context(), answer.Snapshot{}); err != nil || w.Load().phase != ThreadClosing {
-		t.Errorf("%v, %s, want %s", err, w.Load().phase, ThreadClosing)
-	}
-	d.Set(answer.Snapshot{Notice: "The rest is left out."}) // a stop while the end is being shown
-	if got := w.Load().phase; got != ThreadClosing {
-		t.Errorf("a notice while the end is being shown: %s, want %s", got, ThreadClosing)
-	}
 }
-
-// quietDraft is a Draft that shows nothing.
-type quietDraft struct{}
-
-func (quietDraft) Set(answer.Snapshot)                          {}
-func (quietDraft) Close(context.Context, answer.Snapshot) error { return nil }
-func (quietDraft) Room(text string, _ bool) int                 { return len(text) }
 
 // TestHooksMayBeNil: a bot runs without hooks.
 func TestHooksMayBeNil(*testing.T) {

@@ -82,6 +82,7 @@ func (b *Bot) asked(ctx context.Context, ev Asked) error {
 // take is held.
 func (b *Bot) ask(ctx context.Context, q thread.Question) error {
 	if !b.enter() {
+		b.waitsNoMore(q.Thread, func(ts string) bool { return ts == q.TS }) // an edit may have been added
 		return b.askNext(ctx, q.Thread, q.Since())
 	}
 	defer b.exit()
@@ -202,8 +203,8 @@ func (b *Bot) holdFollowUp(ctx context.Context, f followUp, cause error) error {
 	if f.word == thread.NoCommand {
 		return b.hold(ctx, f.Question, true, cause)
 	}
-	refusal, _ := b.mayAsk(ctx, Command{User: f.User, Channel: f.Thread.Channel})
-	if f.word == thread.CommandStop && refusal == "" {
+	refusal, sure := b.mayAsk(ctx, Command{User: f.User, Channel: f.Thread.Channel})
+	if f.word == thread.CommandStop && refusal == "" && (sure || b.isTheirs(f.Thread, f.User)) {
 		b.stopLater(f.Thread, turn.TS(f.TS))
 	}
 	return ErrNotDurable

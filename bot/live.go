@@ -2,7 +2,6 @@ package bot
 
 import (
 	"cmp"
-	"context"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -11,19 +10,20 @@ import (
 	"llmbot/bot/thread"
 )
 
-// The phases of a live thread, in their order.
+// The phases of a live thread, in their order: those of its answer's writer, and what is before and
+// after.
 const (
 	// ThreadIdle is without a turn: it waits for the second event of a question, or is about to end.
 	ThreadIdle      = "idle"
 	ThreadReading   = "reading"   // the thread, who asked, what is owed
 	ThreadPreparing = "preparing" // the prompt, or for a slot that is free
-	ThreadQueued    = "queued"    // for a slot
-	ThreadThinking  = "thinking"  // the model was asked, and has not begun
-	ThreadReasoning = "reasoning" // the model thinks before it answers
-	ThreadWriting   = "writing"
-	ThreadAway      = "away"    // waits for a model server that is away
-	ThreadCalling   = "calling" // a tool runs
-	ThreadAsking    = "asking"  // waits for a person's leave to run one
+	ThreadQueued    = string(answer.ActivityQueued)
+	ThreadThinking  = string(answer.ActivityThinking)
+	ThreadReasoning = string(answer.ActivityReasoning)
+	ThreadWriting   = string(answer.ActivityWriting)
+	ThreadAway      = string(answer.ActivityAway)
+	ThreadCalling   = string(answer.ActivityCalling)
+	ThreadAsking    = string(answer.ActivityAsking)
 	ThreadClosing   = "closing" // the end is being shown
 )
 
@@ -70,6 +70,9 @@ func (b *Bot) Threads() []ThreadState {
 // Queued returns how many answers wait for a slot. It does not block.
 func (b *Bot) Queued() int { return b.shared.Queued() }
 
+// Held returns in how many threads something waits for the store. It does not block.
+func (b *Bot) Held() int { return b.coordinator.Pending() }
+
 // atWork is what a thread's turn does; nil: no turn runs. The actor and its turn write it, never
 // both at once, and anybody reads it.
 type atWork struct{ atomic.Pointer[work] }
@@ -77,12 +80,24 @@ type atWork struct{ atomic.Pointer[work] }
 type work struct {
 	phase, ask  string
 	since, came time.Time
+	askers      []string // whose questions are answered, each once
+}
+
+// whose returns who asked these questions, each once.
+func whose(asks []thread.Question) []string {
+	var all []string
+	for _, ask := range asks {
+		if !slices.Contains(all, ask.User) {
+			all = append(all, ask.User)
+		}
+	}
+	return all
 }
 
 // begins notes that a turn begins for asks of which the oldest came at came. ends notes that it is
 // over.
-func (w *atWork) begins(came time.Time) {
-	w.Store(&work{phase: ThreadReading, since: time.Now(), came: came})
+func (w *atWork) begins(came time.Time, asks []thread.Question) {
+	w.Store(&work{phase: ThreadReading, since: time.Now(), came: came, askers: whose(asks)})
 }
 
 func (w *atWork) ends() { w.Store(nil) }
@@ -104,61 +119,18 @@ func (a *actor) heard() time.Time {
 	return a.since
 }
 
-// watched is a draft that notes that its end is being shown.
-type watched struct {
-	answer.Draft
-
-	work *atWork
-}
-
-// noting notes that ask is being answered, and from then on that the end is being shown.
-func (t *turnRun) noting(d answer.Draft, ask string) answer.Draft {
-	if old := t.work.Load(); old != nil {
+// writes notes that ask is being answered, which stands for asks.
+func (w *atWork) writes(ask string, asks []thread.Question) {
+	if old := w.Load(); old != nil {
 		now := *old
-		now.ask, now.phase, now.since = ask, ThreadPreparing, time.Now()
-		t.work.Store(&now)
-	}
-	return watched{d, t.work}
-}
-
-// Close notes that the end is being shown, and shows it.
-func (d watched) Close(ctx context.Context, a answer.Snapshot) error {
-	d.work.is(ThreadClosing)
-	return d.Draft.Close(ctx, a)
-}
-
-// Untidy reports whether messages of the answer still wait to be tidied up.
-func (d watched) Untidy() bool {
-	t, ok := d.Draft.(tidying)
-	return ok && t.Untidy()
-}
-
-// Tidy passes on what is asked before each call of the cleanup.
-func (d watched) Tidy(check func() error) {
-	if t, ok := d.Draft.(tidying); ok {
-		t.Tidy(check)
+		now.ask, now.phase, now.since, now.askers = ask, ThreadPreparing, time.Now(), whose(asks)
+		w.Store(&now)
 	}
 }
-
-var _ tidying = watched{}
 
 // does notes the phase of a thread whose answer's writer does a.
 func (w *atWork) does(a answer.Activity) {
-	switch a {
-	case answer.ActivityNone:
-	case answer.ActivityQueued:
-		w.is(ThreadQueued)
-	case answer.ActivityThinking:
-		w.is(ThreadThinking)
-	case answer.ActivityReasoning:
-		w.is(ThreadReasoning)
-	case answer.ActivityWriting:
-		w.is(ThreadWriting)
-	case answer.ActivityAway:
-		w.is(ThreadAway)
-	case answer.ActivityCalling:
-		w.is(ThreadCalling)
-	case answer.ActivityAsking:
-		w.is(ThreadAsking)
+	if a != answer.ActivityNone {
+		w.is(string(a))
 	}
 }

@@ -77,6 +77,7 @@ func (t *turnRun) show(work, stream context.Context, a *admitted, s *stage, out 
 func (t *turnRun) showNow(work, stream context.Context, a *admitted, s *stage, out *answer.Outcome) error {
 	closing, cancel := context.WithTimeoutCause(work, closeTimeout, errors.New("slack did not take the end of the answer in time"))
 	defer cancel()
+	t.work.is(ThreadClosing)
 	if out.Err != nil {
 		return s.draft.Close(closing, out.Answer)
 	}

@@ -6,7 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"llmbot/bot"
 	"llmbot/bot/slacksim"
+	"llmbot/bot/thread"
+	"llmbot/bot/turn"
 )
 
 // toldIn returns in how many threads the status says that the bot waits for its database.
@@ -111,5 +114,30 @@ func TestEverybodyWhoWaitsIsTold(t *testing.T) {
 		}
 		store.back()
 		time.Sleep(time.Minute)
+	})
+}
+
+// TestEditWhileItStopsWaitsForNothing: a message is edited to name the bot while the bot stops. The
+// store has the question, so nobody is told that the bot waits for it.
+func TestEditWhileItStopsWaitsForNothing(t *testing.T) {
+	cfg := durable()
+	cfg.model.Answer, cfg.model.Speed, cfg.bot.DrainTimeout = nil, 20, 25*time.Second
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		w.ask("alice", "general", "", "write 400 tokens")
+		ts := w.slack.Say("bob", "general", "", "write 10 tokens")
+		time.Sleep(2 * time.Second)
+		stopped := make(chan struct{})
+		go func() { defer close(stopped); w.stop() }()
+		time.Sleep(time.Second)
+		ev := bot.Edited{Asked: bot.Asked{Question: thread.Question{
+			Thread: thread.ID{Channel: w.slack.ChannelID("general"), TS: ts}, TS: ts, User: w.slack.UserID("bob"),
+			Text: "write 10 tokens", Mentioned: true, Edited: string(turn.At(time.Now())),
+		}}}
+		if err := w.bot.Handle(t.Context(), ev); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(4 * time.Second)
+		is(t, "status", w.slack.Status("general", ts), "")
+		<-stopped
 	})
 }

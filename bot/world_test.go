@@ -30,18 +30,19 @@ import (
 
 // world is a workspace, a model server and the bot between them, in one bubble.
 type world struct {
-	t     *testing.T
-	slack *slacksim.Sim
-	model *llmsim.Server
-	log   *logBuffer
-	bot   *bot.Bot
-	stop  func() // SIGTERM, and wait
-	term  func() // SIGTERM alone
-	kill  func() // kill -9: nothing more of the process reaches anybody
-	again func() // a new process, after stop or kill
-	runs  int
-	old   []func() // stops of all processes
-	procs []*process
+	t        *testing.T
+	slack    *slacksim.Sim
+	model    *llmsim.Server
+	log      *logBuffer
+	bot      *bot.Bot
+	stop     func() // SIGTERM, and wait
+	term     func() // SIGTERM alone
+	kill     func() // kill -9: nothing more of the process reaches anybody
+	again    func() // a new process, after stop or kill
+	runs     int
+	old      []func() // stops of all processes
+	procs    []*process
+	settling chan struct{} // full while a stopped process waits until Slack has seen that
 }
 
 type worldConfig struct {
@@ -67,7 +68,7 @@ type worldConfig struct {
 func inWorld(t *testing.T, cfg worldConfig, test func(t *testing.T, w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, slack: slacksim.New(cfg.slack), model: llmsim.New(cfg.model), log: &logBuffer{}}
+		w := &world{t: t, slack: slacksim.New(cfg.slack), model: llmsim.New(cfg.model), log: &logBuffer{}, settling: make(chan struct{}, 1)}
 		w.model.SetMode(cfg.mode)
 		slackNet, modelNet := memnet.Serve(w.slack), memnet.Serve(w.model)
 		w.again = func() { w.start(cfg, slackNet, modelNet) }
@@ -160,7 +161,9 @@ func (w *world) start(cfg worldConfig, slackNet, modelNet *memnet.Net) {
 		client.CloseIdleConnections()
 		_ = kept.Close()
 		// Slack has seen that the sockets are closed: it does not send what is said next to them.
+		w.settling <- struct{}{} // one at a time may wait
 		synctest.Wait()
+		<-w.settling
 	})
 	w.old, w.procs = append(w.old, w.stop), append(w.procs, p)
 }

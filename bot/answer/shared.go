@@ -86,6 +86,7 @@ type Shared struct {
 
 	toolless atomic.Bool // the operator was told that the server takes no tools
 	choked   atomic.Bool // … that it cannot read the definitions of these
+	unread   atomic.Bool // … that it cannot read back what they brought
 }
 
 // New returns what the answers of a process share.

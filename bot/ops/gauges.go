@@ -11,7 +11,7 @@ type gauges struct {
 	cfg   Config
 	model *asking
 
-	sockets, connections, threads, queued, left, lanes, modelUp *prometheus.Desc
+	sockets, connections, threads, queued, held, left, lanes, modelUp *prometheus.Desc
 }
 
 // addGauges adds them to the registry and to the table.
@@ -25,6 +25,7 @@ func (m *Metrics) addGauges(cfg Config, model *asking) {
 		connections: desc("app_connections", "Connections of the Slack app as Slack counted them when a socket last opened, those of other programs among them."),
 		threads:     desc("threads", "Live threads by what the bot is doing for them.", "phase"),
 		queued:      desc("queue_length", "Answers that wait for a slot."),
+		held:        desc("held_threads", "Threads where something waits for the database to answer."),
 		left:        desc("slack_budget_left_calls", "Calls of a method that could be made at once now.", "method"),
 		lanes:       desc("slack_unfinished_answers", "Answers that are not wholly visible in Slack yet."),
 		modelUp:     desc("model_up", "1: the model server is well, as far as asked in the last seconds."),
@@ -33,7 +34,7 @@ func (m *Metrics) addGauges(cfg Config, model *asking) {
 
 // Describe implements prometheus.Collector.
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{g.sockets, g.connections, g.threads, g.queued, g.left, g.lanes, g.modelUp} {
+	for _, d := range []*prometheus.Desc{g.sockets, g.connections, g.threads, g.queued, g.held, g.left, g.lanes, g.modelUp} {
 		ch <- d
 	}
 }
@@ -53,6 +54,7 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 		send(g.threads, float64(phases[phase]), phase)
 	}
 	send(g.queued, float64(g.cfg.queued()))
+	send(g.held, float64(g.cfg.held()))
 	snap := g.cfg.pace()
 	for method, b := range snap.Methods { // those that were called yet
 		send(g.left, float64(b.Now), string(method))

@@ -126,7 +126,7 @@ func TestThreads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		now := time.Now()
 		get := served(t, Config{
-			Queued: func() int { return 1 },
+			Queued: func() int { return 1 }, Held: func() int { return 3 },
 			Threads: func() []bot.ThreadState {
 				return []bot.ThreadState{
 					{Thread: thread.ID{Channel: "C1", TS: "100.5"}, Ask: "101.5", Phase: bot.ThreadWriting, Since: now.Add(-1500 * time.Millisecond), Came: now.Add(-150 * time.Second), Asks: 2},
@@ -146,7 +146,7 @@ func TestThreads(t *testing.T) {
 			t.Errorf("%v: %s", err, body)
 		}
 		_, body = get("/metrics")
-		for _, want := range []string{`llmbot_threads{phase="writing"} 1`, `llmbot_threads{phase="queued"} 0`, "llmbot_queue_length 1"} {
+		for _, want := range []string{`llmbot_threads{phase="writing"} 1`, `llmbot_threads{phase="queued"} 0`, "llmbot_queue_length 1", "llmbot_held_threads 3"} {
 			if !strings.Contains(body, want) {
 				t.Errorf("no %q in the metrics", want)
 			}

@@ -179,3 +179,14 @@ func TestLongSpans(t *testing.T) {
 		}
 	}
 }
+
+// TestHeadIsNoFence: a line that is too long for a fence is no head of a table either. On the next
+// pages it would begin them, as a fence.
+func TestHeadIsNoFence(t *testing.T) {
+	for _, marks := range []string{"~~~~", "```"} {
+		text := marks + "x " + strings.Repeat("word ", 80) + "| b\n---|---\n" + strings.Repeat("1 | 2\n", 900)
+		if err := check(text, MessageLimits(), []int{len(text) / 2}); err != "" {
+			t.Errorf("%.300s", err)
+		}
+	}
+}

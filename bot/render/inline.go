@@ -333,7 +333,7 @@ func (l Links) seam(last byte, out string) bool {
 	case l.strict() && out[0] == '`': // even after a word, which may make it a mailbox
 		return last > ' ' && last < utf8.RuneSelf
 	case l.strict() && strings.HasSuffix(out, "`)"): // a link that is none: behind a word, its text may make a mailbox of it
-		return isAlnum(last) || strings.IndexByte("-._@+", last) >= 0
+		return last >= utf8.RuneSelf || isAlnum(last) || strings.IndexByte("-._@+", last) >= 0
 	}
 	return false
 }

@@ -54,8 +54,8 @@ func startOps(ctx context.Context, cfg Config, log *slog.Logger) (*opsView, erro
 		Pace:    func() pace.Snapshot { return of(&v.slack, (*slackio.Slack).Pace) },
 		Threads: func() []bot.ThreadState { return of(&v.bot, (*bot.Bot).Threads) },
 		Tools:   func() []tools.ServerStatus { return of(&v.bot, (*bot.Bot).ToolServers) },
-		Queued:  func() int { return of(&v.bot, (*bot.Bot).Queued) },
-		State:   stateName(cfg), Store: v.checkStore, Model: v.checkModel,
+		Queued:  func() int { return of(&v.bot, (*bot.Bot).Queued) }, Held: func() int { return of(&v.bot, (*bot.Bot).Held) },
+		State: stateName(cfg), Store: v.checkStore, Model: v.checkModel,
 	})
 	serving, end := context.WithCancel(context.WithoutCancel(ctx))
 	var all sync.WaitGroup

@@ -180,7 +180,7 @@ func unnumbered(s string) string {
 func checkLost(t *probe, text string, pages []Page, rewritten bool) {
 	start := 0
 	norm := func(s string) string {
-		s = reBreak.ReplaceAllString(s, "")
+		s = reBreak.ReplaceAllString(strings.ToValidUTF8(s, "\ufffd"), "") // or what is taken away makes one character of two halves
 		s = strings.NewReplacer("&lt;", "", "&#60;", "", "&#x3C;", "", "<", "", "%3C", "", "%20", "").Replace(s)
 		return letters(s)
 	}

@@ -28,6 +28,7 @@ func (d *Doc) Break() {
 	p.Open = p.Markdown
 	d.pages = append(d.pages, p)
 	d.state, d.hasSnap = ahead.state, false
+	d.word = words{} // it knows of the text so far only
 	d.pre = strings.Clone(d.pre)
 	d.nHeld = d.nEmph
 	d.begin(0)

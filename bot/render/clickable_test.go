@@ -69,7 +69,7 @@ func shownTexts(md parser.Parser, page string) []string {
 func plainly(s string) string {
 	rs := []rune(strings.ReplaceAll(s, "\ufffd", " "))
 	for i, r := range rs {
-		if r >= 0xff01 && r <= 0xff5e {
+		if r >= 0xff01 && r <= 0xff5e && r != 0xff0e {
 			rs[i] = r - 0xff01 + '!'
 		}
 	}

@@ -98,6 +98,26 @@ func TestNothingToClickInTexts(t *testing.T) {
 	}
 }
 
+// TestBreakInAnAddress: what a look saw of a text that goes on is forgotten at a Break.
+func TestBreakInAnAddress(t *testing.T) {
+	md := commonMark()
+	for _, text := range []string{"m&evil.com/x", "a (https://evil.test/x evil.com, me@evil.com", "|evil.com"} {
+		for n := range len(text) {
+			var p probe
+			links := Links{Defang: true}
+			d := New(MessageLimits(), WithLinks(links))
+			d.Set(text[:n], false)
+			d.Break()
+			for _, page := range d.Set(text, true) {
+				checkClickable(&p, md, page.Markdown, links)
+			}
+			if p.err != "" {
+				t.Errorf("%q, %d: %s", text, n, p.err)
+			}
+		}
+	}
+}
+
 // randomAddresses is a hostile answer of parts of addresses, under Links that let none or one host through.
 func randomAddresses(r *rand.Rand) hostile {
 	const enough = 3_000 // some looks of a word; each step is read as CommonMark

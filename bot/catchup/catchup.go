@@ -160,9 +160,9 @@ func newGap(from time.Time) *gap {
 }
 
 // catchUp looks through the conversations for what was said in a gap, and asks for what is owed as
-// soon as it finds it: in the order of the conversations, and in each of them the oldest first. What
-// cannot be read now is left for another look, and the gap stays noted. It returns when a socket was
-// noted as open last; zero: it has noted nothing.
+// soon as it finds it: in the order of the conversations, and in each of them the oldest first. It
+// leaves what cannot be read now for another look, and the gap stays noted. It returns when a socket
+// was noted as open last; zero: it has noted nothing.
 func (w *Watcher) catchUp(ctx context.Context, g *gap) (noted time.Time) {
 	lastNote, reads := time.Now(), 0
 	pause := func() bool {

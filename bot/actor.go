@@ -168,7 +168,7 @@ func (a *actor) delete(ts string) {
 func (a *actor) start(work, cut context.Context) {
 	t := newTurn(a.bot, a.thread, a.lease, a.lease != a.with, a.asks)
 	t.came, t.work = a.heard(), &a.work
-	a.work.begins(t.came)
+	a.work.begins(t.came, t.known)
 	a.asks, a.with, a.turn = nil, a.lease, t
 	a.bot.mu.Lock()
 	a.behind = 0

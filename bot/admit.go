@@ -110,10 +110,8 @@ func (t *turnRun) who(ctx context.Context, a *admitted, user string) Refusal {
 	if !b.cfg.Policy.asks() {
 		return ""
 	}
-	limited, cancel := context.WithTimeout(ctx, whoTimeout)
-	defer cancel()
 	began := time.Now()
-	who, err := b.dep.Room.Person(limited, user)
+	who, err := b.dep.Room.Person(ctx, user)
 	if err == nil {
 		for i, m := range a.messages { // the name is known now, where only the id was
 			if m.User == user && m.Name == user && who.Name != "" {
@@ -133,7 +131,7 @@ func (t *turnRun) who(ctx context.Context, a *admitted, user string) Refusal {
 		return "I could not find out who you are: Slack does not tell me, and I answer members only. Please tell the people who run me."
 	}
 	return Refusal(fmt.Sprintf("I could not find out who you are: I asked Slack for %d minutes without an answer, and I answer members only. Please ask again.",
-		int(whoTimeout.Minutes())))
+		int(WhoTimeout.Minutes())))
 }
 
 // mayTell reports whether somebody is to be told a refusal: the same one at most once an hour,

@@ -124,7 +124,7 @@ type Bot struct {
 	lastLooks    queue[oneLook]   // later ones, see lookOnce
 	cleanups     cleanups         // that answers which are complete still wait for
 	held         held             // questions that wait for the store
-	desk         *leave.Desk      // nil: there are no tools
+	desk         *leave.Desk      // also without tools: an owner before may have had some
 	ratings      ratings
 	turns        sync.WaitGroup // the actors' goroutines; only Run adds to it
 	wake         chan struct{}  // holds one: an actor is to be started, or has left
@@ -174,16 +174,18 @@ func New(cfg Config, dep Deps) *Bot {
 		Model: dep.Model, Server: dep.Server, Counter: dep.Counter, Resume: cfg.Resume, MaxAnswers: cfg.MaxAnswers, MaxChars: cfg.MaxChars, Durable: cfg.Durable,
 		Log: dep.Log, Hooks: answer.Hooks{Waited: hooks.Waited, Streamed: hooks.Streamed, Away: hooks.Away, Complete: b.status.Answered},
 	})
+	var offered leave.Tools // nil, and no nil pointer, without tools
 	if dep.Tools != nil {
-		b.desk = leave.New(leave.Config{
-			Records: b.records, Tools: dep.Tools, People: dep.Leaves, Log: dep.Log, Hooks: leave.Hooks{Called: hooks.Called, Decided: hooks.Decided},
-		})
+		offered = dep.Tools
 	}
+	b.desk = leave.New(leave.Config{
+		Records: b.records, Tools: offered, People: dep.Leaves, Log: dep.Log, Hooks: leave.Hooks{Called: hooks.Called, Decided: hooks.Decided},
+	})
 	b.coordinator = turn.NewCoordinator(dep.Store, turn.Config{Owner: cfg.Owner, Alone: cfg.Alone, Log: dep.Log, Owed: b.owed, Noted: b.noted, Look: b.lookAgain, Hooks: dep.Hooks.Turn})
 	b.catchup = catchup.New(catchup.Config{
 		Owner: cfg.Owner, Durable: cfg.Durable, Alone: cfg.Alone, Store: dep.Store, Threads: b.coordinator, History: dep.History, Places: dep.Places,
 		FollowUps: func(ctx context.Context, channel string) thread.FollowUps { return b.settings(ctx, channel).FollowUps },
-		Read:      b.participants.see, Ask: b.ask, Log: dep.Log,
+		Read:      b.participants.see, Gone: b.missed, Ask: b.ask, Log: dep.Log,
 	})
 	return b
 }

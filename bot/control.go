@@ -64,7 +64,12 @@ func (b *Bot) obey(ctx context.Context, w thread.Command, ev thread.Question) er
 		b.tell(t, ev.User, helpText)
 	case thread.CommandStatus:
 		b.jobs.add("status", func(ctx context.Context) {
-			b.whisper(ctx, t, ev.User, b.Status(ctx, Command{User: ev.User, Channel: ev.Thread.Channel, Text: ev.Text}).Text())
+			c := Command{User: ev.User, Channel: ev.Thread.Channel, Text: ev.Text}
+			if refusal, _ := b.mayAsk(ctx, c); refusal != "" {
+				b.refuse(ctx, t, ev.User, refusal)
+				return
+			}
+			b.whisper(ctx, t, ev.User, b.Status(ctx, c).Text())
 		})
 	case thread.NoCommand:
 	}
@@ -92,9 +97,35 @@ func (b *Bot) haltAll(ctx context.Context, ev thread.Question) error {
 	return err
 }
 
-// halt stops what is asked in a thread up to ts. What there is to say is said where.
+// halt stops what is asked in a thread up to ts, if somebody may do that. What there is to say is
+// said where.
 func (b *Bot) halt(ctx context.Context, t, where thread.ID, user, ts string) error {
+	may, sure := b.mayAsk(ctx, Command{User: user, Channel: t.Channel})
+	switch {
+	case !sure && !b.isTheirs(t, user):
+		b.tell(where, user, notKnown)
+		return nil
+	case may != "":
+		b.refuse(ctx, where, user, may)
+		return nil
+	}
 	return b.stop(ctx, t, where, user, func(turn.Record) turn.TS { return turn.TS(ts) })
+}
+
+// isTheirs reports whether all that is being answered in a thread was asked by one person, who was
+// allowed to, or is about to be refused. What another process answers is not known here.
+func (b *Bot) isTheirs(t thread.ID, user string) bool {
+	if t.Direct() {
+		return true
+	}
+	b.mu.Lock()
+	a := b.actors[t]
+	b.mu.Unlock()
+	if a == nil {
+		return false
+	}
+	w := a.work.Load()
+	return w != nil && len(w.askers) == 1 && w.askers[0] == user
 }
 
 // stop stops what is asked in a thread up to the time that upto finds; empty: what is being
@@ -102,10 +133,6 @@ func (b *Bot) halt(ctx context.Context, t, where thread.ID, user, ts string) err
 func (b *Bot) stop(ctx context.Context, t, where thread.ID, user string, upto func(turn.Record) turn.TS) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*storeTimeout)
 	defer cancel()
-	if refusal, _ := b.mayAsk(ctx, Command{User: user, Channel: t.Channel}); refusal != "" {
-		b.refuse(ctx, where, user, refusal)
-		return nil
-	}
 	record, err := b.coordinator.Record(ctx, t.String())
 	if err == nil && !record.Owed() {
 		b.tell(where, user, nothingNow)

@@ -163,9 +163,11 @@ func TestLatePreviewsKeepThePrefix(t *testing.T) {
 		for range 3 {
 			ask()
 		}
-		has(t, all[1], "Preview of a linked message from bob in #random ("+link+"):\n  > the disk of db-3 is full", "Preview of https://go.dev/x (web)")
+		has(t, all[1], "Linked message in #random:\n  > bob: the disk of db-3 is full", "Preview of https://go.dev/x (web)")
+		has(t, all[2], "(the preview of a linked message, which is quoted)")
 		for i := range all[1:] {
-			is(t, "previews", strings.Count(all[i+1], "Preview of "), 3)
+			is(t, "previews", strings.Count(all[i+1], "Preview of "), 2)
+			is(t, "the linked message", strings.Count(all[i+1], "the disk of db-3 is full"), 1)
 			n := 0
 			for n < len(all[i]) && n < len(all[i+1]) && all[i][n] == all[i+1][n] {
 				n++

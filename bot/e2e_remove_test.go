@@ -57,6 +57,7 @@ func TestDeletedQuestionTakesItsAnswer(t *testing.T) {
 			w.delete("alice", "general", ts)
 			time.Sleep(10 * time.Second)
 			times(t, text(w.answers("general", ts)), "apples indeed", 3)
+			w.requests(1, "what somebody else has said is no question to the bot, although it is alone in the thread now")
 		})
 	})
 	t.Run("a message that was no question", func(t *testing.T) {

@@ -80,18 +80,20 @@ func TestMentionsDrainNobodysBudget(t *testing.T) {
 	}
 }
 
-// TestManyNewPeople: after a deploy nobody is known, and more people ask than Slack tells of in a
-// minute: those who come last wait, and all are answered.
+// TestManyNewPeople: after a deploy nobody is known, and more people ask than Slack tells of in two
+// minutes: those who come last wait longer, and all are answered.
 func TestManyNewPeople(t *testing.T) {
-	inWorld(t, busy(150), func(t *testing.T, w *world) {
+	t.Parallel()
+	const people = 350
+	inWorld(t, busy(people), func(t *testing.T, w *world) {
 		var asked []string
-		for i := range 150 {
+		for i := range people {
 			asked = append(asked, w.ask(fmt.Sprintf("member%d", i), []string{"general", "random", "engineering"}[i%3], "", "in 5 words"))
-			time.Sleep(50 * time.Millisecond)
+			time.Sleep(time.Millisecond)
 		}
 		began := time.Now()
 		for i, ts := range asked {
-			w.until(fmt.Sprint("member ", i, " is answered"), 3*time.Minute, func() bool { return len(w.answers([]string{"general", "random", "engineering"}[i%3], ts)) > 0 })
+			w.until(fmt.Sprint("member ", i, " is answered"), 5*time.Minute, func() bool { return len(w.answers([]string{"general", "random", "engineering"}[i%3], ts)) > 0 })
 		}
 		t.Logf("the last after %s", time.Since(began))
 		w.nobodyUnknown()
@@ -204,6 +206,8 @@ func TestRefusalIsToldOnceAnHour(t *testing.T) {
 					w.ask(tt.user, in, "", "hello")
 					w.ask(tt.user, in, others, "and me?")
 					w.ask(tt.user, in, others, "stop")
+					w.ask(tt.user, in, "", "!status")
+					w.ask(tt.user, in, others, "!status details")
 					time.Sleep(time.Second)
 				}
 				w.stop()
@@ -220,6 +224,42 @@ func TestRefusalIsToldOnceAnHour(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestStopOfAStranger: while Slack does not say who somebody is, their stop ends nobody else's
+// answer, and they are told so. Who has asked stops their own.
+func TestStopOfAStranger(t *testing.T) {
+	t.Parallel()
+	for _, user := range []string{"gina", "carol"} {
+		t.Run(user, func(t *testing.T) {
+			inWorld(t, long(), func(t *testing.T, w *world) {
+				ts := w.ask("bob", "general", "", "count")
+				w.says("general", ts, "Sentence 3", time.Minute)
+				w.slack.Fail(slacksim.Fault{Method: "users.info", Hang: true, Times: -1})
+				w.slack.Say(user, "general", ts, "stop")
+				w.ask(user, "general", ts, "stop")
+				time.Sleep(10 * time.Second)
+				is(t, "running requests", w.model.Running(), 1)
+				size(t, "words to them", w.slack.Ephemerals(user), 2)
+				has(t, w.whispers(user), "could not find out whether you may do that")
+				w.slack.Heal()
+				w.stoppedNow("general", ts, func() { w.slack.Say("bob", "general", ts, "stop") })
+			})
+		})
+	}
+	t.Run("their own", func(t *testing.T) {
+		inWorld(t, long(), func(t *testing.T, w *world) {
+			w.slack.Fail(slacksim.Fault{Method: "users.info", Hang: true, Times: -1})
+			ts := w.ask("bob", "general", "", "count")
+			time.Sleep(5 * time.Second)
+			w.slack.Say("bob", "general", ts, "stop")
+			time.Sleep(5 * time.Second)
+			w.slack.Heal()
+			time.Sleep(3 * time.Minute)
+			size(t, "answers", w.answers("general", ts), 0)
+			size(t, "words to him", w.slack.Ephemerals("bob"), 0)
+		})
+	})
 }
 
 // TestOddKeysEndToEnd: events with timestamps and channels that are none disturb neither the store

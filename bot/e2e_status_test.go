@@ -108,6 +108,56 @@ func TestStatusFiguresAgree(t *testing.T) {
 	}
 }
 
+// sameFigures fails unless the status shows the speed and the first token of the one answer that there
+// is, as they stand under it.
+func (w *world) sameFigures(got []slacksim.Message) {
+	w.t.Helper()
+	s := w.statusOf("")
+	near(w.t, "the interactive speed", number(w.t, s, `Interactive speed \(what one person sees\): ([\d.,]+) tok/s median`), number(w.t, text(got), ` = ([\d.,]+) tok/s`), 0.001)
+	near(w.t, "the first token", number(w.t, s, `first token ([\d.]+)s median`), number(w.t, text(got), `first token ([\d.]+)s`), 0.001)
+	has(w.t, s, "from sending the request to the last token")
+}
+
+// TestStatusIsTheFooter: also of an answer with several requests, in one process or in two.
+func TestStatusIsTheFooter(t *testing.T) {
+	t.Run("tools", func(t *testing.T) {
+		inShed(t, func(w *world, _ *shed, _ *mind) {
+			w.sameFigures(w.answered("general", w.ask("alice", "general", "", "call look, post"), 1))
+		})
+	})
+	for _, at := range []time.Duration{1500 * time.Millisecond, 9 * time.Second} {
+		t.Run("killed after "+at.String(), func(t *testing.T) {
+			cfg := durable()
+			cfg.model.FirstToken = 300 * time.Millisecond
+			inWorld(t, cfg, func(t *testing.T, w *world) {
+				ts := w.ask("alice", "general", "", "count")
+				time.Sleep(at)
+				w.kill()
+				w.again()
+				got := w.answered("general", ts, 1)
+				time.Sleep(5 * time.Second)
+				w.sameFigures(got)
+			})
+		})
+	}
+	t.Run("continued", func(t *testing.T) {
+		cfg := durable()
+		cfg.model.FirstToken, cfg.bot.MaxTokens = 300*time.Millisecond, 100
+		inWorld(t, cfg, func(t *testing.T, w *world) {
+			ts := w.ask("alice", "general", "", "count")
+			got := w.answered("general", ts, 1)
+			w.sameFigures(got)
+			w.kill() // its own figures are of the first part
+			w.again()
+			time.Sleep(5 * time.Second)
+			w.click("alice", "general", got[len(got)-1].TS, bot.PressContinue)
+			time.Sleep(30 * time.Second)
+			w.requests(2, "it goes on")
+			w.sameFigures(w.answers("general", ts))
+		})
+	})
+}
+
 func TestStatusOfAServerThatHangs(t *testing.T) {
 	inWorld(t, worldConfig{watch: true, mode: llmsim.Refusing}, func(t *testing.T, w *world) {
 		time.Sleep(65 * time.Second)

@@ -44,7 +44,7 @@ func TestEndOf(t *testing.T) {
 func TestPhaseIsWhatTheWriterDoes(t *testing.T) {
 	var w atWork
 	w.does(answer.ActivityQueued) // no turn runs: nothing to note
-	w.begins(time.Now())
+	w.begins(time.Now(), nil)
 	for _, tt := range []struct {
 		does answer.Activity
 		want string

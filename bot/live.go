@@ -80,12 +80,24 @@ type atWork struct{ atomic.Pointer[work] }
 type work struct {
 	phase, ask  string
 	since, came time.Time
+	askers      []string // whose questions are answered, each once
+}
+
+// whose returns who asked these questions, each once.
+func whose(asks []thread.Question) []string {
+	var all []string
+	for _, ask := range asks {
+		if !slices.Contains(all, ask.User) {
+			all = append(all, ask.User)
+		}
+	}
+	return all
 }
 
 // begins notes that a turn begins for asks of which the oldest came at came. ends notes that it is
 // over.
-func (w *atWork) begins(came time.Time) {
-	w.Store(&work{phase: ThreadReading, since: time.Now(), came: came})
+func (w *atWork) begins(came time.Time, asks []thread.Question) {
+	w.Store(&work{phase: ThreadReading, since: time.Now(), came: came, askers: whose(asks)})
 }
 
 func (w *atWork) ends() { w.Store(nil) }
@@ -107,11 +119,11 @@ func (a *actor) heard() time.Time {
 	return a.since
 }
 
-// writes notes that ask is being answered.
-func (w *atWork) writes(ask string) {
+// writes notes that ask is being answered, which stands for asks.
+func (w *atWork) writes(ask string, asks []thread.Question) {
 	if old := w.Load(); old != nil {
 		now := *old
-		now.ask, now.phase, now.since = ask, ThreadPreparing, time.Now()
+		now.ask, now.phase, now.since, now.askers = ask, ThreadPreparing, time.Now(), whose(asks)
 		w.Store(&now)
 	}
 }

@@ -3,11 +3,13 @@ package bot
 import (
 	"context"
 	"errors"
+	"time"
 
 	"llmbot/bot/answer"
 	"llmbot/bot/leave"
 	"llmbot/bot/status"
 	"llmbot/bot/thread"
+	"llmbot/bot/tools"
 )
 
 // Replier opens an answer in a thread, or takes over one that another process began. Open does not
@@ -41,7 +43,12 @@ var ErrLeaseUncertain = errors.New("not known to be ours at the moment")
 type Leaves = leave.People
 
 // Tools are what the model may call.
-type Tools = leave.Tools
+type Tools interface {
+	leave.Tools
+
+	// Status returns how the servers of the tools are doing, sorted by name. It does not block.
+	Status() []tools.ServerStatus
+}
 
 // History reads the thread; Slack is the transcript.
 type History interface {
@@ -54,13 +61,17 @@ type History interface {
 	Recent(ctx context.Context, channel, after, before string) ([]thread.Message, error)
 }
 
+// WhoTimeout is how long Slack may fail to say who somebody is until they are refused. Want of its
+// budget delays an answer, for as long as that takes, and refuses none.
+const WhoTimeout = 2 * time.Minute
+
 // ErrNoPerson reports that Slack knows no person by an id, or does not tell.
 var ErrNoPerson = errors.New("slack does not say who that is")
 
 // Room is what the bot asks and tells about people and places.
 type Room interface {
-	// Person looks a user up. It waits for Slack until ctx ends; ErrNoPerson: another try does not
-	// help.
+	// Person looks a user up. It waits for the budget until ctx ends, and for a Slack that fails for
+	// WhoTimeout; ErrNoPerson: another try does not help.
 	Person(ctx context.Context, user string) (Person, error)
 	// Channel returns the name of a channel without #; empty for a direct message.
 	Channel(ctx context.Context, channel string) (string, error)

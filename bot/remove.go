@@ -29,28 +29,36 @@ const (
 // afterNewest is the smallest step of Slack's clock.
 const afterNewest = time.Microsecond
 
-// forsake has the ended answer to a deleted question removed. record is the thread's.
+// forsake has the ended answer to a deleted message removed. record is the thread's. The store may
+// have forgotten that answer, or not know it yet: the thread tells whether there is one.
 func (b *Bot) forsake(ctx context.Context, ev Deleted, record turn.Record) error {
 	if record.Asked == "" {
 		return nil // never ours
 	}
-	own, err := b.records.Entries(ctx, ev.Thread)
-	if err == nil { // of the answer under way, if it has one, the next turn forgets them
-		err = b.records.DropArguments(ctx, ev.Thread, 0, transcript.For(turn.TS(ev.TS), turn.TS(ev.TS)))
-	}
-	if err != nil {
+	// Of the answer under way, if it has one, the next turn forgets them.
+	if err := b.records.DropArguments(ctx, ev.Thread, 0, transcript.For(turn.TS(ev.TS), turn.TS(ev.TS))); err != nil {
 		return err
 	}
-	for _, e := range own {
-		from := turn.TS(e.From)
-		if from == "" {
-			from = turn.TS(e.For)
-		}
-		if ts := turn.TS(ev.TS); !from.After(ts) && !ts.After(turn.TS(e.For)) {
-			return b.wantRemoved(ctx, ev.Thread, record, transcript.Removal{TS: ev.At, Question: ev.TS})
+	return b.wantRemoved(ctx, ev.Thread, record, transcript.Removal{TS: ev.At, Question: ev.TS})
+}
+
+// missed has the ended answers removed whose questions were deleted while nobody heard of it.
+func (b *Bot) missed(ctx context.Context, t thread.ID, record turn.Record, messages []thread.Message) {
+	gone := thread.Abandoned(messages, t)
+	if record.Asked == "" || len(gone) == 0 {
+		return
+	}
+	own, err := b.records.Entries(ctx, t)
+	if err != nil {
+		b.log.WarnContext(ctx, "answers_unread", "thread", t.String(), "error", err)
+		return
+	}
+	for _, question := range gone {
+		if _, found := thread.Forsaken(messages, question, own[string(question)].Asker); found {
+			err := b.wantRemoved(ctx, t, record, transcript.Removal{Question: string(question)})
+			b.log.InfoContext(ctx, "deletion_found", "thread", t.String(), "ask", string(question), "error", err)
 		}
 	}
-	return nil
 }
 
 // takeBack has the newest answer to somebody removed, because they say so.

@@ -100,7 +100,11 @@ func (s *soak) ask() {
 	if s.rng.IntN(4) == 0 {
 		channel = "@" + user
 	}
-	ts := s.slack.Say(user, channel, "", s.slack.Mention()+fmt.Sprintf(" nice question %d", s.n))
+	var files []slacksim.Upload
+	if s.rng.IntN(5) == 0 {
+		files = append(files, slacksim.Upload{Name: fmt.Sprintf("notes%d.txt", s.n), Data: fmt.Appendf(nil, "a line for question %d", s.n)})
+	}
+	ts := s.slack.Upload(user, channel, "", s.slack.Mention()+fmt.Sprintf(" nice question %d", s.n), files...)
 	s.waiting = append(s.waiting, &waitingFor{channel, ts, time.Now()})
 }
 
@@ -127,7 +131,7 @@ func (s *soak) trouble() {
 	mallory := "mallory"
 	say := func(text string) string { return s.slack.Say(mallory, "random", "", s.slack.Mention()+" "+text) }
 	after := func(d time.Duration, f func()) { time.AfterFunc(d, f) }
-	switch n := s.rng.IntN(25); n {
+	switch n := s.rng.IntN(27); n {
 	case 0, 1: // a flood
 		for i := range 30 {
 			say(fmt.Sprintf("flood %d", i))
@@ -178,7 +182,19 @@ func (s *soak) trouble() {
 	case 23:
 		ts := say("nice thing, and then I stop it")
 		after(2*time.Second, func() { s.slack.Say(mallory, "random", ts, "stop") })
-	case 24:
+	case 24: // more than Slack tells of in a minute
+		for range 12 {
+			var files []slacksim.Upload
+			for i := range 10 {
+				files = append(files, slacksim.Upload{Name: fmt.Sprintf("plan%d.canvas", i), Data: []byte("<p>a line</p>")})
+			}
+			s.slack.Upload(mallory, "random", "", s.slack.Mention()+" nice files?", files...)
+		}
+	case 25:
+		for i := range 60 {
+			s.slack.Say(mallory, "@"+mallory, "", fmt.Sprintf("nice flood %d", i))
+		}
+	case 26:
 		frames := []string{"oops", "", "null", "[1]", `{"type":7}`, `{"type":"events_api","envelope_id":9,"payload":[]}`, "{", "\xff\xfe"}
 		s.slack.Inject([]byte(frames[s.rng.IntN(len(frames))]), s.rng.IntN(2) == 0)
 	}

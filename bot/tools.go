@@ -23,30 +23,42 @@ type kit struct {
 	leave.Begun
 }
 
-// tools opens the box of tools for an answer. Without tools it does nothing. It blocks for the
-// store where an earlier owner may have begun a call. The error ends the answer.
-func (t *turnRun) tools(stream context.Context, a *admitted, of transcript.Of) (k kit, err error) {
+// settleTimeout is how long after its start the process waits for servers of tools that are being
+// connected: a program takes some seconds (the project's own figure). Questions of that time, and
+// answers that it takes over, would else be answered without them.
+const settleTimeout = 20 * time.Second
+
+// statusConnecting is what people see meanwhile, if it takes longer than statusAfter.
+const (
+	statusConnecting = "is connecting to its tools"
+	statusAfter      = time.Second
+)
+
+// tools opens the box of tools for an answer. Where none are offered it does so for what an earlier
+// owner has begun, if there may be any: else it does nothing. It blocks for servers that are being
+// connected, and for the store. The error ends the answer.
+func (t *turnRun) tools(stream context.Context, a *admitted, s *stage, of transcript.Of) (k kit, err error) {
 	desk := t.bot.desk
-	if desk == nil {
-		return kit{}, nil
-	}
 	place := tools.Place{Channel: t.thread.Channel, Direct: t.thread.Direct()}
-	if !place.Direct {
-		place.Name = t.channelName(stream)
+	var offered []tools.Tool
+	if t.bot.dep.Tools != nil {
+		if !place.Direct {
+			place.Name = t.channelName(stream)
+		}
+		t.settle(stream, s)
+		offered = desk.Offer(place)
 	}
-	offered := desk.Offer(place)
-	if len(offered) == 0 {
+	if len(offered) == 0 && !t.mayHaveRounds(stream, a) {
 		return kit{}, nil
 	}
 	asker := a.last().User
 	if a.due.Redo && a.redo.By != "" { // who wants it anew has asked last
 		asker = a.redo.By
 	}
-	first := t.heir && t.lease.Epoch() <= 1 // nobody has begun anything in the thread
 	box, begun, err := desk.Open(stream, leave.Answer{
 		Thread: t.thread, Of: of, Epoch: t.lease.Epoch(), Place: place, Asker: asker, Author: a.last().User,
 		Visible: func() bool { return len(t.messageIDs()) > 0 }, Settled: t.settled, Progress: t.lease.Progress,
-	}, first)
+	}, t.first())
 	switch {
 	case errors.Is(err, turn.ErrKey): // no call of such a thread can be noted
 		return kit{}, nil
@@ -58,6 +70,49 @@ func (t *turnRun) tools(stream context.Context, a *admitted, of transcript.Of) (
 		t.bot.log.InfoContext(stream, "rounds_go_on", "thread", t.thread.String(), "ask", a.last().TS, "rounds", len(begun.Rounds), "ran_before", len(begun.Ran))
 	}
 	return kit{offered, box, begun}, nil
+}
+
+// first reports that nobody has begun anything in the thread before.
+func (t *turnRun) first() bool { return t.heir && t.lease.Epoch() <= 1 }
+
+// settle waits for servers of tools that are being connected in the first seconds of the process.
+func (t *turnRun) settle(stream context.Context, s *stage) {
+	left := time.Until(t.bot.since.Add(settleTimeout))
+	if left <= 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(stream, min(left, statusAfter))
+	t.bot.desk.Settle(ctx)
+	over := ctx.Err() == nil
+	cancel()
+	if over {
+		return
+	}
+	s.draft.Set(answer.Snapshot{Status: statusConnecting, Since: t.bot.since})
+	ctx, cancel = context.WithTimeout(stream, time.Until(t.bot.since.Add(settleTimeout)))
+	defer cancel()
+	t.bot.desk.Settle(ctx)
+}
+
+// mayHaveRounds reports whether the store may have rounds of an answer for which no tools are offered
+// now. Their claim keeps a frozen owner from calling; where no tools are configured, nothing is
+// written unless there is something.
+func (t *turnRun) mayHaveRounds(stream context.Context, a *admitted) bool {
+	if t.first() || !t.lease.Died() && !a.begun && len(t.known) > 0 {
+		return false
+	}
+	if t.bot.dep.Tools != nil {
+		return true
+	}
+	has := false
+	err := t.stored(stream, func() (err error) {
+		has, err = t.bot.records.HasRounds(stream, t.thread)
+		return err
+	})
+	if err != nil {
+		t.bot.log.WarnContext(stream, "rounds_unread", "thread", t.thread.String(), "error", err)
+	}
+	return has
 }
 
 // closeLeave ends the question for leave that an answer leaves open, and tells whoever has allowed
@@ -72,7 +127,7 @@ func (t *turnRun) closeLeave(work context.Context) {
 		t.bot.log.WarnContext(work, "leave_not_closed", "thread", t.thread.String(), "error", err)
 	case late:
 		t.bot.jobs.add("leave", func(ctx context.Context) {
-			t.bot.whisper(ctx, t.thread, q.Asker, fmt.Sprintf("“%s” was not run: the answer had ended before you allowed it.", q.Title))
+			t.bot.whisper(ctx, t.thread, q.Asker, fmt.Sprintf("“%s” was not run: the answer has ended without it.", q.Title))
 		})
 	}
 }

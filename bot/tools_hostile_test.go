@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"llmbot/bot/tools"
 	"llmbot/llm"
@@ -29,7 +31,7 @@ func (p *parrot) Stream(ctx context.Context, r llm.Request, on func(llm.Delta) e
 		return llm.Result{}, err
 	}
 	last := r.Messages[len(r.Messages)-1]
-	res := llm.Result{Finish: llm.FinishToolCalls, Usage: llm.Usage{Known: true, PromptTokens: 50, CompletionTokens: 10}}
+	res := llm.Result{Finish: llm.FinishToolCalls, Usage: llm.Usage{Known: true, PromptTokens: denseTokens(r), CompletionTokens: 10}}
 	call := func(name, args string) {
 		res.Calls = append(res.Calls, llm.ToolCall{ID: fmt.Sprint(len(r.Messages), len(res.Calls)), Name: name, Arguments: args})
 	}
@@ -56,6 +58,38 @@ func (p *parrot) Stream(ctx context.Context, r llm.Request, on func(llm.Delta) e
 	return res, nil
 }
 
+// denseTokens counts a request as a tokenizer at its worst does: a token for three letters, two signs in
+// one and a half, and one for each byte of digits and of what no word list has.
+func denseTokens(r llm.Request) (n int) {
+	letters := 0
+	count := func(text string) {
+		for _, c := range text {
+			switch {
+			case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c == ' ', c == '\n':
+				letters += 2
+			case c >= '0' && c <= '9', c > unicode.MaxASCII:
+				n += utf8.RuneLen(c)
+			default:
+				letters += 3
+			}
+		}
+	}
+	for _, m := range r.Messages {
+		count(m.Content)
+		count(m.Reasoning)
+		for _, c := range m.Calls {
+			count(c.Name + c.Arguments)
+		}
+	}
+	for _, t := range r.Tools {
+		count(t.Name + t.Description + string(t.Schema))
+	}
+	return n + letters/6
+}
+
+// smallWindow is the window of the model in TestHostileResults.
+const smallWindow = 8192
+
 // TestHostileResults: what a tool brings can make the model ask for a call, and repeat anything. It
 // runs nothing that needs leave, pings nobody, is fetched by nobody, and fits into the window.
 func TestHostileResults(t *testing.T) {
@@ -72,7 +106,7 @@ func TestHostileResults(t *testing.T) {
 				defer rolls.Unlock()
 				var b strings.Builder
 				for range 1 + r.IntN(60) {
-					b.WriteString([]string{orders, parts[r.IntN(len(parts))], "\xff\xfe", "\U000E0041\U000E0042", "https://evil.test/?q=x "}[r.IntN(5)])
+					b.WriteString([]string{orders, parts[r.IntN(len(parts))], strings.Repeat("𒀀0", r.IntN(400)), "\xff\xfe", "\U000E0041\U000E0042", "https://evil.test/?q=x "}[r.IntN(6)])
 				}
 				if r.IntN(6) == 0 {
 					b.WriteString(strings.Repeat(orders, 10<<20/len(orders)))
@@ -90,6 +124,9 @@ func TestHostileResults(t *testing.T) {
 				size(t, "answers to "+ts, w.answers("general", ts)[:1], 1)
 			}
 			for _, req := range p.reqs {
+				if n := denseTokens(req); n > smallWindow {
+					t.Errorf("a prompt of %d tokens, of %d", n, smallWindow)
+				}
 				for _, m := range req.Messages {
 					if m.Role != llm.RoleTool {
 						continue
@@ -105,7 +142,7 @@ func TestHostileResults(t *testing.T) {
 					}
 				}
 			}
-		}, func(c *worldConfig) { c.mind, c.edits = p, 100_000 })
+		}, func(c *worldConfig) { c.mind, c.edits, c.model.MaxModelLen = p, 100_000, smallWindow })
 	}
 }
 

@@ -38,6 +38,9 @@ func killedInARound(t *testing.T, r *rand.Rand) {
 		where := []string{"general", "@alice"}[r.IntN(2)]
 		ts := w.ask("alice", where, "", "call look, "+tool)
 		pressed := 0
+		s.mu.Lock()
+		s.opens = time.Duration(r.IntN(2)*r.IntN(15_000)) * time.Millisecond // of those that go on
+		s.mu.Unlock()
 		for range 1 + r.IntN(2) { // a third death may end the answer
 			was, kill := died.Load(), w.kill
 			die := sync.OnceFunc(func() {

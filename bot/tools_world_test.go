@@ -25,6 +25,9 @@ type shed struct {
 	hang bool // a call never ends by itself
 
 	takes time.Duration // a call; 0: a second
+	opens time.Duration // until a process is connected to it, or has given up
+	gone  bool          // no process that starts from now on gets to it
+	none  bool          // … has a tools file
 
 	odd string // title of a further tool, which never asks, and of one that does: shed_odd, shed_oddask
 
@@ -51,16 +54,30 @@ func (s *shed) count(word string) (n int) {
 }
 
 // in returns the tools as a process has them.
-func (s *shed) in(p *process) bot.Tools { return shedIn{s, p} }
+func (s *shed) in(p *process) bot.Tools {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.none {
+		return nil
+	}
+	return shedIn{s, p, time.Now().Add(s.opens), s.gone}
+}
 
 type shedIn struct {
 	*shed
 
-	p *process
+	p    *process
+	open time.Time // when the process is connected
+	gone bool      // it never is
 }
+
+func (s shedIn) Settle(ctx context.Context) { _ = after(ctx, time.Until(s.open)) }
 
 // The tools of the shed.
 func (s shedIn) Offer(tools.Place) []tools.Tool {
+	if s.gone || time.Now().Before(s.open) {
+		return nil
+	}
 	tool := func(title string, p tools.Policy, reads bool) tools.Tool {
 		return tools.Tool{Tool: llm.Tool{Name: "shed_" + title, Description: title, Schema: json.RawMessage(`{"type":"object"}`)}, Server: "shed", Title: title, Policy: p, ReadOnly: reads, Timeout: time.Minute}
 	}

@@ -18,9 +18,6 @@ import (
 // Time-outs of the steps around the model's answer.
 const (
 	personTimeout = 10 * time.Second // for a name
-	// whoTimeout is how long it may take to find out who asks: want of Slack's budget delays an
-	// answer, and refuses none.
-	whoTimeout = 2 * time.Minute
 	// historyTimeout is how long a read may take: an answer to the question alone beats none.
 	historyTimeout = 20 * time.Second
 	// othersTimeout is how long it may take with replicas: another process may know messages that

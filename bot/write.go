@@ -54,7 +54,7 @@ func (t *turnRun) openDraft(work context.Context, s *stage) error {
 		return fmt.Errorf("open an answer: %w", err)
 	}
 	s.draft = draft
-	t.work.writes(s.reply.For)
+	t.work.writes(s.reply.For, t.under())
 	return nil
 }
 
@@ -62,7 +62,7 @@ func (t *turnRun) openDraft(work context.Context, s *stage) error {
 func (t *turnRun) reply(work context.Context, a *admitted, last thread.Question) Reply {
 	ids := thread.Union(t.lease.Messages(), a.due.Adopt)
 	t.adopt(ids)
-	r := Reply{For: last.TS, From: last.TS, User: last.User, Epoch: t.lease.Epoch(), Adopt: slices.Clone(ids), Tools: t.bot.desk != nil, Check: t.mayWrite}
+	r := Reply{For: last.TS, From: last.TS, User: last.User, Epoch: t.lease.Epoch(), Adopt: slices.Clone(ids), Tools: t.bot.dep.Tools != nil, Check: t.mayWrite}
 	// Also those that are not admitted: they have what they get.
 	if len(a.due.Asks) > 0 && !a.unread {
 		r.From = a.due.Asks[0].TS
@@ -198,7 +198,7 @@ func (t *turnRun) writer(work, stream context.Context, a *admitted, s *stage) (*
 	s.saver = b.records.Saver(stream, transcript.SaverConfig{
 		Thread: t.thread, Begin: transcript.Checkpoint{Of: of, Text: from.Text, Before: from.Before}, Live: b.live, Progress: t.lease.Progress, Log: b.log,
 	})
-	kit, err := t.tools(stream, a, of)
+	kit, err := t.tools(stream, a, s, of)
 	w := b.shared.Writer(answer.Task{
 		Tools: kit.offered, Toolbox: kit.box, Rounds: kit.Rounds, Ran: kit.Ran,
 		Thread: t.thread.String(), Draft: s.draft, ID: s.request, Model: a.set.Model, Person: a.person,
@@ -302,7 +302,7 @@ func (t *turnRun) saved(ctx context.Context, of transcript.Of) answer.Partial {
 // files.
 func (t *turnRun) input(ctx context.Context, w *answer.Writer, a *admitted) prompt.Input {
 	b := t.bot
-	in := prompt.Input{System: a.set.System, Bot: b.cfg.Name, Date: time.Now(), Tools: t.box != nil}
+	in := prompt.Input{System: a.set.System, Bot: b.cfg.Name, Date: time.Now(), Tools: w.Tools()}
 	if !t.thread.Direct() {
 		in.Channel = cmp.Or(t.channelName(ctx), t.thread.Channel)
 	}

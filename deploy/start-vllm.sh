@@ -141,7 +141,9 @@ choose_runner() {
   local gpus=(--gpus all)
   if [[ -z $gpu_check ]]; then gpus=(); fi
   # The second volume keeps what torch compiled: later starts are faster.
-  cmd=(docker run --rm --name "start-vllm-$port" --init "${gpus[@]}" --ipc=host -p "$host:$port:$port"
+  local published=$host
+  if [[ $host == *:* ]]; then published="[$host]"; fi # IPv6
+  cmd=(docker run --rm --name "start-vllm-$port" --init "${gpus[@]}" --ipc=host -p "$published:$port:$port"
     -v "${HF_HOME:-$HOME/.cache/huggingface}:/root/.cache/huggingface" -v vllm-cache:/root/.cache/vllm
     -e HF_TOKEN -e VLLM_API_KEY)
   if [[ -n ${CUDA_VISIBLE_DEVICES:-} ]]; then cmd+=(-e CUDA_VISIBLE_DEVICES); fi

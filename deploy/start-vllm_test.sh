@@ -109,5 +109,6 @@ mkdir "$tmp/docker"
 printf '#!/bin/sh\nexit 1\n' >"$tmp/docker/docker"
 chmod +x "$tmp/docker/docker"
 PATH=$tmp/docker:$PATH check 'docker' 0 'docker run --rm' '--gpus all --ipc=host -p 127.0.0.1:8000:8000' 'vllm/vllm-openai:latest openai/gpt-oss-120b --host 0.0.0.0' -- --docker --dry-run
+PATH=$tmp/docker:$PATH check 'docker on IPv6' 0 'docker run --rm' '-p \[::\]:8000:8000' 'openai/gpt-oss-120b --host 0.0.0.0' -- --docker --dry-run --host ::
 
 printf '%d passed\n' "$passed"

@@ -89,7 +89,12 @@ func named(s string, from int, raw *toolCall, last bool) (_ *toolCall, more bool
 	case '(':
 		return enclosed(s, raw, last)
 	case '<':
-		return tagged(rest, raw, false, last)
+		if len(rest) == 1 && !last {
+			return nil, true
+		}
+		if len(rest) > 1 && (letter(rest[1]) || rest[1] == '/' || rest[1] == '|') {
+			return raw, false
+		}
 	case '\n', '\r':
 		body := strings.TrimLeft(rest, " \t\r\n")
 		switch {

@@ -28,8 +28,9 @@ func TestEndsOfAnswers(t *testing.T) {
 		"<bos> is Gemma's first token.":                        "<bos> is Gemma's first token.",
 		"The tokens <seed:eos> and </longcat_s> end answers.":  "The tokens <seed:eos> and </longcat_s> end answers.",
 		"Nemotron ends with <SPECIAL_12> always, not [EOS] so": "Nemotron ends with <SPECIAL_12> always, not [EOS] so",
-		"a[e~1] and b]~c[":                                     "a[e~1] and b]~c[",
-		"```\nHi[e~[\n]~b]ai\n```\n":                           "```\nHi[e~[\n]~b]ai\n```\n",
+
+		"a[e~1] and b]~c[":           "a[e~1] and b]~c[",
+		"```\nHi[e~[\n]~b]ai\n```\n": "```\nHi[e~[\n]~b]ai\n```\n",
 	} {
 		for size := range len(in) {
 			if text, _, _ := splitAll(newSplitter(false), inPieces(in, size+1), true); text != want {

@@ -195,8 +195,10 @@ func FuzzChunk(f *testing.F) {
 
 // FuzzThink: where the pieces are cut does not matter, and nothing is lost but tags and the white space after them.
 func FuzzThink(f *testing.F) {
-	for _, s := range []string{"<think>a</think>b", "a</think>b", "`</think>`", "x<", "[THINK]y[/THINK]\n\nz", "◁think▷a◁/think▷b", "<think>\n</think><think>",
-		"a <tool_call>. b </tool_call> c", "[TOOL_CALLS]f(x) and [INST] so", "a <|user|> b", "analysis是", "<bos>Hi[e~[\n]~b]ai", "Here is my thought process: a", "<tool_call>f\n<arg_key>q"} {
+	for _, s := range []string{
+		"<think>a</think>b", "a</think>b", "`</think>`", "x<", "[THINK]y[/THINK]\n\nz", "◁think▷a◁/think▷b", "<think>\n</think><think>",
+		"a <tool_call>. b </tool_call> c", "[TOOL_CALLS]f(x) and [INST] so", "a <|user|> b", "analysis是", "<bos>Hi[e~[\n]~b]ai", "Here is my thought process: a", "<tool_call>f\n<arg_key>q",
+	} {
 		f.Add(s, uint8(3), false)
 		f.Add(s, uint8(1), true)
 	}

@@ -167,8 +167,15 @@ func TestTablesOfLossless(t *testing.T) {
 		full, alpha  bool
 		large        bool
 	}{
-		{side: 204, groups: 2600, full: true, large: true}, {side: 204, groups: 2600, full: true, alpha: true, large: true},
-		{side: 204, groups: 2600}, {side: 120, groups: 400, full: true, alpha: true}, {side: 204, groups: 600, full: true}, {side: 64, groups: 200, full: true}, {side: 8, groups: 1, full: true}, {side: 900, groups: 30, full: true}, {side: 16, groups: 14},
+		{side: 204, groups: 2600, full: true, large: true},
+		{side: 204, groups: 2600, full: true, alpha: true, large: true},
+		{side: 204, groups: 2600},
+		{side: 120, groups: 400, full: true, alpha: true},
+		{side: 204, groups: 600, full: true},
+		{side: 64, groups: 200, full: true},
+		{side: 8, groups: 1, full: true},
+		{side: 900, groups: 30, full: true},
+		{side: 16, groups: 14},
 	} {
 		data := groupsWebP(tt.side, tt.groups, tt.full, tt.alpha)
 		f, err := pictureFormat(data)

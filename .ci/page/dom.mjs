@@ -56,6 +56,7 @@ for (const [property, attribute] of [['className', 'class'], ['href', 'href'], [
 }
 
 globalThis.Node = FakeNode;
+globalThis.BroadcastChannel = undefined; // node's own would keep the test running
 globalThis.document = {
   createElement: (tag) => new FakeElement(tag),
   createTextNode: (text) => new FakeText(text),

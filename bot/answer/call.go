@@ -31,9 +31,10 @@ const longestTitle = 60
 
 // Words for the model in place of a result.
 const (
-	sameAgain   = "This call was made before with the same arguments, and its result stands above. It was not made again: use that result, or ask for something else."
-	tooManyAt   = "This call was not made: too many calls at once."
-	notKnownRan = "It is not known whether this call was made: the program was restarted meanwhile. It was not made again. Say so in your answer."
+	sameAgain    = "This call was made before with the same arguments, and its result stands above. It was not made again: use that result, or ask for something else."
+	refusedAgain = "This call with the same arguments was not allowed before. It was not made, and nobody is asked again: answer without it."
+	tooManyAt    = "This call was not made: too many calls at once."
+	notKnownRan  = "It is not known whether this call was made: the program was restarted meanwhile. It was not made again. Say so in your answer."
 )
 
 // Run does the calls of the last round that are not over, one after the other. seen hears how far
@@ -53,16 +54,23 @@ func (r *Rounds) Run(ctx context.Context, seen func(s Step, asked bool)) error {
 			seen(step, false)
 			c.fails(notKnownRan)
 		case !known:
-			c.fails(fmt.Sprintf("There is no tool %s here. There are: %s.", c.Name, strings.Join(r.names(), ", ")))
+			c.fails(r.noSuch(c.Name))
 		case c.Bad != "":
 			c.fails(c.Bad)
 		case failuresInRow(r.all) >= mostFailures:
 			c.fails(noMoreCalls)
 		case i >= mostCalls:
 			c.fails(tooManyAt)
-		case same(r.all, c) >= mostSame:
-			c.fails(sameAgain)
 		default:
+			made, refused := r.sameBefore(c)
+			if refused {
+				c.fails(refusedAgain)
+				break
+			}
+			if made >= mostSame {
+				c.fails(sameAgain)
+				break
+			}
 			if err := r.call(ctx, c, tool, step, seen); err != nil {
 				return err
 			}
@@ -87,6 +95,7 @@ func (r *Rounds) call(ctx context.Context, c *Call, tool tools.Tool, step Step, 
 		return err
 	case !may:
 		c.fails(why)
+		c.Refused = true
 		is(StepRefused)
 		return nil
 	}
@@ -156,6 +165,14 @@ func (r *Rounds) tool(name string) (tools.Tool, bool) {
 		}
 	}
 	return tools.Tool{Title: name}, false
+}
+
+// noSuch tells the model that there is no tool of that name.
+func (r *Rounds) noSuch(name string) string {
+	if len(r.offered) == 0 {
+		return fmt.Sprintf("There is no tool %s here, nor any other now. The call was not made.", name)
+	}
+	return fmt.Sprintf("There is no tool %s here. There are: %s.", name, strings.Join(r.names(), ", "))
 }
 
 func (r *Rounds) names() (out []string) {

@@ -27,7 +27,7 @@ func (p Partial) before(res llm.Result) llm.Result {
 
 // done returns the answer of a request that brought one.
 func (w *Writer) done(res llm.Result) Outcome {
-	w.shared.cfg.Hooks.complete(res)
+	w.shared.cfg.Hooks.complete(w.whole(res))
 	if res.Finish == FinishCut && strings.TrimSpace(w.bound.shown(w.text, true)) == "" {
 		return w.failed(errEndless, SaysBlank, res)
 	}

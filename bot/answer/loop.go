@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"llmbot/llm"
 )
@@ -16,8 +17,8 @@ import (
 // data, constants, zeros and padded cells are honest. Code is what is fenced, indented by four, or in
 // backticks. Data is what stands in brackets or begins its line with one, or whose period looks like
 // rows: cells between tabs or bars, commas without a space, signs between numbers and no two words
-// beside each other. So "0, 0, 0," in prose goes on to sureLoop; "I am done.", "!!!!" and "1 1 1" do
-// not.
+// beside each other, drawings, the lines of logs. So "0, 0, 0," in prose goes on to sureLoop; "I am
+// done.", "!!!!" and "1 1 1" do not.
 const (
 	// longestPeriod is how many characters that repeat may have.
 	longestPeriod = 200
@@ -60,18 +61,25 @@ const (
 // It takes O(1) time for a character, and about 3 kB for each of the two that there is any of.
 type Loops struct{ text, thoughts *loop }
 
-// Take takes the next delta. Its error is to end the request: [ErrLoop], or one for thoughts.
-func (l *Loops) Take(d llm.Delta) error {
+// Take takes the next delta. Its error is to end the request: [ErrLoop], or one for thoughts. Then the
+// delta that it returns ends where the loop was noticed: a server may send all of it at once.
+func (l *Loops) Take(d llm.Delta) (llm.Delta, error) {
 	if d.Retract {
 		l.text = nil
 	}
-	switch {
-	case d.Text != "" && in(&l.text).add(d.Text):
-		return ErrLoop
-	case d.Reasoning != "" && in(&l.thoughts).add(d.Reasoning):
-		return errThoughtsLoop
+	if d.Text != "" {
+		if n, is := in(&l.text).add(d.Text); is {
+			d.Text = d.Text[:n]
+			return d, ErrLoop
+		}
 	}
-	return nil
+	if d.Reasoning != "" {
+		if n, is := in(&l.thoughts).add(d.Reasoning); is {
+			d.Reasoning = d.Reasoning[:n]
+			return d, errThoughtsLoop
+		}
+	}
+	return d, nil
 }
 
 // in returns the loop at l, and begins one if there is none.
@@ -97,7 +105,7 @@ func LoopSentence(err error) string {
 // seed takes what the answer goes on from: all of it, for a fence of code may have begun anywhere.
 func (l *Loops) seed(text string) {
 	for _, r := range text {
-		in(&l.text).add(string(r)) // character by character: what repeated itself before is no reason to stop
+		_, _ = in(&l.text).add(string(r)) // character by character: what repeated itself before is no reason to stop
 	}
 }
 
@@ -127,9 +135,9 @@ type loop struct {
 	block  bool // it, or the one before if it is empty, is a row, indented, or begins with a bracket
 }
 
-// add takes the next characters, and reports whether there is a loop.
-func (l *loop) add(text string) bool {
-	for _, r := range text {
+// add takes the next characters, and reports whether there is a loop, and after how many bytes.
+func (l *loop) add(text string) (n int, is bool) {
+	for at, r := range text {
 		if l.period > 0 {
 			if r == l.ring[(l.at+loopWindow-l.period)%loopWindow] {
 				l.run++
@@ -149,10 +157,11 @@ func (l *loop) add(text string) bool {
 				l.look()
 			}
 		case l.run >= leastLoop && (!l.structured() || l.lines >= manyLines || l.run >= sureLoop):
-			return true
+			_, size := utf8.DecodeRuneInString(text[at:])
+			return at + size, true
 		}
 	}
-	return false
+	return len(text), false
 }
 
 // structured reports whether the text is a table, code, or data without a fence.
@@ -234,23 +243,33 @@ func (l *loop) look() {
 
 // data reports whether a text that repeats looks like rows of data, as CSV or the items of an
 // array. It has a tab or a bar between its cells, or a comma without a space behind it, or signs
-// between numbers and nowhere two words beside each other.
+// between numbers and nowhere two words beside each other. Or it has line ends, and is a drawing
+// (pictures or the corners of boxes, and no letters), or has what logs and crontabs have: a path, a
+// time, a name with its value, stars that stand alone.
 //
 // text is a period, and as many characters of the next as a sign is judged with.
 func data(text []rune) bool {
 	const farEast = 0x0E00 // from here on are the scripts that have no spaces between words
-	var solid, cells, words, numbers, signs, tight bool
+	const leastStars = 3
+	var solid, cells, words, numbers, signs, tight, lines, letters, drawn, logged bool
+	stars := 0
 	before, last := ' ', ' '
 	for _, r := range text {
 		letter, digit := unicode.IsLetter(r), r >= '0' && r <= '9'
-		solid, numbers = solid || letter || digit, numbers || digit
+		solid, numbers, letters, lines = solid || letter || digit, numbers || digit, letters || letter, lines || r == '\n'
 		cells = cells || r == '\t' || r == '|'
 		signs = signs || strings.ContainsRune(",;:=\n", r)
+		drawn = drawn || r == '+' || r == '|' || r >= 0x2500 && r < 0x25A0 || unicode.Is(unicode.So, r)
+		logged = logged || last == '/' && before <= ' ' && letter || last == '=' && unicode.IsLetter(before) && r > ' ' ||
+			last == ':' && digit && before >= '0' && before <= '9'
+		if r == ' ' && last == '*' && before <= ' ' {
+			stars++
+		}
 		tight = tight || (last == ',' || last == ';') && before > ' ' && before < farEast && r != ' ' && r < farEast
 		words = words || letter && r >= farEast || last == ' ' && (letter && wordEnds(before) || digit && unicode.IsLetter(before))
 		before, last = last, r
 	}
-	return solid && (cells || tight || numbers && signs && !words)
+	return solid && (cells || tight || numbers && signs && !words) || lines && (drawn && !letters || logged || stars >= leastStars)
 }
 
 func wordEnds(r rune) bool { return unicode.IsLetter(r) || r >= '0' && r <= '9' }

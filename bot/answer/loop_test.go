@@ -21,11 +21,16 @@ func taken(text string, delta func(string) llm.Delta) int {
 	chars := 0
 	for _, tok := range llmsim.Tokens(text) {
 		chars += utf8.RuneCountInString(tok)
-		if l.Take(delta(tok)) != nil {
+		if _, err := l.Take(delta(tok)); err != nil {
 			return chars
 		}
 	}
 	return -1
+}
+
+func noticed(l *Loops, text string) bool {
+	_, err := l.Take(asText(text))
+	return err != nil
 }
 
 func asText(s string) llm.Delta    { return llm.Delta{Text: s} }
@@ -59,6 +64,10 @@ func TestLoops(t *testing.T) {
 		"cjk with commas":  {"", "我知道了,我看看,", 900, "我知道了,我看看,"},
 		"quotations":       {"> ", "I am done. ", 900, "> I am done."},
 		"links":            {"", "See [it](http://a.b) again. ", 900, "See [it](http://a.b) again. "},
+		"lines with faces": {"", "I am done 😀\n", 900, "I am done 😀\n"},
+		"many boards":      {"", "+---+---+\n|   |   |\n", 3000, ""},
+		"many emoji":       {"", "😀😀😀😀😀😀😀😀\n", 3000, ""},
+		"many paths":       {"", "See /etc/hosts again.\n", 3000, ""},
 		"questions":        {"", "**User:** And now?\n\n**Bot:** I am done.\n\n", 300, "**User:** And now?\n\n**Bot:** I am done.\n\n"},
 		"blank lines":      {"Well.", "\n    ", 900, "Well.\n    "},
 		"many data lines":  {"a,b\n", "0,0\n", 6000, ""},
@@ -92,7 +101,7 @@ func TestNoLoops(t *testing.T) {
 	const answers = 10_000
 	for seed := range uint64(answers) {
 		var l Loops
-		if text := llmsim.Honest(seed); l.Take(asText(text)) != nil {
+		if text := llmsim.Honest(seed); noticed(&l, text) {
 			t.Fatalf("answer %d is stopped after %d characters:\n%s", seed, taken(text, asText), text)
 		}
 	}
@@ -126,6 +135,12 @@ func TestNoLoops(t *testing.T) {
 		"yaml":              strings.Repeat("- name: x\n  value: 0\n", 95),
 		"a span of code":    "The key is `" + strings.Repeat("A", 6_000) + "`.",
 		"an array in prose": "The first row is " + strings.Repeat("0, ", 3_000) + "and so on.",
+		"a grid of emoji":   strings.Repeat(strings.Repeat("🟩", 50)+"\n", 50),
+		"a log":             strings.Repeat("GET /health 200\n", 140),
+		"a log with times":  strings.Repeat("12:00:01 INFO the service is up\n", 140),
+		"a crontab":         strings.Repeat("* * * * * /usr/bin/backup --all --quiet --and-then-some\n", 40),
+		"a board":           strings.Repeat(strings.Repeat("+---", 20)+"+\n"+strings.Repeat("|   ", 20)+"|\n", 30),
+		"a board of lines":  strings.Repeat(strings.Repeat("├───", 20)+"┤\n", 40),
 		"a poem's refrains": strings.Repeat("Row, row, row your boat,\n", 70) + "gently down the stream.",
 	} {
 		if at := taken(text, asText); at >= 0 {
@@ -157,13 +172,13 @@ func counting(n int) string {
 
 func TestRetractForgetsTheText(t *testing.T) {
 	var l Loops
-	if err := l.Take(asText(strings.Repeat("ab", 900))); err != nil {
+	if _, err := l.Take(asText(strings.Repeat("ab", 900))); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Take(llm.Delta{Retract: true, Text: strings.Repeat("ab", 900)}); err != nil {
+	if _, err := l.Take(llm.Delta{Retract: true, Text: strings.Repeat("ab", 900)}); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Take(asText(strings.Repeat("ab", 200))); !errors.Is(err, ErrLoop) {
+	if _, err := l.Take(asText(strings.Repeat("ab", 200))); !errors.Is(err, ErrLoop) {
 		t.Fatal(err)
 	}
 }
@@ -181,7 +196,7 @@ func BenchmarkLoops(b *testing.B) {
 			for b.Loop() {
 				var l Loops
 				for _, tok := range tokens {
-					if err := l.Take(asText(tok)); err != nil {
+					if _, err := l.Take(asText(tok)); err != nil {
 						b.Fatal(err)
 					}
 				}
@@ -195,12 +210,12 @@ func BenchmarkLoops(b *testing.B) {
 func TestResumedCodeIsCode(t *testing.T) {
 	var l Loops
 	l.seed("```csv\n" + counting(3_000))
-	if err := l.Take(asText(strings.Repeat("0, 0, 0, 0, 0, 0, 0, 0,\n", 150))); err != nil {
+	if _, err := l.Take(asText(strings.Repeat("0, 0, 0, 0, 0, 0, 0, 0,\n", 150))); err != nil {
 		t.Error(err)
 	}
 	l = Loops{} // somebody asked for a line many times, and then for more
 	l.seed(strings.Repeat("I am done. ", 300) + counting(300))
-	if err := l.Take(asText("I am done. ")); err != nil {
+	if _, err := l.Take(asText("I am done. ")); err != nil {
 		t.Error(err)
 	}
 }
@@ -218,5 +233,31 @@ func TestContinueTakenOverIsNotStopped(t *testing.T) {
 	out := *w.Write(t.Context(), prompt.Input{Turns: []prompt.Turn{{ID: "1", Name: "Ann", Text: "q"}}}, llm.Request{}, from)
 	if out.Err != nil {
 		t.Error(out.Err)
+	}
+}
+
+// TestLoopInOneDelta: of a delta with a loop and a text behind it only what came until the loop was noticed is shown, and of that one period.
+func TestLoopInOneDelta(t *testing.T) {
+	for _, before := range []string{"", "Well: "} {
+		var l Loops
+		d, err := l.Take(asText(before + strings.Repeat("I am done. ", 5000) + "Bye"))
+		if !errors.Is(err, ErrLoop) || len(d.Text) > 3*leastLoop || strings.TrimSpace(Once(d.Text)) != before+"I am done." {
+			t.Errorf("%d bytes of it are left, %q, %v", len(d.Text), Once(d.Text), err)
+		}
+		l = Loops{}
+		if d, err = l.Take(asThought(before + strings.Repeat("終わり。", 5000) + "Bye")); !errors.Is(err, errThoughtsLoop) || !strings.HasSuffix(d.Reasoning, "。") && !utf8.ValidString(d.Reasoning) || len(d.Reasoning) > 12*leastLoop {
+			t.Errorf("%d bytes of thoughts are left, %v", len(d.Reasoning), err)
+		}
+	}
+	s := &scripted{owner: "vllm", steps: []step{writes(strings.Repeat("I am done. ", 5000) + "Bye")}}
+	shared := New(Config{Model: s, Server: s, Resume: ResumeAuto, MaxAnswers: 1, MaxChars: DefaultMaxChars, Log: slog.New(slog.DiscardHandler)})
+	w := shared.Writer(Task{Thread: "C/1", Draft: &page{}, ID: "id", Progress: func() {}, Spent: func(int) {}})
+	if err := w.Enter(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer w.Leave()
+	out := *w.Write(t.Context(), prompt.Input{Turns: []prompt.Turn{{ID: "1", Name: "Ann", Text: "q"}}}, llm.Request{}, Partial{})
+	if !errors.Is(out.Err, ErrLoop) || len(out.Answer.Text) > 100 {
+		t.Errorf("%d bytes, %v", len(out.Answer.Text), out.Err)
 	}
 }

@@ -21,6 +21,9 @@ const (
 	awayTotal = 30 * time.Minute
 	// extraTries is how many more requests a stream that broke off gets.
 	extraTries = 1
+	// mostMends is how many requests in a row Adapt may change. An honest one needs less: halving what
+	// a prompt has is done some fifteen times for each of its parts.
+	mostMends = 40
 	// progress is how many bytes a request must have brought, and the server can go on from, not to
 	// count as one of them.
 	progress = 200
@@ -67,7 +70,7 @@ type Tried struct {
 // Retry is the one policy of how a request that failed is repeated.
 //
 //	failure                         next request             how often
-//	Adapt can mend the prompt       at once                  as often as it can
+//	Adapt can mend the prompt       at once                  as often as it can, 40 times at most
 //	the server is away (if Wait)    after 1, 2, 4, 8, 8 … s  until it was away for 30 minutes
 //	  and says for how long         not before that          not if it says more than 10 minutes
 //	the stream broke off, or only   at once                  once; a request that made progress
@@ -85,6 +88,7 @@ func (p Retry) Do(ctx context.Context, r Requests) error {
 		awaySince time.Time // zero: the last request found the server there
 		pause     time.Duration
 		tries     int
+		mends     int
 	)
 	for {
 		sent := time.Now()
@@ -97,7 +101,8 @@ func (p Retry) Do(ctx context.Context, r Requests) error {
 			return context.Cause(ctx)
 		case !known:
 			return err
-		case r.Adapt(ctx, failure):
+		case mends < mostMends && r.Adapt(ctx, failure):
+			mends++
 		case failure.Away() && p.Wait:
 			if awaySince.IsZero() {
 				awaySince, pause = time.Now(), awayFirst

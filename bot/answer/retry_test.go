@@ -219,3 +219,18 @@ func TestWaitedForTooLong(t *testing.T) {
 		}
 	})
 }
+
+// TestMendsAreBounded: an Adapt that believes for ever that it can mend a request does not keep it
+// going.
+func TestMendsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &row{}
+		for range 1000 {
+			r.faults = append(r.faults, fault{kind: llm.KindContext, mends: true})
+		}
+		err := Retry{Log: slog.New(slog.DiscardHandler), Wait: true}.Do(t.Context(), r)
+		if err == nil || r.n > 100 {
+			t.Errorf("%v after %d requests", err, r.n)
+		}
+	})
+}

@@ -1,8 +1,6 @@
 package answer
 
 import (
-	"bytes"
-	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -30,14 +28,6 @@ const (
 	MostResult = 32 << 10
 	// resultShare is the part of the window that one result may take (issue 16).
 	resultShare = 4
-	// roundsShare is the part of the prompt's budget that all rounds may take: the question and its
-	// thread have the rest.
-	roundsShare = 2
-	// definitionsShare is the part of the prompt's budget that the definitions of tools may take: a
-	// server with large ones would leave no place for the question (the project's own figure).
-	definitionsShare = 2
-	// leastResult is what is left of an older result when newer ones need its place, in bytes.
-	leastResult = 512
 	// mostArguments is how many bytes of arguments one call may have, and mostReasoning how much of
 	// what a model thought in a round it gets back: both are kept in the store, too.
 	mostArguments = 32 << 10
@@ -66,13 +56,14 @@ type Round struct {
 type Call struct {
 	llm.ToolCall
 
-	Asked  time.Time     `json:",omitzero"`  // when a person was first asked for leave; zero: never
-	Begun  bool          `json:",omitempty"` // noted, and perhaps made; only of tools that may change something
-	Over   bool          `json:",omitempty"` // Result is there
-	Ran    bool          `json:",omitempty"` // the tool was called
-	Failed bool          `json:",omitempty"` // it brought nothing, for whatever reason
-	Result string        `json:",omitempty"` // for the model, bounded
-	Took   time.Duration `json:",omitempty"`
+	Asked   time.Time     `json:",omitzero"`  // when a person was first asked for leave; zero: never
+	Begun   bool          `json:",omitempty"` // noted, and perhaps made; only of tools that may change something
+	Over    bool          `json:",omitempty"` // Result is there
+	Ran     bool          `json:",omitempty"` // the tool was called
+	Refused bool          `json:",omitempty"` // nobody allowed it
+	Failed  bool          `json:",omitempty"` // it brought nothing, for whatever reason
+	Result  string        `json:",omitempty"` // for the model, bounded
+	Took    time.Duration `json:",omitempty"`
 }
 
 // Ran is a call that may have changed something, and that an earlier answer to the same question
@@ -195,27 +186,6 @@ func failuresInRow(rounds []Round) (n int) {
 	return n
 }
 
-// same returns how many calls of the same tool with the same arguments were made before c.
-func same(rounds []Round, c *Call) (n int) {
-	for _, r := range rounds {
-		for _, other := range r.Calls {
-			if other.Over && other.Ran && other.Name == c.Name && compact(other.Arguments) == compact(c.Arguments) {
-				n++
-			}
-		}
-	}
-	return n
-}
-
-// compact returns JSON without the space between its parts.
-func compact(raw string) string {
-	var b bytes.Buffer
-	if json.Compact(&b, []byte(raw)) != nil {
-		return raw
-	}
-	return b.String()
-}
-
 // Rounds are the tools of one answer: what is offered, what was done, and so what may still be
 // done. It belongs to one goroutine.
 //
@@ -224,10 +194,18 @@ type Rounds struct {
 	offered []tools.Tool
 	box     Toolbox
 	all     []Round
-	ran     []Ran // that earlier answers to the question have begun
-	room    int   // bytes that all results together may take in the prompt; 0: no limit known
-	result  int   // bytes that one may take
+	ran     []Ran   // that earlier answers to the question have begun
+	ratio   float64 // bytes of prose in a token
+	room    int     // size of all that the rounds may put into the prompt, see sizer; 0: no limit known
+	result  int     // bytes that one result may have
 	ended   bool
+	last    struct { // what laid has returned last
+		key    laidKey
+		behind string
+		msgs   []llm.Message
+	}
+	sames map[string]string // arguments of calls, as canonical returns them
+	flat  bool              // the server cannot read calls and results: they stand in the question, as data
 }
 
 // NewRounds returns the rounds of an answer: what is offered, who does the calls, what was done of it
@@ -240,7 +218,7 @@ func NewRounds(offered []tools.Tool, box Toolbox, made []Round, ran []Ran) *Roun
 		offered[i].Schema = json.RawMessage(prompt.Unmarked(string(offered[i].Schema)))
 	}
 	ran = Newest(slices.Clone(ran), MostRan, func(newer, older Ran) bool { return newer.Name == older.Name })
-	return &Rounds{offered: offered, box: box, all: made, ran: ran[max(0, len(ran)-MostRan):], result: MostResult}
+	return &Rounds{offered: offered, box: box, all: made, ran: ran[max(0, len(ran)-MostRan):], ratio: prompt.BytesPerToken, result: MostResult}
 }
 
 // Head returns what the rounds have brought together. Its text, if there is any, ends with a blank
@@ -254,67 +232,21 @@ func (r *Rounds) Whole(res llm.Result) llm.Result { return r.Head().before(res) 
 // Used returns how much tools were used.
 func (r *Rounds) Used() Used { return used(r.all) }
 
-// Size returns how many bytes the definitions of the tools take in a request.
-func (r *Rounds) Size() (n int) {
-	for _, t := range r.offered {
-		n += sizeOf(t)
-	}
-	return n
-}
-
-func sizeOf(t tools.Tool) int { return len(t.Name) + len(t.Description) + len(t.Schema) }
-
-// leaveOut leaves out the largest tools until the definitions have at most so many bytes.
-func (r *Rounds) leaveOut(most int) {
-	for size := r.Size(); size > most; {
-		largest := slices.MaxFunc(r.offered, func(a, b tools.Tool) int { return cmp.Compare(sizeOf(a), sizeOf(b)) })
-		size -= sizeOf(largest)
-		r.offered = slices.DeleteFunc(r.offered, func(t tools.Tool) bool { return t.Name == largest.Name })
-	}
-}
-
-// Bound sets how much results may take in a prompt of so many tokens; 0: not known. ratio is how
-// many bytes a token has; 0: not known.
-func (r *Rounds) Bound(budget int, ratio float64) {
-	r.result, r.room = MostResult, 0
-	if ratio <= 0 {
-		ratio = prompt.BytesPerToken
-	}
-	if budget > 0 {
-		r.result = max(min(MostResult, int(float64(budget)*ratio/resultShare)), leastResult)
-		r.room = max(int(float64(budget)*ratio/roundsShare), leastResult)
-	}
-}
-
-// Fit bounds what results may take in a prompt of so many tokens, see Bound, and leaves out the
-// largest tools of too many. It returns how many tokens are left for the conversation; 0: not known.
-func (r *Rounds) Fit(budget int, ratio float64) int {
-	if budget <= 0 {
-		r.Bound(0, 0)
-		return 0
-	}
-	r.Bound(budget, ratio)
-	if ratio <= 0 {
-		ratio = prompt.BytesPerToken
-	}
-	r.leaveOut(int(float64(budget) * ratio / definitionsShare))
-	return max(budget-prompt.EstimateSize(r.Size()+textOf(r.messages())+len(r.before()), ratio), budget/resultShare)
-}
-
-// Squeeze halves what results may take, after the server refused the prompt for its length. It
-// reports false if they take too little for that to help.
-func (r *Rounds) Squeeze() bool {
-	size := textOf(r.messages())
-	if size <= 2*leastResult {
-		return false
-	}
-	r.room = size / 2
-	return true
-}
-
 // Over reports whether no further call may be made.
 func (r *Rounds) Over() bool {
-	return r.ended || len(r.all) >= mostRounds || failuresInRow(r.all) >= mostFailures
+	return r.ended || r.bare() || len(r.all) >= mostRounds || failuresInRow(r.all) >= mostFailures
+}
+
+// bare reports whether a request has no tools in it: there are none, or the server takes none.
+func (r *Rounds) bare() bool { return r.flat || len(r.offered) == 0 }
+
+// Flatten has the next requests made without tools, for a server that cannot read calls and results
+// back: what was done stands in the question, as data, and the model has to answer. It reports false
+// if that is so already.
+func (r *Rounds) Flatten() bool {
+	was := r.flat
+	r.flat = true
+	return !was
 }
 
 // End ends tools for the answer: what the model wrote for a call is none that anybody can read.
@@ -322,6 +254,11 @@ func (r *Rounds) End() { r.ended = true }
 
 // Request returns a request with the tools, and with what was done so far.
 func (r *Rounds) Request(req llm.Request) llm.Request {
+	behind, msgs := r.laid()
+	req.Messages = append(slices.Clip(behindQuestion(req.Messages, behind)), msgs...)
+	if r.bare() {
+		return req
+	}
 	req.Tools = make([]llm.Tool, len(r.offered))
 	for i, t := range r.offered {
 		req.Tools[i] = t.Tool
@@ -329,7 +266,6 @@ func (r *Rounds) Request(req llm.Request) llm.Request {
 	if r.Over() {
 		req.ToolChoice = llm.ToolChoiceNone
 	}
-	req.Messages = append(slices.Clip(behindQuestion(req.Messages, r.before())), r.messages()...)
 	return req
 }
 
@@ -338,9 +274,13 @@ func (r *Rounds) before() string {
 	if len(r.ran) == 0 {
 		return ""
 	}
+	most := mostRanArguments
+	if r.room > 0 {
+		most = min(most, r.room/ranShare/len(r.ran))
+	}
 	calls := make([]string, len(r.ran))
 	for i, c := range r.ran {
-		calls[i] = strings.TrimSpace(c.Name+" "+c.Arguments) + "\n" + c.Outcome.said()
+		calls[i] = strings.TrimSpace(c.Name+" "+r.cut(c.Arguments, most)) + "\n" + c.Outcome.said()
 	}
 	return prompt.Ran(calls)
 }
@@ -376,70 +316,8 @@ func (r *Rounds) saysRan() string {
 	return strings.Join(all, ", ") + " for this question before: I ask before I run it again."
 }
 
-// messages returns what the model reads of the rounds. Of too much it gets less of the oldest
-// results.
-func (r *Rounds) messages() (out []llm.Message) {
-	over := 0
-	if r.room > 0 {
-		over = textOf(r.render(nil)) - r.room
-	}
-	cuts := map[[2]int]int{}
-	for i, round := range r.all {
-		for j, c := range round.Calls {
-			if gain := len(c.Result) - leastResult; over > 0 && gain > 0 {
-				cuts[[2]int{i, j}] = max(len(c.Result)-over, leastResult)
-				over -= gain
-			}
-		}
-	}
-	return r.render(cuts)
-}
-
-// render returns the messages, with these results cut to so many bytes.
-func (r *Rounds) render(cuts map[[2]int]int) (out []llm.Message) {
-	for i, round := range r.all {
-		out = append(out, llm.Message{Role: llm.RoleAssistant, Content: strings.TrimSpace(round.Text), Reasoning: round.Reasoning, Calls: calls(round)})
-		for j, c := range round.Calls {
-			result := c.Result
-			if most, cut := cuts[[2]int{i, j}]; cut {
-				result = tools.Cut(result, most)
-			}
-			text := prompt.Result(c.Name, result, c.Failed)
-			if i == len(r.all)-1 && j == len(round.Calls)-1 && r.Over() {
-				text += "\n\n" + noMoreCalls
-			}
-			out = append(out, llm.Message{Role: llm.RoleTool, CallID: c.ID, Content: text})
-		}
-	}
-	return out
-}
-
 // noMoreCalls tells the model that it has to answer now.
 const noMoreCalls = "(No further calls of tools are possible for this answer. Answer now in words, with what you know, and say what is missing.)"
-
-// calls returns the calls of a round as servers take them back: templates read the arguments as an
-// object.
-func calls(round Round) []llm.ToolCall {
-	out := make([]llm.ToolCall, len(round.Calls))
-	for i, c := range round.Calls {
-		out[i] = c.ToolCall
-		if c.Bad != "" {
-			out[i].Arguments, out[i].Bad = "{}", ""
-		}
-	}
-	return out
-}
-
-// textOf returns the size of messages in bytes, with their calls and reasoning.
-func textOf(msgs []llm.Message) (n int) {
-	for _, m := range msgs {
-		n += len(m.Content) + len(m.Reasoning)
-		for _, c := range m.Calls {
-			n += len(c.Name) + len(c.Arguments)
-		}
-	}
-	return n
-}
 
 // Add begins a round with the calls that a request ended in. It reports false, and does nothing, if
 // there are none, or none may be made any more: the answer is there. text is what the request wrote

@@ -212,12 +212,14 @@ func TestRoundsStayInTheWindow(t *testing.T) {
 				t.Fatalf("%v after %d requests", out.Err, len(s.got))
 			}
 			for i, req := range s.got {
-				// Ten marks and calls have a size of their own, whatever the window.
-				if n := textOf(req.Messages); n > 3*window+11*leastResult+2000 {
+				if n, _ := textSize(req.Messages); n > 3*window {
 					t.Errorf("request %d has %d bytes in a window of %d tokens", i, n, window)
 				}
 			}
 			last := s.got[10].Messages
+			if window < 8000 { // not all of them have a place as messages
+				return
+			}
 			if first, newest := len(last[len(last)-19].Content), len(last[len(last)-1].Content); first > newest {
 				t.Errorf("the oldest result has %d bytes, the newest %d", first, newest)
 			}
@@ -233,7 +235,8 @@ func TestAPromptThatIsTooLongGetsShorterResults(t *testing.T) {
 		if out.Err != nil || out.Answer.Text != "so" {
 			t.Fatalf("%+v", out)
 		}
-		if a, b := textOf(s.got[1].Messages), textOf(s.got[3].Messages); b > a/3 {
+		a, _ := textSize(s.got[1].Messages)
+		if b, _ := textSize(s.got[3].Messages); b > a/3 {
 			t.Errorf("%d bytes after %d", b, a)
 		}
 	})

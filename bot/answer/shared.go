@@ -37,7 +37,8 @@ type Hooks struct {
 	Waited func(d time.Duration)
 	// Streamed reports that one request to the model is over, with the results of Model.Stream.
 	Streamed func(r llm.Result, err error)
-	// Complete reports that a request has brought a complete answer, or the rest of one.
+	// Complete reports that a request has brought a complete answer, or the rest of one. r is of the
+	// whole answer: of all requests, those of an owner before too, as it stands under the answer.
 	Complete func(r llm.Result)
 	// Away reports how long an answer waited, between two requests, for a model server that is away.
 	Away func(d time.Duration)
@@ -86,6 +87,7 @@ type Shared struct {
 
 	toolless atomic.Bool // the operator was told that the server takes no tools
 	choked   atomic.Bool // … that it cannot read the definitions of these
+	unread   atomic.Bool // … that it cannot read back what they brought
 }
 
 // New returns what the answers of a process share.

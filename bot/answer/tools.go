@@ -32,35 +32,44 @@ func behindQuestion(msgs []llm.Message, paragraph string) []llm.Message {
 	return append(msgs, llm.Message{Role: llm.RoleUser, Content: paragraph})
 }
 
-// withoutTools has the answer written without tools, for a server that takes none, or not these. It
-// reports false if the answer has used some already.
+// withoutTools has the answer written without tools, for a server that takes none, or not these, or
+// that cannot read calls and results back: then what tools have brought stands in the question. It
+// reports false if that was tried.
 func (r *requests) withoutTools(ctx context.Context, failure *llm.Error) bool {
-	if r.rounds == nil || len(r.rounds.all) > 0 {
+	if r.rounds == nil || !r.rounds.Flatten() {
 		return false
 	}
 	r.refused = failure
 	if failure.Kind == llm.KindNoTools { // so it says itself
 		r.tellRefused(ctx)
 	}
-	r.rounds, r.in.Tools, r.in.Budget = nil, false, r.budget
+	if len(r.rounds.all) == 0 {
+		r.rounds, r.in.Tools, r.in.Budget = nil, false, r.budget
+	}
 	r.prepare(ctx)
 	return true
 }
 
-// definitionsHint says what to do about a server that takes tools, but not these.
-const definitionsHint = "The same request without tools was answered: the server cannot read the definition of one of them. " +
-	"llmbot check lists them; set tools to off in BOT_TOOLS_FILE to find which, and look at the server's log."
+// Hints for a server that takes tools, but not these, or not what they bring.
+const (
+	definitionsHint = "The same request without tools was answered: the server cannot read the definition of one of them. " +
+		"llmbot check lists them; set tools to off in BOT_TOOLS_FILE to find which, and look at the server's log."
+	resultsHint = "The same request was answered when calls and results stood in the question: the server, or the model's chat template, " +
+		"cannot read them back. Look at the server's log; take a model whose template knows results of tools."
+)
 
-// tellRefused tells the operator, once for each of both causes, that an answer was written without
-// tools.
+// tellRefused tells the operator, once for each cause, that an answer was written without tools.
 func (r *requests) tellRefused(ctx context.Context) {
 	failure := r.refused
 	if r.refused = nil; failure == nil || failure.Kind == llm.KindContext { // too long, but legible
 		return
 	}
 	told, hint := &r.shared.choked, definitionsHint
-	if failure.Kind == llm.KindNoTools {
+	switch {
+	case failure.Kind == llm.KindNoTools:
 		told, hint = &r.shared.toolless, failure.Hint()
+	case r.rounds != nil && len(r.rounds.all) > 0:
+		told, hint = &r.shared.unread, resultsHint
 	}
 	level := slog.LevelDebug
 	if told.CompareAndSwap(false, true) {

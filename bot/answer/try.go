@@ -79,7 +79,10 @@ func (w *Writer) try(ctx context.Context, req *llm.Request) (llm.Result, error) 
 	var loops Loops
 	loops.seed(w.from.Text)
 	res, err := w.shared.cfg.Model.Stream(ctx, *req, func(d llm.Delta) error {
-		circles := loops.Take(d)
+		begun, circles := loops.Take(d)
+		if circles != nil && !w.wanted {
+			d = begun
+		}
 		if d.Retract {
 			room.text = roomBehind(w.from.Text, w.bound.max).text
 		}

@@ -92,7 +92,7 @@ func (w *window) learn(key string, in prompt.Input, left int, req llm.Request, u
 	w.ratio += learning * (ratio - w.ratio)
 }
 
-// textSize returns the size of a prompt in bytes. It reports false if the prompt has pictures:
+// textSize returns the size of a prompt in bytes, with calls and thoughts. It reports false if the prompt has pictures:
 // their tokens are no text.
 func textSize(msgs []llm.Message) (int, bool) {
 	size := 0
@@ -100,7 +100,10 @@ func textSize(msgs []llm.Message) (int, bool) {
 		if len(m.Images) > 0 {
 			return 0, false
 		}
-		size += len(m.Content)
+		size += len(m.Content) + len(m.Reasoning)
+		for _, c := range m.Calls {
+			size += len(c.Name) + len(c.Arguments)
+		}
 	}
 	return size, true
 }

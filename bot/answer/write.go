@@ -144,7 +144,7 @@ func (r *requests) nextRound() bool {
 	if len(r.shown) < len(r.text) {
 		r.shown = r.text
 	}
-	r.tried, r.trimmed, r.room, r.res = false, false, 0, llm.Result{}
+	r.tried, r.trimmed, r.room, r.res, r.choking = false, false, 0, llm.Result{}, Choking{}
 	return true
 }
 

@@ -26,8 +26,8 @@ type Task struct {
 	Progress func()           // reports that this process has not died of the answer so far
 	Spent    func(tokens int) // takes what each request cost
 
-	// Tools are what the model is offered, the same ones as long as the answer lasts; none: requests
-	// are as if there were no tools. Toolbox does their calls, and Rounds are those that an earlier
+	// Tools are what the model is offered, the same ones as long as the answer lasts; none, and no
+	// Rounds or Ran: requests are as if there were no tools. Toolbox does their calls, and Rounds are those that an earlier
 	// owner of the answer has begun. Ran are the calls of earlier answers to the same question.
 	Tools   []tools.Tool
 	Toolbox Toolbox
@@ -105,7 +105,7 @@ func (s *Shared) Writer(t Task) *Writer {
 		fallback: t.Fallback, kept: t.Kept, bound: bound{max: s.cfg.MaxChars},
 	}
 	w.fallback.Text = w.bound.shown(w.fallback.Text, true)
-	if len(t.Tools) > 0 {
+	if len(t.Tools) > 0 || len(t.Rounds) > 0 || len(t.Ran) > 0 {
 		w.rounds = NewRounds(t.Tools, t.Toolbox, t.Rounds, t.Ran)
 		if says := w.rounds.saysRan(); says != "" {
 			w.Say(says)
@@ -117,6 +117,9 @@ func (s *Shared) Writer(t Task) *Writer {
 
 // Fallback returns what there was of the answer, as far as it is shown, and whether it had ended.
 func (w *Writer) Fallback() (_ Snapshot, kept bool) { return w.fallback, w.kept }
+
+// Tools reports whether the prompt has tools, or what they brought.
+func (w *Writer) Tools() bool { return w.rounds != nil }
 
 // Queued reports whether the answer had to wait for its slot.
 func (w *Writer) Queued() bool { return w.queued }

@@ -18,11 +18,11 @@ import (
 const (
 	// storeTimeout is how long the store may take for a note: one that takes longer is away.
 	storeTimeout = time.Second
-	// readPause is the pause between two reads, see the costs, and readBurst is how many reads go
-	// without one first: people wait, and of a budget of 50 a minute little is used when sockets have
-	// just opened.
-	readPause = 2 * time.Second
-	readBurst = 10
+	// mostConversations and mostThreads are how many reads of a kind are made within a minute, as soon
+	// as they can be. Slack allows 50 of each: the rest is for live questions, which read threads
+	// above all.
+	mostConversations = 40
+	mostThreads       = 30
 	// readTimeout is how long one read may take.
 	readTimeout = time.Minute
 	// recordTimeout is how long the store may take to tell of a thread.
@@ -62,6 +62,8 @@ type Config struct {
 	FollowUps func(ctx context.Context, channel string) thread.FollowUps
 	// Read is told of each thread that was read.
 	Read func(t thread.ID, messages []thread.Message)
+	// Gone takes a thread as it is now, with its record: answers may have lost their questions.
+	Gone func(ctx context.Context, t thread.ID, record turn.Record, messages []thread.Message)
 	// Ask takes a question that has no answer, as if its event had just come.
 	Ask func(ctx context.Context, q thread.Question) error
 	Log *slog.Logger
@@ -149,38 +151,64 @@ type gap struct {
 	looked map[thread.ID]bool // what needs no other look
 	// left is what is to be read yet. A conversation has no ts, and the list of them has no channel.
 	left   []thread.ID
-	asked  int           // questions that had no answer
-	pause  time.Duration // before what failed is tried once more
-	again  time.Time     // when that is
-	silent bool          // the store refused a note meanwhile
+	order  map[thread.ID]int // of threads, see orderOf
+	asked  int               // questions that had no answer
+	pause  time.Duration     // before what failed is tried once more
+	again  time.Time         // when that is
+	silent bool              // the store refused a note meanwhile
 }
 
 func newGap(from time.Time) *gap {
-	return &gap{from: from, looked: map[thread.ID]bool{}, pause: againAfter}
+	return &gap{from: from, looked: map[thread.ID]bool{}, order: map[thread.ID]int{}, pause: againAfter}
+}
+
+// The order in which places are read: people most likely wait in those that come first.
+const (
+	orderList = iota
+	orderConversations
+	orderOurs   // threads that a question to the bot has opened since
+	orderRecent // threads in which the bot was asked lately
+	orderOthers
+)
+
+// put sorts places into those that are left, the first of a kind first.
+func (g *gap) put(left, places []thread.ID, order int) []thread.ID {
+	for _, t := range places {
+		if was, known := g.order[t]; !known || order < was {
+			g.order[t] = order
+		}
+	}
+	left = append(left, places...)
+	slices.SortStableFunc(left, func(a, b thread.ID) int { return cmp.Compare(g.order[a], g.order[b]) })
+	return left
 }
 
 // catchUp looks through the conversations for what was said in a gap, and asks for what is owed as
-// soon as it finds it: in the order of the conversations, and in each of them the oldest first. It
-// leaves what cannot be read now for another look, and the gap stays noted. It returns when a socket
-// was noted as open last; zero: it has noted nothing.
+// soon as it finds it: first the questions that nobody has replied to, in the order of the
+// conversations, and in each of them the oldest first; then in threads. It leaves what cannot be
+// read now for another look, and the gap stays noted. It returns when a socket was noted as open
+// last; zero: it has noted nothing.
 func (w *Watcher) catchUp(ctx context.Context, g *gap) (noted time.Time) {
-	lastNote, reads := time.Now(), 0
-	pause := func() bool {
-		if time.Since(lastNote) >= seenEvery {
-			lastNote = time.Now()
-			at := w.noteLook(ctx, false)
-			if g.silent = at.IsZero(); g.silent {
-				return false // the store is away: nothing could be asked for
+	lastNote := time.Now()
+	rates := map[bool]*rate{false: {most: mostConversations}, true: {most: mostThreads}}
+	pause := func(place thread.ID) bool {
+		for {
+			if time.Since(lastNote) >= seenEvery {
+				lastNote = time.Now()
+				at := w.noteLook(ctx, false)
+				if g.silent = at.IsZero(); g.silent {
+					return false // the store is away: nothing could be asked for
+				}
+				noted = later(noted, at)
 			}
-			noted = later(noted, at)
+			left := rates[place.TS != ""].left(time.Now())
+			if left <= 0 || wait.For(ctx, min(left, seenEvery)) != nil {
+				return ctx.Err() == nil
+			}
 		}
-		if reads++; reads <= readBurst {
-			return ctx.Err() == nil
-		}
-		return wait.For(ctx, readPause) == nil
 	}
 	if len(g.looked) == 0 && len(g.left) == 0 {
-		g.left = append([]thread.ID{{}}, w.recent()...)
+		g.left = g.put(g.put(nil, []thread.ID{{}}, orderList), w.recent(), orderRecent)
 	}
 	w.cfg.Log.InfoContext(ctx, "catching_up", "since", g.from.UTC().Format(time.RFC3339), "places", len(g.left))
 	places := g.left
@@ -191,11 +219,11 @@ func (w *Watcher) catchUp(ctx context.Context, g *gap) (noted time.Time) {
 			places = places[1:]
 			continue
 		}
-		if place.Channel != "" && !pause() {
+		if place.Channel != "" && !pause(place) {
 			break
 		}
-		places = places[1:]
-		more, err := w.look(ctx, g, place)
+		var err error
+		places, err = w.look(ctx, g, place, places[1:])
 		if ctx.Err() != nil {
 			return noted // the next process looks at all of it
 		}
@@ -205,7 +233,6 @@ func (w *Watcher) catchUp(ctx context.Context, g *gap) (noted time.Time) {
 		if g.looked[place] = true; err != nil && !forGood(err) {
 			g.left = append(g.left, place)
 		}
-		places = append(more, places...)
 	}
 	for _, place := range g.left {
 		delete(g.looked, place)
@@ -230,15 +257,36 @@ func forGood(err error) bool {
 	return errors.Is(err, thread.ErrUnreadable) || errors.Is(err, turn.ErrCorrupt) || errors.Is(err, turn.ErrKey)
 }
 
-// look asks for what is owed in a place, and returns what else is to be looked at.
-func (w *Watcher) look(ctx context.Context, g *gap, place thread.ID) (more []thread.ID, err error) {
+// look asks for what is owed in a place, and returns what is left to be looked at: left, and what it
+// has found.
+func (w *Watcher) look(ctx context.Context, g *gap, place thread.ID, left []thread.ID) ([]thread.ID, error) {
 	switch {
 	case place.Channel == "":
-		return w.conversations(ctx)
+		channels, err := w.conversations(ctx)
+		return g.put(left, channels, orderConversations), err
 	case place.TS == "":
-		return w.lookIn(ctx, g, place.Channel)
+		ours, others, err := w.lookIn(ctx, g, place.Channel)
+		return g.put(g.put(left, ours, orderOurs), others, orderOthers), err
 	}
-	return nil, w.askIn(ctx, g, place)
+	return left, w.askIn(ctx, g, place)
+}
+
+// rate bounds the reads of one kind within each minute.
+type rate struct {
+	most int
+	last []time.Time // of the newest of them, oldest first; most at most
+}
+
+// left returns how long the next read has to wait. If that is not at all, it is made.
+func (r *rate) left(now time.Time) time.Duration {
+	if len(r.last) == r.most {
+		if left := time.Minute - now.Sub(r.last[0]); left > 0 {
+			return left
+		}
+		r.last = r.last[1:]
+	}
+	r.last = append(r.last, now)
+	return 0
 }
 
 // recent returns the threads in which the bot was asked in the last day, those that began first,
@@ -256,8 +304,8 @@ func (w *Watcher) recent() []thread.ID {
 	return out
 }
 
-// conversations returns those that the bot is in. Those in which it was asked lately come first,
-// then direct messages: somebody most likely waits there.
+// conversations returns those that the bot is in. Direct messages come first, then those in
+// which it was asked lately: somebody most likely waits there.
 func (w *Watcher) conversations(ctx context.Context) ([]thread.ID, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -267,13 +315,13 @@ func (w *Watcher) conversations(ctx context.Context) ([]thread.ID, error) {
 	}
 	rank := map[string]int{}
 	for _, t := range w.recent() {
-		rank[t.Channel] = -2
+		rank[t.Channel] = -1
 	}
 	var channels []thread.ID
 	for _, id := range ids {
 		c := thread.ID{Channel: id}
-		if rank[id] == 0 && c.Direct() {
-			rank[id] = -1
+		if c.Direct() {
+			rank[id] = -2
 		}
 		channels = append(channels, c)
 	}
@@ -282,32 +330,34 @@ func (w *Watcher) conversations(ctx context.Context) ([]thread.ID, error) {
 }
 
 // lookIn asks for the questions that began a thread of a conversation since the gap and have no
-// reply. It returns the threads that have to be read: they grew, or have replies, or could not be
-// asked for.
-func (w *Watcher) lookIn(ctx context.Context, g *gap, channel string) (grown []thread.ID, err error) {
+// reply. It returns the threads that have to be read, ours and those of others: they grew, or have
+// replies, or could not be asked for.
+func (w *Watcher) lookIn(ctx context.Context, g *gap, channel string) (ours, others []thread.ID, err error) {
 	read, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	messages, err := w.cfg.History.Recent(read, channel, string(turn.At(g.from)), string(soon()))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, m := range messages {
 		t := thread.ID{Channel: channel, TS: m.TS}
 		asks := m.Question(thread.ID{Channel: channel}).Explicit() && !m.Self && !m.Bot
 		switch {
+		case m.Latest != "" && !asks:
+			others = append(others, t)
 		case m.Latest != "":
-			grown = append(grown, t)
+			ours = append(ours, t)
 		case asks && thread.CommandOf(m.Text) == thread.NoCommand && !g.looked[t]: // nobody has written in it, so there is nothing to read
 			if w.askFor(ctx, g, t, []thread.Message{m}) != nil {
-				grown = append(grown, t)
+				ours = append(ours, t)
 				continue
 			}
 			g.looked[t] = true
 		case asks:
-			grown = append(grown, t)
+			ours = append(ours, t)
 		}
 	}
-	return grown, nil
+	return ours, others, nil
 }
 
 // askIn reads a thread, and asks for what is owed in it.
@@ -327,8 +377,12 @@ func (w *Watcher) askFor(ctx context.Context, g *gap, t thread.ID, messages []th
 	defer cancel()
 	w.cfg.Read(t, messages)
 	record, err := w.cfg.Threads.Record(look, t.String())
-	if err != nil || record.Owed() {
+	if err != nil {
 		return err
+	}
+	w.cfg.Gone(ctx, t, record, messages)
+	if record.Owed() {
+		return nil
 	}
 	due := thread.Owed(messages, t, thread.View{Answered: record.Answered, Upto: soon(), Mode: w.cfg.FollowUps(ctx, t.Channel)})
 	if len(due.Asks) == 0 || due.Redo && record.Asked == "" {

@@ -77,7 +77,10 @@ type town struct {
 	mu       sync.Mutex // guards all below
 	channels map[string][]thread.Message
 	asked    []string
-	reads    []time.Time
+	reads    []time.Time // of both kinds
+	convs    []time.Time // of conversations
+	threads  []time.Time
+	took     time.Duration
 	lists    int
 	fails    func(what string) error     // is asked of each call: "list", a channel, a thread, "ask"; nil: none fails
 	replies  map[string][]thread.Message // to the messages that open a thread, by ts
@@ -126,10 +129,11 @@ func (w *town) Conversations(context.Context) ([]string, error) {
 }
 
 func (w *town) Recent(_ context.Context, channel, after, before string) ([]thread.Message, error) {
+	time.Sleep(w.took)
 	err := w.fail(channel)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.reads = append(w.reads, time.Now())
+	w.reads, w.convs = append(w.reads, time.Now()), append(w.convs, time.Now())
 	if channel == "C-secret" {
 		err = fmt.Errorf("not_in_channel: %w", thread.ErrUnreadable)
 	}
@@ -149,11 +153,14 @@ func (w *town) Messages(_ context.Context, t thread.ID) ([]thread.Message, error
 	err := w.fail(t.TS)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.reads = append(w.reads, time.Now())
+	w.reads, w.threads = append(w.reads, time.Now()), append(w.threads, time.Now())
 	if err != nil {
 		return nil, err
 	}
 	i := slices.IndexFunc(w.channels[t.Channel], func(m thread.Message) bool { return m.TS == t.TS })
+	if i < 0 {
+		return nil, thread.ErrUnreadable
+	}
 	return append(w.channels[t.Channel][i:i+1:i+1], w.replies[t.TS]...), nil
 }
 
@@ -184,6 +191,17 @@ func (w *town) noted(t *testing.T) (s seen) {
 	return s
 }
 
+// grown gives a thread a reply.
+func (w *town) grown(channel, ts string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := range w.channels[channel] {
+		if m := &w.channels[channel][i]; m.TS == ts {
+			m.Latest = ts
+		}
+	}
+}
+
 // says adds a message that opens a thread, and returns its ts.
 func (w *town) says(channel string, mentioned bool) string {
 	w.mu.Lock()
@@ -212,6 +230,7 @@ func (w *town) watch(t *testing.T, owner string) (_ *Watcher, stop func()) {
 		Owner: owner, Durable: true, Store: w, Threads: desk, History: w, Places: w,
 		FollowUps: func(context.Context, string) thread.FollowUps { return thread.FollowSolo },
 		Read:      func(thread.ID, []thread.Message) {},
+		Gone:      func(context.Context, thread.ID, turn.Record, []thread.Message) {},
 		Ask: func(ctx context.Context, q thread.Question) error {
 			if err := w.fail("ask"); err != nil {
 				return err
@@ -270,35 +289,61 @@ func TestWhatWasSaidMeanwhileIsAskedOnce(t *testing.T) {
 	})
 }
 
-// TestNobodyWaitsForAQuietConversation: the first reads go at once, the others slowly, and what is found is asked for before the next.
+// TestNobodyWaitsForAQuietConversation: wherever it is, a question is found within seconds of the
+// start, direct messages first, and before any thread of others is read. Live questions keep a share
+// of each minute's reads, and the store is told all the time that this process is at it.
 func TestNobodyWaitsForAQuietConversation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &town{Store: turn.NewMem()}
+		w := &town{Store: turn.NewMem(), took: 100 * time.Millisecond}
 		first, stop := w.watch(t, "A")
 		first.SocketOpened(Opened{})
 		time.Sleep(time.Minute)
+		asked, _ := turn.NewCoordinator(w, turn.Config{Owner: "x"}).Note(t.Context(), "C00/1.0", turn.At(time.Now()))
+		if !asked.New {
+			t.Fatal(asked)
+		}
+		time.Sleep(time.Second)
 		stop()
 		time.Sleep(time.Hour)
-		for i := range 40 {
-			w.says(fmt.Sprintf("C%02d", i), i == 3)
+		for i := range 38 {
+			w.says(fmt.Sprintf("C%02d", i), i == 31)
+		}
+		for range 50 { // threads of people that have grown, where the bot was asked lately
+			w.grown("C00", w.says("C00", false))
+			time.Sleep(time.Millisecond)
 		}
 		w.says("D1", true)
+		w.says("D2", true)
 		next, stop := w.watch(t, "B")
+		time.Sleep(time.Second) // it hears of the threads of the last day
 		began := time.Now()
 		next.SocketOpened(Opened{})
 		time.Sleep(time.Second)
-		if got := w.heard(); len(got) != 2 || !strings.HasPrefix(got[0], "D1/") || !strings.HasPrefix(got[1], "C03/") {
+		if got := w.heard(); len(got) != 2 || !strings.HasPrefix(got[0], "D1/") || !strings.HasPrefix(got[1], "D2/") {
 			t.Errorf("after a second: %v", got)
 		}
-		time.Sleep(2 * time.Minute)
-		stop()
-		for i, at := range w.reads {
-			if least := time.Duration(max(i+1-readBurst, 0)) * readPause; at.Sub(began) < least {
-				t.Errorf("read %d came after %v", i+1, at.Sub(began))
+		time.Sleep(5 * time.Second)
+		if got := w.heard(); len(got) != 3 || !strings.HasPrefix(got[2], "C31/") {
+			t.Errorf("after six seconds: %v", got)
+		}
+		for range 40 {
+			time.Sleep(5 * time.Second)
+			if s := w.noted(t); time.Since(s.At) > 2*seenEvery {
+				t.Errorf("noted %s ago", time.Since(s.At))
 			}
 		}
-		if len(w.reads) != 41 {
-			t.Errorf("%d reads", len(w.reads))
+		stop()
+		for kind, reads := range map[string][]time.Time{"conversations": w.convs, "threads": w.threads} {
+			most := map[string]int{"conversations": mostConversations, "threads": mostThreads}[kind]
+			for i := range reads {
+				if i >= most && reads[i].Sub(reads[i-most]) < time.Minute {
+					t.Errorf("%s: read %d came %v after the one %d before", kind, i+1, reads[i].Sub(reads[i-most]), most)
+				}
+			}
+			t.Log(kind, len(reads), reads[len(reads)-1].Sub(began))
+		}
+		if len(w.convs) != 40 || len(w.threads) != 51 {
+			t.Errorf("%d conversations and %d threads are read", len(w.convs), len(w.threads))
 		}
 	})
 }
@@ -312,7 +357,7 @@ func TestAGapOutlivesItsFinder(t *testing.T) {
 		time.Sleep(time.Minute)
 		stop()
 		time.Sleep(time.Hour)
-		for i := range readBurst {
+		for i := range mostConversations {
 			w.says(fmt.Sprintf("C%02d", i), false)
 		}
 		w.says("C99", true)
@@ -326,7 +371,7 @@ func TestAGapOutlivesItsFinder(t *testing.T) {
 		next, stop := w.watch(t, "C")
 		defer stop()
 		next.SocketOpened(Opened{})
-		time.Sleep(deadAfter + time.Minute)
+		time.Sleep(deadAfter + 2*time.Minute)
 		if got := w.heard(); len(got) != 1 {
 			t.Errorf("asked %v", got)
 		}

@@ -24,7 +24,7 @@ const (
 	gapMost = 24 * time.Hour
 	// deadAfter is how long nothing may be heard of a process that catches up, until another one
 	// does.
-	deadAfter = 2*readTimeout + readPause
+	deadAfter = 2*readTimeout + seenEvery
 )
 
 // seen is the record of when a socket was last open, and of the gap that is being looked through.

@@ -84,6 +84,11 @@ func (d *Desk) Open(ctx context.Context, a Answer, first bool) (*Box, Begun, err
 	var begun Begun
 	err := b.durably(ctx, func() (err error) {
 		begun.Rounds, begun.Ran, err = d.cfg.Records.ClaimRounds(ctx, a.Thread, a.Of, a.Epoch, a.Author)
+		if c, _, _ := answer.Current(begun.Rounds); err == nil && c != nil && !c.Asked.IsZero() && !c.Begun {
+			var q transcript.Leave // which its owner has left open
+			q, err = d.cfg.Records.Leave(ctx, a.Thread)
+			b.open = q.ID
+		}
 		return err
 	})
 	b.ran = begun.Ran
@@ -97,7 +102,7 @@ func (b *Box) ranBefore(tool tools.Tool) bool {
 
 // Close ends the question that is still open when the answer ends: nobody waits for it any more. It
 // blocks for the store, until that answers or ctx ends. late reports that a person has allowed the
-// call of q meanwhile, which is not made.
+// call of q, which was not made.
 func (b *Box) Close(ctx context.Context) (q transcript.Leave, late bool, err error) {
 	if b.open == "" {
 		return q, false, nil
@@ -109,6 +114,18 @@ func (b *Box) Close(ctx context.Context) (q transcript.Leave, late bool, err err
 	late = err == nil && q.ID == b.open && q.Decision == transcript.Allowed
 	b.open = ""
 	return q, late, err
+}
+
+// closeLeft ends at once, if the store takes it, a question that an earlier owner has left open for a
+// call that is over: its tool is not there any more. Who has pressed by then is told by Close.
+func (b *Box) closeLeft(ctx context.Context) {
+	if b.open == "" {
+		return
+	}
+	q, err := b.desk.cfg.Records.CloseLeave(ctx, b.a.Thread, b.open, transcript.Dropped)
+	if err == nil && q.Decision != transcript.Allowed {
+		b.open = ""
+	}
 }
 
 // Wrote reports whether the store may have rounds of the answer.
@@ -155,6 +172,7 @@ func (b *Box) Keep(ctx context.Context, rounds []answer.Round) {
 	if err := b.desk.cfg.Records.KeepRounds(ctx, b.a.Thread, b.a.Of, b.a.Epoch, b.a.Author, rounds); err != nil {
 		b.desk.cfg.Log.WarnContext(ctx, "rounds_not_kept", "thread", b.a.Thread.String(), "error", err)
 	}
+	b.closeLeft(ctx)
 }
 
 // Run makes a call. It notes the call first, unless the call may be made a second time: one leave is
@@ -217,6 +235,7 @@ func (b *Box) Leave(ctx context.Context, rounds []answer.Round, tool tools.Tool,
 	if err != nil {
 		return false, "", err
 	}
+	b.open = ""
 	if q.Decision == transcript.Undecided {
 		began := time.Now()
 		b.open = q.ID

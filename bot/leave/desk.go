@@ -18,8 +18,8 @@ type Tools interface {
 	Offer(p tools.Place) []tools.Tool
 	// Call makes one call, and blocks until it is over, its time is, or ctx ends.
 	Call(ctx context.Context, c tools.Call) tools.Result
-	// Status returns how the servers of the tools are doing, sorted by name. It does not block.
-	Status() []tools.ServerStatus
+	// Settle blocks until each server of tools is connected, or has failed twice, or ctx ends.
+	Settle(ctx context.Context)
 }
 
 // People are asked for leave.
@@ -43,7 +43,7 @@ type Hooks struct {
 // Config is what a Desk needs of others.
 type Config struct {
 	Records transcript.Records
-	Tools   Tools
+	Tools   Tools  // nil: there are none
 	People  People // nil: nobody can be asked, so what needs leave is not made
 	Log     *slog.Logger
 	Hooks   Hooks
@@ -56,7 +56,19 @@ type Desk struct{ cfg Config }
 func New(cfg Config) *Desk { return &Desk{cfg} }
 
 // Offer returns the tools that the model may be offered at a place.
-func (d *Desk) Offer(p tools.Place) []tools.Tool { return d.cfg.Tools.Offer(p) }
+func (d *Desk) Offer(p tools.Place) []tools.Tool {
+	if d.cfg.Tools == nil {
+		return nil
+	}
+	return d.cfg.Tools.Offer(p)
+}
+
+// Settle blocks until it is known which tools there are, or ctx ends.
+func (d *Desk) Settle(ctx context.Context) {
+	if d.cfg.Tools != nil {
+		d.cfg.Tools.Settle(ctx)
+	}
+}
 
 // Press is the press of one of the two buttons.
 type Press struct {

@@ -32,7 +32,7 @@ type place struct {
 }
 
 func (*place) Offer(tools.Place) []tools.Tool { return nil }
-func (*place) Status() []tools.ServerStatus   { return nil }
+func (*place) Settle(context.Context)         {}
 
 func (p *place) Call(ctx context.Context, _ tools.Call) tools.Result {
 	p.mu.Lock()

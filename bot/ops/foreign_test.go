@@ -64,6 +64,61 @@ func TestOtherSitesAreRefused(t *testing.T) {
 	}
 }
 
+// Browsers send Sec-Fetch-Site only to https and to their own machine, and no Origin with an image. At an address of a network the Referer
+// remains, which another site's page may leave away: then nothing that costs is served.
+func TestOtherSitesOverTheNetwork(t *testing.T) {
+	t.Parallel()
+	s := New(Config{Metrics: NewMetrics(Build{}), Log: slog.New(slog.DiscardHandler)})
+	const at, browser = "http://10.0.0.5:9464", "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
+	costly := []string{"/debug/pprof/profile?seconds=60", "/debug/pprof/trace?seconds=5", "/debug/pprof/heap?gc=1", "/debug/pprof/goroutine?debug=2", "/debug/pprof/symbol", "/debug/../debug/pprof/heap", "//debug/pprof/profile", "/debug/pprof//profile"}
+	cheap := []string{"/debug/threads", "/debug/pace", "/debug/pprof/"}
+	pages := []string{"/", "/livez", "/readyz", "/metrics"}
+	all := append(append(append([]string(nil), costly...), cheap...), pages...)
+	for _, c := range []struct {
+		name    string
+		headers []string
+		refused []string
+		allowed []string
+	}{
+		{"an image without a referrer, or an address that was typed", []string{"User-Agent", browser}, costly, append(cheap, pages...)},
+		{"a page of another site", []string{"User-Agent", browser, "Referer", "http://evil.test/"}, append(costly, cheap...), pages},
+		{"another port", []string{"User-Agent", browser, "Referer", "http://10.0.0.5:8080/"}, append(costly, cheap...), pages},
+		{"what looks like ours", []string{"User-Agent", browser, "Referer", "http://10.0.0.5:9464.evil.test/"}, append(costly, cheap...), pages},
+		{"a user in it", []string{"User-Agent", browser, "Referer", "http://10.0.0.5:9464@evil.test/"}, append(costly, cheap...), pages},
+		{"no address", []string{"User-Agent", browser, "Referer", "about:blank"}, append(costly, cheap...), pages},
+		{"ours and another origin", []string{"User-Agent", browser, "Referer", at + "/debug/pprof/", "Origin", "http://evil.test"}, all, nil},
+		{"a link of ours", []string{"User-Agent", browser, "Referer", at + "/debug/pprof/"}, nil, []string{"/debug/pprof/heap?debug=1", "/debug/pprof/", "/debug/threads", "/"}},
+		{"our own origin", []string{"User-Agent", browser, "Origin", at}, nil, []string{"/debug/pprof/heap?debug=1", "/debug/pprof/", "/debug/threads", "/"}},
+		{"a program", []string{"User-Agent", "Go-http-client/1.1"}, nil, []string{"/debug/pprof/heap?debug=1", "/debug/threads", "/metrics"}},
+		{"curl", []string{"User-Agent", "curl/8.14.1"}, nil, []string{"/debug/pprof/heap?debug=1", "/debug/threads", "/metrics"}},
+	} {
+		ask := func(path string) int {
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			where, query, _ := strings.Cut(path, "?")
+			r.URL.Path, r.URL.RawQuery, r.Host = where, query, "10.0.0.5:9464"
+			ctx, stop := context.WithCancel(t.Context())
+			stop() // a profile that is served ends at once
+			r = r.WithContext(ctx)
+			for i := 0; i < len(c.headers); i += 2 {
+				r.Header.Set(c.headers[i], c.headers[i+1])
+			}
+			w := httptest.NewRecorder()
+			s.ServeHTTP(w, r)
+			return w.Code
+		}
+		for _, path := range c.refused {
+			if got := ask(path); got != http.StatusForbidden {
+				t.Errorf("%s: %s: %d", c.name, path, got)
+			}
+		}
+		for _, path := range c.allowed {
+			if got := ask(path); got == http.StatusForbidden {
+				t.Errorf("%s: %s is refused", c.name, path)
+			}
+		}
+	}
+}
+
 // What servers say of themselves reaches a terminal as one line that does nothing.
 func TestPagesAreClean(t *testing.T) {
 	t.Parallel()

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof" // registers itself at http.DefaultServeMux too, which nobody serves
+	"net/url"
 	"path"
 	"strings"
 	"sync"
@@ -122,7 +123,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; form-action 'none'")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	if foreign(r) {
-		http.Error(w, "another site's page asks for this: open the address in a tab of its own", http.StatusForbidden)
+		http.Error(w, "another site's page may ask for this: open /debug/pprof/ in a tab of its own and follow its links, or ask with curl or go tool pprof", http.StatusForbidden)
 		return
 	}
 	s.mux.ServeHTTP(w, r)
@@ -131,15 +132,31 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // foreign reports whether a web page of another site makes the browser ask for something that
 // costs: a profile takes the processor for a minute, and every page asks the store and the model
 // server. A link from elsewhere to a page that is no profile is allowed. The method does not
-// matter, and another port of this machine is another site, too. Programs send no such headers.
+// matter, and another port of this machine is another site, too.
+//
+// A browser says where a request comes from (Sec-Fetch-Site) only over https and to its own
+// machine. Else there is the Origin of some requests, and the Referer, which a page may leave away.
+// Then nobody can tell an address that was typed from another page's image: what is cheap is served,
+// and a profile only behind a link of ours. Programs send no such headers.
 func foreign(r *http.Request) bool {
-	debug := strings.HasPrefix(path.Clean("/"+r.URL.Path)+"/", "/debug/")
+	where := path.Clean("/"+r.URL.Path) + "/"
+	debug := strings.HasPrefix(where, "/debug/")
+	origin := r.Header.Get("Origin")
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "same-origin", "none":
 		return false
-	case "": // an old browser tells the origin only of some requests
-		origin := r.Header.Get("Origin")
-		return origin != "" && !strings.EqualFold(origin, "http://"+r.Host)
+	case "":
+		referer := r.Header.Get("Referer")
+		switch {
+		case origin != "":
+			return !strings.EqualFold(origin, "http://"+r.Host)
+		case !debug || !strings.HasPrefix(r.UserAgent(), "Mozilla/"): // with which every browser begins
+			return false
+		case referer != "":
+			from, err := url.Parse(referer)
+			return err != nil || !strings.EqualFold(from.Host, r.Host)
+		}
+		return strings.HasPrefix(where, "/debug/pprof/") && where != "/debug/pprof/"
 	}
 	return debug || r.Header.Get("Sec-Fetch-Mode") != "navigate"
 }

@@ -246,7 +246,7 @@ func ourHead(line string) bool {
 	low := strings.ToLower(strings.TrimFunc(line, func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }))
 	has := func(begin string) bool { return strings.HasPrefix(low, begin) }
 	return has("(attached ") || has("(earlier messages") || has("(a linked message ") || has("(a further linked message ") ||
-		has("(you cannot see ") || has("(of the pictures of this message ") || has(resultHead) || has(ranHead) || has(failedHead) && strings.HasSuffix(low, failedTail) ||
+		has("(you cannot see ") || has("(of the pictures of this message ") || has(resultHead) || has(ranHead) || has(madeHead) || has(failedHead) && strings.HasSuffix(low, failedTail) ||
 		(has("file ") || has("voice clip ") || has("linked message in ")) && strings.HasSuffix(low, ":")
 }
 

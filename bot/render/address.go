@@ -235,15 +235,25 @@ func wwwBehind(s string) int {
 	}
 }
 
-// splits reports whether a reader may see another address in the path of one: behind a mark of
-// emphasis or a character that is not ASCII.
+// splits reports whether a reader may see another address in the path of one: behind a bracket, a
+// mark of emphasis, or a character that is not ASCII.
 func splits(s string) bool {
+	const mostTildes = 4 // of folders of users; each is a search
+	tildes := 0
 	for i, r := range s {
 		switch {
-		case r == '*', r == '[', r >= utf8.RuneSelf, r == '~', r == '_' && !(i > 0 && isAlnum(s[i-1])):
-			from, to, _ := findAddress(dotted(strings.TrimLeft(s[i+utf8.RuneLen(r):], "*_~[")))
-			return to > 0 && (r != '~' || from == 0) // a folder may be that of a user
+		case r == '*', r == '[', r == '(', r == '~', r >= utf8.RuneSelf, r == '_' && !(i > 0 && isAlnum(s[i-1])):
+		default:
+			continue
 		}
+		from, to, _ := findAddress(dotted(strings.TrimLeft(s[i+utf8.RuneLen(r):], "*_~[(")))
+		switch {
+		case r != '~':
+			return to > 0
+		case to > 0 && from == 0, tildes == mostTildes:
+			return true
+		}
+		tildes++
 	}
 	return false
 }

@@ -160,7 +160,7 @@ func letters(s string) string {
 
 // shapeless characters may go.
 func shapeless(r rune) bool {
-	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Variation_Selector) || r == 0x34f || r == 0x17b4 || r == 0x17b5
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Variation_Selector) || r == 0x34f || r == 0x17b4 || r == 0x17b5 || strings.ContainsRune("\u115f\u1160\u3164\uffa0\u2800", r)
 }
 
 // unnumbered has spaces for the numbers of lists, which may change.

@@ -87,6 +87,9 @@ func eagerLinks(md parser.Parser, page string) []string {
 	var out []string
 	for _, s := range shownTexts(md, page) {
 		for _, s := range []string{strings.ReplaceAll(s, "\ufffd", " "), plainly(html.UnescapeString(s))} {
+			if strings.ContainsAny(s, "&") && strings.Contains(s, ";") {
+				continue // somebody has to read its entities
+			}
 			for _, at := range reSeen.FindAllStringIndex(s, -1) {
 				if reTop.MatchString(s[at[1]:]) && !strings.Contains(s[at[0]:at[1]], "://") {
 					continue // the name goes on: .community
@@ -125,7 +128,7 @@ func checkClickable(t *probe, md parser.Parser, page string, links Links) {
 	}
 	for _, found := range eagerLinks(md, page) {
 		host := leadsTo(found)
-		if !slices.ContainsFunc(links.Hosts, func(h string) bool { return host == h || strings.HasSuffix(host, "."+h) }) {
+		if host != "" && !slices.ContainsFunc(links.Hosts, func(h string) bool { return host == h || strings.HasSuffix(host, "."+h) }) {
 			t.Errorf("%q, to %q, can be clicked: %q", found, host, page)
 		}
 	}

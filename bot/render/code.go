@@ -149,25 +149,6 @@ func (d *Doc) stepCodeLine() bool {
 			return d.closeFence(i + j)
 		}
 	}
-	if body == "" || body[0] == '\n' {
-		if f.quote > 0 && !d.fresh {
-			if !d.room(levLine, 5*f.quote, 2*f.quote) {
-				return true
-			}
-			d.put(strings.TrimSpace(strings.Repeat("> ", f.quote)))
-		}
-		d.pos += i
-		if body != "" {
-			d.pos++
-		}
-		d.nl++
-		d.blank = true
-		return true
-	}
-	l := levLine
-	if d.blank {
-		l = levItem
-	}
 	strip, c := lead, 0
 	for strip < i && c < f.indent-f.at {
 		c++
@@ -175,6 +156,13 @@ func (d *Doc) stepCodeLine() bool {
 			c += 3
 		}
 		strip++
+	}
+	if body == "" || body[0] == '\n' {
+		return d.blankCode(s[strip:i], i, body != "")
+	}
+	l := levLine
+	if d.blank {
+		l = levItem
 	}
 	quotes := strings.Repeat("> ", f.quote)
 	// Code that stands before its fence would end the item that both are in.
@@ -209,6 +197,30 @@ func (d *Doc) stepCodeLine() bool {
 	}
 	d.pos += strip
 	d.mode, d.mid = inCode, false
+	return true
+}
+
+// blankCode writes a line of code that has nothing but white space, which is code, too: a diff has a
+// space before each line of context. n is how many bytes it has with its margin, and its end follows
+// if ended. What is no wider than the item's margin is no code, and a page does not begin with it.
+func (d *Doc) blankCode(blank string, n int, ended bool) bool {
+	quotes := strings.Repeat("> ", d.fence.quote)
+	line := strings.TrimSpace(quotes)
+	if columns(blank, len(quotes)) > d.fence.at {
+		line = quotes + blank
+	}
+	if line != "" && !d.fresh {
+		if !d.room(levLine, cost(line), len(line)) {
+			return true
+		}
+		d.put(line)
+	}
+	d.pos += n
+	if ended {
+		d.pos++
+	}
+	d.nl++
+	d.blank = true
 	return true
 }
 

@@ -120,3 +120,73 @@ func TestLongLineOfMarks(t *testing.T) {
 		}
 	}
 }
+
+// TestBlankLinesOfCode: a line of white space is a line of code as any other: the context of a diff, a
+// margin of YAML.
+func TestBlankLinesOfCode(t *testing.T) {
+	for text, want := range map[string]string{
+		"```diff\n a\n \n-b\n+c\n```":                  "",
+		"```py\ndef f():\n    a()\n    \n    b()\n```": "",
+		"```\na\n\t\nb\n \n\n  \n```":                  "",
+		"```\n \na\n```\n\nText":                       "",
+		"> ```\n> a\n>  \n> b\n> ```":                  "> ```\n> a\n>  \n> b\n> ```",
+		"- x\n  ```\n  a\n   \n  b\n  ```":             "",
+		"- x\n  ```\n  a\n  \n  b\n  ```":              "- x\n  ```\n  a\n\n  b\n  ```", // its margin is no code
+		"~~~\na \n  \n~~~\nText":                       "~~~\na \n  \n~~~\nText",
+	} {
+		if want == "" {
+			want = text
+		}
+		if p := New(MessageLimits()).Set(text, true); len(p) != 1 || p[0].Markdown != want {
+			t.Errorf("%q is %q", text, show(p))
+		}
+		for step := 1; step < len(text); step++ {
+			d := New(MessageLimits())
+			for i := step; i < len(text); i += step {
+				d.Set(text[:i], false)
+			}
+			if p := d.Set(text, true); len(p) != 1 || p[0].Markdown != want {
+				t.Errorf("%q by %d is %q", text, step, show(p))
+				break
+			}
+		}
+	}
+	long := strings.Repeat(" a line of context\n \n-b\n+c\n", 400)
+	var code strings.Builder
+	for _, p := range New(MessageLimits()).Set("```diff\n"+long+"```", true) {
+		walk(p.Markdown, func(line, fence string, _ bool) {
+			if fence != "" && strings.TrimSpace(line) != fence {
+				code.WriteString(line + "\n")
+			}
+		})
+	}
+	if got := strings.Count(code.String(), "\n \n"); got < 390 {
+		t.Errorf("%d empty lines of context of 400 are left", got)
+	}
+}
+
+// TestLongSpans: inline code of some thousand bytes is code to its last byte.
+func TestLongSpans(t *testing.T) {
+	for _, size := range []int{900, 1_100, 2_400} {
+		code := strings.Repeat("a b __c__ ", size/10) + "<d"
+		for _, text := range []string{"The query `" + code + "` is long.", "`" + code + "`"} {
+			if p := New(MessageLimits()).Set(text, true); len(p) != 1 || p[0].Markdown != text {
+				t.Errorf("%d: %q is %.300q", size, text[:20], show(p))
+			}
+			if err := check(text, MessageLimits(), steps(rand.New(rand.NewPCG(1, 1)), len(text), 40)); err != "" {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// TestHeadIsNoFence: a line that is too long for a fence is no head of a table either. On the next
+// pages it would begin them, as a fence.
+func TestHeadIsNoFence(t *testing.T) {
+	for _, marks := range []string{"~~~~", "```"} {
+		text := marks + "x " + strings.Repeat("word ", 80) + "| b\n---|---\n" + strings.Repeat("1 | 2\n", 900)
+		if err := check(text, MessageLimits(), []int{len(text) / 2}); err != "" {
+			t.Errorf("%.300s", err)
+		}
+	}
+}

@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	codeMax  = 1_000 // bytes of an inline code span
+	codeMax  = 2_500 // bytes of an inline code span: less than the quarter of a page that is kept whole
 	ticksMax = 100   // marks of inline code; more are text
 	labelMax = 500   // bytes of a link's text
 	urlMax   = 2_000 // bytes of a link's address
@@ -333,7 +333,7 @@ func (l Links) seam(last byte, out string) bool {
 	case l.strict() && out[0] == '`': // even after a word, which may make it a mailbox
 		return last > ' ' && last < utf8.RuneSelf
 	case l.strict() && strings.HasSuffix(out, "`)"): // a link that is none: behind a word, its text may make a mailbox of it
-		return isAlnum(last) || strings.IndexByte("-._@+", last) >= 0
+		return last >= utf8.RuneSelf || isAlnum(last) || strings.IndexByte("-._@+", last) >= 0
 	}
 	return false
 }

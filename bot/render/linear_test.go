@@ -49,7 +49,7 @@ func setAt(text string, by int, options ...Option) time.Duration {
 var giantBytes = flag.Int("giants.bytes", million/10, "bytes of each giant text")
 
 // TestMillion renders any fragment at a megabyte a second at least, at once and growing by 64 bytes. The whole megabyte:
-// -giants.bytes 1000000.
+// -giants.bytes 1000000. Of less, it also compares with a quarter, for what grows with the square of the text is fast while it is short.
 func TestMillion(t *testing.T) {
 	if raceDetector || testing.Short() {
 		t.Skip("it measures")
@@ -58,17 +58,46 @@ func TestMillion(t *testing.T) {
 	if *giantBytes < million {
 		limit = 3 * time.Duration(*giantBytes) * time.Second / million
 	}
+	quarters := giants(*giantBytes / 4)
 	for name, text := range giants(*giantBytes) {
 		for _, links := range []Links{{}, {Defang: true}} {
 			for _, by := range []int{0, 64} {
-				took := setAt(text, by, WithLinks(links))
-				for tries := 0; tries < 3 && took > limit; tries++ { // another program may have had the caches
-					took = min(took, setAt(text, by, WithLinks(links)))
+				quarter, took := setAt(quarters[name], by, WithLinks(links)), setAt(text, by, WithLinks(links))
+				bad := func() bool { return took > limit || steep(quarter, took, *giantBytes) }
+				for tries := 0; tries < 4 && bad(); tries++ { // another program may have had the caches
+					quarter, took = min(quarter, setAt(quarters[name], by, WithLinks(links))), min(took, setAt(text, by, WithLinks(links)))
 				}
-				if took > limit {
-					t.Errorf("%s by %d, %v: %v of %v", name, by, links, took, limit)
+				if bad() {
+					t.Errorf("%s by %d, %v: %v of %v, and a quarter of it %v", name, by, links, took, limit, quarter)
 				}
 			}
+		}
+	}
+}
+
+// steep reports whether n bytes cost more than in proportion to a quarter of them, by so much that a megabyte would take three seconds: that
+// is what a slow machine gets. A cost that grows with the square has sixteen times, one that does not has four, and collections of garbage.
+func steep(quarter, whole time.Duration, n int) bool {
+	part := float64(n) / million
+	noise := time.Duration(2 * part * part * float64(time.Second))
+	return whole > 6*quarter+noise
+}
+
+func TestSteep(t *testing.T) {
+	const ms = time.Millisecond
+	for _, tc := range []struct {
+		quarter, whole time.Duration
+		n              int
+		want           bool
+	}{
+		{15 * ms, 250 * ms, million / 10, true}, // 25 s for a megabyte
+		{3 * ms, 48 * ms, million / 10, true},
+		{25 * ms, 120 * ms, million / 10, false},
+		{0, 9 * ms, million / 10, false},
+		{63 * ms, 1000 * ms, million, false}, // a second is what it may take
+	} {
+		if got := steep(tc.quarter, tc.whole, tc.n); got != tc.want {
+			t.Errorf("%v and %v of %d bytes: %v", tc.quarter, tc.whole, tc.n, got)
 		}
 	}
 }

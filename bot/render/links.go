@@ -55,8 +55,10 @@ func (l Links) open(address string) bool {
 	if i := strings.IndexAny(host, "/?#"); i >= 0 {
 		host = host[:i]
 	}
-	// An entity may be a part of the host or end it: readers differ.
-	return len(l.Hosts) > 0 && !strings.Contains(host, "&") && l.allows(targetOf(address))
+	// Readers differ in whether an entity is a part of the host or ends it, and in whether a dot or a
+	// colon does that ends it before the path.
+	odd := strings.Contains(host, "&") || strings.HasSuffix(host, ".") || strings.HasSuffix(host, ":")
+	return len(l.Hosts) > 0 && !odd && l.allows(targetOf(address))
 }
 
 // allows reports whether an address may be clicked.

@@ -42,6 +42,9 @@ func TestSettled(t *testing.T) {
 		"a\u202eb\u2066c\u200ed\u061c": "abcd", "a\U000e0061\U000e007fb": "ab", "a\u200bb\u2060c\ufeffd\u00ade": "abcde", "x\ufe0f\ufe0f\U000e0101": "x",
 		"👩‍👩‍👧‍👦 ❤️‍🔥 1️⃣ 🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f": "👩‍👩‍👧‍👦 ❤️‍🔥 1️⃣ 🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f",
 		"می\u200cخواهم PDF\u200cها": "می\u200cخواهم PDF\u200cها", "क्\u200dष ه\u200d": "क्\u200dष ه\u200d", "ไทย\u200bไทย": "ไทย\u200bไทย", "葛\U000e0100": "葛\U000e0100",
+		// Fillers go, but for those of Korean letters that are written in their parts, and blanks of braille.
+		"a\u115fb\u1160c\u3164d\uffa0e\u2800f \u115f\u1160\u115f\u1160": "abcdef ", "\u1100\u1160 \u115f\u1161 \u1160\u11a8 \u1100\u1161\u11a8": "\u1100\u1160 \u115f\u1161 \u1160\u11a8 \u1100\u1161\u11a8",
+		"\u1100\u1160\u1160\u1160 \u115f\u1160\u11a8": "\u1100\u1160 \u1160\u11a8", "⠓⠊\u2800\u2800⠞ \u2800\u2800⠞": "⠓⠊\u2800\u2800⠞ \u2800⠞", "한국어 글 ㄱㅏ": "한국어 글 ㄱㅏ", "`a\u3164b`": "`a\u3164b`",
 		"a\u200db 1\u200d2 👩\u200da": "ab 12 👩a", "🏴\U000e0067\U000e0062": "🏴",
 		"```\na\u202e\u200b\x1bb\r\n```\na\u202eb": "```\na\u202e\u200bb\n```\nab", "`a\u200bb` \u200b`c\u200b": "`a\u200bb` `c", "``a`\u200b`` x\u200b": "``a`\u200b`` x",
 	} {

@@ -219,13 +219,22 @@ func selector(r rune) bool {
 	return r >= 0xfe00 && r <= 0xfe0f || r >= 0xe0100 && r <= 0xe01ef || r >= 0x180b && r <= 0x180d || r == 0x180f
 }
 
-// invisible reports whether r shows nothing and may deceive: format characters, fillers without
-// width, variation selectors.
+// Fillers that may serve.
+const (
+	choseongFiller  = 0x115f
+	jungseongFiller = 0x1160
+	brailleBlank    = 0x2800
+)
+
+// invisible reports whether r shows nothing and may deceive: format characters, fillers with and
+// without width, variation selectors. Package llm removes the same fillers (Printable), which a test
+// of package bot compares.
 func invisible(r rune) bool {
 	switch {
 	case r < 0xad:
 		return false
-	case r == 0xad, r == 0x34f, r == 0x61c, r == 0x17b4, r == 0x17b5, r >= 0x180b && r <= 0x180f,
+	case r == choseongFiller, r == jungseongFiller, r == 0x3164, r == 0xffa0, r == brailleBlank,
+		r == 0xad, r == 0x34f, r == 0x61c, r == 0x17b4, r == 0x17b5, r >= 0x180b && r <= 0x180f,
 		r >= 0x200b && r <= 0x200f, r >= 0x202a && r <= 0x202e, r >= 0x2060 && r <= 0x206f,
 		r >= 0xfe00 && r <= 0xfe0f, r == 0xfeff, r >= 0xfff0 && r <= 0xfffb,
 		r >= 0x1bca0 && r <= 0x1bca3, r >= 0x1d173 && r <= 0x1d17a, r >= 0xe0000 && r <= 0xe0fff:
@@ -236,7 +245,7 @@ func invisible(r rune) bool {
 
 // serves reports whether an invisible character is of use between its neighbours: joiners in
 // scripts whose letters join and in emoji, the space without width where words are written without
-// spaces.
+// spaces, fillers among what they fill.
 func serves(r, prev, next rune) bool {
 	switch r {
 	case 0x200c:
@@ -245,6 +254,15 @@ func serves(r, prev, next rune) bool {
 		return joins(prev) || (pictograph(prev) || prev == 0xfe0f) && pictograph(next)
 	case 0x200b:
 		return unicode.In(prev, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar)
+	// Korean letters in parts: an initial or a vowel that is left out stands there as its filler. Two of
+	// them alone are nothing.
+	case choseongFiller:
+		return next > jungseongFiller && next <= 0x11a7 || next >= 0xd7b0 && next <= 0xd7c6
+	case jungseongFiller:
+		return prev >= 0x1100 && prev < choseongFiller || prev >= 0xa960 && prev <= 0xa97c ||
+			next >= 0x11a8 && next <= 0x11ff || next >= 0xd7cb && next <= 0xd7fb
+	case brailleBlank:
+		return unicode.Is(unicode.Braille, prev) || next != brailleBlank && unicode.Is(unicode.Braille, next)
 	case 0x180e:
 		return unicode.Is(unicode.Mongolian, prev)
 	}

@@ -87,6 +87,9 @@ func (d *Doc) row(p prefix, line string) string {
 	return out.String()
 }
 
+// fenceMarks reports whether a line begins as a fence does.
+func fenceMarks(s string) bool { return strings.HasPrefix(s, "```") || strings.HasPrefix(s, "~~~") }
+
 // startTable begins a table at its header, or at the delimiter row if the header was taken for
 // text. It reports whether there is a table.
 func (d *Doc) startTable(p prefix, s string) (done, more bool) {
@@ -97,7 +100,7 @@ func (d *Doc) startTable(p prefix, s string) (done, more bool) {
 		case is:
 			line, _, _ := strings.Cut(s, "\n")
 			head, _, _ := strings.Cut(d.text[d.prev:], "\n")
-			if q, ok := readPrefix(head, true); ok && q.marks == 0 && cells(head) == cells(line) && cells(line) <= tableCols && !(d.links.strict() && strings.Contains(head, "`")) {
+			if q, ok := readPrefix(head, true); ok && q.marks == 0 && !fenceMarks(head[q.n:]) && cells(head) == cells(line) && cells(line) <= tableCols && !(d.links.strict() && strings.Contains(head, "`")) {
 				return d.lateTable(p, q, head, line)
 			}
 		}

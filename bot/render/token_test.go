@@ -32,7 +32,7 @@ func deadCode(text string) string {
 // tokenParts are what tokens are made of, and what looks like them.
 func tokenParts() []string {
 	return []string{
-		"<", "<", "<", ">", ">", "|", "|", "@", "#", "!", "^", ":", "//", "/", " ", " ", "\n", "a", "U", "W1", "C", "D2", "u1", "U0BOB00001", "here", "channel", "everyone", "subteam^", "date^", "S1",
+		"<", "<", "<", ">", ">", "|", "|", "@", "#", "!", "^", ":", "//", "/", " ", " ", "\n", "\n \n", "\n    \n", "\n\t\n", "\n\n", "a", "U", "W1", "C", "D2", "u1", "U0BOB00001", "here", "channel", "everyone", "subteam^", "date^", "S1",
 		"https://", "http:", "mailto:", "tel:", "HTTPS://", "git://", "slack://", "std::", "x.test", "bank.test", "string", "null", "Promise<string|null>", "React.Node", "sort <in.txt|uniq -c", "&lt;", "&lt;!here>", "&#60;", "&amp;", "&",
 		"<!here>", "<!here|x>", "<@U1>", "<@U1|n>", "<#C1|n>", "<!subteam^S1>", "<!date^1^{date}|x>", "<https://x.test|bank>", "<https://x.test>", "<mailto:a@b.test|c>", "<!--", "<!DOCTYPE html>", "<![CDATA[", "<!ELEMENT a (b)>", "a<!b", "<br>", "List<@NonNull T>",
 		"x <!HERE>", "<@u1>", "#include <https>", "漢字", "é", "f(x: Map<string, A|B>)", "<-ch", "a << b", "cat <<EOF", "x://y", "<ssh://host/x>", "<redis://a|b>", "*", "_", "~", "\\<",
@@ -50,12 +50,9 @@ func randomTokens(r *rand.Rand, most int) string {
 
 func checkTokens(t *testing.T, r *rand.Rand) {
 	t.Helper()
-	code := strings.Trim(randomTokens(r, 30), " \n")
-	for strings.Contains(code, " \n") || strings.Contains(code, "\n ") {
-		code = strings.NewReplacer(" \n", "\n", "\n ", "\n").Replace(code)
-	}
+	code := randomTokens(r, 30)
 	line := strings.ReplaceAll(code, "\n", "")
-	for _, text := range []string{"```go\n" + code + "\n```", "`" + strings.TrimSpace(line) + "`", "Words `" + line + "` and more.", "~~~\n" + code + "\n~~~\n\nMore -> words.", "- an item\n  ```\n  x" + line + "\n  ```"} {
+	for _, text := range []string{"```go\n" + code + "\n```", "`" + strings.TrimSpace(line) + "`", "Words `" + line + "` and more.", "~~~\n" + code + "\n~~~\n\nMore -> words.", "- an item\n  ```\n  x" + line + "\n  ```", "- an item\n  ```\n  x" + line + "\n   \n     \n  y\n  ```"} {
 		want := deadCode(text)
 		if p := New(MessageLimits()).Set(text, true); len(p) != 1 || p[0].Markdown != want {
 			t.Fatalf("%q\nis   %q\nwant %q", text, show(p), want)

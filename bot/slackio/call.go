@@ -24,6 +24,7 @@ const metadataType = "llmbot_answer"
 const (
 	metaAsked  = "asked"  // ts of the question; of several, the last
 	metaFrom   = "from"   // ts of the first of them
+	metaUser   = "user"   // who asked
 	metaSince  = "since"  // when the newest of them got its text, if not at asked
 	metaEpoch  = "epoch"  // of the lease
 	metaPage   = "page"   // of the answer, from 0
@@ -66,7 +67,7 @@ func (c call) metadata() slack.MsgOption {
 	payload := map[string]any{
 		metaAsked: c.reply.For, metaEpoch: strconv.FormatUint(c.reply.Epoch, 10), metaPage: strconv.Itoa(c.at),
 	}
-	for key, value := range map[string]string{metaFrom: c.reply.From, metaSince: c.reply.Since} {
+	for key, value := range map[string]string{metaFrom: c.reply.From, metaUser: c.reply.User, metaSince: c.reply.Since} {
 		if value != "" && !(key == metaSince && value == c.reply.For) {
 			payload[key] = value
 		}

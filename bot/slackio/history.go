@@ -168,6 +168,7 @@ func (s *Slack) message(channel string, m slackmsg.Message, names names, now str
 	out := thread.Message{
 		TS: m.TS, User: m.User, Self: s.own(m), For: metadata(m, metaAsked), Notice: metadata(m, metaNotice) != "", Ended: metadata(m, metaEnd) != "", Whole: metadata(m, metaEnd) == endWhole,
 	}
+	out.Asker = metadata(m, metaUser)
 	out.From, out.Since = metadata(m, metaFrom), cmp.Or(metadata(m, metaSince), out.For)
 	out.Epoch, _ = strconv.ParseUint(metadata(m, metaEpoch), 10, 64)
 	out.Page, _ = strconv.Atoi(metadata(m, metaPage))

@@ -41,8 +41,8 @@ const (
 var errNoBudget = errors.New("no budget for names")
 
 // Person looks a user up, at most once an hour. The result decides who may ask, so Person waits for
-// its budget, and for a Slack that fails, until ctx ends. An error is a [bot.ErrNoPerson] if Slack
-// itself refused.
+// its budget until ctx ends, and for a Slack that fails for [bot.WhoTimeout]. An error is a
+// [bot.ErrNoPerson] if Slack itself refused.
 func (s *Slack) Person(ctx context.Context, user string) (bot.Person, error) {
 	if user == "" {
 		return bot.Person{}, errNobody
@@ -175,13 +175,16 @@ func spared[T any](ctx context.Context, s *Slack, m pace.Method, call func(conte
 	return v, err
 }
 
-// decide makes a look-up until Slack answers or ctx ends.
+// decide makes a look-up until Slack answers, has failed for [bot.WhoTimeout], or ctx ends. A Slack
+// that has no budget for us has not failed.
 func decide[T any](ctx context.Context, s *Slack, m pace.Method, call func(context.Context) (T, error)) (T, error) {
+	var failing time.Time // since when it fails; zero: it does not
 	for pause := decideFirst; ; {
 		if err := s.pace.Take(ctx, m); err != nil {
 			var none T
 			return none, err
 		}
+		began := time.Now()
 		v, err := timed(ctx, call)
 		f := classify(err)
 		switch {
@@ -190,7 +193,12 @@ func decide[T any](ctx context.Context, s *Slack, m pace.Method, call func(conte
 		case f.kind == limited: // the next Take waits
 			s.limited()
 			s.pace.Refused(m, f.retryAfter)
+			failing = time.Time{}
 			continue
+		case failing.IsZero():
+			failing = began
+		case time.Since(failing) >= bot.WhoTimeout:
+			return v, err
 		}
 		if ended := wait.For(ctx, pause); ended != nil {
 			return v, fmt.Errorf("%w: %w", ended, err)

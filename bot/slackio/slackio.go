@@ -155,7 +155,9 @@ func (s *Slack) Connect(ctx context.Context) (Self, error) {
 		if f.badToken() {
 			return Self{}, &TokenError{Variable: "SLACK_BOT_TOKEN", Reason: f.reason, Err: err}
 		}
-		s.log.WarnContext(ctx, "slack_away", "error", err, "retry_s", int(pause.Seconds()))
+		if ctx.Err() == nil { // else it says nothing of Slack
+			s.log.WarnContext(ctx, "slack_away", "error", err, "retry_s", int(pause.Seconds()))
+		}
 		if err := wait.For(ctx, max(pause, f.retryAfter)); err != nil {
 			return Self{}, fmt.Errorf("ask slack who the bot is: %w", err)
 		}

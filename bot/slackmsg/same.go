@@ -35,8 +35,8 @@ func words(text string) []string {
 		if head := strings.TrimLeft(line, "#"); strings.HasPrefix(head, " ") && len(line)-len(head) <= 6 {
 			line = head
 		}
-		line = strings.NewReplacer("<br>", " ", `\|`, "|").Replace(bullet.ReplaceAllString(line, ""))
-		for _, w := range strings.Fields(line) {
+		line = strings.ReplaceAll(strings.ReplaceAll(bullet.ReplaceAllString(line, ""), "<br>", " "), `\|`, "|")
+		for w := range strings.FieldsSeq(line) {
 			if w = bare(w); w != "" && w != "|" && strings.Trim(w, "-") != "" {
 				out = append(out, w)
 			}

@@ -242,7 +242,7 @@ func (s *Sim) limitLocked(m method, c *call) *refusal {
 	now := time.Now()
 	after := s.refusedEditLocked(c.method, now)
 	if after == 0 {
-		_, after = s.limits.take(m.limitKey(c.method, c.args), m.tier, now)
+		_, after = s.limits.take(s.limitKeyLocked(m, c.method, c.args), m.tier, now)
 	}
 	if after > 0 {
 		return &refusal{name: "ratelimited", status: http.StatusTooManyRequests, retryAfter: after}
@@ -250,12 +250,17 @@ func (s *Sim) limitLocked(m method, c *call) *refusal {
 	return nil
 }
 
-// limitKey returns what a call is counted under: the method, or the method and the channel.
-func (m method) limitKey(name string, args map[string]string) string {
-	if m.perChan {
-		return name + " " + args["channel"]
+// limitKeyLocked returns what a call is counted under: the method, or the method and the channel,
+// whichever of its names the call has.
+func (s *Sim) limitKeyLocked(m method, name string, args map[string]string) string {
+	if !m.perChan {
+		return name
 	}
-	return name
+	to := args["channel"]
+	if c, _ := s.botChannelLocked(to); c != nil { // a refusal with a channel is: not in it
+		to = c.ID
+	}
+	return name + " " + to
 }
 
 // answer writes the reply and records it with the call of that number.

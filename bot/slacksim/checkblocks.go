@@ -8,7 +8,7 @@ import (
 )
 
 // The limits on blocks, in characters and items (docs.slack.dev/reference/block-kit/blocks and
-// @slack/types 2.22, which repeats them; facts: slack.md §3.2 and §4.1). Which words Slack puts
+// @slack/types 3.2, which repeats them; facts: slack.md §3.2 and §4.1). Which words Slack puts
 // beside the pointer is a guess where nobody has published them.
 const (
 	maxBlockID       = 255

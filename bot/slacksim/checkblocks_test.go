@@ -50,7 +50,7 @@ func inBlock(kind, element string) string {
 	}[kind]
 }
 
-// TestElementPlaces: each element may stand where @slack/types 2.22 says, and nowhere else.
+// TestElementPlaces: each element may stand where @slack/types 3.2 says, and nowhere else.
 func TestElementPlaces(t *testing.T) {
 	places := map[string]string{
 		"section":         "button checkboxes datepicker image multi_channels_select multi_conversations_select multi_external_select multi_static_select multi_users_select overflow radio_buttons channels_select conversations_select external_select static_select users_select timepicker workflow_button",

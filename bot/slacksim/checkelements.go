@@ -7,7 +7,7 @@ import (
 )
 
 // The limits on elements (docs.slack.dev/reference/block-kit/block-elements and
-// composition-objects; @slack/types 2.22 repeats them).
+// composition-objects; @slack/types 3.2 repeats them).
 const (
 	maxActionID     = 255
 	maxButtonText   = 75
@@ -34,7 +34,7 @@ const (
 	inContextActions place = 'c'
 )
 
-// elementPlaces are the elements, and where each may stand (@slack/types 2.22: ActionsBlockElement,
+// elementPlaces are the elements, and where each may stand (@slack/types 3.2: ActionsBlockElement,
 // SectionBlockAccessory, InputBlockElement, ContextActionsBlockElement).
 func elementPlaces() map[string]string {
 	return map[string]string{

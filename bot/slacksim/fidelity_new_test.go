@@ -180,5 +180,30 @@ func newPoints() []point {
 				t.Errorf("%v", list)
 			}
 		}},
+		{id: "10.5 each element in its place, with its fields", source: "@slack/types 3.2; docs.slack.dev, block elements, composition objects", try: func(t *testing.T, s *space) {
+			option := `{"text":{"type":"plain_text","text":"x"},"value":"1"}`
+			want(t, "a menu", s.blocks(inBlock("actions", element("static_select", `"options":[`+option+`]`))), "")
+			want(t, "a menu without options", s.blocks(inBlock("actions", element("static_select", ""))), "invalid_blocks")
+			want(t, "a field of a form", s.blocks(inBlock("actions", element("plain_text_input", ""))), "invalid_blocks")
+			want(t, "an accessory without text", s.blocks(inBlock("section", element("button", ""))), "invalid_blocks")
+		}},
+		{id: "10.5 what is chosen, and the state of the rest", source: "docs.slack.dev, block_actions payload; @slack/bolt 5.1, BlockElementAction", try: func(t *testing.T, s *space) {
+			l := s.link(ackAll)
+			ts, _ := s.post("text", "x", "blocks", chooseBlocks())
+			must(t, s.ClickValue(t.Context(), "alice", "general", ts, "datepicker", "2026-12-24"))
+			must(t, s.ClickValue(t.Context(), "alice", "general", ts, "static_select", "2"))
+			got := l.clicked(t)
+			want(t, "chosen", got[1].ActionCallback.BlockActions[0].SelectedOption.Value, "2")
+			want(t, "before", got[1].BlockActionState.Values["a"]["datepicker"].SelectedDate, "2026-12-24")
+		}},
+		{id: "10.5 attachments", source: "slackapi/bolt-js #717 and bolt-python #914: invalid_attachments; docs.slack.dev, chat.update: they are retained", try: func(t *testing.T, s *space) {
+			ts, e := s.post("attachments", withButton)
+			want(t, "error", e, "")
+			want(t, "an edit", s.call("chat.update", "channel", s.ChannelID("general"), "ts", ts, "text", "x").err(), "")
+			m, _ := s.Message("general", ts)
+			want(t, "kept", len(m.Attachments), 1)
+			_, e = s.post("attachments", `[{"blocks":[{"type":"section"}]}]`)
+			want(t, "a wrong block", e, "invalid_attachments")
+		}},
 	}
 }

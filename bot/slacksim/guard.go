@@ -74,6 +74,10 @@ func hostNames(cfg Config) []string {
 // foreign reports whether a page of another origin sends a request. New browsers say so themselves
 // wherever a page could be spoofed (Sec-Fetch-Site); all of them send their page's origin with a
 // POST and with a WebSocket's handshake. A link to our page may be followed from anywhere.
+//
+// They say so only over https and to their own machine, and an image has no Origin. So a browser
+// that says nothing gets the page and its parts, of which no GET changes anything: what is for
+// programs it gets only if its Referer is ours.
 func (s *Sim) foreign(r *http.Request) bool {
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "same-origin":
@@ -82,8 +86,16 @@ func (s *Sim) foreign(r *http.Request) bool {
 	default:
 		return r.Method != http.MethodGet || r.URL.Path != "/" || r.Header.Get("Sec-Fetch-Mode") != "navigate" || r.Header.Get("Sec-Fetch-Dest") != "document"
 	}
-	return slices.ContainsFunc(r.Header.Values("Origin"), func(o string) bool { return !s.ours(o, r) })
+	origins := r.Header.Values("Origin")
+	if r.Header.Get("Sec-Fetch-Site") == "" && len(origins) == 0 && isBrowser(r) && s.forPrograms(r.URL.Path) {
+		from, err := url.Parse(r.Referer())
+		return err != nil || from.Host == "" || !strings.EqualFold(from.Host, r.Host)
+	}
+	return slices.ContainsFunc(origins, func(o string) bool { return !s.ours(o, r) })
 }
+
+// isBrowser reports whether a request says that a browser sends it: all begin their name so.
+func isBrowser(r *http.Request) bool { return strings.HasPrefix(r.UserAgent(), "Mozilla/") }
 
 // ours reports whether an Origin is not that of a page of another site. WebSocket libraries that
 // are no browser send no Origin or make one up. Slack's own sends the address that it dials; others

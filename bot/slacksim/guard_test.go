@@ -127,6 +127,47 @@ func TestEveryPathIsGuarded(t *testing.T) {
 	}
 }
 
+// Browsers send Sec-Fetch-Site only to https and to their own machine, and no Origin with an image. So without either they get nothing but
+// the page and its parts; programs get all.
+func TestImagesCallNoMethods(t *testing.T) {
+	const browser = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
+	for _, c := range []struct {
+		name    string
+		header  []string
+		allowed bool
+	}{
+		{"an image", []string{"User-Agent", browser}, false},
+		{"an image with its page", []string{"User-Agent", browser, "Referer", "http://evil.test/"}, false},
+		{"an image of another port", []string{"User-Agent", browser, "Referer", "http://192.168.1.5:3000/"}, false},
+		{"no address", []string{"User-Agent", browser, "Referer", "://"}, false},
+		{"our page", []string{"User-Agent", browser, "Referer", "http://192.168.1.5:8766/?channel=general"}, true},
+		{"our origin", []string{"User-Agent", browser, "Origin", "http://192.168.1.5:8766"}, true},
+		{"slack-go", []string{"User-Agent", "Go-http-client/1.1"}, true},
+		{"Bolt for Python", []string{"User-Agent", "Bolt/1.27 Python/3.13 slackclient/3.37"}, true},
+		{"curl", []string{"User-Agent", "curl/8.14.1"}, true},
+		{"no name", nil, true},
+	} {
+		sim := slacksim.New(slacksim.Config{Hosts: []string{"192.168.1.5"}, Open: true})
+		for _, p := range everyPath {
+			if strings.HasPrefix(p.path, "/page/events") {
+				continue // has no end
+			}
+			page := p.method == "GET" && (p.path == "/" || p.path == "/app.js" || p.path == "/nowhere" || strings.HasPrefix(p.path, "/page/"))
+			if p.method != "GET" && strings.HasPrefix(p.path, "/page/") {
+				continue // a browser sends its Origin
+			}
+			w := ask(sim, p.method, p.path, p.body, "192.168.1.9:50000", "192.168.1.5:8766", c.header...)
+			if refused := w.Code == http.StatusForbidden; refused == (c.allowed || page) {
+				t.Errorf("%s: %s %s: %d %s", c.name, p.method, p.path, w.Code, w.Body)
+			}
+		}
+		if !c.allowed && (len(sim.Channel("general")) != 0 || len(sim.Calls()) != 0) {
+			t.Errorf("%s: it had an effect: %v", c.name, sim.Calls())
+		}
+		sim.Close()
+	}
+}
+
 // A link to the page may stand anywhere; what it leads to may be nothing else.
 func TestLinksToThePage(t *testing.T) {
 	sim := slacksim.New(slacksim.Config{})

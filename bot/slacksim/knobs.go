@@ -173,7 +173,7 @@ func (s *Sim) budgetsLocked(now time.Time) []Budget {
 		if !known || c.Status != http.StatusTooManyRequests {
 			continue
 		}
-		key := m.limitKey(c.Method, c.Args)
+		key := s.limitKeyLocked(m, c.Method, c.Args)
 		if books[key] == nil {
 			books[key] = &Budget{}
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -74,7 +75,19 @@ func (s *Sim) send(w http.ResponseWriter, st *pageStream, event string) bool {
 	return err == nil
 }
 
-// pageEvents streams what changes. It queues nothing: each event carries the newest state of all
+// seenBefore returns the change up to which a page knows this workspace; 0 for a page that begins.
+func (s *Sim) seenBefore(r *http.Request) uint64 {
+	q := r.URL.Query()
+	since, err := strconv.ParseUint(q.Get("since"), 10, 64)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil || q.Get("boot") != s.boot || since > s.rev {
+		return 0
+	}
+	return since
+}
+
+// pageEvents streams what changes: all, or since a change that the page names. It queues nothing: each event carries the newest state of all
 // that changed since the last one, so a slow browser skips versions and never falls behind. A
 // stream that is dropped gets the reason in an event named "dropped".
 func (s *Sim) pageEvents(w http.ResponseWriter, r *http.Request) {
@@ -94,7 +107,7 @@ func (s *Sim) pageEvents(w http.ResponseWriter, r *http.Request) {
 	defer beat.Stop()
 	atOnce := make(chan struct{})
 	close(atOnce)
-	var seen uint64
+	seen := s.seenBefore(r)
 	for {
 		s.mu.Lock()
 		changed := s.changed

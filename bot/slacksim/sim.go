@@ -196,8 +196,8 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, why, http.StatusForbidden)
 		return
 	}
-	last := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
-	switch {
+	last := lastOf(r.URL.Path)
+	switch { // see forPrograms
 	case strings.HasPrefix(r.URL.Path, linkPath):
 		s.serveLink(w, r)
 	case strings.HasPrefix(r.URL.Path, "/response/"):
@@ -211,6 +211,18 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		s.page.ServeHTTP(w, r)
 	}
+}
+
+func lastOf(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
+
+// forPrograms reports whether a path is no part of the page.
+func (s *Sim) forPrograms(path string) bool {
+	for _, prefix := range []string{linkPath, "/response/", "/api/", "/upload/", "/files/"} {
+		if strings.HasPrefix(path, prefix) {
+			return true
+		}
+	}
+	return s.methods[lastOf(path)].run != nil
 }
 
 // Close cuts all sockets and hanging requests, waits for everything that runs, and writes what is

@@ -59,7 +59,7 @@ type Board struct {
 // New returns a Board of a process that begins now.
 func New(cfg Config) *Board { return &Board{cfg: cfg, since: time.Now()} }
 
-// Answered records how fast an answer was.
+// Answered records how fast an answer was, as it stands under the answer.
 func (b *Board) Answered(r llm.Result) { b.speeds.add(r, time.Now()) }
 
 // snapshot is all that a report asks of the server.
@@ -139,7 +139,7 @@ func (b *Board) glance(s snapshot, now time.Time) Group {
 func (b *Board) speedsGroup(at snapshot, now time.Time) Group {
 	g := Group{
 		Title: "Two speeds",
-		Note: "Interactive speed: the tokens of an answer, divided by the seconds from the question to its last token. " +
+		Note: "Interactive speed: the tokens of an answer, divided by all seconds from sending the request to the last token: what stands under it. " +
 			"System throughput: the tokens of all requests, divided by the seconds in which one ran. Both are true.",
 	}
 	own := b.speeds.interactive()

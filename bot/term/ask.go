@@ -195,6 +195,10 @@ func (w *writing) Try(ctx context.Context) (answer.Tried, error) {
 // take adds a delta to the text, and shows it.
 func (w *writing) take(d llm.Delta) error {
 	w.came = true
+	begun, circles := w.loops.Take(d)
+	if circles != nil && !w.wanted {
+		d = begun
+	}
 	if d.Retract {
 		w.thought.WriteString(w.text.String())
 		w.text.Reset()
@@ -208,8 +212,8 @@ func (w *writing) take(d llm.Delta) error {
 	}
 	w.status = ""
 	w.show()
-	if err := w.loops.Take(d); !w.wanted {
-		return err
+	if !w.wanted {
+		return circles
 	}
 	return nil
 }

@@ -113,6 +113,9 @@ func absence(s tools.ServerStatus) string {
 	if why == "" {
 		why = "it did not answer in time"
 	}
+	if s.Said != "" { // whoever sits here has started it
+		why += "; it wrote: " + s.Said
+	}
 	out := fmt.Sprintf("The tools of %s are not there: %s.", tools.ShownName(s.Name), llm.Printable(why, mostWhy))
 	if s.Hint != "" {
 		out += " → " + s.Hint
@@ -166,22 +169,27 @@ func (w *writing) nextRound() bool {
 	}
 	w.text.Reset()
 	w.thought.Reset()
-	w.tokens, w.result, w.trimmed = 0, llm.Result{}, false
+	w.tokens, w.result, w.trimmed, w.choking = 0, llm.Result{}, false, answer.Choking{}
 	if len(w.shown) < len(w.head) {
 		w.shown = w.head
 	}
 	return true
 }
 
-// withoutTools has the answer written without tools, for a server that takes none, and tells of it
-// once. It reports false if the answer has used some already.
+// withoutTools has the answer written without tools, for a server that takes none, or cannot read
+// back what they brought, and tells of it once. It reports false if that was tried.
 func (w *writing) withoutTools(ctx context.Context, failure *llm.Error) bool {
 	a := w.asker
-	if w.rounds == nil || w.rounded {
+	if w.rounds == nil || !w.rounds.Flatten() {
 		return false
 	}
-	w.rounds = nil
+	if !w.rounded {
+		w.rounds = nil
+	}
 	w.fit()
+	if failure.Kind == llm.KindContext { // too long, but legible
+		return true
+	}
 	a.log.WarnContext(ctx, "model_takes_no_tools", "error", failure, "hint", failure.Hint())
 	if !a.toolless {
 		a.toolless = true

@@ -333,3 +333,20 @@ func TestChatResultsFit(t *testing.T) {
 		})
 	}
 }
+
+// TestChatResultsThatCannotBeReadBack: a template without a place for results gets them in the question.
+func TestChatResultsThatCannotBeReadBack(t *testing.T) {
+	withTools(t, llmsim.Config{NoResults: true, Script: func(c *llmsim.Chat) llmsim.Tape {
+		last := c.Messages[len(c.Messages)-1].Content
+		if !strings.Contains(last, "secret result") {
+			return llmsim.Tape{llmsim.CallTools(llmsim.Call{Name: "team_find", Arguments: `{"q": 1}`})}
+		}
+		return llmsim.Tape{llmsim.Text(fmt.Sprintf("Found it, with %d tools.", len(c.Tools)))}
+	}}, func(d *desk, b *toolbench) {
+		d.typed("Well?\r")
+		d.has(10*time.Second, "Found it, with 0 tools.", "takes no tools", " · 1 tool 1.0s")
+		if b.calls() != `find{"q": 1}` {
+			t.Error(b.calls())
+		}
+	})
+}

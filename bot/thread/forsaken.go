@@ -1,6 +1,7 @@
 package thread
 
 import (
+	"cmp"
 	"slices"
 
 	"llmbot/bot/turn"
@@ -13,13 +14,14 @@ type Ended struct {
 }
 
 // Forsaken returns the ended answer to a question that was deleted, if none of its questions is
-// there any more, and nobody but asker has written after it: what others build upon stays. asker is
-// empty if it is not known. It is pure.
+// there any more, and nobody but asker has written after it: what others build upon stays. With an
+// empty asker it is whom the answer names; if nobody knows, everybody counts. It is pure.
 func Forsaken(thread []Message, question turn.TS, asker string) (Ended, bool) {
 	for _, a := range shownAnswers(thread) {
 		if !a.ended || !a.answers(question) {
 			continue
 		}
+		asker := cmp.Or(asker, a.asker)
 		keeps := func(m Message) bool {
 			if m.Self || m.Bot && !m.Behalf {
 				return false
@@ -35,12 +37,37 @@ func Forsaken(thread []Message, question turn.TS, asker string) (Ended, bool) {
 	return Ended{}, false
 }
 
+// wholeBelow is how many messages a thread has at least of which only a part may have been read: its
+// first message and the newest. The readers read more, so that all of a shorter one is there.
+const wholeBelow = 1000
+
+// Abandoned returns the last questions of ended answers of which no question is there any more. It
+// leaves out those whose questions may stand in a part of the thread that was not read. It is pure.
+func Abandoned(thread []Message, t ID) []turn.TS {
+	var oldest turn.TS // of what was read on end
+	for _, m := range thread {
+		if m.TS != t.TS {
+			oldest = turn.TS(m.TS)
+			break
+		}
+	}
+	var out []turn.TS
+	for _, a := range shownAnswers(thread) {
+		read := len(thread) < wholeBelow || a.from.Compare(turn.TS(t.TS)) == 0 && a.to == a.from || !oldest.After(a.from)
+		there := slices.ContainsFunc(thread, func(m Message) bool { return !m.Self && a.answers(turn.TS(m.TS)) })
+		if a.ended && read && !there {
+			out = append(out, a.to)
+		}
+	}
+	return out
+}
+
 // NewestFor returns the newest ended answer to a person, who may have asked any of its questions.
 // asker returns who asked for the answer to a question; empty: not known. It is pure.
 func NewestFor(thread []Message, user string, before turn.TS, asker func(what string) string) (Ended, bool) {
 	var newest shownAnswer
 	for _, a := range shownAnswers(thread) {
-		theirs := asker(string(a.to)) == user || slices.ContainsFunc(thread, func(m Message) bool {
+		theirs := cmp.Or(asker(string(a.to)), a.asker) == user || slices.ContainsFunc(thread, func(m Message) bool {
 			return !m.Self && m.User == user && (!m.Bot || m.Behalf) && a.answers(turn.TS(m.TS))
 		})
 		if a.ended && theirs && before.After(a.to) && a.to.After(newest.to) {

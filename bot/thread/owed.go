@@ -116,6 +116,7 @@ type shownAnswer struct {
 	from, to turn.TS  // the first and the last of its questions
 	ids      []string // of its messages, oldest first
 	ended    bool
+	asker    string // empty: not known
 }
 
 // shownAnswers returns the answers that a thread shows, in the order in which they began: messages
@@ -133,7 +134,7 @@ func shownAnswers(thread []Message) []shownAnswer {
 			out = append(out, shownAnswer{from: from, to: to})
 		}
 		a := &out[i]
-		a.ids, a.ended = append(a.ids, m.TS), a.ended || m.Ended
+		a.ids, a.ended, a.asker = append(a.ids, m.TS), a.ended || m.Ended, cmp.Or(m.Asker, a.asker)
 		if a.from.After(from) {
 			a.from = from
 		}
@@ -220,6 +221,9 @@ func Addressed(thread []Message, t ID, mode FollowUps) []Question {
 	for _, m := range thread {
 		if m.Self {
 			here = true
+			if m.Asker != "" { // their question may be gone
+				crowd, person = crowd || person != "" && person != m.Asker, m.Asker
+			}
 			continue
 		}
 		if m.Bot {

@@ -37,6 +37,7 @@ type Message struct {
 	Behalf bool   // Bot: it is the message of User, a person, for whom an app posted it
 	Notice bool   // Self: no answer but a word of ours
 	For    string // Self: what it answers; of several questions, the last
+	Asker  string // Self: who asked that; empty: not known
 	From   string // Self: the first of them; empty: not known
 	Since  string // Self: when the newest of them had become what it was; empty: not known
 	Epoch  uint64 // Self: of the claim under which it was written; 0: without one

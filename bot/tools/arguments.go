@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -37,7 +38,7 @@ const Unshowable = "This call needs leave, and cannot be shown to the person who
 func Arguments(raw string) (out []Argument, whole bool) {
 	var args map[string]json.RawMessage
 	if json.Unmarshal([]byte(raw), &args) != nil {
-		value, cut := first(visible(raw), mostShownValue)
+		value, cut := first(visible(readable(raw)), mostShownValue)
 		return []Argument{{Value: value, Cut: cut}}, true
 	}
 	names := make([]string, 0, len(args))
@@ -50,7 +51,7 @@ func Arguments(raw string) (out []Argument, whole bool) {
 	}
 	most := min(mostShownValue, mostShownValues/max(1, len(names)))
 	for _, name := range names {
-		value := string(args[name])
+		value := readable(string(args[name]))
 		var text string
 		if strings.HasPrefix(value, `"`) && json.Unmarshal(args[name], &text) == nil {
 			value = text
@@ -63,6 +64,45 @@ func Arguments(raw string) (out []Argument, whole bool) {
 		out = append(out, a)
 	}
 	return out, true
+}
+
+// readable returns JSON in which texts have their characters instead of the numbers of these, all else
+// as it is: a name that stands there twice still does.
+func readable(raw string) string {
+	if !json.Valid([]byte(raw)) {
+		return raw
+	}
+	var b strings.Builder
+	for {
+		begin := strings.IndexByte(raw, '"')
+		if begin < 0 {
+			b.WriteString(raw)
+			return b.String()
+		}
+		end := begin + 1
+		for raw[end] != '"' {
+			if raw[end] == '\\' {
+				end++
+			}
+			end++
+		}
+		end++
+		b.WriteString(raw[:begin])
+		b.WriteString(plainText(raw[begin:end]))
+		raw = raw[end:]
+	}
+}
+
+// plainText returns a text of JSON as JSON, without needless escapes.
+func plainText(quoted string) string {
+	var text string
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	if !strings.Contains(quoted, `\u`) || json.Unmarshal([]byte(quoted), &text) != nil || enc.Encode(text) != nil {
+		return quoted
+	}
+	return strings.TrimSuffix(out.String(), "\n")
 }
 
 // argumentName returns the name of an argument as a person sees it. The model writes it: one that

@@ -45,3 +45,31 @@ func TestArguments(t *testing.T) {
 		}
 	}
 }
+
+// TestNestedArgumentsCanBeRead: whatever stands inside of an argument, people see its characters, and
+// both of two with one name.
+func TestNestedArgumentsCanBeRead(t *testing.T) {
+	for raw, want := range map[string]string{
+		`{"o":{"cmd":"\u0072\u006d -rf \/"}}`:               `{"cmd":"rm -rf /"}`,
+		`{"o":["\u003cb\u003e","a\\u0072",{"\u0061":1}]}`:   `["<b>","a\\u0072",{"a":1}]`,
+		`{"o":{"cmd":"ls","cmd":"rm","n":1.50,"x":"\"\n"}}`: `{"cmd":"ls","cmd":"rm","n":1.50,"x":"\"\n"}`,
+		`{"o":["\u202eabc\ud83d\ude00\u0000"]}`:             `["\u{202E}abc😀\u0000"]`,
+		`{"o":"\u0072m"}`:                                   `rm`,
+	} {
+		if got, whole := Arguments(raw); !whole || len(got) != 1 || got[0].Value != want {
+			t.Errorf("%s: %+v, want %s", raw, got, want)
+		}
+	}
+	if got, _ := Arguments(`["\u0072m"]`); got[0].Value != `["rm"]` {
+		t.Errorf("%+v", got)
+	}
+}
+
+func FuzzReadable(f *testing.F) {
+	f.Add(`{"a":"\u0072\\\"","b":["\ud800"]}`)
+	f.Fuzz(func(t *testing.T, raw string) {
+		if json.Valid([]byte(raw)) && !json.Valid([]byte(readable(raw))) {
+			t.Errorf("%q becomes %q", raw, readable(raw))
+		}
+	})
+}

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
@@ -30,6 +32,7 @@ const (
 
 // Codes of JSON-RPC. The last three are the SDK's own, for what it did not send or lost.
 const (
+	codeInvalid       = -32600
 	codeNoMethod      = -32601
 	codeUnknown       = -32001
 	codeClientClosing = -32003
@@ -89,8 +92,10 @@ func (s *server) call(ctx context.Context, c Call) outcome {
 			}
 			return s.unsent(ctx, s.absence())
 		}
-		res, err := s.once(ctx, ses, &mcp.CallToolParams{Name: own, Arguments: args})
-		for moved := false; errors.Is(err, errUnsent) || forgotten(err) && !moved; { // that is no try
+		var status atomic.Int32 // of the response to this very call, over HTTP
+		sent := context.WithValue(ctx, statusKey{}, &status)
+		res, err := s.once(sent, ses, &mcp.CallToolParams{Name: own, Arguments: args})
+		for moved := false; errors.Is(err, errUnsent) || !moved && forgotten(err, status.Load()); { // that is no try
 			if !errors.Is(err, errUnsent) {
 				moved = true
 				ses.give(errForgotten)
@@ -98,7 +103,8 @@ func (s *server) call(ctx context.Context, c Call) outcome {
 			if ses, err = s.await(ctx, ses); err != nil {
 				return s.unsent(ctx, s.absence())
 			}
-			res, err = s.once(ctx, ses, &mcp.CallToolParams{Name: own, Arguments: args})
+			status.Store(0)
+			res, err = s.once(sent, ses, &mcp.CallToolParams{Name: own, Arguments: args})
 		}
 		if err == nil {
 			ses.late.Store(0)
@@ -119,14 +125,15 @@ func (s *server) call(ctx context.Context, c Call) outcome {
 }
 
 // forgotten reports whether a server answers that it does not know the session, as one does that was
-// restarted: it has made nothing. MCP wants HTTP's 404 for that. Python's SDK puts an error of
-// JSON-RPC into its body, with -32600 and these words; that of TypeScript, with -32001.
-func forgotten(err error) bool {
-	if errors.Is(err, mcp.ErrSessionMissing) {
-		return true
+// restarted: it has made nothing. MCP wants HTTP's 404 for that, of this very request: what else calls
+// something a session may be the tool, which has run. Python's SDK puts an error of JSON-RPC into its
+// body, with -32600; that of TypeScript, with -32001.
+func forgotten(err error, status int32) bool {
+	if status != http.StatusNotFound {
+		return false
 	}
 	e, ok := errors.AsType[*jsonrpc.Error](err)
-	return ok && strings.EqualFold(strings.TrimRight(strings.TrimSpace(e.Message), "."), "session not found")
+	return errors.Is(err, mcp.ErrSessionMissing) || ok && (e.Code == codeInvalid || e.Code == codeUnknown)
 }
 
 // absence returns why there is no session.

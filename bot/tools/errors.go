@@ -19,6 +19,27 @@ var (
 	errNoTools   = errors.New("the server has no tools")
 )
 
+// saidError reports a failure, and what the server said at it in its own words. It may repeat there what
+// it was sent, and what it has sent: they are for whoever runs check, and for the log at debug alone.
+type saidError struct {
+	err  error
+	said string
+}
+
+// Error returns a text without the server's words.
+func (e *saidError) Error() string { return e.err.Error() }
+
+// Unwrap returns the failure.
+func (e *saidError) Unwrap() error { return e.err }
+
+// Hint returns the next step.
+func (e *saidError) Hint() string {
+	if hint := hintOf(e.err); hint != "" || e.said == "" {
+		return hint
+	}
+	return "llmbot check says what the server wrote last, as does LOG_LEVEL=debug."
+}
+
 // missingError reports that there is no such program.
 type missingError struct{ program, path string }
 

@@ -164,15 +164,12 @@ func closeAll(files []*os.File) {
 }
 
 // why returns how the program ended, with the last that it said.
-func (p *process) why() string {
-	text := "the program ended"
+func (p *process) why() error {
+	how := "the program ended"
 	if p.err != nil {
-		text += ": " + p.err.Error()
+		how += ": " + p.err.Error()
 	}
-	if said := p.said.tail(); said != "" {
-		text += "; it wrote: " + said
-	}
-	return text
+	return &saidError{errors.New(how), p.said.tail()}
 }
 
 // Write writes to the program, and gives up when it does not read.
@@ -217,8 +214,8 @@ func (m *messages) Read(b []byte) (int, error) {
 			return 0, err
 		}
 		if text := bytes.TrimSpace(line); len(text) > 0 && (text[0] == '{' || text[0] == '[') && json.Valid(text) {
-			if m.wanted(text) {
-				m.rest = append(text, '\n')
+			if some := m.wanted(text); some != nil {
+				m.rest = append(some, '\n')
 			}
 			continue
 		}
@@ -248,12 +245,40 @@ func (m *messages) line() ([]byte, error) {
 	}
 }
 
-// wanted reports whether a message is passed on.
-func (m *messages) wanted(text []byte) bool {
+// wanted returns what of a line is passed on: answers, and what a program asks or tells by itself if it
+// is not too much; nil: nothing. Of a batch, which older versions of the protocol know, each is judged.
+func (m *messages) wanted(text []byte) []byte {
+	if text[0] == '{' {
+		if m.admits(text) {
+			return text
+		}
+		return nil
+	}
+	var all, some []json.RawMessage
+	if json.Unmarshal(text, &all) != nil {
+		return nil
+	}
+	for _, one := range all {
+		if m.admits(one) {
+			some = append(some, one)
+		}
+	}
+	switch len(some) {
+	case 0:
+		return nil
+	case len(all):
+		return text
+	}
+	text, _ = json.Marshal(some)
+	return text
+}
+
+// admits reports whether one message is passed on.
+func (m *messages) admits(text []byte) bool {
 	var head struct {
 		Method string `json:"method"`
 	}
-	if text[0] == '{' && (json.Unmarshal(text, &head) == nil && head.Method == "") {
+	if json.Unmarshal(text, &head) == nil && head.Method == "" {
 		return true // an answer
 	}
 	if now := time.Now(); now.Sub(m.sec) >= time.Second {

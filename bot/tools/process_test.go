@@ -283,7 +283,7 @@ func TestProgramFails(t *testing.T) {
 	for _, st := range s.Status() {
 		told[st.Name] = st
 	}
-	if st := told["crash"]; !strings.Contains(st.Why, "exit status 1") || !strings.Contains(st.Why, "No module named 'mcp'") {
+	if st := told["crash"]; st.Why != "the program ended: exit status 1" || !strings.Contains(st.Said, "No module named 'mcp'") {
 		t.Errorf("%+v", st)
 	}
 	if st := told["missing"]; st.Why != "there is no program no-such-program in PATH (2 folders)" || !strings.Contains(st.Hint, "docs/tools.md") {
@@ -299,7 +299,7 @@ func TestProgramFails(t *testing.T) {
 
 // TestProgramDies in a call, and is started again.
 func TestProgramDies(t *testing.T) {
-	s, _ := programs(t, true, nil, "good")
+	s, log := programs(t, true, nil, "good")
 	start := time.Now()
 	if r := calls(t, s, "good_die"); !r.Failed || !strings.Contains(r.Text, "broke off") || time.Since(start) > 2*time.Second {
 		t.Errorf("%+v", r)
@@ -307,8 +307,13 @@ func TestProgramDies(t *testing.T) {
 	if r := calls(t, s, "good_env"); r.Failed {
 		t.Errorf("%+v", r)
 	}
-	if st := s.Status()[0]; !strings.Contains(st.LastError, "EOF") && !strings.Contains(st.LastError, "closed") {
-		t.Errorf("%+v", st)
+	for line := range strings.Lines(log.String()) {
+		if strings.Contains(line, "I am dying") && !strings.Contains(line, "level=DEBUG") {
+			t.Errorf("what it wrote is in the log: %s", line)
+		}
+	}
+	if !strings.Contains(log.String(), "tool_server_away") || !strings.Contains(log.String(), "exit status 3") {
+		t.Errorf("how it ended is not: %s", log)
 	}
 }
 

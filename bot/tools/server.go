@@ -55,8 +55,6 @@ type server struct {
 // counts is what became of a server's calls.
 type counts struct {
 	calls, failures, running int
-	lastError                string
-	lastErrorAt              time.Time
 }
 
 func newServer(cfg *Config, e entry, moved func()) *server {

@@ -238,7 +238,6 @@ func (s *Servers) Call(ctx context.Context, c Call) Result {
 	srv.count.running--
 	if out.err != nil && out.kind != OutcomeStopped {
 		srv.count.failures++
-		srv.count.lastError, srv.count.lastErrorAt = srv.shown(out.err), time.Now()
 	}
 	srv.mu.Unlock()
 	s.cfg.Hooks.called(c.Tool.Server, c.Tool.Name, out.kind, took)

@@ -265,12 +265,13 @@ func (c *conn) why(ctx context.Context, err error) error {
 		defer timer.Stop()
 		select {
 		case <-c.process.ended:
-			return errors.New(c.process.why())
+			return c.process.why()
 		case <-timer.C:
-			if said := c.process.said.tail(); said != "" {
-				return fmt.Errorf("%w; the program wrote: %s", plain(err), said)
-			}
+			return &saidError{plain(err), c.process.said.tail()}
 		}
+	}
+	if e, ok := answered(err); ok {
+		return &saidError{fmt.Errorf("the server answered with error %d", e.Code), e.Message}
 	}
 	return plain(err)
 }

@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ type ServerStatus struct {
 	Connected bool
 	Since     time.Time // when it was connected, or lost; zero: it was not connected yet
 	Why       string    // it is not connected; empty: it is, or is being connected for the first time
+	Said      string    // the server's last words at that, for its operator: arguments and results may be in them
 	Hint      string    // what to do about it; may be empty
 	Protocol  string    // the version that is spoken
 
@@ -25,8 +27,6 @@ type ServerStatus struct {
 	Troubles []string     // what is wrong with tools and policies
 
 	Calls, Failures, Running int // since the start
-	LastError                string
-	LastErrorAt              time.Time
 }
 
 // ToolStatus is one tool.
@@ -60,7 +60,10 @@ func (s *server) status() ServerStatus {
 	st := ServerStatus{
 		Name: s.name, Transport: s.link.shown(), Channels: slices.Clone(s.entry.channels), Timeout: s.entry.timeout, Connected: s.session != nil, Since: s.since,
 		Why: s.shown(s.why), Hint: hintOf(s.why), Troubles: slices.Clone(s.troubles),
-		Calls: s.count.calls, Failures: s.count.failures, Running: s.count.running, LastError: s.count.lastError, LastErrorAt: s.count.lastErrorAt,
+		Calls: s.count.calls, Failures: s.count.failures, Running: s.count.running,
+	}
+	if said, ok := errors.AsType[*saidError](s.why); ok && said.said != "" {
+		st.Said = s.shown(errors.New(said.said))
 	}
 	if s.session != nil {
 		st.Protocol = s.session.mcp.InitializeResult().ProtocolVersion

@@ -36,6 +36,9 @@ type web struct {
 	pushed  atomic.Int64                         // bytes that came by themselves
 }
 
+// statusKey is the key, in the context of a call, of where the status of its own response goes.
+type statusKey struct{}
+
 // newTransport returns what requests to servers go through.
 func newTransport(proxy func(*http.Request) (*url.URL, error), roots *x509.CertPool) *http.Transport {
 	return &http.Transport{
@@ -64,6 +67,10 @@ func (w *web) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	req = req.Clone(ctx)
 	for name, value := range w.headers {
+		if http.CanonicalHeaderKey(name) == "Host" { // Go sends this one only
+			req.Host = value
+			continue
+		}
 		if req.Header.Get(name) == "" || http.CanonicalHeaderKey(name) == "User-Agent" {
 			req.Header.Set(name, value)
 		}
@@ -86,6 +93,9 @@ func (w *web) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		end()
 		return nil, err //nolint:wrapcheck // http.Client says what was asked
+	}
+	if seen, ok := req.Context().Value(statusKey{}).(*atomic.Int32); ok {
+		seen.Store(int32(resp.StatusCode))
 	}
 	if resp.StatusCode >= http.StatusBadRequest && !push {
 		w.status.Store(int32(resp.StatusCode))

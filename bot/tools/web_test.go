@@ -249,6 +249,61 @@ func TestHTTPForgets(t *testing.T) {
 	}
 }
 
+// TestHostHeader: a server behind a name of its own gets that name.
+func TestHostHeader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		got := ""
+		inner := streamable(newest("w"), nil)
+		n := memnet.Serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			got = r.Host
+			inner.ServeHTTP(w, r)
+		}))
+		rt := &http.Transport{DialContext: n.Dial}
+		t.Cleanup(func() {
+			rt.CloseIdleConnections()
+			_ = n.Close()
+			time.Sleep(time.Hour)
+		})
+		s := started(t, Config{HTTP: rt, File: parsed(t, `{"mcpServers": {"s": {"url": "http://10.0.0.1/mcp", "headers": {"host": "wiki.test"}}}}`)})
+		s.Settle(t.Context())
+		if got != "wiki.test" {
+			t.Errorf("Host: %q", got)
+		}
+	})
+}
+
+// TestOnlyALostSessionIsMadeAnew: a tool of the server's own may know sessions, and answer that it does
+// not find one. Such a call was made, and is not made again, however the answer comes.
+func TestOnlyALostSessionIsMadeAnew(t *testing.T) {
+	for _, code := range []int{-32602, -32600, -32001, -32000, 1} {
+		for _, status := range []int{http.StatusOK, http.StatusBadRequest, http.StatusInternalServerError} {
+			synctest.Test(t, func(t *testing.T) {
+				made := 0
+				inner := streamable(newest("w"), nil)
+				s, _ := online(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					body, _ := io.ReadAll(r.Body)
+					var m struct {
+						ID     json.RawMessage
+						Method string
+					}
+					if _ = json.Unmarshal(body, &m); m.Method == "tools/call" {
+						made++
+						w.Header().Set("Content-Type", "application/json")
+						w.WriteHeader(status)
+						_, _ = fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"error":{"code":%d,"message":"Session not found"}}`, m.ID, code)
+						return
+					}
+					r.Body = io.NopCloser(bytes.NewReader(body))
+					inner.ServeHTTP(w, r)
+				}), "")
+				if r := calls(t, s, "s_w"); !r.Failed || made != 1 {
+					t.Errorf("%d with HTTP %d: made %d times: %+v", code, status, made, r)
+				}
+			})
+		}
+	}
+}
+
 // notFound says in other words that a session is not known.
 type notFound struct {
 	http.ResponseWriter

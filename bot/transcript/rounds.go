@@ -116,6 +116,13 @@ func (r Records) ClaimRounds(ctx context.Context, t thread.ID, of Of, epoch uint
 	return done, before, nil
 }
 
+// HasRounds reports whether there is anything that an answer has done with tools.
+func (r Records) HasRounds(ctx context.Context, t thread.ID) (bool, error) {
+	var have rounds
+	err := r.read(ctx, roundsKey(t), &have)
+	return len(have.Rounds) > 0 || len(have.Ran) > 0, err
+}
+
 // next returns the record as a turn finds it: with its own rounds, and what others have begun. An
 // answer that did not end, and is not gone on with, was to questions that are gone.
 func (r rounds) next(of Of, epoch uint64, asker string) rounds {

@@ -51,6 +51,9 @@ func (c *checker) toolServer(s tools.ServerStatus) (offered []tools.Tool) {
 		if s.Why == "" {
 			s.Why = "it did not answer in time"
 		}
+		if s.Said != "" {
+			s.Why += "; it wrote: " + s.Said
+		}
 		c.fail(check, fmt.Sprintf("%s: %s", s.Transport, s.Why), hint)
 		return nil
 	}

@@ -128,7 +128,7 @@ func TestPagesNameRealVariables(t *testing.T) {
 	for _, name := range secretNames() {
 		known[name+fileSuffix] = true
 	}
-	names := regexp.MustCompile(`\b(?:BOT|LLM|SLACK|STATE|OPS|LOG)_[A-Z_]*[A-Z]\b`)
+	names := regexp.MustCompile(`\b(?:BOT|LLM|SLACK|STATE|OPS|LOG|GPU)_[A-Z_]*[A-Z]\b`)
 	for path, page := range pages(t) {
 		if filepath.Base(path) == "CHANGELOG.md" {
 			continue // names that are gone may be there

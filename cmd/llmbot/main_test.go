@@ -27,7 +27,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status": statusCmd,
-			"expand": expandCmd,
+			"expand": expandCmd, "fill": fillCmd,
 			"start":  startCmd,
 			"until":  untilCmd,
 			"signal": signalCmd,

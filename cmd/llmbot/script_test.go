@@ -71,6 +71,19 @@ func expandCmd(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// fillCmd writes a value behind a name in a file of settings, as somebody does in an editor: the name stands there once, commented or
+// not.
+func fillCmd(ts *testscript.TestScript, neg bool, args []string) {
+	usageOf(ts, neg, args, 3, "fill FILE NAME VALUE")
+	line := regexp.MustCompile(`(?m)^#?` + regexp.QuoteMeta(args[1]) + `=.*$`)
+	text := ts.ReadFile(args[0])
+	if n := len(line.FindAllString(text, -1)); n != 1 {
+		ts.Fatalf("%s names %s %d times", args[0], args[1], n)
+	}
+	text = line.ReplaceAllLiteralString(text, args[1]+"="+args[2])
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
+}
+
 // startCmd runs the program in the background; what it prints is in NAME.out and NAME.err at once, not only at its end.
 func startCmd(ts *testscript.TestScript, neg bool, args []string) {
 	usageOf(ts, neg, args, 1, "start NAME [ARGUMENT...]")

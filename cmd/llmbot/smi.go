@@ -5,9 +5,11 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,18 +45,38 @@ func quietGPUs(read func(context.Context) ([]llm.GPU, error), local bool, log *s
 	}
 }
 
-// onThisMachine reports whether an address is of this machine. Containers have names of their own,
-// and are none of it: their GPUs need not be this machine's.
+// onThisMachine reports whether an address is of this machine. Containers have names and addresses
+// of their own, and are none of it: their GPUs need not be this machine's.
 func onThisMachine(address string) bool {
+	name, _ := os.Hostname()         // without it, no name is this machine's
+	addrs, _ := net.InterfaceAddrs() // a sandbox without AF_NETLINK has none
+	var own []netip.Addr
+	for _, a := range addrs {
+		if p, err := netip.ParsePrefix(a.String()); err == nil {
+			own = append(own, p.Addr())
+		}
+	}
+	return onMachine(address, name, own)
+}
+
+// onMachine reports whether an address is of the machine with this host name and these addresses.
+func onMachine(address, name string, own []netip.Addr) bool {
 	u, err := url.Parse(address)
-	if err != nil {
+	if err != nil || u.Hostname() == "" {
 		return false
 	}
-	if host, err := os.Hostname(); err == nil && strings.EqualFold(u.Hostname(), host) {
-		return true
+	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+	if ip, err := netip.ParseAddr(host); err == nil {
+		ip = ip.Unmap().WithZone("")
+		return ip.IsLoopback() || ip.IsUnspecified() || slices.ContainsFunc(own, func(o netip.Addr) bool { return o.Unmap().WithZone("") == ip })
 	}
-	ip := net.ParseIP(u.Hostname())
-	return strings.EqualFold(u.Hostname(), "localhost") || ip != nil && ip.IsLoopback()
+	name = strings.TrimSuffix(strings.ToLower(name), ".")
+	// One of the two may have its domain. Two domains are two machines.
+	long, short := host, name
+	if len(long) < len(short) {
+		long, short = short, long
+	}
+	return host == "localhost" || short != "" && (long == short || !strings.Contains(short, ".") && strings.HasPrefix(long, short+"."))
 }
 
 // runSMI returns what nvidia-smi prints. It ends the program with ctx.

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"log/slog"
+	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,6 +34,35 @@ func TestLocalGPUs(t *testing.T) {
 	for _, elsewhere := range []string{"http://gpu:8000/v1", "http://10.0.0.7/v1", "https://models.example.com", ":"} {
 		if gpus(Config{BaseURL: elsewhere}) != nil {
 			t.Errorf("%s: this machine's GPUs are shown", elsewhere)
+		}
+	}
+}
+
+// The machine is known by its own names and addresses, and no other is taken for it.
+func TestOnThisMachine(t *testing.T) {
+	t.Parallel()
+	own := []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("10.0.0.5"), netip.MustParseAddr("fe80::1%eth0"), netip.MustParseAddr("2001:db8::5")}
+	for _, tt := range []struct {
+		address, name string
+		want          bool
+	}{
+		{"http://10.0.0.5:8000/v1", "gpu1", true}, {"http://10.0.0.6:8000/v1", "gpu1", false}, {"http://[2001:db8::5]:8000", "gpu1", true}, {"http://[2001:db8::6]:8000", "gpu1", false},
+		{"http://[fe80::1]:8000", "gpu1", true}, {"http://[::ffff:10.0.0.5]:8000", "gpu1", true}, {"http://127.0.0.2", "gpu1", true}, {"http://[::1]", "gpu1", true}, {"http://0.0.0.0:8000", "gpu1", true},
+		{"http://gpu1:8000/v1", "gpu1", true}, {"http://GPU1.corp.example.:8000", "gpu1", true}, {"http://gpu1:8000", "gpu1.corp.example", true}, {"http://gpu1.corp.example", "gpu1.corp.example", true},
+		{"http://gpu1.other.example", "gpu1.corp.example", false}, {"http://gpu10", "gpu1", false}, {"http://gpu", "gpu1", false}, {"http://gpu1.corp", "gpu1.corp.example", false},
+		{"http://localhost:8000", "", true}, {"http://gpu1", "", false}, {"http://", "gpu1", false}, {"", "", false}, {":", "gpu1", false},
+	} {
+		if got := onMachine(tt.address, tt.name, own); got != tt.want {
+			t.Errorf("%s on %s: %v", tt.address, tt.name, got)
+		}
+	}
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range addrs {
+		if p := netip.MustParsePrefix(a.String()); !onThisMachine("http://" + net.JoinHostPort(p.Addr().WithZone("").String(), "8000")) {
+			t.Errorf("%s is another machine", a)
 		}
 	}
 }

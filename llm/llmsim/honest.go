@@ -14,7 +14,7 @@ func Honest(seed uint64) string {
 	r := rand.New(rand.NewPCG(seed, 15))
 	kinds := []func(*rand.Rand) string{
 		honestTable, honestWideTable, honestCode, honestData, honestList, honestPoem, honestLog, honestDrawing, honestTalk, honestProse,
-		honestIndented, honestRows, honestJSON, honestTags, honestTokens,
+		honestIndented, honestRows, honestJSON, honestTags, honestTokens, honestBoard,
 	}
 	var parts []string
 	for range 1 + r.IntN(5) {
@@ -141,6 +141,17 @@ func honestDrawing(r *rand.Rand) string {
 	wide := 5 + r.IntN(60)
 	line := "+" + strings.Repeat("-", wide) + "+\n"
 	return "```\n" + line + strings.Repeat("|"+strings.Repeat(" ", wide)+"|\n", 2+r.IntN(30)) + line + "```"
+}
+
+// honestBoard returns drawings and rows that stand in no fence: boards, grids of emoji, crontabs, logs.
+func honestBoard(r *rand.Rand) string {
+	wide := 3 + r.IntN(48)
+	rows := []string{
+		strings.Repeat("🟩", wide) + "\n", strings.Repeat("♜ ", wide) + "\n", strings.Repeat("░", wide) + "\n", strings.Repeat("├──", wide) + "┤\n",
+		strings.Repeat("+---", wide) + "+\n" + strings.Repeat("|   ", wide) + "|\n", strings.Repeat("+", wide) + "\n",
+		"* * * * * /usr/bin/backup --all --quiet --and-then-some\n", "GET /health 200\n", "12:00:01 INFO the service is up\n", "level=info msg=ok\n",
+	}
+	return "So:\n\n" + strings.Repeat(rows[r.IntN(len(rows))], 4+r.IntN(90))
 }
 
 func honestTalk(r *rand.Rand) string {

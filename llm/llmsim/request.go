@@ -300,6 +300,9 @@ func (s *Server) checkTemplate(ms []Message) *apiError {
 		}
 		ms = ms[1:]
 	}
+	if s.cfg.NoResults && slices.ContainsFunc(ms, func(m Message) bool { return m.Role == "tool" }) {
+		return badRequest("Conversation roles must alternate user/assistant/user/assistant/...", "")
+	}
 	ms = slices.DeleteFunc(slices.Clone(ms), func(m Message) bool { return m.Role == "tool" || len(m.Calls) > 0 })
 	for i, m := range ms {
 		if want := []string{"user", "assistant"}[i%2]; s.cfg.Strict && m.Role != want {

@@ -72,6 +72,7 @@ type Config struct {
 	PromptDetails bool // usage has prompt_tokens_details (--enable-prompt-tokens-details)
 	ForceUsage    bool // usage in each chunk, unasked (--enable-force-include-usage)
 	Strict        bool // the template wants user and assistant to alternate
+	NoResults     bool // … and has no place for results of tools
 	NoSystem      bool // the template refuses the system role
 	Vision        bool // the model takes pictures: image_url parts with a data URL of PNG or JPEG
 	// Tools says that the server takes tools: vLLM with --enable-auto-tool-choice and

@@ -9,6 +9,7 @@ import { wireKeys } from './keys.js';
 import { become, listen } from './live.js';
 import { keepSpot } from './memory.js';
 import { wirePane } from './pane.js';
+import { press } from './places.js';
 import { start as startPanel } from './panel.js';
 import { wireSearch } from './search.js';
 import { S, channel, person } from './store.js';
@@ -52,6 +53,7 @@ async function start() {
   document.addEventListener('click', followLink);
   document.addEventListener('visibilitychange', () => {
     if (document.hidden) return;
+    press();
     render();
     drawChannels();
   });

@@ -1,19 +1,35 @@
 // Block Kit as DOM nodes.
 import { chart } from './charts.js';
+import { control } from './controls.js';
 import { ask } from './dialog.js';
 import { el } from './dom.js';
 import { codeBox, emojiNode, link, markdownSpecs, mrkdwn } from './markdown.js';
 import { sync } from './sync.js';
 
-// blockSpecs describes blocks for sync. on(action) is called when a button is pressed; it returns a
+// safely draws a block, or its name if it is not as blocks are: one that cannot be drawn must not
+// stop the page.
+function safely(b, draw) {
+  try {
+    return draw();
+  } catch {
+    return el('div', 'small', '[' + (typeof b?.type === 'string' ? b.type : 'block') + ']');
+  }
+}
+
+// blockSpecs describes blocks for sync. on(action) is called when an element is used; it returns a
 // promise.
 export function blockSpecs(blocks, names, on) {
-  return (blocks || []).map((b, i) => ({
-    key: 'block ' + i + ' ' + b.type,
-    sig: JSON.stringify(b),
-    make: () => block(b, names, on),
-    update: b.type === 'markdown' ? (node) => sync(node, markdownSpecs(b.text, names)) : plain.has(b.type) ? undefined : null,
-  }));
+  return (blocks || []).map((b, i) => {
+    const make = () => safely(b, () => block(b, names, on));
+    const grow = (node) => {
+      try {
+        sync(node, markdownSpecs(b.text, names));
+      } catch {
+        node.replaceChildren('[markdown]');
+      }
+    };
+    return { key: 'block ' + i + ' ' + b?.type, sig: JSON.stringify(b), make, update: b?.type === 'markdown' ? grow : plain.has(b?.type) ? undefined : null };
+  });
 }
 
 // plain are the blocks without anything to press.
@@ -40,9 +56,21 @@ function block(b, names, on) {
     case 'data_visualization': return chart(b);
     case 'plan': return el('p', 'plan', b.title);
     case 'task_card': return task(b, names);
+    case 'card': return card(b, names, on);
+    case 'carousel': return el('div', 'cards', ...b.elements.map((c) => safely(c, () => card(c, names, on))));
+    case 'container': return el('div', 'card', b.title ? el('strong', '', b.title.text) : null, ...inside(b.child_blocks, names, on));
+    case 'layout': return el('div', 'card', ...b.rows.map((r) => el('div', 'fields', ...inside(r.items.map((x) => x.block), names, on))));
+    case 'input': return el('div', 'field', el('div', 'small', b.label.text), element(b.element, names, on), b.hint ? el('div', 'small', b.hint.text) : null);
     case 'image': return el('div', 'small', '[image: ' + (b.alt_text || b.title?.text || '') + ']'); // nothing is fetched from elsewhere
     default: return el('div', 'small', '[' + b.type + ']');
   }
+}
+
+const inside = (list, names, on) => list.map((b) => safely(b, () => block(b, names, on)));
+
+function card(b, names, on) {
+  const line = (t, tag) => (t ? el(tag, '', textObject(t, names)) : null);
+  return el('div', 'card', line(b.title, 'strong'), line(b.subtitle, 'div'), line(b.body, 'div'), b.actions ? el('div', 'actions', ...b.actions.map((e) => element(e, names, on))) : null);
 }
 
 function textObject(t, names) {
@@ -52,12 +80,16 @@ function textObject(t, names) {
 }
 
 function element(e, names, on) {
+  // sure asks before the element acts, if it has words for that.
+  const sure = (label) => {
+    const c = e.confirm;
+    return !c || ask({ title: c.title?.text || label, body: c.text ? [textObject(c.text, names)] : [], yes: c.confirm?.text || 'Yes', danger: c.style === 'danger' });
+  };
   const button = (label, value, cls) => {
     const b = el('button', 'btn ' + (cls || ''), label);
     b.type = 'button';
     b.onclick = async () => {
-      const c = e.confirm;
-      if (c && !await ask({ title: c.title?.text || label, body: c.text ? [textObject(c.text, names)] : [], yes: c.confirm?.text || 'Yes', danger: c.style === 'danger' })) return;
+      if (!await sure(label)) return;
       b.disabled = true;
       const ok = await on({ action_id: e.action_id, value });
       b.disabled = false;
@@ -76,7 +108,7 @@ function element(e, names, on) {
       };
       return el('span', 'feedback', one(e.positive_button, '👍'), one(e.negative_button, '👎'));
     }
-    default: return el('span', 'small', '[' + e.type + ']');
+    default: return control(e, async (value) => await sure('Sure?') && on({ action_id: e.action_id, value })) || el('span', 'small', '[' + e.type + ']');
   }
 }
 
@@ -110,19 +142,25 @@ function table(b, names) {
   return el('table', '', b.caption ? el('caption', '', b.caption) : null, el('thead', '', rows[0]), el('tbody', '', ...rows.slice(1)));
 }
 
-// attachment shows a forward, a preview or an app's card: whatever of it is text.
-export function attachment(a, names) {
+// attachment shows what an app attached, a forward, or a preview: whatever of it is text or blocks.
+export const attachment = (a, names, on) => safely(a, () => attached(a, names, on));
+
+const nothing = () => Promise.resolve(false);
+
+function attached(a, names, on) {
   if (!a || typeof a !== 'object') return el('span');
   const text = (v) => (typeof v === 'string' && v ? [el('div', '', mrkdwn(v, names))] : []);
   const list = (v) => (Array.isArray(v) ? v : []);
-  const safely = (b) => { try { return block(b, names, () => Promise.resolve(false)); } catch { return el('div', 'small', '[block]'); } };
   const kind = a.is_share ? 'forwarded' : (a.original_url ? 'preview' : '');
-  const inner = a.text ? text(a.text) : list(a.message_blocks).flatMap((m) => list(m.message?.blocks)).map(safely);
-  return el('blockquote', 'attachment',
+  const inner = a.text ? text(a.text) : list(a.message_blocks).flatMap((m) => inside(list(m?.message?.blocks), names, nothing)); // another message's
+  const e = el('blockquote', 'attachment',
     kind ? el('div', 'small', [kind, a.author_name, a.channel_name && 'in #' + a.channel_name].filter(Boolean).join(' · ')) : null,
-    ...text(a.pretext), a.title ? el('strong', '', String(a.title)) : null, ...inner, ...list(a.blocks).map(safely),
-    ...list(a.fields).map((f) => el('div', '', `${f.title || ''}: ${f.value || ''}`)), ...list(a.attachments).map((x) => attachment(x, names)),
-    ...list(a.files).map((f) => el('div', 'small', '📎 ' + (f.name || f.id))), ...text(a.footer));
+    ...text(a.pretext), a.title ? el('strong', '', String(a.title)) : null, ...inner, ...inside(list(a.blocks), names, kind ? nothing : on),
+    ...list(a.fields).map((f) => el('div', '', `${f?.title || ''}: ${f?.value || ''}`)), ...list(a.attachments).map((x) => attachment(x, names, on)),
+    ...list(a.files).map((f) => el('div', 'small', '📎 ' + (f?.name || f?.id))), ...text(a.footer));
+  const color = { good: 'var(--ok)', warning: 'var(--warn)', danger: 'var(--bad)' }[a.color] || (/^#?[\da-f]{6}$/i.test(a.color) && '#' + a.color.replace('#', ''));
+  if (color) e.style.borderLeftColor = color;
+  return e;
 }
 
 function task(b, names) {

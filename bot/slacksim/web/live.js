@@ -7,11 +7,13 @@ import { withEmoji } from './emoji.js';
 import { emit } from './hooks.js';
 import { spot } from './memory.js';
 import { came } from './pane.js';
+import { leave, place } from './places.js';
 import { S, author, forget, inChannel, key, names, put } from './store.js';
 import { spoken } from './text.js';
 import { changed, recallSeen, seenUntil } from './unread.js';
 import { describe, drawChannels, go, goTo, jump, later, render } from './view.js';
 
+// listen begins anew: all that this person sees is told again.
 export function listen() {
   clearTimeout(listen.timer);
   S.source?.close();
@@ -20,26 +22,55 @@ export function listen() {
   S.home = null;
   S.fresh = true;
   S.part = [];
-  const source = S.source = new EventSource('page/events?user=' + encodeURIComponent(S.me));
-  source.onmessage = (e) => hear(JSON.parse(e.data));
+  S.rev = 0;
+  place(connect, rest, full);
+}
+
+// connect opens the stream: from the beginning, or with what was missed while the page had no place.
+function connect() {
+  const again = S.rev > 0;
+  S.missed = again;
+  S.source?.close();
+  const source = S.source = new EventSource('page/events?user=' + encodeURIComponent(S.me) + (again ? `&since=${S.rev}&boot=${S.boot}` : ''));
+  source.onmessage = (e) => { if (source === S.source) hear(JSON.parse(e.data)); };
   source.addEventListener('dropped', (e) => { // for good: coming back would drop another page
     source.close();
-    $('link').className = '';
-    $('link').textContent = 'page not connected';
+    leave();
+    status('page not connected');
     toast(e.data);
   });
   source.onerror = () => {
     if (source !== S.source) return;
-    $('link').className = '';
-    $('link').textContent = 'not connected: start it again';
-    $('link').title = 'The program behind this page does not answer. Start it again: this page comes back by itself.';
+    status('not connected: start it again', 'The program behind this page does not answer. Start it again: this page comes back by itself.');
     // A new connection sends everything again: what is known is thrown away with its first event,
     // and with it every gap. The browser reconnects by itself, except after an answer that was no
-    // stream.
+    // stream, and not to an address that says where it was.
     S.fresh = true;
     S.part = [];
-    if (source.readyState === EventSource.CLOSED) listen.timer = setTimeout(reload, 2000);
+    if (again) source.close();
+    if (again || source.readyState === EventSource.CLOSED) listen.timer = setTimeout(reload, 2000);
   };
+}
+
+function status(text, why = '') {
+  $('link').className = '';
+  $('link').textContent = text;
+  $('link').title = why;
+}
+
+// rest ends the stream of a hidden page: another one needs its place.
+function rest() {
+  clearTimeout(listen.timer);
+  S.source?.close();
+  S.source = null;
+  S.part = [];
+  if (S.fresh) S.rev = 0; // not all of it was told
+}
+
+function full() {
+  const why = 'A browser opens six connections to a site, for all tabs and windows, and four other pages of this workspace are in sight. Hide or close one, and this page goes on by itself.';
+  status('page waits for another', why);
+  toast(why);
 }
 
 // become shows what the person sees that S.me says now.
@@ -73,8 +104,10 @@ async function reload() {
 }
 
 function hear(d) {
+  if (S.boot && d.boot !== S.boot && S.rev) S.fresh = true; // taken up again at another workspace: it tells all
   S.part.push(...d.messages);
   if (d.more) return;
+  S.rev = d.rev;
   d.messages = S.part;
   S.part = [];
   const fresh = S.fresh;
@@ -94,6 +127,7 @@ function hear(d) {
     take(m, fresh);
     emit('message', m);
   }
+  S.missed = false;
   if (S.thread && fresh && !S.messages.has(key({ channel: S.channel, ts: S.thread }))) S.thread = null;
   if (d.home) S.home = d.home;
   S.statuses = d.statuses;
@@ -126,7 +160,7 @@ function take(m, fresh) {
   if (fresh || m.deleted || m.user === S.me) return;
   const here = m.channel === S.channel;
   if (!here && !isNew) changed(m);
-  if (here && document.hidden && isNew && S.newFrom === null) S.newFrom = seenUntil(m.channel) || before;
+  if (here && (document.hidden || S.missed) && isNew && S.newFrom === null) S.newFrom = seenUntil(m.channel) || before;
   if (!here) return;
   const inThread = S.thread && (m.thread_ts === S.thread || m.ts === S.thread);
   if (isNew && (!m.thread_ts || m.broadcast)) came($('list'));

@@ -58,14 +58,15 @@ function threadLink(m) {
 // parts describes what stands in a message, for sync.
 function parts(m, inThread) {
   const out = [];
+  const use = (a) => act('click', { channel: m.channel, ts: m.ts, ...a });
   const part = (k, sig, make, update = null) => out.push({ key: k, sig: typeof sig === 'object' ? JSON.stringify(sig) : sig, make, update });
   if (m.ephemeral) part('only', 1, () => el('p', 'note', 'Only visible to you'));
   part('head', m.user, () => head(m, user(m.user)));
   if (m.tombstone) part('gone', 1, () => el('p', 'small', 'This message was deleted.'));
   else if (S.editing === place(m, inThread)) part('edit', 1, () => editor(m));
-  else if (m.blocks?.length) out.push(...blockSpecs(m.blocks, names, (a) => act('click', { channel: m.channel, ts: m.ts, ...a })));
-  else part('text', m.text, () => el('div', '', mrkdwn(m.text, names)), undefined);
-  if (m.attachments) part('attachments', m.attachments, () => el('div', '', ...m.attachments.map((a) => attachment(a, names))));
+  else if (m.blocks?.length) out.push(...blockSpecs(m.blocks, names, use));
+  else if (m.text || !m.attachments) part('text', m.text, () => el('div', '', mrkdwn(m.text, names)), undefined);
+  if (m.attachments) part('attachments', m.attachments, () => el('div', '', ...m.attachments.map((a) => attachment(a, names, use))));
   if (m.files) part('files', m.files, () => files(m.files));
   if (m.edited && !m.tombstone) part('edited', 1, () => el('div', 'mark', '(edited)'));
   if (m.stream === 'live') part('live', m.reads_along || '', () => el('p', 'live', m.reads_along ? `still being written; only ${m.reads_along} reads along` : 'writing…'));

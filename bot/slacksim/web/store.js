@@ -2,7 +2,7 @@
 
 export const S = {
   state: null, me: null, channel: null, thread: null, tab: 'messages', home: null, editing: null,
-  messages: new Map(), statuses: [], stoppable: [], source: null, fresh: true, newFrom: null,
+  messages: new Map(), statuses: [], stoppable: [], source: null, fresh: true, newFrom: null, rev: 0, missed: false,
   part: [], // of what is being told, when it takes several events
 };
 

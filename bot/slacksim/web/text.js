@@ -25,7 +25,7 @@ function inBlock(b, names, out) {
     case 'link': out.push(b.text || b.url || ''); return;
     case 'raw_number': out.push(String(b.value ?? b.text ?? '') + ' '); return;
   }
-  for (const part of ['title', 'caption', 'text', 'elements', 'fields', 'rows', 'details', 'output', 'accessory', 'alt_text', 'label']) {
+  for (const part of ['title', 'caption', 'text', 'elements', 'fields', 'rows', 'details', 'output', 'accessory', 'alt_text', 'label', 'subtitle', 'body', 'child_blocks', 'items', 'block']) {
     const v = b[part];
     if (typeof v === 'string') out.push(b.type === 'text' ? v : plain(v, names));
     else inBlock(v, names, out);
@@ -46,7 +46,10 @@ export function wordsOf(m, names) {
   const out = [];
   if (m.blocks?.length) inBlock(m.blocks, names, out);
   else if (m.text) out.push(plain(m.text, names));
-  for (const a of m.attachments || []) out.push('\n', plain([a?.pretext, a?.title, a?.text, a?.fallback && !a.text ? a.fallback : ''].filter((t) => typeof t === 'string').join(' '), names));
+  for (const a of m.attachments || []) {
+    out.push('\n', plain([a?.pretext, a?.title, a?.text, a?.fallback && !a.text && !a.blocks ? a.fallback : ''].filter((t) => typeof t === 'string').join(' '), names), '\n');
+    inBlock(a?.blocks, names, out);
+  }
   for (const f of m.files || []) out.push('\n', f.name);
   words = tidy(out.join(''));
   known.set(m, words);

@@ -1,0 +1,136 @@
+package bot_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"llmbot/bot"
+	"llmbot/bot/tools"
+)
+
+// TestASuccessorWithoutItsTools: whoever goes on with an answer, and is not connected to the servers of
+// tools yet, or never, or has none any more, makes no call again, tells of the one that may have run,
+// and ends the question that nobody waits for.
+func TestASuccessorWithoutItsTools(t *testing.T) {
+	for name, tt := range map[string]struct {
+		opens  time.Duration
+		gone   bool
+		noFile bool
+	}{"connected in three seconds": {opens: 3 * time.Second}, "tried for a minute": {opens: time.Minute, gone: true}, "gone": {gone: true}, "the file is taken out": {noFile: true}} {
+		for _, where := range []string{"general", "@alice"} {
+			t.Run(name+where, func(t *testing.T) {
+				late := func(w *world, s *shed) {
+					w.kill()
+					s.mu.Lock()
+					s.opens, s.gone, s.none = tt.opens, tt.gone, tt.noFile
+					s.mu.Unlock()
+					time.Sleep(2 * time.Second)
+					w.again()
+				}
+				store := &awayStore{}
+				kept := func(c *worldConfig) { c.lateAcks, c.store = true, store.keeps }
+				inShed(t, func(w *world, s *shed, m *mind) {
+					m.says = "Let me see."
+					ts := w.ask("alice", where, "", "call post")
+					w.until("it runs", time.Minute, func() bool { return s.count("post") == 1 })
+					time.Sleep(300 * time.Millisecond)
+					late(w, s)
+					w.until("it is answered", 2*time.Minute, func() bool { return footers(w.answers(where, ts)) > 0 })
+					is(t, "calls", s.count("post"), 1)
+					has(t, text(w.answers(where, ts)), "Let me see.", "I do not know whether “", "The answer is whole.")
+					heard := false
+					for _, msg := range m.last() {
+						heard = heard || strings.Contains(msg.Content, "It is not known whether this call was made")
+					}
+					if !heard {
+						t.Errorf("the model was not told: %+v", m.last())
+					}
+					time.Sleep(5 * time.Second)
+					if keys := store.keysWith(w.t, "It is not known whether"); len(keys) > 0 {
+						t.Errorf("results stay in %q", keys)
+					}
+				}, kept)
+				store = &awayStore{}
+				inShed(t, func(w *world, s *shed, _ *mind) {
+					ts := w.ask("alice", where, "", "call look, drop")
+					q := w.leaveAsked("alice", 1)
+					late(w, s)
+					if !tt.gone && !tt.noFile {
+						w.press("alice", w.leaveAsked("alice", 2), true)
+						w.until("it is answered", 2*time.Minute, func() bool { return footers(w.answers(where, ts)) > 0 })
+						is(t, "calls", s.count("drop"), 1)
+						return
+					}
+					w.until("it is answered", 2*time.Minute, func() bool { return footers(w.answers(where, ts)) > 0 })
+					w.press("alice", q, true)
+					time.Sleep(5 * time.Second)
+					is(t, "calls", s.count("drop"), 0)
+					for _, e := range w.slack.Ephemerals("alice") {
+						if strings.Contains(e.Plain, "it runs now") {
+							t.Errorf("alice was told %q", e.Plain)
+						}
+					}
+					if keys := store.keysWith(w.t, "zq brought by"); len(keys) > 0 {
+						t.Errorf("results stay in %q", keys)
+					}
+				}, kept)
+			})
+		}
+	}
+}
+
+// TestAQuestionInTheFirstSeconds: it is answered with tools, also if a server takes some seconds; people
+// see what is waited for, and others are answered meanwhile.
+func TestAQuestionInTheFirstSeconds(t *testing.T) {
+	inShed(t, func(w *world, s *shed, _ *mind) {
+		ts := w.ask("alice", "general", "", "call look")
+		w.until("the status tells", 10*time.Second, func() bool {
+			for _, c := range w.slack.Calls() {
+				for _, value := range c.Args {
+					if strings.Contains(value, "connecting to its tools") {
+						return true
+					}
+				}
+			}
+			return false
+		})
+		is(t, "calls", s.count("look"), 0)
+		w.answered("general", ts, 1)
+		is(t, "calls", s.count("look"), 1)
+	}, func(c *worldConfig) {
+		with := c.tools
+		c.tools = func(p *process) bot.Tools {
+			in := with(p).(shedIn)
+			in.open = time.Now().Add(8 * time.Second)
+			return in
+		}
+	})
+}
+
+// never is a server of tools that is never connected.
+type never struct{ shedIn }
+
+func (never) Offer(tools.Place) []tools.Tool { return nil }
+func (never) Settle(ctx context.Context)     { <-ctx.Done() }
+
+// TestAServerThatNeverComes: questions of the first seconds wait for it a while, and later ones do not.
+func TestAServerThatNeverComes(t *testing.T) {
+	inShed(t, func(w *world, s *shed, _ *mind) {
+		began := time.Now()
+		w.answered("general", w.ask("alice", "general", "", "call look"), 1)
+		if took := time.Since(began); took > 40*time.Second {
+			t.Errorf("the first answer took %s", took)
+		}
+		began = time.Now()
+		w.answered("general", w.ask("alice", "general", "", "call look"), 1)
+		if took := time.Since(began); took > 15*time.Second {
+			t.Errorf("the second answer took %s", took)
+		}
+		is(t, "calls", s.count("look"), 0)
+	}, func(c *worldConfig) {
+		with := c.tools
+		c.tools = func(p *process) bot.Tools { return never{with(p).(shedIn)} }
+	})
+}

@@ -185,8 +185,9 @@ func (g *gap) put(left, places []thread.ID, order int) []thread.ID {
 
 // catchUp looks through the conversations for what was said in a gap, and asks for what is owed as
 // soon as it finds it: first the questions that nobody has replied to, in the order of the
-// conversations, and in each of them the oldest first; then in threads. What cannot be read now is left for another look, and the gap stays noted. It returns when a socket was
-// noted as open last; zero: it has noted nothing.
+// conversations, and in each of them the oldest first; then in threads. It leaves what cannot be
+// read now for another look, and the gap stays noted. It returns when a socket was noted as open
+// last; zero: it has noted nothing.
 func (w *Watcher) catchUp(ctx context.Context, g *gap) (noted time.Time) {
 	lastNote := time.Now()
 	rates := map[bool]*rate{false: {most: mostConversations}, true: {most: mostThreads}}

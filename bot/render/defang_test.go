@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -99,7 +100,11 @@ func TestNothingToClickInTexts(t *testing.T) {
 
 // randomAddresses is a hostile answer of parts of addresses, under Links that let none or one host through.
 func randomAddresses(r *rand.Rand) hostile {
+	const enough = 3_000 // some looks of a word; each step is read as CommonMark
 	h := randomHostile(r, linkParts())
+	h.text = h.text[:min(len(h.text), enough)]
+	h.at = steps(r, len(h.text), 1+r.IntN(20))
+	h.ops = slices.DeleteFunc(h.ops, func(o op) bool { return o.at > len(h.text) })
 	h.links = []Links{{Defang: true}, {Defang: true, Hosts: []string{"good.test"}}}[r.IntN(2)]
 	return h
 }

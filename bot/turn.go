@@ -116,10 +116,11 @@ func (t *turnRun) run(work, cut context.Context) (r report) {
 }
 
 // reader returns in whose turn among others the thread is read: that of who asked last. Of a turn
-// that another process has left behind nobody here knows that, and its channel stands for them.
+// that another process has left behind, or that waited for the store, nobody here knows that yet,
+// and the thread stands for them: a channel would share one part among all who wait in it.
 func (t *turnRun) reader() string {
 	if len(t.known) == 0 {
-		return t.thread.Channel
+		return t.thread.String()
 	}
 	return t.known[len(t.known)-1].User
 }

@@ -18,11 +18,12 @@ import (
 const (
 	// storeTimeout is how long the store may take for a note: one that takes longer is away.
 	storeTimeout = time.Second
-	// mostConversations and mostThreads are how many reads of a kind are made within a minute, as soon
-	// as they can be. Slack allows 50 of each: the rest is for live questions, which read threads
-	// above all.
+	// mostConversations are read within a minute, and mostThreads within threadsWithin, each as soon as
+	// it can be. Slack allows 50 a minute of each kind: the rest is for live questions. They read
+	// threads above all, many of them just when a socket or the store is back.
 	mostConversations = 40
-	mostThreads       = 30
+	mostThreads       = 10
+	threadsWithin     = 20 * time.Second
 	// readTimeout is how long one read may take.
 	readTimeout = time.Minute
 	// recordTimeout is how long the store may take to tell of a thread.
@@ -185,11 +186,12 @@ func (g *gap) put(left, places []thread.ID, order int) []thread.ID {
 
 // catchUp looks through the conversations for what was said in a gap, and asks for what is owed as
 // soon as it finds it: first the questions that nobody has replied to, in the order of the
-// conversations, and in each of them the oldest first; then in threads. What cannot be read now is left for another look, and the gap stays noted. It returns when a socket was
-// noted as open last; zero: it has noted nothing.
+// conversations, and in each of them the oldest first; then in threads. It leaves what cannot be
+// read now for another look, and the gap stays noted. It returns when a socket was noted as open
+// last; zero: it has noted nothing.
 func (w *Watcher) catchUp(ctx context.Context, g *gap) (noted time.Time) {
 	lastNote := time.Now()
-	rates := map[bool]*rate{false: {most: mostConversations}, true: {most: mostThreads}}
+	rates := map[bool]*rate{false: {most: mostConversations, within: time.Minute}, true: {most: mostThreads, within: threadsWithin}}
 	pause := func(place thread.ID) bool {
 		for {
 			if time.Since(lastNote) >= seenEvery {
@@ -270,16 +272,17 @@ func (w *Watcher) look(ctx context.Context, g *gap, place thread.ID, left []thre
 	return left, w.askIn(ctx, g, place)
 }
 
-// rate bounds the reads of one kind within each minute.
+// rate bounds the reads of one kind within some time.
 type rate struct {
-	most int
-	last []time.Time // of the newest of them, oldest first; most at most
+	most   int
+	within time.Duration
+	last   []time.Time // of the newest of them, oldest first; most at most
 }
 
 // left returns how long the next read has to wait. If that is not at all, it is made.
 func (r *rate) left(now time.Time) time.Duration {
 	if len(r.last) == r.most {
-		if left := time.Minute - now.Sub(r.last[0]); left > 0 {
+		if left := r.within - now.Sub(r.last[0]); left > 0 {
 			return left
 		}
 		r.last = r.last[1:]

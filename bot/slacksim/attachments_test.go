@@ -63,9 +63,14 @@ func TestAttachmentsOfEdits(t *testing.T) {
 func TestAttachmentsThatAreWrong(t *testing.T) {
 	bubble(t, slacksim.Config{}, func(t *testing.T, s *space) {
 		for _, tt := range []struct{ list, err, at string }{
-			{`{}`, "invalid_attachments", ""}, {`[null]`, "invalid_attachments", "/attachments/0]"}, {`["x"]`, "invalid_attachments", "/attachments/0]"},
-			{`[{"blocks":"x"}]`, "invalid_attachments", "/attachments/0/blocks]"}, {`[{"blocks":[{"type":"section"}]}]`, "invalid_attachments", "/attachments/0/blocks/0/text]"},
-			{`[{"fields":[null]}]`, "invalid_attachments", "/attachments/0/fields/0]"}, {`[]`, "no_text", ""}, {`[{}]`, "no_text", ""},
+			{`{}`, "invalid_attachments", ""},
+			{`[null]`, "invalid_attachments", "/attachments/0]"},
+			{`["x"]`, "invalid_attachments", "/attachments/0]"},
+			{`[{"blocks":"x"}]`, "invalid_attachments", "/attachments/0/blocks]"},
+			{`[{"blocks":[{"type":"section"}]}]`, "invalid_attachments", "/attachments/0/blocks/0/text]"},
+			{`[{"fields":[null]}]`, "invalid_attachments", "/attachments/0/fields/0]"},
+			{`[]`, "no_text", ""},
+			{`[{}]`, "no_text", ""},
 		} {
 			r := s.call("chat.postMessage", "channel", s.ChannelID("general"), "attachments", tt.list)
 			want(t, tt.list, r.err(), tt.err)

@@ -45,13 +45,22 @@ func TestChoices(t *testing.T) {
 		}
 		n := 0
 		for _, tt := range []struct{ id, value, key, want string }{
-			{"overflow", "drop", "selected_option", option("drop")}, {"static_select", "2", "selected_option", option("2")}, {"static_select", "Text of 1", "selected_option", option("1")},
-			{"radio_buttons", "s", "selected_option", option("s")}, {"checkboxes", "x,y", "selected_options", "[" + option("x") + "," + option("y") + "]"},
-			{"checkboxes", "y,z", "selected_options", "[" + option("y,z") + "]"}, {"checkboxes", "", "selected_options", "[]"},
-			{"datepicker", "2026-12-24", "selected_date", `"2026-12-24"`}, {"timepicker", "08:30", "selected_time", `"08:30"`}, {"datetimepicker", "1796000000", "selected_date_time", "1796000000"},
-			{"users_select", "bob", "selected_user", `"` + s.UserID("bob") + `"`}, {"users_select", s.UserID("bob"), "selected_user", `"` + s.UserID("bob") + `"`},
-			{"channels_select", "general", "selected_channel", `"` + s.ChannelID("general") + `"`}, {"conversations_select", s.ChannelID("general"), "selected_conversation", `"` + s.ChannelID("general") + `"`},
-			{"multi_static_select", "m,n", "selected_options", "[" + option("m") + "," + option("n") + "]"}, {"multi_users_select", "alice, bob", "selected_users", `["` + s.UserID("alice") + `","` + s.UserID("bob") + `"]`},
+			{"overflow", "drop", "selected_option", option("drop")},
+			{"static_select", "2", "selected_option", option("2")},
+			{"static_select", "Text of 1", "selected_option", option("1")},
+			{"radio_buttons", "s", "selected_option", option("s")},
+			{"checkboxes", "x,y", "selected_options", "[" + option("x") + "," + option("y") + "]"},
+			{"checkboxes", "y,z", "selected_options", "[" + option("y,z") + "]"},
+			{"checkboxes", "", "selected_options", "[]"},
+			{"datepicker", "2026-12-24", "selected_date", `"2026-12-24"`},
+			{"timepicker", "08:30", "selected_time", `"08:30"`},
+			{"datetimepicker", "1796000000", "selected_date_time", "1796000000"},
+			{"users_select", "bob", "selected_user", `"` + s.UserID("bob") + `"`},
+			{"users_select", s.UserID("bob"), "selected_user", `"` + s.UserID("bob") + `"`},
+			{"channels_select", "general", "selected_channel", `"` + s.ChannelID("general") + `"`},
+			{"conversations_select", s.ChannelID("general"), "selected_conversation", `"` + s.ChannelID("general") + `"`},
+			{"multi_static_select", "m,n", "selected_options", "[" + option("m") + "," + option("n") + "]"},
+			{"multi_users_select", "alice, bob", "selected_users", `["` + s.UserID("alice") + `","` + s.UserID("bob") + `"]`},
 			{"email_text_input", "a@b.c", "value", `"a@b.c"`},
 		} {
 			must(t, s.ClickValue(t.Context(), "alice", "general", ts, tt.id, tt.value))

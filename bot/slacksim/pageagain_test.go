@@ -21,7 +21,8 @@ func TestPageComesBack(t *testing.T) {
 				Text    string
 				Deleted bool
 			}
-		}) {
+		},
+		) {
 			res := s.page("GET", "/page/events?user=alice"+query, "")
 			defer res.Body.Close()
 			line, err := bufio.NewReader(res.Body).ReadString('\n')

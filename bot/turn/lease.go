@@ -491,11 +491,3 @@ func (l *Lease) endLocked() {
 	}
 	l.c.nudge()
 }
-
-// retireLocked stops counting the lease among those that were taken over.
-func (l *Lease) retireLocked() {
-	if l.taken {
-		l.taken = false
-		l.c.held--
-	}
-}

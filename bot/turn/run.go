@@ -298,3 +298,11 @@ func (c *Coordinator) take(ctx context.Context, cand candidate) (*Lease, Record)
 	c.observeLocked(cand.key, out)
 	return l, out
 }
+
+// retireLocked stops counting the lease among those that were taken over.
+func (l *Lease) retireLocked() {
+	if l.taken {
+		l.taken = false
+		l.c.held--
+	}
+}

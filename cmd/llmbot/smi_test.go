@@ -46,11 +46,28 @@ func TestOnThisMachine(t *testing.T) {
 		address, name string
 		want          bool
 	}{
-		{"http://10.0.0.5:8000/v1", "gpu1", true}, {"http://10.0.0.6:8000/v1", "gpu1", false}, {"http://[2001:db8::5]:8000", "gpu1", true}, {"http://[2001:db8::6]:8000", "gpu1", false},
-		{"http://[fe80::1]:8000", "gpu1", true}, {"http://[::ffff:10.0.0.5]:8000", "gpu1", true}, {"http://127.0.0.2", "gpu1", true}, {"http://[::1]", "gpu1", true}, {"http://0.0.0.0:8000", "gpu1", true},
-		{"http://gpu1:8000/v1", "gpu1", true}, {"http://GPU1.corp.example.:8000", "gpu1", true}, {"http://gpu1:8000", "gpu1.corp.example", true}, {"http://gpu1.corp.example", "gpu1.corp.example", true},
-		{"http://gpu1.other.example", "gpu1.corp.example", false}, {"http://gpu10", "gpu1", false}, {"http://gpu", "gpu1", false}, {"http://gpu1.corp", "gpu1.corp.example", false},
-		{"http://localhost:8000", "", true}, {"http://gpu1", "", false}, {"http://", "gpu1", false}, {"", "", false}, {":", "gpu1", false},
+		{"http://10.0.0.5:8000/v1", "gpu1", true},
+		{"http://10.0.0.6:8000/v1", "gpu1", false},
+		{"http://[2001:db8::5]:8000", "gpu1", true},
+		{"http://[2001:db8::6]:8000", "gpu1", false},
+		{"http://[fe80::1]:8000", "gpu1", true},
+		{"http://[::ffff:10.0.0.5]:8000", "gpu1", true},
+		{"http://127.0.0.2", "gpu1", true},
+		{"http://[::1]", "gpu1", true},
+		{"http://0.0.0.0:8000", "gpu1", true},
+		{"http://gpu1:8000/v1", "gpu1", true},
+		{"http://GPU1.corp.example.:8000", "gpu1", true},
+		{"http://gpu1:8000", "gpu1.corp.example", true},
+		{"http://gpu1.corp.example", "gpu1.corp.example", true},
+		{"http://gpu1.other.example", "gpu1.corp.example", false},
+		{"http://gpu10", "gpu1", false},
+		{"http://gpu", "gpu1", false},
+		{"http://gpu1.corp", "gpu1.corp.example", false},
+		{"http://localhost:8000", "", true},
+		{"http://gpu1", "", false},
+		{"http://", "gpu1", false},
+		{"", "", false},
+		{":", "gpu1", false},
 	} {
 		if got := onMachine(tt.address, tt.name, own); got != tt.want {
 			t.Errorf("%s on %s: %v", tt.address, tt.name, got)

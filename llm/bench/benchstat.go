@@ -35,7 +35,8 @@ func Benchstat(reports ...Report) string {
 			known bool
 			unit  string
 		}{
-			{r.Interactive, r.Interactive > 0, "interactive-tok/s"}, {r.Decode, r.Decode > 0, "decode-tok/s"},
+			{r.Interactive, r.Interactive > 0, "interactive-tok/s"},
+			{r.Decode, r.Decode > 0, "decode-tok/s"},
 			{r.Goodput, r.SLO != SLO{}, "good-req/s"},
 		} {
 			if v.known {

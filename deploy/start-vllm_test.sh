@@ -75,6 +75,7 @@ ends_with 'ValueError: Free memory on device (7.34/139.72 GiB) on startup is les
 ends_with 'vllm: error: unrecognized arguments: --no-such' 'does not know a flag'
 ends_with 'something new' 'no known cause' 'its log:'
 
+: >"$tmp/out"
 VLLM_API_KEY=s3cret bash deploy/start-vllm.sh --port "$port" >"$tmp/out" 2>&1 &
 job=$!
 await 'ready after'
@@ -93,6 +94,7 @@ job=''
 [[ $(find "$tmp" -name 'start-vllm.??????' | wc -l) -eq 9 ]] || fail 'logs: not just those of the nine failed starts are kept'
 passed=$((passed + 1))
 
+: >"$tmp/out" # the job's own redirection may come after the first look
 bash deploy/start-vllm.sh --port "$port" --no-gpu-check >"$tmp/out" 2>&1 &
 job=$!
 await 'ready after'

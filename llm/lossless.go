@@ -2,6 +2,7 @@ package llm
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -18,15 +19,20 @@ const (
 	nodeBytes  = 8               // of a node in a tree
 	workBytes  = 8               // for each letter of a tree's alphabet, while it is built
 	mostGroups = 2600            // the decoder takes no more, nor do other programs write more
+	mostAlpha  = 1 << 14         // pixels of a side: the decoder takes no compressed alpha with more
+	betweenCtx = 4096            // pixels between two looks at the context
 )
 
 var errDamaged = errors.New("it is damaged")
 
 // losslessTables returns what the Huffman tables of the lossless data in a WebP take in memory, in
-// bytes; 0: it has none.
-func losslessTables(data []byte) (int64, error) {
-	const header, chunkHeader, extended = 12, 8, 10
-	total, width, height := int64(0), 0, 0
+// bytes; 0: it has none. It ends soon after ctx: a tree of one symbol takes no bits, so a few bytes
+// can stand for as many pixels as their file claims. It refuses the chunks that its decoder refuses
+// too: a second VP8X, an ALPH that no VP8X announces, and data of another size than the VP8X says.
+func losslessTables(ctx context.Context, data []byte) (int64, error) {
+	const header, chunkHeader, extended, alphaBit = 12, 8, 10, 1 << 4
+	total, width, height := int64(0), 0, 0 // no width: there was no VP8X
+	alpha := false                         // an ALPH is to come
 	for at := header; at+chunkHeader <= len(data); {
 		size := int(binary.LittleEndian.Uint32(data[at+4:]))
 		body := data[at+chunkHeader:]
@@ -34,19 +40,33 @@ func losslessTables(data []byte) (int64, error) {
 		r := tables{in: bits{r: bytes.NewReader(body)}}
 		switch string(data[at : at+4]) {
 		case "VP8X":
-			if len(body) >= extended {
-				width = 1 + int(body[4]) + int(body[5])<<8 + int(body[6])<<16
-				height = 1 + int(body[7]) + int(body[8])<<8 + int(body[9])<<16
+			if width > 0 || size != extended || len(body) < extended {
+				return 0, errDamaged
 			}
+			alpha = body[0]&alphaBit != 0
+			width = 1 + int(body[4]) + int(body[5])<<8 + int(body[6])<<16
+			height = 1 + int(body[7]) + int(body[8])<<8 + int(body[9])<<16
+		case "VP8 ": // the decoder reads nothing behind it
+			return roomy(total), nil
 		case "VP8L":
 			r.in.take(8) // its mark
 			w, h := 1+r.in.take(14), 1+r.in.take(14)
 			r.in.take(4)
-			r.picture(w, h)
+			if width > 0 && (w != width || h != height) {
+				return 0, errDamaged
+			}
+			r.picture(ctx, w, h)
 			return roomy(total + r.bytes), r.in.err
 		case "ALPH": // has no header
+			if !alpha {
+				return 0, errDamaged
+			}
+			alpha = false
 			if how := r.in.take(8); how&3 == 1 {
-				r.picture(width, height)
+				if max(width, height) > mostAlpha {
+					return 0, errDamaged
+				}
+				r.picture(ctx, width, height)
 			}
 			if total += r.bytes; r.in.err != nil {
 				return roomy(total), r.in.err
@@ -88,7 +108,18 @@ func (b *bits) take(n int) int {
 	return v
 }
 
-func (b *bits) fail() { b.err = errDamaged }
+func (b *bits) fail() {
+	if b.err == nil {
+		b.err = errDamaged
+	}
+}
+
+// stop makes an error of the end of ctx.
+func (b *bits) stop(ctx context.Context) {
+	if b.err == nil && ctx.Err() != nil {
+		b.err = context.Cause(ctx)
+	}
+}
 
 // tables counts the bytes of the tables in one picture.
 type tables struct {
@@ -97,7 +128,7 @@ type tables struct {
 }
 
 // picture reads the transforms and all tables of a picture.
-func (t *tables) picture(w, h int) {
+func (t *tables) picture(ctx context.Context, w, h int) {
 	for seen := 0; t.in.take(1) == 1; {
 		kind := t.in.take(2)
 		if seen&(1<<kind) != 0 {
@@ -107,10 +138,10 @@ func (t *tables) picture(w, h int) {
 		switch kind {
 		case 0, 1: // they differ from tile to tile
 			bits := 2 + t.in.take(3)
-			t.pixels(tiles(w, bits), tiles(h, bits))
+			t.pixels(ctx, tiles(w, bits), tiles(h, bits))
 		case 3: // a palette
 			colours := 1 + t.in.take(8)
-			t.pixels(colours, 1)
+			t.pixels(ctx, colours, 1)
 			for _, packed := range [...]int{16, 4, 2} {
 				if colours <= packed {
 					w = tiles(w, 1)
@@ -124,7 +155,7 @@ func (t *tables) picture(w, h int) {
 		return
 	}
 	bits := 2 + t.in.take(3)
-	used := t.pixels(tiles(w, bits), tiles(h, bits))
+	used := t.pixels(ctx, tiles(w, bits), tiles(h, bits))
 	last := 0
 	for i := range used {
 		last = max(last, i)
@@ -134,6 +165,7 @@ func (t *tables) picture(w, h int) {
 	}
 	few := last < 1000 && last < tiles(w, bits)*tiles(h, bits) // then it keeps those too that nothing uses
 	for i := 0; i <= last && t.in.err == nil; i++ {
+		t.in.stop(ctx)
 		t.group(cache, few || used[i])
 	}
 }
@@ -167,12 +199,15 @@ func (t *tables) group(cache int, kept bool) (trees [5]tree) {
 
 // pixels reads a picture within the picture. It returns the numbers of the groups that its pixels
 // name, if that is what they are for: all of them are written once, and repeated from there.
-func (t *tables) pixels(w, h int) map[int]bool {
+func (t *tables) pixels(ctx context.Context, w, h int) map[int]bool {
 	const literals, lengths = 256, 24
 	cache := t.cache()
 	trees := t.group(cache, true)
 	used := map[int]bool{}
-	for n := 0; n < w*h && t.in.err == nil; n++ {
+	for n, rounds := 0, 0; n < w*h && t.in.err == nil; n, rounds = n+1, rounds+1 {
+		if rounds%betweenCtx == 0 {
+			t.in.stop(ctx)
+		}
 		switch green := trees[0].next(&t.in); {
 		case green < literals:
 			red := trees[1].next(&t.in)

@@ -135,7 +135,7 @@ type format struct {
 	config func(io.Reader) (image.Config, error)
 	decode func(io.Reader) (image.Image, error)
 	// unpacked is how many bytes decode allocates for a picture with this header.
-	unpacked func(data []byte, cfg image.Config) (int64, error)
+	unpacked func(ctx context.Context, data []byte, cfg image.Config) (int64, error)
 }
 
 // pictureFormat recognises a format by its first bytes. It does not use image's registry: other
@@ -168,7 +168,7 @@ func (f format) check(ctx context.Context, data []byte) (image.Config, int64, er
 	case max(cfg.Width, cfg.Height) > mostSide || cfg.Width > mostUnpacked/cfg.Height:
 		return cfg, 0, fmt.Errorf("%w: %d by %d", ErrLargePicture, cfg.Width, cfg.Height)
 	}
-	n, err := f.unpacked(data, cfg)
+	n, err := f.unpacked(ctx, data, cfg)
 	if err == nil && n > mostUnpacked {
 		err = fmt.Errorf("%w: %d by %d, %d MB in memory", ErrLargePicture, cfg.Width, cfg.Height, n>>20)
 	}

@@ -107,7 +107,7 @@ func TestMemoryOfPictures(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		said, err := f.unpacked(data, cfg)
+		said, err := f.unpacked(t.Context(), data, cfg)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -232,6 +232,9 @@ func FuzzPictureHeader(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
+	for _, seed := range endlessWebP() {
+		f.Add(seed[:min(len(seed), 200)])
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		format, err := pictureFormat(data)
 		if err != nil {
@@ -241,7 +244,7 @@ func FuzzPictureHeader(f *testing.F) {
 		if err != nil {
 			return
 		}
-		n, err := format.unpacked(data, cfg)
+		n, err := format.unpacked(t.Context(), data, cfg)
 		if err != nil || n < pixels(cfg) || n > mostUnpacked {
 			t.Fatalf("%d by %d: %d bytes, %v", cfg.Width, cfg.Height, n, err)
 		}

@@ -2,6 +2,7 @@ package llm
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -43,7 +44,7 @@ func perPixel(m color.Model) int64 {
 func pixels(cfg image.Config) int64 { return int64(cfg.Width) * int64(cfg.Height) }
 
 // unpackedPNG returns the cost of a PNG. An interlaced one is held twice: whole, and its passes.
-func unpackedPNG(data []byte, cfg image.Config) (int64, error) {
+func unpackedPNG(_ context.Context, data []byte, cfg image.Config) (int64, error) {
 	const interlace = 28 // where it stands in the header, which comes first
 	each := perPixel(cfg.ColorModel)
 	// Grey with a transparent shade gets an alpha channel.
@@ -57,12 +58,15 @@ func unpackedPNG(data []byte, cfg image.Config) (int64, error) {
 }
 
 // unpackedGIF returns the cost of a GIF's first frame, of which an interlaced one is held twice.
-func unpackedGIF(_ []byte, cfg image.Config) (int64, error) { return 2 * pixels(cfg), nil }
+func unpackedGIF(_ context.Context, _ []byte, cfg image.Config) (int64, error) {
+	return 2 * pixels(cfg), nil
+}
 
 // unpackedWebP returns the cost of a WebP. A lossy one with an alpha channel, and a lossless one
 // with a palette, take eight bytes a pixel, and lossless data have tables beside them. A file that
-// claims to be longer than it is could make its decoder allocate all that it claims.
-func unpackedWebP(data []byte, cfg image.Config) (int64, error) {
+// claims to be longer than it is could make its decoder allocate all that it claims. It ends soon
+// after ctx.
+func unpackedWebP(ctx context.Context, data []byte, cfg image.Config) (int64, error) {
 	if claimed := int64(binary.LittleEndian.Uint32(data[4:8])); claimed > int64(len(data)) {
 		return 0, errors.New("it is cut")
 	}
@@ -73,7 +77,7 @@ func unpackedWebP(data []byte, cfg image.Config) (int64, error) {
 	if n > mostUnpacked {
 		return n, nil // its tables do not matter any more
 	}
-	tables, err := losslessTables(data)
+	tables, err := losslessTables(ctx, data)
 	return n + tables, err
 }
 
@@ -87,7 +91,7 @@ const (
 // unpackedJPEG returns the cost of a JPEG: its samples, in whole blocks. To that come the
 // coefficients if it is progressive, which are four times as large, and what it is converted to if
 // it is RGB or CMYK. It refuses a file with too many scans.
-func unpackedJPEG(data []byte, cfg image.Config) (int64, error) {
+func unpackedJPEG(_ context.Context, data []byte, cfg image.Config) (int64, error) {
 	if n := scans(data); n > mostScans {
 		return 0, fmt.Errorf("%w: %d", ErrScans, n)
 	}

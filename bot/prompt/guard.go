@@ -56,8 +56,9 @@ func notColon(r rune) rune {
 	return r
 }
 
-// ourMark is what only we write behind a name, whole or cut off.
-var ourMark = regexp.MustCompile(`(?i)\(\s*(?:a\s+bot\b[^()]*|the\s+linked\s+one\s*)(?:\)|$)`)
+// ourMark is what only we write behind a name, with whatever follows it: brackets of any number and
+// order would leave a part that reads as ours.
+var ourMark = regexp.MustCompile(`(?is)[\s(]*\(\s*(?:a\s+bot|the\s+linked\s+one)\b.*`)
 
 // withoutMarks returns a name without what only we say of one: that it is a bot's or the linked
 // message's, and at its end whose it is. One that has such a mark in other shapes of its letters
@@ -67,9 +68,9 @@ func withoutMarks(name string) string {
 	if ourMark.MatchString(plain) {
 		return ourMark.ReplaceAllString(plain, "")
 	}
-	open := strings.LastIndexByte(plain, '(')
-	if open >= 0 && strings.HasSuffix(plain, ")") && isID(strings.TrimSpace(plain[open+1:len(plain)-1])) {
-		return plain[:open]
+	plain = strings.TrimRight(plain, " ()") // more brackets hide no id
+	if open := strings.LastIndexByte(plain, '('); open >= 0 && isID(strings.TrimSpace(plain[open+1:])) {
+		return strings.TrimRight(plain[:open], " (")
 	}
 	return name
 }

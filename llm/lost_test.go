@@ -3,6 +3,7 @@ package llm
 import (
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // TestThoughtsThatAreTheAnswer: what begins as the thoughts of some model do, in words, and ends by
@@ -65,29 +66,40 @@ func TestUnthinkingLosesNothing(t *testing.T) {
 
 // TestContinuedAnswers: what follows an answer goes on where that stands.
 func TestContinuedAnswers(t *testing.T) {
-	for _, c := range []struct{ before, in, text string }{
-		{"```\n<|im_start|>user\n", "Hi<|im_end|>\n```\nDone<|im_end|>", "Hi<|im_end|>\n```\nDone"},
-		{"Use", " <think> as a tag, and </think> too.", " <think> as a tag, and </think> too."},
-		{"Qwen thinks between ", "<think> as a tag and another.", "<think> as a tag and another."},
-		{"It ends with `", "</think>` and nothing else.", "</think>` and nothing else."},
-		{"First", "\n\nThen", "\n\nThen"},
-		{"The word is ", "analysisX or so.", "analysisX or so."},
-		{"So:\n\n", "Here is my thought process: 4.", "Here is my thought process: 4."},
+	for _, c := range []struct{ before, in, text, reasoning string }{
+		{"```\n<|im_start|>user\n", "Hi<|im_end|>\n```\nDone<|im_end|>", "Hi<|im_end|>\n```\nDone", ""},
+		{"Use", " <think> as a tag, and </think> too.", " <think> as a tag, and </think> too.", ""},
+		{"Qwen thinks between ", "<think> as a tag and another.", "<think> as a tag and another.", ""},
+		{"It ends with `", "</think>` and nothing else.", "</think>` and nothing else.", ""},
+		{"First", "\n\nThen", "\n\nThen", ""},
+		{"The word is ", "analysisX or so.", "analysisX or so.", ""},
+		{"So:\n\n", "Here is my thought process: 4.", "Here is my thought process: 4.", ""},
+		// The server did not go on: it began the answer anew.
+		{"The capital is", "<think>\nHm.</think>\n\nThe capital is Canberra", "The capital is Canberra", "\nHm."},
+		{"The capital is", "\n\n<think>\nHm.</think>\n\nThe capital is Canberra", "\n\nThe capital is Canberra", "\nHm."},
+		{"So:\n\n", "[THINK]\nHm.[/THINK]\nSo: 4", "So: 4", "\nHm."},
+		{"The tag is ", "<think>", "<think>", ""},
 	} {
 		for _, opens := range []bool{false, true} {
-			for _, size := range []int{1, 3, 1000} {
+			cuts := [][]string{inPieces(c.in, 1), inPieces(c.in, 3)}
+			for at := range len(c.in) { // and in two, at every byte
+				if utf8.RuneStart(c.in[at]) {
+					cuts = append(cuts, []string{c.in[:at], c.in[at:]})
+				}
+			}
+			for _, pieces := range cuts {
 				cl := newClient(t, sse(""))
 				for range sureOpens {
 					cl.learnThinking("m", opens)
 				}
 				var body strings.Builder
-				for _, piece := range inPieces(c.in, size) {
+				for _, piece := range pieces {
 					body.WriteString(textEvent(jsonText(piece)))
 				}
 				cl.http = rawClient(t, sse(body.String()+stopEvent+doneEvent), 1<<20)
 				req := Request{Continue: true, Messages: []Message{{Role: RoleUser, Content: "x"}, {Role: RoleAssistant, Content: c.before}}}
-				if got := ask(t.Context(), cl, req); got.err != nil || got.text != c.text || got.reasoning != "" {
-					t.Errorf("%q, opens %v, pieces of %d: %q, thoughts %q, %v", c.before+c.in, opens, size, got.text, got.reasoning, got.err)
+				if got := ask(t.Context(), cl, req); got.err != nil || got.text != c.text || got.reasoning != c.reasoning {
+					t.Errorf("%q, opens %v, as %q: %q, thoughts %q, %v", c.before+c.in, opens, pieces, got.text, got.reasoning, got.err)
 				}
 				if opens && !cl.opensThinking("m") {
 					t.Error("a continuation says nothing of the template")

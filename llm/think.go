@@ -304,6 +304,8 @@ func (s *splitter) mean(in string, tok token, out *split, before string) (decisi
 		switch {
 		case more:
 			return isHeld, 0
+		case in[n:] == "" && !s.last && s.anew("\n", out.text+before): // what follows decides
+			return isHeld, 0
 		case s.anew(in[n:], out.text+before): // the server did not go on: it begins the answer anew
 		case about, !tok.mark.special && !s.code.head(), tok.mark.word && s.mark != tok.mark:
 			s.stray = false

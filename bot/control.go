@@ -109,7 +109,12 @@ func (b *Bot) halt(ctx context.Context, t, where thread.ID, user, ts string) err
 		b.refuse(ctx, where, user, may)
 		return nil
 	}
-	return b.stop(ctx, t, where, user, func(turn.Record) turn.TS { return turn.TS(ts) })
+	return b.stop(ctx, t, where, user, func(record turn.Record) turn.TS {
+		if !sure && !t.Direct() {
+			return record.For // what is theirs is stopped; what others have asked since is not
+		}
+		return turn.TS(ts)
+	})
 }
 
 // isTheirs reports whether all that is being answered in a thread was asked by one person, who was

@@ -247,6 +247,19 @@ func TestStopOfAStranger(t *testing.T) {
 			})
 		})
 	}
+	t.Run("others behind", func(t *testing.T) {
+		inWorld(t, long(), func(t *testing.T, w *world) {
+			w.slack.Fail(slacksim.Fault{Method: "users.info", Hang: true, Times: -1})
+			ts := w.ask("gina", "general", "", "count")
+			time.Sleep(2 * time.Second)
+			w.ask("bob", "general", ts, "and I")
+			time.Sleep(2 * time.Second)
+			w.slack.Say("gina", "general", ts, "stop")
+			time.Sleep(5 * time.Second)
+			w.slack.Heal()
+			w.says("general", ts, "Sentence 3", 5*time.Minute)
+		})
+	})
 	t.Run("their own", func(t *testing.T) {
 		inWorld(t, long(), func(t *testing.T, w *world) {
 			w.slack.Fail(slacksim.Fault{Method: "users.info", Hang: true, Times: -1})

@@ -110,6 +110,42 @@ func TestPoolKeepsAHalf(t *testing.T) {
 	})
 }
 
+// TestLargeIsNotStarved: little needs pass a large one for some seconds only, and what somebody has
+// does not grow past it.
+func TestLargeIsNotStarved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := NewPool(Need{8, 80})
+		var all sync.WaitGroup
+		for i := range 40 { // always one more little need, each held for two seconds
+			all.Go(func() {
+				time.Sleep(time.Duration(i) * time.Second)
+				h, err := p.Take(With(t.Context(), fmt.Sprint("p", i%4)), Need{1, 5})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				time.Sleep(1500 * time.Millisecond)
+				if h.More(10) && i == 1 {
+					t.Error("it grew past a large need")
+				}
+				time.Sleep(500 * time.Millisecond)
+				h.Give()
+			})
+		}
+		time.Sleep(2200 * time.Millisecond)
+		began := time.Now()
+		large, err := p.Take(With(t.Context(), "bob"), Need{1, 80})
+		if took := time.Since(began); err != nil || took > patience+3*time.Second {
+			t.Errorf("the large one waited %s, %v", took, err)
+		}
+		large.Give()
+		all.Wait()
+		if p.free != p.all || len(p.held) != 0 || p.behind {
+			t.Errorf("%+v is free, %v held, behind %t", p.free, p.held, p.behind)
+		}
+	})
+}
+
 func TestMore(t *testing.T) {
 	p := NewPool(Need{4, 80})
 	a, _ := p.Take(With(t.Context(), "alice"), Need{1, 10})

@@ -4,11 +4,17 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 )
 
-// small is the part of a pool's bytes that counts as little: a sixteenth. So much waits behind
-// nobody's larger need, and four such leave three quarters for it.
-const small = 16
+const (
+	// small is the part of a pool's bytes that counts as little: a sixteenth. So much waits behind
+	// nobody's larger need, and four such leave three quarters for it.
+	small = 16
+	// patience is how long a larger need is passed by little ones. From then on it is next: half of
+	// the time that a file has (attach).
+	patience = 15 * time.Second
+)
 
 // Need is what a piece of work needs of a pool at once.
 type Need struct {
@@ -24,7 +30,8 @@ func (n Need) minus(m Need) Need { return Need{n.Places - m.Places, n.Bytes - m.
 // be as large as the pool. It is safe for concurrent use, and owns no goroutines.
 //
 // A need is met as a whole or waits as a whole, and who waits has nothing of it. One that is larger
-// than what is free is not overtaken, but for those that need little (see small).
+// than what is free is not overtaken, but for some seconds by those that need little (see small and
+// patience).
 type Pool struct {
 	all Need
 
@@ -32,12 +39,15 @@ type Pool struct {
 	free Need
 	held map[string]Need // by person
 	ring Ring[*request]
+	// behind is whether a need whose turn it is waits for bytes.
+	behind bool
 }
 
 // request is a need that waits.
 type request struct {
-	need Need
-	met  chan struct{} // closed when the need is met
+	need  Need
+	since time.Time
+	met   chan struct{} // closed when the need is met
 }
 
 // NewPool returns a pool of all that is handed out together.
@@ -55,7 +65,7 @@ type Hold struct {
 func (p *Pool) Take(ctx context.Context, need Need) (*Hold, error) {
 	need = Need{min(need.Places, p.all.Places), min(need.Bytes, p.all.Bytes)}
 	person := Person(ctx)
-	r := &request{need: need, met: make(chan struct{})}
+	r := &request{need: need, since: time.Now(), met: make(chan struct{})}
 	p.mu.Lock()
 	p.ring.Join(person, r)
 	p.serveLocked()
@@ -75,14 +85,15 @@ func (p *Pool) Take(ctx context.Context, need Need) (*Hold, error) {
 	return &Hold{p, person, need}, nil
 }
 
-// More takes so many bytes more if they are there, and reports whether they were. It does not wait:
-// two who had something and waited for more could wait for each other.
+// More takes so many bytes more if they are there, and reports whether they were. Those for which
+// somebody waits are not, unless it is little. It does not wait: two who had something and waited for
+// more could wait for each other.
 func (h *Hold) More(bytes int64) bool {
 	p := h.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	need := Need{Bytes: bytes}
-	if bytes > p.free.Bytes || !p.shareLocked(h.person, h.has, need) {
+	if bytes > p.free.Bytes || !p.shareLocked(h.person, h.has, need) || p.behind && bytes > p.all.Bytes/small {
 		return false
 	}
 	h.has = h.has.plus(need)
@@ -113,19 +124,20 @@ func (p *Pool) giveLocked(person string, n Need) {
 func (p *Pool) serveLocked() {
 	for {
 		var next string
-		blocked := false // a need whose turn it is waits for bytes
+		blocked, long := false, false // a need whose turn it is waits for bytes, and has waited long
 		r, ok := p.ring.Next(func(person string, r *request) bool {
 			next = person
 			switch {
 			case r.need.Places > p.free.Places, !p.shareLocked(person, Need{}, r.need):
 				return false
 			case r.need.Bytes > p.free.Bytes:
-				blocked = true
+				blocked, long = true, long || time.Since(r.since) >= patience
 				return false
 			}
-			return !blocked || r.need.Bytes <= p.all.Bytes/small
+			return !blocked || !long && r.need.Bytes <= p.all.Bytes/small
 		})
 		if !ok {
+			p.behind = blocked
 			return
 		}
 		p.giveLocked(next, r.need)

@@ -198,10 +198,10 @@ func (c *cells) UnmarshalJSON(data []byte) error {
 // keep counts what a request of the page leaves in the workspace, and refuses what would be too
 // much.
 func (s *Sim) keep(q pageRequest) error {
-	if utf8.RuneCountInString(q.Text) > cutPostText {
+	if utf8.RuneCountInString(q.Text) > cutPostText || utf8.RuneCountInString(q.Value) > cutPostText {
 		return fmt.Errorf("%w: at most %d characters", ErrTooLong, cutPostText)
 	}
-	n := len(q.Text) + entryBytes
+	n := len(q.Text) + len(q.Value) + entryBytes
 	for _, row := range q.Cells {
 		for _, cell := range row {
 			n += len(cell) + cellBytes

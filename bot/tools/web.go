@@ -94,7 +94,8 @@ func (w *web) RoundTrip(req *http.Request) (*http.Response, error) {
 		end()
 		return nil, err //nolint:wrapcheck // http.Client says what was asked
 	}
-	if seen, ok := req.Context().Value(statusKey{}).(*atomic.Int32); ok {
+	// A GET with the same context resumes the stream of a call that was made.
+	if seen, ok := req.Context().Value(statusKey{}).(*atomic.Int32); ok && req.Method == http.MethodPost {
 		seen.Store(int32(resp.StatusCode))
 	}
 	if resp.StatusCode >= http.StatusBadRequest && !push {

@@ -304,6 +304,44 @@ func TestOnlyALostSessionIsMadeAnew(t *testing.T) {
 	}
 }
 
+// A call whose answer is a stream has been made. When the stream breaks off, and the server that was
+// restarted meanwhile does not know the session in which it is to be resumed, nobody makes it again.
+func TestAResumedStreamIsNoCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex // guards made and resumed
+		made, resumed := 0, 0
+		inner := streamable(newest("w"), nil)
+		s, _ := online(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			call := strings.Contains(string(body), `"tools/call"`)
+			again := r.Header.Get("Last-Event-ID") != ""
+			mu.Lock()
+			if call {
+				made++
+			} else if again {
+				resumed++
+			}
+			mu.Unlock()
+			switch {
+			case call:
+				w.Header().Set("Content-Type", "text/event-stream")
+				_, _ = io.WriteString(w, "id: 7\nretry: 10\ndata: \n\n")
+			case again:
+				w.WriteHeader(http.StatusNotFound)
+			default:
+				r.Body = io.NopCloser(bytes.NewReader(body))
+				inner.ServeHTTP(w, r)
+			}
+		}), "")
+		r := calls(t, s, "s_w")
+		mu.Lock()
+		defer mu.Unlock()
+		if !r.Failed || made != 1 || resumed == 0 {
+			t.Errorf("made %d times, resumed %d times: %+v", made, resumed, r)
+		}
+	})
+}
+
 // notFound says in other words that a session is not known.
 type notFound struct {
 	http.ResponseWriter

@@ -84,10 +84,11 @@ func (d *Desk) Open(ctx context.Context, a Answer, first bool) (*Box, Begun, err
 	var begun Begun
 	err := b.durably(ctx, func() (err error) {
 		begun.Rounds, begun.Ran, err = d.cfg.Records.ClaimRounds(ctx, a.Thread, a.Of, a.Epoch, a.Author)
-		if c, _, _ := answer.Current(begun.Rounds); err == nil && c != nil && !c.Asked.IsZero() && !c.Begun {
-			var q transcript.Leave // which its owner has left open
-			q, err = d.cfg.Records.Leave(ctx, a.Thread)
-			b.open = q.ID
+		if c, i, j := answer.Current(begun.Rounds); err == nil && c != nil && !c.Asked.IsZero() && !c.Begun {
+			var q transcript.Leave // which its owner has left open, if that has come to ask
+			if q, err = d.cfg.Records.Leave(ctx, a.Thread); strings.HasPrefix(q.Call, b.at(i, j)) {
+				b.open = q.ID
+			}
 		}
 		return err
 	})
@@ -272,8 +273,11 @@ func newID() string {
 // and for no other questions: who deletes one of two has another turn under the same lease.
 func (b *Box) key(tool tools.Tool, c *answer.Call, round, call int) string {
 	what := sha256.Sum256([]byte(strings.Join([]string{tool.Origin, tool.Title, c.Name, c.Arguments}, "\x00")))
-	return fmt.Sprintf("%+v|%d|%d|%x", b.a.Of, round, call, what[:8])
+	return b.at(round, call) + hex.EncodeToString(what[:8])
 }
+
+// at returns what the keys of all calls begin with that may stand at a place of the turn.
+func (b *Box) at(round, call int) string { return fmt.Sprintf("%+v|%d|%d|", b.a.Of, round, call) }
 
 // decided shows a question, and returns it when it is decided or its time is over. When the answer
 // is stopped or called off, nobody decides any more. When the process ends, the successor asks

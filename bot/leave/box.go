@@ -180,7 +180,7 @@ func (b *Box) Keep(ctx context.Context, rounds []answer.Round) {
 // for one call, also of a tool that its server says only reads.
 func (b *Box) Run(ctx context.Context, rounds []answer.Round, tool tools.Tool) (tools.Result, error) {
 	c, _, _ := answer.Current(rounds)
-	if !tool.Retries(b.a.Place) {
+	if !tool.Retries(b.a.Place) || !c.Asked.IsZero() {
 		c.Begun = true
 		switch may, err := b.note(ctx, rounds); {
 		case err != nil:
@@ -205,16 +205,16 @@ func (b *Box) Run(ctx context.Context, rounds []answer.Round, tool tools.Tool) (
 
 // Leave returns whether a call may be made. It blocks for the person who asked, unless its policy
 // allows the call. What may change something, and has run for the same question before, needs leave
-// under every policy.
+// under every policy, and so does a call for which somebody was asked before its policy was changed.
 func (b *Box) Leave(ctx context.Context, rounds []answer.Round, tool tools.Tool, asks func()) (bool, string, error) {
 	again := b.ranBefore(tool)
+	c, i, j := answer.Current(rounds)
 	switch {
-	case tool.Retries(b.a.Place), tool.Unasked(b.a.Place) && !again:
+	case c.Asked.IsZero() && (tool.Retries(b.a.Place) || tool.Unasked(b.a.Place) && !again):
 		return true, "", nil
 	case b.desk.cfg.People == nil || b.a.Asker == "":
 		return false, unaskedWords, nil
 	}
-	c, i, j := answer.Current(rounds)
 	arguments, whole := tools.Arguments(c.Arguments)
 	if !whole {
 		return false, tools.Unshowable, nil

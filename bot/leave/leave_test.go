@@ -366,3 +366,39 @@ func TestALeaveIsOfOneCall(t *testing.T) {
 		})
 	}
 }
+
+// TestWhatWasAskedStaysAsked: a tool may run unasked since a restart. A call for which somebody was
+// asked before still waits for them, and nobody is told that it was not run when it was.
+func TestWhatWasAskedStaysAsked(t *testing.T) {
+	for _, reads := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			p, store := &place{}, turn.NewMem()
+			d, tool := p.desk(store), asks()
+			tool.ReadOnly = reads
+			ctx, die := context.WithCancelCause(t.Context())
+			defer die(nil)
+			first, rounds := owner(t.Context(), t, d, 1)
+			time.AfterFunc(5*time.Second, func() { die(errors.New("the bot is stopping")) })
+			_, _, _ = first.Leave(ctx, rounds, tool, func() {})
+			tool.Policy = tools.PolicyEverywhere
+			second, found := owner(t.Context(), t, d, 2)
+			time.AfterFunc(5*time.Second, func() {
+				id, _ := p.newest()
+				_, _, _ = d.Decide(t.Context(), Press{Thread: here, ID: id, User: "U1", TS: "3.0", Run: true}, false)
+			})
+			may, why, err := second.Leave(t.Context(), found, tool, func() {})
+			if _, n := p.newest(); !may || err != nil || n != 2 {
+				t.Errorf("reads %v: %v, %q, %v, asked %d times", reads, may, why, err, n)
+			}
+			if _, err := second.Run(t.Context(), found, tool); err != nil {
+				t.Fatal(err)
+			}
+			third, _ := owner(t.Context(), t, d, 3) // the second has died before it kept the result
+			for _, b := range []*Box{second, third} {
+				if q, late, err := b.Close(t.Context()); late || err != nil {
+					t.Errorf("told that %+v was not run: %v", q, err)
+				}
+			}
+		})
+	}
+}

@@ -94,15 +94,17 @@ func (t *turnRun) settle(stream context.Context, s *stage) {
 	t.bot.desk.Settle(ctx)
 }
 
-// mayHaveRounds reports whether the store may have rounds of an answer for which no tools are offered
-// now. Their claim keeps a frozen owner from calling; where no tools are configured, nothing is
-// written unless there is something.
+// mayHaveRounds reports whether the store may have rounds of the thread, for an answer to which no
+// tools are offered now. Their claim keeps a frozen owner from calling, and drops those of a turn that
+// was called off; where no tools are configured, nothing is written unless there is something.
 func (t *turnRun) mayHaveRounds(stream context.Context, a *admitted) bool {
-	if t.first() || !t.lease.Died() && !a.begun && len(t.known) > 0 {
+	switch {
+	case t.first():
 		return false
-	}
-	if t.bot.dep.Tools != nil {
+	case t.bot.dep.Tools != nil: // a server may be lost since the turn before
 		return true
+	case !t.lease.Died() && !a.begun && len(t.known) > 0:
+		return false
 	}
 	has := false
 	err := t.stored(stream, func() (err error) {

@@ -3,6 +3,7 @@ package bot_test
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -132,5 +133,43 @@ func TestAServerThatNeverComes(t *testing.T) {
 	}, func(c *worldConfig) {
 		with := c.tools
 		c.tools = func(p *process) bot.Tools { return never{with(p).(shedIn)} }
+	})
+}
+
+// losing is a server of tools that can be lost while the process runs.
+type losing struct {
+	shedIn
+
+	lost *atomic.Bool
+}
+
+func (l losing) Offer(p tools.Place) []tools.Tool {
+	if l.lost.Load() {
+		return nil
+	}
+	return l.shedIn.Offer(p)
+}
+
+// TestAServerIsLostBeforeTheEdit: results of a turn that was called off do not stay in the store,
+// also if the turn after it has no tools any more.
+func TestAServerIsLostBeforeTheEdit(t *testing.T) {
+	store, lost := &awayStore{}, &atomic.Bool{}
+	inShed(t, func(w *world, s *shed, _ *mind) {
+		ts := w.ask("alice", "general", "", "call look, post")
+		w.until("the second call runs", time.Minute, func() bool { return s.count("post") == 1 })
+		if keys := store.keysWith(w.t, "zq brought by"); len(keys) == 0 {
+			t.Error("nothing was kept")
+		}
+		lost.Store(true)
+		w.edit("alice", "general", ts, w.slack.Mention()+" hello")
+		w.answered("general", ts, 1)
+		time.Sleep(5 * time.Second)
+		if keys := store.keysWith(w.t, "zq brought by"); len(keys) > 0 {
+			t.Errorf("results stay in %q", keys)
+		}
+	}, func(c *worldConfig) {
+		with := c.tools
+		c.store = store.keeps
+		c.tools = func(p *process) bot.Tools { return losing{with(p).(shedIn), lost} }
 	})
 }

@@ -192,3 +192,45 @@ func TestDefinitionsHaveNoTokens(t *testing.T) {
 		t.Errorf("no JSON: %s", tool.Schema)
 	}
 }
+
+// TestARefusalWithoutTools: a request that had no tools is not repeated as it was, and what has run for
+// the question before is told also when tools are taken away.
+func TestARefusalWithoutTools(t *testing.T) {
+	done := []Round{{Text: "One.", Calls: []Call{{ToolCall: llm.ToolCall{ID: "a", Name: "wiki_search", Arguments: `{}`}, Over: true, Ran: true, Result: "found"}}}}
+	ran := []Ran{{Name: "wiki_search", Arguments: `{"a":1}`, Outcome: RanWell}}
+	for name, tt := range map[string]struct {
+		task     Task
+		requests int
+		heard    string // what every request tells the model
+	}{
+		"rounds, no tools":  {Task{Rounds: done}, 1, "found"},
+		"it ran, no tools":  {Task{Ran: ran}, 1, `wiki_search {"a":1}`},
+		"it ran, and tools": {Task{Ran: ran, Tools: theTools()}, 2, `wiki_search {"a":1}`},
+	} {
+		for _, kind := range []llm.Kind{llm.KindBadRequest, llm.KindNoTools, llm.KindContext} {
+			for _, window := range []int{0, 8000} {
+				synctest.Test(t, func(t *testing.T) {
+					s := &scripted{steps: []step{fails(kind), writes("so")}}
+					shared := New(Config{Model: s, Server: s, MaxAnswers: 1, MaxChars: DefaultMaxChars, Log: slog.New(slog.DiscardHandler)})
+					task := tt.task
+					task.Thread, task.Draft, task.ID, task.Progress, task.Spent, task.Toolbox = "C/1", &page{}, "id", func() {}, func(int) {}, &box{}
+					w := shared.Writer(task)
+					if err := w.Enter(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+					defer w.Leave()
+					in := prompt.Input{Tools: true, Budget: window, Turns: []prompt.Turn{{ID: "1", Name: "Ann", Text: "q"}}}
+					out := w.Write(t.Context(), in, llm.Request{ID: "id"}, Partial{})
+					if len(s.got) != tt.requests || (out.Err == nil) != (tt.requests == 2) {
+						t.Errorf("%s, %s, window %d: %d requests, %v", name, kind, window, len(s.got), out.Err)
+					}
+					for i, req := range s.got {
+						if msgs := fmt.Sprint(req.Messages); !strings.Contains(msgs, tt.heard) || i > 0 && len(req.Tools) > 0 {
+							t.Errorf("%s, %s, window %d: request %d is %s", name, kind, window, i, msgs)
+						}
+					}
+				})
+			}
+		}
+	}
+}

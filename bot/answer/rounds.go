@@ -242,9 +242,9 @@ func (r *Rounds) bare() bool { return r.flat || len(r.offered) == 0 }
 
 // Flatten has the next requests made without tools, for a server that cannot read calls and results
 // back: what was done stands in the question, as data, and the model has to answer. It reports false
-// if that is so already.
+// if that is so already: the next request would be the same again.
 func (r *Rounds) Flatten() bool {
-	was := r.flat
+	was := r.bare()
 	r.flat = true
 	return !was
 }

@@ -44,7 +44,10 @@ func (r *requests) withoutTools(ctx context.Context, failure *llm.Error) bool {
 		r.tellRefused(ctx)
 	}
 	if len(r.rounds.all) == 0 {
-		r.rounds, r.in.Tools, r.in.Budget = nil, false, r.budget
+		r.in.Tools, r.in.Budget = false, r.budget
+		if len(r.rounds.ran) == 0 { // else the model still has to know of it
+			r.rounds = nil
+		}
 	}
 	r.prepare(ctx)
 	return true

@@ -84,10 +84,11 @@ func (d *Desk) Open(ctx context.Context, a Answer, first bool) (*Box, Begun, err
 	var begun Begun
 	err := b.durably(ctx, func() (err error) {
 		begun.Rounds, begun.Ran, err = d.cfg.Records.ClaimRounds(ctx, a.Thread, a.Of, a.Epoch, a.Author)
-		if c, _, _ := answer.Current(begun.Rounds); err == nil && c != nil && !c.Asked.IsZero() && !c.Begun {
-			var q transcript.Leave // which its owner has left open
-			q, err = d.cfg.Records.Leave(ctx, a.Thread)
-			b.open = q.ID
+		if c, i, j := answer.Current(begun.Rounds); err == nil && c != nil && !c.Asked.IsZero() && !c.Begun {
+			var q transcript.Leave // which its owner has left open, if that has come to ask
+			if q, err = d.cfg.Records.Leave(ctx, a.Thread); strings.HasPrefix(q.Call, b.at(i, j)) {
+				b.open = q.ID
+			}
 		}
 		return err
 	})
@@ -179,7 +180,7 @@ func (b *Box) Keep(ctx context.Context, rounds []answer.Round) {
 // for one call, also of a tool that its server says only reads.
 func (b *Box) Run(ctx context.Context, rounds []answer.Round, tool tools.Tool) (tools.Result, error) {
 	c, _, _ := answer.Current(rounds)
-	if !tool.Retries(b.a.Place) {
+	if !tool.Retries(b.a.Place) || !c.Asked.IsZero() {
 		c.Begun = true
 		switch may, err := b.note(ctx, rounds); {
 		case err != nil:
@@ -204,16 +205,16 @@ func (b *Box) Run(ctx context.Context, rounds []answer.Round, tool tools.Tool) (
 
 // Leave returns whether a call may be made. It blocks for the person who asked, unless its policy
 // allows the call. What may change something, and has run for the same question before, needs leave
-// under every policy.
+// under every policy, and so does a call for which somebody was asked before its policy was changed.
 func (b *Box) Leave(ctx context.Context, rounds []answer.Round, tool tools.Tool, asks func()) (bool, string, error) {
 	again := b.ranBefore(tool)
+	c, i, j := answer.Current(rounds)
 	switch {
-	case tool.Retries(b.a.Place), tool.Unasked(b.a.Place) && !again:
+	case c.Asked.IsZero() && (tool.Retries(b.a.Place) || tool.Unasked(b.a.Place) && !again):
 		return true, "", nil
 	case b.desk.cfg.People == nil || b.a.Asker == "":
 		return false, unaskedWords, nil
 	}
-	c, i, j := answer.Current(rounds)
 	arguments, whole := tools.Arguments(c.Arguments)
 	if !whole {
 		return false, tools.Unshowable, nil
@@ -272,8 +273,11 @@ func newID() string {
 // and for no other questions: who deletes one of two has another turn under the same lease.
 func (b *Box) key(tool tools.Tool, c *answer.Call, round, call int) string {
 	what := sha256.Sum256([]byte(strings.Join([]string{tool.Origin, tool.Title, c.Name, c.Arguments}, "\x00")))
-	return fmt.Sprintf("%+v|%d|%d|%x", b.a.Of, round, call, what[:8])
+	return b.at(round, call) + hex.EncodeToString(what[:8])
 }
+
+// at returns what the keys of all calls begin with that may stand at a place of the turn.
+func (b *Box) at(round, call int) string { return fmt.Sprintf("%+v|%d|%d|", b.a.Of, round, call) }
 
 // decided shows a question, and returns it when it is decided or its time is over. When the answer
 // is stopped or called off, nobody decides any more. When the process ends, the successor asks

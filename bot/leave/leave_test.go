@@ -328,3 +328,77 @@ func TestAFrozenOwnerAfterTheEnd(t *testing.T) {
 		}
 	})
 }
+
+// TestALeaveIsOfOneCall: an owner that dies before it asks for its second call leaves no question
+// open: nobody is told of the first call, which was allowed and made, that it was not.
+func TestALeaveIsOfOneCall(t *testing.T) {
+	for _, asked := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			p, store := &place{}, turn.NewMem()
+			d := p.desk(store)
+			first, rounds := owner(t.Context(), t, d, 1)
+			rounds[0].Calls = append(rounds[0].Calls, answer.Call{ToolCall: llm.ToolCall{ID: "b", Name: "shed_drop", Arguments: `{"table":"all"}`}})
+			allow := func() {
+				id, _ := p.newest()
+				_, _, _ = d.Decide(t.Context(), Press{Thread: here, ID: id, User: "U1", TS: "3.0", Run: true}, false)
+			}
+			time.AfterFunc(5*time.Second, allow)
+			if may, _, err := first.Leave(t.Context(), rounds, asks(), func() {}); !may || err != nil {
+				t.Fatal(may, err)
+			}
+			if _, err := first.Run(t.Context(), rounds, asks()); err != nil {
+				t.Fatal(err)
+			}
+			rounds[0].Calls[0].Over = true
+			if asked {
+				ctx, die := context.WithCancelCause(t.Context())
+				time.AfterFunc(5*time.Second, func() { die(errors.New("the bot is stopping")) })
+				_, _, _ = first.Leave(ctx, rounds, asks(), func() {})
+				allow()
+			} else {
+				rounds[0].Calls[1].Asked = time.Now().Round(0)
+				first.Keep(t.Context(), rounds)
+			}
+			second, _ := owner(t.Context(), t, d, 2)
+			if q, late, err := second.Close(t.Context()); late != asked || err != nil {
+				t.Errorf("asked %v: %+v, %v, %v", asked, q, late, err)
+			}
+		})
+	}
+}
+
+// TestWhatWasAskedStaysAsked: a tool may run unasked since a restart. A call for which somebody was
+// asked before still waits for them, and nobody is told that it was not run when it was.
+func TestWhatWasAskedStaysAsked(t *testing.T) {
+	for _, reads := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			p, store := &place{}, turn.NewMem()
+			d, tool := p.desk(store), asks()
+			tool.ReadOnly = reads
+			ctx, die := context.WithCancelCause(t.Context())
+			defer die(nil)
+			first, rounds := owner(t.Context(), t, d, 1)
+			time.AfterFunc(5*time.Second, func() { die(errors.New("the bot is stopping")) })
+			_, _, _ = first.Leave(ctx, rounds, tool, func() {})
+			tool.Policy = tools.PolicyEverywhere
+			second, found := owner(t.Context(), t, d, 2)
+			time.AfterFunc(5*time.Second, func() {
+				id, _ := p.newest()
+				_, _, _ = d.Decide(t.Context(), Press{Thread: here, ID: id, User: "U1", TS: "3.0", Run: true}, false)
+			})
+			may, why, err := second.Leave(t.Context(), found, tool, func() {})
+			if _, n := p.newest(); !may || err != nil || n != 2 {
+				t.Errorf("reads %v: %v, %q, %v, asked %d times", reads, may, why, err, n)
+			}
+			if _, err := second.Run(t.Context(), found, tool); err != nil {
+				t.Fatal(err)
+			}
+			third, _ := owner(t.Context(), t, d, 3) // the second has died before it kept the result
+			for _, b := range []*Box{second, third} {
+				if q, late, err := b.Close(t.Context()); late || err != nil {
+					t.Errorf("told that %+v was not run: %v", q, err)
+				}
+			}
+		})
+	}
+}

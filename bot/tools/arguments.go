@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -53,7 +54,7 @@ func Arguments(raw string) (out []Argument, whole bool) {
 	for _, name := range names {
 		value := readable(string(args[name]))
 		var text string
-		if strings.HasPrefix(value, `"`) && json.Unmarshal(args[name], &text) == nil {
+		if strings.HasPrefix(value, `"`) && json.Unmarshal(args[name], &text) == nil && replaced(text) <= replaced(value) {
 			value = text
 		}
 		a := Argument{Name: argumentName(name)}
@@ -93,16 +94,44 @@ func readable(raw string) string {
 	}
 }
 
-// plainText returns a text of JSON as JSON, without needless escapes.
+// escapes are the escapes of a text of JSON. The group has half of a character whose other half is not
+// there: no text can hold it, and decoders take U+FFFD for each.
+var escapes = regexp.MustCompile(`\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(\\u[dD][89a-fA-F]..)|\\.`)
+
+// replaced returns how many characters of a text may stand for others that it cannot hold.
+func replaced(s string) int { return strings.Count(s, "\uFFFD") }
+
+// plainText returns a text of JSON as JSON, without needless escapes. Halves of characters stay as they
+// are: all of them would look alike.
 func plainText(quoted string) string {
+	if !strings.Contains(quoted, `\u`) {
+		return quoted
+	}
+	var b strings.Builder
+	at, end := 1, len(quoted)-1
+	b.WriteByte('"')
+	for _, m := range escapes.FindAllStringSubmatchIndex(quoted, -1) {
+		if m[2] >= 0 {
+			b.WriteString(plainPart(quoted[at:m[2]]))
+			b.WriteString(quoted[m[2]:m[3]])
+			at = m[3]
+		}
+	}
+	b.WriteString(plainPart(quoted[at:end]))
+	b.WriteByte('"')
+	return b.String()
+}
+
+// plainPart does the work of plainText for what stands between two halves.
+func plainPart(s string) string {
 	var text string
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
-	if !strings.Contains(quoted, `\u`) || json.Unmarshal([]byte(quoted), &text) != nil || enc.Encode(text) != nil {
-		return quoted
+	if json.Unmarshal([]byte(`"`+s+`"`), &text) != nil || enc.Encode(text) != nil {
+		return s
 	}
-	return strings.TrimSuffix(out.String(), "\n")
+	return strings.TrimSuffix(strings.TrimPrefix(strings.TrimSuffix(out.String(), "\n"), `"`), `"`)
 }
 
 // argumentName returns the name of an argument as a person sees it. The model writes it: one that

@@ -55,6 +55,13 @@ func TestNestedArgumentsCanBeRead(t *testing.T) {
 		`{"o":{"cmd":"ls","cmd":"rm","n":1.50,"x":"\"\n"}}`: `{"cmd":"ls","cmd":"rm","n":1.50,"x":"\"\n"}`,
 		`{"o":["\u202eabc\ud83d\ude00\u0000"]}`:             `["\u{202E}abc😀\u0000"]`,
 		`{"o":"\u0072m"}`:                                   `rm`,
+		// Halves of characters, of which no two look alike, and beside which nothing hides:
+		`{"o":["\u0072\u006d \ud800"]}`:             `["rm \ud800"]`,
+		`{"o":["\udfff\ud83d\ude00\ud83d\ud83d"]}`:  `["\udfff😀\ud83d\ud83d"]`,
+		`{"o":["\ud83d\ud83d\ude00\\ud800\ufffd"]}`: `["\ud83d😀\\ud800�"]`,
+		`{"o":{"\ud800":1,"\uDFFF":2}}`:             `{"\ud800":1,"\uDFFF":2}`,
+		`{"o":"\u0072m \ud800\"\u0022"}`:            `"rm \ud800\"\""`,
+		`{"o":"\ufffd�"}`:                           `��`,
 	} {
 		if got, whole := Arguments(raw); !whole || len(got) != 1 || got[0].Value != want {
 			t.Errorf("%s: %+v, want %s", raw, got, want)

@@ -97,8 +97,8 @@ func (t *turnRun) settle(stream context.Context, s *stage) {
 }
 
 // mayHaveRounds reports whether the store may have rounds of the thread, for an answer to which no
-// tools are offered now. Their claim keeps a frozen owner from calling, and drops those of a turn that
-// was called off; where no tools are configured, nothing is written unless there is something.
+// tools are offered now. Their claim keeps a frozen owner from calling, and drops those of a turn
+// that was called off; where no tools are configured, nothing is written unless there is something.
 func (t *turnRun) mayHaveRounds(stream context.Context, a *admitted) bool {
 	switch {
 	case t.first():

@@ -36,8 +36,8 @@ const (
 
 // tools opens the box of tools for an answer. Where none are offered it does so for what an earlier
 // owner has begun, if there may be any: else it does nothing. It blocks for servers that are being
-// connected, and for the store. The error ends the answer.
-func (t *turnRun) tools(stream context.Context, a *admitted, s *stage, of transcript.Of) (k kit, err error) {
+// connected, if the model is asked, and for the store. The error ends the answer.
+func (t *turnRun) tools(stream context.Context, a *admitted, s *stage, of transcript.Of, from *answer.Partial) (k kit, err error) {
 	desk := t.bot.desk
 	place := tools.Place{Channel: t.thread.Channel, Direct: t.thread.Direct()}
 	var offered []tools.Tool
@@ -45,7 +45,9 @@ func (t *turnRun) tools(stream context.Context, a *admitted, s *stage, of transc
 		if !place.Direct {
 			place.Name = t.channelName(stream)
 		}
-		t.settle(stream, s)
+		if t.asksModel(a, from) {
+			t.settle(stream, s)
+		}
 		offered = desk.Offer(place)
 	}
 	if len(offered) == 0 && !t.mayHaveRounds(stream, a) {
@@ -95,8 +97,8 @@ func (t *turnRun) settle(stream context.Context, s *stage) {
 }
 
 // mayHaveRounds reports whether the store may have rounds of the thread, for an answer to which no
-// tools are offered now. Their claim keeps a frozen owner from calling, and drops those of a turn that
-// was called off; where no tools are configured, nothing is written unless there is something.
+// tools are offered now. Their claim keeps a frozen owner from calling, and drops those of a turn
+// that was called off; where no tools are configured, nothing is written unless there is something.
 func (t *turnRun) mayHaveRounds(stream context.Context, a *admitted) bool {
 	switch {
 	case t.first():

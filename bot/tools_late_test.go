@@ -2,12 +2,16 @@ package bot_test
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"llmbot/bot"
+	"llmbot/bot/quota"
+	"llmbot/bot/thread"
 	"llmbot/bot/tools"
 )
 
@@ -172,4 +176,90 @@ func TestAServerIsLostBeforeTheEdit(t *testing.T) {
 		c.store = store.keeps
 		c.tools = func(p *process) bot.Tools { return losing{with(p).(shedIn), lost} }
 	})
+}
+
+// slow is a server of tools that is being connected as long as it is waited for.
+type slow struct {
+	never
+
+	now *atomic.Bool
+}
+
+func (l slow) Settle(ctx context.Context) {
+	if l.now.Load() {
+		<-ctx.Done()
+	}
+}
+
+// TestWhoNeedsNoToolsDoesNotWait: an answer for which nobody asks the model does not wait for servers
+// of tools in the first seconds of a process.
+func TestWhoNeedsNoToolsDoesNotWait(t *testing.T) {
+	slowly, now := &atomic.Bool{}, &atomic.Bool{}
+	now.Store(true)
+	connecting := func(when *atomic.Bool) func(*bot.Config, *bot.Deps) {
+		return func(c *bot.Config, d *bot.Deps) {
+			c.Quota, d.Tools = quota.Limits{AnswersPerMinute: 1}, slow{never{shedIn{shed: &shed{}}}, when}
+		}
+	}
+	const checkpoint = `{"for":"1.0","since":"1.0","upto":"1.0","first":"1.0","asks":1,"text":"ALL OF IT"`
+	for name, tt := range map[string]struct {
+		begins func(s *scene) (began time.Time)
+		says   string
+		waits  bool
+	}{
+		"half written": {func(s *scene) time.Time {
+			s.deadOwner("1.0", "1.5")
+			s.keep("checkpoint", checkpoint+`}`)
+			time.Sleep(2 * ttl)
+			s.run("B", connecting(now))
+			return time.Now()
+		}, "half whole", true},
+		"it is whole": {func(s *scene) time.Time {
+			s.deadOwner("1.0", "1.5")
+			s.keep("checkpoint", checkpoint+`,"finish":"stop"}`)
+			time.Sleep(2 * ttl)
+			s.run("B", connecting(now))
+			return time.Now()
+		}, "ALL OF IT", false},
+		"it is hopeless": {func(s *scene) time.Time {
+			s.firstText = time.Hour
+			for i := range 3 {
+				dying := &awayStore{Mem: s.store}
+				owner := s.run(fmt.Sprint("A", i), func(_ *bot.Config, d *bot.Deps) { d.Store = dying })
+				if i == 0 {
+					owner.hears(q("1.0", "first"))
+				}
+				s.untilAsked(i + 1)
+				dying.leave()
+				s.t.Cleanup(dying.back)
+				time.Sleep(2 * ttl)
+			}
+			s.run("B", connecting(now))
+			return time.Now()
+		}, "I have tried several times", false},
+		"it is refused": {func(s *scene) time.Time {
+			a := s.run("A", connecting(slowly))
+			a.hears(q("1.0", "first"))
+			s.until("it is half written", func() bool { return len(s.said[thread1]) > 2 })
+			slowly.Store(true)
+			began := time.Now()
+			other := edited(q("1.0", "other words"), "other words", "9.0")
+			s.say(other)
+			a.hearsEdit(other)
+			return began
+		}, "You have had your 1 answer", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inScene(t, []thread.Message{q("1.0", "first"), {TS: "1.1", User: "U2", Text: "before"}}, func(s *scene) {
+				began := tt.begins(s)
+				says := func() bool {
+					return slices.ContainsFunc(s.ends, func(o outcome) bool { return strings.Contains(o.Text+o.notice, tt.says) })
+				}
+				s.until("it ends", says)
+				if took := time.Since(began); took > 12*time.Second != tt.waits {
+					t.Errorf("it took %s\n%s", took, s.story())
+				}
+			})
+		})
+	}
 }

@@ -153,6 +153,12 @@ func (t *turnRun) instead(work context.Context, w *answer.Writer, a *admitted, f
 	return &out
 }
 
+// asksModel reports whether the model is asked for an answer, as far as that is known before there is
+// a writer, see instead.
+func (t *turnRun) asksModel(a *admitted, from *answer.Partial) bool {
+	return from.Finish == "" && t.lease.Blame() < mostBlame && a.refused.Limit == ""
+}
+
 // ask waits for a slot and asks the model.
 func (t *turnRun) ask(work, stream context.Context, w *answer.Writer, a *admitted, s *stage, from *answer.Partial) *answer.Outcome {
 	if a.unread {
@@ -198,7 +204,7 @@ func (t *turnRun) writer(work, stream context.Context, a *admitted, s *stage) (*
 	s.saver = b.records.Saver(stream, transcript.SaverConfig{
 		Thread: t.thread, Begin: transcript.Checkpoint{Of: of, Text: from.Text, Before: from.Before}, Live: b.live, Progress: t.lease.Progress, Log: b.log,
 	})
-	kit, err := t.tools(stream, a, s, of)
+	kit, err := t.tools(stream, a, s, of, &from)
 	w := b.shared.Writer(answer.Task{
 		Tools: kit.offered, Toolbox: kit.box, Rounds: kit.Rounds, Ran: kit.Ran,
 		Thread: t.thread.String(), Draft: s.draft, ID: s.request, Model: a.set.Model, Person: a.person,

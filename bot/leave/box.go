@@ -205,7 +205,7 @@ func (b *Box) Run(ctx context.Context, rounds []answer.Round, tool tools.Tool) (
 
 // Leave returns whether a call may be made. It blocks for the person who asked, unless its policy
 // allows the call. What may change something, and has run for the same question before, needs leave
-// under every policy, and so does a call for which somebody was asked before its policy was changed.
+// under every policy, and so does a call for which somebody was asked before its policy changed.
 func (b *Box) Leave(ctx context.Context, rounds []answer.Round, tool tools.Tool, asks func()) (bool, string, error) {
 	again := b.ranBefore(tool)
 	c, i, j := answer.Current(rounds)

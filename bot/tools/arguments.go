@@ -94,15 +94,15 @@ func readable(raw string) string {
 	}
 }
 
-// escapes are the escapes of a text of JSON. The group has half of a character whose other half is not
-// there: no text can hold it, and decoders take U+FFFD for each.
+// escapes are the escapes of a text of JSON. The group has half of a character whose other half is
+// not there: no text can hold it, and decoders take U+FFFD for each.
 var escapes = regexp.MustCompile(`\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(\\u[dD][89a-fA-F]..)|\\.`)
 
 // replaced returns how many characters of a text may stand for others that it cannot hold.
 func replaced(s string) int { return strings.Count(s, "\uFFFD") }
 
-// plainText returns a text of JSON as JSON, without needless escapes. Halves of characters stay as they
-// are: all of them would look alike.
+// plainText returns a text of JSON as JSON, without needless escapes. Halves of characters stay as
+// they are: all of them would look alike.
 func plainText(quoted string) string {
 	if !strings.Contains(quoted, `\u`) {
 		return quoted

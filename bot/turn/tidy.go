@@ -49,6 +49,9 @@ func (y *Tidying) Check() error {
 // none if another answer of the thread is still being tidied. It blocks for the store, at most until
 // ctx ends.
 func (y *Tidying) End(ctx context.Context) error {
+	y.c.mu.Lock()
+	delete(y.c.waits, y.key)
+	y.c.unlock()
 	return y.end(ctx, "end the tidying of", true, func(r Record) Record {
 		if y.looked || y.c.alone() { // and nobody can wake who has written before
 			r.Look, r.Hurry = false, false
@@ -57,9 +60,12 @@ func (y *Tidying) End(ctx context.Context) error {
 	})
 }
 
-// Again records that somebody has to look once more: this process could not. It makes one write, as
-// End does.
+// Again records that somebody has to look once more: this process could not. This process waits for
+// twice as long each time, LookAfter at least. It makes one write, as End does.
 func (y *Tidying) Again(ctx context.Context) error {
+	y.c.mu.Lock()
+	y.c.waits[y.key] = max(2*y.c.waits[y.key], y.c.cfg.LookAfter)
+	y.c.unlock()
 	return y.end(ctx, "leave a later look at", true, func(r Record) Record { return r })
 }
 

@@ -159,3 +159,38 @@ func TestTidying(t *testing.T) {
 		})
 	})
 }
+
+// TestLooksAgainLater: a look that could not be made comes again later each time, also in a process
+// that is alone, which looks at once the first time.
+func TestLooksAgainLater(t *testing.T) {
+	for name, alone := range map[string]bool{"alone": true, "with others": false} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, m *turn.Mem) {
+				a := start(t, m, "a")
+				lease := a.claim(t, "k", "1.0")
+				right := lease.LookAgain()
+				done(t, lease, "1.0")
+				is(t, "leave", right.Leave(t.Context()), nil)
+				a.stop()
+				l := make(looks, 9)
+				b := start(t, m, "b", l.into, func(c *turn.Config) { c.Alone = func() bool { return alone } })
+				least, most := time.Duration(0), 5*time.Second
+				for range 6 {
+					right, err := b.TakeLook(t.Context(), "k", l.within(t, least, most))
+					if right == nil || err != nil {
+						t.Fatal(right, err)
+					}
+					is(t, "again", right.Again(t.Context()), nil)
+					least = max(turn.DefaultLookAfter, 2*least)
+					most = least + 5*time.Second
+				}
+				right, err := b.TakeLook(t.Context(), "k", l.within(t, least, most))
+				if right == nil || err != nil {
+					t.Fatal(right, err)
+				}
+				is(t, "end", right.End(t.Context()), nil)
+				is(t, "a look after the end", record(t, m, "k").Look, false)
+			})
+		})
+	}
+}

@@ -1,6 +1,7 @@
 package turn_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -190,6 +191,44 @@ func TestLooksAgainLater(t *testing.T) {
 				}
 				is(t, "end", right.End(t.Context()), nil)
 				is(t, "a look after the end", record(t, m, "k").Look, false)
+			})
+		})
+	}
+}
+
+// TestTidyBeforeTheStoreKnows: the store is away when the answer ends, and the tidying is over before
+// it comes back. Then it hears of no right that nobody would end, and of what is left to others.
+func TestTidyBeforeTheStoreKnows(t *testing.T) {
+	for name, tt := range map[string]struct {
+		over func(*turn.Tidying, context.Context) error
+		look bool
+	}{
+		"it ended":   {(*turn.Tidying).End, false},
+		"it is left": {(*turn.Tidying).Leave, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, m *turn.Mem) {
+				a, l := start(t, m, "a"), make(looks, 9)
+				start(t, m, "b", l.into)
+				lease := a.claim(t, "k", "1.0")
+				right := lease.LookAgain()
+				a.store.set(func(f *faulty) { f.down = errDown })
+				if _, err := lease.Done(t.Context(), "1.0"); err == nil {
+					t.Fatal("the store took it")
+				}
+				is(t, "over", tt.over(right, t.Context()), nil)
+				is(t, "it may not write", errors.Is(right.Check(), turn.ErrLost), true)
+				time.Sleep(ttl / 4)
+				a.store.set(func(f *faulty) { f.down = nil })
+				if tt.look {
+					is(t, "in a hurry", l.within(t, 0, ttl).Hurry, true)
+				} else {
+					l.none(t, 5*time.Minute)
+				}
+				got := record(t, m, "k")
+				is(t, "answered", got.Answered, "1.0")
+				is(t, "tidier", got.Tidier, "")
+				is(t, "look", got.Look, tt.look)
 			})
 		})
 	}

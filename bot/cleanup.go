@@ -39,18 +39,21 @@ type cleanup struct {
 	since  time.Time
 }
 
-// cleanups are those of this process, maxDelayed at most: others look at what is beyond.
+// cleanups are those of this process, maxDelayed at most: what is beyond is left to others.
 type cleanups struct {
 	mu  sync.Mutex // guards all
 	all []cleanup
 }
 
-func (c *cleanups) add(one cleanup) {
+// add reports false if there is no room.
+func (c *cleanups) add(one cleanup) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.all) < maxDelayed {
-		c.all = append(c.all, one)
+	if len(c.all) >= maxDelayed {
+		return false
 	}
+	c.all = append(c.all, one)
+	return true
 }
 
 // take returns the cleanups that are over, and with left the others too, and forgets them.
@@ -80,6 +83,13 @@ func (c *cleanups) run(ctx context.Context, over func(context.Context, cleanup))
 		for _, one := range c.take(false) {
 			over(ctx, one)
 		}
+	}
+}
+
+// cleanUp has a cleanup watched until it is over, or leaves it to others if there is no room.
+func (b *Bot) cleanUp(ctx context.Context, c cleanup) {
+	if !b.cleanups.add(c) {
+		b.cleanedUp(ctx, c)
 	}
 }
 

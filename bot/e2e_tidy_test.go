@@ -99,3 +99,29 @@ func TestWhatIsTidyIsLeftAlone(t *testing.T) {
 		is(t, "edits", len(w.slack.Calls("chat.update")), edits)
 	})
 }
+
+// TestLookTooLong: the look at an answer that its process left untidy runs into its time-out, for
+// Slack lets nobody read. It comes again, and tidies up.
+func TestLookTooLong(t *testing.T) {
+	cfg := durable()
+	cfg.slack.Limiter = slacksim.LimiterOff
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "count")
+		w.says("general", ts, "Sentence 3", time.Minute)
+		w.slack.Fail(slacksim.Fault{Method: "chat.update", Times: 1, Status: 429, RetryAfter: 120})
+		w.says("general", ts, "Sentence 29", time.Minute)
+		has(t, text(w.answers("general", ts)), "writing…")
+		w.kill()
+		w.slack.Fail(slacksim.Fault{Method: "conversations.replies", Times: -1, Status: 429, RetryAfter: 30})
+		w.again()
+		time.Sleep(2 * time.Minute)
+		has(t, text(w.answers("general", ts)), "writing…")
+		hasNot(t, w.log.String(), "look_not_noted")
+		w.slack.Heal()
+		time.Sleep(5 * time.Minute)
+		got := w.answers("general", ts)
+		hasNot(t, text(got), "writing…")
+		complete(t, text(got), unit, 30)
+		is(t, "requests", w.model.Total(), 1)
+	})
+}

@@ -72,7 +72,7 @@ func (t *turnRun) end(work context.Context, v verdict) report {
 		t.bot.lookBacks.add(takenOver{t.thread, *v.entry, v.upto})
 	}
 	if v.draft != nil {
-		t.bot.cleanups.add(cleanup{thread: t.thread, entry: *v.entry, draft: v.draft, right: v.right, since: time.Now()})
+		t.bot.cleanUp(work, cleanup{thread: t.thread, entry: *v.entry, draft: v.draft, right: v.right, since: time.Now()})
 	}
 	if err := t.bot.records.Forget(work, t.thread); err != nil {
 		t.bot.log.WarnContext(work, "checkpoint_stays", "thread", t.thread.String(), "error", err)

@@ -44,7 +44,7 @@ func (b *Bot) forsake(ctx context.Context, ev Deleted, record turn.Record) error
 
 // missed has the ended answers removed whose questions were deleted while nobody heard of it.
 func (b *Bot) missed(ctx context.Context, t thread.ID, record turn.Record, messages []thread.Message) {
-	gone := thread.Abandoned(messages, t)
+	gone := thread.Abandoned(messages)
 	if record.Asked == "" || len(gone) == 0 {
 		return
 	}

@@ -84,7 +84,10 @@ func (b *Bot) lookOnce(ctx context.Context, l oneLook) (cost bool) {
 	if !b.mendAll(ctx, t) {
 		end = right.Again
 	}
-	if err := end(ctx); err != nil {
+	// A look that took all of its time is noted too: nobody else would look again.
+	noting, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*storeTimeout)
+	defer cancel()
+	if err := end(noting); err != nil {
 		b.log.WarnContext(ctx, "look_not_noted", "thread", t.String(), "error", err)
 	}
 	return true

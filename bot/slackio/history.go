@@ -45,7 +45,12 @@ func (s *Slack) Messages(ctx context.Context, t thread.ID) ([]thread.Message, er
 	if err != nil {
 		return nil, err
 	}
-	return s.messages(ctx, t.Channel, list), nil
+	all := r.whole(t)
+	messages := s.messages(ctx, t.Channel, list)
+	if len(messages) > 0 {
+		messages[0].All = all
+	}
+	return messages, nil
 }
 
 // Recent returns the top-level messages between two times, oldest first.
@@ -147,6 +152,7 @@ func (s *Slack) replies(ctx context.Context, r *reading, t thread.ID, oldest str
 			"include_all_metadata": {"1"},
 		})
 		messages := got.messages
+		r.part = r.part || got.left > 0
 		if page > 0 && len(messages) > 0 && messages[0].TS == t.TS {
 			messages = messages[1:] // some pages begin with the thread's first message again
 		}

@@ -19,6 +19,7 @@ import (
 	"llmbot/bot/fair"
 	"llmbot/bot/pace"
 	"llmbot/bot/slackmsg"
+	"llmbot/bot/thread"
 )
 
 // What the reading of history may take of memory; the figures are the project's own. All together
@@ -50,6 +51,7 @@ type page struct {
 	next     string // the cursor of the next page; empty: it is the last
 	limit    string // how many messages were asked for
 	came     int    // how many came, also of a page that was too large
+	left     int    // how many of them could not be read
 }
 
 // reading is what is read of a thread or a channel. It has a place among the readers until it is
@@ -59,8 +61,9 @@ type reading struct {
 	place    *fair.Hold
 	paid     bool // the budget of the first page is taken
 	messages []slackmsg.Message
-	size     int // of messages, in bytes
-	all      int // bytes of all that was read
+	size     int  // of messages, in bytes
+	all      int  // bytes of all that was read
+	part     bool // messages were dropped, or could not be read
 	long     bool
 }
 
@@ -116,8 +119,21 @@ func (r *reading) shorten(most int) {
 		r.size -= r.messages[drop].Size()
 	}
 	if drop > 0 {
-		r.messages = slices.Delete(r.messages, 1, 1+drop)
+		r.messages, r.part = slices.Delete(r.messages, 1, 1+drop), true
 	}
+}
+
+// whole reports whether all messages of a thread are there for sure: Slack counts no more replies
+// than were read, and none was left out. Slack shows no deleted reply, and may show the deleted first
+// message.
+func (r *reading) whole(t thread.ID) bool {
+	if r.part || len(r.messages) == 0 || r.messages[0].TS != t.TS {
+		return false
+	}
+	replies := r.messages[0].Replies
+	return replies > 0 && len(r.messages)-1 >= replies && !slices.ContainsFunc(r.messages, func(m slackmsg.Message) bool {
+		return m.Subtype != "tombstone" && !slices.Contains(saidBy(), m.Subtype)
+	})
 }
 
 // readPage makes one read within its budget. It repeats one that is refused for its rate until ctx
@@ -260,7 +276,7 @@ func (s *Slack) decodePage(ctx context.Context, body io.Reader) (page, error) {
 	if raw := fields["response_metadata"]; len(raw) > 0 && json.Unmarshal(raw, &meta) == nil {
 		out.next = text(meta.Next)
 	}
-	if left > 0 {
+	if out.left = left; left > 0 {
 		s.log.WarnContext(ctx, "messages_unreadable", "left_out", left, "of", all, "reason", why)
 		if h := s.cfg.Hooks.Unread; h != nil {
 			h(left)

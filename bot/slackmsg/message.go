@@ -16,6 +16,7 @@ type Message struct {
 
 	TS, ThreadTS string
 	LatestReply  string // of a message that opens a thread: ts of the newest reply
+	Replies      int    // of a message that opens a thread: how many it has, as Slack tells
 	Edited       string // ts of its newest edit; empty: none
 
 	User     string // who wrote it: a person, or the user of a bot
@@ -92,7 +93,7 @@ func Decode(data []byte) (Message, error) {
 func decode(top raw) Message {
 	m := Message{
 		Type: top.str("type"), Subtype: top.str("subtype"), Hidden: top.flag("hidden"),
-		TS: top.key("ts"), ThreadTS: top.key("thread_ts"), LatestReply: top.key("latest_reply"), Edited: top.fields("edited").key("ts"),
+		TS: top.key("ts"), ThreadTS: top.key("thread_ts"), LatestReply: top.key("latest_reply"), Replies: top.count("reply_count"), Edited: top.fields("edited").key("ts"),
 		User: top.str("user"), BotID: top.str("bot_id"), Username: top.str("username"), BotName: top.fields("bot_profile").str("name"),
 		UserTeam: top.str("user_team"), SourceTeam: top.str("source_team"),
 		Text: top.str("text"),
@@ -162,6 +163,14 @@ func (r raw) key(name string) string {
 		return r.str(name)
 	}
 	return string(v[:min(len(v), maxLine)])
+}
+
+func (r raw) count(name string) int {
+	var n int
+	if json.Unmarshal(r[name], &n) != nil {
+		return 0
+	}
+	return n
 }
 
 func (r raw) flag(name string) bool { return string(r[name]) == "true" }

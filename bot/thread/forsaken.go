@@ -37,25 +37,16 @@ func Forsaken(thread []Message, question turn.TS, asker string) (Ended, bool) {
 	return Ended{}, false
 }
 
-// wholeBelow is how many messages a thread has at least of which only a part may have been read: its
-// first message and the newest. The readers read more, so that all of a shorter one is there.
-const wholeBelow = 1000
-
 // Abandoned returns the last questions of ended answers of which no question is there any more. It
-// leaves out those whose questions may stand in a part of the thread that was not read. It is pure.
-func Abandoned(thread []Message, t ID) []turn.TS {
-	var oldest turn.TS // of what was read on end
-	for _, m := range thread {
-		if m.TS != t.TS {
-			oldest = turn.TS(m.TS)
-			break
-		}
+// returns none unless the whole thread was read for sure: what was left out may be there. It is pure.
+func Abandoned(thread []Message) []turn.TS {
+	if len(thread) == 0 || !thread[0].All {
+		return nil
 	}
 	var out []turn.TS
 	for _, a := range shownAnswers(thread) {
-		read := len(thread) < wholeBelow || a.from.Compare(turn.TS(t.TS)) == 0 && a.to == a.from || !oldest.After(a.from)
 		there := slices.ContainsFunc(thread, func(m Message) bool { return !m.Self && a.answers(turn.TS(m.TS)) })
-		if a.ended && read && !there {
+		if a.ended && !there {
 			out = append(out, a.to)
 		}
 	}

@@ -51,6 +51,10 @@ type Message struct {
 
 	Shown int // Self: characters that it shows, small print and notices not counted
 
+	// All, of the first message of a thread as it was read: the others are all that the thread has.
+	// It is false if that is not sure.
+	All bool
+
 	Latest string // of a message that opens a thread: ts of the newest reply; empty: none
 
 	Edited    string // ts of its newest edit; empty: none

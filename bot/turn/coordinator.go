@@ -26,24 +26,25 @@ type Coordinator struct {
 	cfg   Config
 	wake  chan struct{} // holds one token if Run has to look again
 
-	mu       sync.Mutex              // guards all below, and Leases; never held across I/O
-	local    map[string]*localThread // threads of which this process has the lease, or may get it
-	observed map[string]observation  // the records that owe an answer, as last heard
-	recent   map[string]TS           // Asked of the records with the newest asks, as last heard
-	pending  map[string]pendingAsk   // what the store did not take: see Later
-	queue    []string                // the keys of pending, oldest first
-	looks    map[string]look         // threads that somebody has to look at once more
-	tidying  map[string]*shared      // threads in which this process tidies
-	asking   bool                    // the first of queue are being asked
-	probed   time.Time               // when that last began
-	drained  bool                    // this process claims nothing more
-	settled  time.Time               // no takeovers before: Watch has told by then what is oldest
-	told     chan struct{}           // closed: the Watch under way has told of all records
-	batch    bool                    // a batch of takeovers is under way
-	held     int                     // live leases that were taken over
-	failing  time.Time               // start of the first failed call; zero: the store answers
-	floor    time.Time               // end of the last outage: silence of owners counts from then on
-	after    []func()                // hooks and log lines, to be run without mu
+	mu       sync.Mutex               // guards all below, and Leases; never held across I/O
+	local    map[string]*localThread  // threads of which this process has the lease, or may get it
+	observed map[string]observation   // the records that owe an answer, as last heard
+	recent   map[string]TS            // Asked of the records with the newest asks, as last heard
+	pending  map[string]pendingAsk    // what the store did not take: see Later
+	queue    []string                 // the keys of pending, oldest first
+	looks    map[string]look          // threads that somebody has to look at once more
+	waits    map[string]time.Duration // until the next look, for those that Again put off
+	tidying  map[string]*shared       // threads in which this process tidies
+	asking   bool                     // the first of queue are being asked
+	probed   time.Time                // when that last began
+	drained  bool                     // this process claims nothing more
+	settled  time.Time                // no takeovers before: Watch has told by then what is oldest
+	told     chan struct{}            // closed: the Watch under way has told of all records
+	batch    bool                     // a batch of takeovers is under way
+	held     int                      // live leases that were taken over
+	failing  time.Time                // start of the first failed call; zero: the store answers
+	floor    time.Time                // end of the last outage: silence of owners counts from then on
+	after    []func()                 // hooks and log lines, to be run without mu
 }
 
 // localThread is a thread that this process answers, or asks to answer at this moment. It is gone
@@ -86,7 +87,7 @@ func NewCoordinator(store Store, cfg Config) *Coordinator {
 		store: store, cfg: cfg, wake: make(chan struct{}, 1), local: map[string]*localThread{},
 		told:     make(chan struct{}),
 		observed: map[string]observation{}, recent: map[string]TS{}, pending: map[string]pendingAsk{}, looks: map[string]look{},
-		tidying: map[string]*shared{},
+		tidying: map[string]*shared{}, waits: map[string]time.Duration{},
 	}
 }
 

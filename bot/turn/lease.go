@@ -24,6 +24,7 @@ type Lease struct {
 	storedFor TS       // For before Extend, as the store may still have it; empty: answers
 	ids       []string // Reply, as last said here
 	look      *Tidying // see LookAgain; nil: there is nothing to tidy, or the store knows of it
+	left      bool     // what there is to tidy is left to others: see Tidying.Leave
 	heard     TS       // Heard when the lease began; it does not change
 	before    TS       // Answered when the answer under way began
 	died      bool     // see Died
@@ -256,11 +257,11 @@ func (l *Lease) Reply(ctx context.Context, ids []string) error {
 // then.
 func (l *Lease) Done(ctx context.Context, answered TS) (more bool, err error) {
 	l.c.mu.Lock()
-	look := l.look != nil
+	look, left := l.look != nil, l.left
 	l.c.unlock()
 	r, err := l.end(ctx, "mark answered", answered, func(r Record, drained bool) Record {
 		r.Answered, r.Blame = r.Answered.Max(answered), 0
-		r = l.toLookAt(r, look)
+		r = l.toLookAt(r, look, left)
 		if r = r.over(); drained || !r.Owed() {
 			return r.free()
 		}
@@ -278,7 +279,7 @@ func (l *Lease) Done(ctx context.Context, answered TS) (more bool, err error) {
 	if l.state == leaseOver { // lost between the write and now
 		return false, fmt.Errorf("mark answered in thread %s: %w", l.key, ErrLost)
 	}
-	l.state, l.before = leaseLive, r.Answered
+	l.state, l.before, l.left = leaseLive, r.Answered, l.left && !left
 	l.answers, l.storedFor, l.ids, l.blame = r.For, "", nil, 0
 	if l.stopTS.Compare(l.answers) < 0 {
 		l.stopped = make(chan struct{})
@@ -418,19 +419,20 @@ func (l *Lease) putLocked(r Record) (_ Record, ours bool) {
 	if l.state == leasePending {
 		if r.Answered = r.Answered.Max(l.answered); l.answered != "" {
 			r = r.over()
-			r = l.toLookAt(r, l.look != nil)
+			r = l.toLookAt(r, l.look != nil, l.left)
 		}
 		r = r.free()
 	}
 	return r, true
 }
 
-// toLookAt returns r with the look that the answer needs after its end; again: see LookAgain.
-func (l *Lease) toLookAt(r Record, again bool) Record {
+// toLookAt returns r with the look that the answer needs after its end; again: see LookAgain; left:
+// others look at once.
+func (l *Lease) toLookAt(r Record, again, left bool) Record {
 	if !r.Look { // an older version leaves these
 		r.Hurry, r.Tidier, r.Tidied = false, "", 0
 	}
-	r.Look = r.Look || again || l.died && !l.c.alone()
+	r.Look, r.Hurry = r.Look || again || left || l.died && !l.c.alone(), r.Hurry || left
 	if again {
 		r = r.tidiedBy(l.c.cfg.Owner)
 	}

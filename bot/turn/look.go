@@ -15,13 +15,17 @@ type look struct {
 // lookLaterLocked records whether somebody has to look at a thread. Nobody has to while it is owed
 // an answer: whoever writes that looks. Nor has this process while it tidies there itself.
 func (c *Coordinator) lookLaterLocked(key string, r Record) {
+	if !r.Look || r.Owed() {
+		delete(c.waits, key)
+	}
 	if !r.Look || r.Owed() || c.cfg.Look == nil || c.tidying[key] != nil {
 		delete(c.looks, key)
 		return
 	}
 	l, known := c.looks[key]
 	if !known || r.Hurry && !l.rec.Hurry || r.Tidier != l.rec.Tidier || r.Tidied != l.rec.Tidied {
-		l.at, l.wait = time.Now().Add(c.lookIn(r)), 2*c.cfg.LookAfter
+		wait := c.waits[key]
+		l.at, l.wait = time.Now().Add(max(c.lookIn(r), wait)), 2*max(c.cfg.LookAfter, wait)
 		c.nudge()
 	}
 	l.rec = r

@@ -15,6 +15,7 @@ type Tidying struct {
 	lease *Lease // under which the answer was written; nil: it was another process's
 
 	shared *shared // nil: the store does not know of it yet; guarded by c.mu
+	over   bool    // it ended before the store knew of it; guarded by c.mu
 	looked bool    // End fulfils the look that was asked for; it does not change
 }
 
@@ -33,9 +34,9 @@ func (y *Tidying) Check() error {
 	y.c.mu.Lock()
 	defer y.c.unlock()
 	switch s := y.shared; {
-	case y.c.alone(), y.lease != nil && y.lease.checkLocked() == nil:
+	case y.c.alone(), y.lease != nil && !y.over && y.lease.checkLocked() == nil:
 		return nil
-	case s == nil && y.lease.state != leaseOver:
+	case s == nil && y.lease.state != leaseOver && !y.over:
 		return ErrLapsed // until the store knows of the end
 	case s == nil || s.over:
 		return ErrLost
@@ -46,9 +47,12 @@ func (y *Tidying) Check() error {
 }
 
 // End records that the messages are tidy, or that nobody could tidy them. It makes one write, and
-// none if another answer of the thread is still being tidied. It blocks for the store, at most until
-// ctx ends.
+// none if another answer of the thread is still being tidied, or if the store does not know of the
+// right yet: then it never hears of it. It blocks for the store, at most until ctx ends.
 func (y *Tidying) End(ctx context.Context) error {
+	y.c.mu.Lock()
+	delete(y.c.waits, y.key)
+	y.c.unlock()
 	return y.end(ctx, "end the tidying of", true, func(r Record) Record {
 		if y.looked || y.c.alone() { // and nobody can wake who has written before
 			r.Look, r.Hurry = false, false
@@ -57,15 +61,19 @@ func (y *Tidying) End(ctx context.Context) error {
 	})
 }
 
-// Again records that somebody has to look once more: this process could not. It makes one write, as
-// End does.
+// Again records that somebody has to look once more: this process could not. This process waits for
+// twice as long each time, LookAfter at least. It makes one write, as End does.
 func (y *Tidying) Again(ctx context.Context) error {
+	y.c.mu.Lock()
+	y.c.waits[y.key] = max(2*y.c.waits[y.key], y.c.cfg.LookAfter)
+	y.c.unlock()
 	return y.end(ctx, "leave a later look at", true, func(r Record) Record { return r })
 }
 
 // Leave records that this process leaves to others what there is to tidy: they look at once. It
-// makes one write, and none if somebody has looked already. It blocks for the store, at most until
-// ctx ends.
+// makes one write, and none if somebody has looked already, or if the store does not know of the
+// right yet: then the write of the answer's end tells it. It blocks for the store, at most until ctx
+// ends.
 func (y *Tidying) Leave(ctx context.Context) error {
 	return y.end(ctx, "leave a look at", false, func(r Record) Record {
 		r.Hurry = r.Look
@@ -81,6 +89,9 @@ func (y *Tidying) end(ctx context.Context, what string, others bool, apply func(
 	s := y.shared
 	if s != nil && !s.over {
 		s.n--
+	}
+	if l := y.lease; s == nil && l != nil && l.look == y {
+		l.look, l.left, y.over = nil, l.left || !others, true
 	}
 	if s == nil || s.over || others && s.n > 0 {
 		c.unlock()

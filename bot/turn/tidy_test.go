@@ -1,6 +1,7 @@
 package turn_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -158,4 +159,77 @@ func TestTidying(t *testing.T) {
 			is(t, "the other goes on", second.Check(), nil)
 		})
 	})
+}
+
+// TestLooksAgainLater: a look that could not be made comes again later each time, also in a process
+// that is alone, which looks at once the first time.
+func TestLooksAgainLater(t *testing.T) {
+	for name, alone := range map[string]bool{"alone": true, "with others": false} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, m *turn.Mem) {
+				a := start(t, m, "a")
+				lease := a.claim(t, "k", "1.0")
+				right := lease.LookAgain()
+				done(t, lease, "1.0")
+				is(t, "leave", right.Leave(t.Context()), nil)
+				a.stop()
+				l := make(looks, 9)
+				b := start(t, m, "b", l.into, func(c *turn.Config) { c.Alone = func() bool { return alone } })
+				least, most := time.Duration(0), 5*time.Second
+				for range 6 {
+					right, err := b.TakeLook(t.Context(), "k", l.within(t, least, most))
+					if right == nil || err != nil {
+						t.Fatal(right, err)
+					}
+					is(t, "again", right.Again(t.Context()), nil)
+					least = max(turn.DefaultLookAfter, 2*least)
+					most = least + 5*time.Second
+				}
+				right, err := b.TakeLook(t.Context(), "k", l.within(t, least, most))
+				if right == nil || err != nil {
+					t.Fatal(right, err)
+				}
+				is(t, "end", right.End(t.Context()), nil)
+				is(t, "a look after the end", record(t, m, "k").Look, false)
+			})
+		})
+	}
+}
+
+// TestTidyBeforeTheStoreKnows: the store is away when the answer ends, and the tidying is over before
+// it comes back. Then it hears of no right that nobody would end, and of what is left to others.
+func TestTidyBeforeTheStoreKnows(t *testing.T) {
+	for name, tt := range map[string]struct {
+		over func(*turn.Tidying, context.Context) error
+		look bool
+	}{
+		"it ended":   {(*turn.Tidying).End, false},
+		"it is left": {(*turn.Tidying).Leave, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, m *turn.Mem) {
+				a, l := start(t, m, "a"), make(looks, 9)
+				start(t, m, "b", l.into)
+				lease := a.claim(t, "k", "1.0")
+				right := lease.LookAgain()
+				a.store.set(func(f *faulty) { f.down = errDown })
+				if _, err := lease.Done(t.Context(), "1.0"); err == nil {
+					t.Fatal("the store took it")
+				}
+				is(t, "over", tt.over(right, t.Context()), nil)
+				is(t, "it may not write", errors.Is(right.Check(), turn.ErrLost), true)
+				time.Sleep(ttl / 4)
+				a.store.set(func(f *faulty) { f.down = nil })
+				if tt.look {
+					is(t, "in a hurry", l.within(t, 0, ttl).Hurry, true)
+				} else {
+					l.none(t, 5*time.Minute)
+				}
+				got := record(t, m, "k")
+				is(t, "answered", got.Answered, "1.0")
+				is(t, "tidier", got.Tidier, "")
+				is(t, "look", got.Look, tt.look)
+			})
+		})
+	}
 }

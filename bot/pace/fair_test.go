@@ -32,8 +32,8 @@ func TestTakeIsFair(t *testing.T) {
 						mu.Unlock()
 					}
 				})
+				synctest.Wait() // they come in this order
 			}
-			synctest.Wait()
 			time.Sleep(time.Second)
 			began := time.Now()
 			if err := s.Take(fair.With(t.Context(), "bob"), m); err != nil || time.Since(began) != 0 {

@@ -25,6 +25,7 @@ type faulty struct {
 	slow   chan struct{} // updates return when it is closed, long after they were made
 	unsure int           // so many updates are made, but fail with errUnsure
 	writes int
+	cut    []context.CancelCauseFunc // of the Watches that run
 }
 
 var (
@@ -36,6 +37,12 @@ func (f *faulty) set(fn func(f *faulty)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	fn(f)
+	if f.down != nil {
+		for _, cut := range f.cut {
+			cut(f.down)
+		}
+		f.cut = nil
+	}
 }
 
 func (f *faulty) wait(ctx context.Context) error {
@@ -93,6 +100,9 @@ func (f *faulty) Watch(ctx context.Context, prefix string, fn func(string, []byt
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	f.mu.Lock()
+	f.cut = append(f.cut, cancel)
+	f.mu.Unlock()
 	err := f.Store.Watch(ctx, prefix, func(key string, value []byte) {
 		if err := f.wait(ctx); err != nil {
 			cancel(err)

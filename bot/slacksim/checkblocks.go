@@ -111,7 +111,7 @@ func (s *Sim) checkBlock(b obj, at string, level int) []string {
 		p.section(b, at)
 	case "header":
 		p.text(b["text"], at+"/text", maxHeader, "plain_text")
-		p = append(p, checkHeaderLevel(b, at)...)
+		p.number(b["level"], at+"/level", 1, maxHeaderLevel)
 	case "context":
 		p.each(b["elements"], at+"/elements", 1, maxContext, func(e obj, at string) {
 			if e["type"] == "image" {

@@ -56,8 +56,8 @@ func (s *Sim) ClickValue(ctx context.Context, user, channel, ts, actionID, value
 	if c.im != "" {
 		name = "directmessage"
 	}
-	payload := s.interactionLocked(u, p)
-	payload["container"], payload["channel"] = container, obj{"id": c.ID, "name": name}
+	payload := s.interactionLocked(u, p.action)
+	payload["container"], payload["channel"], payload["state"] = container, obj{"id": c.ID, "name": name}, obj{"values": p.state}
 	// One that only this person sees is in no history, and comes without its content.
 	if m.ephemeral == "" {
 		payload["message"] = s.messageLocked(c, m, true)
@@ -70,11 +70,11 @@ func (s *Sim) ClickValue(ctx context.Context, user, channel, ts, actionID, value
 }
 
 // interactionLocked returns what all block_actions have in common.
-func (s *Sim) interactionLocked(u *User, p press) obj {
+func (s *Sim) interactionLocked(u *User, action obj) obj {
 	return obj{
 		"type": "block_actions", "token": "slacksim", "api_app_id": s.cfg.Bot.AppID, "trigger_id": s.triggerLocked(u.ID),
 		"user": obj{"id": u.ID, "username": u.Name, "name": u.Name, "team_id": u.TeamID},
 		"team": obj{"id": s.cfg.Team.ID, "domain": s.cfg.Team.Domain}, "enterprise": nil, "is_enterprise_install": false,
-		"state": obj{"values": p.state}, "actions": []any{p.action},
+		"actions": []any{action},
 	}
 }

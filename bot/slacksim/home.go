@@ -95,8 +95,7 @@ func (s *Sim) ClickHome(ctx context.Context, user, actionID, value string) error
 
 // pressInViewLocked returns what the app gets of a button that was pressed in a view.
 func (s *Sim) pressInViewLocked(u *User, p press, id string, view obj) *delivery {
-	payload := s.interactionLocked(u, p)
-	delete(payload, "state") // it is in the view
+	payload := s.interactionLocked(u, p.action)
 	view = clone(view)
 	view["state"] = obj{"values": p.state}
 	payload["container"], payload["view"] = obj{"type": "view", "view_id": id}, view

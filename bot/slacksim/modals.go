@@ -240,12 +240,8 @@ func (s *Sim) checkModalLocked(in obj) []string {
 			p.addf("must be less than %d characters [json-pointer:/view/%s]", most+1, key)
 		}
 	}
-	switch {
-	case in["blocks"] == nil:
+	if in["blocks"] == nil {
 		p.addf("missing required field: blocks [json-pointer:/view/blocks]")
-	case len(blocks) > maxViewBlocks:
-		p.addf("no more than %d items allowed [json-pointer:/view/blocks]", maxViewBlocks)
-		return p
 	}
 	p.each(in["blocks"], "/view/blocks", 0, maxViewBlocks, func(b obj, at string) {
 		switch b["type"] {

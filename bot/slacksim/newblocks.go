@@ -23,9 +23,7 @@ const (
 func (s *Sim) checkLayout(b obj, at string, level int) []string {
 	var p problems
 	p.label(b["label"], at+"/label", maxLayoutLabel, false)
-	if g := b["grid_lines"]; g != nil && !slices.Contains([]string{"none", "rows", "outer"}, str(g)) {
-		p.addf("must be one of none, rows, outer [json-pointer:%s/grid_lines]", at)
-	}
+	p.one(b["grid_lines"], at+"/grid_lines", "none", "rows", "outer")
 	p.each(b["rows"], at+"/rows", 1, maxLayoutRows, func(row obj, at string) {
 		p.each(row["items"], at+"/items", 1, maxLayoutItems, func(item obj, at string) {
 			child, _ := item["block"].(obj)
@@ -81,15 +79,6 @@ func checkTogether(blocks []obj) []string {
 	}
 	if plans > 0 && tasks > 0 {
 		p.addf("a plan and a task_card cannot be in one message [json-pointer:/blocks]")
-	}
-	return p
-}
-
-// checkHeaderLevel returns what is wrong with the level of a header.
-func checkHeaderLevel(b obj, at string) []string {
-	var p problems
-	if l, ok := b["level"].(float64); b["level"] != nil && (!ok || l != float64(int(l)) || l < 1 || l > maxHeaderLevel) {
-		p.addf("must be 1 to %d [json-pointer:%s/level]", maxHeaderLevel, at)
 	}
 	return p
 }

@@ -150,7 +150,7 @@ func (t panelTurn) check() error {
 		return fmt.Errorf("latency_ms is %d: it must be 0 to %d", *t.LatencyMS, maxPageLatency.Milliseconds())
 	case t.RefuseEditsMS != nil && (*t.RefuseEditsMS < 0 || *t.RefuseEditsMS > int(maxPageRefusal.Milliseconds())):
 		return fmt.Errorf("refuse_edits_ms is %d: it must be 0 to %d", *t.RefuseEditsMS, maxPageRefusal.Milliseconds())
-	case t.Limiter != nil && *t.Limiter != LimiterWindow && *t.Limiter != LimiterBucket && *t.Limiter != LimiterOff:
+	case t.Limiter != nil && !t.Limiter.Known():
 		return ErrLimiterNotFound
 	case t.Socket != nil && *t.Socket != "cut" && *t.Socket != "refresh" && *t.Socket != "silent":
 		return errors.New("socket must be cut, refresh or silent")

@@ -41,7 +41,10 @@ func (m Message) Read(who Who) Reading {
 		text = ""
 	}
 	main := typed(richer(text, r.blocks(blocks, 0), m.BotID == ""))
-	said := sayingOf(main)
+	var said saying
+	if len(attachments) > 0 {
+		said = sayingOf(main)
+	}
 	r.take(m.Files)
 	var parts []string
 	for _, a := range attachments {

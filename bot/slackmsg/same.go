@@ -141,13 +141,17 @@ func richer(text string, blocks []piece, alike bool) string {
 		return text
 	case text == "":
 		return rich
-	case !shaped && (alike && within(rich, text) || sayingOf(text).has(rich)):
+	case !shaped && alike && within(rich, text):
+		return text
+	}
+	said := sayingOf(text)
+	switch {
+	case !shaped && said.has(rich):
 		return text
 	case alike && within(text, rich), sayingOf(rich).has(text):
 		return rich
 	}
 	all = []string{text}
-	said := sayingOf(text)
 	fenced := strings.Contains(text, "```")
 	for _, p := range blocks {
 		kept := p.shaped && (!fenced || !strings.HasPrefix(p.text, "```")) // the text lacks its shape

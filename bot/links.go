@@ -63,11 +63,13 @@ func (t *turnRun) quoteLinks(ctx context.Context, a *admitted, turns []prompt.Tu
 			turns[i].Text = cmp.Or(found.WithoutPreviews(turn.Text), previewQuoted)
 		}
 	}
-	var told []string
-	for _, ask := range a.asks {
-		if words := missing(turns, found); words != "" && !slices.Contains(told, ask.User) {
-			told = append(told, ask.User)
-			b.tell(whisperPlace(ask), ask.User, words)
+	if words := missing(turns, found); words != "" {
+		var told []string
+		for _, ask := range a.asks {
+			if !slices.Contains(told, ask.User) {
+				told = append(told, ask.User)
+				b.tell(whisperPlace(ask), ask.User, words)
+			}
 		}
 	}
 	if h := b.dep.Hooks.Linked; h != nil {

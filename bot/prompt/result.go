@@ -32,8 +32,11 @@ func Result(name, text string, failed bool) string {
 	if text == "" {
 		text = "(nothing)"
 	}
-	return head + "\n" + broken(margin+indented(guarded(text)))
+	return head + below(text)
 }
+
+// below returns a text of others as it stands below a head of ours.
+func below(text string) string { return "\n" + broken(margin+indented(guarded(text))) }
 
 // Ran returns what the model reads behind its question of calls that were made for it before, one in
 // each text, below a head of ours. No line of them reads like a head of ours, and no special token of
@@ -42,7 +45,7 @@ func Ran(calls []string) string {
 	var b strings.Builder
 	b.WriteString(ranHead + ranWhy)
 	for _, c := range calls {
-		b.WriteString("\n" + broken(margin+indented(guarded(visible(c)))))
+		b.WriteString(below(visible(c)))
 	}
 	return b.String()
 }
@@ -57,7 +60,7 @@ func Made(calls []string, leftOut int) string {
 		fmt.Fprintf(&b, "\n%s(%d older ones are left out)", margin, leftOut)
 	}
 	for _, c := range calls {
-		b.WriteString("\n" + broken(margin+indented(guarded(visible(c)))))
+		b.WriteString(below(visible(c)))
 	}
 	return b.String()
 }

@@ -163,8 +163,8 @@ func (l Links) write(label, inner string) string {
 
 // elsewhere returns a link's host if the link's text looks like the address of another host.
 func elsewhere(text, host string) string {
-	for _, dot := range [...]string{"\u3002", "\uff0e", "\uff61", "\u2024", "\ufe52"} {
-		text = strings.ReplaceAll(text, dot, ".")
+	for _, dot := range wideDots {
+		text = strings.ReplaceAll(text, string(dot), ".")
 	}
 	if !strings.ContainsAny(text, ".:") {
 		return ""

@@ -229,8 +229,8 @@ func (d *Doc) stepAddress(n int, sp, body string) (done, more bool) {
 	whole := d.text[d.word.from:d.word.to]
 	piece := whole
 	most := min(d.atom.Chars, d.atom.Bytes, addressPiece)
-	if d.word.whole && d.links.open(whole) && cost(whole) <= most {
-		return true, d.unit(n, sp, d.links.bare(whole, true), len(whole))
+	if d.word.whole && cost(whole) <= most && d.links.open(whole) {
+		return true, d.unit(n, sp, address(deadWords(whole)), len(whole))
 	}
 	for cost(piece) > most || len(piece) > most {
 		piece = wholeRunes(piece[:len(piece)/2])

@@ -17,6 +17,13 @@ func (b *Bot) Status(ctx context.Context, c Command) status.Report {
 	if refusal, _ := b.mayAsk(ctx, c); refusal != "" {
 		return status.Report{Groups: []status.Group{{Lines: []string{string(refusal)}}}}
 	}
+	return b.report(ctx, c)
+}
+
+// report is Status for somebody who may see it.
+func (b *Bot) report(ctx context.Context, c Command) status.Report {
+	ctx, cancel := context.WithTimeout(ctx, status.Timeout)
+	defer cancel()
 	words := strings.TrimSpace(strings.TrimPrefix(strings.ToLower(strings.TrimSpace(c.Text)), "!status"))
 	word, _, _ := strings.Cut(words, " ")
 	if word == "help" {

@@ -65,11 +65,9 @@ func (b *Bot) obey(ctx context.Context, w thread.Command, ev thread.Question) er
 	case thread.CommandStatus:
 		b.jobs.add("status", func(ctx context.Context) {
 			c := Command{User: ev.User, Channel: ev.Thread.Channel, Text: ev.Text}
-			if refusal, _ := b.mayAsk(ctx, c); refusal != "" {
-				b.refuse(ctx, t, ev.User, refusal)
-				return
+			if ok, _ := b.allowed(ctx, t, ev.User, nil); ok {
+				b.whisper(ctx, t, ev.User, b.report(ctx, c).Text())
 			}
-			b.whisper(ctx, t, ev.User, b.Status(ctx, c).Text())
 		})
 	case thread.NoCommand:
 	}
@@ -89,10 +87,14 @@ func (b *Bot) haltAll(ctx context.Context, ev thread.Question) error {
 	}
 	if len(threads) == 0 {
 		b.tell(where, ev.User, nothingNow)
+		return nil
+	}
+	if ok, _ := b.allowed(ctx, where, ev.User, nil); !ok {
+		return nil
 	}
 	var err error
 	for _, t := range threads {
-		err = errors.Join(err, b.halt(ctx, t, where, ev.User, ev.TS))
+		err = errors.Join(err, b.stop(ctx, t, where, ev.User, func(turn.Record) turn.TS { return turn.TS(ev.TS) }))
 	}
 	return err
 }
@@ -100,13 +102,8 @@ func (b *Bot) haltAll(ctx context.Context, ev thread.Question) error {
 // halt stops what is asked in a thread up to ts, if somebody may do that. What there is to say is
 // said where.
 func (b *Bot) halt(ctx context.Context, t, where thread.ID, user, ts string) error {
-	may, sure := b.mayAsk(ctx, Command{User: user, Channel: t.Channel})
-	switch {
-	case !sure && !b.isTheirs(t, user):
-		b.tell(where, user, notKnown)
-		return nil
-	case may != "":
-		b.refuse(ctx, where, user, may)
+	ok, sure := b.allowed(ctx, where, user, func() bool { return b.isTheirs(t, user) })
+	if !ok {
 		return nil
 	}
 	return b.stop(ctx, t, where, user, func(record turn.Record) turn.TS {
@@ -115,6 +112,22 @@ func (b *Bot) halt(ctx context.Context, t, where thread.ID, user, ts string) err
 		}
 		return turn.TS(ts)
 	})
+}
+
+// allowed reports whether somebody may use the bot in a channel, and whether that is sure. If not, it
+// tells them, there. While Slack does not say who they are, they may if what they want concerns
+// nobody else, as theirs tells; nil: it does not.
+func (b *Bot) allowed(ctx context.Context, where thread.ID, user string, theirs func() bool) (ok, sure bool) {
+	refusal, sure := b.mayAsk(ctx, Command{User: user, Channel: where.Channel})
+	switch {
+	case !sure && theirs != nil && !theirs():
+		b.tell(where, user, notKnown)
+		return false, sure
+	case refusal != "":
+		b.refuse(ctx, where, user, refusal)
+		return false, sure
+	}
+	return true, sure
 }
 
 // isTheirs reports whether all that is being answered in a thread was asked by one person, who was
@@ -157,13 +170,8 @@ func (b *Bot) pressed(ctx context.Context, ev Pressed) error {
 	b.log.InfoContext(ctx, "button_pressed", "thread", ev.Thread.String(), "button", string(ev.Press), "user", ev.User, "ask", ev.For)
 	ctx, cancel := context.WithTimeout(ctx, pressDeadline)
 	defer cancel()
-	may, sure := b.mayAsk(ctx, Command{User: ev.User, Channel: ev.Thread.Channel})
-	switch {
-	case !sure && ev.User != ev.Asker: // who asked was allowed to
-		b.tell(ev.Thread, ev.User, notKnown)
-		return nil
-	case may != "":
-		b.refuse(ctx, ev.Thread, ev.User, may)
+	// Who asked was allowed to.
+	if ok, _ := b.allowed(ctx, ev.Thread, ev.User, func() bool { return ev.User == ev.Asker }); !ok {
 		return nil
 	}
 	refusal := b.mayPress(ctx, ev)

@@ -69,8 +69,7 @@ func (b *Bot) takeBack(ctx context.Context, ev thread.Question, where thread.ID)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*storeTimeout)
 	defer cancel()
-	if refusal, _ := b.mayAsk(ctx, Command{User: ev.User, Channel: ev.Thread.Channel}); refusal != "" {
-		b.refuse(ctx, where, ev.User, refusal)
+	if ok, _ := b.allowed(ctx, where, ev.User, nil); !ok {
 		return nil
 	}
 	record, err := b.coordinator.Record(ctx, ev.Thread.String())

@@ -79,20 +79,19 @@ func (t *turnRun) first() bool { return t.heir && t.lease.Epoch() <= 1 }
 
 // settle waits for servers of tools that are being connected in the first seconds of the process.
 func (t *turnRun) settle(stream context.Context, s *stage) {
-	left := time.Until(t.bot.since.Add(settleTimeout))
-	if left <= 0 {
+	until := t.bot.since.Add(settleTimeout)
+	if !time.Now().Before(until) {
 		return
 	}
-	ctx, cancel := context.WithTimeout(stream, min(left, statusAfter))
-	t.bot.desk.Settle(ctx)
-	over := ctx.Err() == nil
-	cancel()
-	if over {
+	ctx, cancel := context.WithDeadline(stream, until)
+	defer cancel()
+	soon, end := context.WithTimeout(ctx, statusAfter)
+	defer end()
+	t.bot.desk.Settle(soon)
+	if soon.Err() == nil {
 		return
 	}
 	s.draft.Set(answer.Snapshot{Status: statusConnecting, Since: t.bot.since})
-	ctx, cancel = context.WithTimeout(stream, time.Until(t.bot.since.Add(settleTimeout)))
-	defer cancel()
 	t.bot.desk.Settle(ctx)
 }
 
@@ -209,13 +208,13 @@ const (
 func (b *Bot) decided(ctx context.Context, ev LeavePressed) error {
 	ctx, cancel := context.WithTimeout(ctx, pressDeadline)
 	defer cancel()
-	if may, _ := b.mayAsk(ctx, Command{User: ev.User, Channel: ev.Thread.Channel}); may != "" {
-		b.refuse(ctx, ev.Thread, ev.User, may)
+	if ok, _ := b.allowed(ctx, ev.Thread, ev.User, nil); !ok {
 		return nil
 	}
-	sentence, over := leave.IsOver, true // there were tools once
+	var sentence string
+	over := false
 	record, err := b.coordinator.Record(ctx, ev.Thread.String())
-	if err == nil && b.desk != nil {
+	if err == nil {
 		sentence, over, err = b.desk.Decide(ctx, ev.Press, !record.Owed() || record.Stopped())
 	}
 	if err != nil {

@@ -41,10 +41,7 @@ func callAt(s string, tok token, mid, last bool) (_ *toolCall, more bool) {
 			return &toolCall{ends: tok.ends}, false
 		}
 	}
-	if space != "" && !line {
-		return tagged(body, raw, mid, last)
-	}
-	if body[0] == '<' {
+	if body[0] == '<' || space != "" && !line {
 		return tagged(body, raw, mid && !line, last)
 	}
 	return named(s, len(space), raw, last)

@@ -62,16 +62,9 @@ func (r *Rounds) Run(ctx context.Context, seen func(s Step, asked bool)) error {
 		case i >= mostCalls:
 			c.fails(tooManyAt)
 		default:
-			made, refused := r.sameBefore(c)
-			if refused {
-				c.fails(refusedAgain)
-				break
-			}
-			if made >= mostSame {
-				c.fails(sameAgain)
-				break
-			}
-			if err := r.call(ctx, c, tool, step, seen); err != nil {
+			if words := r.again(c); words != "" {
+				c.fails(words)
+			} else if err := r.call(ctx, c, tool, step, seen); err != nil {
 				return err
 			}
 		}

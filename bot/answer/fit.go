@@ -107,24 +107,23 @@ func (r *Rounds) sizeOf(t tools.Tool) int {
 	return r.of(t.Name) + r.of(t.Description) + r.of(string(t.Schema))
 }
 
-// defined returns what the definitions of the tools take of the window.
-func (r *Rounds) defined() (n int) {
+// leaveOut leaves out the largest tools until the definitions take so much of the window at most. It
+// returns what they take.
+func (r *Rounds) leaveOut(most int) int {
 	if r.flat {
 		return 0
 	}
+	sizes, size := map[string]int{}, 0
 	for _, t := range r.offered {
-		n += r.sizeOf(t)
+		sizes[t.Name] = r.sizeOf(t)
+		size += sizes[t.Name]
 	}
-	return n
-}
-
-// leaveOut leaves out the largest tools until the definitions take so much at most.
-func (r *Rounds) leaveOut(most int) {
-	for size := r.defined(); size > most; {
-		largest := slices.MaxFunc(r.offered, func(a, b tools.Tool) int { return cmp.Compare(r.sizeOf(a), r.sizeOf(b)) })
-		size -= r.sizeOf(largest)
+	for size > most {
+		largest := slices.MaxFunc(r.offered, func(a, b tools.Tool) int { return cmp.Compare(sizes[a.Name], sizes[b.Name]) })
+		size -= sizes[largest.Name]
 		r.offered = slices.DeleteFunc(r.offered, func(t tools.Tool) bool { return t.Name == largest.Name })
 	}
+	return size
 }
 
 // Fit divides a prompt of so many tokens, see the shares, and leaves out the largest tools of too
@@ -140,10 +139,10 @@ func (r *Rounds) Fit(budget int, ratio float64) int {
 		return 0
 	}
 	all := int(float64(budget) * r.ratio)
-	r.leaveOut(all / definitionsShare)
+	defined := r.leaveOut(all / definitionsShare)
 	r.result = max(min(MostResult, all/resultShare), leastResult)
-	r.room = max(min(all/roundsShare, all-all/threadShare-r.defined()), 1)
-	return max(budget-int(math.Ceil(float64(r.defined()+r.taken())/r.ratio)), budget/threadShare)
+	r.room = max(min(all/roundsShare, all-all/threadShare-defined), 1)
+	return max(budget-int(math.Ceil(float64(defined+r.taken())/r.ratio)), budget/threadShare)
 }
 
 // taken returns what the rounds take of the window.

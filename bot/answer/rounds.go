@@ -210,7 +210,7 @@ type Rounds struct {
 
 // NewRounds returns the rounds of an answer: what is offered, who does the calls, what was done of it
 // before, and what earlier answers to its question have begun. Results have no limit but MostResult
-// before Bound says one.
+// before Fit says one.
 func NewRounds(offered []tools.Tool, box Toolbox, made []Round, ran []Ran) *Rounds {
 	offered = slices.Clone(offered)
 	for i := range offered { // their servers wrote them

@@ -9,22 +9,28 @@ import (
 	"strings"
 )
 
-// sameBefore returns how many calls of the same tool with the same arguments were made before c, or were
-// begun, and whether one was not allowed.
-func (r *Rounds) sameBefore(c *Call) (made int, refused bool) {
+// again returns why c is not made again: calls of the same tool with the same arguments were made
+// before, or were begun, or one was not allowed; empty: it may be made.
+func (r *Rounds) again(c *Call) string {
+	made := 0
 	for _, round := range r.all {
 		for i := range round.Calls {
 			other := &round.Calls[i]
 			if !other.Over || other.Name != c.Name || r.canonical(other.Arguments) != r.canonical(c.Arguments) {
 				continue
 			}
+			if other.Refused {
+				return refusedAgain
+			}
 			if other.Ran || other.Begun {
 				made++
 			}
-			refused = refused || other.Refused
 		}
 	}
-	return made, refused
+	if made >= mostSame {
+		return sameAgain
+	}
+	return ""
 }
 
 // canonical returns what other arguments with the same meaning have as well; see canonical.

@@ -79,9 +79,9 @@ func (w *Writer) try(ctx context.Context, req *llm.Request) (llm.Result, error) 
 	var loops Loops
 	loops.seed(w.from.Text)
 	res, err := w.shared.cfg.Model.Stream(ctx, *req, func(d llm.Delta) error {
-		begun, circles := loops.Take(d)
-		if circles != nil && !w.wanted {
-			d = begun
+		var circles error
+		if !w.wanted { // else somebody wants it to go on
+			d, circles = loops.Take(d)
 		}
 		if d.Retract {
 			room.text = roomBehind(w.from.Text, w.bound.max).text
@@ -90,7 +90,7 @@ func (w *Writer) try(ctx context.Context, req *llm.Request) (llm.Result, error) 
 		if err := take(d); err != nil {
 			return err
 		}
-		if circles != nil && !w.wanted {
+		if circles != nil {
 			return circles
 		}
 		return end

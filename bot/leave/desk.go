@@ -107,8 +107,8 @@ func (d *Desk) Decide(ctx context.Context, p Press, ended bool) (sentence string
 	return fmt.Sprintf("“%s” is not run.", q.Title), true, nil
 }
 
-// IsOver tells whoever presses a button of a question that nobody asks any more.
-const IsOver = "This question is over: nothing waits for it any more."
+// isOver tells whoever presses a button of a question that nobody asks any more.
+const isOver = "This question is over: nothing waits for it any more."
 
 // Sentences for people whose press decides nothing.
 const (
@@ -124,7 +124,7 @@ const (
 // button.
 func stale(q transcript.Leave, id string) string {
 	if q.ID != id {
-		return IsOver
+		return isOver
 	}
 	switch q.Decision {
 	case transcript.Allowed:

@@ -128,9 +128,6 @@ func (t Turn) size() int { return len(t.Name) + len(t.Text) + len(t.Files) }
 // token) includes the template's own tokens; without one (0) Estimate adds them.
 func Estimate(text string, ratio float64) int { return estimate(len(text), ratio) }
 
-// EstimateSize is Estimate for a text of so many bytes.
-func EstimateSize(size int, ratio float64) int { return estimate(size, ratio) }
-
 func estimate(size int, ratio float64) int {
 	if ratio <= 0 {
 		return int(float64(size)/BytesPerToken) + overhead

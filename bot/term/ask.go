@@ -195,9 +195,9 @@ func (w *writing) Try(ctx context.Context) (answer.Tried, error) {
 // take adds a delta to the text, and shows it.
 func (w *writing) take(d llm.Delta) error {
 	w.came = true
-	begun, circles := w.loops.Take(d)
-	if circles != nil && !w.wanted {
-		d = begun
+	var circles error
+	if !w.wanted { // else somebody wants it to go on
+		d, circles = w.loops.Take(d)
 	}
 	if d.Retract {
 		w.thought.WriteString(w.text.String())
@@ -212,10 +212,7 @@ func (w *writing) take(d llm.Delta) error {
 	}
 	w.status = ""
 	w.show()
-	if !w.wanted {
-		return circles
-	}
-	return nil
+	return circles
 }
 
 // Adapt leaves out old turns, once, of a conversation that is too long, and tells a model once that

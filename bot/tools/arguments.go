@@ -1,7 +1,6 @@
 package tools
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -125,13 +124,14 @@ func plainText(quoted string) string {
 // plainPart does the work of plainText for what stands between two halves.
 func plainPart(s string) string {
 	var text string
-	var out bytes.Buffer
-	enc := json.NewEncoder(&out)
-	enc.SetEscapeHTML(false)
-	if json.Unmarshal([]byte(`"`+s+`"`), &text) != nil || enc.Encode(text) != nil {
+	if json.Unmarshal([]byte(`"`+s+`"`), &text) != nil {
 		return s
 	}
-	return strings.TrimSuffix(strings.TrimPrefix(strings.TrimSuffix(out.String(), "\n"), `"`), `"`)
+	out, err := compact(text)
+	if err != nil {
+		return s
+	}
+	return string(out[1 : len(out)-1])
 }
 
 // argumentName returns the name of an argument as a person sees it. The model writes it: one that

@@ -54,7 +54,7 @@ func (b *Bot) missed(ctx context.Context, t thread.ID, record turn.Record, messa
 		return
 	}
 	for _, question := range gone {
-		if _, found := thread.Forsaken(messages, question, own[string(question)].Asker); found {
+		if _, found := thread.Forsaken(messages, question, func(what string) string { return own[what].Asker }); found {
 			err := b.wantRemoved(ctx, t, record, transcript.Removal{Question: string(question)})
 			b.log.InfoContext(ctx, "deletion_found", "thread", t.String(), "ask", string(question), "error", err)
 		}
@@ -127,13 +127,7 @@ func (t *turnRun) fulfil(work context.Context, p plan) plan {
 		}
 		gone, found := thread.NewestFor(p.messages, w.By, turn.TS(w.TS), asker)
 		if w.Question != "" {
-			who := ""
-			for what, e := range own {
-				if from := turn.TS(e.From); !from.After(turn.TS(w.Question)) && !turn.TS(w.Question).After(turn.TS(what)) {
-					who = e.Asker
-				}
-			}
-			gone, found = thread.Forsaken(p.messages, turn.TS(w.Question), who)
+			gone, found = thread.Forsaken(p.messages, turn.TS(w.Question), asker)
 		}
 		switch {
 		case found:

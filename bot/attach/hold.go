@@ -69,6 +69,23 @@ func (m *memory) take(ctx context.Context, file, more int64) (*hold, error) {
 	return &hold{of: m, got: got, file: file, more: more}, nil
 }
 
+// with has a file read under a hold. If there is no memory for what is in it, it lets go of the hold,
+// and begins anew when there is.
+func (m *memory) with(ctx context.Context, file int64, read func(*hold)) error {
+	for more := int64(0); ; {
+		h, err := m.take(ctx, file, more)
+		if err != nil {
+			return err
+		}
+		read(h)
+		h.release()
+		if h.wants <= more {
+			return nil
+		}
+		more = h.wants
+	}
+}
+
 // takeClip waits for a place among the clips, and for memory.
 func (m *memory) takeClip(ctx context.Context, bytes int64) (*hold, error) {
 	clip, err := m.clips.Take(ctx, fair.Need{Places: 1, Bytes: bytes})

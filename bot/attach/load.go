@@ -87,27 +87,17 @@ func (r *Reader) read(ctx context.Context, where string, f thread.File, runes in
 	return r.content(ctx, where, f, runes)
 }
 
-// content reads a file from its content. If there is no memory for what is in it, content lets go of
-// the file, and begins anew when there is.
+// content reads a file from its content.
 func (r *Reader) content(ctx context.Context, where string, f thread.File, runes int) (a attachment, keep bool, err error) {
 	var failed *unseen
-	for more := int64(0); ; {
-		h, err := r.held.take(ctx, weight(f), more)
-		if err != nil {
-			return busy(f), false, nil //nolint:nilerr // busy says it
-		}
-		a, keep, failed, err = r.fetch(ctx, h, where, f, runes)
-		h.release()
-		switch {
-		case err != nil:
-			return a, keep, err
-		case h.wants <= more && failed != nil:
-			return r.smaller(ctx, f, *failed), true, nil
-		case h.wants <= more:
-			return a, keep, nil
-		}
-		more = h.wants
+	waited := r.held.with(ctx, weight(f), func(h *hold) { a, keep, failed, err = r.fetch(ctx, h, where, f, runes) })
+	switch {
+	case waited != nil:
+		return busy(f), false, nil //nolint:nilerr // busy says it
+	case err == nil && failed != nil:
+		return r.smaller(ctx, f, *failed), true, nil
 	}
+	return a, keep, err
 }
 
 // fetch fetches a file and reads it. failed is not nil if it is a picture that cannot be read itself:

@@ -109,27 +109,20 @@ func (r *Reader) smaller(ctx context.Context, f thread.File, p unseen) attachmen
 	return a
 }
 
-// thumb fetches and reads a thumbnail. Like content it begins anew when there is memory for what is
-// in it.
+// thumb fetches and reads a thumbnail.
 func (r *Reader) thumb(ctx context.Context, f thread.File) (attachment, error) {
 	if f.Thumb == "" {
 		return attachment{}, fmt.Errorf("file %s has no thumbnail: %w", f.ID, ErrNoFile)
 	}
-	for more := int64(0); ; {
-		h, err := r.held.take(ctx, maxThumb, more)
-		if err != nil {
-			return attachment{}, err
-		}
-		image, err := r.thumbImage(ctx, h, f)
-		h.release()
-		switch {
-		case err == nil:
-			return attachment{read: true, text: fmt.Sprintf("(attached picture %s, as a smaller copy)", quoteName(f.Name)), image: &image, picture: true}, nil
-		case !errors.Is(err, llm.ErrNoRoom) || h.wants <= more:
-			return attachment{}, err
-		}
-		more = h.wants
+	var image llm.Image
+	var failed error
+	if err := r.held.with(ctx, maxThumb, func(h *hold) { image, failed = r.thumbImage(ctx, h, f) }); err != nil {
+		return attachment{}, err
 	}
+	if failed != nil {
+		return attachment{}, failed
+	}
+	return attachment{read: true, text: fmt.Sprintf("(attached picture %s, as a smaller copy)", quoteName(f.Name)), image: &image, picture: true}, nil
 }
 
 func (r *Reader) thumbImage(ctx context.Context, h *hold, f thread.File) (llm.Image, error) {

@@ -152,7 +152,7 @@ type gap struct {
 	looked map[thread.ID]bool // what needs no other look
 	// left is what is to be read yet. A conversation has no ts, and the list of them has no channel.
 	left   []thread.ID
-	order  map[thread.ID]int // of threads, see orderOf
+	order  map[thread.ID]int // of places, see orderList
 	asked  int               // questions that had no answer
 	pause  time.Duration     // before what failed is tried once more
 	again  time.Time         // when that is

@@ -20,7 +20,6 @@ const (
 type workbook struct {
 	texts   []string // of cells
 	cut     bool     // there are more
-	lost    bool     // a sheet lost columns
 	formats []format // by the number of a cell's style
 	epoch   int      // see serial
 }
@@ -192,8 +191,7 @@ type sheetCell struct {
 
 // sheet writes one sheet under its head. last is the number of the last row that was written.
 func (b *workbook) sheet(a *archive, part, head string, cells *int, out *writer) (last int, err error) {
-	rows, readErr := b.rows(a, part, cells, 4*out.left+64)
-	out.lost = out.lost || b.lost
+	rows, readErr := b.rows(a, part, cells, out)
 	if err := out.add(head); err != nil {
 		return 0, err
 	}
@@ -240,8 +238,10 @@ func (b *workbook) sheet(a *archive, part, head string, cells *int, out *writer)
 	return last, readErr
 }
 
-// rows reads the rows of a sheet that are not empty, up to a number of cells and of bytes.
-func (b *workbook) rows(a *archive, part string, cells *int, bytes int) (rows []sheetRow, err error) {
+// rows reads the rows of a sheet that are not empty, up to a number of cells and of bytes, and notes
+// in out if it lost columns.
+func (b *workbook) rows(a *archive, part string, cells *int, out *writer) (rows []sheetRow, err error) {
+	bytes := 4*out.left + 64
 	m, err := a.xml(part)
 	if err != nil {
 		return nil, err
@@ -289,7 +289,7 @@ func (b *workbook) rows(a *archive, part string, cells *int, bytes int) (rows []
 					continue
 				}
 				if column >= maxWidth {
-					b.lost = true
+					out.lost = true
 					continue
 				}
 				if *cells--; *cells < 0 {

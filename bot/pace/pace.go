@@ -284,12 +284,7 @@ func (s *Scheduler) Idle(ctx context.Context) error {
 }
 
 // poke wakes Run.
-func (s *Scheduler) poke() {
-	select {
-	case s.wake <- struct{}{}:
-	default: // it is awake already
-	}
-}
+func (s *Scheduler) poke() { poke(s.wake) }
 
 // Lane is one answer. Its methods are safe for concurrent use.
 type Lane struct {

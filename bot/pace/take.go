@@ -143,7 +143,7 @@ func (s *Scheduler) leave(m Method, t *ticket) {
 	}
 }
 
-// poke wakes who waits for c, which holds one.
+// poke wakes who waits for c, which holds one, unless it is to wake already.
 func poke(c chan struct{}) {
 	select {
 	case c <- struct{}{}:

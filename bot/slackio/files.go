@@ -73,10 +73,7 @@ func (s *Slack) File(ctx context.Context, f thread.File, most int64) ([]byte, er
 	if canvas { // Slack writes its HTML when we ask: it has another size than the canvas
 		f.Size = 0
 	}
-	switch {
-	case f.External:
-		return nil, fmt.Errorf("file %s: %w", f.ID, attach.ErrElsewhere)
-	case f.Size > most:
+	if f.Size > most {
 		return nil, fmt.Errorf("file %s has %d bytes: %w", f.ID, f.Size, attach.ErrLargeFile)
 	}
 	data := &bounded{most: most}

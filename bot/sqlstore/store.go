@@ -123,7 +123,7 @@ func (s *Store) Check(ctx context.Context) error {
 
 // Locked reports whether an error says that another process keeps the SQLite file locked: it is
 // frozen in a commit, or a backup runs. Waiting helps.
-func Locked(err error) bool { return fileCode(err) != 0 && fileTrouble(err) == busy }
+func Locked(err error) bool { return fileTrouble(err) == busy }
 
 // Alone reports whether no other Store, in this process or another of this machine, uses the same
 // SQLite file at this moment. It is exact: it sees every other Store that has ever written and

@@ -14,20 +14,21 @@ type Ended struct {
 }
 
 // Forsaken returns the ended answer to a question that was deleted, if none of its questions is
-// there any more, and nobody but asker has written after it: what others build upon stays. With an
-// empty asker it is whom the answer names; if nobody knows, everybody counts. It is pure.
-func Forsaken(thread []Message, question turn.TS, asker string) (Ended, bool) {
+// there any more, and nobody but whoever asked has written after it: what others build upon stays.
+// asker returns who asked for the answer to a question; empty: it is whom the answer names, and if
+// nobody knows, everybody counts. It is pure.
+func Forsaken(thread []Message, question turn.TS, asker func(what string) string) (Ended, bool) {
 	for _, a := range shownAnswers(thread) {
 		if !a.ended || !a.answers(question) {
 			continue
 		}
-		asker := cmp.Or(asker, a.asker)
+		whose := cmp.Or(asker(string(a.to)), a.asker)
 		keeps := func(m Message) bool {
 			if m.Self || m.Bot && !m.Behalf {
 				return false
 			}
 			ts := turn.TS(m.TS)
-			return a.answers(ts) || ts.After(a.to) && (asker == "" || m.User != asker)
+			return a.answers(ts) || ts.After(a.to) && (whose == "" || m.User != whose)
 		}
 		if slices.ContainsFunc(thread, keeps) {
 			return Ended{}, false
@@ -45,8 +46,7 @@ func Abandoned(thread []Message) []turn.TS {
 	}
 	var out []turn.TS
 	for _, a := range shownAnswers(thread) {
-		there := slices.ContainsFunc(thread, func(m Message) bool { return !m.Self && a.answers(turn.TS(m.TS)) })
-		if a.ended && !there {
+		if a.ended && !a.asked(thread) {
 			out = append(out, a.to)
 		}
 	}

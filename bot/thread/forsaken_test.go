@@ -37,7 +37,7 @@ func TestForsaken(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, found := Forsaken(tt.thread, turn.TS(tt.question), tt.asker)
+			got, found := Forsaken(tt.thread, turn.TS(tt.question), func(string) string { return tt.asker })
 			if !slices.Equal(got.IDs, tt.want) || found != (tt.want != nil) {
 				t.Errorf("%v, want %v", got.IDs, tt.want)
 			}

@@ -145,6 +145,11 @@ func shownAnswers(thread []Message) []shownAnswer {
 // answers reports whether it is an answer to the question of ts, in whichever form.
 func (a shownAnswer) answers(ts turn.TS) bool { return !a.from.After(ts) && !ts.After(a.to) }
 
+// asked reports whether a question of the answer is in the thread.
+func (a shownAnswer) asked(thread []Message) bool {
+	return slices.ContainsFunc(thread, func(q Message) bool { return !q.Self && a.answers(turn.TS(q.TS)) })
+}
+
 // covered reports whether the thread already shows a finished answer to the latest version of a.
 // The messages of but do not count. The store need not know of that answer.
 func covered(thread []Message, a Question, but ...string) bool {
@@ -218,19 +223,19 @@ func Addressed(thread []Message, t ID, mode FollowUps) []Question {
 		crowd  bool   // more than one has
 		here   bool   // the bot was asked, or has answered
 	)
+	wrote := func(who string) { crowd, person = crowd || person != "" && person != who, who }
 	for _, m := range thread {
 		if m.Self {
 			here = true
 			if m.Asker != "" { // their question may be gone
-				crowd, person = crowd || person != "" && person != m.Asker, m.Asker
+				wrote(m.Asker)
 			}
 			continue
 		}
 		if m.Bot {
 			continue
 		}
-		crowd = crowd || person != "" && person != m.User
-		person = m.User
+		wrote(m.User)
 		if CommandOf(m.Text) != NoCommand {
 			continue
 		}
@@ -258,8 +263,6 @@ func Complete(thread []Message, begun []string, asks []Question) bool {
 // Keeps reports whether a message belongs to an answer that has ended, to a question that is there.
 func Keeps(thread []Message, id string) bool {
 	return slices.ContainsFunc(shownAnswers(thread), func(a shownAnswer) bool {
-		return a.ended && slices.Contains(a.ids, id) && slices.ContainsFunc(thread, func(q Message) bool {
-			return !q.Self && a.answers(turn.TS(q.TS))
-		})
+		return a.ended && slices.Contains(a.ids, id) && a.asked(thread)
 	})
 }

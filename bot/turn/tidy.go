@@ -34,16 +34,14 @@ func (y *Tidying) Check() error {
 	y.c.mu.Lock()
 	defer y.c.unlock()
 	switch s := y.shared; {
-	case y.c.alone(), y.lease != nil && !y.over && y.lease.checkLocked() == nil:
+	case y.lease != nil && !y.over && y.lease.checkLocked() == nil,
+		s != nil && !s.over && elapsed(s.trusted) < y.c.cfg.TTL*3/4,
+		y.c.alone(): // last: it asks the kernel
 		return nil
-	case s == nil && y.lease.state != leaseOver && !y.over:
-		return ErrLapsed // until the store knows of the end
-	case s == nil || s.over:
+	case s == nil && (y.over || y.lease.state == leaseOver), s != nil && s.over:
 		return ErrLost
-	case elapsed(s.trusted) >= y.c.cfg.TTL*3/4:
-		return ErrLapsed
 	}
-	return nil
+	return ErrLapsed // also until the store knows of the end
 }
 
 // End records that the messages are tidy, or that nobody could tidy them. It makes one write, and

@@ -110,19 +110,22 @@ func (a *addrFlags) where(l net.Addr) (where, error) {
 // ownAddress returns an address of this machine under which others reach it, an IPv4 one if there
 // is one.
 func ownAddress() (netip.Addr, bool) {
-	list, err := net.InterfaceAddrs()
-	if err != nil {
-		return netip.Addr{}, false
-	}
 	var found netip.Addr
-	for _, a := range list {
-		p, err := netip.ParsePrefix(a.String())
-		if err != nil || !p.Addr().Unmap().IsGlobalUnicast() {
-			continue
-		}
-		if ip := p.Addr().Unmap(); !found.IsValid() || ip.Is4() && !found.Is4() {
+	for _, ip := range ownAddresses() {
+		if ip.IsGlobalUnicast() && (!found.IsValid() || ip.Is4() && !found.Is4()) {
 			found = ip
 		}
 	}
 	return found, found.IsValid()
+}
+
+// ownAddresses returns the addresses of this machine.
+func ownAddresses() (own []netip.Addr) {
+	list, _ := net.InterfaceAddrs() // a sandbox without AF_NETLINK has none
+	for _, a := range list {
+		if p, err := netip.ParsePrefix(a.String()); err == nil {
+			own = append(own, p.Addr().Unmap())
+		}
+	}
+	return own
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"net/netip"
 	"net/url"
 	"os"
@@ -48,15 +47,8 @@ func quietGPUs(read func(context.Context) ([]llm.GPU, error), local bool, log *s
 // onThisMachine reports whether an address is of this machine. Containers have names and addresses
 // of their own, and are none of it: their GPUs need not be this machine's.
 func onThisMachine(address string) bool {
-	name, _ := os.Hostname()         // without it, no name is this machine's
-	addrs, _ := net.InterfaceAddrs() // a sandbox without AF_NETLINK has none
-	var own []netip.Addr
-	for _, a := range addrs {
-		if p, err := netip.ParsePrefix(a.String()); err == nil {
-			own = append(own, p.Addr())
-		}
-	}
-	return onMachine(address, name, own)
+	name, _ := os.Hostname() // without it, no name is this machine's
+	return onMachine(address, name, ownAddresses())
 }
 
 // onMachine reports whether an address is of the machine with this host name and these addresses.

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -14,10 +15,7 @@ func Benchstat(reports ...Report) string {
 	for line := range strings.Lines(Heading(reports...)) {
 		b.WriteString("# " + strings.TrimSpace(line) + "\n")
 	}
-	several := false
-	for _, r := range reports {
-		several = several || r.Name != reports[0].Name
-	}
+	several := slices.ContainsFunc(reports, func(r Report) bool { return r.Name != reports[0].Name })
 	for _, r := range reports {
 		server := ""
 		if several {

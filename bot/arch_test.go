@@ -32,7 +32,7 @@ func TestImports(t *testing.T) {
 		"bot/thread":        {"bot/turn"},
 		"bot/attach":        {"bot/fair", "bot/lines", "bot/wait", "bot/document", "bot/recent", "bot/figures", "bot/prompt", "bot/thread", "llm"},
 		"bot/permalink":     {"bot/prompt", "bot/recent", "bot/thread", "llm"},
-		"bot/answer":        {"bot/wait", "bot/recent", "bot/figures", "bot/prompt", "bot/tools", "bot/turn", "llm"},
+		"bot/answer":        {"bot/fair", "bot/wait", "bot/recent", "bot/figures", "bot/prompt", "bot/tools", "bot/turn", "llm"},
 		"bot/pace":          {"bot/fair"},
 		"bot/quota":         {"bot/turn"},
 		"bot/tools":         {"bot/typos", "bot/wait", "llm", "llm/egress"},

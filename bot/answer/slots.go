@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"sync"
+
+	"llmbot/bot/fair"
 )
 
 // slots limits the answers in progress. Slots go round by person (see fairQueue), and everybody who
@@ -57,7 +59,7 @@ func (s *slots) give(person string) {
 func (s *slots) join(person string, w *waiter) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.line.join(person, w)
+	s.line.ring.Join(person, w)
 	s.serveLocked()
 }
 
@@ -66,7 +68,7 @@ func (s *slots) join(person string, w *waiter) {
 func (s *slots) quit(person string, w *waiter) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.line.quit(person, w) { // it got its slot at the same moment
+	if !s.line.ring.Quit(person, w) { // it got its slot at the same moment
 		s.line.end(person)
 	}
 	s.serveLocked()
@@ -100,7 +102,7 @@ func (s *slots) place(w *waiter) int {
 func (s *slots) queued() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.line.queued()
+	return s.line.ring.Len()
 }
 
 // fairQueue knows who has slots and who waits for one: a round robin by person. It is pure
@@ -114,78 +116,29 @@ func (s *slots) queued() int {
 // while just two people wait and each holds half.
 type fairQueue struct {
 	n       int
-	running []string       // whose answers are in progress, in the order in which they began
-	held    map[string]int // how many each person has of them
-	ring    []waiting      // who waits; the first one is next
-}
-
-// waiting are the questions of one person that wait, the oldest first.
-type waiting struct {
-	person string
-	line   []*waiter
+	running []string           // whose answers are in progress, in the order in which they began
+	held    map[string]int     // how many each person has of them
+	ring    fair.Ring[*waiter] // who waits
 }
 
 func newFairQueue(n int) fairQueue { return fairQueue{n: n, held: map[string]int{}} }
 
-// join adds a question.
-func (l *fairQueue) join(person string, w *waiter) {
-	i := l.find(person)
-	if i < 0 {
-		i = len(l.ring)
-		l.ring = append(l.ring, waiting{person: person})
-	}
-	l.ring[i].line = append(l.ring[i].line, w)
-}
-
-// quit takes out a question that waits, and reports whether it did wait.
-func (l *fairQueue) quit(person string, w *waiter) bool {
-	i := l.find(person)
-	if i < 0 {
-		return false
-	}
-	at := slices.Index(l.ring[i].line, w)
-	if at < 0 {
-		return false
-	}
-	l.ring[i].line = slices.Concat(l.ring[i].line[:at], l.ring[i].line[at+1:])
-	if len(l.ring[i].line) == 0 {
-		l.ring = slices.Delete(l.ring, i, i+1)
-	}
-	return true
-}
-
-// find returns the place of a person in the ring; -1: none of their questions waits.
-func (l *fairQueue) find(person string) int {
-	return slices.IndexFunc(l.ring, func(q waiting) bool { return q.person == person })
-}
-
-// next returns the place in the ring of the person who gets the next free slot; -1: no slot is
+// serve gives a free slot to the person whose turn it is, and returns the question; nil: no slot is
 // free, or it is nobody's turn.
-func (l *fairQueue) next() int {
-	if len(l.running) >= l.n {
-		return -1
-	}
-	if len(l.ring) == 1 {
-		return 0
-	}
-	half := max(1, l.n/2)
-	return slices.IndexFunc(l.ring, func(q waiting) bool { return l.held[q.person] < half })
-}
-
-// serve gives a free slot to the person whose turn it is, and returns the question; nil: see next.
 func (l *fairQueue) serve() *waiter {
-	i := l.next()
-	if i < 0 {
+	if len(l.running) >= l.n {
 		return nil
 	}
-	q := l.ring[i]
-	w := q.line[0]
-	l.ring = slices.Delete(l.ring, i, i+1)
-	if q.line = q.line[1:]; len(q.line) > 0 {
-		l.ring = append(l.ring, q)
+	half, alone, whose := max(1, l.n/2), l.ring.People() == 1, ""
+	w, ok := l.ring.Next(func(person string, _ *waiter) bool {
+		whose = person
+		return alone || l.held[person] < half
+	})
+	if !ok {
+		return nil
 	}
-	l.running = append(l.running, q.person)
-	l.held[q.person]++
+	l.running = append(l.running, whose)
+	l.held[whose]++
 	return w
 }
 
@@ -202,12 +155,12 @@ func (l *fairQueue) end(person string) {
 // order returns those who wait in the order in which they will be served, if nobody else comes and
 // the answers end in the order in which they began.
 func (l *fairQueue) order() []*waiter {
-	if len(l.ring) == 0 {
+	if l.ring.Empty() {
 		return nil
 	}
-	ahead := fairQueue{n: l.n, running: slices.Clone(l.running), held: maps.Clone(l.held), ring: slices.Clone(l.ring)}
-	out := make([]*waiter, 0, l.queued())
-	for len(ahead.ring) > 0 {
+	ahead := fairQueue{n: l.n, running: slices.Clone(l.running), held: maps.Clone(l.held), ring: l.ring.Clone()}
+	out := make([]*waiter, 0, l.ring.Len())
+	for !ahead.ring.Empty() {
 		w := ahead.serve()
 		if w == nil { // somebody has to end: if nobody ran, somebody would be served
 			ahead.end(ahead.running[0])
@@ -216,13 +169,4 @@ func (l *fairQueue) order() []*waiter {
 		out = append(out, w)
 	}
 	return out
-}
-
-// queued returns how many wait.
-func (l *fairQueue) queued() int {
-	n := 0
-	for _, q := range l.ring {
-		n += len(q.line)
-	}
-	return n
 }

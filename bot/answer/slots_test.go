@@ -176,11 +176,11 @@ func TestLineup(t *testing.T) {
 					waits(p)
 				}
 				asked[p] = append(asked[p], w)
-				l.join(p, w)
+				l.ring.Join(p, w)
 			case 2:
 				if line := asked[p]; len(line) > 0 {
 					w := line[r.IntN(len(line))]
-					if !l.quit(p, w) {
+					if !l.ring.Quit(p, w) {
 						t.Fatalf("seed %d: a question of %s was not there", seed, p)
 					}
 					asked[p] = slices.DeleteFunc(slices.Clone(line), func(o *waiter) bool { return o == w })
@@ -194,8 +194,8 @@ func TestLineup(t *testing.T) {
 		}
 		// What people are told comes true, if answers take equally long and nobody else comes.
 		places := l.order()
-		if len(places) != l.queued() {
-			t.Fatalf("seed %d: %d of %d have a place", seed, len(places), l.queued())
+		if len(places) != l.ring.Len() {
+			t.Fatalf("seed %d: %d of %d have a place", seed, len(places), l.ring.Len())
 		}
 		for len(l.running) > 0 {
 			l.end(l.running[0])
@@ -206,8 +206,8 @@ func TestLineup(t *testing.T) {
 				places = places[1:]
 			}
 		}
-		if len(places) > 0 || l.queued() > 0 || len(l.held) > 0 {
-			t.Fatalf("seed %d: %d are never served", seed, l.queued())
+		if len(places) > 0 || l.ring.Len() > 0 || len(l.held) > 0 {
+			t.Fatalf("seed %d: %d are never served", seed, l.ring.Len())
 		}
 	}
 }

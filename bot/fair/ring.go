@@ -70,6 +70,18 @@ func (r *Ring[T]) Len() int {
 	return n
 }
 
+// People returns of how many people something waits.
+func (r *Ring[T]) People() int { return len(r.people) }
+
+// Clone returns a copy that changes by itself.
+func (r *Ring[T]) Clone() Ring[T] {
+	people := slices.Clone(r.people)
+	for i := range people {
+		people[i].work = slices.Clone(people[i].work)
+	}
+	return Ring[T]{people}
+}
+
 // find returns the place of a person; -1: nothing of theirs waits.
 func (r *Ring[T]) find(person string) int {
 	return slices.IndexFunc(r.people, func(p waiting[T]) bool { return p.person == person })

@@ -58,7 +58,6 @@ type limiter struct {
 	flying int         // calls under way: Slack may count them at any moment before their return
 	past   []time.Time // when the calls of the last minute returned, sorted
 	uses   []made      // those of them that were made for somebody, sorted
-	byWhom map[string]int
 
 	overBucket int // calls under way that the bucket did not allow
 	taken      int // such calls that Slack has taken since its last refusal
@@ -118,7 +117,7 @@ func (l *limiter) move(now time.Time) {
 		old++
 	}
 	l.past = slices.Delete(l.past, 0, old)
-	l.forget(now)
+	l.uses = slices.DeleteFunc(l.uses, func(u made) bool { return !u.until.After(now) })
 	if !l.smooth.IsZero() && !now.Before(l.smooth) {
 		l.smooth, l.burst, l.slow = time.Time{}, cautiousBurst, 1
 	}
@@ -168,32 +167,23 @@ func (l *limiter) can(now time.Time) bool {
 // buffer). What is nobody's has no share of its own.
 func (l *limiter) shares(now time.Time, person string) bool {
 	l.move(now)
-	return person == "" || l.only || l.byWhom[person] < l.windowWithin(now, 0)
+	if person == "" {
+		return true
+	}
+	had := 0
+	for _, u := range l.uses {
+		if u.person == person {
+			had++
+		}
+	}
+	return had < l.windowWithin(now, 0)
 }
 
 // used records that a call was made for a person.
 func (l *limiter) used(now time.Time, person string) {
-	if person == "" || l.only {
-		return
+	if person != "" {
+		l.uses = append(l.uses, made{person, now.Add(minute)})
 	}
-	if l.byWhom == nil {
-		l.byWhom = map[string]int{}
-	}
-	l.byWhom[person]++
-	l.uses = append(l.uses, made{person, now.Add(minute)})
-}
-
-// forget drops the calls of people that are older than a minute.
-func (l *limiter) forget(now time.Time) {
-	old := 0
-	for ; old < len(l.uses) && !l.uses[old].until.After(now); old++ {
-		if who := l.uses[old].person; l.byWhom[who] > 1 {
-			l.byWhom[who]--
-		} else {
-			delete(l.byWhom, who)
-		}
-	}
-	l.uses = slices.Delete(l.uses, 0, old)
 }
 
 // sharesAt returns when the shares of people may have grown next: when a call leaves the window.

@@ -39,6 +39,18 @@ func TestSuccessorTidiesUp(t *testing.T) {
 	})
 }
 
+// untidy returns a question whose answer is complete in a further message, while the first one still
+// says "writing…": Slack does not let it be edited for so many seconds.
+func (w *world) untidy(seconds int) string {
+	w.t.Helper()
+	ts := w.ask("alice", "general", "", "count")
+	w.says("general", ts, "Sentence 3", time.Minute)
+	w.slack.Fail(slacksim.Fault{Method: "chat.update", Times: 1, Status: 429, RetryAfter: seconds})
+	w.says("general", ts, "Sentence 29", time.Minute)
+	has(w.t, text(w.answers("general", ts)), "writing…")
+	return ts
+}
+
 // TestNothingStaysUntidy: an answer is complete in a further message, since the first one could not
 // be edited, and its process goes while that still says "writing…". Others tidy up at once if it tells
 // them, or if the store shows that it is dead, and else when its lease has lapsed.
@@ -61,11 +73,7 @@ func TestNothingStaysUntidy(t *testing.T) {
 			}
 			cfg.slack.Limiter = slacksim.LimiterOff
 			inWorld(t, cfg, func(t *testing.T, w *world) {
-				ts := w.ask("alice", "general", "", "count")
-				w.says("general", ts, "Sentence 3", time.Minute)
-				w.slack.Fail(slacksim.Fault{Method: "chat.update", Times: 1, Status: 429, RetryAfter: 120})
-				w.says("general", ts, "Sentence 29", time.Minute)
-				has(t, text(w.answers("general", ts)), "writing…")
+				ts := w.untidy(120)
 				tt.end(w)
 				w.again()
 				w.until("nothing says that somebody writes", tt.most, func() bool {
@@ -87,11 +95,7 @@ func TestWhatIsTidyIsLeftAlone(t *testing.T) {
 	cfg := durable()
 	cfg.slack.Limiter = slacksim.LimiterOff
 	inWorld(t, cfg, func(t *testing.T, w *world) {
-		ts := w.ask("alice", "general", "", "count")
-		w.says("general", ts, "Sentence 3", time.Minute)
-		w.slack.Fail(slacksim.Fault{Method: "chat.update", Times: 1, Status: 429, RetryAfter: 30})
-		w.says("general", ts, "Sentence 29", time.Minute)
-		has(t, text(w.answers("general", ts)), "writing…")
+		ts := w.untidy(30)
 		time.Sleep(time.Minute)
 		hasNot(t, text(w.answers("general", ts)), "writing…")
 		edits := len(w.slack.Calls("chat.update"))
@@ -106,11 +110,7 @@ func TestLookTooLong(t *testing.T) {
 	cfg := durable()
 	cfg.slack.Limiter = slacksim.LimiterOff
 	inWorld(t, cfg, func(t *testing.T, w *world) {
-		ts := w.ask("alice", "general", "", "count")
-		w.says("general", ts, "Sentence 3", time.Minute)
-		w.slack.Fail(slacksim.Fault{Method: "chat.update", Times: 1, Status: 429, RetryAfter: 120})
-		w.says("general", ts, "Sentence 29", time.Minute)
-		has(t, text(w.answers("general", ts)), "writing…")
+		ts := w.untidy(120)
 		w.kill()
 		w.slack.Fail(slacksim.Fault{Method: "conversations.replies", Times: -1, Status: 429, RetryAfter: 30})
 		w.again()

@@ -68,11 +68,7 @@ func TestWhatFailsForAWhileIsReadLater(t *testing.T) {
 					t.Error("the gap is closed while something fails")
 				}
 				time.Sleep(2 * time.Minute)
-				got := w.heard()
-				slices.Sort(got)
-				if !slices.Equal(got, want) {
-					t.Errorf("asked %v, want %v", got, want)
-				}
+				w.heardAll(t, want)
 				if s := w.noted(t); !s.Gap.IsZero() {
 					t.Errorf("the gap is still noted: %+v", s)
 				}
@@ -101,11 +97,7 @@ func TestAStartWhileTheStoreIsAwayWaitsForIt(t *testing.T) {
 			}
 			w.away.Store(false)
 			time.Sleep(time.Minute)
-			got := w.heard()
-			slices.Sort(got)
-			if !slices.Equal(got, want) {
-				t.Errorf("away for %s: asked %v, want %v", away, got, want)
-			}
+			w.heardAll(t, want, "away for", away)
 		})
 	}
 }
@@ -129,11 +121,7 @@ func TestTheStoreLeavesDuringACatchUp(t *testing.T) {
 				defer stop()
 				next.SocketOpened(Opened{})
 				time.Sleep(away + time.Minute)
-				got := w.heard()
-				slices.Sort(got)
-				if !slices.Equal(got, want) {
-					t.Errorf("asked %v, want %v", got, want)
-				}
+				w.heardAll(t, want)
 				if s := w.noted(t); !s.Gap.IsZero() {
 					t.Errorf("the gap is still noted: %+v", s)
 				}
@@ -201,10 +189,6 @@ func TestAnotherGapWhileOneIsOpen(t *testing.T) {
 		time.Sleep(time.Minute)
 		next.SocketOpened(Opened{Since: began})
 		time.Sleep(time.Minute)
-		got := w.heard()
-		slices.Sort(got)
-		if !slices.Equal(got, want) {
-			t.Errorf("asked %v, want %v", got, want)
-		}
+		w.heardAll(t, want)
 	})
 }

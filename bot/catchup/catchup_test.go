@@ -220,6 +220,16 @@ func (w *town) heard() []string {
 	return slices.Clone(w.asked)
 }
 
+// heardAll fails unless just these were asked, in any order; when says in which case.
+func (w *town) heardAll(t *testing.T, want []string, when ...any) {
+	t.Helper()
+	got := w.heard()
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("%v: asked %v, want %v", when, got, want)
+	}
+}
+
 // watch starts a Watcher of the town; stop waits for its end.
 func (w *town) watch(t *testing.T, owner string) (_ *Watcher, stop func()) {
 	t.Helper()

@@ -93,7 +93,7 @@ func (r *Reader) content(ctx context.Context, where string, f thread.File, runes
 	waited := r.held.with(ctx, weight(f), func(h *hold) { a, keep, failed, err = r.fetch(ctx, h, where, f, runes) })
 	switch {
 	case waited != nil:
-		return busy(f), false, nil //nolint:nilerr // busy says it
+		return busy(f), false, nil
 	case err == nil && failed != nil:
 		return r.smaller(ctx, f, *failed), true, nil
 	}

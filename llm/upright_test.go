@@ -176,7 +176,7 @@ func FuzzOrientation(f *testing.F) {
 				t.Fatalf("%s: %d", mime, o)
 			}
 		}
-		if took := time.Since(began); took > time.Second {
+		if took := time.Since(began); took > 10*time.Second {
 			t.Fatalf("%d bytes took %s", len(data), took)
 		}
 		if o := orientationOf(data); o < 0 || o > 8 {
@@ -248,7 +248,7 @@ func FuzzExif(f *testing.F) {
 				t.Fatal(o)
 			}
 		}
-		if took := time.Since(began); took > 5*time.Second {
+		if took := time.Since(began); took > 20*time.Second {
 			t.Fatalf("%v", took)
 		}
 	})

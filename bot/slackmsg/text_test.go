@@ -15,7 +15,7 @@ func TestPlainRow(t *testing.T) {
 			text := strings.Repeat(unit, 1_000_000/len(unit))
 			began := time.Now()
 			Plain(text+end, "U0", id, id)
-			if took := time.Since(began); took > 2*time.Second { // before: a minute
+			if took := time.Since(began); took > 10*time.Second { // before: a minute
 				t.Errorf("%q and %q: %v", unit, end, took)
 			}
 		}

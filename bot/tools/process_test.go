@@ -301,7 +301,7 @@ func TestProgramFails(t *testing.T) {
 func TestProgramDies(t *testing.T) {
 	s, log := programs(t, true, nil, "good")
 	start := time.Now()
-	if r := calls(t, s, "good_die"); !r.Failed || !strings.Contains(r.Text, "broke off") || time.Since(start) > 2*time.Second {
+	if r := calls(t, s, "good_die"); !r.Failed || !strings.Contains(r.Text, "broke off") || time.Since(start) > 20*time.Second {
 		t.Errorf("%+v", r)
 	}
 	if r := calls(t, s, "good_env"); r.Failed {
@@ -337,7 +337,7 @@ func TestDeaf(t *testing.T) {
 	for range 2 {
 		start := time.Now()
 		args := json.RawMessage(`{"a":"` + strings.Repeat("x", 1<<20) + `"}`)
-		if r := s.Call(t.Context(), Call{Tool: tool, Arguments: args}); !r.Failed || time.Since(start) > 2*time.Second {
+		if r := s.Call(t.Context(), Call{Tool: tool, Arguments: args}); !r.Failed || time.Since(start) > 20*time.Second {
 			t.Errorf("%+v after %s", r, time.Since(start))
 		}
 	}

@@ -28,11 +28,11 @@ type inboxItem struct {
 // It lives as long as there is work, and does no I/O. Its fields belong to its goroutine, but for
 // those that say otherwise.
 type actor struct {
-	bot    *Bot
+	of     *actors
 	thread thread.ID
 	wake   chan struct{} // holds one: something is in the inbox
-	inbox  []inboxItem   // guarded by bot.mu
-	behind int           // asks that the actor has taken and no turn has; guarded by bot.mu
+	inbox  []inboxItem   // guarded by of.mu
+	behind int           // asks that the actor has taken and no turn has; guarded by of.mu
 
 	asks    []thread.Question // not answered yet, oldest first
 	lease   *turn.Lease
@@ -66,7 +66,8 @@ func (a *actor) run(work, cut context.Context) {
 				} else {
 					a.start(work, cut)
 				}
-			case a.leave():
+			case a.of.remove(a):
+				a.of.left(a.thread)
 				return
 			default:
 				continue
@@ -95,10 +96,10 @@ func (a *actor) waitForFiles() time.Duration {
 
 // read takes the items of the inbox.
 func (a *actor) read() {
-	a.bot.mu.Lock()
+	a.of.mu.Lock()
 	inbox := a.inbox
 	a.inbox, a.behind = nil, len(a.asks)+len(a.inbox)
-	a.bot.mu.Unlock()
+	a.of.mu.Unlock()
 	for _, item := range inbox {
 		if item.gone != "" {
 			a.delete(item.gone)
@@ -166,13 +167,13 @@ func (a *actor) delete(ts string) {
 
 // start begins a turn for all that is asked so far.
 func (a *actor) start(work, cut context.Context) {
-	t := newTurn(a.bot, a.thread, a.lease, a.lease != a.with, a.asks)
+	t := a.of.newTurn(a.thread, a.lease, a.lease != a.with, a.asks)
 	t.came, t.work = a.heard(), &a.work
 	a.work.begins(t.came, t.known)
 	a.asks, a.with, a.turn = nil, a.lease, t
-	a.bot.mu.Lock()
+	a.of.mu.Lock()
 	a.behind = 0
-	a.bot.mu.Unlock()
+	a.of.mu.Unlock()
 	a.running = make(chan report, 1)
 	done := a.running
 	// The actor waits for it: it leaves its loop only when none runs.
@@ -192,22 +193,4 @@ func (a *actor) finish(r report) {
 			a.insert(ask)
 		}
 	}
-}
-
-// leave takes the actor out of the table. It reports false, and does nothing, if something is in
-// its inbox.
-func (a *actor) leave() bool {
-	a.bot.mu.Lock()
-	defer a.bot.mu.Unlock()
-	if len(a.inbox) > 0 {
-		return false
-	}
-	delete(a.bot.actors, a.thread)
-	if a.bot.held.isShown(a.thread) {
-		a.bot.jobs.add("status", func(ctx context.Context) { a.bot.unsay(ctx, a.thread) })
-	}
-	if a.bot.draining {
-		poke(a.bot.wake)
-	}
-	return true
 }

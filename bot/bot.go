@@ -25,7 +25,6 @@ const (
 	DefaultMaxAnswers = 64               // answers in progress (design §5)
 	DefaultDrain      = 25 * time.Second // on SIGTERM (design §5)
 	storeTimeout      = time.Second      // a store that takes longer is away
-	maxInbox          = 64               // messages to one thread that wait for its next turn
 	// closeGrace is left for the last Slack calls when the drain time is over.
 	closeGrace = 5 * time.Second
 )
@@ -126,17 +125,7 @@ type Bot struct {
 	held         held             // questions that wait for the store
 	desk         *leave.Desk      // also without tools: an owner before may have had some
 	ratings      ratings
-	turns        sync.WaitGroup // the actors' goroutines; only Run adds to it
-	wake         chan struct{}  // holds one: an actor is to be started, or has left
-
-	mu       sync.Mutex // guards all below
-	actors   map[thread.ID]*actor
-	starting []*actor // in actors, without a goroutine yet
-	// asking is how many asks are being taken: one of them may have a lease that no actor knows of
-	// yet.
-	asking   int
-	draining bool // no new asks are taken
-	over     bool // no actor is left, and none is started any more
+	actors       *actors
 }
 
 // New returns a Bot that does nothing before Run.
@@ -155,8 +144,8 @@ func New(cfg Config, dep Deps) *Bot {
 	}
 	b := &Bot{
 		cfg: cfg, dep: dep, log: dep.Log,
-		records: transcript.Records{Store: dep.Store}, ledger: quota.Ledger{Store: dep.Store}, unpaid: newUnpaid(), wake: make(chan struct{}, 1),
-		actors: map[thread.ID]*actor{}, since: time.Now(),
+		records: transcript.Records{Store: dep.Store}, ledger: quota.Ledger{Store: dep.Store}, unpaid: newUnpaid(),
+		since:  time.Now(),
 		attach: attach.New(dep.Files, dep.PDFs, dep.Ears, dep.Hooks.File, dep.Log), jobs: newPool(dep.Log, 8, 10*time.Second), longJobs: newPool(dep.Log, 64, repairTimeout),
 		rechecks:     newQueue[followUp](dep.Log, "recheck", maxDelayed, youngAgain, 0),
 		threadChecks: newQueue[followUp](dep.Log, "thread_check", maxThreadChecks, 0, threadEvery),
@@ -165,8 +154,11 @@ func New(cfg Config, dep Deps) *Bot {
 		told:         newTold(), homes: newSeldom(homeEvery), refused: newSeldom(refusalEvery), ratings: newRatings(),
 		participants: newParticipants(), hints: newHints(),
 	}
+	b.actors = newActors(func(t thread.ID, l *turn.Lease, heir bool, known []thread.Question) *turnRun {
+		return newTurn(b, t, l, heir, known)
+	}, b.left)
 	b.status = status.New(status.Config{
-		Server: dep.Server, GPUs: dep.GPUs, Use: cfg.Use, Work: func() (live, queued int) { return b.live(), b.shared.Queued() },
+		Server: dep.Server, GPUs: dep.GPUs, Use: cfg.Use, Work: func() (live, queued int) { return b.actors.count(), b.shared.Queued() },
 		Version: cfg.Version, Log: dep.Log,
 	})
 	hooks := dep.Hooks
@@ -213,12 +205,12 @@ func (b *Bot) Run(ctx context.Context) error {
 	background.Go(func() { b.tellHeld(work) })
 	for ctx.Err() == nil {
 		select {
-		case <-b.wake:
-			b.startActors(work, cut)
+		case <-b.actors.wake:
+			b.actors.start(work, cut)
 		case <-ctx.Done():
 		}
 	}
-	left := b.drain()
+	left := b.actors.drain()
 	if b.cfg.Durable {
 		b.coordinator.Drain() // another process, or the next one, goes on with what is not begun
 	}
@@ -226,10 +218,10 @@ func (b *Bot) Run(ctx context.Context) error {
 	over, end := time.NewTimer(b.cfg.DrainTimeout), time.NewTimer(b.cfg.DrainTimeout+closeGrace)
 	defer over.Stop()
 	defer end.Stop()
-	for !b.seal() {
-		b.startActors(work, cut) // what was claimed while the drain began
+	for !b.actors.seal() {
+		b.actors.start(work, cut) // what was claimed while the drain began
 		select {
-		case <-b.wake: // also poked by the last actor
+		case <-b.actors.wake: // also poked by the last actor
 		case <-over.C:
 			cutAll(errShutdown)
 		case <-end.C:
@@ -237,80 +229,8 @@ func (b *Bot) Run(ctx context.Context) error {
 		}
 	}
 	cancel()
-	b.turns.Wait()
+	b.actors.wait()
 	background.Wait()
 	b.log.InfoContext(ctx, "bot_stopped")
 	return nil
-}
-
-// seal reports whether no actor is left and none is about to come. If so, none begins any more.
-func (b *Bot) seal() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.over = len(b.actors) == 0 && b.asking == 0
-	return b.over
-}
-
-// enter notes that an ask is being taken, until exit. It reports false when none is taken any more.
-func (b *Bot) enter() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.draining {
-		return false
-	}
-	b.asking++
-	return true
-}
-
-func (b *Bot) exit() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.asking--
-	if b.draining {
-		poke(b.wake)
-	}
-}
-
-func (b *Bot) drain() int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.draining = true
-	return len(b.actors)
-}
-
-func (b *Bot) startActors(work, cut context.Context) {
-	b.mu.Lock()
-	starting := b.starting
-	b.starting = nil
-	b.mu.Unlock()
-	for _, a := range starting {
-		b.turns.Go(func() { a.run(work, cut) })
-	}
-}
-
-// isLive reports whether this process is at work on a thread.
-func (b *Bot) isLive(t thread.ID) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.actors[t] != nil
-}
-
-// liveIn returns the threads of a channel that this process is at work on.
-func (b *Bot) liveIn(channel string) []thread.ID {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var out []thread.ID
-	for t := range b.actors {
-		if t.Channel == channel {
-			out = append(out, t)
-		}
-	}
-	return out
-}
-
-// live returns how many threads are at work.
-func (b *Bot) live() int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return len(b.actors)
 }

@@ -78,7 +78,7 @@ func (b *Bot) obey(ctx context.Context, w thread.Command, ev thread.Question) er
 // them.
 func (b *Bot) haltAll(ctx context.Context, ev thread.Question) error {
 	where := thread.ID{Channel: ev.Thread.Channel}
-	threads := b.liveIn(where.Channel)
+	threads := b.actors.in(where.Channel)
 	// Also those that another process answers.
 	for _, key := range b.coordinator.Owed(where.Channel + "/") {
 		if t, ok := thread.Parse(key); ok && !slices.Contains(threads, t) {
@@ -136,9 +136,7 @@ func (b *Bot) isTheirs(t thread.ID, user string) bool {
 	if t.Direct() {
 		return true
 	}
-	b.mu.Lock()
-	a := b.actors[t]
-	b.mu.Unlock()
+	a := b.actors.get(t)
 	if a == nil {
 		return false
 	}

@@ -27,6 +27,6 @@
 // asks the model, and hands the text so far to the Draft (the Replier's), which never blocks it.
 // [Bot.Run] returns after all of them did.
 //
-// Locks: Bot.mu guards the table of actors. While it is held nothing blocks, and of the other locks
-// only that of held is taken.
+// Locks: actors.mu guards the table of actors, and their inboxes. While it is held nothing blocks,
+// and no other lock is taken.
 package bot

@@ -280,10 +280,17 @@ func (b *Bot) waitsNoMore(t thread.ID, which func(ts string) bool) {
 	}
 }
 
+// left takes the news that this process is not at work on a thread any more.
+func (b *Bot) left(t thread.ID) {
+	if b.held.isShown(t) {
+		b.jobs.add("status", func(ctx context.Context) { b.unsay(ctx, t) })
+	}
+}
+
 // unsay takes the status away. While something is being written there, that says more: the actor's
 // end has it taken away.
 func (b *Bot) unsay(ctx context.Context, t thread.ID) {
-	if s, ok := b.dep.Room.(Statuses); ok && !b.isLive(t) && b.held.cleared(t) {
+	if s, ok := b.dep.Room.(Statuses); ok && !b.actors.isLive(t) && b.held.cleared(t) {
 		s.Status(ctx, t, "")
 	}
 }

@@ -38,7 +38,7 @@ func (b *Bot) Handle(ctx context.Context, ev Event) error {
 	case Asked:
 		return b.asked(ctx, ev)
 	case Detailed:
-		_ = b.deliver(ev.Thread, inboxItem{ask: &ev.Question}) // best effort
+		_ = b.actors.deliver(ev.Thread, inboxItem{ask: &ev.Question}) // best effort
 	case Edited:
 		return b.edited(ctx, ev)
 	case Deleted:
@@ -81,11 +81,11 @@ func (b *Bot) asked(ctx context.Context, ev Asked) error {
 // ask records a question in the store, and claims its thread, in one write. What the store does not
 // take is held.
 func (b *Bot) ask(ctx context.Context, q thread.Question) error {
-	if !b.enter() {
+	if !b.actors.enter() {
 		b.waitsNoMore(q.Thread, func(ts string) bool { return ts == q.TS }) // an edit may have been added
 		return b.askNext(ctx, q.Thread, q.Since())
 	}
-	defer b.exit()
+	defer b.actors.exit()
 	if q.Explicit() {
 		b.held.add(q, time.Now()) // it is told if that takes long
 	}
@@ -101,21 +101,21 @@ func (b *Bot) ask(ctx context.Context, q thread.Question) error {
 		return nil
 	case err != nil:
 		// A turn that is at it has this form of the question.
-		_ = b.deliver(q.Thread, inboxItem{ask: &q})
+		_ = b.actors.deliver(q.Thread, inboxItem{ask: &q})
 		return b.hold(ctx, q, false, err)
 	case asked.Lease == nil && !q.Since().After(asked.Record.Answered):
 		return nil // it has its answer
 	}
 	// It may be known and yet no news to the store: of two messages the older one can come last.
-	return b.deliver(q.Thread, inboxItem{ask: &q, lease: asked.Lease})
+	return b.actors.deliver(q.Thread, inboxItem{ask: &q, lease: asked.Lease})
 }
 
 // askAgain asks for something that the thread, or the store, explains to whoever claims it.
 func (b *Bot) askAgain(ctx context.Context, t thread.ID, ts string) error {
-	if !b.enter() {
+	if !b.actors.enter() {
 		return b.askNext(ctx, t, turn.TS(ts))
 	}
-	defer b.exit()
+	defer b.actors.exit()
 	note, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	asked, err := b.coordinator.Ask(note, t.String(), turn.TS(ts))
@@ -126,7 +126,7 @@ func (b *Bot) askAgain(ctx context.Context, t thread.ID, ts string) error {
 	case asked.Lease == nil:
 		return nil // whoever has the thread comes to it
 	}
-	return b.deliver(t, inboxItem{lease: asked.Lease})
+	return b.actors.deliver(t, inboxItem{lease: asked.Lease})
 }
 
 // askNext records a question for the next process: this one is stopping.
@@ -167,7 +167,7 @@ func (b *Bot) follow(ctx context.Context, f followUp) error {
 	switch {
 	case err != nil: // it may be ours
 		b.log.WarnContext(ctx, "thread_unknown", "thread", f.Thread.String(), "error", err)
-		if b.isLive(f.Thread) {
+		if b.actors.isLive(f.Thread) {
 			return b.take(ctx, f)
 		}
 		return b.holdFollowUp(ctx, f, err)
@@ -294,7 +294,7 @@ func (b *Bot) deleted(ctx context.Context, ev Deleted) error {
 	b.participants.forget(ev.Thread)
 	b.waitsNoMore(ev.Thread, func(ts string) bool { return ts == ev.TS })
 	// If nobody is at work on it here, there is nothing to do.
-	_ = b.deliver(ev.Thread, inboxItem{gone: ev.TS})
+	_ = b.actors.deliver(ev.Thread, inboxItem{gone: ev.TS})
 	look, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	at := turn.TS(ev.At).Max(turn.TS(ev.TS))
@@ -325,31 +325,7 @@ func (b *Bot) owed(lease *turn.Lease, _ turn.Record) {
 		return
 	}
 	b.waitsNoMore(t, everyAsk)
-	if err := b.deliver(t, inboxItem{lease: lease}); err != nil {
+	if err := b.actors.deliver(t, inboxItem{lease: lease}); err != nil {
 		b.log.Warn("claim_not_delivered", "thread", lease.Key(), "error", err)
 	}
-}
-
-// deliver puts an item into a thread's inbox, and sees to it that the thread has an actor. It does
-// not block. A lease that comes when the bot has stopped is left to lapse: the process ends.
-func (b *Bot) deliver(t thread.ID, item inboxItem) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	a := b.actors[t]
-	switch {
-	case a != nil && a.behind+len(a.inbox) >= maxInbox && item.lease == nil:
-		return ErrBusy
-	case b.over:
-		return ErrDraining
-	case a == nil && item.lease == nil:
-		return nil // nobody is at work on it here, and nothing was claimed
-	case a == nil:
-		a = &actor{bot: b, thread: t, wake: make(chan struct{}, 1)}
-		b.actors[t] = a
-		b.starting = append(b.starting, a)
-		poke(b.wake)
-	}
-	a.inbox = append(a.inbox, item)
-	poke(a.wake)
-	return nil
 }

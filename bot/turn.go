@@ -260,5 +260,5 @@ func (t *turnRun) reread(ctx context.Context) {
 		return
 	}
 	// The actor is there: it waits for this turn.
-	_ = t.bot.deliver(t.thread, inboxItem{now: messages, at: at})
+	_ = t.bot.actors.deliver(t.thread, inboxItem{now: messages, at: at})
 }

@@ -202,7 +202,7 @@ func (t *turnRun) writer(work, stream context.Context, a *admitted, s *stage) (*
 	from, fallback, kept := t.previous(work, a, of)
 	from = b.shared.Bounded(from)
 	s.saver = b.records.Saver(stream, transcript.SaverConfig{
-		Thread: t.thread, Begin: transcript.Checkpoint{Of: of, Text: from.Text, Before: from.Before}, Live: b.live, Progress: t.lease.Progress, Log: b.log,
+		Thread: t.thread, Begin: transcript.Checkpoint{Of: of, Text: from.Text, Before: from.Before}, Live: b.actors.count, Progress: t.lease.Progress, Log: b.log,
 	})
 	kit, err := t.tools(stream, a, s, of, &from)
 	w := b.shared.Writer(answer.Task{

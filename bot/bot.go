@@ -105,17 +105,15 @@ type Bot struct {
 	shared       *answer.Shared
 	ledger       quota.Ledger
 	unpaid       *unpaid
-	told         told
 	status       *status.Board
 	records      transcript.Records
 	participants participants
 	hints        *hints
-	homes        seldom // whose Home tab was published
-	refused      seldom // who was told that they may not ask
+	notifier     *notifier
+	access       *access
 	attach       *attach.Reader
 	since        time.Time // when this process began
 	catchup      *catchup.Watcher
-	jobs         pool             // short ones: words to one person
 	longJobs     pool             // see repair
 	rechecks     queue[followUp]  // of young threads that the store did not know
 	threadChecks queue[followUp]  // of threads of which nothing is known
@@ -146,14 +144,14 @@ func New(cfg Config, dep Deps) *Bot {
 		cfg: cfg, dep: dep, log: dep.Log,
 		records: transcript.Records{Store: dep.Store}, ledger: quota.Ledger{Store: dep.Store}, unpaid: newUnpaid(),
 		since:  time.Now(),
-		attach: attach.New(dep.Files, dep.PDFs, dep.Ears, dep.Hooks.File, dep.Log), jobs: newPool(dep.Log, 8, 10*time.Second), longJobs: newPool(dep.Log, 64, repairTimeout),
+		attach: attach.New(dep.Files, dep.PDFs, dep.Ears, dep.Hooks.File, dep.Log), longJobs: newPool(dep.Log, 64, repairTimeout),
 		rechecks:     newQueue[followUp](dep.Log, "recheck", maxDelayed, youngAgain, 0),
 		threadChecks: newQueue[followUp](dep.Log, "thread_check", maxThreadChecks, 0, threadEvery),
 		lookBacks:    newQueue[takenOver](dep.Log, "look_back", maxDelayed, lookBackAfter, threadEvery),
 		lastLooks:    newQueue[oneLook](dep.Log, "look_once", maxDelayed, 0, threadEvery),
-		told:         newTold(), homes: newSeldom(homeEvery), refused: newSeldom(refusalEvery), ratings: newRatings(),
-		participants: newParticipants(), hints: newHints(),
+		ratings:      newRatings(), participants: newParticipants(), hints: newHints(), notifier: newNotifier(dep.Room, dep.Log),
 	}
+	b.access = &access{policy: cfg.Policy, room: dep.Room, records: b.records, notifier: b.notifier, log: dep.Log}
 	b.actors = newActors(func(t thread.ID, l *turn.Lease, heir bool, known []thread.Question) *turnRun {
 		return newTurn(b, t, l, heir, known)
 	}, b.left)
@@ -197,7 +195,7 @@ func (b *Bot) Run(ctx context.Context) error {
 	background.Go(func() { b.catchup.Run(ctx) })
 	background.Go(func() { b.status.Run(ctx) })
 	background.Go(func() { b.shareBudget(work) })
-	background.Go(func() { b.jobs.run(work) })
+	background.Go(func() { b.notifier.jobs.run(work) })
 	background.Go(func() { b.longJobs.run(work) })
 	background.Go(func() { b.lookBacks.run(work, b.lookBack) })
 	background.Go(func() { b.lastLooks.run(ctx, b.lookOnce) })

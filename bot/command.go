@@ -14,7 +14,7 @@ import (
 func (b *Bot) Status(ctx context.Context, c Command) status.Report {
 	ctx, cancel := context.WithTimeout(ctx, status.Timeout)
 	defer cancel()
-	if refusal, _ := b.mayAsk(ctx, c); refusal != "" {
+	if refusal, _ := b.access.mayAsk(ctx, c); refusal != "" {
 		return status.Report{Groups: []status.Group{{Lines: []string{string(refusal)}}}}
 	}
 	return b.report(ctx, c)
@@ -49,10 +49,11 @@ const statusHelp = "`details` after the command shows more figures, `help` shows
 const homeEvery = time.Minute
 
 func (b *Bot) homeOpened(ev HomeOpened) {
-	if b.dep.Homes == nil || !b.homes.due(ev.User, time.Now()) {
+	now := time.Now()
+	if b.dep.Homes == nil || !b.notifier.due("home/"+ev.User, now, now.Add(homeEvery)) {
 		return
 	}
-	b.jobs.add("home", func(ctx context.Context) {
+	b.notifier.jobs.add("home", func(ctx context.Context) {
 		r := b.Status(ctx, Command{User: ev.User})
 		if err := b.dep.Homes.Publish(ctx, ev.User, r); err != nil {
 			b.log.WarnContext(ctx, "home_not_published", "user", ev.User, "error", err)

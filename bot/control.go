@@ -20,15 +20,13 @@ import (
 // (facts/slack.md §5.6).
 const (
 	pressDeadline = 2500 * time.Millisecond
-	pressTimeout  = time.Second            // to read the thread
-	soonTimeout   = 500 * time.Millisecond // to look a person up
+	pressTimeout  = time.Second // to read the thread
 )
 
 // Sentences for people who pressed or typed something that has no effect.
 const (
 	notYours   = "Only people who have written in this thread can do that."
 	notNewest  = "Only the newest answer of a thread can be written anew."
-	notKnown   = "I could not find out whether you may do that. Please try again in a moment."
 	nothingNow = "I am not writing anything here at the moment."
 	atIt       = "I am already at it."
 	thanks     = "Thank you, noted."
@@ -61,12 +59,12 @@ func (b *Bot) obey(ctx context.Context, w thread.Command, ev thread.Question) er
 	case thread.CommandRemove:
 		return b.takeBack(ctx, ev, t)
 	case thread.CommandHelp:
-		b.tell(t, ev.User, helpText)
+		b.notifier.tell(t, ev.User, helpText)
 	case thread.CommandStatus:
-		b.jobs.add("status", func(ctx context.Context) {
+		b.notifier.jobs.add("status", func(ctx context.Context) {
 			c := Command{User: ev.User, Channel: ev.Thread.Channel, Text: ev.Text}
-			if ok, _ := b.allowed(ctx, t, ev.User, nil); ok {
-				b.whisper(ctx, t, ev.User, b.report(ctx, c).Text())
+			if ok, _ := b.access.allowed(ctx, t, ev.User, nil); ok {
+				b.notifier.whisper(ctx, t, ev.User, b.report(ctx, c).Text())
 			}
 		})
 	case thread.NoCommand:
@@ -86,10 +84,10 @@ func (b *Bot) haltAll(ctx context.Context, ev thread.Question) error {
 		}
 	}
 	if len(threads) == 0 {
-		b.tell(where, ev.User, nothingNow)
+		b.notifier.tell(where, ev.User, nothingNow)
 		return nil
 	}
-	if ok, _ := b.allowed(ctx, where, ev.User, nil); !ok {
+	if ok, _ := b.access.allowed(ctx, where, ev.User, nil); !ok {
 		return nil
 	}
 	var err error
@@ -102,7 +100,7 @@ func (b *Bot) haltAll(ctx context.Context, ev thread.Question) error {
 // halt stops what is asked in a thread up to ts, if somebody may do that. What there is to say is
 // said where.
 func (b *Bot) halt(ctx context.Context, t, where thread.ID, user, ts string) error {
-	ok, sure := b.allowed(ctx, where, user, func() bool { return b.isTheirs(t, user) })
+	ok, sure := b.access.allowed(ctx, where, user, func() bool { return b.isTheirs(t, user) })
 	if !ok {
 		return nil
 	}
@@ -112,22 +110,6 @@ func (b *Bot) halt(ctx context.Context, t, where thread.ID, user, ts string) err
 		}
 		return turn.TS(ts)
 	})
-}
-
-// allowed reports whether somebody may use the bot in a channel, and whether that is sure. If not, it
-// tells them, there. While Slack does not say who they are, they may if what they want concerns
-// nobody else, as theirs tells; nil: it does not.
-func (b *Bot) allowed(ctx context.Context, where thread.ID, user string, theirs func() bool) (ok, sure bool) {
-	refusal, sure := b.mayAsk(ctx, Command{User: user, Channel: where.Channel})
-	switch {
-	case !sure && theirs != nil && !theirs():
-		b.tell(where, user, notKnown)
-		return false, sure
-	case refusal != "":
-		b.refuse(ctx, where, user, refusal)
-		return false, sure
-	}
-	return true, sure
 }
 
 // isTheirs reports whether all that is being answered in a thread was asked by one person, who was
@@ -151,7 +133,7 @@ func (b *Bot) stop(ctx context.Context, t, where thread.ID, user string, upto fu
 	defer cancel()
 	record, err := b.coordinator.Record(ctx, t.String())
 	if err == nil && !record.Owed() {
-		b.tell(where, user, nothingNow)
+		b.notifier.tell(where, user, nothingNow)
 		return nil
 	}
 	err = b.coordinator.Stop(ctx, t.String(), upto(record))
@@ -169,7 +151,7 @@ func (b *Bot) pressed(ctx context.Context, ev Pressed) error {
 	ctx, cancel := context.WithTimeout(ctx, pressDeadline)
 	defer cancel()
 	// Who asked was allowed to.
-	if ok, _ := b.allowed(ctx, ev.Thread, ev.User, func() bool { return ev.User == ev.Asker }); !ok {
+	if ok, _ := b.access.allowed(ctx, ev.Thread, ev.User, func() bool { return ev.User == ev.Asker }); !ok {
 		return nil
 	}
 	refusal := b.mayPress(ctx, ev)
@@ -188,12 +170,12 @@ func (b *Bot) pressed(ctx context.Context, ev Pressed) error {
 		case PressContinue:
 			return b.goOn(ctx, ev)
 		case PressUp, PressDown:
-			b.jobs.add("rating", func(ctx context.Context) { b.rated(ctx, ev) })
+			b.notifier.jobs.add("rating", func(ctx context.Context) { b.rated(ctx, ev) })
 			refusal = thanks
 		}
 	}
 	if refusal != "" {
-		b.tell(ev.Thread, ev.User, refusal)
+		b.notifier.tell(ev.Thread, ev.User, refusal)
 	}
 	return nil
 }
@@ -232,7 +214,7 @@ func (b *Bot) want(ctx context.Context, ev Pressed) error {
 	note, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	if b.isWanted(note, ev.Thread) {
-		b.tell(ev.Thread, ev.User, atIt)
+		b.notifier.tell(ev.Thread, ev.User, atIt)
 		return nil
 	}
 	if err := b.records.KeepRedo(note, ev.Thread, transcript.RedoRequest{TS: ev.TS, By: ev.User}); err != nil {
@@ -258,12 +240,12 @@ func (b *Bot) goOn(ctx context.Context, ev Pressed) error {
 	note, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	if b.isWanted(note, ev.Thread) {
-		b.tell(ev.Thread, ev.User, atIt)
+		b.notifier.tell(ev.Thread, ev.User, atIt)
 		return nil
 	}
 	own, err := b.records.Entries(note, ev.Thread)
 	if err == nil && own[ev.For].Text == "" {
-		b.tell(ev.Thread, ev.User, noMore)
+		b.notifier.tell(ev.Thread, ev.User, noMore)
 		return nil
 	}
 	if err == nil {

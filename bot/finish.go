@@ -133,7 +133,7 @@ func (t *turnRun) giveUp(work context.Context, draft answer.Draft) report {
 			t.bot.log.ErrorContext(ctx, "answer_not_shown", "thread", t.thread.String(), "ask", string(t.upto()), "error", err)
 		}
 	} else if n := len(t.known); n > 0 {
-		t.bot.whisper(ctx, whisperPlace(t.known[n-1]), t.known[n-1].User, sentence)
+		t.bot.notifier.whisper(ctx, whisperPlace(t.known[n-1]), t.known[n-1].User, sentence)
 	}
 	return t.end(work, verdict{outcome: done, upto: t.upto()})
 }

@@ -251,12 +251,13 @@ func (b *Bot) hold(ctx context.Context, ev thread.Question, ifKnown bool, cause 
 		error
 		Lasting() bool
 	}](cause)
+	now := time.Now()
 	switch {
 	case !b.coordinator.Later(ev.Thread.String(), ev.Since(), ifKnown):
 		b.log.WarnContext(ctx, "ask_not_held", "thread", ev.Thread.String(), "ask", ev.TS)
 		b.waitsNoMore(ev.Thread, func(ts string) bool { return ts == ev.TS })
-		if ev.Explicit() && !ifKnown && b.refused.due("held/"+ev.Thread.String()+"/"+ev.TS, time.Now()) {
-			b.tell(whisperPlace(ev), ev.User, tooManyHeld)
+		if ev.Explicit() && !ifKnown && b.notifier.due("held/"+ev.Thread.String()+"/"+ev.TS, now, now.Add(refusalEvery)) {
+			b.notifier.tell(whisperPlace(ev), ev.User, tooManyHeld)
 		}
 	case ok && lasting.Lasting():
 		b.held.lasts(ev.Thread)
@@ -276,14 +277,14 @@ func everyAsk(string) bool { return true }
 // waitsNoMore notes that nobody waits for the store any more with those questions of a thread.
 func (b *Bot) waitsNoMore(t thread.ID, which func(ts string) bool) {
 	if b.held.drop(t, which) {
-		b.jobs.add("status", func(ctx context.Context) { b.unsay(ctx, t) })
+		b.notifier.jobs.add("status", func(ctx context.Context) { b.unsay(ctx, t) })
 	}
 }
 
 // left takes the news that this process is not at work on a thread any more.
 func (b *Bot) left(t thread.ID) {
 	if b.held.isShown(t) {
-		b.jobs.add("status", func(ctx context.Context) { b.unsay(ctx, t) })
+		b.notifier.jobs.add("status", func(ctx context.Context) { b.unsay(ctx, t) })
 	}
 }
 
@@ -360,7 +361,7 @@ func (b *Bot) tellWord(ctx context.Context, t thread.ID) {
 	ctx, cancel := context.WithTimeout(ctx, heldWordTimeout)
 	defer cancel()
 	for _, who := range a.askers[a.heard:] {
-		b.whisper(ctx, who.where, who.user, word)
+		b.notifier.whisper(ctx, who.where, who.user, word)
 	}
 	b.held.note(t, func(now *heldAsk) { now.heard = len(a.askers) })
 }

@@ -16,7 +16,9 @@ import (
 const (
 	// hintFor is how long after an answer a question is plainly about it.
 	hintFor = 15 * time.Minute
-	// maxHinted is how many threads, and how many people in threads, are remembered.
+	// hintAgain is when a person may be told again in the same thread: once a thread is enough.
+	hintAgain = 30 * 24 * time.Hour
+	// maxHinted is how many threads are remembered.
 	maxHinted = 10_000
 
 	hintText = "More than one person writes in this thread, so I answer here only when I am mentioned."
@@ -27,23 +29,15 @@ const (
 //
 // Only the first message after an answer is looked at, and only if it ends as a question does and
 // names nobody: that is when people mean the bot. Whatever else people say in a thread is their own
-// talk, into which a bot that was not asked does not barge. A person is told once a thread. All of it
-// is in memory and best effort: no thread is read for it, and an answer of another process is not
-// known here.
+// talk, into which a bot that was not asked does not barge. A person is told once a thread
+// (hintAgain). All of it is in memory and best effort: no thread is read for it, and an answer of
+// another process is not known here.
 type hints struct {
 	mu    sync.Mutex                           // guards all below
 	ended *simplelru.LRU[thread.ID, time.Time] // threads where nobody has written since an answer
-	told  *simplelru.LRU[personInThread, struct{}]
 }
 
-type personInThread struct {
-	thread thread.ID
-	user   string
-}
-
-func newHints() *hints {
-	return &hints{ended: recent.New[thread.ID, time.Time](maxHinted), told: recent.New[personInThread, struct{}](maxHinted)}
-}
+func newHints() *hints { return &hints{ended: recent.New[thread.ID, time.Time](maxHinted)} }
 
 // answered notes that an answer has ended.
 func (h *hints) answered(t thread.ID, now time.Time) {
@@ -61,16 +55,6 @@ func (h *hints) first(t thread.ID, now time.Time) bool {
 	return ok && now.Sub(at) <= hintFor
 }
 
-// tell reports whether somebody is to be told, and notes that.
-func (h *hints) tell(t thread.ID, user string) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	who := personInThread{t, user}
-	known := h.told.Contains(who)
-	h.told.Add(who, struct{}{})
-	return !known
-}
-
 // isQuestion reports whether a message ends as a question does: with the mark of Latin, Chinese or
 // Arabic script, whatever quotes and formatting come after it.
 func isQuestion(text string) bool {
@@ -83,16 +67,17 @@ func isQuestion(text string) bool {
 // bot. Nobody is told where mentions are always needed (BOT_FOLLOW_UPS=mention), or who may not
 // ask.
 func (b *Bot) explainSilence(ctx context.Context, q thread.Question) {
-	first := b.hints.first(q.Thread, time.Now())
+	now := time.Now()
+	first := b.hints.first(q.Thread, now)
 	if !first || q.Elsewhere || strings.Contains(q.Text, "@") || !isQuestion(q.Text) || b.settings(ctx, q.Thread.Channel).FollowUps == thread.FollowMention {
 		return
 	}
-	if !b.hints.tell(q.Thread, q.User) {
+	if !b.notifier.due("hint/"+q.Thread.String()+"/"+q.User, now, now.Add(hintAgain)) {
 		return
 	}
-	b.jobs.add("hint", func(ctx context.Context) {
-		if refusal, sure := b.mayAsk(ctx, Command{User: q.User, Channel: q.Thread.Channel}); refusal == "" && sure {
-			b.whisper(ctx, q.Thread, q.User, hintText)
+	b.notifier.jobs.add("hint", func(ctx context.Context) {
+		if refusal, sure := b.access.mayAsk(ctx, Command{User: q.User, Channel: q.Thread.Channel}); refusal == "" && sure {
+			b.notifier.whisper(ctx, q.Thread, q.User, hintText)
 		}
 	})
 }

@@ -203,7 +203,7 @@ func (b *Bot) holdFollowUp(ctx context.Context, f followUp, cause error) error {
 	if f.word == thread.NoCommand {
 		return b.hold(ctx, f.Question, true, cause)
 	}
-	refusal, sure := b.mayAsk(ctx, Command{User: f.User, Channel: f.Thread.Channel})
+	refusal, sure := b.access.mayAsk(ctx, Command{User: f.User, Channel: f.Thread.Channel})
 	if f.word == thread.CommandStop && refusal == "" && (sure || b.isTheirs(f.Thread, f.User)) {
 		b.stopLater(f.Thread, turn.TS(f.TS))
 	}

@@ -68,7 +68,7 @@ func (t *turnRun) quoteLinks(ctx context.Context, a *admitted, turns []prompt.Tu
 		for _, ask := range a.asks {
 			if !slices.Contains(told, ask.User) {
 				told = append(told, ask.User)
-				b.tell(whisperPlace(ask), ask.User, words)
+				b.notifier.tell(whisperPlace(ask), ask.User, words)
 			}
 		}
 	}

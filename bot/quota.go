@@ -10,12 +10,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/golang-lru/v2/simplelru"
-
 	"llmbot/bot/answer"
 	"llmbot/bot/figures"
 	"llmbot/bot/quota"
-	"llmbot/bot/recent"
 	"llmbot/bot/status"
 	"llmbot/bot/thread"
 	"llmbot/bot/turn"
@@ -27,6 +24,14 @@ var errOverQuota = errors.New("a quota is used up")
 // tellAgain is how often somebody is told at most that they have had their share, while what they
 // were told holds.
 const tellAgain = time.Minute
+
+// tellUntil returns until when somebody need not be told again what holds until a time.
+func tellUntil(now, until time.Time) time.Time {
+	if most := now.Add(tellAgain); until.After(most) {
+		return most
+	}
+	return until
+}
 
 // payer returns for whom an answer is written: whose slot it takes, and whose quota. Of several
 // people whose questions are answered together it is who asked first; of an answer that somebody
@@ -75,7 +80,7 @@ func (t *turnRun) afford(ctx context.Context, a *admitted) {
 			return
 		}
 		if where, sentence := t.overQuota(ctx, a, asked, over); sentence != "" {
-			t.bot.tell(where, a.person, sentence) // it counts as told: an edit that calls the turn off must not end it
+			t.bot.notifier.tell(where, a.person, sentence) // it counts as told: an edit that calls the turn off must not end it
 		}
 		a.asks = left
 	}
@@ -104,7 +109,7 @@ func (t *turnRun) refuse(ctx context.Context, w *answer.Writer, a *admitted, ove
 		out.Answer = answer.Snapshot{Phase: answer.Removed}
 	}
 	if sentence != "" {
-		t.bot.tell(where, a.person, sentence) // a slot may be held: nobody waits for Slack
+		t.bot.notifier.tell(where, a.person, sentence) // a slot may be held: nobody waits for Slack
 	}
 	return out
 }
@@ -118,7 +123,7 @@ func (t *turnRun) overQuota(ctx context.Context, a *admitted, asked []thread.Que
 	if h := b.dep.Hooks.OverQuota; h != nil {
 		h(over)
 	}
-	if a.person == "" || !b.told.due(a.person+" "+string(over.Account.Of)+" "+over.Account.ID, now, over.Until) {
+	if a.person == "" || !b.notifier.due("quota/"+a.person+" "+string(over.Account.Of)+" "+over.Account.ID, now, tellUntil(now, over.Until)) {
 		return where, ""
 	}
 	where = t.thread
@@ -255,28 +260,6 @@ func (b *tab) write(work context.Context, what string, do func(context.Context) 
 
 // wait waits for the writes that are under way.
 func (b *tab) wait() { b.writes.Wait() }
-
-// told remembers until when people need not be told again about their quota.
-type told struct {
-	mu    sync.Mutex // guards until
-	until *simplelru.LRU[string, time.Time]
-}
-
-func newTold() told { return told{until: recent.New[string, time.Time](maxTold)} }
-
-// due reports, once, whether who is to be told what holds until then.
-func (m *told) due(who string, now, until time.Time) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if last, ok := m.until.Get(who); ok && last.After(now) {
-		return false
-	}
-	if most := now.Add(tellAgain); until.After(most) {
-		until = most
-	}
-	m.until.Add(who, until)
-	return true
-}
 
 // overSentence returns what people are told when somebody has had their share, and until when that
 // holds.

@@ -22,13 +22,9 @@ func TestFullMemoriesForgetTheOldest(t *testing.T) {
 			r := newRatings()
 			return maxRatings, func(i int) { r.news(strconv.Itoa(i), "U", PressUp) }, func(i int) bool { return !r.news(strconv.Itoa(i), "U", PressUp) }
 		},
-		"what is not to be done again": func() (int, func(int), func(int) bool) {
-			s := newSeldom(time.Minute)
-			return maxTold, func(i int) { s.due(strconv.Itoa(i), now) }, func(i int) bool { return !s.due(strconv.Itoa(i), now) }
-		},
-		"what people were told of their quota": func() (int, func(int), func(int) bool) {
-			m := newTold()
-			return maxTold, func(i int) { m.due(strconv.Itoa(i), now, now.Add(time.Hour)) }, func(i int) bool { return !m.due(strconv.Itoa(i), now, now.Add(time.Hour)) }
+		"what people were told": func() (int, func(int), func(int) bool) {
+			n := newNotifier(nil, nil)
+			return maxTold, func(i int) { n.due(strconv.Itoa(i), now, now.Add(time.Hour)) }, func(i int) bool { return !n.due(strconv.Itoa(i), now, now.Add(time.Hour)) }
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

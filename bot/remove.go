@@ -64,12 +64,12 @@ func (b *Bot) missed(ctx context.Context, t thread.ID, record turn.Record, messa
 // takeBack has the newest answer to somebody removed, because they say so.
 func (b *Bot) takeBack(ctx context.Context, ev thread.Question, where thread.ID) error {
 	if ev.Opens() {
-		b.tell(where, ev.User, whichAnswer)
+		b.notifier.tell(where, ev.User, whichAnswer)
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*storeTimeout)
 	defer cancel()
-	if ok, _ := b.allowed(ctx, where, ev.User, nil); !ok {
+	if ok, _ := b.access.allowed(ctx, where, ev.User, nil); !ok {
 		return nil
 	}
 	record, err := b.coordinator.Record(ctx, ev.Thread.String())
@@ -133,7 +133,7 @@ func (t *turnRun) fulfil(work context.Context, p plan) plan {
 		case found:
 			p = t.takeOut(work, p, gone, w, turn.TS(cmp.Or(own[gone.For].From, gone.For)), own[gone.For].Asker)
 		case w.By != "":
-			t.bot.tell(t.thread, w.By, noneOfYours)
+			t.bot.notifier.tell(t.thread, w.By, noneOfYours)
 		}
 	}
 	return p
@@ -147,7 +147,7 @@ func (t *turnRun) takeOut(work context.Context, p plan, gone thread.Ended, w tra
 	t.logRemoved(work, err, "ask", gone.For, "user", w.By)
 	if err != nil {
 		if reply.User != "" {
-			t.bot.tell(t.thread, reply.User, notRemoved)
+			t.bot.notifier.tell(t.thread, reply.User, notRemoved)
 		}
 		return p
 	}
@@ -171,7 +171,7 @@ func (t *turnRun) remove(work context.Context, messages []thread.Message, r Repl
 	files, shown := t.filed(work, messages, r.Adopt)
 	err = t.unfile(work, files)
 	if errors.Is(err, ErrFileStays) && r.User != "" {
-		t.bot.tell(t.thread, r.User, fileStays)
+		t.bot.notifier.tell(t.thread, r.User, fileStays)
 	}
 	if err != nil && !errors.Is(err, ErrFileStays) {
 		return nil, err
@@ -245,6 +245,6 @@ func (t *turnRun) replaceFile(work context.Context, messages []thread.Message, r
 		t.logRemoved(work, err, "messages", shown)
 	}
 	if err != nil {
-		t.bot.tell(t.thread, r.User, oldFileStays)
+		t.bot.notifier.tell(t.thread, r.User, oldFileStays)
 	}
 }

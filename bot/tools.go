@@ -129,8 +129,8 @@ func (t *turnRun) closeLeave(work context.Context) {
 	case err != nil:
 		t.bot.log.WarnContext(work, "leave_not_closed", "thread", t.thread.String(), "error", err)
 	case late:
-		t.bot.jobs.add("leave", func(ctx context.Context) {
-			t.bot.whisper(ctx, t.thread, q.Asker, fmt.Sprintf("“%s” was not run: the answer has ended without it.", q.Title))
+		t.bot.notifier.jobs.add("leave", func(ctx context.Context) {
+			t.bot.notifier.whisper(ctx, t.thread, q.Asker, fmt.Sprintf("“%s” was not run: the answer has ended without it.", q.Title))
 		})
 	}
 }
@@ -208,7 +208,7 @@ const (
 func (b *Bot) decided(ctx context.Context, ev LeavePressed) error {
 	ctx, cancel := context.WithTimeout(ctx, pressDeadline)
 	defer cancel()
-	if ok, _ := b.allowed(ctx, ev.Thread, ev.User, nil); !ok {
+	if ok, _ := b.access.allowed(ctx, ev.Thread, ev.User, nil); !ok {
 		return nil
 	}
 	var sentence string
@@ -222,13 +222,13 @@ func (b *Bot) decided(ctx context.Context, ev LeavePressed) error {
 		return ErrNotDurable
 	}
 	if !over || ev.Reply == "" || b.dep.Leaves == nil {
-		b.tell(ev.Thread, ev.User, sentence)
+		b.notifier.tell(ev.Thread, ev.User, sentence)
 		return nil
 	}
-	b.jobs.add("leave", func(ctx context.Context) {
+	b.notifier.jobs.add("leave", func(ctx context.Context) {
 		if err := b.dep.Leaves.TellLeave(ctx, ev.Reply, sentence); err != nil {
 			b.log.WarnContext(ctx, "leave_not_told", "thread", ev.Thread.String(), "user", ev.User, "error", err)
-			b.whisper(ctx, ev.Thread, ev.User, sentence)
+			b.notifier.whisper(ctx, ev.Thread, ev.User, sentence)
 		}
 	})
 	return nil

@@ -1,0 +1,90 @@
+package bot
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"llmbot/bot/thread"
+	"llmbot/bot/transcript"
+)
+
+const (
+	// refusalEvery is how often somebody is told the same refusal at most (issue 12).
+	refusalEvery = time.Hour
+	// soonTimeout is how long the look at a person may take who waits for an ack.
+	soonTimeout = 500 * time.Millisecond
+)
+
+// notKnown is said to whoever may do what they want only if Slack says who they are, while it does
+// not.
+const notKnown = "I could not find out whether you may do that. Please try again in a moment."
+
+// access decides who may use the bot, and tells whoever may not.
+type access struct {
+	policy   Policy
+	room     Room
+	records  transcript.Records
+	notifier *notifier
+	log      *slog.Logger
+}
+
+// mayAsk asks the policy about a command; where it is called does not matter, for only one person
+// sees the answer. It reports sure when it is known who they are.
+func (p *access) mayAsk(ctx context.Context, c Command) (_ Refusal, sure bool) {
+	if refusal := p.policy.Quick(c.Channel, thread.Question{User: c.User, Direct: true}); refusal != "" {
+		return refusal, true
+	}
+	if !p.policy.asks() {
+		return "", true
+	}
+	ctx, cancel := context.WithTimeout(ctx, soonTimeout)
+	defer cancel()
+	who, err := p.room.Person(ctx, c.User)
+	if err != nil {
+		p.log.WarnContext(ctx, "person_unknown", "user", c.User, "error", err)
+		return "", false // figures about the server are no secret worth a refusal to everybody
+	}
+	return p.policy.Check(who), true
+}
+
+// allowed reports whether somebody may use the bot in a channel, and whether that is sure. If not, it
+// tells them, there. While Slack does not say who they are, they may if what they want concerns
+// nobody else, as theirs tells; nil: it does not.
+func (p *access) allowed(ctx context.Context, where thread.ID, user string, theirs func() bool) (ok, sure bool) {
+	refusal, sure := p.mayAsk(ctx, Command{User: user, Channel: where.Channel})
+	switch {
+	case !sure && theirs != nil && !theirs():
+		p.notifier.tell(where, user, notKnown)
+		return false, sure
+	case refusal != "":
+		if p.mayTell(ctx, where.Channel, user, refusal) {
+			p.notifier.tell(where, user, string(refusal))
+		}
+		return false, sure
+	}
+	return true, sure
+}
+
+// mayTell reports whether somebody is to be told a refusal: the same one at most once an hour,
+// however often they ask, and whichever process of the bot they reach. For a refusal of channels,
+// each channel counts for itself.
+func (p *access) mayTell(ctx context.Context, channel, user string, refusal Refusal) bool {
+	if refusal.kind() == "" { // who they are may be known in a moment
+		return true
+	}
+	key := user + "/" + refusal.kind()
+	if refusal == refuseChannel {
+		key += "/" + channel
+	}
+	now := time.Now()
+	if !p.notifier.due("refused/"+key, now, now.Add(refusalEvery)) {
+		return false
+	}
+	due, err := p.records.Tell(ctx, key, now, refusalEvery)
+	if err != nil { // it is told again when the store is back, at worst
+		p.log.WarnContext(ctx, "refusal_not_noted", "user", user, "error", err)
+		return true
+	}
+	return due
+}

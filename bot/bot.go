@@ -10,6 +10,7 @@ import (
 	"llmbot/bot/answer"
 	"llmbot/bot/attach"
 	"llmbot/bot/catchup"
+	"llmbot/bot/held"
 	"llmbot/bot/leave"
 	"llmbot/bot/permalink"
 	"llmbot/bot/quota"
@@ -120,7 +121,7 @@ type Bot struct {
 	lookBacks    queue[takenOver] // at answers that were taken over
 	lastLooks    queue[oneLook]   // later ones, see lookOnce
 	cleanups     cleanups         // that answers which are complete still wait for
-	held         held             // questions that wait for the store
+	held         *held.Questions  // that wait for the store
 	desk         *leave.Desk      // also without tools: an owner before may have had some
 	ratings      ratings
 	actors       *actors
@@ -154,7 +155,15 @@ func New(cfg Config, dep Deps) *Bot {
 	b.access = &access{policy: cfg.Policy, room: dep.Room, records: b.records, notifier: b.notifier, log: dep.Log}
 	b.actors = newActors(func(t thread.ID, l *turn.Lease, heir bool, known []thread.Question) *turnRun {
 		return newTurn(b, t, l, heir, known)
-	}, b.left)
+	}, func(t thread.ID) { b.held.Left(t) })
+	waits := held.Config{
+		Whisper: b.notifier.whisper, History: dep.History, IsLive: b.actors.isLive,
+		Later: func(do func(context.Context)) { b.notifier.jobs.add("status", do) },
+	}
+	if s, ok := dep.Room.(Statuses); ok {
+		waits.Status = s.Status
+	}
+	b.held = held.New(waits)
 	b.status = status.New(status.Config{
 		Server: dep.Server, GPUs: dep.GPUs, Use: cfg.Use, Work: func() (live, queued int) { return b.actors.count(), b.shared.Queued() },
 		Version: cfg.Version, Log: dep.Log,
@@ -200,7 +209,7 @@ func (b *Bot) Run(ctx context.Context) error {
 	background.Go(func() { b.lookBacks.run(work, b.lookBack) })
 	background.Go(func() { b.lastLooks.run(ctx, b.lookOnce) })
 	background.Go(func() { b.cleanups.run(work, b.cleanedUp) })
-	background.Go(func() { b.tellHeld(work) })
+	background.Go(func() { b.held.Run(work) })
 	for ctx.Err() == nil {
 		select {
 		case <-b.actors.wake:

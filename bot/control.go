@@ -41,7 +41,7 @@ const (
 // stopLater stops what is asked in a thread up to a time as soon as the store answers.
 func (b *Bot) stopLater(t thread.ID, upto turn.TS) {
 	if b.coordinator.StopLater(t.String(), upto) {
-		b.waitsNoMore(t, func(ts string) bool { return !turn.TS(ts).After(upto) })
+		b.held.Drop(t, func(ts string) bool { return !turn.TS(ts).After(upto) })
 	}
 }
 

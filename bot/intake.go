@@ -12,6 +12,9 @@ import (
 )
 
 const (
+	// askTimeout is how long the store may take to note a question: Slack wants its ack within 3 s
+	// (facts/slack.md §5.6).
+	askTimeout = 2500 * time.Millisecond
 	// threadTimeout is how long a thread may take to be read of which nothing is known; after that
 	// its message is taken for nobody's question.
 	threadTimeout = 20 * time.Second
@@ -28,6 +31,8 @@ const (
 	// youngAgain is when it is looked at again.
 	youngAgain = 6 * time.Second
 )
+
+const tooManyHeld = "My database does not answer, and too many questions wait for it already. Please ask again later."
 
 // Handle takes an event. It returns nil when the event is durable and may be acked; ErrBusy, which
 // may be acked too, for somebody was told; or the reason why Slack is to tell of it again. It
@@ -82,18 +87,18 @@ func (b *Bot) asked(ctx context.Context, ev Asked) error {
 // take is held.
 func (b *Bot) ask(ctx context.Context, q thread.Question) error {
 	if !b.actors.enter() {
-		b.waitsNoMore(q.Thread, func(ts string) bool { return ts == q.TS }) // an edit may have been added
+		b.held.Drop(q.Thread, func(ts string) bool { return ts == q.TS }) // an edit may have been added
 		return b.askNext(ctx, q.Thread, q.Since())
 	}
 	defer b.actors.exit()
 	if q.Explicit() {
-		b.held.add(q, time.Now()) // it is told if that takes long
+		b.held.Add(q, whisperPlace(q)) // it is told if that takes long
 	}
 	note, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	asked, err := b.coordinator.Ask(note, q.Thread.String(), q.Since())
 	if err == nil || errors.Is(err, turn.ErrKey) {
-		b.waitsNoMore(q.Thread, everyAsk)
+		b.held.Drop(q.Thread, nil)
 	}
 	switch {
 	case errors.Is(err, turn.ErrKey): // nobody can answer in such a thread, now or later
@@ -108,6 +113,35 @@ func (b *Bot) ask(ctx context.Context, q thread.Question) error {
 	}
 	// It may be known and yet no news to the store: of two messages the older one can come last.
 	return b.actors.deliver(q.Thread, inboxItem{ask: &q, lease: asked.Lease})
+}
+
+// hold keeps a question that the store did not take. It always returns ErrNotDurable: Slack tells
+// of it again, should this process end before the store is back.
+func (b *Bot) hold(ctx context.Context, ev thread.Question, ifKnown bool, cause error) error {
+	b.log.WarnContext(ctx, "ask_held", "thread", ev.Thread.String(), "ask", ev.TS, "error", cause)
+	lasting, ok := errors.AsType[interface {
+		error
+		Lasting() bool
+	}](cause)
+	now := time.Now()
+	switch {
+	case !b.coordinator.Later(ev.Thread.String(), ev.Since(), ifKnown):
+		b.log.WarnContext(ctx, "ask_not_held", "thread", ev.Thread.String(), "ask", ev.TS)
+		b.held.Drop(ev.Thread, func(ts string) bool { return ts == ev.TS })
+		if ev.Explicit() && !ifKnown && b.notifier.due("held/"+ev.Thread.String()+"/"+ev.TS, now, now.Add(refusalEvery)) {
+			b.notifier.tell(whisperPlace(ev), ev.User, tooManyHeld)
+		}
+	case ok && lasting.Lasting():
+		b.held.Lasts(ev.Thread)
+	}
+	return ErrNotDurable
+}
+
+// noted takes the news that the store has a question that was held.
+func (b *Bot) noted(key string, _ turn.Record) {
+	if t, ok := thread.Parse(key); ok {
+		b.held.Drop(t, nil)
+	}
 }
 
 // askAgain asks for something that the thread, or the store, explains to whoever claims it.
@@ -269,7 +303,7 @@ func (b *Bot) edited(ctx context.Context, ev Edited) error {
 	}
 	isNew := ev.Explicit() && !ev.WasMentioned // it is a question only since now
 	if isNew {
-		b.held.add(ev.Question, time.Now())
+		b.held.Add(ev.Question, whisperPlace(ev.Question))
 	}
 	look, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
@@ -292,7 +326,7 @@ func (b *Bot) edited(ctx context.Context, ev Edited) error {
 // told to look.
 func (b *Bot) deleted(ctx context.Context, ev Deleted) error {
 	b.participants.forget(ev.Thread)
-	b.waitsNoMore(ev.Thread, func(ts string) bool { return ts == ev.TS })
+	b.held.Drop(ev.Thread, func(ts string) bool { return ts == ev.TS })
 	// If nobody is at work on it here, there is nothing to do.
 	_ = b.actors.deliver(ev.Thread, inboxItem{gone: ev.TS})
 	look, cancel := context.WithTimeout(ctx, storeTimeout)
@@ -324,7 +358,7 @@ func (b *Bot) owed(lease *turn.Lease, _ turn.Record) {
 	if !ok {
 		return
 	}
-	b.waitsNoMore(t, everyAsk)
+	b.held.Drop(t, nil)
 	if err := b.actors.deliver(t, inboxItem{lease: lease}); err != nil {
 		b.log.Warn("claim_not_delivered", "thread", lease.Key(), "error", err)
 	}

@@ -52,3 +52,12 @@ func (n *notifier) due(key string, now, until time.Time) bool {
 	n.until.Add(key, until)
 	return true
 }
+
+// whisperPlace returns where a word to who asked is seen: in the thread, if there is one yet.
+func whisperPlace(ev thread.Question) thread.ID {
+	t := ev.Thread
+	if ev.Opens() {
+		t.TS = ""
+	}
+	return t
+}

@@ -80,6 +80,17 @@ type Room interface {
 	Whisper(ctx context.Context, t thread.ID, user, text string) error
 }
 
+// Statuses shows what the bot is doing in a thread, where there is no answer yet. A [Room] may be
+// one.
+type Statuses interface {
+	// Status shows the line "BOT text" under a thread, empty takes it away, and reports whether
+	// Slack took it. It blocks for the network, a few seconds at most.
+	Status(ctx context.Context, t thread.ID, text string) bool
+	// Idle has Slack told that the bot is not at work in a thread, unless this process is at work
+	// there. It does not block; best effort.
+	Idle(t thread.ID)
+}
+
 // Linker makes links. A [Room] may be one.
 type Linker interface {
 	// Link returns the address of a message, for people. It may block for the network.

@@ -121,8 +121,8 @@ type Bot struct {
 	lookBacks    queue[takenOver] // at answers that were taken over
 	lastLooks    queue[oneLook]   // later ones, see lookOnce
 	cleanups     cleanups         // that answers which are complete still wait for
-	held         *held.Questions  // that wait for the store
-	desk         *leave.Desk      // also without tools: an owner before may have had some
+	intake       *intake
+	desk         *leave.Desk // also without tools: an owner before may have had some
 	ratings      ratings
 	actors       *actors
 }
@@ -155,7 +155,7 @@ func New(cfg Config, dep Deps) *Bot {
 	b.access = &access{policy: cfg.Policy, room: dep.Room, records: b.records, notifier: b.notifier, log: dep.Log}
 	b.actors = newActors(func(t thread.ID, l *turn.Lease, heir bool, known []thread.Question) *turnRun {
 		return newTurn(b, t, l, heir, known)
-	}, func(t thread.ID) { b.held.Left(t) })
+	}, func(t thread.ID) { b.intake.held.Left(t) })
 	waits := held.Config{
 		Whisper: b.notifier.whisper, History: dep.History, IsLive: b.actors.isLive,
 		Later: func(do func(context.Context)) { b.notifier.jobs.add("status", do) },
@@ -163,7 +163,7 @@ func New(cfg Config, dep Deps) *Bot {
 	if s, ok := dep.Room.(Statuses); ok {
 		waits.Status = s.Status
 	}
-	b.held = held.New(waits)
+	b.intake = &intake{durable: cfg.Durable, actors: b.actors, held: held.New(waits), notifier: b.notifier, log: dep.Log}
 	b.status = status.New(status.Config{
 		Server: dep.Server, GPUs: dep.GPUs, Use: cfg.Use, Work: func() (live, queued int) { return b.actors.count(), b.shared.Queued() },
 		Version: cfg.Version, Log: dep.Log,
@@ -176,11 +176,14 @@ func New(cfg Config, dep Deps) *Bot {
 	b.desk = leave.New(leave.Config{
 		Records: b.records, Tools: dep.Tools, People: dep.Leaves, Log: dep.Log, Hooks: leave.Hooks{Called: hooks.Called, Decided: hooks.Decided},
 	})
-	b.coordinator = turn.NewCoordinator(dep.Store, turn.Config{Owner: cfg.Owner, Alone: cfg.Alone, Log: dep.Log, Owed: b.owed, Noted: b.noted, Look: b.lookAgain, Hooks: dep.Hooks.Turn})
+	b.coordinator = turn.NewCoordinator(dep.Store, turn.Config{
+		Owner: cfg.Owner, Alone: cfg.Alone, Log: dep.Log, Owed: b.intake.owed, Noted: b.intake.noted, Look: b.lookAgain, Hooks: dep.Hooks.Turn,
+	})
+	b.intake.coordinator = b.coordinator
 	b.catchup = catchup.New(catchup.Config{
 		Owner: cfg.Owner, Durable: cfg.Durable, Alone: cfg.Alone, Store: dep.Store, Threads: b.coordinator, History: dep.History, Places: dep.Places,
 		FollowUps: func(ctx context.Context, channel string) thread.FollowUps { return b.settings(ctx, channel).FollowUps },
-		Read:      b.participants.see, Gone: b.missed, Ask: b.ask, Log: dep.Log,
+		Read:      b.participants.see, Gone: b.missed, Ask: b.intake.ask, Log: dep.Log,
 	})
 	return b
 }
@@ -209,7 +212,7 @@ func (b *Bot) Run(ctx context.Context) error {
 	background.Go(func() { b.lookBacks.run(work, b.lookBack) })
 	background.Go(func() { b.lastLooks.run(ctx, b.lookOnce) })
 	background.Go(func() { b.cleanups.run(work, b.cleanedUp) })
-	background.Go(func() { b.held.Run(work) })
+	background.Go(func() { b.intake.held.Run(work) })
 	for ctx.Err() == nil {
 		select {
 		case <-b.actors.wake:

@@ -38,13 +38,6 @@ const (
 		"I read text, PDF, Word, Excel and PowerPoint files and, if the model can, pictures."
 )
 
-// stopLater stops what is asked in a thread up to a time as soon as the store answers.
-func (b *Bot) stopLater(t thread.ID, upto turn.TS) {
-	if b.coordinator.StopLater(t.String(), upto) {
-		b.held.Drop(t, func(ts string) bool { return !turn.TS(ts).After(upto) })
-	}
-}
-
 func (b *Bot) obey(ctx context.Context, w thread.Command, ev thread.Question) error {
 	t := ev.Thread
 	if ev.Opens() && !ev.Direct {
@@ -139,7 +132,7 @@ func (b *Bot) stop(ctx context.Context, t, where thread.ID, user string, upto fu
 	err = b.coordinator.Stop(ctx, t.String(), upto(record))
 	b.log.InfoContext(ctx, "stop_asked", "thread", t.String(), "user", user, "error", err)
 	if err != nil { // an answer of this process has heard of it all the same
-		b.stopLater(t, upto(record))
+		b.intake.stopLater(t, upto(record))
 		return ErrNotDurable
 	}
 	return nil
@@ -221,7 +214,7 @@ func (b *Bot) want(ctx context.Context, ev Pressed) error {
 		b.log.WarnContext(ctx, "press_not_noted", "thread", ev.Thread.String(), "error", err)
 		return ErrNotDurable
 	}
-	return b.askAgain(ctx, ev.Thread, ev.TS)
+	return b.intake.askAgain(ctx, ev.Thread, ev.TS)
 }
 
 // isWanted reports whether a request for the last answer is being carried out in a thread: pressing
@@ -255,7 +248,7 @@ func (b *Bot) goOn(ctx context.Context, ev Pressed) error {
 		b.log.WarnContext(ctx, "press_not_noted", "thread", ev.Thread.String(), "error", err)
 		return ErrNotDurable
 	}
-	return b.askAgain(ctx, ev.Thread, ev.TS)
+	return b.intake.askAgain(ctx, ev.Thread, ev.TS)
 }
 
 // ratings remembers what people think of answers, so that who presses twice counts once.

@@ -94,7 +94,7 @@ func (b *Bot) wantRemoved(ctx context.Context, t thread.ID, record turn.Record, 
 		b.log.WarnContext(ctx, "removal_not_noted", "thread", t.String(), "error", err)
 		return err
 	}
-	return b.askAgain(ctx, t, w.TS)
+	return b.intake.askAgain(ctx, t, w.TS)
 }
 
 // fulfil removes what is to be removed of the thread's ended answers, and returns the plan without

@@ -90,6 +90,13 @@ func (w *town) ask(user string) (id thread.ID, ts string) {
 	return id, ts
 }
 
+// shows returns how often a status was set or taken away.
+func (w *town) shows() int {
+	synctest.Wait()
+	defer w.lock()()
+	return w.shown
+}
+
 // sees fails the test unless a thread's status is a text.
 func (w *town) sees(t *testing.T, id thread.ID, want string) {
 	t.Helper()
@@ -123,8 +130,8 @@ func TestStatusSaysThatAQuestionWaits(t *testing.T) {
 		w.sees(t, id, statusHeld)
 		w.sees(t, quick, "")
 		time.Sleep(tellAgain)
-		if w.shown != 2 {
-			t.Errorf("shown %d times, want twice: Slack takes a status away after two minutes", w.shown)
+		if n := w.shows(); n != 2 {
+			t.Errorf("shown %d times, want twice: Slack takes a status away after two minutes", n)
 		}
 		w.Drop(id, func(string) bool { return false })
 		w.sees(t, id, statusHeld)
@@ -148,8 +155,8 @@ func TestStatusStaysWhileSomethingIsWritten(t *testing.T) {
 		w.Left(id)
 		w.sees(t, id, "")
 		w.Left(id)
-		if w.shown != 2 {
-			t.Errorf("a status was set %d times, want 2", w.shown)
+		if n := w.shows(); n != 2 {
+			t.Errorf("a status was set or taken away %d times, want 2", n)
 		}
 	})
 }
@@ -192,6 +199,7 @@ func TestStatusesAreBounded(t *testing.T) {
 		}
 		time.Sleep(3 * time.Second)
 		synctest.Wait()
+		defer w.lock()()
 		if len(w.status) != heldMost || len(w.words) != 3 {
 			t.Errorf("%d statuses and %d words, want %d and 3", len(w.status), len(w.words), heldMost)
 		}
@@ -215,6 +223,7 @@ func TestNothingIsSaidOfWhatAnotherProcessHasAnswered(t *testing.T) {
 			time.Sleep(time.Hour)
 			w.sees(t, id, "")
 			w.heard(t)
+			defer w.lock()()
 			if w.reads != 2 {
 				t.Errorf("%d reads, want 2", w.reads)
 			}
@@ -251,6 +260,7 @@ func TestHammerQuestions(t *testing.T) {
 		all.Wait()
 		time.Sleep(time.Minute)
 		synctest.Wait()
+		defer w.lock()()
 		for id, text := range w.status {
 			if text != "" {
 				t.Errorf("%s still says %q", id, text)

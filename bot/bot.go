@@ -108,7 +108,7 @@ type Bot struct {
 	unpaid       *unpaid
 	status       *status.Board
 	records      transcript.Records
-	participants participants
+	participants *participants
 	hints        *hints
 	notifier     *notifier
 	access       *access
@@ -123,7 +123,7 @@ type Bot struct {
 	cleanups     cleanups         // that answers which are complete still wait for
 	intake       *intake
 	desk         *leave.Desk // also without tools: an owner before may have had some
-	ratings      ratings
+	controls     *controls
 	actors       *actors
 }
 
@@ -150,7 +150,7 @@ func New(cfg Config, dep Deps) *Bot {
 		threadChecks: newQueue[followUp](dep.Log, "thread_check", maxThreadChecks, 0, threadEvery),
 		lookBacks:    newQueue[takenOver](dep.Log, "look_back", maxDelayed, lookBackAfter, threadEvery),
 		lastLooks:    newQueue[oneLook](dep.Log, "look_once", maxDelayed, 0, threadEvery),
-		ratings:      newRatings(), participants: newParticipants(), hints: newHints(), notifier: newNotifier(dep.Room, dep.Log),
+		participants: newParticipants(), hints: newHints(), notifier: newNotifier(dep.Room, dep.Log),
 	}
 	b.access = &access{policy: cfg.Policy, room: dep.Room, records: b.records, notifier: b.notifier, log: dep.Log}
 	b.actors = newActors(func(t thread.ID, l *turn.Lease, heir bool, known []thread.Question) *turnRun {
@@ -180,10 +180,15 @@ func New(cfg Config, dep Deps) *Bot {
 		Owner: cfg.Owner, Alone: cfg.Alone, Log: dep.Log, Owed: b.intake.owed, Noted: b.intake.noted, Look: b.lookAgain, Hooks: dep.Hooks.Turn,
 	})
 	b.intake.coordinator = b.coordinator
+	b.controls = &controls{
+		intake: b.intake, access: b.access, notifier: b.notifier, actors: b.actors, coordinator: b.coordinator, records: b.records,
+		participants: b.participants, history: dep.History, room: dep.Room, desk: b.desk, leaves: dep.Leaves,
+		report: b.report, onRated: hooks.Rated, ratings: newRatings(), log: dep.Log,
+	}
 	b.catchup = catchup.New(catchup.Config{
 		Owner: cfg.Owner, Durable: cfg.Durable, Alone: cfg.Alone, Store: dep.Store, Threads: b.coordinator, History: dep.History, Places: dep.Places,
 		FollowUps: func(ctx context.Context, channel string) thread.FollowUps { return b.settings(ctx, channel).FollowUps },
-		Read:      b.participants.see, Gone: b.missed, Ask: b.intake.ask, Log: dep.Log,
+		Read:      b.participants.see, Gone: b.controls.missed, Ask: b.intake.ask, Log: dep.Log,
 	})
 	return b
 }

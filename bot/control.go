@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -10,7 +11,9 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"llmbot/bot/fair"
+	"llmbot/bot/leave"
 	"llmbot/bot/recent"
+	"llmbot/bot/status"
 	"llmbot/bot/thread"
 	"llmbot/bot/transcript"
 	"llmbot/bot/turn"
@@ -38,7 +41,27 @@ const (
 		"I read text, PDF, Word, Excel and PowerPoint files and, if the model can, pictures."
 )
 
-func (b *Bot) obey(ctx context.Context, w thread.Command, ev thread.Question) error {
+// controls are what people press, and the words by which they order something.
+type controls struct {
+	intake       *intake
+	access       *access
+	notifier     *notifier
+	actors       *actors
+	coordinator  *turn.Coordinator
+	records      transcript.Records
+	participants *participants
+	history      History
+	room         Room
+	desk         *leave.Desk
+	leaves       Leaves // nil: nobody is asked for leave
+	report       func(ctx context.Context, c Command) status.Report
+	onRated      func(good bool) // nil: nobody counts
+	ratings      ratings
+	log          *slog.Logger
+}
+
+// obey does what a word to the bot says.
+func (c *controls) obey(ctx context.Context, w thread.Command, ev thread.Question) error {
 	t := ev.Thread
 	if ev.Opens() && !ev.Direct {
 		t.TS = "" // a thread without messages shows nothing
@@ -46,18 +69,18 @@ func (b *Bot) obey(ctx context.Context, w thread.Command, ev thread.Question) er
 	switch w {
 	case thread.CommandStop:
 		if ev.Direct && ev.Opens() {
-			return b.haltAll(ctx, ev)
+			return c.haltAll(ctx, ev)
 		}
-		return b.halt(ctx, ev.Thread, t, ev.User, ev.TS)
+		return c.halt(ctx, ev.Thread, t, ev.User, ev.TS)
 	case thread.CommandRemove:
-		return b.takeBack(ctx, ev, t)
+		return c.takeBack(ctx, ev, t)
 	case thread.CommandHelp:
-		b.notifier.tell(t, ev.User, helpText)
+		c.notifier.tell(t, ev.User, helpText)
 	case thread.CommandStatus:
-		b.notifier.jobs.add("status", func(ctx context.Context) {
-			c := Command{User: ev.User, Channel: ev.Thread.Channel, Text: ev.Text}
-			if ok, _ := b.access.allowed(ctx, t, ev.User, nil); ok {
-				b.notifier.whisper(ctx, t, ev.User, b.report(ctx, c).Text())
+		c.notifier.jobs.add("status", func(ctx context.Context) {
+			if ok, _ := c.access.allowed(ctx, t, ev.User, nil); ok {
+				r := c.report(ctx, Command{User: ev.User, Channel: ev.Thread.Channel, Text: ev.Text})
+				c.notifier.whisper(ctx, t, ev.User, r.Text())
 			}
 		})
 	case thread.NoCommand:
@@ -67,37 +90,37 @@ func (b *Bot) obey(ctx context.Context, w thread.Command, ev thread.Question) er
 
 // haltAll stops what is written in a direct conversation: a stop beside the threads means all of
 // them.
-func (b *Bot) haltAll(ctx context.Context, ev thread.Question) error {
+func (c *controls) haltAll(ctx context.Context, ev thread.Question) error {
 	where := thread.ID{Channel: ev.Thread.Channel}
-	threads := b.actors.in(where.Channel)
+	threads := c.actors.in(where.Channel)
 	// Also those that another process answers.
-	for _, key := range b.coordinator.Owed(where.Channel + "/") {
+	for _, key := range c.coordinator.Owed(where.Channel + "/") {
 		if t, ok := thread.Parse(key); ok && !slices.Contains(threads, t) {
 			threads = append(threads, t)
 		}
 	}
 	if len(threads) == 0 {
-		b.notifier.tell(where, ev.User, nothingNow)
+		c.notifier.tell(where, ev.User, nothingNow)
 		return nil
 	}
-	if ok, _ := b.access.allowed(ctx, where, ev.User, nil); !ok {
+	if ok, _ := c.access.allowed(ctx, where, ev.User, nil); !ok {
 		return nil
 	}
 	var err error
 	for _, t := range threads {
-		err = errors.Join(err, b.stop(ctx, t, where, ev.User, func(turn.Record) turn.TS { return turn.TS(ev.TS) }))
+		err = errors.Join(err, c.stop(ctx, t, where, ev.User, func(turn.Record) turn.TS { return turn.TS(ev.TS) }))
 	}
 	return err
 }
 
 // halt stops what is asked in a thread up to ts, if somebody may do that. What there is to say is
 // said where.
-func (b *Bot) halt(ctx context.Context, t, where thread.ID, user, ts string) error {
-	ok, sure := b.access.allowed(ctx, where, user, func() bool { return b.isTheirs(t, user) })
+func (c *controls) halt(ctx context.Context, t, where thread.ID, user, ts string) error {
+	ok, sure := c.access.allowed(ctx, where, user, func() bool { return c.isTheirs(t, user) })
 	if !ok {
 		return nil
 	}
-	return b.stop(ctx, t, where, user, func(record turn.Record) turn.TS {
+	return c.stop(ctx, t, where, user, func(record turn.Record) turn.TS {
 		if !sure && !t.Direct() {
 			return record.For // what is theirs is stopped; what others have asked since is not
 		}
@@ -107,11 +130,11 @@ func (b *Bot) halt(ctx context.Context, t, where thread.ID, user, ts string) err
 
 // isTheirs reports whether all that is being answered in a thread was asked by one person, who was
 // allowed to, or is about to be refused. What another process answers is not known here.
-func (b *Bot) isTheirs(t thread.ID, user string) bool {
+func (c *controls) isTheirs(t thread.ID, user string) bool {
 	if t.Direct() {
 		return true
 	}
-	a := b.actors.get(t)
+	a := c.actors.get(t)
 	if a == nil {
 		return false
 	}
@@ -121,73 +144,71 @@ func (b *Bot) isTheirs(t thread.ID, user string) bool {
 
 // stop stops what is asked in a thread up to the time that upto finds; empty: what is being
 // answered.
-func (b *Bot) stop(ctx context.Context, t, where thread.ID, user string, upto func(turn.Record) turn.TS) error {
+func (c *controls) stop(ctx context.Context, t, where thread.ID, user string, upto func(turn.Record) turn.TS) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*storeTimeout)
 	defer cancel()
-	record, err := b.coordinator.Record(ctx, t.String())
+	record, err := c.coordinator.Record(ctx, t.String())
 	if err == nil && !record.Owed() {
-		b.notifier.tell(where, user, nothingNow)
+		c.notifier.tell(where, user, nothingNow)
 		return nil
 	}
-	err = b.coordinator.Stop(ctx, t.String(), upto(record))
-	b.log.InfoContext(ctx, "stop_asked", "thread", t.String(), "user", user, "error", err)
+	err = c.coordinator.Stop(ctx, t.String(), upto(record))
+	c.log.InfoContext(ctx, "stop_asked", "thread", t.String(), "user", user, "error", err)
 	if err != nil { // an answer of this process has heard of it all the same
-		b.intake.stopLater(t, upto(record))
+		c.intake.stopLater(t, upto(record))
 		return ErrNotDurable
 	}
 	return nil
 }
 
 // pressed takes the press of a button, if the person may press it.
-func (b *Bot) pressed(ctx context.Context, ev Pressed) error {
-	b.log.InfoContext(ctx, "button_pressed", "thread", ev.Thread.String(), "button", string(ev.Press), "user", ev.User, "ask", ev.For)
+func (c *controls) pressed(ctx context.Context, ev Pressed) error {
+	c.log.InfoContext(ctx, "button_pressed", "thread", ev.Thread.String(), "button", string(ev.Press), "user", ev.User, "ask", ev.For)
 	ctx, cancel := context.WithTimeout(ctx, pressDeadline)
 	defer cancel()
 	// Who asked was allowed to.
-	if ok, _ := b.access.allowed(ctx, ev.Thread, ev.User, func() bool { return ev.User == ev.Asker }); !ok {
+	if ok, _ := c.access.allowed(ctx, ev.Thread, ev.User, func() bool { return ev.User == ev.Asker }); !ok {
 		return nil
 	}
-	refusal := b.mayPress(ctx, ev)
+	refusal := c.mayPress(ctx, ev)
 	if refusal == "" {
 		switch ev.Press {
 		case PressStop:
 			// What others have asked since is answered.
-			return b.stop(ctx, ev.Thread, ev.Thread, ev.User, func(r turn.Record) turn.TS {
+			return c.stop(ctx, ev.Thread, ev.Thread, ev.User, func(r turn.Record) turn.TS {
 				if r.For == "" {
 					return "" // the store is away: this process may know
 				}
 				return r.For.Max(turn.TS(ev.For))
 			})
-		case PressRegenerate:
-			return b.want(ctx, ev)
-		case PressContinue:
-			return b.goOn(ctx, ev)
+		case PressRegenerate, PressContinue:
+			return c.redo(ctx, ev)
 		case PressUp, PressDown:
-			b.notifier.jobs.add("rating", func(ctx context.Context) { b.rated(ctx, ev) })
+			c.notifier.jobs.add("rating", func(ctx context.Context) { c.rated(ctx, ev) })
 			refusal = thanks
 		}
 	}
 	if refusal != "" {
-		b.notifier.tell(ev.Thread, ev.User, refusal)
+		c.notifier.tell(ev.Thread, ev.User, refusal)
 	}
 	return nil
 }
 
 // mayPress returns why somebody may not press a button; empty: they may. It reads the thread, but
 // not when those who asked press Stop.
-func (b *Bot) mayPress(ctx context.Context, ev Pressed) string {
+func (c *controls) mayPress(ctx context.Context, ev Pressed) string {
 	anew := ev.Press == PressRegenerate || ev.Press == PressContinue
 	if ev.User == ev.Asker && !anew || ev.Thread.Direct() && !anew {
 		return ""
 	}
 	read, cancel := context.WithTimeout(fair.With(ctx, ev.User), pressTimeout)
 	defer cancel()
-	messages, err := b.dep.History.Messages(read, ev.Thread)
+	messages, err := c.history.Messages(read, ev.Thread)
 	if err != nil {
-		b.log.WarnContext(ctx, "thread_unread", "thread", ev.Thread.String(), "error", err)
+		c.log.WarnContext(ctx, "thread_unread", "thread", ev.Thread.String(), "error", err)
 		return notKnown
 	}
-	b.participants.see(ev.Thread, messages)
+	c.participants.see(ev.Thread, messages)
 	switch {
 	case ev.User != ev.Asker && !slices.Contains(thread.People(messages), ev.User):
 		return notYours
@@ -202,53 +223,43 @@ func (b *Bot) mayPress(ctx context.Context, ev Pressed) string {
 	return ""
 }
 
-// want asks for the last answer anew.
-func (b *Bot) want(ctx context.Context, ev Pressed) error {
-	note, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	if b.isWanted(note, ev.Thread) {
-		b.notifier.tell(ev.Thread, ev.User, atIt)
-		return nil
-	}
-	if err := b.records.KeepRedo(note, ev.Thread, transcript.RedoRequest{TS: ev.TS, By: ev.User}); err != nil {
-		b.log.WarnContext(ctx, "press_not_noted", "thread", ev.Thread.String(), "error", err)
-		return ErrNotDurable
-	}
-	return b.intake.askAgain(ctx, ev.Thread, ev.TS)
-}
-
 // isWanted reports whether a request for the last answer is being carried out in a thread: pressing
 // twice asks once.
-func (b *Bot) isWanted(ctx context.Context, t thread.ID) bool {
-	record, err := b.coordinator.Record(ctx, t.String())
+func (c *controls) isWanted(ctx context.Context, t thread.ID) bool {
+	record, err := c.coordinator.Record(ctx, t.String())
 	if err != nil || !record.Owed() {
 		return false
 	}
-	w, err := b.records.Redo(ctx, t)
+	w, err := c.records.Redo(ctx, t)
 	return err == nil && turn.TS(w.TS).After(record.Answered)
 }
 
-// goOn asks for the rest of an answer.
-func (b *Bot) goOn(ctx context.Context, ev Pressed) error {
+// redo asks for the last answer anew, or for the rest of it.
+func (c *controls) redo(ctx context.Context, ev Pressed) error {
 	note, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	if b.isWanted(note, ev.Thread) {
-		b.notifier.tell(ev.Thread, ev.User, atIt)
+	if c.isWanted(note, ev.Thread) {
+		c.notifier.tell(ev.Thread, ev.User, atIt)
 		return nil
 	}
-	own, err := b.records.Entries(note, ev.Thread)
-	if err == nil && own[ev.For].Text == "" {
-		b.notifier.tell(ev.Thread, ev.User, noMore)
-		return nil
+	w := transcript.RedoRequest{TS: ev.TS, By: ev.User}
+	var err error
+	if ev.Press == PressContinue {
+		w.More = ev.For
+		var own map[string]transcript.Entry
+		if own, err = c.records.Entries(note, ev.Thread); err == nil && own[ev.For].Text == "" {
+			c.notifier.tell(ev.Thread, ev.User, noMore)
+			return nil
+		}
 	}
 	if err == nil {
-		err = b.records.KeepRedo(note, ev.Thread, transcript.RedoRequest{TS: ev.TS, More: ev.For, By: ev.User})
+		err = c.records.KeepRedo(note, ev.Thread, w)
 	}
 	if err != nil {
-		b.log.WarnContext(ctx, "press_not_noted", "thread", ev.Thread.String(), "error", err)
+		c.log.WarnContext(ctx, "press_not_noted", "thread", ev.Thread.String(), "error", err)
 		return ErrNotDurable
 	}
-	return b.intake.askAgain(ctx, ev.Thread, ev.TS)
+	return c.intake.askAgain(ctx, ev.Thread, ev.TS)
 }
 
 // ratings remembers what people think of answers, so that who presses twice counts once.
@@ -275,19 +286,19 @@ func (r *ratings) news(message, user string, p Press) bool {
 }
 
 // rated counts what somebody thinks of an answer.
-func (b *Bot) rated(ctx context.Context, ev Pressed) {
-	if !b.ratings.news(ev.Thread.Channel+ev.Message, ev.User, ev.Press) {
+func (c *controls) rated(ctx context.Context, ev Pressed) {
+	if !c.ratings.news(ev.Thread.Channel+ev.Message, ev.User, ev.Press) {
 		return
 	}
-	if h := b.dep.Hooks.Rated; h != nil {
+	if h := c.onRated; h != nil {
 		h(ev.Press == PressUp)
 	}
 	var (
 		link string
 		err  error
 	)
-	if l, ok := b.dep.Room.(Linker); ok {
+	if l, ok := c.room.(Linker); ok {
 		link, err = l.Link(ctx, ev.Thread.Channel, ev.Message)
 	}
-	b.log.InfoContext(ctx, "answer_rated", "thread", ev.Thread.String(), "ask", ev.For, "good", ev.Press == PressUp, "link", link, "error", err)
+	c.log.InfoContext(ctx, "answer_rated", "thread", ev.Thread.String(), "ask", ev.For, "good", ev.Press == PressUp, "link", link, "error", err)
 }

@@ -80,7 +80,7 @@ func (b *Bot) followsNot(ctx context.Context, q thread.Question, known thread.Pa
 // take takes a follow-up in a thread that the bot is in.
 func (b *Bot) take(ctx context.Context, f followUp) error {
 	if f.word != thread.NoCommand {
-		return b.obey(ctx, f.word, f.Question)
+		return b.controls.obey(ctx, f.word, f.Question)
 	}
 	return b.intake.ask(ctx, f.Question)
 }
@@ -91,7 +91,7 @@ func (b *Bot) holdFollowUp(ctx context.Context, f followUp, cause error) error {
 		return b.intake.hold(ctx, f.Question, true, cause)
 	}
 	refusal, sure := b.access.mayAsk(ctx, Command{User: f.User, Channel: f.Thread.Channel})
-	if f.word == thread.CommandStop && refusal == "" && (sure || b.isTheirs(f.Thread, f.User)) {
+	if f.word == thread.CommandStop && refusal == "" && (sure || b.controls.isTheirs(f.Thread, f.User)) {
 		b.intake.stopLater(f.Thread, turn.TS(f.TS))
 	}
 	return ErrNotDurable

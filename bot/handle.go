@@ -24,9 +24,9 @@ func (b *Bot) Handle(ctx context.Context, ev Event) error {
 	case Deleted:
 		return b.deleted(ctx, ev)
 	case Pressed:
-		return b.pressed(ctx, ev)
+		return b.controls.pressed(ctx, ev)
 	case LeavePressed:
-		return b.decided(ctx, ev)
+		return b.controls.decided(ctx, ev)
 	case HomeOpened:
 		b.homeOpened(ev)
 	case Connected:
@@ -34,7 +34,7 @@ func (b *Bot) Handle(ctx context.Context, ev Event) error {
 	case Disconnected:
 		b.catchup.SocketsClosed()
 	case Halted:
-		return b.halt(ctx, ev.Thread, ev.Thread, ev.User, ev.TS)
+		return b.controls.halt(ctx, ev.Thread, ev.Thread, ev.User, ev.TS)
 	}
 	return nil
 }
@@ -47,7 +47,7 @@ func (b *Bot) asked(ctx context.Context, ev Asked) error {
 	}
 	switch {
 	case word != thread.NoCommand && ev.Explicit():
-		return b.obey(ctx, word, ev.Question)
+		return b.controls.obey(ctx, word, ev.Question)
 	case ev.Explicit():
 		b.participants.note(ev.Thread, ev.User, ev.TS)
 		b.hints.first(ev.Thread, time.Now()) // what comes next is not about the answer before
@@ -102,7 +102,7 @@ func (b *Bot) deleted(ctx context.Context, ev Deleted) error {
 	}
 	if err == nil {
 		ev.At = string(at)
-		err = b.forsake(look, ev, record)
+		err = b.controls.forsake(look, ev, record)
 	}
 	if err != nil {
 		b.coordinator.ChangeLater(ev.Thread.String(), at)

@@ -21,8 +21,8 @@ type participants struct {
 	known *simplelru.LRU[thread.ID, thread.Participants]
 }
 
-func newParticipants() participants {
-	return participants{known: recent.New[thread.ID, thread.Participants](maxParticipants)}
+func newParticipants() *participants {
+	return &participants{known: recent.New[thread.ID, thread.Participants](maxParticipants)}
 }
 
 // change replaces what is known of a thread, and returns it.

@@ -31,52 +31,52 @@ const afterNewest = time.Microsecond
 
 // forsake has the ended answer to a deleted message removed. record is the thread's. The store may
 // have forgotten that answer, or not know it yet: the thread tells whether there is one.
-func (b *Bot) forsake(ctx context.Context, ev Deleted, record turn.Record) error {
+func (c *controls) forsake(ctx context.Context, ev Deleted, record turn.Record) error {
 	if record.Asked == "" {
 		return nil // never ours
 	}
 	// Of the answer under way, if it has one, the next turn forgets them.
-	if err := b.records.DropArguments(ctx, ev.Thread, 0, transcript.For(turn.TS(ev.TS), turn.TS(ev.TS))); err != nil {
+	if err := c.records.DropArguments(ctx, ev.Thread, 0, transcript.For(turn.TS(ev.TS), turn.TS(ev.TS))); err != nil {
 		return err
 	}
-	return b.wantRemoved(ctx, ev.Thread, record, transcript.Removal{TS: ev.At, Question: ev.TS})
+	return c.wantRemoved(ctx, ev.Thread, record, transcript.Removal{TS: ev.At, Question: ev.TS})
 }
 
 // missed has the ended answers removed whose questions were deleted while nobody heard of it.
-func (b *Bot) missed(ctx context.Context, t thread.ID, record turn.Record, messages []thread.Message) {
+func (c *controls) missed(ctx context.Context, t thread.ID, record turn.Record, messages []thread.Message) {
 	gone := thread.Abandoned(messages)
 	if record.Asked == "" || len(gone) == 0 {
 		return
 	}
-	own, err := b.records.Entries(ctx, t)
+	own, err := c.records.Entries(ctx, t)
 	if err != nil {
-		b.log.WarnContext(ctx, "answers_unread", "thread", t.String(), "error", err)
+		c.log.WarnContext(ctx, "answers_unread", "thread", t.String(), "error", err)
 		return
 	}
 	for _, question := range gone {
 		if _, found := thread.Forsaken(messages, question, func(what string) string { return own[what].Asker }); found {
-			err := b.wantRemoved(ctx, t, record, transcript.Removal{Question: string(question)})
-			b.log.InfoContext(ctx, "deletion_found", "thread", t.String(), "ask", string(question), "error", err)
+			err := c.wantRemoved(ctx, t, record, transcript.Removal{Question: string(question)})
+			c.log.InfoContext(ctx, "deletion_found", "thread", t.String(), "ask", string(question), "error", err)
 		}
 	}
 }
 
 // takeBack has the newest answer to somebody removed, because they say so.
-func (b *Bot) takeBack(ctx context.Context, ev thread.Question, where thread.ID) error {
+func (c *controls) takeBack(ctx context.Context, ev thread.Question, where thread.ID) error {
 	if ev.Opens() {
-		b.notifier.tell(where, ev.User, whichAnswer)
+		c.notifier.tell(where, ev.User, whichAnswer)
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*storeTimeout)
 	defer cancel()
-	if ok, _ := b.access.allowed(ctx, where, ev.User, nil); !ok {
+	if ok, _ := c.access.allowed(ctx, where, ev.User, nil); !ok {
 		return nil
 	}
-	record, err := b.coordinator.Record(ctx, ev.Thread.String())
+	record, err := c.coordinator.Record(ctx, ev.Thread.String())
 	if err == nil {
-		err = b.wantRemoved(ctx, ev.Thread, record, transcript.Removal{TS: ev.TS, By: ev.User})
+		err = c.wantRemoved(ctx, ev.Thread, record, transcript.Removal{TS: ev.TS, By: ev.User})
 	}
-	b.log.InfoContext(ctx, "removal_asked", "thread", ev.Thread.String(), "user", ev.User, "error", err)
+	c.log.InfoContext(ctx, "removal_asked", "thread", ev.Thread.String(), "user", ev.User, "error", err)
 	if err != nil {
 		return ErrNotDurable
 	}
@@ -85,16 +85,16 @@ func (b *Bot) takeBack(ctx context.Context, ev thread.Question, where thread.ID)
 
 // wantRemoved notes a wish, and asks for a turn that fulfils it. The wish is newer than all that
 // the thread's record knows: a deletion may come late.
-func (b *Bot) wantRemoved(ctx context.Context, t thread.ID, record turn.Record, w transcript.Removal) error {
+func (c *controls) wantRemoved(ctx context.Context, t thread.ID, record turn.Record, w transcript.Removal) error {
 	newest := record.Asked.Max(record.Answered)
 	if at := turn.TS(w.TS); !at.After(newest) {
 		w.TS = string(turn.At(newest.Time().Add(afterNewest)))
 	}
-	if err := b.records.KeepRemoval(ctx, t, w); err != nil {
-		b.log.WarnContext(ctx, "removal_not_noted", "thread", t.String(), "error", err)
+	if err := c.records.KeepRemoval(ctx, t, w); err != nil {
+		c.log.WarnContext(ctx, "removal_not_noted", "thread", t.String(), "error", err)
 		return err
 	}
-	return b.intake.askAgain(ctx, t, w.TS)
+	return c.intake.askAgain(ctx, t, w.TS)
 }
 
 // fulfil removes what is to be removed of the thread's ended answers, and returns the plan without

@@ -205,30 +205,30 @@ const (
 )
 
 // decided takes the press of a button of a question for leave.
-func (b *Bot) decided(ctx context.Context, ev LeavePressed) error {
+func (c *controls) decided(ctx context.Context, ev LeavePressed) error {
 	ctx, cancel := context.WithTimeout(ctx, pressDeadline)
 	defer cancel()
-	if ok, _ := b.access.allowed(ctx, ev.Thread, ev.User, nil); !ok {
+	if ok, _ := c.access.allowed(ctx, ev.Thread, ev.User, nil); !ok {
 		return nil
 	}
 	var sentence string
 	over := false
-	record, err := b.coordinator.Record(ctx, ev.Thread.String())
+	record, err := c.coordinator.Record(ctx, ev.Thread.String())
 	if err == nil {
-		sentence, over, err = b.desk.Decide(ctx, ev.Press, !record.Owed() || record.Stopped())
+		sentence, over, err = c.desk.Decide(ctx, ev.Press, !record.Owed() || record.Stopped())
 	}
 	if err != nil {
-		b.log.WarnContext(ctx, "press_not_noted", "thread", ev.Thread.String(), "error", err)
+		c.log.WarnContext(ctx, "press_not_noted", "thread", ev.Thread.String(), "error", err)
 		return ErrNotDurable
 	}
-	if !over || ev.Reply == "" || b.dep.Leaves == nil {
-		b.notifier.tell(ev.Thread, ev.User, sentence)
+	if !over || ev.Reply == "" || c.leaves == nil {
+		c.notifier.tell(ev.Thread, ev.User, sentence)
 		return nil
 	}
-	b.notifier.jobs.add("leave", func(ctx context.Context) {
-		if err := b.dep.Leaves.TellLeave(ctx, ev.Reply, sentence); err != nil {
-			b.log.WarnContext(ctx, "leave_not_told", "thread", ev.Thread.String(), "user", ev.User, "error", err)
-			b.notifier.whisper(ctx, ev.Thread, ev.User, sentence)
+	c.notifier.jobs.add("leave", func(ctx context.Context) {
+		if err := c.leaves.TellLeave(ctx, ev.Reply, sentence); err != nil {
+			c.log.WarnContext(ctx, "leave_not_told", "thread", ev.Thread.String(), "user", ev.User, "error", err)
+			c.notifier.whisper(ctx, ev.Thread, ev.User, sentence)
 		}
 	})
 	return nil

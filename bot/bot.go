@@ -109,15 +109,13 @@ type Bot struct {
 	status       *status.Board
 	records      transcript.Records
 	participants *participants
-	hints        *hints
+	follower     *follower
 	notifier     *notifier
 	access       *access
 	attach       *attach.Reader
 	since        time.Time // when this process began
 	catchup      *catchup.Watcher
 	longJobs     pool             // see repair
-	rechecks     queue[followUp]  // of young threads that the store did not know
-	threadChecks queue[followUp]  // of threads of which nothing is known
 	lookBacks    queue[takenOver] // at answers that were taken over
 	lastLooks    queue[oneLook]   // later ones, see lookOnce
 	cleanups     cleanups         // that answers which are complete still wait for
@@ -146,11 +144,9 @@ func New(cfg Config, dep Deps) *Bot {
 		records: transcript.Records{Store: dep.Store}, ledger: quota.Ledger{Store: dep.Store}, unpaid: newUnpaid(),
 		since:  time.Now(),
 		attach: attach.New(dep.Files, dep.PDFs, dep.Ears, dep.Hooks.File, dep.Log), longJobs: newPool(dep.Log, 64, repairTimeout),
-		rechecks:     newQueue[followUp](dep.Log, "recheck", maxDelayed, youngAgain, 0),
-		threadChecks: newQueue[followUp](dep.Log, "thread_check", maxThreadChecks, 0, threadEvery),
 		lookBacks:    newQueue[takenOver](dep.Log, "look_back", maxDelayed, lookBackAfter, threadEvery),
 		lastLooks:    newQueue[oneLook](dep.Log, "look_once", maxDelayed, 0, threadEvery),
-		participants: newParticipants(), hints: newHints(), notifier: newNotifier(dep.Room, dep.Log),
+		participants: newParticipants(), notifier: newNotifier(dep.Room, dep.Log),
 	}
 	b.access = &access{policy: cfg.Policy, room: dep.Room, records: b.records, notifier: b.notifier, log: dep.Log}
 	b.actors = newActors(func(t thread.ID, l *turn.Lease, heir bool, known []thread.Question) *turnRun {
@@ -185,10 +181,16 @@ func New(cfg Config, dep Deps) *Bot {
 		participants: b.participants, history: dep.History, room: dep.Room, desk: b.desk, leaves: dep.Leaves,
 		report: b.report, onRated: hooks.Rated, ratings: newRatings(), log: dep.Log,
 	}
+	followUps := func(ctx context.Context, channel string) thread.FollowUps { return b.settings(ctx, channel).FollowUps }
+	b.follower = &follower{
+		intake: b.intake, controls: b.controls, access: b.access, notifier: b.notifier, actors: b.actors, coordinator: b.coordinator,
+		participants: b.participants, history: dep.History, mode: followUps, since: b.since, hints: newHints(), log: dep.Log,
+		rechecks:     newQueue[followUp](dep.Log, "recheck", maxDelayed, youngAgain, 0),
+		threadChecks: newQueue[followUp](dep.Log, "thread_check", maxThreadChecks, 0, threadEvery),
+	}
 	b.catchup = catchup.New(catchup.Config{
 		Owner: cfg.Owner, Durable: cfg.Durable, Alone: cfg.Alone, Store: dep.Store, Threads: b.coordinator, History: dep.History, Places: dep.Places,
-		FollowUps: func(ctx context.Context, channel string) thread.FollowUps { return b.settings(ctx, channel).FollowUps },
-		Read:      b.participants.see, Gone: b.controls.missed, Ask: b.intake.ask, Log: dep.Log,
+		FollowUps: followUps, Read: b.participants.see, Gone: b.controls.missed, Ask: b.intake.ask, Log: dep.Log,
 	})
 	return b
 }
@@ -207,8 +209,7 @@ func (b *Bot) Run(ctx context.Context) error {
 			b.log.ErrorContext(work, "desk_ended", "error", err)
 		}
 	})
-	background.Go(func() { b.rechecks.run(ctx, b.recheck) })
-	background.Go(func() { b.threadChecks.run(ctx, b.checkThread) })
+	background.Go(func() { b.follower.run(ctx) })
 	background.Go(func() { b.catchup.Run(ctx) })
 	background.Go(func() { b.status.Run(ctx) })
 	background.Go(func() { b.shareBudget(work) })

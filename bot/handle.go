@@ -50,19 +50,19 @@ func (b *Bot) asked(ctx context.Context, ev Asked) error {
 		return b.controls.obey(ctx, word, ev.Question)
 	case ev.Explicit():
 		b.participants.note(ev.Thread, ev.User, ev.TS)
-		b.hints.first(ev.Thread, time.Now()) // what comes next is not about the answer before
+		b.follower.hints.first(ev.Thread, time.Now()) // what comes next is not about the answer before
 		return b.intake.ask(ctx, ev.Question)
 	case ev.Opens():
 		return nil // nobody's question
 	}
-	return b.follow(ctx, followUp{word, ev.Question})
+	return b.follower.follow(ctx, followUp{word, ev.Question})
 }
 
 // edited takes a message that was changed. One that is being answered, or was answered last, is
 // answered anew; the thread tells which it is.
 func (b *Bot) edited(ctx context.Context, ev Edited) error {
 	known := b.participants.note(ev.Thread, ev.User, ev.TS)
-	if !ev.Explicit() && !ev.WasMentioned && b.followsNot(ctx, ev.Question, known) {
+	if !ev.Explicit() && !ev.WasMentioned && b.follower.followsNot(ctx, ev.Question, known) {
 		return nil
 	}
 	isNew := ev.Explicit() && !ev.WasMentioned // it is a question only since now

@@ -37,7 +37,7 @@ type hints struct {
 	ended *simplelru.LRU[thread.ID, time.Time] // threads where nobody has written since an answer
 }
 
-func newHints() *hints { return &hints{ended: recent.New[thread.ID, time.Time](maxHinted)} }
+func newHints() hints { return hints{ended: recent.New[thread.ID, time.Time](maxHinted)} }
 
 // answered notes that an answer has ended.
 func (h *hints) answered(t thread.ID, now time.Time) {
@@ -66,18 +66,18 @@ func isQuestion(text string) bool {
 // explainSilence tells somebody why a follow-up gets no answer, if it plainly is a question to the
 // bot. Nobody is told where mentions are always needed (BOT_FOLLOW_UPS=mention), or who may not
 // ask.
-func (b *Bot) explainSilence(ctx context.Context, q thread.Question) {
+func (w *follower) explainSilence(ctx context.Context, q thread.Question) {
 	now := time.Now()
-	first := b.hints.first(q.Thread, now)
-	if !first || q.Elsewhere || strings.Contains(q.Text, "@") || !isQuestion(q.Text) || b.settings(ctx, q.Thread.Channel).FollowUps == thread.FollowMention {
+	first := w.hints.first(q.Thread, now)
+	if !first || q.Elsewhere || strings.Contains(q.Text, "@") || !isQuestion(q.Text) || w.mode(ctx, q.Thread.Channel) == thread.FollowMention {
 		return
 	}
-	if !b.notifier.due("hint/"+q.Thread.String()+"/"+q.User, now, now.Add(hintAgain)) {
+	if !w.notifier.due("hint/"+q.Thread.String()+"/"+q.User, now, now.Add(hintAgain)) {
 		return
 	}
-	b.notifier.jobs.add("hint", func(ctx context.Context) {
-		if refusal, sure := b.access.mayAsk(ctx, Command{User: q.User, Channel: q.Thread.Channel}); refusal == "" && sure {
-			b.notifier.whisper(ctx, q.Thread, q.User, hintText)
+	w.notifier.jobs.add("hint", func(ctx context.Context) {
+		if refusal, sure := w.access.mayAsk(ctx, Command{User: q.User, Channel: q.Thread.Channel}); refusal == "" && sure {
+			w.notifier.whisper(ctx, q.Thread, q.User, hintText)
 		}
 	})
 }

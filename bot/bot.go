@@ -115,10 +115,7 @@ type Bot struct {
 	attach       *attach.Reader
 	since        time.Time // when this process began
 	catchup      *catchup.Watcher
-	longJobs     pool             // see repair
-	lookBacks    queue[takenOver] // at answers that were taken over
-	lastLooks    queue[oneLook]   // later ones, see lookOnce
-	cleanups     cleanups         // that answers which are complete still wait for
+	mender       *mender
 	intake       *intake
 	desk         *leave.Desk // also without tools: an owner before may have had some
 	controls     *controls
@@ -142,10 +139,8 @@ func New(cfg Config, dep Deps) *Bot {
 	b := &Bot{
 		cfg: cfg, dep: dep, log: dep.Log,
 		records: transcript.Records{Store: dep.Store}, ledger: quota.Ledger{Store: dep.Store}, unpaid: newUnpaid(),
-		since:  time.Now(),
-		attach: attach.New(dep.Files, dep.PDFs, dep.Ears, dep.Hooks.File, dep.Log), longJobs: newPool(dep.Log, 64, repairTimeout),
-		lookBacks:    newQueue[takenOver](dep.Log, "look_back", maxDelayed, lookBackAfter, threadEvery),
-		lastLooks:    newQueue[oneLook](dep.Log, "look_once", maxDelayed, 0, threadEvery),
+		since:        time.Now(),
+		attach:       attach.New(dep.Files, dep.PDFs, dep.Ears, dep.Hooks.File, dep.Log),
 		participants: newParticipants(), notifier: newNotifier(dep.Room, dep.Log),
 	}
 	b.access = &access{policy: cfg.Policy, room: dep.Room, records: b.records, notifier: b.notifier, log: dep.Log}
@@ -172,10 +167,15 @@ func New(cfg Config, dep Deps) *Bot {
 	b.desk = leave.New(leave.Config{
 		Records: b.records, Tools: dep.Tools, People: dep.Leaves, Log: dep.Log, Hooks: leave.Hooks{Called: hooks.Called, Decided: hooks.Decided},
 	})
+	b.mender = &mender{
+		replier: dep.Replier, history: dep.History, records: b.records, log: dep.Log, repairs: newPool(dep.Log, 64, repairTimeout),
+		lookBacks: newQueue[takenOver](dep.Log, "look_back", maxDelayed, lookBackAfter, threadEvery),
+		lastLooks: newQueue[oneLook](dep.Log, "look_once", maxDelayed, 0, threadEvery),
+	}
 	b.coordinator = turn.NewCoordinator(dep.Store, turn.Config{
-		Owner: cfg.Owner, Alone: cfg.Alone, Log: dep.Log, Owed: b.intake.owed, Noted: b.intake.noted, Look: b.lookAgain, Hooks: dep.Hooks.Turn,
+		Owner: cfg.Owner, Alone: cfg.Alone, Log: dep.Log, Owed: b.intake.owed, Noted: b.intake.noted, Look: b.mender.lookAgain, Hooks: dep.Hooks.Turn,
 	})
-	b.intake.coordinator = b.coordinator
+	b.intake.coordinator, b.mender.coordinator = b.coordinator, b.coordinator
 	b.controls = &controls{
 		intake: b.intake, access: b.access, notifier: b.notifier, actors: b.actors, coordinator: b.coordinator, records: b.records,
 		participants: b.participants, history: dep.History, room: dep.Room, desk: b.desk, leaves: dep.Leaves,
@@ -214,10 +214,7 @@ func (b *Bot) Run(ctx context.Context) error {
 	background.Go(func() { b.status.Run(ctx) })
 	background.Go(func() { b.shareBudget(work) })
 	background.Go(func() { b.notifier.jobs.run(work) })
-	background.Go(func() { b.longJobs.run(work) })
-	background.Go(func() { b.lookBacks.run(work, b.lookBack) })
-	background.Go(func() { b.lastLooks.run(ctx, b.lookOnce) })
-	background.Go(func() { b.cleanups.run(work, b.cleanedUp) })
+	background.Go(func() { b.mender.run(ctx, work) })
 	background.Go(func() { b.intake.held.Run(work) })
 	for ctx.Err() == nil {
 		select {

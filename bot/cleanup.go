@@ -87,24 +87,24 @@ func (c *cleanups) run(ctx context.Context, over func(context.Context, cleanup))
 }
 
 // cleanUp has a cleanup watched until it is over, or leaves it to others if there is no room.
-func (b *Bot) cleanUp(ctx context.Context, c cleanup) {
-	if !b.cleanups.add(c) {
-		b.cleanedUp(ctx, c)
+func (m *mender) cleanUp(ctx context.Context, c cleanup) {
+	if !m.cleanups.add(c) {
+		m.cleanedUp(ctx, c)
 	}
 }
 
 // cleanedUp notes that an answer is tidy, so that nobody else need write to its messages, or leaves
 // it to others: they look at once.
-func (b *Bot) cleanedUp(ctx context.Context, c cleanup) {
+func (m *mender) cleanedUp(ctx context.Context, c cleanup) {
 	ctx, cancel := context.WithTimeout(ctx, 2*storeTimeout)
 	defer cancel()
 	if c.draft.Untidy() {
 		err := c.right.Leave(ctx)
-		b.log.InfoContext(ctx, "cleanup_left", "thread", c.thread.String(), "ask", c.entry.For, "error", err)
+		m.log.InfoContext(ctx, "cleanup_left", "thread", c.thread.String(), "ask", c.entry.For, "error", err)
 		return
 	}
-	if err := errors.Join(b.records.Tidied(ctx, c.thread, c.entry), c.right.End(ctx)); err != nil {
-		b.log.WarnContext(ctx, "cleanup_not_noted", "thread", c.thread.String(), "ask", c.entry.For, "error", err)
+	if err := errors.Join(m.records.Tidied(ctx, c.thread, c.entry), c.right.End(ctx)); err != nil {
+		m.log.WarnContext(ctx, "cleanup_not_noted", "thread", c.thread.String(), "ask", c.entry.For, "error", err)
 	}
 }
 
@@ -114,7 +114,7 @@ func (b *Bot) cleanedUp(ctx context.Context, c cleanup) {
 func (b *Bot) HandOver(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	for _, c := range b.cleanups.take(true) {
-		b.cleanedUp(ctx, c)
+	for _, c := range b.mender.cleanups.take(true) {
+		b.mender.cleanedUp(ctx, c)
 	}
 }

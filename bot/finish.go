@@ -69,10 +69,10 @@ func (t *turnRun) end(work context.Context, v verdict) report {
 		return t.lost(work, v)
 	}
 	if t.lease.Died() && !v.goesOn && t.bot.cfg.Durable && (t.bot.cfg.Alone == nil || !t.bot.cfg.Alone()) {
-		t.bot.lookBacks.add(takenOver{t.thread, *v.entry, v.upto})
+		t.bot.mender.lookBacks.add(takenOver{t.thread, *v.entry, v.upto})
 	}
 	if v.draft != nil {
-		t.bot.cleanUp(work, cleanup{thread: t.thread, entry: *v.entry, draft: v.draft, right: v.right, since: time.Now()})
+		t.bot.mender.cleanUp(work, cleanup{thread: t.thread, entry: *v.entry, draft: v.draft, right: v.right, since: time.Now()})
 	}
 	if err := t.bot.records.Forget(work, t.thread); err != nil {
 		t.bot.log.WarnContext(work, "checkpoint_stays", "thread", t.thread.String(), "error", err)
@@ -116,7 +116,7 @@ func (t *turnRun) lost(work context.Context, v verdict) report {
 	fenced := t.fencedIDs()
 	t.bot.log.WarnContext(work, "claim_lost", "thread", t.thread.String(), "ask", v.question, "late_writes", len(fenced))
 	if len(fenced) > 0 {
-		t.bot.longJobs.add("repair", func(ctx context.Context) { t.bot.repair(ctx, t.thread, v.question, v.upto, fenced) })
+		t.bot.mender.repairs.add("repair", func(ctx context.Context) { t.bot.mender.repair(ctx, t.thread, v.question, v.upto, fenced) })
 	}
 	return report{answered: v.upto, lost: true}
 }
@@ -339,7 +339,7 @@ func (t *turnRun) logRemoved(ctx context.Context, err error, attrs ...any) {
 func (t *turnRun) removeMessages(work context.Context, r Reply) error {
 	ctx, cancel := context.WithTimeoutCause(work, closeTimeout, errors.New("slack did not delete a half answer in time"))
 	defer cancel()
-	return t.bot.showAgain(ctx, t.thread, r, answer.Snapshot{Phase: answer.Removed})
+	return t.bot.mender.showAgain(ctx, t.thread, r, answer.Snapshot{Phase: answer.Removed})
 }
 
 // logEnd logs how an answer ended.

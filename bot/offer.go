@@ -210,7 +210,7 @@ func (t *turnRun) share(work context.Context, s *stage, out *answer.Outcome) {
 	out.Answer.Notice = restLeft(out.Answer.Notice, out.Result)
 	r := s.reply
 	r.Adopt = t.messageIDs()
-	if err := t.bot.showAgain(work, t.thread, r, out.Answer); err != nil {
+	if err := t.bot.mender.showAgain(work, t.thread, r, out.Answer); err != nil {
 		t.bot.log.WarnContext(work, "answer_not_corrected", "thread", t.thread.String(), "error", err)
 	}
 }

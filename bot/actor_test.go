@@ -48,7 +48,7 @@ func (a *actor) texts() (out []string) {
 // answering has an actor answer what it was asked, and returns how its turn is called off.
 func (a *actor) answering() (context.Context, *turnRun) {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	t := &turnRun{bot: a.bot, thread: a.thread, known: a.asks, inHand: inHand{asks: a.asks, cancel: cancel}}
+	t := &turnRun{assignment: assignment{bot: a.bot, thread: a.thread, known: a.asks}, inHand: inHand{asks: a.asks, cancel: cancel}}
 	a.turn, a.asks = t, nil
 	return ctx, t
 }
@@ -190,7 +190,7 @@ func TestInboxIsBounded(t *testing.T) {
 
 // TestWhatBecomesOfTheThread says it for each way in which an answer can end.
 func TestWhatBecomesOfTheThread(t *testing.T) {
-	durable, alone := &turnRun{bot: &Bot{cfg: Config{Durable: true}}}, &turnRun{bot: &Bot{}}
+	durable, alone := &turnRun{assignment: assignment{bot: &Bot{cfg: Config{Durable: true}}}}, &turnRun{assignment: assignment{bot: &Bot{}}}
 	broke := errors.New("the model broke off")
 	for name, tt := range map[string]struct {
 		turn           *turnRun

@@ -82,7 +82,7 @@ func (t *turnRun) admit(ctx context.Context, p plan) *admitted {
 		case len(t.lease.Messages()) > 0 && a.unsure: // see none
 		case !told[ask.User] && (ask.Explicit() || strings.TrimSpace(ask.Text) == ""):
 			told[ask.User] = true
-			t.bot.log.InfoContext(ctx, "ask_refused", "thread", t.thread.String(), "ask", ask.TS, "user", ask.User)
+			t.log.InfoContext(ctx, "ask_refused", "ask", ask.TS, "user", ask.User)
 			if word != "" || t.bot.mayTell(ctx, t.thread.Channel, ask.User, refusal) {
 				t.bot.whisper(ctx, whisperPlace(ask), ask.User, word+string(refusal))
 			}

@@ -3,7 +3,6 @@ package bot
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -11,7 +10,6 @@ import (
 	"llmbot/bot/thread"
 	"llmbot/bot/transcript"
 	"llmbot/bot/turn"
-	"llmbot/bot/wait"
 	"llmbot/llm"
 )
 
@@ -74,19 +72,9 @@ func (t *turnRun) end(work context.Context, v verdict) report {
 	if v.draft != nil {
 		t.bot.cleanUp(work, cleanup{thread: t.thread, entry: *v.entry, draft: v.draft, right: v.right, since: time.Now()})
 	}
-	if err := t.bot.records.Forget(work, t.thread); err != nil {
-		t.bot.log.WarnContext(work, "checkpoint_stays", "thread", t.thread.String(), "error", err)
-	}
+	t.forget(work)
 	t.forgetRounds(work)
 	return report{answered: v.upto, more: more}
-}
-
-// idle has Slack told that the bot is not at work in the thread any more. That is the draft's part if
-// it has said that the bot is; but an owner before may have said so, or a draft before it.
-func (t *turnRun) idle() {
-	if s, ok := t.bot.dep.Room.(Statuses); ok {
-		s.Idle(t.thread)
-	}
 }
 
 // done notes that the thread is answered up to a time, and reports whether more was asked
@@ -97,7 +85,7 @@ func (t *turnRun) done(work context.Context, upto turn.TS) (more bool, err error
 	defer cancel()
 	more, err = t.lease.Done(ctx, upto)
 	if err != nil && !errors.Is(err, turn.ErrLost) {
-		t.bot.log.WarnContext(work, "answer_not_noted", "thread", t.thread.String(), "ask", string(upto), "error", err)
+		t.log.WarnContext(work, "answer_not_noted", "ask", string(upto), "error", err)
 	}
 	return more, err
 }
@@ -107,14 +95,14 @@ func (t *turnRun) release(work context.Context) {
 	ctx, cancel := context.WithTimeout(work, doneTimeout)
 	defer cancel()
 	if err := t.lease.Release(ctx); err != nil && !errors.Is(err, turn.ErrLost) {
-		t.bot.log.WarnContext(work, "claim_not_released", "thread", t.thread.String(), "error", err)
+		t.log.WarnContext(work, "claim_not_released", "error", err)
 	}
 }
 
 // lost has a write of ours made good that may have come after another process took the thread over.
 func (t *turnRun) lost(work context.Context, v verdict) report {
 	fenced := t.fencedIDs()
-	t.bot.log.WarnContext(work, "claim_lost", "thread", t.thread.String(), "ask", v.question, "late_writes", len(fenced))
+	t.log.WarnContext(work, "claim_lost", "ask", v.question, "late_writes", len(fenced))
 	if len(fenced) > 0 {
 		t.bot.longJobs.add("repair", func(ctx context.Context) { t.bot.repair(ctx, t.thread, v.question, v.upto, fenced) })
 	}
@@ -130,7 +118,7 @@ func (t *turnRun) giveUp(work context.Context, draft answer.Draft) report {
 	if draft != nil {
 		t.work.is(ThreadClosing)
 		if err := draft.Close(ctx, answer.Snapshot{Notice: sentence, Phase: answer.Failed}); err != nil {
-			t.bot.log.ErrorContext(ctx, "answer_not_shown", "thread", t.thread.String(), "ask", string(t.upto()), "error", err)
+			t.log.ErrorContext(ctx, "answer_not_shown", "ask", string(t.upto()), "error", err)
 		}
 	} else if n := len(t.known); n > 0 {
 		t.bot.whisper(ctx, whisperPlace(t.known[n-1]), t.known[n-1].User, sentence)
@@ -156,7 +144,7 @@ func (t *turnRun) finish(work, stream context.Context, a *admitted, s *stage, ou
 	}
 	if v.outcome = t.becomes(out.Err, err); takenAway(out.Err) {
 		if v.outcome == calledOff {
-			t.bot.log.InfoContext(work, "answer_called_off", "thread", t.thread.String(), "ask", v.question)
+			t.log.InfoContext(work, "answer_called_off", "ask", v.question)
 		}
 		t.letGo(work, s, *out)
 		return v
@@ -216,12 +204,6 @@ func (t *turnRun) spare(a *admitted, v *verdict, out *answer.Outcome) {
 	}
 }
 
-// askedAfterStop reports whether some of what the answer is to answer was asked after the stop, at.
-func (t *turnRun) askedAfterStop(asks []thread.Question) (at turn.TS, some bool) {
-	at = t.lease.StoppedAt()
-	return at, at != "" && slices.ContainsFunc(asks, func(q thread.Question) bool { return turn.TS(q.TS).After(at) })
-}
-
 // letGo lets go of the messages as they are: they are somebody else's now.
 func (t *turnRun) letGo(work context.Context, s *stage, out answer.Outcome) {
 	cause := turn.ErrLost
@@ -235,16 +217,6 @@ func (t *turnRun) letGo(work context.Context, s *stage, out answer.Outcome) {
 	t.ended(endOf(out, nil))
 }
 
-// settled waits until the turn may write to Slack. It returns ErrLost if another process has the
-// thread.
-func (t *turnRun) settled(work context.Context) error {
-	err := t.lease.Settled(work)
-	if err == nil || errors.Is(err, turn.ErrLost) {
-		return err
-	}
-	return fmt.Errorf("%w: %w", ErrLeaseUncertain, err)
-}
-
 // entry returns what is kept of an answer.
 func (t *turnRun) entry(a *admitted, r Reply, out answer.Outcome, untidy bool) *transcript.Entry {
 	return &transcript.Entry{
@@ -252,25 +224,6 @@ func (t *turnRun) entry(a *admitted, r Reply, out answer.Outcome, untidy bool) *
 		Text: out.Answer.Text, Notice: out.Answer.Notice, Small: out.Answer.Small,
 		Phase: out.Answer.Phase, Controls: out.Answer.Controls, Ending: out.Answer.Ending,
 		Tokens: out.Result.Usage.CompletionTokens, Elapsed: out.Result.Elapsed, TTFT: out.Result.TTFT, Word: out.Result.FirstWord,
-	}
-}
-
-// keep keeps the exact text of the answer. It tries as long as the thread is ours, for Done must
-// not come before it: what is overwritten afterwards is mended from it. It reports false when
-// another process has the thread, or the process ends.
-func (t *turnRun) keep(work context.Context, e transcript.Entry) bool {
-	for try := 1; ; try++ {
-		err := t.bot.records.Keep(work, t.thread, e)
-		// A thread whose key is just too long for it has no such record.
-		if err == nil || errors.Is(err, turn.ErrKey) {
-			return true
-		}
-		if try == 1 {
-			t.bot.log.WarnContext(work, "answer_not_kept", "thread", t.thread.String(), "ask", e.For, "error", err)
-		}
-		if wait.For(work, keepAgain) != nil || t.settled(work) != nil {
-			return false
-		}
 	}
 }
 
@@ -306,9 +259,7 @@ func (t *turnRun) none(work context.Context, a *admitted) verdict {
 // forgetBegun forgets what the store has of answers that were begun, and that nobody goes on with:
 // their questions are gone.
 func (t *turnRun) forgetBegun(work context.Context, gone func(first, last turn.TS) bool) {
-	if err := t.bot.records.Forget(work, t.thread); err != nil {
-		t.bot.log.WarnContext(work, "checkpoint_stays", "thread", t.thread.String(), "error", err)
-	}
+	t.forget(work)
 	t.dropArguments(work, gone)
 }
 
@@ -327,12 +278,11 @@ func (t *turnRun) removeOrphans(work context.Context, a *admitted) {
 
 // logRemoved logs how a removal ended.
 func (t *turnRun) logRemoved(ctx context.Context, err error, attrs ...any) {
-	attrs = append([]any{"thread", t.thread.String()}, attrs...)
 	if err != nil {
-		t.bot.log.WarnContext(ctx, "answer_not_removed", append(attrs, "error", err)...)
+		t.log.WarnContext(ctx, "answer_not_removed", append(attrs, "error", err)...)
 		return
 	}
-	t.bot.log.InfoContext(ctx, "answer_removed", attrs...)
+	t.log.InfoContext(ctx, "answer_removed", attrs...)
 }
 
 // removeMessages removes the messages of a reply.
@@ -346,23 +296,23 @@ func (t *turnRun) removeMessages(work context.Context, r Reply) error {
 func (t *turnRun) logEnd(ctx context.Context, a *admitted, request string, out answer.Outcome, closeErr error) {
 	t.ended(endOf(out, closeErr))
 	attrs := []any{
-		"thread", t.thread.String(), "ask", a.last().TS, "user", a.last().User, "request", request, "model", out.Result.Model, "finish", string(out.Result.Finish),
+		"ask", a.last().TS, "user", a.last().User, "request", request, "model", out.Result.Model, "finish", string(out.Result.Finish),
 		"prompt_tokens", out.Result.Usage.PromptTokens, "cached_tokens", out.Result.Usage.CachedTokens,
 		"completion_tokens", out.Result.Usage.CompletionTokens,
 		"ttft_ms", out.Result.TTFT.Milliseconds(), "elapsed_ms", out.Result.Elapsed.Milliseconds(),
 	}
 	switch {
 	case closeErr != nil:
-		t.bot.log.ErrorContext(ctx, "answer_not_shown", append(attrs, "error", closeErr)...)
+		t.log.ErrorContext(ctx, "answer_not_shown", append(attrs, "error", closeErr)...)
 	case out.Err == nil || errors.Is(out.Err, answer.ErrStopped) || errors.Is(out.Err, errOverQuota):
-		t.bot.log.InfoContext(ctx, "answer_done", attrs...)
+		t.log.InfoContext(ctx, "answer_done", attrs...)
 	case errors.Is(out.Err, errShutdown) && t.bot.cfg.Durable: // no failure: it goes on
-		t.bot.log.InfoContext(ctx, "answer_handed_over", attrs...)
+		t.log.InfoContext(ctx, "answer_handed_over", attrs...)
 	default:
 		hint := ""
 		if e, ok := errors.AsType[*llm.Error](out.Err); ok {
 			hint = e.Hint()
 		}
-		t.bot.log.WarnContext(ctx, "answer_failed", append(attrs, "hint", hint, "error", out.Err)...)
+		t.log.WarnContext(ctx, "answer_failed", append(attrs, "hint", hint, "error", out.Err)...)
 	}
 }

@@ -203,7 +203,7 @@ func (t *turnRun) share(work context.Context, s *stage, out *answer.Outcome) {
 		}
 	}
 	if err == nil {
-		t.bot.log.InfoContext(ctx, "answer_offered", "thread", t.thread.String(), "file", out.File)
+		t.log.InfoContext(ctx, "answer_offered", "file", out.File)
 		return
 	}
 	t.offerFailed(ctx, err)
@@ -211,7 +211,7 @@ func (t *turnRun) share(work context.Context, s *stage, out *answer.Outcome) {
 	r := s.reply
 	r.Adopt = t.messageIDs()
 	if err := t.bot.showAgain(work, t.thread, r, out.Answer); err != nil {
-		t.bot.log.WarnContext(work, "answer_not_corrected", "thread", t.thread.String(), "error", err)
+		t.log.WarnContext(work, "answer_not_corrected", "error", err)
 	}
 }
 
@@ -236,9 +236,9 @@ func (t *turnRun) shareLeft(work context.Context, left answer.Partial) {
 
 func (t *turnRun) offerFailed(ctx context.Context, err error) {
 	if errors.Is(err, ErrNoUpload) {
-		t.bot.log.InfoContext(ctx, "answer_not_offered", "thread", t.thread.String(), "error", err,
+		t.log.InfoContext(ctx, "answer_not_offered", "error", err,
 			"hint", "with the scope files:write the whole of a long answer is offered as a file")
 		return
 	}
-	t.bot.log.WarnContext(ctx, "answer_not_offered", "thread", t.thread.String(), "error", err)
+	t.log.WarnContext(ctx, "answer_not_offered", "error", err)
 }

@@ -113,7 +113,7 @@ func (t *turnRun) refuse(ctx context.Context, w *answer.Writer, a *admitted, ove
 // where; nothing: they have just been told.
 func (t *turnRun) overQuota(ctx context.Context, a *admitted, asked []thread.Question, over quota.Over) (where thread.ID, sentence string) {
 	b, now := t.bot, time.Now()
-	b.log.InfoContext(ctx, "quota_reached", "thread", t.thread.String(), "user", a.person,
+	t.log.InfoContext(ctx, "quota_reached", "user", a.person,
 		"of", string(over.Account.Of), "limit", string(over.Limit), "until", over.Until)
 	if h := b.dep.Hooks.OverQuota; h != nil {
 		h(over)

@@ -46,7 +46,7 @@ func (t *turnRun) read(ctx context.Context, upto turn.TS, s *stage) reading {
 	messages, err := t.bot.dep.History.Messages(ctx, t.thread)
 	if err != nil {
 		if !t.isOff() {
-			t.bot.log.WarnContext(ctx, "history_unread", "thread", t.thread.String(), "error", err)
+			t.log.WarnContext(ctx, "history_unread", "error", err)
 		}
 		r.unread, r.denied = true, errors.Is(err, thread.ErrUnreadable)
 		return r
@@ -142,7 +142,7 @@ func (t *turnRun) endEarly(work context.Context, e *early) {
 func (t *turnRun) preface(ctx context.Context, messages []thread.Message) []thread.Message {
 	said, err := t.bot.records.Preface(ctx, t.thread)
 	if err != nil {
-		t.bot.log.WarnContext(ctx, "before_unread", "thread", t.thread.String(), "error", err)
+		t.log.WarnContext(ctx, "before_unread", "error", err)
 	}
 	if err == nil && said == nil && !slices.ContainsFunc(messages, func(m thread.Message) bool { return m.Self }) {
 		return t.readPreface(ctx)
@@ -158,7 +158,7 @@ func (t *turnRun) readPreface(ctx context.Context) []thread.Message {
 	from := turn.At(turn.TS(t.thread.TS).Time().Add(-prefaceSpan))
 	messages, err := b.dep.History.Recent(ctx, t.thread.Channel, string(from), t.thread.TS)
 	if err != nil {
-		b.log.WarnContext(ctx, "history_unread", "thread", t.thread.String(), "error", err)
+		t.log.WarnContext(ctx, "history_unread", "error", err)
 		return nil
 	}
 	var said []thread.Message
@@ -169,7 +169,7 @@ func (t *turnRun) readPreface(ctx context.Context) []thread.Message {
 		said = append(said, m)
 		own, err := b.records.Entries(ctx, thread.ID{Channel: t.thread.Channel, TS: m.TS})
 		if err != nil {
-			b.log.WarnContext(ctx, "answers_unread", "thread", t.thread.String(), "error", err)
+			t.log.WarnContext(ctx, "answers_unread", "error", err)
 		}
 		if e, ok := own[m.TS]; ok {
 			said = append(said, thread.Message{TS: m.TS, Self: true, Text: e.Text, For: m.TS})
@@ -179,7 +179,7 @@ func (t *turnRun) readPreface(ctx context.Context) []thread.Message {
 		return nil
 	}
 	if err := b.records.KeepPreface(ctx, t.thread, said); err != nil {
-		b.log.WarnContext(ctx, "before_not_kept", "thread", t.thread.String(), "error", err)
+		t.log.WarnContext(ctx, "before_not_kept", "error", err)
 	}
 	return said
 }
@@ -229,13 +229,10 @@ func (t *turnRun) plan(ctx context.Context, r reading, upto turn.TS) plan {
 }
 
 // redoRequest returns the newest request for the last answer once more.
-func (t *turnRun) redoRequest(ctx context.Context) (redo transcript.RedoRequest) {
-	err := t.stored(ctx, func() (err error) {
-		redo, err = t.bot.records.Redo(ctx, t.thread)
-		return err
-	})
+func (t *turnRun) redoRequest(ctx context.Context) transcript.RedoRequest {
+	redo, err := stored(ctx, &t.assignment, func() (transcript.RedoRequest, error) { return t.bot.records.Redo(ctx, t.thread) })
 	if err != nil {
-		t.bot.log.WarnContext(ctx, "press_unread", "thread", t.thread.String(), "error", err)
+		t.log.WarnContext(ctx, "press_unread", "error", err)
 		return transcript.RedoRequest{}
 	}
 	return redo
@@ -257,20 +254,6 @@ func (t *turnRun) answered(messages []thread.Message) turn.TS {
 		}
 	}
 	return answered
-}
-
-// stored does something with the store, and tries again what fails as long as the store may be
-// away: what a turn does not find there would be lost, or done again.
-func (t *turnRun) stored(ctx context.Context, do func() error) error {
-	for try := 1; ; try++ {
-		err := do()
-		if err == nil || errors.Is(err, turn.ErrKey) || try == storeTries {
-			return err
-		}
-		if wait.For(ctx, keepAgain) != nil || t.settled(ctx) != nil {
-			return err
-		}
-	}
 }
 
 // name returns what a person is called; the id if Slack does not say.

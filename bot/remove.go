@@ -100,26 +100,21 @@ func (b *Bot) wantRemoved(ctx context.Context, t thread.ID, record turn.Record, 
 // fulfil removes what is to be removed of the thread's ended answers, and returns the plan without
 // it.
 func (t *turnRun) fulfil(work context.Context, p plan) plan {
-	var wishes []transcript.Removal
 	nothing := !slices.ContainsFunc(p.messages, func(m thread.Message) bool { return m.Self })
 	if p.unread || nothing && len(p.due.Asks) > 0 {
 		return p
 	}
-	err := t.stored(work, func() (err error) {
-		wishes, err = t.bot.records.Removals(work, t.thread, t.lease.Answered())
-		return err
+	wishes, err := stored(work, &t.assignment, func() ([]transcript.Removal, error) {
+		return t.bot.records.Removals(work, t.thread, t.lease.Answered())
 	})
 	if err != nil {
-		t.bot.log.WarnContext(work, "removals_unread", "thread", t.thread.String(), "error", err)
+		t.log.WarnContext(work, "removals_unread", "error", err)
 		return p
 	}
 	if len(wishes) == 0 {
 		return p
 	}
-	own, err := t.bot.records.Entries(work, t.thread)
-	if err != nil {
-		t.bot.log.WarnContext(work, "answers_unread", "thread", t.thread.String(), "error", err)
-	}
+	own := t.entries(work)
 	asker := func(what string) string { return own[what].Asker }
 	for _, w := range wishes {
 		if turn.TS(w.TS).After(p.upto) {
@@ -153,7 +148,7 @@ func (t *turnRun) takeOut(work context.Context, p plan, gone thread.Ended, w tra
 	}
 	t.ended(EndRemoved)
 	if err := t.bot.records.Drop(work, t.thread, gone.For); err != nil {
-		t.bot.log.WarnContext(work, "answer_stays_in_store", "thread", t.thread.String(), "ask", gone.For, "error", err)
+		t.log.WarnContext(work, "answer_stays_in_store", "ask", gone.For, "error", err)
 	}
 	t.dropArguments(work, transcript.For(first, turn.TS(gone.For)))
 	isGone := func(id string) bool { return slices.Contains(ids, id) }
@@ -182,10 +177,7 @@ func (t *turnRun) remove(work context.Context, messages []thread.Message, r Repl
 
 // filed returns the files with the whole of what some messages say, and the messages that show them.
 func (t *turnRun) filed(work context.Context, messages []thread.Message, ids []string) (files, shown []string) {
-	own, err := t.bot.records.Entries(work, t.thread)
-	if err != nil { // the thread shows nearly all of it
-		t.bot.log.WarnContext(work, "answers_unread", "thread", t.thread.String(), "error", err)
-	}
+	own := t.entries(work)
 	known := make(map[string]string, len(own))
 	for what, e := range own {
 		known[what] = e.File
@@ -209,7 +201,7 @@ func (t *turnRun) unfile(work context.Context, files []string) (err error) {
 		if one == nil {
 			continue
 		}
-		t.bot.log.WarnContext(work, "file_not_deleted", "thread", t.thread.String(), "file", id, "error", one)
+		t.log.WarnContext(work, "file_not_deleted", "file", id, "error", one)
 		if err == nil || !errors.Is(one, ErrFileStays) {
 			err = one
 		}

@@ -69,13 +69,10 @@ func (t *turnRun) tools(stream context.Context, a *admitted, s *stage, of transc
 	}
 	t.box = box
 	if len(begun.Rounds) > 0 || len(begun.Ran) > 0 {
-		t.bot.log.InfoContext(stream, "rounds_go_on", "thread", t.thread.String(), "ask", a.last().TS, "rounds", len(begun.Rounds), "ran_before", len(begun.Ran))
+		t.log.InfoContext(stream, "rounds_go_on", "ask", a.last().TS, "rounds", len(begun.Rounds), "ran_before", len(begun.Ran))
 	}
 	return kit{offered, box, begun}, nil
 }
-
-// first reports that nobody has begun anything in the thread before.
-func (t *turnRun) first() bool { return t.heir && t.lease.Epoch() <= 1 }
 
 // settle waits for servers of tools that are being connected in the first seconds of the process.
 func (t *turnRun) settle(stream context.Context, s *stage) {
@@ -107,13 +104,9 @@ func (t *turnRun) mayHaveRounds(stream context.Context, a *admitted) bool {
 	case !t.lease.Died() && !a.begun && len(t.known) > 0:
 		return false
 	}
-	has := false
-	err := t.stored(stream, func() (err error) {
-		has, err = t.bot.records.HasRounds(stream, t.thread)
-		return err
-	})
+	has, err := stored(stream, &t.assignment, func() (bool, error) { return t.bot.records.HasRounds(stream, t.thread) })
 	if err != nil {
-		t.bot.log.WarnContext(stream, "rounds_unread", "thread", t.thread.String(), "error", err)
+		t.log.WarnContext(stream, "rounds_unread", "error", err)
 	}
 	return has
 }
@@ -127,7 +120,7 @@ func (t *turnRun) closeLeave(work context.Context) {
 	q, late, err := t.box.Close(work)
 	switch {
 	case err != nil:
-		t.bot.log.WarnContext(work, "leave_not_closed", "thread", t.thread.String(), "error", err)
+		t.log.WarnContext(work, "leave_not_closed", "error", err)
 	case late:
 		t.bot.jobs.add("leave", func(ctx context.Context) {
 			t.bot.whisper(ctx, t.thread, q.Asker, fmt.Sprintf("“%s” was not run: the answer has ended without it.", q.Title))
@@ -141,7 +134,7 @@ func (t *turnRun) forgetRounds(work context.Context) {
 		return
 	}
 	if err := t.bot.records.ForgetRounds(work, t.thread, t.lease.Epoch()); err != nil {
-		t.bot.log.WarnContext(work, "rounds_stay", "thread", t.thread.String(), "error", err)
+		t.log.WarnContext(work, "rounds_stay", "error", err)
 	}
 }
 
@@ -150,7 +143,7 @@ func (t *turnRun) forgetRounds(work context.Context) {
 func (t *turnRun) dropArguments(work context.Context, gone func(first, last turn.TS) bool) {
 	err := t.bot.records.DropArguments(work, t.thread, t.lease.Epoch(), gone)
 	if err != nil && !errors.Is(err, turn.ErrKey) {
-		t.bot.log.WarnContext(work, "arguments_stay", "thread", t.thread.String(), "error", err)
+		t.log.WarnContext(work, "arguments_stay", "error", err)
 	}
 }
 

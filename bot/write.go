@@ -82,26 +82,13 @@ func (t *turnRun) reply(work context.Context, a *admitted, last thread.Question)
 	return r
 }
 
-// mayWrite reports, by its error, whether the turn may write to Slack.
-func (t *turnRun) mayWrite() error {
-	return mayPass(t.lease.Check())
-}
-
-// mayPass returns the error of a check as drafts take it.
-func mayPass(err error) error {
-	if errors.Is(err, turn.ErrLapsed) {
-		return fmt.Errorf("%w: %w", ErrLeaseUncertain, err)
-	}
-	return err
-}
-
 // noteMessages records the messages of the answer.
 func (t *turnRun) noteMessages(work context.Context) {
 	ctx, cancel := context.WithTimeout(work, storeTimeout)
 	defer cancel()
 	ids := t.messageIDs()
 	if err := t.lease.Reply(ctx, ids); err != nil {
-		t.bot.log.WarnContext(ctx, "reply_not_noted", "thread", t.thread.String(), "messages", ids, "error", err)
+		t.log.WarnContext(ctx, "reply_not_noted", "messages", ids, "error", err)
 	}
 }
 
@@ -225,13 +212,9 @@ func broken(text, notice string) answer.Snapshot {
 // nothing comes to it. kept reports that this is an answer that had ended.
 func (t *turnRun) previous(work context.Context, a *admitted, of transcript.Of) (from answer.Partial, fallback answer.Snapshot, kept bool) {
 	if a.due.Redo {
-		var own map[string]transcript.Entry
-		err := t.stored(work, func() (err error) {
-			own, err = t.bot.records.Entries(work, t.thread)
-			return err
-		})
+		own, err := stored(work, &t.assignment, func() (map[string]transcript.Entry, error) { return t.bot.records.Entries(work, t.thread) })
 		if err != nil {
-			t.bot.log.WarnContext(work, "answers_unread", "thread", t.thread.String(), "error", err)
+			t.log.WarnContext(work, "answers_unread", "error", err)
 		}
 		if e := own[a.due.What]; e.Text != "" {
 			fallback = e.Snapshot()
@@ -286,24 +269,6 @@ func (t *turnRun) shown(a *admitted) []thread.Message {
 	return out
 }
 
-// saved returns the checkpoint that an earlier owner of the same turn left; the zero Partial if
-// there is none.
-func (t *turnRun) saved(ctx context.Context, of transcript.Of) answer.Partial {
-	var c transcript.Checkpoint
-	err := t.stored(ctx, func() (err error) {
-		c, err = t.bot.records.Checkpoint(ctx, t.thread, of)
-		return err
-	})
-	switch {
-	case err != nil:
-		t.bot.log.WarnContext(ctx, "checkpoint_unread", "thread", t.thread.String(), "error", err)
-	case c.For != "":
-		t.bot.log.InfoContext(ctx, "answer_goes_on", "thread", t.thread.String(), "ask", c.For,
-			"chars", len(c.Text), "completion_tokens", c.Tokens)
-	}
-	return c.Partial()
-}
-
 // input gathers what the prompt is made of. The answer says what the person should know of their
 // files.
 func (t *turnRun) input(ctx context.Context, w *answer.Writer, a *admitted) prompt.Input {
@@ -328,26 +293,10 @@ func (t *turnRun) input(ctx context.Context, w *answer.Writer, a *admitted) prom
 	return in
 }
 
-// channelName returns the name of the thread's channel; empty if it has none, or Slack does not
-// say.
-func (t *turnRun) channelName(ctx context.Context) string {
-	ctx, cancel := context.WithTimeout(ctx, personTimeout)
-	defer cancel()
-	name, err := t.bot.dep.Room.Channel(ctx, t.thread.Channel)
-	if err != nil {
-		t.bot.log.WarnContext(ctx, "channel_unknown", "channel", t.thread.Channel, "error", err)
-		return ""
-	}
-	return name
-}
-
 // turns makes the conversation that the model reads: what was said before a direct message, and the
 // thread up to the question.
 func (t *turnRun) turns(ctx context.Context, a *admitted) []prompt.Turn {
-	own, err := t.bot.records.Entries(ctx, t.thread)
-	if err != nil {
-		t.bot.log.WarnContext(ctx, "answers_unread", "thread", t.thread.String(), "error", err)
-	}
+	own := t.entries(ctx)
 	exact := make(map[string]string, len(own))
 	for what, e := range own {
 		exact[what] = e.Text

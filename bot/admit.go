@@ -61,14 +61,14 @@ type admitted struct {
 func (a *admitted) last() thread.Question { return a.asks[len(a.asks)-1] }
 
 // admit asks the policy about everybody who asked, and tells those who may not.
-func (t *turnRun) admit(ctx context.Context, p plan) *admitted {
+func admit(ctx context.Context, as *assignment, p plan) *admitted {
 	a := &admitted{plan: p}
 	told := map[string]bool{}
 	for _, ask := range p.due.Asks {
-		refusal := t.bot.cfg.Policy.Quick(t.thread.Channel, ask)
+		refusal := as.bot.cfg.Policy.Quick(as.thread.Channel, ask)
 		word := ""
 		if refusal == "" {
-			refusal = t.who(ctx, a, ask.User)
+			refusal = a.who(ctx, as.bot, ask.User)
 		}
 		if a.cutShort {
 			return &admitted{plan: p, cutShort: true}
@@ -79,12 +79,12 @@ func (t *turnRun) admit(ctx context.Context, p plan) *admitted {
 		switch {
 		case refusal == "" && word == "":
 			a.asks = append(a.asks, ask)
-		case len(t.lease.Messages()) > 0 && a.unsure: // see none
+		case len(as.lease.Messages()) > 0 && a.unsure: // see none
 		case !told[ask.User] && (ask.Explicit() || strings.TrimSpace(ask.Text) == ""):
 			told[ask.User] = true
-			t.log.InfoContext(ctx, "ask_refused", "ask", ask.TS, "user", ask.User)
-			if word != "" || t.bot.mayTell(ctx, t.thread.Channel, ask.User, refusal) {
-				t.bot.whisper(ctx, whisperPlace(ask), ask.User, word+string(refusal))
+			as.log.InfoContext(ctx, "ask_refused", "ask", ask.TS, "user", ask.User)
+			if word != "" || as.bot.mayTell(ctx, as.thread.Channel, ask.User, refusal) {
+				as.bot.whisper(ctx, whisperPlace(ask), ask.User, word+string(refusal))
 			}
 		}
 	}
@@ -105,8 +105,7 @@ func noQuestion(ask thread.Question) string {
 }
 
 // who asks the policy about a person. It waits for Slack as long as that may help.
-func (t *turnRun) who(ctx context.Context, a *admitted, user string) Refusal {
-	b := t.bot
+func (a *admitted) who(ctx context.Context, b *Bot, user string) Refusal {
 	if !b.cfg.Policy.asks() {
 		return ""
 	}

@@ -83,7 +83,7 @@ type stage struct {
 
 // run does the turn. work ends when nothing may block any more; cut when the stream must end.
 func (t *turnRun) run(work, cut context.Context) (r report) {
-	var s stage
+	s := stage{early: early{assignment: &t.assignment}}
 	defer t.tab.wait()
 	defer func() {
 		// The one border for panics: a bug in one thread must not end the others (style.md §6.3).
@@ -105,7 +105,7 @@ func (t *turnRun) run(work, cut context.Context) (r report) {
 			s.saver.End()
 		}
 	}()
-	defer t.endEarly(work, &s.early)
+	defer s.early.takeBack(work)
 	defer callOff(nil)
 	defer stop(nil)
 	return t.end(work, t.phases(work, live, stream, &s))
@@ -130,7 +130,9 @@ func (t *turnRun) prepare(work, live, stream context.Context, s *stage) (*admitt
 		// Before anybody saw anything of it; what came after the stop is for the next turn.
 		return nil, verdict{outcome: done, upto: t.stopEnds()}
 	}
-	r := t.read(live, upto, s)
+	set := t.bot.settings(live, t.thread.Channel)
+	s.early.begin(live, set.FollowUps)
+	r := reader{&t.assignment}.read(live, set, upto)
 	if t.isOff() {
 		return nil, verdict{outcome: calledOff}
 	}
@@ -144,7 +146,7 @@ func (t *turnRun) prepare(work, live, stream context.Context, s *stage) (*admitt
 	default:
 		upto = newest // Done reports that there is more
 	}
-	a := t.admit(live, t.fulfil(work, t.plan(live, r, upto)))
+	a := admit(live, &t.assignment, t.fulfil(work, planner{&t.assignment}.plan(live, r, upto)))
 	switch {
 	case t.isOff() || !t.begin(a.asks):
 		return nil, verdict{outcome: calledOff}

@@ -38,7 +38,7 @@ func (t *turnRun) open(work context.Context, a *admitted, s *stage) error {
 	}
 	s.early.end() // before a draft says something else
 	if len(s.reply.Adopt) > 0 {
-		t.endEarly(work, &s.early) // only a new message takes it away
+		s.early.takeBack(work) // only a new message takes it away
 	}
 	if err := t.openDraft(work, s); err != nil {
 		return err

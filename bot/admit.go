@@ -79,7 +79,7 @@ func admit(ctx context.Context, as *assignment, p plan) *admitted {
 		switch {
 		case refusal == "" && word == "":
 			a.asks = append(a.asks, ask)
-		case len(as.lease.Messages()) > 0 && a.unsure: // see none
+		case len(as.lease.Messages()) > 0 && a.unsure: // see unanswered
 		case !told[ask.User] && (ask.Explicit() || strings.TrimSpace(ask.Text) == ""):
 			told[ask.User] = true
 			as.log.InfoContext(ctx, "ask_refused", "ask", ask.TS, "user", ask.User)

@@ -3,11 +3,9 @@ package bot
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"llmbot/bot/answer"
-	"llmbot/bot/thread"
 	"llmbot/bot/transcript"
 	"llmbot/bot/turn"
 	"llmbot/llm"
@@ -162,9 +160,9 @@ func (t *turnRun) finish(work, stream context.Context, a *admitted, s *stage, ou
 		return v
 	}
 	t.bot.hints.answered(t.thread, time.Now())
-	t.removeOrphans(work, a)
+	eraser{&t.assignment}.removeOrphans(work, a, t.messageIDs())
 	if err == nil && !out.Kept {
-		t.replaceFile(work, a.messages, s.reply, out.File)
+		eraser{&t.assignment}.replaceFile(work, a.messages, s.reply, out.File)
 	}
 	if err == nil && out.File != "" {
 		t.share(work, s, out)
@@ -225,71 +223,6 @@ func (t *turnRun) entry(a *admitted, r Reply, out answer.Outcome, untidy bool) *
 		Phase: out.Answer.Phase, Controls: out.Answer.Controls, Ending: out.Answer.Ending,
 		Tokens: out.Result.Usage.CompletionTokens, Elapsed: out.Result.Elapsed, TTFT: out.Result.TTFT, Word: out.Result.FirstWord,
 	}
-}
-
-// none ends a turn in which nothing is answered: a half answer whose question is gone goes, too.
-// One that was begun for somebody of whom Slack does not say now who they are waits until it does.
-func (t *turnRun) none(work context.Context, a *admitted) verdict {
-	ids := thread.Union(t.lease.Messages(), slices.Concat(a.due.Adopt, a.due.Orphans))
-	ids = slices.DeleteFunc(ids, func(id string) bool { return thread.Keeps(a.messages, id) })
-	switch {
-	case len(t.lease.Messages()) > 0 && a.unsure:
-		return verdict{outcome: released}
-	case a.unread || a.due.Redo || len(a.due.Asks) > 0:
-		return verdict{outcome: done, upto: a.upto}
-	}
-	answered := t.lease.Answered()
-	t.forgetBegun(work, func(first, last turn.TS) bool { return last.After(answered) && !first.After(a.upto) })
-	if len(ids) == 0 {
-		return verdict{outcome: done, upto: a.upto}
-	}
-	reply := t.reply(work, a, thread.Question{TS: string(a.upto)})
-	reply.Adopt = ids // and none that stay
-	_, err := t.remove(work, a.messages, reply)
-	t.logRemoved(work, err, "ask", string(a.upto))
-	switch {
-	case err == nil:
-		t.ended(EndRemoved)
-	case errors.Is(err, ErrLeaseUncertain):
-		return verdict{outcome: released}
-	}
-	return verdict{outcome: done, upto: a.upto}
-}
-
-// forgetBegun forgets what the store has of answers that were begun, and that nobody goes on with:
-// their questions are gone.
-func (t *turnRun) forgetBegun(work context.Context, gone func(first, last turn.TS) bool) {
-	t.forget(work)
-	t.dropArguments(work, gone)
-}
-
-// removeOrphans removes the half answers whose questions are gone, beside an answer to others.
-func (t *turnRun) removeOrphans(work context.Context, a *admitted) {
-	ours := t.messageIDs()
-	ids := slices.DeleteFunc(slices.Clone(a.due.Orphans), func(id string) bool {
-		return slices.Contains(ours, id) || thread.Keeps(a.messages, id)
-	})
-	if len(ids) == 0 {
-		return
-	}
-	_, err := t.remove(work, a.messages, Reply{For: a.due.Last().TS, Epoch: t.lease.Epoch(), Check: t.mayWrite, Adopt: ids})
-	t.logRemoved(work, err, "messages", ids)
-}
-
-// logRemoved logs how a removal ended.
-func (t *turnRun) logRemoved(ctx context.Context, err error, attrs ...any) {
-	if err != nil {
-		t.log.WarnContext(ctx, "answer_not_removed", append(attrs, "error", err)...)
-		return
-	}
-	t.log.InfoContext(ctx, "answer_removed", attrs...)
-}
-
-// removeMessages removes the messages of a reply.
-func (t *turnRun) removeMessages(work context.Context, r Reply) error {
-	ctx, cancel := context.WithTimeoutCause(work, closeTimeout, errors.New("slack did not delete a half answer in time"))
-	defer cancel()
-	return t.bot.showAgain(ctx, t.thread, r, answer.Snapshot{Phase: answer.Removed})
 }
 
 // logEnd logs how an answer ended.

@@ -138,15 +138,6 @@ func (t *turnRun) forgetRounds(work context.Context) {
 	}
 }
 
-// dropArguments forgets what tools were given for answers that are gone, or whose questions are;
-// see [transcript.Records.DropArguments].
-func (t *turnRun) dropArguments(work context.Context, gone func(first, last turn.TS) bool) {
-	err := t.bot.records.DropArguments(work, t.thread, t.lease.Epoch(), gone)
-	if err != nil && !errors.Is(err, turn.ErrKey) {
-		t.log.WarnContext(work, "arguments_stay", "error", err)
-	}
-}
-
 // ToolServers returns how the servers of tools are doing. It does not block.
 func (b *Bot) ToolServers() []tools.ServerStatus {
 	if b.dep.Tools == nil {

@@ -139,21 +139,22 @@ func (t *turnRun) prepare(work, live, stream context.Context, s *stage) (*admitt
 	switch newest := thread.Newest(t.known); {
 	case !r.unread || !upto.After(newest):
 	case len(t.known) == 0 && r.denied: // and never will be read: there is nothing to go on with
-		t.forgetBegun(work, func(_, _ turn.TS) bool { return true })
+		eraser{&t.assignment}.forgetBegun(work, func(_, _ turn.TS) bool { return true })
 		return nil, verdict{outcome: done, upto: upto}
 	case len(t.known) == 0:
 		return nil, verdict{outcome: released} // what is asked is not known: later, or another process
 	default:
 		upto = newest // Done reports that there is more
 	}
-	a := admit(live, &t.assignment, t.fulfil(work, planner{&t.assignment}.plan(live, r, upto)))
+	p := eraser{&t.assignment}.fulfil(work, planner{&t.assignment}.plan(live, r, upto))
+	a := admit(live, &t.assignment, p)
 	switch {
 	case t.isOff() || !t.begin(a.asks):
 		return nil, verdict{outcome: calledOff}
 	case a.cutShort:
 		return nil, verdict{outcome: released} // the next process, or turn, asks again
 	case len(a.asks) == 0:
-		return nil, t.none(work, a)
+		return nil, eraser{&t.assignment}.unanswered(work, a)
 	// Its owner died between the end and the note of it.
 	case !a.due.Redo && thread.Complete(a.messages, t.lease.Messages(), a.asks):
 		t.log.InfoContext(work, "answered_before", "ask", a.last().TS)
@@ -167,7 +168,7 @@ func (t *turnRun) prepare(work, live, stream context.Context, s *stage) (*admitt
 	case t.isOff() || !t.begin(a.asks):
 		return nil, verdict{outcome: calledOff}
 	case len(a.asks) == 0:
-		return nil, t.none(work, a)
+		return nil, eraser{&t.assignment}.unanswered(work, a)
 	}
 	if err := t.open(work, a, s); err != nil {
 		t.log.ErrorContext(stream, "answer_not_opened", "ask", a.last().TS, "error", err)

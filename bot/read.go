@@ -23,6 +23,17 @@ type reading struct {
 	denied   bool             // nor will it be
 }
 
+// shown returns the messages of an answer as the thread shows them, without notices.
+func (r *reading) shown(ids []string) []thread.Message {
+	var out []thread.Message
+	for _, m := range r.messages {
+		if m.Self && !m.Notice && slices.Contains(ids, m.TS) {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
 // reader reads the thread of a turn.
 type reader struct{ *assignment }
 

@@ -1,18 +1,13 @@
 package bot
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
-	"unicode/utf8"
 
 	"llmbot/bot/answer"
-	"llmbot/bot/figures"
-	"llmbot/bot/prompt"
 	"llmbot/bot/thread"
 	"llmbot/bot/transcript"
 	"llmbot/bot/turn"
@@ -156,7 +151,7 @@ func (t *turnRun) ask(work, stream context.Context, w *answer.Writer, a *admitte
 		return out
 	}
 	w.Think()
-	return w.Write(stream, t.input(stream, w, a), llm.Request{
+	return w.Write(stream, material{&t.assignment, a, t.messageIDs()}.input(stream, w.Tools(), w.Say), llm.Request{
 		Model: a.set.Model, Temperature: a.set.Temperature, MaxTokens: t.bot.cfg.MaxTokens, ReasoningEffort: a.set.Effort, ID: s.request,
 	}, *from)
 }
@@ -186,7 +181,8 @@ func (t *turnRun) writer(work, stream context.Context, a *admitted, s *stage) (*
 	b := t.bot
 	s.request = "llmbot-" + strings.ReplaceAll(a.last().TS, ".", "-")
 	of := transcript.OfTurn(a.asks, a.upto)
-	from, fallback, kept := t.previous(work, a, of)
+	shown := a.shown(t.messageIDs())
+	from, fallback, kept := previous(work, &t.assignment, a, of, shown)
 	from = b.shared.Bounded(from)
 	s.saver = b.records.Saver(stream, transcript.SaverConfig{
 		Thread: t.thread, Begin: transcript.Checkpoint{Of: of, Text: from.Text, Before: from.Before}, Live: b.live, Progress: t.lease.Progress, Log: b.log,
@@ -195,7 +191,7 @@ func (t *turnRun) writer(work, stream context.Context, a *admitted, s *stage) (*
 	w := b.shared.Writer(answer.Task{
 		Tools: kit.offered, Toolbox: kit.box, Rounds: kit.Rounds, Ran: kit.Ran,
 		Thread: t.thread.String(), Draft: s.draft, ID: s.request, Model: a.set.Model, Person: a.person,
-		MinVisible: t.leftVisible(a), Fallback: fallback, Kept: kept, Does: t.work.does,
+		MinVisible: leftVisible(a, shown), Fallback: fallback, Kept: kept, Does: t.work.does,
 		Note: s.saver.Note, Progress: t.lease.Progress, Spent: func(tokens int) { t.tab.spend(work, tokens) },
 	})
 	return w, &from, err
@@ -206,105 +202,4 @@ func broken(text, notice string) answer.Snapshot {
 	return answer.Snapshot{
 		Text: text, Notice: notice, Phase: answer.Failed, Ending: answer.EndingBroken, Controls: answer.CanRegenerate,
 	}
-}
-
-// previous loads the text that the answer goes on from (zero: it begins anew), and what stays if
-// nothing comes to it. kept reports that this is an answer that had ended.
-func (t *turnRun) previous(work context.Context, a *admitted, of transcript.Of) (from answer.Partial, fallback answer.Snapshot, kept bool) {
-	if a.due.Redo {
-		own, err := stored(work, &t.assignment, func() (map[string]transcript.Entry, error) { return t.bot.records.Entries(work, t.thread) })
-		if err != nil {
-			t.log.WarnContext(work, "answers_unread", "error", err)
-		}
-		if e := own[a.due.What]; e.Text != "" {
-			fallback = e.Snapshot()
-			if kept = e.Phase.Final(); a.more {
-				from = answer.Partial{
-					Text: e.Text, Tokens: e.Tokens, Elapsed: e.Elapsed, TTFT: e.TTFT, FirstWord: e.Word, Asked: true, Before: e.Tokens,
-				}
-			}
-		}
-	}
-	if from.Text == "" && (a.begun || len(t.known) == 0) {
-		from = t.saved(work, of)
-	}
-	if kept {
-		return from, fallback, kept
-	}
-	fallback = answer.Snapshot{Text: from.Text, Small: figures.Footer(from.Result())}
-	var shown []string // what Slack gives back: a translation, and of a long answer the beginning
-	for _, m := range t.shown(a) {
-		if m.Text != "" {
-			shown = append(shown, m.Text)
-		}
-	}
-	text := strings.Join(shown, "\n\n")
-	// Saved last long before its owner died.
-	if utf8.RuneCountInString(text)*3 > utf8.RuneCountInString(from.Text)*4 {
-		fallback = answer.Snapshot{Text: text}
-	}
-	return from, fallback, kept
-}
-
-// leftVisible returns how many characters a killed process left visible of the answer.
-func (t *turnRun) leftVisible(a *admitted) (n int) {
-	if !a.begun {
-		return 0
-	}
-	for _, m := range t.shown(a) {
-		n += m.Shown
-	}
-	return n
-}
-
-// shown returns the messages of the answer as the thread shows them, without notices.
-func (t *turnRun) shown(a *admitted) []thread.Message {
-	ids := t.messageIDs()
-	var out []thread.Message
-	for _, m := range a.messages {
-		if m.Self && !m.Notice && slices.Contains(ids, m.TS) {
-			out = append(out, m)
-		}
-	}
-	return out
-}
-
-// input gathers what the prompt is made of. The answer says what the person should know of their
-// files.
-func (t *turnRun) input(ctx context.Context, w *answer.Writer, a *admitted) prompt.Input {
-	b := t.bot
-	in := prompt.Input{System: a.set.System, Bot: b.cfg.Name, Date: time.Now(), Tools: w.Tools()}
-	if !t.thread.Direct() {
-		in.Channel = cmp.Or(t.channelName(ctx), t.thread.Channel)
-	}
-	in.Budget = b.shared.Budget(ctx, a.set.Model, b.cfg.MaxTokens)
-	in.Turns = t.turns(ctx, a)
-	files := map[string][]thread.File{}
-	for _, m := range slices.Concat(a.preface, a.messages) {
-		if len(m.Files) > 0 && !m.Self {
-			files[m.TS] = m.Files
-		}
-	}
-	answered := func(id string) bool { return thread.Index(a.asks, id) >= 0 }
-	for _, note := range b.attach.Fill(ctx, t.thread.String(), in.Turns, files, in.Budget, answered) {
-		w.Say(note)
-	}
-	t.quoteLinks(ctx, a, in.Turns, in.Budget)
-	return in
-}
-
-// turns makes the conversation that the model reads: what was said before a direct message, and the
-// thread up to the question.
-func (t *turnRun) turns(ctx context.Context, a *admitted) []prompt.Turn {
-	own := t.entries(ctx)
-	exact := make(map[string]string, len(own))
-	for what, e := range own {
-		exact[what] = e.Text
-	}
-	ids := t.messageIDs()
-	// Words to the bot, and what is being written.
-	messages := slices.DeleteFunc(slices.Clone(a.messages), func(m thread.Message) bool {
-		return !m.Self && thread.CommandOf(m.Text) != thread.NoCommand || m.Self && slices.Contains(ids, m.TS)
-	})
-	return append(prompt.Arrange(a.preface, nil, ""), prompt.Arrange(messages, exact, turn.TS(a.last().TS))...)
 }

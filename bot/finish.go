@@ -46,14 +46,14 @@ func (t *turnRun) end(work context.Context, v verdict) report {
 		t.release(work)
 		return report{answered: t.upto()}
 	case calledOff:
-		t.closeLeave(work)
+		t.kit.close(work)
 		t.tab.settle(work)
 		return report{more: true, asks: t.left(t.known)}
 	case lost:
 		return t.lost(work, v)
 	case done:
 	}
-	t.closeLeave(work)
+	t.kit.close(work)
 	more, err := t.done(work, v.upto)
 	if t.lease.Died() && !errors.Is(err, turn.ErrLost) {
 		t.idle()
@@ -71,7 +71,7 @@ func (t *turnRun) end(work context.Context, v verdict) report {
 		t.bot.cleanUp(work, cleanup{thread: t.thread, entry: *v.entry, draft: v.draft, right: v.right, since: time.Now()})
 	}
 	t.forget(work)
-	t.forgetRounds(work)
+	t.kit.forgetRounds(work)
 	return report{answered: v.upto, more: more}
 }
 

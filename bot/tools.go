@@ -2,141 +2,14 @@ package bot
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
-	"llmbot/bot/answer"
 	"llmbot/bot/figures"
-	"llmbot/bot/leave"
 	"llmbot/bot/status"
 	"llmbot/bot/tools"
-	"llmbot/bot/transcript"
-	"llmbot/bot/turn"
 	"llmbot/llm"
 )
-
-// kit are the tools of one answer.
-type kit struct {
-	offered []tools.Tool
-	box     answer.Toolbox
-	leave.Begun
-}
-
-// settleTimeout is how long after its start the process waits for servers of tools that are being
-// connected: a program takes some seconds (the project's own figure). Questions of that time, and
-// answers that it takes over, would else be answered without them.
-const settleTimeout = 20 * time.Second
-
-// statusConnecting is what people see meanwhile, if it takes longer than statusAfter.
-const (
-	statusConnecting = "is connecting to its tools"
-	statusAfter      = time.Second
-)
-
-// tools opens the box of tools for an answer. Where none are offered it does so for what an earlier
-// owner has begun, if there may be any: else it does nothing. It blocks for servers that are being
-// connected, if the model is asked, and for the store. The error ends the answer.
-func (t *turnRun) tools(stream context.Context, a *admitted, s *stage, of transcript.Of, from *answer.Partial) (k kit, err error) {
-	desk := t.bot.desk
-	place := tools.Place{Channel: t.thread.Channel, Direct: t.thread.Direct()}
-	var offered []tools.Tool
-	if t.bot.dep.Tools != nil {
-		if !place.Direct {
-			place.Name = t.channelName(stream)
-		}
-		if t.asksModel(a, from) {
-			t.settle(stream, s)
-		}
-		offered = desk.Offer(place)
-	}
-	if len(offered) == 0 && !t.mayHaveRounds(stream, a) {
-		return kit{}, nil
-	}
-	asker := a.last().User
-	if a.due.Redo && a.redo.By != "" { // who wants it anew has asked last
-		asker = a.redo.By
-	}
-	box, begun, err := desk.Open(stream, leave.Answer{
-		Thread: t.thread, Of: of, Epoch: t.lease.Epoch(), Place: place, Asker: asker, Author: a.last().User,
-		Visible: func() bool { return len(t.messageIDs()) > 0 }, Settled: t.settled, Progress: t.lease.Progress,
-	}, t.first())
-	switch {
-	case errors.Is(err, turn.ErrKey): // no call of such a thread can be noted
-		return kit{}, nil
-	case err != nil:
-		return kit{}, fmt.Errorf("open the tools: %w", err)
-	}
-	t.box = box
-	if len(begun.Rounds) > 0 || len(begun.Ran) > 0 {
-		t.log.InfoContext(stream, "rounds_go_on", "ask", a.last().TS, "rounds", len(begun.Rounds), "ran_before", len(begun.Ran))
-	}
-	return kit{offered, box, begun}, nil
-}
-
-// settle waits for servers of tools that are being connected in the first seconds of the process.
-func (t *turnRun) settle(stream context.Context, s *stage) {
-	until := t.bot.since.Add(settleTimeout)
-	if !time.Now().Before(until) {
-		return
-	}
-	ctx, cancel := context.WithDeadline(stream, until)
-	defer cancel()
-	soon, end := context.WithTimeout(ctx, statusAfter)
-	defer end()
-	t.bot.desk.Settle(soon)
-	if soon.Err() == nil {
-		return
-	}
-	s.draft.Set(answer.Snapshot{Status: statusConnecting, Since: t.bot.since})
-	t.bot.desk.Settle(ctx)
-}
-
-// mayHaveRounds reports whether the store may have rounds of the thread, for an answer to which no
-// tools are offered now. Their claim keeps a frozen owner from calling, and drops those of a turn
-// that was called off; where no tools are configured, nothing is written unless there is something.
-func (t *turnRun) mayHaveRounds(stream context.Context, a *admitted) bool {
-	switch {
-	case t.first():
-		return false
-	case t.bot.dep.Tools != nil: // a server may be lost since the turn before
-		return true
-	case !t.lease.Died() && !a.begun && len(t.known) > 0:
-		return false
-	}
-	has, err := stored(stream, &t.assignment, func() (bool, error) { return t.bot.records.HasRounds(stream, t.thread) })
-	if err != nil {
-		t.log.WarnContext(stream, "rounds_unread", "error", err)
-	}
-	return has
-}
-
-// closeLeave ends the question for leave that an answer leaves open, and tells whoever has allowed
-// the call in vain.
-func (t *turnRun) closeLeave(work context.Context) {
-	if t.box == nil {
-		return
-	}
-	q, late, err := t.box.Close(work)
-	switch {
-	case err != nil:
-		t.log.WarnContext(work, "leave_not_closed", "error", err)
-	case late:
-		t.bot.jobs.add("leave", func(ctx context.Context) {
-			t.bot.whisper(ctx, t.thread, q.Asker, fmt.Sprintf("“%s” was not run: the answer has ended without it.", q.Title))
-		})
-	}
-}
-
-// forgetRounds deletes what an answer that is over has done with tools.
-func (t *turnRun) forgetRounds(work context.Context) {
-	if t.box == nil || !t.box.Wrote() {
-		return
-	}
-	if err := t.bot.records.ForgetRounds(work, t.thread, t.lease.Epoch()); err != nil {
-		t.log.WarnContext(work, "rounds_stay", "error", err)
-	}
-}
 
 // ToolServers returns how the servers of tools are doing. It does not block.
 func (b *Bot) ToolServers() []tools.ServerStatus {

@@ -9,7 +9,6 @@ import (
 
 	"llmbot/bot/answer"
 	"llmbot/bot/fair"
-	"llmbot/bot/leave"
 	"llmbot/bot/thread"
 	"llmbot/bot/transcript"
 	"llmbot/bot/turn"
@@ -53,9 +52,9 @@ const (
 type turnRun struct {
 	assignment
 
-	work *atWork    // what it does, for others to see
-	tab  tab        // the accounts in which the answer is counted
-	box  *leave.Box // does the calls of tools; nil: none are offered, or none yet
+	work *atWork // what it does, for others to see
+	tab  tab     // the accounts in which the answer is counted
+	kit  kit     // the tools of the answer
 
 	inHand // what is being answered
 	posts  // the messages of the answer
@@ -63,12 +62,14 @@ type turnRun struct {
 
 // newTurn returns the turn of a lease; heir reports that it is the lease's first.
 func newTurn(b *Bot, t thread.ID, l *turn.Lease, heir bool, known []thread.Question) *turnRun {
-	return &turnRun{
+	r := &turnRun{
 		assignment: assignment{
 			bot: b, log: b.log.With("thread", t.String()), thread: t, lease: l, known: known, heir: heir, begun: len(l.Messages()) > 0,
 		},
 		inHand: inHand{asks: known, cancel: func(error) {}}, tab: tab{ledger: b.ledger, log: b.log, thread: t, unpaid: b.unpaid},
 	}
+	r.kit.assignment = &r.assignment
+	return r
 }
 
 // stage is what a turn has before people's eyes or under way. It is ended however the turn ends.

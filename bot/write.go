@@ -187,9 +187,9 @@ func (t *turnRun) writer(work, stream context.Context, a *admitted, s *stage) (*
 	s.saver = b.records.Saver(stream, transcript.SaverConfig{
 		Thread: t.thread, Begin: transcript.Checkpoint{Of: of, Text: from.Text, Before: from.Before}, Live: b.live, Progress: t.lease.Progress, Log: b.log,
 	})
-	kit, err := t.tools(stream, a, s, of, &from)
+	err := t.kit.open(stream, a, s.draft, of, t.asksModel(a, &from), func() bool { return len(t.messageIDs()) > 0 })
 	w := b.shared.Writer(answer.Task{
-		Tools: kit.offered, Toolbox: kit.box, Rounds: kit.Rounds, Ran: kit.Ran,
+		Tools: t.kit.offered, Toolbox: t.kit.box, Rounds: t.kit.Rounds, Ran: t.kit.Ran,
 		Thread: t.thread.String(), Draft: s.draft, ID: s.request, Model: a.set.Model, Person: a.person,
 		MinVisible: leftVisible(a, shown), Fallback: fallback, Kept: kept, Does: t.work.does,
 		Note: s.saver.Note, Progress: t.lease.Progress, Spent: func(tokens int) { t.tab.spend(work, tokens) },

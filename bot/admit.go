@@ -26,22 +26,28 @@ const maxTold = 10_000
 type seldom struct {
 	every time.Duration
 
-	mu sync.Mutex // guards at
-	at *simplelru.LRU[string, time.Time]
+	mu    sync.Mutex // guards until
+	until *simplelru.LRU[string, time.Time]
 }
 
 func newSeldom(every time.Duration) seldom {
-	return seldom{every: every, at: recent.New[string, time.Time](maxTold)}
+	return seldom{every: every, until: recent.New[string, time.Time](maxTold)}
 }
 
 // due reports whether it may be done for key, and then remembers that it was done now.
-func (s *seldom) due(key string, now time.Time) bool {
+func (s *seldom) due(key string, now time.Time) bool { return s.dueUntil(key, now, now.Add(s.every)) }
+
+// dueUntil is due, for what may be done again at until if that is sooner.
+func (s *seldom) dueUntil(key string, now, until time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if at, ok := s.at.Get(key); ok && now.Sub(at) < s.every {
+	if last, ok := s.until.Get(key); ok && last.After(now) {
 		return false
 	}
-	s.at.Add(key, now)
+	if most := now.Add(s.every); until.After(most) {
+		until = most
+	}
+	s.until.Add(key, until)
 	return true
 }
 

@@ -105,8 +105,7 @@ type Bot struct {
 	coordinator  *turn.Coordinator
 	shared       *answer.Shared
 	ledger       quota.Ledger
-	unpaid       *unpaid
-	told         told
+	told         seldom // who was told that they have had their share
 	status       *status.Board
 	records      transcript.Records
 	participants participants
@@ -155,14 +154,14 @@ func New(cfg Config, dep Deps) *Bot {
 	}
 	b := &Bot{
 		cfg: cfg, dep: dep, log: dep.Log,
-		records: transcript.Records{Store: dep.Store}, ledger: quota.Ledger{Store: dep.Store}, unpaid: newUnpaid(), wake: make(chan struct{}, 1),
+		records: transcript.Records{Store: dep.Store}, ledger: quota.Ledger{Store: dep.Store}, wake: make(chan struct{}, 1),
 		actors: map[thread.ID]*actor{}, since: time.Now(),
 		attach: attach.New(dep.Files, dep.PDFs, dep.Ears, dep.Hooks.File, dep.Log), jobs: newPool(dep.Log, 8, 10*time.Second), longJobs: newPool(dep.Log, 64, repairTimeout),
 		rechecks:     newQueue[followUp](dep.Log, "recheck", maxDelayed, youngAgain, 0),
 		threadChecks: newQueue[followUp](dep.Log, "thread_check", maxThreadChecks, 0, threadEvery),
 		lookBacks:    newQueue[takenOver](dep.Log, "look_back", maxDelayed, lookBackAfter, threadEvery),
 		lastLooks:    newQueue[oneLook](dep.Log, "look_once", maxDelayed, 0, threadEvery),
-		told:         newTold(), homes: newSeldom(homeEvery), refused: newSeldom(refusalEvery), ratings: newRatings(),
+		told:         newSeldom(tellAgain), homes: newSeldom(homeEvery), refused: newSeldom(refusalEvery), ratings: newRatings(),
 		participants: newParticipants(), hints: newHints(),
 	}
 	b.status = status.New(status.Config{

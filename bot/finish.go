@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"llmbot/bot/answer"
@@ -78,7 +79,9 @@ func (t *turnRun) end(work context.Context, v verdict) report {
 // done notes that the thread is answered up to a time, and reports whether more was asked
 // meanwhile. If the store does not take that now, the coordinator goes on trying.
 func (t *turnRun) done(work context.Context, upto turn.TS) (more bool, err error) {
-	t.tab.settle(work)
+	var counted sync.WaitGroup
+	defer counted.Wait()
+	counted.Go(func() { t.tab.settle(work) })
 	ctx, cancel := context.WithTimeout(work, doneTimeout)
 	defer cancel()
 	more, err = t.lease.Done(ctx, upto)

@@ -31,7 +31,7 @@ func TestOverSentence(t *testing.T) {
 }
 
 func TestToldAtMostOnceAMinute(t *testing.T) {
-	m := newTold()
+	m := newSeldom(tellAgain)
 	now := time.Now()
 	for _, tt := range []struct {
 		who       string
@@ -45,7 +45,7 @@ func TestToldAtMostOnceAMinute(t *testing.T) {
 		{"U", 60500 * time.Millisecond, 61 * time.Second, false},
 		{"U", 61 * time.Second, 2 * time.Hour, true}, // what they were told is over
 	} {
-		if got := m.due(tt.who, now.Add(tt.at), now.Add(tt.until)); got != tt.want {
+		if got := m.dueUntil(tt.who, now.Add(tt.at), now.Add(tt.until)); got != tt.want {
 			t.Errorf("%s at %s: %v", tt.who, tt.at, got)
 		}
 	}

@@ -26,10 +26,6 @@ func TestFullMemoriesForgetTheOldest(t *testing.T) {
 			s := newSeldom(time.Minute)
 			return maxTold, func(i int) { s.due(strconv.Itoa(i), now) }, func(i int) bool { return !s.due(strconv.Itoa(i), now) }
 		},
-		"what people were told of their quota": func() (int, func(int), func(int) bool) {
-			m := newTold()
-			return maxTold, func(i int) { m.due(strconv.Itoa(i), now, now.Add(time.Hour)) }, func(i int) bool { return !m.due(strconv.Itoa(i), now, now.Add(time.Hour)) }
-		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			most, note, known := start()

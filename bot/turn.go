@@ -66,9 +66,9 @@ func newTurn(b *Bot, t thread.ID, l *turn.Lease, heir bool, known []thread.Quest
 		assignment: assignment{
 			bot: b, log: b.log.With("thread", t.String()), thread: t, lease: l, known: known, heir: heir, begun: len(l.Messages()) > 0,
 		},
-		inHand: inHand{asks: known, cancel: func(error) {}}, tab: tab{ledger: b.ledger, log: b.log, thread: t, unpaid: b.unpaid},
+		inHand: inHand{asks: known, cancel: func(error) {}},
 	}
-	r.kit.assignment = &r.assignment
+	r.tab.assignment, r.kit.assignment = &r.assignment, &r.assignment
 	return r
 }
 
@@ -85,7 +85,6 @@ type stage struct {
 // run does the turn. work ends when nothing may block any more; cut when the stream must end.
 func (t *turnRun) run(work, cut context.Context) (r report) {
 	s := stage{early: early{assignment: &t.assignment}}
-	defer t.tab.wait()
 	defer func() {
 		// The one border for panics: a bug in one thread must not end the others (style.md §6.3).
 		if p := recover(); p != nil {
@@ -164,7 +163,7 @@ func (t *turnRun) prepare(work, live, stream context.Context, s *stage) (*admitt
 	case t.stopped() && len(t.lease.Messages()) == 0 && len(a.due.Adopt) == 0:
 		return nil, verdict{outcome: done, upto: t.stopEnds()}
 	}
-	t.afford(live, a)
+	t.tab.afford(live, a)
 	switch {
 	case t.isOff() || !t.begin(a.asks):
 		return nil, verdict{outcome: calledOff}

@@ -128,7 +128,7 @@ func (t *turnRun) instead(work context.Context, w *answer.Writer, a *admitted, f
 		shown, _ := w.Fallback()
 		out = answer.Outcome{Answer: broken(shown.Text, hopeless), Err: errHopeless}
 	case a.refused.Limit != "":
-		out = t.refuse(work, w, a, a.refused)
+		out = t.tab.refuse(work, w, a, a.refused, len(t.messageIDs()) > 0)
 	default:
 		return nil
 	}
@@ -167,11 +167,11 @@ func (t *turnRun) enter(work, stream context.Context, w *answer.Writer, a *admit
 	if !w.Queued() {
 		return nil
 	}
-	over := t.overspent(stream, a)
+	over := t.tab.spent(stream, a.begun)
 	if over.Limit == "" {
 		return nil
 	}
-	out = t.refuse(work, w, a, over)
+	out = t.tab.refuse(work, w, a, over, len(t.messageIDs()) > 0)
 	return &out
 }
 

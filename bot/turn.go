@@ -158,7 +158,7 @@ func (t *turnRun) prepare(work, live, stream context.Context, s *stage) (*admitt
 	// Its owner died between the end and the note of it.
 	case !a.due.Redo && thread.Complete(a.messages, t.lease.Messages(), a.asks):
 		t.log.InfoContext(work, "answered_before", "ask", a.last().TS)
-		t.shareLeft(work, t.saved(work, transcript.OfTurn(a.asks, upto)))
+		offer{assignment: &t.assignment}.shareLeft(work, t.saved(work, transcript.OfTurn(a.asks, upto)))
 		return nil, verdict{outcome: done, upto: upto}
 	case t.stopped() && len(t.lease.Messages()) == 0 && len(a.due.Adopt) == 0:
 		return nil, verdict{outcome: done, upto: t.stopEnds()}

@@ -66,6 +66,9 @@ type admitted struct {
 // last returns the question that the answer is said to answer.
 func (a *admitted) last() thread.Question { return a.asks[len(a.asks)-1] }
 
+// request returns the id of the requests to the model, which the server logs too.
+func (a *admitted) request() string { return "llmbot-" + strings.ReplaceAll(a.last().TS, ".", "-") }
+
 // admit asks the policy about everybody who asked, and tells those who may not.
 func admit(ctx context.Context, as *assignment, p plan) *admitted {
 	a := &admitted{plan: p}

@@ -3,7 +3,6 @@ package bot
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"llmbot/bot/answer"
@@ -78,9 +77,7 @@ func (t *turnRun) end(work context.Context, v verdict) report {
 // done notes that the thread is answered up to a time, and reports whether more was asked
 // meanwhile. If the store does not take that now, the coordinator goes on trying.
 func (t *turnRun) done(work context.Context, upto turn.TS) (more bool, err error) {
-	var counted sync.WaitGroup
-	defer counted.Wait()
-	counted.Go(func() { t.tab.settle(work) })
+	t.tab.settle(work) // before: whoever has the thread next begins another answer
 	ctx, cancel := context.WithTimeout(work, doneTimeout)
 	defer cancel()
 	more, err = t.lease.Done(ctx, upto)

@@ -47,7 +47,7 @@ func (t *turnRun) finish(work, stream context.Context, a *admitted, s *stage, ou
 	}
 	s.draft = nil
 	s.saver.End()
-	logEnd(work, &t.assignment, a, s.request, *out, err)
+	logEnd(work, &t.assignment, a, *out, err)
 	if v.outcome != done {
 		return v
 	}
@@ -155,7 +155,7 @@ func cutShort(draft answer.Draft, whole answer.Outcome, goesOn bool) *answer.Sna
 		}
 		return &cut
 	case whole.All != "": // a file would come after the stop
-		cut.Notice = restLeft(cut.Notice, whole.Result)
+		cut.Notice = ofRest(cut.Notice, false, whole.Result)
 		return &cut
 	}
 	return nil
@@ -211,10 +211,10 @@ func entryOf(a *admitted, r Reply, ids []string, out answer.Outcome, untidy bool
 }
 
 // logEnd logs how an answer ended.
-func logEnd(ctx context.Context, as *assignment, a *admitted, request string, out answer.Outcome, closeErr error) {
+func logEnd(ctx context.Context, as *assignment, a *admitted, out answer.Outcome, closeErr error) {
 	as.ended(endOf(out, closeErr))
 	attrs := []any{
-		"ask", a.last().TS, "user", a.last().User, "request", request, "model", out.Result.Model, "finish", string(out.Result.Finish),
+		"ask", a.last().TS, "user", a.last().User, "request", a.request(), "model", out.Result.Model, "finish", string(out.Result.Finish),
 		"prompt_tokens", out.Result.Usage.PromptTokens, "cached_tokens", out.Result.Usage.CachedTokens,
 		"completion_tokens", out.Result.Usage.CompletionTokens,
 		"ttft_ms", out.Result.TTFT.Milliseconds(), "elapsed_ms", out.Result.Elapsed.Milliseconds(),

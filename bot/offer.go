@@ -59,7 +59,7 @@ func (o offer) prepare(ctx context.Context, out *answer.Outcome) {
 	ctx, cancel := context.WithTimeoutCause(ctx, offerTimeout, errors.New("slack did not take the file in time"))
 	defer cancel()
 	before := out.Answer.Notice
-	out.Answer.Notice = restLeft(before, out.Result)
+	out.Answer.Notice = ofRest(before, false, out.Result)
 	if o.bot.dep.Uploads == nil {
 		return
 	}
@@ -72,24 +72,21 @@ func (o offer) prepare(ctx context.Context, out *answer.Outcome) {
 			return
 		}
 	}
-	out.Answer.Notice = restFiled(before, out.Result)
+	out.Answer.Notice = ofRest(before, true, out.Result)
 }
 
-// restLeft and restFiled add to a notice what becomes of the rest of an answer.
-func restLeft(notice string, r llm.Result) string {
-	return ofRest(notice, restInFile, answer.RestNotShown, r)
-}
-
-func restFiled(notice string, r llm.Result) string {
-	return ofRest(notice, answer.RestNotShown, restInFile, r)
-}
-
-func ofRest(notice, not, but string, r llm.Result) string {
+// ofRest adds to a notice what becomes of the rest of an answer: it follows as a file, or is left
+// out.
+func ofRest(notice string, filed bool, r llm.Result) string {
+	is, not := answer.RestNotShown, restInFile
+	if filed {
+		is, not = not, is
+	}
 	notice = strings.TrimSpace(strings.ReplaceAll(notice, not, ""))
 	if r.Finish == answer.FinishCut {
 		notice = answer.Say(notice, restUnended)
 	}
-	return answer.Say(notice, but)
+	return answer.Say(notice, is)
 }
 
 func (o offer) upload(ctx context.Context, out *answer.Outcome) error {
@@ -97,11 +94,10 @@ func (o offer) upload(ctx context.Context, out *answer.Outcome) error {
 	if err == nil {
 		err = o.saver.Filed(ctx, id)
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		out.File = id
 	}
-	out.File = id
-	return nil
+	return err
 }
 
 // share shows the file of an answer whose end is visible. If that fails the answer says that the
@@ -120,7 +116,7 @@ func (o offer) share(work context.Context, r Reply, out *answer.Outcome) {
 		return
 	}
 	o.failed(ctx, err)
-	out.Answer.Notice = restLeft(out.Answer.Notice, out.Result)
+	out.Answer.Notice = ofRest(out.Answer.Notice, false, out.Result)
 	if err := o.bot.showAgain(work, o.thread, r, out.Answer); err != nil {
 		o.log.WarnContext(work, "answer_not_corrected", "error", err)
 	}

@@ -47,6 +47,9 @@ const (
 // streams must end, live when the turn is not ours any more, stream when the model is to write no
 // further.
 //
+// The phases share the assignment. One with steps of its own is a type around that, which knows
+// nothing else of the turn: early, reader, planner, eraser, tab, kit, material, offer.
+//
 // It runs in its own goroutine. The actor may call the methods of inHand meanwhile, and the
 // draft calls what stands in its Reply.
 type turnRun struct {
@@ -78,8 +81,6 @@ type stage struct {
 	reply Reply             // of the draft
 	draft answer.Draft      // open; nil: none is
 	saver *transcript.Saver // of the text; nil: none
-	// request is the id of the requests to the model, which the server logs too; empty: none was made.
-	request string
 }
 
 // run does the turn. work ends when nothing may block any more; cut when the stream must end.
@@ -146,15 +147,15 @@ func (t *turnRun) prepare(work, live, stream context.Context, s *stage) (*admitt
 	default:
 		upto = newest // Done reports that there is more
 	}
-	p := eraser{&t.assignment}.fulfil(work, planner{&t.assignment}.plan(live, r, upto))
-	a := admit(live, &t.assignment, p)
+	e := eraser{&t.assignment}
+	a := admit(live, &t.assignment, e.fulfil(work, planner{&t.assignment}.plan(live, r, upto)))
 	switch {
 	case t.isOff() || !t.begin(a.asks):
 		return nil, verdict{outcome: calledOff}
 	case a.cutShort:
 		return nil, verdict{outcome: released} // the next process, or turn, asks again
 	case len(a.asks) == 0:
-		return nil, eraser{&t.assignment}.unanswered(work, a)
+		return nil, e.unanswered(work, a)
 	// Its owner died between the end and the note of it.
 	case !a.due.Redo && thread.Complete(a.messages, t.lease.Messages(), a.asks):
 		t.log.InfoContext(work, "answered_before", "ask", a.last().TS)
@@ -168,7 +169,7 @@ func (t *turnRun) prepare(work, live, stream context.Context, s *stage) (*admitt
 	case t.isOff() || !t.begin(a.asks):
 		return nil, verdict{outcome: calledOff}
 	case len(a.asks) == 0:
-		return nil, eraser{&t.assignment}.unanswered(work, a)
+		return nil, e.unanswered(work, a)
 	}
 	if err := t.open(work, a, s); err != nil {
 		t.log.ErrorContext(stream, "answer_not_opened", "ask", a.last().TS, "error", err)

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"llmbot/bot/answer"
+	"llmbot/bot/figures"
 	"llmbot/bot/thread"
 	"llmbot/bot/transcript"
 	"llmbot/bot/turn"
@@ -26,7 +28,7 @@ const hopeless = "I have tried several times to answer this, and failed each tim
 // open opens the draft of an answer.
 func (t *turnRun) open(work context.Context, a *admitted, s *stage) error {
 	t.lease.Extend(a.upto)
-	s.reply = t.reply(work, a, a.last())
+	s.reply = t.reply(work, a)
 	// Messages adopted from the thread are recorded now: a turn that follows finds them in the lease.
 	if len(t.messageIDs()) > len(t.lease.Messages()) {
 		t.noteMessages(work)
@@ -54,8 +56,8 @@ func (t *turnRun) openDraft(work context.Context, s *stage) error {
 }
 
 // reply ties the answer's messages to the lease and to the question that it answers.
-func (t *turnRun) reply(work context.Context, a *admitted, last thread.Question) Reply {
-	ids := thread.Union(t.lease.Messages(), a.due.Adopt)
+func (t *turnRun) reply(work context.Context, a *admitted) Reply {
+	last, ids := a.last(), thread.Union(t.lease.Messages(), a.due.Adopt)
 	t.adopt(ids)
 	r := Reply{For: last.TS, From: last.TS, User: last.User, Epoch: t.lease.Epoch(), Adopt: slices.Clone(ids), Tools: t.bot.dep.Tools != nil, Check: t.mayWrite}
 	// Also those that are not admitted: they have what they get.
@@ -152,7 +154,7 @@ func (t *turnRun) ask(work, stream context.Context, w *answer.Writer, a *admitte
 	}
 	w.Think()
 	return w.Write(stream, material{&t.assignment, a, t.messageIDs()}.input(stream, w.Tools(), w.Say), llm.Request{
-		Model: a.set.Model, Temperature: a.set.Temperature, MaxTokens: t.bot.cfg.MaxTokens, ReasoningEffort: a.set.Effort, ID: s.request,
+		Model: a.set.Model, Temperature: a.set.Temperature, MaxTokens: t.bot.cfg.MaxTokens, ReasoningEffort: a.set.Effort, ID: a.request(),
 	}, *from)
 }
 
@@ -179,7 +181,6 @@ func (t *turnRun) enter(work, stream context.Context, w *answer.Writer, a *admit
 // error ends the answer.
 func (t *turnRun) writer(work, stream context.Context, a *admitted, s *stage) (*answer.Writer, *answer.Partial, error) {
 	b := t.bot
-	s.request = "llmbot-" + strings.ReplaceAll(a.last().TS, ".", "-")
 	of := transcript.OfTurn(a.asks, a.upto)
 	shown := a.shown(t.messageIDs())
 	from, fallback, kept := previous(work, &t.assignment, a, of, shown)
@@ -190,7 +191,7 @@ func (t *turnRun) writer(work, stream context.Context, a *admitted, s *stage) (*
 	err := t.kit.open(stream, a, s.draft, of, t.asksModel(a, &from), func() bool { return len(t.messageIDs()) > 0 })
 	w := b.shared.Writer(answer.Task{
 		Tools: t.kit.offered, Toolbox: t.kit.box, Rounds: t.kit.Rounds, Ran: t.kit.Ran,
-		Thread: t.thread.String(), Draft: s.draft, ID: s.request, Model: a.set.Model, Person: a.person,
+		Thread: t.thread.String(), Draft: s.draft, ID: a.request(), Model: a.set.Model, Person: a.person,
 		MinVisible: leftVisible(a, shown), Fallback: fallback, Kept: kept, Does: t.work.does,
 		Note: s.saver.Note, Progress: t.lease.Progress, Spent: func(tokens int) { t.tab.spend(work, tokens) },
 	})
@@ -202,4 +203,55 @@ func broken(text, notice string) answer.Snapshot {
 	return answer.Snapshot{
 		Text: text, Notice: notice, Phase: answer.Failed, Ending: answer.EndingBroken, Controls: answer.CanRegenerate,
 	}
+}
+
+// previous loads the text that the answer goes on from (zero: it begins anew), and what stays if
+// nothing comes to it. shown is what the thread shows of it. kept reports that this is an answer that
+// had ended.
+func previous(work context.Context, as *assignment, a *admitted, of transcript.Of, shown []thread.Message) (from answer.Partial, fallback answer.Snapshot, kept bool) {
+	if a.due.Redo {
+		own, err := stored(work, as, func() (map[string]transcript.Entry, error) { return as.bot.records.Entries(work, as.thread) })
+		if err != nil {
+			as.log.WarnContext(work, "answers_unread", "error", err)
+		}
+		if e := own[a.due.What]; e.Text != "" {
+			fallback = e.Snapshot()
+			if kept = e.Phase.Final(); a.more {
+				from = answer.Partial{
+					Text: e.Text, Tokens: e.Tokens, Elapsed: e.Elapsed, TTFT: e.TTFT, FirstWord: e.Word, Asked: true, Before: e.Tokens,
+				}
+			}
+		}
+	}
+	if from.Text == "" && (a.begun || len(as.known) == 0) {
+		from = as.saved(work, of)
+	}
+	if kept {
+		return from, fallback, kept
+	}
+	fallback = answer.Snapshot{Text: from.Text, Small: figures.Footer(from.Result())}
+	var texts []string // what Slack gives back: a translation, and of a long answer the beginning
+	for _, m := range shown {
+		if m.Text != "" {
+			texts = append(texts, m.Text)
+		}
+	}
+	text := strings.Join(texts, "\n\n")
+	// Saved last long before its owner died.
+	if utf8.RuneCountInString(text)*3 > utf8.RuneCountInString(from.Text)*4 {
+		fallback = answer.Snapshot{Text: text}
+	}
+	return from, fallback, kept
+}
+
+// leftVisible returns how many characters a killed process left visible of an answer of which this is
+// shown.
+func leftVisible(a *admitted, shown []thread.Message) (n int) {
+	if !a.begun {
+		return 0
+	}
+	for _, m := range shown {
+		n += m.Shown
+	}
+	return n
 }

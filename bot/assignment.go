@@ -180,8 +180,8 @@ func (as *assignment) channelName(ctx context.Context) string {
 	return name
 }
 
-// idle has Slack told that the bot is not at work in the thread any more. That is the draft's part if
-// it has said that the bot is; but an owner before may have said so, or a draft before it.
+// idle has Slack told that the bot is not at work in the thread any more. That is the draft's part
+// if it has said that the bot is; but an owner before may have said so, or a draft before it.
 func (as *assignment) idle() {
 	if s, ok := as.bot.dep.Room.(Statuses); ok {
 		s.Idle(as.thread)

@@ -91,7 +91,8 @@ func (e eraser) takeOut(work context.Context, p plan, gone thread.Ended, w trans
 }
 
 // unanswered ends a turn in which nothing is answered: a half answer whose question is gone goes,
-// too. One that was begun for somebody of whom Slack does not say now who they are waits until it does.
+// too. One that was begun for somebody of whom Slack does not say now who they are waits until it
+// does.
 func (e eraser) unanswered(work context.Context, a *admitted) verdict {
 	ids := thread.Union(e.lease.Messages(), slices.Concat(a.due.Adopt, a.due.Orphans))
 	ids = slices.DeleteFunc(ids, func(id string) bool { return thread.Keeps(a.messages, id) })

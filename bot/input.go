@@ -19,8 +19,8 @@ type material struct {
 	posted []string // the messages of the answer, which the model does not read
 }
 
-// input gathers the prompt of an answer, which may have tools. say takes what the person should know
-// of their files. It blocks for the network.
+// input gathers the prompt of an answer, which may have tools. say takes what the person should
+// know of their files. It blocks for the network.
 func (m material) input(ctx context.Context, tools bool, say func(string)) prompt.Input {
 	b, a := m.bot, m.a
 	in := prompt.Input{System: a.set.System, Bot: b.cfg.Name, Date: time.Now(), Tools: tools}

@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,10 +54,7 @@ func (k *kit) open(stream context.Context, a *admitted, draft answer.Draft, of t
 	if len(offered) == 0 && !k.mayHaveRounds(stream, a) {
 		return nil
 	}
-	asker := a.last().User
-	if a.due.Redo && a.redo.By != "" { // who wants it anew has asked last
-		asker = a.redo.By
-	}
+	asker := cmp.Or(a.redo.By, a.last().User) // who wants it anew has asked last
 	box, begun, err := desk.Open(stream, leave.Answer{
 		Thread: k.thread, Of: of, Epoch: k.lease.Epoch(), Place: place, Asker: asker, Author: a.last().User,
 		Visible: visible, Settled: k.settled, Progress: k.lease.Progress,

@@ -113,7 +113,7 @@ func askers(a *admitted) []permalink.Person {
 	for _, ask := range a.asks {
 		add(ask.User, ask.External)
 	}
-	if a.due.Redo && a.redo.By != "" {
+	if a.redo.By != "" {
 		add(a.redo.By, false)
 	}
 	return out

@@ -15,7 +15,7 @@ type plan struct {
 
 	upto turn.TS // it answers what came until then
 	due  thread.Due
-	redo transcript.RedoRequest // for the last answer; zero: there is none
+	redo transcript.RedoRequest // who wants due written again, and when; zero: nobody does
 	more bool                   // the answer is to go on where the length limit ended it
 	// begun reports that an earlier owner has begun the answer, whether it could record that or
 	// not.
@@ -45,9 +45,10 @@ func (o planner) plan(ctx context.Context, r reading, upto turn.TS) plan {
 	}
 	if len(p.due.Asks) == 0 && !r.unread {
 		if redo := o.redoRequest(ctx); turn.TS(redo.TS).After(v.Answered) { // else it was fulfilled
-			p.redo, v.Wanted = redo, turn.TS(redo.TS)
-			p.due = thread.Owed(messages, o.thread, v)
-			p.more = p.due.Redo && redo.More == p.due.What
+			v.Wanted = turn.TS(redo.TS)
+			if p.due = thread.Owed(messages, o.thread, v); p.due.Redo {
+				p.redo, p.more = redo, redo.More == p.due.What
+			}
 		}
 	}
 	// An answer is begun once in the life of a lease: what this process has called off, it has not

@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,12 +25,7 @@ const tellAgain = time.Minute
 // payer returns for whom an answer is written: whose slot it takes, and whose quota. Of several
 // people whose questions are answered together it is who asked first; of an answer that somebody
 // wants anew, or to go on, whoever wants it.
-func (p plan) payer(asks []thread.Question) string {
-	if p.due.Redo && p.redo.By != "" {
-		return p.redo.By
-	}
-	return asks[0].User
-}
+func (p plan) payer(asks []thread.Question) string { return cmp.Or(p.redo.By, asks[0].User) }
 
 // accounts returns those in which a person's answer is counted.
 func (b *Bot) accounts(person, channel string, shared quota.Limits) (all []quota.Account) {

@@ -64,11 +64,7 @@ func (t *turnRun) reply(work context.Context, a *admitted) Reply {
 	if len(a.due.Asks) > 0 && !a.unread {
 		r.From = a.due.Asks[0].TS
 	}
-	since := turn.TS(last.TS).Max(thread.Newest(a.asks))
-	if a.due.Redo {
-		since = since.Max(turn.TS(a.redo.TS))
-	}
-	r.Since = string(since)
+	r.Since = string(turn.TS(last.TS).Max(thread.Newest(a.asks)).Max(turn.TS(a.redo.TS)))
 	r.Fenced = t.fence
 	r.Posted = func(id string) {
 		if first := t.post(id); first {
@@ -120,25 +116,22 @@ func written(work, stream context.Context, saver *transcript.Saver, out *answer.
 // instead returns what an answer ends with for which nobody asks the model; nil: the model is asked.
 // failed is why the writer has not got all that it needs.
 func (t *turnRun) instead(work context.Context, w *answer.Writer, a *admitted, from *answer.Partial, failed error) *answer.Outcome {
-	var out answer.Outcome
 	switch {
 	case failed != nil:
-		out = w.Ended(failed, llm.Result{})
+		return new(w.Ended(failed, llm.Result{}))
 	case from.Finish != "" && !t.stopped() && t.lease.Blame() < mostBlame:
-		out = w.Finished(*from)
+		return new(w.Finished(*from))
 	case t.lease.Blame() >= mostBlame:
 		shown, _ := w.Fallback()
-		out = answer.Outcome{Answer: broken(shown.Text, hopeless), Err: errHopeless}
+		return &answer.Outcome{Answer: broken(shown.Text, hopeless), Err: errHopeless}
 	case a.refused.Limit != "":
-		out = t.tab.refuse(work, w, a, a.refused, len(t.messageIDs()) > 0)
-	default:
-		return nil
+		return new(t.tab.refuse(work, w, a, a.refused, t.visible()))
 	}
-	return &out
+	return nil
 }
 
-// asksModel reports whether the model is asked for an answer, as far as that is known before there is
-// a writer, see instead.
+// asksModel reports whether the model is asked for an answer, as far as that is known before there
+// is a writer, see instead.
 func (t *turnRun) asksModel(a *admitted, from *answer.Partial) bool {
 	return from.Finish == "" && t.lease.Blame() < mostBlame && a.refused.Limit == ""
 }
@@ -161,20 +154,15 @@ func (t *turnRun) ask(work, stream context.Context, w *answer.Writer, a *admitte
 // enter waits for a slot. It returns what the answer ends with if it gets none, or if somebody has
 // used up their share meanwhile; nil: the model may be asked.
 func (t *turnRun) enter(work, stream context.Context, w *answer.Writer, a *admitted) *answer.Outcome {
-	var out answer.Outcome
 	if err := w.Enter(stream); err != nil {
-		out = w.Ended(err, llm.Result{})
-		return &out
+		return new(w.Ended(err, llm.Result{}))
 	}
-	if !w.Queued() {
-		return nil
+	if w.Queued() {
+		if over := t.tab.spent(stream, a.begun); over.Limit != "" {
+			return new(t.tab.refuse(work, w, a, over, t.visible()))
+		}
 	}
-	over := t.tab.spent(stream, a.begun)
-	if over.Limit == "" {
-		return nil
-	}
-	out = t.tab.refuse(work, w, a, over, len(t.messageIDs()) > 0)
-	return &out
+	return nil
 }
 
 // writer returns the writer of an answer, with what it goes on from, and begins to save it. The
@@ -188,7 +176,7 @@ func (t *turnRun) writer(work, stream context.Context, a *admitted, s *stage) (*
 	s.saver = b.records.Saver(stream, transcript.SaverConfig{
 		Thread: t.thread, Begin: transcript.Checkpoint{Of: of, Text: from.Text, Before: from.Before}, Live: b.live, Progress: t.lease.Progress, Log: b.log,
 	})
-	err := t.kit.open(stream, a, s.draft, of, t.asksModel(a, &from), func() bool { return len(t.messageIDs()) > 0 })
+	err := t.kit.open(stream, a, s.draft, of, t.asksModel(a, &from), t.visible)
 	w := b.shared.Writer(answer.Task{
 		Tools: t.kit.offered, Toolbox: t.kit.box, Rounds: t.kit.Rounds, Ran: t.kit.Ran,
 		Thread: t.thread.String(), Draft: s.draft, ID: a.request(), Model: a.set.Model, Person: a.person,
@@ -206,8 +194,8 @@ func broken(text, notice string) answer.Snapshot {
 }
 
 // previous loads the text that the answer goes on from (zero: it begins anew), and what stays if
-// nothing comes to it. shown is what the thread shows of it. kept reports that this is an answer that
-// had ended.
+// nothing comes to it. shown is what the thread shows of it. kept reports that this is an answer
+// that had ended.
 func previous(work context.Context, as *assignment, a *admitted, of transcript.Of, shown []thread.Message) (from answer.Partial, fallback answer.Snapshot, kept bool) {
 	if a.due.Redo {
 		own, err := stored(work, as, func() (map[string]transcript.Entry, error) { return as.bot.records.Entries(work, as.thread) })
@@ -244,8 +232,8 @@ func previous(work context.Context, as *assignment, a *admitted, of transcript.O
 	return from, fallback, kept
 }
 
-// leftVisible returns how many characters a killed process left visible of an answer of which this is
-// shown.
+// leftVisible returns how many characters a killed process left visible of an answer, of which
+// shown is there.
 func leftVisible(a *admitted, shown []thread.Message) (n int) {
 	if !a.begun {
 		return 0

@@ -15,7 +15,7 @@ import (
 
 // inbox is an actor whose turns do not run, of a thread in the channel C.
 func inbox() *actor {
-	s := newActors(nil, nil)
+	s := newActors(nil)
 	id := thread.ID{Channel: "C", TS: "1.0"}
 	a := &actor{of: s, thread: id, wake: make(chan struct{}, 1)}
 	s.live[id] = a

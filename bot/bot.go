@@ -99,27 +99,31 @@ type Deps struct {
 
 // Bot answers. Its methods are safe for concurrent use.
 type Bot struct {
-	cfg          Config
-	dep          Deps
-	log          *slog.Logger
+	cfg   Config
+	dep   Deps
+	log   *slog.Logger
+	since time.Time // when this process began
+
+	// What answers are made of.
 	coordinator  *turn.Coordinator
-	shared       *answer.Shared
+	records      transcript.Records
 	ledger       quota.Ledger
 	unpaid       *unpaid
-	status       *status.Board
-	records      transcript.Records
 	participants *participants
-	follower     *follower
-	notifier     *notifier
-	access       *access
 	attach       *attach.Reader
-	since        time.Time // when this process began
-	catchup      *catchup.Watcher
-	mender       *mender
-	intake       *intake
+	shared       *answer.Shared
 	desk         *leave.Desk // also without tools: an owner before may have had some
-	controls     *controls
-	actors       *actors
+	status       *status.Board
+	catchup      *catchup.Watcher
+
+	// Its own parts; doc.go shows which one calls which.
+	notifier *notifier
+	access   *access
+	actors   *actors
+	intake   *intake
+	controls *controls
+	follower *follower
+	mender   *mender
 }
 
 // New returns a Bot that does nothing before Run.
@@ -146,11 +150,8 @@ func New(cfg Config, dep Deps) *Bot {
 	b.access = &access{policy: cfg.Policy, room: dep.Room, records: b.records, notifier: b.notifier, log: dep.Log}
 	b.actors = newActors(func(t thread.ID, l *turn.Lease, heir bool, known []thread.Question) *turnRun {
 		return newTurn(b, t, l, heir, known)
-	}, func(t thread.ID) { b.intake.held.Left(t) })
-	waits := held.Config{
-		Whisper: b.notifier.whisper, History: dep.History, IsLive: b.actors.isLive,
-		Later: func(do func(context.Context)) { b.notifier.jobs.add("status", do) },
-	}
+	})
+	waits := held.Config{Whisper: b.notifier.whisper, History: dep.History, IsLive: b.actors.isLive}
 	if s, ok := dep.Room.(Statuses); ok {
 		waits.Status = s.Status
 	}
@@ -177,15 +178,13 @@ func New(cfg Config, dep Deps) *Bot {
 	})
 	b.intake.coordinator, b.mender.coordinator = b.coordinator, b.coordinator
 	b.controls = &controls{
-		intake: b.intake, access: b.access, notifier: b.notifier, actors: b.actors, coordinator: b.coordinator, records: b.records,
-		participants: b.participants, history: dep.History, room: dep.Room, desk: b.desk, leaves: dep.Leaves,
-		report: b.report, onRated: hooks.Rated, ratings: newRatings(), log: dep.Log,
+		intake: b.intake, access: b.access, records: b.records, participants: b.participants, history: dep.History, room: dep.Room,
+		desk: b.desk, leaves: dep.Leaves, report: b.report, onRated: hooks.Rated, ratings: newRatings(),
 	}
 	followUps := func(ctx context.Context, channel string) thread.FollowUps { return b.settings(ctx, channel).FollowUps }
 	b.follower = &follower{
-		intake: b.intake, controls: b.controls, access: b.access, notifier: b.notifier, actors: b.actors, coordinator: b.coordinator,
-		participants: b.participants, history: dep.History, mode: followUps, since: b.since, hints: newHints(), log: dep.Log,
-		rechecks:     newQueue[followUp](dep.Log, "recheck", maxDelayed, youngAgain, 0),
+		intake: b.intake, controls: b.controls, access: b.access,
+		participants: b.participants, history: dep.History, mode: followUps, since: b.since,
 		threadChecks: newQueue[followUp](dep.Log, "thread_check", maxThreadChecks, 0, threadEvery),
 	}
 	b.catchup = catchup.New(catchup.Config{
@@ -209,7 +208,7 @@ func (b *Bot) Run(ctx context.Context) error {
 			b.log.ErrorContext(work, "desk_ended", "error", err)
 		}
 	})
-	background.Go(func() { b.follower.run(ctx) })
+	background.Go(func() { b.follower.threadChecks.run(ctx, b.follower.checkThread) })
 	background.Go(func() { b.catchup.Run(ctx) })
 	background.Go(func() { b.status.Run(ctx) })
 	background.Go(func() { b.shareBudget(work) })
@@ -242,8 +241,45 @@ func (b *Bot) Run(ctx context.Context) error {
 		}
 	}
 	cancel()
-	b.actors.wait()
+	b.actors.all.Wait()
 	background.Wait()
 	b.log.InfoContext(ctx, "bot_stopped")
 	return nil
+}
+
+// shareEvery is how often the processes divide the edit budget anew.
+const shareEvery = 500 * time.Millisecond
+
+// shareBudget reports, until ctx ends, which part of the workspace's edit budget is this process's:
+// as many answers as it writes, of all that are being written. What a process learns from refusals
+// comes on top.
+func (b *Bot) shareBudget(ctx context.Context) {
+	if b.cfg.Share == nil {
+		return
+	}
+	tick := time.NewTicker(shareEvery)
+	defer tick.Stop()
+	for last := 1.0; ; {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		if now := share(b.coordinator.Owners(), b.cfg.Owner); now != last {
+			b.cfg.Share(now)
+			last = now
+		}
+	}
+}
+
+// share returns the part of one owner, above 0. One that writes nothing counts as one answer: the
+// next question may come to it.
+func share(owners map[string]int, me string) float64 {
+	mine, others := max(owners[me], 1), 0
+	for owner, n := range owners {
+		if owner != me && owner != "" {
+			others += n
+		}
+	}
+	return float64(mine) / float64(mine+others)
 }

@@ -3,7 +3,6 @@ package bot
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -43,11 +42,9 @@ const (
 
 // controls are what people press, and the words by which they order something.
 type controls struct {
-	intake       *intake
+	*intake // makes what they order durable
+
 	access       *access
-	notifier     *notifier
-	actors       *actors
-	coordinator  *turn.Coordinator
 	records      transcript.Records
 	participants *participants
 	history      History
@@ -57,7 +54,6 @@ type controls struct {
 	report       func(ctx context.Context, c Command) status.Report
 	onRated      func(good bool) // nil: nobody counts
 	ratings      ratings
-	log          *slog.Logger
 }
 
 // obey does what a word to the bot says.
@@ -155,7 +151,7 @@ func (c *controls) stop(ctx context.Context, t, where thread.ID, user string, up
 	err = c.coordinator.Stop(ctx, t.String(), upto(record))
 	c.log.InfoContext(ctx, "stop_asked", "thread", t.String(), "user", user, "error", err)
 	if err != nil { // an answer of this process has heard of it all the same
-		c.intake.stopLater(t, upto(record))
+		c.stopLater(t, upto(record))
 		return ErrNotDurable
 	}
 	return nil
@@ -259,7 +255,7 @@ func (c *controls) redo(ctx context.Context, ev Pressed) error {
 		c.log.WarnContext(ctx, "press_not_noted", "thread", ev.Thread.String(), "error", err)
 		return ErrNotDurable
 	}
-	return c.intake.askAgain(ctx, ev.Thread, ev.TS)
+	return c.askAgain(ctx, ev.Thread, ev.TS)
 }
 
 // ratings remembers what people think of answers, so that who presses twice counts once.

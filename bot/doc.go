@@ -10,25 +10,24 @@
 //
 // # Its parts
 //
-// A Bot is made of a few parts, each with its own state. An arrow goes to what a part calls:
+// Each has its own state. An arrow goes to what a part calls:
 //
 //	Handle ─► follower ─► controls ─► intake ─► actors ─► turnRun ─► mender
 //	          follow-ups  presses,    store,    live      answers    what is complete, and
 //	          without a   orders      held      threads              not as it should be
 //	          mention
 //
-// Every one of them may ask access who may use the bot, and have notifier tell somebody something.
+// All of them ask access who may use the bot, and have notifier tell people what only they see.
 //
 // # Where is it?
 //
-//	an event comes            handle.go; intake.go asks the store, follow.go knows no mention
+//	an event comes            intake.go; follow.go, if it names nobody; held when the store is away
 //	a button or a word        control.go, command.go
-//	a thread                  actors.go (which are live), actor.go, live.go (for others to see)
+//	a thread                  actor.go, live.go (what it does, for others to see)
 //	an edit meanwhile         actor.go, inhand.go (what is being answered)
 //	a turn                    turn.go (its phases), read.go, admit.go, quota.go, write.go
 //	it ends                   finish.go, offer.go (the file of a long answer)
-//	a process froze           repair.go
-//	a person is told          notifier.go, access.go (that they may not), hint.go (why nobody answers)
+//	a process froze           repair.go, also for what is to be tidied
 //	in the background         jobs.go
 //
 // # Goroutines
@@ -39,6 +38,6 @@
 // asks the model, and hands the text so far to the Draft (the Replier's), which never blocks it.
 // [Bot.Run] returns after all of them did.
 //
-// Locks: actors.mu guards the table of the live threads and their inboxes. While it is held nothing
-// blocks, and no other lock is taken. No lock of this package is held while another one is taken.
+// Locks: actors.mu guards the table of the live threads, and their inboxes. While it, or any other
+// lock of this package, is held, nothing blocks and no other lock is taken.
 package bot

@@ -173,7 +173,7 @@ func (t *turnRun) finish(work, stream context.Context, a *admitted, s *stage, ou
 	if v.outcome != done {
 		return v
 	}
-	t.bot.follower.hints.answered(t.thread, time.Now())
+	t.bot.participants.answered(t.thread)
 	t.removeOrphans(work, a)
 	if err == nil && !out.Kept {
 		t.replaceFile(work, a.messages, s.reply, out.File)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"llmbot/bot/catchup"
 	"llmbot/bot/held"
 	"llmbot/bot/thread"
 	"llmbot/bot/turn"
@@ -16,6 +17,112 @@ import (
 const askTimeout = 2500 * time.Millisecond
 
 const tooManyHeld = "My database does not answer, and too many questions wait for it already. Please ask again later."
+
+// Handle takes an event. It returns nil when the event is durable and may be acked; ErrBusy, which
+// may be acked too, for somebody was told; or the reason why Slack is to tell of it again. It
+// blocks for the store: askTimeout at most for a question or a press, a second more for what needs
+// a look first.
+func (b *Bot) Handle(ctx context.Context, ev Event) error {
+	switch ev := ev.(type) {
+	case Asked:
+		return b.asked(ctx, ev)
+	case Detailed:
+		_ = b.actors.deliver(ev.Thread, inboxItem{ask: &ev.Question}) // best effort
+	case Edited:
+		return b.edited(ctx, ev)
+	case Deleted:
+		return b.deleted(ctx, ev)
+	case Pressed:
+		return b.controls.pressed(ctx, ev)
+	case LeavePressed:
+		return b.controls.decided(ctx, ev)
+	case HomeOpened:
+		b.homeOpened(ev)
+	case Connected:
+		b.catchup.SocketOpened(catchup.Opened{Since: ev.Since})
+	case Disconnected:
+		b.catchup.SocketsClosed()
+	case Halted:
+		return b.controls.halt(ctx, ev.Thread, ev.Thread, ev.User, ev.TS)
+	}
+	return nil
+}
+
+// asked takes a message: a word to the bot, a question, or one that may be a question.
+func (b *Bot) asked(ctx context.Context, ev Asked) error {
+	word := thread.CommandOf(ev.Text)
+	if len(ev.Files) > 0 {
+		word = thread.NoCommand
+	}
+	switch {
+	case word != thread.NoCommand && ev.Explicit():
+		return b.controls.obey(ctx, word, ev.Question)
+	case ev.Explicit():
+		b.participants.note(ev.Thread, ev.User, ev.TS)
+		return b.intake.ask(ctx, ev.Question)
+	case ev.Opens():
+		return nil // nobody's question
+	}
+	return b.follower.follow(ctx, followUp{word, ev.Question})
+}
+
+// edited takes a message that was changed. One that is being answered, or was answered last, is
+// answered anew; the thread tells which it is.
+func (b *Bot) edited(ctx context.Context, ev Edited) error {
+	known, _ := b.participants.note(ev.Thread, ev.User, ev.TS)
+	if !ev.Explicit() && !ev.WasMentioned && b.follower.followsNot(ctx, ev.Question, known) {
+		return nil
+	}
+	isNew := ev.Explicit() && !ev.WasMentioned // it is a question only since now
+	if isNew {
+		b.intake.held.Add(ev.Question, whisperPlace(ev.Question))
+	}
+	look, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	record, err := b.coordinator.Record(look, ev.Thread.String())
+	switch {
+	case err != nil:
+		return b.intake.hold(ctx, ev.Question, !isNew, err)
+	case record.Asked == "" && !isNew:
+		return nil // never ours
+	}
+	if b.elsewhere(record) {
+		if err := b.coordinator.Change(look, ev.Thread.String(), ev.Since()); err != nil {
+			return b.intake.hold(ctx, ev.Question, true, err)
+		}
+	}
+	return b.intake.ask(ctx, ev.Question)
+}
+
+// deleted takes a message that is gone: its answer goes, too. Another process that writes it is
+// told to look.
+func (b *Bot) deleted(ctx context.Context, ev Deleted) error {
+	b.participants.forget(ev.Thread)
+	b.intake.held.Drop(ev.Thread, func(ts string) bool { return ts == ev.TS })
+	// If nobody is at work on it here, there is nothing to do.
+	_ = b.actors.deliver(ev.Thread, inboxItem{gone: ev.TS})
+	look, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	at := turn.TS(ev.At).Max(turn.TS(ev.TS))
+	record, err := b.coordinator.Record(look, ev.Thread.String())
+	if err == nil && b.elsewhere(record) {
+		err = b.coordinator.Change(look, ev.Thread.String(), at)
+	}
+	if err == nil {
+		ev.At = string(at)
+		err = b.controls.forsake(look, ev, record)
+	}
+	if err != nil {
+		b.coordinator.ChangeLater(ev.Thread.String(), at)
+		return ErrNotDurable
+	}
+	return nil
+}
+
+// elsewhere reports whether another process is at work on a thread.
+func (b *Bot) elsewhere(r turn.Record) bool {
+	return r.Owed() && r.Owner != "" && r.Owner != b.cfg.Owner
+}
 
 // intake makes what comes durable, and gives it to the actors. What the store does not take it
 // keeps until the store is back.
@@ -98,11 +205,11 @@ func (in *intake) askAgain(ctx context.Context, t thread.ID, ts string) error {
 	note, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	asked, err := in.coordinator.Ask(note, t.String(), turn.TS(ts))
-	switch {
-	case err != nil:
+	if err != nil {
 		in.log.WarnContext(ctx, "ask_not_noted", "thread", t.String(), "ask", ts, "error", err)
 		return ErrNotDurable
-	case asked.Lease == nil:
+	}
+	if asked.Lease == nil {
 		return nil // whoever has the thread comes to it
 	}
 	return in.actors.deliver(t, inboxItem{lease: asked.Lease})

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"llmbot/bot/answer"
+	"llmbot/bot/catchup"
 	"llmbot/bot/leave"
 	"llmbot/bot/status"
 	"llmbot/bot/thread"
@@ -50,16 +51,8 @@ type Tools interface {
 	Status() []tools.ServerStatus
 }
 
-// History reads the thread; Slack is the transcript.
-type History interface {
-	// Messages returns all messages of a thread, oldest first. It may read several pages. It waits
-	// for the read budget, and returns the cause of ctx when that takes too long.
-	// thread.ErrUnreadable: another try does not help.
-	Messages(ctx context.Context, t thread.ID) ([]thread.Message, error)
-	// Recent returns the top-level messages of a conversation between two times, both excluded,
-	// oldest first; of very many, the newest. It is one read, and blocks and fails as Messages does.
-	Recent(ctx context.Context, channel, after, before string) ([]thread.Message, error)
-}
+// History reads threads and conversations; Slack is the transcript.
+type History = catchup.History
 
 // WhoTimeout is how long Slack may fail to say who somebody is until they are refused. Want of its
 // budget delays an answer, for as long as that takes, and refuses none.

@@ -94,7 +94,7 @@ func (c *controls) wantRemoved(ctx context.Context, t thread.ID, record turn.Rec
 		c.log.WarnContext(ctx, "removal_not_noted", "thread", t.String(), "error", err)
 		return err
 	}
-	return c.intake.askAgain(ctx, t, w.TS)
+	return c.askAgain(ctx, t, w.TS)
 }
 
 // fulfil removes what is to be removed of the thread's ended answers, and returns the plan without

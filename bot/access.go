@@ -83,11 +83,10 @@ func (p *access) mayTell(ctx context.Context, channel, user string, refusal Refu
 	if refusal == refuseChannel {
 		key += "/" + channel
 	}
-	now := time.Now()
-	if !p.notifier.due("refused/"+key, now, now.Add(refusalEvery)) {
+	if !p.notifier.due("refused/"+key, refusalEvery) {
 		return false
 	}
-	due, err := p.records.Tell(ctx, key, now, refusalEvery)
+	due, err := p.records.Tell(ctx, key, time.Now(), refusalEvery)
 	if err != nil { // it is told again when the store is back, at worst
 		p.log.WarnContext(ctx, "refusal_not_noted", "user", user, "error", err)
 		return true
@@ -121,15 +120,16 @@ func (n *notifier) whisper(ctx context.Context, t thread.ID, user, text string) 
 	}
 }
 
-// due reports whether what key names is to be told now, and then remembers that it need not be told
-// again until a time.
-func (n *notifier) due(key string, now, until time.Time) bool {
+// due reports whether what key names is to be told now, and then remembers for a time that it need
+// not be told again.
+func (n *notifier) due(key string, rest time.Duration) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if last, ok := n.until.Get(key); ok && last.After(now) {
+	now := time.Now()
+	if until, ok := n.until.Get(key); ok && until.After(now) {
 		return false
 	}
-	n.until.Add(key, until)
+	n.until.Add(key, now.Add(rest))
 	return true
 }
 

@@ -315,18 +315,6 @@ func (s *actors) get(t thread.ID) *actor {
 // isLive reports whether this process is at work on a thread.
 func (s *actors) isLive(t thread.ID) bool { return s.get(t) != nil }
 
-// in returns the threads of a channel that this process is at work on.
-func (s *actors) in(channel string) (out []thread.ID) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for t := range s.live {
-		if t.Channel == channel {
-			out = append(out, t)
-		}
-	}
-	return out
-}
-
 // count returns how many threads are at work.
 func (s *actors) count() int {
 	s.mu.Lock()

@@ -41,10 +41,8 @@ var (
 	ErrBusy = errors.New("thread has too many messages waiting")
 )
 
-// The causes that end a turn early.
-var (
-	errShutdown = errors.New("the bot is stopping")
-)
+// errShutdown ends a turn early.
+var errShutdown = errors.New("the bot is stopping")
 
 // Config of a Bot.
 type Config struct {

@@ -49,8 +49,7 @@ const statusHelp = "`details` after the command shows more figures, `help` shows
 const homeEvery = time.Minute
 
 func (b *Bot) homeOpened(ev HomeOpened) {
-	now := time.Now()
-	if b.dep.Homes == nil || !b.notifier.due("home/"+ev.User, now, now.Add(homeEvery)) {
+	if b.dep.Homes == nil || !b.notifier.due("home/"+ev.User, homeEvery) {
 		return
 	}
 	b.notifier.jobs.add("home", func(ctx context.Context) {

@@ -88,10 +88,9 @@ func (c *controls) obey(ctx context.Context, w thread.Command, ev thread.Questio
 // them.
 func (c *controls) haltAll(ctx context.Context, ev thread.Question) error {
 	where := thread.ID{Channel: ev.Thread.Channel}
-	threads := c.actors.in(where.Channel)
-	// Also those that another process answers.
-	for _, key := range c.coordinator.Owed(where.Channel + "/") {
-		if t, ok := thread.Parse(key); ok && !slices.Contains(threads, t) {
+	var threads []thread.ID
+	for _, key := range c.coordinator.Owed(where.Channel + "/") { // whichever process answers them
+		if t, ok := thread.Parse(key); ok {
 			threads = append(threads, t)
 		}
 	}

@@ -155,11 +155,10 @@ func isQuestion(text string) bool {
 // ask. All of it is in memory and best effort: no thread is read for it, and an answer of another
 // process is not known here.
 func (w *follower) explainSilence(ctx context.Context, q thread.Question, ended time.Time) {
-	now := time.Now()
-	if now.Sub(ended) > hintFor || q.Elsewhere || strings.Contains(q.Text, "@") || !isQuestion(q.Text) || w.mode(ctx, q.Thread.Channel) == thread.FollowMention {
+	if time.Since(ended) > hintFor || q.Elsewhere || strings.Contains(q.Text, "@") || !isQuestion(q.Text) || w.mode(ctx, q.Thread.Channel) == thread.FollowMention {
 		return
 	}
-	if !w.notifier.due("hint/"+q.Thread.String()+"/"+q.User, now, now.Add(hintAgain)) {
+	if !w.notifier.due("hint/"+q.Thread.String()+"/"+q.User, hintAgain) {
 		return
 	}
 	w.notifier.jobs.add("hint", func(ctx context.Context) {

@@ -175,12 +175,11 @@ func (in *intake) hold(ctx context.Context, ev thread.Question, ifKnown bool, ca
 		error
 		Lasting() bool
 	}](cause)
-	now := time.Now()
 	switch {
 	case !in.coordinator.Later(ev.Thread.String(), ev.Since(), ifKnown):
 		in.log.WarnContext(ctx, "ask_not_held", "thread", ev.Thread.String(), "ask", ev.TS)
 		in.held.Drop(ev.Thread, func(ts string) bool { return ts == ev.TS })
-		if ev.Explicit() && !ifKnown && in.notifier.due("held/"+ev.Thread.String()+"/"+ev.TS, now, now.Add(refusalEvery)) {
+		if ev.Explicit() && !ifKnown && in.notifier.due("held/"+ev.Thread.String()+"/"+ev.TS, refusalEvery) {
 			in.notifier.tell(whisperPlace(ev), ev.User, tooManyHeld)
 		}
 	case ok && lasting.Lasting():

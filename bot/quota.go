@@ -25,14 +25,6 @@ var errOverQuota = errors.New("a quota is used up")
 // were told holds.
 const tellAgain = time.Minute
 
-// tellUntil returns until when somebody need not be told again what holds until a time.
-func tellUntil(now, until time.Time) time.Time {
-	if most := now.Add(tellAgain); until.After(most) {
-		return most
-	}
-	return until
-}
-
 // payer returns for whom an answer is written: whose slot it takes, and whose quota. Of several
 // people whose questions are answered together it is who asked first; of an answer that somebody
 // wants anew, or to go on, whoever wants it.
@@ -123,7 +115,7 @@ func (t *turnRun) overQuota(ctx context.Context, a *admitted, asked []thread.Que
 	if h := b.dep.Hooks.OverQuota; h != nil {
 		h(over)
 	}
-	if a.person == "" || !b.notifier.due("quota/"+a.person+" "+string(over.Account.Of)+" "+over.Account.ID, now, tellUntil(now, over.Until)) {
+	if a.person == "" || !b.notifier.due("quota/"+a.person+" "+string(over.Account.Of)+" "+over.Account.ID, min(over.Until.Sub(now), tellAgain)) {
 		return where, ""
 	}
 	where = t.thread

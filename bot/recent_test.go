@@ -11,7 +11,6 @@ import (
 // TestFullMemoriesForgetTheOldest: what the bot remembers has a bound, and who fills it makes it
 // forget what nobody used for longest, not all.
 func TestFullMemoriesForgetTheOldest(t *testing.T) {
-	now := time.Unix(1_700_000_000, 0)
 	where := func(i int) thread.ID { return thread.ID{Channel: "C", TS: strconv.Itoa(i)} }
 	for name, start := range map[string]func() (most int, note func(i int), known func(i int) bool){
 		"who has written in a thread": func() (int, func(int), func(int) bool) {
@@ -24,7 +23,7 @@ func TestFullMemoriesForgetTheOldest(t *testing.T) {
 		},
 		"what people were told": func() (int, func(int), func(int) bool) {
 			n := newNotifier(nil, nil)
-			return maxTold, func(i int) { n.due(strconv.Itoa(i), now, now.Add(time.Hour)) }, func(i int) bool { return !n.due(strconv.Itoa(i), now, now.Add(time.Hour)) }
+			return maxTold, func(i int) { n.due(strconv.Itoa(i), time.Hour) }, func(i int) bool { return !n.due(strconv.Itoa(i), time.Hour) }
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

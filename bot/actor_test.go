@@ -47,7 +47,7 @@ func (a *actor) texts() (out []string) {
 // answering has an actor answer what it was asked, and returns how its turn is called off.
 func (a *actor) answering() (context.Context, *turnRun) {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	t := &turnRun{thread: a.thread, known: a.asks, inHand: inHand{asks: a.asks, cancel: cancel}}
+	t := &turnRun{assignment: assignment{thread: a.thread, known: a.asks}, inHand: inHand{asks: a.asks, cancel: cancel}}
 	a.turn, a.asks = t, nil
 	return ctx, t
 }
@@ -189,26 +189,25 @@ func TestInboxIsBounded(t *testing.T) {
 
 // TestWhatBecomesOfTheThread says it for each way in which an answer can end.
 func TestWhatBecomesOfTheThread(t *testing.T) {
-	durable, alone := &turnRun{bot: &Bot{cfg: Config{Durable: true}}}, &turnRun{bot: &Bot{}}
 	broke := errors.New("the model broke off")
 	for name, tt := range map[string]struct {
-		turn           *turnRun
 		written, shown error
+		durable        bool
 		want           outcome
 	}{
-		"complete":                             {durable, nil, nil, done},
-		"broke off":                            {durable, broke, nil, done},
-		"stopped":                              {durable, answer.ErrStopped, nil, done},
-		"Slack did not take it":                {durable, nil, broke, done},
-		"its question was changed":             {durable, answer.ErrSuperseded, nil, calledOff},
-		"changed while its end was shown":      {durable, answer.ErrSuperseded, turn.ErrLost, calledOff},
-		"another process has it":               {durable, turn.ErrLost, nil, lost},
-		"another one took it before its end":   {durable, nil, turn.ErrLost, lost},
-		"the store is away until the end":      {durable, nil, ErrLeaseUncertain, released},
-		"the bot stops":                        {durable, errShutdown, nil, released},
-		"the bot stops, and nobody comes next": {alone, errShutdown, nil, done},
+		"complete":                             {nil, nil, true, done},
+		"broke off":                            {broke, nil, true, done},
+		"stopped":                              {answer.ErrStopped, nil, true, done},
+		"Slack did not take it":                {nil, broke, true, done},
+		"its question was changed":             {answer.ErrSuperseded, nil, true, calledOff},
+		"changed while its end was shown":      {answer.ErrSuperseded, turn.ErrLost, true, calledOff},
+		"another process has it":               {turn.ErrLost, nil, true, lost},
+		"another one took it before its end":   {nil, turn.ErrLost, true, lost},
+		"the store is away until the end":      {nil, ErrLeaseUncertain, true, released},
+		"the bot stops":                        {errShutdown, nil, true, released},
+		"the bot stops, and nobody comes next": {errShutdown, nil, false, done},
 	} {
-		if got := tt.turn.becomes(tt.written, tt.shown); got != tt.want {
+		if got := becomes(tt.written, tt.shown, tt.durable); got != tt.want {
 			t.Errorf("%s: %v, want %v", name, got, tt.want)
 		}
 	}

@@ -27,15 +27,18 @@ type admitted struct {
 // last returns the question that the answer is said to answer.
 func (a *admitted) last() thread.Question { return a.asks[len(a.asks)-1] }
 
+// request returns the id of the requests to the model, which the server logs too.
+func (a *admitted) request() string { return "llmbot-" + strings.ReplaceAll(a.last().TS, ".", "-") }
+
 // admit asks the policy about everybody who asked, and tells those who may not.
-func (t *turnRun) admit(ctx context.Context, p plan) *admitted {
+func admit(ctx context.Context, as *assignment, p plan) *admitted {
 	a := &admitted{plan: p}
 	told := map[string]bool{}
 	for _, ask := range p.due.Asks {
-		refusal := t.bot.cfg.Policy.Quick(t.thread.Channel, ask)
+		refusal := as.bot.cfg.Policy.Quick(as.thread.Channel, ask)
 		word := ""
 		if refusal == "" {
-			refusal = t.who(ctx, a, ask.User)
+			refusal = a.who(ctx, as.bot, ask.User)
 		}
 		if a.cutShort {
 			return &admitted{plan: p, cutShort: true}
@@ -46,12 +49,12 @@ func (t *turnRun) admit(ctx context.Context, p plan) *admitted {
 		switch {
 		case refusal == "" && word == "":
 			a.asks = append(a.asks, ask)
-		case len(t.lease.Messages()) > 0 && a.unsure: // see none
+		case len(as.lease.Messages()) > 0 && a.unsure: // see unanswered
 		case !told[ask.User] && (ask.Explicit() || strings.TrimSpace(ask.Text) == ""):
 			told[ask.User] = true
-			t.bot.log.InfoContext(ctx, "ask_refused", "thread", t.thread.String(), "ask", ask.TS, "user", ask.User)
-			if word != "" || t.bot.access.mayTell(ctx, t.thread.Channel, ask.User, refusal) {
-				t.bot.notifier.whisper(ctx, whisperPlace(ask), ask.User, word+string(refusal))
+			as.log.InfoContext(ctx, "ask_refused", "ask", ask.TS, "user", ask.User)
+			if word != "" || as.bot.access.mayTell(ctx, as.thread.Channel, ask.User, refusal) {
+				as.bot.notifier.whisper(ctx, whisperPlace(ask), ask.User, word+string(refusal))
 			}
 		}
 	}
@@ -72,8 +75,7 @@ func noQuestion(ask thread.Question) string {
 }
 
 // who asks the policy about a person. It waits for Slack as long as that may help.
-func (t *turnRun) who(ctx context.Context, a *admitted, user string) Refusal {
-	b := t.bot
+func (a *admitted) who(ctx context.Context, b *Bot, user string) Refusal {
 	if !b.cfg.Policy.asks() {
 		return ""
 	}

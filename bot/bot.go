@@ -28,6 +28,9 @@ const (
 	storeTimeout      = time.Second      // a store that takes longer is away
 	// closeGrace is left for the last Slack calls when the drain time is over.
 	closeGrace = 5 * time.Second
+	// nameTimeout is how long a channel's name may take where an event waits for it: people are told
+	// within 3 s that it has come.
+	nameTimeout = 500 * time.Millisecond
 )
 
 // Errors of Handle.
@@ -70,6 +73,16 @@ type Config struct {
 	Share func(share float64)
 }
 
+// Settings are how the bot answers in a channel.
+type Settings struct {
+	System      string // system prompt
+	Model       string // empty: the client's
+	Temperature *float64
+	Effort      string
+	FollowUps   thread.FollowUps
+	Quota       quota.Limits // of the channel, for all people together
+}
+
 // Deps is what a Bot needs of others.
 type Deps struct {
 	Model   answer.Model
@@ -106,7 +119,6 @@ type Bot struct {
 	coordinator  *turn.Coordinator
 	records      transcript.Records
 	ledger       quota.Ledger
-	unpaid       *unpaid
 	participants *participants
 	attach       *attach.Reader
 	shared       *answer.Shared
@@ -140,7 +152,7 @@ func New(cfg Config, dep Deps) *Bot {
 	}
 	b := &Bot{
 		cfg: cfg, dep: dep, log: dep.Log,
-		records: transcript.Records{Store: dep.Store}, ledger: quota.Ledger{Store: dep.Store}, unpaid: newUnpaid(),
+		records: transcript.Records{Store: dep.Store}, ledger: quota.Ledger{Store: dep.Store},
 		since:        time.Now(),
 		attach:       attach.New(dep.Files, dep.PDFs, dep.Ears, dep.Hooks.File, dep.Log),
 		participants: newParticipants(), notifier: newNotifier(dep.Room, dep.Log),
@@ -243,6 +255,26 @@ func (b *Bot) Run(ctx context.Context) error {
 	background.Wait()
 	b.log.InfoContext(ctx, "bot_stopped")
 	return nil
+}
+
+// settings returns those of a channel, as they are now.
+func (b *Bot) settings(ctx context.Context, channel string) Settings {
+	base := b.cfg.Settings
+	if base.FollowUps == "" {
+		base.FollowUps = thread.FollowSolo
+	}
+	if b.cfg.Channel == nil {
+		return base
+	}
+	return b.cfg.Channel(channel, func() string {
+		ctx, cancel := context.WithTimeout(ctx, nameTimeout)
+		defer cancel()
+		name, err := b.dep.Room.Channel(ctx, channel)
+		if err != nil {
+			b.log.WarnContext(ctx, "channel_unknown", "channel", channel, "error", err)
+		}
+		return name
+	}, base)
 }
 
 // shareEvery is how often the processes divide the edit budget anew.

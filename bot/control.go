@@ -257,6 +257,36 @@ func (c *controls) redo(ctx context.Context, ev Pressed) error {
 	return c.askAgain(ctx, ev.Thread, ev.TS)
 }
 
+// decided takes the press of a button of a question for leave.
+func (c *controls) decided(ctx context.Context, ev LeavePressed) error {
+	ctx, cancel := context.WithTimeout(ctx, pressDeadline)
+	defer cancel()
+	if ok, _ := c.access.allowed(ctx, ev.Thread, ev.User, nil); !ok {
+		return nil
+	}
+	var sentence string
+	over := false
+	record, err := c.coordinator.Record(ctx, ev.Thread.String())
+	if err == nil {
+		sentence, over, err = c.desk.Decide(ctx, ev.Press, !record.Owed() || record.Stopped())
+	}
+	if err != nil {
+		c.log.WarnContext(ctx, "press_not_noted", "thread", ev.Thread.String(), "error", err)
+		return ErrNotDurable
+	}
+	if !over || ev.Reply == "" || c.leaves == nil {
+		c.notifier.tell(ev.Thread, ev.User, sentence)
+		return nil
+	}
+	c.notifier.jobs.add("leave", func(ctx context.Context) {
+		if err := c.leaves.TellLeave(ctx, ev.Reply, sentence); err != nil {
+			c.log.WarnContext(ctx, "leave_not_told", "thread", ev.Thread.String(), "user", ev.User, "error", err)
+			c.notifier.whisper(ctx, ev.Thread, ev.User, sentence)
+		}
+	})
+	return nil
+}
+
 // ratings remembers what people think of answers, so that who presses twice counts once.
 type ratings struct {
 	mu   sync.Mutex // guards last

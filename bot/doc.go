@@ -25,8 +25,12 @@
 //	a button or a word        control.go, command.go
 //	a thread                  actor.go, live.go (what it does, for others to see)
 //	an edit meanwhile         actor.go, inhand.go (what is being answered)
-//	a turn                    turn.go (its phases), read.go, admit.go, quota.go, write.go
-//	it ends                   finish.go, offer.go (the file of a long answer)
+//	a turn                    turn.go (its phases), assignment.go (what they share)
+//	it finds out what to do   read.go (early.go: the status meanwhile), plan.go, admit.go, quota.go
+//	it writes                 write.go, input.go and links.go (the prompt), kit.go (tools)
+//	it ends                   finish.go (what is shown), offer.go (the file of a long answer),
+//	                          end.go (what the store hears)
+//	an answer is removed      remove.go (who wants it), erase.go
 //	a process froze           repair.go, also for what is to be tidied
 //	in the background         jobs.go
 //

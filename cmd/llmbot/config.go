@@ -176,10 +176,11 @@ func loadConfig(environ []string, file string, more ...func(*Config) []problem) 
 	unset(vars)
 	doubts := misspelt(vars, vars)
 	if file != "" {
-		fromFile, err := readEnvFile(file)
-		if err != nil { // what else it says, or does not, is not known
-			return Config{}, &configError{[]problem{{err.Error(), "Check the path and the lines of --env-file."}}}
+		fromFile, wrong, err := readEnvFile(file)
+		if err != nil { // what it says, or does not, is not known
+			return Config{}, &configError{[]problem{{err.Error(), "Check the path and the rights of --env-file."}}}
 		}
+		bad = append(bad, wrong...)
 		unset(fromFile)
 		doubts = append(doubts, openToOthers(file, fromFile)...)
 		both := maps.Clone(fromFile)
@@ -298,15 +299,15 @@ func (c *Config) check() []problem {
 	oneOf := func(name, v string, words ...string) {
 		add(v == "" || slices.Contains(words, v), fmt.Sprintf("%s is %q", name, v), "It must be one of "+strings.Join(words, ", ")+".")
 	}
-	address := func(name, v string) {
+	address := func(name, v, example string) {
 		u, err := url.Parse(v)
 		add(v == "" || err == nil && (u.Scheme == "http" || u.Scheme == "https") && egress.HasPlace(u), fmt.Sprintf("%s is %q", name, shownAddress(v)),
-			"It must be an http or https address with a host, such as http://localhost:8000/v1; a port is from 1 to 65535.")
+			"It must be an http or https address with a host, such as "+example+"; a port is from 1 to 65535.")
 	}
-	address("SLACK_API_URL", c.SlackURL)
-	address("LLM_BASE_URL", c.BaseURL)
-	address("GPU_METRICS_URL", c.GPUMetricsURL)
-	address("LLM_TRANSCRIBE_URL", c.TranscribeURL)
+	address("SLACK_API_URL", c.SlackURL, "https://slack.com/api/")
+	address("LLM_BASE_URL", c.BaseURL, "http://localhost:8000/v1")
+	address("GPU_METRICS_URL", c.GPUMetricsURL, "http://gpu-host:9400/metrics")
+	address("LLM_TRANSCRIBE_URL", c.TranscribeURL, "http://localhost:8001/v1")
 	add(c.TranscribeURL != "" || c.TranscribeModel == "" && c.TranscribeKey == "", "LLM_TRANSCRIBE_MODEL or LLM_TRANSCRIBE_API_KEY is set, and LLM_TRANSCRIBE_URL is not",
 		"Set LLM_TRANSCRIBE_URL to the server that writes down voice clips, such as http://localhost:8001/v1, or unset the others.")
 	bad = append(bad, c.checkWay()...)
@@ -430,6 +431,9 @@ const (
 
 // tokens checks what serve needs of Slack.
 func (c *Config) tokens() []problem {
+	if strings.HasPrefix(string(c.AppToken), botTokenBegins) && strings.HasPrefix(string(c.BotToken), appTokenBegins) {
+		return []problem{{"SLACK_APP_TOKEN and SLACK_BOT_TOKEN are swapped", "Exchange their values: SLACK_APP_TOKEN begins with " + appTokenBegins + ", and SLACK_BOT_TOKEN with " + botTokenBegins + "."}}
+	}
 	var bad []problem
 	check := func(name string, v *secret, prefix, where string) {
 		switch {

@@ -158,7 +158,7 @@ func needs(name string) []string {
 func TestWrongValues(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ set, problem, hint string }{
-		{"SLACK_API_URL=slack.com/api", "SLACK_API_URL", "http or https"},
+		{"SLACK_API_URL=slack.com/api", "SLACK_API_URL", "such as https://slack.com/api/"},
 		{"LLM_BASE_URL=localhost:8000", "LLM_BASE_URL", "http://localhost:8000/v1"},
 		{"LLM_BASE_URL=http://", "LLM_BASE_URL", "http or https"},
 		{"LLM_BASE_URL=http://:8000/v1", "LLM_BASE_URL", "with a host"},

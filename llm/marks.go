@@ -23,6 +23,8 @@ func thinkMarks(yield func(thinkMark) bool) {
 	for _, m := range []thinkMark{
 		{begin: "<think>", end: "</think>"},                                                                    // Qwen, DeepSeek, GLM, MiniMax M2, Nemotron, Olmo 3, Step, Ernie …
 		{begin: "<thinking>", end: "</thinking>"},                                                              // fine-tunes; Open WebUI's list
+		{begin: "<Think>", end: "</Think>"},                                                                    // fine-tunes; OpenClaw takes it in any case
+		{begin: "<Thinking>", end: "</Thinking>"},                                                              // fine-tunes; OpenClaw takes it in any case
 		{begin: "<THINK>", end: "</THINK>"},                                                                    // fine-tunes; OpenClaw takes it in any case
 		{begin: "<antThinking>", end: "</antThinking>"},                                                        // fine-tunes on Claude's answers; OpenClaw's list
 		{begin: "<antthinking>", end: "</antthinking>"},                                                        // OpenClaw's list
@@ -54,6 +56,7 @@ func thinkMarks(yield func(thinkMark) bool) {
 		{begin: "<|begin_of_thought|>", end: "<|end_of_thought|>", special: true},                              // OpenThinker, Sky-T1
 		{begin: "Here is my thought process:", end: "Here is my response:", first: true},                       // Granite 3.2
 		{begin: "Here's my thought process:", end: "Here's my response:", first: true},                         // Granite 3.2, quantized
+		{begin: "Here are my reasoning steps:", end: "[BEGIN FINAL RESPONSE]", first: true},                    // Apriel, whose template begins it
 		{begin: "<|channel|>analysis<|message|>", end: "<|end|>", special: true, late: true},                   // gpt-oss (Harmony)
 		{begin: "<|channel|>thought<|message|>", end: "<|end|>", special: true, late: true},                    // its imitators
 		{begin: "<|start|>assistant<|channel|>analysis<|message|>", end: "<|end|>", special: true, late: true}, // gpt-oss, with the turn's head
@@ -107,7 +110,8 @@ func namedToken(name string) (tok token, known bool) {
 		return token{kind: tokenTurnEnd}, true
 	case "user", "system", "observation": // Zephyr, Phi, GLM
 		return token{kind: tokenOther}, true
-	case "im_start", "start", "begin", "start_header_id", "header_start", "start_of_role", "role", "turn":
+	case "im_start", "start", "begin", "start_header_id", "header_start", "start_of_role", "role", "turn",
+		"im_assistant", "im_user", "im_system", "bot": // Kimi; Step
 		return token{kind: tokenHead}, true
 	case "channel":
 		return token{kind: tokenChannel}, true
@@ -182,7 +186,7 @@ func anyTokenAt(s string, last bool) (tok token, more bool) {
 // markAt returns the mark of thoughts at the start of s.
 func markAt(s string) (tok token, more bool) {
 	for m := range thinkMarks {
-		if m.first {
+		if m.first && !trigger(m.end[0]) {
 			continue
 		}
 		switch {
@@ -286,7 +290,7 @@ func sepToken(s, name string, at int) (tok token, more bool) {
 // something: <|o_o|>, <|x|>.
 func likeToken(name string) bool {
 	const word, part = 4, 2
-	if strings.Contains(" bos cls eod eom eop eos eot end img msg pad sep sop sys unk vad ", " "+name+" ") {
+	if strings.Contains(" bom bos cls eod eom eop eos eot end img msg pad sep sop sys unk vad ", " "+name+" ") {
 		return true
 	}
 	n, least := 0, len(name)

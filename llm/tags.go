@@ -1,6 +1,9 @@
 package llm
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Names of tokens in the form of a tag, in small letters. A call ends with the closing tag. The
 // others are left out by themselves.
@@ -9,20 +12,31 @@ const (
 		"function_call function_calls invoke function " + // Qwen3-Coder, fine-tunes
 		"minimax:tool_call longcat_tool_call seed:tool_call atem:function_calls atem:invoke " +
 		"dots_function_call ifm|tool_calls ifm|tool_call parameter " + // DOTS, K2 Horizon; Qwen3-Coder that forgets <function=
+		claude + ":function_calls " + claude + ":invoke " + // fine-tunes on Claude's answers
 		xaiCall + " " + // Grok, and fine-tunes on its answers (opencode #2288)
 		startCall + " "
 	startCall = "start_function_call" // FunctionGemma; end_function_call ends it
+	claude    = "antml"
 	xaiCall   = "xai:function_call"
 	tagTurns  = " start_of_turn end_of_turn " // Gemma
 	tagsLast  = tagsFirst +                   // only the last thing of an answer
-		"eop eos pad unk eod endoftext " + // GLM, and those of many
+		"eop eos unk eod endoftext " + // GLM, and those of many
+		"eoa eoh " + // InternLM
 		"seed:eos seed:pad eos_token pad_token unk_token " + // Seed-OSS; Cohere
 		"end_of_utterance " // Idefics3, SmolVLM
-	tagsFirst = " sop bos seed:bos bos_token longcat_s " // and the first one; </longcat_s> is LongCat's end
-	tagsSys   = " <sys> </sys> "                         // Llama 2
-	unused    = "unused"                                 // Gemma's, with a number
-	special   = "special_"                               // Nemotron's, with a number: <SPECIAL_12> ends an answer
+	tagsFirst = " sop bos pad seed:bos bos_token longcat_s " // and the first one; </longcat_s> is LongCat's end
+	tagsSys   = " <sys> </sys> "                             // Llama 2
+	unused    = "unused"                                     // Gemma's, with a number
 )
+
+// numberedKinds are names that have a number, of tokens that may end an answer.
+func numberedKinds() []string {
+	return []string{
+		"special_",  // Nemotron: <SPECIAL_12>
+		"extra_id_", // Nemotron 4: <extra_id_1>
+		"reserved_", // Baichuan 2: <reserved_106>
+	}
+}
 
 func tagKind(name string) tokenKind {
 	if base, _, ok := strings.Cut(name, ":"); ok && (base == "tool_call" || base == "tool_calls") { // Hunyuan, with a suffix of its own
@@ -35,10 +49,15 @@ func tagKind(name string) tokenKind {
 		return tokenHead
 	case name == "end_of_turn":
 		return tokenTurnEnd
-	case strings.Contains(tagsLast, in), numbered(name, special) && len(name) > len(special):
+	case strings.Contains(tagsLast, in):
 		return tokenAtEnd
 	case strings.Contains(tagsSys, in), name == "end_function_call", numbered(name, unused) && len(name) > len(unused):
 		return tokenDrop
+	}
+	for _, kind := range numberedKinds() {
+		if numbered(name, kind) && len(name) > len(kind) {
+			return tokenAtEnd
+		}
 	}
 	return tokenNone
 }
@@ -78,6 +97,14 @@ func bracketAt(s string) (tok token, more bool) {
 		{"[GMASK]", token{kind: tokenDrop}},
 		{"[sMASK]", token{kind: tokenDrop}},
 		{"[EOS]", token{kind: tokenAtEnd}},
+		{"[END FINAL RESPONSE]", token{kind: tokenDrop}}, // Apriel; what begins its response ends its thoughts
+		{"[|endofturn|]", token{kind: tokenTurnEnd}},     // EXAONE 3
+		{"[|assistant|]", token{kind: tokenTurnEnd}},
+		{"[|user|]", token{kind: tokenOther}},
+		{"[|system|]", token{kind: tokenOther}},
+		{"[|tool|]", token{kind: tokenOther}},
+		{"[UNUSED_TOKEN_145]", token{kind: tokenTurnEnd, sure: true}}, // InternLM 2 without its own names
+		{"[UNUSED_TOKEN_146]", token{kind: tokenHead, sure: true}},
 	} {
 		if strings.HasPrefix(s, b.text) {
 			b.tok.n, b.tok.name = len(b.text), b.text
@@ -182,5 +209,8 @@ func tagMayBe(name string) bool {
 		return true
 	}
 	name = " " + name
-	return strings.Contains(tagCalls+tagTurns+tagsLast+tagsSys+asymmetric+" s unused special_ end_function_call ", name) || numbered(name[1:], unused) || numbered(name[1:], special)
+	if strings.Contains(tagCalls+tagTurns+tagsLast+tagsSys+asymmetric+" s unused special_ extra_id_ reserved_ end_function_call ", name) || numbered(name[1:], unused) {
+		return true
+	}
+	return slices.ContainsFunc(numberedKinds(), func(kind string) bool { return numbered(name[1:], kind) })
 }

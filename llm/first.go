@@ -10,9 +10,8 @@ const strike = "<s>"
 // has HTML's element: then the token is text. rest is what follows it. behind: another token, or
 // thoughts, came before it.
 func meant(tok, rest string, behind, last bool) (is, more bool) {
-	// What begins with a capital is the answer: SentencePiece writes a space behind the token.
-	if answers := len(rest) > 1 && rest[0] == ' ' && (rest[1] < 'a' || rest[1] > 'z'); !behind && !answers {
-		if is, more = prose(rest, last); is || more {
+	if !behind {
+		if is, more = sentence(rest, last); is || more {
 			return is, more
 		}
 	}
@@ -40,6 +39,15 @@ func meant(tok, rest string, behind, last bool) (is, more bool) {
 		}
 		rest = rest[next.n:]
 	}
+}
+
+// sentence reports whether s goes on as a sentence does that begins with a token. What begins with a
+// capital is no such: SentencePiece writes a space behind a token.
+func sentence(s string, last bool) (is, more bool) {
+	if len(s) > 1 && s[0] == ' ' && (s[1] < 'a' || s[1] > 'z') {
+		return false, false
+	}
+	return prose(s, last)
 }
 
 // lostToken returns the first token of a Harmony message whose head stands at the start of an

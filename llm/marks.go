@@ -16,6 +16,9 @@ type thinkMark struct {
 	late bool
 }
 
+// noBegin is the begin mark of thoughts that only the template begins: no text has it.
+const noBegin = "\x00"
+
 // thinkMarks yields all marks that are known to be in use. The sources are the reasoning parsers of
 // vLLM (vllm/reasoning) and SGLang (Reasoning Parser page), unless another one is named. Yielded
 // one by one, the table lies once on the stack, and not as a copy in each caller.
@@ -23,8 +26,8 @@ func thinkMarks(yield func(thinkMark) bool) {
 	for _, m := range []thinkMark{
 		{begin: "<think>", end: "</think>"},                                                                    // Qwen, DeepSeek, GLM, MiniMax M2, Nemotron, Olmo 3, Step, Ernie …
 		{begin: "<thinking>", end: "</thinking>"},                                                              // fine-tunes; Open WebUI's list
-		{begin: "<Think>", end: "</Think>"},                                                                    // fine-tunes; OpenClaw takes it in any case
-		{begin: "<Thinking>", end: "</Thinking>"},                                                              // fine-tunes; OpenClaw takes it in any case
+		{begin: "<Think>", end: "</Think>", word: true},                                                        // fine-tunes; OpenClaw takes it in any case
+		{begin: "<Thinking>", end: "</Thinking>", word: true},                                                  // fine-tunes; OpenClaw takes it in any case
 		{begin: "<THINK>", end: "</THINK>"},                                                                    // fine-tunes; OpenClaw takes it in any case
 		{begin: "<antThinking>", end: "</antThinking>"},                                                        // fine-tunes on Claude's answers; OpenClaw's list
 		{begin: "<antthinking>", end: "</antthinking>"},                                                        // OpenClaw's list
@@ -56,7 +59,7 @@ func thinkMarks(yield func(thinkMark) bool) {
 		{begin: "<|begin_of_thought|>", end: "<|end_of_thought|>", special: true},                              // OpenThinker, Sky-T1
 		{begin: "Here is my thought process:", end: "Here is my response:", first: true},                       // Granite 3.2
 		{begin: "Here's my thought process:", end: "Here's my response:", first: true},                         // Granite 3.2, quantized
-		{begin: "Here are my reasoning steps:", end: "[BEGIN FINAL RESPONSE]", first: true},                    // Apriel, whose template begins it
+		{begin: noBegin, end: "[BEGIN FINAL RESPONSE]"},                                                        // Apriel, whose template begins them
 		{begin: "<|channel|>analysis<|message|>", end: "<|end|>", special: true, late: true},                   // gpt-oss (Harmony)
 		{begin: "<|channel|>thought<|message|>", end: "<|end|>", special: true, late: true},                    // its imitators
 		{begin: "<|start|>assistant<|channel|>analysis<|message|>", end: "<|end|>", special: true, late: true}, // gpt-oss, with the turn's head
@@ -186,7 +189,7 @@ func anyTokenAt(s string, last bool) (tok token, more bool) {
 // markAt returns the mark of thoughts at the start of s.
 func markAt(s string) (tok token, more bool) {
 	for m := range thinkMarks {
-		if m.first && !trigger(m.end[0]) {
+		if m.first {
 			continue
 		}
 		switch {

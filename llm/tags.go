@@ -1,9 +1,6 @@
 package llm
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // Names of tokens in the form of a tag, in small letters. A call ends with the closing tag. The
 // others are left out by themselves.
@@ -21,22 +18,14 @@ const (
 	tagTurns  = " start_of_turn end_of_turn " // Gemma
 	tagsLast  = tagsFirst +                   // only the last thing of an answer
 		"eop eos unk eod endoftext " + // GLM, and those of many
-		"eoa eoh " + // InternLM
+		"eoa eoh reserved_106 reserved_107 " + // InternLM, Baichuan 2
 		"seed:eos seed:pad eos_token pad_token unk_token " + // Seed-OSS; Cohere
 		"end_of_utterance " // Idefics3, SmolVLM
 	tagsFirst = " sop bos pad seed:bos bos_token longcat_s " // and the first one; </longcat_s> is LongCat's end
 	tagsSys   = " <sys> </sys> "                             // Llama 2
 	unused    = "unused"                                     // Gemma's, with a number
+	special   = "special_"                                   // Nemotron's, with a number: <SPECIAL_12> ends an answer
 )
-
-// numberedKinds are names that have a number, of tokens that may end an answer.
-func numberedKinds() []string {
-	return []string{
-		"special_",  // Nemotron: <SPECIAL_12>
-		"extra_id_", // Nemotron 4: <extra_id_1>
-		"reserved_", // Baichuan 2: <reserved_106>
-	}
-}
 
 func tagKind(name string) tokenKind {
 	if base, _, ok := strings.Cut(name, ":"); ok && (base == "tool_call" || base == "tool_calls") { // Hunyuan, with a suffix of its own
@@ -49,15 +38,10 @@ func tagKind(name string) tokenKind {
 		return tokenHead
 	case name == "end_of_turn":
 		return tokenTurnEnd
-	case strings.Contains(tagsLast, in):
+	case strings.Contains(tagsLast, in), numbered(name, special) && len(name) > len(special):
 		return tokenAtEnd
 	case strings.Contains(tagsSys, in), name == "end_function_call", numbered(name, unused) && len(name) > len(unused):
 		return tokenDrop
-	}
-	for _, kind := range numberedKinds() {
-		if numbered(name, kind) && len(name) > len(kind) {
-			return tokenAtEnd
-		}
 	}
 	return tokenNone
 }
@@ -209,8 +193,5 @@ func tagMayBe(name string) bool {
 		return true
 	}
 	name = " " + name
-	if strings.Contains(tagCalls+tagTurns+tagsLast+tagsSys+asymmetric+" s unused special_ extra_id_ reserved_ end_function_call ", name) || numbered(name[1:], unused) {
-		return true
-	}
-	return slices.ContainsFunc(numberedKinds(), func(kind string) bool { return numbered(name[1:], kind) })
+	return strings.Contains(tagCalls+tagTurns+tagsLast+tagsSys+asymmetric+" s unused special_ end_function_call ", name) || numbered(name[1:], unused) || numbered(name[1:], special)
 }

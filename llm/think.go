@@ -338,8 +338,11 @@ func (s *splitter) mean(in string, tok token, out *split, before string) (decisi
 		if tok.kind == tokenOther && !tok.sure && !s.code.head() { // F# writes arrays so
 			return isText, n
 		}
-		if s.code.mid && tok.kind == tokenOther {
+		if tok.kind == tokenOther {
 			about, more := prose(in[n:], s.last)
+			if !s.code.mid {
+				about, more = sentence(in[n:], s.last)
+			}
 			switch {
 			case more:
 				return isHeld, 0

@@ -65,5 +65,18 @@ func lostToken(s string, last bool) (tok string, more bool) {
 		}
 		more = more || !last && strings.HasPrefix(head[0], s)
 	}
+	if !strings.HasPrefix(s, "commentary to=") && !strings.HasPrefix(s, "analysis to=") {
+		return "", more
+	}
+	end := strings.IndexAny(s[:min(len(s), longestToken)], "<{\n")
+	if end < 0 {
+		return "", !last && len(s) < longestToken
+	}
+	for _, next := range [...]string{"<|message|>", "<|constrain|>"} {
+		if strings.HasPrefix(s[end:], next) {
+			return "<|channel|>", false
+		}
+		more = more || !last && strings.HasPrefix(next, s[end:])
+	}
 	return "", more
 }

@@ -26,6 +26,17 @@ func TestFirstTokens(t *testing.T) {
 			}
 		}
 	}
+	for _, in := range []string{
+		"commentary to=functions.f <|constrain|>json<|message|>{\"a\": 1}<|call|>", "analysis to=f<|message|>{}<|call|>", "commentary<|message|>{\"path\": \"/\"}<|end|>", "commentary to=functions.f json{}",
+	} {
+		for size := range len(in) {
+			s := newSplitter(false)
+			if text, reasoning, _ := splitAll(s, inPieces(in, size+1), true); text != "" || reasoning != "" || !s.called {
+				t.Errorf("%q in pieces of %d: %q, thoughts %q, called %v", in, size+1, text, reasoning, s.called)
+				break
+			}
+		}
+	}
 	// A stream that breaks off while it is not known yet what <s> is loses no text.
 	if text, _, _ := splitAll(newSplitter(false), []string{"<s>It is 4"}, false); text != "It is 4" {
 		t.Errorf("cut: %q", text)

@@ -1,6 +1,7 @@
 package llm
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -20,7 +21,7 @@ func TestFinishReasonsOfGateways(t *testing.T) {
 		if kindName(got.err) != want || got.text != "Hi" {
 			t.Errorf("%q: %q, %v, want %s", reason, got.text, got.err, want)
 		}
-		if e, ok := got.err.(*Error); ok && strings.Contains(e.User(), "()") {
+		if e, ok := errors.AsType[*Error](got.err); ok && strings.Contains(e.User(), "()") {
 			t.Errorf("%q: %s", reason, e.User())
 		}
 	}

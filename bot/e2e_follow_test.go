@@ -1,6 +1,7 @@
 package bot_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -17,8 +18,8 @@ func following(mode thread.FollowUps) worldConfig {
 	return worldConfig{model: llmsim.Config{Speed: 100}, bot: bot.Config{Settings: bot.Settings{FollowUps: mode}}}
 }
 
-// reaction is longer than any pause of the bot between what it hears and what it does: a young
-// thread is looked at again after 6 s, and one look begins every 4 s (youngAgain and lookEvery).
+// reaction is longer than any pause of the bot between what it hears and what it does: one look at
+// a thread begins every 4 s (threadEvery).
 const reaction = 12 * time.Second
 
 // calm waits until nothing was said to or by the bot, nor asked of the model, for the time of a
@@ -128,6 +129,33 @@ func TestFollowUpIsJudgedByWhatStoodBefore(t *testing.T) {
 		last := m[len(m)-1].Content
 		has(t, last, "and a follow-up")
 		hasNot(t, last, "a word of mine")
+	})
+}
+
+// TestStopThatComesBeforeItsQuestion: it is not acked while its question may be on its way, so Slack
+// tells of it again, and it stops the answer then.
+func TestStopThatComesBeforeItsQuestion(t *testing.T) {
+	cfg := following("")
+	cfg.model.Speed = 20
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		began := time.Now()
+		root := thread.ID{Channel: w.slack.ChannelID("general"), TS: string(turn.At(began))}
+		says := func(text string) error {
+			return w.bot.Handle(t.Context(), bot.Asked{Question: thread.Question{
+				Thread: root, TS: string(turn.At(time.Now())), User: w.slack.UserID("alice"), Text: text,
+			}})
+		}
+		time.Sleep(time.Second)
+		if err := says("stop"); !errors.Is(err, bot.ErrNotDurable) {
+			t.Errorf("stop: %v", err)
+		}
+		if err := says("please stop it, bob"); err != nil {
+			t.Errorf("other words: %v", err)
+		}
+		time.Sleep(time.Minute)
+		if err := says("stop"); err != nil {
+			t.Errorf("stop, in a thread that nobody asks in: %v", err)
+		}
 	})
 }
 

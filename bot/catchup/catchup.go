@@ -41,12 +41,14 @@ type Places interface {
 	Conversations(ctx context.Context) ([]string, error)
 }
 
-// History reads conversations. Both methods wait for the read budget.
+// History reads conversations. Both methods wait for the read budget, and return the cause of ctx
+// when that takes too long.
 type History interface {
-	// Messages returns all messages of a thread, oldest first.
+	// Messages returns all messages of a thread, oldest first. It may read several pages.
+	// thread.ErrUnreadable: another try does not help.
 	Messages(ctx context.Context, t thread.ID) ([]thread.Message, error)
 	// Recent returns the top-level messages of a conversation between two times, both excluded,
-	// oldest first; of very many, the newest.
+	// oldest first; of very many, the newest. It is one read.
 	Recent(ctx context.Context, channel, after, before string) ([]thread.Message, error)
 }
 

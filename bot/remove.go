@@ -42,23 +42,25 @@ func (b *Bot) forsake(ctx context.Context, ev Deleted, record turn.Record) error
 	return b.wantRemoved(ctx, ev.Thread, record, transcript.Removal{TS: ev.At, Question: ev.TS})
 }
 
-// missed has the ended answers removed whose questions were deleted while nobody heard of it.
-func (b *Bot) missed(ctx context.Context, t thread.ID, record turn.Record, messages []thread.Message) {
+// missed has the ended answers removed whose questions were deleted while nobody heard of it. After an
+// error it is to be called again.
+func (b *Bot) missed(ctx context.Context, t thread.ID, record turn.Record, messages []thread.Message) error {
 	gone := thread.Abandoned(messages)
 	if record.Asked == "" || len(gone) == 0 {
-		return
+		return nil
 	}
 	own, err := b.records.Entries(ctx, t)
 	if err != nil {
-		b.log.WarnContext(ctx, "answers_unread", "thread", t.String(), "error", err)
-		return
+		return err
 	}
 	for _, question := range gone {
 		if _, found := thread.Forsaken(messages, question, func(what string) string { return own[what].Asker }); found {
-			err := b.wantRemoved(ctx, t, record, transcript.Removal{Question: string(question)})
-			b.log.InfoContext(ctx, "deletion_found", "thread", t.String(), "ask", string(question), "error", err)
+			one := b.wantRemoved(ctx, t, record, transcript.Removal{Question: string(question)})
+			b.log.InfoContext(ctx, "deletion_found", "thread", t.String(), "ask", string(question), "error", one)
+			err = errors.Join(err, one)
 		}
 	}
+	return err
 }
 
 // takeBack has the newest answer to somebody removed, because they say so.
@@ -157,7 +159,11 @@ func (t *turnRun) takeOut(work context.Context, p plan, gone thread.Ended, w tra
 	}
 	t.dropArguments(work, transcript.For(first, turn.TS(gone.For)))
 	isGone := func(id string) bool { return slices.Contains(ids, id) }
+	all := p.messages[0].All
 	p.messages = slices.DeleteFunc(slices.Clone(p.messages), func(m thread.Message) bool { return isGone(m.TS) })
+	if len(p.messages) > 0 {
+		p.messages[0].All = all
+	}
 	p.due.Adopt = slices.DeleteFunc(slices.Clone(p.due.Adopt), isGone)
 	p.due.Orphans = slices.DeleteFunc(slices.Clone(p.due.Orphans), isGone)
 	return p

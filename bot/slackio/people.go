@@ -170,7 +170,7 @@ func spared[T any](ctx context.Context, s *Slack, m pace.Method, call func(conte
 	v, err := timed(ctx, call)
 	if f := classify(err); f.kind == limited {
 		s.limited()
-		s.pace.Refused(m, f.retryAfter)
+		s.pace.Refused(fair.With(ctx, ""), m, f.retryAfter) // TryTake has counted it for nobody
 	}
 	return v, err
 }
@@ -192,7 +192,7 @@ func decide[T any](ctx context.Context, s *Slack, m pace.Method, call func(conte
 			return v, err
 		case f.kind == limited: // the next Take waits
 			s.limited()
-			s.pace.Refused(m, f.retryAfter)
+			s.pace.Refused(ctx, m, f.retryAfter)
 			failing = time.Time{}
 			continue
 		case failing.IsZero():
@@ -245,7 +245,7 @@ func lookUp[T any](ctx context.Context, s *Slack, m pace.Method, call func(conte
 		switch {
 		case f.kind == limited:
 			s.limited()
-			s.pace.Refused(m, f.retryAfter)
+			s.pace.Refused(ctx, m, f.retryAfter)
 		case f.kind != transient || try == readTries || ctx.Err() != nil:
 			return v, err
 		}

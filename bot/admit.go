@@ -64,11 +64,16 @@ func (a *admitted) last() thread.Question { return a.asks[len(a.asks)-1] }
 func (t *turnRun) admit(ctx context.Context, p plan) *admitted {
 	a := &admitted{plan: p}
 	told := map[string]bool{}
+	known := map[string]Refusal{} // by user: one wait for Slack, however many questions they have
 	for _, ask := range p.due.Asks {
 		refusal := t.bot.cfg.Policy.Quick(t.thread.Channel, ask)
 		word := ""
 		if refusal == "" {
-			refusal = t.who(ctx, a, ask.User)
+			var asked bool
+			if refusal, asked = known[ask.User]; !asked {
+				refusal = t.who(ctx, a, ask.User)
+				known[ask.User] = refusal
+			}
 		}
 		if a.cutShort {
 			return &admitted{plan: p, cutShort: true}

@@ -157,6 +157,20 @@ func TestWantOfBudgetDelays(t *testing.T) {
 			w.answered("general", w.ask("alice", "general", "", "in 5 words"), 1)
 		})
 	})
+	t.Run("for ever, and many questions", func(t *testing.T) {
+		inWorld(t, busy(0), func(t *testing.T, w *world) {
+			w.slack.Fail(slacksim.Fault{Method: "users.info", Status: 503, Times: -1})
+			ts := w.ask("alice", "general", "", "in 5 words")
+			for range 4 {
+				time.Sleep(time.Second)
+				w.ask("alice", "general", ts, "and in 6?")
+			}
+			time.Sleep(5 * time.Minute) // for the first one, and for all the others
+			before := len(w.slack.Calls("users.info"))
+			time.Sleep(time.Minute)
+			is(t, "further look-ups", len(w.slack.Calls("users.info"))-before, 0)
+		})
+	})
 	t.Run("missing scope", func(t *testing.T) {
 		inWorld(t, busy(0), func(t *testing.T, w *world) {
 			w.slack.Fail(slacksim.Fault{Method: "users.info", Error: "missing_scope", Times: -1})

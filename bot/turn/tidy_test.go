@@ -3,7 +3,9 @@ package turn_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"llmbot/bot/turn"
@@ -232,4 +234,76 @@ func TestTidyBeforeTheStoreKnows(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestTidyingBesideAnAnswer: the right to tidy an answer says nothing of the next one. That has a right
+// of its own when its end is written, and not before.
+func TestTidyingBesideAnAnswer(t *testing.T) {
+	begin := func(t *testing.T, a *process) (first, second *turn.Tidying, lease *turn.Lease) {
+		lease = a.claim(t, "k", "1.0")
+		first = lease.LookAgain()
+		done(t, lease, "1.0")
+		lease = a.claim(t, "k", "2.0")
+		return first, lease.LookAgain(), lease
+	}
+	t.Run("it does not end", func(t *testing.T) {
+		bubble(t, func(t *testing.T, m *turn.Mem) {
+			a := start(t, m, "a")
+			first, second, lease := begin(t, a)
+			time.Sleep(2 * ttl) // it is renewed
+			is(t, "release", lease.Release(t.Context()), nil)
+			is(t, "nobody may tidy it", errors.Is(second.Check(), turn.ErrLost), true)
+			is(t, "the first goes on", first.Check(), nil)
+			is(t, "end", first.End(t.Context()), nil)
+			time.Sleep(2 * ttl)
+			is(t, "tidier", record(t, m, "k").Tidier, "")
+		})
+	})
+	t.Run("it ends while the first right does", func(t *testing.T) {
+		bubble(t, func(t *testing.T, m *turn.Mem) {
+			a := start(t, m, "a")
+			first, second, lease := begin(t, a)
+			hang := make(chan struct{})
+			a.store.set(func(f *faulty) { f.hang = hang })
+			var all sync.WaitGroup
+			all.Go(func() { is(t, "end", first.End(t.Context()), nil) })
+			synctest.Wait()
+			a.store.set(func(f *faulty) { f.hang = nil })
+			done(t, lease, "2.0")
+			close(hang)
+			all.Wait()
+			time.Sleep(2 * ttl)
+			is(t, "the second goes on", second.Check(), nil)
+			is(t, "tidier", record(t, m, "k").Tidier, "a")
+			is(t, "end", second.End(t.Context()), nil)
+			is(t, "tidier", record(t, m, "k").Tidier, "")
+		})
+	})
+}
+
+// TestTidyingOfALostThread: the store takes the end of an answer, and its owner hears of that only
+// when another process has the thread. It drops its right to tidy, which nobody would end.
+func TestTidyingOfALostThread(t *testing.T) {
+	bubble(t, func(t *testing.T, m *turn.Mem) {
+		a, b := start(t, m, "a"), start(t, m, "b")
+		lease := a.claim(t, "k", "1.0")
+		right := lease.LookAgain()
+		a.ask(t, "k", "2.0")
+		slow := make(chan struct{})
+		a.store.set(func(f *faulty) { f.slow = slow })
+		var all sync.WaitGroup
+		all.Go(func() {
+			_, err := lease.Done(t.Context(), "1.0")
+			is(t, "it is lost", errors.Is(err, turn.ErrLost), true)
+		})
+		b.next(t)
+		synctest.Wait()
+		a.store.set(func(f *faulty) { f.slow = nil })
+		close(slow)
+		all.Wait()
+		is(t, "it may not write", errors.Is(right.Check(), turn.ErrLost), true)
+		before := record(t, m, "k").Tidied
+		time.Sleep(3 * ttl)
+		is(t, "renewals of the right", record(t, m, "k").Tidied-before, 0)
+	})
 }

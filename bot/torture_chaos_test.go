@@ -119,8 +119,8 @@ func (c *chaos) model(ctx context.Context) {
 	}
 }
 
-// deploy replaces one replica after the other: those of -torture.old with the program, and then back.
-// When ctx ends, the program is in all seats.
+// deploy replaces one replica after the other: those of -torture.old with the program, and then
+// back. When ctx ends, the program is in all seats.
 func (c *chaos) deploy(ctx context.Context) {
 	if *tortureOld == "" {
 		return

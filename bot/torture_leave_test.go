@@ -16,8 +16,8 @@ import (
 	"llmbot/bot/turn"
 )
 
-// reMoment is a time that versions before decision 0023 left in the record of a thread that was to be
-// read again.
+// reMoment is a time that versions before decision 0023 left in the record of a thread that was to
+// be read again.
 var reMoment = regexp.MustCompile(`\.\d{7,}$`)
 
 // tortureRunLeave leaves in a folder what two processes leave that are killed in the middle of an
@@ -61,7 +61,9 @@ func tortureRunLeave(t *testing.T, binary, dir string) {
 	}
 	answered := func(all ...*dialog) func() bool { // the first question of each
 		return func() bool {
-			return !slices.ContainsFunc(all, func(d *dialog) bool { return len(sentences(a.visible(d))[d.questions[0].id]) < d.questions[0].sentences })
+			return !slices.ContainsFunc(all, func(d *dialog) bool {
+				return len(sentences(a.visible(d))[d.questions[0].id]) < d.questions[0].sentences
+			})
 		}
 	}
 	moments := func() (n int) {

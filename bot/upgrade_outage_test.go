@@ -22,8 +22,8 @@ import (
 // killedAt is when the two processes of TestStateOfAnOutage were killed.
 const killedAt = "1796076289.500000"
 
-// TestStateOfAnOutage starts a bot on what two processes of an older version left that were killed in
-// the middle of an outage: one answer is half written under a lease, and one without; some are
+// TestStateOfAnOutage starts a bot on what two processes of an older version left that were killed
+// in the middle of an outage: one answer is half written under a lease, and one without; some are
 // complete, and their threads were to be read again; of a follow-up the store knows nothing. Each
 // question has one complete answer in the end, and nothing is stuck. What the old version answered
 // twice stays as it is: both answers are complete, and people have read them.

@@ -141,14 +141,20 @@ func (a *arena) kill(l *life) {
 	<-l.done
 }
 
-// term is SIGTERM. It does not wait.
+// term is SIGTERM, once: a second one ends it at once. It does not wait.
 func (a *arena) term(l *life) {
 	if l.over() {
 		return
 	}
 	l.mu.Lock()
-	l.asked = time.Now()
+	again := !l.asked.IsZero()
+	if !again {
+		l.asked = time.Now()
+	}
 	l.mu.Unlock()
+	if again {
+		return
+	}
 	a.note(l, "SIGTERM")
 	_ = l.cmd.Process.Signal(syscall.SIGTERM)
 }

@@ -42,6 +42,16 @@ func (l looks) none(t *testing.T, d time.Duration) {
 	}
 }
 
+// takeLook takes the right to a look that was asked for.
+func (p *process) takeLook(t *testing.T, seen turn.Record) *turn.Tidying {
+	t.Helper()
+	right, err := p.TakeLook(t.Context(), "k", seen)
+	if right == nil || err != nil {
+		t.Fatal(right, err)
+	}
+	return right
+}
+
 // TestTidying: as long as an owner tidies after its answer, nobody else looks; a TTL after its death
 // somebody does. It may not write any more then, and a later look is for owners that were frozen.
 func TestTidying(t *testing.T) {
@@ -81,10 +91,7 @@ func TestTidying(t *testing.T) {
 			time.Sleep(20 * time.Second)
 			a.stop()
 			seen := l.within(t, ttl*3/4, ttl*3/2)
-			right, err := b.TakeLook(t.Context(), "k", seen)
-			if right == nil || err != nil {
-				t.Fatal(right, err)
-			}
+			right := b.takeLook(t, seen)
 			again, err := b.TakeLook(t.Context(), "k", seen)
 			if again != nil || err != nil {
 				t.Errorf("a second look: %v, %v", again, err)
@@ -92,9 +99,7 @@ func TestTidying(t *testing.T) {
 			l.none(t, time.Minute) // it is at it
 			is(t, "end", right.End(t.Context()), nil)
 			seen = l.within(t, turn.DefaultLookAfter, 2*turn.DefaultLookAfter)
-			if right, err = b.TakeLook(t.Context(), "k", seen); right == nil || err != nil {
-				t.Fatal(right, err)
-			}
+			right = b.takeLook(t, seen)
 			is(t, "end", right.End(t.Context()), nil)
 			is(t, "look", record(t, m, "k").Look, false)
 		})
@@ -108,9 +113,7 @@ func TestTidying(t *testing.T) {
 			a.store.set(func(f *faulty) { f.hang = never })
 			seen := l.within(t, ttl*3/4, ttl*3/2)
 			is(t, "it knows that it does not know", errors.Is(right.Check(), turn.ErrLapsed), true)
-			if _, err := b.TakeLook(t.Context(), "k", seen); err != nil {
-				t.Fatal(err)
-			}
+			b.takeLook(t, seen)
 			a.store.set(func(f *faulty) { f.hang = nil })
 			time.Sleep(2 * ttl)
 			is(t, "it is lost", errors.Is(right.Check(), turn.ErrLost) && !errors.Is(right.Check(), turn.ErrLapsed), true)
@@ -123,10 +126,7 @@ func TestTidying(t *testing.T) {
 			begin(t, a)
 			a.stop()
 			b := start(t, m, "b", l.into, func(c *turn.Config) { c.Alone = func() bool { return true } })
-			right, err := b.TakeLook(t.Context(), "k", l.within(t, 0, time.Second))
-			if right == nil || err != nil {
-				t.Fatal(right, err)
-			}
+			right := b.takeLook(t, l.within(t, 0, time.Second))
 			is(t, "end", right.End(t.Context()), nil)
 			is(t, "look", record(t, m, "k").Look, false)
 		})
@@ -136,14 +136,10 @@ func TestTidying(t *testing.T) {
 			a, l := start(t, m, "a"), make(looks, 9)
 			b := start(t, m, "b", l.into)
 			right := begin(t, a)
-			for _, p := range []*process{a, b} {
-				p.store.set(func(f *faulty) { f.down = errDown })
-			}
+			away(a, b)
 			l.none(t, time.Minute)
 			is(t, "it may not write", errors.Is(right.Check(), turn.ErrLapsed), true)
-			for _, p := range []*process{a, b} {
-				p.store.set(func(f *faulty) { f.down = nil })
-			}
+			back(a, b)
 			l.none(t, time.Minute)
 			is(t, "it may again", right.Check(), nil)
 		})
@@ -179,18 +175,12 @@ func TestLooksAgainLater(t *testing.T) {
 				b := start(t, m, "b", l.into, func(c *turn.Config) { c.Alone = func() bool { return alone } })
 				least, most := time.Duration(0), 5*time.Second
 				for range 6 {
-					right, err := b.TakeLook(t.Context(), "k", l.within(t, least, most))
-					if right == nil || err != nil {
-						t.Fatal(right, err)
-					}
+					right := b.takeLook(t, l.within(t, least, most))
 					is(t, "again", right.Again(t.Context()), nil)
 					least = max(turn.DefaultLookAfter, 2*least)
 					most = least + 5*time.Second
 				}
-				right, err := b.TakeLook(t.Context(), "k", l.within(t, least, most))
-				if right == nil || err != nil {
-					t.Fatal(right, err)
-				}
+				right = b.takeLook(t, l.within(t, least, most))
 				is(t, "end", right.End(t.Context()), nil)
 				is(t, "a look after the end", record(t, m, "k").Look, false)
 			})
@@ -214,14 +204,14 @@ func TestTidyBeforeTheStoreKnows(t *testing.T) {
 				start(t, m, "b", l.into)
 				lease := a.claim(t, "k", "1.0")
 				right := lease.LookAgain()
-				a.store.set(func(f *faulty) { f.down = errDown })
+				away(a)
 				if _, err := lease.Done(t.Context(), "1.0"); err == nil {
 					t.Fatal("the store took it")
 				}
 				is(t, "over", tt.over(right, t.Context()), nil)
 				is(t, "it may not write", errors.Is(right.Check(), turn.ErrLost), true)
 				time.Sleep(ttl / 4)
-				a.store.set(func(f *faulty) { f.down = nil })
+				back(a)
 				if tt.look {
 					is(t, "in a hurry", l.within(t, 0, ttl).Hurry, true)
 				} else {

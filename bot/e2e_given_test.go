@@ -103,9 +103,7 @@ func TestLoopIsStopped(t *testing.T) {
 				w.click("alice", channel, got[0].TS, bot.PressContinue)
 				w.until("it goes on", 5*time.Minute, func() bool { return strings.Contains(text(w.answers(channel, ts)), "At last it works.") })
 				time.Sleep(10 * time.Second)
-				if n := strings.Count(text(w.answers(channel, ts)), "Then restart it"); n != 101 {
-					t.Errorf("%d times", n)
-				}
+				is(t, "times", strings.Count(text(w.answers(channel, ts)), "Then restart it"), 101)
 				hasNot(t, text(w.answers(channel, ts)), "repeating itself")
 			})
 		})

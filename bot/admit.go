@@ -34,11 +34,16 @@ func (a *admitted) request() string { return "llmbot-" + strings.ReplaceAll(a.la
 func admit(ctx context.Context, as *assignment, p plan) *admitted {
 	a := &admitted{plan: p}
 	told := map[string]bool{}
+	known := map[string]Refusal{} // by user: one wait for Slack, however many questions they have
 	for _, ask := range p.due.Asks {
 		refusal := as.bot.cfg.Policy.Quick(as.thread.Channel, ask)
 		word := ""
 		if refusal == "" {
-			refusal = a.who(ctx, as.bot, ask.User)
+			var asked bool
+			if refusal, asked = known[ask.User]; !asked {
+				refusal = a.who(ctx, as.bot, ask.User)
+				known[ask.User] = refusal
+			}
 		}
 		if a.cutShort {
 			return &admitted{plan: p, cutShort: true}

@@ -84,7 +84,11 @@ func (e eraser) takeOut(work context.Context, p plan, gone thread.Ended, w trans
 	}
 	e.dropArguments(work, transcript.For(turn.TS(cmp.Or(kept.From, gone.For)), turn.TS(gone.For)))
 	isGone := func(id string) bool { return slices.Contains(ids, id) }
+	all := p.messages[0].All
 	p.messages = slices.DeleteFunc(slices.Clone(p.messages), func(m thread.Message) bool { return isGone(m.TS) })
+	if len(p.messages) > 0 {
+		p.messages[0].All = all
+	}
 	p.due.Adopt = slices.DeleteFunc(slices.Clone(p.due.Adopt), isGone)
 	p.due.Orphans = slices.DeleteFunc(slices.Clone(p.due.Orphans), isGone)
 	return p

@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"llmbot/bot/thread"
@@ -32,23 +33,25 @@ func (c *controls) forsake(ctx context.Context, ev Deleted, record turn.Record) 
 	return c.wantRemoved(ctx, ev.Thread, record, transcript.Removal{TS: ev.At, Question: ev.TS})
 }
 
-// missed has the ended answers removed whose questions were deleted while nobody heard of it.
-func (c *controls) missed(ctx context.Context, t thread.ID, record turn.Record, messages []thread.Message) {
+// missed has the ended answers removed whose questions were deleted while nobody heard of it. After
+// an error it is to be called again.
+func (c *controls) missed(ctx context.Context, t thread.ID, record turn.Record, messages []thread.Message) error {
 	gone := thread.Abandoned(messages)
 	if record.Asked == "" || len(gone) == 0 {
-		return
+		return nil
 	}
 	own, err := c.records.Entries(ctx, t)
 	if err != nil {
-		c.log.WarnContext(ctx, "answers_unread", "thread", t.String(), "error", err)
-		return
+		return err
 	}
 	for _, question := range gone {
 		if _, found := thread.Forsaken(messages, question, func(what string) string { return own[what].Asker }); found {
-			err := c.wantRemoved(ctx, t, record, transcript.Removal{Question: string(question)})
-			c.log.InfoContext(ctx, "deletion_found", "thread", t.String(), "ask", string(question), "error", err)
+			one := c.wantRemoved(ctx, t, record, transcript.Removal{Question: string(question)})
+			c.log.InfoContext(ctx, "deletion_found", "thread", t.String(), "ask", string(question), "error", one)
+			err = errors.Join(err, one)
 		}
 	}
+	return err
 }
 
 // takeBack has the newest answer to somebody removed, because they say so.

@@ -16,6 +16,9 @@ type thinkMark struct {
 	late bool
 }
 
+// noBegin is the begin mark of thoughts that only the template begins: no text has it.
+const noBegin = "\x00"
+
 // thinkMarks yields all marks that are known to be in use. The sources are the reasoning parsers of
 // vLLM (vllm/reasoning) and SGLang (Reasoning Parser page), unless another one is named. Yielded
 // one by one, the table lies once on the stack, and not as a copy in each caller.
@@ -23,6 +26,8 @@ func thinkMarks(yield func(thinkMark) bool) {
 	for _, m := range []thinkMark{
 		{begin: "<think>", end: "</think>"},                                                                    // Qwen, DeepSeek, GLM, MiniMax M2, Nemotron, Olmo 3, Step, Ernie …
 		{begin: "<thinking>", end: "</thinking>"},                                                              // fine-tunes; Open WebUI's list
+		{begin: "<Think>", end: "</Think>", word: true},                                                        // fine-tunes; OpenClaw takes it in any case
+		{begin: "<Thinking>", end: "</Thinking>", word: true},                                                  // fine-tunes; OpenClaw takes it in any case
 		{begin: "<THINK>", end: "</THINK>"},                                                                    // fine-tunes; OpenClaw takes it in any case
 		{begin: "<antThinking>", end: "</antThinking>"},                                                        // fine-tunes on Claude's answers; OpenClaw's list
 		{begin: "<antthinking>", end: "</antthinking>"},                                                        // OpenClaw's list
@@ -54,6 +59,7 @@ func thinkMarks(yield func(thinkMark) bool) {
 		{begin: "<|begin_of_thought|>", end: "<|end_of_thought|>", special: true},                              // OpenThinker, Sky-T1
 		{begin: "Here is my thought process:", end: "Here is my response:", first: true},                       // Granite 3.2
 		{begin: "Here's my thought process:", end: "Here's my response:", first: true},                         // Granite 3.2, quantized
+		{begin: noBegin, end: "[BEGIN FINAL RESPONSE]"},                                                        // Apriel, whose template begins them
 		{begin: "<|channel|>analysis<|message|>", end: "<|end|>", special: true, late: true},                   // gpt-oss (Harmony)
 		{begin: "<|channel|>thought<|message|>", end: "<|end|>", special: true, late: true},                    // its imitators
 		{begin: "<|start|>assistant<|channel|>analysis<|message|>", end: "<|end|>", special: true, late: true}, // gpt-oss, with the turn's head
@@ -107,7 +113,8 @@ func namedToken(name string) (tok token, known bool) {
 		return token{kind: tokenTurnEnd}, true
 	case "user", "system", "observation": // Zephyr, Phi, GLM
 		return token{kind: tokenOther}, true
-	case "im_start", "start", "begin", "start_header_id", "header_start", "start_of_role", "role", "turn":
+	case "im_start", "start", "begin", "start_header_id", "header_start", "start_of_role", "role", "turn",
+		"im_assistant", "im_user", "im_system", "bot": // Kimi; Step
 		return token{kind: tokenHead}, true
 	case "channel":
 		return token{kind: tokenChannel}, true
@@ -286,7 +293,7 @@ func sepToken(s, name string, at int) (tok token, more bool) {
 // something: <|o_o|>, <|x|>.
 func likeToken(name string) bool {
 	const word, part = 4, 2
-	if strings.Contains(" bos cls eod eom eop eos eot end img msg pad sep sop sys unk vad ", " "+name+" ") {
+	if strings.Contains(" bom bos cls eod eom eop eos eot end img msg pad sep sop sys unk vad ", " "+name+" ") {
 		return true
 	}
 	n, least := 0, len(name)

@@ -97,7 +97,8 @@ type waiting struct {
 	shown   bool      // the status may still say so
 	told    time.Time // when it was shown last to those who wait; zero: it was not
 	look    bool      // somebody has to look whether another process has answered
-	looked  time.Time // when somebody did last
+	looked  time.Time // when somebody did last, since the status was shown; zero: nobody did
+	begun   time.Time // when a look began last; zero: none did
 }
 
 // asker is who asked, and where they see a word.
@@ -203,16 +204,28 @@ func (h *Questions) statuses(now time.Time) (out []thread.ID) {
 	return out
 }
 
-// words returns the threads where a word is to be said now, looks those where somebody has to look,
-// and over those whose status is to go: each time those that wait longest first.
+// words returns the threads where a word is to be said now, and over those whose status is to go: each
+// time those that wait longest first.
 func (h *Questions) words(now time.Time) []thread.ID {
 	return h.list(func(a *waiting) bool {
 		return len(a.asks) > 0 && a.byWord && !a.look && a.heard < len(a.askers) && (a.lasting || now.Sub(a.since) >= tellAfter)
 	})
 }
 
+// looks returns the threads where somebody has to look, those first where nobody ever did, or not for
+// long: a status that is shown again wants one each time.
 func (h *Questions) looks(time.Time) []thread.ID {
-	return h.list(func(a *waiting) bool { return len(a.asks) > 0 && a.look })
+	out := h.list(func(a *waiting) bool { return len(a.asks) > 0 && a.look })
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	begun := func(t thread.ID) (at time.Time) {
+		if a := h.threads[t]; a != nil {
+			at = a.begun
+		}
+		return at
+	}
+	slices.SortStableFunc(out, func(a, b thread.ID) int { return begun(a).Compare(begun(b)) })
+	return out
 }
 
 // over leaves out what this process is at work on: that says more, and takes the status away.
@@ -355,6 +368,7 @@ func (h *Questions) look(ctx context.Context, t thread.ID) {
 	if !ok {
 		return
 	}
+	h.note(t, func(a *waiting) { a.begun = time.Now() })
 	if h.isAnswered(ctx, t, a.asks) {
 		h.Drop(t, func(ts string) bool { return slices.Contains(a.asks, ts) })
 	}

@@ -242,6 +242,30 @@ func TestNothingIsSaidOfWhatAnotherProcessHasAnswered(t *testing.T) {
 	}
 }
 
+// TestLooksGoRound: a word that has to wait for a look gets one in its turn, however many threads are
+// looked at again and again.
+func TestLooksGoRound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTown(t)
+		for i := range 100 {
+			w.ask(fmt.Sprint("user", i))
+		}
+		time.Sleep(10 * time.Minute) // each of their statuses has been shown again, and is looked behind
+		defer w.lock()()
+		w.refuses = true
+		ts := string(turn.At(time.Now().Add(-time.Minute)))
+		id := thread.ID{Channel: "C", TS: ts}
+		w.Add(thread.Question{Thread: id, TS: ts, User: "late"}, id)
+		w.mu.Unlock()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		w.mu.Lock()
+		if !slices.ContainsFunc(w.words, func(word string) bool { return strings.HasPrefix(word, "late ") }) {
+			t.Errorf("after a minute they have heard nothing: %d words", len(w.words))
+		}
+	})
+}
+
 // TestHammerQuestions: people ask, the store takes what they asked, and actors come and go, all at
 // once. In the end no status is left.
 func TestHammerQuestions(t *testing.T) {

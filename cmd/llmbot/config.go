@@ -83,7 +83,7 @@ type Config struct {
 	TranscribeKey     secret        `env:"LLM_TRANSCRIBE_API_KEY" doc:"sent there as a bearer token; empty: LLM_API_KEY if it is the same host as LLM_BASE_URL, else none"`
 
 	Stream           string        `env:"BOT_STREAM" envDefault:"auto" doc:"how answers grow: auto, edit, native, off"`
-	FollowUps        string        `env:"BOT_FOLLOW_UPS" envDefault:"solo" doc:"when no mention is needed in a thread: solo (while only one person and the bot have written in the thread), always (once the bot was asked there), mention (never without one). With solo, a second person who asks without a mention directly after an answer is told once, only to them, that one is needed"`
+	FollowUps        string        `env:"BOT_FOLLOW_UPS" envDefault:"solo" doc:"when no mention is needed in a thread: solo (while only one person and the bot have written in the thread), always (once the bot was asked there), mention (never without one). With solo, once a second person has written, whoever asks without a mention directly after an answer (the message ends in a question mark) is told once, only to them, that one is needed"`
 	Command          string        `env:"BOT_COMMAND" envDefault:"/llm-status" doc:"the slash command"`
 	AllowChannels    []string      `env:"BOT_ALLOW_CHANNELS" doc:"channel ids, comma-separated; empty: all. Direct messages are always allowed"`
 	AllowUsers       []string      `env:"BOT_ALLOW_USERS" doc:"user ids, comma-separated; empty: all"`

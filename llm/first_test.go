@@ -13,7 +13,7 @@ func TestFirstTokens(t *testing.T) {
 	}
 	for _, about := range []string{
 		"<s>5</s> 4", "<s>5</s>\n4", "It is <s>5</s>", "<s> is the token that begins a text.", "<s> and </s> are tokens.", "<bos> is Gemma's.", "<bos>是开始标记。", "<pad>, <unk> and others", "final answer: 4", "assistant",
-		"fin", "[BOS]", "[|x|] and [|user|] are arrays", "<reserved_1> and <extra_id_0>", "Here are my reasoning steps:\n1. Look.",
+		"fin", "[BOS]", "[|x|] and [|user|] are arrays", "<reserved_1> and <extra_id_0>", "\x00Hi", "\x00", "a\n\x00b", "Here are my reasoning steps:\n1. Look.",
 	} {
 		want[about] = about
 	}

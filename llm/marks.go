@@ -4,7 +4,7 @@ import "strings"
 
 // thinkMark is how models write thoughts into the content when the server does not split them off.
 type thinkMark struct {
-	begin, end string
+	begin, end string // begin is empty where only the template begins the thoughts
 	// special: the marks are tokens of their own in the model's vocabulary, in a form that nobody
 	// writes in prose. Others begin thoughts only at the start of a line.
 	special bool
@@ -15,9 +15,6 @@ type thinkMark struct {
 	// late: the end is an end mark only behind the begin mark. Elsewhere it is another token, or text.
 	late bool
 }
-
-// noBegin is the begin mark of thoughts that only the template begins: no text has it.
-const noBegin = "\x00"
 
 // thinkMarks yields all marks that are known to be in use. The sources are the reasoning parsers of
 // vLLM (vllm/reasoning) and SGLang (Reasoning Parser page), unless another one is named. Yielded
@@ -59,7 +56,7 @@ func thinkMarks(yield func(thinkMark) bool) {
 		{begin: "<|begin_of_thought|>", end: "<|end_of_thought|>", special: true},                              // OpenThinker, Sky-T1
 		{begin: "Here is my thought process:", end: "Here is my response:", first: true},                       // Granite 3.2
 		{begin: "Here's my thought process:", end: "Here's my response:", first: true},                         // Granite 3.2, quantized
-		{begin: noBegin, end: "[BEGIN FINAL RESPONSE]"},                                                        // Apriel, whose template begins them
+		{end: "[BEGIN FINAL RESPONSE]"},                                                                        // Apriel, whose template begins them
 		{begin: "<|channel|>analysis<|message|>", end: "<|end|>", special: true, late: true},                   // gpt-oss (Harmony)
 		{begin: "<|channel|>thought<|message|>", end: "<|end|>", special: true, late: true},                    // its imitators
 		{begin: "<|start|>assistant<|channel|>analysis<|message|>", end: "<|end|>", special: true, late: true}, // gpt-oss, with the turn's head

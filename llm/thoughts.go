@@ -103,6 +103,9 @@ func (s *splitter) begins(in string) (m thinkMark, n int, more bool) {
 		if m.word && !s.stray && s.mark != m { // thoughts came in another form: it is an element of a document
 			continue
 		}
+		if m.begin == "" {
+			continue
+		}
 		if strings.HasPrefix(in, m.begin) {
 			return m, len(m.begin), false
 		}

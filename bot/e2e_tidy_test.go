@@ -1,11 +1,14 @@
 package bot_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"llmbot/bot/slacksim"
+	"llmbot/bot/thread"
+	"llmbot/bot/transcript"
 )
 
 // TestSuccessorTidiesUp: an answer is complete in a new message, since the old one could not be
@@ -124,4 +127,76 @@ func TestLookTooLong(t *testing.T) {
 		complete(t, text(got), unit, 30)
 		is(t, "requests", w.model.Total(), 1)
 	})
+}
+
+// TestLookThatStaysUntidy: the look at an answer that its process left untidy shows it in a further
+// message, for Slack lets nobody edit, and that process ends, too, before the messages that are not
+// needed any more are gone. The next one tidies up.
+func TestLookThatStaysUntidy(t *testing.T) {
+	for name, tt := range map[string]struct {
+		end    func(w *world)
+		alone  bool
+		most   time.Duration // after the next process began
+		unsaid bool          // the store has not heard of the further message
+	}{
+		"drained":                 {func(w *world) { w.stop() }, true, 10 * time.Second, false},
+		"drained, with replicas":  {func(w *world) { w.stop() }, false, 15 * time.Second, false},
+		"killed":                  {func(w *world) { w.kill() }, true, 10 * time.Second, false},
+		"killed, with replicas":   {func(w *world) { w.kill() }, false, 20 * time.Second, false},
+		"killed after more looks": {func(w *world) { time.Sleep(5 * time.Minute); w.kill() }, true, 15 * time.Second, false},
+		"lives":                   {func(w *world) { w.slack.Heal() }, false, 2 * time.Minute, false},
+		"killed in between":       {func(w *world) { w.kill() }, true, 10 * time.Second, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := durable()
+			if !tt.alone {
+				cfg.bot.Alone = nil
+			}
+			cfg.slack.Limiter, cfg.slack.HoldEvents = slacksim.LimiterOff, 100
+			inWorld(t, cfg, func(t *testing.T, w *world) {
+				ts := w.untidy(120)
+				w.kill()
+				w.slack.Fail(slacksim.Fault{Method: "chat.update", Times: -1, Status: 429, RetryAfter: 120})
+				w.slack.Fail(slacksim.Fault{Method: "chat.delete", Times: -1, Status: 503})
+				w.again()
+				w.until("it looks", time.Minute, func() bool { return len(w.answers("general", ts)) == 3 })
+				time.Sleep(3 * time.Second)
+				tt.end(w)
+				w.slack.Heal()
+				where := thread.ID{Channel: w.slack.ChannelID("general"), TS: ts}
+				records := transcript.Records{Store: cfg.store()}
+				if tt.unsaid {
+					e := entryOf(t, records, where)
+					e.IDs = e.IDs[:2]
+					if err := records.Keep(t.Context(), where, e); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if name != "lives" {
+					w.again()
+				}
+				w.until("the text stands once", tt.most, func() bool { return len(w.answers("general", ts)) == 1 })
+				time.Sleep(5 * time.Minute)
+				got := w.answers("general", ts)
+				complete(t, text(got), unit, 30)
+				oneFooter(t, got)
+				size(t, "messages", got, 1)
+				times(t, text(got), "Sentence 0 ", 1)
+				is(t, "requests", w.model.Total(), 1)
+				if e := entryOf(t, records, where); e.Untidy || !slices.Contains(e.IDs, got[0].TS) {
+					t.Errorf("untidy %t, messages %v; %s is there", e.Untidy, e.IDs, got[0].TS)
+				}
+			})
+		})
+	}
+}
+
+// entryOf returns what the store has of the one answer of a thread.
+func entryOf(t *testing.T, records transcript.Records, where thread.ID) transcript.Entry {
+	t.Helper()
+	own, err := records.Entries(t.Context(), where)
+	if err != nil || len(own) != 1 {
+		t.Fatal(own, err)
+	}
+	return own[where.TS]
 }

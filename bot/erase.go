@@ -222,7 +222,8 @@ func (e eraser) unfile(work context.Context, files []string) (err error) {
 func (e eraser) removeMessages(work context.Context, r Reply) error {
 	ctx, cancel := context.WithTimeoutCause(work, closeTimeout, errors.New("slack did not delete a half answer in time"))
 	defer cancel()
-	return e.bot.mender.showAgain(ctx, e.thread, r, answer.Snapshot{Phase: answer.Removed})
+	_, err := e.bot.mender.showAgain(ctx, e.thread, r, answer.Snapshot{Phase: answer.Removed})
+	return err
 }
 
 // logRemoved logs how a removal ended.

@@ -117,7 +117,7 @@ func (o offer) share(work context.Context, r Reply, out *answer.Outcome) {
 	}
 	o.failed(ctx, err)
 	out.Answer.Notice = ofRest(out.Answer.Notice, false, out.Result)
-	if err := o.bot.mender.showAgain(work, o.thread, r, out.Answer); err != nil {
+	if _, err := o.bot.mender.showAgain(work, o.thread, r, out.Answer); err != nil {
 		o.log.WarnContext(work, "answer_not_corrected", "error", err)
 	}
 }

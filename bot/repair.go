@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"llmbot/bot/thread"
 	"llmbot/bot/transcript"
 	"llmbot/bot/turn"
+	"llmbot/bot/wait"
 )
 
 const (
@@ -91,13 +93,13 @@ func (m *mender) lookAgain(key string, seen turn.Record) { m.lastLooks.add(oneLo
 
 // lookOnce looks at the answers of a thread once more: some time after one of them was taken over,
 // for whoever has written over them, and whoever knew, may be dead; or when the process is gone that
-// was to tidy one up.
-func (m *mender) lookOnce(ctx context.Context, l oneLook) (cost bool) {
+// was to tidy one up. If live ends, for this process drains, it leaves that to others.
+func (m *mender) lookOnce(live context.Context, l oneLook) (cost bool) {
 	t, ok := thread.Parse(l.key)
 	if !ok {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
+	ctx, cancel := context.WithTimeout(live, closeTimeout)
 	defer cancel()
 	right, err := m.coordinator.TakeLook(ctx, l.key, l.seen)
 	if err != nil {
@@ -107,7 +109,11 @@ func (m *mender) lookOnce(ctx context.Context, l oneLook) (cost bool) {
 		return false // another process has looked, or is at it
 	}
 	end := right.End
-	if !m.mendAll(ctx, t) {
+	switch done := m.mendAll(ctx, t, right); {
+	case done:
+	case live.Err() != nil:
+		end = right.Leave
+	default:
 		end = right.Again
 	}
 	// A look that took all of its time is noted too: nobody else would look again.
@@ -119,9 +125,9 @@ func (m *mender) lookOnce(ctx context.Context, l oneLook) (cost bool) {
 	return true
 }
 
-// mendAll mends what is not as it should be of a thread's answers. It reports false if somebody has
-// to look again.
-func (m *mender) mendAll(ctx context.Context, t thread.ID) bool {
+// mendAll mends, under a right, what is not as it should be of a thread's answers. It reports false
+// if somebody has to look again.
+func (m *mender) mendAll(ctx context.Context, t thread.ID, right *turn.Tidying) bool {
 	own, err := m.records.Entries(ctx, t)
 	if err != nil {
 		m.log.WarnContext(ctx, "answers_unread", "thread", t.String(), "error", err)
@@ -133,17 +139,29 @@ func (m *mender) mendAll(ctx context.Context, t thread.ID) bool {
 		m.log.WarnContext(ctx, "history_unread", "thread", t.String(), "error", err)
 		return false
 	}
+	check := func() error { return mayPass(right.Check()) }
 	for _, w := range own {
 		late := overwritten(messages, w)
 		if !w.Phase.Final() || len(late) == 0 && !w.Untidy {
 			continue
 		}
-		m.mend(ctx, t, w, late)
-		if w.Untidy = false; m.records.Keep(ctx, t, w) != nil {
+		w.IDs = thread.Union(w.IDs, posted(messages, w))
+		if !m.mend(ctx, t, w, late, check) {
 			return false
 		}
 	}
 	return true
+}
+
+// posted returns the messages of an answer that a thread has. Whoever has mended it may have died
+// before the store knew of all of them.
+func posted(messages []thread.Message, mine transcript.Entry) (ids []string) {
+	for _, m := range messages {
+		if m.Self && m.For == mine.For && m.Epoch == mine.Epoch {
+			ids = append(ids, m.TS)
+		}
+	}
+	return ids
 }
 
 // overwritten returns the messages that an owner before has written to, or posted, after the answer
@@ -155,7 +173,7 @@ func overwritten(messages []thread.Message, mine transcript.Entry) (late []strin
 			continue
 		}
 		ours := slices.Contains(mine.IDs, m.TS)
-		there = there || ours
+		there = there || ours || m.Epoch == mine.Epoch
 		if m.Epoch < mine.Epoch || ours && m.TS == mine.IDs[len(mine.IDs)-1] && !m.Ended {
 			late = append(late, m.TS)
 		}
@@ -175,30 +193,72 @@ func (m *mender) repair(ctx context.Context, t thread.ID, question string, upto 
 		m.log.WarnContext(ctx, "answer_not_repaired", "thread", t.String(), "ask", question, "error", context.Cause(ctx))
 		return
 	}
-	m.mend(ctx, t, answer, lates)
+	m.mend(ctx, t, answer, lates, nil)
 }
 
-// mend shows an answer again, and removes what is none of it.
-func (m *mender) mend(ctx context.Context, t thread.ID, kept transcript.Entry, lates []string) {
-	reply := Reply{For: kept.For, From: kept.From, Since: kept.Since, User: kept.Asker, Epoch: kept.Epoch, Adopt: kept.IDs}
+// mend shows an answer again, and removes what is none of it. It returns when nothing is left to be
+// tidied; should this process end before, the store says that of the answer once it is in a further
+// message. Before each write it asks check; nil: nothing. It reports false if it was not done with
+// that in time, or may not write any more: somebody has to look again. What Slack refuses for good
+// is done.
+func (m *mender) mend(ctx context.Context, t thread.ID, kept transcript.Entry, lates []string, check func() error) bool {
+	reply := Reply{For: kept.For, From: kept.From, Since: kept.Since, User: kept.Asker, Epoch: kept.Epoch, Adopt: kept.IDs, Check: check}
+	var mu sync.Mutex // guards now: of a call that was given up, the message may come later
+	now := kept
+	reply.Posted = func(id string) {
+		mu.Lock()
+		now.IDs, now.Untidy = thread.Union(now.IDs, []string{id}), true
+		untidy := now
+		mu.Unlock()
+		if err := m.records.Keep(ctx, t, untidy); err != nil {
+			m.log.WarnContext(ctx, "cleanup_not_noted", "thread", t.String(), "ask", kept.For, "error", err)
+		}
+	}
 	shown := kept.Snapshot()
 	shown.Phase = max(shown.Phase, answer.Done)
-	err := m.showAgain(ctx, t, reply, shown)
+	draft, err := m.showAgain(ctx, t, reply, shown)
+	if d, ok := draft.(tidying); ok && err == nil {
+		d.Tidy(check)
+		err = tidied(ctx, d)
+	}
 	for _, id := range lates {
 		if id != "" && !slices.Contains(kept.IDs, id) {
 			reply.Adopt = []string{id}
-			err = errors.Join(err, m.showAgain(ctx, t, reply, answer.Snapshot{Phase: answer.Removed}))
+			_, one := m.showAgain(ctx, t, reply, answer.Snapshot{Phase: answer.Removed})
+			err = errors.Join(err, one)
 		}
 	}
-	m.log.InfoContext(ctx, "answer_repaired", "thread", t.String(), "ask", kept.For, "messages", kept.IDs, "late", lates, "error", err)
+	mu.Lock()
+	tidy := now
+	mu.Unlock()
+	m.log.InfoContext(ctx, "answer_repaired", "thread", t.String(), "ask", kept.For, "messages", tidy.IDs, "late", lates, "error", err)
+	switch {
+	case ctx.Err() != nil, errors.Is(err, turn.ErrLost):
+		return false
+	case !tidy.Untidy:
+		return true
+	}
+	tidy.Untidy = false
+	return m.records.Keep(ctx, t, tidy) == nil
 }
 
-func (m *mender) showAgain(ctx context.Context, t thread.ID, r Reply, a answer.Snapshot) error {
+func (m *mender) showAgain(ctx context.Context, t thread.ID, r Reply, a answer.Snapshot) (answer.Draft, error) {
 	draft, err := m.replier.Open(ctx, t, r)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return draft.Close(ctx, a)
+	return draft, draft.Close(ctx, a)
+}
+
+// tidied waits until the messages of a draft are tidy. It returns the cause of ctx if that ends
+// before.
+func tidied(ctx context.Context, d tidying) error {
+	for d.Untidy() {
+		if err := wait.For(ctx, cleanupEvery); err != nil {
+			return fmt.Errorf("tidy up an answer: %w", err)
+		}
+	}
+	return nil
 }
 
 // answeredElsewhere waits for the answer of the process that has the thread now. It reports false

@@ -25,6 +25,7 @@ type message struct {
 	metadata    obj
 	noUnfurl    bool
 	deleted     bool
+	deletedAt   time.Time
 	tombstone   bool // a deleted parent with replies
 	broadcast   bool
 	ephemeral   string
@@ -112,6 +113,16 @@ func (c *channel) replies(ts string) []*message {
 	return out
 }
 
+// stillCounted returns how many deleted replies the thread's reply_count still has (Config.CountLag).
+func (s *Sim) stillCounted(c *channel, ts string) (n int) {
+	for _, m := range c.messages {
+		if m.thread == ts && m.deleted && time.Since(m.deletedAt) < s.cfg.CountLag {
+			n++
+		}
+	}
+	return n
+}
+
 // find returns a message that is still there.
 func (c *channel) find(ts string) *message {
 	if m := c.byTS[ts]; m != nil && !m.deleted {
@@ -123,7 +134,7 @@ func (c *channel) find(ts string) *message {
 // removeLocked deletes a message. A parent with replies stays as a tombstone.
 func (s *Sim) removeLocked(c *channel, m *message) {
 	before := s.messageLocked(c, m, true)
-	m.deleted = true
+	m.deleted, m.deletedAt = true, time.Now()
 	m.tombstone = len(c.replies(m.ts)) > 0
 	s.changedLocked(m)
 	if p := c.byTS[m.thread]; p != nil {
@@ -153,7 +164,7 @@ func (s *Sim) messageLocked(c *channel, m *message, meta bool) obj {
 				who = append(who, r.user)
 			}
 		}
-		o["thread_ts"], o["reply_count"], o["reply_users_count"] = m.ts, len(rs), len(who)
+		o["thread_ts"], o["reply_count"], o["reply_users_count"] = m.ts, len(rs)+s.stillCounted(c, m.ts), len(who)
 		o["reply_users"], o["latest_reply"], o["is_locked"], o["subscribed"] = who, rs[len(rs)-1].ts, false, true
 	}
 	if m.tombstone {

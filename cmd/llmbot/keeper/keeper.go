@@ -172,7 +172,7 @@ func (k *Keeper) once(ctx context.Context) error {
 	defer func() { _ = held.Close() }()
 	out := &tail{to: k.cfg.Output}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = watched, out, out, drainOutput
-	alone(cmd)
+	Alone(cmd)
 	done := make(chan error, 1)
 	err = k.begin(cmd, out)
 	_ = watched.Close()

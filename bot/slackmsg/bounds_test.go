@@ -59,7 +59,7 @@ func TestBounds(t *testing.T) {
 		c.message["ts"], c.message["type"] = "1.5", "message"
 		began := time.Now()
 		said := read(t, c.message)
-		if took := time.Since(began); took > 5*time.Second { // the machine may be busy
+		if took := time.Since(began); took > 30*time.Second { // the machine may be busy
 			t.Errorf("%s took %v", name, took)
 		}
 		if n := utf8.RuneCountInString(said.Text); n > maxText+500 {

@@ -227,7 +227,7 @@ func TestBombs(t *testing.T) {
 		if used, most := m.TotalAlloc-before, uint64(10*len(c.body)+8<<20); used > most {
 			t.Errorf("%s: %d kB become %d MB", name, len(c.body)>>10, used>>20)
 		}
-		if took := time.Since(start); took > 5*time.Second {
+		if took := time.Since(start); took > 30*time.Second {
 			t.Errorf("%s: %s", name, took)
 		}
 		if len(sim.Channel("general")) != 0 {

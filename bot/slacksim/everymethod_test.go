@@ -149,7 +149,7 @@ func newInventor(t *testing.T, method string) *inventor {
 		ups = append(ups, `[{"id":"`+str(up["file_id"])+`","title":"t"}]`)
 	}
 	s.mu.Lock()
-	opened, no := s.newModalLocked(strings.Replace(invented()["view"][0], `"e"`, `"f"`, 1), "", nil)
+	opened, no := s.newModalLocked(strings.Replace(invented()["view"][0], `"e"`, `"f"`, 1), nil, nil)
 	if no != nil {
 		t.Fatal(no.name)
 	}

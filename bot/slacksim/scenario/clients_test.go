@@ -73,7 +73,8 @@ func TestClients(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			script, err := scenario.Parse("hello.yaml", []byte(documented(t, "yaml")))
+			// The time that the page gives an app is enough for one that starts alone.
+			script, err := scenario.Parse("hello.yaml", []byte("start: 2m\npatience: 2m\n"+documented(t, "yaml")))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -99,7 +100,7 @@ func documented(t *testing.T, language string) string {
 
 // playTo starts an app and plays a scenario to it.
 func playTo(t *testing.T, script *scenario.Scenario, dir string, command []string) {
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 	defer cancel()
 	srv, err := slacksim.Serve(ctx, "127.0.0.1:0", script.Config(slacksim.Config{Seed: 1}))
 	if err != nil {

@@ -42,7 +42,7 @@ func TestKinds(t *testing.T) {
 	mic := `document.querySelectorAll('#box .attach')[1]`
 	run(mic + `.click()`)
 	v.until("it records", mic+`.ariaLabel === 'End the voice clip'`)
-	run(`new Promise((done) => setTimeout(done, 300))`)
+	run(`new Promise((done) => setTimeout(done, 1000))`)
 	run(mic + `.click()`)
 	v.until("the clip is offered", `/^audio_message\.mp4 · [\d.]+ k?B/.test(document.querySelector('#box .picked').innerText)`)
 	v.write("#box", "zq clip")

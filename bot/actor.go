@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"llmbot/bot/thread"
@@ -28,11 +29,11 @@ type inboxItem struct {
 // It lives as long as there is work, and does no I/O. Its fields belong to its goroutine, but for
 // those that say otherwise.
 type actor struct {
-	bot    *Bot
+	of     *actors
 	thread thread.ID
 	wake   chan struct{} // holds one: something is in the inbox
-	inbox  []inboxItem   // guarded by bot.mu
-	behind int           // asks that the actor has taken and no turn has; guarded by bot.mu
+	inbox  []inboxItem   // guarded by of.mu
+	behind int           // asks that the actor has taken and no turn has; guarded by of.mu
 
 	asks    []thread.Question // not answered yet, oldest first
 	lease   *turn.Lease
@@ -66,7 +67,7 @@ func (a *actor) run(work, cut context.Context) {
 				} else {
 					a.start(work, cut)
 				}
-			case a.leave():
+			case a.of.remove(a):
 				return
 			default:
 				continue
@@ -95,10 +96,10 @@ func (a *actor) waitForFiles() time.Duration {
 
 // read takes the items of the inbox.
 func (a *actor) read() {
-	a.bot.mu.Lock()
+	a.of.mu.Lock()
 	inbox := a.inbox
 	a.inbox, a.behind = nil, len(a.asks)+len(a.inbox)
-	a.bot.mu.Unlock()
+	a.of.mu.Unlock()
 	for _, item := range inbox {
 		if item.gone != "" {
 			a.delete(item.gone)
@@ -166,13 +167,13 @@ func (a *actor) delete(ts string) {
 
 // start begins a turn for all that is asked so far.
 func (a *actor) start(work, cut context.Context) {
-	t := newTurn(a.bot, a.thread, a.lease, a.lease != a.with, a.asks)
+	t := a.of.newTurn(a.thread, a.lease, a.lease != a.with, a.asks)
 	t.came, t.work = a.heard(), &a.work
 	a.work.begins(t.came, t.known)
 	a.asks, a.with, a.turn = nil, a.lease, t
-	a.bot.mu.Lock()
+	a.of.mu.Lock()
 	a.behind = 0
-	a.bot.mu.Unlock()
+	a.of.mu.Unlock()
 	a.running = make(chan report, 1)
 	done := a.running
 	// The actor waits for it: it leaves its loop only when none runs.
@@ -194,20 +195,129 @@ func (a *actor) finish(r report) {
 	}
 }
 
-// leave takes the actor out of the table. It reports false, and does nothing, if something is in
+// maxInbox is how many messages to one thread wait for its next turn.
+const maxInbox = 64
+
+// actors is the table of the live threads, and of the actors that own them. Its methods are safe
+// for concurrent use and do not block.
+type actors struct {
+	newTurn func(t thread.ID, l *turn.Lease, heir bool, known []thread.Question) *turnRun
+	wake    chan struct{}  // holds one: an actor is to be started, or the last ask or actor has left
+	all     sync.WaitGroup // the actors' goroutines; only start adds to it
+
+	mu       sync.Mutex // guards all below, and what the actors say of it
+	live     map[thread.ID]*actor
+	starting []*actor // in live, without a goroutine yet
+	// asking is how many asks are being taken: one of them may have a lease that no actor knows of
+	// yet.
+	asking   int
+	draining bool // no new asks are taken
+	over     bool // no actor is left, and none is started any more
+}
+
+func newActors(newTurn func(thread.ID, *turn.Lease, bool, []thread.Question) *turnRun) *actors {
+	return &actors{newTurn: newTurn, wake: make(chan struct{}, 1), live: map[thread.ID]*actor{}}
+}
+
+// deliver puts an item into a thread's inbox, and sees to it that the thread has an actor. A lease
+// that comes when the bot has stopped is left to lapse: the process ends.
+func (s *actors) deliver(t thread.ID, item inboxItem) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.live[t]
+	switch {
+	case a != nil && a.behind+len(a.inbox) >= maxInbox && item.lease == nil:
+		return ErrBusy
+	case s.over:
+		return ErrDraining
+	case a == nil && item.lease == nil:
+		return nil // nobody is at work on it here, and nothing was claimed
+	case a == nil:
+		a = &actor{of: s, thread: t, wake: make(chan struct{}, 1)}
+		s.live[t] = a
+		s.starting = append(s.starting, a)
+		poke(s.wake)
+	}
+	a.inbox = append(a.inbox, item)
+	poke(a.wake)
+	return nil
+}
+
+// start starts the actors that have no goroutine yet. work and cut are as in [actor.run].
+func (s *actors) start(work, cut context.Context) {
+	s.mu.Lock()
+	starting := s.starting
+	s.starting = nil
+	s.mu.Unlock()
+	for _, a := range starting {
+		s.all.Go(func() { a.run(work, cut) })
+	}
+}
+
+// remove takes an actor out of the table. It reports false, and does nothing, if something is in
 // its inbox.
-func (a *actor) leave() bool {
-	a.bot.mu.Lock()
-	defer a.bot.mu.Unlock()
+func (s *actors) remove(a *actor) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if len(a.inbox) > 0 {
 		return false
 	}
-	delete(a.bot.actors, a.thread)
-	if a.bot.held.isShown(a.thread) {
-		a.bot.jobs.add("status", func(ctx context.Context) { a.bot.unsay(ctx, a.thread) })
-	}
-	if a.bot.draining {
-		poke(a.bot.wake)
+	delete(s.live, a.thread)
+	if s.draining {
+		poke(s.wake)
 	}
 	return true
+}
+
+// enter notes that an ask is being taken, until exit. It reports false when none is taken any more.
+func (s *actors) enter() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.draining {
+		return false
+	}
+	s.asking++
+	return true
+}
+
+func (s *actors) exit() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asking--
+	if s.draining {
+		poke(s.wake)
+	}
+}
+
+// drain has no ask taken any more, and returns how many threads are at work.
+func (s *actors) drain() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.draining = true
+	return len(s.live)
+}
+
+// seal reports whether no actor is left and none is about to come. If so, none begins any more.
+func (s *actors) seal() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over = len(s.live) == 0 && s.asking == 0
+	return s.over
+}
+
+// get returns the actor of a thread; nil: this process is not at work on it.
+func (s *actors) get(t thread.ID) *actor {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.live[t]
+}
+
+// isLive reports whether this process is at work on a thread.
+func (s *actors) isLive(t thread.ID) bool { return s.get(t) != nil }
+
+// count returns how many threads are at work.
+func (s *actors) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.live)
 }

@@ -3,7 +3,6 @@ package bot
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -16,10 +15,10 @@ import (
 
 // inbox is an actor whose turns do not run, of a thread in the channel C.
 func inbox() *actor {
-	b := &Bot{log: slog.New(slog.DiscardHandler), actors: map[thread.ID]*actor{}}
+	s := newActors(nil)
 	id := thread.ID{Channel: "C", TS: "1.0"}
-	a := &actor{bot: b, thread: id, wake: make(chan struct{}, 1)}
-	b.actors[id] = a
+	a := &actor{of: s, thread: id, wake: make(chan struct{}, 1)}
+	s.live[id] = a
 	return a
 }
 
@@ -27,11 +26,11 @@ func question(ts, text string) *thread.Question {
 	return &thread.Question{Thread: thread.ID{Channel: "C", TS: "1.0"}, TS: ts, Text: text, Mentioned: true}
 }
 
-// hears gives an actor items, as deliver does.
+// hears gives an actor items.
 func (a *actor) hears(t *testing.T, items ...inboxItem) {
 	t.Helper()
 	for _, item := range items {
-		if err := a.bot.deliver(a.thread, item); err != nil {
+		if err := a.of.deliver(a.thread, item); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -48,7 +47,7 @@ func (a *actor) texts() (out []string) {
 // answering has an actor answer what it was asked, and returns how its turn is called off.
 func (a *actor) answering() (context.Context, *turnRun) {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	t := &turnRun{bot: a.bot, thread: a.thread, known: a.asks, inHand: inHand{asks: a.asks, cancel: cancel}}
+	t := &turnRun{assignment: assignment{thread: a.thread, known: a.asks}, inHand: inHand{asks: a.asks, cancel: cancel}}
 	a.turn, a.asks = t, nil
 	return ctx, t
 }
@@ -173,43 +172,42 @@ func TestInboxIsBounded(t *testing.T) {
 		a.behind = 0 // as if a turn had taken it
 	}
 	a.behind = maxInbox
-	if err := a.bot.deliver(a.thread, inboxItem{ask: question("2.0", "x")}); !errors.Is(err, ErrBusy) {
+	if err := a.of.deliver(a.thread, inboxItem{ask: question("2.0", "x")}); !errors.Is(err, ErrBusy) {
 		t.Errorf("got %v", err)
 	}
-	if err := a.bot.deliver(a.thread, inboxItem{lease: &turn.Lease{}}); err != nil {
+	if err := a.of.deliver(a.thread, inboxItem{lease: &turn.Lease{}}); err != nil {
 		t.Errorf("a lease: %v", err)
 	}
-	if a.leave() {
+	if a.of.remove(a) {
 		t.Error("the actor leaves with an item in its inbox")
 	}
 	a.read()
-	if !a.leave() || a.bot.isLive(a.thread) {
+	if !a.of.remove(a) || a.of.isLive(a.thread) {
 		t.Error("the actor stays without anything to do")
 	}
 }
 
 // TestWhatBecomesOfTheThread says it for each way in which an answer can end.
 func TestWhatBecomesOfTheThread(t *testing.T) {
-	durable, alone := &turnRun{bot: &Bot{cfg: Config{Durable: true}}}, &turnRun{bot: &Bot{}}
 	broke := errors.New("the model broke off")
 	for name, tt := range map[string]struct {
-		turn           *turnRun
 		written, shown error
+		durable        bool
 		want           outcome
 	}{
-		"complete":                             {durable, nil, nil, done},
-		"broke off":                            {durable, broke, nil, done},
-		"stopped":                              {durable, answer.ErrStopped, nil, done},
-		"Slack did not take it":                {durable, nil, broke, done},
-		"its question was changed":             {durable, answer.ErrSuperseded, nil, calledOff},
-		"changed while its end was shown":      {durable, answer.ErrSuperseded, turn.ErrLost, calledOff},
-		"another process has it":               {durable, turn.ErrLost, nil, lost},
-		"another one took it before its end":   {durable, nil, turn.ErrLost, lost},
-		"the store is away until the end":      {durable, nil, ErrLeaseUncertain, released},
-		"the bot stops":                        {durable, errShutdown, nil, released},
-		"the bot stops, and nobody comes next": {alone, errShutdown, nil, done},
+		"complete":                             {nil, nil, true, done},
+		"broke off":                            {broke, nil, true, done},
+		"stopped":                              {answer.ErrStopped, nil, true, done},
+		"Slack did not take it":                {nil, broke, true, done},
+		"its question was changed":             {answer.ErrSuperseded, nil, true, calledOff},
+		"changed while its end was shown":      {answer.ErrSuperseded, turn.ErrLost, true, calledOff},
+		"another process has it":               {turn.ErrLost, nil, true, lost},
+		"another one took it before its end":   {nil, turn.ErrLost, true, lost},
+		"the store is away until the end":      {nil, ErrLeaseUncertain, true, released},
+		"the bot stops":                        {errShutdown, nil, true, released},
+		"the bot stops, and nobody comes next": {errShutdown, nil, false, done},
 	} {
-		if got := tt.turn.becomes(tt.written, tt.shown); got != tt.want {
+		if got := becomes(tt.written, tt.shown, tt.durable); got != tt.want {
 			t.Errorf("%s: %v, want %v", name, got, tt.want)
 		}
 	}

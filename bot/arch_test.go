@@ -24,7 +24,7 @@ func TestImports(t *testing.T) {
 	)
 	own := map[string][]string{ // of ours; a room that is not here may import nothing of ours
 		"cmd/llmbot":        {anything},
-		"bot":               {"bot/wait", "bot/fair", "bot/recent", "bot/answer", "bot/attach", "bot/catchup", "bot/permalink", "bot/thread", "bot/figures", "bot/leave", "bot/status", "bot/tools", "bot/transcript", "bot/turn", "bot/prompt", "bot/quota", "llm"},
+		"bot":               {"bot/wait", "bot/fair", "bot/recent", "bot/answer", "bot/attach", "bot/catchup", "bot/permalink", "bot/thread", "bot/figures", "bot/held", "bot/leave", "bot/status", "bot/tools", "bot/transcript", "bot/turn", "bot/prompt", "bot/quota", "llm"},
 		"bot/figures":       {"llm"},
 		"bot/status":        {"bot/figures", "llm"},
 		"bot/document":      {"bot/figures"},
@@ -40,6 +40,7 @@ func TestImports(t *testing.T) {
 		"bot/term":          {"bot/answer", "bot/figures", "bot/prompt", "bot/render", "bot/tools", "llm"},
 		"bot/prompt":        {"bot/lines", "bot/thread", "bot/turn", "llm"},
 		"bot/catchup":       {"bot/wait", "bot/thread", "bot/turn"},
+		"bot/held":          {"bot/thread", "bot/turn", "bot/wait"},
 		"bot/transcript":    {"bot/answer", "bot/thread", "bot/tools", "bot/turn", "llm"},
 		"bot/leave":         {"bot/answer", "bot/thread", "bot/tools", "bot/transcript", "bot/turn", "bot/wait"},
 		"bot/sqlstore":      {"bot/turn"},
@@ -51,9 +52,9 @@ func TestImports(t *testing.T) {
 
 		"bot/slacksim/scenario": {"bot/slacksim", "bot/typos"},
 	}
-	only := map[string]string{slackGo: "bot/slackio", openAI: "llm", pdfium: "bot/document/pdf", wazero: "bot/document/pdf", "golang.org/x/text": "bot/prompt", "github.com/modelcontextprotocol/go-sdk": "bot/tools"} // who alone may import it
-	std := []string{"bot/fair", "bot/lines", "bot/typos", "bot/wait", "bot/slackmsg", "bot/catchup", "bot/thread", "bot/figures", "bot/render", "bot/pace", "bot/turn", "bot/quota", "llm/egress", "llm/llmsim"}       // nothing of others
-	witness := []string{"github.com/gorilla/websocket", "github.com/yuin/goldmark"}                                                                                                                                    // all that the emulated Slack may have of others
+	only := map[string]string{slackGo: "bot/slackio", openAI: "llm", pdfium: "bot/document/pdf", wazero: "bot/document/pdf", "golang.org/x/text": "bot/prompt", "github.com/modelcontextprotocol/go-sdk": "bot/tools"}       // who alone may import it
+	std := []string{"bot/fair", "bot/lines", "bot/typos", "bot/wait", "bot/slackmsg", "bot/catchup", "bot/held", "bot/thread", "bot/figures", "bot/render", "bot/pace", "bot/turn", "bot/quota", "llm/egress", "llm/llmsim"} // nothing of others
+	witness := []string{"github.com/gorilla/websocket", "github.com/yuin/goldmark"}                                                                                                                                          // all that the emulated Slack may have of others
 	root, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"llmbot/bot/answer"
 	"llmbot/bot/attach"
 	"llmbot/bot/catchup"
+	"llmbot/bot/held"
 	"llmbot/bot/leave"
 	"llmbot/bot/permalink"
 	"llmbot/bot/quota"
@@ -25,9 +26,11 @@ const (
 	DefaultMaxAnswers = 64               // answers in progress (design §5)
 	DefaultDrain      = 25 * time.Second // on SIGTERM (design §5)
 	storeTimeout      = time.Second      // a store that takes longer is away
-	maxInbox          = 64               // messages to one thread that wait for its next turn
 	// closeGrace is left for the last Slack calls when the drain time is over.
 	closeGrace = 5 * time.Second
+	// nameTimeout is how long a channel's name may take where an event waits for it: people are told
+	// within 3 s that it has come.
+	nameTimeout = 500 * time.Millisecond
 )
 
 // Errors of Handle.
@@ -41,10 +44,8 @@ var (
 	ErrBusy = errors.New("thread has too many messages waiting")
 )
 
-// The causes that end a turn early.
-var (
-	errShutdown = errors.New("the bot is stopping")
-)
+// errShutdown ends a turn early.
+var errShutdown = errors.New("the bot is stopping")
 
 // Config of a Bot.
 type Config struct {
@@ -70,6 +71,16 @@ type Config struct {
 	// Share takes the part of Slack's edit budget that is this process's, above 0 up to 1, when it
 	// changes. nil: there is only one process.
 	Share func(share float64)
+}
+
+// Settings are how the bot answers in a channel.
+type Settings struct {
+	System      string // system prompt
+	Model       string // empty: the client's
+	Temperature *float64
+	Effort      string
+	FollowUps   thread.FollowUps
+	Quota       quota.Limits // of the channel, for all people together
 }
 
 // Deps is what a Bot needs of others.
@@ -99,44 +110,30 @@ type Deps struct {
 
 // Bot answers. Its methods are safe for concurrent use.
 type Bot struct {
-	cfg          Config
-	dep          Deps
-	log          *slog.Logger
-	coordinator  *turn.Coordinator
-	shared       *answer.Shared
-	ledger       quota.Ledger
-	unpaid       *unpaid
-	told         told
-	status       *status.Board
-	records      transcript.Records
-	participants participants
-	hints        *hints
-	homes        seldom // whose Home tab was published
-	refused      seldom // who was told that they may not ask
-	attach       *attach.Reader
-	since        time.Time // when this process began
-	catchup      *catchup.Watcher
-	jobs         pool             // short ones: words to one person
-	longJobs     pool             // see repair
-	rechecks     queue[followUp]  // of young threads that the store did not know
-	threadChecks queue[followUp]  // of threads of which nothing is known
-	lookBacks    queue[takenOver] // at answers that were taken over
-	lastLooks    queue[oneLook]   // later ones, see lookOnce
-	cleanups     cleanups         // that answers which are complete still wait for
-	held         held             // questions that wait for the store
-	desk         *leave.Desk      // also without tools: an owner before may have had some
-	ratings      ratings
-	turns        sync.WaitGroup // the actors' goroutines; only Run adds to it
-	wake         chan struct{}  // holds one: an actor is to be started, or has left
+	cfg   Config
+	dep   Deps
+	log   *slog.Logger
+	since time.Time // when this process began
 
-	mu       sync.Mutex // guards all below
-	actors   map[thread.ID]*actor
-	starting []*actor // in actors, without a goroutine yet
-	// asking is how many asks are being taken: one of them may have a lease that no actor knows of
-	// yet.
-	asking   int
-	draining bool // no new asks are taken
-	over     bool // no actor is left, and none is started any more
+	// What answers are made of.
+	coordinator  *turn.Coordinator
+	records      transcript.Records
+	ledger       quota.Ledger
+	participants *participants
+	attach       *attach.Reader
+	shared       *answer.Shared
+	desk         *leave.Desk // also without tools: an owner before may have had some
+	status       *status.Board
+	catchup      *catchup.Watcher
+
+	// Its own parts; doc.go shows which one calls which.
+	notifier *notifier
+	access   *access
+	actors   *actors
+	intake   *intake
+	controls *controls
+	follower *follower
+	mender   *mender
 }
 
 // New returns a Bot that does nothing before Run.
@@ -155,18 +152,22 @@ func New(cfg Config, dep Deps) *Bot {
 	}
 	b := &Bot{
 		cfg: cfg, dep: dep, log: dep.Log,
-		records: transcript.Records{Store: dep.Store}, ledger: quota.Ledger{Store: dep.Store}, unpaid: newUnpaid(), wake: make(chan struct{}, 1),
-		actors: map[thread.ID]*actor{}, since: time.Now(),
-		attach: attach.New(dep.Files, dep.PDFs, dep.Ears, dep.Hooks.File, dep.Log), jobs: newPool(dep.Log, 8, 10*time.Second), longJobs: newPool(dep.Log, 64, repairTimeout),
-		rechecks:     newQueue[followUp](dep.Log, "recheck", maxDelayed, youngAgain, 0),
-		threadChecks: newQueue[followUp](dep.Log, "thread_check", maxThreadChecks, 0, threadEvery),
-		lookBacks:    newQueue[takenOver](dep.Log, "look_back", maxDelayed, lookBackAfter, threadEvery),
-		lastLooks:    newQueue[oneLook](dep.Log, "look_once", maxDelayed, 0, threadEvery),
-		told:         newTold(), homes: newSeldom(homeEvery), refused: newSeldom(refusalEvery), ratings: newRatings(),
-		participants: newParticipants(), hints: newHints(),
+		records: transcript.Records{Store: dep.Store}, ledger: quota.Ledger{Store: dep.Store},
+		since:        time.Now(),
+		attach:       attach.New(dep.Files, dep.PDFs, dep.Ears, dep.Hooks.File, dep.Log),
+		participants: newParticipants(), notifier: newNotifier(dep.Room, dep.Log),
 	}
+	b.access = &access{policy: cfg.Policy, room: dep.Room, records: b.records, notifier: b.notifier, log: dep.Log}
+	b.actors = newActors(func(t thread.ID, l *turn.Lease, heir bool, known []thread.Question) *turnRun {
+		return newTurn(b, t, l, heir, known)
+	})
+	waits := held.Config{Whisper: b.notifier.whisper, History: dep.History, IsLive: b.actors.isLive}
+	if s, ok := dep.Room.(Statuses); ok {
+		waits.Status = s.Status
+	}
+	b.intake = &intake{durable: cfg.Durable, actors: b.actors, held: held.New(waits), notifier: b.notifier, log: dep.Log}
 	b.status = status.New(status.Config{
-		Server: dep.Server, GPUs: dep.GPUs, Use: cfg.Use, Work: func() (live, queued int) { return b.live(), b.shared.Queued() },
+		Server: dep.Server, GPUs: dep.GPUs, Use: cfg.Use, Work: func() (live, queued int) { return b.actors.count(), b.shared.Queued() },
 		Version: cfg.Version, Log: dep.Log,
 	})
 	hooks := dep.Hooks
@@ -177,11 +178,28 @@ func New(cfg Config, dep Deps) *Bot {
 	b.desk = leave.New(leave.Config{
 		Records: b.records, Tools: dep.Tools, People: dep.Leaves, Log: dep.Log, Hooks: leave.Hooks{Called: hooks.Called, Decided: hooks.Decided},
 	})
-	b.coordinator = turn.NewCoordinator(dep.Store, turn.Config{Owner: cfg.Owner, Alone: cfg.Alone, Log: dep.Log, Owed: b.owed, Noted: b.noted, Look: b.lookAgain, Hooks: dep.Hooks.Turn})
+	b.mender = &mender{
+		replier: dep.Replier, history: dep.History, records: b.records, log: dep.Log, repairs: newPool(dep.Log, 64, repairTimeout),
+		lookBacks: newQueue[takenOver](dep.Log, "look_back", maxDelayed, lookBackAfter, threadEvery),
+		lastLooks: newQueue[oneLook](dep.Log, "look_once", maxDelayed, 0, threadEvery),
+	}
+	b.coordinator = turn.NewCoordinator(dep.Store, turn.Config{
+		Owner: cfg.Owner, Alone: cfg.Alone, Log: dep.Log, Owed: b.intake.owed, Noted: b.intake.noted, Look: b.mender.lookAgain, Hooks: dep.Hooks.Turn,
+	})
+	b.intake.coordinator, b.mender.coordinator = b.coordinator, b.coordinator
+	b.controls = &controls{
+		intake: b.intake, access: b.access, records: b.records, participants: b.participants, history: dep.History, room: dep.Room,
+		desk: b.desk, leaves: dep.Leaves, report: b.report, onRated: hooks.Rated, ratings: newRatings(),
+	}
+	followUps := func(ctx context.Context, channel string) thread.FollowUps { return b.settings(ctx, channel).FollowUps }
+	b.follower = &follower{
+		intake: b.intake, controls: b.controls, access: b.access,
+		participants: b.participants, history: dep.History, mode: followUps, since: b.since,
+		threadChecks: newQueue[followUp](dep.Log, "thread_check", maxThreadChecks, 0, threadEvery),
+	}
 	b.catchup = catchup.New(catchup.Config{
 		Owner: cfg.Owner, Durable: cfg.Durable, Alone: cfg.Alone, Store: dep.Store, Threads: b.coordinator, History: dep.History, Places: dep.Places,
-		FollowUps: func(ctx context.Context, channel string) thread.FollowUps { return b.settings(ctx, channel).FollowUps },
-		Read:      b.participants.see, Gone: b.missed, Ask: b.ask, Log: dep.Log,
+		FollowUps: followUps, Read: b.participants.see, Gone: b.controls.missed, Ask: b.intake.ask, Log: dep.Log,
 	})
 	return b
 }
@@ -200,25 +218,21 @@ func (b *Bot) Run(ctx context.Context) error {
 			b.log.ErrorContext(work, "desk_ended", "error", err)
 		}
 	})
-	background.Go(func() { b.rechecks.run(ctx, b.recheck) })
-	background.Go(func() { b.threadChecks.run(ctx, b.checkThread) })
+	background.Go(func() { b.follower.threadChecks.run(ctx, b.follower.checkThread) })
 	background.Go(func() { b.catchup.Run(ctx) })
 	background.Go(func() { b.status.Run(ctx) })
 	background.Go(func() { b.shareBudget(work) })
-	background.Go(func() { b.jobs.run(work) })
-	background.Go(func() { b.longJobs.run(work) })
-	background.Go(func() { b.lookBacks.run(work, b.lookBack) })
-	background.Go(func() { b.lastLooks.run(ctx, b.lookOnce) })
-	background.Go(func() { b.cleanups.run(work, b.cleanedUp) })
-	background.Go(func() { b.tellHeld(work) })
+	background.Go(func() { b.notifier.jobs.run(work) })
+	background.Go(func() { b.mender.run(ctx, work) })
+	background.Go(func() { b.intake.held.Run(work) })
 	for ctx.Err() == nil {
 		select {
-		case <-b.wake:
-			b.startActors(work, cut)
+		case <-b.actors.wake:
+			b.actors.start(work, cut)
 		case <-ctx.Done():
 		}
 	}
-	left := b.drain()
+	left := b.actors.drain()
 	if b.cfg.Durable {
 		b.coordinator.Drain() // another process, or the next one, goes on with what is not begun
 	}
@@ -226,10 +240,10 @@ func (b *Bot) Run(ctx context.Context) error {
 	over, end := time.NewTimer(b.cfg.DrainTimeout), time.NewTimer(b.cfg.DrainTimeout+closeGrace)
 	defer over.Stop()
 	defer end.Stop()
-	for !b.seal() {
-		b.startActors(work, cut) // what was claimed while the drain began
+	for !b.actors.seal() {
+		b.actors.start(work, cut) // what was claimed while the drain began
 		select {
-		case <-b.wake: // also poked by the last actor
+		case <-b.actors.wake: // also poked by the last actor
 		case <-over.C:
 			cutAll(errShutdown)
 		case <-end.C:
@@ -237,80 +251,65 @@ func (b *Bot) Run(ctx context.Context) error {
 		}
 	}
 	cancel()
-	b.turns.Wait()
+	b.actors.all.Wait()
 	background.Wait()
 	b.log.InfoContext(ctx, "bot_stopped")
 	return nil
 }
 
-// seal reports whether no actor is left and none is about to come. If so, none begins any more.
-func (b *Bot) seal() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.over = len(b.actors) == 0 && b.asking == 0
-	return b.over
-}
-
-// enter notes that an ask is being taken, until exit. It reports false when none is taken any more.
-func (b *Bot) enter() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.draining {
-		return false
+// settings returns those of a channel, as they are now.
+func (b *Bot) settings(ctx context.Context, channel string) Settings {
+	base := b.cfg.Settings
+	if base.FollowUps == "" {
+		base.FollowUps = thread.FollowSolo
 	}
-	b.asking++
-	return true
-}
-
-func (b *Bot) exit() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.asking--
-	if b.draining {
-		poke(b.wake)
+	if b.cfg.Channel == nil {
+		return base
 	}
+	return b.cfg.Channel(channel, func() string {
+		ctx, cancel := context.WithTimeout(ctx, nameTimeout)
+		defer cancel()
+		name, err := b.dep.Room.Channel(ctx, channel)
+		if err != nil {
+			b.log.WarnContext(ctx, "channel_unknown", "channel", channel, "error", err)
+		}
+		return name
+	}, base)
 }
 
-func (b *Bot) drain() int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.draining = true
-	return len(b.actors)
-}
+// shareEvery is how often the processes divide the edit budget anew.
+const shareEvery = 500 * time.Millisecond
 
-func (b *Bot) startActors(work, cut context.Context) {
-	b.mu.Lock()
-	starting := b.starting
-	b.starting = nil
-	b.mu.Unlock()
-	for _, a := range starting {
-		b.turns.Go(func() { a.run(work, cut) })
+// shareBudget reports, until ctx ends, which part of the workspace's edit budget is this process's:
+// as many answers as it writes, of all that are being written. What a process learns from refusals
+// comes on top.
+func (b *Bot) shareBudget(ctx context.Context) {
+	if b.cfg.Share == nil {
+		return
 	}
-}
-
-// isLive reports whether this process is at work on a thread.
-func (b *Bot) isLive(t thread.ID) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.actors[t] != nil
-}
-
-// liveIn returns the threads of a channel that this process is at work on.
-func (b *Bot) liveIn(channel string) []thread.ID {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var out []thread.ID
-	for t := range b.actors {
-		if t.Channel == channel {
-			out = append(out, t)
+	tick := time.NewTicker(shareEvery)
+	defer tick.Stop()
+	for last := 1.0; ; {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		if now := share(b.coordinator.Owners(), b.cfg.Owner); now != last {
+			b.cfg.Share(now)
+			last = now
 		}
 	}
-	return out
 }
 
-// live returns how many threads are at work.
-func (b *Bot) live() int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return len(b.actors)
+// share returns the part of one owner, above 0. One that writes nothing counts as one answer: the
+// next question may come to it.
+func share(owners map[string]int, me string) float64 {
+	mine, others := max(owners[me], 1), 0
+	for owner, n := range owners {
+		if owner != me && owner != "" {
+			others += n
+		}
+	}
+	return float64(mine) / float64(mine+others)
 }

@@ -20,7 +20,7 @@ func (alwaysUntidy) Tidy(func() error) {}
 // be renewed for ever.
 func TestCleanupsFull(t *testing.T) {
 	c := turn.NewCoordinator(turn.NewMem(), turn.Config{Owner: "a"})
-	b := &Bot{log: slog.New(slog.DiscardHandler), coordinator: c}
+	m := &mender{log: slog.New(slog.DiscardHandler)}
 	last := thread.ID{Channel: "C1", TS: "1.0"}
 	asked, err := c.Ask(t.Context(), last.String(), "1.0")
 	if err != nil || asked.Lease == nil {
@@ -31,16 +31,16 @@ func TestCleanupsFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range maxDelayed {
-		b.cleanUp(t.Context(), cleanup{draft: alwaysUntidy{}, since: time.Now()})
+		m.cleanUp(t.Context(), cleanup{draft: alwaysUntidy{}, since: time.Now()})
 	}
 	if r, err := c.Record(t.Context(), last.String()); err != nil || r.Tidier != "a" {
 		t.Fatalf("before: %+v, %v", r, err)
 	}
-	b.cleanUp(t.Context(), cleanup{thread: last, entry: transcript.Entry{For: "1.0"}, draft: alwaysUntidy{}, right: right, since: time.Now()})
+	m.cleanUp(t.Context(), cleanup{thread: last, entry: transcript.Entry{For: "1.0"}, draft: alwaysUntidy{}, right: right, since: time.Now()})
 	if r, err := c.Record(t.Context(), last.String()); err != nil || r.Tidier != "" || !r.Look || !r.Hurry {
 		t.Errorf("%+v, %v", r, err)
 	}
-	if n := len(b.cleanups.take(true)); n != maxDelayed {
+	if n := len(m.cleanups.take(true)); n != maxDelayed {
 		t.Errorf("%d cleanups, want %d", n, maxDelayed)
 	}
 }

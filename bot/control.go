@@ -10,7 +10,9 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"llmbot/bot/fair"
+	"llmbot/bot/leave"
 	"llmbot/bot/recent"
+	"llmbot/bot/status"
 	"llmbot/bot/thread"
 	"llmbot/bot/transcript"
 	"llmbot/bot/turn"
@@ -20,15 +22,13 @@ import (
 // (facts/slack.md §5.6).
 const (
 	pressDeadline = 2500 * time.Millisecond
-	pressTimeout  = time.Second            // to read the thread
-	soonTimeout   = 500 * time.Millisecond // to look a person up
+	pressTimeout  = time.Second // to read the thread
 )
 
 // Sentences for people who pressed or typed something that has no effect.
 const (
 	notYours   = "Only people who have written in this thread can do that."
 	notNewest  = "Only the newest answer of a thread can be written anew."
-	notKnown   = "I could not find out whether you may do that. Please try again in a moment."
 	nothingNow = "I am not writing anything here at the moment."
 	atIt       = "I am already at it."
 	thanks     = "Thank you, noted."
@@ -40,14 +40,24 @@ const (
 		"I read text, PDF, Word, Excel and PowerPoint files and, if the model can, pictures."
 )
 
-// stopLater stops what is asked in a thread up to a time as soon as the store answers.
-func (b *Bot) stopLater(t thread.ID, upto turn.TS) {
-	if b.coordinator.StopLater(t.String(), upto) {
-		b.waitsNoMore(t, func(ts string) bool { return !turn.TS(ts).After(upto) })
-	}
+// controls are what people press, and the words by which they order something.
+type controls struct {
+	*intake // makes what they order durable
+
+	access       *access
+	records      transcript.Records
+	participants *participants
+	history      History
+	room         Room
+	desk         *leave.Desk
+	leaves       Leaves // nil: nobody is asked for leave
+	report       func(ctx context.Context, c Command) status.Report
+	onRated      func(good bool) // nil: nobody counts
+	ratings      ratings
 }
 
-func (b *Bot) obey(ctx context.Context, w thread.Command, ev thread.Question) error {
+// obey does what a word to the bot says.
+func (c *controls) obey(ctx context.Context, w thread.Command, ev thread.Question) error {
 	t := ev.Thread
 	if ev.Opens() && !ev.Direct {
 		t.TS = "" // a thread without messages shows nothing
@@ -55,18 +65,18 @@ func (b *Bot) obey(ctx context.Context, w thread.Command, ev thread.Question) er
 	switch w {
 	case thread.CommandStop:
 		if ev.Direct && ev.Opens() {
-			return b.haltAll(ctx, ev)
+			return c.haltAll(ctx, ev)
 		}
-		return b.halt(ctx, ev.Thread, t, ev.User, ev.TS)
+		return c.halt(ctx, ev.Thread, t, ev.User, ev.TS)
 	case thread.CommandRemove:
-		return b.takeBack(ctx, ev, t)
+		return c.takeBack(ctx, ev, t)
 	case thread.CommandHelp:
-		b.tell(t, ev.User, helpText)
+		c.notifier.tell(t, ev.User, helpText)
 	case thread.CommandStatus:
-		b.jobs.add("status", func(ctx context.Context) {
-			c := Command{User: ev.User, Channel: ev.Thread.Channel, Text: ev.Text}
-			if ok, _ := b.allowed(ctx, t, ev.User, nil); ok {
-				b.whisper(ctx, t, ev.User, b.report(ctx, c).Text())
+		c.notifier.jobs.add("status", func(ctx context.Context) {
+			if ok, _ := c.access.allowed(ctx, t, ev.User, nil); ok {
+				r := c.report(ctx, Command{User: ev.User, Channel: ev.Thread.Channel, Text: ev.Text})
+				c.notifier.whisper(ctx, t, ev.User, r.Text())
 			}
 		})
 	case thread.NoCommand:
@@ -76,37 +86,36 @@ func (b *Bot) obey(ctx context.Context, w thread.Command, ev thread.Question) er
 
 // haltAll stops what is written in a direct conversation: a stop beside the threads means all of
 // them.
-func (b *Bot) haltAll(ctx context.Context, ev thread.Question) error {
+func (c *controls) haltAll(ctx context.Context, ev thread.Question) error {
 	where := thread.ID{Channel: ev.Thread.Channel}
-	threads := b.liveIn(where.Channel)
-	// Also those that another process answers.
-	for _, key := range b.coordinator.Owed(where.Channel + "/") {
-		if t, ok := thread.Parse(key); ok && !slices.Contains(threads, t) {
+	var threads []thread.ID
+	for _, key := range c.coordinator.Owed(where.Channel + "/") { // whichever process answers them
+		if t, ok := thread.Parse(key); ok {
 			threads = append(threads, t)
 		}
 	}
 	if len(threads) == 0 {
-		b.tell(where, ev.User, nothingNow)
+		c.notifier.tell(where, ev.User, nothingNow)
 		return nil
 	}
-	if ok, _ := b.allowed(ctx, where, ev.User, nil); !ok {
+	if ok, _ := c.access.allowed(ctx, where, ev.User, nil); !ok {
 		return nil
 	}
 	var err error
 	for _, t := range threads {
-		err = errors.Join(err, b.stop(ctx, t, where, ev.User, func(turn.Record) turn.TS { return turn.TS(ev.TS) }))
+		err = errors.Join(err, c.stop(ctx, t, where, ev.User, func(turn.Record) turn.TS { return turn.TS(ev.TS) }))
 	}
 	return err
 }
 
 // halt stops what is asked in a thread up to ts, if somebody may do that. What there is to say is
 // said where.
-func (b *Bot) halt(ctx context.Context, t, where thread.ID, user, ts string) error {
-	ok, sure := b.allowed(ctx, where, user, func() bool { return b.isTheirs(t, user) })
+func (c *controls) halt(ctx context.Context, t, where thread.ID, user, ts string) error {
+	ok, sure := c.access.allowed(ctx, where, user, func() bool { return c.isTheirs(t, user) })
 	if !ok {
 		return nil
 	}
-	return b.stop(ctx, t, where, user, func(record turn.Record) turn.TS {
+	return c.stop(ctx, t, where, user, func(record turn.Record) turn.TS {
 		if !sure && !t.Direct() {
 			return record.For // what is theirs is stopped; what others have asked since is not
 		}
@@ -114,31 +123,13 @@ func (b *Bot) halt(ctx context.Context, t, where thread.ID, user, ts string) err
 	})
 }
 
-// allowed reports whether somebody may use the bot in a channel, and whether that is sure. If not, it
-// tells them, there. While Slack does not say who they are, they may if what they want concerns
-// nobody else, as theirs tells; nil: it does not.
-func (b *Bot) allowed(ctx context.Context, where thread.ID, user string, theirs func() bool) (ok, sure bool) {
-	refusal, sure := b.mayAsk(ctx, Command{User: user, Channel: where.Channel})
-	switch {
-	case !sure && theirs != nil && !theirs():
-		b.tell(where, user, notKnown)
-		return false, sure
-	case refusal != "":
-		b.refuse(ctx, where, user, refusal)
-		return false, sure
-	}
-	return true, sure
-}
-
 // isTheirs reports whether all that is being answered in a thread was asked by one person, who was
 // allowed to, or is about to be refused. What another process answers is not known here.
-func (b *Bot) isTheirs(t thread.ID, user string) bool {
+func (c *controls) isTheirs(t thread.ID, user string) bool {
 	if t.Direct() {
 		return true
 	}
-	b.mu.Lock()
-	a := b.actors[t]
-	b.mu.Unlock()
+	a := c.actors.get(t)
 	if a == nil {
 		return false
 	}
@@ -148,73 +139,71 @@ func (b *Bot) isTheirs(t thread.ID, user string) bool {
 
 // stop stops what is asked in a thread up to the time that upto finds; empty: what is being
 // answered.
-func (b *Bot) stop(ctx context.Context, t, where thread.ID, user string, upto func(turn.Record) turn.TS) error {
+func (c *controls) stop(ctx context.Context, t, where thread.ID, user string, upto func(turn.Record) turn.TS) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*storeTimeout)
 	defer cancel()
-	record, err := b.coordinator.Record(ctx, t.String())
+	record, err := c.coordinator.Record(ctx, t.String())
 	if err == nil && !record.Owed() {
-		b.tell(where, user, nothingNow)
+		c.notifier.tell(where, user, nothingNow)
 		return nil
 	}
-	err = b.coordinator.Stop(ctx, t.String(), upto(record))
-	b.log.InfoContext(ctx, "stop_asked", "thread", t.String(), "user", user, "error", err)
+	err = c.coordinator.Stop(ctx, t.String(), upto(record))
+	c.log.InfoContext(ctx, "stop_asked", "thread", t.String(), "user", user, "error", err)
 	if err != nil { // an answer of this process has heard of it all the same
-		b.stopLater(t, upto(record))
+		c.stopLater(t, upto(record))
 		return ErrNotDurable
 	}
 	return nil
 }
 
 // pressed takes the press of a button, if the person may press it.
-func (b *Bot) pressed(ctx context.Context, ev Pressed) error {
-	b.log.InfoContext(ctx, "button_pressed", "thread", ev.Thread.String(), "button", string(ev.Press), "user", ev.User, "ask", ev.For)
+func (c *controls) pressed(ctx context.Context, ev Pressed) error {
+	c.log.InfoContext(ctx, "button_pressed", "thread", ev.Thread.String(), "button", string(ev.Press), "user", ev.User, "ask", ev.For)
 	ctx, cancel := context.WithTimeout(ctx, pressDeadline)
 	defer cancel()
 	// Who asked was allowed to.
-	if ok, _ := b.allowed(ctx, ev.Thread, ev.User, func() bool { return ev.User == ev.Asker }); !ok {
+	if ok, _ := c.access.allowed(ctx, ev.Thread, ev.User, func() bool { return ev.User == ev.Asker }); !ok {
 		return nil
 	}
-	refusal := b.mayPress(ctx, ev)
+	refusal := c.mayPress(ctx, ev)
 	if refusal == "" {
 		switch ev.Press {
 		case PressStop:
 			// What others have asked since is answered.
-			return b.stop(ctx, ev.Thread, ev.Thread, ev.User, func(r turn.Record) turn.TS {
+			return c.stop(ctx, ev.Thread, ev.Thread, ev.User, func(r turn.Record) turn.TS {
 				if r.For == "" {
 					return "" // the store is away: this process may know
 				}
 				return r.For.Max(turn.TS(ev.For))
 			})
-		case PressRegenerate:
-			return b.want(ctx, ev)
-		case PressContinue:
-			return b.goOn(ctx, ev)
+		case PressRegenerate, PressContinue:
+			return c.redo(ctx, ev)
 		case PressUp, PressDown:
-			b.jobs.add("rating", func(ctx context.Context) { b.rated(ctx, ev) })
+			c.notifier.jobs.add("rating", func(ctx context.Context) { c.rated(ctx, ev) })
 			refusal = thanks
 		}
 	}
 	if refusal != "" {
-		b.tell(ev.Thread, ev.User, refusal)
+		c.notifier.tell(ev.Thread, ev.User, refusal)
 	}
 	return nil
 }
 
 // mayPress returns why somebody may not press a button; empty: they may. It reads the thread, but
 // not when those who asked press Stop.
-func (b *Bot) mayPress(ctx context.Context, ev Pressed) string {
+func (c *controls) mayPress(ctx context.Context, ev Pressed) string {
 	anew := ev.Press == PressRegenerate || ev.Press == PressContinue
 	if ev.User == ev.Asker && !anew || ev.Thread.Direct() && !anew {
 		return ""
 	}
 	read, cancel := context.WithTimeout(fair.With(ctx, ev.User), pressTimeout)
 	defer cancel()
-	messages, err := b.dep.History.Messages(read, ev.Thread)
+	messages, err := c.history.Messages(read, ev.Thread)
 	if err != nil {
-		b.log.WarnContext(ctx, "thread_unread", "thread", ev.Thread.String(), "error", err)
+		c.log.WarnContext(ctx, "thread_unread", "thread", ev.Thread.String(), "error", err)
 		return notKnown
 	}
-	b.participants.see(ev.Thread, messages)
+	c.participants.see(ev.Thread, messages)
 	switch {
 	case ev.User != ev.Asker && !slices.Contains(thread.People(messages), ev.User):
 		return notYours
@@ -229,53 +218,73 @@ func (b *Bot) mayPress(ctx context.Context, ev Pressed) string {
 	return ""
 }
 
-// want asks for the last answer anew.
-func (b *Bot) want(ctx context.Context, ev Pressed) error {
-	note, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	if b.isWanted(note, ev.Thread) {
-		b.tell(ev.Thread, ev.User, atIt)
-		return nil
-	}
-	if err := b.records.KeepRedo(note, ev.Thread, transcript.RedoRequest{TS: ev.TS, By: ev.User}); err != nil {
-		b.log.WarnContext(ctx, "press_not_noted", "thread", ev.Thread.String(), "error", err)
-		return ErrNotDurable
-	}
-	return b.askAgain(ctx, ev.Thread, ev.TS)
-}
-
 // isWanted reports whether a request for the last answer is being carried out in a thread: pressing
 // twice asks once.
-func (b *Bot) isWanted(ctx context.Context, t thread.ID) bool {
-	record, err := b.coordinator.Record(ctx, t.String())
+func (c *controls) isWanted(ctx context.Context, t thread.ID) bool {
+	record, err := c.coordinator.Record(ctx, t.String())
 	if err != nil || !record.Owed() {
 		return false
 	}
-	w, err := b.records.Redo(ctx, t)
+	w, err := c.records.Redo(ctx, t)
 	return err == nil && turn.TS(w.TS).After(record.Answered)
 }
 
-// goOn asks for the rest of an answer.
-func (b *Bot) goOn(ctx context.Context, ev Pressed) error {
+// redo asks for the last answer anew, or for the rest of it.
+func (c *controls) redo(ctx context.Context, ev Pressed) error {
 	note, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	if b.isWanted(note, ev.Thread) {
-		b.tell(ev.Thread, ev.User, atIt)
+	if c.isWanted(note, ev.Thread) {
+		c.notifier.tell(ev.Thread, ev.User, atIt)
 		return nil
 	}
-	own, err := b.records.Entries(note, ev.Thread)
-	if err == nil && own[ev.For].Text == "" {
-		b.tell(ev.Thread, ev.User, noMore)
-		return nil
+	w := transcript.RedoRequest{TS: ev.TS, By: ev.User}
+	var err error
+	if ev.Press == PressContinue {
+		w.More = ev.For
+		var own map[string]transcript.Entry
+		if own, err = c.records.Entries(note, ev.Thread); err == nil && own[ev.For].Text == "" {
+			c.notifier.tell(ev.Thread, ev.User, noMore)
+			return nil
+		}
 	}
 	if err == nil {
-		err = b.records.KeepRedo(note, ev.Thread, transcript.RedoRequest{TS: ev.TS, More: ev.For, By: ev.User})
+		err = c.records.KeepRedo(note, ev.Thread, w)
 	}
 	if err != nil {
-		b.log.WarnContext(ctx, "press_not_noted", "thread", ev.Thread.String(), "error", err)
+		c.log.WarnContext(ctx, "press_not_noted", "thread", ev.Thread.String(), "error", err)
 		return ErrNotDurable
 	}
-	return b.askAgain(ctx, ev.Thread, ev.TS)
+	return c.askAgain(ctx, ev.Thread, ev.TS)
+}
+
+// decided takes the press of a button of a question for leave.
+func (c *controls) decided(ctx context.Context, ev LeavePressed) error {
+	ctx, cancel := context.WithTimeout(ctx, pressDeadline)
+	defer cancel()
+	if ok, _ := c.access.allowed(ctx, ev.Thread, ev.User, nil); !ok {
+		return nil
+	}
+	var sentence string
+	over := false
+	record, err := c.coordinator.Record(ctx, ev.Thread.String())
+	if err == nil {
+		sentence, over, err = c.desk.Decide(ctx, ev.Press, !record.Owed() || record.Stopped())
+	}
+	if err != nil {
+		c.log.WarnContext(ctx, "press_not_noted", "thread", ev.Thread.String(), "error", err)
+		return ErrNotDurable
+	}
+	if !over || ev.Reply == "" || c.leaves == nil {
+		c.notifier.tell(ev.Thread, ev.User, sentence)
+		return nil
+	}
+	c.notifier.jobs.add("leave", func(ctx context.Context) {
+		if err := c.leaves.TellLeave(ctx, ev.Reply, sentence); err != nil {
+			c.log.WarnContext(ctx, "leave_not_told", "thread", ev.Thread.String(), "user", ev.User, "error", err)
+			c.notifier.whisper(ctx, ev.Thread, ev.User, sentence)
+		}
+	})
+	return nil
 }
 
 // ratings remembers what people think of answers, so that who presses twice counts once.
@@ -302,19 +311,19 @@ func (r *ratings) news(message, user string, p Press) bool {
 }
 
 // rated counts what somebody thinks of an answer.
-func (b *Bot) rated(ctx context.Context, ev Pressed) {
-	if !b.ratings.news(ev.Thread.Channel+ev.Message, ev.User, ev.Press) {
+func (c *controls) rated(ctx context.Context, ev Pressed) {
+	if !c.ratings.news(ev.Thread.Channel+ev.Message, ev.User, ev.Press) {
 		return
 	}
-	if h := b.dep.Hooks.Rated; h != nil {
+	if h := c.onRated; h != nil {
 		h(ev.Press == PressUp)
 	}
 	var (
 		link string
 		err  error
 	)
-	if l, ok := b.dep.Room.(Linker); ok {
+	if l, ok := c.room.(Linker); ok {
 		link, err = l.Link(ctx, ev.Thread.Channel, ev.Message)
 	}
-	b.log.InfoContext(ctx, "answer_rated", "thread", ev.Thread.String(), "ask", ev.For, "good", ev.Press == PressUp, "link", link, "error", err)
+	c.log.InfoContext(ctx, "answer_rated", "thread", ev.Thread.String(), "ask", ev.For, "good", ev.Press == PressUp, "link", link, "error", err)
 }

@@ -189,16 +189,6 @@ func TestDeletedQuestion(t *testing.T) {
 			times(t, all, "cherries indeed", 20)
 		})
 	})
-	t.Run("when it is answered", func(t *testing.T) {
-		inWorld(t, cfg(), func(t *testing.T, w *world) {
-			ts := w.ask("alice", "general", "", "apples")
-			w.answered("general", ts, 1)
-			next := w.slack.Say("alice", "general", ts, "and plums")
-			w.answered("general", ts, 2)
-			w.delete("alice", "general", next)
-			gone(t, w, "general", ts, 1)
-		})
-	})
 }
 
 // TestDeletedQuestionOfAnotherProcess: the event that a message was deleted comes to one process

@@ -293,9 +293,7 @@ func TestDeletedWhileItEnds(t *testing.T) {
 		ts := w.ask("alice", "general", root, "write without end")
 		time.Sleep(2500 * time.Millisecond)
 		before := len(w.slack.Calls("chat.postMessage"))
-		if err := w.slack.Delete("alice", "general", ts); err != nil {
-			t.Fatal(err)
-		}
+		w.delete("alice", "general", ts)
 		time.Sleep(2 * time.Minute)
 		if n := len(w.slack.Calls("chat.postMessage")); n > before+1 || len(w.answers("general", root)) != 0 {
 			t.Errorf("%d posts before, %d after, %d messages stay", before, n, len(w.answers("general", root)))

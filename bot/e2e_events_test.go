@@ -89,12 +89,8 @@ func TestEveryEnvelopeIsAckedInTime(t *testing.T) {
 				w.slack.Say("bob", "general", ts, "not for the bot")
 				w.slack.Say("deploybot", "general", "", w.slack.Mention()+" deployed")
 				other := w.slack.Say("carol", "random", "", "hello")
-				if err := w.slack.Edit("carol", "random", other, "hello you"); err != nil {
-					t.Fatal(err)
-				}
-				if err := w.slack.Delete("carol", "random", other); err != nil {
-					t.Fatal(err)
-				}
+				w.edit("carol", "random", other, "hello you")
+				w.delete("carol", "random", other)
 				w.answered("general", ts, 1)
 				is(t, "requests", w.model.Total(), 1)
 			})
@@ -113,9 +109,7 @@ func TestOwnPostsAndBotsChangeNothing(t *testing.T) {
 		time.Sleep(time.Minute)
 		is(t, "requests", w.model.Total(), 2)
 		is(t, "ephemerals", len(w.slack.Ephemerals("alice")), 0)
-		if err := w.slack.Edit("alice", "general", ts, w.slack.Mention()+" hello again"); err != nil {
-			t.Fatal(err)
-		}
+		w.edit("alice", "general", ts, w.slack.Mention()+" hello again")
 		time.Sleep(time.Minute)
 		if n := w.model.Total(); n != 3 { // of a person: it is answered again
 			t.Errorf("%d requests after an edit", n)

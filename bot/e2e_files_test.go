@@ -109,11 +109,7 @@ func TestDocumentsInThreads(t *testing.T) {
 			slacksim.Upload{Name: "plan.docx", Data: docx.Bytes()}, slacksim.Upload{Name: "broken.docx", Data: docx.Bytes()[:40]}, slacksim.Upload{Name: "page.php", Data: []byte("<!DOCTYPE html>\n<?php zq ?>")})
 		got := w.answered("general", ts, 1)
 		_, all := conversation(w.model.Last().Chat)
-		for _, want := range []string{"File days.csv:\n  ```\n  | Job | Days |\n  | --- | --- |\n  | a\\|b | 9 |\n  ```", "File plan.docx:\n  ```\n  zq the plan\n  ```", "attached file broken.docx, which you cannot read: it is damaged", "<?php zq ?>"} {
-			if !strings.Contains(all, want) {
-				t.Errorf("prompt %s, want %s", all, want)
-			}
-		}
+		has(t, all, "File days.csv:\n  ```\n  | Job | Days |\n  | --- | --- |\n  | a\\|b | 9 |\n  ```", "File plan.docx:\n  ```\n  zq the plan\n  ```", "attached file broken.docx, which you cannot read: it is damaged", "<?php zq ?>")
 		if !strings.Contains(text(got), "I can't read broken.docx: it is damaged") || strings.Contains(text(got), "plan.docx") {
 			t.Errorf("%s", text(got))
 		}
@@ -168,9 +164,7 @@ func TestPictures(t *testing.T) {
 			is(t, "requests to the model", w.model.Total(), 2)
 			has(t, w.prompt(), "You cannot see pictures")
 			w.answered("general", w.upload("bob", "general", "", "and this?", picture), 1)
-			if w.model.Total() != 3 {
-				t.Errorf("%d requests: it was learnt", w.model.Total())
-			}
+			is(t, "requests: it was learnt", w.model.Total(), 3)
 		})
 	})
 	for name, dialect := range map[string]llmsim.Dialect{"in one prompt": "", "in one request": llmsim.VLLM010} {
@@ -216,9 +210,7 @@ func TestBombs(t *testing.T) {
 		ts := w.upload("alice", "general", "", "what is it?", slacksim.Upload{Name: "deep.png", Data: deep}, slacksim.Upload{Name: "scans.jpg", Data: scans},
 			slacksim.Upload{Name: "small.png", Data: drawing(t, 100)})
 		got := text(w.answered("general", ts, 1))
-		for _, want := range []string{"I did not look at deep.png: it has too many pixels. Please send a smaller copy.", "I did not look at scans.jpg: it is a progressive JPEG with too many passes."} {
-			has(t, got, want)
-		}
+		has(t, got, "I did not look at deep.png: it has too many pixels. Please send a smaller copy.", "I did not look at scans.jpg: it is a progressive JPEG with too many passes.")
 		if m := w.model.Last().Chat.Messages; len(m[len(m)-1].Images) != 1 {
 			t.Errorf("%d pictures", len(m[len(m)-1].Images))
 		}

@@ -1,6 +1,7 @@
 package bot_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -17,8 +18,8 @@ func following(mode thread.FollowUps) worldConfig {
 	return worldConfig{model: llmsim.Config{Speed: 100}, bot: bot.Config{Settings: bot.Settings{FollowUps: mode}}}
 }
 
-// reaction is longer than any pause of the bot between what it hears and what it does: a young
-// thread is looked at again after 6 s, and one look begins every 4 s (youngAgain and lookEvery).
+// reaction is longer than any pause of the bot between what it hears and what it does: one look at
+// a thread begins every 4 s (threadEvery).
 const reaction = 12 * time.Second
 
 // calm waits until nothing was said to or by the bot, nor asked of the model, for the time of a
@@ -131,6 +132,56 @@ func TestFollowUpIsJudgedByWhatStoodBefore(t *testing.T) {
 	})
 }
 
+// TestFollowUpThatComesBeforeItsQuestion is answered, also if the thread cannot be read at first, or
+// the question is stopped before it is.
+func TestFollowUpThatComesBeforeItsQuestion(t *testing.T) {
+	for _, stopped := range []bool{false, true} {
+		t.Run(fmt.Sprint("stopped ", stopped), func(t *testing.T) {
+			cfg := following("")
+			cfg.lateAcks = stopped // a stop that comes first is told again
+			inWorld(t, cfg, func(t *testing.T, w *world) {
+				w.slack.Fail(slacksim.Fault{Method: "conversations.replies", Hang: true, Times: 5})
+				w.slack.FailEvent(slacksim.EventFault{Times: 2, Delay: 2 * time.Second})
+				ts := w.ask("alice", "general", "", "in 5 words")
+				if stopped {
+					time.Sleep(500 * time.Millisecond)
+					w.slack.Say("alice", "general", ts, "stop")
+				}
+				time.Sleep(500 * time.Millisecond)
+				w.slack.Say("alice", "general", ts, "and a follow-up?")
+				w.until("the follow-up is answered", 3*time.Minute, func() bool { return w.model.Total() > 0 && strings.Contains(w.question(), "and a follow-up?") })
+			})
+		})
+	}
+}
+
+// TestStopThatComesBeforeItsQuestion: it is not acked while its question may be on its way, so that
+// Slack tells of it again.
+func TestStopThatComesBeforeItsQuestion(t *testing.T) {
+	cfg := following("")
+	cfg.model.Speed = 20
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		began := time.Now()
+		root := thread.ID{Channel: w.slack.ChannelID("general"), TS: string(turn.At(began))}
+		says := func(text string) error {
+			return w.bot.Handle(t.Context(), bot.Asked{Question: thread.Question{
+				Thread: root, TS: string(turn.At(time.Now())), User: w.slack.UserID("alice"), Text: text,
+			}})
+		}
+		time.Sleep(time.Second)
+		if err := says("stop"); !errors.Is(err, bot.ErrNotDurable) {
+			t.Errorf("stop: %v", err)
+		}
+		if err := says("please stop it, bob"); err != nil {
+			t.Errorf("other words: %v", err)
+		}
+		time.Sleep(time.Minute)
+		if err := says("stop"); err != nil {
+			t.Errorf("stop, in a thread that nobody asks in: %v", err)
+		}
+	})
+}
+
 // TestFollowUpAfterEverythingWasForgotten: nothing is remembered but by the thread: the store is
 // new, too.
 func TestFollowUpAfterEverythingWasForgotten(t *testing.T) {
@@ -206,6 +257,14 @@ func conversation(c *llmsim.Chat) (roles, all string) {
 	return r.String(), a.String()
 }
 
+// common returns how many bytes two texts begin with alike.
+func common(a, b string) (n int) {
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	return n
+}
+
 func TestWholeThreadIsContext(t *testing.T) {
 	inWorld(t, following(""), func(t *testing.T, w *world) {
 		ts := w.slack.Say("bob", "general", "", "the build is <https://ci.example/1|red> & slow, see <#"+w.slack.ChannelID("random")+"|random>")
@@ -215,11 +274,7 @@ func TestWholeThreadIsContext(t *testing.T) {
 		w.ask("alice", "general", ts, "why?")
 		w.answered("general", ts, 1)
 		roles, all := conversation(w.model.Last().Chat)
-		for _, want := range []string{
-			"bob: the build is red (https://ci.example/1) & slow, see #random", "deploybot (a bot): deployed 42", "carol: @bob since when?", "alice: why?", "#general",
-		} {
-			has(t, all, want)
-		}
+		has(t, all, "bob: the build is red (https://ci.example/1) & slow, see #random", "deploybot (a bot): deployed 42", "carol: @bob since when?", "alice: why?", "#general")
 		is(t, "roles", roles, "su")
 		hasNot(t, all, "!help")
 		system := w.model.Last().Chat.Messages[0].Content
@@ -250,10 +305,7 @@ func TestPromptPrefixIsStable(t *testing.T) {
 			w.answered("general", ts, i+2)
 			chat := w.model.Last().Chat
 			_, now := conversation(chat)
-			same := 0
-			for same < min(len(last), len(now)) && last[same] == now[same] {
-				same++
-			}
+			same := common(last, now)
 			if same*10 < len(last)*9 {
 				if left++; chat.Messages[1].Content == first { // old ones have not left
 					t.Fatalf("turn %d: only %d of %d bytes are the same", i, same, len(last))

@@ -33,6 +33,10 @@ func TestGivenStreams(t *testing.T) {
 		"a bomb of ends":      {"it went on repeating itself", "</s></s>", 1},
 		"harmony call":        {"Yes, in words.", "path", 2},
 		"bare call":           {"Yes, in words.", "functions", 2},
+		"exaone":              {"Yes", "endofturn", 1},
+		"apriel":              {"4", "The user asks", 1},
+		"begin":               {"Hi there.", "<s> Hi", 1},
+		"loud finish":         {"It is 4.", "do not know", 1},
 		"phi call":            {"Yes, in words.", "functools", 2},
 		"endless call":        {"Yes, in words.", "again", 2},
 		"tool call":           {"Yes, in words.", "tool", 2},
@@ -99,9 +103,7 @@ func TestLoopIsStopped(t *testing.T) {
 				w.click("alice", channel, got[0].TS, bot.PressContinue)
 				w.until("it goes on", 5*time.Minute, func() bool { return strings.Contains(text(w.answers(channel, ts)), "At last it works.") })
 				time.Sleep(10 * time.Second)
-				if n := strings.Count(text(w.answers(channel, ts)), "Then restart it"); n != 101 {
-					t.Errorf("%d times", n)
-				}
+				is(t, "times", strings.Count(text(w.answers(channel, ts)), "Then restart it"), 101)
 				hasNot(t, text(w.answers(channel, ts)), "repeating itself")
 			})
 		})

@@ -77,9 +77,7 @@ func TestMessagesReachTheModel(t *testing.T) {
 				w.ask("bob", "general", ts, "why?")
 				w.answered("general", ts, 1)
 				w.goldenPrompt("history " + name)
-				if n := len(w.slack.Calls("conversations.replies")) - before; n != 1 {
-					t.Errorf("%d reads of the thread", n)
-				}
+				is(t, "reads of the thread", len(w.slack.Calls("conversations.replies"))-before, 1)
 			})
 		})
 	}
@@ -168,11 +166,7 @@ func TestLatePreviewsKeepThePrefix(t *testing.T) {
 		for i := range all[1:] {
 			is(t, "previews", strings.Count(all[i+1], "Preview of "), 2)
 			is(t, "the linked message", strings.Count(all[i+1], "the disk of db-3 is full"), 1)
-			n := 0
-			for n < len(all[i]) && n < len(all[i+1]) && all[i][n] == all[i+1][n] {
-				n++
-			}
-			if n*10 < 9*len(all[i]) {
+			if n := common(all[i], all[i+1]); n*10 < 9*len(all[i]) {
 				t.Errorf("turn %d: %d of %d bytes of the prompt before stay", i+1, n, len(all[i]))
 			}
 		}

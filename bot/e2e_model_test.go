@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"llmbot/bot/slacksim"
-	"llmbot/llm"
 	"llmbot/llm/llmsim"
 )
 
@@ -69,7 +68,7 @@ func TestFailuresAreSaidPlainly(t *testing.T) {
 		says, hints string
 	}{
 		"unauthorized": {reply(401, `{"error":"Unauthorized"}`), 1, "access", "LLM_API_KEY"},
-		"no model":     {reply(404, `{"error":{"message":"The model `+"`x`"+` does not exist.","type":"NotFoundError","code":404}}`), 1, "model", "LLM_MODEL"},
+		"no model":     {reply(404, `{"error":{"message":"The model `+"`nosuch`"+` does not exist.","type":"NotFoundError","code":404}}`), 1, "model", "LLM_MODEL"},
 		"bad request":  {reply(400, `{"error":{"message":"temperature must be non-negative","type":"BadRequestError","code":400}}`), 1, "request", "LLM_TEMPERATURE"},
 		"web page":     {llmsim.Tape{llmsim.Reply(200, "text/html", "<html>Hello http://127.0.0.1</html>")}, 1, "", "LLM_BASE_URL"},
 		"empty":        {llmsim.Tape{llmsim.Finish("stop")}, 1, "", "chat template"},
@@ -94,7 +93,7 @@ func TestFailuresAreSaidPlainly(t *testing.T) {
 				got := w.answers("general", ts)
 				size(t, "messages", got, 1)
 				has(t, got[0].Plain, tt.says)
-				hasNot(t, got[0].Plain, "writing…", "zq")
+				hasNot(t, got[0].Plain, "writing…", "zq", "nosuch")
 				if !strings.Contains(got[0].Plain, ".") || footers(got) > 1 {
 					t.Errorf("no sentence in %q", got[0].Plain)
 				}
@@ -102,16 +101,6 @@ func TestFailuresAreSaidPlainly(t *testing.T) {
 			})
 		})
 	}
-}
-
-func TestUnknownModel(t *testing.T) {
-	inWorld(t, worldConfig{llm: llm.Config{Model: "nosuch"}}, func(t *testing.T, w *world) {
-		ts := w.ask("alice", "general", "", "hello")
-		w.until("a sentence", time.Minute, func() bool { return len(w.answers("general", ts)) == 1 })
-		time.Sleep(time.Second) // it is logged when Slack has said that it has it
-		w.logged("answer_failed", "LLM_MODEL")
-		hasNot(t, text(w.answers("general", ts)), "nosuch")
-	})
 }
 
 func TestPromptThatIsTooLongIsTrimmedOnce(t *testing.T) {
@@ -127,9 +116,7 @@ func TestPromptThatIsTooLongIsTrimmedOnce(t *testing.T) {
 		has(t, text(got), "Older messages of this thread were left out")
 		atMost(t, "requests", w.model.Total(), 3)
 		m := w.model.Last().Chat.Messages
-		if !strings.Contains(m[len(m)-1].Content, "the last question") {
-			t.Errorf("%+v", m)
-		}
+		has(t, m[len(m)-1].Content, "the last question")
 	})
 }
 
@@ -173,17 +160,6 @@ func TestModelTextIsDead(t *testing.T) {
 		"https://evil.example/?q=1 ![img](https://evil.example/i.png)\n\n```\n<!channel> <@U0ALICE001>\n```\n\n`<!everyone>`"
 	inWorld(t, worldConfig{model: llmsim.Config{Speed: 15, Wire: llmsim.Wire{Ragged: true}, Answer: func(*llmsim.Chat) string { return evil }}}, func(t *testing.T, w *world) {
 		oneFooter(t, w.answered("general", w.ask("alice", "general", "", "hello"), 1))
-	})
-}
-
-func TestShortAnswerHasOneFooter(t *testing.T) {
-	inWorld(t, worldConfig{model: llmsim.Config{Speed: 50}}, func(t *testing.T, w *world) {
-		ts := w.ask("alice", "general", "", "write 3 tokens")
-		got := w.answered("general", ts, 1)
-		oneFooter(t, got)
-		if !strings.Contains(got[0].Plain, "3 tokens in ") || !strings.HasSuffix(got[0].Plain, " · llmsim") {
-			t.Errorf("%q", got[0].Plain)
-		}
 	})
 }
 

@@ -111,29 +111,38 @@ func (s cutStore) Watch(ctx context.Context, prefix string, fn func(string, []by
 	return s.cut.watch(ctx, s.Store, prefix, fn)
 }
 
+// linked has the processes share a store, and returns the link to it that each has, as soon as it
+// has begun.
+func (cfg *worldConfig) linked(store *awayStore) (link func(process int) *awayStore) {
+	var links []*awayStore
+	cfg.store = func() turn.Store {
+		links = append(links, &awayStore{})
+		return disk{cutStore{store.keeps(), links[len(links)-1]}}
+	}
+	return func(process int) *awayStore { return links[process] }
+}
+
+// processes starts processes until there are so many.
+func (w *world) processes(n int) {
+	w.t.Helper()
+	for w.runs < n {
+		w.again()
+	}
+	w.until("all sockets are open", time.Minute, func() bool { return w.slack.Sockets() == 2*n })
+}
+
 // TestReplicaCutOff: one of three processes cannot reach the database for a minute. What comes
 // through its socket is answered once, by another one if Slack tells that, and never are two
 // answers visible.
 func TestReplicaCutOff(t *testing.T) {
-	kept := turn.NewMem()
-	links := []*awayStore{{}, {}, {}}
-	n := 0
 	cfg := replicas()
+	link := cfg.linked(&awayStore{})
 	cfg.slack = slacksim.Config{Latency: 50 * time.Millisecond, HoldEvents: 100, Limiter: slacksim.LimiterOff}
 	cfg.model = llmsim.Config{Speed: 60}
 	cfg.edits, cfg.lateAcks = 100_000, true
-	cfg.store = func() turn.Store {
-		if n == 0 {
-			kept = turn.NewMem() // inside the bubble
-		}
-		n++
-		return disk{cutStore{kept, links[n-1]}}
-	}
 	inWorld(t, cfg, func(t *testing.T, w *world) {
-		w.again()
-		w.again()
-		w.until("all sockets are open", time.Minute, func() bool { return w.slack.Sockets() == 6 })
-		links[1].leave()
+		w.processes(3)
+		link(1).leave()
 		var ts []string
 		for i := range 30 {
 			ts = append(ts, w.ask("alice", "general", "", fmt.Sprintf("write %d tokens", 60+i)))
@@ -146,7 +155,7 @@ func TestReplicaCutOff(t *testing.T) {
 				}
 			}
 		}
-		links[1].back()
+		link(1).back()
 		for _, id := range ts {
 			oneFooter(t, w.answered("general", id, 1))
 		}
@@ -164,31 +173,21 @@ func TestReplicaCutOff(t *testing.T) {
 // another one hears of a follow-up to it, which it takes for nobody's, and is killed. The follow-up
 // has its answer, too.
 func TestFollowUpBeforeItsQuestionIsNoted(t *testing.T) {
-	var kept *turn.Mem
-	links := []*awayStore{{}, {}}
-	n := 0
 	cfg := replicas()
+	link := cfg.linked(&awayStore{})
 	cfg.slack = slacksim.Config{Latency: 20 * time.Millisecond, HoldEvents: 100, Limiter: slacksim.LimiterOff, Redeliver: []time.Duration{time.Hour}}
 	cfg.edits, cfg.lateAcks = 100_000, true
-	cfg.store = func() turn.Store {
-		if kept == nil {
-			kept = turn.NewMem()
-		}
-		n++
-		return disk{cutStore{kept, links[n-1]}}
-	}
 	inWorld(t, cfg, func(t *testing.T, w *world) {
-		links[0].leave()
+		link(0).leave()
 		ts := w.ask("alice", "general", "", "first zqone")
 		time.Sleep(100 * time.Millisecond)
-		w.again()
-		w.until("the second process has its sockets", time.Minute, func() bool { return w.slack.Sockets() == 4 })
+		w.processes(2)
 		w.slack.FailEvent(slacksim.EventFault{Times: -1, Drop: true}) // neither hears of anything but by hand
 		ev := bot.Asked{Question: thread.Question{Thread: thread.ID{Channel: w.slack.ChannelID("general"), TS: ts}, User: w.slack.UserID("alice"), Text: "second zqtwo"}}
 		ev.TS = w.slack.Say("alice", "general", ts, ev.Text)
 		is(t, "error of the follow-up", w.bot.Handle(t.Context(), ev), nil)
 		w.kill()
-		links[0].back()
+		link(0).back()
 		w.until("both questions are in a prompt", time.Minute, func() bool {
 			var all strings.Builder
 			for _, r := range w.model.Requests() {

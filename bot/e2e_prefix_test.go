@@ -36,10 +36,8 @@ func TestMixedThreadKeepsThePrefix(t *testing.T) {
 		for turn := range 6 {
 			w.ask("bob", "general", root, fmt.Sprintf("and now, %d?", turn))
 			w.answered("general", root, turn+1)
-			now, n := w.prompt(), 0
-			for n < len(last) && n < len(now) && last[n] == now[n] {
-				n++
-			}
+			now := w.prompt()
+			n := common(last, now)
 			if turn > 0 {
 				t.Logf("turn %d: %.2f %% of %d bytes stay", turn, 100*float64(n)/float64(len(last)), len(last))
 			}

@@ -77,9 +77,7 @@ func TestRegeneratedAnswersCount(t *testing.T) {
 		got = w.answered("general", ts, 1)
 		before := text(got)
 		w.click("alice", "general", got[len(got)-1].TS, bot.PressRegenerate)
-		if err := w.slack.Edit("alice", "general", ts, w.slack.Mention()+" count again"); err != nil {
-			t.Fatal(err)
-		}
+		w.edit("alice", "general", ts, w.slack.Mention()+" count again")
 		w.requests(2, "both are refused")
 		is(t, "the answer", text(w.answers("general", ts)), before)
 		times(t, w.whispers("alice"), "Please ask again", 1)
@@ -95,9 +93,7 @@ func TestEditsOfWhatIsBeingWrittenCount(t *testing.T) {
 		ts := w.ask("alice", "general", "", "count")
 		for i := range 3 {
 			w.says("general", ts, "Sentence 3", time.Minute)
-			if err := w.slack.Edit("alice", "general", ts, fmt.Sprintf("%s count %d", w.slack.Mention(), i)); err != nil {
-				t.Fatal(err)
-			}
+			w.edit("alice", "general", ts, fmt.Sprintf("%s count %d", w.slack.Mention(), i))
 			time.Sleep(time.Second)
 		}
 		w.says("general", ts, "You have had your 2 answers of a minute.", 10*time.Second)
@@ -121,13 +117,9 @@ func TestQuestionsThatAreTakenBackCount(t *testing.T) {
 		for range 4 {
 			ts := w.ask("alice", "general", thread, "in 5 words")
 			time.Sleep(time.Second)
-			if err := w.slack.Edit("alice", "general", ts, w.slack.Mention()+" in 4 words"); err != nil {
-				t.Fatal(err)
-			}
+			w.edit("alice", "general", ts, w.slack.Mention()+" in 4 words")
 			time.Sleep(time.Second)
-			if err := w.slack.Delete("alice", "general", ts); err != nil {
-				t.Fatal(err)
-			}
+			w.delete("alice", "general", ts)
 			time.Sleep(time.Second)
 		}
 		w.requests(2, "asked and edited")
@@ -150,10 +142,15 @@ func TestTokensPerDay(t *testing.T) {
 		if !strings.Contains(told, "in 23 h 59 min, at ") && !strings.Contains(told, "in 24 h 0 min, at ") {
 			t.Errorf("it does not say that it takes a day: %q", told)
 		}
-		m, err := w.slack.Command(t.Context(), "alice", "general", "/llm-status", "")
-		if err != nil || !strings.Contains(m.Plain, "of 400 tokens in the last 24 hours") {
-			t.Errorf("%v: %s", err, m.Plain)
-		}
+		heard := strings.Count(told, "You have used your 400 tokens")
+		w.ask("alice", "general", "", "in 6 words")
+		time.Sleep(61 * time.Second)
+		is(t, "words within a minute", strings.Count(w.whispers("alice"), "You have used your 400 tokens"), heard)
+		w.ask("alice", "general", "", "in 7 words")
+		w.until("they are told once more, a minute later", time.Minute, func() bool {
+			return strings.Count(w.whispers("alice"), "You have used your 400 tokens") > heard
+		})
+		has(t, w.statusOf(""), "of 400 tokens in the last 24 hours")
 		w.answered("general", w.ask("bob", "general", "", "in 5 words"), 1)
 		time.Sleep(24 * time.Hour)
 		w.answered("general", w.ask("alice", "general", "", "in 5 words"), 1)
@@ -173,9 +170,7 @@ func TestPromptsThatAreTakenBackCount(t *testing.T) {
 			if i%2 == 0 {
 				w.slack.Say("alice", "general", thread, "stop")
 			}
-			if err := w.slack.Delete("alice", "general", ts); err != nil {
-				t.Fatal(err)
-			}
+			w.delete("alice", "general", ts)
 			time.Sleep(time.Second)
 		}
 		w.requests(2, "of some 12,000 tokens each")
@@ -332,7 +327,7 @@ func (d deafLedger) Update(ctx context.Context, key string, fn func([]byte) ([]b
 }
 
 // TestQuotaWithoutTheStore: where the accounts cannot be read nobody is refused, and nobody waits
-// longer than the store's time-out.
+// longer than the store's time-out for each thing that is counted.
 func TestQuotaWithoutTheStore(t *testing.T) {
 	cfg := worldConfig{
 		slack: slacksim.Config{Latency: 50 * time.Millisecond}, model: llmsim.Config{Speed: 100},

@@ -26,6 +26,14 @@ func neverLess(t *testing.T, messages []slacksim.Message) {
 	}
 }
 
+// steady fails if a message once did not change for longer than that before its last change.
+func steady(t *testing.T, m slacksim.Message, most time.Duration) {
+	t.Helper()
+	for i := 1; i < len(m.Versions); i++ {
+		atMost(t, "no change for", m.Versions[i].At.Sub(m.Versions[i-1].At), most)
+	}
+}
+
 func TestKilledProcess(t *testing.T) {
 	for name, resume := range map[string]answer.Resume{"continue": answer.ResumeAuto, "restart": answer.ResumeRestart} {
 		for _, at := range []time.Duration{300 * time.Millisecond, 1500 * time.Millisecond, 4 * time.Second, 9 * time.Second} {
@@ -75,26 +83,28 @@ func TestKilledProcess(t *testing.T) {
 }
 
 func TestModelServerRestartsInMidAnswer(t *testing.T) {
-	for name, resume := range map[string]answer.Resume{"continue": answer.ResumeAuto, "restart": answer.ResumeRestart} {
+	for name, tt := range map[string]struct {
+		resume  answer.Resume
+		channel string
+	}{"continue": {answer.ResumeAuto, "general"}, "restart": {answer.ResumeRestart, "general"}, "continue in a stream": {answer.ResumeAuto, "@alice"}} {
 		t.Run(name, func(t *testing.T) {
 			cfg := long()
-			cfg.bot.Resume = resume
+			cfg.bot.Resume = tt.resume
 			inWorld(t, cfg, func(t *testing.T, w *world) {
-				ts := w.ask("alice", "general", "", "count")
-				w.says("general", ts, "Sentence 10", time.Minute)
+				ts := w.ask("alice", tt.channel, "", "count")
+				w.says(tt.channel, ts, "Sentence 10", time.Minute)
 				w.model.SetMode(llmsim.Refusing)
 				w.model.Interrupt(llmsim.Tape{llmsim.Cut()})
 				time.Sleep(20 * time.Second)
 				w.model.SetMode(llmsim.Up)
-				w.answered("general", ts, 1)
+				w.answered(tt.channel, ts, 1)
 				time.Sleep(5 * time.Second)
-				got := w.answers("general", ts)
-				complete(t, text(got), unit, 30)
+				got := w.answers(tt.channel, ts)
+				complete(t, seen(got), unit, 30)
+				streamed(t, got)
 				oneFooter(t, got)
 				neverLess(t, got)
-				if c := w.model.Last().Chat; c.Continue != (name == "continue") {
-					t.Errorf("continued: %v", c.Continue)
-				}
+				is(t, "continued", w.model.Last().Chat.Continue, tt.resume == answer.ResumeAuto)
 				hasNot(t, text(got), "not reachable")
 			})
 		})
@@ -348,9 +358,7 @@ func TestReplicas(t *testing.T) {
 	cfg := replicas()
 	cfg.slack.Limiter = slacksim.LimiterOff
 	inWorld(t, cfg, func(t *testing.T, w *world) {
-		w.again()
-		w.again()
-		w.until("all sockets are open", time.Minute, func() bool { return w.slack.Sockets() == 6 })
+		w.processes(3)
 		var asked []string
 		for range 12 {
 			asked = append(asked, w.ask("alice", "general", "", "count"))
@@ -364,18 +372,13 @@ func TestReplicas(t *testing.T) {
 			asked = append(asked, w.ask("bob", "general", "", "count"))
 		}
 		time.Sleep(4 * time.Second)
-		killed := time.Now()
 		w.kill()
 		for _, ts := range asked {
 			got := w.answered("general", ts, 1)
 			complete(t, text(got), unit, 30)
 			oneFooter(t, got)
 			neverLess(t, got)
-			for i, v := range got[0].Versions {
-				if i > 0 && v.At.Sub(got[0].Versions[i-1].At) > 10*time.Second {
-					t.Errorf("no change for %s, %s after the kill", v.At.Sub(got[0].Versions[i-1].At), v.At.Sub(killed))
-				}
-			}
+			steady(t, got[0], 10*time.Second)
 		}
 		time.Sleep(time.Minute)
 		for _, ts := range asked {
@@ -410,13 +413,7 @@ func TestRollingDeploy(t *testing.T) {
 			complete(t, text(got), unit, 60)
 			oneFooter(t, got)
 			neverLess(t, got)
-			for i, v := range got[0].Versions {
-				if gap := time.Duration(0); i > 0 {
-					if gap = v.At.Sub(got[0].Versions[i-1].At); gap > 3*time.Second {
-						t.Errorf("no change for %s", gap)
-					}
-				}
-			}
+			steady(t, got[0], 3*time.Second)
 		}
 	})
 }

@@ -183,15 +183,21 @@ func TestTermLetsTheAnswerFinish(t *testing.T) {
 }
 
 func TestDrainThatTakesTooLongMarksTheAnswer(t *testing.T) {
-	inWorld(t, worldConfig{lateAcks: true, bot: bot.Config{DrainTimeout: 5 * time.Second}, model: llmsim.Config{Speed: 20}}, func(t *testing.T, w *world) {
-		ts := w.ask("alice", "general", "", "write 2000 tokens")
-		time.Sleep(3 * time.Second)
-		began := time.Now()
-		w.stop()
-		atMost(t, "stopping took", time.Since(began), 11*time.Second)
-		got := text(w.answers("general", ts))
-		has(t, got, "interrupted because I am being restarted", "ou asked")
-		hasNot(t, got, "writing…")
-		w.until("the server is free", time.Second, func() bool { return w.model.Running() == 0 })
-	})
+	for channel, stream := range map[string]slacksim.StreamState{"general": "", "@alice": slacksim.StreamStopped} {
+		inWorld(t, worldConfig{lateAcks: true, bot: bot.Config{DrainTimeout: 5 * time.Second}, model: llmsim.Config{Speed: 20}}, func(t *testing.T, w *world) {
+			ts := w.ask("alice", channel, "", "write 2000 tokens")
+			time.Sleep(3 * time.Second)
+			w.slack.Fail(slacksim.Fault{Method: stop, Status: 429, RetryAfter: 2})
+			began := time.Now()
+			w.stop()
+			atMost(t, "stopping took", time.Since(began), 11*time.Second)
+			got := w.answers(channel, ts)
+			size(t, "messages", got, 1)
+			is(t, "stream", got[0].Stream, stream)
+			streamed(t, got)
+			has(t, text(got), "interrupted because I am being restarted", "ou asked")
+			hasNot(t, text(got), "writing…")
+			w.until("the server is free", time.Second, func() bool { return w.model.Running() == 0 })
+		})
+	}
 }

@@ -29,6 +29,14 @@ func (s *awayStore) open() turn.Store {
 	return s
 }
 
+// keeps opens the store with what it had before.
+func (s *awayStore) keeps() turn.Store {
+	if s.Mem == nil {
+		s.Mem = turn.NewMem()
+	}
+	return disk{s}
+}
+
 func (s *awayStore) leave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -149,23 +157,6 @@ func TestQuestionWhileTheStoreIsAway(t *testing.T) {
 	}
 }
 
-// TestQuestionWhileTheStoreIsAwayWithoutStatus: where statuses are refused, whoever asked gets one
-// word.
-func TestQuestionWhileTheStoreIsAwayWithoutStatus(t *testing.T) {
-	store := &awayStore{}
-	inWorld(t, worldConfig{store: store.open, model: llmsim.Config{Speed: 100}, lateAcks: true}, func(t *testing.T, w *world) {
-		w.slack.Fail(slacksim.Fault{Method: "assistant.threads.setStatus", Times: -1, Error: "missing_scope"})
-		store.leave()
-		ts := w.ask("alice", "general", "", "write 10 tokens")
-		time.Sleep(redelivered)
-		w.toldOnce("alice", "wait for my database")
-		store.back()
-		w.answered("general", ts, 1)
-		time.Sleep(redelivered)
-		is(t, "requests", w.model.Total(), 1)
-	})
-}
-
 // TestEndWhileTheStoreIsAway: an answer that ends while the store is away waits in memory, and
 // nobody is asked for it again.
 func TestEndWhileTheStoreIsAway(t *testing.T) {
@@ -238,12 +229,7 @@ func TestStartWhileTheStoreIsAway(t *testing.T) {
 	store := &awayStore{}
 	cfg := durable()
 	cfg.lateAcks = true
-	cfg.store = func() turn.Store {
-		if store.Mem == nil {
-			store.Mem = turn.NewMem()
-		}
-		return disk{store}
-	}
+	cfg.store = store.keeps
 	inWorld(t, cfg, func(t *testing.T, w *world) {
 		old := w.ask("alice", "general", "", "hello")
 		w.answered("general", old, 1)
@@ -261,9 +247,10 @@ func TestStartWhileTheStoreIsAway(t *testing.T) {
 	})
 }
 
-// TestStatusOfWhoIsWaitedFor: also who asks no more by name in a thread of theirs alone, and who
-// wants an answer anew, sees within a second that the bot is at it. Of a message in a thread of
-// several, which is not for the bot, nothing is shown.
+// TestStatusOfWhoIsWaitedFor: whoever asks in an old thread sees within a second that the bot is at
+// it, however long the read takes; also who asks no more by name in a thread of theirs alone, and who
+// wants an answer anew. Of a message in a thread of several, which is not for the bot, nothing is
+// shown.
 func TestStatusOfWhoIsWaitedFor(t *testing.T) {
 	inWorld(t, worldConfig{model: llmsim.Config{Speed: 100}}, func(t *testing.T, w *world) {
 		ts := w.ask("alice", "general", "", "write 20 tokens")
@@ -288,16 +275,9 @@ func TestStatusOfWhoIsWaitedFor(t *testing.T) {
 			time.Sleep(time.Second)
 			is(t, "status", w.slack.Status("general", ts), "")
 		}
-	})
-}
-
-// TestStatusWhileTheThreadIsRead: whoever asks in an old thread sees within a second that the bot
-// is at it, however long the read takes.
-func TestStatusWhileTheThreadIsRead(t *testing.T) {
-	inWorld(t, worldConfig{model: llmsim.Config{Speed: 100}}, func(t *testing.T, w *world) {
-		ts := w.slack.Say("bob", "general", "", "what do you think?")
+		ts = w.slack.Say("bob", "general", "", "what do you think?") // an old thread of others
 		time.Sleep(time.Minute)
-		w.slack.Fail(slacksim.Fault{Method: "conversations.replies", Delay: 8 * time.Second})
+		slow()
 		w.ask("alice", "general", ts, "yes, what?")
 		time.Sleep(time.Second)
 		has(t, w.slack.Status("general", ts), "is thinking")

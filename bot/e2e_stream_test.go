@@ -59,6 +59,7 @@ func TestDirectMessageIsStreamed(t *testing.T) {
 		}
 		asked := w.slack.Say("alice", "@alice", ts, "and why?")
 		w.answered("@alice", ts, 2)
+		has(t, w.model.Last().Chat.Messages[0].Content, "direct message")
 		if m := w.model.Last().Chat.Messages; len(m) < 3 || !strings.Contains(fmt.Sprint(m), "Sentence 39") {
 			t.Errorf("the streamed answer is not in the context of %s: %+v", asked, m)
 		}
@@ -323,33 +324,4 @@ func TestManyDirectMessagesAtOnce(t *testing.T) {
 			})
 		})
 	}
-}
-
-func TestStreamIsStoppedByTheDrain(t *testing.T) {
-	inWorld(t, worldConfig{lateAcks: true, bot: bot.Config{DrainTimeout: 5 * time.Second}, model: llmsim.Config{Speed: 20}}, func(t *testing.T, w *world) {
-		ts := w.slack.Say("alice", "@alice", "", "write 2000 tokens")
-		time.Sleep(3 * time.Second)
-		w.slack.Fail(slacksim.Fault{Method: stop, Status: 429, RetryAfter: 2})
-		w.stop()
-		got := w.answers("@alice", ts)
-		streamed(t, got)
-		size(t, "messages", got, 1)
-		is(t, "stream", got[0].Stream, slacksim.StreamStopped)
-		has(t, got[0].Plain, "interrupted because I am being restarted")
-	})
-}
-
-func TestModelServerThatGoesAwayEndsTheStream(t *testing.T) {
-	inWorld(t, worldConfig{model: llmsim.Config{Speed: 30, Answer: numbered(60)}}, func(t *testing.T, w *world) {
-		ts := w.slack.Say("alice", "@alice", "", "hello")
-		time.Sleep(5 * time.Second)
-		w.model.SetMode(llmsim.Refusing)
-		w.model.Interrupt(llmsim.Tape{llmsim.Cut()})
-		time.Sleep(time.Minute)
-		w.model.SetMode(llmsim.Up)
-		got := w.answered("@alice", ts, 1)
-		complete(t, seen(got), unit, 60)
-		streamed(t, got)
-		oneFooter(t, got)
-	})
 }

@@ -1,6 +1,7 @@
 package bot_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"llmbot/bot"
 	"llmbot/bot/slacksim"
+	"llmbot/llm"
 	"llmbot/llm/llmsim"
 )
 
@@ -18,16 +20,12 @@ func TestMentionIsAnswered(t *testing.T) {
 	}, func(t *testing.T, w *world) {
 		ts := w.ask("alice", "general", "", "write 100 tokens about the sea")
 		got := w.answered("general", ts, 1)
-		if len(got) != 1 {
-			t.Fatalf("%d messages", len(got))
-		}
-		has(t, got[0].Plain, " tok/s · first token ", "100 tokens in ")
+		size(t, "messages", got, 1)
+		has(t, got[0].Plain+"\n", " tok/s · first token ", "100 tokens in ", " · llmsim\n")
 		if n := len(got[0].Versions); n < 2 {
 			t.Errorf("the answer did not grow: %d versions", n)
 		}
-		if n := len(w.slack.Calls("conversations.replies")); n != 0 {
-			t.Errorf("%d reads for a mention that opens its thread", n)
-		}
+		is(t, "reads for a mention that opens its thread", len(w.slack.Calls("conversations.replies")), 0)
 		oneFooter(t, got)
 	})
 }
@@ -55,16 +53,10 @@ func TestFollowUpHasTheThreadAsContext(t *testing.T) {
 			t.Errorf("the answer came back as %q", chat.Messages[2].Content)
 		}
 		last := chat.Messages[3].Content
-		for _, want := range []string{"bob: I think zq it is <b> & more", "bob: and why, @alice?", "deploybot (a bot): deployed 42"} {
-			if !strings.Contains(last, want) {
-				t.Errorf("%q is not in %q", want, last)
-			}
-		}
+		has(t, last, "bob: I think zq it is <b> & more", "bob: and why, @alice?", "deploybot (a bot): deployed 42")
 		all := fmt.Sprint(chat.Messages)
 		hasNot(t, all, "tok/s", "U0")
-		if n := len(w.slack.Calls("conversations.replies")); n != 1 {
-			t.Errorf("%d reads for one follow-up", n)
-		}
+		is(t, "reads for one follow-up", len(w.slack.Calls("conversations.replies")), 1)
 	})
 }
 
@@ -121,18 +113,6 @@ func TestThreadsDoNotMix(t *testing.T) {
 	})
 }
 
-func TestDirectMessageIsAnsweredInItsThread(t *testing.T) {
-	inWorld(t, worldConfig{model: llmsim.Config{Speed: 200}}, func(t *testing.T, w *world) {
-		ts := w.slack.Say("bob", "@bob", "", "in 5 words")
-		oneFooter(t, w.answered("@bob", ts, 1))
-		w.slack.Say("bob", "@bob", ts, "and in 6 words")
-		w.answered("@bob", ts, 2)
-		if sys := w.model.Last().Chat.Messages[0].Content; !strings.Contains(sys, "direct message") {
-			t.Errorf("system prompt %q", sys)
-		}
-	})
-}
-
 func TestQuestionsDuringAnAnswerAreAnsweredTogetherAfterIt(t *testing.T) {
 	inWorld(t, worldConfig{model: llmsim.Config{Speed: 20}}, func(t *testing.T, w *world) {
 		ts := w.ask("alice", "general", "", "write 100 tokens")
@@ -152,9 +132,7 @@ func TestQuestionsDuringAnAnswerAreAnsweredTogetherAfterIt(t *testing.T) {
 		if m[2].Role != "assistant" {
 			t.Errorf("the first answer is not behind its question: %+v", m)
 		}
-		if n := len(w.slack.Calls("conversations.replies")); n != 1 {
-			t.Errorf("%d reads", n)
-		}
+		is(t, "reads", len(w.slack.Calls("conversations.replies")), 1)
 	})
 }
 
@@ -166,35 +144,27 @@ func TestQueueTellsThePlace(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 		}
 		w.until("a place", 3*time.Second, func() bool { return strings.Contains(w.slack.Status("general", ts[4]), "number 3 in the queue") })
-		if n := w.model.Running() + w.model.Waiting(); n != 2 {
-			t.Errorf("%d requests at the server", n)
-		}
+		is(t, "requests at the server", w.model.Running()+w.model.Waiting(), 2)
 		w.until("a better place", 10*time.Second, func() bool { return strings.Contains(w.slack.Status("general", ts[4]), "number 1 in the queue") })
 		for _, id := range ts {
 			oneFooter(t, w.answered("general", id, 1))
 		}
-		if n := w.model.Total(); n != 5 {
-			t.Errorf("%d requests", n)
-		}
+		is(t, "requests", w.model.Total(), 5)
 	})
 }
 
 func TestStatusCommand(t *testing.T) {
-	inWorld(t, worldConfig{watch: true, model: llmsim.Config{Speed: 50}}, func(t *testing.T, w *world) {
+	gpus := func(context.Context) ([]llm.GPU, error) {
+		return []llm.GPU{{ID: "0", Name: "NVIDIA H100", UsedGB: 61.2, TotalGB: 80, Load: 97, LoadKnown: true}}, nil
+	}
+	inWorld(t, worldConfig{watch: true, model: llmsim.Config{Speed: 50}, gpus: gpus}, func(t *testing.T, w *world) {
 		w.answered("general", w.ask("alice", "general", "", "in 5 words"), 1)
-		m, err := w.slack.Command(t.Context(), "alice", "general", "/llm-status", "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, want := range []string{"Model server: up", "Model: llmsim", "Context length: 32,768 tokens (32k)", "Version: ", "0 running, 0 waiting", "tok/s median"} {
-			if !strings.Contains(m.Plain, want) {
-				t.Errorf("no %q in\n%s", want, m.Plain)
-			}
-		}
+		has(t, w.statusOf(""), "Model server: up", "Model: llmsim", "Context length: 32,768 tokens (32k)", "Version: ", "0 running, 0 waiting", "tok/s median",
+			"GPU 0 (NVIDIA H100): 61.2 of 80.0 GB, load 97 %")
 		w.model.SetMode(llmsim.Refusing)
-		if m, err = w.slack.Command(t.Context(), "bob", "random", "/llm-status", ""); err != nil || !strings.Contains(m.Plain, "down. The model server is not reachable") || leak(m.Plain) != "" {
-			t.Errorf("%q, %v", m.Plain, err)
-		}
+		got := w.statusOf("")
+		has(t, got, "down. The model server is not reachable")
+		is(t, "leak", leak(got), "")
 	})
 }
 

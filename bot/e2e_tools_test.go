@@ -191,9 +191,7 @@ func TestAnEditEndsAQuestionForLeave(t *testing.T) {
 	inShed(t, func(w *world, s *shed, _ *mind) {
 		ts := w.ask("alice", "general", "", "call drop")
 		old := w.leaveAsked("alice", 1)
-		if err := w.slack.Edit("alice", "general", ts, w.slack.Mention()+" call drop, please call drop"); err != nil {
-			w.t.Fatal(err)
-		}
+		w.edit("alice", "general", ts, w.slack.Mention()+" call drop, please call drop")
 		fresh := w.leaveAsked("alice", 2)
 		w.press("alice", old, true)
 		time.Sleep(5 * time.Second)
@@ -309,11 +307,7 @@ func TestTheStatusHasTheTools(t *testing.T) {
 	inShed(t, func(w *world, s *shed, _ *mind) {
 		w.ask("alice", "general", "", "call look, drop")
 		q := w.leaveAsked("alice", 1)
-		m, err := w.slack.Command(w.t.Context(), "alice", "general", "/llm-status", "details")
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		has(w.t, m.Plain, "shed: 5 tools, 1 call since the start, 0 failed", "attic: not connected for 1 h 0 min", "nobody is there", "1 answer waits for leave")
+		has(w.t, w.statusOf("details"), "shed: 5 tools, 1 call since the start, 0 failed", "attic: not connected for 1 h 0 min", "nobody is there", "1 answer waits for leave")
 		w.press("alice", q, false)
 	})
 }

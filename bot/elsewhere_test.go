@@ -61,22 +61,25 @@ func TestEditAndFollowUpElsewhere(t *testing.T) {
 	})
 }
 
-// TestStopBesideTheThreadElsewhere: in a direct message people type stop beside the thread. It
-// counts also if another process hears of it than the one that writes.
-func TestStopBesideTheThreadElsewhere(t *testing.T) {
-	inScene(t, nil, func(s *scene) {
-		a, b := s.run("A"), s.run("B")
-		first := event(thread.ID{Channel: "D", TS: "1.0"}, q("1.0", "first"))
-		stop := event(thread.ID{Channel: "D", TS: "2.0"}, q("2.0", "stop"))
-		first.Direct, stop.Direct = true, true
-		s.sayIn(first.Thread, q("1.0", "first"))
-		a.told(first)
-		s.untilAsked(1)
-		time.Sleep(restTakes / 5)
-		b.told(stop)
-		time.Sleep(restTakes / 5)
-		s.wantEnd(outcome{For: "1.0", Phase: answer.Stopped, Text: "half", Small: "stopped"})
-	})
+// TestStopBesideTheThread: in a direct message people type stop beside the thread. It counts also if
+// another process hears of it than the one that writes.
+func TestStopBesideTheThread(t *testing.T) {
+	for _, hears := range []string{"A", "B"} {
+		inScene(t, nil, func(s *scene) {
+			a := s.run("A")
+			other := map[string]*member{"A": a, "B": s.run("B")}[hears]
+			first := event(thread.ID{Channel: "D", TS: "1.0"}, q("1.0", "first"))
+			stop := event(thread.ID{Channel: "D", TS: "2.0"}, q("2.0", "stop"))
+			first.Direct, stop.Direct = true, true
+			s.sayIn(first.Thread, q("1.0", "first"))
+			a.told(first)
+			s.untilAsked(1)
+			time.Sleep(restTakes / 5)
+			other.told(stop)
+			time.Sleep(restTakes / 5)
+			s.wantEnd(outcome{For: "1.0", Phase: answer.Stopped, Text: "half", Small: "stopped"})
+		})
+	}
 }
 
 // TestQuestionAfterEditAndStop: an edit, a stop and a new question come while the old answer still

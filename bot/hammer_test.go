@@ -108,19 +108,6 @@ func TestPanicEndsOneTurnOnly(t *testing.T) {
 	})
 }
 
-func TestFileWithoutText(t *testing.T) {
-	inWorld(t, worldConfig{}, func(t *testing.T, w *world) {
-		ts := w.slack.Say("alice", "general", "", "a file, as far as Slack knows")
-		ev := bot.Asked{Question: thread.Question{Thread: thread.ID{Channel: w.slack.ChannelID("general"), TS: ts}, TS: ts, User: w.slack.UserID("alice"), Mentioned: true, Files: []thread.File{{ID: "F1", Name: "x.zip", MIME: "application/zip"}}}}
-		if err := w.bot.Handle(t.Context(), ev); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Second)
-		w.toldOnce("alice", "can't read this kind of file")
-		is(t, "requests to the model", w.model.Total(), 0)
-	})
-}
-
 func TestWrongTokens(t *testing.T) {
 	for _, tt := range []struct{ app, bot, variable, hint string }{
 		{slacksim.DefaultAppToken, "xoxb-wrong", "SLACK_BOT_TOKEN", "Copy SLACK_BOT_TOKEN again"},

@@ -100,17 +100,3 @@ func endOf(out answer.Outcome, closeErr error) End {
 	}
 	return EndDone
 }
-
-// ended reports how the turn's answer ended.
-func (t *turnRun) ended(end End) {
-	if h := t.bot.dep.Hooks.Answered; h != nil {
-		h(end, time.Since(t.came))
-	}
-}
-
-// seen reports that the first message of the answer was posted.
-func (t *turnRun) seen() {
-	if h := t.bot.dep.Hooks.Visible; h != nil {
-		h(time.Since(t.came))
-	}
-}

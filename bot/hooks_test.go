@@ -64,7 +64,7 @@ func TestPhaseIsWhatTheWriterDoes(t *testing.T) {
 
 // TestHooksMayBeNil: a bot runs without hooks.
 func TestHooksMayBeNil(*testing.T) {
-	r := turnRun{bot: &Bot{}}
+	r := assignment{bot: &Bot{}}
 	r.ended(EndDone)
 	r.seen()
 }

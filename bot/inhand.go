@@ -124,6 +124,9 @@ func (p *posts) messageIDs() []string {
 	return slices.Clone(p.ids)
 }
 
+// visible reports whether there are any.
+func (p *posts) visible() bool { return len(p.messageIDs()) > 0 }
+
 // fence notes a message that was written to when it may not have been ours any more.
 func (p *posts) fence(id string) {
 	p.mu.Lock()

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"llmbot/bot/thread"
 	"llmbot/bot/wait"
 )
 
@@ -112,17 +111,5 @@ func poke(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
 	default:
-	}
-}
-
-// tell shows a word to one person in the background.
-func (b *Bot) tell(t thread.ID, user, text string) {
-	b.jobs.add("tell", func(ctx context.Context) { b.whisper(ctx, t, user, text) })
-}
-
-// whisper shows a word to one person, and blocks for the network. A failure is logged.
-func (b *Bot) whisper(ctx context.Context, t thread.ID, user, text string) {
-	if err := b.dep.Room.Whisper(ctx, t, user, text); err != nil {
-		b.log.WarnContext(ctx, "whisper_failed", "thread", t.String(), "user", user, "error", err)
 	}
 }

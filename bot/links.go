@@ -36,8 +36,8 @@ const previewQuoted = "(the preview of a linked message, which is quoted)"
 
 // quoteLinks puts the messages to which people's messages have links behind them, as far as
 // everybody who asks in this turn can see them, and who pasted the link. It blocks for the network.
-func (t *turnRun) quoteLinks(ctx context.Context, a *admitted, turns []prompt.Turn, budget int) {
-	b := t.bot
+func (m material) quoteLinks(ctx context.Context, turns []prompt.Turn, budget int) {
+	b := m.bot
 	if b.dep.Linked == nil {
 		return
 	}
@@ -54,7 +54,7 @@ func (t *turnRun) quoteLinks(ctx context.Context, a *admitted, turns []prompt.Tu
 	if budget > 0 {
 		runes = min(max(int(float64(budget)*prompt.BytesPerToken/linkedShare), leastLinked), mostLinked)
 	}
-	found := b.dep.Linked.Quote(ctx, t.thread, askers(a), messages, runes)
+	found := b.dep.Linked.Quote(ctx, m.thread, askers(m.a), messages, runes)
 	for i, turn := range turns {
 		if text := found.Text[turn.ID]; text != "" {
 			turns[i].Files = strings.TrimSpace(turn.Files + "\n\n" + text)
@@ -65,10 +65,10 @@ func (t *turnRun) quoteLinks(ctx context.Context, a *admitted, turns []prompt.Tu
 	}
 	if words := missing(turns, found); words != "" {
 		var told []string
-		for _, ask := range a.asks {
+		for _, ask := range m.a.asks {
 			if !slices.Contains(told, ask.User) {
 				told = append(told, ask.User)
-				b.tell(whisperPlace(ask), ask.User, words)
+				b.notifier.tell(whisperPlace(ask), ask.User, words)
 			}
 		}
 	}
@@ -113,7 +113,7 @@ func askers(a *admitted) []permalink.Person {
 	for _, ask := range a.asks {
 		add(ask.User, ask.External)
 	}
-	if a.due.Redo && a.redo.By != "" {
+	if a.redo.By != "" {
 		add(a.redo.By, false)
 	}
 	return out

@@ -46,24 +46,30 @@ type ThreadState struct {
 
 // Threads returns the live threads, the longest at work first. It does not block.
 func (b *Bot) Threads() []ThreadState {
-	b.mu.Lock()
-	out := make([]ThreadState, 0, len(b.actors))
-	for t, a := range b.actors {
-		s := ThreadState{Thread: t, Phase: ThreadIdle, Asks: a.behind}
-		for _, m := range a.inbox {
-			if m.ask != nil {
-				s.Asks++
-			}
-		}
-		if w := a.work.Load(); w != nil {
-			s.Ask, s.Phase, s.Since, s.Came = w.ask, w.phase, w.since, w.came
-		}
-		out = append(out, s)
-	}
-	b.mu.Unlock()
+	out := b.actors.states()
 	slices.SortFunc(out, func(x, y ThreadState) int {
 		return cmp.Or(x.Came.Compare(y.Came), cmp.Compare(x.Thread.String(), y.Thread.String()))
 	})
+	return out
+}
+
+// states returns the live threads, in no order.
+func (s *actors) states() []ThreadState {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]ThreadState, 0, len(s.live))
+	for t, a := range s.live {
+		now := ThreadState{Thread: t, Phase: ThreadIdle, Asks: a.behind}
+		for _, m := range a.inbox {
+			if m.ask != nil {
+				now.Asks++
+			}
+		}
+		if w := a.work.Load(); w != nil {
+			now.Ask, now.Phase, now.Since, now.Came = w.ask, w.phase, w.since, w.came
+		}
+		out = append(out, now)
+	}
 	return out
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -46,199 +45,107 @@ const (
 	restUnended = "I have stopped the model, which went on and on."
 )
 
-// show shows the end of an answer as soon as the lease allows it. It blocks as long as the store is
-// away.
-func (t *turnRun) show(work, stream context.Context, a *admitted, s *stage, out *answer.Outcome) error {
-	for again := false; ; again = true {
-		if err := t.settled(work); err != nil {
-			gone, cancel := context.WithCancelCause(work)
-			cancel(err)
-			return errors.Join(err, s.draft.Close(gone, out.Answer))
-		}
-		err := t.showNow(work, stream, a, s, out)
-		if !errors.Is(err, ErrLeaseUncertain) || work.Err() != nil {
-			if again && err == nil {
-				t.idle()
-			}
-			return err
-		}
-		// The lease lapsed meanwhile: once more, in the same messages.
-		s.reply.Adopt = t.messageIDs()
-		if err := t.openDraft(work, s); err != nil {
-			return err
-		}
-	}
+// offer offers the whole of an answer, which is longer than what is shown, as a file.
+type offer struct {
+	*assignment
+
+	saver *transcript.Saver // of the answer
 }
 
-// showNow shows the end of an answer, and uploads the whole of it where that shows only a part. If
-// a complete answer is stopped meanwhile, its end is what is visible by then, to the end of the
-// message that is being written. If it is called off, not another word is shown. stream is what
-// those end.
-func (t *turnRun) showNow(work, stream context.Context, a *admitted, s *stage, out *answer.Outcome) error {
-	closing, cancel := context.WithTimeoutCause(work, closeTimeout, errors.New("slack did not take the end of the answer in time"))
-	defer cancel()
-	t.work.is(ThreadClosing)
-	if out.Err != nil {
-		return s.draft.Close(closing, out.Answer)
-	}
-	closing, letGo := context.WithCancelCause(closing)
-	defer letGo(nil)
-	offering, noOffer := context.WithCancel(closing)
-	defer noOffer()
-	whole, stopped, over := *out, (*answer.Snapshot)(nil), make(chan struct{})
-	var watch sync.WaitGroup
-	watch.Go(func() {
-		select {
-		case <-stream.Done():
-		case <-over:
-			return
-		}
-		switch cause := context.Cause(stream); {
-		case errors.Is(cause, answer.ErrSuperseded):
-			letGo(answer.ErrSuperseded)
-		case errors.Is(cause, answer.ErrStopped):
-			defer noOffer() // after the draft has the end
-			if stopped = t.cutShort(a, s.draft, whole); stopped != nil {
-				s.draft.Set(*stopped)
-			}
-		}
-	})
-	if out.All != "" {
-		t.offer(offering, s.saver, out)
-	}
-	err := s.draft.Close(closing, out.Answer)
-	close(over)
-	watch.Wait()
-	switch {
-	case stopped != nil:
-		if out.Answer, out.File = *stopped, ""; stopped.Phase == answer.Stopped {
-			out.Err, out.All = answer.ErrStopped, ""
-		}
-	case err != nil && errors.Is(context.Cause(closing), answer.ErrSuperseded):
-		out.Err = answer.ErrSuperseded
-	}
-	return err
-}
-
-// cutShort returns the end of a complete answer that is stopped while its end is being shown; nil:
-// it is shown as it is.
-func (t *turnRun) cutShort(a *admitted, draft answer.Draft, whole answer.Outcome) *answer.Snapshot {
-	cut := whole.Answer
-	switch n := draft.Room(cut.Text, true); {
-	case n < len(cut.Text):
-		cut.Text, cut.Phase, cut.Notice, cut.Controls, cut.Ending = cut.Text[:n], answer.Stopped, "", answer.CanRegenerate, answer.EndingBroken
-		cut.Small = figures.Join("stopped", cut.Small)
-		if _, some := t.askedAfterStop(a.asks); some {
-			cut.Controls, cut.Ending = 0, answer.EndingOpen
-		}
-		return &cut
-	case whole.All != "": // a file would come after the stop
-		cut.Notice = restLeft(cut.Notice, whole.Result)
-		return &cut
-	}
-	return nil
-}
-
-// offer uploads the whole text of an answer that shows only a part, and the answer says so. If the
+// prepare uploads the whole text of an answer that shows only a part, and the answer says so. If the
 // upload fails, the answer says that the rest is left out. The store has the file's id before
 // anybody can see the file: whoever takes the thread over shares the same one.
-func (t *turnRun) offer(ctx context.Context, saver *transcript.Saver, out *answer.Outcome) {
+func (o offer) prepare(ctx context.Context, out *answer.Outcome) {
 	ctx, cancel := context.WithTimeoutCause(ctx, offerTimeout, errors.New("slack did not take the file in time"))
 	defer cancel()
 	before := out.Answer.Notice
-	out.Answer.Notice = restLeft(before, out.Result)
-	if t.bot.dep.Uploads == nil {
+	out.Answer.Notice = ofRest(before, false, out.Result)
+	if o.bot.dep.Uploads == nil {
 		return
 	}
 	if out.File == "" {
-		if err := t.upload(ctx, saver, out); err != nil {
+		if err := o.upload(ctx, out); err != nil {
 			if errors.Is(ctx.Err(), context.Canceled) {
 				return
 			}
-			t.offerFailed(ctx, err)
+			o.failed(ctx, err)
 			return
 		}
 	}
-	out.Answer.Notice = restFiled(before, out.Result)
+	out.Answer.Notice = ofRest(before, true, out.Result)
 }
 
-// restLeft and restFiled add to a notice what becomes of the rest of an answer.
-func restLeft(notice string, r llm.Result) string {
-	return ofRest(notice, restInFile, answer.RestNotShown, r)
-}
-
-func restFiled(notice string, r llm.Result) string {
-	return ofRest(notice, answer.RestNotShown, restInFile, r)
-}
-
-func ofRest(notice, not, but string, r llm.Result) string {
+// ofRest adds to a notice what becomes of the rest of an answer: it follows as a file, or is left
+// out.
+func ofRest(notice string, filed bool, r llm.Result) string {
+	is, not := answer.RestNotShown, restInFile
+	if filed {
+		is, not = not, is
+	}
 	notice = strings.TrimSpace(strings.ReplaceAll(notice, not, ""))
 	if r.Finish == answer.FinishCut {
 		notice = answer.Say(notice, restUnended)
 	}
-	return answer.Say(notice, but)
+	return answer.Say(notice, is)
 }
 
-func (t *turnRun) upload(ctx context.Context, saver *transcript.Saver, out *answer.Outcome) error {
-	id, err := t.bot.dep.Uploads.Upload(ctx, "answer.md", out.All)
+func (o offer) upload(ctx context.Context, out *answer.Outcome) error {
+	id, err := o.bot.dep.Uploads.Upload(ctx, "answer.md", out.All)
 	if err == nil {
-		err = saver.Filed(ctx, id)
+		err = o.saver.Filed(ctx, id)
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		out.File = id
 	}
-	out.File = id
-	return nil
+	return err
 }
 
 // share shows the file of an answer whose end is visible. If that fails the answer says that the
-// rest is left out.
-func (t *turnRun) share(work context.Context, s *stage, out *answer.Outcome) {
+// rest is left out, in the messages of r.
+func (o offer) share(work context.Context, r Reply, out *answer.Outcome) {
 	ctx, cancel := context.WithTimeoutCause(work, offerTimeout, errors.New("slack did not show the file in time"))
 	defer cancel()
-	err := t.shareFile(ctx, out.File, out.All)
+	err := o.shareFile(ctx, out.File, out.All)
 	if errors.Is(err, attach.ErrNoFile) { // Slack throws away what nobody shares for some time
-		if err = t.upload(ctx, s.saver, out); err == nil {
-			err = t.shareFile(ctx, out.File, out.All)
+		if err = o.upload(ctx, out); err == nil {
+			err = o.shareFile(ctx, out.File, out.All)
 		}
 	}
 	if err == nil {
-		t.bot.log.InfoContext(ctx, "answer_offered", "thread", t.thread.String(), "file", out.File)
+		o.log.InfoContext(ctx, "answer_offered", "file", out.File)
 		return
 	}
-	t.offerFailed(ctx, err)
-	out.Answer.Notice = restLeft(out.Answer.Notice, out.Result)
-	r := s.reply
-	r.Adopt = t.messageIDs()
-	if err := t.bot.showAgain(work, t.thread, r, out.Answer); err != nil {
-		t.bot.log.WarnContext(work, "answer_not_corrected", "thread", t.thread.String(), "error", err)
+	o.failed(ctx, err)
+	out.Answer.Notice = ofRest(out.Answer.Notice, false, out.Result)
+	if err := o.bot.mender.showAgain(work, o.thread, r, out.Answer); err != nil {
+		o.log.WarnContext(work, "answer_not_corrected", "error", err)
 	}
 }
 
-func (t *turnRun) shareFile(ctx context.Context, id, text string) error {
-	if err := t.mayWrite(); err != nil {
+func (o offer) shareFile(ctx context.Context, id, text string) error {
+	if err := o.mayWrite(); err != nil {
 		return err
 	}
-	return t.bot.dep.Uploads.Share(ctx, t.thread, id, fmt.Sprintf("The whole answer, %s characters", figures.Thousands(utf8.RuneCountInString(text))))
+	return o.bot.dep.Uploads.Share(ctx, o.thread, id, fmt.Sprintf("The whole answer, %s characters", figures.Thousands(utf8.RuneCountInString(text))))
 }
 
 // shareLeft shows the file of an answer whose owner died between its end and its file.
-func (t *turnRun) shareLeft(work context.Context, left answer.Partial) {
-	if left.File == "" || t.bot.dep.Uploads == nil {
+func (o offer) shareLeft(work context.Context, left answer.Partial) {
+	if left.File == "" || o.bot.dep.Uploads == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(work, offerTimeout)
 	defer cancel()
-	if err := t.shareFile(ctx, left.File, left.Text); err != nil {
-		t.offerFailed(ctx, err)
+	if err := o.shareFile(ctx, left.File, left.Text); err != nil {
+		o.failed(ctx, err)
 	}
 }
 
-func (t *turnRun) offerFailed(ctx context.Context, err error) {
+func (o offer) failed(ctx context.Context, err error) {
 	if errors.Is(err, ErrNoUpload) {
-		t.bot.log.InfoContext(ctx, "answer_not_offered", "thread", t.thread.String(), "error", err,
+		o.log.InfoContext(ctx, "answer_not_offered", "error", err,
 			"hint", "with the scope files:write the whole of a long answer is offered as a file")
 		return
 	}
-	t.bot.log.WarnContext(ctx, "answer_not_offered", "thread", t.thread.String(), "error", err)
+	o.log.WarnContext(ctx, "answer_not_offered", "error", err)
 }

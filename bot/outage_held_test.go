@@ -8,7 +8,6 @@ import (
 
 	"llmbot/bot"
 	"llmbot/bot/slacksim"
-	"llmbot/bot/turn"
 	"llmbot/llm/llmsim"
 )
 
@@ -28,13 +27,7 @@ func TestManyHeldQuestionsAreToldInTime(t *testing.T) {
 			ts = append(ts, w.ask("alice", "general", "", fmt.Sprintf("write %d tokens", 10+i)))
 		}
 		time.Sleep(3 * time.Second)
-		told := 0
-		for _, id := range ts {
-			if strings.Contains(w.slack.Status("general", id), "waiting for its database") {
-				told++
-			}
-		}
-		is(t, "threads that say after 3 s that the bot waits", told, len(ts))
+		is(t, "threads that say after 3 s that the bot waits", toldIn(w, ts), len(ts))
 		store.back()
 	})
 }
@@ -51,9 +44,7 @@ func TestHeldQuestionIsTakenBack(t *testing.T) {
 				w.slack.Say("bob", "general", ts, "me too") // so that the thread stays
 				time.Sleep(10 * time.Second)
 				if name == "deleted" {
-					if err := w.slack.Delete("alice", "general", ts); err != nil {
-						t.Fatal(err)
-					}
+					w.delete("alice", "general", ts)
 					time.Sleep(5 * time.Second)
 					is(t, "status of a question that is gone", w.slack.Status("general", ts), "")
 				}
@@ -108,23 +99,13 @@ func TestFollowUpOfAHeldStoreIsQuiet(t *testing.T) {
 // TestStatusOfWhatAnotherProcessHasAnswered: a process that is cut off does not say for ever that
 // it waits, in a thread that has its answer.
 func TestStatusOfWhatAnotherProcessHasAnswered(t *testing.T) {
-	kept := turn.NewMem()
-	links := []*awayStore{{}, {}}
-	n := 0
 	cfg := replicas()
+	link := cfg.linked(&awayStore{})
 	cfg.slack = slacksim.Config{Latency: 50 * time.Millisecond, HoldEvents: 100, Limiter: slacksim.LimiterOff}
 	cfg.edits, cfg.lateAcks = 100_000, true
-	cfg.store = func() turn.Store {
-		if n == 0 {
-			kept = turn.NewMem()
-		}
-		n++
-		return disk{cutStore{kept, links[n-1]}}
-	}
 	inWorld(t, cfg, func(t *testing.T, w *world) {
-		w.again()
-		w.until("all sockets are open", time.Minute, func() bool { return w.slack.Sockets() == 4 })
-		links[0].leave()
+		w.processes(2)
+		link(0).leave()
 		var ts []string
 		for i := range 8 {
 			ts = append(ts, w.ask("alice", "general", "", fmt.Sprintf("write %d tokens", 20+i)))
@@ -146,7 +127,7 @@ func TestStatusOfWhatAnotherProcessHasAnswered(t *testing.T) {
 		if answered < 4 {
 			t.Errorf("only %d of 8 were told to the other process", answered)
 		}
-		links[0].back()
+		link(0).back()
 		time.Sleep(time.Minute)
 	})
 }

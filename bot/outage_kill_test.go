@@ -24,6 +24,12 @@ type nthWrite struct {
 	at    func()
 }
 
+// keeps opens the store with what it had before.
+func (s *nthWrite) keeps() turn.Store {
+	s.awayStore.keeps()
+	return disk{s}
+}
+
 func (s *nthWrite) arm(n int, after bool, at func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -76,12 +82,7 @@ func killedAtWrite(t *testing.T, n int, after bool) {
 	cfg := worldConfig{
 		slack: slacksim.Config{Latency: 20 * time.Millisecond, Limiter: slacksim.LimiterOff, HoldEvents: 100, Redeliver: []time.Duration{24 * time.Hour}},
 		model: llmsim.Config{Speed: 20}, edits: 100_000, lateAcks: true, bot: bot.Config{Durable: true},
-		store: func() turn.Store {
-			if store.Mem == nil {
-				store.Mem = turn.NewMem()
-			}
-			return disk{store}
-		},
+		store: store.keeps,
 	}
 	inWorld(t, cfg, func(t *testing.T, w *world) {
 		type place struct{ channel, ts string }

@@ -96,12 +96,7 @@ func TestEndWhileItStopsAndTheStoreIsAway(t *testing.T) {
 			cfg.model.Answer, cfg.model.Speed, cfg.lateAcks = nil, 30, true
 			cfg.bot.Alone, cfg.bot.DrainTimeout = nil, 25*time.Second
 			cfg.slack.HoldEvents = 100
-			cfg.store = func() turn.Store {
-				if store.Mem == nil {
-					store.Mem = turn.NewMem()
-				}
-				return disk{store}
-			}
+			cfg.store = store.keeps
 			inWorld(t, cfg, func(t *testing.T, w *world) {
 				var ts []string
 				for range 3 {

@@ -51,16 +51,9 @@ func TestOneProcessCatchesUp(t *testing.T) {
 			cfg := replicas()
 			cfg.slack = tellsOnce()
 			cfg.model.Speed, cfg.lateAcks, cfg.edits = 500, true, 100_000
-			cfg.store = func() turn.Store {
-				if store.Mem == nil {
-					store.Mem = turn.NewMem()
-				}
-				return disk{store}
-			}
+			cfg.store = store.keeps
 			inWorld(t, cfg, func(t *testing.T, w *world) {
-				w.again()
-				w.again()
-				w.until("all sockets are open", time.Minute, func() bool { return w.slack.Sockets() == 6 })
+				w.processes(3)
 				time.Sleep(10 * time.Second)
 				store.leave()
 				time.Sleep(20 * time.Second)
@@ -126,13 +119,8 @@ func TestLooksLeaveReadsForAnswers(t *testing.T) {
 	cfg := replicas()
 	cfg.slack.Limiter = slacksim.LimiterWindow
 	cfg.model.Speed = 500
-	var kept *turn.Mem
-	cfg.store = func() turn.Store {
-		if kept == nil {
-			kept = turn.NewMem()
-		}
-		return disk{kept}
-	}
+	kept := &awayStore{}
+	cfg.store = kept.keeps
 	inWorld(t, cfg, func(t *testing.T, w *world) {
 		ts := w.ask("alice", "general", "", "hello")
 		w.answered("general", ts, 1)

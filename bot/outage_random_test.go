@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"llmbot/bot/slacksim"
-	"llmbot/bot/turn"
 	"llmbot/llm/llmsim"
 )
 
@@ -168,27 +167,19 @@ func TestRandomOutages(t *testing.T) {
 }
 
 func randomOutages(t *testing.T, seed uint64) {
-	var store *awayStore
-	var links []*awayStore
+	store := &awayStore{}
 	cfg := replicas()
+	link := cfg.linked(store)
 	cfg.slack = slacksim.Config{Latency: 30 * time.Millisecond, Seed: seed, HoldEvents: 100, Limiter: slacksim.LimiterOff}
 	cfg.model = llmsim.Config{Speed: 60, FirstToken: 100 * time.Millisecond, Answer: func(c *llmsim.Chat) string {
 		text, _, _ := numberedAnswer(c.Messages)
 		return text
 	}}
-	cfg.store = func() turn.Store {
-		if store == nil { // inside the bubble
-			store = &awayStore{Mem: turn.NewMem()}
-		}
-		links = append(links, &awayStore{})
-		return disk{cutStore{store, links[len(links)-1]}}
-	}
 	cfg.edits, cfg.lateAcks = 100_000, true
 	inWorld(t, cfg, func(t *testing.T, w *world) {
-		o := &outageWorld{world: w, rng: rand.New(rand.NewPCG(seed, 0)), store: store, frozen: map[int]bool{}, live: []int{0}}
+		o := &outageWorld{world: w, rng: rand.New(rand.NewPCG(seed, 0)), store: store, frozen: map[int]bool{}, live: []int{0}, link: link}
 		o.start()
 		o.start()
-		o.link = func(i int) *awayStore { return links[i] }
 		time.Sleep(5 * time.Second)
 		for range 60 {
 			o.step()

@@ -2,6 +2,7 @@ package bot
 
 import (
 	"sync"
+	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
@@ -18,60 +19,68 @@ const maxParticipants = 20_000
 // make it forget. It saves reads, and decides nothing that a read would decide otherwise.
 type participants struct {
 	mu    sync.Mutex // guards all below
-	known *simplelru.LRU[thread.ID, thread.Participants]
+	known *simplelru.LRU[thread.ID, known]
 }
 
-func newParticipants() participants {
-	return participants{known: recent.New[thread.ID, thread.Participants](maxParticipants)}
+// known is what is known of a thread.
+type known struct {
+	thread.Participants
+
+	ended time.Time // when an answer ended after which nobody has written; zero: there is none
+}
+
+func newParticipants() *participants {
+	return &participants{known: recent.New[thread.ID, known](maxParticipants)}
 }
 
 // change replaces what is known of a thread, and returns it.
-func (p *participants) change(t thread.ID, change func(thread.Participants) thread.Participants) thread.Participants {
+func (p *participants) change(t thread.ID, change func(*known)) thread.Participants {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	k, _ := p.known.Get(t)
-	if k = change(k); k == (thread.Participants{}) {
+	if change(&k); k == (known{}) {
 		p.known.Remove(t)
 	} else {
 		p.known.Add(t, k)
 	}
-	return k
+	return k.Participants
 }
 
-// note records that somebody has written in a thread, at ts.
-func (p *participants) note(t thread.ID, person, ts string) thread.Participants {
-	return p.change(t, func(k thread.Participants) thread.Participants { return k.With(person, ts) })
+// note records that somebody has written in a thread, at ts. It returns what is known now, and when
+// an answer ended after which nobody else has written; zero: none did.
+func (p *participants) note(t thread.ID, person, ts string) (_ thread.Participants, ended time.Time) {
+	all := p.change(t, func(k *known) {
+		ended = k.ended
+		*k = known{Participants: k.With(person, ts)}
+	})
+	return all, ended
+}
+
+// answered records that an answer has ended in a thread.
+func (p *participants) answered(t thread.ID) {
+	p.change(t, func(k *known) { k.ended = time.Now() })
 }
 
 // see records who has written in a thread that was read.
 func (p *participants) see(t thread.ID, messages []thread.Message) {
-	p.change(t, func(k thread.Participants) thread.Participants {
+	p.change(t, func(k *known) {
 		for _, m := range messages {
 			if !m.Self && !m.Bot {
-				k = k.With(m.User, m.TS)
+				k.Participants = k.With(m.User, m.TS)
 			}
 		}
-		return k
 	})
 }
 
 // forget forgets who has written in a thread: a message was deleted.
 func (p *participants) forget(t thread.ID) {
-	p.change(t, func(k thread.Participants) thread.Participants { return thread.Participants{NotOurs: k.NotOurs} })
+	p.change(t, func(k *known) { k.Participants = thread.Participants{NotOurs: k.NotOurs} })
 }
 
 // notOurs records that the bot was not in a thread when it was looked at.
 func (p *participants) notOurs(t thread.ID) {
-	p.change(t, func(k thread.Participants) thread.Participants {
-		k.NotOurs = true
-		return k
-	})
+	p.change(t, func(k *known) { k.NotOurs = true })
 }
 
 // get returns what is known of a thread.
-func (p *participants) get(t thread.ID) thread.Participants {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	k, _ := p.known.Get(t)
-	return k
-}
+func (p *participants) get(t thread.ID) thread.Participants { return p.change(t, func(*known) {}) }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"llmbot/bot/answer"
+	"llmbot/bot/catchup"
 	"llmbot/bot/leave"
 	"llmbot/bot/status"
 	"llmbot/bot/thread"
@@ -50,16 +51,8 @@ type Tools interface {
 	Status() []tools.ServerStatus
 }
 
-// History reads the thread; Slack is the transcript.
-type History interface {
-	// Messages returns all messages of a thread, oldest first. It may read several pages. It waits
-	// for the read budget, and returns the cause of ctx when that takes too long.
-	// thread.ErrUnreadable: another try does not help.
-	Messages(ctx context.Context, t thread.ID) ([]thread.Message, error)
-	// Recent returns the top-level messages of a conversation between two times, both excluded,
-	// oldest first; of very many, the newest. It is one read, and blocks and fails as Messages does.
-	Recent(ctx context.Context, channel, after, before string) ([]thread.Message, error)
-}
+// History reads threads and conversations; Slack is the transcript.
+type History = catchup.History
 
 // WhoTimeout is how long Slack may fail to say who somebody is until they are refused. Want of its
 // budget delays an answer, for as long as that takes, and refuses none.
@@ -78,6 +71,17 @@ type Room interface {
 	// Whisper shows text to one person only, in the thread, or in the channel if the thread has no
 	// TS. Best effort.
 	Whisper(ctx context.Context, t thread.ID, user, text string) error
+}
+
+// Statuses shows what the bot is doing in a thread, where there is no answer yet. A [Room] may be
+// one.
+type Statuses interface {
+	// Status shows the line "BOT text" under a thread, empty takes it away, and reports whether
+	// Slack took it. It blocks for the network, a few seconds at most.
+	Status(ctx context.Context, t thread.ID, text string) bool
+	// Idle has Slack told that the bot is not at work in a thread, unless this process is at work
+	// there. It does not block; best effort.
+	Idle(t thread.ID)
 }
 
 // Linker makes links. A [Room] may be one.

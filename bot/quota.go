@@ -1,21 +1,15 @@
 package bot
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"maps"
-	"slices"
-	"sync"
 	"time"
-
-	"github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"llmbot/bot/answer"
 	"llmbot/bot/figures"
 	"llmbot/bot/quota"
-	"llmbot/bot/recent"
 	"llmbot/bot/status"
 	"llmbot/bot/thread"
 	"llmbot/bot/turn"
@@ -31,12 +25,7 @@ const tellAgain = time.Minute
 // payer returns for whom an answer is written: whose slot it takes, and whose quota. Of several
 // people whose questions are answered together it is who asked first; of an answer that somebody
 // wants anew, or to go on, whoever wants it.
-func (p plan) payer(asks []thread.Question) string {
-	if p.due.Redo && p.redo.By != "" {
-		return p.redo.By
-	}
-	return asks[0].User
-}
+func (p plan) payer(asks []thread.Question) string { return cmp.Or(p.redo.By, asks[0].User) }
 
 // accounts returns those in which a person's answer is counted.
 func (b *Bot) accounts(person, channel string, shared quota.Limits) (all []quota.Account) {
@@ -49,18 +38,27 @@ func (b *Bot) accounts(person, channel string, shared quota.Limits) (all []quota
 	return all
 }
 
+// tab counts the answer of a turn in accounts. If the store is away, that is logged, and nothing is
+// counted.
+type tab struct {
+	*assignment
+
+	person   string          // for whom
+	accounts []quota.Account // none: it is not counted
+}
+
 // afford counts the answer that is about to begin. Whose person has had their share is told so, and
 // their questions have no answer. If none is left and something of an answer is visible, all stay,
 // and refused says why: that answer is to be ended. What was begun by an owner before goes on
 // without being counted. The store being away refuses nobody.
-func (t *turnRun) afford(ctx context.Context, a *admitted) {
+func (b *tab) afford(ctx context.Context, a *admitted) {
 	for asked := a.asks; len(a.asks) > 0; {
 		a.person = a.payer(a.asks)
-		t.tab.person, t.tab.accounts = a.person, t.bot.accounts(a.person, t.thread.Channel, a.set.Quota)
+		b.person, b.accounts = a.person, b.bot.accounts(a.person, b.thread.Channel, a.set.Quota)
 		if a.begun {
 			return
 		}
-		over := t.tab.begin(ctx, t.heir)
+		over := b.begin(ctx)
 		if over.Limit == "" {
 			return
 		}
@@ -70,212 +68,109 @@ func (t *turnRun) afford(ctx context.Context, a *admitted) {
 				left = append(left, q)
 			}
 		}
-		if len(left) == 0 && (len(t.lease.Messages()) > 0 || !a.due.Redo && len(a.due.Adopt) > 0) {
+		if len(left) == 0 && (len(b.lease.Messages()) > 0 || !a.due.Redo && len(a.due.Adopt) > 0) {
 			a.refused = over
 			return
 		}
-		if where, sentence := t.overQuota(ctx, a, asked, over); sentence != "" {
-			t.bot.tell(where, a.person, sentence) // it counts as told: an edit that calls the turn off must not end it
+		if where, sentence := b.over(ctx, a, asked, over); sentence != "" {
+			b.bot.notifier.tell(where, a.person, sentence) // it counts as told: an edit that calls the turn off must not end it
 		}
 		a.asks = left
 	}
 }
 
-// overspent returns what was used up while the answer waited for its slot; zero: nothing.
-func (t *turnRun) overspent(ctx context.Context, a *admitted) quota.Over {
-	if a.begun {
-		return quota.Over{}
-	}
-	return t.tab.spent(ctx)
-}
-
-// refuse ends an answer that may not be written. What is visible of it stays, and says why; else
-// the person alone is told.
-func (t *turnRun) refuse(ctx context.Context, w *answer.Writer, a *admitted, over quota.Over) answer.Outcome {
+// refuse ends an answer that may not be written. What is visible of it, if anything is, stays and
+// says why; else the person alone is told.
+func (b *tab) refuse(ctx context.Context, w *answer.Writer, a *admitted, over quota.Over, visible bool) answer.Outcome {
 	fallback, kept := w.Fallback()
-	where, sentence := t.overQuota(ctx, a, a.asks, over)
+	where, sentence := b.over(ctx, a, a.asks, over)
 	out := answer.Outcome{Err: errOverQuota, Kept: kept, Answer: fallback}
 	switch {
 	case kept:
-	case len(t.messageIDs()) > 0:
+	case visible:
 		out.Answer = broken(fallback.Text, overSentence(over, time.Now()))
 		return out
 	default:
 		out.Answer = answer.Snapshot{Phase: answer.Removed}
 	}
 	if sentence != "" {
-		t.bot.tell(where, a.person, sentence) // a slot may be held: nobody waits for Slack
+		b.bot.notifier.tell(where, a.person, sentence) // a slot may be held: nobody waits for Slack
 	}
 	return out
 }
 
-// overQuota notes that somebody has had their share, and returns what they are to be told, and
+// over notes that somebody has had their share, and returns what they are to be told, and
 // where; nothing: they have just been told.
-func (t *turnRun) overQuota(ctx context.Context, a *admitted, asked []thread.Question, over quota.Over) (where thread.ID, sentence string) {
-	b, now := t.bot, time.Now()
-	b.log.InfoContext(ctx, "quota_reached", "thread", t.thread.String(), "user", a.person,
+func (b *tab) over(ctx context.Context, a *admitted, asked []thread.Question, over quota.Over) (where thread.ID, sentence string) {
+	now := time.Now()
+	b.log.InfoContext(ctx, "quota_reached", "user", a.person,
 		"of", string(over.Account.Of), "limit", string(over.Limit), "until", over.Until)
-	if h := b.dep.Hooks.OverQuota; h != nil {
+	if h := b.bot.dep.Hooks.OverQuota; h != nil {
 		h(over)
 	}
-	if a.person == "" || !b.told.due(a.person+" "+string(over.Account.Of)+" "+over.Account.ID, now, over.Until) {
+	if a.person == "" || !b.bot.notifier.due("quota/"+a.person+" "+string(over.Account.Of)+" "+over.Account.ID, min(over.Until.Sub(now), tellAgain)) {
 		return where, ""
 	}
-	where = t.thread
+	where = b.thread
 	if len(a.messages) <= 1 && len(asked) > 0 && asked[0].Opens() {
 		where.TS = "" // there is no thread yet in which it could be seen
 	}
 	return where, overSentence(over, now)
 }
 
-// tab counts the answer of a turn in accounts. If the store is away, that is logged, and nothing is
-// counted.
-type tab struct {
-	ledger   quota.Ledger
-	log      *slog.Logger
-	thread   thread.ID
-	person   string          // for whom
-	accounts []quota.Account // none: it is not counted
-	writes   sync.WaitGroup  // that are under way
-	unpaid   *unpaid         // those of all turns
-}
-
-// unpaid knows which writes into accounts are under way in this process. An answer gives its slot
-// back before the store has what it used: whoever is next waits for that before they look into the
-// same account.
-type unpaid struct {
-	mu     sync.Mutex // guards writes
-	writes map[quota.Account]map[chan struct{}]struct{}
-}
-
-func newUnpaid() *unpaid { return &unpaid{writes: map[quota.Account]map[chan struct{}]struct{}{}} }
-
-// begin notes a write, which is over when the returned function is called.
-func (u *unpaid) begin(accounts []quota.Account) (over func()) {
-	done := make(chan struct{})
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	for _, a := range accounts {
-		a.Limits = quota.Limits{} // they may change meanwhile
-		if u.writes[a] == nil {
-			u.writes[a] = map[chan struct{}]struct{}{}
-		}
-		u.writes[a][done] = struct{}{}
-	}
-	return func() {
-		u.mu.Lock()
-		defer u.mu.Unlock()
-		for _, a := range accounts {
-			a.Limits = quota.Limits{}
-			if delete(u.writes[a], done); len(u.writes[a]) == 0 {
-				delete(u.writes, a)
-			}
-		}
-		close(done)
-	}
-}
-
-// wait returns when no write that had begun before is under way, or when ctx ends: the store then
-// says why.
-func (u *unpaid) wait(ctx context.Context, accounts []quota.Account) {
-	u.mu.Lock()
-	var under []chan struct{}
-	for _, a := range accounts {
-		a.Limits = quota.Limits{}
-		under = slices.AppendSeq(under, maps.Keys(u.writes[a]))
-	}
-	u.mu.Unlock()
-	for _, done := range under {
-		select {
-		case <-done:
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
 // begin counts the answer that is about to begin, unless that would be too many: then it returns
 // why.
-func (b *tab) begin(ctx context.Context, heir bool) quota.Over {
+func (b *tab) begin(ctx context.Context) quota.Over {
 	if len(b.accounts) == 0 {
 		return quota.Over{}
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	b.unpaid.wait(ctx, b.accounts)
-	over, err := b.ledger.Begin(ctx, b.thread.String(), heir, b.accounts...)
+	over, err := b.bot.ledger.Begin(ctx, b.thread.String(), b.heir, b.accounts...)
 	if err != nil {
-		b.log.WarnContext(ctx, "answer_not_counted", "thread", b.thread.String(), "user", b.person, "error", err)
+		b.log.WarnContext(ctx, "answer_not_counted", "user", b.person, "error", err)
 	}
 	return over
 }
 
-// spent returns what is used up; zero: nothing.
-func (b *tab) spent(ctx context.Context) quota.Over {
-	if len(b.accounts) == 0 {
+// spent returns what was used up while the answer waited for its slot; zero: nothing. begun reports
+// that the answer goes on, whatever was used.
+func (b *tab) spent(ctx context.Context, begun bool) quota.Over {
+	if begun || len(b.accounts) == 0 {
 		return quota.Over{}
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	b.unpaid.wait(ctx, b.accounts)
-	over, err := b.ledger.Spent(ctx, b.accounts...)
+	over, err := b.bot.ledger.Spent(ctx, b.accounts...)
 	if err != nil {
-		b.log.WarnContext(ctx, "quota_unread", "thread", b.thread.String(), "user", b.person, "error", err)
+		b.log.WarnContext(ctx, "quota_unread", "user", b.person, "error", err)
 	}
 	return over
 }
 
-// spend counts the tokens of a request that is over, in the background.
+// spend counts the tokens of a request that is over. The answer still has its slot: whoever gets
+// that next finds them counted.
 func (b *tab) spend(work context.Context, tokens int) {
 	if tokens > 0 {
-		b.write(work, "tokens", func(ctx context.Context) error { return b.ledger.Spend(ctx, tokens, b.accounts...) })
+		b.write(work, "tokens", func(ctx context.Context) error { return b.bot.ledger.Spend(ctx, tokens, b.accounts...) })
 	}
 }
 
-// settle notes that the answer that was counted has ended, in the background.
+// settle notes that the answer that was counted has ended.
 func (b *tab) settle(work context.Context) {
-	b.write(work, "end", func(ctx context.Context) error { return b.ledger.End(ctx, b.thread.String(), b.accounts...) })
+	b.write(work, "end", func(ctx context.Context) error { return b.bot.ledger.End(ctx, b.thread.String(), b.accounts...) })
 }
 
-// write writes into the accounts, so that nobody waits for it but the end of the turn.
+// write writes into the accounts. It blocks for storeTimeout at most.
 func (b *tab) write(work context.Context, what string, do func(context.Context) error) {
 	if len(b.accounts) == 0 {
 		return
 	}
-	over := b.unpaid.begin(b.accounts)
-	b.writes.Go(func() {
-		defer over()
-		ctx, cancel := context.WithTimeout(work, storeTimeout)
-		defer cancel()
-		if err := do(ctx); err != nil && !errors.Is(err, turn.ErrClosed) {
-			b.log.WarnContext(ctx, "quota_not_written", "what", what, "thread", b.thread.String(), "user", b.person, "error", err)
-		}
-	})
-}
-
-// wait waits for the writes that are under way.
-func (b *tab) wait() { b.writes.Wait() }
-
-// told remembers until when people need not be told again about their quota.
-type told struct {
-	mu    sync.Mutex // guards until
-	until *simplelru.LRU[string, time.Time]
-}
-
-func newTold() told { return told{until: recent.New[string, time.Time](maxTold)} }
-
-// due reports, once, whether who is to be told what holds until then.
-func (m *told) due(who string, now, until time.Time) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if last, ok := m.until.Get(who); ok && last.After(now) {
-		return false
+	ctx, cancel := context.WithTimeout(work, storeTimeout)
+	defer cancel()
+	if err := do(ctx); err != nil && !errors.Is(err, turn.ErrClosed) {
+		b.log.WarnContext(ctx, "quota_not_written", "what", what, "user", b.person, "error", err)
 	}
-	if most := now.Add(tellAgain); until.After(most) {
-		until = most
-	}
-	m.until.Add(who, until)
-	return true
 }
 
 // overSentence returns what people are told when somebody has had their share, and until when that

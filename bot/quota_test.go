@@ -2,6 +2,7 @@ package bot
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"llmbot/bot/quota"
@@ -31,22 +32,24 @@ func TestOverSentence(t *testing.T) {
 }
 
 func TestToldAtMostOnceAMinute(t *testing.T) {
-	m := newTold()
-	now := time.Now()
-	for _, tt := range []struct {
-		who       string
-		at, until time.Duration
-		want      bool
-	}{
-		{"U", 0, time.Hour, true},
-		{"U", 59 * time.Second, time.Hour, false},
-		{"V", 59 * time.Second, time.Hour, true},
-		{"U", 60 * time.Second, 61 * time.Second, true},
-		{"U", 60500 * time.Millisecond, 61 * time.Second, false},
-		{"U", 61 * time.Second, 2 * time.Hour, true}, // what they were told is over
-	} {
-		if got := m.due(tt.who, now.Add(tt.at), now.Add(tt.until)); got != tt.want {
-			t.Errorf("%s at %s: %v", tt.who, tt.at, got)
+	synctest.Test(t, func(t *testing.T) {
+		n, began := newNotifier(nil, nil), time.Now()
+		for _, tt := range []struct {
+			who       string
+			at, until time.Duration
+			want      bool
+		}{
+			{"U", 0, time.Hour, true},
+			{"U", 59 * time.Second, time.Hour, false},
+			{"V", 59 * time.Second, time.Hour, true},
+			{"U", 60 * time.Second, 61 * time.Second, true},
+			{"U", 60500 * time.Millisecond, 61 * time.Second, false},
+			{"U", 61 * time.Second, 2 * time.Hour, true}, // what they were told is over
+		} {
+			time.Sleep(tt.at - time.Since(began))
+			if got := n.due(tt.who, min(tt.until-tt.at, tellAgain)); got != tt.want {
+				t.Errorf("%s at %s: %v", tt.who, tt.at, got)
+			}
 		}
-	}
+	})
 }

@@ -11,7 +11,6 @@ import (
 // TestFullMemoriesForgetTheOldest: what the bot remembers has a bound, and who fills it makes it
 // forget what nobody used for longest, not all.
 func TestFullMemoriesForgetTheOldest(t *testing.T) {
-	now := time.Unix(1_700_000_000, 0)
 	where := func(i int) thread.ID { return thread.ID{Channel: "C", TS: strconv.Itoa(i)} }
 	for name, start := range map[string]func() (most int, note func(i int), known func(i int) bool){
 		"who has written in a thread": func() (int, func(int), func(int) bool) {
@@ -22,13 +21,9 @@ func TestFullMemoriesForgetTheOldest(t *testing.T) {
 			r := newRatings()
 			return maxRatings, func(i int) { r.news(strconv.Itoa(i), "U", PressUp) }, func(i int) bool { return !r.news(strconv.Itoa(i), "U", PressUp) }
 		},
-		"what is not to be done again": func() (int, func(int), func(int) bool) {
-			s := newSeldom(time.Minute)
-			return maxTold, func(i int) { s.due(strconv.Itoa(i), now) }, func(i int) bool { return !s.due(strconv.Itoa(i), now) }
-		},
-		"what people were told of their quota": func() (int, func(int), func(int) bool) {
-			m := newTold()
-			return maxTold, func(i int) { m.due(strconv.Itoa(i), now, now.Add(time.Hour)) }, func(i int) bool { return !m.due(strconv.Itoa(i), now, now.Add(time.Hour)) }
+		"what people were told": func() (int, func(int), func(int) bool) {
+			n := newNotifier(nil, nil)
+			return maxTold, func(i int) { n.due(strconv.Itoa(i), time.Hour) }, func(i int) bool { return !n.due(strconv.Itoa(i), time.Hour) }
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -3,7 +3,9 @@ package bot
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"llmbot/bot/answer"
@@ -30,6 +32,30 @@ const (
 	lookBackTimeout = 30 * time.Second
 )
 
+// mender mends answers that are complete: what a process that froze has written over, and what their
+// messages still wait for. Its methods may be called from any goroutine.
+type mender struct {
+	replier     Replier
+	history     History
+	coordinator *turn.Coordinator
+	records     transcript.Records
+	repairs     pool             // that wait for the answer of another process
+	lookBacks   queue[takenOver] // at answers that were taken over
+	lastLooks   queue[oneLook]   // later ones, see lookOnce
+	cleanups    cleanups         // that answers which are complete still wait for
+	log         *slog.Logger
+}
+
+// run does what is to be mended, until work ends; it looks at nothing new when ctx has ended.
+func (m *mender) run(ctx, work context.Context) {
+	var all sync.WaitGroup
+	defer all.Wait()
+	all.Go(func() { m.repairs.run(work) })
+	all.Go(func() { m.lookBacks.run(work, m.lookBack) })
+	all.Go(func() { m.lastLooks.run(ctx, m.lookOnce) })
+	all.Go(func() { m.cleanups.run(work, m.cleanedUp) })
+}
+
 // takenOver is an answer that was taken over, and is complete.
 type takenOver struct {
 	thread thread.ID
@@ -40,16 +66,16 @@ type takenOver struct {
 // lookBack looks at an answer that was taken over, some time after it is complete. Its owner before
 // may have been frozen, not dead: when it wakes, a write that it had begun goes out. Should it die
 // before it repairs that, nobody else knows.
-func (b *Bot) lookBack(ctx context.Context, o takenOver) (cost bool) {
+func (m *mender) lookBack(ctx context.Context, o takenOver) (cost bool) {
 	ctx, cancel := context.WithTimeout(ctx, lookBackTimeout)
 	defer cancel()
-	messages, err := b.dep.History.Messages(ctx, o.thread)
+	messages, err := m.history.Messages(ctx, o.thread)
 	if err != nil {
-		b.log.WarnContext(ctx, "history_unread", "thread", o.thread.String(), "error", err)
+		m.log.WarnContext(ctx, "history_unread", "thread", o.thread.String(), "error", err)
 		return true
 	}
 	if late := overwritten(messages, o.entry); len(late) > 0 {
-		b.repair(ctx, o.thread, o.entry.For, o.upto, late)
+		m.repair(ctx, o.thread, o.entry.For, o.upto, late)
 	}
 	return true
 }
@@ -61,50 +87,50 @@ type oneLook struct {
 }
 
 // lookAgain takes a thread that is to be looked at once more.
-func (b *Bot) lookAgain(key string, seen turn.Record) { b.lastLooks.add(oneLook{key, seen}) }
+func (m *mender) lookAgain(key string, seen turn.Record) { m.lastLooks.add(oneLook{key, seen}) }
 
 // lookOnce looks at the answers of a thread once more: some time after one of them was taken over,
 // for whoever has written over them, and whoever knew, may be dead; or when the process is gone that
 // was to tidy one up.
-func (b *Bot) lookOnce(ctx context.Context, l oneLook) (cost bool) {
+func (m *mender) lookOnce(ctx context.Context, l oneLook) (cost bool) {
 	t, ok := thread.Parse(l.key)
 	if !ok {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
 	defer cancel()
-	right, err := b.coordinator.TakeLook(ctx, l.key, l.seen)
+	right, err := m.coordinator.TakeLook(ctx, l.key, l.seen)
 	if err != nil {
-		b.log.WarnContext(ctx, "thread_unknown", "thread", t.String(), "error", err)
+		m.log.WarnContext(ctx, "thread_unknown", "thread", t.String(), "error", err)
 	}
 	if right == nil {
 		return false // another process has looked, or is at it
 	}
 	end := right.End
-	if !b.mendAll(ctx, t) {
+	if !m.mendAll(ctx, t) {
 		end = right.Again
 	}
 	// A look that took all of its time is noted too: nobody else would look again.
 	noting, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*storeTimeout)
 	defer cancel()
 	if err := end(noting); err != nil {
-		b.log.WarnContext(ctx, "look_not_noted", "thread", t.String(), "error", err)
+		m.log.WarnContext(ctx, "look_not_noted", "thread", t.String(), "error", err)
 	}
 	return true
 }
 
 // mendAll mends what is not as it should be of a thread's answers. It reports false if somebody has
 // to look again.
-func (b *Bot) mendAll(ctx context.Context, t thread.ID) bool {
-	own, err := b.records.Entries(ctx, t)
+func (m *mender) mendAll(ctx context.Context, t thread.ID) bool {
+	own, err := m.records.Entries(ctx, t)
 	if err != nil {
-		b.log.WarnContext(ctx, "answers_unread", "thread", t.String(), "error", err)
+		m.log.WarnContext(ctx, "answers_unread", "thread", t.String(), "error", err)
 		return false
 	}
-	messages, err := b.dep.History.Messages(ctx, t)
+	messages, err := m.history.Messages(ctx, t)
 	// What cannot be read, now or later, cannot be mended.
 	if err != nil && !errors.Is(err, thread.ErrUnreadable) {
-		b.log.WarnContext(ctx, "history_unread", "thread", t.String(), "error", err)
+		m.log.WarnContext(ctx, "history_unread", "thread", t.String(), "error", err)
 		return false
 	}
 	for _, w := range own {
@@ -112,8 +138,8 @@ func (b *Bot) mendAll(ctx context.Context, t thread.ID) bool {
 		if !w.Phase.Final() || len(late) == 0 && !w.Untidy {
 			continue
 		}
-		b.mend(ctx, t, w, late)
-		if w.Untidy = false; b.records.Keep(ctx, t, w) != nil {
+		m.mend(ctx, t, w, late)
+		if w.Untidy = false; m.records.Keep(ctx, t, w) != nil {
 			return false
 		}
 	}
@@ -143,32 +169,32 @@ func overwritten(messages []thread.Message, mine transcript.Entry) (late []strin
 // repair waits until another process has answered, and then shows its answer again in the messages
 // that this process may have overwritten. It deletes a message of ours that is none of them, but
 // only if the other process has named its own.
-func (b *Bot) repair(ctx context.Context, t thread.ID, question string, upto turn.TS, lates []string) {
-	answer, ok := b.answeredElsewhere(ctx, t, question, upto)
+func (m *mender) repair(ctx context.Context, t thread.ID, question string, upto turn.TS, lates []string) {
+	answer, ok := m.answeredElsewhere(ctx, t, question, upto)
 	if !ok {
-		b.log.WarnContext(ctx, "answer_not_repaired", "thread", t.String(), "ask", question, "error", context.Cause(ctx))
+		m.log.WarnContext(ctx, "answer_not_repaired", "thread", t.String(), "ask", question, "error", context.Cause(ctx))
 		return
 	}
-	b.mend(ctx, t, answer, lates)
+	m.mend(ctx, t, answer, lates)
 }
 
 // mend shows an answer again, and removes what is none of it.
-func (b *Bot) mend(ctx context.Context, t thread.ID, kept transcript.Entry, lates []string) {
+func (m *mender) mend(ctx context.Context, t thread.ID, kept transcript.Entry, lates []string) {
 	reply := Reply{For: kept.For, From: kept.From, Since: kept.Since, User: kept.Asker, Epoch: kept.Epoch, Adopt: kept.IDs}
 	shown := kept.Snapshot()
 	shown.Phase = max(shown.Phase, answer.Done)
-	err := b.showAgain(ctx, t, reply, shown)
+	err := m.showAgain(ctx, t, reply, shown)
 	for _, id := range lates {
 		if id != "" && !slices.Contains(kept.IDs, id) {
 			reply.Adopt = []string{id}
-			err = errors.Join(err, b.showAgain(ctx, t, reply, answer.Snapshot{Phase: answer.Removed}))
+			err = errors.Join(err, m.showAgain(ctx, t, reply, answer.Snapshot{Phase: answer.Removed}))
 		}
 	}
-	b.log.InfoContext(ctx, "answer_repaired", "thread", t.String(), "ask", kept.For, "messages", kept.IDs, "late", lates, "error", err)
+	m.log.InfoContext(ctx, "answer_repaired", "thread", t.String(), "ask", kept.For, "messages", kept.IDs, "late", lates, "error", err)
 }
 
-func (b *Bot) showAgain(ctx context.Context, t thread.ID, r Reply, a answer.Snapshot) error {
-	draft, err := b.dep.Replier.Open(ctx, t, r)
+func (m *mender) showAgain(ctx context.Context, t thread.ID, r Reply, a answer.Snapshot) error {
+	draft, err := m.replier.Open(ctx, t, r)
 	if err != nil {
 		return err
 	}
@@ -177,7 +203,7 @@ func (b *Bot) showAgain(ctx context.Context, t thread.ID, r Reply, a answer.Snap
 
 // answeredElsewhere waits for the answer of the process that has the thread now. It reports false
 // if ctx ends before, or if that process left none.
-func (b *Bot) answeredElsewhere(ctx context.Context, t thread.ID, question string, upto turn.TS) (transcript.Entry, bool) {
+func (m *mender) answeredElsewhere(ctx context.Context, t thread.ID, question string, upto turn.TS) (transcript.Entry, bool) {
 	tick := time.NewTicker(repairLook)
 	defer tick.Stop()
 	for {
@@ -186,15 +212,122 @@ func (b *Bot) answeredElsewhere(ctx context.Context, t thread.ID, question strin
 		case <-ctx.Done():
 			return transcript.Entry{}, false
 		}
-		record, err := b.coordinator.Record(ctx, t.String())
+		record, err := m.coordinator.Record(ctx, t.String())
 		if err != nil || upto.After(record.Answered) || record.Owner != "" {
 			continue // not yet, or something newer is being written, perhaps in the same messages
 		}
-		own, err := b.records.Entries(ctx, t)
+		own, err := m.records.Entries(ctx, t)
 		if err != nil {
 			continue
 		}
 		w, ok := own[question]
 		return w, ok && len(w.IDs) > 0
+	}
+}
+
+const (
+	// cleanupEvery is how often the bot looks whether an answer is tidy by now.
+	cleanupEvery = time.Second
+	// cleanupLasts is for how long: pace gives a cleanup up after 62 s without budget.
+	cleanupLasts = 70 * time.Second
+)
+
+// tidying is a draft whose messages may still wait for their cleanup after the answer is complete,
+// such as an earlier page that says "writing…". Tidy sets what the draft asks before each call of
+// that cleanup, in place of its Reply's Check.
+type tidying interface {
+	Untidy() bool
+	Tidy(check func() error)
+}
+
+// cleanup is an answer that is complete, and not tidy yet. Its draft does the cleanup, as soon as
+// Slack's budget allows it, under the right to tidy, which the coordinator renews. If this process
+// ends before, others do it. That of one that is killed lapses; one that drains tells them
+// (HandOver).
+type cleanup struct {
+	thread thread.ID
+	entry  transcript.Entry
+	draft  tidying
+	right  *turn.Tidying
+	since  time.Time
+}
+
+// cleanups are those of this process, maxDelayed at most: what is beyond is left to others.
+type cleanups struct {
+	mu  sync.Mutex // guards all
+	all []cleanup
+}
+
+// add reports false if there is no room.
+func (c *cleanups) add(one cleanup) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.all) >= maxDelayed {
+		return false
+	}
+	c.all = append(c.all, one)
+	return true
+}
+
+// take returns the cleanups that are over, and with left the others too, and forgets them.
+func (c *cleanups) take(left bool) (taken []cleanup) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all = slices.DeleteFunc(c.all, func(one cleanup) bool {
+		over := left || !one.draft.Untidy() || time.Since(one.since) > cleanupLasts
+		if over {
+			taken = append(taken, one)
+		}
+		return over
+	})
+	return taken
+}
+
+// run calls over with each cleanup that is over, until ctx ends.
+func (c *cleanups) run(ctx context.Context, over func(context.Context, cleanup)) {
+	tick := time.NewTicker(cleanupEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		for _, one := range c.take(false) {
+			over(ctx, one)
+		}
+	}
+}
+
+// cleanUp has a cleanup watched until it is over, or leaves it to others if there is no room.
+func (m *mender) cleanUp(ctx context.Context, c cleanup) {
+	if !m.cleanups.add(c) {
+		m.cleanedUp(ctx, c)
+	}
+}
+
+// cleanedUp notes that an answer is tidy, so that nobody else need write to its messages, or leaves
+// it to others: they look at once.
+func (m *mender) cleanedUp(ctx context.Context, c cleanup) {
+	ctx, cancel := context.WithTimeout(ctx, 2*storeTimeout)
+	defer cancel()
+	if c.draft.Untidy() {
+		err := c.right.Leave(ctx)
+		m.log.InfoContext(ctx, "cleanup_left", "thread", c.thread.String(), "ask", c.entry.For, "error", err)
+		return
+	}
+	if err := errors.Join(m.records.Tidied(ctx, c.thread, c.entry), c.right.End(ctx)); err != nil {
+		m.log.WarnContext(ctx, "cleanup_not_noted", "thread", c.thread.String(), "ask", c.entry.For, "error", err)
+	}
+}
+
+// HandOver leaves to others what answers of this process still wait for. It is called once, when
+// Run and the last call to Slack are over and the store is still open, and blocks for the store,
+// for storeTimeout at most.
+func (b *Bot) HandOver(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	for _, c := range b.mender.cleanups.take(true) {
+		b.mender.cleanedUp(ctx, c)
 	}
 }

@@ -8,21 +8,12 @@ import (
 
 	"llmbot/bot"
 	"llmbot/bot/slacksim"
-	"llmbot/bot/turn"
 	"llmbot/llm"
 )
 
 // surviving has the store outlive processes.
 func surviving(c *worldConfig) {
 	c.lateAcks, c.store = true, (&awayStore{}).keeps
-}
-
-// keeps opens the store with what it had before.
-func (s *awayStore) keeps() turn.Store {
-	if s.Mem == nil {
-		s.Mem = turn.NewMem()
-	}
-	return disk{s}
 }
 
 // heardOf reports whether the newest prompt tells the model that a call was made before.

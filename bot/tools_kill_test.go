@@ -12,7 +12,6 @@ import (
 
 	"llmbot/bot"
 	"llmbot/bot/slacksim"
-	"llmbot/bot/turn"
 )
 
 var toolSeeds = flag.Int("tools.seeds", 24, "how many kills at a step of a round with a tool")
@@ -97,11 +96,6 @@ func killedInARound(t *testing.T, r *rand.Rand) {
 		c.lateAcks, c.edits = true, 100_000
 		c.slack = slacksim.Config{Latency: 20 * time.Millisecond, Limiter: slacksim.LimiterOff}
 		c.bot = bot.Config{Durable: true}
-		c.store = func() turn.Store {
-			if store.Mem == nil {
-				store.Mem = turn.NewMem()
-			}
-			return disk{store}
-		}
+		c.store = store.keeps
 	})
 }

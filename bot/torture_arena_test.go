@@ -46,6 +46,7 @@ type arena struct {
 	mu    sync.Mutex // guards all below
 	lives []*life
 	notes []note
+	old   map[int]bool // the seats in which -torture.old runs
 }
 
 // note is something that was done to the processes, or by people.
@@ -60,6 +61,7 @@ type arenaConfig struct {
 	slack  slacksim.Config
 	speed  float64 // of the model
 	env    []string
+	old    []int // the seats in which -torture.old runs at first, if that is given
 }
 
 // tortureFirst is how long the model takes to its first token.
@@ -68,7 +70,10 @@ const tortureFirst = 150 * time.Millisecond
 // newArena serves the simulators. At the end of the test everything that was started has ended.
 func newArena(t *testing.T, cfg arenaConfig) *arena {
 	t.Helper()
-	a := &arena{t: t, binary: cfg.binary, dir: t.ArtifactDir(), eye: newWitness(), begin: time.Now(), env: slices.Concat(cfg.env, tortureExtra())}
+	a := &arena{t: t, binary: cfg.binary, dir: t.ArtifactDir(), eye: newWitness(), begin: time.Now(), env: slices.Concat(cfg.env, tortureExtra()), old: map[int]bool{}}
+	for _, seat := range cfg.old {
+		a.old[seat] = *tortureOld != ""
+	}
 	var slackPort, modelPort net.Listener
 	slackPort, a.slackURL = tortureListen(t)
 	modelPort, a.modelURL = tortureListen(t)
@@ -129,6 +134,12 @@ func tortureState(t *testing.T) (env []string, what string) {
 		joint = "&"
 	}
 	return []string{"STATE_URL=" + address + joint + "search_path=" + schema}, "PostgreSQL"
+}
+
+func (a *arena) isOld(seat int) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.old[seat]
 }
 
 func (a *arena) note(l *life, format string, args ...any) {

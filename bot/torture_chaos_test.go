@@ -69,7 +69,7 @@ type chaos struct {
 	seats *seats
 	rand  *rand.Rand
 
-	kills, freezes, restarts, outages int // read when run has returned
+	kills, freezes, restarts, outages, deploys int // read when run has returned
 }
 
 // run goes on until ctx ends, and then puts everything in order again.
@@ -78,6 +78,7 @@ func (c *chaos) run(ctx context.Context, every time.Duration) {
 	defer all.Wait()
 	all.Go(func() { c.model(ctx) })
 	all.Go(func() { c.postgres(ctx) })
+	all.Go(func() { c.deploy(ctx) })
 	if every <= 0 {
 		return
 	}
@@ -116,6 +117,31 @@ func (c *chaos) model(ctx context.Context) {
 		c.a.model.SetMode(llmsim.Up)
 		c.a.note(nil, "the model server is back")
 	}
+}
+
+// deploy replaces one replica after the other: those of -torture.old with the program, and then
+// back. When ctx ends, the program is in all seats.
+func (c *chaos) deploy(ctx context.Context) {
+	if *tortureOld == "" {
+		return
+	}
+	for seat := 0; pause(ctx, *tortureRoll); seat = (seat + 1) % *tortureReplicas {
+		c.deploys++
+		c.version(seat, !c.a.isOld(seat))
+	}
+	for seat := range *tortureReplicas {
+		if c.a.isOld(seat) {
+			c.version(seat, false)
+		}
+	}
+}
+
+// version has the next process in a seat be of a version, and ends the one that is there.
+func (c *chaos) version(seat int, old bool) {
+	c.a.mu.Lock()
+	c.a.old[seat] = old
+	c.a.mu.Unlock()
+	c.a.term(c.seats.get(seat))
 }
 
 // postgres stops and starts the database, if it is ours to stop.

@@ -73,8 +73,8 @@ func (a *arena) visible(d *dialog) string {
 }
 
 // tortureRunDeploy starts a new process beside one that has answers under way, and sends SIGTERM to
-// the old one.
-func tortureRunDeploy(t *testing.T, binary string, drain time.Duration) {
+// the old one. Of the two, the process in the seat old is of -torture.old, if that is given.
+func tortureRunDeploy(t *testing.T, binary string, drain time.Duration, old int) {
 	const (
 		rooms = 10
 		speed = 40
@@ -83,10 +83,10 @@ func tortureRunDeploy(t *testing.T, binary string, drain time.Duration) {
 	state, store := tortureState(t)
 	a := newArena(t, arenaConfig{
 		binary: binary, speed: speed, env: append(state, "BOT_DRAIN_TIMEOUT="+drain.String(), "BOT_MAX_ANSWERS=200"),
-		slack: slacksim.Config{Channels: tortureRooms(rooms), Redeliver: tortureSchedule(t)},
+		slack: slacksim.Config{Channels: tortureRooms(rooms), Redeliver: tortureSchedule(t)}, old: []int{old},
 	})
 	p := &People{a: a, rand: rand.New(rand.NewPCG(1, 1))}
-	old := a.start(0)
+	first := a.start(0)
 	a.must("both sockets are open", 30*time.Second, func() bool { return a.slack.Sockets() == 2 })
 	ask := func(n int) {
 		for range n {
@@ -102,15 +102,15 @@ func tortureRunDeploy(t *testing.T, binary string, drain time.Duration) {
 	a.start(1)
 	a.must("the new process is there", 30*time.Second, func() bool { return a.slack.Sockets() == 4 })
 	left := a.model.Running()
-	a.term(old)
+	a.term(first)
 	time.Sleep(500 * time.Millisecond)
 	ask(late)
 	a.settle(p.dialogs)
 	var took time.Duration
-	if old.over() {
-		old.mu.Lock()
-		took = old.end.Sub(old.asked)
-		old.mu.Unlock()
+	if first.over() {
+		first.mu.Lock()
+		took = first.end.Sub(first.asked)
+		first.mu.Unlock()
 	}
 	bad := a.endAll(40 * time.Second)
 	r := a.report(p.dialogs)
@@ -124,7 +124,7 @@ func tortureRunDeploy(t *testing.T, binary string, drain time.Duration) {
 			}
 		}
 	}
-	f := tally{title: fmt.Sprintf("rolling deploy on %s, %d answers running (%d at SIGTERM), %d asked during the drain, drain time %s", store, len(running), left, late, drain)}
+	f := tally{title: fmt.Sprintf("rolling deploy%s on %s, %d answers running (%d at SIGTERM), %d asked during the drain, drain time %s", tortureWay(old), store, len(running), left, late, drain)}
 	f.add("longest pause between two visible versions of an answer", "≤ 3s", "%s", spread(gaps))
 	f.add("  until there is more text than before", "", "%s", spread(stalls))
 	f.add("complete so much later than the model needs", "≤ 3s", "%s", spread(delays))
@@ -135,6 +135,14 @@ func tortureRunDeploy(t *testing.T, binary string, drain time.Duration) {
 	for _, l := range bad {
 		t.Errorf("p%d ended badly: %s\n%s", l.id, l.cmd.ProcessState, l.logTail(12))
 	}
+}
+
+// tortureWay says between which versions a deploy goes, if there are two.
+func tortureWay(old int) string {
+	if *tortureOld == "" {
+		return ""
+	}
+	return []string{" from -torture.old", " back to -torture.old"}[old]
 }
 
 // asksModel is when a question first came to the model.

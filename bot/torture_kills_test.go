@@ -24,9 +24,14 @@ const (
 func tortureRunKills(t *testing.T, binary string, seed uint64) {
 	state, store := tortureState(t)
 	const rooms = 8
+	old := make([]int, *tortureReplicas)
+	for seat := range old {
+		old[seat] = seat
+	}
 	a := newArena(t, arenaConfig{
 		binary: binary, speed: *tortureSpeed, env: append(state, "BOT_MAX_ANSWERS=200"),
 		slack: slacksim.Config{Seed: seed, Channels: tortureRooms(rooms), Users: torturePeople(*tortureThreads), Redeliver: tortureSchedule(t)},
+		old:   old,
 	})
 	if *tortureDouble > 0 {
 		a.slack.FailEvent(slacksim.EventFault{Times: -1, Share: *tortureDouble, Duplicate: 1})
@@ -56,8 +61,8 @@ func tortureRunKills(t *testing.T, binary string, seed uint64) {
 	bad := a.endAll(40 * time.Second)
 
 	r := a.report(p.dialogs)
-	f := tally{title: fmt.Sprintf("torture on %s, seed %d: %d replicas, %d threads, %d questions in %s; %d kills, %d freezes, %d restarts of the model, %d of the database",
-		store, seed, *tortureReplicas, len(p.dialogs), p.asked, time.Since(a.begin).Round(time.Second), c.kills, c.freezes, c.restarts, c.outages)}
+	f := tally{title: fmt.Sprintf("torture on %s, seed %d: %d replicas, %d threads, %d questions in %s; %d kills, %d freezes, %d restarts of the model, %d of the database, %d replicas deployed",
+		store, seed, *tortureReplicas, len(p.dialogs), p.asked, time.Since(a.begin).Round(time.Second), c.kills, c.freezes, c.restarts, c.outages, c.deploys)}
 	r.figures(&f)
 	f.add("all answered after the last fault", "", "%s", seconds1(settled))
 	f.add("processes that ended badly", "0", "%d", len(bad))

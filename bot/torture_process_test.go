@@ -66,7 +66,10 @@ type Span struct{ from, to time.Time }
 
 func (a *arena) start(seat int) *life {
 	a.mu.Lock()
-	id := len(a.lives) + 1
+	id, binary, started := len(a.lives)+1, a.binary, "started"
+	if a.old[seat] {
+		binary, started = tortureAbs(a.t, *tortureOld), "started, -torture.old"
+	}
 	l := &life{id: id, seat: seat, done: make(chan struct{}), log: filepath.Join(a.dir, fmt.Sprintf("p%d-seat%d.log", id, seat))}
 	a.lives = append(a.lives, l)
 	a.mu.Unlock()
@@ -76,7 +79,7 @@ func (a *arena) start(seat int) *life {
 		close(l.done)
 		return l
 	}
-	l.cmd = exec.Command(a.binary, "serve")
+	l.cmd = exec.Command(binary, "serve")
 	l.cmd.Dir = a.dir
 	l.cmd.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + a.dir,
@@ -93,7 +96,7 @@ func (a *arena) start(seat int) *life {
 		close(l.done)
 		return l
 	}
-	a.note(l, "started")
+	a.note(l, "%s", started)
 	a.all.Go(func() {
 		_ = l.cmd.Wait() // the status is in ProcessState
 		l.mu.Lock()
@@ -138,14 +141,20 @@ func (a *arena) kill(l *life) {
 	<-l.done
 }
 
-// term is SIGTERM. It does not wait.
+// term is SIGTERM, once: a second one ends it at once. It does not wait.
 func (a *arena) term(l *life) {
 	if l.over() {
 		return
 	}
 	l.mu.Lock()
-	l.asked = time.Now()
+	again := !l.asked.IsZero()
+	if !again {
+		l.asked = time.Now()
+	}
 	l.mu.Unlock()
+	if again {
+		return
+	}
 	a.note(l, "SIGTERM")
 	_ = l.cmd.Process.Signal(syscall.SIGTERM)
 }

@@ -39,6 +39,13 @@ import (
 // that a seed gives the same faults at the same moments, but not always the same failure.
 // -torture.binary takes a binary that is there, to compare versions. The logs of the processes stay
 // with -artifacts.
+//
+// With -torture.old, deploys go from that binary to this one and back: in the deploy scenarios, and
+// in kills, where a replica at a time is replaced, first with this one, then with the old one, and so
+// on until the faults are over. What is owed then, this one has to answer.
+//
+//	go test ./bot -run 'Torture/(kills|deploy|back)' -v -torture.threads 100 -torture.old /path/to/llmbot
+//	.ci/postgres go test ./bot -run Torture/kills -v -torture.threads 100 -torture.old /path/to/llmbot -torture.postgres 20s -torture.model 0
 var (
 	tortureThreads      = flag.Int("torture.threads", 12, "kills: how many threads are asked")
 	tortureRate         = flag.Float64("torture.rate", 3.5, "kills: threads asked in a second")
@@ -67,6 +74,9 @@ var (
 	tortureCrowdSpeed   = flag.Int("torture.crowdspeed", 50, "crowd: tokens a second of each answer; fewer where others share the machine: memory hardly hangs on it")
 	tortureStories      = flag.Int("torture.stories", 3, "of so many threads a failed run tells the story")
 	tortureSeed         = flag.Uint64("torture.seed", 0, "of every random choice; 0: another one each time")
+	tortureOld          = flag.String("torture.old", "", "another version of the program, in whose place this one is deployed; empty: none")
+	tortureRoll         = flag.Duration("torture.roll", 4*time.Second, "kills: so often a replica is replaced with the other version")
+	tortureLeave        = flag.String("torture.leave", "", "leave: a folder for what processes leave that are killed in an outage; empty: all the other scenarios instead")
 	tortureBinary       = flag.String("torture.binary", "", "the program; empty: it is built")
 	tortureEnv          = flag.String("torture.env", "", "more environment for the processes: NAME=value,NAME=value")
 )
@@ -88,11 +98,19 @@ func TestTorture(t *testing.T) {
 		t.Run("crowd", func(t *testing.T) { tortureRunCrowd(t, binary) })
 		return
 	}
+	if *tortureLeave != "" {
+		t.Run("leave", func(t *testing.T) { tortureRunLeave(t, binary, *tortureLeave) })
+		return
+	}
 	scenarios := map[string]func(t *testing.T){
 		"kills":           func(t *testing.T) { tortureRunKills(t, binary, seed) },
 		"restart":         func(t *testing.T) { tortureRunRestart(t, binary) },
-		"deploy-finish":   func(t *testing.T) { tortureRunDeploy(t, binary, 25*time.Second) },
-		"deploy-handover": func(t *testing.T) { tortureRunDeploy(t, binary, 2*time.Second) },
+		"deploy-finish":   func(t *testing.T) { tortureRunDeploy(t, binary, 25*time.Second, 0) },
+		"deploy-handover": func(t *testing.T) { tortureRunDeploy(t, binary, 2*time.Second, 0) },
+	}
+	if *tortureOld != "" {
+		scenarios["back-finish"] = func(t *testing.T) { tortureRunDeploy(t, binary, 25*time.Second, 1) }
+		scenarios["back-handover"] = func(t *testing.T) { tortureRunDeploy(t, binary, 2*time.Second, 1) }
 	}
 	// All at once: they mostly wait. t.Parallel would run no more of them than there are cores.
 	var all sync.WaitGroup
@@ -106,16 +124,22 @@ func TestTorture(t *testing.T) {
 func tortureBuild(t *testing.T) string {
 	t.Helper()
 	if *tortureBinary != "" {
-		path, err := filepath.Abs(*tortureBinary)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return path
+		return tortureAbs(t, *tortureBinary)
 	}
 	path := filepath.Join(t.TempDir(), "llmbot")
 	cmd := exec.Command("go", "build", "-o", path, "llmbot/cmd/llmbot") // as go test has built its packages: little is left to do
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return path
+}
+
+// tortureAbs is the path of a binary from every folder.
+func tortureAbs(t *testing.T, path string) string {
+	t.Helper()
+	path, err := filepath.Abs(path)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return path
 }

@@ -9,7 +9,6 @@ import (
 
 	"llmbot/bot/answer"
 	"llmbot/bot/fair"
-	"llmbot/bot/leave"
 	"llmbot/bot/thread"
 	"llmbot/bot/transcript"
 	"llmbot/bot/turn"
@@ -48,20 +47,17 @@ const (
 // streams must end, live when the turn is not ours any more, stream when the model is to write no
 // further.
 //
+// The phases share the assignment. One with steps of its own is a type around that, which knows
+// nothing else of the turn: early, reader, planner, eraser, tab, kit, material, offer.
+//
 // It runs in its own goroutine. The actor may call the methods of inHand meanwhile, and the
 // draft calls what stands in its Reply.
 type turnRun struct {
-	bot    *Bot
-	thread thread.ID
-	lease  *turn.Lease
-	known  []thread.Question // what this process has heard of, oldest first; empty if nothing
-	// heir reports that this is the lease's first turn: an owner before may have begun something.
-	heir  bool
-	begun bool       // there were messages of the answer when the turn began
-	came  time.Time  // when the first of what is asked came
-	work  *atWork    // what it does, for others to see
-	tab   tab        // the accounts in which the answer is counted
-	box   *leave.Box // does the calls of tools; nil: none are offered, or none yet
+	assignment
+
+	work *atWork // what it does, for others to see
+	tab  tab     // the accounts in which the answer is counted
+	kit  kit     // the tools of the answer
 
 	inHand // what is being answered
 	posts  // the messages of the answer
@@ -69,10 +65,14 @@ type turnRun struct {
 
 // newTurn returns the turn of a lease; heir reports that it is the lease's first.
 func newTurn(b *Bot, t thread.ID, l *turn.Lease, heir bool, known []thread.Question) *turnRun {
-	return &turnRun{
-		bot: b, thread: t, lease: l, known: known, inHand: inHand{asks: known, cancel: func(error) {}},
-		heir: heir, begun: len(l.Messages()) > 0, tab: tab{ledger: b.ledger, log: b.log, thread: t, unpaid: b.unpaid},
+	r := &turnRun{
+		assignment: assignment{
+			bot: b, log: b.log.With("thread", t.String()), thread: t, lease: l, known: known, heir: heir, begun: len(l.Messages()) > 0,
+		},
+		inHand: inHand{asks: known, cancel: func(error) {}},
 	}
+	r.tab.assignment, r.kit.assignment = &r.assignment, &r.assignment
+	return r
 }
 
 // stage is what a turn has before people's eyes or under way. It is ended however the turn ends.
@@ -81,22 +81,19 @@ type stage struct {
 	reply Reply             // of the draft
 	draft answer.Draft      // open; nil: none is
 	saver *transcript.Saver // of the text; nil: none
-	// request is the id of the requests to the model, which the server logs too; empty: none was made.
-	request string
 }
 
 // run does the turn. work ends when nothing may block any more; cut when the stream must end.
 func (t *turnRun) run(work, cut context.Context) (r report) {
-	var s stage
-	defer t.tab.wait()
+	s := stage{early: early{assignment: &t.assignment}}
 	defer func() {
 		// The one border for panics: a bug in one thread must not end the others (style.md §6.3).
 		if p := recover(); p != nil {
-			t.bot.log.ErrorContext(work, "turn_panicked", "thread", t.thread.String(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			t.log.ErrorContext(work, "turn_panicked", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			r = t.giveUp(work, s.draft)
 		}
 	}()
-	work, cut = fair.With(work, t.reader()), fair.With(cut, t.reader())
+	work, cut = fair.With(work, t.asker()), fair.With(cut, t.asker())
 	live, callOff := context.WithCancelCause(cut) // as long as the turn is ours to do
 	t.onCancel(callOff)
 	stream, stop := context.WithCancelCause(live) // as long as the model is to write
@@ -109,20 +106,10 @@ func (t *turnRun) run(work, cut context.Context) (r report) {
 			s.saver.End()
 		}
 	}()
-	defer t.endEarly(work, &s.early)
+	defer s.early.takeBack(work)
 	defer callOff(nil)
 	defer stop(nil)
 	return t.end(work, t.phases(work, live, stream, &s))
-}
-
-// reader returns in whose turn among others the thread is read: that of who asked last. Of a turn
-// that another process has left behind, or that waited for the store, nobody here knows that yet,
-// and the thread stands for them: a channel would share one part among all who wait in it.
-func (t *turnRun) reader() string {
-	if len(t.known) == 0 {
-		return t.thread.String()
-	}
-	return t.known[len(t.known)-1].User
 }
 
 // phases does everything but the end of the turn, and returns what becomes of the thread. What
@@ -141,87 +128,59 @@ func (t *turnRun) phases(work, live, stream context.Context, s *stage) verdict {
 func (t *turnRun) prepare(work, live, stream context.Context, s *stage) (*admitted, verdict) {
 	upto := t.upto()
 	if t.stopped() && !t.begun && !t.lease.Died() {
-		// Before anybody saw anything of it; what came after the stop is for the next turn.
+		// Before anybody saw anything of it; what came after the stop is for the next turn, which reads.
+		t.lease.NoteAsked(t.lease.Heard())
 		return nil, verdict{outcome: done, upto: t.stopEnds()}
 	}
-	r := t.read(live, upto, s)
+	set := t.bot.settings(live, t.thread.Channel)
+	s.early.begin(live, set.FollowUps)
+	r := reader{&t.assignment}.read(live, set, upto)
 	if t.isOff() {
 		return nil, verdict{outcome: calledOff}
+	}
+	if r.unread {
+		t.lease.NoteAsked(t.lease.Heard()) // it may be for the bot: the next turn reads
 	}
 	switch newest := thread.Newest(t.known); {
 	case !r.unread || !upto.After(newest):
 	case len(t.known) == 0 && r.denied: // and never will be read: there is nothing to go on with
-		t.forgetBegun(work, func(_, _ turn.TS) bool { return true })
+		eraser{&t.assignment}.forgetBegun(work, func(_, _ turn.TS) bool { return true })
 		return nil, verdict{outcome: done, upto: upto}
 	case len(t.known) == 0:
 		return nil, verdict{outcome: released} // what is asked is not known: later, or another process
 	default:
 		upto = newest // Done reports that there is more
 	}
-	a := t.admit(live, t.fulfil(work, t.plan(live, r, upto)))
+	e := eraser{&t.assignment}
+	a := admit(live, &t.assignment, e.fulfil(work, planner{&t.assignment}.plan(live, r, upto)))
 	switch {
 	case t.isOff() || !t.begin(a.asks):
 		return nil, verdict{outcome: calledOff}
 	case a.cutShort:
 		return nil, verdict{outcome: released} // the next process, or turn, asks again
 	case len(a.asks) == 0:
-		return nil, t.none(work, a)
+		return nil, e.unanswered(work, a)
 	// Its owner died between the end and the note of it.
 	case !a.due.Redo && thread.Complete(a.messages, t.lease.Messages(), a.asks):
-		t.bot.log.InfoContext(work, "answered_before", "thread", t.thread.String(), "ask", a.last().TS)
-		t.shareLeft(work, t.saved(work, transcript.OfTurn(a.asks, upto)))
+		t.log.InfoContext(work, "answered_before", "ask", a.last().TS)
+		offer{assignment: &t.assignment}.shareLeft(work, t.saved(work, transcript.OfTurn(a.asks, upto)))
 		return nil, verdict{outcome: done, upto: upto}
 	case t.stopped() && len(t.lease.Messages()) == 0 && len(a.due.Adopt) == 0:
 		return nil, verdict{outcome: done, upto: t.stopEnds()}
 	}
-	t.afford(live, a)
+	t.tab.afford(live, a)
 	switch {
 	case t.isOff() || !t.begin(a.asks):
 		return nil, verdict{outcome: calledOff}
 	case len(a.asks) == 0:
-		return nil, t.none(work, a)
+		return nil, e.unanswered(work, a)
 	}
 	if err := t.open(work, a, s); err != nil {
-		t.bot.log.ErrorContext(stream, "answer_not_opened", "thread", t.thread.String(), "ask", a.last().TS, "error", err)
+		t.log.ErrorContext(stream, "answer_not_opened", "ask", a.last().TS, "error", err)
 		t.ended(EndNotShown)
 		return nil, verdict{outcome: done, upto: upto}
 	}
 	return a, verdict{}
-}
-
-// upto returns the newest thing that this turn answers. An answer that has begun is finished as it
-// was begun, but for changes of its questions.
-func (t *turnRun) upto() turn.TS {
-	upto := t.lease.For()
-	if len(t.lease.Messages()) == 0 || upto == "" {
-		return upto.Max(thread.Newest(t.known))
-	}
-	begun := upto
-	for _, ask := range t.known {
-		if !turn.TS(ask.TS).After(begun) {
-			upto = upto.Max(ask.Since())
-		}
-	}
-	return upto
-}
-
-// stopped reports whether somebody has stopped the answer.
-func (t *turnRun) stopped() bool {
-	select {
-	case <-t.lease.Stopped():
-		return true
-	default:
-		return false
-	}
-}
-
-// stopEnds returns what a stop ends before anybody saw anything of it: what was asked up to it.
-func (t *turnRun) stopEnds() turn.TS {
-	at, whole := t.lease.StoppedAt(), t.lease.For()
-	if at == "" || at.After(whole) {
-		return whole
-	}
-	return at
 }
 
 // watch ends the turn when the lease is lost, ends the stream when it is stopped, and has the
@@ -255,10 +214,10 @@ func (t *turnRun) reread(ctx context.Context) {
 	messages, err := t.bot.dep.History.Messages(ctx, t.thread)
 	if err != nil {
 		if ctx.Err() == nil {
-			t.bot.log.WarnContext(ctx, "history_unread", "thread", t.thread.String(), "error", err)
+			t.log.WarnContext(ctx, "history_unread", "error", err)
 		}
 		return
 	}
 	// The actor is there: it waits for this turn.
-	_ = t.bot.deliver(t.thread, inboxItem{now: messages, at: at})
+	_ = t.bot.actors.deliver(t.thread, inboxItem{now: messages, at: at})
 }

@@ -61,6 +61,8 @@ type worldConfig struct {
 	tools    func(p *process) bot.Tools
 	stream   string // BOT_STREAM; empty: auto
 	lateAcks bool   // acks may be late or missing: the store is away
+
+	begins time.Time // of the bubble; zero: in 2000
 }
 
 // inWorld runs a test inside a bubble, with a bot that has its sockets open, and checks at the end
@@ -68,6 +70,7 @@ type worldConfig struct {
 func inWorld(t *testing.T, cfg worldConfig, test func(t *testing.T, w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(cfg.begins))
 		w := &world{t: t, slack: slacksim.New(cfg.slack), model: llmsim.New(cfg.model), log: &logBuffer{}, settling: make(chan struct{}, 1)}
 		w.model.SetMode(cfg.mode)
 		slackNet, modelNet := memnet.Serve(w.slack), memnet.Serve(w.model)

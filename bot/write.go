@@ -1,18 +1,15 @@
 package bot
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"llmbot/bot/answer"
 	"llmbot/bot/figures"
-	"llmbot/bot/prompt"
 	"llmbot/bot/thread"
 	"llmbot/bot/transcript"
 	"llmbot/bot/turn"
@@ -31,14 +28,14 @@ const hopeless = "I have tried several times to answer this, and failed each tim
 // open opens the draft of an answer.
 func (t *turnRun) open(work context.Context, a *admitted, s *stage) error {
 	t.lease.Extend(a.upto)
-	s.reply = t.reply(work, a, a.last())
+	s.reply = t.reply(work, a)
 	// Messages adopted from the thread are recorded now: a turn that follows finds them in the lease.
 	if len(t.messageIDs()) > len(t.lease.Messages()) {
 		t.noteMessages(work)
 	}
 	s.early.end() // before a draft says something else
 	if len(s.reply.Adopt) > 0 {
-		t.endEarly(work, &s.early) // only a new message takes it away
+		s.early.takeBack(work) // only a new message takes it away
 	}
 	if err := t.openDraft(work, s); err != nil {
 		return err
@@ -59,19 +56,15 @@ func (t *turnRun) openDraft(work context.Context, s *stage) error {
 }
 
 // reply ties the answer's messages to the lease and to the question that it answers.
-func (t *turnRun) reply(work context.Context, a *admitted, last thread.Question) Reply {
-	ids := thread.Union(t.lease.Messages(), a.due.Adopt)
+func (t *turnRun) reply(work context.Context, a *admitted) Reply {
+	last, ids := a.last(), thread.Union(t.lease.Messages(), a.due.Adopt)
 	t.adopt(ids)
 	r := Reply{For: last.TS, From: last.TS, User: last.User, Epoch: t.lease.Epoch(), Adopt: slices.Clone(ids), Tools: t.bot.dep.Tools != nil, Check: t.mayWrite}
 	// Also those that are not admitted: they have what they get.
 	if len(a.due.Asks) > 0 && !a.unread {
 		r.From = a.due.Asks[0].TS
 	}
-	since := turn.TS(last.TS).Max(thread.Newest(a.asks))
-	if a.due.Redo {
-		since = since.Max(turn.TS(a.redo.TS))
-	}
-	r.Since = string(since)
+	r.Since = string(turn.TS(last.TS).Max(thread.Newest(a.asks)).Max(turn.TS(a.redo.TS)))
 	r.Fenced = t.fence
 	r.Posted = func(id string) {
 		if first := t.post(id); first {
@@ -82,26 +75,13 @@ func (t *turnRun) reply(work context.Context, a *admitted, last thread.Question)
 	return r
 }
 
-// mayWrite reports, by its error, whether the turn may write to Slack.
-func (t *turnRun) mayWrite() error {
-	return mayPass(t.lease.Check())
-}
-
-// mayPass returns the error of a check as drafts take it.
-func mayPass(err error) error {
-	if errors.Is(err, turn.ErrLapsed) {
-		return fmt.Errorf("%w: %w", ErrLeaseUncertain, err)
-	}
-	return err
-}
-
 // noteMessages records the messages of the answer.
 func (t *turnRun) noteMessages(work context.Context) {
 	ctx, cancel := context.WithTimeout(work, storeTimeout)
 	defer cancel()
 	ids := t.messageIDs()
 	if err := t.lease.Reply(ctx, ids); err != nil {
-		t.bot.log.WarnContext(ctx, "reply_not_noted", "thread", t.thread.String(), "messages", ids, "error", err)
+		t.log.WarnContext(ctx, "reply_not_noted", "messages", ids, "error", err)
 	}
 }
 
@@ -136,25 +116,22 @@ func written(work, stream context.Context, saver *transcript.Saver, out *answer.
 // instead returns what an answer ends with for which nobody asks the model; nil: the model is asked.
 // failed is why the writer has not got all that it needs.
 func (t *turnRun) instead(work context.Context, w *answer.Writer, a *admitted, from *answer.Partial, failed error) *answer.Outcome {
-	var out answer.Outcome
 	switch {
 	case failed != nil:
-		out = w.Ended(failed, llm.Result{})
+		return new(w.Ended(failed, llm.Result{}))
 	case from.Finish != "" && !t.stopped() && t.lease.Blame() < mostBlame:
-		out = w.Finished(*from)
+		return new(w.Finished(*from))
 	case t.lease.Blame() >= mostBlame:
 		shown, _ := w.Fallback()
-		out = answer.Outcome{Answer: broken(shown.Text, hopeless), Err: errHopeless}
+		return &answer.Outcome{Answer: broken(shown.Text, hopeless), Err: errHopeless}
 	case a.refused.Limit != "":
-		out = t.refuse(work, w, a, a.refused)
-	default:
-		return nil
+		return new(t.tab.refuse(work, w, a, a.refused, t.visible()))
 	}
-	return &out
+	return nil
 }
 
-// asksModel reports whether the model is asked for an answer, as far as that is known before there is
-// a writer, see instead.
+// asksModel reports whether the model is asked for an answer, as far as that is known before there
+// is a writer, see instead.
 func (t *turnRun) asksModel(a *admitted, from *answer.Partial) bool {
 	return from.Finish == "" && t.lease.Blame() < mostBlame && a.refused.Limit == ""
 }
@@ -169,46 +146,41 @@ func (t *turnRun) ask(work, stream context.Context, w *answer.Writer, a *admitte
 		return out
 	}
 	w.Think()
-	return w.Write(stream, t.input(stream, w, a), llm.Request{
-		Model: a.set.Model, Temperature: a.set.Temperature, MaxTokens: t.bot.cfg.MaxTokens, ReasoningEffort: a.set.Effort, ID: s.request,
+	return w.Write(stream, material{&t.assignment, a, t.messageIDs()}.input(stream, w.Tools(), w.Say), llm.Request{
+		Model: a.set.Model, Temperature: a.set.Temperature, MaxTokens: t.bot.cfg.MaxTokens, ReasoningEffort: a.set.Effort, ID: a.request(),
 	}, *from)
 }
 
 // enter waits for a slot. It returns what the answer ends with if it gets none, or if somebody has
 // used up their share meanwhile; nil: the model may be asked.
 func (t *turnRun) enter(work, stream context.Context, w *answer.Writer, a *admitted) *answer.Outcome {
-	var out answer.Outcome
 	if err := w.Enter(stream); err != nil {
-		out = w.Ended(err, llm.Result{})
-		return &out
+		return new(w.Ended(err, llm.Result{}))
 	}
-	if !w.Queued() {
-		return nil
+	if w.Queued() {
+		if over := t.tab.spent(stream, a.begun); over.Limit != "" {
+			return new(t.tab.refuse(work, w, a, over, t.visible()))
+		}
 	}
-	over := t.overspent(stream, a)
-	if over.Limit == "" {
-		return nil
-	}
-	out = t.refuse(work, w, a, over)
-	return &out
+	return nil
 }
 
 // writer returns the writer of an answer, with what it goes on from, and begins to save it. The
 // error ends the answer.
 func (t *turnRun) writer(work, stream context.Context, a *admitted, s *stage) (*answer.Writer, *answer.Partial, error) {
 	b := t.bot
-	s.request = "llmbot-" + strings.ReplaceAll(a.last().TS, ".", "-")
 	of := transcript.OfTurn(a.asks, a.upto)
-	from, fallback, kept := t.previous(work, a, of)
+	shown := a.shown(t.messageIDs())
+	from, fallback, kept := previous(work, &t.assignment, a, of, shown)
 	from = b.shared.Bounded(from)
 	s.saver = b.records.Saver(stream, transcript.SaverConfig{
-		Thread: t.thread, Begin: transcript.Checkpoint{Of: of, Text: from.Text, Before: from.Before}, Live: b.live, Progress: t.lease.Progress, Log: b.log,
+		Thread: t.thread, Begin: transcript.Checkpoint{Of: of, Text: from.Text, Before: from.Before}, Live: b.actors.count, Progress: t.lease.Progress, Log: b.log,
 	})
-	kit, err := t.tools(stream, a, s, of, &from)
+	err := t.kit.open(stream, a, s.draft, of, t.asksModel(a, &from), t.visible)
 	w := b.shared.Writer(answer.Task{
-		Tools: kit.offered, Toolbox: kit.box, Rounds: kit.Rounds, Ran: kit.Ran,
-		Thread: t.thread.String(), Draft: s.draft, ID: s.request, Model: a.set.Model, Person: a.person,
-		MinVisible: t.leftVisible(a), Fallback: fallback, Kept: kept, Does: t.work.does,
+		Tools: t.kit.offered, Toolbox: t.kit.box, Rounds: t.kit.Rounds, Ran: t.kit.Ran,
+		Thread: t.thread.String(), Draft: s.draft, ID: a.request(), Model: a.set.Model, Person: a.person,
+		MinVisible: leftVisible(a, shown), Fallback: fallback, Kept: kept, Does: t.work.does,
 		Note: s.saver.Note, Progress: t.lease.Progress, Spent: func(tokens int) { t.tab.spend(work, tokens) },
 	})
 	return w, &from, err
@@ -222,16 +194,13 @@ func broken(text, notice string) answer.Snapshot {
 }
 
 // previous loads the text that the answer goes on from (zero: it begins anew), and what stays if
-// nothing comes to it. kept reports that this is an answer that had ended.
-func (t *turnRun) previous(work context.Context, a *admitted, of transcript.Of) (from answer.Partial, fallback answer.Snapshot, kept bool) {
+// nothing comes to it. shown is what the thread shows of it. kept reports that this is an answer
+// that had ended.
+func previous(work context.Context, as *assignment, a *admitted, of transcript.Of, shown []thread.Message) (from answer.Partial, fallback answer.Snapshot, kept bool) {
 	if a.due.Redo {
-		var own map[string]transcript.Entry
-		err := t.stored(work, func() (err error) {
-			own, err = t.bot.records.Entries(work, t.thread)
-			return err
-		})
+		own, err := stored(work, as, func() (map[string]transcript.Entry, error) { return as.bot.records.Entries(work, as.thread) })
 		if err != nil {
-			t.bot.log.WarnContext(work, "answers_unread", "thread", t.thread.String(), "error", err)
+			as.log.WarnContext(work, "answers_unread", "error", err)
 		}
 		if e := own[a.due.What]; e.Text != "" {
 			fallback = e.Snapshot()
@@ -242,20 +211,20 @@ func (t *turnRun) previous(work context.Context, a *admitted, of transcript.Of) 
 			}
 		}
 	}
-	if from.Text == "" && (a.begun || len(t.known) == 0) {
-		from = t.saved(work, of)
+	if from.Text == "" && (a.begun || len(as.known) == 0) {
+		from = as.saved(work, of)
 	}
 	if kept {
 		return from, fallback, kept
 	}
 	fallback = answer.Snapshot{Text: from.Text, Small: figures.Footer(from.Result())}
-	var shown []string // what Slack gives back: a translation, and of a long answer the beginning
-	for _, m := range t.shown(a) {
+	var texts []string // what Slack gives back: a translation, and of a long answer the beginning
+	for _, m := range shown {
 		if m.Text != "" {
-			shown = append(shown, m.Text)
+			texts = append(texts, m.Text)
 		}
 	}
-	text := strings.Join(shown, "\n\n")
+	text := strings.Join(texts, "\n\n")
 	// Saved last long before its owner died.
 	if utf8.RuneCountInString(text)*3 > utf8.RuneCountInString(from.Text)*4 {
 		fallback = answer.Snapshot{Text: text}
@@ -263,99 +232,14 @@ func (t *turnRun) previous(work context.Context, a *admitted, of transcript.Of) 
 	return from, fallback, kept
 }
 
-// leftVisible returns how many characters a killed process left visible of the answer.
-func (t *turnRun) leftVisible(a *admitted) (n int) {
+// leftVisible returns how many characters a killed process left visible of an answer, of which
+// shown is there.
+func leftVisible(a *admitted, shown []thread.Message) (n int) {
 	if !a.begun {
 		return 0
 	}
-	for _, m := range t.shown(a) {
+	for _, m := range shown {
 		n += m.Shown
 	}
 	return n
-}
-
-// shown returns the messages of the answer as the thread shows them, without notices.
-func (t *turnRun) shown(a *admitted) []thread.Message {
-	ids := t.messageIDs()
-	var out []thread.Message
-	for _, m := range a.messages {
-		if m.Self && !m.Notice && slices.Contains(ids, m.TS) {
-			out = append(out, m)
-		}
-	}
-	return out
-}
-
-// saved returns the checkpoint that an earlier owner of the same turn left; the zero Partial if
-// there is none.
-func (t *turnRun) saved(ctx context.Context, of transcript.Of) answer.Partial {
-	var c transcript.Checkpoint
-	err := t.stored(ctx, func() (err error) {
-		c, err = t.bot.records.Checkpoint(ctx, t.thread, of)
-		return err
-	})
-	switch {
-	case err != nil:
-		t.bot.log.WarnContext(ctx, "checkpoint_unread", "thread", t.thread.String(), "error", err)
-	case c.For != "":
-		t.bot.log.InfoContext(ctx, "answer_goes_on", "thread", t.thread.String(), "ask", c.For,
-			"chars", len(c.Text), "completion_tokens", c.Tokens)
-	}
-	return c.Partial()
-}
-
-// input gathers what the prompt is made of. The answer says what the person should know of their
-// files.
-func (t *turnRun) input(ctx context.Context, w *answer.Writer, a *admitted) prompt.Input {
-	b := t.bot
-	in := prompt.Input{System: a.set.System, Bot: b.cfg.Name, Date: time.Now(), Tools: w.Tools()}
-	if !t.thread.Direct() {
-		in.Channel = cmp.Or(t.channelName(ctx), t.thread.Channel)
-	}
-	in.Budget = b.shared.Budget(ctx, a.set.Model, b.cfg.MaxTokens)
-	in.Turns = t.turns(ctx, a)
-	files := map[string][]thread.File{}
-	for _, m := range slices.Concat(a.preface, a.messages) {
-		if len(m.Files) > 0 && !m.Self {
-			files[m.TS] = m.Files
-		}
-	}
-	answered := func(id string) bool { return thread.Index(a.asks, id) >= 0 }
-	for _, note := range b.attach.Fill(ctx, t.thread.String(), in.Turns, files, in.Budget, answered) {
-		w.Say(note)
-	}
-	t.quoteLinks(ctx, a, in.Turns, in.Budget)
-	return in
-}
-
-// channelName returns the name of the thread's channel; empty if it has none, or Slack does not
-// say.
-func (t *turnRun) channelName(ctx context.Context) string {
-	ctx, cancel := context.WithTimeout(ctx, personTimeout)
-	defer cancel()
-	name, err := t.bot.dep.Room.Channel(ctx, t.thread.Channel)
-	if err != nil {
-		t.bot.log.WarnContext(ctx, "channel_unknown", "channel", t.thread.Channel, "error", err)
-		return ""
-	}
-	return name
-}
-
-// turns makes the conversation that the model reads: what was said before a direct message, and the
-// thread up to the question.
-func (t *turnRun) turns(ctx context.Context, a *admitted) []prompt.Turn {
-	own, err := t.bot.records.Entries(ctx, t.thread)
-	if err != nil {
-		t.bot.log.WarnContext(ctx, "answers_unread", "thread", t.thread.String(), "error", err)
-	}
-	exact := make(map[string]string, len(own))
-	for what, e := range own {
-		exact[what] = e.Text
-	}
-	ids := t.messageIDs()
-	// Words to the bot, and what is being written.
-	messages := slices.DeleteFunc(slices.Clone(a.messages), func(m thread.Message) bool {
-		return !m.Self && thread.CommandOf(m.Text) != thread.NoCommand || m.Self && slices.Contains(ids, m.TS)
-	})
-	return append(prompt.Arrange(a.preface, nil, ""), prompt.Arrange(messages, exact, turn.TS(a.last().TS))...)
 }

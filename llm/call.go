@@ -57,8 +57,18 @@ func (s *splitter) skipCall(in string, out *split) string {
 				return ""
 			case tok.kind == tokenNone:
 			case c.ends != "" && tok.name == c.ends:
-				s.endCall(out)
-				return in[i+tok.n:]
+				inside, more := false, false
+				if c.quoted {
+					inside, more = stringEnds(in[i:], s.last)
+				}
+				switch {
+				case more:
+					s.held = in[i:]
+					return ""
+				case !inside:
+					s.endCall(out)
+					return in[i+tok.n:]
+				}
 			case c.depth > 0: // part of the value
 			case tok.kind == tokenTurnEnd:
 				s.endCall(out)
@@ -80,6 +90,27 @@ func (s *splitter) skipCall(in string, out *split) string {
 		}
 	}
 	return ""
+}
+
+// stringEnds reports whether s stands in a string of JSON: the string ends on this line, and goes
+// on as JSON does. Else what ends a call ends it also there, for models forget to end their
+// strings.
+func stringEnds(s string, last bool) (is, more bool) {
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case '\n':
+			return false, false
+		case '"':
+			rest := strings.TrimLeft(s[i+1:], " \t\r\n")
+			if rest == "" {
+				return false, !last && len(s) < mostHeld
+			}
+			return strings.IndexByte(",:}]", rest[0]) >= 0, false
+		}
+	}
+	return false, !last && len(s) < mostHeld
 }
 
 // emit gives text out. A call with an answer behind it does not matter.

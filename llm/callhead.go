@@ -59,7 +59,7 @@ func named(s string, from int, raw *toolCall, last bool) (_ *toolCall, more bool
 	case at == len(s):
 		return nil, false
 	case name == "":
-		if strings.IndexByte("{[<", s[at]) >= 0 {
+		if strings.IndexByte("{[<`", s[at]) >= 0 {
 			return enclosed(s, raw, last)
 		}
 		return nil, false

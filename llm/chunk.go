@@ -55,7 +55,7 @@ func fullChunk(raw []byte, c *chunk) error {
 		return err
 	}
 	c.id, c.model = string(w.ID), string(w.Model)
-	if !isNull(w.Error) || (w.Choices == nil && w.Usage == nil && w.Timings == nil && w.Metrics == nil) {
+	if !isNull(w.Error) || (w.Choices == nil && w.Usage.is == nil && w.Timings.is == nil && w.Metrics.is == nil) {
 		if e, ok := parseError(raw); ok {
 			c.err = &e
 			return nil
@@ -68,10 +68,10 @@ func fullChunk(raw []byte, c *chunk) error {
 			}
 		}
 	}
-	if w.Usage != nil {
-		c.usage = w.Usage.usage()
+	if w.Usage.is != nil {
+		c.usage = w.Usage.is.usage()
 	}
-	if t := w.Timings; t != nil && t.PredictedMS > 0 {
+	if t := w.Timings.is; t != nil && t.PredictedMS > 0 {
 		c.timing = Timing{FirstToken: ms(t.PromptMS), Generation: ms(t.PredictedMS), Rate: float64(t.Rate), Known: true}
 		if !c.usage.Known && t.PredictedN > 0 {
 			// prompt_n are the tokens that had to be computed; cache_n came from the cache.
@@ -80,32 +80,32 @@ func fullChunk(raw []byte, c *chunk) error {
 			}
 		}
 	}
-	if m := w.Metrics; m != nil {
+	if m := w.Metrics.is; m != nil {
 		c.timing = Timing{Queue: ms(m.Queue), FirstToken: ms(m.FirstToken), Generation: ms(m.Generation), Rate: float64(m.Rate), Known: true}
 	}
 	return nil
 }
 
 type wireChunk struct {
-	ID      text            `json:"id"`
-	Model   text            `json:"model"`
-	Choices []wireChoice    `json:"choices"`
-	Usage   *wireUsage      `json:"usage"`
-	Error   json.RawMessage `json:"error"`
-	Timings *struct {
+	ID      text              `json:"id"`
+	Model   text              `json:"model"`
+	Choices []wireChoice      `json:"choices"`
+	Usage   object[wireUsage] `json:"usage"`
+	Error   json.RawMessage   `json:"error"`
+	Timings object[struct {
 		PromptN     number `json:"prompt_n"`
 		PromptMS    number `json:"prompt_ms"`
 		PredictedN  number `json:"predicted_n"`
 		PredictedMS number `json:"predicted_ms"`
 		Rate        number `json:"predicted_per_second"`
 		CacheN      number `json:"cache_n"`
-	} `json:"timings"` // llama.cpp
-	Metrics *struct {
+	}] `json:"timings"` // llama.cpp
+	Metrics object[struct {
 		FirstToken number `json:"time_to_first_token_ms"`
 		Generation number `json:"generation_time_ms"`
 		Queue      number `json:"queue_time_ms"`
 		Rate       number `json:"tokens_per_second"`
-	} `json:"metrics"` // vLLM --enable-per-request-metrics
+	}] `json:"metrics"` // vLLM --enable-per-request-metrics
 }
 
 type wireChoice struct {
@@ -130,8 +130,8 @@ func (w *wireChoice) into(c *chunk) error {
 		d = w.Message
 	}
 	c.choice = true
-	var said content
-	if err := said.UnmarshalJSON(joinHalves(d.Content, &c.half)); err != nil {
+	said, err := readContent(d.Content, &c.half, &c.halfThought)
+	if err != nil {
 		return err
 	}
 	c.text += said.text
@@ -203,12 +203,12 @@ func (u Usage) none() bool { return u.PromptTokens == 0 && u.CompletionTokens ==
 type wireUsage struct {
 	Prompt     number `json:"prompt_tokens"`
 	Completion number `json:"completion_tokens"`
-	PromptMore *struct {
+	PromptMore object[struct {
 		Cached number `json:"cached_tokens"`
-	} `json:"prompt_tokens_details"`
-	CompletionMore *struct {
+	}] `json:"prompt_tokens_details"`
+	CompletionMore object[struct {
 		Reasoning number `json:"reasoning_tokens"`
-	} `json:"completion_tokens_details"`
+	}] `json:"completion_tokens_details"`
 }
 
 func (w *wireUsage) usage() Usage {
@@ -216,13 +216,24 @@ func (w *wireUsage) usage() Usage {
 	if u.none() {
 		return Usage{}
 	}
-	if w.PromptMore != nil {
-		u.CachedTokens = w.PromptMore.Cached.int()
+	if more := w.PromptMore.is; more != nil {
+		u.CachedTokens = more.Cached.int()
 	}
-	if w.CompletionMore != nil {
-		u.ReasoningTokens = w.CompletionMore.Reasoning.int()
+	if more := w.CompletionMore.is; more != nil {
+		u.ReasoningTokens = more.Reasoning.int()
 	}
 	return u
+}
+
+// object is a JSON object; another type reads as none.
+type object[T any] struct{ is *T }
+
+func (o *object[T]) UnmarshalJSON(raw []byte) error {
+	if raw[0] != '{' {
+		return nil
+	}
+	o.is = new(T)
+	return json.Unmarshal(raw, o.is)
 }
 
 // text is a string; another type reads as empty.
@@ -252,32 +263,38 @@ func ms(n number) time.Duration {
 	return time.Duration(min(max(float64(n), 0), 1e12) * float64(time.Millisecond))
 }
 
-// content is a string or, with Mistral's servers, a list of parts.
+// content is what a delta says, and what it thinks.
 type content struct{ text, thinking string }
 
-func (c *content) UnmarshalJSON(raw []byte) error {
+// readContent reads the content of a delta: a string or, with Mistral's servers, a list of parts. half
+// and halfThought are first halves of characters; see joinHalves.
+func readContent(raw json.RawMessage, half, halfThought *string) (c content, err error) {
 	switch raw = bytes.TrimSpace(raw); {
 	case isNull(raw):
-		return nil
+		return content{}, nil
 	case raw[0] == '"':
-		return json.Unmarshal(raw, &c.text)
+		err = json.Unmarshal(joinHalves(raw, half), &c.text)
+		return c, err
 	}
-	type part struct {
-		Type     text    `json:"type"`
-		Text     text    `json:"text"`
-		Thinking content `json:"thinking"`
+	var parts []struct {
+		Type     text            `json:"type"`
+		Text     json.RawMessage `json:"text"`
+		Thinking json.RawMessage `json:"thinking"`
 	}
-	var parts []part
 	if err := json.Unmarshal(raw, &parts); err != nil {
-		return err
+		return content{}, err
 	}
 	for _, p := range parts {
 		switch p.Type {
 		case "thinking", "reasoning":
-			c.thinking += string(p.Text) + p.Thinking.text
+			inner, err := readContent(p.Thinking, halfThought, halfThought)
+			if err != nil {
+				return content{}, err
+			}
+			c.thinking += stringOnly(joinHalves(p.Text, halfThought)) + inner.text
 		default:
-			c.text += string(p.Text)
+			c.text += stringOnly(joinHalves(p.Text, half))
 		}
 	}
-	return nil
+	return c, nil
 }

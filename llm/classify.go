@@ -131,7 +131,7 @@ func (e apiError) error(op string, status int) *Error {
 
 func kindOf(op string, status int, low string, e apiError) Kind {
 	switch {
-	case e.kind == typeNoStream:
+	case e.kind == typeNoStream, status == http.StatusBadRequest && wantsTLS(low):
 		return KindServer
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusProxyAuthRequired:
 		return KindUnauthorized

@@ -5,8 +5,9 @@ import "strings"
 // code knows where in growing Markdown code is: fences, and spans of backticks. It reads byte after
 // byte. The zero code is at the beginning of a line.
 //
-// It follows CommonMark as far as a reader of a stream can. Backticks that are not closed in their
-// paragraph open no span, which nobody knows before its end: see [spanned].
+// It follows CommonMark as far as a reader of a stream can. A span goes across line ends, but not
+// across the end of its paragraph: a blank line, or the beginning of another block. Backticks that
+// are not closed in their paragraph open no span, which nobody knows before its end: see [spanned].
 type code struct {
 	run   int  // backticks or tildes at the end of the text so far
 	char  byte // which of them
@@ -16,18 +17,28 @@ type code struct {
 	mid   bool // the text so far ends within a sentence: behind a letter or a comma, and spaces
 	col   int  // columns of white space before this line
 	lead  byte // with which it begins
+	above byte // with which the line before began
 	end   byte // with which the text so far ends, but for white space
 	tag   bool // the line before was a tag alone
-	wrote bool // the line before had text that was no indented code
+	para  bool // a paragraph is open: the line before belongs to it
 	list  bool // a list has begun, and nothing outside of it has followed
 	block bool // this line is indented code
+	title bool // this line is a heading
+
+	sign  byte // what a word of signs at the beginning of this line begins with
+	signs int  // how many of them there are so far
+	only  byte // the sign of which this line has nothing else, but for marks of quotations
+	all   int  // how many of those there are; negative: there is something else
+	quote int  // marks of quotations before this line
+	deep  int  // and before the paragraph
 
 	span int              // backticks that opened a span, if they are closed; 0: in none
 	runs [mostRuns]uint16 // since then, with those: how long each run of backticks was
 	seen int              // how many of runs
 
 	fence   int  // signs that opened a fence; 0: in none
-	sign    byte // which
+	ticks   byte // which
+	within  int  // marks of quotations before it
 	info    bool // on the line that opened it
 	closing bool // behind what closes it, if nothing else follows on the line
 }
@@ -54,14 +65,14 @@ func (c *code) head() bool { return !c.text && c.run == 0 && c.col <= 1 && !c.ta
 
 // fenced reports whether the text is in a fence, or in an indented block of code.
 func (c *code) fenced() bool {
-	return c.fence > 0 && !c.closing || c.indented() && (c.block || !c.text)
+	return c.fence > 0 && !c.closing && !c.left() || c.indented() && (c.block || !c.text)
 }
 
 // indented reports whether a line that goes on here with text is indented code. In a list such a
 // line is a part of an item.
 func (c *code) indented() bool {
 	const margin = 4
-	return c.col >= margin && !c.wrote && !c.list && c.fence == 0 && c.span == 0
+	return c.col >= margin && !c.para && !c.list && c.fence == 0 && c.span == 0
 }
 
 // step takes the next byte.
@@ -71,7 +82,8 @@ func (c *code) step(b byte) {
 			c.settle()
 		}
 		if c.run == 0 {
-			c.char, c.first = b, !c.inner
+			c.leave()
+			c.char, c.first = b, !c.inner && c.signs == 0
 		}
 		c.run++
 		return
@@ -81,15 +93,7 @@ func (c *code) step(b byte) {
 	}
 	switch b {
 	case '\n':
-		if c.closing {
-			c.fence = 0
-		}
-		if !c.text {
-			c.span = 0
-		}
-		c.tag = c.text && c.lead == '<' && c.end == '>'
-		c.wrote = c.text && !c.block
-		c.info, c.closing, c.inner, c.text, c.mid, c.block, c.col, c.lead = false, false, false, false, false, false, 0, 0
+		c.endLine()
 		return
 	case ' ', '\t', '\r':
 		switch {
@@ -97,25 +101,43 @@ func (c *code) step(b byte) {
 			c.col += 4
 		case !c.text:
 			c.col++
-		case !c.inner && c.lead != 0 && strings.IndexByte("-*+.)", c.end) >= 0 && (c.end == c.lead || c.lead <= '9'):
-			c.list = true
+		case !c.inner && b != '\r':
+			c.endSigns()
 		}
 		return
 	}
 	if c.lead == 0 {
 		c.begin(b)
 	}
-	c.end, c.mid = b, letter(b) || b == ','
-	switch b {
-	case '>', '-', '*', '+', '#', '|':
-		if !c.inner {
-			c.span = 0 // another block begins
+	if c.end, c.mid, c.closing, c.text = b, letter(b) || b == ',', false, true; c.inner {
+		return
+	}
+	if b == '>' && c.signs == 0 {
+		if c.quote++; c.quote > c.deep {
+			c.span = 0
 		}
-		c.closing, c.text = false, true
-	case '.', ')', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
-		c.closing, c.text = false, true
+		return
+	}
+	c.leave()
+	switch b {
+	case '-', '*', '+', '#', '|', '=', '_', '.', ')', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+		c.startSign(b)
 	default:
-		c.closing, c.text, c.inner = false, true, true
+		c.inner, c.all = true, -1
+	}
+}
+
+// startSign notes a sign at the beginning of a line.
+func (c *code) startSign(b byte) {
+	if c.signs == 0 {
+		c.sign = b
+	}
+	if c.all == 0 {
+		c.only = b
+	}
+	c.signs++
+	if c.all++; c.all <= 0 || c.only != b {
+		c.all = -1
 	}
 }
 
@@ -124,6 +146,57 @@ func (c *code) begin(b byte) {
 	c.block = c.indented()
 	c.list = c.list && (c.col > 1 || strings.IndexByte("-*+0123456789", b) >= 0)
 	c.lead = b
+	if b == '|' && c.above == b { // a row of a table, whose cells end with it
+		c.span = 0
+	}
+}
+
+// left reports whether a fence in a quotation has ended with it: this line has less of its marks.
+func (c *code) left() bool { return c.quote < c.within && !c.inner && !c.info }
+
+// leave ends such a fence.
+func (c *code) leave() {
+	if c.left() {
+		c.fence, c.within, c.closing = 0, 0, false
+	}
+}
+
+// endSigns notes what a word of signs is that white space follows: the mark of an item or a
+// heading, which begin a block, or text. Only the first number begins a list within a paragraph.
+func (c *code) endSigns() {
+	n := c.signs
+	c.signs = 0
+	number := c.sign >= '0' && c.sign <= '9' && (c.end == '.' || c.end == ')')
+	switch {
+	case n == 0, number && c.para && !c.list && !(c.sign == '1' && n == 2):
+	case number, n == 1 && strings.IndexByte("-*+", c.sign) >= 0:
+		c.list, c.para, c.span = true, false, 0
+	case c.sign == '#' && c.end == '#' && n <= 6:
+		c.title, c.span = true, 0
+	default:
+		c.inner = c.all < 0 || strings.IndexByte("-*_=", c.only) < 0
+	}
+}
+
+// endLine notes the end of a line, and whether its paragraph goes on behind it.
+func (c *code) endLine() {
+	c.leave()
+	fenced := c.fence > 0
+	if c.closing {
+		c.fence = 0
+	}
+	ruler := c.all > 0 && (c.only == '-' || c.only == '=') || c.all > 2 && (c.only == '*' || c.only == '_')
+	title := c.title || c.sign == '#' && c.end == '#' && c.signs > 0 && c.signs <= 6
+	switch text := c.inner || c.all != 0; {
+	case !text || ruler || title || fenced || c.block:
+		c.para, c.span, c.deep = false, 0, 0
+	case !c.para || c.quote > c.deep:
+		c.para, c.deep = true, c.quote
+	}
+	c.tag = c.text && c.lead == '<' && c.end == '>'
+	c.above, c.lead, c.sign, c.only = c.lead, 0, 0, 0
+	c.col, c.signs, c.all, c.quote = 0, 0, 0, 0
+	c.info, c.closing, c.inner, c.text, c.mid, c.block, c.title = false, false, false, false, false, false, false
 }
 
 // settle notes that the run of signs has ended.
@@ -132,20 +205,20 @@ func (c *code) settle() {
 	if n == 0 {
 		return
 	}
-	c.run, c.text, c.inner, c.closing = 0, true, true, false
+	c.run, c.text, c.inner, c.all, c.closing = 0, true, true, -1, false
 	switch {
-	case c.fence > 0 && c.info && c.sign == '`' && c.char == '`': // it was a span: no fence has backticks behind it
+	case c.fence > 0 && c.info && c.ticks == '`' && c.char == '`': // it was a span: no fence has backticks behind it
 		c.open(c.fence)
 		c.fence, c.info = 0, false
 		if c.also(n); n == c.span {
 			c.span = 0
 		}
 	case c.fence > 0:
-		c.closing = c.first && !c.info && c.char == c.sign && n >= c.fence
+		c.closing = c.first && !c.info && c.char == c.ticks && n >= c.fence
 	case c.span > 0 && c.char == '`' && n == c.span:
 		c.span = 0
 	case c.first && n >= 3:
-		c.fence, c.sign, c.info, c.span = n, c.char, true, 0
+		c.fence, c.ticks, c.within, c.info, c.span = n, c.char, c.quote, true, 0
 	case c.span > 0 && c.char == '`':
 		c.also(n)
 	case c.char == '`':

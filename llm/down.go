@@ -1,10 +1,14 @@
 package llm
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io"
 	"net"
+	"net/http"
 	"strconv"
+	"strings"
 )
 
 // What kept a request from its server, as far as the operator's next step depends on it.
@@ -15,7 +19,13 @@ const (
 	downName      = "name"
 	downAuthority = "authority"
 	downHost      = "host"
+	downPlain     = "http"   // https was asked, and the server speaks http
+	downTLS       = "https"  // http was asked, and the server speaks TLS
+	downClosed    = "closed" // a connection, without an answer
 )
+
+// tlsAlert is how Go quotes an answer that is a TLS alert (RFC 8446, section 5.1: type 21, version 3.x).
+const tlsAlert = `malformed HTTP response "\x15\x03`
 
 // DownKind returns what kept a request from its server, in a word for [Down]; empty: nothing on
 // which a hint depends.
@@ -37,6 +47,17 @@ func DownKind(err error) string {
 	}
 	if _, ok := errors.AsType[x509.HostnameError](err); ok {
 		return downHost
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok || errors.Is(err, http.ErrSchemeMismatch) {
+		return downPlain
+	}
+	switch {
+	case err == nil:
+		return ""
+	case strings.Contains(err.Error(), tlsAlert):
+		return downTLS
+	case errors.Is(err, io.EOF):
+		return downClosed
 	}
 	return ""
 }

@@ -218,7 +218,11 @@ func (e *Error) User() string {
 	case KindLoop:
 		return "The model server ended the answer because it repeated itself."
 	case KindEnded:
-		return fmt.Sprintf("The model server ended the answer for a reason that I do not know (%s): it may be incomplete.", Printable(e.Message, longestReason))
+		reason := Printable(e.Message, longestReason)
+		if reason == "" {
+			return "The model server ended the answer for a reason that I do not know: it may be incomplete."
+		}
+		return fmt.Sprintf("The model server ended the answer for a reason that I do not know (%s): it may be incomplete.", reason)
 	default:
 		return "The model server reported an error."
 	}

@@ -69,7 +69,20 @@ func answers() map[string]answered {
 	out["a sentence on calls"] = answered{text: "Hermes marks a call with <tool_call>.\n\nThen it writes JSON (a name and its arguments)."}
 	out["faces"] = answered{text: "A cat: <|o_o|>, or <|^_^|>."}
 	out["a bomb of ends"] = answered{text: "Hi" + strings.Repeat("</s>", 20_000)}
-	for _, plain := range []string{"seed", "magistral", "kimi", "kimi k3", "command"} {
+	for name, text := range map[string]string{
+		"span over lines": "It ends with `a\n<|im_end|>` there.\n\n> Or `b\n> <think>`.",
+		"span of an item": "1. Press `\n2. Then press ` once more.",
+		"struck out":      "<s>5</s> 4, and <s>3</s>",
+		"arrays":          "In F#: let all = [|user|] and [|system; tool|].",
+		"begin":           "Hi there.\nAnd <s>you</s> too.", "gmask": "你好", "exaone": "Hi\n\nYes", "internlm": "Hi\n\n",
+		"end in a string": "It is 4.", "claude's call": "I look.\n\n", "loud finish": "It is 4.", "lost token": "It is 4.",
+		"begin and end": "Hi", "bos": "Hi", "begin of text": "Hi", "begin deepseek": "Hi", "kimi": "Hi", "step": "Hi", "baichuan": "Hi", "jamba": "Hi",
+	} {
+		out[name] = answered{text: text}
+	}
+	out["lost start"] = answered{text: "It is 4.", reasoning: "The user asks."}
+	out["apriel"] = answered{text: "4\n", reasoning: asks + "\n"}
+	for _, plain := range []string{"seed", "magistral", "kimi vl", "kimi k3", "command"} {
 		out[plain] = answered{text: "4", reasoning: asks}
 	}
 	return out
@@ -77,7 +90,9 @@ func answers() map[string]answered {
 
 // kinds are the errors of those that end with one; all others whose answer has no text tried to use a tool.
 func kinds() map[string]string {
-	return map[string]string{"content filter": "filtered", "odd finish": "ended", "loop of thoughts": "empty", "tool call behind": "tool"}
+	return map[string]string{
+		"content filter": "filtered", "odd finish": "ended", "loop of thoughts": "empty", "tool call behind": "tool", "claude's call": "tool", "begin alone": "empty",
+	}
 }
 
 // requestFor is the request that a stream answers.

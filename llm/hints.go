@@ -89,11 +89,32 @@ func (e *Error) downHint() string {
 		return "The certificate behind LLM_BASE_URL is not trusted here: name its authority in LLM_CA_FILE, or use http:// if the server has no TLS."
 	case downHost:
 		return "The certificate behind LLM_BASE_URL is for another host name."
+	case downPlain:
+		return "The server behind LLM_BASE_URL speaks http, and not https: write http:// in place of https:// there."
+	case downTLS:
+		return wantsTLSHint
 	}
 	if e.Status != 0 {
 		return "A proxy or router answers for LLM_BASE_URL, but the model server behind it does not; start it, or look at its log."
 	}
-	return "Start the model server, or set LLM_BASE_URL to where it listens (usually http://HOST:8000/v1; vLLM refuses connections while it loads). " + direct
+	hint := "Start the model server, or set LLM_BASE_URL to where it listens (usually http://HOST:8000/v1; vLLM refuses connections while it loads). " + direct
+	if kind == downClosed { // as uvicorn does with http at a port for https
+		hint += " It closed the connection: if it speaks https, LLM_BASE_URL must begin with https://."
+	}
+	return hint
+}
+
+// NotUp reports whether nothing is known but that the server is not there: it may not have come up.
+func (e *Error) NotUp() bool {
+	return e.Kind == KindDown && (DownKind(e.Err) == "" || DownKind(e.Err) == downClosed)
+}
+
+const wantsTLSHint = "The server behind LLM_BASE_URL speaks https, and not http: write https:// in place of http:// there."
+
+// wantsTLS reports whether a server refuses http at a port for https, in the words of Go (Caddy,
+// Traefik), nginx and Apache.
+func wantsTLS(low string) bool {
+	return contains(low, "client sent an http request to an https server", "plain http request was sent to https port", "speaking plain http to an ssl-enabled server port")
 }
 
 // direct is what a person may not expect who is used to programs that follow HTTPS_PROXY.
@@ -145,6 +166,8 @@ func (e *Error) serverHint() string {
 		return to.Hint()
 	}
 	switch {
+	case wantsTLS(lower(e.Message)):
+		return wantsTLSHint
 	case e.Op == opTranscribe && (e.notServer || e.Status == http.StatusNotFound || e.Status == http.StatusMethodNotAllowed):
 		return "Nothing writes recordings down at this address: check LLM_BASE_URL. It usually ends in /v1; the server must have /audio/transcriptions, as vLLM has that serves Whisper."
 	case e.notServer:

@@ -4,7 +4,7 @@ import "strings"
 
 // thinkMark is how models write thoughts into the content when the server does not split them off.
 type thinkMark struct {
-	begin, end string
+	begin, end string // begin is empty where only the template begins the thoughts
 	// special: the marks are tokens of their own in the model's vocabulary, in a form that nobody
 	// writes in prose. Others begin thoughts only at the start of a line.
 	special bool
@@ -23,6 +23,8 @@ func thinkMarks(yield func(thinkMark) bool) {
 	for _, m := range []thinkMark{
 		{begin: "<think>", end: "</think>"},                                                                    // Qwen, DeepSeek, GLM, MiniMax M2, Nemotron, Olmo 3, Step, Ernie …
 		{begin: "<thinking>", end: "</thinking>"},                                                              // fine-tunes; Open WebUI's list
+		{begin: "<Think>", end: "</Think>", word: true},                                                        // fine-tunes; OpenClaw takes it in any case
+		{begin: "<Thinking>", end: "</Thinking>", word: true},                                                  // fine-tunes; OpenClaw takes it in any case
 		{begin: "<THINK>", end: "</THINK>"},                                                                    // fine-tunes; OpenClaw takes it in any case
 		{begin: "<antThinking>", end: "</antThinking>"},                                                        // fine-tunes on Claude's answers; OpenClaw's list
 		{begin: "<antthinking>", end: "</antthinking>"},                                                        // OpenClaw's list
@@ -54,6 +56,7 @@ func thinkMarks(yield func(thinkMark) bool) {
 		{begin: "<|begin_of_thought|>", end: "<|end_of_thought|>", special: true},                              // OpenThinker, Sky-T1
 		{begin: "Here is my thought process:", end: "Here is my response:", first: true},                       // Granite 3.2
 		{begin: "Here's my thought process:", end: "Here's my response:", first: true},                         // Granite 3.2, quantized
+		{end: "[BEGIN FINAL RESPONSE]"},                                                                        // Apriel, whose template begins them
 		{begin: "<|channel|>analysis<|message|>", end: "<|end|>", special: true, late: true},                   // gpt-oss (Harmony)
 		{begin: "<|channel|>thought<|message|>", end: "<|end|>", special: true, late: true},                    // its imitators
 		{begin: "<|start|>assistant<|channel|>analysis<|message|>", end: "<|end|>", special: true, late: true}, // gpt-oss, with the turn's head
@@ -107,7 +110,8 @@ func namedToken(name string) (tok token, known bool) {
 		return token{kind: tokenTurnEnd}, true
 	case "user", "system", "observation": // Zephyr, Phi, GLM
 		return token{kind: tokenOther}, true
-	case "im_start", "start", "begin", "start_header_id", "header_start", "start_of_role", "role", "turn":
+	case "im_start", "start", "begin", "start_header_id", "header_start", "start_of_role", "role", "turn",
+		"im_assistant", "im_user", "im_system", "bot": // Kimi; Step
 		return token{kind: tokenHead}, true
 	case "channel":
 		return token{kind: tokenChannel}, true
@@ -286,7 +290,7 @@ func sepToken(s, name string, at int) (tok token, more bool) {
 // something: <|o_o|>, <|x|>.
 func likeToken(name string) bool {
 	const word, part = 4, 2
-	if strings.Contains(" bos cls eod eom eop eos eot end img msg pad sep sop sys unk vad ", " "+name+" ") {
+	if strings.Contains(" bom bos cls eod eom eop eos eot end img msg pad sep sop sys unk vad ", " "+name+" ") {
 		return true
 	}
 	n, least := 0, len(name)

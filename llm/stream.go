@@ -364,15 +364,18 @@ func (a *answer) verdict(made []ToolCall) error {
 }
 
 // finishOf returns a finish reason in vLLM's words, as far as it is one of theirs: TGI's own, and
-// those of gateways before other vendors' models.
+// those of gateways before other vendors' models, in any case and with hyphens (Gemini's STOP,
+// Cohere's COMPLETE, Mistral's model_length, Zhipu's sensitive, Bedrock's guardrail_intervened).
 func finishOf(word string) Finish {
-	switch word {
-	case "eos_token", "eos", "stop_sequence", "end_turn":
+	switch same := strings.ReplaceAll(strings.ToLower(strings.TrimSpace(word)), "-", "_"); same {
+	case "stop", "eos_token", "eos", "stop_sequence", "end_turn", "complete":
 		return FinishStop
-	case "max_tokens", "max_length":
+	case "length", "max_tokens", "max_length", "model_length", "max_output_tokens":
 		return FinishLength
-	case "function_call", "tool_use":
+	case "tool_calls", "function_call", "tool_use":
 		return FinishToolCalls
+	case "content_filter", "content_filtered", "safety", "prohibited_content", "blocklist", "sensitive", "guardrail_intervened":
+		return FinishFiltered
 	}
 	return Finish(word)
 }

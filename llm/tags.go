@@ -9,19 +9,22 @@ const (
 		"function_call function_calls invoke function " + // Qwen3-Coder, fine-tunes
 		"minimax:tool_call longcat_tool_call seed:tool_call atem:function_calls atem:invoke " +
 		"dots_function_call ifm|tool_calls ifm|tool_call parameter " + // DOTS, K2 Horizon; Qwen3-Coder that forgets <function=
+		claude + ":function_calls " + claude + ":invoke " + // fine-tunes on Claude's answers
 		xaiCall + " " + // Grok, and fine-tunes on its answers (opencode #2288)
 		startCall + " "
 	startCall = "start_function_call" // FunctionGemma; end_function_call ends it
+	claude    = "antml"
 	xaiCall   = "xai:function_call"
 	tagTurns  = " start_of_turn end_of_turn " // Gemma
 	tagsLast  = tagsFirst +                   // only the last thing of an answer
-		"eop eos pad unk eod endoftext " + // GLM, and those of many
+		"eop eos unk eod endoftext " + // GLM, and those of many
+		"eoa eoh reserved_106 reserved_107 " + // InternLM, Baichuan 2
 		"seed:eos seed:pad eos_token pad_token unk_token " + // Seed-OSS; Cohere
 		"end_of_utterance " // Idefics3, SmolVLM
-	tagsFirst = " sop bos seed:bos bos_token longcat_s " // and the first one; </longcat_s> is LongCat's end
-	tagsSys   = " <sys> </sys> "                         // Llama 2
-	unused    = "unused"                                 // Gemma's, with a number
-	special   = "special_"                               // Nemotron's, with a number: <SPECIAL_12> ends an answer
+	tagsFirst = " sop bos pad seed:bos bos_token longcat_s " // and the first one; </longcat_s> is LongCat's end
+	tagsSys   = " <sys> </sys> "                             // Llama 2
+	unused    = "unused"                                     // Gemma's, with a number
+	special   = "special_"                                   // Nemotron's, with a number: <SPECIAL_12> ends an answer
 )
 
 func tagKind(name string) tokenKind {
@@ -78,6 +81,14 @@ func bracketAt(s string) (tok token, more bool) {
 		{"[GMASK]", token{kind: tokenDrop}},
 		{"[sMASK]", token{kind: tokenDrop}},
 		{"[EOS]", token{kind: tokenAtEnd}},
+		{"[END FINAL RESPONSE]", token{kind: tokenDrop}}, // Apriel; what begins its response ends its thoughts
+		{"[|endofturn|]", token{kind: tokenTurnEnd}},     // EXAONE 3
+		{"[|assistant|]", token{kind: tokenTurnEnd}},
+		{"[|user|]", token{kind: tokenOther}},
+		{"[|system|]", token{kind: tokenOther}},
+		{"[|tool|]", token{kind: tokenOther}},
+		{"[UNUSED_TOKEN_145]", token{kind: tokenTurnEnd, sure: true}}, // InternLM 2 without its own names
+		{"[UNUSED_TOKEN_146]", token{kind: tokenHead, sure: true}},
 	} {
 		if strings.HasPrefix(s, b.text) {
 			b.tok.n, b.tok.name = len(b.text), b.text

@@ -24,14 +24,15 @@ import "strings"
 //     a line that is a tag: documents have elements of such names. <reason>, <reasoning> and <thought>
 //     count later only if the same mark began the thoughts at the start.
 //
-// Structural tokens are left out. Those in the form <|name|> are known by that form, for nobody writes
-// them in prose. But the name must be like a token's: it is known, or has a word of four letters or
-// two parts of two, so <|o_o|> and <|x|> stay. In a sentence about one of those only the token is left
-// out. Others (<tool_call>, [TOOL_CALLS], </s>) are listed in tags.go, and count only where they can be
-// meant: <tool_call> with what looks like a call behind it, or alone on its line; </tool_call> not in a
-// sentence, nor behind a <tool_call> that stayed; </s> at the end only. Elsewhere they stay, with what
-// follows them. Marks of words alone are in bare.go. What a model writes as somebody else's turn
-// (<|im_start|>user) is left out up to its own next one.
+// Structural tokens are left out. Those in the form <|name|> are known by that form, for nobody
+// writes them in prose. But the name must be like a token's: it is known, or has a word of four
+// letters or two parts of two, so <|o_o|> and <|x|> stay. In a sentence about one of those only the
+// token is left out. Others (<tool_call>, [TOOL_CALLS], </s>) are listed in tags.go, and count only
+// where they can be meant: <tool_call> with what looks like a call behind it, or alone on its line;
+// </tool_call> not in a sentence, nor behind a <tool_call> that stayed; </s> at the end only, and
+// <bos> also at the start, see first.go. Elsewhere they stay, with what follows them. Marks of
+// words alone are in bare.go. What a model writes as somebody else's turn (<|im_start|>user) is
+// left out up to its own next one.
 //
 // A call of a tool is left out with all that belongs to it, up to its end; see call.go. If tools were
 // offered, it is kept beside the text; see textcall.go.
@@ -50,14 +51,15 @@ type splitter struct {
 	whole   bool            // and the model ended by itself
 	mark    thinkMark       // of the thoughts; zero: any end mark ends them
 	opened  bool            // started as reasoning on the template's account
-	words   string          // the begin mark, if it is one of words: without an end mark it is text
-	kept    strings.Builder // with either: what was given out as reasoning
+	maybe   bool            // so, or by a mark of words: without an end mark it was text
+	kept    strings.Builder // with maybe: that text
 	stray   bool            // a stray end mark still means something
 	goesOn  bool            // what comes follows an unfinished answer
 	wrote   bool            // text other than white space was given out
 	cut     bool            // drop white space before the next text
 	flood   bool            // so many tokens that may end an answer came that they are text, and nothing since
 	literal int             // begin marks that are text: so are their end marks
+	struck  bool            // HTML's <s> is text: so is its </s>
 	talk    int             // begin tokens of calls that are text: so are their end tokens
 	wrapped string          // what ends the element that the answer is in; empty: it is in none
 	code    code            // where in the Markdown the text is
@@ -97,14 +99,14 @@ type split struct {
 func newSplitter(opened bool) *splitter {
 	s := &splitter{stray: true}
 	if opened {
-		s.state, s.opened, s.stray = inThought, true, false
+		s.state, s.opened, s.maybe, s.stray = inThought, true, true, false
 	}
 	return s
 }
 
 // goOn makes s split what follows an unfinished answer. Nothing before it was reasoning.
 func (s *splitter) goOn(text string) {
-	s.state, s.goesOn, s.opened, s.stray = inText, true, false, false
+	s.state, s.goesOn, s.opened, s.maybe, s.stray = inText, true, false, false, false
 	for i := range len(text) {
 		s.code.step(text[i])
 	}
@@ -114,7 +116,7 @@ func (s *splitter) goOn(text string) {
 func (s *splitter) field() {
 	s.stray = false
 	if s.opened && s.kept.Len() == 0 && s.held == "" {
-		s.opened, s.state, s.unlearned = false, atStart, true
+		s.opened, s.maybe, s.state, s.unlearned = false, false, atStart, true
 	}
 }
 
@@ -241,6 +243,7 @@ func (s *splitter) judge(in string, out *split, before string) (decision, int) {
 			s.stray = false
 			s.literal++ // so is its end mark
 		}
+		s.struck = s.struck || strings.HasPrefix(in, strike) && s.code.span == 0 && !s.code.fenced()
 		return isText, 1
 	case s.code.fenced():
 		// A fence that is not closed: the end of the answer is no code.
@@ -332,8 +335,14 @@ func (s *splitter) mean(in string, tok token, out *split, before string) (decisi
 		n += head
 		fallthrough
 	case tokenOther:
-		if s.code.mid && tok.kind == tokenOther {
+		if tok.kind == tokenOther && !tok.sure && !s.code.head() { // F# writes arrays so
+			return isText, n
+		}
+		if tok.kind == tokenOther {
 			about, more := prose(in[n:], s.last)
+			if !s.code.mid {
+				about, more = sentence(in[n:], s.last)
+			}
 			switch {
 			case more:
 				return isHeld, 0
@@ -375,6 +384,9 @@ func (s *splitter) mean(in string, tok token, out *split, before string) (decisi
 		if d, known := s.aboutTag(in, tok); known {
 			return d, n
 		}
+	}
+	if tok.name == "[|assistant|]" && !s.code.head() {
+		return isText, n
 	}
 	if tok.kind == tokenTurnEnd {
 		s.code = code{}
@@ -423,6 +435,10 @@ func (s *splitter) atEnd(in string, tok token) (decision, int) {
 	if s.flood {
 		return isText, tok.n
 	}
+	if s.struck && tok.name == "/s" {
+		s.struck = false
+		return isText, tok.n
+	}
 	for rest := in[tok.n:]; ; {
 		if len(in)-len(rest) > mostAtEnd { // a look at each would cost the square of their number
 			s.flood = true
@@ -458,15 +474,15 @@ func (s *splitter) flush(whole bool) split {
 	held := s.held
 	s.held, s.last, s.whole = "", true, whole
 	switch {
-	case s.state == inThought && s.opened && whole:
-		s.opened, s.unlearned, s.state = false, true, atStart
+	case s.state == inThought && s.maybe && whole:
+		if s.state = inText; s.opened { // there may be marks at its beginning
+			s.state, s.unlearned = atStart, true
+		}
+		s.opened, s.maybe = false, false
 		return s.finish(s.kept.String() + held)
-	case s.state == inThought && s.words != "" && whole:
-		s.state = inText
-		return s.finish(s.words + s.kept.String() + held)
 	case s.state == inThought:
 		return split{reasoning: held}
-	case !whole && s.state == atStart && len(strings.TrimSpace(held)) > 2:
+	case !whole && s.state == atStart && len(strings.TrimSpace(held)) > 2 && !strings.HasPrefix(strings.TrimSpace(held), strike):
 		return split{reasoning: held} // the beginning of a mark, and then the stream broke
 	}
 	return s.finish(held)

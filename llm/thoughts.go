@@ -21,12 +21,18 @@ func (s *splitter) start(in string, out *split) string {
 		return ""
 	}
 	if m, n, more := s.begins(body); n > 0 {
-		s.state, s.stray = inThought, false
+		s.stray = false
 		s.beginThoughts(m, body[:n])
 		return body[n:]
 	} else if more {
 		s.held = in
 		return ""
+	}
+	if lost, more := lostToken(body, s.last); more {
+		s.held = in
+		return ""
+	} else if lost != "" {
+		return lost + body
 	}
 	tok, more := token{}, false
 	if trigger(body[0]) {
@@ -39,7 +45,7 @@ func (s *splitter) start(in string, out *split) string {
 		s.held = in
 		return ""
 	case tok.kind == tokenThink && tok.mark.end == bareEnd:
-		s.state, s.stray = inThought, false
+		s.stray = false
 		s.beginThoughts(tok.mark, body[:tok.n])
 		return body[tok.n:]
 	case tok.kind == tokenDrop && bareTrigger(body[0]) && tok.name == "":
@@ -49,15 +55,16 @@ func (s *splitter) start(in string, out *split) string {
 		s.learned = s.learned || s.stray && tok.mark.end != bareEnd
 		s.stray, s.cut = false, true
 		return body[tok.n:]
-	case tok.kind == tokenAtEnd && strings.Contains(tagsFirst, " "+tok.name+" "):
-		about, more := prose(body[tok.n:], s.last)
+	case tok.kind == tokenAtEnd && strings.Contains(tagsFirst, " "+tok.name+" "), strings.HasPrefix(body, strike):
+		n := max(tok.n, len(strike)) // tok is none for <s>
+		meant, more := meant(body[:n], body[n:], s.cut, s.last)
 		switch {
 		case more:
 			s.held = in
 			return ""
-		case !about:
+		case !meant:
 			s.cut = true
-			return body[tok.n:]
+			return body[n:]
 		}
 	}
 	if s.cut {
@@ -80,13 +87,13 @@ func (s *splitter) start(in string, out *split) string {
 	return in
 }
 
-// beginThoughts notes the mark at the start of the answer that begins thoughts. One of words may turn
-// out to be the answer's own.
+// beginThoughts begins thoughts at the start of the answer. Those that a mark of words begins may
+// turn out to be the answer.
 func (s *splitter) beginThoughts(m thinkMark, begin string) {
-	s.mark = m
+	s.state, s.mark, s.opened, s.maybe = inThought, m, false, m.first || m.end == bareEnd
 	s.kept.Reset()
-	if m.first || m.end == bareEnd {
-		s.words = begin
+	if s.maybe {
+		s.kept.WriteString(begin)
 	}
 }
 
@@ -94,6 +101,9 @@ func (s *splitter) beginThoughts(m thinkMark, begin string) {
 func (s *splitter) begins(in string) (m thinkMark, n int, more bool) {
 	for m := range thinkMarks {
 		if m.word && !s.stray && s.mark != m { // thoughts came in another form: it is an element of a document
+			continue
+		}
+		if m.begin == "" {
 			continue
 		}
 		if strings.HasPrefix(in, m.begin) {
@@ -111,7 +121,6 @@ func (s *splitter) thought(in string, out *split) string {
 		body := strings.TrimLeft(in, " \t\r\n")
 		far := len(in)-len(body) > mostHeld
 		if m, n, more := s.begins(body); n > 0 && !far {
-			s.opened = false
 			s.beginThoughts(m, body[:n])
 			return body[n:]
 		} else if more && !far {
@@ -122,8 +131,7 @@ func (s *splitter) thought(in string, out *split) string {
 	at, length, keep := s.ending(in)
 	if at >= 0 {
 		s.think(in[:at], out)
-		s.words = ""
-		if s.opened, s.cut = false, true; s.mark.end == bareEnd {
+		if s.opened, s.maybe, s.cut = false, false, true; s.mark.end == bareEnd {
 			s.code = code{} // another message begins
 		}
 		s.toText(out)
@@ -143,7 +151,7 @@ func (s *splitter) toText(out *split) {
 
 func (s *splitter) think(t string, out *split) {
 	out.reasoning += t
-	if s.opened || s.words != "" {
+	if s.maybe {
 		s.kept.WriteString(t)
 	}
 }

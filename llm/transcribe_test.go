@@ -17,7 +17,7 @@ func TestTranscribe(t *testing.T) {
 	n := memnet.Serve(sim)
 	t.Cleanup(func() { _ = n.Close() })
 	client := func(key, model string) *Client {
-		c, err := New(Config{BaseURL: "http://audio/v1", APIKey: key, Model: model, HTTP: &http.Client{Transport: &http.Transport{DialContext: n.Dial, DisableKeepAlives: true}}})
+		c, err := New(Config{BaseURL: "http://audio/v1", APIKey: key, Model: model, HTTP: n.Client()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,7 +51,7 @@ func TestOddTranscripts(t *testing.T) {
 		"endless": `{"text":"` + strings.Repeat("a", 2*maxTranscript) + `"}`,
 	} {
 		n := memnet.Serve(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) }))
-		c, err := New(Config{BaseURL: "http://audio/v1", Model: "m", HTTP: &http.Client{Transport: &http.Transport{DialContext: n.Dial, DisableKeepAlives: true}}})
+		c, err := New(Config{BaseURL: "http://audio/v1", Model: "m", HTTP: n.Client()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,7 +88,7 @@ func TestTranscribeVariables(t *testing.T) {
 		}, names.Model},
 	} {
 		n := memnet.Serve(http.HandlerFunc(tt.reply))
-		c, err := New(Config{BaseURL: "http://audio/v1", Model: "m", Variables: names, HTTP: &http.Client{Transport: &http.Transport{DialContext: n.Dial, DisableKeepAlives: true}}})
+		c, err := New(Config{BaseURL: "http://audio/v1", Model: "m", Variables: names, HTTP: n.Client()})
 		if err != nil {
 			t.Fatal(err)
 		}

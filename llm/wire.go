@@ -129,25 +129,31 @@ func refusal(op string, resp *http.Response) *Error {
 	return e
 }
 
-// retryAfter reads the header of that name: seconds, or a date. A date counts from the response's
-// own, for the two clocks may differ. What cannot be read is 0.
+// retryAfter reads the header of that name: seconds, or a date. Some gateways write 17s, or a Unix
+// time, or the same header twice. A date counts from the response's own, for the two clocks may
+// differ. What cannot be read is 0.
 func retryAfter(h http.Header, now time.Time) time.Duration {
-	const most = 365 * 24 * time.Hour
-	value := strings.TrimSpace(h.Get("Retry-After"))
-	if n, err := strconv.ParseFloat(value, 64); err == nil {
-		if n > 0 { // and no NaN
+	const most, leastUnix, mostUnix = 365 * 24 * time.Hour, 1e9, 1e10
+	for _, value := range h.Values("Retry-After") {
+		first, _, _ := strings.Cut(value, ",")
+		n, noNumber := strconv.ParseFloat(strings.TrimSuffix(strings.Trim(first, `" `), "s"), 64)
+		at, noDate := http.ParseTime(strings.TrimSpace(value))
+		switch {
+		case noNumber != nil && noDate != nil:
+			continue
+		case noNumber == nil && n > leastUnix && n < mostUnix:
+			at = time.Unix(int64(n), 0)
+		case noNumber == nil && n > 0: // and no NaN
 			return time.Duration(min(n, most.Seconds()) * float64(time.Second))
+		case noNumber == nil:
+			return 0
 		}
-		return 0
+		if sent, err := http.ParseTime(h.Get("Date")); err == nil {
+			now = sent
+		}
+		return min(max(at.Sub(now), 0), most)
 	}
-	at, err := http.ParseTime(value)
-	if err != nil {
-		return 0
-	}
-	if sent, err := http.ParseTime(h.Get("Date")); err == nil {
-		now = sent
-	}
-	return min(max(at.Sub(now), 0), most)
+	return 0
 }
 
 func newKey() string { return rand.Text() }

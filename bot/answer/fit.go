@@ -201,10 +201,10 @@ func (r *Rounds) lay() (behind string, msgs []llm.Message) {
 		made := r.made(r.all[:first], most/madeShare)
 		room := most - r.of(made)
 		for over := 0; over < room; { // what stands around a text may grow when less of it is left
-			msgs = r.render(r.fitted(r.all[first:], room-over))
-			more := sizer(r.ratio).ofAll(msgs) - room
+			fitted, size := r.fitted(r.all[first:], room-over)
+			more := size - room
 			if more <= 0 {
-				return paragraphs(ran, made), msgs
+				return paragraphs(ran, made), fitted
 			}
 			if over += more; over > 3*more+leastResult {
 				break
@@ -223,7 +223,8 @@ func (r *Rounds) lay() (behind string, msgs []llm.Message) {
 func (r *Rounds) begins(most int) int {
 	first, least := len(r.all), 0
 	for ; first > 0 && !r.bare(); first-- {
-		least += sizer(r.ratio).ofAll(r.render(r.fitted(r.all[first-1:first], 0)))
+		_, size := r.fitted(r.all[first-1:first], 0)
+		least += size
 		if older := most / madeShare; least > most || first > 1 && least > most-older {
 			return first
 		}
@@ -236,12 +237,15 @@ func paragraphs(all ...string) string {
 	return strings.Join(slices.DeleteFunc(all, func(s string) bool { return s == "" }), "\n\n")
 }
 
-// fitted returns rounds with less in them: of all but the last their thoughts go first, then, the
-// oldest first, most of results, arguments and text.
-func (r *Rounds) fitted(all []Round, most int) []Round {
-	over := sizer(r.ratio).ofAll(r.render(all)) - most
+// fitted returns rounds as messages, and what those take of the window. Where that is more than
+// most, there is less in them: of all but the last their thoughts go first, then, the oldest first,
+// most of results, arguments and text.
+func (r *Rounds) fitted(all []Round, most int) (msgs []llm.Message, size int) {
+	msgs = r.render(all)
+	size = sizer(r.ratio).ofAll(msgs)
+	over := size - most
 	if over <= 0 {
-		return all
+		return msgs, size
 	}
 	all = slices.Clone(all)
 	think := func(i int) {
@@ -280,7 +284,8 @@ func (r *Rounds) fitted(all []Round, most int) []Round {
 		}
 		round.Text = cut(round.Text)
 	}
-	return all
+	msgs = r.render(all)
+	return msgs, sizer(r.ratio).ofAll(msgs)
 }
 
 // render returns rounds as messages.

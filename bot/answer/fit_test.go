@@ -150,28 +150,15 @@ func TestAServerThatOnlyRefusesEndsTheAnswer(t *testing.T) {
 	}
 }
 
-type modelServer interface {
-	Model
-	Server
-}
-
 // answered has an answer written by a model, in a thread of so many messages.
 func answered(ctx context.Context, m modelServer, b Toolbox, made []Round, budget, messages int) (Outcome, *page) {
-	shared := New(Config{Model: m, Server: m, Resume: ResumeAuto, MaxAnswers: 1, MaxChars: DefaultMaxChars, Log: slog.New(slog.DiscardHandler)})
-	p := &page{}
 	offered := theTools()
 	offered[0].Schema = json.RawMessage(`{"type":"object","properties":{"q":{"type":"string","description":"` + strings.Repeat("what ", 20) + `"}}}`)
-	w := shared.Writer(Task{Thread: "C/1", Draft: p, ID: "id", Progress: func() {}, Spent: func(int) {}, Tools: offered, Toolbox: b, Rounds: made})
-	if err := w.Enter(ctx); err != nil {
-		return w.Ended(err, llm.Result{}), p
-	}
-	defer w.Leave()
-	w.Think()
-	in := prompt.Input{Tools: true, Budget: budget}
+	in := prompt.Input{Budget: budget}
 	for i := range messages {
 		in.Turns = append(in.Turns, prompt.Turn{ID: fmt.Sprint(i), Name: "Ann", Text: strings.Repeat("old words ", 20)})
 	}
-	return *w.Write(ctx, in, llm.Request{ID: "id"}, Partial{}), p
+	return trial{shared: with(m, Hooks{}, slog.DiscardHandler), task: Task{Tools: offered, Toolbox: b, Rounds: made}, in: in}.write(ctx)
 }
 
 // TestResultsThatTheServerCannotReadBack: a template without a place for results refuses every round

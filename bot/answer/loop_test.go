@@ -10,7 +10,6 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"llmbot/bot/prompt"
 	"llmbot/llm"
 	"llmbot/llm/llmsim"
 )
@@ -223,14 +222,8 @@ func TestResumedCodeIsCode(t *testing.T) {
 // TestContinueTakenOverIsNotStopped: a person saw the loop and asked for more; another process goes on.
 func TestContinueTakenOverIsNotStopped(t *testing.T) {
 	s := &scripted{owner: "vllm", steps: []step{writes(strings.Repeat("I am done. ", 400))}}
-	shared := New(Config{Model: s, Server: s, Resume: ResumeAuto, MaxAnswers: 1, MaxChars: DefaultMaxChars, Log: slog.New(slog.DiscardHandler)})
-	w := shared.Writer(Task{Thread: "C/1", Draft: &page{}, ID: "id", Progress: func() {}, Spent: func(int) {}})
-	if err := w.Enter(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	defer w.Leave()
 	from := Partial{Text: strings.Repeat("I am done. ", 100), Tokens: 300, Before: 200}
-	out := *w.Write(t.Context(), prompt.Input{Turns: []prompt.Turn{{ID: "1", Name: "Ann", Text: "q"}}}, llm.Request{}, from)
+	out, _ := trial{shared: with(s, Hooks{}, slog.DiscardHandler), from: from}.write(t.Context())
 	if out.Err != nil {
 		t.Error(out.Err)
 	}
@@ -250,13 +243,7 @@ func TestLoopInOneDelta(t *testing.T) {
 		}
 	}
 	s := &scripted{owner: "vllm", steps: []step{writes(strings.Repeat("I am done. ", 5000) + "Bye")}}
-	shared := New(Config{Model: s, Server: s, Resume: ResumeAuto, MaxAnswers: 1, MaxChars: DefaultMaxChars, Log: slog.New(slog.DiscardHandler)})
-	w := shared.Writer(Task{Thread: "C/1", Draft: &page{}, ID: "id", Progress: func() {}, Spent: func(int) {}})
-	if err := w.Enter(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	defer w.Leave()
-	out := *w.Write(t.Context(), prompt.Input{Turns: []prompt.Turn{{ID: "1", Name: "Ann", Text: "q"}}}, llm.Request{}, Partial{})
+	out, _ := write(t.Context(), s, Hooks{})
 	if !errors.Is(out.Err, ErrLoop) || len(out.Answer.Text) > 100 {
 		t.Errorf("%d bytes, %v", len(out.Answer.Text), out.Err)
 	}

@@ -23,14 +23,9 @@ func offering(t *testing.T, offered []tools.Tool, window int, steps ...step) (ou
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := &scripted{steps: steps}
-		shared := New(Config{Model: s, Server: s, MaxAnswers: 1, MaxChars: DefaultMaxChars, Log: slog.New(slog.DiscardHandler)})
-		w := shared.Writer(Task{Thread: "C/1", Draft: &page{}, ID: "id", Progress: func() {}, Spent: func(int) {}, Tools: offered, Toolbox: &box{}})
-		if err := w.Enter(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		defer w.Leave()
-		in := prompt.Input{Tools: true, Budget: window, Turns: []prompt.Turn{{ID: "1", Name: "Ann", Text: "q"}}}
-		out, got = *w.Write(t.Context(), in, llm.Request{ID: "id"}, Partial{}), s.got
+		tr := trial{shared: with(s, Hooks{}, slog.DiscardHandler), task: Task{Tools: offered, Toolbox: &box{}}, in: prompt.Input{Budget: window}}
+		out, _ = tr.write(t.Context())
+		got = s.got
 	})
 	return out, got
 }
@@ -87,14 +82,9 @@ func TestAServerThatChokesOnDefinitions(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var log strings.Builder
 			s := &scripted{steps: tt.steps}
-			shared := New(Config{Model: s, Server: s, MaxAnswers: 1, MaxChars: DefaultMaxChars, Log: slog.New(slog.NewTextHandler(&log, nil))})
+			tr := trial{shared: with(s, Hooks{}, slog.NewTextHandler(&log, nil)), task: Task{Tools: theTools(), Toolbox: &box{}}}
 			for len(s.got) < len(tt.steps) {
-				w := shared.Writer(Task{Thread: "C/1", Draft: &page{}, ID: "id", Progress: func() {}, Spent: func(int) {}, Tools: theTools(), Toolbox: &box{}})
-				if err := w.Enter(t.Context()); err != nil {
-					t.Fatal(err)
-				}
-				w.Write(t.Context(), prompt.Input{Tools: true, Turns: []prompt.Turn{{ID: "1", Name: "Ann", Text: "q"}}}, llm.Request{ID: "id"}, Partial{})
-				w.Leave()
+				tr.write(t.Context())
 			}
 			with := 0
 			for _, req := range s.got {
@@ -158,13 +148,7 @@ func TestToolsStayWhereAServerFailsByChance(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var log strings.Builder
 			s := &scripted{steps: tt.steps}
-			shared := New(Config{Model: s, Server: s, MaxAnswers: 1, MaxChars: DefaultMaxChars, Log: slog.New(slog.NewTextHandler(&log, nil))})
-			w := shared.Writer(Task{Thread: "C/1", Draft: &page{}, ID: "id", Progress: func() {}, Spent: func(int) {}, Tools: theTools(), Toolbox: &box{}})
-			if err := w.Enter(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			defer w.Leave()
-			out := w.Write(t.Context(), prompt.Input{Tools: true, Turns: []prompt.Turn{{ID: "1", Name: "Ann", Text: "q"}}}, llm.Request{ID: "id"}, Partial{})
+			out, _ := trial{shared: with(s, Hooks{}, slog.NewTextHandler(&log, nil)), task: Task{Tools: theTools(), Toolbox: &box{}}}.write(t.Context())
 			var had []bool
 			for _, req := range s.got {
 				had = append(had, len(req.Tools) > 0)
@@ -211,16 +195,9 @@ func TestARefusalWithoutTools(t *testing.T) {
 			for _, window := range []int{0, 8000} {
 				synctest.Test(t, func(t *testing.T) {
 					s := &scripted{steps: []step{fails(kind), writes("so")}}
-					shared := New(Config{Model: s, Server: s, MaxAnswers: 1, MaxChars: DefaultMaxChars, Log: slog.New(slog.DiscardHandler)})
 					task := tt.task
-					task.Thread, task.Draft, task.ID, task.Progress, task.Spent, task.Toolbox = "C/1", &page{}, "id", func() {}, func(int) {}, &box{}
-					w := shared.Writer(task)
-					if err := w.Enter(t.Context()); err != nil {
-						t.Fatal(err)
-					}
-					defer w.Leave()
-					in := prompt.Input{Tools: true, Budget: window, Turns: []prompt.Turn{{ID: "1", Name: "Ann", Text: "q"}}}
-					out := w.Write(t.Context(), in, llm.Request{ID: "id"}, Partial{})
+					task.Toolbox = &box{}
+					out, _ := trial{shared: with(s, Hooks{}, slog.DiscardHandler), task: task, in: prompt.Input{Budget: window}}.write(t.Context())
 					if len(s.got) != tt.requests || (out.Err == nil) != (tt.requests == 2) {
 						t.Errorf("%s, %s, window %d: %d requests, %v", name, kind, window, len(s.got), out.Err)
 					}

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"llmbot/bot/prompt"
 	"llmbot/llm"
 )
 
@@ -49,13 +48,7 @@ func TestMaxTokensOverAllParts(t *testing.T) {
 					tt.owner = "vllm"
 				}
 				s := &scripted{owner: tt.owner, steps: tt.steps}
-				shared := New(Config{Model: s, Server: s, Resume: ResumeAuto, MaxAnswers: 1, MaxChars: DefaultMaxChars, Log: slog.New(slog.DiscardHandler)})
-				w := shared.Writer(Task{Thread: "C/1", Draft: &page{}, ID: "id", Progress: func() {}, Spent: func(int) {}})
-				if err := w.Enter(t.Context()); err != nil {
-					t.Fatal(err)
-				}
-				defer w.Leave()
-				out := *w.Write(t.Context(), prompt.Input{Turns: []prompt.Turn{{ID: "1", Name: "Ann", Text: "q"}}}, llm.Request{MaxTokens: 1000}, tt.from)
+				out, _ := trial{shared: with(s, Hooks{}, slog.DiscardHandler), req: llm.Request{MaxTokens: 1000}, from: tt.from}.write(t.Context())
 				var got []int
 				for _, r := range s.got {
 					got = append(got, r.MaxTokens)

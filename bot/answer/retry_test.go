@@ -147,7 +147,7 @@ func TestWriterSaysWhatItDoes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				model := &scripted{steps: tt.steps}
-				shared := New(Config{Model: model, Server: model, MaxAnswers: 1, MaxChars: DefaultMaxChars, Log: slog.New(slog.DiscardHandler)})
+				shared := with(model, Hooks{}, slog.DiscardHandler)
 				if tt.queued {
 					other := shared.Writer(Task{Draft: &page{}})
 					if err := other.Enter(t.Context()); err != nil {
@@ -181,7 +181,7 @@ func TestWriterSaysWhatItDoes(t *testing.T) {
 func TestSlotIsFreeWhileTheServerIsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		model := &scripted{steps: []step{fails(llm.KindDown), writes("here")}}
-		shared := New(Config{Model: model, Server: model, MaxAnswers: 1, MaxChars: DefaultMaxChars, Log: slog.New(slog.DiscardHandler)})
+		shared := with(model, Hooks{}, slog.DiscardHandler)
 		task := Task{Draft: &page{}, Progress: func() {}, Spent: func(int) {}}
 		w, other := shared.Writer(task), shared.Writer(task)
 		if err := w.Enter(t.Context()); err != nil {

@@ -68,16 +68,9 @@ func calling(text string, args ...string) step {
 
 // withTools has an answer written with tools.
 func withTools(ctx context.Context, s *scripted, b Toolbox, before []Round, from Partial, window int) (Outcome, *page) {
-	shared := New(Config{Model: s, Server: s, Resume: ResumeAuto, MaxAnswers: 1, MaxChars: DefaultMaxChars, Log: slog.New(slog.DiscardHandler)})
-	p := &page{}
-	w := shared.Writer(Task{Thread: "C/1", Draft: p, ID: "id", Progress: func() {}, Spent: func(int) {}, Tools: theTools(), Toolbox: b, Rounds: before})
-	if err := w.Enter(ctx); err != nil {
-		return w.Ended(err, llm.Result{}), p
-	}
-	defer w.Leave()
-	w.Think()
-	in := prompt.Input{Tools: true, Budget: window, Turns: []prompt.Turn{{ID: "0", Name: "Ann", Text: strings.Repeat("old ", 100)}, {ID: "1", Name: "Ann", Text: "q"}}}
-	return *w.Write(ctx, in, llm.Request{ID: "id"}, from), p
+	in := prompt.Input{Budget: window, Turns: []prompt.Turn{{ID: "0", Name: "Ann", Text: strings.Repeat("old ", 100)}, {ID: "1", Name: "Ann", Text: "q"}}}
+	task := Task{Tools: theTools(), Toolbox: b, Rounds: before}
+	return trial{shared: with(s, Hooks{}, slog.DiscardHandler), task: task, in: in, from: from}.write(ctx)
 }
 
 // TestRounds: what comes of calls, whatever the model and the tools do.
@@ -296,7 +289,7 @@ func TestAskingHoldsNoSlot(t *testing.T) {
 	for _, stopped := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			s := &scripted{steps: []step{calling("Let me.", `{}`), writes("so")}}
-			shared := New(Config{Model: s, Server: s, Resume: ResumeAuto, MaxAnswers: 1, MaxChars: DefaultMaxChars, Log: slog.New(slog.DiscardHandler)})
+			shared := with(s, Hooks{}, slog.DiscardHandler)
 			ctx, stop := context.WithCancelCause(t.Context())
 			defer stop(nil)
 			decided := make(chan struct{})

@@ -74,17 +74,46 @@ func writes(words ...string) step {
 	}
 }
 
-// write has the answer to a question written by a model that follows a script.
-func write(ctx context.Context, s *scripted, hooks Hooks) (Outcome, *page) {
-	shared := New(Config{Model: s, Server: s, Resume: ResumeAuto, MaxAnswers: 1, MaxChars: DefaultMaxChars, Log: slog.New(slog.DiscardHandler), Hooks: hooks})
+type modelServer interface {
+	Model
+	Server
+}
+
+// trial is how a test has an answer written.
+type trial struct {
+	shared *Shared
+	task   Task         // what a turn would put into it besides is put there
+	in     prompt.Input // without turns: one question
+	req    llm.Request
+	from   Partial
+}
+
+// with are the parts of a bot whose model is m.
+func with(m modelServer, hooks Hooks, log slog.Handler) *Shared {
+	return New(Config{Model: m, Server: m, Resume: ResumeAuto, MaxAnswers: 1, MaxChars: DefaultMaxChars, Log: slog.New(log), Hooks: hooks})
+}
+
+func (tr trial) write(ctx context.Context) (Outcome, *page) {
 	p := &page{}
-	w := shared.Writer(Task{Thread: "C/1", Draft: p, ID: "id", Progress: func() {}, Spent: func(int) {}})
+	task := tr.task
+	task.Thread, task.Draft, task.ID, task.Progress, task.Spent = "C/1", p, "id", func() {}, func(int) {}
+	tr.in.Tools = task.Toolbox != nil
+	if tr.in.Turns == nil {
+		tr.in.Turns = []prompt.Turn{{ID: "1", Name: "Ann", Text: "q"}}
+	}
+	w := tr.shared.Writer(task)
 	if err := w.Enter(ctx); err != nil {
 		return w.Ended(err, llm.Result{}), p
 	}
 	defer w.Leave()
 	w.Think()
-	return *w.Write(ctx, prompt.Input{Turns: []prompt.Turn{{ID: "1", Name: "Ann", Text: "q"}}}, llm.Request{ID: "id"}, Partial{}), p
+	tr.req.ID = "id"
+	return *w.Write(ctx, tr.in, tr.req, tr.from), p
+}
+
+// write has the answer to a question written by a model that follows a script.
+func write(ctx context.Context, s *scripted, hooks Hooks) (Outcome, *page) {
+	return trial{shared: with(s, hooks, slog.DiscardHandler)}.write(ctx)
 }
 
 // neverShorter holds that no text that readers saw becomes shorter.

@@ -40,9 +40,13 @@ func isClip(f thread.File) bool {
 	return f.Subtype == "slack_audio" || strings.HasPrefix(strings.ToLower(f.MIME), "audio/")
 }
 
+// errUnfetched reports that a clip could not be fetched.
+var errUnfetched = errors.New("fetch a clip")
+
 // clip returns the words of a voice clip: by the server that writes them down, else by Slack's own
-// transcript. keep: another try would bring the same.
-func (r *Reader) clip(ctx context.Context, where string, f thread.File, runes int) (_ attachment, keep bool) {
+// transcript. keep: another try would bring the same. The error is that of fetching it, unless Slack
+// has been asked for its address just now: then the transcript has to do.
+func (r *Reader) clip(ctx context.Context, where string, f thread.File, runes int, asked bool) (_ attachment, keep bool, _ error) {
 	name := quoteName(f.Name)
 	cannot := func(why, said string) attachment {
 		return attachment{text: fmt.Sprintf("(attached voice clip %s, which you cannot hear: %s)", name, why), said: said}
@@ -52,13 +56,15 @@ func (r *Reader) clip(ctx context.Context, where string, f thread.File, runes in
 		words, err := r.transcribe(ctx, f)
 		switch {
 		case err == nil && strings.TrimSpace(words) == "":
-			return cannot("there are no words in it", fmt.Sprintf("I heard no words in %s.", name)), true
+			return cannot("there are no words in it", fmt.Sprintf("I heard no words in %s.", name)), true, nil
 		case err == nil:
-			return spoken(name, words, "written down by a program, which may have misheard", runes), true
+			return spoken(name, words, "written down by a program, which may have misheard", runes), true, nil
 		case errors.Is(ctx.Err(), context.Canceled): // the answer is stopped
-			return cannot("it was not fetched", ""), false
+			return cannot("it was not fetched", ""), false, nil
 		case errors.Is(err, ErrLargeFile):
 			why, said = "it is too large", fmt.Sprintf("I did not listen to %s: it is too large (at most %d MB).", name, maxClip>>20)
+		case errors.Is(err, errUnfetched) && !errors.Is(err, ErrElsewhere) && !asked && ctx.Err() == nil:
+			return attachment{}, false, err
 		default:
 			why, said, keep = "its words could not be written down", fmt.Sprintf("I could not listen to %s just now: please write what you said there, or ask again later.", name), false
 		}
@@ -76,7 +82,7 @@ func (r *Reader) clip(ctx context.Context, where string, f thread.File, runes in
 		keep = false
 	}
 	if strings.TrimSpace(heard.Transcript) == "" {
-		return cannot(why, said), keep && !heard.UnderWay
+		return cannot(why, said), keep && !heard.UnderWay, nil
 	}
 	how := "written down by Slack, which may have misheard"
 	if heard.Unfinished {
@@ -86,7 +92,7 @@ func (r *Reader) clip(ctx context.Context, where string, f thread.File, runes in
 	if heard.Unfinished {
 		a.said = fmt.Sprintf("Of %s I know the beginning only: Slack shows no more of its transcript.", name)
 	}
-	return a, true
+	return a, keep || !heard.Unfinished, nil // the server may hear all of it the next time
 }
 
 // transcribe fetches a clip and has its words written down.
@@ -98,7 +104,7 @@ func (r *Reader) transcribe(ctx context.Context, f thread.File) (string, error) 
 	defer h.release()
 	data, err := r.files.File(ctx, f, maxClip)
 	if err != nil {
-		return "", fmt.Errorf("fetch a clip: %w", err)
+		return "", fmt.Errorf("%w: %w", errUnfetched, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, clipTimeout)
 	defer cancel()

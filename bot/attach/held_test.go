@@ -165,17 +165,19 @@ func TestOutcomes(t *testing.T) {
 		"a program":        {file("a.exe", "application/x-msdownload", 0), "", nil, nil, "other refused"},
 		"on another host":  {file("a.txt", "text/plain", 0), "", nil, ErrElsewhere, "text refused"},
 	} {
-		var got []string
-		s := &shelf{files: map[string]thread.File{"F1": tt.f}, data: map[string][]byte{"F1": []byte(tt.data)}, err: tt.err}
-		r := New(s, tt.pdfs, nil, func(k Kind, o Outcome, _ time.Duration) {
-			got = append(got, string(k)+" "+string(o))
-			if !slices.Contains(Kinds(), k) || !slices.Contains(Outcomes(), o) {
-				t.Errorf("%s: %s %s is on no list", name, k, o)
+		synctest.Test(t, func(t *testing.T) { // a thumbnail is waited for
+			var got []string
+			s := &shelf{files: map[string]thread.File{"F1": tt.f}, data: map[string][]byte{"F1": []byte(tt.data)}, err: tt.err}
+			r := New(s, tt.pdfs, nil, func(k Kind, o Outcome, _ time.Duration) {
+				got = append(got, string(k)+" "+string(o))
+				if !slices.Contains(Kinds(), k) || !slices.Contains(Outcomes(), o) {
+					t.Errorf("%s: %s %s is on no list", name, k, o)
+				}
+			}, slog.New(slog.DiscardHandler))
+			r.Fill(t.Context(), "t1", []prompt.Turn{{ID: "m1"}}, map[string][]thread.File{"m1": {tt.f}}, 0, func(string) bool { return true })
+			if strings.Join(got, ", ") != tt.want {
+				t.Errorf("%s: %q, want %q", name, got, tt.want)
 			}
-		}, slog.New(slog.DiscardHandler))
-		r.Fill(t.Context(), "t1", []prompt.Turn{{ID: "m1"}}, map[string][]thread.File{"m1": {tt.f}}, 0, func(string) bool { return true })
-		if strings.Join(got, ", ") != tt.want {
-			t.Errorf("%s: %q, want %q", name, got, tt.want)
-		}
+		})
 	}
 }

@@ -30,8 +30,9 @@ func (r *Reader) load(ctx context.Context, where string, f thread.File, runes in
 			f, err = r.ask(ctx, f)
 			asked = true
 		}
-		if err == nil {
-			a, keep, err = r.read(ctx, where, f, runes)
+		// What Slack says of a clip is not all: the message may have its words.
+		if err == nil || kindOf(f) == fileClip && !errors.Is(err, ErrElsewhere) {
+			a, keep, err = r.read(ctx, where, f, runes, asked)
 		}
 		if err != nil && !asked && ctx.Err() == nil && !errors.Is(err, ErrLargeFile) && !errors.Is(err, ErrElsewhere) {
 			f.Address = "" // Slack may have another one by now
@@ -69,33 +70,34 @@ func (r *Reader) ask(ctx context.Context, f thread.File) (thread.File, error) {
 	return f, nil
 }
 
-// read reads a file of which everything is known. The error is that of fetching it.
-func (r *Reader) read(ctx context.Context, where string, f thread.File, runes int) (a attachment, keep bool, err error) {
+// read reads a file of which everything is known. asked: Slack has said it just now. The error is that
+// of fetching it.
+func (r *Reader) read(ctx context.Context, where string, f thread.File, runes int, asked bool) (a attachment, keep bool, err error) {
 	switch kindOf(f) {
 	case fileClip:
-		a, keep = r.clip(ctx, where, f, runes)
-		return a, keep, nil
+		return r.clip(ctx, where, f, runes, asked)
 	case filePicture:
 		if !decodable(f) {
-			a, keep = r.thumbnail(ctx, where, f)
+			a, keep = r.thumbnail(ctx, where, f, asked)
 			return a, keep, nil
 		}
 	case fileOther:
 		return otherKind(f), true, nil
 	case fileText, fileDocument:
 	}
-	return r.content(ctx, where, f, runes)
+	return r.content(ctx, where, f, runes, asked)
 }
 
 // content reads a file from its content.
-func (r *Reader) content(ctx context.Context, where string, f thread.File, runes int) (a attachment, keep bool, err error) {
+func (r *Reader) content(ctx context.Context, where string, f thread.File, runes int, asked bool) (a attachment, keep bool, err error) {
 	var failed *unseen
 	waited := r.held.with(ctx, weight(f), func(h *hold) { a, keep, failed, err = r.fetch(ctx, h, where, f, runes) })
 	switch {
 	case waited != nil:
 		return busy(f), false, nil
 	case err == nil && failed != nil:
-		return r.smaller(ctx, f, *failed), true, nil
+		a, keep = r.smaller(ctx, f, *failed, asked)
+		return a, keep, nil
 	}
 	return a, keep, err
 }

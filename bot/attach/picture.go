@@ -58,26 +58,13 @@ func (r *Reader) picture(ctx context.Context, h *hold, where string, f thread.Fi
 
 // thumbnail reads the thumbnail of a picture that we cannot decode; keep: another try would bring
 // the same.
-func (r *Reader) thumbnail(ctx context.Context, where string, f thread.File) (_ attachment, keep bool) {
+func (r *Reader) thumbnail(ctx context.Context, where string, f thread.File, asked bool) (_ attachment, keep bool) {
 	name := quoteName(f.Name)
-	var err error
-	if f.Thumb != "" { // the message tells where it is
-		if a, err := r.thumb(ctx, f); err == nil {
-			return a, true
-		}
+	a, none, err := r.seek(ctx, f, asked)
+	if err == nil {
+		return a, true
 	}
-	for try := 1; ; try++ {
-		if f, err = r.ask(ctx, f); err == nil {
-			var a attachment
-			if a, err = r.thumb(ctx, f); err == nil {
-				return a, true
-			}
-		}
-		if !errors.Is(err, ErrNoFile) || try == thumbTries || wait.For(ctx, thumbPause) != nil {
-			break
-		}
-	}
-	a := attachment{text: fmt.Sprintf("(attached picture %s, which you cannot see: its type is %s)", name, f.MIME), picture: true}
+	a = attachment{text: fmt.Sprintf("(attached picture %s, which you cannot see: its type is %s)", name, f.MIME), picture: true}
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled): // the answer is stopped
 		return a, false
@@ -87,7 +74,30 @@ func (r *Reader) thumbnail(ctx context.Context, where string, f thread.File) (_ 
 	}
 	r.log.WarnContext(ctx, "thumbnail_unread", "thread", where, "file", f.ID, "type", f.MIME, "error", err)
 	a.said = fmt.Sprintf("I can't look at %s: I read PNG, JPEG, GIF and WebP, and got no preview of it from Slack. Please send it as JPEG.", name)
-	return a, errors.Is(err, ErrNoFile) && ctx.Err() == nil
+	return a, none
+}
+
+// seek reads the thumbnail of a picture, at the address that the message has for it, or else at the one
+// that Slack tells; asked: Slack has told it just now. It waits for Slack to make one; none: it has made
+// none in that time.
+func (r *Reader) seek(ctx context.Context, f thread.File, asked bool) (a attachment, none bool, err error) {
+	if f.Thumb != "" {
+		if a, err = r.thumb(ctx, f); err == nil || asked || ctx.Err() != nil {
+			return a, false, err
+		}
+	}
+	for try := 1; ; try++ {
+		if f, err = r.ask(ctx, f); err != nil {
+			return a, false, err
+		}
+		if f.Thumb != "" {
+			a, err = r.thumb(ctx, f)
+			return a, false, err
+		}
+		if try == thumbTries || wait.For(ctx, thumbPause) != nil {
+			return a, ctx.Err() == nil, fmt.Errorf("file %s has no thumbnail: %w", f.ID, ErrNoFile)
+		}
+	}
 }
 
 // unseen is a picture that could not be read itself.
@@ -96,24 +106,19 @@ type unseen struct {
 	instead attachment // what stands in its place if its thumbnail cannot be read either
 }
 
-// smaller reads the thumbnail of a picture that could not be read itself.
-func (r *Reader) smaller(ctx context.Context, f thread.File, p unseen) attachment {
-	if f.Thumb == "" {
-		f, _ = r.ask(ctx, f) // without one, thumb says so
-	}
-	a, err := r.thumb(ctx, f)
+// smaller reads the thumbnail of a picture that could not be read itself; keep: another try would bring
+// the same.
+func (r *Reader) smaller(ctx context.Context, f thread.File, p unseen, asked bool) (_ attachment, keep bool) {
+	a, none, err := r.seek(ctx, f, asked)
 	if err != nil {
-		return p.instead
+		return p.instead, none
 	}
 	a.said = fmt.Sprintf("Of %s I looked at Slack's smaller copy: %s.", quoteName(f.Name), p.why)
-	return a
+	return a, true
 }
 
 // thumb fetches and reads a thumbnail.
 func (r *Reader) thumb(ctx context.Context, f thread.File) (attachment, error) {
-	if f.Thumb == "" {
-		return attachment{}, fmt.Errorf("file %s has no thumbnail: %w", f.ID, ErrNoFile)
-	}
 	var image llm.Image
 	var failed error
 	if err := r.held.with(ctx, maxThumb, func(h *hold) { image, failed = r.thumbImage(ctx, h, f) }); err != nil {

@@ -48,6 +48,7 @@ func TestWhatFailsForAWhileIsReadLater(t *testing.T) {
 		"a conversation":            func(what string) bool { return what == "C1" },
 		"all conversations":         func(what string) bool { return strings.HasPrefix(what, "C") },
 		"the threads":               func(what string) bool { return what[0] >= '0' && what[0] <= '9' },
+		"the deletions":             func(what string) bool { return what == "gone" },
 		"the asks":                  func(what string) bool { return what == "ask" },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -74,6 +75,9 @@ func TestWhatFailsForAWhileIsReadLater(t *testing.T) {
 				}
 				if len(w.reads) > 20 {
 					t.Errorf("%d reads", len(w.reads))
+				}
+				if len(w.told) < len(want) {
+					t.Errorf("deletions were looked for in %v alone", w.told)
 				}
 			})
 		})
@@ -190,5 +194,37 @@ func TestAnotherGapWhileOneIsOpen(t *testing.T) {
 		next.SocketOpened(Opened{Since: began})
 		time.Sleep(time.Minute)
 		w.heardAll(t, want)
+	})
+}
+
+// TestTriesShareTheRates: what failed is read again within the bounds of all reads, of which the live
+// questions have the rest.
+func TestTriesShareTheRates(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, _ := missed(t)
+		for range 25 {
+			w.reply("C1", w.says("C1", true), true)
+			time.Sleep(time.Second)
+		}
+		w.fails = func(what string) error {
+			if what[0] >= '0' && what[0] <= '9' {
+				return errors.New("internal_error")
+			}
+			return nil
+		}
+		next, stop := w.watch(t, "B")
+		defer stop()
+		next.SocketOpened(Opened{})
+		time.Sleep(10 * time.Minute)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if len(w.threads) < 60 {
+			t.Errorf("%d reads of threads", len(w.threads))
+		}
+		for i := mostThreads; i < len(w.threads); i++ {
+			if took := w.threads[i].Sub(w.threads[i-mostThreads]); took < threadsWithin {
+				t.Fatalf("%d reads of threads within %s, up to the %dth", mostThreads+1, took, i)
+			}
+		}
 	})
 }

@@ -41,12 +41,14 @@ type Places interface {
 	Conversations(ctx context.Context) ([]string, error)
 }
 
-// History reads conversations. Both methods wait for the read budget.
+// History reads conversations. Both methods wait for the read budget, and return the cause of ctx
+// when that takes too long.
 type History interface {
-	// Messages returns all messages of a thread, oldest first.
+	// Messages returns all messages of a thread, oldest first. It may read several pages.
+	// thread.ErrUnreadable: another try does not help.
 	Messages(ctx context.Context, t thread.ID) ([]thread.Message, error)
 	// Recent returns the top-level messages of a conversation between two times, both excluded,
-	// oldest first; of very many, the newest.
+	// oldest first; of very many, the newest. It is one read.
 	Recent(ctx context.Context, channel, after, before string) ([]thread.Message, error)
 }
 
@@ -63,8 +65,9 @@ type Config struct {
 	FollowUps func(ctx context.Context, channel string) thread.FollowUps
 	// Read is told of each thread that was read.
 	Read func(t thread.ID, messages []thread.Message)
-	// Gone takes a thread as it is now, with its record: answers may have lost their questions.
-	Gone func(ctx context.Context, t thread.ID, record turn.Record, messages []thread.Message)
+	// Gone takes a thread as it is now, with its record: answers may have lost their questions. After
+	// an error it is told of the thread again later.
+	Gone func(ctx context.Context, t thread.ID, record turn.Record, messages []thread.Message) error
 	// Ask takes a question that has no answer, as if its event had just come.
 	Ask func(ctx context.Context, q thread.Question) error
 	Log *slog.Logger
@@ -105,6 +108,7 @@ func (w *Watcher) Run(ctx context.Context) {
 	tick := time.NewTicker(seenEvery)
 	defer tick.Stop()
 	var l listener
+	reads := newReads()
 	for {
 		select {
 		case o := <-w.opened:
@@ -139,7 +143,7 @@ func (w *Watcher) Run(ctx context.Context) {
 		case l.gap == nil || now.Before(l.gap.again):
 			continue
 		}
-		if at := w.catchUp(ctx, l.gap); !at.IsZero() {
+		if at := w.catchUp(ctx, l.gap, reads); !at.IsZero() {
 			l.noted = at
 		}
 		l.silent = l.gap.silent
@@ -189,9 +193,8 @@ func (g *gap) put(left, places []thread.ID, order int) []thread.ID {
 // conversations, and in each of them the oldest first; then in threads. It leaves what cannot be
 // read now for another look, and the gap stays noted. It returns when a socket was noted as open
 // last; zero: it has noted nothing.
-func (w *Watcher) catchUp(ctx context.Context, g *gap) (noted time.Time) {
+func (w *Watcher) catchUp(ctx context.Context, g *gap, reads *reads) (noted time.Time) {
 	lastNote := time.Now()
-	rates := map[bool]*rate{false: {most: mostConversations, within: time.Minute}, true: {most: mostThreads, within: threadsWithin}}
 	pause := func(place thread.ID) bool {
 		for {
 			if time.Since(lastNote) >= seenEvery {
@@ -202,7 +205,7 @@ func (w *Watcher) catchUp(ctx context.Context, g *gap) (noted time.Time) {
 				}
 				noted = later(noted, at)
 			}
-			left := rates[place.TS != ""].left(time.Now())
+			left := reads.of(place).left(time.Now())
 			if left <= 0 || wait.For(ctx, min(left, seenEvery)) != nil {
 				return ctx.Err() == nil
 			}
@@ -270,6 +273,21 @@ func (w *Watcher) look(ctx context.Context, g *gap, place thread.ID, left []thre
 		return g.put(g.put(left, ours, orderOurs), others, orderOthers), err
 	}
 	return left, w.askIn(ctx, g, place)
+}
+
+// reads bounds the reads of all gaps together, however often they are tried.
+type reads struct{ conversations, threads rate }
+
+func newReads() *reads {
+	return &reads{rate{most: mostConversations, within: time.Minute}, rate{most: mostThreads, within: threadsWithin}}
+}
+
+// of returns the bound of reading a place.
+func (r *reads) of(place thread.ID) *rate {
+	if place.TS == "" {
+		return &r.conversations
+	}
+	return &r.threads
 }
 
 // rate bounds the reads of one kind within some time.
@@ -382,13 +400,13 @@ func (w *Watcher) askFor(ctx context.Context, g *gap, t thread.ID, messages []th
 	if err != nil {
 		return err
 	}
-	w.cfg.Gone(ctx, t, record, messages)
+	gone := w.cfg.Gone(ctx, t, record, messages)
 	if record.Owed() {
-		return nil
+		return gone
 	}
 	due := thread.Owed(messages, t, thread.View{Answered: record.Answered, Upto: soon(), Mode: w.cfg.FollowUps(ctx, t.Channel)})
 	if len(due.Asks) == 0 || due.Redo && record.Asked == "" {
-		return nil
+		return gone
 	}
 	newest := due.Last()
 	for _, a := range due.Asks {
@@ -398,10 +416,10 @@ func (w *Watcher) askFor(ctx context.Context, g *gap, t thread.ID, messages []th
 	}
 	w.cfg.Log.InfoContext(ctx, "ask_found", "thread", t.String(), "ask", newest.TS, "edited", newest.Edited)
 	if err := w.cfg.Ask(ctx, newest); err != nil {
-		return err
+		return err // Gone is told again, too
 	}
 	g.asked++
-	return nil
+	return gone
 }
 
 // soon returns a time that Slack's clock has not reached yet.

@@ -77,12 +77,13 @@ type town struct {
 	mu       sync.Mutex // guards all below
 	channels map[string][]thread.Message
 	asked    []string
+	told     []thread.ID // to Gone
 	reads    []time.Time // of both kinds
 	convs    []time.Time // of conversations
 	threads  []time.Time
 	took     time.Duration
 	lists    int
-	fails    func(what string) error     // is asked of each call: "list", a channel, a thread, "ask"; nil: none fails
+	fails    func(what string) error     // is asked of each call: "list", a channel, a thread, "gone", "ask"; nil: none fails
 	replies  map[string][]thread.Message // to the messages that open a thread, by ts
 }
 
@@ -240,7 +241,15 @@ func (w *town) watch(t *testing.T, owner string) (_ *Watcher, stop func()) {
 		Owner: owner, Durable: true, Store: w, Threads: desk, History: w, Places: w,
 		FollowUps: func(context.Context, string) thread.FollowUps { return thread.FollowSolo },
 		Read:      func(thread.ID, []thread.Message) {},
-		Gone:      func(context.Context, thread.ID, turn.Record, []thread.Message) {},
+		Gone: func(_ context.Context, t thread.ID, _ turn.Record, _ []thread.Message) error {
+			if err := w.fail("gone"); err != nil {
+				return err
+			}
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.told = append(w.told, t)
+			return nil
+		},
 		Ask: func(ctx context.Context, q thread.Question) error {
 			if err := w.fail("ask"); err != nil {
 				return err

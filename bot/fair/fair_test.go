@@ -238,3 +238,30 @@ func TestHammer(t *testing.T) {
 		t.Errorf("%+v of %+v is free, %v held", p.free, p.all, p.held)
 	}
 }
+
+// TestTry: who does not wait gets what somebody who waits would get at once, and is in nobody's way
+// else.
+func TestTry(t *testing.T) {
+	p := NewPool(Need{4, 80})
+	alice, bob := With(t.Context(), "alice"), With(t.Context(), "bob")
+	var got []*Hold
+	for range 3 {
+		got = append(got, p.Try(alice, Need{Places: 1}))
+	}
+	if got[0] == nil || got[1] == nil || got[2] != nil {
+		t.Errorf("she has %v, not half", got)
+	}
+	his := p.Try(bob, Need{Places: 9, Bytes: 999})
+	if his != nil || !p.ring.Empty() || p.behind {
+		t.Errorf("he has %v of what is not there", his)
+	}
+	if his = p.Try(bob, Need{1, 80}); his == nil {
+		t.Fatal("he has nothing of what is there")
+	}
+	for _, h := range []*Hold{got[0], got[1], his} {
+		h.Give()
+	}
+	if p.free != p.all || len(p.held) != 0 {
+		t.Errorf("%+v is free, %v held", p.free, p.held)
+	}
+}

@@ -63,12 +63,9 @@ type Hold struct {
 // Take waits until a need of the person of ctx is met; of a need larger than the pool it gets all
 // of the pool. The error is the cause of ctx. Give back what it returns.
 func (p *Pool) Take(ctx context.Context, need Need) (*Hold, error) {
-	need = Need{min(need.Places, p.all.Places), min(need.Bytes, p.all.Bytes)}
-	person := Person(ctx)
-	r := &request{need: need, since: time.Now(), met: make(chan struct{})}
+	person, need := Person(ctx), p.most(need)
 	p.mu.Lock()
-	p.ring.Join(person, r)
-	p.serveLocked()
+	r := p.joinLocked(person, need)
 	p.mu.Unlock()
 	select {
 	case <-r.met:
@@ -83,6 +80,31 @@ func (p *Pool) Take(ctx context.Context, need Need) (*Hold, error) {
 		return nil, fmt.Errorf("wait for others to end: %w", context.Cause(ctx))
 	}
 	return &Hold{p, person, need}, nil
+}
+
+// Try is Take if that has to wait for nothing. It returns nil otherwise.
+func (p *Pool) Try(ctx context.Context, need Need) *Hold {
+	person, need := Person(ctx), p.most(need)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r := p.joinLocked(person, need); p.ring.Quit(person, r) {
+		p.serveLocked() // it is in the way of nobody any more
+		return nil
+	}
+	return &Hold{p, person, need}
+}
+
+// most returns a need, bounded by what there is.
+func (p *Pool) most(need Need) Need {
+	return Need{min(need.Places, p.all.Places), min(need.Bytes, p.all.Bytes)}
+}
+
+// joinLocked has a need wait, unless it can be met now.
+func (p *Pool) joinLocked(person string, need Need) *request {
+	r := &request{need: need, since: time.Now(), met: make(chan struct{})}
+	p.ring.Join(person, r)
+	p.serveLocked()
+	return r
 }
 
 // More takes so many bytes more if they are there, and reports whether they were. Those for which

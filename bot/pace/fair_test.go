@@ -128,7 +128,7 @@ func TestTakeHammer(t *testing.T) {
 					case err != nil && patience == time.Hour:
 						t.Error(err)
 					case err == nil && rng.IntN(50) == 0:
-						s.Refused(m, 3*time.Second)
+						s.Refused(ctx, m, 3*time.Second)
 					case err == nil:
 						mu.Lock()
 						made = append(made, time.Now())
@@ -146,6 +146,83 @@ func TestTakeHammer(t *testing.T) {
 		}
 		if len(s.queues) != 0 {
 			t.Errorf("%d queues are left", len(s.queues))
+		}
+	})
+}
+
+// TestRefusedCostsNobody: a call that Slack has refused is none of those that somebody has had.
+func TestRefusedCostsNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const m = Method("users.info")
+		s := start(t, Config{})
+		alice, bob := fair.With(t.Context(), "alice"), fair.With(t.Context(), "bob")
+		for _, ctx := range []context.Context{alice, bob, alice, alice} {
+			if err := s.Take(ctx, m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.Refused(alice, m, time.Second)
+		s.Refused(fair.With(alice, ""), m, time.Second) // nobody's
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		had := map[string]int{}
+		for _, u := range s.core.limit(m).uses {
+			had[u.person]++
+		}
+		if had["alice"] != 2 || had["bob"] != 1 {
+			t.Errorf("they have had %v", had)
+		}
+	})
+}
+
+// TestTakeWith: a call that needs something else as well is counted when both are there, is in nobody's
+// way before, and is told when that is there again.
+func TestTakeWith(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const m = Method("conversations.replies")
+		s := start(t, Config{})
+		places := 1 // guarded by s.mu
+		place := func() bool {
+			if places == 0 {
+				return false
+			}
+			places--
+			return true
+		}
+		alice, bob := fair.With(t.Context(), "alice"), fair.With(t.Context(), "bob")
+		if err := s.TakeWith(alice, m, place); err != nil {
+			t.Fatal(err)
+		}
+		var all sync.WaitGroup
+		began, waited := time.Now(), time.Duration(0)
+		all.Go(func() {
+			if err := s.TakeWith(alice, m, place); err != nil {
+				t.Error(err)
+			}
+			waited = time.Since(began)
+		})
+		all.Go(func() {
+			ctx, cancel := context.WithTimeout(alice, time.Second)
+			defer cancel()
+			if err := s.TakeWith(ctx, m, place); err == nil {
+				t.Error("there were two places")
+			}
+		})
+		synctest.Wait()
+		if err := s.Take(bob, m); err != nil || time.Since(began) != 0 {
+			t.Errorf("who needs no place waited %s, %v", time.Since(began), err)
+		}
+		if n := s.Snapshot().Methods[m].InMinute; n != 2 {
+			t.Errorf("%d calls are counted", n)
+		}
+		time.Sleep(5 * time.Second)
+		s.mu.Lock()
+		places++
+		s.mu.Unlock()
+		s.Look(m, "conversations.history")
+		all.Wait()
+		if waited != 5*time.Second || len(s.queues) != 0 {
+			t.Errorf("waited %s, %d queues are left", waited, len(s.queues))
 		}
 	})
 }

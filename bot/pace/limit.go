@@ -186,6 +186,16 @@ func (l *limiter) used(now time.Time, person string) {
 	}
 }
 
+// unused takes back the newest call that was recorded for a person.
+func (l *limiter) unused(person string) {
+	for i, u := range slices.Backward(l.uses) {
+		if u.person == person {
+			l.uses = slices.Delete(l.uses, i, i+1)
+			return
+		}
+	}
+}
+
 // sharesAt returns when the shares of people may have grown next: when a call leaves the window.
 func (l *limiter) sharesAt(now time.Time) time.Time {
 	l.move(now)

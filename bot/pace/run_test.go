@@ -229,7 +229,7 @@ func TestTake(t *testing.T) {
 		if !slices.Equal(served, []int{0, 2}) || time.Since(began) != minute+takeTime {
 			t.Errorf("served %v after %v", served, time.Since(began))
 		}
-		s.Refused(m, 7*time.Second)
+		s.Refused(t.Context(), m, 7*time.Second)
 		began = time.Now()
 		if err := s.Take(t.Context(), m); err != nil || time.Since(began) < 7*time.Second {
 			t.Errorf("error %v, %v after a refusal for 7 s", err, time.Since(began))
@@ -291,7 +291,7 @@ func TestHammer(t *testing.T) {
 					_ = s.Left(MethodEdit, time.Second)
 					s.SetShare(1)
 					_ = s.Take(ctx, "conversations.replies")
-					s.Refused("conversations.replies", 10*time.Millisecond)
+					s.Refused(t.Context(), "conversations.replies", 10*time.Millisecond)
 					<-time.After(7 * time.Millisecond)
 				}
 			})

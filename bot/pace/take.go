@@ -16,6 +16,7 @@ const takeTime = time.Second
 // ticket is a call that waits for its method's budget.
 type ticket struct {
 	person string
+	also   func() bool   // takes what else the call needs, and reports whether that was there; nil: nothing
 	mine   chan struct{} // closed when the call may be made
 	look   chan struct{} // holds one: "look again, you keep the time now"
 }
@@ -33,8 +34,15 @@ type queue struct {
 // fair), each within their share of the minute (see limiter.shares), and each person's own in the
 // order in which they came. Take returns the cause of ctx when that ends first, and ErrStopped when
 // Run has ended. If Slack then refuses the call, call Refused, and Take again.
-func (s *Scheduler) Take(ctx context.Context, m Method) error {
-	t := &ticket{person: fair.Person(ctx), mine: make(chan struct{}), look: make(chan struct{}, 1)}
+func (s *Scheduler) Take(ctx context.Context, m Method) error { return s.TakeWith(ctx, m, nil) }
+
+// TakeWith is Take for a call that needs something else as well, such as a place: whoever waits for
+// both holds neither, and nobody is waited for who lacks the other one. also takes that if it is there
+// now, and reports whether it was. It is called with the Scheduler's lock held, perhaps by another
+// goroutine, and not after TakeWith has returned; it does no I/O, and does not call the Scheduler. If
+// TakeWith returns an error, also may have taken it. Call Look when it is there again.
+func (s *Scheduler) TakeWith(ctx context.Context, m Method, also func() bool) error {
+	t := &ticket{person: fair.Person(ctx), also: also, mine: make(chan struct{}), look: make(chan struct{}, 1)}
 	s.enter(m, t)
 	defer s.leave(m, t)
 	for {
@@ -78,6 +86,18 @@ func (s *Scheduler) TryTake(m Method, part float64) bool {
 	return true
 }
 
+// Look tells those who wait in TakeWith for one of these methods that what else they need may be there
+// now. It does not block.
+func (s *Scheduler) Look(methods ...Method) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range methods {
+		if q := s.queues[m]; q != nil {
+			poke(q.all[0].look)
+		}
+	}
+}
+
 // enter queues a ticket.
 func (s *Scheduler) enter(m Method, t *ticket) {
 	s.mu.Lock()
@@ -115,7 +135,9 @@ func (s *Scheduler) serveLocked(m Method, q *queue) time.Duration {
 		if !lim.can(now) {
 			return max(lim.soonest(now, 1).Sub(now), time.Millisecond)
 		}
-		t, ok := q.ring.Next(func(person string, _ *ticket) bool { return lim.shares(now, person) })
+		t, ok := q.ring.Next(func(person string, t *ticket) bool {
+			return lim.shares(now, person) && (t.also == nil || t.also())
+		})
 		if !ok {
 			return max(lim.sharesAt(now).Sub(now), time.Millisecond)
 		}
@@ -151,15 +173,16 @@ func poke(c chan struct{}) {
 	}
 }
 
-// Refused records that Slack refused a call that Take or TryTake had counted. The method pauses for
-// retryAfter.
-func (s *Scheduler) Refused(m Method, retryAfter time.Duration) {
+// Refused records that Slack refused a call that Take had counted for the person of ctx, or TryTake for
+// nobody: it comes out of no share then. The method pauses for retryAfter.
+func (s *Scheduler) Refused(ctx context.Context, m Method, retryAfter time.Duration) {
 	s.mu.Lock()
 	lim := s.core.limit(m)
 	lim.flying++ // the call was counted as returned
 	if n := len(lim.past); n > 0 {
 		lim.past = lim.past[:n-1]
 	}
+	lim.unused(fair.Person(ctx))
 	lim.refused(time.Now(), retryAfter, false)
 	s.mu.Unlock()
 	s.poke()

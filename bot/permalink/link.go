@@ -72,7 +72,8 @@ func ownWords(text string) string {
 	})
 }
 
-// WithoutPreviews returns a message without Slack's previews of messages that are quoted.
+// WithoutPreviews returns a message without Slack's previews of messages that are quoted. It keeps those
+// of which not all is quoted: a preview may have more.
 func (q Quotes) WithoutPreviews(text string) string {
 	if len(q.quoted) == 0 || !strings.Contains(text, linkedPreview) {
 		return text

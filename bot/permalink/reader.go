@@ -30,6 +30,7 @@ const (
 	keepFor     = 10 * time.Minute // messages are remembered
 	maxKept     = 200              // threads: at most some 16 MB
 	maxRunes    = 4_000            // of one message
+	leastRunes  = 80               // of one message of a thread, however short the budget
 	longestFile = 255              // characters of a file's name: file systems allow no more
 	totalTime   = 10 * time.Second // all links of a turn together
 )
@@ -83,7 +84,8 @@ type Reader struct {
 
 type kept struct {
 	messages []thread.Message
-	all      int // messages of the thread
+	all      int  // messages of the thread
+	part     bool // of the linked one the beginning is kept
 	until    time.Time
 }
 
@@ -104,7 +106,7 @@ type Quotes struct {
 	Failed  int               // links that could not be read
 
 	hosts  []string
-	quoted map[Link]bool // without their threads
+	quoted map[Link]bool // the messages of which all is quoted, without their threads
 }
 
 // Quote quotes what the newest links in these messages (oldest first) lead to, if all these people,
@@ -132,11 +134,13 @@ func (r *Reader) Quote(ctx context.Context, here thread.ID, people []Person, mes
 				break
 			}
 			left--
-			text, err := r.quote(ctx, l, readers(people, m.By), roles, runes/MaxLinks, &reads)
+			text, whole, err := r.quote(ctx, l, readers(people, m.By), roles, runes/MaxLinks, &reads)
 			switch {
 			case err == nil:
 				out.Shown++
-				out.quoted[Link{Channel: l.Channel, TS: l.TS}] = true
+				if whole {
+					out.quoted[Link{Channel: l.Channel, TS: l.TS}] = true
+				}
 			case errors.Is(err, errHidden):
 				out.Denied++
 				out.Hidden[m.ID] = true
@@ -165,17 +169,19 @@ var (
 	errGone    = errors.New("the message is not there")
 )
 
-// quote returns a quotation. It asks first who may see the message, and reads it only then.
-func (r *Reader) quote(ctx context.Context, l Link, people []Person, roles map[string]bool, runes int, reads *int) (string, error) {
+// quote returns a quotation, and whether it has all of the linked message. It asks first who may see the
+// message, and reads it only then.
+func (r *Reader) quote(ctx context.Context, l Link, people []Person, roles map[string]bool, runes int, reads *int) (text string, whole bool, err error) {
 	place, err := r.visible(ctx, l.Channel, people, roles)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	k, err := r.read(ctx, l, reads)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
-	return r.quotation(l, place, k, runes), nil
+	text, whole = r.quotation(l, place, k, runes)
+	return text, whole, nil
 }
 
 // readers returns everybody who must be able to see what a message links to: whoever asks, and
@@ -257,7 +263,7 @@ func (r *Reader) read(ctx context.Context, l Link, reads *int) (kept, error) {
 	if at < 0 {
 		return kept{}, errGone
 	}
-	k = kept{messages: around(page, at), all: len(page), until: now.Add(keepFor)}
+	k = kept{messages: around(page, at), all: len(page), part: utf8.RuneCountInString(page[at].Text) > maxRunes, until: now.Add(keepFor)}
 	for i, m := range k.messages {
 		k.messages[i] = thread.Message{
 			TS: m.TS, User: m.User, Name: m.Name, Self: m.Self, Bot: m.Bot, App: m.App, Behalf: m.Behalf, Text: cut(m.Text, maxRunes), Files: m.Files,
@@ -292,9 +298,11 @@ func around(page []thread.Message, at int) []thread.Message {
 	return append([]thread.Message{page[0]}, page[from:from+rest]...)
 }
 
-// quotation writes a quotation of at most so many characters. Nobody speaks for others in it: every
-// further line of a message has a margin, and names are those of the prompt.
-func (r *Reader) quotation(l Link, place Place, k kept, runes int) string {
+// quotation writes a quotation of at most so many characters, in which the linked message comes first:
+// its thread has what it leaves, or leastRunes a message. whole reports that all of the linked one is
+// there. Nobody speaks for others in it: every further line of a message has a margin, and names are
+// those of the prompt.
+func (r *Reader) quotation(l Link, place Place, k kept, runes int) (text string, whole bool) {
 	where := "a conversation"
 	if place.Name != "" {
 		where = "#" + prompt.CleanName(place.Name)
@@ -304,7 +312,15 @@ func (r *Reader) quotation(l Link, place Place, k kept, runes int) string {
 		head = "Linked message in " + where + ", with its thread:"
 	}
 	all := []string{head}
-	each := max(runes/len(k.messages), 80)
+	linked := ""
+	for _, m := range k.messages {
+		if m.TS == l.TS {
+			linked = strings.TrimSpace(m.Text)
+		}
+	}
+	size := utf8.RuneCountInString(linked)
+	whole = !k.part && size <= runes
+	each := max((runes-size)/len(k.messages), leastRunes)
 	turns := make([]prompt.Turn, len(k.messages))
 	for i, m := range k.messages {
 		turns[i] = speaker(m)
@@ -319,6 +335,9 @@ func (r *Reader) quotation(l Link, place Place, k kept, runes int) string {
 			name += " (the linked one)"
 		}
 		said := cut(strings.TrimSpace(m.Text), each)
+		if m.TS == l.TS {
+			said = cut(linked, runes)
+		}
 		for _, f := range m.Files {
 			said = strings.TrimSpace(said + "\n(with the file " + llm.Printable(f.Name, longestFile) + ")")
 		}
@@ -327,7 +346,7 @@ func (r *Reader) quotation(l Link, place Place, k kept, runes int) string {
 	if n := k.all - len(k.messages); n > 0 {
 		all = append(all, fmt.Sprintf("(%d further messages of the thread are left out.)", n))
 	}
-	return strings.Join(all, "\n")
+	return strings.Join(all, "\n"), whole
 }
 
 // speaker returns who wrote a message, without what they said.

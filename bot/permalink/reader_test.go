@@ -248,3 +248,41 @@ func TestQuotation(t *testing.T) {
 		t.Errorf("%d reads: %+v", o.reads, got)
 	}
 }
+
+// TestQuotationHasWhatAPreviewHad: of a thread the linked message comes first, however short the budget
+// is. Its preview goes only if all of the message is quoted.
+func TestQuotationHasWhatAPreviewHad(t *testing.T) {
+	const link = at + "CPUB/p1763900150000100?thread_ts=1763900000.000300&cid=CPUB"
+	here := thread.ID{Channel: "C9", TS: "1.0"}
+	for name, tt := range map[string]struct {
+		size, others, runes int
+		whole               bool
+	}{
+		"all of it":                {900, 30, 3_000, true},
+		"a long one":               {3_500, 30, 12_000, true},
+		"longer than its share":    {1_500, 30, 3_000, false},
+		"longer, and alone":        {1_500, 0, 3_000, false},
+		"longer than what is kept": {maxRunes + 10, 3, 60_000, false},
+	} {
+		said := strings.Repeat("word ", tt.size/5-1) + "last"
+		page := []thread.Message{{TS: "1763900000.000300", Name: "Ana", Text: "zq root"}}
+		for i := range tt.others {
+			page = append(page, thread.Message{TS: fmt.Sprintf("17639001%02d.000100", i), Name: "Bob", Text: strings.Repeat("other ", 500)})
+		}
+		page = append(page, thread.Message{TS: "1763900150.000100", Name: "Cy", Text: said})
+		o := newOffice()
+		o.page[thread.ID{Channel: "CPUB", TS: "1763900000.000300"}] = page
+		r := New(o, fullMembers, []string{"acme.slack.com"}, "llm", slog.New(slog.DiscardHandler))
+		text := link + "\n\nPreview of a linked message from Cy (" + link + "):\n> " + said
+		got := r.Quote(t.Context(), here, []Person{{ID: "UIN"}}, []Message{{"m", text, "UIN"}}, tt.runes)
+		if has := strings.Contains(got.Text["m"], said); has != tt.whole {
+			t.Errorf("%s: quoted as a whole: %v: %s", name, has, got.Text["m"])
+		}
+		if seen := got.Text["m"] + got.WithoutPreviews(text); strings.Count(seen, "last") != 1 {
+			t.Errorf("%s: its end is there %d times", name, strings.Count(seen, "last"))
+		}
+		if n := len([]rune(got.Text["m"])); n > tt.runes/MaxLinks+maxMessages*(leastRunes+40) {
+			t.Errorf("%s: a quotation of %d characters", name, n)
+		}
+	}
+}

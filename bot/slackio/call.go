@@ -212,10 +212,7 @@ func (s *Slack) remove(ctx context.Context, c call) error {
 
 // find looks in the thread for the message that an earlier try of c may have made.
 func (s *Slack) find(ctx context.Context, c call) (posted, error) {
-	r, err := s.startReading(ctx, methodReplies)
-	if err != nil {
-		return posted{}, err
-	}
+	r := &reading{s: s}
 	defer r.close()
 	messages, err := s.replies(ctx, r, c.thread, c.reply.For)
 	if err != nil {

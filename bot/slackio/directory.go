@@ -20,12 +20,30 @@ const (
 )
 
 // directory caches Slack's answers about ids, refusals too. It asks once for several callers that
-// want the same id at the same time, so a hundred questions of a new person cost one look-up.
+// want the same id at the same time, so a hundred questions of a new person cost one look-up. If that
+// fails, all who would have tried as long fail with it: one after the other they would wait a hundred
+// times as long.
 type directory[T any] struct {
 	mu     sync.Mutex // guards all below
 	known  *simplelru.LRU[string, known[T]]
-	asking map[string]chan struct{} // each closed when the look-up under way has ended
+	asking map[string]*asking // the look-ups under way
 }
+
+// asking is a look-up under way.
+type asking struct {
+	patience patience
+	ended    chan struct{} // closed when it has ended
+	err      error         // Slack's failure; set before ended is closed; nil: it tells nothing for others
+}
+
+// patience is how long a look-up is tried.
+type patience int
+
+const (
+	tryOnce     patience = iota // it may be left out: see spared
+	tryFewTimes                 // see lookUp
+	tryLong                     // see decide
+)
 
 type known[T any] struct {
 	value T
@@ -40,13 +58,13 @@ func (k known[T]) isFresh(now time.Time, age time.Duration) bool {
 }
 
 func newDirectory[T any]() *directory[T] {
-	return &directory[T]{known: recent.New[string, known[T]](maxPeople), asking: map[string]chan struct{}{}}
+	return &directory[T]{known: recent.New[string, known[T]](maxPeople), asking: map[string]*asking{}}
 }
 
 // get returns the cached value of id if it is fresh, else what ask returns. isMissing reports which
 // errors of ask are cached. When ask fails, get returns an older value if there is one.
-func (d *directory[T]) get(ctx context.Context, id string, ask func(context.Context) (T, error), isMissing func(error) bool) (T, error) {
-	v, old, err := d.look(ctx, id, peopleTTL, ask, isMissing)
+func (d *directory[T]) get(ctx context.Context, id string, p patience, ask func(context.Context) (T, error), isMissing func(error) bool) (T, error) {
+	v, old, err := d.look(ctx, id, peopleTTL, p, ask, isMissing)
 	if err != nil && old != nil {
 		return *old, nil
 	}
@@ -56,28 +74,32 @@ func (d *directory[T]) get(ctx context.Context, id string, ask func(context.Cont
 // fresh returns the value of id as Slack told it at most age ago, else what ask returns. When ask
 // fails, it fails, whatever Slack told before.
 func (d *directory[T]) fresh(ctx context.Context, id string, age time.Duration, ask func(context.Context) (T, error), isMissing func(error) bool) (T, error) {
-	v, _, err := d.look(ctx, id, age, ask, isMissing)
+	v, _, err := d.look(ctx, id, age, tryFewTimes, ask, isMissing)
 	return v, err
 }
 
 // look returns a value that is at most age old. old is one that is older; nil: there is none.
 func (d *directory[T]) look(
-	ctx context.Context, id string, age time.Duration, ask func(context.Context) (T, error), isMissing func(error) bool,
+	ctx context.Context, id string, age time.Duration, p patience, ask func(context.Context) (T, error), isMissing func(error) bool,
 ) (v T, old *T, err error) {
 	for {
-		k, have, wait := d.begin(id, age)
+		k, have, mine, other := d.begin(id, age, p)
 		if have && k.isFresh(time.Now(), age) {
 			return k.value, nil, k.no
 		}
 		if have && k.no == nil {
 			old = &k.value
 		}
-		if wait == nil {
-			v, err := d.ask(ctx, id, ask, isMissing)
+		if mine != nil {
+			v, err := d.ask(ctx, id, mine, ask, isMissing)
 			return v, old, err
 		}
 		select {
-		case <-wait: // and look again
+		case <-other.ended:
+			if other.err != nil && other.patience >= p {
+				return v, old, other.err
+			}
+			// and look again
 		case <-ctx.Done():
 			return v, old, context.Cause(ctx)
 		}
@@ -92,27 +114,28 @@ func (d *directory[T]) peek(id string) (value T, ok bool) {
 	return k.value, have && k.no == nil
 }
 
-// begin returns the cached value of id. If the value is too old and wait is nil, the caller has to
-// ask; else it has to wait.
-func (d *directory[T]) begin(id string, age time.Duration) (k known[T], have bool, wait <-chan struct{}) {
+// begin returns the cached value of id. If the value is too old, the caller has to ask with mine, or
+// has to wait for other.
+func (d *directory[T]) begin(id string, age time.Duration, p patience) (k known[T], have bool, mine, other *asking) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	k, have = d.known.Get(id)
 	if have && k.isFresh(time.Now(), age) {
-		return k, have, nil
+		return k, have, nil, nil
 	}
 	if under := d.asking[id]; under != nil {
-		return k, have, under
+		return k, have, nil, under
 	}
-	d.asking[id] = make(chan struct{})
-	return k, have, nil
+	mine = &asking{patience: p, ended: make(chan struct{})}
+	d.asking[id] = mine
+	return k, have, mine, nil
 }
 
-func (d *directory[T]) ask(ctx context.Context, id string, ask func(context.Context) (T, error), isMissing func(error) bool) (T, error) {
+func (d *directory[T]) ask(ctx context.Context, id string, mine *asking, ask func(context.Context) (T, error), isMissing func(error) bool) (T, error) {
 	defer func() {
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		close(d.asking[id])
+		close(mine.ended)
 		delete(d.asking, id)
 	}()
 	keep := func(k known[T]) {
@@ -126,6 +149,8 @@ func (d *directory[T]) ask(ctx context.Context, id string, ask func(context.Cont
 		keep(known[T]{value: v, asked: now, until: now.Add(peopleTTL)})
 	case isMissing(err):
 		keep(known[T]{no: err, asked: now, until: now.Add(missingTTL)})
+	case ctx.Err() == nil: // or else its caller has ended it
+		mine.err = err
 	}
 	return v, err
 }

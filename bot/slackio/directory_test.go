@@ -22,7 +22,7 @@ func TestDirectoryRemembers(t *testing.T) {
 		asked := 0
 		var fails error
 		get := func() (string, error) {
-			return d.get(t.Context(), "U1", func(context.Context) (string, error) {
+			return d.get(t.Context(), "U1", tryFewTimes, func(context.Context) (string, error) {
 				asked++
 				return fmt.Sprint("name ", asked), fails
 			}, isGone)
@@ -69,7 +69,7 @@ func TestDirectoryFresh(t *testing.T) {
 				t.Errorf("%s: %q, %v, asked %d times", what, got, err, asked)
 			}
 		}
-		if got, err := d.get(t.Context(), "U1", ask, isGone); got != "role 1" || err != nil {
+		if got, err := d.get(t.Context(), "U1", tryFewTimes, ask, isGone); got != "role 1" || err != nil {
 			t.Fatal(got, err)
 		}
 		check("just told", "role 1", nil, 1)
@@ -80,7 +80,7 @@ func TestDirectoryFresh(t *testing.T) {
 		time.Sleep(roleTTL + time.Second)
 		fails = errors.New("time is up")
 		check("an old role is none", "", fails, 3)
-		if got, err := d.get(t.Context(), "U1", ask, isGone); got != "role 2" || err != nil || asked != 3 {
+		if got, err := d.get(t.Context(), "U1", tryFewTimes, ask, isGone); got != "role 2" || err != nil || asked != 3 {
 			t.Errorf("a name may be older: %q, %v, asked %d times", got, err, asked)
 		}
 		fails = errGone
@@ -95,11 +95,61 @@ func TestDirectoryFresh(t *testing.T) {
 			return "", errors.New("no budget")
 		}
 		var all sync.WaitGroup
-		all.Go(func() { _, _ = d.get(t.Context(), "U1", slow, isGone) })
+		all.Go(func() { _, _ = d.get(t.Context(), "U1", tryOnce, slow, isGone) })
 		time.Sleep(time.Millisecond)
 		check("after another's failure", "role 5", nil, 5)
 		all.Wait()
 	})
+}
+
+// TestDirectoryShares: a look-up that fails has failed for all who wait for it and would try no longer.
+// What its caller has ended, and what was tried less, tells them nothing.
+func TestDirectoryShares(t *testing.T) {
+	fails := errors.New("internal_error")
+	for name, tt := range map[string]struct {
+		first  patience
+		gives  time.Duration // 0: for ever
+		shares bool
+	}{
+		"as patient":         {tryFewTimes, 0, true},
+		"more patient":       {tryLong, 0, true},
+		"less patient":       {tryOnce, 0, false},
+		"its caller gave up": {tryLong, 10 * time.Second, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newDirectory[string]()
+				ask := func(ctx context.Context) (string, error) {
+					select {
+					case <-time.After(time.Minute):
+						return "", fails
+					case <-ctx.Done():
+						return "", context.Cause(ctx)
+					}
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				if tt.gives > 0 {
+					time.AfterFunc(tt.gives, cancel)
+				}
+				var all sync.WaitGroup
+				all.Go(func() { _, _ = d.get(ctx, "U1", tt.first, ask, isGone) })
+				time.Sleep(time.Second)
+				began := time.Now()
+				for range 5 {
+					all.Go(func() {
+						if _, err := d.get(t.Context(), "U1", tryFewTimes, ask, isGone); !errors.Is(err, fails) {
+							t.Errorf("%s: %v", name, err)
+						}
+					})
+				}
+				all.Wait()
+				if took := time.Since(began); took > 2*time.Minute || (took < time.Minute) != tt.shares {
+					t.Errorf("%s: they waited %s", name, took)
+				}
+			})
+		})
+	}
 }
 
 // TestDirectoryIsBounded: a flood of ids takes the place of what nobody asks for, and of nothing else.
@@ -107,7 +157,7 @@ func TestDirectoryIsBounded(t *testing.T) {
 	d := newDirectory[string]()
 	asked := 0
 	get := func(id string) {
-		_, _ = d.get(t.Context(), id, func(context.Context) (string, error) { asked++; return id, nil }, isGone)
+		_, _ = d.get(t.Context(), id, tryFewTimes, func(context.Context) (string, error) { asked++; return id, nil }, isGone)
 	}
 	for i := range 3 * maxPeople {
 		get(fmt.Sprint("U", i))
@@ -133,7 +183,7 @@ func TestDirectoryHammer(t *testing.T) {
 						cancel()
 						ctx, cancel = context.WithCancel(t.Context())
 					}
-					got, err := d.get(ctx, fmt.Sprint(id), func(ctx context.Context) (string, error) {
+					got, err := d.get(ctx, fmt.Sprint(id), tryFewTimes, func(ctx context.Context) (string, error) {
 						if under[id].Add(1) > 1 {
 							t.Error("two look-ups of the same")
 						}

@@ -36,10 +36,7 @@ const namesTimeout = 5 * time.Second
 // Messages returns a thread's messages, oldest first. It waits for the budget of reads, which
 // delays no edit.
 func (s *Slack) Messages(ctx context.Context, t thread.ID) ([]thread.Message, error) {
-	r, err := s.startReading(ctx, methodReplies)
-	if err != nil {
-		return nil, fmt.Errorf("read thread %s: %w", t, err)
-	}
+	r := &reading{s: s}
 	defer r.close()
 	list, err := s.replies(ctx, r, t, "")
 	if err != nil {
@@ -55,10 +52,7 @@ func (s *Slack) Messages(ctx context.Context, t thread.ID) ([]thread.Message, er
 
 // Recent returns the top-level messages between two times, oldest first.
 func (s *Slack) Recent(ctx context.Context, channel, after, before string) ([]thread.Message, error) {
-	r, err := s.startReading(ctx, methodHistory)
-	if err != nil {
-		return nil, fmt.Errorf("read channel %s: %w", channel, err)
-	}
+	r := &reading{s: s}
 	defer r.close()
 	cursor, limit := "", strconv.Itoa(recentPage)
 	for { // the newest come first
@@ -66,7 +60,7 @@ func (s *Slack) Recent(ctx context.Context, channel, after, before string) ([]th
 			"channel": {channel}, "cursor": {cursor}, "oldest": {after}, "latest": {before}, "limit": {limit}, "include_all_metadata": {"1"},
 		})
 		if err == nil {
-			err = r.add(ctx, got.messages)
+			err = r.add(got.messages)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("read channel %s: %w", channel, unread(err))
@@ -74,6 +68,13 @@ func (s *Slack) Recent(ctx context.Context, channel, after, before string) ([]th
 		cursor, limit = got.next, got.limit
 		if cursor == "" || len(r.messages) >= recentPages*recentPage || r.size > maxKept {
 			break
+		}
+		anew, err := r.more(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("read channel %s: %w", channel, err)
+		}
+		if anew {
+			cursor = ""
 		}
 	}
 	list := r.messages
@@ -146,18 +147,18 @@ func oddMessage(m slackmsg.Message) string {
 // keeps the first message and the newest. They are of no use when r is closed.
 func (s *Slack) replies(ctx context.Context, r *reading, t thread.ID, oldest string) ([]slackmsg.Message, error) {
 	cursor, limit := "", strconv.Itoa(repliesPage)
-	for page := 0; ; page++ {
+	for {
 		got, err := r.readPage(ctx, methodReplies, url.Values{
 			"channel": {t.Channel}, "ts": {t.TS}, "cursor": {cursor}, "oldest": {oldest}, "limit": {limit}, "inclusive": {"1"},
 			"include_all_metadata": {"1"},
 		})
 		messages := got.messages
 		r.part = r.part || got.left > 0
-		if page > 0 && len(messages) > 0 && messages[0].TS == t.TS {
+		if cursor != "" && len(messages) > 0 && messages[0].TS == t.TS {
 			messages = messages[1:] // some pages begin with the thread's first message again
 		}
 		if err == nil {
-			err = r.add(ctx, messages)
+			err = r.add(messages)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("read thread %s: %w", t, unread(err))
@@ -165,6 +166,13 @@ func (s *Slack) replies(ctx context.Context, r *reading, t thread.ID, oldest str
 		r.shorten(repliesPages * repliesPage)
 		if cursor, limit = got.next, got.limit; cursor == "" {
 			return r.messages, nil
+		}
+		anew, err := r.more(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("read thread %s: %w", t, err)
+		}
+		if anew {
+			cursor = ""
 		}
 	}
 }

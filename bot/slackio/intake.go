@@ -118,16 +118,7 @@ func (in *intake) once(ctx context.Context, env envelope, key string, ack func(p
 func (in *intake) handleOnce(ctx context.Context, env envelope, flight *inFlight, first bool, ack func(payload any), do func() error) {
 	s := in.slack
 	if first {
-		err := do()
-		if errors.Is(err, bot.ErrBusy) { // noted, so it is durable
-			s.log.WarnContext(ctx, "thread_busy", "event", flight.key)
-			err = nil
-		}
-		s.record(env, handledOr(err))
-		if err != nil {
-			s.log.WarnContext(ctx, "event_not_acked", "event", flight.key, "envelope", env.ID, "error", err)
-		}
-		s.seen.end(flight, err)
+		in.first(ctx, env, flight, do)
 	} else {
 		s.record(env, OutcomeDuplicate)
 		s.log.DebugContext(ctx, "event_duplicate", "envelope", env.ID, "event", flight.key, "attempt", env.Attempt)
@@ -140,6 +131,25 @@ func (in *intake) handleOnce(ctx context.Context, env envelope, flight *inFlight
 	case <-ctx.Done():
 	}
 }
+
+// first does something for the first envelope with a key.
+func (in *intake) first(ctx context.Context, env envelope, flight *inFlight, do func() error) {
+	s := in.slack
+	err := errPanicked // or else what comes again would wait for ever
+	defer func() { s.seen.end(flight, err) }()
+	err = do()
+	if errors.Is(err, bot.ErrBusy) { // noted, so it is durable
+		s.log.WarnContext(ctx, "thread_busy", "event", flight.key)
+		err = nil
+	}
+	s.record(env, handledOr(err))
+	if err != nil {
+		s.log.WarnContext(ctx, "event_not_acked", "event", flight.key, "envelope", env.ID, "error", err)
+	}
+}
+
+// errPanicked is the outcome of a handling that has ended in a panic.
+var errPanicked = errors.New("its handling panicked")
 
 // dedupe remembers which messages were handled, by channel and ts, because event ids differ for the
 // same message (facts/slack.md §0.4).

@@ -36,9 +36,11 @@ const (
 	maxKept = 12 << 20
 	// maxRead is how much of a thread is read at all.
 	maxRead = 64 << 20
-	// readers is how many threads are read at a time, each up to maxPage, half of them at most for
-	// one person. One of them may have more than that.
+	// readers is how many pages are read at a time, or made use of, half of them at most for one person.
 	readers = 4
+	// longReaders is how many threads have more than one page at a time, maxKept at most, and one of them
+	// at most for one person.
+	longReaders = 2
 )
 
 // errLargePage reports that a page of history has more than maxPage bytes. Another try would bring
@@ -54,43 +56,54 @@ type page struct {
 	left     int    // how many of them could not be read
 }
 
-// reading is what is read of a thread or a channel. It has a place among the readers until it is
-// closed.
+// reading is what is read of a thread or a channel, page by page. Who waits for the budget of a page
+// has no place among the readers meanwhile. So what is kept of the pages before has a bound of its own:
+// whoever needs a second page has one of the longReaders, or lets go of the first and waits for that.
 type reading struct {
 	s        *Slack
-	place    *fair.Hold
-	paid     bool // the budget of the first page is taken
+	place    *fair.Hold // nil: it reads nothing now
+	long     *fair.Hold // nil: it has no more than one page
 	messages []slackmsg.Message
 	size     int  // of messages, in bytes
 	all      int  // bytes of all that was read
 	part     bool // messages were dropped, or could not be read
-	long     bool
 }
 
-// startReading waits for the budget of the first page, and then for a place: who waits for budget
-// is in nobody's way.
-func (s *Slack) startReading(ctx context.Context, m pace.Method) (*reading, error) {
-	if err := s.pace.Take(ctx, m); err != nil {
-		return nil, err
-	}
-	place, err := s.readers.Take(ctx, fair.Need{Places: 1})
+// onePlace is the need of a reading.
+func onePlace() fair.Need { return fair.Need{Places: 1} }
+
+// take waits for the budget of a page and for a place to read it, and has neither meanwhile.
+func (r *reading) take(ctx context.Context, m pace.Method) error {
+	r.leave()
+	err := r.s.pace.TakeWith(ctx, m, func() bool {
+		r.place = r.s.readers.Try(ctx, onePlace())
+		return r.place != nil
+	})
 	if err != nil {
-		return nil, fmt.Errorf("read history: %w", err)
+		r.leave()
 	}
-	return &reading{s: s, place: place, paid: true}, nil
+	return err
 }
 
-// close frees the place. The messages are of no use afterwards.
+// leave gives the place back.
+func (r *reading) leave() {
+	if r.place != nil {
+		r.place.Give()
+		r.place = nil
+		r.s.pace.Look(methodReplies, methodHistory)
+	}
+}
+
+// close gives everything back. The messages are of no use afterwards.
 func (r *reading) close() {
-	if r.long {
-		<-r.s.longReader
+	r.leave()
+	if r.long != nil {
+		r.long.Give()
 	}
-	r.place.Give()
 }
 
-// add takes messages of one page. It blocks for the place of the one that may have more than a
-// page.
-func (r *reading) add(ctx context.Context, list []slackmsg.Message) error {
+// add takes messages of one page.
+func (r *reading) add(list []slackmsg.Message) error {
 	size := 0
 	for _, m := range list {
 		size += m.Size()
@@ -98,16 +111,25 @@ func (r *reading) add(ctx context.Context, list []slackmsg.Message) error {
 	if r.all += size; r.all > maxRead {
 		return fmt.Errorf("%w: more than %d MB", errLargePage, maxRead>>20)
 	}
-	if !r.long && len(r.messages) > 0 && r.size+size > maxPage {
-		select {
-		case r.s.longReader <- struct{}{}:
-			r.long = true
-		case <-ctx.Done():
-			return fmt.Errorf("wait for the read of another long thread: %w", context.Cause(ctx))
-		}
-	}
 	r.messages, r.size = append(r.messages, list...), r.size+size
 	return nil
+}
+
+// more is to be called before a second page is read. It reports that the reading has to begin anew: it
+// has waited for the right to have more than one page, and has none left.
+func (r *reading) more(ctx context.Context) (anew bool, err error) {
+	if r.long == nil {
+		r.long = r.s.longReaders.Try(ctx, onePlace())
+	}
+	if r.long != nil {
+		return false, nil
+	}
+	r.messages, r.size, r.all, r.part = nil, 0, 0, false
+	r.leave()
+	if r.long, err = r.s.longReaders.Take(ctx, onePlace()); err != nil {
+		return false, fmt.Errorf("wait for the reads of other long threads: %w", err)
+	}
+	return true, nil
 }
 
 // shorten drops messages behind the first one until there are at most so many, of at most maxKept
@@ -153,12 +175,9 @@ func (r *reading) readPage(ctx context.Context, m pace.Method, args url.Values) 
 func (r *reading) tryPage(ctx context.Context, m pace.Method, args url.Values) (page, error) {
 	s := r.s
 	for try := 1; ; try++ {
-		if !r.paid {
-			if err := s.pace.Take(ctx, m); err != nil {
-				return page{}, err
-			}
+		if err := r.take(ctx, m); err != nil {
+			return page{}, err
 		}
-		r.paid = false
 		got, err := timed(ctx, func(ctx context.Context) (page, error) { return s.fetchPage(ctx, m, args) })
 		if err == nil {
 			return got, nil
@@ -166,7 +185,7 @@ func (r *reading) tryPage(ctx context.Context, m pace.Method, args url.Values) (
 		f := classify(err)
 		if f.kind == limited {
 			s.limited()
-			s.pace.Refused(m, f.retryAfter)
+			s.pace.Refused(ctx, m, f.retryAfter)
 			continue // the next Take waits, until ctx ends
 		}
 		if f.kind != transient || try == readTries || ctx.Err() != nil || errors.Is(err, errLargePage) {

@@ -41,14 +41,14 @@ const (
 var errNoBudget = errors.New("no budget for names")
 
 // Person looks a user up, at most once an hour. The result decides who may ask, so Person waits for
-// its budget until ctx ends, and for a Slack that fails for [bot.WhoTimeout]. An error is a
-// [bot.ErrNoPerson] if Slack itself refused.
+// its budget until ctx ends, and for a Slack that fails for [bot.WhoTimeout]: all who ask for the same
+// user meanwhile share that time. An error is a [bot.ErrNoPerson] if Slack itself refused.
 func (s *Slack) Person(ctx context.Context, user string) (bot.Person, error) {
 	if user == "" {
 		return bot.Person{}, errNobody
 	}
 	ctx = fair.With(ctx, user) // whoever asks: it decides what becomes of theirs
-	who, err := s.users.get(ctx, user, func(ctx context.Context) (bot.Person, error) {
+	who, err := s.users.get(ctx, user, tryLong, func(ctx context.Context) (bot.Person, error) {
 		return decide(ctx, s, methodUser, func(ctx context.Context) (bot.Person, error) { return s.person(ctx, user) })
 	}, isMissing)
 	if err == nil {
@@ -96,7 +96,7 @@ func (s *Slack) userName(ctx context.Context, user string) string {
 	if !isID(user) {
 		return user
 	}
-	who, err := s.users.get(ctx, user, func(ctx context.Context) (bot.Person, error) {
+	who, err := s.users.get(ctx, user, tryOnce, func(ctx context.Context) (bot.Person, error) {
 		return spared(ctx, s, methodUser, func(ctx context.Context) (bot.Person, error) { return s.person(ctx, user) })
 	}, isMissing)
 	if err != nil {
@@ -114,7 +114,7 @@ func (s *Slack) colleague(u *slack.User) bool {
 // Channel returns the name of a channel, looked up at most once an hour; empty for a direct
 // message.
 func (s *Slack) Channel(ctx context.Context, channel string) (string, error) {
-	name, err := s.channels.get(ctx, channel, func(ctx context.Context) (string, error) {
+	name, err := s.channels.get(ctx, channel, tryFewTimes, func(ctx context.Context) (string, error) {
 		return lookUp(ctx, s, methodChannel, func(ctx context.Context) (string, error) { return s.channel(ctx, channel) })
 	}, isMissing)
 	if err != nil {
@@ -138,7 +138,7 @@ func (s *Slack) channelName(ctx context.Context, channel string) string {
 	if !isID(channel) {
 		return channel
 	}
-	name, err := s.channels.get(ctx, channel, func(ctx context.Context) (string, error) {
+	name, err := s.channels.get(ctx, channel, tryOnce, func(ctx context.Context) (string, error) {
 		return spared(ctx, s, methodChannel, func(ctx context.Context) (string, error) { return s.channel(ctx, channel) })
 	}, isMissing)
 	if err != nil {
@@ -170,7 +170,7 @@ func spared[T any](ctx context.Context, s *Slack, m pace.Method, call func(conte
 	v, err := timed(ctx, call)
 	if f := classify(err); f.kind == limited {
 		s.limited()
-		s.pace.Refused(m, f.retryAfter)
+		s.pace.Refused(fair.With(ctx, ""), m, f.retryAfter) // TryTake has counted it for nobody
 	}
 	return v, err
 }
@@ -192,7 +192,7 @@ func decide[T any](ctx context.Context, s *Slack, m pace.Method, call func(conte
 			return v, err
 		case f.kind == limited: // the next Take waits
 			s.limited()
-			s.pace.Refused(m, f.retryAfter)
+			s.pace.Refused(ctx, m, f.retryAfter)
 			failing = time.Time{}
 			continue
 		case failing.IsZero():
@@ -245,7 +245,7 @@ func lookUp[T any](ctx context.Context, s *Slack, m pace.Method, call func(conte
 		switch {
 		case f.kind == limited:
 			s.limited()
-			s.pace.Refused(m, f.retryAfter)
+			s.pace.Refused(ctx, m, f.retryAfter)
 		case f.kind != transient || try == readTries || ctx.Err() != nil:
 			return v, err
 		}

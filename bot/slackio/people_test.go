@@ -2,10 +2,16 @@ package slackio
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"llmbot/bot"
 )
 
 // TestPersonOfAnotherWorkspace: of an organisation with several workspaces, only who is in the bot's own one can
@@ -32,4 +38,37 @@ func TestPersonOfAnotherWorkspace(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
+}
+
+// TestQuestionsOfOnePersonShareTheWait: while Slack does not say who somebody is, all of their
+// questions wait together.
+func TestQuestionsOfOnePersonShareTheWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		down := &http.Client{Transport: answers(func(*http.Request) string { return "" })}
+		s := New(Config{BotToken: "xoxb-1", APIURL: "http://slack.test/api/", HTTP: down, Log: slog.New(slog.DiscardHandler)})
+		began := time.Now()
+		var all sync.WaitGroup
+		for range 5 {
+			all.Go(func() {
+				if who, err := s.Person(t.Context(), "U1"); err == nil {
+					t.Errorf("%+v", who)
+				}
+			})
+		}
+		all.Wait()
+		if took := time.Since(began); took < bot.WhoTimeout || took > bot.WhoTimeout+30*time.Second {
+			t.Errorf("the last one was refused after %s", took)
+		}
+	})
+}
+
+// answers is a Slack that answers with a text; empty: with an error.
+type answers func(*http.Request) string
+
+func (a answers) RoundTrip(r *http.Request) (*http.Response, error) {
+	text, status := a(r), http.StatusOK
+	if text == "" {
+		status = http.StatusServiceUnavailable
+	}
+	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(text)), Request: r}, nil
 }

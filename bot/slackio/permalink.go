@@ -78,10 +78,7 @@ func (s *Slack) Members(ctx context.Context, channel string, people []string) (b
 
 // Page returns the first page of a thread, or one message. It is one read.
 func (s *Slack) Page(ctx context.Context, t thread.ID) ([]thread.Message, error) {
-	r, err := s.startReading(ctx, methodReplies)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", t, err)
-	}
+	r := &reading{s: s}
 	defer r.close()
 	got, err := r.readPage(ctx, methodReplies, url.Values{
 		"channel": {t.Channel}, "ts": {t.TS}, "limit": {strconv.Itoa(repliesPage)}, "inclusive": {"1"}, "include_all_metadata": {"1"},

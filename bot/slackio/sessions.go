@@ -280,7 +280,7 @@ func (s *Slack) tellSession(ctx context.Context, t thread.ID, status string) boo
 	})
 	f := classify(err)
 	if f.kind == limited {
-		s.pace.Refused(methodSession, f.retryAfter)
+		s.pace.Refused(ctx, methodSession, f.retryAfter)
 	}
 	ended := s.sessions.took(t, status, f, time.Now())
 	switch {

@@ -89,9 +89,8 @@ type Slack struct {
 	previews *previews
 	sessions *sessions
 	opens    *rate.Limiter // limits how often sockets are opened
-	// Places: one for each thread or channel that is read, and the one of a long thread.
-	readers    *fair.Pool
-	longReader chan struct{}
+	// Places: of the pages of history that are read, and of the threads that have more than one.
+	readers, longReaders *fair.Pool
 
 	self Self // set by Connect, before anything reads it
 
@@ -122,7 +121,7 @@ func New(cfg Config) *Slack {
 	impatient.Timeout = callTimeout
 	s := &Slack{
 		cfg: cfg, log: cfg.Log, opener: apiClient(cfg, &impatient), pace: pace.New(cfg.Pace), seen: newDedupe(), previews: newPreviews(), sessions: newSessions(),
-		readers: fair.NewPool(fair.Need{Places: readers}), longReader: make(chan struct{}, 1),
+		readers: fair.NewPool(fair.Need{Places: readers}), longReaders: fair.NewPool(fair.Need{Places: longReaders}),
 		users: newDirectory[bot.Person](), channels: newDirectory[string](),
 		opens: rate.NewLimiter(rate.Every(opensEvery), opensBurst), drafts: map[*draft]time.Time{},
 	}

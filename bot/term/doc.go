@@ -7,8 +7,8 @@
 //     control characters but newline and tab.
 //   - An answer grows without flicker: only lines that changed are written again. The text of a
 //     finished answer is whole, also when it is longer than the screen.
-//   - Ctrl-C ends the answer and nothing else, and what was written stays. Line editing and history
-//     work as in a shell.
+//   - Ctrl-C ends the answer and nothing else: what was written stays, and what was typed meanwhile
+//     stands at the prompt. Line editing and history work as in a shell.
 //   - When the output is no terminal, it is the model's text, byte for byte, and nothing else. It
 //     is written when the stream has ended, because what a pipe got cannot be taken back
 //     ([llm.Delta.Retract]).

@@ -44,23 +44,21 @@ type search struct {
 	was   string // what was typed before
 }
 
-// Bracketed paste: the terminal says what was pasted and what was typed.
-const (
-	pasteOn  = "\x1b[?2004h"
-	pasteOff = "\x1b[?2004l"
-)
-
 // NewEditor reads keys from in and writes to out, both a terminal in raw mode. Close it.
 func NewEditor(in io.Reader, out io.Writer, size func() Size, history *History, prompt string) *Editor {
 	return &Editor{kb: newKeyboard(in), size: size, out: out, history: history, prompt: prompt}
 }
 
 // Close ends the reading of keys. A read that waits for a key ends with that key.
-func (e *Editor) Close() { e.kb.close() }
+func (e *Editor) Close() {
+	_, _ = io.WriteString(e.out, pasteOff) // a terminal that is gone needs none
+	e.kb.close()
+}
 
 func (e *Editor) keys() *keyboard { return e.kb }
 
-// ReadLine shows the prompt and reads a question.
+// ReadLine shows the prompt and reads a question. From the first one on, the terminal marks what is
+// pasted, until Close: also during an answer.
 func (e *Editor) ReadLine(ctx context.Context) (string, error) {
 	e.line, e.past, e.find, e.draft = line{}, 0, nil, ""
 	e.typed.Reset()
@@ -71,11 +69,8 @@ func (e *Editor) ReadLine(ctx context.Context) (string, error) {
 	}
 	question, err := e.read(ctx)
 	if errors.Is(err, io.EOF) {
-		_, _ = io.WriteString(e.out, pasteOff+"\r\n")
+		_, _ = io.WriteString(e.out, "\r\n")
 		return "", io.EOF
-	}
-	if _, off := io.WriteString(e.out, pasteOff); err == nil && off != nil {
-		err = fmt.Errorf("write to the terminal: %w", off)
 	}
 	return question, err
 }
@@ -147,10 +142,10 @@ func (e *Editor) take() (done bool, err error) {
 		}
 		switch {
 		case key == "\n" && cr: // of a CR LF
-		case key == "\x1b[200~":
+		case key == pasteMark:
 			e.paste = true
 			e.found()
-		case key == "\x1b[201~":
+		case key == pasteEnds:
 			e.paste = false
 			e.flush()
 		case e.paste: // a key that is no text

@@ -101,26 +101,6 @@ func (k *keyboard) read(ctx context.Context) ([]byte, error) {
 	}
 }
 
-// during keeps keys for later, and reports whether one of them was Ctrl-C. That also forgets what
-// was typed before it.
-func (k *keyboard) during(got keys) (stop bool) {
-	k.took(got)
-	b := got.bytes
-	if i := bytes.LastIndexByte(b, keyCtrlC); i >= 0 {
-		stop = true
-		b, k.ahead, k.lost = b[i+1:], nil, false
-	}
-	k.keep(b)
-	return stop
-}
-
-// keep keeps keys for later.
-func (k *keyboard) keep(b []byte) {
-	room := max(mostTyped-len(k.ahead), 0)
-	k.lost = k.lost || len(b) > room
-	k.ahead = append(k.ahead, b[:min(len(b), room)]...)
-}
-
 // Lines is where questions come from.
 type Lines interface {
 	// ReadLine returns the next question, which may have several lines. It returns io.EOF when there

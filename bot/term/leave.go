@@ -81,12 +81,22 @@ func (l *leaveDesk) take(ctx context.Context, got keys, kb *keyboard, draft answ
 	return err
 }
 
-// reply is what is typed behind a question.
-type reply struct{ line []byte }
+// reply is what is typed behind a question. What is pasted there is none, and is kept for the next
+// prompt.
+type reply struct {
+	line  []byte
+	paste bool   // in one
+	part  []byte // of a mark of a paste
+}
 
 // begin takes over what was typed before the question came, and not ended by Enter: the person may
 // be in the middle of something else, and sees it stand there.
 func (r *reply) begin(kb *keyboard) {
+	n := len(kb.ahead) - halfMark(kb.ahead)
+	r.part, kb.ahead = bytes.Clone(kb.ahead[n:]), kb.ahead[:n]
+	if r.paste = inPaste(kb.ahead); r.paste {
+		return
+	}
 	i := bytes.LastIndexAny(kb.ahead, "\r\n") + 1
 	if strings.ContainsFunc(string(kb.ahead[i:]), unicode.IsControl) {
 		return
@@ -97,7 +107,25 @@ func (r *reply) begin(kb *keyboard) {
 // take takes keys up to the one that decides. What is typed behind it, and a line that is no reply,
 // is kept for the next prompt.
 func (r *reply) take(kb *keyboard, b []byte) (yes, decided bool) {
+	if r.paste && bytes.Equal(b, []byte{keyCtrlC}) {
+		kb.endPaste()
+		return false, true
+	}
+	b = append(r.part, b...)
+	n := len(b) - halfMark(b)
+	b, r.part = b[:n], bytes.Clone(b[n:])
 	for i := 0; i < len(b); i++ {
+		if r.paste || bytes.HasPrefix(b[i:], []byte(pasteMark)) {
+			end := bytes.Index(b[i:], []byte(pasteEnds))
+			if r.paste = end < 0; r.paste {
+				kb.keep(b[i:])
+				return false, false
+			}
+			end += i + len(pasteEnds)
+			kb.keep(b[i:end])
+			i = end - 1
+			continue
+		}
 		switch c := b[i]; c {
 		case keyCtrlC, keyCtrlD:
 			kb.keep(b[i+1:])

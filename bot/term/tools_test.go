@@ -118,6 +118,9 @@ func TestChatAsksForLeave(t *testing.T) {
 		"in another line":    {before: "Who is t", keys: "y\r"},
 		"y behind a Ctrl-U":  {before: "Who is t", keys: "\x15y\r", runs: true},
 		"y behind a decline": {keys: "n\ry\r"},
+		"a pasted y":         {keys: "\x1b[200~y\ry\x1b[201~\r"},
+		"of a paste before":  {before: "\x1b[200~Who\rsays ", keys: "y\ry\x1b[201~\r"},
+		"of a mark before":   {before: "\x1b[20", keys: "0~y\ry\x1b[201~\r"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			withTools(t, llmsim.Config{FirstToken: time.Second}, func(d *desk, b *toolbench) {

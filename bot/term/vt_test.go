@@ -20,6 +20,7 @@ type vt struct {
 	x, y   int
 	ever   strings.Builder // everything that was ever shown
 	hidden bool
+	pastes bool // bracketed paste is on
 }
 
 func newVT(t *testing.T, w, h int) *vt {
@@ -79,7 +80,9 @@ func (v *vt) csi(arg string, final byte) {
 		v.hidden = true
 	case arg == "?25" && final == 'h':
 		v.hidden = false
-	case arg == "?2026", arg == "?2004":
+	case arg == "?2004":
+		v.pastes = final == 'h'
+	case arg == "?2026":
 	default:
 		v.t.Errorf("unknown sequence ESC [ %s %c", arg, final)
 	}
@@ -162,4 +165,11 @@ func (v *vt) saw(s string) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return strings.Contains(v.ever.String(), s)
+}
+
+// brackets reports whether the terminal marks what is pasted.
+func (v *vt) brackets() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.pastes
 }

@@ -37,7 +37,14 @@ func TestForsaken(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, found := Forsaken(tt.thread, turn.TS(tt.question), func(string) string { return tt.asker })
+			asker := func(string) string { return tt.asker }
+			if got, found := Forsaken(tt.thread, turn.TS(tt.question), asker); found {
+				t.Errorf("in a part of a thread: %v", got.IDs)
+			}
+			if len(tt.thread) > 0 {
+				tt.thread[0].All = true
+			}
+			got, found := Forsaken(tt.thread, turn.TS(tt.question), asker)
 			if !slices.Equal(got.IDs, tt.want) || found != (tt.want != nil) {
 				t.Errorf("%v, want %v", got.IDs, tt.want)
 			}

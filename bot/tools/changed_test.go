@@ -84,3 +84,41 @@ func TestAnotherServerOfThatName(t *testing.T) {
 		})
 	}
 }
+
+// TestWhatIsShownIsWhatRuns: of arguments whose names become one when they are decoded, the server gets
+// the one that a person is asked about, and no other.
+func TestWhatIsShownIsWhatRuns(t *testing.T) {
+	for raw, want := range map[string]string{
+		`{"cmd":"ls","cmd":"rm"}`:                    `{"cmd":"rm"}`,
+		`{"cmd":"ls","\u0063md":"rm"}`:               `{"cmd":"rm"}`,
+		`{"\ud800":"ls","\udfff":"rm"}`:              "{\"\uFFFD\":\"rm\"}",
+		"{\"a\xff\":\"ls\",\"a\xfe\":\"rm\"}":        "{\"a\uFFFD\":\"rm\"}",
+		"{\"a\uFFFD\":\"ls\",\"a\\ud800\":\"rm\"}":   "{\"a\uFFFD\":\"rm\"}",
+		`{"cmd":"rm","Cmd":"ls"}`:                    `{"Cmd":"ls","cmd":"rm"}`,
+		`{"cmd":"rm","cmd\u200b":"ls"}`:              "{\"cmd\":\"rm\",\"cmd\u200b\":\"ls\"}",
+		`{"cmd":"rm","__proto__":"ls","cmd":null}`:   `{"__proto__":"ls","cmd":null}`,
+		`{"o":{"cmd":"ls","cmd":"rm","\ud800":"x"}}`: `{"o":{"cmd":"ls","cmd":"rm","\ud800":"x"}}`, // a person sees both
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var ran string
+			n := newNetwork(t)
+			n.at("http://s", plainServer(map[string]func(id, params json.RawMessage) ([]string, bool){
+				"tools/call": func(id, params json.RawMessage) ([]string, bool) {
+					var p struct{ Arguments json.RawMessage }
+					_ = json.Unmarshal(params, &p)
+					ran = string(p.Arguments)
+					return []string{text(id, "done")}, true
+				},
+			}))
+			s := started(t, Config{transport: n.transport, File: one(t, "")})
+			s.Settle(t.Context())
+			if r := s.Call(t.Context(), Call{Tool: named(t, s, "s_t"), Place: Place{Channel: "C1"}, Arguments: json.RawMessage(raw)}); r.Failed || ran != want {
+				t.Errorf("%s: %s ran, want %s; %+v", raw, ran, want, r)
+			}
+			asked, whole := Arguments(raw)
+			if again, _ := Arguments(ran); !whole || fmt.Sprint(asked) != fmt.Sprint(again) {
+				t.Errorf("%s: a person is asked about %+v, and %+v runs", raw, asked, again)
+			}
+		})
+	}
+}

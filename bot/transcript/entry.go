@@ -9,7 +9,6 @@ import (
 
 	"llmbot/bot/answer"
 	"llmbot/bot/thread"
-	"llmbot/bot/turn"
 )
 
 // maxEntries is how many bytes of its own answers a thread's record may hold: a store takes values
@@ -79,21 +78,17 @@ func (r Records) Entries(ctx context.Context, t thread.ID) (map[string]Entry, er
 
 // Tidied records that the messages of an answer are tidy, unless it was written anew meanwhile.
 func (r Records) Tidied(ctx context.Context, t thread.ID, e Entry) error {
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	err := r.Store.Update(ctx, entriesKey(t), func(old []byte) ([]byte, error) {
+	err := r.change(ctx, entriesKey(t), func(old []byte) (any, error) {
 		var list []Entry
-		if len(old) > 0 {
-			_ = json.Unmarshal(old, &list) // see the promises
-		}
+		_ = json.Unmarshal(old, &list) // see the promises
 		i := slices.IndexFunc(list, func(have Entry) bool {
 			return have.Untidy && have.For == e.For && have.Epoch == e.Epoch && slices.Equal(have.IDs, e.IDs)
 		})
 		if i < 0 {
-			return nil, turn.ErrKeep
+			return nil, nil
 		}
 		list[i].Untidy = false
-		return json.Marshal(list)
+		return list, nil
 	})
 	if err != nil {
 		return fmt.Errorf("note that an answer in %s is tidy: %w", t, err)
@@ -104,19 +99,15 @@ func (r Records) Tidied(ctx context.Context, t thread.ID, e Entry) error {
 // Keep records an answer in place of an earlier one to the same question. It does nothing if that
 // one was written under a later epoch.
 func (r Records) Keep(ctx context.Context, t thread.ID, e Entry) error {
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	err := r.Store.Update(ctx, entriesKey(t), func(old []byte) ([]byte, error) {
+	err := r.change(ctx, entriesKey(t), func(old []byte) (any, error) {
 		var list []Entry
-		if len(old) > 0 {
-			_ = json.Unmarshal(old, &list) // see the promises
-		}
+		_ = json.Unmarshal(old, &list) // see the promises
 		size := len(e.Text)
 		kept := []Entry{e}
 		for _, have := range slices.Backward(list) {
 			if have.For == e.For {
 				if have.Epoch > e.Epoch { // we are late
-					return nil, turn.ErrKeep
+					return nil, nil
 				}
 				continue
 			}
@@ -125,7 +116,7 @@ func (r Records) Keep(ctx context.Context, t thread.ID, e Entry) error {
 			}
 			kept = append([]Entry{have}, kept...)
 		}
-		return json.Marshal(kept)
+		return kept, nil
 	})
 	if err != nil {
 		return fmt.Errorf("keep answer in %s: %w", t, err)

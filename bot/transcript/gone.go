@@ -24,16 +24,14 @@ func removalsKey(t thread.ID) string { return "gone/" + t.String() }
 
 // KeepRemoval records a wish beside those before it. A wish that comes again changes nothing.
 func (r Records) KeepRemoval(ctx context.Context, t thread.ID, w Removal) error {
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	err := r.Store.Update(ctx, removalsKey(t), func(old []byte) ([]byte, error) {
+	err := r.change(ctx, removalsKey(t), func(old []byte) (any, error) {
 		var list []Removal
 		_ = json.Unmarshal(old, &list) // see the promises
 		if slices.Contains(list, w) {
-			return nil, turn.ErrKeep
+			return nil, nil
 		}
 		list = append(list, w)
-		return json.Marshal(list[max(len(list)-maxRemovals, 0):])
+		return list[max(len(list)-maxRemovals, 0):], nil
 	})
 	if err != nil {
 		return fmt.Errorf("note a removal in %s: %w", t, err)

@@ -10,22 +10,31 @@ import (
 	"time"
 
 	"llmbot/bot/answer"
-	"llmbot/bot/thread"
 	"llmbot/bot/transcript"
 	"llmbot/bot/turn"
 	"llmbot/llm"
 )
 
-// slowStore is a store with one record, whose writes take as long as they like.
+// slowStore is a store whose calls take as long as a test likes.
 type slowStore struct {
-	mu    sync.Mutex
+	turn.Store
+
+	mu    sync.Mutex // guards all below
 	takes time.Duration
-	saved []string
+	saved []string // what was written
 	busy  int
-	both  bool // two writes were under way at once
+	both  bool // two calls were under way at once
 }
 
-func (s *slowStore) Update(ctx context.Context, _ string, fn func([]byte) ([]byte, error)) error {
+func slow(takes time.Duration) *slowStore { return &slowStore{Store: turn.NewMem(), takes: takes} }
+
+func (s *slowStore) take(takes time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.takes = takes
+}
+
+func (s *slowStore) Update(ctx context.Context, key string, fn func([]byte) ([]byte, error)) error {
 	s.mu.Lock()
 	s.busy++
 	s.both = s.both || s.busy > 1
@@ -43,26 +52,25 @@ func (s *slowStore) Update(ctx context.Context, _ string, fn func([]byte) ([]byt
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	b, err := fn(nil)
-	s.saved = append(s.saved, string(b))
-	return err
+	return s.Store.Update(ctx, key, func(old []byte) ([]byte, error) {
+		b, err := fn(old)
+		if err == nil {
+			s.saved = append(s.saved, string(b))
+		}
+		return b, err
+	})
 }
-
-func (*slowStore) Watch(context.Context, string, func(string, []byte)) error { return turn.ErrClosed }
-func (*slowStore) Close() error                                              { return nil }
 
 func (s *slowStore) last() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.saved) == 0 {
-		return ""
-	}
-	return s.saved[len(s.saved)-1]
+	return append([]string{""}, s.saved...)[len(s.saved)]
 }
 
-func newSaver(ctx context.Context, store *slowStore) *transcript.Saver {
+// newSaver starts a saver of an answer without a text.
+func newSaver(ctx context.Context, store turn.Store, progress func()) *transcript.Saver {
 	return transcript.Records{Store: store}.Saver(ctx, transcript.SaverConfig{
-		Thread: thread.ID{Channel: "C1", TS: "1.000001"}, Live: func() int { return 1 }, Progress: func() {}, Log: slog.New(slog.DiscardHandler),
+		Thread: id(), Begin: transcript.Checkpoint{Of: of()}, Live: func() int { return 1 }, Progress: progress, Log: slog.New(slog.DiscardHandler),
 	})
 }
 
@@ -79,8 +87,8 @@ func TestTheEndIsSavedAtOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				store := &slowStore{takes: tt.takes}
-				s := newSaver(t.Context(), store)
+				store := slow(tt.takes)
+				s := newSaver(t.Context(), store, func() {})
 				defer s.End()
 				s.Note("half", 1, 0, 0)
 				time.Sleep(tt.end)
@@ -98,8 +106,8 @@ func TestTheEndIsSavedAtOnce(t *testing.T) {
 // TestEndWaitsForTheSave: nothing is written after End, and no goroutine is left.
 func TestEndWaitsForTheSave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := &slowStore{takes: 800 * time.Millisecond}
-		s := newSaver(t.Context(), store)
+		store := slow(800 * time.Millisecond)
+		s := newSaver(t.Context(), store, func() {})
 		s.Note("half", 1, 0, 0)
 		time.Sleep(1200 * time.Millisecond) // the first save is under way
 		s.End()
@@ -119,8 +127,8 @@ func TestEndWaitsForTheSave(t *testing.T) {
 func TestNoSaveAfterItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		store := &slowStore{}
-		s := newSaver(ctx, store)
+		store := slow(0)
+		s := newSaver(ctx, store, func() {})
 		s.Note("half", 1, 0, 0)
 		cancel()
 		time.Sleep(time.Minute)
@@ -136,8 +144,8 @@ func TestNoSaveAfterItsContext(t *testing.T) {
 // TestHammerSaver: everybody at once. Two saves never overlap: the older text could win.
 func TestHammerSaver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := &slowStore{takes: 700 * time.Millisecond}
-		s := newSaver(t.Context(), store)
+		store := slow(700 * time.Millisecond)
+		s := newSaver(t.Context(), store, func() {})
 		var all sync.WaitGroup
 		for range 8 {
 			all.Go(func() {

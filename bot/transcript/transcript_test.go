@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -146,27 +145,10 @@ func TestTellOnceInAWhile(t *testing.T) {
 	}
 }
 
-// silent is a store that does not answer, while it is away.
-type silent struct {
-	turn.Store
-
-	away atomic.Bool
-}
-
-func (s *silent) Update(ctx context.Context, key string, fn func([]byte) ([]byte, error)) error {
-	if s.away.Load() {
-		<-ctx.Done()
-		return ctx.Err()
-	}
-	return s.Store.Update(ctx, key, fn)
-}
-
 // TestNothingWaitsForAStoreThatIsAway: each call ends within a second.
 func TestNothingWaitsForAStoreThatIsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := &silent{Store: turn.NewMem()}
-		store.away.Store(true)
-		r := transcript.Records{Store: store}
+		r := transcript.Records{Store: slow(time.Hour)}
 		calls := map[string]func() error{
 			"entries":    func() error { _, err := r.Entries(t.Context(), id()); return err },
 			"keep":       func() error { return r.Keep(t.Context(), id(), transcript.Entry{}) },
@@ -193,10 +175,7 @@ func of() transcript.Of {
 func saver(t *testing.T, r transcript.Records) (*transcript.Saver, *atomic.Int32) {
 	t.Helper()
 	progress := &atomic.Int32{}
-	s := r.Saver(t.Context(), transcript.SaverConfig{
-		Thread: id(), Begin: transcript.Checkpoint{Of: of()}, Live: func() int { return 1 },
-		Progress: func() { progress.Add(1) }, Log: slog.New(slog.DiscardHandler),
-	})
+	s := newSaver(t.Context(), r.Store, func() { progress.Add(1) })
 	t.Cleanup(s.End)
 	return s, progress
 }
@@ -293,14 +272,13 @@ func TestACheckpointIsOfItsTurn(t *testing.T) {
 // TestSaverOutlivesAnOutage: the newest text is saved when the store is back.
 func TestSaverOutlivesAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := &silent{Store: turn.NewMem()}
+		store := slow(time.Hour)
 		r := transcript.Records{Store: store}
 		s, progress := saver(t, r)
-		store.away.Store(true)
 		s.Note("a", 1, 0, 0)
 		time.Sleep(time.Minute)
 		s.Note("ab", 2, 0, 0)
-		store.away.Store(false)
+		store.take(0)
 		time.Sleep(3 * time.Second)
 		if got := saved(t, r); got.Text != "ab" || progress.Load() != 1 {
 			t.Errorf("%+v, progress %d", got, progress.Load())

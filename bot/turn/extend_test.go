@@ -7,6 +7,17 @@ import (
 	"llmbot/bot/turn"
 )
 
+// stoppedInTheMiddle has an answer to what was asked at 4.0 and at 6.0 stopped at 5.0.
+func stoppedInTheMiddle(t *testing.T, p *process) *turn.Lease {
+	t.Helper()
+	l := p.claim(t, "k", "4.0")
+	p.ask(t, "k", "6.0")
+	l.Extend("6.0")
+	reply(t, l, "n")
+	p.cut(t, "k", "5.0")
+	return l
+}
+
 // TestExtend: an answer that was extended is taken over as such, and one that was stopped in the
 // middle leaves the rest owed.
 func TestExtend(t *testing.T) {
@@ -28,11 +39,7 @@ func TestExtend(t *testing.T) {
 		is(t, "blame", got.rec.Blame, turn.BlameUnit)
 		done(t, got.Lease, "3.0")
 
-		l = p.claim(t, "k", "4.0")
-		p.ask(t, "k", "6.0")
-		l.Extend("6.0")
-		reply(t, l, "n")
-		p.cut(t, "k", "5.0")
+		l = stoppedInTheMiddle(t, p)
 		is(t, "a stop in the middle stops the whole answer", closed(l.Stopped()), true)
 		goesOn(t, l, "5.0", "6.0")
 		is(t, "the stop reaches the next answer", closed(l.Stopped()), false)
@@ -48,11 +55,7 @@ func TestExtend(t *testing.T) {
 func TestRenewalBesideDoneOfStopped(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {
 		p := start(t, m, "a")
-		l := p.claim(t, "k", "4.0")
-		p.ask(t, "k", "6.0")
-		l.Extend("6.0")
-		reply(t, l, "n")
-		p.cut(t, "k", "5.0")
+		l := stoppedInTheMiddle(t, p)
 		slow := make(chan struct{})
 		p.store.set(func(f *faulty) { f.slow = slow })
 		told := make(chan struct{})
@@ -75,16 +78,12 @@ func TestRenewalBesideDoneOfStopped(t *testing.T) {
 func TestPendingDoneOfStopped(t *testing.T) {
 	bubble(t, func(t *testing.T, m *turn.Mem) {
 		p := start(t, m, "a")
-		l := p.claim(t, "k", "4.0")
-		p.ask(t, "k", "6.0")
-		l.Extend("6.0")
-		reply(t, l, "n")
-		p.cut(t, "k", "5.0")
-		p.store.set(func(f *faulty) { f.down = errDown })
+		l := stoppedInTheMiddle(t, p)
+		away(p)
 		if _, err := l.Done(t.Context(), "5.0"); err == nil {
 			t.Error("the store took it")
 		}
-		p.store.set(func(f *faulty) { f.down = nil })
+		back(p)
 		got := p.next(t)
 		is(t, "messages of the stopped answer in the next one", ids(got.rec), "")
 	})

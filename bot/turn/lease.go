@@ -37,7 +37,7 @@ type Lease struct {
 	changed   chan struct{} // closed when a later change than changeTS is heard of
 	changeTS  TS            // newest change heard of
 	trusted   time.Time     // start of the last write that succeeded
-	renewed   chan struct{} // closed and replaced when a write succeeds: see Settled
+	renewed   chan struct{} // closed and replaced when Check may return something else: see Settled
 	renewAt   time.Time     // when to renew next
 	renewing  bool          // a renewal is under way
 	taken     bool          // counts in c.held
@@ -83,7 +83,8 @@ func (l *Lease) Heard() TS { return l.heard }
 
 // LookAgain returns the right to tidy the messages of the answer after Done, and asks for one more
 // look at the thread then (see Config.Look), whatever becomes of this process: something about the
-// answer is left to do. It does no I/O: the write of Done tells the store.
+// answer is left to do. It does no I/O: the write of Done tells the store. The right is over if Done
+// returns ErrLost.
 func (l *Lease) LookAgain() *Tidying {
 	l.c.mu.Lock()
 	defer l.c.unlock()
@@ -208,8 +209,8 @@ func (l *Lease) checkLocked() error {
 }
 
 // Settled waits until it is known whether the thread is still ours: it returns nil when Check
-// passes, ErrLost when another process has the thread, and ctx's cause when ctx ends before. It
-// blocks as long as the store is away.
+// passes, ErrLost when another process has the thread or the lease is over, and ctx's cause when ctx
+// ends before. It blocks as long as the store is away.
 func (l *Lease) Settled(ctx context.Context) error {
 	for {
 		l.c.mu.Lock()
@@ -220,11 +221,16 @@ func (l *Lease) Settled(ctx context.Context) error {
 		}
 		select {
 		case <-renewed:
-		case <-l.lost:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// wakeLocked has Settled look again.
+func (l *Lease) wakeLocked() {
+	close(l.renewed)
+	l.renewed = make(chan struct{})
 }
 
 // elapsed returns the time since t on the monotonic or on the wall clock, whichever is longer: the
@@ -256,12 +262,12 @@ func (l *Lease) Reply(ctx context.Context, ids []string) error {
 // store the Coordinator goes on trying to write this in the background, and releases the thread
 // then.
 func (l *Lease) Done(ctx context.Context, answered TS) (more bool, err error) {
-	l.c.mu.Lock()
-	look, left := l.look != nil, l.left
-	l.c.unlock()
+	var look *Tidying
+	var left bool
 	r, err := l.end(ctx, "mark answered", answered, func(r Record, drained bool) Record {
+		look, left = l.look, l.left
 		r.Answered, r.Blame = r.Answered.Max(answered), 0
-		r = l.toLookAt(r, look, left)
+		r = l.toLookAtLocked(r)
 		if r = r.over(); drained || !r.Owed() {
 			return r.free()
 		}
@@ -277,6 +283,9 @@ func (l *Lease) Done(ctx context.Context, answered TS) (more bool, err error) {
 		return false, nil
 	}
 	if l.state == leaseOver { // lost between the write and now
+		if look != nil {
+			look.dropLocked() // the caller may write to nothing any more; others find the right lapsed
+		}
 		return false, fmt.Errorf("mark answered in thread %s: %w", l.key, ErrLost)
 	}
 	l.state, l.before, l.left = leaseLive, r.Answered, l.left && !left
@@ -307,7 +316,7 @@ func (l *Lease) Release(ctx context.Context) error {
 	return nil
 }
 
-// end does the write of Done and of Release, and returns the record.
+// end does the write of Done and of Release, and returns the record. It calls apply with c.mu held.
 func (l *Lease) end(ctx context.Context, what string, answered TS, apply func(r Record, drained bool) Record) (Record, error) {
 	c := l.c
 	c.mu.Lock()
@@ -333,17 +342,20 @@ func (l *Lease) end(ctx context.Context, what string, answered TS, apply func(r 
 // pendLocked leaves it to the background to write the end of the lease.
 func (l *Lease) pendLocked(answered TS) {
 	l.state, l.answered, l.renewAt = leasePending, l.answered.Max(answered), time.Now()
+	l.wakeLocked()
 	l.retireLocked()
 	l.c.nudge()
 }
 
 // write does one read-modify-write under the lease, which renews it, and returns the record. apply
-// returns what the record becomes. It is not called if the record is not ours any more.
+// returns what the record becomes; c.mu is held then. It is not called if the record is not ours any
+// more.
 func (l *Lease) write(ctx context.Context, what string, apply func(Record) Record) (Record, error) {
 	c := l.c
 	start := time.Now()
 	var out Record
 	var ours, last bool
+	var told *Tidying // whose right this write brings to the store; nil: it brings none
 	err := c.store.Update(ctx, c.cfg.Prefix+l.key, func(old []byte) ([]byte, error) {
 		r, err := Decode(old)
 		if err != nil {
@@ -353,12 +365,17 @@ func (l *Lease) write(ctx context.Context, what string, apply func(Record) Recor
 		// overlap.
 		c.mu.Lock()
 		out, ours = l.putLocked(r)
-		last = l.state == leasePending
+		last, told = l.state == leasePending, nil
+		if ours {
+			out = apply(out)
+			if out.Tidied != r.Tidied { // that Tidier is us says less: it may be for an answer before
+				told = l.look
+			}
+		}
 		c.mu.Unlock()
 		if !ours {
 			return nil, ErrKeep
 		}
-		out = apply(out)
 		return out.Encode()
 	})
 
@@ -385,11 +402,10 @@ func (l *Lease) write(ctx context.Context, what string, apply func(Record) Recor
 	}
 	if start.After(l.trusted) {
 		l.trusted = start
-		close(l.renewed)
-		l.renewed = make(chan struct{})
+		l.wakeLocked()
 	}
-	if l.look != nil && out.Tidier == c.cfg.Owner {
-		c.tidyLocked(l.look, start)
+	if told != nil && told == l.look { // or else it has ended meanwhile
+		c.tidyLocked(told, start)
 		l.look = nil
 	}
 	if last {
@@ -419,24 +435,11 @@ func (l *Lease) putLocked(r Record) (_ Record, ours bool) {
 	if l.state == leasePending {
 		if r.Answered = r.Answered.Max(l.answered); l.answered != "" {
 			r = r.over()
-			r = l.toLookAt(r, l.look != nil, l.left)
+			r = l.toLookAtLocked(r)
 		}
 		r = r.free()
 	}
 	return r, true
-}
-
-// toLookAt returns r with the look that the answer needs after its end; again: see LookAgain; left:
-// others look at once.
-func (l *Lease) toLookAt(r Record, again, left bool) Record {
-	if !r.Look { // an older version leaves these
-		r.Hurry, r.Tidier, r.Tidied = false, "", 0
-	}
-	r.Look, r.Hurry = r.Look || again || left || l.died && !l.c.alone(), r.Hurry || left
-	if again {
-		r = r.tidiedBy(l.c.cfg.Owner)
-	}
-	return r
 }
 
 // stopLocked records a stop.
@@ -484,6 +487,7 @@ func (l *Lease) loseLocked() {
 func (l *Lease) endLocked() {
 	l.retireLocked()
 	l.state = leaseOver
+	l.wakeLocked()
 	l.local.ended = max(l.local.ended, l.epoch)
 	if l.local.lease == l {
 		l.local.lease = nil

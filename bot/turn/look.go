@@ -70,5 +70,18 @@ func (c *Coordinator) lookLocked(now time.Time) (next time.Time) {
 	return next
 }
 
+// toLookAtLocked returns r with the look that the answer needs after its end: see LookAgain and
+// Tidying.Leave.
+func (l *Lease) toLookAtLocked(r Record) Record {
+	if !r.Look { // an older version leaves these
+		r.Hurry, r.Tidier = false, ""
+	}
+	r.Look, r.Hurry = r.Look || l.look != nil || l.left || l.died && !l.c.alone(), r.Hurry || l.left
+	if l.look != nil {
+		r = r.tidiedBy(l.c.cfg.Owner)
+	}
+	return r
+}
+
 // alone reports whether no other process uses the store at this moment.
 func (c *Coordinator) alone() bool { return c.cfg.Alone != nil && c.cfg.Alone() }

@@ -259,3 +259,23 @@ func TestReleaseWithoutStore(t *testing.T) {
 		done(t, got.Lease, "1.0")
 	})
 }
+
+// TestSlowRenewal: a renewal that took longer than the pause between two of them is followed by others.
+func TestSlowRenewal(t *testing.T) {
+	for _, took := range []time.Duration{ttl/4 - time.Millisecond, ttl / 4, ttl / 3, ttl / 2} {
+		bubble(t, func(t *testing.T, m *turn.Mem) {
+			a, b := start(t, m, "a"), start(t, m, "b")
+			l := a.claim(t, "k", "1.0")
+			slow := make(chan struct{})
+			time.Sleep(ttl / 8)
+			a.store.set(func(f *faulty) { f.slow = slow })
+			time.Sleep(ttl/8 + took) // it is renewed after a quarter
+			a.store.set(func(f *faulty) { f.slow = nil })
+			close(slow)
+			time.Sleep(5 * ttl)
+			live(t, l)
+			is(t, "lost", closed(l.Lost()), false)
+			b.none(t)
+		})
+	}
+}

@@ -1,9 +1,11 @@
 package turn_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"llmbot/bot/turn"
@@ -192,4 +194,35 @@ func TestStopLater(t *testing.T) {
 		is(t, "answered up to the stop", r.Answered, "2.0")
 		is(t, "a thread in which nothing was asked has a record", !record(t, m, "unknown").Equal(turn.Record{}), false)
 	})
+}
+
+// TestSettledEndsWithTheLease: whoever waits for the store to settle a lease is told when somebody else
+// ends it meanwhile.
+func TestSettledEndsWithTheLease(t *testing.T) {
+	for name, end := range map[string]func(*turn.Lease, context.Context) error{
+		"done": func(l *turn.Lease, ctx context.Context) error {
+			_, err := l.Done(ctx, "1.0")
+			return err
+		},
+		"release": (*turn.Lease).Release,
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, m *turn.Mem) {
+				a, b := start(t, m, "a"), start(t, m, "b")
+				l := a.claim(t, "k", "1.0")
+				away(a, b)
+				time.Sleep(ttl)
+				gone(t, l, turn.ErrLapsed)
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				settled := make(chan error, 1)
+				go func() { settled <- l.Settled(ctx) }()
+				synctest.Wait()
+				if err := end(l, t.Context()); err == nil {
+					t.Error("the store took it")
+				}
+				is(t, "settled", errors.Is(<-settled, turn.ErrLost), true)
+			})
+		})
+	}
 }

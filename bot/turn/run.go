@@ -134,6 +134,8 @@ func (c *Coordinator) tick(ctx context.Context, wg *sync.WaitGroup) time.Duratio
 			l.renewing, l.renewAt = true, now.Add(c.cfg.TTL/4)
 			plan(l.renewAt) // so that a renewal that succeeds need not wake anybody
 			wg.Go(func() { c.renew(ctx, l) })
+		default: // a renewal that takes so long has wakened nobody when it succeeds
+			plan(now.Add(c.cfg.TTL / 12))
 		}
 	}
 	if at := c.askPendingLocked(ctx, wg, now); !at.IsZero() {

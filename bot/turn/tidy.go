@@ -15,7 +15,7 @@ type Tidying struct {
 	lease *Lease // under which the answer was written; nil: it was another process's
 
 	shared *shared // nil: the store does not know of it yet; guarded by c.mu
-	over   bool    // it ended before the store knew of it; guarded by c.mu
+	over   bool    // it has ended; guarded by c.mu
 	looked bool    // End fulfils the look that was asked for; it does not change
 }
 
@@ -34,11 +34,13 @@ func (y *Tidying) Check() error {
 	y.c.mu.Lock()
 	defer y.c.unlock()
 	switch s := y.shared; {
-	case y.lease != nil && !y.over && y.lease.checkLocked() == nil,
+	case y.over:
+		return ErrLost
+	case y.lease != nil && y.lease.checkLocked() == nil,
 		s != nil && !s.over && elapsed(s.trusted) < y.c.cfg.TTL*3/4,
 		y.c.alone(): // last: it asks the kernel
 		return nil
-	case s == nil && (y.over || y.lease.state == leaseOver), s != nil && s.over:
+	case s == nil && y.lease.state == leaseOver, s != nil && s.over:
 		return ErrLost
 	}
 	return ErrLapsed // also until the store knows of the end
@@ -84,14 +86,11 @@ func (y *Tidying) Leave(ctx context.Context) error {
 func (y *Tidying) end(ctx context.Context, what string, others bool, apply func(Record) Record) error {
 	c := y.c
 	c.mu.Lock()
-	s := y.shared
-	if s != nil && !s.over {
-		s.n--
+	s, known := y.shared, y.dropLocked()
+	if l := y.lease; l != nil && l.look == y {
+		l.look, l.left = nil, l.left || !others
 	}
-	if l := y.lease; s == nil && l != nil && l.look == y {
-		l.look, l.left, y.over = nil, l.left || !others, true
-	}
-	if s == nil || s.over || others && s.n > 0 {
+	if !known || others && s.n > 0 {
 		c.unlock()
 		return nil
 	}
@@ -99,13 +98,38 @@ func (y *Tidying) end(ctx context.Context, what string, others bool, apply func(
 	delete(c.tidying, y.key)
 	c.unlock()
 	_, err := c.change(ctx, what, y.key, func(r Record) (_ Record, write bool) {
-		if r.Tidier != c.cfg.Owner {
+		if r.Tidier != c.cfg.Owner || c.tidies(y.key) {
 			return r, false
 		}
 		r.Tidier, r.Tidied = "", 0
 		return apply(r), true
 	})
 	return err
+}
+
+// dropLocked ends the right without a word to the store, where it lapses. It reports whether the
+// store knows of the right, and nobody else has it.
+func (y *Tidying) dropLocked() (known bool) {
+	s := y.shared
+	if y.over || s == nil || s.over {
+		y.over = true
+		return false
+	}
+	y.over = true
+	if s.n--; s.n == 0 {
+		s.over = true
+		delete(y.c.tidying, y.key)
+	}
+	return true
+}
+
+// tidies reports whether this process has the right to tidy in a thread, or is just telling the
+// store of it.
+func (c *Coordinator) tidies(key string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.local[key]
+	return c.tidying[key] != nil || t != nil && t.lease != nil && t.lease.look != nil && t.lease.state != leaseLive
 }
 
 // TakeLook claims the look that Config.Look has asked for with seen, so that nobody else looks

@@ -3,7 +3,9 @@ package turn_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"llmbot/bot/turn"
@@ -38,6 +40,16 @@ func (l looks) none(t *testing.T, d time.Duration) {
 		t.Errorf("a look: %+v", r)
 	default:
 	}
+}
+
+// takeLook takes the right to a look that was asked for.
+func (p *process) takeLook(t *testing.T, seen turn.Record) *turn.Tidying {
+	t.Helper()
+	right, err := p.TakeLook(t.Context(), "k", seen)
+	if right == nil || err != nil {
+		t.Fatal(right, err)
+	}
+	return right
 }
 
 // TestTidying: as long as an owner tidies after its answer, nobody else looks; a TTL after its death
@@ -79,10 +91,7 @@ func TestTidying(t *testing.T) {
 			time.Sleep(20 * time.Second)
 			a.stop()
 			seen := l.within(t, ttl*3/4, ttl*3/2)
-			right, err := b.TakeLook(t.Context(), "k", seen)
-			if right == nil || err != nil {
-				t.Fatal(right, err)
-			}
+			right := b.takeLook(t, seen)
 			again, err := b.TakeLook(t.Context(), "k", seen)
 			if again != nil || err != nil {
 				t.Errorf("a second look: %v, %v", again, err)
@@ -90,9 +99,7 @@ func TestTidying(t *testing.T) {
 			l.none(t, time.Minute) // it is at it
 			is(t, "end", right.End(t.Context()), nil)
 			seen = l.within(t, turn.DefaultLookAfter, 2*turn.DefaultLookAfter)
-			if right, err = b.TakeLook(t.Context(), "k", seen); right == nil || err != nil {
-				t.Fatal(right, err)
-			}
+			right = b.takeLook(t, seen)
 			is(t, "end", right.End(t.Context()), nil)
 			is(t, "look", record(t, m, "k").Look, false)
 		})
@@ -106,9 +113,7 @@ func TestTidying(t *testing.T) {
 			a.store.set(func(f *faulty) { f.hang = never })
 			seen := l.within(t, ttl*3/4, ttl*3/2)
 			is(t, "it knows that it does not know", errors.Is(right.Check(), turn.ErrLapsed), true)
-			if _, err := b.TakeLook(t.Context(), "k", seen); err != nil {
-				t.Fatal(err)
-			}
+			b.takeLook(t, seen)
 			a.store.set(func(f *faulty) { f.hang = nil })
 			time.Sleep(2 * ttl)
 			is(t, "it is lost", errors.Is(right.Check(), turn.ErrLost) && !errors.Is(right.Check(), turn.ErrLapsed), true)
@@ -121,10 +126,7 @@ func TestTidying(t *testing.T) {
 			begin(t, a)
 			a.stop()
 			b := start(t, m, "b", l.into, func(c *turn.Config) { c.Alone = func() bool { return true } })
-			right, err := b.TakeLook(t.Context(), "k", l.within(t, 0, time.Second))
-			if right == nil || err != nil {
-				t.Fatal(right, err)
-			}
+			right := b.takeLook(t, l.within(t, 0, time.Second))
 			is(t, "end", right.End(t.Context()), nil)
 			is(t, "look", record(t, m, "k").Look, false)
 		})
@@ -134,14 +136,10 @@ func TestTidying(t *testing.T) {
 			a, l := start(t, m, "a"), make(looks, 9)
 			b := start(t, m, "b", l.into)
 			right := begin(t, a)
-			for _, p := range []*process{a, b} {
-				p.store.set(func(f *faulty) { f.down = errDown })
-			}
+			away(a, b)
 			l.none(t, time.Minute)
 			is(t, "it may not write", errors.Is(right.Check(), turn.ErrLapsed), true)
-			for _, p := range []*process{a, b} {
-				p.store.set(func(f *faulty) { f.down = nil })
-			}
+			back(a, b)
 			l.none(t, time.Minute)
 			is(t, "it may again", right.Check(), nil)
 		})
@@ -177,18 +175,12 @@ func TestLooksAgainLater(t *testing.T) {
 				b := start(t, m, "b", l.into, func(c *turn.Config) { c.Alone = func() bool { return alone } })
 				least, most := time.Duration(0), 5*time.Second
 				for range 6 {
-					right, err := b.TakeLook(t.Context(), "k", l.within(t, least, most))
-					if right == nil || err != nil {
-						t.Fatal(right, err)
-					}
+					right := b.takeLook(t, l.within(t, least, most))
 					is(t, "again", right.Again(t.Context()), nil)
 					least = max(turn.DefaultLookAfter, 2*least)
 					most = least + 5*time.Second
 				}
-				right, err := b.TakeLook(t.Context(), "k", l.within(t, least, most))
-				if right == nil || err != nil {
-					t.Fatal(right, err)
-				}
+				right = b.takeLook(t, l.within(t, least, most))
 				is(t, "end", right.End(t.Context()), nil)
 				is(t, "a look after the end", record(t, m, "k").Look, false)
 			})
@@ -212,14 +204,14 @@ func TestTidyBeforeTheStoreKnows(t *testing.T) {
 				start(t, m, "b", l.into)
 				lease := a.claim(t, "k", "1.0")
 				right := lease.LookAgain()
-				a.store.set(func(f *faulty) { f.down = errDown })
+				away(a)
 				if _, err := lease.Done(t.Context(), "1.0"); err == nil {
 					t.Fatal("the store took it")
 				}
 				is(t, "over", tt.over(right, t.Context()), nil)
 				is(t, "it may not write", errors.Is(right.Check(), turn.ErrLost), true)
 				time.Sleep(ttl / 4)
-				a.store.set(func(f *faulty) { f.down = nil })
+				back(a)
 				if tt.look {
 					is(t, "in a hurry", l.within(t, 0, ttl).Hurry, true)
 				} else {
@@ -232,4 +224,76 @@ func TestTidyBeforeTheStoreKnows(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestTidyingBesideAnAnswer: the right to tidy an answer says nothing of the next one. That has a right
+// of its own when its end is written, and not before.
+func TestTidyingBesideAnAnswer(t *testing.T) {
+	begin := func(t *testing.T, a *process) (first, second *turn.Tidying, lease *turn.Lease) {
+		lease = a.claim(t, "k", "1.0")
+		first = lease.LookAgain()
+		done(t, lease, "1.0")
+		lease = a.claim(t, "k", "2.0")
+		return first, lease.LookAgain(), lease
+	}
+	t.Run("it does not end", func(t *testing.T) {
+		bubble(t, func(t *testing.T, m *turn.Mem) {
+			a := start(t, m, "a")
+			first, second, lease := begin(t, a)
+			time.Sleep(2 * ttl) // it is renewed
+			is(t, "release", lease.Release(t.Context()), nil)
+			is(t, "nobody may tidy it", errors.Is(second.Check(), turn.ErrLost), true)
+			is(t, "the first goes on", first.Check(), nil)
+			is(t, "end", first.End(t.Context()), nil)
+			time.Sleep(2 * ttl)
+			is(t, "tidier", record(t, m, "k").Tidier, "")
+		})
+	})
+	t.Run("it ends while the first right does", func(t *testing.T) {
+		bubble(t, func(t *testing.T, m *turn.Mem) {
+			a := start(t, m, "a")
+			first, second, lease := begin(t, a)
+			hang := make(chan struct{})
+			a.store.set(func(f *faulty) { f.hang = hang })
+			var all sync.WaitGroup
+			all.Go(func() { is(t, "end", first.End(t.Context()), nil) })
+			synctest.Wait()
+			a.store.set(func(f *faulty) { f.hang = nil })
+			done(t, lease, "2.0")
+			close(hang)
+			all.Wait()
+			time.Sleep(2 * ttl)
+			is(t, "the second goes on", second.Check(), nil)
+			is(t, "tidier", record(t, m, "k").Tidier, "a")
+			is(t, "end", second.End(t.Context()), nil)
+			is(t, "tidier", record(t, m, "k").Tidier, "")
+		})
+	})
+}
+
+// TestTidyingOfALostThread: the store takes the end of an answer, and its owner hears of that only
+// when another process has the thread. It drops its right to tidy, which nobody would end.
+func TestTidyingOfALostThread(t *testing.T) {
+	bubble(t, func(t *testing.T, m *turn.Mem) {
+		a, b := start(t, m, "a"), start(t, m, "b")
+		lease := a.claim(t, "k", "1.0")
+		right := lease.LookAgain()
+		a.ask(t, "k", "2.0")
+		slow := make(chan struct{})
+		a.store.set(func(f *faulty) { f.slow = slow })
+		var all sync.WaitGroup
+		all.Go(func() {
+			_, err := lease.Done(t.Context(), "1.0")
+			is(t, "it is lost", errors.Is(err, turn.ErrLost), true)
+		})
+		b.next(t)
+		synctest.Wait()
+		a.store.set(func(f *faulty) { f.slow = nil })
+		close(slow)
+		all.Wait()
+		is(t, "it may not write", errors.Is(right.Check(), turn.ErrLost), true)
+		before := record(t, m, "k").Tidied
+		time.Sleep(3 * ttl)
+		is(t, "renewals of the right", record(t, m, "k").Tidied-before, 0)
+	})
 }

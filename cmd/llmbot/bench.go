@@ -32,17 +32,17 @@ type benchFlags struct {
 
 func parseBench(p process, args []string) (benchFlags, []int, error) {
 	var b benchFlags
-	f := flags(p, "bench", "measures the interactive and the batch speed of a model server, with vLLM's own definitions")
+	f := flags(p, "bench", "measures the interactive speed and the system throughput of a model server, with vLLM's own definitions")
 	envFileFlag(f, &b.envFile)
 	vars := modelFlags(f, "url")
 	f.StringVar(&b.levels, "c", "1,"+strconv.Itoa(batch), "how many requests at once; several `LEVELS` are measured one after the other, such as 1,2,4,8")
 	f.StringVar(&b.levels, "concurrency", b.levels, "the same as -c: `LEVELS` of requests at once")
-	f.IntVar(&b.cfg.Prompts, "n", 0, "`REQUESTS` a level (default: 10, and at least one for each request at once)")
+	f.IntVar(&b.cfg.Prompts, "n", 0, "`REQUESTS` a level (default: 10); a level with more at once sends as many as that")
 	f.IntVar(&b.cfg.InputTokens, "in", bench.DefaultInputTokens, "`TOKENS` of each prompt, without the chat template")
 	f.IntVar(&b.cfg.OutputTokens, "out", bench.DefaultOutputTokens, "`TOKENS` of each answer")
 	f.Float64Var(&b.cfg.RequestRate, "rate", 0, "requests that arrive a second (Poisson), a `NUMBER`; 0: a new one is sent when one ends")
 	f.StringVar(&b.eos, "eos", "auto", "may the model end early: `auto|ignore|obey`; auto means ignore if the server is vLLM or SGLang")
-	f.IntVar(&b.cfg.WarmUps, "warmups", 0, "`REQUESTS` before the measurement, not counted; 0: as many as at once; -1: none")
+	f.IntVar(&b.cfg.WarmUps, "warmups", 0, "`REQUESTS` before the measurement, not counted; 0: as many as run at once, at most 16; -1: none")
 	f.Uint64Var(&b.cfg.Seed, "seed", 0, "a `NUMBER` that chooses the words of the prompts")
 	f.BoolVar(&b.asJSON, "json", false, "print the report as JSON")
 	f.BoolVar(&b.benchstat, "benchstat", false, "print lines for benchstat")
@@ -131,6 +131,11 @@ func runBench(ctx context.Context, p process, args []string) (err error) {
 		return err
 	}
 	b.cfg.Name, b.cfg.Temperature, b.cfg.Client = shownAddress(cfg.BaseURL), cfg.Temperature, buildInfo().short()
+	for _, n := range slices.Compact(slices.Clone(levels)) {
+		if b.cfg.Prompts > 0 && n > b.cfg.Prompts {
+			fmt.Fprintf(p.err, "-n %d is fewer than %d at once: %d requests are sent at that level.\n", b.cfg.Prompts, n, n)
+		}
+	}
 	line := newProgressLine(p.err)
 	line.total = len(levels)
 	defer line.clear()
@@ -281,10 +286,17 @@ func benchError(err error) error {
 	if e, ok := errors.AsType[*bench.WindowError](err); ok {
 		return &hintError{err, fmt.Sprintf("Ask for less: --in and --out together have room for %d tokens, for the chat template takes some.", max(e.Window-e.Template, 0))}
 	}
-	if err == nil || !errors.Is(err, context.Canceled) {
-		return err
+	if err != nil && errors.Is(err, context.Canceled) {
+		return errInterrupted
 	}
-	return errInterrupted
+	if e, ok := errors.AsType[*llm.Error](err); ok {
+		said := e.User()
+		if e.Message != "" {
+			said += " It said: " + oneLine(e.Message)
+		}
+		return &hintError{errors.New(said), e.Hint()}
+	}
+	return err
 }
 
 // failedRequests returns an error if any request failed, so that a script sees it. The numbers are

@@ -194,6 +194,15 @@ func openChannels(path string, log *slog.Logger) (*channels, error) {
 	return c, nil
 }
 
+// channels checks the file with the settings of channels.
+func (c *Config) channels() []problem {
+	_, err := openChannels(c.ChannelsFile, slog.New(slog.DiscardHandler))
+	if bad, ok := errors.AsType[*configError](err); ok {
+		return bad.problems
+	}
+	return nil
+}
+
 // use takes over the text of the file. One that cannot be used changes no settings.
 func (c *channels) use(text []byte) error {
 	f, err := parseChannels(text)

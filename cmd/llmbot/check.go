@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -109,7 +108,10 @@ func runCheck(ctx context.Context, p process, args []string) error {
 		return checkLive(ctx, opsClient(), cfg.OpsAddr)
 	}
 	if err == nil {
-		_, err = openChannels(cfg.ChannelsFile, slog.New(slog.DiscardHandler))
+		cfg, err = loadConfig(p.env, file, (*Config).channels)
+	}
+	if err != nil { // the tokens are looked at with Slack, if it comes to that
+		_, err = loadConfig(p.env, file, (*Config).tokens, (*Config).channels)
 	}
 	bad, isConfig := errors.AsType[*configError](err)
 	switch {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -93,10 +94,15 @@ func (c *checker) modelFailed(check string, err error, better string) {
 	}
 	switch e.Kind {
 	case llm.KindDown:
-		next += " " + notUp
+		if e.NotUp() {
+			next += " " + notUp
+		}
 	case llm.KindLoading, llm.KindOverloaded:
 		status = findingWarning
 	case llm.KindServer:
+		if e.Status == http.StatusBadRequest { // it was told what is wrong
+			break
+		}
 		next += " If the model server should be there, another program may have its port: ss -ltnp shows which."
 	}
 	if advice := serverAdvice(e.Message); advice != "" {

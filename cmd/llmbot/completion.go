@@ -30,6 +30,9 @@ func runCompletion(ctx context.Context, p process, args []string) error {
 		return err
 	}
 	if len(words) != 1 || shells()[words[0]] == nil {
+		if len(words) > 0 {
+			fmt.Fprintf(p.err, "llmbot: there is no completion for %q: it is one of bash, zsh, fish.\n\n", strings.Join(words, " "))
+		}
 		f.Usage()
 		return errUsage
 	}

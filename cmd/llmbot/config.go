@@ -83,7 +83,7 @@ type Config struct {
 	TranscribeKey     secret        `env:"LLM_TRANSCRIBE_API_KEY" doc:"sent there as a bearer token; empty: LLM_API_KEY if it is the same host as LLM_BASE_URL, else none"`
 
 	Stream           string        `env:"BOT_STREAM" envDefault:"auto" doc:"how answers grow: auto, edit, native, off"`
-	FollowUps        string        `env:"BOT_FOLLOW_UPS" envDefault:"solo" doc:"when no mention is needed in a thread: solo (while only one person and the bot have written in the thread), always (once the bot was asked there), mention (never without one). With solo, a second person who asks without a mention directly after an answer is told once, only to them, that one is needed"`
+	FollowUps        string        `env:"BOT_FOLLOW_UPS" envDefault:"solo" doc:"when no mention is needed in a thread: solo (while only one person and the bot have written in the thread), always (once the bot was asked there), mention (never without one). With solo, once a second person has written, whoever asks without a mention directly after an answer (the message ends in a question mark) is told once, only to them, that one is needed"`
 	Command          string        `env:"BOT_COMMAND" envDefault:"/llm-status" doc:"the slash command"`
 	AllowChannels    []string      `env:"BOT_ALLOW_CHANNELS" doc:"channel ids, comma-separated; empty: all. Direct messages are always allowed"`
 	AllowUsers       []string      `env:"BOT_ALLOW_USERS" doc:"user ids, comma-separated; empty: all"`
@@ -176,10 +176,11 @@ func loadConfig(environ []string, file string, more ...func(*Config) []problem) 
 	unset(vars)
 	doubts := misspelt(vars, vars)
 	if file != "" {
-		fromFile, err := readEnvFile(file)
-		if err != nil { // what else it says, or does not, is not known
-			return Config{}, &configError{[]problem{{err.Error(), "Check the path and the lines of --env-file."}}}
+		fromFile, wrong, err := readEnvFile(file)
+		if err != nil { // what it says, or does not, is not known
+			return Config{}, &configError{[]problem{{err.Error(), "Check the path and the rights of --env-file."}}}
 		}
+		bad = append(bad, wrong...)
 		unset(fromFile)
 		doubts = append(doubts, openToOthers(file, fromFile)...)
 		both := maps.Clone(fromFile)
@@ -298,15 +299,15 @@ func (c *Config) check() []problem {
 	oneOf := func(name, v string, words ...string) {
 		add(v == "" || slices.Contains(words, v), fmt.Sprintf("%s is %q", name, v), "It must be one of "+strings.Join(words, ", ")+".")
 	}
-	address := func(name, v string) {
+	address := func(name, v, example string) {
 		u, err := url.Parse(v)
 		add(v == "" || err == nil && (u.Scheme == "http" || u.Scheme == "https") && egress.HasPlace(u), fmt.Sprintf("%s is %q", name, shownAddress(v)),
-			"It must be an http or https address with a host, such as http://localhost:8000/v1; a port is from 1 to 65535.")
+			"It must be an http or https address with a host, such as "+example+"; a port is from 1 to 65535.")
 	}
-	address("SLACK_API_URL", c.SlackURL)
-	address("LLM_BASE_URL", c.BaseURL)
-	address("GPU_METRICS_URL", c.GPUMetricsURL)
-	address("LLM_TRANSCRIBE_URL", c.TranscribeURL)
+	address("SLACK_API_URL", c.SlackURL, "https://slack.com/api/")
+	address("LLM_BASE_URL", c.BaseURL, "http://localhost:8000/v1")
+	address("GPU_METRICS_URL", c.GPUMetricsURL, "http://gpu-host:9400/metrics")
+	address("LLM_TRANSCRIBE_URL", c.TranscribeURL, "http://localhost:8001/v1")
 	add(c.TranscribeURL != "" || c.TranscribeModel == "" && c.TranscribeKey == "", "LLM_TRANSCRIBE_MODEL or LLM_TRANSCRIBE_API_KEY is set, and LLM_TRANSCRIBE_URL is not",
 		"Set LLM_TRANSCRIBE_URL to the server that writes down voice clips, such as http://localhost:8001/v1, or unset the others.")
 	bad = append(bad, c.checkWay()...)
@@ -430,6 +431,9 @@ const (
 
 // tokens checks what serve needs of Slack.
 func (c *Config) tokens() []problem {
+	if strings.HasPrefix(string(c.AppToken), botTokenBegins) && strings.HasPrefix(string(c.BotToken), appTokenBegins) {
+		return []problem{{"SLACK_APP_TOKEN and SLACK_BOT_TOKEN are swapped", "Exchange their values: SLACK_APP_TOKEN begins with " + appTokenBegins + ", and SLACK_BOT_TOKEN with " + botTokenBegins + "."}}
+	}
 	var bad []problem
 	check := func(name string, v *secret, prefix, where string) {
 		switch {

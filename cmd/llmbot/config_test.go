@@ -158,7 +158,7 @@ func needs(name string) []string {
 func TestWrongValues(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ set, problem, hint string }{
-		{"SLACK_API_URL=slack.com/api", "SLACK_API_URL", "http or https"},
+		{"SLACK_API_URL=slack.com/api", "SLACK_API_URL", "such as https://slack.com/api/"},
 		{"LLM_BASE_URL=localhost:8000", "LLM_BASE_URL", "http://localhost:8000/v1"},
 		{"LLM_BASE_URL=http://", "LLM_BASE_URL", "http or https"},
 		{"LLM_BASE_URL=http://:8000/v1", "LLM_BASE_URL", "with a host"},
@@ -259,7 +259,7 @@ func TestEnvFile(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		return readEnvFile(path)
+		return envFile(path)
 	}
 	for _, c := range []struct{ line, want string }{
 		{`A=x`, "x"},
@@ -304,7 +304,7 @@ func TestEnvFileLinesThatMeanSomethingElse(t *testing.T) {
 		"A=1\n\ufeffB=hunter2\n":                         `line 2: the name has characters that no variable has`,
 		"“A”=hunter2\n":                                  `line 1: the name has characters`,
 	} {
-		_, err := readEnvFile(written(t, "env", text))
+		_, err := envFile(written(t, "env", text))
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%q: %v", text, err)
 		}

@@ -174,6 +174,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer undo(d.model.stop)
+	d.lookAtTools(ctx)
 	inner, err := listen(ctx, "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -253,6 +254,9 @@ func (d *demo) drain() time.Duration {
 // greet tells people where the demo is and what to try.
 func (d *demo) greet() {
 	fmt.Fprintf(d.out, "\n  llmbot demo: open  %s/\n\n  %s\n", d.at.page, d.model.notice)
+	if d.model.simulated {
+		fmt.Fprintf(d.out, "  Other commands, such as chat, bench, check and serve, find it too:  export LLM_BASE_URL=%s\n", d.cfg.BaseURL)
+	}
 	if d.folder.kept {
 		fmt.Fprintf(d.out, "  What is said is kept in %s\n", d.folder.path)
 		for _, a := range d.folder.workspace.Aside() {
@@ -290,7 +294,7 @@ func (d *demo) tries() []try {
 	bot := "@" + d.sim.Bot.Name + " "
 	list := []try{{"Ask", bot + "what can you do?"}}
 	switch {
-	case !d.ownTools():
+	case !d.ownTools(): // nor would a server that takes no tools use one
 		list = append(list, try{"Ask for a long answer, and stop it", bot + "write 600 tokens"})
 	case d.model.simulated:
 		list = append(list, try{"See it ask you before it uses a tool", bot + `call team_add_note {"person": "Ben", "note": "likes tea"}`})
@@ -301,7 +305,9 @@ func (d *demo) tries() []try {
 }
 
 // ownTools reports whether the bot offers the demo's own tools.
-func (d *demo) ownTools() bool { return d.cfg.ToolsFile == "" && d.flags.tools != toolsOff }
+func (d *demo) ownTools() bool {
+	return d.cfg.ToolsFile == "" && d.flags.tools != toolsOff && !d.model.toolless
+}
 
 // tellEnd tells the person at the terminal that the bot ended by itself, and with which words: once,
 // as long as they are the same.

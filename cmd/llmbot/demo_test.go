@@ -334,3 +334,38 @@ func TestDemoFolder(t *testing.T) {
 		t.Errorf("left: %v", left)
 	}
 }
+
+// Before a server that takes no tools the demo proposes none, offers none of its own, and tells which flags are missing.
+func TestDemoBesideAServerWithoutTools(t *testing.T) {
+	for name, takes := range map[string]bool{"without": false, "with": true} {
+		server := httptest.NewServer(llmsim.New(llmsim.Config{Tools: takes}))
+		defer server.Close()
+		d := madeDemo(t, nil, "LLM_BASE_URL="+server.URL+"/v1")
+		var out strings.Builder
+		var err error
+		d.out = &out
+		if d.model, err = findModel(t.Context(), &d.cfg, "LLM_BASE_URL", 0); err != nil {
+			t.Fatal(err)
+		}
+		d.lookAtTools(t.Context())
+		d.greet()
+		said := out.String()
+		if got := strings.Contains(said, "--enable-auto-tool-choice"); got == takes {
+			t.Errorf("%s tools: the flags are in it: %v\n%s", name, got, said)
+		}
+		if got := strings.Contains(said, "before it uses a tool"); got != takes || d.ownTools() != takes {
+			t.Errorf("%s tools: proposed %v, own tools %v\n%s", name, got, d.ownTools(), said)
+		}
+	}
+}
+
+// A simulated model is there for the other commands too, and the demo tells where.
+func TestDemoTellsWhereItsModelIs(t *testing.T) {
+	d := madeDemo(t, nil)
+	var out strings.Builder
+	d.out, d.model, d.cfg.BaseURL = &out, demoModel{simulated: true}, "http://127.0.0.1:4711/v1"
+	d.greet()
+	if !strings.Contains(out.String(), "export LLM_BASE_URL=http://127.0.0.1:4711/v1\n") {
+		t.Error(out.String())
+	}
+}

@@ -16,6 +16,7 @@ import (
 type demoModel struct {
 	name, notice string // name: of the model; empty: not known
 	simulated    bool
+	toolless     bool // the server refuses requests with tools
 	stop         func() error
 }
 
@@ -68,6 +69,28 @@ func findModel(ctx context.Context, cfg *Config, from string, speed float64) (de
 			return errors.Join(srv.Close(), served(<-ended))
 		},
 	}, nil
+}
+
+// toolsWithin is how long the demo waits for the model server to take a request with a tool: one
+// token of an answer. A server that needs longer may take tools.
+const toolsWithin = 5 * time.Second
+
+// lookAtTools finds out whether the model server takes the tools that the bot would offer, and adds
+// to the notice that it does not. One that is not there yet is taken for one that does.
+func (d *demo) lookAtTools(ctx context.Context) {
+	if d.model.simulated || d.flags.tools == toolsOff {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, toolsWithin)
+	defer cancel()
+	client, err := llm.New(d.cfg.modelConfig(nil))
+	if err != nil { // build tells it
+		return
+	}
+	if e, ok := errors.AsType[*llm.Error](client.TakesTools(ctx, "")); ok && e.Kind == llm.KindNoTools {
+		d.model.toolless = true
+		d.model.notice += ". It takes no tools, so the bot answers without. " + e.Hint()
+	}
 }
 
 // demoAnswer answers as the simulated model, which says what it is when somebody asks what it can

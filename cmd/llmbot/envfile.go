@@ -8,15 +8,33 @@ import (
 	"unicode"
 )
 
+// mostLines is how many lines of an env file are named that are wrong: a file with more is none.
+const mostLines = 20
+
+// Next steps for a line.
+const (
+	lineHint  = "A line has NAME=value, or begins with #."
+	quoteHint = `Close the quotes in that line: a value has one line; in double quotes \n is a line end.`
+	nameHint  = "Type the name anew."
+)
+
 // readEnvFile reads NAME=value lines. It allows # comments, an export in front, and quotes around
-// the value. It expands nothing: $ stays $.
-func readEnvFile(path string) (map[string]string, error) {
+// the value. It expands nothing: $ stays $. It returns what is wrong with lines beside the others.
+func readEnvFile(path string) (vars map[string]string, bad []problem, err error) {
 	b, err := readFile(path, mostEnvFile)
 	if err != nil {
-		return nil, fmt.Errorf("read the env file: %w", err)
+		return nil, nil, fmt.Errorf("read the env file: %w", err)
 	}
-	vars := map[string]string{}
-	n, open := 0, 0
+	vars = map[string]string{}
+	n, more := 0, 0
+	open, told := 0, false // the line of quotes that were not closed, and whether that was told
+	wrong := func(hint, format string, args ...any) {
+		if len(bad) == mostLines {
+			more++
+			return
+		}
+		bad = append(bad, problem{fmt.Sprintf("%s, line %d: ", path, n) + fmt.Sprintf(format, args...), hint})
+	}
 	text := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(string(b))
 	for line := range strings.Lines(text) {
 		n++
@@ -29,22 +47,35 @@ func readEnvFile(path string) (map[string]string, error) {
 			key = rest
 		}
 		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
-		switch {
-		case (!ok || key == "" || strings.ContainsAny(key, " \t")) && open > 0:
-			return nil, fmt.Errorf("%s, line %d: it is not NAME=value, and the quotes of line %d are not closed there (a value has one line; in double quotes \\n is a line end)", path, n, open)
-		case !ok || key == "" || strings.ContainsAny(key, " \t"):
-			return nil, fmt.Errorf("%s, line %d: it is not NAME=value", path, n)
+		switch none := !ok || key == "" || strings.ContainsAny(key, " \t"); {
+		case none && open > 0: // one value over many lines is one problem
+			if !told {
+				wrong(quoteHint, "it is not NAME=value, and the quotes of line %d are not closed there", open)
+			}
+			told = true
+			if strings.HasSuffix(line, `"`) || strings.HasSuffix(line, "'") {
+				open = 0
+			}
+			continue
+		case none:
+			wrong(lineHint, "it is not NAME=value")
+			continue
 		case strings.ContainsFunc(key, func(r rune) bool {
 			return r > unicode.MaxASCII || !unicode.IsPrint(r) || strings.ContainsRune("$:'\"(){}<>;&|\\`", r)
 		}):
-			return nil, fmt.Errorf("%s, line %d: the name has characters that no variable has, perhaps invisible ones: %+q", path, n, key)
+			wrong(nameHint, "the name has characters that no variable has, perhaps invisible ones: %+q", key)
+			continue
 		}
+		open, told = 0, false
 		if quote := value[:min(1, len(value))]; (quote == `"` || quote == "'") && !strings.Contains(value[1:], quote) {
 			open = n
 		}
 		vars[key] = unquoted(value)
 	}
-	return vars, nil
+	if more > 0 {
+		bad = append(bad, problem{fmt.Sprintf("%s: %d more lines are wrong", path, more), "Is it the right file? " + lineHint})
+	}
+	return vars, bad, nil
 }
 
 // openToOthers returns a problem with an env file that has secrets and that others may read.

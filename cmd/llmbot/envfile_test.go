@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,6 +19,15 @@ func written(t *testing.T, name, text string) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// envFile reads an env file; what is wrong with its lines is an error.
+func envFile(path string) (map[string]string, error) {
+	vars, bad, err := readEnvFile(path)
+	if len(bad) > 0 {
+		err = &configError{bad}
+	}
+	return vars, err
 }
 
 func TestEnvFileQuotes(t *testing.T) {
@@ -41,19 +51,19 @@ func TestEnvFileQuotes(t *testing.T) {
 		`A="` + "\u00e4\\n\u6771" + `"`: "\u00e4\n\u6771",
 	} {
 		for _, file := range []string{line + "\n", line + "\r\n", "\ufeff" + line, "\ufeff# c\r\n\r\n" + line + "\r\nB=1\r\n", "C=1\r" + line + "\rB=1\r"} {
-			got, err := readEnvFile(written(t, "env", file))
+			got, err := envFile(written(t, "env", file))
 			if err != nil || got["A"] != want {
 				t.Errorf("%q: %q, %v; want %q", file, got["A"], err, want)
 			}
 		}
 	}
 	for _, line := range []string{`$env:A="x"`, "A:B=x", "A'=x", "(A)=x", "A: x"} {
-		if _, err := readEnvFile(written(t, "env", line)); err == nil || !strings.Contains(err.Error(), "line 1") {
+		if _, err := envFile(written(t, "env", line)); err == nil || !strings.Contains(err.Error(), "line 1") {
 			t.Errorf("%s: %v", line, err)
 		}
 	}
 	for _, mark := range []string{"\xff\xfe", "\xfe\xff"} {
-		if _, err := readEnvFile(written(t, "env", mark+"A\x00=\x00")); err == nil || !strings.Contains(err.Error(), "save it as UTF-8") {
+		if _, err := envFile(written(t, "env", mark+"A\x00=\x00")); err == nil || !strings.Contains(err.Error(), "save it as UTF-8") {
 			t.Errorf("UTF-16: %v", err)
 		}
 	}
@@ -172,5 +182,35 @@ func TestSecretsFromFiles(t *testing.T) {
 	cfg, err = loadConfig([]string{"LLM_API_KEY_FILE=" + written(t, "secret", "sk-1\nsk-2\n")}, "")
 	if err != nil || len(cfg.doubts) != 1 || !strings.HasPrefix(cfg.doubts[0].what, "LLM_API_KEY_FILE") {
 		t.Errorf("two keys: %+v, %v", cfg.doubts, err)
+	}
+}
+
+// All that is wrong is told in one go: lines, values, names, tokens and the file of the channels.
+func TestLinesAndValuesAtOnce(t *testing.T) {
+	channels := written(t, "channels.yaml", "channels: 7\n")
+	env := written(t, "env", "LLM_MODEL=m\nfoo\nBAR BAZ\nBOT_STREAM=zz\nLLM_TEMPRATURE=1\nSLACK_APP_TOKEN=xoxb-1\nSLACK_BOT_TOKEN=xapp-1\nBOT_CHANNELS_FILE="+channels+"\n")
+	wants := []string{"line 2: it is not NAME=value", "line 3: it is not NAME=value", `BOT_STREAM is "zz"`, "LLM_TEMPRATURE", "swapped", "BOT_CHANNELS_FILE cannot be used"}
+	for _, command := range []string{"serve", "check"} {
+		var out, errs strings.Builder
+		p := process{in: strings.NewReader(""), out: &out, err: &errs}
+		err := map[string]func(context.Context, process, []string) error{"serve": runServe, "check": runCheck}[command](t.Context(), p, []string{"--env-file", env})
+		all := fmt.Sprint(out.String(), err)
+		for _, want := range wants {
+			if !strings.Contains(all, want) {
+				t.Errorf("%s: no %q in\n%s", command, want, all)
+			}
+		}
+	}
+}
+
+// A value over many lines is one problem, and a file that is none does not fill the screen.
+func TestLinesOfEnvFileAreBounded(t *testing.T) {
+	_, bad, err := readEnvFile(written(t, "env", "A=\"begin\n"+strings.Repeat("no name here\n", 30)+"end\"\nfoo\nB=1\n"))
+	if err != nil || len(bad) != 2 || !strings.Contains(bad[0].what, "the quotes of line 1") || !strings.Contains(bad[1].what, "line 33") {
+		t.Errorf("%v, %v", bad, err)
+	}
+	_, bad, err = readEnvFile(written(t, "env", strings.Repeat("foo\n", 500)))
+	if err != nil || len(bad) != mostLines+1 || !strings.Contains(bad[mostLines].what, "480 more lines") {
+		t.Errorf("%d problems, %v, %v", len(bad), bad[len(bad)-1], err)
 	}
 }

@@ -72,7 +72,7 @@ func findServer(ctx context.Context, p process, cfg *Config) {
 	switch {
 	case ctx.Err() != nil:
 	case !ok:
-		fmt.Fprintf(p.err, "No model server answers on the usual ports of this machine: %s. Name yours with --url (LLM_BASE_URL).\n", usualPorts())
+		fmt.Fprintf(p.err, "No model server answers here on the usual ports:\n%s.\nName yours with --url (LLM_BASE_URL). To try it without: llmbot demo\n", usualPorts())
 	case found.url != candidates()[0].url:
 		cfg.BaseURL = found.url
 		fmt.Fprintln(p.err, found.notice())

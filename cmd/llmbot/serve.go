@@ -36,7 +36,7 @@ func runServe(ctx context.Context, p process, args []string) error {
 	if err := parse(p, f, args); err != nil {
 		return err
 	}
-	cfg, err := loadConfig(p.env, file, (*Config).tokens)
+	cfg, err := loadConfig(p.env, file, (*Config).tokens, (*Config).channels)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -48,7 +47,7 @@ func TestCheckClips(t *testing.T) {
 		c := checker{
 			cfg:  Config{TranscribeURL: "http://audio/v1", TranscribeKey: tt.key},
 			tell: func(f finding) { got = append(got, f.Status+": "+f.Text+" "+f.Next) },
-			http: &http.Client{Transport: &http.Transport{DialContext: n.Dial, DisableKeepAlives: true}},
+			http: n.Client(),
 		}
 		c.clips(context.Background())
 		if all := strings.Join(got, "\n"); len(got) != 1 || !strings.Contains(all, tt.want) || strings.Contains(all, "hunter2") {

@@ -137,6 +137,7 @@ func wrapped(s string) string {
 // is empty for no reports, and ends with a newline.
 func Heading(reports ...Report) string {
 	var lines []string
+	differ := slices.ContainsFunc(reports, func(r Report) bool { return r.Prompts != reports[0].Prompts })
 	for _, r := range reports {
 		what := []string{}
 		if r.Name != "" {
@@ -154,9 +155,13 @@ func Heading(reports ...Report) string {
 		if r.IgnoreEOS {
 			eos = " (the end token is ignored)"
 		}
+		level := ""
+		if differ {
+			level = fmt.Sprintf("%d at once: ", r.MaxConcurrency)
+		}
 		for _, line := range []string{
 			strings.Join(what, ", "),
-			fmt.Sprintf("%d prompts of about %d tokens, answers of up to %d tokens%s, seed %d%s", r.Prompts, r.InputTokens, r.OutputTokens, eos, r.Seed, by),
+			fmt.Sprintf("%s%d prompts of about %d tokens, answers of up to %d tokens%s, seed %d%s", level, r.Prompts, r.InputTokens, r.OutputTokens, eos, r.Seed, by),
 		} {
 			if !slices.Contains(lines, line) {
 				lines = append(lines, line)

@@ -57,6 +57,33 @@ func Given() map[string]Tape {
 		"marks in a margin":   {Text("So:\n\n    <think>\n    Hm.\n    </think>\n    4<|im_end|>\n\nDone.")},
 		"a sentence on calls": {Text("Hermes marks a call with <tool_call>.\n\nThen it writes JSON (a name and its arguments).")},
 		"faces":               {Text("A cat: <|o_o|>, or <|^_^|>.")},
+		"span over lines":     {Text("It ends with `a\n<|im_end|>` there.\n\n> Or `b\n> <think>`.<|im_end|>")},
+		"span of an item":     {Text("1. Press `\n2. Then <|im_end|>press ` once more.")},
+		"struck out":          {Text("<s>5</s> 4, and <s>3</s>")},
+		"arrays":              {Text("In F#: let all = [|user|] and [|system; tool|].")},
+		// vllm #558; what begins a text, in the forms of SentencePiece, Gemma, GLM, Llama 3, DeepSeek
+		"begin":          {Text("<s> Hi there.\nAnd <s>you</s> too.")},
+		"begin and end":  {Text("<s>Hi</s>")},
+		"bos":            {Text("<bos><start_of_turn>model\nHi<end_of_turn>")},
+		"gmask":          {Text("[gMASK]<sop>你好")},
+		"begin of text":  {Text("<|begin_of_text|>Hi")},
+		"begin deepseek": {Text("<｜begin▁of▁sentence｜><｜Assistant｜>Hi")},
+		"begin alone":    {Text("<s>"), Finish("length")},
+		// Other families: EXAONE 3, InternLM 2, Kimi K2 (Blaizzy/mlx-vlm #1932), Step, Baichuan 2, Jamba
+		"exaone":   {Text("[|assistant|]Hi[|endofturn|]\n[|user|]And?[|endofturn|]\n[|assistant|]Yes")},
+		"internlm": {Text("Hi[UNUSED_TOKEN_145]\n[UNUSED_TOKEN_146]user\nAnd?[UNUSED_TOKEN_145]\n")},
+		"kimi":     {Text("<|im_assistant|>assistant<|im_middle|>Hi<|im_end|><|im_user|>user<|im_middle|>And?<|im_end|>")},
+		"step":     {Text("<|BOT|>assistant\nHi<|EOT|>")},
+		"baichuan": {Text("Hi<reserved_106>")},
+		"jamba":    {Text("<|bom|><|assistant|> Hi<|eom|>")},
+		"apriel":   {Text("The user asks…\n[BEGIN FINAL RESPONSE]\n4\n[END FINAL RESPONSE]")},
+		// The first token of Harmony's head is lost (vllm #32587).
+		"lost token": {Text("final<|message|>It is 4.<|return|>")},
+		"lost start": {Text("assistant<|channel|>analysis<|message|>The user asks.<|end|><|start|>assistant<|channel|>final<|message|>It is 4.")},
+		// An argument has what ends the call.
+		"end in a string": {Text("<tool_call>\n{\"name\": \"search\", \"arguments\": {\"q\": \"a </tool_call> b\"}}\n</tool_call>\nIt is 4.")},
+		"claude's call":   {Text("I look.\n\n<function_calls>\n<invoke name=\"search\">\n</invoke>\n</function_calls>")},
+		"loud finish":     {Text("It is 4."), Finish("STOP")},
 		// A look at each of them took the square of their number; and of a call that does not end nobody
 		// sees anything, so nobody notices a loop.
 		"a bomb of ends": {Chunk("Hi"+strings.Repeat("</s>", 20_000), 20_001)},
@@ -66,7 +93,7 @@ func Given() map[string]Tape {
 		"think":           {Text("<think>\nThe user asks…\n</think>\n\n4")},
 		"seed":            {Text("<seed:think>The user asks…</seed:think>4")},
 		"magistral":       {Text("[THINK]The user asks…[/THINK]4")},
-		"kimi":            {Text("◁think▷The user asks…◁/think▷4")},
+		"kimi vl":         {Text("◁think▷The user asks…◁/think▷4")},
 		"kimi k3":         {Text("<|open|>think<|sep|>The user asks…<|close|>think<|sep|>4")},
 		"command":         {Text("<|START_THINKING|>The user asks…<|END_THINKING|><|START_RESPONSE|>4<|END_RESPONSE|>")},
 		"granite":         {Text("Here is my thought process: The user asks… Here is my response: 4")},

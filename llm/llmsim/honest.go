@@ -14,7 +14,7 @@ func Honest(seed uint64) string {
 	r := rand.New(rand.NewPCG(seed, 15))
 	kinds := []func(*rand.Rand) string{
 		honestTable, honestWideTable, honestCode, honestData, honestList, honestPoem, honestLog, honestDrawing, honestTalk, honestProse,
-		honestIndented, honestRows, honestJSON, honestTags, honestTokens, honestBoard,
+		honestIndented, honestRows, honestJSON, honestTags, honestTokens, honestBoard, honestSpans,
 	}
 	var parts []string
 	for range 1 + r.IntN(5) {
@@ -141,6 +141,21 @@ func honestDrawing(r *rand.Rand) string {
 	wide := 5 + r.IntN(60)
 	line := "+" + strings.Repeat("-", wide) + "+\n"
 	return "```\n" + line + strings.Repeat("|"+strings.Repeat(" ", wide)+"|\n", 2+r.IntN(30)) + line + "```"
+}
+
+// honestSpans returns code in backticks that goes across line ends, and what is struck out in HTML.
+func honestSpans(r *rand.Rand) string {
+	token := []string{"<|im_end|>", "<think>", "</think>", "<tool_call>", "[TOOL_CALLS]", "<s>", "<bos>", "assistantfinal"}[r.IntN(8)]
+	return fmt.Sprintf([]string{
+		"It ends with `%s\n%s` and %[1]s.",
+		"> It ends with `%s\n> %s`.",
+		"- It ends with ``a ` %s\n  %s`` here.",
+		"1. Run `git log\n   --grep=%[2]s`, which %[1]s.",
+		"Run `git log\n--grep=%[2]s\n*%[1]s* |x` then.",
+		"<s>%[1]s</s> it costs <s>5</s>",
+		"In F# [|%[1]s|] and [|user|] are arrays.",
+		"~~~~ md\n```\n%[2]s\n```\n%[2]s %[1]s\n~~~~\nSo.",
+	}[r.IntN(8)], word(r), token)
 }
 
 // honestBoard returns drawings and rows that stand in no fence: boards, grids of emoji, crontabs, logs.

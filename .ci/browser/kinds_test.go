@@ -8,8 +8,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// TestKinds posts what people post beside text, as they do it on the page: forwards, links to messages, cells of a spreadsheet, voice
-// clips, canvases and lists.
+// TestKinds posts what people post beside text, as they do it on the page: forwards, links to
+// messages, cells of a spreadsheet, voice clips, canvases and lists.
 func TestKinds(t *testing.T) {
 	v := visit(t, startDemo(t))
 	v.do(chromedp.WaitVisible(chromedp.CSS(`#link.up`)))

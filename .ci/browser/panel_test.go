@@ -43,7 +43,8 @@ func (v *visitor) theme(name string) {
 	}))
 }
 
-// calls is an expression that is true when a row of the list of calls fits all parts of a condition on c, its text.
+// calls is an expression that is true when a row of the list of calls fits all parts of a condition
+// on c, its text.
 func calls(condition string) string {
 	return `[...document.querySelectorAll('#panel .call')].map((e) => e.innerText).some((c) => ` + condition + `)`
 }
@@ -132,7 +133,8 @@ func TestPanel(t *testing.T) {
 	}
 }
 
-// TestPanelOfTheDemo asks ten at once, and turns the knobs that are the demo's own, on the real bot and its simulated model.
+// TestPanelOfTheDemo asks ten at once, and turns the knobs that are the demo's own, on the real bot
+// and its simulated model.
 func TestPanelOfTheDemo(t *testing.T) {
 	v := visit(t, startDemo(t))
 	v.openPanel()

@@ -11,8 +11,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// stubbed answers for a demo and for Slack with figures that are known: answers that all grow with each look, and, when flood is
-// set, nothing but new calls.
+// stubbed answers for a demo and for Slack with figures that are known: answers that all grow with
+// each look, and, when flood is set, nothing but new calls.
 const stubbed = `(() => {
 	const real = window.fetch.bind(window);
 	const stub = window.stub = { posted: [], answers: 10, flood: false, looks: 0, knob: 'ok' };
@@ -85,8 +85,9 @@ func TestPanelModel(t *testing.T) {
 	v.until("the chat is there again", `!document.querySelector('main').inert && document.activeElement.id === 'panel-button'`)
 }
 
-// TestPanelCost counts what the panel touches with each look while nothing but new things come, thirty answers grow and all is
-// unfolded: the number is bounded by what the panel shows, and no task is long.
+// TestPanelCost counts what the panel touches with each look while nothing but new things come,
+// thirty answers grow and all is unfolded: the number is bounded by what the panel shows, and no
+// task is long.
 func TestPanelCost(t *testing.T) {
 	v := stub(t)
 	v.do(chromedp.Func(func(ctx context.Context, p *chromedp.Target) error {
@@ -121,8 +122,8 @@ func TestPanelCost(t *testing.T) {
 	}
 }
 
-// spent returns how long the page's thread has run scripts and worked out styles and layout. It is the processor's time: others on
-// the machine do not count.
+// spent returns how long the page's thread has run scripts and worked out styles and layout. It is
+// the processor's time: others on the machine do not count.
 func (v *visitor) spent() time.Duration {
 	v.t.Helper()
 	var spent time.Duration

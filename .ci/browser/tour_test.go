@@ -80,7 +80,8 @@ func stateOf(t *testing.T, page string) demoState {
 	return s
 }
 
-// TestTour goes through the six steps by their buttons, with a reload between, until the bot was killed in mid-answer and has gone on.
+// TestTour goes through the six steps by their buttons, with a reload between, until the bot was
+// killed in mid-answer and has gone on.
 func TestTour(t *testing.T) {
 	page := startDemo(t)
 	v := visit(t, page)
@@ -145,7 +146,8 @@ func TestTour(t *testing.T) {
 	v.until("it is open", `!document.getElementById('tour').hidden && document.activeElement.innerText === 'Do it for me'`)
 }
 
-// once checks that the open thread has one answer, with its footer: nothing was lost and nothing said twice.
+// once checks that the open thread has one answer, with its footer: nothing was lost and nothing
+// said twice.
 func (v *visitor) once() {
 	v.t.Helper()
 	a := v.answer(1)
@@ -161,7 +163,8 @@ func (v *visitor) once() {
 	}
 }
 
-// TestTourByHand does steps as a visitor does who does not press the tour's button, who kills the bot in another way.
+// TestTourByHand does steps as a visitor does who does not press the tour's button, who kills the
+// bot in another way.
 func TestTourByHand(t *testing.T) {
 	page := startDemo(t)
 	v := visit(t, page)
@@ -208,7 +211,8 @@ func launch(t *testing.T, vars []string, args ...string) (*exec.Cmd, string) {
 	return demo, out.text()
 }
 
-// TestBotThatCannotStart: the page says so, with the bot's last words, whether the tour is open or not.
+// TestBotThatCannotStart: the page says so, with the bot's last words, whether the tour is open or
+// not.
 func TestBotThatCannotStart(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -231,7 +235,8 @@ func TestBotThatCannotStart(t *testing.T) {
 	}
 }
 
-// kept waits until a question and the beginning of its answer, the n-th, are in the folder of a demo.
+// kept waits until a question and the beginning of its answer, the n-th, are in the folder of a
+// demo.
 func (v *visitor) kept(dir, question string, n int) {
 	v.t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
@@ -250,8 +255,9 @@ func (v *visitor) kept(dir, question string, n int) {
 	}
 }
 
-// TestRestartInMidAnswer ends the demo while it answers, once well and once by kill -9, and starts it again in its folder: the page comes back
-// by itself, everything is there, and the answer ends complete, once.
+// TestRestartInMidAnswer ends the demo while it answers, once well and once by kill -9, and starts
+// it again in its folder: the page comes back by itself, everything is there, and the answer ends
+// complete, once.
 func TestRestartInMidAnswer(t *testing.T) {
 	dir, temp := filepath.Join(t.TempDir(), "kept"), t.TempDir()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

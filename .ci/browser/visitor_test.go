@@ -28,7 +28,8 @@ import (
 // figures are in the log: with -slow 1 they are held to.
 var slow = flag.Int("slow", 10, "how many times the time of an idle machine the page may take")
 
-// startDemo starts the program's demo on a free port without any configuration, and returns the first URL that it prints.
+// startDemo starts the program's demo on a free port without any configuration, and returns the
+// first URL that it prints.
 func startDemo(t *testing.T) string {
 	t.Helper()
 	return start(t, "demo")
@@ -136,8 +137,8 @@ type visitor struct {
 	traced chan struct{} // closed when it has ended
 }
 
-// visit opens an address in a fresh browser that reaches nothing but this machine. At the end it checks that the page did not complain
-// and asked nobody else.
+// visit opens an address in a fresh browser that reaches nothing but this machine. At the end it
+// checks that the page did not complain and asked nobody else.
 func visit(t *testing.T, address string) *visitor {
 	t.Helper()
 	v := browse(t, "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")

@@ -16,8 +16,9 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// What the page may cost on an idle machine; -slow says how much more is let pass. A task is measured
-// by the processor's time: on a machine that does other work the clock counts that work too.
+// What the page may cost on an idle machine; -slow says how much more is let pass. A task is
+// measured by the processor's time: on a machine that does other work the clock counts that work
+// too.
 const (
 	longTask      = 50 * time.Millisecond  // the browser's own border of a long task
 	firstPaint    = 300 * time.Millisecond // after the navigation began, on loopback

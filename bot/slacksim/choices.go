@@ -178,11 +178,11 @@ func (s *Sim) stateLocked(blocks []obj, chosen obj) obj {
 }
 
 // keptState returns what stays of a state when new blocks, as the app sends them, take the place of
-// those in which it was chosen: the state of elements whose block_id and action_id are the same. Their
-// initial value in the new blocks then counts for nothing (docs.slack.dev, views.update, Preserving
-// input entry; slackapi/bolt-js #290). Slack gives a block without an id a new one each time. That
-// what was emptied, and an option that is no longer there, is not kept, is a guess; so is that
-// messages keep as views do.
+// those in which it was chosen: the state of elements whose block_id and action_id are the same.
+// Their initial value in the new blocks then counts for nothing (docs.slack.dev, views.update,
+// Preserving input entry; slackapi/bolt-js #290). Slack gives a block without an id a new one each
+// time. That what was emptied, and an option that is no longer there, is not kept, is a guess; so
+// is that messages keep as views do.
 func keptState(state obj, blocks []obj) obj {
 	kept := obj{}
 	for _, c := range controls(blocks, "") {
@@ -346,8 +346,8 @@ func (s *Sim) idOfLocked(typ, value string) (any, bool) {
 	return c.ID, true
 }
 
-// optionsIn returns the options that a value names, with commas between. A value may have a comma of
-// its own: the longest that fits is meant.
+// optionsIn returns the options that a value names, with commas between. A value may have a comma
+// of its own: the longest that fits is meant.
 func optionsIn(e obj, value string) (any, bool) {
 	chosen := []any{}
 	for value = strings.TrimSpace(value); value != ""; {

@@ -18,8 +18,8 @@ func choiceOf(values ...string) string {
 	return `"options":[` + strings.Join(list, ",") + `]`
 }
 
-// ask are two actions blocks with one of each element that people choose with, an accessory, an input
-// block of either kind, and a button.
+// ask are two actions blocks with one of each element that people choose with, an accessory, an
+// input block of either kind, and a button.
 func chooseBlocks() string {
 	e := func(typ, more string) string { return `{"type":"` + typ + `","action_id":"` + typ + `"` + more + `}` }
 	return `[{"type":"section","block_id":"s","text":` + plainX + `,"accessory":` + e("overflow", ","+choiceOf("edit", "drop")) + `},
@@ -138,9 +138,9 @@ func TestChoicesInViews(t *testing.T) {
 	})
 }
 
-// TestChoicesAfterAChange: where an app edits a message, what a person chose stays in elements whose
-// block_id and action_id stay the same, and nowhere else (docs.slack.dev, views.update, Preserving
-// input entry).
+// TestChoicesAfterAChange: where an app edits a message, what a person chose stays in elements
+// whose block_id and action_id stay the same, and nowhere else (docs.slack.dev, views.update,
+// Preserving input entry).
 func TestChoicesAfterAChange(t *testing.T) {
 	bubble(t, slacksim.Config{}, func(t *testing.T, s *space) {
 		l := s.link(ackAll)
@@ -172,8 +172,8 @@ func TestChoicesAfterAChange(t *testing.T) {
 	})
 }
 
-// TestFormsAfterAChange: the same in modals and in the Home tab, whichever way they are changed. What
-// the app refuses stays in the form.
+// TestFormsAfterAChange: the same in modals and in the Home tab, whichever way they are changed.
+// What the app refuses stays in the form.
 func TestFormsAfterAChange(t *testing.T) {
 	bubble(t, slacksim.Config{}, func(t *testing.T, s *space) {
 		o := s.opener()

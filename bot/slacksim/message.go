@@ -248,8 +248,8 @@ func (s *Sim) translateLocked(m *message) []any {
 	return out
 }
 
-// translateBlocks returns the blocks that Slack makes of blocks. One without a block_id gets one that
-// begins with prefix.
+// translateBlocks returns the blocks that Slack makes of blocks. One without a block_id gets one
+// that begins with prefix.
 func translateBlocks(blocks []obj, prefix string) []obj {
 	var out []obj
 	for _, b := range blocks {

@@ -170,8 +170,8 @@ func (s *Sim) updateViewLocked(c *call) (obj, *refusal) {
 	return nil, refuse("not_found")
 }
 
-// newModalLocked reads and checks a modal. below has the views under it. old is the one whose place it
-// takes, and part of whose state it keeps; nil: none.
+// newModalLocked reads and checks a modal. below has the views under it. old is the one whose place
+// it takes, and part of whose state it keeps; nil: none.
 func (s *Sim) newModalLocked(raw string, old *modal, below []*modal) (*modal, *refusal) {
 	var in obj
 	switch {

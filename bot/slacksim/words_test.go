@@ -7,8 +7,8 @@ import (
 	"llmbot/bot/slacksim"
 )
 
-// TestWordsInBlocks: what stands in a block in a block, or is a mere string, is read, pings and leads
-// to links like all else.
+// TestWordsInBlocks: what stands in a block in a block, or is a mere string, is read, pings and
+// leads to links like all else.
 func TestWordsInBlocks(t *testing.T) {
 	section := func(text string) string { return `{"type":"section","text":{"type":"mrkdwn","text":"` + text + `"}}` }
 	rich := strings.ReplaceAll(richX, `"text":"x"`, `"text":"zq done"`)

@@ -173,8 +173,8 @@ func (w toolWeight) heavy() bool {
 	return w.tools > manyTools || w.window > 0 && w.tokens > w.window/definitionPart
 }
 
-// weighTools logs, when a file was loaded and its servers are connected, that the tools are too many
-// or too large. What was logged before is not logged again. It returns when ctx ends.
+// weighTools logs, when a file was loaded and its servers are connected, that the tools are too
+// many or too large. What was logged before is not logged again. It returns when ctx ends.
 func weighTools(ctx context.Context, servers *tools.Servers, loaded <-chan struct{}, window func(context.Context) int, log *slog.Logger) {
 	var told toolWeight
 	for {

@@ -21,15 +21,16 @@ import (
 
 var clients = flag.String("clients", "", "the `DIR` with apps on Slack's SDKs, installed as .ci/run does")
 
-// wanted are the complaints that have nothing to do with us: a scenario has a call refused with 429,
-// slack_bolt finds the token in the environment although the app gives it a client, and Bolt for
-// JavaScript acks over a socket that is just being refreshed: Slack sends that event again.
+// wanted are the complaints that have nothing to do with us: a scenario has a call refused with
+// 429, slack_bolt finds the token in the environment although the app gives it a client, and Bolt
+// for JavaScript acks over a socket that is just being refreshed: Slack sends that event again.
 var wanted = regexp.MustCompile("(?i)rate.?limit|As you gave `client` as well|no active connection|SMSendWhileNotReady")
 
 // complaint is a line in which an SDK, or the app on it, complains.
 var complaint = regexp.MustCompile(`(?i)\[(?:WARN|WARNING|ERROR)\]|\bTraceback\b|\bUnhandled\b|\bpanic:|\bError:`)
 
-// TestClients plays scenarios to apps that use Slack's own SDKs unchanged. It runs with -clients DIR.
+// TestClients plays scenarios to apps that use Slack's own SDKs unchanged. It runs with -clients
+// DIR.
 func TestClients(t *testing.T) {
 	if *clients == "" {
 		t.Skip("needs -clients DIR, with node, python3 and the SDKs: .ci/run installs them")

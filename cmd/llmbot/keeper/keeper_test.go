@@ -177,7 +177,8 @@ func TestProgramThatCannotBeStarted(t *testing.T) {
 	}
 }
 
-// Kill is kill -9, also of a child that hears nothing, and nobody is told of an end that was wanted.
+// Kill is kill -9, also of a child that hears nothing, and nobody is told of an end that was
+// wanted.
 func TestKill(t *testing.T) {
 	k, _ := keep(t, Config{Command: command("deaf"), Pause: time.Millisecond, Grace: 50 * time.Millisecond, Ended: func(e End) { t.Errorf("told: %+v", e) }})
 	for n := 1; n <= 3; n++ {
@@ -310,7 +311,8 @@ func TestAnOrphanTidiesUp(t *testing.T) {
 	}
 }
 
-// orphan starts a keeper of a child of a kind in another process, kills that, and waits for the child's end.
+// orphan starts a keeper of a child of a kind in another process, kills that, and waits for the
+// child's end.
 func orphan(t *testing.T, kind string, vars ...string) {
 	t.Helper()
 	parent := command("parent", append(vars, "KEEPER_GRANDCHILD="+kind)...)()

@@ -43,6 +43,13 @@ type message struct {
 	chosen map[string]obj
 }
 
+// keepChosen drops what people chose where the message, which was edited, has it no longer.
+func (m *message) keepChosen() {
+	for user, state := range m.chosen {
+		m.chosen[user] = keptState(state, slices.Concat(m.blocks, attachedBlocks(m.attachments)))
+	}
+}
+
 type status struct {
 	text  string
 	until time.Time
@@ -252,8 +259,8 @@ func (s *Sim) translateLocked(m *message) []any {
 	return out
 }
 
-// translateBlocks returns the blocks that Slack makes of blocks. One without a block_id gets one that
-// begins with prefix.
+// translateBlocks returns the blocks that Slack makes of blocks. One without a block_id gets one
+// that begins with prefix.
 func translateBlocks(blocks []obj, prefix string) []obj {
 	var out []obj
 	for _, b := range blocks {
@@ -266,6 +273,22 @@ func translateBlocks(blocks []obj, prefix string) []obj {
 	for i, b := range out {
 		if str(b["block_id"]) == "" {
 			b["block_id"] = prefix + strconv.Itoa(i+1)
+		}
+	}
+	return out
+}
+
+// inner returns the blocks in a block that holds others.
+func inner(b obj) []obj {
+	out := objs(b["child_blocks"]) // of a container
+	if b["type"] == "carousel" {
+		out = objs(b["elements"])
+	}
+	if b["type"] == "layout" {
+		for _, row := range objs(b["rows"]) {
+			for _, item := range objs(row["items"]) {
+				out = append(out, objs([]any{item["block"]})...)
+			}
 		}
 	}
 	return out

@@ -17,12 +17,12 @@
 //	          without a   orders      held      threads              not as it should be
 //	          mention
 //
-// All of them ask access who may use the bot, and have notifier tell people what only they see.
+// Most of them ask access who may use the bot, and have notifier tell people what only they see.
 //
 // # Where is it?
 //
 //	an event comes            intake.go; follow.go, if it names nobody; held when the store is away
-//	a button or a word        control.go, command.go
+//	a button or a word        control.go, command.go; access.go (who may, and what they are told)
 //	a thread                  actor.go, live.go (what it does, for others to see)
 //	an edit meanwhile         actor.go, inhand.go (what is being answered)
 //	a turn                    turn.go (its phases), assignment.go (what they share)
@@ -42,6 +42,6 @@
 // asks the model, and hands the text so far to the Draft (the Replier's), which never blocks it.
 // [Bot.Run] returns after all of them did.
 //
-// Locks: actors.mu guards the table of the live threads, and their inboxes. While it, or any other
-// lock of this package, is held, nothing blocks and no other lock is taken.
+// Locks: actors.mu guards the table of the live threads, and their inboxes. While it is held nothing
+// blocks, and no other lock is taken. Under the others nothing blocks, either.
 package bot

@@ -132,8 +132,31 @@ func TestFollowUpIsJudgedByWhatStoodBefore(t *testing.T) {
 	})
 }
 
-// TestStopThatComesBeforeItsQuestion: it is not acked while its question may be on its way, so Slack
-// tells of it again, and it stops the answer then.
+// TestFollowUpThatComesBeforeItsQuestion is answered, also if the thread cannot be read at first, or
+// the question is stopped before it is.
+func TestFollowUpThatComesBeforeItsQuestion(t *testing.T) {
+	for _, stopped := range []bool{false, true} {
+		t.Run(fmt.Sprint("stopped ", stopped), func(t *testing.T) {
+			cfg := following("")
+			cfg.lateAcks = stopped // a stop that comes first is told again
+			inWorld(t, cfg, func(t *testing.T, w *world) {
+				w.slack.Fail(slacksim.Fault{Method: "conversations.replies", Hang: true, Times: 5})
+				w.slack.FailEvent(slacksim.EventFault{Times: 2, Delay: 2 * time.Second})
+				ts := w.ask("alice", "general", "", "in 5 words")
+				if stopped {
+					time.Sleep(500 * time.Millisecond)
+					w.slack.Say("alice", "general", ts, "stop")
+				}
+				time.Sleep(500 * time.Millisecond)
+				w.slack.Say("alice", "general", ts, "and a follow-up?")
+				w.until("the follow-up is answered", 3*time.Minute, func() bool { return w.model.Total() > 0 && strings.Contains(w.question(), "and a follow-up?") })
+			})
+		})
+	}
+}
+
+// TestStopThatComesBeforeItsQuestion: it is not acked while its question may be on its way, so that
+// Slack tells of it again.
 func TestStopThatComesBeforeItsQuestion(t *testing.T) {
 	cfg := following("")
 	cfg.model.Speed = 20

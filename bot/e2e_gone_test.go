@@ -1,6 +1,7 @@
 package bot_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -47,6 +48,23 @@ func TestDeletedWhileNobodyHears(t *testing.T) {
 		w.again()
 		time.Sleep(time.Minute)
 		atMost(t, "reads when there is nothing to remove", len(w.slack.Calls("conversations.replies"))-reads, 4)
+	})
+}
+
+// TestDeletedQuestionThatIsStillCounted: Slack may count a deleted reply for a moment. Its answer goes
+// all the same.
+func TestDeletedQuestionThatIsStillCounted(t *testing.T) {
+	cfg := durable()
+	cfg.slack.CountLag = 2 * time.Second
+	cfg.model = llmsim.Config{Speed: 400, Answer: echo(3)}
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		thread := w.ask("alice", "random", "", "pears")
+		w.answered("random", thread, 1)
+		next := w.slack.Say("alice", "random", thread, "and cherries")
+		w.answered("random", thread, 2)
+		w.delete("alice", "random", next)
+		w.until("the answer is gone", 20*time.Second, func() bool { return strings.Count(text(w.answers("random", thread)), "cherries") == 0 })
+		times(t, text(w.answers("random", thread)), "pears indeed", 3)
 	})
 }
 

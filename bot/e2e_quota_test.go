@@ -142,6 +142,14 @@ func TestTokensPerDay(t *testing.T) {
 		if !strings.Contains(told, "in 23 h 59 min, at ") && !strings.Contains(told, "in 24 h 0 min, at ") {
 			t.Errorf("it does not say that it takes a day: %q", told)
 		}
+		heard := strings.Count(told, "You have used your 400 tokens")
+		w.ask("alice", "general", "", "in 6 words")
+		time.Sleep(61 * time.Second)
+		is(t, "words within a minute", strings.Count(w.whispers("alice"), "You have used your 400 tokens"), heard)
+		w.ask("alice", "general", "", "in 7 words")
+		w.until("they are told once more, a minute later", time.Minute, func() bool {
+			return strings.Count(w.whispers("alice"), "You have used your 400 tokens") > heard
+		})
 		has(t, w.statusOf(""), "of 400 tokens in the last 24 hours")
 		w.answered("general", w.ask("bob", "general", "", "in 5 words"), 1)
 		time.Sleep(24 * time.Hour)
@@ -319,7 +327,7 @@ func (d deafLedger) Update(ctx context.Context, key string, fn func([]byte) ([]b
 }
 
 // TestQuotaWithoutTheStore: where the accounts cannot be read nobody is refused, and nobody waits
-// longer than the store's time-out.
+// longer than the store's time-out for each thing that is counted.
 func TestQuotaWithoutTheStore(t *testing.T) {
 	cfg := worldConfig{
 		slack: slacksim.Config{Latency: 50 * time.Millisecond}, model: llmsim.Config{Speed: 100},

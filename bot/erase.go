@@ -5,12 +5,18 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"llmbot/bot/answer"
 	"llmbot/bot/thread"
 	"llmbot/bot/transcript"
 	"llmbot/bot/turn"
+	"llmbot/bot/wait"
 )
+
+// countAgain is how long a thread is left alone that Slack counts more replies of than it shows: ours,
+// for Slack says nothing of it.
+const countAgain = 3 * time.Second
 
 // Sentences about removals.
 const (
@@ -48,13 +54,17 @@ func (e eraser) fulfil(work context.Context, p plan) plan {
 	}
 	own := e.entries(work)
 	asker := func(what string) string { return own[what].Asker }
+	var whole []thread.Message // of several wishes, each judges by one read
 	for _, w := range wishes {
 		if turn.TS(w.TS).After(p.upto) {
 			continue // for another turn
 		}
 		gone, found := thread.NewestFor(p.messages, w.By, turn.TS(w.TS), asker)
 		if w.Question != "" {
-			gone, found = thread.Forsaken(p.messages, turn.TS(w.Question), asker)
+			if whole == nil {
+				whole = e.whole(work, p.messages, w.Question)
+			}
+			gone, found = thread.Forsaken(whole, turn.TS(w.Question), asker)
 		}
 		switch {
 		case found:
@@ -64,6 +74,25 @@ func (e eraser) fulfil(work context.Context, p plan) plan {
 		}
 	}
 	return p
+}
+
+// whole returns all messages of the thread, or messages, if it is not sure that they are all. Slack may
+// still count the question that was deleted, so the thread is read once more then.
+func (e eraser) whole(work context.Context, messages []thread.Message, question string) []thread.Message {
+	if thread.Whole(messages) {
+		return messages
+	}
+	ctx, cancel := context.WithTimeout(work, historyTimeout)
+	defer cancel()
+	err := wait.For(ctx, countAgain)
+	if err == nil {
+		var again []thread.Message
+		if again, err = e.bot.dep.History.Messages(ctx, e.thread); thread.Whole(again) {
+			return again
+		}
+	}
+	e.log.InfoContext(work, "deletion_not_judged", "ask", question, "error", err)
+	return messages
 }
 
 // takeOut removes an answer from Slack, the store and the plan. kept is what the store has of it.

@@ -78,12 +78,12 @@ func (w *follower) follow(ctx context.Context, f followUp) error {
 		return w.holdFollowUp(ctx, f, err)
 	case record.Asked != "": // or it was asked of another process
 		return w.take(ctx, f)
-	case young && f.word == thread.CommandStop:
-		return ErrNotDurable // it stops what is on its way: Slack tells of it again
+	case young && f.word != thread.NoCommand && !known.NotOurs:
+		return ErrNotDurable // what it is about may be on its way: Slack tells of it again
 	case !known.NotOurs && turn.TS(f.Thread.TS).Time().Before(w.since.Add(turn.ClockSkew)):
 		w.threadChecks.add(f) // it may be older than the store
 	}
-	return nil // all that was asked since this process began is in the store
+	return nil // what was asked since this process began is in the store, or on its way there
 }
 
 // followsNot reports whether a message without a mention cannot be for the bot: so the channel is

@@ -69,7 +69,8 @@ func (b *Bot) asked(ctx context.Context, ev Asked) error {
 // edited takes a message that was changed. One that is being answered, or was answered last, is
 // answered anew; the thread tells which it is.
 func (b *Bot) edited(ctx context.Context, ev Edited) error {
-	known, _ := b.participants.note(ev.Thread, ev.User, ev.TS)
+	b.participants.see(ev.Thread, []thread.Message{{User: ev.User, TS: ev.TS}})
+	known := b.participants.get(ev.Thread)
 	if !ev.Explicit() && !ev.WasMentioned && b.follower.followsNot(ctx, ev.Question, known) {
 		return nil
 	}

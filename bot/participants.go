@@ -49,10 +49,11 @@ func (p *participants) change(t thread.ID, change func(*known)) thread.Participa
 // note records that somebody has written in a thread, at ts. It returns what is known now, and when
 // an answer ended after which nobody else has written; zero: none did.
 func (p *participants) note(t thread.ID, person, ts string) (_ thread.Participants, ended time.Time) {
-	return p.change(t, func(k *known) {
+	all := p.change(t, func(k *known) {
 		ended = k.ended
 		*k = known{Participants: k.With(person, ts)}
-	}), ended
+	})
+	return all, ended
 }
 
 // answered records that an answer has ended in a thread.

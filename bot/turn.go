@@ -128,7 +128,8 @@ func (t *turnRun) phases(work, live, stream context.Context, s *stage) verdict {
 func (t *turnRun) prepare(work, live, stream context.Context, s *stage) (*admitted, verdict) {
 	upto := t.upto()
 	if t.stopped() && !t.begun && !t.lease.Died() {
-		// Before anybody saw anything of it; what came after the stop is for the next turn.
+		// Before anybody saw anything of it; what came after the stop is for the next turn, which reads.
+		t.lease.NoteAsked(t.lease.Heard())
 		return nil, verdict{outcome: done, upto: t.stopEnds()}
 	}
 	set := t.bot.settings(live, t.thread.Channel)
@@ -136,6 +137,9 @@ func (t *turnRun) prepare(work, live, stream context.Context, s *stage) (*admitt
 	r := reader{&t.assignment}.read(live, set, upto)
 	if t.isOff() {
 		return nil, verdict{outcome: calledOff}
+	}
+	if r.unread {
+		t.lease.NoteAsked(t.lease.Heard()) // it may be for the bot: the next turn reads
 	}
 	switch newest := thread.Newest(t.known); {
 	case !r.unread || !upto.After(newest):

@@ -27,13 +27,13 @@ check() { # check NAME STATUS TEXT... -- ARGUMENTS...: the script ends with STAT
   shift 2
   while [[ $1 != -- ]]; do texts+=("$1"); shift; done
   shift
-  timeout 30 bash deploy/start-vllm.sh "$@" >"$tmp/out" 2>&1 || status=$?
+  timeout 300 bash deploy/start-vllm.sh "$@" >"$tmp/out" 2>&1 || status=$?
   [[ $status -eq $want ]] || fail "$name: exit status $status, want $want"
   for text in "${texts[@]}"; do grep -qF -- "$text" "$tmp/out" || fail "$name: does not say: $text"; done
   passed=$((passed + 1))
 }
 await() { # await TEXT: until the background run has said it
-  for _ in {1..100}; do
+  for _ in {1..1200}; do
     if grep -qF -- "$1" "$tmp/out"; then return 0; fi
     sleep 0.1
   done

@@ -96,6 +96,8 @@ func (s *splitter) skipCall(in string, out *split) string {
 // on as JSON does. Else what ends a call ends it also there, for models forget to end their
 // strings.
 func stringEnds(s string, last bool) (is, more bool) {
+	wait := !last && len(s) < mostHeld
+	s = s[:min(len(s), mostHeld)]
 	for i := 0; i < len(s); i++ {
 		switch s[i] {
 		case '\\':
@@ -105,12 +107,12 @@ func stringEnds(s string, last bool) (is, more bool) {
 		case '"':
 			rest := strings.TrimLeft(s[i+1:], " \t\r\n")
 			if rest == "" {
-				return false, !last && len(s) < mostHeld
+				return false, wait
 			}
 			return strings.IndexByte(",:}]", rest[0]) >= 0, false
 		}
 	}
-	return false, !last && len(s) < mostHeld
+	return false, wait
 }
 
 // emit gives text out. A call with an answer behind it does not matter.

@@ -3,6 +3,7 @@ package llm
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestEndlessWhiteSpaceIsGivenOut: who reads the answer can notice a loop only in what comes out.
@@ -69,5 +70,16 @@ func TestEndlessCall(t *testing.T) {
 		if kindName(got.err) != tt.kind || got.text != tt.text {
 			t.Errorf("%s: %q, %v", name, got.text, got.err)
 		}
+	}
+}
+
+// TestEndsInAStringAreCheap: at each end of a call that may stand in a string of it, no more is looked
+// at than what is held back. Where the whole string was, a megabyte took half a minute.
+func TestEndsInAStringAreCheap(t *testing.T) {
+	began := time.Now()
+	in := `<tool_call>{"a":"` + strings.Repeat("</tool_call>", 1<<20/12) + `"}</tool_call>`
+	splitAll(newSplitter(false), []string{in}, true)
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("%v", took)
 	}
 }

@@ -10,7 +10,8 @@ const strike = "<s>"
 // has HTML's element: then the token is text. rest is what follows it. behind: another token, or
 // thoughts, came before it.
 func meant(tok, rest string, behind, last bool) (is, more bool) {
-	if !behind {
+	word := tok == strike && rest != "" && (rest[0] >= 0x80 || rest[0] == '"' || rest[0] == '\'') // the answer's first
+	if !behind && !word {
 		if is, more = sentence(rest, last); is || more {
 			return is, more
 		}
@@ -19,8 +20,9 @@ func meant(tok, rest string, behind, last bool) (is, more bool) {
 		return false, false
 	}
 	const end = "</s>"
-	wait := !last && len(rest) < mostHeld
-	line, _, ended := strings.Cut(rest[:min(len(rest), mostHeld)], "\n")
+	const longest = 200 // of what is struck out: nothing is shown until it is known
+	wait := !last && len(rest) < longest
+	line, _, ended := strings.Cut(rest[:min(len(rest), longest)], "\n")
 	at := strings.Index(line, end)
 	if at < 0 {
 		return false, wait && !ended

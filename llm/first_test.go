@@ -5,7 +5,7 @@ import "testing"
 // TestFirstTokens: what begins a text in a model's vocabulary is no part of the answer, unless that is about it.
 func TestFirstTokens(t *testing.T) {
 	want := map[string]string{
-		"<s>": "", "<s>Hi": "Hi", "<s> Hi there": "Hi there", "<s><s>\nHi": "Hi", "<s>Hi.</s>": "Hi.", "<s>Hi.</s><|im_end|>\n": "Hi.", "<s> [INST] Hi [/INST] Yes</s>": "Hi  Yes",
+		"<s>": "", "<s>Hi": "Hi", "<s>Über uns": "Über uns", "<s>你好": "你好", "It is 4.<|user|>你好吗?<|assistant|>很好": "It is 4.很好", "It is 4.<|user|>\"Hm\"": "It is 4.", "<s> Hi there": "Hi there", "<s><s>\nHi": "Hi", "<s>Hi.</s>": "Hi.", "<s>Hi.</s><|im_end|>\n": "Hi.", "<s> [INST] Hi [/INST] Yes</s>": "Hi  Yes",
 		"<s>Hi.\nIt is <s>5</s> 4.": "Hi.\nIt is <s>5</s> 4.", "<bos>": "", "<bos> Hi": "Hi", "<bos><bos>\n\nHi": "Hi", "<pad> Hi</s>": "Hi", "[GMASK]<sop>": "", "[gMASK]<sop>你好": "你好",
 		"<|begin_of_text|>": "", "<|begin_of_text|>Hi": "Hi", "<｜begin▁of▁sentence｜>Hi": "Hi", "<s>\n<|user|>\nHm?\n<|assistant|>\nHi": "Hi",
 		"final<|message|>Hi": "Hi", "assistant<|message|>Hi<|end|>": "Hi", "commentary<|message|>I look. <|end|>": "I look. ",
@@ -13,7 +13,7 @@ func TestFirstTokens(t *testing.T) {
 	}
 	for _, about := range []string{
 		"<s>5</s> 4", "<s>5</s>\n4", "It is <s>5</s>", "<s> is the token that begins a text.", "<s> and </s> are tokens.", "<bos> is Gemma's.", "<bos>是开始标记。", "<pad>, <unk> and others", "final answer: 4", "assistant",
-		"fin", "[BOS]", "[|x|] and [|user|] are arrays", "<reserved_1> and <extra_id_0>", "\x00Hi", "\x00", "a\n\x00b", "Here are my reasoning steps:\n1. Look.",
+		"fin", "[BOS]", "[|x|] and [|user|] are arrays", "<reserved_1> and <extra_id_0>", "It writes [BEGIN FINAL RESPONSE] before its answer.", "\x00Hi", "\x00", "a\n\x00b", "Here are my reasoning steps:\n1. Look.",
 	} {
 		want[about] = about
 	}

@@ -340,7 +340,9 @@ func (s *splitter) mean(in string, tok token, out *split, before string) (decisi
 		}
 		if tok.kind == tokenOther {
 			about, more := prose(in[n:], s.last)
-			if !s.code.mid {
+			if !s.code.mid && in[n:] != "" && in[n] != ' ' { // a turn begins so
+				about, more = false, false
+			} else if !s.code.mid {
 				about, more = sentence(in[n:], s.last)
 			}
 			switch {

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/input"
@@ -309,7 +308,7 @@ func TestLooks(t *testing.T) {
 			v.axe(name + "-forward")
 			v.key("Escape", 0)
 			v.run(`document.getElementById('panel-button').click()`)
-			time.Sleep(500 * time.Millisecond)
+			v.until("the panel has looked", `document.querySelector('#panel .gauges li')`)
 			v.axe(name + "-panel")
 			v.run(`document.getElementById('panel-button').click()`)
 		}

@@ -1,5 +1,6 @@
-// Package browser_test opens the demo in a real browser and uses it as a new user does. It is a module of its own, so that the browser's
-// driver stays out of llmbot's dependencies; .ci/run runs it.
+// Package browser_test opens the demo in a real browser and uses it as a new user does. It is a
+// module of its own, so that the browser's driver stays out of llmbot's dependencies; .ci/run runs
+// it.
 package browser_test
 
 import (
@@ -18,8 +19,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// patience is how long one step may take. It is reached only by a test that fails, or by a very slow model of your own: the demo
-// takes a model server of this machine if one answers.
+// patience is how long one step may take. It is reached only by a test that fails, or by a very
+// slow model of your own: the demo takes a model server of this machine if one answers.
 const patience = 2 * time.Minute
 
 // footer is the small print of a finished answer.
@@ -42,11 +43,12 @@ func (v *visitor) answer(n int) answer {
 	return a
 }
 
-// finished waits until the n-th answer has its footer, and returns all different texts that were visible on the way, the last one too.
+// finished waits until the n-th answer has its footer, and returns all different texts that were
+// visible on the way, the last one too.
 func (v *visitor) finished(n int) (answer, []string) {
 	v.t.Helper()
 	var seen []string
-	for {
+	for deadline := time.Now().Add(2 * patience); ; time.Sleep(40 * time.Millisecond) {
 		a := v.answer(n)
 		if a.Text != "" && (len(seen) == 0 || seen[len(seen)-1] != a.Text) {
 			seen = append(seen, a.Text)
@@ -60,10 +62,9 @@ func (v *visitor) finished(n int) (answer, []string) {
 		if strings.Contains(a.Small, " tok/s · first token") {
 			v.t.Fatalf("the footer is %q", a.Small)
 		}
-		select {
-		case <-v.ctx.Done():
+		if time.Now().After(deadline) {
+			v.picture("unfinished")
 			v.t.Fatalf("no footer under answer %d: %+v, after %d versions", n, a, len(seen))
-		case <-time.After(40 * time.Millisecond):
 		}
 	}
 }
@@ -74,7 +75,8 @@ func (v *visitor) write(box, text string) {
 	v.do(chromedp.SendKeys(chromedp.CSS(box+" textarea"), text), chromedp.Func(pressEnter))
 }
 
-// pressEnter is the key as a keyboard sends it: the page may prevent the line break, which the driver's own Enter would insert all the same.
+// pressEnter is the key as a keyboard sends it: the page may prevent the line break, which the
+// driver's own Enter would insert all the same.
 func pressEnter(ctx context.Context, page *chromedp.Target) error {
 	for _, kind := range []input.DispatchKeyEventType{input.DispatchKeyEventTypeKeyDown, input.DispatchKeyEventTypeKeyUp} {
 		key := input.DispatchKeyEventParams{Type: kind, Key: "Enter", Code: "Enter", WindowsVirtualKeyCode: 13, NativeVirtualKeyCode: 13}
@@ -103,7 +105,7 @@ func TestDemo(t *testing.T) {
 	v.picture("start")
 
 	// The answer grows in a thread that opens by itself, and ends with its footer.
-	v.write("#box", "@llm write 120 tokens with a table and a code block")
+	v.write("#box", "@llm write 300 tokens with a table and a code block")
 	v.do(chromedp.WaitVisible(chromedp.CSS(`#thread`)))
 	first, seen := v.finished(1)
 	v.picture("finished")
@@ -235,8 +237,8 @@ func get[T any](v *visitor, action chromedp.Action[T]) T {
 	return value
 }
 
-// TestWhoReadsWhatIsInTheAddress: a reload leads back, a change of person keeps the thread, what ends elsewhere leaves a mark, and the
-// bot can be invited where it is not.
+// TestWhoReadsWhatIsInTheAddress: a reload leads back, a change of person keeps the thread, what
+// ends elsewhere leaves a mark, and the bot can be invited where it is not.
 func TestWhoReadsWhatIsInTheAddress(t *testing.T) {
 	v := visit(t, startDemo(t))
 	v.do(chromedp.WaitVisible(chromedp.CSS(`#link.up`)))
@@ -264,7 +266,8 @@ func TestWhoReadsWhatIsInTheAddress(t *testing.T) {
 	v.until("it answers", `[...document.querySelectorAll('#replies .msg .small')].some((e) => e.innerText.includes('10 tokens'))`)
 }
 
-// TestDarkModeCanBeRead: what stands on a control, or is typed into one, has another lightness than what is behind it.
+// TestDarkModeCanBeRead: what stands on a control, or is typed into one, has another lightness than
+// what is behind it.
 func TestDarkModeCanBeRead(t *testing.T) {
 	v := visit(t, startDemo(t))
 	v.do(chromedp.WaitVisible(chromedp.CSS(`#link.up`)), chromedp.Func(func(ctx context.Context, page *chromedp.Target) error {

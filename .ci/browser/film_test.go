@@ -24,8 +24,8 @@ const (
 	mostFilm              = 1_500_000
 )
 
-// TestFilm makes the moving picture of the README: FILM=docs/demo.gif (seen from the repository). It
-// asks in two threads at once, and goes back to the first.
+// TestFilm makes the moving picture of the README: FILM=docs/demo.gif (seen from the repository).
+// It asks in two threads at once, and goes back to the first.
 func TestFilm(t *testing.T) {
 	path := os.Getenv("FILM")
 	if path == "" {

@@ -43,7 +43,8 @@ func messages(t *testing.T, address string) (texts []string) {
 	return nil
 }
 
-// TestForeignPage lets pages of other sites do to the emulated Slack whatever a browser lets them: nothing comes of it. A link to it works.
+// TestForeignPage lets pages of other sites do to the emulated Slack whatever a browser lets them:
+// nothing comes of it. A link to it works.
 func TestForeignPage(t *testing.T) {
 	slack := start(t, "slacksim")
 	at, err := url.Parse(slack)
@@ -103,7 +104,8 @@ func TestForeignPage(t *testing.T) {
 		}
 	}
 
-	// DNS rebinding: the page's own name is ours, all of a sudden, so that everything is same-origin to the browser.
+	// DNS rebinding: the page's own name is ours, all of a sudden, so that everything is same-origin
+	// to the browser.
 	rebound := "http://evil.test:" + at.Port() + "/"
 	v.do(chromedp.Navigate(rebound))
 	text := get(v, chromedp.Evaluate[string]("document.body.innerText"))
@@ -132,8 +134,8 @@ func nasty() []string {
 	}
 }
 
-// TestNastyContent writes such texts as a person and as the bot, in all kinds of blocks, and as names of files: no script runs, no request
-// leaves this machine (the visitor complains of either).
+// TestNastyContent writes such texts as a person and as the bot, in all kinds of blocks, and as
+// names of files: no script runs, no request leaves this machine (the visitor complains of either).
 func TestNastyContent(t *testing.T) {
 	slack := start(t, "slacksim")
 	post := func(path string, form url.Values, body string) {

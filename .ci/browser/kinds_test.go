@@ -8,8 +8,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// TestKinds posts what people post beside text, as they do it on the page: forwards, links to messages, cells of a spreadsheet, voice
-// clips, canvases and lists.
+// TestKinds posts what people post beside text, as they do it on the page: forwards, links to
+// messages, cells of a spreadsheet, voice clips, canvases and lists.
 func TestKinds(t *testing.T) {
 	v := visit(t, startDemo(t))
 	v.do(chromedp.WaitVisible(chromedp.CSS(`#link.up`)))
@@ -42,7 +42,7 @@ func TestKinds(t *testing.T) {
 	mic := `document.querySelectorAll('#box .attach')[1]`
 	run(mic + `.click()`)
 	v.until("it records", mic+`.ariaLabel === 'End the voice clip'`)
-	run(`new Promise((done) => setTimeout(done, 300))`)
+	run(`new Promise((done) => setTimeout(done, 1000))`)
 	run(mic + `.click()`)
 	v.until("the clip is offered", `/^audio_message\.mp4 · [\d.]+ k?B/.test(document.querySelector('#box .picked').innerText)`)
 	v.write("#box", "zq clip")

@@ -77,8 +77,8 @@ func TestManyTabs(t *testing.T) {
 	}
 }
 
-// TestManyWindows: with more windows in sight than may listen, the last says what to do, and goes on
-// when one is closed.
+// TestManyWindows: with more windows in sight than may listen, the last says what to do, and goes
+// on when one is closed.
 func TestManyWindows(t *testing.T) {
 	address := start(t, "slacksim")
 	first := visit(t, address+"?as=alice&channel=general")

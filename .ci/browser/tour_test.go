@@ -1,6 +1,7 @@
 package browser_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -79,7 +80,8 @@ func stateOf(t *testing.T, page string) demoState {
 	return s
 }
 
-// TestTour goes through the six steps by their buttons, with a reload between, until the bot was killed in mid-answer and has gone on.
+// TestTour goes through the six steps by their buttons, with a reload between, until the bot was
+// killed in mid-answer and has gone on.
 func TestTour(t *testing.T) {
 	page := startDemo(t)
 	v := visit(t, page)
@@ -144,7 +146,8 @@ func TestTour(t *testing.T) {
 	v.until("it is open", `!document.getElementById('tour').hidden && document.activeElement.innerText === 'Do it for me'`)
 }
 
-// once checks that the open thread has one answer, with its footer: nothing was lost and nothing said twice.
+// once checks that the open thread has one answer, with its footer: nothing was lost and nothing
+// said twice.
 func (v *visitor) once() {
 	v.t.Helper()
 	a := v.answer(1)
@@ -160,7 +163,8 @@ func (v *visitor) once() {
 	}
 }
 
-// TestTourByHand does steps as a visitor does who does not press the tour's button, who kills the bot in another way.
+// TestTourByHand does steps as a visitor does who does not press the tour's button, who kills the
+// bot in another way.
 func TestTourByHand(t *testing.T) {
 	page := startDemo(t)
 	v := visit(t, page)
@@ -199,7 +203,7 @@ func launch(t *testing.T, vars []string, args ...string) (*exec.Cmd, string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = demo.Process.Kill() })
-	for deadline := time.Now().Add(30 * time.Second); !strings.Contains(out.text(), "ends it.\n"); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !strings.Contains(out.text(), "ends it.\n"); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("it does not start:\n%s", out.text())
 		}
@@ -207,7 +211,8 @@ func launch(t *testing.T, vars []string, args ...string) (*exec.Cmd, string) {
 	return demo, out.text()
 }
 
-// TestBotThatCannotStart: the page says so, with the bot's last words, whether the tour is open or not.
+// TestBotThatCannotStart: the page says so, with the bot's last words, whether the tour is open or
+// not.
 func TestBotThatCannotStart(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -230,10 +235,31 @@ func TestBotThatCannotStart(t *testing.T) {
 	}
 }
 
-// TestRestartInMidAnswer ends the demo while it answers, once well and once by kill -9, and starts it again in its folder: the page comes back
-// by itself, everything is there, and the answer ends complete, once.
+// kept waits until a question and the beginning of its answer, the n-th, are in the folder of a
+// demo.
+func (v *visitor) kept(dir, question string, n int) {
+	v.t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		files, err := filepath.Glob(filepath.Join(dir, "*", "*.json"))
+		if err != nil {
+			v.t.Fatal(err)
+		}
+		for _, name := range files {
+			if b, err := os.ReadFile(name); err == nil && bytes.Contains(b, []byte(question)) && bytes.Count(b, []byte(`"BotID":"B`)) >= n {
+				return
+			}
+		}
+		if time.Now().After(deadline) {
+			v.t.Fatalf("nobody keeps %q: %q", question, files)
+		}
+	}
+}
+
+// TestRestartInMidAnswer ends the demo while it answers, once well and once by kill -9, and starts
+// it again in its folder: the page comes back by itself, everything is there, and the answer ends
+// complete, once.
 func TestRestartInMidAnswer(t *testing.T) {
-	dir, temp := t.TempDir(), t.TempDir()
+	dir, temp := filepath.Join(t.TempDir(), "kept"), t.TempDir()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -241,17 +267,18 @@ func TestRestartInMidAnswer(t *testing.T) {
 	addr := l.Addr().String()
 	_ = l.Close()
 	begin := func() *exec.Cmd {
-		demo, _ := launch(t, []string{"TMPDIR=" + temp}, "-addr", addr, "-dir", filepath.Join(dir, "kept"), "-people", "5", "-speed", "60")
+		demo, _ := launch(t, []string{"TMPDIR=" + temp}, "-addr", addr, "-dir", dir, "-people", "5", "-speed", "60")
 		return demo
 	}
 	demo := begin()
 	v := browse(t, "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1") // not strict: the browser complains while the demo is away
 	v.do(chromedp.EmulateViewport(1280, 800), chromedp.Navigate("http://"+addr+"/"), chromedp.WaitVisible(chromedp.CSS(`#link.up`)))
 	for i, end := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
-		v.write("#box", fmt.Sprintf("@llm write 50%d tokens about rivers", i))
+		question := fmt.Sprintf("write 90%d tokens about rivers", i)
+		v.write("#box", "@llm "+question)
 		v.do(chromedp.WaitVisible(chromedp.CSS(`#thread`)))
 		v.until("it grows", `[...document.querySelectorAll('#replies .small')].some((e) => /writing… \d\d+ tokens/.test(e.innerText))`)
-		time.Sleep(time.Second) // what was seen is on the disk
+		v.kept(dir, question, i+1)
 		if err := demo.Process.Signal(end); err != nil {
 			t.Fatal(err)
 		}

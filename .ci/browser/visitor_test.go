@@ -3,6 +3,7 @@ package browser_test
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"net/url"
 	"os"
@@ -23,7 +24,12 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// startDemo starts the program's demo on a free port without any configuration, and returns the first URL that it prints.
+// slow is how many times as long as an idle machine the page may take where a test counts time. The
+// figures are in the log: with -slow 1 they are held to.
+var slow = flag.Int("slow", 10, "how many times the time of an idle machine the page may take")
+
+// startDemo starts the program's demo on a free port without any configuration, and returns the
+// first URL that it prints.
 func startDemo(t *testing.T) string {
 	t.Helper()
 	return start(t, "demo")
@@ -45,7 +51,7 @@ func start(t *testing.T, command string, flags ...string) string {
 	}
 	t.Cleanup(func() {
 		_ = demo.Process.Signal(syscall.SIGTERM)
-		kill := time.AfterFunc(30*time.Second, func() { _ = demo.Process.Kill() })
+		kill := time.AfterFunc(patience, func() { _ = demo.Process.Kill() })
 		if err := demo.Wait(); err != nil {
 			t.Errorf("the demo's end: %v\n%s", err, out.text())
 		}
@@ -56,7 +62,7 @@ func start(t *testing.T, command string, flags ...string) string {
 		}
 	})
 	first := regexp.MustCompile(`https?://\S+`)
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if found := first.FindString(out.text()); found != "" && strings.HasSuffix(out.text(), "ends it.\n") {
 			t.Log(strings.TrimSpace(out.text()))
 			return found
@@ -131,8 +137,8 @@ type visitor struct {
 	traced chan struct{} // closed when it has ended
 }
 
-// visit opens an address in a fresh browser that reaches nothing but this machine. At the end it checks that the page did not complain
-// and asked nobody else.
+// visit opens an address in a fresh browser that reaches nothing but this machine. At the end it
+// checks that the page did not complain and asked nobody else.
 func visit(t *testing.T, address string) *visitor {
 	t.Helper()
 	v := browse(t, "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
@@ -145,7 +151,7 @@ func visit(t *testing.T, address string) *visitor {
 func browse(t *testing.T, hosts string) *visitor {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1280, 800), chromedp.UserDataDir(t.TempDir()),
+		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1280, 800), chromedp.UserDataDir(t.TempDir()), chromedp.WSURLReadTimeout(patience),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("lang", "en-GB"),
 		chromedp.Flag("force-color-profile", "srgb"), chromedp.Flag("host-resolver-rules", hosts),
 		// A microphone that beeps, and nobody who has to allow it.
@@ -154,7 +160,7 @@ func browse(t *testing.T, hosts string) *visitor {
 	if path := os.Getenv("CHROMIUM"); path != "" {
 		options = append(options, chromedp.ExecPath(path))
 	}
-	ctx, cancelAll := context.WithTimeout(context.Background(), 4*patience)
+	ctx, cancelAll := context.WithTimeout(context.Background(), 10*patience)
 	ctx, cancelBrowser := chromedp.NewExecAllocator(ctx, options...)
 	v := &visitor{t: t, pictures: os.Getenv("SCREENSHOTS")}
 	ctx, cancelPage := chromedp.NewContext(ctx, chromedp.WithListener(v.hear))

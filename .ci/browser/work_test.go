@@ -16,8 +16,9 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// What the page may cost. A task is measured by the processor's time: on a machine that does other
-// work the clock counts that work too.
+// What the page may cost on an idle machine; -slow says how much more is let pass. A task is
+// measured by the processor's time: on a machine that does other work the clock counts that work
+// too.
 const (
 	longTask      = 50 * time.Millisecond  // the browser's own border of a long task
 	firstPaint    = 300 * time.Millisecond // after the navigation began, on loopback
@@ -160,8 +161,9 @@ func TestWork(t *testing.T) {
 	v.until("all is shown", all)
 
 	// The best of a few loads: whatever else the machine does only makes them longer.
+	mostPaint, mostTask := firstPaint*time.Duration(*slow), longTask*time.Duration(*slow)
 	paint, longest := time.Hour, time.Hour
-	for n := 0; n < 3 || n < 6 && (paint > firstPaint || longest > longTask); n++ {
+	for n := 0; n < 3 || n < 6 && (paint > mostPaint || longest > mostTask); n++ {
 		tasks := v.tasks(func() {
 			v.do(chromedp.Reload())
 			v.until("all is shown again", all)
@@ -171,10 +173,10 @@ func TestWork(t *testing.T) {
 		paint = min(paint, time.Duration(ms*float64(time.Millisecond)))
 	}
 	t.Logf("first paint after %v; longest task of a load with %d messages: %v", paint, messages, longest)
-	if paint > firstPaint {
-		t.Errorf("the first paint comes after %v, more than %v", paint, firstPaint)
+	if paint > mostPaint {
+		t.Errorf("the first paint comes after %v, more than %v", paint, mostPaint)
 	}
-	if longest > longTask {
+	if longest > mostTask {
 		t.Errorf("a load has a task of %v", longest)
 	}
 
@@ -206,7 +208,7 @@ func TestWork(t *testing.T) {
 	counted := get(v, chromedp.Evaluate[float64](`counted`))
 	updates := float64(answers * steps)
 	t.Logf("%.0f updates of %d answers beside %d messages: %.0f draws, %.1f nodes touched for each (the browser counts %.1f), longest task %v", updates, answers, messages, after.Draws-before.Draws, (after.touched()-before.touched())/updates, counted/updates, tasks[0])
-	if tasks[0] > longTask {
+	if tasks[0] > mostTask {
 		t.Errorf("a task takes %v", tasks[0])
 	}
 	if n := max(after.touched()-before.touched(), counted) / updates; n > nodesPerTouch {

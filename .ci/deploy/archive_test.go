@@ -67,8 +67,8 @@ func tracked(t *testing.T, folder string) []string {
 	return strings.Fields(string(b))
 }
 
-// Whoever unpacks an archive finds what its pages speak of: all of deploy/ but what only tests and the
-// image's build read, and nothing that is not tracked, such as a deploy/.env with tokens.
+// Whoever unpacks an archive finds what its pages speak of: all of deploy/ but what only tests and
+// the image's build read, and nothing that is not tracked, such as a deploy/.env with tokens.
 func TestArchiveHasDeploy(t *testing.T) {
 	files := packed(t)
 	want := slices.DeleteFunc(tracked(t, "deploy"), func(name string) bool {

@@ -1,5 +1,5 @@
-// Package deploy checks deploy/ with the libraries of the tools that read it: compose-go, kustomize and
-// kubeconform. It is a module of its own, so that they are none of llmbot's dependencies.
+// Package deploy checks deploy/ with the libraries of the tools that read it: compose-go, kustomize
+// and kubeconform. It is a module of its own, so that they are none of llmbot's dependencies.
 package deploy
 
 import (
@@ -60,7 +60,8 @@ func tryLoad(t *testing.T, dir string, profiles []string, files ...string) (*typ
 	return options.LoadProject(t.Context())
 }
 
-// The bot finds the model server and the GPU figures of each profile, and no other service is started.
+// The bot finds the model server and the GPU figures of each profile, and no other service is
+// started.
 func TestComposeProfiles(t *testing.T) {
 	const tokens = "SLACK_APP_TOKEN=xapp-1\nSLACK_BOT_TOKEN=xoxb-1\n"
 	for _, tt := range []struct {
@@ -116,8 +117,8 @@ func TestComposeProfiles(t *testing.T) {
 	}
 }
 
-// Without COMPOSE_PROFILES nothing starts, not even with --profile: the name chooses the settings of
-// the profile, too. What to do is said.
+// Without COMPOSE_PROFILES nothing starts, not even with --profile: the name chooses the settings
+// of the profile, too. What to do is said.
 func TestComposeWithoutProfile(t *testing.T) {
 	for _, profiles := range [][]string{nil, {"gpu"}} {
 		if _, err := tryLoad(t, folder(t, ""), profiles, composeFile); err == nil || !strings.Contains(err.Error(), "COMPOSE_PROFILES=gpu, cpu, ollama or bot into deploy/.env") {

@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-// Both images run as somebody without rights, write to /data alone, and have nothing in them but the
-// program: their last stage begins with an image of some 2 MB. That compose.yaml and kubernetes/ make
-// their root read-only is in TestComposeProfiles and TestKubernetes; the bound on the program, which
-// decides the image's size, is in .ci/run (static binary).
+// Both images run as somebody without rights, write to /data alone, and have nothing in them but
+// the program: their last stage begins with an image of some 2 MB. That compose.yaml and
+// kubernetes/ make their root read-only is in TestComposeProfiles and TestKubernetes; the bound on
+// the program, which decides the image's size, is in .ci/run (static binary).
 func TestDockerfiles(t *testing.T) {
 	for _, name := range []string{"../../Dockerfile", "../../deploy/Dockerfile.release"} {
 		b, err := os.ReadFile(name)

@@ -84,8 +84,8 @@ func TestKustomize(t *testing.T) {
 	}
 }
 
-// The pods pass the restricted level of Kubernetes' pod security standards, but for vLLM's, which runs
-// as root in its image.
+// The pods pass the restricted level of Kubernetes' pod security standards, but for vLLM's, which
+// runs as root in its image.
 func TestPodsAreRestricted(t *testing.T) {
 	for _, name := range []string{"base", "replicas", "vllm"} {
 		m := built(t, name)
@@ -139,7 +139,8 @@ func TestReplicas(t *testing.T) {
 			t.Errorf("%s is %v, want %v", tt.at, got, tt.want)
 		}
 	}
-	// The bot's pages ask for no password: of other pods only Prometheus reaches them. Two bots may not reach everything, either.
+	// The bot's pages ask for no password: of other pods only Prometheus reaches them. Two bots may
+	// not reach everything, either.
 	for _, tt := range []struct {
 		m      resmap.ResMap
 		types  int

@@ -7,8 +7,8 @@ import (
 	"github.com/goreleaser/goreleaser/v2/pkg/config"
 )
 
-// goreleaser reads its settings, and knows every name in them. Its own check needs the whole program,
-// whose build takes longer than all the rest of these checks.
+// goreleaser reads its settings, and knows every name in them. Its own check needs the whole
+// program, whose build takes longer than all the rest of these checks.
 func TestRelease(t *testing.T) {
 	f, err := os.Open("../../.goreleaser.yaml")
 	if err != nil {

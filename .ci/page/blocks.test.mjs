@@ -74,6 +74,7 @@ test('cards, containers, layouts and inputs show what is in them', () => {
   for (const [b, want] of [
     [{ type: 'card', title: plain('T'), body: plain('B'), actions: [button] }, 'TBPress'], [{ type: 'carousel', elements: [{ type: 'card', title: plain('1') }, { type: 'card', title: plain('2') }] }, '12'],
     [{ type: 'container', title: plain('C'), child_blocks: [section(), { type: 'actions', elements: [button] }] }, 'CokPress'], [{ type: 'layout', label: 'l', rows: [{ items: [{ block: section() }] }] }, 'ok'],
+    [{ type: 'plan', title: 'P', tasks: [{ task_id: '1', title: 'one', status: 'complete' }, null] }, 'P● one[block]'], [{ type: 'plan', title: 'P' }, 'P'],
     [{ type: 'input', label: plain('Name'), element: { type: 'plain_text_input' } }, 'Name'],
   ]) assert.equal(drawn(b)[0].textContent, want);
 });

@@ -99,6 +99,18 @@ test('of more windows than may listen, those in sight keep their place, and the 
   assert.deepEqual(pages.map((p) => p.live), [false, true, true, true, true, false]);
 });
 
+test('a page that was told goes on when another one is hidden, and not closed', async () => {
+  for (let i = 0; i < 5; i++) await open({ window: true });
+  await later(5000);
+  assert.deepEqual(pages.map((p) => [p.live, p.told]), [[true, 0], [true, 0], [true, 0], [true, 0], [false, 1]]);
+  pages[1].hidden = true; // minimised, or behind another window
+  as(pages[1], () => pages[1].mod.hid?.());
+  await later(1000);
+  assert.deepEqual(pages.map((p) => [p.live, p.told]), [[true, 0], [false, 0], [true, 0], [true, 0], [true, 1]]);
+  await later(5000);
+  assert.equal(pages[4].told, 1);
+});
+
 test('where a browser has no locks, every page listens', async () => {
   Object.defineProperty(globalThis, 'navigator', { value: {}, configurable: true });
   for (let i = 0; i < 6; i++) await open();

@@ -20,6 +20,7 @@ test('the words of messages', () => {
     [{ blocks: [{ type: 'rich_text', elements: [{ type: 'rich_text_section', elements: [{ type: 'text', text: 'a <b> ' }, { type: 'user', user_id: 'U1' }, { type: 'emoji', name: 'tada' }] }] }] }, 'a <b> @alice:tada:'],
     [{ blocks: [{ type: 'table', rows: [[{ type: 'raw_text', text: 'host' }, { type: 'raw_number', value: 3 }]] }] }, 'host\n3'],
     [{ text: 'x', files: [{ name: 'plan.pdf' }], attachments: [{ title: 'Card', text: 'of an app' }, null] }, 'x\nCard of an app\n\nplan.pdf'.replace('\n\n', '\n')],
+    [{ blocks: [{ type: 'plan', title: 'P ', tasks: [{ title: 'one' }] }, { type: 'container', child_blocks: [{ type: 'section', text: { type: 'mrkdwn', text: 'in it' } }] }] }, 'P onein it'],
     [{ text: '' }, ''],
   ]) assert.equal(wordsOf(m, names), want);
 });

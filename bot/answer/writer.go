@@ -23,8 +23,10 @@ type Task struct {
 	// Note takes the newest text, for whoever goes on with the answer should this process die; nil:
 	// nobody does. It does not block.
 	Note     func(text string, tokens int, elapsed, ttft time.Duration)
-	Progress func()           // reports that this process has not died of the answer so far
-	Spent    func(tokens int) // takes what each request cost
+	Progress func() // reports that this process has not died of the answer so far
+	// Spent takes what each request cost, before the slot is given back. It may block for the store, a
+	// second at most.
+	Spent func(tokens int)
 
 	// Tools are what the model is offered, the same ones as long as the answer lasts; none, and no
 	// Rounds or Ran: requests are as if there were no tools. Toolbox does their calls, and Rounds are those that an earlier

@@ -12,13 +12,16 @@ import (
 )
 
 // Bounds of any file: what the heap may grow by, and how long a reader may take that has a second.
+// The latter is many times what an idle machine needs: a reader that forgets its time is told by
+// the part of the file that it leaves out.
 const (
 	mostHeap = 64 << 20
 	readTime = time.Second
-	mostTime = 4 * time.Second
+	mostTime = 30 * time.Second
 )
 
-// TestBombs: a gigabyte out of a small file, wherever it comes out, costs some megabytes and ends in time.
+// TestBombs: a gigabyte out of a small file, wherever it comes out, costs some megabytes and ends
+// in time.
 func TestBombs(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
@@ -157,17 +160,32 @@ func TestLargeTexts(t *testing.T) {
 	}
 }
 
+// brief is a context whose time is over after some looks at it.
+type brief struct {
+	context.Context
+
+	looks int
+}
+
+func (e *brief) Err() error {
+	if e.looks--; e.looks < 0 {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
 // TestTimeEnds: a reader stops when its context does, and returns what it has.
 func TestTimeEnds(t *testing.T) {
 	data := bomb(t, docx(""), "word/document.xml", "<d><p><t>zq</t></p><del>", "<t>x</t>")
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	start := time.Now()
-	got, err := Read(ctx, Word, data, wide)
-	if took := time.Since(start); took > 2*time.Second || got.Markdown != "zq" || !strings.Contains(got.Part, "took too long") || err != nil {
-		t.Errorf("%q, %q, %v in %v", got.Markdown, got.Part, err, took)
+	over := &brief{t.Context(), 100}
+	got, err := Read(over, Word, data, wide)
+	if got.Markdown != "zq" || !strings.Contains(got.Part, "took too long") || err != nil {
+		t.Errorf("%q, %q, %v", got.Markdown, got.Part, err)
 	}
-	ctx, cancel = context.WithCancel(t.Context())
+	if over.looks < -10 {
+		t.Errorf("it read on, and looked %d times more", -over.looks)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := Read(ctx, Word, bomb(t, docx(""), "word/document.xml", "<d>", "<p/>"), wide); !errors.Is(err, ErrSlow) {
 		t.Error(err)

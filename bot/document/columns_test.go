@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestWideTablesSayIt: a table with more columns than are read says so, in each format; one with empty cells
-// there does not.
+// TestWideTablesSayIt: a table with more columns than are read says so, in each format; one with
+// empty cells there does not.
 func TestWideTablesSayIt(t *testing.T) {
 	cells := func(n int, cell func(i int) string) string {
 		var b strings.Builder

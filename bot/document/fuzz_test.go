@@ -111,7 +111,8 @@ func FuzzArchive(f *testing.F) {
 	})
 }
 
-// FuzzCells: cells of all types, with texts, styles and numbers that are not there, or are too many.
+// FuzzCells: cells of all types, with texts, styles and numbers that are not there, or are too
+// many.
 func FuzzCells(f *testing.F) {
 	for _, kind := range []string{"s", "str", "inlineStr", "b", "e", "d", "n", "", "x"} {
 		for _, value := range []string{"0", "-1", "1", "4294967296", "1e309", "NaN", "45000.75", "-0.5", "99999999999999999999", "2958466", "TRUE", "#REF!", "&amp;#0;", "\u2028"} {

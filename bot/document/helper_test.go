@@ -97,7 +97,8 @@ func peak(f func()) (bytes uint64, took time.Duration) {
 	return most - min(before, most), took
 }
 
-// bomb returns an archive of parts, of which one is head and then a gigabyte of a unit, in some megabytes.
+// bomb returns an archive of parts, of which one is head and then a gigabyte of a unit, in some
+// megabytes.
 func bomb(tb testing.TB, parts map[string]string, name, head, unit string) []byte {
 	tb.Helper()
 	var packed, once bytes.Buffer

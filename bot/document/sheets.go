@@ -238,8 +238,8 @@ func (b *workbook) sheet(a *archive, part, head string, cells *int, out *writer)
 	return last, readErr
 }
 
-// rows reads the rows of a sheet that are not empty, up to a number of cells and of bytes, and notes
-// in out if it lost columns.
+// rows reads the rows of a sheet that are not empty, up to a number of cells and of bytes, and
+// notes in out if it lost columns.
 func (b *workbook) rows(a *archive, part string, cells *int, out *writer) (rows []sheetRow, err error) {
 	bytes := 4*out.left + 64
 	m, err := a.xml(part)

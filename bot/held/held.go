@@ -7,7 +7,7 @@
 // the question, too: a thread whose question is older than fresh is looked at, and is told nothing
 // once it shows an answer.
 //
-// Nothing is called while the lock is held, and no method but Run blocks. What waits here is in
+// Nothing of Config is called while the lock is held, and no method but Run blocks. What waits here is in
 // memory: nothing hangs on it but what people are told.
 package held
 

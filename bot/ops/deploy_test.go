@@ -81,7 +81,8 @@ func functions() []string {
 	return []string{"absent", "and", "or", "unless", "histogram_quantile", "increase", "label_values", "max", "min", "printf", "rate", "sum", "vector", "by"}
 }
 
-// problems are what is wrong with an expression: names of series that do not exist, and labels that they do not have.
+// problems are what is wrong with an expression: names of series that do not exist, and labels that
+// they do not have.
 func problems(expr string, all map[string][]string) []string {
 	var bad []string
 	expr = strings.NewReplacer("$__rate_interval", "5m", "$job", "x").Replace(expr)

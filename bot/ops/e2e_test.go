@@ -105,7 +105,8 @@ func (w *world) get(path string) string {
 	return string(body)
 }
 
-// sum is a metric's value, added up over the labels that are not given; of a histogram the number of observations and their sum.
+// sum is a metric's value, added up over the labels that are not given; of a histogram the number
+// of observations and their sum.
 func (w *world) sum(name string, labels ...string) (value, total float64) {
 	w.t.Helper()
 	parser := expfmt.NewTextParser(model.UTF8Validation)
@@ -204,7 +205,8 @@ func TestOneAnswer(t *testing.T) {
 		})
 }
 
-// What goes wrong is counted: a queue, a stop of the server, refusals for the rate, sockets that break.
+// What goes wrong is counted: a queue, a stop of the server, refusals for the rate, sockets that
+// break.
 func TestTroubleIsCounted(t *testing.T) {
 	inWorld(t, slacksim.Config{}, llmsim.Config{Speed: 20}, 1, func(w *world) {
 		w.slack.Say("alice", "general", "", w.slack.Mention()+" write 100 tokens")

@@ -13,8 +13,8 @@ import (
 	"llmbot/bot/thread"
 )
 
-// A web page of another site must not make a browser on this machine take profiles, or ask for pages that ask others; who types the address,
-// follows a link of ours, or is a program, may.
+// A web page of another site must not make a browser on this machine take profiles, or ask for
+// pages that ask others; who types the address, follows a link of ours, or is a program, may.
 func TestOtherSitesAreRefused(t *testing.T) {
 	t.Parallel()
 	s := New(Config{Metrics: NewMetrics(Build{}), Log: slog.New(slog.DiscardHandler)})
@@ -64,8 +64,9 @@ func TestOtherSitesAreRefused(t *testing.T) {
 	}
 }
 
-// Browsers send Sec-Fetch-Site only to https and to their own machine, and no Origin with an image. At an address of a network the Referer
-// remains, which another site's page may leave away: then nothing that costs is served.
+// Browsers send Sec-Fetch-Site only to https and to their own machine, and no Origin with an image.
+// At an address of a network the Referer remains, which another site's page may leave away: then
+// nothing that costs is served.
 func TestOtherSitesOverTheNetwork(t *testing.T) {
 	t.Parallel()
 	s := New(Config{Metrics: NewMetrics(Build{}), Log: slog.New(slog.DiscardHandler)})

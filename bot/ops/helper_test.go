@@ -40,7 +40,8 @@ func served(t *testing.T, cfg Config) func(path string) (int, string) {
 	}
 }
 
-// value is a metric's value, or the number of observations of a histogram; labels are values in the order of the label names. -1: it is not there.
+// value is a metric's value, or the number of observations of a histogram; labels are values in the
+// order of the label names. -1: it is not there.
 func (m *Metrics) value(t *testing.T, name string, labels ...string) float64 {
 	t.Helper()
 	families, err := m.registry.Gather()

@@ -133,7 +133,8 @@ func exposition(t *testing.T, m *Metrics) []byte {
 	return b.Bytes()
 }
 
-// Names have their units, help is there, and the table that docs and dashboards are compared with is the registry.
+// Names have their units, help is there, and the table that docs and dashboards are compared with
+// is the registry.
 func TestMetricsAreWellNamed(t *testing.T) {
 	m := NewMetrics(Build{})
 	New(Config{Metrics: m, Log: slog.New(slog.DiscardHandler)})

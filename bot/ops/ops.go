@@ -136,8 +136,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 //
 // A browser says where a request comes from (Sec-Fetch-Site) only over https and to its own
 // machine. Else there is the Origin of some requests, and the Referer, which a page may leave away.
-// Then nobody can tell an address that was typed from another page's image: what is cheap is served,
-// and a profile only behind a link of ours. Programs send no such headers.
+// Then nobody can tell an address that was typed from another page's image: what is cheap is
+// served, and a profile only behind a link of ours. Programs send no such headers.
 func foreign(r *http.Request) bool {
 	where := path.Clean("/"+r.URL.Path) + "/"
 	debug := strings.HasPrefix(where, "/debug/")

@@ -86,7 +86,8 @@ func TestReady(t *testing.T) {
 	}
 }
 
-// However many ask, the store and the model server are asked once in 5 s, and whoever gave up costs the others nothing.
+// However many ask, the store and the model server are asked once in 5 s, and whoever gave up costs
+// the others nothing.
 func TestAskedSeldom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var store, model atomic.Int32
@@ -248,7 +249,8 @@ func (a at) Accept() (net.Conn, error) { return nil, net.ErrClosed }
 func (a at) Close() error              { return nil }
 func (a at) Addr() net.Addr            { return a.addr }
 
-// Clients that say nothing, or half of something, are cut; a request under way when the server ends is answered; a long one is cut.
+// Clients that say nothing, or half of something, are cut; a request under way when the server ends
+// is answered; a long one is cut.
 func TestRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})

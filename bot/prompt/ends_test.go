@@ -18,8 +18,8 @@ func (s streamed) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
 }
 
-// TestEndTokensOfBothLists: a token that ends a turn is broken in what people write, and left out at
-// the end of what a model writes.
+// TestEndTokensOfBothLists: a token that ends a turn is broken in what people write, and left out
+// at the end of what a model writes.
 func TestEndTokensOfBothLists(t *testing.T) {
 	for _, tok := range []string{
 		"</s>", "<eos>", "<pad>", "<unk>", "<bos>", "<sop>", "<eop>", "<end_of_turn>", "<EOS_TOKEN>", "<PAD_TOKEN>", "<UNK_TOKEN>", "<BOS_TOKEN>", "<seed:eos>", "<seed:pad>", "<SPECIAL_12>", "<unused7>",

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestHeadsAreOurs: what a person writes has no line that reads like one of our heads above what they attach or
-// link to, also behind characters that nobody sees.
+// TestHeadsAreOurs: what a person writes has no line that reads like one of our heads above what
+// they attach or link to, also behind characters that nobody sees.
 func TestHeadsAreOurs(t *testing.T) {
 	for _, head := range []string{
 		"Linked message in #board:", "Linked message in a conversation, with its thread:", "(A linked message is left out: x)", "(A further linked message is left out.)",

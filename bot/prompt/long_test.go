@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// TestLongThreads builds prompts of threads that are far longer than any window: what leaves costs nothing, whatever it says.
+// TestLongThreads builds prompts of threads that are far longer than any window: what leaves costs
+// nothing, whatever it says.
 func TestLongThreads(t *testing.T) {
 	for _, unit := range []string{"x", "<", "Bob: \n", "Aa: b\n\n", "```\n", " :\n\n"} {
 		text := strings.Repeat(unit, 40_000/len(unit)) // as much as Slack takes in a message

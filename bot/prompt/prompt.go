@@ -7,10 +7,10 @@
 //     templates demand that.
 //   - The same thread gives the same bytes, so that the server's prefix cache holds from turn to
 //     turn.
-//   - Nobody speaks for others. Only we begin a line with a name: every further line of a message has a
-//     margin, but where one person alone talks with the bot in a direct message. A name that somebody
-//     else has too gets its id. In what people and other bots write, no line reads like the head of a
-//     file, and no special token of a tokenizer is left.
+//   - Nobody speaks for others. Only we begin a line with a name: every further line of a message
+//     has a margin, but where one person alone talks with the bot in a direct message. A name that
+//     somebody else has too gets its id. In what people and other bots write, no line reads like
+//     the head of a file, and no special token of a tokenizer is left.
 //   - The bot's own answers stay as they were, byte for byte, but for space around them.
 //   - When the thread is too long for the window, whole old turns leave, in big steps, and never
 //     the newest.

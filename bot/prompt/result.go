@@ -38,9 +38,9 @@ func Result(name, text string, failed bool) string {
 // below returns a text of others as it stands below a head of ours.
 func below(text string) string { return "\n" + broken(margin+indented(guarded(text))) }
 
-// Ran returns what the model reads behind its question of calls that were made for it before, one in
-// each text, below a head of ours. No line of them reads like a head of ours, and no special token of
-// a tokenizer is left.
+// Ran returns what the model reads behind its question of calls that were made for it before, one
+// in each text, below a head of ours. No line of them reads like a head of ours, and no special
+// token of a tokenizer is left.
 func Ran(calls []string) string {
 	var b strings.Builder
 	b.WriteString(ranHead + ranWhy)
@@ -50,9 +50,9 @@ func Ran(calls []string) string {
 	return b.String()
 }
 
-// Made returns what the model reads behind its question of calls that were made for its answer, one in
-// each text with what it brought, below a head of ours, where they cannot stand as messages of their
-// own. It is guarded as that of Ran. leftOut is how many older ones are left out.
+// Made returns what the model reads behind its question of calls that were made for its answer, one
+// in each text with what it brought, below a head of ours, where they cannot stand as messages of
+// their own. It is guarded as that of Ran. leftOut is how many older ones are left out.
 func Made(calls []string, leftOut int) string {
 	var b strings.Builder
 	b.WriteString(madeHead + madeWhy)

@@ -52,9 +52,9 @@ func (r *reader) anything(o object, depth int) string {
 	return strings.Join(out, "\n")
 }
 
-// readingOrder returns the names of the fields that may hold what people read, in the order in which
-// they read it: those whose sense is known first or last, and between them texts before what holds
-// others.
+// readingOrder returns the names of the fields that may hold what people read, in the order in
+// which they read it: those whose sense is known first or last, and between them texts before what
+// holds others.
 func readingOrder(o object) []string {
 	first, last := spokenFirst(), spokenLast()
 	var texts, others, out []string
@@ -87,8 +87,8 @@ func spokenLast() []string {
 	return []string{"fields", "elements", "items", "blocks", "accessory", "subtext", "footer", "fallback"}
 }
 
-// What programs use: names of fields, and values of ids and times of Slack's, and UUIDs. An incident's
-// number (INC0012345) and a commit are for people.
+// What programs use: names of fields, and values of ids and times of Slack's, and UUIDs. An
+// incident's number (INC0012345) and a commit are for people.
 var (
 	machineName = regexp.MustCompile(`^(?:type|subtype|ids?|uuid|ts|ur[il]s?|href|src|style|colou?r|emoji|icon|unicode|mode|format|mime|mimetype|filetype|` +
 		`lang|locale|align|alignment|size|width|height|variant|theme|token|hash|slug)$|_(?:ids?|ur[il]s?|ts|type|colou?r|style|token|hash|icon|size|width|height)$`)

@@ -2,8 +2,8 @@ package slackmsg
 
 import "testing"
 
-// TestUnknownBlocks: a block of a kind that is not known is read by whatever text it carries, and not by what
-// programs read.
+// TestUnknownBlocks: a block of a kind that is not known is read by whatever text it carries, and
+// not by what programs read.
 func TestUnknownBlocks(t *testing.T) {
 	type obj = map[string]any
 	for name, c := range map[string]struct {
@@ -27,8 +27,9 @@ func TestUnknownBlocks(t *testing.T) {
 	}
 }
 
-// TestAttachmentsWhole: who says it, what stands above and below it, and a picture beside a text are read in
-// forwards and previews, too; nothing that an app or somebody forwarded writes reads like a forward.
+// TestAttachmentsWhole: who says it, what stands above and below it, and a picture beside a text
+// are read in forwards and previews, too; nothing that an app or somebody forwarded writes reads
+// like a forward.
 func TestAttachmentsWhole(t *testing.T) {
 	type obj = map[string]any
 	const head = "Forwarded message from CEO in #board (https://w/p1):"

@@ -24,8 +24,8 @@ func read(t *testing.T, m any) Reading {
 	return got.Read(Who{User: "U0", Bot: "B0", Name: "llm", People: id, Channels: id})
 }
 
-// TestBounds reads messages that are too large. The beginning and the end stay, and what is missing is
-// said.
+// TestBounds reads messages that are too large. The beginning and the end stay, and what is missing
+// is said.
 func TestBounds(t *testing.T) {
 	cell := func(s string) any { return map[string]any{"type": "raw_text", "text": s} }
 	var rows []any
@@ -59,7 +59,7 @@ func TestBounds(t *testing.T) {
 		c.message["ts"], c.message["type"] = "1.5", "message"
 		began := time.Now()
 		said := read(t, c.message)
-		if took := time.Since(began); took > 5*time.Second { // the machine may be busy
+		if took := time.Since(began); took > 30*time.Second { // the machine may be busy
 			t.Errorf("%s took %v", name, took)
 		}
 		if n := utf8.RuneCountInString(said.Text); n > maxText+500 {
@@ -109,7 +109,8 @@ func TestRicher(t *testing.T) {
 	}
 }
 
-// TestPersonsTextAndBlocks: Slack makes both from what a person wrote, with other marks. None of it comes twice.
+// TestPersonsTextAndBlocks: Slack makes both from what a person wrote, with other marks. None of it
+// comes twice.
 func TestPersonsTextAndBlocks(t *testing.T) {
 	type obj = map[string]any
 	text := func(s string) obj { return obj{"type": "text", "text": s} }

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestOnlySlackForwards: what a person types never reads like the head of a forward or a preview, which Slack alone
-// makes; code stays as it is.
+// TestOnlySlackForwards: what a person types never reads like the head of a forward or a preview,
+// which Slack alone makes; code stays as it is.
 func TestOnlySlackForwards(t *testing.T) {
 	type obj = map[string]any
 	for _, head := range []string{

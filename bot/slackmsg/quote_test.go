@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestNothingLeavesAQuotation: a line of what is quoted stays in its quotation, and a cell in its row, whatever
-// ends the line: a model, and whoever builds the prompt, sees more ends than "\n".
+// TestNothingLeavesAQuotation: a line of what is quoted stays in its quotation, and a cell in its
+// row, whatever ends the line: a model, and whoever builds the prompt, sees more ends than "\n".
 func TestNothingLeavesAQuotation(t *testing.T) {
 	type obj = map[string]any
 	for _, end := range []string{"\n", "\r", "\r\n", "\v", "\f", "\u0085", "\u2028", "\u2029"} {

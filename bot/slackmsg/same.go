@@ -124,8 +124,9 @@ type piece struct {
 
 // richer returns the richer of a text and what blocks say, and never less than text. What neither
 // has of the other it puts together, and says nothing twice. alike tells that Slack made both from
-// what a person wrote: then other marks, and words that one of them lacks, are no difference. An app
-// may write in one what it does not in the other, so there the words must stand one behind the other.
+// what a person wrote: then other marks, and words that one of them lacks, are no difference. An
+// app may write in one what it does not in the other, so there the words must stand one behind the
+// other.
 func richer(text string, blocks []piece, alike bool) string {
 	var all []string
 	shaped := false

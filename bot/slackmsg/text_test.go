@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// TestPlainRow reads a row of marks that open nothing: each is looked at once, not once for each that follows.
+// TestPlainRow reads a row of marks that open nothing: each is looked at once, not once for each
+// that follows.
 func TestPlainRow(t *testing.T) {
 	id := func(id string) string { return id }
 	for _, unit := range []string{"<", "<@", "<@U1 "} {

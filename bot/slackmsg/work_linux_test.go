@@ -10,8 +10,8 @@ import (
 )
 
 // TestLargestMessages: a message of as many elements as are looked at is read in a moment. It takes
-// 20 ms; where the work was quadratic it took up to 13 s. What is counted is the processor's time of
-// this thread, which a busy machine changes little.
+// 20 ms; where the work was quadratic it took up to 13 s. What is counted is the processor's time
+// of this thread, which a busy machine changes little.
 func TestLargestMessages(t *testing.T) {
 	type obj = map[string]any
 	const most = 2 * time.Second

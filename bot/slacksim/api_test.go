@@ -147,7 +147,8 @@ func TestUpdateAndDelete(t *testing.T) {
 			t.Error(e)
 		}
 
-		// The question is deleted: it stays as a tombstone while it has replies; then the thread is gone, and an answer lands outside.
+		// The question is deleted: it stays as a tombstone while it has replies; then the thread is gone,
+		// and an answer lands outside.
 		must(t, s.Delete("alice", "general", asked))
 		if th := s.Thread("general", asked); len(th) != 2 || !th[0].Deleted {
 			t.Errorf("thread: %+v", th)

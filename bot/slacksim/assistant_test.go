@@ -17,7 +17,8 @@ func jsonOf(t *testing.T, text string) map[string]any {
 	return v
 }
 
-// TestAssistant opens Slack's assistant container, and sets what an app sets there (events: facts, slack.md §4; limits: §10.3).
+// TestAssistant opens Slack's assistant container, and sets what an app sets there (events: facts,
+// slack.md §4; limits: §10.3).
 func TestAssistant(t *testing.T) {
 	cfg := slacksim.Config{
 		Scopes: append(slacksim.DefaultScopes(), "assistant:write"),
@@ -66,7 +67,8 @@ func TestAssistant(t *testing.T) {
 	})
 }
 
-// TestReactions adds and removes reactions as a person and as the bot (errors: slack-ruby/slack-api-ref, reactions.add).
+// TestReactions adds and removes reactions as a person and as the bot (errors:
+// slack-ruby/slack-api-ref, reactions.add).
 func TestReactions(t *testing.T) {
 	cfg := slacksim.Config{
 		Scopes: append(slacksim.DefaultScopes(), "reactions:write", "reactions:read"), Limiter: slacksim.LimiterOff,
@@ -117,8 +119,8 @@ func TestReactions(t *testing.T) {
 	})
 }
 
-// TestJoinAndRename joins a channel, and renames an agent's session (slack-ruby/slack-api-ref: conversations.join,
-// agents.sessions.rename).
+// TestJoinAndRename joins a channel, and renames an agent's session (slack-ruby/slack-api-ref:
+// conversations.join, agents.sessions.rename).
 func TestJoinAndRename(t *testing.T) {
 	bubble(t, slacksim.Config{Agent: true, Scopes: append(slacksim.DefaultScopes(), "channels:join")}, func(t *testing.T, s *space) {
 		no := s.ChannelID("no-bot")

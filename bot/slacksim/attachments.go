@@ -79,8 +79,8 @@ func attachedTexts(a obj) []string {
 	return out
 }
 
-// readLocked returns what a reader reads of a message: its text or blocks, and what an app attached.
-// A preview of a link, or of a message that somebody shares, is not of the message.
+// readLocked returns what a reader reads of a message: its text or blocks, and what an app
+// attached. A preview of a link, or of a message that somebody shares, is not of the message.
 func (s *Sim) readLocked(m *message, text string, blocks []obj) string {
 	parts := []string{s.plainLocked(text, blocks)}
 	if len(m.attachments) == 0 || previewed(m.attachments) {

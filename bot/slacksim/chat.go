@@ -159,6 +159,7 @@ func (s *Sim) updateLocked(c *call) (obj, *refusal) {
 	if body.hasAttachments { // else the former ones stay (docs.slack.dev, chat.update)
 		m.attachments = body.attachments
 	}
+	m.keepChosen()
 	if content && len(body.blocks) == 0 {
 		m.edited, m.editor = s.nextTSLocked(), s.cfg.Bot.UserID
 	}

@@ -74,16 +74,8 @@ func controls(blocks []obj, within string) []control {
 			out = append(out, control{e, silent})
 		}
 		switch b["type"] {
-		case "container":
-			out = append(out, controls(objs(b["child_blocks"]), id)...)
-		case "layout":
-			for _, row := range objs(b["rows"]) {
-				for _, item := range objs(row["items"]) {
-					out = append(out, controls(objs([]any{item["block"]}), id)...)
-				}
-			}
-		case "carousel":
-			out = append(out, controls(objs(b["elements"]), id)...)
+		case "container", "layout", "carousel":
+			out = append(out, controls(inner(b), id)...)
 		case "card":
 			for _, e := range objs(b["actions"]) {
 				add(e, false)
@@ -183,6 +175,37 @@ func (s *Sim) stateLocked(blocks []obj, chosen obj) obj {
 		state = put(state, block, action, now)
 	}
 	return state
+}
+
+// keptState returns what stays of a state when new blocks, as the app sends them, take the place of
+// those in which it was chosen: the state of elements whose block_id and action_id are the same.
+// Their initial value in the new blocks then counts for nothing (docs.slack.dev, views.update,
+// Preserving input entry; slackapi/bolt-js #290). Slack gives a block without an id a new one each
+// time. That what was emptied, and an option that is no longer there, is not kept, is a guess; so
+// is that messages keep as views do.
+func keptState(state obj, blocks []obj) obj {
+	kept := obj{}
+	for _, c := range controls(blocks, "") {
+		block, action := str(c.e["block_id"]), str(c.e["action_id"])
+		of, _ := state[block].(obj)
+		now, known := of[action].(obj)
+		if block != "" && known && !isEmpty(now) && now["type"] == c.e["type"] && offers(c.e, now) {
+			kept = put(kept, block, action, now)
+		}
+	}
+	return kept
+}
+
+// offers reports whether all options in a state are among those of an element. The app brings those
+// of an external menu: they are always.
+func offers(e, state obj) bool {
+	options := optionsOf(e)
+	for _, o := range append(objs([]any{state["selected_option"]}), objs(state["selected_options"])...) {
+		if options != nil && !slices.ContainsFunc(options, func(have obj) bool { return have["value"] == o["value"] }) {
+			return false
+		}
+	}
+	return true
 }
 
 // formStateLocked returns what a person entered as Slack reports it: by block_id and action_id. It
@@ -323,8 +346,8 @@ func (s *Sim) idOfLocked(typ, value string) (any, bool) {
 	return c.ID, true
 }
 
-// optionsIn returns the options that a value names, with commas between. A value may have a comma of
-// its own: the longest that fits is meant.
+// optionsIn returns the options that a value names, with commas between. A value may have a comma
+// of its own: the longest that fits is meant.
 func optionsIn(e obj, value string) (any, bool) {
 	chosen := []any{}
 	for value = strings.TrimSpace(value); value != ""; {

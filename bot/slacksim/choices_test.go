@@ -18,8 +18,8 @@ func choiceOf(values ...string) string {
 	return `"options":[` + strings.Join(list, ",") + `]`
 }
 
-// ask are two actions blocks with one of each element that people choose with, an accessory, an input
-// block of either kind, and a button.
+// ask are two actions blocks with one of each element that people choose with, an accessory, an
+// input block of either kind, and a button.
 func chooseBlocks() string {
 	e := func(typ, more string) string { return `{"type":"` + typ + `","action_id":"` + typ + `"` + more + `}` }
 	return `[{"type":"section","block_id":"s","text":` + plainX + `,"accessory":` + e("overflow", ","+choiceOf("edit", "drop")) + `},
@@ -135,5 +135,101 @@ func TestChoicesInViews(t *testing.T) {
 		want(t, "type", string(got[len(got)-1].Type), "view_submission")
 		want(t, "date", values["a"]["datepicker"].SelectedDate, "2027-01-01")
 		want(t, "words", values["i"]["plain_text_input"].Value, "words")
+	})
+}
+
+// TestChoicesAfterAChange: where an app edits a message, what a person chose stays in elements
+// whose block_id and action_id stay the same, and nowhere else (docs.slack.dev, views.update,
+// Preserving input entry).
+func TestChoicesAfterAChange(t *testing.T) {
+	bubble(t, slacksim.Config{}, func(t *testing.T, s *space) {
+		l := s.link(ackAll)
+		blocks := func(id, action string, options ...string) string {
+			return `[{"type":"actions","block_id":"` + id + `","elements":[{"type":"static_select","action_id":"` + action + `",` + choiceOf(options...) + `}]},
+{"type":"actions","elements":[{"type":"datepicker","action_id":"day"}]},{"type":"actions","block_id":"b","elements":[` + buttonX + `]}]`
+		}
+		for name, c := range map[string]struct{ edit, id, action, want string }{
+			"the same":          {blocks("m", "kind", "1", "2"), "m", "kind", "2"},
+			"more options":      {blocks("m", "kind", "1", "2", "3"), "m", "kind", "2"},
+			"other options":     {blocks("m", "kind", "1", "3"), "m", "kind", ""},
+			"another block_id":  {blocks("n", "kind", "1", "2"), "n", "kind", ""},
+			"another action_id": {blocks("m", "sort", "1", "2"), "m", "sort", ""},
+		} {
+			ts, _ := s.post("text", "x", "blocks", blocks("m", "kind", "1", "2"))
+			must(t, s.ClickValue(t.Context(), "alice", "general", ts, "kind", "2"))
+			must(t, s.ClickValue(t.Context(), "alice", "general", ts, "day", "2026-12-24"))
+			want(t, name, s.call("chat.update", "channel", s.ChannelID("general"), "ts", ts, "text", "x", "blocks", c.edit).err(), "")
+			must(t, s.Click(t.Context(), "alice", "general", ts, "a"))
+			got := l.clicked(t)
+			values := got[len(got)-1].BlockActionState.Values
+			want(t, name, values[c.id][c.action].SelectedOption.Value, c.want)
+			for block, of := range values {
+				if day := of["day"].SelectedDate; day != "" {
+					t.Errorf("%s: in a block without an id, now %s, the day is still %s", name, block, day)
+				}
+			}
+		}
+	})
+}
+
+// TestFormsAfterAChange: the same in modals and in the Home tab, whichever way they are changed.
+// What the app refuses stays in the form.
+func TestFormsAfterAChange(t *testing.T) {
+	bubble(t, slacksim.Config{}, func(t *testing.T, s *space) {
+		o := s.opener()
+		open := func() string {
+			if _, err := s.Command(t.Context(), "alice", "general", "/llm-status", ""); err != nil {
+				t.Fatal(err)
+			}
+			return s.call("views.open", "trigger_id", o.trigger, "view", form).err()
+		}
+		entered := func() string {
+			view, _ := o.got[len(o.got)-1]["view"].(map[string]any)
+			return fmt.Sprint(view["state"])
+		}
+		begun := strings.Replace(form, `"action_id":"name"`, `"action_id":"name","initial_value":"from the app"`, 1)
+		for name, c := range map[string]struct{ next, want string }{
+			"the same":                     {form, "Ada"},
+			"with another beginning":       {begun, "Ada"},
+			"another block_id":             {strings.Replace(begun, `"b1"`, `"b9"`, 1), "from the app"},
+			"another action_id":            {strings.Replace(begun, `"name"`, `"title"`, 1), "from the app"},
+			"another kind of field of old": {strings.Replace(begun, "plain_text_input", "url_text_input", 1), "from the app"},
+		} {
+			want(t, name, open(), "")
+			must(t, s.ClickView(t.Context(), "alice", "name", "Ada"))
+			v, _ := s.View("alice")
+			want(t, name, s.call("views.update", "view_id", v.ID, "view", c.next).err(), "")
+			o.next = true
+			must(t, s.SubmitView(t.Context(), "alice", nil))
+			if got := entered(); !strings.Contains(got, c.want) {
+				t.Errorf("%s: %s", name, got)
+			}
+		}
+
+		want(t, "error", open(), "")
+		o.next = map[string]any{"response_action": "errors", "errors": map[string]string{"b1": "too short"}}
+		if err := s.SubmitView(t.Context(), "alice", map[string]string{"name": "Grace"}); err == nil {
+			t.Error("the app takes it")
+		}
+		o.next = map[string]any{"response_action": "update", "view": jsonOf(t, begun)}
+		must(t, s.SubmitView(t.Context(), "alice", nil))
+		o.next = true
+		must(t, s.SubmitView(t.Context(), "alice", nil))
+		if got := entered(); !strings.Contains(got, "Grace") {
+			t.Error(got)
+		}
+
+		home := func(id string) string {
+			return `{"type":"home","blocks":[{"type":"actions","block_id":"` + id + `","elements":[{"type":"datepicker","action_id":"day"},` + buttonX + `]}]}`
+		}
+		for id, want := range map[string]string{"h": "2026-12-24", "g": "<nil>"} {
+			s.call("views.publish", "user_id", s.UserID("alice"), "view", home("h"))
+			must(t, s.ClickHome(t.Context(), "alice", "day", "2026-12-24"))
+			s.call("views.publish", "user_id", s.UserID("alice"), "view", home(id))
+			must(t, s.ClickHome(t.Context(), "alice", "a", ""))
+			if got := entered(); !strings.Contains(got, "selected_date:"+want) {
+				t.Errorf("%s: %s", id, got)
+			}
+		}
 	})
 }

@@ -14,9 +14,9 @@ func (s *Sim) Click(ctx context.Context, user, channel, ts, actionID string) err
 }
 
 // ClickValue is like Click, for the button with this action_id and this value, such as one of the
-// two of feedback_buttons. Of a menu, a picker, radio buttons or checkboxes it chooses the value: of
-// options by their value or by what people read, of people and channels by id or name, of a date as
-// 2026-12-24, of a time as 08:30, of both in Unix seconds; of several, all of them, with commas
+// two of feedback_buttons. Of a menu, a picker, radio buttons or checkboxes it chooses the value:
+// of options by their value or by what people read, of people and channels by id or name, of a date
+// as 2026-12-24, of a time as 08:30, of both in Unix seconds; of several, all of them, with commas
 // between. The error is an [ErrFieldNotFound] if that cannot be chosen. An input that does not
 // dispatch its action tells the app nothing; what was entered comes with the next action's state.
 func (s *Sim) ClickValue(ctx context.Context, user, channel, ts, actionID, value string) error {

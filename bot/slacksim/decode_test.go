@@ -16,8 +16,9 @@ import (
 	"llmbot/bot/slacksim"
 )
 
-// TestRealClientUnderstands sends everything that the workspace can tell an app through slack-go, which rejects a whole event for
-// one bad field, and uses its own calls for streams, files, views and sessions.
+// TestRealClientUnderstands sends everything that the workspace can tell an app through slack-go,
+// which rejects a whole event for one bad field, and uses its own calls for streams, files, views
+// and sessions.
 func TestRealClientUnderstands(t *testing.T) {
 	events := append(slacksim.DefaultEvents(), "agent_session_stopped")
 	bubble(t, slacksim.Config{Agent: true, Events: events}, func(t *testing.T, s *space) {
@@ -109,7 +110,8 @@ func TestRealClientUnderstands(t *testing.T) {
 	})
 }
 
-// TestHammerFeatures uses streams, files, views and clicks at once, for the race detector and for deadlocks.
+// TestHammerFeatures uses streams, files, views and clicks at once, for the race detector and for
+// deadlocks.
 func TestHammerFeatures(t *testing.T) {
 	bubble(t, slacksim.Config{Agent: true, Limiter: slacksim.LimiterOff, Latency: 3 * time.Millisecond}, func(t *testing.T, s *space) {
 		s.link(ackAll)

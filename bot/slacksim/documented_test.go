@@ -37,8 +37,8 @@ func answers() map[string]string {
 	}
 }
 
-// invented returns values for arguments, good ones and bad ones. Those under the empty key are tried
-// for every argument.
+// invented returns values for arguments, good ones and bad ones. Those under the empty key are
+// tried for every argument.
 func invented() map[string][]string {
 	const deep = 400
 	blocks := []string{
@@ -110,9 +110,9 @@ func documented() map[string]string {
 	return m
 }
 
-// guessed returns the errors that the pages of these methods do not list, and that we answer all the
-// same: others saw the first four lines of them on a live Slack (facts/slack.md §2.2, §3.2); the
-// rest is what other methods say in the same case.
+// guessed returns the errors that the pages of these methods do not list, and that we answer all
+// the same: others saw the first four lines of them on a live Slack (facts/slack.md §2.2, §3.2);
+// the rest is what other methods say in the same case.
 func guessed() map[string]string {
 	return map[string]string{
 		"chat.startStream":  "invalid_thread_ts msg_too_long markdown_text_conflict",

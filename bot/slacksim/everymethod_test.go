@@ -18,10 +18,10 @@ import (
 // callsOfEach is how many calls of each method TestEveryMethod makes up.
 const callsOfEach = 400
 
-// TestEveryMethod makes up calls of every method: good values and bad ones, of the right kind and of
-// others, as a form, as JSON and in parts. Each answer must be one that Slack could give: never a
-// status of 500 and up, JSON with ok, an error that Slack documents for this method (documented) or
-// for all, and with ok what Slack's clients read (answers).
+// TestEveryMethod makes up calls of every method: good values and bad ones, of the right kind and
+// of others, as a form, as JSON and in parts. Each answer must be one that Slack could give: never
+// a status of 500 and up, JSON with ok, an error that Slack documents for this method (documented)
+// or for all, and with ok what Slack's clients read (answers).
 func TestEveryMethod(t *testing.T) {
 	if got, want := slices.Sorted(maps.Keys(documented())), slices.Sorted(maps.Keys(methodTable())); !slices.Equal(got, want) {
 		t.Fatalf("the errors of these methods are listed: %v, and these exist: %v", got, want)
@@ -149,7 +149,7 @@ func newInventor(t *testing.T, method string) *inventor {
 		ups = append(ups, `[{"id":"`+str(up["file_id"])+`","title":"t"}]`)
 	}
 	s.mu.Lock()
-	opened, no := s.newModalLocked(strings.Replace(invented()["view"][0], `"e"`, `"f"`, 1), "", nil)
+	opened, no := s.newModalLocked(strings.Replace(invented()["view"][0], `"e"`, `"f"`, 1), nil, nil)
 	if no != nil {
 		t.Fatal(no.name)
 	}

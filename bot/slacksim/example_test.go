@@ -12,8 +12,8 @@ import (
 	"llmbot/bot/slacksim"
 )
 
-// echo is the bot of the examples: it answers each mention in its thread, and /echo in the ack. It is
-// written with slack-go, as a bot is that has never heard of this package.
+// echo is the bot of the examples: it answers each mention in its thread, and /echo in the ack. It
+// is written with slack-go, as a bot is that has never heard of this package.
 func echo(ctx context.Context, srv *slacksim.Server) {
 	api := slack.New(srv.BotToken(), slack.OptionAppLevelToken(srv.AppToken()), slack.OptionAPIURL(srv.APIURL()), slack.OptionRetry(2))
 	socket := socketmode.New(api)
@@ -136,8 +136,8 @@ func ExampleSim_RefuseEdits() {
 	// 0 of 50 used, 1 refused, 0 left
 }
 
-// An event that the bot acked comes once more, as when the ack got lost on its way. This bot answers
-// again; one that remembers event ids would not.
+// An event that the bot acked comes once more, as when the ack got lost on its way. This bot
+// answers again; one that remembers event ids would not.
 func ExampleSim_Redeliver() {
 	srv, ctx, stop := start(slacksim.Config{Events: []string{"app_mention"}})
 	defer stop()
@@ -152,7 +152,8 @@ func ExampleSim_Redeliver() {
 	// 2 answers
 }
 
-// What a bot did to Slack: a call that the limits of a message refuse, and a ping of a whole channel.
+// What a bot did to Slack: a call that the limits of a message refuse, and a ping of a whole
+// channel.
 func ExampleSim_Notified() {
 	srv, ctx, stop := start(slacksim.Config{})
 	defer stop()

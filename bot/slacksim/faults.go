@@ -36,8 +36,8 @@ func (s *Sim) Fail(f Fault) {
 	s.faults = append(s.faults, &f)
 }
 
-// Heal removes all faults of Fail and FailEvent, lets new sockets open again, and takes edits and acks
-// again.
+// Heal removes all faults of Fail and FailEvent, lets new sockets open again, and takes edits and
+// acks again.
 func (s *Sim) Heal() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -19,8 +19,8 @@ type point struct {
 	try        func(t *testing.T, s *space)
 }
 
-// points are all points of facts/slack.md §8.4 (the checklist of an emulator) and §10 (what is new),
-// one test each. docs/slacksim.md has them in a table with the same names.
+// points are all points of facts/slack.md §8.4 (the checklist of an emulator) and §10 (what is
+// new), one test each. docs/slacksim.md has them in a table with the same names.
 func points() []point { return slices.Concat(linkPoints(), apiPoints(), lengthPoints(), newPoints()) }
 
 func TestFidelity(t *testing.T) {
@@ -29,8 +29,8 @@ func TestFidelity(t *testing.T) {
 	}
 }
 
-// TestFidelityIsDocumented compares the points with the table: what is emulated or guessed has a row
-// with its source, and each row that does not say "missing" has a test.
+// TestFidelityIsDocumented compares the points with the table: what is emulated or guessed has a
+// row with its source, and each row that does not say "missing" has a test.
 func TestFidelityIsDocumented(t *testing.T) {
 	text, err := os.ReadFile("../../docs/slacksim.md")
 	must(t, err)

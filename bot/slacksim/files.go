@@ -45,8 +45,8 @@ const (
 	KindExternal Kind = "external" // on another host; Slack has only its address
 )
 
-// file is an uploaded file. It never changes: one that is deleted gives way to another with the same
-// id.
+// file is an uploaded file. It never changes: one that is deleted gives way to another with the
+// same id.
 type file struct {
 	id, user, channel string
 	name, title, mime string
@@ -59,8 +59,8 @@ type file struct {
 // previewRunes is how much of a snippet its file object shows.
 const previewRunes = 500
 
-// maxFileName is how many characters a file's name, title and type have at most: what the usual file
-// systems take as a name.
+// maxFileName is how many characters a file's name, title and type have at most: what the usual
+// file systems take as a name.
 const maxFileName = 255
 
 // Upload writes a message with files as a person, like Say; the text may be empty. The app gets a

@@ -45,9 +45,9 @@ const (
 // Folder keeps a workspace on disk: one file for each channel with its messages, and one for each
 // file that was uploaded. A workspace that is given it as Config.Folder begins with what is in it.
 //
-// Files are written as a whole under another name, brought to the disk and then renamed, and carry a
-// checksum. So a file is the old one or the new one, whenever the process or the machine dies. One
-// that is damaged all the same is never read as if it were whole: it is set aside.
+// Files are written as a whole under another name, brought to the disk and then renamed, and carry
+// a checksum. So a file is the old one or the new one, whenever the process or the machine dies.
+// One that is damaged all the same is never read as if it were whole: it is set aside.
 //
 // An uploaded file that no message has is removed when the folder is opened. But while the folder
 // has something that was not read, all of them stay: nobody knows which of them belong to it.
@@ -199,7 +199,8 @@ func (f *Folder) readFiles(room int) {
 	}
 }
 
-// setAside renames what is damaged, so that nobody reads it again and somebody may still look at it.
+// setAside renames what is damaged, so that nobody reads it again and somebody may still look at
+// it.
 func (f *Folder) setAside(name string, why error) {
 	from := filepath.Join(f.path, name)
 	to := from + brokenEnding
@@ -281,10 +282,10 @@ type entry struct {
 	size       int // bytes; 0: they do not matter
 }
 
-// newest reports for each message whether it is one of the newest, oldest first in the list, that fit
-// into a number and into a room of bytes. With a reply comes the parent of its thread, however old,
-// for without it nobody finds the reply. A reply without a parent is none of them, nor is a message
-// that alone takes more than mostKeptMessage.
+// newest reports for each message whether it is one of the newest, oldest first in the list, that
+// fit into a number and into a room of bytes. With a reply comes the parent of its thread, however
+// old, for without it nobody finds the reply. A reply without a parent is none of them, nor is a
+// message that alone takes more than mostKeptMessage.
 func newest(list []entry, most, room int) []bool {
 	at := make(map[string]int, len(list))
 	for i, e := range list {

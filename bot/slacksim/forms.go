@@ -30,6 +30,7 @@ func (s *Sim) SubmitView(ctx context.Context, user string, values map[string]str
 		s.mu.Unlock()
 		return err
 	}
+	m.chosen = state // what was entered stays in the form if the app refuses it
 	payload := s.viewPayloadLocked("view_submission", u, m, state)
 	payload["response_urls"], payload["trigger_id"] = []any{}, s.triggerLocked(u.ID)
 	d := &delivery{kind: "interactive", typ: "interactive", accepts: true, answer: make(chan json.RawMessage, 1), payload: []byte(jsonText(payload))}
@@ -70,7 +71,7 @@ func (s *Sim) submittedLocked(user string, m *modal, ack json.RawMessage) error 
 		return &ViewError{Errors: do.Errors}
 	case "update":
 		var next *modal
-		if next, no = s.newModalLocked(string(do.View), m.id, stack[:at]); no == nil {
+		if next, no = s.newModalLocked(string(do.View), stack[at], stack[:at]); no == nil {
 			s.modals[user] = append(slices.Clone(stack[:at]), next)
 		}
 	case "push":

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// FuzzText holds what must be true of any text: stored text has no bare angle bracket outside of tokens, storing twice is
-// storing once, and Markdown of n lines expands to at most n blocks.
+// FuzzText holds what must be true of any text: stored text has no bare angle bracket outside of
+// tokens, storing twice is storing once, and Markdown of n lines expands to at most n blocks.
 func FuzzText(f *testing.F) {
 	for _, seed := range []string{"", "a < b && c", "<@U0ALICE001> &lt;x&gt;", "# x\n```\ny\n```\n|a|b|\n|-|-|\n|1|2|", "- a\n> b\n1. c\n---", "~~~\n&"} {
 		f.Add(seed)

@@ -24,7 +24,8 @@ func ask(sim *slacksim.Sim, method, path, body, peer, host string, header ...str
 	return w
 }
 
-// everyPath is one request for each kind of path. None of them may have an effect when it is refused.
+// everyPath is one request for each kind of path. None of them may have an effect when it is
+// refused.
 var everyPath = []struct{ method, path, body string }{
 	{"GET", "/", ""},
 	{"GET", "/app.js", ""},
@@ -127,8 +128,8 @@ func TestEveryPathIsGuarded(t *testing.T) {
 	}
 }
 
-// Browsers send Sec-Fetch-Site only to https and to their own machine, and no Origin with an image. So without either they get nothing but
-// the page and its parts; programs get all.
+// Browsers send Sec-Fetch-Site only to https and to their own machine, and no Origin with an image.
+// So without either they get nothing but the page and its parts; programs get all.
 func TestImagesCallNoMethods(t *testing.T) {
 	const browser = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
 	for _, c := range []struct {
@@ -196,7 +197,8 @@ func TestOwnAddressIsAName(t *testing.T) {
 	}
 }
 
-// Libraries for WebSockets send no Origin, or make one up. Only what a browser sends for another site's page is refused.
+// Libraries for WebSockets send no Origin, or make one up. Only what a browser sends for another
+// site's page is refused.
 func TestOriginsOfSocketClients(t *testing.T) {
 	sim := slacksim.New(slacksim.Config{})
 	defer sim.Close()
@@ -219,7 +221,8 @@ func TestOriginsOfSocketClients(t *testing.T) {
 	}
 }
 
-// What the workspace calls itself is its own affair: no request changes it, neither one without a token nor one with.
+// What the workspace calls itself is its own affair: no request changes it, neither one without a
+// token nor one with.
 func TestNameIsItsOwn(t *testing.T) {
 	sim := slacksim.New(slacksim.Config{BaseURL: "http://slack.lan:8766/", Hosts: []string{"other.lan"}})
 	defer sim.Close()
@@ -238,7 +241,8 @@ func TestNameIsItsOwn(t *testing.T) {
 	}
 }
 
-// No path leads out of the page's files, no GET of the page changes anything, and what it serves is no document that could be framed.
+// No path leads out of the page's files, no GET of the page changes anything, and what it serves is
+// no document that could be framed.
 func TestPageGivesNothingElse(t *testing.T) {
 	sim := slacksim.New(slacksim.Config{})
 	defer sim.Close()
@@ -269,7 +273,8 @@ func TestPageGivesNothingElse(t *testing.T) {
 	}
 }
 
-// Files are never documents of ours: what is no picture is a download, and a picture's type is not guessed.
+// Files are never documents of ours: what is no picture is a download, and a picture's type is not
+// guessed.
 func TestFilesAreNoPages(t *testing.T) {
 	sim := slacksim.New(slacksim.Config{})
 	defer sim.Close()

@@ -25,7 +25,8 @@ type space struct {
 	http *http.Client
 }
 
-// serve starts a workspace; the test's end (of the bubble's function) must call the returned function.
+// serve starts a workspace; the test's end (of the bubble's function) must call the returned
+// function.
 func serve(t *testing.T, cfg slacksim.Config) (*space, func()) {
 	t.Helper()
 	sim := slacksim.New(cfg)

@@ -148,7 +148,8 @@ func (s *Sim) publishLocked(c *call) (obj, *refusal) {
 	if old == nil {
 		h.ID = s.idLocked("V")
 	} else {
-		h.ID, h.Versions, h.chosen = old.ID, slices.Clone(old.Versions), old.chosen
+		h.ID, h.Versions = old.ID, slices.Clone(old.Versions)
+		h.chosen = keptState(s.stateLocked(objs(old.view["blocks"]), old.chosen), blocks)
 	}
 	h.rev = s.touchLocked()
 	h.Hash = strconv.FormatInt(time.Now().Unix(), 10) + "." + strconv.FormatUint(h.rev, 16)

@@ -24,8 +24,8 @@ type saved struct {
 	bot      bool   // the bot is a member
 }
 
-// keeping writes a workspace into its folder. It belongs to the goroutine that keeps, and after that
-// to Close.
+// keeping writes a workspace into its folder. It belongs to the goroutine that keeps, and after
+// that to Close.
 type keeping struct {
 	folder *Folder
 	done   map[string]saved  // by channel

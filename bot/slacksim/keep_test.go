@@ -41,7 +41,8 @@ func told(s *slacksim.Sim) string {
 	return b.String()
 }
 
-// What was said is there again: threads, edits, files, reactions, streams, and where the bot was invited.
+// What was said is there again: threads, edits, files, reactions, streams, and where the bot was
+// invited.
 func TestWorkspaceSurvivesARestart(t *testing.T) {
 	dir := t.TempDir()
 	var before, root, doomed string
@@ -158,7 +159,8 @@ func TestKeptWhileItRuns(t *testing.T) {
 	})
 }
 
-// Whatever is wrong with a file, the others are read, nothing crashes, it is said, and it is not overwritten.
+// Whatever is wrong with a file, the others are read, nothing crashes, it is said, and it is not
+// overwritten.
 func TestDamagedFiles(t *testing.T) {
 	for name, damage := range map[string]func(t *testing.T, file string){
 		"cut":        func(t *testing.T, file string) { must(t, os.Truncate(file, 200)) },
@@ -210,7 +212,8 @@ func change(t *testing.T, file, from, to string) {
 	must(t, os.WriteFile(file, []byte(strings.Replace(string(text), from, to, 1)), 0o600))
 }
 
-// An uploaded file that is damaged or missing is taken out of its message, which stays. One that nobody has is removed.
+// An uploaded file that is damaged or missing is taken out of its message, which stays. One that
+// nobody has is removed.
 func TestDamagedUploads(t *testing.T) {
 	dir := t.TempDir()
 	s, _ := opened(t, dir, slacksim.Config{})
@@ -259,7 +262,8 @@ func TestFolderThatCannotBeUsed(t *testing.T) {
 	}
 }
 
-// A folder that is gone meanwhile is told once, and again when it takes files again; nothing is lost.
+// A folder that is gone meanwhile is told once, and again when it takes files again; nothing is
+// lost.
 func TestFolderThatFailsMeanwhile(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "workspace")
 	var mu sync.Mutex

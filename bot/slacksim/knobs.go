@@ -63,8 +63,8 @@ func (s *Sim) SetLimiter(kind Limiter) error {
 }
 
 // RefuseEdits refuses chat.update and chat.appendStream for a while from now on: 429, with the rest
-// of the while in whole seconds as Retry-After, as a limit that others have used up. 0 or less takes
-// edits again.
+// of the while in whole seconds as Retry-After, as a limit that others have used up. 0 or less
+// takes edits again.
 func (s *Sim) RefuseEdits(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -72,8 +72,8 @@ func (s *Sim) RefuseEdits(d time.Duration) {
 	s.touchLocked()
 }
 
-// LoseAcks turns on that every ack from the app is lost, or off. Events are sent again then, and who
-// waits for a command or a click reads that it timed out.
+// LoseAcks turns on that every ack from the app is lost, or off. Events are sent again then, and
+// who waits for a command or a click reads that it timed out.
 func (s *Sim) LoseAcks(on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,8 +81,8 @@ func (s *Sim) LoseAcks(on bool) {
 	s.touchLocked()
 }
 
-// CutOne ends the oldest open socket without a word, as a broken network does. It returns ErrNoSocket
-// if none is open.
+// CutOne ends the oldest open socket without a word, as a broken network does. It returns
+// ErrNoSocket if none is open.
 func (s *Sim) CutOne() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -97,8 +97,8 @@ func (s *Sim) CutOne() error {
 
 // Redeliver sends an event once more, even one that was acked, as Slack does when the ack got lost
 // on its way: the same event_id, a new envelope_id, and a higher retry_attempt. An empty eventID is
-// the newest event that was acked. It returns ErrEventNotFound, ErrNoSocket if no socket is open, or
-// ErrTooManyWaiting while 1,000 envelopes are under way.
+// the newest event that was acked. It returns ErrEventNotFound, ErrNoSocket if no socket is open,
+// or ErrTooManyWaiting while 1,000 envelopes are under way.
 func (s *Sim) Redeliver(eventID string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

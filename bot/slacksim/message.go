@@ -25,6 +25,7 @@ type message struct {
 	metadata    obj
 	noUnfurl    bool
 	deleted     bool
+	deletedAt   time.Time
 	tombstone   bool // a deleted parent with replies
 	broadcast   bool
 	ephemeral   string
@@ -40,6 +41,13 @@ type message struct {
 	reactions   []Reaction
 	// What each person has chosen in its blocks, as Slack reports it: by block_id and action_id.
 	chosen map[string]obj
+}
+
+// keepChosen drops what people chose where the message, which was edited, has it no longer.
+func (m *message) keepChosen() {
+	for user, state := range m.chosen {
+		m.chosen[user] = keptState(state, slices.Concat(m.blocks, attachedBlocks(m.attachments)))
+	}
 }
 
 type status struct {
@@ -112,6 +120,16 @@ func (c *channel) replies(ts string) []*message {
 	return out
 }
 
+// stillCounted returns how many deleted replies the thread's reply_count still has (Config.CountLag).
+func (s *Sim) stillCounted(c *channel, ts string) (n int) {
+	for _, m := range c.messages {
+		if m.thread == ts && m.deleted && time.Since(m.deletedAt) < s.cfg.CountLag {
+			n++
+		}
+	}
+	return n
+}
+
 // find returns a message that is still there.
 func (c *channel) find(ts string) *message {
 	if m := c.byTS[ts]; m != nil && !m.deleted {
@@ -123,7 +141,7 @@ func (c *channel) find(ts string) *message {
 // removeLocked deletes a message. A parent with replies stays as a tombstone.
 func (s *Sim) removeLocked(c *channel, m *message) {
 	before := s.messageLocked(c, m, true)
-	m.deleted = true
+	m.deleted, m.deletedAt = true, time.Now()
 	m.tombstone = len(c.replies(m.ts)) > 0
 	s.changedLocked(m)
 	if p := c.byTS[m.thread]; p != nil {
@@ -153,7 +171,7 @@ func (s *Sim) messageLocked(c *channel, m *message, meta bool) obj {
 				who = append(who, r.user)
 			}
 		}
-		o["thread_ts"], o["reply_count"], o["reply_users_count"] = m.ts, len(rs), len(who)
+		o["thread_ts"], o["reply_count"], o["reply_users_count"] = m.ts, len(rs)+s.stillCounted(c, m.ts), len(who)
 		o["reply_users"], o["latest_reply"], o["is_locked"], o["subscribed"] = who, rs[len(rs)-1].ts, false, true
 	}
 	if m.tombstone {
@@ -241,8 +259,8 @@ func (s *Sim) translateLocked(m *message) []any {
 	return out
 }
 
-// translateBlocks returns the blocks that Slack makes of blocks. One without a block_id gets one that
-// begins with prefix.
+// translateBlocks returns the blocks that Slack makes of blocks. One without a block_id gets one
+// that begins with prefix.
 func translateBlocks(blocks []obj, prefix string) []obj {
 	var out []obj
 	for _, b := range blocks {
@@ -255,6 +273,22 @@ func translateBlocks(blocks []obj, prefix string) []obj {
 	for i, b := range out {
 		if str(b["block_id"]) == "" {
 			b["block_id"] = prefix + strconv.Itoa(i+1)
+		}
+	}
+	return out
+}
+
+// inner returns the blocks in a block that holds others.
+func inner(b obj) []obj {
+	out := objs(b["child_blocks"]) // of a container
+	if b["type"] == "carousel" {
+		out = objs(b["elements"])
+	}
+	if b["type"] == "layout" {
+		for _, row := range objs(b["rows"]) {
+			for _, item := range objs(row["items"]) {
+				out = append(out, objs([]any{item["block"]})...)
+			}
 		}
 	}
 	return out

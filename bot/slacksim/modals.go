@@ -101,7 +101,7 @@ func (s *Sim) openViewLocked(c *call) (obj, *refusal) {
 	if no != nil {
 		return nil, no
 	}
-	m, no := s.newModalLocked(c.args["view"], "", nil)
+	m, no := s.newModalLocked(c.args["view"], nil, nil)
 	if no != nil {
 		return nil, no
 	}
@@ -133,7 +133,7 @@ func (s *Sim) pushModalLocked(user, raw string) (*modal, *refusal) {
 	case len(stack) >= maxViewDepth:
 		return nil, refuse("push_limit_reached")
 	}
-	m, no := s.newModalLocked(raw, "", stack)
+	m, no := s.newModalLocked(raw, nil, stack)
 	if no == nil {
 		s.modals[user] = append(slices.Clone(stack), m)
 		s.touchLocked()
@@ -158,7 +158,7 @@ func (s *Sim) updateViewLocked(c *call) (obj, *refusal) {
 		if hash := c.args["hash"]; hash != "" && hash != stack[i].hash {
 			return nil, refuse("hash_conflict")
 		}
-		m, no := s.newModalLocked(c.args["view"], stack[i].id, stack[:i])
+		m, no := s.newModalLocked(c.args["view"], stack[i], stack[:i])
 		if no != nil {
 			return nil, no
 		}
@@ -170,8 +170,9 @@ func (s *Sim) updateViewLocked(c *call) (obj, *refusal) {
 	return nil, refuse("not_found")
 }
 
-// newModalLocked reads and checks a modal. below has the views under it; id is empty for a new one.
-func (s *Sim) newModalLocked(raw, id string, below []*modal) (*modal, *refusal) {
+// newModalLocked reads and checks a modal. below has the views under it. old is the one whose place
+// it takes, and part of whose state it keeps; nil: none.
+func (s *Sim) newModalLocked(raw string, old *modal, below []*modal) (*modal, *refusal) {
 	var in obj
 	switch {
 	case len(raw) > maxView:
@@ -184,6 +185,10 @@ func (s *Sim) newModalLocked(raw, id string, below []*modal) (*modal, *refusal) 
 		no.name = "invalid_arguments"
 		return nil, no
 	}
+	id := ""
+	if old != nil {
+		id = old.id
+	}
 	if external := str(in["external_id"]); external != "" {
 		for _, stack := range s.modals {
 			if slices.ContainsFunc(stack, func(m *modal) bool { return m.id != id && str(m.view["external_id"]) == external }) {
@@ -192,6 +197,9 @@ func (s *Sim) newModalLocked(raw, id string, below []*modal) (*modal, *refusal) 
 		}
 	}
 	m := &modal{id: cmp.Or(id, s.idLocked("V")), sent: in}
+	if old != nil {
+		m.chosen = keptState(s.stateLocked(objs(old.view["blocks"]), old.chosen), objs(in["blocks"]))
+	}
 	m.hash = strconv.FormatInt(time.Now().Unix(), 10) + "." + strconv.FormatUint(s.touchLocked(), 16)
 	blocks := []any{}
 	for _, b := range translateBlocks(objs(in["blocks"]), "b") {

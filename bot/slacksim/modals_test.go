@@ -44,8 +44,9 @@ func (s *space) opener() *opener {
 	return o
 }
 
-// TestModals opens, pushes, changes, fills in and closes modals (docs.slack.dev/surfaces/modals; errors of views.open, views.push
-// and views.update: slack-ruby/slack-api-ref; trigger_id 3 s: facts, slack.md §5.5).
+// TestModals opens, pushes, changes, fills in and closes modals (docs.slack.dev/surfaces/modals;
+// errors of views.open, views.push and views.update: slack-ruby/slack-api-ref; trigger_id 3 s:
+// facts, slack.md §5.5).
 func TestModals(t *testing.T) {
 	bubble(t, slacksim.Config{}, func(t *testing.T, s *space) {
 		o := s.opener()

@@ -121,7 +121,8 @@ func TestPageHasItsModules(t *testing.T) {
 	})
 }
 
-// TestMessageHasAnAddress follows what chat.getPermalink gives: it leads to the page of the message.
+// TestMessageHasAnAddress follows what chat.getPermalink gives: it leads to the page of the
+// message.
 func TestMessageHasAnAddress(t *testing.T) {
 	bubble(t, slacksim.Config{}, func(t *testing.T, s *space) {
 		ts := s.Say("alice", "general", "", "x")

@@ -87,9 +87,10 @@ func (s *Sim) seenBefore(r *http.Request) uint64 {
 	return since
 }
 
-// pageEvents streams what changes: all, or since a change that the page names. It queues nothing: each event carries the newest state of all
-// that changed since the last one, so a slow browser skips versions and never falls behind. A
-// stream that is dropped gets the reason in an event named "dropped".
+// pageEvents streams what changes: all, or since a change that the page names. It queues nothing:
+// each event carries the newest state of all that changed since the last one, so a slow browser
+// skips versions and never falls behind. A stream that is dropped gets the reason in an event named
+// "dropped".
 func (s *Sim) pageEvents(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	u, err := s.userLocked(r.URL.Query().Get("user"))

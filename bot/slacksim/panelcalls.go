@@ -7,7 +7,8 @@ import (
 )
 
 // panelCallsLocked returns the newest calls, oldest first, each with its number from 1. It tells
-// where a call went and what for, but no more of any message than a few words of its thread's first.
+// where a call went and what for, but no more of any message than a few words of its thread's
+// first.
 func (s *Sim) panelCallsLocked(now time.Time) obj {
 	list := s.calls.list
 	from := max(0, len(list)-panelCalls)
@@ -45,7 +46,8 @@ func (s *Sim) panelCallLocked(n int, c *Call, now time.Time) obj {
 	return o
 }
 
-// aboutLocked returns what a call is about: a channel or a person, and the first words of the thread.
+// aboutLocked returns what a call is about: a channel or a person, and the first words of the
+// thread.
 func (s *Sim) aboutLocked(args map[string]string) (where, thread string) {
 	id := cmp.Or(args["channel"], args["channel_id"])
 	if id == "" {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// FuzzPanelKnobs holds that whatever is sent to the knobs gets an answer that tells what was wrong or how the knobs stand, and that
-// no knob leaves its bounds.
+// FuzzPanelKnobs holds that whatever is sent to the knobs gets an answer that tells what was wrong
+// or how the knobs stand, and that no knob leaves its bounds.
 func FuzzPanelKnobs(f *testing.F) {
 	for _, seed := range []string{
 		`{"latency_ms":5}`, `{"limiter":"off","refuse_edits_ms":1,"lose_acks":true}`, `{"socket":"cut"}`, `{"redeliver":"Ev1"}`, `{}`, `null`, `[`,

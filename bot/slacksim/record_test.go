@@ -60,7 +60,8 @@ func TestFull(t *testing.T) {
 	}
 }
 
-// A flood of clicks leaves a bounded number of addresses to answer at; those that are over go with the oldest.
+// A flood of clicks leaves a bounded number of addresses to answer at; those that are over go with
+// the oldest.
 func TestResponseURLs(t *testing.T) {
 	s := New(Config{})
 	defer s.Close()

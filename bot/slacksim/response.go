@@ -149,6 +149,7 @@ func (s *Sim) respond(payload json.RawMessage, channel, user, about string) (Mes
 func (s *Sim) replaceLocked(c *channel, m *message, body content) {
 	before := s.messageLocked(c, m, true)
 	m.text, m.blocks, m.attachments = body.text, body.blocks, body.attachments
+	m.keepChosen()
 	s.changedLocked(m)
 	if m.ephemeral == "" {
 		s.messageEventLocked(c, obj{

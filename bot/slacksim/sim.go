@@ -46,6 +46,9 @@ type Config struct {
 	// Of every accepted call: half before it takes effect, half after. A call that a limit refuses
 	// takes none. SetLatency changes it.
 	Latency time.Duration
+	// CountLag is how long a thread's reply_count still has a reply that was deleted. Unverified: that
+	// real Slack counts late is a guess, on the safe side. The default is 0.
+	CountLag time.Duration
 
 	Team     Team
 	Bot      Bot

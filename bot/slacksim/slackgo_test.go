@@ -16,7 +16,8 @@ import (
 	"llmbot/bot/slacksim"
 )
 
-// TestRealClient lets slack-go's own clients talk to the workspace: connect, get a mention, answer, edit, read back.
+// TestRealClient lets slack-go's own clients talk to the workspace: connect, get a mention, answer,
+// edit, read back.
 func TestRealClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sim, closeAll := serve(t, slacksim.Config{Latency: 100 * time.Millisecond})

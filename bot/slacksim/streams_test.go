@@ -10,7 +10,8 @@ import (
 	"llmbot/bot/slacksim"
 )
 
-// streaming starts a stream for Alice under her question and returns a caller for the methods, with channel and ts filled in.
+// streaming starts a stream for Alice under her question and returns a caller for the methods, with
+// channel and ts filled in.
 func (s *space) streaming(channel string, args ...string) (ts string, call func(method string, args ...string) string) {
 	s.t.Helper()
 	id := s.ChannelID(channel)
@@ -249,9 +250,9 @@ func TestStreamPings(t *testing.T) {
 	})
 }
 
-// TestStreamEndsWithNothing ends a stream as the helpers of Slack's own SDKs do when no text is left
-// over: with an empty list of chunks (chatStream of @slack/web-api 8.2, chat_stream of slack_sdk
-// 3.48).
+// TestStreamEndsWithNothing ends a stream as the helpers of Slack's own SDKs do when no text is
+// left over: with an empty list of chunks (chatStream of @slack/web-api 8.2, chat_stream of
+// slack_sdk 3.48).
 func TestStreamEndsWithNothing(t *testing.T) {
 	bubble(t, slacksim.Config{}, func(t *testing.T, s *space) {
 		ts, call := s.streaming("general", "chunks", chunk("all"))

@@ -14,7 +14,8 @@ func mdTable(prefix string, columns, rows int) string {
 	return line("h") + line("-") + strings.Repeat(line("c"), rows)
 }
 
-// Slack's tables have 20 columns and, with the header, 100 rows. What counts is what CommonMark takes for a table.
+// Slack's tables have 20 columns and, with the header, 100 rows. What counts is what CommonMark
+// takes for a table.
 func TestTablesOfMarkdown(t *testing.T) {
 	bubble(t, slacksim.Config{Limiter: slacksim.LimiterOff}, func(t *testing.T, s *space) {
 		for name, c := range map[string]struct {
@@ -60,7 +61,8 @@ func TestTablesOfMarkdown(t *testing.T) {
 	})
 }
 
-// A stream grows into a table that is too wide: what would make it so is refused, and the rest stays.
+// A stream grows into a table that is too wide: what would make it so is refused, and the rest
+// stays.
 func TestTablesOfStreams(t *testing.T) {
 	bubble(t, slacksim.Config{}, func(t *testing.T, s *space) {
 		general := s.ChannelID("general")

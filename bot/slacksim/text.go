@@ -156,6 +156,14 @@ func (s *Sim) plainBlockLocked(b obj) string {
 		return plainChart(b)
 	case "data_table":
 		return plainTable(b)
+	case "container", "layout", "carousel":
+		var lines []string
+		for _, child := range append([]obj{{"title": b["title"], "label": b["label"]}}, inner(b)...) {
+			if t := s.plainBlockLocked(child); t != "" {
+				lines = append(lines, t)
+			}
+		}
+		return strings.Join(lines, "\n")
 	}
 	var parts []string
 	for _, t := range textsOf(b) {
@@ -172,12 +180,17 @@ func (s *Sim) plainBlockLocked(b obj) string {
 type textObject struct {
 	typ, text string
 	verbatim  bool
+	bare      bool // it is a mere string, such as the title of a task
 }
 
 // textsOf returns all texts of a block, depth first in reading order.
 func textsOf(v any) []textObject {
 	var out []textObject
 	switch x := v.(type) {
+	case string:
+		if x != "" {
+			return []textObject{{typ: "plain_text", text: x, bare: true}}
+		}
 	case obj:
 		typ, text := str(x["type"]), ""
 		if t, ok := x["text"].(string); ok {
@@ -185,9 +198,11 @@ func textsOf(v any) []textObject {
 		}
 		if text != "" {
 			verbatim, _ := x["verbatim"].(bool)
-			return append(out, textObject{typ, text, verbatim})
+			return append(out, textObject{typ: typ, text: text, verbatim: verbatim})
 		}
-		for _, k := range []string{"title", "text", "fields", "elements", "accessory", "rows", "label", "alt_text", "caption", "subtitle", "body"} {
+		for _, k := range []string{
+			"title", "text", "fields", "elements", "accessory", "rows", "label", "alt_text", "caption", "subtitle", "body", "child_blocks", "items", "block", "details", "output", "tasks",
+		} {
 			if child, ok := x[k]; ok {
 				out = append(out, textsOf(child)...)
 			}
@@ -244,7 +259,9 @@ func urlsIn(text string, blocks []obj) []string {
 	urls := anyURL.FindAllString(text, -1)
 	for _, b := range blocks {
 		for _, t := range textsOf(b) {
-			urls = append(urls, anyURL.FindAllString(t.text, -1)...)
+			if !t.bare {
+				urls = append(urls, anyURL.FindAllString(t.text, -1)...)
+			}
 		}
 	}
 	slices.Sort(urls)

@@ -25,7 +25,8 @@ func (s *space) put(url, body string) int {
 	return res.StatusCode
 }
 
-// TestUpload: the three steps, as slack-go makes them and by hand; what is completed once is refused then, and can be looked up.
+// TestUpload: the three steps, as slack-go makes them and by hand; what is completed once is
+// refused then, and can be looked up.
 func TestUpload(t *testing.T) {
 	scopes := append(slacksim.DefaultScopes(), "files:write")
 	bubble(t, slacksim.Config{Scopes: scopes}, func(t *testing.T, s *space) {
@@ -94,7 +95,8 @@ func TestUpload(t *testing.T) {
 	})
 }
 
-// TestDeleteFile: a file of the bot's own can be deleted, once; its message stays, and says so. Another's cannot.
+// TestDeleteFile: a file of the bot's own can be deleted, once; its message stays, and says so.
+// Another's cannot.
 func TestDeleteFile(t *testing.T) {
 	bubble(t, slacksim.Config{Scopes: append(slacksim.DefaultScopes(), "files:write")}, func(t *testing.T, s *space) {
 		root := s.Say("alice", "general", "", "hello")

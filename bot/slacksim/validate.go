@@ -115,7 +115,9 @@ func (s *Sim) validateLocked(blocks []obj) *refusal {
 func (s *Sim) measure(b obj) (rendered, counted int) {
 	if b["type"] != "markdown" {
 		for _, t := range textsOf(b) {
-			counted += countChars(t.text)
+			if !t.bare { // whether Slack counts those is not documented
+				counted += countChars(t.text)
+			}
 		}
 		return 1, counted
 	}

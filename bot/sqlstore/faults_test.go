@@ -13,10 +13,13 @@ import (
 	"llmbot/bot/turn"
 )
 
+// patience is how long a test waits for anything. It is only reached by a test that fails.
+const patience = 2 * time.Minute
+
 // refuses checks that calls fail at once, with a hint, and say what.
 func refuses(t *testing.T, s *Store, what string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	for name, err := range map[string]error{
 		"check": s.Check(ctx),
@@ -246,7 +249,7 @@ func TestLocked(t *testing.T) {
 	if _, err := conn.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	if err := starts.Check(ctx); !Locked(err) {
 		t.Errorf("behind a frozen process: %v", err)

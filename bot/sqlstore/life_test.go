@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -23,6 +24,7 @@ func TestHammer(t *testing.T) {
 		mine := errors.New("mine")
 		var wg sync.WaitGroup
 		ctx, cancel := context.WithCancel(t.Context())
+		var mu sync.Mutex // guards last
 		last := make([]map[string]string, 4)
 		var watchers sync.WaitGroup
 		for i := range last {
@@ -30,6 +32,8 @@ func TestHammer(t *testing.T) {
 			watchers.Go(func() {
 				err := []*Store{a, b}[i%2].Watch(ctx, "k", func(key string, value []byte) {
 					if key != "" { // else all was told
+						mu.Lock()
+						defer mu.Unlock()
 						last[i][key] = string(value)
 					}
 				})
@@ -68,13 +72,18 @@ func TestHammer(t *testing.T) {
 		// A last write of each kind is told to all, and then the end.
 		count(t, a, "k0", 1)
 		end := value(t, b, "k0")
-		time.Sleep(2 * max(a.db.poll, 500*time.Millisecond))
+		told := func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return !slices.ContainsFunc(last, func(l map[string]string) bool { return l["k0"] != strconv.Itoa(end) || len(l) != keys })
+		}
+		for deadline := time.Now().Add(patience); !told() && time.Now().Before(deadline); {
+			time.Sleep(10 * time.Millisecond)
+		}
 		cancel()
 		watchers.Wait()
-		for i := range last {
-			if last[i]["k0"] != strconv.Itoa(end) || len(last[i]) != keys {
-				t.Errorf("watcher %d: %v, want k0 = %d", i, last[i], end)
-			}
+		if !told() {
+			t.Errorf("the watchers know %v, want k0 = %d", last, end)
 		}
 	}
 	t.Run("sqlite", func(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -120,8 +121,8 @@ func TestPostgresStoppedAndStarted(t *testing.T) {
 	// Counting goes on all the time; an error means that the change may have been made.
 	var made, unknown int
 	stop := make(chan struct{})
-	var wg sync.WaitGroup
-	wg.Go(func() {
+	var counting, watching sync.WaitGroup
+	counting.Go(func() {
 		for {
 			select {
 			case <-stop:
@@ -135,13 +136,13 @@ func TestPostgresStoppedAndStarted(t *testing.T) {
 			}
 		}
 	})
-	var last string
+	var last atomic.Value
 	ctx, cancel := context.WithCancel(t.Context())
-	wg.Go(func() { // as the Coordinator does
+	watching.Go(func() { // as the Coordinator does
 		for ctx.Err() == nil {
 			_ = s.Watch(ctx, "n", func(key string, value []byte) {
 				if key != "" { // else all was told
-					last = string(value)
+					last.Store(string(value))
 				}
 			})
 			s.pause(ctx, 100*time.Millisecond)
@@ -166,16 +167,19 @@ func TestPostgresStoppedAndStarted(t *testing.T) {
 	}
 	time.Sleep(300 * time.Millisecond)
 	close(stop)
-	time.Sleep(1500 * time.Millisecond) // a poll and more
-	cancel()
-	wg.Wait()
+	counting.Wait()
 	n := value(t, s, "n")
+	for deadline := time.Now().Add(patience); last.Load() != strconv.Itoa(n) && time.Now().Before(deadline); {
+		time.Sleep(10 * time.Millisecond)
+	}
+	cancel()
+	watching.Wait()
 	t.Logf("counted %d, unknown %d, record %d", made, unknown, n)
 	if n < 1+made || n > 1+made+unknown {
 		t.Errorf("record is %d after %d updates and %d of unknown outcome", n, made+1, unknown)
 	}
-	if last != strconv.Itoa(n) {
-		t.Errorf("watch told %s last, the record is %d", last, n)
+	if last.Load() != strconv.Itoa(n) {
+		t.Errorf("watch told %v last, the record is %d", last.Load(), n)
 	}
 }
 
@@ -187,7 +191,7 @@ func TestPostgresHints(t *testing.T) {
 		"login":            "postgres://nobody:secret123@" + host + "/postgres?sslmode=disable",
 	} {
 		s := open(t, Config{URL: url})
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		err := s.Check(ctx)
 		cancel()
 		e, ok := errors.AsType[*Error](err)

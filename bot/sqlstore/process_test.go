@@ -46,7 +46,7 @@ func child(job string) error {
 	if _, err := io.ReadAll(os.Stdin); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Minute) // each update waits for the disk
 	defer cancel()
 	switch words[0] {
 	case "count":
@@ -142,7 +142,7 @@ func TestProcessesShareAFile(t *testing.T) {
 	wantCount(t, s, "n", 1+processes*each)
 	select {
 	case <-seen:
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Error("the last state was not told")
 	}
 	cancel()

@@ -19,7 +19,7 @@ type Ended struct {
 // others. asker returns who asked for the answer to a question; empty: it is whom the answer names, and
 // if nobody knows, everybody counts. It is pure.
 func Forsaken(thread []Message, question turn.TS, asker func(what string) string) (Ended, bool) {
-	if !isWhole(thread) {
+	if !Whole(thread) {
 		return Ended{}, false
 	}
 	for _, a := range shownAnswers(thread) {
@@ -45,7 +45,7 @@ func Forsaken(thread []Message, question turn.TS, asker func(what string) string
 // Abandoned returns the last questions of ended answers of which no question is there any more. It
 // returns none unless the whole thread was read for sure: what was left out may be there. It is pure.
 func Abandoned(thread []Message) []turn.TS {
-	if !isWhole(thread) {
+	if !Whole(thread) {
 		return nil
 	}
 	var out []turn.TS
@@ -57,8 +57,8 @@ func Abandoned(thread []Message) []turn.TS {
 	return out
 }
 
-// isWhole reports whether these are all messages of their thread for sure.
-func isWhole(thread []Message) bool { return len(thread) > 0 && thread[0].All }
+// Whole reports whether these are all messages of their thread for sure. It is pure.
+func Whole(thread []Message) bool { return len(thread) > 0 && thread[0].All }
 
 // NewestFor returns the newest ended answer to a person, who may have asked any of its questions.
 // asker returns who asked for the answer to a question; empty: not known. It is pure.

@@ -73,6 +73,7 @@ func Merge(thread []Message, asks []Question, name func(user string) string) []M
 			out = slices.Insert(out, at, m)
 		case a.Since().After(turn.TS(out[i].TS).Max(turn.TS(out[i].Edited))):
 			m := a.message(out[i].Name)
+			m.All = out[i].All
 			if a.FilesPending {
 				m.Files = out[i].Files
 			}

@@ -19,7 +19,8 @@ const (
 	general = "C0GENERAL1"
 )
 
-// browser does what the page of the emulated Slack does, for Alice. It is the page's address, with or without the slash.
+// browser does what the page of the emulated Slack does, for Alice. It is the page's address, with
+// or without the slash.
 type browser struct{ url string }
 
 func (b browser) do(what string, body map[string]string) (string, error) {

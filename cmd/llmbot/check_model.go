@@ -67,8 +67,8 @@ func (c *checker) model(ctx context.Context) {
 }
 
 // elsewhere returns what to do when the bot would ask a server that is not there, or something that
-// is no model server, and one answers on another port of this machine; empty: none does, or a server
-// was named or is meant (see [findServer]).
+// is no model server, and one answers on another port of this machine; empty: none does, or a
+// server was named or is meant (see [findServer]).
 func (c *checker) elsewhere(ctx context.Context, err error) string {
 	if _, ok := errors.AsType[*llm.Error](err); !ok || c.cfg.means() {
 		return ""

@@ -20,7 +20,8 @@ import (
 	"llmbot/llm/llmsim/memnet"
 )
 
-// found are the findings of the model's part of the check, one a line: status, check, text, next step.
+// found are the findings of the model's part of the check, one a line: status, check, text, next
+// step.
 func found(t *testing.T, cfg Config, h http.Handler, set ...func(*checker)) string {
 	t.Helper()
 	var out strings.Builder
@@ -48,7 +49,8 @@ func found(t *testing.T, cfg Config, h http.Handler, set ...func(*checker)) stri
 	return out.String()
 }
 
-// wants fails unless each of the wanted pieces is in the text, in a line of its own kind: all words of a piece in one line.
+// wants fails unless each of the wanted pieces is in the text, in a line of its own kind: all words
+// of a piece in one line.
 func wants(t *testing.T, text string, pieces ...string) {
 	t.Helper()
 pieces:
@@ -204,7 +206,8 @@ func TestAppID(t *testing.T) {
 	}
 }
 
-// TestCheckLooksAtTheServicesState: when nothing says where the state is, and none is in this folder, it is that of the service.
+// TestCheckLooksAtTheServicesState: when nothing says where the state is, and none is in this
+// folder, it is that of the service.
 func TestCheckLooksAtTheServicesState(t *testing.T) {
 	service := t.TempDir()
 	s, err := openStore(Config{StateDir: service}, slog.New(slog.DiscardHandler))

@@ -40,7 +40,8 @@ func TestFlagsAreWrittenAsPeopleDo(t *testing.T) {
 	}
 }
 
-// Each shell that is here loads its script, and offers what is right. Those that are not here are skipped.
+// Each shell that is here loads its script, and offers what is right. Those that are not here are
+// skipped.
 func TestCompletion(t *testing.T) {
 	t.Parallel()
 	complete := map[string]func(words []string) string{

@@ -155,7 +155,8 @@ func TestConfigurationPage(t *testing.T) {
 	}
 }
 
-// The example holds each variable once, commented out with its default, or with the beginning of its token.
+// The example holds each variable once, commented out with its default, or with the beginning of
+// its token.
 func TestEnvExample(t *testing.T) {
 	t.Parallel()
 	b, err := os.ReadFile(filepath.Join(repository(), "deploy", "env.example"))

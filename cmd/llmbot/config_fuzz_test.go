@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// FuzzChannels feeds the channels file: no panic, and what was read keeps what the bot takes for granted.
+// FuzzChannels feeds the channels file: no panic, and what was read keeps what the bot takes for
+// granted.
 func FuzzChannels(f *testing.F) {
 	for _, seed := range []string{
 		"channels: {general: {prompt: Be brief., temperature: 0.2, follow_ups: always}}\n",

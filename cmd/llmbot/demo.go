@@ -146,7 +146,8 @@ type demo struct {
 	lastWords string // of a bot that ended by itself; only tellEnd uses it
 }
 
-// run takes what the demo needs, in the order in which most fails first, and runs it until ctx ends.
+// run takes what the demo needs, in the order in which most fails first, and runs it until ctx
+// ends.
 func (d *demo) run(ctx context.Context) (err error) {
 	undo := func(f func() error) { err = errors.Join(err, f()) }
 	if d.folder, err = openDemoFolder(d.flags.dir); err != nil {
@@ -288,8 +289,8 @@ func (t try) String() string {
 	return t.About + ", in #general:  " + t.Say
 }
 
-// tries returns three things to try. A simulated model calls the tool that it is told to call, and a
-// real one what the question needs.
+// tries returns three things to try. A simulated model calls the tool that it is told to call, and
+// a real one what the question needs.
 func (d *demo) tries() []try {
 	bot := "@" + d.sim.Bot.Name + " "
 	list := []try{{"Ask", bot + "what can you do?"}}
@@ -309,8 +310,8 @@ func (d *demo) ownTools() bool {
 	return d.cfg.ToolsFile == "" && d.flags.tools != toolsOff && !d.model.toolless
 }
 
-// tellEnd tells the person at the terminal that the bot ended by itself, and with which words: once,
-// as long as they are the same.
+// tellEnd tells the person at the terminal that the bot ended by itself, and with which words:
+// once, as long as they are the same.
 func (d *demo) tellEnd(e keeper.End) {
 	last := ""
 	if n := len(e.Lines); n > 0 {

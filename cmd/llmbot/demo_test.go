@@ -151,7 +151,8 @@ func TestDemoBotAlone(t *testing.T) {
 	}
 }
 
-// Who comes from the network, or through a proxy, reads neither the bot's log nor where the demo keeps things.
+// Who comes from the network, or through a proxy, reads neither the bot's log nor where the demo
+// keeps things.
 func TestOpenDemoTellsNoSecrets(t *testing.T) {
 	for _, args := range [][]string{nil, {"--open"}, {"--url", "https://demo.lan"}, {"--host", "demo.lan"}} {
 		open := args != nil
@@ -174,7 +175,8 @@ func TestOpenDemoTellsNoSecrets(t *testing.T) {
 	}
 }
 
-// Through the relay the bot reaches a server as it would without: by the proxy, with the authorities, with the key.
+// Through the relay the bot reaches a server as it would without: by the proxy, with the
+// authorities, with the key.
 func TestRelayTakesTheUsualWay(t *testing.T) {
 	sim := llmsim.New(llmsim.Config{Model: "far", APIKey: "hunter2"})
 	server := httptest.NewTLSServer(sim)
@@ -335,7 +337,8 @@ func TestDemoFolder(t *testing.T) {
 	}
 }
 
-// Before a server that takes no tools the demo proposes none, offers none of its own, and tells which flags are missing.
+// Before a server that takes no tools the demo proposes none, offers none of its own, and tells
+// which flags are missing.
 func TestDemoBesideAServerWithoutTools(t *testing.T) {
 	for name, takes := range map[string]bool{"without": false, "with": true} {
 		server := httptest.NewServer(llmsim.New(llmsim.Config{Tools: takes}))

@@ -114,8 +114,8 @@ func (d *demo) state() demoState {
 	return out
 }
 
-// visited reports whether the page is for people who are not at this machine, be it over the network
-// or through a proxy.
+// visited reports whether the page is for people who are not at this machine, be it over the
+// network or through a proxy.
 func (d *demo) visited() bool {
 	return d.flags.open || d.flags.url != "" || len(d.flags.hosts) > 0
 }

@@ -98,7 +98,8 @@ func runDemoBot(ctx context.Context, p process, args []string) error {
 	if !p.isSet(relayVariable) {
 		return errors.New("only `llmbot demo` starts this")
 	}
-	// When the demo is gone there is nothing to wait for: this and the bot end with the process, at once.
+	// When the demo is gone there is nothing to wait for: this and the bot end with the process, at
+	// once.
 	gone := make(chan struct{})
 	go func() {
 		keeper.Lifeline(p.in)

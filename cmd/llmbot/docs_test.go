@@ -141,8 +141,8 @@ func TestPagesNameRealVariables(t *testing.T) {
 	}
 }
 
-// TestGettingStarted: every command of docs/getting-started.md is run by its script, or the script says
-// why not.
+// TestGettingStarted: every command of docs/getting-started.md is run by its script, or the script
+// says why not.
 func TestGettingStarted(t *testing.T) {
 	t.Parallel()
 	page, script := repositoryFile(t, "docs/getting-started.md"), repositoryFile(t, "cmd/llmbot/testdata/script/getting_started.txtar")
@@ -169,7 +169,8 @@ func TestGettingStarted(t *testing.T) {
 	}
 }
 
-// TestInstallSteps: docs/operations.md installs the bot by the same commands as the heads of the unit and of the compose file.
+// TestInstallSteps: docs/operations.md installs the bot by the same commands as the heads of the
+// unit and of the compose file.
 func TestInstallSteps(t *testing.T) {
 	t.Parallel()
 	page := repositoryFile(t, "docs/operations.md")

@@ -14,7 +14,8 @@ import (
 	"testing"
 )
 
-// TestEventsPage: docs/events.md has every event that the program logs from info on, with its level, and no other.
+// TestEventsPage: docs/events.md has every event that the program logs from info on, with its
+// level, and no other.
 func TestEventsPage(t *testing.T) {
 	t.Parallel()
 	logged := loggedEvents(t)

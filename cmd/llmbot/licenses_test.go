@@ -18,7 +18,8 @@ import (
 // released are the systems that the program is built for: their modules differ.
 var released = []string{"linux/amd64", "linux/arm64", "darwin/arm64", "windows/amd64"}
 
-// module is one that is in the binary, with the notices of its folder and of those above the packages that are used.
+// module is one that is in the binary, with the notices of its folder and of those above the
+// packages that are used.
 type module struct {
 	name    string // with its version
 	dir     string
@@ -47,11 +48,13 @@ func TestLicenses(t *testing.T) {
 	}
 }
 
-// TestLicensesArePermissive looks at each module's own words: what may be in the binary asks for its notice and for nothing else.
+// TestLicensesArePermissive looks at each module's own words: what may be in the binary asks for
+// its notice and for nothing else.
 func TestLicensesArePermissive(t *testing.T) {
 	good := regexp.MustCompile(`Permission is hereby granted, free of charge|Redistribution and use in source and binary forms|Apache License\s+Version 2\.0|Permission to use, copy, modify, and/?o?r? ?distribute`)
 	bad := regexp.MustCompile(`(?i)general public licen[cs]e|freetype|mozilla public|common development and distribution|eclipse public|server side public|business source|commons clause`)
-	// The Mozilla licence asks for the source of its own files alone, which its module's address gives.
+	// The Mozilla licence asks for the source of its own files alone, which its module's address
+	// gives.
 	weak := map[string]string{"github.com/hashicorp/golang-lru/v2": "mozilla public"}
 	for _, m := range linked(t) {
 		var all strings.Builder

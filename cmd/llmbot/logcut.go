@@ -15,7 +15,8 @@ const (
 )
 
 // cutLogValue is a slog ReplaceAttr. It cuts a value that is too long, and says in its place how
-// long it was. It leaves out an error that did not happen: who searches for errors finds none there.
+// long it was. It leaves out an error that did not happen: who searches for errors finds none
+// there.
 func cutLogValue(_ []string, a slog.Attr) slog.Attr {
 	if a.Key == "error" && a.Value.Kind() == slog.KindAny && a.Value.Any() == nil {
 		return slog.Attr{}

@@ -11,7 +11,8 @@ import (
 	"unicode/utf8"
 )
 
-// TestLogValuesAreCut: no value of a line is longer than its bound, whatever kind it has and however deep it stands.
+// TestLogValuesAreCut: no value of a line is longer than its bound, whatever kind it has and
+// however deep it stands.
 func TestLogValuesAreCut(t *testing.T) {
 	long := strings.Repeat("ä", 1<<20)
 	list := make([]string, 1<<17)

@@ -12,7 +12,8 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"llmbot": main, "exe": main, "toolserver": toolServer})
 }
 
-// TestScripts runs testdata/script on the program. They see no environment but their own, and only free ports of this machine.
+// TestScripts runs testdata/script on the program. They see no environment but their own, and only
+// free ports of this machine.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{

@@ -64,7 +64,8 @@ func TestAgentManifest(t *testing.T) {
 	}
 }
 
-// The link holds the manifest that was printed, in characters that survive a chat or a Markdown file.
+// The link holds the manifest that was printed, in characters that survive a chat or a Markdown
+// file.
 func TestManifestLink(t *testing.T) {
 	t.Parallel()
 	code, out, errs := call(t, "manifest", "-name", "ask (ours) & more", "-command", "/gpu")
@@ -128,8 +129,8 @@ func TestManifestFlags(t *testing.T) {
 	}
 }
 
-// scopeUse says by which calls and events of ours each scope is needed (facts: the scopes of Slack's method and event pages). What
-// is needed by nothing must not be asked for.
+// scopeUse says by which calls and events of ours each scope is needed (facts: the scopes of
+// Slack's method and event pages). What is needed by nothing must not be asked for.
 func scopeUse() map[string][]string {
 	history := []string{"conversations.replies"}
 	info := []string{"GetConversationInfoContext"}

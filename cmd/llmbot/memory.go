@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// gcPercent is GOGC for the bot. With it 1,000 live answers fit in 200 MB, for less than a tenth of
-	// a core (measured with -torture.crowd).
+	// gcPercent is GOGC for the bot. With it 1,000 live answers fit in 200 MB, for less than a tenth
+	// of a core (measured with -torture.crowd).
 	gcPercent = 30
 	// memoryPart is the part of its control group's memory that Go may use. The rest is for what Go
 	// does not count: the program itself, the pages of SQLite's files, the kernel's buffers.

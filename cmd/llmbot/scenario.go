@@ -5,20 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"llmbot/bot/slacksim"
 	"llmbot/bot/slacksim/scenario"
+	"llmbot/cmd/llmbot/keeper"
 )
 
 const (
 	// maxScenario is how many bytes a scenario file may have.
 	maxScenario = 1 << 20
-	// childEnds is how long the app of a scenario may take to end after SIGTERM.
+	// childEnds is how long the app of a scenario, and what it has started, may take to end after
+	// SIGTERM.
 	childEnds = 5 * time.Second
 )
 
@@ -99,24 +101,37 @@ func playScenario(ctx context.Context, p process, l net.Listener, sim *slacksim.
 }
 
 // startApp starts the app of a scenario with the variables that it needs. The channel is closed
-// when it has ended; if it ends before ctx does, ended gets an error.
+// when it has ended, and all that it has started in its process group; if it ends before ctx does,
+// ended gets an error. When ctx ends, all of them get SIGTERM, and SIGKILL after childEnds. If this
+// process is killed, they are too: a guard stands before the app.
 func startApp(ctx context.Context, p process, sim *slacksim.Sim, at where, command []string, ended context.CancelCauseFunc) (<-chan struct{}, error) {
 	done := make(chan struct{})
 	if len(command) == 0 {
 		close(done)
 		return done, nil
 	}
-	app := exec.CommandContext(ctx, command[0], command[1:]...) //nolint:gosec // the command that the user gave
+	app, release, err := guarded(ctx, command)
+	if err != nil {
+		close(done)
+		return done, err
+	}
 	app.Stdout, app.Stderr = p.err, p.err
 	app.Env = append(slices.DeleteFunc(slices.Clone(p.env), func(v string) bool { return strings.HasPrefix(v, "SLACK_") }), slackVariables(sim, at)...)
-	app.Cancel = func() error { return app.Process.Signal(syscall.SIGTERM) }
+	var asked time.Time // read behind Wait
+	app.Cancel = func() error {
+		asked = time.Now()
+		return keeper.TermGroup(app)
+	}
 	app.WaitDelay = childEnds
+	keeper.Alone(app)
 	if err := app.Start(); err != nil {
+		release()
 		close(done)
-		return done, &hintError{fmt.Errorf("start the app: %w", err), "Behind -- stands the command that starts the app, such as: -- node app.js"}
+		return done, notStarted(err)
 	}
 	go func() {
 		defer close(done)
+		defer release()
 		err := app.Wait()
 		if ctx.Err() == nil {
 			if err == nil {
@@ -124,8 +139,42 @@ func startApp(ctx context.Context, p process, sim *slacksim.Sim, at where, comma
 			}
 			ended(fmt.Errorf("the app ended before the scenario did: %w (what it said is above)", err))
 		}
+		if asked.IsZero() { // it left children without being asked to end
+			_ = app.Cancel()
+		}
+		keeper.EndGroup(app, time.Until(asked.Add(childEnds)))
 	}()
 	return done, nil
+}
+
+// guarded returns the command of an app behind its guard, and what gives the guard's pipe back.
+func guarded(ctx context.Context, command []string) (app *exec.Cmd, release func(), err error) {
+	if _, err := exec.LookPath(command[0]); err != nil { // the guard would say it later
+		return nil, nil, notStarted(err)
+	}
+	guard, err := guardCommand()
+	if err != nil {
+		return nil, nil, err
+	}
+	argv := slices.Concat(guard, command)
+	app = exec.CommandContext(ctx, argv[0], argv[1:]...) //nolint:gosec // the command that the user gave
+	if len(guard) == 0 {
+		return app, func() {}, nil
+	}
+	theirs, ours, err := os.Pipe()
+	if err != nil {
+		return nil, nil, fmt.Errorf("make the guard's pipe: %w", err)
+	}
+	app.ExtraFiles = []*os.File{theirs}
+	return app, func() {
+		_ = theirs.Close()
+		_ = ours.Close()
+	}, nil
+}
+
+// notStarted says that the app of a scenario could not be started.
+func notStarted(err error) error {
+	return &hintError{fmt.Errorf("start the app: %w", err), "Behind -- stands the command that starts the app, such as: -- node app.js"}
 }
 
 // errAppEnded reports that the app of a scenario ended by itself.

@@ -37,8 +37,9 @@ func (l *locked) String() string {
 	return l.b.String()
 }
 
-// TestNoSecretAtAnyLevel runs the bot with every secret configured, against servers that repeat all they know of them in their errors, in every
-// spelling. Neither the log at debug, nor the ops pages, nor the check, nor an answer has any of it.
+// TestNoSecretAtAnyLevel runs the bot with every secret configured, against servers that repeat all
+// they know of them in their errors, in every spelling. Neither the log at debug, nor the ops
+// pages, nor the check, nor an answer has any of it.
 func TestNoSecretAtAnyLevel(t *testing.T) {
 	t.Parallel()
 	secrets := []string{"sk-live-1234567890abcdef", "gpuPassw0rd/+x", "queryT0kenValue", "urlPassw0rd%&x", "extraT0kenValue", "proxyPassw0rd", "pgPassw0rd123"}

@@ -42,8 +42,8 @@ func systemd(t *testing.T) (said func() string) {
 		select {
 		case s := <-got:
 			return strings.ReplaceAll(s, "\n", " ")
-		case <-time.After(10 * time.Second):
-			return "nothing for 10 s"
+		case <-time.After(patience):
+			return "nothing"
 		}
 	}
 }

@@ -101,13 +101,9 @@ func newTools(cfg Config, log *slog.Logger, hooks tools.Hooks) (*tools.Servers, 
 			base[name] = value
 		}
 	}
-	var guard []string
-	if runtime.GOOS != "windows" {
-		program, err := thisProgram()
-		if err != nil {
-			return nil, err
-		}
-		guard = []string{program, tools.GuardArgument}
+	guard, err := guardCommand()
+	if err != nil {
+		return nil, err
 	}
 	servers, err := tools.New(tools.Config{
 		File: cfg.tools.file, Version: buildInfo().short(), Env: base, Guard: guard,
@@ -177,8 +173,8 @@ func (w toolWeight) heavy() bool {
 	return w.tools > manyTools || w.window > 0 && w.tokens > w.window/definitionPart
 }
 
-// weighTools logs, when a file was loaded and its servers are connected, that the tools are too many
-// or too large. What was logged before is not logged again. It returns when ctx ends.
+// weighTools logs, when a file was loaded and its servers are connected, that the tools are too
+// many or too large. What was logged before is not logged again. It returns when ctx ends.
 func weighTools(ctx context.Context, servers *tools.Servers, loaded <-chan struct{}, window func(context.Context) int, log *slog.Logger) {
 	var told toolWeight
 	for {
@@ -211,6 +207,19 @@ func (c *Config) demoTools() {
 	if c.tools == nil {
 		c.tools = &toolsFile{file: tools.Demo(time.Now)}
 	}
+}
+
+// guardCommand returns the program and the argument that stand before a child which is to end with
+// this process, and what that child has started too; see tools.Guard. There is none on Windows.
+func guardCommand() ([]string, error) {
+	if runtime.GOOS == "windows" {
+		return nil, nil
+	}
+	program, err := thisProgram()
+	if err != nil {
+		return nil, err
+	}
+	return []string{program, tools.GuardArgument}, nil
 }
 
 // runGuard is the process that ends a server with the bot.

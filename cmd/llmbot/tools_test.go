@@ -187,8 +187,8 @@ func (l *lockedLog) String() string {
 	return l.out.String()
 }
 
-// TestASecretBesideTheFile: a signal has the values of the variables read again, also if the file is
-// the same.
+// TestASecretBesideTheFile: a signal has the values of the variables read again, also if the file
+// is the same.
 func TestASecretBesideTheFile(t *testing.T) {
 	secret := written(t, "token", "first-token-1\n")
 	path := written(t, "tools.json", `{"mcpServers": {"wiki": {"url": "https://wiki.test/mcp", "headers": {"Authorization": "${T}"}}}}`)

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// toolServer is a program that speaks the Model Context Protocol over its standard input and output: now only reads, write changes
-// something, and hang never answers. It notes its process in the file of its first argument, and each call in that of its second.
+// toolServer is a program that speaks the Model Context Protocol over its standard input and
+// output: now only reads, write changes something, and hang never answers. It notes its process in
+// the file of its first argument, and each call in that of its second.
 func toolServer() {
 	note := func(path, line string) {
 		f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)

@@ -9,8 +9,8 @@ import (
 	"llmbot/llm/llmsim/memnet"
 )
 
-// TestTranscribeKey: the key of the model server goes to the server for clips only if that is the same
-// host, and never over a way that is less safe.
+// TestTranscribeKey: the key of the model server goes to the server for clips only if that is the
+// same host, and never over a way that is less safe.
 func TestTranscribeKey(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ base, clips, own, want string }{

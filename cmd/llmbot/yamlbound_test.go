@@ -20,7 +20,8 @@ func laughs() string {
 	return b.String() + "channels: {general: {prompt: *a9}}\n"
 }
 
-// Files that were made to cost as much as they can are refused, or read, in a moment. What they cost grows linearly, but for the escapes.
+// Files that were made to cost as much as they can are refused, or read, in a moment. What they
+// cost grows linearly, but for the escapes.
 func TestHostileYAML(t *testing.T) {
 	const size = 200_000
 	fill := func(part string) string { return strings.Repeat(part, size/len(part)) }

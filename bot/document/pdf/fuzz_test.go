@@ -11,7 +11,8 @@ import (
 	"llmbot/bot/document"
 )
 
-// FuzzRead: whatever a file is, its reader ends in time, says why it has no text, and keeps to its limits.
+// FuzzRead: whatever a file is, its reader ends in time, says why it has no text, and keeps to its
+// limits.
 func FuzzRead(f *testing.F) {
 	r := reader(f, cache(f))
 	f.Add(pages(lines("zq"), ""), 100)
@@ -36,7 +37,8 @@ func checkRead(t *testing.T, r *Reader, data []byte, runes int) {
 	}
 }
 
-// FuzzObjects: what is inside of a file that is well made: contents, fonts, pages, filters, and the trailer.
+// FuzzObjects: what is inside of a file that is well made: contents, fonts, pages, filters, and the
+// trailer.
 func FuzzObjects(f *testing.F) {
 	r := reader(f, cache(f))
 	text := lines("zq")

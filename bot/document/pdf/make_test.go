@@ -82,7 +82,8 @@ func book(n int) []byte {
 	return pages(contents...)
 }
 
-// bomb returns a file whose only page unpacks to a number of megabytes of a unit, packed more than once.
+// bomb returns a file whose only page unpacks to a number of megabytes of a unit, packed more than
+// once.
 func bomb(tb testing.TB, megabytes, times int, unit string) []byte {
 	tb.Helper()
 	body := strings.Repeat(unit, megabytes<<20/len(unit))
@@ -147,7 +148,8 @@ func objectBomb(tb testing.TB, megabytes int) []byte {
 	return m.b.Bytes()
 }
 
-// secret returns a file that opens with a password only: the standard handler of revision 2, 40 bits.
+// secret returns a file that opens with a password only: the standard handler of revision 2, 40
+// bits.
 func secret(tb testing.TB) []byte {
 	tb.Helper()
 	pad := "(\xbfN^Nu\x8aAd\x00NV\xff\xfa\x01\x08..\x00\xb6\xd0h>\x80/\x0c\xa9\xfedSiz"

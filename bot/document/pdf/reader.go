@@ -39,6 +39,7 @@ type Config struct {
 // Reader reads PDF files, each in a process of its own. Its methods are safe for concurrent use.
 type Reader struct {
 	cfg      Config
+	readFor  time.Duration   // readTimeout; a test of a slow machine has more
 	children chan struct{}   // one for each child that reads
 	want     chan chan error // who waits for the machine code
 	compiled atomic.Bool     // the machine code is there
@@ -47,7 +48,7 @@ type Reader struct {
 
 // New returns a Reader. It needs its Run.
 func New(cfg Config) *Reader {
-	return &Reader{cfg: cfg, children: make(chan struct{}, maxChildren), want: make(chan chan error)}
+	return &Reader{cfg: cfg, readFor: readTimeout, children: make(chan struct{}, maxChildren), want: make(chan chan error)}
 }
 
 // Run compiles PDFium, unless the folder has its machine code: ahead, with what others leave of the
@@ -228,7 +229,7 @@ func (r *Reader) talk(ctx context.Context, c *conversation, data []byte) error {
 			c.hear(m)
 		}
 		if m.Ready {
-			clock.Reset(readTimeout)
+			clock.Reset(r.readFor)
 		}
 	}
 	if c.end != "" || bounded.N <= 0 { // nothing more is to come, or to be heard

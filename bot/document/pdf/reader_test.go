@@ -19,7 +19,7 @@ import (
 )
 
 // slow says how much more time the machine may take than the bounds say.
-var slow = flag.Int("slow", 4, "how many times the time of an idle machine the tests may take")
+var slow = flag.Int("slow", 30, "how many times the time of an idle machine the tests may take")
 
 // TestMain is also the child: the reader starts the test's own program.
 func TestMain(m *testing.M) {
@@ -31,8 +31,11 @@ func TestMain(m *testing.M) {
 				os.Exit(1)
 			}
 			os.Exit(0)
-		case "hang": // it is ready, has one page of two, and never ends
+		case "hang": // it is ready, has one page of two, notes that, and never ends
 			fmt.Println(`{"ready":true}` + "\n" + `{"pages":2}` + "\n" + `{"page":"zq one"}`)
+			if len(os.Args) > 2 {
+				_ = os.WriteFile(os.Args[2], nil, 0o600)
+			}
 			select {}
 		case "flood":
 			fmt.Println(`{"ready":true}`)
@@ -153,12 +156,20 @@ func TestChildren(t *testing.T) {
 		}
 	}
 	// The question ends while its child reads; then while it waits for one.
-	r := reader(t, "", "hang")
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
+	noted := filepath.Join(t.TempDir(), "noted")
+	r := reader(t, "", "hang", noted)
+	ctx, cancel := context.WithCancel(t.Context())
+	var ends sync.WaitGroup
+	ends.Go(func() {
+		for _, err := os.Stat(noted); err != nil && t.Context().Err() == nil; _, err = os.Stat(noted) {
+			time.Sleep(time.Millisecond)
+		}
+		cancel()
+	})
 	if got, err := r.Read(ctx, book(1), wide); err != nil || !strings.Contains(got.Part, "too long") {
 		t.Errorf("%q, %v", got.Part, err)
 	}
+	ends.Wait()
 	for range maxChildren {
 		r.children <- struct{}{}
 	}
@@ -167,7 +178,8 @@ func TestChildren(t *testing.T) {
 	}
 }
 
-// TestHostile: bombs and files without end are over in time, and the next file is read as if nothing was.
+// TestHostile: bombs and files without end are over in time, and the next file is read as if
+// nothing was.
 func TestHostile(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
@@ -199,7 +211,8 @@ func TestHostile(t *testing.T) {
 	}
 }
 
-// TestAhead: PDFium is compiled before the first file, if that is wanted and can be kept, and by a child that gives way.
+// TestAhead: PDFium is compiled before the first file, if that is wanted and can be kept, and by a
+// child that gives way.
 func TestAhead(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {
@@ -230,7 +243,8 @@ func TestAhead(t *testing.T) {
 	}
 }
 
-// TestFilesDuringTheCompile: files that come while PDFium is compiled ahead wait for that, and nothing is compiled a second time.
+// TestFilesDuringTheCompile: files that come while PDFium is compiled ahead wait for that, and
+// nothing is compiled a second time.
 func TestFilesDuringTheCompile(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {

@@ -21,15 +21,16 @@ import (
 
 var clients = flag.String("clients", "", "the `DIR` with apps on Slack's SDKs, installed as .ci/run does")
 
-// wanted are the complaints that have nothing to do with us: a scenario has a call refused with 429,
-// slack_bolt finds the token in the environment although the app gives it a client, and Bolt for
-// JavaScript acks over a socket that is just being refreshed: Slack sends that event again.
+// wanted are the complaints that have nothing to do with us: a scenario has a call refused with
+// 429, slack_bolt finds the token in the environment although the app gives it a client, and Bolt
+// for JavaScript acks over a socket that is just being refreshed: Slack sends that event again.
 var wanted = regexp.MustCompile("(?i)rate.?limit|As you gave `client` as well|no active connection|SMSendWhileNotReady")
 
 // complaint is a line in which an SDK, or the app on it, complains.
 var complaint = regexp.MustCompile(`(?i)\[(?:WARN|WARNING|ERROR)\]|\bTraceback\b|\bUnhandled\b|\bpanic:|\bError:`)
 
-// TestClients plays scenarios to apps that use Slack's own SDKs unchanged. It runs with -clients DIR.
+// TestClients plays scenarios to apps that use Slack's own SDKs unchanged. It runs with -clients
+// DIR.
 func TestClients(t *testing.T) {
 	if *clients == "" {
 		t.Skip("needs -clients DIR, with node, python3 and the SDKs: .ci/run installs them")
@@ -73,7 +74,8 @@ func TestClients(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			script, err := scenario.Parse("hello.yaml", []byte(documented(t, "yaml")))
+			// The time that the page gives an app is enough for one that starts alone.
+			script, err := scenario.Parse("hello.yaml", []byte("start: 2m\npatience: 2m\n"+documented(t, "yaml")))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -99,7 +101,7 @@ func documented(t *testing.T, language string) string {
 
 // playTo starts an app and plays a scenario to it.
 func playTo(t *testing.T, script *scenario.Scenario, dir string, command []string) {
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 	defer cancel()
 	srv, err := slacksim.Serve(ctx, "127.0.0.1:0", script.Config(slacksim.Config{Seed: 1}))
 	if err != nil {

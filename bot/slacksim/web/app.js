@@ -9,7 +9,7 @@ import { wireKeys } from './keys.js';
 import { become, listen } from './live.js';
 import { keepSpot } from './memory.js';
 import { wirePane } from './pane.js';
-import { press } from './places.js';
+import { hid, press } from './places.js';
 import { start as startPanel } from './panel.js';
 import { wireSearch } from './search.js';
 import { S, channel, person } from './store.js';
@@ -52,7 +52,10 @@ async function start() {
   for (const b of $('tabs').children) b.onclick = () => openTab(b.dataset.tab);
   document.addEventListener('click', followLink);
   document.addEventListener('visibilitychange', () => {
-    if (document.hidden) return;
+    if (document.hidden) {
+      hid();
+      return;
+    }
     press();
     render();
     drawChannels();

@@ -54,7 +54,7 @@ function block(b, names, on) {
     case 'rich_text': return el('div', '', ...b.elements.map((e) => richText(e, names)));
     case 'table': case 'data_table': return table(b, names);
     case 'data_visualization': return chart(b);
-    case 'plan': return el('p', 'plan', b.title);
+    case 'plan': return el('div', '', el('p', 'plan', b.title), ...(b.tasks || []).map((t) => safely(t, () => task(t, names))));
     case 'task_card': return task(b, names);
     case 'card': return card(b, names, on);
     case 'carousel': return el('div', 'cards', ...b.elements.map((c) => safely(c, () => card(c, names, on))));

@@ -47,7 +47,12 @@ function give() {
   setTimeout(() => { if (!held && !asked) ask(); }, 500);
 }
 
-if (pages) pages.onmessage = give;
+// hid tells the pages in sight that wait for a place that this one is hidden now, and would give its.
+export function hid() {
+  if (held) pages?.postMessage('hidden');
+}
+
+if (pages) pages.onmessage = (e) => (e.data === 'hidden' ? press() : give());
 
 // leave gives the place back, or no longer asks for one.
 export function leave() {

@@ -25,7 +25,7 @@ function inBlock(b, names, out) {
     case 'link': out.push(b.text || b.url || ''); return;
     case 'raw_number': out.push(String(b.value ?? b.text ?? '') + ' '); return;
   }
-  for (const part of ['title', 'caption', 'text', 'elements', 'fields', 'rows', 'details', 'output', 'accessory', 'alt_text', 'label', 'subtitle', 'body', 'child_blocks', 'items', 'block']) {
+  for (const part of ['title', 'caption', 'text', 'elements', 'fields', 'rows', 'details', 'output', 'accessory', 'alt_text', 'label', 'subtitle', 'body', 'child_blocks', 'items', 'block', 'tasks']) {
     const v = b[part];
     if (typeof v === 'string') out.push(b.type === 'text' ? v : plain(v, names));
     else inBlock(v, names, out);

@@ -22,7 +22,7 @@ import (
 )
 
 // patience is how long a store may take for anything before the suite gives up.
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 // pair is two handles on the same records; they may be the same handle.
 type pair struct{ a, b turn.Store }

@@ -4,8 +4,8 @@
 // # Promises
 //
 //   - At most one child runs at a time. [Keeper.Run] returns after it has ended.
-//   - A child that ended by itself, or was killed, is started again after [Config.Pause]. If it keeps
-//     ending soon after its start, the pause doubles each time, up to [Config.MostPause].
+//   - A child that ended by itself, or was killed, is started again after [Config.Pause]. If it
+//     keeps ending soon after its start, the pause doubles each time, up to [Config.MostPause].
 //   - The child's standard input is a pipe that this process holds open and never writes to. The
 //     kernel closes it when this process ends, however it ends: a child that watches for its end
 //     ([Lifeline]) does not outlive this process, and can tidy up.
@@ -172,7 +172,7 @@ func (k *Keeper) once(ctx context.Context) error {
 	defer func() { _ = held.Close() }()
 	out := &tail{to: k.cfg.Output}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = watched, out, out, drainOutput
-	alone(cmd)
+	Alone(cmd)
 	done := make(chan error, 1)
 	err = k.begin(cmd, out)
 	_ = watched.Close()
@@ -247,8 +247,8 @@ func (k *Keeper) ended(err error, lived time.Duration) (end End, wanted, quick b
 	return End{Status: status, Lived: lived, Lines: k.state.Lines}, k.asked, k.quick
 }
 
-// Kill ends the child as kill -9 does: it gets no chance to do anything. It returns ErrNotRunning if
-// there is none, and does not wait for its end.
+// Kill ends the child as kill -9 does: it gets no chance to do anything. It returns ErrNotRunning
+// if there is none, and does not wait for its end.
 func (k *Keeper) Kill() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -294,9 +294,9 @@ func (k *Keeper) State() State {
 	return k.state
 }
 
-// Lifeline blocks until the process that started this one is gone. in is standard input. Nobody reads
-// what this process writes then: from the call on, a write that fails does not end the process, as a
-// broken pipe does otherwise, so that it can tidy up.
+// Lifeline blocks until the process that started this one is gone. in is standard input. Nobody
+// reads what this process writes then: from the call on, a write that fails does not end the
+// process, as a broken pipe does otherwise, so that it can tidy up.
 func Lifeline(in io.Reader) {
 	broken := make(chan os.Signal, 1)
 	signal.Notify(broken, syscall.SIGPIPE) // who is told of it survives it

@@ -67,9 +67,9 @@ func (s *stage) ask(ctx context.Context, method, path, body string) (*http.Respo
 	return resp, err
 }
 
-// ahead is a body that is read as it comes, whoever wants it. So does a kernel with a socket. A pipe
-// in memory has no buffer, and httputil.ReverseProxy holds a lock while it writes: if nobody read,
-// whoever else wants that lock would stop virtual time.
+// ahead is a body that is read as it comes, whoever wants it. So does a kernel with a socket. A
+// pipe in memory has no buffer, and httputil.ReverseProxy holds a lock while it writes: if nobody
+// read, whoever else wants that lock would stop virtual time.
 type ahead struct {
 	io.Closer
 

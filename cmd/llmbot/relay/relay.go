@@ -10,16 +10,16 @@
 //     what the bot reads.
 //   - Only who knows [Relay.Path] reaches the server: a page or another program that finds the port
 //     does not.
-//   - Tokens are the server's own count where it tells one in the stream. Where it tells none before
-//     the end, each event with text, reasoning or a call counts as one until then.
+//   - Tokens are the server's own count where it tells one in the stream. Where it tells none
+//     before the end, each event with text, reasoning or a call counts as one until then.
 //   - What is kept is bounded: the figures of the last [MostAnswers] answers.
 //
 // # A server that cannot be reached
 //
-// The bot is to log why, and which server it was, as it would without the relay. So the bot's client
-// asks the server, and [Through] leads its requests to the relay. The relay hands an error on in a
-// header, which no server can forge, and Through makes an error of it again. With it goes the error's
-// kind, on which depends what the operator is advised to do.
+// The bot is to log why, and which server it was, as it would without the relay. So the bot's
+// client asks the server, and [Through] leads its requests to the relay. The relay hands an error
+// on in a header, which no server can forge, and Through makes an error of it again. With it goes
+// the error's kind, on which depends what the operator is advised to do.
 package relay
 
 import (
@@ -191,8 +191,8 @@ func (r *Relay) refuse(w http.ResponseWriter, req *http.Request, err error) {
 }
 
 // Through returns a transport that sends each request to the relay at an address with its Path, in
-// place of the server. Errors and answers are as if the server itself had been asked: again makes an
-// error of its kind (see Config.Kind) and its text.
+// place of the server. Errors and answers are as if the server itself had been asked: again makes
+// an error of its kind (see Config.Kind) and its text.
 func Through(next http.RoundTripper, at *url.URL, again func(kind, text string) error) http.RoundTripper {
 	return through{next, at, again}
 }

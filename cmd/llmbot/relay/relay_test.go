@@ -210,7 +210,8 @@ func TestDead(t *testing.T) {
 	})
 }
 
-// A slow server's stream comes one event after the other, whole, and goes on at once when it is well again.
+// A slow server's stream comes one event after the other, whole, and goes on at once when it is
+// well again.
 func TestSlow(t *testing.T) {
 	_, h := sim(llmsim.Config{Speed: -1})
 	play(t, h, func(t *testing.T, s *stage) {
@@ -251,7 +252,8 @@ func TestSlow(t *testing.T) {
 	})
 }
 
-// The bot is told what the way to the server was like: which server it was, and why it did not answer.
+// The bot is told what the way to the server was like: which server it was, and why it did not
+// answer.
 func TestUnreachable(t *testing.T) {
 	why := errors.New("dial tcp 10.1.2.3:8000: connect: connection refused\r\nX-Evil: 1")
 	play(t, http.NotFoundHandler(), func(t *testing.T, s *stage) {
@@ -271,7 +273,8 @@ type failing struct{ err error }
 
 func (f failing) RoundTrip(*http.Request) (*http.Response, error) { return nil, f.err }
 
-// What the server answers passes as it is; it cannot pass for the relay, and its redirects say where they lead.
+// What the server answers passes as it is; it cannot pass for the relay, and its redirects say
+// where they lead.
 func TestAnswersPass(t *testing.T) {
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Llmbot-Relay-Failure", "forged")

@@ -44,7 +44,7 @@ func run(args []string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	port := args[slices.Index(args, "--port")+1]
-	srv := &http.Server{Addr: "127.0.0.1:" + port, ReadHeaderTimeout: time.Second, Handler: http.NewServeMux()}
+	srv := &http.Server{Addr: "127.0.0.1:" + port, ReadHeaderTimeout: time.Minute, Handler: http.NewServeMux()}
 	srv.Handler.(*http.ServeMux).HandleFunc("/health", func(http.ResponseWriter, *http.Request) {})
 	failed := make(chan error, 1)
 	if os.Getenv("FAKE_VLLM") != "slow" {

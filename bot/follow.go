@@ -78,8 +78,10 @@ func (w *follower) follow(ctx context.Context, f followUp) error {
 		return w.holdFollowUp(ctx, f, err)
 	case record.Asked != "": // or it was asked of another process
 		return w.take(ctx, f)
-	case young && f.word != thread.NoCommand && !known.NotOurs:
-		return ErrNotDurable // what it is about may be on its way: Slack tells of it again
+	case young && f.word == thread.CommandStop && !known.NotOurs:
+		// It stops what is on its way: Slack tells of it again. Another word is said again by whoever
+		// gets no reply to it.
+		return ErrNotDurable
 	case !known.NotOurs && turn.TS(f.Thread.TS).Time().Before(w.since.Add(turn.ClockSkew)):
 		w.threadChecks.add(f) // it may be older than the store
 	}

@@ -33,7 +33,11 @@ func TestOfferAndCall(t *testing.T) {
 		n.at("http://a", sdk(newest("search", "delete", "read.page")))
 		n.at("http://b", plainServer(nil))
 		var heard []string
-		s := started(t, Config{transport: n.transport, File: parsed(t, `{"mcpServers": {
+		slow := func(l link) (mcp.Transport, func(), error) {
+			time.Sleep(time.Second) // so that there is a time before it connects
+			return n.transport(l)
+		}
+		s := started(t, Config{transport: slow, File: parsed(t, `{"mcpServers": {
 			"a": {"url": "http://a", "tools": {"search": "everywhere", "delete": "off"}, "timeout": "5s"},
 			"b": {"url": "http://b", "channels": ["direct"], "tools": {"t": "dm"}}
 		}}`), Hooks: Hooks{Called: func(server, tool, outcome string, took time.Duration) {

@@ -292,6 +292,7 @@ func TestTidyingOfALostThread(t *testing.T) {
 		close(slow)
 		all.Wait()
 		is(t, "it may not write", errors.Is(right.Check(), turn.ErrLost), true)
+		time.Sleep(ttl) // a renewal may have been under way
 		before := record(t, m, "k").Tidied
 		time.Sleep(3 * ttl)
 		is(t, "renewals of the right", record(t, m, "k").Tidied-before, 0)

@@ -56,7 +56,7 @@ func TestMillion(t *testing.T) {
 	}
 	limit := time.Second // for a megabyte; less of it has room for a slow machine
 	if *giantBytes < million {
-		limit = 30 * time.Duration(*giantBytes) * time.Second / million // ten times what the slowest takes here; what is steep is told apart
+		limit = 10 * time.Duration(*giantBytes) * time.Second / million // eight times what the slowest takes; what is steep is told apart
 	}
 	quarters := giants(*giantBytes / 4)
 	for name, text := range giants(*giantBytes) {

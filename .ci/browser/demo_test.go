@@ -260,6 +260,7 @@ func TestWhoReadsWhatIsInTheAddress(t *testing.T) {
 	v.do(chromedp.Evaluate[chromedp.Void](`page.select(page.S.state.channels.find((c) => c.name === 'no-bot').id)`))
 	v.write("#box", "@llm hello")
 	v.until("it says how to invite it", `document.getElementById('toast').innerText.includes('/invite @llm')`)
+	v.until("the box is empty again", `document.querySelector('#box textarea').value === ''`)
 	v.write("#box", "/invite @llm")
 	v.until("it is there", `document.getElementById('about').innerText === ''`)
 	v.write("#box", "@llm write 10 tokens")

@@ -68,6 +68,28 @@ func TestDeletedQuestionThatIsStillCounted(t *testing.T) {
 	})
 }
 
+// TestQuestionsOfOneAnswerAreDeleted: an answer goes once, also if several of its questions are deleted
+// before the turn that removes it.
+func TestQuestionsOfOneAnswerAreDeleted(t *testing.T) {
+	cfg := durable()
+	cfg.model = llmsim.Config{Speed: 20, Answer: echo(3)}
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		ts := w.ask("alice", "random", "", "pears")
+		time.Sleep(500 * time.Millisecond)
+		plums := w.slack.Say("alice", "random", ts, "and plums")
+		cherries := w.slack.Say("alice", "random", ts, "and cherries")
+		w.answered("random", ts, 2)
+		w.slack.Say("alice", "random", ts, "and quinces")
+		time.Sleep(500 * time.Millisecond)
+		w.delete("alice", "random", plums)
+		w.delete("alice", "random", cherries)
+		w.until("the answer is gone", time.Minute, func() bool { return strings.Contains(w.log.String(), "msg=answer_removed") })
+		w.calm()
+		times(t, w.log.String(), "msg=answer_removed", 1)
+		hasNot(t, text(w.answers("random", ts)), "cherries indeed")
+	})
+}
+
 // TestForgottenAnswerGoes: the store keeps 256 KB of the answers of a thread. An older one goes with
 // its question all the same.
 func TestForgottenAnswerGoes(t *testing.T) {

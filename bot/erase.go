@@ -55,6 +55,7 @@ func (e eraser) fulfil(work context.Context, p plan) plan {
 	own := e.entries(work)
 	asker := func(what string) string { return own[what].Asker }
 	var whole []thread.Message // of several wishes, each judges by one read
+	var done []string          // the answers that they have had removed
 	for _, w := range wishes {
 		if turn.TS(w.TS).After(p.upto) {
 			continue // for another turn
@@ -67,7 +68,9 @@ func (e eraser) fulfil(work context.Context, p plan) plan {
 			gone, found = thread.Forsaken(whole, turn.TS(w.Question), asker)
 		}
 		switch {
+		case slices.Contains(done, gone.For): // another of its questions is gone, too
 		case found:
+			done = append(done, gone.For)
 			p = e.takeOut(work, p, gone, w, own[gone.For])
 		case w.By != "":
 			e.bot.notifier.tell(e.thread, w.By, noneOfYours)

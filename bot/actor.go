@@ -48,7 +48,6 @@ type actor struct {
 type report struct {
 	answered turn.TS           // up to here the thread has its answer
 	more     bool              // the lease goes on: something newer is owed
-	lost     bool              // another process has the thread
 	asks     []thread.Question // the turn was called off: these are still owed
 }
 

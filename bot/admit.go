@@ -19,7 +19,6 @@ type admitted struct {
 	asks     []thread.Question // that are answered, oldest first
 	unsure   bool              // somebody was refused only because Slack did not say who they are
 	cutShort bool              // the turn ended while Slack was asked who somebody is
-	person   string            // for whom the answer is, see payer
 	// refused is why the answer may not be written, of which something is visible; zero: it may.
 	refused quota.Over
 }

@@ -277,6 +277,9 @@ func (b *Bot) settings(ctx context.Context, channel string) Settings {
 	}, base)
 }
 
+// hasOthers reports whether another process may use the same store now.
+func (b *Bot) hasOthers() bool { return b.cfg.Durable && (b.cfg.Alone == nil || !b.cfg.Alone()) }
+
 // shareEvery is how often the processes divide the edit budget anew.
 const shareEvery = 500 * time.Millisecond
 

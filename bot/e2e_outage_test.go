@@ -117,7 +117,7 @@ func (cfg *worldConfig) linked(store *awayStore) (link func(process int) *awaySt
 	var links []*awayStore
 	cfg.store = func() turn.Store {
 		links = append(links, &awayStore{})
-		return disk{cutStore{store.keeps(), links[len(links)-1]}}
+		return cutStore{store.keeps(), links[len(links)-1]}
 	}
 	return func(process int) *awayStore { return links[process] }
 }

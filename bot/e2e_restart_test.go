@@ -17,17 +17,11 @@ type disk struct{ turn.Store }
 func (disk) Close() error { return nil }
 
 func durable() worldConfig {
-	var kept turn.Store
 	return worldConfig{
 		slack: slacksim.Config{Latency: 100 * time.Millisecond},
 		model: llmsim.Config{Speed: 30, Answer: numbered(30)},
 		bot:   bot.Config{Durable: true, Alone: func() bool { return true }, DrainTimeout: 2 * time.Second},
-		store: func() turn.Store {
-			if kept == nil {
-				kept = disk{turn.NewMem()}
-			}
-			return kept
-		},
+		store: (&awayStore{}).keeps,
 	}
 }
 

@@ -59,11 +59,11 @@ func (t *turnRun) end(work context.Context, v verdict) report {
 	}
 	switch {
 	case v.entry == nil:
-		return report{answered: v.upto, more: more, lost: errors.Is(err, turn.ErrLost)}
+		return report{answered: v.upto, more: more}
 	case errors.Is(err, turn.ErrLost):
 		return t.lost(work, v)
 	}
-	if t.lease.Died() && !v.goesOn && t.bot.cfg.Durable && (t.bot.cfg.Alone == nil || !t.bot.cfg.Alone()) {
+	if t.lease.Died() && !v.goesOn && t.bot.hasOthers() {
 		t.bot.mender.lookBacks.add(takenOver{t.thread, *v.entry, v.upto})
 	}
 	if v.draft != nil {
@@ -103,7 +103,7 @@ func (t *turnRun) lost(work context.Context, v verdict) report {
 	if len(fenced) > 0 {
 		t.bot.mender.repairs.add("repair", func(ctx context.Context) { t.bot.mender.repair(ctx, t.thread, v.question, v.upto, fenced) })
 	}
-	return report{answered: v.upto, lost: true}
+	return report{answered: v.upto}
 }
 
 // giveUp ends a turn that has panicked.

@@ -55,7 +55,7 @@ const (
 	EndCut     End = "cut"     // longer than what is shown
 	EndLoop    End = "loop"    // stopped because it repeated itself
 	EndStopped End = "stopped" // by a person
-	EndRemoved End = "removed" // its question was deleted
+	EndRemoved End = "removed" // its question was deleted, or who asked took it back
 	// EndCalledOff: its question was changed or deleted: another answer takes its place, or none.
 	EndCalledOff End = "called_off"
 	EndFailed    End = "failed" // marked as broken off, or nothing but an apology

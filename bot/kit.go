@@ -120,9 +120,7 @@ func (k *kit) close(work context.Context) {
 	case err != nil:
 		k.log.WarnContext(work, "leave_not_closed", "error", err)
 	case late:
-		k.bot.notifier.jobs.add("leave", func(ctx context.Context) {
-			k.bot.notifier.whisper(ctx, k.thread, q.Asker, fmt.Sprintf("“%s” was not run: the answer has ended without it.", q.Title))
-		})
+		k.bot.notifier.tell(k.thread, q.Asker, fmt.Sprintf("“%s” was not run: the answer has ended without it.", q.Title))
 	}
 }
 

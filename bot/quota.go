@@ -43,7 +43,7 @@ func (b *Bot) accounts(person, channel string, shared quota.Limits) (all []quota
 type tab struct {
 	*assignment
 
-	person   string          // for whom
+	person   string          // for whom the answer is, see payer
 	accounts []quota.Account // none: it is not counted
 }
 
@@ -53,8 +53,8 @@ type tab struct {
 // without being counted. The store being away refuses nobody.
 func (b *tab) afford(ctx context.Context, a *admitted) {
 	for asked := a.asks; len(a.asks) > 0; {
-		a.person = a.payer(a.asks)
-		b.person, b.accounts = a.person, b.bot.accounts(a.person, b.thread.Channel, a.set.Quota)
+		b.person = a.payer(a.asks)
+		b.accounts = b.bot.accounts(b.person, b.thread.Channel, a.set.Quota)
 		if a.begun {
 			return
 		}
@@ -64,7 +64,7 @@ func (b *tab) afford(ctx context.Context, a *admitted) {
 		}
 		left := make([]thread.Question, 0, len(a.asks))
 		for _, q := range a.asks {
-			if q.User != a.person && a.person != a.redo.By {
+			if q.User != b.person && b.person != a.redo.By {
 				left = append(left, q)
 			}
 		}
@@ -73,7 +73,7 @@ func (b *tab) afford(ctx context.Context, a *admitted) {
 			return
 		}
 		if where, sentence := b.over(ctx, a, asked, over); sentence != "" {
-			b.bot.notifier.tell(where, a.person, sentence) // it counts as told: an edit that calls the turn off must not end it
+			b.bot.notifier.tell(where, b.person, sentence) // it counts as told: an edit that calls the turn off must not end it
 		}
 		a.asks = left
 	}
@@ -94,7 +94,7 @@ func (b *tab) refuse(ctx context.Context, w *answer.Writer, a *admitted, over qu
 		out.Answer = answer.Snapshot{Phase: answer.Removed}
 	}
 	if sentence != "" {
-		b.bot.notifier.tell(where, a.person, sentence) // a slot may be held: nobody waits for Slack
+		b.bot.notifier.tell(where, b.person, sentence) // a slot may be held: nobody waits for Slack
 	}
 	return out
 }
@@ -103,12 +103,12 @@ func (b *tab) refuse(ctx context.Context, w *answer.Writer, a *admitted, over qu
 // where; nothing: they have just been told.
 func (b *tab) over(ctx context.Context, a *admitted, asked []thread.Question, over quota.Over) (where thread.ID, sentence string) {
 	now := time.Now()
-	b.log.InfoContext(ctx, "quota_reached", "user", a.person,
+	b.log.InfoContext(ctx, "quota_reached", "user", b.person,
 		"of", string(over.Account.Of), "limit", string(over.Limit), "until", over.Until)
 	if h := b.bot.dep.Hooks.OverQuota; h != nil {
 		h(over)
 	}
-	if a.person == "" || !b.bot.notifier.due("quota/"+a.person+" "+string(over.Account.Of)+" "+over.Account.ID, min(over.Until.Sub(now), tellAgain)) {
+	if b.person == "" || !b.bot.notifier.due("quota/"+b.person+" "+string(over.Account.Of)+" "+over.Account.ID, min(over.Until.Sub(now), tellAgain)) {
 		return where, ""
 	}
 	where = b.thread

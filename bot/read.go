@@ -41,7 +41,7 @@ type reader struct{ *assignment }
 // direct message that opens one it reads what was said in the hour before.
 func (r reader) read(ctx context.Context, set Settings, upto turn.TS) reading {
 	most := historyTimeout
-	if alone := r.bot.cfg.Alone; r.bot.cfg.Durable && (alone == nil || !alone()) {
+	if r.bot.hasOthers() {
 		most = othersTimeout
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, most, errors.New("the thread could not be read in time"))

@@ -119,7 +119,7 @@ func (t *turnRun) phases(work, live, stream context.Context, s *stage) verdict {
 	if a == nil {
 		return v
 	}
-	work, stream = fair.With(work, a.person), fair.With(stream, a.person)
+	work, stream = fair.With(work, t.tab.person), fair.With(stream, t.tab.person)
 	return t.finish(work, stream, a, s, t.write(work, stream, a, s))
 }
 
@@ -141,17 +141,17 @@ func (t *turnRun) prepare(work, live, stream context.Context, s *stage) (*admitt
 	if r.unread {
 		t.lease.NoteAsked(t.lease.Heard()) // it may be for the bot: the next turn reads
 	}
+	e := eraser{&t.assignment}
 	switch newest := thread.Newest(t.known); {
 	case !r.unread || !upto.After(newest):
 	case len(t.known) == 0 && r.denied: // and never will be read: there is nothing to go on with
-		eraser{&t.assignment}.forgetBegun(work, func(_, _ turn.TS) bool { return true })
+		e.forgetBegun(work, func(_, _ turn.TS) bool { return true })
 		return nil, verdict{outcome: done, upto: upto}
 	case len(t.known) == 0:
 		return nil, verdict{outcome: released} // what is asked is not known: later, or another process
 	default:
 		upto = newest // Done reports that there is more
 	}
-	e := eraser{&t.assignment}
 	a := admit(live, &t.assignment, e.fulfil(work, planner{&t.assignment}.plan(live, r, upto)))
 	switch {
 	case t.isOff() || !t.begin(a.asks):

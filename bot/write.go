@@ -179,7 +179,7 @@ func (t *turnRun) writer(work, stream context.Context, a *admitted, s *stage) (*
 	err := t.kit.open(stream, a, s.draft, of, t.asksModel(a, &from), t.visible)
 	w := b.shared.Writer(answer.Task{
 		Tools: t.kit.offered, Toolbox: t.kit.box, Rounds: t.kit.Rounds, Ran: t.kit.Ran,
-		Thread: t.thread.String(), Draft: s.draft, ID: a.request(), Model: a.set.Model, Person: a.person,
+		Thread: t.thread.String(), Draft: s.draft, ID: a.request(), Model: a.set.Model, Person: t.tab.person,
 		MinVisible: leftVisible(a, shown), Fallback: fallback, Kept: kept, Does: t.work.does,
 		Note: s.saver.Note, Progress: t.lease.Progress, Spent: func(tokens int) { t.tab.spend(work, tokens) },
 	})

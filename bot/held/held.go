@@ -97,8 +97,7 @@ type waiting struct {
 	shown   bool      // the status may still say so
 	told    time.Time // when it was shown last to those who wait; zero: it was not
 	look    bool      // somebody has to look whether another process has answered
-	looked  time.Time // when somebody did last, since the status was shown; zero: nobody did
-	begun   time.Time // when a look began last; zero: none did
+	looked  time.Time // when somebody did last; zero: nobody did
 }
 
 // asker is who asked, and where they see a word.
@@ -108,9 +107,9 @@ type asker struct {
 }
 
 // late reports whether another process may have been told of the question, too, and nobody has
-// looked yet whether it has answered.
+// looked since the status was shown whether it has answered.
 func (a *waiting) late(now time.Time) bool {
-	return a.looked.IsZero() && now.Sub(turn.TS(a.asks[0]).Time()) > fresh
+	return !a.looked.After(a.told) && now.Sub(turn.TS(a.asks[0]).Time()) > fresh
 }
 
 // New returns Questions of which there are none.
@@ -218,13 +217,13 @@ func (h *Questions) looks(time.Time) []thread.ID {
 	out := h.list(func(a *waiting) bool { return len(a.asks) > 0 && a.look })
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	begun := func(t thread.ID) (at time.Time) {
+	looked := func(t thread.ID) (at time.Time) {
 		if a := h.threads[t]; a != nil {
-			at = a.begun
+			at = a.looked
 		}
 		return at
 	}
-	slices.SortStableFunc(out, func(a, b thread.ID) int { return begun(a).Compare(begun(b)) })
+	slices.SortStableFunc(out, func(a, b thread.ID) int { return looked(a).Compare(looked(b)) })
 	return out
 }
 
@@ -321,7 +320,7 @@ func (h *Questions) tellStatus(ctx context.Context, t thread.ID) {
 	// The look comes after the status: an answer that is posted after the status takes it away, and
 	// one that was posted before is seen then. The other way round, one between the two would be
 	// missed.
-	a.shown, a.told, a.looked = true, time.Now(), time.Time{}
+	a.shown, a.told = true, time.Now()
 	a.look = a.look || len(a.asks) > 0 && a.late(a.told)
 }
 
@@ -368,7 +367,6 @@ func (h *Questions) look(ctx context.Context, t thread.ID) {
 	if !ok {
 		return
 	}
-	h.note(t, func(a *waiting) { a.begun = time.Now() })
 	if h.isAnswered(ctx, t, a.asks) {
 		h.Drop(t, func(ts string) bool { return slices.Contains(a.asks, ts) })
 	}

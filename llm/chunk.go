@@ -273,8 +273,7 @@ func readContent(raw json.RawMessage, half, halfThought *string) (c content, err
 	case isNull(raw):
 		return content{}, nil
 	case raw[0] == '"':
-		err = json.Unmarshal(joinHalves(raw, half), &c.text)
-		return c, err
+		return content{text: stringOnly(joinHalves(raw, half))}, nil
 	}
 	var parts []struct {
 		Type     text            `json:"type"`

@@ -90,7 +90,8 @@ type token struct {
 	ends string    // tokenCall: the name whose end ends it
 	name string    // its name, in small letters, with _ and |
 	mark thinkMark // tokenThink, tokenThought
-	sure bool      // tokenCall: it is a token that nobody writes in prose
+	sure bool      // nobody writes it in prose
+	head bool      // it counts only where a message may begin: F# writes arrays so
 }
 
 // longestToken is after how many bytes what may be a structural token is taken for text. The

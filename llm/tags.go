@@ -52,7 +52,7 @@ func numbered(name, kind string) bool {
 	return strings.HasPrefix(name, kind) && strings.Trim(name[len(kind):], "0123456789") == ""
 }
 
-// bracketAt returns Mistral's tokens, MiniMax's, and GLM's masks.
+// bracketAt returns the tokens in brackets: Mistral's, MiniMax's, GLM's masks, and those of others.
 func bracketAt(s string) (tok token, more bool) {
 	for _, b := range [...]struct {
 		text string
@@ -83,10 +83,10 @@ func bracketAt(s string) (tok token, more bool) {
 		{"[EOS]", token{kind: tokenAtEnd}},
 		{"[END FINAL RESPONSE]", token{kind: tokenDrop}}, // Apriel; what begins its response ends its thoughts
 		{"[|endofturn|]", token{kind: tokenTurnEnd}},     // EXAONE 3
-		{"[|assistant|]", token{kind: tokenTurnEnd}},
-		{"[|user|]", token{kind: tokenOther}},
-		{"[|system|]", token{kind: tokenOther}},
-		{"[|tool|]", token{kind: tokenOther}},
+		{"[|assistant|]", token{kind: tokenTurnEnd, head: true}},
+		{"[|user|]", token{kind: tokenOther, head: true}},
+		{"[|system|]", token{kind: tokenOther, head: true}},
+		{"[|tool|]", token{kind: tokenOther, head: true}},
 		{"[UNUSED_TOKEN_145]", token{kind: tokenTurnEnd, sure: true}}, // InternLM 2 without its own names
 		{"[UNUSED_TOKEN_146]", token{kind: tokenHead, sure: true}},
 	} {

@@ -296,6 +296,9 @@ func (s *splitter) inCode(in string) bool {
 // mean decides on a structural token outside of code.
 func (s *splitter) mean(in string, tok token, out *split, before string) (decision, int) {
 	n := tok.n
+	if tok.head && !s.code.head() {
+		return isText, n
+	}
 	switch tok.kind {
 	case tokenThought:
 		return s.strayEnd(tok, out, before)
@@ -335,15 +338,13 @@ func (s *splitter) mean(in string, tok token, out *split, before string) (decisi
 		n += head
 		fallthrough
 	case tokenOther:
-		if tok.kind == tokenOther && !tok.sure && !s.code.head() { // F# writes arrays so
-			return isText, n
-		}
 		if tok.kind == tokenOther {
-			about, more := prose(in[n:], s.last)
-			if !s.code.mid && in[n:] != "" && in[n] != ' ' { // a turn begins so
-				about, more = false, false
-			} else if !s.code.mid {
-				about, more = sentence(in[n:], s.last)
+			about, more := false, false
+			switch rest := in[n:]; {
+			case s.code.mid:
+				about, more = prose(rest, s.last)
+			case rest == "" || rest[0] == ' ': // a turn begins otherwise
+				about, more = sentence(rest, s.last)
 			}
 			switch {
 			case more:
@@ -386,9 +387,6 @@ func (s *splitter) mean(in string, tok token, out *split, before string) (decisi
 		if d, known := s.aboutTag(in, tok); known {
 			return d, n
 		}
-	}
-	if tok.name == "[|assistant|]" && !s.code.head() {
-		return isText, n
 	}
 	if tok.kind == tokenTurnEnd {
 		s.code = code{}

@@ -21,7 +21,6 @@ func (s *splitter) start(in string, out *split) string {
 		return ""
 	}
 	if m, n, more := s.begins(body); n > 0 {
-		s.stray = false
 		s.beginThoughts(m, body[:n])
 		return body[n:]
 	} else if more {
@@ -45,7 +44,6 @@ func (s *splitter) start(in string, out *split) string {
 		s.held = in
 		return ""
 	case tok.kind == tokenThink && tok.mark.end == bareEnd:
-		s.stray = false
 		s.beginThoughts(tok.mark, body[:tok.n])
 		return body[tok.n:]
 	case tok.kind == tokenDrop && bareTrigger(body[0]) && tok.name == "":
@@ -90,7 +88,7 @@ func (s *splitter) start(in string, out *split) string {
 // beginThoughts begins thoughts at the start of the answer. Those that a mark of words begins may
 // turn out to be the answer.
 func (s *splitter) beginThoughts(m thinkMark, begin string) {
-	s.state, s.mark, s.opened, s.maybe = inThought, m, false, m.first || m.end == bareEnd
+	s.state, s.mark, s.opened, s.stray, s.maybe = inThought, m, false, false, m.first || m.end == bareEnd
 	s.kept.Reset()
 	if s.maybe {
 		s.kept.WriteString(begin)

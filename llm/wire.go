@@ -136,16 +136,18 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	const most, leastUnix, mostUnix = 365 * 24 * time.Hour, 1e9, 1e10
 	for _, value := range h.Values("Retry-After") {
 		first, _, _ := strings.Cut(value, ",")
-		n, noNumber := strconv.ParseFloat(strings.TrimSuffix(strings.Trim(first, `" `), "s"), 64)
-		at, noDate := http.ParseTime(strings.TrimSpace(value))
+		var at time.Time
+		n, err := strconv.ParseFloat(strings.TrimSuffix(strings.Trim(first, `" `), "s"), 64)
 		switch {
-		case noNumber != nil && noDate != nil:
-			continue
-		case noNumber == nil && n > leastUnix && n < mostUnix:
+		case err != nil:
+			if at, err = http.ParseTime(strings.TrimSpace(value)); err != nil {
+				continue
+			}
+		case n > leastUnix && n < mostUnix:
 			at = time.Unix(int64(n), 0)
-		case noNumber == nil && n > 0: // and no NaN
+		case n > 0: // and no NaN
 			return time.Duration(min(n, most.Seconds()) * float64(time.Second))
-		case noNumber == nil:
+		default:
 			return 0
 		}
 		if sent, err := http.ParseTime(h.Get("Date")); err == nil {

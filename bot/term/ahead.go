@@ -87,21 +87,14 @@ func pieces(b []byte) iter.Seq2[[]byte, bool] {
 	return func(yield func(piece []byte, pasted bool) bool) {
 		for len(b) > 0 {
 			end := bytes.Index(b, []byte(pasteMark))
-			switch {
-			case end < 0:
+			pasted := end == 0
+			if end <= 0 {
 				end = len(b)
-			case end == 0:
-				end = len(b)
-				if i := bytes.Index(b, []byte(pasteEnds)); i >= 0 {
-					end = i + len(pasteEnds)
-				}
-				if !yield(b[:end:end], true) {
-					return
-				}
-				b = b[end:]
-				continue
 			}
-			if !yield(b[:end:end], false) {
+			if i := bytes.Index(b, []byte(pasteEnds)); pasted && i >= 0 {
+				end = i + len(pasteEnds)
+			}
+			if !yield(b[:end:end], pasted) {
 				return
 			}
 			b = b[end:]

@@ -18,9 +18,9 @@ const GuardArgument = "guard-tool-server"
 const lifeline = 3
 
 // Guard starts a program, waits for it, and returns its exit status. It ends itself and its process
-// group, so also what the program has started, as soon as the bot is gone, however that ended: the
-// kernel then closes the pipe. Without a guard a bot that is killed leaves behind what its servers
-// started.
+// group, so also what the program has started, as soon as whoever started it is gone (the bot, or a
+// scenario of the emulator), however that ended: the kernel then closes the pipe. Without a guard a
+// bot that is killed leaves behind what its servers started.
 //
 // It is the whole life of a process. Standard input, output and error, and the variables, are the
 // program's.

@@ -131,8 +131,8 @@ func runBench(ctx context.Context, p process, args []string) (err error) {
 		return err
 	}
 	b.cfg.Name, b.cfg.Temperature, b.cfg.Client = shownAddress(cfg.BaseURL), cfg.Temperature, buildInfo().short()
-	for _, n := range slices.Compact(slices.Clone(levels)) {
-		if b.cfg.Prompts > 0 && n > b.cfg.Prompts {
+	for _, n := range slices.Compact(slices.Sorted(slices.Values(levels))) {
+		if b.cfg.Prompts > 0 && n > b.cfg.Prompts && b.against == "" { // a comparison sends -n requests
 			fmt.Fprintf(p.err, "-n %d is fewer than %d at once: %d requests are sent at that level.\n", b.cfg.Prompts, n, n)
 		}
 	}
@@ -286,7 +286,7 @@ func benchError(err error) error {
 	if e, ok := errors.AsType[*bench.WindowError](err); ok {
 		return &hintError{err, fmt.Sprintf("Ask for less: --in and --out together have room for %d tokens, for the chat template takes some.", max(e.Window-e.Template, 0))}
 	}
-	if err != nil && errors.Is(err, context.Canceled) {
+	if errors.Is(err, context.Canceled) {
 		return errInterrupted
 	}
 	if e, ok := errors.AsType[*llm.Error](err); ok {

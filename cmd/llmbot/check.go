@@ -100,16 +100,14 @@ func runCheck(ctx context.Context, p process, args []string) error {
 	if *asJSON {
 		c.tell = func(finding) {}
 	}
-	cfg, err := loadConfig(p.env, file)
 	if *live {
+		cfg, err := loadConfig(p.env, file)
 		if err != nil {
 			return err
 		}
 		return checkLive(ctx, opsClient(), cfg.OpsAddr)
 	}
-	if err == nil {
-		cfg, err = loadConfig(p.env, file, (*Config).channels)
-	}
+	cfg, err := loadConfig(p.env, file, (*Config).channels)
 	if err != nil { // the tokens are looked at with Slack, if it comes to that
 		_, err = loadConfig(p.env, file, (*Config).tokens, (*Config).channels)
 	}

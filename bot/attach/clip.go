@@ -63,7 +63,7 @@ func (r *Reader) clip(ctx context.Context, where string, f thread.File, runes in
 			return cannot("it was not fetched", ""), false, nil
 		case errors.Is(err, ErrLargeFile):
 			why, said = "it is too large", fmt.Sprintf("I did not listen to %s: it is too large (at most %d MB).", name, maxClip>>20)
-		case errors.Is(err, errUnfetched) && !errors.Is(err, ErrElsewhere) && !asked && ctx.Err() == nil:
+		case errors.Is(err, errUnfetched) && !asked && ctx.Err() == nil:
 			return attachment{}, false, err
 		default:
 			why, said, keep = "its words could not be written down", fmt.Sprintf("I could not listen to %s just now: please write what you said there, or ask again later.", name), false

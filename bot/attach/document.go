@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"llmbot/bot/document"
+	"llmbot/bot/fair"
 	"llmbot/bot/figures"
 	"llmbot/bot/thread"
 )
@@ -58,7 +59,7 @@ func (r *Reader) document(ctx context.Context, where string, f thread.File, data
 
 // pdf has a PDF file read in its person's turn.
 func (r *Reader) pdf(ctx context.Context, data []byte, limits document.Limits) (document.Text, error) {
-	turn, err := r.held.pdfs.Take(ctx, onePlace())
+	turn, err := r.held.pdfs.Take(ctx, fair.OnePlace())
 	if err != nil {
 		return document.Text{}, fmt.Errorf("%w: %w", document.ErrBusy, err)
 	}

@@ -130,16 +130,16 @@ func TestOthersFilesDelayNobody(t *testing.T) {
 func TestNobodyUnpacksAlone(t *testing.T) {
 	m := newMemory()
 	alice := fair.With(t.Context(), "alice")
-	hers, err := m.pictures.Take(alice, onePlace())
+	hers, err := m.pictures.Take(alice, fair.OnePlace())
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(alice, time.Millisecond)
 	defer cancel()
-	if _, err := m.pictures.Take(ctx, onePlace()); err == nil {
+	if _, err := m.pictures.Take(ctx, fair.OnePlace()); err == nil {
 		t.Error("she unpacks two")
 	}
-	his, err := m.pictures.Take(fair.With(t.Context(), "bob"), onePlace())
+	his, err := m.pictures.Take(fair.With(t.Context(), "bob"), fair.OnePlace())
 	if err != nil {
 		t.Fatal(err)
 	}

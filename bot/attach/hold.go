@@ -22,7 +22,7 @@ const collectAfter = 24 << 20
 //
 // Whoever has some of it never waits for more: two who did could wait for each other. What a picture
 // takes is known only when it was fetched. If that is not there just then, its file is let go of, and
-// fetched again when there is room for both. See content. Nor does anybody who has some wait for
+// fetched again when there is room for both. See with. Nor does anybody who has some wait for
 // Slack's budget, or for what Slack has not made yet.
 type memory struct {
 	files *fair.Pool // a place for each file that is read here, and the bytes of all
@@ -44,9 +44,6 @@ func newMemory() *memory {
 		pictures: fair.NewPool(fair.Need{Places: maxUnpacked}), pdfs: fair.NewPool(fair.Need{Places: maxUnpacked}),
 	}
 }
-
-// onePlace is the need of whoever unpacks.
-func onePlace() fair.Need { return fair.Need{Places: 1} }
 
 // hold is what one file has of the memory. It belongs to one goroutine.
 type hold struct {

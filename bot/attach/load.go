@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"llmbot/bot/document"
+	"llmbot/bot/fair"
 	"llmbot/bot/thread"
 	"llmbot/llm"
 )
@@ -34,7 +35,7 @@ func (r *Reader) load(ctx context.Context, where string, f thread.File, runes in
 		if err == nil || kindOf(f) == fileClip && !errors.Is(err, ErrElsewhere) {
 			a, keep, err = r.read(ctx, where, f, runes, asked)
 		}
-		if err != nil && !asked && ctx.Err() == nil && !errors.Is(err, ErrLargeFile) && !errors.Is(err, ErrElsewhere) {
+		if err != nil && !asked && ctx.Err() == nil && !errors.Is(err, ErrLargeFile) {
 			f.Address = "" // Slack may have another one by now
 			continue
 		}
@@ -152,7 +153,7 @@ func busy(f thread.File) attachment {
 
 // unpack has a picture decoded in its person's turn.
 func (r *Reader) unpack(ctx context.Context, h *hold, mime string, data []byte) (llm.Image, error) {
-	turn, err := r.held.pictures.Take(ctx, onePlace())
+	turn, err := r.held.pictures.Take(ctx, fair.OnePlace())
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return llm.Image{}, llm.ErrBusyPictures

@@ -29,7 +29,7 @@ func (r *Reader) picture(ctx context.Context, h *hold, where string, f thread.Fi
 		return attachment{read: true, text: fmt.Sprintf("(attached picture %s)", name), image: &image, picture: true}, true, nil
 	}
 	if errors.Is(err, llm.ErrNoRoom) {
-		return attachment{picture: true}, false, nil // content begins anew
+		return attachment{picture: true}, false, nil // memory.with begins anew
 	}
 	why, short, advice, keep := "it is damaged", "it is damaged, or not what its name says", "", true
 	switch {

@@ -22,6 +22,9 @@ type Need struct {
 	Bytes  int64
 }
 
+// OnePlace returns the need of whoever needs a place, and no bytes.
+func OnePlace() Need { return Need{Places: 1} }
+
 func (n Need) plus(m Need) Need  { return Need{n.Places + m.Places, n.Bytes + m.Bytes} }
 func (n Need) minus(m Need) Need { return Need{n.Places - m.Places, n.Bytes - m.Bytes} }
 

@@ -69,12 +69,8 @@ func (s *Slack) Recent(ctx context.Context, channel, after, before string) ([]th
 		if cursor == "" || len(r.messages) >= recentPages*recentPage || r.size > maxKept {
 			break
 		}
-		anew, err := r.more(ctx)
-		if err != nil {
+		if cursor, err = r.more(ctx, cursor); err != nil {
 			return nil, fmt.Errorf("read channel %s: %w", channel, err)
-		}
-		if anew {
-			cursor = ""
 		}
 	}
 	list := r.messages
@@ -167,12 +163,8 @@ func (s *Slack) replies(ctx context.Context, r *reading, t thread.ID, oldest str
 		if cursor, limit = got.next, got.limit; cursor == "" {
 			return r.messages, nil
 		}
-		anew, err := r.more(ctx)
-		if err != nil {
+		if cursor, err = r.more(ctx, cursor); err != nil {
 			return nil, fmt.Errorf("read thread %s: %w", t, err)
-		}
-		if anew {
-			cursor = ""
 		}
 	}
 }

@@ -69,14 +69,11 @@ type reading struct {
 	part     bool // messages were dropped, or could not be read
 }
 
-// onePlace is the need of a reading.
-func onePlace() fair.Need { return fair.Need{Places: 1} }
-
 // take waits for the budget of a page and for a place to read it, and has neither meanwhile.
 func (r *reading) take(ctx context.Context, m pace.Method) error {
 	r.leave()
 	err := r.s.pace.TakeWith(ctx, m, func() bool {
-		r.place = r.s.readers.Try(ctx, onePlace())
+		r.place = r.s.readers.Try(ctx, fair.OnePlace())
 		return r.place != nil
 	})
 	if err != nil {
@@ -115,21 +112,22 @@ func (r *reading) add(list []slackmsg.Message) error {
 	return nil
 }
 
-// more is to be called before a second page is read. It reports that the reading has to begin anew: it
-// has waited for the right to have more than one page, and has none left.
-func (r *reading) more(ctx context.Context) (anew bool, err error) {
+// more is to be called before a second page is read. It returns the cursor of the next page: next, or
+// none if the reading has to begin anew, for it has waited for the right to have more than one page,
+// and has none left.
+func (r *reading) more(ctx context.Context, next string) (cursor string, err error) {
 	if r.long == nil {
-		r.long = r.s.longReaders.Try(ctx, onePlace())
+		r.long = r.s.longReaders.Try(ctx, fair.OnePlace())
 	}
 	if r.long != nil {
-		return false, nil
+		return next, nil
 	}
 	r.messages, r.size, r.all, r.part = nil, 0, 0, false
 	r.leave()
-	if r.long, err = r.s.longReaders.Take(ctx, onePlace()); err != nil {
-		return false, fmt.Errorf("wait for the reads of other long threads: %w", err)
+	if r.long, err = r.s.longReaders.Take(ctx, fair.OnePlace()); err != nil {
+		return "", fmt.Errorf("wait for the reads of other long threads: %w", err)
 	}
-	return true, nil
+	return "", nil
 }
 
 // shorten drops messages behind the first one until there are at most so many, of at most maxKept

@@ -84,7 +84,7 @@ func isFree(t *testing.T, s *Slack) {
 	for name, pool := range map[string]*fair.Pool{"readers": s.readers, "long readers": s.longReaders} {
 		var got []*fair.Hold
 		for i := range 9 {
-			if h := pool.Try(fair.With(t.Context(), fmt.Sprint(i)), onePlace()); h != nil {
+			if h := pool.Try(fair.With(t.Context(), fmt.Sprint(i)), fair.OnePlace()); h != nil {
 				got = append(got, h)
 			}
 		}

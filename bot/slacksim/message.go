@@ -45,8 +45,9 @@ type message struct {
 
 // keepChosen drops what people chose where the message, which was edited, has it no longer.
 func (m *message) keepChosen() {
+	blocks := slices.Concat(m.blocks, attachedBlocks(m.attachments))
 	for user, state := range m.chosen {
-		m.chosen[user] = keptState(state, slices.Concat(m.blocks, attachedBlocks(m.attachments)))
+		m.chosen[user] = keptState(state, blocks)
 	}
 }
 
@@ -122,6 +123,9 @@ func (c *channel) replies(ts string) []*message {
 
 // stillCounted returns how many deleted replies the thread's reply_count still has (Config.CountLag).
 func (s *Sim) stillCounted(c *channel, ts string) (n int) {
+	if s.cfg.CountLag == 0 {
+		return 0
+	}
 	for _, m := range c.messages {
 		if m.thread == ts && m.deleted && time.Since(m.deletedAt) < s.cfg.CountLag {
 			n++

@@ -185,20 +185,17 @@ func (s *Sim) newModalLocked(raw string, old *modal, below []*modal) (*modal, *r
 		no.name = "invalid_arguments"
 		return nil, no
 	}
-	id := ""
-	if old != nil {
-		id = old.id
-	}
+	old = cmp.Or(old, &modal{}) // it takes nobody's place
 	if external := str(in["external_id"]); external != "" {
 		for _, stack := range s.modals {
-			if slices.ContainsFunc(stack, func(m *modal) bool { return m.id != id && str(m.view["external_id"]) == external }) {
+			if slices.ContainsFunc(stack, func(m *modal) bool { return m.id != old.id && str(m.view["external_id"]) == external }) {
 				return nil, refuse("duplicate_external_id")
 			}
 		}
 	}
-	m := &modal{id: cmp.Or(id, s.idLocked("V")), sent: in}
-	if old != nil {
-		m.chosen = keptState(s.stateLocked(objs(old.view["blocks"]), old.chosen), objs(in["blocks"]))
+	m := &modal{
+		id: cmp.Or(old.id, s.idLocked("V")), sent: in,
+		chosen: keptState(s.stateLocked(objs(old.view["blocks"]), old.chosen), objs(in["blocks"])),
 	}
 	m.hash = strconv.FormatInt(time.Now().Unix(), 10) + "." + strconv.FormatUint(s.touchLocked(), 16)
 	blocks := []any{}

@@ -157,13 +157,7 @@ func (s *Sim) plainBlockLocked(b obj) string {
 	case "data_table":
 		return plainTable(b)
 	case "container", "layout", "carousel":
-		var lines []string
-		for _, child := range append([]obj{{"title": b["title"], "label": b["label"]}}, inner(b)...) {
-			if t := s.plainBlockLocked(child); t != "" {
-				lines = append(lines, t)
-			}
-		}
-		return strings.Join(lines, "\n")
+		return s.plainLocked("", append([]obj{{"title": b["title"], "label": b["label"]}}, inner(b)...))
 	}
 	var parts []string
 	for _, t := range textsOf(b) {

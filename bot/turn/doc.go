@@ -80,6 +80,7 @@
 //
 // Ask, Note, Stop, Reply, Done and Release make one write each at most, and block for the store
 // until ctx ends. A live lease costs a write every TTL/4, and so does a thread that is being tidied.
-// Check, For, Epoch, Stopped, Lost, Later, Pending, Drain and Owners do no I/O. Hooks and log lines run on the goroutine that caused them,
-// without locks. Config.Owed is called in the order of the asks within a batch.
+// Check, For, Epoch, Stopped, Lost, Later, Pending, Drain and Owners do no I/O. Hooks and log lines
+// run on the goroutine that caused them, without locks. Config.Owed is called in the order of the
+// asks within a batch.
 package turn

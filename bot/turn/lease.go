@@ -284,7 +284,7 @@ func (l *Lease) Done(ctx context.Context, answered TS) (more bool, err error) {
 	}
 	if l.state == leaseOver { // lost between the write and now
 		if look != nil {
-			look.dropLocked() // the caller may write to nothing any more; others find the right lapsed
+			look.dropLocked(true) // the caller may write to nothing any more; others find the right lapsed
 		}
 		return false, fmt.Errorf("mark answered in thread %s: %w", l.key, ErrLost)
 	}

@@ -86,17 +86,14 @@ func (y *Tidying) Leave(ctx context.Context) error {
 func (y *Tidying) end(ctx context.Context, what string, others bool, apply func(Record) Record) error {
 	c := y.c
 	c.mu.Lock()
-	s, known := y.shared, y.dropLocked()
+	last := y.dropLocked(others)
 	if l := y.lease; l != nil && l.look == y {
 		l.look, l.left = nil, l.left || !others
 	}
-	if !known || others && s.n > 0 {
-		c.unlock()
+	c.unlock()
+	if !last {
 		return nil
 	}
-	s.over = true
-	delete(c.tidying, y.key)
-	c.unlock()
 	_, err := c.change(ctx, what, y.key, func(r Record) (_ Record, write bool) {
 		if r.Tidier != c.cfg.Owner || c.tidies(y.key) {
 			return r, false
@@ -107,19 +104,21 @@ func (y *Tidying) end(ctx context.Context, what string, others bool, apply func(
 	return err
 }
 
-// dropLocked ends the right without a word to the store, where it lapses. It reports whether the
-// store knows of the right, and nobody else has it.
-func (y *Tidying) dropLocked() (known bool) {
+// dropLocked ends the right without a word to the store, where it lapses. others: it stays while
+// another answer of the thread needs it. It reports last if the store knows of it, and nobody has it
+// any more.
+func (y *Tidying) dropLocked(others bool) (last bool) {
 	s := y.shared
-	if y.over || s == nil || s.over {
-		y.over = true
+	gone := y.over || s == nil || s.over
+	y.over = true
+	if gone {
 		return false
 	}
-	y.over = true
-	if s.n--; s.n == 0 {
-		s.over = true
-		delete(y.c.tidying, y.key)
+	if s.n--; others && s.n > 0 {
+		return false
 	}
+	s.over = true
+	delete(y.c.tidying, y.key)
 	return true
 }
 

@@ -213,7 +213,7 @@ func (v *visitor) until(what, expression string) {
 	for deadline := time.Now().Add(patience); !get(v, chromedp.Evaluate[bool](`!!(`+expression+`)`)); time.Sleep(40 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			v.picture("failed")
-			v.t.Fatalf("not in time: %s", what)
+			v.t.Fatalf("not in time: %s\nthe page: %s\nit complained: %q", what, get(v, chromedp.Evaluate[string](shown)), v.complaints())
 		}
 	}
 }
@@ -223,6 +223,13 @@ func (v *visitor) do(actions ...chromedp.Action[chromedp.Void]) {
 	v.t.Helper()
 	get(v, chromedp.Steps(actions...))
 }
+
+// shown is where the page stands: what a test that fails tells of it.
+const shown = `JSON.stringify({
+	at: location.search, toast: document.getElementById('toast').innerText, about: document.getElementById('about').innerText,
+	focus: document.activeElement.outerHTML.slice(0, 200), box: document.querySelector('#box textarea').value, reply: document.querySelector('#reply textarea').value,
+	said: [...document.querySelectorAll('#list .msg, #replies .msg')].map((e) => e.innerText.slice(0, 60)),
+})`
 
 // get runs an action for its value and ends the test when it fails.
 func get[T any](v *visitor, action chromedp.Action[T]) T {
@@ -265,6 +272,41 @@ func TestWhoReadsWhatIsInTheAddress(t *testing.T) {
 	v.until("it is there", `document.getElementById('about').innerText === ''`)
 	v.write("#box", "@llm write 10 tokens")
 	v.until("it answers", `[...document.querySelectorAll('#replies .msg .small')].some((e) => e.innerText.includes('10 tokens'))`)
+}
+
+// TestWhoWritesOnIsNotDisturbed: what comes back late from a message that was sent neither takes the
+// next letters to another box nor speaks of the channel that is shown by now.
+func TestWhoWritesOnIsNotDisturbed(t *testing.T) {
+	v := visit(t, startDemo(t))
+	v.do(chromedp.WaitVisible(chromedp.CSS(`#link.up`)))
+	show := func(channel string) {
+		v.do(chromedp.Evaluate[chromedp.Void](`page.select(page.S.state.channels.find((c) => c.name === '` + channel + `').id)`))
+	}
+	v.do(chromedp.Evaluate[chromedp.Void](`(() => {
+		const real = window.fetch;
+		window.fetch = async (...a) => {
+			const res = await real(...a);
+			if (String(a[0]).includes('page/say')) await new Promise((go) => { window.letGo = go; });
+			return res;
+		};
+	})()`))
+	v.write("#box", "@llm write 10 tokens")
+	v.until("it is on its way", `!!window.letGo && document.querySelectorAll('#list .msg').length === 1`)
+	v.do(chromedp.SendKeys(chromedp.CSS("#box textarea"), "and"), chromedp.Evaluate[chromedp.Void](`letGo()`))
+	v.until("its thread opens", `!document.getElementById('thread').hidden`)
+	v.keys(" then")
+	v.until("who writes on writes where it was begun", `document.querySelector('#box textarea').value === 'and then' && document.querySelector('#reply textarea').value === ''`)
+	v.finished(1)
+
+	v.do(chromedp.Evaluate[chromedp.Void](`window.letGo = null`))
+	v.write("#reply", "@llm write 10 tokens")
+	v.until("it is on its way", `!!window.letGo`)
+	show("no-bot")
+	v.do(chromedp.Evaluate[chromedp.Void](`letGo()`))
+	v.until("it was sent", `Object.keys(localStorage).every((k) => localStorage[k] !== '"@llm write 10 tokens"')`)
+	if said := v.text("#toast"); said != "" {
+		t.Errorf("it was heard where it was written, and yet it is said: %q", said)
+	}
 }
 
 // TestDarkModeCanBeRead: what stands on a control, or is typed into one, has another lightness than

@@ -5,6 +5,7 @@
 //	verdict FILE
 //
 // It exits with 0 if the run may be repeated, and with 1 if its failure counts. In doubt it counts.
+// It says why on stderr; on stdout stand the packages to repeat, one a line.
 package main
 
 import (
@@ -20,22 +21,24 @@ import (
 func main() {
 	again, why, err := verdict(os.Args[1:])
 	if err != nil {
-		again, why = false, err.Error()
+		why = err.Error()
 	}
-	fmt.Fprintln(os.Stdout, why)
-	if !again {
+	fmt.Fprintln(os.Stderr, why)
+	if len(again) == 0 {
 		os.Exit(1)
 	}
+	fmt.Fprintln(os.Stdout, strings.Join(again, "\n"))
 }
 
-// verdict reports whether the run in the file that args name may be repeated, and why, or why not.
-func verdict(args []string) (again bool, why string, err error) {
+// verdict returns the packages of the run in the file that args name which may be repeated, and why,
+// or why not.
+func verdict(args []string) (again []string, why string, err error) {
 	if len(args) != 1 {
-		return false, "", errors.New("usage: verdict FILE, with the events of go test -json -race")
+		return nil, "", errors.New("usage: verdict FILE, with the events of go test -json -race")
 	}
 	events, err := os.Open(args[0])
 	if err != nil {
-		return false, "", fmt.Errorf("open the events of the run: %w", err)
+		return nil, "", fmt.Errorf("open the events of the run: %w", err)
 	}
 	defer func() { _ = events.Close() }()
 	return judge(events)
@@ -53,9 +56,9 @@ type event struct {
 	Action, Package, Test, Output string
 }
 
-// judge reports whether nothing failed but the race detector: every package that failed has died of
+// judge returns the packages that failed, if nothing failed but the race detector: each has died of
 // it, and until then none of its tests had failed.
-func judge(events io.Reader) (again bool, why string, err error) {
+func judge(events io.Reader) (again []string, why string, err error) {
 	output := map[string]string{} // by package
 	var failed []string           // packages
 	for dec := json.NewDecoder(events); ; {
@@ -63,29 +66,29 @@ func judge(events io.Reader) (again bool, why string, err error) {
 		if err := dec.Decode(&e); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
-			return false, "", fmt.Errorf("read the events of the run: %w", err)
+			return nil, "", fmt.Errorf("read the events of the run: %w", err)
 		}
 		switch {
 		case e.Action == "output":
 			output[e.Package] += e.Output
 		case e.Action == "build-fail":
-			return false, "a package was not built", nil
+			return nil, "a package was not built", nil
 		case e.Action == "fail" && e.Test != "":
-			return false, fmt.Sprintf("%s of %s failed", e.Test, e.Package), nil
+			return nil, fmt.Sprintf("%s of %s failed", e.Test, e.Package), nil
 		case e.Action == "fail":
 			failed = append(failed, e.Package)
 		}
 	}
 	if len(failed) == 0 {
-		return false, "the run failed, but no package did", nil
+		return nil, "the run failed, but no package did", nil
 	}
 	for _, pkg := range failed {
 		if line := oursDied.FindString(output[pkg]); line != "" {
-			return false, fmt.Sprintf("%s died of %q", pkg, line), nil
+			return nil, fmt.Sprintf("%s died of %q", pkg, line), nil
 		}
 		if !detectorDied.MatchString(output[pkg]) {
-			return false, pkg + " failed, and not of the race detector", nil
+			return nil, pkg + " failed, and not of the race detector", nil
 		}
 	}
-	return true, "the race detector itself crashed in " + strings.Join(failed, ", "), nil
+	return failed, "the race detector itself crashed in " + strings.Join(failed, ", "), nil
 }

@@ -38,27 +38,27 @@ const (
 func TestVerdict(t *testing.T) {
 	for name, c := range map[string]struct {
 		events string
-		again  bool
+		again  string // packages
 		why    string
 	}{
-		"the detector crashed":           {pkg("a", "pass", "!pass") + pkg("b", "fail", "!run", tsan, "FAIL b 1s"), true, "in b"},
-		"it crashed in two":              {pkg("a", "fail", segv, "PC=0x1 m=1") + pkg("b", "fail", tsan), true, "in a, b"},
-		"a test failed":                  {pkg("a", "fail", "x_test.go:1: no", "!fail"), false, "Test of a failed"},
-		"and the detector crashed":       {pkg("a", "fail", "!fail") + pkg("b", "fail", tsan), false, "Test of a failed"},
-		"in the package that crashed":    {pkg("a", "fail", "!fail", tsan), false, "Test of a failed"},
-		"another one went without words": {pkg("a", "fail", tsan) + pkg("b", "fail", "exit status 3"), false, "b failed, and not of"},
-		"a data race":                    {pkg("a", "fail", "==================", "WARNING: DATA RACE", tsan), false, "DATA RACE"},
-		"a panic":                        {pkg("a", "fail", "panic: boom", "[signal SIGSEGV: segmentation violation code=0x1]"), false, "panic"},
-		"a deadlock":                     {pkg("a", "fail", "fatal error: all goroutines are asleep - deadlock!", segv), false, "fatal error"},
-		"a nil pointer is no detector":   {pkg("a", "fail", "[signal SIGSEGV: segmentation violation code=0x1]"), false, "a failed"},
-		"a test that quotes it":          {pkg("a", "fail", "x_test.go:1: got ThreadSanitizer: CHECK failed"), false, "a failed"},
-		"a panic that one passed with":   {pkg("a", "pass", "panic: expected") + pkg("b", "fail", tsan), true, "in b"},
-		"not built":                      {`{"ImportPath":"a [a.test]","Action":"build-fail"}` + pkg("a", "fail") + pkg("b", "fail", tsan), false, "not built"},
-		"not built, without the event":   {pkg("a", "fail", "FAIL\ta [build failed]"), false, "a failed"},
-		"nothing failed":                 {pkg("a", "pass"), false, "no package"},
-		"no log":                         {"", false, "no package"},
-		"half a log":                     {pkg("b", "fail", tsan) + `{"Action":"out`, false, "read the events"},
-		"not JSON":                       {"FAIL a", false, "read the events"},
+		"the detector crashed":           {pkg("a", "pass", "!pass") + pkg("b", "fail", "!run", tsan, "FAIL b 1s"), "b", "in b"},
+		"it crashed in two":              {pkg("a", "fail", segv, "PC=0x1 m=1") + pkg("b", "fail", tsan), "a, b", "in a, b"},
+		"a test failed":                  {pkg("a", "fail", "x_test.go:1: no", "!fail"), "", "Test of a failed"},
+		"and the detector crashed":       {pkg("a", "fail", "!fail") + pkg("b", "fail", tsan), "", "Test of a failed"},
+		"in the package that crashed":    {pkg("a", "fail", "!fail", tsan), "", "Test of a failed"},
+		"another one went without words": {pkg("a", "fail", tsan) + pkg("b", "fail", "exit status 3"), "", "b failed, and not of"},
+		"a data race":                    {pkg("a", "fail", "==================", "WARNING: DATA RACE", tsan), "", "DATA RACE"},
+		"a panic":                        {pkg("a", "fail", "panic: boom", "[signal SIGSEGV: segmentation violation code=0x1]"), "", "panic"},
+		"a deadlock":                     {pkg("a", "fail", "fatal error: all goroutines are asleep - deadlock!", segv), "", "fatal error"},
+		"a nil pointer is no detector":   {pkg("a", "fail", "[signal SIGSEGV: segmentation violation code=0x1]"), "", "a failed"},
+		"a test that quotes it":          {pkg("a", "fail", "x_test.go:1: got ThreadSanitizer: CHECK failed"), "", "a failed"},
+		"a panic that one passed with":   {pkg("a", "pass", "panic: expected") + pkg("b", "fail", tsan), "b", "in b"},
+		"not built":                      {`{"ImportPath":"a [a.test]","Action":"build-fail"}` + pkg("a", "fail") + pkg("b", "fail", tsan), "", "not built"},
+		"not built, without the event":   {pkg("a", "fail", "FAIL\ta [build failed]"), "", "a failed"},
+		"nothing failed":                 {pkg("a", "pass"), "", "no package"},
+		"no log":                         {"", "", "no package"},
+		"half a log":                     {pkg("b", "fail", tsan) + `{"Action":"out`, "", "read the events"},
+		"not JSON":                       {"FAIL a", "", "read the events"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "log")
@@ -69,13 +69,13 @@ func TestVerdict(t *testing.T) {
 			if err != nil {
 				why = err.Error()
 			}
-			if again != c.again || !strings.Contains(why, c.why) {
-				t.Errorf("again: %v, because %q; want %v, because %q", again, why, c.again, c.why)
+			if strings.Join(again, ", ") != c.again || !strings.Contains(why, c.why) {
+				t.Errorf("again: %q, because %q; want %q, because %q", again, why, c.again, c.why)
 			}
 		})
 	}
 	for _, args := range [][]string{nil, {"race"}, {filepath.Join(t.TempDir(), "none")}} {
-		if again, why, err := verdict(args); again || err == nil {
+		if again, why, err := verdict(args); again != nil || err == nil {
 			t.Errorf("%q: %v %q", args, again, why)
 		}
 	}

@@ -36,11 +36,14 @@ async function invite(text) {
   render();
 }
 
-// unheard tells whoever mentions the bot where it is not, as Slack does.
-function unheard(text) {
+// unheard tells whoever mentioned the bot in a channel where it is not, as Slack does.
+function unheard(to, text) {
   const bot = '@' + S.state.bot.name;
-  if (!channel(S.channel).bot && text.includes(bot)) toast(`${bot} is not in this channel and hears nothing here. Invite it: /invite ${bot}`);
+  if (!channel(to).bot && text.includes(bot)) toast(`${bot} is not in this channel and hears nothing here. Invite it: /invite ${bot}`);
 }
+
+// idle reports whether who sent from the main box is at nothing else by now.
+const idle = () => document.activeElement === document.body || $('box').contains(document.activeElement);
 
 async function send(form) {
   const box = input(form);
@@ -87,9 +90,9 @@ async function say(form, { text, cells, list, word, to, thread }) {
   const files = await Promise.all(list.map(encoded));
   toEnd($(form === 'reply' ? 'replies' : 'list'));
   const { ts } = await post('say', { channel: to, thread_ts: thread, text, files });
-  unheard(text);
+  unheard(to, text);
   const called = new RegExp('@' + S.state.bot.name + '\\b');
-  if (form === 'box' && S.channel === to && (called.test(text) || channel(to).kind === 'im')) openThread(ts);
+  if (form === 'box' && S.channel === to && (called.test(text) || channel(to).kind === 'im')) openThread(ts, !input('box').value && idle());
 }
 
 // complete offers names behind an @, channels behind a #, emoji behind a colon, commands behind a

@@ -198,14 +198,15 @@ export function openTab(tab) {
   toEnd($('list'));
 }
 
-export function openThread(ts) {
+// openThread shows a thread, and goes to its box, unless that is not wanted.
+export function openThread(ts, enter = true) {
   S.tab = 'messages';
   S.thread = ts;
   S.editing = null;
   render();
   recallDraft('reply');
   toEnd($('replies'));
-  input('reply').focus();
+  if (enter) input('reply').focus();
 }
 
 export function closeThread() {

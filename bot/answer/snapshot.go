@@ -58,6 +58,13 @@ type Snapshot struct {
 	Busy  bool   // Status is shown beside the text, too: a tool runs, or a person is asked
 }
 
+// Whole reports whether Text is all that the model meant to write, so that a mark without its
+// partner is text. A text that grows, was stopped, broke off or reached the length limit may end in
+// the middle of a construct, and shows as it does while it grows.
+func (a Snapshot) Whole() bool {
+	return a.Phase.Final() && (a.Phase == Done || a.Ending == EndingWhole) && a.Controls&CanContinue == 0
+}
+
 // Step is one call of a tool as people see it: never its arguments, never its result.
 type Step struct {
 	ID    string // in the answer

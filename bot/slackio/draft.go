@@ -199,7 +199,7 @@ func (d *draft) Room(text string, stop bool) int {
 		begun++
 	}
 	if n := max(begun, 1) - d.sealed; n > 0 {
-		return end(d.pages(text, a.Phase.Final()), n, text)
+		return end(d.pages(text, a.Whole()), n, text)
 	}
 	return min(d.sealedTo, len(text))
 }
@@ -260,7 +260,7 @@ func (d *draft) renderLocked() {
 	if !final && d.streams.on {
 		a.Small, a.Controls = "", 0 // what is in a stream cannot be taken back
 	}
-	pages := d.pages(a.Text, final)
+	pages := d.pages(a.Text, a.Whole())
 	if d.silent && !final {
 		pages = nil
 	}

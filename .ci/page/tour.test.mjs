@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Said, TEN, begin, phase, recount, single, steps, stopButton } from '../../bot/slacksim/web/toursteps.js';
+import { Said, TEN, begin, phase, recount, shorter, single, steps, stopButton } from '../../bot/slacksim/web/toursteps.js';
 
 const ME = 'UME';
 const print = (text) => [{ type: 'markdown', text: 'an answer' }, { type: 'context', elements: [{ type: 'mrkdwn', text }] }];
@@ -72,6 +72,13 @@ test('what can be edited', () => {
   assert.equal(said.editable(ME), undefined);
   for (const m of told) said.hear(m);
   assert.equal(said.editable(ME).ts, '3', 'somebody asked behind 1 and behind 5, and 8 has no answer');
+});
+
+test('an edit keeps all that was asked, and is another one each time', () => {
+  const once = shorter('@llm a\n```\ncode\n```');
+  assert.equal(once, '@llm a\n```\ncode\n```\nPlease in 40 words.');
+  assert.equal(shorter(once), '@llm a\n```\ncode\n```\nPlease in 20 words.');
+  assert.equal(shorter(shorter(once)), once);
 });
 
 test('ten at once', () => {

@@ -7,7 +7,7 @@ import { $, el } from './dom.js';
 import { icon } from './icons.js';
 import { S, author, mine, names, place, title } from './store.js';
 import { plain, spoken, wordsOf } from './text.js';
-import { openThread, render, select } from './view.js';
+import { openThread, render, select, still } from './view.js';
 
 // ACTIONS are in the order of the buttons: {name, key, icon, can, does}.
 const ACTIONS = [
@@ -37,9 +37,11 @@ export function editor(m) {
   box.ariaLabel = 'Edit the message';
   const done = () => {
     const at = box.closest('.msg');
+    if (!box.isConnected) return; // another message is edited by now, or none
+    const mine = at?.contains(document.activeElement);
     S.editing = null;
     render();
-    at?.focus({ preventScroll: true });
+    if (mine) at.focus({ preventScroll: true });
   };
   const save = async () => { if (await act('edit', { channel: m.channel, ts: m.ts, text: box.value })) done(); };
   const ok = el('button', 'btn primary', 'Save');
@@ -85,6 +87,7 @@ function quote(m, inThread) {
 // lets no page copy, as it does for pages of another machine without TLS, the link goes into the
 // box.
 async function copyLink(m, inThread) {
+  const there = still();
   let url;
   try {
     ({ link: url } = await post('permalink', { channel: m.channel, ts: m.ts }));
@@ -95,6 +98,7 @@ async function copyLink(m, inThread) {
     await navigator.clipboard.writeText(url);
     toast('The link is copied.', 'good');
   } catch {
+    if (!there()) return toast('The browser lets this page copy nothing. The link: ' + url);
     write(inThread && S.thread ? 'reply' : 'box', url + ' ');
     toast('The browser lets this page copy nothing: the link is in the box.', 'good');
   }
@@ -113,7 +117,10 @@ async function forward(m) {
   const words = spoken(m, names);
   const preview = el('blockquote', '', el('strong', '', author(m)), ' ' + (words.length > 200 ? words.slice(0, 200) + '…' : words));
   if (!await ask({ title: 'Forward this message', body: [field('To', to), field('Say something about it (may be empty)', comment), preview], yes: 'Forward' })) return;
-  if (await act('forward', { channel: to.value, text: comment.value, from: m.channel, ts: m.ts })) select(to.value);
+  const there = still();
+  if (!await act('forward', { channel: to.value, text: comment.value, from: m.channel, ts: m.ts })) return;
+  if (there()) select(to.value);
+  else toast('The message is forwarded.', 'good');
 }
 
 // ---- the buttons ----

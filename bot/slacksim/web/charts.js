@@ -32,25 +32,26 @@ export function chart(b) {
 }
 
 function plot(c) {
-  const W = 560, H = 190, L = 46, R = 10, T = 10, B = c.axis_config?.x_label ? 40 : 26;
+  const W = 560, H = 190, R = 10, T = 10, B = c.axis_config?.x_label ? 40 : 26;
   const cats = c.axis_config?.categories || [];
   const values = c.series.flatMap((s) => s.data.map((p) => p.value));
   const low = Math.min(0, ...values), high = Math.max(0, ...values);
   const unit = nice((high - low) / 4);
   const top = Math.max(unit, Math.ceil(high / unit - 1e-9) * unit), bottom = Math.floor(low / unit + 1e-9) * unit;
+  const wide = matchMedia('(max-width: 720px)').matches ? 10 : 7; // of a character: style.css has larger ones for phones
+  const ticks = Array.from({ length: Math.round((top - bottom) / unit) + 1 }, (_, i) => bottom + i * unit);
+  const L = 8 + wide * (Math.max(...ticks.map((v) => figure(v).length)) + (c.axis_config?.y_label ? 2 : 0)); // beside the figures is their unit
   const y = (v) => T + (H - T - B) * (1 - (v - bottom) / (top - bottom));
   const step = (W - L - R) / Math.max(1, cats.length);
   const x = (i) => L + step * (i + 0.5);
   const out = svg('svg', { viewBox: `0 0 ${W} ${H}`, preserveAspectRatio: 'xMidYMid meet' });
-  for (let i = 0; bottom + i * unit <= top + unit / 2; i++) {
-    const v = bottom + i * unit;
+  for (const v of ticks) {
     out.append(svg('line', { x1: L, x2: W - R, y1: y(v), y2: y(v), class: 'grid' }), svg('text', { x: L - 6, y: y(v) + 4, class: 'tick end' }, figure(v)));
   }
-  const wide = matchMedia('(max-width: 720px)').matches ? 10 : 7; // of a character: style.css has larger ones for phones
   const every = Math.ceil(cats.length / Math.max(1, Math.floor((W - L - R) / (10 + wide * Math.max(...cats.map((k) => k.length), 1)))));
   cats.forEach((k, i) => { if (i % every === 0) out.append(svg('text', { x: x(i), y: H - B + 16, class: 'tick mid' }, k)); });
   if (c.axis_config?.x_label) out.append(svg('text', { x: (L + W) / 2, y: H - 6, class: 'tick mid' }, c.axis_config.x_label));
-  if (c.axis_config?.y_label) out.append(svg('text', { x: 0, y: 0, transform: `translate(11 ${(T + H - B) / 2}) rotate(-90)`, class: 'tick mid' }, c.axis_config.y_label));
+  if (c.axis_config?.y_label) out.append(svg('text', { x: 0, y: 0, transform: `translate(${wide * 1.5} ${(T + H - B) / 2}) rotate(-90)`, class: 'tick mid' }, c.axis_config.y_label));
   c.series.forEach((s, n) => {
     const k = colour(n);
     const at = s.data.map((p) => [x(cats.indexOf(p.label)), y(p.value)]);

@@ -7,7 +7,7 @@ import { $, el } from './dom.js';
 import { draft, keepDraft } from './memory.js';
 import { toEnd } from './pane.js';
 import { S, channel } from './store.js';
-import { about, openThread, render } from './view.js';
+import { about, openThread, render, still } from './view.js';
 
 export const input = (form) => $(form).querySelector('textarea');
 
@@ -42,9 +42,6 @@ function unheard(to, text) {
   if (!channel(to).bot && text.includes(bot)) toast(`${bot} is not in this channel and hears nothing here. Invite it: /invite ${bot}`);
 }
 
-// idle reports whether who sent from the main box is at nothing else by now.
-const idle = () => document.activeElement === document.body || $('box').contains(document.activeElement);
-
 async function send(form) {
   const box = input(form);
   const text = box.value;
@@ -52,16 +49,17 @@ async function send(form) {
   const list = cells ? [] : picked[form]; // files that were picked too stay for the next message
   if (!text.trim() && !list.length && !cells) return;
   const [word] = text.trim().split(/\s/, 1);
-  const [to, thread] = [S.channel, threadOf(form)];
+  const [me, to, thread] = [S.me, S.channel, threadOf(form)];
+  const here = () => S.me === me && S.channel === to && threadOf(form) === thread;
   box.value = '';
   fit(box);
   if (!cells) picked[form] = [];
   drawPicked(form);
   try {
-    await say(form, { text, cells, list, word, to, thread });
-    if (!box.value || S.channel !== to || threadOf(form) !== thread) keepDraft(S.me, to, thread, '');
+    await say(form, { text, cells, list, word, me, to, thread });
+    if (!box.value || !here()) keepDraft(me, to, thread, '');
   } catch (err) {
-    if (S.channel === to && threadOf(form) === thread) box.value = box.value || text;
+    if (here()) box.value = box.value || text;
     fit(box);
     if (!cells && !picked[form].length) picked[form] = list;
     drawPicked(form);
@@ -69,7 +67,7 @@ async function send(form) {
   }
 }
 
-async function say(form, { text, cells, list, word, to, thread }) {
+async function say(form, { text, cells, list, word, me, to, thread }) {
   const rest = text.trim().slice(word.length).trim();
   if (word === '/me' && !list.length) {
     await post('me', { channel: to, thread_ts: thread, text: rest });
@@ -77,7 +75,7 @@ async function say(form, { text, cells, list, word, to, thread }) {
   }
   if (cells) {
     await post('table', { channel: to, thread_ts: thread, text, cells });
-    pasted[form] = null;
+    if (pasted[form] === cells) pasted[form] = null;
     drawPicked(form);
     return;
   }
@@ -87,12 +85,14 @@ async function say(form, { text, cells, list, word, to, thread }) {
     else await post('command', { channel: to, command: word, text: rest });
     return;
   }
-  const files = await Promise.all(list.map(encoded));
   toEnd($(form === 'reply' ? 'replies' : 'list'));
-  const { ts } = await post('say', { channel: to, thread_ts: thread, text, files });
+  const [there, before] = [still(), S.thread];
+  const files = await Promise.all(list.map(encoded));
+  const { ts } = await post('say', { user: me, channel: to, thread_ts: thread, text, files });
   unheard(to, text);
   const called = new RegExp('@' + S.state.bot.name + '\\b');
-  if (form === 'box' && S.channel === to && (called.test(text) || channel(to).kind === 'im')) openThread(ts, !input('box').value && idle());
+  const open = form === 'box' && S.me === me && S.channel === to && S.thread === before && !S.editing;
+  if (open && (called.test(text) || channel(to).kind === 'im')) openThread(ts, !input('box').value && there());
 }
 
 // complete offers names behind an @, channels behind a #, emoji behind a colon, commands behind a

@@ -1,7 +1,7 @@
 // What other parts of the page may use of it: panel.js and tour.js are started with ctx.
 import { post, toast } from './api.js';
 import { S } from './store.js';
-import { openThread, select } from './view.js';
+import { openThread, select, still } from './view.js';
 
 const heard = { message: [], event: [], user: [] };
 
@@ -29,5 +29,8 @@ export const ctx = {
     select(channel);
     if (threadTS) openThread(threadTS);
   },
+  still, // (): a function that reports whether the person has gone on to nothing else
+  // stoppable reports whether a thread has Slack's own stop button.
+  stoppable: (channel, threadTS) => S.stoppable.some((t) => t.channel === channel && t.thread_ts === threadTS),
   on: (name, fn) => { heard[name].push(fn); },
 };

@@ -11,7 +11,7 @@ import { leave, place } from './places.js';
 import { S, author, forget, inChannel, key, names, put } from './store.js';
 import { spoken } from './text.js';
 import { changed, recallSeen, seenUntil } from './unread.js';
-import { describe, drawChannels, go, goTo, jump, later, render } from './view.js';
+import { describe, drawChannels, go, goTo, jump, later, render, threadGone } from './view.js';
 
 // listen begins anew: all that this person sees is told again.
 export function listen() {
@@ -87,9 +87,11 @@ export function become() {
 // reload begins anew after a gap: the workspace behind the address may be another one, and this
 // person may not be in it.
 async function reload() {
-  const [me, name] = [S.me, names.user(S.me)];
+  let [me, name] = [];
   try {
-    S.state = await (await fetch('page/state')).json();
+    const state = await (await fetch('page/state')).json();
+    [me, name] = [S.me, names.user(S.me)]; // by now
+    S.state = state;
     describe();
   } catch {
     listen.timer = setTimeout(reload, 2000);
@@ -128,7 +130,10 @@ function hear(d) {
     emit('message', m);
   }
   S.missed = false;
-  if (S.thread && fresh && !S.messages.has(key({ channel: S.channel, ts: S.thread }))) S.thread = null;
+  if (S.thread && !S.messages.has(key({ channel: S.channel, ts: S.thread }))) {
+    if (fresh) S.thread = null;
+    else if (d.messages.some((m) => m.deleted && m.channel === S.channel && m.ts === S.thread)) threadGone();
+  }
   if (d.home) S.home = d.home;
   S.statuses = d.statuses;
   S.stoppable = d.stoppable;

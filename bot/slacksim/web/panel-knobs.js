@@ -70,20 +70,22 @@ export function buildKnobs(send, toast, again) {
   shown.htmlFor = 'panel-latency';
   const label = el('label', 'panel-label', 'Latency');
   label.htmlFor = 'panel-latency';
-  let moving = false;
+  let [moving, moves] = [false, 0];
   const show = (ms) => {
     says(shown, ms + ' ms');
     latency.setAttribute('aria-valuetext', ms + ' milliseconds');
   };
   latency.oninput = () => {
+    moves++;
     moving = true;
     show(Number(latency.value));
   };
   latency.onchange = async () => {
+    const mine = ++moves;
     moving = true;
     const ms = Number(latency.value);
     await knob({ latency_ms: ms }, 'Each call takes ' + ms + ' ms.');
-    moving = false;
+    if (mine === moves) moving = false; // or else it is moved again
   };
 
   const limiter = choices('limiter', 'Rate limits', limiters, (v) => knob({ limiter: v }, 'The limiter is ' + v + ' now.'));

@@ -1,7 +1,9 @@
 // The guided tour: six steps, each of which can be done by hand or by its button, and notices by itself that it was done. It also tells
 // when the bot cannot start.
 import { el } from './dom.js';
-import { Said, TEN, begin, recount, single, steps, stopButton } from './toursteps.js';
+import { names } from './store.js';
+import { plain } from './text.js';
+import { Said, TEN, begin, recount, shorter, single, steps, stopButton } from './toursteps.js';
 
 const KEPT = 'llmbot-tour'; // in the browser: how far the tour is
 const PATIENCE = 90_000; // ms that a button waits for the bot
@@ -46,6 +48,7 @@ class Tour {
     if (this.p) this.heard();
     this.tellBot();
     const soon = this.p?.open && ['ten', 'kill'].includes(steps[this.p.step]?.id) || this.demo?.bot.state !== 'running';
+    clearTimeout(this.timer); // of another look meanwhile
     this.timer = setTimeout(() => this.look(), soon ? OFTEN : SELDOM);
   }
 
@@ -107,28 +110,36 @@ class Tour {
   }
 
   general() {
-    const mine = this.ctx.state().channels.filter((c) => c.members.includes(this.ctx.me()) && c.bot && c.kind !== 'im');
+    const mine = this.ctx.state().channels.filter((c) => c.members.includes(this.me) && c.bot && c.kind !== 'im');
     return (mine.find((c) => c.name === 'general') || mine[0]).id;
   }
 
-  // show opens a channel, and in it a thread, and leaves the keyboard in the tour if it is there.
+  // take notes who asks, and where they are.
+  take() { [this.me, this.there] = [this.ctx.me(), this.ctx.still()]; }
+
+  // post does something as who has pressed the button, whoever it is by now.
+  post(path, body) { return this.ctx.post(path, { user: this.me, ...body }); }
+
+  // show opens a channel, and in it a thread, for who has gone on to nothing else, and leaves the keyboard in the tour if it is there.
   show(channel, ts) {
+    if (!this.there()) return;
     const at = document.activeElement;
     this.ctx.open(channel, ts);
     if (this.box.contains(at)) at.focus();
+    this.there = this.ctx.still();
   }
 
   // ask writes a question to the bot, and opens its thread.
   async ask(text, show = true) {
     const channel = this.general();
-    const { ts } = await this.ctx.post('say', { channel, text: `@${this.bot()} ${text}` });
+    const { ts } = await this.post('say', { channel, text: `@${this.bot()} ${text}` });
     if (show) this.show(channel, ts);
     return { channel, ts };
   }
 
   // lastQuestion is the newest question with a finished answer; if there is none, one is asked.
   async lastQuestion() {
-    const found = this.said.mine(this.ctx.me(), '').filter((q) => q.channel === this.general() && this.said.answered(q)).at(-1);
+    const found = this.said.mine(this.me, '').filter((q) => q.channel === this.general() && this.said.answered(q)).at(-1);
     const q = found || await this.ask('what can you do?');
     await this.until(() => this.said.answered(q), 'An answer');
     return q;
@@ -140,20 +151,21 @@ class Tour {
     follow: async () => {
       const q = await this.lastQuestion();
       this.show(q.channel, q.ts);
-      await this.ctx.post('say', { channel: q.channel, thread_ts: q.ts, text: 'and in 20 words?' });
+      await this.post('say', { channel: q.channel, thread_ts: q.ts, text: 'and in 20 words?' });
     },
     stop: async () => {
       const q = await this.ask('write 900 tokens about lighthouses');
       const a = await this.until(() => this.said.growing(q, 2), 'A long answer');
       const press = stopButton(a);
-      if (press) await this.ctx.post('click', press);
-      else if (!document.getElementById('stop').hidden) await this.ctx.post('stop', { channel: q.channel, thread_ts: q.ts });
+      if (press) await this.post('click', press);
+      else if (this.ctx.stoppable(q.channel, q.ts)) await this.post('stop', { channel: q.channel, thread_ts: q.ts });
       else throw new Error('Streams of this kind have no Stop button: skip this step.');
     },
     edit: async () => {
-      const q = this.said.editable(this.ctx.me()) || await this.lastQuestion();
+      const asked = this.said.editable(this.me) || await this.lastQuestion();
+      const q = this.said.messages.get(asked.channel + ' ' + asked.ts);
       this.show(q.channel, q.thread_ts || q.ts);
-      await this.ctx.post('edit', { channel: q.channel, ts: q.ts, text: `@${this.bot()} write 50 tokens about tea, then about coffee` });
+      await this.post('edit', { channel: q.channel, ts: q.ts, text: shorter(plain(q.text, names)) }); // all that was asked stays
     },
     ten: async () => {
       this.show(this.general());
@@ -172,6 +184,7 @@ class Tour {
   async doIt() {
     if (this.busy) return;
     this.busy = true;
+    this.take();
     this.note = '';
     this.draw();
     try {
@@ -281,8 +294,9 @@ class Tour {
           return;
         }
         try {
+          this.take();
           const channel = this.general();
-          const { ts } = await this.ctx.post('say', { channel, text: t.say });
+          const { ts } = await this.post('say', { channel, text: t.say });
           this.show(channel, ts);
         } catch (err) {
           this.ctx.toast(err.message);

@@ -3,6 +3,12 @@
 // small is the small print of a message.
 const small = (m) => (m.blocks || []).filter((b) => b.type === 'context').flatMap((b) => (b.elements || []).map((e) => (typeof e.text === 'string' ? e.text : '')));
 
+// shorter returns a question as the tour edits it: all that was asked, and how long the answer may be.
+export function shorter(text) {
+  const [asked, words] = text.split(/\nPlease in (\d+) words\.$/);
+  return `${asked}\nPlease in ${words === '40' ? 20 : 40} words.`;
+}
+
 // phase is how far an answer is: 'writing', 'stopped' or 'done'; '' for what is none.
 export function phase(m) {
   if (!m.bot) return '';

@@ -1,5 +1,5 @@
 // What the page shows of what it knows: the channel, its thread, the list of channels.
-import { act } from './api.js';
+import { act, toast } from './api.js';
 import { blockSpecs } from './blocks.js';
 import { input, recallDraft } from './compose.js';
 import { $, el } from './dom.js';
@@ -207,6 +207,28 @@ export function openThread(ts, enter = true) {
   recallDraft('reply');
   toEnd($('replies'));
   if (enter) input('reply').focus();
+}
+
+// threadGone closes a thread that was deleted. What was being written in it goes to the channel's box.
+export function threadGone() {
+  const here = $('thread').contains(document.activeElement);
+  const words = input('reply').value;
+  S.thread = S.editing = null;
+  if (words.trim() && !input('box').value) {
+    input('box').value = words;
+    input('box').dispatchEvent(new Event('input'));
+  }
+  render();
+  if (here) input('box').focus();
+  toast('This thread was deleted.');
+}
+
+// still returns a function that reports whether a person is where they were, and has begun to write
+// nowhere else: what comes back late takes neither the place nor the keyboard away.
+export function still() {
+  const where = () => [S.me, S.channel, S.thread, S.tab, S.editing].join();
+  const [was, at] = [where(), document.activeElement];
+  return () => was === where() && (document.activeElement === at || !document.activeElement?.matches('input, textarea, select'));
 }
 
 export function closeThread() {

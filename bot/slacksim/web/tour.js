@@ -71,6 +71,7 @@ class Tour {
     this.most = 0;
     this.keep();
     this.draw();
+    if (['ten', 'kill'].includes(steps[step]?.id)) this.look(); // from now on often
   }
 
   // heard looks whether something was done.

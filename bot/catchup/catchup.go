@@ -48,7 +48,7 @@ type History interface {
 	// thread.ErrUnreadable: another try does not help.
 	Messages(ctx context.Context, t thread.ID) ([]thread.Message, error)
 	// Recent returns the top-level messages of a conversation between two times, both excluded,
-	// oldest first; of very many, the newest. It is one read.
+	// oldest first; of very many, the newest. It may read several pages, five at most.
 	Recent(ctx context.Context, channel, after, before string) ([]thread.Message, error)
 }
 

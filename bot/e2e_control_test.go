@@ -212,7 +212,8 @@ func TestFeedback(t *testing.T) {
 			who string
 			p   bot.Press
 		}{
-			{"alice", bot.PressUp}, {"alice", bot.PressUp}, {"alice", bot.PressDown}, {"alice", bot.PressDown}, // twice is once
+			{"alice", bot.PressUp}, {"alice", bot.PressUp}, // twice is once
+			{"alice", bot.PressDown}, {"alice", bot.PressDown},
 			{"alice", bot.PressUp}, {"alice", bot.PressDown}, // she said both already
 			{"bob", bot.PressDown}, // who has written nothing here
 		} {

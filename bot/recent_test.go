@@ -52,8 +52,8 @@ func TestFullMemoriesForgetTheOldest(t *testing.T) {
 	}
 }
 
-// TestOneThanksForManyPresses: whatever a person presses at the same time, they are thanked once, and
-// each of the two counts once at most.
+// TestOneThanksForManyPresses: whatever a person presses at the same time, they are thanked once,
+// and each of the two counts once.
 func TestOneThanksForManyPresses(t *testing.T) {
 	r := newRatings()
 	var thanked, good, bad atomic.Int32

@@ -174,7 +174,7 @@ func (s *splitter) answer(in string, out *split) string {
 		case !ordinary(b) || !s.code.inner || s.code.run > 0 || s.code.closing:
 			s.code.step(b)
 			s.flood = s.flood && b <= ' '
-			s.struck = s.struck && b != '\n' // else a leaked </s> would stay, far behind what was said of <s>
+			s.struck = s.struck && b != '\n' // else a leaked </s> far behind an open <s> would stay
 			fallthrough
 		case b == ' ':
 			i++
@@ -397,7 +397,7 @@ func (s *splitter) mean(in string, tok token, out *split, before string) (decisi
 		}
 	}
 	if tok.kind == tokenTurnEnd {
-		if !tok.sure && s.code.mid { // the sentence may be about it: behind a real one a turn begins
+		if !tok.sure && s.code.mid { // or the sentence is about it: behind a real one a turn begins
 			switch about, more := prose(in[n:], s.last); {
 			case more:
 				return isHeld, 0
@@ -444,44 +444,6 @@ func (s *splitter) strayEnd(tok token, out *split, before string) (decision, int
 		return isText, tok.n
 	}
 	return isDropped, tok.n
-}
-
-// atEnd decides on a token that is left out only where nothing but its like follows it. A sentence
-// that ends in such a token's name, without a full stop, loses it: some servers write a space before
-// a leaked token, so the two look alike, and leaked ones are more.
-func (s *splitter) atEnd(in string, tok token) (decision, int) {
-	if s.flood {
-		return isText, tok.n
-	}
-	if s.struck && tok.name == "/s" {
-		s.struck = false
-		return isText, tok.n
-	}
-	for rest := in[tok.n:]; ; {
-		if len(in)-len(rest) > mostAtEnd { // a look at each would cost the square of their number
-			s.flood = true
-			return isText, tok.n
-		}
-		rest = strings.TrimLeft(rest, " \t\r\n")
-		if rest == "" {
-			if s.last {
-				return isDropped, len(in)
-			}
-			break
-		}
-		next, more := tokenAt(rest, s.last)
-		if more {
-			break
-		}
-		if next.kind != tokenAtEnd && next.kind != tokenTurnEnd {
-			return isText, tok.n
-		}
-		rest = rest[next.n:]
-	}
-	if len(in) > mostHeld { // white space behind them
-		return isText, tok.n
-	}
-	return isHeld, 0
 }
 
 // plain reports whether nothing in the answer was reasoning.

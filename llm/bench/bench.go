@@ -66,7 +66,7 @@ type Config struct {
 	// Concurrency is how many requests are in progress at most; 0: 1, which is one person who waits
 	// for each answer. A new request is sent when one ends (a closed loop).
 	Concurrency int
-	// Prompts is how many requests are measured, at least as many as Concurrency; 0: DefaultPrompts.
+	// Prompts is how many requests are measured, at least Concurrency; 0: DefaultPrompts.
 	Prompts int
 	// RequestRate, if not 0, is how many requests a second arrive (a Poisson process, as with vLLM's
 	// --request-rate). Those that find Concurrency requests in progress wait. That wait is a row

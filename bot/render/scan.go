@@ -53,7 +53,7 @@ func (d *Doc) stepLine() bool {
 	if body == "" || body[0] == '\n' {
 		return d.blankLine(p, s)
 	}
-	if body[0] == '<' && p.marks == 0 {
+	if body[0] == '<' && p.marks == 0 && !d.codeLine(p) {
 		k, ok := breakLine(body, d.eof)
 		if !ok {
 			return false
@@ -285,8 +285,7 @@ func (d *Doc) indented(p prefix) {
 	if p.marks == 0 && !d.para {
 		d.endItems(p)
 	}
-	at, item := d.column(p)
-	now := at-item > 3 && (!d.para || d.code || d.fresh)
+	now := d.codeLine(p)
 	if p.marks > 0 {
 		blank := d.rest()[p.digits+len(p.number)+1 : p.n]
 		now = len(blank)+3*strings.Count(blank, "\t") > 4
@@ -294,6 +293,15 @@ func (d *Doc) indented(p prefix) {
 	if now != d.code || now && p.marks > 0 { // the code of each item is a block of its own
 		d.code, d.run = now, false
 	}
+}
+
+// codeLine reports whether Markdown takes the line that p begins, without list marks, for code
+// because of its indentation.
+func (d *Doc) codeLine(p prefix) bool {
+	base := d.base
+	at, item := d.column(p)
+	d.base = base // the line may be none of text
+	return at-item > 3 && (!d.para || d.code || d.fresh)
 }
 
 // hides reports whether a line of text could be read as something else, so that what we look at

@@ -95,6 +95,9 @@ func TestCodeOfSeveralLinesIsCopied(t *testing.T) {
 		"- see `<a>\n  <b>` here\n- and `<c>`",
 		"Like this:\n\n    if a < b && <br> {\n    <br>\n    \\<T> &amp; &zwj; &lt;x> <div>\n\n    <p>\n\nDone.",
 		"- item\n\n      <p> a < b\n\n  text",
+		"So:\n\n    spec:\n      - name: <x>\n        key: <y>\n      - <z>\n\n    1. <a>\n\nDone.",
+		"So:\n\n    >>> a < b\n    True\n    > cat <x>\n\nDone.",
+		"    # <x>\n    - <y>\n    <z>",
 		"    <tab>\n    <br/> x",
 		"`Promise<string|null>\nList<@NonNull String>`",
 	} {

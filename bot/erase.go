@@ -138,6 +138,7 @@ func (e eraser) unanswered(work context.Context, a *admitted) verdict {
 	case a.unread || a.due.Redo || len(a.due.Asks) > 0:
 		return verdict{outcome: done, upto: a.upto}
 	}
+	e.removeStale(work, a)
 	answered := e.lease.Answered()
 	e.forgetBegun(work, func(first, last turn.TS) bool { return last.After(answered) && !first.After(a.upto) })
 	if len(ids) == 0 {
@@ -164,6 +165,18 @@ func (e eraser) removeOrphans(work context.Context, a *admitted, ours []string) 
 		return
 	}
 	_, err := e.remove(work, a.messages, e.reply(a.due.Last().TS, ids))
+	e.logRemoved(work, err, "messages", ids)
+}
+
+// removeStale removes what a process has written that had lost the thread, beside the answer of
+// another that died before it noted that. The one that wrote it waits for a note of that answer, and
+// there may never be one.
+func (e eraser) removeStale(work context.Context, a *admitted) {
+	ids := thread.Stale(a.messages, e.lease.Messages())
+	if len(ids) == 0 {
+		return
+	}
+	err := e.removeMessages(work, e.reply(string(a.upto), ids))
 	e.logRemoved(work, err, "messages", ids)
 }
 

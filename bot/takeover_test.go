@@ -108,6 +108,24 @@ func TestKilledBetweenTheLastTokenAndTheEnd(t *testing.T) {
 	})
 }
 
+// TestStaleBesideACompleteAnswer: a process that had lost the thread has posted a message of its
+// own, and the one that answered dies before the store knows of its answer. The next removes what is
+// beside it.
+func TestStaleBesideACompleteAnswer(t *testing.T) {
+	for name, whole := range map[string]bool{"half": false, "whole": true} {
+		t.Run(name, func(t *testing.T) {
+			stale := ours("1.6", "1.0", "1.0", 1, whole)
+			inScene(t, []thread.Message{q("1.0", "first"), ours("1.5", "1.0", "1.0", 2, true), stale}, func(s *scene) {
+				s.deadOwner("1.0", "1.5")
+				s.run("B")
+				s.rest()
+				s.wantPrompts()
+				s.wantMessages("1.5")
+			})
+		})
+	}
+}
+
 // TestFollowUpTakesTheAnswerOver: a process is shut down in an answer, and the first that its
 // successor hears of is a follow-up. The first question gets its answer too.
 func TestFollowUpTakesTheAnswerOver(t *testing.T) {

@@ -76,3 +76,34 @@ func TestAbandoned(t *testing.T) {
 		}
 	}
 }
+
+func TestStale(t *testing.T) {
+	show := func(ts, what string, page int, epoch uint64, ended bool) Message {
+		return Message{TS: ts, Self: true, For: what, Page: page, Epoch: epoch, Ended: ended}
+	}
+	for name, tt := range map[string]struct {
+		beside Message
+		ended  bool // the answer in 3.0 and 4.0
+		want   []string
+	}{
+		"its first page, half":       {show("5.0", "1.0", 0, 1, false), true, []string{"5.0"}},
+		"its second page, ended":     {show("5.0", "1.0", 1, 1, true), true, []string{"5.0"}},
+		"a page that it has not":     {show("5.0", "1.0", 2, 1, false), true, nil},
+		"of the same epoch":          {show("5.0", "1.0", 0, 2, false), true, nil},
+		"of a later epoch":           {show("5.0", "1.0", 0, 3, false), true, nil},
+		"to another question":        {show("5.0", "2.0", 0, 1, false), true, nil},
+		"a stream, to nothing":       {show("5.0", "", 0, 1, false), true, nil},
+		"beside one that is written": {show("5.0", "1.0", 0, 1, false), false, nil},
+		"somebody's":                 {Message{TS: "5.0", User: "U1"}, true, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			all := []Message{{TS: "1.0", User: "U1"}, show("3.0", "1.0", 0, 2, false), show("4.0", "1.0", 1, 2, tt.ended), tt.beside}
+			if got := Stale(all, []string{"3.0", "4.0"}); !slices.Equal(got, tt.want) {
+				t.Errorf("%q are stale, want %q", got, tt.want)
+			}
+			if got := Stale(all, nil); got != nil {
+				t.Errorf("%q are stale beside nothing", got)
+			}
+		})
+	}
+}

@@ -260,6 +260,28 @@ func Complete(thread []Message, begun []string, asks []Question) bool {
 	return len(ours) > 0 && !slices.ContainsFunc(asks, func(a Question) bool { return !covered(ours, a) })
 }
 
+// Stale returns the messages beside begun that show a page of an answer that begun shows, too, once
+// that has ended, and that are older by their epoch: a process wrote them that had lost the thread.
+func Stale(thread []Message, begun []string) (ids []string) {
+	type page struct {
+		of string
+		n  int
+	}
+	epochs, ended := map[page]uint64{}, map[string]bool{}
+	for _, m := range thread {
+		if m.Self && m.For != "" && slices.Contains(begun, m.TS) {
+			epochs[page{m.For, m.Page}] = m.Epoch
+			ended[m.For] = ended[m.For] || m.Ended
+		}
+	}
+	for _, m := range thread {
+		if m.Self && ended[m.For] && m.Epoch < epochs[page{m.For, m.Page}] && !slices.Contains(begun, m.TS) {
+			ids = append(ids, m.TS)
+		}
+	}
+	return ids
+}
+
 // Keeps reports whether a message belongs to an answer that has ended, to a question that is there.
 func Keeps(thread []Message, id string) bool {
 	return slices.ContainsFunc(shownAnswers(thread), func(a shownAnswer) bool {

@@ -3,9 +3,9 @@ package render
 import "strings"
 
 // Code that readers of Markdown see in lines of text: by indentation, and between backticks that
-// stand in different lines of a paragraph. Its lines are processed as text, because a page may end in
-// it, and Slack may see no code there; so links and mentions in it are as dead as anywhere. But what
-// an entity would stand for is copied, as in other code: see proseLess.
+// stand in different lines of a paragraph. Its lines are processed as text, because a page may end
+// in it, and Slack may see no code there; so links and mentions in it are as dead as anywhere. But
+// what an entity would stand for is copied, as in other code: see proseLess.
 
 // copied reports whether an offset of the current line is in such code.
 func (d *Doc) copied(at int) bool {
@@ -17,7 +17,7 @@ func (d *Doc) copied(at int) bool {
 func (l Links) verbatim(s string, full bool) (out string, n int, ok bool) {
 	switch {
 	case s[0] == '<':
-		// A token may go on in the next line, or behind the end of the code: there is joiner enough.
+		// A token may go on in the next line, or behind the code: it gets the joiner, too.
 		line, _, ended := strings.Cut(s[:min(len(s), tokenMax)], "\n")
 		live, broken, known := token(line)
 		if !known && !ended && !full && len(line) < tokenMax {
@@ -76,8 +76,8 @@ func (d *Doc) stepSpan(n int, sp, body string) (done, more bool) {
 	return true, more
 }
 
-// spanLen returns the length of the inline code that begins s with n marks. It goes across line ends,
-// but not out of its paragraph. 0: there is none. Not ok: it needs more text.
+// spanLen returns the length of the inline code that begins s with n marks. It goes across line
+// ends, but not out of its paragraph. 0: there is none. Not ok: it needs more text.
 func (d *Doc) spanLen(s string, n int) (size int, ok bool) {
 	for i := n; i < len(s) && i < codeMax; {
 		switch s[i] {

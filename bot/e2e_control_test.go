@@ -212,10 +212,13 @@ func TestFeedback(t *testing.T) {
 			who string
 			p   bot.Press
 		}{
-			{"alice", bot.PressUp}, {"alice", bot.PressUp}, // twice is once
-			{"alice", bot.PressDown}, {"alice", bot.PressDown},
-			{"alice", bot.PressUp}, {"alice", bot.PressDown}, // she said both already
-			{"bob", bot.PressDown}, // who has written nothing here
+			{"alice", bot.PressUp},
+			{"alice", bot.PressUp}, // twice is once
+			{"alice", bot.PressDown},
+			{"alice", bot.PressDown},
+			{"alice", bot.PressUp},
+			{"alice", bot.PressDown}, // she said both already
+			{"bob", bot.PressDown},   // who has written nothing here
 		} {
 			w.click(c.who, "general", got[0].TS, c.p)
 			time.Sleep(time.Second) // events of one moment are handled side by side

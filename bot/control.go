@@ -32,6 +32,7 @@ const (
 	nothingNow = "I am not writing anything here at the moment."
 	atIt       = "I am already at it."
 	thanks     = "Thank you, noted."
+	otherwise  = "Your rating is changed."
 	noMore     = "I don't have this answer any more, so I can't go on with it. Please ask again."
 	helpText   = "Mention me to ask something. In a thread in which only you and I talk, and in direct messages, you need not mention me again.\n" +
 		"`stop` ends the answer that I am writing, `!remove` in a thread takes back my newest answer to you, " +
@@ -179,8 +180,7 @@ func (c *controls) pressed(ctx context.Context, ev Pressed) error {
 		case PressRegenerate, PressContinue:
 			return c.redo(ctx, ev)
 		case PressUp, PressDown:
-			c.notifier.jobs.add("rating", func(ctx context.Context) { c.rated(ctx, ev) })
-			refusal = thanks
+			c.rate(ev)
 		}
 	}
 	if refusal != "" {
@@ -287,43 +287,62 @@ func (c *controls) decided(ctx context.Context, ev LeavePressed) error {
 	return nil
 }
 
-// ratings remembers what people think of answers, so that who presses twice counts once.
+// ratings remembers what people think of answers, so that who presses twice counts once, and is
+// thanked once. It knows of this process only.
 type ratings struct {
 	mu   sync.Mutex // guards last
-	last *simplelru.LRU[[2]string, Press]
+	last *simplelru.LRU[[2]string, rating]
+}
+
+// rating is what a person thinks of an answer.
+type rating struct {
+	now  Press
+	both bool // they have thought otherwise, too
 }
 
 // maxRatings is how many ratings are remembered.
 const maxRatings = 10_000
 
-func newRatings() ratings { return ratings{last: recent.New[[2]string, Press](maxRatings)} }
+func newRatings() ratings { return ratings{last: recent.New[[2]string, rating](maxRatings)} }
 
-// news reports whether a person thinks so for the first time, or otherwise than before.
-func (r *ratings) news(message, user string, p Press) bool {
+// take records what a person thinks. It returns what to tell them, empty if they have said so last,
+// and reports whether they say so for the first time, which is what counts.
+func (r *ratings) take(message, user string, p Press) (word string, first bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	key := [2]string{message, user}
-	if last, ok := r.last.Get(key); ok && last == p {
-		return false
+	last, known := r.last.Get(key)
+	switch {
+	case !known:
+		word, first = thanks, true
+	case last.now == p:
+		return "", false
+	default:
+		word, first, last.both = otherwise, !last.both, true
 	}
-	r.last.Add(key, p)
-	return true
+	last.now = p
+	r.last.Add(key, last)
+	return word, first
 }
 
-// rated counts what somebody thinks of an answer.
-func (c *controls) rated(ctx context.Context, ev Pressed) {
-	if !c.ratings.news(ev.Thread.Channel+ev.Message, ev.User, ev.Press) {
+// rate takes what somebody thinks of an answer. It does not block.
+func (c *controls) rate(ev Pressed) {
+	word, first := c.ratings.take(ev.Thread.Channel+ev.Message, ev.User, ev.Press)
+	if word == "" {
 		return
 	}
-	if h := c.onRated; h != nil {
-		h(ev.Press == PressUp)
+	c.notifier.tell(ev.Thread, ev.User, word)
+	if first && c.onRated != nil {
+		c.onRated(ev.Press == PressUp)
 	}
-	var (
-		link string
-		err  error
-	)
-	if l, ok := c.room.(Linker); ok {
-		link, err = l.Link(ctx, ev.Thread.Channel, ev.Message)
-	}
-	c.log.InfoContext(ctx, "answer_rated", "thread", ev.Thread.String(), "ask", ev.For, "good", ev.Press == PressUp, "link", link, "error", err)
+	c.notifier.jobs.add("rating", func(ctx context.Context) {
+		var (
+			link string
+			err  error
+		)
+		if l, ok := c.room.(Linker); ok {
+			link, err = l.Link(ctx, ev.Thread.Channel, ev.Message)
+		}
+		c.log.InfoContext(ctx, "answer_rated", "thread", ev.Thread.String(), "ask", ev.For, "good", ev.Press == PressUp, "changed", word == otherwise, "link", link, "error", err)
+	})
 }

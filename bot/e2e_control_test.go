@@ -211,14 +211,26 @@ func TestFeedback(t *testing.T) {
 		for _, c := range []struct {
 			who string
 			p   bot.Press
-		}{{"alice", bot.PressUp}, {"alice", bot.PressUp}, {"alice", bot.PressDown}, {"bob", bot.PressDown}} { // twice is once
+		}{
+			{"alice", bot.PressUp},
+			{"alice", bot.PressUp}, // twice is once
+			{"alice", bot.PressDown},
+			{"alice", bot.PressDown},
+			{"alice", bot.PressUp},
+			{"alice", bot.PressDown}, // she said both already
+			{"bob", bot.PressDown},   // who has written nothing here
+		} {
 			w.click(c.who, "general", got[0].TS, c.p)
 			time.Sleep(time.Second) // events of one moment are handled side by side
 		}
 		time.Sleep(5 * time.Second)
 		is(t, "good ratings", good, 1)
 		is(t, "bad ratings", bad, 1)
-		size(t, "thanks", w.slack.Ephemerals("alice"), 3)
+		var said []string
+		for _, m := range w.slack.Ephemerals("alice") {
+			said = append(said, m.Text)
+		}
+		is(t, "words to alice", strings.Join(said, " "), "Thank you, noted. Your rating is changed. Your rating is changed. Your rating is changed.")
 		w.logged("answer_rated", "good=true", "/archives/")
 		w.requests(1, "a rating is no question")
 	})

@@ -15,7 +15,8 @@ import (
 // Hooks report what happens, for metrics. Each may be nil. They must not block, and are called from
 // any goroutine.
 type Hooks struct {
-	// Rated reports that somebody liked an answer, or did not.
+	// Rated reports that somebody liked an answer, or did not: once each, however often they change
+	// their mind.
 	Rated func(good bool)
 	// Answered reports that an answer has ended, took after the first of its questions came.
 	Answered func(end End, took time.Duration)

@@ -2,6 +2,8 @@ package bot
 
 import (
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,7 +21,10 @@ func TestFullMemoriesForgetTheOldest(t *testing.T) {
 		},
 		"what people think of answers": func() (int, func(int), func(int) bool) {
 			r := newRatings()
-			return maxRatings, func(i int) { r.news(strconv.Itoa(i), "U", PressUp) }, func(i int) bool { return !r.news(strconv.Itoa(i), "U", PressUp) }
+			return maxRatings, func(i int) { r.take(strconv.Itoa(i), "U", PressUp) }, func(i int) bool {
+				word, _ := r.take(strconv.Itoa(i), "U", PressUp)
+				return word == ""
+			}
 		},
 		"what people were told": func() (int, func(int), func(int) bool) {
 			n := newNotifier(nil, nil)
@@ -44,5 +49,37 @@ func TestFullMemoriesForgetTheOldest(t *testing.T) {
 				t.Error("what nobody used for longest is still known: there is no bound")
 			}
 		})
+	}
+}
+
+// TestOneThanksForManyPresses: whatever a person presses at the same time, they are thanked once,
+// and each of the two counts once.
+func TestOneThanksForManyPresses(t *testing.T) {
+	r := newRatings()
+	var thanked, good, bad atomic.Int32
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			p := PressUp
+			if i%2 == 1 {
+				p = PressDown
+			}
+			for range 20 {
+				word, first := r.take("1.0", "U", p)
+				if word == thanks {
+					thanked.Add(1)
+				}
+				switch {
+				case first && p == PressUp:
+					good.Add(1)
+				case first:
+					bad.Add(1)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if thanked.Load() != 1 || good.Load() != 1 || bad.Load() != 1 {
+		t.Errorf("thanked %d times, counted %d and %d", thanked.Load(), good.Load(), bad.Load())
 	}
 }

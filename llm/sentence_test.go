@@ -31,6 +31,10 @@ func TestSentencesAboutTokens(t *testing.T) {
 		"to=functions.name is how Harmony addresses a tool.\n\nThe rest.",
 		"commentary to=functions.x is a header, and {\"q\": 1} are the arguments.",
 		"The role is written as assistant to=functions.x here. The rest.",
+		"EXAONE ends its turns with [|endofturn|], and Gemma with <end_of_turn>. The rest.",
+		"Pangu writes [unused10] behind a turn. The rest.",
+		"It is <s>5</s>",
+		"It is <s>\"five\"</s>",
 	} {
 		for size := range len(in) {
 			s := newSplitter(false)
@@ -48,6 +52,16 @@ func TestSentencesAboutTokens(t *testing.T) {
 		"gpt-oss writes <|channel|>analysis<|message|> before thoughts. So.":      "gpt-oss writes <|channel|>analysis<|message|> before thoughts. So.",
 		"Kimi begins with ◁think▷ and goes on. The rest.":                         "Kimi begins with ◁think▷ and goes on. The rest.",
 		"Qwen writes <|im_start|>user\nand the question. The rest.":               "Qwen writes \nand the question. The rest.",
+		// A leaked end stays none of the text, whatever was said of <s> before.
+		"The token <s> begins a text.</s>":         "The token <s> begins a text.",
+		"A text begins with <s>.</s>":              "A text begins with <s>.",
+		"It begins with <s>, as in\n\nHello.</s>":  "It begins with <s>, as in\n\nHello.",
+		"It is <s>5\nand that is the answer.</s>":  "It is <s>5\nand that is the answer.",
+		"It is <s>5</s> 4.</s>":                    "It is <s>5</s> 4.",
+		"It is four[|endofturn|]":                  "It is four",
+		"It is four[|endofturn|]\n[|user|]And?":    "It is four\n",
+		"It is four <end_of_turn>\n":               "It is four \n",
+		"The call is <tool_call> so.<end_of_turn>": "The call is <tool_call> so.",
 	} {
 		for size := range len(in) {
 			s := newSplitter(false)

@@ -59,7 +59,7 @@ type splitter struct {
 	cut     bool            // drop white space before the next text
 	flood   bool            // so many tokens that may end an answer came that they are text, and nothing since
 	literal int             // begin marks that are text: so are their end marks
-	struck  bool            // HTML's <s> is text: so is its </s>
+	struck  bool            // HTML's <s> is text: so is its </s>, in the same line
 	talk    int             // begin tokens of calls that are text: so are their end tokens
 	wrapped string          // what ends the element that the answer is in; empty: it is in none
 	code    code            // where in the Markdown the text is
@@ -174,6 +174,7 @@ func (s *splitter) answer(in string, out *split) string {
 		case !ordinary(b) || !s.code.inner || s.code.run > 0 || s.code.closing:
 			s.code.step(b)
 			s.flood = s.flood && b <= ' '
+			s.struck = s.struck && b != '\n' // else a leaked </s> far behind an open <s> would stay
 			fallthrough
 		case b == ' ':
 			i++
@@ -243,7 +244,14 @@ func (s *splitter) judge(in string, out *split, before string) (decision, int) {
 			s.stray = false
 			s.literal++ // so is its end mark
 		}
-		s.struck = s.struck || strings.HasPrefix(in, strike) && s.code.span == 0 && !s.code.fenced()
+		if strings.HasPrefix(in, strike) && s.code.span == 0 && !s.code.fenced() {
+			rest := in[len(strike):]
+			if rest == "" && !s.last {
+				return isHeld, 0
+			}
+			// A sentence goes on behind the name of the token, and text behind the element's.
+			s.struck = s.struck || rest != "" && strings.IndexByte(" .,;:!?)\n", rest[0]) < 0
+		}
 		return isText, 1
 	case s.code.fenced():
 		// A fence that is not closed: the end of the answer is no code.
@@ -389,6 +397,14 @@ func (s *splitter) mean(in string, tok token, out *split, before string) (decisi
 		}
 	}
 	if tok.kind == tokenTurnEnd {
+		if !tok.sure && s.code.mid { // or the sentence is about it: behind a real one a turn begins
+			switch about, more := prose(in[n:], s.last); {
+			case more:
+				return isHeld, 0
+			case about:
+				return isText, n
+			}
+		}
 		s.code = code{}
 	}
 	if tok.name == loneHead {
@@ -428,42 +444,6 @@ func (s *splitter) strayEnd(tok token, out *split, before string) (decision, int
 		return isText, tok.n
 	}
 	return isDropped, tok.n
-}
-
-// atEnd decides on a token that is left out only where nothing but its like follows it.
-func (s *splitter) atEnd(in string, tok token) (decision, int) {
-	if s.flood {
-		return isText, tok.n
-	}
-	if s.struck && tok.name == "/s" {
-		s.struck = false
-		return isText, tok.n
-	}
-	for rest := in[tok.n:]; ; {
-		if len(in)-len(rest) > mostAtEnd { // a look at each would cost the square of their number
-			s.flood = true
-			return isText, tok.n
-		}
-		rest = strings.TrimLeft(rest, " \t\r\n")
-		if rest == "" {
-			if s.last {
-				return isDropped, len(in)
-			}
-			break
-		}
-		next, more := tokenAt(rest, s.last)
-		if more {
-			break
-		}
-		if next.kind != tokenAtEnd && next.kind != tokenTurnEnd {
-			return isText, tok.n
-		}
-		rest = rest[next.n:]
-	}
-	if len(in) > mostHeld { // white space behind them
-		return isText, tok.n
-	}
-	return isHeld, 0
 }
 
 // plain reports whether nothing in the answer was reasoning.

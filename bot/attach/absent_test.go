@@ -15,8 +15,8 @@ import (
 	"llmbot/bot/thread"
 )
 
-// TestAbsentFiles: of a file that is not there, as its message says already, nobody is asked, and the sentence
-// tells why.
+// TestAbsentFiles: of a file that is not there, as its message says already, nobody is asked, and
+// the sentence tells why.
 func TestAbsentFiles(t *testing.T) {
 	for name, tt := range map[string]struct {
 		file       thread.File
@@ -55,7 +55,8 @@ func TestAbsentFiles(t *testing.T) {
 	}
 }
 
-// TestNewestPicturesOfAMessage: of more pictures in one message than are looked at, the last ones go, as it is said.
+// TestNewestPicturesOfAMessage: of more pictures in one message than are looked at, the last ones
+// go, as it is said.
 func TestNewestPicturesOfAMessage(t *testing.T) {
 	s := &shelf{files: map[string]thread.File{}, data: map[string][]byte{}}
 	var list []thread.File

@@ -21,16 +21,16 @@ const (
 	maxClip = 25 << 20
 	// clipTimeout is how long a server may take to write down what is said in one.
 	clipTimeout = 25 * time.Second
-	// Slack's own transcript is made while the message is posted: so often, and so long, it is waited
-	// for. The figures are the project's own.
+	// Slack's own transcript is made while the message is posted: so often, and so long, it is
+	// waited for. The figures are the project's own.
 	transcriptTries = 5
 	transcriptPause = 2 * time.Second
 )
 
 // Transcriber writes down what is said in a recording.
 type Transcriber interface {
-	// Transcribe returns the words. It blocks for the network and for the server's work, at most until
-	// ctx ends. The name is the file's: servers know by its ending how to read it.
+	// Transcribe returns the words. It blocks for the network and for the server's work, at most
+	// until ctx ends. The name is the file's: servers know by its ending how to read it.
 	Transcribe(ctx context.Context, name, mime string, data []byte) (string, error)
 }
 
@@ -44,8 +44,8 @@ func isClip(f thread.File) bool {
 var errUnfetched = errors.New("fetch a clip")
 
 // clip returns the words of a voice clip: by the server that writes them down, else by Slack's own
-// transcript. keep: another try would bring the same. The error is that of fetching it, unless Slack
-// has been asked for its address just now: then the transcript has to do.
+// transcript. keep: another try would bring the same. The error is that of fetching it, unless
+// Slack has been asked for its address just now: then the transcript has to do.
 func (r *Reader) clip(ctx context.Context, where string, f thread.File, runes int, asked bool) (_ attachment, keep bool, _ error) {
 	name := quoteName(f.Name)
 	cannot := func(why, said string) attachment {

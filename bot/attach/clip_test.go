@@ -49,7 +49,8 @@ func (l *listener) Transcribe(context.Context, string, string, []byte) (string, 
 	return l.words, l.err
 }
 
-// TestClips: the words of a clip reach the model, marked, by whoever has them; else one sentence is said.
+// TestClips: the words of a clip reach the model, marked, by whoever has them; else one sentence is
+// said.
 func TestClips(t *testing.T) {
 	clip := thread.File{ID: "F1", Name: "audio_message.mp4", MIME: "video/mp4", Subtype: "slack_audio"}
 	with := func(h thread.File) thread.File {
@@ -98,7 +99,8 @@ func TestClips(t *testing.T) {
 	}
 }
 
-// TestThumbnails: of a picture that we cannot decode, or that is too large, the model sees Slack's thumbnail.
+// TestThumbnails: of a picture that we cannot decode, or that is too large, the model sees Slack's
+// thumbnail.
 func TestThumbnails(t *testing.T) {
 	var small bytes.Buffer
 	if err := jpeg.Encode(&small, image.NewGray(image.Rect(0, 0, 40, 30)), nil); err != nil {

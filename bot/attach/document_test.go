@@ -46,7 +46,8 @@ func (p pdfs) Read(context.Context, []byte, document.Limits) (document.Text, err
 	return p.text, p.err
 }
 
-// fill reads one file twice, and returns what the prompt has, what is said, and how often the file was fetched.
+// fill reads one file twice, and returns what the prompt has, what is said, and how often the file
+// was fetched.
 func fill(t *testing.T, s *shelf, p PDFs) (text, said string, asked int) {
 	t.Helper()
 	r := New(s, p, nil, nil, slog.New(slog.DiscardHandler))
@@ -117,7 +118,8 @@ func TestDocuments(t *testing.T) {
 	}
 }
 
-// TestWhatChanges: what people can write on in is read anew in each turn, and what they cannot is remembered.
+// TestWhatChanges: what people can write on in is read anew in each turn, and what they cannot is
+// remembered.
 func TestWhatChanges(t *testing.T) {
 	for name, tt := range map[string]struct {
 		said, told thread.File // what the message says of it, and Slack

@@ -44,8 +44,8 @@ const (
 
 // Errors of Files.
 var (
-	// ErrNoFile reports that a file may not be read, or is not there: we got something else than its
-	// content.
+	// ErrNoFile reports that a file may not be read, or is not there: we got something else than
+	// its content.
 	ErrNoFile = errors.New("file is not readable")
 	// ErrLargeFile reports that a file is larger than the caller allows.
 	ErrLargeFile = errors.New("file is too large")
@@ -56,12 +56,12 @@ var (
 // Files fetches what people attach.
 type Files interface {
 	// Info returns what Slack says of a file, with the addresses of its content and of the largest
-	// smaller picture that Slack made of it. It blocks for Slack's budget and the network, at most until
-	// ctx ends. It returns ErrElsewhere, with the file, for one that Slack does not keep.
+	// smaller picture that Slack made of it. It blocks for Slack's budget and the network, at most
+	// until ctx ends. It returns ErrElsewhere, with the file, for one that Slack does not keep.
 	Info(ctx context.Context, id string) (thread.File, error)
-	// File returns the content of a file, from its address. It blocks for the network, at most until ctx
-	// ends. It returns ErrLargeFile for a file of more than most bytes, of which it reads nothing, and
-	// ErrNoFile for what is not the file's own content, such as a sign-in page.
+	// File returns the content of a file, from its address. It blocks for the network, at most
+	// until ctx ends. It returns ErrLargeFile for a file of more than most bytes, of which it reads
+	// nothing, and ErrNoFile for what is not the file's own content, such as a sign-in page.
 	File(ctx context.Context, f thread.File, most int64) ([]byte, error)
 	// Thumbnail returns the picture at the address that the file has for it, a JPEG or PNG of about
 	// 1,024 pixels. It blocks as File does, and returns ErrNoFile if there is no address.
@@ -70,8 +70,8 @@ type Files interface {
 
 // PDFs reads PDF files.
 type PDFs interface {
-	// Read returns the text of a file. It blocks for seconds, at most until ctx ends. Its errors are
-	// those of package document.
+	// Read returns the text of a file. It blocks for seconds, at most until ctx ends. Its errors
+	// are those of package document.
 	Read(ctx context.Context, data []byte, limits document.Limits) (document.Text, error)
 }
 

@@ -8,7 +8,8 @@ import (
 	"llmbot/llm"
 )
 
-// TestFilesForgetTheOldest: files are remembered up to a number of bytes, and of files; those that were used last.
+// TestFilesForgetTheOldest: files are remembered up to a number of bytes, and of files; those that
+// were used last.
 func TestFilesForgetTheOldest(t *testing.T) {
 	large := attachment{image: &llm.Image{Data: make([]byte, maxFileCache/4)}}
 	c := newFileCache()

@@ -44,7 +44,8 @@ func (s *store) Read(context.Context, []byte, document.Limits) (document.Text, e
 	return document.Text{Markdown: "zq"}, nil
 }
 
-// TestHeld: files of all threads that are read at the same time have a bound together, and each is read in its turn.
+// TestHeld: files of all threads that are read at the same time have a bound together, and each is
+// read in its turn.
 func TestHeld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &store{}

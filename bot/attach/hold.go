@@ -10,9 +10,9 @@ import (
 )
 
 // collectAfter is after how many bytes that files have left behind the collector runs, before they
-// count as free. By itself it would run when the heap has grown by GOGC's share, and what it finds by
-// then was as much again as the bound (251 MB instead of 120, at 40 %). A run takes 20 to 60 ms of a
-// core, and reading files of 24 MB several times that.
+// count as free. By itself it would run when the heap has grown by GOGC's share, and what it finds
+// by then was as much again as the bound (251 MB instead of 120, at 40 %). A run takes 20 to 60 ms
+// of a core, and reading files of 24 MB several times that.
 const collectAfter = 24 << 20
 
 // memory is what all files that are being read may take together: the files, what is made of them,
@@ -20,21 +20,22 @@ const collectAfter = 24 << 20
 // for the others. It is handed out round by person (package fair), and so is all else that is
 // bounded here: however many files one person sends, those of others wait for none of them.
 //
-// Whoever has some of it never waits for more: two who did could wait for each other. What a picture
-// takes is known only when it was fetched. If that is not there just then, its file is let go of, and
-// fetched again when there is room for both. See with. Nor does anybody who has some wait for
-// Slack's budget, or for what Slack has not made yet.
+// Whoever has some of it never waits for more: two who did could wait for each other. What a
+// picture takes is known only when it was fetched. If that is not there just then, its file is let
+// go of, and fetched again when there is room for both. See with. Nor does anybody who has some
+// wait for Slack's budget, or for what Slack has not made yet.
 type memory struct {
 	files *fair.Pool // a place for each file that is read here, and the bytes of all
 	// clips are those that a server is writing down: it takes its time, and nothing of ours but the
 	// clip. They have places of their own, and a part of the bytes.
 	clips *fair.Pool
-	// pictures and pdfs are those that are being unpacked: as many as their readers work on at a time,
-	// so that nobody waits there in the order of arrival.
+	// pictures and pdfs are those that are being unpacked: as many as their readers work on at a
+	// time, so that nobody waits there in the order of arrival.
 	pictures, pdfs *fair.Pool
 
-	mu   sync.Mutex // guards left; held while the collector runs, so that one run serves all who wait
-	left int64      // bytes that files have left behind since it ran
+	// mu guards left; held while the collector runs, so that one run serves all who wait
+	mu   sync.Mutex
+	left int64 // bytes that files have left behind since it ran
 }
 
 func newMemory() *memory {
@@ -66,8 +67,8 @@ func (m *memory) take(ctx context.Context, file, more int64) (*hold, error) {
 	return &hold{of: m, got: got, file: file, more: more}, nil
 }
 
-// with has a file read under a hold. If there is no memory for what is in it, it lets go of the hold,
-// and begins anew when there is.
+// with has a file read under a hold. If there is no memory for what is in it, it lets go of the
+// hold, and begins anew when there is.
 func (m *memory) with(ctx context.Context, file int64, read func(*hold)) error {
 	for more := int64(0); ; {
 		h, err := m.take(ctx, file, more)
@@ -97,9 +98,9 @@ func (m *memory) takeClip(ctx context.Context, bytes int64) (*hold, error) {
 	return &hold{of: m, got: got, clip: clip, file: bytes}, nil
 }
 
-// room reports whether the hold has so many bytes for what is in its file. It takes what it lacks if
-// it is there, and does not wait. The largest picture gets all that there is: alone it may take 110 MB,
-// its file included.
+// room reports whether the hold has so many bytes for what is in its file. It takes what it lacks
+// if it is there, and does not wait. The largest picture gets all that there is: alone it may take
+// 110 MB, its file included.
 func (h *hold) room(bytes int64) bool {
 	bytes = min(bytes, maxHeld-h.file)
 	if lacks := bytes - h.more; lacks > 0 {

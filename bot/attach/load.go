@@ -71,8 +71,8 @@ func (r *Reader) ask(ctx context.Context, f thread.File) (thread.File, error) {
 	return f, nil
 }
 
-// read reads a file of which everything is known. asked: Slack has said it just now. The error is that
-// of fetching it.
+// read reads a file of which everything is known. asked: Slack has said it just now. The error is
+// that of fetching it.
 func (r *Reader) read(ctx context.Context, where string, f thread.File, runes int, asked bool) (a attachment, keep bool, err error) {
 	switch kindOf(f) {
 	case fileClip:
@@ -103,8 +103,8 @@ func (r *Reader) content(ctx context.Context, where string, f thread.File, runes
 	return a, keep, err
 }
 
-// fetch fetches a file and reads it. failed is not nil if it is a picture that cannot be read itself:
-// its thumbnail is to be.
+// fetch fetches a file and reads it. failed is not nil if it is a picture that cannot be read
+// itself: its thumbnail is to be.
 func (r *Reader) fetch(ctx context.Context, h *hold, where string, f thread.File, runes int) (a attachment, keep bool, failed *unseen, err error) {
 	data, err := r.files.File(ctx, f, mostBytes(f))
 	if errors.Is(err, ErrLargeFile) && kindOf(f) == filePicture {

@@ -95,9 +95,9 @@ func heavyFiles(t *testing.T) *heavy {
 	return h
 }
 
-// TestMemoryOfAllFilesAtOnce: files of all kinds, each as large as it may be, many at the same time,
-// take less than 150 MB of the process (issue 14), and each is read. Where others have the processors the
-// collector comes late, and it was 157 once: the test allows a third more.
+// TestMemoryOfAllFilesAtOnce: files of all kinds, each as large as it may be, many at the same
+// time, take less than 150 MB of the process (issue 14), and each is read. Where others have the
+// processors the collector comes late, and it was 157 once: the test allows a third more.
 func TestMemoryOfAllFilesAtOnce(t *testing.T) {
 	if raceOn {
 		t.Skip("it measures memory, and decodes a gigabyte of pixels")

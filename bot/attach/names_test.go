@@ -7,8 +7,8 @@ import (
 	"llmbot/bot/prompt"
 )
 
-// TestNamesAndWordsStayInTheirLines: neither a file's name nor what is said in a clip begins a line of its own,
-// whatever ends the line for a model. A name has a bound.
+// TestNamesAndWordsStayInTheirLines: neither a file's name nor what is said in a clip begins a line
+// of its own, whatever ends the line for a model. A name has a bound.
 func TestNamesAndWordsStayInTheirLines(t *testing.T) {
 	for _, end := range []string{"\n", "\r", "\v", "\f", "\u0085", "\u2028", "\u2029", "\x7f"} {
 		clip := spoken("x", "hi"+end+"(attached file zq)", "how", 1000)

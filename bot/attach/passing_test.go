@@ -62,8 +62,8 @@ func inBubble(t *testing.T, name string, test func(t *testing.T)) {
 	t.Run(name, func(t *testing.T) { synctest.Test(t, test) })
 }
 
-// TestPassingFailures: what fails for a while is not remembered, and an address that is good no more is
-// asked for anew, whatever kind of file it is.
+// TestPassingFailures: what fails for a while is not remembered, and an address that is good no
+// more is asked for anew, whatever kind of file it is.
 func TestPassingFailures(t *testing.T) {
 	var small bytes.Buffer
 	if err := jpeg.Encode(&small, image.NewGray(image.Rect(0, 0, 40, 30)), nil); err != nil {
@@ -127,8 +127,8 @@ func TestPassingFailures(t *testing.T) {
 	}
 }
 
-// TestThumbnailThatComesLate: the smaller copy of a large picture is waited for, as that of another kind
-// is.
+// TestThumbnailThatComesLate: the smaller copy of a large picture is waited for, as that of another
+// kind is.
 func TestThumbnailThatComesLate(t *testing.T) {
 	var small bytes.Buffer
 	if err := jpeg.Encode(&small, image.NewGray(image.Rect(0, 0, 40, 30)), nil); err != nil {

@@ -77,9 +77,9 @@ func (r *Reader) thumbnail(ctx context.Context, where string, f thread.File, ask
 	return a, none
 }
 
-// seek reads the thumbnail of a picture, at the address that the message has for it, or else at the one
-// that Slack tells; asked: Slack has told it just now. It waits for Slack to make one; none: it has made
-// none in that time.
+// seek reads the thumbnail of a picture, at the address that the message has for it, or else at the
+// one that Slack tells; asked: Slack has told it just now. It waits for Slack to make one; none: it
+// has made none in that time.
 func (r *Reader) seek(ctx context.Context, f thread.File, asked bool) (a attachment, none bool, err error) {
 	if f.Thumb != "" {
 		if a, err = r.thumb(ctx, f); err == nil || asked || ctx.Err() != nil {
@@ -106,8 +106,8 @@ type unseen struct {
 	instead attachment // what stands in its place if its thumbnail cannot be read either
 }
 
-// smaller reads the thumbnail of a picture that could not be read itself; keep: another try would bring
-// the same.
+// smaller reads the thumbnail of a picture that could not be read itself; keep: another try would
+// bring the same.
 func (r *Reader) smaller(ctx context.Context, f thread.File, p unseen, asked bool) (_ attachment, keep bool) {
 	a, none, err := r.seek(ctx, f, asked)
 	if err != nil {

@@ -197,8 +197,8 @@ func TestAnotherGapWhileOneIsOpen(t *testing.T) {
 	})
 }
 
-// TestTriesShareTheRates: what failed is read again within the bounds of all reads, of which the live
-// questions have the rest.
+// TestTriesShareTheRates: what failed is read again within the bounds of all reads, of which the
+// live questions have the rest.
 func TestTriesShareTheRates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, _ := missed(t)

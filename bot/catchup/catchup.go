@@ -18,9 +18,9 @@ import (
 const (
 	// storeTimeout is how long the store may take for a note: one that takes longer is away.
 	storeTimeout = time.Second
-	// mostConversations are read within a minute, and mostThreads within threadsWithin, each as soon as
-	// it can be. Slack allows 50 a minute of each kind: the rest is for live questions. They read
-	// threads above all, many of them just when a socket or the store is back.
+	// mostConversations are read within a minute, and mostThreads within threadsWithin, each as
+	// soon as it can be. Slack allows 50 a minute of each kind: the rest is for live questions.
+	// They read threads above all, many of them just when a socket or the store is back.
 	mostConversations = 40
 	mostThreads       = 10
 	threadsWithin     = 20 * time.Second
@@ -48,7 +48,7 @@ type History interface {
 	// thread.ErrUnreadable: another try does not help.
 	Messages(ctx context.Context, t thread.ID) ([]thread.Message, error)
 	// Recent returns the top-level messages of a conversation between two times, both excluded,
-	// oldest first; of very many, the newest. It is one read.
+	// oldest first; of very many, the newest. It may read several pages, five at most.
 	Recent(ctx context.Context, channel, after, before string) ([]thread.Message, error)
 }
 
@@ -65,8 +65,8 @@ type Config struct {
 	FollowUps func(ctx context.Context, channel string) thread.FollowUps
 	// Read is told of each thread that was read.
 	Read func(t thread.ID, messages []thread.Message)
-	// Gone takes a thread as it is now, with its record: answers may have lost their questions. After
-	// an error it is told of the thread again later.
+	// Gone takes a thread as it is now, with its record: answers may have lost their questions.
+	// After an error it is told of the thread again later.
 	Gone func(ctx context.Context, t thread.ID, record turn.Record, messages []thread.Message) error
 	// Ask takes a question that has no answer, as if its event had just come.
 	Ask func(ctx context.Context, q thread.Question) error
@@ -154,7 +154,8 @@ func (w *Watcher) Run(ctx context.Context) {
 type gap struct {
 	from   time.Time
 	looked map[thread.ID]bool // what needs no other look
-	// left is what is to be read yet. A conversation has no ts, and the list of them has no channel.
+	// left is what is to be read yet. A conversation has no ts, and the list of them has no
+	// channel.
 	left   []thread.ID
 	order  map[thread.ID]int // of places, see orderList
 	asked  int               // questions that had no answer
@@ -261,8 +262,8 @@ func forGood(err error) bool {
 	return errors.Is(err, thread.ErrUnreadable) || errors.Is(err, turn.ErrCorrupt) || errors.Is(err, turn.ErrKey)
 }
 
-// look asks for what is owed in a place, and returns what is left to be looked at: left, and what it
-// has found.
+// look asks for what is owed in a place, and returns what is left to be looked at: left, and what
+// it has found.
 func (w *Watcher) look(ctx context.Context, g *gap, place thread.ID, left []thread.ID) ([]thread.ID, error) {
 	switch {
 	case place.Channel == "":

@@ -18,7 +18,8 @@ import (
 	"llmbot/bot/turn"
 )
 
-// TestMissed says for each state of the note, and of this process, from when on something was missed.
+// TestMissed says for each state of the note, and of this process, from when on something was
+// missed.
 func TestMissed(t *testing.T) {
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	ago := func(d time.Duration) time.Time { return now.Add(-d) }
@@ -268,7 +269,8 @@ func (w *town) watch(t *testing.T, owner string) (_ *Watcher, stop func()) {
 	return watcher, func() { cancel(); all.Wait() }
 }
 
-// TestWhatWasSaidMeanwhileIsAskedOnce: of all conversations, in each of them the oldest first, and only what is a question.
+// TestWhatWasSaidMeanwhileIsAskedOnce: of all conversations, in each of them the oldest first, and
+// only what is a question.
 func TestWhatWasSaidMeanwhileIsAskedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &town{Store: turn.NewMem()}
@@ -309,8 +311,8 @@ func TestWhatWasSaidMeanwhileIsAskedOnce(t *testing.T) {
 }
 
 // TestNobodyWaitsForAQuietConversation: wherever it is, a question is found within seconds of the
-// start, direct messages first, and before any thread of others is read. Live questions keep a share
-// of each minute's reads, and the store is told all the time that this process is at it.
+// start, direct messages first, and before any thread of others is read. Live questions keep a
+// share of each minute's reads, and the store is told all the time that this process is at it.
 func TestNobodyWaitsForAQuietConversation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &town{Store: turn.NewMem(), took: 100 * time.Millisecond}

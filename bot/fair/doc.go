@@ -1,5 +1,6 @@
 // Package fair hands out what is bounded and shared round by person: places to read a file, the
-// memory for it, places to read history, the calls that Slack allows in a minute, the slots of answers.
+// memory for it, places to read history, the calls that Slack allows in a minute, the slots of
+// answers.
 //
 // # Why
 //

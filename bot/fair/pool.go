@@ -111,8 +111,8 @@ func (p *Pool) joinLocked(person string, need Need) *request {
 }
 
 // More takes so many bytes more if they are there, and reports whether they were. Those for which
-// somebody waits are not, unless it is little. It does not wait: two who had something and waited for
-// more could wait for each other.
+// somebody waits are not, unless it is little. It does not wait: two who had something and waited
+// for more could wait for each other.
 func (h *Hold) More(bytes int64) bool {
 	p := h.pool
 	p.mu.Lock()
@@ -149,7 +149,8 @@ func (p *Pool) giveLocked(person string, n Need) {
 func (p *Pool) serveLocked() {
 	for {
 		var next string
-		blocked, long := false, false // a need whose turn it is waits for bytes, and has waited long
+		// a need whose turn it is waits for bytes, and has waited long
+		blocked, long := false, false
 		r, ok := p.ring.Next(func(person string, r *request) bool {
 			next = person
 			switch {
@@ -170,8 +171,8 @@ func (p *Pool) serveLocked() {
 	}
 }
 
-// shareLocked reports whether it is within a person's share that work of theirs, which has something,
-// gets more.
+// shareLocked reports whether it is within a person's share that work of theirs, which has
+// something, gets more.
 func (p *Pool) shareLocked(person string, has, more Need) bool {
 	others := p.held[person].minus(has)
 	if others == (Need{}) {

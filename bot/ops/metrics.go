@@ -114,7 +114,7 @@ func NewMetrics(b Build) *Metrics {
 	m.visible = one(m.histogram("answer_first_visible_seconds", "From the question to the first message of its answer.", seenBuckets()))
 	m.staleness = one(m.histogram("answer_staleness_seconds", "At each call that shows text: how old the oldest text was that it made visible.", seenBuckets()))
 	m.endLag = one(m.histogram("answer_end_lag_seconds", "From the last token to the complete answer being visible.", seenBuckets()))
-	m.ratings = m.counter("ratings_total", "What people think of answers.", "rating")
+	m.ratings = m.counter("ratings_total", "What people think of answers. Whoever changes a rating counts once as good and once as bad.", "rating")
 	m.queueWait = one(m.histogram("queue_wait_seconds", "How long an answer waited for one of the BOT_MAX_ANSWERS slots.", longBuckets()))
 	m.overQuota = m.counter("quota_refusals_total", "Answers refused because a person, or a channel, has had its share.", "of", "limit")
 	m.links = m.counter("linked_messages_total", "Links to Slack messages in what the model was to read, by what became of them.", "outcome")

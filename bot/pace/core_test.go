@@ -365,7 +365,8 @@ func TestNativeStream(t *testing.T) {
 	}
 }
 
-// A crowd in an installation whose limits were raised takes turns: liveliness has a most of its own.
+// A crowd in an installation whose limits were raised takes turns: liveliness has a most of its
+// own.
 func TestLivelinessHasAMost(t *testing.T) {
 	for n, want := range map[int]int{50: 50, 1000: liveMost} { // answers, calls a second
 		r := &rig{T: t, c: newCore(map[Method]int{MethodEdit: 1_000_000}, 1)}

@@ -175,8 +175,8 @@ func TestRefusedCostsNobody(t *testing.T) {
 	})
 }
 
-// TestTakeWith: a call that needs something else as well is counted when both are there, is in nobody's
-// way before, and is told when that is there again.
+// TestTakeWith: a call that needs something else as well is counted when both are there, is in
+// nobody's way before, and is told when that is there again.
 func TestTakeWith(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const m = Method("conversations.replies")

@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// FuzzPolicy runs whole answers through the core in a random world: nobody starves, every answer becomes
-// complete within two seconds of its end wherever posts are to be had, and the window is never exceeded.
+// FuzzPolicy runs whole answers through the core in a random world: nobody starves, every answer
+// becomes complete within two seconds of its end wherever posts are to be had, and the window is
+// never exceeded.
 func FuzzPolicy(f *testing.F) {
 	f.Add(uint64(1), uint8(10), uint8(2), false, uint8(20))
 	f.Add(uint64(2), uint8(40), uint8(1), true, uint8(3))

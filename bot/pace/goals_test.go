@@ -9,7 +9,8 @@ type goal struct {
 	most  figures
 }
 
-// goals are those of issue 5, as far as a scheduler decides them, and a little more where we are better.
+// goals are those of issue 5, as far as a scheduler decides them, and a little more where we are
+// better.
 func goals() []goal {
 	return []goal{
 		{"1 at once", 0, figures{first: 0.12, stale: 0.56, stall: 0.05, lag: 0.11, lag95: 0.11, lagMax: 0.11, calls: 14}},

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// inLife is the Sender of an answer of the simulated world, in virtual time but with the real Scheduler.
+// inLife is the Sender of an answer of the simulated world, in virtual time but with the real
+// Scheduler.
 type inLife struct {
 	w     *world
 	began time.Time
@@ -94,7 +95,8 @@ func inBubble(t *testing.T, w *world) figures {
 	return w.figures()
 }
 
-// TestSchedulerKeepsWhatTheSimulationPromises runs loads of the table of issue 5 with the real goroutines.
+// TestSchedulerKeepsWhatTheSimulationPromises runs loads of the table of issue 5 with the real
+// goroutines.
 func TestSchedulerKeepsWhatTheSimulationPromises(t *testing.T) {
 	loads := make(map[string]scenario)
 	for _, s := range scenarios() {

@@ -40,8 +40,8 @@ func TestWindow(t *testing.T) {
 	}
 }
 
-// Slack counts a call at some moment between its sending and its return. Whatever that moment is, a call that
-// the window allows is never one too many.
+// Slack counts a call at some moment between its sending and its return. Whatever that moment is, a
+// call that the window allows is never one too many.
 func TestWindowIsExactWhateverTheLatency(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	l := newLimiter(50, 1)

@@ -68,8 +68,8 @@ although text exists. lag: last token -> complete text visible. calls: per answe
 	}
 }
 
-// BenchmarkPolicy prints the comparison of facts/pace.md and issue 5, then measures the cost of simulating
-// ten threads.
+// BenchmarkPolicy prints the comparison of facts/pace.md and issue 5, then measures the cost of
+// simulating ten threads.
 func BenchmarkPolicy(b *testing.B) {
 	compare(os.Stdout)
 	s := scenarios()[2]

@@ -134,8 +134,8 @@ func policyTimer(w *world) {
 	})
 }
 
-// policyBuffer is what bots with native streams do: append when 256 characters are there; starts, appends
-// and stops have their own budgets (20, 100 and 20 a minute).
+// policyBuffer is what bots with native streams do: append when 256 characters are there; starts,
+// appends and stops have their own budgets (20, 100 and 20 a minute).
 func policyBuffer(w *world) {
 	w.start()
 	start, add, stop := newSimLimiter(20, w.burst), newSimLimiter(100, w.burst), newSimLimiter(20, w.burst)
@@ -158,7 +158,8 @@ func policyBuffer(w *world) {
 	})
 }
 
-// alone runs answers that know nothing of each other: step makes a call at now and says when the next is.
+// alone runs answers that know nothing of each other: step makes a call at now and says when the
+// next is.
 func alone(w *world, step func(a *answer, now float64, shown int) (next float64)) {
 	next := make([]float64, len(w.answers))
 	for i, a := range w.answers {

@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// The simulation's world: answers, Slack's limiters, and what a reader sees. It shares no code with the
-// package; only policyCore in sim_test.go calls the core under test. Times are seconds of virtual time.
+// The simulation's world: answers, Slack's limiters, and what a reader sees. It shares no code with
+// the package; only policyCore in sim_test.go calls the core under test. Times are seconds of
+// virtual time.
 
 const (
 	simRate    = 50.0 // tokens a second
@@ -75,7 +76,8 @@ func (a *answer) measure() (first, stale, stall, lag float64, complete bool) {
 	if len(a.seen) > 0 {
 		first = a.seen[0].at - a.begins
 	}
-	// Between two changes: the oldest invisible token ages, and the reader reads on or has nothing to read.
+	// Between two changes: the oldest invisible token ages, and the reader reads on or has nothing
+	// to read.
 	from, k, read := a.begins, 0, a.begins
 	for i := range len(a.seen) + 1 {
 		to := end
@@ -97,7 +99,8 @@ func (a *answer) measure() (first, stale, stall, lag float64, complete bool) {
 	return first, stale / max(a.ends()-a.begins, 0.02), stall, lag, complete
 }
 
-// simLimiter is Slack's for one method: n calls in any 60 s, or a bucket of n a minute with a burst.
+// simLimiter is Slack's for one method: n calls in any 60 s, or a bucket of n a minute with a
+// burst.
 type simLimiter struct {
 	n, burst int // burst 0: window
 	calls    []float64

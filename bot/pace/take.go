@@ -16,16 +16,17 @@ const takeTime = time.Second
 // ticket is a call that waits for its method's budget.
 type ticket struct {
 	person string
-	also   func() bool   // takes what else the call needs, and reports whether that was there; nil: nothing
-	mine   chan struct{} // closed when the call may be made
-	look   chan struct{} // holds one: "look again, you keep the time now"
+	// also takes what else the call needs, and reports whether that was there; nil: nothing
+	also func() bool
+	mine chan struct{} // closed when the call may be made
+	look chan struct{} // holds one: "look again, you keep the time now"
 }
 
 // queue holds those who wait for the budget of a method.
 type queue struct {
 	ring fair.Ring[*ticket]
-	// all are in the order in which they came. The first one keeps the time: it wakes when the budget
-	// has grown, and hands it to whoever's turn it is.
+	// all are in the order in which they came. The first one keeps the time: it wakes when the
+	// budget has grown, and hands it to whoever's turn it is.
 	all []*ticket
 }
 
@@ -37,10 +38,11 @@ type queue struct {
 func (s *Scheduler) Take(ctx context.Context, m Method) error { return s.TakeWith(ctx, m, nil) }
 
 // TakeWith is Take for a call that needs something else as well, such as a place: whoever waits for
-// both holds neither, and nobody is waited for who lacks the other one. also takes that if it is there
-// now, and reports whether it was. It is called with the Scheduler's lock held, perhaps by another
-// goroutine, and not after TakeWith has returned; it does no I/O, and does not call the Scheduler. If
-// TakeWith returns an error, also may have taken it. Call Look when it is there again.
+// both holds neither, and nobody is waited for who lacks the other one. also takes that if it is
+// there now, and reports whether it was. It is called with the Scheduler's lock held, perhaps by
+// another goroutine, and not after TakeWith has returned; it does no I/O, and does not call the
+// Scheduler. If TakeWith returns an error, also may have taken it. Call Look when it is there
+// again.
 func (s *Scheduler) TakeWith(ctx context.Context, m Method, also func() bool) error {
 	t := &ticket{person: fair.Person(ctx), also: also, mine: make(chan struct{}), look: make(chan struct{}, 1)}
 	s.enter(m, t)
@@ -86,8 +88,8 @@ func (s *Scheduler) TryTake(m Method, part float64) bool {
 	return true
 }
 
-// Look tells those who wait in TakeWith for one of these methods that what else they need may be there
-// now. It does not block.
+// Look tells those who wait in TakeWith for one of these methods that what else they need may be
+// there now. It does not block.
 func (s *Scheduler) Look(methods ...Method) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -173,8 +175,8 @@ func poke(c chan struct{}) {
 	}
 }
 
-// Refused records that Slack refused a call that Take had counted for the person of ctx, or TryTake for
-// nobody: it comes out of no share then. The method pauses for retryAfter.
+// Refused records that Slack refused a call that Take had counted for the person of ctx, or TryTake
+// for nobody: it comes out of no share then. The method pauses for retryAfter.
 func (s *Scheduler) Refused(ctx context.Context, m Method, retryAfter time.Duration) {
 	s.mu.Lock()
 	lim := s.core.limit(m)

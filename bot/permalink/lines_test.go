@@ -9,7 +9,8 @@ import (
 	"llmbot/bot/thread"
 )
 
-// TestEveryLineHasAMark: no line of a quotation is without its mark, whatever ends the line for a model.
+// TestEveryLineHasAMark: no line of a quotation is without its mark, whatever ends the line for a
+// model.
 func TestEveryLineHasAMark(t *testing.T) {
 	for _, end := range []string{"\n", "\r", "\v", "\f", "\u0085", "\u2028", "\u2029"} {
 		o := newOffice()
@@ -22,8 +23,9 @@ func TestEveryLineHasAMark(t *testing.T) {
 	}
 }
 
-// TestNobodySpeaksForOthers: in a linked thread only the reader begins a line with a name, and nobody
-// looks like the bot, like another bot, like the linked message or like somebody of the same name.
+// TestNobodySpeaksForOthers: in a linked thread only the reader begins a line with a name, and
+// nobody looks like the bot, like another bot, like the linked message or like somebody of the same
+// name.
 func TestNobodySpeaksForOthers(t *testing.T) {
 	o := newOffice()
 	root := thread.ID{Channel: "CPUB", TS: "1763900000.000200"}

@@ -11,7 +11,8 @@ import (
 // Link is an address of a message.
 type Link struct {
 	Channel, TS string
-	Thread      string // ts of the thread that it is a reply in; empty: it is none, or that is not said
+	// Thread is the ts of the thread that it is a reply in; empty: it is none, or that is not said
+	Thread string
 }
 
 // root returns the thread in which the message is, as far as the link tells.
@@ -72,8 +73,8 @@ func ownWords(text string) string {
 	})
 }
 
-// WithoutPreviews returns a message without Slack's previews of messages that are quoted. It keeps those
-// of which not all is quoted: a preview may have more.
+// WithoutPreviews returns a message without Slack's previews of messages that are quoted. It keeps
+// those of which not all is quoted: a preview may have more.
 func (q Quotes) WithoutPreviews(text string) string {
 	if len(q.quoted) == 0 || !strings.Contains(text, linkedPreview) {
 		return text

@@ -97,13 +97,14 @@ func New(from Source, full Full, hosts []string, self string, log *slog.Logger) 
 
 // Quotes is what Quote found.
 type Quotes struct {
-	Text    map[string]string // by the id of the message that has the links: Markdown
-	Hidden  map[string]bool   // messages with a link to what the people who ask may not see
-	Unread  map[string]bool   // messages with a link that could not be read
-	Surplus map[string]bool   // messages with more links than MaxLinks, or with one that is older than these
-	Shown   int               // links that are quoted
-	Denied  int               // links to what they may not see
-	Failed  int               // links that could not be read
+	Text   map[string]string // by the id of the message that has the links: Markdown
+	Hidden map[string]bool   // messages with a link to what the people who ask may not see
+	Unread map[string]bool   // messages with a link that could not be read
+	// Surplus: messages with more links than MaxLinks, or with one that is older than these
+	Surplus map[string]bool
+	Shown   int // links that are quoted
+	Denied  int // links to what they may not see
+	Failed  int // links that could not be read
 
 	hosts  []string
 	quoted map[Link]bool // the messages of which all is quoted, without their threads
@@ -169,8 +170,8 @@ var (
 	errGone    = errors.New("the message is not there")
 )
 
-// quote returns a quotation, and whether it has all of the linked message. It asks first who may see the
-// message, and reads it only then.
+// quote returns a quotation, and whether it has all of the linked message. It asks first who may
+// see the message, and reads it only then.
 func (r *Reader) quote(ctx context.Context, l Link, people []Person, roles map[string]bool, runes int, reads *int) (text string, whole bool, err error) {
 	place, err := r.visible(ctx, l.Channel, people, roles)
 	if err != nil {
@@ -298,10 +299,10 @@ func around(page []thread.Message, at int) []thread.Message {
 	return append([]thread.Message{page[0]}, page[from:from+rest]...)
 }
 
-// quotation writes a quotation of at most so many characters, in which the linked message comes first:
-// its thread has what it leaves, or leastRunes a message. whole reports that all of the linked one is
-// there. Nobody speaks for others in it: every further line of a message has a margin, and names are
-// those of the prompt.
+// quotation writes a quotation of at most so many characters, in which the linked message comes
+// first: its thread has what it leaves, or leastRunes a message. whole reports that all of the
+// linked one is there. Nobody speaks for others in it: every further line of a message has a
+// margin, and names are those of the prompt.
 func (r *Reader) quotation(l Link, place Place, k kept, runes int) (text string, whole bool) {
 	where := "a conversation"
 	if place.Name != "" {

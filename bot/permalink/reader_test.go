@@ -106,7 +106,8 @@ func newOffice() *office {
 	}
 }
 
-// TestWhoSees: a message is quoted only if everybody who asks is known to see it, and is not even read otherwise.
+// TestWhoSees: a message is quoted only if everybody who asks is known to see it, and is not even
+// read otherwise.
 func TestWhoSees(t *testing.T) {
 	in, in2, out, guest, stranger, foreign := Person{ID: "UIN"}, Person{ID: "UIN2"}, Person{ID: "UOUT"}, Person{ID: "UGUEST"}, Person{ID: "UX"}, Person{ID: "UOUT", Guest: true}
 	for name, tt := range map[string]struct {
@@ -208,7 +209,8 @@ func (*still) Page(_ context.Context, t thread.ID) ([]thread.Message, error) {
 	return []thread.Message{{TS: t.TS, Name: "Ana", Text: "zq"}}, nil
 }
 
-// TestQuotation: a thread is bounded, no line of it looks like ours, and three links are read at most.
+// TestQuotation: a thread is bounded, no line of it looks like ours, and three links are read at
+// most.
 func TestQuotation(t *testing.T) {
 	o := newOffice()
 	r := New(o, fullMembers, []string{"acme.slack.com"}, "llm", slog.New(slog.DiscardHandler))
@@ -249,8 +251,8 @@ func TestQuotation(t *testing.T) {
 	}
 }
 
-// TestQuotationHasWhatAPreviewHad: of a thread the linked message comes first, however short the budget
-// is. Its preview goes only if all of the message is quoted.
+// TestQuotationHasWhatAPreviewHad: of a thread the linked message comes first, however short the
+// budget is. Its preview goes only if all of the message is quoted.
 func TestQuotationHasWhatAPreviewHad(t *testing.T) {
 	const link = at + "CPUB/p1763900150000100?thread_ts=1763900000.000300&cid=CPUB"
 	here := thread.ID{Channel: "C9", TS: "1.0"}

@@ -59,7 +59,7 @@ func (d *Doc) begin(size int) {
 	d.starts = append(d.starts, d.state)
 	d.page++
 	d.from = d.pos
-	d.nl, d.mid, d.broken = 0, false, false
+	d.nl, d.mid, d.broken, d.span = 0, false, false, 0
 	d.torn = d.mode == inText || d.mode == inCode
 	if d.nHeld > 0 {
 		d.nEmph = 0 // see stepReopened

@@ -12,8 +12,9 @@ const joiner = "\u2060"
 // and dead in markdown blocks, while & and > must stay as they are, for URLs and quotes
 // (facts/slack.md §3.5). Whether Slack decodes &lt; in code is not verified, so in code the joiner
 // follows the <, and only where a live token begins, so that other code is copied unchanged: see
-// token. Both forms are dead in prose and in code, so safety does not depend on knowing where code
-// begins. If a live workspace shows that entities are decoded in code, the callers of liveInCode
+// token. That is so in all code: of one line, across lines and by indentation (span.go), in fences.
+// Both forms are dead in prose and in code, so safety does not depend on knowing where code begins.
+// If a live workspace shows that entities are decoded in code, the callers of token and liveInCode
 // are the place to write proseLess.
 const proseLess = "&lt;"
 

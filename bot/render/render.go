@@ -6,7 +6,8 @@
 //   - The text is settled before anything is decided: line ends, control characters, invalid UTF-8,
 //     characters that show nothing. Code keeps all but control characters.
 //   - Code is copied byte for byte, but for a word joiner where Slack would resolve a token, and what
-//     indentation and cuts need.
+//     indentation and cuts need. In code by indentation, and between backticks of different lines,
+//     which are lines of text to the scanner, that holds for <, > and &.
 //   - What readers of Markdown take for something else shows as it is meant: <br> is a line break (a
 //     slash in cells), a single tilde strikes nothing through, and marks beside Chinese, Japanese and
 //     Korean punctuation are marks.

@@ -53,7 +53,15 @@ func (d *Doc) stepLine() bool {
 	if body == "" || body[0] == '\n' {
 		return d.blankLine(p, s)
 	}
-	if body[0] == '<' && p.marks == 0 {
+	// In code > and >>> are prompts. With a fence behind them, who looks at no margin sees a fence.
+	if p.quote > 0 && d.quote == 0 && !d.table.on && body[0] != '`' && body[0] != '~' {
+		n := strings.IndexByte(s, '>')
+		margin := prefix{n: n, lead: n, first: p.outer, col: p.outer, last: -1}
+		if d.codeLine(margin) {
+			return d.textLine(margin)
+		}
+	}
+	if body[0] == '<' && p.marks == 0 && !d.codeLine(p) {
 		k, ok := breakLine(body, d.eof)
 		if !ok {
 			return false
@@ -142,6 +150,10 @@ func (d *Doc) blankLine(p prefix, s string) bool {
 	}
 	if p.quote > 0 || p.marks > 0 {
 		if !d.fresh || p.marks > 0 {
+			two := d.para && p.marks > 0 && !d.run // see below
+			if two && d.blocks+2 > d.lim.Blocks && d.cut() {
+				return true
+			}
 			if !d.roomBlock() || !d.room(levLine, 5*p.n+8+headingChars, p.n+8) {
 				return true
 			}
@@ -280,20 +292,29 @@ func (d *Doc) textLine(p prefix) bool {
 }
 
 // indented ends the run of text before and after a line that Markdown takes for code because of its
-// indentation.
-func (d *Doc) indented(p prefix) {
+// indentation. It reports whether the line is code with its list marks.
+func (d *Doc) indented(p prefix) (all bool) {
 	if p.marks == 0 && !d.para {
 		d.endItems(p)
 	}
-	at, item := d.column(p)
-	now := at-item > 3 && (!d.para || d.code || d.fresh)
-	if p.marks > 0 {
+	all, item := d.codeLine(p), false
+	if p.marks > 0 && !all {
 		blank := d.rest()[p.digits+len(p.number)+1 : p.n]
-		now = len(blank)+3*strings.Count(blank, "\t") > 4
+		item = len(blank)+3*strings.Count(blank, "\t") > 4
 	}
-	if now != d.code || now && p.marks > 0 { // the code of each item is a block of its own
+	if now := all || item; now != d.code || item { // the code of each item is a block of its own
 		d.code, d.run = now, false
 	}
+	return all
+}
+
+// codeLine reports whether Markdown takes the line that p begins for code because of its
+// indentation.
+func (d *Doc) codeLine(p prefix) bool {
+	base := d.base
+	at, item := d.column(p)
+	d.base = base // the line may be none of text
+	return at-item > 3 && (!d.para || d.code || d.fresh)
 }
 
 // hides reports whether a line of text could be read as something else, so that what we look at
@@ -340,7 +361,7 @@ func (d *Doc) heading(p prefix, n int) bool {
 
 func (d *Doc) beginText(p prefix, l level, mark string, more int) bool {
 	s := d.rest()
-	d.indented(p)
+	all := d.indented(p)
 	if !d.run && !d.roomBlock() || !d.room(l, p.n*2+more+8, p.n) {
 		return true
 	}
@@ -353,6 +374,9 @@ func (d *Doc) beginText(p prefix, l level, mark string, more int) bool {
 	p.n -= len(mark)
 	out := d.lead(p, s)
 	p.n += len(mark)
+	if l := max(d.nList-1, 0); all && p.marks > 0 && d.nList > 0 && d.lists[l].col == p.last {
+		d.lists[l].content = math.MaxInt / 2 // it is no item
+	}
 	d.runBlock()
 	d.put(out + mark)
 	d.opened = len(d.buf)

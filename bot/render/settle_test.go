@@ -8,7 +8,8 @@ import (
 	"llmbot/bot/slacksim"
 )
 
-// TestControlCharacters says that line ends and control characters are settled before anything is decided, however the text arrives.
+// TestControlCharacters says that line ends and control characters are settled before anything is
+// decided, however the text arrives.
 func TestControlCharacters(t *testing.T) {
 	for _, between := range []string{"\r", "\x00", "\x0b", "\x1b", "\x7f", "\u0085", "\u009b", "\r\r", "\x00\r\x01"} {
 		for _, tc := range []string{
@@ -42,7 +43,8 @@ func TestSettled(t *testing.T) {
 		"a\u202eb\u2066c\u200ed\u061c": "abcd", "a\U000e0061\U000e007fb": "ab", "a\u200bb\u2060c\ufeffd\u00ade": "abcde", "x\ufe0f\ufe0f\U000e0101": "x",
 		"👩‍👩‍👧‍👦 ❤️‍🔥 1️⃣ 🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f": "👩‍👩‍👧‍👦 ❤️‍🔥 1️⃣ 🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f",
 		"می\u200cخواهم PDF\u200cها": "می\u200cخواهم PDF\u200cها", "क्\u200dष ه\u200d": "क्\u200dष ه\u200d", "ไทย\u200bไทย": "ไทย\u200bไทย", "葛\U000e0100": "葛\U000e0100",
-		// Fillers go, but for those of Korean letters that are written in their parts, and blanks of braille.
+		// Fillers go, but for those of Korean letters that are written in their parts, and blanks
+		// of braille.
 		"a\u115fb\u1160c\u3164d\uffa0e\u2800f \u115f\u1160\u115f\u1160": "abcdef ", "\u1100\u1160 \u115f\u1161 \u1160\u11a8 \u1100\u1161\u11a8": "\u1100\u1160 \u115f\u1161 \u1160\u11a8 \u1100\u1161\u11a8",
 		"\u1100\u1160\u1160\u1160 \u115f\u1160\u11a8": "\u1100\u1160 \u1160\u11a8", "⠓⠊\u2800\u2800⠞ \u2800\u2800⠞": "⠓⠊\u2800\u2800⠞ \u2800⠞", "한국어 글 ㄱㅏ": "한국어 글 ㄱㅏ", "`a\u3164b`": "`a\u3164b`",
 		"a\u200db 1\u200d2 👩\u200da": "ab 12 👩a", "🏴\U000e0067\U000e0062": "🏴",
@@ -77,6 +79,66 @@ func TestCodeIsCopied(t *testing.T) {
 	for _, text := range []string{"```ts\n" + code + "\n```", "`Promise<string|null>` `List<@NonNull String>`", "```ts\nfunction f(x: Promise<string|null>) {}\nsort <in.txt|uniq -c\n```", "`function f(x: Promise<string|null>) {}` and `sort <in.txt|uniq -c`", "```\n<!ELEMENT a (b)>\na<!b && c<@d|e> &lt;!here> <ssh://x>\n```"} {
 		if p := New(MessageLimits()).Set(text, true); len(p) != 1 || p[0].Markdown != text {
 			t.Errorf("%q\nis %q", text, show(p))
+		}
+	}
+}
+
+// TestCodeOfSeveralLinesIsCopied: nobody knows whether Slack decodes entities in code, so whoever
+// copies code from a page gets what was written, also where it goes across line ends or is
+// indented.
+func TestCodeOfSeveralLinesIsCopied(t *testing.T) {
+	for _, text := range []string{
+		"Run `make <target>\nCC=<cc> && x > y` now.",
+		"Run ``a `<b>`\n<c>`` and `<d>` and `e\n<f>` now.",
+		"A ` stray, ``<x>\n<y>`` z",
+		"> see `<a>\n> <b>` here",
+		"- see `<a>\n  <b>` here\n- and `<c>`",
+		"Like this:\n\n    if a < b && <br> {\n    <br>\n    \\<T> &amp; &zwj; &lt;x> <div>\n\n    <p>\n\nDone.",
+		"- item\n\n      <p> a < b\n\n  text",
+		"So:\n\n    spec:\n      - name: <x>\n        key: <y>\n      - <z>\n\n    1. <a>\n\nDone.",
+		"So:\n\n    >>> a < b\n    True\n    > cat <x>\n\nDone.",
+		"    # <x>\n    - <y>\n    <z>",
+		"    <tab>\n    <br/> x",
+		"`Promise<string|null>\nList<@NonNull String>`",
+	} {
+		var p []Page
+		for d, i := New(MessageLimits()), 0; i <= len(text); i++ {
+			p = d.Set(text[:i], i == len(text))
+		}
+		if len(p) != 1 || p[0].Markdown != text {
+			t.Errorf("%q\nis %q", text, show(p))
+		}
+	}
+	// Where there is no code, a < is escaped as ever.
+	for text, want := range map[string]string{
+		"a ` b <c>\nd <e>":                               "a ` b &lt;c>\nd &lt;e>",
+		"a ` b <c>\n\nd <e> ` f":                         "a ` b &lt;c>\n\nd &lt;e> ` f",
+		"a ` b <c>\n- d <e> ` f":                         "a ` b &lt;c>\n- d &lt;e> ` f",
+		"a ` b <c>\n# d <e> ` f":                         "a ` b &lt;c>\n# d &lt;e> ` f",
+		"text\n    <x> goes on":                          "text\n    &lt;x> goes on",
+		"`a\n<b>` <c>":                                   "`a\n<b>` &lt;c>",
+		"`<!channel>\n<@U012>` <!here>":                  "`<\u2060!channel>\n<\u2060@U012>` &lt;!here>",
+		"    <!channel> <@U012>\n    <https://x.test|y>": "    <\u2060!channel> <\u2060@U012>\n    <\u2060https://x.test|y>",
+		"`<https://x.test|a\n-> b` c":                    "`<\u2060https://x.test|a\n-> b` c",
+		"\t<tab>":                                        "    <tab>",
+	} {
+		if p := New(MessageLimits()).Set(text, true); len(p) != 1 || p[0].Markdown != want {
+			t.Errorf("%q\nis %q, want %q", text, show(p), want)
+		}
+	}
+}
+
+// TestCodeOfSeveralLinesStaysWhole: a page does not end in it, for half of it would be no code.
+func TestCodeOfSeveralLinesStaysWhole(t *testing.T) {
+	const code = "`make <target>\nCC=<cc> && x > y`"
+	for n := range 460 {
+		text := strings.Repeat("word ", n) + code + " now."
+		var all []string
+		for _, p := range New(Limits{Chars: 2_200}).Set(text, true) {
+			all = append(all, p.Markdown)
+		}
+		if s := strings.Join(all, "\n"); !strings.Contains(s, code) {
+			t.Fatalf("%d words: %q", n, all)
 		}
 	}
 }

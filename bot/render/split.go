@@ -128,6 +128,7 @@ type state struct {
 	table  table
 	// Marks of code without an end precede in the paragraph, so that what is code is not certain.
 	loose bool
+	span  int  // source offset at which inline code ends that goes across line ends of this page
 	wavy  bool // a tilde that may begin to strike through precedes in the paragraph
 	// A <br> precedes, and is written before what follows it in the line.
 	broken bool

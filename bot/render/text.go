@@ -62,8 +62,11 @@ func (d *Doc) stepText() bool {
 	case '*', '_', '~':
 		return d.stepEmph(n, sp, body)
 	case '`':
-		if d.lit && n == 0 || d.loose || runLen(body, ticksMax+1) > ticksMax {
+		if d.lit && n == 0 || runLen(body, ticksMax+1) > ticksMax {
 			return d.stepTicks(n, sp, body)
+		}
+		if done, more := d.stepSpan(n, sp, body); done {
+			return more
 		}
 	}
 	if d.lit = false; d.links.strict() {
@@ -72,6 +75,13 @@ func (d *Doc) stepText() bool {
 			return more
 		case !more:
 			return false
+		}
+	}
+	if d.copied(d.pos + n) {
+		if out, k, ok := d.links.verbatim(body, d.eof); !ok {
+			return false
+		} else if k > 0 {
+			return d.unit(n, sp, out, k)
 		}
 	}
 	if body[0] == '<' {

@@ -20,9 +20,9 @@ const (
 )
 
 // directory caches Slack's answers about ids, refusals too. It asks once for several callers that
-// want the same id at the same time, so a hundred questions of a new person cost one look-up. If that
-// fails, all who would have tried as long fail with it: one after the other they would wait a hundred
-// times as long.
+// want the same id at the same time, so a hundred questions of a new person cost one look-up. If
+// that fails, all who would have tried as long fail with it: one after the other they would wait a
+// hundred times as long.
 type directory[T any] struct {
 	mu     sync.Mutex // guards all below
 	known  *simplelru.LRU[string, known[T]]
@@ -33,7 +33,8 @@ type directory[T any] struct {
 type asking struct {
 	patience patience
 	ended    chan struct{} // closed when it has ended
-	err      error         // Slack's failure; set before ended is closed; nil: it tells nothing for others
+	// err is Slack's failure; set before ended is closed; nil: it tells nothing for others
+	err error
 }
 
 // patience is how long a look-up is tried.
@@ -114,8 +115,8 @@ func (d *directory[T]) peek(id string) (value T, ok bool) {
 	return k.value, have && k.no == nil
 }
 
-// begin returns the cached value of id. If the value is too old, the caller has to ask with mine, or
-// has to wait for other.
+// begin returns the cached value of id. If the value is too old, the caller has to ask with mine,
+// or has to wait for other.
 func (d *directory[T]) begin(id string, age time.Duration, p patience) (k known[T], have bool, mine, other *asking) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -102,8 +102,8 @@ func TestDirectoryFresh(t *testing.T) {
 	})
 }
 
-// TestDirectoryShares: a look-up that fails has failed for all who wait for it and would try no longer.
-// What its caller has ended, and what was tried less, tells them nothing.
+// TestDirectoryShares: a look-up that fails has failed for all who wait for it and would try no
+// longer. What its caller has ended, and what was tried less, tells them nothing.
 func TestDirectoryShares(t *testing.T) {
 	fails := errors.New("internal_error")
 	for name, tt := range map[string]struct {
@@ -152,7 +152,8 @@ func TestDirectoryShares(t *testing.T) {
 	}
 }
 
-// TestDirectoryIsBounded: a flood of ids takes the place of what nobody asks for, and of nothing else.
+// TestDirectoryIsBounded: a flood of ids takes the place of what nobody asks for, and of nothing
+// else.
 func TestDirectoryIsBounded(t *testing.T) {
 	d := newDirectory[string]()
 	asked := 0
@@ -168,7 +169,8 @@ func TestDirectoryIsBounded(t *testing.T) {
 	}
 }
 
-// TestDirectoryHammer: many ask for the same few at once; Slack is asked by one at a time for each, and whoever may wait gets an answer.
+// TestDirectoryHammer: many ask for the same few at once; Slack is asked by one at a time for each,
+// and whoever may wait gets an answer.
 func TestDirectoryHammer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDirectory[string]()

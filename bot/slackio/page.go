@@ -26,20 +26,21 @@ import (
 // are below the 150 MB that the reading of what people send may cost (issue 14), beside files
 // (package attach) and pictures (package llm).
 const (
-	// maxPage is the most that is read of one page: 1,000 messages of 4 kB each. Usual ones have two.
-	// Slack's largest message comes to some 600 kB: where a page has more, fewer messages are asked
-	// for, fewestMessages at least.
+	// maxPage is the most that is read of one page: 1,000 messages of 4 kB each. Usual ones have
+	// two. Slack's largest message comes to some 600 kB: where a page has more, fewer messages are
+	// asked for, fewestMessages at least.
 	maxPage        = 4 << 20
 	fewestMessages = 6
-	// maxKept is how much is kept of a thread, or of a channel: its first message and the newest. It
-	// is as much as any model reads.
+	// maxKept is how much is kept of a thread, or of a channel: its first message and the newest.
+	// It is as much as any model reads.
 	maxKept = 12 << 20
 	// maxRead is how much of a thread is read at all.
 	maxRead = 64 << 20
-	// readers is how many pages are read at a time, or made use of, half of them at most for one person.
+	// readers is how many pages are read at a time, or made use of, half of them at most for one
+	// person.
 	readers = 4
-	// longReaders is how many threads have more than one page at a time, maxKept at most, and one of them
-	// at most for one person.
+	// longReaders is how many threads have more than one page at a time, maxKept at most, and one
+	// of them at most for one person.
 	longReaders = 2
 )
 
@@ -56,9 +57,10 @@ type page struct {
 	left     int    // how many of them could not be read
 }
 
-// reading is what is read of a thread or a channel, page by page. Who waits for the budget of a page
-// has no place among the readers meanwhile. So what is kept of the pages before has a bound of its own:
-// whoever needs a second page has one of the longReaders, or lets go of the first and waits for that.
+// reading is what is read of a thread or a channel, page by page. Who waits for the budget of a
+// page has no place among the readers meanwhile. So what is kept of the pages before has a bound of
+// its own: whoever needs a second page has one of the longReaders, or lets go of the first and
+// waits for that.
 type reading struct {
 	s        *Slack
 	place    *fair.Hold // nil: it reads nothing now
@@ -112,9 +114,9 @@ func (r *reading) add(list []slackmsg.Message) error {
 	return nil
 }
 
-// more is to be called before a second page is read. It returns the cursor of the next page: next, or
-// none if the reading has to begin anew, for it has waited for the right to have more than one page,
-// and has none left.
+// more is to be called before a second page is read. It returns the cursor of the next page: next,
+// or none if the reading has to begin anew, for it has waited for the right to have more than one
+// page, and has none left.
 func (r *reading) more(ctx context.Context, next string) (cursor string, err error) {
 	if r.long == nil {
 		r.long = r.s.longReaders.Try(ctx, fair.OnePlace())
@@ -144,8 +146,8 @@ func (r *reading) shorten(most int) {
 }
 
 // whole reports whether all messages of a thread are there for sure: Slack counts no more replies
-// than were read, and none was left out. Slack shows no deleted reply, and may show the deleted first
-// message.
+// than were read, and none was left out. Slack shows no deleted reply, and may show the deleted
+// first message.
 func (r *reading) whole(t thread.ID) bool {
 	if r.part || len(r.messages) == 0 || r.messages[0].TS != t.TS {
 		return false
@@ -166,7 +168,8 @@ func (r *reading) readPage(ctx context.Context, m pace.Method, args url.Values) 
 		if !errors.Is(err, errLargePage) || odd != nil || limit <= fewestMessages {
 			return got, err
 		}
-		args.Set("limit", strconv.Itoa(max(min(got.came, limit)*3/4, fewestMessages))) // as many as fit, nearly
+		// as many as fit, nearly
+		args.Set("limit", strconv.Itoa(max(min(got.came, limit)*3/4, fewestMessages)))
 	}
 }
 

@@ -41,8 +41,8 @@ const (
 var errNoBudget = errors.New("no budget for names")
 
 // Person looks a user up, at most once an hour. The result decides who may ask, so Person waits for
-// its budget until ctx ends, and for a Slack that fails for [bot.WhoTimeout]: all who ask for the same
-// user meanwhile share that time. An error is a [bot.ErrNoPerson] if Slack itself refused.
+// its budget until ctx ends, and for a Slack that fails for [bot.WhoTimeout]: all who ask for the
+// same user meanwhile share that time. An error is a [bot.ErrNoPerson] if Slack itself refused.
 func (s *Slack) Person(ctx context.Context, user string) (bot.Person, error) {
 	if user == "" {
 		return bot.Person{}, errNobody

@@ -14,8 +14,8 @@ import (
 	"llmbot/bot"
 )
 
-// TestPersonOfAnotherWorkspace: of an organisation with several workspaces, only who is in the bot's own one can
-// read its public channels.
+// TestPersonOfAnotherWorkspace: of an organisation with several workspaces, only who is in the
+// bot's own one can read its public channels.
 func TestPersonOfAnotherWorkspace(t *testing.T) {
 	for name, c := range map[string]struct {
 		user      string

@@ -134,7 +134,7 @@ func botOf(self, guarded string) {
 
 // local is a server that is a program, at which everything runs unasked.
 func local(name, command string, args ...string) entry {
-	return entry{name: name, link: link{command: command, args: args}, channels: []string{"*"}, timeout: 5 * time.Second, rules: map[string]Policy{"*": PolicyEverywhere}}
+	return entry{name: name, link: link{command: command, args: args}, channels: []string{"*"}, timeout: patience, rules: map[string]Policy{"*": PolicyEverywhere}}
 }
 
 // buffer is a log that may be read while it is written.

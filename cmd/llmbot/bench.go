@@ -132,7 +132,7 @@ func runBench(ctx context.Context, p process, args []string) (err error) {
 	}
 	b.cfg.Name, b.cfg.Temperature, b.cfg.Client = shownAddress(cfg.BaseURL), cfg.Temperature, buildInfo().short()
 	for _, n := range slices.Compact(slices.Sorted(slices.Values(levels))) {
-		if b.cfg.Prompts > 0 && n > b.cfg.Prompts && b.against == "" { // a comparison sends -n requests
+		if b.cfg.Prompts > 0 && n > b.cfg.Prompts {
 			fmt.Fprintf(p.err, "-n %d is fewer than %d at once: %d requests are sent at that level.\n", b.cfg.Prompts, n, n)
 		}
 	}

@@ -66,7 +66,8 @@ type Config struct {
 	// Concurrency is how many requests are in progress at most; 0: 1, which is one person who waits
 	// for each answer. A new request is sent when one ends (a closed loop).
 	Concurrency int
-	Prompts     int // requests to measure; 0: DefaultPrompts
+	// Prompts is how many requests are measured, at least Concurrency; 0: DefaultPrompts.
+	Prompts int
 	// RequestRate, if not 0, is how many requests a second arrive (a Poisson process, as with vLLM's
 	// --request-rate). Those that find Concurrency requests in progress wait. That wait is a row
 	// of its own, and not in the latencies. A Concurrency of 0 then means no limit.
@@ -173,8 +174,8 @@ func Run(ctx context.Context, srv Server, cfg Config, progress func(Progress)) (
 }
 
 // Sweep measures srv at several levels of concurrency, in the order given, after one warm-up; a
-// level may come again, for another sample. Each level has at least as many prompts as requests at
-// once. When ctx ends, Sweep returns the reports so far, the last of them interrupted. See [Run].
+// level may come again, for another sample. When ctx ends, Sweep returns the reports so far, the
+// last of them interrupted. See [Run].
 func Sweep(ctx context.Context, srv Server, cfg Config, levels []int, progress func(Progress)) ([]Report, error) {
 	for _, n := range levels {
 		cfg.Concurrency = max(cfg.Concurrency, n)
@@ -188,7 +189,6 @@ func Sweep(ctx context.Context, srv Server, cfg Config, levels []int, progress f
 	for _, n := range levels {
 		cfg := s.cfg
 		cfg.Concurrency = max(n, 1)
-		cfg.Prompts = max(cfg.Prompts, n)
 		round := 0
 		if times[n]++; len(levels) > len(slices.Compact(slices.Sorted(slices.Values(levels)))) {
 			round = times[n]

@@ -157,8 +157,10 @@ func (s *session) calibrate(ctx context.Context) (base int, perWord float64, err
 	return max(few-int(math.Round(fewWords*perWord)), 0), perWord, nil
 }
 
-// measure runs the load of cfg and reports it.
+// measure runs the load of cfg and reports it. It sends at least as many requests as may be in
+// progress at once: with fewer, nobody would see so many.
 func (s *session) measure(ctx context.Context, cfg Config, round int) (Report, error) {
+	cfg.Prompts = max(cfg.Prompts, cfg.Concurrency)
 	started := time.Now()
 	outs, took := s.load(ctx, cfg, Progress{Phase: PhaseMeasure, Round: round})
 	r := report(outs, took, cfg.SLO)

@@ -109,6 +109,29 @@ func TestCompareOfOneServerWithItselfIsFair(t *testing.T) {
 	})
 }
 
+// TestAllAtOnceAreSent: with fewer prompts than requests at once nobody would see so many at once,
+// whichever way it is measured.
+func TestAllAtOnceAreSent(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, llmsim.Config{Speed: 50})
+		side := bench.Target{Name: "same", Server: w.client}
+		cfg := bench.Config{Prompts: 2, Concurrency: 10, OutputTokens: 5}
+		c, err := bench.Compare(t.Context(), side, side, cfg, 1, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		one, err := bench.Run(t.Context(), w.client, cfg, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range append(append(c.A, c.B...), one) {
+			if r.Prompts != 10 || r.Completed != 10 || r.PeakConcurrency != 10 {
+				t.Errorf("%d prompts, %d answers, %d at once", r.Prompts, r.Completed, r.PeakConcurrency)
+			}
+		}
+	})
+}
+
 // TestWhatWouldBeClear: with too few rounds nothing is, and the table says how many it takes.
 func TestWhatWouldBeClear(t *testing.T) {
 	r := bench.Report{Completed: 1, OutputThroughput: 30}

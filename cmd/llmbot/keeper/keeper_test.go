@@ -40,7 +40,7 @@ func child(kind string) int {
 			Lifeline(os.Stdin)
 			close(orphaned)
 		}()
-		time.Sleep(500 * time.Millisecond) // it watches
+		time.Sleep(2 * time.Second) // it watches
 	}
 	fmt.Fprintln(os.Stderr, "started as", os.Getpid())
 	switch kind {
@@ -60,7 +60,7 @@ func child(kind string) int {
 		select {
 		case <-term:
 			return 130
-		case <-time.After(500 * time.Millisecond):
+		case <-time.After(2 * time.Second):
 			fmt.Fprintln(os.Stderr, "drained")
 		}
 	case "tidy": // writes all the time, and leaves a file when the parent is gone

@@ -305,6 +305,28 @@ func TestFrozenOwner(t *testing.T) {
 	}
 }
 
+// TestStoppedWhileItsOwnerIsFrozen: a process is frozen in its first post, and whoever asked stops it
+// meanwhile. Nobody writes that answer; what comes of it late goes.
+func TestStoppedWhileItsOwnerIsFrozen(t *testing.T) {
+	cfg := replicas()
+	cfg.model.FirstToken = time.Second
+	inWorld(t, cfg, func(t *testing.T, w *world) {
+		ts := w.ask("alice", "general", "", "count")
+		time.Sleep(1050 * time.Millisecond)
+		w.procs[0].freeze()
+		w.again()
+		time.Sleep(3 * time.Second) // it listens, and does not take the thread over yet
+		w.slack.Say("alice", "general", ts, "stop")
+		time.Sleep(time.Minute)
+		w.procs[0].thaw()
+		time.Sleep(quiet)
+		size(t, "messages", w.answers("general", ts), 0)
+		if !strings.Contains(w.log.String(), "answer_repaired") {
+			t.Error("nothing of it came late")
+		}
+	})
+}
+
 // TestFrozenOwnerDies: it wakes, what it had begun to write goes out, and it dies before it can
 // repair that. The answer is complete all the same, also if its question was edited after the
 // takeover.

@@ -77,7 +77,9 @@ func (m *mender) lookBack(ctx context.Context, o takenOver) (cost bool) {
 		return true
 	}
 	if late := overwritten(messages, o.entry); len(late) > 0 {
-		m.repair(ctx, o.thread, o.entry.For, o.upto, late)
+		if restored, err := m.restore(ctx, o.thread, o.entry.For, o.upto, late); !restored {
+			m.notRepaired(ctx, o.thread, o.entry.For, err)
+		}
 	}
 	return true
 }
@@ -184,16 +186,58 @@ func overwritten(messages []thread.Message, mine transcript.Entry) (late []strin
 	return late
 }
 
-// repair waits until another process has answered, and then shows its answer again in the messages
-// that this process may have overwritten. It deletes a message of ours that is none of them, but
-// only if the other process has named its own.
+// repair waits until another process is done with a question, and makes good what this one may have
+// written over, or beside, its answer.
 func (m *mender) repair(ctx context.Context, t thread.ID, question string, upto turn.TS, lates []string) {
-	answer, ok := m.answeredElsewhere(ctx, t, question, upto)
-	if !ok {
-		m.log.WarnContext(ctx, "answer_not_repaired", "thread", t.String(), "ask", question, "error", context.Cause(ctx))
-		return
+	restored, err := m.restore(ctx, t, question, upto, lates)
+	if !restored && err == nil {
+		err = m.removeBeside(ctx, t, question, lates)
 	}
-	m.mend(ctx, t, answer, lates, nil)
+	if err != nil {
+		m.notRepaired(ctx, t, question, err)
+	}
+}
+
+func (m *mender) notRepaired(ctx context.Context, t thread.ID, question string, err error) {
+	m.log.WarnContext(ctx, "answer_not_repaired", "thread", t.String(), "ask", question, "error", err)
+}
+
+// restore waits until the thread is answered up to a time, and shows again the answer to a question
+// that the store has. It deletes a message of ours that is none of that answer's. It reports false
+// if the store has none, or if ctx ends before, with its cause.
+func (m *mender) restore(ctx context.Context, t thread.ID, question string, upto turn.TS, lates []string) (bool, error) {
+	kept, err := m.answeredElsewhere(ctx, t, question, upto)
+	if err != nil || len(kept.IDs) == 0 {
+		return false, err
+	}
+	m.mend(ctx, t, kept, lates, nil)
+	return true, nil
+}
+
+// removeBeside removes those of lates that are in the way of what the thread shows of an answer that
+// the store has not, or that nobody wrote: its question was stopped, or is gone.
+func (m *mender) removeBeside(ctx context.Context, t thread.ID, question string, lates []string) error {
+	messages, err := m.history.Messages(ctx, t)
+	if err != nil {
+		return fmt.Errorf("read what stands beside late writes: %w", err)
+	}
+	var ended []string
+	for _, o := range messages {
+		if o.Self && o.Ended && o.For == question && !slices.Contains(lates, o.TS) {
+			ended = append(ended, o.TS)
+		}
+	}
+	gone := lates
+	if len(ended) > 0 {
+		stale := thread.Stale(messages, ended)
+		gone = slices.DeleteFunc(slices.Clone(lates), func(id string) bool { return !slices.Contains(stale, id) })
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	_, err = m.showAgain(ctx, t, Reply{For: question, Adopt: gone}, answer.Snapshot{Phase: answer.Removed})
+	m.log.InfoContext(ctx, "answer_repaired", "thread", t.String(), "ask", question, "late", gone, "error", err)
+	return nil
 }
 
 // mend shows an answer again, and removes what is none of it. It returns when nothing is left to be
@@ -261,16 +305,17 @@ func tidied(ctx context.Context, d tidying) error {
 	return nil
 }
 
-// answeredElsewhere waits for the answer of the process that has the thread now. It reports false
-// if ctx ends before, or if that process left none.
-func (m *mender) answeredElsewhere(ctx context.Context, t thread.ID, question string, upto turn.TS) (transcript.Entry, bool) {
+// answeredElsewhere waits until the thread is answered up to a time, and returns what the store has of
+// the answer to a question: a zero Entry if it has none. It returns the cause of ctx if that ends
+// before.
+func (m *mender) answeredElsewhere(ctx context.Context, t thread.ID, question string, upto turn.TS) (transcript.Entry, error) {
 	tick := time.NewTicker(repairLook)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return transcript.Entry{}, false
+			return transcript.Entry{}, context.Cause(ctx)
 		}
 		record, err := m.coordinator.Record(ctx, t.String())
 		if err != nil || upto.After(record.Answered) || record.Owner != "" {
@@ -280,8 +325,7 @@ func (m *mender) answeredElsewhere(ctx context.Context, t thread.ID, question st
 		if err != nil {
 			continue
 		}
-		w, ok := own[question]
-		return w, ok && len(w.IDs) > 0
+		return own[question], nil
 	}
 }
 

@@ -254,6 +254,7 @@ func (c *controls) redo(ctx context.Context, ev Pressed) error {
 		c.log.WarnContext(ctx, "press_not_noted", "thread", ev.Thread.String(), "error", err)
 		return ErrNotDurable
 	}
+	c.ratings.forget(ev.Thread.Channel + ev.Message) // another answer stands there soon
 	return c.askAgain(ctx, ev.Thread, ev.TS)
 }
 
@@ -323,6 +324,17 @@ func (r *ratings) take(message, user string, p Press) (word string, first bool) 
 	last.now = p
 	r.last.Add(key, last)
 	return word, first
+}
+
+// forget forgets what people think of an answer that is written anew.
+func (r *ratings) forget(message string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, key := range r.last.Keys() {
+		if key[0] == message {
+			r.last.Remove(key)
+		}
+	}
 }
 
 // rate takes what somebody thinks of an answer. It does not block.

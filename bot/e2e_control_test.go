@@ -233,6 +233,15 @@ func TestFeedback(t *testing.T) {
 		is(t, "words to alice", strings.Join(said, " "), "Thank you, noted. Your rating is changed. Your rating is changed. Your rating is changed.")
 		w.logged("answer_rated", "good=true", "/archives/")
 		w.requests(1, "a rating is no question")
+
+		w.click("alice", "general", got[0].TS, bot.PressRegenerate)
+		w.until("it is written anew", time.Minute, func() bool {
+			return w.model.Running() == 0 && footers(w.answers("general", ts)) == 1 && len(w.model.Requests()) > 1
+		})
+		time.Sleep(5 * time.Second)
+		w.click("alice", "general", got[0].TS, bot.PressUp)
+		time.Sleep(time.Second)
+		is(t, "good ratings, of two answers", good, 2)
 	})
 }
 

@@ -138,7 +138,9 @@ func (e eraser) unanswered(work context.Context, a *admitted) verdict {
 	case a.unread || a.due.Redo || len(a.due.Asks) > 0:
 		return verdict{outcome: done, upto: a.upto}
 	}
-	e.removeStale(work, a)
+	if err := e.removeStale(work, a); errors.Is(err, ErrLeaseUncertain) {
+		return verdict{outcome: released}
+	}
 	answered := e.lease.Answered()
 	e.forgetBegun(work, func(first, last turn.TS) bool { return last.After(answered) && !first.After(a.upto) })
 	if len(ids) == 0 {
@@ -170,14 +172,15 @@ func (e eraser) removeOrphans(work context.Context, a *admitted, ours []string) 
 
 // removeStale removes what a process has written that had lost the thread, beside the answer of
 // another that died before it noted that. The one that wrote it waits for a note of that answer, and
-// there may never be one.
-func (e eraser) removeStale(work context.Context, a *admitted) {
+// there may never be one. The error wraps ErrLeaseUncertain if another turn has to do that.
+func (e eraser) removeStale(work context.Context, a *admitted) error {
 	ids := thread.Stale(a.messages, e.lease.Messages())
 	if len(ids) == 0 {
-		return
+		return nil
 	}
 	err := e.removeMessages(work, e.reply(string(a.upto), ids))
 	e.logRemoved(work, err, "messages", ids)
+	return err
 }
 
 // replaceFile deletes the file of an answer that was written again, unless it is that of the new

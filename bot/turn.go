@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync"
@@ -164,7 +165,9 @@ func (t *turnRun) prepare(work, live, stream context.Context, s *stage) (*admitt
 	case !a.due.Redo && thread.Complete(a.messages, t.lease.Messages(), a.asks):
 		t.log.InfoContext(work, "answered_before", "ask", a.last().TS)
 		offer{assignment: &t.assignment}.shareLeft(work, t.saved(work, transcript.OfTurn(a.asks, upto)))
-		e.removeStale(work, a)
+		if err := e.removeStale(work, a); errors.Is(err, ErrLeaseUncertain) {
+			return nil, verdict{outcome: released}
+		}
 		return nil, verdict{outcome: done, upto: upto}
 	case t.stopped() && len(t.lease.Messages()) == 0 && len(a.due.Adopt) == 0:
 		return nil, verdict{outcome: done, upto: t.stopEnds()}

@@ -7,6 +7,10 @@ import "strings"
 // in it, and Slack may see no code there; so links and mentions in it are as dead as anywhere. But
 // what an entity would stand for is copied, as in other code: see proseLess.
 
+// spanMax bounds, in bytes, code between backticks that goes across line ends. A backtick without a
+// partner holds an answer back that long while it streams: 300 bytes are about two seconds.
+const spanMax = 300
+
 // copied reports whether an offset of the current line is in such code.
 func (d *Doc) copied(at int) bool {
 	return at < d.span || d.code && d.linePage == d.page
@@ -48,7 +52,7 @@ func (d *Doc) stepSpan(n int, sp, body string) (done, more bool) {
 		return true, d.stepTicks(n, sp, body)
 	}
 	size, ok := d.spanLen(body, run)
-	first := strings.IndexByte(body[:min(len(body), codeMax)], '\n')
+	first := strings.IndexByte(body[:min(len(body), spanMax)], '\n')
 	switch {
 	case !ok && !d.eager && (d.loose || first >= 0):
 		return true, false
@@ -79,7 +83,7 @@ func (d *Doc) stepSpan(n int, sp, body string) (done, more bool) {
 // spanLen returns the length of the inline code that begins s with n marks. It goes across line
 // ends, but not out of its paragraph. 0: there is none. Not ok: it needs more text.
 func (d *Doc) spanLen(s string, n int) (size int, ok bool) {
-	for i := n; i < len(s) && i < codeMax; {
+	for i := n; i < len(s) && i < spanMax; {
 		switch s[i] {
 		case '`':
 			k := runLen(s[i:], codeMax)
@@ -98,7 +102,7 @@ func (d *Doc) spanLen(s string, n int) (size int, ok bool) {
 			i++
 		}
 	}
-	return 0, d.eof || len(s) >= codeMax
+	return 0, d.eof || len(s) >= spanMax
 }
 
 // goesOn reports whether the line that begins s goes on with the paragraph. It says no where a line

@@ -20,7 +20,6 @@ func TestCutAnswerShowsNoMarks(t *testing.T) {
 		"link":    "See [the docs](https://docs.exam",
 		"heading": "It is\n\n### ",
 		"item":    "It is\n\n- **",
-		"table":   "It is\n\n| Option | Spe",
 		"row":     "It is\n\n| Option | Speed |\n|---|---:|\n| Simple | 3",
 	}
 	ends := map[string]answer.Snapshot{

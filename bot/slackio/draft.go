@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"llmbot/bot"
@@ -44,6 +45,7 @@ type draft struct {
 	rev      uint64 // counts the changes of answer and of its layout
 	chars    int    // of answer.Text
 	layout          // answer.Text as pages
+	raw      bool   // the end of a text that was cut shows as if it were meant, see showLocked
 	sealed   int    // so many messages at the front change no more, but for their cleanup
 	wants    []want // of the messages from sealed on, as of wantsRev
 	wantsRev uint64
@@ -199,7 +201,7 @@ func (d *draft) Room(text string, stop bool) int {
 		begun++
 	}
 	if n := max(begun, 1) - d.sealed; n > 0 {
-		return end(d.pages(text, a.Whole()), n, text)
+		return end(d.showLocked(a), n, text)
 	}
 	return min(d.sealedTo, len(text))
 }
@@ -251,6 +253,24 @@ func (d *draft) setLocked(a answer.Snapshot) {
 	d.chooseLocked()
 }
 
+// showLocked returns the pages of an answer. One that was cut shows as it did while it grew, for its
+// end may be half a construct; but not if that holds words back which nothing brings out later.
+func (d *draft) showLocked(a answer.Snapshot) []render.Page {
+	if !a.Phase.Final() || a.Whole() || d.raw {
+		return d.pages(a.Text, a.Phase.Final())
+	}
+	pages, shown := d.pages(a.Text, false), 0
+	if n := len(pages); n > 0 {
+		shown = min(pages[n-1].End, len(a.Text))
+	}
+	if d.raw = strings.ContainsFunc(a.Text[shown:], isWord); !d.raw {
+		return pages
+	}
+	return d.pages(a.Text, true)
+}
+
+func isWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
+
 // renderLocked brings wants up to date with the answer and the layout.
 func (d *draft) renderLocked() {
 	if d.wantsRev == d.rev {
@@ -260,7 +280,7 @@ func (d *draft) renderLocked() {
 	if !final && d.streams.on {
 		a.Small, a.Controls = "", 0 // what is in a stream cannot be taken back
 	}
-	pages := d.pages(a.Text, a.Whole())
+	pages := d.showLocked(a)
 	if d.silent && !final {
 		pages = nil
 	}

@@ -181,7 +181,7 @@ func (d *draft) compose(a answer.Snapshot, thought string, waited time.Duration,
 	if thought != "" {
 		part(styled(thought, dim, look))
 	}
-	part(d.text(a.Text, look, a.Whole()))
+	part(d.text(a.Text, look, a.Phase.Final()))
 	if a.Status != "" && !a.Phase.Final() {
 		steps := []rune(spinSteps)
 		n := int(waited/spin) % len(steps)

@@ -87,6 +87,7 @@ func TestStale(t *testing.T) {
 		want   []string
 	}{
 		"its first page, half":       {show("5.0", "1.0", 0, 1, false), true, []string{"5.0"}},
+		"all of one that broke off":  {Message{TS: "5.0", Self: true, For: "1.0", Epoch: 1, Ended: true, Whole: true}, true, nil},
 		"its second page, ended":     {show("5.0", "1.0", 1, 1, true), true, []string{"5.0"}},
 		"a page that it has not":     {show("5.0", "1.0", 2, 1, false), true, nil},
 		"of the same epoch":          {show("5.0", "1.0", 0, 2, false), true, nil},

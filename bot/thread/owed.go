@@ -262,20 +262,22 @@ func Complete(thread []Message, begun []string, asks []Question) bool {
 
 // Stale returns the messages beside begun that show a page of an answer that begun shows, too, once
 // that has ended, and that are older by their epoch: a process wrote them that had lost the thread.
+// What is whole stays beside what broke off.
 func Stale(thread []Message, begun []string) (ids []string) {
 	type page struct {
 		of string
 		n  int
 	}
-	epochs, ended := map[page]uint64{}, map[string]bool{}
+	epochs, ended, whole := map[page]uint64{}, map[string]bool{}, map[string]bool{}
 	for _, m := range thread {
 		if m.Self && m.For != "" && slices.Contains(begun, m.TS) {
 			epochs[page{m.For, m.Page}] = m.Epoch
 			ended[m.For] = ended[m.For] || m.Ended
+			whole[m.For] = whole[m.For] || m.Whole
 		}
 	}
 	for _, m := range thread {
-		if m.Self && ended[m.For] && m.Epoch < epochs[page{m.For, m.Page}] && !slices.Contains(begun, m.TS) {
+		if m.Self && ended[m.For] && (whole[m.For] || !m.Whole) && m.Epoch < epochs[page{m.For, m.Page}] && !slices.Contains(begun, m.TS) {
 			ids = append(ids, m.TS)
 		}
 	}

@@ -164,7 +164,8 @@ func TestMetricsAreReadOnceForAll(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if most.Load() != 1 || all.Load() > 8 {
+		// Two: the server may not have noticed yet that the one with 300 ms has gone.
+		if most.Load() > 2 || all.Load() > 8 {
 			t.Errorf("%d at once, %d in all", most.Load(), all.Load())
 		}
 		c.http.CloseIdleConnections()

@@ -24,7 +24,7 @@ import (
 func (s *Sim) refused(r *http.Request) string {
 	switch {
 	case !s.cfg.Open && !fromHere(r.RemoteAddr):
-		return "This emulated Slack serves only its own machine: it has no sign-in. With -open it serves the network."
+		return "This emulated Slack serves only its own machine: it has no sign-in. With --public it serves the network."
 	case !s.hostAllowed(r):
 		return fmt.Sprintf("This emulated Slack has another name: ask for %s. With -host NAME it takes another name, too.", s.cfg.BaseURL)
 	case s.foreign(r):

@@ -154,7 +154,7 @@ func TestDemoBotAlone(t *testing.T) {
 // Who comes from the network, or through a proxy, reads neither the bot's log nor where the demo
 // keeps things.
 func TestOpenDemoTellsNoSecrets(t *testing.T) {
-	for _, args := range [][]string{nil, {"--open"}, {"--url", "https://demo.lan"}, {"--host", "demo.lan"}} {
+	for _, args := range [][]string{nil, {"--public"}, {"--url", "https://demo.lan"}, {"--host", "demo.lan"}} {
 		open := args != nil
 		d := madeDemo(t, args, "LLM_BASE_URL=http://gpu:8000/v1")
 		d.folder.kept = true

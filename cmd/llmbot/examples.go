@@ -15,7 +15,7 @@ func examples(command string) string {
 			"llmbot demo --llm http://gpu-host:8000/v1",
 			"llmbot demo --dir ~/llmbot-demo                      # what is said survives a restart",
 			"llmbot demo --people 10 --speed 80                   # more to speak as, a faster simulated model",
-			"llmbot demo --open                                   # for the network; there is no sign-in",
+			"llmbot demo --public                                 # for the network; there is no sign-in",
 		},
 		"chat": {
 			"llmbot chat                                          # a conversation",

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// openWarning says in plain words what --open means.
-const openWarning = `WARNING: --open lets in everybody who can reach this address. There is no sign-in: whoever opens it may write as any person of the
+// openWarning says in plain words what --public means.
+const openWarning = `WARNING: --public lets in everybody who can reach this address. There is no sign-in: whoever opens it may write as any person of the
   workspace, and so to the model behind it. The tokens are constants that stand in the source: any program may speak as the bot.`
 
 // where is where an emulated Slack is.
@@ -40,7 +40,7 @@ func (a *addrFlags) register(f *flag.FlagSet, usual, about, aboutURL string) {
 		a.hosts = append(a.hosts, name)
 		return nil
 	})
-	f.BoolVar(&a.open, "open", false, "serve the network, not only this machine; there is no sign-in. Without --addr: on all addresses")
+	f.BoolVar(&a.open, "public", false, "serve the network, not only this machine; there is no sign-in. Without --addr: on all addresses")
 }
 
 // check returns what is wrong with the flags, before anything listens. given: --addr was given.
@@ -86,10 +86,10 @@ func (a *addrFlags) where(l net.Addr) (where, error) {
 	// Programs of this machine, too, come there from an address that is not loopback.
 	case !a.open && !here && !all:
 		return where{}, &configError{[]problem{{
-			fmt.Sprintf("--addr is %s, which the network reaches, and without --open only this machine is served", at), "Give --addr 127.0.0.1:" + fmt.Sprint(at.Port()) + ", or --open if everybody in the network may use it.",
+			fmt.Sprintf("--addr is %s, which the network reaches, and without --public only this machine is served", at), "Give --addr 127.0.0.1:" + fmt.Sprint(at.Port()) + ", or --public if everybody in the network may use it.",
 		}}}
 	case a.open && here:
-		w.note = "--open changes nothing at " + at.String() + ", which only this machine reaches: for the network give an --addr such as :" + fmt.Sprint(at.Port()) + " too."
+		w.note = "--public changes nothing at " + at.String() + ", which only this machine reaches: for the network give an --addr such as :" + fmt.Sprint(at.Port()) + " too."
 	case a.open:
 		w.note = openWarning
 		if all {
@@ -98,7 +98,7 @@ func (a *addrFlags) where(l net.Addr) (where, error) {
 			}
 		}
 	case all:
-		w.note = "Only this machine is served; --open lets the network in, without a sign-in."
+		w.note = "Only this machine is served; --public lets the network in, without a sign-in."
 	}
 	w.page = cmp.Or(a.url, w.page)
 	if u, err := url.Parse(w.page); err == nil {

@@ -29,12 +29,12 @@ func TestWhere(t *testing.T) {
 		{name: "IPv4 in IPv6", args: "-addr 127.0.0.1:1", listen: "[::ffff:127.0.0.1]:1", local: "http://127.0.0.1:1", page: "http://127.0.0.1:1", hosts: "127.0.0.1"},
 		{name: "all, not open", args: "-addr 0.0.0.0:1", listen: "0.0.0.0:1", local: "http://127.0.0.1:1", page: "http://127.0.0.1:1", note: "Only this machine is served", hosts: "127.0.0.1"},
 		{name: "all of IPv6, not open", args: "-addr :1", listen: "[::]:1", local: "http://127.0.0.1:1", page: "http://127.0.0.1:1", note: "Only this machine is served", hosts: "127.0.0.1"},
-		{name: "open", args: "-open", listen: "[::]:8765", local: "http://127.0.0.1:8765", page: "own", note: "WARNING", hosts: "own"},
-		{name: "open, all", args: "-open -addr 0.0.0.0:1", listen: "0.0.0.0:1", local: "http://127.0.0.1:1", page: "own", note: "WARNING", hosts: "own"},
-		{name: "open, one address", args: "-open -addr 192.168.1.7:1", listen: "192.168.1.7:1", local: "http://192.168.1.7:1", page: "http://192.168.1.7:1", note: "WARNING", hosts: "192.168.1.7"},
-		{name: "open for nobody", args: "-open -addr 127.0.0.1:1", listen: "127.0.0.1:1", local: "http://127.0.0.1:1", page: "http://127.0.0.1:1", note: "--open changes nothing", hosts: "127.0.0.1"},
+		{name: "open", args: "--public", listen: "[::]:8765", local: "http://127.0.0.1:8765", page: "own", note: "WARNING", hosts: "own"},
+		{name: "open, all", args: "--public -addr 0.0.0.0:1", listen: "0.0.0.0:1", local: "http://127.0.0.1:1", page: "own", note: "WARNING", hosts: "own"},
+		{name: "open, one address", args: "--public -addr 192.168.1.7:1", listen: "192.168.1.7:1", local: "http://192.168.1.7:1", page: "http://192.168.1.7:1", note: "WARNING", hosts: "192.168.1.7"},
+		{name: "open for nobody", args: "--public -addr 127.0.0.1:1", listen: "127.0.0.1:1", local: "http://127.0.0.1:1", page: "http://127.0.0.1:1", note: "--public changes nothing", hosts: "127.0.0.1"},
 		{name: "a name", args: "-url https://demo.lan/ -host a.lan -host b.lan", listen: "127.0.0.1:1", local: "http://127.0.0.1:1", page: "https://demo.lan", hosts: "a.lan b.lan demo.lan"},
-		{name: "an address of the network, not open", args: "-addr 192.168.1.7:1", listen: "192.168.1.7:1", fails: "without --open only this machine is served"},
+		{name: "an address of the network, not open", args: "-addr 192.168.1.7:1", listen: "192.168.1.7:1", fails: "without --public only this machine is served"},
 		{name: "no url", args: "-url demo.lan", fails: "--url is"},
 		{name: "url with a path", args: "-url http://demo.lan/x", fails: "--url is"},
 		{name: "url with a password", args: "-url http://u:p@demo.lan", fails: "--url is"},
@@ -83,7 +83,7 @@ func TestWhere(t *testing.T) {
 }
 
 func TestOpenListensEverywhere(t *testing.T) {
-	for args, want := range map[string]string{"": "127.0.0.1:8765", "-open": ":8765", "-open -addr 127.0.0.1:1": "127.0.0.1:1"} {
+	for args, want := range map[string]string{"": "127.0.0.1:8765", "--public": ":8765", "--public -addr 127.0.0.1:1": "127.0.0.1:1"} {
 		f := flag.NewFlagSet("", flag.ContinueOnError)
 		var a addrFlags
 		a.register(f, "127.0.0.1:8765", "", "")

@@ -222,7 +222,7 @@ func TestUploadFails(t *testing.T) {
 // TestKilledWithAFile kills the process at every step of a long answer's end, and has another one go on: there is one file, and one answer, in the end.
 func TestKilledWithAFile(t *testing.T) {
 	t.Parallel()
-	for at := time.Duration(0); at < 9*time.Second; at += 200 * time.Millisecond {
+	for at := time.Duration(0); at < 9*time.Second; at += apart * 200 * time.Millisecond {
 		t.Run(at.String(), func(t *testing.T) {
 			cfg := durable()
 			cfg.slack, cfg.model = uploads(), llmsim.Config{}
@@ -250,7 +250,7 @@ func TestKilledWithAFile(t *testing.T) {
 func TestStopLeavesNoBacklog(t *testing.T) {
 	t.Parallel()
 	for _, channel := range []string{"general", "@alice"} {
-		for at := 2500 * time.Millisecond; at < 6*time.Second; at += 150 * time.Millisecond {
+		for at := 2500 * time.Millisecond; at < 6*time.Second; at += apart * 150 * time.Millisecond {
 			t.Run(fmt.Sprint(channel, " after ", at), func(t *testing.T) {
 				inWorld(t, worldConfig{slack: slowly()}, func(t *testing.T, w *world) {
 					w.model.NextTape(endless(foxes, 30*time.Second))

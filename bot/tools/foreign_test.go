@@ -25,7 +25,7 @@ const everything = "node_modules/@modelcontextprotocol/server-everything/dist/in
 
 // callTimeout is how long a call may take. A busy machine must be faster than that, and a call that is
 // to take longer waits for all of it.
-const callTimeout = 30 * time.Second
+const callTimeout = 15 * time.Second
 
 // port returns one that is free.
 func port(t *testing.T) string {

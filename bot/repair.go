@@ -215,28 +215,35 @@ func (m *mender) restore(ctx context.Context, t thread.ID, question string, upto
 }
 
 // removeBeside removes those of lates that are in the way of what the thread shows of an answer that
-// the store has not, or that nobody wrote: its question was stopped, or is gone.
+// the store has not, or that nobody wrote: its question was stopped, or is gone. A late write that
+// ended the answer may be all that there is of it, and the reason why nobody else wrote: then all
+// stays.
 func (m *mender) removeBeside(ctx context.Context, t thread.ID, question string, lates []string) error {
 	messages, err := m.history.Messages(ctx, t)
 	if err != nil {
 		return fmt.Errorf("read what stands beside late writes: %w", err)
 	}
-	var ended []string
+	var ended, half []string
 	for _, o := range messages {
-		if o.Self && o.Ended && o.For == question && !slices.Contains(lates, o.TS) {
+		switch late := slices.Contains(lates, o.TS); {
+		case !o.Self || o.For != question:
+		case o.Ended && !late:
 			ended = append(ended, o.TS)
+		case o.Ended:
+			return nil
+		case late:
+			half = append(half, o.TS)
 		}
 	}
-	gone := lates
 	if len(ended) > 0 {
 		stale := thread.Stale(messages, ended)
-		gone = slices.DeleteFunc(slices.Clone(lates), func(id string) bool { return !slices.Contains(stale, id) })
+		half = slices.DeleteFunc(half, func(id string) bool { return !slices.Contains(stale, id) })
 	}
-	if len(gone) == 0 {
+	if len(half) == 0 {
 		return nil
 	}
-	_, err = m.showAgain(ctx, t, Reply{For: question, Adopt: gone}, answer.Snapshot{Phase: answer.Removed})
-	m.log.InfoContext(ctx, "answer_repaired", "thread", t.String(), "ask", question, "late", gone, "error", err)
+	_, err = m.showAgain(ctx, t, Reply{For: question, Adopt: half}, answer.Snapshot{Phase: answer.Removed})
+	m.log.InfoContext(ctx, "answer_repaired", "thread", t.String(), "ask", question, "late", half, "error", err)
 	return nil
 }
 

@@ -312,8 +312,8 @@ func tidied(ctx context.Context, d tidying) error {
 	return nil
 }
 
-// answeredElsewhere waits until the thread is answered up to a time, and returns what the store has of
-// the answer to a question: a zero Entry if it has none. It returns the cause of ctx if that ends
+// answeredElsewhere waits until the thread is answered up to a time, and returns what the store has
+// of the answer to a question: a zero Entry if it has none. It returns the cause of ctx if that ends
 // before.
 func (m *mender) answeredElsewhere(ctx context.Context, t thread.ID, question string, upto turn.TS) (transcript.Entry, error) {
 	tick := time.NewTicker(repairLook)

@@ -279,30 +279,17 @@ func TestWhoReadsWhatIsInTheAddress(t *testing.T) {
 func TestWhoWritesOnIsNotDisturbed(t *testing.T) {
 	v := visit(t, startDemo(t))
 	v.do(chromedp.WaitVisible(chromedp.CSS(`#link.up`)))
-	show := func(channel string) {
-		v.do(chromedp.Evaluate[chromedp.Void](`page.select(page.S.state.channels.find((c) => c.name === '` + channel + `').id)`))
-	}
-	v.do(chromedp.Evaluate[chromedp.Void](`(() => {
-		const real = window.fetch;
-		window.fetch = async (...a) => {
-			const res = await real(...a);
-			if (String(a[0]).includes('page/say')) await new Promise((go) => { window.letGo = go; });
-			return res;
-		};
-	})()`))
-	v.write("#box", "@llm write 10 tokens")
-	v.until("it is on its way", `!!window.letGo && document.querySelectorAll('#list .msg').length === 1`)
-	v.do(chromedp.SendKeys(chromedp.CSS("#box textarea"), "and"), chromedp.Evaluate[chromedp.Void](`letGo()`))
+	v.run(held)
+	v.late("page/say", func() { v.write("#box", "@llm write 10 tokens") }, func() {
+		v.until("it is there", `document.querySelectorAll('#list .msg').length === 1`)
+		v.do(chromedp.SendKeys(chromedp.CSS("#box textarea"), "and"))
+	})
 	v.until("its thread opens", `!document.getElementById('thread').hidden`)
 	v.keys(" then")
 	v.until("who writes on writes where it was begun", `document.querySelector('#box textarea').value === 'and then' && document.querySelector('#reply textarea').value === ''`)
 	v.finished(1)
 
-	v.do(chromedp.Evaluate[chromedp.Void](`window.letGo = null`))
-	v.write("#reply", "@llm write 10 tokens")
-	v.until("it is on its way", `!!window.letGo`)
-	show("no-bot")
-	v.do(chromedp.Evaluate[chromedp.Void](`letGo()`))
+	v.late("page/say", func() { v.write("#reply", "@llm write 10 tokens") }, func() { v.show("no-bot") })
 	v.until("it was sent", `Object.keys(localStorage).every((k) => localStorage[k] !== '"@llm write 10 tokens"')`)
 	if said := v.text("#toast"); said != "" {
 		t.Errorf("it was heard where it was written, and yet it is said: %q", said)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 )
@@ -39,7 +40,7 @@ func (v *visitor) late(path string, begin, meanwhile func()) {
 }
 
 // settles is longer than what was held takes to be done.
-const settles = 300e6
+const settles = 300 * time.Millisecond
 
 // TestWhatComesLateDisturbsNobody: who has sent, edited, forwarded or copied something and has gone
 // on to something else keeps the place, the keyboard and what they write.
@@ -88,7 +89,7 @@ func TestWhatComesLateDisturbsNobody(t *testing.T) {
 		on(0, "f")
 		v.until("it asks", `document.querySelector('dialog.ask')`)
 		v.run(`document.querySelector('dialog.ask select').value = page.S.state.channels.find((c) => c.name === 'random').id`)
-		v.pressIn(`dialog.ask .primary`)
+		v.run(`document.querySelector('dialog.ask .primary').click()`) // without the pointer
 	}, func() { writes("ha") })
 	v.keys("lf")
 	wrote("forward", "half")
@@ -125,12 +126,6 @@ func TestWhatComesLateDisturbsNobody(t *testing.T) {
 	})
 	v.until("it is refused", `document.getElementById('toast').innerText === 'no'`)
 	v.until("bob's box is his", `page.input('box').value === ''`)
-}
-
-// pressIn presses what a selector finds, without the pointer.
-func (v *visitor) pressIn(selector string) {
-	v.t.Helper()
-	v.run(fmt.Sprintf(`document.querySelector(%q).click()`, selector))
 }
 
 // TestThreadThatIsDeletedCloses: no empty pane stays open, what was being written in it is kept, and

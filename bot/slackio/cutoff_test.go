@@ -10,6 +10,22 @@ import (
 	"llmbot/bot/thread"
 )
 
+// cutOff writes a text, ends it in a way, and returns the messages.
+func cutOff(t *testing.T, s *Slack, sim *slacksim.Sim, root thread.ID, text string, end answer.Snapshot) []slacksim.Message {
+	t.Helper()
+	d, err := s.Open(t.Context(), root, bot.Reply{For: root.TS, User: sim.UserID("alice")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Set(answer.Snapshot{Text: text, Phase: answer.Writing})
+	end.Text = text
+	if err := d.Close(t.Context(), end); err != nil {
+		t.Fatal(err)
+	}
+	_, messages := written(sim, root)
+	return messages
+}
+
 // TestCutAnswerShowsNoMarks: an answer that ends in the middle of something, because it was stopped,
 // broke off or is too long, looks as it did while it grew. One that is whole keeps what it says.
 func TestCutAnswerShowsNoMarks(t *testing.T) {
@@ -33,16 +49,7 @@ func TestCutAnswerShowsNoMarks(t *testing.T) {
 			inSlack(t, slacksim.Config{}, func(t *testing.T, s *Slack, sim *slacksim.Sim, root thread.ID) {
 				s.cfg.Stream = mode
 				shown := func(end answer.Snapshot) string {
-					d, err := s.Open(t.Context(), root, bot.Reply{For: root.TS, User: sim.UserID("alice")})
-					if err != nil {
-						t.Fatal(err)
-					}
-					d.Set(answer.Snapshot{Text: text, Phase: answer.Writing})
-					end.Text = text
-					if err := d.Close(t.Context(), end); err != nil {
-						t.Fatal(err)
-					}
-					_, messages := written(sim, root)
+					messages := cutOff(t, s, sim, root, text, end)
 					last := messages[len(messages)-1]
 					for _, b := range last.Blocks {
 						if b["type"] == "markdown" {

@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"llmbot/bot"
 	"llmbot/bot/answer"
 	"llmbot/bot/slacksim"
 	"llmbot/bot/thread"
@@ -34,18 +33,8 @@ func TestCutAnswerLosesNoWords(t *testing.T) {
 			} {
 				inSlack(t, slacksim.Config{}, func(t *testing.T, s *Slack, sim *slacksim.Sim, root thread.ID) {
 					s.cfg.Stream = mode
-					d, err := s.Open(t.Context(), root, bot.Reply{For: root.TS, User: sim.UserID("alice")})
-					if err != nil {
-						t.Fatal(err)
-					}
-					d.Set(answer.Snapshot{Text: text, Phase: answer.Writing})
-					end.Text = text
-					if err := d.Close(t.Context(), end); err != nil {
-						t.Fatal(err)
-					}
-					_, messages := written(sim, root)
 					var all strings.Builder
-					for _, m := range messages {
+					for _, m := range cutOff(t, s, sim, root, text, end) {
 						for _, b := range m.Blocks {
 							if s, ok := b["text"].(string); ok {
 								all.WriteString(s)
